@@ -1,0 +1,59 @@
+/**
+ * Where this installation keeps its things, derived once from the environment. Nothing else reads it.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+export interface Config {
+  /** State: database, images, boxes. `A3S_HOME`. */
+  readonly home: string;
+  /** Sockets; short, since a socket's path is bounded to 107 bytes. */
+  readonly runtimeDir: string;
+  /** The control server's socket. */
+  readonly socket: string;
+  /** The boot set that came with this installation: kernel, initrd, `boot.json`. `A3S_BOOT`. */
+  readonly bootDir: string;
+}
+
+/**
+ * @param env the process environment
+ * @param uid the user that runs this
+ * @param installDir where the bundle lies; the boot set lies beside it
+ */
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  uid: number,
+  installDir: string,
+): Config {
+  const home = resolve(nonEmpty(env['A3S_HOME']) ?? defaultHome(env, uid));
+  const runtimeDir = join(runtimeRoot(env, uid), fingerprint(home));
+  return {
+    home,
+    runtimeDir,
+    socket: join(runtimeDir, 'server.sock'),
+    bootDir: nonEmpty(env['A3S_BOOT']) ?? join(installDir, 'boot'),
+  };
+}
+
+function defaultHome(env: Readonly<Record<string, string | undefined>>, uid: number): string {
+  if (uid === 0) return '/var/lib/a3s-box';
+  return join(nonEmpty(env['XDG_DATA_HOME']) ?? join(homedir(), '.local/share'), 'a3s-box');
+}
+
+function runtimeRoot(env: Readonly<Record<string, string | undefined>>, uid: number): string {
+  if (uid === 0) return '/run/a3s-box';
+  const dir = nonEmpty(env['XDG_RUNTIME_DIR']);
+  return dir === undefined ? `/tmp/a3s-box-${uid}` : join(dir, 'a3s-box');
+}
+
+/** Homes get distinct runtime directories whose names stay short. */
+function fingerprint(home: string): string {
+  return createHash('sha256').update(home).digest('hex').slice(0, 8);
+}
+
+function nonEmpty(value: string | undefined): string | undefined {
+  return value === undefined || value === '' ? undefined : value;
+}

@@ -1,0 +1,65 @@
+/**
+ * The one error that users meet.
+ *
+ * Every refusal has a code from a closed list, says what was expected and found, and what to do
+ * next. Codes are stable: programs branch on them, and they travel in the API's error bodies.
+ *
+ * @module
+ */
+
+/** Every code, with the HTTP status that the control server answers it with. */
+export const ERROR_STATUS = {
+  'invalid-argument': 400,
+  'invalid-reference': 400,
+  'invalid-image': 400,
+  'unsupported-option': 400,
+  'command-not-found': 400,
+  'command-not-executable': 400,
+  'user-not-found': 400,
+  'cwd-invalid': 400,
+  'bind-source-missing': 400,
+  'no-such-image': 404,
+  'no-such-box': 404,
+  'no-such-exec': 404,
+  'no-such-route': 404,
+  'name-in-use': 409,
+  'image-in-use': 409,
+  'box-not-running': 409,
+  'box-running': 409,
+  conflict: 409,
+  'too-large': 413,
+  'port-in-use': 500,
+  'disk-full': 500,
+  'out-of-memory': 500,
+  'boot-set-missing': 500,
+  'tool-missing': 500,
+  'vmm-failed': 500,
+  'agent-timeout': 500,
+  'agent-failed': 500,
+  'state-unusable': 500,
+  'server-running': 500,
+  'server-unreachable': 500,
+  internal: 500,
+  'not-implemented': 501,
+} as const satisfies Record<string, number>;
+
+/** A stable error code. */
+export type ErrorCode = keyof typeof ERROR_STATUS;
+
+/** An error with a stable code, a message for people, and the next step where there is one. */
+export class A3sError extends Error {
+  override readonly name = 'A3sError';
+  readonly code: ErrorCode;
+  /** What to do next, as one sentence; printed after the message. */
+  readonly remedy: string | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { remedy?: string | undefined; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.remedy = options.remedy;
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * The one database of an `A3S_HOME`, held by one server at a time.
+ *
+ * SQLite's exclusive locking mode is the lock: a second server cannot open it, and the kernel lets go of it when the
+ * holder dies.
+ *
+ * @module
+ */
+import Database from 'better-sqlite3';
+import { A3sError } from '../errors.ts';
+
+export type { Database } from 'better-sqlite3';
+
+/** SQL that takes the schema from version n to n+1; only ever appended to. */
+export type Migrations = readonly string[];
+
+/**
+ * Opens the database, locks it, and brings its schema up to date.
+ *
+ * @throws A3sError `server-running` when another process holds it; `state-unusable` when it is
+ *   damaged or was written by a newer version. Neither changes the file.
+ */
+export function openDatabase(path: string, migrations: Migrations): Database.Database {
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(path, { timeout: 0 });
+    database.pragma('locking_mode = EXCLUSIVE');
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+    database.pragma('foreign_keys = ON');
+    // The first write takes the lock, and exclusive mode keeps it.
+    database.exec('BEGIN IMMEDIATE; COMMIT');
+    migrate(database, path, migrations);
+    return database;
+  } catch (error) {
+    database?.close();
+    throw explain(error, path);
+  }
+}
+
+function migrate(database: Database.Database, path: string, migrations: Migrations): void {
+  const version = database.pragma('user_version', { simple: true });
+  if (typeof version !== 'number' || version > migrations.length) {
+    throw new A3sError(
+      'state-unusable',
+      `Cannot use ${path}: its schema is version ${String(version)}, and this a3s-box knows up to ${migrations.length}`,
+      { remedy: 'Use the a3s-box that wrote it, or another A3S_HOME.' },
+    );
+  }
+  for (const [step, sql] of migrations.entries()) {
+    if (step < version) continue;
+    database.transaction(() => {
+      database.exec(sql);
+      database.pragma(`user_version = ${step + 1}`);
+    })();
+  }
+}
+
+function explain(error: unknown, path: string): unknown {
+  if (!(error instanceof Database.SqliteError)) return error;
+  if (error.code.startsWith('SQLITE_BUSY')) {
+    return new A3sError('server-running', `Cannot open ${path}: another server holds it`, {
+      remedy: 'Use the running server, or choose another A3S_HOME.',
+      cause: error,
+    });
+  }
+  if (error.code.startsWith('SQLITE_FULL')) {
+    return new A3sError('disk-full', `Cannot write ${path}: no space is left`, {
+      remedy: 'Free some space and try again.',
+      cause: error,
+    });
+  }
+  return new A3sError('state-unusable', `Cannot use ${path}: ${error.message}`, {
+    remedy: 'Move the file away to start empty, or restore it from a copy.',
+    cause: error,
+  });
+}

@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+const resolve = { conditions: ['a3s-source'] };
+const ssr = { resolve: { conditions: ['a3s-source'] } };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        resolve,
+        ssr,
+        test: { name: 'unit', include: ['{policies,src}/**/*.test.ts'], testTimeout: 30_000 },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'vm',
+          include: ['test/{e2e,clients}/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
