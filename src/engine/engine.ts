@@ -27,9 +27,16 @@ export interface Nic {
   readonly ports: readonly PortForward[];
 }
 
-/** A host directory that the guest may mount by its tag. */
+/** The name of a shared file inside its virtio-fs device. */
+export const SHARED_FILE = 'file';
+
+/** Something of the host that the guest may mount by its tag. */
 export interface Share {
   readonly tag: string;
+  /**
+   * A directory, or a regular file: then the guest sees a directory with that one file in it, named `SHARED_FILE`.
+   * Symbolic links are followed once, at launch.
+   */
   readonly path: string;
   readonly readonly: boolean;
 }

@@ -1,0 +1,54 @@
+/**
+ * Two streams joined end to end: what one writes, the other reads. (Node has one of its own from version 22.6.)
+ *
+ * @module
+ */
+import { Duplex } from 'node:stream';
+
+/** One end. Destroying either end destroys both, as closing a socket does. */
+class End extends Duplex {
+  #peer: End | undefined;
+  #resume: (() => void) | undefined;
+
+  join(peer: End): void {
+    this.#peer = peer;
+  }
+
+  override _read(): void {
+    const resume = this.#resume;
+    this.#resume = undefined;
+    resume?.();
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    const peer = this.#peer;
+    if (peer === undefined || peer.destroyed) {
+      done(Object.assign(new Error('write after the other end closed'), { code: 'EPIPE' }));
+      return;
+    }
+    peer.#resume = done;
+    peer.push(chunk);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#peer?.push(null);
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#resume = undefined;
+    const peer = this.#peer;
+    this.#peer = undefined;
+    if (peer !== undefined && !peer.destroyed) setImmediate(() => peer.destroy());
+    done(error);
+  }
+}
+
+/** @returns both ends */
+export function duplexPair(): [Duplex, Duplex] {
+  const left = new End();
+  const right = new End();
+  left.join(right);
+  right.join(left);
+  return [left, right];
+}
