@@ -1,0 +1,160 @@
+# The steps of setup.sh. A step is two functions: NAME_done tells whether there is nothing to do,
+# and the one that does it. Sourced, not run.
+
+RUN_PACKAGES=(
+  g++ make python3             # better-sqlite3 is compiled here
+  golang-go                    # the guest agent
+  kmod xz-utils zstd           # the kernel package is unpacked
+  qemu-system-x86 seabios      # the virtual machine monitor
+  passt virtiofsd              # networks and bind mounts
+  erofs-utils e2fsprogs        # layers and writable disks
+  bubblewrap util-linux        # cells
+  busybox-static ca-certificates
+)
+TEST_PACKAGES=(go-staticcheck skopeo umoci docker-cli podman runc procps iproute2 strace)
+
+STATE=build/setup
+
+fail() { # MESSAGE REMEDY
+  printf 'a3s-box: %s\n%s\n' "$1" "$2" >&2
+  exit 1
+}
+
+# Two set-ups at once would build into the same files.
+lock_setup() {
+  mkdir -p "$STATE" 2>/dev/null && [ -w "$STATE" ] ||
+    fail "Cannot write to $PWD/build." 'Run this as the owner of the checkout, or clone it to a place of your own.'
+  exec 9>"$STATE/lock"
+  flock -n 9 || fail 'Another set-up of this checkout is running.' 'Wait until it is done and run this again.'
+  trap 'printf "\na3s-box: interrupted; run the same command again to go on from here.\n" >&2; exit 130' INT TERM
+}
+
+check_machine() {
+  [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] ||
+    fail "Cannot set up on $(uname -s) $(uname -m): guests are built for x86-64 Linux." 'Use an x86-64 Debian 13 machine.'
+  command -v node >/dev/null && command -v npm >/dev/null ||
+    fail 'Cannot find node and npm.' 'Install Node 20: apt-get install nodejs npm.'
+  node -e 'const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||(a===20&&b>=19)?0:1)' ||
+    fail "Cannot use Node $(node --version): 20.19 or newer is needed." 'Install a newer Node 20.'
+}
+
+# Ten seconds of work deserve a line; a step without work is silent.
+step() { # NAME TITLE FUNCTION
+  "${1}_done" && return 0
+  need_disk
+  printf '==> %s …\n' "$2"
+  local started=$SECONDS
+  "$3"
+  printf '    done in %d s\n' $((SECONDS - started))
+}
+
+# A kernel, a compiler and node_modules take about two gigabytes.
+need_disk() {
+  [ "${disk_checked:-no}" = yes ] && return 0
+  local free
+  free=$(df --output=avail -k . | tail -n 1)
+  [ "$free" -ge 3000000 ] ||
+    fail "Too little disk: $((free / 1024)) MiB are free in $PWD, and 3000 MiB are needed." 'Free some space and run this again.'
+  disk_checked=yes
+}
+
+run_logged() { # LOG COMMAND…: shows what goes wrong, not what goes well
+  local log=$STATE/$1.log
+  shift
+  if ! "$@" >"$log" 2>&1 </dev/null; then
+    tail -n 15 "$log" >&2
+    return 1
+  fi
+}
+
+wanted_packages() {
+  printf '%s\n' "${RUN_PACKAGES[@]}"
+  if [ "$with_tests" = yes ]; then printf '%s\n' "${TEST_PACKAGES[@]}"; fi
+  # Without the headers of this very Node, the add-on cannot be compiled.
+  if ! node_headers >/dev/null; then echo libnode-dev; fi
+}
+
+missing_packages() {
+  local installed
+  installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p' | sort -u)
+  comm -13 <(echo "$installed") <(wanted_packages | sort -u)
+}
+
+packages_done() {
+  command -v dpkg-query >/dev/null ||
+    fail 'Cannot install packages: this is not a Debian system (no dpkg).' 'Use a Debian 13 machine.'
+  [ -z "$(missing_packages)" ]
+}
+
+install_packages() {
+  local missing
+  mapfile -t missing < <(missing_packages)
+  [ "$(id -u)" = 0 ] ||
+    fail "Cannot install Debian packages without root: ${missing[*]} are missing." "Run as root, once: apt-get install --no-install-recommends ${missing[*]}"
+  command -v apt-get >/dev/null ||
+    fail 'Cannot install packages: apt-get is missing.' 'Use a Debian 13 machine.'
+  printf '    %s\n' "${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  # An installation that was interrupted is completed first.
+  run_logged dpkg dpkg --configure -a || fail 'Cannot complete an interrupted package installation.' 'Run: dpkg --configure -a'
+  run_logged apt-update apt-get update -q -o DPkg::Lock::Timeout=300 ||
+    fail 'Cannot read the package lists: the package archive does not answer.' 'Check the network and /etc/apt/sources.list.d, then run this again.'
+  run_logged apt-install apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}" ||
+    fail 'Cannot install the Debian packages.' "Read $STATE/apt-install.log, mend it, and run this again."
+}
+
+# The directory above include/node, for node-gyp.
+node_headers() {
+  local prefix
+  prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
+  if [ -f "$prefix/include/node/node.h" ]; then echo "$prefix"
+  elif [ -f /usr/include/node/node.h ]; then echo /usr
+  elif [ -f /usr/include/nodejs/src/node.h ]; then echo /usr/include/nodejs
+  else return 1; fi
+}
+
+npm_key() {
+  { node --version; cat package-lock.json; } | sha256sum
+}
+
+npm_done() { [ "$(cat node_modules/.a3s-box-installed 2>/dev/null)" = "$(npm_key)" ]; }
+
+# Install scripts stay off; the one add-on that needs compiling is compiled from the source in its package, not downloaded.
+install_npm() {
+  run_logged npm-ci npm ci --no-audit --no-fund ||
+    fail 'Cannot install the npm packages.' "Check the network (npm ping), read $STATE/npm-ci.log, and run this again."
+  npm_config_nodedir=$(node_headers) npm_config_build_from_source=true \
+    run_logged npm-rebuild npm rebuild better-sqlite3 --ignore-scripts=false ||
+    fail 'Cannot compile better-sqlite3.' "Read $STATE/npm-rebuild.log, mend it, and run this again."
+  node -e 'new (require("better-sqlite3"))(":memory:").close()' ||
+    fail 'Cannot load better-sqlite3 after compiling it.' 'Remove node_modules and run this again.'
+  npm_key >node_modules/.a3s-box-installed
+}
+
+# Newer than its mark: any file, or any directory that lost or gained one.
+unchanged_since() { # MARK PATH…
+  local mark=$1
+  shift
+  [ -f "$mark" ] && [ -z "$(find "$@" -newer "$mark" -print -quit 2>/dev/null)" ]
+}
+
+bundles_done() { unchanged_since "$STATE/bundles" src policies/src scripts test/images package-lock.json; }
+
+build_bundles() {
+  touch "$STATE/bundles.new"
+  run_logged bundles node scripts/build.mjs || fail 'Cannot build the bundles.' "Read $STATE/bundles.log."
+  mv "$STATE/bundles.new" "$STATE/bundles"
+}
+
+boot_done() { [ -f dist/boot/boot.json ] && unchanged_since "$STATE/boot" native/agent src/boot scripts; }
+
+build_boot() {
+  touch "$STATE/boot.new"
+  node build/build-boot.cjs || fail 'Cannot make the boot artefacts.' 'Read the lines above, mend it, and run this again.'
+  mv "$STATE/boot.new" "$STATE/boot"
+}
+
+finish_setup() {
+  trap - INT TERM
+  exec 9>&-
+}
