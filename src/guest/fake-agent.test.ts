@@ -1,0 +1,69 @@
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect } from 'node:http2';
+
+import { afterEach, expect, test } from 'vitest';
+import { FakeAgent } from './fake-agent.ts';
+import { fakeLink } from './fake-link.ts';
+
+const sessions: ClientHttp2Session[] = [];
+
+afterEach(() => {
+  for (const session of sessions.splice(0)) session.destroy();
+});
+
+function open(agent: FakeAgent): ClientHttp2Session {
+  const [host, guest] = fakeLink();
+  agent.serve(guest);
+  const session = connect('http://guest', { createConnection: () => host });
+  session.on('error', () => undefined);
+  sessions.push(session);
+  return session;
+}
+
+async function request(
+  session: ClientHttp2Session,
+  method: string,
+  path: string,
+  body?: unknown,
+  version = '1',
+): Promise<{ status: number; body: unknown }> {
+  const stream = session.request({ ':method': method, ':path': path, 'a3s-protocol': version });
+  stream.end(body === undefined ? undefined : JSON.stringify(body));
+  const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+  let text = '';
+  for await (const data of stream) text += String(data);
+  return { status: Number(headers[':status']), body: text === '' ? undefined : JSON.parse(text) };
+}
+
+test('hello needs no version, everything else does', async () => {
+  const session = open(new FakeAgent());
+  const hello = await request(session, 'GET', '/v1/hello', undefined, '');
+  expect(hello).toMatchObject({ status: 200, body: { protocol: { minimum: 1, maximum: 1 } } });
+  const state = await request(session, 'GET', '/v1/state', undefined, '7');
+  expect(state).toMatchObject({ status: 426, body: { error: { code: 'protocol-unsupported' } } });
+});
+
+test('it refuses what comes before the spec, and a spec with an unknown key', async () => {
+  const session = open(new FakeAgent());
+  expect(await request(session, 'POST', '/v1/processes/main/start')).toMatchObject({
+    status: 409,
+    body: { error: { code: 'spec-missing' } },
+  });
+  expect(await request(session, 'PUT', '/v1/spec', { schema: 'x' })).toMatchObject({
+    status: 400,
+    body: { error: { code: 'invalid' } },
+  });
+});
+
+test('its state outlives a connection, and a new host displaces the old one', async () => {
+  const agent = new FakeAgent();
+  const first = open(agent);
+  await request(first, 'GET', '/v1/state');
+  const closed = once(first, 'close');
+  const second = open(agent);
+  expect(await request(second, 'GET', '/v1/state')).toEqual({
+    status: 200,
+    body: { spec: null, processes: [] },
+  });
+  await closed;
+});

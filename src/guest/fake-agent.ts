@@ -1,0 +1,246 @@
+/**
+ * The guest agent in TypeScript, for tests: the whole protocol over any byte stream, with scripted
+ * programs instead of processes. Its state outlives a connection, as the real one's does.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import {
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import { constants as osConstants } from 'node:os';
+import type { Duplex } from 'node:stream';
+import { BoxSpec } from '@a3s-box/policies';
+import { closing, json, readJson, refuse, sendFrames, takeStdin } from './fake-agent-streams.ts';
+import { FakeProcess, type FakeProgram } from './fake-process.ts';
+import { FAKE_PROGRAMS } from './fake-programs.ts';
+import { FakeRefusal } from './fake-refusal.ts';
+import { MAIN, PROTOCOL_HEADER, Signal, StartProcess, TerminalSize } from './protocol.ts';
+
+export interface FakeAgentOptions {
+  /** More programs, by the last part of `args[0]`. */
+  readonly programs?: Readonly<Record<string, FakeProgram>>;
+  /** Refuses the spec: a disk that does not appear and the like. */
+  readonly refuseSpec?: FakeRefusal;
+  readonly protocol?: { minimum: number; maximum: number };
+  /** Users that the box knows, apart from numbers. */
+  readonly users?: readonly string[];
+}
+
+const JSON_BYTES = 64 * 1024;
+const DOCUMENT_BYTES = 1024 * 1024;
+
+type Handler = (
+  stream: ServerHttp2Stream,
+  match: RegExpExecArray,
+  query: URLSearchParams,
+) => Promise<void>;
+
+export class FakeAgent {
+  /** The spec as it was taken, for assertions. */
+  spec: BoxSpec | undefined;
+  /** Settles when the host ordered the power off. */
+  readonly poweredOff: Promise<void>;
+  readonly #options: FakeAgentOptions;
+  readonly #programs: Readonly<Record<string, FakeProgram>>;
+  readonly #processes = new Map<string, FakeProcess>();
+  readonly #routes: readonly [string, RegExp, Handler][];
+  #specDigest: string | null = null;
+  #nextPid = 1;
+  #session: ServerHttp2Session | undefined;
+  #powerOff: () => void = () => undefined;
+  #stopping = false;
+
+  constructor(options: FakeAgentOptions = {}) {
+    this.#options = options;
+    this.#programs = { ...FAKE_PROGRAMS, ...options.programs };
+    this.poweredOff = new Promise((resolve) => {
+      this.#powerOff = resolve;
+    });
+    const id = '/v1/processes/([a-z0-9]{1,64})';
+    this.#routes = [
+      ['GET', /^\/v1\/state$/, (stream) => this.#state(stream)],
+      ['PUT', /^\/v1\/spec$/, (stream) => this.#putSpec(stream)],
+      ['POST', /^\/v1\/processes$/, (stream) => this.#startProcess(stream)],
+      ['POST', /^\/v1\/processes\/main\/start$/, (stream) => this.#startMain(stream)],
+      ['GET', new RegExp(`^${id}$`), async (s, m) => json(s, 200, this.#find(m).describe())],
+      ['DELETE', new RegExp(`^${id}$`), async (s, m) => this.#forget(s, m)],
+      ['GET', new RegExp(`^${id}/exit$`), (s, m) => this.#exit(s, m)],
+      ['POST', new RegExp(`^${id}/output$`), (s, m, q) => sendFrames(s, this.#find(m), q)],
+      ['PUT', new RegExp(`^${id}/stdin$`), (s, m) => takeStdin(s, this.#find(m))],
+      ['POST', new RegExp(`^${id}/signal$`), (s, m) => this.#signal(s, m)],
+      ['POST', new RegExp(`^${id}/resize$`), (s, m) => this.#resize(s, m)],
+      ['GET', /^\/v1\/stats$/, (stream) => this.#stats(stream)],
+      ['POST', /^\/v1\/poweroff$/, (stream) => this.#poweroff(stream)],
+    ];
+  }
+
+  /** Serves a host on `duplex`; an earlier one is cut off. */
+  serve(duplex: Duplex): void {
+    this.#session?.destroy();
+    const session = performServerHandshake(duplex, { settings: { maxConcurrentStreams: 256 } });
+    this.#session = session;
+    // A host that vanishes is the ordinary end of a connection.
+    session.on('error', () => session.destroy());
+    duplex.on('close', () => session.destroy());
+    session.on('stream', (stream, headers) => {
+      stream.on('error', () => stream.destroy());
+      this.#answer(stream, headers).catch((error: unknown) => refuse(stream, error));
+    });
+  }
+
+  /** Cuts the connection, as a dying host or machine does. */
+  disconnect(): void {
+    this.#session?.destroy();
+  }
+
+  /** Kills every process, as the end of the machine does. */
+  kill(): void {
+    this.#stopping = true;
+    for (const process of this.#processes.values()) {
+      if (process.state === 'running') process.kill('SIGKILL');
+    }
+  }
+
+  async #answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    const url = new URL(String(headers[':path']), 'http://guest');
+    const method = String(headers[':method']);
+    const { minimum, maximum } = this.#options.protocol ?? { minimum: 1, maximum: 1 };
+    if (method === 'GET' && url.pathname === '/v1/hello') {
+      const protocol = { minimum, maximum };
+      json(stream, 200, { protocol, agent: '0.0.0-fake', kernel: '6.12.0-fake', bootId: 'fake' });
+      return;
+    }
+    const version = Number(headers[PROTOCOL_HEADER]);
+    if (!(version >= minimum && version <= maximum)) {
+      throw new FakeRefusal('protocol-unsupported', `protocol ${headers[PROTOCOL_HEADER]}`);
+    }
+    for (const [routeMethod, pattern, handler] of this.#routes) {
+      const match = pattern.exec(url.pathname);
+      if (match === null || method !== routeMethod) continue;
+      return await handler(stream, match, url.searchParams);
+    }
+    throw new FakeRefusal('not-found', `no route ${method} ${url.pathname}`);
+  }
+
+  #find(match: RegExpExecArray): FakeProcess {
+    if (this.#specDigest === null) throw new FakeRefusal('spec-missing', 'no spec was put');
+    const process = this.#processes.get(match[1] ?? '');
+    if (process === undefined) throw new FakeRefusal('not-found', `no process ${match[1]}`);
+    return process;
+  }
+
+  async #state(stream: ServerHttp2Stream): Promise<void> {
+    const processes = [...this.#processes.values()].map((process) => process.describe());
+    json(stream, 200, { spec: this.#specDigest, processes });
+  }
+
+  async #putSpec(stream: ServerHttp2Stream): Promise<void> {
+    const { value, bytes } = await readJson(stream, BoxSpec, DOCUMENT_BYTES);
+    if (this.#specDigest !== null) throw new FakeRefusal('conflict', 'the spec was already taken');
+    if (this.#options.refuseSpec !== undefined) throw this.#options.refuseSpec;
+    this.spec = value;
+    this.#specDigest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    this.#processes.set(MAIN, new FakeProcess(MAIN, this.spec.process));
+    json(stream, 200, { spec: this.#specDigest });
+  }
+
+  async #startMain(stream: ServerHttp2Stream): Promise<void> {
+    const main = this.#processes.get(MAIN);
+    if (main === undefined) throw new FakeRefusal('spec-missing', 'no spec was put');
+    if (main.state !== 'created') throw new FakeRefusal('conflict', 'main was already started');
+    this.#start(main, true);
+    json(stream, 200, main.describe());
+  }
+
+  async #startProcess(stream: ServerHttp2Stream): Promise<void> {
+    const { value: body } = await readJson(stream, StartProcess, DOCUMENT_BYTES);
+    if (this.#specDigest === null) throw new FakeRefusal('spec-missing', 'no spec was put');
+    if (this.#processes.has(body.id)) throw new FakeRefusal('conflict', `${body.id} is in use`);
+    if (this.#processes.get(MAIN)?.state === 'exited' || this.#stopping) {
+      throw new FakeRefusal('conflict', 'the box is stopping');
+    }
+    const process = new FakeProcess(body.id, body.process);
+    this.#start(process, false);
+    this.#processes.set(body.id, process);
+    json(stream, 200, process.describe());
+  }
+
+  #start(process: FakeProcess, isMain: boolean): void {
+    const { args, user, cwd } = process.spec;
+    const users = ['', 'root', 'nobody', ...(this.#options.users ?? [])];
+    for (const name of user.split(':')) {
+      if (/^\d+$/.test(name) || users.includes(name)) continue;
+      throw new FakeRefusal('user-not-found', `unable to find user ${name}`);
+    }
+    if (!isMain && cwd.startsWith('/missing')) {
+      throw new FakeRefusal('cwd-invalid', `${cwd}: no such file or directory`);
+    }
+    const name = args[0] ?? '';
+    if (name.startsWith('/etc')) {
+      throw new FakeRefusal('command-not-executable', `exec: "${name}": permission denied`);
+    }
+    const program = this.#programs[name.slice(name.lastIndexOf('/') + 1)];
+    if (program === undefined) {
+      const message = `exec: "${name}": executable file not found in $PATH`;
+      throw new FakeRefusal('command-not-found', message);
+    }
+    process.start(this.#nextPid++, program);
+    if (!isMain) return;
+    // The end of process 1 of a PID namespace is the end of all of it.
+    void process.exited().then(() => {
+      for (const other of this.#processes.values()) {
+        if (other.state === 'running') other.kill('SIGKILL');
+      }
+    });
+  }
+
+  async #exit(stream: ServerHttp2Stream, match: RegExpExecArray): Promise<void> {
+    json(stream, 200, await this.#find(match).exited(closing(stream)));
+  }
+
+  #forget(stream: ServerHttp2Stream, match: RegExpExecArray): void {
+    const process = this.#find(match);
+    if (process.id === MAIN) throw new FakeRefusal('invalid', 'main cannot be forgotten');
+    if (process.state !== 'exited') throw new FakeRefusal('conflict', 'it has not exited');
+    this.#processes.delete(process.id);
+    json(stream, 204);
+  }
+
+  async #signal(stream: ServerHttp2Stream, match: RegExpExecArray): Promise<void> {
+    const { signal } = (await readJson(stream, Signal, JSON_BYTES)).value;
+    const process = this.#find(match);
+    if (process.state !== 'running') throw new FakeRefusal('conflict', 'it does not run');
+    const entry = Object.entries(osConstants.signals).find(
+      ([name, number]) => name === signal || String(number) === signal,
+    );
+    if (entry === undefined) throw new FakeRefusal('invalid', `unknown signal ${signal}`);
+    process.kill(entry[0]);
+    json(stream, 204);
+  }
+
+  async #resize(stream: ServerHttp2Stream, match: RegExpExecArray): Promise<void> {
+    const { value: size } = await readJson(stream, TerminalSize, JSON_BYTES);
+    const process = this.#find(match);
+    if (!process.spec.terminal) throw new FakeRefusal('invalid', 'it has no terminal');
+    process.resize(size);
+    json(stream, 204);
+  }
+
+  async #stats(stream: ServerHttp2Stream): Promise<void> {
+    const pids = [...this.#processes.values()].filter((p) => p.state === 'running').length;
+    json(stream, 200, { memoryBytes: 1048576, memoryPeakBytes: 2097152, cpuUsec: 1000, pids });
+  }
+
+  async #poweroff(stream: ServerHttp2Stream): Promise<void> {
+    this.kill();
+    json(stream, 202);
+    stream.on('close', () => {
+      this.#session?.destroy();
+      this.#powerOff();
+    });
+  }
+}

@@ -1,0 +1,15 @@
+/**
+ * An error answer of the fake agent.
+ *
+ * @module
+ */
+import type { GuestErrorCode } from './protocol.ts';
+
+export class FakeRefusal extends Error {
+  readonly code: GuestErrorCode;
+
+  constructor(code: GuestErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

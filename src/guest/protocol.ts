@@ -1,0 +1,121 @@
+/**
+ * The guest protocol's documents, as the host reads them: `docs/guest-protocol.md`.
+ *
+ * What the agent answers is untrusted. Every string is bounded here; unknown keys are dropped,
+ * since a newer agent may say more than this host understands.
+ *
+ * @module
+ */
+import { ProcessSpec } from '@a3s-box/policies';
+import * as z from 'zod';
+
+/** The versions that this host speaks. */
+export const PROTOCOL = { minimum: 1, maximum: 1 } as const;
+
+/** The header that carries the negotiated version on every request but `hello`. */
+export const PROTOCOL_HEADER = 'a3s-protocol';
+
+/** The main process's id. */
+export const MAIN = 'main';
+
+/** Every error code of the agent, with its HTTP status. */
+export const GUEST_ERROR_STATUS = {
+  invalid: 400,
+  'not-found': 404,
+  conflict: 409,
+  'spec-missing': 409,
+  'too-large': 413,
+  'offset-gone': 416,
+  'command-not-found': 422,
+  'command-not-executable': 422,
+  'user-not-found': 422,
+  'cwd-invalid': 422,
+  'protocol-unsupported': 426,
+  'setup-failed': 500,
+} as const satisfies Record<string, number>;
+export type GuestErrorCode = keyof typeof GUEST_ERROR_STATUS;
+
+/** Largest number that the protocol's documents hold exactly. */
+const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+const line = z.string().max(256);
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+
+/** The id of a process: the host chooses it. */
+export const ProcessId = z.string().regex(/^[a-z0-9]{1,64}$/);
+
+export const Hello = z.object({
+  protocol: z.object({ minimum: z.int().min(1), maximum: z.int().min(1) }),
+  agent: line,
+  kernel: line,
+  bootId: line,
+});
+export type Hello = z.infer<typeof Hello>;
+
+export const Exit = z.object({
+  /** The process's own, or 128 + signal. */
+  exitCode: z.int().min(0).max(255),
+  signal: z
+    .string()
+    .regex(/^SIG[A-Z0-9+]{1,12}$/)
+    .nullable(),
+  oomKilled: z.boolean(),
+  finishedAt: z.iso.datetime({ offset: true }).max(64),
+});
+export type Exit = z.infer<typeof Exit>;
+
+export const Process = z.object({
+  id: ProcessId,
+  state: z.enum(['created', 'running', 'exited']),
+  /** Inside the box; 0 while it has not started. */
+  pid: count,
+  startedAt: z.iso.datetime({ offset: true }).max(64).nullable(),
+  exit: Exit.nullable(),
+  /** Bytes of output so far, and how many of them the host said it keeps. */
+  written: count,
+  acknowledged: count,
+});
+export type Process = z.infer<typeof Process>;
+
+export const GuestState = z.object({
+  /** Digest of the spec that was taken. */
+  spec: digest.nullable(),
+  processes: z.array(Process).max(4096),
+});
+export type GuestState = z.infer<typeof GuestState>;
+
+export const SpecTaken = z.object({ spec: digest });
+export type SpecTaken = z.infer<typeof SpecTaken>;
+
+export const StdinEnd = z.object({ closed: z.boolean() });
+export type StdinEnd = z.infer<typeof StdinEnd>;
+
+export const Stats = z.object({
+  memoryBytes: count,
+  memoryPeakBytes: count,
+  cpuUsec: count,
+  pids: count,
+});
+export type Stats = z.infer<typeof Stats>;
+
+export const GuestErrorBody = z.object({
+  error: z.object({ code: z.string().max(64), message: z.string().max(65_536) }),
+});
+
+/** Body of `POST /v1/processes`. */
+export const StartProcess = z.strictObject({
+  id: ProcessId.refine((id) => id !== MAIN, { error: 'main is started by its own route' }),
+  process: ProcessSpec,
+  /** Runs with every capability and without the seccomp profile. */
+  privileged: z.boolean(),
+});
+export type StartProcess = z.infer<typeof StartProcess>;
+
+/** Body of `POST /v1/processes/{id}/signal`. */
+export const Signal = z.strictObject({ signal: z.string().regex(/^(SIG[A-Z0-9+-]+|\d{1,2})$/) });
+
+/** Body of `POST /v1/processes/{id}/resize`. */
+export const TerminalSize = z.strictObject({
+  rows: z.int().min(1).max(65_535),
+  columns: z.int().min(1).max(65_535),
+});
+export type TerminalSize = z.infer<typeof TerminalSize>;
