@@ -1,6 +1,13 @@
 /**
  * The cell: how every helper program starts that handles bytes of a guest or an image.
  *
+ * A cell has two walls, each enough to keep one box from another:
+ *  - *identity* (root only): an own user id, no capability, no new privileges;
+ *  - *namespaces*: an own file tree that holds the system's programs and what was handed over, own process ids, own
+ *    network unless it is the program's job, no capability.
+ * Root has both, or the first alone where the kernel refuses user namespaces. An ordinary user has the second; without
+ * it a cell is `weak`, and nothing starts unless the user accepts that.
+ *
  * @module
  */
 
@@ -8,4 +15,47 @@
 export interface CellIdentity {
   readonly uid: number;
   readonly gid: number;
+}
+
+/** Which walls this host can build. */
+export interface CellWalls {
+  /** An own user id. */
+  readonly identity: boolean;
+  /** Own namespaces. */
+  readonly namespaces: boolean;
+  /** Why a wall is missing. */
+  readonly reason: string | undefined;
+}
+
+/** Upper bounds that the kernel holds the program to. */
+export interface CellLimits {
+  readonly openFiles: number;
+  /** Largest file that it can write, in bytes. */
+  readonly fileBytes?: number;
+  readonly cpuSeconds?: number;
+  readonly addressSpaceBytes?: number;
+}
+
+/** A program to start in a cell. */
+export interface CellProgram {
+  /** Absolute path, as `findTool` gives it. */
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly identity: CellIdentity;
+  /**
+   * Standard input, output and error, then further descriptors, by position. Nothing else is inherited.
+   * A descriptor's file is reached as `/proc/self/fd/N` too; that is a new open, which checks the file's mode again.
+   */
+  readonly stdio: readonly ('ignore' | 'pipe' | number)[];
+  /** Absolute paths that it may see, and write as far as their modes allow. They keep their names. */
+  readonly writable: readonly string[];
+  /** Absolute paths that it may see. They keep their names. */
+  readonly readable: readonly string[];
+  /** Whether it reaches the host's network. */
+  readonly network: boolean;
+  /** Whether it goes on when this process ends. */
+  readonly outlives: boolean;
+  readonly limits: CellLimits;
+  /** A writable path for temporary files, where the program needs one. */
+  readonly temporaryDirectory?: string;
 }

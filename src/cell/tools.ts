@@ -1,0 +1,52 @@
+/**
+ * The programs of the system that the runtime starts, and the Debian package of each.
+ *
+ * @module
+ */
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { A3sError } from '../errors.ts';
+
+const PACKAGES = {
+  bwrap: 'bubblewrap',
+  'mkfs.erofs': 'erofs-utils',
+  'mkfs.ext4': 'e2fsprogs',
+  passt: 'passt',
+  prlimit: 'util-linux',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  setpriv: 'util-linux',
+  virtiofsd: 'virtiofsd',
+  zstd: 'zstd',
+} as const;
+
+export type Tool = keyof typeof PACKAGES;
+
+/** Never `PATH`: what root starts must not depend on who called. All of them are seen inside a cell. */
+const DIRECTORIES = [
+  '/usr/local/sbin',
+  '/usr/local/bin',
+  '/usr/sbin',
+  '/usr/bin',
+  '/usr/libexec',
+  '/usr/lib/qemu',
+  '/sbin',
+  '/bin',
+];
+
+/**
+ * @returns the program's absolute path
+ * @throws A3sError `tool-missing` with the package to install
+ */
+export async function findTool(tool: Tool): Promise<string> {
+  for (const directory of DIRECTORIES) {
+    const path = `${directory}/${tool}`;
+    const found = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (found) return path;
+  }
+  throw new A3sError('tool-missing', `Cannot find ${tool}`, {
+    remedy: `Install it: apt-get install ${PACKAGES[tool]}`,
+  });
+}

@@ -1,0 +1,48 @@
+/**
+ * Finds out which walls a cell can have, by building one.
+ *
+ * @module
+ */
+import { execFile } from 'node:child_process';
+import { type CellHost, cellCommand, cellEnvironment } from './arguments.ts';
+import type { CellProgram, CellWalls } from './cell.ts';
+import { CONVERTER_IDENTITY } from './identity.ts';
+
+const DEADLINE_MS = 10_000;
+
+/** Runs `true` in a cell with every wall; what fails is left out, with the reason. */
+export async function probeWalls(host: CellHost): Promise<CellWalls> {
+  const identity = process.geteuid?.() === 0;
+  if (host.bwrap === undefined) {
+    return { identity, namespaces: false, reason: 'bwrap is missing (apt-get install bubblewrap)' };
+  }
+  const program: CellProgram = {
+    path: '/usr/bin/true',
+    args: [],
+    identity: CONVERTER_IDENTITY,
+    stdio: [],
+    writable: [],
+    readable: [],
+    network: false,
+    outlives: false,
+    limits: { openFiles: 64 },
+  };
+  const reason = await failure(
+    cellCommand(host, { identity, namespaces: true, reason: undefined }, program),
+    cellEnvironment(program),
+  );
+  return { identity, namespaces: reason === undefined, reason };
+}
+
+function failure(
+  [path, ...args]: readonly [string, ...string[]],
+  env: Record<string, string>,
+): Promise<string | undefined> {
+  const options = { cwd: '/', env, timeout: DEADLINE_MS, maxBuffer: 64 * 1024 };
+  return new Promise((resolve) => {
+    execFile(path, args, options, (error, _stdout, stderr) => {
+      if (error === null) resolve(undefined);
+      else resolve(`user namespaces: ${stderr.trim().split('\n').at(-1) || error.message}`);
+    });
+  });
+}
