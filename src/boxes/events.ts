@@ -1,0 +1,93 @@
+/**
+ * What happened, as Docker tells it: the last few hundred events, and those to come.
+ *
+ * @module
+ */
+export interface ActorEvent {
+  readonly type: 'container' | 'image';
+  readonly action: string;
+  readonly id: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Nanoseconds since 1970. */
+  readonly time: bigint;
+}
+
+const KEPT = 256;
+/** Events that one slow listener may be behind before it is cut off. */
+const BACKLOG = 1024;
+
+export class Events {
+  readonly #recent: ActorEvent[] = [];
+  readonly #listeners = new Set<(event: ActorEvent) => void>();
+  #last = 0n;
+
+  publish(
+    type: ActorEvent['type'],
+    action: string,
+    id: string,
+    attributes: Readonly<Record<string, string>>,
+  ): void {
+    // Strictly rising, so that a client can go on from the last time it saw.
+    const now = BigInt(Date.now()) * 1_000_000n;
+    this.#last = now > this.#last ? now : this.#last + 1n;
+    const event = { type, action, id, attributes, time: this.#last };
+    this.#recent.push(event);
+    if (this.#recent.length > KEPT) this.#recent.shift();
+    for (const listener of [...this.#listeners]) listener(event);
+  }
+
+  /**
+   * Kept events from `since` on, then the ones to come until `until` or `signal`.
+   * A listener that stays behind is ended, not waited for.
+   */
+  async *follow(
+    range: { since: bigint | undefined; until: bigint | undefined },
+    signal: AbortSignal,
+  ): AsyncGenerator<ActorEvent> {
+    const { since, until } = range;
+    const queue =
+      since === undefined
+        ? []
+        : this.#recent.filter((e) => e.time >= since && (until === undefined || e.time <= until));
+    let wake: () => void = () => undefined;
+    let overrun = false;
+    const listener = (event: ActorEvent): void => {
+      if (queue.length < BACKLOG) queue.push(event);
+      else overrun = true;
+      wake();
+    };
+    const onAbort = (): void => wake();
+    let ended = false;
+    const timer = endTimer(until, () => {
+      ended = true;
+      wake();
+    });
+    this.#listeners.add(listener);
+    signal.addEventListener('abort', onAbort);
+    try {
+      for (;;) {
+        for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+          if (signal.aborted) return;
+          yield next;
+        }
+        if (signal.aborted || overrun || ended) return;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    } finally {
+      clearTimeout(timer);
+      this.#listeners.delete(listener);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+}
+
+/** Longest delay that a timer takes, a little under 25 days. */
+const MAX_DELAY = 2_147_483_647;
+
+function endTimer(until: bigint | undefined, end: () => void): NodeJS.Timeout | undefined {
+  if (until === undefined) return undefined;
+  const delay = Number(until / 1_000_000n) - Date.now();
+  return setTimeout(end, Math.min(Math.max(delay, 0), MAX_DELAY));
+}

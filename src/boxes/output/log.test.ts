@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import { appendFile, mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fc, test as fuzz } from '@fast-check/vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { OutputLog } from './log.ts';
+import { decodeRecord, encodeRecord, type OutputRecord } from './record.ts';
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'a3s-log-'));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+const never = new AbortController().signal;
+
+function newLog(): OutputLog {
+  return new OutputLog(join(dir, 'output.log'), (error) => {
+    throw error;
+  });
+}
+
+function record(offset: number, payload: Buffer | string, run = 1): OutputRecord {
+  return { stream: 1, run, time: 5n, offset, payload: Buffer.from(payload) };
+}
+
+async function contents(log: OutputLog): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const { payload } of log.read(0, undefined, never)) parts.push(Buffer.from(payload));
+  return Buffer.concat(parts);
+}
+
+describe('OutputLog', () => {
+  it('reads back arbitrary bytes over several runs, and knows each run’s offset', async () => {
+    const log = newLog();
+    const bytes = randomBytes(200_000);
+    expect(await log.open(1)).toBe(0);
+    for (let at = 0; at < bytes.length; at += 60_000) {
+      log.append(record(at, bytes.subarray(at, at + 60_000)));
+    }
+    await log.flush();
+    expect(await log.open(1)).toBe(bytes.length);
+    expect(await log.open(2)).toBe(0);
+    log.append(record(0, 'again', 2));
+    await log.flush();
+    await log.close();
+    expect(await contents(newLog())).toEqual(Buffer.concat([bytes, Buffer.from('again')]));
+  });
+
+  it('cuts off a record that a crash left half-written, wherever it was cut', async () => {
+    const log = newLog();
+    await log.open(1);
+    log.append(record(0, 'first'));
+    await log.flush();
+    const whole = await log.end();
+    log.append(record(5, 'second'));
+    await log.flush();
+    await log.close();
+    const full = await readFile(log.path);
+    for (let size = whole; size < full.length; size += 1) {
+      await truncate(log.path, whole);
+      await appendFile(log.path, full.subarray(whole, size));
+      const reopened = newLog();
+      expect(await reopened.open(1)).toBe(5);
+      await reopened.close();
+      expect((await readFile(log.path)).length).toBe(whole);
+    }
+  });
+
+  it('drops zeros that a power cut left behind the last record', async () => {
+    const log = newLog();
+    await log.open(1);
+    log.append(record(0, 'kept'));
+    await log.flush();
+    await log.close();
+    await appendFile(log.path, Buffer.alloc(4096));
+    const reopened = newLog();
+    expect(await reopened.open(1)).toBe(4);
+    expect((await contents(reopened)).toString()).toBe('kept');
+    await reopened.close();
+  });
+
+  it('hands output to a follower until the run ends, none of it twice', async () => {
+    const log = newLog();
+    const seen: string[] = [];
+    const following = (async () => {
+      for await (const { payload } of log.read(0, 1, never)) seen.push(payload.toString());
+    })();
+    await log.open(1);
+    for (let i = 0; i < 50; i += 1) {
+      log.append(record(i * 2, String(i).padStart(2, '0')));
+      if (i % 7 === 0) await log.flush();
+    }
+    await log.flush();
+    log.endRun(1);
+    await following;
+    expect(seen.join('')).toBe(
+      Array.from({ length: 50 }, (_, i) => String(i).padStart(2, '0')).join(''),
+    );
+    await log.close();
+  });
+
+  it('lets a follower go when its client does', async () => {
+    const log = newLog();
+    const abort = new AbortController();
+    const following = (async () => {
+      for await (const _ of log.read(0, 1, abort.signal));
+    })();
+    abort.abort();
+    await following;
+  });
+});
+
+const seconds = Number(process.env['FUZZ_SECONDS'] ?? 2);
+
+fuzz.prop([fc.uint8Array({ maxLength: 200 })], {
+  interruptAfterTimeLimit: seconds * 500,
+  numRuns: 1_000_000,
+})('decodeRecord never throws on arbitrary bytes', (bytes) => {
+  decodeRecord(Buffer.from(bytes));
+});
+
+fuzz.prop([fc.uint8Array({ minLength: 1, maxLength: 100 }), fc.nat(), fc.nat(255)], {
+  interruptAfterTimeLimit: seconds * 500,
+  numRuns: 1_000_000,
+})('a record with one changed byte is refused', (payload, at, change) => {
+  const bytes = Buffer.concat(encodeRecord(record(7, Buffer.from(payload))));
+  const index = at % bytes.length;
+  const before = bytes.readUInt8(index);
+  bytes.writeUInt8(before ^ (change === 0 ? 1 : change), index);
+  const decoded = decodeRecord(bytes);
+  expect(decoded === undefined || 'need' in decoded).toBe(true);
+});

@@ -1,0 +1,208 @@
+/**
+ * A box's output, kept: everything that its main process wrote, over all runs.
+ *
+ * One writer appends; readers follow the file at their own pace, so nobody waits for a slow one and
+ * memory does not grow with it.
+ *
+ * @module
+ */
+import { EventEmitter, once } from 'node:events';
+import { type FileHandle, open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { A3sError } from '../../errors.ts';
+import { RecordReader } from './reader.ts';
+import { encodeRecord, type OutputRecord } from './record.ts';
+
+/** Pause before a write is tried again that failed, on a full disk for one. */
+const RETRY_MS = 1000;
+
+export class OutputLog {
+  readonly path: string;
+  /** Told of each failed write; the box is held back until one succeeds. */
+  readonly onFailure: (error: unknown) => void;
+  readonly #changes = new EventEmitter().setMaxListeners(0);
+  #file: FileHandle | undefined;
+  /** Bytes of the file that are complete records; unknown before the first open. */
+  #size: number | undefined;
+  #durable = 0;
+  #endedRun = 0;
+  #queue: Buffer[] = [];
+  #writing: Promise<void> | undefined;
+  #syncing: Promise<void> | undefined;
+  #closing = new AbortController();
+
+  constructor(path: string, onFailure: (error: unknown) => void) {
+    this.path = path;
+    this.onFailure = onFailure;
+  }
+
+  /**
+   * Makes ready to append output of `run`, after cutting off what a crash left half-written.
+   *
+   * @returns the offset behind the run's last durable byte
+   */
+  async open(run: number): Promise<number> {
+    await this.close();
+    this.#closing = new AbortController();
+    const file = await open(this.path, 'a', 0o600);
+    const reader = new RecordReader(this.path);
+    let offset = 0;
+    try {
+      for (;;) {
+        const record = await reader.next(Number.POSITIVE_INFINITY);
+        if (record === undefined) break;
+        if (record.run === run) offset = record.offset + record.payload.length;
+      }
+      await file.truncate(reader.position);
+      await file.datasync();
+    } catch (error) {
+      await file.close();
+      throw error;
+    } finally {
+      await reader.close();
+    }
+    this.#file = file;
+    this.#size = reader.position;
+    this.#durable = reader.position;
+    return offset;
+  }
+
+  /** Queues a record; `flush` waits for it. The caller bounds what is queued. */
+  append(record: OutputRecord): void {
+    this.#queue.push(...encodeRecord(record));
+    this.#writing ??= this.#write();
+  }
+
+  /** Settles when everything that was appended so far is on the disk. */
+  async flush(): Promise<void> {
+    while (this.#writing !== undefined || this.#durable < (this.#size ?? 0)) {
+      await this.#writing;
+      this.#closing.signal.throwIfAborted();
+      await this.#sync();
+    }
+  }
+
+  /** Stops writing. What was not flushed may be lost. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#writing;
+    await this.#syncing;
+    this.#queue = [];
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+
+  /** No more output will come from `run` and those before it. */
+  endRun(run: number): void {
+    this.#endedRun = Math.max(this.#endedRun, run);
+    this.#changes.emit('change');
+  }
+
+  /** End of the records that are there now. */
+  async end(): Promise<number> {
+    if (this.#size !== undefined) return this.#size;
+    const reader = new RecordReader(this.path);
+    try {
+      while ((await reader.next(Number.POSITIVE_INFINITY)) !== undefined);
+      return reader.position;
+    } finally {
+      await reader.close();
+    }
+  }
+
+  /**
+   * Records from file position `from` on. Without `throughRun` it ends at the present end; with it,
+   * when that run has ended. A payload is valid until the next step.
+   */
+  async *read(
+    from: number,
+    throughRun: number | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<OutputRecord> {
+    const reader = new RecordReader(this.path, from);
+    const last = throughRun === undefined ? await this.end() : undefined;
+    try {
+      while (!signal.aborted) {
+        // Read before looking for more: what is written before the end of the run is not missed.
+        const ended = throughRun === undefined || this.#endedRun >= throughRun;
+        const limit = last ?? this.#size ?? Number.POSITIVE_INFINITY;
+        const record = await reader.next(limit);
+        if (record !== undefined) {
+          yield record;
+          continue;
+        }
+        const behind = reader.position < Math.min(limit, this.#size ?? 0);
+        if (behind) throw damaged(this.path, reader.position);
+        if (ended) return;
+        const fresh = reader.position < (this.#size ?? 0) || this.#endedRun >= throughRun;
+        if (!fresh) await this.#change(signal);
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async #change(signal: AbortSignal): Promise<void> {
+    try {
+      await once(this.#changes, 'change', { signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #write(): Promise<void> {
+    try {
+      while (this.#queue.length > 0 && !this.#closing.signal.aborted) {
+        const batch = this.#queue;
+        this.#queue = [];
+        await this.#writeBatch(Buffer.concat(batch));
+        this.#changes.emit('change');
+      }
+    } catch (error) {
+      // Closed while it waited for space: the guest still holds what was not acknowledged.
+      if (!this.#closing.signal.aborted) throw error;
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  /** Until it is written: output that was taken from the guest and not acknowledged is all there is. */
+  async #writeBatch(bytes: Buffer): Promise<void> {
+    const file = this.#file;
+    if (file === undefined) throw new Error('Cannot append to an output log that is not open');
+    const start = this.#size ?? 0;
+    for (;;) {
+      try {
+        let done = 0;
+        while (done < bytes.length) {
+          const { bytesWritten } = await file.write(bytes, done, bytes.length - done);
+          done += bytesWritten;
+        }
+        this.#size = start + bytes.length;
+        return;
+      } catch (error) {
+        this.onFailure(error);
+        await file.truncate(start);
+        await delay(RETRY_MS, undefined, { signal: this.#closing.signal });
+      }
+    }
+  }
+
+  async #sync(): Promise<void> {
+    this.#syncing ??= (async () => {
+      try {
+        const size = this.#size ?? 0;
+        await this.#file?.datasync();
+        this.#durable = size;
+      } finally {
+        this.#syncing = undefined;
+      }
+    })();
+    await this.#syncing;
+  }
+}
+
+function damaged(path: string, position: number): A3sError {
+  return new A3sError('state-unusable', `Cannot read ${path}: it is damaged at byte ${position}`);
+}

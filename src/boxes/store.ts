@@ -1,0 +1,166 @@
+/**
+ * The records of all boxes: SQLite for keeps, a map for reading. The database is locked by this
+ * process, so the map is never behind.
+ *
+ * @module
+ */
+import { A3sError } from '../errors.ts';
+import type { Database, Migrations } from '../state/database.ts';
+import { type Box, BoxDefinition, BoxState, INITIAL_STATE } from './box.ts';
+import { type BoxEvent, transition } from './states.ts';
+
+/** The schema; version n is the first n steps. */
+export const BOX_MIGRATIONS: Migrations = [
+  `CREATE TABLE boxes (
+     id TEXT PRIMARY KEY,
+     name TEXT NOT NULL UNIQUE,
+     generation INTEGER NOT NULL,
+     definition TEXT NOT NULL,
+     state TEXT NOT NULL
+   ) STRICT`,
+];
+
+interface Row {
+  readonly id: string;
+  readonly name: string;
+  readonly generation: number;
+  readonly definition: string;
+  readonly state: string;
+}
+
+export class BoxStore {
+  readonly #database: Database;
+  readonly #boxes = new Map<string, Box>();
+
+  /** @throws A3sError `state-unusable` when a record cannot be read; nothing is dropped */
+  constructor(database: Database) {
+    this.#database = database;
+    const rows = database.prepare<[], Row>('SELECT * FROM boxes').all();
+    for (const row of rows) this.#boxes.set(row.id, read(row));
+  }
+
+  /** Oldest first. */
+  list(): Box[] {
+    return [...this.#boxes.values()].sort((a, b) =>
+      a.definition.createdAt < b.definition.createdAt ? -1 : 1,
+    );
+  }
+
+  get(id: string): Box | undefined {
+    return this.#boxes.get(id);
+  }
+
+  /** @throws A3sError `no-such-box` */
+  expect(id: string): Box {
+    const box = this.#boxes.get(id);
+    if (box === undefined) throw noSuchBox(id);
+    return box;
+  }
+
+  /**
+   * By full id, by name, or by a prefix of the id that no other box shares, in this order.
+   *
+   * @throws A3sError `no-such-box`, `invalid-argument` for a prefix of several
+   */
+  resolve(reference: string): Box {
+    const exact = this.#boxes.get(reference) ?? this.byName(reference.replace(/^\//, ''));
+    if (exact !== undefined) return exact;
+    if (!/^[0-9a-f]{1,64}$/.test(reference)) throw noSuchBox(reference);
+    const matches = [...this.#boxes.keys()].filter((id) => id.startsWith(reference));
+    const [first, second] = matches;
+    if (first === undefined) throw noSuchBox(reference);
+    if (second !== undefined) {
+      throw new A3sError(
+        'invalid-argument',
+        `Multiple IDs found with provided prefix: ${reference}`,
+      );
+    }
+    return this.expect(first);
+  }
+
+  byName(name: string): Box | undefined {
+    for (const box of this.#boxes.values()) if (box.name === name) return box;
+    return undefined;
+  }
+
+  /** @throws A3sError `name-in-use` */
+  insert(definition: BoxDefinition, name: string): Box {
+    const holder = this.byName(name);
+    if (holder !== undefined) throw nameInUse(name, holder.definition.id);
+    const box: Box = { definition, name, generation: 1, state: INITIAL_STATE };
+    this.#database
+      .prepare('INSERT INTO boxes (id, name, generation, definition, state) VALUES (?, ?, ?, ?, ?)')
+      .run(definition.id, name, 1, JSON.stringify(definition), JSON.stringify(box.state));
+    this.#boxes.set(definition.id, box);
+    return box;
+  }
+
+  /**
+   * Takes the box through `event`, with what changes along; durable when it returns.
+   *
+   * @throws A3sError `conflict` when the box's status does not allow the event
+   */
+  advance(id: string, event: BoxEvent, change: Partial<Omit<BoxState, 'status'>> = {}): Box {
+    const box = this.expect(id);
+    return this.#write(box, {
+      ...box.state,
+      ...change,
+      status: transition(box.state.status, event),
+    });
+  }
+
+  /** Changes what is not the status. */
+  amend(id: string, change: Partial<Omit<BoxState, 'status'>>): Box {
+    const box = this.expect(id);
+    return this.#write(box, { ...box.state, ...change });
+  }
+
+  remove(id: string): void {
+    this.#database.prepare('DELETE FROM boxes WHERE id = ?').run(id);
+    this.#boxes.delete(id);
+  }
+
+  #write(box: Box, state: BoxState): Box {
+    const { id } = box.definition;
+    const next: Box = { ...box, generation: box.generation + 1, state };
+    const { changes } = this.#database
+      .prepare('UPDATE boxes SET generation = ?, state = ? WHERE id = ? AND generation = ?')
+      .run(next.generation, JSON.stringify(state), id, box.generation);
+    if (changes !== 1) {
+      throw new A3sError(
+        'state-unusable',
+        `Cannot write box ${id}: its record was changed by others`,
+      );
+    }
+    this.#boxes.set(id, next);
+    return next;
+  }
+}
+
+function read(row: Row): Box {
+  try {
+    return {
+      definition: BoxDefinition.parse(JSON.parse(row.definition)),
+      name: row.name,
+      generation: row.generation,
+      state: BoxState.parse(JSON.parse(row.state)),
+    };
+  } catch (cause) {
+    throw new A3sError('state-unusable', `Cannot read the record of box ${row.id}`, {
+      remedy: 'Restore the database from a copy, or choose another A3S_HOME.',
+      cause,
+    });
+  }
+}
+
+function noSuchBox(reference: string): A3sError {
+  return new A3sError('no-such-box', `No such container: ${reference}`);
+}
+
+/** The refusal of a name that another box has. */
+export function nameInUse(name: string, holder: string): A3sError {
+  return new A3sError(
+    'name-in-use',
+    `Conflict. The container name "/${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`,
+  );
+}
