@@ -1,0 +1,136 @@
+/**
+ * Decompression by content: what the first bytes say counts, not what a media type claims.
+ *
+ * @module
+ */
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { A3sError } from '../errors.ts';
+import { corrupt } from './tar/corrupt.ts';
+import { decompressZstd, type SpawnInCell } from './zstd.ts';
+
+export type Compression = 'none' | 'gzip' | 'zstd';
+
+export interface Expansion {
+  /** Names the input in errors. */
+  readonly what: string;
+  /** Bytes that may come out; more is `too-large`. */
+  readonly maxBytes: number;
+  readonly spawn: SpawnInCell;
+}
+
+const SNIFFED = 6;
+const UNSUPPORTED: readonly (readonly [string, string])[] = [
+  ['fd377a585a00', 'xz'],
+  ['425a68', 'bzip2'],
+  ['04224d18', 'lz4'],
+];
+
+/** What the first bytes of a stream say. @throws A3sError `invalid-image` for a compression that images do not have */
+export function compressionOf(head: Uint8Array, what: string): Compression {
+  const hex = Buffer.from(head.subarray(0, SNIFFED)).toString('hex');
+  if (hex.startsWith('1f8b')) return 'gzip';
+  // A frame, or a skippable one before it.
+  if (hex.startsWith('28b52ffd') || /^5.2a4d18/.test(hex)) return 'zstd';
+  const other = UNSUPPORTED.find(([magic]) => hex.startsWith(magic));
+  if (other === undefined) return 'none';
+  throw corrupt(what, `it is compressed with ${other[1]}; plain, gzip and zstd are supported`);
+}
+
+/** The decompressed bytes of `source`, in order, bounded. */
+export async function* decompress(
+  source: AsyncIterable<Uint8Array>,
+  { what, maxBytes, spawn }: Expansion,
+): AsyncGenerator<Uint8Array> {
+  let total = 0;
+  for await (const chunk of expand(source, what, spawn)) {
+    total += chunk.length;
+    if (total > maxBytes) {
+      throw new A3sError(
+        'too-large',
+        `Cannot read ${what}: it holds more than ${maxBytes} bytes once decompressed`,
+      );
+    }
+    yield chunk;
+  }
+}
+
+async function* expand(
+  source: AsyncIterable<Uint8Array>,
+  what: string,
+  spawn: SpawnInCell,
+): AsyncGenerator<Uint8Array> {
+  const { compression, whole } = await sniff(source, what);
+  switch (compression) {
+    case 'none':
+      return yield* whole;
+    case 'gzip':
+      return yield* gunzip(whole, what);
+    case 'zstd':
+      return yield* decompressZstd(whole, what, spawn);
+  }
+}
+
+async function* gunzip(
+  source: AsyncIterable<Uint8Array>,
+  what: string,
+): AsyncGenerator<Uint8Array> {
+  const gunzip = createGunzip({ chunkSize: 256 * 1024 });
+  const feeding = pipeline(Readable.from(source, { objectMode: false }), gunzip).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  try {
+    yield* gunzip;
+  } catch (error) {
+    throw explain(error, what);
+  } finally {
+    gunzip.destroy();
+    await feeding;
+  }
+}
+
+function explain(error: unknown, what: string): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (!code.startsWith('Z_')) return error;
+  const reason =
+    code === 'Z_BUF_ERROR' ? 'its gzip data ends too early' : 'its gzip data is damaged';
+  return corrupt(what, reason);
+}
+
+/** Looks at the first bytes of a stream and gives them back with the rest. */
+async function sniff(
+  source: AsyncIterable<Uint8Array>,
+  what: string,
+): Promise<{ compression: Compression; whole: AsyncIterable<Uint8Array> }> {
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    const chunks: Uint8Array[] = [];
+    for (let length = 0; length < SNIFFED; ) {
+      const next = await iterator.next();
+      if (next.done === true) break;
+      chunks.push(next.value);
+      length += next.value.length;
+    }
+    const head = Buffer.concat(chunks);
+    return { compression: compressionOf(head, what), whole: resume(head, iterator) };
+  } catch (error) {
+    await iterator.return?.();
+    throw error;
+  }
+}
+
+async function* resume(
+  head: Uint8Array,
+  rest: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    if (head.length > 0) yield head;
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+      yield next.value;
+    }
+  } finally {
+    await rest.return?.();
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Keeps what comes out of an archive from filling the disk that everything else needs too.
+ *
+ * @module
+ */
+import { statfs } from 'node:fs/promises';
+import { A3sError } from '../errors.ts';
+
+/** Stays free: databases, logs and boxes' disks need room to end well. */
+const RESERVE = 128 * 1024 * 1024;
+
+export class DiskBudget {
+  readonly #directory: string;
+  #left: number;
+
+  private constructor(directory: string, left: number) {
+    this.#directory = directory;
+    this.#left = left;
+  }
+
+  /** What may be written below `directory` now. */
+  static async of(directory: string): Promise<DiskBudget> {
+    const { bavail, bsize } = await statfs(directory);
+    return new DiskBudget(directory, bavail * bsize - RESERVE);
+  }
+
+  /** @throws A3sError `disk-full` when so many more bytes would touch the reserve */
+  take(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left < 0) throw diskFull(this.#directory);
+  }
+}
+
+export function diskFull(directory: string, cause?: unknown): A3sError {
+  return new A3sError('disk-full', `Cannot store the image: no space is left in ${directory}`, {
+    remedy: 'Free some space, for example by removing images with a3s-box rmi, and try again.',
+    cause,
+  });
+}
+
+/** Turns the system's own complaint about a full disk into ours; gives back any other error. */
+export function explainDiskError(error: unknown, directory: string): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT' ? diskFull(directory, error) : error;
+}

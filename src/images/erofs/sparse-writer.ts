@@ -1,0 +1,66 @@
+/**
+ * Writes a file from some offset on, in order, in large pieces, leaving holes where all is zero.
+ *
+ * @module
+ */
+import type { FileHandle } from 'node:fs/promises';
+import type { DiskBudget } from '../disk-budget.ts';
+
+const PIECE = 1024 * 1024;
+/** Granularity of holes. */
+const RUN = 64 * 1024;
+const ZEROS = Buffer.alloc(RUN);
+
+export class SparseWriter {
+  readonly #file: FileHandle;
+  readonly #budget: DiskBudget;
+  readonly #piece = Buffer.alloc(PIECE);
+  #filled = 0;
+  /** Offset in the file of the piece's first byte. */
+  #offset: number;
+
+  constructor(file: FileHandle, offset: number, budget: DiskBudget) {
+    this.#file = file;
+    this.#offset = offset;
+    this.#budget = budget;
+  }
+
+  /** Offset of the next byte. */
+  get position(): number {
+    return this.#offset + this.#filled;
+  }
+
+  async write(bytes: Buffer): Promise<void> {
+    for (let rest = bytes; rest.length > 0; ) {
+      const copied = rest.copy(this.#piece, this.#filled);
+      this.#filled += copied;
+      rest = rest.subarray(copied);
+      if (this.#filled === PIECE) await this.flush();
+    }
+  }
+
+  /** Fills with zeros up to a multiple of `alignment`, which divides the size of a piece. */
+  async align(alignment: number): Promise<void> {
+    const over = this.position % alignment;
+    if (over > 0) await this.write(ZEROS.subarray(0, alignment - over));
+  }
+
+  async flush(): Promise<void> {
+    for (let start = 0; start < this.#filled; start += RUN) {
+      const run = this.#piece.subarray(start, Math.min(start + RUN, this.#filled));
+      if (run.equals(ZEROS.subarray(0, run.length))) continue;
+      this.#budget.take(run.length);
+      await writeFully(this.#file, run, this.#offset + start);
+    }
+    this.#offset += this.#filled;
+    this.#filled = 0;
+  }
+}
+
+/** A write may take less than it was given. */
+export async function writeFully(file: FileHandle, bytes: Buffer, offset: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, offset + done);
+    done += bytesWritten;
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Turns the layers of one disk into an EROFS image: one pass to learn and check the files, one to write their data.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { A3sError } from '../../errors.ts';
+import { ByteReader } from '../byte-reader.ts';
+import { decompress } from '../decompress.ts';
+import type { Digest } from '../digest.ts';
+import type { DiskBudget } from '../disk-budget.ts';
+import { ErofsWriter } from '../erofs/image-writer.ts';
+import type { Limits } from '../limits.ts';
+import { corrupt } from '../tar/corrupt.ts';
+import { readTar } from '../tar/read-tar.ts';
+import type { SpawnInCell } from '../zstd.ts';
+import { LayerBudget, scanLayer } from './scan.ts';
+import { type DirectoryNode, implicitDirectory, mergeOver } from './tree.ts';
+
+export interface LayerSource {
+  /** Digest of the uncompressed tar. */
+  readonly diffId: Digest;
+  /** Bytes of the blob. */
+  readonly size: number;
+  /** The blob from its first byte, as often as it is asked for. */
+  open(): AsyncIterable<Uint8Array>;
+}
+
+export interface ConvertOptions {
+  readonly limits: Limits;
+  readonly spawn: SpawnInCell;
+}
+
+/**
+ * Writes the image of one layer, or of several merged ones, lowest first.
+ *
+ * @param file empty and open for writing; what is in it after an error is of no use
+ * @throws A3sError `invalid-image` when a layer is malformed or is not what its diff ID says, `too-large`, `disk-full`
+ */
+export async function convertLayers(
+  layers: readonly LayerSource[],
+  file: FileHandle,
+  budget: DiskBudget,
+  options: ConvertOptions,
+): Promise<void> {
+  const root = await readTree(layers, options);
+  const writer = new ErofsWriter(root, file, budget);
+  for (const [index, layer] of layers.entries()) {
+    await withLayer(layer, options, async (reader) => {
+      let entryIndex = 0;
+      for await (const entry of readTar(reader, options.limits.layerEntries)) {
+        if (writer.wants(index, entryIndex)) await writer.writeData(entry.body);
+        entryIndex += 1;
+      }
+    });
+  }
+  await writer.finish();
+}
+
+/** Reads a layer to its end and checks that it is what its diff ID says. */
+export async function verifyLayer(layer: LayerSource, options: ConvertOptions): Promise<void> {
+  await withLayer(layer, options, async (reader) => {
+    while ((await reader.chunk(Number.MAX_SAFE_INTEGER)) !== undefined);
+  });
+}
+
+async function readTree(
+  layers: readonly LayerSource[],
+  options: ConvertOptions,
+): Promise<DirectoryNode> {
+  const budget = new LayerBudget(options.limits);
+  const scan = (layer: LayerSource, index: number): Promise<DirectoryNode> =>
+    withLayer(layer, options, (reader) => scanLayer(reader, index, budget));
+  const [only, ...others] = layers;
+  // A layer of its own keeps what it hides; merged layers have nothing below them.
+  if (only !== undefined && others.length === 0) return await scan(only, 0);
+  const root = implicitDirectory();
+  for (const [index, layer] of layers.entries()) mergeOver(root, await scan(layer, index));
+  return root;
+}
+
+/** Hands the decompressed layer to `use`, which reads it to its end, and checks the diff ID. */
+async function withLayer<T>(
+  layer: LayerSource,
+  { limits, spawn }: ConvertOptions,
+  use: (reader: ByteReader) => Promise<T>,
+): Promise<T> {
+  const what = `layer ${layer.diffId}`;
+  const hash = createHash('sha256');
+  const allowed = Math.max(limits.freeExpansion, layer.size * limits.expansionRatio);
+  async function* hashed(): AsyncGenerator<Uint8Array> {
+    const source = decompress(layer.open(), { what, maxBytes: limits.layerBytes, spawn });
+    let total = 0;
+    for await (const chunk of source) {
+      total += chunk.length;
+      if (total > allowed) throw bomb(what, limits);
+      hash.update(chunk);
+      yield chunk;
+    }
+  }
+  const reader = new ByteReader(hashed(), what);
+  try {
+    const result = await use(reader);
+    const digest = `sha256:${hash.digest('hex')}`;
+    if (digest !== layer.diffId) {
+      throw corrupt(what, `its content has the digest ${digest}`);
+    }
+    return result;
+  } finally {
+    await reader.close();
+  }
+}
+
+function bomb(what: string, limits: Limits): A3sError {
+  return new A3sError(
+    'invalid-image',
+    `Cannot use ${what}: it grows to more than ${limits.expansionRatio} times its size, as a decompression bomb does`,
+  );
+}

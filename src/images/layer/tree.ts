@@ -1,0 +1,110 @@
+/**
+ * The files of a layer, or of several merged ones, as they will appear in a disk.
+ *
+ * Names and link targets are bytes, each as one character of its code.
+ *
+ * @module
+ */
+import type { Timestamp } from '../tar/pax.ts';
+
+export interface Attributes {
+  /** Permission bits, with set-user-ID, set-group-ID and sticky. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtime: Timestamp;
+  readonly xattrs: ReadonlyMap<string, Buffer>;
+}
+
+export interface DirectoryNode {
+  readonly kind: 'directory';
+  attributes: Attributes;
+  readonly children: Map<string, Node>;
+  /** Hides what lower layers have here. */
+  opaque: boolean;
+  /** Has an entry of its own; otherwise it is only part of other names. */
+  explicit: boolean;
+}
+
+export interface FileNode {
+  readonly kind: 'file';
+  readonly attributes: Attributes;
+  readonly size: number;
+  /** Where the data is: index of the layer in its group, of the entry in its archive. */
+  readonly layer: number;
+  readonly entry: number;
+}
+
+export interface SymlinkNode {
+  readonly kind: 'symlink';
+  readonly attributes: Attributes;
+  readonly target: string;
+}
+
+export interface DeviceNode {
+  readonly kind: 'character' | 'block';
+  readonly attributes: Attributes;
+  readonly major: number;
+  readonly minor: number;
+}
+
+export interface FifoNode {
+  readonly kind: 'fifo';
+  readonly attributes: Attributes;
+}
+
+/** Hides a file of that name in lower layers. */
+export interface WhiteoutNode {
+  readonly kind: 'whiteout';
+}
+
+export type Node = DirectoryNode | FileNode | SymlinkNode | DeviceNode | FifoNode | WhiteoutNode;
+
+export const NO_XATTRS: ReadonlyMap<string, Buffer> = new Map();
+
+/** What a directory gets that no entry describes. */
+const IMPLICIT: Attributes = {
+  mode: 0o755,
+  uid: 0,
+  gid: 0,
+  mtime: { seconds: 0, nanoseconds: 0 },
+  xattrs: NO_XATTRS,
+};
+
+export const WHITEOUT: WhiteoutNode = { kind: 'whiteout' };
+
+export function implicitDirectory(): DirectoryNode {
+  return {
+    kind: 'directory',
+    attributes: IMPLICIT,
+    children: new Map(),
+    opaque: false,
+    explicit: false,
+  };
+}
+
+/**
+ * Puts `upper` over `lower`, which it changes. Nothing lies below the result: it has neither whiteouts nor opaque
+ * directories.
+ */
+export function mergeOver(lower: DirectoryNode, upper: DirectoryNode): void {
+  if (upper.opaque) lower.children.clear();
+  if (upper.explicit) {
+    lower.attributes = upper.attributes;
+    lower.explicit = true;
+  }
+  for (const [name, node] of upper.children) {
+    if (node.kind === 'whiteout') {
+      lower.children.delete(name);
+    } else if (node.kind !== 'directory') {
+      lower.children.set(name, node);
+    } else {
+      let below = lower.children.get(name);
+      if (below?.kind !== 'directory') {
+        below = implicitDirectory();
+        lower.children.set(name, below);
+      }
+      mergeOver(below, node);
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * Bounds on everything that an image brings along. Each is far above what real images have.
+ *
+ * @module
+ */
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+export interface Limits {
+  /** Manifest, index and configuration, each. */
+  readonly documentBytes: number;
+  /** Layers of one image. */
+  readonly layers: number;
+  /** Images of one archive. */
+  readonly images: number;
+  /** Files of an archive, outside the layers. */
+  readonly archiveEntries: number;
+  /** Bytes of an archive once decompressed. */
+  readonly archiveBytes: number;
+  /** Files of all layers that become one disk. */
+  readonly layerEntries: number;
+  /** Names, link targets and extended attributes of all layers that become one disk. */
+  readonly layerNameBytes: number;
+  /** Bytes of one layer once decompressed. */
+  readonly layerBytes: number;
+  /** A compressed layer may always grow to this... */
+  readonly freeExpansion: number;
+  /** ...and beyond it to so many times its own size. */
+  readonly expansionRatio: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  documentBytes: 4 * MiB,
+  layers: 127,
+  images: 128,
+  archiveEntries: 20_000,
+  archiveBytes: 256 * GiB,
+  layerEntries: 1_000_000,
+  layerNameBytes: 128 * MiB,
+  layerBytes: 64 * GiB,
+  freeExpansion: GiB,
+  expansionRatio: 200,
+};

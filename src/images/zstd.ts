@@ -1,0 +1,70 @@
+/**
+ * Zstandard, by the system's `zstd` in a cell: a decoder that hostile input can keep busy for hours, or worse, has no
+ * place in the server's own process.
+ *
+ * @module
+ */
+import type { ChildProcess } from 'node:child_process';
+import { pipeline } from 'node:stream/promises';
+import type { CellProgram } from '../cell/cell.ts';
+import { CONVERTER_IDENTITY } from '../cell/identity.ts';
+import { findTool } from '../cell/tools.ts';
+import { corrupt } from './tar/corrupt.ts';
+
+/** Starts a program in a cell. */
+export type SpawnInCell = (program: CellProgram) => Promise<ChildProcess>;
+
+/** The largest window that `zstd` itself accepts unasked; images stay far below. */
+const WINDOW = '128MiB';
+const ADDRESS_SPACE = 1024 * 1024 * 1024;
+const MAX_COMPLAINT = 4096;
+
+/** The decompressed bytes of `source`; `what` names it in errors. */
+export async function* decompressZstd(
+  source: AsyncIterable<Uint8Array>,
+  what: string,
+  spawn: SpawnInCell,
+): AsyncGenerator<Uint8Array> {
+  const child = await spawn({
+    path: await findTool('zstd'),
+    args: ['--decompress', '--stdout', '--quiet', `--memory=${WINDOW}`, '-'],
+    identity:
+      process.geteuid?.() === 0
+        ? CONVERTER_IDENTITY
+        : { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    writable: [],
+    readable: [],
+    network: false,
+    outlives: false,
+    limits: { openFiles: 64, addressSpaceBytes: ADDRESS_SPACE },
+  });
+  const { stdin, stdout, stderr } = child;
+  if (stdin === null || stdout === null || stderr === null) throw new Error('zstd has no pipes');
+  const exited = new Promise<number | null>((resolve) => child.once('close', resolve));
+  let complaint = '';
+  stderr.setEncoding('utf8');
+  stderr.on('data', (text: string) => {
+    if (complaint.length < MAX_COMPLAINT) complaint += text;
+  });
+  const feeding = pipeline(source, stdin).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  try {
+    yield* stdout;
+    const code = await exited;
+    const fault = await feeding;
+    // The source's own error comes first; a broken pipe only says that zstd gave up, and its exit code says why.
+    if (fault !== undefined && !isBrokenPipe(fault)) throw fault;
+    if (code !== 0) throw corrupt(what, complaint.slice(0, 200).trim() || 'zstd failed');
+  } finally {
+    child.kill('SIGKILL');
+    await exited;
+  }
+}
+
+function isBrokenPipe(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
+}

@@ -1,0 +1,8 @@
+/**
+ * Small images with deterministic bytes, for tests on real machines and for the quickstart.
+ *
+ * @module
+ */
+export * from '../../src/images/testing/build-image.ts';
+export * from '../../src/images/testing/busybox-image.ts';
+export * from '../../src/images/testing/tar-writer.ts';
