@@ -20,7 +20,7 @@ export function closing(stream: ServerHttp2Stream): AbortSignal {
 }
 
 export function json(stream: ServerHttp2Stream, status: number, body?: unknown): void {
-  if (stream.destroyed || stream.closed) return;
+  if (stream.destroyed || stream.closed || stream.headersSent) return;
   const headers = { ':status': status, 'content-type': 'application/json' };
   stream.respond(headers, { endStream: body === undefined });
   if (body !== undefined) stream.end(JSON.stringify(body));
@@ -114,12 +114,15 @@ export async function takeStdin(stream: ServerHttp2Stream, process: FakeProcess)
     process.stdinTaken = false;
   });
   process.inputClose(gone).then(
-    () => json(stream, 200, { closed: true }),
+    () => {
+      json(stream, 200, { closed: true });
+      stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+    },
     () => undefined,
   );
-  for await (const data of stream as AsyncIterable<Buffer>) {
+  for await (const data of stream.iterator({ destroyOnReturn: false })) {
     if (process.inputClosed) return;
-    await process.input(data, gone);
+    await process.input(data as Buffer, gone);
   }
   // A stream that was reset ends its iteration too, but leaves the input open.
   if (stream.rstCode !== constants.NGHTTP2_NO_ERROR || process.inputClosed) return;

@@ -15,6 +15,7 @@ import { constants as osConstants } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { BoxSpec } from '@a3s-box/policies';
 import { closing, json, readJson, refuse, sendFrames, takeStdin } from './fake-agent-streams.ts';
+import { buffered } from './fake-link.ts';
 import { FakeProcess, type FakeProgram } from './fake-process.ts';
 import { FAKE_PROGRAMS } from './fake-programs.ts';
 import { FakeRefusal } from './fake-refusal.ts';
@@ -81,11 +82,12 @@ export class FakeAgent {
   /** Serves a host on `duplex`; an earlier one is cut off. */
   serve(duplex: Duplex): void {
     this.#session?.destroy();
-    const session = performServerHandshake(duplex, { settings: { maxConcurrentStreams: 256 } });
+    const socket = buffered(duplex);
+    const session = performServerHandshake(socket, { settings: { maxConcurrentStreams: 256 } });
     this.#session = session;
     // A host that vanishes is the ordinary end of a connection.
     session.on('error', () => session.destroy());
-    duplex.on('close', () => session.destroy());
+    socket.on('close', () => session.destroy());
     session.on('stream', (stream, headers) => {
       stream.on('error', () => stream.destroy());
       this.#answer(stream, headers).catch((error: unknown) => refuse(stream, error));

@@ -1,0 +1,121 @@
+/**
+ * Reaching the agent of a machine that boots, or that an earlier server left running.
+ *
+ * @module
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Machine } from '../engine/engine.ts';
+import { A3sError } from '../errors.ts';
+import { Guest } from './guest.ts';
+import { Hello, PROTOCOL } from './protocol.ts';
+import { guestText } from './refusal.ts';
+import { GuestSession } from './session.ts';
+
+export interface ConnectOptions {
+  readonly signal: AbortSignal;
+  /** Time for the guest to boot and answer. */
+  readonly deadlineMs: number;
+  /**
+   * How long one connection may stay without an answer before a new one is tried. A connection is
+   * lost without a word when bytes of a dead one lead it, so this must not be long; it may be shorter
+   * than a boot, since an agent that finds stray bytes asks for the next connection.
+   */
+  readonly attemptMs?: number;
+}
+
+const ATTEMPT_MS = 3000;
+const RETRY_MS = 20;
+const CONSOLE_LINES = 12;
+
+/**
+ * Connects until the agent answers, and agrees on a version with it.
+ *
+ * Rejects with `agent-timeout` after the deadline and `vmm-failed` when the machine ends, both
+ * with the end of the guest's console; with `agent-failed` when no version fits; with the
+ * signal's reason when it aborts.
+ */
+export async function connectGuest(
+  machine: Pick<Machine, 'connect' | 'console' | 'exited'>,
+  options: ConnectOptions,
+): Promise<Guest> {
+  const ended = new AbortController();
+  const stop = AbortSignal.any([options.signal, ended.signal]);
+  const timer = setTimeout(() => {
+    const seconds = options.deadlineMs / 1000;
+    ended.abort(
+      new A3sError('agent-timeout', `The guest agent did not answer within ${seconds} s`),
+    );
+  }, options.deadlineMs);
+  void machine.exited.then(({ reason, detail }) => {
+    const message = `The virtual machine ended before its agent answered (${reason})`;
+    ended.abort(new A3sError('vmm-failed', detail === '' ? message : `${message}: ${detail}`));
+  });
+  try {
+    for (;;) {
+      const guest = await attempt(machine, stop, options.attemptMs ?? ATTEMPT_MS);
+      if (guest !== undefined) return guest;
+      await delay(RETRY_MS, undefined, { signal: stop });
+    }
+  } catch (error) {
+    options.signal.throwIfAborted();
+    if (!ended.signal.aborted) throw error;
+    throw await withConsole(machine, ended.signal.reason as A3sError);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** One connection; undefined when nobody answered on it. */
+async function attempt(
+  machine: Pick<Machine, 'connect'>,
+  stop: AbortSignal,
+  attemptMs: number,
+): Promise<Guest | undefined> {
+  stop.throwIfAborted();
+  let session: GuestSession | undefined;
+  try {
+    session = new GuestSession(await machine.connect(stop));
+    const limits = { signal: stop, deadlineMs: attemptMs };
+    const hello = await session.call('GET', '/v1/hello', undefined, Hello, limits);
+    session.version = negotiate(hello);
+    return new Guest(session, hello);
+  } catch (error) {
+    session?.destroy();
+    stop.throwIfAborted();
+    if (error instanceof UnsupportedVersion) throw error.refusal;
+    // Whatever else went wrong may be the rest of a dead connection: the deadline bounds the tries.
+    return undefined;
+  }
+}
+
+class UnsupportedVersion extends Error {
+  readonly refusal: A3sError;
+
+  constructor(hello: Hello) {
+    super('unsupported version');
+    const { minimum, maximum } = hello.protocol;
+    this.refusal = new A3sError(
+      'agent-failed',
+      `The guest agent ${guestText(hello.agent)} speaks protocol ${minimum} to ${maximum}, this server ${PROTOCOL.minimum} to ${PROTOCOL.maximum}`,
+      { remedy: 'Recreate the box, so that it boots with the current agent.' },
+    );
+  }
+}
+
+/** The highest version that both know. */
+function negotiate(hello: Hello): number {
+  const version = Math.min(hello.protocol.maximum, PROTOCOL.maximum);
+  if (version < Math.max(hello.protocol.minimum, PROTOCOL.minimum)) {
+    throw new UnsupportedVersion(hello);
+  }
+  return version;
+}
+
+async function withConsole(machine: Pick<Machine, 'console'>, error: A3sError): Promise<A3sError> {
+  const console = await machine.console().catch(() => Buffer.alloc(0));
+  const lines = console.subarray(-8192).toString('utf8').split('\n').map(guestText);
+  const last = lines.filter((line) => line !== '').slice(-CONSOLE_LINES);
+  const shown =
+    last.length === 0 ? 'its console is empty' : `its console ends:\n${last.join('\n')}`;
+  return new A3sError(error.code, `${error.message}; ${shown}`, { cause: error });
+}

@@ -1,0 +1,266 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { finished } from 'node:stream/promises';
+import { BOX_SPEC_SCHEMA, type BoxSpec, type ProcessSpec } from '@a3s-box/policies';
+import { afterEach, expect, test } from 'vitest';
+import { connectGuest } from './connection.ts';
+import { FakeAgent, type FakeAgentOptions } from './fake-agent.ts';
+import { fakeMachine } from './fake-machine.ts';
+import { FakeRefusal } from './fake-refusal.ts';
+import type { Guest } from './guest.ts';
+
+const open: { agent: FakeAgent; guest: Guest }[] = [];
+
+afterEach(() => {
+  for (const { agent, guest } of open.splice(0)) {
+    guest.close();
+    agent.kill();
+  }
+});
+
+function process(args: string[], more: Partial<ProcessSpec> = {}): ProcessSpec {
+  return { args, env: ['A=1'], cwd: '/', user: '', terminal: false, stdin: false, ...more };
+}
+
+function box(main: ProcessSpec): BoxSpec {
+  return {
+    schema: BOX_SPEC_SCHEMA,
+    hostname: 'box',
+    rootfs: {
+      layers: [{ serial: 'layer-0' }],
+      changes: { kind: 'memory' },
+      readonly: false,
+    },
+    process: main,
+    mounts: [],
+    network: { kind: 'none' },
+    confinement: {
+      capabilities: [],
+      noNewPrivileges: false,
+      seccomp: 'default',
+      maskedPaths: [],
+      readonlyPaths: [],
+    },
+    resources: {},
+  };
+}
+
+async function connect(agent: FakeAgent): Promise<Guest> {
+  const signal = new AbortController().signal;
+  const guest = await connectGuest(fakeMachine(agent), { signal, deadlineMs: 5000 });
+  open.push({ agent, guest });
+  return guest;
+}
+
+async function run(main: ProcessSpec, options: FakeAgentOptions = {}) {
+  const agent = new FakeAgent(options);
+  const guest = await connect(agent);
+  await guest.putSpec(box(main));
+  await guest.startMain();
+  return { agent, guest };
+}
+
+async function collect(guest: Guest, id: string, offset = 0) {
+  const reader = await guest.output(id, offset);
+  const seen = { stdout: '', stderr: '', end: offset };
+  for await (const { stream, data, offset: start } of reader) {
+    expect(start).toBe(seen.end);
+    seen[stream] += data.toString('latin1');
+    seen.end += data.length;
+    reader.ack(seen.end);
+  }
+  return seen;
+}
+
+test('a box runs from the spec to its exit', async () => {
+  const agent = new FakeAgent();
+  const guest = await connect(agent);
+  expect(await guest.state()).toEqual({ spec: null, processes: [] });
+  const spec = box(process(['sh', '-c', 'echo out; echo err >&2; exit 3']));
+  const digest = await guest.putSpec(spec);
+  expect(digest).toBe(`sha256:${createHash('sha256').update(JSON.stringify(spec)).digest('hex')}`);
+  expect((await guest.process('main')).state).toBe('created');
+  expect(await guest.startMain()).toMatchObject({ id: 'main', pid: 1 });
+  expect(await collect(guest, 'main')).toEqual({ stdout: 'out\n', stderr: 'err\n', end: 8 });
+  expect(await guest.exit('main')).toMatchObject({ exitCode: 3, signal: null, oomKilled: false });
+  expect(await guest.state()).toMatchObject({ spec: digest, processes: [{ state: 'exited' }] });
+  await guest.poweroff();
+  await agent.poweredOff;
+  await guest.closed;
+});
+
+test.each([
+  ['command-not-found', process(['nowhere'])],
+  ['command-not-executable', process(['/etc/passwd'])],
+  ['user-not-found', process(['true'], { user: 'ghost' })],
+  ['cwd-invalid', process(['true'], { cwd: '/missing' })],
+])('the agent’s %s keeps its code', async (code, spec) => {
+  const { guest } = await run(process(['sleep', 'infinity']));
+  await expect(guest.startProcess('e1', spec)).rejects.toMatchObject({ name: 'A3sError', code });
+});
+
+test('other refusals get the codes of the host', async () => {
+  const { guest } = await run(process(['sleep', 'infinity']));
+  await expect(guest.startMain()).rejects.toMatchObject({ code: 'conflict' });
+  await expect(guest.exit('nobody')).rejects.toMatchObject({ code: 'no-such-exec' });
+  await expect(guest.output('main', 1)).rejects.toMatchObject({ code: 'agent-failed' });
+  await expect(guest.resize('main', { rows: 1, columns: 1 })).rejects.toMatchObject({
+    code: 'invalid-argument',
+  });
+});
+
+test('a setup failure names what failed, in clean and bounded words', async () => {
+  const message = `disk layer-3\u001b[31m\n\u202e${'x'.repeat(5000)}`;
+  const agent = new FakeAgent({ refuseSpec: new FakeRefusal('setup-failed', message) });
+  const guest = await connect(agent);
+  const error = await guest.putSpec(box(process(['true']))).catch((e: Error) => e);
+  expect(error).toMatchObject({ code: 'agent-failed' });
+  expect((error as Error).message).toMatch(/^disk layer-3 \[31m x{900,1024}…$/);
+});
+
+test('5 MB go through stdin and back unchanged', async () => {
+  const { guest } = await run(process(['cat'], { stdin: true }));
+  const data = randomBytes(5_000_000);
+  const stdin = guest.stdin('main');
+  stdin.end(data);
+  const reader = await guest.output('main', 0);
+  const hash = createHash('sha256');
+  for await (const chunk of reader) {
+    hash.update(chunk.data);
+    reader.ack(chunk.offset + chunk.data.length);
+  }
+  await finished(stdin);
+  expect(await stdin.processClosed).toBe(false);
+  expect(hash.digest('hex')).toBe(createHash('sha256').update(data).digest('hex'));
+});
+
+test('input for a process that does not read is dropped without an error', async () => {
+  const { guest } = await run(process(['close-stdin'], { stdin: true }));
+  const stdin = guest.stdin('main');
+  expect(await stdin.processClosed).toBe(true);
+  for (let i = 0; i < 100; i++) stdin.write(Buffer.alloc(64 * 1024));
+  stdin.end();
+  await finished(stdin);
+});
+
+test('input in flight when the process exits is dropped without an error', async () => {
+  const { guest } = await run(process(['cat'], { stdin: true }));
+  const stdin = guest.stdin('main');
+  for (let i = 0; i < 100; i++) stdin.write(Buffer.alloc(64 * 1024));
+  await guest.signal('main', 'SIGKILL');
+  stdin.end();
+  await finished(stdin);
+  expect(await guest.exit('main')).toMatchObject({ exitCode: 137, signal: 'SIGKILL' });
+});
+
+test('a writer that lets go leaves the input open for the next', async () => {
+  const { guest } = await run(process(['cat'], { stdin: true }));
+  const first = guest.stdin('main');
+  await new Promise((resolve) => first.write('a', resolve));
+  const second = guest.stdin('main');
+  await expect(finished(second)).rejects.toMatchObject({ code: 'conflict' });
+  const reader = await guest.output('main', 0);
+  const output = reader[Symbol.asyncIterator]();
+  await output.next();
+  first.destroy();
+  expect(await first.processClosed).toBe(false);
+  const third = await takeInput(guest);
+  third.end('b');
+  expect((await output.next()).value?.data.toString()).toBe('b');
+  expect((await output.next()).done).toBe(true);
+});
+
+/** The agent sees a reset a little later than its sender. */
+async function takeInput(guest: Guest) {
+  for (;;) {
+    const writer = guest.stdin('main');
+    writer.on('error', () => undefined);
+    const written = await new Promise((resolve) => writer.write('', (e) => resolve(e ?? null)));
+    if (written === null && (await guest.process('main')) && !writer.destroyed) return writer;
+  }
+}
+
+test('output that nobody acknowledged is there for the next host', async () => {
+  const { agent, guest } = await run(process(['cat'], { stdin: true }));
+  const stdin = guest.stdin('main');
+  stdin.write('first ');
+  const reader = await guest.output('main', 0);
+  const output = reader[Symbol.asyncIterator]();
+  expect((await output.next()).value?.data.toString()).toBe('first ');
+  reader.ack(3);
+  agent.disconnect();
+  await guest.closed;
+  await expect(output.next()).rejects.toMatchObject({ code: 'agent-failed' });
+  await expect(guest.stats()).rejects.toMatchObject({ code: 'agent-failed' });
+  const next = await connect(agent);
+  expect((await next.state()).processes[0]?.state).toBe('running');
+  next.stdin('main').end('second');
+  expect((await collect(next, 'main', 3)).stdout).toBe('st second');
+  expect(await next.exit('main')).toMatchObject({ exitCode: 0 });
+});
+
+test('a consumer that stalls holds the process back, and others go on', async () => {
+  const { guest } = await run(process(['bytes', String(8 * 1024 * 1024)]));
+  const reader = await guest.output('main', 0);
+  const output = reader[Symbol.asyncIterator]();
+  await output.next();
+  await guest.startProcess('e1', process(['echo', 'hi']));
+  expect((await collect(guest, 'e1')).stdout).toBe('hi\n');
+  await guest.forget('e1');
+  await expect(guest.process('e1')).rejects.toMatchObject({ code: 'no-such-exec' });
+  const { state, written } = await guest.process('main');
+  expect(state).toBe('running');
+  expect(written).toBeLessThanOrEqual(1024 * 1024);
+  reader.close();
+});
+
+test('acknowledgements of what was not read are refused here', async () => {
+  const { guest } = await run(process(['echo', 'hello']));
+  const reader = await guest.output('main', 0);
+  expect(() => reader.ack(1)).toThrow(RangeError);
+  for await (const { offset, data } of reader) reader.ack(offset + data.length);
+  expect(() => reader.ack(5)).toThrow(RangeError);
+  reader.ack(6);
+});
+
+test('leaving the loop or aborting gives the output up', async () => {
+  const { guest } = await run(process(['bytes', '3000000']));
+  for await (const chunk of await guest.output('main', 0)) {
+    expect(chunk.offset).toBe(0);
+    break;
+  }
+  const abort = new AbortController();
+  const reader = await guest.output('main', 0, abort.signal);
+  const reading = (async () => {
+    for await (const _ of reader) abort.abort(new Error('enough'));
+  })();
+  await expect(reading).rejects.toThrow('enough');
+  await expect(guest.exit('main', abort.signal)).rejects.toThrow('enough');
+});
+
+test('a terminal has a size, control characters and one stream', async () => {
+  const { guest } = await run(
+    process(['tty'], { terminal: true, stdin: true, size: { rows: 5, columns: 7 } }),
+  );
+  await guest.resize('main', { rows: 30, columns: 100 });
+  const stdin = guest.stdin('main');
+  stdin.write('q');
+  expect((await collect(guest, 'main')).stdout).toBe('5 7\r\n30 100\r\n');
+  await guest.startProcess('e1', process(['true'])).catch(() => undefined);
+  const { guest: other } = await run(process(['tty'], { terminal: true, stdin: true }));
+  other.stdin('main').write('\x03');
+  expect(await other.exit('main')).toMatchObject({ exitCode: 130, signal: 'SIGINT' });
+});
+
+test('signals reach the process, and a process that has exited refuses them', async () => {
+  const { guest } = await run(process(['stubborn']));
+  await guest.signal('main', 'SIGTERM');
+  await guest.signal('main', '9');
+  expect(await guest.exit('main')).toMatchObject({ exitCode: 137, signal: 'SIGKILL' });
+  expect((await collect(guest, 'main')).stdout).toBe('ignored SIGTERM\n');
+  await expect(guest.signal('main', 'SIGTERM')).rejects.toMatchObject({ code: 'conflict' });
+});
+
+test('out of memory is told apart', async () => {
+  const { guest } = await run(process(['oom']));
+  expect(await guest.exit('main')).toMatchObject({ exitCode: 137, oomKilled: true });
+});

@@ -1,0 +1,150 @@
+/**
+ * The guest agent, as the host sees it: one method per route of `docs/guest-protocol.md`.
+ *
+ * @module
+ */
+import type { BoxSpec, ProcessSpec } from '@a3s-box/policies';
+import * as z from 'zod';
+import { OutputReader } from './output.ts';
+import {
+  Exit,
+  GuestState,
+  type Hello,
+  MAIN,
+  Process,
+  ProcessId,
+  SpecTaken,
+  StartProcess,
+  Stats,
+  type TerminalSize,
+} from './protocol.ts';
+import { refusal } from './refusal.ts';
+import { answerStatus, type GuestSession, parseJson, readAnswer } from './session.ts';
+import { StdinWriter } from './stdin.ts';
+
+/** For requests that the agent answers out of its memory. */
+const PROMPT_MS = 30_000;
+/** For requests that wait for devices, mounts, or the program to be loaded. */
+const SETUP_MS = 120_000;
+const STATE_BYTES = 4 * 1024 * 1024;
+
+const nothing = z.undefined();
+
+/**
+ * A connection to the agent of one box. Every method rejects with an `A3sError`: what the agent refused,
+ * `agent-failed` for answers that break the protocol and for a lost connection, or
+ * `agent-timeout`; an abort rejects with the signal's reason.
+ */
+export class Guest {
+  readonly hello: Hello;
+  /** Settles when the connection is gone, never rejects. The box runs on. */
+  readonly closed: Promise<void>;
+  readonly #session: GuestSession;
+
+  constructor(session: GuestSession, hello: Hello) {
+    this.#session = session;
+    this.hello = hello;
+    this.closed = session.closed;
+  }
+
+  /** Everything a new host needs to adopt the box. */
+  state(signal?: AbortSignal): Promise<GuestState> {
+    const options = { signal, deadlineMs: PROMPT_MS, answerBytes: STATE_BYTES };
+    return this.#session.call('GET', '/v1/state', undefined, GuestState, options);
+  }
+
+  /** Hands over the box spec, once. Returns the digest of the bytes that arrived. */
+  async putSpec(spec: BoxSpec, signal?: AbortSignal): Promise<string> {
+    const options = { signal, deadlineMs: SETUP_MS };
+    return (await this.#session.call('PUT', '/v1/spec', spec, SpecTaken, options)).spec;
+  }
+
+  /** Starts the box's main process, once. */
+  startMain(signal?: AbortSignal): Promise<Process> {
+    const options = { signal, deadlineMs: SETUP_MS };
+    return this.#session.call('POST', `${path(MAIN)}/start`, undefined, Process, options);
+  }
+
+  /** Starts one more process in the box. The id is the caller's: lower-case letters and digits. */
+  startProcess(
+    id: string,
+    process: ProcessSpec,
+    options: { privileged?: boolean; signal?: AbortSignal } = {},
+  ): Promise<Process> {
+    const body = StartProcess.parse({ id, process, privileged: options.privileged ?? false });
+    const limits = { signal: options.signal, deadlineMs: SETUP_MS };
+    return this.#session.call('POST', '/v1/processes', body, Process, limits);
+  }
+
+  process(id: string, signal?: AbortSignal): Promise<Process> {
+    return this.#session.call('GET', path(id), undefined, Process, prompt(signal));
+  }
+
+  /** Waits until the process has exited and its output is complete, however long that takes. */
+  exit(id: string, signal?: AbortSignal): Promise<Exit> {
+    return this.#session.call('GET', `${path(id)}/exit`, undefined, Exit, { signal });
+  }
+
+  /** The process's output from `offset` on. A new reader displaces the old one. */
+  async output(id: string, offset: number, signal?: AbortSignal): Promise<OutputReader> {
+    signal?.throwIfAborted();
+    const route = `${path(id)}/output?offset=${offset}`;
+    const stream = this.#session.open('POST', route);
+    const reader = new OutputReader(stream, offset, signal);
+    const onAbort = (): void => reader.close();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const status = await answerStatus(stream);
+      if (status === 200) return reader;
+      throw refusal(`POST ${route}`, status, parseJson(await readAnswer(stream, 64 * 1024)));
+    } catch (error) {
+      reader.close();
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** The process's input. One writer at a time: a second one fails with `conflict`. */
+  stdin(id: string): StdinWriter {
+    return new StdinWriter(this.#session, `${path(id)}/stdin`);
+  }
+
+  /** `signal` is a name with `SIG`, or a number. `conflict` when the process has exited. */
+  async signal(id: string, signal: string): Promise<void> {
+    await this.#session.call('POST', `${path(id)}/signal`, { signal }, nothing, prompt());
+  }
+
+  async resize(id: string, size: TerminalSize): Promise<void> {
+    await this.#session.call('POST', `${path(id)}/resize`, size, nothing, prompt());
+  }
+
+  /** Forgets an exec that has exited, with its output. */
+  async forget(id: string): Promise<void> {
+    await this.#session.call('DELETE', path(id), undefined, nothing, prompt());
+  }
+
+  stats(signal?: AbortSignal): Promise<Stats> {
+    return this.#session.call('GET', '/v1/stats', undefined, Stats, prompt(signal));
+  }
+
+  /** Orders the guest to end. It is gone when the machine is. */
+  async poweroff(): Promise<void> {
+    await this.#session.call('POST', '/v1/poweroff', undefined, nothing, prompt());
+  }
+
+  /** Lets go of the connection. The box runs on. */
+  close(): void {
+    this.#session.destroy();
+  }
+}
+
+function prompt(signal?: AbortSignal): { signal: AbortSignal | undefined; deadlineMs: number } {
+  return { signal, deadlineMs: PROMPT_MS };
+}
+
+/** Throws for a malformed id, which would otherwise name another route. */
+function path(id: string): string {
+  return `/v1/processes/${ProcessId.parse(id)}`;
+}

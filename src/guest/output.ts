@@ -1,0 +1,91 @@
+/**
+ * Reading a process's output.
+ *
+ * @module
+ */
+import { type ClientHttp2Stream, constants } from 'node:http2';
+import { A3sError } from '../errors.ts';
+import { FrameParser, type OutputChunk } from './frame.ts';
+import { agentFailed } from './refusal.ts';
+
+/**
+ * The output from an offset to its end, to be iterated once. The iteration ends after the last byte;
+ * it throws `agent-failed` when the connection or the agent breaks, so an iteration that ends has
+ * seen everything. Leaving the loop early gives the output up.
+ *
+ * No more than one flow control window is held for a consumer that is slow.
+ */
+export class OutputReader implements AsyncIterable<OutputChunk> {
+  readonly #stream: ClientHttp2Stream;
+  readonly #parser: FrameParser;
+  readonly #signal: AbortSignal | undefined;
+  #delivered: number;
+  #acknowledged: number;
+  #sent: number;
+  #sending = false;
+
+  constructor(stream: ClientHttp2Stream, offset: number, signal: AbortSignal | undefined) {
+    this.#stream = stream;
+    this.#parser = new FrameParser(offset);
+    this.#signal = signal;
+    this.#delivered = offset;
+    this.#acknowledged = offset;
+    this.#sent = offset;
+  }
+
+  /**
+   * Tells the agent that everything below `offset` is safe and may be forgotten. Returns at once;
+   * of many in a row, the last one counts. After the end it does nothing: a process that has
+   * exited needs no room.
+   * Throws `RangeError` for an offset that was not handed out, or that is below an earlier one.
+   */
+  ack(offset: number): void {
+    if (!Number.isSafeInteger(offset) || offset < this.#acknowledged || offset > this.#delivered) {
+      throw new RangeError(
+        `Cannot acknowledge offset ${offset}: expected ${this.#acknowledged} to ${this.#delivered}`,
+      );
+    }
+    this.#acknowledged = offset;
+    this.#send();
+  }
+
+  /** Gives the output up. The process and its output stay as they are. */
+  close(): void {
+    this.#stream.close(constants.NGHTTP2_CANCEL);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<OutputChunk, void, void> {
+    const onAbort = (): void => this.close();
+    this.#signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      this.#signal?.throwIfAborted();
+      for await (const bytes of this.#stream as AsyncIterable<Buffer>) {
+        for (const chunk of this.#parser.push(bytes)) {
+          this.#delivered = chunk.offset + chunk.data.length;
+          yield chunk;
+        }
+      }
+      this.#signal?.throwIfAborted();
+      this.#parser.finish();
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      throw error instanceof A3sError ? error : agentFailed('the output broke off', error);
+    } finally {
+      this.#signal?.removeEventListener('abort', onAbort);
+      if (this.#parser.ended) this.#stream.end();
+      else this.close();
+    }
+  }
+
+  #send(): void {
+    if (this.#sending || this.#sent === this.#acknowledged || !this.#stream.writable) return;
+    this.#sending = true;
+    this.#sent = this.#acknowledged;
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64BE(BigInt(this.#sent));
+    this.#stream.write(bytes, (error) => {
+      this.#sending = false;
+      if (error === undefined || error === null) this.#send();
+    });
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * One HTTP/2 connection to an agent: bounded settings, and requests whose answers are checked.
+ *
+ * @module
+ */
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type * as z from 'zod';
+import { A3sError } from '../errors.ts';
+import { PROTOCOL_HEADER } from './protocol.ts';
+import { agentFailed, refusal } from './refusal.ts';
+
+/** What one stream may have in flight. A consumer that stalls holds back no more than this. */
+const STREAM_WINDOW = 512 * 1024;
+/** Node returns connection credit as bytes arrive, so no stream's stall uses this up. */
+const CONNECTION_WINDOW = 4 * 1024 * 1024;
+const MAX_FRAME = 128 * 1024;
+/** In MiB; above the windows of all 256 streams. */
+const SESSION_MEMORY = 160;
+
+const ANSWER_BYTES = 64 * 1024;
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Rejects with `agent-timeout` after this time; absent: waits as long as it takes. */
+  readonly deadlineMs?: number | undefined;
+  /** Largest answer. */
+  readonly answerBytes?: number;
+}
+
+export class GuestSession {
+  readonly #session: ClientHttp2Session;
+  readonly #socket: Duplex;
+  /** Settles when the connection is gone, never rejects. */
+  readonly closed: Promise<void>;
+  /** The negotiated version; `hello` is asked without one. */
+  version: number | undefined;
+
+  constructor(socket: Duplex) {
+    this.#socket = socket;
+    this.#session = connect('http://guest', {
+      createConnection: () => socket,
+      maxSessionMemory: SESSION_MEMORY,
+      maxReservedRemoteStreams: 0,
+      settings: {
+        enablePush: false,
+        initialWindowSize: STREAM_WINDOW,
+        maxFrameSize: MAX_FRAME,
+        maxHeaderListSize: 16 * 1024,
+      },
+    });
+    this.#session.once('connect', () => this.#session.setLocalWindowSize(CONNECTION_WINDOW));
+    // Every stream gets the error too, and `closed` tells the rest.
+    this.#session.on('error', () => this.destroy());
+    this.#session.on('goaway', () => this.destroy());
+    socket.on('close', () => this.#session.destroy());
+    this.closed = new Promise((resolve) => {
+      this.#session.once('close', () => resolve());
+    });
+  }
+
+  destroy(): void {
+    this.#session.destroy();
+    this.#socket.destroy();
+  }
+
+  /** Opens a stream whose request body the caller writes, unless `endStream`. */
+  open(
+    method: string,
+    path: string,
+    options: { endStream?: boolean; signal?: AbortSignal } = {},
+  ): ClientHttp2Stream {
+    const headers: Record<string, string> = { ':method': method, ':path': path };
+    if (this.version !== undefined) headers[PROTOCOL_HEADER] = String(this.version);
+    try {
+      return this.#session.request(headers, options);
+    } catch (error) {
+      throw agentFailed('the connection is closed', error);
+    }
+  }
+
+  /** One request with a JSON answer, read by `schema`. */
+  async call<T>(
+    method: string,
+    path: string,
+    body: unknown,
+    schema: z.ZodType<T>,
+    options: CallOptions = {},
+  ): Promise<T> {
+    const route = `${method} ${path}`;
+    const { status, bytes } = await this.#exchange(method, path, body, options);
+    const document = parseJson(bytes);
+    if (status < 200 || status > 299) throw refusal(route, status, document);
+    const result = schema.safeParse(document);
+    if (!result.success) throw agentFailed(`its answer to ${route} is malformed`, result.error);
+    return result.data;
+  }
+
+  async #exchange(
+    method: string,
+    path: string,
+    body: unknown,
+    options: CallOptions,
+  ): Promise<{ status: number; bytes: Buffer }> {
+    options.signal?.throwIfAborted();
+    const stream = this.open(method, path, { endStream: body === undefined });
+    if (body !== undefined) stream.end(JSON.stringify(body));
+    const limits = new StreamLimits(stream, `${method} ${path}`, options);
+    try {
+      const status = await answerStatus(stream);
+      const bytes = await readAnswer(stream, options.answerBytes ?? ANSWER_BYTES);
+      return { status, bytes };
+    } catch (error) {
+      throw limits.reason ?? error;
+    } finally {
+      limits.dispose();
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+  }
+}
+
+/** Ends a stream when its caller aborts or its deadline passes, and remembers why. */
+class StreamLimits {
+  reason: unknown;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort: () => void;
+
+  constructor(stream: ClientHttp2Stream, route: string, options: CallOptions) {
+    const end = (reason: unknown): void => {
+      this.reason ??= reason;
+      stream.close(constants.NGHTTP2_CANCEL);
+    };
+    this.#signal = options.signal;
+    this.#onAbort = () => end(options.signal?.reason);
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+    const { deadlineMs } = options;
+    if (deadlineMs === undefined) return;
+    this.#timer = setTimeout(() => {
+      const message = `The guest agent did not answer ${route} within ${deadlineMs / 1000} s`;
+      end(new A3sError('agent-timeout', message));
+    }, deadlineMs);
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+  }
+}
+
+/** The status of a stream's answer, as soon as its headers are there. */
+export function answerStatus(stream: ClientHttp2Stream): Promise<number> {
+  return new Promise((resolve, reject) => {
+    // Stays for the stream's whole life: an error without a listener would end the process.
+    stream.on('error', (error) => reject(agentFailed('the connection broke', error)));
+    stream.once('response', (headers) => resolve(Number(headers[':status'])));
+    stream.once('close', () => reject(agentFailed('it closed the stream without an answer')));
+  });
+}
+
+/** The whole body of an answer; `agent-failed` when it is larger than `limit` or breaks off. */
+export async function readAnswer(stream: ClientHttp2Stream, limit: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      size += piece.length;
+      if (size > limit) throw agentFailed(`its answer has more than ${limit} bytes`);
+      pieces.push(piece);
+    }
+  } catch (error) {
+    throw error instanceof A3sError ? error : agentFailed('its answer broke off', error);
+  }
+  if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw agentFailed('its answer broke off');
+  return Buffer.concat(pieces);
+}
+
+/** Undefined when the bytes are no JSON: no schema takes that where a body is expected. */
+export function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Writing a process's input.
+ *
+ * @module
+ */
+import type { ClientHttp2Stream } from 'node:http2';
+import { Writable } from 'node:stream';
+import { StdinEnd } from './protocol.ts';
+import { agentFailed, refusal } from './refusal.ts';
+import { answerStatus, type GuestSession, parseJson, readAnswer } from './session.ts';
+
+const BUFFER_BYTES = 256 * 1024;
+const ANSWER_BYTES = 64 * 1024;
+
+/**
+ * The input of a process, binary-safe, with the process's own back pressure.
+ *
+ * `end()` closes the input; `finish` comes when the agent has confirmed that. `destroy()` lets go and
+ * leaves the input open, for another writer. Once the process no longer reads, bytes are dropped without an error, and
+ * `closed` says so.
+ */
+export class StdinWriter extends Writable {
+  /** True as soon as the process no longer reads; false when it was ended, let go or lost. */
+  readonly processClosed: Promise<boolean>;
+  readonly #stream: ClientHttp2Stream;
+  readonly #release = new AbortController();
+  /** The agent answers before our end only when the process no longer reads. */
+  #answered = false;
+
+  constructor(session: GuestSession, path: string) {
+    super({ highWaterMark: BUFFER_BYTES, decodeStrings: true });
+    this.#stream = session.open('PUT', path, { signal: this.#release.signal });
+    const answer = this.#answer(`PUT ${path}`);
+    this.processClosed = answer.then(
+      ({ closed }) => closed,
+      () => false,
+    );
+    answer.catch((error: Error) => this.destroy(error));
+    // Whoever watches the stream's end sees its error; nobody is made to.
+    this.on('error', () => undefined);
+  }
+
+  async #answer(route: string): Promise<StdinEnd> {
+    const status = await answerStatus(this.#stream);
+    if (status === 200) this.#answered = true;
+    const document = parseJson(await readAnswer(this.#stream, ANSWER_BYTES));
+    if (status !== 200) throw refusal(route, status, document);
+    const result = StdinEnd.safeParse(document);
+    if (!result.success) throw agentFailed(`its answer to ${route} is malformed`, result.error);
+    return result.data;
+  }
+
+  override _write(chunk: Buffer, _: string, callback: (error?: Error | null) => void): void {
+    if (this.#answered || !this.#stream.writable) {
+      callback();
+      return;
+    }
+    this.#stream.write(chunk, (error) => {
+      // The stream's own error, if any, comes through the answer.
+      if (error && !this.#answered) this.processClosed.then(() => callback());
+      else callback();
+    });
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#stream.end();
+    this.processClosed.then(() => callback());
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    // Not `close()`: before its reset that sends the end of the body, which closes the input.
+    this.#release.abort();
+    callback(error);
+  }
+}
