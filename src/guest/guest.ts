@@ -5,6 +5,7 @@
  */
 import type { BoxSpec, ProcessSpec } from '@a3s-box/policies';
 import * as z from 'zod';
+import { answerStatus, parseJson, readAnswer } from './body.ts';
 import { OutputReader } from './output.ts';
 import {
   Exit,
@@ -19,7 +20,7 @@ import {
   type TerminalSize,
 } from './protocol.ts';
 import { refusal } from './refusal.ts';
-import { answerStatus, type GuestSession, parseJson, readAnswer } from './session.ts';
+import type { GuestSession } from './session.ts';
 import { StdinWriter } from './stdin.ts';
 
 /** For requests that the agent answers out of its memory. */

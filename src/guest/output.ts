@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { type ClientHttp2Stream, constants } from 'node:http2';
-import { A3sError } from '../errors.ts';
+import type { ClientHttp2Stream } from 'node:http2';
+import { bytesOf } from './body.ts';
 import { FrameParser, type OutputChunk } from './frame.ts';
-import { agentFailed } from './refusal.ts';
+import { discard } from './session.ts';
 
 /**
  * The output from an offset to its end, to be iterated once. The iteration ends after the last byte;
@@ -51,7 +51,7 @@ export class OutputReader implements AsyncIterable<OutputChunk> {
 
   /** Gives the output up. The process and its output stay as they are. */
   close(): void {
-    this.#stream.close(constants.NGHTTP2_CANCEL);
+    discard(this.#stream);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<OutputChunk, void, void> {
@@ -59,7 +59,7 @@ export class OutputReader implements AsyncIterable<OutputChunk> {
     this.#signal?.addEventListener('abort', onAbort, { once: true });
     try {
       this.#signal?.throwIfAborted();
-      for await (const bytes of this.#stream as AsyncIterable<Buffer>) {
+      for await (const bytes of bytesOf(this.#stream)) {
         for (const chunk of this.#parser.push(bytes)) {
           this.#delivered = chunk.offset + chunk.data.length;
           yield chunk;
@@ -69,11 +69,10 @@ export class OutputReader implements AsyncIterable<OutputChunk> {
       this.#parser.finish();
     } catch (error) {
       this.#signal?.throwIfAborted();
-      throw error instanceof A3sError ? error : agentFailed('the output broke off', error);
+      throw error;
     } finally {
       this.#signal?.removeEventListener('abort', onAbort);
-      if (this.#parser.ended) this.#stream.end();
-      else this.close();
+      this.close();
     }
   }
 

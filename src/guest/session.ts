@@ -7,6 +7,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import type { Duplex } from 'node:stream';
 import type * as z from 'zod';
 import { A3sError } from '../errors.ts';
+import { answerStatus, parseJson, readAnswer } from './body.ts';
 import { PROTOCOL_HEADER } from './protocol.ts';
 import { agentFailed, refusal } from './refusal.ts';
 
@@ -114,9 +115,15 @@ export class GuestSession {
       throw limits.reason ?? error;
     } finally {
       limits.dispose();
-      stream.close(constants.NGHTTP2_CANCEL);
+      discard(stream);
     }
   }
+}
+
+/** Ends a stream in either direction, whatever state it is in. */
+export function discard(stream: ClientHttp2Stream): void {
+  stream.close(constants.NGHTTP2_CANCEL);
+  stream.destroy();
 }
 
 /** Ends a stream when its caller aborts or its deadline passes, and remembers why. */
@@ -129,7 +136,7 @@ class StreamLimits {
   constructor(stream: ClientHttp2Stream, route: string, options: CallOptions) {
     const end = (reason: unknown): void => {
       this.reason ??= reason;
-      stream.close(constants.NGHTTP2_CANCEL);
+      discard(stream);
     };
     this.#signal = options.signal;
     this.#onAbort = () => end(options.signal?.reason);
@@ -145,41 +152,5 @@ class StreamLimits {
   dispose(): void {
     clearTimeout(this.#timer);
     this.#signal?.removeEventListener('abort', this.#onAbort);
-  }
-}
-
-/** The status of a stream's answer, as soon as its headers are there. */
-export function answerStatus(stream: ClientHttp2Stream): Promise<number> {
-  return new Promise((resolve, reject) => {
-    // Stays for the stream's whole life: an error without a listener would end the process.
-    stream.on('error', (error) => reject(agentFailed('the connection broke', error)));
-    stream.once('response', (headers) => resolve(Number(headers[':status'])));
-    stream.once('close', () => reject(agentFailed('it closed the stream without an answer')));
-  });
-}
-
-/** The whole body of an answer; `agent-failed` when it is larger than `limit` or breaks off. */
-export async function readAnswer(stream: ClientHttp2Stream, limit: number): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const piece of stream as AsyncIterable<Buffer>) {
-      size += piece.length;
-      if (size > limit) throw agentFailed(`its answer has more than ${limit} bytes`);
-      pieces.push(piece);
-    }
-  } catch (error) {
-    throw error instanceof A3sError ? error : agentFailed('its answer broke off', error);
-  }
-  if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw agentFailed('its answer broke off');
-  return Buffer.concat(pieces);
-}
-
-/** Undefined when the bytes are no JSON: no schema takes that where a body is expected. */
-export function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch {
-    return undefined;
   }
 }

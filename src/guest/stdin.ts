@@ -5,9 +5,10 @@
  */
 import type { ClientHttp2Stream } from 'node:http2';
 import { Writable } from 'node:stream';
+import { answerStatus, parseJson, readAnswer } from './body.ts';
 import { StdinEnd } from './protocol.ts';
 import { agentFailed, refusal } from './refusal.ts';
-import { answerStatus, type GuestSession, parseJson, readAnswer } from './session.ts';
+import type { GuestSession } from './session.ts';
 
 const BUFFER_BYTES = 256 * 1024;
 const ANSWER_BYTES = 64 * 1024;
@@ -24,6 +25,7 @@ export class StdinWriter extends Writable {
   readonly processClosed: Promise<boolean>;
   readonly #stream: ClientHttp2Stream;
   readonly #release = new AbortController();
+  #written: (() => void) | undefined;
   /** The agent answers before our end only when the process no longer reads. */
   #answered = false;
 
@@ -35,6 +37,11 @@ export class StdinWriter extends Writable {
       ({ closed }) => closed,
       () => false,
     );
+    void this.processClosed.then(() => {
+      // A write that the agent did not wait for would otherwise never be answered.
+      this.#release.abort();
+      this.#settleWrite();
+    });
     answer.catch((error: Error) => this.destroy(error));
     // Whoever watches the stream's end sees its error; nobody is made to.
     this.on('error', () => undefined);
@@ -55,11 +62,15 @@ export class StdinWriter extends Writable {
       callback();
       return;
     }
-    this.#stream.write(chunk, (error) => {
-      // The stream's own error, if any, comes through the answer.
-      if (error && !this.#answered) this.processClosed.then(() => callback());
-      else callback();
-    });
+    this.#written = callback;
+    // An error of the stream comes through the answer.
+    this.#stream.write(chunk, () => this.#settleWrite());
+  }
+
+  #settleWrite(): void {
+    const written = this.#written;
+    this.#written = undefined;
+    written?.();
   }
 
   override _final(callback: (error?: Error | null) => void): void {
