@@ -1,0 +1,150 @@
+/**
+ * From arguments to an exit status: finds the command, reads its flags, runs it.
+ *
+ * @module
+ */
+import type { Command } from './command.ts';
+import type { Context } from './context.ts';
+import { bool, HELP, refused } from './flags/flag.ts';
+import { FlagValues } from './flags/flag-values.ts';
+import { canonicalize, seeHelp } from './flags/pflag.ts';
+import { buildParser, groupHelp, rootHelp } from './help.ts';
+import { nearest } from './nearest.ts';
+import { printFailure } from './print-failure.ts';
+import { COMMANDS, type Entry, GROUPS } from './registry.ts';
+import { failureStatus } from './session/failure-status.ts';
+import { UNSUPPORTED_COMMANDS } from './unsupported-commands.ts';
+import { UsageError } from './usage-error.ts';
+import { VERSION } from './version.ts';
+
+const ELSEWHERE = 'A3S_HOME names the installation';
+const GLOBAL_FLAGS = [
+  HELP,
+  bool('version', 'Print version information and quit', { short: 'v' }),
+  refused('config', 'there is no client configuration'),
+  refused('context', ELSEWHERE, 'string', 'c'),
+  refused('debug', 'set A3S_DEBUG=1', 'bool', 'D'),
+  refused('host', ELSEWHERE, 'list', 'H'),
+  refused('log-level', 'set A3S_DEBUG=1', 'string', 'l'),
+  refused('tls', ELSEWHERE, 'bool'),
+  refused('tlscacert', ELSEWHERE),
+  refused('tlscert', ELSEWHERE),
+  refused('tlskey', ELSEWHERE),
+  refused('tlsverify', ELSEWHERE, 'bool'),
+];
+
+/** Runs one command line. Never rejects: what goes wrong is printed and becomes the exit status. */
+export async function runCli(args: readonly string[], context: Context): Promise<number> {
+  let otherwise = 1;
+  try {
+    const found = findCommand(args, context);
+    if (typeof found === 'number') return found;
+    const command = await found.entry.load();
+    otherwise = command.failureStatus ?? 1;
+    return await runCommand(found.path, command, found.args, context);
+  } catch (error) {
+    printFailure(context, error);
+    return error instanceof UsageError ? error.status : failureStatus(error, otherwise);
+  }
+}
+
+interface Found {
+  readonly path: string;
+  readonly entry: Entry;
+  readonly args: readonly string[];
+}
+
+function findCommand(args: readonly string[], context: Context): Found | number {
+  const { flags, operands } = canonicalize('', GLOBAL_FLAGS, args, false);
+  if (flags.includes('--version=true')) {
+    context.stdout.write(`A3S Box version ${VERSION}\n`);
+    return 0;
+  }
+  const [name, ...rest] = operands;
+  if (name === undefined || flags.includes('--help=true') || name === 'help') {
+    if (name === 'help' && rest.length > 0) return findCommand([...rest, '--help'], context);
+    context.stdout.write(rootHelp());
+    return 0;
+  }
+  const group = own(GROUPS, name);
+  if (group !== undefined) return findInGroup(name, rest, context);
+  const entry = own(COMMANDS, name);
+  if (entry === undefined) throw unknownCommand('', name, Object.keys(COMMANDS));
+  return { path: name, entry, args: rest };
+}
+
+function findInGroup(name: string, args: readonly string[], context: Context): Found | number {
+  const group = GROUPS[name];
+  if (group === undefined) throw new TypeError(`no group ${name}`);
+  const { flags, operands } = canonicalize(name, [HELP], args, false);
+  const [verb, ...rest] = operands;
+  if (verb === undefined || flags.length > 0) {
+    context.stdout.write(groupHelp(name, group));
+    return 0;
+  }
+  const entry = own(group.commands, verb);
+  if (entry === undefined) throw unknownCommand(name, verb, Object.keys(group.commands));
+  return { path: `${name} ${verb}`, entry, args: rest };
+}
+
+async function runCommand(
+  path: string,
+  command: Command,
+  args: readonly string[],
+  context: Context,
+): Promise<number> {
+  const table = [...command.flags, HELP];
+  const canonical = canonicalize(path, table, args, command.passThrough !== true);
+  const parser = buildParser(path, command);
+  parser.parse([...canonical.flags, '--', ...canonical.operands], { from: 'user' });
+  const values = new Map(
+    parser.options.map((option): [string, readonly string[]] => [
+      option.name(),
+      (parser.getOptionValue(option.attributeName()) as readonly string[] | undefined) ?? [],
+    ]),
+  );
+  const flags = new FlagValues(path, table, values);
+  if (flags.bool('help')) {
+    context.stdout.write(parser.helpInformation());
+    return 0;
+  }
+  checkOperands(path, command, parser.args.length);
+  return command.run({ context, flags, operands: parser.args, path });
+}
+
+function checkOperands(path: string, command: Command, count: number): void {
+  const { min, max } = command.operands;
+  if (count >= min && count <= max) return;
+  const plural = (number: number): string => `${number} argument${number === 1 ? '' : 's'}`;
+  let wants = `at least ${plural(min)}`;
+  if (min === max) wants = `exactly ${plural(min)}`;
+  else if (count > max) wants = `at most ${plural(max)}`;
+  const message =
+    max === 0 ? `"a3s-box ${path}" accepts no arguments` : `"a3s-box ${path}" requires ${wants}`;
+  throw new UsageError(message, {
+    status: 1,
+    remedy: `Usage: a3s-box ${path} ${command.usage}\n${seeHelp(path)}`,
+  });
+}
+
+function unknownCommand(group: string, name: string, known: readonly string[]): UsageError {
+  const path = group === '' ? name : `${group} ${name}`;
+  const instead = UNSUPPORTED_COMMANDS.get(name);
+  if (instead !== undefined) {
+    return new UsageError(`unsupported command ${path}: ${instead}`, {
+      code: 'unsupported-option',
+      remedy: seeHelp(group),
+    });
+  }
+  const guess = nearest(name, known);
+  const hint =
+    guess === undefined ? '' : `Did you mean '${group === '' ? '' : `${group} `}${guess}'? `;
+  return new UsageError(`'${path}' is not an a3s-box command`, {
+    status: 1,
+    remedy: `${hint}${seeHelp(group)}`,
+  });
+}
+
+function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}

@@ -1,0 +1,154 @@
+/**
+ * The Docker Engine API over the control server's unix socket.
+ *
+ * @module
+ */
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { type Duplex, type Readable, Readable as ReadableStream } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { A3sError } from '../../errors.ts';
+import { API_VERSION } from '../version.ts';
+import { failureOf, unreachable } from './failure.ts';
+
+/** The longest JSON document that is taken from the server. */
+const MAX_JSON = 64 * 1024 * 1024;
+const MAX_ERROR = 1024 * 1024;
+
+export interface Call {
+  readonly method: 'GET' | 'POST' | 'DELETE' | 'HEAD';
+  /** Below the version, such as `/containers/json`; `/a3s/…` and `/_ping` have none. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** Sent as JSON, or as it comes where it is a stream. */
+  readonly body?: unknown;
+  readonly signal?: AbortSignal;
+}
+
+/** A connection that left HTTP behind. Ending it closes the sending half alone. */
+export interface Hijacked {
+  readonly stream: Duplex;
+  /** Whether output comes in frames that name stdout or stderr. */
+  readonly multiplexed: boolean;
+}
+
+export class Client {
+  readonly socket: string;
+
+  constructor(socket: string) {
+    this.socket = socket;
+  }
+
+  /** @throws A3sError with the server's own code, or `server-unreachable` */
+  async json(call: Call): Promise<unknown> {
+    const response = await this.stream(call);
+    const text = await this.#text(response, MAX_JSON);
+    if (text === '') return undefined;
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw new A3sError('internal', `The server's answer to ${call.path} is not JSON`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** As soon as the headers are there; the body follows as a stream. */
+  async stream(call: Call): Promise<IncomingMessage> {
+    const sent = this.#send(call, {});
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      sent.once('response', resolve);
+      sent.once('error', (error) => reject(unreachable(error, this.socket)));
+      this.#sendBody(sent, call.body, reject);
+    });
+    return this.#check(response);
+  }
+
+  /** Upgrades the connection to a raw byte stream. */
+  async hijack(call: Call): Promise<Hijacked> {
+    const sent = this.#send(call, { connection: 'Upgrade', upgrade: 'tcp' });
+    return new Promise((resolve, reject) => {
+      sent.once('upgrade', (response, stream, head) => {
+        if (head.length > 0) stream.unshift(head);
+        const type = response.headers['content-type'] ?? '';
+        resolve({ stream, multiplexed: type.includes('multiplexed-stream') });
+      });
+      sent.once('response', (response) => {
+        this.#check(response).then(
+          () => reject(new A3sError('internal', `The server did not upgrade ${call.path}`)),
+          reject,
+        );
+      });
+      sent.once('error', (error) => reject(unreachable(error, this.socket)));
+      this.#sendBody(sent, call.body, reject);
+    });
+  }
+
+  #send(call: Call, headers: Record<string, string>): ClientRequest {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(call.query ?? {})) {
+      if (value !== undefined)
+        query.set(name, typeof value === 'boolean' ? bit(value) : `${value}`);
+    }
+    const base = /^\/(_ping|a3s\/)/.test(call.path) ? call.path : `/v${API_VERSION}${call.path}`;
+    return request({
+      socketPath: this.socket,
+      agent: false,
+      method: call.method,
+      path: query.size === 0 ? base : `${base}?${query}`,
+      headers: { host: 'a3s-box', ...headers },
+      ...(call.signal === undefined ? {} : { signal: call.signal }),
+    });
+  }
+
+  #sendBody(sent: ClientRequest, body: unknown, reject: (error: unknown) => void): void {
+    if (body === undefined) {
+      sent.end();
+    } else if (body instanceof ReadableStream) {
+      sent.setHeader('content-type', 'application/x-tar');
+      // A server that refuses early closes the connection under the upload: its answer is what counts.
+      const source: Readable = body;
+      let answered = false;
+      sent.once('response', () => {
+        answered = true;
+      });
+      pipeline(source, sent).catch((error: unknown) => {
+        if (!answered) reject(source.errored === error ? error : unreachable(error, this.socket));
+      });
+    } else {
+      const bytes = Buffer.from(JSON.stringify(body));
+      sent.setHeader('content-type', 'application/json');
+      sent.setHeader('content-length', bytes.length);
+      sent.end(bytes);
+    }
+  }
+
+  async #check(response: IncomingMessage): Promise<IncomingMessage> {
+    const status = response.statusCode ?? 0;
+    if (status < 400) return response;
+    throw failureOf(status, await this.#text(response, MAX_ERROR));
+  }
+
+  async #text(response: IncomingMessage, limit: number): Promise<string> {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    try {
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        length += chunk.length;
+        if (length > limit) throw new A3sError('too-large', 'The server answered with too much');
+        chunks.push(chunk);
+      }
+    } catch (error) {
+      throw error instanceof A3sError ? error : unreachable(error, this.socket);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  }
+}
+
+function bit(value: boolean): string {
+  return value ? '1' : '0';
+}
+
+/** One segment of a path: a user's text never adds another. */
+export function segment(text: string): string {
+  return encodeURIComponent(text);
+}

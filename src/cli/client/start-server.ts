@@ -1,0 +1,216 @@
+/**
+ * Finds the control server of this home, and starts it where there is none.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '../../config.ts';
+import { A3sError } from '../../errors.ts';
+import { Client } from './client.ts';
+import { isErrorCode, printable, unreachable } from './failure.ts';
+import { isObject } from './json.ts';
+
+/** The descriptor on which a starting server says that it serves, or why not. */
+export const READY_FD = 3;
+
+const PING_DEADLINE_MS = 10_000;
+const START_DEADLINE_MS = 60_000;
+const POLL_MS = 20;
+const WINNER_MS = 3_000;
+const MAX_READINESS = 64 * 1024;
+const MAX_LOG = 8 * 1024 * 1024;
+
+/** What a server is given of the caller's environment: nothing that changes how Node runs. */
+const PASSED_ON =
+  /^(PATH|HOME|USER|LOGNAME|LANG|LC_[A-Z]+|TZ|TMPDIR|A3S_[A-Z0-9_]+|XDG_[A-Z_]+|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS)$/;
+
+/**
+ * @param installDir where `server.cjs` lies
+ * @throws A3sError what kept the server from starting, or `server-unreachable`
+ */
+export async function connectOrStart(
+  config: Config,
+  installDir: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Client> {
+  const deadline = Date.now() + START_DEADLINE_MS;
+  let found = await answers(config.socket);
+  while (!found) {
+    const verdict = await startServer(config, installDir, env);
+    if (verdict === 'ready') break;
+    if (Date.now() > deadline) throw verdict;
+    found = await awaitWinner(config.socket);
+  }
+  return new Client(config.socket);
+}
+
+/** Whether a server answers; false where nobody listens. Two commands may both see false: then one server wins. */
+async function answers(socket: string): Promise<boolean> {
+  try {
+    await ping(socket);
+    return true;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    // ECONNRESET: a server that is about to end.
+    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ECONNRESET') return false;
+    throw error instanceof A3sError ? error : unreachable(error, socket);
+  }
+}
+
+function ping(socketPath: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const sent = request({
+      socketPath,
+      path: '/_ping',
+      agent: false,
+      headers: { host: 'a3s-box' },
+    });
+    sent.setTimeout(PING_DEADLINE_MS, () => {
+      const message = `The control server at ${socketPath} does not answer`;
+      const remedy = 'End that server process and try again; boxes run on without it.';
+      sent.destroy(new A3sError('server-unreachable', message, { remedy }));
+    });
+    sent.once('error', reject);
+    sent.once('response', (response) => {
+      response.resume();
+      response.once('end', resolve);
+      response.once('error', reject);
+    });
+    sent.end();
+  });
+}
+
+/** Starts a server in a session of its own; the error is `server-running` when another was faster. */
+async function startServer(
+  config: Config,
+  installDir: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<'ready' | A3sError> {
+  const bundle = serverBundle(installDir);
+  const log = openLog(config.home);
+  let child: ChildProcess;
+  try {
+    child = spawn(process.execPath, [bundle], {
+      cwd: '/',
+      detached: true,
+      env: serverEnvironment(env),
+      stdio: ['ignore', log, log, 'pipe'],
+    });
+  } finally {
+    closeSync(log);
+  }
+  const readiness = child.stdio[READY_FD] as Readable;
+  try {
+    const line = await readLine(child, readiness);
+    const failure = readFailure(line, join(config.home, 'server.log'));
+    if (failure === undefined) return 'ready';
+    if (failure.code === 'server-running') return failure;
+    throw failure;
+  } finally {
+    readiness.destroy();
+    child.unref();
+  }
+}
+
+/** @throws A3sError `tool-missing` where the build has not been run */
+export function serverBundle(installDir: string): string {
+  const bundle = join(installDir, 'server.cjs');
+  if (existsSync(bundle)) return bundle;
+  throw new A3sError('tool-missing', `Cannot start the server: ${bundle} is missing`, {
+    remedy: 'Run npm run setup first.',
+  });
+}
+
+export function serverEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const clean: Record<string, string> = { A3S_READY_FD: String(READY_FD) };
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && name !== 'A3S_READY_FD' && PASSED_ON.test(name)) clean[name] = value;
+  }
+  return clean;
+}
+
+function openLog(home: string): number {
+  const path = join(home, 'server.log');
+  try {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG) {
+      renameSync(path, `${path}.1`);
+    }
+    return openSync(path, 'a', 0o600);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const full = code === 'ENOSPC' || code === 'EDQUOT';
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new A3sError(full ? 'disk-full' : 'state-unusable', `Cannot write ${path}: ${detail}`, {
+      remedy: full
+        ? 'Free some space and try again.'
+        : 'Set A3S_HOME to a directory of your own that can be written.',
+      cause: error,
+    });
+  }
+}
+
+/** The one line that the server writes once it serves, or before it gives up. */
+export async function readLine(child: ChildProcess, readiness: Readable): Promise<string> {
+  const deadline = AbortSignal.timeout(START_DEADLINE_MS);
+  const late = (): void => {
+    child.kill('SIGKILL');
+    readiness.destroy(
+      new A3sError('server-unreachable', `The server did not start in ${START_DEADLINE_MS} ms`),
+    );
+  };
+  deadline.addEventListener('abort', late, { once: true });
+  child.once('error', (error) => readiness.destroy(error));
+  try {
+    let text = '';
+    for await (const chunk of readiness.setEncoding('utf8') as AsyncIterable<string>) {
+      text += chunk;
+      const end = text.indexOf('\n');
+      if (end >= 0) return text.slice(0, end);
+      if (text.length > MAX_READINESS) break;
+    }
+    return text;
+  } finally {
+    deadline.removeEventListener('abort', late);
+  }
+}
+
+/** `ready`, or `{code, message, remedy}`; anything else means that the server died before it could say why. */
+export function readFailure(line: string, log: string): A3sError | undefined {
+  if (line === 'ready') return undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    parsed = undefined;
+  }
+  if (!isObject(parsed) || typeof parsed['message'] !== 'string') {
+    return new A3sError('server-unreachable', 'The control server ended before it served', {
+      remedy: `Read ${log} for the reason.`,
+    });
+  }
+  const { code, message, remedy } = parsed;
+  return new A3sError(isErrorCode(code) ? code : 'internal', printable(String(message)), {
+    remedy: typeof remedy === 'string' ? printable(remedy) : `Read ${log} for more.`,
+  });
+}
+
+/**
+ * The winner of a race holds the state but may not serve yet, and tells nobody but its own starter: hence a poll.
+ * False when it still does not answer after a while: it may have been one that was ending.
+ */
+async function awaitWinner(socket: string): Promise<boolean> {
+  const deadline = Date.now() + WINNER_MS;
+  while (Date.now() < deadline) {
+    if (await answers(socket)) return true;
+    await delay(POLL_MS);
+  }
+  return false;
+}

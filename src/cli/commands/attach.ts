@@ -1,0 +1,85 @@
+import { A3sError } from '../../errors.ts';
+import { type Client, segment } from '../client/client.ts';
+import { objectOf, stringOf } from '../client/json.ts';
+import type { Command, Invocation } from '../command.ts';
+import { bool, string } from '../flags/flag.ts';
+import { attend } from '../session/attend.ts';
+import { Session } from '../session/session.ts';
+import { checkTerminal, detachKeys } from '../session/terminal.ts';
+import { waitFor } from '../session/wait.ts';
+
+export const attach: Command = {
+  usage: '[OPTIONS] BOX',
+  description: 'Attach local standard input, output, and error streams to a running box',
+  flags: [
+    string('detach-keys', 'Override the key sequence for detaching from a box'),
+    bool('no-stdin', 'Do not attach STDIN'),
+    bool('sig-proxy', 'Proxy all received signals to the process', { on: true }),
+  ],
+  operands: { min: 1, max: 1 },
+  async run(invocation) {
+    const { context, flags, operands } = invocation;
+    const keys = detachKeys(flags);
+    const client = await context.connect();
+    const box = await inspectBox(client, operands[0] ?? '');
+    if (!box.running) {
+      throw new A3sError('box-not-running', `Cannot attach to ${operands[0]}: it is not running`, {
+        remedy: 'Start it with a3s-box start.',
+      });
+    }
+    const status = await waitFor(client, box.id, 'not-running');
+    const input = !flags.bool('no-stdin') && box.openStdin;
+    const session = await openSession(invocation, client, box, input, keys);
+    return attend({
+      context,
+      client,
+      session,
+      signalled: flags.bool('sig-proxy') ? box.id : undefined,
+      resize: box.terminal ? `/containers/${segment(box.id)}/resize` : undefined,
+      status,
+    });
+  },
+};
+
+export interface AttachedBox {
+  readonly id: string;
+  readonly running: boolean;
+  readonly terminal: boolean;
+  readonly openStdin: boolean;
+  readonly autoRemove: boolean;
+}
+
+export async function inspectBox(client: Client, name: string): Promise<AttachedBox> {
+  const path = `/containers/${segment(name)}/json`;
+  const { Id, State, Config, HostConfig } = objectOf(await client.json({ method: 'GET', path }));
+  const config = objectOf(Config);
+  return {
+    id: stringOf(Id),
+    running: objectOf(State)['Running'] === true,
+    terminal: config['Tty'] === true,
+    openStdin: config['OpenStdin'] === true,
+    autoRemove: objectOf(HostConfig)['AutoRemove'] === true,
+  };
+}
+
+export async function openSession(
+  { context, flags }: Invocation,
+  client: Client,
+  box: AttachedBox,
+  input: boolean,
+  keys: Buffer,
+): Promise<Session> {
+  checkTerminal(context, input && box.terminal);
+  const { stream } = await client.hijack({
+    method: 'POST',
+    path: `/containers/${segment(box.id)}/attach`,
+    query: {
+      stream: true,
+      stdin: input,
+      stdout: true,
+      stderr: true,
+      detachKeys: flags.string('detach-keys'),
+    },
+  });
+  return new Session(context, stream, { terminal: box.terminal, input, detachKeys: keys });
+}

@@ -1,0 +1,7 @@
+/** The help of `--format`, alike for all that list. */
+export const FORMAT_HELP =
+  "Format output using a custom template: 'table' (default), 'table TEMPLATE', 'json', or 'TEMPLATE', which is a Go template";
+
+/** The help of `--format` for those that show one document. */
+export const DOCUMENT_FORMAT_HELP =
+  "Format output using a custom template: 'json', or 'TEMPLATE', which is a Go template";

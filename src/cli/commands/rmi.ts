@@ -1,0 +1,29 @@
+import { segment } from '../client/client.ts';
+import { objectsOf, stringOf } from '../client/json.ts';
+import type { Command } from '../command.ts';
+import { bool, refused } from '../flags/flag.ts';
+import { eachOf } from './each-of.ts';
+
+export const rmi: Command = {
+  usage: '[OPTIONS] IMAGE [IMAGE...]',
+  description: 'Remove one or more images',
+  flags: [
+    bool('force', 'Force removal of the image', { short: 'f' }),
+    refused('no-prune', 'images have no untagged parents', 'bool'),
+  ],
+  operands: { min: 1, max: Infinity },
+  async run({ context, flags, operands }) {
+    const query = { force: flags.bool('force') };
+    const client = await context.connect();
+    return eachOf(context, operands, async (name) => {
+      const path = `/images/${segment(name)}`;
+      const gone = objectsOf(await client.json({ method: 'DELETE', path, query }));
+      const lines = gone.map(({ Untagged, Deleted }) =>
+        Untagged === undefined
+          ? `Deleted: ${stringOf(Deleted)}`
+          : `Untagged: ${stringOf(Untagged)}`,
+      );
+      return lines.length === 0 ? undefined : lines.join('\n');
+    });
+  },
+};

@@ -1,0 +1,167 @@
+import { A3sError } from '../../errors.ts';
+import { type Client, segment } from '../client/client.ts';
+import type { Command, Invocation } from '../command.ts';
+import type { Context } from '../context.ts';
+import { createRequest } from '../create-request.ts';
+import { RUN_FLAGS } from '../flags/box-flags.ts';
+import { attend } from '../session/attend.ts';
+import { Session } from '../session/session.ts';
+import { PROXIED, signalStatus } from '../session/signals.ts';
+import { checkTerminal, detachKeys } from '../session/terminal.ts';
+import { waitFor } from '../session/wait.ts';
+import { createBox } from './create.ts';
+
+export const run: Command = {
+  usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
+  description: 'Create and run a new box from an image',
+  flags: RUN_FLAGS,
+  operands: { min: 1, max: Infinity },
+  passThrough: true,
+  failureStatus: 125,
+  async run(invocation) {
+    const { context, flags } = invocation;
+    const detach = flags.bool('detach');
+    const request = createRequest(invocation, !detach);
+    const keys = detachKeys(flags);
+    if (!detach) checkTerminal(context, flags.bool('interactive') && flags.bool('tty'));
+    const client = await context.connect();
+    const starting = new Starting(context);
+    try {
+      const id = await createBox(context, client, request);
+      const box = { context, client, id, starting };
+      return detach ? await background(box) : await foreground(box, invocation, keys);
+    } finally {
+      starting.over();
+    }
+  },
+};
+
+interface NewBox {
+  readonly context: Context;
+  readonly client: Client;
+  readonly id: string;
+  readonly starting: Starting;
+}
+
+async function background(box: NewBox): Promise<number> {
+  const interrupted = await start(box);
+  if (interrupted !== undefined) return interrupted;
+  box.context.stdout.write(`${box.id}\n`);
+  return 0;
+}
+
+async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Promise<number> {
+  const { context, client, id, starting } = box;
+  const { flags } = invocation;
+  const terminal = flags.bool('tty');
+  const input = flags.bool('interactive');
+  const path = `/containers/${segment(id)}`;
+  const { session, status } = await undoing(box, async () => {
+    const { stream } = await client.hijack({
+      method: 'POST',
+      path: `${path}/attach`,
+      query: {
+        stream: true,
+        stdin: input,
+        stdout: true,
+        stderr: true,
+        detachKeys: flags.string('detach-keys'),
+      },
+    });
+    const options = { terminal, input, detachKeys: keys };
+    const opened = new Session(context, stream, options);
+    const condition = flags.bool('rm') ? 'removed' : 'next-exit';
+    return { session: opened, status: await waitFor(client, id, condition) };
+  });
+  try {
+    const interrupted = await start(box);
+    if (interrupted !== undefined) return interrupted;
+    starting.over();
+    return await attend({
+      context,
+      client,
+      session,
+      signalled: flags.bool('sig-proxy') ? id : undefined,
+      resize: terminal ? `${path}/resize` : undefined,
+      status,
+    });
+  } finally {
+    session.close();
+  }
+}
+
+/** Starts the box; the exit status where a signal came first. A box that did not start is removed. */
+async function start(box: NewBox): Promise<number | undefined> {
+  const { client, id, starting } = box;
+  return undoing(box, async () => {
+    try {
+      starting.signal.throwIfAborted();
+      const path = `/containers/${segment(id)}/start`;
+      await client.json({ method: 'POST', path, signal: starting.signal });
+      starting.signal.throwIfAborted();
+      return undefined;
+    } catch (error) {
+      if (starting.interrupted === undefined) throw error;
+      await remove(client, id);
+      return signalStatus(starting.interrupted);
+    }
+  });
+}
+
+/** `run` is one act: where it fails before the box runs, the box that it made goes again. */
+async function undoing<T>(box: NewBox, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    try {
+      await remove(box.client, box.id);
+    } catch (undo) {
+      throw withRemains(error, box.id, undo);
+    }
+    throw error;
+  }
+}
+
+async function remove(client: Client, id: string): Promise<void> {
+  try {
+    const path = `/containers/${segment(id)}`;
+    await client.json({ method: 'DELETE', path, query: { force: true, v: true } });
+  } catch (error) {
+    // With --rm the server may have been faster.
+    if (error instanceof A3sError && (error.code === 'no-such-box' || error.code === 'conflict')) {
+      return;
+    }
+    throw error;
+  }
+}
+
+function withRemains(error: unknown, id: string, undo: unknown): unknown {
+  if (!(error instanceof A3sError)) return error;
+  const remedy = `${error.remedy ?? ''} The box ${id.slice(0, 12)} is left: remove it with a3s-box rm -f.`;
+  return new A3sError(error.code, error.message, {
+    remedy: remedy.trim(),
+    cause: new AggregateError([error, undo]),
+  });
+}
+
+/** Until the box runs there is nobody to pass a signal to: it ends the start instead. */
+class Starting {
+  readonly #controller = new AbortController();
+  readonly #subscription: Disposable;
+  interrupted: NodeJS.Signals | undefined;
+
+  constructor(context: Context) {
+    this.#subscription = context.onSignals(PROXIED, (signal) => {
+      this.interrupted ??= signal;
+      this.#controller.abort();
+    });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  over(): void {
+    this.#subscription[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * All that a command touches outside of itself.
+ *
+ * @module
+ */
+import type { Readable, Writable } from 'node:stream';
+import type { Config } from '../config.ts';
+import type { Client } from './client/client.ts';
+
+export interface TerminalInput extends Readable {
+  readonly isTTY?: boolean;
+  setRawMode?(raw: boolean): unknown;
+}
+
+export interface TerminalOutput extends Writable {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+export interface Context {
+  readonly config: Config;
+  /** Where the bundles lie. */
+  readonly installDir: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly stdin: TerminalInput;
+  readonly stdout: TerminalOutput;
+  readonly stderr: TerminalOutput;
+  /** A client of the running server, which is started where there is none. */
+  connect(): Promise<Client>;
+  /** Calls `handler` for each of `signals` that this process gets, until disposed. */
+  onSignals(
+    signals: readonly NodeJS.Signals[],
+    handler: (signal: NodeJS.Signals) => void,
+  ): Disposable;
+}

@@ -1,0 +1,74 @@
+/**
+ * Flags as data: one row says how a flag is written, what it takes, and whether it is refused.
+ *
+ * @module
+ */
+
+export type FlagKind = 'bool' | 'string' | 'int' | 'list';
+
+export interface Flag {
+  /** Without the dashes. */
+  readonly name: string;
+  /** One letter. */
+  readonly short?: string;
+  readonly kind: FlagKind;
+  /** Shown in the help after the name, such as `bytes`. */
+  readonly value?: string;
+  readonly help: string;
+  /** What a boolean is when it is not given; false unless said. */
+  readonly on?: true;
+  /** Why this flag of Docker's is refused. Refused flags are not shown in the help. */
+  readonly refused?: string;
+}
+
+type Extra = Pick<Flag, 'short' | 'value' | 'on'>;
+
+export const bool = (name: string, help: string, extra: Extra = {}): Flag => ({
+  name,
+  kind: 'bool',
+  help,
+  ...extra,
+});
+
+export const string = (name: string, help: string, extra: Extra = {}): Flag => ({
+  name,
+  kind: 'string',
+  help,
+  ...extra,
+});
+
+export const int = (name: string, help: string, extra: Extra = {}): Flag => ({
+  name,
+  kind: 'int',
+  help,
+  ...extra,
+});
+
+export const list = (name: string, help: string, extra: Extra = {}): Flag => ({
+  name,
+  kind: 'list',
+  help,
+  ...extra,
+});
+
+/** A flag of Docker's that is known and refused; `kind` tells whether it would take a value. */
+export const refused = (
+  name: string,
+  reason: string,
+  kind: FlagKind = 'string',
+  short?: string,
+): Flag => ({
+  name,
+  kind,
+  help: '',
+  refused: reason,
+  ...(short === undefined ? {} : { short }),
+});
+
+/** How a message names the flag: `-m, --memory` or `--cpus`. */
+export function flagLabel(flag: Flag): string {
+  return flag.short === undefined ? `--${flag.name}` : `-${flag.short}, --${flag.name}`;
+}
+
+/** Given with every command. */
+export const HELP = bool('help', 'Print usage');

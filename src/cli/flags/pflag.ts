@@ -1,0 +1,117 @@
+/**
+ * Docker's flag syntax is that of Go's pflag, and commander's differs: `--rm=false`, `-m=512m`, where flags end.
+ * So arguments are first rewritten into the one spelling that both read alike: `--name=value`, then `--`, then operands.
+ *
+ * @module
+ */
+import { UsageError } from '../usage-error.ts';
+import { type Flag, flagLabel } from './flag.ts';
+
+export interface Canonical {
+  /** Each `--name=value`, in the order given; a boolean's value is `true` or `false`. */
+  readonly flags: readonly string[];
+  readonly operands: readonly string[];
+}
+
+/**
+ * @param path what the user called, such as `run` or `container ls`; for messages
+ * @param interspersed whether flags may follow operands; where they may not, everything after the first
+ *   operand belongs to the command that runs in the box
+ * @throws UsageError for an unknown or refused flag, or a value that is missing or not a boolean
+ */
+export function canonicalize(
+  path: string,
+  table: readonly Flag[],
+  args: readonly string[],
+  interspersed: boolean,
+): Canonical {
+  const flags: string[] = [];
+  const operands: string[] = [];
+  const rest = [...args];
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    if (arg === '--') {
+      operands.push(...rest);
+      break;
+    }
+    if (arg === '-' || !arg.startsWith('-')) {
+      operands.push(arg);
+      if (interspersed) continue;
+      operands.push(...rest);
+      break;
+    }
+    flags.push(
+      ...(arg.startsWith('--') ? long(path, table, arg, rest) : shorts(path, table, arg, rest)),
+    );
+  }
+  return { flags, operands };
+}
+
+function long(path: string, table: readonly Flag[], arg: string, rest: string[]): string[] {
+  const equals = arg.indexOf('=');
+  const name = equals < 0 ? arg.slice(2) : arg.slice(2, equals);
+  const flag = table.find((candidate) => candidate.name === name);
+  if (flag === undefined) throw usage(path, `unknown flag: --${name}`);
+  refuse(path, flag, `--${name}`);
+  if (equals >= 0) return [spell(path, flag, arg.slice(equals + 1))];
+  if (flag.kind === 'bool') return [`--${name}=true`];
+  const value = rest.shift();
+  if (value === undefined) throw usage(path, `flag needs an argument: --${name}`);
+  return [spell(path, flag, value)];
+}
+
+/** `-it`, `-eA=B`, `-e A=B`, `-m=512m`, `-i=false`: letters up to the first that takes a value. */
+function shorts(path: string, table: readonly Flag[], arg: string, rest: string[]): string[] {
+  const found: string[] = [];
+  for (let at = 1; at < arg.length; at++) {
+    const letter = arg.charAt(at);
+    const flag = table.find((candidate) => candidate.short === letter);
+    if (flag === undefined) {
+      throw usage(path, `unknown shorthand flag: '${letter}' in -${arg.slice(at)}`);
+    }
+    refuse(path, flag, `-${letter}`);
+    const tail = arg.slice(at + 1);
+    if (tail.startsWith('=') && (flag.kind === 'bool' || tail.length > 1)) {
+      return [...found, spell(path, flag, tail.slice(1))];
+    }
+    if (flag.kind === 'bool') {
+      found.push(`--${flag.name}=true`);
+      continue;
+    }
+    const value = tail === '' ? rest.shift() : tail;
+    if (value === undefined) {
+      throw usage(path, `flag needs an argument: '${letter}' in -${arg.slice(at)}`);
+    }
+    return [...found, spell(path, flag, value)];
+  }
+  return found;
+}
+
+const TRUE = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
+const FALSE = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
+
+function spell(path: string, flag: Flag, value: string): string {
+  if (flag.kind !== 'bool') return `--${flag.name}=${value}`;
+  if (TRUE.has(value)) return `--${flag.name}=true`;
+  if (FALSE.has(value)) return `--${flag.name}=false`;
+  throw usage(
+    path,
+    `invalid argument "${value}" for "${flagLabel(flag)}" flag: must be true or false`,
+  );
+}
+
+function refuse(path: string, flag: Flag, spelled: string): void {
+  if (flag.refused === undefined) return;
+  throw new UsageError(`unsupported flag ${spelled} for ${path}: ${flag.refused}`, {
+    code: 'unsupported-option',
+    remedy: seeHelp(path),
+  });
+}
+
+function usage(path: string, message: string): UsageError {
+  return new UsageError(message, { remedy: seeHelp(path) });
+}
+
+/** Docker's pointer to the help of a command. */
+export function seeHelp(path: string): string {
+  return `See 'a3s-box ${path === '' ? '' : `${path} `}--help'.`;
+}

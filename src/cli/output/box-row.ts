@@ -1,0 +1,91 @@
+/**
+ * A box as a row of `ps`.
+ *
+ * @module
+ */
+import {
+  type JsonObject,
+  numberOf,
+  objectOf,
+  objectsOf,
+  stringOf,
+  stringsOf,
+} from '../client/json.ts';
+import { ellipsis, humanDuration, localTime } from './human.ts';
+import type { Listing, Row } from './listing.ts';
+
+const SHORT_ID = 12;
+const MAX_COMMAND = 20;
+const MAX_MOUNT = 15;
+
+export const BOX_LISTING: Listing = {
+  defaults:
+    '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}',
+  headers: {
+    ID: 'CONTAINER ID',
+    Image: 'IMAGE',
+    Command: 'COMMAND',
+    CreatedAt: 'CREATED AT',
+    RunningFor: 'CREATED',
+    Ports: 'PORTS',
+    State: 'STATE',
+    Status: 'STATUS',
+    Size: 'SIZE',
+    Names: 'NAMES',
+    Labels: 'LABELS',
+    LocalVolumes: 'LOCAL VOLUMES',
+    Mounts: 'MOUNTS',
+    Networks: 'NETWORKS',
+  },
+};
+
+export function boxRow(box: JsonObject, full: boolean, now: number): Row {
+  const created = numberOf(box['Created']) * 1000;
+  const labels = objectOf(box['Labels']);
+  const id = stringOf(box['Id']);
+  const command = stringOf(box['Command']);
+  return {
+    ID: full ? id : id.slice(0, SHORT_ID),
+    Image: imageName(stringOf(box['Image']), full),
+    Command: JSON.stringify(full ? command : ellipsis(command, MAX_COMMAND)),
+    CreatedAt: localTime(created),
+    RunningFor: `${humanDuration(now - created)} ago`,
+    Ports: ports(objectsOf(box['Ports'])),
+    State: stringOf(box['State']),
+    Status: stringOf(box['Status']),
+    Size: '0B',
+    Names: stringsOf(box['Names'])
+      .map((name) => name.replace(/^\//, ''))
+      .join(','),
+    Labels: Object.entries(labels)
+      .map(([name, value]) => `${name}=${stringOf(value)}`)
+      .sort()
+      .join(','),
+    LocalVolumes: '0',
+    Mounts: objectsOf(box['Mounts'])
+      .map((mount) => stringOf(mount['Source']))
+      .map((source) => (full ? source : ellipsis(source, MAX_MOUNT)))
+      .join(','),
+    Networks: Object.keys(objectOf(objectOf(box['NetworkSettings'])['Networks']))
+      .sort()
+      .join(','),
+    Label: (name: string): string => stringOf(labels[name]),
+  };
+}
+
+/** A box whose image has lost its tag shows the image's id. */
+function imageName(image: string, full: boolean): string {
+  if (full || !image.startsWith('sha256:')) return image;
+  return image.slice('sha256:'.length, 'sha256:'.length + SHORT_ID);
+}
+
+function ports(bindings: readonly JsonObject[]): string {
+  const texts = bindings.map((binding) => {
+    const box = `${numberOf(binding['PrivatePort'])}/${stringOf(binding['Type'])}`;
+    const host = numberOf(binding['PublicPort']);
+    if (host === 0) return box;
+    const ip = stringOf(binding['IP']);
+    return `${ip.includes(':') ? `[${ip}]` : ip}:${host}->${box}`;
+  });
+  return texts.join(', ');
+}

@@ -1,0 +1,72 @@
+/**
+ * `info` for people.
+ *
+ * @module
+ */
+import {
+  type JsonObject,
+  numberOf,
+  objectOf,
+  objectsOf,
+  stringOf,
+  stringsOf,
+} from '../client/json.ts';
+import { VERSION } from '../version.ts';
+import { humanMemory } from './human.ts';
+
+export function describeInfo(info: JsonObject): string {
+  const lines = ['Client:', ` Version: ${VERSION}`, '', 'Server:', ...counts(info)];
+  const facts: readonly (readonly [string, string])[] = [
+    ['Images', String(numberOf(info['Images']))],
+    ['Server Version', stringOf(info['ServerVersion'])],
+    ['Kernel Version', stringOf(info['KernelVersion'])],
+    ['Operating System', stringOf(info['OperatingSystem'])],
+    ['OSType', stringOf(info['OSType'])],
+    ['Architecture', stringOf(info['Architecture'])],
+    ['CPUs', String(numberOf(info['NCPU']))],
+    ['Total Memory', humanMemory(numberOf(info['MemTotal']))],
+    ['Name', stringOf(info['Name'])],
+    ['A3S Root Dir', stringOf(info['DockerRootDir'])],
+    ['Socket', stringOf(info['Socket'])],
+  ];
+  for (const [name, value] of facts) if (value !== '') lines.push(` ${name}: ${value}`);
+  lines.push(...engines(info));
+  for (const warning of stringsOf(info['Warnings'])) lines.push(`WARNING: ${warning}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function counts(info: JsonObject): readonly string[] {
+  return [
+    ` Containers: ${numberOf(info['Containers'])}`,
+    `  Running: ${numberOf(info['ContainersRunning'])}`,
+    `  Paused: ${numberOf(info['ContainersPaused'])}`,
+    `  Stopped: ${numberOf(info['ContainersStopped'])}`,
+  ];
+}
+
+/** What each engine can do here, and why not where it cannot. */
+function engines(info: JsonObject): readonly string[] {
+  const lines = [' Engines:'];
+  for (const engine of objectsOf(info['engines'])) {
+    const version = stringOf(engine['version']);
+    lines.push(`  ${stringOf(engine['name'])}${version && ` ${version}`}: ${verdict(engine)}`);
+    lines.push(...capabilities('Accelerators', engine['accelerators']));
+    lines.push(...capabilities('TEEs', engine['tees']));
+  }
+  return lines;
+}
+
+function capabilities(title: string, value: unknown): readonly string[] {
+  const found = objectsOf(value);
+  if (found.length === 0) return [];
+  return [
+    `   ${title}:`,
+    ...found.map((item) => `    ${stringOf(item['name'])}: ${verdict(item)}`),
+  ];
+}
+
+function verdict(item: JsonObject): string {
+  const { available, reason } = objectOf(item);
+  if (available === true) return 'available';
+  return `not available: ${stringOf(reason) || 'no reason given'}`;
+}

@@ -1,0 +1,57 @@
+/**
+ * `--format` of the commands that list: a table, a table of one's own columns, JSON, or a template per row.
+ *
+ * @module
+ */
+import { isObject } from '../client/json.ts';
+import { alignColumns } from './table.ts';
+import { Template } from './template.ts';
+
+/** One row: fields for templates, and methods such as `.Label "name"`. */
+export type Row = Readonly<Record<string, unknown>>;
+
+export interface Listing {
+  /** The template of the plain table, without its prefix. */
+  readonly defaults: string;
+  /** What heads a column, by field. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Prepared before the server is asked, so that a mistake in the format costs nothing. */
+export type Format = (rows: readonly Row[]) => string;
+
+/** @throws UsageError for a template that cannot be parsed */
+export function prepareFormat(format: string | undefined, listing: Listing): Format {
+  const chosen = format === undefined || format === '' ? 'table' : format;
+  if (chosen === 'json') return (rows) => rows.map((row) => `${json(row)}\n`).join('');
+  if (chosen === 'table') return table(listing.defaults, listing);
+  if (chosen.startsWith('table ')) return table(escapes(chosen.slice(6)), listing);
+  const template = new Template(escapes(chosen));
+  return (rows) => rows.map((row) => `${template.evaluate(asData(row))}\n`).join('');
+}
+
+function table(columns: string, listing: Listing): Format {
+  const template = new Template(columns.trim());
+  const headers: Record<string, unknown> = { ...listing.headers };
+  headers['Label'] = (name: string): string => name.toUpperCase();
+  const header = template.evaluate(headers);
+  return (rows) => alignColumns([header, ...rows.map((row) => template.evaluate(asData(row)))]);
+}
+
+/** Shells pass `\t` as two characters. */
+function escapes(text: string): string {
+  return text.replaceAll('\\t', '\t').replaceAll('\\n', '\n');
+}
+
+function json(row: Row): string {
+  return JSON.stringify(asData(row));
+}
+
+/** `{{json .}}` gives what `json` gives: methods are no part of it. */
+function asData(row: Row): Row {
+  return isObject(row) ? Object.fromEntries(Object.entries(row).sort(byName)) : row;
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
+}

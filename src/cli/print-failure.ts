@@ -1,0 +1,27 @@
+/**
+ * How a failure looks to a person: one line with its code, then what to do. Never a stack trace, unless asked for.
+ *
+ * @module
+ */
+import { inspect } from 'node:util';
+import { A3sError } from '../errors.ts';
+import type { Context } from './context.ts';
+
+export function printFailure(context: Pick<Context, 'stderr' | 'env'>, error: unknown): void {
+  context.stderr.write(describeFailure(error));
+  if (isDebug(context.env)) context.stderr.write(`${inspect(error)}\n`);
+}
+
+function describeFailure(error: unknown): string {
+  if (error instanceof A3sError) {
+    const line = `a3s-box: ${error.message.trimEnd()} (${error.code})\n`;
+    return error.remedy === undefined ? line : `${line}${error.remedy}\n`;
+  }
+  const detail = error instanceof Error ? error.message : String(error);
+  return `a3s-box: unexpected error: ${detail} (internal)\nSet A3S_DEBUG=1 to see where it comes from.\n`;
+}
+
+function isDebug(env: Context['env']): boolean {
+  const value = env['A3S_DEBUG'];
+  return value !== undefined && value !== '' && value !== '0';
+}

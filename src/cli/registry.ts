@@ -1,0 +1,140 @@
+/**
+ * Every command by name. A command's module is loaded only when it is called.
+ *
+ * @module
+ */
+import type { Command } from './command.ts';
+
+export interface Entry {
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+type Entries = Readonly<Record<string, Entry>>;
+
+const entry = (summary: string, load: () => Promise<Command>): Entry => ({ summary, load });
+
+const attach = entry(
+  'Attach local standard input, output, and error streams to a running box',
+  async () => (await import('./commands/attach.ts')).attach,
+);
+const create = entry('Create a new box', async () => (await import('./commands/create.ts')).create);
+const exec = entry(
+  'Execute a command in a running box',
+  async () => (await import('./commands/exec.ts')).exec,
+);
+const images = entry('List images', async () => (await import('./commands/images.ts')).images);
+const info = entry(
+  'Display what this installation is, and what its host can do',
+  async () => (await import('./commands/info.ts')).info,
+);
+const inspect = entry(
+  'Return low-level information on boxes and images',
+  async () => (await import('./commands/inspect.ts')).inspect,
+);
+const inspectContainer = entry(
+  'Display detailed information on one or more boxes',
+  async () => (await import('./commands/inspect.ts')).inspectContainer,
+);
+const inspectImage = entry(
+  'Display detailed information on one or more images',
+  async () => (await import('./commands/inspect.ts')).inspectImage,
+);
+const kill = entry(
+  'Kill one or more running boxes',
+  async () => (await import('./commands/kill.ts')).kill,
+);
+const load = entry(
+  'Load an image from a tar archive, an OCI layout directory, or STDIN',
+  async () => (await import('./commands/load.ts')).load,
+);
+const logs = entry(
+  'Fetch the logs of a box',
+  async () => (await import('./commands/logs.ts')).logs,
+);
+const ps = entry('List boxes', async () => (await import('./commands/ps.ts')).ps);
+const rm = entry('Remove one or more boxes', async () => (await import('./commands/rm.ts')).rm);
+const rmi = entry('Remove one or more images', async () => (await import('./commands/rmi.ts')).rmi);
+const run = entry(
+  'Create and run a new box from an image',
+  async () => (await import('./commands/run.ts')).run,
+);
+const serve = entry(
+  'Run the control server in the foreground',
+  async () => (await import('./commands/serve.ts')).serve,
+);
+const start = entry(
+  'Start one or more stopped boxes',
+  async () => (await import('./commands/start.ts')).start,
+);
+const stop = entry(
+  'Stop one or more running boxes',
+  async () => (await import('./commands/stop.ts')).stop,
+);
+const version = entry(
+  'Show the A3S Box version information',
+  async () => (await import('./commands/version.ts')).version,
+);
+const wait = entry(
+  'Block until one or more boxes stop, then print their exit codes',
+  async () => (await import('./commands/wait.ts')).wait,
+);
+
+/** In the order in which the help shows them. */
+export const COMMANDS: Entries = {
+  run,
+  exec,
+  ps,
+  images,
+  load,
+  version,
+  info,
+  attach,
+  create,
+  inspect,
+  kill,
+  logs,
+  rm,
+  rmi,
+  serve,
+  start,
+  stop,
+  wait,
+};
+
+export interface Group {
+  readonly summary: string;
+  readonly commands: Entries;
+}
+
+const boxes: Group = {
+  summary: 'Manage boxes',
+  commands: {
+    attach,
+    create,
+    exec,
+    inspect: inspectContainer,
+    kill,
+    logs,
+    ls: ps,
+    list: ps,
+    ps,
+    rm,
+    remove: rm,
+    run,
+    start,
+    stop,
+    wait,
+  },
+};
+
+/** Docker's management forms: `container run`, `image ls`. */
+export const GROUPS: Readonly<Record<string, Group>> = {
+  box: boxes,
+  container: boxes,
+  image: {
+    summary: 'Manage images',
+    commands: { inspect: inspectImage, load, ls: images, list: images, rm: rmi, remove: rmi },
+  },
+  system: { summary: 'Manage A3S Box', commands: { info } },
+};

@@ -1,0 +1,53 @@
+/**
+ * A session from its first byte of input to its end, with signals and the terminal's size looked after.
+ *
+ * @module
+ */
+import type { Client } from '../client/client.ts';
+import type { Context } from '../context.ts';
+import { followSize } from './resize.ts';
+import type { Session } from './session.ts';
+import { leaveOnSignals, proxySignals, signalStatus } from './signals.ts';
+
+export interface Attendance {
+  readonly context: Context;
+  readonly client: Client;
+  readonly session: Session;
+  /** The box that signals are passed to; undefined where one ends the session instead. */
+  readonly signalled: string | undefined;
+  /** Route that resizes the process's terminal; undefined where it has none. */
+  readonly resize: string | undefined;
+  /** The exit status of the process, asked for once the session has ended. */
+  status(): Promise<number>;
+}
+
+/** The exit status: of the process, 0 after a detach, or that of a signal which ended the session. */
+export async function attend(attendance: Attendance): Promise<number> {
+  const { context, client, session, signalled, resize } = attendance;
+  let left: NodeJS.Signals | undefined;
+  const leave = (signal: NodeJS.Signals): void => {
+    left = signal;
+    session.close();
+  };
+  const stops = [
+    signalled === undefined
+      ? leaveOnSignals(context, leave)
+      : proxySignals(context, client, signalled, leave),
+    resize === undefined ? () => undefined : followSize(context, client, resize),
+  ];
+  try {
+    session.begin();
+    const how = await session.ended();
+    if (left !== undefined) {
+      context.stderr.write(`a3s-box: left by ${left}; the process in the box runs on\n`);
+      return signalStatus(left);
+    }
+    if (how === 'detached') {
+      context.stderr.write('read escape sequence\n');
+      return 0;
+    }
+    return await attendance.status();
+  } finally {
+    for (const stop of stops) stop();
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Signals that this process gets, passed to the box.
+ *
+ * @module
+ */
+import { constants } from 'node:os';
+import { type Client, segment } from '../client/client.ts';
+import type { Context } from '../context.ts';
+
+/** Those that Docker passes on; the ones of job control stop this process, not the box. */
+export const PROXIED: readonly NodeJS.Signals[] = [
+  'SIGHUP',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGTERM',
+  'SIGALRM',
+];
+
+/** A box that ignores its signals must not keep the user: the third one ends this command, as Docker's does. */
+const PATIENCE = 3;
+
+/** @returns what stops it */
+export function proxySignals(
+  context: Context,
+  client: Client,
+  id: string,
+  giveUp: (signal: NodeJS.Signals) => void,
+): () => void {
+  let urgent = 0;
+  const subscription = context.onSignals(PROXIED, (signal) => {
+    if ((signal === 'SIGINT' || signal === 'SIGTERM') && ++urgent >= PATIENCE) {
+      giveUp(signal);
+      return;
+    }
+    // The box may have ended meanwhile: its exit status is what is reported.
+    client
+      .json({ method: 'POST', path: `/containers/${segment(id)}/kill`, query: { signal } })
+      .catch(() => undefined);
+  });
+  return () => subscription[Symbol.dispose]();
+}
+
+/**
+ * For sessions whose signals have nowhere to go: the first one ends the session, so that the terminal is restored.
+ *
+ * @returns what stops it
+ */
+export function leaveOnSignals(
+  context: Context,
+  giveUp: (signal: NodeJS.Signals) => void,
+): () => void {
+  const subscription = context.onSignals(PROXIED, giveUp);
+  return () => subscription[Symbol.dispose]();
+}
+
+/** The exit status of a command that a signal ended. */
+export function signalStatus(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal];
+}

@@ -1,0 +1,52 @@
+/**
+ * The exit status of a box.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import { type Client, segment } from '../client/client.ts';
+import { numberOf, objectOf, stringOf } from '../client/json.ts';
+import { jsonLines } from '../client/json-lines.ts';
+
+/**
+ * Registers the wait before it resolves, so that a box started afterwards cannot end unseen.
+ *
+ * @returns a function that waits for the status
+ */
+export async function waitFor(
+  client: Client,
+  id: string,
+  condition: 'not-running' | 'next-exit' | 'removed',
+): Promise<() => Promise<number>> {
+  const response = await client.stream({
+    method: 'POST',
+    path: `/containers/${segment(id)}/wait`,
+    query: { condition },
+  });
+  const status = readStatus(client, response);
+  // Reported by whoever waits; until then a lost server must not end the process.
+  status.catch(() => undefined);
+  return () => status;
+}
+
+async function readStatus(client: Client, response: AsyncIterable<Buffer>): Promise<number> {
+  try {
+    for await (const document of jsonLines(response)) {
+      const { StatusCode, Error: failure } = objectOf(document);
+      const message = stringOf(objectOf(failure)['Message']);
+      if (message !== '') throw new A3sError('vmm-failed', message);
+      return numberOf(StatusCode);
+    }
+  } catch (error) {
+    if (error instanceof A3sError) throw error;
+    throw lost(client, error);
+  }
+  throw lost(client, undefined);
+}
+
+function lost(client: Client, cause: unknown): A3sError {
+  return new A3sError('server-unreachable', `The control server at ${client.socket} has ended`, {
+    remedy: 'The box runs on; a3s-box attach or a3s-box wait finds it again.',
+    cause,
+  });
+}

@@ -1,0 +1,55 @@
+/**
+ * Docker's commands that A3S Box does not have, each with what to do instead.
+ *
+ * @module
+ */
+
+const IMAGES = 'load an image that another tool has built or pulled: a3s-box load -i ARCHIVE';
+const NETWORKS = 'a box has its own outbound network, or none';
+const VOLUMES = 'mount a path of the host with run -v';
+const SWARM = 'there is no cluster mode';
+const OBSERVE = 'use ps, logs and inspect';
+const FILES = 'mount a path of the host with run -v, or stream with exec -i';
+
+export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
+  ['build', IMAGES],
+  ['builder', IMAGES],
+  ['buildx', IMAGES],
+  ['checkpoint', 'boxes cannot be saved while they run'],
+  ['commit', 'a box cannot become an image'],
+  ['compose', 'start boxes one by one with run'],
+  ['config', SWARM],
+  ['context', 'A3S_HOME names the installation'],
+  ['cp', FILES],
+  ['diff', FILES],
+  ['events', OBSERVE],
+  ['export', FILES],
+  ['history', 'use a3s-box image inspect'],
+  ['import', IMAGES],
+  ['login', IMAGES],
+  ['logout', IMAGES],
+  ['manifest', IMAGES],
+  ['network', NETWORKS],
+  ['node', SWARM],
+  ['pause', 'use stop and start'],
+  ['plugin', 'there are no plugins'],
+  ['port', 'ports are shown by ps'],
+  ['prune', 'use rm and rmi'],
+  ['pull', IMAGES],
+  ['push', 'images are loaded, and not pushed'],
+  ['rename', 'name a box with run --name'],
+  ['restart', 'use stop and start'],
+  ['save', 'images are loaded, and not saved'],
+  ['search', IMAGES],
+  ['secret', SWARM],
+  ['service', SWARM],
+  ['stack', SWARM],
+  ['stats', OBSERVE],
+  ['swarm', SWARM],
+  ['tag', 'images keep the names that they were loaded with'],
+  ['top', 'use exec BOX ps'],
+  ['trust', 'there is no content trust of this kind'],
+  ['unpause', 'use stop and start'],
+  ['update', 'limits are given with run'],
+  ['volume', VOLUMES],
+]);

@@ -1,0 +1,66 @@
+/**
+ * Published ports: `[[ip:][hostPort]:]boxPort[/tcp]`, ranges included.
+ *
+ * @module
+ */
+import { isIP } from 'node:net';
+import { UsageError } from '../usage-error.ts';
+
+export interface PortBinding {
+  /** Empty means every address. */
+  readonly hostIp: string;
+  /** Empty lets the server choose. */
+  readonly hostPort: string;
+  /** Such as `80/tcp`. */
+  readonly boxPort: string;
+}
+
+const MAX_RANGE = 1024;
+
+/** @throws RangeError for a malformed spec; UsageError for a protocol that is not supported */
+export function parsePort(spec: string): readonly PortBinding[] {
+  const { ip, host, box, protocol } = split(spec);
+  if (protocol !== 'tcp') {
+    throw new UsageError(`unsupported protocol ${protocol} in -p ${spec}: only TCP is published`, {
+      code: 'unsupported-option',
+    });
+  }
+  if (ip !== '' && isIP(ip) === 0) throw new RangeError(`invalid IP address: ${ip}`);
+  const boxPorts = range(box, 'container port');
+  const hostPorts = host === '' ? undefined : range(host, 'host port');
+  if (hostPorts !== undefined && hostPorts.length !== boxPorts.length) {
+    throw new RangeError(`ranges differ in length: ${host} and ${box}`);
+  }
+  return boxPorts.map((port, index) => ({
+    hostIp: ip,
+    hostPort: hostPorts === undefined ? '' : String(hostPorts[index]),
+    boxPort: `${port}/${protocol}`,
+  }));
+}
+
+function split(spec: string): { ip: string; host: string; box: string; protocol: string } {
+  const slash = spec.indexOf('/');
+  const protocol = slash < 0 ? 'tcp' : spec.slice(slash + 1).toLowerCase();
+  const ports = slash < 0 ? spec : spec.slice(0, slash);
+  const bracketed = /^\[([^\]]*)\]:(.*)$/.exec(ports);
+  const parts = (bracketed?.[2] ?? ports).split(':');
+  const box = parts.pop() ?? '';
+  const host = parts.pop() ?? '';
+  // What is left before the ports is an address; one of IPv6 may stand without brackets.
+  const ip = bracketed?.[1] ?? parts.join(':');
+  if (bracketed !== null && (parts.length > 0 || bracketed[1] === '')) {
+    throw new RangeError(`invalid port specification: ${spec}`);
+  }
+  return { ip, host, box, protocol };
+}
+
+function range(text: string, what: string): readonly number[] {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2] ?? match?.[1]);
+  if (!(first >= 1 && last <= 65_535 && first <= last)) {
+    throw new RangeError(`invalid ${what}: ${text === '' ? 'none given' : text}`);
+  }
+  if (last - first >= MAX_RANGE) throw new RangeError(`more than ${MAX_RANGE} ports: ${text}`);
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
