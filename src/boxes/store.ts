@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { EventEmitter } from 'node:events';
 import { A3sError } from '../errors.ts';
 import type { Database, Migrations } from '../state/database.ts';
 import { type Box, BoxDefinition, BoxState, INITIAL_STATE } from './box.ts';
@@ -31,6 +32,7 @@ interface Row {
 export class BoxStore {
   readonly #database: Database;
   readonly #boxes = new Map<string, Box>();
+  readonly #changes = new EventEmitter().setMaxListeners(0);
 
   /** @throws A3sError `state-unusable` when a record cannot be read; nothing is dropped */
   constructor(database: Database) {
@@ -118,6 +120,36 @@ export class BoxStore {
   remove(id: string): void {
     this.#database.prepare('DELETE FROM boxes WHERE id = ?').run(id);
     this.#boxes.delete(id);
+    this.#changes.emit(id, undefined);
+  }
+
+  /**
+   * Waits for a version of the record, or its removal (undefined), that `found` accepts. The present
+   * one is not looked at. No version is skipped.
+   */
+  when(
+    id: string,
+    found: (box: Box | undefined) => boolean,
+    signal: AbortSignal,
+  ): Promise<Box | undefined> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        this.#changes.off(id, onChange);
+        signal.removeEventListener('abort', onAbort);
+      };
+      const onChange = (box: Box | undefined): void => {
+        if (!found(box)) return;
+        settle();
+        resolve(box);
+      };
+      const onAbort = (): void => {
+        settle();
+        reject(signal.reason);
+      };
+      if (signal.aborted) return onAbort();
+      this.#changes.on(id, onChange);
+      signal.addEventListener('abort', onAbort);
+    });
   }
 
   #write(box: Box, state: BoxState): Box {
@@ -133,6 +165,7 @@ export class BoxStore {
       );
     }
     this.#boxes.set(id, next);
+    this.#changes.emit(id, next);
     return next;
   }
 }

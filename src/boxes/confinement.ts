@@ -1,0 +1,41 @@
+/**
+ * What every process of a box is held to: Docker's defaults.
+ *
+ * @module
+ */
+import type { Confinement } from '@a3s-box/policies';
+
+export const DEFAULT_CONFINEMENT: Confinement = {
+  capabilities: [
+    'CAP_AUDIT_WRITE',
+    'CAP_CHOWN',
+    'CAP_DAC_OVERRIDE',
+    'CAP_FOWNER',
+    'CAP_FSETID',
+    'CAP_KILL',
+    'CAP_MKNOD',
+    'CAP_NET_BIND_SERVICE',
+    'CAP_NET_RAW',
+    'CAP_SETFCAP',
+    'CAP_SETGID',
+    'CAP_SETPCAP',
+    'CAP_SETUID',
+    'CAP_SYS_CHROOT',
+  ],
+  noNewPrivileges: false,
+  seccomp: 'default',
+  maskedPaths: [
+    '/proc/asound',
+    '/proc/acpi',
+    '/proc/kcore',
+    '/proc/keys',
+    '/proc/latency_stats',
+    '/proc/timer_list',
+    '/proc/timer_stats',
+    '/proc/sched_debug',
+    '/proc/scsi',
+    '/sys/firmware',
+    '/sys/devices/virtual/powercap',
+  ],
+  readonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
+};

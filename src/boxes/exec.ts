@@ -1,0 +1,203 @@
+/**
+ * Running one more process in a box.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { finished } from 'node:stream/promises';
+import { A3sError } from '../errors.ts';
+import type { Guest } from '../guest/guest.ts';
+import type { OutputReader } from '../guest/output.ts';
+import type { TerminalSize } from '../guest/protocol.ts';
+import type { StdinWriter } from '../guest/stdin.ts';
+import { overrideEnvironment, processEnvironment } from './environment.ts';
+import type { Exec } from './execs.ts';
+import { type LiveBox, notRunning } from './live.ts';
+import { publish, type Runtime } from './runtime.ts';
+import { exitCodeOf } from './start.ts';
+import { copyInput, DETACHED, type Stdio } from './stdio.ts';
+
+export interface ExecRequest {
+  readonly command: readonly string[];
+  readonly env: readonly string[];
+  /** Empty: the box's own. */
+  readonly cwd: string;
+  readonly user: string;
+  readonly terminal: boolean;
+  readonly size: TerminalSize | undefined;
+  readonly attach: Exec['attach'];
+  readonly detachKeys: Uint8Array;
+}
+
+/** Puts an exec on record; nothing runs yet. @throws A3sError `box-not-running`, `invalid-argument` */
+export function createExec(rt: Runtime, boxId: string, request: ExecRequest): Exec {
+  const box = rt.store.expect(boxId);
+  const live = rt.live.expect(boxId);
+  if (box.state.status !== 'running') throw notRunning(boxId);
+  if (request.command.length === 0) {
+    throw new A3sError('invalid-argument', 'No exec command specified');
+  }
+  const { definition } = box;
+  const base = processEnvironment(definition.hostname, request.terminal, definition.env);
+  const exec: Exec = {
+    id: randomBytes(32).toString('hex'),
+    boxId,
+    run: live.run,
+    process: {
+      args: [...request.command],
+      env: overrideEnvironment(base, request.env),
+      cwd: request.cwd === '' ? definition.cwd : request.cwd,
+      user: request.user === '' ? definition.user : request.user,
+      terminal: request.terminal,
+      ...(request.size === undefined ? {} : { size: request.size }),
+      stdin: request.attach.stdin,
+    },
+    attach: request.attach,
+    detachKeys: request.detachKeys,
+    state: 'created',
+    pid: 0,
+    exitCode: undefined,
+  };
+  rt.execs.add(exec);
+  publish(rt, box, `exec_create: ${request.command.join(' ')}`, { execID: exec.id });
+  return exec;
+}
+
+/** @throws A3sError `conflict` for one that was started, `box-not-running` */
+export function checkStartable(rt: Runtime, exec: Exec): LiveBox {
+  const live = rt.live.expect(exec.boxId);
+  if (live.run !== exec.run || rt.store.expect(exec.boxId).state.status !== 'running') {
+    throw notRunning(exec.boxId);
+  }
+  if (exec.state !== 'created') {
+    const state = exec.state === 'running' ? 'already running' : 'already exited';
+    throw new A3sError('conflict', `Error: Exec command ${exec.id} is ${state}`);
+  }
+  return live;
+}
+
+/**
+ * Starts the exec and returns; its output is read and dropped, so that it never stalls.
+ *
+ * @throws A3sError what the guest refused
+ */
+export async function startDetached(rt: Runtime, exec: Exec): Promise<void> {
+  const started = await start(rt, exec, undefined);
+  void follow(rt, exec, started, undefined);
+}
+
+/**
+ * Starts the exec and connects the client with it until the process has ended, or the client has detached.
+ * A client that goes away leaves the process running, its output read and dropped.
+ */
+export async function startAttached(
+  rt: Runtime,
+  exec: Exec,
+  size: TerminalSize | undefined,
+  stdio: Stdio,
+): Promise<void> {
+  const started = await start(rt, exec, size);
+  const detached = new AbortController();
+  if (exec.attach.stdin) {
+    void feed(exec, started.guest, stdio).then(
+      (result) => {
+        if (result === DETACHED) detached.abort();
+      },
+      (error: unknown) => {
+        if (!stdio.gone.aborted)
+          rt.log.error('the input of an exec broke off', error, { exec: exec.id });
+      },
+    );
+  }
+  const left = new Promise<void>((resolve) => {
+    AbortSignal.any([detached.signal, stdio.gone]).addEventListener('abort', () => resolve());
+  });
+  const attached = { ...stdio, gone: AbortSignal.any([detached.signal, stdio.gone]) };
+  await Promise.race([follow(rt, exec, started, attached), left]);
+}
+
+interface Started {
+  readonly live: LiveBox;
+  readonly guest: Guest;
+  readonly reader: OutputReader;
+}
+
+async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): Promise<Started> {
+  const live = checkStartable(rt, exec);
+  exec.state = 'running';
+  try {
+    const guest = await live.guest();
+    const process = size === undefined ? exec.process : { ...exec.process, size };
+    const { pid } = await guest.startProcess(exec.id, process, { signal: live.signal });
+    exec.pid = pid;
+    const reader = await guest.output(exec.id, 0, live.signal);
+    publish(rt, rt.store.expect(exec.boxId), `exec_start: ${process.args.join(' ')}`, {
+      execID: exec.id,
+    });
+    return { live, guest, reader };
+  } catch (error) {
+    exec.state = 'exited';
+    exec.exitCode = exitCodeOf(error);
+    throw error;
+  }
+}
+
+/** Reads the output to its end, whether or not anyone takes it, and records the exit. Never rejects. */
+async function follow(
+  rt: Runtime,
+  exec: Exec,
+  { live, guest, reader }: Started,
+  stdio: Pick<Stdio, 'write' | 'gone'> | undefined,
+): Promise<void> {
+  try {
+    for await (const { stream, offset, data } of reader) {
+      const kind = stream === 'stdout' ? 1 : 2;
+      const shown = kind === 1 ? exec.attach.stdout : exec.attach.stderr;
+      if (shown && stdio?.gone.aborted === false) await stdio.write(kind, data);
+      reader.ack(offset + data.length);
+    }
+    const exit = await guest.exit(exec.id, live.signal);
+    exec.exitCode = exit.exitCode;
+    await guest.forget(exec.id);
+  } catch (error) {
+    // The end of the box is the end of its execs; a lost connection loses sight of this one.
+    exec.exitCode ??= 137;
+    if (!live.signal.aborted) rt.log.error('an exec was lost sight of', error, { exec: exec.id });
+  } finally {
+    exec.state = 'exited';
+    const box = rt.store.get(exec.boxId);
+    if (box !== undefined) {
+      publish(rt, box, 'exec_die', { execID: exec.id, exitCode: String(exec.exitCode) });
+    }
+  }
+}
+
+async function feed(exec: Exec, guest: Guest, stdio: Stdio): Promise<typeof DETACHED | undefined> {
+  const writer = guest.stdin(exec.id);
+  // An exec that ends takes its input along; `write` then calls back without a word.
+  writer.on('error', () => undefined);
+  const keys = exec.process.terminal ? exec.detachKeys : new Uint8Array();
+  try {
+    const result = await copyInput(stdio.input, keys, (bytes) => writeTo(writer, bytes));
+    if (result !== DETACHED) writer.end();
+    else writer.destroy();
+    await finished(writer).catch(() => undefined);
+    return result;
+  } catch (error) {
+    writer.end();
+    throw error;
+  }
+}
+
+function writeTo(writer: StdinWriter, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    writer.write(bytes, () => resolve());
+  });
+}
+
+/** @throws A3sError `box-not-running` when it does not run */
+export async function resizeExec(rt: Runtime, exec: Exec, size: TerminalSize): Promise<void> {
+  const live = rt.live.expect(exec.boxId);
+  if (exec.state !== 'running') throw notRunning(exec.boxId);
+  await (await live.guest()).resize(exec.id, size);
+}

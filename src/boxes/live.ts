@@ -1,0 +1,114 @@
+/**
+ * A box with a machine: its connection to the agent, and its input.
+ *
+ * @module
+ */
+import type { Machine, MachineExit } from '../engine/engine.ts';
+import { A3sError } from '../errors.ts';
+import { connectGuest } from '../guest/connection.ts';
+import type { Guest } from '../guest/guest.ts';
+import { BoxInput } from './input.ts';
+
+/** Time for a guest to boot, or to be found again, under emulation on a busy host. */
+const CONNECT_MS = 120_000;
+
+export class LiveBox {
+  readonly id: string;
+  readonly run: number;
+  readonly machine: Machine;
+  readonly input: BoxInput;
+  /** Settles when the record says that the run is over. Never rejects. */
+  readonly finished: Promise<void>;
+  readonly finish: () => void;
+  /** Aborts when this server lets go of the box, or the machine is gone. */
+  readonly signal: AbortSignal;
+  readonly #ended = new AbortController();
+  #guest: Promise<Guest> | undefined;
+  #machineExit: MachineExit | undefined;
+  #released = false;
+
+  constructor(id: string, run: number, machine: Machine) {
+    this.id = id;
+    this.run = run;
+    this.machine = machine;
+    this.signal = this.#ended.signal;
+    this.input = new BoxInput(() => this.guest());
+    let finish = (): void => undefined;
+    this.finished = new Promise((resolve) => {
+      finish = resolve;
+    });
+    this.finish = finish;
+    void machine.exited.then((exit) => {
+      this.#machineExit = exit;
+      this.#ended.abort(new A3sError('box-not-running', `The machine of box ${id} is gone`));
+    });
+  }
+
+  /** How the machine ended; undefined while it runs. */
+  get machineExit(): MachineExit | undefined {
+    return this.#machineExit;
+  }
+
+  /** This server has let go of the box. */
+  get released(): boolean {
+    return this.#released;
+  }
+
+  /** The connection to the agent, made anew when it was lost. */
+  guest(): Promise<Guest> {
+    if (this.#guest !== undefined) return this.#guest;
+    const connecting = connectGuest(this.machine, { signal: this.signal, deadlineMs: CONNECT_MS });
+    this.#guest = connecting;
+    const forget = (): void => {
+      if (this.#guest === connecting) this.#guest = undefined;
+    };
+    connecting.then((guest) => void guest.closed.then(forget), forget);
+    return connecting;
+  }
+
+  /** Lets go of the machine, which runs on. */
+  async release(): Promise<void> {
+    this.#released = true;
+    this.#ended.abort(new A3sError('box-not-running', 'The server is stopping'));
+    await this.#guest?.then(
+      (guest) => guest.close(),
+      () => undefined,
+    );
+    await this.machine.release();
+  }
+}
+
+/** The boxes with a machine. */
+export class LiveBoxes {
+  readonly #boxes = new Map<string, LiveBox>();
+
+  get(id: string): LiveBox | undefined {
+    return this.#boxes.get(id);
+  }
+
+  /** @throws A3sError `box-not-running` */
+  expect(id: string): LiveBox {
+    const live = this.#boxes.get(id);
+    if (live === undefined) throw notRunning(id);
+    return live;
+  }
+
+  add(live: LiveBox): void {
+    this.#boxes.set(live.id, live);
+  }
+
+  delete(live: LiveBox): void {
+    if (this.#boxes.get(live.id) === live) this.#boxes.delete(live.id);
+  }
+
+  list(): LiveBox[] {
+    return [...this.#boxes.values()];
+  }
+}
+
+/** Docker's words for a verb that needs a running box. */
+export function notRunning(id: string): A3sError {
+  return new A3sError('box-not-running', `Container ${id} is not running`, {
+    remedy: 'Start it with a3s-box run, or the API’s start.',
+  });
+}

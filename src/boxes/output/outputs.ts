@@ -1,0 +1,34 @@
+/**
+ * The output log of every box, one object each, so that readers hear of what is appended.
+ *
+ * @module
+ */
+import { join } from 'node:path';
+import { OutputLog } from './log.ts';
+
+export class Outputs {
+  readonly #logs = new Map<string, OutputLog>();
+  readonly #directory: (id: string) => string;
+  readonly #onFailure: (id: string, error: unknown) => void;
+
+  constructor(directory: (id: string) => string, onFailure: (id: string, error: unknown) => void) {
+    this.#directory = directory;
+    this.#onFailure = onFailure;
+  }
+
+  of(id: string): OutputLog {
+    let log = this.#logs.get(id);
+    if (log === undefined) {
+      const path = join(this.#directory(id), 'output.log');
+      log = new OutputLog(path, (error) => this.#onFailure(id, error));
+      this.#logs.set(id, log);
+    }
+    return log;
+  }
+
+  /** The box is gone: its readers end. */
+  forget(id: string): void {
+    this.#logs.get(id)?.endRun(Number.MAX_SAFE_INTEGER);
+    this.#logs.delete(id);
+  }
+}

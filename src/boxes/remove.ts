@@ -1,0 +1,53 @@
+/**
+ * Removing a box.
+ *
+ * @module
+ */
+import { rm } from 'node:fs/promises';
+import { A3sError } from '../errors.ts';
+import { boxDirectory, publish, type Runtime, runtimeDirectory } from './runtime.ts';
+
+/**
+ * Removes the box with all that it wrote.
+ *
+ * @param options.force ends it first when it runs
+ * @throws A3sError `box-running` without `force`
+ */
+export async function removeBox(
+  rt: Runtime,
+  id: string,
+  options: { force: boolean },
+): Promise<void> {
+  await rt.locks.run(id, async () => {
+    const box = rt.store.expect(id);
+    const live = rt.live.get(id);
+    if (live !== undefined) {
+      if (!options.force) {
+        throw new A3sError(
+          'box-running',
+          `cannot remove container "/${box.name}": container is running: stop the container before removing or force remove`,
+        );
+      }
+      rt.store.amend(id, { stopRequested: true });
+      await live.machine.kill();
+      await live.finished;
+    }
+    await removeLocked(rt, id);
+  });
+}
+
+/** For callers that hold the box's lock. The box has no machine. */
+export async function removeLocked(rt: Runtime, id: string): Promise<void> {
+  if (rt.store.get(id) === undefined) return;
+  const box = rt.store.advance(id, 'remove');
+  const directory = runtimeDirectory(rt, id);
+  await rt.engine.sweep(id, directory);
+  await rm(directory, { recursive: true, force: true });
+  await rt.outputs.of(id).close();
+  rt.outputs.forget(id);
+  await rm(boxDirectory(rt, id), { recursive: true, force: true });
+  rt.execs.forgetBox(id);
+  // Last: until here a server that starts anew finds the record and finishes this.
+  rt.store.remove(id);
+  publish(rt, box, 'destroy');
+}

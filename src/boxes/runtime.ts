@@ -1,0 +1,74 @@
+/**
+ * What the verbs of a box work with.
+ *
+ * @module
+ */
+import { join } from 'node:path';
+import type { CellIdentity } from '../cell/cell.ts';
+import type { Engine, MachineSpec } from '../engine/engine.ts';
+import type { ImageStore } from '../images/image.ts';
+import type { Box } from './box.ts';
+import type { Events } from './events.ts';
+import type { Execs } from './execs.ts';
+import type { LiveBoxes } from './live.ts';
+import type { Locks } from './locks.ts';
+import type { Outputs } from './output/outputs.ts';
+import type { BoxStore } from './store.ts';
+
+/** Where boxes get what they boot from. */
+export interface BootSets {
+  /** Id of the set that a new box pins; kept as long as a box pins it. */
+  current(): Promise<string>;
+  /** @throws A3sError `boot-set-missing` */
+  open(id: string): Promise<MachineSpec['boot']>;
+}
+
+/** The server's own log. */
+export interface Logger {
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, error: unknown, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+export interface Runtime {
+  readonly home: string;
+  readonly runtimeDir: string;
+  readonly host: {
+    readonly cpus: number;
+    readonly memoryBytes: number;
+    readonly architecture: string;
+  };
+  readonly store: BoxStore;
+  readonly events: Events;
+  readonly images: ImageStore;
+  readonly boot: BootSets;
+  readonly engine: Engine;
+  readonly log: Logger;
+  readonly live: LiveBoxes;
+  readonly outputs: Outputs;
+  readonly execs: Execs;
+  readonly locks: Locks;
+  /** Who a new box's processes run as. */
+  identityFor(taken: Iterable<number>): CellIdentity;
+}
+
+/** Where a box's disk and output lie. */
+export function boxDirectory(rt: Pick<Runtime, 'home'>, id: string): string {
+  return join(rt.home, 'boxes', id);
+}
+
+/** Where a running box's sockets lie; short, since socket paths are bounded. */
+export function runtimeDirectory(rt: Pick<Runtime, 'runtimeDir'>, id: string): string {
+  return join(rt.runtimeDir, id.slice(0, 12));
+}
+
+/** Tells of something that happened to a box. */
+export function publish(
+  rt: Pick<Runtime, 'events'>,
+  box: Box,
+  action: string,
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const { definition, name } = box;
+  const attributes = { ...definition.labels, image: definition.image.reference, name, ...more };
+  rt.events.publish('container', action, definition.id, attributes);
+}

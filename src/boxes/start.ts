@@ -1,0 +1,124 @@
+/**
+ * Starting a box.
+ *
+ * @module
+ */
+import { rm } from 'node:fs/promises';
+import type { BoxSpec } from '@a3s-box/policies';
+import { A3sError } from '../errors.ts';
+import type { Box } from './box.ts';
+import { now, timestamp } from './clock.ts';
+import { LiveBox } from './live.ts';
+import { prepareMachine } from './machine.ts';
+import { resolvePorts } from './ports.ts';
+import { removeLocked } from './remove.ts';
+import { publish, type Runtime, runtimeDirectory } from './runtime.ts';
+import { supervise } from './supervise.ts';
+
+/**
+ * Starts the box's main process in a machine of its own. False when it runs already.
+ *
+ * A start that fails leaves the box as it was, with the reason and Docker's exit code on record.
+ */
+export function startBox(rt: Runtime, id: string): Promise<boolean> {
+  return rt.locks.run(id, async () => {
+    // Its last run may still be on its way out.
+    if (rt.store.expect(id).state.status === 'stopping') await rt.live.get(id)?.finished;
+    const before = rt.store.expect(id);
+    if (before.state.status === 'running') return false;
+    const run = before.state.run + 1;
+    const box = rt.store.advance(id, 'start', {
+      ...{ run, pid: 0, exitCode: 0, oomKilled: false, error: '', ports: [] },
+      stopRequested: false,
+    });
+    try {
+      await launch(rt, box);
+      return true;
+    } catch (error) {
+      // A server that stops lets go in the middle: the next one settles this start.
+      if (rt.live.get(id)?.released !== true) await undoStart(rt, box, error);
+      throw error;
+    }
+  });
+}
+
+async function launch(rt: Runtime, box: Box): Promise<void> {
+  const { id } = box.definition;
+  const ports = await resolvePorts(box.definition.ports);
+  const { machine: machineSpec, spec } = await prepareMachine(rt, box, ports);
+  // On record before anything is bound, so that an adopted start knows its ports too.
+  rt.store.amend(id, { ports });
+  const machine = await rt.engine.launch(machineSpec, new AbortController().signal);
+  const live = new LiveBox(id, box.state.run, machine);
+  rt.live.add(live);
+  try {
+    await startMain(rt, live, spec);
+  } catch (error) {
+    if (!live.released) await abandon(rt, live);
+    throw error;
+  }
+}
+
+async function startMain(rt: Runtime, live: LiveBox, spec: BoxSpec): Promise<void> {
+  const output = rt.outputs.of(live.id);
+  await output.open(live.run);
+  const guest = await live.guest();
+  await guest.putSpec(spec, live.signal);
+  await guest.startMain(live.signal);
+  enterRunning(rt, live);
+}
+
+/** The main process runs: says so on record, and watches over it from here on. */
+export function enterRunning(rt: Runtime, live: LiveBox): void {
+  const box = rt.store.advance(live.id, 'started', {
+    pid: live.machine.pid,
+    startedAt: timestamp(now()),
+  });
+  publish(rt, box, 'start');
+  supervise(rt, live);
+}
+
+/** Ends the machine of a start that failed. */
+export async function abandon(rt: Runtime, live: LiveBox): Promise<void> {
+  await live.machine.kill();
+  await live.machine.exited;
+  await live.release();
+  rt.live.delete(live);
+  live.finish();
+}
+
+/** Takes back a start of which nothing runs any more. */
+export async function undoStart(rt: Runtime, box: Box, error: unknown): Promise<void> {
+  const { id } = box.definition;
+  const directory = runtimeDirectory(rt, id);
+  await rt.engine.sweep(id, directory);
+  await rm(directory, { recursive: true, force: true });
+  const output = rt.outputs.of(id);
+  await output.close();
+  const undone = rt.store.advance(
+    id,
+    box.state.startedAt === undefined ? 'undone-created' : 'undone-exited',
+    {
+      exitCode: exitCodeOf(error),
+      error: error instanceof Error ? error.message : String(error),
+      ports: [],
+      finishedAt: box.state.startedAt === undefined ? undefined : timestamp(now()),
+    },
+  );
+  output.endRun(box.state.run);
+  rt.log.error('a box did not start', error, { box: id });
+  if (undone.definition.autoRemove) await removeLocked(rt, id);
+}
+
+/** Docker's codes for a process that could not start. */
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof A3sError)) return 128;
+  switch (error.code) {
+    case 'command-not-found':
+      return 127;
+    case 'command-not-executable':
+      return 126;
+    default:
+      return 128;
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * Watching over a running box: its output goes to the log, its exit to the record.
+ *
+ * @module
+ */
+import { rm } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Guest } from '../guest/guest.ts';
+import { type Exit, MAIN } from '../guest/protocol.ts';
+import type { Box } from './box.ts';
+import { now, timestamp } from './clock.ts';
+import type { LiveBox } from './live.ts';
+import { removeBox } from './remove.ts';
+import { publish, type Runtime, runtimeDirectory } from './runtime.ts';
+import { isLive } from './states.ts';
+
+/** Time for a guest to sync its disks and end. */
+const POWEROFF_MS = 15_000;
+/** Pause before a lost connection is tried again after an attempt that failed as a whole. */
+const RETRY_MS = 500;
+const RECORD_RETRY_MS = 5000;
+/** Output that may wait for the disk: twice the agent's ring, so that an agent that ignores it is held too. */
+const UNSAFE_BYTES = 2 * 1024 * 1024;
+const KILLED = 137;
+
+/** Follows the box to its end, in the background; `live.finished` tells when. */
+export function supervise(rt: Runtime, live: LiveBox): void {
+  void (async () => {
+    try {
+      const exit = await followMain(rt, live);
+      await concludeSurely(rt, live, exit);
+    } catch (error) {
+      if (!live.released) rt.log.error('a box was lost sight of', error, { box: live.id });
+    } finally {
+      rt.live.delete(live);
+      live.finish();
+    }
+  })();
+}
+
+/** On a full disk the record cannot be written: tries until it can, so that no exit code is lost. */
+async function concludeSurely(rt: Runtime, live: LiveBox, exit: Exit | undefined): Promise<void> {
+  for (;;) {
+    try {
+      return await conclude(rt, live, exit);
+    } catch (error) {
+      if (live.released) throw error;
+      rt.log.error('the end of a box could not be recorded', error, { box: live.id });
+      await delay(RECORD_RETRY_MS, undefined, { ref: false });
+    }
+  }
+}
+
+/** The exit of the main process with all its output safe; undefined when the machine ended first. */
+async function followMain(rt: Runtime, live: LiveBox): Promise<Exit | undefined> {
+  if (rt.store.expect(live.id).state.status === 'stopping') return undefined;
+  const progress = { offset: await rt.outputs.of(live.id).open(live.run) };
+  for (;;) {
+    try {
+      const guest = await live.guest();
+      await copyOutput(rt, live, guest, progress);
+      return await guest.exit(MAIN, live.signal);
+    } catch (error) {
+      if (live.released) throw error;
+      if (live.machineExit !== undefined) {
+        await rt.outputs.of(live.id).flush();
+        return undefined;
+      }
+      rt.log.error('the connection to a box was lost', error, { box: live.id });
+      await delay(RETRY_MS, undefined, { signal: live.signal }).catch(() => undefined);
+    }
+  }
+}
+
+async function copyOutput(
+  rt: Runtime,
+  live: LiveBox,
+  guest: Guest,
+  progress: { offset: number },
+): Promise<void> {
+  const log = rt.outputs.of(live.id);
+  const reader = await guest.output(MAIN, progress.offset, live.signal);
+  let acknowledging: Promise<void> | undefined;
+  let acknowledged = progress.offset;
+  let failure: unknown;
+  const acknowledge = async (): Promise<void> => {
+    while (acknowledged < progress.offset) {
+      const safe = progress.offset;
+      await log.flush();
+      acknowledged = safe;
+      reader.ack(safe);
+    }
+  };
+  for await (const { stream, offset, data } of reader) {
+    if (failure !== undefined) throw failure;
+    const kind = stream === 'stdout' ? 1 : 2;
+    log.append({ stream: kind, run: live.run, time: now(), offset, payload: data });
+    progress.offset = offset + data.length;
+    acknowledging ??= acknowledge()
+      .catch((error: unknown) => {
+        failure = error;
+      })
+      .finally(() => {
+        acknowledging = undefined;
+      });
+    if (progress.offset - acknowledged > UNSAFE_BYTES) await acknowledging;
+  }
+  await acknowledging;
+  await log.flush();
+}
+
+/** The end of a run, in an order that a crash at any point can be picked up from. */
+async function conclude(rt: Runtime, live: LiveBox, exit: Exit | undefined): Promise<void> {
+  if (exit !== undefined && rt.store.expect(live.id).state.status === 'running') {
+    rt.store.advance(live.id, 'ended', {
+      exitCode: exit.exitCode,
+      oomKilled: exit.oomKilled,
+      finishedAt: timestamp(now()),
+    });
+    // Clients that follow the output need not wait for the machine.
+    rt.outputs.of(live.id).endRun(live.run);
+  }
+  const box = rt.store.get(live.id);
+  if (box === undefined || !isLive(box.state.status)) return;
+  if (box.state.status === 'stopping') await endMachine(rt, live, box);
+  await live.machine.exited;
+  await finishRun(rt, box, live.machineExit?.detail ?? '');
+  await live.machine.release();
+}
+
+/** The agent syncs the disk of changes, unless that goes away anyhow. */
+async function endMachine(rt: Runtime, live: LiveBox, box: Box): Promise<void> {
+  const { autoRemove, binds } = box.definition;
+  const nothingToSync = autoRemove && binds.every(({ readonly }) => readonly);
+  const timer = new AbortController();
+  try {
+    if (nothingToSync) return;
+    const deadline = delay(POWEROFF_MS, undefined, { signal: timer.signal, ref: false });
+    const orderly = (async () => {
+      await (await live.guest()).poweroff();
+      await live.machine.exited;
+    })();
+    await Promise.race([orderly, deadline, live.machine.exited]);
+  } catch (error) {
+    if (live.machineExit === undefined) {
+      rt.log.error('a guest did not power off by itself', error, { box: live.id });
+    }
+  } finally {
+    timer.abort();
+    if (live.machineExit === undefined) await live.machine.kill();
+  }
+}
+
+/**
+ * The machine of a live box is gone: cleans up behind it and puts the end on record. When the exit of the main process
+ * is not known, the box counts as killed.
+ */
+export async function finishRun(rt: Runtime, box: Box, detail: string): Promise<void> {
+  const { id } = box.definition;
+  const directory = runtimeDirectory(rt, id);
+  await rt.engine.sweep(id, directory);
+  await rm(directory, { recursive: true, force: true });
+  const output = rt.outputs.of(id);
+  await output.close();
+  const known = box.state.status === 'stopping';
+  const current = rt.store.expect(id).state;
+  const why = detail === '' ? 'it was killed' : detail;
+  const lost = current.stopRequested ? '' : `the virtual machine ended unexpectedly: ${why}`;
+  const change = known
+    ? { pid: 0, ports: [] }
+    : { pid: 0, ports: [], exitCode: KILLED, error: lost, finishedAt: timestamp(now()) };
+  const exited = rt.store.advance(id, 'gone', change);
+  rt.execs.forgetBox(id);
+  output.endRun(exited.state.run);
+  if (exited.state.oomKilled) publish(rt, exited, 'oom');
+  publish(rt, exited, 'die', { exitCode: String(exited.state.exitCode) });
+  if (exited.definition.autoRemove) {
+    // In turn with other verbs, some of which wait for this very run to end.
+    void removeAfterEnd(rt, id);
+  }
+}
+
+async function removeAfterEnd(rt: Runtime, id: string): Promise<void> {
+  try {
+    if (rt.store.get(id) !== undefined) await removeBox(rt, id, { force: false });
+  } catch (error) {
+    if (rt.store.get(id) !== undefined) {
+      rt.log.error('a box was not removed after its end', error, { box: id });
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Request bodies, bounded in size and in time.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+
+/** Largest JSON body; a create request with the largest environment that Linux runs fits. */
+export const MAX_JSON = 4 * 1024 * 1024;
+/** Time for a whole JSON body. */
+const JSON_MS = 30_000;
+/** Longest silence within a body that is taken as a stream. */
+const IDLE_MS = 60_000;
+
+/** @throws A3sError `too-large`, `invalid-argument` for what is not one JSON document */
+export async function readJson(chunks: AsyncIterable<Uint8Array>): Promise<unknown> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  const deadline = Date.now() + JSON_MS;
+  for await (const chunk of timed(chunks, () => deadline - Date.now())) {
+    size += chunk.length;
+    if (size > MAX_JSON) {
+      throw new A3sError('too-large', `The request's body is larger than ${MAX_JSON} bytes`);
+    }
+    parts.push(chunk);
+  }
+  if (size === 0) return undefined;
+  return parseJson(Buffer.concat(parts));
+}
+
+/** A body that is too long to hold, given up when the client stays silent. */
+export function readStream(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  return timed(chunks, () => IDLE_MS);
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return text.trim() === '' ? undefined : (JSON.parse(text) as unknown);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new A3sError('invalid-argument', `The request's body is not JSON: ${reason}`, { cause });
+  }
+}
+
+async function* timed(
+  chunks: AsyncIterable<Uint8Array>,
+  remaining: () => number,
+): AsyncGenerator<Uint8Array> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const result = await within(iterator.next(), remaining());
+      if (result.done === true) return;
+      yield result.value;
+    }
+  } finally {
+    // Not awaited: it may wait for the very chunk that does not come.
+    void iterator.return?.().catch(() => undefined);
+  }
+}
+
+async function within<T>(work: Promise<T>, milliseconds: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new A3sError('invalid-argument', 'The request’s body did not arrive in time');
+    timer = setTimeout(() => reject(error), Math.max(0, milliseconds));
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * What a route is, and how a request reaches its handler: narrowed once, by the route's schemas.
+ *
+ * @module
+ */
+import type * as z from 'zod';
+import type { Runtime } from '../boxes/runtime.ts';
+import type { Answer } from './http/answer.ts';
+import { readJson, readStream } from './http/body.ts';
+
+/**
+ * Who may call a route. `owner`: whoever can open the socket, whose mode is 0600. A route
+ * without this field does not compile; one with a value that `authorize` does not know is refused.
+ */
+export type Access = 'owner';
+
+/** A request as it arrived. */
+export interface Call {
+  readonly rt: Runtime;
+  /** Parts of the path, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** As asked for in the path's prefix: 1.45 is 45. */
+  readonly apiVersion: number;
+  /** Aborts when the client is gone. */
+  readonly signal: AbortSignal;
+  /** Ends the server once this request is answered. */
+  readonly stopServer: () => void;
+}
+
+export interface Request<Query, Body> extends Omit<Call, 'query' | 'body'> {
+  readonly query: Query;
+  readonly body: Body;
+  /** The path's `id`, or the empty string. */
+  readonly id: string;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'DELETE';
+  /** In Hono's notation, without the version. */
+  readonly path: string;
+  readonly access: Access;
+  readonly handle: (call: Call) => Promise<Answer>;
+}
+
+interface Definition<Q extends z.ZodType, B extends z.ZodType> {
+  readonly access: Access;
+  readonly query: Q;
+  readonly body: B;
+  readonly handler: (request: Request<z.output<Q>, z.output<B>>) => Promise<Answer> | Answer;
+}
+
+/** A route whose body is one JSON document, or none. */
+export function route<Q extends z.ZodType, B extends z.ZodType>(
+  method: Route['method'],
+  path: string,
+  definition: Definition<Q, B>,
+): Route {
+  const { access, handler } = definition;
+  const handle = async (call: Call): Promise<Answer> => {
+    const query = definition.query.parse(queryRecord(call.query));
+    const body = definition.body.parse(await readJson(call.body));
+    return await handler({ ...call, query, body, id: call.params['id'] ?? '' });
+  };
+  return { method, path, access, handle };
+}
+
+/** A route whose body is a stream of bytes: an archive, or a process's input. */
+export function streamRoute<Q extends z.ZodType>(
+  method: Route['method'],
+  path: string,
+  definition: {
+    readonly access: Access;
+    readonly query: Q;
+    readonly handler: (
+      request: Request<z.output<Q>, AsyncIterable<Uint8Array>>,
+    ) => Promise<Answer> | Answer;
+  },
+): Route {
+  const { access, handler } = definition;
+  const handle = async (call: Call): Promise<Answer> => {
+    const query = definition.query.parse(queryRecord(call.query));
+    const body = readStream(call.body);
+    return await handler({ ...call, query, body, id: call.params['id'] ?? '' });
+  };
+  return { method, path, access, handle };
+}
+
+/** A repeated parameter becomes a list, which a schema for one value refuses. */
+function queryRecord(query: URLSearchParams): Record<string, string | string[]> {
+  const record: Record<string, string | string[]> = Object.create(null);
+  for (const key of new Set(query.keys())) {
+    const values = query.getAll(key);
+    record[key] = values.length === 1 ? (values[0] ?? '') : values;
+  }
+  return record;
+}
