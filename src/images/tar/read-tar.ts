@@ -241,8 +241,14 @@ class EntryData implements AsyncIterable<Buffer> {
   }
 
   async skipRest(): Promise<void> {
-    await this.#reader.skip(this.#left + this.#padding);
+    await this.#reader.skip(this.#left);
     this.#left = 0;
+    // The data is whole even when the padding is not: umoci leaves it out at the end of a layer.
+    for (let missing = this.#padding; missing > 0; ) {
+      const chunk = await this.#reader.chunk(missing);
+      if (chunk === undefined) return;
+      missing -= chunk.length;
+    }
   }
 
   async *#take(length: number): AsyncGenerator<Buffer> {

@@ -96,7 +96,7 @@ export function ociLayout(images: readonly BuiltImage[]): Map<string, Buffer> {
       ? manifest
       : { ...manifest, annotations: { 'org.opencontainers.image.ref.name': name } },
   );
-  const files = new Map([
+  const files = new Map<string, Buffer>([
     ['oci-layout', Buffer.from(JSON.stringify({ imageLayoutVersion: '1.0.0' }))],
     ['index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, manifests }))],
   ]);

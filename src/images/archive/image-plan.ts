@@ -1,0 +1,96 @@
+/**
+ * An image that an archive holds, checked as far as documents go: what is left is to read its layers.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import { type ConfigFile, parseConfig } from '../config.ts';
+import type { Digest } from '../digest.ts';
+import type { Limits } from '../limits.ts';
+import { type Platform, samePlatform } from '../platform.ts';
+import { canonicalName, parseReference, type Reference, withDefaultTag } from '../reference.ts';
+import { readStaged, type StagedFile } from '../staging.ts';
+import { corrupt } from '../tar/corrupt.ts';
+import type { ArchiveFiles } from './archive-files.ts';
+
+export interface PlannedLayer {
+  readonly diffId: Digest;
+  readonly blob: StagedFile;
+}
+
+export interface ImagePlan {
+  /** Canonical names with a tag. */
+  readonly names: readonly string[];
+  readonly manifest: StagedFile;
+  readonly mediaType: string;
+  readonly configBlob: StagedFile;
+  readonly config: ConfigFile;
+  readonly layers: readonly PlannedLayer[];
+}
+
+export interface PlanOptions {
+  readonly limits: Limits;
+  readonly platform: Platform;
+}
+
+/** A staged file's bytes, when they are few enough. */
+export async function readDocument(
+  file: StagedFile,
+  what: string,
+  limits: Limits,
+): Promise<Buffer> {
+  if (file.size > limits.documentBytes) {
+    throw new A3sError(
+      'too-large',
+      `Cannot read ${what}: it has ${file.size} bytes, and ${limits.documentBytes} are allowed`,
+    );
+  }
+  return await readStaged(file);
+}
+
+/** Reads a configuration and refuses an image of another platform. */
+export async function readConfig(
+  blob: StagedFile,
+  layerCount: number,
+  { limits, platform }: PlanOptions,
+): Promise<ConfigFile> {
+  const what = `configuration ${blob.digest}`;
+  const config = parseConfig(await readDocument(blob, what, limits), what);
+  if (config.diffIds.length !== layerCount) {
+    throw corrupt(what, `it lists ${config.diffIds.length} layers, the manifest ${layerCount}`);
+  }
+  if (!samePlatform(config, platform)) throw wrongPlatform(what, config, platform);
+  return config;
+}
+
+export function wrongPlatform(what: string, has: Platform | undefined, needs: Platform): A3sError {
+  const name = ({ os, architecture }: Platform): string => `${os}/${architecture}`;
+  return new A3sError(
+    'invalid-image',
+    `Cannot use ${what}: it has no image for ${name(needs)}${has === undefined ? '' : `, only for ${name(has)}`}`,
+    { remedy: `Get the image for ${name(needs)}.` },
+  );
+}
+
+/** The file of a name that the archive's documents mention. */
+export async function requireFile(files: ArchiveFiles, name: string): Promise<StagedFile> {
+  const file = await files.file(name);
+  if (file !== undefined) return file;
+  throw new A3sError(
+    'invalid-image',
+    `Cannot read ${files.what}: the file ${JSON.stringify(name.slice(0, 200))} is missing`,
+    { remedy: 'The archive is incomplete: save it again.' },
+  );
+}
+
+/** A name of an image that an archive brings; it is refused rather than made to fit. */
+export function archiveName(text: string, what: string): string {
+  const reference = withDefaultTag(parseReference(text));
+  if (reference.tag === undefined || reference.digest !== undefined) {
+    throw corrupt(
+      what,
+      `the image name ${JSON.stringify(text.slice(0, 200))} must have a tag only`,
+    );
+  }
+  return canonicalName(reference satisfies Reference);
+}

@@ -1,0 +1,130 @@
+/**
+ * Finds the images of an OCI layout (image-spec, image-layout.md).
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { Digest } from '../digest.ts';
+import { hexOf } from '../digest.ts';
+import { parseDocument } from '../json.ts';
+import {
+  type Descriptor,
+  type Index,
+  isIndex,
+  isManifest,
+  parseIndex,
+  parseManifest,
+} from '../manifest.ts';
+import { samePlatform } from '../platform.ts';
+import type { StagedFile } from '../staging.ts';
+import { corrupt } from '../tar/corrupt.ts';
+import type { ArchiveFiles } from './archive-files.ts';
+import {
+  archiveName,
+  type ImagePlan,
+  type PlannedLayer,
+  type PlanOptions,
+  readConfig,
+  readDocument,
+  requireFile,
+  wrongPlatform,
+} from './image-plan.ts';
+
+/** Docker and containerd write the full name here, and only the tag into the other. */
+const NAME_ANNOTATIONS = ['io.containerd.image.name', 'org.opencontainers.image.ref.name'];
+const MAX_INDEX_DEPTH = 4;
+
+const LayoutFile = z.looseObject({ imageLayoutVersion: z.literal('1.0.0') });
+
+/** The images for this platform; undefined where the archive is no OCI layout. */
+export async function planOciArchive(
+  files: ArchiveFiles,
+  options: PlanOptions,
+): Promise<readonly ImagePlan[] | undefined> {
+  const layout = await files.file('oci-layout');
+  if (layout === undefined) return undefined;
+  const { limits } = options;
+  parseDocument(await readDocument(layout, 'oci-layout', limits), LayoutFile, 'oci-layout');
+  const indexFile = await requireFile(files, 'index.json');
+  const index = parseIndex(await readDocument(indexFile, 'index.json', limits), 'index.json');
+  const found = new Map<Digest, { descriptor: Descriptor; names: Set<string> }>();
+  for (const descriptor of index.manifests) {
+    const manifest = await selectManifest(descriptor, files, options, 0);
+    if (manifest === undefined) continue;
+    const known = found.get(manifest.digest) ?? { descriptor: manifest, names: new Set() };
+    for (const name of namesOf(descriptor, files.what)) known.names.add(name);
+    found.set(manifest.digest, known);
+  }
+  if (found.size === 0) throw wrongPlatform(files.what, undefined, options.platform);
+  if (found.size > limits.images) {
+    throw corrupt(files.what, `it holds more than ${limits.images} images`);
+  }
+  const plans: ImagePlan[] = [];
+  for (const { descriptor, names } of found.values()) {
+    plans.push(await planImage(descriptor, [...names], files, options));
+  }
+  return plans;
+}
+
+function namesOf({ annotations }: Descriptor, what: string): string[] {
+  for (const key of NAME_ANNOTATIONS) {
+    const name = annotations?.[key];
+    if (name !== undefined && name !== '') return [archiveName(name, what)];
+  }
+  return [];
+}
+
+/** Follows indexes to the manifest for this platform; undefined where there is none. */
+async function selectManifest(
+  descriptor: Descriptor,
+  files: ArchiveFiles,
+  options: PlanOptions,
+  depth: number,
+): Promise<Descriptor | undefined> {
+  const { platform } = descriptor;
+  // Attestations stand beside images as platform unknown/unknown.
+  if (platform && !samePlatform(platform, options.platform)) return undefined;
+  if (isManifest(descriptor)) return descriptor;
+  if (!isIndex(descriptor)) return undefined;
+  if (depth >= MAX_INDEX_DEPTH) throw corrupt(files.what, 'its indexes are nested too deeply');
+  const what = `index ${descriptor.digest}`;
+  const blob = await requireBlob(files, descriptor);
+  const index: Index = parseIndex(await readDocument(blob, what, options.limits), what);
+  for (const entry of index.manifests) {
+    const selected = await selectManifest(entry, files, options, depth + 1);
+    if (selected !== undefined) return selected;
+  }
+  return undefined;
+}
+
+async function planImage(
+  descriptor: Descriptor,
+  names: readonly string[],
+  files: ArchiveFiles,
+  options: PlanOptions,
+): Promise<ImagePlan> {
+  const { limits } = options;
+  const what = `manifest ${descriptor.digest}`;
+  const blob = await requireBlob(files, descriptor);
+  const manifest = parseManifest(await readDocument(blob, what, limits), what, limits);
+  const configBlob = await requireBlob(files, manifest.config);
+  const config = await readConfig(configBlob, manifest.layers.length, options);
+  const layers: PlannedLayer[] = [];
+  for (const [index, layer] of manifest.layers.entries()) {
+    const diffId = config.diffIds[index];
+    if (diffId === undefined) throw corrupt(what, 'a layer has no diff ID');
+    layers.push({ diffId, blob: await requireBlob(files, layer) });
+  }
+  return { names, manifest: blob, mediaType: descriptor.mediaType, configBlob, config, layers };
+}
+
+/** A blob that is exactly what its descriptor says. */
+async function requireBlob(files: ArchiveFiles, { digest, size }: Descriptor): Promise<StagedFile> {
+  const file = await requireFile(files, `blobs/sha256/${hexOf(digest)}`);
+  const what = `blob ${digest}`;
+  if (file.size !== size) {
+    throw corrupt(what, `it has ${file.size} bytes, and its descriptor says ${size}`);
+  }
+  if (file.digest !== digest) throw corrupt(what, `its content has the digest ${file.digest}`);
+  return file;
+}

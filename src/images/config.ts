@@ -1,0 +1,74 @@
+/**
+ * The configuration of an image, as the OCI specification and Docker write it.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { type Digest, isDigest } from './digest.ts';
+import type { ImageConfig } from './image.ts';
+import { parseDocument } from './json.ts';
+
+const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
+  error: 'must be sha256: and 64 hexadecimal digits',
+});
+
+/** Go writes null for what is empty. */
+const strings = z.array(z.string()).nullish();
+const set = z.record(z.string(), z.looseObject({}).nullable()).nullish();
+
+const ConfigDocument = z.looseObject({
+  created: z.string().max(64).nullish(),
+  author: z.string().max(4096).nullish(),
+  architecture: z.string().max(64),
+  os: z.string().max(64),
+  config: z
+    .looseObject({
+      Entrypoint: strings,
+      Cmd: strings,
+      Env: strings,
+      WorkingDir: z.string().nullish(),
+      User: z.string().nullish(),
+      Labels: z.record(z.string(), z.string()).nullish(),
+      StopSignal: z.string().max(64).nullish(),
+      ExposedPorts: set,
+      Volumes: set,
+    })
+    .nullish(),
+  rootfs: z.looseObject({
+    type: z.literal('layers'),
+    diff_ids: z.array(digest).nullable(),
+  }),
+});
+
+export interface ConfigFile {
+  readonly architecture: string;
+  readonly os: string;
+  readonly created: string;
+  readonly author: string;
+  readonly diffIds: readonly Digest[];
+  readonly config: ImageConfig;
+}
+
+/** @throws A3sError `invalid-image` */
+export function parseConfig(bytes: Buffer, what: string): ConfigFile {
+  const document = parseDocument(bytes, ConfigDocument, what);
+  const config = document.config ?? {};
+  return {
+    architecture: document.architecture,
+    os: document.os,
+    created: document.created ?? '',
+    author: document.author ?? '',
+    diffIds: document.rootfs.diff_ids ?? [],
+    config: {
+      entrypoint: config.Entrypoint ?? [],
+      cmd: config.Cmd ?? [],
+      env: config.Env ?? [],
+      workingDir: config.WorkingDir ?? '',
+      user: config.User ?? '',
+      labels: config.Labels ?? {},
+      stopSignal: config.StopSignal || undefined,
+      exposedPorts: Object.keys(config.ExposedPorts ?? {}),
+      volumes: Object.keys(config.Volumes ?? {}),
+    },
+  };
+}

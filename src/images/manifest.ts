@@ -1,0 +1,90 @@
+/**
+ * Manifests and indexes, of the OCI image specification and of Docker's schema 2.
+ *
+ * Unknown fields are allowed: both specifications ask for that.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { type Digest, isDigest } from './digest.ts';
+import { parseDocument } from './json.ts';
+import type { Limits } from './limits.ts';
+
+const MANIFEST_TYPES = [
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+];
+const INDEX_TYPES = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+];
+const CONFIG_TYPES = [
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+];
+/** Plain, gzip and zstd; which one it is, the content says. */
+const LAYER_TYPE =
+  /^application\/vnd\.(?:oci\.image\.layer(?:\.nondistributable)?\.v1\.tar(?:\+gzip|\+zstd)?|docker\.image\.rootfs(?:\.foreign)?\.diff\.tar(?:\.gzip|\.zstd)?)$/;
+
+export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+export const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
+export const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
+
+const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
+  error: 'must be sha256: and 64 hexadecimal digits',
+});
+
+const Platform = z.looseObject({
+  architecture: z.string().max(64),
+  os: z.string().max(64),
+  variant: z.string().max(64).optional(),
+});
+
+const Descriptor = z.looseObject({
+  mediaType: z.string().max(255),
+  digest,
+  size: z.int().min(0),
+  annotations: z.record(z.string(), z.string()).nullish(),
+  platform: Platform.nullish(),
+});
+export type Descriptor = z.infer<typeof Descriptor>;
+
+const Manifest = z.looseObject({
+  schemaVersion: z.literal(2),
+  mediaType: z.enum(MANIFEST_TYPES).optional(),
+  config: Descriptor.refine(({ mediaType }) => CONFIG_TYPES.includes(mediaType), {
+    error: 'is not the configuration of an image',
+  }),
+  layers: z.array(
+    Descriptor.refine(({ mediaType }) => LAYER_TYPE.test(mediaType), {
+      error: 'is not a layer of an image: plain, gzip and zstd tars are supported',
+    }),
+  ),
+});
+export type Manifest = z.infer<typeof Manifest>;
+
+const Index = z.looseObject({
+  schemaVersion: z.literal(2),
+  mediaType: z.enum(INDEX_TYPES).optional(),
+  manifests: z.array(Descriptor).max(10_000),
+});
+export type Index = z.infer<typeof Index>;
+
+export function parseManifest(bytes: Buffer, what: string, limits: Limits): Manifest {
+  const bounded = Manifest.refine(({ layers }) => layers.length <= limits.layers, {
+    error: `has more than ${limits.layers} layers`,
+  });
+  return parseDocument(bytes, bounded, what);
+}
+
+export function parseIndex(bytes: Buffer, what: string): Index {
+  return parseDocument(bytes, Index, what);
+}
+
+export function isManifest({ mediaType }: Descriptor): boolean {
+  return MANIFEST_TYPES.includes(mediaType);
+}
+
+export function isIndex({ mediaType }: Descriptor): boolean {
+  return INDEX_TYPES.includes(mediaType);
+}

@@ -1,0 +1,73 @@
+/**
+ * From what a user typed to an image.
+ *
+ * @module
+ */
+import { A3sError } from '../errors.ts';
+import type { Catalog, ImageRecord } from './catalog.ts';
+import {
+  canonicalName,
+  familiarName,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from './reference.ts';
+
+/** An image id: all of it or its first digits, with or without the algorithm. */
+const ID = /^(?:sha256:)?([0-9a-f]{4,64})$/;
+const FULL = 64;
+
+export interface Resolved {
+  readonly record: ImageRecord;
+  /** The canonical name that led here; undefined when it was an id or a digest. */
+  readonly name: string | undefined;
+}
+
+/**
+ * A tag wins over an id that begins alike, as with Docker.
+ *
+ * @throws A3sError `no-such-image`, `invalid-reference`, or `conflict` when several ids begin so
+ */
+export function resolveImage(text: string, catalog: Catalog): Resolved {
+  const digits = ID.exec(text)?.[1];
+  // With the algorithm it is no name, and 64 digits never are one.
+  if (digits === undefined || (!text.includes(':') && digits.length < FULL)) {
+    const reference = withDefaultTag(parseReference(text));
+    const found = byReference(reference, catalog);
+    if (found !== undefined) return found;
+    if (digits === undefined) throw noSuchImage(familiarName(reference));
+  }
+  const record = byDigits(digits, catalog);
+  if (record === undefined) throw noSuchImage(text);
+  return { record, name: undefined };
+}
+
+function byReference(reference: Reference, catalog: Catalog): Resolved | undefined {
+  if (reference.digest === undefined) {
+    const name = canonicalName(reference);
+    const record = catalog.byName(name);
+    return record === undefined ? undefined : { record, name };
+  }
+  const repository = `${reference.domain}/${reference.path}:`;
+  const record = catalog
+    .byManifest(reference.digest)
+    .find(({ id }) => catalog.namesOf(id).some((name) => name.startsWith(repository)));
+  return record === undefined ? undefined : { record, name: undefined };
+}
+
+function byDigits(digits: string, catalog: Catalog): ImageRecord | undefined {
+  const [found, ...others] = catalog.byPrefix(digits);
+  if (others.length > 0) {
+    throw new A3sError('conflict', `Cannot tell which image ${digits} is: several ids begin so`, {
+      remedy: 'Give more digits of the id.',
+    });
+  }
+  if (found !== undefined || digits.length < FULL) return found;
+  return catalog.byManifest(`sha256:${digits}`)[0];
+}
+
+export function noSuchImage(name: string): A3sError {
+  return new A3sError('no-such-image', `No such image: ${name}`, {
+    remedy: 'Load it with: a3s-box load -i FILE. What is here, a3s-box images shows.',
+  });
+}

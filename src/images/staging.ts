@@ -1,0 +1,83 @@
+/**
+ * A place for what an archive brings before it is known to be right. Its files are numbered: no name that comes from
+ * outside reaches the file system.
+ *
+ * @module
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Digest } from './digest.ts';
+import { DiskBudget, explainDiskError } from './disk-budget.ts';
+import { writeFully } from './erofs/sparse-writer.ts';
+import { createDurably, makePrivate } from './files.ts';
+
+/** A file in the staging area, hashed while it was written, and durable. */
+export interface StagedFile {
+  readonly path: string;
+  readonly size: number;
+  readonly digest: Digest;
+}
+
+export class Staging {
+  readonly directory: string;
+  readonly budget: DiskBudget;
+  #count = 0;
+
+  private constructor(directory: string, budget: DiskBudget) {
+    this.directory = directory;
+    this.budget = budget;
+  }
+
+  static async create(parent: string): Promise<Staging> {
+    const directory = join(parent, randomUUID());
+    await makePrivate(directory);
+    return new Staging(directory, await DiskBudget.of(directory));
+  }
+
+  /** A name that is not taken. */
+  nextPath(): string {
+    this.#count += 1;
+    return join(this.directory, String(this.#count));
+  }
+
+  /** @throws A3sError `disk-full` */
+  async add(body: AsyncIterable<Uint8Array>): Promise<StagedFile> {
+    const path = this.nextPath();
+    const hash = createHash('sha256');
+    let size = 0;
+    try {
+      await createDurably(path, async (file) => {
+        for await (const chunk of body) {
+          this.budget.take(chunk.length);
+          hash.update(chunk);
+          await writeFully(file, Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length), size);
+          size += chunk.length;
+        }
+      });
+    } catch (error) {
+      throw explainDiskError(error, this.directory);
+    }
+    return { path, size, digest: `sha256:${hash.digest('hex')}` };
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** A staged document as a whole, which the caller has found small enough. */
+export async function readStaged(file: StagedFile): Promise<Buffer> {
+  const handle = await open(file.path, 'r');
+  try {
+    return await handle.readFile();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The bytes of a file, from its start. */
+export function streamFile(path: string): AsyncIterable<Uint8Array> {
+  return createReadStream(path, { highWaterMark: 256 * 1024 });
+}
