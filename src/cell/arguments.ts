@@ -13,6 +13,8 @@ export interface CellHost {
   readonly bwrap: string | undefined;
   /** `/bin`, `/lib` and the like: the target where it is a link, undefined where it is a directory. */
   readonly roots: ReadonlyMap<string, string | undefined>;
+  /** This process's own hard limits, by prlimit's names: nothing can be raised above them. */
+  readonly hardLimits: ReadonlyMap<string, number>;
 }
 
 /** Reachable in a cell besides `/usr`: the dynamic loader's cache and the links behind some libraries. */
@@ -37,22 +39,24 @@ export function cellCommand(
 ): readonly [string, ...string[]] {
   return [
     host.prlimit,
-    ...limits(program),
+    ...limits(host, program),
     '--',
     host.setpriv,
     ...privileges(walls, program),
     '--',
-    ...(walls.namespaces && host.bwrap !== undefined
-      ? [host.bwrap, ...namespaces(host, program), '--']
+    ...(walls.namespaces && host.bwrap !== undefined && program.lowPorts !== true
+      ? [host.bwrap, ...namespaces(host, walls, program), '--']
       : []),
     program.path,
     ...program.args,
   ];
 }
 
-function limits({ limits }: CellProgram): string[] {
+function limits({ hardLimits }: CellHost, { limits }: CellProgram): string[] {
   const bound = (name: string, value: number | undefined): string[] =>
-    value === undefined ? [] : [`--${name}=${value}`];
+    value === undefined
+      ? []
+      : [`--${name}=${Math.min(value, hardLimits.get(name) ?? Number.POSITIVE_INFINITY)}`];
   return [
     ...bound('core', 0),
     ...bound('nofile', limits.openFiles),
@@ -62,31 +66,44 @@ function limits({ limits }: CellProgram): string[] {
   ];
 }
 
+/** What bwrap itself needs of root to build the namespace wall; it gives them up before the program starts. */
+const BUILDER_CAPABILITIES = ['sys_admin', 'net_admin', 'setpcap'];
+
 function privileges(walls: CellWalls, program: CellProgram): string[] {
   const { uid, gid } = program.identity;
+  const kept =
+    program.rootCapabilities === undefined
+      ? program.lowPorts === true
+        ? ['net_bind_service']
+        : []
+      : [...new Set([...program.rootCapabilities, ...BUILDER_CAPABILITIES])];
+  const set = ['-all', ...kept.map((name) => `+${name}`)].join(',');
+  // Ambient capabilities are what an ordinary user id keeps across the start of a program.
+  const ambient = program.lowPorts === true ? set : '-all';
   return [
-    ...(walls.identity
-      ? [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--bounding-set=-all']
+    ...(walls.identity && program.rootCapabilities === undefined
+      ? [`--reuid=${uid}`, `--regid=${gid}`]
       : []),
-    '--inh-caps=-all',
-    '--ambient-caps=-all',
+    ...(walls.identity ? ['--clear-groups', `--bounding-set=${set}`] : []),
+    `--inh-caps=${ambient}`,
+    `--ambient-caps=${ambient}`,
     '--no-new-privs',
     ...(program.outlives ? [] : ['--pdeathsig=KILL']),
   ];
 }
 
-function namespaces(host: CellHost, program: CellProgram): string[] {
+function namespaces(host: CellHost, walls: CellWalls, program: CellProgram): string[] {
   return [
-    '--unshare-user',
-    '--unshare-all',
-    // No namespaces of its own making: they are the larger part of the kernel's surface for a program without rights.
-    '--disable-userns',
-    ...(program.network ? ['--share-net'] : []),
+    ...isolation(walls, program),
     '--new-session',
     // Nothing in a cell has children to reap, so the program can be the first process itself.
     '--as-pid-1',
     '--cap-drop',
     'ALL',
+    ...(program.rootCapabilities ?? []).flatMap((name) => [
+      '--cap-add',
+      `CAP_${name.toUpperCase()}`,
+    ]),
     ...(program.outlives ? [] : ['--die-with-parent']),
     '--ro-bind',
     '/usr',
@@ -96,13 +113,37 @@ function namespaces(host: CellHost, program: CellProgram): string[] {
     ),
     ...CONFIGURATION.flatMap((path) => ['--ro-bind-try', path, path]),
     ...DEVICES.flatMap((path) => ['--dev-bind', path, path]),
+    ...(program.confinesItself === true ? ['--dir', '/tmp'] : []),
     '--proc',
     '/proc',
     ...program.readable.flatMap((path) => ['--ro-bind', path, path]),
     ...program.writable.flatMap((path) => ['--bind', path, path]),
+    ...(program.binds ?? []).flatMap(({ source, target, readonly }) => [
+      readonly ? '--ro-bind' : '--bind',
+      source,
+      target,
+    ]),
     '--remount-ro',
     '/',
     '--chdir',
     '/',
+  ];
+}
+
+function isolation(walls: CellWalls, program: CellProgram): string[] {
+  const network = program.network ? ['--share-net'] : [];
+  const asRoot = program.rootCapabilities !== undefined;
+  if (asRoot && walls.identity) {
+    // Real root's capabilities over the host's files would not reach out of a user namespace.
+    const own = ['--unshare-ipc', '--unshare-pid', '--unshare-uts', '--unshare-cgroup-try'];
+    return program.network ? own : [...own, '--unshare-net'];
+  }
+  return [
+    '--unshare-user',
+    '--unshare-all',
+    // No namespaces of its own making: they are the larger part of the kernel's surface for a program without rights.
+    ...(program.confinesItself === true ? [] : ['--disable-userns']),
+    ...(asRoot ? ['--uid', '0', '--gid', '0'] : []),
+    ...network,
   ];
 }

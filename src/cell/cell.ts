@@ -58,4 +58,35 @@ export interface CellProgram {
   readonly limits: CellLimits;
   /** A writable path for temporary files, where the program needs one. */
   readonly temporaryDirectory?: string;
+  /** Things that it sees under another name; they need the namespace wall. */
+  readonly binds?: readonly CellBind[];
+  /**
+   * Acts on files as root does, with these capabilities and no other: real root for root; for an ordinary user a root
+   * whose powers end at that user's own files. `identity` is then not used.
+   */
+  readonly rootCapabilities?: readonly RootCapability[];
+  /** Builds further namespaces for itself and needs `/tmp` as a mount point for that. */
+  readonly confinesItself?: boolean;
+  /**
+   * Binds ports below 1024. Only with the identity wall, and without the namespace wall: in a user namespace no
+   * capability reaches the host's network.
+   */
+  readonly lowPorts?: boolean;
+}
+
+/** Names after `CAP_`, lower case. */
+export type RootCapability =
+  | 'chown'
+  | 'dac_override'
+  | 'fowner'
+  | 'fsetid'
+  | 'setgid'
+  | 'setpcap'
+  | 'setuid'
+  | 'sys_chroot';
+
+export interface CellBind {
+  readonly source: string;
+  readonly target: string;
+  readonly readonly: boolean;
 }

@@ -40,3 +40,9 @@ export function allocateIdentity(taken: Iterable<number>): CellIdentity {
 export function identityFor(uid: number, gid: number, taken: Iterable<number>): CellIdentity {
   return uid === 0 ? allocateIdentity(taken) : { uid, gid };
 }
+
+/** Whether processes of this user id can be cells' of this user: its own, and for root those of the range. */
+export function isCellUid(uid: number): boolean {
+  const own = process.geteuid?.();
+  return uid === own || (own === 0 && uid >= FIRST && uid <= FIRST + COUNT);
+}

@@ -5,11 +5,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
-import { lstat, readlink } from 'node:fs/promises';
+import { lstat, readFile, readlink } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
 import { type CellHost, cellCommand, cellEnvironment } from './arguments.ts';
 import type { CellProgram, CellWalls } from './cell.ts';
 import { coverLeaked, leakedDescriptors } from './descriptors.ts';
+import { parseHardLimits } from './limits.ts';
 import { findTool } from './tools.ts';
 import { probeWalls } from './walls.ts';
 
@@ -76,5 +77,6 @@ async function readHost(): Promise<CellHost> {
     if (stat?.isSymbolicLink() === true) roots.set(root, await readlink(root));
     else if (stat?.isDirectory() === true) roots.set(root, undefined);
   }
-  return { prlimit, setpriv, bwrap, roots };
+  const hardLimits = parseHardLimits(await readFile('/proc/self/limits', 'utf8'));
+  return { prlimit, setpriv, bwrap, roots, hardLimits };
 }

@@ -6,10 +6,11 @@
  *
  * @module
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { retry } from '../retry.ts';
+import { openSocket } from '../socket.ts';
 
 /** 64 KiB of console as base64 need 88 KB; nothing else comes near. */
 const MAX_LINE = 1 << 20;
@@ -199,19 +200,4 @@ function parseJson(line: Buffer): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Resolves with an open socket, or with undefined while nobody listens there yet. */
-function openSocket(path: string): Promise<Socket | undefined> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.removeAllListeners();
-      resolve(socket);
-    });
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
-      else reject(error);
-    });
-  });
 }

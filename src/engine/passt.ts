@@ -1,0 +1,168 @@
+/**
+ * A box's network: passt translates between the guest's frames and ordinary sockets of the host, without privileges.
+ *
+ * The host's loopback is out of reach: passt would map the gateway address to it, and is told not to. The one exception
+ * is the resolver, at `GUEST_NETWORK.nameserver`, for DNS alone. The metadata address of clouds is mapped to
+ * the box itself. Published ports are sockets of passt, so they outlive the server.
+ *
+ * @module
+ */
+import { access } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { CellIdentity, CellProgram } from '../cell/cell.ts';
+import { findTool } from '../cell/tools.ts';
+import { A3sError } from '../errors.ts';
+import type { Nic, PortForward } from './engine.ts';
+import { Helper } from './helper.ts';
+import { GUEST_NETWORK } from './network.ts';
+import { retry } from './retry.ts';
+
+const METADATA_ADDRESS = '169.254.169.254';
+const RESOLVER = '/etc/resolv.conf';
+const FIRST_ORDINARY_PORT = 1024;
+const READY_MS = 10_000;
+
+export function passtSocket(runtimeDir: string): string {
+  return `${runtimeDir}/passt.sock`;
+}
+
+export function passtArguments(socket: string, ports: readonly PortForward[]): string[] {
+  return [
+    '--foreground',
+    '--quiet',
+    // Ends when the VMM lets go of the socket, also when no server is there to end it.
+    '--one-off',
+    '--ipv4-only',
+    '--socket',
+    socket,
+    '--address',
+    GUEST_NETWORK.address,
+    '--netmask',
+    String(GUEST_NETWORK.prefixLength),
+    '--gateway',
+    GUEST_NETWORK.gateway,
+    '--mtu',
+    String(GUEST_NETWORK.mtu),
+    '--no-map-gw',
+    '--map-guest-addr',
+    METADATA_ADDRESS,
+    '--dns-forward',
+    GUEST_NETWORK.nameserver,
+    '--udp-ports',
+    'none',
+    ...(ports.length === 0
+      ? ['--tcp-ports', 'none']
+      : ports.flatMap((port) => [
+          '--tcp-ports',
+          `${port.hostIp}/${port.hostPort}:${port.boxPort}`,
+        ])),
+  ];
+}
+
+/**
+ * Starts passt and waits until it listens.
+ *
+ * @throws A3sError `port-in-use` when a published port is taken, `tool-missing`, `vmm-failed`
+ */
+export async function startPasst(
+  nic: Nic,
+  runtimeDir: string,
+  identity: CellIdentity,
+  signal: AbortSignal,
+): Promise<Helper> {
+  const socket = passtSocket(runtimeDir);
+  const resolver = await exists(RESOLVER);
+  const program: Omit<CellProgram, 'stdio' | 'outlives'> = {
+    path: await findTool('passt'),
+    args: passtArguments(socket, nic.ports),
+    identity,
+    writable: [runtimeDir],
+    readable: resolver ? [RESOLVER] : [],
+    network: true,
+    confinesItself: true,
+    lowPorts:
+      process.geteuid?.() === 0 && nic.ports.some((port) => port.hostPort < FIRST_ORDINARY_PORT),
+    // Every connection of the guest is a descriptor; passt raises its soft limit to the hard one.
+    limits: { openFiles: 65_536 },
+  };
+  const helper = await Helper.start('passt', program);
+  const waiting = AbortSignal.any([signal, helper.ended, AbortSignal.timeout(READY_MS)]);
+  try {
+    // Looked for, not connected to: passt serves its first connection alone.
+    await retry(async () => ((await exists(socket)) ? true : undefined), waiting);
+    return helper;
+  } catch (error) {
+    helper.release();
+    signal.throwIfAborted();
+    throw explain(helper, error);
+  }
+}
+
+/**
+ * Finds out by binding it whether a port can be published; a taken one is found before anything was started.
+ *
+ * @throws A3sError `port-in-use`, or `invalid-argument` for an address that is not the host's
+ */
+export async function checkPort({ hostIp, hostPort }: PortForward): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: hostIp, port: hostPort, exclusive: true }, resolve);
+  }).catch((error: NodeJS.ErrnoException) => {
+    throw portError(hostIp, hostPort, error);
+  });
+  await new Promise((resolve) => server.close(resolve));
+}
+
+/** A port that is free now, for a published one that was left open. */
+export async function choosePort(hostIp: string): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: hostIp, port: 0, exclusive: true }, resolve);
+  }).catch((error: NodeJS.ErrnoException) => {
+    throw portError(hostIp, 0, error);
+  });
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') {
+    throw new A3sError('internal', 'A TCP server has no port');
+  }
+  return address.port;
+}
+
+function portError(hostIp: string, hostPort: number, error: NodeJS.ErrnoException): A3sError {
+  const where = `${hostIp}:${hostPort}`;
+  if (error.code === 'EADDRINUSE') {
+    return new A3sError('port-in-use', `Cannot publish ${where}: the port is already in use`, {
+      remedy: 'Stop what listens there, or publish another port.',
+      cause: error,
+    });
+  }
+  if (error.code === 'EACCES') {
+    return new A3sError('invalid-argument', `Cannot publish ${where}: ports below 1024 need root`, {
+      remedy: 'Publish a port from 1024 up.',
+      cause: error,
+    });
+  }
+  return new A3sError('invalid-argument', `Cannot publish ${where}: ${error.message}`, {
+    cause: error,
+  });
+}
+
+function explain(helper: Helper, error: unknown): unknown {
+  // Someone took the port between the check and now.
+  const taken = /Failed to bind port (\d+) \(Address already in use\)/.exec(helper.lastLine)?.[1];
+  if (taken === undefined) return error;
+  return new A3sError('port-in-use', `Cannot publish port ${taken}: the port is already in use`, {
+    remedy: 'Stop what listens there, or publish another port.',
+    cause: error,
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,174 @@
+/**
+ * Chooses between KVM and emulation, by booting once.
+ *
+ * A `/dev/kvm` that opens and makes vCPUs may still be unable to run an ordinary kernel: nested paravirtual ones hang,
+ * or die in their emulator. So the very kernel that boxes boot is booted with KVM until its agent opens the control
+ * port, with a deadline. The verdict is kept until QEMU, the host's kernel or the boot set changes.
+ *
+ * @module
+ */
+import { constants } from 'node:fs';
+import { access, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { release } from 'node:os';
+import { dirname } from 'node:path';
+import * as z from 'zod';
+import { CONVERTER_IDENTITY, identityFor } from '../../cell/identity.ts';
+import { A3sError } from '../../errors.ts';
+import type { MachineSpec } from '../engine.ts';
+import { printable } from '../helper.ts';
+import { endProcesses } from '../sweep.ts';
+import { type Accelerator, CONTROL_PORT_ID } from './arguments.ts';
+import { prepareDirectory } from './directory.ts';
+import { startVmm } from './vmm.ts';
+
+const PROBE_MS = 10_000;
+const PROBE_MEMORY = 256 * 2 ** 20;
+
+export interface Verdict {
+  readonly accelerator: Accelerator;
+  /** Why it is not KVM. */
+  readonly reason: string | undefined;
+}
+
+export interface ProbeOptions {
+  readonly boot: MachineSpec['boot'];
+  readonly qemuVersion: string;
+  /** Where the verdict is kept. */
+  readonly cacheFile: string;
+  /** A short path that does not exist; made and removed by the probe. */
+  readonly runtimeDir: string;
+}
+
+const Cached = z.strictObject({
+  key: z.string(),
+  accelerator: z.enum(['kvm', 'tcg']),
+  reason: z.string().optional(),
+});
+
+/** Never rejects: what cannot be found out means emulation. Boots only where nothing simpler decides. */
+export async function chooseAccelerator(options: ProbeOptions): Promise<Verdict> {
+  const closed = await deviceProblem();
+  if (closed !== undefined) return { accelerator: 'tcg', reason: closed };
+  const key = await cacheKey(options);
+  const cached = await readCache(options.cacheFile, key);
+  if (cached !== undefined) return cached;
+  const reason = await probe(options);
+  const verdict: Verdict = { accelerator: reason === undefined ? 'kvm' : 'tcg', reason };
+  await writeCache(options.cacheFile, { key, ...verdict });
+  return verdict;
+}
+
+async function deviceProblem(): Promise<string | undefined> {
+  try {
+    await access('/dev/kvm', constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EACCES') return '/dev/kvm may not be opened by this user (join the group kvm)';
+    return 'there is no /dev/kvm: no hardware virtualization, or its kernel module is not loaded';
+  }
+}
+
+/** @returns why KVM cannot be used */
+async function probe(options: ProbeOptions): Promise<string | undefined> {
+  const { runtimeDir, boot } = options;
+  const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+  const identity = own.uid === 0 ? CONVERTER_IDENTITY : identityFor(own.uid, own.gid, []);
+  const spec: MachineSpec = {
+    id: '0'.repeat(64),
+    runtimeDir,
+    identity,
+    cpus: 1,
+    memoryBytes: PROBE_MEMORY,
+    boot,
+    disks: [],
+    nic: undefined,
+    shares: [],
+  };
+  const deadline = AbortSignal.timeout(PROBE_MS);
+  await mkdir(runtimeDir, { recursive: true });
+  try {
+    await prepareDirectory(runtimeDir, identity);
+    await bootOnce(spec, deadline);
+    return undefined;
+  } catch (error) {
+    if (deadline.aborted) return `a guest did not come up with KVM within ${PROBE_MS / 1000} s`;
+    return `a guest could not be booted with KVM: ${printable(error instanceof Error ? error.message : String(error))}`;
+  } finally {
+    await endProcesses(runtimeDir);
+    await rm(runtimeDir, { recursive: true, force: true });
+  }
+}
+
+/** Resolves when the agent has opened the control port. */
+async function bootOnce(spec: MachineSpec, signal: AbortSignal): Promise<void> {
+  let opened = (): void => undefined;
+  const up = new Promise<void>((resolve) => {
+    opened = resolve;
+  });
+  const { monitor, helper } = await startVmm(
+    spec,
+    'kvm',
+    (event) => {
+      const change = PortChange.safeParse(event.data);
+      if (change.data?.id === CONTROL_PORT_ID && change.data.open) opened();
+    },
+    signal,
+  );
+  try {
+    await monitor.execute('cont', {}, z.unknown());
+    await Promise.race([up, ended(AbortSignal.any([signal, helper.ended])), lost(monitor.closed)]);
+  } finally {
+    monitor.close();
+    helper.release();
+  }
+}
+
+const PortChange = z.object({ id: z.string(), open: z.boolean() });
+
+function ended(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+async function lost(closed: Promise<void>): Promise<never> {
+  await closed;
+  throw new A3sError('vmm-failed', 'the VMM ended');
+}
+
+/** The kernel file is named by size and time: a boot set is never changed in place. */
+async function cacheKey({ qemuVersion, boot }: ProbeOptions): Promise<string> {
+  const kernel = await stat(boot.kernelPath);
+  return [qemuVersion, release(), boot.kernelPath, kernel.size, Math.floor(kernel.mtimeMs)].join(
+    ' ',
+  );
+}
+
+async function readCache(path: string, key: string): Promise<Verdict | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+  const cached = Cached.safeParse(parseJson(text));
+  if (!cached.success || cached.data.key !== key) return undefined;
+  return { accelerator: cached.data.accelerator, reason: cached.data.reason };
+}
+
+async function writeCache(path: string, cached: z.infer<typeof Cached>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}`;
+  await writeFile(temporary, JSON.stringify(cached), { mode: 0o600 });
+  await rename(temporary, path);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

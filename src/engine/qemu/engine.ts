@@ -1,0 +1,142 @@
+/**
+ * The QEMU engine: KVM where a probe boot succeeds, emulation otherwise.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { A3sError } from '../../errors.ts';
+import type { Engine, EngineReport, Machine, MachineSpec } from '../engine.ts';
+import { checkMemory } from '../memory.ts';
+import { checkPort } from '../passt.ts';
+import { endProcesses } from '../sweep.ts';
+import { reportTees } from '../tees.ts';
+import { chooseAccelerator, type Verdict } from './accelerator.ts';
+import { prepareDirectory } from './directory.ts';
+import { MachineEvents } from './events.ts';
+import { launchMachine } from './launch.ts';
+import { QemuMachine, UNSEEN } from './machine.ts';
+import { QmpClient } from './qmp.ts';
+import { qemuVersion } from './version.ts';
+import { findVmm } from './vmm.ts';
+
+const ADOPT_MS = 10_000;
+
+export interface QemuEngineOptions {
+  /** What the accelerator is probed with; undefined while there is no boot set. */
+  readonly boot: MachineSpec['boot'] | undefined;
+  /** Where the accelerator's verdict is kept, such as `A3S_HOME/accelerator.json`. */
+  readonly cacheFile: string;
+  /** The runtime directory of this home; the probe makes one of its own in it. */
+  readonly runtimeDir: string;
+}
+
+export class QemuEngine implements Engine {
+  readonly name = 'qemu';
+  readonly #options: QemuEngineOptions;
+  #verdict: Promise<Verdict> | undefined;
+
+  constructor(options: QemuEngineOptions) {
+    this.#options = options;
+  }
+
+  async report(): Promise<EngineReport> {
+    const tees = await reportTees();
+    let version: string;
+    try {
+      version = await qemuVersion();
+    } catch (error) {
+      const reason =
+        error instanceof A3sError ? `${error.message}. ${error.remedy ?? ''}` : String(error);
+      return {
+        name: this.name,
+        available: false,
+        version: undefined,
+        reason,
+        accelerators: [],
+        tees,
+      };
+    }
+    const { accelerator, reason } = await this.#accelerator();
+    const accelerators = [
+      { name: 'kvm', available: accelerator === 'kvm', reason },
+      { name: 'tcg', available: true, reason: undefined },
+    ];
+    return { name: this.name, available: true, version, reason: undefined, accelerators, tees };
+  }
+
+  async launch(spec: MachineSpec, signal: AbortSignal): Promise<Machine> {
+    signal.throwIfAborted();
+    await checkMemory(spec.memoryBytes);
+    for (const port of spec.nic?.ports ?? []) await checkPort(port);
+    const { accelerator } = await this.#accelerator();
+    signal.throwIfAborted();
+    await prepareDirectory(spec.runtimeDir, spec.identity);
+    try {
+      return await launchMachine(spec, accelerator, signal);
+    } catch (error) {
+      await endProcesses(spec.runtimeDir);
+      throw error;
+    }
+  }
+
+  async adopt(id: string, runtimeDir: string): Promise<Machine | undefined> {
+    const vmm = findVmm(id, runtimeDir);
+    if (vmm === undefined) return undefined;
+    const events = new MachineEvents();
+    const deadline = AbortSignal.timeout(ADOPT_MS);
+    let monitor: QmpClient | undefined;
+    let status: string;
+    try {
+      monitor = await QmpClient.connect(
+        `${runtimeDir}/qmp.sock`,
+        (event) => events.receive(event),
+        deadline,
+      );
+      ({ status } = await monitor.execute('query-status', {}, Status));
+    } catch {
+      // A VMM that nobody can control is no machine; what is left of it goes.
+      status = 'prelaunch';
+    }
+    // Its server died in the middle of the launch: it has no disks yet, or not all.
+    if (monitor === undefined || status === 'prelaunch') {
+      monitor?.close();
+      await endProcesses(runtimeDir);
+      return undefined;
+    }
+    const machine = new QemuMachine({ id, runtimeDir, vmm, monitor, helpers: [] });
+    events.forward(machine);
+    if (ENDED.has(status)) void machine.stopped(UNSEEN);
+    return machine;
+  }
+
+  async sweep(_id: string, runtimeDir: string): Promise<void> {
+    await endProcesses(runtimeDir);
+  }
+
+  /** Found out once. Not under the signal of whoever asks first: others wait for the same answer. */
+  #accelerator(): Promise<Verdict> {
+    const { boot, cacheFile, runtimeDir } = this.#options;
+    if (boot === undefined) {
+      return Promise.resolve({ accelerator: 'tcg', reason: 'there is no boot set to try it with' });
+    }
+    this.#verdict ??= qemuVersion()
+      .then((version) =>
+        chooseAccelerator({
+          boot,
+          qemuVersion: version,
+          cacheFile,
+          runtimeDir: `${runtimeDir}/probe`,
+        }),
+      )
+      .catch((error: unknown) => {
+        // QEMU may be installed later.
+        this.#verdict = undefined;
+        throw error;
+      });
+    return this.#verdict;
+  }
+}
+
+const Status = z.object({ status: z.string() });
+/** States of a VMM whose guest came to its end. */
+const ENDED = new Set(['shutdown', 'guest-panicked', 'internal-error']);

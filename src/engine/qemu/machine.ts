@@ -1,0 +1,143 @@
+/**
+ * A running QEMU, held by its monitor.
+ *
+ * @module
+ */
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import * as z from 'zod';
+import { A3sError } from '../../errors.ts';
+import type { Machine, MachineExit } from '../engine.ts';
+import { type Helper, printable } from '../helper.ts';
+import { killProcess, type ProcessFence, untilGone } from '../processes.ts';
+import { retry } from '../retry.ts';
+import { openSocket } from '../socket.ts';
+import { endProcesses } from '../sweep.ts';
+import { vmmSockets } from './arguments.ts';
+import { panicReason, readConsole } from './console.ts';
+import type { QmpClient } from './qmp.ts';
+
+/** The helper's name that is the VMM itself. */
+export const VMM = 'qemu';
+
+/** How a machine is taken hold of: at launch, or when it is adopted. */
+export interface MachineParts {
+  readonly id: string;
+  readonly runtimeDir: string;
+  readonly vmm: ProcessFence;
+  readonly monitor: QmpClient;
+  /** Those that this process started; none when adopted. */
+  readonly helpers: readonly Helper[];
+}
+
+export class QemuMachine implements Machine {
+  readonly id: string;
+  readonly pid: number;
+  readonly exited: Promise<MachineExit>;
+  readonly #parts: MachineParts;
+  readonly #gone = new AbortController();
+  #settle: (exit: MachineExit) => void = () => undefined;
+  #stream: Socket | undefined;
+  #console: Buffer = Buffer.alloc(0);
+  #ending: Promise<void> | undefined;
+  #released = false;
+
+  constructor(parts: MachineParts) {
+    this.id = parts.id;
+    this.pid = parts.vmm.pid;
+    this.#parts = parts;
+    this.exited = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    void parts.monitor.closed.then(() => {
+      if (!this.#released) void this.#end(CRASHED);
+    });
+  }
+
+  async connect(signal: AbortSignal): Promise<Duplex> {
+    // QEMU lets the next one in when the one before is gone.
+    this.#stream?.destroy();
+    const { control } = vmmSockets(this.#parts.runtimeDir);
+    const stream = await retry(
+      () => openSocket(control),
+      AbortSignal.any([signal, this.#gone.signal]),
+    );
+    this.#stream = stream;
+    return stream;
+  }
+
+  async pause(): Promise<void> {
+    await this.#parts.monitor.execute('stop', {}, z.unknown());
+  }
+
+  async resume(): Promise<void> {
+    await this.#parts.monitor.execute('cont', {}, z.unknown());
+  }
+
+  async console(): Promise<Buffer> {
+    if (this.#ending === undefined) this.#console = await readConsole(this.#parts.monitor);
+    return this.#console;
+  }
+
+  async kill(): Promise<void> {
+    await this.#end({ reason: 'killed', detail: '' });
+  }
+
+  async release(): Promise<void> {
+    this.#released = true;
+    this.#stream?.destroy();
+    for (const helper of this.#parts.helpers) helper.release();
+    this.#parts.monitor.close();
+    await this.#parts.monitor.closed;
+  }
+
+  /** The guest is at its end and the VMM waits: takes the console's last bytes, then ends the VMM. */
+  async stopped(reason: string): Promise<void> {
+    if (this.#ending !== undefined) return;
+    // A VMM that dies right now takes the console with it, not the reason.
+    this.#console = await readConsole(this.#parts.monitor).catch(() => this.#console);
+    await this.#end(explainShutdown(reason, this.#console));
+  }
+
+  /** The first reason counts; everyone waits for the same end. */
+  #end(exit: MachineExit): Promise<void> {
+    this.#ending ??= this.#finish(exit);
+    return this.#ending;
+  }
+
+  async #finish(exit: MachineExit): Promise<void> {
+    const { runtimeDir, vmm, helpers, monitor } = this.#parts;
+    this.#gone.abort(new A3sError('vmm-failed', 'Cannot connect: the machine is gone'));
+    killProcess(vmm);
+    await untilGone([vmm], new AbortController().signal);
+    await endProcesses(runtimeDir);
+    this.#stream?.destroy();
+    const detail = exit === CRASHED ? await lastWords(helpers) : exit.detail;
+    for (const helper of helpers) helper.release();
+    monitor.close();
+    this.#settle({ ...exit, detail });
+  }
+}
+
+const CRASHED: MachineExit = { reason: 'crashed', detail: '' };
+
+/** The reason of an end that happened while no server held the machine. */
+export const UNSEEN = 'unseen';
+
+/** `reason` is QEMU's `ShutdownCause`, `guest-panic` among them, or `UNSEEN`. */
+function explainShutdown(reason: string, console: Buffer): MachineExit {
+  const panic = panicReason(console);
+  if (reason === 'guest-shutdown' || (reason === UNSEEN && panic === ''))
+    return { reason: 'poweroff', detail: '' };
+  // Nothing in a guest resets it but its kernel, which does so after a panic.
+  if (['guest-reset', 'guest-panic', UNSEEN].includes(reason)) {
+    return { reason: 'panic', detail: panic };
+  }
+  return { reason: 'crashed', detail: `the VMM was told to end (${printable(reason)})` };
+}
+
+/** Only a parent learns why a process died. */
+async function lastWords(helpers: readonly Helper[]): Promise<string> {
+  const reason = await helpers.find((helper) => helper.name === VMM)?.lastWords();
+  return reason?.message ?? 'the VMM ended unexpectedly';
+}

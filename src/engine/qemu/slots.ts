@@ -1,0 +1,55 @@
+/**
+ * Where box-specific devices are plugged: eight functions behind each PCIe root port.
+ *
+ * @module
+ */
+import type { MachineSpec } from '../engine.ts';
+
+const FUNCTIONS = 8;
+/** So that small boxes share a shape. Each port costs the guest about 20 ms of boot under emulation. */
+const FEWEST_PORTS = 8;
+
+/** The network's, then as many as the disks need, then the shares'. */
+const NIC_PORT = 0;
+
+/** A place for one device; a slot comes alive when its function 0 is plugged, so that comes last. */
+export interface Slot {
+  readonly bus: string;
+  readonly addr: string;
+  readonly multifunction: boolean;
+}
+
+export function rootPorts({ disks, shares }: MachineSpec): number {
+  return Math.max(FEWEST_PORTS, 1 + portsFor(disks.length) + portsFor(shares.length));
+}
+
+export function nicSlot(): Slot {
+  return { bus: `rp${NIC_PORT}`, addr: '0x0.0x0', multifunction: false };
+}
+
+/** @returns index of each disk with its slot, in the order to plug them */
+export function diskSlots({ disks }: MachineSpec): [number, Slot][] {
+  return fill(disks.length, NIC_PORT + 1);
+}
+
+/** @returns index of each share with its slot, in the order to plug them */
+export function shareSlots({ disks, shares }: MachineSpec): [number, Slot][] {
+  return fill(shares.length, NIC_PORT + 1 + portsFor(disks.length));
+}
+
+function portsFor(count: number): number {
+  return Math.ceil(count / FUNCTIONS);
+}
+
+function fill(count: number, firstPort: number): [number, Slot][] {
+  const slots: [number, Slot][] = [];
+  for (let port = 0; port < portsFor(count); port++) {
+    const first = port * FUNCTIONS;
+    const used = Math.min(FUNCTIONS, count - first);
+    for (let n = used - 1; n >= 0; n--) {
+      const slot = { bus: `rp${firstPort + port}`, addr: `0x0.0x${n}`, multifunction: used > 1 };
+      slots.push([first + n, slot]);
+    }
+  }
+  return slots;
+}

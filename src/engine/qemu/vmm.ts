@@ -1,0 +1,102 @@
+/**
+ * Starts one QEMU in its cell, from opened files, up to a monitor that answers and a guest that has not begun.
+ *
+ * @module
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { isCellUid } from '../../cell/identity.ts';
+import { findTool } from '../../cell/tools.ts';
+import { A3sError } from '../../errors.ts';
+import type { MachineSpec } from '../engine.ts';
+import { Helper } from '../helper.ts';
+import { type FoundProcess, findProcesses } from '../processes.ts';
+import { type Accelerator, guestName, qemuArguments, vmmSockets } from './arguments.ts';
+import { VMM } from './machine.ts';
+import { QmpClient, type QmpEvent } from './qmp.ts';
+
+export const QEMU = 'qemu-system-x86_64';
+const READY_MS = 30_000;
+/** Inherited descriptors come after the standard ones. */
+const FIRST_FD = 3;
+
+export interface StartedVmm {
+  readonly helper: Helper;
+  readonly monitor: QmpClient;
+  readonly process: FoundProcess;
+}
+
+/** @throws A3sError `vmm-failed` with QEMU's last line, `tool-missing`, `state-unusable` for a file that cannot be opened */
+export async function startVmm(
+  spec: MachineSpec,
+  accelerator: Accelerator,
+  onEvent: (event: QmpEvent) => void,
+  signal: AbortSignal,
+): Promise<StartedVmm> {
+  const helper = await spawnVmm(spec, accelerator);
+  const waiting = AbortSignal.any([signal, helper.ended, AbortSignal.timeout(READY_MS)]);
+  try {
+    const { monitor: socket } = vmmSockets(spec.runtimeDir);
+    const monitor = await QmpClient.connect(socket, onEvent, waiting);
+    const process = findVmm(spec.id, spec.runtimeDir);
+    if (process === undefined) throw new A3sError('vmm-failed', 'Cannot find the VMM in /proc');
+    return { helper, monitor, process };
+  } catch (error) {
+    const words = signal.aborted ? undefined : await helper.lastWords();
+    helper.release();
+    signal.throwIfAborted();
+    throw words ?? error;
+  }
+}
+
+/** The VMM of a box, found by what is in its command line. */
+export function findVmm(id: string, runtimeDir: string): FoundProcess | undefined {
+  const name = `${guestName(id)},`;
+  return findProcesses(runtimeDir, isCellUid).find(
+    ({ program, args }) => program === QEMU && args.some((arg) => arg.startsWith(name)),
+  );
+}
+
+async function spawnVmm(spec: MachineSpec, accelerator: Accelerator): Promise<Helper> {
+  const path = await findTool(QEMU);
+  const files: FileHandle[] = [];
+  const pass = async (file: string, flags: number): Promise<number> => {
+    files.push(await openFile(file, flags));
+    return FIRST_FD + files.length - 1;
+  };
+  try {
+    const kernel = await pass(spec.boot.kernelPath, constants.O_RDONLY);
+    const initrd = await pass(spec.boot.initrdPath, constants.O_RDONLY);
+    const kvm = accelerator === 'kvm' ? await pass('/dev/kvm', constants.O_RDWR) : undefined;
+    const disks: number[] = [];
+    for (const disk of spec.disks) {
+      disks.push(await pass(disk.path, disk.readonly ? constants.O_RDONLY : constants.O_RDWR));
+    }
+    return await Helper.start(
+      VMM,
+      {
+        path,
+        args: qemuArguments(spec, accelerator, { kernel, initrd, kvm, disks }),
+        identity: spec.identity,
+        writable: [spec.runtimeDir],
+        readable: [],
+        network: false,
+        limits: { openFiles: 4096 },
+      },
+      files.map((file) => file.fd),
+    );
+  } finally {
+    for (const file of files) await file.close();
+  }
+}
+
+async function openFile(path: string, flags: number): Promise<FileHandle> {
+  try {
+    return await open(path, flags | constants.O_NOFOLLOW);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new A3sError('state-unusable', `Cannot start a machine from ${path}: ${why}`, {
+      cause: error,
+    });
+  }
+}
