@@ -1,0 +1,161 @@
+/**
+ * What a newcomer sees first: an image made on the spot, run in its own microVM. Every line is the result of a check,
+ * and the exit status is 1 when one of them fails.
+ *
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { buildImage, busyboxImage, dockerArchive } from '../test/images/build-image.ts';
+
+const TAG = 'quickstart/busybox:latest';
+const EXIT_CODE = 7;
+const DOCKER_CAPABILITIES = '00000000a80425fb';
+
+/** Prints the facts of the guest one per line, and ends with a status that nothing else would give. */
+const SCRIPT = [
+  'echo kernel=$(uname -r)',
+  'echo boot=$(cat /proc/sys/kernel/random/boot_id)',
+  'echo uptime=$(cut -d" " -f1 /proc/uptime)',
+  'echo processes=$(ls -d /proc/[0-9]* | wc -l)',
+  "sed -n 's/^CapEff:\\s*/capabilities=/p; s/^Seccomp:\\s*/seccomp=/p' /proc/self/status",
+  `exit ${EXIT_CODE}`,
+].join('\n');
+
+let failures = 0;
+
+function check(ok: boolean, line: string): void {
+  if (!ok) failures += 1;
+  console.log(`${ok ? '✓' : '✗'} ${line}`);
+}
+
+function a3sBox(args: readonly string[]) {
+  const result = spawnSync(process.execPath, [join('dist', 'a3s-box.cjs'), ...args], {
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
+  return { code: result.status, stdout: result.stdout, stderr: result.stderr };
+}
+
+/** The answer of a command that has to succeed for the rest to make sense. */
+function needed(args: readonly string[]): string {
+  const { code, stdout, stderr } = a3sBox(args);
+  if (code === 0) return stdout;
+  console.error(`✗ a3s-box ${args.join(' ')} ended with ${code}\n${stderr.trim()}`);
+  process.exit(1);
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function makeImage(): { path: string; id: string } {
+  const made = () => buildImage({ ...busyboxImage(), name: TAG });
+  const image = made();
+  const archive = dockerArchive([image]);
+  const again = dockerArchive([made()]);
+  check(
+    archive.equals(again),
+    `image ${TAG} made twice, both times sha256:${sha256(archive).slice(0, 12)}…`,
+  );
+  mkdirSync(join('build', 'quickstart'), { recursive: true });
+  const path = join('build', 'quickstart', 'busybox.tar');
+  writeFileSync(path, archive);
+  return { path, id: image.config.digest };
+}
+
+function loadImage(path: string, id: string): void {
+  if (a3sBox(['inspect', '--type', 'image', '--format', '{{.Id}}', TAG]).stdout.trim() !== id) {
+    needed(['load', '--quiet', '--input', path]);
+  }
+  const loaded = needed(['inspect', '--type', 'image', '--format', '{{.Id}}', TAG]).trim();
+  check(loaded === id, `image loaded, every layer checked: ${loaded.slice(0, 19)}…`);
+}
+
+function facts(output: string): Map<string, string> {
+  return new Map(
+    output
+      .split('\n')
+      .filter((line) => line.includes('='))
+      .map(
+        (line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const,
+      ),
+  );
+}
+
+function runBox(): void {
+  const bootSet: { kernel: { release: string } } = JSON.parse(
+    readFileSync(join('dist', 'boot', 'boot.json'), 'utf8'),
+  );
+  console.log('  booting …');
+  const started = performance.now();
+  const { code, stdout, stderr } = a3sBox([
+    'run',
+    '--rm',
+    '--network',
+    'none',
+    TAG,
+    'sh',
+    '-c',
+    SCRIPT,
+  ]);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const seen = facts(stdout);
+  const hostBoot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+
+  const kernel = seen.get('kernel') ?? 'none';
+  const boot = seen.get('boot') ?? '';
+  check(
+    kernel === bootSet.kernel.release && boot.length === hostBoot.length && boot !== hostBoot,
+    `own kernel: guest ${kernel}, host ${release()}, different boot ids`,
+  );
+  const uptime = Number(seen.get('uptime'));
+  check(
+    uptime > 0,
+    `boot time: ${seconds} s for the whole command, ${uptime.toFixed(1)} s of them in the guest`,
+  );
+  check(
+    seen.get('capabilities') === DOCKER_CAPABILITIES && seen.get('seccomp') === '2',
+    `confined: capabilities ${seen.get('capabilities')}, seccomp mode ${seen.get('seccomp')}`,
+  );
+  const processes = Number(seen.get('processes'));
+  check(
+    processes > 0 && processes < 6,
+    `alone: ${processes} processes visible, the agent is not among them`,
+  );
+  check(code === EXIT_CODE, `exit code ${code}, expected ${EXIT_CODE}`);
+  if (stderr !== '') console.log(stderr.trimEnd());
+}
+
+/** Whether a control server answers; what this program started, it also stops. */
+function serverRuns(socketPath: string, path = '/_ping', method = 'GET'): Promise<boolean> {
+  return new Promise((resolve) => {
+    const call = request({ socketPath, path, method, timeout: 5_000 }, (response) => {
+      response.resume();
+      response.on('end', () => resolve(response.statusCode === 200 || response.statusCode === 204));
+    });
+    call.on('timeout', () => call.destroy());
+    call.on('error', () => resolve(false));
+    call.end();
+  });
+}
+
+async function main(): Promise<void> {
+  const image = makeImage();
+  const info: { Socket: string } = JSON.parse(needed(['info', '--format', 'json']));
+  loadImage(image.path, image.id);
+  runBox();
+  check(await serverRuns(info.Socket), `control server at ${info.Socket}`);
+  console.log(
+    failures === 0
+      ? `\nNow try:  npx a3s-box run -it --rm ${TAG}`
+      : `\n${failures} of the checks above failed.`,
+  );
+  process.exitCode = failures === 0 ? 0 : 1;
+}
+
+void main();

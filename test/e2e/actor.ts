@@ -1,0 +1,170 @@
+/**
+ * Somebody who uses `a3s-box` on this host: root, or an ordinary user. Each has a home of its own and leaves
+ * nothing behind.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readConfig } from '../../src/config.ts';
+import type { Installation } from './installation.ts';
+import { processesWith, until } from './processes.ts';
+
+/** No account of this number exists; none is needed. */
+const ORDINARY_UID = 64_321;
+
+export type ActorName = 'root' | 'ordinary user';
+
+/** Whom the tests can play: everybody as root, only oneself otherwise. */
+export const ACTORS: readonly ActorName[] =
+  process.getuid?.() === 0 ? ['root', 'ordinary user'] : ['ordinary user'];
+
+export interface Result {
+  /** Exit status, or the signal's name. */
+  readonly code: number | string;
+  readonly stdout: string;
+  readonly bytes: Buffer;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly stdin?: Uint8Array | string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly deadlineMs?: number;
+}
+
+export class Actor {
+  readonly name: ActorName;
+  readonly directory: string;
+  readonly home: string;
+  readonly socket: string;
+  readonly runtimeDir: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly #installation: Installation;
+  readonly #uid: number;
+
+  constructor(name: ActorName, installation: Installation) {
+    this.name = name;
+    this.#installation = installation;
+    this.#uid =
+      name === 'root' ? 0 : process.getuid?.() === 0 ? ORDINARY_UID : (process.getuid?.() ?? 0);
+    this.directory = mkdtempSync(join(tmpdir(), 'a3s-'));
+    this.home = join(this.directory, 'home');
+    const xdg = join(this.directory, 'run');
+    for (const path of [this.home, xdg]) {
+      mkdirSync(path, { mode: 0o700 });
+      if (process.getuid?.() === 0) chownSync(path, this.#uid, this.#uid);
+    }
+    if (process.getuid?.() === 0) chownSync(this.directory, this.#uid, this.#uid);
+    this.env = {
+      PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+      HOME: this.directory,
+      XDG_RUNTIME_DIR: xdg,
+      A3S_HOME: this.home,
+      LANG: 'C.UTF-8',
+    };
+    const config = readConfig(this.env, this.#uid, join(installation.root, 'dist'));
+    this.socket = config.socket;
+    this.runtimeDir = config.runtimeDir;
+  }
+
+  /** The argument vector that runs the command line as this actor. */
+  command(args: readonly string[]): [string, ...string[]] {
+    return this.program(process.execPath, [this.#installation.cli, ...args]);
+  }
+
+  /** The argument vector that runs any program as this actor. */
+  program(path: string, args: readonly string[]): [string, ...string[]] {
+    if (this.#uid === process.getuid?.()) return [path, ...args];
+    const id = String(this.#uid);
+    return ['setpriv', '--reuid', id, '--regid', id, '--clear-groups', path, ...args];
+  }
+
+  start(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+    const [program, ...rest] = this.command(args);
+    return spawn(program, rest, { env: { ...this.env, ...env }, cwd: this.directory });
+  }
+
+  /** Runs a command to its end. */
+  async run(args: readonly string[], options: RunOptions = {}): Promise<Result> {
+    return finish(this.start(args, options.env), options);
+  }
+
+  /** Runs a command that must succeed, and returns its output without the last newline. */
+  async ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
+    const result = await this.run(args, options);
+    if (result.code !== 0) {
+      throw new Error(
+        `a3s-box ${args.join(' ')}: ${result.code}\n${result.stdout}${result.stderr}`,
+      );
+    }
+    return result.stdout.trimEnd();
+  }
+
+  async load(...names: readonly (keyof Installation['archives'])[]): Promise<void> {
+    for (const name of names) {
+      await this.ok(['load', '--quiet', '--input', this.#installation.archives[name]]);
+    }
+  }
+
+  /** The control server's process id; undefined when there is none. */
+  serverPid(): number | undefined {
+    return processesWith('server.cjs').find((process) =>
+      process.environment.includes(`A3S_HOME=${this.home}`),
+    )?.pid;
+  }
+
+  /** Processes that belong to this actor's boxes. */
+  machines() {
+    return processesWith(this.runtimeDir).filter(
+      (process) => !process.commandLine.includes('server.cjs'),
+    );
+  }
+
+  /** Removes every box, ends the server, and forgets the home. */
+  async leave(): Promise<void> {
+    const all = await this.run(['ps', '--all', '--quiet', '--no-trunc']);
+    const ids = all.stdout.split('\n').filter((line) => line !== '');
+    if (ids.length > 0) await this.run(['rm', '--force', ...ids]);
+    await this.stopServer();
+    await until('no process of the actor is left', () => this.machines().length === 0);
+    rmSync(this.directory, { recursive: true, force: true });
+    rmSync(this.runtimeDir, { recursive: true, force: true });
+  }
+
+  async stopServer(): Promise<void> {
+    const pid = this.serverPid();
+    if (pid === undefined) return;
+    await new Promise<void>((resolve, reject) => {
+      const call = request(
+        { socketPath: this.socket, path: '/a3s/v1/server/stop', method: 'POST' },
+        (response) => response.resume().on('end', resolve),
+      );
+      call.on('error', reject);
+      call.end();
+    });
+    await until('the server is gone', () => this.serverPid() === undefined);
+  }
+}
+
+/** Collects what a child writes, and its end. */
+export async function finish(child: ChildProcess, options: RunOptions = {}): Promise<Result> {
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+  // A program that does not read its input to the end is no failure of the test.
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(options.stdin ?? '');
+  const deadline = setTimeout(() => child.kill('SIGKILL'), options.deadlineMs ?? 90_000);
+  const code = await new Promise<number | string>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status, signal) => resolve(status ?? signal ?? 'unknown'));
+  });
+  clearTimeout(deadline);
+  const bytes = Buffer.concat(stdout);
+  return { code, bytes, stdout: bytes.toString(), stderr: Buffer.concat(stderr).toString() };
+}

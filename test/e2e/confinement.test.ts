@@ -1,0 +1,140 @@
+import { spawn } from '@lydell/node-pty';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACTORS, Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+
+let installation: Installation;
+beforeAll(async () => {
+  installation = await install();
+});
+afterAll(() => installation.remove());
+
+/** One fact a line, so that three ways in can be compared as text. */
+const FACTS = `
+grep -E '^(CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp):' /proc/self/status | tr '\\t' ' '
+for f in /proc/kcore /proc/keys /proc/timer_list /proc/sched_debug; do
+  if [ -e $f ]; then echo $f $(head -c 16 $f 2>/dev/null | wc -c); fi
+done
+for d in /proc/acpi /proc/scsi /sys/firmware; do if [ -e $d ]; then echo $d $(ls $d | wc -l); fi; done
+for f in /proc/sys/kernel/hostname /proc/sysrq-trigger /proc/irq/default_smp_affinity /proc/bus/x; do
+  (echo 0 > $f) 2>/dev/null && echo writable $f
+done
+cat /proc/[0-9]*/comm | sort -u | grep -E 'agent|kthread|init' && echo agent-visible
+awk '$4 !~ /nodev/ && $3 != "proc" && $3 != "sysfs" && $3 != "cgroup2" && $3 != "devpts" && $3 != "mqueue" { print "dev allowed on", $2 }' /proc/mounts
+mount -t tmpfs none /mnt 2>&1 | head -n 1
+unshare -U true 2>&1 | head -n 1
+hostname changed 2>&1 | head -n 1
+cd /tmp
+n=0
+for d in $(cat /proc/devices | awk '/^Block/ { b = 1 } $2 ~ /virtio|vd|virtio-portsdev/ { print (b ? "b" : "c") ":" $1 }'); do
+  for minor in 0 1 2 16 32; do
+    mknod node $(echo $d | cut -d: -f1) $(echo $d | cut -d: -f2) $minor 2>/dev/null || continue
+    n=$((n + 1))
+    (exec 3< node) 2>/dev/null && echo opened $d $minor
+    (exec 3> node) 2>/dev/null && echo opened $d $minor
+    rm -f node
+  done
+done
+mknod node c 10 124 && { (exec 3< node) 2>/dev/null && echo opened sev-guest; rm -f node; }
+[ $n -gt 0 ] && echo nodes made, none opened unless said above
+echo end-of-facts
+`;
+
+describe.each(ACTORS)('the confinement of a box of %s', (name) => {
+  let actor: Actor;
+  const facts: Record<string, string> = {};
+
+  beforeAll(async () => {
+    actor = new Actor(name, installation);
+    await actor.load('busybox');
+    await actor.ok([
+      ...['run', '-d', '--name', 'cell', '--network', 'none', BUSYBOX],
+      ...['sh', '-c', `${FACTS}\nsleep 1000`],
+    ]);
+    const logs = actor.start(['logs', '--follow', 'cell']);
+    facts['main'] = await untilEnd((onText) =>
+      logs.stdout?.on('data', (chunk: Buffer) => onText(chunk.toString())),
+    );
+    logs.kill();
+    facts['exec'] = (await actor.run(['exec', 'cell', 'sh', '-c', FACTS])).stdout;
+    const [program, ...args] = actor.command(['exec', '-it', 'cell', 'sh', '-c', FACTS]);
+    const terminal = spawn(program, args, { env: { ...actor.env }, cwd: actor.directory });
+    facts['exec -t'] = await untilEnd((onText) => terminal.onData(onText));
+  });
+  afterAll(() => actor.leave());
+
+  it("is Docker's: capabilities, seccomp, no new privileges unless asked", () => {
+    expect(facts['main']).toContain(
+      [
+        'CapInh: 0000000000000000',
+        'CapPrm: 00000000a80425fb',
+        'CapEff: 00000000a80425fb',
+        'CapBnd: 00000000a80425fb',
+        'CapAmb: 0000000000000000',
+        'NoNewPrivs: 0',
+        'Seccomp: 2',
+      ].join('\n'),
+    );
+  });
+
+  it('masks what Docker masks, and keeps the rest of /proc read-only', () => {
+    expect(facts['main']).toContain('/proc/kcore 0\n');
+    expect(facts['main']).toContain('/proc/keys 0\n');
+    expect(facts['main']).toContain('/sys/firmware 0\n');
+    expect(facts['main']).not.toContain('writable');
+  });
+
+  it('hides the agent, and lets no device node open anything', () => {
+    expect(facts['main']).not.toContain('agent-visible');
+    expect(facts['main']).toContain('nodes made');
+    expect(facts['main']).not.toContain('opened');
+    expect(facts['main']).not.toContain('dev allowed on');
+  });
+
+  it('denies mounting, new user namespaces and renaming the host', () => {
+    expect(
+      facts['main']?.match(/not permitted|denied|are you root/gi)?.length,
+    ).toBeGreaterThanOrEqual(3);
+  });
+
+  it('is the same for main, exec and exec -t', () => {
+    expect(facts['main']).toContain('end-of-facts');
+    expect(facts['exec']).toBe(facts['main']);
+    expect(facts['exec -t']).toBe(facts['main']);
+  });
+
+  it('gives a user other than root no capability at all', async () => {
+    const status = await actor.ok([
+      'exec',
+      '-u',
+      'nobody',
+      'cell',
+      'grep',
+      '-E',
+      'Cap(Eff|Prm)',
+      '/proc/self/status',
+    ]);
+    expect(status.match(/0000000000000000/g)?.length).toBe(2);
+  });
+
+  it('refuses a vsock socket', async () => {
+    const probe = await actor.run(['exec', 'cell', '/bin/socket-probe', '40']);
+    expect(probe.stdout).toBe('EPERM\n');
+    const control = await actor.run(['exec', 'cell', '/bin/socket-probe', '1']);
+    expect(control.stdout).toBe('ok\n');
+  });
+});
+
+/** The text up to the end of the facts, without what a terminal adds. */
+function untilEnd(listen: (onText: (text: string) => void) => void): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let seen = '';
+    const deadline = setTimeout(() => reject(new Error(`no end of the facts:\n${seen}`)), 60_000);
+    listen((text) => {
+      seen += text.replaceAll('\r', '');
+      if (!seen.includes('end-of-facts\n')) return;
+      clearTimeout(deadline);
+      resolve(seen);
+    });
+  });
+}

@@ -1,0 +1,138 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACTORS, Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { processesWith, until } from './processes.ts';
+
+let installation: Installation;
+beforeAll(async () => {
+  installation = await install();
+});
+afterAll(() => installation.remove());
+
+describe.each(ACTORS)('after a crash, %s', (name) => {
+  let actor: Actor;
+  beforeAll(async () => {
+    actor = new Actor(name, installation);
+    await actor.load('busybox');
+  });
+  afterAll(() => actor.leave());
+
+  function killServer(): void {
+    const pid = actor.serverPid();
+    if (pid === undefined) throw new Error('there is no server to kill');
+    process.kill(pid, 'SIGKILL');
+  }
+
+  it('finds the box running, its output without a gap and its exit code kept', async () => {
+    await actor.ok([
+      ...['run', '-d', '--name', 'counting', '--network', 'none', BUSYBOX],
+      ...[
+        'sh',
+        '-c',
+        'mkfifo /go; i=0; while [ $i -lt 3000 ]; do echo $i; i=$((i + 1)); done; read x < /go; exit 6',
+      ],
+    ]);
+    await until(
+      'output flows',
+      async () => (await actor.ok(['logs', '--tail', '1', 'counting'])) !== '',
+    );
+    killServer();
+    await until('the server is dead', () => actor.serverPid() === undefined);
+    expect(await actor.ok(['ps', '--format', '{{.Names}} {{.State}}'])).toBe('counting running');
+    killServer();
+    await until('the server is dead again', () => actor.serverPid() === undefined);
+    await actor.ok(['exec', 'counting', 'sh', '-c', 'echo > /go']);
+    expect(await actor.ok(['wait', 'counting'])).toBe('6');
+    const expected = Array.from({ length: 3000 }, (_, index) => String(index)).join('\n');
+    const logs = await actor.run(['logs', 'counting']);
+    expect(logs.stdout).toBe(`${expected}\n`);
+    await actor.ok(['rm', 'counting']);
+  });
+
+  it('keeps the exit code of a box that ended while nobody served', async () => {
+    await actor.ok([
+      ...['run', '-d', '--name', 'alone', '--network', 'none', BUSYBOX],
+      ...['sh', '-c', 'echo before; sleep 2; echo after; exit 6'],
+    ]);
+    killServer();
+    const machine = actor.machines().find((process) => process.commandLine.includes('qemu'));
+    expect(machine).toBeDefined();
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    expect(await actor.ok(['wait', 'alone'])).toBe('6');
+    expect(await actor.ok(['logs', 'alone'])).toBe('before\nafter');
+    await until('its machine is gone', () => actor.machines().length === 0);
+    await actor.ok(['rm', 'alone']);
+  });
+
+  it('reports a box whose VMM was killed', async () => {
+    await actor.ok(['run', '-d', '--name', 'shot', '--network', 'none', BUSYBOX, 'sleep', '1000']);
+    const vmm = processesWith(actor.runtimeDir).find((process) =>
+      process.commandLine.includes('qemu-system'),
+    );
+    process.kill(vmm?.pid ?? 0, 'SIGKILL');
+    expect(await actor.ok(['wait', 'shot'])).toBe('137');
+    const state = JSON.parse(await actor.ok(['inspect', 'shot']))[0].State;
+    expect(state).toMatchObject({ Status: 'exited', ExitCode: 137, Running: false });
+    expect(state.Error).toContain('vmm-failed');
+    await actor.ok(['rm', 'shot']);
+  });
+
+  it('finds nothing half-made when the server dies while boxes start', async () => {
+    for (const delay of [50, 400, 1_200]) {
+      const starting = actor.start([
+        'run',
+        '-d',
+        '--name',
+        `half-${delay}`,
+        '--network',
+        'none',
+        BUSYBOX,
+        'sleep',
+        '1000',
+      ]);
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      if (actor.serverPid() !== undefined) killServer();
+      starting.kill('SIGKILL');
+    }
+    await until('every record is settled', async () => {
+      const states = await actor.ok(['ps', '--all', '--format', '{{.State}}']);
+      return states
+        .split('\n')
+        .every((state) => ['created', 'running', 'exited', ''].includes(state));
+    });
+    const running = await actor.ok(['ps', '--quiet']);
+    const vmms = actor.machines().filter((process) => process.commandLine.includes('qemu-system'));
+    expect(vmms.length).toBe(running === '' ? 0 : running.split('\n').length);
+    const all = await actor.ok(['ps', '--all', '--quiet']);
+    if (all !== '') await actor.ok(['rm', '--force', ...all.split('\n')]);
+    expect(actor.machines()).toEqual([]);
+  });
+
+  it('leaves nothing of twenty boxes', async () => {
+    const count = process.env['SOAK'] === undefined ? 20 : 200;
+    const settled = () => ({
+      boxes: listing(join(actor.home, 'boxes')),
+      runtime: listing(actor.runtimeDir).filter((entry) => entry !== 'server.sock'),
+      processes: actor.machines().length,
+    });
+    const before = settled();
+    const runs = Array.from({ length: count }, (_, index) => index);
+    while (runs.length > 0) {
+      const pair = runs.splice(0, 2);
+      const results = await Promise.all(
+        pair.map((index) =>
+          actor.run(['run', '--rm', '--network', 'none', BUSYBOX, 'echo', String(index)]),
+        ),
+      );
+      expect(results.map((result) => result.stdout)).toEqual(pair.map((index) => `${index}\n`));
+    }
+    await until('all of them are gone', () => JSON.stringify(settled()) === JSON.stringify(before));
+    expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
+  });
+});
+
+function listing(path: string): readonly string[] {
+  return existsSync(path) ? readdirSync(path).sort() : [];
+}

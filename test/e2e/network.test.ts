@@ -1,0 +1,112 @@
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACTORS, Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
+
+let installation: Installation;
+beforeAll(async () => {
+  installation = await install();
+});
+afterAll(() => installation.remove());
+
+describe.each(ACTORS)('the network of a box of %s', (name) => {
+  let actor: Actor;
+  beforeAll(async () => {
+    actor = new Actor(name, installation);
+    await actor.load('busybox');
+  });
+  afterAll(() => actor.leave());
+
+  it('publishes a port where it is told to, and nowhere else', async () => {
+    const port = await freePort();
+    await actor.ok([
+      ...['run', '-d', '--name', 'web', '-p', `127.0.0.1:${port}:8080`, BUSYBOX],
+      ...['sh', '-c', 'while :; do echo hello | nc -l -p 8080; done'],
+    ]);
+    await until('the port answers', async () => (await readAll('127.0.0.1', port)) === 'hello\n');
+    for (const address of otherAddresses()) {
+      await expect(readAll(address, port)).rejects.toThrow(/ECONNREFUSED/);
+    }
+    expect(await actor.ok(['ps', '--format', '{{.Ports}}'])).toBe(`127.0.0.1:${port}->8080/tcp`);
+    await actor.ok(['rm', '-f', 'web']);
+    await expect(readAll('127.0.0.1', port)).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  it("never reaches the host's loopback, nor link-local metadata", async () => {
+    const secret = createServer((socket) => socket.end('secret\n'));
+    await new Promise<void>((resolve) => secret.listen(0, '127.0.0.1', resolve));
+    const { port } = secret.address() as AddressInfo;
+    const addresses = [
+      '127.0.0.1',
+      '10.0.2.2',
+      '10.0.2.3',
+      '10.0.2.15',
+      '169.254.169.254',
+      '0.0.0.0',
+      ...otherAddresses(),
+    ];
+    const script = addresses
+      .map((address) => `echo "${address}: $(echo | nc -w 2 ${address} ${port} 2>/dev/null)"`)
+      .join('\n');
+    const result = await actor.run(['run', '--rm', BUSYBOX, 'sh', '-c', script]);
+    secret.close();
+    expect(result.stdout).toBe(addresses.map((address) => `${address}: \n`).join(''));
+  });
+
+  it('is loopback alone with --network none', async () => {
+    const result = await actor.run([
+      'run',
+      '--rm',
+      '--network',
+      'none',
+      BUSYBOX,
+      'sh',
+      '-c',
+      'ls /sys/class/net',
+    ]);
+    expect(result.stdout).toBe('lo\n');
+  });
+
+  it('is refused when the port is taken, before anything is made', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as AddressInfo;
+    const result = await actor.run(['run', '--rm', '-p', `127.0.0.1:${port}:80`, BUSYBOX, 'true']);
+    taken.close();
+    expect(result.code).toBe(125);
+    expect(result.stderr).toContain('port-in-use');
+    expect(actor.machines()).toEqual([]);
+    expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
+  });
+});
+
+/** The host's addresses other than loopback. */
+function otherAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((entries) => entries ?? [])
+    .filter((entry) => entry.family === 'IPv4' && !entry.internal)
+    .map((entry) => entry.address);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function readAll(host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, host);
+    let text = '';
+    socket.setTimeout(5_000, () => socket.destroy(new Error('no answer')));
+    socket.on('data', (chunk) => {
+      text += chunk.toString();
+    });
+    socket.on('end', () => resolve(text));
+    socket.on('error', reject);
+  });
+}

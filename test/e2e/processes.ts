@@ -1,0 +1,48 @@
+/**
+ * What runs on this host, read from `/proc`.
+ *
+ * @module
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface HostProcess {
+  readonly pid: number;
+  readonly commandLine: string;
+  readonly environment: readonly string[];
+}
+
+/** Every live process whose command line contains the text, this one excepted. */
+export function processesWith(text: string): readonly HostProcess[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map((name) => ({
+      pid: Number(name),
+      // Empty for a kernel thread, and for a zombie: neither runs.
+      commandLine: read(`/proc/${name}/cmdline`).join(' '),
+      environment: read(`/proc/${name}/environ`),
+    }))
+    .filter((process) => process.commandLine.includes(text));
+}
+
+/** NUL-separated entries; none when the process has gone, or belongs to somebody else. */
+function read(path: string): readonly string[] {
+  try {
+    return readFileSync(path, 'latin1').split('\0');
+  } catch {
+    return [];
+  }
+}
+
+/** Waits for a condition that gives no event; fails with its name at the deadline. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  deadlineMs = 30_000,
+): Promise<void> {
+  const end = Date.now() + deadlineMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`gave up after ${deadlineMs} ms: ${what}`);
+    await sleep(20);
+  }
+}

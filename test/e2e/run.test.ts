@@ -1,0 +1,191 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACTORS, Actor } from './actor.ts';
+import { BUSYBOX, DISTROLESS, type Installation, install } from './installation.ts';
+
+let installation: Installation;
+beforeAll(async () => {
+  installation = await install();
+});
+afterAll(() => installation.remove());
+
+const run = (...args: string[]) => ['run', '--rm', '--network', 'none', ...args];
+
+describe.each(ACTORS)('a box run by %s', (name) => {
+  let actor: Actor;
+  beforeAll(async () => {
+    actor = new Actor(name, installation);
+    await actor.load('busybox', 'distroless');
+  });
+  afterAll(() => actor.leave());
+
+  it('keeps the streams apart and passes the exit code on', async () => {
+    const result = await actor.run(run(BUSYBOX, 'sh', '-c', 'echo out; echo err >&2; exit 7'));
+    expect(result).toMatchObject({ code: 7, stdout: 'out\n', stderr: 'err\n' });
+  });
+
+  it('takes environment, directory, user, host name and entry point', async () => {
+    const file = join(actor.directory, 'env');
+    writeFileSync(file, '# comment\nFROM_FILE=a "b" c\nINHERITED\n');
+    const result = await actor.run(
+      run(
+        ...[
+          '-e',
+          'ONE=1',
+          '--env-file',
+          file,
+          '-w',
+          '/tmp',
+          '-u',
+          'nobody',
+          '--hostname',
+          'host-a',
+        ],
+        ...['--entrypoint', 'sh', BUSYBOX, '-c'],
+        'echo $ONE,$FROM_FILE,$INHERITED,$(pwd),$(id -un),$(hostname),$HOME',
+      ),
+      { env: { INHERITED: 'yes' } },
+    );
+    expect(result.stderr).toBe('');
+    expect(result.stdout).toBe('1,a "b" c,yes,/tmp,nobody,host-a,/nonexistent\n');
+  });
+
+  it('runs as a numeric user and group that the image does not know', async () => {
+    const result = await actor.run(
+      run('-u', '4242:4343', BUSYBOX, 'sh', '-c', 'id -u; id -g; cat > /f'),
+    );
+    expect(result.stdout).toBe('4242\n4343\n');
+    expect(result.code).not.toBe(0);
+  });
+
+  it('runs an image without a shell, with its own entry point', async () => {
+    const result = await actor.run(run(DISTROLESS));
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    expect(result.stdout).not.toBe('');
+  });
+
+  it('ends as Docker ends when the command cannot start', async () => {
+    const missing = await actor.run(run(BUSYBOX, 'no-such-program'));
+    expect(missing.code).toBe(127);
+    expect(missing.stderr).toContain('executable file not found in $PATH');
+    const forbidden = await actor.run(run(BUSYBOX, '/etc/passwd'));
+    expect(forbidden.code).toBe(126);
+    expect(forbidden.stderr).toContain('permission denied');
+    const stranger = await actor.run(run('-u', 'stranger', BUSYBOX, 'true'));
+    expect(stranger.code).toBe(125);
+    expect(stranger.stderr).toContain('stranger');
+  });
+
+  it('ends with 128 and the signal when a signal ends it', async () => {
+    const result = await actor.run(run(BUSYBOX, 'sh', '-c', 'sh -c "kill -TERM \\$\\$"; exit $?'));
+    expect(result.code).toBe(143);
+  });
+
+  it('passes five megabytes through unchanged', async () => {
+    const bytes = randomBytes(5_000_000);
+    const result = await actor.run(run('-i', BUSYBOX, 'cat'), { stdin: bytes });
+    expect(result.code).toBe(0);
+    expect(digest(result.bytes)).toBe(digest(bytes));
+  });
+
+  it('does its daily work: detached, listed, read, entered, stopped, removed', async () => {
+    const id = await actor.ok([
+      ...[
+        'run',
+        '-d',
+        '--name',
+        'daily',
+        '--network',
+        'none',
+        '--label',
+        'team=a',
+        '--stop-timeout',
+        '5',
+      ],
+      ...[
+        BUSYBOX,
+        'sh',
+        '-c',
+        'trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.1; done',
+      ],
+    ]);
+    expect(id).toMatch(/^[0-9a-f]{64}$/);
+    expect(
+      await actor.ok(['ps', '--format', '{{.Names}} {{.Image}} {{.State}} {{.Label "team"}}']),
+    ).toBe(`daily ${BUSYBOX} running a`);
+    const exec = await actor.run([
+      'exec',
+      '-e',
+      'A=b',
+      '-w',
+      '/tmp',
+      'daily',
+      'sh',
+      '-c',
+      'echo $A; pwd; exit 9',
+    ]);
+    expect(exec).toMatchObject({ code: 9, stdout: 'b\n/tmp\n' });
+    expect((await actor.run(['exec', 'daily', 'no-such-program'])).code).toBe(127);
+    const piped = await actor.run(['exec', '-i', 'daily', 'cat'], { stdin: '\0\xff binary' });
+    expect(piped.stdout).toBe('\0\xff binary');
+    expect(await actor.ok(['stop', 'daily'])).toBe('daily');
+    expect(await actor.ok(['logs', 'daily'])).toBe('ready\nbye');
+    expect(
+      await actor.ok(['inspect', '--format', '{{.State.Status}} {{.State.ExitCode}}', 'daily']),
+    ).toBe('exited 3');
+    expect(await actor.ok(['rm', 'daily'])).toBe('daily');
+    const gone = await actor.run(['inspect', 'daily']);
+    expect(gone.code).toBe(1);
+    expect(gone.stderr).toContain('no-such-box');
+  });
+
+  it('keeps what was written across a stop and a start', async () => {
+    await actor.ok([
+      'run',
+      '--name',
+      'kept',
+      '--network',
+      'none',
+      BUSYBOX,
+      'sh',
+      '-c',
+      'echo x >> /data; cat /data',
+    ]);
+    const again = await actor.run(['start', '--attach', 'kept']);
+    expect(again.stdout).toBe('x\nx\n');
+    await actor.ok(['rm', 'kept']);
+  });
+
+  it('kills with the signal that is asked for', async () => {
+    await actor.ok([
+      'run',
+      '-d',
+      '--name',
+      'killed',
+      '--network',
+      'none',
+      BUSYBOX,
+      'sleep',
+      '1000',
+    ]);
+    await actor.ok(['kill', 'killed']);
+    expect(await actor.ok(['wait', 'killed'])).toBe('137');
+    await actor.ok(['rm', 'killed']);
+  });
+
+  it('reports a workload that takes more memory than it has', async () => {
+    const result = await actor.run([
+      ...['run', '--name', 'hungry', '--network', 'none', '-m', '128m'],
+      ...[BUSYBOX, 'sh', '-c', 'tail /dev/zero'],
+    ]);
+    expect(result.code).toBe(137);
+    expect(await actor.ok(['inspect', '--format', '{{.State.OOMKilled}}', 'hungry'])).toBe('true');
+    await actor.ok(['rm', 'hungry']);
+  });
+});
+
+function digest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
