@@ -93,12 +93,15 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
 /** Starts the box; the exit status where a signal came first. A box that did not start is removed. */
 async function start(box: NewBox): Promise<number | undefined> {
   const { client, id, starting } = box;
+  const path = `/containers/${segment(id)}`;
   return undoing(box, async () => {
+    // The box may run already while the answer is on its way: then the signal is for it.
+    starting.offerTo((signal) =>
+      client.json({ method: 'POST', path: `${path}/kill`, query: { signal } }),
+    );
     try {
       starting.signal.throwIfAborted();
-      const path = `/containers/${segment(id)}/start`;
-      await client.json({ method: 'POST', path, signal: starting.signal });
-      starting.signal.throwIfAborted();
+      await client.json({ method: 'POST', path: `${path}/start`, signal: starting.signal });
       return undefined;
     } catch (error) {
       if (starting.interrupted === undefined) throw error;
@@ -148,12 +151,13 @@ function withRemains(error: unknown, id: string, undo: unknown): unknown {
 class Starting {
   readonly #controller = new AbortController();
   readonly #subscription: Disposable;
+  #offer: ((signal: NodeJS.Signals) => Promise<unknown>) | undefined;
   interrupted: NodeJS.Signals | undefined;
 
   constructor(context: Context) {
     this.#subscription = context.onSignals(PROXIED, (signal) => {
-      this.interrupted ??= signal;
-      this.#controller.abort();
+      if (this.#offer === undefined) this.#interrupt(signal);
+      else this.#offer(signal).catch(() => this.#interrupt(signal));
     });
   }
 
@@ -161,7 +165,17 @@ class Starting {
     return this.#controller.signal;
   }
 
+  /** From now on a signal is first offered to `taker`; where that rejects, it ends the start. */
+  offerTo(taker: (signal: NodeJS.Signals) => Promise<unknown>): void {
+    this.#offer = taker;
+  }
+
   over(): void {
     this.#subscription[Symbol.dispose]();
+  }
+
+  #interrupt(signal: NodeJS.Signals): void {
+    this.interrupted ??= signal;
+    this.#controller.abort();
   }
 }

@@ -1,0 +1,279 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type FakeEnds, type Transcript, transcript } from './fake/fake-context.ts';
+import { FakeServer } from './fake/fake-server.ts';
+import { RUN_FLAGS } from './flags/box-flags.ts';
+
+let directory: string;
+let server: FakeServer;
+let socket: string;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'a3s-cli-'));
+  socket = join(directory, 's');
+  server = new FakeServer();
+  await server.listen(socket);
+});
+
+afterEach(async () => {
+  await server.close();
+  rmSync(directory, { recursive: true });
+});
+
+const a3s = (line: string, ends: FakeEnds = {}): Promise<Transcript> =>
+  transcript(socket, line.split(' '), ends);
+
+describe('run', () => {
+  it('gives stdout, stderr and the status of the program', async () => {
+    const done = await a3s('run box both');
+    expect(done).toMatchObject({ status: 0, stdout: 'to stdout\n', stderr: 'to stderr\n' });
+    expect(await a3s('run --rm box exit 42')).toMatchObject({ status: 42, stdout: '', stderr: '' });
+  });
+
+  it('attaches and waits before it starts, so that nothing is missed', async () => {
+    await a3s('run --rm box both');
+    expect(server.log.map((call) => call.replace(/a+\d/, 'ID'))).toEqual([
+      'POST /containers/create',
+      'POST /containers/ID/attach',
+      'POST /containers/ID/wait',
+      'POST /containers/ID/start',
+    ]);
+    expect(server.calls[2]?.query.get('condition')).toBe('removed');
+  });
+
+  it('passes 5 MB of input through and back unchanged', async () => {
+    const input = randomBytes(5_000_000);
+    const stdin = new PassThrough();
+    stdin.end(input);
+    const done = await a3s('run -i box cat', { stdin });
+    expect(done.status).toBe(0);
+    expect(sha256(done.bytes)).toBe(sha256(input));
+  });
+
+  it('does not read input without -i', async () => {
+    const stdin = new PassThrough();
+    stdin.write('never read');
+    await a3s('run box both', { stdin });
+    expect(stdin.readableLength).toBe('never read'.length);
+  });
+
+  it('sends what its flags say', async () => {
+    const env = { PASSED: 'from outside' };
+    writeFileSync(join(directory, 'env'), '# comment\nA=1\n  B="quoted"\nPASSED\nABSENT\n');
+    const line =
+      `run -d -i -e X=1 -e PASSED -e ABSENT --env-file ${directory}/env -w /srv -u 1:2 --name n -h host` +
+      ' --entrypoint /bin/sh --cpus 1.5 -m 64m -l a=b --stop-signal INT --stop-timeout 3' +
+      ' -p 127.0.0.1:8080:80 -p 81 -v ./data:/data:ro --network none img -c cmd';
+    const done = await a3s(line, { env });
+    expect(done.stdout).toMatch(/^a+1\n$/);
+    const create = server.called('POST /containers/create');
+    expect(create?.query.get('name')).toBe('n');
+    expect(JSON.parse(create?.body ?? '')).toEqual({
+      Image: 'img',
+      Cmd: ['-c', 'cmd'],
+      Entrypoint: ['/bin/sh'],
+      Env: ['A=1', 'B="quoted"', 'PASSED=from outside', 'X=1', 'PASSED=from outside'],
+      Labels: { a: 'b' },
+      Hostname: 'host',
+      User: '1:2',
+      WorkingDir: '/srv',
+      StopSignal: 'INT',
+      StopTimeout: 3,
+      Tty: false,
+      OpenStdin: true,
+      StdinOnce: false,
+      AttachStdin: false,
+      AttachStdout: false,
+      AttachStderr: false,
+      ExposedPorts: { '80/tcp': {}, '81/tcp': {} },
+      HostConfig: {
+        AutoRemove: false,
+        Binds: ['/work/data:/data:ro'],
+        NetworkMode: 'none',
+        PortBindings: {
+          '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '8080' }],
+          '81/tcp': [{ HostIp: '', HostPort: '' }],
+        },
+        NanoCpus: 1_500_000_000,
+        Memory: 64 * 1024 * 1024,
+      },
+    });
+  });
+
+  it('leaves everything after the image to the program', async () => {
+    await a3s('run -d img prog -d --rm -- -x');
+    const body = JSON.parse(server.called('POST /containers/create')?.body ?? '');
+    expect(body.Cmd).toEqual(['prog', '-d', '--rm', '--', '-x']);
+    expect(body.HostConfig.AutoRemove).toBe(false);
+  });
+
+  it('says what the server refuses, with its code and remedy', async () => {
+    expect(await a3s('run missing')).toEqual({
+      status: 125,
+      stdout: '',
+      bytes: Buffer.alloc(0),
+      stderr: 'a3s-box: No such image: missing (no-such-image)\nLoad it with a3s-box load.\n',
+    });
+  });
+
+  it.each([
+    ['absent', 127, 'command-not-found'],
+    ['unbootable', 125, 'port-in-use'],
+  ])('leaves no box behind when %s does not start', async (program, status, code) => {
+    for (const detach of ['', '-d ']) {
+      const done = await a3s(`run ${detach}box ${program}`);
+      expect(done.status).toBe(status);
+      expect(done.stderr).toContain(`(${code})`);
+      expect(server.boxes.size).toBe(0);
+    }
+  });
+
+  it('passes signals on and reports how the box ended', async () => {
+    const done = await a3s('run box signals', {
+      onOutput(soFar, signal) {
+        if (soFar === 'waiting\n') signal('SIGTERM');
+      },
+    });
+    expect(done).toMatchObject({ status: 143, stdout: 'waiting\ngot SIGTERM\n' });
+  });
+
+  it('lets the user go after three Ctrl-C, and leaves the box running', async () => {
+    const done = await a3s('run box signals ignore', {
+      onOutput: (_, signal) => signal('SIGINT'),
+    });
+    expect(done.status).toBe(130);
+    expect(done.stderr).toContain('runs on');
+    expect(server.boxes.size).toBe(1);
+  });
+
+  it('removes the box when a signal comes before it runs', async () => {
+    const done = await a3s('run box cat', {
+      onConnect: (signal) => setImmediate(signal, 'SIGINT'),
+    });
+    expect(done.status).toBe(130);
+    expect(server.boxes.size).toBe(0);
+    expect(server.log.some((call) => call.endsWith('/start'))).toBe(false);
+  });
+
+  it('refuses a terminal where there is none, before anything is asked', async () => {
+    const done = await a3s('run -it box');
+    expect(done).toMatchObject({ status: 1, stdout: '' });
+    expect(done.stderr).toContain('the input device is not a TTY');
+    expect(server.log).toEqual([]);
+  });
+});
+
+describe('what is refused', () => {
+  const refused = RUN_FLAGS.filter((flag) => flag.refused !== undefined);
+
+  it.each(refused.map((flag) => flag.name))('run --%s', async (name) => {
+    const done = await a3s(`run --${name}=1 box`);
+    expect(done.status).toBe(125);
+    expect(done.stderr).toMatch(
+      new RegExp(`^a3s-box: unsupported flag --${name} for run: .+ \\(unsupported-option\\)\n`),
+    );
+    expect(server.log).toEqual([]);
+  });
+
+  it.each([
+    ['run --foo box', 125, 'unknown flag: --foo'],
+    ['run -zi box', 125, "unknown shorthand flag: 'z' in -zi"],
+    ['run --name', 125, 'flag needs an argument: --name'],
+    ['run -im', 125, "flag needs an argument: 'm' in -m"],
+    ['run -m abc box', 125, 'invalid argument "abc" for "-m, --memory" flag: invalid size'],
+    ['run --cpus x box', 125, 'invalid argument "x" for "--cpus" flag'],
+    ['run --rm=maybe box', 125, 'invalid argument "maybe" for "--rm" flag'],
+    ['run -p 70000:1 box', 125, 'invalid host port: 70000'],
+    ['run -p 53:53/udp box', 125, 'unsupported protocol udp'],
+    ['run -v name:/x box', 125, 'a named volume'],
+    ['run -v /x box', 125, 'an anonymous volume'],
+    ['run -e =x box', 125, 'invalid environment variable: =x'],
+    ['run --env-file /nonexistent box', 125, 'open /nonexistent: no such file or directory'],
+    ['run --network host box', 125, 'unsupported network host'],
+    ['run --detach-keys ctrl-ü box', 125, 'unknown character'],
+    ['run', 1, '"a3s-box run" requires at least 1 argument'],
+    ['exec box', 1, '"a3s-box exec" requires at least 2 arguments'],
+    ['exec --privileged box true', 125, 'unsupported flag --privileged for exec'],
+    ['ps box', 1, '"a3s-box ps" accepts no arguments'],
+    ['ps --format {{.Foo', 1, 'unclosed action'],
+    ['stop -t soon box', 125, 'invalid argument "soon" for "-t, --time" flag'],
+    ['logs --tail x box', 125, 'invalid argument "x" for "-n, --tail" flag'],
+    ['inspect --type volume x', 1, '"volume" is not a valid value for --type'],
+    ['rum', 1, "Did you mean 'run'?"],
+    ['container sotp x', 1, "Did you mean 'container stop'?"],
+    ['build .', 125, 'unsupported command build'],
+    ['container commit x', 125, 'unsupported command container commit'],
+    ['-H unix:///x ps', 125, 'unsupported flag -H'],
+    ['--zap', 125, 'unknown flag: --zap'],
+  ])('%s', async (line, status, message) => {
+    const done = await a3s(line);
+    expect(done.stderr).toContain(message);
+    expect(done.stderr).toMatch(/^a3s-box: .+ \([a-z-]+\)\n/);
+    expect(done.status).toBe(status);
+    expect(server.log).toEqual([]);
+  });
+});
+
+describe('exec', () => {
+  it('gives the output and the status of the command', async () => {
+    await a3s('run -d box signals');
+    const done = await a3s('exec -e A=1 -w /srv -u nobody box exit 3 -e');
+    expect(done.status).toBe(3);
+    expect(JSON.parse(server.called('POST /containers/box/exec')?.body ?? '')).toMatchObject({
+      Cmd: ['exit', '3', '-e'],
+      Env: ['A=1'],
+      WorkingDir: '/srv',
+      User: 'nobody',
+      AttachStdout: true,
+    });
+  });
+
+  it('says that there is no such box', async () => {
+    const done = await a3s('exec nobody true');
+    expect(done).toMatchObject({
+      status: 1,
+      stderr: 'a3s-box: No such box: nobody (no-such-box)\n',
+    });
+  });
+});
+
+describe('several boxes', () => {
+  it('does what can be done and reports the rest', async () => {
+    await a3s('run -d one signals');
+    const done = await a3s('stop one two');
+    expect(done).toMatchObject({ status: 1, stdout: 'one\n' });
+    expect(done.stderr).toBe('a3s-box: No such box: two (no-such-box)\n');
+    expect(await a3s('wait one')).toMatchObject({ status: 0, stdout: '143\n' });
+  });
+
+  it('rm -f takes what is not there for removed, and says so', async () => {
+    const done = await a3s('rm -f two');
+    expect(done).toMatchObject({ status: 0, stdout: '' });
+    expect(done.stderr).toContain('No such box: two');
+    expect(await a3s('rm two')).toMatchObject({ status: 1 });
+  });
+});
+
+describe('help', () => {
+  it.each(['run', 'ps', 'image ls', 'container run', 'exec'])('%s --help', async (command) => {
+    const done = await a3s(`${command} --help`);
+    expect(done.status).toBe(0);
+    expect(done.stdout).toContain(`Usage:  a3s-box ${command} [OPTIONS]`);
+    expect(done.stdout).toContain('--help');
+    expect(done.stdout).not.toContain('--privileged');
+  });
+
+  it('of all lists the commands', async () => {
+    const done = await a3s('--help');
+    expect(done.stdout).toContain('  run         Create and run a new box from an image\n');
+    expect(await transcript(socket, [])).toEqual(done);
+  });
+});
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -1,0 +1,82 @@
+/**
+ * A context whose ends are held by a test.
+ *
+ * @module
+ */
+import { PassThrough, Writable } from 'node:stream';
+import { runCli } from '../cli.ts';
+import { Client } from '../client/client.ts';
+import type { Context } from '../context.ts';
+
+export interface Transcript {
+  readonly status: number;
+  readonly stdout: string;
+  readonly bytes: Buffer;
+  readonly stderr: string;
+}
+
+export interface FakeEnds {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: PassThrough;
+  /** Called with output as it comes. */
+  readonly onOutput?: (soFar: string, signal: (name: NodeJS.Signals) => void) => void;
+  /** Called when the server is asked for. */
+  readonly onConnect?: (signal: (name: NodeJS.Signals) => void) => void;
+}
+
+/** Runs one command line against the server on `socket`. */
+export async function transcript(
+  socket: string,
+  args: readonly string[],
+  ends: FakeEnds = {},
+): Promise<Transcript> {
+  const handlers = new Set<(signal: NodeJS.Signals) => void>();
+  const signal = (name: NodeJS.Signals): void => {
+    for (const handler of [...handlers]) handler(name);
+  };
+  const stdout = new Sink((soFar) => ends.onOutput?.(soFar, signal));
+  const stderr = new Sink(() => undefined);
+  const context: Context = {
+    config: { home: '/nonexistent', runtimeDir: '/nonexistent', socket, bootDir: '/nonexistent' },
+    installDir: '/nonexistent',
+    env: ends.env ?? {},
+    cwd: '/work',
+    stdin: ends.stdin ?? new PassThrough().end(),
+    stdout,
+    stderr,
+    async connect() {
+      ends.onConnect?.(signal);
+      return new Client(socket);
+    },
+    onSignals(_, handler) {
+      handlers.add(handler);
+      return { [Symbol.dispose]: () => void handlers.delete(handler) };
+    },
+  };
+  const status = await runCli(args, context);
+  return { status, stdout: stdout.text, bytes: stdout.bytes, stderr: stderr.text };
+}
+
+class Sink extends Writable {
+  readonly #chunks: Buffer[] = [];
+  readonly #onOutput: (soFar: string) => void;
+
+  constructor(onOutput: (soFar: string) => void) {
+    super();
+    this.#onOutput = onOutput;
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+
+  get text(): string {
+    return this.bytes.toString();
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
+    this.#chunks.push(chunk);
+    if (this.#chunks.length < 100) this.#onOutput(this.text);
+    done();
+  }
+}

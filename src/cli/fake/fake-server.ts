@@ -1,0 +1,174 @@
+/**
+ * A control server for tests: the routes that the command line calls, with boxes that run a handful of programs.
+ *
+ * @module
+ */
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { constants } from 'node:os';
+import { dirname } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { FakeBox } from './fake-box.ts';
+
+export interface Recorded {
+  readonly call: string;
+  readonly query: URLSearchParams;
+  readonly body: string;
+}
+
+type Answer = { readonly status?: number; readonly json?: unknown };
+
+export class FakeServer {
+  readonly calls: Recorded[] = [];
+  readonly boxes = new Map<string, FakeBox>();
+  /** Answers that replace the usual ones, by `METHOD /path`. */
+  readonly answers = new Map<string, Answer>();
+  readonly #server: Server;
+  readonly #upgraded = new Set<Duplex>();
+
+  constructor() {
+    this.#server = createServer((request, response) => {
+      this.#handle(request, response).catch((error: unknown) => response.destroy(error as Error));
+    });
+    this.#server.on('upgrade', (request, socket, head) => {
+      this.#upgrade(request, socket, head).catch((error: unknown) =>
+        socket.destroy(error as Error),
+      );
+    });
+  }
+
+  async listen(socket: string): Promise<void> {
+    mkdirSync(dirname(socket), { recursive: true });
+    this.#server.listen(socket);
+    await once(this.#server, 'listening');
+  }
+
+  async close(): Promise<void> {
+    for (const box of this.boxes.values()) box.end(137);
+    for (const socket of this.#upgraded) socket.destroy();
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  /** The calls so far, as `METHOD /path`. */
+  get log(): readonly string[] {
+    return this.calls.map(({ call }) => call);
+  }
+
+  called(call: string): Recorded | undefined {
+    return this.calls.find((recorded) => recorded.call === call);
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const recorded = record(request, await readAll(request));
+    this.calls.push(recorded);
+    const wait = /^POST \/containers\/(\w+)\/wait$/.exec(recorded.call);
+    const logs = /^GET \/containers\/(\w+)\/logs$/.exec(recorded.call);
+    if (wait !== null) return this.#wait(this.#box(wait[1]), response);
+    if (logs !== null) {
+      for (const frame of this.#box(logs[1])?.log ?? []) response.write(frame);
+      response.end();
+      return;
+    }
+    const { status = 200, json } = this.answers.get(recorded.call) ?? this.#answer(recorded);
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(json === undefined ? '' : JSON.stringify(json));
+  }
+
+  #wait(box: FakeBox | undefined, response: ServerResponse): void {
+    response.writeHead(200);
+    response.flushHeaders();
+    box?.exited.then((StatusCode) => response.end(JSON.stringify({ StatusCode })));
+  }
+
+  #answer({ call, query, body }: Recorded): Answer {
+    if (call === 'GET /_ping') return { json: 'OK' };
+    if (call === 'POST /containers/create') return this.#create(JSON.parse(body));
+    const [, method, id, verb] =
+      /^(\w+) \/(?:containers|exec)\/([^/]+)(?:\/(\w+))?$/.exec(call) ?? [];
+    const box = this.#box(id);
+    if (box === undefined) {
+      return failure(404, 'no-such-box', `No such box: ${id}`);
+    }
+    if (method === 'DELETE') {
+      box.end(137);
+      this.boxes.delete(box.id);
+      return { status: 204 };
+    }
+    if (verb === 'start') return this.#start(box);
+    if (verb === 'resize') box.resize(Number(query.get('w')), Number(query.get('h')));
+    if (verb === 'kill') {
+      if (!box.running) return failure(409, 'box-not-running', `Box ${id} is not running`);
+      box.signal(String(query.get('signal')));
+    }
+    if (verb === 'stop') box.end(128 + constants.signals.SIGTERM);
+    if (verb === 'exec') return this.#create(JSON.parse(body));
+    if (verb === 'json') return { json: box.inspect() };
+    return { status: 204 };
+  }
+
+  #create(body: Record<string, unknown>): Answer {
+    if (body['Image'] === 'missing') {
+      return failure(404, 'no-such-image', 'No such image: missing', 'Load it with a3s-box load.');
+    }
+    const id = String(this.boxes.size + 1).padStart(64, 'a');
+    this.boxes.set(id, new FakeBox(id, body));
+    return { status: 201, json: { Id: id, Warnings: [] } };
+  }
+
+  #start(box: FakeBox): Answer {
+    if (box.program === 'absent') {
+      return failure(
+        400,
+        'command-not-found',
+        'exec: "absent": executable file not found in $PATH',
+      );
+    }
+    if (box.program === 'unbootable') return failure(500, 'port-in-use', 'Port 80 is in use');
+    box.start();
+    return { status: 204 };
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    this.#upgraded.add(socket);
+    const length = Number(request.headers['content-length'] ?? 0);
+    let body = head;
+    while (body.length < length) {
+      const [chunk] = (await once(socket, 'data')) as [Buffer];
+      body = Buffer.concat([body, chunk]);
+    }
+    const recorded = record(request, body.subarray(0, length).toString());
+    this.calls.push(recorded);
+    const id = /^POST \/(?:containers|exec)\/(\w+)\//.exec(recorded.call)?.[1];
+    const box = this.#box(id);
+    if (box === undefined) return socket.destroy() && undefined;
+    socket.write(
+      'HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n',
+    );
+    if (body.length > length) socket.unshift(body.subarray(length));
+    box.attach(socket);
+    if (recorded.call.startsWith('POST /exec/')) box.start();
+  }
+
+  #box(id: string | undefined): FakeBox | undefined {
+    return this.boxes.get(id ?? '') ?? [...this.boxes.values()].find((box) => box.name === id);
+  }
+}
+
+function failure(status: number, code: string, message: string, remedy?: string): Answer {
+  return { status, json: { message, code, remedy } };
+}
+
+function record(request: IncomingMessage, body: string): Recorded {
+  const url = new URL(request.url ?? '', 'http://localhost');
+  const path = url.pathname.replace(/^\/v1\.43/, '');
+  return { call: `${request.method} ${path}`, query: url.searchParams, body };
+}
+
+async function readAll(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('latin1');
+}
