@@ -109,7 +109,10 @@ export interface Engine {
   report(): Promise<EngineReport>;
   /** Starts a machine; rejects with `A3sError` and leaves nothing behind when it cannot. */
   launch(spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
-  /** Finds the machine of a box that an earlier server started; undefined when it no longer runs. */
+  /**
+   * Finds the machine of a box that an earlier server started; undefined when it no longer runs, or never came to run.
+   * Rejects with `vmm-failed` when there is one that does not answer: it was left as it is.
+   */
   adopt(id: string, runtimeDir: string): Promise<Machine | undefined>;
   /** Ends what an earlier server's machine left behind (passt, virtiofsd of a dead VMM). */
   sweep(id: string, runtimeDir: string): Promise<void>;

@@ -12,5 +12,6 @@ export const GUEST_NETWORK = {
   gateway: '10.0.2.2',
   /** Forwarded to the host's resolver, which may well listen on the host's loopback. */
   nameserver: '10.0.2.3',
-  mtu: 1500,
+  /** The largest that the translator takes. It ends TCP on the host, so no path outside must carry it. */
+  mtu: 65_520,
 } as const;

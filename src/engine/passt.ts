@@ -12,6 +12,7 @@ import { createServer } from 'node:net';
 import type { CellIdentity, CellProgram } from '../cell/cell.ts';
 import { findTool } from '../cell/tools.ts';
 import { A3sError } from '../errors.ts';
+import { deadline } from './deadline.ts';
 import type { Nic, PortForward } from './engine.ts';
 import { Helper } from './helper.ts';
 import { GUEST_NETWORK } from './network.ts';
@@ -86,7 +87,11 @@ export async function startPasst(
     limits: { openFiles: 65_536 },
   };
   const helper = await Helper.start('passt', program);
-  const waiting = AbortSignal.any([signal, helper.ended, AbortSignal.timeout(READY_MS)]);
+  const waiting = AbortSignal.any([
+    signal,
+    helper.ended,
+    deadline(READY_MS, 'vmm-failed', 'passt did not listen'),
+  ]);
   try {
     // Looked for, not connected to: passt serves its first connection alone.
     await retry(async () => ((await exists(socket)) ? true : undefined), waiting);

@@ -22,9 +22,12 @@ export interface FoundProcess extends ProcessFence {
   readonly args: readonly string[];
 }
 
+/** The program that stays beside each program in a cell of namespaces, and ends with it. */
+export const KEEPER = 'bwrap';
+
 /** Programs that make up a machine, the builders of their cells among them. */
 const PROGRAMS = new Set([
-  'bwrap',
+  KEEPER,
   'passt',
   'prlimit',
   'qemu-system-x86_64',

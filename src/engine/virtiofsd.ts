@@ -14,6 +14,7 @@ import type { CellIdentity, RootCapability } from '../cell/cell.ts';
 import { cellWalls } from '../cell/spawn.ts';
 import { findTool } from '../cell/tools.ts';
 import { A3sError } from '../errors.ts';
+import { deadline } from './deadline.ts';
 import { SHARED_FILE, type Share } from './engine.ts';
 import { Helper } from './helper.ts';
 import { retry } from './retry.ts';
@@ -95,7 +96,11 @@ export async function startVirtiofsd(
     network: false,
     limits: { openFiles: OPEN_FILES },
   });
-  const waiting = AbortSignal.any([signal, helper.ended, AbortSignal.timeout(READY_MS)]);
+  const waiting = AbortSignal.any([
+    signal,
+    helper.ended,
+    deadline(READY_MS, 'vmm-failed', 'virtiofsd did not listen'),
+  ]);
   try {
     await retry(() => handOver(socket, identity), waiting);
     return helper;

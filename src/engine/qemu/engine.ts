@@ -5,12 +5,14 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
+import { deadline } from '../deadline.ts';
 import type { Engine, EngineReport, Machine, MachineSpec } from '../engine.ts';
 import { checkMemory } from '../memory.ts';
 import { checkPort } from '../passt.ts';
 import { endProcesses } from '../sweep.ts';
 import { reportTees } from '../tees.ts';
 import { chooseAccelerator, type Verdict } from './accelerator.ts';
+import { vmmSockets } from './arguments.ts';
 import { prepareDirectory } from './directory.ts';
 import { MachineEvents } from './events.ts';
 import { launchMachine } from './launch.ts';
@@ -83,23 +85,15 @@ export class QemuEngine implements Engine {
     const vmm = findVmm(id, runtimeDir);
     if (vmm === undefined) return undefined;
     const events = new MachineEvents();
-    const deadline = AbortSignal.timeout(ADOPT_MS);
-    let monitor: QmpClient | undefined;
-    let status: string;
-    try {
-      monitor = await QmpClient.connect(
-        `${runtimeDir}/qmp.sock`,
-        (event) => events.receive(event),
-        deadline,
-      );
-      ({ status } = await monitor.execute('query-status', {}, Status));
-    } catch {
-      // A VMM that nobody can control is no machine; what is left of it goes.
-      status = 'prelaunch';
-    }
+    const monitor = await QmpClient.connect(
+      vmmSockets(runtimeDir).monitor,
+      (event) => events.receive(event),
+      deadline(ADOPT_MS, 'vmm-failed', `The VMM of ${id.slice(0, 12)} did not answer`),
+    );
+    const { status } = await monitor.execute('query-status', {}, Status);
     // Its server died in the middle of the launch: it has no disks yet, or not all.
-    if (monitor === undefined || status === 'prelaunch') {
-      monitor?.close();
+    if (status === 'prelaunch') {
+      monitor.close();
       await endProcesses(runtimeDir);
       return undefined;
     }

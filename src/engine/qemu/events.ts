@@ -15,6 +15,8 @@ export class MachineEvents {
   #end: string | undefined;
 
   receive(event: QmpEvent): void {
+    // A monitor that breaks meanwhile ends the machine by itself.
+    if (event.name === 'STOP') this.#machine?.halted().catch(() => undefined);
     if (event.name === 'GUEST_PANICKED') this.#ended('guest-panic');
     if (event.name !== 'SHUTDOWN') return;
     this.#ended(Shutdown.safeParse(event.data).data?.reason ?? 'no reason');

@@ -31,7 +31,15 @@ export function diskCommands(spec: MachineSpec): Command[] {
       discard: disk.readonly ? 'ignore' : 'unmap',
       file,
     };
-    const device = { ...placed('virtio-blk-pci', slot), drive: id, id, serial: disk.serial };
+    const device = {
+      ...placed('virtio-blk-pci', slot),
+      drive: id,
+      id,
+      serial: disk.serial,
+      // A host without space is an error that the guest sees; QEMU's default stops the machine without a word.
+      werror: 'report',
+      rerror: 'report',
+    };
     return [
       ['blockdev-add', node],
       ['device_add', device],

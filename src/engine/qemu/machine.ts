@@ -99,6 +99,13 @@ export class QemuMachine implements Machine {
     await this.#end(explainShutdown(reason, this.#console));
   }
 
+  /** The VMM stopped the guest; asked for, unless its state says otherwise. */
+  async halted(): Promise<void> {
+    const { monitor } = this.#parts;
+    const { status } = await monitor.execute('query-status', {}, z.object({ status: z.string() }));
+    if (status === 'internal-error') await this.stopped(status);
+  }
+
   /** The first reason counts; everyone waits for the same end. */
   #end(exit: MachineExit): Promise<void> {
     this.#ending ??= this.#finish(exit);
@@ -133,7 +140,7 @@ function explainShutdown(reason: string, console: Buffer): MachineExit {
   if (['guest-reset', 'guest-panic', UNSEEN].includes(reason)) {
     return { reason: 'panic', detail: panic };
   }
-  return { reason: 'crashed', detail: `the VMM was told to end (${printable(reason)})` };
+  return { reason: 'crashed', detail: `the VMM stopped (${printable(reason)})` };
 }
 
 /** Only a parent learns why a process died. */

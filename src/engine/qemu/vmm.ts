@@ -8,6 +8,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { isCellUid } from '../../cell/identity.ts';
 import { findTool } from '../../cell/tools.ts';
 import { A3sError } from '../../errors.ts';
+import { deadline } from '../deadline.ts';
 import type { MachineSpec } from '../engine.ts';
 import { Helper } from '../helper.ts';
 import { type FoundProcess, findProcesses } from '../processes.ts';
@@ -34,7 +35,11 @@ export async function startVmm(
   signal: AbortSignal,
 ): Promise<StartedVmm> {
   const helper = await spawnVmm(spec, accelerator);
-  const waiting = AbortSignal.any([signal, helper.ended, AbortSignal.timeout(READY_MS)]);
+  const waiting = AbortSignal.any([
+    signal,
+    helper.ended,
+    deadline(READY_MS, 'vmm-failed', 'QEMU did not answer'),
+  ]);
   try {
     const { monitor: socket } = vmmSockets(spec.runtimeDir);
     const monitor = await QmpClient.connect(socket, onEvent, waiting);
