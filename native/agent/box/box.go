@@ -1,0 +1,287 @@
+package box
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"a3s.dev/box/agent/capability"
+	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/reaper"
+	"a3s.dev/box/agent/seccomp"
+	"a3s.dev/box/agent/stage"
+)
+
+// Errors of a box.
+var (
+	ErrSpecTaken   = errors.New("the spec was taken already")
+	ErrSpecMissing = errors.New("the spec was not taken yet")
+	ErrStarted     = errors.New("the process was started already")
+	ErrIDTaken     = errors.New("the id is in use")
+	ErrTooMany     = errors.New("there are too many processes")
+	ErrNotRunning  = errors.New("the process is not running")
+	ErrRunning     = errors.New("the process is running")
+	ErrNoTerminal  = errors.New("the process has no terminal")
+	ErrStopping    = errors.New("the box is stopping")
+	ErrNotFound    = errors.New("there is no such process")
+)
+
+// MainID is the id of the main process.
+const MainID = "main"
+
+// maxProcesses bounds what the agent remembers of processes that were not forgotten.
+const maxProcesses = 1024
+
+// Box is the one box of this guest. It takes one spec, once; its main process is started once.
+type Box struct {
+	launcher launcher
+
+	mu         sync.Mutex
+	spec       *Spec
+	digest     string
+	ready      bool
+	stopping   bool
+	started    bool
+	namespaces *Namespaces
+	// pid is open on the pid namespace of the main process.
+	pid     int
+	handles map[string]*Handle
+}
+
+// New makes a box without a spec. binary is open on a sealed copy of this program.
+func New(r *reaper.Reaper, cgroup *Cgroup, binary int) *Box {
+	return &Box{launcher: launcher{r, binary, cgroup}, pid: -1, handles: map[string]*Handle{}}
+}
+
+// TakeSpec parses a spec, and sets the box up by it. The digest is that of the bytes as they came.
+func (b *Box) TakeSpec(data []byte) (digest string, err error) {
+	spec, err := ParseSpec(data)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(data)
+	digest = "sha256:" + hex.EncodeToString(sum[:])
+	if err := b.claim(spec, digest); err != nil {
+		return "", err
+	}
+	if err := b.launcher.cgroup.limit(&spec.Resources); err != nil {
+		return "", err
+	}
+	namespaces, err := Setup(spec, b.launcher.cgroup.Namespace)
+	if err != nil {
+		return "", err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.namespaces = namespaces
+	b.handles[MainID] = newHandle(MainID)
+	b.ready = true
+	return digest, nil
+}
+
+// claim lets one spec in, whatever becomes of it: a set-up that failed cannot be tried again with another one.
+func (b *Box) claim(spec *Spec, digest string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.stopping:
+		return ErrStopping
+	case b.spec != nil:
+		return ErrSpecTaken
+	}
+	b.spec, b.digest = spec, digest
+	return nil
+}
+
+// Digest is that of the spec; empty before the box is set up.
+func (b *Box) Digest() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ready {
+		return ""
+	}
+	return b.digest
+}
+
+// Start starts the main process.
+func (b *Box) Start() (*Handle, error) {
+	h, err := b.claimMain()
+	if err != nil {
+		return nil, err
+	}
+	order := b.order(&b.spec.Process, false)
+	order.Main = true
+	order.MaskedPaths = b.spec.Confinement.MaskedPaths
+	order.ReadonlyPaths = b.spec.Confinement.ReadonlyPaths
+	order.ReadonlyRoot = b.spec.Rootfs.Readonly
+	return h, b.launch(h, order)
+}
+
+func (b *Box) claimMain() (*Handle, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.stopping:
+		return nil, ErrStopping
+	case !b.ready:
+		return nil, ErrSpecMissing
+	case b.started:
+		return nil, ErrStarted
+	}
+	b.started = true
+	return b.handles[MainID], nil
+}
+
+// Exec starts another process in the box.
+func (b *Box) Exec(id string, process *Process, privileged bool) (*Handle, error) {
+	h, err := b.claimExec(id)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.launch(h, b.order(process, privileged)); err != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.handles, id)
+		return nil, err
+	}
+	return h, nil
+}
+
+func (b *Box) claimExec(id string) (*Handle, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.stopping:
+		return nil, ErrStopping
+	case !b.ready:
+		return nil, ErrSpecMissing
+	case b.handles[id] != nil:
+		return nil, ErrIDTaken
+	case len(b.handles) >= maxProcesses:
+		return nil, ErrTooMany
+	case b.pid < 0 || b.handles[MainID].Report().State != StateRunning:
+		return nil, ErrNotRunning
+	}
+	h := newHandle(id)
+	b.handles[id] = h
+	return h, nil
+}
+
+// order is what main, exec and terminals have in common: the confinement is the box's.
+func (b *Box) order(process *Process, privileged bool) *stage.Order {
+	order := &stage.Order{
+		Args: process.Args, Env: process.Env, Cwd: process.Cwd, User: process.User,
+		Terminal: process.Terminal, Stdin: process.Stdin,
+		NoNewPrivileges: b.spec.Confinement.NoNewPrivileges,
+	}
+	if process.Size != nil {
+		order.Rows, order.Columns = uint16(process.Size.Rows), uint16(process.Size.Columns)
+	}
+	if privileged {
+		order.Capabilities = capability.All
+		return order
+	}
+	for _, name := range b.spec.Confinement.Capabilities {
+		number, _ := capability.Number(name)
+		order.Capabilities |= 1 << number
+	}
+	if b.spec.Confinement.Seccomp == SeccompDefault {
+		order.Filter = seccomp.Default(order.Capabilities)
+	}
+	return order
+}
+
+func (b *Box) launch(h *Handle, order *stage.Order) error {
+	streams, err := openStreams(order.Terminal, order.Stdin)
+	if err != nil {
+		return err
+	}
+	killsBefore, err := b.launcher.cgroup.oomKills()
+	if err != nil {
+		return errors.Join(err, streams.closeTheirs(), streams.closeOurs())
+	}
+	s, err := b.launcher.start(order, b.namespaces, b.pid, streams.theirs)
+	err = errors.Join(err, streams.closeTheirs())
+	if err == nil && order.Main {
+		err = b.openPidNamespace(s)
+	}
+	if err != nil {
+		return errors.Join(err, streams.closeOurs())
+	}
+	h.run(s, streams, func(status syscall.WaitStatus) bool {
+		kills, err := b.launcher.cgroup.oomKills()
+		// Docker calls a box OOM-killed when any of its processes was. An exec speaks for itself only.
+		return err == nil && kills > killsBefore && (order.Main || status.Signaled() && status.Signal() == syscall.SIGKILL)
+	})
+	return nil
+}
+
+// openPidNamespace keeps the namespace for execs. A main process that has exited by now needs none.
+func (b *Box) openPidNamespace(s *started) error {
+	fd, err := linux.OpenAt(-1, "/proc/"+strconv.Itoa(s.child.Pid)+"/ns/pid", syscall.O_RDONLY, 0, 0)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pid = fd
+	return nil
+}
+
+// Process finds a process.
+func (b *Box) Process(id string) (*Handle, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch h := b.handles[id]; {
+	case !b.ready:
+		return nil, ErrSpecMissing
+	case h == nil:
+		return nil, ErrNotFound
+	default:
+		return h, nil
+	}
+}
+
+// Processes lists all, by id.
+func (b *Box) Processes() []*Handle {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	handles := make([]*Handle, 0, len(b.handles))
+	for _, h := range b.handles {
+		handles = append(handles, h)
+	}
+	slices.SortFunc(handles, func(x, y *Handle) int { return strings.Compare(x.ID, y.ID) })
+	return handles
+}
+
+// Forget drops an exited exec.
+func (b *Box) Forget(id string) error {
+	h, err := b.Process(id)
+	if err != nil {
+		return err
+	}
+	if id == MainID || h.Report().State != StateExited {
+		return ErrRunning
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.handles, id)
+	return nil
+}
+
+// Stats answers the counters of the box.
+func (b *Box) Stats() (*Stats, error) {
+	if b.Digest() == "" {
+		return nil, ErrSpecMissing
+	}
+	return b.launcher.cgroup.stats()
+}

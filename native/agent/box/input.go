@@ -1,0 +1,149 @@
+package box
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Errors of an input.
+var (
+	// ErrInputTaken is a second writer.
+	ErrInputTaken = errors.New("the input is taken")
+	// ErrNoInput is a process that was started without one, or whose input was ended.
+	ErrNoInput = errors.New("the process has no input")
+	// ErrInputAborted is a writer that broke off; the input stays open.
+	ErrInputAborted = errors.New("the input broke off")
+)
+
+// Input is what a process reads from its client. One writer at a time has it.
+type Input struct {
+	mu     sync.Mutex
+	file   *os.File
+	closes bool
+	taken  bool
+	exited chan struct{}
+}
+
+func newInput() *Input { return &Input{exited: make(chan struct{})} }
+
+// open begins the input; closes says whether its end is an end for the process. A terminal's is not.
+func (i *Input) open(file *os.File, closes bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.file, i.closes = file, closes
+}
+
+func (i *Input) processExited() {
+	close(i.exited)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.file != nil && i.closes {
+		// Nobody reads what a failing close would have lost.
+		_ = i.file.Close()
+	}
+	i.file = nil
+}
+
+// Write copies a body until it ends, which ends the input too, or the process no longer reads: then closed is true. Each write
+// is bounded by the context.
+func (i *Input) Write(ctx context.Context, body io.Reader) (closed bool, err error) {
+	file, err := i.take()
+	if file == nil || err != nil {
+		return err == nil, err
+	}
+	defer i.release()
+	// Wakes a write that waits for a process that does not read.
+	stop := context.AfterFunc(ctx, func() { i.interrupt(file) })
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- copyInput(file, body) }()
+	select {
+	case err = <-done:
+	case <-i.exited:
+		// The copy ends with its body, which ends with the request.
+		i.interrupt(file)
+		return true, nil
+	}
+	select {
+	case <-i.exited:
+		return true, nil
+	default:
+	}
+	switch {
+	case err == nil:
+		return false, i.end()
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.EIO):
+		return true, i.end()
+	default:
+		// Another writer may go on.
+		return false, errors.Join(ErrInputAborted, file.SetWriteDeadline(time.Time{}))
+	}
+}
+
+func copyInput(file *os.File, body io.Reader) error {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := body.Read(buffer)
+		if n > 0 {
+			if _, err := file.Write(buffer[:n]); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (i *Input) interrupt(file *os.File) {
+	// A file that is closed already needs no interruption.
+	_ = file.SetWriteDeadline(time.Now())
+}
+
+// take answers no file once the process has exited.
+func (i *Input) take() (*os.File, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	select {
+	case <-i.exited:
+		return nil, nil
+	default:
+	}
+	switch {
+	case i.file == nil:
+		return nil, ErrNoInput
+	case i.taken:
+		return nil, ErrInputTaken
+	}
+	i.taken = true
+	return i.file, nil
+}
+
+func (i *Input) release() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.taken = false
+}
+
+// end closes the input for good.
+func (i *Input) end() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	file := i.file
+	i.file = nil
+	if !i.closes {
+		return nil
+	}
+	if err := file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+// Package box is the one box of a guest: its spec, its root, its namespaces and limits.
+package box
+
+// Spec is the document that says what the box is; policies/src/box-spec.ts describes every field.
+type Spec struct {
+	Schema      string      `json:"schema"`
+	Hostname    string      `json:"hostname"`
+	Rootfs      Rootfs      `json:"rootfs"`
+	Process     Process     `json:"process"`
+	Mounts      []Mount     `json:"mounts"`
+	Network     Network     `json:"network"`
+	Confinement Confinement `json:"confinement"`
+	Resources   Resources   `json:"resources"`
+}
+
+// Schema is the value of Spec.Schema.
+const Schema = "a3s-box/box-spec/v1"
+
+// Rootfs is what the box's root is made of, lowest layer first.
+type Rootfs struct {
+	Layers   []Layer `json:"layers"`
+	Changes  Changes `json:"changes"`
+	Readonly bool    `json:"readonly"`
+}
+
+// Layer is a read-only EROFS disk.
+type Layer struct {
+	Serial string `json:"serial"`
+}
+
+// Kinds of Changes.
+const (
+	ChangesDisk   = "disk"
+	ChangesMemory = "memory"
+)
+
+// Changes is where the box writes: an ext4 disk, or memory.
+type Changes struct {
+	Kind   string  `json:"kind"`
+	Serial *string `json:"serial"`
+}
+
+// Process is a process of the box.
+type Process struct {
+	Args     []string `json:"args"`
+	Env      []string `json:"env"`
+	Cwd      string   `json:"cwd"`
+	User     string   `json:"user"`
+	Terminal bool     `json:"terminal"`
+	Size     *Size    `json:"size"`
+	Stdin    bool     `json:"stdin"`
+}
+
+// Size is a terminal's, in character cells.
+type Size struct {
+	Rows    int64 `json:"rows"`
+	Columns int64 `json:"columns"`
+}
+
+// Mount is a virtio-fs share inside the box.
+type Mount struct {
+	Kind        string  `json:"kind"`
+	Tag         string  `json:"tag"`
+	File        *string `json:"file"`
+	Destination string  `json:"destination"`
+	Readonly    bool    `json:"readonly"`
+}
+
+// Kinds of Network.
+const (
+	NetworkNone = "none"
+	NetworkNIC  = "nic"
+)
+
+// Network is the box's one network device, or none: then only Kind is set.
+type Network struct {
+	Kind         string    `json:"kind"`
+	MAC          *string   `json:"mac"`
+	MTU          *int64    `json:"mtu"`
+	Address      *string   `json:"address"`
+	PrefixLength *int64    `json:"prefixLength"`
+	Gateway      *string   `json:"gateway"`
+	Nameservers  *[]string `json:"nameservers"`
+	Search       *[]string `json:"search"`
+}
+
+// Seccomp profiles.
+const (
+	SeccompDefault    = "default"
+	SeccompUnconfined = "unconfined"
+)
+
+// Confinement is what every process of the box is held to.
+type Confinement struct {
+	Capabilities    []string `json:"capabilities"`
+	NoNewPrivileges bool     `json:"noNewPrivileges"`
+	Seccomp         string   `json:"seccomp"`
+	MaskedPaths     []string `json:"maskedPaths"`
+	ReadonlyPaths   []string `json:"readonlyPaths"`
+}
+
+// Resources limit the box; nil is no limit.
+type Resources struct {
+	MemoryBytes *int64 `json:"memoryBytes"`
+	CPUMillis   *int64 `json:"cpuMillis"`
+	Pids        *int64 `json:"pids"`
+}

@@ -1,0 +1,214 @@
+package box
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/reaper"
+	"a3s.dev/box/agent/stage"
+)
+
+// started is what a stage made of an order.
+type started struct {
+	child *reaper.Child
+	// pid is the process's id inside the box.
+	pid int
+	// terminal is the master of its terminal, or nil.
+	terminal *os.File
+}
+
+// launcher starts stages.
+type launcher struct {
+	reaper *reaper.Reaper
+	// binary is open on a sealed copy of this program.
+	binary int
+	cgroup *Cgroup
+}
+
+// start runs a stage and answers once the workload has been executed, or why it was not.
+func (l *launcher) start(order *stage.Order, ns *Namespaces, pidNamespace int, stdio [3]int) (*started, error) {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, err
+	}
+	defer syscall.Close(ours)
+	done := l.reaper.Adopting()
+	defer done()
+	child, err := l.spawn(order, ns, pidNamespace, stdio, theirs)
+	// The end of the conversation is seen only when nobody else holds their end.
+	syscall.Close(theirs)
+	if err != nil {
+		return nil, err
+	}
+	talk, err := listen(ours)
+	if err != nil {
+		return nil, talk.abandon(errors.Join(err, child.Signal(syscall.SIGKILL)))
+	}
+	workload := child
+	if !order.Main {
+		<-child.Done()
+		if talk.child != 0 {
+			workload = l.reaper.Adopt(talk.child)
+		}
+	}
+	switch {
+	case talk.refusal != nil:
+		<-workload.Done()
+		if talk.executed {
+			talk.refusal.Message = "exec " + order.Args[0] + ": " + talk.refusal.Message
+		}
+		return nil, talk.abandon(talk.refusal)
+	case !talk.ready || !order.Main && talk.child == 0:
+		<-child.Done()
+		return nil, talk.abandon(&stage.Refusal{Code: stage.SetupFailed, Message: "the stage ended: " + describe(child.Status())})
+	}
+	return &started{child: workload, pid: talk.pid, terminal: talk.terminal}, nil
+}
+
+func (l *launcher) spawn(order *stage.Order, ns *Namespaces, pidNamespace int, stdio [3]int, reply int) (*reaper.Child, error) {
+	letter, err := linux.Memory("a3s-order", order.Encode())
+	if err != nil {
+		return nil, err
+	}
+	defer syscall.Close(letter)
+	null, err := linux.OpenAt(-1, os.DevNull, syscall.O_RDWR, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer syscall.Close(null)
+	files := [stage.FdCount]int{
+		null, null, syscall.Stderr,
+		stage.FdReply: reply, stage.FdOrder: letter,
+		stage.FdStdin: stdio[0], stage.FdStdout: stdio[1], stage.FdStderr: stdio[2],
+		stage.FdCgroup: l.cgroup.Procs, stage.FdMount: ns.Mount, stage.FdUTS: ns.UTS, stage.FdIPC: ns.IPC,
+		stage.FdNetwork: ns.Network, stage.FdCgroupNamespace: ns.Cgroup, stage.FdPid: pidNamespace,
+	}
+	attributes := &syscall.ProcAttr{
+		// A stage lives too briefly to collect garbage.
+		Env: []string{"GOGC=off"},
+		Sys: &syscall.SysProcAttr{},
+	}
+	for _, fd := range files {
+		if fd < 0 {
+			fd = null
+		}
+		attributes.Files = append(attributes.Files, uintptr(fd))
+	}
+	if order.Main {
+		attributes.Sys.Cloneflags = syscall.CLONE_NEWPID
+	}
+	path := "/proc/self/fd/" + strconv.Itoa(l.binary)
+	return l.reaper.Start(func() (int, error) { return syscall.ForkExec(path, []string{stage.Name}, attributes) })
+}
+
+func socketPair() (ours, theirs int, err error) {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
+	return pair[0], pair[1], err
+}
+
+// talk is all that a stage and its child said.
+type talk struct {
+	ready bool
+	// executed: the refusal is execve's.
+	executed   bool
+	pid, child int
+	terminal   *os.File
+	refusal    *stage.Refusal
+}
+
+// abandon answers an error and lets go of what the stage handed over.
+func (t *talk) abandon(err error) error {
+	if t.terminal != nil {
+		return errors.Join(err, t.terminal.Close())
+	}
+	return err
+}
+
+var errTalk = errors.New("the stage said something unknown")
+
+// listen reads until every holder of the other end is gone or has executed the workload.
+func listen(socket int) (*talk, error) {
+	t := &talk{}
+	message := make([]byte, stage.MaxMessage)
+	rights := make([]byte, syscall.CmsgSpace(4))
+	for {
+		n, rightsLength, _, _, err := syscall.Recvmsg(socket, message, rights, syscall.MSG_CMSG_CLOEXEC)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil:
+			return t, err
+		case n == 0:
+			return t, nil
+		default:
+			if err := t.hear(message[:n], rights[:rightsLength]); err != nil {
+				return t, err
+			}
+		}
+	}
+}
+
+func (t *talk) hear(message, rights []byte) error {
+	body := message[1:]
+	switch kind := message[0]; {
+	case kind == stage.MessageRefused:
+		code, text, _ := strings.Cut(string(body), "\x00")
+		t.refusal = &stage.Refusal{Code: code, Message: text}
+	case kind == stage.MessageTerminal:
+		return t.takeTerminal(rights)
+	case kind == stage.MessageReady && len(body) == 4:
+		t.ready = true
+		t.child = int(binary.LittleEndian.Uint32(body))
+	case kind == stage.MessagePid && len(body) == 5:
+		t.pid = int(binary.LittleEndian.Uint32(body))
+	case kind == stage.MessageFailed && len(body) == 5:
+		t.executed = body[4] == stage.StepExecute
+		t.refusal = executeRefusal(syscall.Errno(binary.LittleEndian.Uint32(body)), body[4])
+	default:
+		return errTalk
+	}
+	return nil
+}
+
+func (t *talk) takeTerminal(rights []byte) error {
+	messages, err := syscall.ParseSocketControlMessage(rights)
+	if err != nil {
+		return err
+	}
+	if len(messages) != 1 || t.terminal != nil {
+		return errTalk
+	}
+	fds, err := syscall.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return errors.Join(errTalk, err)
+	}
+	t.terminal = os.NewFile(uintptr(fds[0]), "terminal")
+	return nil
+}
+
+// executeRefusal explains the steps that run too late for words.
+func executeRefusal(errno syscall.Errno, step byte) *stage.Refusal {
+	if step != stage.StepExecute {
+		names := map[byte]string{
+			stage.StepCgroup: "join the control group", stage.StepSession: "setsid",
+			stage.StepTerminal: "set the controlling terminal", stage.StepStdio: "set standard streams",
+		}
+		return &stage.Refusal{Code: stage.SetupFailed, Message: names[step] + ": " + errno.Error()}
+	}
+	code := stage.CommandNotExecutable
+	if errno == syscall.ENOENT || errno == syscall.ENOTDIR {
+		code = stage.CommandNotFound
+	}
+	return &stage.Refusal{Code: code, Message: errno.Error()}
+}
+
+func describe(status syscall.WaitStatus) string {
+	if status.Signaled() {
+		return signalName(status.Signal())
+	}
+	return "exit code " + strconv.Itoa(status.ExitStatus())
+}

@@ -1,0 +1,3 @@
+module a3s.dev/box/agent
+
+go 1.24

@@ -1,0 +1,116 @@
+// The agent is process 1 of a guest: it boots it, takes one box spec from the host, runs the box, and answers
+// the host over one virtio-serial port. docs/guest-protocol.md is its contract.
+package main
+
+import (
+	"os"
+	"syscall"
+	"time"
+
+	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/control"
+	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/reaper"
+	"a3s.dev/box/agent/server"
+	// Runs instead of main in a stage.
+	_ "a3s.dev/box/agent/stage"
+)
+
+// version is set by the linker.
+var version = "0.0.0"
+
+// portDeadline is the time that the control port has to appear.
+const portDeadline = 30 * time.Second
+
+func main() {
+	if os.Getpid() != 1 {
+		os.Stderr.WriteString("a3s-agent " + version + " is process 1 of a guest and nothing else\n")
+		os.Exit(2)
+	}
+	fail(run())
+}
+
+// run boots the guest and serves the host. It returns only when something failed.
+func run() error {
+	// The keyboard of a virtual machine has no business with its power.
+	if err := syscall.Reboot(syscall.LINUX_REBOOT_CMD_CAD_OFF); err != nil {
+		return &stepError{"disable ctrl-alt-del", err}
+	}
+	// Everything below reads /proc, /sys or /dev.
+	if err := createAll(tree); err != nil {
+		return err
+	}
+	if err := loadModules(modulesDir); err != nil {
+		return err
+	}
+	if err := createAll(sealing); err != nil {
+		return err
+	}
+	binary, err := sealBinary()
+	if err != nil {
+		return &stepError{"seal the agent", err}
+	}
+	// What remains of the initrd lies under every root that the guest ever has.
+	if err := emptyInitrd(); err != nil {
+		return &stepError{"empty the initrd", err}
+	}
+	cgroup, err := box.NewCgroup()
+	if err != nil {
+		return &stepError{"make control groups", err}
+	}
+	r := reaper.New()
+	failed := make(chan error, 1)
+	go func() { failed <- r.Run() }()
+	port, err := control.Find(portDeadline)
+	if err != nil {
+		return &stepError{"find the port " + control.Name, err}
+	}
+	b := box.New(r, cgroup, binary)
+	s := &server.Server{Box: b, Version: version, PowerOff: func() { powerOff(b.Close()) }}
+	go func() { failed <- s.HTTP().Serve(control.Listen(port)) }()
+	return <-failed
+}
+
+// sealBinary copies this program into memory that nobody can write to: stages are executed from there.
+func sealBinary() (int, error) {
+	source, err := linux.OpenAt(-1, "/proc/self/exe", syscall.O_RDONLY, 0, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer syscall.Close(source)
+	return linux.SealedCopy("a3s-agent", source)
+}
+
+func emptyInitrd() error {
+	if err := os.RemoveAll(modulesDir); err != nil {
+		return err
+	}
+	return os.Remove("/init")
+}
+
+// fail is what every failure of the agent comes to: it is told on the console, and the guest ends.
+func fail(err error) {
+	report("a3s-agent failed: " + err.Error())
+	powerOff(nil)
+}
+
+// powerOff ends the guest; an error on the way is told, and changes nothing.
+func powerOff(err error) {
+	if err != nil {
+		report("a3s-agent: power off: " + err.Error())
+	}
+	syscall.Sync()
+	if err := syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
+		// Process 1 must not return; its end makes the kernel panic, which ends the machine too.
+		report("a3s-agent: power off: " + err.Error())
+		os.Exit(1)
+	}
+	select {}
+}
+
+// report writes to the console, and to the kernel's log, which may be shown elsewhere.
+func report(message string) {
+	// There is nobody else to tell when these fail.
+	_, _ = os.Stderr.WriteString(message + "\n")
+	_ = os.WriteFile("/dev/kmsg", []byte("<2>"+message+"\n"), 0)
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// creator is one thing of the guest's own file tree.
+type creator interface {
+	Create() error
+	String() string
+}
+
+// mount is a filesystem of the kernel.
+type mount struct {
+	target, kind string
+	flags        uintptr
+	data         string
+}
+
+func (m mount) Create() error {
+	if err := os.MkdirAll(m.target, 0o755); err != nil {
+		return err
+	}
+	// The kernel mounts devtmpfs by itself where it was built to.
+	err := syscall.Mount(m.kind, m.target, m.kind, m.flags, m.data)
+	if errors.Is(err, syscall.EBUSY) {
+		return nil
+	}
+	return err
+}
+
+func (m mount) String() string { return "mount " + m.kind + " " + m.target }
+
+// directory is an empty directory.
+type directory struct{ path string }
+
+func (d directory) Create() error  { return os.MkdirAll(d.path, 0o755) }
+func (d directory) String() string { return "mkdir " + d.path }
+
+// setting is a value of the kernel.
+type setting struct{ path, value string }
+
+func (s setting) Create() error  { return os.WriteFile(s.path, []byte(s.value), 0) }
+func (s setting) String() string { return "set " + s.path + " to " + s.value }
+
+const plain = syscall.MS_NOSUID | syscall.MS_NOEXEC
+
+// tree is what the agent needs before anything else, in order. The device files of /dev are for the agent alone: boxes have a /dev of their own.
+var tree = []creator{
+	mount{"/proc", "proc", plain | syscall.MS_NODEV, ""},
+	mount{"/sys", "sysfs", plain | syscall.MS_NODEV, ""},
+	mount{"/dev", "devtmpfs", plain, "mode=0755"},
+	mount{"/run", "tmpfs", plain | syscall.MS_NODEV, "mode=0755"},
+	mount{"/sys/fs/cgroup", "cgroup2", plain | syscall.MS_NODEV, ""},
+	directory{"/run/box"},
+	// The agent is the last thing that the kernel may kill when memory is short.
+	setting{"/proc/self/oom_score_adj", "-1000"},
+}
+
+// sealing closes doors that only the boot needed: after it no module can be loaded, by whomever.
+var sealing = []creator{
+	setting{"/proc/sys/kernel/modules_disabled", "1"},
+	setting{"/proc/sys/kernel/kexec_load_disabled", "1"},
+}
+
+func createAll(things []creator) error {
+	for _, thing := range things {
+		if err := thing.Create(); err != nil {
+			return &stepError{thing.String(), err}
+		}
+	}
+	return nil
+}
+
+// stepError is a step of the boot that failed.
+type stepError struct {
+	step  string
+	cause error
+}
+
+func (e *stepError) Error() string { return e.step + ": " + e.cause.Error() }
+func (e *stepError) Unwrap() error { return e.cause }

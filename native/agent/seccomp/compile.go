@@ -1,0 +1,167 @@
+package seccomp
+
+import (
+	"slices"
+	"syscall"
+
+	"a3s.dev/box/agent/linux"
+)
+
+// Operations of classic BPF that the filter uses; linux/filter.h. Comparisons with constants of the call's number are
+// all that a plain call meets, so the kernel can cache the answer.
+const (
+	opLoad         = 0x20
+	opAnd          = 0x54
+	opJump         = 0x05
+	opJumpEqual    = 0x15
+	opJumpAtLeast  = 0x35
+	opReturn       = 0x06
+	maxConditional = 255
+)
+
+// Offsets in struct seccomp_data; arguments are 64 bits wide, the low half first.
+const (
+	offsetNumber   = 0
+	offsetArch     = 4
+	offsetArgument = 16
+)
+
+// Architectures as the kernel reports them, linux/audit.h.
+const (
+	archX8664 = 0xc000003e
+	archI386  = 0x40000003
+)
+
+// x32Bit marks a system call of the x32 ABI, which shares its architecture with x86_64.
+const x32Bit = 0x40000000
+
+// Actions of a filter.
+const (
+	returnAllow       = 0x7fff0000
+	returnErrno       = 0x00050000
+	returnKillProcess = 0x80000000
+)
+
+// span begins at a number and reaches to the next span.
+type span struct {
+	from uint32
+	rule rule
+}
+
+// Default compiles Docker's default profile for a process with some capabilities in its bounding set.
+func Default(capabilities uint64) []linux.Instruction {
+	profile := rules(capabilities)
+	amd := tree(spans(profile, x8664, x32))
+	intel := tree(spans(profile, i386))
+	var program []linux.Instruction
+	program = append(program,
+		linux.Instruction{Code: opLoad, K: offsetArch},
+		linux.Instruction{Code: opJumpEqual, K: archX8664, Jf: 1},
+		linux.Instruction{Code: opJump, K: 3},
+		linux.Instruction{Code: opJumpEqual, K: archI386, Jf: 1},
+		linux.Instruction{Code: opJump, K: uint32(2 + len(amd))},
+		linux.Instruction{Code: opReturn, K: returnKillProcess},
+		linux.Instruction{Code: opLoad, K: offsetNumber},
+	)
+	program = append(program, amd...)
+	program = append(program, linux.Instruction{Code: opLoad, K: offsetNumber})
+	return append(program, intel...)
+}
+
+// spans divides all numbers of an architecture into stretches of one rule.
+func spans(profile map[string]rule, abis ...int) []span {
+	byNumber := map[uint32]rule{}
+	for name, rule := range profile {
+		row, known := numbers()[name]
+		if !known {
+			panic("seccomp: the table lacks " + name)
+		}
+		for _, abi := range abis {
+			if row[abi] >= 0 {
+				byNumber[address(abi, row[abi])] = rule
+			}
+		}
+	}
+	ordered := make([]uint32, 0, len(byNumber))
+	for number := range byNumber {
+		ordered = append(ordered, number)
+	}
+	slices.Sort(ordered)
+	result := []span{{0, deny}}
+	next := uint32(0)
+	add := func(from uint32, rule rule) {
+		if last := &result[len(result)-1]; last.from == from {
+			last.rule = rule
+		} else if last.rule != rule {
+			result = append(result, span{from, rule})
+		}
+	}
+	for _, number := range ordered {
+		if number != next {
+			add(next, deny)
+		}
+		add(number, byNumber[number])
+		next = number + 1
+	}
+	add(next, deny)
+	return result
+}
+
+func address(abi, number int) uint32 {
+	if abi == x32 {
+		return uint32(number) | x32Bit
+	}
+	return uint32(number)
+}
+
+// tree finds the span of the loaded number by bisection.
+func tree(spans []span) []linux.Instruction {
+	if len(spans) == 1 {
+		return body(spans[0].rule)
+	}
+	middle := len(spans) / 2
+	low, high := tree(spans[:middle]), tree(spans[middle:])
+	// Conditional jumps reach 255 instructions, the unconditional one any number.
+	test := []linux.Instruction{{Code: opJumpAtLeast, K: spans[middle].from, Jt: uint8(min(len(low), maxConditional))}}
+	if len(low) > maxConditional {
+		test[0].Jt, test[0].Jf = 0, 1
+		test = append(test, linux.Instruction{Code: opJump, K: uint32(len(low))})
+	}
+	return slices.Concat(test, low, high)
+}
+
+func body(rule rule) []linux.Instruction {
+	switch rule {
+	case allow:
+		return []linux.Instruction{{Code: opReturn, K: returnAllow}}
+	case absent:
+		return []linux.Instruction{errno(absentErrno)}
+	case cloneWithoutNamespaces:
+		return []linux.Instruction{
+			{Code: opLoad, K: offsetArgument},
+			{Code: opAnd, K: newNamespaces},
+			{Code: opJumpEqual, K: 0, Jf: 1},
+			{Code: opReturn, K: returnAllow},
+			errno(denyErrno),
+		}
+	case listedPersonality:
+		return oneOf(personalities)
+	case listedFamily:
+		return oneOf(families)
+	default:
+		return []linux.Instruction{errno(denyErrno)}
+	}
+}
+
+// oneOf allows a call whose first argument is one of a few values. The kernel reads both arguments as 32 bits wide.
+func oneOf(values []uint32) []linux.Instruction {
+	program := []linux.Instruction{{Code: opLoad, K: offsetArgument}}
+	for index, value := range values {
+		program = append(program, linux.Instruction{Code: opJumpEqual, K: value, Jt: uint8(len(values) - index)})
+	}
+	return append(program, errno(denyErrno), linux.Instruction{Code: opReturn, K: returnAllow})
+}
+
+func errno(number syscall.Errno) linux.Instruction {
+	return linux.Instruction{Code: opReturn, K: returnErrno | uint32(number)}
+}

@@ -1,0 +1,84 @@
+// Package seccomp compiles Docker's default system call profile into a filter for x86_64 kernels.
+package seccomp
+
+import (
+	_ "embed"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"a3s.dev/box/agent/capability"
+)
+
+//go:embed syscalls.txt
+var syscallTable string
+
+// rule is what becomes of a system call.
+type rule int
+
+// The zero rule is the profile's default.
+const (
+	deny rule = iota
+	allow
+	// absent answers as a kernel does that lacks the call, so that libraries fall back from clone3 to clone.
+	absent
+	cloneWithoutNamespaces
+	listedPersonality
+	listedFamily
+)
+
+const (
+	denyErrno   = syscall.EPERM
+	absentErrno = syscall.ENOSYS
+)
+
+// number columns of the table.
+const (
+	x8664 = iota
+	i386
+	x32
+	abis
+)
+
+var numbers = sync.OnceValue(func() map[string][abis]int {
+	table := map[string][abis]int{}
+	for line := range strings.Lines(syscallTable) {
+		fields := strings.Fields(line)
+		if len(fields) != 1+abis || fields[0] == "#" {
+			continue
+		}
+		var row [abis]int
+		for abi := range row {
+			row[abi] = -1
+			if n, err := strconv.Atoi(fields[1+abi]); err == nil {
+				row[abi] = n
+			}
+		}
+		table[fields[0]] = row
+	}
+	return table
+})
+
+// rules is the profile of a process with some capabilities in its bounding set.
+func rules(capabilities uint64) map[string]rule {
+	profile := map[string]rule{
+		"clone":       cloneWithoutNamespaces,
+		"clone3":      absent,
+		"personality": listedPersonality,
+		"socket":      listedFamily,
+	}
+	for name := range strings.FieldsSeq(allowed) {
+		profile[name] = allow
+	}
+	for name, calls := range byCapability {
+		number, known := capability.Number(name)
+		if !known || capabilities&(1<<number) == 0 {
+			continue
+		}
+		for call := range strings.FieldsSeq(calls) {
+			profile[call] = allow
+		}
+	}
+	return profile
+}

@@ -1,0 +1,175 @@
+package stage
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+
+	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/users"
+)
+
+// openFiles is how many descriptors Docker's processes may have.
+const openFiles = 1 << 20
+
+// confine makes this thread what the workload's process has to be, and finds the program as that user.
+func confine(order *Order, stdio *stdio) (path string, err error) {
+	user, err := resolveUser(order.User)
+	if err != nil {
+		return "", err
+	}
+	if err := stdio.chown(user.UID); err != nil {
+		return "", err
+	}
+	if err := setLimits(); err != nil {
+		return "", err
+	}
+	if err := linux.NewSessionKeyring(); err != nil {
+		return "", err
+	}
+	// As root first, as the user below: either may be the only one who can.
+	cwd := syscall.Chdir(order.Cwd)
+	if cwd != nil && cwd != syscall.EACCES {
+		return "", cwdRefusal(order.Cwd, cwd)
+	}
+	if err := dropPrivileges(order, user); err != nil {
+		return "", err
+	}
+	if cwd != nil {
+		if cwd = syscall.Chdir(order.Cwd); cwd != nil {
+			return "", cwdRefusal(order.Cwd, cwd)
+		}
+	}
+	order.Env = environment(order.Env, user.Home)
+	path, err = lookPath(order.Args[0], order.Env)
+	if err != nil || !order.NoNewPrivileges {
+		return path, err
+	}
+	return path, installFilter(order)
+}
+
+func dropPrivileges(order *Order, user users.User) error {
+	if err := dropBounding(order.Capabilities); err != nil {
+		return err
+	}
+	if order.NoNewPrivileges {
+		if err := linux.SetNoNewPrivileges(); err != nil {
+			return err
+		}
+	} else if err := installFilter(order); err != nil {
+		// Without no_new_privs only CAP_SYS_ADMIN may install a filter, so it comes before the capabilities go.
+		return err
+	}
+	if err := linux.ClearAmbient(); err != nil {
+		return err
+	}
+	if err := linux.SetCredentials(user.UID, user.GID, user.Groups); err != nil {
+		return err
+	}
+	capabilities := order.Capabilities
+	if user.UID != 0 {
+		capabilities = 0
+	}
+	return linux.SetCapabilities(capabilities)
+}
+
+func installFilter(order *Order) error {
+	if len(order.Filter) == 0 {
+		return nil
+	}
+	return linux.SetFilter(order.Filter)
+}
+
+// dropBounding removes every capability that the kernel knows and the box is not given.
+func dropBounding(kept uint64) error {
+	for capability := range 64 {
+		if kept&(1<<capability) != 0 {
+			continue
+		}
+		err := linux.DropBounding(capability)
+		if errors.Is(err, syscall.EINVAL) && capability > 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func setLimits() error {
+	const (
+		rlimitCore   = 4
+		rlimitNproc  = 6
+		rlimitNofile = 7
+		infinity     = ^uint64(0)
+	)
+	limits := map[int]syscall.Rlimit{
+		rlimitCore:   {Cur: infinity, Max: infinity},
+		rlimitNproc:  {Cur: infinity, Max: infinity},
+		rlimitNofile: {Cur: openFiles, Max: openFiles},
+	}
+	for resource, limit := range limits {
+		if err := linux.SetLimit(resource, limit); err != nil {
+			return err
+		}
+	}
+	syscall.Umask(0o022)
+	return nil
+}
+
+func resolveUser(spec string) (users.User, error) {
+	// The paths are the box's: this thread's root is. A magic link of /proc could lead out of it.
+	passwd, err := readAccounts("/etc/passwd")
+	if err != nil {
+		return users.User{}, err
+	}
+	group, err := readAccounts("/etc/group")
+	if err != nil {
+		return users.User{}, err
+	}
+	user, err := users.Resolve(spec, passwd, group)
+	var missing *users.NotFound
+	if errors.As(err, &missing) {
+		return user, &Refusal{UserNotFound, missing.Error()}
+	}
+	return user, err
+}
+
+// readAccounts answers nothing for a file that the box does not have.
+func readAccounts(path string) ([]byte, error) {
+	content, err := linux.ReadFile(-1, path, linux.NoMagicLinks, users.MaxFile)
+	switch {
+	case err == nil:
+		return content, nil
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR):
+		return nil, nil
+	default:
+		return nil, &Refusal{UserNotFound, err.Error()}
+	}
+}
+
+func cwdRefusal(cwd string, err error) error {
+	return &Refusal{CwdInvalid, `chdir to cwd ("` + cwd + `") failed: ` + err.Error()}
+}
+
+// environment keeps the last of a repeated name, in the place of the first, and adds HOME.
+func environment(entries []string, home string) []string {
+	index := make(map[string]int, len(entries)+1)
+	var kept []string
+	for _, entry := range entries {
+		name, _, _ := strings.Cut(entry, "=")
+		if at, repeated := index[name]; repeated {
+			kept[at] = entry
+			continue
+		}
+		index[name] = len(kept)
+		kept = append(kept, entry)
+	}
+	if at, set := index["HOME"]; !set {
+		kept = append(kept, "HOME="+home)
+	} else if kept[at] == "HOME=" {
+		kept[at] = "HOME=" + home
+	}
+	return kept
+}

@@ -1,0 +1,132 @@
+package stage
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"a3s.dev/box/agent/linux"
+)
+
+// Order is what the agent asks of a stage. It is trusted: it comes from the agent itself.
+type Order struct {
+	// Main makes the stage itself the main process, in the pid namespace that it was started in.
+	// Otherwise it starts a child in the pid namespace of descriptor pidNamespace.
+	Main bool
+
+	Args     []string
+	Env      []string
+	Cwd      string
+	User     string
+	Terminal bool
+	// Stdin: descriptor stdin is the input; otherwise it is the box's /dev/null.
+	Stdin         bool
+	Rows, Columns uint16
+
+	Capabilities    uint64
+	NoNewPrivileges bool
+	// Filter is empty for an unconfined process.
+	Filter []linux.Instruction
+
+	// For main only.
+	MaskedPaths   []string
+	ReadonlyPaths []string
+	ReadonlyRoot  bool
+}
+
+var errOrder = errors.New("the order is cut short")
+
+// Encode writes an order for decodeOrder.
+func (o *Order) Encode() []byte {
+	var b []byte
+	for _, flag := range []bool{o.Main, o.Terminal, o.Stdin, o.NoNewPrivileges, o.ReadonlyRoot} {
+		var bit byte
+		if flag {
+			bit = 1
+		}
+		b = append(b, bit)
+	}
+	b = binary.LittleEndian.AppendUint16(b, o.Rows)
+	b = binary.LittleEndian.AppendUint16(b, o.Columns)
+	b = binary.LittleEndian.AppendUint64(b, o.Capabilities)
+	b = appendText(b, o.Cwd)
+	b = appendText(b, o.User)
+	for _, list := range [][]string{o.Args, o.Env, o.MaskedPaths, o.ReadonlyPaths} {
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(list)))
+		for _, text := range list {
+			b = appendText(b, text)
+		}
+	}
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(o.Filter)))
+	for _, in := range o.Filter {
+		b = binary.LittleEndian.AppendUint16(b, in.Code)
+		b = append(b, in.Jt, in.Jf)
+		b = binary.LittleEndian.AppendUint32(b, in.K)
+	}
+	return b
+}
+
+func appendText(b []byte, text string) []byte {
+	return append(binary.LittleEndian.AppendUint32(b, uint32(len(text))), text...)
+}
+
+func decodeOrder(data []byte) (*Order, error) {
+	d := &decoder{data: data}
+	o := &Order{}
+	for _, flag := range []*bool{&o.Main, &o.Terminal, &o.Stdin, &o.NoNewPrivileges, &o.ReadonlyRoot} {
+		*flag = d.take(1)[0] == 1
+	}
+	o.Rows = binary.LittleEndian.Uint16(d.take(2))
+	o.Columns = binary.LittleEndian.Uint16(d.take(2))
+	o.Capabilities = binary.LittleEndian.Uint64(d.take(8))
+	o.Cwd = d.text()
+	o.User = d.text()
+	for _, list := range []*[]string{&o.Args, &o.Env, &o.MaskedPaths, &o.ReadonlyPaths} {
+		for range d.count() {
+			*list = append(*list, d.text())
+		}
+	}
+	for range d.count() {
+		in := linux.Instruction{Code: binary.LittleEndian.Uint16(d.take(2))}
+		jumps := d.take(2)
+		in.Jt, in.Jf = jumps[0], jumps[1]
+		in.K = binary.LittleEndian.Uint32(d.take(4))
+		o.Filter = append(o.Filter, in)
+	}
+	if d.short || len(d.data) != 0 {
+		return nil, errOrder
+	}
+	return o, nil
+}
+
+type decoder struct {
+	data  []byte
+	short bool
+}
+
+var zeros [8]byte
+
+// take answers zeros once the data is used up; the caller looks at short in the end.
+func (d *decoder) take(n int) []byte {
+	if n > len(d.data) {
+		d.short = true
+		d.data = nil
+		return zeros[:min(n, len(zeros))]
+	}
+	taken := d.data[:n]
+	d.data = d.data[n:]
+	return taken
+}
+
+func (d *decoder) count() int {
+	n := int(binary.LittleEndian.Uint32(d.take(4)))
+	if n > len(d.data) {
+		d.short = true
+		return 0
+	}
+	return n
+}
+
+func (d *decoder) text() string {
+	n := d.count()
+	return string(d.take(n))
+}

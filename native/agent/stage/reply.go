@@ -1,0 +1,63 @@
+package stage
+
+import (
+	"encoding/binary"
+	"errors"
+	"syscall"
+)
+
+// Codes of a refusal, as in docs/guest-protocol.md.
+const (
+	CommandNotFound      = "command-not-found"
+	CommandNotExecutable = "command-not-executable"
+	UserNotFound         = "user-not-found"
+	CwdInvalid           = "cwd-invalid"
+	SetupFailed          = "setup-failed"
+)
+
+// Refusal is why a process was not started.
+type Refusal struct{ Code, Message string }
+
+func (r *Refusal) Error() string { return r.Message }
+
+// Kinds of message on the reply socket; each is one packet.
+const (
+	// MessageRefused is followed by the code, a zero byte and the text.
+	MessageRefused = 'x'
+	// MessageTerminal carries the master of the terminal as a descriptor.
+	MessageTerminal = 't'
+	// MessageReady is followed by the id of the child as the agent sees it, zero for main.
+	MessageReady = 'r'
+	// MessagePid is followed by the id that the process has inside the box.
+	MessagePid = 'p'
+	// MessageFailed is followed by an error number and the step that failed, after the last one that could fail in Go.
+	MessageFailed = 'e'
+)
+
+// MaxMessage bounds a packet.
+const MaxMessage = 64 << 10
+
+type reply struct{ fd int }
+
+func (r reply) send(kind byte, payload []byte, rights []byte) error {
+	for {
+		err := syscall.Sendmsg(r.fd, append([]byte{kind}, payload...), rights, nil, 0)
+		if err != syscall.EINTR {
+			return err
+		}
+	}
+}
+
+func (r reply) ready(pid int) error {
+	return r.send(MessageReady, binary.LittleEndian.AppendUint32(nil, uint32(pid)), nil)
+}
+
+// refuse has no one to tell when the socket fails: the agent then sees the stage end without a word.
+func (r reply) refuse(err error) {
+	var refusal *Refusal
+	if !errors.As(err, &refusal) {
+		refusal = &Refusal{SetupFailed, err.Error()}
+	}
+	text := refusal.Code + "\x00" + refusal.Message
+	_ = r.send(MessageRefused, []byte(text[:min(len(text), MaxMessage-1)]), nil)
+}
