@@ -13,7 +13,8 @@ export class DiskBudget {
   readonly #directory: string;
   #left: number;
 
-  private constructor(directory: string, left: number) {
+  /** @param left bytes that may be written */
+  constructor(directory: string, left: number) {
     this.#directory = directory;
     this.#left = left;
   }

@@ -8,7 +8,7 @@ import { type ConfigFile, parseConfig } from '../config.ts';
 import type { Digest } from '../digest.ts';
 import type { Limits } from '../limits.ts';
 import { type Platform, samePlatform } from '../platform.ts';
-import { canonicalName, parseReference, type Reference, withDefaultTag } from '../reference.ts';
+import { canonicalName, familiarRepository, parseReference, withDefaultTag } from '../reference.ts';
 import { readStaged, type StagedFile } from '../staging.ts';
 import { corrupt } from '../tar/corrupt.ts';
 import type { ArchiveFiles } from './archive-files.ts';
@@ -86,11 +86,13 @@ export async function requireFile(files: ArchiveFiles, name: string): Promise<St
 /** A name of an image that an archive brings; it is refused rather than made to fit. */
 export function archiveName(text: string, what: string): string {
   const reference = withDefaultTag(parseReference(text));
+  const quoted = JSON.stringify(text.slice(0, 200));
   if (reference.tag === undefined || reference.digest !== undefined) {
-    throw corrupt(
-      what,
-      `the image name ${JSON.stringify(text.slice(0, 200))} must have a tag only`,
-    );
+    throw corrupt(what, `the image name ${quoted} must have a tag only`);
   }
-  return canonicalName(reference satisfies Reference);
+  // `sha256:abc…` on a command line is an id, so nobody could reach the name.
+  if (familiarRepository(reference) === 'sha256') {
+    throw corrupt(what, `the image name ${quoted} looks like an id`);
+  }
+  return canonicalName(reference);
 }

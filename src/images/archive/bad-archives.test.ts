@@ -1,0 +1,498 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { A3sError } from '../../errors.ts';
+import { openDatabase } from '../../state/database.ts';
+import { migrations } from '../catalog.ts';
+import type { ImageStore } from '../image.ts';
+import { DEFAULT_LIMITS } from '../limits.ts';
+import { openImageStore } from '../store.ts';
+import {
+  type BuiltImage,
+  buildImage,
+  dockerArchive,
+  ociArchive,
+  ociLayout,
+  sha256,
+  writeOciLayout,
+} from '../testing/build-image.ts';
+import { FUZZ_TIMEOUT, fuzz } from '../testing/fuzz.ts';
+import { streamed } from '../testing/streams.ts';
+import { type TarFile, writeTar } from '../testing/tar-writer.ts';
+
+const LIMITS = {
+  ...DEFAULT_LIMITS,
+  documentBytes: 10_000,
+  archiveEntries: 50,
+  archiveBytes: 5_000_000,
+  freeExpansion: 1_000_000,
+};
+
+let root: string;
+let store: ImageStore;
+let close: () => void;
+
+beforeEach(async () => {
+  root = mkdtempSync(join(tmpdir(), 'a3s-bad-'));
+  const database = openDatabase(':memory:', migrations);
+  close = () => database.close();
+  store = await openImageStore({ directory: join(root, 'images'), database, limits: LIMITS });
+});
+
+afterEach(() => {
+  close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function expectNothingLeft(): Promise<void> {
+  const below = (path: string) => readdirSync(join(root, 'images', path));
+  expect(await store.list()).toEqual([]);
+  expect([below('staging'), below('blobs/sha256')]).toEqual([[], []]);
+  expect(readdirSync(root)).toEqual(['images']);
+}
+
+async function expectRefused(load: Promise<unknown>, code: string, message: string): Promise<void> {
+  await expect(load).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+  await expectNothingLeft();
+}
+
+const good = buildImage({ name: 'good:1', layers: [[{ path: 'f', data: 'x' }]] });
+const ESCAPE = 'sha256:../../../../../../tmp/escape';
+
+/** An OCI archive after a change to its files. */
+function changed(change: (files: Map<string, Buffer>) => void, image = good): Buffer {
+  const files = ociLayout([image]);
+  change(files);
+  return writeTar([...files].map(([path, data]) => ({ path, data })));
+}
+
+const blobPath = (digest: string) => `blobs/sha256/${digest.slice(7)}`;
+
+/** The image with another manifest, its digest and size right. */
+function withManifest(change: (manifest: Record<string, unknown>) => void): BuiltImage {
+  const manifest: Record<string, unknown> = JSON.parse(
+    String(good.blobs.get(good.manifest.digest)),
+  );
+  change(manifest);
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  const descriptor = { ...good.manifest, digest: sha256(bytes), size: bytes.length };
+  return {
+    ...good,
+    manifest: descriptor,
+    blobs: new Map([...good.blobs, [descriptor.digest, bytes]]),
+  };
+}
+
+function withIndex(descriptor: object): Buffer {
+  return changed((files) => {
+    const index = { schemaVersion: 2, manifests: [{ ...good.manifest, ...descriptor }] };
+    files.set('index.json', Buffer.from(JSON.stringify(index)));
+  });
+}
+
+function docker(entry: object, extra: readonly TarFile[] = []): Buffer {
+  const [config] = good.blobs.has(good.config.digest) ? [good.config.digest] : [];
+  return writeTar([
+    ...extra,
+    { path: 'config.json', data: good.blobs.get(config ?? '') ?? '' },
+    { path: 'layer.tar', data: good.blobs.get(good.layers[0]?.digest ?? '') ?? '' },
+    {
+      path: 'manifest.json',
+      data: JSON.stringify([
+        { Config: 'config.json', RepoTags: ['good:1'], Layers: ['layer.tar'], ...entry },
+      ]),
+    },
+  ]);
+}
+
+describe('load refuses', () => {
+  it.each<[string, () => Buffer, string]>([
+    ['an index with a digest that is a path', () => withIndex({ digest: ESCAPE }), 'digest'],
+    [
+      'a manifest with one',
+      () =>
+        ociArchive([
+          withManifest((m) => Object.assign(m, { config: { ...good.config, digest: ESCAPE } })),
+        ]),
+      'config.digest',
+    ],
+    [
+      'a layer with one',
+      () =>
+        ociArchive([
+          withManifest((m) =>
+            Object.assign(m, { layers: [{ ...good.layers[0], digest: ESCAPE }] }),
+          ),
+        ]),
+      'layers.0.digest',
+    ],
+    ['a configuration named by a path', () => docker({ Config: '../../etc/passwd' }), 'missing'],
+    ['a layer named by a path', () => docker({ Layers: ['/etc/passwd'] }), 'missing'],
+    ['an archive with upward names', () => writeTar([{ path: '../../etc/passwd' }]), 'upwards'],
+    [
+      'a link out of the archive',
+      () => docker({}, [{ path: 'l/layer.tar', type: 'symlink', target: '../../etc/passwd' }]),
+      'leads out',
+    ],
+    [
+      'a link to the host',
+      () => docker({}, [{ path: 'layer', type: 'symlink', target: '/etc/passwd' }]),
+      'leads out',
+    ],
+    [
+      'links in a circle',
+      () =>
+        docker({ Layers: ['a'] }, [
+          { path: 'a', type: 'symlink', target: 'b' },
+          { path: 'b', type: 'symlink', target: 'a' },
+        ]),
+      'without end',
+    ],
+    ['a device in the archive', () => docker({}, [{ path: 'd', type: 'block' }]), 'not a file'],
+    ['two files of one name', () => docker({}, [{ path: 'layer.tar', data: 'x' }]), 'two files'],
+    ['a missing layer', () => docker({ Layers: ['other.tar'] }), 'missing'],
+    ['fewer layers than diff IDs', () => docker({ Layers: [] }), 'lists 1 layers'],
+    [
+      'a missing blob',
+      () => changed((files) => files.delete(blobPath(good.layers[0]?.digest ?? ''))),
+      'missing',
+    ],
+    [
+      'a truncated blob',
+      () =>
+        changed((files) => {
+          const path = blobPath(good.layers[0]?.digest ?? '');
+          files.set(path, files.get(path)?.subarray(0, 50) ?? Buffer.alloc(0));
+        }),
+      'has 50 bytes',
+    ],
+    [
+      'a blob of the right size and another content',
+      () =>
+        changed((files) => {
+          const path = blobPath(good.config.digest);
+          files.set(path, Buffer.alloc(files.get(path)?.length ?? 0, ' '));
+        }),
+      'content has the digest',
+    ],
+    ['an archive that ends early', () => ociArchive([good]).subarray(0, 1100), 'too early'],
+    [
+      'a gzip archive that ends early',
+      () => gzipSync(ociArchive([good])).subarray(0, 300),
+      'early',
+    ],
+    ['an archive of nothing', () => writeTar([]), 'neither an OCI layout nor'],
+    ['no archive at all', () => Buffer.from('hello'), 'too early'],
+    ['an empty stream', () => Buffer.alloc(0), 'neither an OCI layout nor'],
+    ['bytes of chance', () => randomBytes(5000).fill(1, 0, 4), 'Cannot read the archive'],
+    [
+      'a manifest that is no JSON',
+      () => changed((f) => f.set('index.json', Buffer.from('{'))),
+      'JSON',
+    ],
+    [
+      'JSON without bottom',
+      () => changed((f) => f.set('index.json', Buffer.from('['.repeat(4000) + ']'.repeat(4000)))),
+      'nested too deeply',
+    ],
+    [
+      'a layout of another version',
+      () => changed((f) => f.set('oci-layout', Buffer.from('{"imageLayoutVersion":"2.0.0"}'))),
+      'imageLayoutVersion',
+    ],
+    [
+      'more layers than an image can have',
+      () =>
+        ociArchive([
+          withManifest((m) =>
+            Object.assign(m, {
+              layers: Array(128)
+                .fill({
+                  ...good.layers[0],
+                  mediaType: 'application/vnd.oci.image.layer.v1.tar',
+                  annotations: undefined,
+                  digest: `sha256:${'0'.repeat(64)}`,
+                })
+                .map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
+            }),
+          ),
+        ]),
+      'too-large',
+    ],
+    [
+      'an encrypted layer',
+      () =>
+        ociArchive([
+          withManifest((m) =>
+            Object.assign(m, {
+              layers: [
+                {
+                  ...good.layers[0],
+                  mediaType: 'application/vnd.oci.image.layer.v1.tar+encrypted',
+                },
+              ],
+            }),
+          ),
+        ]),
+      'is not a layer',
+    ],
+    [
+      'an artifact that is no image',
+      () =>
+        ociArchive([
+          withManifest((m) =>
+            Object.assign(m, {
+              config: { ...good.config, mediaType: 'application/vnd.oci.empty.v1+json' },
+            }),
+          ),
+        ]),
+      'is not the configuration',
+    ],
+    [
+      'an image of another architecture',
+      () => ociArchive([buildImage({ name: 'x:1', layers: [], architecture: 's390x' })]),
+      'no image for linux/',
+    ],
+    [
+      'an index without this platform',
+      () => withIndex({ platform: { os: 'windows', architecture: 'amd64' } }),
+      'no image for linux/',
+    ],
+    [
+      'a name with a digest',
+      () => docker({ RepoTags: [`good@${good.manifest.digest}`] }),
+      'a tag only',
+    ],
+    [
+      'a name that looks like an id',
+      () => docker({ RepoTags: ['sha256:abcd'] }),
+      'looks like an id',
+    ],
+  ])('%s', async (name, archive, message) => {
+    if (message === 'too-large') {
+      await expect(store.load(streamed(archive()))).rejects.toBeInstanceOf(A3sError);
+      await expectNothingLeft();
+      return;
+    }
+    await expectRefused(store.load(streamed(archive())), 'invalid-image', message);
+    expect(name).not.toBe('');
+  });
+
+  it('a tag that is a path', async () => {
+    for (const tag of ['../../etc:1', 'good:../../etc', '/etc/passwd', 'UPPER']) {
+      await expectRefused(
+        store.load(streamed(docker({ RepoTags: [tag] }))),
+        'invalid-reference',
+        'as the name of an image',
+      );
+    }
+  });
+
+  it('documents over their bound', async () => {
+    const big = withManifest((manifest) =>
+      Object.assign(manifest, { padding: 'x'.repeat(20_000) }),
+    );
+    await expectRefused(store.load(streamed(ociArchive([big]))), 'too-large', 'bytes');
+    const config = buildImage({ layers: [], config: { Labels: { a: 'x'.repeat(20_000) } } });
+    await expectRefused(store.load(streamed(dockerArchive([config]))), 'too-large', 'bytes');
+  });
+
+  it('archives over their bounds', async () => {
+    const many = writeTar(Array.from({ length: 60 }, (_, index) => ({ path: String(index) })));
+    await expectRefused(store.load(streamed(many)), 'too-large', 'more than 50 files');
+    const bomb = writeTar([{ path: 'x', data: Buffer.alloc(10_000_000) }]);
+    for (const archive of [gzipSync(bomb), execFileSync('zstd', ['-c', '-'], { input: bomb })]) {
+      await expectRefused(store.load(streamed(archive)), 'too-large', 'once decompressed');
+    }
+  });
+
+  it('a bomb in a layer', async () => {
+    const image = buildImage({ layers: [[{ path: 'x', data: Buffer.alloc(3_000_000) }]] });
+    await expectRefused(store.load(streamed(ociArchive([image]))), 'invalid-image', 'bomb');
+  });
+
+  it('a second image whose layer lies about a diff ID that is there already', async () => {
+    const other = gzipSync(writeTar([{ path: 'f', data: 'evil' }]));
+    const digest = sha256(other);
+    const liar = withManifest((manifest) => {
+      Object.assign(manifest, { layers: [{ ...good.layers[0], digest, size: other.length }] });
+    });
+    const archive = ociArchive([
+      { ...liar, name: 'liar:1', blobs: new Map([...liar.blobs, [digest, other]]) },
+    ]);
+    await expectRefused(store.load(streamed(archive)), 'invalid-image', 'has the digest');
+    await store.load(streamed(ociArchive([good])));
+    await expect(store.load(streamed(archive))).rejects.toMatchObject({ code: 'invalid-image' });
+    expect(await store.list()).toHaveLength(1);
+  });
+
+  it('all of an archive when one image of it is bad', async () => {
+    const bad = buildImage({ name: 'bad:1', layers: [[{ path: '../x' }]] });
+    await expectRefused(store.load(streamed(ociArchive([good, bad]))), 'invalid-image', 'upwards');
+  });
+
+  it('a stream that breaks, with its own error', async () => {
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield ociArchive([good]).subarray(0, 2000);
+      throw new Error('the client is gone');
+    }
+    await expect(store.load(broken())).rejects.toThrow('the client is gone');
+    await expectNothingLeft();
+  });
+});
+
+describe('loadDirectory refuses', () => {
+  it('a path that is no directory', async () => {
+    await expect(store.loadDirectory(join(root, 'none'))).rejects.toMatchObject({
+      code: 'invalid-argument',
+    });
+  });
+
+  it('a layout whose blob is a FIFO, a directory or missing', async () => {
+    const layout = join(root, 'images/staging/../../layout');
+    writeOciLayout(layout, [good]);
+    const blob = join(layout, blobPath(good.config.digest));
+    for (const make of [
+      () => execFileSync('mkfifo', [blob]),
+      () => mkdirSync(blob),
+      () => symlinkSync('nowhere', blob),
+      () => writeFileSync(blob, 'other'),
+    ]) {
+      rmSync(blob, { recursive: true });
+      make();
+      await expect(store.loadDirectory(layout)).rejects.toMatchObject({ code: 'invalid-image' });
+    }
+  });
+});
+
+describe('load accepts', () => {
+  it('the image for this platform from nested indexes, the others missing', async () => {
+    const platform = { os: 'linux', architecture: good.manifest.platform?.architecture ?? '' };
+    const index = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        manifests: [
+          {
+            ...good.manifest,
+            digest: `sha256:${'1'.repeat(64)}`,
+            platform: { os: 'linux', architecture: 's390x' },
+          },
+          {
+            ...good.manifest,
+            digest: `sha256:${'2'.repeat(64)}`,
+            platform: { os: 'unknown', architecture: 'unknown' },
+          },
+          { ...good.manifest, platform: platform.architecture === '' ? undefined : platform },
+        ],
+      }),
+    );
+    const archive = changed((files) => {
+      files.set(blobPath(sha256(index)), index);
+      files.set(
+        'index.json',
+        Buffer.from(
+          JSON.stringify({
+            schemaVersion: 2,
+            manifests: [
+              {
+                mediaType: 'application/vnd.oci.image.index.v1+json',
+                digest: sha256(index),
+                size: index.length,
+                annotations: {
+                  'io.containerd.image.name': 'docker.io/library/multi:1',
+                  'org.opencontainers.image.ref.name': '1',
+                },
+              },
+            ],
+          }),
+        ),
+      );
+    });
+    const [image] = await store.load(streamed(archive));
+    expect(image).toMatchObject({ tags: ['multi:1'], id: good.config.digest });
+  });
+
+  it('layers behind links of an old docker-archive', async () => {
+    const archive = docker({ Layers: ['two/layer.tar'] }, [
+      { path: 'two/layer.tar', type: 'symlink', target: '../one/layer.tar' },
+      { path: 'one/layer.tar', type: 'hardlink', target: 'layer.tar' },
+    ]);
+    expect((await store.load(streamed(archive)))[0]?.id).toBe(good.config.digest);
+  });
+});
+
+it(
+  'loads a damaged archive as a whole or refuses it and leaves nothing',
+  async () => {
+    const bases = [ociArchive([good]), dockerArchive([good])];
+    await fuzz(
+      fc.asyncProperty(
+        fc.constantFrom(...bases),
+        fc.array(fc.tuple(fc.nat(20_000), fc.nat(255)), { minLength: 1, maxLength: 3 }),
+        async (base, edits) => {
+          const archive = Buffer.from(base);
+          for (const [at, byte] of edits) archive[at % archive.length] = byte;
+          const loaded = await store.load(streamed(archive)).catch((error: unknown) => {
+            expect(error).toBeInstanceOf(A3sError);
+            return [];
+          });
+          for (const { id } of loaded) await store.remove(id, { force: true, inUse: () => false });
+          await expectNothingLeft();
+        },
+      ),
+    );
+  },
+  FUZZ_TIMEOUT,
+);
+
+it(
+  'loads an archive with any documents or refuses it',
+  async () => {
+    const keys = ['schemaVersion', 'mediaType', 'manifests', 'layers', 'config', 'digest', 'size'];
+    const more = ['rootfs', 'diff_ids', 'type', 'annotations', 'platform', 'Env', '__proto__'];
+    const { document } = fc.letrec<{ document: unknown }>((tie) => ({
+      document: fc.oneof(
+        { depthSize: 'small' },
+        fc.constantFrom<unknown>(null, 2, -1, '', 'layers', 'linux', 'amd64', true),
+        fc.constantFrom(good.manifest.digest, good.config.digest, ESCAPE, good.config.mediaType),
+        fc.array(tie('document'), { maxLength: 3 }),
+        fc.dictionary(fc.constantFrom(...keys, ...more), tie('document'), { maxKeys: 5 }),
+        fc.constantFrom(good.manifest, good.config, ...good.layers),
+      ),
+    }));
+    const places = ['index.json', good.manifest.digest, good.config.digest];
+    await fuzz(
+      fc.asyncProperty(fc.constantFrom(...places), document, async (place, value) => {
+        const bytes = Buffer.from(JSON.stringify(value));
+        const archive = changed(
+          (files) => {
+            if (place === 'index.json') files.set(place, bytes);
+            else files.set(blobPath(sha256(bytes)), bytes);
+          },
+          place === 'index.json' ? good : pointing(place, bytes),
+        );
+        const loaded = await store.load(streamed(archive)).catch((error: unknown) => {
+          expect(error).toBeInstanceOf(A3sError);
+          return [];
+        });
+        for (const { id } of loaded) await store.remove(id, { force: true, inUse: () => false });
+      }),
+    );
+    await expectNothingLeft();
+  },
+  FUZZ_TIMEOUT,
+);
+
+/** The good image with one of its documents replaced, the references to it right. */
+function pointing(place: string, bytes: Buffer): BuiltImage {
+  const part = { digest: sha256(bytes), size: bytes.length };
+  if (place === good.manifest.digest) return { ...good, manifest: { ...good.manifest, ...part } };
+  return withManifest((manifest) =>
+    Object.assign(manifest, { config: { ...good.config, ...part } }),
+  );
+}

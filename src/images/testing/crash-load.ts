@@ -1,0 +1,19 @@
+/**
+ * Loads an archive, to be killed while it does. Arguments: the root directory, the archive.
+ *
+ * @module
+ */
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { openDatabase } from '../../state/database.ts';
+import { migrations } from '../catalog.ts';
+import { openImageStore } from '../store.ts';
+
+const [root, archive] = process.argv.slice(2);
+if (root === undefined || archive === undefined) throw new RangeError('Two arguments, please');
+const database = openDatabase(join(root, 'state.db'), migrations);
+const store = await openImageStore({ directory: join(root, 'images'), database });
+process.send?.('open');
+await store.load(createReadStream(archive));
+process.disconnect?.();
+database.close();
