@@ -87,6 +87,8 @@ export async function createBox(rt: Runtime, request: CreateRequest): Promise<Bo
   );
   try {
     await mkdir(boxDirectory(rt, id), { mode: 0o711 });
+    // It could be removed until the record held it.
+    await rt.images.resolve(image.id);
   } catch (error) {
     await rm(boxDirectory(rt, id), { recursive: true, force: true });
     rt.store.remove(id);

@@ -21,6 +21,10 @@ export class Events {
   readonly #listeners = new Set<(event: ActorEvent) => void>();
   #last = 0n;
 
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
   publish(
     type: ActorEvent['type'],
     action: string,

@@ -1,0 +1,21 @@
+/**
+ * `POST /a3s/v1/server/stop`: ends this server. Boxes run on, and the next server finds them.
+ *
+ * @module
+ */
+
+import { noBody, query } from '../docker/query.ts';
+import { empty } from '../http/answer.ts';
+import { type Route, route } from '../route.ts';
+
+export const SERVER_ROUTES: readonly Route[] = [
+  route('POST', '/a3s/v1/server/stop', {
+    access: 'owner',
+    query: query({}),
+    body: noBody,
+    handler: ({ stopServer }) => {
+      stopServer();
+      return empty(202);
+    },
+  }),
+];

@@ -1,0 +1,50 @@
+/**
+ * The directories of a home and of its sockets.
+ *
+ * @module
+ */
+import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Config } from '../config.ts';
+import { A3sError } from '../errors.ts';
+
+/**
+ * Machines of root's boxes run as other users, who must pass through to what is theirs; nobody can list.
+ * Those of an ordinary user run as that user.
+ */
+function modeFor(uid: number): number {
+  return uid === 0 ? 0o711 : 0o700;
+}
+
+/** @throws A3sError `state-unusable` for a directory that others could have put there */
+export async function prepareDirectories(config: Config, uid: number): Promise<void> {
+  const mode = modeFor(uid);
+  for (const path of [
+    config.home,
+    join(config.home, 'boxes'),
+    dirname(config.runtimeDir),
+    config.runtimeDir,
+  ]) {
+    await ensure(path, mode, uid);
+  }
+}
+
+async function ensure(path: string, mode: number, uid: number): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode });
+    const found = await lstat(path);
+    if (!found.isDirectory()) throw notOurs(path, 'it is not a directory');
+    if (found.uid !== uid) throw notOurs(path, `it belongs to user ${found.uid}`);
+    await chmod(path, mode);
+  } catch (cause) {
+    if (cause instanceof A3sError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new A3sError('state-unusable', `Cannot use ${path}: ${reason}`, { cause });
+  }
+}
+
+function notOurs(path: string, reason: string): A3sError {
+  return new A3sError('state-unusable', `Cannot use ${path}: ${reason}`, {
+    remedy: 'Remove it, or choose another A3S_HOME or XDG_RUNTIME_DIR.',
+  });
+}

@@ -1,0 +1,131 @@
+/**
+ * The routes of boxes, apart from their streams.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { createBox } from '../../boxes/create.ts';
+import { removeBox } from '../../boxes/remove.ts';
+import { resizeBox } from '../../boxes/resize.ts';
+import { startBox } from '../../boxes/start.ts';
+import { killBox, stopBox } from '../../boxes/stop.ts';
+import { type WaitResult, waitBox } from '../../boxes/wait.ts';
+import { A3sError } from '../../errors.ts';
+import { empty, json, stream } from '../http/answer.ts';
+import { type Route, route } from '../route.ts';
+import { parseCreate } from './create-schema.ts';
+import { inspectBox } from './inspect.ts';
+import { listBoxes, listFilters } from './list.ts';
+import { flag, noBody, optionalInt, query, sizeQuery } from './query.ts';
+
+const access = 'owner';
+
+export const CONTAINER_ROUTES: readonly Route[] = [
+  route('GET', '/containers/json', {
+    access,
+    query: query({ all: flag, limit: optionalInt, filters: listFilters }),
+    body: noBody,
+    handler: ({ rt, query }) => json(listBoxes(rt.store, query, Date.now())),
+  }),
+  route('POST', '/containers/create', {
+    access,
+    query: query({
+      name: z.string().max(1024).optional(),
+      platform: z.string().max(64).optional(),
+    }),
+    body: noBody,
+    handler: async ({ rt, query, body }) => {
+      checkPlatform(query.platform, rt.host.architecture);
+      const box = await createBox(rt, parseCreate(query.name, body));
+      return json({ Id: box.definition.id, Warnings: [] }, 201);
+    },
+  }),
+  route('GET', '/containers/:id/json', {
+    access,
+    query: query({}),
+    body: noBody,
+    handler: ({ rt, id }) => json(inspectBox(rt, rt.store.resolve(id))),
+  }),
+  route('POST', '/containers/:id/start', {
+    access,
+    query: query({ detachKeys: z.string().max(256).optional() }),
+    body: noBody,
+    handler: async ({ rt, id }) => {
+      const started = await startBox(rt, rt.store.resolve(id).definition.id);
+      return empty(started ? 204 : 304);
+    },
+  }),
+  route('POST', '/containers/:id/stop', {
+    access,
+    query: query({ t: optionalInt, signal: z.string().max(32).optional() }),
+    body: noBody,
+    handler: async ({ rt, id, query }) => {
+      const options = { timeoutSeconds: query.t, signal: query.signal || undefined };
+      const stopped = await stopBox(rt, rt.store.resolve(id).definition.id, options);
+      return empty(stopped ? 204 : 304);
+    },
+  }),
+  route('POST', '/containers/:id/kill', {
+    access,
+    query: query({ signal: z.string().max(32).default('SIGKILL') }),
+    body: noBody,
+    handler: async ({ rt, id, query }) => {
+      await killBox(rt, rt.store.resolve(id).definition.id, query.signal || 'SIGKILL');
+      return empty();
+    },
+  }),
+  route('POST', '/containers/:id/resize', {
+    access,
+    query: sizeQuery,
+    body: noBody,
+    handler: async ({ rt, id, query }) => {
+      const size = { rows: query.h, columns: query.w };
+      await resizeBox(rt, rt.store.resolve(id).definition.id, size);
+      return empty(200);
+    },
+  }),
+  route('POST', '/containers/:id/wait', {
+    access,
+    query: query({ condition: z.enum(['not-running', 'next-exit', 'removed', '']).optional() }),
+    body: noBody,
+    handler: ({ rt, id, query, signal }) => {
+      const box = rt.store.resolve(id);
+      // Begun before the answer's headers leave: what the client does next is not missed.
+      const result = waitBox(rt, box.definition.id, query.condition || 'not-running', signal);
+      result.catch(() => undefined);
+      return stream(waitDocument(result), 'application/json');
+    },
+  }),
+  route('DELETE', '/containers/:id', {
+    access,
+    query: query({ v: flag, force: flag, link: flag }),
+    body: noBody,
+    handler: async ({ rt, id, query }) => {
+      if (query.link) {
+        throw new A3sError('unsupported-option', 'Cannot remove a link: boxes have none');
+      }
+      await removeBox(rt, rt.store.resolve(id).definition.id, { force: query.force });
+      return empty();
+    },
+  }),
+];
+
+async function* waitDocument(result: Promise<WaitResult>): AsyncGenerator<Uint8Array> {
+  const { exitCode, error } = await result;
+  const document = {
+    StatusCode: exitCode,
+    ...(error === '' ? {} : { Error: { Message: error } }),
+  };
+  yield Buffer.from(`${JSON.stringify(document)}\n`);
+}
+
+/** The host's own platform, or none; Docker's CLI sends what `--platform` says. */
+function checkPlatform(platform: string | undefined, architecture: string): void {
+  if (platform === undefined || platform === '') return;
+  if (platform === 'linux' || platform === `linux/${architecture}`) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot create the box: platform ${platform} is not supported, this host runs linux/${architecture}`,
+    { remedy: 'Leave --platform out.' },
+  );
+}

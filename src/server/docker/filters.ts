@@ -1,0 +1,80 @@
+/**
+ * The `filters` parameter: JSON in one of two forms, with keys that the route must know.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { A3sError } from '../../errors.ts';
+
+const MAX_TEXT = 64 * 1024;
+
+const Values = z.union([
+  z.array(z.string().max(1024)).max(256),
+  z
+    .record(z.string().max(1024), z.boolean())
+    .transform((map) => Object.keys(map).filter((key) => map[key] === true)),
+]);
+
+/** From filter to the values of which one must match. */
+export type Filters<Key extends string> = Readonly<Partial<Record<Key, readonly string[]>>>;
+
+/** @throws A3sError `invalid-argument` for malformed JSON and unknown filters, by name */
+export function filters<Key extends string>(known: readonly Key[]) {
+  return z
+    .string()
+    .max(MAX_TEXT)
+    .optional()
+    .transform((text): Filters<Key> => parse(text, known));
+}
+
+function parse<Key extends string>(text: string | undefined, known: readonly Key[]): Filters<Key> {
+  const result: Partial<Record<Key, readonly string[]>> = {};
+  if (text === undefined || text === '') return result;
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (cause) {
+    throw new A3sError('invalid-argument', 'invalid filters: not JSON', { cause });
+  }
+  for (const [key, value] of Object.entries(z.record(z.string(), Values).parse(document ?? {}))) {
+    const name = known.find((candidate) => candidate === key);
+    if (name === undefined) {
+      throw new A3sError('invalid-argument', `invalid filter '${key.slice(0, 64)}'`, {
+        remedy: `Filters here are ${known.join(', ')}.`,
+      });
+    }
+    if (value.length > 0) result[name] = value;
+  }
+  return result;
+}
+
+/** `key` or `key=value` against a set of labels. */
+export function matchesLabel(labels: Readonly<Record<string, string>>, filter: string): boolean {
+  const end = filter.indexOf('=');
+  if (end === -1) return Object.hasOwn(labels, filter);
+  return labels[filter.slice(0, end)] === filter.slice(end + 1);
+}
+
+/** `*` is any text without a slash, `?` one such character. Takes time in proportion to both lengths at most. */
+export function matchesGlob(text: string, pattern: string): boolean {
+  let at = 0;
+  let star: { pattern: number; text: number } | undefined;
+  let position = 0;
+  while (position < text.length) {
+    const wanted = pattern[at];
+    if (wanted === '*') {
+      star = { pattern: at, text: position };
+      at += 1;
+    } else if (wanted === text[position] || (wanted === '?' && text[position] !== '/')) {
+      at += 1;
+      position += 1;
+    } else if (star !== undefined && text[star.text] !== '/') {
+      star.text += 1;
+      position = star.text;
+      at = star.pattern + 1;
+    } else {
+      return false;
+    }
+  }
+  return /^\**$/.test(pattern.slice(at));
+}

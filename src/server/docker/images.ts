@@ -1,0 +1,187 @@
+/**
+ * The routes of images.
+ *
+ * @module
+ */
+import type { Runtime } from '../../boxes/runtime.ts';
+import type { Image } from '../../images/image.ts';
+import { json, stream } from '../http/answer.ts';
+import { failureOf } from '../http/failure.ts';
+import { type Route, route, streamRoute } from '../route.ts';
+import { filters, matchesGlob, matchesLabel } from './filters.ts';
+import { flag, noBody, query } from './query.ts';
+
+const access = 'owner';
+
+export const IMAGE_ROUTES: readonly Route[] = [
+  route('GET', '/images/json', {
+    access,
+    query: query({
+      all: flag,
+      digests: flag,
+      filters: filters(['reference', 'label', 'dangling']),
+    }),
+    body: noBody,
+    handler: async ({ rt, query }) => {
+      const wanted = query.filters;
+      const images = (await rt.images.list()).filter(
+        (image) =>
+          (wanted.label ?? []).every((label) => matchesLabel(image.config.labels, label)) &&
+          (wanted.reference ?? [undefined]).some((pattern) => named(image, pattern)) &&
+          (wanted.dangling ?? []).every((text) => isTrue(text) === (image.tags.length === 0)),
+      );
+      return json(images.map((image) => summary(rt, image)));
+    },
+  }),
+  streamRoute('POST', '/images/load', {
+    access,
+    query: query({ quiet: flag }),
+    handler: ({ rt, body, query }) => stream(load(rt, body, query.quiet), 'application/json'),
+  }),
+  route('GET', '/images/:name{.+}/json', {
+    access,
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt, params }) => {
+      return json(inspect(await rt.images.resolve(params['name'] ?? '')));
+    },
+  }),
+  route('DELETE', '/images/:name{.+}', {
+    access,
+    query: query({ force: flag, noprune: flag }),
+    body: noBody,
+    handler: async ({ rt, params, query }) => {
+      const name = params['name'] ?? '';
+      const held = new Set(rt.store.list().map(({ definition }) => definition.image.id));
+      const inUse = (id: string): boolean => held.has(id);
+      const removed = await rt.images.remove(name, { force: query.force, inUse });
+      for (const tag of removed.untagged) rt.events.publish('image', 'untag', tag, { name: tag });
+      for (const id of removed.deleted) rt.events.publish('image', 'delete', id, { name: id });
+      return json([
+        ...removed.untagged.map((tag) => ({ Untagged: tag })),
+        ...removed.deleted.map((id) => ({ Deleted: id })),
+      ]);
+    },
+  }),
+];
+
+/** Lines of progress. The status is sent before the archive was read, so a failure is a line as well. */
+async function* load(
+  rt: Runtime,
+  archive: AsyncIterable<Uint8Array>,
+  quiet: boolean,
+): AsyncGenerator<Uint8Array> {
+  const lines = new LineQueue();
+  const work = rt.images
+    .load(archive, quiet ? undefined : (line) => lines.push({ stream: `${line}\n` }))
+    .then(
+      (images) => {
+        for (const image of images) {
+          for (const line of loaded(image)) lines.push({ stream: `${line}\n` });
+          rt.events.publish('image', 'load', image.id, { name: image.tags[0] ?? image.id });
+        }
+      },
+      (error: unknown) => {
+        const { body, unexpected } = failureOf(error);
+        if (unexpected) rt.log.error('an image could not be loaded', error);
+        lines.push({ errorDetail: body, error: body.message });
+      },
+    )
+    .finally(() => lines.end());
+  yield* lines;
+  await work;
+}
+
+function loaded(image: Image): string[] {
+  if (image.tags.length === 0) return [`Loaded image ID: ${image.id}`];
+  return image.tags.map((tag) => `Loaded image: ${tag}`);
+}
+
+/** Progress that waits for its reader; the images' own bounds limit how much there can be. */
+class LineQueue {
+  readonly #lines: unknown[] = [];
+  #ended = false;
+  #wake: () => void = () => undefined;
+
+  push(line: unknown): void {
+    this.#lines.push(line);
+    this.#wake();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      for (const line of this.#lines.splice(0)) yield Buffer.from(`${JSON.stringify(line)}\r\n`);
+      if (this.#lines.length > 0) continue;
+      if (this.#ended) return;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}
+
+function named(image: Image, pattern: string | undefined): boolean {
+  if (pattern === undefined) return true;
+  return image.tags.some((tag) => matchesGlob(tag, pattern) || matchesGlob(untagged(tag), pattern));
+}
+
+function untagged(tag: string): string {
+  return tag.replace(/:[^:/]*$/, '');
+}
+
+function isTrue(text: string): boolean {
+  return text === 'true' || text === '1';
+}
+
+function summary(rt: Runtime, image: Image) {
+  const holders = rt.store.list().filter(({ definition }) => definition.image.id === image.id);
+  return {
+    Id: image.id,
+    ParentId: '',
+    RepoTags: image.tags,
+    RepoDigests: [],
+    Created: Math.floor(Date.parse(image.created) / 1000) || 0,
+    Size: image.size,
+    VirtualSize: image.size,
+    SharedSize: -1,
+    Labels: image.config.labels,
+    Containers: holders.length,
+  };
+}
+
+function inspect(image: Image) {
+  const { config } = image;
+  return {
+    Id: image.id,
+    RepoTags: image.tags,
+    RepoDigests: [],
+    Parent: '',
+    Comment: '',
+    Created: image.created,
+    Author: image.author,
+    Architecture: image.architecture,
+    Os: image.os,
+    Size: image.size,
+    VirtualSize: image.size,
+    Config: {
+      User: config.user,
+      ExposedPorts: Object.fromEntries(config.exposedPorts.map((port) => [port, {}])),
+      Env: config.env,
+      Entrypoint: config.entrypoint.length === 0 ? null : config.entrypoint,
+      Cmd: config.cmd.length === 0 ? null : config.cmd,
+      Volumes: Object.fromEntries(config.volumes.map((path) => [path, {}])),
+      WorkingDir: config.workingDir,
+      Labels: config.labels,
+      ...(config.stopSignal === undefined ? {} : { StopSignal: config.stopSignal }),
+    },
+    GraphDriver: { Name: 'erofs', Data: {} },
+    RootFS: { Type: 'layers', Layers: image.diffIds },
+    Metadata: { LastTagTime: '0001-01-01T00:00:00Z' },
+    Descriptor: { digest: image.manifestDigest },
+  };
+}

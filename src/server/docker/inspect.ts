@@ -1,0 +1,151 @@
+/**
+ * `GET /containers/{id}/json`.
+ *
+ * @module
+ */
+import { join } from 'node:path';
+import { type Box, commandOf, type Port } from '../../boxes/box.ts';
+import { boxDirectory, type Runtime } from '../../boxes/runtime.ts';
+import { GUEST_NETWORK } from '../../engine/network.ts';
+import { bindText, dockerStatus, networkMode, publishedPorts, ZERO_TIME } from './show.ts';
+
+export function inspectBox(rt: Runtime, box: Box) {
+  const { definition } = box;
+  const [path = '', ...args] = commandOf(definition);
+  return {
+    Id: definition.id,
+    Created: definition.createdAt,
+    Path: path,
+    Args: args,
+    State: stateOf(box),
+    Image: definition.image.id,
+    ResolvConfPath: '',
+    HostnamePath: '',
+    HostsPath: '',
+    LogPath: join(boxDirectory(rt, definition.id), 'output.log'),
+    Name: `/${box.name}`,
+    RestartCount: 0,
+    Driver: 'erofs',
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    ExecIDs: execIds(rt, definition.id),
+    HostConfig: hostConfigOf(box),
+    GraphDriver: { Name: 'erofs', Data: {} },
+    Mounts: definition.binds.map((bind) => ({
+      Type: 'bind',
+      Source: bind.source,
+      Destination: bind.destination,
+      Mode: bind.readonly ? 'ro' : '',
+      RW: !bind.readonly,
+      Propagation: 'rprivate',
+    })),
+    Config: configOf(box),
+    NetworkSettings: networkOf(box),
+  };
+}
+
+function stateOf(box: Box) {
+  const { state } = box;
+  const status = dockerStatus(state.status);
+  return {
+    Status: status,
+    Running: status === 'running',
+    Paused: false,
+    Restarting: false,
+    OOMKilled: state.oomKilled,
+    Dead: false,
+    Pid: state.pid,
+    ExitCode: status === 'running' ? 0 : state.exitCode,
+    Error: state.error,
+    StartedAt: state.startedAt ?? ZERO_TIME,
+    FinishedAt: (status === 'running' ? undefined : state.finishedAt) ?? ZERO_TIME,
+  };
+}
+
+function execIds(rt: Runtime, id: string): string[] | null {
+  const running = rt.execs.ofBox(id).filter(({ state }) => state !== 'exited');
+  return running.length === 0 ? null : running.map((exec) => exec.id);
+}
+
+function hostConfigOf(box: Box) {
+  const { definition } = box;
+  const { binds, ports, size } = definition;
+  return {
+    Binds: binds.length === 0 ? null : binds.map(bindText),
+    ContainerIDFile: '',
+    LogConfig: { Type: 'json-file', Config: {} },
+    NetworkMode: networkMode(box),
+    PortBindings: byBoxPort(ports),
+    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+    AutoRemove: definition.autoRemove,
+    ConsoleSize: size === undefined ? [0, 0] : [size.rows, size.columns],
+    CapAdd: null,
+    CapDrop: null,
+    Privileged: false,
+    ReadonlyRootfs: false,
+    SecurityOpt: null,
+    Memory: definition.memoryBytes,
+    NanoCpus: definition.nanoCpus,
+    PidsLimit: null,
+    Runtime: 'a3s-box',
+  };
+}
+
+function configOf(box: Box) {
+  const { definition } = box;
+  const { stopTimeout, attach } = definition;
+  return {
+    Hostname: definition.hostname,
+    Domainname: '',
+    User: definition.user,
+    AttachStdin: attach.stdin,
+    AttachStdout: attach.stdout,
+    AttachStderr: attach.stderr,
+    ExposedPorts: Object.fromEntries(definition.exposedPorts.map((port) => [port, {}])),
+    Tty: definition.terminal,
+    OpenStdin: definition.openStdin,
+    StdinOnce: definition.stdinOnce,
+    Env: definition.env,
+    Cmd: definition.cmd,
+    Image: definition.image.reference,
+    Volumes: null,
+    WorkingDir: definition.cwd,
+    Entrypoint: definition.entrypoint.length === 0 ? null : definition.entrypoint,
+    OnBuild: null,
+    Labels: definition.labels,
+    StopSignal: definition.stopSignal,
+    ...(stopTimeout === undefined ? {} : { StopTimeout: stopTimeout }),
+  };
+}
+
+function networkOf(box: Box) {
+  const running = dockerStatus(box.state.status) === 'running';
+  const connected = running && box.definition.network !== 'none';
+  const address = {
+    Gateway: connected ? GUEST_NETWORK.gateway : '',
+    IPAddress: connected ? GUEST_NETWORK.address : '',
+    IPPrefixLen: connected ? GUEST_NETWORK.prefixLength : 0,
+  };
+  return {
+    Bridge: '',
+    SandboxID: '',
+    SandboxKey: '',
+    Ports: byBoxPort(publishedPorts(box)),
+    ...address,
+    MacAddress: '',
+    Networks: { [networkMode(box)]: { ...address, NetworkID: '', EndpointID: '', Aliases: null } },
+  };
+}
+
+function byBoxPort(ports: readonly Port[]): Record<string, { HostIp: string; HostPort: string }[]> {
+  const result: Record<string, { HostIp: string; HostPort: string }[]> = {};
+  for (const { boxPort, hostIp, hostPort } of ports) {
+    const key = `${boxPort}/tcp`;
+    const bindings = result[key] ?? [];
+    bindings.push({ HostIp: hostIp, HostPort: hostPort === 0 ? '' : String(hostPort) });
+    result[key] = bindings;
+  }
+  return result;
+}

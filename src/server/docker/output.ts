@@ -1,0 +1,80 @@
+/**
+ * The routes of a box's output and input.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { attachBox, attachPoint } from '../../boxes/attach.ts';
+import { type LogChunk, readLogs } from '../../boxes/logs.ts';
+import { isLive } from '../../boxes/states.ts';
+import { A3sError } from '../../errors.ts';
+import { type Answer, stream } from '../http/answer.ts';
+import { frame, MULTIPLEXED_STREAM, RAW_STREAM } from '../http/frames.ts';
+import { type Route, route, streamRoute } from '../route.ts';
+import { parseDetachKeys } from './detach-keys.ts';
+import { flag, noBody, optionalTime, query } from './query.ts';
+
+const access = 'owner';
+const NAMES_FRAMING_SINCE = 42;
+
+export const OUTPUT_ROUTES: readonly Route[] = [
+  route('GET', '/containers/:id/logs', {
+    access,
+    query: query({
+      ...{ follow: flag, stdout: flag, stderr: flag, timestamps: flag },
+      ...{ since: optionalTime, until: optionalTime },
+      tail: z
+        .string()
+        .max(16)
+        .optional()
+        .transform((text) => tailOf(text)),
+    }),
+    body: noBody,
+    handler: ({ rt, id, query, signal, apiVersion }) => {
+      const { definition, state } = rt.store.resolve(id);
+      const { follow, stdout, stderr } = query;
+      if (!stdout && !stderr) {
+        throw new A3sError(
+          'invalid-argument',
+          'Bad parameters: you must choose at least one stream',
+        );
+      }
+      const followRun = follow && isLive(state.status) ? state.run : undefined;
+      const chunks = readLogs(rt.outputs.of(definition.id), { ...query, followRun }, signal);
+      if (definition.terminal) return stream(raw(chunks), RAW_STREAM);
+      const named = apiVersion >= NAMES_FRAMING_SINCE;
+      return stream(framed(chunks), named ? MULTIPLEXED_STREAM : RAW_STREAM);
+    },
+  }),
+  // Not read as a document: where the client does not upgrade, the request's body is the box's input.
+  streamRoute('POST', '/containers/:id/attach', {
+    access,
+    query: query({
+      ...{ stdin: flag, stdout: flag, stderr: flag, logs: flag, stream: flag },
+      detachKeys: z.string().max(256).optional(),
+    }),
+    handler: async ({ rt, id, query }): Promise<Answer> => {
+      const { definition } = rt.store.resolve(id);
+      const options = { ...query, detachKeys: parseDetachKeys(query.detachKeys) };
+      const point = await attachPoint(rt, definition.id, query.logs);
+      return {
+        kind: 'hijack',
+        multiplexed: !definition.terminal,
+        serve: (stdio) => attachBox(rt, definition.id, point, options, stdio),
+      };
+    },
+  }),
+];
+
+async function* raw(chunks: AsyncIterable<LogChunk>): AsyncGenerator<Uint8Array> {
+  for await (const { bytes } of chunks) yield bytes;
+}
+
+async function* framed(chunks: AsyncIterable<LogChunk>): AsyncGenerator<Uint8Array> {
+  for await (const { stream: kind, bytes } of chunks) yield frame(kind, bytes);
+}
+
+/** As Docker: anything but a number of lines is all of them. */
+function tailOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+}

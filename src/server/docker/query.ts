@@ -1,0 +1,61 @@
+/**
+ * Query parameters as Docker reads them.
+ *
+ * @module
+ */
+import * as z from 'zod';
+
+const FALSE = ['', '0', 'no', 'false', 'none'];
+
+/** Absent is false; so are the words that Docker takes for it. */
+export const flag = z
+  .string()
+  .max(16)
+  .default('')
+  .transform((text) => !FALSE.includes(text.trim().toLowerCase()));
+
+/** Absent is true. */
+export const flagByDefault = z
+  .string()
+  .max(16)
+  .default('1')
+  .transform((text) => !FALSE.includes(text.trim().toLowerCase()));
+
+/** A whole number; absent or empty is undefined. */
+export const optionalInt = z
+  .string()
+  .regex(/^-?\d{1,10}$|^$/, { error: 'must be a whole number' })
+  .optional()
+  .transform((text) => (text === undefined || text === '' ? undefined : Number(text)));
+
+/** Seconds since 1970 with up to nine decimals, or RFC 3339; as nanoseconds. Absent, empty or 0 is undefined. */
+export const optionalTime = z
+  .string()
+  .max(64)
+  .optional()
+  .transform((text, context) => {
+    if (text === undefined || text === '' || text === '0') return undefined;
+    const seconds = /^(\d{1,11})(?:\.(\d{1,9}))?$/.exec(text);
+    if (seconds !== null) {
+      const [, whole = '0', fraction = ''] = seconds;
+      return BigInt(whole) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'));
+    }
+    const parsed = Date.parse(text);
+    if (!Number.isNaN(parsed)) return BigInt(parsed) * 1_000_000n;
+    context.addIssue({ code: 'custom', message: 'must be seconds since 1970 or RFC 3339' });
+    return z.NEVER;
+  });
+
+/** Docker ignores parameters that it does not know, and clients send them for other versions. */
+export function query<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape> {
+  return z.object(shape);
+}
+
+/** For routes without a body; some clients send an empty document. */
+export const noBody = z.unknown();
+
+/** Size of a terminal, as `h` and `w`. */
+export const sizeQuery = query({
+  h: z.coerce.number().int().min(1).max(65_535),
+  w: z.coerce.number().int().min(1).max(65_535),
+});

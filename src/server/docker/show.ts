@@ -1,0 +1,72 @@
+/**
+ * How a box looks in Docker's documents: words that the list and the inspection share.
+ *
+ * @module
+ */
+import type { Box, Port } from '../../boxes/box.ts';
+import type { BoxStatus } from '../../boxes/states.ts';
+
+export const ZERO_TIME = '0001-01-01T00:00:00Z';
+
+/** Docker's five words; a box that starts or ends is still what it was. */
+export type DockerStatus = 'created' | 'running' | 'exited' | 'removing';
+
+export function dockerStatus(status: BoxStatus): DockerStatus {
+  switch (status) {
+    case 'starting':
+      return 'created';
+    case 'stopping':
+      return 'running';
+    default:
+      return status;
+  }
+}
+
+/** `Up 3 minutes`, `Exited (0) 2 hours ago`, `Created`. */
+export function statusText(box: Box, now: number): string {
+  const { state } = box;
+  switch (dockerStatus(state.status)) {
+    case 'running':
+      return `Up ${elapsed(state.startedAt, now)}`;
+    case 'exited':
+      return `Exited (${state.exitCode}) ${elapsed(state.finishedAt, now)} ago`;
+    case 'removing':
+      return 'Removal In Progress';
+    case 'created':
+      return 'Created';
+  }
+}
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+function elapsed(since: string | undefined, now: number): string {
+  const seconds = Math.max(0, Math.floor((now - Date.parse(since ?? ZERO_TIME)) / 1000));
+  if (seconds < 1) return 'Less than a second';
+  if (seconds === 1) return '1 second';
+  if (seconds < MINUTE) return `${seconds} seconds`;
+  const minutes = Math.floor(seconds / MINUTE);
+  if (minutes === 1) return 'About a minute';
+  if (minutes < 60) return `${minutes} minutes`;
+  const hours = Math.round(seconds / HOUR);
+  if (hours === 1) return 'About an hour';
+  if (hours < 48) return `${hours} hours`;
+  if (hours < 24 * 7 * 2) return `${Math.floor(hours / 24)} days`;
+  if (hours < 24 * 30 * 2) return `${Math.floor(hours / 24 / 7)} weeks`;
+  if (hours < 24 * 365 * 2) return `${Math.floor(hours / 24 / 30)} months`;
+  return `${Math.floor(seconds / DAY / 365)} years`;
+}
+
+/** The ports as they are now: real numbers while it runs, none while it does not. */
+export function publishedPorts(box: Box): readonly Port[] {
+  return dockerStatus(box.state.status) === 'running' ? box.state.ports : [];
+}
+
+export function bindText(bind: Box['definition']['binds'][number]): string {
+  return `${bind.source}:${bind.destination}${bind.readonly ? ':ro' : ''}`;
+}
+
+export function networkMode(box: Box): string {
+  return box.definition.network === 'none' ? 'none' : 'default';
+}

@@ -1,0 +1,125 @@
+/**
+ * A connection that a client and a process share: Docker's hijacking, in both of its forms.
+ *
+ * With `Upgrade: tcp` the connection leaves HTTP after a `101`: both directions are raw, and each can end on its own.
+ * Without it, the request's body is the input and the response's body the output.
+ *
+ * @module
+ */
+import type { ServerResponse } from 'node:http';
+import type { Duplex, Writable } from 'node:stream';
+import type { Stdio } from '../../boxes/stdio.ts';
+import type { Answer } from './answer.ts';
+import { frame, MULTIPLEXED_STREAM, RAW_STREAM } from './frames.ts';
+
+type Hijack = Extract<Answer, { kind: 'hijack' }>;
+
+/** Clients of this version and later are told whether the stream is framed. */
+const NAMES_FRAMING_SINCE = 42;
+/** Time for a client to take the end of the output and close its side. */
+const LINGER_MS = 10_000;
+
+export interface Line {
+  readonly input: AsyncIterable<Uint8Array>;
+  readonly output: Writable;
+  /** Tells the client that the connection is its own from here on. */
+  begin(contentType: string): void;
+}
+
+/** Takes over an upgraded socket. */
+export function upgradedLine(socket: Duplex, input: AsyncIterable<Uint8Array>): Line {
+  return {
+    input,
+    output: socket,
+    begin: (type) => {
+      socket.write(
+        `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${type}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
+      );
+    },
+  };
+}
+
+/** Goes on with plain HTTP. */
+export function plainLine(response: ServerResponse, input: AsyncIterable<Uint8Array>): Line {
+  return {
+    input,
+    output: response,
+    begin: (type) => {
+      response.writeHead(200, { 'content-type': type });
+      response.flushHeaders();
+    },
+  };
+}
+
+/** Serves the connection to its end. Never rejects: what goes wrong is told to `onError`. */
+export async function serveLine(
+  line: Line,
+  answer: Hijack,
+  apiMinor: number,
+  signal: AbortSignal,
+  onError: (error: unknown) => void,
+): Promise<void> {
+  const named = answer.multiplexed && apiMinor >= NAMES_FRAMING_SINCE;
+  const { output } = line;
+  const gone = new AbortController();
+  const leave = (): void => gone.abort();
+  output.once('close', leave);
+  // The end of a connection is not an error; `close` follows.
+  output.on('error', leave);
+  signal.addEventListener('abort', leave);
+  if (signal.aborted || output.destroyed) leave();
+  const stdio: Stdio = {
+    input: line.input,
+    gone: gone.signal,
+    write: async (stream, bytes) => {
+      if (gone.signal.aborted) return;
+      await send(output, answer.multiplexed ? frame(stream, bytes) : bytes, gone.signal);
+    },
+  };
+  try {
+    line.begin(named ? MULTIPLEXED_STREAM : RAW_STREAM);
+    await answer.serve(stdio);
+  } catch (error) {
+    if (!gone.signal.aborted) onError(error);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+  await hangUp(line, gone.signal);
+}
+
+function send(output: Writable, bytes: Uint8Array, gone: AbortSignal): Promise<void> {
+  if (output.write(bytes)) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      output.off('drain', done);
+      gone.removeEventListener('abort', done);
+      resolve();
+    };
+    output.on('drain', done);
+    gone.addEventListener('abort', done);
+  });
+}
+
+/** Ends the output; then takes what the client still sends, since closing on it would look like a broken connection. */
+async function hangUp(line: Line, gone: AbortSignal): Promise<void> {
+  const { output } = line;
+  if (gone.aborted) {
+    output.destroy();
+    return;
+  }
+  const timer = setTimeout(() => output.destroy(), LINGER_MS);
+  output.end();
+  await drop(line.input);
+  clearTimeout(timer);
+  if (!output.writableFinished) await new Promise((resolve) => output.once('close', resolve));
+  output.destroy();
+}
+
+/** Reads to the end, or until the connection breaks, and keeps nothing. */
+export async function drop(input: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const _ of input);
+  } catch {
+    // The client went away: there is nothing more to take.
+  }
+}

@@ -1,0 +1,10 @@
+/**
+ * The schema of a home, in the order in which it grew. Steps are only ever put at the end.
+ *
+ * @module
+ */
+import { BOX_MIGRATIONS } from '../boxes/store.ts';
+import { migrations as IMAGE_MIGRATIONS } from '../images/catalog.ts';
+import type { Migrations } from '../state/database.ts';
+
+export const MIGRATIONS: Migrations = [...BOX_MIGRATIONS, ...IMAGE_MIGRATIONS];

@@ -1,0 +1,18 @@
+/**
+ * The tiers below the server, as it is handed them.
+ *
+ * @module
+ */
+import type { BootSets } from '../boxes/runtime.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { ImageStore } from '../images/image.ts';
+import type { Database } from '../state/database.ts';
+
+export interface Parts {
+  readonly engine: Engine;
+  readonly images: ImageStore;
+  readonly boot: BootSets;
+}
+
+/** Makes the parts once the home is locked. */
+export type OpenParts = (database: Database) => Promise<Parts>;

@@ -1,0 +1,37 @@
+/**
+ * Telling whoever started this server that it serves, or why it does not: one line on a descriptor that it was given.
+ *
+ * @module
+ */
+import { closeSync, writeSync } from 'node:fs';
+import { failureOf } from './http/failure.ts';
+
+export class Readiness {
+  #descriptor: number | undefined;
+
+  /** @param descriptor as text, from the environment; undefined where nobody waits */
+  constructor(descriptor: string | undefined) {
+    const number = Number(descriptor);
+    this.#descriptor = descriptor !== undefined && Number.isInteger(number) ? number : undefined;
+  }
+
+  ready(): void {
+    this.#tell('ready');
+  }
+
+  failed(error: unknown): void {
+    this.#tell(JSON.stringify(failureOf(error).body));
+  }
+
+  #tell(line: string): void {
+    const descriptor = this.#descriptor;
+    if (descriptor === undefined) return;
+    this.#descriptor = undefined;
+    try {
+      writeSync(descriptor, `${line}\n`);
+      closeSync(descriptor);
+    } catch {
+      // Whoever started this server has gone; that is no reason not to serve.
+    }
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * The whole API: method, path, who may, what is read, who answers. Streams that leave HTTP are in it too.
+ *
+ * @module
+ */
+import { HOST_ROUTES } from './a3s/host.ts';
+import { SERVER_ROUTES } from './a3s/server.ts';
+import { CONTAINER_ROUTES } from './docker/containers.ts';
+import { EXEC_ROUTES } from './docker/exec.ts';
+import { IMAGE_ROUTES } from './docker/images.ts';
+import { OUTPUT_ROUTES } from './docker/output.ts';
+import { SYSTEM_ROUTES } from './docker/system.ts';
+import type { Route } from './route.ts';
+
+export const ROUTES: readonly Route[] = [
+  ...SYSTEM_ROUTES,
+  ...CONTAINER_ROUTES,
+  ...OUTPUT_ROUTES,
+  ...EXEC_ROUTES,
+  ...IMAGE_ROUTES,
+  ...HOST_ROUTES,
+  ...SERVER_ROUTES,
+];

@@ -1,0 +1,114 @@
+/**
+ * The control server of one home: records, boxes and images behind a unix socket.
+ *
+ * @module
+ */
+import { rm } from 'node:fs/promises';
+import { arch, availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { adoptBoxes } from '../boxes/adopt.ts';
+import { Events } from '../boxes/events.ts';
+import { Execs } from '../boxes/execs.ts';
+import { LiveBoxes } from '../boxes/live.ts';
+import { Locks } from '../boxes/locks.ts';
+import { Outputs } from '../boxes/output/outputs.ts';
+import { boxDirectory, type Logger, type Runtime } from '../boxes/runtime.ts';
+import { BoxStore } from '../boxes/store.ts';
+import { identityFor } from '../cell/identity.ts';
+import type { Config } from '../config.ts';
+import { openDatabase } from '../state/database.ts';
+import { prepareDirectories } from './directories.ts';
+import { HttpServer } from './http-server.ts';
+import { FileLog } from './log.ts';
+import { MIGRATIONS } from './migrations.ts';
+import type { OpenParts, Parts } from './parts.ts';
+
+export interface ServeOptions {
+  /** Ends the server; boxes run on. */
+  readonly signal: AbortSignal;
+  readonly openParts: OpenParts;
+  /** Called once requests are answered. */
+  readonly onReady?: (rt: Runtime) => void;
+}
+
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64' };
+
+/**
+ * Serves until the signal aborts or a client asks for the end. Boxes that an earlier server left are taken over before
+ * the first request is answered.
+ *
+ * @throws A3sError `server-running` when this home has a server; `state-unusable`
+ */
+export async function serve(config: Config, options: ServeOptions): Promise<void> {
+  await prepareDirectories(config, process.geteuid?.() ?? 0);
+  const database = openDatabase(join(config.home, 'state.db'), MIGRATIONS);
+  const log = new FileLog(join(config.home, 'server.log'));
+  try {
+    const store = new BoxStore(database);
+    const rt = createRuntime(config, store, await options.openParts(database), log);
+    await serveRuntime(config, rt, options);
+  } finally {
+    database.close();
+  }
+}
+
+async function serveRuntime(config: Config, rt: Runtime, options: ServeOptions): Promise<void> {
+  await adoptBoxes(rt);
+  const stopped = new AbortController();
+  const signal = AbortSignal.any([options.signal, stopped.signal]);
+  const http = new HttpServer(rt, signal, () => stopped.abort());
+  try {
+    await http.listen(config.socket);
+    rt.log.info('serving', { pid: process.pid, boxes: rt.store.list().length });
+    options.onReady?.(rt);
+    await aborted(signal);
+  } finally {
+    // First the socket, so that the next server's is never taken away.
+    await rm(config.socket, { force: true });
+    await http.close();
+    await letGo(rt);
+    rt.log.info('stopped', { pid: process.pid });
+  }
+}
+
+/** Leaves every box running, its output safe up to here. */
+async function letGo(rt: Runtime): Promise<void> {
+  await Promise.all(
+    rt.live.list().map(async (live) => {
+      await live.release();
+      await rt.outputs.of(live.id).close();
+    }),
+  );
+}
+
+function createRuntime(config: Config, store: BoxStore, parts: Parts, log: Logger): Runtime {
+  const { home, runtimeDir } = config;
+  const uid = process.geteuid?.() ?? 0;
+  const gid = process.getegid?.() ?? 0;
+  return {
+    ...{ home, runtimeDir, store, log },
+    ...parts,
+    host: {
+      cpus: availableParallelism(),
+      memoryBytes: totalmem(),
+      architecture: ARCHITECTURES[arch()] ?? arch(),
+    },
+    events: new Events(),
+    live: new LiveBoxes(),
+    outputs: new Outputs(
+      (id) => boxDirectory({ home }, id),
+      (id, error) =>
+        log.error('output could not be written; the box is held back', error, { box: id }),
+    ),
+    execs: new Execs(),
+    locks: new Locks(),
+    identityFor: (taken) => identityFor(uid, gid, taken),
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

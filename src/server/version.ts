@@ -1,0 +1,29 @@
+/**
+ * What this server is, and the Docker Engine API that it serves.
+ *
+ * @module
+ */
+export const VERSION = '0.1.0';
+
+/** Major version is 1 throughout. */
+export const API_MINOR = 45;
+export const MIN_API_MINOR = 24;
+/** Newer clients that ask for no more than their own version still get answers. */
+const MAX_ACCEPTED_MINOR = 47;
+
+export const API_VERSION = `1.${API_MINOR}`;
+export const MIN_API_VERSION = `1.${MIN_API_MINOR}`;
+
+export interface VersionedPath {
+  readonly path: string;
+  readonly minor: number;
+}
+
+/** Takes the version off the path: `/v1.45/info` is `/info` of 45. Undefined for one that is not served. */
+export function splitVersion(pathname: string): VersionedPath | undefined {
+  const match = /^\/v(\d{1,4})\.(\d{1,4})(?=\/)/.exec(pathname);
+  if (match === null) return { path: pathname, minor: API_MINOR };
+  const minor = Number(match[2]);
+  if (match[1] !== '1' || minor < MIN_API_MINOR || minor > MAX_ACCEPTED_MINOR) return undefined;
+  return { path: pathname.slice(match[0].length), minor };
+}
