@@ -83,7 +83,7 @@ export async function pinKernelPackage(cache: string, kernel: KernelPackage): Pr
 
 /** The `.deb` in `cache`, downloaded where it is missing, its digest checked in either case. */
 export async function fetchKernelPackage(cache: string, kernel: KernelPackage): Promise<string> {
-  const path = join(cache, `${kernel.sha256}.deb`);
+  const path = cachedPath(cache, kernel);
   if (await isIntact(path, kernel)) return path;
   await mkdir(cache, { recursive: true });
   const work = await mkdtemp(join(cache, 'download-'));
@@ -105,6 +105,15 @@ export async function fetchKernelPackage(cache: string, kernel: KernelPackage): 
     await rm(work, { recursive: true, force: true });
   }
   return path;
+}
+
+/** Whether a build can do without the network. */
+export async function isCached(cache: string, kernel: KernelPackage): Promise<boolean> {
+  return await isIntact(cachedPath(cache, kernel), kernel);
+}
+
+function cachedPath(cache: string, kernel: KernelPackage): string {
+  return join(cache, `${kernel.sha256}.deb`);
 }
 
 async function isIntact(path: string, kernel: KernelPackage): Promise<boolean> {

@@ -1,0 +1,65 @@
+/**
+ * Builds the guest agent, so that equal sources and an equal compiler give equal bytes anywhere.
+ *
+ * @module
+ */
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { sha256 } from './digest.ts';
+import { runTool } from './tool.ts';
+
+const REMEDY = 'Install the Debian package golang-go (1.24).';
+
+/** Digest over the names and contents of every file that goes into the agent; tests do not. */
+export async function agentSourceDigest(source: string): Promise<string> {
+  const lines: string[] = [];
+  for (const entry of await readdir(source, { recursive: true, withFileTypes: true })) {
+    const path = relative(source, join(entry.parentPath, entry.name));
+    if (!entry.isFile() || entry.name.endsWith('_test.go')) continue;
+    if (path.split('/').some((part) => part.startsWith('.') || part === 'testdata')) continue;
+    lines.push(`${path}\0${sha256(await readFile(join(source, path)))}\n`);
+  }
+  return sha256(lines.sort().join(''));
+}
+
+/** Such as `go1.24.4`. */
+export async function goVersion(): Promise<string> {
+  const output = await runTool('go', ['version'], {
+    env: { GOTOOLCHAIN: 'local' },
+    remedy: REMEDY,
+  });
+  return output.toString('utf8').split(' ')[2] ?? '';
+}
+
+/**
+ * Compiles `source` to a static program at `output`.
+ *
+ * @param cache a directory for the compiler, used where the environment names none
+ */
+export async function buildAgent(
+  source: string,
+  output: string,
+  options: { version: string; cache: string },
+): Promise<Buffer> {
+  const flags = `-s -w -buildid= -X main.version=${options.version}`;
+  const goCache = process.env['GOCACHE'] ?? options.cache;
+  await mkdir(goCache, { recursive: true });
+  await runTool('go', ['build', '-trimpath', `-ldflags=${flags}`, '-o', output, '.'], {
+    cwd: source,
+    env: {
+      CGO_ENABLED: '0',
+      GOOS: 'linux',
+      GOARCH: 'amd64',
+      GOAMD64: 'v1',
+      GOPROXY: 'off',
+      GOTOOLCHAIN: 'local',
+      GOENV: 'off',
+      GOWORK: 'off',
+      GOEXPERIMENT: '',
+      GOFLAGS: '-buildvcs=false',
+      GOCACHE: goCache,
+    },
+    remedy: REMEDY,
+  });
+  return await readFile(output);
+}

@@ -1,0 +1,141 @@
+/**
+ * Boot sets at run time: the one that came with this installation, and those that boxes have pinned.
+ *
+ * @module
+ */
+import {
+  chmod,
+  constants,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { A3sError } from '../errors.ts';
+import { sha256OfFile } from './digest.ts';
+import { BOOT_FILES, BootDocument, bootSetId } from './document.ts';
+
+const MAX_DOCUMENT = 1024 * 1024;
+const BUILD = 'Run npm run setup, or let A3S_BOOT name a directory with a boot set.';
+
+export interface BootSet {
+  readonly id: string;
+  readonly directory: string;
+  /** The ELF kernel. */
+  readonly kernelPath: string;
+  readonly initrdPath: string;
+  readonly commandLine: readonly string[];
+  readonly document: BootDocument;
+}
+
+/**
+ * Reads the set in `directory`. Its files are there and have the size that `boot.json` says; their
+ * digests are checked where a set is installed.
+ * Throws `boot-set-missing`.
+ */
+export async function readBootSet(directory: string, remedy = BUILD): Promise<BootSet> {
+  const path = join(directory, 'boot.json');
+  let document: BootDocument;
+  try {
+    if ((await stat(path)).size > MAX_DOCUMENT) throw new RangeError('it is too large');
+    document = BootDocument.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch (cause) {
+    throw missing(`${path} cannot be read`, remedy, cause);
+  }
+  if (bootSetId(document) !== document.id) throw missing(`${path} does not match its id`, remedy);
+  for (const name of BOOT_FILES) {
+    const found = await stat(join(directory, name)).catch(() => undefined);
+    if (found?.isFile() === true && found.size === document.files[name].size) continue;
+    throw missing(`${join(directory, name)} is missing or has another size`, remedy);
+  }
+  return {
+    id: document.id,
+    directory,
+    kernelPath: join(directory, 'vmlinux'),
+    initrdPath: join(directory, 'initrd'),
+    commandLine: document.commandLine,
+    document,
+  };
+}
+
+/**
+ * Copies a set to where boxes can pin it, for as long as one does. Every file's digest is checked, on
+ * the copy, once: a set that is there already is taken as it is.
+ */
+export async function installBootSet(from: string, home: string): Promise<BootSet> {
+  const source = await readBootSet(from);
+  const target = pinnedDirectory(home, source.id);
+  const there = await readBootSet(target).catch(() => undefined);
+  if (there !== undefined) return there;
+  await mkdir(join(home, 'boot'), { recursive: true, mode: 0o755 });
+  const work = await mkdtemp(join(home, 'boot', '.install-'));
+  try {
+    for (const name of BOOT_FILES) {
+      const copy = join(work, name);
+      await copyDurably(join(from, name), copy);
+      const digest = await sha256OfFile(copy);
+      if (digest === source.document.files[name].sha256) continue;
+      throw missing(`${join(from, name)} does not have the SHA-256 that boot.json says`, BUILD);
+    }
+    await copyDurably(join(from, 'boot.json'), join(work, 'boot.json'));
+    await readBootSet(work);
+    // Whoever the VMM runs as reads it; nobody writes it.
+    await chmod(work, 0o755);
+    await replaceDirectory(work, target);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+  return await readBootSet(target);
+}
+
+/** The set that a box has pinned. Throws `boot-set-missing`. */
+export async function pinnedBootSet(home: string, id: string): Promise<BootSet> {
+  if (!/^[0-9a-f]{64}$/.test(id)) throw new RangeError(`Cannot open a boot set: ${id} is no id`);
+  const remedy = 'Remove the box and create it again: it then boots from the current set.';
+  const set = await readBootSet(pinnedDirectory(home, id), remedy);
+  if (set.id !== id) throw missing(`${set.directory} holds another set`, remedy);
+  return set;
+}
+
+function pinnedDirectory(home: string, id: string): string {
+  return join(home, 'boot', id);
+}
+
+async function copyDurably(from: string, to: string): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  await chmod(to, 0o444);
+  const handle = await open(to, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A damaged set gives way; one that another process just put there is as good as ours. */
+async function replaceDirectory(work: string, target: string): Promise<void> {
+  const sound = async (): Promise<boolean> =>
+    await readBootSet(target).then(
+      () => true,
+      () => false,
+    );
+  try {
+    await rename(work, target);
+  } catch (error) {
+    if (await sound()) return;
+    await rm(target, { recursive: true, force: true });
+    await rename(work, target).catch(async (again: unknown) => {
+      if (!(await sound())) throw again;
+    });
+    if (!(await sound())) throw error;
+  }
+}
+
+function missing(what: string, remedy: string, cause?: unknown): A3sError {
+  return new A3sError('boot-set-missing', `Cannot boot: ${what}`, { remedy, cause });
+}

@@ -1,0 +1,204 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { installBootSet, pinnedBootSet, readBootSet } from './bootset.ts';
+import { buildBootSet } from './build.ts';
+import { syntheticBzImage, syntheticModule, syntheticVmlinux } from './testing/synthetic.ts';
+
+const RELEASE = '6.12.1-test';
+const NAME = `linux-image-${RELEASE}`;
+const MODULES: [string, string, string[]][] = [
+  ['virtio_blk', 'virtio_blk', []],
+  ['virtio_net', 'virtio_net', ['net_failover']],
+  ['net_failover', 'net_failover', ['failover']],
+  ['failover', 'failover', []],
+  ['virtio-rng', 'virtio_rng', []],
+  ['erofs', 'erofs', ['libcrc32c']],
+  ['libcrc32c', 'libcrc32c', []],
+  ['overlay', 'overlay', []],
+];
+
+let root: string;
+let goCache: string;
+const { PATH: path, GOCACHE: ownGoCache } = process.env;
+
+beforeAll(async () => {
+  // Go's standard library is compiled once for all tests of this file.
+  goCache = await mkdtemp(join(tmpdir(), 'boot-go-'));
+  process.env['GOCACHE'] = goCache;
+});
+
+afterAll(async () => {
+  if (ownGoCache === undefined) delete process.env['GOCACHE'];
+  else process.env['GOCACHE'] = ownGoCache;
+  await rm(goCache, { recursive: true });
+});
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'boot-'));
+  await makeCheckout(root);
+  await makeArchive(join(root, 'archive'));
+  process.env['PATH'] = `${join(root, 'archive', 'bin')}:${path}`;
+});
+
+afterEach(async () => {
+  process.env['PATH'] = path;
+  await rm(root, { recursive: true });
+});
+
+async function makeCheckout(at: string): Promise<void> {
+  await mkdir(join(at, 'native', 'agent'), { recursive: true });
+  await mkdir(join(at, 'src', 'boot'), { recursive: true });
+  await writeFile(join(at, 'src', 'package.json'), '{"version":"1.2.3"}');
+  await writeFile(join(at, 'native', 'agent', 'go.mod'), 'module example.test/agent\n\ngo 1.24\n');
+  await writeFile(
+    join(at, 'native', 'agent', 'main.go'),
+    'package main\n\nvar version string\n\nfunc main() { println(version) }\n',
+  );
+}
+
+/** An apt that knows one kernel, in a real package. */
+async function makeArchive(at: string): Promise<void> {
+  const tree = join(at, 'tree');
+  const modules = join(tree, 'usr', 'lib', 'modules', RELEASE, 'kernel');
+  await mkdir(modules, { recursive: true });
+  await mkdir(join(tree, 'boot'), { recursive: true });
+  await mkdir(join(tree, 'DEBIAN'), { recursive: true });
+  await mkdir(join(at, 'bin'), { recursive: true });
+  await writeFile(join(tree, 'boot', `vmlinuz-${RELEASE}`), syntheticBzImage(syntheticVmlinux()));
+  for (const [file, name, depends] of MODULES) {
+    const input = syntheticModule(name, depends, RELEASE);
+    await writeFile(join(modules, `${file}.ko.xz`), execFileSync('xz', ['-c'], { input }));
+  }
+  await writeFile(
+    join(tree, 'DEBIAN', 'control'),
+    `Package: ${NAME}\nVersion: 6.12.1-1\nArchitecture: amd64\nMaintainer: x\nDescription: x\n`,
+  );
+  const deb = join(at, 'kernel.deb');
+  execFileSync('dpkg-deb', ['--root-owner-group', '-b', tree, deb], { stdio: 'ignore' });
+  const bytes = await readFile(deb);
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  await script(join(at, 'bin', 'apt-get'), `cp '${deb}' .\n`);
+  await script(
+    join(at, 'bin', 'apt-cache'),
+    `case "$*" in
+*cloud*) printf 'Package: linux-image-cloud-amd64\\nDepends: ${NAME} (= 6.12.1-1)\\n' ;;
+*) printf 'Package: ${NAME}\\nVersion: 6.12.1-1\\nSize: ${bytes.length}\\nSHA256: ${digest}\\n' ;;
+esac\n`,
+  );
+}
+
+async function script(at: string, body: string): Promise<void> {
+  await writeFile(at, `#!/bin/sh\n${body}`, { mode: 0o755 });
+}
+
+async function build(output = join(root, 'dist', 'boot'), updateKernel = false) {
+  const lines: string[] = [];
+  const result = await buildBootSet({ root, output, updateKernel, step: (l) => lines.push(l) });
+  return { ...result, lines };
+}
+
+test('a set names all that it is made of, and nothing is done twice', async () => {
+  const { set, built, lines } = await build();
+  expect(built).toBe(true);
+  expect(set.document).toMatchObject({
+    kernel: { package: NAME, version: '6.12.1-1', release: RELEASE },
+    agent: { version: '1.2.3', go: expect.stringMatching(/^go1\./) },
+    erofs: expect.stringContaining('mkfs.erofs'),
+  });
+  expect(set.document.modules.map(({ name }) => name)).toEqual([
+    'virtio_blk',
+    'failover',
+    'net_failover',
+    'virtio_net',
+    'virtio_rng',
+    'libcrc32c',
+    'erofs',
+    'overlay',
+  ]);
+  expect(lines.join('\n')).toContain(set.id);
+  expect((await stat(set.kernelPath)).mode & 0o777).toBe(0o444);
+  expect(await readdir(join(root, 'dist'))).toEqual(['boot']);
+  const again = await build();
+  expect(again).toMatchObject({ built: false, lines: [], set: { id: set.id } });
+}, 120_000);
+
+test('two builds in two places give identical bytes', async () => {
+  const first = await build();
+  const files = await readdir(first.set.directory);
+  const before = await Promise.all(files.map((f) => readFile(join(first.set.directory, f))));
+  const other = join(root, 'somewhere', 'else');
+  await makeCheckout(other);
+  const lines: string[] = [];
+  const second = await buildBootSet({
+    root: other,
+    output: join(other, 'out'),
+    updateKernel: false,
+    step: (line) => lines.push(line),
+  });
+  const after = await Promise.all(files.map((f) => readFile(join(second.set.directory, f))));
+  expect(after.map((b) => b.toString('base64'))).toEqual(before.map((b) => b.toString('base64')));
+}, 120_000);
+
+test('another agent makes another set, with the kernel that is pinned', async () => {
+  const first = await build();
+  await script(join(root, 'archive', 'bin', 'apt-cache'), 'exit 100\n');
+  await script(join(root, 'archive', 'bin', 'apt-get'), 'exit 100\n');
+  await writeFile(join(root, 'native', 'agent', 'x_test.go'), 'package main\n');
+  expect((await build()).built).toBe(false);
+  await writeFile(join(root, 'native', 'agent', 'x.go'), 'package main\n');
+  const second = await build();
+  expect(second.built).toBe(true);
+  expect(second.set.id).not.toBe(first.set.id);
+  expect(second.set.document.kernel).toEqual(first.set.document.kernel);
+  await expect(build(undefined, true)).rejects.toThrow('apt-cache failed');
+}, 120_000);
+
+test('a download without the digest of the index is refused, and nothing is left of it', async () => {
+  await script(join(root, 'archive', 'bin', 'apt-get'), 'echo evil > kernel.deb\n');
+  await expect(build()).rejects.toThrow('does not have the SHA-256');
+  expect(await readdir(join(root, 'dist'))).toEqual([]);
+  expect(await readdir(join(root, 'build', 'cache'))).toEqual([]);
+});
+
+test('an installed set is verified once, pinned by its id, and told when it is gone', async () => {
+  const { set } = await build();
+  const home = join(root, 'home');
+  await mkdir(home);
+  const installed = await installBootSet(set.directory, home);
+  expect(installed).toMatchObject({ id: set.id, directory: join(home, 'boot', set.id) });
+  expect(await readdir(join(home, 'boot'))).toEqual([set.id]);
+  expect((await stat(installed.initrdPath)).mode & 0o777).toBe(0o444);
+  expect((await installBootSet(set.directory, home)).directory).toBe(installed.directory);
+  expect((await pinnedBootSet(home, set.id)).kernelPath).toBe(installed.kernelPath);
+
+  await rm(installed.initrdPath);
+  await expect(pinnedBootSet(home, set.id)).rejects.toMatchObject({ code: 'boot-set-missing' });
+  expect((await installBootSet(set.directory, home)).id).toBe(set.id);
+
+  const initrd = await readFile(set.initrdPath);
+  initrd[initrd.length - 1] = 1;
+  await rm(set.initrdPath);
+  await writeFile(set.initrdPath, initrd);
+  const second = join(root, 'second');
+  await mkdir(second);
+  await expect(installBootSet(set.directory, second)).rejects.toThrow('does not have the SHA-256');
+  expect(await readdir(join(second, 'boot'))).toEqual([]);
+}, 120_000);
+
+test('a boot.json that was changed is refused', async () => {
+  const { set } = await build();
+  const json = join(set.directory, 'boot.json');
+  const text = await readFile(json, 'utf8');
+  await rm(json);
+  await writeFile(json, text.replace('"panic=-1"', '"panic=-1","init=/bin/sh"'));
+  await expect(readBootSet(set.directory)).rejects.toThrow('does not match its id');
+  await writeFile(json, text.replace('"profile"', '"more": 1, "profile"'));
+  await expect(readBootSet(set.directory)).rejects.toMatchObject({
+    code: 'boot-set-missing',
+    remedy: expect.stringContaining('npm run setup'),
+  });
+}, 120_000);
