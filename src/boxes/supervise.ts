@@ -170,6 +170,9 @@ export async function finishRun(rt: Runtime, box: Box, detail: string): Promise<
     ? { pid: 0, ports: [] }
     : { pid: 0, ports: [], exitCode: KILLED, error: lost, finishedAt: timestamp(now()) };
   const exited = rt.store.advance(id, 'gone', change);
+  // In the same step: whoever hears of the end finds no machine.
+  const live = rt.live.get(id);
+  if (live !== undefined) rt.live.delete(live);
   rt.execs.forgetBox(id);
   output.endRun(exited.state.run);
   if (exited.state.oomKilled) publish(rt, exited, 'oom');

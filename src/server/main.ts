@@ -1,0 +1,53 @@
+/**
+ * The control server's program: wiring only.
+ *
+ * @module
+ */
+import { join } from 'node:path';
+import { readConfig } from '../config.ts';
+import { QemuEngine } from '../engine/qemu/engine.ts';
+import { openImageStore } from '../images/store.ts';
+import { PinnedBootSets } from './boot-sets.ts';
+import { Readiness } from './readiness.ts';
+import { serve } from './serve.ts';
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env, process.geteuid?.() ?? 0, installDirectory());
+  const readiness = new Readiness(process.env['A3S_READY_FD']);
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => stop.abort());
+  }
+  const boot = new PinnedBootSets(config);
+  try {
+    await serve(config, {
+      signal: stop.signal,
+      openParts: async (database) => ({
+        boot,
+        engine: new QemuEngine({
+          boot: await boot.available(),
+          cacheFile: join(config.home, 'accelerator.json'),
+          runtimeDir: config.runtimeDir,
+        }),
+        images: await openImageStore({ directory: join(config.home, 'images'), database }),
+      }),
+      onReady: (rt) => {
+        readiness.ready();
+        const pinned = new Set(rt.store.list().map(({ definition }) => definition.bootSet));
+        boot.sweep(pinned).catch((error) => rt.log.error('boot sets could not be swept', error));
+      },
+    });
+  } catch (error) {
+    readiness.failed(error);
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`a3s-box server: ${text}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** Where the bundle lies, and the boot set beside it. */
+function installDirectory(): string {
+  return join(process.argv[1] ?? '.', '..');
+}
+
+void main();

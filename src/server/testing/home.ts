@@ -1,0 +1,144 @@
+/**
+ * A home with a control server over fakes, for tests. Its machines live on in the fake host when the server ends or
+ * crashes, and the next server of the home finds them.
+ *
+ * @module
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Runtime } from '../../boxes/runtime.ts';
+import type { Config } from '../../config.ts';
+import { FakeEngine, FakeHost } from '../../engine/fake.ts';
+import { FakeAgent, type FakeAgentOptions } from '../../guest/fake-agent.ts';
+import type { ImageStore } from '../../images/image.ts';
+import type { Database } from '../../state/database.ts';
+import { serve } from '../serve.ts';
+import { FakeImages, TEST_IMAGE } from './images.ts';
+
+export interface JsonAnswer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers: NodeJS.Dict<string | string[]>;
+}
+
+export class TestHome {
+  readonly config: Config;
+  readonly host: FakeHost;
+  readonly images: ImageStore;
+  /** The agent inside each machine, by the box's id. */
+  readonly agents = new Map<string, FakeAgent>();
+  agentOptions: FakeAgentOptions = {};
+  rt: Runtime | undefined;
+  #stop = new AbortController();
+  #served: Promise<void> | undefined;
+  #database: Database | undefined;
+
+  constructor(images: ImageStore = new FakeImages(TEST_IMAGE)) {
+    const root = mkdtempSync(join(tmpdir(), 'a3s-srv-'));
+    const runtimeDir = join(root, 'run');
+    this.config = {
+      home: join(root, 'home'),
+      runtimeDir,
+      socket: join(runtimeDir, 'server.sock'),
+      bootDir: join(root, 'boot'),
+    };
+    this.images = images;
+    this.host = new FakeHost((machine) => {
+      const agent = new FakeAgent(this.agentOptions);
+      this.agents.set(machine.spec.id, agent);
+      void agent.poweredOff.then(() => machine.poweroff());
+      return (stream) => agent.serve(stream);
+    });
+  }
+
+  /** Starts a server, and waits until it answers. */
+  async start(): Promise<Runtime> {
+    this.#stop = new AbortController();
+    const rt = await new Promise<Runtime>((resolve, reject) => {
+      this.#served = serve(this.config, {
+        signal: this.#stop.signal,
+        openParts: async (database) => {
+          this.#database = database;
+          return {
+            engine: new FakeEngine(this.host),
+            images: this.images,
+            boot: { current: async () => 'set', open: async () => BOOT },
+          };
+        },
+        onReady: resolve,
+      });
+      this.#served.catch(reject);
+    });
+    this.rt = rt;
+    return rt;
+  }
+
+  /** Ends the server in order. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#served;
+  }
+
+  /** Ends the server as SIGKILL does: from here on nothing of it reaches the home. */
+  async crash(): Promise<void> {
+    this.#database?.close();
+    this.#stop.abort();
+    await this.#served;
+  }
+
+  /** Ends everything, and removes the home. */
+  async remove(): Promise<void> {
+    await this.stop();
+    for (const machine of this.host.running) machine.killed();
+    for (const agent of this.agents.values()) agent.kill();
+    rmSync(join(this.config.home, '..'), { recursive: true, force: true });
+  }
+
+  /** One request with a JSON body and a JSON answer. */
+  call(method: string, path: string, body?: unknown): Promise<JsonAnswer> {
+    const { socket } = this.config;
+    return new Promise((resolve, reject) => {
+      const sent = request({ socketPath: socket, method, path, agent: false }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          const { statusCode = 0, headers } = response;
+          resolve({ status: statusCode, headers, body: text === '' ? undefined : parse(text) });
+        });
+      });
+      sent.on('error', reject);
+      if (body === undefined) sent.end();
+      else {
+        const text = typeof body === 'string' ? body : JSON.stringify(body);
+        sent.setHeader('content-type', 'application/json');
+        sent.setHeader('content-length', Buffer.byteLength(text));
+        sent.end(text);
+      }
+    });
+  }
+
+  /** Creates a box that runs `args`, and gives its id. */
+  async create(args: readonly string[], more: Record<string, unknown> = {}): Promise<string> {
+    const answer = await this.call('POST', '/containers/create', {
+      Image: 'busybox',
+      Cmd: args,
+      ...more,
+    });
+    if (answer.status !== 201) throw new Error(JSON.stringify(answer.body));
+    return (answer.body as { Id: string }).Id;
+  }
+}
+
+const BOOT = { kernelPath: '/dev/null', initrdPath: '/dev/null', commandLine: [] };
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

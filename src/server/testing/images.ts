@@ -1,0 +1,85 @@
+/**
+ * An image store that holds one image, for tests of the tiers above it.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { Image, ImageStore } from '../../images/image.ts';
+
+export const TEST_IMAGE: Image = {
+  id: `sha256:${'1'.repeat(64)}`,
+  manifestDigest: `sha256:${'2'.repeat(64)}`,
+  tags: ['busybox:latest'],
+  architecture: 'amd64',
+  os: 'linux',
+  created: '2026-01-01T00:00:00Z',
+  author: '',
+  size: 1000,
+  diffIds: [`sha256:${'3'.repeat(64)}`],
+  config: {
+    entrypoint: [],
+    cmd: ['sh'],
+    env: ['PATH=/bin', 'FROM_IMAGE=yes'],
+    workingDir: '',
+    user: '',
+    labels: { origin: 'image' },
+    stopSignal: undefined,
+    exposedPorts: [],
+    volumes: [],
+  },
+};
+
+export class FakeImages implements ImageStore {
+  readonly #images: readonly Image[];
+  loaded: Buffer | undefined;
+
+  constructor(...images: readonly Image[]) {
+    this.#images = images;
+  }
+
+  async load(
+    archive: AsyncIterable<Uint8Array>,
+    progress?: (line: string) => void,
+  ): Promise<readonly Image[]> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of archive) chunks.push(chunk);
+    this.loaded = Buffer.concat(chunks);
+    if (this.loaded.includes('broken')) {
+      throw new A3sError('invalid-image', 'Cannot load the image: it is broken');
+    }
+    progress?.('reading');
+    return this.#images;
+  }
+
+  async loadDirectory(): Promise<readonly Image[]> {
+    return this.#images;
+  }
+
+  async resolve(reference: string): Promise<Image> {
+    const found = this.#images.find(
+      ({ id, tags }) =>
+        id === reference || tags.includes(reference) || tags.includes(`${reference}:latest`),
+    );
+    if (found === undefined) throw new A3sError('no-such-image', `No such image: ${reference}`);
+    return found;
+  }
+
+  async list(): Promise<readonly Image[]> {
+    return this.#images;
+  }
+
+  async remove(
+    reference: string,
+    options: { force: boolean; inUse: (imageId: string) => boolean },
+  ): Promise<{ untagged: readonly string[]; deleted: readonly string[] }> {
+    const image = await this.resolve(reference);
+    if (options.inUse(image.id)) {
+      throw new A3sError('image-in-use', `conflict: unable to remove ${reference}: a box uses it`);
+    }
+    return { untagged: image.tags, deleted: [image.id] };
+  }
+
+  async bootLayers(): ReturnType<ImageStore['bootLayers']> {
+    return [{ diffId: `sha256:${'3'.repeat(64)}`, path: '/dev/null' }];
+  }
+}
