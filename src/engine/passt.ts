@@ -15,6 +15,7 @@ import { A3sError } from '../errors.ts';
 import { deadline } from './deadline.ts';
 import type { Nic, PortForward } from './engine.ts';
 import { Helper } from './helper.ts';
+import { listensHere } from './listening.ts';
 import { GUEST_NETWORK } from './network.ts';
 import { retry } from './retry.ts';
 
@@ -93,8 +94,7 @@ export async function startPasst(
     deadline(READY_MS, 'vmm-failed', 'passt did not listen'),
   ]);
   try {
-    // Looked for, not connected to: passt serves its first connection alone.
-    await retry(async () => ((await exists(socket)) ? true : undefined), waiting);
+    await retry(() => listensHere(socket), waiting);
     return helper;
   } catch (error) {
     helper.release();

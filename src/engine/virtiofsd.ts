@@ -17,6 +17,7 @@ import { A3sError } from '../errors.ts';
 import { deadline } from './deadline.ts';
 import { SHARED_FILE, type Share } from './engine.ts';
 import { Helper } from './helper.ts';
+import { listensInCell } from './listening.ts';
 import { retry } from './retry.ts';
 
 const SHARED = '/share';
@@ -102,22 +103,12 @@ export async function startVirtiofsd(
     deadline(READY_MS, 'vmm-failed', 'virtiofsd did not listen'),
   ]);
   try {
-    await retry(() => handOver(socket, identity), waiting);
+    await retry(() => listensInCell(socket, runtimeDir), waiting);
+    // The VMM, which is not root, must be able to connect. Not through a link that the box's user might have put there.
+    await lchown(socket, identity.uid, identity.gid);
     return helper;
   } catch (error) {
     helper.release();
-    throw error;
-  }
-}
-
-/** The VMM, which is not root, must be able to connect. Undefined while the socket is not there. */
-async function handOver(socket: string, { uid, gid }: CellIdentity): Promise<true | undefined> {
-  try {
-    // Not through a link that the box's user might have put there.
-    await lchown(socket, uid, gid);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -81,9 +81,11 @@ export class QmpClient {
     const client = new QmpClient(socket, onEvent);
     const abort = (): void => client.#fail('given up');
     signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
     try {
       await new Promise<void>((resolve, reject) => {
         client.#greeted = resolve;
+        if (client.#failure !== undefined) reject(client.#failure);
         void client.closed.then(() => reject(client.#failure));
       });
       await client.execute('qmp_capabilities', {}, z.unknown());

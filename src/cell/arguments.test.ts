@@ -1,0 +1,140 @@
+import { expect, it } from 'vitest';
+import { type CellHost, cellCommand, cellEnvironment } from './arguments.ts';
+import type { CellProgram, CellWalls } from './cell.ts';
+
+const host: CellHost = {
+  prlimit: '/usr/bin/prlimit',
+  setpriv: '/usr/bin/setpriv',
+  bwrap: '/usr/bin/bwrap',
+  roots: new Map([
+    ['/lib', 'usr/lib'],
+    ['/opt', undefined],
+  ]),
+  hardLimits: new Map([['nofile', 20_000]]),
+};
+const program: CellProgram = {
+  path: '/usr/bin/tool',
+  args: ['--flag', 'a b'],
+  identity: { uid: 70_001, gid: 70_002 },
+  stdio: [],
+  writable: ['/run/box'],
+  readable: ['/etc/resolv.conf'],
+  network: false,
+  outlives: true,
+  limits: { openFiles: 64, fileBytes: 4096 },
+};
+const both: CellWalls = { identity: true, namespaces: true, reason: undefined };
+const user: CellWalls = { identity: false, namespaces: true, reason: undefined };
+const identityOnly: CellWalls = { identity: true, namespaces: false, reason: 'none' };
+
+const tree = [
+  ...['--ro-bind', '/usr', '/usr'],
+  ...['--symlink', 'usr/lib', '/lib'],
+  ...['--ro-bind', '/opt', '/opt'],
+  ...['--ro-bind-try', '/etc/ld.so.cache', '/etc/ld.so.cache'],
+  ...['--ro-bind-try', '/etc/alternatives', '/etc/alternatives'],
+  ...['--dev-bind', '/dev/null', '/dev/null'],
+  ...['--dev-bind', '/dev/zero', '/dev/zero'],
+  ...['--dev-bind', '/dev/urandom', '/dev/urandom'],
+];
+const limits = ['--core=0', '--nofile=64', '--fsize=4096', '--'];
+const handedOver = [
+  ...['--ro-bind', '/etc/resolv.conf', '/etc/resolv.conf'],
+  ...['--bind', '/run/box', '/run/box'],
+];
+const end = ['--remount-ro', '/', '--chdir', '/', '--', '/usr/bin/tool', '--flag', 'a b'];
+
+it('gives root both walls', () => {
+  expect(cellCommand(host, both, program)).toEqual([
+    '/usr/bin/prlimit',
+    ...limits,
+    '/usr/bin/setpriv',
+    '--reuid=70001',
+    '--regid=70002',
+    '--clear-groups',
+    '--bounding-set=-all',
+    '--inh-caps=-all',
+    '--ambient-caps=-all',
+    '--no-new-privs',
+    '--',
+    '/usr/bin/bwrap',
+    '--unshare-user',
+    '--unshare-all',
+    '--disable-userns',
+    '--new-session',
+    '--as-pid-1',
+    ...['--cap-drop', 'ALL'],
+    ...tree,
+    ...['--proc', '/proc'],
+    ...handedOver,
+    ...end,
+  ]);
+});
+
+it('changes no user id for an ordinary user', () => {
+  const command = cellCommand(host, user, program);
+  expect(command.slice(5, 11)).toEqual([
+    '/usr/bin/setpriv',
+    '--inh-caps=-all',
+    '--ambient-caps=-all',
+    '--no-new-privs',
+    '--',
+    '/usr/bin/bwrap',
+  ]);
+});
+
+it('leaves out the namespaces where the kernel has none', () => {
+  expect(cellCommand(host, identityOnly, program).slice(-4)).toEqual([
+    '--',
+    '/usr/bin/tool',
+    '--flag',
+    'a b',
+  ]);
+  expect(cellCommand(host, identityOnly, program)).not.toContain('/usr/bin/bwrap');
+});
+
+it('ties a program that must not outlive this process to its parent, at each step', () => {
+  const command = cellCommand(host, both, { ...program, outlives: false });
+  expect(command).toContain('--pdeathsig=KILL');
+  expect(command).toContain('--die-with-parent');
+});
+
+it('lets a network program keep the network, and nest namespaces when it confines itself', () => {
+  const command = cellCommand(host, both, { ...program, network: true, confinesItself: true });
+  expect(command).toContain('--share-net');
+  expect(command).not.toContain('--disable-userns');
+  expect(command.join(' ')).toContain('--dir /tmp');
+});
+
+it('gives low ports one capability, and drops the namespaces that would void it', () => {
+  const command = cellCommand(host, both, { ...program, lowPorts: true });
+  expect(command).toContain('--bounding-set=-all,+net_bind_service');
+  expect(command).toContain('--ambient-caps=-all,+net_bind_service');
+  expect(command).not.toContain('/usr/bin/bwrap');
+});
+
+it('keeps the user id of root for a program that acts as several, and its listed capabilities alone', () => {
+  const server: CellProgram = {
+    ...program,
+    rootCapabilities: ['chown', 'setuid'],
+    binds: [{ source: '/srv', target: '/share', readonly: true }],
+  };
+  const asRoot = cellCommand(host, both, server);
+  expect(asRoot).not.toContain('--reuid=70001');
+  expect(asRoot).toContain('--bounding-set=-all,+chown,+setuid,+sys_admin,+net_admin,+setpcap');
+  expect(asRoot).not.toContain('--unshare-user');
+  expect(asRoot.join(' ')).toContain('--cap-drop ALL --cap-add CAP_CHOWN --cap-add CAP_SETUID');
+  expect(asRoot.join(' ')).toContain('--ro-bind /srv /share');
+  const asUser = cellCommand(host, user, server).join(' ');
+  expect(asUser).toContain('--unshare-user --unshare-all --disable-userns --uid 0 --gid 0');
+});
+
+it('asks for no limit above the own one', () => {
+  const command = cellCommand(host, both, { ...program, limits: { openFiles: 1_000_000 } });
+  expect(command).toContain('--nofile=20000');
+});
+
+it('passes nothing of the own environment on', () => {
+  expect(cellEnvironment(program)).toEqual({ PATH: '/usr/sbin:/usr/bin', LC_ALL: 'C.UTF-8' });
+  expect(cellEnvironment({ ...program, temporaryDirectory: '/t' })).toMatchObject({ TMPDIR: '/t' });
+});

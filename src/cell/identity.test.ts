@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest';
+import { allocateIdentity, CONVERTER_IDENTITY, identityFor } from './identity.ts';
+
+it('gives the lowest identity that is free', () => {
+  const first = allocateIdentity([]);
+  expect(first).toEqual({ uid: 0x7a35_0000, gid: 0x7a35_0000 });
+  expect(allocateIdentity([first.uid, first.uid + 2])).toEqual({
+    uid: first.uid + 1,
+    gid: first.uid + 1,
+  });
+});
+
+it('refuses when all are taken, and never gives out the converters’', () => {
+  const all = Array.from({ length: 0xffff }, (_, index) => 0x7a35_0000 + index);
+  expect(all).not.toContain(CONVERTER_IDENTITY.uid);
+  expect(() => allocateIdentity(all)).toThrow(expect.objectContaining({ code: 'conflict' }));
+  expect(CONVERTER_IDENTITY.uid).toBeLessThan(2 ** 31);
+});
+
+it('leaves an ordinary user as it is', () => {
+  expect(identityFor(1000, 100, [])).toEqual({ uid: 1000, gid: 100 });
+  expect(identityFor(0, 0, [])).toEqual({ uid: 0x7a35_0000, gid: 0x7a35_0000 });
+});

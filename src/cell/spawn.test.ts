@@ -1,0 +1,165 @@
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CellHost, cellCommand } from './arguments.ts';
+import type { CellProgram } from './cell.ts';
+import { allocateIdentity, identityFor } from './identity.ts';
+import { cellWalls, spawnInCell } from './spawn.ts';
+
+const uid = process.geteuid?.() ?? 0;
+const gid = process.getegid?.() ?? 0;
+const identity = identityFor(uid, gid, []);
+const other = identityFor(uid, gid, [identity.uid]);
+
+let root: string;
+let control: Server;
+const path = (...names: string[]): string => join(root, ...names);
+
+/** Tries everything that it is given, and says what it could do. */
+const PROBE = `
+use Socket; my ($disk, $file, $sock, $pid) = @ARGV;
+for my $path ($disk, $file) { print open(my $f, '<', $path) ? "read $path\\n" : ""; }
+for my $path ($disk, $file) { print open(my $f, '>>', $path) ? "wrote $path\\n" : ""; }
+socket(my $s, PF_UNIX, SOCK_STREAM, 0); print connect($s, pack_sockaddr_un($sock)) ? "connected\\n" : "";
+print kill(0, $pid) ? "signalled\\n" : ""; print open(my $m, '<', "/proc/$pid/environ") ? "environ\\n" : "";
+print "done\\n";`;
+
+function probe(overrides: Partial<CellProgram> = {}): CellProgram {
+  const targets = [path('other', 'disk'), path('state.db'), path('server.sock'), `${process.pid}`];
+  return {
+    path: '/usr/bin/perl',
+    args: ['-e', PROBE, ...targets],
+    identity,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    writable: [path('own')],
+    readable: [],
+    network: false,
+    outlives: false,
+    limits: { openFiles: 64 },
+    ...overrides,
+  };
+}
+
+async function output(child: ChildProcess): Promise<string> {
+  const { stdout, stderr } = child;
+  if (stdout === null || stderr === null) throw new Error('no pipes');
+  const [out, err] = await Promise.all([text(stdout), text(stderr)]);
+  return out + err;
+}
+
+async function run(args: readonly string[], overrides: Partial<CellProgram> = {}): Promise<string> {
+  const [program, ...rest] = args;
+  return output(await spawnInCell(probe({ path: program ?? '', args: rest, ...overrides })));
+}
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'cell-'));
+  await chmod(root, 0o711);
+  for (const [name, owner] of [
+    ['own', identity],
+    ['other', other],
+  ] as const) {
+    await mkdir(path(name), { mode: 0o700 });
+    await writeFile(path(name, 'disk'), `${name}'s`, { mode: 0o600 });
+    if (uid !== 0) continue;
+    await chown(path(name, 'disk'), owner.uid, owner.gid);
+    await chown(path(name), owner.uid, owner.gid);
+  }
+  await writeFile(path('state.db'), 'state', { mode: 0o600 });
+  control = createServer();
+  await new Promise<void>((resolve) => control.listen(path('server.sock'), resolve));
+  await chmod(path('server.sock'), 0o600);
+});
+
+afterAll(async () => {
+  await new Promise((resolve) => control.close(resolve));
+  await rm(root, { recursive: true });
+});
+
+it('outside a cell the same program reaches all of it', () => {
+  const reached = execFileSync('/usr/bin/perl', [...probe().args], { encoding: 'utf8' });
+  const [disk, state] = [path('other', 'disk'), path('state.db')];
+  expect(reached.trim().split('\n')).toEqual([
+    `read ${disk}`,
+    `read ${state}`,
+    `wrote ${disk}`,
+    `wrote ${state}`,
+    'connected',
+    'signalled',
+    'environ',
+    'done',
+  ]);
+});
+
+describe('from a cell', () => {
+  it('neither another box’s disk, nor the state, nor the control socket, nor this process is reached', async () => {
+    expect(await output(await spawnInCell(probe()))).toBe('done\n');
+  });
+
+  it('the box’s own directory is', async () => {
+    expect(await run(['/usr/bin/cat', path('own', 'disk')])).toBe("own's");
+  });
+
+  it('nothing but the system’s programs is seen', async () => {
+    const { namespaces } = await cellWalls();
+    expect(namespaces).toBe(true);
+    const seen = (await run(['/usr/bin/ls', '-A', '/'])).trim().split('\n');
+    const roots = ['bin', 'dev', 'etc', 'lib', 'lib32', 'lib64', 'libx32', 'proc', 'sbin', 'usr'];
+    expect(seen.filter((name) => !roots.includes(name))).toEqual([root.split('/')[1]]);
+    expect(await run(['/usr/bin/ls', '/etc'])).toBe('alternatives\nld.so.cache\n');
+  });
+
+  it('no capability is left, and none can be gained', async () => {
+    const status = await run(['/usr/bin/cat', '/proc/self/status']);
+    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+      expect(status).toMatch(new RegExp(`^${set}:\t0000000000000000$`, 'm'));
+    }
+    expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+    expect(status).toMatch(new RegExp(`^Uid:\t${identity.uid}\t`, 'm'));
+    expect(await run(['/usr/bin/unshare', '--user', '/usr/bin/true'])).toMatch(/unshare failed/);
+  });
+
+  it('no core is dumped, and limits hold', async () => {
+    const limits = await run(['/usr/bin/cat', '/proc/self/limits'], { limits: { openFiles: 77 } });
+    expect(limits).toMatch(/^Max core file size +0 +0 /m);
+    expect(limits).toMatch(/^Max open files +77 +77 /m);
+  });
+
+  it('only passed descriptors are open, and their files can be opened again', async () => {
+    const fd = openSync(path('own', 'disk'), 'r');
+    await chmod(path('own', 'disk'), 0o444);
+    const stdio = ['ignore', 'pipe', 'pipe', fd] as const;
+    const list = await run(['/usr/bin/sh', '-c', 'readlink /proc/self/fd/*; cat /proc/self/fd/3'], {
+      stdio,
+    });
+    closeSync(fd);
+    const files = list.split('\n').filter((line) => line.startsWith('/') && line !== '/dev/null');
+    expect(files.filter((line) => !line.startsWith('/proc/'))).toEqual([path('own', 'disk')]);
+    expect(list).toContain("own's");
+  });
+
+  it('a program that does not outlive its parent takes its keeper along', async () => {
+    const child = await spawnInCell(probe({ path: '/usr/bin/sleep', args: ['600'] }));
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('close', resolve));
+    expect(child.signalCode).toBe('SIGKILL');
+  });
+});
+
+it.runIf(uid === 0)('the identity wall alone keeps a cell from all of it too', async () => {
+  const host: CellHost = {
+    prlimit: '/usr/bin/prlimit',
+    setpriv: '/usr/bin/setpriv',
+    bwrap: undefined,
+    roots: new Map(),
+    hardLimits: new Map(),
+  };
+  const walls = { identity: true, namespaces: false, reason: 'for this test' };
+  const [program, ...args] = cellCommand(host, walls, probe({ identity: allocateIdentity([]) }));
+  expect(execFileSync(program, args, { encoding: 'utf8', cwd: '/' })).toBe('done\n');
+});

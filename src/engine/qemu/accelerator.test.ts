@@ -1,0 +1,42 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { chooseAccelerator, type ProbeOptions } from './accelerator.ts';
+
+let directory: string;
+let options: ProbeOptions;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'kvm-'));
+  const kernelPath = join(directory, 'kernel');
+  // Nothing boots from this, with KVM or without.
+  await writeFile(kernelPath, 'not a kernel', { mode: 0o444 });
+  options = {
+    boot: { kernelPath, initrdPath: kernelPath, commandLine: [] },
+    qemuVersion: '10.0',
+    cacheFile: join(directory, 'home', 'accelerator.json'),
+    runtimeDir: join(directory, 'probe'),
+  };
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+it('falls back to emulation with a reason when nothing boots, and leaves nothing behind', async () => {
+  const verdict = await chooseAccelerator(options);
+  expect(verdict.accelerator).toBe('tcg');
+  expect(verdict.reason).toMatch(/KVM|\/dev\/kvm/);
+  expect(await readdir(directory)).not.toContain('probe');
+});
+
+it('trusts a verdict that was kept for the same QEMU, host and boot set, and no other', async () => {
+  const first = await chooseAccelerator(options);
+  // Without a device there is nothing to probe, and nothing is kept.
+  if (first.reason?.includes('/dev/kvm') === true) return;
+  const kept = JSON.parse(await readFile(options.cacheFile, 'utf8'));
+  await writeFile(options.cacheFile, JSON.stringify({ key: kept.key, accelerator: 'kvm' }));
+  expect((await chooseAccelerator(options)).accelerator).toBe('kvm');
+  const newer = { ...options, qemuVersion: '10.1' };
+  expect((await chooseAccelerator(newer)).accelerator).toBe('tcg');
+  await writeFile(options.cacheFile, '{"key": damaged');
+  expect((await chooseAccelerator(options)).accelerator).toBe('tcg');
+});

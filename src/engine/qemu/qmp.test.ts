@@ -1,0 +1,159 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import * as z from 'zod';
+import { QmpClient, type QmpEvent } from './qmp.ts';
+
+const GREETING = '{"QMP":{"version":{"qemu":{"micro":13,"minor":0,"major":10},"package":""}}}\r\n';
+const never = new AbortController().signal;
+const FUZZ_MS = Number(process.env['FUZZ_SECONDS'] ?? 2) * 1000;
+
+let directory: string;
+let server: Server;
+let socket: string;
+/** What the other side does with each line; the default negotiates. */
+let answer: (line: string, peer: Socket) => void;
+let greeting: string;
+const events: QmpEvent[] = [];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'qmp-'));
+  socket = join(directory, 'qmp.sock');
+  greeting = GREETING;
+  answer = reply('{}');
+  events.length = 0;
+  server = createServer((peer) => {
+    peer.on('error', () => peer.destroy());
+    peer.write(greeting);
+    let text = '';
+    peer.on('data', (chunk) => {
+      text += chunk;
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+        answer(text.slice(0, end), peer);
+        text = text.slice(end + 1);
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+});
+
+afterEach(async () => {
+  await new Promise((resolve) => server.close(resolve));
+  await rm(directory, { recursive: true });
+});
+
+function reply(value: string) {
+  return (line: string, peer: Socket): void => {
+    const { id } = z.object({ id: z.int() }).parse(JSON.parse(line));
+    peer.write(`{"return": ${value}, "id": ${id}}\r\n`);
+  };
+}
+
+async function client(): Promise<QmpClient> {
+  return QmpClient.connect(socket, (event) => events.push(event), never);
+}
+
+it('runs a command and parses what it returns', async () => {
+  const qmp = await client();
+  answer = reply('{"status":"running"}');
+  const status = await qmp.execute('query-status', {}, z.object({ status: z.string() }));
+  expect(status).toEqual({ status: 'running' });
+  qmp.close();
+});
+
+it('hands events on, also between a command and its answer', async () => {
+  const qmp = await client();
+  answer = (line, peer) => {
+    peer.write('{"event":"STOP","timestamp":{}}\r\n{"event":"SHUTDOWN","data":{"guest":true}}\n');
+    reply('{}')(line, peer);
+  };
+  await qmp.execute('stop', {}, z.unknown());
+  expect(events).toEqual([
+    { name: 'STOP', data: undefined },
+    { name: 'SHUTDOWN', data: { guest: true } },
+  ]);
+  qmp.close();
+});
+
+it('says what QEMU refused, in its words', async () => {
+  const qmp = await client();
+  answer = (_, peer) => peer.write('{"id":2,"error":{"class":"GenericError","desc":"No bus"}}\n');
+  await expect(qmp.execute('device_add', {}, z.unknown())).rejects.toMatchObject({
+    code: 'vmm-failed',
+    message: 'QEMU refused device_add: No bus',
+  });
+  qmp.close();
+});
+
+it.each([
+  ['an answer to another command', '{"return":{},"id":99}\n', 'something that is no answer'],
+  ['an unknown document', '{"hello":1}\n', 'something that is no answer'],
+  ['no JSON', 'garbage\n', 'something that is no answer'],
+  ['a line without end', 'x'.repeat(1 << 21), 'a line is too long'],
+])('gives up on %s', async (_, bytes, why) => {
+  const qmp = await client();
+  answer = (_line, peer) => peer.write(bytes);
+  await expect(qmp.execute('stop', {}, z.unknown())).rejects.toThrow(why);
+  await qmp.closed;
+  await expect(qmp.execute('cont', {}, z.unknown())).rejects.toThrow(why);
+});
+
+it('rejects a return value of the wrong form, and goes on', async () => {
+  const qmp = await client();
+  answer = reply('[]');
+  await expect(qmp.execute('x', {}, z.object({}))).rejects.toThrow('in an unknown form');
+  expect(await qmp.execute('x', {}, z.array(z.unknown()))).toEqual([]);
+  qmp.close();
+});
+
+it('refuses a peer that does not greet', async () => {
+  greeting = '{"return":{}}\n';
+  await expect(client()).rejects.toThrow('it did not greet');
+});
+
+it('waits for a socket that is not there yet, until it is told to stop', async () => {
+  const missing = join(directory, 'later.sock');
+  const reason = new Error('enough');
+  const controller = new AbortController();
+  const waiting = QmpClient.connect(missing, () => undefined, controller.signal);
+  controller.abort(reason);
+  await expect(waiting).rejects.toBe(reason);
+});
+
+it('stops waiting for a greeting when it is told to', async () => {
+  greeting = '';
+  const controller = new AbortController();
+  const waiting = QmpClient.connect(socket, () => undefined, controller.signal);
+  server.once('connection', () => controller.abort(new Error('enough')));
+  await expect(waiting).rejects.toThrow('enough');
+});
+
+it('rejects what is under way when the VMM dies', async () => {
+  const qmp = await client();
+  answer = (_, peer) => peer.destroy();
+  await expect(qmp.execute('stop', {}, z.unknown())).rejects.toThrow('closed the connection');
+});
+
+it(
+  'survives any bytes: a command is answered or refused',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.nat(8), async (bytes, cut) => {
+        const qmp = await client();
+        answer = (_, peer) => {
+          peer.write(bytes.subarray(0, cut));
+          peer.end(Buffer.concat([bytes.subarray(cut), Buffer.from('\n')]));
+        };
+        const settled = await Promise.allSettled([qmp.execute('stop', {}, z.unknown())]);
+        expect(settled[0].status).toBe('rejected');
+        await qmp.closed;
+        answer = reply('{}');
+      }),
+      { interruptAfterTimeLimit: FUZZ_MS, numRuns: 1_000_000 },
+    );
+  },
+  FUZZ_MS + 30_000,
+);
