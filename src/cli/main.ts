@@ -15,7 +15,7 @@ const CRASHED = 125;
 let touchedInput = false;
 
 function processContext(installDir: string): Context {
-  const config = readConfig(process.env, process.getuid?.() ?? 0, installDir);
+  const config = readConfig(process.env, process.geteuid?.() ?? 0, installDir);
   return {
     config,
     installDir,

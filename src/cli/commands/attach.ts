@@ -27,17 +27,21 @@ export const attach: Command = {
         remedy: 'Start it with a3s-box start.',
       });
     }
-    const status = await waitFor(client, box.id, 'not-running');
-    const input = !flags.bool('no-stdin') && box.openStdin;
-    const session = await openSession(invocation, client, box, input, keys);
-    return attend({
-      context,
-      client,
-      session,
-      signalled: flags.bool('sig-proxy') ? box.id : undefined,
-      resize: box.terminal ? `/containers/${segment(box.id)}/resize` : undefined,
-      status,
-    });
+    const waiting = await waitFor(client, box.id, 'not-running');
+    try {
+      const input = !flags.bool('no-stdin') && box.openStdin;
+      const session = await openSession(invocation, client, box, input, keys);
+      return await attend({
+        context,
+        client,
+        session,
+        signalled: flags.bool('sig-proxy') ? box.id : undefined,
+        resize: box.terminal ? `/containers/${segment(box.id)}/resize` : undefined,
+        status: waiting.status,
+      });
+    } finally {
+      waiting.cancel();
+    }
   },
 };
 

@@ -31,7 +31,7 @@ export const run: Command = {
       const box = { context, client, id, starting };
       return detach ? await background(box) : await foreground(box, invocation, keys);
     } finally {
-      starting.over();
+      starting.dispose();
     }
   },
 };
@@ -56,7 +56,7 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
   const terminal = flags.bool('tty');
   const input = flags.bool('interactive');
   const path = `/containers/${segment(id)}`;
-  const { session, status } = await undoing(box, async () => {
+  const { session, waiting } = await undoing(box, async () => {
     const { stream } = await client.hijack({
       method: 'POST',
       path: `${path}/attach`,
@@ -71,7 +71,7 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
     const options = { terminal, input, detachKeys: keys };
     const opened = new Session(context, stream, options);
     const condition = flags.bool('rm') ? 'removed' : 'next-exit';
-    return { session: opened, status: await waitFor(client, id, condition) };
+    return { session: opened, waiting: await waitFor(client, id, condition) };
   });
   try {
     const interrupted = await start(box);
@@ -83,10 +83,11 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
       session,
       signalled: flags.bool('sig-proxy') ? id : undefined,
       resize: terminal ? `${path}/resize` : undefined,
-      status,
+      status: waiting.status,
     });
   } finally {
     session.close();
+    waiting.cancel();
   }
 }
 
@@ -152,10 +153,12 @@ class Starting {
   readonly #controller = new AbortController();
   readonly #subscription: Disposable;
   #offer: ((signal: NodeJS.Signals) => Promise<unknown>) | undefined;
+  #over = false;
   interrupted: NodeJS.Signals | undefined;
 
   constructor(context: Context) {
     this.#subscription = context.onSignals(PROXIED, (signal) => {
+      if (this.#over) return;
       if (this.#offer === undefined) this.#interrupt(signal);
       else this.#offer(signal).catch(() => this.#interrupt(signal));
     });
@@ -170,7 +173,15 @@ class Starting {
     this.#offer = taker;
   }
 
+  /**
+   * Signals are somebody else's from now on. The subscription stays: between two of them a signal that has already
+   * come would be lost.
+   */
   over(): void {
+    this.#over = true;
+  }
+
+  dispose(): void {
     this.#subscription[Symbol.dispose]();
   }
 

@@ -48,8 +48,10 @@ async function startAttached(
   const box = await inspectBox(client, operands[0] ?? '');
   const input = flags.bool('interactive') && box.openStdin;
   const session = await openSession(invocation, client, box, input, keys);
+  const stops = [() => session.close()];
   try {
-    const status = await waitFor(client, box.id, box.autoRemove ? 'removed' : 'next-exit');
+    const waiting = await waitFor(client, box.id, box.autoRemove ? 'removed' : 'next-exit');
+    stops.push(waiting.cancel);
     if (!box.running) await startBox(client, box.id);
     return await attend({
       context,
@@ -57,9 +59,9 @@ async function startAttached(
       session,
       signalled: box.id,
       resize: box.terminal ? `/containers/${segment(box.id)}/resize` : undefined,
-      status,
+      status: waiting.status,
     });
   } finally {
-    session.close();
+    for (const stop of stops) stop();
   }
 }

@@ -10,8 +10,8 @@ export const wait: Command = {
   async run({ context, operands }) {
     const client = await context.connect();
     return eachOf(context, operands, async (name) => {
-      const status = await waitFor(client, name, 'not-running');
-      return String(await status());
+      const waiting = await waitFor(client, name, 'not-running');
+      return String(await waiting.status());
     });
   },
 };

@@ -8,16 +8,19 @@ import { type Client, segment } from '../client/client.ts';
 import { numberOf, objectOf, stringOf } from '../client/json.ts';
 import { jsonLines } from '../client/json-lines.ts';
 
-/**
- * Registers the wait before it resolves, so that a box started afterwards cannot end unseen.
- *
- * @returns a function that waits for the status
- */
+/** A wait that the server knows of. It keeps this process alive until it is answered or given up. */
+export interface Waiting {
+  status(): Promise<number>;
+  /** Gives the wait up; without effect once it is answered. */
+  cancel(): void;
+}
+
+/** Registers the wait before it resolves, so that a box started afterwards cannot end unseen. */
 export async function waitFor(
   client: Client,
   id: string,
   condition: 'not-running' | 'next-exit' | 'removed',
-): Promise<() => Promise<number>> {
+): Promise<Waiting> {
   const response = await client.stream({
     method: 'POST',
     path: `/containers/${segment(id)}/wait`,
@@ -26,7 +29,7 @@ export async function waitFor(
   const status = readStatus(client, response);
   // Reported by whoever waits; until then a lost server must not end the process.
   status.catch(() => undefined);
-  return () => status;
+  return { status: () => status, cancel: () => response.destroy() };
 }
 
 async function readStatus(client: Client, response: AsyncIterable<Buffer>): Promise<number> {

@@ -1,0 +1,116 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Config } from '../../config.ts';
+import { connectOrStart, readFailure, serverEnvironment } from './start-server.ts';
+
+let directory: string;
+let config: Config;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'a3s-start-'));
+  const home = join(directory, 'home');
+  config = { home, runtimeDir: directory, socket: join(directory, 's'), bootDir: directory };
+});
+
+afterEach(() => {
+  try {
+    process.kill(Number(readFileSync(join(config.home, 'pid'), 'utf8')));
+  } catch {
+    // This test started none.
+  }
+  rmSync(directory, { recursive: true });
+});
+
+/** Serves where it is first; tells the loser of a race so. */
+const SERVER = `
+const fs = require('node:fs'), http = require('node:http'), home = process.env.A3S_HOME;
+const say = (line) => fs.writeSync(Number(process.env.A3S_READY_FD), line + '\\n');
+try { fs.writeFileSync(home + '/pid', String(process.pid), { flag: 'wx' }); } catch {
+  say(JSON.stringify({ code: 'server-running', message: 'another', remedy: 'use it' }));
+  process.exit(1);
+}
+fs.rmSync(process.env.A3S_SOCKET, { force: true });
+http.createServer((_, response) => response.end('OK')).listen(process.env.A3S_SOCKET, () => say('ready'));
+`;
+
+function install(source: string): Promise<unknown> {
+  writeFileSync(join(directory, 'server.cjs'), source);
+  return start();
+}
+
+const start = (): Promise<unknown> =>
+  connectOrStart(config, directory, {
+    A3S_HOME: config.home,
+    A3S_SOCKET: config.socket,
+    PATH: process.env['PATH'],
+  });
+
+describe('connectOrStart', () => {
+  it('starts a server, and then finds it', async () => {
+    await install(SERVER);
+    const pid = readFileSync(join(config.home, 'pid'), 'utf8');
+    await start();
+    expect(readFileSync(join(config.home, 'pid'), 'utf8')).toBe(pid);
+  });
+
+  it('serves both of two commands that start at once', async () => {
+    writeFileSync(join(directory, 'server.cjs'), SERVER);
+    await Promise.all([start(), start(), start()]);
+  });
+
+  it('takes a socket that nobody listens on for none', async () => {
+    writeFileSync(config.socket, '');
+    await install(SERVER);
+  });
+
+  it('says why a server did not start', async () => {
+    const source = `require('node:fs').writeSync(3, '{"code":"disk-full","message":"No space","remedy":"Free some."}\\n')`;
+    await expect(install(source)).rejects.toMatchObject({
+      code: 'disk-full',
+      message: 'No space',
+      remedy: 'Free some.',
+    });
+  });
+
+  it('points to the log of one that died without a word', async () => {
+    await expect(install('throw new Error("broken inside")')).rejects.toMatchObject({
+      code: 'server-unreachable',
+      remedy: expect.stringContaining('server.log'),
+    });
+    expect(readFileSync(join(config.home, 'server.log'), 'utf8')).toContain('broken inside');
+  });
+
+  it('says so where nothing is built, or the home cannot be made', async () => {
+    await expect(start()).rejects.toMatchObject({ code: 'tool-missing' });
+    writeFileSync(join(directory, 'server.cjs'), SERVER);
+    writeFileSync(config.home, 'a file');
+    await expect(start()).rejects.toMatchObject({ code: 'state-unusable' });
+    rmSync(config.home);
+  });
+});
+
+it('a server gets nothing of the environment that changes how Node runs', () => {
+  const env = {
+    PATH: '/bin',
+    A3S_HOME: '/h',
+    NODE_OPTIONS: '--inspect',
+    LD_PRELOAD: 'x',
+    HTTPS_PROXY: 'p',
+  };
+  expect(serverEnvironment(env)).toEqual({
+    PATH: '/bin',
+    A3S_HOME: '/h',
+    HTTPS_PROXY: 'p',
+    A3S_READY_FD: '3',
+  });
+});
+
+it('readFailure takes unknown codes for internal', () => {
+  expect(readFailure('ready', 'log')).toBeUndefined();
+  expect(readFailure('{"code":"zap","message":"m\\u001b"}', 'log')).toMatchObject({
+    code: 'internal',
+    message: 'm\u{fffd}',
+  });
+});

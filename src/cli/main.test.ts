@@ -1,0 +1,206 @@
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { spawn as spawnTerminal } from '@lydell/node-pty';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { BuiltCli } from './fake/built-cli.ts';
+import { FakeServer } from './fake/fake-server.ts';
+import { VERSION } from './version.ts';
+
+const cli = new BuiltCli();
+const server = new FakeServer();
+
+beforeAll(() => server.listen(cli.config.socket));
+afterEach(() => {
+  server.calls.length = 0;
+});
+afterAll(async () => {
+  await server.close();
+  cli.remove();
+});
+
+/** Far longer than anything takes; then the test says what it saw. */
+const PATIENCE_MS = 20_000;
+
+/** A shell in a terminal, as a user has it. */
+class Screen {
+  readonly #terminal;
+  #shown = '';
+  #waiting: (() => void)[] = [];
+
+  constructor(columns = 80, rows = 24) {
+    this.#terminal = spawnTerminal('/bin/sh', ['-i'], {
+      cols: columns,
+      rows,
+      env: { ...cli.env, PS1: '$ ', NODE: process.execPath, CLI: cli.bundle },
+    });
+    this.#terminal.onData((data) => {
+      this.#shown += data;
+      this.#wake();
+    });
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  type(keys: string): void {
+    this.#terminal.write(keys);
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#terminal.resize(columns, rows);
+  }
+
+  /** Until the screen shows it; what was shown before is forgotten. */
+  async until(wanted: string | RegExp): Promise<string> {
+    const deadline = AbortSignal.timeout(PATIENCE_MS);
+    deadline.addEventListener('abort', () => this.#wake());
+    for (;;) {
+      if (deadline.aborted)
+        throw new Error(`waiting for ${wanted}, it shows ${JSON.stringify(this.#shown)}`);
+      const match = new RegExp(wanted).exec(this.#shown);
+      if (match !== null) {
+        this.#shown = this.#shown.slice(match.index + match[0].length);
+        return match[0];
+      }
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  end(): void {
+    this.#terminal.kill('SIGKILL');
+  }
+}
+
+describe('in a terminal', () => {
+  let screen: Screen;
+  afterEach(() => screen.end());
+
+  const RUN = '"$NODE" "$CLI" run -it box type; echo "status=$?"\r';
+  /** `isig` and `icanon` are what raw mode switches off. */
+  const SANE =
+    'stty -a | tr " ;" "\\n\\n" | grep -x -e "-*icanon" -e "-*isig" -e "-*echo"; echo done\r';
+
+  const expectSane = async (): Promise<void> => {
+    screen.type(SANE);
+    await screen.until(/(?<!-)isig\r\nicanon\r\necho\r\ndone/);
+  };
+
+  it('keys reach the box as they are typed, and its status comes back', async () => {
+    screen = new Screen();
+    screen.type(RUN);
+    await screen.until('ready');
+    screen.type('a');
+    await screen.until('<61>');
+    screen.type('\x03\r');
+    await screen.until('<030d>|<03>.*<0d>');
+    screen.type('q');
+    await screen.until('status=7');
+    await expectSane();
+  });
+
+  it('the size is told at first and at each change', async () => {
+    screen = new Screen(91, 31);
+    screen.type(RUN);
+    await screen.until('\\[91x31\\]');
+    expect(
+      JSON.parse(server.called('POST /containers/create')?.body ?? '').HostConfig.ConsoleSize,
+    ).toEqual([31, 91]);
+    screen.resize(120, 40);
+    await screen.until('\\[120x40\\]');
+    screen.type('q');
+    await screen.until('status=7');
+  });
+
+  it('ctrl-p ctrl-q leaves, and the box runs on', async () => {
+    screen = new Screen();
+    screen.type(RUN);
+    await screen.until('ready');
+    screen.type('\x10');
+    screen.type('x');
+    await screen.until('<10>?78>|<1078>|<10>.*<78>');
+    screen.type('\x10\x11');
+    await screen.until('status=0');
+    expect(server.log.some((call) => call.startsWith('DELETE'))).toBe(false);
+    await expectSane();
+  });
+
+  it('a signal from outside ends an exec and restores the terminal', async () => {
+    screen = new Screen();
+    screen.type(
+      '"$NODE" "$CLI" run -d box signals >/dev/null; "$NODE" "$CLI" exec -it box type; echo "status=$?"\r',
+    );
+    await screen.until('ready');
+    const pid = spawnSync('pgrep', ['-f', `${cli.bundle} exec`], {
+      encoding: 'utf8',
+    }).stdout.trim();
+    process.kill(Number(pid.split('\n').at(-1)), 'SIGTERM');
+    await screen.until('status=143');
+    await expectSane();
+  });
+});
+
+describe('in a pipeline', () => {
+  const ended = async (child: ChildProcessWithoutNullStreams): Promise<number | null> => {
+    const [code] = (await once(child, 'close')) as [number | null];
+    return code;
+  };
+
+  it('a reader that leaves ends it without a word', async () => {
+    const child = cli.spawn('run', 'box', 'flood');
+    const complaint = text(child.stderr);
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    expect(await ended(child)).toBe(141);
+    expect(await complaint).toBe('');
+  });
+
+  it('a slow reader slows the box, and nothing is gathered or lost', async () => {
+    const child = cli.spawn('run', '-i', 'box', 'cat');
+    const block = Buffer.alloc(1024 * 1024, 'z');
+    let written = 0;
+    child.stdin.on('error', () => undefined);
+    // Nobody reads: the pipes fill, and then nothing more is taken.
+    while (child.stdin.write(block)) written++;
+    expect(written).toBeLessThan(20);
+    child.stdin.end();
+    let read = 0;
+    for await (const chunk of child.stdout as AsyncIterable<Buffer>) read += chunk.length;
+    expect(read).toBe((written + 1) * block.length);
+  });
+
+  it('Ctrl-C reaches the box as SIGINT', async () => {
+    const child = cli.spawn('run', 'box', 'signals');
+    await once(child.stdout, 'data');
+    child.kill('SIGINT');
+    const output = text(child.stdout);
+    expect(await ended(child)).toBe(130);
+    expect(await output).toBe('got SIGINT\n');
+  });
+});
+
+describe('the program that is installed', () => {
+  const bin = join(import.meta.dirname, '../bin/a3s-box.cjs');
+
+  it('says what to do where it is not built', async () => {
+    const moved = join(cli.directory, 'src/bin/a3s-box.cjs');
+    spawnSync('install', ['-D', bin, moved]);
+    const child = spawn(process.execPath, [moved]);
+    const complaint = text(child.stderr);
+    const [code] = await once(child, 'close');
+    expect(code).toBe(125);
+    expect(await complaint).toContain('Run npm run setup first.');
+  });
+
+  it('has the version of its package', () => {
+    const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'));
+    expect(VERSION).toBe(manifest.version);
+  });
+
+  it('loads no schema library', () => {
+    expect(readFileSync(cli.bundle, 'utf8')).not.toContain('node_modules/zod');
+  });
+});

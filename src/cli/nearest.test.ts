@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest';
+import { nearest } from './nearest.ts';
+
+it.each([
+  ['rum', 'run'],
+  ['iamges', 'images'],
+  ['inspec', 'inspect'],
+  ['xyzzy', undefined],
+  ['r'.repeat(500), undefined],
+])('%s → %s', (word, expected) => {
+  expect(nearest(word, ['run', 'images', 'inspect', 'rm'])).toBe(expected);
+});

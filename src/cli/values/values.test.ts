@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import { parseDetachKeys } from './detach-keys.ts';
+import { encodeFilters, parseFilter } from './filter.ts';
+import { parsePort } from './port.ts';
+import { parseBytes, parseCpus } from './size.ts';
+import { parseTimestamp } from './timestamp.ts';
+import { parseVolume } from './volume.ts';
+
+describe('parseBytes', () => {
+  it.each([
+    ['0', 0],
+    ['1048576', 1048576],
+    ['512m', 512 * 2 ** 20],
+    ['1.5G', 1.5 * 2 ** 30],
+    ['64MiB', 64 * 2 ** 20],
+    ['2 kb', 2048],
+    ['10b', 10],
+  ])('%s', (text, bytes) => expect(parseBytes(text)).toBe(bytes));
+
+  it.each(['', 'm', '-1', '1e3', '0x10', '1 2', '99999999p', '1.m', 'mm'])('refuses %s', (text) => {
+    expect(() => parseBytes(text)).toThrow(RangeError);
+  });
+});
+
+describe('parseCpus', () => {
+  it.each([
+    ['1', 1e9],
+    ['.5', 5e8],
+    ['1.25', 1.25e9],
+    ['0.000000001', 1],
+  ])('%s', (text, nanos) => expect(parseCpus(text)).toBe(nanos));
+
+  it.each(['', '.', 'x', '-1', '1e3', '1.0000000001', '1/2'])('refuses %s', (text) => {
+    expect(() => parseCpus(text)).toThrow(RangeError);
+  });
+});
+
+describe('parsePort', () => {
+  it.each([
+    ['80', [['', '', '80/tcp']]],
+    ['8080:80', [['', '8080', '80/tcp']]],
+    [':80', [['', '', '80/tcp']]],
+    ['127.0.0.1:8080:80/tcp', [['127.0.0.1', '8080', '80/tcp']]],
+    ['127.0.0.1::80', [['127.0.0.1', '', '80/tcp']]],
+    ['[::1]:8080:80', [['::1', '8080', '80/tcp']]],
+    ['::1:8080:80', [['::1', '8080', '80/tcp']]],
+    [
+      '8080-8081:80-81',
+      [
+        ['', '8080', '80/tcp'],
+        ['', '8081', '81/tcp'],
+      ],
+    ],
+  ])('%s', (text, bindings) => {
+    expect(
+      parsePort(text).map(({ hostIp, hostPort, boxPort }) => [hostIp, hostPort, boxPort]),
+    ).toEqual(bindings);
+  });
+
+  it.each([
+    '',
+    'x',
+    '0:80',
+    '80:0',
+    '65536:80',
+    '80:65536',
+    '1-2:80',
+    '2-1:1-2',
+    '1-65535:1-65535',
+    'host:1:2',
+    '[x]:1:2',
+    '[]:1:2',
+    '1.2.3:1:2',
+    '80/udp',
+    '80/sctp',
+  ])('refuses %s', (text) => expect(() => parsePort(text)).toThrow());
+});
+
+describe('parseVolume', () => {
+  it.each([
+    ['/a:/b', '/a:/b'],
+    ['/a:/b:ro', '/a:/b:ro'],
+    ['/a:/b:rw', '/a:/b'],
+    ['./x:/b', '/cwd/x:/b'],
+    ['.:/b', '/cwd:/b'],
+    ['/a/../c:/b', '/c:/b'],
+  ])('%s', (text, bind) => expect(parseVolume(text, '/cwd')).toBe(bind));
+
+  it.each(['/a', 'name:/b', ':/b', '/a:b', '/a:/', '/a:/b:z', '/a:/b:ro:x', '~/a:/b', ''])(
+    'refuses %s',
+    (text) => {
+      expect(() => parseVolume(text, '/cwd')).toThrow();
+    },
+  );
+});
+
+describe('parseDetachKeys', () => {
+  it.each([
+    ['ctrl-p,ctrl-q', [16, 17]],
+    ['ctrl-@,a', [0, 97]],
+    ['ctrl-[', [27]],
+    ['', []],
+  ])('%s', (text, bytes) => expect([...parseDetachKeys(text)]).toEqual(bytes));
+
+  it.each(['ctrl-1', 'ab', ',', 'ctrl-', 'é'])('refuses %s', (text) => {
+    expect(() => parseDetachKeys(text)).toThrow(RangeError);
+  });
+});
+
+describe('parseTimestamp', () => {
+  const NOW = Date.parse('2024-01-02T00:00:00Z');
+
+  it.each([
+    ['1700000000', '1700000000'],
+    ['1700000000.5', '1700000000.5'],
+    ['42m', '1704151080.000000000'],
+    ['1h30m', '1704148200.000000000'],
+    ['2024-01-01T12:00:00Z', '1704110400'],
+    ['2024-01-01T12:00:00.25Z', '1704110400.25'],
+    ['2024-01-01T12:00:00+01:00', '1704106800'],
+    ['2024-01-01Z', '1704067200'],
+  ])('%s', (text, seconds) => expect(parseTimestamp(text, NOW)).toBe(seconds));
+
+  it.each(
+    ['', 'yesterday', '2024-13-01T00:00:00Z', '5', '-5m', '5d'].filter((text) => text !== '5'),
+  )('refuses %s', (text) => {
+    expect(() => parseTimestamp(text, NOW)).toThrow(RangeError);
+  });
+});
+
+describe('filters', () => {
+  it('become one document', () => {
+    const filters = ['status=running', 'label=a=b', 'status=exited'].map(parseFilter);
+    expect(encodeFilters(filters)).toBe('{"status":["running","exited"],"label":["a=b"]}');
+    expect(encodeFilters([])).toBeUndefined();
+    expect(() => parseFilter('x')).toThrow(RangeError);
+  });
+});
