@@ -114,7 +114,11 @@ async function readInputs(root: string): Promise<Inputs> {
 }
 
 async function builderDigest(directory: string): Promise<string> {
-  const names = (await readdir(directory)).filter((name) => !name.endsWith('.test.ts')).sort();
+  const entries = await readdir(directory, { withFileTypes: true });
+  const names = entries
+    .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
+    .map((entry) => entry.name)
+    .sort();
   const files = await Promise.all(names.map((name) => readFile(join(directory, name))));
   return sha256(Buffer.concat(files));
 }
