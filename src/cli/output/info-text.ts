@@ -28,6 +28,8 @@ export function describeInfo(info: JsonObject): string {
     ['Name', stringOf(info['Name'])],
     ['A3S Root Dir', stringOf(info['DockerRootDir'])],
     ['Socket', stringOf(info['Socket'])],
+    ['Rootless', info['root'] === false ? 'true' : ''],
+    ['Cell', cell(objectOf(info['cell']))],
   ];
   for (const [name, value] of facts) if (value !== '') lines.push(` ${name}: ${value}`);
   lines.push(...engines(info));
@@ -42,6 +44,16 @@ function counts(info: JsonObject): readonly string[] {
     `  Paused: ${numberOf(info['ContainersPaused'])}`,
     `  Stopped: ${numberOf(info['ContainersStopped'])}`,
   ];
+}
+
+/** What stands between the host and what serves a box. */
+function cell(walls: JsonObject): string {
+  const built = [
+    ...(walls['identity'] === true ? ['own user id'] : []),
+    ...(walls['namespaces'] === true ? ['own namespaces'] : []),
+  ];
+  const reason = stringOf(walls['reason']);
+  return [built.join(', '), ...(reason === '' ? [] : [`(${reason})`])].join(' ').trim();
 }
 
 /** What each engine can do here, and why not where it cannot. */
