@@ -1,0 +1,216 @@
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { release, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { readBootSet } from '../../src/boot/bootset.ts';
+import { identityFor, isCellUid } from '../../src/cell/identity.ts';
+import type { Machine, MachineSpec } from '../../src/engine/engine.ts';
+import { choosePort } from '../../src/engine/passt.ts';
+import { findProcesses } from '../../src/engine/processes.ts';
+import { QemuEngine, type QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
+import { ask } from './support/agent.ts';
+
+const ID = 'e2'.repeat(32);
+const LAUNCH_MS = 60_000;
+const uid = process.geteuid?.() ?? 0;
+const identity = identityFor(uid, process.getegid?.() ?? 0, []);
+const run = promisify(execFile);
+
+let root: string;
+let runtimeDir: string;
+let options: QemuEngineOptions;
+let engine: QemuEngine;
+let spec: MachineSpec;
+
+beforeAll(async () => {
+  const boot = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
+  // Short, since sockets lie in it.
+  root = await mkdtemp(join(tmpdir(), 'engine-'));
+  await chmod(root, 0o711);
+  runtimeDir = join(root, 'box');
+  options = { boot, cacheFile: join(root, 'accelerator.json'), runtimeDir: root };
+  engine = new QemuEngine(options);
+  const [layer, changes] = [join(root, 'layer'), join(root, 'changes')];
+  await writeFile(layer, 'layer');
+  await truncate(layer, 4096);
+  await chmod(layer, 0o444);
+  await writeFile(changes, '', { mode: 0o600 });
+  await truncate(changes, 2 ** 26);
+  await mkdir(join(root, 'shared'));
+  spec = {
+    id: ID,
+    runtimeDir,
+    identity,
+    cpus: 1,
+    memoryBytes: 256 * 2 ** 20,
+    boot,
+    disks: [
+      { path: layer, serial: 'layer-0', readonly: true },
+      { path: changes, serial: 'changes', readonly: false },
+    ],
+    nic: undefined,
+    shares: [],
+  };
+});
+
+afterEach(async () => {
+  await engine.sweep(ID, runtimeDir);
+  await rm(runtimeDir, { recursive: true, force: true });
+});
+
+afterAll(() => rm(root, { recursive: true }));
+
+async function launch(changes: Partial<MachineSpec> = {}): Promise<Machine> {
+  await mkdir(runtimeDir);
+  return engine.launch({ ...spec, ...changes }, AbortSignal.timeout(LAUNCH_MS));
+}
+
+/** No process, no socket, no file. */
+async function expectNothingLeft(): Promise<void> {
+  expect(findProcesses(runtimeDir, isCellUid)).toEqual([]);
+  expect(await readdir(runtimeDir)).toEqual([]);
+}
+
+it('boots to an agent that answers, lets another process adopt it, and ends when the guest does', async () => {
+  const port = await choosePort('127.0.0.1');
+  const machine = await launch({
+    nic: {
+      mac: '02:00:00:00:00:01',
+      ports: [{ hostIp: '127.0.0.1', hostPort: port, boxPort: 80, protocol: 'tcp' }],
+    },
+    shares: [{ tag: 'share-0', path: join(root, 'shared'), readonly: true }],
+  });
+  const signal = AbortSignal.timeout(LAUNCH_MS);
+  const hello = await ask(machine, 'GET', '/v1/hello', signal);
+  expect(hello).toMatchObject({ protocol: { minimum: 1 } });
+  expect(hello).not.toMatchObject({ kernel: release() });
+
+  // One stream at a time: the second ends the first.
+  const first = await machine.connect(signal);
+  const closed = new Promise((done) => first.once('close', done));
+  const second = await machine.connect(signal);
+  await closed;
+  second.destroy();
+
+  await machine.pause();
+  const later = ask(machine, 'GET', '/v1/hello', signal);
+  await machine.resume();
+  expect(await later).toEqual(hello);
+
+  const before = await machine.console();
+  expect(before.length).toBeLessThanOrEqual(64 * 1024);
+  expect((await machine.console()).subarray(0, before.length)).toEqual(before);
+
+  await machine.release();
+  const script = resolve('test/e2e/support/adopt.ts');
+  const job = JSON.stringify({ options, id: ID, runtimeDir });
+  const { stdout } = await run(process.execPath, ['--import', 'tsx', script, job]);
+  expect(JSON.parse(stdout)).toEqual({ pid: machine.pid, hello });
+
+  const adopted = await new QemuEngine(options).adopt(ID, runtimeDir);
+  if (adopted === undefined) throw new Error('the machine is gone');
+  expect(adopted.pid).toBe(machine.pid);
+  await ask(adopted, 'POST', '/v1/poweroff', signal);
+  expect(await adopted.exited).toEqual({ reason: 'poweroff', detail: '' });
+  expect((await adopted.console()).toString()).toContain('Power down');
+  await expect(adopted.connect(signal)).rejects.toMatchObject({ code: 'vmm-failed' });
+  await expectNothingLeft();
+});
+
+it('keeps the VMM in its cell, with the box’s files and no others', async () => {
+  const machine = await launch();
+  const status = readFileSync(`/proc/${machine.pid}/status`, 'utf8');
+  for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+    expect(status).toMatch(new RegExp(`^${set}:\t0+$`, 'm'));
+  }
+  expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+  expect(status).toMatch(/^Seccomp:\t2$/m);
+  expect(status).toMatch(new RegExp(`^Uid:\t${identity.uid}\t${identity.uid}\t`, 'm'));
+  const tree = readdirSync(`/proc/${machine.pid}/root/`);
+  for (const hidden of ['home', 'root', 'var', 'run', 'sys', 'work'].filter(notPartOf(root))) {
+    expect(tree).not.toContain(hidden);
+  }
+  expect(readdirSync(`/proc/${machine.pid}/root${root}`)).toEqual(['box']);
+  const files = readdirSync(`/proc/${machine.pid}/fd`)
+    .map((fd) => readlinkSync(`/proc/${machine.pid}/fd/${fd}`))
+    .filter((target) => target.startsWith('/') && !target.startsWith('/dev/'));
+  const { kernelPath, initrdPath } = spec.boot;
+  const own = [kernelPath, initrdPath, ...spec.disks.map(({ path }) => path)];
+  expect(files.filter((file) => !own.includes(file))).toEqual([]);
+  await machine.kill();
+  expect(await machine.exited).toEqual({ reason: 'killed', detail: '' });
+  await expectNothingLeft();
+});
+
+it('notices a VMM that is killed, and ends its helpers', async () => {
+  const machine = await launch({ nic: { mac: '02:00:00:00:00:01', ports: [] } });
+  process.kill(machine.pid, 'SIGKILL');
+  expect(await machine.exited).toEqual({
+    reason: 'crashed',
+    detail: 'qemu ended: signal SIGKILL',
+  });
+  await expectNothingLeft();
+  expect(await engine.adopt(ID, runtimeDir)).toBeUndefined();
+});
+
+it('keeps the console of a kernel that panics, also while no server is there', async () => {
+  const commandLine = [...spec.boot.commandLine, 'rdinit=/none', 'init=/none'];
+  const machine = await launch({ boot: { ...spec.boot, commandLine } });
+  await machine.release();
+  const adopted = await engine.adopt(ID, runtimeDir);
+  expect(await adopted?.exited).toMatchObject({
+    reason: 'panic',
+    detail: expect.stringContaining('Kernel panic - not syncing'),
+  });
+  expect((await adopted?.console())?.toString()).toContain('Kernel panic');
+  await expectNothingLeft();
+});
+
+it('refuses a port that is taken before anything starts', async () => {
+  const server = createServer();
+  const hostPort = await choosePort('127.0.0.1');
+  await new Promise<void>((done) => server.listen(hostPort, '127.0.0.1', done));
+  const ports = [{ hostIp: '127.0.0.1', hostPort, boxPort: 80, protocol: 'tcp' as const }];
+  await expect(launch({ nic: { mac: '02:00:00:00:00:01', ports } })).rejects.toMatchObject({
+    code: 'port-in-use',
+  });
+  await expectNothingLeft();
+  await new Promise((done) => server.close(done));
+});
+
+it('says why a VMM could not start, and leaves nothing', async () => {
+  const kernelPath = join(root, 'layer');
+  await expect(launch({ boot: { ...spec.boot, kernelPath } })).rejects.toMatchObject({
+    code: 'vmm-failed',
+    message: expect.stringMatching(/qemu ended: .*kernel/),
+  });
+  await expectNothingLeft();
+});
+
+it('refuses a machine larger than the host, and a share that is missing, and leaves nothing', async () => {
+  await expect(launch({ memoryBytes: 2 ** 50 })).rejects.toMatchObject({ code: 'out-of-memory' });
+  await rm(runtimeDir, { recursive: true });
+  const shares = [{ tag: 'share-0', path: join(root, 'missing'), readonly: true }];
+  await expect(launch({ shares })).rejects.toMatchObject({ code: 'bind-source-missing' });
+  await expectNothingLeft();
+});
+
+it('leaves nothing when a launch is given up', async () => {
+  await mkdir(runtimeDir);
+  const controller = new AbortController();
+  const nic = { mac: '02:00:00:00:00:01', ports: [] };
+  const launching = engine.launch({ ...spec, nic }, controller.signal);
+  const reason = new Error('given up');
+  await expect.poll(() => findProcesses(runtimeDir, isCellUid).length).toBeGreaterThan(0);
+  controller.abort(reason);
+  await expect(launching).rejects.toBe(reason);
+  await expectNothingLeft();
+});
+
+function notPartOf(path: string): (name: string) => boolean {
+  return (name) => path.split('/')[1] !== name;
+}

@@ -1,0 +1,18 @@
+/**
+ * A second process that adopts a machine, asks its agent, and lets go of it.
+ *
+ * @module
+ */
+import { QemuEngine } from '../../../src/engine/qemu/engine.ts';
+import { ask } from './agent.ts';
+
+async function main(): Promise<void> {
+  const { options, id, runtimeDir } = JSON.parse(process.argv[2] ?? '');
+  const machine = await new QemuEngine(options).adopt(id, runtimeDir);
+  if (machine === undefined) throw new Error('there is no machine');
+  const hello = await ask(machine, 'GET', '/v1/hello', AbortSignal.timeout(60_000));
+  await machine.release();
+  process.stdout.write(JSON.stringify({ pid: machine.pid, hello }));
+}
+
+await main();
