@@ -107,7 +107,10 @@ export class Guest {
     }
   }
 
-  /** The process's input. One writer at a time: a second one fails with `conflict`. */
+  /**
+   * The process's input. One writer at a time: a second one fails with `conflict`.
+   * Throws `agent-failed` at once when the connection is gone.
+   */
   stdin(id: string): StdinWriter {
     return new StdinWriter(this.#session, `${path(id)}/stdin`);
   }

@@ -50,7 +50,10 @@ export class GuestSession {
         maxHeaderListSize: 16 * 1024,
       },
     });
-    this.#session.once('connect', () => this.#session.setLocalWindowSize(CONNECTION_WINDOW));
+    this.#session.once('connect', () => {
+      // A peer that sends garbage at once ends the session before this event.
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(CONNECTION_WINDOW);
+    });
     // Every stream gets the error too, and `closed` tells the rest.
     this.#session.on('error', () => this.destroy());
     this.#session.on('goaway', () => this.destroy());
