@@ -39,7 +39,9 @@ const ImageRecord = z.strictObject({
   author: z.string(),
   size: z.int(),
   /** Lowest first. */
-  layers: z.array(z.strictObject({ diffId: digest, blob: digest, size: z.int() })),
+  layers: z.array(
+    z.strictObject({ diffId: digest, blob: digest, size: z.int(), implicit: z.boolean() }),
+  ),
   config: z.strictObject({
     entrypoint: strings,
     cmd: strings,

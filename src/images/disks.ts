@@ -25,36 +25,67 @@ const CONVERSIONS_AT_ONCE = 2;
 /** Part of every name: a change of the format must not meet images of the old one. */
 const FORMAT = 'v1';
 
-/** The layers of one disk, lowest first. */
-export interface DiskPlan<L extends { readonly diffId: Digest }> {
-  /** The layer's diff ID, or a digest of all of them where it has none or several. */
+/** What a disk is made from, lowest layer first. */
+export interface DiskPlan<L> {
   readonly digest: Digest;
   readonly layers: readonly L[];
+  /** What lies below, where the disk depends on it. */
+  readonly below: readonly L[] | undefined;
 }
 
-/** Spreads layers over at most `MAX_DISKS` disks: the lowest ones share the first where there are more. */
-export function planDisks<L extends { readonly diffId: Digest }>(
-  layers: readonly L[],
-): readonly DiskPlan<L>[] {
-  const [only] = layers;
-  if (only === undefined) return [{ digest: digestOfAll([]), layers: [] }];
-  const merged = Math.max(1, layers.length - MAX_DISKS + 1);
+export interface PlannableLayer {
+  readonly diffId: Digest;
+  /** Whether it leaves out directories that its files lie in: then its disk depends on the layers below. */
+  readonly implicit: boolean;
+}
+
+/** How many of an image's lowest layers share the first disk. */
+export function mergedCount(layers: readonly unknown[]): number {
+  return layers.length > MAX_DISKS ? layers.length - MAX_DISKS + 1 : 0;
+}
+
+/** Spreads layers over at most `MAX_DISKS` disks, and at least one. */
+export function planDisks<L extends PlannableLayer>(layers: readonly L[]): readonly DiskPlan<L>[] {
+  const merged = mergedCount(layers);
+  const plans: DiskPlan<L>[] = layers.slice(merged).map((layer, index) => {
+    if (!layer.implicit) return standAlone(layer);
+    const below = layers.slice(0, merged + index);
+    return { digest: digestOfAll('over', [...below, layer]), layers: [layer], below };
+  });
+  if (merged === 0 && plans.length > 0) return plans;
   const lowest = layers.slice(0, merged);
-  const single = layers.slice(merged).map((layer) => ({ digest: layer.diffId, layers: [layer] }));
-  return [{ digest: merged === 1 ? only.diffId : digestOfAll(lowest), layers: lowest }, ...single];
+  return [{ digest: digestOfAll('merged', lowest), layers: lowest, below: undefined }, ...plans];
 }
 
-function digestOfAll(layers: readonly { readonly diffId: Digest }[]): Digest {
-  const text = layers.map(({ diffId }) => `${diffId}\n`).join('');
+/** The disk of a layer that depends on no other. */
+export function standAlone<L extends { readonly diffId: Digest }>(layer: L): DiskPlan<L> {
+  return { digest: layer.diffId, layers: [layer], below: undefined };
+}
+
+/** Every disk that these layers may need, while it is not known yet which of them depend on others. */
+export function possibleDisks(layers: readonly { readonly diffId: Digest }[]): readonly Digest[] {
+  return [true, false].flatMap((implicit) =>
+    planDisks(layers.map(({ diffId }) => ({ diffId, implicit }))).map(({ digest }) => digest),
+  );
+}
+
+function digestOfAll(
+  how: 'merged' | 'over',
+  layers: readonly { readonly diffId: Digest }[],
+): Digest {
+  const text = [how, ...layers.map(({ diffId }) => diffId)].join('\n');
   return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
+
+/** `made` from the layers that were given, `there` before, or not possible without those below. */
+export type Outcome = 'made' | 'there' | 'depends';
 
 export class Disks {
   readonly #directory: string;
   readonly #staging: string;
   readonly #options: ConvertOptions;
   readonly #pool = new Semaphore(CONVERSIONS_AT_ONCE);
-  readonly #running = new Map<Digest, Promise<void>>();
+  readonly #running = new Map<Digest, Promise<boolean>>();
 
   private constructor(directory: string, staging: string, options: ConvertOptions) {
     this.#directory = directory;
@@ -73,32 +104,27 @@ export class Disks {
     return join(this.#directory, this.#name(digest));
   }
 
-  /**
-   * Makes the disk where it is missing; whoever asks for the same one meanwhile waits for it.
-   *
-   * @returns whether it was made from these very layers just now
-   */
-  async ensure(plan: DiskPlan<LayerSource>): Promise<boolean> {
-    if (await this.#exists(plan.digest)) return false;
+  /** Makes the disk where it is missing; whoever asks for the same one meanwhile waits for it. */
+  async ensure(plan: DiskPlan<LayerSource>): Promise<Outcome> {
+    if (await this.#exists(plan.digest)) return 'there';
     const running = this.#running.get(plan.digest);
-    if (running !== undefined) {
-      await running;
-      return false;
-    }
+    if (running !== undefined) return (await running) ? 'there' : 'depends';
     const conversion = this.#pool
       .run(() => this.#convert(plan))
       .finally(() => this.#running.delete(plan.digest));
     this.#running.set(plan.digest, conversion);
-    await conversion;
-    return true;
+    return (await conversion) ? 'made' : 'depends';
   }
 
   /** As `ensure`, and checks these very layers even where others made the disk. */
-  async ensureVerified(plan: DiskPlan<LayerSource>): Promise<void> {
-    if (await this.ensure(plan)) return;
-    await this.#pool.run(async () => {
-      for (const layer of plan.layers) await verifyLayer(layer, this.#options);
-    });
+  async ensureVerified(plan: DiskPlan<LayerSource>): Promise<Outcome> {
+    const outcome = await this.ensure(plan);
+    if (outcome !== 'made') {
+      await this.#pool.run(async () => {
+        for (const layer of plan.layers) await verifyLayer(layer, this.#options);
+      });
+    }
+    return outcome;
   }
 
   /** Deletes every disk that is not in `reachable`. */
@@ -107,15 +133,18 @@ export class Disks {
     await sweepDirectory(this.#directory, (entry) => names.has(entry.name));
   }
 
-  async #convert(plan: DiskPlan<LayerSource>): Promise<void> {
+  async #convert(plan: DiskPlan<LayerSource>): Promise<boolean> {
     const staging = await Staging.create(this.#staging);
     try {
       const path = staging.nextPath();
-      await createDurably(path, (file) =>
-        convertLayers(plan.layers, file, staging.budget, this.#options),
-      );
+      let written = false;
+      await createDurably(path, async (file) => {
+        written = await convertLayers(plan, file, staging.budget, this.#options);
+      });
+      if (!written) return false;
       await chmod(path, 0o444);
       await publish(path, this.path(plan.digest));
+      return true;
     } catch (error) {
       throw explainDiskError(error, this.#directory);
     } finally {

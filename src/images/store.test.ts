@@ -158,6 +158,27 @@ describe('bootLayers', () => {
     expect(readdirSync(out).sort()).toEqual(['layer-0', 'layer-2', 'layer-3', 'layer-4']);
   });
 
+  it('keeps what lower layers say of a directory that a layer only passes through', async () => {
+    const base = [{ path: 'tmp', type: 'directory' as const, mode: 0o1777, uid: 7 }];
+    const top = [{ path: 'tmp/x', data: 'x' }];
+    const images = [
+      buildImage({ name: 'over:1', layers: [base, top] }),
+      buildImage({ name: 'alone:1', layers: [top] }),
+    ];
+    const loaded = await store.load(streamed(ociArchive(images)));
+    const texts: string[] = [];
+    for (const image of loaded) {
+      const last = (await store.bootLayers(image)).at(-1)?.path ?? '';
+      texts.push(execFileSync('dump.erofs', ['--path=/tmp', last], { stdio: 'pipe' }).toString());
+      rmSync(last);
+      await store.bootLayers(image);
+      expect(existsSync(last)).toBe(true);
+    }
+    expect(texts[0]).toMatch(/Uid: 7 .*Access: 0777/);
+    expect(texts[1]).toMatch(/Uid: 0 .*Access: 0755/);
+    expect(disks()).toHaveLength(3);
+  });
+
   it('makes a lost disk again, the same bytes, once for all who ask', async () => {
     const [image] = await store.load(streamed(ociArchive([buildImage(busyboxImage())])));
     const [layer] = await store.bootLayers(image ?? expect.fail());

@@ -13,16 +13,16 @@ import { A3sError } from '../errors.ts';
 import type { Database } from '../state/database.ts';
 import type { ArchiveFiles } from './archive/archive-files.ts';
 import { planDockerArchive } from './archive/docker-archive.ts';
-import type { ImagePlan } from './archive/image-plan.ts';
 import { LayoutDirectory } from './archive/layout-directory.ts';
 import { planOciArchive } from './archive/oci-archive.ts';
 import { readTarFiles } from './archive/tar-files.ts';
 import { Blobs, sweepDirectory } from './blobs.ts';
 import { Catalog, type ImageRecord } from './catalog.ts';
 import type { Digest } from './digest.ts';
-import { Disks, planDisks } from './disks.ts';
+import { Disks, planDisks, possibleDisks } from './disks.ts';
 import { makePrivate } from './files.ts';
 import type { BootLayer, Image, ImageStore } from './image.ts';
+import { LayerLoader, type LoadedImage } from './layer-loader.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { Pins } from './pins.ts';
 import { hostPlatform, type Platform } from './platform.ts';
@@ -30,7 +30,7 @@ import { familiarName, parseReference } from './reference.ts';
 import { planRemoval, type RemoveOptions } from './remove.ts';
 import { noSuchImage, resolveImage } from './resolve.ts';
 import { Semaphore } from './semaphore.ts';
-import { Staging, streamFile } from './staging.ts';
+import { Staging } from './staging.ts';
 import { corrupt } from './tar/corrupt.ts';
 import type { SpawnInCell } from './zstd.ts';
 
@@ -149,9 +149,10 @@ class Store implements ImageStore {
     const record = catalog.byId(image.id);
     if (record === undefined) throw noSuchImage(image.id);
     const plans = planDisks(
-      record.layers.map(({ diffId, blob, size }) => ({
+      record.layers.map(({ diffId, blob, size, implicit }) => ({
         diffId,
         size,
+        implicit,
         open: () => blobs.read(blob),
       })),
     );
@@ -176,44 +177,18 @@ class Store implements ImageStore {
         (await planOciArchive(files, this.#parts)) ??
         (await planDockerArchive(files, staging, this.#parts));
       if (plans === undefined) throw noImage(files);
-      const digests = plans.flatMap(({ layers }) => planDisks(layers).map(({ digest }) => digest));
+      const digests = plans.flatMap(({ layers }) => possibleDisks(layers));
       return await this.#pins.hold(digests, async () => {
-        await this.#makeDisks(plans, progress);
-        return await this.#lock.run(() => this.#commit(plans));
+        const loader = new LayerLoader(this.#parts.disks, progress);
+        const loaded = await loader.load(plans);
+        return await this.#lock.run(() => this.#commit(loaded));
       });
     } finally {
       await staging.remove();
     }
   }
 
-  /** Checks every layer of every image by making its disk. */
-  async #makeDisks(plans: readonly ImagePlan[], progress: Progress | undefined): Promise<void> {
-    const wanted = new Map(
-      plans
-        .flatMap(({ layers }) =>
-          planDisks(
-            layers.map(({ diffId, blob }) => ({
-              diffId,
-              digest: blob.digest,
-              size: blob.size,
-              open: () => streamFile(blob.path),
-            })),
-          ),
-        )
-        // Two images may have the same layer in two forms: each is checked.
-        .map((plan) => [plan.layers.map(({ diffId, digest }) => diffId + digest).join(), plan]),
-    );
-    let ready = 0;
-    await settleAll(
-      [...wanted.values()].map(async (plan) => {
-        await this.#parts.disks.ensureVerified(plan);
-        ready += 1;
-        progress?.(`Layer ${plan.digest}: ready (${ready} of ${wanted.size})`);
-      }),
-    );
-  }
-
-  async #commit(plans: readonly ImagePlan[]): Promise<readonly Image[]> {
+  async #commit(plans: readonly LoadedImage[]): Promise<readonly Image[]> {
     const { blobs, catalog } = this.#parts;
     await blobs.add(
       plans.flatMap(({ manifest, configBlob, layers }) => [
@@ -267,7 +242,7 @@ class Store implements ImageStore {
   }
 }
 
-function recordOf({ manifest, mediaType, configBlob, config, layers }: ImagePlan): ImageRecord {
+function recordOf({ manifest, mediaType, configBlob, config, layers }: LoadedImage): ImageRecord {
   const sizes = layers.map(({ blob }) => blob.size);
   const { stopSignal, ...process } = config.config;
   return {
@@ -278,7 +253,12 @@ function recordOf({ manifest, mediaType, configBlob, config, layers }: ImagePlan
     created: config.created,
     author: config.author,
     size: sizes.reduce((sum, size) => sum + size, configBlob.size),
-    layers: layers.map(({ diffId, blob }) => ({ diffId, blob: blob.digest, size: blob.size })),
+    layers: layers.map(({ diffId, blob, implicit }) => ({
+      diffId,
+      blob: blob.digest,
+      size: blob.size,
+      implicit,
+    })),
     config: {
       entrypoint: [...process.entrypoint],
       cmd: [...process.cmd],
@@ -302,11 +282,4 @@ function noImage({ what }: ArchiveFiles): A3sError {
 
 function familiar(canonical: string): string {
   return familiarName(parseReference(canonical));
-}
-
-/** Waits for all, so that nothing works on when the first failure is told. */
-async function settleAll(tasks: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(tasks)) {
-    if (result.status === 'rejected') throw result.reason;
-  }
 }

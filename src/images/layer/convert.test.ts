@@ -38,7 +38,7 @@ async function convert(
 ): Promise<void> {
   const file: FileHandle = await open(image, 'w+');
   try {
-    await convertLayers(layers, file, new DiskBudget(root, space), {
+    await convertLayers({ layers, below: [] }, file, new DiskBudget(root, space), {
       limits: { ...DEFAULT_LIMITS, ...limits },
       spawn: spawnInCell,
     });

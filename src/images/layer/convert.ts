@@ -16,7 +16,13 @@ import { corrupt } from '../tar/corrupt.ts';
 import { readTar } from '../tar/read-tar.ts';
 import type { SpawnInCell } from '../zstd.ts';
 import { LayerBudget, scanLayer } from './scan.ts';
-import { type DirectoryNode, implicitDirectory, mergeOver } from './tree.ts';
+import {
+  type DirectoryNode,
+  hasImplicit,
+  implicitDirectory,
+  inheritAttributes,
+  mergeOver,
+} from './tree.ts';
 
 export interface LayerSource {
   /** Digest of the uncompressed tar. */
@@ -32,19 +38,32 @@ export interface ConvertOptions {
   readonly spawn: SpawnInCell;
 }
 
+/** What a disk is made from. */
+export interface DiskSource {
+  /** Merged into one where there are several; lowest first. */
+  readonly layers: readonly LayerSource[];
+  /** What lies below a layer that does not describe all of its directories; undefined for one that must. */
+  readonly below: readonly LayerSource[] | undefined;
+}
+
 /**
- * Writes the image of one layer, or of several merged ones, lowest first.
+ * Writes an image.
  *
  * @param file empty and open for writing; what is in it after an error is of no use
+ * @returns whether it was written: not when a directory's attributes depend on what lies `below` and that is undefined
  * @throws A3sError `invalid-image` when a layer is malformed or is not what its diff ID says, `too-large`, `disk-full`
  */
 export async function convertLayers(
-  layers: readonly LayerSource[],
+  { layers, below }: DiskSource,
   file: FileHandle,
   budget: DiskBudget,
   options: ConvertOptions,
-): Promise<void> {
+): Promise<boolean> {
   const root = await readTree(layers, options);
+  if (layers.length === 1) {
+    if (below !== undefined) inheritAttributes(root, await readMerged(below, options));
+    else if (hasImplicit(root)) return false;
+  }
   const writer = new ErofsWriter(root, file, budget);
   for (const [index, layer] of layers.entries()) {
     await withLayer(layer, options, async (reader) => {
@@ -56,6 +75,7 @@ export async function convertLayers(
     });
   }
   await writer.finish();
+  return true;
 }
 
 /** Reads a layer to its end and checks that it is what its diff ID says. */
@@ -69,14 +89,22 @@ async function readTree(
   layers: readonly LayerSource[],
   options: ConvertOptions,
 ): Promise<DirectoryNode> {
-  const budget = new LayerBudget(options.limits);
-  const scan = (layer: LayerSource, index: number): Promise<DirectoryNode> =>
-    withLayer(layer, options, (reader) => scanLayer(reader, index, budget));
   const [only, ...others] = layers;
-  // A layer of its own keeps what it hides; merged layers have nothing below them.
-  if (only !== undefined && others.length === 0) return await scan(only, 0);
+  // Merged layers have nothing below them; a layer of its own keeps what it hides.
+  if (only === undefined || others.length > 0) return await readMerged(layers, options);
+  const budget = new LayerBudget(options.limits);
+  return await withLayer(only, options, (reader) => scanLayer(reader, 0, budget));
+}
+
+async function readMerged(
+  layers: readonly LayerSource[],
+  options: ConvertOptions,
+): Promise<DirectoryNode> {
+  const budget = new LayerBudget(options.limits);
   const root = implicitDirectory();
-  for (const [index, layer] of layers.entries()) mergeOver(root, await scan(layer, index));
+  for (const [index, layer] of layers.entries()) {
+    mergeOver(root, await withLayer(layer, options, (reader) => scanLayer(reader, index, budget)));
+  }
   return root;
 }
 

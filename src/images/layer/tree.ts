@@ -108,3 +108,29 @@ export function mergeOver(lower: DirectoryNode, upper: DirectoryNode): void {
     }
   }
 }
+
+/** Whether a directory below the root has no entry of its own. */
+export function hasImplicit(root: DirectoryNode): boolean {
+  const pending = [root];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    for (const node of next.children.values()) {
+      if (node.kind !== 'directory') continue;
+      if (!node.explicit) return true;
+      pending.push(node);
+    }
+  }
+  return false;
+}
+
+/**
+ * Gives directories without an entry of their own what lower layers say of them: a layer that only adds `tmp/x` must
+ * not change who may write to `/tmp`.
+ */
+export function inheritAttributes(upper: DirectoryNode, lower: DirectoryNode): void {
+  if (!upper.explicit) upper.attributes = lower.attributes;
+  if (upper.opaque) return;
+  for (const [name, node] of upper.children) {
+    const below = lower.children.get(name);
+    if (node.kind === 'directory' && below?.kind === 'directory') inheritAttributes(node, below);
+  }
+}
