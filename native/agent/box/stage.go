@@ -102,8 +102,13 @@ func (l *launcher) spawn(order *stage.Order, ns *Namespaces, pidNamespace int, s
 	if order.Main {
 		attributes.Sys.Cloneflags = syscall.CLONE_NEWPID
 	}
-	path := "/proc/self/fd/" + strconv.Itoa(l.binary)
-	return l.reaper.Start(func() (int, error) { return syscall.ForkExec(path, []string{stage.Name}, attributes) })
+	// By the agent's own number: in the child the descriptors are rearranged already when it executes.
+	path := "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(l.binary)
+	child, err := l.reaper.Start(func() (int, error) { return syscall.ForkExec(path, []string{stage.Name}, attributes) })
+	if err != nil {
+		return nil, &os.PathError{Op: "execute the stage", Path: path, Err: err}
+	}
+	return child, nil
 }
 
 func socketPair() (ours, theirs int, err error) {

@@ -87,13 +87,13 @@ func stage(reply reply) error {
 func readOrder() (*Order, error) {
 	var stat syscall.Stat_t
 	if err := syscall.Fstat(FdOrder, &stat); err != nil {
-		return nil, err
+		return nil, os.NewSyscallError("fstat", err)
 	}
 	data := make([]byte, stat.Size)
 	for read := 0; read < len(data); {
 		n, err := syscall.Pread(FdOrder, data[read:], int64(read))
 		if err != nil && err != syscall.EINTR {
-			return nil, err
+			return nil, os.NewSyscallError("pread", err)
 		}
 		if n == 0 {
 			return nil, errOrder
