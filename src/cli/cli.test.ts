@@ -67,7 +67,7 @@ describe('run', () => {
     const line =
       `run -d -i -e X=1 -e PASSED -e ABSENT --env-file ${directory}/env -w /srv -u 1:2 --name n -h host` +
       ' --entrypoint /bin/sh --cpus 1.5 -m 64m -l a=b --stop-signal INT --stop-timeout 3' +
-      ' -p 127.0.0.1:8080:80 -p 81 -v ./data:/data:ro --network none img -c cmd';
+      ' -p 127.0.0.1:8080:80 -p 81 -v ./data:/data:ro --net=none img -c cmd';
     const done = await a3s(line, { env });
     expect(done.stdout).toMatch(/^a+1\n$/);
     const create = server.called('POST /containers/create');
@@ -147,6 +147,13 @@ describe('run', () => {
     });
     expect(done.status).toBe(130);
     expect(done.stderr).toContain('runs on');
+    expect(server.boxes.size).toBe(1);
+  });
+
+  it('says that the server is lost, and that the box is not', async () => {
+    const done = await a3s('run box signals', { onOutput: () => server.drop() });
+    expect(done.status).toBe(125);
+    expect(done.stderr).toMatch(/^a3s-box: .+ \(server-unreachable\)\nThe box runs on; /);
     expect(server.boxes.size).toBe(1);
   });
 

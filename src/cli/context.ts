@@ -12,7 +12,7 @@ export interface TerminalInput extends Readable {
   setRawMode?(raw: boolean): unknown;
 }
 
-export interface TerminalOutput extends Writable {
+interface TerminalOutput extends Writable {
   readonly isTTY?: boolean;
   readonly columns?: number;
   readonly rows?: number;

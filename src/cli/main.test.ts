@@ -1,7 +1,7 @@
-import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { spawn as spawnTerminal } from '@lydell/node-pty';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -130,14 +130,11 @@ describe('in a terminal', () => {
 
   it('a signal from outside ends an exec and restores the terminal', async () => {
     screen = new Screen();
-    screen.type(
-      '"$NODE" "$CLI" run -d box signals >/dev/null; "$NODE" "$CLI" exec -it box type; echo "status=$?"\r',
-    );
+    screen.type('"$NODE" "$CLI" run -d box signals >/dev/null\r');
+    screen.type(`sh -c 'echo pid=$$; exec "$NODE" "$CLI" exec -it box type'; echo "status=$?"\r`);
+    const pid = await screen.until(/(?<=pid=)\d+/);
     await screen.until('ready');
-    const pid = spawnSync('pgrep', ['-f', `${cli.bundle} exec`], {
-      encoding: 'utf8',
-    }).stdout.trim();
-    process.kill(Number(pid.split('\n').at(-1)), 'SIGTERM');
+    process.kill(Number(pid), 'SIGTERM');
     await screen.until('status=143');
     await expectSane();
   });
@@ -187,7 +184,8 @@ describe('the program that is installed', () => {
 
   it('says what to do where it is not built', async () => {
     const moved = join(cli.directory, 'src/bin/a3s-box.cjs');
-    spawnSync('install', ['-D', bin, moved]);
+    mkdirSync(dirname(moved), { recursive: true });
+    copyFileSync(bin, moved);
     const child = spawn(process.execPath, [moved]);
     const complaint = text(child.stderr);
     const [code] = await once(child, 'close');

@@ -6,7 +6,7 @@
 import { A3sError, type ErrorCode } from '../errors.ts';
 
 /** Docker's exit status for a flag that cannot be used. */
-export const FLAG_STATUS = 125;
+const FLAG_STATUS = 125;
 
 /** A mistake in the command line, with the exit status that Docker gives it. */
 export class UsageError extends A3sError {

@@ -39,7 +39,7 @@ function codeOf(status: number): ErrorCode {
 /** Messages may quote an image's or a guest's text: control characters must not reach a terminal. */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '\u{fffd}');
+  return text.replaceAll('\r\n', '\n').replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '\u{fffd}');
 }
 
 function parse(body: string): unknown {

@@ -46,10 +46,15 @@ export class FakeServer {
 
   async close(): Promise<void> {
     for (const box of this.boxes.values()) box.end(137);
-    for (const socket of this.#upgraded) socket.destroy();
-    this.#server.closeAllConnections();
+    this.drop();
     this.#server.close();
     await once(this.#server, 'close');
+  }
+
+  /** Loses every client at once, as a server that dies does. */
+  drop(): void {
+    for (const socket of this.#upgraded) socket.destroy();
+    this.#server.closeAllConnections();
   }
 
   /** The calls so far, as `METHOD /path`. */

@@ -9,6 +9,8 @@ export type FlagKind = 'bool' | 'string' | 'int' | 'list';
 export interface Flag {
   /** Without the dashes. */
   readonly name: string;
+  /** An older spelling that Docker still takes. */
+  readonly alias?: string;
   /** One letter. */
   readonly short?: string;
   readonly kind: FlagKind;
@@ -21,7 +23,7 @@ export interface Flag {
   readonly refused?: string;
 }
 
-type Extra = Pick<Flag, 'short' | 'value' | 'on'>;
+type Extra = Pick<Flag, 'short' | 'value' | 'on' | 'alias'>;
 
 export const bool = (name: string, help: string, extra: Extra = {}): Flag => ({
   name,

@@ -49,11 +49,11 @@ export function canonicalize(
 function long(path: string, table: readonly Flag[], arg: string, rest: string[]): string[] {
   const equals = arg.indexOf('=');
   const name = equals < 0 ? arg.slice(2) : arg.slice(2, equals);
-  const flag = table.find((candidate) => candidate.name === name);
+  const flag = table.find((candidate) => candidate.name === name || candidate.alias === name);
   if (flag === undefined) throw usage(path, `unknown flag: --${name}`);
   refuse(path, flag, `--${name}`);
   if (equals >= 0) return [spell(path, flag, arg.slice(equals + 1))];
-  if (flag.kind === 'bool') return [`--${name}=true`];
+  if (flag.kind === 'bool') return [`--${flag.name}=true`];
   const value = rest.shift();
   if (value === undefined) throw usage(path, `flag needs an argument: --${name}`);
   return [spell(path, flag, value)];

@@ -19,7 +19,7 @@ import {
 import { isTrue, printValue, sortedEntries } from './template-values.ts';
 
 /** A method such as `.Label "name"`. */
-export type Method = (...args: readonly string[]) => unknown;
+type Method = (...args: readonly string[]) => unknown;
 
 /** The most that one evaluation writes. */
 const MAX_OUTPUT = 16 * 1024 * 1024;

@@ -23,7 +23,7 @@ export async function copyOutput(
 }
 
 /** Resolves once the sink wants more; at once where it is closed, which `main` deals with. */
-export function write(sink: Writable, bytes: Buffer | string): Promise<void> {
+function write(sink: Writable, bytes: Buffer | string): Promise<void> {
   if (sink.destroyed || sink.write(bytes)) return Promise.resolve();
   return new Promise((resolve) => {
     const done = (): void => {
