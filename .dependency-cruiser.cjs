@@ -16,7 +16,8 @@ const ROOMS = {
   boxes: ['boxes', 'images', 'engine', 'boot', 'guest', 'cell', 'state', 'errors'],
   images: ['images', 'cell', 'state', 'errors'],
   engine: ['engine', 'cell', 'errors'],
-  guest: ['guest', 'errors'],
+  // The interface alone: a guest is reached through a machine's byte stream.
+  guest: ['guest', 'engine/engine', 'cell/cell', 'errors'],
   boot: ['boot', 'errors'],
   cell: ['cell', 'errors'],
   state: ['state', 'errors'],

@@ -9,7 +9,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readBootSet } from '../src/boot/bootset.ts';
-import { writeCpio } from '../src/boot/cpio.ts';
+import { cpio } from '../src/boot/cpio.ts';
 import type { MachineSpec } from '../src/engine/engine.ts';
 import { qemuArguments } from '../src/engine/qemu/arguments.ts';
 import { Actor } from '../test/e2e/actor.ts';
@@ -41,7 +41,10 @@ function noopInitrd(directory: string): string {
   const program = join(directory, 'init');
   execFileSync('gcc', ['-static', '-O2', '-o', program, join(import.meta.dirname, 'noop-init.c')]);
   const path = join(directory, 'initrd');
-  writeFileSync(path, writeCpio([{ path: 'init', mode: 0o100755, data: readFileSync(program) }]));
+  writeFileSync(
+    path,
+    cpio([{ kind: 'file', path: 'init', mode: 0o755, data: readFileSync(program) }]),
+  );
   return path;
 }
 

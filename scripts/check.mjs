@@ -28,7 +28,7 @@ const CHECKS = [
   { name: 'dead code', run: [bin('knip'), '--no-progress'] },
   { name: 'gofmt', run: ['gofmt', '-l', '.'], cwd: agent, silent: true },
   { name: 'go vet', run: ['go', 'vet', './...'], cwd: agent, env: goEnv },
-  { name: 'staticcheck', run: ['staticcheck', './...'], cwd: agent, env: goEnv },
+  { name: 'staticcheck', run: ['go-staticcheck', './...'], cwd: agent, env: goEnv },
 ];
 
 /** Runs all checks and returns the names of those that failed. */
@@ -38,7 +38,7 @@ export function runChecks() {
     const [program, ...args] = check.run;
     const result = spawnSync(program, args, {
       cwd: check.cwd ?? root,
-      env: { ...process.env, ...check.env },
+      env: { ...process.env, NO_COLOR: '1', ...check.env },
       encoding: 'utf8',
       timeout: 600_000,
     });
