@@ -82,11 +82,11 @@ describe('in a terminal', () => {
   const RUN = '"$NODE" "$CLI" run -it box type; echo "status=$?"\r';
   /** `isig` and `icanon` are what raw mode switches off. */
   const SANE =
-    'stty -a | tr " ;" "\\n\\n" | grep -x -e "-*icanon" -e "-*isig" -e "-*echo"; echo done\r';
+    'stty -a | tr " ;" "\\n\\n" | grep -x -e "-*icanon" -e "-*isig" -e "-*echo" -e "-*opost"; echo done\r';
 
   const expectSane = async (): Promise<void> => {
     screen.type(SANE);
-    await screen.until(/(?<!-)isig\r\nicanon\r\necho\r\ndone/);
+    await screen.until(/(?<!-)opost\r\nisig\r\nicanon\r\necho\r\ndone/);
   };
 
   it('keys reach the box as they are typed, and its status comes back', async () => {
@@ -97,6 +97,8 @@ describe('in a terminal', () => {
     await screen.until('<61>');
     screen.type('\x03\r');
     await screen.until('<030d>|<03>.*<0d>');
+    screen.type('n');
+    await screen.until('down\nonly');
     screen.type('q');
     await screen.until('status=7');
     await expectSane();

@@ -96,6 +96,7 @@ export class FakeBox {
       this.#write(1, 'ready\r\n');
       stream?.on('data', (chunk: Buffer) => {
         this.#write(1, `<${chunk.toString('hex')}>`);
+        if (chunk.includes('n')) this.#write(1, 'down\nonly');
         if (chunk.includes('q') && chunk.length === 1) this.end(7);
       });
     }

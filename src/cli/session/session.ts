@@ -8,6 +8,7 @@ import { unreachable } from '../client/failure.ts';
 import type { Context, TerminalInput } from '../context.ts';
 import { DetachScanner } from './detach-scanner.ts';
 import { copyOutput } from './output.ts';
+import { rawMode } from './raw-mode.ts';
 
 export interface SessionOptions {
   /** Whether the process has a terminal: then its output is one raw stream. */
@@ -107,19 +108,6 @@ export class Session {
       input.pause();
     };
   }
-}
-
-/** The function that undoes it. */
-function rawMode(input: TerminalInput): () => void {
-  if (input.isTTY !== true || input.setRawMode === undefined) return () => undefined;
-  input.setRawMode(true);
-  const restore = (): void => {
-    process.off('exit', restore);
-    input.setRawMode?.(false);
-  };
-  // Whatever ends this process, the user's shell gets its terminal back.
-  process.on('exit', restore);
-  return restore;
 }
 
 /** A server that closes while input is on its way leaves an error in place of the end; the exit status tells the rest. */
