@@ -6,7 +6,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isCellUid } from '../cell/identity.ts';
-import { findProcesses, KEEPER, killProcess, type ProcessFence, untilGone } from './processes.ts';
+import { findProcesses, KEEPER, killProcess } from './processes.ts';
+import { retry } from './retry.ts';
 
 /** Sockets of QEMU, passt and virtiofsd, and the lock file beside a virtiofsd's. */
 const SOCKETS = /^(?:qmp|ctl|passt|fs\d+)\.sock(?:\.pid)?$/;
@@ -16,31 +17,20 @@ const KEEPER_MS = 1000;
 
 /** @returns when no process is left and the sockets are removed; the directory itself stays */
 export async function endProcesses(runtimeDir: string): Promise<void> {
-  // Again, until none is found: a helper may have been in the middle of its start.
-  for (;;) {
+  const patience = performance.now() + KEEPER_MS;
+  const attempt = async (): Promise<true | undefined> => {
+    // Looked for anew each time: a helper may be in the middle of its start.
     const found = findProcesses(runtimeDir, isCellUid);
-    if (found.length === 0) break;
+    const patient = performance.now() < patience;
     // A keeper ends by itself, and reaps its program; killed first, it would leave a zombie to the system's init,
     // which in a container may never look.
-    for (const each of found) if (each.program !== KEEPER) killProcess(each);
-    if (await goneWithin(found, KEEPER_MS)) continue;
-    for (const each of found) killProcess(each);
-    // Without a deadline: nothing but a stuck kernel keeps a killed process, and then it is not gone.
-    await untilGone(found, new AbortController().signal);
-  }
+    for (const each of found) if (!patient || each.program !== KEEPER) killProcess(each);
+    return found.length === 0 || undefined;
+  };
+  // Without a deadline: nothing but a stuck kernel keeps a killed process, and then it is not gone.
+  await retry(attempt, new AbortController().signal);
   for (const name of await list(runtimeDir)) {
     if (SOCKETS.test(name)) await rm(join(runtimeDir, name), { force: true });
-  }
-}
-
-async function goneWithin(found: readonly ProcessFence[], milliseconds: number): Promise<boolean> {
-  const deadline = AbortSignal.timeout(milliseconds);
-  try {
-    await untilGone(found, deadline);
-    return true;
-  } catch (error) {
-    if (deadline.aborted) return false;
-    throw error;
   }
 }
 

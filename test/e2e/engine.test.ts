@@ -12,7 +12,7 @@ import type { Machine, MachineSpec } from '../../src/engine/engine.ts';
 import { choosePort } from '../../src/engine/passt.ts';
 import { findProcesses } from '../../src/engine/processes.ts';
 import { QemuEngine, type QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
-import { ask } from './support/agent.ts';
+import { connectGuest } from '../../src/guest/connection.ts';
 
 const ID = 'e2'.repeat(32);
 const LAUNCH_MS = 60_000;
@@ -85,7 +85,8 @@ it('boots to an agent that answers, lets another process adopt it, and ends when
     shares: [{ tag: 'share-0', path: join(root, 'shared'), readonly: true }],
   });
   const signal = AbortSignal.timeout(LAUNCH_MS);
-  const hello = await ask(machine, 'GET', '/v1/hello', signal);
+  const guest = await connectGuest(machine, { signal, deadlineMs: LAUNCH_MS });
+  const { hello } = guest;
   expect(hello).toMatchObject({ protocol: { minimum: 1 } });
   expect(hello).not.toMatchObject({ kernel: release() });
 
@@ -96,10 +97,11 @@ it('boots to an agent that answers, lets another process adopt it, and ends when
   await closed;
   second.destroy();
 
+  await guest.closed;
   await machine.pause();
-  const later = ask(machine, 'GET', '/v1/hello', signal);
+  const later = connectGuest(machine, { signal, deadlineMs: LAUNCH_MS });
   await machine.resume();
-  expect(await later).toEqual(hello);
+  expect((await later).hello).toEqual(hello);
 
   const before = await machine.console();
   expect(before.length).toBeLessThanOrEqual(64 * 1024);
@@ -114,7 +116,9 @@ it('boots to an agent that answers, lets another process adopt it, and ends when
   const adopted = await new QemuEngine(options).adopt(ID, runtimeDir);
   if (adopted === undefined) throw new Error('the machine is gone');
   expect(adopted.pid).toBe(machine.pid);
-  await ask(adopted, 'POST', '/v1/poweroff', signal);
+  const last = await connectGuest(adopted, { signal, deadlineMs: LAUNCH_MS });
+  // The answer may be lost with the guest.
+  await Promise.allSettled([last.poweroff()]);
   expect(await adopted.exited).toEqual({ reason: 'poweroff', detail: '' });
   expect((await adopted.console()).toString()).toContain('Power down');
   await expect(adopted.connect(signal)).rejects.toMatchObject({ code: 'vmm-failed' });

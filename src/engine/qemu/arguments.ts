@@ -36,6 +36,9 @@ export const CONSOLE_BYTES = 64 * 1024;
 /** Chardev that the console ends in. */
 export const CONSOLE = 'console';
 
+/** Chardev that the control port ends in. */
+export const CONTROL = 'control';
+
 const KVM_SET = 1;
 const FIRST_DISK_SET = 2;
 
@@ -145,9 +148,9 @@ function devices(spec: MachineSpec): string[] {
     '-device',
     'virtio-serial-pci,bus=pcie.0,disable-legacy=on,max_ports=2',
     '-chardev',
-    `socket,id=control,path=${optionValue(control)},server=on,wait=off`,
+    `socket,id=${CONTROL},path=${optionValue(control)},server=on,wait=off`,
     '-device',
-    `virtserialport,id=${CONTROL_PORT_ID},chardev=control,name=${CONTROL_PORT}`,
+    `virtserialport,id=${CONTROL_PORT_ID},chardev=${CONTROL},name=${CONTROL_PORT}`,
     '-chardev',
     `socket,id=monitor,path=${optionValue(monitor)},server=on,wait=off`,
     '-mon',

@@ -3,18 +3,16 @@
  *
  * @module
  */
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import type { Machine, MachineExit } from '../engine.ts';
 import { type Helper, printable } from '../helper.ts';
 import { killProcess, type ProcessFence, untilGone } from '../processes.ts';
-import { retry } from '../retry.ts';
-import { openSocket } from '../socket.ts';
 import { endProcesses } from '../sweep.ts';
 import { vmmSockets } from './arguments.ts';
 import { panicReason, readConsole } from './console.ts';
+import { ControlPort } from './control-port.ts';
 import type { QmpClient } from './qmp.ts';
 
 /** The helper's name that is the VMM itself. */
@@ -35,9 +33,9 @@ export class QemuMachine implements Machine {
   readonly pid: number;
   readonly exited: Promise<MachineExit>;
   readonly #parts: MachineParts;
+  readonly #control: ControlPort;
   readonly #gone = new AbortController();
   #settle: (exit: MachineExit) => void = () => undefined;
-  #stream: Socket | undefined;
   #console: Buffer = Buffer.alloc(0);
   #ending: Promise<void> | undefined;
   #released = false;
@@ -46,6 +44,7 @@ export class QemuMachine implements Machine {
     this.id = parts.id;
     this.pid = parts.vmm.pid;
     this.#parts = parts;
+    this.#control = new ControlPort(vmmSockets(parts.runtimeDir).control, parts.monitor);
     this.exited = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -55,15 +54,7 @@ export class QemuMachine implements Machine {
   }
 
   async connect(signal: AbortSignal): Promise<Duplex> {
-    // QEMU lets the next one in when the one before is gone.
-    this.#stream?.destroy();
-    const { control } = vmmSockets(this.#parts.runtimeDir);
-    const stream = await retry(
-      () => openSocket(control),
-      AbortSignal.any([signal, this.#gone.signal]),
-    );
-    this.#stream = stream;
-    return stream;
+    return this.#control.connect(AbortSignal.any([signal, this.#gone.signal]));
   }
 
   async pause(): Promise<void> {
@@ -85,7 +76,7 @@ export class QemuMachine implements Machine {
 
   async release(): Promise<void> {
     this.#released = true;
-    this.#stream?.destroy();
+    await this.#control.close();
     for (const helper of this.#parts.helpers) helper.release();
     this.#parts.monitor.close();
     await this.#parts.monitor.closed;
@@ -118,7 +109,7 @@ export class QemuMachine implements Machine {
     killProcess(vmm);
     await untilGone([vmm], new AbortController().signal);
     await endProcesses(runtimeDir);
-    this.#stream?.destroy();
+    await this.#control.close();
     const detail = exit === CRASHED ? await lastWords(helpers) : exit.detail;
     for (const helper of helpers) helper.release();
     monitor.close();

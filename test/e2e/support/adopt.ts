@@ -4,13 +4,14 @@
  * @module
  */
 import { QemuEngine } from '../../../src/engine/qemu/engine.ts';
-import { ask } from './agent.ts';
+import { connectGuest } from '../../../src/guest/connection.ts';
 
 async function main(): Promise<void> {
   const { options, id, runtimeDir } = JSON.parse(process.argv[2] ?? '');
   const machine = await new QemuEngine(options).adopt(id, runtimeDir);
   if (machine === undefined) throw new Error('there is no machine');
-  const hello = await ask(machine, 'GET', '/v1/hello', AbortSignal.timeout(60_000));
+  const signal = new AbortController().signal;
+  const { hello } = await connectGuest(machine, { signal, deadlineMs: 60_000 });
   await machine.release();
   process.stdout.write(JSON.stringify({ pid: machine.pid, hello }));
 }
