@@ -16,14 +16,15 @@ export interface ConnectOptions {
   /** Time for the guest to boot and answer. */
   readonly deadlineMs: number;
   /**
-   * How long one connection may stay without an answer before a new one is tried. A connection is
-   * lost without a word when bytes of a dead one lead it, so this must not be long; it may be shorter
-   * than a boot, since an agent that finds stray bytes asks for the next connection.
+   * How long the first connection may stay without an answer before a new one is tried; each later
+   * one may take twice as long. Bytes of a dead connection can lead a new one, or the guest can
+   * drop what comes while it opens its port again, and nobody then says a word.
    */
   readonly attemptMs?: number;
 }
 
-const ATTEMPT_MS = 3000;
+const FIRST_ATTEMPT_MS = 2000;
+const LONGEST_ATTEMPT_MS = 16_000;
 const RETRY_MS = 20;
 const CONSOLE_LINES = 12;
 
@@ -51,8 +52,9 @@ export async function connectGuest(
     ended.abort(new A3sError('vmm-failed', detail === '' ? message : `${message}: ${detail}`));
   });
   try {
-    for (;;) {
-      const guest = await attempt(machine, stop, options.attemptMs ?? ATTEMPT_MS);
+    let attemptMs = options.attemptMs ?? FIRST_ATTEMPT_MS;
+    for (; ; attemptMs = Math.min(2 * attemptMs, LONGEST_ATTEMPT_MS)) {
+      const guest = await attempt(machine, stop, attemptMs);
       if (guest !== undefined) return guest;
       await delay(RETRY_MS, undefined, { signal: stop });
     }
