@@ -172,20 +172,30 @@ class Store implements ImageStore {
   ): Promise<readonly Image[]> {
     const staging = await Staging.create(this.#parts.staging);
     try {
-      const files = await read(staging);
-      const plans =
-        (await planOciArchive(files, this.#parts)) ??
-        (await planDockerArchive(files, staging, this.#parts));
-      if (plans === undefined) throw noImage(files);
-      const digests = plans.flatMap(({ layers }) => possibleDisks(layers));
-      return await this.#pins.hold(digests, async () => {
-        const loader = new LayerLoader(this.#parts.disks, progress);
-        const loaded = await loader.load(plans);
-        return await this.#lock.run(() => this.#commit(loaded));
-      });
+      return await this.#loadStaged(staging, await read(staging), progress);
+    } catch (error) {
+      // Some disks may have been made before a layer was refused.
+      await this.settle();
+      throw error;
     } finally {
       await staging.remove();
     }
+  }
+
+  async #loadStaged(
+    staging: Staging,
+    files: ArchiveFiles,
+    progress: Progress | undefined,
+  ): Promise<readonly Image[]> {
+    const plans =
+      (await planOciArchive(files, this.#parts)) ??
+      (await planDockerArchive(files, staging, this.#parts));
+    if (plans === undefined) throw noImage(files);
+    const digests = plans.flatMap(({ layers }) => possibleDisks(layers));
+    return await this.#pins.hold(digests, async () => {
+      const loaded = await new LayerLoader(this.#parts.disks, progress).load(plans);
+      return await this.#lock.run(() => this.#commit(loaded));
+    });
   }
 
   async #commit(plans: readonly LoadedImage[]): Promise<readonly Image[]> {

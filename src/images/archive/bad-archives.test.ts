@@ -4,7 +4,6 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
 import { openDatabase } from '../../state/database.ts';
@@ -13,17 +12,15 @@ import type { ImageStore } from '../image.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import { openImageStore } from '../store.ts';
 import {
-  type BuiltImage,
   buildImage,
   dockerArchive,
   ociArchive,
-  ociLayout,
   sha256,
   writeOciLayout,
 } from '../testing/build-image.ts';
-import { FUZZ_TIMEOUT, fuzz } from '../testing/fuzz.ts';
 import { streamed } from '../testing/streams.ts';
 import { type TarFile, writeTar } from '../testing/tar-writer.ts';
+import { blobPath, changed, ESCAPE, good, withManifest } from '../testing/variants.ts';
 
 const LIMITS = {
   ...DEFAULT_LIMITS,
@@ -52,40 +49,13 @@ afterEach(() => {
 async function expectNothingLeft(): Promise<void> {
   const below = (path: string) => readdirSync(join(root, 'images', path));
   expect(await store.list()).toEqual([]);
-  expect([below('staging'), below('blobs/sha256')]).toEqual([[], []]);
+  expect([below('staging'), below('blobs/sha256'), below('erofs')]).toEqual([[], [], []]);
   expect(readdirSync(root)).toEqual(['images']);
 }
 
 async function expectRefused(load: Promise<unknown>, code: string, message: string): Promise<void> {
   await expect(load).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
   await expectNothingLeft();
-}
-
-const good = buildImage({ name: 'good:1', layers: [[{ path: 'f', data: 'x' }]] });
-const ESCAPE = 'sha256:../../../../../../tmp/escape';
-
-/** An OCI archive after a change to its files. */
-function changed(change: (files: Map<string, Buffer>) => void, image = good): Buffer {
-  const files = ociLayout([image]);
-  change(files);
-  return writeTar([...files].map(([path, data]) => ({ path, data })));
-}
-
-const blobPath = (digest: string) => `blobs/sha256/${digest.slice(7)}`;
-
-/** The image with another manifest, its digest and size right. */
-function withManifest(change: (manifest: Record<string, unknown>) => void): BuiltImage {
-  const manifest: Record<string, unknown> = JSON.parse(
-    String(good.blobs.get(good.manifest.digest)),
-  );
-  change(manifest);
-  const bytes = Buffer.from(JSON.stringify(manifest));
-  const descriptor = { ...good.manifest, digest: sha256(bytes), size: bytes.length };
-  return {
-    ...good,
-    manifest: descriptor,
-    blobs: new Map([...good.blobs, [descriptor.digest, bytes]]),
-  };
 }
 
 function withIndex(descriptor: object): Buffer {
@@ -425,74 +395,3 @@ describe('load accepts', () => {
     expect((await store.load(streamed(archive)))[0]?.id).toBe(good.config.digest);
   });
 });
-
-it(
-  'loads a damaged archive as a whole or refuses it and leaves nothing',
-  async () => {
-    const bases = [ociArchive([good]), dockerArchive([good])];
-    await fuzz(
-      fc.asyncProperty(
-        fc.constantFrom(...bases),
-        fc.array(fc.tuple(fc.nat(20_000), fc.nat(255)), { minLength: 1, maxLength: 3 }),
-        async (base, edits) => {
-          const archive = Buffer.from(base);
-          for (const [at, byte] of edits) archive[at % archive.length] = byte;
-          const loaded = await store.load(streamed(archive)).catch((error: unknown) => {
-            expect(error).toBeInstanceOf(A3sError);
-            return [];
-          });
-          for (const { id } of loaded) await store.remove(id, { force: true, inUse: () => false });
-          await expectNothingLeft();
-        },
-      ),
-    );
-  },
-  FUZZ_TIMEOUT,
-);
-
-it(
-  'loads an archive with any documents or refuses it',
-  async () => {
-    const keys = ['schemaVersion', 'mediaType', 'manifests', 'layers', 'config', 'digest', 'size'];
-    const more = ['rootfs', 'diff_ids', 'type', 'annotations', 'platform', 'Env', '__proto__'];
-    const { document } = fc.letrec<{ document: unknown }>((tie) => ({
-      document: fc.oneof(
-        { depthSize: 'small' },
-        fc.constantFrom<unknown>(null, 2, -1, '', 'layers', 'linux', 'amd64', true),
-        fc.constantFrom(good.manifest.digest, good.config.digest, ESCAPE, good.config.mediaType),
-        fc.array(tie('document'), { maxLength: 3 }),
-        fc.dictionary(fc.constantFrom(...keys, ...more), tie('document'), { maxKeys: 5 }),
-        fc.constantFrom(good.manifest, good.config, ...good.layers),
-      ),
-    }));
-    const places = ['index.json', good.manifest.digest, good.config.digest];
-    await fuzz(
-      fc.asyncProperty(fc.constantFrom(...places), document, async (place, value) => {
-        const bytes = Buffer.from(JSON.stringify(value));
-        const archive = changed(
-          (files) => {
-            if (place === 'index.json') files.set(place, bytes);
-            else files.set(blobPath(sha256(bytes)), bytes);
-          },
-          place === 'index.json' ? good : pointing(place, bytes),
-        );
-        const loaded = await store.load(streamed(archive)).catch((error: unknown) => {
-          expect(error).toBeInstanceOf(A3sError);
-          return [];
-        });
-        for (const { id } of loaded) await store.remove(id, { force: true, inUse: () => false });
-      }),
-    );
-    await expectNothingLeft();
-  },
-  FUZZ_TIMEOUT,
-);
-
-/** The good image with one of its documents replaced, the references to it right. */
-function pointing(place: string, bytes: Buffer): BuiltImage {
-  const part = { digest: sha256(bytes), size: bytes.length };
-  if (place === good.manifest.digest) return { ...good, manifest: { ...good.manifest, ...part } };
-  return withManifest((manifest) =>
-    Object.assign(manifest, { config: { ...good.config, ...part } }),
-  );
-}
