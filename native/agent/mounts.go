@@ -53,7 +53,8 @@ var tree = []creator{
 	mount{"/sys", "sysfs", plain | syscall.MS_NODEV, ""},
 	mount{"/dev", "devtmpfs", plain, "mode=0755"},
 	mount{"/run", "tmpfs", plain | syscall.MS_NODEV, "mode=0755"},
-	mount{"/sys/fs/cgroup", "cgroup2", plain | syscall.MS_NODEV, ""},
+	// favordynmods: every process of a box is moved into its group; without it each move waits for an RCU grace period.
+	mount{"/sys/fs/cgroup", "cgroup2", plain | syscall.MS_NODEV, "favordynmods"},
 	directory{"/run/box"},
 	// The agent is the last thing that the kernel may kill when memory is short.
 	setting{"/proc/self/oom_score_adj", "-1000"},

@@ -26,6 +26,8 @@ type Cgroup struct {
 	Procs int
 	// Namespace is a cgroup namespace whose root is the group.
 	Namespace int
+	// dir is the group's directory.
+	dir string
 }
 
 // NewCgroup moves the agent out of the root group into one of its own, and makes one for the box.
@@ -43,7 +45,7 @@ func NewCgroup() (*Cgroup, error) {
 		return nil, err
 	}
 	procs, err := linux.OpenAt(-1, cgroupBox+"/cgroup.procs", syscall.O_WRONLY, 0, 0)
-	return &Cgroup{Procs: procs, Namespace: namespace}, err
+	return &Cgroup{Procs: procs, Namespace: namespace, dir: cgroupBox}, err
 }
 
 // cgroupNamespace makes a namespace rooted at the box's group: its root is the group that its maker is in, so the agent is there for a
@@ -89,7 +91,7 @@ func (c *Cgroup) limit(resources *Resources) error {
 		limits = append(limits, [2]string{"pids.max", strconv.FormatInt(*resources.Pids, 10)})
 	}
 	for _, limit := range limits {
-		if err := os.WriteFile(cgroupBox+"/"+limit[0], []byte(limit[1]), 0); err != nil {
+		if err := os.WriteFile(c.dir+"/"+limit[0], []byte(limit[1]), 0); err != nil {
 			return &deviceError{"limit", limit[0], err}
 		}
 	}
@@ -141,7 +143,7 @@ func (c *Cgroup) stats() (*Stats, error) {
 		{"cpu.stat", "usage_usec", &stats.CPUUsec},
 		{"pids.current", "", &stats.Pids},
 	} {
-		if *counter.value, err = readCounter(counter.file, counter.key); err != nil {
+		if *counter.value, err = c.counter(counter.file, counter.key); err != nil {
 			return nil, err
 		}
 	}
@@ -149,22 +151,22 @@ func (c *Cgroup) stats() (*Stats, error) {
 }
 
 // oomKills counts the processes of the box that the kernel killed for lack of memory.
-func (c *Cgroup) oomKills() (uint64, error) { return readCounter("memory.events", "oom_kill") }
+func (c *Cgroup) oomKills() (uint64, error) { return c.counter("memory.events", "oom_kill") }
 
 // kill ends everything in the box at once.
-func (c *Cgroup) kill() error { return os.WriteFile(cgroupBox+"/cgroup.kill", []byte("1"), 0) }
+func (c *Cgroup) kill() error { return os.WriteFile(c.dir+"/cgroup.kill", []byte("1"), 0) }
 
 // populated says whether a process is left.
 func (c *Cgroup) populated() (bool, error) {
-	n, err := readCounter("cgroup.events", "populated")
+	n, err := c.counter("cgroup.events", "populated")
 	return n != 0, err
 }
 
 var errCounter = errors.New("counter is missing")
 
-// readCounter reads a file that is one number, or the line of one that begins with a key.
-func readCounter(file, key string) (uint64, error) {
-	content, err := os.ReadFile(cgroupBox + "/" + file)
+// counter reads a file that is one number, or the line of one that begins with a key.
+func (c *Cgroup) counter(file, key string) (uint64, error) {
+	content, err := os.ReadFile(c.dir + "/" + file)
 	if err != nil {
 		return 0, err
 	}

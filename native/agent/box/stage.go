@@ -89,8 +89,8 @@ func (l *launcher) spawn(order *stage.Order, ns *Namespaces, pidNamespace int, s
 		stage.FdNetwork: ns.Network, stage.FdCgroupNamespace: ns.Cgroup, stage.FdPid: pidNamespace,
 	}
 	attributes := &syscall.ProcAttr{
-		// A stage lives too briefly to collect garbage.
-		Env: []string{"GOGC=off"},
+		// A stage lives too briefly to collect garbage, and has one thing to do.
+		Env: []string{"GOGC=off", "GOMAXPROCS=1"},
 		Sys: &syscall.SysProcAttr{},
 	}
 	for _, fd := range files {

@@ -134,7 +134,11 @@ func CloneMount(dir int, path string, recursive bool) (int, error) {
 	return int(mount), nil
 }
 
-type mountAttributes struct{ set, clear, propagation, userns uint64 }
+// mountAttributes is struct mount_attr: what to set, then what to clear, the propagation and a user namespace.
+type mountAttributes struct {
+	set uint64
+	_   [3]uint64
+}
 
 // SetAttributes adds attributes to a mount, and to all below it when recursive.
 func SetAttributes(mount int, attributes uint64, recursive bool) error {
