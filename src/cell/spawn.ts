@@ -46,7 +46,9 @@ export async function spawnInCell(program: CellProgram): Promise<ChildProcess> {
     throw new A3sError(
       'state-unusable',
       `Cannot start ${program.path} confined: ${built.reason ?? 'no wall can be built'}`,
-      { remedy: `Allow user namespaces, run as root, or accept it with ${ALLOW_WEAK_CELL}=1.` },
+      {
+        remedy: `Install bubblewrap and allow user namespaces, run as root, or accept it with ${ALLOW_WEAK_CELL}=1.`,
+      },
     );
   }
   host ??= readHost();

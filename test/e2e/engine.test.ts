@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs
 import { createServer } from 'node:net';
 import { release, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
@@ -108,7 +109,7 @@ it('boots to an agent that answers, lets another process adopt it, and ends when
   expect((await machine.console()).subarray(0, before.length)).toEqual(before);
 
   await machine.release();
-  const script = resolve('test/e2e/support/adopt.ts');
+  const script = fileURLToPath(new URL('./support/adopt.ts', import.meta.url));
   const job = JSON.stringify({ options, id: ID, runtimeDir });
   const { stdout } = await run(process.execPath, ['--import', 'tsx', script, job]);
   expect(JSON.parse(stdout)).toEqual({ pid: machine.pid, hello });
