@@ -5,6 +5,7 @@
  */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { A3sError } from '../errors.ts';
 import type { Guest } from '../guest/guest.ts';
 import { MAIN, type Process } from '../guest/protocol.ts';
@@ -15,6 +16,10 @@ import { type Runtime, runtimeDirectory } from './runtime.ts';
 import { abandon, enterRunning, undoStart } from './start.ts';
 import { isLive } from './states.ts';
 import { finishRun, supervise } from './supervise.ts';
+
+/** How often, and how far apart, a machine that does not answer is asked. */
+const ATTEMPTS = 6;
+const ATTEMPT_PAUSE_MS = 5000;
 
 /**
  * Brings every record in line with what is there. When it returns, every box that has a machine is looked after;
@@ -48,18 +53,48 @@ async function adoptBox(rt: Runtime, box: Box): Promise<void> {
       await adoptStarting(rt, box);
       return;
     case 'running':
-    case 'stopping': {
-      const machine = await rt.engine.adopt(id, runtimeDirectory(rt, id));
-      if (machine === undefined)
-        return await finishRun(rt, box, 'it was gone when the server came');
-      const live = new LiveBox(id, box.state.run, machine);
-      rt.live.add(live);
-      rt.log.info('adopted a box', { box: id, pid: machine.pid });
-      supervise(rt, live);
-      void drainExecs(rt, live);
+    case 'stopping':
+      await adoptRunning(rt, box);
       return;
+  }
+}
+
+async function adoptRunning(rt: Runtime, box: Box): Promise<void> {
+  const { id } = box.definition;
+  try {
+    await takeOver(rt, box);
+  } catch (error) {
+    rt.log.error('a machine did not answer', error, { box: id });
+    // Others need not wait for it. Verbs for this box do, since they find its lock taken.
+    void rt.locks
+      .run(id, () => insist(rt, box))
+      .catch((again: unknown) => rt.log.error('a box could not be ended', again, { box: id }));
+  }
+}
+
+async function takeOver(rt: Runtime, box: Box): Promise<void> {
+  const { id } = box.definition;
+  const machine = await rt.engine.adopt(id, runtimeDirectory(rt, id));
+  if (machine === undefined) return await finishRun(rt, box, 'it was gone when the server came');
+  const live = new LiveBox(id, box.state.run, machine);
+  rt.live.add(live);
+  rt.log.info('adopted a box', { box: id, pid: machine.pid });
+  supervise(rt, live);
+  void drainExecs(rt, live);
+}
+
+/** A machine that goes on not to answer is of no use to anyone: it is ended. */
+async function insist(rt: Runtime, box: Box): Promise<void> {
+  for (let attempt = 1; attempt < ATTEMPTS; attempt += 1) {
+    await delay(ATTEMPT_PAUSE_MS, undefined, { ref: false });
+    try {
+      return await takeOver(rt, box);
+    } catch (error) {
+      rt.log.error('a machine did not answer', error, { box: box.definition.id, attempt });
     }
   }
+  await rt.engine.sweep(box.definition.id, runtimeDirectory(rt, box.definition.id));
+  await finishRun(rt, box, 'its machine did not answer');
 }
 
 /** A start that had got as far as the main process is finished; any other is undone. */

@@ -10,6 +10,7 @@ import type { LiveBox } from './live.ts';
 import { notRunning } from './live.ts';
 import { publish, type Runtime } from './runtime.ts';
 import { isKill, parseSignal, signalNumber } from './signal.ts';
+import { isLive } from './states.ts';
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
 /** Longest delay that a timer takes, a little under 25 days. */
@@ -58,10 +59,12 @@ export async function killBox(rt: Runtime, id: string, name: string): Promise<vo
   if (isKill(signal)) await endSoon(live);
 }
 
-/** A start or a removal that is under way comes first. */
+/** A start, or an adoption, that is under way comes first. */
 async function settled(rt: Runtime, id: string): Promise<void> {
-  if (rt.store.expect(id).state.status === 'starting')
-    await rt.locks.run(id, async () => undefined);
+  const { status } = rt.store.expect(id).state;
+  const unsettled = status === 'starting' || (isLive(status) && rt.live.get(id) === undefined);
+  if (unsettled) await rt.locks.run(id, async () => undefined);
+  rt.store.expect(id);
 }
 
 async function signalMain(rt: Runtime, live: LiveBox, signal: string): Promise<void> {

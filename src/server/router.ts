@@ -10,7 +10,7 @@ import { type Context, Hono } from 'hono';
 import type { Runtime } from '../boxes/runtime.ts';
 import { A3sError } from '../errors.ts';
 import type { Answer } from './http/answer.ts';
-import { drop, type Line, plainLine, serveLine } from './http/connection.ts';
+import { chunkedLine, drop, type Line, rawLine, serveLine } from './http/connection.ts';
 import { failureOf } from './http/failure.ts';
 import { iterateBody, responseOf } from './http/response.ts';
 import type { Access, Route } from './route.ts';
@@ -86,7 +86,7 @@ function takeOver(
   answer: Extract<Answer, { kind: 'hijack' }>,
   call: { body: AsyncIterable<Uint8Array>; apiVersion: number; signal: AbortSignal },
 ): Response {
-  const { outgoing, upgraded } = context.env;
+  const { incoming, outgoing, upgraded } = context.env;
   const onError = (error: unknown): void =>
     options.rt.log.error('a connection broke off', error, { path: context.req.path });
   const serve = (line: Line): Promise<void> =>
@@ -94,8 +94,10 @@ function takeOver(
   if (upgraded !== undefined) {
     // What a body says that no route asked for must not become input.
     upgraded.taken = drop(call.body).then(() => serve(upgraded.line));
+  } else if (outgoing !== undefined && incoming.headers['transfer-encoding'] !== undefined) {
+    void serve(chunkedLine(outgoing, call.body));
   } else if (outgoing !== undefined) {
-    void serve(plainLine(outgoing, call.body));
+    void drop(call.body).then(() => serve(rawLine(outgoing, incoming.socket)));
   }
   return RESPONSE_ALREADY_SENT;
 }

@@ -36,7 +36,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     body: noBody,
     handler: async ({ rt, query, body }) => {
       checkPlatform(query.platform, rt.host.architecture);
-      const box = await createBox(rt, parseCreate(query.name, body));
+      const box = await createBox(rt, parseCreate(query.name, withoutQuery(body, query)));
       return json({ Id: box.definition.id, Warnings: [] }, 201);
     },
   }),
@@ -109,6 +109,14 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     },
   }),
 ];
+
+/** A widely used client repeats the query's parameters in the body. */
+function withoutQuery(body: unknown, query: Readonly<Record<string, unknown>>): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  const repeated = ([key, value]: [string, unknown]): boolean =>
+    Object.hasOwn(query, key) && query[key] === value;
+  return Object.fromEntries(Object.entries(body).filter((entry) => !repeated(entry)));
+}
 
 async function* waitDocument(result: Promise<WaitResult>): AsyncGenerator<Uint8Array> {
   const { exitCode, error } = await result;

@@ -59,6 +59,9 @@ const Start = z
     Detach: z.boolean().nullish(),
     Tty: z.boolean().nullish(),
     ConsoleSize: consoleSize,
+    // A widely used client sends its own options along; they say how it holds the connection.
+    hijack: z.boolean().optional(),
+    stdin: z.boolean().optional(),
   })
   .nullish();
 

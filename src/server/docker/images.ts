@@ -3,7 +3,9 @@
  *
  * @module
  */
+import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
+import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import { json, stream } from '../http/answer.ts';
 import { failureOf } from '../http/failure.ts';
@@ -37,6 +39,18 @@ export const IMAGE_ROUTES: readonly Route[] = [
     access,
     query: query({ quiet: flag }),
     handler: ({ rt, body, query }) => stream(load(rt, body, query.quiet), 'application/json'),
+  }),
+  route('POST', '/images/create', {
+    access,
+    query: query({ fromImage: z.string().max(4096).default('') }),
+    body: noBody,
+    handler: ({ query }) => {
+      throw new A3sError(
+        'not-implemented',
+        `Cannot pull ${query.fromImage}: images come from archives, not from registries`,
+        { remedy: 'Load it with a3s-box load, or docker load.' },
+      );
+    },
   }),
   route('GET', '/images/:name{.+}/json', {
     access,
@@ -84,7 +98,8 @@ async function* load(
       (error: unknown) => {
         const { body, unexpected } = failureOf(error);
         if (unexpected) rt.log.error('an image could not be loaded', error);
-        lines.push({ errorDetail: body, error: body.message });
+        // Docker's own `code` in the detail is a number; ours stand beside it.
+        lines.push({ ...body, errorDetail: { message: body.message }, error: body.message });
       },
     )
     .finally(() => lines.end());

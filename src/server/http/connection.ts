@@ -1,15 +1,18 @@
 /**
  * A connection that a client and a process share: Docker's hijacking, in both of its forms.
  *
- * With `Upgrade: tcp` the connection leaves HTTP after a `101`: both directions are raw, and each can end on its own.
- * Without it, the request's body is the input and the response's body the output.
+ * With `Upgrade: tcp` the connection leaves HTTP after a `101`, without it after a `200`: both directions are raw, and
+ * each can end on its own. A client that sends its request's body in chunks stays with HTTP instead: that body is the
+ * input, and the response's body the output.
  *
  * @module
  */
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
 import type { Stdio } from '../../boxes/stdio.ts';
 import type { Answer } from './answer.ts';
+import { SocketBytes } from './bytes.ts';
 import { frame, MULTIPLEXED_STREAM, RAW_STREAM } from './frames.ts';
 
 type Hijack = Extract<Answer, { kind: 'hijack' }>;
@@ -39,8 +42,32 @@ export function upgradedLine(socket: Duplex, input: AsyncIterable<Uint8Array>): 
   };
 }
 
-/** Goes on with plain HTTP. */
-export function plainLine(response: ServerResponse, input: AsyncIterable<Uint8Array>): Line {
+/** What Node's HTTP server listens for on a socket that it parses. */
+const PARSER_EVENTS = ['data', 'end', 'close', 'error', 'timeout', 'drain'] as const;
+
+/**
+ * Takes a socket away from HTTP in the middle of a request whose body was read to its end. The client waits for the
+ * answer's headers before it sends anything else, so the parser has seen nothing of what follows.
+ */
+export function rawLine(response: ServerResponse, socket: Socket): Line {
+  response.detachSocket(socket);
+  // A listener of our own makes Node read the socket itself again; until then the parser has its handle.
+  socket.on('data', () => undefined);
+  for (const event of PARSER_EVENTS) socket.removeAllListeners(event);
+  socket.on('error', () => undefined);
+  socket.setTimeout(0);
+  socket.pause();
+  return {
+    input: new SocketBytes(socket, Buffer.alloc(0)).rest(),
+    output: socket,
+    begin: (type) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\n\r\n`);
+    },
+  };
+}
+
+/** Goes on with HTTP. */
+export function chunkedLine(response: ServerResponse, input: AsyncIterable<Uint8Array>): Line {
   return {
     input,
     output: response,

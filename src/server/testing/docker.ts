@@ -1,0 +1,40 @@
+/**
+ * Docker's own command line against a control server, for tests.
+ *
+ * @module
+ */
+import { spawn } from 'node:child_process';
+
+export interface DockerResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The bytes of standard output. */
+  readonly bytes: Buffer;
+}
+
+/** Runs `docker ARGS` with `input` as its standard input. */
+export function docker(
+  socket: string,
+  args: readonly string[],
+  input: string | Uint8Array = '',
+): Promise<DockerResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('docker', args, {
+      env: { PATH: process.env['PATH'], HOME: '/nonexistent', DOCKER_HOST: `unix://${socket}` },
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.on('error', reject);
+    // A command that does not read its input ends before all of it is written.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+    child.on('close', (code) => {
+      const bytes = Buffer.concat(stdout);
+      const text = Buffer.concat(stderr).toString();
+      resolve({ code, bytes, stdout: bytes.toString(), stderr: text });
+    });
+  });
+}
