@@ -34,8 +34,21 @@ import {
 import { loadModules } from './modules.ts';
 import { runTool } from './tool.ts';
 
-/** The kernel's command line for plain boxes. Nothing that differs between boxes stands here. */
-const COMMAND_LINE = ['console=ttyS0', 'quiet', 'reboot=t', 'panic=-1', 'tsc=reliable'];
+/**
+ * The kernel's command line for plain boxes. Nothing that differs between boxes stands here.
+ *
+ * The last two save 0.4 s of 2.5 s under emulation: ciphers are not tested against known vectors at
+ * every boot, and the timer interrupt of a virtual machine is not proved to work.
+ */
+const COMMAND_LINE = [
+  'console=ttyS0',
+  'quiet',
+  'reboot=t',
+  'panic=-1',
+  'tsc=reliable',
+  'cryptomgr.notests=1',
+  'no_timer_check',
+];
 
 const LEFTOVER_MS = 3_600_000;
 

@@ -23,9 +23,12 @@ export interface ConnectOptions {
   readonly attemptMs?: number;
 }
 
-const FIRST_ATTEMPT_MS = 2000;
-const LONGEST_ATTEMPT_MS = 16_000;
-const RETRY_MS = 20;
+/** Longer than most boots: an attempt that ends just when the agent comes up costs more than it may win. */
+const FIRST_ATTEMPT_MS = 5000;
+const LONGEST_ATTEMPT_MS = 20_000;
+/** The guest needs time to see that a host has gone: what the next one sends until then is lost. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 400;
 const CONSOLE_LINES = 12;
 
 /**
@@ -53,10 +56,13 @@ export async function connectGuest(
   });
   try {
     let attemptMs = options.attemptMs ?? FIRST_ATTEMPT_MS;
-    for (; ; attemptMs = Math.min(2 * attemptMs, LONGEST_ATTEMPT_MS)) {
+    let pauseMs = FIRST_PAUSE_MS;
+    for (;;) {
       const guest = await attempt(machine, stop, attemptMs);
       if (guest !== undefined) return guest;
-      await delay(RETRY_MS, undefined, { signal: stop });
+      await delay(pauseMs, undefined, { signal: stop });
+      attemptMs = Math.min(2 * attemptMs, LONGEST_ATTEMPT_MS);
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
     }
   } catch (error) {
     options.signal.throwIfAborted();
