@@ -1,0 +1,218 @@
+// The client of the guest protocol against the agent itself: what the fake agent stands for in the unit tests.
+import { execFile } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { chmod, cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import { BOX_SPEC_SCHEMA, type BoxSpec, type ProcessSpec } from '@a3s-box/policies';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readBootSet } from '../../src/boot/bootset.ts';
+import { identityFor } from '../../src/cell/identity.ts';
+import type { Machine } from '../../src/engine/engine.ts';
+import { QemuEngine } from '../../src/engine/qemu/engine.ts';
+import { connectGuest } from '../../src/guest/connection.ts';
+import type { Guest } from '../../src/guest/guest.ts';
+
+const run = promisify(execFile);
+const deadlineMs = 120_000;
+const { signal } = new AbortController();
+
+let root: string;
+let machine: Machine;
+let guest: Guest;
+let count = 0;
+
+function processOf(args: string[], more: Partial<ProcessSpec> = {}): ProcessSpec {
+  const env = ['PATH=/bin'];
+  return { args, env, cwd: '/', user: '', terminal: false, stdin: false, ...more };
+}
+
+const spec: BoxSpec = {
+  schema: BOX_SPEC_SCHEMA,
+  hostname: 'box',
+  rootfs: { layers: [{ serial: 'layer-0' }], changes: { kind: 'memory' }, readonly: false },
+  process: processOf(['sh', '-c', 'echo ready; exec sleep 1000']),
+  mounts: [],
+  network: { kind: 'none' },
+  confinement: {
+    capabilities: [],
+    noNewPrivileges: false,
+    seccomp: 'default',
+    maskedPaths: [],
+    readonlyPaths: [],
+  },
+  resources: {},
+};
+
+/** A layer with busybox and nothing else. */
+async function makeLayer(): Promise<string> {
+  const tree = join(root, 'tree');
+  await mkdir(join(tree, 'bin'), { recursive: true });
+  await cp('/usr/bin/busybox', join(tree, 'bin', 'busybox'), { dereference: true });
+  for (const name of ['sh', 'sleep', 'cat', 'dd', 'stty', 'echo', 'true']) {
+    await symlink('busybox', join(tree, 'bin', name));
+  }
+  const layer = join(root, 'layer');
+  await run('mkfs.erofs', ['-T0', '--all-root', layer, tree]);
+  await chmod(layer, 0o444);
+  return layer;
+}
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'guest-'));
+  await chmod(root, 0o711);
+  const boot = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
+  const runtimeDir = join(root, 'box');
+  await mkdir(runtimeDir);
+  const cacheFile = join(root, 'accelerator.json');
+  const engine = new QemuEngine({ boot, cacheFile, runtimeDir: root });
+  const identity = identityFor(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, []);
+  machine = await engine.launch(
+    {
+      id: 'a7'.repeat(32),
+      runtimeDir,
+      identity,
+      cpus: 1,
+      memoryBytes: 256 * 2 ** 20,
+      boot,
+      disks: [{ path: await makeLayer(), serial: 'layer-0', readonly: true }],
+      nic: undefined,
+      shares: [],
+    },
+    signal,
+  );
+  guest = await connectGuest(machine, { signal, deadlineMs });
+  const digest = await guest.putSpec(spec);
+  expect(digest).toBe(`sha256:${createHash('sha256').update(JSON.stringify(spec)).digest('hex')}`);
+  expect(await guest.process('main')).toMatchObject({ state: 'created', startedAt: null, pid: 0 });
+  expect(await guest.startMain()).toMatchObject({ state: 'running', pid: 1 });
+});
+
+afterAll(async () => {
+  guest?.close();
+  await machine?.kill();
+  await rm(root, { recursive: true });
+});
+
+async function start(args: string[], more: Partial<ProcessSpec> = {}): Promise<string> {
+  const id = `e${++count}`;
+  await guest.startProcess(id, processOf(args, more));
+  return id;
+}
+
+async function collect(id: string, offset = 0): Promise<Buffer> {
+  const reader = await guest.output(id, offset);
+  const pieces: Buffer[] = [];
+  for await (const chunk of reader) {
+    pieces.push(chunk.data);
+    reader.ack(chunk.offset + chunk.data.length);
+  }
+  return Buffer.concat(pieces);
+}
+
+it('gives back input unchanged, and closes it at its end', async () => {
+  const id = await start(['cat'], { stdin: true });
+  const data = randomBytes(5_000_000);
+  const stdin = guest.stdin(id);
+  stdin.end(data);
+  expect((await collect(id)).equals(data)).toBe(true);
+  await finished(stdin);
+  expect(await guest.exit(id)).toMatchObject({ exitCode: 0, signal: null });
+  await guest.forget(id);
+  await expect(guest.process(id)).rejects.toMatchObject({ code: 'no-such-exec' });
+});
+
+it('drops input that nobody reads, without an error', async () => {
+  const id = await start(['true'], { stdin: true });
+  const stdin = guest.stdin(id);
+  stdin.end(Buffer.alloc(20_000_000));
+  await finished(stdin);
+  expect(await stdin.processClosed).toBe(true);
+});
+
+it('lets one writer go and takes the next', async () => {
+  const id = await start(['cat'], { stdin: true });
+  const first = guest.stdin(id);
+  await new Promise((written) => first.write('one ', written));
+  await expect(finished(guest.stdin(id))).rejects.toMatchObject({ code: 'conflict' });
+  const output = (await guest.output(id, 0))[Symbol.asyncIterator]();
+  expect((await output.next()).value?.data.toString()).toBe('one ');
+  first.destroy();
+  // The agent sees the reset a little later.
+  for (let taken = false; !taken; ) {
+    const next = guest.stdin(id);
+    next.end('two');
+    taken = await finished(next).then(
+      () => true,
+      (error: { code: string }) => {
+        expect(error.code).toBe('conflict');
+        return false;
+      },
+    );
+  }
+  expect((await output.next()).value?.data.toString()).toBe('two');
+  expect((await output.next()).done).toBe(true);
+});
+
+it('runs a terminal with a size and control characters', async () => {
+  const size = { rows: 11, columns: 22 };
+  const options = { terminal: true, stdin: true, size };
+  const id = await start(['sh', '-c', 'stty size; read x; stty size; sleep 1000'], options);
+  const stdin = guest.stdin(id);
+  const reader = await guest.output(id, 0);
+  let seen = '';
+  for await (const chunk of reader) {
+    seen += chunk.data.toString();
+    if (seen === '11 22\r\n') {
+      await guest.resize(id, { rows: 33, columns: 44 });
+      stdin.write('\r');
+    }
+    if (seen.endsWith('33 44\r\n')) stdin.write('\x03');
+  }
+  expect(seen).toContain('33 44\r\n');
+  expect(await guest.exit(id)).toMatchObject({ exitCode: 130, signal: 'SIGINT' });
+});
+
+it.each([
+  ['command-not-found', processOf(['nowhere'])],
+  ['command-not-executable', processOf(['/bin'])],
+  ['user-not-found', processOf(['true'], { user: 'ghost' })],
+  ['cwd-invalid', processOf(['true'], { cwd: '/missing' })],
+])('answers %s', async (code, process) => {
+  await expect(guest.startProcess('refused', process)).rejects.toMatchObject({ code });
+});
+
+it('keeps output for the next host, without a gap, and holds the process back meanwhile', async () => {
+  const size = 3_000_000;
+  const id = await start(['dd', 'if=/dev/urandom', `bs=${size}`, 'count=1', 'iflag=fullblock']);
+  const reader = await guest.output(id, 0);
+  const first: Buffer[] = [];
+  let end = 0;
+  for await (const chunk of reader) {
+    first.push(chunk.data);
+    end = chunk.offset + chunk.data.length;
+    reader.ack(end);
+    if (end > 500_000) break;
+  }
+  guest.close();
+  await guest.closed;
+  guest = await connectGuest(machine, { signal, deadlineMs });
+  const { spec: digest, processes } = await guest.state();
+  expect(digest).toMatch(/^sha256:/);
+  const found = processes.find((process) => process.id === id);
+  expect(found?.acknowledged).toBeLessThanOrEqual(end);
+  expect(Number(found?.written) - Number(found?.acknowledged)).toBeLessThanOrEqual(2 ** 20);
+  const rest = await collect(id, end);
+  // Standard error, where dd reports, is part of the same sequence of bytes.
+  expect(Buffer.concat([...first, rest]).length).toBeGreaterThanOrEqual(size);
+  expect(await guest.exit(id)).toMatchObject({ exitCode: 0 });
+  await expect(guest.output(id, 0)).rejects.toMatchObject({ code: 'agent-failed' });
+});
+
+it('powers off when told to', async () => {
+  await guest.poweroff();
+  expect(await machine.exited).toMatchObject({ reason: 'poweroff' });
+  await guest.closed;
+});
