@@ -56,7 +56,7 @@ type Box struct {
 
 // New makes a box without a spec. binary is open on a sealed copy of this program.
 func New(r *reaper.Reaper, cgroup *Cgroup, binary int) *Box {
-	return &Box{launcher: launcher{r, binary, cgroup}, pid: -1, handles: map[string]*Handle{}}
+	return &Box{launcher: launcher{r, binary, cgroup, dockerLimits}, pid: -1, handles: map[string]*Handle{}}
 }
 
 // TakeSpec parses a spec, and sets the box up by it. The digest is that of the bytes as they came.
@@ -179,6 +179,7 @@ func (b *Box) order(process *Process, privileged bool) *stage.Order {
 		Args: process.Args, Env: process.Env, Cwd: process.Cwd, User: process.User,
 		Terminal: process.Terminal, Stdin: process.Stdin,
 		NoNewPrivileges: b.spec.Confinement.NoNewPrivileges,
+		Limits:          b.launcher.limits,
 	}
 	if process.Size != nil {
 		order.Rows, order.Columns = uint16(process.Size.Rows), uint16(process.Size.Columns)

@@ -46,7 +46,7 @@ func unescape(path string) string {
 	var b strings.Builder
 	for index := 0; index < len(path); index++ {
 		if path[index] == '\\' && index+4 <= len(path) && isOctal(path[index+1:index+4]) {
-			b.WriteByte((path[index+1]-'0')<<6 | (path[index+2]-'0')<<3 | path[index+3] - '0')
+			b.WriteByte((path[index+1]-'0')<<6 | (path[index+2]-'0')<<3 | (path[index+3] - '0'))
 			index += 3
 			continue
 		}

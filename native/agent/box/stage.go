@@ -28,7 +28,22 @@ type launcher struct {
 	// binary is open on a sealed copy of this program.
 	binary int
 	cgroup *Cgroup
+	limits []stage.Limit
 }
+
+// dockerLimits are those that Docker's service gives to its containers.
+var dockerLimits = []stage.Limit{
+	{Resource: rlimitCore, Value: unlimited},
+	{Resource: rlimitNproc, Value: unlimited},
+	{Resource: rlimitNofile, Value: 1 << 20},
+}
+
+const (
+	rlimitCore   = 4
+	rlimitNproc  = 6
+	rlimitNofile = 7
+	unlimited    = ^uint64(0)
+)
 
 // start runs a stage and answers once the workload has been executed, or why it was not.
 func (l *launcher) start(order *stage.Order, ns *Namespaces, pidNamespace int, stdio [3]int) (*started, error) {

@@ -20,6 +20,7 @@ const (
 	sysFsopen       = 430
 	sysFsconfig     = 431
 	sysFsmount      = 432
+	sysCloseRange   = 436
 	sysOpenat2      = 437
 	sysFaccessat2   = 439
 	sysMountSetattr = 442

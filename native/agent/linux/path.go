@@ -115,3 +115,13 @@ func SymlinkAt(target string, dir int, name string) error {
 	_, errno := call(syscall.SYS_SYMLINKAT, address(to), uintptr(dir), address(link), 0, 0, 0)
 	return failed("symlink", name, errno)
 }
+
+// CloseOnExecFrom marks every descriptor from a number on.
+func CloseOnExecFrom(first int) error {
+	const (
+		last              = ^uint32(0)
+		closeRangeCloexec = 4
+	)
+	_, errno := call(sysCloseRange, uintptr(first), uintptr(last), closeRangeCloexec, 0, 0, 0)
+	return failed("close_range", "", errno)
+}

@@ -134,7 +134,8 @@ func Ioctl(fd int, request uintptr, argument unsafe.Pointer) error {
 }
 
 // SetLimit sets a resource limit of this process behind the back of package syscall, which would restore its own.
-func SetLimit(resource int, limit syscall.Rlimit) error {
+func SetLimit(resource int, value uint64) error {
+	limit := syscall.Rlimit{Cur: value, Max: value}
 	_, errno := call(syscall.SYS_PRLIMIT64, 0, uintptr(resource), address(&limit), 0, 0, 0)
 	return failed("prlimit", "", errno)
 }

@@ -9,9 +9,6 @@ import (
 	"a3s.dev/box/agent/users"
 )
 
-// openFiles is how many descriptors Docker's processes may have.
-const openFiles = 1 << 20
-
 // confine makes this thread what the workload's process has to be, and finds the program as that user.
 func confine(order *Order, stdio *stdio) (path string, err error) {
 	user, err := resolveUser(order.User)
@@ -21,9 +18,12 @@ func confine(order *Order, stdio *stdio) (path string, err error) {
 	if err := stdio.chown(user.UID); err != nil {
 		return "", err
 	}
-	if err := setLimits(); err != nil {
-		return "", err
+	for _, limit := range order.Limits {
+		if err := linux.SetLimit(limit.Resource, limit.Value); err != nil {
+			return "", err
+		}
 	}
+	syscall.Umask(0o022)
 	if err := linux.NewSessionKeyring(); err != nil {
 		return "", err
 	}
@@ -94,27 +94,6 @@ func dropBounding(kept uint64) error {
 			return err
 		}
 	}
-	return nil
-}
-
-func setLimits() error {
-	const (
-		rlimitCore   = 4
-		rlimitNproc  = 6
-		rlimitNofile = 7
-		infinity     = ^uint64(0)
-	)
-	limits := map[int]syscall.Rlimit{
-		rlimitCore:   {Cur: infinity, Max: infinity},
-		rlimitNproc:  {Cur: infinity, Max: infinity},
-		rlimitNofile: {Cur: openFiles, Max: openFiles},
-	}
-	for resource, limit := range limits {
-		if err := linux.SetLimit(resource, limit); err != nil {
-			return err
-		}
-	}
-	syscall.Umask(0o022)
 	return nil
 }
 

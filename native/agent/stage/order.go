@@ -27,10 +27,18 @@ type Order struct {
 	// Filter is empty for an unconfined process.
 	Filter []linux.Instruction
 
+	Limits []Limit
+
 	// For main only.
 	MaskedPaths   []string
 	ReadonlyPaths []string
 	ReadonlyRoot  bool
+}
+
+// Limit is a resource limit, soft and hard alike; the resource is a number of setrlimit.
+type Limit struct {
+	Resource int
+	Value    uint64
 }
 
 var errOrder = errors.New("the order is cut short")
@@ -55,6 +63,11 @@ func (o *Order) Encode() []byte {
 		for _, text := range list {
 			b = appendText(b, text)
 		}
+	}
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(o.Limits)))
+	for _, limit := range o.Limits {
+		b = binary.LittleEndian.AppendUint32(b, uint32(limit.Resource))
+		b = binary.LittleEndian.AppendUint64(b, limit.Value)
 	}
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(o.Filter)))
 	for _, in := range o.Filter {
@@ -84,6 +97,10 @@ func decodeOrder(data []byte) (*Order, error) {
 		for range d.count() {
 			*list = append(*list, d.text())
 		}
+	}
+	for range d.count() {
+		resource := int(binary.LittleEndian.Uint32(d.take(4)))
+		o.Limits = append(o.Limits, Limit{resource, binary.LittleEndian.Uint64(d.take(8))})
 	}
 	for range d.count() {
 		in := linux.Instruction{Code: binary.LittleEndian.Uint16(d.take(2))}

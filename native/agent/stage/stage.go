@@ -39,7 +39,8 @@ const (
 // initialises packages in the order of their import paths once their imports are done, and this one needs little.
 func init() {
 	if len(os.Args) == 1 && os.Args[0] == Name {
-		os.Exit(run())
+		// Nothing is left to flush; the exit of package os would run hooks.
+		syscall.Exit(run())
 	}
 }
 
@@ -54,8 +55,9 @@ func run() int {
 }
 
 func stage(reply reply) error {
-	for fd := FdReply; fd < FdCount; fd++ {
-		syscall.CloseOnExec(fd)
+	// Whatever this process has inherited, the workload gets three descriptors.
+	if err := linux.CloseOnExecFrom(FdReply); err != nil {
+		return err
 	}
 	// Until the workload is executed nobody in the box may look into this process or its child.
 	if err := linux.SetUndumpable(); err != nil {

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestLoadModulesInsistsOnEveryModule(t *testing.T) {
+	for name, c := range map[string]struct{ order, message string }{
+		"no list":              {"", "order: no such file or directory"},
+		"a missing module":     {"gone.ko\n", "load module gone.ko: open "},
+		"a path":               {"../x.ko\n", "load module ../x.ko: is not a file name"},
+		"what is not a module": {"\nbad.ko\n", "load module bad.ko: finit_module: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "bad.ko"), []byte("x"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if c.order != "" {
+				if err := os.WriteFile(filepath.Join(dir, "order"), []byte(c.order), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := loadModules(dir); err == nil || !strings.Contains(err.Error(), c.message) {
+				t.Errorf("got %v, want %q", err, c.message)
+			}
+		})
+	}
+}
+
+func TestAFailingStepNamesItself(t *testing.T) {
+	err := createAll([]creator{directory{t.TempDir()}, setting{"/nonexistent/x", "1"}, setting{"/nonexistent/y", "1"}})
+	if err == nil || !strings.HasPrefix(err.Error(), "set /nonexistent/x to 1: ") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,108 @@
+package netlink
+
+import (
+	"encoding/hex"
+	"errors"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"a3s.dev/box/agent/linux"
+)
+
+func TestMessagesAreEncodedAsTheKernelReadsThem(t *testing.T) {
+	for name, c := range map[string]struct {
+		message *message
+		want    string
+	}{
+		"a move": {
+			newMessage(syscall.RTM_NEWLINK, ask, link(2, 0, 0)).number(iflaNetNsFD, 7).text(iflaName, "eth0"),
+			"34000000" + "1000" + "0500" + "09000000" + "00000000" + // length, RTM_NEWLINK, flags, sequence, port
+				"00000000" + "02000000" + "00000000" + "00000000" + // family, index, flags, change
+				"0800" + "1c00" + "07000000" + // IFLA_NET_NS_FD
+				"0900" + "0300" + "6574683000" + "000000", // IFLA_IFNAME, padded
+		},
+		"an unreachable route": {
+			newMessage(syscall.RTM_NEWROUTE, create, route(16, routeUnreachable)).attribute(rtaDestination, []byte{169, 254, 0, 0}),
+			"24000000" + "1800" + "0506" + "09000000" + "00000000" +
+				"02100000" + "fe030007" + "00000000" + // AF_INET /16, main, boot, universe, unreachable
+				"0800" + "0100" + "a9fe0000",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := hex.EncodeToString(c.message.encode(9)); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	errorMessage := func(sequence uint32, number int32) []byte {
+		m := newMessage(syscall.NLMSG_ERROR, 0, native.AppendUint32(nil, uint32(number)))
+		return m.encode(sequence)
+	}
+	for name, c := range map[string]struct {
+		datagram []byte
+		found    bool
+		err      error
+	}{
+		"success":                       {errorMessage(3, 0), true, nil},
+		"failure":                       {errorMessage(3, -int32(syscall.EEXIST)), true, syscall.EEXIST},
+		"another request's":             {errorMessage(2, 0), false, nil},
+		"ours behind another":           {append(errorMessage(2, -1), errorMessage(3, 0)...), true, nil},
+		"cut short":                     {errorMessage(3, 0)[:18], false, errAnswer},
+		"nothing":                       {nil, false, nil},
+		"a length below its own header": {[]byte{4, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0}, false, errAnswer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, found, err := answer(c.datagram, 3)
+			if found != c.found || !errors.Is(err, c.err) {
+				t.Errorf("got %v, %v", found, err)
+			}
+		})
+	}
+}
+
+// In a network namespace of its own the kernel itself is the judge.
+func TestTheKernelTakesTheMessages(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	// Never unlocked: the thread ends with the test.
+	runtime.LockOSThread()
+	if err := linux.Unshare(syscall.CLONE_NEWNET); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	index, err := c.Index("lo")
+	if err != nil || index != 1 {
+		t.Fatalf("lo is %d, %v", index, err)
+	}
+	if _, err := c.Index("eth0"); !errors.Is(err, syscall.ENODEV) {
+		t.Errorf("eth0: got %v", err)
+	}
+	for name, err := range map[string]error{
+		"up":          c.Up(index, 1400),
+		"address":     c.AddAddress(index, [4]byte{10, 0, 2, 15}, 24),
+		"unreachable": c.AddUnreachable([4]byte{169, 254, 0, 0}, 16),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(socket)
+	err = syscall.Connect(socket, &syscall.SockaddrInet4{Port: 80, Addr: [4]byte{169, 254, 169, 254}})
+	if !errors.Is(err, syscall.EHOSTUNREACH) {
+		t.Errorf("the metadata address: got %v, want EHOSTUNREACH", err)
+	}
+}
