@@ -86,7 +86,7 @@ async function takeOver(rt: Runtime, box: Box): Promise<void> {
 /** A machine that goes on not to answer is of no use to anyone: it is ended. */
 async function insist(rt: Runtime, box: Box): Promise<void> {
   for (let attempt = 1; attempt < ATTEMPTS; attempt += 1) {
-    await delay(ATTEMPT_PAUSE_MS, undefined, { ref: false });
+    await delay(ATTEMPT_PAUSE_MS, undefined, { signal: rt.shutdown });
     try {
       return await takeOver(rt, box);
     } catch (error) {
@@ -109,6 +109,7 @@ async function adoptStarting(rt: Runtime, box: Box): Promise<void> {
     .run(id, async () => {
       const live = new LiveBox(id, box.state.run, machine);
       rt.live.add(live);
+      if (rt.shutdown.aborted) await live.release();
       if (await mainStarted(live)) return enterRunning(rt, live);
       if (live.released) return;
       await abandon(rt, live);

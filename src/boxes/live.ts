@@ -26,6 +26,11 @@ export class LiveBox {
   #guest: Promise<Guest> | undefined;
   #machineExit: MachineExit | undefined;
   #released = false;
+  #leave: () => void = () => undefined;
+  /** Settles when this server lets go of the box. */
+  readonly left: Promise<void>;
+  /** Someone follows the box to its end, and will settle `finished`. */
+  watched = false;
 
   constructor(id: string, run: number, machine: Machine) {
     this.id = id;
@@ -38,6 +43,9 @@ export class LiveBox {
       finish = resolve;
     });
     this.finish = finish;
+    this.left = new Promise((resolve) => {
+      this.#leave = resolve;
+    });
     void machine.exited.then((exit) => {
       this.#machineExit = exit;
       this.#ended.abort(new A3sError('box-not-running', `The machine of box ${id} is gone`));
@@ -69,6 +77,7 @@ export class LiveBox {
   /** Lets go of the machine, which runs on. */
   async release(): Promise<void> {
     this.#released = true;
+    this.#leave();
     this.#ended.abort(new A3sError('box-not-running', 'The server is stopping'));
     await this.#guest?.then(
       (guest) => guest.close(),

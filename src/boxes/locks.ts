@@ -6,6 +6,11 @@
 export class Locks {
   readonly #tails = new Map<string, Promise<void>>();
 
+  /** Settles when nothing runs and nothing waits. */
+  async idle(): Promise<void> {
+    while (this.#tails.size > 0) await Promise.all(this.#tails.values());
+  }
+
   /** Runs `work` after everything that was asked for `key` before. */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(key) ?? Promise.resolve();

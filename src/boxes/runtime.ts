@@ -47,6 +47,8 @@ export interface Runtime {
   readonly outputs: Outputs;
   readonly execs: Execs;
   readonly locks: Locks;
+  /** Aborts when the server ends. */
+  readonly shutdown: AbortSignal;
   /** Who a new box's processes run as. */
   identityFor(taken: Iterable<number>): CellIdentity;
 }

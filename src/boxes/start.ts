@@ -8,6 +8,7 @@ import type { BoxSpec } from '@a3s-box/policies';
 import { A3sError } from '../errors.ts';
 import type { Box } from './box.ts';
 import { now, timestamp } from './clock.ts';
+import { linkSignals } from './link.ts';
 import { LiveBox } from './live.ts';
 import { prepareMachine } from './machine.ts';
 import { resolvePorts } from './ports.ts';
@@ -48,9 +49,12 @@ async function launch(rt: Runtime, box: Box): Promise<void> {
   const { machine: machineSpec, spec } = await prepareMachine(rt, box, ports);
   // On record before anything is bound, so that an adopted start knows its ports too.
   rt.store.amend(id, { ports });
-  const machine = await rt.engine.launch(machineSpec, new AbortController().signal);
+  const shutdown = linkSignals(rt.shutdown);
+  const launching = rt.engine.launch(machineSpec, shutdown.signal);
+  const machine = await launching.finally(() => shutdown.unlink());
   const live = new LiveBox(id, box.state.run, machine);
   rt.live.add(live);
+  if (rt.shutdown.aborted) await live.release();
   try {
     await startMain(rt, live, spec);
   } catch (error) {

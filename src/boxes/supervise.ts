@@ -25,10 +25,11 @@ const KILLED = 137;
 
 /** Follows the box to its end, in the background; `live.finished` tells when. */
 export function supervise(rt: Runtime, live: LiveBox): void {
+  live.watched = true;
   void (async () => {
     try {
       const exit = await followMain(rt, live);
-      await concludeSurely(rt, live, exit);
+      await Promise.race([concludeSurely(rt, live, exit), live.left]);
     } catch (error) {
       if (!live.released) rt.log.error('a box was lost sight of', error, { box: live.id });
     } finally {

@@ -22,9 +22,8 @@ export class HttpServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  /** @param shutdown ends streams, so that the server can end */
-  constructor(rt: Runtime, shutdown: AbortSignal, stopServer: () => void) {
-    const app = createRouter({ rt, routes: ROUTES, shutdown, stopServer });
+  constructor(rt: Runtime, stopServer: () => void) {
+    const app = createRouter({ rt, routes: ROUTES, stopServer });
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     this.#server = createServer(
       {

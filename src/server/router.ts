@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
+import { linkSignals } from '../boxes/link.ts';
 import type { Runtime } from '../boxes/runtime.ts';
 import { A3sError } from '../errors.ts';
 import type { Answer } from './http/answer.ts';
@@ -34,8 +35,6 @@ export interface Upgraded {
 export interface RouterOptions {
   readonly rt: Runtime;
   readonly routes: readonly Route[];
-  /** Aborts when the server ends: streams end with it. */
-  readonly shutdown: AbortSignal;
   readonly stopServer: () => void;
 }
 
@@ -64,15 +63,19 @@ function pathname(url: string): string {
 async function dispatch(options: RouterOptions, route: Route, context: AppContext) {
   authorize(route.access);
   const url = new URL(context.req.raw.url);
-  const { upgraded } = context.env;
+  const { outgoing, upgraded } = context.env;
   const client = upgraded?.signal ?? context.req.raw.signal;
+  // Streams end with the server, or it could not end.
+  const { signal, unlink } = linkSignals(client, options.rt.shutdown);
+  if (upgraded !== undefined) upgraded.signal.addEventListener('abort', unlink);
+  else outgoing?.once('close', unlink);
   const call = {
     rt: options.rt,
     params: context.req.param(),
     query: url.searchParams,
     body: iterateBody(context.req.raw.body),
     apiVersion: splitVersion(url.pathname)?.minor ?? 0,
-    signal: AbortSignal.any([client, options.shutdown]),
+    signal,
     stopServer: options.stopServer,
   };
   const answer = await route.handle(call);
@@ -128,5 +131,5 @@ function refuse(options: RouterOptions, context: AppContext, error: unknown): Re
     const { method, path } = context.req;
     options.rt.log.error('a request failed', error, { method, path });
   }
-  return responseOf({ kind: 'json', status, body }, options.shutdown);
+  return responseOf({ kind: 'json', status, body }, options.rt.shutdown);
 }

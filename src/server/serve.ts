@@ -12,7 +12,7 @@ import { Execs } from '../boxes/execs.ts';
 import { LiveBoxes } from '../boxes/live.ts';
 import { Locks } from '../boxes/locks.ts';
 import { Outputs } from '../boxes/output/outputs.ts';
-import { boxDirectory, type Logger, type Runtime } from '../boxes/runtime.ts';
+import { boxDirectory, type Runtime } from '../boxes/runtime.ts';
 import { BoxStore } from '../boxes/store.ts';
 import { identityFor } from '../cell/identity.ts';
 import type { Config } from '../config.ts';
@@ -45,23 +45,29 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
   const log = new FileLog(join(config.home, 'server.log'));
   try {
     const store = new BoxStore(database);
-    const rt = createRuntime(config, store, await options.openParts(database), log);
-    await serveRuntime(config, rt, options);
+    const stopped = new AbortController();
+    const shutdown = AbortSignal.any([options.signal, stopped.signal]);
+    const parts = await options.openParts(database);
+    const rt = createRuntime(config, { store, log, shutdown, ...parts });
+    await serveRuntime(config, rt, options, () => stopped.abort());
   } finally {
     database.close();
   }
 }
 
-async function serveRuntime(config: Config, rt: Runtime, options: ServeOptions): Promise<void> {
-  await adoptBoxes(rt);
-  const stopped = new AbortController();
-  const signal = AbortSignal.any([options.signal, stopped.signal]);
-  const http = new HttpServer(rt, signal, () => stopped.abort());
+async function serveRuntime(
+  config: Config,
+  rt: Runtime,
+  options: ServeOptions,
+  stopServer: () => void,
+): Promise<void> {
+  const http = new HttpServer(rt, stopServer);
   try {
+    await adoptBoxes(rt);
     await http.listen(config.socket);
     rt.log.info('serving', { pid: process.pid, boxes: rt.store.list().length });
     options.onReady?.(rt);
-    await aborted(signal);
+    await aborted(rt.shutdown);
   } finally {
     // First the socket, so that the next server's is never taken away.
     await rm(config.socket, { force: true });
@@ -71,23 +77,29 @@ async function serveRuntime(config: Config, rt: Runtime, options: ServeOptions):
   }
 }
 
-/** Leaves every box running, its output safe up to here. */
+/**
+ * Leaves every box running, its output safe up to here. When this returns nothing works on any box any more, so the next
+ * server can.
+ */
 async function letGo(rt: Runtime): Promise<void> {
-  await Promise.all(
-    rt.live.list().map(async (live) => {
-      await live.release();
-      await rt.outputs.of(live.id).close();
-    }),
-  );
+  const boxes = rt.live.list();
+  await Promise.all(boxes.map((live) => live.release()));
+  await rt.locks.idle();
+  await Promise.all(boxes.filter(({ watched }) => watched).map(({ finished }) => finished));
+  await rt.outputs.close();
 }
 
-function createRuntime(config: Config, store: BoxStore, parts: Parts, log: Logger): Runtime {
+function createRuntime(
+  config: Config,
+  given: Parts & Pick<Runtime, 'store' | 'log' | 'shutdown'>,
+): Runtime {
   const { home, runtimeDir } = config;
+  const { log } = given;
   const uid = process.geteuid?.() ?? 0;
   const gid = process.getegid?.() ?? 0;
   return {
-    ...{ home, runtimeDir, store, log },
-    ...parts,
+    ...{ home, runtimeDir },
+    ...given,
     host: {
       cpus: availableParallelism(),
       memoryBytes: totalmem(),

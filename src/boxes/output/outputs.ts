@@ -26,6 +26,11 @@ export class Outputs {
     return log;
   }
 
+  /** Stops writing all of them. What was not flushed may be lost; the guests still hold it. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#logs.values()].map((log) => log.close()));
+  }
+
   /** The box is gone: its readers end. */
   forget(id: string): void {
     this.#logs.get(id)?.endRun(Number.MAX_SAFE_INTEGER);

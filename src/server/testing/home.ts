@@ -30,7 +30,7 @@ export class TestHome {
   /** The agent inside each machine, by the box's id. */
   readonly agents = new Map<string, FakeAgent>();
   agentOptions: FakeAgentOptions = {};
-  rt: Runtime | undefined;
+  #runtime: Runtime | undefined;
   #stop = new AbortController();
   #served: Promise<void> | undefined;
   #database: Database | undefined;
@@ -53,11 +53,22 @@ export class TestHome {
     });
   }
 
+  /** The present server's inside. */
+  get runtime(): Runtime {
+    if (this.#runtime === undefined) throw new Error('no server was started');
+    return this.#runtime;
+  }
+
   /** Starts a server, and waits until it answers. */
-  async start(): Promise<Runtime> {
+  start(): Promise<Runtime> {
+    return this.startOn(this.config);
+  }
+
+  /** Starts a server on any home. */
+  async startOn(config: Config): Promise<Runtime> {
     this.#stop = new AbortController();
     const rt = await new Promise<Runtime>((resolve, reject) => {
-      this.#served = serve(this.config, {
+      this.#served = serve(config, {
         signal: this.#stop.signal,
         openParts: async (database) => {
           this.#database = database;
@@ -71,7 +82,7 @@ export class TestHome {
       });
       this.#served.catch(reject);
     });
-    this.rt = rt;
+    this.#runtime = rt;
     return rt;
   }
 
@@ -83,6 +94,7 @@ export class TestHome {
 
   /** Ends the server as SIGKILL does: from here on nothing of it reaches the home. */
   async crash(): Promise<void> {
+    for (const live of this.runtime.live.list()) void live.release();
     this.#database?.close();
     this.#stop.abort();
     await this.#served;

@@ -1,0 +1,27 @@
+/**
+ * A signal that follows others until it is let go.
+ *
+ * `AbortSignal.any` cannot be let go: a source that lives as long as the server would keep a trace of every request.
+ *
+ * @module
+ */
+export interface LinkedSignal {
+  readonly signal: AbortSignal;
+  /** Stops following. */
+  unlink(): void;
+}
+
+export function linkSignals(...sources: readonly AbortSignal[]): LinkedSignal {
+  const controller = new AbortController();
+  const follow = (event: Event): void => controller.abort((event.target as AbortSignal).reason);
+  for (const source of sources) {
+    if (source.aborted) controller.abort(source.reason);
+    source.addEventListener('abort', follow);
+  }
+  return {
+    signal: controller.signal,
+    unlink: () => {
+      for (const source of sources) source.removeEventListener('abort', follow);
+    },
+  };
+}
