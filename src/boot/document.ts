@@ -11,7 +11,6 @@ export const BOOT_SET_SCHEMA = 'a3s-box/boot-set/v1';
 
 /** The files of a set beside its `boot.json`. */
 export const BOOT_FILES = ['vmlinux', 'bzImage', 'initrd'] as const;
-export type BootFile = (typeof BOOT_FILES)[number];
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const line = z.string().min(1).max(256);

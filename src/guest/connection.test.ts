@@ -35,6 +35,25 @@ test.each<[string, (stream: Duplex) => void]>([
   await guest.closed;
 });
 
+test('an agent that was reached before is given up sooner when it is silent', async () => {
+  const agent = new FakeAgent();
+  const silent: Duplex[] = [];
+  let silence = false;
+  const machine = fakeMachine({
+    serve: (stream) => {
+      if (silence && silent.length === 0) silent.push(stream.resume());
+      else agent.serve(stream);
+    },
+  });
+  const first = await connectGuest(machine, { signal, deadlineMs: 4000 });
+  first.close();
+  silence = true;
+  // The deadline is shorter than what a boot is given.
+  const second = await connectGuest(machine, { signal, deadlineMs: 4000 });
+  expect(silent).toHaveLength(1);
+  second.close();
+});
+
 test('no answer before the deadline is a timeout that shows the console', async () => {
   const machine = fakeMachine({ serve: (stream) => stream.resume() }, 'one\n\x1b[31mpanic\x07\n');
   await expect(connectGuest(machine, { signal, deadlineMs: 100 })).rejects.toMatchObject({

@@ -25,11 +25,16 @@ export interface ConnectOptions {
 
 /** Longer than most boots: an attempt that ends just when the agent comes up costs more than it may win. */
 const FIRST_ATTEMPT_MS = 5000;
+/** An agent that has answered before is up, so silence means that a preface was lost. */
+const RETURN_ATTEMPT_MS = 500;
 const LONGEST_ATTEMPT_MS = 20_000;
 /** The guest needs time to see that a host has gone: what the next one sends until then is lost. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 400;
 const CONSOLE_LINES = 12;
+
+/** The machines whose agent this process has reached. */
+const answered = new WeakSet<object>();
 
 /**
  * Connects until the agent answers, and agrees on a version with it.
@@ -55,11 +60,15 @@ export async function connectGuest(
     ended.abort(new A3sError('vmm-failed', detail === '' ? message : `${message}: ${detail}`));
   });
   try {
-    let attemptMs = options.attemptMs ?? FIRST_ATTEMPT_MS;
+    const usualMs = answered.has(machine) ? RETURN_ATTEMPT_MS : FIRST_ATTEMPT_MS;
+    let attemptMs = options.attemptMs ?? usualMs;
     let pauseMs = FIRST_PAUSE_MS;
     for (;;) {
       const guest = await attempt(machine, stop, attemptMs);
-      if (guest !== undefined) return guest;
+      if (guest !== undefined) {
+        answered.add(machine);
+        return guest;
+      }
       await delay(pauseMs, undefined, { signal: stop });
       attemptMs = Math.min(2 * attemptMs, LONGEST_ATTEMPT_MS);
       pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
