@@ -65,9 +65,13 @@ func run() error {
 	if err != nil {
 		return &stepError{"find the port " + control.Name, err}
 	}
+	listener, err := control.Listen(port)
+	if err != nil {
+		return &stepError{"open the control port", err}
+	}
 	b := box.New(r, cgroup, binary)
 	s := &server.Server{Box: b, Version: version, PowerOff: func() { powerOff(b.Close()) }}
-	go func() { failed <- s.HTTP().Serve(control.Listen(port)) }()
+	go func() { failed <- s.HTTP().Serve(listener) }()
 	return <-failed
 }
 

@@ -10,53 +10,49 @@ import (
 	"time"
 )
 
-// preface is what every HTTP/2 client says first; RFC 9113, section 3.4.
-const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-
 // connection is one host on the port. It ends when the host detaches.
 //
 // A host that attaches at once after another has detached may leave no trace of the change on the port but its preface. A read
-// that begins with one therefore ends this connection and begins the next. Should a body ever
-// happen to be cut just so, its host connects again, as it does after any loss.
+// that begins with one therefore ends this connection and begins the next. Should a body ever happen to be cut just
+// so, its host connects again, as it does after any loss.
 type connection struct {
-	file *os.File
-	next chan<- remains
+	port *os.File
+	next chan<- []byte
 	once sync.Once
 
-	// first holds what was read before the connection was handed out. Reads come from one goroutine.
-	first []byte
-
-	mu        sync.Mutex
+	// reading is held by a read, and protects heard, successor and ended.
+	reading sync.Mutex
+	// heard was read from the port and not yet by the server, which reads a frame's header by itself.
+	heard     []byte
+	buffer    []byte
 	successor []byte
-	// writing is held by a write, so that none reaches into the next connection.
+	ended     bool
+	// writing is held by a write, and protects closed: no write reaches into the next connection.
 	writing sync.Mutex
 	closed  bool
 }
 
-func newConnection(file *os.File, first []byte, next chan<- remains) *connection {
-	return &connection{file: file, first: first, next: next}
-}
-
 func (c *connection) Read(buffer []byte) (int, error) {
-	if len(c.first) > 0 {
-		n := copy(buffer, c.first)
-		c.first = c.first[n:]
-		return n, nil
-	}
-	c.mu.Lock()
-	ended := c.successor != nil
-	c.mu.Unlock()
-	if ended {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if c.ended {
 		return 0, io.EOF
 	}
-	n, err := c.file.Read(buffer)
-	if !bytes.HasPrefix(buffer[:n], []byte(preface)) {
-		return n, err
+	if len(c.heard) == 0 {
+		n, err := c.port.Read(c.buffer)
+		if bytes.HasPrefix(c.buffer[:n], []byte(preface)) {
+			c.successor = slices.Clone(c.buffer[:n])
+			n, err = 0, io.EOF
+		}
+		if err != nil {
+			c.ended = true
+			return 0, err
+		}
+		c.heard = c.buffer[:n]
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.successor = slices.Clone(buffer[:n])
-	return 0, io.EOF
+	n := copy(buffer, c.heard)
+	c.heard = c.heard[n:]
+	return n, nil
 }
 
 func (c *connection) Write(data []byte) (int, error) {
@@ -65,9 +61,10 @@ func (c *connection) Write(data []byte) (int, error) {
 	if c.closed {
 		return 0, net.ErrClosed
 	}
-	return c.file.Write(data)
+	return c.port.Write(data)
 }
 
+// Close leaves the port to the next connection.
 func (c *connection) Close() error {
 	err := net.ErrClosed
 	c.once.Do(func() { err = c.leave() })
@@ -75,31 +72,30 @@ func (c *connection) Close() error {
 }
 
 func (c *connection) leave() error {
-	c.mu.Lock()
-	successor := c.successor
-	c.mu.Unlock()
-	if successor == nil {
-		err := c.file.Close()
-		c.next <- remains{}
+	// Whoever reads or writes ends here. What was written of a frame already makes the next host try again.
+	if err := c.port.SetDeadline(time.Now()); err != nil {
 		return err
 	}
-	// A write that waits for the old host ends here; what it has written already makes the new host try again.
-	err := c.file.SetWriteDeadline(time.Now())
 	c.writing.Lock()
 	c.closed = true
 	c.writing.Unlock()
-	if err == nil {
-		err = c.file.SetDeadline(time.Time{})
+	c.reading.Lock()
+	c.ended = true
+	successor := c.successor
+	c.reading.Unlock()
+	if err := c.port.SetDeadline(time.Time{}); err != nil {
+		return err
 	}
-	c.next <- remains{c.file, successor}
-	return err
+	c.next <- successor
+	return nil
 }
 
-func (c *connection) SetDeadline(t time.Time) error      { return c.file.SetDeadline(t) }
-func (c *connection) SetReadDeadline(t time.Time) error  { return c.file.SetReadDeadline(t) }
-func (c *connection) SetWriteDeadline(t time.Time) error { return c.file.SetWriteDeadline(t) }
-func (c *connection) LocalAddr() net.Addr                { return address(c.file.Name()) }
-func (c *connection) RemoteAddr() net.Addr               { return address("host") }
+// The port's deadlines belong to leave: the server of the control stream sets none.
+func (c *connection) SetDeadline(time.Time) error      { return nil }
+func (c *connection) SetReadDeadline(time.Time) error  { return nil }
+func (c *connection) SetWriteDeadline(time.Time) error { return nil }
+func (c *connection) LocalAddr() net.Addr              { return address(c.port.Name()) }
+func (c *connection) RemoteAddr() net.Addr             { return address("host") }
 
 type address string
 

@@ -15,16 +15,9 @@ func port(t *testing.T) (*Listener, *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	host := os.NewFile(uintptr(pair[1]), "host")
-	t.Cleanup(func() { _ = host.Close() })
-	opened := false
-	return listen("port", func() (*os.File, error) {
-		if opened {
-			return nil, net.ErrClosed
-		}
-		opened = true
-		return os.NewFile(uintptr(pair[0]), "port"), nil
-	}), host
+	l, host := listen(os.NewFile(uintptr(pair[0]), "port")), os.NewFile(uintptr(pair[1]), "host")
+	t.Cleanup(func() { _, _ = l.port.Close(), host.Close() })
+	return l, host
 }
 
 func expect(t *testing.T, conn net.Conn, want string) {
@@ -116,6 +109,54 @@ func TestAWriteThatWaitsDoesNotHoldTheNextHostUp(t *testing.T) {
 	if err := <-wrote; err == nil {
 		t.Error("the write went through")
 	}
+	if _, err := l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhatABrokenConnectionLeftIsDropped(t *testing.T) {
+	l, host := port(t)
+	say(t, host, "the rest of a frame"+preface[:10])
+	say(t, host, preface[:23])
+	say(t, host, preface+"settings")
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, conn, preface+"settings")
+	// The server gives up on a connection whose host does not notice.
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	say(t, host, "more of it")
+	say(t, host, preface+"again")
+	next, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, next, preface+"again")
+}
+
+func TestCloseEndsAReadThatWaits(t *testing.T) {
+	l, host := port(t)
+	say(t, host, preface)
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, conn, preface)
+	ended := make(chan error)
+	go func() {
+		_, err := conn.Read(make([]byte, 1))
+		ended <- err
+	}()
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("the read went on")
+	}
+	say(t, host, preface)
 	if _, err := l.Accept(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,88 +1,82 @@
 package control
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"os"
 	"syscall"
-	"time"
 )
 
-// reopenInterval is for a port that is still busy with its previous opening: nothing tells when that is over.
-const reopenInterval = time.Millisecond
+// preface is what every HTTP/2 client says first; RFC 9113, section 3.4.
+const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-// Listener hands out the port as a connection whenever a host has begun to speak on it.
+// readSize is that of one read from the port.
+const readSize = 32 << 10
+
+// Listener hands out the port as a connection whenever a host begins to speak HTTP/2 on it.
+//
+// The port is opened once and stays open: closing it discards what a host may have said already, and nobody tells that host.
 type Listener struct {
-	name string
-	open func() (*os.File, error)
-	// next holds what the previous connection leaves: nothing, while one is open.
-	next chan remains
+	port *os.File
+	// next holds what the previous connection leaves, while none is open: the first bytes of the next one, or none.
+	next chan []byte
 	done chan struct{}
 }
 
-// remains is the port as a connection leaves it: closed and without first bytes, or open and with those of the next host.
-type remains struct {
-	file  *os.File
-	first []byte
+// Listen opens the port's device file.
+func Listen(path string) (*Listener, error) {
+	fd, err := syscall.Open(path, syscall.O_RDWR|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return listen(os.NewFile(uintptr(fd), path)), nil
 }
 
-// Listen makes a listener on the port's device file.
-func Listen(path string) *Listener {
-	return listen(path, func() (*os.File, error) { return openPort(path) })
-}
-
-func listen(name string, open func() (*os.File, error)) *Listener {
-	l := &Listener{name: name, open: open, next: make(chan remains, 1), done: make(chan struct{})}
-	l.next <- remains{}
+func listen(port *os.File) *Listener {
+	l := &Listener{port: port, next: make(chan []byte, 1), done: make(chan struct{})}
+	l.next <- nil
 	return l
 }
 
-// Accept waits for the first bytes of the next host. A connection without any would run into the server's time limit
-// for a preface.
+// Accept waits for the preface of the next host. A connection without it would run into the server's time limit.
 func (l *Listener) Accept() (net.Conn, error) {
 	select {
-	case left := <-l.next:
-		return l.accept(left)
+	case first := <-l.next:
+		if first == nil {
+			var err error
+			if first, err = awaitPreface(l.port); err != nil {
+				return nil, err
+			}
+		}
+		return &connection{port: l.port, next: l.next, heard: first, buffer: make([]byte, readSize)}, nil
 	case <-l.done:
 		return nil, net.ErrClosed
 	}
 }
 
-func (l *Listener) accept(left remains) (net.Conn, error) {
-	if left.file != nil {
-		return newConnection(left.file, left.first, l.next), nil
-	}
-	file, err := l.open()
-	if err != nil {
-		return nil, err
-	}
-	first := make([]byte, 4096)
-	n, err := awaitHost(file, first)
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return newConnection(file, first[:n], l.next), nil
-}
-
-func openPort(path string) (*os.File, error) {
+// awaitPreface drops what is left of a connection that broke off, and answers from the preface on.
+func awaitPreface(port *os.File) ([]byte, error) {
+	var heard []byte
+	buffer := make([]byte, readSize)
 	for {
-		fd, err := syscall.Open(path, syscall.O_RDWR|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
-		switch err {
-		case nil:
-			return os.NewFile(uintptr(fd), path), nil
-		case syscall.EINTR:
-		case syscall.EBUSY:
-			time.Sleep(reopenInterval)
-		default:
-			return nil, &os.PathError{Op: "open", Path: path, Err: err}
+		n, err := readOnce(port, buffer)
+		if err != nil {
+			return nil, err
 		}
+		heard = append(heard, buffer[:n]...)
+		if at := bytes.Index(heard, []byte(preface)); at >= 0 {
+			return heard[at:], nil
+		}
+		// The end may be the beginning of a preface.
+		heard = heard[max(0, len(heard)-len(preface)+1):]
 	}
 }
 
-// awaitHost reads the first bytes. The port reads as ended while no host is attached, so an end is a reason to wait for
+// readOnce waits for bytes. The port reads as ended while no host is attached, so an end is a reason to wait for
 // the next event of the port here.
-func awaitHost(file *os.File, buffer []byte) (n int, err error) {
-	raw, err := file.SyscallConn()
+func readOnce(port *os.File, buffer []byte) (n int, err error) {
+	raw, err := port.SyscallConn()
 	if err != nil {
 		return 0, err
 	}
@@ -104,11 +98,11 @@ func awaitHost(file *os.File, buffer []byte) (n int, err error) {
 	return n, errors.Join(err, failed)
 }
 
-// Close ends the listener, not its connection.
+// Close ends the listener and the port.
 func (l *Listener) Close() error {
 	close(l.done)
-	return nil
+	return l.port.Close()
 }
 
 // Addr names the port.
-func (l *Listener) Addr() net.Addr { return address(l.name) }
+func (l *Listener) Addr() net.Addr { return address(l.port.Name()) }
