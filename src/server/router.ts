@@ -64,11 +64,12 @@ async function dispatch(options: RouterOptions, route: Route, context: AppContex
   authorize(route.access);
   const url = new URL(context.req.raw.url);
   const { outgoing, upgraded } = context.env;
-  const client = upgraded?.signal ?? context.req.raw.signal;
   // Streams end with the server, or it could not end.
-  const { signal, unlink } = linkSignals(client, options.rt.shutdown);
-  if (upgraded !== undefined) upgraded.signal.addEventListener('abort', unlink);
-  else outgoing?.once('close', unlink);
+  const { signal, unlink } = linkSignals(
+    upgraded?.signal ?? whenClosed(outgoing),
+    options.rt.shutdown,
+  );
+  signal.addEventListener('abort', unlink);
   const call = {
     rt: options.rt,
     params: context.req.param(),
@@ -81,6 +82,13 @@ async function dispatch(options: RouterOptions, route: Route, context: AppContex
   const answer = await route.handle(call);
   if (answer.kind !== 'hijack') return responseOf(answer, call.signal);
   return takeOver(options, context, answer, call);
+}
+
+/** Aborts when the answer is sent, or nobody waits for it any more. */
+function whenClosed(outgoing: ServerResponse | undefined): AbortSignal {
+  const closed = new AbortController();
+  outgoing?.once('close', () => closed.abort());
+  return closed.signal;
 }
 
 function takeOver(
