@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { type Database, openDatabase } from '../state/database.ts';
+import type { BoxDefinition } from './box.ts';
+import { BOX_MIGRATIONS, BoxStore } from './store.ts';
+
+let dir: string;
+let database: Database;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'a3s-store-'));
+  database = openDatabase(join(dir, 'state.db'), BOX_MIGRATIONS);
+});
+afterEach(() => {
+  database.close();
+  rmSync(dir, { recursive: true });
+});
+
+function definition(id: string): BoxDefinition {
+  return {
+    ...{ id, createdAt: `2026-01-01T00:00:0${id[0]}.000000000Z`, bootSet: 'set' },
+    image: { reference: 'busybox', id: 'sha256:1', manifestDigest: 'sha256:2' },
+    identity: { uid: 1, gid: 1 },
+    ...{ entrypoint: [], cmd: ['true'], env: [], cwd: '/', user: '', terminal: false },
+    ...{ openStdin: false, stdinOnce: false },
+    attach: { stdin: false, stdout: false, stderr: false },
+    ...{ hostname: 'h', labels: {}, stopSignal: 'SIGTERM', autoRemove: false },
+    ...{ memoryBytes: 0, nanoCpus: 0, network: 'none', ports: [], exposedPorts: [], binds: [] },
+  };
+}
+
+const A = `1${'a'.repeat(63)}`;
+const B = `1b${'a'.repeat(62)}`;
+
+it('finds boxes by id, name and unique prefix, a name before a prefix', () => {
+  const store = new BoxStore(database);
+  store.insert(definition(A), 'one');
+  store.insert(definition(B), '1a');
+  expect(store.resolve(A).name).toBe('one');
+  expect(store.resolve('/one').definition.id).toBe(A);
+  expect(store.resolve('1b').definition.id).toBe(B);
+  expect(store.resolve('1a').definition.id).toBe(B);
+  expect(() => store.resolve('1')).toThrow(/Multiple IDs found with provided prefix: 1/);
+  for (const nothing of ['', 'x', '1c', '%', '1a%']) {
+    expect(() => store.resolve(nothing)).toThrow(expect.objectContaining({ code: 'no-such-box' }));
+  }
+});
+
+it('keeps every change over a restart, each with a new generation', () => {
+  const store = new BoxStore(database);
+  store.insert(definition(A), 'one');
+  store.advance(A, 'start', { run: 1 });
+  store.advance(A, 'started', { pid: 7 });
+  expect(() => store.advance(A, 'start')).toThrow(expect.objectContaining({ code: 'conflict' }));
+  const again = new BoxStore(database).expect(A);
+  expect(again).toEqual(store.expect(A));
+  expect(again).toMatchObject({ generation: 3, state: { status: 'running', run: 1, pid: 7 } });
+});
+
+it('gives a name once', () => {
+  const store = new BoxStore(database);
+  store.insert(definition(A), 'one');
+  expect(() => store.insert(definition(B), 'one')).toThrow(
+    expect.objectContaining({ code: 'name-in-use' }),
+  );
+  expect(store.list()).toHaveLength(1);
+});
+
+it('refuses a record that it cannot read, and leaves it there', () => {
+  new BoxStore(database).insert(definition(A), 'one');
+  database.prepare('UPDATE boxes SET state = ?').run('{"status":"dancing"}');
+  expect(() => new BoxStore(database)).toThrow(expect.objectContaining({ code: 'state-unusable' }));
+  expect(database.prepare('SELECT count(*) AS n FROM boxes').get()).toEqual({ n: 1 });
+});
+
+it('tells of every change, and of the end', async () => {
+  const store = new BoxStore(database);
+  store.insert(definition(A), 'one');
+  const { signal } = new AbortController();
+  const seen: unknown[] = [];
+  const end = store.when(
+    A,
+    (box) => {
+      seen.push(box?.state.status);
+      return box === undefined;
+    },
+    signal,
+  );
+  store.advance(A, 'start');
+  store.advance(A, 'undone-created');
+  store.advance(A, 'remove');
+  store.remove(A);
+  expect(await end).toBeUndefined();
+  expect(seen).toEqual(['starting', 'created', 'removing', undefined]);
+  const abort = new AbortController();
+  const waiting = store.when(A, () => true, abort.signal);
+  abort.abort(new Error('left'));
+  await expect(waiting).rejects.toThrow('left');
+});
