@@ -144,13 +144,18 @@ func (b *Box) Exec(id string, process *Process, privileged bool) (*Handle, error
 	if err != nil {
 		return nil, err
 	}
-	if err := b.launch(h, b.order(process, privileged)); err != nil {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		delete(b.handles, id)
-		return nil, err
+	err = b.launch(h, b.order(process, privileged))
+	if err == nil {
+		return h, nil
 	}
-	return h, nil
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.handles, id)
+	// A box whose main process ends meanwhile takes no process in, for reasons that the kernel words oddly.
+	if b.handles[MainID].Report().State != StateRunning {
+		return nil, ErrNotRunning
+	}
+	return nil, err
 }
 
 func (b *Box) claimExec(id string) (*Handle, error) {

@@ -83,7 +83,7 @@ func TestPrivilegedHasEveryCapabilityAndNoFilter(t *testing.T) {
 func TestWhatABoxCannotDo(t *testing.T) {
 	h := start(t, document)
 	for name, c := range map[string]struct{ command, want string }{
-		"see a process that is not its own": {"busybox ps -o pid,comm | busybox grep -v -E 'PID|sh|ps|grep|cat$|busybox'", ""},
+		"see a process that is not its own": {"for p in /proc/[0-9]*; do busybox tr '\\0' ' ' < $p/cmdline; echo; done 2>/dev/null | busybox grep -v -E 'busybox|^$'", ""},
 		"open a device that it makes": {"busybox mknod /tmp/d c 1 3; busybox cat /tmp/d 2>&1",
 			"cat: can't open '/tmp/d': Permission denied\n"},
 		"open one that it makes in /dev":       {"busybox mknod /dev/d b 254 0; busybox cat /dev/d 2>&1", "cat: can't open '/dev/d': Permission denied\n"},
