@@ -98,6 +98,7 @@ func (n *nic) configure() (err error) {
 		func() error {
 			return connection.AddAddress(index, ipv4(*n.network.Address), int(*n.network.PrefixLength))
 		},
+		announceWhenUp,
 		func() error { return connection.Up(index, uint32(*n.network.MTU)) },
 		func() error { return connection.AddDefaultRoute(index, ipv4(*n.network.Gateway)) },
 		func() error { return connection.AddUnreachable(linkLocal.Addr().As4(), linkLocal.Bits()) },
@@ -107,6 +108,12 @@ func (n *nic) configure() (err error) {
 		}
 	}
 	return nil
+}
+
+// announceWhenUp has the kernel tell the device's address to the network when the device comes up. passt learns it from
+// the first frame; until then it cannot deliver a connection to a box that only listens.
+func announceWhenUp() error {
+	return os.WriteFile("/proc/sys/net/ipv4/conf/"+nicName+"/arp_notify", []byte("1"), 0)
 }
 
 func ipv4(text string) [4]byte { return netip.MustParseAddr(text).As4() }
