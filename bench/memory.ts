@@ -37,9 +37,7 @@ export const memory: Benchmark = {
           '100000',
         ]);
       }
-      const machines = actor
-        .machines()
-        .filter(({ commandLine }) => commandLine.includes('qemu-system'));
+      const machines = actor.vmms();
       const server = actor.serverPid();
       if (server === undefined) throw new Error('the control server is gone');
       return [

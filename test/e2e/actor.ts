@@ -124,6 +124,13 @@ export class Actor {
     );
   }
 
+  /** The virtual machine monitors among them; the walls around one name it too, but do not begin with it. */
+  vmms() {
+    return this.machines().filter(({ commandLine }) =>
+      commandLine.startsWith('/usr/bin/qemu-system'),
+    );
+  }
+
   /** Removes every box, ends the server, and forgets the home. */
   async leave(): Promise<void> {
     const all = await this.run(['ps', '--all', '--quiet', '--no-trunc']);

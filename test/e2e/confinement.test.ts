@@ -20,7 +20,7 @@ for f in /proc/sys/kernel/hostname /proc/sysrq-trigger /proc/irq/default_smp_aff
   (echo 0 > $f) 2>/dev/null && echo writable $f
 done
 cat /proc/[0-9]*/comm | sort -u | grep -E 'agent|kthread|init' && echo agent-visible
-awk '$4 !~ /nodev/ && $3 != "proc" && $3 != "sysfs" && $3 != "cgroup2" && $3 != "devpts" && $3 != "mqueue" { print "dev allowed on", $2 }' /proc/mounts
+awk '$4 !~ /nodev/ { print $2 }' /proc/mounts | grep -v -E '^/(dev/(null|zero|full|random|urandom|tty|pts)|proc/.*)$' | sed 's/^/dev allowed on /'
 mount -t tmpfs none /mnt 2>&1 | head -n 1
 unshare -U true 2>&1 | head -n 1
 hostname changed 2>&1 | head -n 1
@@ -36,7 +36,7 @@ for d in $(cat /proc/devices | awk '/^Block/ { b = 1 } $2 ~ /virtio|vd|virtio-po
   done
 done
 mknod node c 10 124 && { (exec 3< node) 2>/dev/null && echo opened sev-guest; rm -f node; }
-[ $n -gt 0 ] && echo nodes made, none opened unless said above
+[ $n -gt 0 ] && echo nodes made
 echo end-of-facts
 `;
 

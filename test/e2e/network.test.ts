@@ -23,15 +23,17 @@ describe.each(ACTORS)('the network of a box of %s', (name) => {
     const port = await freePort();
     await actor.ok([
       ...['run', '-d', '--name', 'web', '-p', `127.0.0.1:${port}:8080`, BUSYBOX],
-      ...['sh', '-c', 'while :; do echo hello | nc -l -p 8080; done'],
+      ...['sh', '-c', 'echo hello > /tmp/greeting; exec httpd -f -p 8080 -h /tmp'],
     ]);
-    await until('the port answers', async () => (await readAll('127.0.0.1', port)) === 'hello\n');
+    await until('the port answers', async () =>
+      (await get('127.0.0.1', port).catch(() => '')).endsWith('\r\n\r\nhello\n'),
+    );
     for (const address of otherAddresses()) {
-      await expect(readAll(address, port)).rejects.toThrow(/ECONNREFUSED/);
+      await expect(get(address, port)).rejects.toThrow(/ECONNREFUSED/);
     }
     expect(await actor.ok(['ps', '--format', '{{.Ports}}'])).toBe(`127.0.0.1:${port}->8080/tcp`);
     await actor.ok(['rm', '-f', 'web']);
-    await expect(readAll('127.0.0.1', port)).rejects.toThrow(/ECONNREFUSED/);
+    await expect(get('127.0.0.1', port)).rejects.toThrow(/ECONNREFUSED/);
   });
 
   it("never reaches the host's loopback, nor link-local metadata", async () => {
@@ -98,11 +100,12 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function readAll(host: string, port: number): Promise<string> {
+function get(host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, host);
     let text = '';
     socket.setTimeout(5_000, () => socket.destroy(new Error('no answer')));
+    socket.write('GET /greeting HTTP/1.0\r\n\r\n');
     socket.on('data', (chunk) => {
       text += chunk.toString();
     });

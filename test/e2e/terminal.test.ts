@@ -75,9 +75,10 @@ describe.each(ACTORS)('a terminal of %s', (name) => {
     person.resize(121, 41);
     person.type('until [ "$(stty size)" = "41 121" ]; do :; done; echo re"sized"\r');
     await person.sees('resized');
-    person.type('sleep 1000\r');
-    await person.sees('sleep 1000');
+    person.type('sh -c "echo sle\'\'eping; exec sleep 1000"\r');
+    await person.sees('sleeping');
     person.type('\x03');
+    await person.sees('^C');
     person.type('echo status-$?\r');
     await person.sees('status-130');
     person.type('exit 5\r');
