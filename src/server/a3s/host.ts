@@ -5,6 +5,7 @@
  */
 import { geteuid } from 'node:process';
 import { cellWalls } from '../../cell/spawn.ts';
+import { reportKrun } from '../../engine/krun/report.ts';
 import { noBody, query } from '../docker/query.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
@@ -16,7 +17,7 @@ export const HOST_ROUTES: readonly Route[] = [
     body: noBody,
     handler: async ({ rt }) =>
       json({
-        engines: [await rt.engine.report()],
+        engines: [await rt.engine.report(), await reportKrun()],
         cell: await cellWalls(),
         root: geteuid?.() === 0,
         home: rt.home,
