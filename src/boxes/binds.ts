@@ -1,12 +1,11 @@
 /**
- * From the host paths that a box binds to the directories that its engine shares.
+ * From the host paths that a box binds to what its engine shares.
  *
  * @module
  */
-import { link, mkdir, rm, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir, stat } from 'node:fs/promises';
 import type { BoxSpec } from '@a3s-box/policies';
-import type { Share } from '../engine/engine.ts';
+import { SHARED_FILE, type Share } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import type { Bind } from './box.ts';
 
@@ -16,23 +15,17 @@ export interface BoundPaths {
 }
 
 /**
- * Makes a source that is missing a directory, as Docker's `-v` does. A single file is shared through a directory of
- * the box that holds nothing but a hard link to it, so its siblings stay unseen even by the guest's kernel.
+ * Makes a source that is missing a directory, as Docker's `-v` does.
  *
- * @param directory for those links; made anew
  * @throws A3sError `bind-source-missing`, `unsupported-option` for what cannot be shared
  */
-export async function bindPaths(binds: readonly Bind[], directory: string): Promise<BoundPaths> {
-  await rm(directory, { recursive: true, force: true });
+export async function bindPaths(binds: readonly Bind[]): Promise<BoundPaths> {
   const shares: Share[] = [];
   const mounts: BoxSpec['mounts'] = [];
   for (const [index, { source, destination, readonly }] of binds.entries()) {
     const tag = `bind-${index}`;
-    const kind = await ensureSource(source);
-    const isFile = kind === 'file';
-    const path = isFile ? await linkFile(source, join(directory, String(index))) : source;
-    shares.push({ tag, path, readonly });
-    const file = isFile ? { file: basename(source) } : {};
+    const file = (await ensureSource(source)) === 'file' ? { file: SHARED_FILE } : {};
+    shares.push({ tag, path: source, readonly });
     mounts.push({ kind: 'virtiofs', tag, destination, readonly, ...file });
   }
   return { shares, mounts };
@@ -56,24 +49,6 @@ async function ensureSource(source: string): Promise<'file' | 'directory'> {
     throw new A3sError(
       'unsupported-option',
       `Cannot bind ${source}: only directories and regular files can be shared with a box`,
-    );
-  }
-}
-
-async function linkFile(source: string, directory: string): Promise<string> {
-  await mkdir(directory, { recursive: true, mode: 0o755 });
-  try {
-    await link(source, join(directory, basename(source)));
-    return directory;
-  } catch (cause) {
-    throw new A3sError(
-      'unsupported-option',
-      `Cannot bind the single file ${source}: it cannot be linked from the box's directory`,
-      {
-        cause,
-        remedy:
-          'Bind the directory that holds it, or keep the file on the file system of A3S_HOME.',
-      },
     );
   }
 }

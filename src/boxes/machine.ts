@@ -36,7 +36,7 @@ export async function prepareMachine(
   const layers = await rt.images.bootLayers(await rt.images.resolve(definition.image.id));
   const changes = join(directory, 'changes.ext4');
   await ensureChangesDisk(changes, definition.identity);
-  const { shares, mounts } = await bindPaths(definition.binds, join(directory, 'binds'));
+  const { shares, mounts } = await bindPaths(definition.binds);
   const runtimeDir = runtimeDirectory(rt, definition.id);
   await makeRuntimeDirectory(runtimeDir, definition.identity);
   const layerDisks = layers.map(
