@@ -72,7 +72,7 @@ describe.each(ACTORS)('after a crash, %s', (name) => {
     expect(await actor.ok(['wait', 'shot'])).toBe('137');
     const state = JSON.parse(await actor.ok(['inspect', 'shot']))[0].State;
     expect(state).toMatchObject({ Status: 'exited', ExitCode: 137, Running: false });
-    expect(state.Error).toContain('vmm-failed');
+    expect(state.Error).toContain('virtual machine ended unexpectedly');
     await actor.ok(['rm', 'shot']);
   });
 

@@ -27,7 +27,7 @@ export const attach: Command = {
         remedy: 'Start it with a3s-box start.',
       });
     }
-    const waiting = await waitFor(client, box.id, 'not-running');
+    const waiting = await waitFor(context, client, box.id, 'not-running');
     try {
       const input = !flags.bool('no-stdin') && box.openStdin;
       const session = await openSession(invocation, client, box, input, keys);

@@ -71,7 +71,7 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
     const options = { terminal, input, detachKeys: keys };
     const opened = new Session(context, stream, options);
     const condition = flags.bool('rm') ? 'removed' : 'next-exit';
-    return { session: opened, waiting: await waitFor(client, id, condition) };
+    return { session: opened, waiting: await waitFor(context, client, id, condition) };
   });
   try {
     const interrupted = await start(box);

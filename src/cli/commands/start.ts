@@ -50,7 +50,12 @@ async function startAttached(
   const session = await openSession(invocation, client, box, input, keys);
   const stops = [() => session.close()];
   try {
-    const waiting = await waitFor(client, box.id, box.autoRemove ? 'removed' : 'next-exit');
+    const waiting = await waitFor(
+      context,
+      client,
+      box.id,
+      box.autoRemove ? 'removed' : 'next-exit',
+    );
     stops.push(waiting.cancel);
     if (!box.running) await startBox(client, box.id);
     return await attend({

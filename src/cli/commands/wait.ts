@@ -10,7 +10,7 @@ export const wait: Command = {
   async run({ context, operands }) {
     const client = await context.connect();
     return eachOf(context, operands, async (name) => {
-      const waiting = await waitFor(client, name, 'not-running');
+      const waiting = await waitFor(context, client, name, 'not-running');
       return String(await waiting.status());
     });
   },

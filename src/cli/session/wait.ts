@@ -7,6 +7,8 @@ import { A3sError } from '../../errors.ts';
 import { type Client, segment } from '../client/client.ts';
 import { numberOf, objectOf, stringOf } from '../client/json.ts';
 import { jsonLines } from '../client/json-lines.ts';
+import type { Context } from '../context.ts';
+import { printFailure } from '../print-failure.ts';
 
 /** A wait that the server knows of. It keeps this process alive until it is answered or given up. */
 export interface Waiting {
@@ -15,8 +17,13 @@ export interface Waiting {
   cancel(): void;
 }
 
-/** Registers the wait before it resolves, so that a box started afterwards cannot end unseen. */
+/**
+ * Registers the wait before it resolves, so that a box started afterwards cannot end unseen.
+ *
+ * A box that lost its virtual machine has an exit status all the same; why it ended is said beside it.
+ */
 export async function waitFor(
+  context: Context,
   client: Client,
   id: string,
   condition: 'not-running' | 'next-exit' | 'removed',
@@ -26,18 +33,22 @@ export async function waitFor(
     path: `/containers/${segment(id)}/wait`,
     query: { condition },
   });
-  const status = readStatus(client, response);
+  const status = readStatus(context, client, response);
   // Reported by whoever waits; until then a lost server must not end the process.
   status.catch(() => undefined);
   return { status: () => status, cancel: () => response.destroy() };
 }
 
-async function readStatus(client: Client, response: AsyncIterable<Buffer>): Promise<number> {
+async function readStatus(
+  context: Context,
+  client: Client,
+  response: AsyncIterable<Buffer>,
+): Promise<number> {
   try {
     for await (const document of jsonLines(response)) {
       const { StatusCode, Error: failure } = objectOf(document);
       const message = stringOf(objectOf(failure)['Message']);
-      if (message !== '') throw new A3sError('vmm-failed', message);
+      if (message !== '') printFailure(context, new A3sError('vmm-failed', message));
       return numberOf(StatusCode);
     }
   } catch (error) {
