@@ -9,7 +9,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { release } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { readConfig } from '../src/config.ts';
 import { buildImage, busyboxImage, dockerArchive } from '../test/images/build-image.ts';
 
 const TAG = 'quickstart/busybox:latest';
@@ -131,12 +132,12 @@ function runBox(): void {
   if (stderr !== '') console.log(stderr.trimEnd());
 }
 
-/** Whether a control server answers; what this program started, it also stops. */
-function serverRuns(socketPath: string, path = '/_ping', method = 'GET'): Promise<boolean> {
+/** One request to the control server; false where none answers. */
+function ask(socketPath: string, method: string, path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const call = request({ socketPath, path, method, timeout: 5_000 }, (response) => {
       response.resume();
-      response.on('end', () => resolve(response.statusCode === 200 || response.statusCode === 204));
+      response.on('end', () => resolve((response.statusCode ?? 500) < 300));
     });
     call.on('timeout', () => call.destroy());
     call.on('error', () => resolve(false));
@@ -146,10 +147,13 @@ function serverRuns(socketPath: string, path = '/_ping', method = 'GET'): Promis
 
 async function main(): Promise<void> {
   const image = makeImage();
-  const info: { Socket: string } = JSON.parse(needed(['info', '--format', 'json']));
+  const { socket } = readConfig(process.env, process.geteuid?.() ?? 0, resolve('dist'));
+  const served = await ask(socket, 'GET', '/_ping');
   loadImage(image.path, image.id);
   runBox();
-  check(await serverRuns(info.Socket), `control server at ${info.Socket}`);
+  // What this program started, it also stops; the next command starts it again.
+  if (!served)
+    check(await ask(socket, 'POST', '/a3s/v1/server/stop'), 'control server stopped again');
   console.log(
     failures === 0
       ? `\nNow try:  npx a3s-box run -it --rm ${TAG}`
