@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { spawnSync } from 'node:child_process';
+import { lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BoxEvent } from '../boxes/states.ts';
@@ -226,20 +226,30 @@ describe('a server that starts', () => {
 
   it('takes the place of a socket that a dead one left', async () => {
     await home.stop();
-    const dead = createServer();
-    await new Promise<void>((resolve) => {
-      dead.listen(`${home.config.socket}.x`, resolve);
-    });
-    writeFileSync(home.config.socket, '');
-    dead.close();
+    const { runtimeDir, socket } = home.config;
+    mkdirSync(runtimeDir, { recursive: true });
+    const program = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
+    expect(spawnSync(process.execPath, ['-e', program, socket]).signal).toBe('SIGKILL');
+    expect(lstatSync(socket).isSocket()).toBe(true);
     await home.start();
     expect((await home.call('GET', '/_ping')).status).toBe(200);
+  });
+
+  it.each([
+    ['a file', (path: string) => writeFileSync(path, '')],
+    ['a link', (path: string) => symlinkSync('/tmp', path)],
+  ])('does not use %s in place of its directory', async (_, make) => {
+    await home.stop();
+    make(home.config.runtimeDir);
+    await expect(home.start()).rejects.toMatchObject({ code: 'state-unusable' });
+    rmSync(home.config.runtimeDir);
+    await home.start();
   });
 
   it('sweeps directories that no record knows', async () => {
     await home.stop();
     mkdirSync(join(home.config.home, 'boxes', 'f'.repeat(64)));
-    mkdirSync(join(home.config.runtimeDir, 'f'.repeat(12)));
+    mkdirSync(join(home.config.runtimeDir, 'f'.repeat(12)), { recursive: true });
     await home.start();
     nothingRuns([]);
   });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { A3sError } from '../errors.ts';
@@ -16,16 +16,30 @@ function modeFor(uid: number): number {
   return uid === 0 ? 0o711 : 0o700;
 }
 
-/** @throws A3sError `state-unusable` for a directory that others could have put there */
-export async function prepareDirectories(config: Config, uid: number): Promise<void> {
-  const mode = modeFor(uid);
-  for (const path of [
-    config.home,
-    join(config.home, 'boxes'),
-    dirname(config.runtimeDir),
-    config.runtimeDir,
-  ]) {
-    await ensure(path, mode, uid);
+/** The home. @throws A3sError `state-unusable` for a directory that others could have put there */
+export async function prepareHome(config: Config, uid: number): Promise<void> {
+  for (const path of [config.home, join(config.home, 'boxes')])
+    await ensure(path, modeFor(uid), uid);
+}
+
+/**
+ * The directory of sockets; the caller holds the home's lock, since the server before removes it.
+ *
+ * @throws A3sError `state-unusable`, as above: its parent may be one where everybody can make directories
+ */
+export async function prepareRuntimeDir(config: Config, uid: number): Promise<void> {
+  for (const path of [dirname(config.runtimeDir), config.runtimeDir]) {
+    await ensure(path, modeFor(uid), uid);
+  }
+}
+
+/** Removes the directory of sockets, unless a box that runs on has some in it. */
+export async function leaveRuntimeDir(config: Config): Promise<void> {
+  try {
+    await rmdir(config.runtimeDir);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code !== 'ENOTEMPTY' && code !== 'ENOENT') throw error;
   }
 }
 

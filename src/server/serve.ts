@@ -17,7 +17,7 @@ import { BoxStore } from '../boxes/store.ts';
 import { identityFor } from '../cell/identity.ts';
 import type { Config } from '../config.ts';
 import { openDatabase } from '../state/database.ts';
-import { prepareDirectories } from './directories.ts';
+import { leaveRuntimeDir, prepareHome, prepareRuntimeDir } from './directories.ts';
 import { HttpServer } from './http-server.ts';
 import { FileLog } from './log.ts';
 import { MIGRATIONS } from './migrations.ts';
@@ -40,10 +40,12 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64' };
  * @throws A3sError `server-running` when this home has a server; `state-unusable`
  */
 export async function serve(config: Config, options: ServeOptions): Promise<void> {
-  await prepareDirectories(config, process.geteuid?.() ?? 0);
+  const uid = process.geteuid?.() ?? 0;
+  await prepareHome(config, uid);
   const database = openDatabase(join(config.home, 'state.db'), MIGRATIONS);
   const log = new FileLog(join(config.home, 'server.log'));
   try {
+    await prepareRuntimeDir(config, uid);
     const store = new BoxStore(database);
     const stopped = new AbortController();
     const shutdown = AbortSignal.any([options.signal, stopped.signal]);
@@ -73,6 +75,7 @@ async function serveRuntime(
     await rm(config.socket, { force: true });
     await http.close();
     await letGo(rt);
+    await leaveRuntimeDir(config);
     rt.log.info('stopped', { pid: process.pid });
   }
 }

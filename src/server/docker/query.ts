@@ -14,13 +14,6 @@ export const flag = z
   .default('')
   .transform((text) => !FALSE.includes(text.trim().toLowerCase()));
 
-/** Absent is true. */
-export const flagByDefault = z
-  .string()
-  .max(16)
-  .default('1')
-  .transform((text) => !FALSE.includes(text.trim().toLowerCase()));
-
 /** A whole number; absent or empty is undefined. */
 export const optionalInt = z
   .string()
