@@ -33,23 +33,27 @@ export async function waitFor(
     path: `/containers/${segment(id)}/wait`,
     query: { condition },
   });
-  const status = readStatus(context, client, response);
+  const ending = readEnding(client, response);
   // Reported by whoever waits; until then a lost server must not end the process.
-  status.catch(() => undefined);
-  return { status: () => status, cancel: () => response.destroy() };
+  ending.catch(() => undefined);
+  return {
+    async status() {
+      const { status, failure } = await ending;
+      if (failure !== '') printFailure(context, new A3sError('vmm-failed', failure));
+      return status;
+    },
+    cancel: () => response.destroy(),
+  };
 }
 
-async function readStatus(
-  context: Context,
+async function readEnding(
   client: Client,
   response: AsyncIterable<Buffer>,
-): Promise<number> {
+): Promise<{ status: number; failure: string }> {
   try {
     for await (const document of jsonLines(response)) {
       const { StatusCode, Error: failure } = objectOf(document);
-      const message = stringOf(objectOf(failure)['Message']);
-      if (message !== '') printFailure(context, new A3sError('vmm-failed', message));
-      return numberOf(StatusCode);
+      return { status: numberOf(StatusCode), failure: stringOf(objectOf(failure)['Message']) };
     }
   } catch (error) {
     if (error instanceof A3sError) throw error;
