@@ -5,6 +5,7 @@
  */
 import { rm } from 'node:fs/promises';
 import type { BoxSpec } from '@a3s-box/policies';
+import type { Machine } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import type { Box } from './box.ts';
 import { now, timestamp } from './clock.ts';
@@ -15,6 +16,8 @@ import { resolvePorts } from './ports.ts';
 import { removeLocked } from './remove.ts';
 import { publish, type Runtime, runtimeDirectory } from './runtime.ts';
 import { supervise } from './supervise.ts';
+
+const PORT_ATTEMPTS = 3;
 
 /**
  * Starts the box's main process in a machine of its own. False when it runs already.
@@ -44,15 +47,9 @@ export function startBox(rt: Runtime, id: string): Promise<boolean> {
 }
 
 async function launch(rt: Runtime, box: Box): Promise<void> {
-  const { id } = box.definition;
-  const ports = await resolvePorts(box.definition.ports);
-  const { machine: machineSpec, spec } = await prepareMachine(rt, box, ports);
-  // On record before anything is bound, so that an adopted start knows its ports too.
-  rt.store.amend(id, { ports });
-  const shutdown = linkSignals(rt.shutdown);
-  const launching = rt.engine.launch(machineSpec, shutdown.signal);
-  const machine = await launching.finally(() => shutdown.unlink());
-  const live = new LiveBox(id, box.state.run, machine);
+  const { definition } = box;
+  const { machine, spec } = await launchMachine(rt, box);
+  const live = new LiveBox(definition.id, box.state.run, machine);
   rt.live.add(live);
   if (rt.shutdown.aborted) await live.release();
   try {
@@ -60,6 +57,27 @@ async function launch(rt: Runtime, box: Box): Promise<void> {
   } catch (error) {
     if (!live.released) await abandon(rt, live);
     throw error;
+  }
+}
+
+/** A port that was free when it was chosen may be taken when it is bound: then another one is chosen. */
+async function launchMachine(rt: Runtime, box: Box): Promise<{ machine: Machine; spec: BoxSpec }> {
+  const { id, ports: asked } = box.definition;
+  for (let attempt = 1; ; attempt += 1) {
+    const ports = await resolvePorts(asked);
+    const { machine: machineSpec, spec } = await prepareMachine(rt, box, ports);
+    // On record before anything is bound, so that an adopted start knows its ports too.
+    rt.store.amend(id, { ports });
+    const shutdown = linkSignals(rt.shutdown);
+    try {
+      return { spec, machine: await rt.engine.launch(machineSpec, shutdown.signal) };
+    } catch (error) {
+      const taken = error instanceof A3sError && error.code === 'port-in-use';
+      const canChoose = asked.some(({ hostPort }) => hostPort === 0);
+      if (!taken || !canChoose || attempt === PORT_ATTEMPTS) throw error;
+    } finally {
+      shutdown.unlink();
+    }
   }
 }
 

@@ -18,6 +18,8 @@ import { isLive } from './states.ts';
 const POWEROFF_MS = 15_000;
 /** Pause before a lost connection is tried again after an attempt that failed as a whole. */
 const RETRY_MS = 500;
+/** Time for output to reach the disk once its machine is gone. */
+const REST_MS = 5000;
 const RECORD_RETRY_MS = 5000;
 /** Output that may wait for the disk: twice the agent's ring, so that an agent that ignores it is held too. */
 const UNSAFE_BYTES = 2 * 1024 * 1024;
@@ -64,12 +66,25 @@ async function followMain(rt: Runtime, live: LiveBox): Promise<Exit | undefined>
     } catch (error) {
       if (live.released) throw error;
       if (live.machineExit !== undefined) {
-        await rt.outputs.of(live.id).flush();
+        await saveRest(rt, live.id);
         return undefined;
       }
       rt.log.error('the connection to a box was lost', error, { box: live.id });
       await delay(RETRY_MS, undefined, { signal: live.signal }).catch(() => undefined);
     }
+  }
+}
+
+/** What had arrived when the machine went. On a full disk it is given up: nothing can be held back any more. */
+async function saveRest(rt: Runtime, id: string): Promise<void> {
+  const log = rt.outputs.of(id);
+  const timer = setTimeout(() => void log.close(), REST_MS);
+  try {
+    await log.flush();
+  } catch (error) {
+    rt.log.error('the last output of a box is lost', error, { box: id });
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { A3sError } from '../errors.ts';
 import { TestHome } from './testing/home.ts';
 
 let home: TestHome;
@@ -77,6 +79,32 @@ describe('a box', () => {
     await home.call('POST', `/containers/${id}/kill`);
     const { body } = await home.call('GET', `/containers/${id}/json`);
     expect(body).toMatchObject({ State: { Status: 'exited', ExitCode: 137 } });
+  });
+
+  it('gets another host port when the one that was free is taken by its launch', async () => {
+    const taken = new A3sError('port-in-use', 'Bind for 0.0.0.0:1 failed');
+    const bindings = (HostPort: string) => ({
+      HostConfig: { PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort }] } },
+    });
+    home.host.failNextLaunch(taken);
+    const any = await home.create(['sleep', 'infinity'], bindings(''));
+    expect((await home.call('POST', `/containers/${any}/start`)).status).toBe(204);
+    const { body } = await home.call('GET', `/containers/${any}/json`);
+    const { Ports } = (body as { NetworkSettings: { Ports: Record<string, unknown[]> } })
+      .NetworkSettings;
+    expect(Ports['80/tcp']).toEqual([
+      { HostIp: '127.0.0.1', HostPort: expect.stringMatching(/^\d+$/) },
+    ]);
+    const held = createServer();
+    await new Promise<void>((resolve) => held.listen(0, '127.0.0.1', resolve));
+    const { port } = held.address() as AddressInfo;
+    const one = await home.create(['sleep', 'infinity'], bindings(String(port)));
+    expect(await home.call('POST', `/containers/${one}/start`)).toMatchObject({
+      status: 500,
+      body: { code: 'port-in-use', message: expect.stringContaining('port is already allocated') },
+    });
+    held.close();
+    expect((await home.call('POST', `/containers/${one}/start`)).status).toBe(204);
   });
 
   it('whose program is missing stays created, with Docker’s code and words', async () => {

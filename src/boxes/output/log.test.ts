@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
+import { appendFile, mkdtemp, open, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fc, test as fuzz } from '@fast-check/vitest';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OutputLog } from './log.ts';
 import { decodeRecord, encodeRecord, type OutputRecord } from './record.ts';
 
@@ -98,6 +98,23 @@ describe('OutputLog', () => {
     expect(seen.join('')).toBe(
       Array.from({ length: 50 }, (_, i) => String(i).padStart(2, '0')).join(''),
     );
+    await log.close();
+  });
+
+  it('keeps what a full disk did not take until it does, and says so', async () => {
+    const failures: unknown[] = [];
+    const log = new OutputLog(join(dir, 'output.log'), (error) => failures.push(error));
+    await log.open(1);
+    const other = await open(join(dir, 'other'), 'w');
+    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    const write = vi.spyOn(Object.getPrototypeOf(other), 'write').mockRejectedValueOnce(full);
+    await other.close();
+    log.append(record(0, 'kept'));
+    log.append(record(4, ' whole'));
+    await log.flush();
+    write.mockRestore();
+    expect(failures).toEqual([full]);
+    expect((await contents(log)).toString()).toBe('kept whole');
     await log.close();
   });
 

@@ -172,8 +172,9 @@ export class OutputLog {
     const file = this.#file;
     if (file === undefined) throw new Error('Cannot append to an output log that is not open');
     const start = this.#size ?? 0;
-    for (;;) {
+    for (let failed = false; ; failed = true) {
       try {
+        if (failed) await file.truncate(start);
         let done = 0;
         while (done < bytes.length) {
           const { bytesWritten } = await file.write(bytes, done, bytes.length - done);
@@ -183,7 +184,6 @@ export class OutputLog {
         return;
       } catch (error) {
         this.onFailure(error);
-        await file.truncate(start);
         await delay(RETRY_MS, undefined, { signal: this.#closing.signal });
       }
     }
