@@ -128,7 +128,7 @@ async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): P
   try {
     const guest = await live.guest();
     const process = size === undefined ? exec.process : { ...exec.process, size };
-    const { pid } = await guest.startProcess(exec.id, process, { signal: live.signal });
+    const { pid } = await guest.startProcess(exec.id, process, live.signal);
     exec.pid = pid;
     const reader = await guest.output(exec.id, 0, live.signal);
     publish(rt, rt.store.expect(exec.boxId), `exec_start: ${process.args.join(' ')}`, {

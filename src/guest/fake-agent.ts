@@ -32,7 +32,7 @@ export interface FakeAgentOptions {
 }
 
 const JSON_BYTES = 64 * 1024;
-const DOCUMENT_BYTES = 1024 * 1024;
+const DOCUMENT_BYTES = 4 * 1024 * 1024;
 
 type Handler = (
   stream: ServerHttp2Stream,

@@ -67,14 +67,10 @@ export class Guest {
   }
 
   /** Starts one more process in the box. The id is the caller's: lower-case letters and digits. */
-  startProcess(
-    id: string,
-    process: ProcessSpec,
-    options: { privileged?: boolean; signal?: AbortSignal } = {},
-  ): Promise<Process> {
-    const body = StartProcess.parse({ id, process, privileged: options.privileged ?? false });
-    const limits = { signal: options.signal, deadlineMs: SETUP_MS };
-    return this.#session.call('POST', '/v1/processes', body, Process, limits);
+  startProcess(id: string, process: ProcessSpec, signal?: AbortSignal): Promise<Process> {
+    const body = StartProcess.parse({ id, process });
+    const options = { signal, deadlineMs: SETUP_MS };
+    return this.#session.call('POST', '/v1/processes', body, Process, options);
   }
 
   process(id: string, signal?: AbortSignal): Promise<Process> {

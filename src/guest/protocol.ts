@@ -105,8 +105,6 @@ export const GuestErrorBody = z.object({
 export const StartProcess = z.strictObject({
   id: ProcessId.refine((id) => id !== MAIN, { error: 'main is started by its own route' }),
   process: ProcessSpec,
-  /** Runs with every capability and without the seccomp profile. */
-  privileged: z.boolean(),
 });
 export type StartProcess = z.infer<typeof StartProcess>;
 

@@ -115,7 +115,7 @@ func (b *Box) Start() (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	order := b.order(&b.spec.Process, false)
+	order := b.order(&b.spec.Process)
 	order.Main = true
 	order.MaskedPaths = b.spec.Confinement.MaskedPaths
 	order.ReadonlyPaths = b.spec.Confinement.ReadonlyPaths
@@ -139,12 +139,12 @@ func (b *Box) claimMain() (*Handle, error) {
 }
 
 // Exec starts another process in the box.
-func (b *Box) Exec(id string, process *Process, privileged bool) (*Handle, error) {
+func (b *Box) Exec(id string, process *Process) (*Handle, error) {
 	h, err := b.claimExec(id)
 	if err != nil {
 		return nil, err
 	}
-	err = b.launch(h, b.order(process, privileged))
+	err = b.launch(h, b.order(process))
 	if err == nil {
 		return h, nil
 	}
@@ -179,7 +179,7 @@ func (b *Box) claimExec(id string) (*Handle, error) {
 }
 
 // order is what main, exec and terminals have in common: the confinement is the box's.
-func (b *Box) order(process *Process, privileged bool) *stage.Order {
+func (b *Box) order(process *Process) *stage.Order {
 	order := &stage.Order{
 		Args: process.Args, Env: process.Env, Cwd: process.Cwd, User: process.User,
 		Terminal: process.Terminal, Stdin: process.Stdin,
@@ -188,10 +188,6 @@ func (b *Box) order(process *Process, privileged bool) *stage.Order {
 	}
 	if process.Size != nil {
 		order.Rows, order.Columns = uint16(process.Size.Rows), uint16(process.Size.Columns)
-	}
-	if privileged {
-		order.Capabilities = capability.All
-		return order
 	}
 	for _, name := range b.spec.Confinement.Capabilities {
 		number, _ := capability.Number(name)

@@ -145,9 +145,9 @@ func script(text string) process {
 	return process{Args: []string{"/bin/busybox", "sh", "-c", text}, Env: []string{"PATH=/bin"}, Cwd: "/"}
 }
 
-func (h *host) body(id string, p process, privileged bool) io.Reader {
+func (h *host) body(id string, p process) io.Reader {
 	h.t.Helper()
-	text, err := json.Marshal(map[string]any{"id": id, "process": p, "privileged": privileged})
+	text, err := json.Marshal(map[string]any{"id": id, "process": p})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -204,13 +204,13 @@ func readFrame(r io.Reader) (stream byte, offset uint64, payload []byte, err err
 // run executes a process and answers its output and exit.
 func (h *host) run(id string, p process) (string, exit) {
 	h.t.Helper()
-	h.launch(id, p, false)
+	h.launch(id, p)
 	return h.output(id), h.exit(id)
 }
 
-func (h *host) launch(id string, p process, privileged bool) {
+func (h *host) launch(id string, p process) {
 	h.t.Helper()
-	if status, text := h.call("POST", "/v1/processes", h.body(id, p, privileged)); status != http.StatusOK {
+	if status, text := h.call("POST", "/v1/processes", h.body(id, p)); status != http.StatusOK {
 		h.t.Fatalf("exec %s: %d %s", id, status, text)
 	}
 }

@@ -26,7 +26,7 @@ func TestExitCodes(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			h.t = t
 			id := "x" + strings.Map(onlyID, strings.ToLower(text))
-			h.launch(id, script(text), false)
+			h.launch(id, script(text))
 			if _, got := h.call("GET", "/v1/processes/"+id+"/exit", nil); !strings.HasPrefix(got, want) {
 				t.Errorf("got %s", got)
 			}
@@ -66,7 +66,7 @@ func TestStartsThatAreRefused(t *testing.T) {
 				p := script("true")
 				p.Terminal = terminal
 				c.change(&p)
-				status, text := h.call("POST", "/v1/processes", h.body("r", p, false))
+				status, text := h.call("POST", "/v1/processes", h.body("r", p))
 				want := `{"error":{"code":"` + c.code + `","message":` + quote(c.message) + `}}`
 				if text != want || status != http.StatusUnprocessableEntity {
 					t.Errorf("got %d %s, want %s", status, text, want)
@@ -82,7 +82,7 @@ func TestStdinComesBackAsItWent(t *testing.T) {
 	h := start(t, document)
 	p := script("exec busybox cat")
 	p.Stdin = true
-	h.launch("c", p, false)
+	h.launch("c", p)
 	data := make([]byte, 5<<20)
 	for index := range data {
 		data[index] = byte(index * index >> 7)
@@ -126,7 +126,7 @@ func TestStdinOfAProcessThatDoesNotRead(t *testing.T) {
 	h := start(t, document)
 	p := script("busybox head -c 1; exec busybox sleep 1000")
 	p.Stdin = true
-	h.launch("s", p, false)
+	h.launch("s", p)
 	body, input := io.Pipe()
 	answers := make(chan string)
 	go func() {
@@ -155,7 +155,7 @@ func TestStdinOfAProcessThatDoesNotRead(t *testing.T) {
 
 func TestAProcessWaitsForItsReader(t *testing.T) {
 	h := start(t, document)
-	h.launch("y", script("busybox yes & sleep 0; wait"), false)
+	h.launch("y", script("busybox yes & sleep 0; wait"))
 	written := func() (n uint64) {
 		_, text := h.call("GET", "/v1/processes/y", nil)
 		var report struct{ Written uint64 }
@@ -177,7 +177,7 @@ func TestAProcessWaitsForItsReader(t *testing.T) {
 
 func TestReadersAndTheirAcks(t *testing.T) {
 	h := start(t, document)
-	h.launch("o", script("echo 0123456789; exec busybox sleep 1000"), false)
+	h.launch("o", script("echo 0123456789; exec busybox sleep 1000"))
 	open := func(offset string, body io.Reader) *http.Response {
 		response, err := h.request("POST", "/v1/processes/o/output?offset="+offset, body)
 		if err != nil {
@@ -229,7 +229,7 @@ func TestTerminal(t *testing.T) {
 	h := start(t, document)
 	p := script("busybox stty size; busybox tty; read line; echo got $line; busybox stty size")
 	p.Terminal, p.Stdin = true, true
-	body := strings.Replace(readAll(t, h.body("t", p, false)), `"terminal":true`, `"terminal":true,"size":{"rows":30,"columns":99}`, 1)
+	body := strings.Replace(readAll(t, h.body("t", p)), `"terminal":true`, `"terminal":true,"size":{"rows":30,"columns":99}`, 1)
 	if status, text := h.call("POST", "/v1/processes", strings.NewReader(body)); status != http.StatusOK {
 		t.Fatal(text)
 	}
@@ -257,9 +257,9 @@ func readAll(t *testing.T, r io.Reader) string {
 
 func TestWhenMainEndsTheBoxEnds(t *testing.T) {
 	h := start(t, document)
-	h.launch("s", script("exec busybox sleep 1000"), false)
+	h.launch("s", script("exec busybox sleep 1000"))
 	h.refuses("DELETE", "/v1/processes/s", nil, http.StatusConflict, "conflict")
-	h.refuses("POST", "/v1/processes", h.body("s", script("true"), false), http.StatusConflict, "conflict")
+	h.refuses("POST", "/v1/processes", h.body("s", script("true")), http.StatusConflict, "conflict")
 	h.refuses("POST", "/v1/processes/main/start", nil, http.StatusConflict, "conflict")
 	if status, text := h.call("PUT", "/v1/processes/main/stdin", nil); text != `{"closed":false}` {
 		t.Fatalf("%d %s", status, text)
@@ -270,7 +270,7 @@ func TestWhenMainEndsTheBoxEnds(t *testing.T) {
 	if got := h.exit("s"); got.ExitCode != 137 || *got.Signal != "SIGKILL" {
 		t.Errorf("exec: %+v", got)
 	}
-	h.refuses("POST", "/v1/processes", h.body("late", script("true"), false), http.StatusConflict, "conflict")
+	h.refuses("POST", "/v1/processes", h.body("late", script("true")), http.StatusConflict, "conflict")
 	h.refuses("POST", "/v1/processes/main/signal", strings.NewReader(`{"signal":"SIGTERM"}`), http.StatusConflict, "conflict")
 	if status, _ := h.call("DELETE", "/v1/processes/s", nil); status != http.StatusNoContent {
 		t.Errorf("forget: %d", status)

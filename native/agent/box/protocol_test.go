@@ -52,7 +52,7 @@ func TestEveryOtherRouteNeedsAVersion(t *testing.T) {
 func TestRefusalsBeforeTheSpec(t *testing.T) {
 	h := fresh(t)
 	long := `{"signal":"` + strings.Repeat("x", 64<<10) + `"}`
-	exec := `{"id":"a","process":{"args":["x"],"env":[],"cwd":"/","user":"","terminal":false,"stdin":false},"privileged":false}`
+	exec := `{"id":"a","process":{"args":["x"],"env":[],"cwd":"/","user":"","terminal":false,"stdin":false}}`
 	for name, c := range map[string]struct {
 		method, path, body string
 		status             int
@@ -69,7 +69,7 @@ func TestRefusalsBeforeTheSpec(t *testing.T) {
 		"an exec called main":           {"POST", "/v1/processes", strings.Replace(exec, `"a"`, `"main"`, 1), 400, "invalid"},
 		"an exec of nothing":            {"POST", "/v1/processes", strings.Replace(exec, `["x"]`, `[]`, 1), 400, "invalid"},
 		"an exec with more keys":        {"POST", "/v1/processes", strings.Replace(exec, `"id"`, `"x":1,"id"`, 1), 400, "invalid"},
-		"an exec that is too large":     {"POST", "/v1/processes", strings.Replace(exec, `"x"`, `"`+strings.Repeat("x", 1<<20)+`"`, 1), 413, "too-large"},
+		"an exec that is too large":     {"POST", "/v1/processes", strings.Replace(exec, `"x"`, `"`+strings.Repeat("x", 4<<20)+`"`, 1), 413, "too-large"},
 		"a process":                     {"GET", "/v1/processes/main", "", 409, "spec-missing"},
 		"an exit":                       {"GET", "/v1/processes/main/exit", "", 409, "spec-missing"},
 		"an output":                     {"POST", "/v1/processes/main/output?offset=0", "", 409, "spec-missing"},
@@ -81,7 +81,7 @@ func TestRefusalsBeforeTheSpec(t *testing.T) {
 		"a signal that is too large":    {"POST", "/v1/processes/main/signal", long, 413, "too-large"},
 		"counters":                      {"GET", "/v1/stats", "", 409, "spec-missing"},
 		"a spec that is not one":        {"PUT", "/v1/spec", `{"schema":1}`, 400, "invalid"},
-		"a spec that is too large":      {"PUT", "/v1/spec", strings.Repeat(" ", 1<<20+1), 413, "too-large"},
+		"a spec that is too large":      {"PUT", "/v1/spec", strings.Repeat(" ", 4<<20+1), 413, "too-large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h.t = t

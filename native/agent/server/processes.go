@@ -26,9 +26,8 @@ func (s *Server) startMain(w http.ResponseWriter, r *http.Request, _ string) err
 
 func (s *Server) exec(w http.ResponseWriter, r *http.Request, _ string) error {
 	var request struct {
-		ID         string      `json:"id"`
-		Process    box.Process `json:"process"`
-		Privileged bool        `json:"privileged"`
+		ID      string      `json:"id"`
+		Process box.Process `json:"process"`
 	}
 	if err := document(r, &request); err != nil {
 		return err
@@ -39,7 +38,7 @@ func (s *Server) exec(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err := box.CheckProcess(&request.Process, "process."); err != nil {
 		return err
 	}
-	h, err := s.Box.Exec(request.ID, &request.Process, request.Privileged)
+	h, err := s.Box.Exec(request.ID, &request.Process)
 	if err != nil {
 		return err
 	}

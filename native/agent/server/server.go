@@ -13,7 +13,7 @@ import (
 const (
 	maxHeaderBytes   = 16 << 10
 	maxDocumentBytes = 64 << 10
-	maxSpecBytes     = 1 << 20
+	maxSpecBytes     = 4 << 20
 
 	maxStreams       = 256
 	maxFrameBytes    = 1 << 20
