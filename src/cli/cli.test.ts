@@ -92,7 +92,7 @@ describe('run', () => {
       ExposedPorts: { '80/tcp': {}, '81/tcp': {} },
       HostConfig: {
         AutoRemove: false,
-        Binds: ['/work/data:/data:ro'],
+        Binds: ['/srv/data:/data:ro'],
         NetworkMode: 'none',
         PortBindings: {
           '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '8080' }],
