@@ -40,7 +40,7 @@ export async function transcript(
     config: { home: '/nonexistent', runtimeDir: '/nonexistent', socket, bootDir: '/nonexistent' },
     installDir: '/nonexistent',
     env: ends.env ?? {},
-    cwd: '/work',
+    cwd: '/srv',
     stdin: ends.stdin ?? new PassThrough().end(),
     stdout,
     stderr,
