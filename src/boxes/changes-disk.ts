@@ -26,6 +26,8 @@ const EXTENDED = [
   'lazy_itable_init=1,lazy_journal_init=1,assume_storage_prezeroed=1',
 ];
 const OPTIONS = [
+  // The table of orphans costs the guest 60 ms at every mount under emulation; without it they are a list, as they were before.
+  ...['-O', '^orphan_file'],
   ...['-q', '-F', '-t', 'ext4', '-b', '4096', '-I', '256', '-m', '0'],
   ...['-U', FILESYSTEM_ID, '-E', EXTENDED.join(',')],
 ];
