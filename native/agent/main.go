@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"syscall"
 	"time"
@@ -46,9 +47,9 @@ func run() error {
 	if err := createAll(sealing); err != nil {
 		return err
 	}
-	binary, err := sealBinary()
+	binary, err := openBinary()
 	if err != nil {
-		return &stepError{"seal the agent", err}
+		return &stepError{"open the agent", err}
 	}
 	// What remains of the initrd lies under every root that the guest ever has.
 	if err := emptyInitrd(); err != nil {
@@ -75,21 +76,32 @@ func run() error {
 	return <-failed
 }
 
-// sealBinary copies this program into memory that nobody can write to: stages are executed from there.
-func sealBinary() (int, error) {
-	source, err := linux.OpenAt(-1, "/proc/self/exe", syscall.O_RDONLY, 0, 0)
-	if err != nil {
-		return -1, err
-	}
-	defer syscall.Close(source)
-	return linux.SealedCopy("a3s-agent", source)
+const binaryPath = "/init"
+
+// openBinary answers the file that stages are executed from: the very one that this process runs, whose pages are
+// in memory, and under emulation translated, already.
+//
+// A box can have this file executed as its own program ("/proc/self/exe", as Docker's CVE-2019-5736 did), and then open it by way
+// of /proc/PID/exe. It cannot write to it: such a link leads back to the mount that the file was executed from, and
+// emptyInitrd makes that read-only. Only who is in the agent's mount namespace could change that, and nothing of a box ever is.
+// Besides, the kernel lets nobody write to a program that runs, and process 1 always does.
+func openBinary() (int, error) {
+	return linux.OpenAt(-1, binaryPath, syscall.O_RDONLY, 0, 0)
 }
 
+// emptyInitrd leaves nothing but directories to mount on, and a mount that nobody can write to.
 func emptyInitrd() error {
 	if err := os.RemoveAll(modulesDir); err != nil {
 		return err
 	}
-	return os.Remove("/init")
+	if err := os.Remove(binaryPath); err != nil {
+		return err
+	}
+	root, err := linux.OpenAt(-1, "/", linux.OPath|syscall.O_DIRECTORY, 0, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(linux.SetAttributes(root, linux.Readonly, false), syscall.Close(root))
 }
 
 // fail is what every failure of the agent comes to: it is told on the console, and the guest ends.

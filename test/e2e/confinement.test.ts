@@ -40,6 +40,23 @@ mknod node c 10 124 && { (exec 3< node) 2>/dev/null && echo opened sev-guest; rm
 echo end-of-facts
 `;
 
+/** Waits for a process that runs another program than busybox, and keeps that program open. */
+const THIEF = `
+printf '#!/proc/self/exe\\n' > /trap
+chmod 755 /trap
+until [ -e /proc/self/fd/3 ]; do
+  for p in /proc/[0-9]*; do
+    if [ -e $p/exe ] && ! [ $p/exe -ef /bin/busybox ]; then command exec 3< $p/exe; break; fi
+  done 2> /dev/null
+done
+echo caught $(head -c 4 <&3 | tail -c 3)
+(echo x > /proc/self/fd/3) 2>&1 && echo written
+(echo x >> /proc/self/fd/3) 2>&1 && echo written
+(echo x 1<> /proc/self/fd/3) 2>&1 && echo written
+echo end
+sleep 1000
+`;
+
 describe.each(ACTORS)('the confinement of a box of %s', (name) => {
   let actor: Actor;
   const facts: Record<string, string> = {};
@@ -115,6 +132,36 @@ describe.each(ACTORS)('the confinement of a box of %s', (name) => {
       '/proc/self/status',
     ]);
     expect(status.match(/0000000000000000/g)?.length).toBe(2);
+  });
+
+  it('cannot write to the agent, which it can have executed as its own program', async () => {
+    await actor.ok([
+      'run',
+      '-d',
+      '--name',
+      'thief',
+      '--network',
+      'none',
+      BUSYBOX,
+      'sh',
+      '-c',
+      THIEF,
+    ]);
+    const logs = actor.start(['logs', '--follow', 'thief']);
+    let known = '';
+    logs.stdout?.on('data', (chunk: Buffer) => {
+      known += chunk.toString();
+    });
+    const deadline = Date.now() + 60_000;
+    // Each lives for some milliseconds, within which it has to be seen.
+    while (!known.includes('end') && Date.now() < deadline) {
+      await actor.run(['exec', 'thief', '/trap']);
+    }
+    logs.kill();
+    expect(known).toContain('caught ELF\n');
+    expect(known.match(/Read-only file system|Text file busy/g)).toHaveLength(3);
+    expect(known).not.toContain('written');
+    expect(await actor.ok(['exec', 'thief', 'echo', 'unharmed'])).toBe('unharmed');
   });
 
   it('refuses a vsock socket', async () => {

@@ -54,7 +54,7 @@ type Box struct {
 	handles map[string]*Handle
 }
 
-// New makes a box without a spec. binary is open on a sealed copy of this program.
+// New makes a box without a spec. binary is open on this program, which nobody can write to.
 func New(r *reaper.Reaper, cgroup *Cgroup, binary int) *Box {
 	return &Box{launcher: launcher{r, binary, cgroup, dockerLimits}, pid: -1, handles: map[string]*Handle{}}
 }

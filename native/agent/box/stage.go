@@ -25,7 +25,7 @@ type started struct {
 // launcher starts stages.
 type launcher struct {
 	reaper *reaper.Reaper
-	// binary is open on a sealed copy of this program.
+	// binary is open on this program, which nobody can write to.
 	binary int
 	cgroup *Cgroup
 	limits []stage.Limit

@@ -1,6 +1,6 @@
 // Package stage is the short-lived process that turns into a process of the box.
 //
-// The agent executes a sealed copy of its own binary under the name Name. That process holds no secret,
+// The agent executes its own binary under the name Name. That process holds no secret,
 // enters the box's namespaces, confines one thread, and executes the workload on it: main in its
 // own place, as the first process of the pid namespace that it was born in; any other one in a child, because
 // a process cannot enter a pid namespace itself. The child's parent is the agent (CLONE_PARENT).
