@@ -41,10 +41,15 @@ func run() error {
 	if err := createAll(tree); err != nil {
 		return err
 	}
-	if err := loadModules(modulesDir); err != nil {
+	common, err := openModules(modulesDir, "order")
+	if err != nil {
 		return err
 	}
-	if err := createAll(sealing); err != nil {
+	forNIC, err := openModules(modulesDir, "order.nic")
+	if err != nil {
+		return err
+	}
+	if err := loadModules(common); err != nil {
 		return err
 	}
 	binary, err := openBinary()
@@ -70,7 +75,12 @@ func run() error {
 	if err != nil {
 		return &stepError{"open the control port", err}
 	}
-	b := box.New(r, cgroup, binary)
+	b := box.New(r, cgroup, binary, func(nic bool) error {
+		if !nic {
+			return errors.Join(closeModules(forNIC), createAll(sealing))
+		}
+		return errors.Join(loadModules(forNIC), createAll(sealing))
+	})
 	s := &server.Server{Box: b, Version: version, PowerOff: func() { powerOff(b.Close()) }}
 	go func() { failed <- s.HTTP().Serve(listener) }()
 	return <-failed

@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-func TestLoadModulesInsistsOnEveryModule(t *testing.T) {
+func TestEveryModuleThatIsListedMustBeThere(t *testing.T) {
 	for name, c := range map[string]struct{ order, message string }{
 		"no list":              {"", "order: no such file or directory"},
-		"a missing module":     {"gone.ko\n", "load module gone.ko: open "},
-		"a path":               {"../x.ko\n", "load module ../x.ko: is not a file name"},
+		"a missing module":     {"gone.ko\n", "open module gone.ko: open "},
+		"a path":               {"../x.ko\n", "open module ../x.ko: is not a file name"},
 		"what is not a module": {"\nbad.ko\n", "load module bad.ko: finit_module: "},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -24,7 +24,11 @@ func TestLoadModulesInsistsOnEveryModule(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := loadModules(dir); err == nil || !strings.Contains(err.Error(), c.message) {
+			modules, err := openModules(dir, "order")
+			if err == nil {
+				err = loadModules(modules)
+			}
+			if err == nil || !strings.Contains(err.Error(), c.message) {
 				t.Errorf("got %v, want %q", err, c.message)
 			}
 		})

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -43,7 +44,7 @@ func (d directory) String() string { return "mkdir " + d.path }
 type setting struct{ path, value string }
 
 func (s setting) Create() error  { return os.WriteFile(s.path, []byte(s.value), 0) }
-func (s setting) String() string { return "set " + s.path + " to " + s.value }
+func (s setting) String() string { return "set " + s.path + " to " + strings.TrimSpace(s.value) }
 
 const plain = syscall.MS_NOSUID | syscall.MS_NOEXEC
 
@@ -56,11 +57,13 @@ var tree = []creator{
 	// favordynmods: every process of a box is moved into its group; without it each move waits for an RCU grace period.
 	mount{"/sys/fs/cgroup", "cgroup2", plain | syscall.MS_NODEV, "favordynmods"},
 	directory{"/run/box"},
+	// The kernel looks for no program that would load modules: there is none.
+	setting{"/proc/sys/kernel/modprobe", "\n"},
 	// The agent is the last thing that the kernel may kill when memory is short.
 	setting{"/proc/self/oom_score_adj", "-1000"},
 }
 
-// sealing closes doors that only the boot needed: after it no module can be loaded, by whomever.
+// sealing closes doors that nobody needs once the box's devices have their drivers: after it no module can be loaded, by whomever.
 var sealing = []creator{
 	setting{"/proc/sys/kernel/modules_disabled", "1"},
 	setting{"/proc/sys/kernel/kexec_load_disabled", "1"},

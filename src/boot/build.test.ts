@@ -111,13 +111,13 @@ test('a set names all that it is made of, and nothing is done twice', async () =
   });
   expect(set.document.modules.map(({ name }) => name)).toEqual([
     'virtio_blk',
-    'failover',
-    'net_failover',
-    'virtio_net',
     'virtio_rng',
     'libcrc32c',
     'erofs',
     'overlay',
+    'failover',
+    'net_failover',
+    'virtio_net',
   ]);
   expect(lines.join('\n')).toContain(set.id);
   expect((await stat(set.kernelPath)).mode & 0o777).toBe(0o444);

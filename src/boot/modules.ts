@@ -14,23 +14,24 @@ import { runTool } from './tool.ts';
  * and PCIe hot-plug, virtio-pci, virtio-console (the control stream), ext4 with its checksums, virtio-fs, vmgenid.
  */
 export const MODULE_PROFILES = {
-  plain: ['virtio_blk', 'virtio_net', 'virtio_rng', 'erofs', 'overlay'],
-  confidential: [
-    'virtio_blk',
-    'virtio_net',
-    'virtio_rng',
-    'erofs',
-    'overlay',
-    'dm_verity',
-    'dm_crypt',
-    'sev_guest',
-  ],
-} as const satisfies Record<string, readonly string[]>;
+  plain: {
+    common: ['virtio_blk', 'virtio_rng', 'erofs', 'overlay'],
+    nic: ['virtio_net'],
+  },
+  confidential: {
+    common: ['virtio_blk', 'virtio_rng', 'erofs', 'overlay', 'dm_verity', 'dm_crypt', 'sev_guest'],
+    nic: ['virtio_net'],
+  },
+} as const satisfies Record<string, Record<ModuleUse, readonly string[]>>;
+
+/** Every box needs the common modules; those of a network device are loaded where there is one. */
+export type ModuleUse = 'common' | 'nic';
 
 export type ModuleProfile = keyof typeof MODULE_PROFILES;
 
 export interface KernelModule {
   readonly name: string;
+  readonly use: ModuleUse;
   /** Names of the modules that must be there first. */
   readonly depends: readonly string[];
   readonly data: Buffer;
@@ -63,16 +64,18 @@ export async function loadModules(
 ): Promise<KernelModule[]> {
   const files = await moduleFiles(root);
   const loaded = new Map<string, KernelModule>();
-  const visit = async (name: string, trail: readonly string[]): Promise<void> => {
+  const visit = async (use: ModuleUse, name: string, trail: readonly string[]): Promise<void> => {
     if (loaded.has(name)) return;
     if (trail.includes(name)) throw unusable(name, `it depends on itself: ${trail.join(', ')}`);
     const file = files.get(name);
     if (file === undefined) throw unusable(name, 'the kernel package has no such module');
     const module = await readModule(file, name, release);
-    for (const depend of module.depends) await visit(depend, [...trail, name]);
-    loaded.set(name, module);
+    for (const depend of module.depends) await visit(use, depend, [...trail, name]);
+    loaded.set(name, { ...module, use });
   };
-  for (const name of MODULE_PROFILES[profile]) await visit(name, []);
+  const { common, nic } = MODULE_PROFILES[profile];
+  for (const name of common) await visit('common', name, []);
+  for (const name of nic) await visit('nic', name, []);
   return [...loaded.values()];
 }
 
@@ -87,7 +90,11 @@ async function moduleFiles(root: string): Promise<Map<string, string>> {
   return files;
 }
 
-async function readModule(file: string, name: string, release: string): Promise<KernelModule> {
+async function readModule(
+  file: string,
+  name: string,
+  release: string,
+): Promise<Omit<KernelModule, 'use'>> {
   const packed = await readFile(file);
   const data = file.endsWith('.xz')
     ? await runTool('xz', ['-dc'], {

@@ -41,6 +41,8 @@ const maxProcesses = 1024
 // Box is the one box of this guest. It takes one spec, once; its main process is started once.
 type Box struct {
 	launcher launcher
+	// drivers is called once, before the box is set up.
+	drivers func(nic bool) error
 
 	mu         sync.Mutex
 	spec       *Spec
@@ -54,9 +56,13 @@ type Box struct {
 	handles map[string]*Handle
 }
 
-// New makes a box without a spec. binary is open on this program, which nobody can write to.
-func New(r *reaper.Reaper, cgroup *Cgroup, binary int) *Box {
-	return &Box{launcher: launcher{r, binary, cgroup, dockerLimits}, pid: -1, handles: map[string]*Handle{}}
+// New makes a box without a spec. binary is open on this program, which nobody can write to. drivers gives the box's devices their drivers, a
+// network device's only where there is one, and bars all others; it is called once, before anything of the box runs.
+func New(r *reaper.Reaper, cgroup *Cgroup, binary int, drivers func(nic bool) error) *Box {
+	return &Box{
+		launcher: launcher{r, binary, cgroup, dockerLimits}, drivers: drivers,
+		pid: -1, handles: map[string]*Handle{},
+	}
 }
 
 // TakeSpec parses a spec, and sets the box up by it. The digest is that of the bytes as they came.
@@ -68,6 +74,9 @@ func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 	sum := sha256.Sum256(data)
 	digest = "sha256:" + hex.EncodeToString(sum[:])
 	if err := b.claim(spec, digest); err != nil {
+		return "", err
+	}
+	if err := b.drivers(spec.Network.Kind == NetworkNIC); err != nil {
 		return "", err
 	}
 	if err := b.launcher.cgroup.limit(&spec.Resources); err != nil {

@@ -33,7 +33,7 @@ func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte) (*Box
 	if err != nil {
 		return nil, err
 	}
-	b := New(r, cgroup, binary)
+	b := New(r, cgroup, binary, nil)
 	// Raising limits takes a capability that even root may lack where tests run.
 	b.launcher.limits = nil
 	b.spec, b.ready, b.digest = spec, true, "sha256:test"

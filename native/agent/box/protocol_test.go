@@ -12,7 +12,7 @@ import (
 // fresh is an agent that has no spec yet; nothing that these tests ask for reaches the kernel.
 func fresh(t *testing.T) *host {
 	t.Helper()
-	return serve(t, box.New(children, &box.Cgroup{}, -1))
+	return serve(t, box.New(children, &box.Cgroup{}, -1, nil))
 }
 
 func TestHelloNeedsNoVersion(t *testing.T) {
