@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BoxEvent } from '../boxes/states.ts';
@@ -244,6 +252,32 @@ describe('a server that starts', () => {
     await expect(home.start()).rejects.toMatchObject({ code: 'state-unusable' });
     rmSync(home.config.runtimeDir);
     await home.start();
+  });
+
+  it('refuses a home whose records were moved away, and deletes nothing of it', async () => {
+    const id = await home.create(['true']);
+    await home.stop();
+    const { home: directory } = home.config;
+    const image = join(directory, 'images', 'blobs', 'sha256');
+    mkdirSync(image, { recursive: true });
+    writeFileSync(join(image, 'a'), '');
+    renameSync(join(directory, 'state.db'), join(directory, 'saved'));
+    const refused = { code: 'state-unusable', remedy: expect.stringMatching(/whole directory/) };
+    await expect(home.start()).rejects.toMatchObject(refused);
+    await expect(home.start()).rejects.toMatchObject(refused);
+    expect(readdirSync(join(directory, 'boxes'))).toEqual([id]);
+    expect(readdirSync(image)).toEqual(['a']);
+    renameSync(join(directory, 'saved'), join(directory, 'state.db'));
+    await home.start();
+    await settled(id, { Status: 'created' });
+  });
+
+  it('lets nobody else into its home', async () => {
+    await home.create(['true'], { Env: ['SECRET=hidden'] });
+    const { home: directory } = home.config;
+    for (const path of [directory, join(directory, 'boxes')]) {
+      expect(lstatSync(path).mode & 0o077).toBe(0);
+    }
   });
 
   it('sweeps directories that no record knows', async () => {

@@ -3,23 +3,57 @@
  *
  * @module
  */
+import { existsSync, readdirSync } from 'node:fs';
 import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { A3sError } from '../errors.ts';
 
 /**
- * Machines of root's boxes run as other users, who must pass through to what is theirs; nobody can list.
- * Those of an ordinary user run as that user.
+ * The home, which nobody else can enter: machines get what is theirs in it as open files.
+ *
+ * @throws A3sError `state-unusable` for a directory that others could have put there
  */
-function modeFor(uid: number): number {
-  return uid === 0 ? 0o711 : 0o700;
+export async function prepareHome(config: Config, uid: number): Promise<void> {
+  for (const path of [config.home, join(config.home, 'boxes')]) await ensure(path, 0o700, uid);
 }
 
-/** The home. @throws A3sError `state-unusable` for a directory that others could have put there */
-export async function prepareHome(config: Config, uid: number): Promise<void> {
-  for (const path of [config.home, join(config.home, 'boxes')])
-    await ensure(path, modeFor(uid), uid);
+/**
+ * Records that are missing while boxes or images are there were lost or moved away. A server that starts without them would
+ * take all of that for leftovers.
+ *
+ * @throws A3sError `state-unusable`
+ */
+export function refuseOrphans(config: Config): void {
+  const { home } = config;
+  const boxes = holdsAny(join(home, 'boxes'));
+  const images = ['blobs', 'erofs'].some((name) => holdsFiles(join(home, 'images', name)));
+  if (!boxes && !images) return;
+  const what = boxes ? (images ? 'boxes and images' : 'boxes') : 'images';
+  throw new A3sError(
+    'state-unusable',
+    `Cannot use ${home}: it holds ${what}, and ${join(home, 'state.db')} has no record of them`,
+    {
+      remedy:
+        'Put state.db back together with its -wal file, or move the whole directory aside to start empty.',
+    },
+  );
+}
+
+function holdsAny(path: string): boolean {
+  return existsSync(path) && readdirSync(path).length > 0;
+}
+
+function holdsFiles(path: string): boolean {
+  if (!existsSync(path)) return false;
+  return readdirSync(path, { recursive: true, withFileTypes: true }).some((entry) =>
+    entry.isFile(),
+  );
+}
+
+/** Machines of root's boxes run as other users, who pass through to their sockets; nobody can list. */
+function socketsMode(uid: number): number {
+  return uid === 0 ? 0o711 : 0o700;
 }
 
 /**
@@ -29,7 +63,7 @@ export async function prepareHome(config: Config, uid: number): Promise<void> {
  */
 export async function prepareRuntimeDir(config: Config, uid: number): Promise<void> {
   for (const path of [dirname(config.runtimeDir), config.runtimeDir]) {
-    await ensure(path, modeFor(uid), uid);
+    await ensure(path, socketsMode(uid), uid);
   }
 }
 

@@ -17,7 +17,7 @@ import { BoxStore } from '../boxes/store.ts';
 import { identityFor } from '../cell/identity.ts';
 import type { Config } from '../config.ts';
 import { openDatabase } from '../state/database.ts';
-import { leaveRuntimeDir, prepareHome, prepareRuntimeDir } from './directories.ts';
+import { leaveRuntimeDir, prepareHome, prepareRuntimeDir, refuseOrphans } from './directories.ts';
 import { HttpServer } from './http-server.ts';
 import { FileLog } from './log.ts';
 import { MIGRATIONS } from './migrations.ts';
@@ -42,7 +42,9 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64' };
 export async function serve(config: Config, options: ServeOptions): Promise<void> {
   const uid = process.geteuid?.() ?? 0;
   await prepareHome(config, uid);
-  const database = openDatabase(join(config.home, 'state.db'), MIGRATIONS);
+  const database = openDatabase(join(config.home, 'state.db'), MIGRATIONS, () =>
+    refuseOrphans(config),
+  );
   const log = new FileLog(join(config.home, 'server.log'));
   try {
     await prepareRuntimeDir(config, uid);

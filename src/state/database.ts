@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { A3sError } from '../errors.ts';
 
@@ -15,14 +16,23 @@ export type { Database } from 'better-sqlite3';
 export type Migrations = readonly string[];
 
 /**
- * Opens the database, locks it, and brings its schema up to date.
+ * Opens the database, locks it, and brings its schema up to date. Only its owner can read it: records hold what was
+ * given to boxes, secrets among it.
  *
+ * @param onFresh called before anything is made where there are no records yet; throws to leave it so
  * @throws A3sError `server-running` when another process holds it; `state-unusable` when it is
  *   damaged or was written by a newer version. Neither changes the file.
  */
-export function openDatabase(path: string, migrations: Migrations): Database.Database {
+export function openDatabase(
+  path: string,
+  migrations: Migrations,
+  onFresh: () => void = () => undefined,
+): Database.Database {
   let database: Database.Database | undefined;
   try {
+    // Before SQLite sees it: it would drop the write-ahead log of a database that was moved away.
+    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) onFresh();
+    makePrivate(path);
     database = new Database(path, { timeout: 0 });
     database.pragma('locking_mode = EXCLUSIVE');
     database.pragma('journal_mode = WAL');
@@ -30,11 +40,25 @@ export function openDatabase(path: string, migrations: Migrations): Database.Dat
     database.pragma('foreign_keys = ON');
     // The first write takes the lock, and exclusive mode keeps it.
     database.exec('BEGIN IMMEDIATE; COMMIT');
+    if (database.pragma('user_version', { simple: true }) === 0) onFresh();
     migrate(database, path, migrations);
     return database;
   } catch (error) {
     database?.close();
     throw explain(error, path);
+  }
+}
+
+/** SQLite gives the files beside it the mode of the database. */
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    // One that is there is not opened: closing it would let go of a lock that this process may hold on it.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+  for (const file of [path, `${path}-wal`, `${path}-shm`, `${path}-journal`]) {
+    if (statSync(file, { throwIfNoEntry: false }) !== undefined) chmodSync(file, 0o600);
   }
 }
 
@@ -57,6 +81,17 @@ function migrate(database: Database.Database, path: string, migrations: Migratio
 }
 
 function explain(error: unknown, path: string): unknown {
+  if (error instanceof Error && 'syscall' in error) {
+    const full = 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+    return new A3sError(
+      full ? 'disk-full' : 'state-unusable',
+      `Cannot make ${path}: ${error.message}`,
+      {
+        remedy: full ? 'Free some space and try again.' : undefined,
+        cause: error,
+      },
+    );
+  }
   if (!(error instanceof Database.SqliteError)) return error;
   if (error.code.startsWith('SQLITE_BUSY')) {
     return new A3sError('server-running', `Cannot open ${path}: another server holds it`, {
@@ -71,7 +106,8 @@ function explain(error: unknown, path: string): unknown {
     });
   }
   return new A3sError('state-unusable', `Cannot use ${path}: ${error.message}`, {
-    remedy: 'Move the file away to start empty, or restore it from a copy.',
+    remedy:
+      'Restore it from a copy together with its -wal file, or move the whole A3S_HOME aside to start empty.',
     cause: error,
   });
 }
