@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { type CellHost, cellCommand, cellEnvironment } from './arguments.ts';
-import type { CellProgram, CellWalls } from './cell.ts';
+import { type BuiltWalls, type CellHost, cellCommand, cellEnvironment } from './arguments.ts';
+import type { CellProgram } from './cell.ts';
 
 const host: CellHost = {
   prlimit: '/usr/bin/prlimit',
@@ -23,9 +23,9 @@ const program: CellProgram = {
   outlives: true,
   limits: { openFiles: 64, fileBytes: 4096 },
 };
-const both: CellWalls = { identity: true, namespaces: true, reason: undefined };
-const user: CellWalls = { identity: false, namespaces: true, reason: undefined };
-const identityOnly: CellWalls = { identity: true, namespaces: false, reason: 'none' };
+const both: BuiltWalls = { identity: true, namespaces: true };
+const user: BuiltWalls = { identity: false, namespaces: true };
+const identityOnly: BuiltWalls = { identity: true, namespaces: false };
 
 const tree = [
   ...['--ro-bind', '/usr', '/usr'],
@@ -43,6 +43,13 @@ const handedOver = [
   ...['--bind', '/run/box', '/run/box'],
 ];
 const end = ['--remount-ro', '/', '--chdir', '/', '--', '/usr/bin/tool', '--flag', 'a b'];
+
+it('marks a machine’s processes by a group, in place of the groups of who starts them', () => {
+  const command = cellCommand(host, both, { ...program, group: 0x7b12_3456 });
+  expect(command).toContain(`--groups=${0x7b12_3456}`);
+  expect(command).not.toContain('--clear-groups');
+  expect(cellCommand(host, user, { ...program, group: 1 })).not.toContain('--groups=1');
+});
 
 it('gives root both walls', () => {
   expect(cellCommand(host, both, program)).toEqual([

@@ -5,6 +5,9 @@
  */
 import type { CellProgram, CellWalls } from './cell.ts';
 
+/** Which walls a command line builds. */
+export type BuiltWalls = Pick<CellWalls, 'identity' | 'namespaces'>;
+
 /** Where the wall builders are, and what the host's file tree looks like. */
 export interface CellHost {
   readonly prlimit: string;
@@ -34,7 +37,7 @@ export function cellEnvironment(program: CellProgram): Record<string, string> {
 /** @returns the program to start and its arguments */
 export function cellCommand(
   host: CellHost,
-  walls: CellWalls,
+  walls: BuiltWalls,
   program: CellProgram,
 ): readonly [string, ...string[]] {
   return [
@@ -69,7 +72,7 @@ function limits({ hardLimits }: CellHost, { limits }: CellProgram): string[] {
 /** What bwrap itself needs of root to build the namespace wall; it gives them up before the program starts. */
 const BUILDER_CAPABILITIES = ['sys_admin', 'net_admin', 'setpcap'];
 
-function privileges(walls: CellWalls, program: CellProgram): string[] {
+function privileges(walls: BuiltWalls, program: CellProgram): string[] {
   const { uid, gid } = program.identity;
   const kept =
     program.rootCapabilities === undefined
@@ -84,7 +87,12 @@ function privileges(walls: CellWalls, program: CellProgram): string[] {
     ...(walls.identity && program.rootCapabilities === undefined
       ? [`--reuid=${uid}`, `--regid=${gid}`]
       : []),
-    ...(walls.identity ? ['--clear-groups', `--bounding-set=${set}`] : []),
+    ...(walls.identity
+      ? [
+          program.group === undefined ? '--clear-groups' : `--groups=${program.group}`,
+          `--bounding-set=${set}`,
+        ]
+      : []),
     `--inh-caps=${ambient}`,
     `--ambient-caps=${ambient}`,
     '--no-new-privs',
@@ -92,7 +100,7 @@ function privileges(walls: CellWalls, program: CellProgram): string[] {
   ];
 }
 
-function namespaces(host: CellHost, walls: CellWalls, program: CellProgram): string[] {
+function namespaces(host: CellHost, walls: BuiltWalls, program: CellProgram): string[] {
   return [
     ...isolation(walls, program),
     '--new-session',
@@ -130,7 +138,7 @@ function namespaces(host: CellHost, walls: CellWalls, program: CellProgram): str
   ];
 }
 
-function isolation(walls: CellWalls, program: CellProgram): string[] {
+function isolation(walls: BuiltWalls, program: CellProgram): string[] {
   const network = program.network ? ['--share-net'] : [];
   const asRoot = program.rootCapabilities !== undefined;
   if (asRoot && walls.identity) {

@@ -25,6 +25,8 @@ export interface CellWalls {
   readonly namespaces: boolean;
   /** Why a wall is missing. */
   readonly reason: string | undefined;
+  /** The user accepted cells without any wall. */
+  readonly weakAccepted: boolean;
 }
 
 /** Upper bounds that the kernel holds the program to. */
@@ -42,6 +44,11 @@ export interface CellProgram {
   readonly path: string;
   readonly args: readonly string[];
   readonly identity: CellIdentity;
+  /**
+   * A supplementary group, with the identity wall only. It opens nothing: it is the kernel's own mark of whose process
+   * this is, which the program cannot change as it can its command line.
+   */
+  readonly group?: number;
   /**
    * Standard input, output and error, then further descriptors, by position. Nothing else is inherited.
    * A descriptor's file is reached as `/proc/self/fd/N` too; that is a new open, which checks the file's mode again.

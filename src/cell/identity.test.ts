@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { allocateIdentity, CONVERTER_IDENTITY, identityFor } from './identity.ts';
+import { allocateIdentity, CONVERTER_IDENTITY, cellGroup, identityFor } from './identity.ts';
 
 it('gives the lowest identity that is free', () => {
   const first = allocateIdentity([]);
@@ -20,4 +20,11 @@ it('refuses when all are taken, and never gives out the converters’', () => {
 it('leaves an ordinary user as it is', () => {
   expect(identityFor(1000, 100, [])).toEqual({ uid: 1000, gid: 100 });
   expect(identityFor(0, 0, [])).toEqual({ uid: 0x7a35_0000, gid: 0x7a35_0000 });
+});
+
+it('marks each machine by a group that is no user’s and no other machine’s', () => {
+  expect(cellGroup('/run/a3s-box/1/a')).toBe(cellGroup('/run/a3s-box/1/a'));
+  expect(cellGroup('/run/a3s-box/1/a')).not.toBe(cellGroup('/run/a3s-box/2/a'));
+  expect(cellGroup('/run/a3s-box/1/a')).toBeGreaterThan(CONVERTER_IDENTITY.gid);
+  expect(cellGroup('/run/a3s-box/1/a')).toBeLessThan(2 ** 31);
 });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createHash } from 'node:crypto';
 import { A3sError } from '../errors.ts';
 import type { CellIdentity } from './cell.ts';
 
@@ -15,6 +16,12 @@ const COUNT = 0xffff;
 
 /** Who image converters run as: the last of the range, never a box's. */
 export const CONVERTER_IDENTITY: CellIdentity = { uid: FIRST + COUNT, gid: FIRST + COUNT };
+
+/** Who a converter runs as: an identity of its own when root asks, the caller's otherwise. */
+export function converterIdentity(): CellIdentity {
+  const uid = process.geteuid?.() ?? 0;
+  return uid === 0 ? CONVERTER_IDENTITY : { uid, gid: process.getegid?.() ?? 0 };
+}
 
 /**
  * The lowest identity that no box has.
@@ -39,6 +46,19 @@ export function allocateIdentity(taken: Iterable<number>): CellIdentity {
  */
 export function identityFor(uid: number, gid: number, taken: Iterable<number>): CellIdentity {
   return uid === 0 ? allocateIdentity(taken) : { uid, gid };
+}
+
+/** First of the groups that mark a machine's processes: above all of the range, and no file has one of them. */
+const FIRST_GROUP = 0x7b00_0000;
+const GROUP_BYTES = 3;
+
+/**
+ * The group that marks the processes of one machine. User ids alone do not: they are given out for each home, so two
+ * homes of root may have the same.
+ */
+export function cellGroup(runtimeDir: string): number {
+  const digest = createHash('sha256').update(`group ${runtimeDir}`).digest();
+  return FIRST_GROUP + digest.readUIntBE(0, GROUP_BYTES);
 }
 
 /** Whether processes of this user id can be cells' of this user: its own, and for root those of the range. */

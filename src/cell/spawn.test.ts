@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
@@ -144,7 +145,10 @@ describe('from a cell', () => {
   });
 
   it('a program that does not outlive its parent takes its keeper along', async () => {
-    const child = await spawnInCell(probe({ path: '/usr/bin/sleep', args: ['600'] }));
+    const args = ['-c', 'echo up; exec sleep 600'];
+    const child = await spawnInCell(probe({ path: '/usr/bin/sh', args }));
+    // Until the program runs, its keeper has not tied it to its own life.
+    if (child.stdout !== null) await once(child.stdout, 'data');
     child.kill('SIGKILL');
     await new Promise((resolve) => child.once('close', resolve));
     expect(child.signalCode).toBe('SIGKILL');

@@ -14,21 +14,29 @@ import { parseHardLimits } from './limits.ts';
 import { findTool } from './tools.ts';
 import { probeWalls } from './walls.ts';
 
-/** What the user must set to run without any wall. */
-export const ALLOW_WEAK_CELL = 'A3S_ALLOW_WEAK_CELL';
-
 const ROOTS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 
 let host: Promise<CellHost> | undefined;
 let nothing: number | undefined;
-let walls: Promise<CellWalls> | undefined;
+let walls: Promise<Omit<CellWalls, 'weakAccepted'>> | undefined;
+let weakAccepted = false;
 
 /** Which walls cells have on this host; found out once. */
 export async function cellWalls(): Promise<CellWalls> {
-  host ??= readHost();
-  const known = await host;
+  const known = await cellHost();
   walls ??= probeWalls(known);
-  return walls;
+  return { ...(await walls), weakAccepted };
+}
+
+/** What cells are built with here; found out once. */
+export function cellHost(): Promise<CellHost> {
+  host ??= readHost();
+  return host;
+}
+
+/** Says whether programs may start where no wall can be built. Unless it is called, none may. */
+export function acceptWeakCells(accepted: boolean): void {
+  weakAccepted = accepted;
 }
 
 /**
@@ -42,17 +50,16 @@ export async function cellWalls(): Promise<CellWalls> {
  */
 export async function spawnInCell(program: CellProgram): Promise<ChildProcess> {
   const built = await cellWalls();
-  if (!built.identity && !built.namespaces && process.env[ALLOW_WEAK_CELL] !== '1') {
+  if (!built.identity && !built.namespaces && !built.weakAccepted) {
     throw new A3sError(
       'state-unusable',
       `Cannot start ${program.path} confined: ${built.reason ?? 'no wall can be built'}`,
       {
-        remedy: `Install bubblewrap and allow user namespaces, run as root, or accept it with ${ALLOW_WEAK_CELL}=1.`,
+        remedy: `Install bubblewrap and allow user namespaces, run as root, or accept it with A3S_ALLOW_WEAK_CELL=1.`,
       },
     );
   }
-  host ??= readHost();
-  const [path, ...args] = cellCommand(await host, built, program);
+  const [path, ...args] = cellCommand(await cellHost(), built, program);
   nothing ??= openSync('/dev/null', 'r+');
   const child = spawn(path, args, {
     cwd: '/',

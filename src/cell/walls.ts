@@ -11,7 +11,7 @@ import { CONVERTER_IDENTITY } from './identity.ts';
 const DEADLINE_MS = 10_000;
 
 /** Runs `true` in a cell with every wall; what fails is left out, with the reason. */
-export async function probeWalls(host: CellHost): Promise<CellWalls> {
+export async function probeWalls(host: CellHost): Promise<Omit<CellWalls, 'weakAccepted'>> {
   const identity = process.geteuid?.() === 0;
   if (host.bwrap === undefined) {
     return { identity, namespaces: false, reason: 'bwrap is missing (apt-get install bubblewrap)' };
@@ -28,7 +28,7 @@ export async function probeWalls(host: CellHost): Promise<CellWalls> {
     limits: { openFiles: 64 },
   };
   const reason = await failure(
-    cellCommand(host, { identity, namespaces: true, reason: undefined }, program),
+    cellCommand(host, { identity, namespaces: true }, program),
     cellEnvironment(program),
   );
   return { identity, namespaces: reason === undefined, reason };

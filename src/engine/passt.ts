@@ -10,6 +10,7 @@
 import { access } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { CellIdentity, CellProgram } from '../cell/cell.ts';
+import { cellGroup } from '../cell/identity.ts';
 import { findTool } from '../cell/tools.ts';
 import { A3sError } from '../errors.ts';
 import { deadline } from './deadline.ts';
@@ -78,6 +79,7 @@ export async function startPasst(
     path: await findTool('passt'),
     args: passtArguments(socket, nic.ports),
     identity,
+    group: cellGroup(runtimeDir),
     writable: [runtimeDir],
     readable: resolver ? [RESOLVER] : [],
     network: true,

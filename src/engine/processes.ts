@@ -8,6 +8,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { cellGroup } from '../cell/identity.ts';
 import { retry } from './retry.ts';
 
 export interface ProcessFence {
@@ -20,6 +21,8 @@ export interface FoundProcess extends ProcessFence {
   /** Name of the program that it runs. */
   readonly program: string;
   readonly args: readonly string[];
+  /** Whether the kernel says that it is of the machine's group. */
+  readonly inGroup: boolean;
 }
 
 /** The program that stays beside each program in a cell of namespaces, and ends with it. */
@@ -36,7 +39,11 @@ const PROGRAMS = new Set([
 ]);
 
 /**
- * All processes that work in a machine's runtime directory, by their command lines.
+ * All processes of the machine that works in a runtime directory.
+ *
+ * A command line belongs to its process, which can write another one over it. So three things count: the machine's group,
+ * where root gave one; the command line; and being a child of a process that counts, which no process can change either
+ * and which leads from a cell's keeper to its program.
  *
  * @param counts whose processes count, by user id: anyone can give a process any command line
  */
@@ -45,14 +52,21 @@ export function findProcesses(
   counts: (uid: number) => boolean,
 ): FoundProcess[] {
   const inside = `${runtimeDir}/`;
-  return readdirSync('/proc')
+  const group = cellGroup(runtimeDir);
+  const all = readdirSync('/proc')
     .map(Number)
     .filter((pid) => Number.isInteger(pid) && pid !== process.pid)
-    .flatMap((pid) => {
-      const found = describe(pid, counts);
-      const works = found?.args.some((arg) => arg === runtimeDir || arg.includes(inside));
-      return found !== undefined && works === true && PROGRAMS.has(found.program) ? [found] : [];
-    });
+    .flatMap((pid) => describe(pid, group, counts) ?? []);
+  const found = new Map<number, Described>();
+  for (const each of all) {
+    const works = each.args.some((arg) => arg === runtimeDir || arg.includes(inside));
+    if (each.inGroup || (works && PROGRAMS.has(each.program))) found.set(each.pid, each);
+  }
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    for (const each of all) if (found.has(each.parent)) found.set(each.pid, each);
+  }
+  return [...found.values()];
 }
 
 /** Whether the process still runs: the same one, and not a zombie. */
@@ -79,22 +93,49 @@ export async function untilGone(
   await retry(async () => (fences.some(isRunning) ? undefined : true), signal);
 }
 
-function describe(pid: number, counts: (uid: number) => boolean): FoundProcess | undefined {
-  const args = read(`/proc/${pid}/cmdline`)?.split('\0').slice(0, -1);
-  const stat = readStat(pid);
-  if (args?.[0] === undefined || stat === undefined || 'ZX'.includes(stat.state)) return undefined;
-  const uid = /^Uid:\t(\d+)/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1];
-  if (uid === undefined || !counts(Number(uid))) return undefined;
-  return { pid, startTime: stat.startTime, program: basename(args[0]), args: args.slice(1) };
+interface Described extends FoundProcess {
+  readonly parent: number;
 }
 
-function readStat(pid: number): { state: string; startTime: string } | undefined {
+function describe(
+  pid: number,
+  group: number,
+  counts: (uid: number) => boolean,
+): Described | undefined {
+  const stat = readStat(pid);
+  if (stat === undefined || 'ZX'.includes(stat.state)) return undefined;
+  const status = read(`/proc/${pid}/status`) ?? '';
+  const uid = /^Uid:\t(\d+)/m.exec(status)?.[1];
+  if (uid === undefined || !counts(Number(uid))) return undefined;
+  const groups = /^Groups:\t(.*)$/m.exec(status)?.[1]?.trim().split(' ') ?? [];
+  const inGroup = groups.includes(String(group));
+  // Empty where the process made it so.
+  const [name = '', ...args] = read(`/proc/${pid}/cmdline`)?.split('\0') ?? [];
+  return {
+    pid,
+    startTime: stat.startTime,
+    parent: stat.parent,
+    program: basename(name),
+    args: args.slice(0, -1),
+    inGroup,
+  };
+}
+
+interface Stat {
+  readonly state: string;
+  readonly parent: number;
+  readonly startTime: string;
+}
+
+function readStat(pid: number): Stat | undefined {
   const stat = read(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
   // The name, in parentheses, may hold anything; what follows the last one is fields 3 and up.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state, startTime] = [fields[0], fields[19]];
-  return state === undefined || startTime === undefined ? undefined : { state, startTime };
+  const [state, parent, startTime] = [fields[0], fields[1], fields[19]];
+  return state === undefined || startTime === undefined
+    ? undefined
+    : { state, parent: Number(parent), startTime };
 }
 
 function read(path: string): string | undefined {

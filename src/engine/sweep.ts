@@ -1,5 +1,6 @@
 /**
- * Ends everything that works in a machine's runtime directory, whoever started it.
+ * Ends everything of the machine that works in a runtime directory, whoever started it. Only then may root remove that
+ * directory: the machine's user owns it, and could put links in the way of whoever removes.
  *
  * @module
  */
@@ -17,6 +18,7 @@ const KEEPER_MS = 1000;
 
 /** @returns when no process is left and the sockets are removed; the directory itself stays */
 export async function endProcesses(runtimeDir: string): Promise<void> {
+  let empty = 0;
   const patience = performance.now() + KEEPER_MS;
   const attempt = async (): Promise<true | undefined> => {
     // Looked for anew each time: a helper may be in the middle of its start.
@@ -25,7 +27,9 @@ export async function endProcesses(runtimeDir: string): Promise<void> {
     // A keeper ends by itself, and reaps its program; killed first, it would leave a zombie to the system's init,
     // which in a container may never look.
     for (const each of found) if (!patient || each.program !== KEEPER) killProcess(each);
-    return found.length === 0 || undefined;
+    // Twice: a look walks the process ids once, and a process that forks just then may be behind it and its child before.
+    empty = found.length === 0 ? empty + 1 : 0;
+    return empty === 2 || undefined;
   };
   // Without a deadline: nothing but a stuck kernel keeps a killed process, and then it is not gone.
   await retry(attempt, new AbortController().signal);

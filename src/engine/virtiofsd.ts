@@ -11,6 +11,7 @@
  */
 import { lchown, realpath, stat } from 'node:fs/promises';
 import type { CellIdentity, RootCapability } from '../cell/cell.ts';
+import { cellGroup } from '../cell/identity.ts';
 import { cellWalls } from '../cell/spawn.ts';
 import { findTool } from '../cell/tools.ts';
 import { A3sError } from '../errors.ts';
@@ -90,6 +91,7 @@ export async function startVirtiofsd(
     path: await findTool('virtiofsd'),
     args: virtiofsdArguments(socket, share.readonly, walls.identity),
     identity,
+    group: cellGroup(runtimeDir),
     rootCapabilities: CAPABILITIES,
     writable: [runtimeDir],
     readable: [],

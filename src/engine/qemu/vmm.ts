@@ -5,7 +5,8 @@
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { isCellUid } from '../../cell/identity.ts';
+import type { CellProgram } from '../../cell/cell.ts';
+import { cellGroup, isCellUid } from '../../cell/identity.ts';
 import { findTool } from '../../cell/tools.ts';
 import { A3sError } from '../../errors.ts';
 import { deadline } from '../deadline.ts';
@@ -54,12 +55,35 @@ export async function startVmm(
   }
 }
 
-/** The VMM of a box, found by what is in its command line. */
+/**
+ * The VMM of a box, found by what is in its command line. For root it must be of the box's group too: another box's VMM,
+ * taken over by its guest, can write this one's command line over its own.
+ */
 export function findVmm(id: string, runtimeDir: string): FoundProcess | undefined {
   const name = `${guestName(id)},`;
+  const grouped = process.geteuid?.() === 0;
   return findProcesses(runtimeDir, isCellUid).find(
-    ({ program, args }) => program === QEMU && args.some((arg) => arg.startsWith(name)),
+    ({ program, args, inGroup }) =>
+      program === QEMU && args.some((arg) => arg.startsWith(name)) && (inGroup || !grouped),
   );
+}
+
+/** How a VMM is walled in: it sees its box's runtime directory, and has what else it needs as open files. */
+export function vmmCell({
+  identity,
+  runtimeDir,
+}: Pick<MachineSpec, 'identity' | 'runtimeDir'>): Omit<
+  CellProgram,
+  'path' | 'args' | 'stdio' | 'outlives'
+> {
+  return {
+    identity,
+    group: cellGroup(runtimeDir),
+    writable: [runtimeDir],
+    readable: [],
+    network: false,
+    limits: { openFiles: 4096 },
+  };
 }
 
 async function spawnVmm(spec: MachineSpec, accelerator: Accelerator): Promise<Helper> {
@@ -80,13 +104,9 @@ async function spawnVmm(spec: MachineSpec, accelerator: Accelerator): Promise<He
     return await Helper.start(
       VMM,
       {
+        ...vmmCell(spec),
         path,
         args: qemuArguments(spec, accelerator, { kernel, initrd, kvm, disks }),
-        identity: spec.identity,
-        writable: [spec.runtimeDir],
-        readable: [],
-        network: false,
-        limits: { openFiles: 4096 },
       },
       files.map((file) => file.fd),
     );
