@@ -19,6 +19,7 @@ const NATIVE = {
 const BUNDLES = {
   'dist/a3s-box.cjs': 'src/cli/main.ts',
   'dist/server.cjs': 'src/server/main.ts',
+  'dist/converter.cjs': 'src/images/converter/main.ts',
   'build/build-boot.cjs': 'scripts/build-boot.ts',
   'build/quickstart.cjs': 'scripts/quickstart.ts',
 };

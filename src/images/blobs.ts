@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { constants, type Dirent } from 'node:fs';
-import { access, chmod, readdir, readFile, rename, rm } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { chmod, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { A3sError } from '../errors.ts';
 import { type Digest, hexOf } from './digest.ts';
 import { createDurably, makePrivate, publish, syncDirectory } from './files.ts';
-import { type StagedFile, streamFile } from './staging.ts';
+import type { StagedFile } from './staging.ts';
 
 const LAYOUT = JSON.stringify({ imageLayoutVersion: '1.0.0' });
 
@@ -53,21 +53,9 @@ export class Blobs {
     const distinct = new Map(files.map((file) => [file.digest, file]));
     for (const file of distinct.values()) {
       await chmod(file.path, 0o400);
-      await rename(file.path, this.#path(file.digest));
+      await rename(file.path, this.path(file.digest));
     }
     await syncDirectory(this.#blobs);
-  }
-
-  /** The blob's bytes. @throws A3sError `invalid-image` where it is missing */
-  async *read(digest: Digest): AsyncGenerator<Uint8Array> {
-    const path = this.#path(digest);
-    await access(path, constants.R_OK).catch((cause: unknown) => {
-      throw new A3sError('invalid-image', `Cannot read blob ${digest}: it is missing`, {
-        remedy: 'Load the image again.',
-        cause,
-      });
-    });
-    yield* streamFile(path);
   }
 
   /** Rewrites what other tools read; the catalog is what counts. */
@@ -90,7 +78,7 @@ export class Blobs {
     await sweepDirectory(this.#blobs, (entry) => names.has(entry.name));
   }
 
-  #path(digest: Digest): string {
+  path(digest: Digest): string {
     return join(this.#blobs, hexOf(digest));
   }
 

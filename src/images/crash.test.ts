@@ -9,6 +9,7 @@ import { openDatabase } from '../state/database.ts';
 import { migrations } from './catalog.ts';
 import { openImageStore } from './store.ts';
 import { buildImage, ociArchive } from './testing/build-image.ts';
+import { convertHere } from './testing/convert-here.ts';
 
 const PROGRAM = fileURLToPath(new URL('testing/crash-load.ts', import.meta.url));
 
@@ -54,7 +55,11 @@ it('is whole after kill -9 at any moment of a load', { timeout: 120_000 }, async
   for (let moment = 1; !finished; moment = Math.ceil(moment * 1.3)) {
     finished = await killedLoad(moment);
     const database = openDatabase(join(root, 'state.db'), migrations);
-    const store = await openImageStore({ directory: join(root, 'images'), database });
+    const store = await openImageStore({
+      directory: join(root, 'images'),
+      database,
+      converter: convertHere,
+    });
     expect(readdirSync(join(root, 'images/staging'))).toEqual([]);
     const listed = await store.list();
     // All of the archive or nothing.

@@ -7,8 +7,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { A3sError } from '../errors.ts';
+import { decompressBy, type SpawnInCell } from './decoder.ts';
 import { corrupt } from './tar/corrupt.ts';
-import { decompressZstd, type SpawnInCell } from './zstd.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
@@ -18,6 +18,8 @@ export interface Expansion {
   /** Bytes that may come out; more is `too-large`. */
   readonly maxBytes: number;
   readonly spawn: SpawnInCell;
+  /** Where gzip is decoded: `here` is only for a process that is in a cell itself. */
+  readonly gunzip: 'cell' | 'here';
 }
 
 const SNIFFED = 6;
@@ -41,10 +43,11 @@ export function compressionOf(head: Uint8Array, what: string): Compression {
 /** The decompressed bytes of `source`, in order, bounded. */
 export async function* decompress(
   source: AsyncIterable<Uint8Array>,
-  { what, maxBytes, spawn }: Expansion,
+  expansion: Expansion,
 ): AsyncGenerator<Uint8Array> {
+  const { what, maxBytes } = expansion;
   let total = 0;
-  for await (const chunk of expand(source, what, spawn)) {
+  for await (const chunk of expand(source, expansion)) {
     total += chunk.length;
     if (total > maxBytes) {
       throw new A3sError(
@@ -58,17 +61,17 @@ export async function* decompress(
 
 async function* expand(
   source: AsyncIterable<Uint8Array>,
-  what: string,
-  spawn: SpawnInCell,
+  { what, spawn, gunzip: where }: Expansion,
 ): AsyncGenerator<Uint8Array> {
   const { compression, whole } = await sniff(source, what);
   switch (compression) {
     case 'none':
       return yield* whole;
     case 'gzip':
-      return yield* gunzip(whole, what);
+      if (where === 'here') return yield* gunzip(whole, what);
+      return yield* decompressBy('gzip', whole, what, spawn);
     case 'zstd':
-      return yield* decompressZstd(whole, what, spawn);
+      return yield* decompressBy('zstd', whole, what, spawn);
   }
 }
 

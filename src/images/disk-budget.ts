@@ -10,12 +10,13 @@ import { A3sError } from '../errors.ts';
 const RESERVE = 128 * 1024 * 1024;
 
 export class DiskBudget {
-  readonly #directory: string;
+  /** Where the space is, for messages. */
+  readonly directory: string;
   #left: number;
 
   /** @param left bytes that may be written */
   constructor(directory: string, left: number) {
-    this.#directory = directory;
+    this.directory = directory;
     this.#left = left;
   }
 
@@ -25,10 +26,15 @@ export class DiskBudget {
     return new DiskBudget(directory, bavail * bsize - RESERVE);
   }
 
+  /** Bytes that may still be written. */
+  get left(): number {
+    return this.#left;
+  }
+
   /** @throws A3sError `disk-full` when so many more bytes would touch the reserve */
   take(bytes: number): void {
     this.#left -= bytes;
-    if (this.#left < 0) throw diskFull(this.#directory);
+    if (this.#left < 0) throw diskFull(this.directory);
   }
 }
 

@@ -4,18 +4,14 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { access, chmod, mkdir } from 'node:fs/promises';
+import { access, chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sweepDirectory } from './blobs.ts';
+import type { Converter, StoredLayer } from './converter/converter.ts';
 import { type Digest, hexOf } from './digest.ts';
-import { explainDiskError } from './disk-budget.ts';
-import { createDurably, publish } from './files.ts';
-import {
-  type ConvertOptions,
-  convertLayers,
-  type LayerSource,
-  verifyLayer,
-} from './layer/convert.ts';
+import { DiskBudget, explainDiskError } from './disk-budget.ts';
+import { createDurably, makePrivate, publish } from './files.ts';
+import type { Limits } from './limits.ts';
 import { Semaphore } from './semaphore.ts';
 import { Staging } from './staging.ts';
 
@@ -80,23 +76,27 @@ function digestOfAll(
 /** `made` from the layers that were given, `there` before, or not possible without those below. */
 export type Outcome = 'made' | 'there' | 'depends';
 
+interface DiskOptions {
+  readonly limits: Limits;
+  readonly converter: Converter;
+}
+
 export class Disks {
   readonly #directory: string;
   readonly #staging: string;
-  readonly #options: ConvertOptions;
+  readonly #options: DiskOptions;
   readonly #pool = new Semaphore(CONVERSIONS_AT_ONCE);
   readonly #running = new Map<Digest, Promise<boolean>>();
 
-  private constructor(directory: string, staging: string, options: ConvertOptions) {
+  private constructor(directory: string, staging: string, options: DiskOptions) {
     this.#directory = directory;
     this.#staging = staging;
     this.#options = options;
   }
 
-  static async open(directory: string, staging: string, options: ConvertOptions): Promise<Disks> {
-    // VMMs with user ids of their own pass through, and may not look around.
-    await mkdir(directory, { recursive: true, mode: 0o711 });
-    await chmod(directory, 0o711);
+  static async open(directory: string, staging: string, options: DiskOptions): Promise<Disks> {
+    // VMMs get the disks as descriptors.
+    await makePrivate(directory);
     return new Disks(directory, staging, options);
   }
 
@@ -105,7 +105,7 @@ export class Disks {
   }
 
   /** Makes the disk where it is missing; whoever asks for the same one meanwhile waits for it. */
-  async ensure(plan: DiskPlan<LayerSource>): Promise<Outcome> {
+  async ensure(plan: DiskPlan<StoredLayer>): Promise<Outcome> {
     if (await this.#exists(plan.digest)) return 'there';
     const running = this.#running.get(plan.digest);
     if (running !== undefined) return (await running) ? 'there' : 'depends';
@@ -117,12 +117,10 @@ export class Disks {
   }
 
   /** As `ensure`, and checks these very layers even where others made the disk. */
-  async ensureVerified(plan: DiskPlan<LayerSource>): Promise<Outcome> {
+  async ensureVerified(plan: DiskPlan<StoredLayer>): Promise<Outcome> {
     const outcome = await this.ensure(plan);
     if (outcome !== 'made') {
-      await this.#pool.run(async () => {
-        for (const layer of plan.layers) await verifyLayer(layer, this.#options);
-      });
+      await this.#pool.run(() => this.#verify(plan.layers));
     }
     return outcome;
   }
@@ -133,16 +131,19 @@ export class Disks {
     await sweepDirectory(this.#directory, (entry) => names.has(entry.name));
   }
 
-  async #convert(plan: DiskPlan<LayerSource>): Promise<boolean> {
+  async #convert(plan: DiskPlan<StoredLayer>): Promise<boolean> {
     const staging = await Staging.create(this.#staging);
     try {
       const path = staging.nextPath();
       let written = false;
       await createDurably(path, async (file) => {
-        written = await convertLayers(plan, file, staging.budget, this.#options);
+        const { limits, converter } = this.#options;
+        const { layers, below } = plan;
+        const { budget } = staging;
+        written = await converter({ layers, below, output: file, budget, limits });
       });
       if (!written) return false;
-      await chmod(path, 0o444);
+      await chmod(path, 0o400);
       await publish(path, this.path(plan.digest));
       return true;
     } catch (error) {
@@ -150,6 +151,12 @@ export class Disks {
     } finally {
       await staging.remove();
     }
+  }
+
+  async #verify(layers: readonly StoredLayer[]): Promise<void> {
+    const { limits, converter } = this.#options;
+    const budget = new DiskBudget(this.#staging, 0);
+    await converter({ layers, below: undefined, output: undefined, budget, limits });
   }
 
   #name(digest: Digest): string {

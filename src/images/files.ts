@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Names survive a crash only once their directory is on disk too. */
@@ -19,6 +19,8 @@ export async function syncDirectory(path: string): Promise<void> {
 /** Makes a directory that nobody else can read. */
 export async function makePrivate(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
+  // It may be there from a version that let others pass.
+  await chmod(path, 0o700);
 }
 
 /** Moves a file that is already on disk to its final name. */

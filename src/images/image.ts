@@ -8,7 +8,7 @@
 export interface BootLayer {
   /** Digest of the uncompressed tar: `sha256:…`. */
   readonly diffId: string;
-  /** Absolute path of its EROFS image, mode 0444. */
+  /** Absolute path of its EROFS image, mode 0400. */
   readonly path: string;
 }
 

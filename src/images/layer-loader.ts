@@ -4,6 +4,7 @@
  * @module
  */
 import type { ImagePlan, PlannedLayer } from './archive/image-plan.ts';
+import type { StoredLayer } from './converter/converter.ts';
 import {
   type DiskPlan,
   type Disks,
@@ -12,8 +13,6 @@ import {
   planDisks,
   standAlone,
 } from './disks.ts';
-import type { LayerSource } from './layer/convert.ts';
-import { streamFile } from './staging.ts';
 
 export interface LoadedImage extends ImagePlan {
   readonly layers: readonly (PlannedLayer & PlannableLayer)[];
@@ -67,12 +66,12 @@ export class LayerLoader {
 }
 
 /** Whether a disk takes more than one layer that stands alone. */
-function isShared({ layers, below }: DiskPlan<LayerSource>): boolean {
+function isShared({ layers, below }: DiskPlan<StoredLayer>): boolean {
   return layers.length !== 1 || below !== undefined;
 }
 
-function sourceOf({ diffId, blob }: PlannedLayer): LayerSource {
-  return { diffId, size: blob.size, open: () => streamFile(blob.path) };
+function sourceOf({ diffId, blob }: PlannedLayer): StoredLayer {
+  return { diffId, size: blob.size, path: blob.path };
 }
 
 /** Waits for all, so that nothing works on when the first failure is told. */

@@ -26,6 +26,7 @@ import {
   writeOciLayout,
 } from './testing/build-image.ts';
 import { busyboxImage, distrolessImage } from './testing/busybox-image.ts';
+import { convertHere } from './testing/convert-here.ts';
 import { writeTar } from './testing/tar-writer.ts';
 
 let root: string;
@@ -34,7 +35,11 @@ let store: ImageStore;
 
 async function open(): Promise<void> {
   database = openDatabase(join(root, 'state.db'), migrations);
-  store = await openImageStore({ directory: join(root, 'images'), database });
+  store = await openImageStore({
+    directory: join(root, 'images'),
+    database,
+    converter: convertHere,
+  });
 }
 
 beforeEach(async () => {
@@ -133,7 +138,7 @@ describe('bootLayers', () => {
     const [loaded] = await store.load(streamed(ociArchive([image])));
     const layers = await store.bootLayers(loaded ?? expect.fail());
     expect(layers.map(({ diffId }) => diffId)).toEqual(image.diffIds);
-    for (const { path } of layers) expect(statSync(path).mode & 0o777).toBe(0o444);
+    for (const { path } of layers) expect(statSync(path).mode & 0o777).toBe(0o400);
   });
 
   it('gives an image without layers one empty disk', async () => {

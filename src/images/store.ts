@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { chmod, mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { spawnInCell } from '../cell/spawn.ts';
 import { A3sError } from '../errors.ts';
@@ -18,6 +18,8 @@ import { planOciArchive } from './archive/oci-archive.ts';
 import { readTarFiles } from './archive/tar-files.ts';
 import { Blobs, sweepDirectory } from './blobs.ts';
 import { Catalog, type ImageRecord } from './catalog.ts';
+import type { Converter } from './converter/converter.ts';
+import type { SpawnInCell } from './decoder.ts';
 import type { Digest } from './digest.ts';
 import { Disks, planDisks, possibleDisks } from './disks.ts';
 import { makePrivate } from './files.ts';
@@ -32,7 +34,6 @@ import { noSuchImage, resolveImage } from './resolve.ts';
 import { Semaphore } from './semaphore.ts';
 import { Staging } from './staging.ts';
 import { corrupt } from './tar/corrupt.ts';
-import type { SpawnInCell } from './zstd.ts';
 
 export interface ImageStoreOptions {
   /** The store's own directory; made where it is missing. */
@@ -41,6 +42,7 @@ export interface ImageStoreOptions {
   readonly database: Database;
   readonly limits?: Limits;
   readonly platform?: Platform;
+  readonly converter: Converter;
   readonly spawn?: SpawnInCell;
 }
 
@@ -54,8 +56,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   const limits = options.limits ?? DEFAULT_LIMITS;
   const platform = options.platform ?? hostPlatform();
   const spawn = options.spawn ?? spawnInCell;
-  await mkdir(directory, { recursive: true, mode: 0o711 });
-  await chmod(directory, 0o711);
+  await makePrivate(directory);
   const staging = join(directory, 'staging');
   await makePrivate(staging);
   await sweepDirectory(staging, () => false);
@@ -65,7 +66,10 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     platform,
     spawn,
     blobs: await Blobs.open(directory),
-    disks: await Disks.open(join(directory, 'erofs'), staging, { limits, spawn }),
+    disks: await Disks.open(join(directory, 'erofs'), staging, {
+      limits,
+      converter: options.converter,
+    }),
     catalog: new Catalog(database),
   });
   await store.settle();
@@ -153,7 +157,7 @@ class Store implements ImageStore {
         diffId,
         size,
         implicit,
-        open: () => blobs.read(blob),
+        path: blobs.path(blob),
       })),
     );
     const digests = plans.map(({ digest }) => digest);

@@ -5,18 +5,23 @@
  */
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { readConfig } from '../config.ts';
+import { acceptWeakCells, spawnInCell } from '../cell/spawn.ts';
+import { readConfig, readyDescriptor } from '../config.ts';
 import { QemuEngine } from '../engine/qemu/engine.ts';
+import { converterInCell } from '../images/converter/converter.ts';
 import { openImageStore } from '../images/store.ts';
 import { PinnedBootSets } from './boot-sets.ts';
 import { Readiness } from './readiness.ts';
 import { serve } from './serve.ts';
 
 async function main(): Promise<void> {
+  // Nothing that this server makes is for others, whatever mode it asks for.
+  process.umask(0o077);
   // The server mostly waits: after 30 MB of output its heap is 32 MB so, 70 MB otherwise.
   setFlagsFromString('--optimize-for-size');
   const config = readConfig(process.env, process.geteuid?.() ?? 0, installDirectory());
-  const readiness = new Readiness(process.env['A3S_READY_FD']);
+  acceptWeakCells(config.allowWeakCell);
+  const readiness = new Readiness(readyDescriptor(process.env));
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => stop.abort());
@@ -32,7 +37,11 @@ async function main(): Promise<void> {
           cacheFile: join(config.home, 'accelerator.json'),
           runtimeDir: config.runtimeDir,
         }),
-        images: await openImageStore({ directory: join(config.home, 'images'), database }),
+        images: await openImageStore({
+          directory: join(config.home, 'images'),
+          database,
+          converter: converterInCell(join(installDirectory(), 'converter.cjs'), spawnInCell),
+        }),
       }),
       onReady: (rt) => {
         readiness.ready();

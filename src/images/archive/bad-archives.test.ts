@@ -18,6 +18,7 @@ import {
   sha256,
   writeOciLayout,
 } from '../testing/build-image.ts';
+import { convertHere } from '../testing/convert-here.ts';
 import { streamed } from '../testing/streams.ts';
 import { type TarFile, writeTar } from '../testing/tar-writer.ts';
 import { blobPath, changed, ESCAPE, good, withManifest } from '../testing/variants.ts';
@@ -38,7 +39,12 @@ beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'a3s-bad-'));
   const database = openDatabase(':memory:', migrations);
   close = () => database.close();
-  store = await openImageStore({ directory: join(root, 'images'), database, limits: LIMITS });
+  store = await openImageStore({
+    directory: join(root, 'images'),
+    database,
+    converter: convertHere,
+    limits: LIMITS,
+  });
 });
 
 afterEach(() => {

@@ -9,6 +9,7 @@ import { migrations } from '../catalog.ts';
 import type { ImageStore } from '../image.ts';
 import { openImageStore } from '../store.ts';
 import { type BuiltImage, dockerArchive, ociArchive, sha256 } from '../testing/build-image.ts';
+import { convertHere } from '../testing/convert-here.ts';
 import { FUZZ_TIMEOUT, fuzz } from '../testing/fuzz.ts';
 import { streamed } from '../testing/streams.ts';
 import { blobPath, changed, ESCAPE, good, withManifest } from '../testing/variants.ts';
@@ -21,7 +22,11 @@ beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'a3s-damaged-'));
   const database = openDatabase(':memory:', migrations);
   close = () => database.close();
-  store = await openImageStore({ directory: join(root, 'images'), database });
+  store = await openImageStore({
+    directory: join(root, 'images'),
+    database,
+    converter: convertHere,
+  });
 });
 
 afterEach(() => {

@@ -5,13 +5,13 @@
  */
 import { A3sError } from '../../errors.ts';
 import { ByteReader } from '../byte-reader.ts';
+import type { SpawnInCell } from '../decoder.ts';
 import { decompress } from '../decompress.ts';
 import { parseEntryPath } from '../layer/entry-path.ts';
 import type { Limits } from '../limits.ts';
 import type { StagedFile, Staging } from '../staging.ts';
 import { corrupt, printable } from '../tar/corrupt.ts';
 import { readTar, type TarEntry } from '../tar/read-tar.ts';
-import type { SpawnInCell } from '../zstd.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 
 /** `docker save` once linked a layer that two images share; nobody links links further. */
@@ -30,7 +30,7 @@ export async function readTarFiles(
 ): Promise<ArchiveFiles> {
   const what = 'the archive';
   const files = new TarFiles(what);
-  const plain = decompress(bytes, { what, maxBytes: limits.archiveBytes, spawn });
+  const plain = decompress(bytes, { what, maxBytes: limits.archiveBytes, spawn, gunzip: 'cell' });
   const reader = new ByteReader(plain, what);
   try {
     for await (const entry of readTar(reader, limits.archiveEntries)) {

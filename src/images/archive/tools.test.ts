@@ -9,6 +9,7 @@ import type { ImageStore } from '../image.ts';
 import { openImageStore } from '../store.ts';
 import { buildImage, writeOciLayout } from '../testing/build-image.ts';
 import { busyboxImage } from '../testing/busybox-image.ts';
+import { convertHere } from '../testing/convert-here.ts';
 
 let root: string;
 let layout: string;
@@ -21,7 +22,11 @@ beforeEach(async () => {
   writeOciLayout(layout, [{ ...buildImage(busyboxImage()), name: 'bb' }]);
   const database = openDatabase(':memory:', migrations);
   close = () => database.close();
-  store = await openImageStore({ directory: join(root, 'images'), database });
+  store = await openImageStore({
+    directory: join(root, 'images'),
+    database,
+    converter: convertHere,
+  });
 });
 
 afterEach(() => {

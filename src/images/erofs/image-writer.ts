@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { FileHandle } from 'node:fs/promises';
 import type { DiskBudget } from '../disk-budget.ts';
 import type { DirectoryNode, Node } from '../layer/tree.ts';
 import { encodeDirectoryBlock } from './directory.ts';
@@ -19,7 +18,7 @@ import {
   writeSuperblock,
 } from './format.ts';
 import { type Layout, layOut, outerBlocks, type Placed } from './layout.ts';
-import { SparseWriter, writeFully } from './sparse-writer.ts';
+import { type PositionedFile, SparseWriter, writeFully } from './sparse-writer.ts';
 
 /** The same for every image: equal layers give equal bytes. */
 const UUID = Buffer.from('a3b0c0de0e4040f58000000000000001', 'hex');
@@ -27,11 +26,11 @@ const UUID = Buffer.from('a3b0c0de0e4040f58000000000000001', 'hex');
 export class ErofsWriter {
   readonly #layout: Layout;
   readonly #head: Buffer;
-  readonly #file: FileHandle;
+  readonly #file: PositionedFile;
   readonly #data: SparseWriter;
   #next = 0;
 
-  constructor(root: DirectoryNode, file: FileHandle, budget: DiskBudget) {
+  constructor(root: DirectoryNode, file: PositionedFile, budget: DiskBudget) {
     this.#layout = layOut(root);
     this.#head = Buffer.alloc(this.#layout.headBytes);
     budget.take(this.#head.length);

@@ -3,8 +3,18 @@
  *
  * @module
  */
-import type { FileHandle } from 'node:fs/promises';
 import type { DiskBudget } from '../disk-budget.ts';
+
+/** What is written to: a file handle, or a descriptor that was inherited. */
+export interface PositionedFile {
+  write(
+    bytes: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ bytesWritten: number }>;
+  truncate(length: number): Promise<void>;
+}
 
 const PIECE = 1024 * 1024;
 /** Granularity of holes. */
@@ -12,14 +22,14 @@ const RUN = 64 * 1024;
 const ZEROS = Buffer.alloc(RUN);
 
 export class SparseWriter {
-  readonly #file: FileHandle;
+  readonly #file: PositionedFile;
   readonly #budget: DiskBudget;
   readonly #piece = Buffer.alloc(PIECE);
   #filled = 0;
   /** Offset in the file of the piece's first byte. */
   #offset: number;
 
-  constructor(file: FileHandle, offset: number, budget: DiskBudget) {
+  constructor(file: PositionedFile, offset: number, budget: DiskBudget) {
     this.#file = file;
     this.#offset = offset;
     this.#budget = budget;
@@ -58,7 +68,11 @@ export class SparseWriter {
 }
 
 /** A write may take less than it was given. */
-export async function writeFully(file: FileHandle, bytes: Buffer, offset: number): Promise<void> {
+export async function writeFully(
+  file: PositionedFile,
+  bytes: Buffer,
+  offset: number,
+): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, offset + done);
     done += bytesWritten;

@@ -4,17 +4,17 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
 import { A3sError } from '../../errors.ts';
 import { ByteReader } from '../byte-reader.ts';
+import type { SpawnInCell } from '../decoder.ts';
 import { decompress } from '../decompress.ts';
 import type { Digest } from '../digest.ts';
 import type { DiskBudget } from '../disk-budget.ts';
 import { ErofsWriter } from '../erofs/image-writer.ts';
+import type { PositionedFile } from '../erofs/sparse-writer.ts';
 import type { Limits } from '../limits.ts';
 import { corrupt } from '../tar/corrupt.ts';
 import { readTar } from '../tar/read-tar.ts';
-import type { SpawnInCell } from '../zstd.ts';
 import { LayerBudget, scanLayer } from './scan.ts';
 import {
   type DirectoryNode,
@@ -35,6 +35,7 @@ export interface LayerSource {
 
 export interface ConvertOptions {
   readonly limits: Limits;
+  /** Starts `zstd`: beside this code in its cell. */
   readonly spawn: SpawnInCell;
 }
 
@@ -55,7 +56,7 @@ export interface DiskSource {
  */
 export async function convertLayers(
   { layers, below }: DiskSource,
-  file: FileHandle,
+  file: PositionedFile,
   budget: DiskBudget,
   options: ConvertOptions,
 ): Promise<boolean> {
@@ -118,7 +119,12 @@ async function withLayer<T>(
   const hash = createHash('sha256');
   const allowed = Math.max(limits.freeExpansion, layer.size * limits.expansionRatio);
   async function* hashed(): AsyncGenerator<Uint8Array> {
-    const source = decompress(layer.open(), { what, maxBytes: limits.layerBytes, spawn });
+    const source = decompress(layer.open(), {
+      what,
+      maxBytes: limits.layerBytes,
+      spawn,
+      gunzip: 'here',
+    });
     let total = 0;
     for await (const chunk of source) {
       total += chunk.length;

@@ -8,11 +8,16 @@ import { join } from 'node:path';
 import { openDatabase } from '../../state/database.ts';
 import { migrations } from '../catalog.ts';
 import { openImageStore } from '../store.ts';
+import { convertHere } from './convert-here.ts';
 
 const [root, archive] = process.argv.slice(2);
 if (root === undefined || archive === undefined) throw new RangeError('Two arguments, please');
 const database = openDatabase(join(root, 'state.db'), migrations);
-const store = await openImageStore({ directory: join(root, 'images'), database });
+const store = await openImageStore({
+  directory: join(root, 'images'),
+  database,
+  converter: convertHere,
+});
 process.send?.('open');
 await store.load(createReadStream(archive));
 process.disconnect?.();

@@ -1,13 +1,13 @@
 /**
- * Zstandard, by the system's `zstd` in a cell: a decoder that hostile input can keep busy for hours, or worse, has no
- * place in the server's own process.
+ * Decompression by the system's `zstd` and `gzip` in a cell: a decoder that hostile input can keep busy for hours, or
+ * worse, has no place in the server's own process.
  *
  * @module
  */
 import type { ChildProcess } from 'node:child_process';
 import { pipeline } from 'node:stream/promises';
 import type { CellProgram } from '../cell/cell.ts';
-import { CONVERTER_IDENTITY } from '../cell/identity.ts';
+import { converterIdentity } from '../cell/identity.ts';
 import { findTool } from '../cell/tools.ts';
 import { corrupt } from './tar/corrupt.ts';
 
@@ -19,19 +19,22 @@ const WINDOW = '128MiB';
 const ADDRESS_SPACE = 1024 * 1024 * 1024;
 const MAX_COMPLAINT = 4096;
 
+const ARGUMENTS = {
+  zstd: ['--decompress', '--stdout', '--quiet', `--memory=${WINDOW}`, '-'],
+  gzip: ['--decompress', '--stdout', '--quiet'],
+} as const;
+
 /** The decompressed bytes of `source`; `what` names it in errors. */
-export async function* decompressZstd(
+export async function* decompressBy(
+  tool: keyof typeof ARGUMENTS,
   source: AsyncIterable<Uint8Array>,
   what: string,
   spawn: SpawnInCell,
 ): AsyncGenerator<Uint8Array> {
   const child = await spawn({
-    path: await findTool('zstd'),
-    args: ['--decompress', '--stdout', '--quiet', `--memory=${WINDOW}`, '-'],
-    identity:
-      process.geteuid?.() === 0
-        ? CONVERTER_IDENTITY
-        : { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 },
+    path: await findTool(tool),
+    args: ARGUMENTS[tool],
+    identity: converterIdentity(),
     stdio: ['pipe', 'pipe', 'pipe'],
     writable: [],
     readable: [],
@@ -40,7 +43,7 @@ export async function* decompressZstd(
     limits: { openFiles: 64, addressSpaceBytes: ADDRESS_SPACE },
   });
   const { stdin, stdout, stderr } = child;
-  if (stdin === null || stdout === null || stderr === null) throw new Error('zstd has no pipes');
+  if (stdin === null || stdout === null || stderr === null) throw new Error(`${tool} has no pipes`);
   const exited = new Promise<number | null>((resolve) => child.once('close', resolve));
   let complaint = '';
   stderr.setEncoding('utf8');
@@ -55,13 +58,20 @@ export async function* decompressZstd(
     yield* stdout;
     const code = await exited;
     const fault = await feeding;
-    // The source's own error comes first; a broken pipe only says that zstd gave up, and its exit code says why.
+    // The source's own error comes first; a broken pipe only says that the decoder gave up, and its exit code says why.
     if (fault !== undefined && !isBrokenPipe(fault)) throw fault;
-    if (code !== 0) throw corrupt(what, complaint.slice(0, 200).trim() || 'zstd failed');
+    if (code !== 0) throw corrupt(what, reason(tool, complaint));
   } finally {
     child.kill('SIGKILL');
     await exited;
   }
+}
+
+function reason(tool: keyof typeof ARGUMENTS, complaint: string): string {
+  if (tool === 'zstd') return complaint.slice(0, 200).trim() || 'zstd failed';
+  return complaint.includes('unexpected end')
+    ? 'its gzip data ends too early'
+    : 'its gzip data is damaged';
 }
 
 function isBrokenPipe(error: unknown): boolean {

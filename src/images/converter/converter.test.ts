@@ -1,0 +1,205 @@
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { spawnInCell } from '../../cell/spawn.ts';
+import type { Digest } from '../digest.ts';
+import { DiskBudget } from '../disk-budget.ts';
+import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
+import { convertHere } from '../testing/convert-here.ts';
+import { writeTar } from '../testing/tar-writer.ts';
+import { type Converter, cellProgram, converterInCell, type StoredLayer } from './converter.ts';
+
+let root: string;
+let program: string;
+let converter: Converter;
+
+beforeAll(async () => {
+  // Nobody but this user can look into it, as into a home directory.
+  root = mkdtempSync(join(tmpdir(), 'a3s-converter-'));
+  program = join(root, 'converter.cjs');
+  await build({
+    entryPoints: [new URL('main.ts', import.meta.url).pathname],
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    conditions: ['a3s-source'],
+    logLevel: 'error',
+  });
+});
+
+beforeEach(() => {
+  converter = converterInCell(program, spawnInCell);
+});
+
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const tar = writeTar([
+  { path: 'data', data: randomBytes(300_000) },
+  { path: 'empty', type: 'directory' },
+]);
+const zstd = (bytes: Buffer) => execFileSync('zstd', ['-c', '-'], { input: bytes });
+
+let count = 0;
+function stored(plain: Buffer, blob = plain): StoredLayer {
+  count += 1;
+  const path = join(root, `blob-${count}`);
+  writeFileSync(path, blob, { mode: 0o400 });
+  const diffId: Digest = `sha256:${createHash('sha256').update(plain).digest('hex')}`;
+  return { diffId, size: blob.length, path };
+}
+
+async function convert(
+  use: Converter,
+  layers: readonly StoredLayer[],
+  limits: Partial<Limits> = {},
+  below: readonly StoredLayer[] | undefined = undefined,
+  space = 1 << 30,
+): Promise<{ done: boolean; bytes: Buffer }> {
+  count += 1;
+  const path = join(root, `disk-${count}`);
+  const output = await open(path, 'wx', 0o600);
+  const budget = new DiskBudget(root, space);
+  const done = await use({
+    layers,
+    below,
+    output,
+    budget,
+    limits: { ...DEFAULT_LIMITS, ...limits },
+  }).finally(() => output.close());
+  return { done, bytes: readFileSync(path) };
+}
+
+describe('a converter in a cell', () => {
+  it.each([
+    ['plain', tar],
+    ['gzip', gzipSync(tar)],
+    ['zstd', zstd(tar)],
+  ])('writes the bytes that the same code writes here: %s', async (_, blob) => {
+    const layer = stored(tar, blob);
+    const [there, here] = [await convert(converter, [layer]), await convert(convertHere, [layer])];
+    expect(there.done).toBe(true);
+    expect(there.bytes.equals(here.bytes)).toBe(true);
+  });
+
+  it('merges as many layers as an image can have', async () => {
+    const layers = Array.from({ length: 127 }, (_, index) =>
+      stored(writeTar([{ path: `layer-${index}`, data: `${index}` }])),
+    );
+    const there = await convert(converter, layers);
+    expect(there.bytes.equals((await convert(convertHere, layers)).bytes)).toBe(true);
+  });
+
+  it('says that a layer depends on those below, and takes them', async () => {
+    const over = stored(writeTar([{ path: 'empty/file', data: 'x' }]));
+    expect((await convert(converter, [over])).done).toBe(false);
+    expect((await convert(converter, [over], {}, [stored(tar)])).done).toBe(true);
+  });
+
+  it('checks a layer without writing', async () => {
+    const job = { below: undefined, output: undefined, limits: DEFAULT_LIMITS };
+    const budget = new DiskBudget(root, 0);
+    const good = stored(tar, gzipSync(tar));
+    expect(await converter({ ...job, budget, layers: [good] })).toBe(true);
+    const bad = { ...good, diffId: stored(Buffer.from('other')).diffId };
+    await expect(converter({ ...job, budget, layers: [bad] })).rejects.toMatchObject({
+      code: 'invalid-image',
+      message: expect.stringContaining('its content has the digest'),
+    });
+  });
+
+  it('tells the code and the message of a refusal', async () => {
+    const bomb = writeTar([{ path: 'zeros', data: Buffer.alloc(10_000_000) }]);
+    for (const blob of [gzipSync(bomb), zstd(bomb)]) {
+      await expect(
+        convert(converter, [stored(bomb, blob)], { freeExpansion: 1_000_000 }),
+      ).rejects.toMatchObject({ message: expect.stringContaining('decompression bomb') });
+    }
+    await expect(convert(converter, [stored(tar)], { layerBytes: 1000 })).rejects.toMatchObject({
+      code: 'too-large',
+    });
+    await expect(convert(converter, [stored(tar)], {}, undefined, 5000)).rejects.toMatchObject({
+      code: 'disk-full',
+    });
+    const gone = { ...stored(tar), path: join(root, 'nothing') };
+    await expect(convert(converter, [gone])).rejects.toMatchObject({
+      code: 'invalid-image',
+      remedy: 'Load the image again.',
+    });
+  });
+
+  it.each([
+    ['nothing', '', /exit code 0/],
+    ['an unknown code', `process.stdout.write('{"result":"failed","code":"x","message":""}')`, /./],
+    ['more than asked', `process.stdout.write('{"result":"written","more":1}')`, /exit code 0/],
+    ['too much', `for (;;) require('fs').writeSync(1, 'x'.repeat(65536))`, /SIGKILL|code/],
+    ['a crash', 'process.abort()', /ended with/],
+  ])('fails closed when its process says %s', async (_, source, end) => {
+    const path = join(root, 'hostile.cjs');
+    writeFileSync(path, source);
+    await expect(convert(converterInCell(path, spawnInCell), [stored(tar)])).rejects.toMatchObject({
+      code: 'invalid-image',
+      message: expect.stringMatching(end),
+    });
+  });
+
+  it('reaches neither the home, nor the network, nor another process', async () => {
+    const home = join(root, 'home');
+    mkdirSync(home);
+    // Even where modes would allow it, there is no such name in the cell.
+    for (const name of ['state.db', 'other-blob']) writeFileSync(join(home, name), 'secret');
+    chmodSync(root, 0o700);
+    const probe = join(root, 'probe.cjs');
+    const attempts = {
+      database: `fs.readFileSync(${JSON.stringify(join(home, 'state.db'))})`,
+      blob: `fs.openSync(${JSON.stringify(join(home, 'other-blob'))}, 'r+')`,
+      listing: `fs.readdirSync(${JSON.stringify(root)})`,
+      passwords: `fs.readFileSync('/etc/shadow')`,
+      server: `fs.readFileSync('/proc/${process.pid}/environ')`,
+      signal: `process.kill(${process.pid}, 0)`,
+      write: `fs.writeFileSync('/tmp/x', '')`,
+      blobWrite: `fs.writeSync(4, 'x')`,
+    };
+    const tries = Object.entries(attempts).map(
+      ([name, code]) => `try { ${code}; reached.push('${name}') } catch {}`,
+    );
+    writeFileSync(
+      probe,
+      `const fs = require('node:fs'), reached = []; ${tries.join('\n')}
+      console.log(JSON.stringify({ reached, blob: fs.readSync(4, Buffer.alloc(9), 0, 9, 0),
+        net: fs.readFileSync('/proc/net/dev', 'utf8').match(/^ *\\w+:/gm).map((s) => s.trim()),
+        status: fs.readFileSync('/proc/self/status', 'utf8').match(/^(CapEff|NoNewPrivs):.*$/gm) }));`,
+    );
+    const blob = openSync(stored(tar).path, 'r');
+    const stdio = [openSync(probe, 'r'), 'pipe', 'pipe', 'ignore', blob] as const;
+    const child = await spawnInCell(
+      await cellProgram(stdio, { layers: [], limits: DEFAULT_LIMITS }),
+    );
+    const [out, complaint] = await Promise.all(
+      [child.stdout, child.stderr].map((stream) => text(stream ?? expect.fail())),
+    );
+    expect(complaint).toBe('');
+    expect(JSON.parse(out ?? '')).toEqual({
+      reached: [],
+      blob: 9,
+      net: ['lo:'],
+      status: ['CapEff:\t0000000000000000', 'NoNewPrivs:\t1'],
+    });
+  });
+});

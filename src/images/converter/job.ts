@@ -1,0 +1,31 @@
+/**
+ * What the server and the converter's process say to each other.
+ *
+ * @module
+ */
+import type { Digest } from '../digest.ts';
+import type { Limits } from '../limits.ts';
+
+/** Descriptor that the job comes in on; standard input is the program itself. */
+export const JOB_DESCRIPTOR = 3;
+
+export interface JobLayer {
+  readonly diffId: Digest;
+  readonly size: number;
+  /** Open for reading. */
+  readonly fd: number;
+}
+
+/** One job of one converter process. */
+export interface Job {
+  readonly layers: readonly JobLayer[];
+  /** As in `DiskSource`; null for undefined. */
+  readonly below: readonly JobLayer[] | null;
+  /** The disk to write; null to check the layers only. */
+  readonly output: number | null;
+  /** Bytes that may be written. */
+  readonly space: number;
+  /** Names the place of the output in errors. */
+  readonly directory: string;
+  readonly limits: Limits;
+}
