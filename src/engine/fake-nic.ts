@@ -75,11 +75,12 @@ export class FakeGuestNic {
     this.#sendIp(PROTOCOL.udp, target, datagram, 6);
   }
 
-  /** Waits for a connection from outside. @returns the port of the guest that it is for */
-  incomingSyn(): Promise<number> {
+  /** Waits for a connection from outside. @returns the address and port of the guest that it is for */
+  incomingSyn(): Promise<string> {
     return this.#next((frame) => {
       const isTcp = frame.readUInt16BE(12) === ETHERTYPE.ipv4 && frame[23] === PROTOCOL.tcp;
-      return isTcp && frame[47] === SYN ? frame.readUInt16BE(36) : undefined;
+      if (!isTcp || frame[47] !== SYN) return undefined;
+      return `${frame.subarray(30, 34).join('.')}:${frame.readUInt16BE(36)}`;
     });
   }
 

@@ -1,4 +1,4 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server, connect as tcpConnect } from 'node:net';
@@ -6,13 +6,18 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { identityFor } from '../cell/identity.ts';
+import { findTool } from '../cell/tools.ts';
 import type { Nic, PortForward } from './engine.ts';
 import { FakeGuestNic } from './fake-nic.ts';
-import type { Helper } from './helper.ts';
-import { checkPort, choosePort, passtArguments, passtSocket, startPasst } from './passt.ts';
+import { Helper } from './helper.ts';
+import { listensHere } from './listening.ts';
+import { checkPort, passtArguments, passtSocket, startPasst } from './passt.ts';
 import { prepareDirectory } from './qemu/directory.ts';
+import { retry } from './retry.ts';
 import { endProcesses } from './sweep.ts';
 
+/** Where this test itself connects from. */
+const FENCE = '127.81.1.1';
 const never = new AbortController().signal;
 const identity = identityFor(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, []);
 
@@ -34,6 +39,13 @@ async function listen(server: Server, host: string): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const address = server.address();
   return address !== null && typeof address === 'object' ? address.port : 0;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listen(server, '127.0.0.1');
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 async function start(...ports: PortForward[]): Promise<Helper> {
@@ -110,13 +122,69 @@ describe('a guest, frame by frame', () => {
     for (const server of [tcp, outside]) await new Promise((resolve) => server.close(resolve));
   });
 
+  it.runIf(process.geteuid?.() === 0)(
+    'reaches a resolver on the host’s loopback at its ports for DNS, and nothing else there',
+    async () => {
+      // An address of this test's own, so that no service of the host is in the way.
+      const loopback = '127.81.53.53';
+      const reached = new Set<string>();
+      let fences = 0;
+      const servers: Server[] = [];
+      const sockets: Socket[] = [];
+      const ports = [53, 853, 22, 52, 54, 80, 443, 5353, 8080, 65_535];
+      for (const port of ports) {
+        const tcp = createServer((socket) => {
+          if (socket.remoteAddress !== FENCE) reached.add(`tcp ${port}`);
+          else fences += 1;
+          socket.destroy();
+        });
+        await new Promise<void>((resolve) => tcp.listen(port, loopback, resolve));
+        servers.push(tcp);
+        const udp = createSocket('udp4', () => reached.add(`udp ${port}`));
+        await new Promise<void>((resolve) => udp.bind(port, loopback, resolve));
+        sockets.push(udp);
+      }
+      const socket = passtSocket(runtimeDir);
+      await Helper.start('passt', {
+        path: await findTool('passt'),
+        args: [...passtArguments(socket, []), '--dns-host', loopback],
+        identity,
+        writable: [runtimeDir],
+        readable: [],
+        network: true,
+        confinesItself: true,
+        limits: { openFiles: 65_536 },
+      });
+      await retry(() => listensHere(socket), AbortSignal.timeout(10_000));
+      const nic = await FakeGuestNic.attach(socket);
+      // Those for DNS last: when they are there, the others would be.
+      for (const [index, port] of [...ports].reverse().entries()) {
+        nic.sendSyn('10.0.2.3', port, 40_000 + index);
+        nic.sendUdp('10.0.2.3', port, 50_000 + index, 'query');
+      }
+      await nic.resolveGateway();
+      await expect.poll(() => reached.size).toBeGreaterThanOrEqual(4);
+      // In each server's queue behind whatever passt connected.
+      for (const port of ports) {
+        const last = tcpConnect({ port, host: loopback, localAddress: FENCE });
+        await once(last, 'connect');
+        last.destroy();
+      }
+      await expect.poll(() => fences).toBe(ports.length);
+      expect([...reached].sort()).toEqual(['tcp 53', 'tcp 853', 'udp 53', 'udp 853']);
+      nic.detach();
+      for (const udp of sockets) udp.close();
+      for (const server of servers) await new Promise((resolve) => server.close(resolve));
+    },
+  );
+
   it('is reached through its published port, at the address asked for', async () => {
-    const port = await choosePort('127.0.0.1');
+    const port = await freePort();
     await start(forward(port));
     const nic = await FakeGuestNic.attach(passtSocket(runtimeDir));
     await nic.resolveGateway();
     const client = tcpConnect(port, '127.0.0.1');
-    expect(await nic.incomingSyn()).toBe(80);
+    expect(await nic.incomingSyn()).toBe('10.0.2.15:80');
     client.destroy();
     nic.detach();
   });
@@ -148,6 +216,17 @@ describe('a port', () => {
       code: 'invalid-argument',
     });
   });
+
+  it.each(['::1', '::', '::ffff:127.0.0.1'])(
+    'at the IPv6 address %s is refused with what to do',
+    async (address) => {
+      await expect(checkPort(forward(8080, address))).rejects.toMatchObject({
+        code: 'unsupported-option',
+        message: `Cannot publish [${address}]:8080: a box's network is IPv4 alone`,
+        remedy: expect.stringContaining('IPv4'),
+      });
+    },
+  );
 
   it.runIf(identity.uid !== process.geteuid?.())(
     'below 1024 can be published by root',

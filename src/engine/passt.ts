@@ -2,13 +2,12 @@
  * A box's network: passt translates between the guest's frames and ordinary sockets of the host, without privileges.
  *
  * The host's loopback is out of reach: passt would map the gateway address to it, and is told not to. The one exception
- * is the resolver, at `GUEST_NETWORK.nameserver`, for DNS alone. The metadata address of clouds is mapped to
- * the box itself. Published ports are sockets of passt, so they outlive the server.
+ * is the host's first resolver, wherever it is, at `GUEST_NETWORK.nameserver`: its ports 53 and 853 alone. Published ports are sockets of passt, so they outlive the server.
  *
  * @module
  */
 import { access } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, isIPv6 } from 'node:net';
 import type { CellIdentity, CellProgram } from '../cell/cell.ts';
 import { cellGroup } from '../cell/identity.ts';
 import { findTool } from '../cell/tools.ts';
@@ -20,6 +19,13 @@ import { listensHere } from './listening.ts';
 import { GUEST_NETWORK } from './network.ts';
 import { retry } from './retry.ts';
 
+/**
+ * Where clouds serve a machine its credentials. The route of the agent keeps the box's programs from all of 169.254/16;
+ * this keeps a guest's kernel that was taken over from this one address. passt then connects to the guest's own address
+ * as the host sees it: whoever has 10.0.2.15 in the host's network, who can be reached in no other way and, as everyone
+ * there, is not the metadata service. The address cannot be one that nobody has: until the guest's first packet, passt
+ * delivers to it.
+ */
 const METADATA_ADDRESS = '169.254.169.254';
 const RESOLVER = '/etc/resolv.conf';
 const FIRST_ORDINARY_PORT = 1024;
@@ -108,9 +114,16 @@ export async function startPasst(
 /**
  * Finds out by binding it whether a port can be published; a taken one is found before anything was started.
  *
- * @throws A3sError `port-in-use`, or `invalid-argument` for an address that is not the host's
+ * @throws A3sError `port-in-use`, `unsupported-option` for an IPv6 address, or `invalid-argument` for an address that is not the host's
  */
 export async function checkPort({ hostIp, hostPort }: PortForward): Promise<void> {
+  if (isIPv6(hostIp)) {
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot publish [${hostIp}]:${hostPort}: a box's network is IPv4 alone`,
+      { remedy: 'Publish at an IPv4 address, such as 127.0.0.1 or 0.0.0.0.' },
+    );
+  }
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -119,23 +132,6 @@ export async function checkPort({ hostIp, hostPort }: PortForward): Promise<void
     throw portError(hostIp, hostPort, error);
   });
   await new Promise((resolve) => server.close(resolve));
-}
-
-/** A port that is free now, for a published one that was left open. */
-export async function choosePort(hostIp: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: hostIp, port: 0, exclusive: true }, resolve);
-  }).catch((error: NodeJS.ErrnoException) => {
-    throw portError(hostIp, 0, error);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') {
-    throw new A3sError('internal', 'A TCP server has no port');
-  }
-  return address.port;
 }
 
 function portError(hostIp: string, hostPort: number, error: NodeJS.ErrnoException): A3sError {

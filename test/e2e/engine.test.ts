@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { release, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,6 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
 import { identityFor, isCellUid } from '../../src/cell/identity.ts';
 import type { Machine, MachineSpec } from '../../src/engine/engine.ts';
-import { choosePort } from '../../src/engine/passt.ts';
 import { findProcesses } from '../../src/engine/processes.ts';
 import { QemuEngine, type QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
@@ -77,7 +76,7 @@ async function expectNothingLeft(): Promise<void> {
 }
 
 it('boots to an agent that answers, lets another process adopt it, and ends when the guest does', async () => {
-  const port = await choosePort('127.0.0.1');
+  const port = await freePort();
   const machine = await launch({
     nic: {
       mac: '02:00:00:00:00:01',
@@ -136,7 +135,18 @@ it('keeps the VMM in its cell, with the box’s files and no others', async () =
   expect(status).toMatch(/^Seccomp:\t2$/m);
   expect(status).toMatch(new RegExp(`^Uid:\t${identity.uid}\t${identity.uid}\t`, 'm'));
   const tree = readdirSync(`/proc/${machine.pid}/root/`);
-  for (const hidden of ['home', 'root', 'var', 'run', 'sys', 'work'].filter(notPartOf(root))) {
+  for (const hidden of [
+    'boot',
+    'home',
+    'media',
+    'mnt',
+    'opt',
+    'root',
+    'run',
+    'srv',
+    'sys',
+    'var',
+  ].filter(notPartOf(root))) {
     expect(tree).not.toContain(hidden);
   }
   expect(readdirSync(`/proc/${machine.pid}/root${root}`)).toEqual(['box']);
@@ -177,8 +187,7 @@ it('keeps the console of a kernel that panics, also while no server is there', a
 
 it('refuses a port that is taken before anything starts', async () => {
   const server = createServer();
-  const hostPort = await choosePort('127.0.0.1');
-  await new Promise<void>((done) => server.listen(hostPort, '127.0.0.1', done));
+  const hostPort = await listen(server);
   const ports = [{ hostIp: '127.0.0.1', hostPort, boxPort: 80, protocol: 'tcp' as const }];
   await expect(launch({ nic: { mac: '02:00:00:00:00:01', ports } })).rejects.toMatchObject({
     code: 'port-in-use',
@@ -215,6 +224,21 @@ it('leaves nothing when a launch is given up', async () => {
   await expect(launching).rejects.toBe(reason);
   await expectNothingLeft();
 });
+
+/** @returns the port that it listens on */
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server has no port');
+  return address.port;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listen(server);
+  await new Promise((done) => server.close(done));
+  return port;
+}
 
 function notPartOf(path: string): (name: string) => boolean {
   return (name) => path.split('/')[1] !== name;
