@@ -1,5 +1,5 @@
 /**
- * Where this installation keeps its things, derived once from the environment. Nothing else reads it.
+ * Where this installation keeps its things, derived once from the environment. Nothing else reads `A3S_…`.
  *
  * @module
  */
@@ -16,6 +16,8 @@ export interface Config {
   readonly socket: string;
   /** The boot set that came with this installation: kernel, initrd, `boot.json`. `A3S_BOOT`. */
   readonly bootDir: string;
+  /** Programs may start without walls around them, where none can be built. `A3S_ALLOW_WEAK_CELL=1`. */
+  readonly allowWeakCell: boolean;
 }
 
 /**
@@ -35,7 +37,19 @@ export function readConfig(
     runtimeDir,
     socket: join(runtimeDir, 'server.sock'),
     bootDir: nonEmpty(env['A3S_BOOT']) ?? join(installDir, 'boot'),
+    allowWeakCell: env['A3S_ALLOW_WEAK_CELL'] === '1',
   };
+}
+
+/**
+ * The descriptor on which whoever started this server waits for word of it; undefined where nobody does.
+ * `A3S_READY_FD`, set by the one program for the other and not by people.
+ */
+export function readyDescriptor(
+  env: Readonly<Record<string, string | undefined>>,
+): number | undefined {
+  const text = env['A3S_READY_FD'];
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
 function defaultHome(env: Readonly<Record<string, string | undefined>>, uid: number): string {

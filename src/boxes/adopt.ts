@@ -6,116 +6,123 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { A3sError } from '../errors.ts';
+import type { Machine } from '../engine/engine.ts';
 import type { Guest } from '../guest/guest.ts';
 import { MAIN, type Process } from '../guest/protocol.ts';
 import type { Box } from './box.ts';
+import { linkSignals } from './link.ts';
 import { LiveBox } from './live.ts';
+import { endLost } from './lost.ts';
 import { removeLocked } from './remove.ts';
 import { type Runtime, runtimeDirectory } from './runtime.ts';
-import { abandon, enterRunning, undoStart } from './start.ts';
+import { abandon, enterRunning } from './start.ts';
 import { isLive } from './states.ts';
-import { finishRun, supervise } from './supervise.ts';
+import { supervise } from './supervise.ts';
 
-/** How often, and how far apart, a machine that does not answer is asked. */
-const ATTEMPTS = 6;
-const ATTEMPT_PAUSE_MS = 5000;
+/** How long machines are given to answer the server that takes over. */
+export interface AdoptionPatience {
+  /** How often, and how far apart, a machine that does not answer is asked. */
+  readonly attempts: number;
+  readonly pauseMs: number;
+  /** Requests wait so long for machines, and are answered then even where some did not. */
+  readonly serveAfterMs: number;
+}
+
+const PATIENCE: AdoptionPatience = { attempts: 6, pauseMs: 5000, serveAfterMs: 5000 };
 
 /**
- * Brings every record in line with what is there. When it returns, every box that has a machine is looked after;
- * what must wait for a guest goes on in the background, under the box's lock.
+ * Brings every record in line with what is there. When it returns, every box whose machine answers is looked after;
+ * what must wait for a machine or a guest goes on in the background, under the box's lock.
  */
-export async function adoptBoxes(rt: Runtime): Promise<void> {
+export async function adoptBoxes(rt: Runtime, patience = PATIENCE): Promise<void> {
   await sweepDirectories(rt);
-  for (const box of rt.store.list()) {
-    try {
-      await adoptBox(rt, box);
-    } catch (error) {
-      // One box that cannot be taken over must not keep the others from it.
-      rt.log.error('a box could not be adopted', error, { box: box.definition.id });
-    }
-  }
-}
-
-async function adoptBox(rt: Runtime, box: Box): Promise<void> {
-  const { id } = box.definition;
-  switch (box.state.status) {
-    case 'created':
-    case 'exited':
-      if (box.state.run > 0 && box.definition.autoRemove) {
-        await rt.locks.run(id, () => removeLocked(rt, id));
-      }
-      return;
-    case 'removing':
-      await rt.locks.run(id, () => removeLocked(rt, id));
-      return;
-    case 'starting':
-      await adoptStarting(rt, box);
-      return;
-    case 'running':
-    case 'stopping':
-      await adoptRunning(rt, box);
-      return;
-  }
-}
-
-async function adoptRunning(rt: Runtime, box: Box): Promise<void> {
-  const { id } = box.definition;
+  const shutdown = linkSignals(rt.shutdown);
+  const timer = new AbortController();
+  const abort = (): void => timer.abort();
+  shutdown.signal.addEventListener('abort', abort);
+  if (rt.shutdown.aborted) abort();
+  const late = delay(patience.serveAfterMs, undefined, { signal: timer.signal }).catch(
+    () => undefined,
+  );
   try {
-    await takeOver(rt, box);
-  } catch (error) {
-    rt.log.error('a machine did not answer', error, { box: id });
-    // Others need not wait for it. Verbs for this box do, since they find its lock taken.
-    void rt.locks
-      .run(id, () => insist(rt, box))
-      .catch((again: unknown) => rt.log.error('a box could not be ended', again, { box: id }));
+    await Promise.race([
+      late,
+      Promise.all(rt.store.list().map((box) => adoptBox(rt, box, patience))),
+    ]);
+  } finally {
+    shutdown.unlink();
+    timer.abort();
   }
 }
 
-async function takeOver(rt: Runtime, box: Box): Promise<void> {
+/** Settles when the box needs no more than patience, and never rejects: one box must not keep the others from it. */
+function adoptBox(rt: Runtime, box: Box, patience: AdoptionPatience): Promise<void> {
   const { id } = box.definition;
-  const machine = await rt.engine.adopt(id, runtimeDirectory(rt, id));
-  if (machine === undefined) return await finishRun(rt, box, 'it was gone when the server came');
-  const live = new LiveBox(id, box.state.run, machine);
-  rt.live.add(live);
-  rt.log.info('adopted a box', { box: id, pid: machine.pid });
-  supervise(rt, live);
-  void drainExecs(rt, live);
+  return new Promise((answered) => {
+    // Verbs for this box find its lock taken, and wait.
+    rt.locks
+      .run(id, () => settleBox(rt, box, patience, answered))
+      .catch((error: unknown) => {
+        if (!rt.shutdown.aborted) rt.log.error('a box could not be adopted', error, { box: id });
+      })
+      .finally(answered);
+  });
 }
 
-/** A machine that goes on not to answer is of no use to anyone: it is ended. */
-async function insist(rt: Runtime, box: Box): Promise<void> {
-  for (let attempt = 1; attempt < ATTEMPTS; attempt += 1) {
-    await delay(ATTEMPT_PAUSE_MS, undefined, { signal: rt.shutdown });
-    try {
-      return await takeOver(rt, box);
-    } catch (error) {
-      rt.log.error('a machine did not answer', error, { box: box.definition.id, attempt });
-    }
+async function settleBox(
+  rt: Runtime,
+  box: Box,
+  patience: AdoptionPatience,
+  answered: () => void,
+): Promise<void> {
+  const { status, run } = box.state;
+  if (status === 'removing' || (!isLive(status) && run > 0 && box.definition.autoRemove)) {
+    await removeLocked(rt, box.definition.id);
   }
-  await rt.engine.sweep(box.definition.id, runtimeDirectory(rt, box.definition.id));
-  await finishRun(rt, box, 'its machine did not answer');
+  if (!isLive(status)) return;
+  const machine = await findMachine(rt, box, patience, answered);
+  if (machine === 'silent') return await endLost(rt, box, 'its machine did not answer');
+  if (machine === undefined) return await endLost(rt, box, 'it was gone when the server came');
+  if (rt.shutdown.aborted) return await machine.release();
+  const live = new LiveBox(box.definition.id, run, machine);
+  rt.live.add(live);
+  rt.log.info('adopted a box', { box: live.id, pid: machine.pid });
+  if (status !== 'starting') {
+    supervise(rt, live);
+    void drainExecs(rt, live);
+    return;
+  }
+  // Its guest may still be booting.
+  answered();
+  await settleStart(rt, box, live);
+}
+
+/** The box's machine; undefined when it is gone, `silent` when it is there and goes on not to answer. */
+async function findMachine(
+  rt: Runtime,
+  box: Box,
+  patience: AdoptionPatience,
+  answered: () => void,
+): Promise<Machine | 'silent' | undefined> {
+  const { id } = box.definition;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await rt.engine.adopt(id, runtimeDirectory(rt, id));
+    } catch (error) {
+      rt.log.error('a machine did not answer', error, { box: id, attempt });
+    }
+    answered();
+    if (attempt === patience.attempts) return 'silent';
+    await delay(patience.pauseMs, undefined, { signal: rt.shutdown });
+  }
 }
 
 /** A start that had got as far as the main process is finished; any other is undone. */
-async function adoptStarting(rt: Runtime, box: Box): Promise<void> {
-  const { id } = box.definition;
-  const interrupted = new A3sError('internal', 'The server ended while the box was starting', {
-    remedy: 'Start it again.',
-  });
-  const machine = await rt.engine.adopt(id, runtimeDirectory(rt, id));
-  if (machine === undefined) return await undoStart(rt, box, interrupted);
-  void rt.locks
-    .run(id, async () => {
-      const live = new LiveBox(id, box.state.run, machine);
-      rt.live.add(live);
-      if (rt.shutdown.aborted) await live.release();
-      if (await mainStarted(live)) return enterRunning(rt, live);
-      if (live.released) return;
-      await abandon(rt, live);
-      await undoStart(rt, box, interrupted);
-    })
-    .catch((error: unknown) => rt.log.error('a start could not be settled', error, { box: id }));
+async function settleStart(rt: Runtime, box: Box, live: LiveBox): Promise<void> {
+  if (await mainStarted(live)) return enterRunning(rt, live);
+  if (live.released) return;
+  await abandon(rt, live);
+  await endLost(rt, box, '');
 }
 
 async function mainStarted(live: LiveBox): Promise<boolean> {

@@ -8,6 +8,7 @@ import { A3sError } from '../errors.ts';
 import { MAIN } from '../guest/protocol.ts';
 import type { LiveBox } from './live.ts';
 import { notRunning } from './live.ts';
+import { endLost } from './lost.ts';
 import { publish, type Runtime } from './runtime.ts';
 import { isKill, parseSignal, signalNumber } from './signal.ts';
 import { isLive } from './states.ts';
@@ -25,22 +26,38 @@ export interface StopOptions {
   readonly timeoutSeconds?: number | undefined;
 }
 
-/** Asks the main process to end, ends it when it does not, and waits for it. False when it does not run. */
+/**
+ * Asks the main process to end, ends it when it does not, and its machine when that is of no avail either.
+ *
+ * @returns false when it does not run
+ * @throws A3sError `invalid-argument` for the signal; nothing was changed
+ */
 export async function stopBox(rt: Runtime, id: string, options: StopOptions): Promise<boolean> {
+  const asked = options.signal === undefined ? undefined : parseSignal(options.signal);
   await settled(rt, id);
   const live = rt.live.get(id);
-  if (live === undefined) return false;
+  if (live === undefined) return await stopLost(rt, id);
   const box = rt.store.amend(id, { stopRequested: true });
   const { definition } = box;
-  const signal = options.signal === undefined ? definition.stopSignal : parseSignal(options.signal);
   const seconds = options.timeoutSeconds ?? definition.stopTimeout ?? DEFAULT_TIMEOUT_SECONDS;
-  await signalMain(rt, live, signal);
-  if (!(await finishes(live, seconds < 0 ? MAX_DELAY_MS : seconds * 1000))) {
-    await signalMain(rt, live, 'SIGKILL');
-    await endSoon(live);
-  }
+  const patience = seconds < 0 ? MAX_DELAY_MS : seconds * 1000;
+  if (!(await endsOn(rt, live, asked ?? definition.stopSignal, patience))) await end(rt, live);
   publish(rt, rt.store.get(id) ?? box, 'stop');
   return true;
+}
+
+/** A box that nobody could take over or end: what is left of it ends now. False when it does not run. */
+async function stopLost(rt: Runtime, id: string): Promise<boolean> {
+  if (!isLive(rt.store.expect(id).state.status)) return false;
+  return await rt.locks.run(id, async () => {
+    const box = rt.store.expect(id);
+    const live = rt.live.get(id);
+    if (live !== undefined) await end(rt, live);
+    else if (isLive(box.state.status)) {
+      await endLost(rt, rt.store.amend(id, { stopRequested: true }), '');
+    }
+    return true;
+  });
 }
 
 /**
@@ -52,11 +69,15 @@ export async function killBox(rt: Runtime, id: string, name: string): Promise<vo
   const signal = parseSignal(name);
   await settled(rt, id);
   const live = rt.live.expect(id);
-  const box = isKill(signal) ? rt.store.amend(id, { stopRequested: true }) : rt.store.expect(id);
-  if (box.state.status === 'stopping' && !isKill(signal)) throw notRunning(id);
-  await signalMain(rt, live, signal);
+  if (isKill(signal)) {
+    const box = rt.store.amend(id, { stopRequested: true });
+    publish(rt, box, 'kill', { signal: signalNumber(signal) });
+    return await end(rt, live);
+  }
+  const box = rt.store.expect(id);
+  if (box.state.status === 'stopping') throw notRunning(id);
+  await signalMain(live, signal);
   publish(rt, box, 'kill', { signal: signalNumber(signal) });
-  if (isKill(signal)) await endSoon(live);
 }
 
 /** A start, or an adoption, that is under way comes first. */
@@ -67,7 +88,31 @@ async function settled(rt: Runtime, id: string): Promise<void> {
   rt.store.expect(id);
 }
 
-async function signalMain(rt: Runtime, live: LiveBox, signal: string): Promise<void> {
+async function end(rt: Runtime, live: LiveBox): Promise<void> {
+  if (await endsOn(rt, live, 'SIGKILL', KILL_MS)) return;
+  await live.machine.kill();
+  await live.finished;
+}
+
+/** Whether a signal ended the box in time; false at once when an agent does not take it. */
+async function endsOn(
+  rt: Runtime,
+  live: LiveBox,
+  signal: string,
+  milliseconds: number,
+): Promise<boolean> {
+  const ended = finishes(live, milliseconds);
+  const told = signalMain(live, signal).then(
+    () => ended,
+    (error: unknown) => {
+      rt.log.error('a box did not take a signal', error, { box: live.id, signal });
+      return false;
+    },
+  );
+  return await Promise.race([ended, told]);
+}
+
+async function signalMain(live: LiveBox, signal: string): Promise<void> {
   try {
     const guest = await live.guest();
     await guest.signal(MAIN, signal);
@@ -75,16 +120,8 @@ async function signalMain(rt: Runtime, live: LiveBox, signal: string): Promise<v
     // It ended in between: that is what was wanted.
     if (live.machineExit !== undefined) return;
     if (error instanceof A3sError && error.code === 'conflict') return;
-    // An agent that does not answer must not keep a box from being ended.
-    if (!isKill(signal)) throw error;
-    rt.log.error('a box did not take a signal', error, { box: live.id });
+    throw error;
   }
-}
-
-async function endSoon(live: LiveBox): Promise<void> {
-  if (await finishes(live, KILL_MS)) return;
-  await live.machine.kill();
-  await live.finished;
 }
 
 async function finishes(live: LiveBox, milliseconds: number): Promise<boolean> {
@@ -92,7 +129,10 @@ async function finishes(live: LiveBox, milliseconds: number): Promise<boolean> {
   try {
     return await Promise.race([
       live.finished.then(() => true),
-      delay(Math.min(milliseconds, MAX_DELAY_MS), false, { signal: timer.signal }),
+      delay(Math.min(milliseconds, MAX_DELAY_MS), false, {
+        signal: timer.signal,
+        ref: false,
+      }),
     ]);
   } finally {
     timer.abort();

@@ -31,7 +31,9 @@ export async function waitBox(
       if (box === undefined) return true;
       last = box;
       ran ||= isLive(box.state.status);
-      return condition !== 'removed' && ran && box.state.status === 'exited';
+      // A start that is undone leaves a box that never ran: it is not running all the same.
+      if (condition === 'not-running') return !isLive(box.state.status);
+      return condition === 'next-exit' && ran && box.state.status === 'exited';
     },
     signal,
   );

@@ -30,6 +30,8 @@ export class FakeMachine implements FakeGuest {
   /** The agent never answers: streams open, and nothing comes. */
   silent = false;
   paused = false;
+  /** The VMM hangs: it cannot be adopted. */
+  hung = false;
   readonly #serve: (stream: Duplex) => void;
   readonly #streams = new Set<Duplex>();
   #settle: (exit: MachineExit) => void = () => undefined;
@@ -169,11 +171,15 @@ export class FakeEngine implements Engine {
 
   async adopt(id: string): Promise<Machine | undefined> {
     const machine = this.#host.machine(id);
+    if (machine?.running === true && machine.hung) {
+      throw new A3sError('vmm-failed', `The machine of ${id} does not answer`);
+    }
     return machine?.running === true ? handle(machine) : undefined;
   }
 
   async sweep(id: string): Promise<void> {
     this.#host.sweeps.push(id);
+    this.#host.machine(id)?.killed();
   }
 }
 

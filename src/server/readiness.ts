@@ -9,10 +9,9 @@ import { failureOf } from './http/failure.ts';
 export class Readiness {
   #descriptor: number | undefined;
 
-  /** @param descriptor as text, from the environment; undefined where nobody waits */
-  constructor(descriptor: string | undefined) {
-    const number = Number(descriptor);
-    this.#descriptor = descriptor !== undefined && Number.isInteger(number) ? number : undefined;
+  /** @param descriptor undefined where nobody waits */
+  constructor(descriptor: number | undefined) {
+    this.#descriptor = descriptor;
   }
 
   ready(): void {

@@ -6,7 +6,7 @@
 import { rm } from 'node:fs/promises';
 import { arch, availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { adoptBoxes } from '../boxes/adopt.ts';
+import { type AdoptionPatience, adoptBoxes } from '../boxes/adopt.ts';
 import { Events } from '../boxes/events.ts';
 import { Execs } from '../boxes/execs.ts';
 import { LiveBoxes } from '../boxes/live.ts';
@@ -29,13 +29,14 @@ export interface ServeOptions {
   readonly openParts: OpenParts;
   /** Called once requests are answered. */
   readonly onReady?: (rt: Runtime) => void;
+  readonly patience?: AdoptionPatience | undefined;
 }
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64' };
 
 /**
  * Serves until the signal aborts or a client asks for the end. Boxes that an earlier server left are taken over before
- * the first request is answered.
+ * the first request is answered, except those whose machine takes long to answer.
  *
  * @throws A3sError `server-running` when this home has a server; `state-unusable`
  */
@@ -67,7 +68,8 @@ async function serveRuntime(
 ): Promise<void> {
   const http = new HttpServer(rt, stopServer);
   try {
-    await adoptBoxes(rt);
+    await adoptBoxes(rt, options.patience);
+    if (rt.shutdown.aborted) return;
     await http.listen(config.socket);
     rt.log.info('serving', { pid: process.pid, boxes: rt.store.list().length });
     options.onReady?.(rt);

@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AdoptionPatience } from '../../boxes/adopt.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import type { Config } from '../../config.ts';
 import { FakeEngine, FakeHost } from '../../engine/fake.ts';
@@ -30,6 +31,7 @@ export class TestHome {
   /** The agent inside each machine, by the box's id. */
   readonly agents = new Map<string, FakeAgent>();
   agentOptions: FakeAgentOptions = {};
+  patience: AdoptionPatience | undefined;
   #runtime: Runtime | undefined;
   #stop = new AbortController();
   #served: Promise<void> | undefined;
@@ -43,6 +45,7 @@ export class TestHome {
       runtimeDir,
       socket: join(runtimeDir, 'server.sock'),
       bootDir: join(root, 'boot'),
+      allowWeakCell: false,
     };
     this.images = images;
     this.host = new FakeHost((machine) => {
@@ -79,6 +82,7 @@ export class TestHome {
           };
         },
         onReady: resolve,
+        patience: this.patience,
       });
       this.#served.catch(reject);
     });
