@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CellHost, cellCommand } from './arguments.ts';
 import type { CellProgram } from './cell.ts';
 import { allocateIdentity, identityFor } from './identity.ts';
-import { cellWalls, spawnInCell } from './spawn.ts';
+import { acceptWeakCells, cellWalls, spawnInCell } from './spawn.ts';
 
 const uid = process.geteuid?.() ?? 0;
 const gid = process.getegid?.() ?? 0;
@@ -166,4 +166,11 @@ it.runIf(uid === 0)('the identity wall alone keeps a cell from all of it too', a
   const walls = { identity: true, namespaces: false, reason: 'for this test' };
   const [program, ...args] = cellCommand(host, walls, probe({ identity: allocateIdentity([]) }));
   expect(execFileSync(program, args, { encoding: 'utf8', cwd: '/' })).toBe('done\n');
+});
+
+it('says with its walls whether weak cells are accepted, which they are not unless someone says so', async () => {
+  expect((await cellWalls()).weakAccepted).toBe(false);
+  acceptWeakCells(true);
+  expect((await cellWalls()).weakAccepted).toBe(true);
+  acceptWeakCells(false);
 });

@@ -11,7 +11,13 @@ let config: Config;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'a3s-start-'));
   const home = join(directory, 'home');
-  config = { home, runtimeDir: directory, socket: join(directory, 's'), bootDir: directory };
+  config = {
+    home,
+    runtimeDir: directory,
+    socket: join(directory, 's'),
+    bootDir: directory,
+    allowWeakCell: false,
+  };
 });
 
 afterEach(() => {

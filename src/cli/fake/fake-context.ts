@@ -37,7 +37,13 @@ export async function transcript(
   const stdout = new Sink((soFar) => ends.onOutput?.(soFar, signal));
   const stderr = new Sink(() => undefined);
   const context: Context = {
-    config: { home: '/nonexistent', runtimeDir: '/nonexistent', socket, bootDir: '/nonexistent' },
+    config: {
+      home: '/nonexistent',
+      runtimeDir: '/nonexistent',
+      socket,
+      bootDir: '/nonexistent',
+      allowWeakCell: false,
+    },
     installDir: '/nonexistent',
     env: ends.env ?? {},
     cwd: '/srv',

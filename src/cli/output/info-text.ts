@@ -53,7 +53,9 @@ function cell(walls: JsonObject): string {
     ...(walls['namespaces'] === true ? ['own namespaces'] : []),
   ];
   const reason = stringOf(walls['reason']);
-  return [built.join(', '), ...(reason === '' ? [] : [`(${reason})`])].join(' ').trim();
+  const accepted = walls['weakAccepted'] === true;
+  const none = accepted ? 'none, as A3S_ALLOW_WEAK_CELL=1 accepts' : 'none';
+  return [built.join(', ') || none, ...(reason === '' ? [] : [`(${reason})`])].join(' ').trim();
 }
 
 /** What each engine can do here, and why not where it cannot. */
