@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { chooseAccelerator, type ProbeOptions } from './accelerator.ts';
+import { chooseAccelerator, holds, judge, type ProbeOptions } from './accelerator.ts';
 
 let directory: string;
 let options: ProbeOptions;
@@ -39,4 +39,29 @@ it('trusts a verdict that was kept for the same QEMU, host and boot set, and no 
   expect((await chooseAccelerator(newer)).accelerator).toBe('tcg');
   await writeFile(options.cacheFile, '{"key": damaged');
   expect((await chooseAccelerator(options)).accelerator).toBe('tcg');
+});
+
+it('doubts a verdict that came of waiting in vain after an hour, and no other', () => {
+  const hour = 3_600_000;
+  const late = judge({ reason: 'late', late: true }, 1000);
+  expect(late).toEqual({ accelerator: 'tcg', reason: 'late', until: 1000 + hour });
+  expect([999, 1000, hour + 999, hour + 1000].map((now) => holds(late, now))).toEqual([
+    // Before it was found out: the clock was set back.
+    false,
+    true,
+    true,
+    false,
+  ]);
+  const broken = judge({ reason: 'broken', late: false }, 1000);
+  expect([broken, judge(undefined, 1000)].every((each) => holds(each, 1e15))).toBe(true);
+});
+
+it('asks anew when a kept verdict has run out', async () => {
+  const first = await chooseAccelerator({ ...options, probeMs: 1 });
+  // Without a device there is nothing to probe, and nothing is kept.
+  if (first.reason?.includes('/dev/kvm') === true) return;
+  expect(first.until).toBeGreaterThan(Date.now());
+  const now = (): number => (first.until ?? 0) + 1;
+  expect(await chooseAccelerator(options)).toEqual(first);
+  expect((await chooseAccelerator({ ...options, now })).until).toBeUndefined();
 });

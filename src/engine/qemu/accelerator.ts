@@ -3,7 +3,8 @@
  *
  * A `/dev/kvm` that opens and makes vCPUs may still be unable to run an ordinary kernel: nested paravirtual ones hang,
  * or die in their emulator. So the very kernel that boxes boot is booted with KVM until its agent opens the control
- * port, with a deadline. The verdict is kept until QEMU, the host's kernel or the boot set changes.
+ * port, with a deadline. The verdict is kept until QEMU, the host's kernel or the boot set changes; one that came of waiting
+ * in vain, for an hour: the host may have been busy.
  *
  * @module
  */
@@ -23,11 +24,14 @@ import { startVmm } from './vmm.ts';
 
 const PROBE_MS = 10_000;
 const PROBE_MEMORY = 256 * 2 ** 20;
+const DOUBT_MS = 3_600_000;
 
 export interface Verdict {
   readonly accelerator: Accelerator;
   /** Why it is not KVM. */
   readonly reason: string | undefined;
+  /** Until when it holds, in milliseconds since 1970; undefined for as long as nothing changes. */
+  readonly until: number | undefined;
 }
 
 export interface ProbeOptions {
@@ -37,25 +41,48 @@ export interface ProbeOptions {
   readonly cacheFile: string;
   /** A short path that does not exist; made and removed by the probe. */
   readonly runtimeDir: string;
+  /** How long a guest may take to come up. */
+  readonly probeMs?: number;
+  readonly now?: () => number;
 }
 
 const Cached = z.strictObject({
   key: z.string(),
   accelerator: z.enum(['kvm', 'tcg']),
   reason: z.string().optional(),
+  until: z.number().optional(),
 });
 
 /** Never rejects: what cannot be found out means emulation. Boots only where nothing simpler decides. */
 export async function chooseAccelerator(options: ProbeOptions): Promise<Verdict> {
   const closed = await deviceProblem();
-  if (closed !== undefined) return { accelerator: 'tcg', reason: closed };
+  if (closed !== undefined) return { accelerator: 'tcg', reason: closed, until: undefined };
+  const now = options.now ?? Date.now;
   const key = await cacheKey(options);
   const cached = await readCache(options.cacheFile, key);
-  if (cached !== undefined) return cached;
-  const reason = await probe(options);
-  const verdict: Verdict = { accelerator: reason === undefined ? 'kvm' : 'tcg', reason };
+  if (cached !== undefined && holds(cached, now())) return cached;
+  const verdict = judge(await probe(options), now());
   await writeCache(options.cacheFile, { key, ...verdict });
   return verdict;
+}
+
+/** Whether a verdict need not be found out again yet. */
+export function holds({ until }: Verdict, now: number): boolean {
+  // Not further ahead than any verdict reaches either: the clock may have been set back.
+  return until === undefined || (now < until && until <= now + DOUBT_MS);
+}
+
+/** What a probe says; that it ran out of time is no fact about the host. */
+export function judge(failure: ProbeFailure | undefined, now: number): Verdict {
+  if (failure === undefined) return { accelerator: 'kvm', reason: undefined, until: undefined };
+  const { reason, late } = failure;
+  return { accelerator: 'tcg', reason, until: late ? now + DOUBT_MS : undefined };
+}
+
+interface ProbeFailure {
+  readonly reason: string;
+  /** It ran out of time. */
+  readonly late: boolean;
 }
 
 async function deviceProblem(): Promise<string | undefined> {
@@ -70,7 +97,7 @@ async function deviceProblem(): Promise<string | undefined> {
 }
 
 /** @returns why KVM cannot be used */
-async function probe(options: ProbeOptions): Promise<string | undefined> {
+async function probe(options: ProbeOptions): Promise<ProbeFailure | undefined> {
   const { runtimeDir, boot } = options;
   const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const identity = own.uid === 0 ? CONVERTER_IDENTITY : identityFor(own.uid, own.gid, []);
@@ -85,15 +112,19 @@ async function probe(options: ProbeOptions): Promise<string | undefined> {
     nic: undefined,
     shares: [],
   };
-  const deadline = AbortSignal.timeout(PROBE_MS);
+  const probeMs = options.probeMs ?? PROBE_MS;
+  const deadline = AbortSignal.timeout(probeMs);
   await mkdir(runtimeDir, { recursive: true });
   try {
     await prepareDirectory(runtimeDir, identity);
     await bootOnce(spec, deadline);
     return undefined;
   } catch (error) {
-    if (deadline.aborted) return `a guest did not come up with KVM within ${PROBE_MS / 1000} s`;
-    return `a guest could not be booted with KVM: ${printable(error instanceof Error ? error.message : String(error))}`;
+    if (deadline.aborted) {
+      return { reason: `a guest did not come up with KVM within ${probeMs / 1000} s`, late: true };
+    }
+    const message = printable(error instanceof Error ? error.message : String(error));
+    return { reason: `a guest could not be booted with KVM: ${message}`, late: false };
   } finally {
     await endProcesses(runtimeDir);
     await rm(runtimeDir, { recursive: true, force: true });
@@ -138,12 +169,13 @@ async function lost(closed: Promise<void>): Promise<never> {
   throw new A3sError('vmm-failed', 'the VMM ended');
 }
 
-/** The kernel file is named by size and time: a boot set is never changed in place. */
+/** Files are named by size and time: a boot set is never changed in place. */
 async function cacheKey({ qemuVersion, boot }: ProbeOptions): Promise<string> {
-  const kernel = await stat(boot.kernelPath);
-  return [qemuVersion, release(), boot.kernelPath, kernel.size, Math.floor(kernel.mtimeMs)].join(
-    ' ',
-  );
+  const files = [boot.kernelPath, boot.initrdPath].map(async (path) => {
+    const { size, mtimeMs } = await stat(path);
+    return [path, size, Math.floor(mtimeMs)].join(' ');
+  });
+  return [qemuVersion, release(), ...(await Promise.all(files)), ...boot.commandLine].join(' ');
 }
 
 async function readCache(path: string, key: string): Promise<Verdict | undefined> {
@@ -155,7 +187,8 @@ async function readCache(path: string, key: string): Promise<Verdict | undefined
   }
   const cached = Cached.safeParse(parseJson(text));
   if (!cached.success || cached.data.key !== key) return undefined;
-  return { accelerator: cached.data.accelerator, reason: cached.data.reason };
+  const { accelerator, reason, until } = cached.data;
+  return { accelerator, reason, until };
 }
 
 async function writeCache(path: string, cached: z.infer<typeof Cached>): Promise<void> {

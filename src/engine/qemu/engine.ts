@@ -11,7 +11,7 @@ import { checkMemory } from '../memory.ts';
 import { checkPort } from '../passt.ts';
 import { endProcesses } from '../sweep.ts';
 import { reportTees } from '../tees.ts';
-import { chooseAccelerator, type Verdict } from './accelerator.ts';
+import { chooseAccelerator, holds, type Verdict } from './accelerator.ts';
 import { vmmSockets } from './arguments.ts';
 import { prepareDirectory } from './directory.ts';
 import { MachineEvents } from './events.ts';
@@ -108,10 +108,18 @@ export class QemuEngine implements Engine {
   }
 
   /** Found out once. Not under the signal of whoever asks first: others wait for the same answer. */
-  #accelerator(): Promise<Verdict> {
+  async #accelerator(): Promise<Verdict> {
     const { boot, cacheFile, runtimeDir } = this.#options;
     if (boot === undefined) {
-      return Promise.resolve({ accelerator: 'tcg', reason: 'there is no boot set to try it with' });
+      const reason = 'there is no boot set to try it with';
+      return { accelerator: 'tcg', reason, until: undefined };
+    }
+    const asked = this.#verdict;
+    if (asked !== undefined) {
+      const verdict = await asked;
+      if (holds(verdict, Date.now())) return verdict;
+      // Unless someone else, who waited too, asks anew already.
+      if (this.#verdict === asked) this.#verdict = undefined;
     }
     this.#verdict ??= qemuVersion()
       .then((version) =>
