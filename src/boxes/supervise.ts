@@ -57,9 +57,11 @@ async function concludeSurely(rt: Runtime, live: LiveBox, exit: Exit | undefined
 /** The exit of the main process with all its output safe; undefined when the machine ended first. */
 async function followMain(rt: Runtime, live: LiveBox): Promise<Exit | undefined> {
   if (rt.store.expect(live.id).state.status === 'stopping') return undefined;
-  const progress = { offset: await rt.outputs.of(live.id).open(live.run) };
+  const log = rt.outputs.of(live.id);
+  let progress: { offset: number } | undefined;
   for (;;) {
     try {
+      if (progress === undefined || log.broken) progress = { offset: await log.open(live.run) };
       const guest = await live.guest();
       await copyOutput(rt, live, guest, progress);
       return await guest.exit(MAIN, live.signal);
@@ -122,6 +124,7 @@ async function copyOutput(
     if (progress.offset - acknowledged > UNSAFE_BYTES) await acknowledging;
   }
   await acknowledging;
+  if (failure !== undefined) throw failure;
   await log.flush();
 }
 

@@ -118,6 +118,11 @@ function createRuntime(
       (id) => boxDirectory({ home }, id),
       (id, error) =>
         log.error('output could not be written; the box is held back', error, { box: id }),
+      (id, keptAs) =>
+        log.error('output was damaged; what can be read of it goes on', 'damaged', {
+          box: id,
+          keptAs,
+        }),
     ),
     execs: new Execs(),
     locks: new Locks(),

@@ -7,11 +7,12 @@
  * @module
  */
 import { EventEmitter, once } from 'node:events';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, truncate } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { A3sError } from '../../errors.ts';
 import { RecordReader } from './reader.ts';
 import { encodeRecord, type OutputRecord } from './record.ts';
+import { repairLog } from './salvage.ts';
 
 /** Pause before a write is tried again that failed, on a full disk for one. */
 const RETRY_MS = 1000;
@@ -20,6 +21,8 @@ export class OutputLog {
   readonly path: string;
   /** Told of each failed write; the box is held back until one succeeds. */
   readonly onFailure: (error: unknown) => void;
+  /** Told where a log was kept that is damaged in the middle. */
+  readonly onDamage: (keptAs: string) => void;
   readonly #changes = new EventEmitter().setMaxListeners(0);
   #file: FileHandle | undefined;
   /** Bytes of the file that are complete records; unknown before the first open. */
@@ -30,51 +33,79 @@ export class OutputLog {
   #writing: Promise<void> | undefined;
   #syncing: Promise<void> | undefined;
   #closing = new AbortController();
+  /** Why what was written last may not be on the disk, whatever the page cache says. */
+  #unsafe: unknown;
 
-  constructor(path: string, onFailure: (error: unknown) => void) {
+  constructor(
+    path: string,
+    onFailure: (error: unknown) => void,
+    onDamage: (keptAs: string) => void = () => undefined,
+  ) {
     this.path = path;
     this.onFailure = onFailure;
+    this.onDamage = onDamage;
+  }
+
+  /** The disk refused what was written: it takes no more until it is opened again. */
+  get broken(): boolean {
+    return this.#unsafe !== undefined;
   }
 
   /**
-   * Makes ready to append output of `run`, after cutting off what a crash left half-written.
+   * Makes ready to append output of `run`, after cutting off what a crash left half-written, or what the disk refused.
    *
    * @returns the offset behind the run's last durable byte
    */
   async open(run: number): Promise<number> {
     await this.close();
     this.#closing = new AbortController();
+    if (this.broken) await truncate(this.path, this.#durable);
+    const made = await open(this.path, 'a', 0o600);
+    await made.close();
+    const found = await this.#scan(run);
+    const keptAs = await repairLog(this.path, found.size);
+    if (keptAs !== undefined) this.onDamage(keptAs);
+    const { size, offset } = keptAs === undefined ? found : await this.#scan(run);
     const file = await open(this.path, 'a', 0o600);
+    try {
+      await file.datasync();
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    this.#unsafe = undefined;
+    this.#file = file;
+    this.#size = size;
+    this.#durable = size;
+    return offset;
+  }
+
+  /** The length of the whole records from the start on, and the offset behind the last of `run`. */
+  async #scan(run: number): Promise<{ size: number; offset: number }> {
     const reader = new RecordReader(this.path);
     let offset = 0;
     try {
       for (;;) {
         const record = await reader.next(Number.POSITIVE_INFINITY);
-        if (record === undefined) break;
+        if (record === undefined) return { size: reader.position, offset };
         if (record.run === run) offset = record.offset + record.payload.length;
       }
-      await file.truncate(reader.position);
-      await file.datasync();
-    } catch (error) {
-      await file.close();
-      throw error;
     } finally {
       await reader.close();
     }
-    this.#file = file;
-    this.#size = reader.position;
-    this.#durable = reader.position;
-    return offset;
   }
 
   /** Queues a record; `flush` waits for it. The caller bounds what is queued. */
   append(record: OutputRecord): void {
+    // The guest still holds it.
+    if (this.broken) return;
     this.#queue.push(...encodeRecord(record));
     this.#writing ??= this.#write();
   }
 
-  /** Settles when everything that was appended so far is on the disk. */
+  /** Settles when everything that was appended so far is on the disk; rejects when it may never be. */
   async flush(): Promise<void> {
+    if (this.broken) throw this.#unsafe;
     while (this.#writing !== undefined || this.#durable < (this.#size ?? 0)) {
       await this.#writing;
       this.#closing.signal.throwIfAborted();
@@ -195,11 +226,30 @@ export class OutputLog {
         const size = this.#size ?? 0;
         await this.#file?.datasync();
         this.#durable = size;
+      } catch (error) {
+        await this.#distrust(error);
+        throw error;
       } finally {
         this.#syncing = undefined;
       }
     })();
     await this.#syncing;
+  }
+
+  /**
+   * After a failed sync the kernel may hold the pages for written, and a second sync would say that all is well. So
+   * nothing since the last good one counts.
+   */
+  async #distrust(error: unknown): Promise<void> {
+    this.#unsafe = error;
+    this.onFailure(error);
+    this.#closing.abort();
+    await this.#writing;
+    this.#queue = [];
+    this.#size = this.#durable;
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
   }
 }
 

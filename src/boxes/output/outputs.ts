@@ -11,16 +11,27 @@ export class Outputs {
   readonly #directory: (id: string) => string;
   readonly #onFailure: (id: string, error: unknown) => void;
 
-  constructor(directory: (id: string) => string, onFailure: (id: string, error: unknown) => void) {
+  readonly #onDamage: (id: string, keptAs: string) => void;
+
+  constructor(
+    directory: (id: string) => string,
+    onFailure: (id: string, error: unknown) => void,
+    onDamage: (id: string, keptAs: string) => void,
+  ) {
     this.#directory = directory;
     this.#onFailure = onFailure;
+    this.#onDamage = onDamage;
   }
 
   of(id: string): OutputLog {
     let log = this.#logs.get(id);
     if (log === undefined) {
       const path = join(this.#directory(id), 'output.log');
-      log = new OutputLog(path, (error) => this.#onFailure(id, error));
+      log = new OutputLog(
+        path,
+        (error) => this.#onFailure(id, error),
+        (keptAs) => this.#onDamage(id, keptAs),
+      );
       this.#logs.set(id, log);
     }
     return log;
