@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import {
   chmodSync,
+  chownSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -13,6 +15,7 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -24,6 +27,19 @@ import { convertHere } from '../testing/convert-here.ts';
 import { writeTar } from '../testing/tar-writer.ts';
 import { type Converter, cellProgram, converterInCell, type StoredLayer } from './converter.ts';
 
+function bundle(entry: URL, outfile: string) {
+  return build({
+    entryPoints: [fileURLToPath(entry)],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    conditions: ['a3s-source'],
+    logLevel: 'error',
+  });
+}
+
 let root: string;
 let program: string;
 let converter: Converter;
@@ -32,16 +48,7 @@ beforeAll(async () => {
   // Nobody but this user can look into it, as into a home directory.
   root = mkdtempSync(join(tmpdir(), 'a3s-converter-'));
   program = join(root, 'converter.cjs');
-  await build({
-    entryPoints: [new URL('main.ts', import.meta.url).pathname],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    conditions: ['a3s-source'],
-    logLevel: 'error',
-  });
+  await bundle(new URL('main.ts', import.meta.url), program);
 });
 
 beforeEach(() => {
@@ -201,5 +208,28 @@ describe('a converter in a cell', () => {
       net: ['lo:'],
       status: ['CapEff:\t0000000000000000', 'NoNewPrivs:\t1'],
     });
+  });
+
+  it.runIf(process.geteuid?.() === 0)('does the same for an ordinary user', async () => {
+    const user = 65_534;
+    const home = mkdtempSync(join(tmpdir(), 'a3s-converter-'));
+    try {
+      const layer = stored(tar, zstd(tar));
+      const [own, blob, disk] = ['converter.cjs', 'blob', 'disk'].map((name) => join(home, name));
+      if (own === undefined || blob === undefined || disk === undefined) expect.fail();
+      cpSync(program, own);
+      cpSync(layer.path, blob);
+      await bundle(new URL('../testing/convert-file.ts', import.meta.url), join(home, 'start.cjs'));
+      for (const path of [own, blob, join(home, 'start.cjs'), home]) chownSync(path, user, user);
+      const done = execFileSync('setpriv', [
+        ...[`--reuid=${user}`, `--regid=${user}`, '--clear-groups', process.execPath],
+        ...[join(home, 'start.cjs'), own, blob, layer.diffId, disk],
+      ]);
+      expect(done.toString()).toBe('true');
+      const here = await convert(convertHere, [layer]);
+      expect(readFileSync(disk).equals(here.bytes)).toBe(true);
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
   });
 });
