@@ -5,13 +5,14 @@ import { createServer, type Server, connect as tcpConnect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { identityFor } from '../cell/identity.ts';
+import { identityFor, isCellUid } from '../cell/identity.ts';
 import { findTool } from '../cell/tools.ts';
 import type { Nic, PortForward } from './engine.ts';
 import { FakeGuestNic } from './fake-nic.ts';
 import { Helper } from './helper.ts';
 import { listensHere } from './listening.ts';
 import { checkPort, passtArguments, passtSocket, startPasst } from './passt.ts';
+import { findProcesses } from './processes.ts';
 import { prepareDirectory } from './qemu/directory.ts';
 import { retry } from './retry.ts';
 import { endProcesses } from './sweep.ts';
@@ -188,6 +189,13 @@ describe('a guest, frame by frame', () => {
     client.destroy();
     nic.detach();
   });
+});
+
+it.runIf(process.geteuid?.() === 0)('is of the machine’s group once it is confined', async () => {
+  await start();
+  const found = findProcesses(runtimeDir, isCellUid);
+  expect(found.map(({ program, inGroup }) => [program, inGroup])).toContainEqual(['passt', true]);
+  expect(found.every(({ inGroup }) => inGroup)).toBe(true);
 });
 
 it('ends when the VMM lets go, with nobody to end it', async () => {

@@ -43,7 +43,7 @@ const PROGRAMS = new Set([
  *
  * A command line belongs to its process, which can write another one over it. So three things count: the machine's group,
  * where root gave one; the command line; and being a child of a process that counts, which no process can change either
- * and which leads from a cell's keeper to its program.
+ * and which leads from a cell's keeper to its program: to virtiofsd, which gives up its groups as root may.
  *
  * @param counts whose processes count, by user id: anyone can give a process any command line
  */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { identityFor, isCellUid } from '../cell/identity.ts';
-import { findProcesses } from './processes.ts';
+import { findProcesses, KEEPER } from './processes.ts';
 import { prepareDirectory } from './qemu/directory.ts';
 import { endProcesses } from './sweep.ts';
 import { startVirtiofsd, virtiofsdArguments } from './virtiofsd.ts';
@@ -33,6 +33,18 @@ afterEach(async () => {
   await endProcesses(runtimeDir);
   await rm(root, { recursive: true });
 });
+
+it.runIf(process.geteuid?.() === 0)(
+  'has a keeper of the machine’s group as its parent',
+  async () => {
+    const share = { tag: 'share-0', path: shared, readonly: true };
+    await startVirtiofsd(share, 0, runtimeDir, identity, AbortSignal.timeout(10_000));
+    // virtiofsd itself gives up all groups when it starts, as root may.
+    const keeper = findProcesses(runtimeDir, isCellUid).find(({ program }) => program === KEEPER);
+    expect(keeper).toMatchObject({ inGroup: true });
+    expect(status(server(), 'PPid')).toBe(String(keeper?.pid));
+  },
+);
 
 /** Process id of the one file server that runs. */
 function server(): number {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
-import { identityFor, isCellUid } from '../../src/cell/identity.ts';
+import { cellGroup, identityFor, isCellUid } from '../../src/cell/identity.ts';
 import type { Machine, MachineSpec } from '../../src/engine/engine.ts';
 import { findProcesses } from '../../src/engine/processes.ts';
 import { QemuEngine, type QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
@@ -134,6 +134,10 @@ it('keeps the VMM in its cell, with the box’s files and no others', async () =
   expect(status).toMatch(/^NoNewPrivs:\t1$/m);
   expect(status).toMatch(/^Seccomp:\t2$/m);
   expect(status).toMatch(new RegExp(`^Uid:\t${identity.uid}\t${identity.uid}\t`, 'm'));
+  // What the kernel keeps of whose process it is, and no process can change.
+  if (uid === 0) {
+    expect(status).toMatch(new RegExp(`^Groups:\t${cellGroup(runtimeDir)} *$`, 'm'));
+  }
   const tree = readdirSync(`/proc/${machine.pid}/root/`);
   for (const hidden of [
     'boot',
