@@ -21,7 +21,7 @@ const spec: MachineSpec = {
   nic: undefined,
   shares: [],
 };
-const rootPorts = Array.from({ length: 8 }, (_, n) => [
+const rootPorts = Array.from({ length: 4 }, (_, n) => [
   '-device',
   `pcie-root-port,id=rp${n},chassis=${n + 1},slot=${n + 1},bus=pcie.0`,
 ]).flat();
@@ -38,7 +38,7 @@ it('says everything of the machine and nothing of the box', () => {
     ...['-vga', 'none'],
     '-machine',
     'q35,memory-backend=memory,dump-guest-core=off,smbus=off,sata=off,vmport=off,usb=off',
-    ...['-accel', 'tcg,thread=multi', '-cpu', 'max'],
+    ...['-accel', 'tcg,thread=multi', '-cpu', 'max,erms=off,fsrm=off'],
     ...['-add-fd', 'fd=5,set=2', '-add-fd', 'fd=6,set=3'],
     ...['-smp', 'cpus=2,sockets=1,cores=2,threads=1'],
     ...['-m', 'size=268435456B'],

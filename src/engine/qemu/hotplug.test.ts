@@ -124,8 +124,8 @@ it('plugs shares behind the ports after the disks’', () => {
   ]);
 });
 
-it('has a port for the largest box, and the same eight for all small ones', () => {
-  expect(rootPorts(machine(2, 0))).toBe(8);
+it('has a port for the largest box, and the same four for all small ones', () => {
+  expect(rootPorts(machine(2, 0))).toBe(4);
   expect(rootPorts(machine(40, 16))).toBe(8);
   expect(rootPorts(machine(57, 64))).toBe(17);
 });

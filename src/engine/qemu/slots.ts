@@ -7,7 +7,7 @@ import type { MachineSpec } from '../engine.ts';
 
 const FUNCTIONS = 8;
 /** So that small boxes share a shape. Each port costs the guest about 20 ms of boot under emulation. */
-const FEWEST_PORTS = 8;
+const FEWEST_PORTS = 4;
 
 /** The network's, then as many as the disks need, then the shares'. */
 const NIC_PORT = 0;
