@@ -47,6 +47,13 @@ module.exports = {
       from: { path: '^(src|policies)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^(test|bench|scripts)/|\\.test\\.ts$' },
     },
+    {
+      name: 'fuzz-only-in-tests',
+      comment: 'src/testing reads how long tests search; only tests do',
+      severity: 'error',
+      from: { path: '^(src|policies)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^src/testing/' },
+    },
     { name: 'not-resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {

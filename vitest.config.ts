@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** How long a property test searches; see src/testing/fuzz.ts. */
+const FUZZ_MILLISECONDS = Number(process.env['FUZZ_SECONDS'] ?? '2') * 1000;
+
 const resolve = { conditions: ['a3s-source'] };
 const ssr = { resolve: { conditions: ['a3s-source'] } };
 
@@ -9,7 +12,11 @@ export default defineConfig({
       {
         resolve,
         ssr,
-        test: { name: 'unit', include: ['{policies,src}/**/*.test.ts'], testTimeout: 30_000 },
+        test: {
+          name: 'unit',
+          include: ['{policies,src}/**/*.test.ts'],
+          testTimeout: 30_000 + FUZZ_MILLISECONDS,
+        },
       },
       {
         resolve,

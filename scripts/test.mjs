@@ -92,7 +92,7 @@ function goTest(args, onLine) {
 
 /** Go runs one fuzz target at a time. */
 async function goFuzz() {
-  const seconds = process.env.FUZZ_SECONDS ?? '3';
+  const seconds = process.env.FUZZ_SECONDS ?? '2';
   const targets = [];
   let directory = [];
   await goTest(['-list', '^Fuzz', './...'], (line) => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { fuzzRuns } from '../testing/fuzz.ts';
 import { type LogOptions, readLogs } from './logs.ts';
 import { OutputLog } from './output/log.ts';
 
@@ -86,22 +87,21 @@ it('cuts by time', async () => {
   expect(await read({ since: 2n * SECOND, tail: 1, until: 2n * SECOND })).toBe('two\n');
 });
 
-const seconds = Number(process.env['FUZZ_SECONDS'] ?? 2);
 const piece = fc.tuple(
   fc.constant(1 as const),
   fc.string({ unit: fc.constantFrom('a', 'b', '\n'), minLength: 1, maxLength: 8 }),
 );
 
-fuzz.prop([fc.array(piece, { minLength: 1, maxLength: 8 }), fc.nat(10)], {
-  interruptAfterTimeLimit: seconds * 1000,
-  numRuns: 100_000,
-})('the tail is what splitting the text into lines says', async (pieces, tail) => {
-  await fresh();
-  await wrote(...pieces);
-  const lines = pieces
-    .map(([, text]) => text)
-    .join('')
-    .split(/(?<=\n)/);
-  const expected = tail === 0 ? '' : lines.slice(-tail).join('');
-  expect(await read({ tail })).toBe(expected);
-});
+fuzz.prop([fc.array(piece, { minLength: 1, maxLength: 8 }), fc.nat(10)], fuzzRuns())(
+  'the tail is what splitting the text into lines says',
+  async (pieces, tail) => {
+    await fresh();
+    await wrote(...pieces);
+    const lines = pieces
+      .map(([, text]) => text)
+      .join('')
+      .split(/(?<=\n)/);
+    const expected = tail === 0 ? '' : lines.slice(-tail).join('');
+    expect(await read({ tail })).toBe(expected);
+  },
+);

@@ -2,11 +2,11 @@ import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { A3sError } from '../errors.ts';
+import { FUZZ_TIMEOUT, fuzzRuns } from '../testing/fuzz.ts';
 import { fakeLink } from './fake-link.ts';
 import { Guest } from './guest.ts';
 import { GuestSession } from './session.ts';
 
-const seconds = Number(process.env['FUZZ_SECONDS'] ?? '1');
 const hello = { protocol: { minimum: 1, maximum: 1 }, agent: 'x', kernel: 'x', bootId: 'x' };
 
 /** A client of an agent that answers every request with `answer`. */
@@ -130,9 +130,9 @@ test(
           }
         }
       }),
-      { numRuns: Number.MAX_SAFE_INTEGER, interruptAfterTimeLimit: seconds * 1000 },
+      fuzzRuns(),
     );
     guest.close();
   },
-  10_000 + seconds * 2000,
+  FUZZ_TIMEOUT,
 );

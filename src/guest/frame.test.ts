@@ -1,10 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { A3sError } from '../errors.ts';
+import { fuzzRuns } from '../testing/fuzz.ts';
 import { encodeFrame, FrameParser, type OutputStream } from './frame.ts';
-
-const seconds = Number(process.env['FUZZ_SECONDS'] ?? '1');
-const fuzz = { numRuns: Number.MAX_SAFE_INTEGER, interruptAfterTimeLimit: seconds * 1000 };
 
 const pieces = fc.array(
   fc.record({
@@ -41,7 +39,7 @@ test('what was framed comes out, however it is cut', () => {
         expect(Buffer.concat(seen).equals(Buffer.concat(sent))).toBe(true);
       }
     }),
-    fuzz,
+    fuzzRuns(),
   );
 });
 
@@ -80,7 +78,7 @@ test('any bytes give chunks without a gap, or are refused', () => {
         expect(error.code).toBe('agent-failed');
       }
     }),
-    fuzz,
+    fuzzRuns(),
   );
 });
 

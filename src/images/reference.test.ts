@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../errors.ts';
+import { FUZZ_TIMEOUT, fuzz } from '../testing/fuzz.ts';
 import {
   canonicalName,
   familiarName,
@@ -8,7 +9,6 @@ import {
   type Reference,
   withDefaultTag,
 } from './reference.ts';
-import { FUZZ_TIMEOUT, fuzz } from './testing/fuzz.ts';
 
 const HEX = 'a'.repeat(64);
 const DIGEST = `sha256:${HEX}`;

@@ -1,6 +1,7 @@
 import { totalmem } from 'node:os';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fuzzRuns } from '../testing/fuzz.ts';
 import { TestHome } from './testing/home.ts';
 import { FakeImages, TEST_IMAGE } from './testing/images.ts';
 
@@ -219,10 +220,7 @@ describe('create refuses before it changes anything', () => {
   });
 });
 
-const seconds = Number(process.env['FUZZ_SECONDS'] ?? 2);
-const limits = { interruptAfterTimeLimit: seconds * 1000, numRuns: 1_000_000 };
-
-fuzz.prop([fc.jsonValue({ maxDepth: 5 })], limits)(
+fuzz.prop([fc.jsonValue({ maxDepth: 5 })], fuzzRuns())(
   'arbitrary JSON never makes a box, and is never our fault',
   async (body) => {
     const { status } = await home.call('POST', '/containers/create', JSON.stringify(body));
@@ -241,13 +239,16 @@ const options = fc.dictionary(
   fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.dictionary(hostNames, fc.jsonValue({ maxDepth: 3 }))),
 );
 
-fuzz.prop([options], limits)('known options with any value are taken or refused', async (body) => {
-  const answer = await home.call('POST', '/containers/create', { ...body, Image: 'busybox' });
-  expect([201, 400]).toContain(answer.status);
-  if (answer.status === 201) {
-    await home.call('DELETE', `/containers/${(answer.body as { Id: string }).Id}`);
-  }
-});
+fuzz.prop([options], fuzzRuns())(
+  'known options with any value are taken or refused',
+  async (body) => {
+    const answer = await home.call('POST', '/containers/create', { ...body, Image: 'busybox' });
+    expect([201, 400]).toContain(answer.status);
+    if (answer.status === 201) {
+      await home.call('DELETE', `/containers/${(answer.body as { Id: string }).Id}`);
+    }
+  },
+);
 
 const NOTHING_ASKED = {
   ...{ Hostname: '', Domainname: '', User: '', AttachStdin: false, AttachStdout: true },

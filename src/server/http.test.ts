@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fuzzRuns } from '../testing/fuzz.ts';
 import { MAX_JSON } from './http/body.ts';
 import { TestHome } from './testing/home.ts';
 
@@ -185,10 +186,7 @@ describe('clients that vanish', () => {
   });
 });
 
-const seconds = Number(process.env['FUZZ_SECONDS'] ?? 2);
-const limits = { interruptAfterTimeLimit: seconds * 500, numRuns: 1_000_000 };
-
-fuzz.prop([fc.uint8Array({ maxLength: 500 })], limits)(
+fuzz.prop([fc.uint8Array({ maxLength: 500 })], fuzzRuns())(
   'survives arbitrary bytes',
   async (bytes) => {
     await say(bytes).catch(() => '');
@@ -208,7 +206,7 @@ const paths = fc.constantFrom(
 const upgrades = fc.constantFrom('', 'Connection: Upgrade\r\nUpgrade: tcp\r\n', 'Upgrade: h2c\r\n');
 const lengths = fc.option(fc.nat(600));
 
-fuzz.prop([paths, upgrades, lengths, fc.uint8Array({ maxLength: 300 })], limits)(
+fuzz.prop([paths, upgrades, lengths, fc.uint8Array({ maxLength: 300 })], fuzzRuns())(
   'answers any body on any route, or hangs up, and goes on',
   async (path, upgrade, length, body) => {
     const size = length === null ? '' : `Content-Length: ${length}\r\n`;

@@ -1,8 +1,8 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
+import { fuzzRuns } from '../../testing/fuzz.ts';
 import { frame } from '../fake/fake-box.ts';
-import { fuzzRuns } from '../fake/fuzz-runs.ts';
 import { demultiplex } from './frames.ts';
 
 async function* chunked(bytes: Buffer, cuts: readonly number[]): AsyncGenerator<Buffer> {

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import * as z from 'zod';
+import { FUZZ_TIMEOUT, fuzzRuns } from '../../testing/fuzz.ts';
 import { QmpClient, type QmpEvent } from './qmp.ts';
 
 const GREETING = '{"QMP":{"version":{"qemu":{"micro":13,"minor":0,"major":10},"package":""}}}\r\n';
 const never = new AbortController().signal;
-const FUZZ_MS = Number(process.env['FUZZ_SECONDS'] ?? 2) * 1000;
 
 let directory: string;
 let server: Server;
@@ -152,8 +152,8 @@ it(
         await qmp.closed;
         answer = reply('{}');
       }),
-      { interruptAfterTimeLimit: FUZZ_MS, numRuns: 1_000_000 },
+      fuzzRuns(),
     );
   },
-  FUZZ_MS + 30_000,
+  FUZZ_TIMEOUT,
 );

@@ -5,12 +5,12 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
 import { openDatabase } from '../../state/database.ts';
+import { FUZZ_TIMEOUT, fuzz } from '../../testing/fuzz.ts';
 import { migrations } from '../catalog.ts';
 import type { ImageStore } from '../image.ts';
 import { openImageStore } from '../store.ts';
 import { type BuiltImage, dockerArchive, ociArchive, sha256 } from '../testing/build-image.ts';
 import { convertHere } from '../testing/convert-here.ts';
-import { FUZZ_TIMEOUT, fuzz } from '../testing/fuzz.ts';
 import { streamed } from '../testing/streams.ts';
 import { blobPath, changed, ESCAPE, good, withManifest } from '../testing/variants.ts';
 

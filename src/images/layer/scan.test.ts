@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
+import { FUZZ_TIMEOUT, fuzz } from '../../testing/fuzz.ts';
 import { ByteReader } from '../byte-reader.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
-import { FUZZ_TIMEOUT, fuzz } from '../testing/fuzz.ts';
 import { streamed } from '../testing/streams.ts';
 import { type TarFile, writeTar } from '../testing/tar-writer.ts';
 import { LayerBudget, scanLayer } from './scan.ts';

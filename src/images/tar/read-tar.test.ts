@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
+import { FUZZ_TIMEOUT, fuzz } from '../../testing/fuzz.ts';
 import { ByteReader } from '../byte-reader.ts';
-import { FUZZ_TIMEOUT, fuzz } from '../testing/fuzz.ts';
 import { streamed } from '../testing/streams.ts';
 import {
   type TarFile,

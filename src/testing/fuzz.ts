@@ -1,0 +1,29 @@
+/**
+ * How long property tests search: `FUZZ_SECONDS`, 2 where it is not set.
+ *
+ * @module
+ */
+import fc from 'fast-check';
+
+const MILLISECONDS = Number(process.env['FUZZ_SECONDS'] ?? '2') * 1000;
+const ROUND = 20;
+
+/** For the test around it, in milliseconds. */
+export const FUZZ_TIMEOUT = MILLISECONDS + 30_000;
+
+/** fast-check's parameters for a search as long as that. */
+export function fuzzRuns(): { numRuns: number; interruptAfterTimeLimit: number } {
+  return { numRuns: Number.MAX_SAFE_INTEGER, interruptAfterTimeLimit: MILLISECONDS };
+}
+
+/**
+ * Checks a property for as long as that, whatever one run takes.
+ *
+ * In rounds, since fast-check's own time limit leaves the last run at work behind the test's back.
+ */
+export async function fuzz<T>(property: fc.IRawProperty<T>): Promise<void> {
+  const end = performance.now() + MILLISECONDS;
+  do {
+    await fc.assert(property, { numRuns: ROUND });
+  } while (performance.now() < end);
+}
