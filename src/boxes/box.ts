@@ -59,6 +59,8 @@ export const BoxDefinition = z.strictObject({
   ports: z.array(Port),
   exposedPorts: z.array(z.string()),
   binds: z.array(Bind),
+  /** What the image declares as volumes: ordinary directories of the box. */
+  volumes: z.array(z.string()).default([]),
 });
 export type BoxDefinition = z.infer<typeof BoxDefinition>;
 

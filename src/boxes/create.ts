@@ -8,6 +8,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
 import type { Image } from '../images/image.ts';
 import type { Bind, Box, BoxDefinition, Port } from './box.ts';
+import { checkSpec } from './check-spec.ts';
 import { now, timestamp } from './clock.ts';
 import { mergeEnvironment } from './environment.ts';
 import { checkName, inventName } from './name.ts';
@@ -80,7 +81,9 @@ export async function createBox(rt: Runtime, request: CreateRequest): Promise<Bo
     ports: [...request.ports],
     exposedPorts: [...new Set([...request.exposedPorts, ...image.config.exposedPorts])],
     binds: [...request.binds],
+    volumes: [...image.config.volumes],
   };
+  checkSpec(definition, image.config);
   const box = rt.store.insert(
     definition,
     name ?? inventName((n) => rt.store.byName(n) !== undefined),

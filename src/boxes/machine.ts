@@ -55,17 +55,32 @@ export async function prepareMachine(
     nic,
     shares,
   };
-  const spec = BoxSpec.parse({
+  const spec = BoxSpec.parse(
+    specDocument(definition, {
+      layers: layerDisks.map(({ serial }) => ({ serial })),
+      mounts,
+      network: nic === undefined ? { kind: 'none' } : guestNic(mac),
+    }),
+  );
+  return { machine, spec };
+}
+
+/** What the agent is told, from the record and what the host found for it. */
+export function specDocument(
+  definition: BoxDefinition,
+  found: { layers: BoxSpec['rootfs']['layers'] } & Pick<BoxSpec, 'mounts' | 'network'>,
+): BoxSpec {
+  return {
     schema: BOX_SPEC_SCHEMA,
     hostname: definition.hostname,
     rootfs: {
-      layers: layerDisks.map(({ serial }) => ({ serial })),
+      layers: found.layers,
       changes: { kind: 'disk', serial: CHANGES_SERIAL },
       readonly: false,
     },
     process: mainProcess(definition),
-    mounts,
-    network: nic === undefined ? { kind: 'none' } : guestNic(mac),
+    mounts: found.mounts,
+    network: found.network,
     confinement: DEFAULT_CONFINEMENT,
     resources: {
       memoryBytes: boxMemory(definition.memoryBytes),
@@ -73,8 +88,7 @@ export async function prepareMachine(
         ? {}
         : { cpuMillis: Math.ceil(definition.nanoCpus / 1_000_000) }),
     },
-  } satisfies BoxSpec);
-  return { machine, spec };
+  };
 }
 
 function mainProcess(definition: BoxDefinition): BoxSpec['process'] {

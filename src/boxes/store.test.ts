@@ -27,6 +27,7 @@ function definition(id: string): BoxDefinition {
     attach: { stdin: false, stdout: false, stderr: false },
     ...{ hostname: 'h', labels: {}, stopSignal: 'SIGTERM', autoRemove: false },
     ...{ memoryBytes: 0, nanoCpus: 0, network: 'none', ports: [], exposedPorts: [], binds: [] },
+    volumes: [],
   };
 }
 

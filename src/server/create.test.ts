@@ -17,10 +17,25 @@ const SERVER_IMAGE = {
     user: 'www',
     stopSignal: 'SIGQUIT',
     exposedPorts: ['80/tcp'],
+    volumes: ['/data'],
   },
 };
 
-const home = new TestHome(new FakeImages(TEST_IMAGE, SERVER_IMAGE));
+const ODD_CONFIGS = {
+  empty: { env: ['=x'] },
+  nul: { env: ['A=b\0c'] },
+  command: { cmd: ['a\0b'] },
+  place: { workingDir: 'a\0b' },
+  user: { user: 'u'.repeat(300) },
+};
+const ODD_IMAGES = Object.entries(ODD_CONFIGS).map(([name, config], index) => ({
+  ...TEST_IMAGE,
+  id: `sha256:${String(index).padStart(64, '5')}`,
+  tags: [`${name}:latest`],
+  config: { ...TEST_IMAGE.config, ...config },
+}));
+
+const home = new TestHome(new FakeImages(TEST_IMAGE, SERVER_IMAGE, ...ODD_IMAGES));
 beforeAll(async () => {
   await home.start();
 });
@@ -38,6 +53,36 @@ async function refused(body: unknown): Promise<{ status: number; code: string; m
   expect(after).toHaveLength(before.length);
   return { status: answer.status, ...(answer.body as { code: string; message: string }) };
 }
+
+describe('create finds out what could not start', () => {
+  it.each(Object.keys(ODD_CONFIGS))('in an image: %s', async (name) => {
+    expect(await refused({ Image: name })).toMatchObject({ status: 400, code: 'invalid-image' });
+  });
+
+  it('in a published address that is not of IPv4', async () => {
+    const HostConfig = { PortBindings: { '80/tcp': [{ HostIp: '::1', HostPort: '8080' }] } };
+    expect(await refused({ Image: 'busybox', HostConfig })).toMatchObject({
+      code: 'unsupported-option',
+    });
+  });
+
+  it('in variables: many large ones are taken, and more than the agent takes are not', async () => {
+    const variables = (count: number): string[] =>
+      Array.from({ length: count }, (_, index) => `V${index}=${'x'.repeat(100_000)}`);
+    await home.create(['true'], { Env: variables(12) });
+    expect(await refused({ Image: 'busybox', Env: variables(41) })).toMatchObject({
+      status: 413,
+      code: 'too-large',
+    });
+    const wide = [`V=${'é'.repeat(100_000)}`];
+    expect(await refused({ Image: 'busybox', Env: wide })).toMatchObject({ code: 'too-large' });
+  });
+});
+
+it('shows what the image declares as volumes', async () => {
+  const { Config } = await inspect(await home.create(['x'], { Image: 'server' }));
+  expect(Config?.['Volumes']).toEqual({ '/data': {} });
+});
 
 describe('create merges the image and the request as Docker does', () => {
   it.each([

@@ -17,7 +17,7 @@ export interface PortBinding {
 
 const MAX_RANGE = 1024;
 
-/** @throws RangeError for a malformed spec; UsageError for a protocol that is not supported */
+/** @throws RangeError for a malformed spec; UsageError for a protocol or an address that is not supported */
 export function parsePort(spec: string): readonly PortBinding[] {
   const { ip, host, box, protocol } = split(spec);
   if (protocol !== 'tcp') {
@@ -26,6 +26,11 @@ export function parsePort(spec: string): readonly PortBinding[] {
     });
   }
   if (ip !== '' && isIP(ip) === 0) throw new RangeError(`invalid IP address: ${ip}`);
+  if (isIP(ip) === 6) {
+    throw new UsageError(`unsupported address ${ip} in -p ${spec}: only IPv4 is published`, {
+      code: 'unsupported-option',
+    });
+  }
   const boxPorts = range(box, 'container port');
   const hostPorts = host === '' ? undefined : range(host, 'host port');
   if (hostPorts !== undefined && hostPorts.length !== boxPorts.length) {

@@ -42,8 +42,6 @@ describe('parsePort', () => {
     [':80', [['', '', '80/tcp']]],
     ['127.0.0.1:8080:80/tcp', [['127.0.0.1', '8080', '80/tcp']]],
     ['127.0.0.1::80', [['127.0.0.1', '', '80/tcp']]],
-    ['[::1]:8080:80', [['::1', '8080', '80/tcp']]],
-    ['::1:8080:80', [['::1', '8080', '80/tcp']]],
     [
       '8080-8081:80-81',
       [
@@ -135,4 +133,8 @@ describe('filters', () => {
     expect(encodeFilters([])).toBeUndefined();
     expect(() => parseFilter('x')).toThrow(RangeError);
   });
+});
+
+it.each(['[::1]:8080:80', '::1:8080:80', '[::]:80'])('-p %s is refused by name', (spec) => {
+  expect(() => parsePort(spec)).toThrow(/only IPv4/);
 });

@@ -18,7 +18,7 @@ import {
 } from './neutral.ts';
 
 /** The kernel's own bound for one argument, and for all of them. */
-const text = z
+export const text = z
   .string()
   .max(128 * 1024)
   .refine((value) => !value.includes('\0'), { error: 'must not contain a NUL character' });
@@ -28,7 +28,14 @@ const command = z.union([texts, text.transform((one) => [one])]);
 const port = z.string().regex(/^\d{1,5}(-\d{1,5})?(\/(tcp|udp|sctp))?$/, {
   error: 'must be PORT/PROTOCOL',
 });
-const environment = z.array(text.regex(/^[^=]/, { error: 'must be NAME=value' })).max(65_536);
+/** Rows, then columns. */
+export const consoleSize = z
+  .tuple([z.int().min(0).max(65_535), z.int().min(0).max(65_535)])
+  .nullish()
+  .transform((size) => size ?? undefined);
+export const environment = z
+  .array(text.regex(/^[^=]/, { error: 'must be NAME=value' }))
+  .max(65_536);
 
 const Config = z.strictObject({
   Image: z.string().min(1).max(4096),
@@ -70,7 +77,7 @@ const HostConfig = z.strictObject({
     .default({}),
   Memory: z.int().min(0).default(0),
   NanoCpus: z.int().min(0).default(0),
-  ConsoleSize: z.tuple([z.int().min(0).max(65_535), z.int().min(0).max(65_535)]).optional(),
+  ConsoleSize: consoleSize,
 });
 
 const CONFIG_KEYS = Object.keys(Config.shape);
@@ -160,6 +167,9 @@ function portBindings(bindings: z.infer<typeof HostConfig>['PortBindings']): Por
     for (const { HostIp, HostPort } of hosts ?? []) {
       if (HostIp !== '' && isIP(HostIp) === 0) {
         throw new A3sError('invalid-argument', `Invalid IP address: ${HostIp}`);
+      }
+      if (isIP(HostIp) === 6) {
+        throw unsupported('HostConfig.PortBindings', `${HostIp} is not an address of IPv4`);
       }
       ports.push({ boxPort, hostIp: HostIp, hostPort: portNumber(HostPort || '0', HostPort) });
     }

@@ -17,21 +17,12 @@ import type { Stdio } from '../../boxes/stdio.ts';
 import { A3sError } from '../../errors.ts';
 import { type Answer, empty, json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
-import { sizeOf } from './create-schema.ts';
+import { consoleSize, environment, sizeOf, text } from './create-schema.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 import { NEUTRAL_EXEC, withoutNeutral } from './neutral.ts';
 import { noBody, query, sizeQuery } from './query.ts';
 
 const access = 'owner';
-
-const text = z
-  .string()
-  .max(128 * 1024)
-  .refine((value) => !value.includes('\0'), { error: 'must not contain a NUL character' });
-const consoleSize = z
-  .tuple([z.int().min(0).max(65_535), z.int().min(0).max(65_535)])
-  .nullish()
-  .transform((size) => size ?? undefined);
 
 const Create = z.strictObject({
   AttachStdin: z.boolean().default(false),
@@ -41,10 +32,7 @@ const Create = z.strictObject({
   Detach: z.boolean().default(false),
   DetachKeys: z.string().max(256).default(''),
   Cmd: z.array(text).max(65_536).default([]),
-  Env: z
-    .array(text.regex(/^[^=]/, { error: 'must be NAME=value' }))
-    .max(65_536)
-    .default([]),
+  Env: environment.default([]),
   User: text.max(256).default(''),
   WorkingDir: text
     .max(4096)

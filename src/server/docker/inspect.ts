@@ -110,7 +110,10 @@ function configOf(box: Box) {
     Env: definition.env,
     Cmd: definition.cmd,
     Image: definition.image.reference,
-    Volumes: null,
+    Volumes:
+      definition.volumes.length === 0
+        ? null
+        : Object.fromEntries(definition.volumes.map((path) => [path, {}])),
     WorkingDir: definition.cwd,
     Entrypoint: definition.entrypoint.length === 0 ? null : definition.entrypoint,
     OnBuild: null,

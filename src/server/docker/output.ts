@@ -9,13 +9,12 @@ import { type LogChunk, readLogs } from '../../boxes/logs.ts';
 import { isLive } from '../../boxes/states.ts';
 import { A3sError } from '../../errors.ts';
 import { type Answer, stream } from '../http/answer.ts';
-import { frame, MULTIPLEXED_STREAM, RAW_STREAM } from '../http/frames.ts';
+import { frame, MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from '../http/frames.ts';
 import { type Route, route, streamRoute } from '../route.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 import { flag, noBody, optionalTime, query } from './query.ts';
 
 const access = 'owner';
-const NAMES_FRAMING_SINCE = 42;
 
 export const OUTPUT_ROUTES: readonly Route[] = [
   route('GET', '/containers/:id/logs', {

@@ -13,12 +13,10 @@ import type { Duplex, Writable } from 'node:stream';
 import type { Stdio } from '../../boxes/stdio.ts';
 import type { Answer } from './answer.ts';
 import { SocketBytes } from './bytes.ts';
-import { frame, MULTIPLEXED_STREAM, RAW_STREAM } from './frames.ts';
+import { frame, MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from './frames.ts';
 
 type Hijack = Extract<Answer, { kind: 'hijack' }>;
 
-/** Clients of this version and later are told whether the stream is framed. */
-const NAMES_FRAMING_SINCE = 42;
 /** Time for a client to take the end of the output and close its side. */
 const LINGER_MS = 10_000;
 
