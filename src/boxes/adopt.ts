@@ -13,6 +13,7 @@ import type { Box } from './box.ts';
 import { linkSignals } from './link.ts';
 import { LiveBox } from './live.ts';
 import { endLost } from './lost.ts';
+import { persist } from './persist.ts';
 import { removeLocked } from './remove.ts';
 import { type Runtime, runtimeDirectory } from './runtime.ts';
 import { abandon, enterRunning } from './start.ts';
@@ -84,7 +85,7 @@ async function settleBox(
   if (machine === 'silent') return await endLost(rt, box, 'its machine did not answer');
   if (machine === undefined) return await endLost(rt, box, 'it was gone when the server came');
   if (rt.shutdown.aborted) return await machine.release();
-  const live = new LiveBox(box.definition.id, run, machine);
+  const live = new LiveBox(box.definition.id, run, machine, rt.startTimeoutMs);
   rt.live.add(live);
   rt.log.info('adopted a box', { box: live.id, pid: machine.pid });
   if (status !== 'starting') {
@@ -138,10 +139,11 @@ async function mainStarted(live: LiveBox): Promise<boolean> {
 /** Execs of the earlier server: their clients are gone, so their output is read and dropped. */
 async function drainExecs(rt: Runtime, live: LiveBox): Promise<void> {
   try {
-    const guest = await live.guest();
-    const { processes } = await guest.state(live.signal);
-    const execs = processes.filter(({ id }) => id !== MAIN);
-    await Promise.all(execs.map((exec) => drain(guest, exec, live.signal)));
+    await persist(live, async (guest) => {
+      const { processes } = await guest.state(live.signal);
+      const execs = processes.filter(({ id }) => id !== MAIN);
+      await Promise.all(execs.map((exec) => drain(guest, exec, live.signal)));
+    });
   } catch (error) {
     if (!live.signal.aborted) rt.log.error('execs were lost sight of', error, { box: live.id });
   }

@@ -13,6 +13,7 @@ import type { StdinWriter } from '../guest/stdin.ts';
 import { overrideEnvironment, processEnvironment } from './environment.ts';
 import type { Exec } from './execs.ts';
 import { type LiveBox, notRunning } from './live.ts';
+import { persist } from './persist.ts';
 import { publish, type Runtime } from './runtime.ts';
 import { exitCodeOf } from './start.ts';
 import { copyInput, DETACHED, type Stdio } from './stdio.ts';
@@ -149,18 +150,27 @@ async function follow(
   { live, guest, reader }: Started,
   stdio: Pick<Stdio, 'write' | 'gone'> | undefined,
 ): Promise<void> {
-  try {
-    for await (const { stream, offset, data } of reader) {
+  const progress = { offset: 0 };
+  const take = async (connection: Guest, output: OutputReader): Promise<void> => {
+    for await (const { stream, offset, data } of output) {
       const kind = stream === 'stdout' ? 1 : 2;
       const shown = kind === 1 ? exec.attach.stdout : exec.attach.stderr;
       if (shown && stdio?.gone.aborted === false) await stdio.write(kind, data);
-      reader.ack(offset + data.length);
+      progress.offset = offset + data.length;
+      output.ack(progress.offset);
     }
-    const exit = await guest.exit(exec.id, live.signal);
-    exec.exitCode = exit.exitCode;
-    await guest.forget(exec.id);
+    exec.exitCode = (await connection.exit(exec.id, live.signal)).exitCode;
+    await connection.forget(exec.id);
+  };
+  try {
+    await take(guest, reader).catch(async (error: unknown) => {
+      rt.log.error('the connection to an exec was lost', error, { exec: exec.id });
+      await persist(live, async (again) => {
+        await take(again, await again.output(exec.id, progress.offset, live.signal));
+      });
+    });
   } catch (error) {
-    // The end of the box is the end of its execs; a lost connection loses sight of this one.
+    // The end of the box is the end of its execs.
     exec.exitCode ??= 137;
     if (!live.signal.aborted) rt.log.error('an exec was lost sight of', error, { exec: exec.id });
   } finally {
@@ -190,8 +200,11 @@ async function feed(exec: Exec, guest: Guest, stdio: Stdio): Promise<typeof DETA
 }
 
 function writeTo(writer: StdinWriter, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve) => {
-    writer.write(bytes, () => resolve());
+  return new Promise((resolve, reject) => {
+    writer.write(bytes, (error) => {
+      if (error === null || error === undefined) resolve();
+      else reject(error);
+    });
   });
 }
 

@@ -144,3 +144,22 @@ it('a wait that began while a box was starting ends when the start is undone', a
   expect((await start).status).toBe(500);
   expect(await waiting).toMatchObject({ exitCode: 128 });
 });
+
+describe('an exec whose connection is lost', () => {
+  it('goes on where it was, and keeps its exit code', async () => {
+    let end: (code: number) => void = () => undefined;
+    const code = new Promise<number>((resolve) => {
+      end = resolve;
+    });
+    home.agentOptions = { programs: { told: () => code } };
+    const id = await running();
+    const created = await home.call('POST', `/containers/${id}/exec`, { Cmd: ['told'] });
+    const { Id } = created.body as { Id: string };
+    expect((await home.call('POST', `/exec/${Id}/start`, { Detach: true })).status).toBe(200);
+    machine(id).disconnect();
+    const inspect = async (): Promise<unknown> => (await home.call('GET', `/exec/${Id}/json`)).body;
+    expect(await inspect()).toMatchObject({ Running: true });
+    end(9);
+    await expect.poll(inspect, { timeout: 10_000 }).toMatchObject({ Running: false, ExitCode: 9 });
+  });
+});
