@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { A3sError } from './errors.ts';
 
 export interface Config {
   /** State: database, images, boxes. `A3S_HOME`. */
@@ -18,7 +19,13 @@ export interface Config {
   readonly bootDir: string;
   /** Programs may start without walls around them, where none can be built. `A3S_ALLOW_WEAK_CELL=1`. */
   readonly allowWeakCell: boolean;
+  /** How long a guest may take until its agent answers, in milliseconds. `A3S_START_TIMEOUT`, in seconds. */
+  readonly startTimeoutMs: number;
 }
+
+/** Enough for a boot under emulation on a busy host. */
+const START_TIMEOUT_SECONDS = 120;
+const LONGEST_START_TIMEOUT_SECONDS = 3600;
 
 /**
  * @param env the process environment
@@ -38,6 +45,7 @@ export function readConfig(
     socket: join(runtimeDir, 'server.sock'),
     bootDir: nonEmpty(env['A3S_BOOT']) ?? join(installDir, 'boot'),
     allowWeakCell: env['A3S_ALLOW_WEAK_CELL'] === '1',
+    startTimeoutMs: startTimeout(env['A3S_START_TIMEOUT']) * 1000,
   };
 }
 
@@ -50,6 +58,18 @@ export function readyDescriptor(
 ): number | undefined {
   const text = env['A3S_READY_FD'];
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+function startTimeout(text: string | undefined): number {
+  const value = nonEmpty(text);
+  if (value === undefined) return START_TIMEOUT_SECONDS;
+  const seconds = Number(value);
+  if (/^\d+$/.test(value) && seconds >= 1 && seconds <= LONGEST_START_TIMEOUT_SECONDS)
+    return seconds;
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot use A3S_START_TIMEOUT=${value}: it takes 1 to ${LONGEST_START_TIMEOUT_SECONDS} whole seconds`,
+  );
 }
 
 function defaultHome(env: Readonly<Record<string, string | undefined>>, uid: number): string {

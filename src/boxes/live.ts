@@ -9,9 +9,6 @@ import { connectGuest } from '../guest/connection.ts';
 import type { Guest } from '../guest/guest.ts';
 import { BoxInput } from './input.ts';
 
-/** Time for a guest to boot, or to be found again, under emulation on a busy host. */
-const CONNECT_MS = 120_000;
-
 export class LiveBox {
   readonly id: string;
   readonly run: number;
@@ -23,6 +20,7 @@ export class LiveBox {
   /** Aborts when this server lets go of the box, or the machine is gone. */
   readonly signal: AbortSignal;
   readonly #ended = new AbortController();
+  readonly #connectMs: number;
   #guest: Promise<Guest> | undefined;
   #machineExit: MachineExit | undefined;
   #released = false;
@@ -32,10 +30,12 @@ export class LiveBox {
   /** Someone follows the box to its end, and will settle `finished`. */
   watched = false;
 
-  constructor(id: string, run: number, machine: Machine) {
+  /** @param connectMs time for the guest to boot, or to be found again */
+  constructor(id: string, run: number, machine: Machine, connectMs: number) {
     this.id = id;
     this.run = run;
     this.machine = machine;
+    this.#connectMs = connectMs;
     this.signal = this.#ended.signal;
     this.input = new BoxInput(() => this.guest());
     let finish = (): void => undefined;
@@ -65,7 +65,8 @@ export class LiveBox {
   /** The connection to the agent, made anew when it was lost. */
   guest(): Promise<Guest> {
     if (this.#guest !== undefined) return this.#guest;
-    const connecting = connectGuest(this.machine, { signal: this.signal, deadlineMs: CONNECT_MS });
+    const deadlineMs = this.#connectMs;
+    const connecting = connectGuest(this.machine, { signal: this.signal, deadlineMs });
     this.#guest = connecting;
     const forget = (): void => {
       if (this.#guest === connecting) this.#guest = undefined;

@@ -32,6 +32,8 @@ export interface Logger {
 export interface Runtime {
   readonly home: string;
   readonly runtimeDir: string;
+  /** How long a guest may take until its agent answers. */
+  readonly startTimeoutMs: number;
   readonly host: {
     readonly cpus: number;
     readonly memoryBytes: number;

@@ -49,7 +49,7 @@ export function startBox(rt: Runtime, id: string): Promise<boolean> {
 async function launch(rt: Runtime, box: Box): Promise<void> {
   const { definition } = box;
   const { machine, spec } = await launchMachine(rt, box);
-  const live = new LiveBox(definition.id, box.state.run, machine);
+  const live = new LiveBox(definition.id, box.state.run, machine, rt.startTimeoutMs);
   rt.live.add(live);
   if (rt.shutdown.aborted) await live.release();
   try {

@@ -100,12 +100,12 @@ function createRuntime(
   config: Config,
   given: Parts & Pick<Runtime, 'store' | 'log' | 'shutdown'>,
 ): Runtime {
-  const { home, runtimeDir } = config;
+  const { home, runtimeDir, startTimeoutMs } = config;
   const { log } = given;
   const uid = process.geteuid?.() ?? 0;
   const gid = process.getegid?.() ?? 0;
   return {
-    ...{ home, runtimeDir },
+    ...{ home, runtimeDir, startTimeoutMs },
     ...given,
     host: {
       cpus: availableParallelism(),

@@ -17,6 +17,7 @@ beforeEach(() => {
     socket: join(directory, 's'),
     bootDir: directory,
     allowWeakCell: false,
+    startTimeoutMs: 120_000,
   };
 });
 

@@ -43,6 +43,7 @@ export async function transcript(
       socket,
       bootDir: '/nonexistent',
       allowWeakCell: false,
+      startTimeoutMs: 120_000,
     },
     installDir: '/nonexistent',
     env: ends.env ?? {},

@@ -46,6 +46,7 @@ export class TestHome {
       socket: join(runtimeDir, 'server.sock'),
       bootDir: join(root, 'boot'),
       allowWeakCell: false,
+      startTimeoutMs: 120_000,
     };
     this.images = images;
     this.host = new FakeHost((machine) => {
