@@ -7,6 +7,7 @@
  * @module
  */
 import * as z from 'zod';
+import { A3sError } from '../errors.ts';
 import type { Database } from '../state/database.ts';
 import { type Digest, isDigest } from './digest.ts';
 
@@ -55,6 +56,18 @@ const ImageRecord = z.strictObject({
   }),
 });
 export type ImageRecord = z.infer<typeof ImageRecord>;
+
+/** @throws A3sError `state-unusable`; nothing is dropped */
+function read(row: unknown): ImageRecord {
+  try {
+    return ImageRecord.parse(JSON.parse(z.string().parse(row)));
+  } catch (cause) {
+    throw new A3sError('state-unusable', 'Cannot read the record of an image in state.db', {
+      remedy: 'Restore the database from a copy, or choose another A3S_HOME.',
+      cause,
+    });
+  }
+}
 
 export class Catalog {
   readonly #database: Database;
@@ -136,6 +149,6 @@ export class Catalog {
       .prepare(sql)
       .pluck()
       .all(...values);
-    return rows.map((row) => ImageRecord.parse(JSON.parse(z.string().parse(row))));
+    return rows.map(read);
   }
 }

@@ -338,3 +338,19 @@ describe('the layout on disk', () => {
     expect(JSON.parse(out.toString())).toMatchObject({ Os: 'linux' });
   });
 });
+
+it('refuses a record that does not fit, and keeps it with its files', async () => {
+  await store.load(streamed(ociArchive([fileImage('test/kept:1', 'kept')])));
+  database
+    .prepare("UPDATE image_images SET record = json_remove(record, '$.layers[0].blob')")
+    .run();
+  database.close();
+  const files = () => readdirSync(join(root, 'images'), { recursive: true }).map(String).sort();
+  const before = files();
+  await expect(open()).rejects.toMatchObject({
+    code: 'state-unusable',
+    remedy: expect.stringContaining('A3S_HOME'),
+  });
+  expect(files()).toEqual(before);
+  expect(database.prepare('SELECT count(*) FROM image_images').pluck().get()).toBe(1);
+});

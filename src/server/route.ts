@@ -7,6 +7,7 @@ import type * as z from 'zod';
 import type { Runtime } from '../boxes/runtime.ts';
 import type { Answer } from './http/answer.ts';
 import { readJson, readStream } from './http/body.ts';
+import { parseRequest } from './http/parse.ts';
 
 /**
  * Who may call a route. `owner`: whoever can open the socket, whose mode is 0600. A route
@@ -59,8 +60,8 @@ export function route<Q extends z.ZodType, B extends z.ZodType>(
 ): Route {
   const { access, handler } = definition;
   const handle = async (call: Call): Promise<Answer> => {
-    const query = definition.query.parse(queryRecord(call.query));
-    const body = definition.body.parse(await readJson(call.body));
+    const query = parseRequest(definition.query, queryRecord(call.query));
+    const body = parseRequest(definition.body, await readJson(call.body));
     return await handler({ ...call, query, body, id: call.params['id'] ?? '' });
   };
   return { method, path, access, handle };
@@ -80,7 +81,7 @@ export function streamRoute<Q extends z.ZodType>(
 ): Route {
   const { access, handler } = definition;
   const handle = async (call: Call): Promise<Answer> => {
-    const query = definition.query.parse(queryRecord(call.query));
+    const query = parseRequest(definition.query, queryRecord(call.query));
     const body = readStream(call.body);
     return await handler({ ...call, query, body, id: call.params['id'] ?? '' });
   };

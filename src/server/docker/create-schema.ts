@@ -9,6 +9,7 @@ import * as z from 'zod';
 import type { Bind, Port } from '../../boxes/box.ts';
 import type { CreateRequest } from '../../boxes/create.ts';
 import { A3sError } from '../../errors.ts';
+import { parseRequest } from '../http/parse.ts';
 import {
   NEUTRAL_CONFIG,
   NEUTRAL_HOST_CONFIG,
@@ -85,7 +86,7 @@ const HOST_CONFIG_KEYS = Object.keys(HostConfig.shape);
 const MAX_PORTS = 1024;
 const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62})$/;
 
-/** @throws A3sError `unsupported-option` by name, or a `ZodError`; nothing was changed */
+/** @throws A3sError `unsupported-option` by name, or `invalid-argument`; nothing was changed */
 export function parseCreate(name: string | undefined, body: unknown): CreateRequest {
   const whole = withoutNeutral(
     '',
@@ -95,8 +96,9 @@ export function parseCreate(name: string | undefined, body: unknown): CreateRequ
   );
   const { HostConfig: hostPart, NetworkingConfig: networking, ...configPart } = whole;
   withoutNeutral('NetworkingConfig.', networking, [], NEUTRAL_NETWORKING);
-  const config = Config.parse(configPart);
-  const host = HostConfig.parse(
+  const config = parseRequest(Config, configPart);
+  const host = parseRequest(
+    HostConfig,
     withoutNeutral('HostConfig.', hostPart, HOST_CONFIG_KEYS, NEUTRAL_HOST_CONFIG),
   );
   const ports = portBindings(host.PortBindings);

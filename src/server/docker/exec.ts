@@ -16,6 +16,7 @@ import type { Runtime } from '../../boxes/runtime.ts';
 import type { Stdio } from '../../boxes/stdio.ts';
 import { A3sError } from '../../errors.ts';
 import { type Answer, empty, json } from '../http/answer.ts';
+import { parseRequest } from '../http/parse.ts';
 import { type Route, route } from '../route.ts';
 import { consoleSize, environment, sizeOf, text } from './create-schema.ts';
 import { parseDetachKeys } from './detach-keys.ts';
@@ -60,7 +61,7 @@ export const EXEC_ROUTES: readonly Route[] = [
     body: noBody,
     handler: ({ rt, id, body }) => {
       const { definition } = rt.store.resolve(id);
-      const asked = Create.parse(withoutNeutral('', body, CREATE_KEYS, NEUTRAL_EXEC));
+      const asked = parseRequest(Create, withoutNeutral('', body, CREATE_KEYS, NEUTRAL_EXEC));
       const exec = createExec(rt, definition.id, {
         command: asked.Cmd,
         env: asked.Env,

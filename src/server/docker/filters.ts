@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
+import { parseRequest } from '../http/parse.ts';
 
 const MAX_TEXT = 64 * 1024;
 
@@ -36,7 +37,8 @@ function parse<Key extends string>(text: string | undefined, known: readonly Key
   } catch (cause) {
     throw new A3sError('invalid-argument', 'invalid filters: not JSON', { cause });
   }
-  for (const [key, value] of Object.entries(z.record(z.string(), Values).parse(document ?? {}))) {
+  const asked = parseRequest(z.record(z.string(), Values), document ?? {});
+  for (const [key, value] of Object.entries(asked)) {
     const name = known.find((candidate) => candidate === key);
     if (name === undefined) {
       throw new A3sError('invalid-argument', `invalid filter '${key.slice(0, 64)}'`, {

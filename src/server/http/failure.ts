@@ -3,7 +3,6 @@
  *
  * @module
  */
-import * as z from 'zod';
 import { A3sError, ERROR_STATUS } from '../../errors.ts';
 
 /** Docker's error body, with our stable code and the next step beside it. */
@@ -20,6 +19,9 @@ export interface Failure {
   readonly unexpected: boolean;
 }
 
+/** What the system and SQLite say where a disk takes no more. */
+const FULL = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'];
+
 /** An error that nobody foresaw tells nothing of its inside. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof A3sError) {
@@ -28,11 +30,7 @@ export function failureOf(error: unknown): Failure {
     const status = ERROR_STATUS[code];
     return { status, body, unexpected: status >= 500 };
   }
-  if (error instanceof z.ZodError) {
-    const body = { message: describe(error), code: 'invalid-argument' };
-    return { status: 400, body, unexpected: false };
-  }
-  if (isSystemError(error, 'ENOSPC')) {
+  if (FULL.some((code) => isSystemError(error, code))) {
     const message = 'No space is left on the device that holds A3S_HOME';
     const body = { message, code: 'disk-full', remedy: 'Free some space and try again.' };
     return { status: 500, body, unexpected: true };
@@ -43,16 +41,6 @@ export function failureOf(error: unknown): Failure {
     remedy: 'See server.log in A3S_HOME.',
   };
   return { status: 500, body, unexpected: true };
-}
-
-const MAX_ISSUES = 10;
-
-function describe(error: z.ZodError): string {
-  const issues = error.issues.slice(0, MAX_ISSUES).map(({ path, message }) => {
-    const where = path.map(String).join('.').slice(0, 200);
-    return where === '' ? message : `${where}: ${message}`;
-  });
-  return `Invalid request: ${issues.join('; ')}`.slice(0, 2000);
 }
 
 function isSystemError(error: unknown, code: string): boolean {

@@ -1,0 +1,35 @@
+import Database from 'better-sqlite3';
+import { expect, it } from 'vitest';
+import * as z from 'zod';
+import { failureOf } from './failure.ts';
+import { parseRequest } from './parse.ts';
+
+function thrownBy(act: () => unknown): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+it('blames a client for what it sent, and for nothing else', () => {
+  const schema = z.strictObject({ list: z.array(z.string()) });
+  const theirs = failureOf(thrownBy(() => parseRequest(schema, { list: [1] })));
+  expect(theirs).toMatchObject({ status: 400, unexpected: false });
+  expect(theirs.body.code).toBe('invalid-argument');
+  expect(theirs.body.message).toMatch(/^Invalid request: list\.0: /);
+  const ours = failureOf(thrownBy(() => schema.parse({ list: [1] })));
+  expect(ours).toMatchObject({ status: 500, unexpected: true });
+  expect(ours.body.code).toBe('internal');
+  expect(ours.body.message).not.toContain('list');
+});
+
+it('says that a disk is full, whoever found out', () => {
+  const system = Object.assign(new Error('write'), { code: 'ENOSPC' });
+  const sqlite = new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
+  for (const error of [system, sqlite]) {
+    expect(failureOf(error)).toMatchObject({ status: 500, unexpected: true });
+    expect(failureOf(error).body).toMatchObject({ code: 'disk-full' });
+  }
+});
