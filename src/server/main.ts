@@ -50,10 +50,10 @@ async function main(): Promise<void> {
       },
     });
   } catch (error) {
-    readiness.failed(error);
+    process.exitCode = 1;
+    if (readiness.failed(error)) return;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     process.stderr.write(`a3s-box server: ${text}\n`);
-    process.exitCode = 1;
   }
 }
 

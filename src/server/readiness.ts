@@ -4,6 +4,7 @@
  * @module
  */
 import { closeSync, writeSync } from 'node:fs';
+import { A3sError } from '../errors.ts';
 import { failureOf } from './http/failure.ts';
 
 export class Readiness {
@@ -18,8 +19,11 @@ export class Readiness {
     this.#tell('ready');
   }
 
-  failed(error: unknown): void {
+  /** @returns whether somebody was told all that there is to know */
+  failed(error: unknown): boolean {
+    const waited = this.#descriptor !== undefined;
     this.#tell(JSON.stringify(failureOf(error).body));
+    return waited && error instanceof A3sError;
   }
 
   #tell(line: string): void {

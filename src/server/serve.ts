@@ -49,12 +49,18 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
   const log = new FileLog(join(config.home, 'server.log'));
   try {
     await prepareRuntimeDir(config, uid);
-    const store = new BoxStore(database);
-    const stopped = new AbortController();
-    const shutdown = AbortSignal.any([options.signal, stopped.signal]);
-    const parts = await options.openParts(database);
-    const rt = createRuntime(config, { store, log, shutdown, ...parts });
-    await serveRuntime(config, rt, options, () => stopped.abort());
+    try {
+      const store = new BoxStore(database);
+      const stopped = new AbortController();
+      const shutdown = AbortSignal.any([options.signal, stopped.signal]);
+      const parts = await options.openParts(database);
+      const rt = createRuntime(config, { store, log, shutdown, ...parts });
+      await serveRuntime(config, rt, options, () => stopped.abort());
+    } finally {
+      // It may be a dead server's: this one may have ended before it listened.
+      await rm(config.socket, { force: true });
+      await leaveRuntimeDir(config);
+    }
   } finally {
     database.close();
   }
@@ -79,7 +85,6 @@ async function serveRuntime(
     await rm(config.socket, { force: true });
     await http.close();
     await letGo(rt);
-    await leaveRuntimeDir(config);
     rt.log.info('stopped', { pid: process.pid });
   }
 }
