@@ -14,8 +14,11 @@ export function printFailure(context: Pick<Context, 'stderr' | 'env'>, error: un
 
 function describeFailure(error: unknown): string {
   if (error instanceof A3sError) {
-    const line = `a3s-box: ${error.message.trimEnd()} (${error.code})\n`;
-    return error.remedy === undefined ? line : `${line}${error.remedy}\n`;
+    // What a guest said may follow: the code stays on the first line.
+    const [first = '', ...more] = error.message.trimEnd().split('\n');
+    const lines = [`a3s-box: ${first} (${error.code})`, ...more];
+    if (error.remedy !== undefined) lines.push(error.remedy);
+    return `${lines.join('\n')}\n`;
   }
   const detail = error instanceof Error ? error.message : String(error);
   return `a3s-box: unexpected error: ${detail} (internal)\nSet A3S_DEBUG=1 to see where it comes from.\n`;
