@@ -35,6 +35,8 @@ export function openDatabase(
     makePrivate(path);
     database = new Database(path, { timeout: 0 });
     database.pragma('locking_mode = EXCLUSIVE');
+    // Before the journal's mode is set: that would change the file.
+    schemaVersion(database, path, migrations);
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
     database.pragma('foreign_keys = ON');
@@ -62,7 +64,7 @@ function makePrivate(path: string): void {
   }
 }
 
-function migrate(database: Database.Database, path: string, migrations: Migrations): void {
+function schemaVersion(database: Database.Database, path: string, migrations: Migrations): number {
   const version = database.pragma('user_version', { simple: true });
   if (typeof version !== 'number' || version > migrations.length) {
     throw new A3sError(
@@ -71,6 +73,11 @@ function migrate(database: Database.Database, path: string, migrations: Migratio
       { remedy: 'Use the a3s-box that wrote it, or another A3S_HOME.' },
     );
   }
+  return version;
+}
+
+function migrate(database: Database.Database, path: string, migrations: Migrations): void {
+  const version = schemaVersion(database, path, migrations);
   for (const [step, sql] of migrations.entries()) {
     if (step < version) continue;
     database.transaction(() => {
@@ -87,7 +94,9 @@ function explain(error: unknown, path: string): unknown {
       full ? 'disk-full' : 'state-unusable',
       `Cannot make ${path}: ${error.message}`,
       {
-        remedy: full ? 'Free some space and try again.' : undefined,
+        remedy: full
+          ? 'Free some space and try again.'
+          : 'Set A3S_HOME to a directory of your own that can be written.',
         cause: error,
       },
     );

@@ -196,9 +196,12 @@ export function readFailure(line: string, log: string): A3sError | undefined {
       remedy: `Read ${log} for the reason.`,
     });
   }
-  const { code, message, remedy } = parsed;
-  return new A3sError(isErrorCode(code) ? code : 'internal', printable(String(message)), {
-    remedy: typeof remedy === 'string' ? printable(remedy) : `Read ${log} for more.`,
+  const { message, remedy } = parsed;
+  const code = isErrorCode(parsed['code']) ? parsed['code'] : 'internal';
+  // What was foreseen is told in full, and not in the log.
+  const more = code === 'internal' ? `Read ${log} for more.` : undefined;
+  return new A3sError(code, printable(String(message)), {
+    remedy: typeof remedy === 'string' ? printable(remedy) : more,
   });
 }
 
