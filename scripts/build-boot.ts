@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildBootSet } from '../src/boot/build.ts';
 import { A3sError } from '../src/errors.ts';
+import { EROFS_WRITER } from '../src/images/erofs/format.ts';
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -19,6 +20,7 @@ async function main(): Promise<void> {
     root,
     output: resolve(positionals[0] ?? 'dist/boot'),
     updateKernel: values['update-kernel'],
+    erofsWriter: EROFS_WRITER,
     step: (line) => process.stdout.write(`    ${line}\n`),
   });
   if (!built) process.stdout.write(`    unchanged: ${set.id}\n`);

@@ -4,14 +4,14 @@
 RUN_PACKAGES=(
   g++ make python3             # better-sqlite3 is compiled here
   golang-go                    # the guest agent
-  kmod xz-utils zstd           # the kernel package is unpacked
+  xz-utils zstd gzip           # the kernel package is unpacked, archives are read
   qemu-system-x86 seabios      # the virtual machine monitor
   passt virtiofsd              # networks and bind mounts
-  erofs-utils e2fsprogs        # layers and writable disks
+  e2fsprogs                    # writable disks
   bubblewrap util-linux        # cells
   busybox-static ca-certificates
 )
-TEST_PACKAGES=(go-staticcheck skopeo umoci docker-cli podman runc procps iproute2 strace)
+TEST_PACKAGES=(erofs-utils go-staticcheck skopeo umoci docker-cli podman runc procps iproute2 strace)
 
 STATE=build/setup
 

@@ -32,7 +32,6 @@ import {
   unpackKernelPackage,
 } from './kernel-package.ts';
 import { loadModules } from './modules.ts';
-import { runTool } from './tool.ts';
 
 /**
  * The kernel's command line for plain boxes. Nothing that differs between boxes stands here.
@@ -59,6 +58,8 @@ export interface BuildOptions {
   readonly output: string;
   /** Takes the kernel that apt offers now, instead of the one that the last build took. */
   readonly updateKernel: boolean;
+  /** Name and version of what writes the layers that this set mounts. */
+  readonly erofsWriter: string;
   readonly step: (line: string) => void;
 }
 
@@ -73,7 +74,7 @@ export async function buildBootSet(
   await mkdir(cache, { recursive: true });
   await removeLeftovers(cache, 'download-');
   await removeLeftovers(dirname(options.output), '.boot-');
-  const inputs = await readInputs(options.root);
+  const inputs = await readInputs(options.root, options.erofsWriter);
   const pinned = options.updateKernel ? undefined : await pinnedKernelPackage(cache);
   const stamp = join(cache, 'boot.inputs');
   if (pinned !== undefined) {
@@ -112,18 +113,16 @@ interface Inputs {
   readonly builder: string;
 }
 
-async function readInputs(root: string): Promise<Inputs> {
+async function readInputs(root: string, erofs: string): Promise<Inputs> {
   const agent = join(root, 'native', 'agent');
-  const [source, go, erofs, manifest, builder] = await Promise.all([
+  const [source, go, manifest, builder] = await Promise.all([
     agentSourceDigest(agent),
     goVersion(),
-    runTool('mkfs.erofs', ['--version'], { remedy: 'Install the Debian package erofs-utils.' }),
     readFile(join(root, 'src', 'package.json'), 'utf8'),
     builderDigest(join(root, 'src', 'boot')),
   ]);
   const { version } = JSON.parse(manifest) as { version: string };
-  const [erofsVersion = ''] = erofs.toString('utf8').split('\n');
-  return { source, go, erofs: erofsVersion.trim(), version, builder };
+  return { source, go, erofs, version, builder };
 }
 
 async function builderDigest(directory: string): Promise<string> {

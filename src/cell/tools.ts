@@ -10,7 +10,6 @@ import { A3sError } from '../errors.ts';
 const PACKAGES = {
   bwrap: 'bubblewrap',
   gzip: 'gzip',
-  'mkfs.erofs': 'erofs-utils',
   'mkfs.ext4': 'e2fsprogs',
   passt: 'passt',
   prlimit: 'util-linux',

@@ -5,6 +5,9 @@
  */
 import { crc32c } from './crc32c.ts';
 
+/** Goes up with every change that gives other bytes for the same layer. */
+export const EROFS_WRITER = 'a3s-box erofs writer 1';
+
 export const BLOCK_SIZE = 4096;
 const BLOCK_BITS = 12;
 export const INODE_SIZE = 64;
