@@ -5,7 +5,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,7 +73,8 @@ export class Actor {
 
   /** The argument vector that runs the command line as this actor. */
   command(args: readonly string[]): [string, ...string[]] {
-    return this.program(process.execPath, [this.#installation.cli, ...args]);
+    // As the program's first line says.
+    return this.program(process.execPath, ['--', this.#installation.cli, ...args]);
   }
 
   /** The argument vector that runs any program as this actor. */
@@ -142,6 +143,17 @@ export class Actor {
     rmSync(this.runtimeDir, { recursive: true, force: true });
   }
 
+  /** What is left of this actor, who has left: files, and processes by their command lines. */
+  remains(): readonly string[] {
+    const processes = [this.directory, this.runtimeDir, this.#installation.root]
+      .flatMap((path) => processesWith(path))
+      .filter(({ environment }) => environment.includes(`A3S_HOME=${this.home}`));
+    return [
+      ...[this.directory, this.runtimeDir].filter(existsSync),
+      ...[...processes, ...this.machines()].map(({ commandLine }) => commandLine),
+    ];
+  }
+
   async stopServer(): Promise<void> {
     const pid = this.serverPid();
     if (pid === undefined) return;
@@ -150,7 +162,11 @@ export class Actor {
         { socketPath: this.socket, path: '/a3s/v1/server/stop', method: 'POST' },
         (response) => response.resume().on('end', resolve),
       );
-      call.on('error', reject);
+      call.on('error', (error: NodeJS.ErrnoException) => {
+        // A server that could not start, or was stopped already, is on its way out.
+        if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve();
+        else reject(error);
+      });
       call.end();
     });
     await until('the server is gone', () => this.serverPid() === undefined);
