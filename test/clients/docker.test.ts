@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { PassThrough, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import Docker from 'dockerode';
@@ -24,8 +23,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await actor.leave();
   installation.remove();
-  expect(actor.serverPid()).toBeUndefined();
-  expect([actor.directory, actor.runtimeDir, installation.root].filter(existsSync)).toEqual([]);
+  expect(actor.remains()).toEqual([]);
 });
 
 const run = (args: readonly string[], input?: string | Uint8Array): Promise<DockerResult> =>

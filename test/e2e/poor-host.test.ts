@@ -1,0 +1,172 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { cpio } from '../../src/boot/cpio.ts';
+import { BOOT_FILES, BootDocument, bootSetId } from '../../src/boot/document.ts';
+import { ACTORS, Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { expectRefusal } from './refusal.ts';
+
+let installation: Installation;
+beforeAll(async () => {
+  installation = await install();
+});
+afterAll(() => installation.remove());
+
+const RUN = ['run', '--network', 'none', BUSYBOX, 'echo', 'ran'];
+
+describe.each(ACTORS)('the boot set of %s', (name) => {
+  let actor: Actor;
+  beforeEach(async () => {
+    actor = new Actor(name, installation);
+    await actor.load('busybox');
+    await actor.stopServer();
+  });
+  afterEach(async () => {
+    expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
+    expect(actor.machines()).toEqual([]);
+    await actor.leave();
+    expect(actor.remains()).toEqual([]);
+  });
+
+  it('is missing', async () => {
+    const env = { A3S_BOOT: join(actor.directory, 'none') };
+    expectRefusal(await actor.run(RUN, { env }), 125, 'boot-set-missing');
+    expect(listing(join(actor.home, 'boot'))).toEqual([]);
+  });
+
+  it('was changed, its size and its document as they were', async () => {
+    const changed = copyBootSet(actor.directory);
+    const initrd = join(changed, 'initrd');
+    const bytes = readFileSync(initrd);
+    bytes[1000] = (bytes[1000] ?? 0) ^ 1;
+    writeFileSync(initrd, bytes);
+    const env = { A3S_BOOT: changed };
+    expectRefusal(await actor.run(RUN, { env }), 125, 'boot-set-missing');
+    expect(listing(join(actor.home, 'boot'))).toEqual([]);
+  });
+
+  it('boots a guest that never answers: its console is shown', async () => {
+    const silent = copyBootSet(actor.directory);
+    replaceInitrd(silent, silentInitrd(actor.directory));
+    const env = { A3S_BOOT: silent, A3S_START_TIMEOUT: '8' };
+    const result = await actor.run(RUN, { env });
+    expect(result).toMatchObject({ code: 125, stdout: '' });
+    expect(result.stderr).toMatch(
+      /^a3s-box: The guest agent did not answer within 8 s; its console ends: \(agent-timeout\)\n/,
+    );
+    expect(result.stderr).toContain('\nthis guest has nothing to say\n');
+    expect(result.stderr).not.toMatch(/\n\s+at /);
+    expect(listing(actor.runtimeDir)).toEqual(['server.sock']);
+    expect(listing(join(actor.home, 'boxes'))).toEqual([]);
+  });
+});
+
+describe.runIf(process.getuid?.() === 0)('a full disk', () => {
+  let actor: Actor;
+  const ballast = () => join(actor.home, 'ballast');
+  beforeEach(() => {
+    actor = new Actor('root', installation);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m,mode=0700', 'small', actor.home]);
+  });
+  afterEach(async () => {
+    rmSync(ballast(), { force: true });
+    await actor.stopServer();
+    // What a box left there would keep it mounted.
+    execFileSync('umount', [actor.home]);
+    await actor.leave();
+    expect(actor.remains()).toEqual([]);
+  });
+
+  /** Leaves so many bytes free. */
+  function fill(free: number): void {
+    rmSync(ballast(), { force: true });
+    const { bavail, bsize } = statfsSync(actor.home);
+    execFileSync('fallocate', ['--length', String(bavail * bsize - free), ballast()]);
+  }
+
+  const kept = () => ['boot', 'boxes', 'images'].map((path) => listing(join(actor.home, path)));
+
+  it('takes no image and no box, and both once there is space', async () => {
+    const load = ['load', '--input', installation.archives.busybox];
+    expect(await actor.ok(['ps', '--quiet'])).toBe('');
+    const empty = kept();
+    expectRefusal(await actor.run(load), 1, 'disk-full');
+    expect(await actor.ok(['images', '--quiet'])).toBe('');
+    expect(kept()).toEqual(empty);
+
+    execFileSync('mount', ['-o', 'remount,size=1g', actor.home]);
+    await actor.load('busybox');
+    const loaded = kept();
+    for (const free of [20_000_000, 0]) {
+      fill(free);
+      expectRefusal(await actor.run(RUN), 125, 'disk-full');
+      expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
+      expect(kept().slice(1)).toEqual(loaded.slice(1));
+      expect(listing(join(actor.home, 'boot'))).toEqual([]);
+    }
+
+    rmSync(ballast());
+    expect(await actor.ok(['run', '--rm', ...RUN.slice(1)])).toBe('ran');
+    const booted = kept();
+    fill(0);
+    expectRefusal(await actor.run(RUN), 125, 'disk-full');
+    expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
+    expect(kept()).toEqual(booted);
+    expect(actor.machines()).toEqual([]);
+
+    rmSync(ballast());
+    const id = await actor.ok(['create', BUSYBOX, 'true']);
+    expect(await actor.ok(['rm', id])).toBe(id);
+  });
+});
+
+function listing(directory: string): readonly string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { recursive: true }).map(String).sort();
+}
+
+function copyBootSet(directory: string): string {
+  const copy = join(directory, 'boot');
+  mkdirSync(copy, { mode: 0o755 });
+  for (const file of [...BOOT_FILES, 'boot.json']) {
+    copyFileSync(join(installation.root, 'dist/boot', file), join(copy, file));
+    chmodSync(join(copy, file), 0o644);
+  }
+  return copy;
+}
+
+/** A guest that boots, says a line, and serves nobody. */
+function silentInitrd(directory: string): Buffer {
+  const program = join(directory, 'init');
+  const source = join(import.meta.dirname, 'silent-init.c');
+  execFileSync('gcc', ['-static', '-O2', '-o', program, source]);
+  return cpio([
+    { kind: 'directory', path: 'dev', mode: 0o755 },
+    { kind: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
+    { kind: 'file', path: 'init', mode: 0o755, data: readFileSync(program) },
+  ]);
+}
+
+/** A set of its own: `boot.json` names the new initrd, and the id follows. */
+function replaceInitrd(directory: string, initrd: Buffer): void {
+  const path = join(directory, 'boot.json');
+  const document = BootDocument.parse(JSON.parse(readFileSync(path, 'utf8')));
+  const sha256 = createHash('sha256').update(initrd).digest('hex');
+  const files = { ...document.files, initrd: { sha256, size: initrd.length } };
+  const changed = { ...document, files };
+  writeFileSync(join(directory, 'initrd'), initrd);
+  writeFileSync(path, JSON.stringify({ ...changed, id: bootSetId(changed) }));
+}
