@@ -51,8 +51,12 @@ export function openDatabase(
   }
 }
 
+/** SQLite's name for a database without a file. */
+const IN_MEMORY = ':memory:';
+
 /** SQLite gives the files beside it the mode of the database. */
 function makePrivate(path: string): void {
+  if (path === IN_MEMORY) return;
   try {
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {
