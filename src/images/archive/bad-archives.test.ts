@@ -1,16 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
-import { openDatabase } from '../../state/database.ts';
-import { migrations } from '../catalog.ts';
 import type { ImageStore } from '../image.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
-import { openImageStore } from '../store.ts';
 import {
   buildImage,
   dockerArchive,
@@ -18,9 +14,9 @@ import {
   sha256,
   writeOciLayout,
 } from '../testing/build-image.ts';
-import { convertHere } from '../testing/convert-here.ts';
 import { streamed } from '../testing/streams.ts';
 import { type TarFile, writeTar } from '../testing/tar-writer.ts';
+import { type TemporaryStore, temporaryStore } from '../testing/temporary-store.ts';
 import { blobPath, changed, ESCAPE, good, withManifest } from '../testing/variants.ts';
 
 const LIMITS = {
@@ -33,30 +29,17 @@ const LIMITS = {
 
 let root: string;
 let store: ImageStore;
-let close: () => void;
+let temporary: TemporaryStore;
 
 beforeEach(async () => {
-  root = mkdtempSync(join(tmpdir(), 'a3s-bad-'));
-  const database = openDatabase(':memory:', migrations);
-  close = () => database.close();
-  store = await openImageStore({
-    directory: join(root, 'images'),
-    database,
-    converter: convertHere,
-    limits: LIMITS,
-  });
+  temporary = await temporaryStore(LIMITS);
+  ({ root, store } = temporary);
 });
 
-afterEach(() => {
-  close();
-  rmSync(root, { recursive: true, force: true });
-});
+afterEach(() => temporary.remove());
 
 async function expectNothingLeft(): Promise<void> {
-  const below = (path: string) => readdirSync(join(root, 'images', path));
-  expect(await store.list()).toEqual([]);
-  expect([below('staging'), below('blobs/sha256'), below('erofs')]).toEqual([[], [], []]);
-  expect(readdirSync(root)).toEqual(['images']);
+  expect(await temporary.remains()).toEqual([]);
 }
 
 async function expectRefused(load: Promise<unknown>, code: string, message: string): Promise<void> {

@@ -1,44 +1,25 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
-import { openDatabase } from '../../state/database.ts';
 import { FUZZ_TIMEOUT, fuzz } from '../../testing/fuzz.ts';
-import { migrations } from '../catalog.ts';
 import type { ImageStore } from '../image.ts';
-import { openImageStore } from '../store.ts';
 import { type BuiltImage, dockerArchive, ociArchive, sha256 } from '../testing/build-image.ts';
-import { convertHere } from '../testing/convert-here.ts';
 import { streamed } from '../testing/streams.ts';
+import { type TemporaryStore, temporaryStore } from '../testing/temporary-store.ts';
 import { blobPath, changed, ESCAPE, good, withManifest } from '../testing/variants.ts';
 
-let root: string;
 let store: ImageStore;
-let close: () => void;
+let temporary: TemporaryStore;
 
 beforeEach(async () => {
-  root = mkdtempSync(join(tmpdir(), 'a3s-damaged-'));
-  const database = openDatabase(':memory:', migrations);
-  close = () => database.close();
-  store = await openImageStore({
-    directory: join(root, 'images'),
-    database,
-    converter: convertHere,
-  });
+  temporary = await temporaryStore();
+  ({ store } = temporary);
 });
 
-afterEach(() => {
-  close();
-  rmSync(root, { recursive: true, force: true });
-});
+afterEach(() => temporary.remove());
 
 async function expectNothingLeft(): Promise<void> {
-  const below = (path: string) => readdirSync(join(root, 'images', path));
-  expect(await store.list()).toEqual([]);
-  expect([below('staging'), below('blobs/sha256'), below('erofs')]).toEqual([[], [], []]);
-  expect(readdirSync(root)).toEqual(['images']);
+  expect(await temporary.remains()).toEqual([]);
 }
 
 it(

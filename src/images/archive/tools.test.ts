@@ -1,38 +1,25 @@
 import { execFileSync } from 'node:child_process';
-import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openDatabase } from '../../state/database.ts';
-import { migrations } from '../catalog.ts';
 import type { ImageStore } from '../image.ts';
-import { openImageStore } from '../store.ts';
 import { buildImage, writeOciLayout } from '../testing/build-image.ts';
 import { busyboxImage } from '../testing/busybox-image.ts';
-import { convertHere } from '../testing/convert-here.ts';
+import { type TemporaryStore, temporaryStore } from '../testing/temporary-store.ts';
 
 let root: string;
 let layout: string;
 let store: ImageStore;
-let close: () => void;
+let temporary: TemporaryStore;
 
 beforeEach(async () => {
-  root = mkdtempSync(join(tmpdir(), 'a3s-tools-'));
+  temporary = await temporaryStore();
+  ({ root, store } = temporary);
   layout = join(root, 'layout');
   writeOciLayout(layout, [{ ...buildImage(busyboxImage()), name: 'bb' }]);
-  const database = openDatabase(':memory:', migrations);
-  close = () => database.close();
-  store = await openImageStore({
-    directory: join(root, 'images'),
-    database,
-    converter: convertHere,
-  });
 });
 
-afterEach(() => {
-  close();
-  rmSync(root, { recursive: true, force: true });
-});
+afterEach(() => temporary.remove());
 
 function run(program: string, ...args: string[]): string {
   return execFileSync(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] }).toString();

@@ -1,0 +1,44 @@
+/**
+ * A store in a directory of its own, which goes with it.
+ *
+ * @module
+ */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openDatabase } from '../../state/database.ts';
+import { migrations } from '../catalog.ts';
+import type { ImageStore } from '../image.ts';
+import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
+import { openImageStore } from '../store.ts';
+import { convertHere } from './convert-here.ts';
+
+export interface TemporaryStore {
+  /** Holds the store in `images`, and whatever a test puts beside it. */
+  readonly root: string;
+  readonly store: ImageStore;
+  /** Everything that a load could leave: none of it when nothing was loaded. */
+  remains(): Promise<readonly unknown[]>;
+  remove(): void;
+}
+
+export async function temporaryStore(limits: Limits = DEFAULT_LIMITS): Promise<TemporaryStore> {
+  const root = mkdtempSync(join(tmpdir(), 'a3s-images-'));
+  const directory = join(root, 'images');
+  const database = openDatabase(':memory:', migrations);
+  const store = await openImageStore({ directory, database, converter: convertHere, limits });
+  const below = (path: string): string[] => readdirSync(join(directory, path));
+  return {
+    root,
+    store,
+    remains: async () => [
+      ...(await store.list()),
+      ...['staging', 'blobs/sha256', 'erofs'].flatMap(below),
+      ...readdirSync(root).filter((name) => name !== 'images'),
+    ],
+    remove: () => {
+      database.close();
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
