@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** How long a property test searches; see src/testing/fuzz.ts. */
+/** How long a property test searches; see test/fuzz. */
 const FUZZ_MILLISECONDS = Number(process.env['FUZZ_SECONDS'] ?? '2') * 1000;
 
 const resolve = { conditions: ['a3s-source'] };
@@ -14,7 +14,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
-          include: ['{policies,src}/**/*.test.ts'],
+          include: ['{policies,attestation,src}/**/*.test.ts'],
           testTimeout: 30_000 + FUZZ_MILLISECONDS,
         },
       },

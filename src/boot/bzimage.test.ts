@@ -1,7 +1,7 @@
+import { fuzzRuns } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { A3sError } from '../errors.ts';
-import { fuzzRuns } from '../testing/fuzz.ts';
 import { bzImagePayload, extractVmlinux } from './bzimage.ts';
 import { elfSection, hasPvhEntry } from './elf.ts';
 import { syntheticBzImage, syntheticModule, syntheticVmlinux } from './testing/synthetic.ts';

@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { fuzzRuns } from '../testing/fuzz.ts';
 import { type LogOptions, readLogs } from './logs.ts';
 import { OutputLog } from './output/log.ts';
 

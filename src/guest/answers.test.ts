@@ -1,8 +1,8 @@
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
+import { FUZZ_TIMEOUT, fuzzRuns } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { A3sError } from '../errors.ts';
-import { FUZZ_TIMEOUT, fuzzRuns } from '../testing/fuzz.ts';
 import { fakeLink } from './fake-link.ts';
 import { Guest } from './guest.ts';
 import { GuestSession } from './session.ts';

@@ -1,7 +1,7 @@
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../errors.ts';
-import { FUZZ_TIMEOUT, fuzz } from '../testing/fuzz.ts';
 import {
   canonicalName,
   familiarName,

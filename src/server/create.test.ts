@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
+import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fuzzRuns } from '../testing/fuzz.ts';
 import { TestHome } from './testing/home.ts';
 import { FakeImages, TEST_IMAGE } from './testing/images.ts';
 

@@ -1,9 +1,9 @@
 import { lstatSync, statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fuzzRuns } from '../testing/fuzz.ts';
 import { MAX_JSON } from './http/body.ts';
 import { TestHome } from './testing/home.ts';
 

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { appendFile, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { fuzzRuns } from '../../testing/fuzz.ts';
 import { OutputLog } from './log.ts';
 import { decodeRecord, encodeRecord, type OutputRecord } from './record.ts';
 

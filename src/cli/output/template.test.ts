@@ -1,6 +1,6 @@
+import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { fuzzRuns } from '../../testing/fuzz.ts';
 import { UsageError } from '../usage-error.ts';
 import { Template } from './template.ts';
 

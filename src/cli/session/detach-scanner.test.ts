@@ -1,6 +1,6 @@
+import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test } from '@fast-check/vitest';
 import { expect, it } from 'vitest';
-import { fuzzRuns } from '../../testing/fuzz.ts';
 import { DetachScanner } from './detach-scanner.ts';
 
 function scanAll(keys: string, chunks: readonly string[]): { passed: string; detached: boolean } {

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FUZZ_TIMEOUT, fuzzRuns } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import * as z from 'zod';
-import { FUZZ_TIMEOUT, fuzzRuns } from '../../testing/fuzz.ts';
 import { QmpClient, type QmpEvent } from './qmp.ts';
 
 const GREETING = '{"QMP":{"version":{"qemu":{"micro":13,"minor":0,"major":10},"package":""}}}\r\n';

@@ -1,7 +1,7 @@
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
-import { FUZZ_TIMEOUT, fuzz } from '../../testing/fuzz.ts';
 import type { ImageStore } from '../image.ts';
 import { type BuiltImage, dockerArchive, ociArchive, sha256 } from '../testing/build-image.ts';
 import { streamed } from '../testing/streams.ts';

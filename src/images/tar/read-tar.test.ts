@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
-import { FUZZ_TIMEOUT, fuzz } from '../../testing/fuzz.ts';
 import { ByteReader } from '../byte-reader.ts';
 import { streamed } from '../testing/streams.ts';
 import {

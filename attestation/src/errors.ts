@@ -1,0 +1,63 @@
+/**
+ * The one error class that this package throws at bad input.
+ *
+ * A caller's own mistake (a wrong type, an impossible option) is a `TypeError` or `RangeError`;
+ * everything that depends on untrusted bytes is an {@link AttestationError}.
+ *
+ * @module
+ */
+import type { VerifyCode } from './verify/checks.ts';
+
+/** Codes of what is refused outside {@link VerifyCode}'s checks. */
+export type InputCode =
+  // Envelopes
+  | 'certificate-table-malformed'
+  | 'pem-malformed'
+  | 'json-malformed'
+  | 'hcl-malformed'
+  // Measurement
+  | 'ovmf-malformed'
+  | 'ovmf-no-kernel-hashes'
+  | 'measure-input'
+  | 'id-block-malformed'
+  | 'launch-record-malformed'
+  // Endorsements
+  | 'kds-unreachable'
+  | 'kds-rate-limited'
+  | 'kds-not-found'
+  | 'kds-response'
+  | 'crl-rollback'
+  | 'store-malformed'
+  | 'store-unusable'
+  // The simulated secure processor
+  | 'simulated-roots'
+  | 'simulated-state'
+  | 'simulated-request';
+
+export type AttestationCode = VerifyCode | InputCode;
+
+/** What was expected and found, and what to do next, where it can be told. */
+export interface AttestationErrorDetails {
+  readonly expected?: string;
+  readonly found?: string;
+  /** One sentence. */
+  readonly remedy?: string;
+  readonly cause?: unknown;
+}
+
+/** Untrusted input was refused: `code` is stable, `message` is for people. */
+export class AttestationError extends Error {
+  override readonly name = 'AttestationError';
+  readonly code: AttestationCode;
+  readonly expected: string | undefined;
+  readonly found: string | undefined;
+  readonly remedy: string | undefined;
+
+  constructor(code: AttestationCode, message: string, details: AttestationErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.expected = details.expected;
+    this.found = details.found;
+    this.remedy = details.remedy;
+  }
+}
