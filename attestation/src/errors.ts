@@ -38,10 +38,10 @@ export type AttestationCode = VerifyCode | InputCode;
 
 /** What was expected and found, and what to do next, where it can be told. */
 export interface AttestationErrorDetails {
-  readonly expected?: string;
-  readonly found?: string;
+  readonly expected?: string | undefined;
+  readonly found?: string | undefined;
   /** One sentence. */
-  readonly remedy?: string;
+  readonly remedy?: string | undefined;
   readonly cause?: unknown;
 }
 

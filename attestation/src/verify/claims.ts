@@ -3,8 +3,12 @@
  *
  * @module
  */
+import type { Crl } from '../certificates/crl.ts';
+import type { Vek } from '../certificates/vek.ts';
 import type { ReportClaims } from '../report/claims.ts';
-import type { Product, TcbClass } from '../report/product.ts';
+import { type Product, type TcbClass, tcbClassOf } from '../report/product.ts';
+import type { FixedOptions } from './options.ts';
+import { timestamp } from './validity.ts';
 
 /** The endorsement key that signed. */
 export interface EndorsementClaims {
@@ -44,4 +48,45 @@ export interface Claims extends ReportClaims {
   readonly revocation: RevocationClaims | null;
   /** The time at which all this held, RFC 3339. */
   readonly verifiedAt: string;
+}
+
+/** What {@link verifiedClaims} is made of. */
+interface Verified {
+  readonly claims: ReportClaims;
+  readonly product: Product;
+  readonly chipMasked: boolean;
+  readonly vek: Vek;
+  readonly crl: Crl | null;
+  readonly options: FixedOptions;
+}
+
+/** Puts together what a verification has found; frozen through and through. */
+export function verifiedClaims(verified: Verified): Claims {
+  const { claims, product, chipMasked, vek, crl, options } = verified;
+  const { kind, productName, cspId, hwid } = vek;
+  return Object.freeze({
+    ...claims,
+    product,
+    tcbClass: tcbClassOf(claims.cpuid, product),
+    chipMasked,
+    endorsement: Object.freeze({
+      kind,
+      productName,
+      cspId,
+      hwid,
+      notBefore: timestamp(vek.notBefore),
+      notAfter: timestamp(vek.notAfter),
+    }),
+    revocation: crl === null ? null : revocationClaims(crl, options.crlObtainedAt),
+    verifiedAt: timestamp(options.now),
+  });
+}
+
+function revocationClaims(crl: Crl, obtainedAt: number): RevocationClaims {
+  return Object.freeze({
+    number: crl.number,
+    thisUpdate: timestamp(crl.thisUpdate),
+    nextUpdate: timestamp(crl.nextUpdate),
+    obtainedAt: timestamp(obtainedAt),
+  });
 }

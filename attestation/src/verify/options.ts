@@ -1,0 +1,57 @@
+/**
+ * What a verification needs beside the evidence.
+ *
+ * @module
+ */
+
+/** Verification reads no clock, network or environment: all it goes by stands here. */
+export interface VerifyOptions {
+  /** The time at which certificates and lists must be valid. */
+  readonly now: Date;
+  /**
+   * DER of the product's certificate revocation list.
+   *
+   * Without one no revocation is looked at; whether that will do is for the policy to say.
+   */
+  readonly crl?: Uint8Array | undefined;
+  /** When the relying party got the list; `now` where absent. */
+  readonly crlObtainedAt?: Date | undefined;
+  /**
+   * Accepts an endorsement key certificate that names another product than the report.
+   *
+   * Some certificates of genuine Genoa processors are known to do so. False where absent.
+   */
+  readonly allowProductNameMismatch?: boolean | undefined;
+}
+
+/** A verification's own copy, which nobody can change while it runs. */
+export interface FixedOptions {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly crl: Uint8Array | undefined;
+  readonly crlObtainedAt: number;
+  readonly allowProductNameMismatch: boolean;
+}
+
+/** Copies and checks options. Throws `TypeError` at a caller's mistake. */
+export function fixOptions(options: VerifyOptions): FixedOptions {
+  const now = time('now', options.now);
+  const { crl, crlObtainedAt } = options;
+  return {
+    now,
+    crl: crl === undefined ? undefined : bytes('crl', crl),
+    crlObtainedAt: crlObtainedAt === undefined ? now : time('crlObtainedAt', crlObtainedAt),
+    allowProductNameMismatch: options.allowProductNameMismatch === true,
+  };
+}
+
+function time(name: string, value: unknown): number {
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return value.getTime();
+  throw new TypeError(`Cannot verify: ${name} must be a valid Date.`);
+}
+
+/** Copies bytes. Throws `TypeError` at anything else. */
+export function bytes(name: string, value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return Uint8Array.from(value);
+  throw new TypeError(`Cannot verify: ${name} must be a Uint8Array.`);
+}

@@ -1,0 +1,259 @@
+/**
+ * The one logic of every verification: which check comes when.
+ *
+ * The order is that of {@link VERIFY_CHECKS}; each function here is a run of neighbouring checks.
+ *
+ * @module
+ */
+import type { Crl } from '../certificates/crl.ts';
+import { parseVekCertificate, readVek, type Vek } from '../certificates/vek.ts';
+import { AttestationError } from '../errors.ts';
+import type { Evidence } from '../evidence.ts';
+import type { ReportClaims } from '../report/claims.ts';
+import { parseReport } from '../report/parse.ts';
+import {
+  claimsOf,
+  type ParsedReport,
+  productOf,
+  signatureOf,
+  signedBytes,
+} from '../report/parsed-report.ts';
+import type { Product } from '../report/product.ts';
+import { formatTcb, tcbEquals } from '../report/tcb.ts';
+import type { CaAnchor, ProductAnchors, TrustAnchors } from '../roots/anchors.ts';
+import { authoritiesVerification } from './authorities.ts';
+import { type Claims, verifiedClaims } from './claims.ts';
+import { checkNotRevoked, crlVerification } from './crl.ts';
+import { bytes, type FixedOptions } from './options.ts';
+import { isOnP384 } from './p384.ts';
+import type { Verification } from './signature.ts';
+import type { Trace } from './trace.ts';
+import { checkValidity } from './validity.ts';
+
+/** More than any product has: root, two intermediates, and each twice. */
+const MAX_AUTHORITIES = 6;
+
+/** Verifies evidence against anchors and gives the claims, or throws what was refused. */
+export function* verification(
+  evidence: FixedEvidence,
+  anchors: TrustAnchors,
+  options: FixedOptions,
+  trace: Trace,
+): Verification<Claims> {
+  const report = parseReport(evidence.report);
+  const claims = claimsOf(report);
+  const vek = parseVek(evidence.vek, anchors);
+  checkKind(vek, claims, anchors);
+  const product = checkProduct(vek, report, options, trace);
+  const authorities = anchors.products[product];
+  const issuer = checkIssuer(vek, authorities, anchors);
+  yield* checkChain(vek, issuer, authorities, evidence.authorities, options, trace);
+  const crl = yield* checkRevocation(authorities, issuer, anchors, options, trace);
+  checkTcb(vek, claims);
+  const chipMasked = checkChip(vek, claims, trace);
+  yield* checkReportSignature(vek, report);
+  return verifiedClaims({ claims, product, chipMasked, vek, crl, options });
+}
+
+/** A verification's own copy of the evidence, which nobody can change while it runs. */
+export interface FixedEvidence {
+  readonly report: Uint8Array;
+  readonly vek: Uint8Array | undefined;
+  readonly authorities: readonly Uint8Array[];
+}
+
+/** Copies evidence. Throws `TypeError` or `RangeError` at a caller's mistake. */
+export function fixEvidence({ report, vek, authorities = [] }: Evidence): FixedEvidence {
+  if (authorities.length > MAX_AUTHORITIES) {
+    throw new AttestationError('ca-encoding', 'Cannot verify: too many authorities came along.', {
+      expected: `at most ${MAX_AUTHORITIES}`,
+      found: `${authorities.length}`,
+    });
+  }
+  return {
+    report: bytes('report', report),
+    vek: vek === undefined ? undefined : bytes('vek', vek),
+    authorities: authorities.map((der) => bytes('authorities', der)),
+  };
+}
+
+/** Checks `vek-supplied` to `vek-extensions`. */
+function parseVek(der: Uint8Array | undefined, anchors: TrustAnchors): Vek {
+  if (der === undefined) {
+    throw new AttestationError(
+      'vek-supplied',
+      'Cannot verify the report: the certificate of the key that signed it is missing.',
+      {
+        remedy: 'Hand over the VCEK or VLEK certificate; `a3s-box attest fetch-certs` gets a VCEK.',
+      },
+    );
+  }
+  const certificate = parseVekCertificate(der);
+  const { vcekCommonName, vlekCommonName, organization } = anchors;
+  const subjects = [vcekCommonName, vlekCommonName].map((name) => `${organization}, CN=${name}`);
+  if (!subjects.includes(certificate.subject.text)) {
+    throw new AttestationError(
+      'vek-subject',
+      'Cannot use the certificate: its subject is not that of an endorsement key.',
+      { expected: subjects.join(' or '), found: certificate.subject.text },
+    );
+  }
+  const vek = readVek(certificate);
+  if (isOnP384(vek.publicKey)) return vek;
+  throw new AttestationError(
+    'vek-public-key',
+    'Cannot use the certificate: its public key is not a point on P-384.',
+  );
+}
+
+/** Check `vek-kind`: certificate, its name and the report agree on the kind of key. */
+function checkKind(vek: Vek, { keyInfo }: ReportClaims, anchors: TrustAnchors): void {
+  const named = vek.subject.commonName === anchors.vcekCommonName ? 'VCEK' : 'VLEK';
+  if (vek.kind === named && vek.kind === keyInfo.signingKey) return;
+  throw new AttestationError(
+    'vek-kind',
+    'Cannot verify the report with this certificate: another kind of key signed it.',
+    {
+      expected: `the certificate of a ${keyInfo.signingKey}`,
+      found: `a certificate with the extensions of a ${vek.kind}, named ${vek.subject.commonName}`,
+    },
+  );
+}
+
+/**
+ * Check `vek-product`.
+ *
+ * A report of version 2 does not say what it is from, so there the certificate says it. That only
+ * chooses the pinned root, under which the chain has to hold.
+ */
+function checkProduct(
+  vek: Vek,
+  report: ParsedReport,
+  options: FixedOptions,
+  trace: Trace,
+): Product {
+  const reported = productOf(report);
+  if (reported === null) trace.skip('product');
+  const named = PRODUCTS.find(
+    (name) => vek.productName === name || vek.productName.startsWith(`${name}-`),
+  );
+  const product = reported ?? named;
+  const fits = named === product || (options.allowProductNameMismatch && reported !== null);
+  if (product !== undefined && fits && hasLayoutOf(product, vek, reported)) return product;
+  throw new AttestationError(
+    'vek-product',
+    'Cannot use the certificate: it is of another product than the report.',
+    {
+      expected: reported ?? 'Milan or Genoa, as reports of version 2 come from',
+      found: `${vek.productName}, structure version ${vek.structVersion}`,
+    },
+  );
+}
+
+const PRODUCTS: readonly Product[] = ['Milan', 'Genoa', 'Turin'];
+
+/** Turin counts its TCB otherwise, and has no report of version 2. */
+function hasLayoutOf(product: Product, vek: Vek, reported: Product | null): boolean {
+  if (product === 'Turin') return vek.structVersion === 1 && reported !== null;
+  return vek.structVersion === 0;
+}
+
+/** Check `vek-issuer`: gives the intermediate that must have signed. */
+function checkIssuer(vek: Vek, authorities: ProductAnchors, anchors: TrustAnchors): CaAnchor {
+  const issuer = vek.kind === 'VCEK' ? authorities.ask : authorities.asvk;
+  const expected = `${anchors.organization}, CN=${issuer.commonName}`;
+  if (vek.issuer.text === expected) return issuer;
+  throw new AttestationError(
+    'vek-issuer',
+    'Cannot use the certificate: it names another issuer than the intermediate of its product.',
+    { expected, found: vek.issuer.text },
+  );
+}
+
+/** Checks `ca-encoding` to `ca-validity`. */
+function* checkChain(
+  vek: Vek,
+  issuer: CaAnchor,
+  authorities: ProductAnchors,
+  supplied: readonly Uint8Array[],
+  { now }: FixedOptions,
+  trace: Trace,
+): Verification<void> {
+  if (supplied.length === 0) trace.skip('ca-encoding', 'ca-pinned', 'ca-signature');
+  yield* authoritiesVerification(supplied, authorities);
+  const { tbs: signed, signature } = vek;
+  if (!(yield { algorithm: 'rsa-pss-sha384', key: issuer, signed, signature })) {
+    throw new AttestationError(
+      'vek-signature',
+      `Cannot trust the certificate: the pinned ${issuer.commonName} did not sign it.`,
+    );
+  }
+  const span = { from: vek.notBefore, to: vek.notAfter };
+  checkValidity('vek-validity', `the ${vek.kind} certificate`, span, now);
+  for (const { commonName, notBefore, notAfter } of [issuer, authorities.ark]) {
+    checkValidity('ca-validity', commonName, { from: notBefore, to: notAfter }, now);
+  }
+}
+
+/** Checks `crl-encoding` to `revocation`, where there is a list. */
+function* checkRevocation(
+  authorities: ProductAnchors,
+  issuer: CaAnchor,
+  { organization }: TrustAnchors,
+  { crl: der, now }: FixedOptions,
+  trace: Trace,
+): Verification<Crl | null> {
+  if (der === undefined) {
+    trace.skip('crl-encoding', 'crl-issuer', 'crl-signature', 'crl-validity', 'revocation');
+    return null;
+  }
+  const crl = yield* crlVerification(der, authorities.ark, organization, now);
+  checkNotRevoked(crl, [issuer, authorities.ark]);
+  return crl;
+}
+
+/** Check `vek-tcb`: every component equal, since each TCB has a key of its own. */
+function checkTcb(vek: Vek, { reportedTcb }: ReportClaims): void {
+  if (tcbEquals(vek.tcb, reportedTcb)) return;
+  throw new AttestationError(
+    'vek-tcb',
+    'Cannot verify the report with this certificate: it endorses the key of another TCB.',
+    { expected: formatTcb(reportedTcb), found: formatTcb(vek.tcb) },
+  );
+}
+
+/**
+ * Check `vek-chip`: gives whether the report hides its chip.
+ *
+ * A VLEK stands for a cloud provider and names no chip. A chip may be hidden only where the report
+ * admits it, and then the policy has the last word.
+ */
+function checkChip(vek: Vek, { chipId, keyInfo }: ReportClaims, trace: Trace): boolean {
+  const masked = /^0*$/.test(chipId);
+  if (vek.hwid === null || (masked && keyInfo.maskChipKey)) {
+    trace.skip('vek-chip');
+    return masked;
+  }
+  const expected = vek.hwid.padEnd(chipId.length, '0');
+  if (chipId === expected && !masked) return false;
+  throw new AttestationError(
+    'vek-chip',
+    'Cannot verify the report with this certificate: it endorses the key of another chip.',
+    { expected, found: chipId },
+  );
+}
+
+/** Check `report-signature`. */
+function* checkReportSignature(vek: Vek, report: ParsedReport): Verification<void> {
+  const question = {
+    algorithm: 'ecdsa-p384-sha384',
+    key: vek.publicKey,
+    signed: signedBytes(report),
+    signature: signatureOf(report),
+  } as const;
+  if (yield question) return;
+  throw new AttestationError(
+    'report-signature',
+    `Cannot trust the report: the ${vek.kind} did not sign it.`,
+  );
+}
