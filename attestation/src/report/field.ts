@@ -1,5 +1,5 @@
 /**
- * Reading the fields of a report.
+ * Reading and writing the fields of a report.
  *
  * @module
  */
@@ -33,6 +33,24 @@ export function fieldUint32(report: Uint8Array, field: Field): number {
 /** A field of eight bytes. */
 export function fieldUint64(report: Uint8Array, field: Field): bigint {
   return viewOf(report).getBigUint64(field.offset, true);
+}
+
+/**
+ * Writes an unsigned integer, little-endian.
+ *
+ * @throws RangeError for one that does not fit
+ */
+export function setFieldUint(report: Uint8Array, field: Field, value: number | bigint): void {
+  const integer = BigInt(value);
+  if (integer < 0n || integer >> BigInt(8 * field.size) !== 0n) {
+    throw new RangeError(
+      `the field at ${hexNumber(field.offset)} takes an unsigned integer of ${field.size} bytes`,
+    );
+  }
+  let rest = integer;
+  for (let index = 0; index < field.size; index++, rest >>= 8n) {
+    report[field.offset + index] = Number(rest & 0xffn);
+  }
 }
 
 /** Whether there is nothing but zeros. */

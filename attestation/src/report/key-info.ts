@@ -10,11 +10,13 @@ import type { KeyInfo } from './claims.ts';
 import { hexNumber } from './field.ts';
 
 const SIGNING_KEYS = ['VCEK', 'VLEK'] as const;
+/** SIGNING_KEY of a report that a VLEK signed. */
+export const SIGNING_KEY_VLEK = 1;
 const SIGNING_KEY_NONE = 7;
 const KNOWN = 0b1_1111;
 
 /** SIGNING_KEY, whatever it means. */
-function signingKeyBits(raw: number): number {
+export function signingKeyBits(raw: number): number {
   return (raw >>> 2) & 0b111;
 }
 

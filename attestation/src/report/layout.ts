@@ -60,6 +60,7 @@ export const FIELDS = {
   LAUNCH_MIT_VECTOR: { offset: 0x1f8, size: 8 },
   /** Since version 5. */
   CURRENT_MIT_VECTOR: { offset: 0x200, size: 8 },
+  SIGNATURE: { offset: 0x2a0, size: 512 },
   SIGNATURE_R: { offset: 0x2a0, size: 72 },
   SIGNATURE_S: { offset: 0x2e8, size: 72 },
   /** What the signature's 512 bytes have left. */

@@ -7,6 +7,7 @@
  */
 import { fromHex } from '../hex.ts';
 import type { FirmwareVersion, ReportClaims } from './claims.ts';
+import { hexNumber, setFieldUint } from './field.ts';
 import { decodeGuestPolicy } from './guest-policy.ts';
 import { encodeKeyInfo } from './key-info.ts';
 import {
@@ -49,27 +50,11 @@ export function serializeReport(
   return report;
 }
 
-function writeUint(report: Uint8Array, field: Field, value: number | bigint): void {
-  const limit = 1n << BigInt(8 * field.size);
-  if (typeof value === 'number' && !Number.isInteger(value)) throw doesNotFit(field);
-  let rest = BigInt(value);
-  if (rest < 0n || rest >= limit) throw doesNotFit(field);
-  for (let index = 0; index < field.size; index++, rest >>= 8n) {
-    report[field.offset + index] = Number(rest & 0xffn);
-  }
-}
-
-function doesNotFit(field: Field): RangeError {
-  return new RangeError(
-    `the field at 0x${field.offset.toString(16)} takes an unsigned integer of ${field.size} bytes`,
-  );
-}
-
 function writeHex(report: Uint8Array, field: Field, text: string): void {
   const bytes = fromHex(text);
   if (bytes?.length !== field.size) {
     throw new RangeError(
-      `the field at 0x${field.offset.toString(16)} takes ${field.size} bytes, hexadecimal`,
+      `the field at ${hexNumber(field.offset)} takes ${field.size} bytes, hexadecimal`,
     );
   }
   report.set(bytes, field.offset);
@@ -78,13 +63,13 @@ function writeHex(report: Uint8Array, field: Field, text: string): void {
 function writeNumbers(report: Uint8Array, claims: ReportClaims): void {
   requireSame('policy', claims.policy, decodeGuestPolicy(claims.policy.raw));
   requireSame('platformInfo', claims.platformInfo, decodePlatformInfo(claims.platformInfo.raw));
-  writeUint(report, FIELDS.VERSION, claims.version);
-  writeUint(report, FIELDS.GUEST_SVN, claims.guestSvn);
-  writeUint(report, FIELDS.POLICY, claims.policy.raw);
-  writeUint(report, FIELDS.VMPL, claims.vmpl);
-  writeUint(report, FIELDS.SIGNATURE_ALGO, claims.signatureAlgo);
-  writeUint(report, FIELDS.PLATFORM_INFO, claims.platformInfo.raw);
-  writeUint(report, FIELDS.KEY_INFO, encodeKeyInfo(claims.keyInfo));
+  setFieldUint(report, FIELDS.VERSION, claims.version);
+  setFieldUint(report, FIELDS.GUEST_SVN, claims.guestSvn);
+  setFieldUint(report, FIELDS.POLICY, claims.policy.raw);
+  setFieldUint(report, FIELDS.VMPL, claims.vmpl);
+  setFieldUint(report, FIELDS.SIGNATURE_ALGO, claims.signatureAlgo);
+  setFieldUint(report, FIELDS.PLATFORM_INFO, claims.platformInfo.raw);
+  setFieldUint(report, FIELDS.KEY_INFO, encodeKeyInfo(claims.keyInfo));
 }
 
 function requireSame<T extends object>(what: string, given: T, ofRaw: T): void {
@@ -121,16 +106,16 @@ function writeCpuid(report: Uint8Array, claims: ReportClaims): void {
   const { cpuid } = claims;
   requirePresence('cpuid', claims, hasCpuid(claims.version));
   if (cpuid === null) return;
-  writeUint(report, FIELDS.CPUID_FAM_ID, cpuid.family);
-  writeUint(report, FIELDS.CPUID_MOD_ID, cpuid.model);
-  writeUint(report, FIELDS.CPUID_STEP, cpuid.stepping);
+  setFieldUint(report, FIELDS.CPUID_FAM_ID, cpuid.family);
+  setFieldUint(report, FIELDS.CPUID_MOD_ID, cpuid.model);
+  setFieldUint(report, FIELDS.CPUID_STEP, cpuid.stepping);
 }
 
 function writeFirmware(report: Uint8Array, claims: ReportClaims): void {
   const write = (version: FirmwareVersion, major: Field, minor: Field, build: Field): void => {
-    writeUint(report, major, version.major);
-    writeUint(report, minor, version.minor);
-    writeUint(report, build, version.build);
+    setFieldUint(report, major, version.major);
+    setFieldUint(report, minor, version.minor);
+    setFieldUint(report, build, version.build);
   };
   write(claims.currentVersion, FIELDS.CURRENT_MAJOR, FIELDS.CURRENT_MINOR, FIELDS.CURRENT_BUILD);
   write(
@@ -145,8 +130,8 @@ function writeMitigationVectors(report: Uint8Array, claims: ReportClaims): void 
   const present = hasMitigationVectors(claims.version);
   requirePresence('launchMitVector', claims, present);
   requirePresence('currentMitVector', claims, present);
-  writeUint(report, FIELDS.LAUNCH_MIT_VECTOR, claims.launchMitVector ?? 0);
-  writeUint(report, FIELDS.CURRENT_MIT_VECTOR, claims.currentMitVector ?? 0);
+  setFieldUint(report, FIELDS.LAUNCH_MIT_VECTOR, claims.launchMitVector ?? 0);
+  setFieldUint(report, FIELDS.CURRENT_MIT_VECTOR, claims.currentMitVector ?? 0);
 }
 
 function requirePresence(

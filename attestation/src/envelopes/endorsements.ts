@@ -1,0 +1,40 @@
+/**
+ * From what an envelope holds to evidence.
+ *
+ * @module
+ */
+import type { Evidence } from '../evidence.ts';
+import { fieldUint32 } from '../report/field.ts';
+import { SIGNING_KEY_VLEK, signingKeyBits } from '../report/key-info.ts';
+import { FIELDS, REPORT_SIZE } from '../report/layout.ts';
+
+/** DER of the certificates that came along with a report, by their names in envelopes. */
+export interface EnvelopeCertificates {
+  readonly vcek?: Uint8Array | undefined;
+  readonly vlek?: Uint8Array | undefined;
+  /** ASK or ASVK. */
+  readonly ask?: Uint8Array | undefined;
+  readonly ark?: Uint8Array | undefined;
+}
+
+/**
+ * Puts a report and its certificates together.
+ *
+ * Of a VCEK and a VLEK the one is taken that the report says signed it. That is no claim yet:
+ * verification compares the two once it knows whether the report may be believed.
+ */
+export function evidenceOf(report: Uint8Array, certificates: EnvelopeCertificates): Evidence {
+  const { vcek, vlek, ask, ark } = certificates;
+  return {
+    report,
+    vek: saysVlek(report) ? (vlek ?? vcek) : (vcek ?? vlek),
+    authorities: [ask, ark].filter((authority) => authority !== undefined),
+  };
+}
+
+function saysVlek(report: Uint8Array): boolean {
+  return (
+    report.length === REPORT_SIZE &&
+    signingKeyBits(fieldUint32(report, FIELDS.KEY_INFO)) === SIGNING_KEY_VLEK
+  );
+}
