@@ -1,0 +1,29 @@
+/**
+ * A simulated processor at work: its state, what it is, and how it behaves.
+ *
+ * @module
+ */
+import type { Effect } from './misbehaviour.ts';
+import type { SimulatedModel } from './models.ts';
+import type { OpenedState } from './state.ts';
+
+export type ReportVersion = 2 | 3 | 4 | 5;
+
+export interface Firmware {
+  readonly state: OpenedState;
+  readonly model: SimulatedModel;
+  readonly reportVersion: ReportVersion;
+  /** What of it is bad. */
+  readonly effects: readonly Effect[];
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Applies the changes of one kind, one after the other. */
+export function applyEffects<T>(
+  effects: readonly Effect[],
+  start: T,
+  change: (effect: Effect, value: T) => T | undefined,
+): T {
+  return effects.reduce<T>((value, effect) => change(effect, value) ?? value, start);
+}

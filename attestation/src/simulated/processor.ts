@@ -1,0 +1,95 @@
+/**
+ * A secure processor without hardware: everything is as on an SEV-SNP host but the protection.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { decodePlatformInfo } from '../report/platform-info.ts';
+import type { Tcb } from '../report/tcb.ts';
+import { currentCrl, issueCrl } from './crl.ts';
+import { applyEffects, type Firmware, type ReportVersion } from './firmware.ts';
+import { SimulatedGuest } from './guest.ts';
+import { launchGuest, type SimulatedLaunch } from './launch.ts';
+import { effectsOf, type Misbehaviour } from './misbehaviour.ts';
+import { SIMULATED_MODELS, type SimulatedModelName } from './models.ts';
+import { endorse } from './report.ts';
+import { rootsOf, type SimulatedRoots } from './roots.ts';
+import { openState } from './state.ts';
+
+/** What is simulated. */
+export interface SimulatedProcessorOptions {
+  /** The processor; `Milan` where it is not given. */
+  readonly model?: SimulatedModelName;
+  /** Version of its reports; 5 where it is not given. */
+  readonly reportVersion?: ReportVersion;
+  /** How it, its host or its endorsements are bad; not at all where it is not given. */
+  readonly misbehave?: readonly Misbehaviour[];
+  /** The clock of whoever issues certificates; the system's where it is not given. */
+  readonly now?: () => Date;
+}
+
+/** A simulated AMD secure processor with its chip, its firmware and its certificate authorities. */
+export class SimulatedSecureProcessor {
+  readonly #firmware: Firmware;
+
+  /**
+   * @param state as {@link openSimulatedProcessor} keeps it.
+   * @throws {AttestationError} `simulated-state` for anything else.
+   * @throws {RangeError} for a model or report version that does not exist, or not together.
+   */
+  constructor(state: unknown, options: SimulatedProcessorOptions = {}) {
+    const { model = 'Milan', reportVersion = 5, misbehave = [], now } = options;
+    if (!Object.hasOwn(SIMULATED_MODELS, model)) throw new RangeError(`no model ${model}`);
+    if (![2, 3, 4, 5].includes(reportVersion) || (model === 'Turin' && reportVersion === 2)) {
+      throw new RangeError(`${model} has no reports of version ${reportVersion}`);
+    }
+    const clock = now ?? (() => new Date());
+    this.#firmware = {
+      state: openState(state),
+      model: SIMULATED_MODELS[model],
+      reportVersion,
+      effects: effectsOf(misbehave),
+      now: () => clock().getTime(),
+    };
+  }
+
+  /**
+   * Launches a guest: measures it as the firmware does, page by page.
+   *
+   * @throws {AttestationError} `simulated-request` where the firmware would refuse the launch: a
+   *   policy that the platform does not meet, HOST_DATA that has not 32 bytes, an ID block that is
+   *   not signed or not of this guest. `ovmf-malformed`, `ovmf-no-kernel-hashes` and
+   *   `measure-input` for what cannot be measured.
+   */
+  launch(launch: SimulatedLaunch): SimulatedGuest {
+    const { firmware, platformInfo } = this.#firmware.model;
+    const platform = { firmware, platformInfo: decodePlatformInfo(platformInfo) };
+    return new SimulatedGuest(this.#firmware, {
+      ...launchGuest(launch, platform),
+      reportId: randomBytes(32).toString('hex'),
+      vmrk: new Uint8Array(randomBytes(32)),
+    });
+  }
+
+  /** The chip's endorsement key certificate for a TCB, the current one if none is given, in DER. */
+  vcek(tcb?: Tcb): Uint8Array {
+    return endorse(this.#firmware, 'VCEK', tcb ?? this.#firmware.model.tcb);
+  }
+
+  /** As {@link vcek}, of the installation's VLEK. */
+  vlek(tcb?: Tcb): Uint8Array {
+    return endorse(this.#firmware, 'VLEK', tcb ?? this.#firmware.model.tcb);
+  }
+
+  /** The root's revocation list as of now, in DER: good for 30 days. */
+  crl(): Uint8Array {
+    const { effects, now, state } = this.#firmware;
+    const request = applyEffects(effects, currentCrl(now()), ({ crl }, value) => crl?.(value));
+    return issueCrl(request, state.ark);
+  }
+
+  /** What a verifier of this processor's evidence has to trust. No private key is in it. */
+  roots(): SimulatedRoots {
+    return rootsOf(this.#firmware.state);
+  }
+}

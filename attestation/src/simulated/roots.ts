@@ -1,0 +1,139 @@
+/**
+ * What stands in for AMD's pinned keys where simulated evidence is verified.
+ *
+ * @module
+ */
+import { constants, createPublicKey, verify } from 'node:crypto';
+import { type CaCertificate, parseCa } from '../certificates/ca.ts';
+import { rsaSubjectPublicKeyInfo } from '../certificates/keys.ts';
+import { formatName } from '../certificates/name.ts';
+import { decodePem, encodePem } from '../envelopes/pem.ts';
+import { AttestationError } from '../errors.ts';
+import { toHex } from '../hex.ts';
+import { AMD_ANCHORS } from '../roots/amd.ts';
+import type { CaAnchor, TrustAnchors } from '../roots/anchors.ts';
+import { nameOf, SIMULATED_NAMES, SIMULATED_ORGANIZATION } from './names.ts';
+import type { OpenedState } from './state.ts';
+
+const AUTHORITIES = ['ark', 'ask', 'asvk'] as const;
+
+let make: (anchors: TrustAnchors, pem: string) => SimulatedRoots;
+
+/** The anchors under roots: for the verification of simulated evidence alone. */
+export let anchorsOf: (roots: SimulatedRoots) => TrustAnchors;
+
+/**
+ * The public certificates of one simulated chain, checked.
+ *
+ * Only {@link parseSimulatedRoots} makes one, and nothing but the verification of simulated evidence
+ * takes one.
+ */
+export class SimulatedRoots {
+  readonly #anchors: TrustAnchors;
+  /** The certificates: ARK, ASK and ASVK. */
+  readonly pem: string;
+
+  private constructor(anchors: TrustAnchors, pem: string) {
+    this.#anchors = anchors;
+    this.pem = pem;
+    Object.freeze(this);
+  }
+
+  static {
+    make = (anchors, pem) => new SimulatedRoots(anchors, pem);
+    anchorsOf = (roots) => roots.#anchors;
+  }
+}
+
+/**
+ * Reads the three certificates of a simulated chain: ARK, ASK and ASVK, in this order.
+ *
+ * @param pem at most 128 KiB.
+ * @throws {AttestationError} `pem-malformed`; `ca-encoding` for what is no certificate of an
+ *   authority; `simulated-roots` unless there are three, named as simulated, signed by the first,
+ *   and none with a key of AMD's.
+ */
+export function parseSimulatedRoots(pem: string | Uint8Array): SimulatedRoots {
+  const certificates = decodePem(pem, 'CERTIFICATE');
+  const [ark, ask, asvk, ...others] = certificates.map(parseCa);
+  if (ark === undefined || ask === undefined || asvk === undefined || others.length > 0) {
+    throw refused('there are not three certificates', {
+      expected: 'ARK, ASK and ASVK',
+      found: `${certificates.length}`,
+    });
+  }
+  const chain = { ark, ask, asvk };
+  for (const name of AUTHORITIES) checkAuthority(name, chain[name], ark);
+  const authorities = {
+    ark: anchorOf(ark),
+    ask: anchorOf(ask),
+    asvk: anchorOf(asvk),
+  };
+  const { organization } = formatName({ organization: SIMULATED_ORGANIZATION, commonName: '' });
+  const anchors: TrustAnchors = {
+    organization,
+    vcekCommonName: SIMULATED_NAMES.vcek,
+    vlekCommonName: SIMULATED_NAMES.vlek,
+    products: { Milan: authorities, Genoa: authorities, Turin: authorities },
+  };
+  return make(anchors, certificates.map((der) => encodePem('CERTIFICATE', der)).join(''));
+}
+
+/** The roots of a processor's state. */
+export function rootsOf({ ark, ask, asvk }: OpenedState): SimulatedRoots {
+  const certificates = [ark, ask, asvk].map(({ certificate }) => certificate);
+  return parseSimulatedRoots(certificates.map((der) => encodePem('CERTIFICATE', der)).join(''));
+}
+
+function checkAuthority(
+  name: (typeof AUTHORITIES)[number],
+  certificate: CaCertificate,
+  ark: CaCertificate,
+): void {
+  checkName(`subject of the ${name.toUpperCase()}`, certificate.subject.text, name);
+  checkName(`issuer of the ${name.toUpperCase()}`, certificate.issuer.text, 'ark');
+  const modulus = toHex(certificate.publicKey.modulus);
+  if (AMD_MODULI.has(modulus)) throw refused(`the ${name.toUpperCase()} has a key of AMD's`);
+  if (name !== 'ark' && certificate.authorityKeyId !== ark.subjectKeyId) {
+    throw refused(`the ${name.toUpperCase()} names another key as its issuer's`, {
+      expected: ark.subjectKeyId,
+      found: `${certificate.authorityKeyId}`,
+    });
+  }
+  const key = createPublicKey({
+    key: Buffer.from(rsaSubjectPublicKeyInfo(ark.publicKey)),
+    format: 'der',
+    type: 'spki',
+  });
+  const padding = constants.RSA_PKCS1_PSS_PADDING;
+  if (!verify('sha384', certificate.tbs, { key, padding, saltLength: 48 }, certificate.signature)) {
+    throw refused(`the ARK did not sign the ${name.toUpperCase()}`);
+  }
+}
+
+function checkName(what: string, found: string, name: keyof typeof SIMULATED_NAMES): void {
+  const expected = formatName(nameOf(name)).text;
+  if (found !== expected)
+    throw refused(`the ${what} is not that of a simulation`, { expected, found });
+}
+
+const AMD_MODULI: ReadonlySet<string> = new Set(
+  Object.values(AMD_ANCHORS.products).flatMap((product) =>
+    AUTHORITIES.map((name) => toHex(product[name].modulus)),
+  ),
+);
+
+function anchorOf({ subject, serial, notBefore, notAfter, publicKey }: CaCertificate): CaAnchor {
+  const { commonName } = subject;
+  return { commonName, serial, notBefore, notAfter, modulus: publicKey.modulus };
+}
+
+function refused(
+  reason: string,
+  details: { readonly expected?: string; readonly found?: string } = {},
+): AttestationError {
+  return new AttestationError('simulated-roots', `Cannot trust these simulated roots: ${reason}.`, {
+    remedy: 'Get them from the installation whose evidence is to be verified.',
+    ...details,
+  });
+}
