@@ -6,7 +6,8 @@
 import type { Crl } from '../certificates/crl.ts';
 import type { Vek } from '../certificates/vek.ts';
 import type { ReportClaims } from '../report/claims.ts';
-import { type Product, type TcbClass, tcbClassOf } from '../report/product.ts';
+import { tcbClassOf } from '../report/parsed-report.ts';
+import type { Product, TcbClass } from '../report/product.ts';
 import type { FixedOptions } from './options.ts';
 import { timestamp } from './validity.ts';
 
@@ -60,6 +61,15 @@ interface Verified {
   readonly options: FixedOptions;
 }
 
+/**
+ * Where no CPUID tells: reports of version 2 were made before there was any other class.
+ */
+const OLDEST_CLASS: Readonly<Record<Product, TcbClass>> = {
+  Milan: 'milan',
+  Genoa: 'genoa',
+  Turin: 'turin',
+};
+
 /** Puts together what a verification has found; frozen through and through. */
 export function verifiedClaims(verified: Verified): Claims {
   const { claims, product, chipMasked, vek, crl, options } = verified;
@@ -67,7 +77,7 @@ export function verifiedClaims(verified: Verified): Claims {
   return Object.freeze({
     ...claims,
     product,
-    tcbClass: tcbClassOf(claims.cpuid, product),
+    tcbClass: tcbClassOf(claims) ?? OLDEST_CLASS[product],
     chipMasked,
     endorsement: Object.freeze({
       kind,

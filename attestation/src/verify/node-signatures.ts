@@ -25,26 +25,35 @@ function isSignedBy(question: SignatureQuestion): boolean {
 }
 
 /** Pinned keys are few and live as long as the program; each is imported once. */
-const imported = new WeakMap<RsaKey, KeyObject>();
+const pinned = new WeakMap<RsaKey, KeyObject>();
 
 function rsaKey(key: RsaKey): KeyObject {
-  let found = imported.get(key);
-  if (found === undefined) {
-    const jwk = { kty: 'RSA', n: base64url(key.modulus), e: 'AQAB' };
-    found = createPublicKey({ key: jwk, format: 'jwk' });
-    imported.set(key, found);
-  }
-  return found;
+  const found = pinned.get(key);
+  if (found !== undefined) return found;
+  const jwk = { kty: 'RSA', n: base64url(key.modulus), e: 'AQAB' };
+  const made = createPublicKey({ key: jwk, format: 'jwk' });
+  pinned.set(key, made);
+  return made;
 }
 
+/**
+ * Endorsement keys that were used last, by their points.
+ *
+ * Importing one costs half as much as the signature that it is for. Only keys that a pinned
+ * intermediate signed get this far, so strangers cannot push others out.
+ */
+const endorsed = new Map<string, KeyObject>();
+const MAX_ENDORSED = 256;
+
 function ecKey({ point }: EcKey): KeyObject {
-  const jwk = {
-    kty: 'EC',
-    crv: 'P-384',
-    x: base64url(point.subarray(1, 49)),
-    y: base64url(point.subarray(49)),
-  };
-  return createPublicKey({ key: jwk, format: 'jwk' });
+  const x = base64url(point.subarray(1, 49));
+  const y = base64url(point.subarray(49));
+  const found = endorsed.get(x + y);
+  if (found !== undefined) return found;
+  const made = createPublicKey({ key: { kty: 'EC', crv: 'P-384', x, y }, format: 'jwk' });
+  if (endorsed.size === MAX_ENDORSED) endorsed.clear();
+  endorsed.set(x + y, made);
+  return made;
 }
 
 function base64url(bytes: Uint8Array): string {

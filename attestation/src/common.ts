@@ -1,0 +1,42 @@
+/**
+ * What the entry for Node and the entry for browsers have in common.
+ *
+ * @module
+ */
+export { appraise } from './appraise/appraise.ts';
+export type {
+  Appraisal,
+  AppraisalCheck,
+  AppraisalCode,
+  Expected,
+} from './appraise/appraise-claims.ts';
+export { evidenceFromAzureHcl, type HclEvidence } from './envelopes/azure-hcl.ts';
+export {
+  type CertificateTable,
+  encodeCertificateTable,
+  evidenceFromCertificateTable,
+  parseCertificateTable,
+} from './envelopes/certificate-table.ts';
+export { evidenceFromCocoJson } from './envelopes/coco.ts';
+export { evidenceFromExtendedReport } from './envelopes/extended-report.ts';
+export { evidenceFromGoSevGuestJson } from './envelopes/go-sev-guest.ts';
+export { decodePem, encodePem, type PemLabel } from './envelopes/pem.ts';
+export { type AttestationCode, AttestationError, type InputCode } from './errors.ts';
+export type { Evidence } from './evidence.ts';
+export type {
+  Cpuid,
+  FirmwareVersion,
+  GuestPolicy,
+  KeyInfo,
+  PlatformInfo,
+  ReportClaims,
+} from './report/claims.ts';
+export { parseReport } from './report/parse.ts';
+export { type ParsedReport, unverifiedClaims } from './report/parsed-report.ts';
+export type { Product, TcbClass } from './report/product.ts';
+export { formatTcb, type Tcb } from './report/tcb.ts';
+export { VERIFY_CHECKS, type VerifyCheck, type VerifyCode } from './verify/checks.ts';
+export type { Claims, EndorsementClaims, RevocationClaims } from './verify/claims.ts';
+export type { VerifyOptions } from './verify/options.ts';
+export { VerificationError } from './verify/trace.ts';
+export { VerifiedReport } from './verify/verified-report.ts';
