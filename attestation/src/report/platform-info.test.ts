@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { decodePlatformInfo, PLATFORM_INFO_KNOWN } from './platform-info.ts';
+
+const BITS = [
+  'smtEn',
+  'tsmeEn',
+  'eccEn',
+  'raplDis',
+  'ciphertextHidingDramEn',
+  'aliasCheckComplete',
+  'iommuWriteSafe',
+  'tioEn',
+] as const;
+
+describe('decodePlatformInfo', () => {
+  it('reads one bit after the other', () => {
+    const none = Object.fromEntries(BITS.map((bit) => [bit, false]));
+    BITS.forEach((bit, index) => {
+      const raw = 1n << BigInt(index);
+      expect(decodePlatformInfo(raw)).toEqual({ ...none, raw, [bit]: true });
+    });
+    expect(decodePlatformInfo(0x100n)).toEqual({ ...none, raw: 0x100n });
+  });
+
+  it('knows as many bits as it names', () => {
+    expect(PLATFORM_INFO_KNOWN).toBe((1n << BigInt(BITS.length)) - 1n);
+  });
+});
