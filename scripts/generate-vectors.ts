@@ -1,0 +1,64 @@
+/**
+ * Writes the test vectors in `test/vectors`: `generate-vectors [--all]`, from the root of the
+ * checkout. Those that are there are kept, since every signature comes out differently; `--all`
+ * makes them anew.
+ *
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { appraisalVectors } from './vectors/appraisal.ts';
+import { checkEvidence, checkReport } from './vectors/check.ts';
+import {
+  type EvidenceVector,
+  evidenceDocument,
+  type ReportVector,
+  reportDocument,
+} from './vectors/format.ts';
+import { processor } from './vectors/processor.ts';
+import { reportVectors } from './vectors/reports.ts';
+
+const ROOT = 'test/vectors';
+
+const AREAS: Readonly<Record<string, () => readonly EvidenceVector[]>> = {
+  appraisal: appraisalVectors,
+};
+
+function main(): void {
+  const { values } = parseArgs({ options: { all: { type: 'boolean', default: false } } });
+  const keep = !values.all;
+  const reports = reportVectors();
+  const wrong = reports.flatMap(checkReport);
+  let written = write('reports', reports, reportDocument, keep);
+  for (const [area, make] of Object.entries(AREAS)) {
+    const vectors = make();
+    wrong.push(...vectors.flatMap(checkEvidence));
+    written += write(area, vectors, evidenceDocument, keep);
+  }
+  writeFileSync(`${ROOT}/roots.pem`, processor().roots().pem);
+  spawnSync('node_modules/.bin/biome', ['format', '--write', ROOT], { stdio: 'inherit' });
+  console.log(`${written} vectors written`);
+  for (const line of wrong) console.error(line);
+  if (wrong.length > 0) process.exitCode = 1;
+}
+
+function write<V extends ReportVector | EvidenceVector>(
+  area: string,
+  vectors: readonly V[],
+  document: (vector: V) => object,
+  keep: boolean,
+): number {
+  mkdirSync(`${ROOT}/${area}`, { recursive: true });
+  const files = vectors.map((vector) => ({ path: `${ROOT}/${area}/${vector.name}.json`, vector }));
+  if (new Set(files.map(({ path }) => path)).size < files.length) {
+    throw new Error(`two vectors in ${area} have one name`);
+  }
+  const missing = files.filter(({ path }) => !keep || !existsSync(path));
+  for (const { path, vector } of missing) {
+    writeFileSync(path, `${JSON.stringify(document(vector), null, 2)}\n`);
+  }
+  return missing.length;
+}
+
+main();

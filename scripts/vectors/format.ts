@@ -1,0 +1,67 @@
+/**
+ * What a test vector is, and how it is kept; `test/vectors/README.md` describes it.
+ *
+ * @module
+ */
+import type { AppraisalCode } from '../../attestation/src/appraise/checks.ts';
+import type { Evidence } from '../../attestation/src/evidence.ts';
+import type { VerifyCode } from '../../attestation/src/verify/checks.ts';
+
+/** A report, and what a parser must say to it. */
+export interface ReportVector {
+  readonly name: string;
+  readonly comment: string;
+  readonly report: Uint8Array;
+  readonly expected: 'accepted' | VerifyCode;
+}
+
+/** Evidence, and what verification and appraisal must say to it. */
+export interface EvidenceVector {
+  readonly name: string;
+  readonly comment: string;
+  readonly evidence: Evidence;
+  readonly crl?: Uint8Array;
+  readonly crlObtainedAt?: string;
+  /** The time of the vectors where it is not given. */
+  readonly now?: string;
+  /** A policy document. */
+  readonly policy?: Readonly<Record<string, unknown>>;
+  /** What the relying party expects, 64 bytes. */
+  readonly reportData?: Uint8Array;
+  readonly expected: {
+    readonly verify: 'accepted' | VerifyCode;
+    /** Every check that fails, in the order of the list. */
+    readonly appraise?: 'accepted' | readonly AppraisalCode[];
+  };
+}
+
+/** When all is valid. */
+export const NOW = '2026-06-01T00:00:00Z';
+
+export function reportDocument({ name, comment, report, expected }: ReportVector): object {
+  return { name, comment, report: base64(report), expected };
+}
+
+export function evidenceDocument(vector: EvidenceVector): object {
+  const { name, comment, evidence, crl, crlObtainedAt, now, policy, reportData, expected } = vector;
+  const { report, vek, authorities } = evidence;
+  return {
+    name,
+    comment,
+    evidence: {
+      report: base64(report),
+      ...(vek === undefined ? {} : { vek: base64(vek) }),
+      ...(authorities === undefined ? {} : { authorities: authorities.map(base64) }),
+    },
+    ...(crl === undefined ? {} : { crl: base64(crl) }),
+    ...(crlObtainedAt === undefined ? {} : { crlObtainedAt }),
+    now: now ?? NOW,
+    ...(policy === undefined ? {} : { policy }),
+    ...(reportData === undefined ? {} : { reportData: Buffer.from(reportData).toString('hex') }),
+    expected,
+  };
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}
