@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { decodePem } from '../envelopes/pem.ts';
+import { readVector, readVectorFile } from '../testing/read-vectors.ts';
+import { VerificationError } from './trace.ts';
+import { verify } from './verify.ts';
+
+const { evidence, options } = readVector('hardware/genoa-v5');
+
+function authority(name: string): Uint8Array {
+  const [der] = decodePem(readVectorFile(`amd/${name}.pem`), 'CERTIFICATE');
+  if (der === undefined) throw new Error(`no certificate ${name}`);
+  return der;
+}
+
+function outcome(authorities: readonly Uint8Array[]): VerificationError | undefined {
+  try {
+    verify({ ...evidence, authorities }, options);
+    return undefined;
+  } catch (error) {
+    if (error instanceof VerificationError) return error;
+    throw error;
+  }
+}
+
+describe('authorities that come along', () => {
+  it('are taken when they are the pinned ones, in any order', () => {
+    const chain = ['genoa_asvk', 'genoa_ark', 'genoa_ask'].map(authority);
+    expect(outcome(chain)).toBeUndefined();
+  });
+
+  it('are refused when they belong to another product', () => {
+    const error = outcome([authority('genoa_ask'), authority('milan_ark')]);
+    expect(error).toMatchObject({
+      code: 'ca-pinned',
+      expected: 'ARK-Genoa, SEV-Genoa or SEV-VLEK-Genoa with its pinned key',
+    });
+    expect(error?.found).toMatch(/CN=ARK-Milan, serial 010000$/);
+  });
+
+  it('are refused when they are no certificates of authorities', () => {
+    expect(outcome([evidence.vek ?? new Uint8Array()])?.code).toBe('ca-encoding');
+    expect(outcome([new Uint8Array()])?.code).toBe('ca-encoding');
+  });
+
+  it('are refused when there are more than any product has', () => {
+    const error = outcome(Array.from({ length: 7 }, () => authority('genoa_ark')));
+    expect(error).toMatchObject({ code: 'ca-encoding', expected: 'at most 6', found: '7' });
+  });
+
+  it('are refused whichever byte was changed', { timeout: 60_000 }, () => {
+    const ask = authority('genoa_ask');
+    const codes = new Set<string | undefined>();
+    for (let at = 0; at < ask.length; at += 1) {
+      const changed = Uint8Array.from(ask);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      codes.add(outcome([changed])?.code);
+    }
+    expect(codes).toEqual(new Set(['ca-encoding', 'ca-pinned', 'ca-signature']));
+  });
+});

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { AttestationError } from '../errors.ts';
+import { readVector } from '../testing/read-vectors.ts';
+import { verify } from './verify.ts';
+import { verifyCrl } from './verify-crl.ts';
+
+const crl = readFileSync(new URL('../../../test/vectors/amd/genoa_crl.der', import.meta.url));
+const NOW = new Date('2025-10-01T00:00:00Z');
+
+function codeOf(run: () => unknown): string {
+  try {
+    run();
+    return 'accepted';
+  } catch (error) {
+    if (error instanceof AttestationError) return error.code;
+    throw error;
+  }
+}
+
+describe('a revocation list', () => {
+  it('of AMD is verified by itself', () => {
+    expect(verifyCrl(crl, 'Genoa', NOW)).toEqual({
+      number: 4n,
+      thisUpdate: '2024-10-23T04:36:24Z',
+      nextUpdate: '2025-11-03T01:00:00Z',
+    });
+  });
+
+  it.each([
+    ['2024-10-23T04:36:23Z', 'crl-validity'],
+    ['2024-10-23T04:36:24Z', 'accepted'],
+    ['2025-11-03T01:00:00Z', 'accepted'],
+    ['2025-11-03T01:00:01Z', 'crl-validity'],
+  ])('at %s: %s', (now, expected) => {
+    expect(codeOf(() => verifyCrl(crl, 'Genoa', new Date(now)))).toBe(expected);
+  });
+
+  it('says what it was held against when it is stale', () => {
+    expect(() => verifyCrl(crl, 'Genoa', new Date('2026-01-01T00:00:00Z'))).toThrow(
+      expect.objectContaining({
+        message: 'Cannot trust the revocation list: it is no longer valid.',
+        expected: 'a time from 2024-10-23T04:36:24Z to 2025-11-03T01:00:00Z',
+        found: '2026-01-01T00:00:00Z',
+      }),
+    );
+  });
+
+  it('of another product is refused', () => {
+    expect(codeOf(() => verifyCrl(crl, 'Turin', NOW))).toBe('crl-issuer');
+    const { evidence } = readVector('hardware/turin-v5');
+    expect(codeOf(() => verify(evidence, { now: NOW, crl }))).toBe('crl-issuer');
+  });
+
+  it('is refused whichever byte was changed', () => {
+    const codes = new Set<string>();
+    for (let at = 0; at < crl.length; at += 1) {
+      const changed = Uint8Array.from(crl);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      codes.add(codeOf(() => verifyCrl(changed, 'Genoa', NOW)));
+    }
+    expect([...codes].sort()).toEqual(['crl-encoding', 'crl-issuer', 'crl-signature']);
+  });
+});

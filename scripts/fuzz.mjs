@@ -1,0 +1,77 @@
+// Coverage-guided fuzzing of each parser of the attestation package: FUZZ_SECONDS a target, from the test vectors as seeds.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const guided = join(root, 'test/fuzz/guided');
+const work = join(root, 'build/fuzz');
+const jazzer = join(guided, 'node_modules/@jazzer.js/core/dist/cli.js');
+
+/** One input may not take longer than this, in seconds, nor more memory than this, in MiB. */
+const LIMITS = ['-timeout=5', '-rss_limit_mb=2048', '-max_len=70000'];
+
+/** Runs every target for so long and returns how many held. */
+export async function fuzzParsers(seconds) {
+  const targets = readdirSync(join(guided, 'targets')).map((file) => file.replace(/\.ts$/, ''));
+  mkdirSync(work, { recursive: true });
+  writeFileSync(join(work, 'package.json'), '{"type":"commonjs"}\n');
+  await build({
+    entryPoints: targets.map((name) => join(guided, 'targets', `${name}.ts`)),
+    outdir: work,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    conditions: ['a3s-source'],
+    logLevel: 'warning',
+  });
+  await build({
+    entryPoints: [join(guided, 'seeds.ts')],
+    outfile: join(work, 'seeds.js'),
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    conditions: ['a3s-source'],
+    logLevel: 'warning',
+  });
+  const seeded = spawnSync(process.execPath, [join(work, 'seeds.js'), root, work], {
+    encoding: 'utf8',
+  });
+  if (seeded.status !== 0) throw new Error(`Cannot lay out seeds: ${seeded.stderr}`);
+  let failed = 0;
+  for (const target of targets) {
+    const ok = fuzzTarget(target, seconds);
+    console.log(`${ok === '' ? '✓' : '✗'} ${target} (${seconds} s, guided by coverage)`);
+    if (ok === '') continue;
+    failed += 1;
+    console.log(ok);
+  }
+  return { passed: targets.length - failed, failed };
+}
+
+/** Empty if the target held, else what it printed. */
+function fuzzTarget(target, seconds) {
+  const found = join(work, 'found', target);
+  rmSync(found, { recursive: true, force: true });
+  mkdirSync(found, { recursive: true });
+  const corpus = join(work, 'corpus', target);
+  mkdirSync(corpus, { recursive: true });
+  const run = spawnSync(
+    process.execPath,
+    [jazzer, join(work, target), corpus, '--sync', '-i', work, '--disableBugDetectors', '.*', '--']
+      .concat(LIMITS)
+      .concat(`-max_total_time=${seconds}`, `-artifact_prefix=${found}/`),
+    { cwd: work, encoding: 'utf8', timeout: (seconds + 120) * 1000 },
+  );
+  if (run.status === 0) return '';
+  return `${run.stdout}${run.stderr}${run.error?.message ?? ''}\ninputs are kept in ${found}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { failed } = await fuzzParsers(Number(process.env.FUZZ_SECONDS ?? '2'));
+  process.exitCode = failed === 0 ? 0 : 1;
+}
