@@ -1,0 +1,187 @@
+/**
+ * Why a launch digest is not the one that was expected.
+ *
+ * @module
+ */
+import { AttestationError } from '../errors.ts';
+import { toHex } from '../hex.ts';
+import { Search, type TriedVariants } from './attempts.ts';
+import {
+  compare,
+  type ExplainedInput,
+  type InputName,
+  type Names,
+  type Subject,
+} from './figures.ts';
+import { type LaunchInputs, resolveLaunch } from './inputs.ts';
+import { measureLaunch } from './launch.ts';
+import { type LaunchRecord, parseLaunchRecord, recordInputs } from './launch-record.ts';
+import { capital, describeDifferences, differing, remedies } from './sentences.ts';
+import {
+  type Artefact,
+  artefactNames,
+  hashArtefacts,
+  variantsOf,
+  vcpuVariants,
+} from './variants.ts';
+
+export type { TriedVariants } from './attempts.ts';
+export type { ExplainedInput, InputName } from './figures.ts';
+export type { Artefact } from './variants.ts';
+
+export interface ExplainOptions {
+  /** What the host says that it launched; untrusted. */
+  readonly record?: LaunchRecord | undefined;
+  /** Files that may have been launched instead; at most 64. */
+  readonly artefacts?: readonly Artefact[] | undefined;
+  /** Digests to compute at most, 25,000 unless given. */
+  readonly maxVariants?: number | undefined;
+}
+
+/** Why the digest is another, as far as it can be told. */
+export interface Cause {
+  /** From the launch record, or by trying. Either way the inputs were seen to give the digest. */
+  readonly source: 'record' | 'variant';
+  readonly inputs: readonly InputName[];
+  readonly text: string;
+}
+
+export interface Explanation {
+  readonly matches: boolean;
+  /** The digest of the expected inputs, as hexadecimal. */
+  readonly expected: string;
+  readonly actual: string;
+  readonly inputs: readonly ExplainedInput[];
+  /** Does the host's record give the actual digest? One that does not is wrong or incomplete. */
+  readonly record: 'absent' | 'confirmed' | 'refuted';
+  readonly cause?: Cause;
+  readonly tried: readonly TriedVariants[];
+  /** Nothing was left to try; false where a cause was found before, or `maxVariants` reached. */
+  readonly exhausted: boolean;
+  /** All of it in a few sentences, with what to do. */
+  readonly conclusion: string;
+}
+
+const MAX_ARTEFACTS = 64;
+const DEFAULT_VARIANTS = 25_000;
+
+/**
+ * Names the inputs that make a launch digest differ from the expected one.
+ *
+ * A launch record is believed only if it gives the actual digest. Without such a one, launches that
+ * differ in one or two inputs are tried, in a fixed order. A launch that gives the digest *is* the
+ * one that was measured, since SHA-384 has no known collisions: so a cause is never a guess.
+ *
+ * @param inputs - the launch that was expected
+ * @param actual - MEASUREMENT of a report, 96 hexadecimal digits
+ * @throws AttestationError as `measureOvmf` does; `measure-input` for a malformed digest;
+ *   `launch-record-malformed`
+ * @throws RangeError too many artefacts, or a bound that is no positive integer
+ */
+export function explain(
+  inputs: LaunchInputs,
+  actual: string,
+  options: ExplainOptions = {},
+): Explanation {
+  const { artefacts = [], maxVariants = DEFAULT_VARIANTS } = options;
+  checkArguments(actual, artefacts.length, maxVariants);
+  const known = hashArtefacts(artefacts);
+  const task: Task = {
+    subject: subjectOf(inputs),
+    append: inputs.append ?? '',
+    names: artefactNames(known),
+    actual: actual.toLowerCase(),
+    maxVariants,
+  };
+  const expected = toHex(measureLaunch(task.subject));
+  const claim = options.record && readClaim(options.record);
+  const record =
+    claim === undefined ? 'absent' : claim.digest === task.actual ? 'confirmed' : 'refuted';
+  const frame = { expected, actual: task.actual, record } as const;
+  if (expected === task.actual) return { ...frame, ...matching(task) };
+  const tried = claim === undefined ? [] : [triedRecord(claim.digest)];
+  if (claim !== undefined && record === 'confirmed') {
+    return { ...frame, ...told(task, claim.subject, 'record'), tried, exhausted: false };
+  }
+  const search = new Search(task.subject, task.actual, maxVariants);
+  const result = search.run(variantsOf(task.append, known), vcpuVariants());
+  const outcome =
+    result.found === undefined ? untold(task, result) : told(task, result.found, 'variant');
+  return {
+    ...frame,
+    ...outcome,
+    tried: [...tried, ...result.tried],
+    exhausted: result.complete,
+    conclusion: `${record === 'refuted' ? REFUTED : ''}${outcome.conclusion}`,
+  };
+}
+
+const REFUTED = "The host's launch record does not give this digest: it is wrong or incomplete. ";
+
+interface Task {
+  readonly subject: Subject;
+  readonly append: string;
+  readonly names: Names;
+  readonly actual: string;
+  readonly maxVariants: number;
+}
+
+type Outcome = Pick<Explanation, 'matches' | 'inputs' | 'conclusion'>;
+
+function checkArguments(actual: string, artefacts: number, maxVariants: number): void {
+  if (artefacts > MAX_ARTEFACTS) throw new RangeError(`more than ${MAX_ARTEFACTS} artefacts`);
+  if (!Number.isSafeInteger(maxVariants) || maxVariants < 1) {
+    throw new RangeError('maxVariants is a positive integer');
+  }
+  if (!/^[0-9a-fA-F]{96}$/.test(actual)) {
+    throw new AttestationError('measure-input', 'Cannot explain the digest: it is malformed', {
+      expected: '96 hexadecimal digits',
+      found: `${actual.length} characters`,
+    });
+  }
+}
+
+function subjectOf(inputs: LaunchInputs): Subject {
+  return { ...resolveLaunch(inputs), cmdline: JSON.stringify(inputs.append ?? '') };
+}
+
+function readClaim(record: LaunchRecord): { readonly subject: Subject; readonly digest: string } {
+  const subject = subjectOf(recordInputs(parseLaunchRecord(record)));
+  return { subject, digest: toHex(measureLaunch(subject)) };
+}
+
+function triedRecord(digest: string): TriedVariants {
+  return { what: "the host's launch record", count: 1, digest };
+}
+
+function matching(task: Task): Omit<Explanation, 'expected' | 'actual' | 'record'> {
+  return {
+    matches: true,
+    inputs: compare(task.subject, task.subject, task.names),
+    tried: [],
+    exhausted: false,
+    conclusion: 'The digest is the expected one: every measured input is as expected.',
+  };
+}
+
+function told(task: Task, found: Subject, source: Cause['source']): Outcome & { cause: Cause } {
+  const inputs = compare(task.subject, found, task.names);
+  const text = describeDifferences(inputs);
+  return {
+    matches: false,
+    inputs,
+    cause: { source, inputs: differing(inputs).map(({ name }) => name), text },
+    conclusion: `${capital(text)}. ${remedies(inputs)}`,
+  };
+}
+
+function untold(task: Task, result: { readonly complete: boolean }): Outcome {
+  const why = result.complete
+    ? 'No launch that differs in one or two of the inputs gives this digest.'
+    : `None of the ${task.maxVariants} launches that were tried gives this digest.`;
+  return {
+    matches: false,
+    inputs: compare(task.subject, undefined, task.names),
+    conclusion: `${why} Ask the host for its launch record, and hand over the firmware, kernels and initrds that it may have launched.`,
+  };
+}

@@ -1,0 +1,64 @@
+/**
+ * What a guest is at its launch: digests computed, explained and signed.
+ *
+ * Takes bytes and digests, reads no files. Node.js only.
+ *
+ * @module
+ */
+export {
+  type Artefact,
+  type ExplainedInput,
+  type ExplainOptions,
+  type Explanation,
+  explain,
+  type TriedVariants,
+} from './explain.ts';
+export { encodeIdAuth, ID_AUTH_SIZE, type IdAuth, parseIdAuth } from './id-auth.ts';
+export { encodeIdBlock, ID_BLOCK_SIZE, type IdBlock, parseIdBlock } from './id-block.ts';
+export { encodeIdKey, ID_KEY_SIZE, idKeyDigest, parseIdKey } from './id-key.ts';
+export {
+  type IdBlockRequest,
+  type SignedIdBlock,
+  signIdBlock,
+  type VerifiedIdBlock,
+  verifyIdBlock,
+} from './id-sign.ts';
+export {
+  type LaunchInputs,
+  MAX_VCPUS,
+  type MeasuredFile,
+  type OvmfInput,
+} from './inputs.ts';
+export {
+  cmdlineHash,
+  KERNEL_HASH_TABLE_SIZE,
+  type KernelHashes,
+  kernelHashesPage,
+  kernelHashTable,
+} from './kernel-hashes.ts';
+export { type KrunInputs, type KrunMeasurement, measureKrun } from './krun.ts';
+export {
+  type BlankPageType,
+  DIGEST_SIZE,
+  LaunchDigest,
+  PAGE_SIZE,
+  PAGE_TYPE,
+} from './launch-digest.ts';
+export {
+  type LaunchRecord,
+  launchRecordOf,
+  measureRecord,
+  parseLaunchRecord,
+} from './launch-record.ts';
+export { type LaunchMeasurement, measureOvmf } from './measure.ts';
+export { measuredOvmf, type OvmfImage, ovmfHash, parseOvmf } from './ovmf.ts';
+export {
+  type MeasuredOvmf,
+  type OvmfMetadata,
+  type OvmfSection,
+  type SectionType,
+  supportsKernelHashes,
+} from './ovmf-metadata.ts';
+export { isVcpuType, VCPU_SIGNATURES, VCPU_TYPES, type VcpuType } from './vcpu-types.ts';
+export { type FpuState, VMMS, type Vmm, vmsaProfile } from './vmm.ts';
+export { RESET_VECTOR, type VmsaProfile, type VmsaState, vmsaPage } from './vmsa.ts';
