@@ -9,10 +9,10 @@
  */
 import { AttestationError } from '../errors.ts';
 import type { Evidence } from '../evidence.ts';
-import { fromHex, toHex } from '../hex.ts';
+import { toHex } from '../hex.ts';
 import { isZero } from '../report/field.ts';
 import { ownedBytes } from '../report/owned-bytes.ts';
-import { certificateOf } from './certificate.ts';
+import { pemOrDer } from './certificate.ts';
 import { type EnvelopeCertificates, evidenceOf } from './endorsements.ts';
 
 const ENTRY_SIZE = 24;
@@ -41,9 +41,8 @@ export interface OtherEntry {
   readonly length: number;
 }
 
-/** What a table holds; certificates are DER. */
+/** What a table holds, DER each. */
 export interface CertificateTable extends EnvelopeCertificates {
-  /** As it is in the table: DER, if the host is right. */
   readonly crl?: Uint8Array | undefined;
   readonly others: readonly OtherEntry[];
 }
@@ -65,11 +64,11 @@ function malformed(message: string, cause?: unknown): AttestationError {
  *
  * No bytes at all (a host that has no certificates leaves `auxblob` empty) and a table that starts
  * with the zeros that end it both hold nothing; fewer zeros than that are no table. Bytes that no
- * entry covers are padding and not looked at. Certificates may be DER or PEM.
+ * entry covers are padding and not looked at. Entries may be DER or PEM.
  *
  * @throws AttestationError `certificate-table-malformed` for more than 16 entries, a missing end,
  *   data outside of the table, in its header or over another entry's, more than 64 KiB of it, a
- *   GUID that occurs twice, and PEM that is not one certificate
+ *   GUID that occurs twice, and an entry that is neither DER nor one block of PEM
  * @throws TypeError for anything but a Uint8Array
  */
 export function parseCertificateTable(bytes: Uint8Array): CertificateTable {
@@ -83,7 +82,7 @@ export function parseCertificateTable(bytes: Uint8Array): CertificateTable {
     const name = NAMES.get(guid);
     const data = table.slice(offset, offset + length);
     if (name === undefined) others.push({ guid, length });
-    else found.set(name, name === 'crl' ? data : readCertificate(name, data));
+    else found.set(name, readData(name, data));
   }
   return { ...Object.fromEntries(found), others };
 }
@@ -121,17 +120,17 @@ function checkPlaces(entries: readonly Entry[], size: number): void {
   }
 }
 
-function readCertificate(name: EntryName, data: Uint8Array): Uint8Array {
-  const certificate = pemOrDer(name, data);
-  if (certificate === undefined) throw malformed(`has more than one certificate as ${name}`);
-  return certificate;
+function readData(name: EntryName, data: Uint8Array): Uint8Array {
+  const der = decode(name, data);
+  if (der === undefined) throw malformed(`has more than one ${name}`);
+  return der;
 }
 
-function pemOrDer(name: EntryName, data: Uint8Array): Uint8Array | undefined {
+function decode(name: EntryName, data: Uint8Array): Uint8Array | undefined {
   try {
-    return certificateOf(data);
+    return pemOrDer(data, name === 'crl' ? 'X509 CRL' : 'CERTIFICATE');
   } catch (error) {
-    throw malformed(`has no certificate as ${name}`, error);
+    throw malformed(`has neither DER nor PEM as ${name}`, error);
   }
 }
 
@@ -159,7 +158,10 @@ export function encodeCertificateTable(contents: CertificateTableContents): Uint
 }
 
 function guidBytes(guid: string): Uint8Array {
-  return new Uint8Array(fromHex(guid.replaceAll('-', '')) ?? []);
+  const digits = guid.replaceAll('-', '');
+  return Uint8Array.from({ length: GUID_SIZE }, (_, index) =>
+    Number.parseInt(digits.slice(2 * index, 2 * index + 2), 16),
+  );
 }
 
 /**

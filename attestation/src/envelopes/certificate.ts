@@ -1,23 +1,23 @@
 /**
- * One certificate of an envelope.
+ * One certificate or revocation list of an envelope.
  *
  * @module
  */
-import { decodePem } from './pem.ts';
+import { decodePem, type PemLabel } from './pem.ts';
 
 /** The tag that DER starts with. */
 const SEQUENCE = 0x30;
 
 /**
- * DER of one certificate that is DER or PEM: hosts put either into envelopes, whatever the
- * specification says.
+ * DER of one thing that is DER or PEM: hosts put either into envelopes, whatever the specification
+ * says. Undefined where there is more than one.
  *
- * Whether DER is a certificate is for verification to say.
+ * Whether the DER is what it should be is for verification to say.
  *
- * @throws AttestationError `pem-malformed` for PEM that is not strict, or is not one certificate
+ * @throws AttestationError `pem-malformed` for what starts as no DER and is no strict PEM
  */
-export function certificateOf(bytes: Uint8Array): Uint8Array | undefined {
+export function pemOrDer(bytes: Uint8Array, label: PemLabel): Uint8Array | undefined {
   if (bytes[0] === SEQUENCE) return new Uint8Array(bytes);
-  const [certificate, ...more] = decodePem(bytes, 'CERTIFICATE');
-  return more.length === 0 ? certificate : undefined;
+  const [der, ...more] = decodePem(bytes, label);
+  return more.length === 0 ? der : undefined;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { certificateOf } from './certificate.ts';
+import { pemOrDer } from './certificate.ts';
 import { jsonMalformed } from './json.ts';
 
 const MAX_SIZE = 0x1_0000;
@@ -16,14 +16,14 @@ const MAX_SIZE = 0x1_0000;
 export function jsonCertificate(bytes: Uint8Array, path: string): Uint8Array {
   if (bytes.length > MAX_SIZE)
     throw jsonMalformed(path, `a certificate of at most ${MAX_SIZE} bytes`);
-  const certificate = pemOrDer(bytes, path);
+  const certificate = decode(bytes, path);
   if (certificate === undefined) throw jsonMalformed(path, 'one certificate');
   return certificate;
 }
 
-function pemOrDer(bytes: Uint8Array, path: string): Uint8Array | undefined {
+function decode(bytes: Uint8Array, path: string): Uint8Array | undefined {
   try {
-    return certificateOf(bytes);
+    return pemOrDer(bytes, 'CERTIFICATE');
   } catch (error) {
     throw jsonMalformed(path, 'a certificate, DER or PEM', error);
   }
