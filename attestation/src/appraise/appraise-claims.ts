@@ -1,0 +1,125 @@
+/**
+ * Holding verified claims against a policy.
+ *
+ * @module
+ */
+import {
+  isAttestationPolicy,
+  type PolicyTee,
+  type SnpPolicy,
+} from '@a3s-box/policies/attestation-policy';
+import { fromHex, toHex } from '../hex.ts';
+import type { Claims } from '../verify/claims.ts';
+import * as binding from './binding-rules.ts';
+import {
+  APPRAISAL_CHECKS,
+  type Appraisal,
+  type AppraisalCheck,
+  type AppraisalCode,
+} from './checks.ts';
+import * as firmware from './firmware-rules.ts';
+import * as guest from './guest-rules.ts';
+import * as identity from './identity-rules.ts';
+import type { Rule, Subject } from './judgement.ts';
+import * as platform from './platform-rules.ts';
+import * as revocation from './revocation-rules.ts';
+import * as signer from './signer-rules.ts';
+
+export type { Appraisal, AppraisalCheck, AppraisalCode } from './checks.ts';
+
+/** What the caller knows and the policy does not. */
+export interface Expected {
+  /** REPORT_DATA: 64 bytes, or their 128 hexadecimal digits. */
+  readonly reportData?: string | Uint8Array | undefined;
+}
+
+const RULES: Readonly<Record<AppraisalCode, Rule>> = {
+  tee: guest.tee,
+  product: guest.product,
+  'report-version': guest.reportVersion,
+  debug: guest.debug,
+  'migration-agent': guest.migrationAgent,
+  vmpl: guest.vmpl,
+  smt: platform.smt,
+  cxl: guest.cxl,
+  'single-socket': guest.singleSocket,
+  'alias-check': platform.aliasCheck,
+  'ciphertext-hiding': platform.ciphertextHiding,
+  rapl: platform.rapl,
+  ecc: platform.ecc,
+  tio: platform.tio,
+  'iommu-write-safe': platform.iommuWriteSafe,
+  'platform-info': platform.platformInfo,
+  'page-swap': guest.pageSwap,
+  'memory-aes-256-xts': guest.memoryAes256Xts,
+  'tcb-reported': firmware.tcbReported,
+  'tcb-launch': firmware.tcbLaunch,
+  'tcb-committed': firmware.tcbCommitted,
+  'tcb-order': firmware.tcbOrder,
+  'provisional-firmware': firmware.provisionalFirmware,
+  'firmware-version': firmware.firmwareVersion,
+  'mitigations-launch': firmware.mitigationsLaunch,
+  'mitigations-current': firmware.mitigationsCurrent,
+  'signing-key': signer.signingKey,
+  'csp-id': signer.cspId,
+  'chip-masked': signer.chipMasked,
+  'chip-allow': signer.chipAllow,
+  'chip-deny': signer.chipDeny,
+  measurement: identity.measurement,
+  'id-block': identity.idBlock,
+  'id-key': identity.idKey,
+  'author-key': identity.authorKey,
+  'guest-svn': identity.guestSvn,
+  'family-id': identity.familyId,
+  'image-id': identity.imageId,
+  'host-data': binding.hostData,
+  'report-data': binding.reportData,
+  'crl-required': revocation.crlRequired,
+  'crl-age': revocation.crlAge,
+  'crl-number': revocation.crlNumber,
+};
+
+const CODES = Object.keys(APPRAISAL_CHECKS) as AppraisalCode[];
+
+/**
+ * Runs every check of {@link APPRAISAL_CHECKS}; what it returns is frozen.
+ *
+ * `tee` is where the claims are from: which of the two verifications made them.
+ *
+ * @throws TypeError for a policy that `parseAttestationPolicy` did not make
+ * @throws RangeError for an expected report data that is not 64 bytes
+ */
+export function appraiseClaims(
+  tee: PolicyTee,
+  claims: Claims,
+  policy: SnpPolicy,
+  expected: Expected,
+): Appraisal {
+  if (!isAttestationPolicy(policy)) {
+    throw new TypeError(
+      'Cannot appraise: the policy must be one that parseAttestationPolicy() gave.',
+    );
+  }
+  const subject: Subject = { tee, claims, policy, reportData: reportDataHex(expected.reportData) };
+  const checks = CODES.map(
+    (code): AppraisalCheck => Object.freeze({ code, ...RULES[code](subject) }),
+  );
+  const failed = checks.find(({ verdict }) => verdict === 'failed');
+  return Object.freeze({
+    accepted: failed === undefined,
+    code: failed?.code ?? 'accepted',
+    checks: Object.freeze(checks),
+  });
+}
+
+const REPORT_DATA_SIZE = 64;
+
+/** Never cut and never filled up: half of a nonce would be no nonce. */
+function reportDataHex(expected: string | Uint8Array | undefined): string | undefined {
+  if (expected === undefined) return undefined;
+  const bytes = typeof expected === 'string' ? fromHex(expected) : expected;
+  if (bytes?.length !== REPORT_DATA_SIZE) {
+    throw new RangeError('Cannot appraise: the expected report data must be 64 bytes.');
+  }
+  return toHex(bytes);
+}

@@ -1,0 +1,183 @@
+import { describe, expect, it } from 'vitest';
+import type { Claims } from '../verify/claims.ts';
+import { checkOf, failuresOf, MILAN, TURIN } from './testing/specimen.ts';
+
+const OLD = { bl: 4, tee: 0, snp: 23, ucode: 219 };
+
+describe.each([
+  ['tcb-reported', 'minTcb', 'reportedTcb', []],
+  ['tcb-launch', 'minLaunchTcb', 'launchTcb', []],
+  ['tcb-committed', 'minCommittedTcb', 'committedTcb', ['provisional-firmware']],
+] as const)('%s', (code, key, claim, also) => {
+  it('passes what reaches the minimum of its class', () => {
+    expect(checkOf(code)).toEqual({
+      verdict: 'passed',
+      expected: 'at least bl 4, tee 0, snp 24, ucode 213',
+      actual: 'bl 4, tee 0, snp 24, ucode 219',
+    });
+    expect(checkOf(code, { base: TURIN })?.verdict).toBe('passed');
+  });
+
+  it('fails a component below, whatever the others are', () => {
+    expect(failuresOf({ claims: { [claim]: OLD } })).toEqual([code, ...also]);
+    const newer = { ...MILAN.currentTcb, bl: 3, ucode: 255 };
+    expect(checkOf(code, { claims: { [claim]: newer } })?.verdict).toBe('failed');
+  });
+
+  it('fails Turin firmware whose FMC is below', () => {
+    const claims = { [claim]: { ...TURIN.currentTcb, fmc: 0 } };
+    expect(checkOf(code, { base: TURIN, claims })?.verdict).toBe('failed');
+  });
+
+  it('fails a class that has no minimum', () => {
+    const policy = { [key]: { genoa: { bl: 0, tee: 0, snp: 0, ucode: 0 } } };
+    expect(checkOf(code, { policy })).toEqual({
+      verdict: 'failed',
+      expected: 'none: no minimum for milan',
+      actual: 'bl 4, tee 0, snp 24, ucode 219',
+    });
+  });
+});
+
+describe('the class of a TCB', () => {
+  const bergamo = { bl: 10, tee: 0, snp: 27, ucode: 27 };
+  const claims: Partial<Claims> = {
+    product: 'Genoa',
+    currentTcb: bergamo,
+    reportedTcb: bergamo,
+    launchTcb: bergamo,
+    committedTcb: bergamo,
+  };
+
+  it('lets Bergamo and Siena count microcode on their own', () => {
+    expect(failuresOf({ claims: { ...claims, tcbClass: 'bergamo_siena' } })).toEqual([]);
+  });
+
+  it('does not lend their minimum to Genoa', () => {
+    expect(failuresOf({ claims: { ...claims, tcbClass: 'genoa' } })).toEqual([
+      'tcb-reported',
+      'tcb-launch',
+      'tcb-committed',
+    ]);
+  });
+});
+
+describe('tcb-order', () => {
+  const current = { bl: 4, tee: 0, snp: 24, ucode: 220 };
+  const committed = { ...current, ucode: 219 };
+  const reported = { ...current, ucode: 217 };
+
+  it('passes reported below committed below current, as hosts of EC2 have it', () => {
+    const claims = { reportedTcb: reported, committedTcb: committed, currentTcb: current };
+    expect(checkOf('tcb-order', { claims })?.verdict).toBe('passed');
+  });
+
+  it('fails a reported TCB above the current one', () => {
+    const claims = { reportedTcb: { ...MILAN.currentTcb, ucode: 220 } };
+    expect(failuresOf({ claims })).toEqual(['tcb-order']);
+    expect(checkOf('tcb-order', { claims })?.actual).toBe(
+      'reported bl 4, tee 0, snp 24, ucode 220; committed bl 4, tee 0, snp 24, ucode 219',
+    );
+  });
+
+  it('fails a committed TCB above the current one', () => {
+    const claims = { committedTcb: { ...MILAN.currentTcb, ucode: 220 } };
+    const policy = { permitProvisionalFirmware: true };
+    expect(failuresOf({ claims, policy })).toEqual(['tcb-order', 'provisional-firmware']);
+  });
+});
+
+describe('provisional-firmware', () => {
+  const older = { claims: { committedVersion: { major: 1, minor: 55, build: 28 } } };
+  const permit = { permitProvisionalFirmware: true };
+
+  it('passes firmware that is committed', () => {
+    expect(checkOf('provisional-firmware')).toEqual({
+      verdict: 'passed',
+      expected: 'committed 1.55.29 (bl 4, tee 0, snp 24, ucode 219), as current',
+      actual: 'committed 1.55.29 (bl 4, tee 0, snp 24, ucode 219)',
+    });
+  });
+
+  it('fails a version or a TCB that can be rolled back', () => {
+    expect(failuresOf(older)).toEqual(['provisional-firmware']);
+    const claims = { committedTcb: { ...MILAN.currentTcb, ucode: 213 } };
+    expect(failuresOf({ claims })).toEqual(['provisional-firmware']);
+  });
+
+  it('passes them where the policy permits it', () => {
+    expect(checkOf('provisional-firmware', { ...older, policy: permit })?.verdict).toBe('passed');
+  });
+
+  it('fails committed firmware above the current, even then', () => {
+    const claims = { committedVersion: { major: 1, minor: 55, build: 30 } };
+    expect(failuresOf({ claims, policy: permit })).toEqual(['provisional-firmware']);
+  });
+});
+
+describe('firmware-version', () => {
+  const version = (major: number, minor: number, build: number) => ({
+    claims: {
+      currentVersion: { major, minor, build },
+      committedVersion: { major, minor, build },
+    },
+  });
+
+  it.each([
+    ['1.55', 1, 55, 0],
+    ['1.55.22', 1, 55, 22],
+    ['1.55.22', 1, 56, 0],
+    ['1.55.22', 2, 0, 0],
+  ])('passes with minimum %s: %i.%i.%i', (minFirmware, ...numbers) => {
+    const specimen = { ...version(...numbers), policy: { minFirmware } };
+    expect(checkOf('firmware-version', specimen)?.verdict).toBe('passed');
+  });
+
+  it.each([
+    ['1.55', 1, 54, 255],
+    ['1.55.22', 1, 55, 21],
+    ['1.55.22', 0, 99, 99],
+  ])('fails with minimum %s: %i.%i.%i', (minFirmware, ...numbers) => {
+    const specimen = { ...version(...numbers), policy: { minFirmware } };
+    expect(failuresOf(specimen)).toEqual(['firmware-version']);
+  });
+
+  it('fails where only the committed version is below', () => {
+    const claims = { committedVersion: { major: 1, minor: 54, build: 9 } };
+    const specimen = { claims, policy: { permitProvisionalFirmware: true } };
+    expect(checkOf('firmware-version', specimen)).toEqual({
+      verdict: 'failed',
+      expected: 'at least 1.55',
+      actual: 'current 1.55.29, committed 1.54.9',
+    });
+  });
+});
+
+describe.each([
+  ['mitigations-launch', 'launchMitVector'],
+  ['mitigations-current', 'currentMitVector'],
+] as const)('%s', (code, claim) => {
+  const policy = { minMitigationVector: '0xb' };
+
+  it('passes a vector with all the bits, and more', () => {
+    expect(checkOf(code, { base: TURIN, policy })).toEqual({
+      verdict: 'passed',
+      expected: 'all bits of 0xb',
+      actual: '0x3f',
+    });
+  });
+
+  it('fails one without some, even a larger number', () => {
+    const claims = { [claim]: 0x34n };
+    expect(failuresOf({ base: TURIN, claims, policy })).toEqual([code]);
+  });
+
+  it('fails a report that does not tell', () => {
+    expect(checkOf(code, { policy })?.verdict).toBe('failed');
+    expect(checkOf(code, { policy })?.actual).toBe('not told before version 5');
+  });
+
+  it('is skipped where no bit is asked for', () => {
+    expect(checkOf(code)?.verdict).toBe('skipped');
+  });
+});

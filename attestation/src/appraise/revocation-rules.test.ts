@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { checkOf, failuresOf, MILAN, type Specimen } from './testing/specimen.ts';
+
+const NONE = { claims: { revocation: null } };
+
+function gotAt(obtainedAt: string, crl: Readonly<Record<string, unknown>> = {}): Specimen {
+  const revocation = MILAN.revocation && { ...MILAN.revocation, obtainedAt };
+  return { claims: { revocation }, policy: { crl } };
+}
+
+describe('crl-required', () => {
+  it('passes where a list was looked at', () => {
+    expect(checkOf('crl-required')?.verdict).toBe('passed');
+  });
+
+  it('fails where none was', () => {
+    expect(failuresOf(NONE)).toEqual(['crl-required']);
+  });
+
+  it('is skipped where the policy does not ask', () => {
+    const specimen = { ...NONE, policy: { crl: { required: false } } };
+    expect(checkOf('crl-required', specimen)?.verdict).toBe('skipped');
+    expect(failuresOf(specimen)).toEqual([]);
+  });
+});
+
+describe('crl-age', () => {
+  it.each([
+    ['to the second', '2026-06-05T12:00:00Z'],
+    ['of none', '2026-06-12T12:00:00Z'],
+    ['of a list got while the verification ran', '2026-06-12T12:00:30Z'],
+  ])('passes an age %s', (_, obtainedAt) => {
+    expect(checkOf('crl-age', gotAt(obtainedAt))?.verdict).toBe('passed');
+  });
+
+  it.each([
+    ['a second more than allowed', '2026-06-05T11:59:59Z'],
+    ['one of the future', '2026-06-12T12:05:01Z'],
+    ['no time at all', 'yesterday'],
+  ])('fails %s', (_, obtainedAt) => {
+    expect(failuresOf(gotAt(obtainedAt))).toEqual(['crl-age']);
+    expect(checkOf('crl-age', gotAt(obtainedAt))).toEqual({
+      verdict: 'failed',
+      expected: 'got at most 7 days before',
+      actual: `got at ${obtainedAt}, verified at 2026-06-12T12:00:00Z`,
+    });
+  });
+
+  it('is skipped without a list, and where any age will do', () => {
+    expect(checkOf('crl-age', NONE)?.expected).toBe('any: there is none');
+    const specimen = gotAt('2026-01-01T00:00:00Z', { maxAgeDays: null });
+    expect(checkOf('crl-age', specimen)?.verdict).toBe('skipped');
+  });
+});
+
+describe('crl-number', () => {
+  const least = (minNumber: Readonly<Record<string, unknown>>): Specimen => ({
+    policy: { crl: { minNumber } },
+  });
+
+  it('passes the least number', () => {
+    expect(checkOf('crl-number', least({ Milan: 5 }))?.verdict).toBe('passed');
+  });
+
+  it('fails an older list', () => {
+    expect(failuresOf(least({ Milan: 6 }))).toEqual(['crl-number']);
+    expect(checkOf('crl-number', least({ Milan: 6 }))).toEqual({
+      verdict: 'failed',
+      expected: 'number 6 or later',
+      actual: 'number 5',
+    });
+  });
+
+  it('is skipped for another product, and without a list', () => {
+    expect(checkOf('crl-number', least({ Genoa: 6 }))?.verdict).toBe('skipped');
+    expect(checkOf('crl-number', { ...NONE, ...least({ Milan: 6 }) })?.verdict).toBe('skipped');
+  });
+});

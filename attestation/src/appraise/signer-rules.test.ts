@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import { CHIP, checkOf, failuresOf, MASKED, MILAN, TURIN, TURIN_CHIP } from './testing/specimen.ts';
+
+const VLEK = {
+  signingKeys: ['VCEK', 'VLEK'],
+  cspIds: ['CN=cc-us-east-2.amazonaws.com'],
+  allowMaskedChip: true,
+};
+const OTHER = '77'.repeat(64);
+
+it('accepts a VLEK where the policy is for one', () => {
+  expect(failuresOf({ base: MASKED, policy: VLEK })).toEqual([]);
+});
+
+describe('signing-key', () => {
+  it('fails a kind that is not allowed', () => {
+    const policy = { ...VLEK, signingKeys: ['VCEK'] };
+    expect(failuresOf({ base: MASKED, policy })).toEqual(['signing-key']);
+    expect(failuresOf({ policy: { signingKeys: ['VLEK'] } })).toEqual(['signing-key']);
+  });
+
+  it('fails both kinds where none is allowed', () => {
+    expect(checkOf('signing-key', { policy: { signingKeys: [] } })).toEqual({
+      verdict: 'failed',
+      expected: 'none: the policy allows no signing key',
+      actual: 'VCEK',
+    });
+  });
+});
+
+describe('csp-id', () => {
+  it('is skipped for a VCEK', () => {
+    expect(checkOf('csp-id')?.verdict).toBe('skipped');
+  });
+
+  it.each([
+    [[]],
+    [['CN=cc-us-east-1.amazonaws.com']],
+    [['CN=cc-us-east-2.amazonaws.com.example']],
+    [['cc-us-east-2.amazonaws.com']],
+  ])('fails a provider that is not in %j', (cspIds) => {
+    expect(failuresOf({ base: MASKED, policy: { ...VLEK, cspIds } })).toEqual(['csp-id']);
+  });
+
+  it('fails a VLEK that names no provider', () => {
+    const claims = { endorsement: { ...MASKED.endorsement, cspId: null } };
+    expect(checkOf('csp-id', { base: MASKED, claims, policy: VLEK })).toEqual({
+      verdict: 'failed',
+      expected: 'CN=cc-us-east-2.amazonaws.com',
+      actual: 'no CSP_ID',
+    });
+  });
+});
+
+describe('chip-masked', () => {
+  it('passes a report that tells its chip', () => {
+    expect(checkOf('chip-masked')?.verdict).toBe('passed');
+  });
+
+  it('fails one that does not', () => {
+    const policy = { ...VLEK, allowMaskedChip: false };
+    expect(failuresOf({ base: MASKED, policy })).toEqual(['chip-masked']);
+  });
+
+  it('fails one that says its key is masked, though it tells a chip', () => {
+    const claims = { keyInfo: { ...MILAN.keyInfo, maskChipKey: true } };
+    expect(failuresOf({ claims })).toEqual(['chip-masked']);
+  });
+});
+
+describe('chip-allow', () => {
+  it('passes a listed chip', () => {
+    expect(checkOf('chip-allow', { policy: { chipAllow: [OTHER, CHIP] } })?.verdict).toBe('passed');
+  });
+
+  it.each([['3b'.repeat(8)], [TURIN_CHIP]])('passes a Turin chip that is listed as %s', (id) => {
+    const specimen = { base: TURIN, policy: { chipAllow: [id] } };
+    expect(checkOf('chip-allow', specimen)?.verdict).toBe('passed');
+  });
+
+  it('fails one that is not listed, and every one where none is', () => {
+    expect(failuresOf({ policy: { chipAllow: [OTHER] } })).toEqual(['chip-allow']);
+    expect(failuresOf({ policy: { chipAllow: [] } })).toEqual(['chip-allow']);
+  });
+
+  it('does not take a Milan chip for the Turin chip that it begins with', () => {
+    expect(failuresOf({ policy: { chipAllow: [CHIP.slice(0, 16)] } })).toEqual(['chip-allow']);
+  });
+
+  it('fails a chip that is not told', () => {
+    const policy = { ...VLEK, chipAllow: [CHIP] };
+    expect(failuresOf({ base: MASKED, policy })).toEqual(['chip-allow']);
+    expect(checkOf('chip-allow', { base: MASKED, policy })?.actual).toBe('masked');
+  });
+
+  it('is skipped where there is no list', () => {
+    expect(checkOf('chip-allow')?.verdict).toBe('skipped');
+  });
+});
+
+describe('chip-deny', () => {
+  const policy = { chipDeny: [OTHER] };
+
+  it('passes a chip that is not listed', () => {
+    expect(checkOf('chip-deny', { policy })?.verdict).toBe('passed');
+  });
+
+  it('fails a listed one, even where it is allowed as well', () => {
+    const both = { chipAllow: [CHIP], chipDeny: [CHIP] };
+    expect(failuresOf({ policy: both })).toEqual(['chip-deny']);
+  });
+
+  it('fails a listed Turin chip by its 8 bytes', () => {
+    const turin = { base: TURIN, policy: { chipDeny: ['3b'.repeat(8)] } };
+    expect(failuresOf(turin)).toEqual(['chip-deny']);
+  });
+
+  it('knows a listed chip by its VCEK where the report masks it', () => {
+    const claims = { chipId: '00'.repeat(64), chipMasked: true };
+    const specimen = { claims, policy: { chipDeny: [CHIP], allowMaskedChip: true } };
+    expect(failuresOf(specimen)).toEqual(['chip-deny']);
+  });
+
+  it('fails a chip that cannot be told from the listed ones', () => {
+    const specimen = { base: MASKED, policy: { ...VLEK, ...policy } };
+    expect(checkOf('chip-deny', specimen)).toEqual({
+      verdict: 'failed',
+      expected: 'a chip that is told, and none of 1 denied',
+      actual: 'masked',
+    });
+  });
+});

@@ -1,0 +1,71 @@
+/**
+ * What a policy asks of the key that signed, and of the chip.
+ *
+ * @module
+ */
+import type { Claims } from '../verify/claims.ts';
+import { demand, NOT_ASKED, oneOf, type Rule, skip } from './judgement.ts';
+
+export const signingKey: Rule = ({ claims, policy }) =>
+  demand(
+    policy.signingKeys.includes(claims.keyInfo.signingKey),
+    oneOf(policy.signingKeys, 'the policy allows no signing key'),
+    claims.keyInfo.signingKey,
+  );
+
+export const cspId: Rule = ({ claims, policy }) => {
+  const { kind, cspId: actual } = claims.endorsement;
+  if (kind === 'VCEK') return skip('any: a VCEK is of no provider', 'VCEK');
+  return demand(
+    actual !== null && policy.cspIds.includes(actual),
+    oneOf(policy.cspIds, 'the policy allows no provider'),
+    actual ?? 'no CSP_ID',
+  );
+};
+
+export const chipMasked: Rule = ({ claims, policy }) => {
+  const masked = claims.chipMasked || claims.keyInfo.maskChipKey;
+  const actual = masked ? 'masked' : 'told';
+  if (policy.allowMaskedChip) return skip('any: the policy allows a masked chip', actual);
+  return demand(!masked, 'told', actual);
+};
+
+/** CHIP_ID, and on Turin the shorter HWID, in bytes of two digits. */
+const CHIP_ID_DIGITS = 128;
+
+/**
+ * By what the chip is known: its report, and its VCEK, which tells even where the report is masked.
+ *
+ * Whoever has the keys of a denied chip may sign a report that masks it.
+ */
+function chipIds({ chipId, chipMasked: masked, endorsement }: Claims): readonly string[] {
+  const told = masked ? [] : [chipId];
+  const { hwid } = endorsement;
+  return hwid === null ? told : [...new Set([...told, hwid.padEnd(CHIP_ID_DIGITS, '0')])];
+}
+
+export const chipAllow: Rule = ({ claims, policy }) => {
+  const ids = chipIds(claims);
+  if (policy.chipAllow === undefined) return skip(NOT_ASKED, chips(ids));
+  const allowed = new Set(policy.chipAllow);
+  return demand(
+    ids.length > 0 && ids.every((id) => allowed.has(id)),
+    oneOf(policy.chipAllow, 'the policy allows no chip'),
+    chips(ids),
+  );
+};
+
+export const chipDeny: Rule = ({ claims, policy }) => {
+  const ids = chipIds(claims);
+  if (policy.chipDeny.length === 0) return skip(NOT_ASKED, chips(ids));
+  const denied = new Set(policy.chipDeny);
+  return demand(
+    ids.length > 0 && !ids.some((id) => denied.has(id)),
+    `a chip that is told, and none of ${denied.size} denied`,
+    chips(ids),
+  );
+};
+
+function chips(ids: readonly string[]): string {
+  return ids.length === 0 ? 'masked' : ids.join(', ');
+}

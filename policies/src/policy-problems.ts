@@ -1,0 +1,78 @@
+/**
+ * What a schema found wrong, told to people.
+ *
+ * The schemas of policies state in each error message what they expect, and nothing else: here it
+ * is put beside what was found, with the path to it.
+ *
+ * @module
+ */
+import type * as z from 'zod/mini';
+import { nearKey } from './near-key.ts';
+import type { PolicyProblem } from './policy-error.ts';
+
+type Path = readonly PropertyKey[];
+
+/** One problem for each value and each unknown key that the schema refused. */
+export function problemsOf(
+  input: unknown,
+  issues: readonly z.core.$ZodIssue[],
+): readonly PolicyProblem[] {
+  return issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? unknownKeys(issue.path, issue.keys, issue.message)
+      : [wrongValue(input, issue.path, issue.message)],
+  );
+}
+
+/** The message of a closed mapping: the keys that it knows, for {@link problemsOf}. */
+export function knownKeys(names: readonly string[]): string {
+  return names.join(' ');
+}
+
+function unknownKeys(path: Path, keys: readonly string[], known: string): PolicyProblem[] {
+  const names = known.split(' ');
+  return keys.map((key) => {
+    const near = nearKey(key, names);
+    const hint = near === undefined ? '' : `: did you mean \`${near}\`?`;
+    return { path: pathText([...path, key]), message: `unknown key \`${oneLine(key)}\`${hint}` };
+  });
+}
+
+function wrongValue(input: unknown, path: Path, expected: string): PolicyProblem {
+  const found = describe(valueAt(input, path));
+  return {
+    path: pathText(path),
+    message: `expected ${expected}, found ${found}`,
+    expected,
+    found,
+  };
+}
+
+function valueAt(input: unknown, path: Path): unknown {
+  return path.reduce((value, key) => Reflect.get(Object(value), key), input);
+}
+
+/** `crl.maxAgeDays`, `measurements[3]`. */
+function pathText(path: Path): string {
+  return path
+    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${oneLine(String(key))}`))
+    .join('')
+    .replace(/^\./, '');
+}
+
+/** A key of the document, which may have any characters. */
+function oneLine(key: string): string {
+  return /^[\w-]+$/.test(key) ? shorten(key) : JSON.stringify(shorten(key));
+}
+
+function describe(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'string') return JSON.stringify(shorten(value));
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'a mapping';
+  return shorten(String(value));
+}
+
+function shorten(text: string): string {
+  return text.length > 64 ? `${text.slice(0, 64)}… (${text.length} characters)` : text;
+}
