@@ -1,0 +1,50 @@
+// Package snp reads attestation reports of AMD SEV-SNP (AMD 56860, ATTESTATION_REPORT).
+//
+// It is for a guest that looks at its own report. Nothing is verified here: a report that the firmware did not hand
+// over itself is anybody's. Well-formed is what the verifier of relying parties calls well-formed, in the same order
+// and with the same codes.
+package snp
+
+import "encoding/binary"
+
+// Size is that of a report in bytes.
+const Size = 0x4a0
+
+// Report is what a guest needs of its report.
+type Report struct {
+	Version  uint32
+	GuestSVN uint32
+	// Policy is the guest policy as the firmware has it.
+	Policy          uint64
+	VMPL            uint32
+	ReportData      [64]byte
+	Measurement     [48]byte
+	HostData        [32]byte
+	IDKeyDigest     [48]byte
+	AuthorKeyDigest [48]byte
+	// ChipID is zero where the host hides it.
+	ChipID [64]byte
+	// ReportedTCB is the TCB_VERSION of the key that signed, laid out as the product has it.
+	ReportedTCB [8]byte
+}
+
+// Parse reads a report of version 2, 3, 4 or 5. Every error is an *Error.
+func Parse(data []byte) (*Report, error) {
+	if err := check(data); err != nil {
+		return nil, err
+	}
+	report := &Report{
+		Version:  binary.LittleEndian.Uint32(data[versionAt:]),
+		GuestSVN: binary.LittleEndian.Uint32(data[guestSVNAt:]),
+		Policy:   binary.LittleEndian.Uint64(data[policyAt:]),
+		VMPL:     binary.LittleEndian.Uint32(data[vmplAt:]),
+	}
+	copy(report.ReportData[:], data[reportDataAt:])
+	copy(report.Measurement[:], data[measurementAt:])
+	copy(report.HostData[:], data[hostDataAt:])
+	copy(report.IDKeyDigest[:], data[idKeyDigestAt:])
+	copy(report.AuthorKeyDigest[:], data[authorKeyDigestAt:])
+	copy(report.ChipID[:], data[chipIDAt:])
+	copy(report.ReportedTCB[:], data[reportedTCBAt:])
+	return report, nil
+}
