@@ -39,9 +39,10 @@ export function implicit(number: number, content: Uint8Array): Uint8Array {
 export function integer(number: number | bigint | Uint8Array, tag: number = Tag.INTEGER) {
   const octets = number instanceof Uint8Array ? number : octetsOf(number);
   const significant = octets.findIndex((octet) => octet !== 0);
-  const magnitude = significant === -1 ? Uint8Array.of(0) : octets.subarray(significant);
-  const sign = (magnitude[0] ?? 0) >= 0x80 ? [Uint8Array.of(0)] : [];
-  return value(tag, ...sign, magnitude);
+  const [first = 0, ...rest] = significant === -1 ? [] : octets.subarray(significant);
+  // The high bit would be a minus.
+  const sign = first >= 0x80 ? [0] : [];
+  return value(tag, Uint8Array.of(...sign, first, ...rest));
 }
 
 export function boolean(truth: boolean): Uint8Array {

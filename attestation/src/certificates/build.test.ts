@@ -1,0 +1,29 @@
+import { X509Certificate } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { ARK, ASK, CRL, ca, crl, TURIN_VLEK, VCEK, vek } from './testing/samples.ts';
+
+describe('what is built', () => {
+  it('is a certificate to others too', () => {
+    const certificate = new X509Certificate(vek(VCEK));
+    expect(certificate.subject.split('\n').at(-1)).toBe('CN=SEV-VCEK');
+    expect(certificate.ca).toBe(false);
+    expect(Date.parse(certificate.validTo)).toBe(VCEK.notAfter);
+    expect(new X509Certificate(vek(TURIN_VLEK)).issuer).toContain('CN=SEV-VLEK-Turin');
+  });
+
+  it('is an authority to others too', () => {
+    const ark = new X509Certificate(ca(ARK));
+    const ask = new X509Certificate(ca(ASK));
+    expect([ark.ca, ask.ca]).toEqual([true, true]);
+    expect(ask.serialNumber).toBe('010001');
+    expect(ask.checkIssued(ark)).toBe(true);
+    expect(Date.parse(ark.validTo)).toBe(ARK.notAfter);
+  });
+
+  it('refuses what no certificate can hold', () => {
+    expect(() => vek({ ...VCEK, hwid: '0' })).toThrow(TypeError);
+    expect(() => vek({ ...VCEK, productName: 'Mailänd' })).toThrow(RangeError);
+    expect(() => ca({ ...ASK, serial: 'x' })).toThrow(TypeError);
+    expect(() => crl({ ...CRL, number: -1n })).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { AttestationError } from '../errors.ts';
+import { DerError, decoding } from './error.ts';
+
+describe('decoding', () => {
+  it('gives what the parser gives', () => {
+    expect(decoding('crl-encoding', 'A list', () => 7)).toBe(7);
+  });
+
+  it('gives a refusal the code of what is parsed', () => {
+    const parse = () =>
+      decoding('crl-encoding', 'A list', () => {
+        throw new DerError('one', 'two');
+      });
+    expect(parse).toThrow(AttestationError);
+    expect(parse).toThrow(
+      expect.objectContaining({
+        code: 'crl-encoding',
+        message: 'A list: expected one, found two',
+        expected: 'one',
+        found: 'two',
+      }),
+    );
+  });
+
+  it('lets every other error through', () => {
+    const mistake = new TypeError('a mistake');
+    const parse = () =>
+      decoding('crl-encoding', 'A list', () => {
+        throw mistake;
+      });
+    expect(parse).toThrow(mistake);
+  });
+});
