@@ -9,7 +9,11 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { appraisalVectors } from './vectors/appraisal.ts';
+import { authorityVectors } from './vectors/authorities.ts';
+import { bindingVectors } from './vectors/binding.ts';
+import { certificateVectors } from './vectors/certificates.ts';
 import { checkEvidence, checkReport } from './vectors/check.ts';
+import { extensionVectors } from './vectors/extensions.ts';
 import {
   type EvidenceVector,
   evidenceDocument,
@@ -18,10 +22,16 @@ import {
 } from './vectors/format.ts';
 import { processor } from './vectors/processor.ts';
 import { reportVectors } from './vectors/reports.ts';
+import { revocationVectors } from './vectors/revocation.ts';
 
 const ROOT = 'test/vectors';
 
 const AREAS: Readonly<Record<string, () => readonly EvidenceVector[]>> = {
+  certificates: certificateVectors,
+  extensions: extensionVectors,
+  authorities: authorityVectors,
+  revocation: revocationVectors,
+  binding: bindingVectors,
   appraisal: appraisalVectors,
 };
 
