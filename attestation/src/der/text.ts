@@ -14,6 +14,9 @@ const ALLOWED = {
   [Tag.IA5_STRING]: /^[\x20-\x7e]+$/,
 };
 
+/** What is not UTF-8 decodes as U+FFFD, which no type may hold. */
+const UTF_8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
 /** Tags of the types that {@link readText} reads. */
 export type TextTag = keyof typeof ALLOWED;
 
@@ -37,8 +40,7 @@ export function readText(
   if (content.length > maximum) {
     throw new DerError(`${tagName(type)} of at most ${maximum} octets`, `${content.length} octets`);
   }
-  // What is not UTF-8 decodes as U+FFFD, which no type may hold.
-  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(content);
+  const text = UTF_8.decode(content);
   if (!isText(type, text)) throw new DerError(`a visible ${tagName(type)}`, JSON.stringify(text));
   return text;
 }

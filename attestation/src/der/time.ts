@@ -9,6 +9,7 @@ import { Tag } from './tags.ts';
 
 /** Years from 1950 until here are UTCTime, later ones GeneralizedTime. */
 const FIRST_GENERALIZED_YEAR = 2050;
+const UTF_8 = new TextDecoder();
 const UTC = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 const GENERALIZED = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 
@@ -20,7 +21,7 @@ const GENERALIZED = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 export function readTime(reader: DerReader): number {
   const generalized = reader.nextTag === Tag.GENERALIZED_TIME;
   const { content } = reader.take(generalized ? Tag.GENERALIZED_TIME : Tag.UTC_TIME);
-  const text = new TextDecoder().decode(content.subarray(0, 20));
+  const text = UTF_8.decode(content.subarray(0, 20));
   const fields = (generalized ? GENERALIZED : UTC).exec(text)?.slice(1).map(Number) ?? [];
   const time = generalized ? generalizedTime(fields) : utcTime(fields);
   if (time === undefined || timeText(time) !== text) {
