@@ -1,0 +1,28 @@
+/**
+ * The certificate chain that the key distribution service publishes for a product.
+ *
+ * @module
+ */
+import { parseCa } from '../certificates/ca.ts';
+import { decodePem } from '../envelopes/pem.ts';
+import { AttestationError } from '../errors.ts';
+import type { Product } from '../report/product.ts';
+import type { VekKind } from './urls.ts';
+
+/**
+ * DER of the intermediate, then of the root.
+ *
+ * @throws AttestationError `pem-malformed` or `ca-encoding` for other bytes, `vek-issuer` if these
+ * are not the two authorities of the product, by their own word.
+ */
+export function chainOf(pem: Uint8Array, kind: VekKind, product: Product): readonly Uint8Array[] {
+  const ders = decodePem(pem, 'CERTIFICATE');
+  const intermediate = kind === 'VCEK' ? `SEV-${product}` : `SEV-VLEK-${product}`;
+  const expected = `${intermediate}, ARK-${product}`;
+  const found = ders.map((der) => parseCa(der).subject.commonName).join(', ');
+  if (found === expected) return ders;
+  throw new AttestationError('vek-issuer', 'Cannot use the chain: it is of other authorities.', {
+    expected,
+    found,
+  });
+}

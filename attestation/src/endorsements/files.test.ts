@@ -1,0 +1,100 @@
+import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { listDirectory, readFileBounded, writeFileDurably } from './files.ts';
+import { testDirectory } from './testing/directory.ts';
+import { refusal } from './testing/refusal.ts';
+
+const BYTES = Uint8Array.of(1, 2, 3);
+
+let directory: string;
+
+beforeEach(() => {
+  directory = testDirectory();
+});
+
+describe('writeFileDurably', () => {
+  it('makes file and directories for nobody else to read', async () => {
+    const path = join(directory, 'a', 'b', 'file');
+    await writeFileDurably(path, BYTES);
+    expect(await readFileBounded(path, 3)).toEqual(BYTES);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    for (const made of ['a', 'a/b']) {
+      expect((await stat(join(directory, made))).mode & 0o777).toBe(0o700);
+    }
+    expect(await readdir(join(directory, 'a', 'b'))).toEqual(['file']);
+  });
+
+  it('replaces a file', async () => {
+    const path = join(directory, 'file');
+    await writeFileDurably(path, Uint8Array.of(9));
+    await writeFileDurably(path, BYTES);
+    expect(await readFileBounded(path, 3)).toEqual(BYTES);
+  });
+
+  it('has one winner among many writers', async () => {
+    const path = join(directory, 'new', 'file');
+    const contents = Array.from({ length: 20 }, (_, index) => new Uint8Array(1000).fill(index));
+    await Promise.all(contents.map((bytes) => writeFileDurably(path, bytes)));
+    expect(contents).toContainEqual(await readFileBounded(path, 1000));
+    expect(await readdir(join(directory, 'new'))).toEqual(['file']);
+  });
+
+  it('leaves nothing behind where it fails', async () => {
+    await mkdir(join(directory, 'taken', 'child'), { recursive: true });
+    const error = await refusal(() => writeFileDurably(join(directory, 'taken'), BYTES));
+    expect(error.code).toBe('store-unusable');
+    expect(error.message).toContain(join(directory, 'taken'));
+    expect(await readdir(directory)).toEqual(['taken']);
+  });
+
+  it('says so where there can be no directory', async () => {
+    await writeFile(join(directory, 'file'), BYTES);
+    const error = await refusal(() => writeFileDurably(join(directory, 'file', 'a', 'b'), BYTES));
+    expect(error.code).toBe('store-unusable');
+    expect(error.cause).toMatchObject({ code: 'ENOTDIR' });
+  });
+});
+
+describe('readFileBounded', () => {
+  it('gives nothing where there is nothing', async () => {
+    expect(await readFileBounded(join(directory, 'a', 'b'), 3)).toBeUndefined();
+  });
+
+  it('refuses a file that is too long', async () => {
+    await writeFile(join(directory, 'file'), BYTES);
+    const error = await refusal(() => readFileBounded(join(directory, 'file'), 2));
+    expect(error.code).toBe('store-malformed');
+    expect(error.found).toBe('3 bytes');
+  });
+
+  it('refuses what is no file', async () => {
+    const error = await refusal(() => readFileBounded(directory, 2));
+    expect(error.code).toBe('store-malformed');
+    expect(error.found).toBe('something else');
+  });
+
+  it('says so where the file system refuses', async () => {
+    await symlink('loop', join(directory, 'loop'));
+    const error = await refusal(() => readFileBounded(join(directory, 'loop'), 2));
+    expect(error.code).toBe('store-unusable');
+    expect(error.cause).toMatchObject({ code: 'ELOOP' });
+  });
+});
+
+describe('listDirectory', () => {
+  it('gives names in order', async () => {
+    for (const name of ['b', 'a', 'c']) await writeFile(join(directory, name), BYTES);
+    expect(await listDirectory(directory)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('gives none where there is no directory', async () => {
+    expect(await listDirectory(join(directory, 'none'))).toEqual([]);
+  });
+
+  it('says so where it is none', async () => {
+    await writeFile(join(directory, 'file'), BYTES);
+    const error = await refusal(() => listDirectory(join(directory, 'file')));
+    expect(error.code).toBe('store-unusable');
+  });
+});

@@ -1,0 +1,123 @@
+/**
+ * Files that are either there as a whole or not at all, whoever else writes them.
+ *
+ * @module
+ */
+import { randomUUID } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { AttestationError } from '../errors.ts';
+
+/**
+ * The bytes of a file, undefined if there is none.
+ *
+ * @throws AttestationError `store-malformed` if it is no file or longer than `maxBytes`,
+ * `store-unusable` if it cannot be read.
+ */
+export async function readFileBounded(
+  path: string,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
+  return usable(path, async () => {
+    // Without O_NONBLOCK, a pipe in the file's place would be waited for.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      checkFile(path, await file.stat(), maxBytes);
+      return new Uint8Array(await file.readFile());
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+function checkFile(path: string, stat: Stats, maxBytes: number): void {
+  if (stat.isFile() && stat.size <= maxBytes) return;
+  throw new AttestationError('store-malformed', `Cannot use ${path}: it is not an endorsement.`, {
+    expected: `a file of at most ${maxBytes} bytes`,
+    found: stat.isFile() ? `${stat.size} bytes` : 'something else',
+  });
+}
+
+/**
+ * Names in a directory, in order; none if it is not there.
+ *
+ * @throws AttestationError `store-unusable` if it cannot be read.
+ */
+export async function listDirectory(path: string): Promise<readonly string[]> {
+  return (await usable(path, async () => (await readdir(path)).sort())) ?? [];
+}
+
+/**
+ * Puts a file in its place, for nobody else to read, and its directories before.
+ *
+ * It is on disk when this returns; readers see the old file or the new one.
+ *
+ * @throws AttestationError `store-unusable` if it cannot be written.
+ */
+export async function writeFileDurably(path: string, bytes: Uint8Array): Promise<void> {
+  // Of this name alone, so that writers in other processes do not meet.
+  const draft = `${path}.${randomUUID()}.new`;
+  try {
+    await makeDirectory(dirname(path));
+    try {
+      await writeSynced(draft, bytes);
+      await rename(draft, path);
+    } finally {
+      await rm(draft, { force: true });
+    }
+    await syncDirectory(dirname(path));
+  } catch (cause) {
+    throw unusable(path, cause);
+  }
+}
+
+async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Names survive a crash only once their directory is on disk too. */
+async function makeDirectory(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) {
+    await syncDirectory(dirname(made));
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Undefined where there is nothing; other errors of the file system as `store-unusable`. */
+async function usable<T>(path: string, read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof AttestationError) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw unusable(path, error);
+  }
+}
+
+function unusable(path: string, cause: unknown): AttestationError {
+  return new AttestationError(
+    'store-unusable',
+    `Cannot use ${path}: ${(cause as Error).message}.`,
+    {
+      remedy: 'Check the permissions of the store and the space on its disk.',
+      cause,
+    },
+  );
+}

@@ -1,0 +1,30 @@
+/**
+ * Endorsements of reports: from AMD's key distribution service, from a store on disk, or from
+ * another store in one file.
+ *
+ * Nothing that is obtained here is trusted: `verify` holds all of it against pinned keys.
+ *
+ * @module
+ */
+export { BUNDLE_FORMAT, exportStore, type Imported, importStore } from './bundle.ts';
+export type { Clock } from './clock.ts';
+export {
+  type CompleteEvidence,
+  type CompleteOptions,
+  Endorsements,
+  type EndorsementsOptions,
+  MAX_CRL_AGE,
+  type ObtainOptions,
+} from './endorsements.ts';
+export { type Fetch, type FetchOptions, type FetchResponse, httpsFetch } from './fetch.ts';
+export { KdsClient, type KdsOptions } from './kds.ts';
+export {
+  EndorsementStore,
+  type ObtainedCrl,
+  type StoreOptions,
+  type VerifyCrl,
+} from './store.ts';
+export { KDS_LIMITS, type KdsLimits } from './transport.ts';
+export { importTrusteeStore } from './trustee.ts';
+export { certChainUrl, crlUrl, KDS_URL, type VekKind, vcekUrl } from './urls.ts';
+export type { VcekRequest } from './vcek-request.ts';

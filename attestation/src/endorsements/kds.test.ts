@@ -1,0 +1,386 @@
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AttestationError } from '../errors.ts';
+import type { Fetch } from './fetch.ts';
+import { httpsFetch } from './fetch.ts';
+import { KdsClient, type KdsOptions } from './kds.ts';
+import { crlDer, GENOA, MILAN, NOW, TURIN, vcekDer, vlekDer } from './testing/certificates.ts';
+import { FakeClock } from './testing/fake-clock.ts';
+import { answer, type Behaviour, KdsServer } from './testing/kds-server.ts';
+import { refusal } from './testing/refusal.ts';
+import type { KdsLimits } from './transport.ts';
+import { crlUrl, vcekUrl } from './urls.ts';
+import type { VcekRequest } from './vcek-request.ts';
+
+/** Of no other wait's length, so that the clock can hold the time that an attempt has. */
+const ATTEMPT = 15_001;
+
+let server: KdsServer;
+let clock: FakeClock;
+
+beforeEach(async () => {
+  server = await KdsServer.start();
+  server.endorse(MILAN, GENOA, TURIN);
+  clock = new FakeClock(NOW, [ATTEMPT]);
+});
+
+afterEach(() => server.stop());
+
+function client(limits: Partial<KdsLimits> = {}, options: KdsOptions = {}): KdsClient {
+  return new KdsClient({
+    baseUrl: server.url,
+    clock,
+    limits: { attemptTimeout: ATTEMPT, ...limits },
+    ...options,
+  });
+}
+
+function waited(): number {
+  return clock.time - NOW.getTime();
+}
+
+describe('KdsClient', () => {
+  it('gets VCEKs of all products', async () => {
+    const kds = client();
+    for (const request of [MILAN, GENOA, TURIN]) {
+      const der = await kds.vcek(request);
+      expect(der.length).toBeGreaterThan(1000);
+      expect(server.requests.at(-1)).toBe(vcekUrl(request, ''));
+    }
+  });
+
+  it('gets chains, intermediate first', async () => {
+    expect(await client().chain('VCEK', 'Milan')).toHaveLength(2);
+    expect(await client().chain('VLEK', 'Turin')).toHaveLength(2);
+    expect(server.requests).toEqual(['/vcek/v1/Milan/cert_chain', '/vlek/v1/Turin/cert_chain']);
+  });
+
+  it('gets revocation lists', async () => {
+    expect(await client().crl('VCEK', 'Milan')).toEqual(crlDer());
+    expect(await client().crl('VLEK', 'Genoa')).toEqual(crlDer({ product: 'Genoa' }));
+    expect(server.requests).toEqual(['/vcek/v1/Milan/crl', '/vlek/v1/Genoa/crl']);
+  });
+
+  it('asks AMD where nothing else is said', async () => {
+    const urls: string[] = [];
+    const fetch: Fetch = async (url) => {
+      urls.push(url);
+      return { status: 200, headers: new Headers(), body: crlDer() };
+    };
+    await new KdsClient({ fetch }).crl('VCEK', 'Milan');
+    expect(urls).toEqual(['https://kdsintf.amd.com/vcek/v1/Milan/crl']);
+    expect(new KdsClient()).toBeInstanceOf(KdsClient);
+  });
+
+  it('takes no base URL that is open to others', () => {
+    expect(() => new KdsClient({ baseUrl: 'http://mirror.example' })).toThrow(RangeError);
+  });
+});
+
+describe('the rate limit', () => {
+  it('is kept between requests for VCEKs, whoever makes them', async () => {
+    const kds = client();
+    await Promise.all([kds.vcek(MILAN), kds.vcek(GENOA), kds.vcek(TURIN)]);
+    expect(waited()).toBe(20_000);
+    await kds.crl('VCEK', 'Milan');
+    await kds.chain('VCEK', 'Milan');
+    expect(waited()).toBe(20_000);
+  });
+
+  it('counts equal requests at one time as one', async () => {
+    const kds = client();
+    const [one, other] = await Promise.all([kds.vcek(MILAN), kds.vcek(MILAN)]);
+    expect(server.requests).toHaveLength(1);
+    expect(one).toEqual(other);
+    one.fill(0);
+    expect(other).not.toEqual(one);
+  });
+
+  it('refuses whoever would have to wait too long', async () => {
+    const kds = client({ patience: 5_000 });
+    await kds.vcek(MILAN);
+    const error = await refusal(() => kds.vcek(GENOA));
+    expect(error.code).toBe('kds-rate-limited');
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('is what a 429 says it is', async () => {
+    server.script.push(answer('', 429, { 'retry-after': '7' }));
+    await client().crl('VCEK', 'Milan');
+    expect(waited()).toBe(7_000);
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it('may be said as a date', async () => {
+    server.script.push(answer('', 429, { 'retry-after': 'Sun, 01 Mar 2026 12:00:30 GMT' }));
+    await client().vcek(MILAN);
+    expect(waited()).toBe(30_000);
+  });
+
+  it('is ten seconds where a 429 does not say it', async () => {
+    server.script.push(answer('', 429), answer('', 429, { 'retry-after': 'soon' }));
+    await client().crl('VCEK', 'Milan');
+    expect(waited()).toBe(20_000);
+  });
+
+  it('is never shorter than the backoff', async () => {
+    server.script.push(...Array.from({ length: 5 }, () => answer('', 429, { 'retry-after': '0' })));
+    await client().crl('VCEK', 'Milan');
+    expect(waited()).toBe(5_000);
+  });
+
+  it('tells when to try again if that is too late, without waiting', async () => {
+    server.script.push(answer('', 429, { 'retry-after': '300' }));
+    const kds = client();
+    const error = await refusal(() => kds.vcek(MILAN));
+    expect(error.code).toBe('kds-rate-limited');
+    expect(error.message).toContain('2026-03-01T12:05:00.000Z');
+    expect(waited()).toBe(0);
+    expect((await refusal(() => kds.crl('VCEK', 'Milan'))).code).toBe('kds-rate-limited');
+    expect(server.requests).toHaveLength(1);
+    clock.time += 300_000;
+    expect(await kds.vcek(MILAN)).toBeInstanceOf(Uint8Array);
+  });
+
+  it('cannot be said to last longer than an hour', async () => {
+    server.script.push(answer('', 429, { 'retry-after': '99999999' }));
+    const error = await refusal(() => client().vcek(MILAN));
+    expect(error.message).toContain('2026-03-01T13:00:00.000Z');
+  });
+});
+
+describe('an unknown VCEK', () => {
+  it('is refused at once, with what to check', async () => {
+    const request = { ...TURIN, tcb: { ...TURIN.tcb, snp: 3 } };
+    const error = await refusal(() => client().vcek(request));
+    expect(error.code).toBe('kds-not-found');
+    expect(error.found).toBe('Turin, chip 3b42092f69c656d3, fmc 1, bl 1, tee 1, snp 3, ucode 81');
+    expect(error.remedy).toContain('Turin takes the first 8 bytes');
+    expect(server.requests).toHaveLength(1);
+    expect(waited()).toBe(0);
+  });
+
+  it('is told from a mirror that lacks what every product has', async () => {
+    server.script.push(answer('', 404));
+    const error = await refusal(() => client().crl('VCEK', 'Milan'));
+    expect(error.code).toBe('kds-not-found');
+    expect(error.remedy).toContain('mirror');
+  });
+});
+
+describe('a service that fails', () => {
+  it('is asked again after a 500, later each time', async () => {
+    server.script.push(answer('', 500), answer('', 503));
+    expect(await client().crl('VCEK', 'Milan')).toEqual(crlDer());
+    expect(clock.sleeps.filter((time) => time > 0)).toEqual([1_000, 2_000]);
+  });
+
+  it('is asked three times', async () => {
+    server.script.push(answer('', 500), answer('', 500), answer('', 502));
+    const error = await refusal(() => client().crl('VCEK', 'Milan'));
+    expect(error.code).toBe('kds-unreachable');
+    expect(error.found).toBe('status 502');
+    expect(server.requests).toHaveLength(3);
+  });
+
+  it('is asked again for a VCEK only when its turn comes', async () => {
+    server.script.push(answer('', 500));
+    await client().vcek(MILAN);
+    expect(waited()).toBe(10_000);
+  });
+
+  it('is not asked again beyond the patience of the call', async () => {
+    server.script.push(answer('', 500));
+    const error = await refusal(() => client({ patience: 999 }).crl('VCEK', 'Milan'));
+    expect(error.code).toBe('kds-unreachable');
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it.each<[string, Behaviour]>([
+    ['closed the connection', (response) => response.destroy()],
+    ['reset the connection', (_, { socket }) => socket.resetAndDestroy()],
+    ['broke off', (response) => response.write('abc', () => response.destroy())],
+    ['spoke no HTTP', (_, { socket }) => socket.end('hello\r\n')],
+  ])('is asked again after it %s', async (_, behaviour) => {
+    server.script.push(behaviour);
+    expect(await client().crl('VCEK', 'Milan')).toEqual(crlDer());
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it('is unreachable where nobody listens', async () => {
+    const { url } = server;
+    const refused = { baseUrl: url };
+    await server.stop();
+    const error = await refusal(() => client({}, refused).crl('VCEK', 'Milan'));
+    server = await KdsServer.start();
+    expect(error.code).toBe('kds-unreachable');
+    expect(error.message).toContain(url);
+    expect(error.found).toContain('ECONNREFUSED');
+  });
+
+  it('may fail with anything', async () => {
+    const fetch: Fetch = () => {
+      throw 'no';
+    };
+    const error = await refusal(() => client({}, { fetch }).crl('VCEK', 'Milan'));
+    expect(error.code).toBe('kds-unreachable');
+    expect(error.found).toBe('no');
+  });
+});
+
+describe('a slow service', () => {
+  it('is given up when it never answers', async () => {
+    server.script.push(...Array.from({ length: 3 }, () => () => clock.wake()));
+    const error = await refusal(() => client().crl('VCEK', 'Milan'));
+    expect(error.code).toBe('kds-unreachable');
+    expect(error.found).toBe(`There was no answer within ${ATTEMPT} ms.`);
+    expect(server.requests).toHaveLength(3);
+  });
+
+  it('is given up when its answer never ends', async () => {
+    server.script.push((response) => {
+      response.write(crlDer().subarray(0, 10), () => clock.wake());
+    });
+    expect(await client().crl('VCEK', 'Milan')).toEqual(crlDer());
+    await server.closed[0];
+    expect(clock.sleepers).toBe(0);
+  });
+
+  it('is given up when its answer trickles', async () => {
+    const trickle: Behaviour = (response) => {
+      let pieces = 0;
+      const timer = setInterval(() => {
+        response.write('a');
+        pieces += 1;
+        if (pieces === 3) clock.wake();
+      }, 1);
+      response.on('close', () => clearInterval(timer));
+    };
+    server.script.push(trickle, trickle, trickle);
+    const error = await refusal(() => client().crl('VCEK', 'Milan'));
+    expect(error.code).toBe('kds-unreachable');
+    await Promise.all(server.closed);
+  });
+
+  it('is left when the caller leaves', async () => {
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    server.script.push(() => abort.abort(reason));
+    await expect(client().crl('VCEK', 'Milan', abort.signal)).rejects.toBe(reason);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('stops nobody who gives up between attempts', async () => {
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const fetch: Fetch = async () => {
+      abort.abort(reason);
+      throw new Error('reset');
+    };
+    const call = client({}, { fetch }).vcek(MILAN, abort.signal);
+    await expect(call).rejects.toBe(reason);
+    const chain = client().chain('VCEK', 'Milan', abort.signal);
+    await expect(chain).rejects.toBe(reason);
+  });
+});
+
+describe('a wrong answer', () => {
+  const otherChip: VcekRequest = { ...MILAN, chipId: 'c4'.repeat(64) };
+  const otherTcb: VcekRequest = { ...MILAN, tcb: { ...MILAN.tcb, snp: 23 } };
+
+  it.each<[string, Uint8Array | string, number?]>([
+    ['a page', '<!doctype html><html></html>'],
+    ['nothing', ''],
+    ['half a certificate', vcekDer(MILAN).subarray(0, 700)],
+    ['two certificates', new Uint8Array([...vcekDer(MILAN), ...vcekDer(MILAN)])],
+    ['the certificate of another chip', vcekDer(otherChip)],
+    ['the certificate of another TCB', vcekDer(otherTcb)],
+    ['the certificate of another product', vcekDer({ ...MILAN, product: 'Genoa' })],
+    ['the certificate of a VLEK', vlekDer('Milan')],
+    ['a revocation list', crlDer()],
+    ['a longer body than any certificate', new Uint8Array(65_537)],
+    ['no content', '', 204],
+    ['a redirect', '', 301],
+    ['a lacking permission', '', 403],
+  ])('for a VCEK is refused: %s', async (_, body, status = 200) => {
+    server.script.push(answer(body, status, status === 301 ? { location: server.url } : {}));
+    const error = await refusal(() => client().vcek(MILAN));
+    expect(error.code).toBe('kds-response');
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('says what was asked for, and what came', async () => {
+    server.script.push(answer(vcekDer(otherTcb)));
+    const error = await refusal(() => client().vcek(MILAN));
+    expect(error.expected).toContain('snp 24');
+    expect(error.found).toContain('snp 23');
+  });
+
+  it.each<[string, Uint8Array | string]>([
+    ['a page', '<html></html>'],
+    ['the list of another product', crlDer({ product: 'Genoa' })],
+    ['half a list', crlDer().subarray(0, 300)],
+    ['a certificate', vcekDer(MILAN)],
+    ['a longer body than any list', new Uint8Array(1024 * 1024 + 1)],
+  ])('for a revocation list is refused: %s', async (_, body) => {
+    server.script.push(answer(body));
+    expect((await refusal(() => client().crl('VCEK', 'Milan'))).code).toBe('kds-response');
+  });
+
+  it('for a chain is refused', async () => {
+    server.script.push(answer('<html></html>'));
+    expect((await refusal(() => client().chain('VCEK', 'Milan'))).code).toBe('kds-response');
+  });
+
+  it('is refused as too long whatever the fetch function lets through', async () => {
+    const fetch: Fetch = async (url, options) => {
+      const response = await httpsFetch(url, { ...options, maxBytes: Number.MAX_SAFE_INTEGER });
+      return response;
+    };
+    server.publish(crlUrl('VCEK', 'Milan', ''), new Uint8Array(1024 * 1024 + 1));
+    const error = await refusal(() => client({}, { fetch }).crl('VCEK', 'Milan'));
+    expect(error.code).toBe('kds-response');
+    expect(error.expected).toBe('at most 1048576 bytes');
+  });
+});
+
+describe('any answers', () => {
+  const response = fc.record({
+    status: fc.oneof(fc.constantFrom(200, 302, 404, 429, 500), fc.nat(999)),
+    header: fc.option(fc.oneof(fc.string(), fc.nat().map(String))),
+    body: fc.oneof(fc.uint8Array(), fc.constant(vcekDer(MILAN)), fc.constant(crlDer())),
+  });
+
+  it(
+    'end, and with one of the four codes unless they are good',
+    async () => {
+      await fuzz(
+        fc.asyncProperty(fc.infiniteStream(response), async (responses) => {
+          const fetch: Fetch = async () => {
+            const { status, header, body } = responses.next().value;
+            return { status, headers: { get: () => header }, body };
+          };
+          const kds = new KdsClient({ fetch, clock: new FakeClock(NOW, [ATTEMPT]), limits });
+          const calls = [
+            () => kds.vcek(MILAN),
+            () => kds.crl('VLEK', 'Milan'),
+            () => kds.chain('VCEK', 'Milan'),
+          ];
+          for (const call of calls) {
+            const outcome = await call().catch((error: unknown) => error);
+            expect(outcome).toSatisfy(isKnown);
+          }
+        }),
+      );
+    },
+    FUZZ_TIMEOUT,
+  );
+
+  const limits = { attemptTimeout: ATTEMPT };
+
+  function isKnown(outcome: unknown): boolean {
+    if (outcome instanceof Uint8Array) return outcome.length > 500;
+    return outcome instanceof AttestationError && /^kds-(?!unsupported)/.test(outcome.code);
+  }
+});

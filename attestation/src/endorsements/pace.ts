@@ -1,0 +1,63 @@
+/**
+ * How often a service that counts may be asked.
+ *
+ * @module
+ */
+import { AttestationError } from '../errors.ts';
+import type { Clock } from './clock.ts';
+
+/**
+ * Gives turns, each some time after the last.
+ *
+ * The queue is as long as callers are willing to wait: whoever would get a turn too late is told at
+ * once. So a flood of requests neither piles up here nor reaches the service.
+ */
+export class Pace {
+  readonly #clock: Clock;
+  readonly #spacing: number;
+  /** The next turn that is free. */
+  #next = 0;
+  /** No turn before that counts. */
+  #held = 0;
+
+  /** `spacing` in milliseconds; 0 leaves only what {@link hold} asks. */
+  constructor(clock: Clock, spacing: number) {
+    this.#clock = clock;
+    this.#spacing = spacing;
+  }
+
+  /**
+   * Resolves when it is the caller's turn.
+   *
+   * @throws AttestationError `kds-rate-limited` if that would be after `deadline`, with the time at
+   * which to try again.
+   */
+  async turn(deadline: number, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const now = this.#clock.now();
+      const turn = Math.max(now, this.#next, this.#held);
+      if (turn > deadline) throw rateLimited(turn);
+      this.#next = turn + this.#spacing;
+      await this.#clock.sleep(turn - now, signal);
+      // The service may have asked for a pause meanwhile.
+      if (this.#held <= turn) return;
+    }
+  }
+
+  /** Lets nobody ask before `until`. */
+  hold(until: number): void {
+    this.#held = Math.max(this.#held, until);
+  }
+}
+
+function rateLimited(at: number): AttestationError {
+  const time = new Date(at).toISOString();
+  return new AttestationError(
+    'kds-rate-limited',
+    `Cannot ask the key distribution service before ${time}: it limits how often it is asked.`,
+    {
+      expected: `no request before ${time}`,
+      remedy: `Try again after ${time}, or hand the certificate over with the report.`,
+    },
+  );
+}
