@@ -117,9 +117,9 @@ class Reader {
 
   checkDepth(token: CST.Token | null | undefined, depth: number): void {
     if (token === null || token === undefined) return;
-    if (depth > MAX_DEPTH) this.refuse(`nested deeper than ${MAX_DEPTH} levels`, token.offset);
     if (token.type === 'document') this.checkDepth(token.value, depth);
     if (!('items' in token)) return;
+    if (depth === MAX_DEPTH) this.refuse(`nested deeper than ${MAX_DEPTH} levels`, token.offset);
     for (const { key, value } of token.items) {
       this.checkDepth(key, depth + 1);
       this.checkDepth(value, depth + 1);
@@ -129,11 +129,11 @@ class Reader {
   /** What a node says; `offset` is where it should be. */
   value(node: ParsedNode | null, offset: number): unknown {
     if (node === null) return this.refuse('nothing is said here', offset);
-    const [start] = node.range;
+    const [start, end] = node.range;
+    if (start === end) return this.refuse('nothing is said here', start);
     if (isAlias(node)) return this.refuse('aliases are not read', start);
     if (isMap(node)) return this.#mapping(node);
     if (isSeq(node)) return node.items.map((item) => this.value(item, start));
-    if (node.source === '' && node.value === null) this.refuse('nothing is said here', start);
     return node.value;
   }
 

@@ -1,0 +1,361 @@
+import { readFileSync } from 'node:fs';
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  isAttestationPolicy,
+  PolicyError,
+  type PolicyProblem,
+  parseAttestationPolicy,
+  STRICT_POLICY,
+  TCB_MINIMUMS,
+} from './attestation-policy.ts';
+import { readPolicyDocument } from './document.ts';
+
+function problemsOf(input: unknown): readonly PolicyProblem[] {
+  try {
+    parseAttestationPolicy(input);
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    expect(error.code).toBe('policy-invalid');
+    return error.problems;
+  }
+  return [];
+}
+
+function messagesOf(input: unknown): readonly string[] {
+  return problemsOf(input).map(({ path, message }) => `${path}: ${message}`);
+}
+
+function shipped(name: string): unknown {
+  return readPolicyDocument(readFileSync(new URL(`../defaults/${name}`, import.meta.url)));
+}
+
+describe('the strict policy', () => {
+  it('is what a document means that says nothing', () => {
+    expect(STRICT_POLICY).toEqual(parseAttestationPolicy({}));
+    expect(STRICT_POLICY).toMatchObject({
+      tee: 'sev-snp',
+      products: ['Milan', 'Genoa', 'Turin'],
+      reportVersions: [3, 4, 5],
+      vmpl: 0,
+      allowDebug: false,
+      allowMigrationAgent: false,
+      allowSmt: true,
+      allowCxl: false,
+      requireAliasCheck: true,
+      allowTio: false,
+      allowUnknownPlatformInfo: 0n,
+      permitProvisionalFirmware: false,
+      minFirmware: '1.55',
+      signingKeys: ['VCEK'],
+      cspIds: [],
+      allowMaskedChip: false,
+      measurements: [],
+      crl: { required: true, maxAgeDays: 7, minNumber: {} },
+    });
+    expect(STRICT_POLICY.hostData).toBeUndefined();
+    expect(STRICT_POLICY.reportData).toBeUndefined();
+  });
+
+  it('is the one that is shipped in words', () => {
+    expect(parseAttestationPolicy(shipped('attestation-strict.yaml'))).toEqual(STRICT_POLICY);
+  });
+
+  it('is shipped with every key that has a default, written out', () => {
+    const written = Object.keys(Object(shipped('attestation-strict.yaml')));
+    const derived = ['minLaunchTcb', 'minCommittedTcb'];
+    expect([...written, ...derived].sort()).toEqual(
+      ['schema', ...Object.keys(STRICT_POLICY)].sort(),
+    );
+  });
+
+  it('has the minimums of the table', () => {
+    expect(STRICT_POLICY.minTcb).toEqual({
+      milan: TCB_MINIMUMS.milan.minimum,
+      genoa: TCB_MINIMUMS.genoa.minimum,
+      bergamo_siena: TCB_MINIMUMS.bergamo_siena.minimum,
+      turin: TCB_MINIMUMS.turin.minimum,
+    });
+    expect(STRICT_POLICY.minLaunchTcb).toEqual(STRICT_POLICY.minTcb);
+    expect(STRICT_POLICY.minCommittedTcb).toEqual(STRICT_POLICY.minTcb);
+  });
+});
+
+describe('the shipped examples', () => {
+  it('are policies', () => {
+    const example = parseAttestationPolicy(shipped('attestation-example.yaml'));
+    expect(example.measurements).toHaveLength(2);
+    expect(example.minLaunchTcb).toEqual({ genoa: { bl: 10, tee: 0, snp: 27, ucode: 88 } });
+    const simulated = parseAttestationPolicy(shipped('attestation-simulated-example.yaml'));
+    expect(simulated.tee).toBe('simulated');
+  });
+});
+
+describe('parseAttestationPolicy', () => {
+  it('lowers hexadecimal, and takes each entry of a list once', () => {
+    const policy = parseAttestationPolicy({
+      measurements: ['AB'.repeat(48), 'ab'.repeat(48)],
+      hostData: 'CD'.repeat(32),
+      signingKeys: ['VLEK', 'VLEK'],
+    });
+    expect(policy.measurements).toEqual(['ab'.repeat(48)]);
+    expect(policy.hostData).toBe('cd'.repeat(32));
+    expect(policy.signingKeys).toEqual(['VLEK']);
+  });
+
+  it('writes the 8 bytes of a Turin chip as its report does', () => {
+    const policy = parseAttestationPolicy({ chipAllow: ['3B42092F69C656D3', '1f'.repeat(64)] });
+    expect(policy.chipAllow).toEqual([`3b42092f69c656d3${'00'.repeat(56)}`, '1f'.repeat(64)]);
+  });
+
+  it('uses the minimum of the reported TCB where no other is said', () => {
+    const floor = { milan: { bl: 4, tee: 0, snp: 25, ucode: 219 } };
+    const launch = { milan: { bl: 4, tee: 0, snp: 24, ucode: 213 } };
+    const policy = parseAttestationPolicy({ minTcb: floor, minLaunchTcb: launch });
+    expect(policy.minTcb).toEqual(floor);
+    expect(policy.minLaunchTcb).toEqual(launch);
+    expect(policy.minCommittedTcb).toEqual(floor);
+  });
+
+  it.each([
+    [31, 31n],
+    ['31', 31n],
+    ['0x1f', 31n],
+    ['0X1F', 31n],
+    [31n, 31n],
+    ['18446744073709551615', 2n ** 64n - 1n],
+    ['0xffffffffffffffff', 2n ** 64n - 1n],
+    [0, 0n],
+  ])('reads the bits %s', (bits, value) => {
+    const policy = parseAttestationPolicy({
+      minMitigationVector: bits,
+      allowUnknownPlatformInfo: bits,
+      crl: { minNumber: { Genoa: bits } },
+    });
+    expect(policy.minMitigationVector).toBe(value);
+    expect(policy.allowUnknownPlatformInfo).toBe(value);
+    expect(policy.crl.minNumber).toEqual({ Genoa: value });
+  });
+
+  it.each([
+    [-1],
+    [1.5],
+    [2 ** 53],
+    ['18446744073709551616'],
+    ['0x'],
+    ['1f'],
+    ['01'],
+    [true],
+    [-1n],
+  ])('takes no bits from %s', (minMitigationVector) => {
+    expect(problemsOf({ minMitigationVector })).toMatchObject([
+      {
+        path: 'minMitigationVector',
+        expected: 'an integer of 64 bits, from 0, or one in hexadecimal such as 0x1f',
+      },
+    ]);
+  });
+
+  it.each([['1'], ['1.55.22.1'], ['1.055'], ['1.256'], ['v1.55'], [1.55], ['1.55 '], ['']])(
+    'takes no firmware version from %j',
+    (minFirmware) => {
+      expect(problemsOf({ minFirmware })).toMatchObject([
+        { path: 'minFirmware', expected: 'a firmware version such as 1.55 or 1.55.22' },
+      ]);
+    },
+  );
+
+  it.each<[string, unknown, string]>([
+    ['measurements', 'aa'.repeat(47), 'one byte short'],
+    ['measurements', 'aa'.repeat(49), 'one byte long'],
+    ['measurements', `${'aa'.repeat(47)}ag`, 'not hexadecimal'],
+    ['measurements', `0x${'aa'.repeat(48)}`, 'prefixed'],
+    ['measurements', 7, 'a number'],
+    ['idKeyDigests', '00'.repeat(48), 'zero, which is no ID block'],
+    ['authorKeyDigests', '00'.repeat(48), 'zero, which is no key'],
+    ['chipAllow', '00'.repeat(64), 'zero, which is a masked chip'],
+    ['chipAllow', '00'.repeat(8), 'zero, which is a masked chip'],
+    ['chipAllow', 'aa'.repeat(32), 'neither 64 nor 8 bytes'],
+    ['chipDeny', 'aa'.repeat(63), 'one byte short'],
+    ['familyIds', 'aa'.repeat(15), 'one byte short'],
+    ['imageIds', 'aa'.repeat(17), 'one byte long'],
+    ['cspIds', '', 'empty'],
+    ['cspIds', 'C'.repeat(257), 'too long'],
+    ['cspIds', 1, 'a number'],
+    ['products', 'milan', 'in lower case'],
+    ['signingKeys', 'none', 'no key'],
+    ['reportVersions', 6, 'a version that is not known'],
+  ])('takes no entry of %s that is %j (%s)', (key, entry, _) => {
+    expect(problemsOf({ [key]: [entry] })).toMatchObject([{ path: `${key}[0]` }]);
+  });
+
+  it.each([
+    ['hostData', 'aa'.repeat(31)],
+    ['hostData', 'any'],
+    ['hostData', null],
+    ['reportData', 'aa'.repeat(32)],
+    ['vmpl', 4],
+    ['vmpl', '0'],
+    ['vmpl', 0xffff_ffff],
+    ['minGuestSvn', -1],
+    ['minGuestSvn', 2 ** 32],
+    ['minGuestSvn', 0.5],
+    ['allowDebug', 'false'],
+    ['allowDebug', null],
+    ['measurements', null],
+    ['measurements', 'aa'.repeat(48)],
+    ['measurements', {}],
+    ['tee', 'sample'],
+    ['schema', 'a3s-box/attestation-policy/v2'],
+    ['minTcb', null],
+    ['crl', null],
+    ['crl', []],
+  ])('takes no %s of %j', (key, value) => {
+    expect(problemsOf({ [key]: value })).toMatchObject([{ path: key }]);
+  });
+
+  it('takes no list that is longer than its bound, without looking into it', () => {
+    expect(messagesOf({ measurements: Array.from({ length: 4097 }, () => 0) })).toEqual([
+      'measurements: expected a list of at most 4096, found a list of 4097',
+    ]);
+    expect(messagesOf({ chipDeny: Array.from({ length: 65_537 }, () => 0) })).toEqual([
+      'chipDeny: expected a list of at most 65536, found a list of 65537',
+    ]);
+  });
+
+  it('asks for an FMC on Turin, and for none elsewhere', () => {
+    const tcb = { bl: 1, tee: 1, snp: 4, ucode: 81 };
+    expect(messagesOf({ minTcb: { turin: tcb, milan: { fmc: 1, ...tcb } } })).toEqual([
+      'minTcb.milan.fmc: unknown key `fmc`',
+      'minTcb.turin.fmc: expected an integer from 0 to 255, found nothing',
+    ]);
+  });
+
+  it('names every problem, and what was meant', () => {
+    const input = {
+      alowDebug: true,
+      allowSmt: 'yes',
+      measurements: ['aa'],
+      crl: { maxAge: 3, required: 1 },
+      'no key\n': { of: 'any' },
+      minTcb: { milan: { bl: 1, tee: 1, snp: 300, ucode: [] } },
+    };
+    expect(messagesOf(input)).toEqual([
+      'allowSmt: expected true or false, found "yes"',
+      'minTcb.milan.snp: expected an integer from 0 to 255, found 300',
+      'minTcb.milan.ucode: expected an integer from 0 to 255, found a list of 0',
+      'measurements[0]: expected 96 hexadecimal digits (48 bytes), found "aa"',
+      'crl.required: expected true or false, found 1',
+      'crl.maxAge: unknown key `maxAge`: did you mean `maxAgeDays`?',
+      'alowDebug: unknown key `alowDebug`: did you mean `allowDebug`?',
+      '"no key\\n": unknown key `"no key\\n"`',
+    ]);
+    expect(problemsOf({ allowSmt: 'yes' })).toEqual([
+      {
+        path: 'allowSmt',
+        message: 'expected true or false, found "yes"',
+        expected: 'true or false',
+        found: '"yes"',
+      },
+    ]);
+  });
+
+  it.each([
+    [undefined, 'expected a mapping, found nothing'],
+    [null, 'expected a mapping, found null'],
+    [[], 'expected a mapping, found a list of 0'],
+    ['tee: sev-snp', 'expected a mapping, found "tee: sev-snp"'],
+    [{ allowSmt: {} }, 'expected true or false, found a mapping'],
+  ])('says what it wants instead of %j', (input, message) => {
+    expect(problemsOf(input)).toMatchObject([{ message }]);
+  });
+
+  it('quotes a value no further than is useful', () => {
+    const message = `expected true or false, found "${'x'.repeat(64)}… (1000 characters)"`;
+    expect(problemsOf({ allowSmt: 'x'.repeat(1000) })).toMatchObject([{ message }]);
+  });
+
+  it('refuses a key that stands for the prototype', () => {
+    expect(messagesOf(JSON.parse('{"__proto__": {"allowDebug": true}}'))).toEqual([
+      '__proto__: unknown key `__proto__`',
+    ]);
+  });
+
+  it('takes what it returned', () => {
+    const policy = parseAttestationPolicy({
+      measurements: ['ab'.repeat(48)],
+      minMitigationVector: '0xb',
+      chipAllow: ['3b42092f69c656d3'],
+      crl: { minNumber: { Genoa: 4 } },
+    });
+    expect(parseAttestationPolicy(policy)).toEqual(policy);
+    expect(parseAttestationPolicy({ ...policy, vmpl: 1 }).vmpl).toBe(1);
+  });
+
+  it('returns what cannot be changed, neither itself nor through the document', () => {
+    const measurements = ['ab'.repeat(48)];
+    const policy = parseAttestationPolicy({ measurements, crl: { minNumber: { Milan: 1 } } });
+    measurements.push('cd'.repeat(48));
+    expect(policy.measurements).toHaveLength(1);
+    expect(Object.isFrozen(policy)).toBe(true);
+    expect(Object.isFrozen(policy.measurements)).toBe(true);
+    expect(Object.isFrozen(policy.crl.minNumber)).toBe(true);
+    expect(Object.isFrozen(policy.minTcb.milan)).toBe(true);
+  });
+});
+
+describe('isAttestationPolicy', () => {
+  it('knows a policy from a likeness', () => {
+    expect(isAttestationPolicy(STRICT_POLICY)).toBe(true);
+    expect(isAttestationPolicy(parseAttestationPolicy({}))).toBe(true);
+    expect(isAttestationPolicy({ ...STRICT_POLICY })).toBe(false);
+  });
+});
+
+describe('whatever the document is', () => {
+  const key = fc.oneof(fc.constantFrom('schema', ...Object.keys(STRICT_POLICY)), fc.string());
+  const value = fc.oneof(
+    fc.anything(),
+    fc.constantFrom(...Object.values(STRICT_POLICY)),
+    fc.array(fc.string({ unit: fc.constantFrom('a', 'F', '0'), minLength: 96, maxLength: 96 })),
+  );
+
+  it(
+    'parses it, or throws a PolicyError and nothing else',
+    async () => {
+      await fuzz(
+        fc.property(fc.oneof(fc.anything(), fc.dictionary(key, value)), (input) => {
+          const problems = problemsOf(input);
+          for (const { path, message } of problems) expect(`${path}: ${message}`).not.toMatch(/\n/);
+        }),
+      );
+    },
+    FUZZ_TIMEOUT,
+  );
+
+  it(
+    'makes of a policy the same policy',
+    async () => {
+      const policies = fc.record(
+        {
+          vmpl: fc.nat(3),
+          allowSmt: fc.boolean(),
+          minMitigationVector: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+          minGuestSvn: fc.nat(),
+          products: fc.subarray(['Milan', 'Genoa', 'Turin']),
+          crl: fc.record({ maxAgeDays: fc.option(fc.nat(100)) }),
+        },
+        { requiredKeys: [] },
+      );
+      await fuzz(
+        fc.property(policies, (input) => {
+          const policy = parseAttestationPolicy(input);
+          expect(policy).toMatchObject(input);
+          expect(parseAttestationPolicy(policy)).toEqual(policy);
+        }),
+      );
+    },
+    FUZZ_TIMEOUT,
+  );
+});

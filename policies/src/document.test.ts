@@ -1,0 +1,204 @@
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MAX_POLICY_DOCUMENT, PolicyError, readPolicyDocument } from './document.ts';
+
+function refusalOf(text: string | Uint8Array): PolicyError | undefined {
+  try {
+    readPolicyDocument(text);
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    expect(error.code).toBe('policy-unreadable');
+    return error;
+  }
+  return undefined;
+}
+
+describe('readPolicyDocument', () => {
+  it('reads YAML', () => {
+    const text = [
+      '# A comment.',
+      'a: [1, -2, 0, x y]',
+      'b: {c: true, d: False, e: null, f: ~}',
+      "g: '0x1f'",
+      'h: |',
+      '  &text that !looks *like more',
+      'i: "\\u0041"',
+      '1: 2',
+      '...',
+    ];
+    expect(readPolicyDocument(text.join('\n'))).toEqual({
+      a: [1, -2, 0, 'x y'],
+      b: { c: true, d: false, e: null, f: null },
+      g: '0x1f',
+      h: '&text that !looks *like more\n',
+      i: 'A',
+      '1': 2,
+    });
+  });
+
+  it('reads JSON, indented by tabs as well', () => {
+    const value = { a: [1, { b: null }], c: 'x', d: true };
+    expect(readPolicyDocument(JSON.stringify(value))).toEqual(value);
+    expect(readPolicyDocument(JSON.stringify(value, null, '\t'))).toEqual(value);
+  });
+
+  it('reads bytes, with a byte order mark or without', () => {
+    expect(readPolicyDocument(new TextEncoder().encode('a: ä'))).toEqual({ a: 'ä' });
+    expect(readPolicyDocument(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61, 0x3a, 0x20, 0x31))).toEqual({
+      a: 1,
+    });
+  });
+
+  it.each(['1.50', '1e5', '0x1f', '0o17', '0755', '+1', '.inf', 'yes', '1234567890123456', '-0'])(
+    'leaves the scalar %s text',
+    (scalar) => {
+      expect(readPolicyDocument(`a: ${scalar}`)).toEqual({ a: scalar });
+    },
+  );
+
+  it('makes an ordinary key of one that stands for the prototype', () => {
+    const document = readPolicyDocument('__proto__: {a: 1}');
+    expect(Object.getPrototypeOf(document)).toBe(Object.prototype);
+    expect(Object.keys(Object(document))).toEqual(['__proto__']);
+  });
+
+  it.each([
+    ['a: &x 1', 1, 4, 'anchors are not read'],
+    ['a: 1\nb: *a', 2, 4, 'aliases are not read'],
+    ['a: !!int 1', 1, 4, 'tags are not read'],
+    ['a: ! 1', 1, 4, 'tags are not read'],
+    ['%YAML 1.1\n---\na: yes', 1, 1, 'directives are not read'],
+    ['a: 1\n<<: {b: 2}', 2, 1, 'merge keys are not read'],
+    ['a: 1\nb: 2\na: 3', 3, 1, 'the key "a" is there twice'],
+    ['{"a": 1, "a": 1}', 1, 10, 'the key "a" is there twice'],
+    ['a: {b: {c: 1, c: 2}}', 1, 15, 'the key "c" is there twice'],
+    ['a:', 1, 3, 'nothing is said here'],
+    ['a: 1\nb: {c}', 2, 5, 'nothing is said here'],
+    ['a:\n  -\n  - 1', 2, 4, 'nothing is said here'],
+    [': 1', 1, 1, 'nothing is said here'],
+    ['', 1, 1, 'nothing is said here'],
+    ['# nothing', 1, 1, 'nothing is said here'],
+    ['a: 1\n---\nb: 2', 2, 1, 'a second document'],
+    ['[a]: 1', 1, 1, 'With stringKeys, all keys must be strings'],
+    [
+      'a: [1',
+      1,
+      6,
+      'Flow sequence in block collection must be sufficiently indented and end with a ]',
+    ],
+    ['a: b: c', 1, 4, 'Nested mappings are not allowed in compact mappings'],
+    [`${'['.repeat(17)}`, 1, 17, 'nested deeper than 16 levels'],
+    [`a: 1\nb: ${'{a: '.repeat(16)}`, 2, 64, 'nested deeper than 16 levels'],
+  ])('refuses %j at line %i, column %i', (text, line, column, message) => {
+    expect(refusalOf(text)?.problems).toEqual([{ path: '', message, line, column }]);
+  });
+
+  it('refuses what is not UTF-8', () => {
+    expect(refusalOf(Uint8Array.of(0x61, 0x3a, 0x20, 0xff))?.problems).toEqual([
+      { path: '', message: 'the text is not UTF-8' },
+    ]);
+  });
+
+  it.each([
+    ['bytes', new Uint8Array(MAX_POLICY_DOCUMENT + 1).fill(0x23)],
+    ['characters', '#'.repeat(MAX_POLICY_DOCUMENT + 1)],
+    ['characters that are more bytes', `a: ${'ä'.repeat(MAX_POLICY_DOCUMENT / 2)}`],
+  ])('refuses too many %s', (_, text) => {
+    expect(refusalOf(text)?.message).toBe(
+      `Cannot read the policy: the text has more than ${MAX_POLICY_DOCUMENT} bytes`,
+    );
+  });
+
+  it('reads 16 levels', () => {
+    const text = `${'['.repeat(16)}1${']'.repeat(16)}`;
+    expect(readPolicyDocument(text)).toEqual(JSON.parse(text));
+  });
+
+  it('reads as many bytes as it says', () => {
+    const text = 'a: '.padEnd(MAX_POLICY_DOCUMENT, 'x');
+    expect(Object.keys(Object(readPolicyDocument(text)))).toEqual(['a']);
+  });
+});
+
+describe('a hostile text', () => {
+  const full = (part: string, end = '') =>
+    part.repeat(Math.floor((MAX_POLICY_DOCUMENT - end.length) / part.length)) + end;
+  const half = (open: string, close: string) =>
+    open.repeat(MAX_POLICY_DOCUMENT / 2) + close.repeat(MAX_POLICY_DOCUMENT / 2);
+  const manyKeys = Array.from({ length: 20_000 }, (_, index) => `key${index}: 1`).join('\n');
+
+  it.each([
+    ['brackets', half('[', ']')],
+    ['braces', full('{')],
+    ['mappings in one line', full('a: ')],
+    ['lists in one line', full('- ')],
+    ['explicit keys', full('? ')],
+    ['mappings over lines', full('-\n [')],
+    ['commas', full(',')],
+    ['quotes', full('"')],
+    ['documents', full('---\n')],
+    ['empty entries', full('-\n')],
+    ['the same key', full('a: 1\n')],
+    ['aliases', full('- *a\n')],
+  ])('of %s ends as soon as any other', (_, text) => {
+    const start = performance.now();
+    expect(refusalOf(text)).toBeInstanceOf(PolicyError);
+    expect(performance.now() - start).toBeLessThan(10_000);
+  });
+
+  it('of many keys ends as soon as any other', () => {
+    const start = performance.now();
+    expect(Object.keys(Object(readPolicyDocument(manyKeys)))).toHaveLength(20_000);
+    expect(performance.now() - start).toBeLessThan(10_000);
+  });
+
+  const piece = fc.constantFrom(
+    ...['a', '1', ': ', '- ', '? ', '\n', ' ', '\t', '[', ']', '{', '}', ',', '"', "'", '|', '>'],
+    ...['&x', '*x', '!', '<<', '#', '%', '---', '...', '\\', '~', '\0', '\x1f', '\x02', '\ufeff'],
+  );
+
+  it(
+    'is read, or refused with a PolicyError and nothing else',
+    async () => {
+      const texts = fc.oneof(
+        fc.array(piece, { maxLength: 60 }).map((pieces) => pieces.join('')),
+        fc.string({ unit: 'binary' }),
+        fc.uint8Array(),
+      );
+      await fuzz(
+        fc.property(texts, (text) => {
+          refusalOf(text);
+        }),
+      );
+    },
+    FUZZ_TIMEOUT,
+  );
+
+  it(
+    'means in JSON what JSON means, numbers that are not whole apart',
+    async () => {
+      const leaf = fc.oneof(
+        fc.string(),
+        fc.boolean(),
+        fc.constant(null),
+        fc.integer().filter((number) => !Object.is(number, -0)),
+      );
+      const { tree } = fc.letrec((tie) => ({
+        tree: fc.oneof({ maxDepth: 5 }, leaf, fc.array(tie('tree')), tie('mapping')),
+        mapping: fc.dictionary(
+          fc.string({ maxLength: 20 }).filter((key) => key !== '<<'),
+          tie('tree'),
+        ),
+      }));
+      await fuzz(
+        fc.property(tree, (value) => {
+          expect(readPolicyDocument(JSON.stringify(value))).toEqual(
+            JSON.parse(JSON.stringify(value)),
+          );
+        }),
+      );
+    },
+    FUZZ_TIMEOUT,
+  );
+});

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import * as policy from './attestation-policy.ts';
+import * as document from './document.ts';
+import * as index from './index.ts';
+
+it('exports these names and no other', () => {
+  expect(Object.keys(index).sort()).toEqual([
+    'BOX_SPEC_SCHEMA',
+    'BoxSpec',
+    'Confinement',
+    'ProcessSpec',
+    'Resources',
+  ]);
+  expect(Object.keys(policy).sort()).toEqual([
+    'ATTESTATION_POLICY_SCHEMA',
+    'PolicyError',
+    'STRICT_POLICY',
+    'TCB_MINIMUMS',
+    'isAttestationPolicy',
+    'parseAttestationPolicy',
+  ]);
+  expect(Object.keys(document).sort()).toEqual([
+    'MAX_POLICY_DOCUMENT',
+    'PolicyError',
+    'readPolicyDocument',
+  ]);
+});
