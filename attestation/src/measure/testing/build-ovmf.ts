@@ -44,7 +44,7 @@ export interface OvmfPlan {
   readonly hashTable?: { readonly gpa: number; readonly size: number } | undefined;
   readonly resetEip?: number;
   readonly extra?: readonly TableEntry[];
-  /** Left out of the table. */
+  /** Usual entries that are left out. */
   readonly without?: readonly string[];
   readonly metadataVersion?: number;
 }
@@ -84,14 +84,14 @@ function tableSize(entries: readonly TableEntry[]): number {
 
 function entriesOf(plan: OvmfPlan): readonly TableEntry[] {
   const { gpa, size } = plan.hashTable ?? { gpa: 0x810c00, size: 0x400 };
-  const entries = [
-    ...(plan.extra ?? []),
+  const usual = [
     { guid: GUIDS.metadata, data: words(0x800) },
     { guid: GUIDS.hashTable, data: words(gpa, size) },
     { guid: GUIDS.secretBlock, data: words(0x810000, 0xc00) },
     { guid: GUIDS.resetBlock, data: words(plan.resetEip ?? 0x80b004) },
   ];
-  return entries.filter(({ guid }) => !plan.without?.includes(guid));
+  const { extra = [], without = [] } = plan;
+  return [...extra, ...usual.filter(({ guid }) => !without.includes(guid))];
 }
 
 function buildMetadata(plan: OvmfPlan): Uint8Array {

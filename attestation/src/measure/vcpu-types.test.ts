@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import {
+  cpuSignature,
+  describeSignature,
+  isVcpuType,
+  VCPU_SIGNATURES,
+  VCPU_TYPES,
+} from './vcpu-types.ts';
+
+describe('vCPU models', () => {
+  it.each([
+    ['EPYC-v4', 0x800f12],
+    ['EPYC-IBPB', 0x800f12],
+    ['EPYC-Rome', 0x830f10],
+    ['EPYC-Milan-v2', 0xa00f11],
+    ['EPYC-Genoa', 0xa10f10],
+    ['EPYC-Turin', 0xb00f00],
+  ] as const)('%s has its signature', (type, signature) => {
+    expect(VCPU_SIGNATURES[type]).toBe(signature);
+  });
+
+  it('of a small family have no extended one', () => {
+    expect(cpuSignature(6, 15, 1)).toBe(0x6f1);
+  });
+
+  it('are known by name', () => {
+    expect(VCPU_TYPES.every(isVcpuType)).toBe(true);
+    expect(isVcpuType('toString')).toBe(false);
+  });
+
+  it('are told with all names of their signature', () => {
+    expect(describeSignature(0xb00f00)).toBe('0xb00f00 (EPYC-Turin, EPYC-Turin-v1)');
+    expect(describeSignature(0x600)).toBe('0x600');
+  });
+});
