@@ -18,6 +18,7 @@ const NATIVE = {
 /** Bundle → its entry. */
 const BUNDLES = {
   'dist/a3s-box.cjs': 'src/cli/main.ts',
+  'dist/attestation.cjs': 'src/cli/commands/attest/library.ts',
   'dist/server.cjs': 'src/server/main.ts',
   'dist/converter.cjs': 'src/images/converter/main.ts',
   'build/build-boot.cjs': 'scripts/build-boot.ts',
@@ -35,7 +36,9 @@ await Promise.all(
       target: 'node20',
       format: 'cjs',
       conditions: ['a3s-source'],
-      external: ['better-sqlite3'],
+      // The command line loads the attestation library when it is called for, out of a bundle of its own.
+      alias: { '#attestation': './attestation.cjs' },
+      external: ['better-sqlite3', '*/attestation.cjs'],
       legalComments: 'linked',
       logLevel: 'warning',
     }),

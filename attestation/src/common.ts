@@ -10,6 +10,8 @@ export type {
   AppraisalCode,
   Expected,
 } from './appraise/appraise-claims.ts';
+export { APPRAISAL_CHECKS } from './appraise/checks.ts';
+export { parseVek, type Vek } from './certificates/vek.ts';
 export { evidenceFromAzureHcl, type HclEvidence } from './envelopes/azure-hcl.ts';
 export {
   type CertificateTable,
@@ -33,7 +35,7 @@ export type {
 } from './report/claims.ts';
 export { parseReport } from './report/parse.ts';
 export { type ParsedReport, unverifiedClaims } from './report/parsed-report.ts';
-export type { Product, TcbClass } from './report/product.ts';
+export { type Product, productOf, type TcbClass } from './report/product.ts';
 export { formatTcb, type Tcb } from './report/tcb.ts';
 export { VERIFY_CHECKS, type VerifyCheck, type VerifyCode } from './verify/checks.ts';
 export type { Claims, EndorsementClaims, RevocationClaims } from './verify/claims.ts';

@@ -14,3 +14,4 @@
 export * from './common.ts';
 export { verify } from './verify/verify.ts';
 export { type VerifiedCrl, verifyCrl } from './verify/verify-crl.ts';
+export { type VerifiedVek, verifyVek } from './verify/verify-vek.ts';

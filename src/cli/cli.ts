@@ -35,17 +35,25 @@ const GLOBAL_FLAGS = [
 
 /** Runs one command line. Never rejects: what goes wrong is printed and becomes the exit status. */
 export async function runCli(args: readonly string[], context: Context): Promise<number> {
-  let otherwise = 1;
+  const statuses: Statuses = { usage: undefined, failure: 1 };
   try {
-    const found = findCommand(args, context);
+    const found = findCommand(args, context, statuses);
     if (typeof found === 'number') return found;
     const command = await found.entry.load();
-    otherwise = command.failureStatus ?? 1;
+    statuses.failure = command.failureStatus ?? statuses.usage ?? 1;
     return await runCommand(found.path, command, found.args, context);
   } catch (error) {
     printFailure(context, error);
-    return error instanceof UsageError ? error.status : failureStatus(error, otherwise);
+    if (error instanceof UsageError) return statuses.usage ?? error.status;
+    return failureStatus(error, statuses.failure);
   }
+}
+
+/** Exit statuses for what goes wrong, filled in as it becomes known which command it is. */
+interface Statuses {
+  /** Where it is not the status that Docker has for the mistake. */
+  usage: number | undefined;
+  failure: number;
 }
 
 interface Found {
@@ -54,7 +62,11 @@ interface Found {
   readonly args: readonly string[];
 }
 
-function findCommand(args: readonly string[], context: Context): Found | number {
+function findCommand(
+  args: readonly string[],
+  context: Context,
+  statuses: Statuses,
+): Found | number {
   const { flags, operands } = canonicalize('', GLOBAL_FLAGS, args, false);
   if (flags.includes('--version=true')) {
     context.stdout.write(`A3S Box version ${VERSION}\n`);
@@ -62,12 +74,17 @@ function findCommand(args: readonly string[], context: Context): Found | number 
   }
   const [name, ...rest] = operands;
   if (name === undefined || flags.includes('--help=true') || name === 'help') {
-    if (name === 'help' && rest.length > 0) return findCommand([...rest, '--help'], context);
+    if (name === 'help' && rest.length > 0) {
+      return findCommand([...rest, '--help'], context, statuses);
+    }
     context.stdout.write(rootHelp());
     return 0;
   }
   const group = own(GROUPS, name);
-  if (group !== undefined) return findInGroup(name, rest, context);
+  if (group !== undefined) {
+    statuses.usage = group.usageStatus;
+    return findInGroup(name, rest, context);
+  }
   const entry = own(COMMANDS, name);
   if (entry === undefined) throw unknownCommand('', name, Object.keys(COMMANDS));
   return { path: name, entry, args: rest };

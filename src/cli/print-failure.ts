@@ -5,7 +5,9 @@
  */
 import { inspect } from 'node:util';
 import { A3sError } from '../errors.ts';
+import { printable } from './client/failure.ts';
 import type { Context } from './context.ts';
+import { InputError } from './input-error.ts';
 
 export function printFailure(context: Pick<Context, 'stderr' | 'env'>, error: unknown): void {
   context.stderr.write(describeFailure(error));
@@ -20,8 +22,19 @@ function describeFailure(error: unknown): string {
     if (error.remedy !== undefined) lines.push(error.remedy);
     return `${lines.join('\n')}\n`;
   }
+  if (error instanceof InputError) return describeInputError(error);
   const detail = error instanceof Error ? error.message : String(error);
   return `a3s-box: unexpected error: ${detail} (internal)\nSet A3S_DEBUG=1 to see where it comes from.\n`;
+}
+
+/** Everything in it may quote the input. */
+function describeInputError({ code, message, expected, found, remedy }: InputError): string {
+  const [first = '', ...more] = message.split('\n');
+  const lines = [`a3s-box: ${first} (${code})`, ...more];
+  if (expected !== undefined) lines.push(`expected: ${expected}`);
+  if (found !== undefined) lines.push(`found:    ${found}`);
+  if (remedy !== undefined) lines.push(remedy);
+  return `${printable(lines.join('\n'))}\n`;
 }
 
 function isDebug(env: Context['env']): boolean {

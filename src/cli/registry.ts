@@ -10,6 +10,9 @@ export interface Entry {
   readonly load: () => Promise<Command>;
 }
 
+/** Exit status of what decides nothing, since 1 says that evidence is rejected. */
+const UNUSABLE = 2;
+
 type Entries = Readonly<Record<string, Entry>>;
 
 const entry = (summary: string, load: () => Promise<Command>): Entry => ({ summary, load });
@@ -104,6 +107,8 @@ export const COMMANDS: Entries = {
 
 export interface Group {
   readonly summary: string;
+  /** Exit status for a command line that cannot be used, where it is not Docker's. */
+  readonly usageStatus?: number;
   readonly commands: Entries;
 }
 
@@ -128,13 +133,53 @@ const boxes: Group = {
   },
 };
 
-/** Docker's management forms: `container run`, `image ls`. */
+const attest: Group = {
+  summary: 'Verify, measure and explain SEV-SNP attestation evidence',
+  usageStatus: UNUSABLE,
+  commands: {
+    verify: entry(
+      'Verify evidence and hold it against a policy',
+      async () => (await import('./commands/attest/verify.ts')).verify,
+    ),
+    show: entry(
+      'Display what a report claims, without verifying it',
+      async () => (await import('./commands/attest/show.ts')).show,
+    ),
+    measure: entry(
+      'Compute the launch digest of a guest',
+      async () => (await import('./commands/attest/measure.ts')).measure,
+    ),
+    explain: entry(
+      'Find out why a launch digest is not the one that was computed',
+      async () => (await import('./commands/attest/explain.ts')).explain,
+    ),
+    'fetch-certs': entry(
+      'Get certificates and revocation lists of AMD into the cache',
+      async () => (await import('./commands/attest/fetch-certs.ts')).fetchCerts,
+    ),
+  },
+};
+
+const policy: Group = {
+  summary: 'Manage policies',
+  usageStatus: UNUSABLE,
+  commands: {
+    check: entry(
+      'Check an attestation policy and display what it means',
+      async () => (await import('./commands/policy/check.ts')).check,
+    ),
+  },
+};
+
+/** Docker's management forms, `container run`, `image ls`, and what Docker has no word for. */
 export const GROUPS: Readonly<Record<string, Group>> = {
+  attest,
   box: boxes,
   container: boxes,
   image: {
     summary: 'Manage images',
     commands: { inspect: inspectImage, load, ls: images, list: images, rm: rmi, remove: rmi },
   },
+  policy,
   system: { summary: 'Manage A3S Box', commands: { info } },
 };

@@ -5,11 +5,12 @@
  *
  * @module
  */
+export { appraiseSimulated } from './appraise-simulated.ts';
 export type { DerivedKeyRequest } from './derived-key.ts';
 export { GUEST_FIELDS, ROOT_KEYS } from './derived-key.ts';
 export type { ReportVersion } from './firmware.ts';
 export type { SimulatedGuest } from './guest.ts';
-export type { SignedIdBlock } from './id-block.ts';
+export type { LaunchIdentity } from './id-block.ts';
 export type { SimulatedLaunch } from './launch.ts';
 export { MISBEHAVIOURS, type Misbehaviour } from './misbehaviour.ts';
 export { SIMULATED_MODELS, type SimulatedModel, type SimulatedModelName } from './models.ts';
@@ -18,3 +19,4 @@ export { type SimulatedProcessorOptions, SimulatedSecureProcessor } from './proc
 export type { ReportRequest, ReportResponse } from './report.ts';
 export { parseSimulatedRoots, SimulatedRoots } from './roots.ts';
 export type { SimulatedState } from './state.ts';
+export { verifySimulated } from './verify-simulated.ts';

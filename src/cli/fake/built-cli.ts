@@ -23,13 +23,21 @@ export class BuiltCli {
       XDG_RUNTIME_DIR: this.directory,
     };
     this.config = readConfig(this.env, process.geteuid?.() ?? 0, this.directory);
+    this.#bundle('main.ts', this.bundle);
+    this.#bundle('commands/attest/library.ts', join(this.directory, 'attestation.cjs'));
+  }
+
+  #bundle(entry: string, outfile: string): void {
     buildSync({
-      entryPoints: [join(import.meta.dirname, '../main.ts')],
-      outfile: this.bundle,
+      entryPoints: [join(import.meta.dirname, '..', entry)],
+      outfile,
       bundle: true,
       platform: 'node',
       target: 'node20',
       format: 'cjs',
+      conditions: ['a3s-source'],
+      alias: { '#attestation': './attestation.cjs' },
+      external: ['*/attestation.cjs'],
       logLevel: 'error',
     });
   }

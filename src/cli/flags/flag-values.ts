@@ -22,6 +22,12 @@ export class FlagValues {
     this.#values = values;
   }
 
+  /** Whether the flag stood in the command line. */
+  given(name: string): boolean {
+    this.#flag(name);
+    return (this.#values.get(name) ?? []).length > 0;
+  }
+
   bool(name: string): boolean {
     const flag = this.#flag(name, 'bool');
     const value = this.#values.get(name)?.at(-1);
@@ -54,6 +60,13 @@ export class FlagValues {
     return value === undefined ? undefined : this.#narrow(name, value, parse);
   }
 
+  /** The same for a flag that has to be given. */
+  needed<T>(name: string, parse: (value: string) => T): T {
+    const value = this.string(name);
+    if (value === undefined || value === '') throw this.missing(name);
+    return this.#narrow(name, value, parse);
+  }
+
   /** Reads each value of a list flag through `parse`. */
   parsedList<T>(name: string, parse: (value: string) => T): readonly T[] {
     return this.list(name).map((value) => this.#narrow(name, value, parse));
@@ -65,6 +78,12 @@ export class FlagValues {
     return new UsageError(`invalid argument "${value}" for "${label}" flag: ${reason}`, {
       remedy: seeHelp(this.#path),
     });
+  }
+
+  /** The error for a flag that has to be given and is not. */
+  missing(name: string): UsageError {
+    const label = flagLabel(this.#flag(name));
+    return new UsageError(`flag ${label} is missing`, { remedy: seeHelp(this.#path) });
   }
 
   #narrow<T>(name: string, value: string, parse: (value: string) => T): T {

@@ -1,0 +1,139 @@
+/**
+ * The evidence that the flags of a command name, out of whatever envelope it came in.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import type { Context } from '../../context.ts';
+import { type Flag, string } from '../../flags/flag.ts';
+import type { FlagValues } from '../../flags/flag-values.ts';
+import { readInput, readInputFile, STANDARD_INPUT } from '../../input-file.ts';
+import { UsageError } from '../../usage-error.ts';
+import { type Certificates, certificatesOf, vekOf } from './certificates-input.ts';
+import { type Library, refusing } from './load-library.ts';
+import {
+  parseReportFormat,
+  REPORT_FORMATS,
+  type ReportFormat,
+  recogniseFormat,
+} from './report-format.ts';
+
+/** More than any envelope has. */
+const MAX_BYTES = 2 * 1024 * 1024;
+const REPORT_DATA_SIZE = 64;
+
+export const REPORT_FLAGS: readonly Flag[] = [
+  string('report', 'Evidence, or - for standard input', { value: 'file' }),
+  string(
+    'report-format',
+    `Format of the evidence, if it is not to be recognised: ${REPORT_FORMATS.join(', ')}`,
+    { value: 'format' },
+  ),
+];
+
+export const CERTIFICATE_FLAGS: readonly Flag[] = [
+  string('vek', 'Certificate of the endorsement key (VCEK or VLEK), DER or PEM', {
+    value: 'file',
+  }),
+  string('certs', 'Certificates, as a PEM chain or a certificate table', { value: 'file' }),
+];
+
+type Evidence = Parameters<Library['verify']>[0];
+
+export interface EvidenceInput {
+  readonly evidence: Evidence;
+  readonly format: ReportFormat;
+  /** Where the endorsement key certificate is from; undefined where there is none. */
+  readonly vekSource?: string | undefined;
+  /** What REPORT_DATA is where the envelope says so: 64 bytes in hexadecimal. */
+  readonly boundReportData?: string | undefined;
+}
+
+/** @throws UsageError for files that cannot be read, InputError for what is no envelope */
+export async function readEvidence(
+  context: Context,
+  flags: FlagValues,
+  library: Library,
+): Promise<EvidenceInput> {
+  const path = flags.needed('report', (value) => value);
+  const named = flags.parsed('report-format', parseReportFormat);
+  const bytes = await readInput(context, path, MAX_BYTES);
+  const format = named ?? recogniseFormat(bytes);
+  const name = path === STANDARD_INPUT ? 'standard input' : path;
+  return refusing(library, name, () => opened(library, format, bytes));
+}
+
+/** Adds what `--vek` and `--certs` name, which count before what the envelope holds. */
+export async function addCertificates(
+  context: Context,
+  flags: FlagValues,
+  library: Library,
+  input: EvidenceInput,
+): Promise<EvidenceInput> {
+  const certs = await readCerts(context, flags, library, input.evidence.report);
+  const path = flags.string('vek');
+  if (path !== undefined && certs.vek !== undefined) {
+    throw new UsageError('--vek and --certs both have an endorsement key certificate');
+  }
+  const vek =
+    path === undefined
+      ? certs.vek
+      : vekOf(library, path, await readInputFile(context, path, MAX_BYTES));
+  const authorities = [...(input.evidence.authorities ?? []), ...certs.authorities];
+  const evidence = { ...input.evidence, authorities };
+  if (vek === undefined) return { ...input, evidence };
+  return {
+    ...input,
+    evidence: { ...evidence, vek },
+    vekSource: path === undefined ? '--certs' : '--vek',
+  };
+}
+
+async function readCerts(
+  context: Context,
+  flags: FlagValues,
+  library: Library,
+  report: Uint8Array,
+): Promise<Certificates> {
+  const path = flags.string('certs');
+  if (path === undefined) return { authorities: [] };
+  return certificatesOf(library, path, await readInputFile(context, path, MAX_BYTES), report);
+}
+
+function opened(library: Library, format: ReportFormat, bytes: Uint8Array): EvidenceInput {
+  if (format === 'azure-hcl') return openedHcl(library, bytes);
+  const evidence = openEnvelope(library, format, bytes);
+  return { evidence, format, vekSource: evidence.vek === undefined ? undefined : 'the evidence' };
+}
+
+function openEnvelope(
+  library: Library,
+  format: Exclude<ReportFormat, 'azure-hcl'>,
+  bytes: Uint8Array,
+): Evidence {
+  switch (format) {
+    case 'raw':
+      return { report: bytes };
+    case 'extended':
+      return library.evidenceFromExtendedReport(bytes);
+    case 'go-sev-guest':
+      return library.evidenceFromGoSevGuestJson(text(bytes));
+    case 'coco':
+      return library.evidenceFromCocoJson(text(bytes));
+  }
+}
+
+function openedHcl(library: Library, bytes: Uint8Array): EvidenceInput {
+  const { evidence, runtimeData, hashAlgorithm } = library.evidenceFromAzureHcl(bytes);
+  const digest = createHash(hashAlgorithm).update(runtimeData).digest('hex');
+  return {
+    evidence,
+    format: 'azure-hcl',
+    boundReportData: digest.padEnd(REPORT_DATA_SIZE * 2, '0'),
+  };
+}
+
+/** Bytes that are no UTF-8 become characters that no envelope has. */
+function text(bytes: Uint8Array): string {
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+}

@@ -1,0 +1,124 @@
+import type { Command } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { bool, list, string } from '../../flags/flag.ts';
+import type { FlagValues } from '../../flags/flag-values.ts';
+import { InputError } from '../../input-error.ts';
+import { hashInputFile, readInputFile } from '../../input-file.ts';
+import { jsonText } from '../../output/json-text.ts';
+import { UsageError } from '../../usage-error.ts';
+import { parseHexBytes } from '../../values/hex.ts';
+import { describeExplanation } from './explanation-text.ts';
+import { OVMF_FLAGS, ovmfLaunch } from './launch-flags.ts';
+import { type Library, loadLibrary, refusing } from './load-library.ts';
+
+const DIGEST_SIZE = 48;
+const MAX_RECORD = 1024 * 1024;
+const MAX_OVMF = 16 * 1024 * 1024 + 1;
+const MAX_ARTEFACTS = 64;
+const VMMS = ['qemu', 'ec2', 'gce'] as const;
+const KINDS = ['ovmf', 'kernel', 'initrd'] as const;
+
+export const explain: Command = {
+  usage: '[OPTIONS] --ovmf FILE --vcpus N --actual HEX',
+  description: [
+    'Find out which input makes the launch digest of a report differ from the one computed.',
+    'The flags say the launch that was expected, as for measure. A launch record of the host is',
+    'believed only if it gives the actual digest; without one, other launches are tried.',
+    'Exits with 0 if the digest is the expected one or explained, 1 if not, 2 for unusable input.',
+  ].join('\n'),
+  flags: [
+    string('actual', 'MEASUREMENT of the report, 96 hexadecimal digits', { value: 'hex' }),
+    ...OVMF_FLAGS.filter(({ name }) => name === 'append'),
+    list('artefact', 'File that may have been launched instead: ovmf=, kernel= or initrd=FILE', {
+      value: 'kind=file',
+    }),
+    ...OVMF_FLAGS.filter(({ name }) => name !== 'append'),
+    bool('json', 'Print a JSON document'),
+    string('record', 'Launch record of the host, which need not be trusted', { value: 'file' }),
+    string('vmm', `Virtual machine monitor: ${VMMS.join(', ')}; qemu if not given`, {
+      value: 'monitor',
+    }),
+  ].sort((a, b) => (a.name < b.name ? -1 : 1)),
+  operands: { min: 0, max: 0 },
+  async run({ context, flags }) {
+    const actual = flags.needed('actual', (text) => parseHexBytes(text, DIGEST_SIZE));
+    const vmm = flags.parsed('vmm', parseVmm) ?? 'qemu';
+    const named = flags.parsedList('artefact', parseArtefact);
+    const library = await loadLibrary();
+    const launch = await ovmfLaunch(context, flags, library, vmm);
+    const record = await readRecord(context, flags, library);
+    const artefacts = await readArtefacts(context, named);
+    const explanation = refusing(library, '', () =>
+      library.explain(launch, Buffer.from(actual).toString('hex'), { record, artefacts }),
+    );
+    const explained = explanation.matches || explanation.cause !== undefined;
+    context.stdout.write(
+      flags.bool('json')
+        ? jsonText({ explained, ...explanation })
+        : describeExplanation(explanation),
+    );
+    return explained ? 0 : 1;
+  },
+};
+
+type Options = NonNullable<Parameters<Library['explain']>[2]>;
+type Artefact = NonNullable<Options['artefacts']>[number];
+
+interface NamedFile {
+  readonly kind: Artefact['kind'];
+  readonly path: string;
+}
+
+function parseVmm(text: string): (typeof VMMS)[number] {
+  const vmm = VMMS.find((name) => name === text);
+  if (vmm !== undefined) return vmm;
+  throw new RangeError(`it takes one of ${VMMS.join(', ')}: nothing else can be explained`);
+}
+
+function parseArtefact(text: string): NamedFile {
+  const equals = text.indexOf('=');
+  const kind = KINDS.find((name) => name === text.slice(0, Math.max(equals, 0)));
+  const path = text.slice(equals + 1);
+  if (kind === undefined || path === '') {
+    throw new RangeError(`it takes ${KINDS.map((name) => `${name}=FILE`).join(', ')}`);
+  }
+  return { kind, path };
+}
+
+async function readRecord(
+  context: Context,
+  flags: FlagValues,
+  library: Library,
+): Promise<Options['record']> {
+  const path = flags.string('record');
+  if (path === undefined) return undefined;
+  const text = new TextDecoder().decode(await readInputFile(context, path, MAX_RECORD));
+  return refusing(library, path, () => library.parseLaunchRecord(parseJson(path, text)));
+}
+
+function parseJson(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new InputError('launch-record-malformed', `${path}: it is no JSON`, { cause });
+  }
+}
+
+/** One after the other: firmware is kept in memory. */
+async function readArtefacts(
+  context: Context,
+  files: readonly NamedFile[],
+): Promise<readonly Artefact[]> {
+  if (files.length > MAX_ARTEFACTS) {
+    throw new UsageError(`--artefact is given more than ${MAX_ARTEFACTS} times`);
+  }
+  const artefacts: Artefact[] = [];
+  for (const { kind, path: name } of files) {
+    artefacts.push(
+      kind === 'ovmf'
+        ? { kind, name, content: await readInputFile(context, name, MAX_OVMF) }
+        : { kind, name, content: { sha256: await hashInputFile(context, name) } },
+    );
+  }
+  return artefacts;
+}

@@ -1,0 +1,43 @@
+/**
+ * An explanation of a launch digest for people.
+ *
+ * @module
+ */
+import { printable } from '../../client/failure.ts';
+import { alignColumns } from '../../output/table.ts';
+import type { Library } from './load-library.ts';
+
+type Explanation = ReturnType<Library['explain']>;
+type Input = Explanation['inputs'][number];
+
+const MARKS = { same: '✓', differs: '✗', unknown: '?' } as const;
+
+const RECORDS = {
+  absent: [],
+  confirmed: ["The host's launch record gives the actual digest."],
+  refuted: ["The host's launch record does not give the actual digest."],
+} as const;
+
+export function describeExplanation(explanation: Explanation): string {
+  const { expected, actual, inputs, record, tried, conclusion } = explanation;
+  const lines = [
+    `expected digest  ${expected}`,
+    `actual digest    ${actual}`,
+    '',
+    alignColumns(['  INPUT\tEXPECTED\tACTUAL', ...inputs.map(inputLine)]),
+    ...RECORDS[record],
+    ...(tried.length === 0 ? [] : ['Tried:', ...tried.map(triedLine)]),
+    conclusion,
+  ];
+  return printable(`${lines.join('\n')}\n`);
+}
+
+function inputLine({ name, expected, actual, verdict }: Input): string {
+  const found = verdict === 'same' ? 'the same' : (actual ?? 'unknown');
+  const cells = [`${MARKS[verdict]} ${name}`, expected, found];
+  return cells.map((cell) => cell.replaceAll(/\s/g, ' ')).join('\t');
+}
+
+function triedLine({ what, count }: Explanation['tried'][number]): string {
+  return `- ${what}${count === 1 ? '' : ` (${count})`}`;
+}

@@ -1,0 +1,139 @@
+import type { Command, Invocation } from '../../command.ts';
+import { bool, type Flag, string } from '../../flags/flag.ts';
+import type { FlagValues } from '../../flags/flag-values.ts';
+import { InputError } from '../../input-error.ts';
+import { jsonText } from '../../output/json-text.ts';
+import { printFailure } from '../../print-failure.ts';
+import { UsageError } from '../../usage-error.ts';
+import { parseTimeLimit } from '../../values/duration.ts';
+import { cacheDirectory, openCache } from './cached-endorsements.ts';
+import { REPORT_FLAGS } from './evidence-input.ts';
+import { exportCache, importIntoCache } from './exchange-cache.ts';
+import { describeFetched } from './fetched-text.ts';
+import { type Fetched, Fetcher } from './fetcher.ts';
+import { type Library, loadLibrary } from './load-library.ts';
+import { parseProduct, wantedVcek } from './wanted-vcek.ts';
+
+const TIMEOUT_MS = 60_000;
+
+const FLAGS: readonly Flag[] = [
+  string('chip-id', 'CHIP_ID of the processor, with --product and --tcb', { value: 'hex' }),
+  bool('crl', 'Get revocation lists alone: those of --product, or of all products'),
+  string('export', 'Write the cache to a file, for a machine without a network', { value: 'file' }),
+  string('import', "Read a file of --export, or a directory of Trustee's offline store", {
+    value: 'file',
+  }),
+  bool('json', 'Print a JSON document'),
+  string('kds-url', 'Base URL of a mirror; what it serves is verified all the same', {
+    value: 'url',
+  }),
+  string('product', 'Product line: Milan, Genoa or Turin', { value: 'name' }),
+  ...REPORT_FLAGS,
+  string('tcb', 'Reported TCB, as bl=4,tee=0,snp=24,ucode=213; on Turin with fmc=1', {
+    value: 'levels',
+  }),
+  string('timeout', 'Longest time for all of it, such as 30s; a minute if not given', {
+    value: 'time',
+  }),
+];
+
+export const fetchCerts: Command = {
+  usage: '[OPTIONS] --report FILE | --product NAME --chip-id HEX --tcb LEVELS | --crl',
+  description: [
+    'Get the certificate of a chip, and the revocation list over who issued it, from the key',
+    'distribution service of AMD into the cache that verify reads. They are verified before they are kept.',
+    'Exits with 0, with 1 if something could not be got, and with 2 for unusable input.',
+  ].join('\n'),
+  flags: FLAGS,
+  operands: { min: 0, max: 0 },
+  async run(invocation) {
+    const mode = modeOf(invocation.flags);
+    const library = await loadLibrary();
+    const now = new Date();
+    switch (mode) {
+      case 'export':
+        return exportCache(invocation, library, now);
+      case 'import':
+        return importIntoCache(invocation, library, now);
+      case 'crl':
+        return fetchCrls(invocation, library, now);
+      case 'vcek':
+        return fetchVcek(invocation, library, now);
+    }
+  },
+};
+
+type Mode = 'export' | 'import' | 'crl' | 'vcek';
+
+/** What is to be done; two things at once are a mistake. */
+function modeOf(flags: FlagValues): Mode {
+  const asked = (['export', 'import', 'crl', 'report', 'chip-id'] as const).filter((name) =>
+    flags.given(name),
+  );
+  const [first, second] = asked;
+  if (first === undefined) {
+    throw new UsageError('Nothing says what to get', {
+      remedy: 'Use --report FILE, or --product, --chip-id and --tcb, or --crl.',
+    });
+  }
+  if (second !== undefined) {
+    throw new UsageError(`--${first} and --${second} cannot be used together`);
+  }
+  return first === 'report' || first === 'chip-id' ? 'vcek' : first;
+}
+
+async function fetchVcek(invocation: Invocation, library: Library, now: Date): Promise<number> {
+  const wanted = await wantedVcek(invocation, library);
+  return fetching(invocation, library, now, async (fetcher) => {
+    const vcek = await fetcher.vcek(wanted);
+    return { vceks: [vcek], crls: [await fetcher.crl('VCEK', vcek.product)] };
+  });
+}
+
+async function fetchCrls(invocation: Invocation, library: Library, now: Date): Promise<number> {
+  const product = invocation.flags.parsed('product', parseProduct);
+  const products = product === undefined ? (['Milan', 'Genoa', 'Turin'] as const) : [product];
+  return fetching(invocation, library, now, async (fetcher) => {
+    const crls = [];
+    for (const each of products) {
+      crls.push(await fetcher.crl('VCEK', each), await fetcher.crl('VLEK', each));
+    }
+    return { vceks: [], crls };
+  });
+}
+
+/** Prints what was fetched; what could not be is told apart from unusable input. */
+async function fetching(
+  { context, flags }: Invocation,
+  library: Library,
+  now: Date,
+  fetch: (fetcher: Fetcher) => Promise<Fetched>,
+): Promise<number> {
+  const timeout = flags.parsed('timeout', parseTimeLimit) ?? TIMEOUT_MS;
+  const store = openCache(context, library);
+  const kds = flags.parsed('kds-url', (baseUrl) => client(library, timeout, baseUrl));
+  const fetcher = new Fetcher(library, store, kds ?? client(library, timeout), now, timeout);
+  try {
+    const fetched = await fetch(fetcher);
+    const directory = cacheDirectory(context);
+    context.stdout.write(
+      flags.bool('json')
+        ? jsonText({ directory, ...fetched })
+        : describeFetched(fetched, directory),
+    );
+    return 0;
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    printFailure(context, error);
+    return 1;
+  }
+}
+
+function client(
+  library: Library,
+  timeout: number,
+  baseUrl?: string,
+): InstanceType<Library['KdsClient']> {
+  const attemptTimeout = Math.min(timeout, library.KDS_LIMITS.attemptTimeout);
+  return new library.KdsClient({ baseUrl, limits: { patience: timeout, attemptTimeout } });
+}

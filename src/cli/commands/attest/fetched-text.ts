@@ -1,0 +1,21 @@
+/**
+ * What `fetch-certs` has got, for people.
+ *
+ * @module
+ */
+import type { Fetched, FetchedCrl, FetchedVcek } from './fetcher.ts';
+
+export function describeFetched({ vceks, crls }: Fetched, directory: string): string {
+  const lines = [...vceks.map(vcekLine), ...crls.map(crlLine), `Kept in ${directory}`];
+  return `${lines.join('\n')}\n`;
+}
+
+function vcekLine({ product, hwid, tcb, notAfter, source }: FetchedVcek): string {
+  const levels = Object.entries(tcb).map(([name, level]) => `${name} ${level}`);
+  const from = source === 'cache' ? 'it was in the cache already' : 'fetched and verified';
+  return `VCEK of ${product} chip ${hwid}, ${levels.join(', ')}, valid until ${notAfter}: ${from}`;
+}
+
+function crlLine({ kind, product, number, nextUpdate }: FetchedCrl): string {
+  return `Revocation list of ${product} for ${kind}s, number ${number}, current until ${nextUpdate}: fetched and verified`;
+}

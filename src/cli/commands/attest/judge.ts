@@ -1,0 +1,75 @@
+/**
+ * Verification and appraisal in one, whichever way they end.
+ *
+ * @module
+ */
+import type { Library } from './load-library.ts';
+import type { Sources, Verdict, VerdictCheck } from './verdict.ts';
+import type { Meanings } from './verdict-text.ts';
+
+type Evidence = Parameters<Library['verify']>[0];
+type Options = Parameters<Library['verify']>[1];
+type Policy = Library['STRICT_POLICY'];
+type Roots = Parameters<Library['verifySimulated']>[1];
+type Verified = Pick<InstanceType<Library['VerifiedReport']>, 'claims' | 'checks'>;
+type Appraisal = ReturnType<Library['appraise']>;
+
+export interface Question {
+  readonly evidence: Evidence;
+  readonly options: Options;
+  readonly policy: Policy;
+  /** Hexadecimal or bytes, 64 of them. */
+  readonly reportData: string | Uint8Array | undefined;
+  readonly sources: Sources;
+  /** The simulated secure processor that is asked about; undefined for AMD's. */
+  readonly simulatedRoots: Roots | undefined;
+}
+
+export interface Answer {
+  readonly verdict: Verdict;
+  /** What the verification says to do next. */
+  readonly remedy?: string | undefined;
+}
+
+/** What the codes of both stages mean. */
+export function meaningsOf(library: Library): Meanings {
+  return { verify: library.VERIFY_CHECKS, policy: library.APPRAISAL_CHECKS };
+}
+
+export function judge(library: Library, question: Question): Answer {
+  const { sources, simulatedRoots } = question;
+  const common = { ...(simulatedRoots === undefined ? {} : { simulated: true as const }), sources };
+  try {
+    const { verified, appraisal } = decide(library, question);
+    const { accepted, code } = appraisal;
+    const checks = [...staged('verify', verified.checks), ...staged('policy', appraisal.checks)];
+    return { verdict: { accepted, code, checks, claims: verified.claims, ...common } };
+  } catch (error) {
+    if (!(error instanceof library.VerificationError)) throw error;
+    const { code, remedy } = error;
+    const notAppraised = Object.keys(library.APPRAISAL_CHECKS).map(
+      (name): VerdictCheck => ({ stage: 'policy', code: name, verdict: 'skipped' }),
+    );
+    const checks = [...staged('verify', error.checks), ...notAppraised];
+    return { verdict: { accepted: false, code, checks, ...common }, remedy };
+  }
+}
+
+function decide(
+  library: Library,
+  { evidence, options, policy, reportData, simulatedRoots }: Question,
+): { readonly verified: Verified; readonly appraisal: Appraisal } {
+  if (simulatedRoots === undefined) {
+    const verified = library.verify(evidence, options);
+    return { verified, appraisal: library.appraise(verified, policy, { reportData }) };
+  }
+  const verified = library.verifySimulated(evidence, simulatedRoots, options);
+  return { verified, appraisal: library.appraiseSimulated(verified, policy, { reportData }) };
+}
+
+function staged(
+  stage: VerdictCheck['stage'],
+  checks: readonly Omit<VerdictCheck, 'stage'>[],
+): readonly VerdictCheck[] {
+  return checks.map((check) => ({ stage, ...check }));
+}

@@ -1,0 +1,39 @@
+/**
+ * The flags that say how a guest of libkrun-sev is launched, and the launch that they say.
+ *
+ * @module
+ */
+import type { Context } from '../../context.ts';
+import { type Flag, int, string } from '../../flags/flag.ts';
+import type { FlagValues } from '../../flags/flag-values.ts';
+import { readInputFile } from '../../input-file.ts';
+import { parseHexNumber } from '../../values/hex.ts';
+import { fpuState, neededNumber, neededPath } from './launch-flags.ts';
+import type { Library } from './load-library.ts';
+
+const MAX_IMAGE = 1024 * 1024 * 1024;
+
+/** What only such a launch has. */
+export const KRUN_FLAGS: readonly Flag[] = [
+  string('kernel-address', 'Where libkrun loads the kernel', { value: 'hex' }),
+  string('qboot', 'Firmware of libkrun', { value: 'file' }),
+  int('ram', 'Memory of a libkrun guest, in MiB', { value: 'MiB' }),
+];
+
+type Inputs = Parameters<Library['measureKrun']>[0];
+
+/** @throws UsageError for a flag that is missing or malformed, or a file that cannot be read */
+export async function krunLaunch(context: Context, flags: FlagValues): Promise<Inputs> {
+  const image = (name: string): Promise<Uint8Array> =>
+    readInputFile(context, neededPath(flags, name), MAX_IMAGE);
+  return {
+    ramMib: neededNumber(flags, 'ram'),
+    vcpus: neededNumber(flags, 'vcpus'),
+    kernelLoadAddress: Number(flags.needed('kernel-address', parseHexNumber)),
+    sevFeatures: flags.parsed('sev-features', parseHexNumber),
+    fpu: flags.parsed('fpu', fpuState),
+    qboot: await image('qboot'),
+    kernel: await image('kernel'),
+    initrd: await image('initrd'),
+  };
+}

@@ -1,0 +1,79 @@
+/**
+ * The flags that say how an OVMF guest is launched, and the launch that they say.
+ *
+ * @module
+ */
+import type { Context } from '../../context.ts';
+import { type Flag, int, string } from '../../flags/flag.ts';
+import type { FlagValues } from '../../flags/flag-values.ts';
+import { hashInputFile, readInputFile } from '../../input-file.ts';
+import { parseHexNumber } from '../../values/hex.ts';
+import type { Library } from './load-library.ts';
+
+/** As much as the library takes, and one byte, so that it says what is wrong. */
+const MAX_OVMF = 16 * 1024 * 1024 + 1;
+
+export const OVMF_FLAGS: readonly Flag[] = [
+  string('append', 'Kernel command line', { value: 'text' }),
+  string('fpu', "State of the FPU in the VMSAs if not the monitor's usual one: reset or zero", {
+    value: 'state',
+  }),
+  string('initrd', 'Initrd', { value: 'file' }),
+  string('kernel', 'Kernel, for a launch with kernel hashes', { value: 'file' }),
+  string('ovmf', 'OVMF firmware', { value: 'file' }),
+  string('sev-features', 'SEV_FEATURES of the VMSAs, 1 if not given', { value: 'hex' }),
+  string('vcpu-type', 'vCPU model, such as EPYC-v4; QEMU measures it', { value: 'model' }),
+  int('vcpus', 'Number of vCPUs', { value: 'number' }),
+];
+
+type Inputs = Parameters<Library['measureOvmf']>[0];
+
+/** @throws UsageError for a flag that is missing or malformed, or a file that cannot be read */
+export async function ovmfLaunch(
+  context: Context,
+  flags: FlagValues,
+  library: Library,
+  vmm: Inputs['vmm'],
+): Promise<Inputs> {
+  const ovmf = neededPath(flags, 'ovmf');
+  const figures = {
+    vmm,
+    vcpus: neededNumber(flags, 'vcpus'),
+    append: flags.string('append'),
+    vcpuType: flags.parsed('vcpu-type', (text) => vcpuType(library, text)),
+    sevFeatures: flags.parsed('sev-features', parseHexNumber),
+    fpu: flags.parsed('fpu', fpuState),
+  };
+  return {
+    ...figures,
+    ovmf: await readInputFile(context, ovmf, MAX_OVMF),
+    kernel: await hashed(context, flags.string('kernel')),
+    initrd: await hashed(context, flags.string('initrd')),
+  };
+}
+
+/** The value of a number flag that has to be given. */
+export function neededNumber(flags: FlagValues, name: string): number {
+  const value = flags.int(name);
+  if (value === undefined) throw flags.missing(name);
+  return value;
+}
+
+/** The value of a flag that names a file and has to be given. */
+export function neededPath(flags: FlagValues, name: string): string {
+  return flags.needed(name, (path) => path);
+}
+
+export function fpuState(text: string): 'reset' | 'zero' {
+  if (text !== 'reset' && text !== 'zero') throw new RangeError('it takes reset or zero');
+  return text;
+}
+
+function vcpuType(library: Library, text: string): NonNullable<Inputs['vcpuType']> {
+  if (library.isVcpuType(text)) return text;
+  throw new RangeError(`it takes one of ${library.VCPU_TYPES.join(', ')}`);
+}
+
+async function hashed(context: Context, path: string | undefined): Promise<Inputs['kernel']> {
+  return path === undefined ? undefined : { sha256: await hashInputFile(context, path) };
+}

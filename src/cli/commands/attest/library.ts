@@ -1,0 +1,21 @@
+/**
+ * All that the commands need of the attestation library, in one module that is loaded on demand.
+ *
+ * It is bundled apart from the command line, so that no other command pays for it.
+ *
+ * @module
+ */
+export * from '@a3s-box/attestation';
+export * from '@a3s-box/attestation/endorsements';
+export * from '@a3s-box/attestation/measure';
+export {
+  appraiseSimulated,
+  parseSimulatedRoots,
+  verifySimulated,
+} from '@a3s-box/attestation/simulated';
+export {
+  PolicyError,
+  parseAttestationPolicy,
+  STRICT_POLICY,
+} from '@a3s-box/policies/attestation-policy';
+export { readPolicyDocument } from '@a3s-box/policies/document';

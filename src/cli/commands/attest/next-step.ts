@@ -1,0 +1,55 @@
+/**
+ * What to do about evidence that is rejected, by the check that failed.
+ *
+ * @module
+ */
+
+type Steps = Readonly<Record<string, string>>;
+
+const ANOTHER_VEK =
+  "Hand over the certificate of the chip and TCB that the report names: 'a3s-box attest fetch-certs --report FILE' gets it.";
+const CURRENT_CRL =
+  "Get the current revocation list with 'a3s-box attest fetch-certs --crl', or hand one over with --crl.";
+const UPDATE_HOST =
+  'Have the firmware of the host updated; lower the minimum in the policy only if you accept its known holes.';
+const LAUNCH_ANEW = 'Have the guest launched anew without what the policy forbids.';
+
+const VERIFY_STEPS: Steps = {
+  'vek-supplied':
+    "Get the certificate with 'a3s-box attest fetch-certs --report FILE', or hand it over with --vek.",
+  'vek-tcb': ANOTHER_VEK,
+  'vek-chip': ANOTHER_VEK,
+  'vek-kind': 'Hand over the certificate of the kind of key that signed the report.',
+  'vek-product':
+    'If the host is a genuine Genoa whose certificate names another product, use --allow-product-name-mismatch.',
+  'vek-validity':
+    'Get new evidence; for evidence of the past, say with --at which time it is judged by.',
+  'crl-validity': CURRENT_CRL,
+  'report-signature': 'Do not use this report: it was changed, or no processor of AMD made it.',
+};
+
+const POLICY_STEPS: Steps = {
+  tee: 'Use a policy whose tee is what the evidence is from.',
+  debug: LAUNCH_ANEW,
+  'migration-agent': LAUNCH_ANEW,
+  'tcb-reported': UPDATE_HOST,
+  'tcb-launch': `${UPDATE_HOST} Then launch the guest anew.`,
+  'tcb-committed': UPDATE_HOST,
+  'firmware-version': UPDATE_HOST,
+  measurement:
+    "List the digest that 'a3s-box attest measure' computes for the guest; 'a3s-box attest explain' finds why another was measured.",
+  'host-data': 'Say in the policy which hostData is expected, and compare it with the one found.',
+  'report-data': 'Say with --report-data what the report has to be bound to, such as a nonce.',
+  'crl-required': CURRENT_CRL,
+  'crl-age': CURRENT_CRL,
+  'crl-number': CURRENT_CRL,
+};
+
+/** One sentence or two. */
+export function nextStep(stage: 'verify' | 'policy', code: string): string {
+  if (stage === 'verify') return VERIFY_STEPS[code] ?? 'Do not trust this evidence.';
+  return (
+    POLICY_STEPS[code] ??
+    'Change the guest or its host, or the policy, if it asks for more than you need.'
+  );
+}

@@ -1,0 +1,169 @@
+import type { Command, Invocation } from '../../command.ts';
+import type { Context } from '../../context.ts';
+import { bool, string } from '../../flags/flag.ts';
+import type { FlagValues } from '../../flags/flag-values.ts';
+import { InputError } from '../../input-error.ts';
+import { readInputFile } from '../../input-file.ts';
+import { jsonText } from '../../output/json-text.ts';
+import { UsageError } from '../../usage-error.ts';
+import { parseHexBytes } from '../../values/hex.ts';
+import { parseInstant } from '../../values/instant.ts';
+import { cachedCrl, cachedVek } from './cached-endorsements.ts';
+import { crlOf } from './certificates-input.ts';
+import {
+  addCertificates,
+  CERTIFICATE_FLAGS,
+  type EvidenceInput,
+  REPORT_FLAGS,
+  readEvidence,
+} from './evidence-input.ts';
+import { judge, meaningsOf, type Question } from './judge.ts';
+import { type Library, loadLibrary, refusing } from './load-library.ts';
+import { readPolicy } from './policy-input.ts';
+import { describeVerdict, SIMULATED_BANNER } from './verdict-text.ts';
+
+const MAX_CRL = 1024 * 1024;
+const MAX_ROOTS = 128 * 1024;
+const REPORT_DATA_SIZE = 64;
+
+export const verify: Command = {
+  usage: '[OPTIONS] --report FILE',
+  description: [
+    'Verify SEV-SNP evidence against the keys of AMD and hold it against a policy. Touches no network.',
+    'A certificate or revocation list that is not given is taken from the cache, if it is there.',
+    'Exits with 0 if the evidence is accepted, 1 if it is rejected, 2 if that cannot be decided:',
+    'a file cannot be read, is no known kind of evidence, or the policy or a flag is malformed.',
+  ].join('\n'),
+  flags: [
+    bool('allow-product-name-mismatch', 'Accept a certificate that names another product'),
+    bool('allow-simulated', 'Take the evidence for simulated, with --simulated-roots'),
+    string('at', 'Time to judge by, such as 2026-03-01T12:00:00Z; now if not given', {
+      value: 'time',
+    }),
+    ...CERTIFICATE_FLAGS,
+    string('crl', 'Revocation list, DER or PEM, obtained now', { value: 'file' }),
+    bool('json', 'Print a JSON document'),
+    string('policy', 'Policy, YAML or JSON; without one the strict policy, which accepts nobody', {
+      value: 'file',
+    }),
+    ...REPORT_FLAGS,
+    string('report-data', 'REPORT_DATA that the report must have, 128 hexadecimal digits', {
+      value: 'hex',
+    }),
+    string('simulated-roots', 'Certificates of a simulated secure processor, PEM', {
+      value: 'file',
+    }),
+  ],
+  operands: { min: 0, max: 0 },
+  async run(invocation) {
+    try {
+      return await run(invocation);
+    } catch (error) {
+      const { context, flags } = invocation;
+      if (flags.bool('json')) context.stdout.write(jsonText(undecided(error)));
+      throw error;
+    }
+  },
+};
+
+async function run({ context, flags }: Invocation): Promise<number> {
+  const now = flags.parsed('at', parseInstant) ?? new Date();
+  const reportData = flags.parsed('report-data', (text) => parseHexBytes(text, REPORT_DATA_SIZE));
+  const library = await loadLibrary();
+  const simulatedRoots = await readSimulatedRoots(context, flags, library);
+  const given = await readEvidence(context, flags, library);
+  const certified = await addCertificates(context, flags, library, given);
+  const policy = await chosenPolicy(context, flags, library);
+  const endorsed = simulatedRoots === undefined;
+  const input = endorsed ? await addCachedVek(context, library, certified) : certified;
+  const list = await revocationList(context, flags, library, input, now, endorsed);
+  const { verdict, remedy } = judge(library, {
+    evidence: input.evidence,
+    options: {
+      now,
+      crl: list?.crl,
+      crlObtainedAt: list?.obtainedAt,
+      allowProductNameMismatch: flags.bool('allow-product-name-mismatch'),
+    },
+    policy,
+    reportData: reportData ?? input.boundReportData,
+    sources: { format: input.format, vek: input.vekSource ?? null, crl: list?.source ?? null },
+    simulatedRoots,
+  });
+  if (flags.bool('json')) {
+    if (!endorsed) context.stderr.write(SIMULATED_BANNER);
+    context.stdout.write(jsonText(verdict));
+  } else {
+    context.stdout.write(describeVerdict(verdict, meaningsOf(library), remedy));
+  }
+  return verdict.accepted ? 0 : 1;
+}
+
+/** What `--json` prints where nothing could be decided. */
+function undecided(error: unknown): object {
+  const message = error instanceof Error ? error.message : String(error);
+  const known = error instanceof UsageError || error instanceof InputError;
+  const { code, remedy } = known ? error : { code: 'internal', remedy: undefined };
+  return { accepted: false, code, checks: [], error: { message, remedy } };
+}
+
+async function readSimulatedRoots(
+  context: Context,
+  flags: FlagValues,
+  library: Library,
+): Promise<Question['simulatedRoots']> {
+  const path = flags.string('simulated-roots');
+  const allowed = flags.bool('allow-simulated');
+  if (path === undefined && !allowed) return undefined;
+  if (path === undefined || !allowed) {
+    throw new UsageError('--simulated-roots and --allow-simulated only work together', {
+      remedy: 'Simulated evidence proves nothing, so both have to be said.',
+    });
+  }
+  const pem = await readInputFile(context, path, MAX_ROOTS);
+  return refusing(library, path, () => library.parseSimulatedRoots(pem));
+}
+
+async function chosenPolicy(
+  context: Context,
+  flags: FlagValues,
+  library: Library,
+): Promise<Question['policy']> {
+  const path = flags.string('policy');
+  if (path === undefined) return library.STRICT_POLICY;
+  return (await readPolicy(context, library, path)).policy;
+}
+
+async function addCachedVek(
+  context: Context,
+  library: Library,
+  input: EvidenceInput,
+): Promise<EvidenceInput> {
+  if (input.evidence.vek !== undefined) return input;
+  const vek = await cachedVek(context, library, input.evidence);
+  if (vek === undefined) return input;
+  return { ...input, evidence: { ...input.evidence, vek }, vekSource: 'the cache' };
+}
+
+interface RevocationList {
+  readonly crl: Uint8Array;
+  /** Undefined for now. */
+  readonly obtainedAt?: Date | undefined;
+  readonly source: string;
+}
+
+async function revocationList(
+  context: Context,
+  flags: FlagValues,
+  library: Library,
+  { evidence }: EvidenceInput,
+  now: Date,
+  endorsed: boolean,
+): Promise<RevocationList | undefined> {
+  const path = flags.string('crl');
+  if (path === undefined) {
+    return endorsed ? cachedCrl(context, library, evidence, now) : undefined;
+  }
+  const bytes = await readInputFile(context, path, MAX_CRL);
+  return { crl: crlOf(library, path, bytes), source: '--crl' };
+}

@@ -1,0 +1,87 @@
+/**
+ * What a policy means, for people.
+ *
+ * @module
+ */
+import { printable } from '../../client/failure.ts';
+import { isObject } from '../../client/json.ts';
+import type { Library } from '../attest/load-library.ts';
+
+type Policy = Library['STRICT_POLICY'];
+type Key = keyof Policy;
+
+/** Keys that a policy may lack, and what that means. */
+const WHEN_ABSENT = {
+  chipAllow: 'any chip',
+  idKeyDigests: 'not looked at',
+  authorKeyDigests: 'not looked at',
+  familyIds: 'not looked at',
+  imageIds: 'not looked at',
+  hostData: 'not said',
+  reportData: 'not said: whoever verifies has to say it',
+} as const satisfies Partial<Record<Key, string>>;
+
+/** Every key that a policy may have, those included that this one leaves out. */
+export function keysOf(policy: Policy): readonly string[] {
+  return [...new Set([...Object.keys(policy), ...Object.keys(WHEN_ABSENT)])];
+}
+
+/** Why no evidence at all can satisfy a policy; empty where some may. */
+export function acceptsNobody(policy: Policy): readonly string[] {
+  const empty = (['products', 'reportVersions', 'signingKeys'] as const).filter(
+    (key) => policy[key].length === 0,
+  );
+  const reasons = empty.map((key) => `${key} is empty`);
+  if (policy.measurements.length === 0 && (policy.idKeyDigests ?? []).length === 0) {
+    reasons.push('neither measurements nor idKeyDigests names a guest');
+  }
+  if (policy.hostData === undefined) {
+    reasons.push("hostData is not said (32 bytes, or 'any-explicit')");
+  }
+  return reasons;
+}
+
+/** One line for each key, with what is a default marked, and a conclusion. */
+export function describePolicy(policy: Policy, stated: readonly string[]): string {
+  const keys = keysOf(policy);
+  const width = Math.max(...keys.map((key) => key.length)) + 2;
+  const lines = keys.map((key) => {
+    const text = describeValue(Reflect.get(policy, key), width) ?? absent(key);
+    return `${key.padEnd(width)}${text}${stated.includes(key) ? '' : '  (default)'}`;
+  });
+  return `${printable([...lines, '', ...conclusion(policy)].join('\n'))}\n`;
+}
+
+function absent(key: string): string {
+  return new Map<string, string>(Object.entries(WHEN_ABSENT)).get(key) ?? 'not said';
+}
+
+function conclusion(policy: Policy): readonly string[] {
+  const reasons = acceptsNobody(policy);
+  if (reasons.length === 0) return ['The policy is valid.'];
+  return ['The policy is valid, but it accepts nobody:', ...reasons.map((text) => `- ${text}`)];
+}
+
+function describeValue(value: unknown, indent: number): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'bigint') return `0x${value.toString(16)}`;
+  if (Array.isArray(value)) return describeList(value.map(String), indent);
+  if (isObject(value)) return describeObject(value, indent);
+  return String(value);
+}
+
+/** Long elements stand below each other. */
+function describeList(items: readonly string[], indent: number): string {
+  if (items.length === 0) return 'none';
+  const long = items.some((item) => item.length > 20);
+  return items.join(long ? `\n${' '.repeat(indent)}` : ', ');
+}
+
+function describeObject(value: Readonly<Record<string, unknown>>, indent: number): string {
+  const entries = Object.entries(value);
+  if (entries.length === 0) return 'none';
+  const nested = entries.some(([, item]) => isObject(item));
+  return entries
+    .map(([key, item]) => `${key} ${describeValue(item, indent) ?? 'none'}`)
+    .join(nested ? `\n${' '.repeat(indent)}` : ', ');
+}
