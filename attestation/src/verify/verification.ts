@@ -25,7 +25,6 @@ import { authoritiesVerification } from './authorities.ts';
 import { type Claims, verifiedClaims } from './claims.ts';
 import { checkNotRevoked, crlVerification } from './crl.ts';
 import { bytes, type FixedOptions } from './options.ts';
-import { isOnP384 } from './p384.ts';
 import type { Verification } from './signature.ts';
 import type { Trace } from './trace.ts';
 import { checkValidity } from './validity.ts';
@@ -98,12 +97,7 @@ function parseVek(der: Uint8Array | undefined, anchors: TrustAnchors): Vek {
       { expected: subjects.join(' or '), found: certificate.subject.text },
     );
   }
-  const vek = readVek(certificate);
-  if (isOnP384(vek.publicKey)) return vek;
-  throw new AttestationError(
-    'vek-public-key',
-    'Cannot use the certificate: its public key is not a point on P-384.',
-  );
+  return readVek(certificate);
 }
 
 /** Check `vek-kind`: certificate, its name and the report agree on the kind of key. */
