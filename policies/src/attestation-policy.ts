@@ -20,6 +20,7 @@ import {
   hex,
   hexOrAny,
   integer,
+  integerOrNull,
   list,
   MAX_CHIPS,
   nonZeroHex,
@@ -157,7 +158,7 @@ const ABOUT_A_CENTURY = 36_500;
 
 const crl = closed({
   required: flag(true),
-  maxAgeDays: z._default(z.nullable(integer(0, ABOUT_A_CENTURY)), 7),
+  maxAgeDays: z._default(integerOrNull(0, ABOUT_A_CENTURY), 7),
   minNumber: z._default(
     closed({
       Milan: z.optional(unsigned64),
@@ -172,10 +173,7 @@ const document = closed({
   schema: z.optional(oneOf([ATTESTATION_POLICY_SCHEMA])),
   tee: z._default(oneOf(['sev-snp', 'simulated']), 'sev-snp'),
   products: z._default(list(oneOf(['Milan', 'Genoa', 'Turin'])), ['Milan', 'Genoa', 'Turin']),
-  reportVersions: z._default(
-    list(z.literal([2, 3, 4, 5], { error: 'one of 2, 3, 4, 5' })),
-    [3, 4, 5],
-  ),
+  reportVersions: z._default(list(oneOf([2, 3, 4, 5])), [3, 4, 5]),
   vmpl: z._default(integer(0, 3), 0),
   allowDebug: flag(false),
   allowMigrationAgent: flag(false),

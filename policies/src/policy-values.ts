@@ -39,28 +39,40 @@ function converted<Value>(expected: string, read: (value: unknown) => Value | un
 }
 
 export function flag(byDefault: boolean) {
-  return z._default(z.boolean('true or false'), byDefault);
+  const either = converted('true or false', (value) =>
+    typeof value === 'boolean' ? value : undefined,
+  );
+  return z._default(either, byDefault);
 }
 
-export function oneOf<const Names extends readonly string[]>(names: Names) {
-  return z.enum(names, { error: `one of ${names.join(', ')}` });
+export function oneOf<const Name extends string | number>(names: readonly Name[]) {
+  return converted(`one of ${names.join(', ')}`, (value) => names.find((name) => name === value));
 }
 
 export function integer(minimum: number, maximum: number) {
-  const expected = `an integer from ${minimum} to ${maximum}`;
-  return z.int(expected).check(z.minimum(minimum, expected), z.maximum(maximum, expected));
+  return converted(`an integer from ${minimum} to ${maximum}`, (value) =>
+    readBetween(value, minimum, maximum),
+  );
+}
+
+export function integerOrNull(minimum: number, maximum: number) {
+  return converted(`an integer from ${minimum} to ${maximum}, or null`, (value) =>
+    value === null ? value : readBetween(value, minimum, maximum),
+  );
+}
+
+function readBetween(value: unknown, minimum: number, maximum: number): number | undefined {
+  const fits = Number.isInteger(value) && minimum <= Number(value) && Number(value) <= maximum;
+  return fits ? Number(value) : undefined;
 }
 
 /** Each entry once, in the order of their first; too long a list is not looked into. */
 export function list<Item extends z.core.$ZodType>(item: Item, maximum: number = MAX_LIST) {
-  const expected = `a list of at most ${maximum}`;
-  return z.pipe(
-    z.array(z.unknown(), expected).check(z.maxLength(maximum, expected)),
-    z.pipe(
-      z.array(item),
-      z.transform((items) => [...new Set(items)]),
-    ),
+  const entries = converted(`a list of at most ${maximum}`, (value): unknown[] | undefined =>
+    Array.isArray(value) && value.length <= maximum ? value : undefined,
   );
+  const unique = z.transform((items: z.output<Item>[]) => [...new Set(items)]);
+  return z.pipe(entries, z.pipe(z.array(item), unique));
 }
 
 function digits(bytes: number): string {
