@@ -47,7 +47,8 @@ function main(): void {
     written += write(area, vectors, evidenceDocument, keep);
   }
   writeFileSync(`${ROOT}/roots.pem`, processor().roots().pem);
-  spawnSync('node_modules/.bin/biome', ['format', '--write', ROOT], { stdio: 'inherit' });
+  const areas = ['reports', ...Object.keys(AREAS)].map((area) => `${ROOT}/${area}`);
+  spawnSync('node_modules/.bin/biome', ['format', '--write', ...areas], { stdio: 'inherit' });
   console.log(`${written} vectors written`);
   for (const line of wrong) console.error(line);
   if (wrong.length > 0) process.exitCode = 1;

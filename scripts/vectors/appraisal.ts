@@ -3,48 +3,72 @@
  *
  * @module
  */
-import { toHex } from '../../attestation/src/hex.ts';
-import { measureOvmf } from '../../attestation/src/measure/measure.ts';
+import { bad, type Case, one, POLICY } from './appraisal-case.ts';
+import { FIRMWARE, PLATFORM } from './appraisal-firmware.ts';
+import { GUEST, PROCESSORS } from './appraisal-guest.ts';
+import { identityCases } from './appraisal-identity.ts';
+import { BINDING, REVOCATION, SIGNER } from './appraisal-signer.ts';
 import type { EvidenceVector } from './format.ts';
-import { type EvidenceOptions, evidenceOf, LAUNCH, processor, REPORT_DATA } from './processor.ts';
+import { evidenceOf, processor, REPORT_DATA } from './processor.ts';
 
-type Codes = NonNullable<EvidenceVector['expected']['appraise']>;
-type Policy = Readonly<Record<string, unknown>>;
-
-/** What differs from evidence that the policy takes. */
-interface Case {
-  readonly name: string;
-  readonly comment: string;
-  readonly evidence?: EvidenceOptions;
-  /** Over {@link POLICY}. */
-  readonly policy?: Policy;
-  readonly appraise: Codes;
-  /** `reportData` null: the relying party expects none. */
-  readonly over?: Partial<Pick<EvidenceVector, 'crl' | 'crlObtainedAt' | 'reportData'>>;
-}
-
-const MEASUREMENT = measureOvmf(LAUNCH.inputs).digest;
-
-/** Takes the guest of the vectors. */
-const POLICY: Policy = {
-  tee: 'simulated',
-  measurements: [MEASUREMENT],
-  hostData: toHex(LAUNCH.hostData),
-};
-
-const CASES: readonly Case[] = [
-  { name: 'milan', comment: 'A good Milan.', appraise: 'accepted' },
-  {
-    name: 'debug',
-    comment: 'The host may debug the guest.',
-    evidence: { misbehave: ['debug'] },
-    appraise: ['debug'],
-  },
+const MANY: readonly Case[] = [
+  one(
+    'everything-at-once',
+    [
+      'debug',
+      'migration-agent',
+      'vmpl',
+      'cxl',
+      'alias-check',
+      'tcb-launch',
+      'firmware-version',
+      'chip-masked',
+      'measurement',
+      'host-data',
+      'report-data',
+      'crl-required',
+    ],
+    'Every check runs, whatever has failed before it.',
+    bad(
+      'debug',
+      'migration-agent',
+      'vmpl-1',
+      'cxl-allowed',
+      'no-alias-check',
+      'old-launch-tcb',
+      'old-firmware',
+      'masked-chip',
+      'other-measurement',
+      'other-host-data',
+      'other-report-data',
+    ),
+    {},
+    { crl: undefined },
+  ),
+  one(
+    'nothing-said',
+    ['tee', 'measurement', 'host-data', 'report-data'],
+    'The policy that says nothing.',
+    {},
+    { tee: undefined, measurements: undefined, hostData: undefined },
+    { reportData: undefined },
+  ),
 ];
 
 export function appraisalVectors(): EvidenceVector[] {
   const crl = processor().crl();
-  return CASES.map(({ name, comment, evidence, policy, appraise, over }) => ({
+  const cases = [
+    PROCESSORS,
+    GUEST,
+    PLATFORM,
+    FIRMWARE,
+    SIGNER,
+    identityCases(),
+    BINDING,
+    REVOCATION,
+    MANY,
+  ].flat();
+  return cases.map(({ name, comment, evidence, policy, appraise, over }) => ({
     name,
     comment,
     evidence: evidenceOf(evidence),

@@ -20,14 +20,14 @@ export interface EvidenceVector {
   readonly name: string;
   readonly comment: string;
   readonly evidence: Evidence;
-  readonly crl?: Uint8Array;
-  readonly crlObtainedAt?: string;
+  readonly crl?: Uint8Array | undefined;
+  readonly crlObtainedAt?: string | undefined;
   /** The time of the vectors where it is not given. */
   readonly now?: string;
   /** A policy document. */
   readonly policy?: Readonly<Record<string, unknown>>;
   /** What the relying party expects, 64 bytes. */
-  readonly reportData?: Uint8Array;
+  readonly reportData?: Uint8Array | undefined;
   readonly expected: {
     readonly verify: 'accepted' | VerifyCode;
     /** Every check that fails, in the order of the list. */

@@ -6,7 +6,6 @@
 import { toHex } from '../hex.ts';
 import type { ReportClaims } from '../report/claims.ts';
 import { hasCpuid, hasMitigationVectors } from '../report/layout.ts';
-import { decodePlatformInfo } from '../report/platform-info.ts';
 import { applyEffects, type Firmware } from './firmware.ts';
 import type { LaunchedGuest } from './launch.ts';
 import type { ReportRequest } from './report.ts';
@@ -40,7 +39,7 @@ export function claimsOf(
     ...launched,
     ...requested,
     signatureAlgo: 1,
-    platformInfo: decodePlatformInfo(model.platformInfo),
+    platformInfo: firmware.platformInfo,
     keyInfo: { authorKeyEn, maskChipKey: false, signingKey },
     reportIdMa: 'ff'.repeat(32),
     cpuid: hasCpuid(version) ? model.cpuid : null,

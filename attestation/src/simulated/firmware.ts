@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { PlatformInfo } from '../report/claims.ts';
 import type { Effect } from './misbehaviour.ts';
 import type { SimulatedModel } from './models.ts';
 import type { OpenedState } from './state.ts';
@@ -13,6 +14,8 @@ export interface Firmware {
   readonly state: OpenedState;
   readonly model: SimulatedModel;
   readonly reportVersion: ReportVersion;
+  /** What the platform has switched on. */
+  readonly platformInfo: PlatformInfo;
   /** What of it is bad. */
   readonly effects: readonly Effect[];
   /** Milliseconds since 1970. */

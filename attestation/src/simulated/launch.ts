@@ -13,7 +13,7 @@ import {
   POLICY_MUST_BE_ONE,
   POLICY_MUST_BE_ZERO,
 } from '../report/guest-policy.ts';
-import { type GuestIdentity, identify, type SignedIdBlock } from './id-block.ts';
+import { type GuestIdentity, identify, type LaunchIdentity } from './id-block.ts';
 import { exactBytes, refused, within } from './request.ts';
 
 /** A guest to launch. */
@@ -25,7 +25,7 @@ export interface SimulatedLaunch {
   /** POLICY; 0x30000, SMT allowed, where it is not given. */
   readonly policy?: bigint;
   /** Who may be launched, signed. */
-  readonly id?: SignedIdBlock;
+  readonly id?: LaunchIdentity;
 }
 
 /** A guest as launched. */

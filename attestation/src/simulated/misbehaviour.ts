@@ -72,6 +72,14 @@ const EFFECTS = {
       },
     }),
   },
+  'reported-above-current': {
+    says: 'The report is of a TCB above the one that runs.',
+    claims: (claims) => ({ ...claims, reportedTcb: newerUcode(claims.reportedTcb) }),
+  },
+  'committed-above-current': {
+    says: 'The committed firmware is newer than the one that runs.',
+    claims: (claims) => ({ ...claims, committedTcb: newerUcode(claims.committedTcb) }),
+  },
   'old-firmware': {
     says: 'The firmware is of a version of long ago, whatever its TCB.',
     claims: set({ currentVersion: OLD_VERSION, committedVersion: OLD_VERSION }),
@@ -80,6 +88,10 @@ const EFFECTS = {
     says: 'The firmware has no mitigation that its vectors could list.',
     claims: (claims) =>
       claims.version < 5 ? claims : { ...claims, launchMitVector: 0n, currentMitVector: 0n },
+  },
+  'no-mitigations-at-launch': {
+    says: 'The guest was launched before the firmware had the mitigations that it has.',
+    claims: (claims) => (claims.version < 5 ? claims : { ...claims, launchMitVector: 0n }),
   },
   debug: {
     says: 'The host may debug the guest.',
@@ -300,6 +312,10 @@ function platformBits(on: bigint, off = 0n): ClaimsChange {
 
 function olderSnp(tcb: Tcb): Tcb {
   return { ...tcb, snp: tcb.snp - 1 };
+}
+
+function newerUcode(tcb: Tcb): Tcb {
+  return { ...tcb, ucode: tcb.ucode + 1 };
 }
 
 function revoking(serial: string): NonNullable<Effect['crl']> {

@@ -22,11 +22,23 @@ export interface SimulatedProcessorOptions {
   readonly model?: SimulatedModelName;
   /** Version of its reports; 5 where it is not given. */
   readonly reportVersion?: ReportVersion;
+  /** PLATFORM_INFO; ECC and a complete alias check where it is not given. */
+  readonly platformInfo?: bigint;
   /** How it, its host or its endorsements are bad; not at all where it is not given. */
   readonly misbehave?: readonly Misbehaviour[];
   /** The clock of whoever issues certificates; the system's where it is not given. */
   readonly now?: () => Date;
 }
+
+const ALL = 0xffff_ffff_ffff_ffffn;
+
+/** Version 2 knows nothing of the alias check and what came after it. */
+const KNOWN_PLATFORM_INFO: Readonly<Record<ReportVersion, bigint>> = {
+  2: 0x1fn,
+  3: ALL,
+  4: ALL,
+  5: ALL,
+};
 
 /** A simulated AMD secure processor with its chip, its firmware and its certificate authorities. */
 export class SimulatedSecureProcessor {
@@ -43,11 +55,13 @@ export class SimulatedSecureProcessor {
     if (![2, 3, 4, 5].includes(reportVersion) || (model === 'Turin' && reportVersion === 2)) {
       throw new RangeError(`${model} has no reports of version ${reportVersion}`);
     }
+    const { platformInfo = SIMULATED_MODELS[model].platformInfo } = options;
     const clock = now ?? (() => new Date());
     this.#firmware = {
       state: openState(state),
       model: SIMULATED_MODELS[model],
       reportVersion,
+      platformInfo: decodePlatformInfo(platformInfo & KNOWN_PLATFORM_INFO[reportVersion]),
       effects: effectsOf(misbehave),
       now: () => clock().getTime(),
     };
@@ -62,8 +76,8 @@ export class SimulatedSecureProcessor {
    *   `measure-input` for what cannot be measured.
    */
   launch(launch: SimulatedLaunch): SimulatedGuest {
-    const { firmware, platformInfo } = this.#firmware.model;
-    const platform = { firmware, platformInfo: decodePlatformInfo(platformInfo) };
+    const { model, platformInfo } = this.#firmware;
+    const platform = { firmware: model.firmware, platformInfo };
     return new SimulatedGuest(this.#firmware, {
       ...launchGuest(launch, platform),
       reportId: randomBytes(32).toString('hex'),
