@@ -22,15 +22,15 @@ export const PROCESSORS: readonly Case[] = [
   ),
   one(
     'product',
-    ['product'],
+    ['allowed-product'],
     'The policy is for another product.',
     {},
     { products: ['Genoa', 'Turin'] },
   ),
-  one('products-none', ['product'], 'No product is nobody.', {}, { products: [] }),
+  one('products-none', ['allowed-product'], 'No product is nobody.', {}, { products: [] }),
   one(
     'report-version-2',
-    ['report-version', 'alias-check'],
+    ['allowed-version', 'alias-check'],
     'Version 2 tells neither processor nor alias check.',
     { reportVersion: 2 },
   ),
@@ -43,7 +43,7 @@ export const PROCESSORS: readonly Case[] = [
   ),
   one(
     'report-version-5-only',
-    ['report-version'],
+    ['allowed-version'],
     'Version 5 is asked for.',
     { reportVersion: 3 },
     { reportVersions: [5] },

@@ -327,6 +327,30 @@ const cases = (): readonly Case[] => {
       'An unknown algorithm.',
       bad('unknown-signature-algorithm'),
     ],
+    [
+      'report-cut',
+      'report-length',
+      'A report without its last byte.',
+      { ...evidenceOf(), report: report.subarray(0, -1) },
+    ],
+    [
+      'policy-unknown-bit',
+      'report-guest-policy',
+      'A policy with a bit that nobody knows.',
+      rewritten(0x0f, [1], 'Milan'),
+    ],
+    [
+      'signature-padded',
+      'report-signature-encoding',
+      'Something behind the signature.',
+      forged(0x49f, [1]),
+    ],
+    [
+      'tcb-reserved',
+      'report-tcb',
+      'A TCB with a byte that Milan leaves zero.',
+      rewritten(0x184, [1], 'Milan'),
+    ],
     ...validity(),
   ];
 };
