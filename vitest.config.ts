@@ -23,7 +23,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'vm',
-          include: ['test/{e2e,clients}/**/*.test.ts'],
+          include: ['test/{e2e,clients,browser}/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 300_000,
           fileParallelism: false,

@@ -79,7 +79,7 @@ describe('openssl', () => {
 
   it('agrees on every chain', { timeout: 120_000 }, () => {
     const vectors = past('ca-validity');
-    expect(vectors.map(({ name }) => name)).toEqual(expect.arrayContaining(CHAIN_DIFFERENCES));
+    expect(vectors.map(({ name }) => name)).toEqual(expect.arrayContaining([...CHAIN_DIFFERENCES]));
     for (const vector of vectors) {
       const { name, options } = vector;
       const says = openssl.verifiesChain(chainOf(vector), options.now);

@@ -153,7 +153,7 @@ describe('what hosts of the field report', () => {
 
   it('fails old firmware that is provisional at that', () => {
     expect(failuresOf({ claims: AZURE })).toEqual([
-      'report-version',
+      'allowed-version',
       'alias-check',
       'tcb-reported',
       'tcb-launch',

@@ -31,8 +31,8 @@ export interface Expected {
 /** In the order of `APPRAISAL_CHECKS`, which a bundle that does not print it can so leave out. */
 const RULES: Readonly<Record<AppraisalCode, Rule>> = {
   tee: guest.tee,
-  product: guest.product,
-  'report-version': guest.reportVersion,
+  'allowed-product': guest.product,
+  'allowed-version': guest.reportVersion,
   debug: guest.debug,
   'migration-agent': guest.migrationAgent,
   vmpl: guest.vmpl,

@@ -10,8 +10,8 @@
 /** Code → what holds once the check has passed. */
 export const APPRAISAL_CHECKS = {
   tee: 'the evidence is from what the policy is for: hardware, or the simulated processor',
-  product: 'the product is an allowed one',
-  'report-version': 'the report version is an allowed one',
+  'allowed-product': 'the product is an allowed one',
+  'allowed-version': 'the report version is an allowed one',
   debug: 'the host cannot debug the guest',
   'migration-agent': 'no migration agent can move the guest',
   vmpl: 'the report was asked for from the expected privilege level',

@@ -24,15 +24,15 @@ describe('tee', () => {
   });
 });
 
-describe('product', () => {
+describe('allowed-product', () => {
   it('passes an allowed one', () => {
-    expect(checkOf('product', { policy: { products: ['Milan'] } })?.verdict).toBe('passed');
-    expect(checkOf('product', { base: TURIN })?.verdict).toBe('passed');
+    expect(checkOf('allowed-product', { policy: { products: ['Milan'] } })?.verdict).toBe('passed');
+    expect(checkOf('allowed-product', { base: TURIN })?.verdict).toBe('passed');
   });
 
   it('fails another, and every one where none is allowed', () => {
-    expect(failuresOf({ policy: { products: ['Genoa', 'Turin'] } })).toEqual(['product']);
-    expect(checkOf('product', { policy: { products: [] } })).toEqual({
+    expect(failuresOf({ policy: { products: ['Genoa', 'Turin'] } })).toEqual(['allowed-product']);
+    expect(checkOf('allowed-product', { policy: { products: [] } })).toEqual({
       verdict: 'failed',
       expected: 'none: the policy allows no product',
       actual: 'Milan',
@@ -40,13 +40,13 @@ describe('product', () => {
   });
 });
 
-describe('report-version', () => {
+describe('allowed-version', () => {
   it.each([3, 4, 5])('passes version %i', (version) => {
-    expect(checkOf('report-version', { claims: { version } })?.verdict).toBe('passed');
+    expect(checkOf('allowed-version', { claims: { version } })?.verdict).toBe('passed');
   });
 
   it('fails one that is not allowed', () => {
-    expect(checkOf('report-version', { claims: { version: 2 } })).toEqual({
+    expect(checkOf('allowed-version', { claims: { version: 2 } })).toEqual({
       verdict: 'failed',
       expected: 'version one of 3, 4, 5',
       actual: 'version 2',

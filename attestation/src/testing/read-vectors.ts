@@ -11,6 +11,25 @@ import type { VerifyOptions } from '../verify/options.ts';
 
 const VECTORS = new URL('../../../test/vectors/', import.meta.url);
 
+/** The folders of evidence; `reports` holds reports alone. */
+export const AREAS = [
+  'hardware',
+  'certificates',
+  'extensions',
+  'authorities',
+  'revocation',
+  'binding',
+  'appraisal',
+] as const;
+
+/** A report, and what the parser must say to it. */
+export interface ReportVector {
+  readonly name: string;
+  readonly report: Uint8Array;
+  /** `accepted`, or the code of the first check that fails. */
+  readonly expected: string;
+}
+
 /** A file of evidence, and what a verifier must say to it. */
 export interface Vector {
   /** Folder and file, such as `hardware/genoa-v5`. */
@@ -36,20 +55,32 @@ interface Document {
     readonly authorities?: readonly string[];
   };
   readonly crl?: string;
+  readonly crlObtainedAt?: string;
   readonly now: string;
   readonly policy?: unknown;
   readonly reportData?: string;
   readonly expected: Vector['expected'];
 }
 
-/** Every vector of one folder of `test/vectors`, by name. */
-export function readVectors(folder: string): readonly Vector[] {
+/** Every vector of one area, by name. */
+export function readVectors(area: (typeof AREAS)[number]): readonly Vector[] {
+  return documentsIn<Document>(area).map(([name, document]) => vectorOf(name, document));
+}
+
+/** Every vector of `reports`. */
+export function readReportVectors(): readonly ReportVector[] {
+  return documentsIn<{ report: string; expected: string }>('reports').map(
+    ([name, { report, expected }]) => ({ name, report: bytes(report), expected }),
+  );
+}
+
+function documentsIn<T>(folder: string): readonly (readonly [name: string, document: T])[] {
   const directory = fileURLToPath(new URL(`${folder}/`, VECTORS));
   const files = readdirSync(directory).filter((file) => file.endsWith('.json'));
   if (files.length === 0) throw new Error(`no vectors in ${directory}`);
   return files.sort().map((file) => {
-    const document = JSON.parse(readFileSync(`${directory}/${file}`, 'utf8')) as Document;
-    return vectorOf(`${folder}/${basename(file, '.json')}`, document);
+    const document = JSON.parse(readFileSync(`${directory}/${file}`, 'utf8')) as T;
+    return [`${folder}/${basename(file, '.json')}`, document];
   });
 }
 
@@ -76,6 +107,9 @@ function vectorOf(name: string, document: Document): Vector {
     options: {
       now: new Date(document.now),
       ...(document.crl === undefined ? {} : { crl: bytes(document.crl) }),
+      ...(document.crlObtainedAt === undefined
+        ? {}
+        : { crlObtainedAt: new Date(document.crlObtainedAt) }),
     },
     policy: document.policy,
     reportData: document.reportData,

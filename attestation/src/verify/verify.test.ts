@@ -161,7 +161,7 @@ describe('a report that was changed', () => {
     ['CHIP_ID', 0x1a0, 'vek-chip'],
     ['SIGNATURE', 0x2a0, 'report-signature'],
     ['padding of the signature', 0x2d0, 'report-signature-encoding'],
-  ] as const)('%s', (_, at, code, bit = 0x01) => {
+  ] as readonly [string, number, VerifyCode, number?][])('%s', (_, at, code, bit = 0x01) => {
     const report = flipped(genoa.evidence.report, at, bit);
     expect(refusal({ ...genoa.evidence, report }).code).toBe(code);
   });

@@ -7,6 +7,8 @@ import type { EcKey, RsaKey, SignatureQuestion, Verification } from './signature
 
 const { subtle } = globalThis.crypto;
 
+type Key = Awaited<ReturnType<typeof subtle.importKey>>;
+
 /** Runs a verification to its end. */
 export async function answerLater<T>(verification: Verification<T>): Promise<T> {
   let step = verification.next();
@@ -26,12 +28,12 @@ async function isSignedBy(question: SignatureQuestion): Promise<boolean> {
 }
 
 /** As a JWK: WebCrypto takes no SubjectPublicKeyInfo that names RSASSA-PSS. */
-function rsaKey({ modulus }: RsaKey): Promise<CryptoKey> {
+function rsaKey({ modulus }: RsaKey): Promise<Key> {
   const jwk = { kty: 'RSA', n: base64url(modulus), e: 'AQAB', alg: 'PS384' };
   return subtle.importKey('jwk', jwk, { name: 'RSA-PSS', hash: 'SHA-384' }, false, ['verify']);
 }
 
-async function ecKey({ point }: EcKey): Promise<CryptoKey> {
+async function ecKey({ point }: EcKey): Promise<Key> {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-384' };
   return subtle.importKey('raw', owned(point), algorithm, false, ['verify']);
 }

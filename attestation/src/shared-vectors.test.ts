@@ -1,0 +1,210 @@
+/**
+ * Evidence of real hardware that is kept beside the repository: a folder for each, with a README of
+ * what must happen to it. Runs where the folder is; `A3S_SHARED_VECTORS` says where it is.
+ *
+ * @module
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
+import { describe, expect, it } from 'vitest';
+import { appraise } from './appraise/appraise.ts';
+import { evidenceFromCocoJson } from './envelopes/coco.ts';
+import { decodePem } from './envelopes/pem.ts';
+import { VerificationError } from './verify/trace.ts';
+import type { VerifiedReport } from './verify/verified-report.ts';
+import { verify } from './verify/verify.ts';
+import { verifyCrl } from './verify/verify-crl.ts';
+
+const VECTORS =
+  process.env['A3S_SHARED_VECTORS'] ??
+  fileURLToPath(new URL('../../../shared/vectors', import.meta.url));
+const present = existsSync(VECTORS);
+
+const file = (path: string): Uint8Array => Uint8Array.from(readFileSync(join(VECTORS, path)));
+
+function vekOf(folder: string): Uint8Array {
+  const der = ['vcek.der', 'vlek.der'].find((name) => existsSync(join(VECTORS, folder, name)));
+  if (der !== undefined) return file(`${folder}/${der}`);
+  const [vek] = decodePem(file(`${folder}/vcek.pem`), 'CERTIFICATE');
+  if (vek === undefined) throw new Error(`no certificate in ${folder}`);
+  return vek;
+}
+
+function authorityOf(path: string): Uint8Array[] {
+  return decodePem(file(path), 'CERTIFICATE');
+}
+
+function verified(folder: string, now: string): VerifiedReport {
+  const kind = existsSync(join(VECTORS, folder, 'asvk.pem')) ? 'asvk' : 'ask';
+  const authorities = [`${folder}/${kind}.pem`, `${folder}/ark.pem`].flatMap(authorityOf);
+  const evidence = { report: file(`${folder}/report.bin`), vek: vekOf(folder), authorities };
+  return verify(evidence, { now: new Date(now) });
+}
+
+function codeOf(run: () => unknown): string {
+  try {
+    run();
+    return 'accepted';
+  } catch (error) {
+    if (error instanceof VerificationError) return error.code;
+    throw error;
+  }
+}
+
+/** The codes of what a policy finds wrong; what the report itself says is expected of it. */
+function objections(report: VerifiedReport, policy: object = {}): readonly string[] {
+  const { measurement, hostData, reportData } = report.claims;
+  const document = { measurements: [measurement], hostData, crl: { required: false }, ...policy };
+  const { checks } = appraise(report, parseAttestationPolicy(document), { reportData });
+  return checks.filter(({ verdict }) => verdict === 'failed').map(({ code }) => code);
+}
+
+if (!present) {
+  process.stderr.write(`- no shared vectors at ${VECTORS}: what is said of them is not tested\n`);
+}
+
+describe.runIf(present)('shared evidence', () => {
+  const TIMES = {
+    'genoa-2': '2025-10-01T00:00:00Z',
+    'genoa-3': '2026-04-01T00:00:00Z',
+    'milan-1': '2025-10-01T00:00:00Z',
+    'milan-3': '2025-10-01T00:00:00Z',
+    'milan-4': '2026-07-01T00:00:00Z',
+    'milan-vlek-1': '2025-06-01T00:00:00Z',
+    'turin-1': '2025-10-01T00:00:00Z',
+  };
+
+  it.each(Object.entries(TIMES))('%s verifies, with the facts of its folder', (folder, now) => {
+    const { claims } = verified(folder, now);
+    const { report, ek_cert } = JSON.parse(
+      readFileSync(join(VECTORS, folder, 'expected.json'), 'utf8'),
+    );
+    expect({
+      version: claims.version,
+      guest_svn: claims.guestSvn,
+      policy: `0x${claims.policy.raw.toString(16)}`,
+      vmpl: claims.vmpl,
+      platform_info: `0x${claims.platformInfo.raw.toString(16)}`,
+      family_id: claims.familyId,
+      image_id: claims.imageId,
+      report_data: claims.reportData,
+      measurement: claims.measurement,
+      host_data: claims.hostData,
+      id_key_digest: claims.idKeyDigest,
+      author_key_digest: claims.authorKeyDigest,
+      report_id: claims.reportId,
+      report_id_ma: claims.reportIdMa,
+      current_tcb: claims.currentTcb,
+      reported_tcb: claims.reportedTcb,
+      committed_tcb: claims.committedTcb,
+      launch_tcb: claims.launchTcb,
+      cpuid: claims.cpuid,
+      chip_id: claims.chipId,
+    }).toEqual(
+      expect.objectContaining({
+        ...Object.fromEntries(
+          [
+            'version',
+            'guest_svn',
+            'policy',
+            'vmpl',
+            'platform_info',
+            'family_id',
+            'image_id',
+            'report_data',
+            'measurement',
+            'host_data',
+            'id_key_digest',
+            'author_key_digest',
+            'report_id',
+            'report_id_ma',
+            'current_tcb',
+            'reported_tcb',
+            'committed_tcb',
+            'launch_tcb',
+            'cpuid',
+            'chip_id',
+          ].map((name) => [name, report[name]]),
+        ),
+      }),
+    );
+    expect(claims.endorsement).toMatchObject({
+      productName: ek_cert.product_name,
+      hwid: ek_cert.hwid,
+      cspId: ek_cert.csp_id,
+    });
+  });
+
+  it.each(['genoa-2', 'genoa-3'] as const)('%s: a modern policy accepts', (folder) => {
+    expect(objections(verified(folder, TIMES[folder]))).toEqual([]);
+  });
+
+  it('turin-1: layout, chip and platform bit 6 are known; its TCB is below the minimum', () => {
+    const report = verified('turin-1', TIMES['turin-1']);
+    expect(objections(report)).toEqual(['tcb-reported', 'tcb-launch', 'tcb-committed']);
+    const minTcb = { turin: { fmc: 0, bl: 1, tee: 0, snp: 2, ucode: 71 } };
+    expect(objections(report, { minTcb })).toEqual([]);
+  });
+
+  it('milan-1: a policy rejects the debugger, the TCB, and what version 2 cannot say', () => {
+    const failed = objections(verified('milan-1', TIMES['milan-1']));
+    expect(failed).toEqual(
+      expect.arrayContaining(['debug', 'alias-check', 'tcb-reported', 'firmware-version']),
+    );
+    expect(failed).toContain('allowed-version');
+  });
+
+  it('milan-3: firmware that the host may roll back is rejected unless permitted', () => {
+    const report = verified('milan-3', TIMES['milan-3']);
+    expect(objections(report)).toContain('provisional-firmware');
+    const permitted = objections(report, { permitProvisionalFirmware: true });
+    expect(permitted).not.toContain('provisional-firmware');
+  });
+
+  it('milan-3: forged certificates are refused', () => {
+    const report = file('milan-3/report.bin');
+    const now = new Date(TIMES['milan-3']);
+    const codes = ['legacy', 'new'].map((name) =>
+      codeOf(() => verify({ report, vek: file(`milan-3/vcek-invalid-${name}.der`) }, { now })),
+    );
+    expect(codes).toEqual(['vek-signature', 'vek-extensions']);
+  });
+
+  it('milan-4: accepted where the policy takes the TCB that its host reports', () => {
+    const report = verified('milan-4', TIMES['milan-4']);
+    expect(objections(report)).toEqual(['tcb-reported']);
+    const minTcb = { milan: { bl: 4, tee: 0, snp: 23, ucode: 213 } };
+    expect(objections(report, { minTcb })).toEqual([]);
+  });
+
+  it('milan-vlek-1: another privilege level and provider are rejected, and later all of it', () => {
+    const failed = objections(verified('milan-vlek-1', TIMES['milan-vlek-1']));
+    expect(failed).toEqual(expect.arrayContaining(['vmpl', 'signing-key', 'csp-id']));
+    expect(codeOf(() => verified('milan-vlek-1', '2026-11-25T00:00:00Z'))).toBe('vek-validity');
+  });
+
+  it('genoa-crl-1: good while it is current, with AMD revoking an intermediate of Genoa', () => {
+    const crl = file('genoa-crl-1/crl.der');
+    expect(verifyCrl(crl, 'Genoa', new Date('2025-10-01')).number).toBe(4n);
+    expect(() => verifyCrl(crl, 'Genoa', new Date('2026-11-25'))).toThrow(
+      expect.objectContaining({ code: 'crl-validity' }),
+    );
+    const evidence = { report: file('genoa-2/report.bin'), vek: vekOf('genoa-2') };
+    const { claims } = verify(evidence, { now: new Date('2025-10-01'), crl });
+    expect(claims.revocation?.number).toBe(4n);
+  });
+
+  it('genoa-3: the second report of its chip, in an envelope', () => {
+    const evidence = evidenceFromCocoJson(
+      readFileSync(join(VECTORS, 'genoa-3/live-evidence-genoa.json'), 'utf8'),
+    );
+    const { claims } = verify(evidence, { now: new Date(TIMES['genoa-3']) });
+    expect(Buffer.from(claims.reportData, 'hex').toString()).toMatch(/^genoa-test-fixture\0+$/);
+  });
+});
+
+it('says whether the shared evidence was there', () => {
+  expect(existsSync(VECTORS)).toBe(present);
+});

@@ -1,0 +1,120 @@
+/**
+ * Every vector of `test/vectors`, through the verifier that it is for and through the other one.
+ *
+ * @module
+ */
+import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
+import { describe, expect, it } from 'vitest';
+import { appraise } from './appraise/appraise.ts';
+import { APPRAISAL_CHECKS, type Appraisal } from './appraise/checks.ts';
+import { AttestationError } from './errors.ts';
+import { parseReport } from './report/parse.ts';
+import { appraiseSimulated } from './simulated/appraise-simulated.ts';
+import { parseSimulatedRoots } from './simulated/roots.ts';
+import { verifySimulated } from './simulated/verify-simulated.ts';
+import {
+  AREAS,
+  readReportVectors,
+  readVectorFile,
+  readVectors,
+  type Vector,
+} from './testing/read-vectors.ts';
+import { VERIFY_CHECKS } from './verify/checks.ts';
+import { verify } from './verify/verify.ts';
+
+const roots = parseSimulatedRoots(readVectorFile('roots.pem'));
+const SIMULATED = AREAS.filter((area) => area !== 'hardware').flatMap(readVectors);
+const HARDWARE = readVectors('hardware');
+const REPORTS = readReportVectors();
+
+function codeOf(run: () => unknown): string {
+  try {
+    run();
+    return 'accepted';
+  } catch (error) {
+    if (error instanceof AttestationError) return error.code;
+    throw error;
+  }
+}
+
+function failedIn({ accepted, checks }: Appraisal): 'accepted' | readonly string[] {
+  const failed = checks.filter(({ verdict }) => verdict === 'failed').map(({ code }) => code);
+  return accepted ? 'accepted' : failed;
+}
+
+/** Holds what was verified against the vector's policy, where it has one. */
+function check(vector: Vector, run: (policy: ReturnType<typeof policyOf>) => Appraisal): void {
+  if (vector.expected.appraise === undefined) return;
+  expect(failedIn(run(policyOf(vector)))).toEqual(vector.expected.appraise);
+}
+
+function policyOf({ policy, reportData }: Vector) {
+  return {
+    policy: parseAttestationPolicy(policy),
+    expected: reportData === undefined ? {} : { reportData },
+  };
+}
+
+describe('simulated evidence, verified as such', () => {
+  for (const vector of SIMULATED) {
+    const { name, evidence, options, expected } = vector;
+    it(name, () => {
+      if (expected.verify !== 'accepted') {
+        expect(codeOf(() => verifySimulated(evidence, roots, options))).toBe(expected.verify);
+        return;
+      }
+      const report = verifySimulated(evidence, roots, options);
+      check(vector, ({ policy, expected }) => appraiseSimulated(report, policy, expected));
+    });
+  }
+});
+
+describe('evidence of hardware', () => {
+  for (const vector of HARDWARE) {
+    const { name, evidence, options, expected } = vector;
+    it(name, () => {
+      expect(codeOf(() => verify(evidence, options))).toBe(expected.verify);
+      if (expected.verify !== 'accepted') return;
+      check(vector, ({ policy, expected }) =>
+        appraise(verify(evidence, options), policy, expected),
+      );
+    });
+  }
+});
+
+describe('the two worlds', () => {
+  it('take nothing of each other: production refuses every simulated vector', () => {
+    for (const { evidence, options } of SIMULATED) {
+      expect(codeOf(() => verify(evidence, options))).not.toBe('accepted');
+    }
+  });
+
+  it('take nothing of each other: simulation refuses every vector of hardware', () => {
+    for (const { evidence, options } of HARDWARE) {
+      expect(codeOf(() => verifySimulated(evidence, roots, options))).not.toBe('accepted');
+    }
+  });
+});
+
+describe('reports', () => {
+  for (const { name, report, expected } of REPORTS) {
+    it(name, () => {
+      expect(codeOf(() => parseReport(report))).toBe(expected);
+    });
+  }
+});
+
+describe('the vectors', () => {
+  it('have a specimen for every check of verification', () => {
+    const seen = new Set([
+      ...SIMULATED.map(({ expected }) => expected.verify),
+      ...REPORTS.map(({ expected }) => expected),
+    ]);
+    expect(Object.keys(VERIFY_CHECKS).filter((code) => !seen.has(code))).toEqual([]);
+  });
+
+  it('have a specimen for every check of appraisal', () => {
+    const seen = new Set(SIMULATED.flatMap(({ expected }) => expected.appraise ?? []));
+    expect(Object.keys(APPRAISAL_CHECKS).filter((code) => !seen.has(code))).toEqual([]);
+  });
+});
