@@ -21,6 +21,7 @@ import {
   type Artefact,
   artefactNames,
   hashArtefacts,
+  type Known,
   variantsOf,
   vcpuVariants,
 } from './variants.ts';
@@ -83,36 +84,23 @@ export function explain(
   actual: string,
   options: ExplainOptions = {},
 ): Explanation {
-  const { artefacts = [], maxVariants = DEFAULT_VARIANTS } = options;
-  checkArguments(actual, artefacts.length, maxVariants);
-  const known = hashArtefacts(artefacts);
-  const task: Task = {
-    subject: subjectOf(inputs),
-    append: inputs.append ?? '',
-    names: artefactNames(known),
-    actual: actual.toLowerCase(),
-    maxVariants,
-  };
+  const task = taskOf(inputs, actual, options);
   const expected = toHex(measureLaunch(task.subject));
   const claim = options.record && readClaim(options.record);
-  const record =
-    claim === undefined ? 'absent' : claim.digest === task.actual ? 'confirmed' : 'refuted';
-  const frame = { expected, actual: task.actual, record } as const;
+  const record = trust(claim, task.actual);
+  const frame = { expected, actual: task.actual, record };
   if (expected === task.actual) return { ...frame, ...matching(task) };
-  const tried = claim === undefined ? [] : [triedRecord(claim.digest)];
+  const tried = claim === undefined ? [] : [triedRecord(claim)];
   if (claim !== undefined && record === 'confirmed') {
     return { ...frame, ...told(task, claim.subject, 'record'), tried, exhausted: false };
   }
-  const search = new Search(task.subject, task.actual, maxVariants);
-  const result = search.run(variantsOf(task.append, known), vcpuVariants());
-  const outcome =
-    result.found === undefined ? untold(task, result) : told(task, result.found, 'variant');
+  const found = searched(task);
+  const remark = record === 'refuted' ? REFUTED : '';
   return {
     ...frame,
-    ...outcome,
-    tried: [...tried, ...result.tried],
-    exhausted: result.complete,
-    conclusion: `${record === 'refuted' ? REFUTED : ''}${outcome.conclusion}`,
+    ...found,
+    tried: [...tried, ...found.tried],
+    conclusion: `${remark}${found.conclusion}`,
   };
 }
 
@@ -121,12 +109,33 @@ const REFUTED = "The host's launch record does not give this digest: it is wrong
 interface Task {
   readonly subject: Subject;
   readonly append: string;
+  readonly known: readonly Known[];
   readonly names: Names;
   readonly actual: string;
   readonly maxVariants: number;
 }
 
-type Outcome = Pick<Explanation, 'matches' | 'inputs' | 'conclusion'>;
+/** What a record says, and the digest of that. */
+interface Claim {
+  readonly subject: Subject;
+  readonly digest: string;
+}
+
+type Finding = Omit<Explanation, 'expected' | 'actual' | 'record'>;
+
+function taskOf(inputs: LaunchInputs, actual: string, options: ExplainOptions): Task {
+  const { artefacts = [], maxVariants = DEFAULT_VARIANTS } = options;
+  checkArguments(actual, artefacts.length, maxVariants);
+  const known = hashArtefacts(artefacts);
+  return {
+    subject: subjectOf(inputs),
+    append: inputs.append ?? '',
+    known,
+    names: artefactNames(known),
+    actual: actual.toLowerCase(),
+    maxVariants,
+  };
+}
 
 function checkArguments(actual: string, artefacts: number, maxVariants: number): void {
   if (artefacts > MAX_ARTEFACTS) throw new RangeError(`more than ${MAX_ARTEFACTS} artefacts`);
@@ -145,26 +154,41 @@ function subjectOf(inputs: LaunchInputs): Subject {
   return { ...resolveLaunch(inputs), cmdline: JSON.stringify(inputs.append ?? '') };
 }
 
-function readClaim(record: LaunchRecord): { readonly subject: Subject; readonly digest: string } {
+function readClaim(record: LaunchRecord): Claim {
   const subject = subjectOf(recordInputs(parseLaunchRecord(record)));
   return { subject, digest: toHex(measureLaunch(subject)) };
 }
 
-function triedRecord(digest: string): TriedVariants {
+function trust(claim: Claim | undefined, actual: string): Explanation['record'] {
+  if (claim === undefined) return 'absent';
+  return claim.digest === actual ? 'confirmed' : 'refuted';
+}
+
+function triedRecord({ digest }: Claim): TriedVariants {
   return { what: "the host's launch record", count: 1, digest };
 }
 
-function matching(task: Task): Omit<Explanation, 'expected' | 'actual' | 'record'> {
+function matching({ subject, names }: Task): Finding {
   return {
     matches: true,
-    inputs: compare(task.subject, task.subject, task.names),
+    inputs: compare(subject, subject, names),
     tried: [],
     exhausted: false,
     conclusion: 'The digest is the expected one: every measured input is as expected.',
   };
 }
 
-function told(task: Task, found: Subject, source: Cause['source']): Outcome & { cause: Cause } {
+function searched(task: Task): Finding {
+  const search = new Search(task.subject, task.actual, task.maxVariants);
+  const result = search.run(variantsOf(task.append, task.known), vcpuVariants());
+  const { found, tried, complete } = result;
+  const outcome = found === undefined ? untold(task, complete) : told(task, found, 'variant');
+  return { ...outcome, tried, exhausted: complete };
+}
+
+type Outcome = Omit<Finding, 'tried' | 'exhausted'>;
+
+function told(task: Task, found: Subject, source: Cause['source']): Outcome {
   const inputs = compare(task.subject, found, task.names);
   const text = describeDifferences(inputs);
   return {
@@ -175,8 +199,8 @@ function told(task: Task, found: Subject, source: Cause['source']): Outcome & { 
   };
 }
 
-function untold(task: Task, result: { readonly complete: boolean }): Outcome {
-  const why = result.complete
+function untold(task: Task, complete: boolean): Outcome {
+  const why = complete
     ? 'No launch that differs in one or two of the inputs gives this digest.'
     : `None of the ${task.maxVariants} launches that were tried gives this digest.`;
   return {

@@ -11,6 +11,7 @@ export {
   type ExplainOptions,
   type Explanation,
   explain,
+  type InputName,
   type TriedVariants,
 } from './explain.ts';
 export { encodeIdAuth, ID_AUTH_SIZE, type IdAuth, parseIdAuth } from './id-auth.ts';
@@ -24,6 +25,7 @@ export {
   verifyIdBlock,
 } from './id-sign.ts';
 export {
+  kernelHashes,
   type LaunchInputs,
   MAX_VCPUS,
   type MeasuredFile,

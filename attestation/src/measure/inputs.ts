@@ -88,6 +88,23 @@ export function fileHash(file: MeasuredFile, what: string): Uint8Array {
   return file.sha256.slice();
 }
 
+/**
+ * The hashes of a kernel and what it is started with.
+ *
+ * @throws AttestationError `measure-input`
+ */
+export function kernelHashes(
+  kernel: MeasuredFile,
+  initrd?: MeasuredFile,
+  append: string = '',
+): KernelHashes {
+  return {
+    kernel: fileHash(kernel, 'the kernel'),
+    initrd: initrd === undefined ? EMPTY_SHA256 : fileHash(initrd, 'the initrd'),
+    cmdline: cmdlineHash(append),
+  };
+}
+
 function resetRdx({ vmm, vcpuType, vcpuSignature }: LaunchInputs): number {
   if (vcpuType !== undefined && vcpuSignature !== undefined) {
     refuse('a vCPU model or its signature', 'both');
@@ -123,11 +140,7 @@ function resolveKernel(inputs: LaunchInputs, ovmf: MeasuredOvmf): KernelHashes |
       },
     );
   }
-  return {
-    kernel: fileHash(kernel, 'the kernel'),
-    initrd: initrd === undefined ? EMPTY_SHA256 : fileHash(initrd, 'the initrd'),
-    cmdline: cmdlineHash(append ?? ''),
-  };
+  return kernelHashes(kernel, initrd, append);
 }
 
 function refuse(expected: string, found: string): never {

@@ -72,7 +72,7 @@ describe('measureOvmf', () => {
     async () => {
       const { digest } = measureOvmf(BASE);
       const bit = fc.record({
-        input: fc.constantFrom('ovmf', 'kernel', 'initrd', 'features', 'signature'),
+        input: fc.constantFrom('ovmf', 'kernel', 'initrd', 'append', 'features', 'signature'),
         position: fc.nat(),
       });
       await fuzz(
@@ -102,6 +102,8 @@ function flipped(change: { readonly input: string; readonly position: number }):
   };
   const file = BASE.kernel instanceof Uint8Array ? BASE.kernel : new Uint8Array(0);
   const initrd = BASE.initrd instanceof Uint8Array ? BASE.initrd : new Uint8Array(0);
+  // No NUL comes of a small letter with one bit the other way.
+  const text = new TextEncoder().encode(BASE.append);
   const { vcpuType: _, ...rest } = BASE;
   switch (change.input) {
     case 'ovmf':
@@ -110,6 +112,8 @@ function flipped(change: { readonly input: string; readonly position: number }):
       return { ...BASE, kernel: flip(file, file.length) };
     case 'initrd':
       return { ...BASE, initrd: flip(initrd, initrd.length) };
+    case 'append':
+      return { ...BASE, append: new TextDecoder().decode(flip(text, text.length)) };
     case 'features':
       return { ...BASE, sevFeatures: 1n | (1n << BigInt(1 + (change.position % 63))) };
     default:

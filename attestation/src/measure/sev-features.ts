@@ -18,7 +18,7 @@ const NAMES: ReadonlyMap<bigint, string> = new Map([
   [9n, 'SecureTSC'],
 ]);
 
-/** Sets that hosts are known to launch with; DebugSwap came and went with Linux 6.6 to 6.8. */
+/** Sets that hosts may launch with; Linux 6.6 and 6.7 add DebugSwap without being asked. */
 export const KNOWN_FEATURES: readonly bigint[] = [
   0x1n,
   0x21n,
