@@ -12,17 +12,6 @@ export type {
 } from './appraise/appraise-claims.ts';
 export { APPRAISAL_CHECKS } from './appraise/checks.ts';
 export { parseVek, type Vek } from './certificates/vek.ts';
-export { evidenceFromAzureHcl, type HclEvidence } from './envelopes/azure-hcl.ts';
-export {
-  type CertificateTable,
-  encodeCertificateTable,
-  evidenceFromCertificateTable,
-  parseCertificateTable,
-} from './envelopes/certificate-table.ts';
-export { evidenceFromCocoJson } from './envelopes/coco.ts';
-export { evidenceFromExtendedReport } from './envelopes/extended-report.ts';
-export { evidenceFromGoSevGuestJson } from './envelopes/go-sev-guest.ts';
-export { decodePem, encodePem, type PemLabel } from './envelopes/pem.ts';
 export { type AttestationCode, AttestationError, type InputCode } from './errors.ts';
 export type { Evidence } from './evidence.ts';
 export type {

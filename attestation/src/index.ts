@@ -12,6 +12,7 @@
  */
 
 export * from './common.ts';
+export * from './envelopes/index.ts';
 export { verify } from './verify/verify.ts';
 export { type VerifiedCrl, verifyCrl } from './verify/verify-crl.ts';
 export { type VerifiedVek, verifyVek } from './verify/verify-vek.ts';

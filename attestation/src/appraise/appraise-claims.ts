@@ -3,11 +3,8 @@
  *
  * @module
  */
-import {
-  isAttestationPolicy,
-  type PolicyTee,
-  type SnpPolicy,
-} from '@a3s-box/policies/attestation-policy';
+import type { PolicyTee, SnpPolicy } from '@a3s-box/policies/attestation-policy';
+import { isAttestationPolicy } from '@a3s-box/policies/is-attestation-policy';
 import { fromHex, toHex } from '../hex.ts';
 import type { Claims } from '../verify/claims.ts';
 import * as binding from './binding-rules.ts';
