@@ -8,7 +8,8 @@ import { launchRecordOf } from './launch-record.ts';
 import { measureOvmf } from './measure.ts';
 import { measuredOvmf } from './ovmf.ts';
 import { buildOvmf, GUIDS } from './testing/build-ovmf.ts';
-import { KNOWN_DIGESTS, knownInputs } from './testing/known-digests.ts';
+import { KNOWN_DIGESTS } from './testing/known-digests.ts';
+import { knownInputs } from './testing/known-launches.ts';
 
 function text(value: string): Uint8Array {
   return new TextEncoder().encode(value);
@@ -326,6 +327,13 @@ describe('explain with a launch record', () => {
       expected: 'not measured',
       verdict: 'unknown',
     });
+  });
+
+  it('prints nothing of it that would steer a terminal', () => {
+    const hostile = { ...EXPECTED, append: 'caf\u00e9\u001b[2J\u009b2J\u202e' };
+    const own = launchRecordOf(hostile);
+    const { conclusion } = explain(EXPECTED, own.digest, { record: own });
+    expect(conclusion).toContain('"caf\u00e9\\u001b[2J\\u{9b}2J\\u{202e}"');
   });
 
   it('refuses a malformed one', () => {

@@ -11,6 +11,7 @@ import {
   type ExplainedInput,
   type InputName,
   type Names,
+  quoted,
   type Subject,
 } from './figures.ts';
 import { type LaunchInputs, resolveLaunch } from './inputs.ts';
@@ -151,7 +152,7 @@ function checkArguments(actual: string, artefacts: number, maxVariants: number):
 }
 
 function subjectOf(inputs: LaunchInputs): Subject {
-  return { ...resolveLaunch(inputs), cmdline: JSON.stringify(inputs.append ?? '') };
+  return { ...resolveLaunch(inputs), cmdline: quoted(inputs.append ?? '') };
 }
 
 function readClaim(record: LaunchRecord): Claim {

@@ -101,6 +101,17 @@ function figures(subject: Subject, names: Names): Figures {
   };
 }
 
+/**
+ * A text in quotes, safe to print: it can come from a hostile host, so what steers terminals or
+ * turns the reading direction around is escaped.
+ */
+export function quoted(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\p{C}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${Number(character.codePointAt(0)).toString(16)}}`,
+  );
+}
+
 function ovmfFigure({ ovmf }: Subject, names: Names): Figure {
   const hash = toHex(ovmf.hash);
   const text = `${named(hash, names)}, ${ovmf.sections.length} sections`;

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { AttestationError } from '../errors.ts';
 import { toHex } from '../hex.ts';
 import { encodeIdBlock, type IdBlock, parseIdBlock } from './id-block.ts';
-import { bytes } from './testing/known-digests.ts';
+import { bytes } from './testing/known-launches.ts';
 
 const BLOCK: IdBlock = {
   launchDigest: bytes(

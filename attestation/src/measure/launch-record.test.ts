@@ -6,7 +6,7 @@ import type { LaunchInputs } from './inputs.ts';
 import { launchRecordOf, measureRecord, parseLaunchRecord } from './launch-record.ts';
 import { measureOvmf } from './measure.ts';
 import { buildOvmf, GUIDS } from './testing/build-ovmf.ts';
-import { SIGNED_LAUNCH } from './testing/known-digests.ts';
+import { SIGNED_LAUNCH } from './testing/known-launches.ts';
 
 const FULL: LaunchInputs = {
   vmm: 'qemu',
@@ -110,6 +110,11 @@ describe('parseLaunchRecord', () => {
       const { [key]: _, ...rest } = good;
       expect(() => parseLaunchRecord(rest)).toThrow(MALFORMED);
     }
+  });
+
+  it('refuses keys that JSON can have and object literals not', () => {
+    const value = JSON.parse(`{"__proto__": null, ${JSON.stringify(good).slice(1)}`);
+    expect(() => parseLaunchRecord(value)).toThrow(MALFORMED);
   });
 
   it('names the fields that are bad', () => {

@@ -8,7 +8,8 @@ import { measureLaunch } from './launch.ts';
 import { measureOvmf } from './measure.ts';
 import { measuredOvmf } from './ovmf.ts';
 import { buildOvmf, GUIDS } from './testing/build-ovmf.ts';
-import { KNOWN_DIGESTS, knownInputs, SIGNED_LAUNCH } from './testing/known-digests.ts';
+import { KNOWN_DIGESTS } from './testing/known-digests.ts';
+import { knownInputs, SIGNED_LAUNCH } from './testing/known-launches.ts';
 
 const IMAGE = buildOvmf();
 const BASE: LaunchInputs = {

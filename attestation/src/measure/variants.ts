@@ -5,7 +5,7 @@
  */
 
 import { toHex } from '../hex.ts';
-import type { InputName, Names, Subject } from './figures.ts';
+import { type InputName, type Names, quoted, type Subject } from './figures.ts';
 import { fileHash, type MeasuredFile, type OvmfInput, resolveOvmf } from './inputs.ts';
 import { EMPTY_SHA256, type KernelHashes, terminatedHash } from './kernel-hashes.ts';
 import { sha256 } from './launch-digest.ts';
@@ -174,8 +174,8 @@ function cmdlineVariants(append: string): readonly Variant[] {
   ];
   const unterminated = sha256(new TextEncoder().encode(append));
   return [
-    ...texts.map((text) => cmdlineVariant(JSON.stringify(text), terminatedHash(text))),
-    cmdlineVariant(`${JSON.stringify(append)} without the NUL behind it`, unterminated),
+    ...texts.map((text) => cmdlineVariant(quoted(text), terminatedHash(text))),
+    cmdlineVariant(`${quoted(append)} without the NUL behind it`, unterminated),
   ];
 }
 
