@@ -23,17 +23,58 @@ const ROOMS = {
   state: ['state', 'errors'],
 };
 
-const rooms = Object.entries(ROOMS).map(([room, allowed]) => ({
-  name: `src-${room}`,
-  comment: `src/${room} may import only ${allowed.join(', ')}`,
-  severity: 'error',
-  from: { path: `^src/${room}/`, pathNot: '\\.test\\.ts$' },
-  to: { path: '^src/', pathNot: `^src/(${allowed.join('|')})(/|\\.ts$)` },
-}));
+/** The same for the folders of attestation/src, where trust grows from top to bottom. */
+const ATTESTATION_ROOMS = {
+  der: ['der', 'errors', 'hex'],
+  report: ['report', 'errors', 'hex'],
+  certificates: ['certificates', 'der', 'report', 'errors', 'hex'],
+  envelopes: ['envelopes', 'certificates', 'der', 'report', 'evidence', 'errors', 'hex'],
+  roots: ['roots', 'report', 'hex'],
+  verify: ['verify', 'certificates', 'report', 'roots', 'evidence', 'errors', 'hex'],
+  appraise: ['appraise', 'verify', 'report', 'hex'],
+  measure: ['measure', 'errors', 'hex'],
+  endorsements: [
+    'endorsements',
+    'verify',
+    'certificates',
+    'envelopes',
+    'report',
+    'evidence',
+    'errors',
+    'hex',
+  ],
+  simulated: [
+    'simulated',
+    'appraise',
+    'verify',
+    'measure',
+    'certificates',
+    'envelopes',
+    'der',
+    'report',
+    'roots',
+    'evidence',
+    'errors',
+    'hex',
+  ],
+};
+
+const TEST_FILES = '\\.test\\.ts$|/testing/';
+
+function roomsOf(root, rooms) {
+  return Object.entries(rooms).map(([room, allowed]) => ({
+    name: `${root}/${room}`,
+    comment: `${root}/${room} may import only ${allowed.join(', ')}`,
+    severity: 'error',
+    from: { path: `^${root}/${room}/`, pathNot: TEST_FILES },
+    to: { path: `^${root}/`, pathNot: `^${root}/(${allowed.join('|')})(/|\\.ts$)` },
+  }));
+}
 
 module.exports = {
   forbidden: [
-    ...rooms,
+    ...roomsOf('src', ROOMS),
+    ...roomsOf('attestation/src', ATTESTATION_ROOMS),
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'policies-stands-alone',
@@ -52,6 +93,16 @@ module.exports = {
       severity: 'error',
       from: { path: '^attestation/' },
       to: { path: '^(src|bench|scripts|ratls|sealing)/' },
+    },
+    {
+      name: 'browsers-have-no-node',
+      comment: 'what the entry for browsers is made of runs without Node',
+      severity: 'error',
+      from: {
+        path: '^attestation/src/(browser|common|evidence|errors|hex|der|certificates|report|envelopes|roots|appraise|verify)|^policies/src/',
+        pathNot: `${TEST_FILES}|^attestation/src/verify/node-signatures\\.ts$`,
+      },
+      to: { dependencyTypes: ['core'] },
     },
     { name: 'not-resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],

@@ -19,6 +19,7 @@ const CHECKS = [
       '--config',
       '.dependency-cruiser.cjs',
       'policies',
+      'attestation',
       'src',
       'test',
       'bench',

@@ -2,12 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const guided = join(root, 'test/fuzz/guided');
 const work = join(root, 'build/fuzz');
+const reader = join(root, 'attestation/src/testing/read-vectors.ts');
 const jazzer = join(guided, 'node_modules/@jazzer.js/core/dist/cli.js');
 
 /** One input may not take longer than this, in seconds, nor more memory than this, in MiB. */
@@ -18,27 +19,9 @@ export async function fuzzParsers(seconds) {
   const targets = readdirSync(join(guided, 'targets')).map((file) => file.replace(/\.ts$/, ''));
   mkdirSync(work, { recursive: true });
   writeFileSync(join(work, 'package.json'), '{"type":"commonjs"}\n');
-  await build({
-    entryPoints: targets.map((name) => join(guided, 'targets', `${name}.ts`)),
-    outdir: work,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    conditions: ['a3s-source'],
-    logLevel: 'warning',
-  });
-  await build({
-    entryPoints: [join(guided, 'seeds.ts')],
-    outfile: join(work, 'seeds.js'),
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    conditions: ['a3s-source'],
-    logLevel: 'warning',
-  });
-  const seeded = spawnSync(process.execPath, [join(work, 'seeds.js'), root, work], {
+  await bundle(['seeds.ts', ...targets.map((name) => `targets/${name}.ts`)]);
+  const seeded = spawnSync(process.execPath, [join(work, 'seeds.js'), work], {
+    cwd: root,
     encoding: 'utf8',
   });
   if (seeded.status !== 0) throw new Error(`Cannot lay out seeds: ${seeded.stderr}`);
@@ -53,6 +36,22 @@ export async function fuzzParsers(seconds) {
   return { passed: targets.length - failed, failed };
 }
 
+function bundle(entries) {
+  return build({
+    entryPoints: entries.map((entry) => join(guided, entry)),
+    outdir: work,
+    outbase: guided,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    conditions: ['a3s-source'],
+    // CommonJS has no such thing; the one module that asks is the reader of the vectors.
+    define: { 'import.meta.url': JSON.stringify(pathToFileURL(reader).href) },
+    logLevel: 'warning',
+  });
+}
+
 /** Empty if the target held, else what it printed. */
 function fuzzTarget(target, seconds) {
   const found = join(work, 'found', target);
@@ -62,7 +61,17 @@ function fuzzTarget(target, seconds) {
   mkdirSync(corpus, { recursive: true });
   const run = spawnSync(
     process.execPath,
-    [jazzer, join(work, target), corpus, '--sync', '-i', work, '--disableBugDetectors', '.*', '--']
+    [
+      jazzer,
+      join(work, 'targets', target),
+      corpus,
+      '--sync',
+      '-i',
+      work,
+      '--disableBugDetectors',
+      '.*',
+      '--',
+    ]
       .concat(LIMITS)
       .concat(`-max_total_time=${seconds}`, `-artifact_prefix=${found}/`),
     { cwd: work, encoding: 'utf8', timeout: (seconds + 120) * 1000 },

@@ -11,7 +11,7 @@ RUN_PACKAGES=(
   bubblewrap util-linux        # cells
   busybox-static ca-certificates
 )
-TEST_PACKAGES=(erofs-utils go-staticcheck skopeo umoci docker-cli podman runc procps iproute2 strace)
+TEST_PACKAGES=(chromium openssl erofs-utils go-staticcheck skopeo umoci docker-cli podman runc procps iproute2 strace)
 
 STATE=build/setup
 
@@ -131,6 +131,19 @@ install_npm() {
   npm_key >node_modules/.a3s-box-installed
 }
 
+fuzzer_key() {
+  { node --version; cat test/fuzz/guided/package-lock.json; } | sha256sum
+}
+
+fuzzer_done() { [ "$(cat test/fuzz/guided/node_modules/.a3s-box-installed 2>/dev/null)" = "$(fuzzer_key)" ]; }
+
+# A tree of its own: it is larger than all that the product needs.
+install_fuzzer() {
+  run_logged fuzzer npm ci --prefix test/fuzz/guided --ignore-scripts --no-audit --no-fund ||
+    fail 'Cannot install the fuzzer.' "Check the network (npm ping), read $STATE/fuzzer.log, and run this again."
+  fuzzer_key >test/fuzz/guided/node_modules/.a3s-box-installed
+}
+
 # Newer than its mark: any file, or any directory that lost or gained one.
 unchanged_since() { # MARK PATH…
   local mark=$1
@@ -138,7 +151,7 @@ unchanged_since() { # MARK PATH…
   [ -f "$mark" ] && [ -z "$(find "$@" -newer "$mark" -print -quit 2>/dev/null)" ]
 }
 
-bundles_done() { unchanged_since "$STATE/bundles" src policies/src scripts test/images package-lock.json; }
+bundles_done() { unchanged_since "$STATE/bundles" src policies/src attestation/src scripts test/images package-lock.json; }
 
 build_bundles() {
   touch "$STATE/bundles.new"

@@ -16,6 +16,7 @@ lock_setup
 check_machine
 step packages 'Debian packages' install_packages
 step npm 'npm packages, native add-on compiled here' install_npm
+if [ "$with_tests" = yes ]; then step fuzzer 'coverage-guided fuzzer' install_fuzzer; fi
 step bundles 'TypeScript bundles' build_bundles
 step boot 'guest agent, kernel and initrd' build_boot
 finish_setup

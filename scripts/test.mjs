@@ -5,9 +5,13 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { runChecks } from './check.mjs';
+import { fuzzParsers } from './fuzz.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const reports = join(root, 'build/test');
+
+/** How long each fuzzer searches. */
+const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? '2');
 
 const STAGES = {
   check: () => {
@@ -16,6 +20,8 @@ const STAGES = {
   },
   go: goTests,
   unit: () => vitest('unit'),
+  attestation: () => vitest('attestation', ['--coverage']),
+  fuzz: async () => ({ ...(await fuzzParsers(FUZZ_SECONDS)), skipped: 0 }),
   vm: () => vitest('vm'),
 };
 
@@ -30,7 +36,7 @@ function run(program, args, options) {
   });
 }
 
-async function vitest(project) {
+async function vitest(project, options = []) {
   const report = join(reports, `${project}.json`);
   rmSync(report, { force: true });
   const code = await run(
@@ -42,6 +48,7 @@ async function vitest(project) {
       '--reporter=default',
       '--reporter=json',
       `--outputFile=${report}`,
+      ...options,
     ],
     {
       cwd: root,
@@ -92,7 +99,6 @@ function goTest(args, onLine) {
 
 /** Go runs one fuzz target at a time. */
 async function goFuzz() {
-  const seconds = process.env.FUZZ_SECONDS ?? '2';
   const targets = [];
   let directory = [];
   await goTest(['-list', '^Fuzz', './...'], (line) => {
@@ -107,10 +113,10 @@ async function goFuzz() {
   for (const { package: path, target } of targets) {
     const lines = [];
     const code = await goTest(
-      [path, '-run=^$', `-fuzz=^${target}$`, `-fuzztime=${seconds}s`, '-parallel=2'],
+      [path, '-run=^$', `-fuzz=^${target}$`, `-fuzztime=${FUZZ_SECONDS}s`, '-parallel=2'],
       (line) => lines.push(line),
     );
-    console.log(`${code === 0 ? '✓' : '✗'} ${target} (${seconds} s)`);
+    console.log(`${code === 0 ? '✓' : '✗'} ${target} (${FUZZ_SECONDS} s)`);
     if (code === 0) continue;
     failed += 1;
     console.log(lines.join('\n'));

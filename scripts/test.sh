@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # npm test: sets up all that the tests need, then runs every check and every test.
-# Arguments choose stages: check go unit vm (all of them when there are none).
+# Arguments choose stages: check go unit attestation fuzz vm (all of them when there are none).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh --tests

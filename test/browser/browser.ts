@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 
 /** How long a page may take, in milliseconds. */
 const DEADLINE = 120_000;
@@ -30,11 +31,12 @@ export async function runInBrowser(script: string, work: unknown): Promise<unkno
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const profile = await mkdtemp(join(tmpdir(), 'a3s-chromium-'));
+  // Everything that it writes goes there.
+  const home = await mkdtemp(join(tmpdir(), 'a3s-chromium-'));
   const browser = spawn(
     'chromium',
-    [...FLAGS, `--user-data-dir=${profile}`, `http://127.0.0.1:${port}/`],
-    { stdio: 'ignore', detached: true },
+    [...FLAGS, `--user-data-dir=${home}/profile`, `http://127.0.0.1:${port}/`],
+    { stdio: 'ignore', detached: true, env: { ...process.env, HOME: home, TMPDIR: home } },
   );
   const gone = once(browser, 'exit');
   try {
@@ -46,13 +48,28 @@ export async function runInBrowser(script: string, work: unknown): Promise<unkno
       timeout(DEADLINE),
     ]);
   } finally {
-    // The whole group: a browser is many processes.
-    if (browser.pid !== undefined && browser.exitCode === null)
-      process.kill(-browser.pid, 'SIGKILL');
-    await gone.catch(() => undefined);
+    await endGroup(browser);
     server.closeAllConnections();
     server.close();
-    await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    await rm(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+}
+
+/** Ends all the processes that a browser is, and waits until the last is gone. */
+async function endGroup({ pid }: ChildProcess): Promise<void> {
+  if (pid === undefined) return;
+  const deadline = performance.now() + 10_000;
+  while (signalGroup(pid) && performance.now() < deadline) await setTimeoutPromise(20);
+}
+
+/** Whether there was anybody to end. */
+function signalGroup(leader: number): boolean {
+  try {
+    process.kill(-leader, 'SIGKILL');
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { PolicyError } from '@a3s-box/policies/attestation-policy';
 import { AttestationError } from '../../../attestation/src/errors.ts';
 
 /** What the fuzzer calls with one input after another. */
@@ -11,7 +12,13 @@ export function refusing(parse: (bytes: Uint8Array) => unknown): (input: Uint8Ar
     try {
       parse(Uint8Array.from(input));
     } catch (error) {
-      if (!(error instanceof AttestationError)) throw error;
+      if (!(error instanceof AttestationError || error instanceof PolicyError)) throw error;
     }
   };
+}
+
+/** The same for a parser of text. */
+export function refusingText(parse: (text: string) => unknown): (input: Uint8Array) => void {
+  const decoder = new TextDecoder();
+  return refusing((bytes) => parse(decoder.decode(bytes)));
 }

@@ -1,11 +1,71 @@
 /**
- * Lays out what the fuzzer starts from: `seeds.js ROOT WORK`.
+ * Lays out what the fuzzer starts from, taken from the test vectors: `seeds.js WORK`.
  *
  * @module
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { encodeCertificateTable } from '../../../attestation/src/envelopes/certificate-table.ts';
+import { encodePem } from '../../../attestation/src/envelopes/pem.ts';
+import {
+  AREAS,
+  readReportVectors,
+  readVectorFile,
+  readVectors,
+} from '../../../attestation/src/testing/read-vectors.ts';
 
-const [, , , work = ''] = process.argv;
-mkdirSync(join(work, 'corpus/report'), { recursive: true });
-writeFileSync(join(work, 'corpus/report/zeros'), new Uint8Array(1184));
+const [, , work = ''] = process.argv;
+const MOST = 20;
+
+function seed(target: string, inputs: readonly (Uint8Array | string)[]): void {
+  const folder = join(work, 'corpus', target);
+  mkdirSync(folder, { recursive: true });
+  for (const [index, input] of inputs.slice(0, MOST).entries()) {
+    writeFileSync(join(folder, `seed-${index}`), input);
+  }
+}
+
+const evidence = AREAS.flatMap(readVectors);
+const veks = evidence.flatMap(({ evidence: { vek } }) => (vek === undefined ? [] : [vek]));
+const authorities = evidence.flatMap(({ evidence: { authorities } }) => authorities ?? []);
+const crls = evidence.flatMap(({ options: { crl } }) => (crl === undefined ? [] : [crl]));
+const tables = veks.map((vcek) => encodeCertificateTable({ vcek }));
+const text = (value: unknown): string => JSON.stringify(value);
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+
+seed(
+  'report',
+  readReportVectors().map(({ report }) => report),
+);
+seed('vek', veks);
+seed('ca', authorities);
+seed('crl', crls);
+seed(
+  'pem',
+  veks.map((der) => encodePem('CERTIFICATE', der)),
+);
+seed('certificate-table', tables);
+seed('simulated-roots', [readVectorFile('roots.pem')]);
+seed('policy', [
+  ...evidence.flatMap(({ policy }) => (policy === undefined ? [] : [text(policy)])),
+  readFileSync('policies/defaults/attestation-strict.yaml'),
+]);
+seed(
+  'evidence',
+  evidence.map(({ evidence: { report, vek = new Uint8Array() } }) => Buffer.concat([report, vek])),
+);
+seed(
+  'extended-report',
+  evidence.map(({ evidence: { report } }, index) =>
+    Buffer.concat([report, tables[index % tables.length] ?? new Uint8Array()]),
+  ),
+);
+seed(
+  'coco',
+  evidence.map(({ evidence: { report, vek = new Uint8Array() } }) =>
+    text({
+      attestation_report: base64(report),
+      cert_chain: [{ cert_type: 'VCEK', data: [...vek] }],
+    }),
+  ),
+);

@@ -1,0 +1,4 @@
+import { parseCrl } from '../../../../attestation/src/certificates/crl.ts';
+import { refusing } from '../refusing.ts';
+
+export const fuzz = refusing(parseCrl);
