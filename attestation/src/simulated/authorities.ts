@@ -26,7 +26,7 @@ interface AuthorityKey {
  *
  * Certificates are valid from a day before, for clocks that go after.
  */
-export async function createState(now: Date): Promise<SimulatedState> {
+export async function createSimulatedState(now: Date): Promise<SimulatedState> {
   const [ark, ask, asvk] = await Promise.all([createKey(), createKey(), createKey()]);
   const notBefore = now.getTime() - DAY;
   const authority = (name: 'ark' | 'ask' | 'asvk', key: AuthorityKey) => {

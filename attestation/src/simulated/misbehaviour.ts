@@ -64,8 +64,8 @@ const EFFECTS = {
     says: 'The firmware that runs is newer than the one that is committed.',
     claims: (claims) => ({
       ...claims,
-      committedTcb: olderSnp(claims.committedTcb),
-      reportedTcb: olderSnp(claims.reportedTcb),
+      committedTcb: olderUcode(claims.committedTcb),
+      reportedTcb: olderUcode(claims.reportedTcb),
       committedVersion: {
         ...claims.committedVersion,
         build: claims.committedVersion.build - 1,
@@ -310,8 +310,8 @@ function platformBits(on: bigint, off = 0n): ClaimsChange {
   });
 }
 
-function olderSnp(tcb: Tcb): Tcb {
-  return { ...tcb, snp: tcb.snp - 1 };
+function olderUcode(tcb: Tcb): Tcb {
+  return { ...tcb, ucode: tcb.ucode - 1 };
 }
 
 function newerUcode(tcb: Tcb): Tcb {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createState } from './authorities.ts';
+import { createSimulatedState } from './authorities.ts';
 import { type SimulatedProcessorOptions, SimulatedSecureProcessor } from './processor.ts';
 import { loadOrCreate } from './state-file.ts';
 
@@ -21,13 +21,6 @@ export async function openSimulatedProcessor(
   { stateFile }: { readonly stateFile: string },
   options: SimulatedProcessorOptions = {},
 ): Promise<SimulatedSecureProcessor> {
-  const created = () => createState(new Date());
+  const created = () => createSimulatedState(new Date());
   return new SimulatedSecureProcessor(await loadOrCreate(stateFile, created), options);
-}
-
-/** A processor whose state is in memory alone: gone with the process. Takes seconds. */
-export async function createSimulatedProcessor(
-  options: SimulatedProcessorOptions = {},
-): Promise<SimulatedSecureProcessor> {
-  return new SimulatedSecureProcessor(await createState(new Date()), options);
 }

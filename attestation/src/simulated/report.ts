@@ -3,12 +3,12 @@
  *
  * @module
  */
+import { encodeCertificateTable } from '../envelopes/certificate-table.ts';
 import type { Evidence } from '../evidence.ts';
 import { toHex } from '../hex.ts';
 import { FIELDS, SIGNED_SIZE } from '../report/layout.ts';
 import { serializeReport } from '../report/serialize.ts';
 import type { Tcb } from '../report/tcb.ts';
-import { encodeCertificateTable } from './certificate-table.ts';
 import { claimsOf, type GuestState } from './claims.ts';
 import { applyEffects, type Firmware } from './firmware.ts';
 import type { Effect } from './misbehaviour.ts';
@@ -64,11 +64,11 @@ export function makeReport(
   const { ark, [kind === 'VCEK' ? 'ask' : 'asvk']: intermediate } = firmware.state;
   return {
     report,
-    certificateTable: encodeCertificateTable([
-      { kind, certificate: vek },
-      { kind: 'ASK', certificate: intermediate.certificate },
-      { kind: 'ARK', certificate: ark.certificate },
-    ]),
+    certificateTable: encodeCertificateTable({
+      [kind === 'VCEK' ? 'vcek' : 'vlek']: vek,
+      ask: intermediate.certificate,
+      ark: ark.certificate,
+    }),
     evidence: {
       report: report.slice(),
       vek,

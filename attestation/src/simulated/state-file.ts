@@ -46,13 +46,7 @@ async function prepareDirectory(path: string): Promise<void> {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    (error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return false;
-      throw error;
-    },
-  );
+  return (await lstat(path).catch(unless('ENOENT'))) !== undefined;
 }
 
 async function load(path: string): Promise<unknown> {
@@ -102,9 +96,7 @@ async function keep(path: string, state: SimulatedState): Promise<void> {
   try {
     await writeDurably(staged, `${JSON.stringify(state, null, 2)}\n`);
     // Unlike a rename, a link never takes the place of another's.
-    await link(staged, path).catch((error: unknown) => {
-      if (codeOf(error) !== 'EEXIST') throw error;
-    });
+    await link(staged, path).catch(unless('EEXIST'));
   } finally {
     await rm(staged, { force: true });
   }
@@ -130,6 +122,9 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
+/** Lets a failure of that code pass, and no other. */
+function unless(code: string): (error: NodeJS.ErrnoException) => void {
+  return (error) => {
+    if (error.code !== code) throw error;
+  };
 }

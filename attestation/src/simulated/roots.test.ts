@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import { assemble, buildCaTbs, type CaFields } from '../certificates/build.ts';
+import { parseCa } from '../certificates/ca.ts';
+import { encodePem } from '../envelopes/pem.ts';
+import { AttestationError } from '../errors.ts';
+import { AMD_ANCHORS } from '../roots/amd.ts';
+import { readVectorFile } from '../testing/read-vectors.ts';
+import { nameOf, SIMULATED_CRL_URLS, SIMULATED_SERIALS } from './names.ts';
+import { signPss } from './pss.ts';
+import { anchorsOf, parseSimulatedRoots, SimulatedRoots } from './roots.ts';
+import { openState } from './state.ts';
+import { testProcessor, testState } from './testing/guest.ts';
+
+const CHAIN = openState(testState());
+const pem = (...certificates: Uint8Array[]) =>
+  certificates.map((der) => encodePem('CERTIFICATE', der)).join('');
+const { ark, ask, asvk } = CHAIN;
+
+function refusal(text: string | Uint8Array): AttestationError {
+  try {
+    parseSimulatedRoots(text);
+  } catch (error) {
+    if (error instanceof AttestationError) return error;
+  }
+  throw new Error('the roots were taken');
+}
+
+/** The ASK's certificate with some fields changed, signed by the ARK or another. */
+function forged(fields: Partial<CaFields>, signer: 'ark' | 'ask' = 'ark'): Uint8Array {
+  const { publicKey, subjectKeyId, notBefore, notAfter } = parseCa(ask.certificate);
+  const tbs = buildCaTbs({
+    issuer: nameOf('ark'),
+    subject: nameOf('ask'),
+    serial: SIMULATED_SERIALS.ask,
+    notBefore,
+    notAfter,
+    publicKey,
+    subjectKeyId,
+    authorityKeyId: ark.subjectKeyId,
+    crlDistributionPoint: SIMULATED_CRL_URLS.vcek,
+    ...fields,
+  });
+  return assemble(tbs, signPss(tbs, CHAIN[signer].privateKey));
+}
+
+describe('parseSimulatedRoots', () => {
+  it('reads the roots of a processor, and prints them again', () => {
+    const text = readVectorFile('roots.pem');
+    const roots = parseSimulatedRoots(text);
+    expect(roots).toBeInstanceOf(SimulatedRoots);
+    expect(roots.pem).toBe(text);
+    expect(parseSimulatedRoots(new TextEncoder().encode(text)).pem).toBe(text);
+    expect(testProcessor().roots().pem).toBe(text);
+    expect(Object.isFrozen(roots)).toBe(true);
+  });
+
+  it('stands in for all products with one chain', () => {
+    const { products, ...names } = anchorsOf(testProcessor().roots());
+    expect(names).toEqual({
+      organization: 'OU=Simulation, C=ZZ, L=Nowhere, ST=None, O=A3S Box SIMULATED NOT HARDWARE',
+      vcekCommonName: 'SIMULATED-VCEK',
+      vlekCommonName: 'SIMULATED-VLEK',
+    });
+    expect(products.Milan).toBe(products.Genoa);
+    expect(products.Milan).toBe(products.Turin);
+    expect(products.Milan.ark).toMatchObject({ commonName: 'SIMULATED-ARK', serial: '5a0000' });
+    expect(products.Milan.ask).toMatchObject({ commonName: 'SIMULATED-ASK', serial: '5a0001' });
+    expect(products.Milan.asvk.modulus).toEqual(parseCa(asvk.certificate).publicKey.modulus);
+  });
+
+  it('refuses another number of certificates', () => {
+    const all = [ark, ask, asvk].map(({ certificate }) => certificate);
+    for (const certificates of [all.slice(0, 1), all.slice(0, 2), [...all, ...all]]) {
+      const error = refusal(pem(...certificates));
+      expect(error.code).toBe('simulated-roots');
+      expect(error.found).toBe(`${certificates.length}`);
+    }
+  });
+
+  it('refuses what is no PEM and what is no authority', () => {
+    expect(refusal('').code).toBe('pem-malformed');
+    expect(refusal(pem(testProcessor().vcek())).code).toBe('ca-encoding');
+  });
+
+  it('refuses another order, and so any authority in the place of another', () => {
+    const error = refusal(pem(ark.certificate, asvk.certificate, ask.certificate));
+    expect(error).toMatchObject({ code: 'simulated-roots' });
+    expect(error.expected).toMatch('CN=SIMULATED-ASK');
+    expect(error.found).toMatch('CN=SIMULATED-ASVK');
+  });
+
+  it("refuses AMD's own certificates", () => {
+    const names = ['milan_ark', 'milan_ask', 'milan_asvk'];
+    const text = names.map((name) => readVectorFile(`amd/${name}.pem`)).join('');
+    expect(refusal(text)).toMatchObject({
+      code: 'simulated-roots',
+      message: expect.stringContaining('the subject of the ARK is not that of a simulation'),
+    });
+  });
+
+  it("refuses AMD's keys under simulated names", () => {
+    const { modulus } = AMD_ANCHORS.products.Genoa.ask;
+    const error = refusal(
+      pem(ark.certificate, forged({ publicKey: { modulus } }), asvk.certificate),
+    );
+    expect(error).toMatchObject({
+      code: 'simulated-roots',
+      message: expect.stringContaining("the ASK has a key of AMD's"),
+    });
+  });
+
+  it('refuses an authority that the root did not sign, or that names another key', () => {
+    const self = refusal(pem(ark.certificate, forged({}, 'ask'), asvk.certificate));
+    expect(self.message).toMatch('the ARK did not sign the ASK');
+    const foreign = forged({ authorityKeyId: '00'.repeat(20) });
+    const other = refusal(pem(ark.certificate, foreign, asvk.certificate));
+    expect(other.message).toMatch("the ASK names another key as its issuer's");
+    const issuer = forged({ issuer: nameOf('asvk') });
+    expect(refusal(pem(ark.certificate, issuer, asvk.certificate)).found).toMatch('SIMULATED-ASVK');
+    expect([self, other].map(({ code }) => code)).toEqual(['simulated-roots', 'simulated-roots']);
+  });
+});

@@ -1,0 +1,43 @@
+import { STRICT_POLICY } from '@a3s-box/policies/attestation-policy';
+import { describe, expect, it } from 'vitest';
+import { appraise } from '../appraise/appraise.ts';
+import { appraiseSimulated } from './appraise-simulated.ts';
+import { SimulatedReport } from './simulated-report.ts';
+import { NOW, REPORT_DATA, testGuest, testProcessor } from './testing/guest.ts';
+import { verifySimulated } from './verify-simulated.ts';
+
+function verified(): SimulatedReport {
+  const { evidence } = testGuest().report({ reportData: REPORT_DATA });
+  return verifySimulated(evidence, testProcessor().roots(), { now: NOW });
+}
+
+describe('a simulated report', () => {
+  it('says that it is one', () => {
+    expect(SimulatedReport.is(verified())).toBe(true);
+    expect(verified().simulated).toBe(true);
+  });
+
+  it('is made by no one but the verification', () => {
+    const { claims, checks } = verified();
+    const make = () => new SimulatedReport(Symbol('simulated verifier'), claims, checks);
+    expect(make).toThrow(TypeError);
+    for (const value of [null, undefined, 'report', { ...verified() }]) {
+      expect(SimulatedReport.is(value)).toBe(false);
+    }
+  });
+
+  it('is appraised by no policy for hardware, and as nothing real', () => {
+    const { checks } = appraiseSimulated(verified(), STRICT_POLICY);
+    expect(checks).toContainEqual(expect.objectContaining({ code: 'tee', verdict: 'failed' }));
+    const real: unknown = verified();
+    expect(() => appraise(real as Parameters<typeof appraise>[0], STRICT_POLICY)).toThrow(
+      TypeError,
+    );
+  });
+
+  it('is the only thing that appraisal as simulated takes', () => {
+    const { claims, checks } = verified();
+    const like: unknown = { claims, checks, simulated: true };
+    expect(() => appraiseSimulated(like as SimulatedReport, STRICT_POLICY)).toThrow(TypeError);
+  });
+});
