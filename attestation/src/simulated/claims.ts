@@ -8,7 +8,7 @@ import type { ReportClaims } from '../report/claims.ts';
 import { hasCpuid, hasMitigationVectors } from '../report/layout.ts';
 import { applyEffects, type Firmware } from './firmware.ts';
 import type { LaunchedGuest } from './launch.ts';
-import type { ReportRequest } from './report.ts';
+import type { VekKind } from './vek.ts';
 
 /** A guest from its launch on. */
 export interface GuestState extends LaunchedGuest {
@@ -26,7 +26,7 @@ export function claimsOf(
   firmware: Firmware,
   guest: GuestState,
   request: Pick<ReportClaims, 'vmpl' | 'reportData'> & {
-    readonly signingKey: NonNullable<ReportRequest['signingKey']>;
+    readonly signingKey: VekKind;
   },
 ): ReportClaims {
   const { model, reportVersion: version, state } = firmware;
