@@ -10,8 +10,9 @@ import { coldBoot } from './cold-boot.ts';
 import { exec } from './exec.ts';
 import { memory } from './memory.ts';
 import { type Benchmark, type BenchmarkResult, shown } from './statistics.ts';
+import { verify } from './verify.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [coldBoot, exec, memory];
+const BENCHMARKS: readonly Benchmark[] = [coldBoot, exec, memory, verify];
 
 function machine(): Record<string, string | number> {
   const [qemu = ''] = execFileSync('qemu-system-x86_64', ['--version'], { encoding: 'utf8' }).split(

@@ -47,8 +47,8 @@ const ORGANIZATION: NameFields['organization'] = [
 ];
 const named = (commonName: string): NameFields => ({ organization: ORGANIZATION, commonName });
 
-/** A Genoa report of version 3 for these REPORT_DATA, with its chain. */
-export function amdNamedGenoa(reportData: string): AmdNamed {
+/** A Genoa report of version 3 for these REPORT_DATA, with its chain; each chip has its own key. */
+export function amdNamedGenoa(reportData: string, chip = 'a chip'): AmdNamed {
   const { ark, ask } = openState(JSON.parse(readVectorFile('simulated/state.json')));
   const genuine = unverifiedClaims(parseReport(readVector('hardware/genoa-v5').evidence.report));
   const claims: ReportClaims = {
@@ -58,7 +58,7 @@ export function amdNamedGenoa(reportData: string): AmdNamed {
     currentMitVector: null,
     reportData,
   };
-  const key = deriveP384Key(new Uint8Array(32), new TextEncoder().encode('a test'));
+  const key = deriveP384Key(new Uint8Array(32), new TextEncoder().encode(chip));
   const report = serializeReport(claims);
   report.set(signReport(report.subarray(0, 0x2a0), key.privateKey), 0x2a0);
   const vekTbs = buildVekTbs({

@@ -4,6 +4,7 @@
  * @module
  */
 import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { ecSubjectPublicKeyInfo, rsaSubjectPublicKeyInfo } from '../certificates/keys.ts';
 import type { EcKey, RsaKey, SignatureQuestion, Verification } from './signature.ts';
 
 /** Runs a verification to its end. */
@@ -30,8 +31,7 @@ const pinned = new WeakMap<RsaKey, KeyObject>();
 function rsaKey(key: RsaKey): KeyObject {
   const found = pinned.get(key);
   if (found !== undefined) return found;
-  const jwk = { kty: 'RSA', n: base64url(key.modulus), e: 'AQAB' };
-  const made = createPublicKey({ key: jwk, format: 'jwk' });
+  const made = imported(rsaSubjectPublicKeyInfo(key));
   pinned.set(key, made);
   return made;
 }
@@ -39,23 +39,27 @@ function rsaKey(key: RsaKey): KeyObject {
 /**
  * Endorsement keys that were used last, by their points.
  *
- * Importing one costs half as much as the signature that it is for. Only keys that a pinned
- * intermediate signed get this far, so strangers cannot push others out.
+ * Importing one takes a quarter of the time of the signature that it is for. Only keys that a
+ * pinned intermediate signed get this far, so strangers cannot push others out.
  */
 const endorsed = new Map<string, KeyObject>();
 const MAX_ENDORSED = 256;
 
-function ecKey({ point }: EcKey): KeyObject {
-  const x = base64url(point.subarray(1, 49));
-  const y = base64url(point.subarray(49));
-  const found = endorsed.get(x + y);
+function ecKey(key: EcKey): KeyObject {
+  const name = bufferOf(key.point).toString('latin1');
+  const found = endorsed.get(name);
   if (found !== undefined) return found;
-  const made = createPublicKey({ key: { kty: 'EC', crv: 'P-384', x, y }, format: 'jwk' });
+  const made = imported(ecSubjectPublicKeyInfo(key));
   if (endorsed.size === MAX_ENDORSED) endorsed.clear();
-  endorsed.set(x + y, made);
+  endorsed.set(name, made);
   return made;
 }
 
-function base64url(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url');
+/** As SubjectPublicKeyInfo: a JWK takes five times as long. */
+function imported(spki: Uint8Array): KeyObject {
+  return createPublicKey({ key: bufferOf(spki), format: 'der', type: 'spki' });
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

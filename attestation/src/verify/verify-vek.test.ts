@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { AttestationError } from '../errors.ts';
+import { readVector } from '../testing/read-vectors.ts';
+import { verifyVek } from './verify-vek.ts';
+
+const vekOf = (name: string): Uint8Array => Uint8Array.from(readVector(name).evidence.vek ?? []);
+const genoa = vekOf('hardware/genoa-v5');
+const NOW = new Date('2025-10-01T00:00:00Z');
+
+function codeOf(der: Uint8Array, now = NOW): string {
+  try {
+    verifyVek(der, now);
+  } catch (error) {
+    if (error instanceof AttestationError) return error.code;
+    throw error;
+  }
+  return 'accepted';
+}
+
+describe('verifyVek', () => {
+  it('tells what a VCEK is of', () => {
+    expect(verifyVek(genoa, NOW)).toMatchObject({
+      kind: 'VCEK',
+      product: 'Genoa',
+      tcb: { bl: 10, tee: 0, snp: 25, ucode: 84 },
+      cspId: null,
+      notBefore: '2025-08-07T17:21:41Z',
+      notAfter: '2032-08-07T17:21:41Z',
+    });
+    expect(verifyVek(vekOf('hardware/turin-v5'), NOW)).toMatchObject({
+      product: 'Turin',
+      hwid: '3b42092f69c656d3',
+      tcb: { fmc: 0 },
+    });
+  });
+
+  it('tells what a VLEK is of', () => {
+    const now = new Date('2025-06-01T00:00:00Z');
+    expect(verifyVek(vekOf('hardware/milan-vlek-v3'), now)).toMatchObject({
+      kind: 'VLEK',
+      product: 'Milan',
+      hwid: null,
+      cspId: 'CN=cc-us-east-2.amazonaws.com',
+    });
+  });
+
+  it('refuses one that the pinned intermediate did not sign', () => {
+    const forged = Uint8Array.from(genoa);
+    const last = forged.length - 1;
+    forged[last] = (forged[last] ?? 0) ^ 1;
+    expect(codeOf(forged)).toBe('vek-signature');
+  });
+
+  it('refuses one of a simulated processor, whose issuer is not pinned', () => {
+    expect(codeOf(vekOf('appraisal/milan'))).toBe('vek-issuer');
+  });
+
+  it('refuses one outside of its time, both ends included', () => {
+    expect(codeOf(genoa, new Date('2025-08-07T17:21:40Z'))).toBe('vek-validity');
+    expect(codeOf(genoa, new Date('2025-08-07T17:21:41Z'))).toBe('accepted');
+    expect(codeOf(genoa, new Date('2032-08-07T17:21:41Z'))).toBe('accepted');
+    expect(codeOf(genoa, new Date('2032-08-07T17:21:42Z'))).toBe('vek-validity');
+  });
+
+  it('refuses what is no certificate of an endorsement key', () => {
+    expect(codeOf(Uint8Array.of(1, 2, 3))).toBe('vek-encoding');
+    expect(() => verifyVek('der' as unknown as Uint8Array, NOW)).toThrow(TypeError);
+  });
+});
