@@ -1,11 +1,12 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { spawn as spawnTerminal } from '@lydell/node-pty';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BuiltCli } from './fake/built-cli.ts';
+import { EvidenceFiles } from './fake/evidence-files.ts';
 import { FakeServer } from './fake/fake-server.ts';
 import { VERSION } from './version.ts';
 
@@ -200,7 +201,48 @@ describe('the program that is installed', () => {
     expect(VERSION).toBe(manifest.version);
   });
 
-  it('loads no schema library', () => {
-    expect(readFileSync(cli.bundle, 'utf8')).not.toContain('node_modules/zod');
+  it('loads no schema library, and attestation only where it is called for', async () => {
+    const bundle = readFileSync(cli.bundle, 'utf8');
+    expect(bundle).not.toContain('node_modules/zod');
+    expect(bundle).not.toContain('node_modules/yaml');
+    expect(bundle).toContain('import("./attestation.cjs")');
+    const moved = join(cli.directory, 'alone.cjs');
+    writeFileSync(moved, bundle.replace('./attestation.cjs', './gone.cjs'));
+    const child = spawn(process.execPath, [moved, 'attest', 'verify', '--help'], { env: cli.env });
+    const output = text(child.stdout);
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(await output).toContain('--report-data hex');
+  });
+
+  it('verifies evidence without a server', async () => {
+    const files = new EvidenceFiles(cli.directory, 'hardware', 'genoa-v5');
+    const child = cli.spawn(
+      'attest',
+      'verify',
+      '--json',
+      '--report=-',
+      `--at=${files.document.now}`,
+    );
+    child.stdin.end(files.report);
+    const output = text(child.stdout);
+    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(JSON.parse(await output)).toMatchObject({ accepted: false, code: 'vek-supplied' });
+    expect(server.log).toEqual([]);
+  });
+
+  it('refuses what an envelope or a policy must not be with its own words', async () => {
+    for (const line of [
+      'attest show --report /dev/null',
+      'policy check /dev/null',
+      'attest verify --report gone',
+      'attest explain --actual 00',
+    ]) {
+      const child = cli.spawn(...line.split(' '));
+      const complaint = text(child.stderr);
+      const [code] = await once(child, 'close');
+      expect(await complaint).toMatch(/^a3s-box: .+ \([a-z-]+\)\n/);
+      expect(await complaint).not.toContain('internal');
+      expect(code).toBe(2);
+    }
   });
 });

@@ -18,6 +18,9 @@ export interface Transcript {
 export interface FakeEnds {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: PassThrough;
+  /** The directory of the installation's state. */
+  readonly home?: string;
+  readonly cwd?: string;
   /** Called with output as it comes. */
   readonly onOutput?: (soFar: string, signal: (name: NodeJS.Signals) => void) => void;
   /** Called when the server is asked for. */
@@ -38,7 +41,7 @@ export async function transcript(
   const stderr = new Sink(() => undefined);
   const context: Context = {
     config: {
-      home: '/nonexistent',
+      home: ends.home ?? '/nonexistent',
       runtimeDir: '/nonexistent',
       socket,
       bootDir: '/nonexistent',
@@ -47,7 +50,7 @@ export async function transcript(
     },
     installDir: '/nonexistent',
     env: ends.env ?? {},
-    cwd: '/srv',
+    cwd: ends.cwd ?? '/srv',
     stdin: ends.stdin ?? new PassThrough().end(),
     stdout,
     stderr,

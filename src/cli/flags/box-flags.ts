@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { bool, type Flag, int, list, refused, string } from './flag.ts';
+import { bool, byName, type Flag, int, list, refused, string } from './flag.ts';
 
 const RESOURCES = 'the box is limited by --cpus and --memory alone';
 const CONFINEMENT = 'every box has the one confinement, and none can be loosened';
@@ -135,7 +135,3 @@ export const CREATE_FLAGS: readonly Flag[] = byName([
 ]);
 
 export const RUN_FLAGS: readonly Flag[] = byName([...COMMON, ...ONLY_RUN, ...REFUSED]);
-
-function byName(flags: readonly Flag[]): readonly Flag[] {
-  return [...flags].sort((a, b) => (a.name < b.name ? -1 : 1));
-}

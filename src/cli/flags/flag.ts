@@ -72,5 +72,10 @@ export function flagLabel(flag: Flag): string {
   return flag.short === undefined ? `--${flag.name}` : `-${flag.short}, --${flag.name}`;
 }
 
+/** In the order in which the help shows them. */
+export function byName(flags: readonly Flag[]): readonly Flag[] {
+  return [...flags].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 /** Given with every command. */
 export const HELP = bool('help', 'Print usage');

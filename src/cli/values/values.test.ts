@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { parseDetachKeys } from './detach-keys.ts';
+import { parseTimeLimit } from './duration.ts';
 import { encodeFilters, parseFilter } from './filter.ts';
+import { parseHexBytes, parseHexNumber } from './hex.ts';
+import { parseInstant } from './instant.ts';
 import { parsePort } from './port.ts';
 import { parseBytes, parseCpus } from './size.ts';
+import { parseTcb } from './tcb.ts';
 import { parseTimestamp } from './timestamp.ts';
 import { parseVolume } from './volume.ts';
 
@@ -137,4 +141,97 @@ describe('filters', () => {
 
 it.each(['[::1]:8080:80', '::1:8080:80', '[::]:80'])('-p %s is refused by name', (spec) => {
   expect(() => parsePort(spec)).toThrow(/only IPv4/);
+});
+
+describe('parseHexBytes', () => {
+  it('takes either case', () => {
+    expect([...parseHexBytes('00fFA0', 3)]).toEqual([0, 255, 160]);
+  });
+
+  it.each(['', '00', '00ffa', '00ffa000', '0x00ff', '00ff 0', '00ffg0'])('refuses %j', (text) => {
+    expect(() => parseHexBytes(text, 3)).toThrow(RangeError);
+  });
+
+  it('says how many digits there have to be and are', () => {
+    expect(() => parseHexBytes('00', 3)).toThrow(
+      'it takes exactly 6 hexadecimal digits (3 bytes, neither padded nor cut), not 2',
+    );
+  });
+});
+
+describe('parseHexNumber', () => {
+  it.each([
+    ['0', 0n],
+    ['0x21', 0x21n],
+    ['21', 0x21n],
+    ['ffffFFFFffffFFFF', 0xffff_ffff_ffff_ffffn],
+  ])('%s', (text, number) => expect(parseHexNumber(text)).toBe(number));
+
+  it.each(['', '0x', '-1', '1.5', 'xyz', '0X1', '10000000000000000'])('refuses %j', (text) => {
+    expect(() => parseHexNumber(text)).toThrow(RangeError);
+  });
+});
+
+describe('parseInstant', () => {
+  it.each([
+    ['2026-03-01T12:00:00Z', '2026-03-01T12:00:00.000Z'],
+    ['2026-03-01T13:00:00.25+01:00', '2026-03-01T12:00:00.250Z'],
+    ['2024-02-29T23:59:59-00:30', '2024-03-01T00:29:59.000Z'],
+    ['0050-12-31T00:00:00Z', '0050-12-31T00:00:00.000Z'],
+  ])('%s', (text, instant) => expect(parseInstant(text).toISOString()).toBe(instant));
+
+  it.each([
+    '',
+    'now',
+    '2026-03-01',
+    '2026-03-01T12:00:00',
+    '2026-03-01T12:00Z',
+    '2026-03-01 12:00:00Z',
+    '2026-03-01t12:00:00z',
+    '2026-03-01T24:00:00Z',
+    '2026-03-01T12:00:60Z',
+    '2026-02-29T12:00:00Z',
+    '2026-04-31T12:00:00Z',
+    '2026-13-01T12:00:00Z',
+    '2026-00-01T12:00:00Z',
+    '2026-03-00T12:00:00Z',
+    '2026-03-01T12:00:00+24:00',
+    '1767225600',
+  ])('refuses %j', (text) => {
+    expect(() => parseInstant(text)).toThrow(RangeError);
+  });
+});
+
+describe('parseTimeLimit', () => {
+  it.each([
+    ['30', 30_000],
+    ['30s', 30_000],
+    ['500ms', 500],
+    ['2m', 120_000],
+    ['1h', 3_600_000],
+  ])('%s', (text, milliseconds) => expect(parseTimeLimit(text)).toBe(milliseconds));
+
+  it.each(['', '0', '0s', '-1s', '1.5s', '1d', '61m', '2h', 's', '30 s'])('refuses %j', (text) => {
+    expect(() => parseTimeLimit(text)).toThrow(RangeError);
+  });
+});
+
+describe('parseTcb', () => {
+  it.each([
+    ['bl=4,tee=0,snp=24,ucode=213', { bl: 4, tee: 0, snp: 24, ucode: 213 }],
+    ['ucode=81,fmc=1,snp=4,tee=1,bl=1', { fmc: 1, bl: 1, tee: 1, snp: 4, ucode: 81 }],
+  ])('%s', (text, tcb) => expect(parseTcb(text)).toEqual(tcb));
+
+  it.each([
+    '',
+    'bl=4',
+    'bl=4,tee=0,snp=24,ucode=256',
+    'bl=4,tee=0,snp=24,ucode=-1',
+    'bl=4,tee=0,snp=24,ucode=213,bl=4',
+    'bl=4,tee=0,snp=24,ucode=213,other=1',
+    'bl=4, tee=0,snp=24,ucode=213',
+    'bl=4,tee=0,snp=24,ucode=213,',
+  ])('refuses %j', (text) => {
+    expect(() => parseTcb(text)).toThrow(RangeError);
+  });
 });

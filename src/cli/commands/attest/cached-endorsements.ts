@@ -10,7 +10,6 @@ import { type Library, refusingLater } from './load-library.ts';
 
 type Evidence = Parameters<Library['verify']>[0];
 type Store = InstanceType<Library['EndorsementStore']>;
-type Complete = Awaited<ReturnType<InstanceType<Library['Endorsements']>['complete']>>;
 
 /** Codes that say that the cache is damaged, and not that it lacks something. */
 const DAMAGE: readonly string[] = ['store-malformed', 'store-unusable'];
@@ -24,14 +23,28 @@ export function openCache(context: Pick<Context, 'config'>, library: Library): S
 }
 
 /** DER of the endorsement key certificate that the report asks for; undefined where there is none. */
-export async function cachedVek(
+export function cachedVek(
   context: Pick<Context, 'config'>,
   library: Library,
-  evidence: Evidence,
+  { report }: Evidence,
 ): Promise<Uint8Array | undefined> {
-  const complete = await completed(context, library, evidence, { revocation: false });
-  return complete?.evidence.vek;
+  return tolerating(library, async () => {
+    const store = openCache(context, library);
+    const {
+      cpuid,
+      chipId,
+      reportedTcb: tcb,
+    } = library.unverifiedClaims(library.parseReport(report));
+    for (const product of cpuid === null ? OF_VERSION_2 : [library.productOf(cpuid)]) {
+      const found = product === null ? undefined : await store.vcek({ product, chipId, tcb });
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  });
 }
+
+/** Products of reports that name none. */
+const OF_VERSION_2 = ['Milan', 'Genoa'] as const;
 
 export interface CachedCrl {
   readonly crl: Uint8Array;
@@ -47,24 +60,19 @@ export async function cachedCrl(
   evidence: Evidence,
   now: Date,
 ): Promise<CachedCrl | undefined> {
-  const { crl, crlObtainedAt: obtainedAt } =
-    (await completed(context, library, evidence, { now })) ?? {};
+  const endorsements = new library.Endorsements({ store: openCache(context, library) });
+  const complete = await tolerating(library, () => endorsements.complete(evidence, { now }));
+  const { crl, crlObtainedAt: obtainedAt } = complete ?? {};
   if (crl === undefined || obtainedAt === undefined) return undefined;
   const age = humanDuration(now.getTime() - obtainedAt.getTime()).toLowerCase();
   return { crl, obtainedAt, source: `the cache, ${age} old` };
 }
 
 /** Undefined where something is missing, or the evidence is not such that it can be looked up. */
-async function completed(
-  context: Pick<Context, 'config'>,
-  library: Library,
-  evidence: Evidence,
-  options: { revocation?: boolean; now?: Date },
-): Promise<Complete | undefined> {
-  const endorsements = new library.Endorsements({ store: openCache(context, library) });
-  return refusingLater(library, 'the cache of endorsements', async () => {
+function tolerating<T>(library: Library, look: () => Promise<T>): Promise<T | undefined> {
+  return refusingLater(library, '', async () => {
     try {
-      return await endorsements.complete(evidence, options);
+      return await look();
     } catch (error) {
       if (!(error instanceof library.AttestationError) || DAMAGE.includes(error.code)) throw error;
       return undefined;

@@ -58,8 +58,8 @@ export async function readEvidence(
   const path = flags.needed('report', (value) => value);
   const named = flags.parsed('report-format', parseReportFormat);
   const bytes = await readInput(context, path, MAX_BYTES);
-  const format = named ?? recogniseFormat(bytes);
   const name = path === STANDARD_INPUT ? 'standard input' : path;
+  const format = named ?? recogniseFormat(name, bytes);
   return refusing(library, name, () => opened(library, format, bytes));
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { bool, list, string } from '../../flags/flag.ts';
+import { bool, byName, list, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
 import { InputError } from '../../input-error.ts';
 import { hashInputFile, readInputFile } from '../../input-file.ts';
@@ -26,19 +26,18 @@ export const explain: Command = {
     'believed only if it gives the actual digest; without one, other launches are tried.',
     'Exits with 0 if the digest is the expected one or explained, 1 if not, 2 for unusable input.',
   ].join('\n'),
-  flags: [
+  flags: byName([
     string('actual', 'MEASUREMENT of the report, 96 hexadecimal digits', { value: 'hex' }),
-    ...OVMF_FLAGS.filter(({ name }) => name === 'append'),
     list('artefact', 'File that may have been launched instead: ovmf=, kernel= or initrd=FILE', {
       value: 'kind=file',
     }),
-    ...OVMF_FLAGS.filter(({ name }) => name !== 'append'),
+    ...OVMF_FLAGS,
     bool('json', 'Print a JSON document'),
     string('record', 'Launch record of the host, which need not be trusted', { value: 'file' }),
     string('vmm', `Virtual machine monitor: ${VMMS.join(', ')}; qemu if not given`, {
       value: 'monitor',
     }),
-  ].sort((a, b) => (a.name < b.name ? -1 : 1)),
+  ]),
   operands: { min: 0, max: 0 },
   async run({ context, flags }) {
     const actual = flags.needed('actual', (text) => parseHexBytes(text, DIGEST_SIZE));

@@ -1,5 +1,5 @@
 import type { Command, Invocation } from '../../command.ts';
-import { bool, type Flag, string } from '../../flags/flag.ts';
+import { bool, byName, type Flag, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
 import { InputError } from '../../input-error.ts';
 import { jsonText } from '../../output/json-text.ts';
@@ -16,7 +16,7 @@ import { parseProduct, wantedVcek } from './wanted-vcek.ts';
 
 const TIMEOUT_MS = 60_000;
 
-const FLAGS: readonly Flag[] = [
+const FLAGS: readonly Flag[] = byName([
   string('chip-id', 'CHIP_ID of the processor, with --product and --tcb', { value: 'hex' }),
   bool('crl', 'Get revocation lists alone: those of --product, or of all products'),
   string('export', 'Write the cache to a file, for a machine without a network', { value: 'file' }),
@@ -35,7 +35,7 @@ const FLAGS: readonly Flag[] = [
   string('timeout', 'Longest time for all of it, such as 30s; a minute if not given', {
     value: 'time',
   }),
-];
+]);
 
 export const fetchCerts: Command = {
   usage: '[OPTIONS] --report FILE | --product NAME --chip-id HEX --tcb LEVELS | --crl',

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command, Invocation } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { bool, type Flag, string } from '../../flags/flag.ts';
+import { bool, byName, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
@@ -94,8 +94,4 @@ async function writeRecord(context: Context, path: string, record: object): Prom
   } catch (error) {
     throw new UsageError(`write ${path}: ${error instanceof Error ? error.message : error}`);
   }
-}
-
-function byName(flags: readonly Flag[]): readonly Flag[] {
-  return [...flags].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import type { Library } from './load-library.ts';
 
-type Steps = Readonly<Record<string, string>>;
+type Steps<Checks> = { readonly [Code in keyof Checks]?: string };
 
 const ANOTHER_VEK =
   "Hand over the certificate of the chip and TCB that the report names: 'a3s-box attest fetch-certs --report FILE' gets it.";
@@ -14,7 +15,7 @@ const UPDATE_HOST =
   'Have the firmware of the host updated; lower the minimum in the policy only if you accept its known holes.';
 const LAUNCH_ANEW = 'Have the guest launched anew without what the policy forbids.';
 
-const VERIFY_STEPS: Steps = {
+const VERIFY_STEPS: Steps<Library['VERIFY_CHECKS']> = {
   'vek-supplied':
     "Get the certificate with 'a3s-box attest fetch-certs --report FILE', or hand it over with --vek.",
   'vek-tcb': ANOTHER_VEK,
@@ -28,7 +29,7 @@ const VERIFY_STEPS: Steps = {
   'report-signature': 'Do not use this report: it was changed, or no processor of AMD made it.',
 };
 
-const POLICY_STEPS: Steps = {
+const POLICY_STEPS: Steps<Library['APPRAISAL_CHECKS']> = {
   tee: 'Use a policy whose tee is what the evidence is from.',
   debug: LAUNCH_ANEW,
   'migration-agent': LAUNCH_ANEW,
@@ -47,9 +48,11 @@ const POLICY_STEPS: Steps = {
 
 /** One sentence or two. */
 export function nextStep(stage: 'verify' | 'policy', code: string): string {
-  if (stage === 'verify') return VERIFY_STEPS[code] ?? 'Do not trust this evidence.';
-  return (
-    POLICY_STEPS[code] ??
-    'Change the guest or its host, or the policy, if it asks for more than you need.'
-  );
+  const steps: Readonly<Record<string, string>> = stage === 'verify' ? VERIFY_STEPS : POLICY_STEPS;
+  return steps[code] ?? OTHERWISE[stage];
 }
+
+const OTHERWISE = {
+  verify: 'Do not trust this evidence.',
+  policy: 'Change the guest or its host, or the policy, if it asks for more than you need.',
+} as const;

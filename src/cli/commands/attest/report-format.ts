@@ -26,24 +26,24 @@ export function parseReportFormat(text: string): ReportFormat {
 }
 
 /**
- * The format of what `--report` names.
+ * The format of what `--report` names, as `name` says to people.
  *
  * What has the length of a report is one, so that a damaged one is rejected and not misread; what
  * starts as a report does is one of a wrong length, or one with a certificate table behind it.
  *
  * @throws InputError `evidence-unrecognised`, or `json-malformed` for what only starts as JSON
  */
-export function recogniseFormat(bytes: Uint8Array): ReportFormat {
+export function recogniseFormat(name: string, bytes: Uint8Array): ReportFormat {
   if (bytes.length === REPORT_SIZE) return 'raw';
   if (Buffer.from(bytes.subarray(0, HCL_MARK.length)).toString('latin1') === HCL_MARK) {
     return 'azure-hcl';
   }
-  const json = jsonFormat(bytes);
+  const json = jsonFormat(name, bytes);
   if (json !== undefined) return json;
   if (startsAsReport(bytes)) {
     return bytes.length >= REPORT_SIZE + EMPTY_TABLE_SIZE ? 'extended' : 'raw';
   }
-  throw new InputError('evidence-unrecognised', 'Cannot tell what kind of evidence this is', {
+  throw new InputError('evidence-unrecognised', `Cannot tell what kind of evidence ${name} is`, {
     expected: `a report of ${REPORT_SIZE} bytes, one with its certificate table, JSON of go-sev-guest or CoCo, or an Azure HCL report`,
     found: `${bytes.length} bytes of something else`,
     remedy: 'Name the format with --report-format if it is one of these.',
@@ -57,9 +57,9 @@ function startsAsReport(bytes: Uint8Array): boolean {
 }
 
 /** Undefined for what is no JSON object, or one without the marks of one format alone. */
-function jsonFormat(bytes: Uint8Array): ReportFormat | undefined {
+function jsonFormat(name: string, bytes: Uint8Array): ReportFormat | undefined {
   if (bytes.find((byte) => byte > 0x20) !== BRACE) return undefined;
-  const document = parseObject(bytes);
+  const document = parseObject(name, bytes);
   const isCoco = Object.hasOwn(document, 'attestation_report') || isWrapped(document);
   const isGoSevGuest = Object.hasOwn(document, 'report');
   if (isCoco === isGoSevGuest) return undefined;
@@ -70,10 +70,10 @@ function isWrapped(document: object): boolean {
   return Object.hasOwn(document, 'platform') && Object.hasOwn(document, 'evidence');
 }
 
-function parseObject(bytes: Uint8Array): object {
+function parseObject(name: string, bytes: Uint8Array): object {
   try {
     return objectOf(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
   } catch (cause) {
-    throw new InputError('json-malformed', 'The evidence starts as JSON, and is none', { cause });
+    throw new InputError('json-malformed', `${name} starts as JSON, and is none`, { cause });
   }
 }

@@ -1,5 +1,5 @@
 import type { Command } from '../../command.ts';
-import { bool } from '../../flags/flag.ts';
+import { bool, byName } from '../../flags/flag.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { certificateFacts } from './certificate-facts.ts';
 import {
@@ -18,7 +18,7 @@ export const show: Command = {
     'Nothing of it is verified: anyone can write such a report. Use verify to decide by one.',
     'Exits with 0 if the report could be read, and with 2 otherwise.',
   ].join('\n'),
-  flags: [...CERTIFICATE_FLAGS, bool('json', 'Print a JSON document'), ...REPORT_FLAGS],
+  flags: byName([...CERTIFICATE_FLAGS, bool('json', 'Print a JSON document'), ...REPORT_FLAGS]),
   operands: { min: 0, max: 0 },
   async run({ context, flags }) {
     const library = await loadLibrary();

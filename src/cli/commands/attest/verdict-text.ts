@@ -48,11 +48,12 @@ function oneLine(text: string): string {
   return text.replaceAll(/\s/g, ' ');
 }
 
-function sourceLines({ format, vek, crl }: Sources): string {
+function sourceLines({ format, vek, crl, reportData }: Sources): string {
   return [
     `Evidence:         ${format}`,
     `Endorsement key:  ${vek === null ? 'none' : `from ${vek}`}`,
     `Revocation list:  ${crl === null ? 'none' : `from ${crl}`}`,
+    ...(reportData === null ? [] : [`Report data:      as ${reportData} says`]),
     '',
   ].join('\n');
 }

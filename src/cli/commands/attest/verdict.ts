@@ -10,7 +10,7 @@ type Claims = InstanceType<Library['VerifiedReport']>['claims'];
 /** One check, of the verification or of the appraisal against the policy. */
 export interface VerdictCheck {
   readonly stage: 'verify' | 'policy';
-  /** Stable within its stage. */
+  /** Stable, and of one stage alone. */
   readonly code: string;
   /** `skipped`: nothing to look at, or an earlier check failed. */
   readonly verdict: 'passed' | 'failed' | 'skipped';
@@ -25,6 +25,8 @@ export interface Sources {
   readonly vek: string | null;
   /** Null where there was none. */
   readonly crl: string | null;
+  /** Where it is from what REPORT_DATA has to be; null where that is for the policy alone. */
+  readonly reportData: string | null;
 }
 
 /** The document that `attest verify --json` prints; its keys are stable. */

@@ -1,6 +1,6 @@
 import type { Command, Invocation } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { bool, string } from '../../flags/flag.ts';
+import { bool, byName, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
 import { InputError } from '../../input-error.ts';
 import { readInputFile } from '../../input-file.ts';
@@ -34,7 +34,7 @@ export const verify: Command = {
     'Exits with 0 if the evidence is accepted, 1 if it is rejected, 2 if that cannot be decided:',
     'a file cannot be read, is no known kind of evidence, or the policy or a flag is malformed.',
   ].join('\n'),
-  flags: [
+  flags: byName([
     bool('allow-product-name-mismatch', 'Accept a certificate that names another product'),
     bool('allow-simulated', 'Take the evidence for simulated, with --simulated-roots'),
     string('at', 'Time to judge by, such as 2026-03-01T12:00:00Z; now if not given', {
@@ -53,7 +53,7 @@ export const verify: Command = {
     string('simulated-roots', 'Certificates of a simulated secure processor, PEM', {
       value: 'file',
     }),
-  ],
+  ]),
   operands: { min: 0, max: 0 },
   async run(invocation) {
     try {
@@ -87,7 +87,12 @@ async function run({ context, flags }: Invocation): Promise<number> {
     },
     policy,
     reportData: reportData ?? input.boundReportData,
-    sources: { format: input.format, vek: input.vekSource ?? null, crl: list?.source ?? null },
+    sources: {
+      format: input.format,
+      vek: input.vekSource ?? null,
+      crl: list?.source ?? null,
+      reportData: expectedFrom(reportData, input),
+    },
     simulatedRoots,
   });
   if (flags.bool('json')) {
@@ -99,11 +104,23 @@ async function run({ context, flags }: Invocation): Promise<number> {
   return verdict.accepted ? 0 : 1;
 }
 
+function expectedFrom(
+  reportData: Uint8Array | undefined,
+  { boundReportData }: EvidenceInput,
+): string | null {
+  if (reportData !== undefined) return '--report-data';
+  return boundReportData === undefined ? null : 'the runtime data in the evidence';
+}
+
 /** What `--json` prints where nothing could be decided. */
 function undecided(error: unknown): object {
   const message = error instanceof Error ? error.message : String(error);
-  const known = error instanceof UsageError || error instanceof InputError;
-  const { code, remedy } = known ? error : { code: 'internal', remedy: undefined };
+  if (error instanceof InputError) {
+    const { code, expected, found, remedy } = error;
+    return { accepted: false, code, checks: [], error: { message, expected, found, remedy } };
+  }
+  const { code, remedy } =
+    error instanceof UsageError ? error : { code: 'internal', remedy: undefined };
   return { accepted: false, code, checks: [], error: { message, remedy } };
 }
 

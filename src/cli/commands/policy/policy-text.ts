@@ -10,6 +10,9 @@ import type { Library } from '../attest/load-library.ts';
 type Policy = Library['STRICT_POLICY'];
 type Key = keyof Policy;
 
+/** Where values stand. */
+const WIDTH = 28;
+
 /** Keys that a policy may lack, and what that means. */
 const WHEN_ABSENT = {
   chipAllow: 'any chip',
@@ -41,15 +44,28 @@ export function acceptsNobody(policy: Policy): readonly string[] {
   return reasons;
 }
 
-/** One line for each key, with what is a default marked, and a conclusion. */
+/** What the document states, what follows from what it does not, and a conclusion. */
 export function describePolicy(policy: Policy, stated: readonly string[]): string {
   const keys = keysOf(policy);
-  const width = Math.max(...keys.map((key) => key.length)) + 2;
-  const lines = keys.map((key) => {
-    const text = describeValue(Reflect.get(policy, key), width) ?? absent(key);
-    return `${key.padEnd(width)}${text}${stated.includes(key) ? '' : '  (default)'}`;
-  });
-  return `${printable([...lines, '', ...conclusion(policy)].join('\n'))}\n`;
+  const said = keys.filter((key) => stated.includes(key));
+  const unsaid = keys.filter((key) => !stated.includes(key));
+  const lines = [
+    ...(said.length === 0 ? [] : ['Stated:', ...said.map((key) => line(policy, key, stated)), '']),
+    'By default:',
+    ...unsaid.map((key) => line(policy, key, stated)),
+    '',
+    ...conclusion(policy),
+  ];
+  return `${printable(lines.join('\n'))}\n`;
+}
+
+/** These follow `minTcb` where they are not stated. */
+const FOLLOWERS = ['minLaunchTcb', 'minCommittedTcb'];
+
+function line(policy: Policy, key: string, stated: readonly string[]): string {
+  const follows = FOLLOWERS.includes(key) && !stated.includes(key);
+  const value = follows ? 'as minTcb' : describeValue(Reflect.get(policy, key), WIDTH);
+  return `  ${key.padEnd(WIDTH - 2)}${value ?? absent(key)}`;
 }
 
 function absent(key: string): string {
