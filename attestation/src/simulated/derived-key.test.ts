@@ -191,6 +191,15 @@ describe('a request for a derived key is refused', () => {
     expect(keyOf(older, { launchMitVector: 0n })).toHaveLength(64);
   });
 
+  it('for numbers of another type', () => {
+    const bad = (change: object) => expectRefused(change, /is out of range/);
+    bad({ guestFieldSelect: 1 });
+    bad({ tcbVersion: 1 });
+    bad({ launchMitVector: 1 });
+    bad({ guestSvn: 0n });
+    bad({ vmpl: '0' });
+  });
+
   it('whatever is asked for, by no other error', { timeout: FUZZ_TIMEOUT }, async () => {
     const guest = testGuest();
     const property = fc.property(

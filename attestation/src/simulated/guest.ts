@@ -27,8 +27,8 @@ export class SimulatedGuest {
   /**
    * SNP_GET_REPORT, or its extended form with certificates.
    *
-   * @throws {AttestationError} `simulated-request` for REPORT_DATA that has not 64 bytes, and a VMPL
-   *   that is not there or more privileged than the caller's.
+   * @throws {AttestationError} `simulated-request` for REPORT_DATA that has not 64 bytes, a VMPL that
+   *   is not there or more privileged than the caller's, and a signing key that does not exist.
    */
   report(request: ReportRequest): ReportResponse {
     return makeReport(this.#firmware, this.#guest, request);

@@ -55,6 +55,8 @@ describe('a processor', () => {
     expect(make({ model: 'toString' })).toThrow(RangeError);
     expect(make({ reportVersion: 6 })).toThrow(RangeError);
     expect(make({ model: 'Turin', reportVersion: 2 })).toThrow(RangeError);
+    expect(make({ platformInfo: 1n << 64n })).toThrow(RangeError);
+    expect(make({ platformInfo: -1n })).toThrow(RangeError);
     expect(make({ misbehave: ['kindness'] })).toThrow(TypeError);
     expect(make({ misbehave: ['toString'] })).toThrow(TypeError);
   });
@@ -134,6 +136,13 @@ describe('a report', () => {
         expect.objectContaining({ code: 'simulated-request', found: `${size} bytes` }),
       );
     }
+  });
+
+  it('is refused for a signing key that does not exist', () => {
+    const signingKey = 'toString' as 'VCEK';
+    expect(() => testGuest().report({ reportData: REPORT_DATA, signingKey })).toThrow(
+      expect.objectContaining({ code: 'simulated-request', found: 'toString' }),
+    );
   });
 
   it('is refused for a VMPL that is not there, or more privileged than the caller', () => {

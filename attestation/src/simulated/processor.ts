@@ -47,7 +47,9 @@ export class SimulatedSecureProcessor {
   /**
    * @param state as {@link openSimulatedProcessor} keeps it.
    * @throws {AttestationError} `simulated-state` for anything else.
-   * @throws {RangeError} for a model or report version that does not exist, or not together.
+   * @throws {RangeError} for a model or report version that does not exist, or not together, and for
+   *   PLATFORM_INFO of more than 64 bits.
+   * @throws {TypeError} for a misbehaviour that does not exist.
    */
   constructor(state: unknown, options: SimulatedProcessorOptions = {}) {
     const { model = 'Milan', reportVersion = 5, misbehave = [], now } = options;
@@ -56,6 +58,9 @@ export class SimulatedSecureProcessor {
       throw new RangeError(`${model} has no reports of version ${reportVersion}`);
     }
     const { platformInfo = SIMULATED_MODELS[model].platformInfo } = options;
+    if (BigInt.asUintN(64, platformInfo) !== platformInfo) {
+      throw new RangeError('PLATFORM_INFO has 64 bits');
+    }
     const clock = now ?? (() => new Date());
     this.#firmware = {
       state: openState(state),

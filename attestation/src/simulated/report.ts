@@ -14,7 +14,7 @@ import { applyEffects, type Firmware } from './firmware.ts';
 import type { Effect } from './misbehaviour.ts';
 import { SIMULATED_CSP_ID } from './names.ts';
 import { signReport } from './p384.ts';
-import { exactBytes, permittedVmpl } from './request.ts';
+import { exactBytes, permittedVmpl, refused } from './request.ts';
 import { certifyVek, type VekKind, type VekRequest, vekKey } from './vek.ts';
 
 /** What a guest asks for. */
@@ -50,7 +50,7 @@ export function makeReport(
 ): ReportResponse {
   const reportData = toHex(exactBytes('REPORT_DATA', request.reportData, 64));
   const vmpl = permittedVmpl(request.vmpl ?? 0, request.callerVmpl ?? 0);
-  const { signingKey: kind = 'VCEK' } = request;
+  const kind = signingKeyOf(request);
   const claims = claimsOf(firmware, guest, { reportData, vmpl, signingKey: kind });
   const report = serializeReport(claims);
   change(firmware.effects, 'unsigned', report);
@@ -75,6 +75,14 @@ export function makeReport(
       authorities: [intermediate.certificate.slice(), ark.certificate.slice()],
     },
   };
+}
+
+function signingKeyOf({ signingKey = 'VCEK' }: ReportRequest): VekKind {
+  if (Object.hasOwn(LIFETIME, signingKey)) return signingKey;
+  throw refused('there is no such signing key', {
+    expected: 'VCEK or VLEK',
+    found: String(signingKey),
+  });
 }
 
 /** The certificate of an endorsement key, issued now, in DER. */

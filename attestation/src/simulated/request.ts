@@ -33,11 +33,11 @@ export function exactBytes(name: string, value: Uint8Array, length: number): Uin
   return Uint8Array.from(value);
 }
 
-/** An integer from 0 to a limit. */
+/** An integer from 0 to a limit, of the limit's own type. */
 export function within<T extends number | bigint>(name: string, value: T, limit: T): T {
   const whole = typeof value === 'bigint' || Number.isInteger(value);
-  if (!whole || value < 0 || value > limit) {
-    throw refused(`${name} is out of range`, { expected: `0 to ${limit}`, found: `${value}` });
+  if (typeof value !== typeof limit || !whole || value < 0 || value > limit) {
+    throw refused(`${name} is out of range`, { expected: `0 to ${limit}`, found: String(value) });
   }
   return value;
 }

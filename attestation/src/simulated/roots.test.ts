@@ -115,6 +115,9 @@ describe('parseSimulatedRoots', () => {
     const foreign = forged({ authorityKeyId: '00'.repeat(20) });
     const other = refusal(pem(ark.certificate, foreign, asvk.certificate));
     expect(other.message).toMatch("the ASK names another key as its issuer's");
+    const own = { subject: nameOf('ark'), publicKey: parseCa(ark.certificate).publicKey };
+    const below = refusal(pem(forged(own), ask.certificate, asvk.certificate));
+    expect(below).toMatchObject({ code: 'simulated-roots', expected: 'null' });
     const issuer = forged({ issuer: nameOf('asvk') });
     expect(refusal(pem(ark.certificate, issuer, asvk.certificate)).found).toMatch('SIMULATED-ASVK');
     expect([self, other].map(({ code }) => code)).toEqual(['simulated-roots', 'simulated-roots']);

@@ -94,9 +94,10 @@ function checkAuthority(
   checkName(`issuer of the ${name.toUpperCase()}`, certificate.issuer.text, 'ark');
   const modulus = toHex(certificate.publicKey.modulus);
   if (AMD_MODULI.has(modulus)) throw refused(`the ${name.toUpperCase()} has a key of AMD's`);
-  if (name !== 'ark' && certificate.authorityKeyId !== ark.subjectKeyId) {
+  const issuerKeyId = name === 'ark' ? null : ark.subjectKeyId;
+  if (certificate.authorityKeyId !== issuerKeyId) {
     throw refused(`the ${name.toUpperCase()} names another key as its issuer's`, {
-      expected: ark.subjectKeyId,
+      expected: `${issuerKeyId}`,
       found: `${certificate.authorityKeyId}`,
     });
   }
