@@ -68,7 +68,8 @@ async function withFile(
   try {
     const file = await open(resolve(cwd, path), 'r');
     try {
-      if ((await file.stat()).size > maxBytes) throw tooLong(path, maxBytes);
+      const stat = await file.stat();
+      if (stat.isFile() && stat.size > maxBytes) throw tooLong(path, maxBytes);
       return await read(bounded(file.createReadStream({ autoClose: false }), path, maxBytes));
     } finally {
       await file.close();

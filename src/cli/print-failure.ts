@@ -31,8 +31,8 @@ function describeFailure(error: unknown): string {
 function describeInputError({ code, message, expected, found, remedy }: InputError): string {
   const [first = '', ...more] = message.split('\n');
   const lines = [`a3s-box: ${first} (${code})`, ...more];
-  if (expected !== undefined) lines.push(`expected: ${expected}`);
-  if (found !== undefined) lines.push(`found:    ${found}`);
+  if (expected !== undefined) lines.push(`expected: ${expected.replaceAll(/\s/g, ' ')}`);
+  if (found !== undefined) lines.push(`found:    ${found.replaceAll(/\s/g, ' ')}`);
   if (remedy !== undefined) lines.push(remedy);
   return `${printable(lines.join('\n'))}\n`;
 }

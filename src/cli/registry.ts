@@ -161,7 +161,7 @@ const attest: Group = {
 };
 
 const policy: Group = {
-  summary: 'Manage policies',
+  summary: 'Check attestation policies',
   usageStatus: UNUSABLE,
   commands: {
     check: entry(

@@ -24,7 +24,7 @@ export function describeExplanation(explanation: Explanation): string {
     `expected digest  ${expected}`,
     `actual digest    ${actual}`,
     '',
-    alignColumns(['  INPUT\tEXPECTED\tACTUAL', ...inputs.map(inputLine)]),
+    alignColumns(['  INPUT\tEXPECTED', ...inputs.flatMap(inputLines)]),
     ...RECORDS[record],
     ...(tried.length === 0 ? [] : ['Tried:', ...tried.map(triedLine)]),
     conclusion,
@@ -32,10 +32,14 @@ export function describeExplanation(explanation: Explanation): string {
   return printable(`${lines.join('\n')}\n`);
 }
 
-function inputLine({ name, expected, actual, verdict }: Input): string {
-  const found = verdict === 'same' ? 'the same' : (actual ?? 'unknown');
-  const cells = [`${MARKS[verdict]} ${name}`, expected, found];
-  return cells.map((cell) => cell.replaceAll(/\s/g, ' ')).join('\t');
+/** Values are long, so what was found instead stands below. */
+function inputLines({ name, expected, actual, verdict }: Input): readonly string[] {
+  const line = `${MARKS[verdict]} ${name}\t${oneLine(expected)}`;
+  return verdict === 'differs' ? [line, `\tactual: ${oneLine(actual ?? 'unknown')}`] : [line];
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s/g, ' ');
 }
 
 function triedLine({ what, count }: Explanation['tried'][number]): string {

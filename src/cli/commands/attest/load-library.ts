@@ -56,6 +56,8 @@ type Problem = InstanceType<Library['PolicyError']>['problems'][number];
 export function problemLines(input: string, problems: readonly Problem[]): readonly string[] {
   return problems.map(({ path, message, line, column }) => {
     const place = line === undefined ? input : `${input}:${line}:${column ?? 1}`;
-    return [place, ...(path === '' ? [] : [path]), message].join(': ');
+    const text = [place, ...(path === '' ? [] : [path]), message].join(': ');
+    // Keys of the document are in it, and one problem is one line.
+    return text.replaceAll(/\s/g, ' ');
   });
 }

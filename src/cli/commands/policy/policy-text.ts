@@ -81,9 +81,13 @@ function conclusion(policy: Policy): readonly string[] {
 function describeValue(value: unknown, indent: number): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value === 'bigint') return `0x${value.toString(16)}`;
-  if (Array.isArray(value)) return describeList(value.map(String), indent);
+  if (Array.isArray(value)) return describeList(value.map(oneLine), indent);
   if (isObject(value)) return describeObject(value, indent);
-  return String(value);
+  return oneLine(value);
+}
+
+function oneLine(value: unknown): string {
+  return String(value).replaceAll(/\s/g, ' ');
 }
 
 /** Long elements stand below each other. */
