@@ -5,7 +5,7 @@
  */
 import type { Library } from './load-library.ts';
 import type { Sources, Verdict, VerdictCheck } from './verdict.ts';
-import type { Meanings } from './verdict-text.ts';
+import type { Meanings, Refusal } from './verdict-text.ts';
 
 type Evidence = Parameters<Library['verify']>[0];
 type Options = Parameters<Library['verify']>[1];
@@ -27,8 +27,8 @@ export interface Question {
 
 export interface Answer {
   readonly verdict: Verdict;
-  /** What the verification says to do next. */
-  readonly remedy?: string | undefined;
+  /** What the verification says of the check that failed in it. */
+  readonly refusal?: Refusal;
 }
 
 /** What the codes of both stages mean. */
@@ -46,12 +46,12 @@ export function judge(library: Library, question: Question): Answer {
     return { verdict: { accepted, code, checks, claims: verified.claims, ...common } };
   } catch (error) {
     if (!(error instanceof library.VerificationError)) throw error;
-    const { code, remedy } = error;
+    const { code, message, remedy } = error;
     const notAppraised = Object.keys(library.APPRAISAL_CHECKS).map(
       (name): VerdictCheck => ({ stage: 'policy', code: name, verdict: 'skipped' }),
     );
     const checks = [...staged('verify', error.checks), ...notAppraised];
-    return { verdict: { accepted: false, code, checks, ...common }, remedy };
+    return { verdict: { accepted: false, code, checks, ...common }, refusal: { message, remedy } };
   }
 }
 

@@ -16,8 +16,14 @@ const TITLES = { verify: 'Verification', policy: 'Policy' } as const;
 /** By stage: code → what holds once the check has passed. */
 export type Meanings = Readonly<Record<VerdictCheck['stage'], Readonly<Record<string, string>>>>;
 
-/** @param remedy what the verification itself says to do next */
-export function describeVerdict(verdict: Verdict, meanings: Meanings, remedy?: string): string {
+/** What a verification says of why it refused, and what to do next. */
+export interface Refusal {
+  readonly message: string;
+  readonly remedy: string | undefined;
+}
+
+/** @param refusal of the verification, where that refused */
+export function describeVerdict(verdict: Verdict, meanings: Meanings, refusal?: Refusal): string {
   const { checks } = verdict;
   const sections = (['verify', 'policy'] as const).map((stage) => {
     const rows = checks.filter((check) => check.stage === stage);
@@ -25,7 +31,7 @@ export function describeVerdict(verdict: Verdict, meanings: Meanings, remedy?: s
     return `${TITLES[stage]}\n${alignColumns(lines)}`;
   });
   const banner = verdict.simulated === true ? SIMULATED_BANNER : '';
-  const tail = conclusion(verdict, meanings, remedy).join('\n');
+  const tail = conclusion(verdict, meanings, refusal).join('\n');
   const text = [...sections, sourceLines(verdict.sources), tail].join('\n');
   return printable(`${banner}${text}\n`);
 }
@@ -58,7 +64,7 @@ function sourceLines({ format, vek, crl, reportData }: Sources): string {
   ].join('\n');
 }
 
-function conclusion(verdict: Verdict, meanings: Meanings, remedy?: string): readonly string[] {
+function conclusion(verdict: Verdict, meanings: Meanings, refusal?: Refusal): readonly string[] {
   const [first, ...others] = verdict.checks.filter((check) => check.verdict === 'failed');
   if (first === undefined) {
     const word = verdict.simulated === true ? 'Accepted as SIMULATED evidence' : 'Accepted';
@@ -66,8 +72,6 @@ function conclusion(verdict: Verdict, meanings: Meanings, remedy?: string): read
   }
   const { stage, code } = first;
   const more = others.length === 0 ? '' : ` and ${others.length} more`;
-  return [
-    `Rejected (${code}${more}): it does not hold that ${meanings[stage][code] ?? code}.`,
-    remedy ?? nextStep(stage, code),
-  ];
+  const reason = refusal?.message ?? `it does not hold that ${meanings[stage][code] ?? code}.`;
+  return [`Rejected (${code}${more}): ${reason}`, refusal?.remedy ?? nextStep(stage, code)];
 }

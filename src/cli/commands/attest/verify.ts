@@ -77,7 +77,7 @@ async function run({ context, flags }: Invocation): Promise<number> {
   const endorsed = simulatedRoots === undefined;
   const input = endorsed ? await addCachedVek(context, library, certified) : certified;
   const list = await revocationList(context, flags, library, input, now, endorsed);
-  const { verdict, remedy } = judge(library, {
+  const { verdict, refusal } = judge(library, {
     evidence: input.evidence,
     options: {
       now,
@@ -99,7 +99,7 @@ async function run({ context, flags }: Invocation): Promise<number> {
     if (!endorsed) context.stderr.write(SIMULATED_BANNER);
     context.stdout.write(jsonText(verdict));
   } else {
-    context.stdout.write(describeVerdict(verdict, meaningsOf(library), remedy));
+    context.stdout.write(describeVerdict(verdict, meaningsOf(library), refusal));
   }
   return verdict.accepted ? 0 : 1;
 }
