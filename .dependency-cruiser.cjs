@@ -25,14 +25,23 @@ const ROOMS = {
 
 /** The same for the folders of attestation/src, where trust grows from top to bottom. */
 const ATTESTATION_ROOMS = {
-  der: ['der', 'errors', 'hex'],
-  report: ['report', 'errors', 'hex'],
-  certificates: ['certificates', 'der', 'report', 'errors', 'hex'],
-  envelopes: ['envelopes', 'certificates', 'der', 'report', 'evidence', 'errors', 'hex'],
+  der: ['der', 'errors', 'hex', 'owned-bytes'],
+  report: ['report', 'errors', 'hex', 'owned-bytes'],
+  certificates: ['certificates', 'der', 'report', 'errors', 'hex', 'owned-bytes'],
+  envelopes: [
+    'envelopes',
+    'certificates',
+    'der',
+    'report',
+    'evidence',
+    'errors',
+    'hex',
+    'owned-bytes',
+  ],
   roots: ['roots', 'report', 'hex'],
-  verify: ['verify', 'certificates', 'report', 'roots', 'evidence', 'errors', 'hex'],
+  verify: ['verify', 'certificates', 'report', 'roots', 'evidence', 'errors', 'hex', 'owned-bytes'],
   appraise: ['appraise', 'verify', 'report', 'hex'],
-  measure: ['measure', 'errors', 'hex'],
+  measure: ['measure', 'errors', 'hex', 'owned-bytes'],
   endorsements: [
     'endorsements',
     'verify',
@@ -42,6 +51,7 @@ const ATTESTATION_ROOMS = {
     'evidence',
     'errors',
     'hex',
+    'owned-bytes',
   ],
   simulated: [
     'simulated',
@@ -56,6 +66,7 @@ const ATTESTATION_ROOMS = {
     'evidence',
     'errors',
     'hex',
+    'owned-bytes',
   ],
 };
 
@@ -99,7 +110,7 @@ module.exports = {
       comment: 'what the entry for browsers is made of runs without Node',
       severity: 'error',
       from: {
-        path: '^attestation/src/(browser|common|evidence|errors|hex|der|certificates|report|envelopes|roots|appraise|verify)|^policies/src/',
+        path: '^attestation/src/(browser|common|evidence|errors|hex|owned-bytes|der|certificates|report|envelopes|roots|appraise|verify)|^policies/src/',
         pathNot: `${TEST_FILES}|^attestation/src/verify/node-signatures\\.ts$`,
       },
       to: { dependencyTypes: ['core'] },

@@ -41,7 +41,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'vm',
-          include: ['test/{e2e,clients,browser}/**/*.test.ts'],
+          include: ['test/{e2e,clients,browser,docs}/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 300_000,
           fileParallelism: false,

@@ -10,7 +10,6 @@
  *
  * @module
  */
-
 export * from './common.ts';
 export * from './envelopes/index.ts';
 export { verify } from './verify/verify.ts';

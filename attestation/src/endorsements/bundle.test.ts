@@ -24,7 +24,11 @@ beforeEach(() => {
 });
 
 function newStore(): EndorsementStore {
-  return new EndorsementStore({ directory: testDirectory(), verifyCrl: () => {} });
+  return new EndorsementStore({
+    directory: testDirectory(),
+    verifyCrl: () => {},
+    verifyVek: () => {},
+  });
 }
 
 function base64(bytes: Uint8Array): string {
@@ -85,7 +89,11 @@ describe('importStore', () => {
   });
 
   it('says so where the store cannot be written', async () => {
-    const unusable = new EndorsementStore({ directory: '/dev/null', verifyCrl: () => {} });
+    const unusable = new EndorsementStore({
+      directory: '/dev/null',
+      verifyCrl: () => {},
+      verifyVek: () => {},
+    });
     for (const changes of [{}, { vceks: [] }]) {
       const error = await refusal(() => importStore(unusable, bundle(changes), NOW));
       expect(error.code).toBe('store-unusable');

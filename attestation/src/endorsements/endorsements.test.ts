@@ -44,7 +44,7 @@ beforeEach(async () => {
     limits: { attemptTimeout: ATTEMPT },
   });
   directory = testDirectory();
-  store = new EndorsementStore({ directory, verifyCrl: () => {} });
+  store = new EndorsementStore({ directory, verifyCrl: () => {}, verifyVek: () => {} });
   online = new Endorsements({ store, kds });
   offline = new Endorsements({ store });
 });

@@ -23,6 +23,7 @@ export {
   type ObtainedCrl,
   type StoreOptions,
   type VerifyCrl,
+  type VerifyVek,
 } from './store.ts';
 export { KDS_LIMITS, type KdsLimits } from './transport.ts';
 export { importTrusteeStore } from './trustee.ts';

@@ -4,6 +4,7 @@ import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AttestationError } from '../errors.ts';
+import { readVector } from '../testing/read-vectors.ts';
 import { EndorsementStore, type VerifyCrl } from './store.ts';
 import { crlDer, GENOA, MILAN, NOW, TURIN, vcekDer } from './testing/certificates.ts';
 import { testDirectory } from './testing/directory.ts';
@@ -18,7 +19,7 @@ let store: EndorsementStore;
 
 beforeEach(() => {
   directory = testDirectory();
-  store = new EndorsementStore({ directory, verifyCrl: () => {} });
+  store = new EndorsementStore({ directory, verifyCrl: () => {}, verifyVek: () => {} });
 });
 
 async function all(vceks: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
@@ -43,6 +44,18 @@ describe('VCEKs in a store', () => {
       expect((await stat(join(directory, file))).mode & 0o777).toBe(0o600);
     }
     expect((await stat(join(directory, 'vcek'))).mode & 0o777).toBe(0o700);
+  });
+
+  it('are kept only where AMD signed them, unless something else is said', async () => {
+    const strict = new EndorsementStore({ directory });
+    const { vek = new Uint8Array() } = readVector('hardware/genoa-v5').evidence;
+    const forged = Uint8Array.from(vek);
+    forged[vek.length - 1] = (forged[vek.length - 1] ?? 0) ^ 1;
+    const error = await refusal(() => strict.putVcek(forged));
+    expect(error.code).toBe('vek-signature');
+    expect(await readdir(directory)).toEqual([]);
+    await strict.putVcek(vek);
+    expect(await readdir(directory)).toEqual(['vcek']);
   });
 
   it('are replaced by those that are issued again', async () => {

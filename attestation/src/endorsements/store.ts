@@ -15,8 +15,10 @@
 import { join } from 'node:path';
 import type { Crl } from '../certificates/crl.ts';
 import { AttestationError } from '../errors.ts';
+import { ownedBytes } from '../owned-bytes.ts';
 import type { Product } from '../report/product.ts';
 import { verifyCrl as verifyAmdCrl } from '../verify/verify-crl.ts';
+import { verifyVekSignature } from '../verify/verify-vek.ts';
 import { checkVcek, crlOf, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, vcekOf } from './answers.ts';
 import { listDirectory, readFileBounded, writeFileDurably } from './files.ts';
 import { readReceipt, writeReceipt } from './receipt.ts';
@@ -35,6 +37,9 @@ export interface ObtainedCrl {
  */
 export type VerifyCrl = (crl: Uint8Array, product: Product, now: Date) => unknown;
 
+/** Throws AttestationError, or rejects with it, unless AMD's pinned intermediate signed the certificate. */
+export type VerifyVek = (der: Uint8Array) => unknown;
+
 export interface StoreOptions {
   /** Made when something is put, for nobody else to read. */
   readonly directory: string;
@@ -44,6 +49,12 @@ export interface StoreOptions {
    * That of this package where absent.
    */
   readonly verifyCrl?: VerifyCrl | undefined;
+  /**
+   * Asked before a certificate is kept: a forged one would stand in the way of the genuine one.
+   *
+   * That of this package where absent.
+   */
+  readonly verifyVek?: VerifyVek | undefined;
 }
 
 const SUFFIX = '_vcek.der';
@@ -62,11 +73,14 @@ const CRL_NAME = /^(\w+-(?:vcek|vlek))-(0|[1-9]\d{0,48})\.crl$/;
  */
 export class EndorsementStore {
   readonly #directory: string;
+  readonly #verifyVek: VerifyVek;
   /** As given. */
   readonly verifyCrl: VerifyCrl;
 
-  constructor({ directory, verifyCrl = verifyAmdCrl }: StoreOptions) {
+  constructor(options: StoreOptions) {
+    const { directory, verifyCrl = verifyAmdCrl, verifyVek = verifyVekSignature } = options;
     this.#directory = directory;
+    this.#verifyVek = verifyVek;
     this.verifyCrl = verifyCrl;
   }
 
@@ -86,11 +100,13 @@ export class EndorsementStore {
   /**
    * Keeps a VCEK certificate under what it says it is of.
    *
-   * @throws AttestationError as {@link vcekOf} does.
+   * @throws AttestationError as {@link vcekOf} and `verifyVek` do.
    */
   async putVcek(der: Uint8Array): Promise<void> {
-    const bytes = der.slice();
-    await writeFileDurably(this.#vcekPath(vcekOf(bytes)), bytes);
+    const bytes = ownedBytes(der, 'a certificate');
+    const request = vcekOf(bytes);
+    await this.#verifyVek(Uint8Array.from(bytes));
+    await writeFileDurably(this.#vcekPath(request), bytes);
   }
 
   /** DER of every VCEK certificate. */
@@ -140,9 +156,9 @@ export class EndorsementStore {
     { der, obtainedAt }: ObtainedCrl,
     now: Date,
   ): Promise<void> {
-    const bytes = der.slice();
+    const bytes = ownedBytes(der, 'a revocation list');
     const { number, thisUpdate } = crlOf(bytes, product);
-    await this.verifyCrl(bytes.slice(), product, now);
+    await this.verifyCrl(Uint8Array.from(bytes), product, now);
     const path = this.#crlPath(kind, product, number);
     const highest = await this.#highest(kind, product);
     if (highest !== undefined && highest > number) throw rollback(number, highest);

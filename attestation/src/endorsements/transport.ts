@@ -84,7 +84,7 @@ export class KdsTransport {
     const body = await this.#flights.join(request.url, signal, (all) =>
       this.#persist(request, all),
     );
-    return body.slice();
+    return Uint8Array.from(body);
   }
 
   async #persist(request: Request, signal: AbortSignal): Promise<Uint8Array> {

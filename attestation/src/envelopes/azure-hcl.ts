@@ -7,9 +7,9 @@
  */
 import { AttestationError } from '../errors.ts';
 import type { Evidence } from '../evidence.ts';
+import { ownedBytes } from '../owned-bytes.ts';
 import { isZero } from '../report/field.ts';
 import { REPORT_SIZE } from '../report/layout.ts';
-import { ownedBytes } from '../report/owned-bytes.ts';
 
 /** Bytes of the header before the report. */
 const HEADER_SIZE = 32;

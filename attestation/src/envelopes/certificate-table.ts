@@ -10,8 +10,8 @@
 import { AttestationError } from '../errors.ts';
 import type { Evidence } from '../evidence.ts';
 import { toHex } from '../hex.ts';
+import { ownedBytes } from '../owned-bytes.ts';
 import { isZero } from '../report/field.ts';
-import { ownedBytes } from '../report/owned-bytes.ts';
 import { pemOrDer } from './certificate.ts';
 import { type EnvelopeCertificates, evidenceOf } from './endorsements.ts';
 

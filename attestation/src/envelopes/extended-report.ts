@@ -5,8 +5,8 @@
  */
 import { AttestationError } from '../errors.ts';
 import type { Evidence } from '../evidence.ts';
+import { ownedBytes } from '../owned-bytes.ts';
 import { REPORT_SIZE } from '../report/layout.ts';
-import { ownedBytes } from '../report/owned-bytes.ts';
 import { evidenceFromCertificateTable } from './certificate-table.ts';
 
 /**

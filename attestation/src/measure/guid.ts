@@ -27,7 +27,8 @@ export function guidBytes(text: string): Uint8Array {
 }
 
 function swapGroups(bytes: Uint8Array): Uint8Array {
-  const swapped = bytes.slice();
+  // Not slice(): that of a Buffer shares its memory.
+  const swapped = Uint8Array.from(bytes);
   for (const [start, end] of LITTLE_ENDIAN) swapped.subarray(start, end).reverse();
   return swapped;
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { AttestationError } from '../errors.ts';
+import { ownedBytes } from '../owned-bytes.ts';
 import { ID_KEY_SIZE, ID_SIGNATURE_SIZE, parseIdKey, parseIdSignature } from './id-key.ts';
 import { PAGE_SIZE } from './launch-digest.ts';
 
@@ -54,7 +55,8 @@ export function encodeIdAuth(auth: IdAuth): Uint8Array {
 }
 
 /** @throws AttestationError `id-block-malformed` */
-export function parseIdAuth(bytes: Uint8Array): IdAuth {
+export function parseIdAuth(input: Uint8Array): IdAuth {
+  const bytes = ownedBytes(input, 'an ID authentication');
   if (bytes.length !== ID_AUTH_SIZE) refuse(`${ID_AUTH_SIZE} bytes`, `${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const idAlgorithm = view.getUint32(0, true);

@@ -7,6 +7,7 @@
  * @module
  */
 import { AttestationError } from '../errors.ts';
+import { ownedBytes } from '../owned-bytes.ts';
 import { DIGEST_SIZE } from './launch-digest.ts';
 
 /** Bytes of an ID block. */
@@ -52,7 +53,8 @@ export function encodeIdBlock(block: IdBlock): Uint8Array {
 }
 
 /** @throws AttestationError `id-block-malformed`: another length or version, an impossible policy */
-export function parseIdBlock(bytes: Uint8Array): IdBlock {
+export function parseIdBlock(input: Uint8Array): IdBlock {
+  const bytes = ownedBytes(input, 'an ID block');
   if (bytes.length !== ID_BLOCK_SIZE) refuse(`${ID_BLOCK_SIZE} bytes`, `${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const version = view.getUint32(80, true);

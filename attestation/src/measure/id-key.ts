@@ -7,6 +7,7 @@
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { AttestationError } from '../errors.ts';
+import { ownedBytes } from '../owned-bytes.ts';
 import { sha384 } from './launch-digest.ts';
 
 /** Bytes of a public key. */
@@ -55,7 +56,8 @@ export function encodeIdKey(key: KeyObject): Uint8Array {
  * @throws AttestationError `id-block-malformed`: another length or curve, padding that is not zero,
  *   a point off the curve
  */
-export function parseIdKey(bytes: Uint8Array): KeyObject {
+export function parseIdKey(input: Uint8Array): KeyObject {
+  const bytes = ownedBytes(input, 'a key');
   const curve = bytes.length === ID_KEY_SIZE ? viewOf(bytes).getUint32(0, true) : undefined;
   if (curve !== P384) refuse('a key on P-384 (curve 2) of 0x404 bytes', `${curve}`);
   const [x, y] = readNumbers(bytes.subarray(4), 'key');
@@ -72,7 +74,8 @@ export function parseIdKey(bytes: Uint8Array): KeyObject {
 }
 
 /** The 0x200 bytes of a signature: R and S big-endian, 96 bytes, as node:crypto's ieee-p1363. */
-export function encodeIdSignature(signature: Uint8Array): Uint8Array {
+export function encodeIdSignature(input: Uint8Array): Uint8Array {
+  const signature = ownedBytes(input, 'a signature');
   const bytes = new Uint8Array(ID_SIGNATURE_SIZE);
   bytes.set(signature.slice(0, NUMBER).reverse(), 0);
   bytes.set(signature.slice(NUMBER).reverse(), ROOM);
@@ -85,7 +88,8 @@ export function encodeIdSignature(signature: Uint8Array): Uint8Array {
  * @throws AttestationError `id-block-malformed`: another length, padding that is not zero, a number
  *   out of the curve's range
  */
-export function parseIdSignature(bytes: Uint8Array): Uint8Array {
+export function parseIdSignature(input: Uint8Array): Uint8Array {
+  const bytes = ownedBytes(input, 'a signature');
   if (bytes.length !== ID_SIGNATURE_SIZE) refuse('a signature of 0x200 bytes', `${bytes.length}`);
   const numbers = readNumbers(bytes, 'signature');
   for (const number of numbers) {

@@ -85,7 +85,7 @@ export function fileHash(file: MeasuredFile, what: string): Uint8Array {
   if (!(file.sha256 instanceof Uint8Array) || file.sha256.length !== EMPTY_SHA256.length) {
     refuse(`${what} as bytes or a SHA-256 of 32 bytes`, 'another length');
   }
-  return file.sha256.slice();
+  return Uint8Array.from(file.sha256);
 }
 
 /**

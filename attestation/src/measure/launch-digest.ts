@@ -51,7 +51,7 @@ export class LaunchDigest {
 
   constructor(seed: Uint8Array = NO_CONTENTS) {
     if (seed.length !== DIGEST_SIZE) throw new RangeError('a launch digest has 48 bytes');
-    this.#value = seed.slice();
+    this.#value = Uint8Array.from(seed);
   }
 
   /** The digest over everything so far, 48 bytes. */

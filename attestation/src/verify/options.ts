@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ownedBytes } from '../owned-bytes.ts';
 
 /** Verification reads no clock, network or environment: all it goes by stands here. */
 export interface VerifyOptions {
@@ -39,7 +40,7 @@ export function fixOptions(options: VerifyOptions): FixedOptions {
   const { crl, crlObtainedAt } = options;
   return {
     now,
-    crl: crl === undefined ? undefined : bytes('crl', crl),
+    crl: crl === undefined ? undefined : ownedBytes(crl, 'crl'),
     crlObtainedAt: crlObtainedAt === undefined ? now : time('crlObtainedAt', crlObtainedAt),
     allowProductNameMismatch: options.allowProductNameMismatch === true,
   };
@@ -48,10 +49,4 @@ export function fixOptions(options: VerifyOptions): FixedOptions {
 function time(name: string, value: unknown): number {
   if (value instanceof Date && !Number.isNaN(value.getTime())) return value.getTime();
   throw new TypeError(`Cannot verify: ${name} must be a valid Date.`);
-}
-
-/** Copies bytes. Throws `TypeError` at anything else. */
-export function bytes(name: string, value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return Uint8Array.from(value);
-  throw new TypeError(`Cannot verify: ${name} must be a Uint8Array.`);
 }

@@ -9,6 +9,7 @@ import type { Crl } from '../certificates/crl.ts';
 import { parseVekCertificate, readVek, type Vek } from '../certificates/vek.ts';
 import { AttestationError } from '../errors.ts';
 import type { Evidence } from '../evidence.ts';
+import { ownedBytes } from '../owned-bytes.ts';
 import type { ReportClaims } from '../report/claims.ts';
 import { parseReport } from '../report/parse.ts';
 import {
@@ -24,7 +25,7 @@ import type { CaAnchor, ProductAnchors, TrustAnchors } from '../roots/anchors.ts
 import { authoritiesVerification } from './authorities.ts';
 import { type Claims, verifiedClaims } from './claims.ts';
 import { checkNotRevoked, crlVerification } from './crl.ts';
-import { bytes, type FixedOptions } from './options.ts';
+import type { FixedOptions } from './options.ts';
 import type { Verification } from './signature.ts';
 import type { Trace } from './trace.ts';
 import { checkValidity } from './validity.ts';
@@ -54,6 +55,29 @@ export function* verification(
   return verifiedClaims({ claims, product, chipMasked, vek, crl, options });
 }
 
+/** An endorsement key, and the product whose intermediate signed its certificate. */
+export interface SignedVek {
+  readonly vek: Vek;
+  readonly product: Product;
+}
+
+/** Checks `vek-encoding` to `vek-signature` of a certificate by itself; its issuer says the product. */
+export function* vekVerification(der: Uint8Array, anchors: TrustAnchors): Verification<SignedVek> {
+  const vek = parseVek(der, anchors);
+  const product = PRODUCTS.find(
+    (name) => issuerName(issuerOf(vek, anchors.products[name]), anchors) === vek.issuer.text,
+  );
+  if (product === undefined) {
+    throw new AttestationError(
+      'vek-issuer',
+      'Cannot trust the certificate: no pinned intermediate is its issuer.',
+      { found: vek.issuer.text },
+    );
+  }
+  yield* checkVekSignature(vek, issuerOf(vek, anchors.products[product]));
+  return { vek, product };
+}
+
 /** A verification's own copy of the evidence, which nobody can change while it runs. */
 export interface FixedEvidence {
   readonly report: Uint8Array;
@@ -70,9 +94,9 @@ export function fixEvidence({ report, vek, authorities = [] }: Evidence): FixedE
     });
   }
   return {
-    report: bytes('report', report),
-    vek: vek === undefined ? undefined : bytes('vek', vek),
-    authorities: authorities.map((der) => bytes('authorities', der)),
+    report: ownedBytes(report, 'report'),
+    vek: vek === undefined ? undefined : ownedBytes(vek, 'vek'),
+    authorities: authorities.map((der) => ownedBytes(der, 'an authority')),
   };
 }
 
@@ -154,14 +178,22 @@ function hasLayoutOf(product: Product, vek: Vek, reported: Product | null): bool
 
 /** Check `vek-issuer`: gives the intermediate that must have signed. */
 function checkIssuer(vek: Vek, authorities: ProductAnchors, anchors: TrustAnchors): CaAnchor {
-  const issuer = vek.kind === 'VCEK' ? authorities.ask : authorities.asvk;
-  const expected = `${anchors.organization}, CN=${issuer.commonName}`;
+  const issuer = issuerOf(vek, authorities);
+  const expected = issuerName(issuer, anchors);
   if (vek.issuer.text === expected) return issuer;
   throw new AttestationError(
     'vek-issuer',
     'Cannot use the certificate: it names another issuer than the intermediate of its product.',
     { expected, found: vek.issuer.text },
   );
+}
+
+function issuerOf({ kind }: Vek, { ask, asvk }: ProductAnchors): CaAnchor {
+  return kind === 'VCEK' ? ask : asvk;
+}
+
+function issuerName({ commonName }: CaAnchor, { organization }: TrustAnchors): string {
+  return `${organization}, CN=${commonName}`;
 }
 
 /** Checks `ca-encoding` to `ca-validity`. */
@@ -175,18 +207,22 @@ function* checkChain(
 ): Verification<void> {
   if (supplied.length === 0) trace.skip('ca-encoding', 'ca-pinned', 'ca-signature');
   yield* authoritiesVerification(supplied, authorities);
-  const { tbs: signed, signature } = vek;
-  if (!(yield { algorithm: 'rsa-pss-sha384', key: issuer, signed, signature })) {
-    throw new AttestationError(
-      'vek-signature',
-      `Cannot trust the certificate: the pinned ${issuer.commonName} did not sign it.`,
-    );
-  }
+  yield* checkVekSignature(vek, issuer);
   const span = { from: vek.notBefore, to: vek.notAfter };
   checkValidity('vek-validity', `the ${vek.kind} certificate`, span, now);
   for (const { commonName, notBefore, notAfter } of [issuer, authorities.ark]) {
     checkValidity('ca-validity', commonName, { from: notBefore, to: notAfter }, now);
   }
+}
+
+/** Check `vek-signature`. */
+function* checkVekSignature(vek: Vek, issuer: CaAnchor): Verification<void> {
+  const { tbs: signed, signature } = vek;
+  if (yield { algorithm: 'rsa-pss-sha384', key: issuer, signed, signature }) return;
+  throw new AttestationError(
+    'vek-signature',
+    `Cannot trust the certificate: the pinned ${issuer.commonName} did not sign it.`,
+  );
 }
 
 /** Checks `crl-encoding` to `revocation`, where there is a list. */

@@ -3,11 +3,11 @@
  *
  * @module
  */
+import { ownedBytes } from '../owned-bytes.ts';
 import type { Product } from '../report/product.ts';
 import { AMD_ANCHORS } from '../roots/amd.ts';
 import { crlVerification } from './crl.ts';
 import { answerNow } from './node-signatures.ts';
-import { bytes } from './options.ts';
 import { timestamp } from './validity.ts';
 
 /** A revocation list that AMD's root of the product signed, and that is current. */
@@ -29,7 +29,12 @@ export interface VerifiedCrl {
 export function verifyCrl(der: Uint8Array, product: Product, now: Date): VerifiedCrl {
   const { organization, products } = AMD_ANCHORS;
   const root = products[product].ark;
-  const verification = crlVerification(bytes('der', der), root, organization, now.getTime());
+  const verification = crlVerification(
+    ownedBytes(der, 'a revocation list'),
+    root,
+    organization,
+    now.getTime(),
+  );
   const { number, thisUpdate, nextUpdate } = answerNow(verification);
   return { number, thisUpdate: timestamp(thisUpdate), nextUpdate: timestamp(nextUpdate) };
 }

@@ -3,16 +3,13 @@
  *
  * @module
  */
-import { parseVek, type Vek } from '../certificates/vek.ts';
-import { AttestationError } from '../errors.ts';
+import { ownedBytes } from '../owned-bytes.ts';
 import type { Product } from '../report/product.ts';
 import type { Tcb } from '../report/tcb.ts';
 import { AMD_ANCHORS } from '../roots/amd.ts';
-import type { CaAnchor } from '../roots/anchors.ts';
 import { answerNow } from './node-signatures.ts';
-import { bytes } from './options.ts';
-import type { Verification } from './signature.ts';
 import { checkValidity, timestamp } from './validity.ts';
+import { type SignedVek, vekVerification } from './verification.ts';
 
 /** What a certificate is of that a pinned intermediate of AMD signed, and that is valid. */
 export interface VerifiedVek {
@@ -37,13 +34,11 @@ export interface VerifiedVek {
  * Whether it endorses a report, `verify` decides; so a certificate that passes here is no reason to
  * trust anything.
  *
- * @throws AttestationError with one of the codes `vek-encoding`, `vek-algorithm`, `vek-public-key`,
- * `vek-extensions`, `vek-issuer`, `vek-signature` and `vek-validity`.
+ * @throws AttestationError with one of the codes `vek-encoding`, `vek-algorithm`, `vek-subject`,
+ * `vek-public-key`, `vek-extensions`, `vek-issuer`, `vek-signature` and `vek-validity`.
  */
 export function verifyVek(der: Uint8Array, now: Date): VerifiedVek {
-  const vek = parseVek(bytes('der', der));
-  const { product, issuer } = issuerOf(vek);
-  answerNow(signedBy(vek, issuer));
+  const { vek, product } = signedVek(der);
   const { kind, tcb, hwid, cspId, notBefore, notAfter } = vek;
   const span = { from: notBefore, to: notAfter };
   checkValidity('vek-validity', `the ${kind} certificate`, span, now.getTime());
@@ -58,28 +53,11 @@ export function verifyVek(der: Uint8Array, now: Date): VerifiedVek {
   };
 }
 
-const PRODUCTS: readonly Product[] = ['Milan', 'Genoa', 'Turin'];
-
-function issuerOf({ kind, issuer }: Vek): { readonly product: Product; readonly issuer: CaAnchor } {
-  const { organization, products } = AMD_ANCHORS;
-  const known = PRODUCTS.map((product) => ({
-    product,
-    issuer: kind === 'VCEK' ? products[product].ask : products[product].asvk,
-  }));
-  const name = ({ commonName }: CaAnchor): string => `${organization}, CN=${commonName}`;
-  const found = known.find((each) => name(each.issuer) === issuer.text);
-  if (found !== undefined) return found;
-  throw new AttestationError(
-    'vek-issuer',
-    `Cannot trust the ${kind} certificate: no intermediate of AMD issues it.`,
-    { expected: known.map((each) => name(each.issuer)).join(' or '), found: issuer.text },
-  );
+/** The same at any time: what was signed once can be kept, and is verified whenever it is used. */
+export function verifyVekSignature(der: Uint8Array): void {
+  signedVek(der);
 }
 
-function* signedBy({ kind, tbs: signed, signature }: Vek, issuer: CaAnchor): Verification<void> {
-  if (yield { algorithm: 'rsa-pss-sha384', key: issuer, signed, signature }) return;
-  throw new AttestationError(
-    'vek-signature',
-    `Cannot trust the ${kind} certificate: the pinned ${issuer.commonName} did not sign it.`,
-  );
+function signedVek(der: Uint8Array): SignedVek {
+  return answerNow(vekVerification(ownedBytes(der, 'a certificate'), AMD_ANCHORS));
 }

@@ -289,7 +289,9 @@ describe('a mistake of the caller', () => {
   ])('is a TypeError that names %s', (name, options) => {
     expect(() => verify(genoa.evidence, options)).toThrow(
       new TypeError(
-        `Cannot verify: ${name} must be a ${name === 'crl' ? 'Uint8Array' : 'valid Date'}.`,
+        name === 'crl'
+          ? 'crl must be a Uint8Array'
+          : `Cannot verify: ${name} must be a valid Date.`,
       ),
     );
   });
