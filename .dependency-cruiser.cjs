@@ -52,6 +52,7 @@ const ATTESTATION_ROOMS = {
     'errors',
     'hex',
     'owned-bytes',
+    'durable-file',
   ],
   simulated: [
     'simulated',
@@ -67,6 +68,7 @@ const ATTESTATION_ROOMS = {
     'errors',
     'hex',
     'owned-bytes',
+    'durable-file',
   ],
 };
 

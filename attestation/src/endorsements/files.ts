@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { createSynced, syncDirectory } from '../durable-file.ts';
 import { AttestationError } from '../errors.ts';
 
 /**
@@ -61,7 +62,7 @@ export async function writeFileDurably(path: string, bytes: Uint8Array): Promise
   try {
     await makeDirectory(dirname(path));
     try {
-      await writeSynced(draft, bytes);
+      await createSynced(draft, bytes);
       await rename(draft, path);
     } finally {
       await rm(draft, { force: true });
@@ -72,31 +73,12 @@ export async function writeFileDurably(path: string, bytes: Uint8Array): Promise
   }
 }
 
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
 /** Names survive a crash only once their directory is on disk too. */
 async function makeDirectory(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode: 0o700 });
   if (first === undefined) return;
   for (let made = path; made.length >= first.length; made = dirname(made)) {
     await syncDirectory(dirname(made));
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

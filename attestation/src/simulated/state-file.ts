@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { link, lstat, mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { createSynced, syncDirectory } from '../durable-file.ts';
 import { AttestationError } from '../errors.ts';
 import { type SimulatedState, unusableState } from './state.ts';
 
@@ -94,32 +95,13 @@ function checkPrivate(path: string, stats: Stats, kind: 'file' | 'directory'): v
 async function keep(path: string, state: SimulatedState): Promise<void> {
   const staged = `${path}.${randomBytes(8).toString('hex')}.new`;
   try {
-    await writeDurably(staged, `${JSON.stringify(state, null, 2)}\n`);
+    await createSynced(staged, `${JSON.stringify(state, null, 2)}\n`);
     // Unlike a rename, a link never takes the place of another's.
     await link(staged, path).catch(unless('EEXIST'));
   } finally {
     await rm(staged, { force: true });
   }
   await syncDirectory(dirname(path));
-}
-
-async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 /** Lets a failure of that code pass, and no other. */
