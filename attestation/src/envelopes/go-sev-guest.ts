@@ -9,6 +9,7 @@
 import type { Evidence } from '../evidence.ts';
 import { setFieldUint } from '../report/field.ts';
 import { FIELDS, type Field, REPORT_SIZE } from '../report/layout.ts';
+import { BYTE_FIELDS } from './byte-fields.ts';
 import { evidenceOf } from './endorsements.ts';
 import {
   jsonBase64,
@@ -44,16 +45,7 @@ const NUMBERS: Readonly<Record<string, Field>> = {
 };
 
 const STRINGS: Readonly<Record<string, Field>> = {
-  family_id: FIELDS.FAMILY_ID,
-  image_id: FIELDS.IMAGE_ID,
-  report_data: FIELDS.REPORT_DATA,
-  measurement: FIELDS.MEASUREMENT,
-  host_data: FIELDS.HOST_DATA,
-  id_key_digest: FIELDS.ID_KEY_DIGEST,
-  author_key_digest: FIELDS.AUTHOR_KEY_DIGEST,
-  report_id: FIELDS.REPORT_ID,
-  report_id_ma: FIELDS.REPORT_ID_MA,
-  chip_id: FIELDS.CHIP_ID,
+  ...BYTE_FIELDS,
   signature: FIELDS.SIGNATURE,
 };
 

@@ -8,6 +8,7 @@
 import { setFieldUint } from '../report/field.ts';
 import { FIELDS, type Field, REPORT_SIZE } from '../report/layout.ts';
 import { encodeTcb, type Tcb } from '../report/tcb.ts';
+import { BYTE_FIELDS } from './byte-fields.ts';
 import { jsonArray, jsonMalformed, jsonObject, jsonUint, type Members } from './json.ts';
 
 const NUMBERS: Readonly<Record<string, Field>> = {
@@ -29,19 +30,6 @@ const OPTIONAL_NUMBERS: Readonly<Record<string, Field>> = {
   _reserved_3: { offset: 0x1ef, size: 1 },
   launch_mit_vector: FIELDS.LAUNCH_MIT_VECTOR,
   current_mit_vector: FIELDS.CURRENT_MIT_VECTOR,
-};
-
-const STRINGS: Readonly<Record<string, Field>> = {
-  family_id: FIELDS.FAMILY_ID,
-  image_id: FIELDS.IMAGE_ID,
-  report_data: FIELDS.REPORT_DATA,
-  measurement: FIELDS.MEASUREMENT,
-  host_data: FIELDS.HOST_DATA,
-  id_key_digest: FIELDS.ID_KEY_DIGEST,
-  author_key_digest: FIELDS.AUTHOR_KEY_DIGEST,
-  report_id: FIELDS.REPORT_ID,
-  report_id_ma: FIELDS.REPORT_ID_MA,
-  chip_id: FIELDS.CHIP_ID,
 };
 
 const OPTIONAL_STRINGS: Readonly<Record<string, Field>> = {
@@ -72,7 +60,9 @@ const SIGNATURE: Readonly<Record<string, Field>> = {
 const KEY_INFO_NAMES = ['key_info', '_author_key_en'] as const;
 
 const NAMES = [
-  ...[NUMBERS, OPTIONAL_NUMBERS, STRINGS, OPTIONAL_STRINGS, TCBS, FIRMWARE].flatMap(Object.keys),
+  ...[NUMBERS, OPTIONAL_NUMBERS, BYTE_FIELDS, OPTIONAL_STRINGS, TCBS, FIRMWARE].flatMap(
+    Object.keys,
+  ),
   ...Object.keys(FIRMWARE).flatMap((name) => PARTS.map((part) => `${name}_${part}`)),
   ...KEY_INFO_NAMES,
   'signature',
@@ -118,7 +108,7 @@ function writeNumbers(report: Uint8Array, members: Members): void {
 }
 
 function writeStrings(report: Uint8Array, members: Members): void {
-  for (const [name, field] of Object.entries(STRINGS)) {
+  for (const [name, field] of Object.entries(BYTE_FIELDS)) {
     report.set(byteArray(members.get(name), name, field.size), field.offset);
   }
   for (const [name, field] of Object.entries(OPTIONAL_STRINGS)) {
