@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { AttestationError } from '../errors.ts';
 import { ownedBytes } from '../owned-bytes.ts';
+import { refuseIdBlock } from './id-block-refusal.ts';
 import { ID_KEY_SIZE, ID_SIGNATURE_SIZE, parseIdKey, parseIdSignature } from './id-key.ts';
 import { PAGE_SIZE } from './launch-digest.ts';
 
@@ -24,6 +24,8 @@ export interface IdAuth {
 
 /** ECDSA on P-384 with SHA-384; 0 stands for no author. */
 const ECDSA_P384 = 1;
+
+const WHAT = 'ID authentication information';
 
 const ID_SIGNATURE = 0x40;
 const ID_KEY = 0x240;
@@ -57,20 +59,23 @@ export function encodeIdAuth(auth: IdAuth): Uint8Array {
 /** @throws AttestationError `id-block-malformed` */
 export function parseIdAuth(input: Uint8Array): IdAuth {
   const bytes = ownedBytes(input, 'an ID authentication');
-  if (bytes.length !== ID_AUTH_SIZE) refuse(`${ID_AUTH_SIZE} bytes`, `${bytes.length}`);
+  if (bytes.length !== ID_AUTH_SIZE)
+    refuseIdBlock(WHAT, `${ID_AUTH_SIZE} bytes`, `${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const idAlgorithm = view.getUint32(0, true);
   const authorAlgorithm = view.getUint32(4, true);
-  if (idAlgorithm !== ECDSA_P384) refuse('an ID key of algorithm 1', `${idAlgorithm}`);
-  if (authorAlgorithm > ECDSA_P384) refuse('an author key of algorithm 1', `${authorAlgorithm}`);
+  if (idAlgorithm !== ECDSA_P384) refuseIdBlock(WHAT, 'an ID key of algorithm 1', `${idAlgorithm}`);
+  if (authorAlgorithm > ECDSA_P384)
+    refuseIdBlock(WHAT, 'an author key of algorithm 1', `${authorAlgorithm}`);
   if (RESERVED.some(([start, end]) => !isZero(bytes.subarray(start, end)))) {
-    refuse('zeros in reserved fields', 'other bytes');
+    refuseIdBlock(WHAT, 'zeros in reserved fields', 'other bytes');
   }
   const idSignature = bytes.slice(ID_SIGNATURE, ID_SIGNATURE + ID_SIGNATURE_SIZE);
   const idKey = bytes.slice(ID_KEY, ID_KEY + ID_KEY_SIZE);
   checkPair(idKey, idSignature);
   if (authorAlgorithm === 0) {
-    if (!isZero(bytes.subarray(AUTHOR_SIGNATURE))) refuse('zeros without an author', 'other bytes');
+    if (!isZero(bytes.subarray(AUTHOR_SIGNATURE)))
+      refuseIdBlock(WHAT, 'zeros without an author', 'other bytes');
     return { idSignature, idKey };
   }
   const signature = bytes.slice(AUTHOR_SIGNATURE, AUTHOR_SIGNATURE + ID_SIGNATURE_SIZE);
@@ -86,12 +91,4 @@ function checkPair(key: Uint8Array, signature: Uint8Array): void {
 
 function isZero(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0);
-}
-
-function refuse(expected: string, found: string): never {
-  throw new AttestationError(
-    'id-block-malformed',
-    `Cannot read ID authentication information: expected ${expected}`,
-    { expected, found },
-  );
 }

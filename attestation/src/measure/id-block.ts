@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { AttestationError } from '../errors.ts';
 import { ownedBytes } from '../owned-bytes.ts';
+import { refuseIdBlock } from './id-block-refusal.ts';
 import { DIGEST_SIZE } from './launch-digest.ts';
 
 /** Bytes of an ID block. */
@@ -26,6 +26,7 @@ export interface IdBlock {
   readonly policy: bigint;
 }
 
+const WHAT = 'an ID block';
 const VERSION = 1;
 const ID_SIZE = 16;
 /** Bit 17 must be one, bits 63 to 26 zero. */
@@ -55,13 +56,14 @@ export function encodeIdBlock(block: IdBlock): Uint8Array {
 /** @throws AttestationError `id-block-malformed`: another length or version, an impossible policy */
 export function parseIdBlock(input: Uint8Array): IdBlock {
   const bytes = ownedBytes(input, 'an ID block');
-  if (bytes.length !== ID_BLOCK_SIZE) refuse(`${ID_BLOCK_SIZE} bytes`, `${bytes.length}`);
+  if (bytes.length !== ID_BLOCK_SIZE)
+    refuseIdBlock(WHAT, `${ID_BLOCK_SIZE} bytes`, `${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const version = view.getUint32(80, true);
-  if (version !== VERSION) refuse('version 1', `${version}`);
+  if (version !== VERSION) refuseIdBlock(WHAT, 'version 1', `${version}`);
   const policy = view.getBigUint64(88, true);
   if (!isPolicy(policy)) {
-    refuse('a guest policy with bit 17 and none above 25', `0x${policy.toString(16)}`);
+    refuseIdBlock(WHAT, 'a guest policy with bit 17 and none above 25', `0x${policy.toString(16)}`);
   }
   return {
     launchDigest: bytes.slice(0, 48),
@@ -74,15 +76,4 @@ export function parseIdBlock(input: Uint8Array): IdBlock {
 
 function isPolicy(policy: bigint): boolean {
   return policy >= 0n && policy < POLICY_END && (policy & POLICY_ONE) !== 0n;
-}
-
-function refuse(expected: string, found: string): never {
-  throw new AttestationError(
-    'id-block-malformed',
-    `Cannot read an ID block: expected ${expected}`,
-    {
-      expected,
-      found,
-    },
-  );
 }

@@ -69,6 +69,21 @@ describe('ID keys', () => {
   });
 });
 
+describe('a refusal', () => {
+  it('says what was read, expected and found', () => {
+    expect(() => parseIdKey(ENCODED.subarray(1))).toThrow(
+      expect.objectContaining({
+        message: 'Cannot read a key: expected 0x404 bytes',
+        expected: '0x404 bytes',
+        found: '1027',
+      }),
+    );
+    expect(() => parseIdKey(ENCODED.with(0, 1))).toThrow(
+      expect.objectContaining({ expected: 'P-384 (curve 2)', found: 'curve 1' }),
+    );
+  });
+});
+
 describe('signatures of ID blocks', () => {
   const numbers = Uint8Array.from({ length: 96 }, (_, index) => index + 1);
   const encoded = encodeIdSignature(numbers);

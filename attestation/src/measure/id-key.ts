@@ -8,6 +8,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { AttestationError } from '../errors.ts';
 import { ownedBytes } from '../owned-bytes.ts';
+import { refuseIdBlock } from './id-block-refusal.ts';
 import { sha384 } from './launch-digest.ts';
 
 /** Bytes of a public key. */
@@ -58,9 +59,10 @@ export function encodeIdKey(key: KeyObject): Uint8Array {
  */
 export function parseIdKey(input: Uint8Array): KeyObject {
   const bytes = ownedBytes(input, 'a key');
-  const curve = bytes.length === ID_KEY_SIZE ? viewOf(bytes).getUint32(0, true) : undefined;
-  if (curve !== P384) refuse('a key on P-384 (curve 2) of 0x404 bytes', `${curve}`);
-  const [x, y] = readNumbers(bytes.subarray(4), 'key');
+  if (bytes.length !== ID_KEY_SIZE) refuseIdBlock('a key', '0x404 bytes', `${bytes.length}`);
+  const curve = viewOf(bytes).getUint32(0, true);
+  if (curve !== P384) refuseIdBlock('a key', 'P-384 (curve 2)', `curve ${curve}`);
+  const [x, y] = readNumbers(bytes.subarray(4), 'a key');
   try {
     return createPublicKey({
       format: 'jwk',
@@ -90,11 +92,13 @@ export function encodeIdSignature(input: Uint8Array): Uint8Array {
  */
 export function parseIdSignature(input: Uint8Array): Uint8Array {
   const bytes = ownedBytes(input, 'a signature');
-  if (bytes.length !== ID_SIGNATURE_SIZE) refuse('a signature of 0x200 bytes', `${bytes.length}`);
-  const numbers = readNumbers(bytes, 'signature');
+  if (bytes.length !== ID_SIGNATURE_SIZE)
+    refuseIdBlock('a signature', '0x200 bytes', `${bytes.length}`);
+  const numbers = readNumbers(bytes, 'a signature');
   for (const number of numbers) {
     const value = BigInt(`0x${Buffer.from(number).toString('hex')}`);
-    if (value === 0n || value >= ORDER) refuse('R and S in the range of P-384', 'another number');
+    if (value === 0n || value >= ORDER)
+      refuseIdBlock('a signature', 'R and S in the range of P-384', 'another number');
   }
   return new Uint8Array(Buffer.concat(numbers));
 }
@@ -112,7 +116,7 @@ function readNumbers(bytes: Uint8Array, what: string): readonly [Uint8Array, Uin
   const second = bytes.subarray(ROOM, ROOM + NUMBER);
   const padding = [bytes.subarray(NUMBER, ROOM), bytes.subarray(ROOM + NUMBER)];
   if (padding.some((part) => part.some((byte) => byte !== 0))) {
-    refuse(`zeros behind the numbers of a ${what}`, 'other bytes');
+    refuseIdBlock(what, 'zeros behind its numbers', 'other bytes');
   }
   return [first.slice().reverse(), second.slice().reverse()];
 }
@@ -127,15 +131,4 @@ function toBase64Url(bytes: Uint8Array): string {
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function refuse(expected: string, found: string): never {
-  throw new AttestationError(
-    'id-block-malformed',
-    `Cannot read an ID block: expected ${expected}`,
-    {
-      expected,
-      found,
-    },
-  );
 }
