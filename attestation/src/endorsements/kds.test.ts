@@ -190,6 +190,24 @@ describe('a service that fails', () => {
     expect(waited()).toBe(10_000);
   });
 
+  it('is asked again for a VCEK after the backoff alone where it has not answered', async () => {
+    server.script.push((response) => response.destroy());
+    const kds = client();
+    await kds.vcek(MILAN);
+    expect(waited()).toBe(1_000);
+    server.script.push((response) => response.destroy(), answer('', 429));
+    await kds.vcek(GENOA);
+    expect(waited()).toBe(21_000);
+  });
+
+  it('is what a call gives up on whose next turn is too late', async () => {
+    server.script.push(answer('', 500));
+    const error = await refusal(() => client({ patience: 5_000 }).vcek(MILAN));
+    expect(error.code).toBe('kds-unreachable');
+    expect(error.found).toBe('status 500');
+    expect(waited()).toBe(0);
+  });
+
   it('is not asked again beyond the patience of the call', async () => {
     server.script.push(answer('', 500));
     const error = await refusal(() => client({ patience: 999 }).crl('VCEK', 'Milan'));

@@ -26,6 +26,11 @@ export class Pace {
     this.#spacing = spacing;
   }
 
+  /** When the next turn is, in milliseconds since 1970; the past stands for now. */
+  get free(): number {
+    return Math.max(this.#next, this.#held);
+  }
+
   /**
    * Resolves when it is the caller's turn.
    *
@@ -35,7 +40,7 @@ export class Pace {
   async turn(deadline: number, signal: AbortSignal): Promise<void> {
     for (;;) {
       const now = this.#clock.now();
-      const turn = Math.max(now, this.#next, this.#held);
+      const turn = Math.max(now, this.free);
       if (turn > deadline) throw rateLimited(turn);
       this.#next = turn + this.#spacing;
       await this.#clock.sleep(turn - now, signal);

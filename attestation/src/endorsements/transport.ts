@@ -12,7 +12,7 @@ import { retryAfter } from './retry-after.ts';
 
 /** How long and how often a client asks. All times are in milliseconds. */
 export interface KdsLimits {
-  /** Between two requests for VCEKs. */
+  /** Between two requests for VCEKs; one without an answer is repeated after `backoff`. */
   readonly vcekSpacing: number;
   /** From a call on; no attempt begins later. */
   readonly patience: number;
@@ -52,8 +52,8 @@ export interface Request {
   readonly notFound: { readonly message: string; readonly found: string; readonly remedy: string };
 }
 
-/** What one attempt came to. */
-type Attempt = FetchResponse | { readonly failure: unknown };
+/** What one attempt came to; `answered`, with a status that stands for a failure. */
+type Attempt = FetchResponse | { readonly failure: unknown; readonly answered: boolean };
 
 export class KdsTransport {
   readonly #fetch: Fetch;
@@ -90,17 +90,23 @@ export class KdsTransport {
   async #persist(request: Request, signal: AbortSignal): Promise<Uint8Array> {
     const { attempts, backoff, patience } = this.#limits;
     const deadline = this.#clock.now() + patience;
+    const own = request.paced ? this.#vceks : this.#others;
+    let pace = own;
     for (let failures = 0; ; ) {
-      await (request.paced ? this.#vceks : this.#others).turn(deadline, signal);
+      await pace.turn(deadline, signal);
       const attempt = await this.#attempt(request, signal);
       if (!('failure' in attempt)) {
         const body = this.#answer(request, attempt);
         if (body !== undefined) return body;
+        pace = own;
         continue;
       }
       failures += 1;
       const pause = backoff * 2 ** (failures - 1);
-      if (failures >= attempts || this.#clock.now() + pause > deadline) {
+      // What was never answered is hardly counted; should it be, a 429 says so.
+      pace = attempt.answered ? own : this.#others;
+      const next = Math.max(this.#clock.now() + pause, pace.free);
+      if (failures >= attempts || next > deadline) {
         throw unreachable(request, attempt.failure);
       }
       await this.#clock.sleep(pause, signal);
@@ -147,15 +153,19 @@ export class KdsTransport {
     const ask = async () => this.#fetch(url, { signal, maxBytes });
     try {
       const response = await Promise.race([ask(), late]);
-      return response.status < 500 ? response : { failure: `status ${response.status}` };
+      return response.status < 500 ? response : failed(response);
     } catch (failure) {
       outer.throwIfAborted();
       if (failure instanceof AttestationError) throw failure;
-      return { failure };
+      return { failure, answered: false };
     } finally {
       over.abort();
     }
   }
+}
+
+function failed({ status }: FetchResponse): Attempt {
+  return { failure: `status ${status}`, answered: true };
 }
 
 function unreachable({ url }: Request, failure: unknown): AttestationError {

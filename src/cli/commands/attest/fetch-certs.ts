@@ -135,7 +135,5 @@ function client(
   baseUrl?: string,
 ): InstanceType<Library['KdsClient']> {
   const attemptTimeout = Math.min(timeout, library.KDS_LIMITS.attemptTimeout);
-  // One call asks for one certificate, so there are none to keep apart; a 429 makes it wait anyway.
-  const limits = { patience: timeout, attemptTimeout, vcekSpacing: 0 };
-  return new library.KdsClient({ baseUrl, limits });
+  return new library.KdsClient({ baseUrl, limits: { patience: timeout, attemptTimeout } });
 }
