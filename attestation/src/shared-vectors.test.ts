@@ -12,7 +12,7 @@ import { describe, expect, it } from 'vitest';
 import { appraise } from './appraise/appraise.ts';
 import { evidenceFromCocoJson } from './envelopes/coco.ts';
 import { decodePem } from './envelopes/pem.ts';
-import { VerificationError } from './verify/trace.ts';
+import { codeOf } from './testing/code-of.ts';
 import type { VerifiedReport } from './verify/verified-report.ts';
 import { verify } from './verify/verify.ts';
 import { verifyCrl } from './verify/verify-crl.ts';
@@ -41,16 +41,6 @@ function verified(folder: string, now: string): VerifiedReport {
   const authorities = [`${folder}/${kind}.pem`, `${folder}/ark.pem`].flatMap(authorityOf);
   const evidence = { report: file(`${folder}/report.bin`), vek: vekOf(folder), authorities };
   return verify(evidence, { now: new Date(now) });
-}
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-    return 'accepted';
-  } catch (error) {
-    if (error instanceof VerificationError) return error.code;
-    throw error;
-  }
 }
 
 /** The codes of what a policy finds wrong; what the report itself says is expected of it. */

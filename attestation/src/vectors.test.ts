@@ -7,11 +7,11 @@ import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { describe, expect, it } from 'vitest';
 import { appraise } from './appraise/appraise.ts';
 import { APPRAISAL_CHECKS, type Appraisal } from './appraise/checks.ts';
-import { AttestationError } from './errors.ts';
 import { parseReport } from './report/parse.ts';
 import { appraiseSimulated } from './simulated/appraise-simulated.ts';
 import { parseSimulatedRoots } from './simulated/roots.ts';
 import { verifySimulated } from './simulated/verify-simulated.ts';
+import { codeOf } from './testing/code-of.ts';
 import {
   AREAS,
   readReportVectors,
@@ -26,16 +26,6 @@ const roots = parseSimulatedRoots(readVectorFile('roots.pem'));
 const SIMULATED = AREAS.filter((area) => area !== 'hardware').flatMap(readVectors);
 const HARDWARE = readVectors('hardware');
 const REPORTS = readReportVectors();
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-    return 'accepted';
-  } catch (error) {
-    if (error instanceof AttestationError) return error.code;
-    throw error;
-  }
-}
 
 function failedIn({ accepted, checks }: Appraisal): 'accepted' | readonly string[] {
   const failed = checks.filter(({ verdict }) => verdict === 'failed').map(({ code }) => code);

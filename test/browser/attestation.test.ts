@@ -7,11 +7,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { appraise, VerificationError, verify } from '@a3s-box/attestation';
+import { appraise, verify } from '@a3s-box/attestation';
 import { parseSimulatedRoots, verifySimulated } from '@a3s-box/attestation/simulated';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { build } from 'esbuild';
 import { expect, it } from 'vitest';
+import { codeOf } from '../../attestation/src/testing/code-of.ts';
 import { AREAS, readVectors, type Vector } from '../../attestation/src/testing/read-vectors.ts';
 import { runInBrowser } from './browser.ts';
 import type { Answer } from './page.ts';
@@ -36,16 +37,6 @@ async function bundle(entry: string): Promise<string> {
   const [file] = outputFiles;
   if (file === undefined) throw new Error('nothing was bundled');
   return file.text;
-}
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-    return 'accepted';
-  } catch (error) {
-    if (error instanceof VerificationError) return error.code;
-    throw error;
-  }
 }
 
 /** What Node says, in the form in which the page says it. */

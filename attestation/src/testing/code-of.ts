@@ -1,0 +1,17 @@
+/**
+ * What a verifier says, as vectors have it.
+ *
+ * @module
+ */
+import { AttestationError } from '../errors.ts';
+
+/** `accepted`, or the code of the AttestationError that a call throws; it throws any other. */
+export function codeOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof AttestationError) return error.code;
+    throw error;
+  }
+  return 'accepted';
+}
