@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import * as policy from './attestation-policy.ts';
 import * as document from './document.ts';
 import * as index from './index.ts';
+import * as validated from './is-attestation-policy.ts';
 
 it('exports these names and no other', () => {
   expect(Object.keys(index).sort()).toEqual([
@@ -19,6 +20,7 @@ it('exports these names and no other', () => {
     'isAttestationPolicy',
     'parseAttestationPolicy',
   ]);
+  expect(Object.keys(validated)).toEqual(['isAttestationPolicy']);
   expect(Object.keys(document).sort()).toEqual([
     'MAX_POLICY_DOCUMENT',
     'PolicyError',

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import * as browser from './browser.ts';
+import * as envelopes from './envelopes/index.ts';
+import * as index from './index.ts';
+
+const COMMON = [
+  'APPRAISAL_CHECKS',
+  'AttestationError',
+  'VERIFY_CHECKS',
+  'VerificationError',
+  'VerifiedReport',
+  'appraise',
+  'formatTcb',
+  'parseReport',
+  'parseVek',
+  'productOf',
+  'unverifiedClaims',
+  'verify',
+];
+const ENVELOPES = [
+  'decodePem',
+  'encodeCertificateTable',
+  'encodePem',
+  'evidenceFromAzureHcl',
+  'evidenceFromCertificateTable',
+  'evidenceFromCocoJson',
+  'evidenceFromExtendedReport',
+  'evidenceFromGoSevGuestJson',
+  'parseCertificateTable',
+];
+
+describe('the entries export what they promise, and nothing else', () => {
+  it.each<[string, object, readonly string[]]>([
+    ['for Node', index, [...COMMON, ...ENVELOPES, 'verifyCrl', 'verifyVek']],
+    ['for browsers', browser, COMMON],
+    ['for envelopes', envelopes, ENVELOPES],
+  ])('%s', (_, entry, names) => {
+    expect(Object.keys(entry).sort()).toEqual([...names].sort());
+  });
+
+  it('verify at once on Node, and with a promise in browsers', async () => {
+    const evidence = { report: new Uint8Array() };
+    const options = { now: new Date('2026-01-01T00:00:00Z') };
+    const refused = { code: 'report-length' };
+    expect(() => index.verify(evidence, options)).toThrow(expect.objectContaining(refused));
+    await expect(browser.verify(evidence, options)).rejects.toMatchObject(refused);
+  });
+});
