@@ -9,7 +9,7 @@
  */
 import { createPublicKey } from 'node:crypto';
 import { assemble, buildCaTbs, buildVekTbs } from '../../attestation/src/certificates/build.ts';
-import type { NameFields } from '../../attestation/src/certificates/name.ts';
+import { amd } from '../../attestation/src/certificates/testing/samples.ts';
 import type { Evidence } from '../../attestation/src/evidence.ts';
 import { toHex } from '../../attestation/src/hex.ts';
 import type { ReportClaims } from '../../attestation/src/report/claims.ts';
@@ -38,15 +38,6 @@ const NOW = new Date();
 const DAY = 86_400_000;
 const SPAN = { notBefore: NOW.getTime() - DAY, notAfter: NOW.getTime() + 365 * DAY };
 
-const ORGANIZATION: NameFields['organization'] = [
-  { type: 'OU', value: 'Engineering' },
-  { type: 'C', value: 'US' },
-  { type: 'L', value: 'Santa Clara' },
-  { type: 'ST', value: 'CA' },
-  { type: 'O', value: 'Advanced Micro Devices' },
-];
-const named = (commonName: string): NameFields => ({ organization: ORGANIZATION, commonName });
-
 /** A Genoa report of version 3 for these REPORT_DATA, with its chain; each chip has its own key. */
 export function amdNamedGenoa(reportData: string, chip = 'a chip'): AmdNamed {
   const { ark, ask } = openState(JSON.parse(readVectorFile('simulated/state.json')));
@@ -62,8 +53,8 @@ export function amdNamedGenoa(reportData: string, chip = 'a chip'): AmdNamed {
   const report = serializeReport(claims);
   report.set(signReport(report.subarray(0, 0x2a0), key.privateKey), 0x2a0);
   const vekTbs = buildVekTbs({
-    issuer: named('SEV-Genoa'),
-    subject: named('SEV-VCEK'),
+    issuer: amd('SEV-Genoa'),
+    subject: amd('SEV-VCEK'),
     serial: '00',
     ...SPAN,
     productName: 'Genoa',
@@ -98,8 +89,8 @@ function modulusOf({ privateKey }: Authority): Uint8Array {
 
 function authorityCertificate(anchor: CaAnchor, own: Authority, root: Authority): Uint8Array {
   const tbs = buildCaTbs({
-    issuer: named('ARK-Genoa'),
-    subject: named(anchor.commonName),
+    issuer: amd('ARK-Genoa'),
+    subject: amd(anchor.commonName),
     serial: anchor.serial,
     ...SPAN,
     publicKey: { modulus: anchor.modulus },
