@@ -9,7 +9,8 @@ import { Tag } from './tags.ts';
 
 /** Years from 1950 until here are UTCTime, later ones GeneralizedTime. */
 const FIRST_GENERALIZED_YEAR = 2050;
-const UTF_8 = new TextDecoder();
+/** A byte order mark is no part of a time, and so is kept for it to be refused. */
+const UTF_8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const UTC = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 const GENERALIZED = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 
