@@ -1,31 +1,29 @@
 /**
  * Evidence of real hardware that is kept beside the repository: a folder for each, with a README of
- * what must happen to it. Runs where the folder is; `A3S_SHARED_VECTORS` says where it is.
+ * what must happen to it.
  *
  * @module
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { describe, expect, it } from 'vitest';
 import { appraise } from './appraise/appraise.ts';
 import { evidenceFromCocoJson } from './envelopes/coco.ts';
 import { decodePem } from './envelopes/pem.ts';
 import { codeOf } from './testing/code-of.ts';
+import { HAS_SHARED_VECTORS, SHARED_VECTORS } from './testing/shared-vectors.ts';
 import type { VerifiedReport } from './verify/verified-report.ts';
 import { verify } from './verify/verify.ts';
 import { verifyCrl } from './verify/verify-crl.ts';
 
-const VECTORS =
-  process.env['A3S_SHARED_VECTORS'] ??
-  fileURLToPath(new URL('../../../shared/vectors', import.meta.url));
-const present = existsSync(VECTORS);
-
-const file = (path: string): Uint8Array => Uint8Array.from(readFileSync(join(VECTORS, path)));
+const file = (path: string): Uint8Array =>
+  Uint8Array.from(readFileSync(join(SHARED_VECTORS, path)));
 
 function vekOf(folder: string): Uint8Array {
-  const der = ['vcek.der', 'vlek.der'].find((name) => existsSync(join(VECTORS, folder, name)));
+  const der = ['vcek.der', 'vlek.der'].find((name) =>
+    existsSync(join(SHARED_VECTORS, folder, name)),
+  );
   if (der !== undefined) return file(`${folder}/${der}`);
   const [vek] = decodePem(file(`${folder}/vcek.pem`), 'CERTIFICATE');
   if (vek === undefined) throw new Error(`no certificate in ${folder}`);
@@ -37,7 +35,7 @@ function authorityOf(path: string): Uint8Array[] {
 }
 
 function verified(folder: string, now: string): VerifiedReport {
-  const kind = existsSync(join(VECTORS, folder, 'asvk.pem')) ? 'asvk' : 'ask';
+  const kind = existsSync(join(SHARED_VECTORS, folder, 'asvk.pem')) ? 'asvk' : 'ask';
   const authorities = [`${folder}/${kind}.pem`, `${folder}/ark.pem`].flatMap(authorityOf);
   const evidence = { report: file(`${folder}/report.bin`), vek: vekOf(folder), authorities };
   return verify(evidence, { now: new Date(now) });
@@ -51,11 +49,7 @@ function objections(report: VerifiedReport, policy: object = {}): readonly strin
   return checks.filter(({ verdict }) => verdict === 'failed').map(({ code }) => code);
 }
 
-if (!present) {
-  process.stderr.write(`- no shared vectors at ${VECTORS}: what is said of them is not tested\n`);
-}
-
-describe.runIf(present)('shared evidence', () => {
+describe.runIf(HAS_SHARED_VECTORS)('shared evidence', () => {
   const TIMES = {
     'genoa-2': '2025-10-01T00:00:00Z',
     'genoa-3': '2026-04-01T00:00:00Z',
@@ -69,7 +63,7 @@ describe.runIf(present)('shared evidence', () => {
   it.each(Object.entries(TIMES))('%s verifies, with the facts of its folder', (folder, now) => {
     const { claims } = verified(folder, now);
     const { report, ek_cert } = JSON.parse(
-      readFileSync(join(VECTORS, folder, 'expected.json'), 'utf8'),
+      readFileSync(join(SHARED_VECTORS, folder, 'expected.json'), 'utf8'),
     );
     expect({
       version: claims.version,
@@ -188,13 +182,9 @@ describe.runIf(present)('shared evidence', () => {
 
   it('genoa-3: the second report of its chip, in an envelope', () => {
     const evidence = evidenceFromCocoJson(
-      readFileSync(join(VECTORS, 'genoa-3/live-evidence-genoa.json'), 'utf8'),
+      readFileSync(join(SHARED_VECTORS, 'genoa-3/live-evidence-genoa.json'), 'utf8'),
     );
     const { claims } = verify(evidence, { now: new Date(TIMES['genoa-3']) });
     expect(Buffer.from(claims.reportData, 'hex').toString()).toMatch(/^genoa-test-fixture\0+$/);
   });
-});
-
-it('says whether the shared evidence was there', () => {
-  expect(existsSync(VECTORS)).toBe(present);
 });

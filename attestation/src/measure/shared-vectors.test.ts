@@ -1,14 +1,14 @@
 /**
- * Launch digests and ID blocks of others, from a folder that is not part of this repository.
+ * Launch digests and ID blocks of others.
  *
- * Looked for in `A3S_SHARED_VECTORS`, or else beside the repository.
+ * @module
  */
 import { createPublicKey } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
 import { fromHex, toHex } from '../hex.ts';
+import { HAS_SHARED_VECTORS, SHARED_VECTORS } from '../testing/shared-vectors.ts';
 import { explain } from './explain.ts';
 import { parseIdAuth } from './id-auth.ts';
 import { parseIdBlock } from './id-block.ts';
@@ -22,17 +22,12 @@ import { isVcpuType } from './vcpu-types.ts';
 import { vmsaProfile } from './vmm.ts';
 import { RESET_VECTOR, vmsaPage } from './vmsa.ts';
 
-const FOLDER =
-  process.env['A3S_SHARED_VECTORS'] ??
-  fileURLToPath(new URL('../../../../shared/vectors', import.meta.url));
-const PRESENT = existsSync(FOLDER);
-
 function read(path: string): Uint8Array {
-  return new Uint8Array(readFileSync(`${FOLDER}/${path}`));
+  return new Uint8Array(readFileSync(`${SHARED_VECTORS}/${path}`));
 }
 
 function readJson<T>(path: string, schema: z.ZodMiniType<T>): T {
-  return schema.parse(JSON.parse(readFileSync(`${FOLDER}/${path}`, 'utf8')));
+  return schema.parse(JSON.parse(readFileSync(`${SHARED_VECTORS}/${path}`, 'utf8')));
 }
 
 function bytes(hex: string): Uint8Array {
@@ -40,13 +35,6 @@ function bytes(hex: string): Uint8Array {
 }
 
 const text = z.string();
-
-describe('the shared vectors', () => {
-  it('are reported as absent where they are', () => {
-    if (!PRESENT) process.stderr.write(`not run: the shared vectors, for want of ${FOLDER}\n`);
-    expect(existsSync(FOLDER)).toBe(PRESENT);
-  });
-});
 
 const CASE = z.object({
   name: text,
@@ -84,8 +72,8 @@ function inputsOf(vector: Case): LaunchInputs {
   };
 }
 
-describe.runIf(PRESENT)('measure-1', () => {
-  const { cases, intermediate_ovmf_AmdSev: steps } = PRESENT
+describe.runIf(HAS_SHARED_VECTORS)('measure-1', () => {
+  const { cases, intermediate_ovmf_AmdSev: steps } = HAS_SHARED_VECTORS
     ? readJson('measure-1/expected.json', CASES)
     : { cases: [], intermediate_ovmf_AmdSev: {} };
 
@@ -161,7 +149,7 @@ const MILAN_4 = z.object({
   expected_measurement: text,
 });
 
-describe.runIf(PRESENT)('milan-4', () => {
+describe.runIf(HAS_SHARED_VECTORS)('milan-4', () => {
   function launch(): { inputs: LaunchInputs; expected: string } {
     const file = readJson('milan-4/measurement_inputs.json', MILAN_4);
     const facts = file.sev_snp_measurement;
@@ -201,7 +189,7 @@ describe.runIf(PRESENT)('milan-4', () => {
   });
 });
 
-describe.runIf(PRESENT)('idblock-1', () => {
+describe.runIf(HAS_SHARED_VECTORS)('idblock-1', () => {
   const EXPECTED = z.object({
     launch_digest: text,
     id_block_hex: text,
@@ -235,7 +223,7 @@ describe.runIf(PRESENT)('idblock-1', () => {
   });
 
   it.each(['id', 'author'])('gives the digest of the %s key from its PEM', (name) => {
-    const pem = readFileSync(`${FOLDER}/idblock-1/${name}_key_pub.pem`, 'utf8');
+    const pem = readFileSync(`${SHARED_VECTORS}/idblock-1/${name}_key_pub.pem`, 'utf8');
     const expected = readJson('idblock-1/expected.json', z.record(text, z.unknown()));
     expect(toHex(idKeyDigest(createPublicKey(pem)))).toBe(expected[`${name}_key_digest`]);
   });
