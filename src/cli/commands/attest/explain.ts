@@ -91,13 +91,13 @@ async function readRecord(
 ): Promise<Options['record']> {
   const path = flags.string('record');
   if (path === undefined) return undefined;
-  const text = new TextDecoder().decode(await readInputFile(context, path, MAX_RECORD));
-  return refusing(library, path, () => library.parseLaunchRecord(parseJson(path, text)));
+  const bytes = await readInputFile(context, path, MAX_RECORD);
+  return refusing(library, path, () => library.parseLaunchRecord(parseJson(path, bytes)));
 }
 
-function parseJson(path: string, text: string): unknown {
+function parseJson(path: string, bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw new InputError('launch-record-malformed', `${path}: it is no JSON`, { cause });
   }

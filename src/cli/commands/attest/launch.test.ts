@@ -208,6 +208,7 @@ describe('attest explain', () => {
     ['firmware that is none', [ACTUAL, '--artefact=ovmf=kernel'], '(ovmf-malformed)'],
     ['a record that is gone', [ACTUAL, '--record=gone'], 'open gone: no such file'],
     ['a record of no JSON', [ACTUAL, '--record=kernel'], 'kernel: it is no JSON'],
+    ['a record of no text', [ACTUAL, '--record=octets'], 'octets: it is no JSON'],
     ['a record of another shape', [ACTUAL, '--record=object'], '(launch-record-malformed)'],
     [
       'more artefacts than it takes',
@@ -218,6 +219,7 @@ describe('attest explain', () => {
 
   it.each(MISTAKES)('refuses %s', async (_, flags, message) => {
     writeFileSync(join(cwd, 'object'), '{}');
+    writeFileSync(join(cwd, 'octets'), Buffer.from('"\xff"', 'latin1'));
     const done = await attest('explain', ...LAUNCH, ...flags);
     expect(done.stderr).toContain(message);
     expect(done).toMatchObject({ status: 2, stdout: '' });
