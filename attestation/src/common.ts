@@ -21,6 +21,7 @@ export type {
   KeyInfo,
   PlatformInfo,
   ReportClaims,
+  VekKind,
 } from './report/claims.ts';
 export { parseReport } from './report/parse.ts';
 export { type ParsedReport, unverifiedClaims } from './report/parsed-report.ts';

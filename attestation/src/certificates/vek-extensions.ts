@@ -10,6 +10,7 @@ import { Tag } from '../der/tags.ts';
 import { readText } from '../der/text.ts';
 import { ia5String, integer } from '../der/writer.ts';
 import { toHex } from '../hex.ts';
+import type { VekKind } from '../report/claims.ts';
 import type { Tcb } from '../report/tcb.ts';
 import { type Extension, ExtensionSet } from './extensions.ts';
 import { hexBytes } from './hex-bytes.ts';
@@ -38,7 +39,7 @@ const MAX_CSP_ID = 256;
 /** What the extensions of an endorsement key's certificate say. */
 export interface VekIdentity {
   /** VCEK where there is a HWID, VLEK where there is a CSP_ID. */
-  readonly kind: 'VCEK' | 'VLEK';
+  readonly kind: VekKind;
   /** Such as `Milan-B0`, `Genoa`, `Turin`. */
   readonly productName: string;
   /** 1 on Turin. */

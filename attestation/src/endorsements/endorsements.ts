@@ -6,14 +6,13 @@
 import { parseVekCertificate } from '../certificates/vek.ts';
 import { AttestationError } from '../errors.ts';
 import type { Evidence } from '../evidence.ts';
-import type { ReportClaims } from '../report/claims.ts';
+import type { ReportClaims, VekKind } from '../report/claims.ts';
 import { parseReport } from '../report/parse.ts';
 import { unverifiedClaims } from '../report/parsed-report.ts';
 import { type Product, productOf } from '../report/product.ts';
 import { crlOf } from './answers.ts';
 import type { KdsClient } from './kds.ts';
 import type { EndorsementStore, ObtainedCrl } from './store.ts';
-import type { VekKind } from './urls.ts';
 import { PRODUCTS, type VcekRequest } from './vcek-request.ts';
 
 /** How old a revocation list gets, in milliseconds, before a newer one is asked for: a day. */
@@ -22,6 +21,7 @@ export const MAX_CRL_AGE = 24 * 60 * 60 * 1000;
 /** How long an old list does, in milliseconds, before a service that was away is asked again. */
 const AWAY_PAUSE = 5 * 60 * 1000;
 
+/** Where endorsements come from. */
 export interface EndorsementsOptions {
   /** Looked at first, and filled. */
   readonly store?: EndorsementStore | undefined;
@@ -29,6 +29,7 @@ export interface EndorsementsOptions {
   readonly kds?: KdsClient | undefined;
 }
 
+/** How one endorsement is obtained. */
 export interface ObtainOptions {
   readonly signal?: AbortSignal | undefined;
   /** The time by which lists are fresh or not; the system's where absent. */
@@ -37,6 +38,7 @@ export interface ObtainOptions {
   readonly maxCrlAge?: number | undefined;
 }
 
+/** What evidence is made complete with. */
 export interface CompleteOptions extends ObtainOptions {
   /** False: no revocation list is looked for. */
   readonly revocation?: boolean | undefined;

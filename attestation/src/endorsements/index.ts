@@ -6,6 +6,7 @@
  *
  * @module
  */
+export type { VekKind } from '../report/claims.ts';
 export { BUNDLE_FORMAT, exportStore, type Imported, importStore } from './bundle.ts';
 export type { Clock } from './clock.ts';
 export {
@@ -27,5 +28,5 @@ export {
 } from './store.ts';
 export { KDS_LIMITS, type KdsLimits } from './transport.ts';
 export { importTrusteeStore } from './trustee.ts';
-export { certChainUrl, crlUrl, KDS_URL, type VekKind, vcekUrl } from './urls.ts';
+export { certChainUrl, crlUrl, KDS_URL, vcekUrl } from './urls.ts';
 export type { VcekRequest } from './vcek-request.ts';

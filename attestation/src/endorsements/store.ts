@@ -16,13 +16,14 @@ import { join } from 'node:path';
 import type { Crl } from '../certificates/crl.ts';
 import { AttestationError } from '../errors.ts';
 import { ownedBytes } from '../owned-bytes.ts';
+import type { VekKind } from '../report/claims.ts';
 import type { Product } from '../report/product.ts';
 import { verifyCrl as verifyAmdCrl } from '../verify/verify-crl.ts';
 import { verifyVekSignature } from '../verify/verify-vek.ts';
 import { checkVcek, crlOf, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, vcekOf } from './answers.ts';
 import { listDirectory, readFileBounded, writeFileDurably } from './files.ts';
 import { readReceipt, writeReceipt } from './receipt.ts';
-import { level, type VekKind } from './urls.ts';
+import { level } from './urls.ts';
 import { type VcekRequest, vcekRequest } from './vcek-request.ts';
 
 /** A revocation list, and when this party got it. */
@@ -40,6 +41,7 @@ export type VerifyCrl = (crl: Uint8Array, product: Product, now: Date) => unknow
 /** Throws AttestationError, or rejects with it, unless AMD's pinned intermediate signed the certificate. */
 export type VerifyVek = (der: Uint8Array) => unknown;
 
+/** Where a store is, and whom it trusts to say what is genuine. */
 export interface StoreOptions {
   /** Made when something is put, for nobody else to read. */
   readonly directory: string;

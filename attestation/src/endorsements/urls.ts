@@ -6,13 +6,12 @@
  *
  * @module
  */
+import type { VekKind } from '../report/claims.ts';
 import type { Product } from '../report/product.ts';
 import { type VcekRequest, vcekRequest } from './vcek-request.ts';
 
+/** The key distribution service of AMD. */
 export const KDS_URL = 'https://kdsintf.amd.com';
-
-/** Endorsement keys by what they stand for: one chip, or one cloud provider. */
-export type VekKind = 'VCEK' | 'VLEK';
 
 /**
  * DER of the certificate of one chip at one TCB.

@@ -39,11 +39,14 @@ export interface PlatformInfo {
   readonly tioEn: boolean;
 }
 
+/** Endorsement keys by what they stand for: one chip, or one cloud provider. */
+export type VekKind = 'VCEK' | 'VLEK';
+
 /** KEY_INFO: which key signed. */
 export interface KeyInfo {
   readonly authorKeyEn: boolean;
   readonly maskChipKey: boolean;
-  readonly signingKey: 'VCEK' | 'VLEK';
+  readonly signingKey: VekKind;
 }
 
 /** A firmware version. */

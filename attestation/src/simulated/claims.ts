@@ -4,11 +4,10 @@
  * @module
  */
 import { toHex } from '../hex.ts';
-import type { ReportClaims } from '../report/claims.ts';
+import type { ReportClaims, VekKind } from '../report/claims.ts';
 import { hasCpuid, hasMitigationVectors } from '../report/layout.ts';
 import { applyEffects, type Firmware } from './firmware.ts';
 import type { LaunchedGuest } from './launch.ts';
-import type { VekKind } from './vek.ts';
 
 /** A guest from its launch on. */
 export interface GuestState extends LaunchedGuest {

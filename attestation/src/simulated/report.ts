@@ -6,6 +6,7 @@
 import { encodeCertificateTable } from '../envelopes/certificate-table.ts';
 import type { Evidence } from '../evidence.ts';
 import { toHex } from '../hex.ts';
+import type { VekKind } from '../report/claims.ts';
 import { FIELDS, SIGNED_SIZE } from '../report/layout.ts';
 import { serializeReport } from '../report/serialize.ts';
 import type { Tcb } from '../report/tcb.ts';
@@ -15,7 +16,7 @@ import type { Effect } from './misbehaviour.ts';
 import { SIMULATED_CSP_ID } from './names.ts';
 import { signReport } from './p384.ts';
 import { exactBytes, permittedVmpl, refused } from './request.ts';
-import { certifyVek, type VekKind, type VekRequest, vekKey } from './vek.ts';
+import { certifyVek, type VekRequest, vekKey } from './vek.ts';
 
 /** What a guest asks for. */
 export interface ReportRequest {
