@@ -36,6 +36,7 @@ export type InputCode =
   | 'simulated-state'
   | 'simulated-request';
 
+/** Every code of an {@link AttestationError}; each is stable. */
 export type AttestationCode = VerifyCode | InputCode;
 
 /** What was expected and found, and what to do next, where it can be told. */

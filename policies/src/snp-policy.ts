@@ -6,8 +6,11 @@
 import type { ANY_EXPLICIT } from './policy-values.ts';
 import type { TcbClass, TcbFloor } from './tcb-minimums.ts';
 
+/** What makes evidence: the hardware, or the simulated secure processor. */
 export type PolicyTee = 'sev-snp' | 'simulated';
+/** Product lines of processors. */
 export type PolicyProduct = 'Milan' | 'Genoa' | 'Turin';
+/** Keys that sign reports: a chip's own, or a cloud provider's. */
 export type PolicySigningKey = 'VCEK' | 'VLEK';
 
 /** Least TCB of each class; a class that is missing is not accepted. */

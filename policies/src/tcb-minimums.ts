@@ -36,6 +36,7 @@ export interface TcbMinimum {
 
 const AS_OF = '2026-11-25';
 
+/** The minimums of the strict policy. */
 export const TCB_MINIMUMS = {
   milan: {
     family: 0x19,

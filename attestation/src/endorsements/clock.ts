@@ -5,6 +5,7 @@
  */
 import { setTimeout } from 'node:timers/promises';
 
+/** The time, and waiting for it: {@link SYSTEM_CLOCK} but in tests. */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;

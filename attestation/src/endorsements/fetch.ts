@@ -13,6 +13,7 @@ export interface FetchResponse {
   readonly body: Uint8Array;
 }
 
+/** Limits of one request. */
 export interface FetchOptions {
   readonly signal: AbortSignal;
   /** No body is longer; reading stops there. */

@@ -9,6 +9,7 @@ import type { Tcb } from '../report/tcb.ts';
 
 export const PRODUCTS: readonly Product[] = ['Milan', 'Genoa', 'Turin'];
 
+/** Which VCEK: that of one chip at one TCB. */
 export interface VcekRequest {
   readonly product: Product;
   /** Hexadecimal, 64 bytes, as CHIP_ID of a report; on Turin also the 8 bytes of a HWID. */

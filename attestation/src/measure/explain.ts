@@ -31,6 +31,7 @@ export type { TriedVariants } from './attempts.ts';
 export type { ExplainedInput, InputName } from './figures.ts';
 export type { Artefact } from './variants.ts';
 
+/** What helps to find the cause, and how long it is looked for. */
 export interface ExplainOptions {
   /** What the host says that it launched; untrusted. */
   readonly record?: LaunchRecord | undefined;
@@ -48,6 +49,7 @@ export interface Cause {
   readonly text: string;
 }
 
+/** How a digest comes about, input by input. */
 export interface Explanation {
   readonly matches: boolean;
   /** The digest of the expected inputs, as hexadecimal. */

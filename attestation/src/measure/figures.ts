@@ -24,6 +24,7 @@ export const INPUT_NAMES = [
   'vcpus',
 ] as const;
 
+/** What a launch digest depends on. */
 export type InputName = (typeof INPUT_NAMES)[number];
 
 /** A launch with its command line in words, of which the launch itself has the hash. */

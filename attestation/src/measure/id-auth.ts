@@ -13,6 +13,7 @@ import { PAGE_SIZE } from './launch-digest.ts';
 /** Bytes of the structure. */
 export const ID_AUTH_SIZE = PAGE_SIZE;
 
+/** The signatures over an ID block and over the key that made it, with their keys. */
 export interface IdAuth {
   /** Signature over the ID block, 0x200 bytes. */
   readonly idSignature: Uint8Array;

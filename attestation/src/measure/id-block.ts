@@ -13,6 +13,7 @@ import { DIGEST_SIZE } from './launch-digest.ts';
 /** Bytes of an ID block. */
 export const ID_BLOCK_SIZE = 96;
 
+/** What is signed of a guest. */
 export interface IdBlock {
   /** The launch digest that the guest must have, 48 bytes. */
   readonly launchDigest: Uint8Array;

@@ -16,6 +16,7 @@ import {
 } from './id-key.ts';
 import { sha384 } from './launch-digest.ts';
 
+/** What is to be signed, and by whom. */
 export interface IdBlockRequest {
   readonly idBlock: IdBlock;
   /** Private key on P-384. */
@@ -36,6 +37,7 @@ export interface SignedIdBlock {
   readonly authorKeyDigest?: Uint8Array;
 }
 
+/** An ID block whose signatures are good, and whose they are; whether to trust those keys is for a policy. */
 export interface VerifiedIdBlock {
   readonly idBlock: IdBlock;
   /** 48 bytes. */

@@ -33,6 +33,7 @@ export interface KrunInputs {
   readonly fpu?: FpuState | undefined;
 }
 
+/** A digest of libkrun's scheme. */
 export interface KrunMeasurement {
   /** 96 hexadecimal digits. */
   readonly digest: string;

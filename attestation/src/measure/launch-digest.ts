@@ -8,6 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 
+/** Bytes of a page, the unit of a measurement. */
 export const PAGE_SIZE = 4096;
 
 /** Bytes of a launch digest, and of a page's contents digest. */

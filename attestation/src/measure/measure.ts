@@ -7,6 +7,7 @@ import { toHex } from '../hex.ts';
 import { type LaunchInputs, resolveLaunch } from './inputs.ts';
 import { measureLaunch } from './launch.ts';
 
+/** What the secure processor measures of a launch. */
 export interface LaunchMeasurement {
   /** What MEASUREMENT of a report must be: 96 hexadecimal digits, lower-case. */
   readonly digest: string;

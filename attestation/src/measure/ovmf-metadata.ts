@@ -16,6 +16,7 @@ export const SECTION_TYPES = {
   'kernel-hashes': 0x10,
 } as const;
 
+/** What a section is for. */
 export type SectionType = keyof typeof SECTION_TYPES;
 
 /** Guest memory that the firmware wants validated before it starts. */
@@ -27,6 +28,7 @@ export interface OvmfSection {
   readonly type: SectionType;
 }
 
+/** What an OVMF image says about its own launch. */
 export interface OvmfMetadata {
   /** In the order of the file, which is that of the digest. */
   readonly sections: readonly OvmfSection[];

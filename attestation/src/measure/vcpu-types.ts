@@ -54,6 +54,7 @@ export type VcpuType = keyof typeof VCPU_SIGNATURES;
 /** All of them, in the order of their generations. */
 export const VCPU_TYPES = Object.keys(VCPU_SIGNATURES) as readonly VcpuType[];
 
+/** Whether QEMU has a vCPU model of that name with SEV-SNP, exactly as it is spelled. */
 export function isVcpuType(name: string): name is VcpuType {
   return Object.hasOwn(VCPU_SIGNATURES, name);
 }

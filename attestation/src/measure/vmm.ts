@@ -69,6 +69,7 @@ export const VMM_PROFILES: Readonly<Record<Vmm, VmmProfile>> = {
   },
 };
 
+/** Names of the monitors. */
 export const VMMS = Object.keys(VMM_PROFILES) as readonly Vmm[];
 
 const FPU_STATES = {

@@ -8,6 +8,7 @@ import type { Effect } from './misbehaviour.ts';
 import type { SimulatedModel } from './models.ts';
 import type { OpenedState } from './state.ts';
 
+/** Versions in which a simulated processor can report. */
 export type ReportVersion = 2 | 3 | 4 | 5;
 
 export interface Firmware {

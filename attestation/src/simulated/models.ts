@@ -83,4 +83,5 @@ export const SIMULATED_MODELS = {
   Turin: TURIN,
 } as const satisfies Record<string, SimulatedModel>;
 
+/** Names of {@link SIMULATED_MODELS}. */
 export type SimulatedModelName = keyof typeof SIMULATED_MODELS;
