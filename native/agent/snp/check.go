@@ -56,7 +56,7 @@ func check(report []byte) error {
 	return checkTCBs(report, layout)
 }
 
-// checkRequest is of who asked for what.
+// checkRequest looks at the guest policy, and at the privilege level that asked for the report.
 func checkRequest(report []byte) error {
 	policy := binary.LittleEndian.Uint64(report[policyAt:])
 	if policy&policyMustBeOne == 0 || policy&policyMustBeZero != 0 {
@@ -71,7 +71,7 @@ func checkRequest(report []byte) error {
 	return nil
 }
 
-// checkSignature is of how the signature is written; whose it is nobody looks at here.
+// checkSignature looks at how the signature is encoded; it does not verify it.
 func checkSignature(report []byte) error {
 	if algorithm := binary.LittleEndian.Uint32(report[signatureAlgoAt:]); algorithm != ecdsaP384SHA384 {
 		return refuse(CodeSignatureAlgorithm, "algorithm %d", algorithm)
@@ -91,7 +91,7 @@ func checkSignature(report []byte) error {
 	return nil
 }
 
-// isScalar is whether a little-endian number is from 1 to the order, less one.
+// isScalar reports whether a little-endian number is from 1 to the order, less one.
 func isScalar(number []byte) bool {
 	var value [scalarSize]byte
 	for index := range value {
