@@ -7,13 +7,14 @@
  *
  * @module
  */
+import { hexBytes } from '../certificates/hex-bytes.ts';
 import { AttestationError } from '../errors.ts';
 import type { Evidence } from '../evidence.ts';
 import { toHex } from '../hex.ts';
 import { ownedBytes } from '../owned-bytes.ts';
 import { isZero } from '../report/field.ts';
 import { pemOrDer } from './certificate.ts';
-import { type EnvelopeCertificates, evidenceOf } from './endorsements.ts';
+import { type EnvelopeCertificates, evidenceOf } from './evidence-of.ts';
 
 const ENTRY_SIZE = 24;
 const GUID_SIZE = 16;
@@ -148,20 +149,13 @@ export function encodeCertificateTable(contents: CertificateTableContents): Uint
   const view = new DataView(table.buffer);
   let offset = headerSize;
   entries.forEach(({ guid, data }, index) => {
-    table.set(guidBytes(guid), index * ENTRY_SIZE);
+    table.set(hexBytes(guid.replaceAll('-', '')), index * ENTRY_SIZE);
     view.setUint32(index * ENTRY_SIZE + GUID_SIZE, offset, true);
     view.setUint32(index * ENTRY_SIZE + GUID_SIZE + 4, data.length, true);
     table.set(data, offset);
     offset += data.length;
   });
   return table;
-}
-
-function guidBytes(guid: string): Uint8Array {
-  const digits = guid.replaceAll('-', '');
-  return Uint8Array.from({ length: GUID_SIZE }, (_, index) =>
-    Number.parseInt(digits.slice(2 * index, 2 * index + 2), 16),
-  );
 }
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Evidence } from '../evidence.ts';
-import { type EnvelopeCertificates, evidenceOf } from './endorsements.ts';
+import { type EnvelopeCertificates, evidenceOf } from './evidence-of.ts';
 import {
   jsonArray,
   jsonBase64,

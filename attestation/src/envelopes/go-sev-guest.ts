@@ -10,7 +10,7 @@ import type { Evidence } from '../evidence.ts';
 import { setFieldUint } from '../report/field.ts';
 import { FIELDS, type Field, REPORT_SIZE } from '../report/layout.ts';
 import { BYTE_FIELDS } from './byte-fields.ts';
-import { evidenceOf } from './endorsements.ts';
+import { evidenceOf } from './evidence-of.ts';
 import {
   jsonBase64,
   jsonMalformed,

@@ -5,7 +5,6 @@
  */
 import { AttestationError } from '../errors.ts';
 import { toHex } from '../hex.ts';
-import { Search, type TriedVariants } from './attempts.ts';
 import {
   compare,
   type ExplainedInput,
@@ -17,6 +16,7 @@ import {
 import { type LaunchInputs, resolveLaunch } from './inputs.ts';
 import { measureLaunch } from './launch.ts';
 import { type LaunchRecord, parseLaunchRecord, recordInputs } from './launch-record.ts';
+import { Search, type TriedVariants } from './search.ts';
 import { capital, describeDifferences, differing, remedies } from './sentences.ts';
 import {
   type Artefact,
@@ -27,8 +27,8 @@ import {
   vcpuVariants,
 } from './variants.ts';
 
-export type { TriedVariants } from './attempts.ts';
 export type { ExplainedInput, InputName } from './figures.ts';
+export type { TriedVariants } from './search.ts';
 export type { Artefact } from './variants.ts';
 
 /** What helps to find the cause, and how long it is looked for. */
