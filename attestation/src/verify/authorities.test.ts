@@ -44,7 +44,14 @@ describe('authorities that come along', () => {
 
   it('are refused when there are more than any product has', () => {
     const error = outcome(Array.from({ length: 7 }, () => authority('genoa_ark')));
-    expect(error).toMatchObject({ code: 'ca-encoding', expected: 'at most 6', found: '7' });
+    expect(error).toMatchObject({ code: 'ca-encoding', expected: 'at most 6', found: 'more' });
+  });
+
+  it('do not keep earlier checks from running, however many there are', () => {
+    const authorities = Array.from({ length: 7 }, () => new Uint8Array(1));
+    const report = new Uint8Array(3);
+    const refused = (): unknown => verify({ report, authorities }, options);
+    expect(refused).toThrow(expect.objectContaining({ code: 'report-length' }));
   });
 
   it('are refused whichever byte was changed', { timeout: 60_000 }, () => {

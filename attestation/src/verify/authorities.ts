@@ -4,6 +4,9 @@
  * They are not needed: the keys are pinned. But evidence that brings another authority than the
  * pinned ones was made by somebody else, or for another product, and is refused.
  *
+ * What such a certificate says beside its key (its serial number, or where revocation lists are) is
+ * never used; that the pinned root signed it is enough.
+ *
  * @module
  */
 import { type CaCertificate, parseCa } from '../certificates/ca.ts';
@@ -11,11 +14,21 @@ import { AttestationError } from '../errors.ts';
 import type { CaAnchor, ProductAnchors } from '../roots/anchors.ts';
 import type { Verification } from './signature.ts';
 
+/** More than any product has: root, two intermediates, and each twice. */
+export const MAX_AUTHORITIES = 6;
+
 /** Checks `ca-encoding` to `ca-signature` of each. */
 export function* authoritiesVerification(
   authorities: readonly Uint8Array[],
   anchors: ProductAnchors,
 ): Verification<void> {
+  if (authorities.length > MAX_AUTHORITIES) {
+    throw new AttestationError('ca-encoding', 'Cannot verify: too many authorities came along.', {
+      expected: `at most ${MAX_AUTHORITIES}`,
+      found: 'more',
+      remedy: "Leave out those of other products; none is needed, since AMD's keys are pinned.",
+    });
+  }
   const certificates = authorities.map(parseCa);
   for (const certificate of certificates) checkPinned(certificate, anchors);
   for (const { tbs: signed, signature, subject } of certificates) {

@@ -52,6 +52,7 @@ export interface VerifyCheck {
   readonly code: VerifyCode;
   /** `skipped`: an earlier check failed, or what it would look at was not supplied. */
   readonly verdict: 'passed' | 'failed' | 'skipped';
+  /** Of a failed check, where there is something to compare. */
   readonly expected?: string;
   readonly actual?: string;
 }

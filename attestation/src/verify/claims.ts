@@ -34,8 +34,8 @@ export interface RevocationClaims {
   readonly thisUpdate: string;
   /** RFC 3339. */
   readonly nextUpdate: string;
-  /** When the relying party got it, RFC 3339. */
-  readonly obtainedAt: string;
+  /** When the relying party got it, RFC 3339; null where it did not say. */
+  readonly obtainedAt: string | null;
 }
 
 /** The report's fields, and what the chain under it adds. */
@@ -92,11 +92,11 @@ export function verifiedClaims(verified: Verified): Claims {
   });
 }
 
-function revocationClaims(crl: Crl, obtainedAt: number): RevocationClaims {
+function revocationClaims(crl: Crl, obtainedAt: number | null): RevocationClaims {
   return Object.freeze({
     number: crl.number,
     thisUpdate: timestamp(crl.thisUpdate),
     nextUpdate: timestamp(crl.nextUpdate),
-    obtainedAt: timestamp(obtainedAt),
+    obtainedAt: obtainedAt === null ? null : timestamp(obtainedAt),
   });
 }

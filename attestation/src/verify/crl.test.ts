@@ -36,6 +36,13 @@ describe('a revocation list', () => {
     expect(codeOf(() => verifyCrl(crl, 'Genoa', new Date(now)))).toBe(expected);
   });
 
+  it('is of a product that is known, at a time that is one', () => {
+    expect(() => verifyCrl(crl, 'Rome' as 'Genoa', NOW)).toThrow(
+      new TypeError('No product Rome is known.'),
+    );
+    expect(() => verifyCrl(crl, 'Genoa', new Date('never'))).toThrow(TypeError);
+  });
+
   it('says what it was held against when it is stale', () => {
     expect(() => verifyCrl(crl, 'Genoa', new Date('2026-01-01T00:00:00Z'))).toThrow(
       expect.objectContaining({

@@ -15,7 +15,11 @@ export interface VerifyOptions {
    * Without one no revocation is looked at; whether that will do is for the policy to say.
    */
   readonly crl?: Uint8Array | undefined;
-  /** When the relying party got the list; `now` where absent. */
+  /**
+   * When the relying party got the list.
+   *
+   * Where absent, a policy that limits its age rejects: nobody knows it.
+   */
   readonly crlObtainedAt?: Date | undefined;
   /**
    * Accepts an endorsement key certificate that names another product than the report.
@@ -30,7 +34,7 @@ export interface FixedOptions {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly crl: Uint8Array | undefined;
-  readonly crlObtainedAt: number;
+  readonly crlObtainedAt: number | null;
   readonly allowProductNameMismatch: boolean;
 }
 
@@ -41,12 +45,13 @@ export function fixOptions(options: VerifyOptions): FixedOptions {
   return {
     now,
     crl: crl === undefined ? undefined : ownedBytes(crl, 'crl'),
-    crlObtainedAt: crlObtainedAt === undefined ? now : time('crlObtainedAt', crlObtainedAt),
+    crlObtainedAt: crlObtainedAt === undefined ? null : time('crlObtainedAt', crlObtainedAt),
     allowProductNameMismatch: options.allowProductNameMismatch === true,
   };
 }
 
-function time(name: string, value: unknown): number {
+/** Milliseconds since 1970; a `TypeError` for what is no time. */
+export function time(name: string, value: unknown): number {
   if (value instanceof Date && !Number.isNaN(value.getTime())) return value.getTime();
   throw new TypeError(`Cannot verify: ${name} must be a valid Date.`);
 }

@@ -47,21 +47,21 @@ export class Trace {
     return Object.freeze(
       ORDER.map((code, index): VerifyCheck => {
         if (index < at) return this.#before(code);
-        return index > at ? { code, verdict: 'skipped' } : failure(refusal);
+        return index > at ? Object.freeze({ code, verdict: 'skipped' }) : failure(refusal);
       }),
     );
   }
 
   #before(code: VerifyCode): VerifyCheck {
-    return { code, verdict: this.#absent.has(code) ? 'skipped' : 'passed' };
+    return Object.freeze({ code, verdict: this.#absent.has(code) ? 'skipped' : 'passed' });
   }
 }
 
-function failure({ code, message, expected, found }: Refusal): VerifyCheck {
-  return {
+function failure({ code, expected, found }: Refusal): VerifyCheck {
+  return Object.freeze({
     code,
     verdict: 'failed',
-    expected: expected ?? VERIFY_CHECKS[code],
-    actual: found ?? message,
-  };
+    ...(expected === undefined ? {} : { expected }),
+    ...(found === undefined ? {} : { actual: found }),
+  });
 }

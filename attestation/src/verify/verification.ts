@@ -22,16 +22,13 @@ import {
 import type { Product } from '../report/product.ts';
 import { formatTcb, tcbEquals } from '../report/tcb.ts';
 import type { CaAnchor, ProductAnchors, TrustAnchors } from '../roots/anchors.ts';
-import { authoritiesVerification } from './authorities.ts';
+import { authoritiesVerification, MAX_AUTHORITIES } from './authorities.ts';
 import { type Claims, verifiedClaims } from './claims.ts';
 import { checkNotRevoked, crlVerification } from './crl.ts';
 import type { FixedOptions } from './options.ts';
 import type { Verification } from './signature.ts';
 import type { Trace } from './trace.ts';
 import { checkValidity } from './validity.ts';
-
-/** More than any product has: root, two intermediates, and each twice. */
-const MAX_AUTHORITIES = 6;
 
 /** Verifies evidence against anchors and gives the claims, or throws what was refused. */
 export function* verification(
@@ -41,10 +38,11 @@ export function* verification(
   trace: Trace,
 ): Verification<Claims> {
   const report = parseReport(evidence.report);
+  if (productOf(report) === null) trace.skip('product');
   const claims = claimsOf(report);
   const vek = parseVek(evidence.vek, anchors);
   checkKind(vek, claims, anchors);
-  const product = checkProduct(vek, report, options, trace);
+  const product = checkProduct(vek, report, options);
   const authorities = anchors.products[product];
   const issuer = checkIssuer(vek, authorities, anchors);
   yield* checkChain(vek, issuer, authorities, evidence.authorities, options, trace);
@@ -85,18 +83,14 @@ export interface FixedEvidence {
   readonly authorities: readonly Uint8Array[];
 }
 
-/** Copies evidence. Throws `TypeError` or `RangeError` at a caller's mistake. */
+/** Copies evidence, but no more authorities than are looked at. Throws `TypeError` at other types. */
 export function fixEvidence({ report, vek, authorities = [] }: Evidence): FixedEvidence {
-  if (authorities.length > MAX_AUTHORITIES) {
-    throw new AttestationError('ca-encoding', 'Cannot verify: too many authorities came along.', {
-      expected: `at most ${MAX_AUTHORITIES}`,
-      found: `${authorities.length}`,
-    });
-  }
   return {
     report: ownedBytes(report, 'report'),
     vek: vek === undefined ? undefined : ownedBytes(vek, 'vek'),
-    authorities: authorities.map((der) => ownedBytes(der, 'an authority')),
+    authorities: authorities
+      .slice(0, MAX_AUTHORITIES + 1)
+      .map((der) => ownedBytes(der, 'an authority')),
   };
 }
 
@@ -144,14 +138,8 @@ function checkKind(vek: Vek, { keyInfo }: ReportClaims, anchors: TrustAnchors): 
  * A report of version 2 does not say what it is from, so there the certificate says it. That only
  * chooses the pinned root, under which the chain has to hold.
  */
-function checkProduct(
-  vek: Vek,
-  report: ParsedReport,
-  options: FixedOptions,
-  trace: Trace,
-): Product {
+function checkProduct(vek: Vek, report: ParsedReport, options: FixedOptions): Product {
   const reported = productOf(report);
-  if (reported === null) trace.skip('product');
   const named = PRODUCTS.find(
     (name) => vek.productName === name || vek.productName.startsWith(`${name}-`),
   );
@@ -164,8 +152,16 @@ function checkProduct(
     {
       expected: reported ?? 'Milan or Genoa, as reports of version 2 come from',
       found: `${vek.productName}, structure version ${vek.structVersion}`,
+      remedy: productRemedy(reported),
     },
   );
+}
+
+function productRemedy(reported: Product | null): string {
+  const fetch =
+    'Get the certificate of this very chip: `a3s-box attest fetch-certs --report FILE`.';
+  if (reported !== 'Genoa') return fetch;
+  return `${fetch} Some of Genoa are known to name another product; allowProductNameMismatch (--allow-product-name-mismatch) is for them.`;
 }
 
 const PRODUCTS: readonly Product[] = ['Milan', 'Genoa', 'Turin'];

@@ -8,6 +8,7 @@ import type { Product } from '../report/product.ts';
 import { AMD_ANCHORS } from '../roots/amd.ts';
 import { crlVerification } from './crl.ts';
 import { answerNow } from './node-signatures.ts';
+import { time } from './options.ts';
 import { timestamp } from './validity.ts';
 
 /** A revocation list that AMD's root of the product signed, and that is current. */
@@ -28,12 +29,13 @@ export interface VerifiedCrl {
  */
 export function verifyCrl(der: Uint8Array, product: Product, now: Date): VerifiedCrl {
   const { organization, products } = AMD_ANCHORS;
+  if (!Object.hasOwn(products, product)) throw new TypeError(`No product ${product} is known.`);
   const root = products[product].ark;
   const verification = crlVerification(
     ownedBytes(der, 'a revocation list'),
     root,
     organization,
-    now.getTime(),
+    time('now', now),
   );
   const { number, thisUpdate, nextUpdate } = answerNow(verification);
   return { number, thisUpdate: timestamp(thisUpdate), nextUpdate: timestamp(nextUpdate) };

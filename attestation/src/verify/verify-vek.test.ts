@@ -55,6 +55,15 @@ describe('verifyVek', () => {
     expect(codeOf(vekOf('appraisal/milan'))).toBe('vek-subject');
   });
 
+  it('refuses one of another issuer', () => {
+    const name = Buffer.from('SEV-Genoa');
+    const at = Buffer.from(genoa).indexOf(name);
+    const other = Uint8Array.from(genoa);
+    other.set(Buffer.from('SEV-Genob'), at);
+    expect(at).toBeGreaterThan(0);
+    expect(codeOf(other)).toBe('vek-issuer');
+  });
+
   it('refuses one outside of its time, both ends included', () => {
     expect(codeOf(genoa, new Date('2025-08-07T17:21:40Z'))).toBe('vek-validity');
     expect(codeOf(genoa, new Date('2025-08-07T17:21:41Z'))).toBe('accepted');

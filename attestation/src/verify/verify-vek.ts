@@ -8,6 +8,7 @@ import type { Product } from '../report/product.ts';
 import type { Tcb } from '../report/tcb.ts';
 import { AMD_ANCHORS } from '../roots/amd.ts';
 import { answerNow } from './node-signatures.ts';
+import { time } from './options.ts';
 import { checkValidity, timestamp } from './validity.ts';
 import { type SignedVek, vekVerification } from './verification.ts';
 
@@ -41,7 +42,7 @@ export function verifyVek(der: Uint8Array, now: Date): VerifiedVek {
   const { vek, product } = signedVek(der);
   const { kind, tcb, hwid, cspId, notBefore, notAfter } = vek;
   const span = { from: notBefore, to: notAfter };
-  checkValidity('vek-validity', `the ${kind} certificate`, span, now.getTime());
+  checkValidity('vek-validity', `the ${kind} certificate`, span, time('now', now));
   return {
     kind,
     product,

@@ -45,7 +45,11 @@ export interface EvidenceInput {
   readonly format: ReportFormat;
   /** Where the endorsement key certificate is from; undefined where there is none. */
   readonly vekSource?: string | undefined;
-  /** What REPORT_DATA is where the envelope says so: 64 bytes in hexadecimal. */
+  /**
+   * What REPORT_DATA has to be for what else is in the envelope: 64 bytes in hexadecimal.
+   *
+   * It binds the two together, and says nothing of how old they are.
+   */
   readonly boundReportData?: string | undefined;
 }
 

@@ -20,6 +20,8 @@ export interface Question {
   readonly policy: Policy;
   /** Hexadecimal or bytes, 64 of them. */
   readonly reportData: string | Uint8Array | undefined;
+  /** What it has to be for what came along in the envelope, in hexadecimal. */
+  readonly boundReportData: string | undefined;
   readonly sources: Sources;
   /** The simulated secure processor that is asked about; undefined for AMD's. */
   readonly simulatedRoots: Roots | undefined;
@@ -33,7 +35,13 @@ export interface Answer {
 
 /** What the codes of both stages mean. */
 export function meaningsOf(library: Library): Meanings {
-  return { verify: library.VERIFY_CHECKS, policy: library.APPRAISAL_CHECKS };
+  return {
+    verify: library.VERIFY_CHECKS,
+    policy: {
+      ...library.APPRAISAL_CHECKS,
+      'runtime-data': 'the report is bound to what came with it',
+    },
+  };
 }
 
 export function judge(library: Library, question: Question): Answer {
@@ -41,9 +49,15 @@ export function judge(library: Library, question: Question): Answer {
   const common = { ...(simulatedRoots === undefined ? {} : { simulated: true as const }), sources };
   try {
     const { verified, appraisal } = decide(library, question);
-    const { accepted, code } = appraisal;
-    const checks = [...staged('verify', verified.checks), ...staged('policy', appraisal.checks)];
-    return { verdict: { accepted, code, checks, claims: verified.claims, ...common } };
+    const checks = [
+      ...staged('verify', verified.checks),
+      ...boundTo(verified.claims.reportData, question.boundReportData),
+      ...staged('policy', appraisal.checks),
+    ];
+    const failed = checks.find(({ verdict }) => verdict === 'failed');
+    const code = failed?.code ?? 'accepted';
+    const verdict = { accepted: failed === undefined, code, checks, claims: verified.claims };
+    return { verdict: { ...verdict, ...common } };
   } catch (error) {
     if (!(error instanceof library.VerificationError)) throw error;
     const { code, message, remedy } = error;
@@ -65,6 +79,13 @@ function decide(
   }
   const verified = library.verifySimulated(evidence, simulatedRoots, options);
   return { verified, appraisal: library.appraiseSimulated(verified, policy, { reportData }) };
+}
+
+/** Where the envelope brings runtime data: REPORT_DATA is its hash. How old both are, no one says. */
+function boundTo(actual: string, expected: string | undefined): readonly VerdictCheck[] {
+  if (expected === undefined) return [];
+  const verdict = actual === expected ? 'passed' : 'failed';
+  return [{ stage: 'policy', code: 'runtime-data', verdict, expected, actual }];
 }
 
 function staged(

@@ -252,22 +252,19 @@ describe('where the evidence comes from', () => {
     expect(JSON.parse(done.stdout).sources.format).toBe('go-sev-guest');
   });
 
-  it('an Azure report, whose runtime data it has to be bound to', async () => {
+  it('an Azure report, which is bound to its runtime data and not made fresh by them', async () => {
     const files = genoa();
     files.write('report.bin', hclBlob(files.report, Buffer.from('{"keys":[]}')));
     const done = await verify([...files.flags, acceptingGenoa(files), '--json']);
-    expect(failed(done)).toEqual(['report-data']);
-    expect(JSON.parse(done.stdout).sources).toMatchObject({
-      format: 'azure-hcl',
-      reportData: 'the runtime data in the evidence',
-    });
+    expect(failed(done)).toEqual(['runtime-data']);
+    const { code, sources } = JSON.parse(done.stdout);
+    expect([code, sources.format, sources.reportData]).toEqual(['runtime-data', 'azure-hcl', null]);
     const digest = createHash('sha256').update('{"keys":[]}').digest('hex').padEnd(128, '0');
     expect(done.stdout).toContain(digest);
     const said = files.report.subarray(0x50, 0x90).toString('hex');
-    const flags = [...files.flags, acceptingGenoa(files), `--report-data=${said}`];
-    const accepted = await verify(flags);
-    expect(accepted.status).toBe(0);
-    expect(accepted.stdout).toContain('Report data:      as --report-data says\n');
+    const other = await verify([...files.flags, acceptingGenoa(files), `--report-data=${said}`]);
+    expect(other.status).toBe(1);
+    expect(other.stdout).toContain('Rejected (runtime-data): ');
   });
 
   it('the format that is named, whatever it looks like', async () => {

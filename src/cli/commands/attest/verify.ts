@@ -86,12 +86,13 @@ async function run({ context, flags }: Invocation): Promise<number> {
       allowProductNameMismatch: flags.bool('allow-product-name-mismatch'),
     },
     policy,
-    reportData: reportData ?? input.boundReportData,
+    reportData,
+    boundReportData: input.boundReportData,
     sources: {
       format: input.format,
       vek: input.vekSource ?? null,
       crl: list?.source ?? null,
-      reportData: expectedFrom(reportData, input),
+      reportData: reportData === undefined ? null : '--report-data',
     },
     simulatedRoots,
   });
@@ -102,14 +103,6 @@ async function run({ context, flags }: Invocation): Promise<number> {
     context.stdout.write(describeVerdict(verdict, meaningsOf(library), refusal));
   }
   return verdict.accepted ? 0 : 1;
-}
-
-function expectedFrom(
-  reportData: Uint8Array | undefined,
-  { boundReportData }: EvidenceInput,
-): string | null {
-  if (reportData !== undefined) return '--report-data';
-  return boundReportData === undefined ? null : 'the runtime data in the evidence';
 }
 
 /** What `--json` prints where nothing could be decided. */
@@ -164,8 +157,7 @@ async function addCachedVek(
 
 interface RevocationList {
   readonly crl: Uint8Array;
-  /** Undefined for now. */
-  readonly obtainedAt?: Date | undefined;
+  readonly obtainedAt: Date;
   readonly source: string;
 }
 
@@ -182,5 +174,5 @@ async function revocationList(
     return endorsed ? cachedCrl(context, library, evidence, now) : undefined;
   }
   const bytes = await readInputFile(context, path, MAX_CRL);
-  return { crl: crlOf(library, path, bytes), source: '--crl' };
+  return { crl: crlOf(library, path, bytes), obtainedAt: now, source: '--crl' };
 }

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { judge } from './judge.ts';
+import { loadLibrary } from './load-library.ts';
+
+const GENOA = join(import.meta.dirname, '../../../../test/vectors/hardware/genoa-v5.json');
+
+it.each([
+  ['fits', 'report-data', (hex: string) => hex],
+  ['does not fit', 'runtime-data', (hex: string) => hex.replace(/^../, '00')],
+] as const)('runtime data that %s: %s', async (_, code, change) => {
+  const library = await loadLibrary();
+  const { evidence, crl, now } = JSON.parse(readFileSync(GENOA, 'utf8'));
+  const bytes = (base64: string): Uint8Array => Uint8Array.from(Buffer.from(base64, 'base64'));
+  const report = bytes(evidence.report);
+  const { measurement, hostData, reportData } = library.unverifiedClaims(
+    library.parseReport(report),
+  );
+  const { verdict } = judge(library, {
+    evidence: { report, vek: bytes(evidence.vek) },
+    options: { now: new Date(now), crl: bytes(crl), crlObtainedAt: new Date(now) },
+    policy: library.parseAttestationPolicy({ measurements: [measurement], hostData }),
+    reportData: undefined,
+    boundReportData: change(reportData),
+    sources: { format: 'azure-hcl', vek: null, crl: null, reportData: null },
+    simulatedRoots: undefined,
+  });
+  // Bound to each other, and still nothing that says how old they are.
+  expect([verdict.accepted, verdict.code]).toEqual([false, code]);
+});
