@@ -1,7 +1,6 @@
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AttestationError } from '../errors.ts';
 import { serializeReport } from '../report/serialize.ts';
 import {
   claimsOfVersion,
@@ -9,6 +8,7 @@ import {
   sampleReport,
   TURIN_CLAIMS,
 } from '../report/testing/sample.ts';
+import { codeOf } from '../testing/code-of.ts';
 import { evidenceFromGoSevGuestJson } from './go-sev-guest.ts';
 import { encodePem } from './pem.ts';
 
@@ -201,12 +201,8 @@ describe('evidenceFromGoSevGuestJson', () => {
     await fuzz(
       fc.property(fc.oneof(change, fc.json(), fc.string()), (input) => {
         const json = typeof input === 'string' ? input : attestation(Object.fromEntries([input]));
-        try {
-          evidenceFromGoSevGuestJson(json);
-        } catch (error) {
-          expect(error).toBeInstanceOf(AttestationError);
-          expect((error as AttestationError).code).toBe('json-malformed');
-        }
+        const code = codeOf(() => evidenceFromGoSevGuestJson(json));
+        expect(['accepted', 'json-malformed']).toContain(code);
       }),
     );
   });

@@ -2,6 +2,7 @@ import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AttestationError } from '../errors.ts';
+import { codeOf } from '../testing/code-of.ts';
 import { VERIFY_CHECKS } from '../verify/checks.ts';
 import { FIELDS, type Field, REPORT_SIZE } from './layout.ts';
 import { parseReport } from './parse.ts';
@@ -30,8 +31,8 @@ function refusal(bytes: Uint8Array): AttestationError {
   throw new Error('the report was accepted');
 }
 
-function codeOf(bytes: Uint8Array): string {
-  return refusal(bytes).code;
+function reportCode(bytes: Uint8Array): string {
+  return codeOf(() => parseReport(bytes));
 }
 
 /** The sample with bytes put into a field, little-endian as given. */
@@ -103,24 +104,24 @@ describe('parseReport', () => {
   it('refuses a CPUID in version 2, and mitigation vectors before version 5', () => {
     const two = serializeReport(claimsOfVersion(2), SAMPLE_SIGNATURE);
     for (const field of [FIELDS.CPUID_FAM_ID, FIELDS.CPUID_MOD_ID, FIELDS.CPUID_STEP]) {
-      expect(codeOf(withBytes(field, [0x19], two.slice()))).toBe('report-reserved');
+      expect(reportCode(withBytes(field, [0x19], two.slice()))).toBe('report-reserved');
     }
     for (const version of [2, 3, 4] as const) {
       const report = serializeReport(claimsOfVersion(version), SAMPLE_SIGNATURE);
       for (const field of [FIELDS.LAUNCH_MIT_VECTOR, FIELDS.CURRENT_MIT_VECTOR]) {
-        expect(codeOf(withBytes(field, [0, 1], report.slice()))).toBe('report-reserved');
+        expect(reportCode(withBytes(field, [0, 1], report.slice()))).toBe('report-reserved');
       }
     }
   });
 
   it('refuses a guest policy without bit 17, or with a bit above 25', () => {
-    expect(codeOf(withBytes(FIELDS.POLICY, [0, 0, 0x01, 0, 0, 0, 0, 0]))).toBe(
+    expect(reportCode(withBytes(FIELDS.POLICY, [0, 0, 0x01, 0, 0, 0, 0, 0]))).toBe(
       'report-guest-policy',
     );
-    expect(codeOf(withBytes(FIELDS.POLICY, [0, 0, 0x03, 0x04, 0, 0, 0, 0]))).toBe(
+    expect(reportCode(withBytes(FIELDS.POLICY, [0, 0, 0x03, 0x04, 0, 0, 0, 0]))).toBe(
       'report-guest-policy',
     );
-    expect(codeOf(withBytes(FIELDS.POLICY, [0, 0, 0x03, 0, 0, 0, 0, 0x80]))).toBe(
+    expect(reportCode(withBytes(FIELDS.POLICY, [0, 0, 0x03, 0, 0, 0, 0, 0x80]))).toBe(
       'report-guest-policy',
     );
   });
@@ -139,7 +140,7 @@ describe('parseReport', () => {
   });
 
   it.each([0, 2, 0xffff_ffff])('refuses signature algorithm %d', (signatureAlgo) => {
-    expect(codeOf(sampleReport({ signatureAlgo }))).toBe('report-signature-algorithm');
+    expect(reportCode(sampleReport({ signatureAlgo }))).toBe('report-signature-algorithm');
   });
 
   it('refuses a report that no key signed, and key information that it does not know', () => {
@@ -155,7 +156,7 @@ describe('parseReport', () => {
       });
     }
     for (const bytes of [[0x20], [0, 1], [0, 0, 0, 0x80]]) {
-      expect(codeOf(withBytes(FIELDS.KEY_INFO, bytes))).toBe('report-key-info');
+      expect(reportCode(withBytes(FIELDS.KEY_INFO, bytes))).toBe('report-key-info');
     }
   });
 
@@ -171,8 +172,8 @@ describe('parseReport', () => {
       code: UNSIGNED_CODE,
       message: `${name} of the signature is out of range`,
     });
-    expect(codeOf(withBytes(field, [...order]))).toBe(UNSIGNED_CODE);
-    expect(codeOf(withBytes(field, new Array<number>(48).fill(0xff)))).toBe(UNSIGNED_CODE);
+    expect(reportCode(withBytes(field, [...order]))).toBe(UNSIGNED_CODE);
+    expect(reportCode(withBytes(field, new Array<number>(48).fill(0xff)))).toBe(UNSIGNED_CODE);
     parseReport(withBytes(field, [0x72, ...order.subarray(1)]));
     for (const offset of [48, 71]) {
       const above = { offset: field.offset + offset, size: 1 };
@@ -184,7 +185,7 @@ describe('parseReport', () => {
 
   it('refuses something behind the signature', () => {
     for (const offset of [0x330, 0x49f]) {
-      expect(codeOf(withBytes({ offset, size: 1 }, [1]))).toBe(UNSIGNED_CODE);
+      expect(reportCode(withBytes({ offset, size: 1 }, [1]))).toBe(UNSIGNED_CODE);
     }
   });
 
@@ -206,7 +207,7 @@ describe('parseReport', () => {
       { ...claimsOfVersion(2), chipId: TURIN_CLAIMS.chipId },
       SAMPLE_SIGNATURE,
     );
-    expect(codeOf(turin)).toBe('product');
+    expect(reportCode(turin)).toBe('product');
     const masked = { ...claimsOfVersion(2), chipId: '00'.repeat(64) };
     parseReport(serializeReport(masked, SAMPLE_SIGNATURE));
   });
@@ -216,12 +217,12 @@ describe('parseReport', () => {
     (field) => {
       for (const index of [2, 3, 4, 5]) {
         const place = { offset: field.offset + index, size: 1 };
-        expect(codeOf(withBytes(place, [1]))).toBe('report-tcb');
+        expect(reportCode(withBytes(place, [1]))).toBe('report-tcb');
       }
       for (const index of [4, 5, 6]) {
         const place = { offset: field.offset + index, size: 1 };
         const turin = serializeReport(TURIN_CLAIMS, SAMPLE_SIGNATURE);
-        expect(codeOf(withBytes(place, [1], turin))).toBe('report-tcb');
+        expect(reportCode(withBytes(place, [1], turin))).toBe('report-tcb');
       }
     },
   );
@@ -247,9 +248,9 @@ describe('parseReport', () => {
     const report = sampleReport();
     for (const [code, damage] of faults.toReversed()) {
       damage(report);
-      expect(codeOf(report)).toBe(code);
+      expect(reportCode(report)).toBe(code);
     }
-    expect(codeOf(report.subarray(1))).toBe('report-length');
+    expect(reportCode(report.subarray(1))).toBe('report-length');
   });
 
   it('decides one way or the other about any bytes', { timeout: FUZZ_TIMEOUT }, async () => {
@@ -267,12 +268,7 @@ describe('parseReport', () => {
     const noise = fc.uint8Array({ maxLength: REPORT_SIZE + 8 });
     await fuzz(
       fc.property(fc.oneof(damaged, noise), (bytes) => {
-        try {
-          parseReport(bytes);
-        } catch (error) {
-          expect(error).toBeInstanceOf(AttestationError);
-          expect(CODES).toContain((error as AttestationError).code);
-        }
+        expect(['accepted', ...CODES]).toContain(reportCode(bytes));
       }),
     );
   });
