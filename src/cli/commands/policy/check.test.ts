@@ -19,6 +19,9 @@ const check = (text: string, ...flags: readonly string[]): Promise<Transcript> =
 
 const MEASUREMENT = 'ab'.repeat(48);
 const USABLE = `measurements: ['${MEASUREMENT}']\nhostData: any-explicit\nproducts: [Turin]\n`;
+const ID_BLOCK = `idKeyDigests: ['${MEASUREMENT}']\n`;
+const CHIP = `'${'ab'.repeat(64)}'`;
+const LEVELS = '{ bl: 1, tee: 0, snp: 1, ucode: 1 }';
 
 describe('policy check', () => {
   it('reads a policy back, what it states first and then what follows by default', async () => {
@@ -27,7 +30,9 @@ describe('policy check', () => {
     const [stated = '', defaults = ''] = done.stdout.split('\nBy default:\n');
     expect(stated).toMatch(/^Stated:\n {2}products +Turin\n {2}measurements +(ab){48}\n/);
     expect(defaults).toMatch(/^ {2}vmpl +0$/m);
-    expect(defaults).toMatch(/^ {2}minLaunchTcb +as minTcb$/m);
+    expect(defaults).toMatch(
+      / turin .*\n {2}minLaunchTcb +as minTcb\n {2}minCommittedTcb +as minTcb$/m,
+    );
     expect(defaults).toMatch(/^ {2}chipAllow +any chip$/m);
     expect(defaults).toMatch(/^ {2}minMitigationVector +0x0$/m);
     expect(defaults).toMatch(/^ {2}minTcb +milan bl 4, .*\n +genoa bl 10, /m);
@@ -38,14 +43,63 @@ describe('policy check', () => {
   it.each([
     ['', 'neither measurements nor idKeyDigests names a guest'],
     ['', 'hostData is not said'],
-    [`${USABLE}signingKeys: []`, 'signingKeys is empty'],
-    [`${USABLE}reportVersions: []`, 'reportVersions is empty'],
-    ['idKeyDigests: []\nhostData: any-explicit', 'neither measurements nor idKeyDigests'],
+    ['measurements: []\nhostData: any-explicit', 'neither measurements nor idKeyDigests'],
+    ...['reportVersions', 'signingKeys', 'chipAllow', 'idKeyDigests', 'authorKeyDigests'].map(
+      (key) => [`${USABLE}${key}: []`, `${key} is empty`] as const,
+    ),
+    [USABLE.replace('[Turin]', '[]'), 'products is empty'],
+    [`${USABLE}${ID_BLOCK}familyIds: []`, 'familyIds is empty'],
+    [`${USABLE}${ID_BLOCK}imageIds: []`, 'imageIds is empty'],
+    [`${USABLE}signingKeys: [VLEK]`, 'signingKeys allows VLEKs alone, and cspIds names no'],
+    [`${USABLE}chipAllow: [${CHIP}]\nchipDeny: [${CHIP}]`, 'chipDeny has every chip of chipAllow'],
+    [`${USABLE}reportVersions: [2]`, 'requireAliasCheck asks for what only report versions from 3'],
+    [
+      `${USABLE}reportVersions: [4]\nminMitigationVector: '0x1'`,
+      'minMitigationVector asks for what only report versions from 5 on tell',
+    ],
+    [
+      `${USABLE.replace('Turin', 'Genoa')}requireIommuWriteSafe: true`,
+      'requireIommuWriteSafe asks for what only Turin tells',
+    ],
+    ...['minTcb', 'minLaunchTcb', 'minCommittedTcb'].flatMap((key) => [
+      [`${USABLE}${key}: {}`, `${key} has no minimum for any processor of products`] as const,
+      [`${USABLE}${key}: { milan: ${LEVELS} }`, `${key} has no minimum for any`] as const,
+    ]),
+    [
+      `${USABLE.replace('Turin', 'Milan, Genoa')}minTcb: { milan: ${LEVELS} }\nminLaunchTcb: { genoa: ${LEVELS} }`,
+      'no processor of products has a minimum in each',
+    ],
   ])('says that a policy accepts nobody, and why: %j', async (text, reason) => {
     const done = await check(text === '' ? '{}' : text);
     expect(done.status).toBe(0);
     expect(done.stdout).toContain('The policy is valid, but it accepts nobody:\n');
     expect(done.stdout).toContain(`- ${reason}`);
+  });
+
+  it.each([
+    [`measurements: []\nhostData: any-explicit\n${ID_BLOCK}`],
+    [`${USABLE}signingKeys: [VLEK]\ncspIds: [provider]`],
+    [`${USABLE}chipAllow: [${CHIP}]`],
+    [`${USABLE.replace('Turin', 'Genoa')}minTcb: { bergamo_siena: ${LEVELS} }`],
+    [`${USABLE}requireIommuWriteSafe: true\nminMitigationVector: '0x1'`],
+    [`${USABLE}reportVersions: [2]\nrequireAliasCheck: false`],
+  ])('says nothing of the kind about one that somebody can satisfy: %j', async (text) => {
+    expect((await check(text)).stdout).toMatch(/\nThe policy is valid\.\n$/);
+  });
+
+  it('says once that one minimum is missing from which others follow', async () => {
+    const document = JSON.parse((await check(`${USABLE}minTcb: {}`, '--json')).stdout);
+    expect(document.acceptsNobody).toEqual(['minTcb has no minimum for any processor of products']);
+  });
+
+  it('shows a minimum of its own for the launch', async () => {
+    const own = 'minLaunchTcb: { turin: { fmc: 1, bl: 1, tee: 1, snp: 5, ucode: 90 } }';
+    const done = await check(`${USABLE}${own}\n`);
+    expect(done.stdout).toMatch(/^ {2}minLaunchTcb +turin fmc 1, bl 1, tee 1, snp 5, ucode 90$/m);
+    expect(done.stdout).toMatch(/^ {2}minCommittedTcb +as minTcb$/m);
+    const { policy } = JSON.parse((await check(`${USABLE}${own}\n`, '--json')).stdout);
+    expect(policy.minLaunchTcb).toEqual({ turin: { fmc: 1, bl: 1, tee: 1, snp: 5, ucode: 90 } });
+    expect(policy.minCommittedTcb).toEqual(policy.minTcb);
   });
 
   it('gives programs the whole policy', async () => {

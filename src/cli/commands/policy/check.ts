@@ -5,7 +5,8 @@ import { InputError } from '../../input-error.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { loadLibrary } from '../attest/load-library.ts';
 import { readPolicy } from '../attest/policy-input.ts';
-import { acceptsNobody, describePolicy, keysOf } from './policy-text.ts';
+import { acceptsNobody } from './accepts-nobody.ts';
+import { describePolicy, effective, keysOf } from './policy-text.ts';
 
 export const check: Command = {
   usage: '[OPTIONS] FILE',
@@ -22,8 +23,8 @@ export const check: Command = {
       const stated = isObject(document) ? Object.keys(document) : [];
       if (json) {
         const defaults = keysOf(policy).filter((key) => !stated.includes(key));
-        const nobody = acceptsNobody(policy);
-        context.stdout.write(jsonText({ valid: true, policy, defaults, acceptsNobody: nobody }));
+        const said = { valid: true, policy: effective(policy), defaults };
+        context.stdout.write(jsonText({ ...said, acceptsNobody: acceptsNobody(policy) }));
       } else {
         context.stdout.write(describePolicy(policy, stated));
       }

@@ -6,6 +6,7 @@
 import { printable } from '../../client/failure.ts';
 import { isObject } from '../../client/json.ts';
 import type { Library } from '../attest/load-library.ts';
+import { acceptsNobody } from './accepts-nobody.ts';
 
 type Policy = Library['STRICT_POLICY'];
 type Key = keyof Policy;
@@ -15,6 +16,8 @@ const WIDTH = 28;
 
 /** Keys that a policy may lack, and what that means. */
 const WHEN_ABSENT = {
+  minLaunchTcb: 'as minTcb',
+  minCommittedTcb: 'as minTcb',
   chipAllow: 'any chip',
   idKeyDigests: 'not looked at',
   authorKeyDigests: 'not looked at',
@@ -26,22 +29,16 @@ const WHEN_ABSENT = {
 
 /** Every key that a policy may have, those included that this one leaves out. */
 export function keysOf(policy: Policy): readonly string[] {
-  return [...new Set([...Object.keys(policy), ...Object.keys(WHEN_ABSENT)])];
+  const keys = Object.keys(policy).flatMap((key) => (key === 'minTcb' ? TCB_KEYS : [key]));
+  return [...new Set([...keys, ...Object.keys(WHEN_ABSENT)])];
 }
 
-/** Why no evidence at all can satisfy a policy; empty where some may. */
-export function acceptsNobody(policy: Policy): readonly string[] {
-  const empty = (['products', 'reportVersions', 'signingKeys'] as const).filter(
-    (key) => policy[key].length === 0,
-  );
-  const reasons = empty.map((key) => `${key} is empty`);
-  if (policy.measurements.length === 0 && (policy.idKeyDigests ?? []).length === 0) {
-    reasons.push('neither measurements nor idKeyDigests names a guest');
-  }
-  if (policy.hostData === undefined) {
-    reasons.push("hostData is not said (32 bytes, or 'any-explicit')");
-  }
-  return reasons;
+const TCB_KEYS: readonly Key[] = ['minTcb', 'minLaunchTcb', 'minCommittedTcb'];
+
+/** With the minimums that follow `minTcb` written out. */
+export function effective(policy: Policy): Policy {
+  const { minTcb, minLaunchTcb = minTcb, minCommittedTcb = minTcb } = policy;
+  return { ...policy, minLaunchTcb, minCommittedTcb };
 }
 
 /** What the document states, what follows from what it does not, and a conclusion. */
@@ -50,21 +47,17 @@ export function describePolicy(policy: Policy, stated: readonly string[]): strin
   const said = keys.filter((key) => stated.includes(key));
   const unsaid = keys.filter((key) => !stated.includes(key));
   const lines = [
-    ...(said.length === 0 ? [] : ['Stated:', ...said.map((key) => line(policy, key, stated)), '']),
+    ...(said.length === 0 ? [] : ['Stated:', ...said.map((key) => line(policy, key)), '']),
     'By default:',
-    ...unsaid.map((key) => line(policy, key, stated)),
+    ...unsaid.map((key) => line(policy, key)),
     '',
     ...conclusion(policy),
   ];
   return `${printable(lines.join('\n'))}\n`;
 }
 
-/** These follow `minTcb` where they are not stated. */
-const FOLLOWERS = ['minLaunchTcb', 'minCommittedTcb'];
-
-function line(policy: Policy, key: string, stated: readonly string[]): string {
-  const follows = FOLLOWERS.includes(key) && !stated.includes(key);
-  const value = follows ? 'as minTcb' : describeValue(Reflect.get(policy, key), WIDTH);
+function line(policy: Policy, key: string): string {
+  const value = describeValue(Reflect.get(policy, key), WIDTH);
   return `  ${key.padEnd(WIDTH - 2)}${value ?? absent(key)}`;
 }
 
