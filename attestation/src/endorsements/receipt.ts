@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import { readFileBounded, writeFileDurably } from './files.ts';
+import { parseJson } from './parse-json.ts';
 
 const MAX_BYTES = 1024;
 
@@ -26,15 +27,6 @@ export async function readReceipt(path: string, der: Uint8Array): Promise<Date |
   const bytes = await readFileBounded(path, MAX_BYTES);
   const { success, data } = Receipt.safeParse(parseJson(bytes ?? new Uint8Array()));
   return success && data.sha256 === sha256(der) ? new Date(data.obtainedAt) : undefined;
-}
-
-/** The value of a JSON text, undefined for anything else. */
-export function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
-    return undefined;
-  }
 }
 
 function sha256(bytes: Uint8Array): string {
