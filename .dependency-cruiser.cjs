@@ -26,7 +26,7 @@ const ROOMS = {
 /** The same for the folders of attestation/src, where trust grows from top to bottom. */
 const ATTESTATION_ROOMS = {
   der: ['der', 'errors', 'hex', 'owned-bytes'],
-  report: ['report', 'errors', 'hex', 'owned-bytes'],
+  report: ['report', 'errors', 'hex', 'owned-bytes', 'p384-order'],
   certificates: ['certificates', 'der', 'report', 'errors', 'hex', 'owned-bytes'],
   envelopes: [
     'envelopes',
@@ -41,7 +41,7 @@ const ATTESTATION_ROOMS = {
   roots: ['roots', 'report', 'hex'],
   verify: ['verify', 'certificates', 'report', 'roots', 'evidence', 'errors', 'hex', 'owned-bytes'],
   appraise: ['appraise', 'verify', 'report', 'hex'],
-  measure: ['measure', 'errors', 'hex', 'owned-bytes'],
+  measure: ['measure', 'errors', 'hex', 'owned-bytes', 'p384-order'],
   endorsements: [
     'endorsements',
     'verify',
@@ -69,6 +69,7 @@ const ATTESTATION_ROOMS = {
     'hex',
     'owned-bytes',
     'durable-file',
+    'p384-order',
   ],
 };
 
@@ -112,7 +113,7 @@ module.exports = {
       comment: 'what the entry for browsers is made of runs without Node',
       severity: 'error',
       from: {
-        path: '^attestation/src/(browser|common|evidence|errors|hex|owned-bytes|der|certificates|report|envelopes|roots|appraise|verify)|^policies/src/',
+        path: '^attestation/src/(browser|common|evidence|errors|hex|owned-bytes|p384-order|der|certificates|report|envelopes|roots|appraise|verify)|^policies/src/',
         pathNot: `${TEST_FILES}|^attestation/src/verify/node-signatures\\.ts$`,
       },
       to: { dependencyTypes: ['core'] },

@@ -8,6 +8,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { AttestationError } from '../errors.ts';
 import { ownedBytes } from '../owned-bytes.ts';
+import { P384_ORDER } from '../p384-order.ts';
 import { refuseIdBlock } from './id-block-refusal.ts';
 import { sha384 } from './launch-digest.ts';
 
@@ -21,10 +22,6 @@ const P384 = 2;
 /** Significant bytes of a number on P-384, and the room that it has. */
 const NUMBER = 48;
 const ROOM = 72;
-/** Order of P-384's base point (FIPS 186-4, D.1.2.4). */
-const ORDER = BigInt(
-  '0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973',
-);
 
 /**
  * ID_KEY_DIGEST or AUTHOR_KEY_DIGEST of a report that this key stands behind: SHA-384 over its
@@ -97,7 +94,7 @@ export function parseIdSignature(input: Uint8Array): Uint8Array {
   const numbers = readNumbers(bytes, 'a signature');
   for (const number of numbers) {
     const value = BigInt(`0x${Buffer.from(number).toString('hex')}`);
-    if (value === 0n || value >= ORDER)
+    if (value === 0n || value >= P384_ORDER)
       refuseIdBlock('a signature', 'R and S in the range of P-384', 'another number');
   }
   return new Uint8Array(Buffer.concat(numbers));

@@ -5,6 +5,7 @@
  */
 import { AttestationError } from '../errors.ts';
 import { toHex } from '../hex.ts';
+import { P384_ORDER } from '../p384-order.ts';
 import { fieldBytes, fieldUint8, fieldUint32, fieldUint64, hexNumber, isZero } from './field.ts';
 import { POLICY_MUST_BE_ONE, POLICY_MUST_BE_ZERO } from './guest-policy.ts';
 import { decodeKeyInfo } from './key-info.ts';
@@ -26,9 +27,6 @@ const VMPL_HOST = 0xffff_ffff;
 const ECDSA_P384_SHA384 = 1;
 /** Bytes of CHIP_ID that Turin fills. */
 const TURIN_CHIP_ID_SIZE = 8;
-/** Order of the group of P-384 (SEC 2, secp384r1). */
-const P384_ORDER =
-  0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n;
 
 /** TCB versions of a report, by name. */
 const TCB_FIELDS = [

@@ -5,11 +5,8 @@
  * @module
  */
 import { createECDH, createPrivateKey, hkdfSync, type KeyObject, sign } from 'node:crypto';
+import { P384_ORDER } from '../p384-order.ts';
 
-/** Order of the base point (FIPS 186-4, D.1.2.4). */
-const ORDER = BigInt(
-  '0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973',
-);
 const BYTES = 48;
 /** 64 bits above the order, so that no scalar is likelier than another (FIPS 186-4, B.4.1). */
 const SEED_BYTES = BYTES + 8;
@@ -23,7 +20,7 @@ export interface P384Key {
 /** Derives the key of `purpose` from `secret` with HKDF-SHA-384. */
 export function deriveP384Key(secret: Uint8Array, purpose: Uint8Array): P384Key {
   const seed = Buffer.from(hkdfSync('sha384', secret, '', purpose, SEED_BYTES)).toString('hex');
-  const scalar = (BigInt(`0x${seed}`) % (ORDER - 1n)) + 1n;
+  const scalar = (BigInt(`0x${seed}`) % (P384_ORDER - 1n)) + 1n;
   const d = Buffer.from(scalar.toString(16).padStart(BYTES * 2, '0'), 'hex');
   const ecdh = createECDH('secp384r1');
   ecdh.setPrivateKey(d);
