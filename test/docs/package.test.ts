@@ -84,6 +84,11 @@ describe.each(PACKAGES)('the package of %s', (name) => {
     for (const target of targets) expect(files).toContain(target.replace('./', ''));
   });
 
+  it('holds the licence of the repository', () => {
+    const file = join(directory, 'node_modules/@a3s-box', name, 'LICENSE');
+    expect(readFileSync(file, 'utf8')).toBe(readFileSync(join(root, 'LICENSE'), 'utf8'));
+  });
+
   it('holds no tests', () => {
     const files = packed.get(name) ?? [];
     expect(files.filter((file) => /\.test\.|(^|\/)testing\//.test(file))).toEqual([]);
