@@ -126,9 +126,7 @@ function parseBundle(bytes: Uint8Array, now: Date) {
   distinct(crls.map(({ kind, product }) => `${kind} list of ${product}`));
   for (const { der, product, obtainedAt } of crls) {
     inBundle(() => crlOf(der, product));
-    if (obtainedAt > now) {
-      throw malformed('lists obtained before now', obtainedAt.toISOString());
-    }
+    if (obtainedAt > now) throw fromTheFuture(obtainedAt, now);
   }
   return { vceks, crls };
 }
@@ -161,6 +159,19 @@ function malformed(expected: string | undefined, found: string, cause?: unknown)
     'store-malformed',
     'Cannot import the endorsements: the file is not an exported store.',
     { expected, found, remedy: 'Export it again.', cause },
+  );
+}
+
+/** Either clock may be wrong: a list that counts from later than now would stay fresh too long. */
+function fromTheFuture(obtainedAt: Date, now: Date): AttestationError {
+  return new AttestationError(
+    'store-malformed',
+    'Cannot import the endorsements: a list in them was got after the time of this machine.',
+    {
+      expected: `lists got by ${now.toISOString()}`,
+      found: `one got at ${obtainedAt.toISOString()}`,
+      remedy: 'Check the clock of this machine, and that of the one that exported them.',
+    },
   );
 }
 

@@ -48,23 +48,35 @@ const OF_VERSION_2 = ['Milan', 'Genoa'] as const;
 
 export interface CachedCrl {
   readonly crl: Uint8Array;
+  /** At most the time judged by. */
   readonly obtainedAt: Date;
   /** Such as `the cache, 3 hours old`. */
   readonly source: string;
 }
 
-/** The revocation list over who issued the certificate; undefined where there is none. */
+/**
+ * The revocation list over who issued the certificate; undefined where there is none.
+ *
+ * The store goes by the clock of this machine, whatever time is judged by. A list that was got
+ * after that time is as fresh as can be, and so not refused for its age.
+ *
+ * @param at the time judged by
+ */
 export async function cachedCrl(
   context: Pick<Context, 'config'>,
   library: Library,
   evidence: Evidence,
-  now: Date,
+  at: Date,
 ): Promise<CachedCrl | undefined> {
   const endorsements = new library.Endorsements({ store: openCache(context, library) });
-  const complete = await tolerating(library, () => endorsements.complete(evidence, { now }));
+  const complete = await tolerating(library, () => endorsements.complete(evidence));
   const { crl, crlObtainedAt: obtainedAt } = complete ?? {};
   if (crl === undefined || obtainedAt === undefined) return undefined;
-  const age = humanDuration(now.getTime() - obtainedAt.getTime()).toLowerCase();
+  if (obtainedAt > at) {
+    const source = `the cache, got on ${obtainedAt.toISOString()}, after the time judged by`;
+    return { crl, obtainedAt: at, source };
+  }
+  const age = humanDuration(at.getTime() - obtainedAt.getTime()).toLowerCase();
   return { crl, obtainedAt, source: `the cache, ${age} old` };
 }
 

@@ -113,6 +113,27 @@ Kept in ${join(cwd, 'home/endorsements')}
     expect(late.stdout).toContain('Rejected (crl-age)');
   });
 
+  it('fills it for evidence of the past too', async () => {
+    const measurement = files.report.subarray(0x90, 0xc0).toString('hex');
+    const policy = { measurements: [measurement], hostData: 'any-explicit' };
+    files.write('policy.json', JSON.stringify({ ...policy, reportData: 'any-explicit' }));
+    await fetchCerts('--report=report.bin');
+    vi.setSystemTime(new Date('2025-10-20T00:00:00Z'));
+    const flags = ['verify', '--report=report.bin', '--policy=policy.json'];
+    // The list is of 6 May: counted from then, it would be too old.
+    const past = await attest(...flags, '--at=2025-09-20T00:00:00Z');
+    expect(past.status).toBe(0);
+    expect(past.stdout).toContain(
+      'Revocation list:  from the cache, got on 2025-10-01T00:00:00.000Z, after the time judged by\n',
+    );
+    expect((await attest(...flags, '--at=2025-10-02T00:00:00Z')).status).toBe(0);
+    expect((await attest(...flags)).stdout).toContain('Rejected (crl-age)');
+    // A clock that was ahead makes no list fresh.
+    vi.setSystemTime(new Date('2025-09-20T00:00:00Z'));
+    expect((await attest(...flags)).stdout).toContain('Rejected (crl-age)');
+    expect((await attest(...flags, '--at=2025-09-20T00:00:00Z')).stdout).toContain('(crl-age)');
+  });
+
   it('says so where the cache that verify reads is damaged', async () => {
     await fetchCerts(...NAMED);
     writeFileSync(join(cwd, 'home/endorsements/vcek', CHIP, CACHED[2]), 'damaged');
@@ -216,6 +237,19 @@ describe('a machine without a network', () => {
     expect(kept()).toEqual(CACHED);
     const again = await attest('fetch-certs', '--import=bundle', '--json');
     expect(JSON.parse(again.stdout)).toEqual({ vceks: 1, crls: 1, olderCrls: 0 });
+  });
+
+  it('says which clocks to check where the other one is ahead', async () => {
+    await fetchCerts(...NAMED);
+    await attest('fetch-certs', '--export=bundle');
+    rmSync(join(cwd, 'home'), { recursive: true });
+    vi.setSystemTime(new Date('2025-09-30T23:59:00Z'));
+    const done = await attest('fetch-certs', '--import=bundle');
+    expect(done).toMatchObject({ status: 2, stdout: '' });
+    expect(done.stderr).toContain('a list in them was got after the time of this machine');
+    expect(done.stderr).toContain('expected: lists got by 2025-09-30T23:59:00.000Z\n');
+    expect(done.stderr).toContain('found:    one got at 2025-10-01T00:00:00.000Z\n');
+    expect(done.stderr).toContain('Check the clock of this machine');
   });
 
   it("takes a directory of Trustee's", async () => {
