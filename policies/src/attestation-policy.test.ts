@@ -64,10 +64,7 @@ describe('the strict policy', () => {
 
   it('is shipped with every key that has a default, written out', () => {
     const written = Object.keys(Object(shipped('attestation-strict.yaml')));
-    const derived = ['minLaunchTcb', 'minCommittedTcb'];
-    expect([...written, ...derived].sort()).toEqual(
-      ['schema', ...Object.keys(STRICT_POLICY)].sort(),
-    );
+    expect(written.sort()).toEqual(['schema', ...Object.keys(STRICT_POLICY)].sort());
   });
 
   it('has the minimums of the table', () => {
@@ -77,8 +74,8 @@ describe('the strict policy', () => {
       bergamo_siena: TCB_MINIMUMS.bergamo_siena.minimum,
       turin: TCB_MINIMUMS.turin.minimum,
     });
-    expect(STRICT_POLICY.minLaunchTcb).toEqual(STRICT_POLICY.minTcb);
-    expect(STRICT_POLICY.minCommittedTcb).toEqual(STRICT_POLICY.minTcb);
+    expect(STRICT_POLICY.minLaunchTcb).toBeUndefined();
+    expect(STRICT_POLICY.minCommittedTcb).toBeUndefined();
   });
 });
 
@@ -86,7 +83,7 @@ describe('the shipped examples', () => {
   it('are policies', () => {
     const example = parseAttestationPolicy(shipped('attestation-example.yaml'));
     expect(example.measurements).toHaveLength(2);
-    expect(example.minLaunchTcb).toEqual({ genoa: { bl: 10, tee: 0, snp: 27, ucode: 88 } });
+    expect(example.minTcb).toEqual({ genoa: { bl: 10, tee: 0, snp: 27, ucode: 88 } });
     const simulated = parseAttestationPolicy(shipped('attestation-simulated-example.yaml'));
     expect(simulated.tee).toBe('simulated');
   });
@@ -109,13 +106,14 @@ describe('parseAttestationPolicy', () => {
     expect(policy.chipAllow).toEqual([`3b42092f69c656d3${'00'.repeat(56)}`, '1f'.repeat(64)]);
   });
 
-  it('uses the minimum of the reported TCB where no other is said', () => {
+  it('leaves out the minimums that are not said, so that they follow another minTcb', () => {
     const floor = { milan: { bl: 4, tee: 0, snp: 25, ucode: 219 } };
     const launch = { milan: { bl: 4, tee: 0, snp: 24, ucode: 213 } };
-    const policy = parseAttestationPolicy({ minTcb: floor, minLaunchTcb: launch });
-    expect(policy.minTcb).toEqual(floor);
-    expect(policy.minLaunchTcb).toEqual(launch);
-    expect(policy.minCommittedTcb).toEqual(floor);
+    const policy = parseAttestationPolicy({ minLaunchTcb: launch });
+    const stronger = parseAttestationPolicy({ ...policy, minTcb: floor });
+    expect(stronger.minTcb).toEqual(floor);
+    expect(stronger.minLaunchTcb).toEqual(launch);
+    expect(stronger.minCommittedTcb).toBeUndefined();
   });
 
   it.each([
@@ -187,7 +185,8 @@ describe('parseAttestationPolicy', () => {
     ['signingKeys', 'none', 'no key'],
     ['reportVersions', 6, 'a version that is not known'],
   ])('takes no entry of %s that is %j (%s)', (key, entry, _) => {
-    expect(problemsOf({ [key]: [entry] })).toMatchObject([{ path: `${key}[0]` }]);
+    const trusted = { idKeyDigests: [], authorKeyDigests: [] };
+    expect(problemsOf({ ...trusted, [key]: [entry] })).toMatchObject([{ path: `${key}[0]` }]);
   });
 
   it.each([
@@ -212,7 +211,7 @@ describe('parseAttestationPolicy', () => {
     ['crl', null],
     ['crl', []],
   ])('takes no %s of %j', (key, value) => {
-    expect(problemsOf({ [key]: value })).toMatchObject([{ path: key }]);
+    expect(problemsOf({ authorKeyDigests: [], [key]: value })).toMatchObject([{ path: key }]);
   });
 
   it('takes no list that is longer than its bound, without looking into it', () => {
@@ -282,6 +281,95 @@ describe('parseAttestationPolicy', () => {
     ]);
   });
 
+  it('names a hundred problems, and counts the rest', () => {
+    const unknown = Array.from({ length: 150 }, (_, index) => [`key${index}`, 1]);
+    const problems = problemsOf({ ...Object.fromEntries(unknown), vmpl: 7 });
+    expect(problems).toHaveLength(101);
+    expect(problems[0]).toMatchObject({ path: 'vmpl' });
+    expect(problems[100]).toEqual({ path: '', message: 'and 51 more' });
+    const hundred = problemsOf(Object.fromEntries(unknown.slice(0, 100)));
+    expect(hundred).toHaveLength(100);
+    expect(hundred[99]).toMatchObject({ path: 'key99' });
+  });
+
+  it('ends soon with a document of any number of problems', () => {
+    const unknown = Array.from({ length: 200_000 }, (_, index) => [`alowDebug${index}`, 1]);
+    const wrong = Array.from({ length: 65_536 }, () => 'x'.repeat(64));
+    const start = performance.now();
+    const problems = problemsOf({ ...Object.fromEntries(unknown), chipAllow: wrong });
+    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(problems.at(-1)).toEqual({ path: '', message: 'and 265436 more' });
+    expect(problems.map(({ message }) => message).join('').length).toBeLessThan(100_000);
+  });
+
+  it.each([
+    ['a Map', new Map()],
+    ['a Date', new Date(0)],
+    ['an array buffer', new ArrayBuffer(8)],
+    ['an object of a class', new (class Policy {})()],
+    ['an object that inherits', Object.create({ allowDebug: true })],
+  ])('takes no document, and no part of one, that is %s', (_, value) => {
+    const message = 'expected a mapping, found an object that is not a plain one';
+    expect(messagesOf(value)).toEqual([`: ${message}`]);
+    expect(messagesOf({ crl: value })).toEqual([`crl: ${message}`]);
+    expect(messagesOf({ crl: { minNumber: value } })).toEqual([`crl.minNumber: ${message}`]);
+    expect(messagesOf({ minTcb: value })).toEqual([`minTcb: ${message}`]);
+    expect(messagesOf({ minTcb: { milan: value } })).toEqual([`minTcb.milan: ${message}`]);
+  });
+
+  it('takes an object without a prototype', () => {
+    const crl = Object.assign(Object.create(null), { maxAgeDays: 3 });
+    const policy = parseAttestationPolicy(Object.assign(Object.create(null), { vmpl: 2, crl }));
+    expect(policy).toEqual(parseAttestationPolicy({ vmpl: 2, crl: { maxAgeDays: 3 } }));
+  });
+
+  it('counts no key that is not enumerable', () => {
+    const hidden = Object.defineProperty({ vmpl: 2 }, 'allowDebug', { value: true });
+    expect(parseAttestationPolicy(hidden)).toEqual(parseAttestationPolicy({ vmpl: 2 }));
+  });
+
+  describe('of what an ID block says', () => {
+    const UNLESS =
+      'unless idKeyDigests or authorKeyDigests says whose ID block is trusted (anybody can sign one, the host included)';
+    const asked = {
+      requireIdBlock: true,
+      minGuestSvn: 3,
+      familyIds: ['fa'.repeat(16)],
+      imageIds: [],
+    };
+
+    it('asks for nothing of a block that anybody may have signed', () => {
+      const measurements = ['ab'.repeat(48)];
+      expect(messagesOf({ measurements, hostData: 'cd'.repeat(32), ...asked })).toEqual([
+        `requireIdBlock: expected false, ${UNLESS}, found true`,
+        `minGuestSvn: expected 0, ${UNLESS}, found 3`,
+        `familyIds: expected no list, ${UNLESS}, found a list of 1`,
+        `imageIds: expected no list, ${UNLESS}, found a list of 0`,
+      ]);
+    });
+
+    it('says so beside every other problem', () => {
+      expect(problemsOf({ vmpl: 7, minGuestSvn: 1 })).toMatchObject([
+        { path: 'vmpl' },
+        { path: 'minGuestSvn' },
+      ]);
+    });
+
+    it.each(['idKeyDigests', 'authorKeyDigests'])('asks for all of it beside %s', (key) => {
+      const policy = parseAttestationPolicy({ ...asked, [key]: ['1d'.repeat(48)] });
+      expect(policy).toMatchObject(asked);
+    });
+
+    it('takes a list of no key as saying it: nobody is trusted', () => {
+      expect(parseAttestationPolicy({ ...asked, idKeyDigests: [] })).toMatchObject(asked);
+    });
+
+    it('takes what asks for nothing', () => {
+      const nothing = { requireIdBlock: false, minGuestSvn: 0, familyIds: undefined };
+      expect(parseAttestationPolicy(nothing)).toMatchObject(nothing);
+    });
+  });
+
   it('takes what it returned', () => {
     const policy = parseAttestationPolicy({
       measurements: ['ab'.repeat(48)],
@@ -342,14 +430,20 @@ describe('whatever the document is', () => {
           vmpl: fc.nat(3),
           allowSmt: fc.boolean(),
           minMitigationVector: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
-          minGuestSvn: fc.nat(),
           products: fc.subarray(['Milan', 'Genoa', 'Turin']),
           crl: fc.record({ maxAgeDays: fc.option(fc.nat(100)) }),
         },
         { requiredKeys: [] },
       );
+      const identified = fc.record({
+        idKeyDigests: fc.constant(['1d'.repeat(48)]),
+        minGuestSvn: fc.nat(),
+      });
+      const either = fc
+        .tuple(policies, fc.option(identified, { nil: {} }))
+        .map(([policy, id]) => ({ ...policy, ...id }));
       await fuzz(
-        fc.property(policies, (input) => {
+        fc.property(either, (input) => {
           const policy = parseAttestationPolicy(input);
           expect(policy).toMatchObject(input);
           expect(parseAttestationPolicy(policy)).toEqual(policy);

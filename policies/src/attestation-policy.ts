@@ -8,6 +8,8 @@
  * @module
  */
 import * as z from 'zod/mini';
+import { untrustedIdBlock } from './id-block-trust.ts';
+import { plainCopy } from './plain-copy.ts';
 import { PolicyError } from './policy-error.ts';
 import { problemsOf } from './policy-problems.ts';
 import {
@@ -124,22 +126,23 @@ const document = closed({
 /**
  * The policy that a document states; frozen, and independent of the document.
  *
- * It also takes what it returned, and so `{ ...policy, measurements }`.
+ * It also takes what it returned, and so `{ ...policy, minTcb }`: what that policy did not say, the
+ * new one does not say either. Mappings are plain objects, and only their own keys count.
  *
- * @throws PolicyError `policy-invalid`, with every problem of the document
+ * @throws PolicyError `policy-invalid`, with the problems of the document: also for one that asks
+ *   for an ID block (`requireIdBlock`, `minGuestSvn`, `familyIds`, `imageIds`) without saying in
+ *   `idKeyDigests` or `authorKeyDigests` whose, for anybody can sign one
  */
 export function parseAttestationPolicy(input: unknown): SnpPolicy {
-  const result = document.safeParse(input);
-  if (!result.success) {
-    throw new PolicyError('policy-invalid', problemsOf(input, result.error.issues));
+  const own = plainCopy(input);
+  const result = document.safeParse(own ?? input);
+  const untrusted = own === undefined ? [] : untrustedIdBlock(own);
+  if (!result.success || untrusted.length > 0) {
+    const issues = [...(result.error?.issues ?? []), ...untrusted];
+    throw new PolicyError('policy-invalid', problemsOf(own ?? input, issues));
   }
   const { schema: _, ...policy } = result.data;
-  const complete: SnpPolicy = {
-    ...policy,
-    minLaunchTcb: policy.minLaunchTcb ?? policy.minTcb,
-    minCommittedTcb: policy.minCommittedTcb ?? policy.minTcb,
-  };
-  return deepFreeze(markValidated(complete));
+  return deepFreeze(markValidated<SnpPolicy>(policy));
 }
 
 function deepFreeze<Value extends object>(value: Value): Value {

@@ -26,7 +26,11 @@ const SUMMARIES: Readonly<Record<PolicyErrorCode, string>> = {
   'policy-invalid': 'The policy is invalid',
 };
 
-/** A policy was refused: `problems` has at least one entry, and each one that was found. */
+/**
+ * A policy was refused: `problems` has at least one entry, and one for each thing that is wrong.
+ *
+ * Of more than a hundred, the last says how many are left out.
+ */
 export class PolicyError extends Error {
   override readonly name = 'PolicyError';
   readonly code: PolicyErrorCode;

@@ -8,20 +8,31 @@
  */
 import type * as z from 'zod/mini';
 import { nearKey } from './near-key.ts';
+import { isPlain } from './plain-copy.ts';
 import type { PolicyProblem } from './policy-error.ts';
 
 type Path = readonly PropertyKey[];
 
-/** One problem for each value and each unknown key that the schema refused. */
+/** Nobody reads more, and a document may have any number. */
+const MAX_PROBLEMS = 100;
+
+/**
+ * One problem for each value and each unknown key that the schema refused.
+ *
+ * Beyond {@link MAX_PROBLEMS} they are counted, in one more.
+ */
 export function problemsOf(
   input: unknown,
   issues: readonly z.core.$ZodIssue[],
 ): readonly PolicyProblem[] {
-  return issues.flatMap((issue) =>
+  const found = issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
-      ? unknownKeys(issue.path, issue.keys, issue.message)
-      : [wrongValue(input, issue.path, issue.message)],
+      ? issue.keys.map((key) => () => unknownKey(issue.path, key, issue.message))
+      : [() => wrongValue(input, issue.path, issue.message)],
   );
+  const problems = found.slice(0, MAX_PROBLEMS).map((problem) => problem());
+  const rest = found.length - problems.length;
+  return rest === 0 ? problems : [...problems, { path: '', message: `and ${rest} more` }];
 }
 
 /** The message of a closed mapping: the keys that it knows, for {@link problemsOf}. */
@@ -29,13 +40,10 @@ export function knownKeys(names: readonly string[]): string {
   return names.join(' ');
 }
 
-function unknownKeys(path: Path, keys: readonly string[], known: string): PolicyProblem[] {
-  const names = known.split(' ');
-  return keys.map((key) => {
-    const near = nearKey(key, names);
-    const hint = near === undefined ? '' : `: did you mean \`${near}\`?`;
-    return { path: pathText([...path, key]), message: `unknown key \`${oneLine(key)}\`${hint}` };
-  });
+function unknownKey(path: Path, key: string, known: string): PolicyProblem {
+  const near = nearKey(key, known.split(' '));
+  const hint = near === undefined ? '' : `: did you mean \`${near}\`?`;
+  return { path: pathText([...path, key]), message: `unknown key \`${oneLine(key)}\`${hint}` };
 }
 
 function wrongValue(input: unknown, path: Path, expected: string): PolicyProblem {
@@ -69,7 +77,8 @@ function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'string') return JSON.stringify(shorten(value));
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === 'object' && value !== null) return 'a mapping';
+  if (isPlain(value)) return 'a mapping';
+  if (typeof value === 'object' && value !== null) return 'an object that is not a plain one';
   return shorten(String(value));
 }
 

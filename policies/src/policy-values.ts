@@ -6,6 +6,7 @@
  * @module
  */
 import * as z from 'zod/mini';
+import { plainCopy } from './plain-copy.ts';
 import { knownKeys } from './policy-problems.ts';
 
 /** Says that any value will do, where leaving it out would mean that none does. */
@@ -17,12 +18,10 @@ export const MAX_LIST = 4096;
 /** Lists of chips may cover a fleet. */
 export const MAX_CHIPS = 65_536;
 
-/** A mapping of these keys and no other. */
+/** A plain object of these keys and no other. */
 export function closed<const Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys' ? knownKeys(Object.keys(shape)) : 'a mapping',
-  });
+  const own = converted<unknown>('a mapping', plainCopy);
+  return z.pipe(own, z.strictObject(shape, { error: knownKeys(Object.keys(shape)) }));
 }
 
 /** A value that `read` makes of the document's, undefined where it cannot. */

@@ -61,7 +61,7 @@ export interface SnpPolicy {
   readonly requirePageSwapDisabled: boolean;
   /** Memory is encrypted with AES-256-XTS, by the guest's policy. [false] */
   readonly requireMemoryAes256Xts: boolean;
-  /** On Turin, the one product that reports it. [false] */
+  /** Only Turin reports it, so that no other product is then accepted. [false] */
   readonly requireIommuWriteSafe: boolean;
   /** Trusted I/O on the platform. [false] */
   readonly allowTio: boolean;
@@ -69,10 +69,10 @@ export interface SnpPolicy {
   readonly allowUnknownPlatformInfo: bigint;
   /** Of REPORTED_TCB. [`TCB_MINIMUMS`] */
   readonly minTcb: TcbFloors;
-  /** Of LAUNCH_TCB. [minTcb] */
-  readonly minLaunchTcb: TcbFloors;
-  /** Of COMMITTED_TCB. [minTcb] */
-  readonly minCommittedTcb: TcbFloors;
+  /** Of LAUNCH_TCB; left out, {@link minTcb}. */
+  readonly minLaunchTcb?: TcbFloors | undefined;
+  /** Of COMMITTED_TCB; left out, {@link minTcb}. */
+  readonly minCommittedTcb?: TcbFloors | undefined;
   /** Firmware that the host may still roll back. [false] */
   readonly permitProvisionalFirmware: boolean;
   /** Of the current and of the committed firmware. [1.55] */
@@ -95,9 +95,14 @@ export interface SnpPolicy {
   readonly idKeyDigests?: readonly string[] | undefined;
   /** SHA-384 of the keys that may sign an ID key; left out, it is not looked at. */
   readonly authorKeyDigests?: readonly string[] | undefined;
-  /** The guest was launched with an ID block. [false] */
+  /**
+   * The guest was launched with an ID block. [false]
+   *
+   * Anybody can sign one, the host included: this, and each of the three demands below, is only
+   * taken beside {@link idKeyDigests} or {@link authorKeyDigests}.
+   */
   readonly requireIdBlock: boolean;
-  /** [0] */
+  /** GUEST_SVN of the ID block. [0] */
   readonly minGuestSvn: number;
   /** FAMILY_ID of the ID block, 16 bytes; left out, it is not looked at. */
   readonly familyIds?: readonly string[] | undefined;
