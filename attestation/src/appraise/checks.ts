@@ -23,7 +23,7 @@ export const APPRAISAL_CHECKS = {
   rapl: 'power readings are off, by the guest policy and on the platform',
   ecc: 'memory has error correction',
   tio: 'trusted I/O is off on the platform',
-  'iommu-write-safe': 'the IOMMU is write-safe (Turin)',
+  'iommu-write-safe': 'the IOMMU is write-safe, which only Turin reports',
   'platform-info': 'the platform has nothing switched on whose meaning is not known',
   'page-swap': 'the host cannot swap pages of the guest, by its policy',
   'memory-aes-256-xts': 'memory is encrypted with AES-256-XTS, by the guest policy',

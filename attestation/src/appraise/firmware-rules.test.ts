@@ -1,7 +1,9 @@
+import { STRICT_POLICY } from '@a3s-box/policies/attestation-policy';
 import { describe, expect, it } from 'vitest';
 import type { Claims } from '../verify/claims.ts';
-import { checkOf, failuresOf, MILAN, TURIN } from './testing/specimen.ts';
+import { checkOf, failuresOf, HOST_DATA, MEASUREMENT, MILAN, TURIN } from './testing/specimen.ts';
 
+const ACCEPTING = { measurements: [MEASUREMENT], hostData: HOST_DATA };
 const OLD = { bl: 4, tee: 0, snp: 23, ucode: 219 };
 
 describe.each([
@@ -36,6 +38,24 @@ describe.each([
       expected: 'none: no minimum for milan',
       actual: 'bl 4, tee 0, snp 24, ucode 219',
     });
+  });
+});
+
+describe('a minimum that the policy does not say', () => {
+  const above = { milan: { ...MILAN.currentTcb, ucode: 220 } };
+  const all = ['tcb-reported', 'tcb-launch', 'tcb-committed'];
+
+  it('is that of the reported TCB', () => {
+    expect(failuresOf({ policy: { minTcb: above } })).toEqual(all);
+    expect(failuresOf({ policy: { ...STRICT_POLICY, ...ACCEPTING, minTcb: above } })).toEqual(all);
+  });
+
+  it('leaves one that it says alone', () => {
+    const minLaunchTcb = { milan: MILAN.launchTcb };
+    expect(failuresOf({ policy: { minTcb: above, minLaunchTcb } })).toEqual([
+      'tcb-reported',
+      'tcb-committed',
+    ]);
   });
 });
 

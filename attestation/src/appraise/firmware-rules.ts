@@ -16,10 +16,10 @@ export const tcbReported: Rule = ({ claims, policy }) =>
   atLeast(claims, claims.reportedTcb, policy.minTcb);
 
 export const tcbLaunch: Rule = ({ claims, policy }) =>
-  atLeast(claims, claims.launchTcb, policy.minLaunchTcb);
+  atLeast(claims, claims.launchTcb, policy.minLaunchTcb ?? policy.minTcb);
 
 export const tcbCommitted: Rule = ({ claims, policy }) =>
-  atLeast(claims, claims.committedTcb, policy.minCommittedTcb);
+  atLeast(claims, claims.committedTcb, policy.minCommittedTcb ?? policy.minTcb);
 
 function atLeast({ tcbClass }: Claims, tcb: Tcb, floors: TcbFloors): Judgement {
   const floor = floors[tcbClass];

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { checkOf, failuresOf, KEY_DIGEST, MEASUREMENT, MILAN } from './testing/specimen.ts';
+import {
+  checkOf,
+  failuresOf,
+  KEY_DIGEST,
+  MEASUREMENT,
+  MILAN,
+  type Specimen,
+} from './testing/specimen.ts';
 
 const OTHER = '2f'.repeat(48);
 
@@ -47,12 +54,12 @@ describe('measurement', () => {
 });
 
 describe('id-block', () => {
-  const policy = { requireIdBlock: true };
+  const policy = { requireIdBlock: true, idKeyDigests: [KEY_DIGEST] };
 
   it('passes a guest with one, fails one without', () => {
     const claims = { idKeyDigest: KEY_DIGEST };
     expect(checkOf('id-block', { claims, policy })?.verdict).toBe('passed');
-    expect(failuresOf({ policy })).toEqual(['id-block']);
+    expect(failuresOf({ policy })).toEqual(['id-block', 'id-key']);
   });
 
   it('is skipped where the policy does not ask', () => {
@@ -97,7 +104,7 @@ it('does not take the digest of an author key that the report says is not there'
 
 describe('guest-svn', () => {
   it('passes the minimum and more, fails less', () => {
-    const policy = { minGuestSvn: 4 };
+    const policy = { minGuestSvn: 4, idKeyDigests: [KEY_DIGEST] };
     expect(checkOf('guest-svn', { claims: { guestSvn: 4 }, policy })?.verdict).toBe('passed');
     expect(checkOf('guest-svn', { claims: { guestSvn: 5 }, policy })?.verdict).toBe('passed');
     expect(checkOf('guest-svn', { claims: { guestSvn: 3 }, policy })).toEqual({
@@ -112,13 +119,18 @@ describe.each([
   ['family-id', 'familyIds'],
   ['image-id', 'imageIds'],
 ] as const)('%s', (code, key) => {
+  const listing = (...ids: readonly string[]): Specimen => ({
+    claims: { idKeyDigest: KEY_DIGEST },
+    policy: { [key]: ids, idKeyDigests: [KEY_DIGEST] },
+  });
+
   it('passes a listed one; zero may be listed', () => {
-    expect(checkOf(code, { policy: { [key]: ['00'.repeat(16)] } })?.verdict).toBe('passed');
+    expect(checkOf(code, listing('00'.repeat(16)))?.verdict).toBe('passed');
   });
 
   it('fails another, and every one where none is listed', () => {
-    expect(failuresOf({ policy: { [key]: ['01'.repeat(16)] } })).toEqual([code]);
-    expect(failuresOf({ policy: { [key]: [] } })).toEqual([code]);
+    expect(failuresOf(listing('01'.repeat(16)))).toEqual([code]);
+    expect(failuresOf(listing())).toEqual([code]);
   });
 
   it('is skipped where there is no list', () => {

@@ -139,9 +139,21 @@ describe('iommu-write-safe', () => {
     expect(failuresOf(specimen)).toEqual(['iommu-write-safe']);
   });
 
-  it('is skipped elsewhere, and where the policy does not ask', () => {
-    expect(checkOf('iommu-write-safe', { policy })?.expected).toBe('any: Milan does not tell');
+  it('fails what does not tell, whatever its bit', () => {
+    const set = { ...MILAN.platformInfo, iommuWriteSafe: true };
+    for (const claims of [{}, { platformInfo: set }, { product: 'Genoa' } as const]) {
+      expect(failuresOf({ claims, policy })).toContain('iommu-write-safe');
+    }
+    expect(checkOf('iommu-write-safe', { policy })).toEqual({
+      verdict: 'failed',
+      expected: 'IOMMU write-safe on, which only Turin reports',
+      actual: 'IOMMU write-safe not told by Milan',
+    });
+  });
+
+  it('is skipped where the policy does not ask', () => {
     expect(checkOf('iommu-write-safe', { base: TURIN })?.verdict).toBe('skipped');
+    expect(checkOf('iommu-write-safe')?.verdict).toBe('skipped');
   });
 });
 

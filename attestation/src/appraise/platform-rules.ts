@@ -54,10 +54,11 @@ export const tio: Rule = ({ claims, policy }) => {
 };
 
 export const iommuWriteSafe: Rule = ({ claims, policy }) => {
-  const actual = `IOMMU write-safe ${onOff(claims.platformInfo.iommuWriteSafe)}`;
+  const told = claims.product === 'Turin';
+  const on = told && claims.platformInfo.iommuWriteSafe;
+  const actual = `IOMMU write-safe ${told ? onOff(on) : `not told by ${claims.product}`}`;
   if (!policy.requireIommuWriteSafe) return skip(NOT_ASKED, actual);
-  if (claims.product !== 'Turin') return skip(`any: ${claims.product} does not tell`, actual);
-  return demand(claims.platformInfo.iommuWriteSafe, 'IOMMU write-safe on', actual);
+  return demand(on, 'IOMMU write-safe on, which only Turin reports', actual);
 };
 
 export const platformInfo: Rule = ({ claims, policy }) => {

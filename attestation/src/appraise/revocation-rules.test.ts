@@ -3,7 +3,7 @@ import { checkOf, failuresOf, MILAN, type Specimen } from './testing/specimen.ts
 
 const NONE = { claims: { revocation: null } };
 
-function gotAt(obtainedAt: string, crl: Readonly<Record<string, unknown>> = {}): Specimen {
+function gotAt(obtainedAt: string | null, crl: Readonly<Record<string, unknown>> = {}): Specimen {
   const revocation = MILAN.revocation && { ...MILAN.revocation, obtainedAt };
   return { claims: { revocation }, policy: { crl } };
 }
@@ -46,10 +46,22 @@ describe('crl-age', () => {
     });
   });
 
+  it('fails where nobody tells when the list was got', () => {
+    expect(failuresOf(gotAt(null))).toEqual(['crl-age']);
+    expect(failuresOf(gotAt(null, { required: false, maxAgeDays: 36_500 }))).toEqual(['crl-age']);
+    expect(checkOf('crl-age', gotAt(null))).toEqual({
+      verdict: 'failed',
+      expected: 'got at most 7 days before',
+      actual: 'not told when it was got, verified at 2026-06-12T12:00:00Z',
+    });
+  });
+
   it('is skipped without a list, and where any age will do', () => {
     expect(checkOf('crl-age', NONE)?.expected).toBe('any: there is none');
-    const specimen = gotAt('2026-01-01T00:00:00Z', { maxAgeDays: null });
-    expect(checkOf('crl-age', specimen)?.verdict).toBe('skipped');
+    for (const obtainedAt of ['2026-01-01T00:00:00Z', null]) {
+      const specimen = gotAt(obtainedAt, { maxAgeDays: null });
+      expect(checkOf('crl-age', specimen)?.verdict).toBe('skipped');
+    }
   });
 });
 

@@ -22,9 +22,12 @@ export const crlAge: Rule = ({ claims, policy }) => {
   const { revocation, verifiedAt } = claims;
   const { maxAgeDays } = policy.crl;
   if (revocation === null) return skip('any: there is none', NONE);
-  const actual = `got at ${revocation.obtainedAt}, verified at ${verifiedAt}`;
+  const { obtainedAt } = revocation;
+  const got = obtainedAt === null ? 'not told when it was got' : `got at ${obtainedAt}`;
+  const actual = `${got}, verified at ${verifiedAt}`;
   if (maxAgeDays === null) return skip(NOT_ASKED, actual);
-  const age = Date.parse(verifiedAt) - Date.parse(revocation.obtainedAt);
+  // A time that nobody told is none, as is one that cannot be read: no age, and so not young enough.
+  const age = Date.parse(verifiedAt) - Date.parse(obtainedAt ?? '');
   return demand(
     age >= -CLOCK_SKEW && age <= maxAgeDays * DAY,
     `got at most ${maxAgeDays} days before`,
