@@ -89,13 +89,27 @@ describe('evidenceFromAzureHcl', () => {
     ['a report of TDX', { reportType: 4 }, 'no SEV-SNP report'],
     ['hash type 0', { hashType: 0 }, 'unknown hash type'],
     ['hash type 4', { hashType: 4 }, 'unknown hash type'],
-    ['version 3 of the request', { requestVersion: 3 }, 'unknown request'],
-    ['a request of no known size', { requestVersion: 2, dataSize: 61 }, 'unknown request'],
+    ['version 0 of the request', { requestVersion: 0 }, 'unknown request version'],
+    ['version 3 of the request', { requestVersion: 3 }, 'unknown request version'],
     ['runtime data beyond the end', { runtimeSize: 4096 }, 'ends before its runtime data'],
     ['runtime data of 4 GiB', { runtimeSize: 0xffff_ffff, dataSize: 0 }, 'ends before'],
     ['something behind', { padding: Uint8Array.of(0, 1) }, 'behind its runtime data'],
   ])('refuses %s', (_, parts, message) => {
     refuses(blob(parts), message);
+  });
+
+  it('says which sizes a request of version 2 may have', () => {
+    const size = RUNTIME_DATA.length;
+    for (const dataSize of [0, size, size + 19, size + 21, size + 25, 0xffff_ffff]) {
+      expect(() => evidenceFromAzureHcl(blob({ requestVersion: 2, dataSize }))).toThrow(
+        expect.objectContaining({
+          code: 'hcl-malformed',
+          message: 'the HCL blob has a request whose size its runtime data does not fit',
+          expected: `${size + 20} or ${size + 24}`,
+          found: String(dataSize),
+        }),
+      );
+    }
   });
 
   it('refuses too few bytes and too many', () => {

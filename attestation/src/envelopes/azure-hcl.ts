@@ -19,8 +19,8 @@ const HEADER_VERSIONS: readonly number[] = [1, 2];
 const REQUEST_OFFSET = HEADER_SIZE + REPORT_SIZE;
 /** Bytes of the request header behind the report. */
 const REQUEST_SIZE = 20;
-/** Since version 2 of the request, capabilities may follow its header. */
-const CAPABILITIES_SIZE = 4;
+/** Since version 2 of the request, four bytes of capabilities may follow its header. */
+const REQUEST_SIZES: readonly number[] = [REQUEST_SIZE, REQUEST_SIZE + 4];
 const SNP_REPORT = 2;
 const MAX_SIZE = 0x1_0000;
 
@@ -113,9 +113,12 @@ function readRuntimeData(blob: Uint8Array, word: Word): Uint8Array {
 function requestSize(word: Word, runtimeSize: number): number {
   const version = word(REQUEST_OFFSET + 4);
   if (version === 1) return REQUEST_SIZE;
-  const size = word(REQUEST_OFFSET) - runtimeSize;
-  if (version !== 2 || (size !== REQUEST_SIZE && size !== REQUEST_SIZE + CAPABILITIES_SIZE)) {
-    throw malformed('has an unknown request', 'one of version 1 or 2', version);
+  if (version !== 2) throw malformed('has an unknown request version', '1 or 2', version);
+  const whole = word(REQUEST_OFFSET);
+  const size = REQUEST_SIZES.find((known) => known + runtimeSize === whole);
+  if (size === undefined) {
+    const expected = REQUEST_SIZES.map((known) => known + runtimeSize).join(' or ');
+    throw malformed('has a request whose size its runtime data does not fit', expected, whole);
   }
   return size;
 }

@@ -83,12 +83,12 @@ function oldTcb({ bl, tee, snp, ucode }: Tcb): Json {
   return { bootloader: bl, tee, _reserved: zeros(4), snp, microcode: ucode };
 }
 
-/** As older releases of virtee/sev print a report of version 2. */
-function oldReport(claims: ReportClaims): Json {
+/** As releases print a report of version 2 that know version 3 too (`AttestationReportV2`). */
+function v2Report(claims: ReportClaims): Json {
   return {
     ...common(claims),
     current_tcb: oldTcb(claims.currentTcb),
-    _author_key_en: encodeKeyInfo(claims.keyInfo),
+    key_info: encodeKeyInfo(claims.keyInfo),
     _reserved_0: 0,
     reported_tcb: oldTcb(claims.reportedTcb),
     _reserved_1: zeros(24),
@@ -105,6 +105,23 @@ function oldReport(claims: ReportClaims): Json {
     _reserved_4: zeros(168),
     signature: { r: R, s: S, _reserved: zeros(368) },
   };
+}
+
+/** As the same releases print one of version 3 (`AttestationReportV3`). */
+function v3Report(claims: ReportClaims): Json {
+  return {
+    ...v2Report(claims),
+    cpuid_fam_id: claims.cpuid?.family,
+    cpuid_mod_id: claims.cpuid?.model,
+    cpuid_step: claims.cpuid?.stepping,
+    _reserved_1: zeros(21),
+  };
+}
+
+/** As the oldest releases print a report, of version 2 alone. */
+function oldReport(claims: ReportClaims): Json {
+  const { key_info, ...rest } = v2Report(claims);
+  return { ...rest, _author_key_en: key_info };
 }
 
 function evidence(changes: Json = {}, cert_chain: unknown = null): Json {
@@ -130,10 +147,28 @@ describe('evidenceFromCocoJson', () => {
     }
   });
 
-  it('puts the bytes of reports together that older releases print', () => {
-    const claims = claimsOfVersion(2);
-    const { report } = evidenceFromCocoJson({ attestation_report: oldReport(claims) });
+  it.each([
+    ['the oldest', 2, oldReport],
+    ['older ones of version 2', 2, v2Report],
+    ['older ones of version 3', 3, v3Report],
+    ['newer ones of version 2', 2, newReport],
+    ['newer ones of version 3', 3, newReport],
+  ] as const)('has the same 1184 bytes of what releases print: %s', (_, version, print) => {
+    const claims = claimsOfVersion(version);
+    const { report } = evidenceFromCocoJson({ attestation_report: print(claims) });
+    expect(report).toHaveLength(1184);
     expect(report).toEqual(serializeReport(claims, SAMPLE_SIGNATURE));
+  });
+
+  it('finds the place of reserved bytes by how many there are', () => {
+    const place = (claims: Json) => evidenceFromCocoJson({ attestation_report: claims }).report;
+    const many = (size: number) => zeros(size).map((_, index) => index + 1);
+    const without = place({ ...v2Report(claimsOfVersion(2)), _reserved_1: many(24) });
+    expect([...without.subarray(0x187, 0x1a1)]).toEqual([213, ...many(24), 0x99]);
+    const behind = place({ ...v3Report(claimsOfVersion(3)), _reserved_1: many(21) });
+    expect([...behind.subarray(0x188, 0x1a1)]).toEqual([0x19, 1, 1, ...many(21), 0x99]);
+    const shorter = place({ ...v2Report(claimsOfVersion(2)), _reserved_1: many(21) });
+    expect([...shorter.subarray(0x188, 0x1a1)]).toEqual([0, 0, 0, ...many(21), 0x99]);
   });
 
   it('puts reserved bytes where they were, for the parser to refuse', () => {
@@ -177,6 +212,9 @@ describe('evidenceFromCocoJson', () => {
   });
 
   const { key_info: _, ...unsigned } = newReport(SAMPLE_CLAIMS);
+  const old = (changes: Json) => ({
+    attestation_report: { ...oldReport(claimsOfVersion(2)), ...changes },
+  });
   const entry = { cert_type: 'VCEK', data: [...VCEK] };
   const tcb = newTcb(SAMPLE_CLAIMS.currentTcb);
 
@@ -199,6 +237,9 @@ describe('evidenceFromCocoJson', () => {
     ['a short byte string', evidence({ chip_id: zeros(63) }), 'chip_id must be an array of 64'],
     ['a long byte string', evidence({ chip_id: zeros(65) }), 'an array of at most 64'],
     ['a byte of 256', evidence({ host_data: [256, ...zeros(31)] }), 'host_data must be'],
+    ['22 reserved bytes', old({ _reserved_1: zeros(22) }), 'an array of 24 or 21 bytes'],
+    ['25 reserved bytes', old({ _reserved_1: zeros(25) }), 'an array of at most 24'],
+    ['reserved bytes over a CPUID', old({ cpuid_step: 0 }), '_reserved_1 must be an array of 21'],
     ['no key information', { attestation_report: unsigned }, 'with a key_info'],
     ['key information twice', evidence({ _author_key_en: 0 }), 'with a key_info'],
     ['a TCB version without a part', evidence({ launch_tcb: {} }), 'launch_tcb.bootloader'],

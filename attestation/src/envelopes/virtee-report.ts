@@ -1,7 +1,8 @@
 /**
  * A report as the objects of virtee/sev print themselves to JSON, in any of that crate's releases.
  *
- * Older ones name reserved bytes, and call KEY_INFO `_author_key_en`; newer ones leave them out.
+ * Older ones name reserved bytes, and the oldest call KEY_INFO `_author_key_en`; newer ones leave
+ * them out.
  *
  * @module
  */
@@ -32,10 +33,12 @@ const OPTIONAL_NUMBERS: Readonly<Record<string, Field>> = {
   current_mit_vector: FIELDS.CURRENT_MIT_VECTOR,
 };
 
-const OPTIONAL_STRINGS: Readonly<Record<string, Field>> = {
-  _reserved_1: { offset: 0x188, size: 24 },
-  _reserved_4: { offset: 0x1f8, size: 168 },
-};
+const RESERVED_4: Field = { offset: 0x1f8, size: 168 };
+
+/** `_reserved_1` where a release has no CPUID, and where its CPUID stands before it. */
+const RESERVED_1: Field = { offset: 0x188, size: 24 };
+const RESERVED_1_BEHIND_CPUID: Field = { offset: 0x18b, size: 21 };
+const CPUID_NAMES = ['cpuid_fam_id', 'cpuid_mod_id', 'cpuid_step'] as const;
 
 const TCBS: Readonly<Record<string, Field>> = {
   current_tcb: FIELDS.CURRENT_TCB,
@@ -60,11 +63,11 @@ const SIGNATURE: Readonly<Record<string, Field>> = {
 const KEY_INFO_NAMES = ['key_info', '_author_key_en'] as const;
 
 const NAMES = [
-  ...[NUMBERS, OPTIONAL_NUMBERS, BYTE_FIELDS, OPTIONAL_STRINGS, TCBS, FIRMWARE].flatMap(
-    Object.keys,
-  ),
+  ...[NUMBERS, OPTIONAL_NUMBERS, BYTE_FIELDS, TCBS, FIRMWARE].flatMap(Object.keys),
   ...Object.keys(FIRMWARE).flatMap((name) => PARTS.map((part) => `${name}_${part}`)),
   ...KEY_INFO_NAMES,
+  '_reserved_1',
+  '_reserved_4',
   'signature',
 ];
 
@@ -111,10 +114,27 @@ function writeStrings(report: Uint8Array, members: Members): void {
   for (const [name, field] of Object.entries(BYTE_FIELDS)) {
     report.set(byteArray(members.get(name), name, field.size), field.offset);
   }
-  for (const [name, field] of Object.entries(OPTIONAL_STRINGS)) {
-    const value = members.get(name);
-    if (isPresent(value)) report.set(byteArray(value, name, field.size), field.offset);
+  const [reserved1, reserved4] = [members.get('_reserved_1'), members.get('_reserved_4')];
+  if (isPresent(reserved1)) writeReserved1(report, reserved1, members);
+  if (isPresent(reserved4)) {
+    report.set(byteArray(reserved4, '_reserved_4', RESERVED_4.size), RESERVED_4.offset);
   }
+}
+
+/** Its length says where it is. */
+function writeReserved1(report: Uint8Array, value: unknown, members: Members): void {
+  const bytes = jsonByteArray(value, '_reserved_1', RESERVED_1.size);
+  const fields = CPUID_NAMES.some((name) => isPresent(members.get(name)))
+    ? [RESERVED_1_BEHIND_CPUID]
+    : [RESERVED_1, RESERVED_1_BEHIND_CPUID];
+  const field = fields.find(({ size }) => size === bytes.length);
+  if (field === undefined) {
+    throw jsonMalformed(
+      '_reserved_1',
+      `an array of ${fields.map(({ size }) => size).join(' or ')} bytes`,
+    );
+  }
+  report.set(bytes, field.offset);
 }
 
 /** Bytes as an array of numbers. */
