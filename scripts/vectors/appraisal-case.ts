@@ -42,6 +42,9 @@ export const vlek = (...misbehave: Misbehaviour[]): EvidenceOptions => ({
 });
 export const VLEK_POLICY = { signingKeys: ['VLEK'], cspIds: [SIMULATED_CSP_ID] };
 
+/** Without a revocation list. */
+export const NO_CRL = { crl: undefined, crlObtainedAt: undefined };
+
 /** A case in a line. */
 export function one(
   name: string,

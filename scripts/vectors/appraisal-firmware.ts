@@ -70,6 +70,20 @@ export const PLATFORM: readonly Case[] = [
     { requireIommuWriteSafe: true },
   ),
   one(
+    'iommu-write-safe-milan',
+    ['iommu-write-safe'],
+    'A Milan does not tell.',
+    {},
+    { requireIommuWriteSafe: true },
+  ),
+  one(
+    'iommu-write-safe-genoa',
+    ['iommu-write-safe'],
+    'Nor does a Genoa.',
+    { model: 'Genoa' },
+    { requireIommuWriteSafe: true },
+  ),
+  one(
     'platform-info-unknown',
     ['platform-info'],
     'Something is on that nobody knows.',

@@ -56,7 +56,13 @@ export function identityCases(): readonly Case[] {
       {},
       policy,
     ),
-    one('id-block-required', ['id-block'], 'No ID block.', {}, { requireIdBlock: true }),
+    one(
+      'id-block-required',
+      ['id-block', 'id-key'],
+      'No ID block.',
+      {},
+      { requireIdBlock: true, idKeyDigests: [SOME_KEY] },
+    ),
     one('id-key', ['id-key'], 'Another key signed.', evidence, {
       ...policy,
       idKeyDigests: [SOME_KEY],

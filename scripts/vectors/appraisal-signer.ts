@@ -4,7 +4,7 @@
  * @module
  */
 import { toHex } from '../../attestation/src/hex.ts';
-import { bad, type Case, one, VLEK_POLICY, vlek } from './appraisal-case.ts';
+import { bad, type Case, NO_CRL, one, VLEK_POLICY, vlek } from './appraisal-case.ts';
 import { CHAIN, processor, REPORT_DATA } from './processor.ts';
 
 const CHIP = toHex(CHAIN.chip.id);
@@ -105,21 +105,14 @@ export const BINDING: readonly Case[] = [
 ];
 
 export const REVOCATION: readonly Case[] = [
-  one(
-    'crl-required',
-    ['crl-required'],
-    'No revocation list came along.',
-    {},
-    {},
-    { crl: undefined },
-  ),
+  one('crl-required', ['crl-required'], 'No revocation list came along.', {}, {}, NO_CRL),
   one(
     'crl-not-required',
     'accepted',
     'The policy asks for none.',
     {},
     { crl: { required: false } },
-    { crl: undefined },
+    NO_CRL,
   ),
   one(
     'crl-age',
@@ -152,6 +145,22 @@ export const REVOCATION: readonly Case[] = [
     {},
     { crl: { maxAgeDays: null } },
     { crlObtainedAt: '2026-01-02T00:00:00Z' },
+  ),
+  one(
+    'crl-age-not-told',
+    ['crl-age'],
+    'Nobody tells when the list was got.',
+    {},
+    {},
+    { crlObtainedAt: undefined },
+  ),
+  one(
+    'crl-age-not-told-any',
+    'accepted',
+    'Nobody tells, and the policy does not ask.',
+    {},
+    { crl: { maxAgeDays: null } },
+    { crlObtainedAt: undefined },
   ),
   one(
     'crl-number',

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { bad, type Case, one, POLICY } from './appraisal-case.ts';
+import { bad, type Case, NO_CRL, one, POLICY } from './appraisal-case.ts';
 import { FIRMWARE, PLATFORM } from './appraisal-firmware.ts';
 import { GUEST, PROCESSORS } from './appraisal-guest.ts';
 import { identityCases } from './appraisal-identity.ts';
 import { BINDING, REVOCATION, SIGNER } from './appraisal-signer.ts';
-import type { EvidenceVector } from './format.ts';
+import { type EvidenceVector, NOW } from './format.ts';
 import { evidenceOf, processor, REPORT_DATA } from './processor.ts';
 
 const MANY: readonly Case[] = [
@@ -43,7 +43,7 @@ const MANY: readonly Case[] = [
       'other-report-data',
     ),
     {},
-    { crl: undefined },
+    NO_CRL,
   ),
   one(
     'nothing-said',
@@ -73,6 +73,7 @@ export function appraisalVectors(): EvidenceVector[] {
     comment,
     evidence: evidenceOf(evidence),
     crl,
+    crlObtainedAt: NOW,
     policy: { ...POLICY, ...policy },
     reportData: REPORT_DATA,
     ...over,
