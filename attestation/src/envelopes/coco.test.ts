@@ -230,6 +230,12 @@ describe('evidenceFromCocoJson', () => {
     ['a report that is no base64', { attestation_report: '%' }, 'must be base64'],
     ['an unknown field', evidence({ chip: 1 }), 'without "chip"'],
     ['a __proto__', '{"attestation_report":{"__proto__":{}}}', 'without "__proto__"'],
+    [
+      'a member twice',
+      '{"cert_chain":[],"cert_\\u0063hain":null}',
+      'without a second "cert_chain"',
+    ],
+    ['a field twice', '{"attestation_report":{"vmpl":0,"vmpl":0}}', 'without a second "vmpl"'],
     ['a missing number', evidence({ vmpl: null }), 'vmpl must be an integer'],
     ['a number that is text', evidence({ vmpl: '0' }), 'vmpl must be an integer'],
     ['a number too large', evidence({ cpuid_step: 256 }), 'cpuid_step must be an unsigned'],

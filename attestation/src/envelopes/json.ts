@@ -5,6 +5,7 @@
  */
 import { AttestationError } from '../errors.ts';
 import { fromBase64 } from './base64.ts';
+import { duplicateKey } from './duplicate-keys.ts';
 
 const MAX_TEXT_LENGTH = 0x10_0000;
 
@@ -19,18 +20,34 @@ export function jsonMalformed(path: string, expected: string, cause?: unknown): 
 /**
  * The value of an envelope: text is parsed, anything else is taken for parsed JSON.
  *
- * @throws AttestationError `json-malformed` for text that is not JSON, or of more than 1 MiB
+ * In text no object may have two members of one name. Of parsed JSON that can no longer be told.
+ *
+ * @throws AttestationError `json-malformed` for text that is not JSON, that has a name twice, or of
+ *   more than 1 MiB
  */
 export function jsonValue(input: unknown): unknown {
   if (typeof input !== 'string') return input;
   if (input.length > MAX_TEXT_LENGTH) {
     throw jsonMalformed('the envelope', `at most ${MAX_TEXT_LENGTH} characters`);
   }
+  const value = parse(input);
+  const name = duplicateKey(input);
+  if (name !== undefined) {
+    throw jsonMalformed('the envelope', `JSON without a second ${quoted(name)} in an object`);
+  }
+  return value;
+}
+
+function parse(text: string): unknown {
   try {
-    return JSON.parse(input);
+    return JSON.parse(text);
   } catch (error) {
     throw jsonMalformed('the envelope', 'JSON', error);
   }
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, 64));
 }
 
 /** An object with no member but those of the given names. */
@@ -41,7 +58,7 @@ export function jsonObject(value: unknown, path: string, names: readonly string[
   const members = new Map(Object.entries(value));
   for (const name of members.keys()) {
     if (!names.includes(name)) {
-      throw jsonMalformed(path, `an object without ${JSON.stringify(name.slice(0, 64))}`);
+      throw jsonMalformed(path, `an object without ${quoted(name)}`);
     }
   }
   return members;
