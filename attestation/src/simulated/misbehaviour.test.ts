@@ -97,6 +97,7 @@ function found(options: SimulatedProcessorOptions, signingKey: 'VCEK' | 'VLEK'):
     const report = verifySimulated(evidence, testProcessor().roots(), {
       now: NOW,
       crl: processor.crl(),
+      crlObtainedAt: NOW,
     });
     const { checks } = appraiseSimulated(report, policy, { reportData: REPORT_DATA });
     return checks.filter(({ verdict }) => verdict === 'failed').map(({ code }) => code);
