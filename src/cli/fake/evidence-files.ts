@@ -15,6 +15,7 @@ interface Document {
     readonly authorities?: readonly string[];
   };
   readonly crl?: string;
+  readonly crlObtainedAt?: string;
   readonly now: string;
   readonly policy?: object;
   readonly reportData?: string;

@@ -40,7 +40,7 @@ describe('policy check', () => {
     expect(done.stdout).toMatch(/\n\nThe policy is valid\.\n$/);
   });
 
-  it.each([
+  it.each<readonly [policy: string, reason: string]>([
     ['', 'neither measurements nor idKeyDigests names a guest'],
     ['', 'hostData is not said'],
     ['measurements: []\nhostData: any-explicit', 'neither measurements nor idKeyDigests'],

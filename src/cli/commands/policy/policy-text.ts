@@ -33,7 +33,7 @@ export function keysOf(policy: Policy): readonly string[] {
   return [...new Set([...keys, ...Object.keys(WHEN_ABSENT)])];
 }
 
-const TCB_KEYS: readonly Key[] = ['minTcb', 'minLaunchTcb', 'minCommittedTcb'];
+const TCB_KEYS: readonly string[] = ['minTcb', 'minLaunchTcb', 'minCommittedTcb'];
 
 /** With the minimums that follow `minTcb` written out. */
 export function effective(policy: Policy): Policy {
