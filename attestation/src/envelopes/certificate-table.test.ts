@@ -38,6 +38,10 @@ function rawTable(entries: readonly RawEntry[], size: number): Uint8Array {
   return table;
 }
 
+function pem(...ders: readonly Uint8Array[]): Uint8Array {
+  return new TextEncoder().encode(ders.map((der) => encodePem('CERTIFICATE', der)).join(''));
+}
+
 function refusal(table: Uint8Array): string {
   try {
     parseCertificateTable(table);
@@ -154,12 +158,43 @@ describe('parseCertificateTable', () => {
     expect(refusal(new Uint8Array(17 * 0x1_0000 + 1))).toContain('is longer than');
   });
 
-  it('refuses an entry that is neither DER nor one block of PEM', () => {
+  it('takes entries that the host has filled up', () => {
+    const padded = (data: Uint8Array) => Uint8Array.from([...data, ...new Uint8Array(4096)]);
+    const table = encodeCertificateTable({
+      vcek: padded(VCEK),
+      vlek: padded(pem(VLEK)),
+      ask: padded(pem(ASK)),
+      ark: padded(ARK),
+      crl: padded(CRL),
+    });
+    expect(parseCertificateTable(table)).toEqual({ ...ALL, others: [] });
+  });
+
+  it('takes a chain of two where an authority belongs', () => {
+    const ask = parseCertificateTable(encodeCertificateTable({ ask: pem(ASK, ARK) }));
+    expect(ask).toEqual({ ask: ASK, chained: [ARK], others: [] });
+    const both = encodeCertificateTable({ ask: pem(ASK, ARK), ark: pem(ARK, ASK) });
+    expect(parseCertificateTable(both)).toMatchObject({ ask: ASK, ark: ARK, chained: [ARK, ASK] });
+  });
+
+  it('refuses an entry that is neither DER nor PEM', () => {
     for (const vcek of [Uint8Array.of(), Uint8Array.of(0x31, 0), new Uint8Array(8)]) {
       expect(refusal(encodeCertificateTable({ vcek }))).toContain('neither DER nor PEM as vcek');
     }
-    const two = new TextEncoder().encode(encodePem('CERTIFICATE', ASK).repeat(2));
-    expect(refusal(encodeCertificateTable({ ask: two }))).toContain('more than one ask');
+    const vcek = Uint8Array.of(...VCEK, 0, 1);
+    expect(() => parseCertificateTable(encodeCertificateTable({ vcek }))).toThrow(
+      expect.objectContaining({
+        code: 'certificate-table-malformed',
+        expected: 'DER or PEM, with nothing but padding behind',
+      }),
+    );
+  });
+
+  it('refuses more certificates than an entry is for', () => {
+    const vcek = encodeCertificateTable({ vcek: pem(VCEK, ASK) });
+    expect(refusal(vcek)).toContain('has more than 1 in its vcek');
+    const ask = encodeCertificateTable({ ask: pem(ASK, ARK, ARK) });
+    expect(refusal(ask)).toContain('has more than 2 in its ask');
   });
 
   it('takes anything but bytes for a mistake of the caller', () => {
@@ -189,6 +224,12 @@ describe('evidenceFromCertificateTable', () => {
     const vcek = evidenceFromCertificateTable(signedBy('VCEK'), table);
     expect(vcek).toEqual({ report: signedBy('VCEK'), vek: VCEK, authorities: [ASK, ARK] });
     expect(evidenceFromCertificateTable(signedBy('VLEK'), table).vek).toEqual(VLEK);
+  });
+
+  it('takes every authority', () => {
+    const table = encodeCertificateTable({ ...ALL, ask: pem(ASK, ARK) });
+    const { authorities } = evidenceFromCertificateTable(signedBy('VCEK'), table);
+    expect(authorities).toEqual([ASK, ARK, ARK]);
   });
 
   it('takes the one that there is', () => {

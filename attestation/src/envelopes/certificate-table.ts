@@ -8,13 +8,13 @@
  * @module
  */
 import { hexBytes } from '../certificates/hex-bytes.ts';
-import { AttestationError } from '../errors.ts';
+import { AttestationError, type AttestationErrorDetails } from '../errors.ts';
 import type { Evidence } from '../evidence.ts';
 import { toHex } from '../hex.ts';
 import { ownedBytes } from '../owned-bytes.ts';
 import { isZero } from '../report/field.ts';
-import { pemOrDer } from './certificate.ts';
-import { type EnvelopeCertificates, evidenceOf } from './evidence-of.ts';
+import { type EntryName, entryContents, MOST_IN_ENTRY } from './entry-contents.ts';
+import { certificatesOf, type EnvelopeCertificates, evidenceOf } from './evidence-of.ts';
 
 const ENTRY_SIZE = 24;
 const GUID_SIZE = 16;
@@ -22,15 +22,13 @@ const MAX_ENTRIES = 16;
 const MAX_DATA_SIZE = 0x1_0000;
 const MAX_TABLE_SIZE = (MAX_ENTRIES + 1) * MAX_DATA_SIZE;
 
-const GUIDS = {
+const GUIDS: Readonly<Record<EntryName, string>> = {
   vcek: '63da758d-e664-4564-adc5-f4b93be8accd',
   vlek: 'a8074bc2-a25a-483e-aae6-39c045a0b8a1',
   ask: '4ab7b379-bbac-4fe4-a02f-05aef327c782',
   ark: 'c0b406a4-a803-4952-9743-3fb6014cd0ae',
   crl: '92f81bc3-5811-4d3d-97ff-d19f88dc67ea',
-} as const;
-
-type EntryName = keyof typeof GUIDS;
+};
 
 const NAMES: ReadonlyMap<string, EntryName> = new Map(
   Object.entries(GUIDS).map(([name, guid]) => [guid, name as EntryName]),
@@ -54,10 +52,12 @@ interface Entry {
   readonly length: number;
 }
 
-function malformed(message: string, cause?: unknown): AttestationError {
-  return new AttestationError('certificate-table-malformed', `the certificate table ${message}`, {
-    cause,
-  });
+function malformed(message: string, details: AttestationErrorDetails = {}): AttestationError {
+  return new AttestationError(
+    'certificate-table-malformed',
+    `the certificate table ${message}`,
+    details,
+  );
 }
 
 /**
@@ -65,11 +65,15 @@ function malformed(message: string, cause?: unknown): AttestationError {
  *
  * No bytes at all (a host that has no certificates leaves `auxblob` empty) and a table that starts
  * with the zeros that end it both hold nothing; fewer zeros than that are no table. Bytes that no
- * entry covers are padding and not looked at. Entries may be DER or PEM.
+ * entry covers are padding and not looked at.
+ *
+ * Entries may be DER or PEM, and hosts fill them up: zeros behind DER, zeros and white space behind
+ * PEM are left out. Where an authority belongs there may be a chain of two, since hosts put AMD's
+ * `cert_chain` there: the second is `chained`.
  *
  * @throws AttestationError `certificate-table-malformed` for more than 16 entries, a missing end,
  *   data outside of the table, in its header or over another entry's, more than 64 KiB of it, a
- *   GUID that occurs twice, and an entry that is neither DER nor one block of PEM
+ *   GUID that occurs twice, and an entry that is neither DER nor PEM or has too many blocks of it
  * @throws TypeError for anything but a Uint8Array
  */
 export function parseCertificateTable(bytes: Uint8Array): CertificateTable {
@@ -77,7 +81,7 @@ export function parseCertificateTable(bytes: Uint8Array): CertificateTable {
   if (table.length > MAX_TABLE_SIZE) throw malformed(`is longer than ${MAX_TABLE_SIZE} bytes`);
   const entries = table.length === 0 ? [] : readHeader(table);
   checkPlaces(entries, table.length);
-  const found = new Map<EntryName, Uint8Array>();
+  const found = new Map<EntryName, Uint8Array[]>();
   const others: OtherEntry[] = [];
   for (const { guid, offset, length } of entries) {
     const name = NAMES.get(guid);
@@ -85,7 +89,7 @@ export function parseCertificateTable(bytes: Uint8Array): CertificateTable {
     if (name === undefined) others.push({ guid, length });
     else found.set(name, readData(name, data));
   }
-  return { ...Object.fromEntries(found), others };
+  return { ...certificatesOf(found), others };
 }
 
 function readHeader(table: Uint8Array): Entry[] {
@@ -121,22 +125,23 @@ function checkPlaces(entries: readonly Entry[], size: number): void {
   }
 }
 
-function readData(name: EntryName, data: Uint8Array): Uint8Array {
-  const der = decode(name, data);
-  if (der === undefined) throw malformed(`has more than one ${name}`);
-  return der;
+function readData(name: EntryName, data: Uint8Array): Uint8Array[] {
+  const ders = decode(name, data);
+  if (ders === undefined) throw malformed(`has more than ${MOST_IN_ENTRY[name]} in its ${name}`);
+  return ders;
 }
 
-function decode(name: EntryName, data: Uint8Array): Uint8Array | undefined {
+function decode(name: EntryName, data: Uint8Array): Uint8Array[] | undefined {
   try {
-    return pemOrDer(data, name === 'crl' ? 'X509 CRL' : 'CERTIFICATE');
-  } catch (error) {
-    throw malformed(`has neither DER nor PEM as ${name}`, error);
+    return entryContents(name, data);
+  } catch (cause) {
+    const expected = 'DER or PEM, with nothing but padding behind';
+    throw malformed(`has neither DER nor PEM as ${name}`, { expected, cause });
   }
 }
 
 /** Certificates to put into a table, and a CRL. */
-export type CertificateTableContents = Omit<CertificateTable, 'others'>;
+export type CertificateTableContents = Omit<CertificateTable, 'others' | 'chained'>;
 
 /** Writes a certificate table: the inverse of {@link parseCertificateTable}, without padding. */
 export function encodeCertificateTable(contents: CertificateTableContents): Uint8Array {

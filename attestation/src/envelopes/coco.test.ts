@@ -14,6 +14,7 @@ import {
 } from '../report/testing/sample.ts';
 import { codeOf } from '../testing/code-of.ts';
 import { evidenceFromCocoJson } from './coco.ts';
+import { encodePem } from './pem.ts';
 
 const VCEK = Uint8Array.of(0x30, 1, 2);
 const VLEK = Uint8Array.of(0x30, 1, 3);
@@ -128,6 +129,10 @@ function evidence(changes: Json = {}, cert_chain: unknown = null): Json {
   return { attestation_report: { ...newReport(SAMPLE_CLAIMS), ...changes }, cert_chain };
 }
 
+function pem(...ders: readonly Uint8Array[]): Uint8Array {
+  return Buffer.from(ders.map((der) => encodePem('CERTIFICATE', der)).join(''));
+}
+
 function refuses(input: unknown, message: string): void {
   expect(() => evidenceFromCocoJson(input)).toThrow(
     expect.objectContaining({ code: 'json-malformed', message: expect.stringContaining(message) }),
@@ -203,6 +208,17 @@ describe('evidenceFromCocoJson', () => {
     expect(evidenceFromCocoJson(evidence({ key_info: 4 }, chain)).vek).toEqual(VLEK);
   });
 
+  it('takes certificates as hosts pad and chain them', () => {
+    const chain = [
+      { cert_type: 'VCEK', data: [...VCEK, 0, 0] },
+      { cert_type: 'ASK', data: [...pem(ASK, ARK), 0] },
+    ];
+    const expected = { report: sampleReport(), vek: VCEK, authorities: [ASK, ARK] };
+    expect(evidenceFromCocoJson(evidence({}, chain))).toEqual(expected);
+    const named = { vcek: base64(Uint8Array.of(...VCEK, 0)), ask: base64(pem(ASK, ARK)) };
+    expect(evidenceFromCocoJson(evidence({}, named))).toEqual(expected);
+  });
+
   it('takes certificates by their names', () => {
     const chain = { vlek: base64(VLEK), ask: base64(ASK), ark: null };
     expect(evidenceFromCocoJson(evidence({}, chain))).toMatchObject({
@@ -268,6 +284,8 @@ describe('evidenceFromCocoJson', () => {
     ['a chain that is text', evidence({}, 'VCEK'), 'cert_chain must be an object'],
     ['an unknown certificate', evidence({}, { crl: '' }), 'without "crl"'],
     ['a certificate that is none', evidence({}, { ask: 'AAAA' }), 'cert_chain.ask must be'],
+    ['two of a chip', evidence({}, { vcek: base64(pem(VCEK, ASK)) }), 'vcek must be one cert'],
+    ['three in a chain', evidence({}, { ask: base64(pem(ASK, ARK, ARK)) }), 'at most 2 certif'],
     ['17 certificates', evidence({}, new Array(17).fill(entry)), 'at most 16 elements'],
     ['a certificate twice', evidence({}, [entry, entry]), 'cert_chain[1] must be the only one'],
     ['an unknown type', evidence({}, [{ ...entry, cert_type: 'X' }]), 'cert_type must be'],

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Evidence } from '../evidence.ts';
-import { type EnvelopeCertificates, evidenceOf } from './evidence-of.ts';
+import type { EntryName } from './entry-contents.ts';
+import { certificatesOf, type EnvelopeCertificates, evidenceOf } from './evidence-of.ts';
 import {
   jsonArray,
   jsonBase64,
@@ -13,14 +14,14 @@ import {
   jsonValue,
   type Members,
 } from './json.ts';
-import { jsonCertificate } from './json-certificate.ts';
+import { jsonEntry } from './json-entry.ts';
 import { jsonByteArray, virteeReport } from './virtee-report.ts';
 
 const MAX_CERTIFICATES = 16;
 const MAX_CERTIFICATE_SIZE = 0x1_0000;
 
 /** `CertType` of virtee/sev, and what evidence calls it; null is not used. */
-const CERT_TYPES: ReadonlyMap<string, keyof EnvelopeCertificates | null> = new Map([
+const CERT_TYPES: ReadonlyMap<string, EntryName | null> = new Map([
   ['VCEK', 'vcek'],
   ['VLEK', 'vlek'],
   ['ASK', 'ask'],
@@ -39,10 +40,11 @@ const CHAIN_NAMES = ['vcek', 'vlek', 'ask', 'ark'] as const;
  * A report is base64 of its bytes, or an object of its fields as virtee/sev prints them, in any
  * of its releases; its bytes are then put together again, and the signature over them tells
  * whether that went well. A chain is null, an array of `{"cert_type": …, "data": [bytes]}`, or an
- * object of base64 by `vcek`, `vlek`, `ask` and `ark`.
+ * object of base64 by `vcek`, `vlek`, `ask` and `ark`. Each is what a host has put into its
+ * certificate table: DER or PEM, may be padded, and where an authority belongs a chain of two.
  *
- * @throws AttestationError `json-malformed` for anything else, unknown members, a certificate that
- *   occurs twice and more than 1 MiB included
+ * @throws AttestationError `json-malformed` for anything else, unknown members, a member or a
+ *   certificate that occurs twice and more than 1 MiB included
  */
 export function evidenceFromCocoJson(input: unknown): Evidence {
   const evidence = jsonObject(unwrap(jsonValue(input)), 'the evidence', [
@@ -71,18 +73,18 @@ function chainOf(value: unknown): EnvelopeCertificates {
 
 function chainOfMembers(value: unknown): EnvelopeCertificates {
   const members = jsonObject(value, 'cert_chain', CHAIN_NAMES);
-  const found = new Map<string, Uint8Array>();
+  const found = new Map<EntryName, Uint8Array[]>();
   for (const name of CHAIN_NAMES) {
     const path = `cert_chain.${name}`;
     const text = members.get(name) ?? null;
-    if (text !== null) found.set(name, jsonCertificate(jsonBase64(text, path), path));
+    if (text !== null) found.set(name, jsonEntry(name, jsonBase64(text, path), path));
   }
-  return Object.fromEntries(found);
+  return certificatesOf(found);
 }
 
 function chainOfEntries(value: unknown): EnvelopeCertificates {
   const seen = new Set<string>();
-  const found = new Map<string, Uint8Array>();
+  const found = new Map<EntryName, Uint8Array[]>();
   jsonArray(value, 'cert_chain', MAX_CERTIFICATES).forEach((element, index) => {
     const path = `cert_chain[${index}]`;
     const entry = jsonObject(element, path, ['cert_type', 'data']);
@@ -91,9 +93,9 @@ function chainOfEntries(value: unknown): EnvelopeCertificates {
     seen.add(type);
     const data = jsonByteArray(entry.get('data'), `${path}.data`, MAX_CERTIFICATE_SIZE);
     const name = CERT_TYPES.get(type) ?? null;
-    if (name !== null) found.set(name, jsonCertificate(data, path));
+    if (name !== null) found.set(name, jsonEntry(name, data, path));
   });
-  return Object.fromEntries(found);
+  return certificatesOf(found);
 }
 
 /** A type by its name, or `{"OTHER": GUID}` by the GUID. */

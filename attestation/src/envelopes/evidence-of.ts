@@ -15,6 +15,17 @@ export interface EnvelopeCertificates {
   /** ASK or ASVK. */
   readonly ask?: Uint8Array | undefined;
   readonly ark?: Uint8Array | undefined;
+  /** Authorities that stood behind another one in its entry, in order; absent where none did. */
+  readonly chained?: readonly Uint8Array[] | undefined;
+}
+
+/** Of what each entry holds, the first under its name. */
+export function certificatesOf<Name extends string>(
+  entries: ReadonlyMap<Name, readonly Uint8Array[]>,
+): { readonly [name in Name]?: Uint8Array } & Pick<EnvelopeCertificates, 'chained'> {
+  const first = [...entries].map(([name, [der]]) => [name, der]);
+  const chained = [...entries.values()].flatMap(([, ...more]) => more);
+  return { ...Object.fromEntries(first), ...(chained.length === 0 ? {} : { chained }) };
 }
 
 /**
@@ -24,11 +35,11 @@ export interface EnvelopeCertificates {
  * verification compares the two once it knows whether the report may be believed.
  */
 export function evidenceOf(report: Uint8Array, certificates: EnvelopeCertificates): Evidence {
-  const { vcek, vlek, ask, ark } = certificates;
+  const { vcek, vlek, ask, ark, chained = [] } = certificates;
   return {
     report,
     vek: saysVlek(report) ? (vlek ?? vcek) : (vcek ?? vlek),
-    authorities: [ask, ark].filter((authority) => authority !== undefined),
+    authorities: [ask, ark, ...chained].filter((authority) => authority !== undefined),
   };
 }
 

@@ -143,7 +143,21 @@ describe('evidenceFromGoSevGuestJson', () => {
     expect(evidenceFromGoSevGuestJson(vlek).vek).toEqual(VLEK);
   });
 
+  it('takes a padded certificate, and a chain of authorities', () => {
+    const chain = [ASK, ARK].map((der) => encodePem('CERTIFICATE', der)).join('');
+    const certificateChain = {
+      vcekCert: base64(Uint8Array.of(...VCEK, 0)),
+      askCert: base64(Buffer.from(`${chain}\0\0`)),
+    };
+    expect(evidenceFromGoSevGuestJson(attestation({}, { certificateChain }))).toEqual({
+      report: sampleReport(),
+      vek: VCEK,
+      authorities: [ASK, ARK],
+    });
+  });
+
   it.each<[string, unknown, string]>([
+    ['a member twice', '{"report":{"vmpl":0,"vmpl":1}}', 'without a second "vmpl"'],
     ['text that is not JSON', '{', 'the envelope must be JSON'],
     ['text of more than 1 MiB', `"${'x'.repeat(0x10_0000)}"`, 'at most 1048576'],
     ['no object', '[]', 'the envelope must be an object'],

@@ -10,7 +10,8 @@ import type { Evidence } from '../evidence.ts';
 import { setFieldUint } from '../report/field.ts';
 import { FIELDS, type Field, REPORT_SIZE } from '../report/layout.ts';
 import { BYTE_FIELDS } from './byte-fields.ts';
-import { evidenceOf } from './evidence-of.ts';
+import type { EntryName } from './entry-contents.ts';
+import { certificatesOf, evidenceOf } from './evidence-of.ts';
 import {
   jsonBase64,
   jsonMalformed,
@@ -19,7 +20,7 @@ import {
   jsonValue,
   type Members,
 } from './json.ts';
-import { jsonCertificate } from './json-certificate.ts';
+import { jsonEntry } from './json-entry.ts';
 
 /** Numbers of `sevsnp.Report`, by their names in the schema. */
 const NUMBERS: Readonly<Record<string, Field>> = {
@@ -54,7 +55,8 @@ const CPUID_EAX = 'cpuid1eax_fms';
 const CPUID_EAX_BITS = 0x0fff_0fffn;
 
 const REPORT_NAMES = [...Object.keys(NUMBERS), ...Object.keys(STRINGS), CPUID_EAX];
-const CHAIN_NAMES = ['vcek_cert', 'vlek_cert', 'ask_cert', 'ark_cert', 'firmware_cert', 'extras'];
+const ENTRIES = ['vcek', 'vlek', 'ask', 'ark'] as const;
+const CHAIN_NAMES = [...ENTRIES.map((name) => `${name}_cert`), 'firmware_cert', 'extras'];
 const ATTESTATION_NAMES = ['report', 'certificate_chain', 'product'];
 
 /**
@@ -62,10 +64,11 @@ const ATTESTATION_NAMES = ['report', 'certificate_chain', 'product'];
  *
  * Members have their names in the schema or those in camel case, absent ones and null mean zero
  * or nothing, and 64-bit numbers are decimal strings, as the mapping has it. What the attester says
- * of its product, and certificates that endorse firmware, are not used.
+ * of its product, and certificates that endorse firmware, are not used. Certificates are DER or PEM,
+ * may be padded, and where an authority belongs there may be a chain of two.
  *
- * @throws AttestationError `json-malformed` for anything else, unknown members and more than 1 MiB
- *   included
+ * @throws AttestationError `json-malformed` for anything else, unknown members, a member that occurs
+ *   twice and more than 1 MiB included
  */
 export function evidenceFromGoSevGuestJson(input: unknown): Evidence {
   const attestation = message(jsonValue(input), 'the envelope', ATTESTATION_NAMES);
@@ -75,12 +78,7 @@ export function evidenceFromGoSevGuestJson(input: unknown): Evidence {
     'certificate_chain',
     CHAIN_NAMES,
   );
-  return evidenceOf(report, {
-    vcek: certificate(chain, 'vcek_cert'),
-    vlek: certificate(chain, 'vlek_cert'),
-    ask: certificate(chain, 'ask_cert'),
-    ark: certificate(chain, 'ark_cert'),
-  });
+  return evidenceOf(report, certificatesOf(readChain(chain)));
 }
 
 function camelCase(name: string): string {
@@ -139,8 +137,12 @@ function uint(value: unknown, path: string, size: number): bigint {
   return BigInt(value);
 }
 
-function certificate(chain: Members, name: string): Uint8Array | undefined {
-  const path = `certificate_chain.${name}`;
-  const bytes = jsonBase64(chain.get(name) ?? '', path);
-  return bytes.length === 0 ? undefined : jsonCertificate(bytes, path);
+function readChain(chain: Members): ReadonlyMap<EntryName, Uint8Array[]> {
+  const found = new Map<EntryName, Uint8Array[]>();
+  for (const name of ENTRIES) {
+    const path = `certificate_chain.${name}_cert`;
+    const bytes = jsonBase64(chain.get(`${name}_cert`) ?? '', path);
+    if (bytes.length > 0) found.set(name, jsonEntry(name, bytes, path));
+  }
+  return found;
 }
