@@ -26,7 +26,11 @@ export interface CaExtensions {
   readonly subjectKeyId: string;
   /** 20 bytes; null in a root. */
   readonly authorityKeyId: string | null;
-  /** One URL; null where it names none. Never to be fetched from. */
+  /**
+   * One URL, as it is written; null where it names none. An authority of AMD has
+   * `https://kdsintf.amd.com/vcek/v1/{product}/crl`, an ASVK `vlek` in place of `vcek`. Parsing
+   * does not compare it; never to be fetched from.
+   */
   readonly crlDistributionPoint: string | null;
 }
 

@@ -74,6 +74,18 @@ describe('extensions of an endorsement key', () => {
     }
   });
 
+  it.each(['TURIN_VCEK', 'TURIN_VLEK'] as const)(
+    'have no spl4 on Turin, not even 0: %s',
+    (name) => {
+      const extensions = vekExtensions(SAMPLES[name]);
+      expect(extensions.map(({ id }) => id)).not.toContain(`${ARC}.3.4`);
+      const spl4: Extension = { id: `${ARC}.3.4`, critical: false, value: integer(0) };
+      expect(() => readVekExtensions([...extensions, spl4])).toThrow(
+        `expected no other extension, found ${ARC}.3.4`,
+      );
+    },
+  );
+
   it('belong to one layout', () => {
     expect(() => readVekExtensions(changed('VCEK', '.1', integer(2)))).toThrow('up to 1, found 2');
     expect(() => readVekExtensions(changed('VCEK', '.1', integer(1)))).toThrow('.3.9, found none');
