@@ -51,7 +51,8 @@ describe('numbers', () => {
     expect(readSerial(of(Tag.INTEGER, 0))).toBe('00');
     expect(readSerial(of(Tag.INTEGER, 0, 0xfe))).toBe('fe');
     expect(readSerial(of(Tag.INTEGER, ...Array(20).fill(1)))).toBe('01'.repeat(20));
-    expect(() => readSerial(of(Tag.INTEGER, ...Array(21).fill(1)))).toThrow(DerError);
+    const long = () => readSerial(of(Tag.INTEGER, ...Array(21).fill(1)));
+    expect(long).toThrow('expected a number of at most 20 octets, found 21 octets');
   });
 });
 

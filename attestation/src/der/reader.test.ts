@@ -130,6 +130,12 @@ describe('a mebibyte of values inside each other', () => {
   });
 
   it('is not even copied where it is too large', () => {
-    expect(() => openDer(bytes, 65_536)).toThrow(DerError);
+    class Unread extends Uint8Array {
+      override [Symbol.iterator](): never {
+        throw new Error('it was read');
+      }
+    }
+    expect(() => openDer(new Unread(65_536), 65_536)).toThrow('it was read');
+    expect(() => openDer(new Unread(65_537), 65_536)).toThrow('expected at most 65536 bytes');
   });
 });
