@@ -15,13 +15,8 @@ import {
 import { codeOf } from '../testing/code-of.ts';
 import { evidenceFromCocoJson } from './coco.ts';
 import { encodePem } from './pem.ts';
+import { ARK, ASK, base64, VCEK, VLEK } from './testing/certificates.ts';
 
-const VCEK = Uint8Array.of(0x30, 1, 2);
-const VLEK = Uint8Array.of(0x30, 1, 3);
-const ASK = Uint8Array.of(0x30, 1, 4);
-const ARK = Uint8Array.of(0x30, 1, 5);
-
-const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
 const bytes = (hex: string) => [...Buffer.from(hex, 'hex')];
 const zeros = (size: number) => new Array<number>(size).fill(0);
 

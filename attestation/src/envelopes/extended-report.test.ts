@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { sampleReport } from '../report/testing/sample.ts';
 import { encodeCertificateTable } from './certificate-table.ts';
 import { evidenceFromExtendedReport } from './extended-report.ts';
-
-const VCEK = Uint8Array.of(0x30, 1, 2);
+import { VCEK } from './testing/certificates.ts';
 
 describe('evidenceFromExtendedReport', () => {
   it('takes the report, and the table behind it', () => {

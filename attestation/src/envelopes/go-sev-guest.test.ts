@@ -11,13 +11,7 @@ import {
 import { codeOf } from '../testing/code-of.ts';
 import { evidenceFromGoSevGuestJson } from './go-sev-guest.ts';
 import { encodePem } from './pem.ts';
-
-const VCEK = Uint8Array.of(0x30, 1, 2);
-const VLEK = Uint8Array.of(0x30, 1, 3);
-const ASK = Uint8Array.of(0x30, 1, 4);
-const ARK = Uint8Array.of(0x30, 1, 5);
-
-const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+import { ARK, ASK, base64, VCEK, VLEK } from './testing/certificates.ts';
 
 type Json = Record<string, unknown>;
 
