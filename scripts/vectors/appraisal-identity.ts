@@ -49,6 +49,10 @@ export function identityCases(): readonly Case[] {
       ...policy,
       measurements: [],
     }),
+    one('id-block-by-author', 'accepted', 'The author alone says whose ID block.', evidence, {
+      ...policy,
+      idKeyDigests: undefined,
+    }),
     one(
       'id-block-missing',
       ['id-block', 'id-key', 'author-key', 'guest-svn', 'family-id', 'image-id'],

@@ -26,7 +26,7 @@ export const crlAge: Rule = ({ claims, policy }) => {
   const got = obtainedAt === null ? 'not told when it was got' : `got at ${obtainedAt}`;
   const actual = `${got}, verified at ${verifiedAt}`;
   if (maxAgeDays === null) return skip(NOT_ASKED, actual);
-  // A time that nobody told is none, as is one that cannot be read: no age, and so not young enough.
+  // Without a time that can be read there is no age, and none is not young enough.
   const age = Date.parse(verifiedAt) - Date.parse(obtainedAt ?? '');
   return demand(
     age >= -CLOCK_SKEW && age <= maxAgeDays * DAY,
