@@ -10,7 +10,7 @@ import { sha256 } from './launch-digest.ts';
 import { measuredOvmf } from './ovmf.ts';
 import { checkMeasured, type MeasuredOvmf, supportsKernelHashes } from './ovmf-metadata.ts';
 import { isVcpuType, VCPU_SIGNATURES, type VcpuType } from './vcpu-types.ts';
-import { type FpuState, VMM_PROFILES, type Vmm } from './vmm.ts';
+import { type FpuState, VMM_PROFILES, VMMS, type Vmm } from './vmm.ts';
 
 /** A file, or its SHA-256 (32 bytes). */
 export type MeasuredFile = Uint8Array | { readonly sha256: Uint8Array };
@@ -53,18 +53,27 @@ export const SNP_ACTIVE = 1n;
  */
 export function resolveLaunch(inputs: LaunchInputs): Launch {
   const { vmm, sevFeatures = SNP_ACTIVE } = inputs;
-  if (!Object.hasOwn(VMM_PROFILES, vmm)) refuse('a monitor that is known', `${vmm}`);
+  if (!Object.hasOwn(VMM_PROFILES, vmm))
+    refuse('a monitor that is known', `${vmm}`, `Name one of ${VMMS.join(', ')}.`);
+
   if (!Number.isInteger(inputs.vcpus) || inputs.vcpus < 1 || inputs.vcpus > MAX_VCPUS) {
-    refuse(`1 to ${MAX_VCPUS} vCPUs`, `${inputs.vcpus}`);
+    const remedy = 'Give the number of vCPUs that the guest is launched with.';
+    refuse(`1 to ${MAX_VCPUS} vCPUs`, `${inputs.vcpus}`, remedy);
   }
   if (BigInt.asUintN(64, sevFeatures) !== sevFeatures || (sevFeatures & SNP_ACTIVE) === 0n) {
-    refuse('SEV features of 64 bits with SNPActive (0x1)', `0x${sevFeatures.toString(16)}`);
+    refuse(
+      'SEV features of 64 bits with SNPActive (0x1)',
+      `0x${sevFeatures.toString(16)}`,
+      'Give all bits that the host sets: 0x1, and 0x21 where it adds DebugSwap.',
+    );
   }
   const rdx = resetRdx(inputs);
   const ovmf = resolveOvmf(inputs.ovmf);
   const kernel = resolveKernel(inputs, ovmf);
   const fpu = inputs.fpu ?? VMM_PROFILES[vmm].fpu;
-  if (fpu !== 'reset' && fpu !== 'zero') refuse('the FPU state reset or zero', `${fpu}`);
+  if (fpu !== 'reset' && fpu !== 'zero') {
+    refuse('the FPU state reset or zero', `${fpu}`, "Leave it out for the monitor's usual one.");
+  }
   return { vmm, ovmf, kernel, vcpus: inputs.vcpus, rdx, sevFeatures, fpu };
 }
 
@@ -83,7 +92,8 @@ export function resolveOvmf(input: OvmfInput): MeasuredOvmf {
 export function fileHash(file: MeasuredFile, what: string): Uint8Array {
   if (file instanceof Uint8Array) return sha256(file);
   if (!(file.sha256 instanceof Uint8Array) || file.sha256.length !== EMPTY_SHA256.length) {
-    refuse(`${what} as bytes or a SHA-256 of 32 bytes`, 'another length');
+    const remedy = 'Give the file, or the SHA-256 of the whole of it.';
+    refuse(`${what} as bytes or a SHA-256 of 32 bytes`, 'another length', remedy);
   }
   return Uint8Array.from(file.sha256);
 }
@@ -107,17 +117,22 @@ export function kernelHashes(
 
 function resetRdx({ vmm, vcpuType, vcpuSignature }: LaunchInputs): number {
   if (vcpuType !== undefined && vcpuSignature !== undefined) {
-    refuse('a vCPU model or its signature', 'both');
+    refuse('a vCPU model or its signature', 'both', 'Leave one of the two out.');
   }
   if (vcpuType !== undefined && !isVcpuType(vcpuType)) {
-    refuse('a vCPU model that is known', `${vcpuType}`);
+    const remedy = 'Give the signature of the model instead, which is CPUID Fn0000_0001_EAX.';
+    refuse('a vCPU model that is known', `${vcpuType}`, remedy);
   }
   if (vcpuSignature !== undefined && vcpuSignature >>> 0 !== vcpuSignature) {
-    refuse('a vCPU signature of 32 bits', `${vcpuSignature}`);
+    const remedy = 'Give CPUID Fn0000_0001_EAX of the vCPU model.';
+    refuse('a vCPU signature of 32 bits', `${vcpuSignature}`, remedy);
   }
   const signature = vcpuType === undefined ? vcpuSignature : VCPU_SIGNATURES[vcpuType];
   const rdx = VMM_PROFILES[vmm].rdx ?? signature;
-  if (rdx === undefined) refuse('a vCPU model, which QEMU measures', 'none');
+  if (rdx === undefined) {
+    const remedy = 'Name the model after -cpu of QEMU, such as EPYC-v4.';
+    refuse('a vCPU model, which QEMU measures', 'none', remedy);
+  }
   return rdx;
 }
 
@@ -125,7 +140,11 @@ function resolveKernel(inputs: LaunchInputs, ovmf: MeasuredOvmf): KernelHashes |
   const { kernel, initrd, append } = inputs;
   if (kernel === undefined) {
     if (initrd !== undefined || append !== undefined) {
-      refuse('a kernel for the initrd and the command line', 'none');
+      refuse(
+        'a kernel for the initrd and the command line',
+        'none',
+        'Give the kernel too, or neither of them where the launch has no kernel hashes.',
+      );
     }
     return undefined;
   }
@@ -143,9 +162,10 @@ function resolveKernel(inputs: LaunchInputs, ovmf: MeasuredOvmf): KernelHashes |
   return kernelHashes(kernel, initrd, append);
 }
 
-function refuse(expected: string, found: string): never {
+function refuse(expected: string, found: string, remedy: string): never {
   throw new AttestationError('measure-input', `Cannot measure the launch: expected ${expected}`, {
     expected,
     found,
+    remedy,
   });
 }

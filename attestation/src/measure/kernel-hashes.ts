@@ -48,6 +48,7 @@ export function cmdlineHash(append: string): Uint8Array {
     throw new AttestationError('measure-input', 'Cannot measure the kernel command line', {
       expected: `well-formed text of at most ${MAX_CMDLINE} bytes without NUL`,
       found: `${text.length} bytes that are not`,
+      remedy: 'Give the command line exactly as the monitor gets it.',
     });
   }
   return terminatedHash(append);

@@ -50,6 +50,10 @@ const BOOT_STACK = 0x8ff0;
 const HIGH_MEMORY = 0x10_0000;
 const MAX_RAM_MIB = 1 << 24;
 
+const AS_HANDED_OUT = 'Give the image as libkrunfw-sev hands it out, not as it was built.';
+const AS_CONFIGURED = 'Give what the TEE configuration of libkrun says.';
+const AS_LOADED = 'Give the guest-physical address that libkrunfw-sev says its kernel is for.';
+
 const FIRST_EIP = 0xffff_fff0;
 const OTHERS_EIP = 0xffff_fff3;
 
@@ -96,34 +100,46 @@ function vmsaHashes(
 
 function checkInputs(inputs: KrunInputs): void {
   const { qboot, kernel, kernelLoadAddress: start, initrd, ramMib, vcpus } = inputs;
-  if (qboot.length !== QBOOT_SIZE) refuse('a firmware of 64 KiB', `${qboot.length} bytes`);
+  if (qboot.length !== QBOOT_SIZE)
+    refuse('a firmware of 64 KiB', `${qboot.length} bytes`, AS_HANDED_OUT);
+
   requirePages(kernel, 'kernel');
   requirePages(initrd, 'initrd');
   if (!Number.isInteger(ramMib) || ramMib < 1 || ramMib > MAX_RAM_MIB) {
-    refuse(`1 to ${MAX_RAM_MIB} MiB of memory`, `${ramMib}`);
+    refuse(`1 to ${MAX_RAM_MIB} MiB of memory`, `${ramMib}`, AS_CONFIGURED);
   }
-  if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > 255) refuse('1 to 255 vCPUs', `${vcpus}`);
+  if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > 255) {
+    refuse('1 to 255 vCPUs', `${vcpus}`, AS_CONFIGURED);
+  }
   if (!Number.isInteger(start) || start < HIGH_MEMORY || start % PAGE_SIZE !== 0) {
-    refuse('a kernel at the start of a page above 1 MiB', `${start}`);
+    refuse('a kernel at the start of a page above 1 MiB', address(start), AS_LOADED);
   }
   const kernelEnd = start + kernel.length;
   const initrdEnd = INITRD_ADDRESS + initrd.length;
   const room = Math.min(ramMib * 1024 * 1024, KRUN_MMIO_START);
-  if (kernelEnd > room || initrdEnd > room) refuse('images inside the memory', `${room} bytes`);
+  if (kernelEnd > room || initrdEnd > room) {
+    refuse('images inside the memory', `${room} bytes`, AS_CONFIGURED);
+  }
   if (start < initrdEnd && INITRD_ADDRESS < kernelEnd) {
-    refuse('a kernel and an initrd apart from each other', `kernel at ${start}`);
+    const found = `kernel at ${address(start)}`;
+    refuse('a kernel and an initrd apart from each other', found, AS_LOADED);
   }
 }
 
 function requirePages(image: Uint8Array, what: string): void {
   if (image.length === 0 || image.length % PAGE_SIZE !== 0) {
-    refuse(`a ${what} of whole pages`, `${image.length} bytes`);
+    refuse(`a ${what} of whole pages`, `${image.length} bytes`, AS_HANDED_OUT);
   }
 }
 
-function refuse(expected: string, found: string): never {
+function address(value: number): string {
+  return `0x${value.toString(16)}`;
+}
+
+function refuse(expected: string, found: string, remedy: string): never {
   throw new AttestationError('measure-input', `Cannot measure for libkrun: expected ${expected}`, {
     expected,
     found,
+    remedy,
   });
 }

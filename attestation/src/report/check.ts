@@ -80,14 +80,18 @@ function checkReserved(report: Uint8Array, version: number): void {
   for (const field of reservedFields(version)) {
     const bytes = fieldBytes(report, field);
     if (!isZero(bytes)) {
-      const place = `${hexNumber(field.offset)} to ${hexNumber(field.offset + field.size - 1)}`;
       throw new AttestationError(
         'report-reserved',
-        `bytes ${place} must be zero in a report of version ${version}`,
-        { expected: 'zero', found: toHex(bytes) },
+        `${placeOf(field)} must be zero in a report of version ${version}`,
+        { expected: 'zero', found: `0x${toHex(bytes)}` },
       );
     }
   }
+}
+
+function placeOf({ offset, size }: Field): string {
+  if (size === 1) return `byte ${hexNumber(offset)}`;
+  return `bytes ${hexNumber(offset)} to ${hexNumber(offset + size - 1)}`;
 }
 
 function checkGuestPolicy(report: Uint8Array): void {
@@ -146,7 +150,7 @@ function checkScalar(report: Uint8Array, field: Field, name: string): void {
     throw new AttestationError(
       'report-signature-encoding',
       `${name} of the signature is longer than ${SCALAR_SIZE} bytes`,
-      { expected: 'zero above them', found: toHex(bytes.subarray(SCALAR_SIZE)) },
+      { expected: 'zero above them', found: `0x${toHex(bytes.subarray(SCALAR_SIZE))}` },
     );
   }
   const value = BigInt(`0x${toHex(bytes.slice(0, SCALAR_SIZE).reverse())}`);
