@@ -9,8 +9,8 @@ import { resolve } from 'node:path';
 import type { Context } from './context.ts';
 import { UsageError } from './usage-error.ts';
 
-/** Stands for standard input, where that may be read. */
-export const STANDARD_INPUT = '-';
+/** Stands for standard input. */
+const STANDARD_INPUT = '-';
 
 /** Longest file that is hashed. */
 const MAX_HASHED = 4 * 1024 ** 3;
@@ -22,63 +22,79 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 type Chunks = AsyncIterable<Uint8Array>;
+type Ends = Pick<Context, 'cwd' | 'stdin'>;
+
+/** Read already: a second reader would find it empty. */
+const taken = new WeakSet<Context['stdin']>();
+
+/** What messages call the input. */
+export function inputName(path: string): string {
+  return path === STANDARD_INPUT ? 'standard input' : path;
+}
 
 /**
- * All bytes of a file or pipe.
+ * All bytes of a file or pipe; of standard input for `-`, which one flag alone may name.
  *
+ * @param flag that names the input, such as `--report`; empty for an operand
  * @throws UsageError if it cannot be read or is longer than `maxBytes`
  */
-export function readInputFile(
-  context: Pick<Context, 'cwd'>,
-  path: string,
-  maxBytes: number,
-): Promise<Uint8Array> {
-  return withFile(context, path, maxBytes, gather);
-}
-
-/** The same, where `-` is standard input. */
 export function readInput(
-  context: Pick<Context, 'cwd' | 'stdin'>,
+  ends: Ends,
   path: string,
   maxBytes: number,
+  flag: string,
 ): Promise<Uint8Array> {
-  if (path !== STANDARD_INPUT) return readInputFile(context, path, maxBytes);
-  return gather(bounded(context.stdin, 'standard input', maxBytes));
+  return reading(ends, path, maxBytes, flag, gather);
 }
 
 /**
- * SHA-256 of a file that need not fit into memory.
+ * SHA-256 of such an input, which need not fit into memory.
  *
  * @throws UsageError if it cannot be read
  */
-export function hashInputFile(context: Pick<Context, 'cwd'>, path: string): Promise<Uint8Array> {
-  return withFile(context, path, MAX_HASHED, async (chunks) => {
+export function hashInput(ends: Ends, path: string, flag: string): Promise<Uint8Array> {
+  return reading(ends, path, MAX_HASHED, flag, async (chunks) => {
     const hash = createHash('sha256');
     for await (const chunk of chunks) hash.update(chunk);
     return Uint8Array.from(hash.digest());
   });
 }
 
-async function withFile(
-  { cwd }: Pick<Context, 'cwd'>,
+async function reading(
+  ends: Ends,
   path: string,
   maxBytes: number,
+  flag: string,
   read: (chunks: Chunks) => Promise<Uint8Array>,
 ): Promise<Uint8Array> {
+  const prefix = flag === '' ? '' : `${flag}: `;
+  const name = `${prefix}${inputName(path)}`;
+  if (path === STANDARD_INPUT)
+    return read(bounded(takeStandardInput(ends, prefix), name, maxBytes));
   try {
-    const file = await open(resolve(cwd, path), 'r');
+    const file = await open(resolve(ends.cwd, path), 'r');
     try {
       const stat = await file.stat();
-      if (stat.isFile() && stat.size > maxBytes) throw tooLong(path, maxBytes);
-      return await read(bounded(file.createReadStream({ autoClose: false }), path, maxBytes));
+      if (stat.isFile() && stat.size > maxBytes) throw tooLong(name, maxBytes);
+      return await read(bounded(file.createReadStream({ autoClose: false }), name, maxBytes));
     } finally {
       await file.close();
     }
   } catch (error) {
     if (error instanceof UsageError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new UsageError(`open ${path}: ${REASONS[code] ?? code}`);
+    throw new UsageError(`${prefix}open ${path}: ${REASONS[code] ?? code}`);
   }
+}
+
+function takeStandardInput({ stdin }: Ends, prefix: string): Chunks {
+  if (taken.has(stdin)) {
+    throw new UsageError(`${prefix}standard input is read already, by another flag`, {
+      remedy: 'Name a file with all flags but one.',
+    });
+  }
+  taken.add(stdin);
+  return stdin;
 }
 
 async function* bounded(chunks: Chunks, name: string, maxBytes: number): Chunks {

@@ -5,17 +5,18 @@
  */
 
 const PATTERN =
-  /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(\.\d{1,9})?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
+  /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(\.\d{1,9})?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i;
 
 /**
- * Date, time and offset, all of them: `2026-03-01T12:00:00Z`, `2026-03-01T13:00:00+01:00`.
+ * Date, time and offset, all of them: `2026-03-01T12:00:00Z`, `2026-03-01T13:00:00+01:00`. `t` and
+ * `z` may be lower-case.
  *
  * @throws RangeError for anything else, and for days that no calendar has
  */
 export function parseInstant(text: string): Date {
   const match = PATTERN.exec(text);
   const [, year = '', month = '', day = ''] = match ?? [];
-  const instant = new Date(match === null ? Number.NaN : text);
+  const instant = new Date(match === null ? Number.NaN : text.toUpperCase());
   if (Number.isNaN(instant.getTime()) || Number(day) > daysIn(Number(year), Number(month))) {
     throw new RangeError('it takes date, time and offset, such as 2026-03-01T12:00:00Z');
   }

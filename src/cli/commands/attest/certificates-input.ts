@@ -17,14 +17,16 @@ export interface Certificates {
 
 /** `--vek`: one certificate, DER or PEM. */
 export function vekOf(library: Library, path: string, bytes: Uint8Array): Uint8Array {
-  if (!isPem(bytes)) return bytes;
-  return onlyOne(path, 'one certificate', pemBlocks(library, path, bytes, 'CERTIFICATE'));
+  const pem = pemIn(bytes);
+  if (pem === undefined) return bytes;
+  return onlyOne(path, 'one certificate', pemBlocks(library, path, pem, 'CERTIFICATE'));
 }
 
 /** `--crl`: one list, DER or PEM. */
 export function crlOf(library: Library, path: string, bytes: Uint8Array): Uint8Array {
-  if (!isPem(bytes)) return bytes;
-  return onlyOne(path, 'one revocation list', pemBlocks(library, path, bytes, 'X509 CRL'));
+  const pem = pemIn(bytes);
+  if (pem === undefined) return bytes;
+  return onlyOne(path, 'one revocation list', pemBlocks(library, path, pem, 'X509 CRL'));
 }
 
 /** `--certs`: PEM of an endorsement key and authorities in any order, or a certificate table. */
@@ -34,13 +36,14 @@ export function certificatesOf(
   bytes: Uint8Array,
   report: Uint8Array,
 ): Certificates {
-  if (!isPem(bytes)) {
+  const pem = pemIn(bytes);
+  if (pem === undefined) {
     return refusing(library, path, () => {
       const { vek, authorities = [] } = library.evidenceFromCertificateTable(report, bytes);
       return { vek, authorities };
     });
   }
-  const all = pemBlocks(library, path, bytes, 'CERTIFICATE');
+  const all = pemBlocks(library, path, pem, 'CERTIFICATE');
   const authorities = all.filter(isAuthority);
   const veks = all.filter((der) => !authorities.includes(der));
   if (veks.length === 0) return { authorities };
@@ -65,8 +68,12 @@ function onlyOne(path: string, expected: string, blocks: readonly Uint8Array[]):
   });
 }
 
-function isPem(bytes: Uint8Array): boolean {
-  return new TextDecoder('latin1').decode(bytes.subarray(0, 64)).trimStart().startsWith('-----');
+/** From the first block on: OpenSSL and others write what is in it above. Undefined for no PEM. */
+function pemIn(bytes: Uint8Array): Uint8Array | undefined {
+  const text = new TextDecoder('latin1').decode(bytes);
+  const start = text.search(/^-----BEGIN /m);
+  // Binary formats have zeros, and text has none.
+  return start < 0 || text.slice(0, start).includes('\0') ? undefined : bytes.subarray(start);
 }
 
 function isAuthority(der: Uint8Array): boolean {

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import type { Context } from '../../context.ts';
 import { type Flag, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { readInput, readInputFile, STANDARD_INPUT } from '../../input-file.ts';
+import { inputName, readInput } from '../../input-file.ts';
 import { UsageError } from '../../usage-error.ts';
 import { type Certificates, certificatesOf, vekOf } from './certificates-input.ts';
 import { type Library, refusing } from './load-library.ts';
@@ -23,7 +23,9 @@ const MAX_BYTES = 2 * 1024 * 1024;
 const REPORT_DATA_SIZE = 64;
 
 export const REPORT_FLAGS: readonly Flag[] = [
-  string('report', 'Evidence, or - for standard input', { value: 'file' }),
+  string('report', 'Evidence; here as in each file that is read, - is standard input', {
+    value: 'file',
+  }),
   string(
     'report-format',
     `Format of the evidence, if it is not to be recognised: ${REPORT_FORMATS.join(', ')}`,
@@ -61,8 +63,8 @@ export async function readEvidence(
 ): Promise<EvidenceInput> {
   const path = flags.needed('report', (value) => value);
   const named = flags.parsed('report-format', parseReportFormat);
-  const bytes = await readInput(context, path, MAX_BYTES);
-  const name = path === STANDARD_INPUT ? 'standard input' : path;
+  const bytes = await readInput(context, path, MAX_BYTES, '--report');
+  const name = inputName(path);
   const format = named ?? recogniseFormat(name, bytes);
   return refusing(library, name, () => opened(library, format, bytes));
 }
@@ -82,7 +84,7 @@ export async function addCertificates(
   const vek =
     path === undefined
       ? certs.vek
-      : vekOf(library, path, await readInputFile(context, path, MAX_BYTES));
+      : vekOf(library, inputName(path), await readInput(context, path, MAX_BYTES, '--vek'));
   const authorities = [...(input.evidence.authorities ?? []), ...certs.authorities];
   const evidence = { ...input.evidence, authorities };
   if (vek === undefined) return { ...input, evidence };
@@ -101,7 +103,8 @@ async function readCerts(
 ): Promise<Certificates> {
   const path = flags.string('certs');
   if (path === undefined) return { authorities: [] };
-  return certificatesOf(library, path, await readInputFile(context, path, MAX_BYTES), report);
+  const bytes = await readInput(context, path, MAX_BYTES, '--certs');
+  return certificatesOf(library, inputName(path), bytes, report);
 }
 
 function opened(library: Library, format: ReportFormat, bytes: Uint8Array): EvidenceInput {

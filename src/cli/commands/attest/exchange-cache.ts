@@ -7,7 +7,7 @@ import { stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Invocation } from '../../command.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { readInputFile } from '../../input-file.ts';
+import { inputName, readInput } from '../../input-file.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { openCache } from './cached-endorsements.ts';
@@ -50,8 +50,10 @@ export async function importIntoCache(
     report(flags, context.stdout, { vceks }, `Imported ${vceks} certificates`);
     return 0;
   }
-  const bytes = await readInputFile(context, path, MAX_BUNDLE);
-  const imported = await refusingLater(library, path, () => library.importStore(store, bytes, now));
+  const bytes = await readInput(context, path, MAX_BUNDLE, '--import');
+  const imported = await refusingLater(library, inputName(path), () =>
+    library.importStore(store, bytes, now),
+  );
   const { vceks, crls, olderCrls } = imported;
   const older = olderCrls === 0 ? '' : `; ${olderCrls} older than what is here stayed out`;
   report(

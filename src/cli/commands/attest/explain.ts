@@ -3,23 +3,23 @@ import type { Context } from '../../context.ts';
 import { bool, byName, list, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
 import { InputError } from '../../input-error.ts';
-import { hashInputFile, readInputFile } from '../../input-file.ts';
+import { hashInput, inputName, readInput } from '../../input-file.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parseHexBytes } from '../../values/hex.ts';
 import { describeExplanation } from './explanation-text.ts';
-import { OVMF_FLAGS, ovmfLaunch } from './launch-flags.ts';
+import { failureOf, tellingPrograms } from './json-failure.ts';
+import { MAX_OVMF, OVMF_FLAGS, ovmfLaunch } from './launch-flags.ts';
 import { type Library, loadLibrary, refusing } from './load-library.ts';
 
 const DIGEST_SIZE = 48;
 const MAX_RECORD = 1024 * 1024;
-const MAX_OVMF = 16 * 1024 * 1024 + 1;
 const MAX_ARTEFACTS = 64;
 const VMMS = ['qemu', 'ec2', 'gce'] as const;
 const KINDS = ['ovmf', 'kernel', 'initrd'] as const;
 
 export const explain: Command = {
-  usage: '[OPTIONS] --ovmf FILE --vcpus N --actual HEX',
+  usage: '[OPTIONS] --ovmf FILE --vcpus N --vcpu-type MODEL --actual HEX',
   description: [
     'Find out which input makes the launch digest of a report differ from the one computed.',
     'The flags say the launch that was expected, as for measure. A launch record of the host is',
@@ -39,7 +39,7 @@ export const explain: Command = {
     }),
   ]),
   operands: { min: 0, max: 0 },
-  async run({ context, flags }) {
+  run: tellingPrograms(async ({ context, flags }) => {
     const actual = flags.needed('actual', (text) => parseHexBytes(text, DIGEST_SIZE));
     const vmm = flags.parsed('vmm', parseVmm) ?? 'qemu';
     const named = flags.parsedList('artefact', parseArtefact);
@@ -57,8 +57,12 @@ export const explain: Command = {
         : describeExplanation(explanation),
     );
     return explained ? 0 : 1;
-  },
+  }, unexplained),
 };
+
+function unexplained(error: unknown): object {
+  return { explained: false, ...failureOf(error) };
+}
 
 type Options = NonNullable<Parameters<Library['explain']>[2]>;
 type Artefact = NonNullable<Options['artefacts']>[number];
@@ -91,8 +95,9 @@ async function readRecord(
 ): Promise<Options['record']> {
   const path = flags.string('record');
   if (path === undefined) return undefined;
-  const bytes = await readInputFile(context, path, MAX_RECORD);
-  return refusing(library, path, () => library.parseLaunchRecord(parseJson(path, bytes)));
+  const bytes = await readInput(context, path, MAX_RECORD, '--record');
+  const name = inputName(path);
+  return refusing(library, name, () => library.parseLaunchRecord(parseJson(name, bytes)));
 }
 
 function parseJson(path: string, bytes: Uint8Array): unknown {
@@ -115,8 +120,8 @@ async function readArtefacts(
   for (const { kind, path: name } of files) {
     artefacts.push(
       kind === 'ovmf'
-        ? { kind, name, content: await readInputFile(context, name, MAX_OVMF) }
-        : { kind, name, content: { sha256: await hashInputFile(context, name) } },
+        ? { kind, name, content: await readInput(context, name, MAX_OVMF, '--artefact') }
+        : { kind, name, content: { sha256: await hashInput(context, name, '--artefact') } },
     );
   }
   return artefacts;

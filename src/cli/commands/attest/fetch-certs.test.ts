@@ -79,6 +79,7 @@ Kept in ${join(cwd, 'home/endorsements')}
       directory: join(cwd, 'home/endorsements'),
       vceks: [{ kind: 'VCEK', product: 'Genoa', hwid: CHIP, source: 'cache' }],
       crls: [{ kind: 'VCEK', product: 'Genoa', number: '0x4' }],
+      failures: [],
     });
     expect((await fetchCerts(...NAMED)).stdout).toContain('it was in the cache already');
   });
@@ -170,8 +171,36 @@ Kept in ${join(cwd, 'home/endorsements')}
   it('gets those of all products unless one is named', async () => {
     const done = await fetchCerts('--crl');
     expect(done.status).toBe(1);
-    expect(done.stderr).toContain('(kds-not-found)');
-    expect(kds.asked).toEqual(['/vcek/v1/Milan/crl']);
+    expect(done.stdout.match(/^Revocation list of \w+ for \w+/gm)).toEqual([
+      'Revocation list of Genoa for VCEKs',
+      'Revocation list of Genoa for VLEKs',
+    ]);
+    expect(done.stdout).toContain('Kept in ');
+    const failure = /^a3s-box: the revocation list of (\w+ for \w+): .* \(kds-not-found\)$/gm;
+    expect([...done.stderr.matchAll(failure)].map(([, which]) => which)).toEqual([
+      'Milan for VCEKs',
+      'Milan for VLEKs',
+      'Turin for VCEKs',
+      'Turin for VLEKs',
+    ]);
+    expect(kds.asked).toHaveLength(6);
+  });
+
+  it('prints what was kept, and then what could not be got', async () => {
+    kds.answers.delete('/vcek/v1/Genoa/crl');
+    const done = await fetchCerts(...NAMED);
+    expect(done.status).toBe(1);
+    expect(done.stdout).toMatch(/^VCEK of Genoa chip .*: fetched and verified\nKept in .*\n$/);
+    expect(done.stderr).toMatch(
+      /^a3s-box: the revocation list of Genoa for VCEKs: .*not-found\)\n/,
+    );
+    expect(kept()).toEqual([CACHED[2]]);
+    const document = JSON.parse((await fetchCerts(...NAMED, '--json')).stdout);
+    expect(document).toMatchObject({
+      vceks: [{ product: 'Genoa', source: 'cache' }],
+      crls: [],
+      failures: [{ code: 'kds-not-found', error: { remedy: expect.any(String) } }],
+    });
   });
 
   it('keeps nothing that AMD has not signed', async () => {

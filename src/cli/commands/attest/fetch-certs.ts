@@ -10,7 +10,8 @@ import { cacheDirectory, openCache } from './cached-endorsements.ts';
 import { REPORT_FLAGS } from './evidence-input.ts';
 import { exportCache, importIntoCache } from './exchange-cache.ts';
 import { describeFetched } from './fetched-text.ts';
-import { type Fetched, Fetcher } from './fetcher.ts';
+import { type FetchedCrl, type FetchedVcek, Fetcher } from './fetcher.ts';
+import { failureOf, tellingPrograms } from './json-failure.ts';
 import { type Library, loadLibrary } from './load-library.ts';
 import { parseProduct, wantedVcek } from './wanted-vcek.ts';
 
@@ -46,7 +47,7 @@ export const fetchCerts: Command = {
   ].join('\n'),
   flags: FLAGS,
   operands: { min: 0, max: 0 },
-  async run(invocation) {
+  run: tellingPrograms(async (invocation) => {
     const mode = modeOf(invocation.flags);
     const library = await loadLibrary();
     const now = new Date();
@@ -60,7 +61,7 @@ export const fetchCerts: Command = {
       case 'vcek':
         return fetchVcek(invocation, library, now);
     }
-  },
+  }),
 };
 
 type Mode = 'export' | 'import' | 'crl' | 'vcek';
@@ -84,49 +85,68 @@ function modeOf(flags: FlagValues): Mode {
 
 async function fetchVcek(invocation: Invocation, library: Library, now: Date): Promise<number> {
   const wanted = await wantedVcek(invocation, library);
-  return fetching(invocation, library, now, async (fetcher) => {
-    const vcek = await fetcher.vcek(wanted);
-    return { vceks: [vcek], crls: [await fetcher.crl('VCEK', vcek.product)] };
+  return fetching(invocation, library, now, async (fetcher, results) => {
+    const got = await results.add('vceks', () => fetcher.vcek(wanted));
+    if (got) await results.add('crls', () => fetcher.crl('VCEK', wanted.product));
   });
 }
 
 async function fetchCrls(invocation: Invocation, library: Library, now: Date): Promise<number> {
   const product = invocation.flags.parsed('product', parseProduct);
   const products = product === undefined ? (['Milan', 'Genoa', 'Turin'] as const) : [product];
-  return fetching(invocation, library, now, async (fetcher) => {
-    const crls = [];
+  return fetching(invocation, library, now, async (fetcher, results) => {
     for (const each of products) {
-      crls.push(await fetcher.crl('VCEK', each), await fetcher.crl('VLEK', each));
+      await results.add('crls', () => fetcher.crl('VCEK', each));
+      await results.add('crls', () => fetcher.crl('VLEK', each));
     }
-    return { vceks: [], crls };
   });
 }
 
-/** Prints what was fetched; what could not be is told apart from unusable input. */
+/** What was got, and what could not be. */
+class Results {
+  readonly vceks: FetchedVcek[] = [];
+  readonly crls: FetchedCrl[] = [];
+  readonly failures: InputError[] = [];
+
+  /** Whether it was got. */
+  async add<Kind extends 'vceks' | 'crls'>(
+    kind: Kind,
+    get: () => Promise<Results[Kind][number]>,
+  ): Promise<boolean> {
+    try {
+      const list: Results[Kind][number][] = this[kind];
+      list.push(await get());
+      return true;
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      this.failures.push(error);
+      return false;
+    }
+  }
+}
+
+/** Prints what was fetched and kept, and what could not be, which is told apart from unusable input. */
 async function fetching(
   { context, flags }: Invocation,
   library: Library,
   now: Date,
-  fetch: (fetcher: Fetcher) => Promise<Fetched>,
+  fetch: (fetcher: Fetcher, results: Results) => Promise<void>,
 ): Promise<number> {
   const timeout = flags.parsed('timeout', parseTimeLimit) ?? TIMEOUT_MS;
   const store = openCache(context, library);
   const kds = flags.parsed('kds-url', (baseUrl) => client(library, timeout, baseUrl));
   const fetcher = new Fetcher(library, store, kds ?? client(library, timeout), now, timeout);
-  try {
-    const fetched = await fetch(fetcher);
-    const directory = cacheDirectory(context);
-    context.stdout.write(
-      flags.bool('json')
-        ? jsonText({ directory, ...fetched })
-        : describeFetched(fetched, directory),
-    );
-    return 0;
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    printFailure(context, error);
-    return 1;
-  }
+  const results = new Results();
+  await fetch(fetcher, results);
+  const { failures, ...fetched } = results;
+  const directory = cacheDirectory(context);
+  context.stdout.write(
+    flags.bool('json')
+      ? jsonText({ directory, ...fetched, failures: failures.map(failureOf) })
+      : describeFetched(fetched, directory),
+  );
+  for (const failure of failures) printFailure(context, failure);
+  return failures.length === 0 ? 0 : 1;
 }
 
 function client(

@@ -5,9 +5,10 @@
  */
 import type { Fetched, FetchedCrl, FetchedVcek } from './fetcher.ts';
 
+/** Nothing where there is none. */
 export function describeFetched({ vceks, crls }: Fetched, directory: string): string {
-  const lines = [...vceks.map(vcekLine), ...crls.map(crlLine), `Kept in ${directory}`];
-  return `${lines.join('\n')}\n`;
+  const lines = [...vceks.map(vcekLine), ...crls.map(crlLine)];
+  return lines.length === 0 ? '' : `${lines.join('\n')}\nKept in ${directory}\n`;
 }
 
 function vcekLine({ product, hwid, tcb, notAfter, source }: FetchedVcek): string {

@@ -48,7 +48,8 @@ export class Fetcher {
 
   /** A certificate is asked for once: the service hands out few. */
   vcek(wanted: VcekRequest): Promise<FetchedVcek> {
-    return this.#getting(async () => {
+    const what = `the certificate of the ${wanted.product} chip`;
+    return this.#getting(what, async () => {
       const kept = await this.#keptVcek(wanted);
       if (kept !== undefined) return { ...kept, source: 'cache' };
       const der = await this.#kds.vcek(wanted, this.#signal);
@@ -60,7 +61,8 @@ export class Fetcher {
 
   /** A revocation list is fetched anew, whatever is kept. */
   crl(kind: VekKind, product: Product): Promise<FetchedCrl> {
-    return this.#getting(async () => {
+    const what = `the revocation list of ${product} for ${kind}s`;
+    return this.#getting(what, async () => {
       const der = await this.#kds.crl(kind, product, this.#signal);
       const list = this.#library.verifyCrl(der, product, this.#now);
       await this.#store.putCrl(kind, product, { der, obtainedAt: this.#now }, this.#now);
@@ -80,12 +82,12 @@ export class Fetcher {
     }
   }
 
-  async #getting<T>(get: () => Promise<T>): Promise<T> {
+  async #getting<T>(what: string, get: () => Promise<T>): Promise<T> {
     try {
-      return await refusingLater(this.#library, '', get);
+      return await refusingLater(this.#library, what, get);
     } catch (error) {
       if (error !== this.#signal.reason) throw error;
-      throw new InputError('kds-unreachable', `It took longer than ${this.#timeout} ms`, {
+      throw new InputError('kds-unreachable', `${what}: it took longer than ${this.#timeout} ms`, {
         remedy: 'Try again, or allow more time with --timeout.',
       });
     }

@@ -6,7 +6,7 @@
 import type { Context } from '../../context.ts';
 import { type Flag, int, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { readInputFile } from '../../input-file.ts';
+import { readInput } from '../../input-file.ts';
 import { parseHexNumber } from '../../values/hex.ts';
 import { fpuState, neededNumber, neededPath } from './launch-flags.ts';
 import type { Library } from './load-library.ts';
@@ -25,7 +25,7 @@ type Inputs = Parameters<Library['measureKrun']>[0];
 /** @throws UsageError for a flag that is missing or malformed, or a file that cannot be read */
 export async function krunLaunch(context: Context, flags: FlagValues): Promise<Inputs> {
   const image = (name: string): Promise<Uint8Array> =>
-    readInputFile(context, neededPath(flags, name), MAX_IMAGE);
+    readInput(context, neededPath(flags, name), MAX_IMAGE, `--${name}`);
   return {
     ramMib: neededNumber(flags, 'ram'),
     vcpus: neededNumber(flags, 'vcpus'),

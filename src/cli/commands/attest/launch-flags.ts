@@ -6,12 +6,12 @@
 import type { Context } from '../../context.ts';
 import { type Flag, int, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { hashInputFile, readInputFile } from '../../input-file.ts';
+import { hashInput, readInput } from '../../input-file.ts';
 import { parseHexNumber } from '../../values/hex.ts';
 import type { Library } from './load-library.ts';
 
-/** As much as the library takes, and one byte, so that it says what is wrong. */
-const MAX_OVMF = 16 * 1024 * 1024 + 1;
+/** As much as the library takes. */
+export const MAX_OVMF = 16 * 1024 * 1024;
 
 export const OVMF_FLAGS: readonly Flag[] = [
   string('append', 'Kernel command line', { value: 'text' }),
@@ -22,7 +22,9 @@ export const OVMF_FLAGS: readonly Flag[] = [
   string('kernel', 'Kernel, for a launch with kernel hashes', { value: 'file' }),
   string('ovmf', 'OVMF firmware', { value: 'file' }),
   string('sev-features', 'SEV_FEATURES of the VMSAs, 1 if not given', { value: 'hex' }),
-  string('vcpu-type', 'vCPU model, such as EPYC-v4; QEMU measures it', { value: 'model' }),
+  string('vcpu-type', 'vCPU model, such as EPYC-v4; needed for qemu, which measures it', {
+    value: 'model',
+  }),
   int('vcpus', 'Number of vCPUs', { value: 'number' }),
 ];
 
@@ -36,6 +38,7 @@ export async function ovmfLaunch(
   vmm: Inputs['vmm'],
 ): Promise<Inputs> {
   const ovmf = neededPath(flags, 'ovmf');
+  if (vmm === 'qemu' && !flags.given('vcpu-type')) throw flags.missing('vcpu-type');
   const figures = {
     vmm,
     vcpus: neededNumber(flags, 'vcpus'),
@@ -46,9 +49,9 @@ export async function ovmfLaunch(
   };
   return {
     ...figures,
-    ovmf: await readInputFile(context, ovmf, MAX_OVMF),
-    kernel: await hashed(context, flags.string('kernel')),
-    initrd: await hashed(context, flags.string('initrd')),
+    ovmf: await readInput(context, ovmf, MAX_OVMF, '--ovmf'),
+    kernel: await hashed(context, flags, 'kernel'),
+    initrd: await hashed(context, flags, 'initrd'),
   };
 }
 
@@ -74,6 +77,11 @@ function vcpuType(library: Library, text: string): NonNullable<Inputs['vcpuType'
   throw new RangeError(`it takes one of ${library.VCPU_TYPES.join(', ')}`);
 }
 
-async function hashed(context: Context, path: string | undefined): Promise<Inputs['kernel']> {
-  return path === undefined ? undefined : { sha256: await hashInputFile(context, path) };
+async function hashed(
+  context: Context,
+  flags: FlagValues,
+  name: string,
+): Promise<Inputs['kernel']> {
+  const path = flags.string(name);
+  return path === undefined ? undefined : { sha256: await hashInput(context, path, `--${name}`) };
 }

@@ -110,7 +110,7 @@ describe('attest measure', () => {
   const MISTAKES: readonly (readonly [string, readonly string[], string])[] = [
     ['no firmware', without('ovmf'), 'flag --ovmf is missing'],
     ['no number of vCPUs', without('vcpus'), 'flag --vcpus is missing'],
-    ['no vCPU model for QEMU', without('vcpu-type'), 'a vCPU model, which QEMU measures'],
+    ['no vCPU model for QEMU', without('vcpu-type'), 'flag --vcpu-type is missing'],
     ['an unknown model', [...LAUNCH, '--vcpu-type=Xeon'], 'it takes one of EPYC, EPYC-v1'],
     ['no vCPU', [...LAUNCH, '--vcpus=0'], 'expected 1 to 4096 vCPUs'],
     ['vCPUs in words', [...LAUNCH, '--vcpus=two'], 'must be a whole number'],
@@ -120,7 +120,11 @@ describe('attest measure', () => {
     ['an unknown FPU state', [...LAUNCH, '--fpu=warm'], 'it takes reset or zero'],
     ['no file of firmware', [...LAUNCH, '--ovmf=gone'], 'open gone: no such file or directory'],
     ['a kernel for firmware', [...LAUNCH, '--ovmf=kernel'], '(ovmf-malformed)'],
-    ['an endless firmware', [...LAUNCH, '--ovmf=/dev/zero'], 'is longer than 16777217 bytes'],
+    [
+      'an endless firmware',
+      [...LAUNCH, '--ovmf=/dev/zero'],
+      '--ovmf: /dev/zero is longer than 16777216 bytes',
+    ],
     ['an initrd alone', without('kernel'), 'a kernel for the initrd and the command line'],
     ['memory for OVMF', [...LAUNCH, '--ram=1'], '--ram says nothing of a launch by qemu'],
     [

@@ -6,6 +6,7 @@ import { bool, byName, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
+import { tellingPrograms } from './json-failure.ts';
 import { KRUN_FLAGS, krunLaunch } from './krun-launch.ts';
 import { OVMF_FLAGS, ovmfLaunch } from './launch-flags.ts';
 import { type Library, loadLibrary, refusing } from './load-library.ts';
@@ -15,7 +16,7 @@ const ONLY_OVMF = ['append', 'ovmf', 'record', 'vcpu-type'];
 const VMMS = ['qemu', 'ec2', 'gce', 'krun'] as const;
 
 export const measure: Command = {
-  usage: '[OPTIONS] --ovmf FILE --vcpus N',
+  usage: '[OPTIONS] --ovmf FILE --vcpus N --vcpu-type MODEL',
   description: [
     'Compute the launch digest that the MEASUREMENT of a report has for a guest, and print it.',
     'For --vmm krun, give --qboot, --kernel, --kernel-address, --initrd and --ram instead of --ovmf;',
@@ -32,13 +33,13 @@ export const measure: Command = {
     }),
   ]),
   operands: { min: 0, max: 0 },
-  async run(invocation) {
+  run: tellingPrograms(async (invocation) => {
     const vmm = invocation.flags.parsed('vmm', parseVmm) ?? 'qemu';
     const library = await loadLibrary();
     return vmm === 'krun'
       ? measureKrun(invocation, library)
       : measureOvmf(invocation, library, vmm);
-  },
+  }),
 };
 
 async function measureOvmf(

@@ -15,7 +15,21 @@ const UPDATE_HOST =
   'Have the firmware of the host updated; lower the minimum in the policy only if you accept its known holes.';
 const LAUNCH_ANEW = 'Have the guest launched anew without what the policy forbids.';
 
+const THE_REPORT =
+  'Give the report itself with --report, as the guest got it from /dev/sev-guest; if it is in an envelope, name that with --report-format.';
+const THE_CERTIFICATE =
+  'Give the certificate of the VCEK or VLEK with --vek, DER or PEM: no other certificate, and no key.';
+const THE_LIST =
+  "Give the revocation list of AMD's root with --crl, DER or PEM, as 'a3s-box attest fetch-certs --crl' gets it.";
+
 const VERIFY_STEPS: Steps<Library['VERIFY_CHECKS']> = {
+  'report-length': THE_REPORT,
+  'report-version': THE_REPORT,
+  'vek-encoding': THE_CERTIFICATE,
+  'vek-algorithm': THE_CERTIFICATE,
+  'vek-subject': THE_CERTIFICATE,
+  'crl-encoding': THE_LIST,
+  'crl-issuer': THE_LIST,
   'vek-supplied':
     "Get the certificate with 'a3s-box attest fetch-certs --report FILE', or hand it over with --vek.",
   'vek-tcb': ANOTHER_VEK,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Context } from '../../context.ts';
-import { readInputFile } from '../../input-file.ts';
+import { inputName, readInput } from '../../input-file.ts';
 import { type Library, refusing } from './load-library.ts';
 
 /** Longest text of a policy. */
@@ -19,14 +19,18 @@ export interface PolicyDocument {
   readonly policy: Policy;
 }
 
-/** @throws UsageError for a file that cannot be read, InputError for what is no policy */
+/**
+ * @param flag that names the file; empty for an operand
+ * @throws UsageError for a file that cannot be read, InputError for what is no policy
+ */
 export async function readPolicy(
   context: Context,
   library: Library,
   path: string,
+  flag: string,
 ): Promise<PolicyDocument> {
-  const text = await readInputFile(context, path, MAX_POLICY);
-  return refusing(library, path, () => {
+  const text = await readInput(context, path, MAX_POLICY, flag);
+  return refusing(library, inputName(path), () => {
     const document = library.readPolicyDocument(text);
     return { document, policy: library.parseAttestationPolicy(document) };
   });

@@ -8,6 +8,7 @@ import {
   REPORT_FLAGS,
   readEvidence,
 } from './evidence-input.ts';
+import { tellingPrograms } from './json-failure.ts';
 import { loadLibrary, refusing } from './load-library.ts';
 import { describeReport } from './report-text.ts';
 
@@ -20,7 +21,7 @@ export const show: Command = {
   ].join('\n'),
   flags: byName([...CERTIFICATE_FLAGS, bool('json', 'Print a JSON document'), ...REPORT_FLAGS]),
   operands: { min: 0, max: 0 },
-  async run({ context, flags }) {
+  run: tellingPrograms(async ({ context, flags }) => {
     const library = await loadLibrary();
     const given = await readEvidence(context, flags, library);
     const { evidence, format } = await addCertificates(context, flags, library, given);
@@ -36,5 +37,5 @@ export const show: Command = {
       context.stdout.write(describeReport(library, claims, certificate));
     }
     return 0;
-  },
+  }),
 };

@@ -415,7 +415,7 @@ describe('what cannot be decided on', () => {
     expect(JSON.parse(missing.stdout)).toMatchObject({
       accepted: false,
       code: 'invalid-argument',
-      error: { message: 'open gone: no such file or directory' },
+      error: { message: '--report: open gone: no such file or directory' },
     });
   });
 

@@ -2,8 +2,7 @@ import type { Command, Invocation } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { bool, byName, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { InputError } from '../../input-error.ts';
-import { readInputFile } from '../../input-file.ts';
+import { inputName, readInput } from '../../input-file.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parseHexBytes } from '../../values/hex.ts';
@@ -17,6 +16,7 @@ import {
   REPORT_FLAGS,
   readEvidence,
 } from './evidence-input.ts';
+import { failureOf, tellingPrograms } from './json-failure.ts';
 import { judge, meaningsOf, type Question } from './judge.ts';
 import { type Library, loadLibrary, refusing } from './load-library.ts';
 import { readPolicy } from './policy-input.ts';
@@ -55,15 +55,7 @@ export const verify: Command = {
     }),
   ]),
   operands: { min: 0, max: 0 },
-  async run(invocation) {
-    try {
-      return await run(invocation);
-    } catch (error) {
-      const { context, flags } = invocation;
-      if (flags.bool('json')) context.stdout.write(jsonText(undecided(error)));
-      throw error;
-    }
-  },
+  run: tellingPrograms(run, undecided),
 };
 
 async function run({ context, flags }: Invocation): Promise<number> {
@@ -105,16 +97,10 @@ async function run({ context, flags }: Invocation): Promise<number> {
   return verdict.accepted ? 0 : 1;
 }
 
-/** What `--json` prints where nothing could be decided. */
-function undecided(error: unknown): object {
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof InputError) {
-    const { code, expected, found, remedy } = error;
-    return { accepted: false, code, checks: [], error: { message, expected, found, remedy } };
-  }
-  const { code, remedy } =
-    error instanceof UsageError ? error : { code: 'internal', remedy: undefined };
-  return { accepted: false, code, checks: [], error: { message, remedy } };
+/** Rejected by default, and without a check. */
+function undecided(cause: unknown): object {
+  const { code, error } = failureOf(cause);
+  return { accepted: false, code, checks: [], error };
 }
 
 async function readSimulatedRoots(
@@ -130,8 +116,8 @@ async function readSimulatedRoots(
       remedy: 'Simulated evidence proves nothing, so both have to be said.',
     });
   }
-  const pem = await readInputFile(context, path, MAX_ROOTS);
-  return refusing(library, path, () => library.parseSimulatedRoots(pem));
+  const pem = await readInput(context, path, MAX_ROOTS, '--simulated-roots');
+  return refusing(library, inputName(path), () => library.parseSimulatedRoots(pem));
 }
 
 async function chosenPolicy(
@@ -141,7 +127,7 @@ async function chosenPolicy(
 ): Promise<Question['policy']> {
   const path = flags.string('policy');
   if (path === undefined) return library.STRICT_POLICY;
-  return (await readPolicy(context, library, path)).policy;
+  return (await readPolicy(context, library, path, '--policy')).policy;
 }
 
 async function addCachedVek(
@@ -173,6 +159,6 @@ async function revocationList(
   if (path === undefined) {
     return endorsed ? cachedCrl(context, library, evidence, now) : undefined;
   }
-  const bytes = await readInputFile(context, path, MAX_CRL);
-  return { crl: crlOf(library, path, bytes), obtainedAt: now, source: '--crl' };
+  const bytes = await readInput(context, path, MAX_CRL, '--crl');
+  return { crl: crlOf(library, inputName(path), bytes), obtainedAt: now, source: '--crl' };
 }

@@ -139,6 +139,7 @@ describe('policy check', () => {
     expect(JSON.parse(done.stdout)).toEqual({
       valid: false,
       code: 'policy-invalid',
+      error: { message: 'policy.yaml: vmpl: expected an integer from 0 to 3, found 7' },
       problems: [
         {
           path: 'vmpl',
@@ -156,7 +157,12 @@ describe('policy check', () => {
     expect(await run('check')).toMatchObject({ status: 2, stdout: '' });
     expect(await run('check', 'one', 'two')).toMatchObject({ status: 2, stdout: '' });
     expect((await run('check', 'gone')).stderr).toContain('open gone: no such file or directory');
-    expect(await run('check', 'gone', '--json')).toMatchObject({ status: 2, stdout: '' });
+    expect(JSON.parse((await run('check', 'gone', '--json')).stdout)).toEqual({
+      valid: false,
+      code: 'invalid-argument',
+      error: { message: 'open gone: no such file or directory' },
+      problems: [],
+    });
     expect(await run('chek', 'one')).toMatchObject({ status: 2 });
     expect((await run('chek', 'one')).stderr).toContain("Did you mean 'policy check'?");
     expect(await run('--foo')).toMatchObject({ status: 2 });

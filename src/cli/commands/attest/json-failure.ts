@@ -1,0 +1,53 @@
+/**
+ * Failures for programs: with `--json` there is one document on standard output, whichever way a
+ * command ends.
+ *
+ * @module
+ */
+import type { Command, Invocation } from '../../command.ts';
+import { InputError } from '../../input-error.ts';
+import { jsonText } from '../../output/json-text.ts';
+import { UsageError } from '../../usage-error.ts';
+
+/** Why there is no result; its keys are stable. */
+export interface Failure {
+  readonly code: string;
+  readonly error: {
+    readonly message: string;
+    readonly expected?: string | undefined;
+    readonly found?: string | undefined;
+    readonly remedy?: string | undefined;
+  };
+}
+
+export function failureOf(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof InputError) {
+    const { code, expected, found, remedy } = error;
+    return { code, error: { message, expected, found, remedy } };
+  }
+  if (error instanceof UsageError) {
+    return { code: error.code, error: { message, remedy: error.remedy } };
+  }
+  return { code: 'internal', error: { message } };
+}
+
+/**
+ * What a command does, with a document where it fails and `--json` is given.
+ *
+ * @param describe the document
+ */
+export function tellingPrograms(
+  run: Command['run'],
+  describe: (error: unknown) => object = failureOf,
+): Command['run'] {
+  return async (invocation: Invocation) => {
+    try {
+      return await run(invocation);
+    } catch (error) {
+      const { context, flags } = invocation;
+      if (flags.bool('json')) context.stdout.write(jsonText(describe(error)));
+      throw error;
+    }
+  };
+}
