@@ -4,7 +4,7 @@
  * @module
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encodeCertificateTable, encodePem, VERIFY_CHECKS } from '@a3s-box/attestation';
@@ -20,7 +20,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const directory = join(root, 'build/examples');
 
 /** The evidence's own time, at which its certificate and list are valid. */
-const NOW = "new Date('2025-10-01T00:00:00Z')";
+const NOW = '2025-10-01T00:00:00Z';
 
 function blocksOf(path: string, language: string): readonly string[] {
   const text = readFileSync(join(root, path), 'utf8');
@@ -51,6 +51,7 @@ beforeAll(() => {
   for (const [name, content] of Object.entries(files)) {
     writeFileSync(join(directory, name), content);
   }
+  utimesSync(join(directory, 'crl.der'), new Date(NOW), new Date(NOW));
 });
 
 afterAll(() => {
@@ -64,7 +65,7 @@ describe('examples', () => {
     'attestation/README.md, number %i',
     (index, example) => {
       const file = join(directory, `example-${index}.mts`);
-      writeFileSync(file, `${example}`.replaceAll('new Date()', NOW));
+      writeFileSync(file, `${example}`.replaceAll('new Date()', `new Date('${NOW}')`));
       const args = ['--conditions=a3s-source', '--import', 'tsx', file];
       const { status, stderr } = spawnSync(process.execPath, args, {
         cwd: directory,
