@@ -6,13 +6,34 @@ import { loadLibrary } from './load-library.ts';
 
 const GENOA = join(import.meta.dirname, '../../../../test/vectors/hardware/genoa-v5.json');
 
+const bytes = (base64: string): Uint8Array => Uint8Array.from(Buffer.from(base64, 'base64'));
+
+it('runtime data of evidence that is not verified are not looked at', async () => {
+  const library = await loadLibrary();
+  const { evidence, now } = JSON.parse(readFileSync(GENOA, 'utf8'));
+  const { verdict } = judge(library, {
+    evidence: { report: bytes(evidence.report) },
+    options: { now: new Date(now) },
+    policy: library.STRICT_POLICY,
+    reportData: undefined,
+    boundReportData: '00'.repeat(64),
+    sources: { format: 'azure-hcl', vek: null, crl: null, reportData: null },
+    simulatedRoots: undefined,
+  });
+  expect(verdict.code).toBe('vek-supplied');
+  expect(verdict.checks.filter(({ stage }) => stage === 'policy')[0]).toEqual({
+    stage: 'policy',
+    code: 'runtime-data',
+    verdict: 'skipped',
+  });
+});
+
 it.each([
   ['fits', 'report-data', (hex: string) => hex],
   ['does not fit', 'runtime-data', (hex: string) => hex.replace(/^../, '00')],
 ] as const)('runtime data that %s: %s', async (_, code, change) => {
   const library = await loadLibrary();
   const { evidence, crl, now } = JSON.parse(readFileSync(GENOA, 'utf8'));
-  const bytes = (base64: string): Uint8Array => Uint8Array.from(Buffer.from(base64, 'base64'));
   const report = bytes(evidence.report);
   const { measurement, hostData, reportData } = library.unverifiedClaims(
     library.parseReport(report),

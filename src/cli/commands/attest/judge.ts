@@ -61,7 +61,9 @@ export function judge(library: Library, question: Question): Answer {
   } catch (error) {
     if (!(error instanceof library.VerificationError)) throw error;
     const { code, message, remedy } = error;
-    const notAppraised = Object.keys(library.APPRAISAL_CHECKS).map(
+    const names = Object.keys(library.APPRAISAL_CHECKS);
+    const bound = question.boundReportData === undefined ? [] : ['runtime-data'];
+    const notAppraised = [...bound, ...names].map(
       (name): VerdictCheck => ({ stage: 'policy', code: name, verdict: 'skipped' }),
     );
     const checks = [...staged('verify', error.checks), ...notAppraised];

@@ -4,7 +4,7 @@
  * @module
  */
 import { printable } from '../../client/failure.ts';
-import { alignColumns } from '../../output/table.ts';
+import { wrap } from '../../output/wrap.ts';
 import { nextStep } from './next-step.ts';
 import type { Sources, Verdict, VerdictCheck } from './verdict.ts';
 
@@ -24,11 +24,15 @@ export interface Refusal {
 
 /** @param refusal of the verification, where that refused */
 export function describeVerdict(verdict: Verdict, meanings: Meanings, refusal?: Refusal): string {
-  const { checks } = verdict;
   const sections = (['verify', 'policy'] as const).map((stage) => {
-    const rows = checks.filter((check) => check.stage === stage);
-    const lines = rows.flatMap((check) => checkLines(check, meanings));
-    return `${TITLES[stage]}\n${alignColumns(lines)}`;
+    const lines =
+      stage === 'policy' && refusal !== undefined
+        ? ['  - not looked at: the evidence is not verified']
+        : table(
+            verdict.checks.filter((check) => check.stage === stage),
+            meanings[stage],
+          );
+    return `${TITLES[stage]}\n${lines.join('\n')}\n`;
   });
   const banner = verdict.simulated === true ? SIMULATED_BANNER : '';
   const tail = conclusion(verdict, meanings, refusal).join('\n');
@@ -36,17 +40,36 @@ export function describeVerdict(verdict: Verdict, meanings: Meanings, refusal?: 
   return printable(`${banner}${text}\n`);
 }
 
-function checkLines(
-  { stage, code, verdict, expected, actual }: VerdictCheck,
-  meanings: Meanings,
+/** Columns of a terminal. */
+const WIDTH = 80;
+/** Of what was expected and found. */
+const FACT_INDENT = 6;
+
+function table(
+  checks: readonly VerdictCheck[],
+  meanings: Readonly<Record<string, string>>,
 ): readonly string[] {
-  const line = `  ${MARKS[verdict]} ${code}\t${meanings[stage][code] ?? code}`;
-  if (verdict !== 'failed') return [line];
-  const facts = [
-    ...(expected === undefined ? [] : [`expected: ${oneLine(expected)}`]),
-    ...(actual === undefined ? [] : [`actual:   ${oneLine(actual)}`]),
+  const codes = checks.map(({ verdict, code }) => `  ${MARKS[verdict]} ${code}`);
+  const indent = Math.max(...codes.map(({ length }) => length)) + 2;
+  return checks.flatMap((check, index) => [
+    ...hanging(`${codes[index]}`.padEnd(indent), meanings[check.code] ?? check.code),
+    ...(check.verdict === 'failed' ? facts(check) : []),
+  ]);
+}
+
+function facts({ expected, actual }: VerdictCheck): readonly string[] {
+  const indent = ' '.repeat(FACT_INDENT);
+  return [
+    ...(expected === undefined ? [] : hanging(`${indent}expected: `, oneLine(expected))),
+    ...(actual === undefined ? [] : hanging(`${indent}actual:   `, oneLine(actual))),
   ];
-  return [line, ...facts.map((fact) => `\t  ${fact}`)];
+}
+
+/** Where the text has several lines, all are as far in as the first. */
+function hanging(start: string, text: string): readonly string[] {
+  return wrap(text, WIDTH - start.length).map(
+    (line, index) => `${index === 0 ? start : ' '.repeat(start.length)}${line}`,
+  );
 }
 
 /** Values of the evidence may hold what lays out a table. */

@@ -137,6 +137,21 @@ describe('evidence of hardware', () => {
     );
   });
 
+  it('fits a terminal, and says of a policy that was not looked at only that', async () => {
+    const files = genoa();
+    const rejected = await verify([...files.flags]);
+    for (const line of rejected.stdout.split('\n\nRejected')[0]?.split('\n') ?? []) {
+      expect(line.length <= 80 || /[0-9a-f]{96}/.test(line)).toBe(true);
+    }
+    const unverified = await verify([...files.flags, '--at=2099-01-01T00:00:00Z']);
+    expect(unverified.stdout).toContain(
+      '\n\nPolicy\n  - not looked at: the evidence is not verified\n\nEvidence: ',
+    );
+    const json = await verify([...files.flags, '--at=2099-01-01T00:00:00Z', '--json']);
+    const skipped = JSON.parse(json.stdout).checks.filter(({ stage }: Check) => stage === 'policy');
+    expect(skipped.length).toBeGreaterThan(40);
+  });
+
   it('has no claims before all of it is verified', async () => {
     const files = genoa();
     const forged = Buffer.from(files.report);
@@ -173,6 +188,51 @@ describe('where the evidence comes from', () => {
     files.write('vek.der', pem([files.document.evidence.vek ?? '']));
     files.write('crl.der', pem([files.document.crl ?? ''], 'X509 CRL'));
     expect(await verify([...files.flags, acceptingGenoa(files)])).toMatchObject({ status: 0 });
+  });
+
+  it('PEM below what OpenSSL writes of it', async () => {
+    const files = genoa();
+    const above = 'Certificate:\n    Data:\n        Version: 3 (0x2)\n';
+    files.write('vek.der', `${above}${pem([files.vek.toString('base64')])}`);
+    const done = await verify([...files.flags, '--json']);
+    expect(JSON.parse(done.stdout).claims).toBeDefined();
+    files.write('vek.der', `${above}${pem([files.vek.toString('base64')])}below`);
+    expect((await verify([...files.flags])).stderr).toContain('(pem-malformed)');
+    files.write('vek.der', `${above}\0\n${pem([files.vek.toString('base64')])}`);
+    expect((await verify([...files.flags])).stdout).toContain('Rejected (vek-encoding)');
+  });
+
+  it('one file alone on standard input', async () => {
+    const files = genoa();
+    const stdin = new PassThrough();
+    stdin.end(files.vek);
+    const done = await verify([...files.flags, '--vek=-', '--json'], { stdin });
+    expect(JSON.parse(done.stdout)).toMatchObject({ sources: { vek: '--vek' } });
+    expect(JSON.parse(done.stdout).claims).toBeDefined();
+    const twice = await verify([...files.flags, '--vek=-', '--crl=-'], {
+      stdin: new PassThrough().end(),
+    });
+    expect(twice).toMatchObject({ status: 2, stdout: '' });
+    expect(twice.stderr).toContain('--crl: standard input is read already');
+  });
+
+  it.each([
+    ['report.bin', 'report-length', Buffer.from([5, 0, 0, 0, 0, 0]), 'Give the report itself'],
+    ['report.bin', 'report-version', Buffer.alloc(1184, 'a'), 'Give the report itself'],
+    ['vek.der', 'vek-encoding', Buffer.from('no certificate'), 'Give the certificate of the VCEK'],
+    ['crl.der', 'crl-encoding', Buffer.from('no list'), 'Give the revocation list of AMD'],
+  ])('a wrong file as %s, where %s says which is right', async (name, code, bytes, step) => {
+    const files = genoa();
+    files.write(name, bytes);
+    const done = await verify(files.flags);
+    expect(done.stdout).toMatch(new RegExp(`\nRejected \\(${code}\\): .+\n${step}`));
+  });
+
+  it('an authority as the endorsement key, where the certificate of it is asked for', async () => {
+    const files = genoa();
+    files.write('vek.der', amdFile('genoa_ask.pem'));
+    const done = await verify(files.flags);
+    expect(done.stdout).toMatch(/\nRejected \(vek-[a-z-]+\): .+\nGive the certificate of the VCEK/);
   });
 
   it('a PEM chain in any order', async () => {
@@ -352,6 +412,22 @@ describe('simulated evidence', () => {
     const done = await verify([...files.flags, '--allow-simulated', '--simulated-roots=amd.pem']);
     expect(done.status).toBe(2);
     expect(done.stderr).toContain('(simulated-roots)');
+  });
+});
+
+describe('flags that would be believed', () => {
+  it.each([
+    [['verify', '--nonce=1234'], 'unknown flag: --nonce'],
+    [['verify', '--raw'], 'unknown flag: --raw'],
+    [['show', '--nonce=1234'], 'unknown flag: --nonce'],
+    [['show', '--raw'], 'unknown flag: --raw'],
+  ])('%j are not taken in silence', async (args, message) => {
+    genoa();
+    const done = await transcript('/nonexistent', ['attest', ...args, '--report=report.bin'], {
+      cwd,
+    });
+    expect(done).toMatchObject({ status: 2, stdout: '' });
+    expect(done.stderr).toContain(message);
   });
 });
 
