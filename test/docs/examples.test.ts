@@ -70,6 +70,7 @@ describe('examples', () => {
       const { status, stderr } = spawnSync(process.execPath, args, {
         cwd: directory,
         encoding: 'utf8',
+        env: { ...process.env, TSX_DISABLE_CACHE: '1' },
         timeout: 60_000,
       });
       // A failed assertion of the console is a line there, and no more.
