@@ -214,6 +214,14 @@ describe('the program that is installed', () => {
     expect(await output).toContain('--report-data hex');
   });
 
+  it('fails in one line where its output has no room', async () => {
+    const command = '"$0" "$1" --help > /dev/full';
+    const child = spawn('/bin/sh', ['-c', command, process.execPath, cli.bundle]);
+    const complaint = text(child.stderr);
+    expect(await once(child, 'close')).toEqual([125, null]);
+    expect(await complaint).toMatch(/^a3s-box: cannot write standard output: .*\(disk-full\)\n$/);
+  });
+
   it('verifies evidence without a server', async () => {
     const files = new EvidenceFiles(cli.directory, 'hardware', 'genoa-v5');
     const child = cli.spawn(

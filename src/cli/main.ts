@@ -5,6 +5,7 @@
  */
 import { constants } from 'node:os';
 import { readConfig } from '../config.ts';
+import { A3sError } from '../errors.ts';
 import { runCli } from './cli.ts';
 import { connectOrStart } from './client/start-server.ts';
 import type { Context } from './context.ts';
@@ -40,12 +41,17 @@ function processContext(installDir: string): Context {
   };
 }
 
-/** A reader that has left, such as `head`, ends this command as SIGPIPE ends others: without a word. */
-function endQuietlyWithoutReader(): void {
-  for (const stream of [process.stdout, process.stderr]) {
+/**
+ * A reader that has left, such as `head`, ends this command as SIGPIPE ends others: without a word.
+ * Output that cannot be written otherwise, to a full disk say, is a failure whatever was decided.
+ */
+function endWithoutOutput(): void {
+  for (const [name, stream] of Object.entries({ output: process.stdout, error: process.stderr })) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(128 + constants.signals.SIGPIPE);
-      throw error;
+      const code = error.code === 'ENOSPC' ? 'disk-full' : 'internal';
+      printFailure(process, new A3sError(code, `cannot write standard ${name}: ${error.message}`));
+      process.exit(CRASHED);
     });
   }
 }
@@ -54,7 +60,7 @@ process.on('uncaughtException', (error) => {
   printFailure(process, error);
   process.exit(CRASHED);
 });
-endQuietlyWithoutReader();
+endWithoutOutput();
 
 void runCli(process.argv.slice(2), processContext(__dirname)).then((status) => {
   process.exitCode = status;
