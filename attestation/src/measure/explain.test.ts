@@ -30,6 +30,7 @@ const ARTEFACTS: readonly Artefact[] = [
   { name: 'initrd-2.img', kind: 'initrd', content: text('initrd 2') },
   { name: 'OVMF-2.fd', kind: 'ovmf', content: OTHER_OVMF },
   { name: 'plain.fd', kind: 'ovmf', content: measuredOvmf(PLAIN_OVMF) },
+  { name: 'debug', kind: 'append', content: 'root=/dev/vdb debug' },
   { name: 'vmlinuz-2', kind: 'kernel', content: { sha256: sha256(text('kernel 2')) } },
 ];
 
@@ -84,6 +85,9 @@ describe('explain', () => {
     ],
     ['no command line', { append: undefined }, ['append'], /command line was "", expected "root/],
     ['a newline', { append: 'root=/dev/vda  ro\n' }, ['append'], /ro\\n", expected/],
+    ['CRLF', { append: 'root=/dev/vda  ro\r\n' }, ['append'], /ro\\r\\n", expected/],
+    ['CR', { append: 'root=/dev/vda  ro\r' }, ['append'], /ro\\r", expected/],
+    ['a space in front', { append: ' root=/dev/vda  ro' }, ['append'], /was " root=/],
     ['a space at the end', { append: 'root=/dev/vda  ro ' }, ['append'], /ro ", expected/],
     ['one space for two', { append: 'root=/dev/vda ro' }, ['append'], /vda ro", expected/],
     [
@@ -118,6 +122,12 @@ describe('explain', () => {
   it.each<[string, Partial<LaunchInputs>, readonly string[], RegExp]>([
     ['an initrd', { initrd: text('initrd 2') }, ['initrd'], /initrd-2\.img/],
     ['a kernel', { kernel: text('kernel 2') }, ['kernel'], /^The kernel was .*vmlinuz-2/],
+    [
+      'a command line',
+      { append: 'root=/dev/vdb debug' },
+      ['append'],
+      /was "root=\/dev\/vdb debug"/,
+    ],
     ['a firmware', { ovmf: OTHER_OVMF }, ['ovmf'], /OVMF-2\.fd/],
     [
       'a firmware that measures no kernel',
@@ -142,6 +152,16 @@ describe('explain', () => {
       ['kernel', 'initrd'],
     ],
     ['EC2 and vCPUs', { vmm: 'ec2', vcpus: 2 }, ['vmm', 'vcpus']],
+    [
+      'no kernel hashes, DebugSwap and vCPUs',
+      { ...NO_KERNEL, sevFeatures: 0x21n, vcpus: 8 },
+      ['kernel', 'sevFeatures', 'vcpus'],
+    ],
+    [
+      'kernel, initrd and command line',
+      { kernel: text('kernel 2'), initrd: text('initrd 2'), append: 'root=/dev/vdb debug' },
+      ['kernel', 'initrd', 'append'],
+    ],
   ])('finds %s together', (_, change, inputs) => {
     const explanation = explained(change, { artefacts: ARTEFACTS });
     expect(explanation.cause?.inputs).toEqual(inputs);
@@ -197,6 +217,19 @@ describe('explain', () => {
     expect(cause?.text).toMatch(/the kernel was sha256:.*vmlinuz-2.*, expected none/);
     const plain = { ...inputs, ovmf: PLAIN_OVMF };
     expect(explain(plain, actual.digest, { artefacts: ARTEFACTS }).cause).toBeUndefined();
+  });
+
+  it('says where none was expected that there may have been one', () => {
+    const { conclusion } = explain({ ...EXPECTED, ...NO_KERNEL }, '00'.repeat(48));
+    expect(conclusion).toContain('no kernel: if the guest was launched with kernel hashes, expect');
+    expect(explain(EXPECTED, '00'.repeat(48)).conclusion).not.toContain('no kernel');
+  });
+
+  it('refuses a command line that no monitor takes', () => {
+    const artefacts = [{ name: '', kind: 'append', content: '\0' }] as const;
+    expect(() => explain(EXPECTED, '00'.repeat(48), { artefacts })).toThrow(
+      expect.objectContaining({ code: 'measure-input' }),
+    );
   });
 
   it('lists what it tried when it finds nothing', () => {

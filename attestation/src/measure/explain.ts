@@ -23,6 +23,7 @@ import {
   artefactNames,
   hashArtefacts,
   type Known,
+  triplesOf,
   variantsOf,
   vcpuVariants,
 } from './variants.ts';
@@ -35,7 +36,7 @@ export type { Artefact } from './variants.ts';
 export interface ExplainOptions {
   /** What the host says that it launched; untrusted. */
   readonly record?: LaunchRecord | undefined;
-  /** Files that may have been launched instead; at most 64. */
+  /** Files and command lines that may have been launched instead; at most 64. */
   readonly artefacts?: readonly Artefact[] | undefined;
   /** Digests to compute at most, 25,000 unless given. */
   readonly maxVariants?: number | undefined;
@@ -73,7 +74,7 @@ const DEFAULT_VARIANTS = 25_000;
  * Names the inputs that make a launch digest differ from the expected one.
  *
  * A launch record is believed only if it gives the actual digest. Without such a one, launches that
- * differ in one or two inputs are tried, in a fixed order. A launch that gives the digest *is* the
+ * differ in one or two inputs, or in three that often do together, are tried, in a fixed order. A launch that gives the digest *is* the
  * one that was measured, since SHA-384 has no known collisions: so a cause is never a guess.
  *
  * @param inputs - the launch that was expected
@@ -183,7 +184,8 @@ function matching({ subject, names }: Task): Finding {
 
 function searched(task: Task): Finding {
   const search = new Search(task.subject, task.actual, task.maxVariants);
-  const result = search.run(variantsOf(task.append, task.known), vcpuVariants());
+  const changes = variantsOf(task.append, task.known);
+  const result = search.run(changes, vcpuVariants(), triplesOf(task.known));
   const { found, tried, complete } = result;
   const outcome = found === undefined ? untold(task, complete) : told(task, found, 'variant');
   return { ...outcome, tried, exhausted: complete };
@@ -202,6 +204,11 @@ function told(task: Task, found: Subject, source: Cause['source']): Outcome {
   };
 }
 
+const NO_KERNEL =
+  'The expected launch has no kernel: if the guest was launched with kernel hashes, expect its kernel, initrd and command line too.';
+const ASK =
+  'Ask the host for its launch record, and hand over the firmware, kernels, initrds and command lines that it may have launched.';
+
 function untold(task: Task, complete: boolean): Outcome {
   const why = complete
     ? 'No launch that differs in one or two of the inputs gives this digest.'
@@ -209,6 +216,6 @@ function untold(task: Task, complete: boolean): Outcome {
   return {
     matches: false,
     inputs: compare(task.subject, undefined, task.names),
-    conclusion: `${why} Ask the host for its launch record, and hand over the firmware, kernels and initrds that it may have launched.`,
+    conclusion: [why, ...(task.subject.kernel === undefined ? [NO_KERNEL] : []), ASK].join(' '),
   };
 }

@@ -1,11 +1,12 @@
 /**
- * The search for a launch that gives a digest: changes one by one, then two at a time.
+ * The search for a launch that gives a digest: changes one by one, then two at a time, then likely
+ * ones of three.
  *
  * @module
  */
 import { DigestMemo } from './digest-memo.ts';
 import type { Subject } from './figures.ts';
-import type { Variant } from './variants.ts';
+import type { Triple, Variant } from './variants.ts';
 
 /** What was tried, in the order in which it was. */
 export interface TriedVariants {
@@ -44,15 +45,21 @@ export class Search {
   /**
    * @param changes - all but those of the vCPU count, in the order in which two are applied
    * @param counts - those of the vCPU count
+   * @param triples - what is changed at once after that
    */
-  run(changes: readonly Variant[], counts: readonly Variant[]): SearchResult {
+  run(
+    changes: readonly Variant[],
+    counts: readonly Variant[],
+    triples: readonly Triple[],
+  ): SearchResult {
     const others = changes.filter((each) => this.#changes(each));
     const otherCounts = counts.filter((each) => this.#changes(each));
     const complete =
       others.every((each) => this.#try([each], each.what)) &&
       otherCounts.every((each) => this.#try([each], 'other vCPU counts')) &&
       this.#pairs(others, others) &&
-      this.#pairs(others, otherCounts);
+      this.#pairs(others, otherCounts) &&
+      triples.every((each) => this.#triple(each));
     return { found: this.#found, tried: this.#report(), complete };
   }
 
@@ -68,6 +75,17 @@ export class Search {
         .slice(firsts === seconds ? index + 1 : 0)
         .filter((second) => second.input !== first.input)
         .every((second) => this.#try([first, second], `${first.input} and ${second.input}`)),
+    );
+  }
+
+  #triple([firsts, seconds, thirds]: Triple): boolean {
+    return firsts.every((first) =>
+      seconds.every((second) =>
+        thirds.every((third) => {
+          const what = `${first.input}, ${second.input} and ${third.input}`;
+          return this.#try([first, second, third], what);
+        }),
+      ),
     );
   }
 

@@ -7,15 +7,16 @@
 import { toHex } from '../hex.ts';
 import { type InputName, type Names, quoted, type Subject } from './figures.ts';
 import { fileHash, type MeasuredFile, type OvmfInput, resolveOvmf } from './inputs.ts';
-import { EMPTY_SHA256, type KernelHashes, terminatedHash } from './kernel-hashes.ts';
+import { cmdlineHash, EMPTY_SHA256, type KernelHashes, terminatedHash } from './kernel-hashes.ts';
 import { sha256 } from './launch-digest.ts';
 import { supportsKernelHashes } from './ovmf-metadata.ts';
 import { describeFeatures, KNOWN_FEATURES } from './sev-features.ts';
 import { describeSignature, VCPU_SIGNATURES } from './vcpu-types.ts';
 import { VMM_PROFILES, VMMS } from './vmm.ts';
 
-/** A file that may have been launched instead of the expected one. */
+/** What may have been launched instead of what was expected: a file, or a command line. */
 export type Artefact =
+  | { readonly name: string; readonly kind: 'append'; readonly content: string }
   | { readonly name: string; readonly kind: 'ovmf'; readonly content: OvmfInput }
   | { readonly name: string; readonly kind: 'kernel' | 'initrd'; readonly content: MeasuredFile };
 
@@ -29,6 +30,12 @@ export interface Variant {
 
 /** An artefact with its hashes. */
 export type Known =
+  | {
+      readonly kind: 'append';
+      readonly name: string;
+      readonly text: string;
+      readonly hash: Uint8Array;
+    }
   | { readonly kind: 'ovmf'; readonly name: string; readonly ovmf: Subject['ovmf'] }
   | { readonly kind: 'kernel' | 'initrd'; readonly name: string; readonly hash: Uint8Array };
 
@@ -44,15 +51,18 @@ const LOADER_SUFFIX = ' initrd=initrd';
  * @throws AttestationError `ovmf-malformed`, `measure-input`
  */
 export function hashArtefacts(artefacts: readonly Artefact[]): readonly Known[] {
-  return artefacts.map((artefact) =>
-    artefact.kind === 'ovmf'
-      ? { kind: artefact.kind, name: artefact.name, ovmf: resolveOvmf(artefact.content) }
-      : {
-          kind: artefact.kind,
-          name: artefact.name,
-          hash: fileHash(artefact.content, artefact.name),
-        },
-  );
+  return artefacts.map(hashArtefact);
+}
+
+function hashArtefact({ kind, name, content }: Artefact): Known {
+  switch (kind) {
+    case 'append':
+      return { kind, name, text: content, hash: cmdlineHash(content) };
+    case 'ovmf':
+      return { kind, name, ovmf: resolveOvmf(content) };
+    default:
+      return { kind, name, hash: fileHash(content, name) };
+  }
 }
 
 /** Names of artefacts by their digests. */
@@ -70,23 +80,35 @@ export function artefactNames(artefacts: readonly Known[]): Names {
 export function variantsOf(append: string, artefacts: readonly Known[]): readonly Variant[] {
   return [
     ...vmmVariants(),
-    ...artefacts.map(artefactVariant).filter(({ input }) => input === 'ovmf'),
-    ...artefacts.map(artefactVariant).filter(({ input }) => input === 'kernel'),
-    {
-      input: 'kernel',
-      what: 'no kernel hashes',
-      apply: (subject) => (subject.kernel === undefined ? undefined : withoutKernel(subject)),
-    },
-    ...artefacts.map(artefactVariant).filter(({ input }) => input === 'initrd'),
+    ...artefactVariants(artefacts, 'ovmf'),
+    ...artefactVariants(artefacts, 'kernel'),
+    NO_KERNEL_HASHES,
+    ...artefactVariants(artefacts, 'initrd'),
     {
       input: 'initrd',
       what: 'no initrd',
       apply: (subject) => withHashes(subject, { initrd: EMPTY_SHA256 }),
     },
+    ...artefactVariants(artefacts, 'append'),
     ...cmdlineVariants(append),
     ...signatureVariants(),
     ...KNOWN_FEATURES.map(featureVariant),
     fpuVariant(),
+  ];
+}
+
+/** Changes of three inputs that come together: one of each list, in this order. */
+export type Triple = readonly [readonly Variant[], readonly Variant[], readonly Variant[]];
+
+/** Whole sets of artefacts, and launches by monitors that measure no kernel. */
+export function triplesOf(artefacts: readonly Known[]): readonly Triple[] {
+  return [
+    [
+      artefactVariants(artefacts, 'kernel'),
+      artefactVariants(artefacts, 'initrd'),
+      artefactVariants(artefacts, 'append'),
+    ],
+    [[NO_KERNEL_HASHES], KNOWN_FEATURES.map(featureVariant), vcpuVariants()],
   ];
 }
 
@@ -98,6 +120,12 @@ export function vcpuVariants(): readonly Variant[] {
     apply: (subject) => ({ ...subject, vcpus: index + 1 }),
   }));
 }
+
+const NO_KERNEL_HASHES: Variant = {
+  input: 'kernel',
+  what: 'no kernel hashes',
+  apply: (subject) => (subject.kernel === undefined ? undefined : withoutKernel(subject)),
+};
 
 function vmmVariants(): readonly Variant[] {
   return VMMS.flatMap((vmm): readonly Variant[] => {
@@ -147,7 +175,12 @@ function fpuVariant(): Variant {
   };
 }
 
+function artefactVariants(artefacts: readonly Known[], kind: Known['kind']): readonly Variant[] {
+  return artefacts.filter((each) => each.kind === kind).map(artefactVariant);
+}
+
 function artefactVariant(artefact: Known): Variant {
+  if (artefact.kind === 'append') return cmdlineVariant(quoted(artefact.text), artefact.hash);
   const what = `${artefact.kind} ${artefact.name}`;
   if (artefact.kind === 'ovmf') {
     const { ovmf } = artefact;
@@ -166,6 +199,9 @@ function cmdlineVariants(append: string): readonly Variant[] {
   const texts = [
     '',
     `${append}\n`,
+    `${append}\r\n`,
+    `${append}\r`,
+    ` ${append}`,
     `${append} `,
     append.trim(),
     append.trim().replace(/\s+/g, ' '),

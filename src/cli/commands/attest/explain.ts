@@ -16,7 +16,8 @@ const DIGEST_SIZE = 48;
 const MAX_RECORD = 1024 * 1024;
 const MAX_ARTEFACTS = 64;
 const VMMS = ['qemu', 'ec2', 'gce'] as const;
-const KINDS = ['ovmf', 'kernel', 'initrd'] as const;
+const KINDS = ['ovmf', 'kernel', 'initrd', 'append'] as const;
+const ARTEFACTS = 'ovmf=FILE, kernel=FILE, initrd=FILE or append=TEXT';
 
 export const explain: Command = {
   usage: '[OPTIONS] --ovmf FILE --vcpus N --vcpu-type MODEL --actual HEX',
@@ -28,9 +29,7 @@ export const explain: Command = {
   ].join('\n'),
   flags: byName([
     string('actual', 'MEASUREMENT of the report, 96 hexadecimal digits', { value: 'hex' }),
-    list('artefact', 'File that may have been launched instead: ovmf=, kernel= or initrd=FILE', {
-      value: 'kind=file',
-    }),
+    list('artefact', `What may have been launched instead: ${ARTEFACTS}`, { value: 'kind=value' }),
     ...OVMF_FLAGS,
     bool('json', 'Print a JSON document'),
     string('record', 'Launch record of the host, which need not be trusted', { value: 'file' }),
@@ -67,9 +66,10 @@ function unexplained(error: unknown): object {
 type Options = NonNullable<Parameters<Library['explain']>[2]>;
 type Artefact = NonNullable<Options['artefacts']>[number];
 
-interface NamedFile {
+interface NamedArtefact {
   readonly kind: Artefact['kind'];
-  readonly path: string;
+  /** A path, or a command line. */
+  readonly value: string;
 }
 
 function parseVmm(text: string): (typeof VMMS)[number] {
@@ -78,14 +78,14 @@ function parseVmm(text: string): (typeof VMMS)[number] {
   throw new RangeError(`it takes one of ${VMMS.join(', ')}: nothing else can be explained`);
 }
 
-function parseArtefact(text: string): NamedFile {
+function parseArtefact(text: string): NamedArtefact {
   const equals = text.indexOf('=');
   const kind = KINDS.find((name) => name === text.slice(0, Math.max(equals, 0)));
-  const path = text.slice(equals + 1);
-  if (kind === undefined || path === '') {
-    throw new RangeError(`it takes ${KINDS.map((name) => `${name}=FILE`).join(', ')}`);
+  const value = text.slice(equals + 1);
+  if (kind === undefined || (value === '' && kind !== 'append')) {
+    throw new RangeError(`it takes ${ARTEFACTS}`);
   }
-  return { kind, path };
+  return { kind, value };
 }
 
 async function readRecord(
@@ -111,18 +111,26 @@ function parseJson(path: string, bytes: Uint8Array): unknown {
 /** One after the other: firmware is kept in memory. */
 async function readArtefacts(
   context: Context,
-  files: readonly NamedFile[],
+  named: readonly NamedArtefact[],
 ): Promise<readonly Artefact[]> {
-  if (files.length > MAX_ARTEFACTS) {
+  if (named.length > MAX_ARTEFACTS) {
     throw new UsageError(`--artefact is given more than ${MAX_ARTEFACTS} times`);
   }
   const artefacts: Artefact[] = [];
-  for (const { kind, path: name } of files) {
-    artefacts.push(
-      kind === 'ovmf'
-        ? { kind, name, content: await readInput(context, name, MAX_OVMF, '--artefact') }
-        : { kind, name, content: { sha256: await hashInput(context, name, '--artefact') } },
-    );
-  }
+  for (const each of named) artefacts.push(await readArtefact(context, each));
   return artefacts;
+}
+
+async function readArtefact(
+  context: Context,
+  { kind, value: name }: NamedArtefact,
+): Promise<Artefact> {
+  switch (kind) {
+    case 'append':
+      return { kind, name, content: name };
+    case 'ovmf':
+      return { kind, name, content: await readInput(context, name, MAX_OVMF, '--artefact') };
+    default:
+      return { kind, name, content: { sha256: await hashInput(context, name, '--artefact') } };
+  }
 }

@@ -28,8 +28,15 @@ export function describeExplanation(explanation: Explanation): string {
     ...RECORDS[record],
     ...(tried.length === 0 ? [] : ['Tried:', ...tried.map(triedLine)]),
     conclusion,
+    ...(mayHaveKernel(explanation) ? ['Say so with --kernel, --initrd and --append.'] : []),
   ];
   return printable(`${lines.join('\n')}\n`);
+}
+
+/** Whether the launch may have had a kernel that nothing was said of. */
+function mayHaveKernel({ matches, cause, inputs }: Explanation): boolean {
+  const expected = inputs.find(({ name }) => name === 'kernel')?.expected;
+  return !matches && cause === undefined && expected === 'none';
 }
 
 /** Values are long, so what was found instead stands below. */

@@ -180,6 +180,27 @@ describe('attest explain', () => {
     expect(done.stdout).toMatch(/^✗ ovmf .*\n +actual: .*\(other\.fd\)/m);
   });
 
+  it('names the command line that was given instead', async () => {
+    const actual = await digestOf(...LAUNCH, '--append=root=/dev/vda');
+    const flags = [...LAUNCH, `--actual=${actual}`];
+    expect((await attest('explain', ...flags)).status).toBe(1);
+    const done = await attest('explain', ...flags, '--artefact=append=root=/dev/vda');
+    expect(done.status).toBe(0);
+    expect(done.stdout).toMatch(/^✗ append .*\n +actual: "root=\/dev\/vda"/m);
+    expect(await attest('explain', ...flags, '--artefact=append=')).toMatchObject({ status: 1 });
+  });
+
+  it('names the flags to repeat with where the guest may have had a kernel', async () => {
+    const actual = await digestOf(...LAUNCH);
+    const flags = ['--ovmf=ovmf.fd', '--vcpus=2', '--vcpu-type=EPYC-Milan', `--actual=${actual}`];
+    const done = await attest('explain', ...flags);
+    expect(done.status).toBe(1);
+    expect(done.stdout).toMatch(/launched with kernel hashes, .*\nSay so with --kernel, --initrd/);
+    expect((await attest('explain', ...LAUNCH, '--actual', '0'.repeat(96))).stdout).not.toContain(
+      'Say so with',
+    );
+  });
+
   it('believes a record that gives the actual digest', async () => {
     const actual = await digestOf(...LAUNCH, '--append=something else', '--record=record.json');
     const done = await attest('explain', ...LAUNCH, `--actual=${actual}`, '--record=record.json');
@@ -205,7 +226,11 @@ describe('attest explain', () => {
     ['no digest', [], 'flag --actual is missing'],
     ['a short digest', ['--actual=abcd'], 'exactly 96 hexadecimal digits'],
     ['libkrun', [ACTUAL, '--vmm=krun'], 'nothing else can be explained'],
-    ['an artefact of no kind', [ACTUAL, '--artefact=newer'], 'it takes ovmf=FILE, kernel=FILE'],
+    [
+      'an artefact of no kind',
+      [ACTUAL, '--artefact=newer'],
+      'it takes ovmf=FILE, kernel=FILE, initrd=FILE or append=TEXT',
+    ],
     ['an artefact of another kind', [ACTUAL, '--artefact=disk=newer'], 'it takes ovmf=FILE'],
     ['an artefact of no name', [ACTUAL, '--artefact=kernel='], 'it takes ovmf=FILE'],
     ['an artefact that is gone', [ACTUAL, '--artefact=kernel=gone'], 'open gone: no such file'],
