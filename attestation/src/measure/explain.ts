@@ -150,6 +150,7 @@ function checkArguments(actual: string, artefacts: number, maxVariants: number):
     throw new AttestationError('measure-input', 'Cannot explain the digest: it is malformed', {
       expected: '96 hexadecimal digits',
       found: `${actual.length} characters`,
+      remedy: 'Give MEASUREMENT of the report.',
     });
   }
 }

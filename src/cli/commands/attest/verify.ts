@@ -30,7 +30,8 @@ export const verify: Command = {
   usage: '[OPTIONS] --report FILE',
   description: [
     'Verify SEV-SNP evidence against the keys of AMD and hold it against a policy. Touches no network.',
-    'A certificate or revocation list that is not given is taken from the cache, if it is there.',
+    'A certificate or revocation list that is not given is taken from the cache, if it is there;',
+    'a list that was got after the time of --at counts as got at that time.',
     'Exits with 0 if the evidence is accepted, 1 if it is rejected, 2 if that cannot be decided:',
     'a file cannot be read, is no known kind of evidence, or the policy or a flag is malformed.',
   ].join('\n'),

@@ -1,0 +1,270 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { amdFile, EvidenceFiles, pem } from '../../fake/evidence-files.ts';
+import type { FakeEnds, Transcript } from '../../fake/fake-context.ts';
+import { acceptingGenoa, failed, verifyIn } from '../../fake/verify-in.ts';
+
+let cwd: string;
+
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'a3s-evidence-'));
+});
+
+afterEach(() => rmSync(cwd, { recursive: true }));
+
+const verify = (args: readonly string[], ends: FakeEnds = {}): Promise<Transcript> =>
+  verifyIn(cwd, args, ends);
+
+const genoa = (): EvidenceFiles => new EvidenceFiles(cwd, 'hardware', 'genoa-v5');
+
+describe('where the evidence comes from', () => {
+  it('standard input', async () => {
+    const files = genoa();
+    const stdin = new PassThrough();
+    stdin.end(files.report);
+    const flags = [...files.flags, acceptingGenoa(files), '--report=-'];
+    expect(await verify(flags, { stdin })).toMatchObject({ status: 0 });
+  });
+
+  it('PEM of certificate and list', async () => {
+    const files = genoa();
+    files.write('vek.der', pem([files.document.evidence.vek ?? '']));
+    files.write('crl.der', pem([files.document.crl ?? ''], 'X509 CRL'));
+    expect(await verify([...files.flags, acceptingGenoa(files)])).toMatchObject({ status: 0 });
+  });
+
+  it('PEM below what OpenSSL writes of it', async () => {
+    const files = genoa();
+    const above = 'Certificate:\n    Data:\n        Version: 3 (0x2)\n';
+    files.write('vek.der', `${above}${pem([files.vek.toString('base64')])}`);
+    const done = await verify([...files.flags, '--json']);
+    expect(JSON.parse(done.stdout).claims).toBeDefined();
+    files.write('vek.der', `${above}${pem([files.vek.toString('base64')])}below`);
+    expect((await verify([...files.flags])).stderr).toContain('(pem-malformed)');
+    files.write('vek.der', `${above}\0\n${pem([files.vek.toString('base64')])}`);
+    expect((await verify([...files.flags])).stdout).toContain('Rejected (vek-encoding)');
+  });
+
+  it('one file alone on standard input', async () => {
+    const files = genoa();
+    const stdin = new PassThrough();
+    stdin.end(files.vek);
+    const done = await verify([...files.flags, '--vek=-', '--json'], { stdin });
+    expect(JSON.parse(done.stdout)).toMatchObject({ sources: { vek: '--vek' } });
+    expect(JSON.parse(done.stdout).claims).toBeDefined();
+    const twice = await verify([...files.flags, '--vek=-', '--crl=-'], {
+      stdin: new PassThrough().end(),
+    });
+    expect(twice).toMatchObject({ status: 2, stdout: '' });
+    expect(twice.stderr).toContain('--crl: standard input is read already');
+  });
+
+  it.each([
+    ['report.bin', 'report-length', Buffer.from([5, 0, 0, 0, 0, 0]), 'Give the report itself'],
+    ['report.bin', 'report-version', Buffer.alloc(1184, 'a'), 'Give the report itself'],
+    ['vek.der', 'vek-encoding', Buffer.from('no certificate'), 'Give the certificate of the VCEK'],
+    ['crl.der', 'crl-encoding', Buffer.from('no list'), 'Give the revocation list of AMD'],
+  ])('a wrong file as %s, where %s says which is right', async (name, code, bytes, step) => {
+    const files = genoa();
+    files.write(name, bytes);
+    const done = await verify(files.flags);
+    expect(done.stdout).toMatch(new RegExp(`\nRejected \\(${code}\\): .+\n${step}`));
+  });
+
+  it('an authority as the endorsement key, where the certificate of it is asked for', async () => {
+    const files = genoa();
+    files.write('vek.der', amdFile('genoa_ask.pem'));
+    const done = await verify(files.flags);
+    expect(done.stdout).toMatch(/\nRejected \(vek-[a-z-]+\): .+\nGive the certificate of the VCEK/);
+  });
+
+  it('a PEM chain in any order', async () => {
+    const files = genoa();
+    const chain = [
+      amdFile('genoa_ark.pem'),
+      pem([files.document.evidence.vek ?? '']),
+      amdFile('genoa_ask.pem'),
+    ];
+    files.write('chain.pem', chain.join('\n'));
+    const flags = files.flags.filter((flag) => !flag.startsWith('--vek'));
+    const done = await verify([...flags, acceptingGenoa(files), '--certs=chain.pem', '--json']);
+    expect(done.status).toBe(0);
+    expect(JSON.parse(done.stdout).sources.vek).toBe('--certs');
+  });
+
+  it('a chain whose root is not pinned is refused', async () => {
+    const files = genoa();
+    files.write(
+      'chain.pem',
+      amdFile('genoa_ask.pem').toString() + amdFile('milan_ark.pem').toString(),
+    );
+    const done = await verify([...files.flags, '--certs=chain.pem', '--json']);
+    expect(failed(done)).toEqual(['ca-pinned']);
+  });
+
+  it('a chain with something that is no certificate is refused', async () => {
+    const files = genoa();
+    files.write('chain.pem', pem([Buffer.from('no certificate').toString('base64')]));
+    const flags = files.flags.filter((flag) => !flag.startsWith('--vek'));
+    expect(failed(await verify([...flags, '--certs=chain.pem', '--json']))).toEqual([
+      'vek-encoding',
+    ]);
+  });
+
+  it('a report with its certificate table', async () => {
+    const files = genoa();
+    files.write('report.bin', Buffer.concat([files.report, certificateTable(files.vek)]));
+    const flags = files.flags.filter((flag) => !flag.startsWith('--vek'));
+    const done = await verify([...flags, acceptingGenoa(files), '--json']);
+    expect(done.status).toBe(0);
+    expect(JSON.parse(done.stdout).sources).toMatchObject({
+      format: 'extended',
+      vek: 'the evidence',
+    });
+  });
+
+  it('a certificate table beside the report', async () => {
+    const files = genoa();
+    files.write('auxblob', certificateTable(files.vek));
+    const flags = files.flags.filter((flag) => !flag.startsWith('--vek'));
+    expect((await verify([...flags, acceptingGenoa(files), '--certs=auxblob'])).status).toBe(0);
+  });
+
+  it.each([
+    ['bare', (evidence: object) => evidence],
+    ['wrapped', (evidence: object) => ({ platform: 'snp', evidence })],
+  ])('JSON of Confidential Containers, %s', async (_, wrap) => {
+    const files = genoa();
+    const evidence = {
+      attestation_report: files.report.toString('base64'),
+      cert_chain: { vcek: files.vek.toString('base64') },
+    };
+    files.write('report.bin', JSON.stringify(wrap(evidence)));
+    const flags = files.flags.filter((flag) => !flag.startsWith('--vek'));
+    const done = await verify([...flags, acceptingGenoa(files), '--json']);
+    expect(done.status).toBe(0);
+    expect(JSON.parse(done.stdout).sources.format).toBe('coco');
+  });
+
+  it('JSON of go-sev-guest', async () => {
+    const files = genoa();
+    files.write('report.bin', JSON.stringify(goSevGuest(files)));
+    const flags = files.flags.filter((flag) => !flag.startsWith('--vek'));
+    const done = await verify([...flags, acceptingGenoa(files), '--json']);
+    expect(done.status).toBe(0);
+    expect(JSON.parse(done.stdout).sources.format).toBe('go-sev-guest');
+  });
+
+  it('an Azure report, which is bound to its runtime data and not made fresh by them', async () => {
+    const files = genoa();
+    files.write('report.bin', hclBlob(files.report, Buffer.from('{"keys":[]}')));
+    const done = await verify([...files.flags, acceptingGenoa(files), '--json']);
+    expect(failed(done)).toEqual(['runtime-data']);
+    const { code, sources } = JSON.parse(done.stdout);
+    expect([code, sources.format, sources.reportData]).toEqual(['runtime-data', 'azure-hcl', null]);
+    const digest = createHash('sha256').update('{"keys":[]}').digest('hex').padEnd(128, '0');
+    expect(done.stdout).toContain(digest);
+    const said = files.report.subarray(0x50, 0x90).toString('hex');
+    const other = await verify([...files.flags, acceptingGenoa(files), `--report-data=${said}`]);
+    expect(other.status).toBe(1);
+    expect(other.stdout).toContain('Rejected (runtime-data): ');
+  });
+
+  it('the format that is named, whatever it looks like', async () => {
+    const files = genoa();
+    const done = await verify([...files.flags, '--report-format=coco']);
+    expect(done).toMatchObject({ status: 2, stdout: '' });
+    expect(done.stderr).toContain('report.bin: the envelope must be JSON (json-malformed)');
+  });
+
+  it.each([
+    ['one byte too many', 1185],
+    ['fewer than a report', 793],
+  ])('a report of %s is rejected', async (_, size) => {
+    const files = genoa();
+    files.write('report.bin', Buffer.concat([files.report, Buffer.alloc(8)]).subarray(0, size));
+    expect(failed(await verify([...files.flags, '--json']))).toEqual(['report-length']);
+  });
+});
+
+describe('the cache', () => {
+  it('is looked at only for what is not given, and says so when it is damaged', async () => {
+    const files = genoa();
+    const flags = files.flags.filter((flag) => !/^--(vek|crl)/.test(flag));
+    const done = await verify([...flags, acceptingGenoa(files), '--json']);
+    expect(failed(done)).toEqual(['vek-supplied']);
+    const text = await verify([...flags, acceptingGenoa(files)]);
+    expect(text.stdout).toContain('Endorsement key:  none\n');
+    expect(text.stdout).toContain('a3s-box attest fetch-certs');
+  });
+});
+
+function certificateTable(vcek: Buffer): Buffer {
+  const header = Buffer.alloc(48);
+  Buffer.from('63da758de6644564adc5f4b93be8accd', 'hex').copy(header);
+  header.writeUInt32LE(48, 16);
+  header.writeUInt32LE(vcek.length, 20);
+  return Buffer.concat([header, vcek]);
+}
+
+/** As `protojson` prints it, by the offsets of the report. */
+function goSevGuest({ report, vek }: EvidenceFiles): object {
+  const bytes = (start: number, end: number): string =>
+    report.subarray(start, end).toString('base64');
+  const long = (start: number): string => String(report.readBigUInt64LE(start));
+  return {
+    report: {
+      version: report.readUInt32LE(0),
+      guestSvn: report.readUInt32LE(4),
+      policy: long(8),
+      familyId: bytes(0x10, 0x20),
+      imageId: bytes(0x20, 0x30),
+      vmpl: report.readUInt32LE(0x30),
+      signatureAlgo: report.readUInt32LE(0x34),
+      currentTcb: long(0x38),
+      platformInfo: long(0x40),
+      signerInfo: report.readUInt32LE(0x48),
+      reportData: bytes(0x50, 0x90),
+      measurement: bytes(0x90, 0xc0),
+      hostData: bytes(0xc0, 0xe0),
+      idKeyDigest: bytes(0xe0, 0x110),
+      authorKeyDigest: bytes(0x110, 0x140),
+      reportId: bytes(0x140, 0x160),
+      reportIdMa: bytes(0x160, 0x180),
+      reportedTcb: long(0x180),
+      // Family 0x19, model 0x11, stepping 1.
+      cpuid1eaxFms: 0x00a1_0f11,
+      chipId: bytes(0x1a0, 0x1e0),
+      committedTcb: long(0x1e0),
+      currentBuild: report.readUInt8(0x1e8),
+      currentMinor: report.readUInt8(0x1e9),
+      currentMajor: report.readUInt8(0x1ea),
+      committedBuild: report.readUInt8(0x1ec),
+      committedMinor: report.readUInt8(0x1ed),
+      committedMajor: report.readUInt8(0x1ee),
+      launchTcb: long(0x1f0),
+      launchMitVector: long(0x1f8),
+      currentMitVector: long(0x200),
+      signature: bytes(0x2a0, 0x4a0),
+    },
+    certificateChain: { vcekCert: vek.toString('base64') },
+  };
+}
+
+/** What a vTPM of Azure holds: header, report, request, runtime data. */
+function hclBlob(report: Buffer, runtimeData: Buffer): Buffer {
+  const header = Buffer.alloc(32);
+  header.write('HCLA');
+  header.writeUInt32LE(1, 4);
+  const request = Buffer.alloc(20);
+  request.writeUInt32LE(request.length + runtimeData.length, 0);
+  request.writeUInt32LE(1, 4);
+  request.writeUInt32LE(2, 8);
+  request.writeUInt32LE(1, 12);
+  request.writeUInt32LE(runtimeData.length, 16);
+  return Buffer.concat([header, report, request, runtimeData]);
+}
