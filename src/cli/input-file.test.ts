@@ -43,6 +43,7 @@ describe('an input file', () => {
     ['file', 6, 'file is longer than 6 bytes, which is more than it may be'],
     ['/dev/zero', 100, '/dev/zero is longer than 100 bytes'],
     ['directory', 100, 'open directory: is a directory'],
+    ['', 100, 'no file is named'],
     ['gone', 100, 'open gone: no such file or directory'],
     ['file/below', 100, 'open file/below: ENOTDIR'],
     ['nul\0', 100, 'open nul\0: ERR_INVALID_ARG_VALUE'],

@@ -69,8 +69,10 @@ async function reading(
 ): Promise<Uint8Array> {
   const prefix = flag === '' ? '' : `${flag}: `;
   const name = `${prefix}${inputName(path)}`;
-  if (path === STANDARD_INPUT)
+  if (path === '') throw new UsageError(`${prefix}no file is named`);
+  if (path === STANDARD_INPUT) {
     return read(bounded(takeStandardInput(ends, prefix), name, maxBytes));
+  }
   try {
     const file = await open(resolve(ends.cwd, path), 'r');
     try {
