@@ -59,24 +59,23 @@ afterAll(() => {
 });
 
 describe('examples', () => {
-  const examples = blocksOf('attestation/README.md', 'ts');
-
-  it.each(examples.map((example, index) => [index + 1, example]))(
-    'attestation/README.md, number %i',
-    (index, example) => {
-      const file = join(directory, `example-${index}.mts`);
-      writeFileSync(file, `${example}`.replaceAll('new Date()', `new Date('${NOW}')`));
-      const args = ['--conditions=a3s-source', '--import', 'tsx', file];
-      const { status, stderr } = spawnSync(process.execPath, args, {
-        cwd: directory,
-        encoding: 'utf8',
-        env: { ...process.env, TSX_DISABLE_CACHE: '1' },
-        timeout: 60_000,
-      });
-      // A failed assertion of the console is a line there, and no more.
-      expect([status, stderr]).toEqual([0, '']);
-    },
+  const examples = ['attestation/README.md', 'policies/README.md'].flatMap((path) =>
+    blocksOf(path, 'ts').map((example, index) => [`${path}, number ${index + 1}`, example]),
   );
+
+  it.each(examples)('%s', (name, example) => {
+    const file = join(directory, `${`${name}`.replaceAll(/\W+/g, '-')}.mts`);
+    writeFileSync(file, `${example}`.replaceAll('new Date()', `new Date('${NOW}')`));
+    const args = ['--conditions=a3s-source', '--import', 'tsx', file];
+    const { status, stderr } = spawnSync(process.execPath, args, {
+      cwd: directory,
+      encoding: 'utf8',
+      env: { ...process.env, TSX_DISABLE_CACHE: '1' },
+      timeout: 60_000,
+    });
+    // A failed assertion of the console is a line there, and no more.
+    expect([status, stderr]).toEqual([0, '']);
+  });
 
   it('are all found', () => {
     expect(examples.length).toBeGreaterThanOrEqual(6);

@@ -5,7 +5,7 @@
  */
 import type { Crl } from '../certificates/crl.ts';
 import type { Vek } from '../certificates/vek.ts';
-import type { ReportClaims } from '../report/claims.ts';
+import type { ReportClaims, VekKind } from '../report/claims.ts';
 import { tcbClassOf } from '../report/parsed-report.ts';
 import type { Product, TcbClass } from '../report/product.ts';
 import type { FixedOptions } from './options.ts';
@@ -13,7 +13,7 @@ import { timestamp } from './validity.ts';
 
 /** The endorsement key that signed. */
 export interface EndorsementClaims {
-  readonly kind: 'VCEK' | 'VLEK';
+  readonly kind: VekKind;
   /** The certificate's productName, such as `Milan-B0`. */
   readonly productName: string;
   /** CSP_ID of a VLEK, such as `CN=cc-us-east-2.amazonaws.com`. */

@@ -1,22 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { AttestationError } from '../errors.ts';
+import { codeOf } from '../testing/code-of.ts';
 import { readVector } from '../testing/read-vectors.ts';
 import { verify } from './verify.ts';
 import { verifyCrl } from './verify-crl.ts';
 
 const crl = readFileSync(new URL('../../../test/vectors/amd/genoa_crl.der', import.meta.url));
 const NOW = new Date('2025-10-01T00:00:00Z');
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-    return 'accepted';
-  } catch (error) {
-    if (error instanceof AttestationError) return error.code;
-    throw error;
-  }
-}
 
 describe('a revocation list', () => {
   it('of AMD is verified by itself', () => {

@@ -144,7 +144,7 @@ function checkProduct(vek: Vek, report: ParsedReport, options: FixedOptions): Pr
     (name) => vek.productName === name || vek.productName.startsWith(`${name}-`),
   );
   const product = reported ?? named;
-  const fits = named === product || (options.allowProductNameMismatch && reported !== null);
+  const fits = named === product || options.allowProductNameMismatch;
   if (product !== undefined && fits && hasLayoutOf(product, vek, reported)) return product;
   throw new AttestationError(
     'vek-product',

@@ -4,6 +4,7 @@
  * @module
  */
 import { ownedBytes } from '../owned-bytes.ts';
+import type { VekKind } from '../report/claims.ts';
 import type { Product } from '../report/product.ts';
 import type { Tcb } from '../report/tcb.ts';
 import { AMD_ANCHORS } from '../roots/amd.ts';
@@ -14,7 +15,7 @@ import { type SignedVek, vekVerification } from './verification.ts';
 
 /** What a certificate is of that a pinned intermediate of AMD signed, and that is valid. */
 export interface VerifiedVek {
-  readonly kind: 'VCEK' | 'VLEK';
+  readonly kind: VekKind;
   /** That of the intermediate. */
   readonly product: Product;
   /** The TCB that the key stands for. */
