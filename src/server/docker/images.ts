@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import { json, stream } from '../http/answer.ts';
+import { drop } from '../http/connection.ts';
 import { failureOf } from '../http/failure.ts';
 import { type Route, route, streamRoute } from '../route.ts';
 import { filters, matchesGlob, matchesLabel } from './filters.ts';
@@ -79,6 +81,9 @@ export const IMAGE_ROUTES: readonly Route[] = [
   }),
 ];
 
+/** How long a client that was refused may go on sending, until it has read why. */
+const REFUSED_UPLOAD_MS = 5_000;
+
 /** Lines of progress. The status is sent before the archive was read, so a failure is a line as well. */
 async function* load(
   rt: Runtime,
@@ -95,11 +100,16 @@ async function* load(
           rt.events.publish('image', 'load', image.id, { name: image.tags[0] ?? image.id });
         }
       },
-      (error: unknown) => {
+      async (error: unknown) => {
         const { body, unexpected } = failureOf(error);
         if (unexpected) rt.log.error('an image could not be loaded', error);
         // Docker's own `code` in the detail is a number; ours stand beside it.
         lines.push({ ...body, errorDetail: { message: body.message }, error: body.message });
+        // A connection that is closed under an upload can take the answer with it.
+        await Promise.race([
+          drop(archive),
+          setTimeout(REFUSED_UPLOAD_MS, undefined, { ref: false }),
+        ]);
       },
     )
     .finally(() => lines.end());
