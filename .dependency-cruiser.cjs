@@ -1,10 +1,13 @@
 /** Which room may import which; the compiler's project references hold the packages, this holds the folders of src. */
 const ROOMS = {
-  cli: ['cli', 'config', 'errors'],
+  cli: ['cli', 'signing', 'config', 'errors'],
   server: [
     'server',
     'boxes',
     'images',
+    'registry',
+    'trust',
+    'distribution',
     'engine',
     'boot',
     'guest',
@@ -13,7 +16,31 @@ const ROOMS = {
     'config',
     'errors',
   ],
-  boxes: ['boxes', 'images', 'engine', 'boot', 'guest', 'cell', 'state', 'errors'],
+  boxes: [
+    'boxes',
+    'images',
+    'trust',
+    'distribution',
+    'registry/registry',
+    'engine',
+    'boot',
+    'guest',
+    'cell',
+    'state',
+    'errors',
+  ],
+  // What a registry has meets what the store keeps.
+  distribution: ['distribution', 'registry', 'images', 'trust', 'errors'],
+  trust: [
+    'trust',
+    'images/attachment',
+    'images/digest',
+    'images/reference',
+    'images/json',
+    'errors',
+  ],
+  registry: ['registry', 'images/digest', 'images/reference', 'errors'],
+  signing: ['signing', 'images/digest', 'errors'],
   images: ['images', 'cell', 'state', 'errors'],
   engine: ['engine', 'cell', 'errors'],
   // The interface alone: a guest is reached through a machine's byte stream.
