@@ -44,8 +44,11 @@ export interface Repository {
   /** The blob from its first byte: resumed where the connection is cut, and verified before it ends. */
   blob(descriptor: BlobDescriptor): AsyncIterable<Uint8Array>;
   hasBlob(digest: Digest): Promise<boolean>;
-  /** What names `subject` as its subject: the API of OCI 1.1, or the tag `sha256-…` where there is no API. */
-  referrers(subject: Digest): Promise<readonly Referrer[]>;
+  /**
+   * What names `subject` as its subject: the API of OCI 1.1, or the tag `sha256-…` where there is no API. With
+   * `artifactType`, only what has that type.
+   */
+  referrers(subject: Digest, artifactType?: string): Promise<readonly Referrer[]>;
   putManifest(reference: string, mediaType: string, bytes: Buffer): Promise<Digest>;
   /**
    * Uploads unless it is there. `open` gives the bytes from an offset; `mountFrom` are repositories of the same registry.

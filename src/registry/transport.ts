@@ -16,6 +16,8 @@ export interface RegistryRequest {
   readonly scopes: readonly string[];
   /** Answers that the caller understands; any other becomes a `registry-…` error. */
   readonly expected: readonly number[];
+  /** Ends this exchange at once, the body of its answer included; beside the signal of the repository. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RegistryResponse {
