@@ -21,6 +21,7 @@ export interface Call {
   /** Parts of the path, decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
+  readonly headers: Headers;
   readonly body: AsyncIterable<Uint8Array>;
   /** As asked for in the path's prefix: 1.45 is 45. */
   readonly apiVersion: number;

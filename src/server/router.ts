@@ -74,6 +74,7 @@ async function dispatch(options: RouterOptions, route: Route, context: AppContex
     rt: options.rt,
     params: context.req.param(),
     query: url.searchParams,
+    headers: context.req.raw.headers,
     body: iterateBody(context.req.raw.body),
     apiVersion: splitVersion(url.pathname)?.minor ?? 0,
     signal,
