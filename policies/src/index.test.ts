@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import * as policy from './attestation-policy.ts';
 import * as document from './document.ts';
+import * as image from './image-policy.ts';
 import * as index from './index.ts';
 import * as validated from './is-attestation-policy.ts';
 
@@ -19,6 +20,17 @@ it('exports these names and no other', () => {
     'TCB_MINIMUMS',
     'isAttestationPolicy',
     'parseAttestationPolicy',
+  ]);
+  expect(Object.keys(image).sort()).toEqual([
+    'IMAGE_POLICY_SCHEMA',
+    'MAX_CONDITION',
+    'MAX_MATERIAL',
+    'PolicyError',
+    'globCovers',
+    'isImagePolicyDocument',
+    'isPem',
+    'matchesGlob',
+    'parseImagePolicy',
   ]);
   expect(Object.keys(validated)).toEqual(['isAttestationPolicy']);
   expect(Object.keys(document).sort()).toEqual([

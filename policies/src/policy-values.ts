@@ -1,5 +1,5 @@
 /**
- * The kinds of value in an attestation policy.
+ * The kinds of value that policies share, and those of an attestation policy.
  *
  * Every error message is what the value should have been, as {@link problemsOf} wants it.
  *
@@ -25,7 +25,7 @@ export function closed<const Shape extends z.core.$ZodLooseShape>(shape: Shape) 
 }
 
 /** A value that `read` makes of the document's, undefined where it cannot. */
-function converted<Value>(expected: string, read: (value: unknown) => Value | undefined) {
+export function converted<Value>(expected: string, read: (value: unknown) => Value | undefined) {
   return z.pipe(
     z.unknown(),
     z.transform((input, context): Value => {

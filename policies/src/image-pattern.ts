@@ -1,0 +1,79 @@
+/**
+ * Patterns of canonical repositories, such as `registry.example:5000/team/**`.
+ *
+ * A rule that never matches protects nothing and says nothing. So what no canonical repository can
+ * match is refused, with what was probably meant: above all the familiar spelling of Docker Hub,
+ * `redis`, whose canonical name is `docker.io/library/redis`.
+ *
+ * @module
+ */
+import { hasTangledStars } from './glob.ts';
+
+/** Longer than any repository, with a host name and a path of 255 characters each. */
+const MAX_PATTERN = 520;
+
+/** What a pattern should have been; undefined for one that is good. */
+export function imagePatternFault(text: unknown): string | undefined {
+  if (typeof text !== 'string' || text === '' || text.length > MAX_PATTERN) {
+    return `a pattern of 1 to ${MAX_PATTERN} characters, such as registry.example/team/**`;
+  }
+  return spellingFault(text) ?? hostFault(text) ?? hubFault(text);
+}
+
+function spellingFault(text: string): string | undefined {
+  if (text.includes('@')) return 'a repository without a digest';
+  if (text !== text.toLowerCase()) return `lower case: ${text.toLowerCase()}`;
+  if (!/^[a-z0-9._:/*[\]-]+$/.test(text)) {
+    return 'a pattern of letters, digits, ".", "_", "-", ":", "/", "*" and "**"';
+  }
+  if (hasTangledStars(text)) return '"*" within a part of the name, or "**" across parts';
+  const parts = text.split('/');
+  if (parts.includes('')) return 'a name without an empty part';
+  if (parts.slice(1).some((part) => part.includes(':'))) {
+    return 'a repository without a tag: rules are about all tags of one';
+  }
+  return undefined;
+}
+
+/** The first part of a canonical name is a host, which has a dot or a port or is `localhost`. */
+function hostFault(text: string): string | undefined {
+  const slash = text.indexOf('/');
+  const first = slash < 0 ? text : text.slice(0, slash);
+  if (first.startsWith('*')) return wildHostFault(text, slash < 0);
+  if (!looksLikeHost(first)) return canonical(`docker.io/${onHub(text)}`);
+  if (slash >= 0 && !/^[^:]+(:[0-9*]{1,5})?$|^\[.*\](:[0-9*]{1,5})?$/.test(first)) {
+    return 'a host with a port of digits, such as registry.example:5000';
+  }
+  if (slash >= 0 || text.includes('**')) return undefined;
+  const [name = '', tag] = text.split(':');
+  return tag === undefined || looksLikeHost(name)
+    ? `${text}/** for all of that host`
+    : canonical(`docker.io/library/${name}`);
+}
+
+function wildHostFault(text: string, isOnePart: boolean): string | undefined {
+  if (!isOnePart || text.includes('**')) return undefined;
+  return text === '*' ? '** for all images' : `**${text.slice(1)}, or a host and a name`;
+}
+
+function looksLikeHost(part: string): boolean {
+  return /[.:]/.test(part) || part === 'localhost';
+}
+
+/** Names of one part are Docker's own images. */
+function onHub(path: string): string {
+  const [name = ''] = path.split(':');
+  return path.includes('/') || path.startsWith('**') ? path : `library/${name}`;
+}
+
+/** On Docker Hub every repository has two parts. */
+function hubFault(text: string): string | undefined {
+  const [host, ...path] = text.split('/');
+  if (host === 'index.docker.io') return canonical(`docker.io/${onHub(path.join('/'))}`);
+  if (host !== 'docker.io' || path.length !== 1 || text.includes('**')) return undefined;
+  return canonical(`docker.io/library/${path.join('')}`);
+}
+
+function canonical(name: string): string {
+  return `the canonical name, ${name}`;
+}
