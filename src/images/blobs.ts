@@ -4,7 +4,7 @@
  * @module
  */
 import type { Dirent } from 'node:fs';
-import { chmod, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { A3sError } from '../errors.ts';
 import { type Digest, hexOf } from './digest.ts';
@@ -56,6 +56,12 @@ export class Blobs {
       await rename(file.path, this.path(file.digest));
     }
     await syncDirectory(this.#blobs);
+  }
+
+  /** Whether the blob is here, of this size. */
+  async has(digest: Digest, size: number): Promise<boolean> {
+    const found = await stat(this.path(digest)).catch(() => undefined);
+    return found?.size === size;
   }
 
   /** Rewrites what other tools read; the catalog is what counts. */

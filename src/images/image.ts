@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { Attachment } from './attachment.ts';
+import type { Digest } from './digest.ts';
 
 /** A layer, ready to be a disk. */
 export interface BootLayer {
@@ -26,11 +28,29 @@ export interface ImageConfig {
   readonly volumes: readonly string[];
 }
 
+/** How an image came here. */
+export interface Origin {
+  readonly kind: 'pull' | 'load' | 'import' | 'commit' | 'build';
+  /** What it was called there, as a familiar name; absent where it had no name. */
+  readonly reference?: string;
+  /** ISO 8601; of the last time. */
+  readonly at: string;
+}
+
 export interface Image {
   /** Digest of the configuration, Docker's image id: `sha256:…`. */
   readonly id: string;
-  /** Digest of the platform manifest. */
-  readonly manifestDigest: string;
+  /**
+   * Digest of the platform manifest: of the one that was asked for, where several manifests have this configuration;
+   * else of the last one that was stored.
+   */
+  readonly manifestDigest: Digest;
+  /** Familiar `repository@sha256:…`, as pulled: an index's digest where it came through one. */
+  readonly repoDigests: readonly string[];
+  /** Indexes in the store that list this manifest. */
+  readonly indexDigests: readonly Digest[];
+  /** How this manifest came here, latest first. */
+  readonly origins: readonly Origin[];
   /** Familiar names, such as `busybox:latest`; empty for an untagged image. */
   readonly tags: readonly string[];
   readonly architecture: string;
@@ -41,6 +61,63 @@ export interface Image {
   readonly size: number;
   readonly diffIds: readonly string[];
   readonly config: ImageConfig;
+}
+
+/** A manifest or an index: exactly the bytes that the digest is of. */
+export interface StoredDocument {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+}
+
+/** A blob that can be read from any offset, by whoever sends it on. */
+export interface ContentBlob {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly mediaType: string;
+  open(offset: number): AsyncIterable<Uint8Array>;
+}
+
+/** All that a registry needs to have of an image. */
+export interface ImageContent {
+  readonly manifest: StoredDocument;
+  /** Configuration first, then the layers, lowest first; each once. */
+  readonly blobs: readonly ContentBlob[];
+}
+
+/** An image somewhere else, of which the store takes what it lacks. Nothing in it needs to be verified. */
+export interface ImageSource {
+  readonly manifest: StoredDocument;
+  /** Those that list the manifest. */
+  readonly indexes: readonly StoredDocument[];
+  /** The content of a blob, opened once for each that is missing here. */
+  blob(descriptor: { readonly digest: Digest; readonly size: number }): AsyncIterable<Uint8Array>;
+  /** Canonical names with a tag, which move to the image. */
+  readonly names: readonly string[];
+  /** Canonical repository, and the digest that the image has in it: of its index, where it came through one. */
+  readonly repoDigest?: { readonly repository: string; readonly digest: Digest };
+  readonly origin: Origin;
+  /** Replaces what is stored for the manifest and the indexes; left alone where it is undefined. */
+  readonly attachments?: readonly Attachment[];
+  readonly signal?: AbortSignal;
+}
+
+/** A layer comes nearer. */
+export interface IngestEvent {
+  /** Of the layer's blob. */
+  readonly layer: Digest;
+  readonly state:
+    | 'planned'
+    | 'waiting'
+    | 'downloading'
+    | 'verifying'
+    | 'downloaded'
+    | 'converting'
+    | 'complete'
+    | 'exists';
+  /** Bytes so far, and of the whole blob; while it is downloaded. */
+  readonly current?: number;
+  readonly total?: number;
 }
 
 export interface ImageStore {
@@ -67,4 +144,17 @@ export interface ImageStore {
   ): Promise<{ untagged: readonly string[]; deleted: readonly string[] }>;
   /** The image's layers as EROFS files, lowest first, made where missing. At most 56. */
   bootLayers(image: Image): Promise<readonly BootLayer[]>;
+  /**
+   * Stores an image whose blobs are elsewhere: fetches those that are missing, each once, and checks everything.
+   * Nothing becomes visible unless all of it is right; then all of it at once, names included.
+   */
+  ingest(source: ImageSource, progress?: (event: IngestEvent) => void): Promise<Image>;
+  /** Gives the image `source` a further name, or moves the name to it. Throws `no-such-image`, `invalid-reference`. */
+  tag(source: string, target: string): Promise<Image>;
+  /** Replaces all that is attached to these digests. Throws `no-such-image` when a subject is not in the store. */
+  attach(subjects: readonly Digest[], attachments: readonly Attachment[]): Promise<void>;
+  /** What is attached to these digests. Throws `invalid-image` where it is not what was stored. */
+  attachments(subjects: readonly Digest[]): Promise<readonly Attachment[]>;
+  /** Hands over the image's content, which stays there until `use` has ended. */
+  content<T>(image: Image, use: (content: ImageContent) => Promise<T>): Promise<T>;
 }

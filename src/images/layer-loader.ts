@@ -1,5 +1,5 @@
 /**
- * Checks every layer of the images of an archive by making its disk.
+ * Checks every layer of an image by making its disk.
  *
  * @module
  */
@@ -13,6 +13,7 @@ import {
   planDisks,
   standAlone,
 } from './disks.ts';
+import { settleAll } from './settle-all.ts';
 
 export interface LoadedImage extends ImagePlan {
   readonly layers: readonly (PlannedLayer & PlannableLayer)[];
@@ -24,7 +25,7 @@ export class LayerLoader {
   /** By diff ID and blob: one layer may come in two forms, and each is checked, once. */
   readonly #checked = new Map<string, Promise<boolean>>();
 
-  constructor(disks: Disks, progress: ((line: string) => void) | undefined) {
+  constructor(disks: Disks, progress?: (line: string) => void) {
     this.#disks = disks;
     this.#progress = progress;
   }
@@ -39,20 +40,25 @@ export class LayerLoader {
       image.layers.map(async (layer, index) => ({
         ...layer,
         // Merged layers are checked below, with the disk that they share.
-        implicit: index >= merged && (await this.#dependsOnOthers(layer)),
+        implicit: index >= merged && (await this.dependsOnOthers(layer)),
       })),
     );
+    await this.finish(layers);
+    return { ...image, layers };
+  }
+
+  /** Makes the disks that depend on several layers. */
+  async finish(layers: LoadedImage['layers']): Promise<void> {
     const sources = layers.map((layer) => ({ ...sourceOf(layer), implicit: layer.implicit }));
     await settleAll(
       planDisks(sources)
         .filter(isShared)
         .map((plan) => this.#disks.ensureVerified(plan)),
     );
-    return { ...image, layers };
   }
 
-  /** Makes the layer's disk, unless it depends on the layers below. */
-  #dependsOnOthers(layer: PlannedLayer): Promise<boolean> {
+  /** Checks the layer and makes its disk, unless that depends on the layers below. */
+  dependsOnOthers(layer: PlannedLayer): Promise<boolean> {
     const key = `${layer.diffId} ${layer.blob.digest}`;
     const known = this.#checked.get(key);
     if (known !== undefined) return known;
@@ -72,13 +78,4 @@ function isShared({ layers, below }: DiskPlan<StoredLayer>): boolean {
 
 function sourceOf({ diffId, blob }: PlannedLayer): StoredLayer {
   return { diffId, size: blob.size, path: blob.path };
-}
-
-/** Waits for all, so that nothing works on when the first failure is told. */
-async function settleAll<T>(tasks: readonly Promise<T>[]): Promise<readonly T[]> {
-  const results = await Promise.allSettled(tasks);
-  return results.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
 }

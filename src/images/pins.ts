@@ -6,17 +6,25 @@ export class Pins<T> {
     return this.#counts.keys();
   }
 
-  /** Holds the items while `task` runs. */
-  async hold<R>(items: readonly T[], task: () => Promise<R>): Promise<R> {
+  /** Holds the items until the function that is given back is called, which must be once. */
+  take(items: readonly T[]): () => void {
     for (const item of items) this.#counts.set(item, (this.#counts.get(item) ?? 0) + 1);
-    try {
-      return await task();
-    } finally {
+    return () => {
       for (const item of items) {
         const left = (this.#counts.get(item) ?? 1) - 1;
         if (left === 0) this.#counts.delete(item);
         else this.#counts.set(item, left);
       }
+    };
+  }
+
+  /** Holds the items while `task` runs. */
+  async hold<R>(items: readonly T[], task: () => Promise<R>): Promise<R> {
+    const release = this.take(items);
+    try {
+      return await task();
+    } finally {
+      release();
     }
   }
 }

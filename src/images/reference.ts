@@ -55,6 +55,11 @@ export function canonicalName(reference: Reference): string {
   return `${reference.domain}/${reference.path}${suffix(reference)}`;
 }
 
+/** `docker.io/library/redis`: one spelling for each repository. */
+export function canonicalRepository({ domain, path }: Reference): string {
+  return `${domain}/${path}`;
+}
+
 /** The shortest spelling that means the same name: `redis:7`. */
 export function familiarName(reference: Reference): string {
   return familiarRepository(reference) + suffix(reference);

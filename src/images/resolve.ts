@@ -4,9 +4,10 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
-import type { Catalog, ImageRecord } from './catalog.ts';
+import type { Catalog, ImageRecord, RepoDigest } from './catalog.ts';
 import {
   canonicalName,
+  canonicalRepository,
   familiarName,
   parseReference,
   type Reference,
@@ -21,6 +22,8 @@ export interface Resolved {
   readonly record: ImageRecord;
   /** The canonical name that led here; undefined when it was an id or a digest. */
   readonly name: string | undefined;
+  /** The digest of a repository that led here. */
+  readonly repoDigest: RepoDigest | undefined;
 }
 
 /**
@@ -39,20 +42,26 @@ export function resolveImage(text: string, catalog: Catalog): Resolved {
   }
   const record = byDigits(digits, catalog);
   if (record === undefined) throw noSuchImage(text);
-  return { record, name: undefined };
+  return { record, name: undefined, repoDigest: undefined };
 }
 
 function byReference(reference: Reference, catalog: Catalog): Resolved | undefined {
-  if (reference.digest === undefined) {
+  const { digest } = reference;
+  if (digest === undefined) {
     const name = canonicalName(reference);
     const record = catalog.byName(name);
-    return record === undefined ? undefined : { record, name };
+    return record === undefined ? undefined : { record, name, repoDigest: undefined };
   }
-  const repository = `${reference.domain}/${reference.path}:`;
-  const record = catalog
-    .byManifest(reference.digest)
-    .find(({ id }) => catalog.namesOf(id).some((name) => name.startsWith(repository)));
-  return record === undefined ? undefined : { record, name: undefined };
+  const repository = canonicalRepository(reference);
+  const repoDigest = { repository, digest };
+  const pulled = catalog.byRepoDigest(repoDigest);
+  if (pulled !== undefined) return { record: pulled, name: undefined, repoDigest };
+  const record = catalog.byManifest(digest) ?? catalog.byIndex(digest);
+  const isCalledSo =
+    record !== undefined &&
+    (catalog.namesOf(record.id).some((name) => name.startsWith(`${repository}:`)) ||
+      catalog.repoDigestsOf(record.id).some((each) => each.repository === repository));
+  return isCalledSo ? { record, name: undefined, repoDigest: undefined } : undefined;
 }
 
 function byDigits(digits: string, catalog: Catalog): ImageRecord | undefined {
@@ -63,11 +72,13 @@ function byDigits(digits: string, catalog: Catalog): ImageRecord | undefined {
     });
   }
   if (found !== undefined || digits.length < FULL) return found;
-  return catalog.byManifest(`sha256:${digits}`)[0];
+  const digest = `sha256:${digits}`;
+  return catalog.byManifest(digest) ?? catalog.byIndex(digest);
 }
 
 export function noSuchImage(name: string): A3sError {
   return new A3sError('no-such-image', `No such image: ${name}`, {
-    remedy: 'Load it with: a3s-box load -i FILE. What is here, a3s-box images shows.',
+    remedy:
+      'Get it with a3s-box pull, or a3s-box load -i FILE. What is here, a3s-box images shows.',
   });
 }

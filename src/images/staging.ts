@@ -62,6 +62,10 @@ export class Staging {
     return { path, size, digest: `sha256:${hash.digest('hex')}` };
   }
 
+  async addBytes(bytes: Uint8Array): Promise<StagedFile> {
+    return await this.add(bytesOf(bytes));
+  }
+
   async remove(): Promise<void> {
     await rm(this.directory, { recursive: true, force: true });
   }
@@ -80,4 +84,9 @@ export async function readStaged(file: StagedFile): Promise<Buffer> {
 /** The bytes of a file, from its start. */
 export function streamFile(path: string): AsyncIterable<Uint8Array> {
   return createReadStream(path, { highWaterMark: 256 * 1024 });
+}
+
+/** As a stream. */
+export async function* bytesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }

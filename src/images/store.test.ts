@@ -342,7 +342,7 @@ describe('the layout on disk', () => {
 it('refuses a record that does not fit, and keeps it with its files', async () => {
   await store.load(streamed(ociArchive([fileImage('test/kept:1', 'kept')])));
   database
-    .prepare("UPDATE image_images SET record = json_remove(record, '$.layers[0].blob')")
+    .prepare("UPDATE image_manifests SET record = json_remove(record, '$.layers[0].blob')")
     .run();
   database.close();
   const files = () => readdirSync(join(root, 'images'), { recursive: true }).map(String).sort();
@@ -352,5 +352,5 @@ it('refuses a record that does not fit, and keeps it with its files', async () =
     remedy: expect.stringContaining('A3S_HOME'),
   });
   expect(files()).toEqual(before);
-  expect(database.prepare('SELECT count(*) FROM image_images').pluck().get()).toBe(1);
+  expect(database.prepare('SELECT count(*) FROM image_manifests').pluck().get()).toBe(1);
 });

@@ -16,24 +16,41 @@ import { planDockerArchive } from './archive/docker-archive.ts';
 import { LayoutDirectory } from './archive/layout-directory.ts';
 import { planOciArchive } from './archive/oci-archive.ts';
 import { readTarFiles } from './archive/tar-files.ts';
+import type { Attachment } from './attachment.ts';
+import { attach, readAttachments } from './attachments.ts';
 import { Blobs, sweepDirectory } from './blobs.ts';
 import { Catalog, type ImageRecord } from './catalog.ts';
+import { commitImages } from './commit.ts';
+import { withContent } from './content.ts';
 import type { Converter } from './converter/converter.ts';
 import type { SpawnInCell } from './decoder.ts';
 import type { Digest } from './digest.ts';
 import { Disks, planDisks, possibleDisks } from './disks.ts';
+import { Downloads } from './downloads.ts';
 import { makePrivate } from './files.ts';
-import type { BootLayer, Image, ImageStore } from './image.ts';
+import type {
+  BootLayer,
+  Image,
+  ImageContent,
+  ImageSource,
+  ImageStore,
+  IngestEvent,
+  Origin,
+} from './image.ts';
+import { ingest } from './ingest.ts';
 import { LayerLoader, type LoadedImage } from './layer-loader.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { Pins } from './pins.ts';
 import { hostPlatform, type Platform } from './platform.ts';
-import { familiarName, parseReference } from './reference.ts';
 import { planRemoval, type RemoveOptions } from './remove.ts';
 import { noSuchImage, resolveImage } from './resolve.ts';
 import { Semaphore } from './semaphore.ts';
 import { Staging } from './staging.ts';
+import type { StoreParts } from './store-parts.ts';
+import { settle, sweep } from './sweep.ts';
+import { tagImage } from './tag.ts';
 import { corrupt } from './tar/corrupt.ts';
+import { familiar, familiarDigest, viewOf } from './view.ts';
 
 export interface ImageStoreOptions {
   /** The store's own directory; made where it is missing. */
@@ -60,42 +77,33 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   const staging = join(directory, 'staging');
   await makePrivate(staging);
   await sweepDirectory(staging, () => false);
-  const store = new Store({
+  const blobs = await Blobs.open(directory);
+  const parts: StoreParts = {
     staging,
     limits,
     platform,
     spawn,
-    blobs: await Blobs.open(directory),
+    blobs,
     disks: await Disks.open(join(directory, 'erofs'), staging, {
       limits,
       converter: options.converter,
     }),
     catalog: new Catalog(database),
-  });
-  await store.settle();
-  return store;
-}
-
-interface Parts {
-  readonly staging: string;
-  readonly limits: Limits;
-  readonly platform: Platform;
-  readonly spawn: SpawnInCell;
-  readonly blobs: Blobs;
-  readonly disks: Disks;
-  readonly catalog: Catalog;
+    downloads: new Downloads(blobs),
+    diskPins: new Pins(),
+    blobPins: new Pins(),
+    lock: new Semaphore(1),
+  };
+  await settle(parts);
+  return new Store(parts);
 }
 
 type Progress = (line: string) => void;
 
 class Store implements ImageStore {
-  readonly #parts: Parts;
-  /** Disks that a load or a start needs, whatever the catalog says. */
-  readonly #pins = new Pins<Digest>();
-  /** Held while files and rows change together. */
-  readonly #lock = new Semaphore(1);
+  readonly #parts: StoreParts;
 
-  constructor(parts: Parts) {
+  constructor(parts: StoreParts) {
     this.#parts = parts;
   }
 
@@ -136,21 +144,41 @@ class Store implements ImageStore {
     reference: string,
     options: RemoveOptions,
   ): Promise<{ untagged: readonly string[]; deleted: readonly string[] }> {
-    return await this.#lock.run(async () => {
+    return await this.#parts.lock.run(async () => {
       const { catalog } = this.#parts;
-      const { names, deleted } = planRemoval(reference, catalog, options);
-      catalog.remove(names, deleted);
-      await this.#sweep();
+      const { names, repoDigests, deleted } = planRemoval(reference, catalog, options);
+      catalog.remove(names, repoDigests, deleted);
+      await sweep(this.#parts);
       return {
-        untagged: names.map(familiar),
+        untagged: [...names.map(familiar), ...repoDigests.map(familiarDigest)],
         deleted: deleted === undefined ? [] : [deleted],
       };
     });
   }
 
+  async ingest(source: ImageSource, progress?: (event: IngestEvent) => void): Promise<Image> {
+    return await ingest(this.#parts, source, progress);
+  }
+
+  async tag(source: string, target: string): Promise<Image> {
+    return await tagImage(this.#parts, source, target);
+  }
+
+  async attach(subjects: readonly Digest[], attachments: readonly Attachment[]): Promise<void> {
+    await attach(this.#parts, subjects, attachments);
+  }
+
+  async attachments(subjects: readonly Digest[]): Promise<readonly Attachment[]> {
+    return await readAttachments(this.#parts, subjects);
+  }
+
+  async content<T>(image: Image, use: (content: ImageContent) => Promise<T>): Promise<T> {
+    return await withContent(this.#parts, image, use);
+  }
+
   async bootLayers(image: Image): Promise<readonly BootLayer[]> {
-    const { catalog, disks, blobs } = this.#parts;
-    const record = catalog.byId(image.id);
+    const { catalog, disks, blobs, diskPins } = this.#parts;
+    const record = catalog.byManifest(image.manifestDigest) ?? catalog.byId(image.id);
     if (record === undefined) throw noSuchImage(image.id);
     const plans = planDisks(
       record.layers.map(({ diffId, blob, size, implicit }) => ({
@@ -161,13 +189,8 @@ class Store implements ImageStore {
       })),
     );
     const digests = plans.map(({ digest }) => digest);
-    await this.#pins.hold(digests, () => Promise.all(plans.map((plan) => disks.ensure(plan))));
+    await diskPins.hold(digests, () => Promise.all(plans.map((plan) => disks.ensure(plan))));
     return digests.map((digest) => ({ diffId: digest, path: disks.path(digest) }));
-  }
-
-  /** Brings the files in line with the catalog. */
-  async settle(): Promise<void> {
-    await this.#lock.run(() => this.#sweep());
   }
 
   async #loadFrom(
@@ -179,7 +202,7 @@ class Store implements ImageStore {
       return await this.#loadStaged(staging, await read(staging), progress);
     } catch (error) {
       // Some disks may have been made before a layer was refused.
-      await this.settle();
+      await settle(this.#parts);
       throw error;
     } finally {
       await staging.remove();
@@ -196,95 +219,24 @@ class Store implements ImageStore {
       (await planDockerArchive(files, staging, this.#parts));
     if (plans === undefined) throw noImage(files);
     const digests = plans.flatMap(({ layers }) => possibleDisks(layers));
-    return await this.#pins.hold(digests, async () => {
+    return await this.#parts.diskPins.hold(digests, async () => {
       const loaded = await new LayerLoader(this.#parts.disks, progress).load(plans);
-      return await this.#lock.run(() => this.#commit(loaded));
+      const at = new Date().toISOString();
+      const records = await commitImages(
+        this.#parts,
+        loaded.map((image) => ({ image, origin: originOf(image, at) })),
+      );
+      return records.map((record) => this.#image(record));
     });
   }
 
-  async #commit(plans: readonly LoadedImage[]): Promise<readonly Image[]> {
-    const { blobs, catalog } = this.#parts;
-    await blobs.add(
-      plans.flatMap(({ manifest, configBlob, layers }) => [
-        manifest,
-        configBlob,
-        ...layers.map(({ blob }) => blob),
-      ]),
-    );
-    const images = plans.map((plan) => ({ record: recordOf(plan), names: plan.names }));
-    catalog.add(images);
-    await this.#sweep();
-    return images.map(({ record }) => this.#image(record));
-  }
-
-  async #sweep(): Promise<void> {
-    const { blobs, disks, catalog } = this.#parts;
-    const records = catalog.all();
-    await blobs.writeIndex(
-      records.map(({ id, manifest }) => ({
-        manifest,
-        names: catalog.namesOf(id),
-      })),
-    );
-    await blobs.sweep(
-      new Set(
-        records.flatMap(({ id, manifest, layers }) => [
-          id,
-          manifest.digest,
-          ...layers.map(({ blob }) => blob),
-        ]),
-      ),
-    );
-    const needed = records.flatMap(({ layers }) => planDisks(layers).map(({ digest }) => digest));
-    await disks.sweep(new Set([...needed, ...this.#pins.all]));
-  }
-
   #image(record: ImageRecord): Image {
-    const { stopSignal, ...config } = record.config;
-    return {
-      id: record.id,
-      manifestDigest: record.manifest.digest,
-      tags: this.#parts.catalog.namesOf(record.id).map(familiar),
-      architecture: record.architecture,
-      os: record.os,
-      created: record.created,
-      author: record.author,
-      size: record.size,
-      diffIds: record.layers.map(({ diffId }) => diffId),
-      config: { ...config, stopSignal },
-    };
+    return viewOf(record, this.#parts.catalog);
   }
 }
 
-function recordOf({ manifest, mediaType, configBlob, config, layers }: LoadedImage): ImageRecord {
-  const sizes = layers.map(({ blob }) => blob.size);
-  const { stopSignal, ...process } = config.config;
-  return {
-    id: configBlob.digest,
-    manifest: { digest: manifest.digest, size: manifest.size, mediaType },
-    architecture: config.architecture,
-    os: config.os,
-    created: config.created,
-    author: config.author,
-    size: sizes.reduce((sum, size) => sum + size, configBlob.size),
-    layers: layers.map(({ diffId, blob, implicit }) => ({
-      diffId,
-      blob: blob.digest,
-      size: blob.size,
-      implicit,
-    })),
-    config: {
-      entrypoint: [...process.entrypoint],
-      cmd: [...process.cmd],
-      env: [...process.env],
-      workingDir: process.workingDir,
-      user: process.user,
-      labels: { ...process.labels },
-      ...(stopSignal === undefined ? {} : { stopSignal }),
-      exposedPorts: [...process.exposedPorts],
-      volumes: [...process.volumes],
-    },
-  };
+function originOf({ names: [name] }: LoadedImage, at: string): Origin {
+  return { kind: 'load', at, ...(name === undefined ? {} : { reference: familiar(name) }) };
 }
 
 function noImage({ what }: ArchiveFiles): A3sError {
@@ -292,8 +244,4 @@ function noImage({ what }: ArchiveFiles): A3sError {
   return new A3sError(error.code, error.message, {
     remedy: 'Save the image with docker save, podman save or skopeo copy.',
   });
-}
-
-function familiar(canonical: string): string {
-  return familiarName(parseReference(canonical));
 }

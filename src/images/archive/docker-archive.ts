@@ -5,12 +5,10 @@
  *
  * @module
  */
-import { open } from 'node:fs/promises';
 import * as z from 'zod';
-import { compressionOf } from '../decompress.ts';
 import { parseDocument } from '../json.ts';
-import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from '../manifest.ts';
-import type { StagedFile, Staging } from '../staging.ts';
+import { OCI_MANIFEST } from '../manifest.ts';
+import type { Staging } from '../staging.ts';
 import { corrupt } from '../tar/corrupt.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 import {
@@ -22,6 +20,7 @@ import {
   readDocument,
   requireFile,
 } from './image-plan.ts';
+import { makeManifest } from './make-manifest.ts';
 
 const ManifestFile = z.array(
   z.looseObject({
@@ -71,42 +70,6 @@ async function planImage(
     if (diffId === undefined) throw corrupt(files.what, 'a layer has no diff ID');
     layers.push({ diffId, blob: await requireFile(files, path) });
   }
-  const manifest = await staging.add(bytesOf(await makeManifest(configBlob, layers)));
+  const manifest = await staging.addBytes(await makeManifest(configBlob, layers));
   return { names, manifest, mediaType: OCI_MANIFEST, configBlob, config, layers };
-}
-
-async function makeManifest(config: StagedFile, layers: readonly PlannedLayer[]): Promise<Buffer> {
-  const describe = (mediaType: string, { digest, size }: StagedFile) => ({
-    mediaType,
-    digest,
-    size,
-  });
-  const descriptors = [];
-  for (const { blob } of layers) {
-    const compression = await compressionOfFile(blob);
-    const suffix = compression === 'none' ? '' : `+${compression}`;
-    descriptors.push(describe(OCI_LAYER + suffix, blob));
-  }
-  return Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: OCI_MANIFEST,
-      config: describe(OCI_CONFIG, config),
-      layers: descriptors,
-    }),
-  );
-}
-
-async function compressionOfFile(blob: StagedFile): Promise<string> {
-  const file = await open(blob.path, 'r');
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
-    return compressionOf(buffer.subarray(0, bytesRead), `layer ${blob.digest}`);
-  } finally {
-    await file.close();
-  }
-}
-
-async function* bytesOf(bytes: Buffer): AsyncGenerator<Buffer> {
-  yield bytes;
 }

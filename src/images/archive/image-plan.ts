@@ -22,6 +22,8 @@ export interface ImagePlan {
   /** Canonical names with a tag. */
   readonly names: readonly string[];
   readonly manifest: StagedFile;
+  /** Those of the archive that list the manifest. */
+  readonly indexes?: readonly StagedFile[];
   readonly mediaType: string;
   readonly configBlob: StagedFile;
   readonly config: ConfigFile;

@@ -36,6 +36,12 @@ const MAX_INDEX_DEPTH = 4;
 
 const LayoutFile = z.looseObject({ imageLayoutVersion: z.literal('1.0.0') });
 
+interface Found {
+  readonly descriptor: Descriptor;
+  readonly names: Set<string>;
+  readonly indexes: Map<Digest, StagedFile>;
+}
+
 /** The images for this platform; undefined where the archive is no OCI layout. */
 export async function planOciArchive(
   files: ArchiveFiles,
@@ -47,22 +53,26 @@ export async function planOciArchive(
   parseDocument(await readDocument(layout, 'oci-layout', limits), LayoutFile, 'oci-layout');
   const indexFile = await requireFile(files, 'index.json');
   const index = parseIndex(await readDocument(indexFile, 'index.json', limits), 'index.json');
-  const found = new Map<Digest, { descriptor: Descriptor; names: Set<string> }>();
+  const found = new Map<Digest, Found>();
   for (const descriptor of index.manifests) {
     const manifest = await selectManifest(descriptor, files, options, 0);
     if (manifest === undefined) continue;
-    const known = found.get(manifest.digest) ?? { descriptor: manifest, names: new Set() };
+    const known = found.get(manifest.descriptor.digest) ?? {
+      descriptor: manifest.descriptor,
+      names: new Set(),
+      indexes: new Map(),
+    };
     for (const name of namesOf(descriptor, files.what)) known.names.add(name);
-    found.set(manifest.digest, known);
+    const { index } = manifest;
+    if (index !== undefined) known.indexes.set(index.digest, index);
+    found.set(manifest.descriptor.digest, known);
   }
   if (found.size === 0) throw wrongPlatform(files.what, undefined, options.platform);
   if (found.size > limits.images) {
     throw corrupt(files.what, `it holds more than ${limits.images} images`);
   }
   const plans: ImagePlan[] = [];
-  for (const { descriptor, names } of found.values()) {
-    plans.push(await planImage(descriptor, [...names], files, options));
-  }
+  for (const each of found.values()) plans.push(await planImage(each, files, options));
   return plans;
 }
 
@@ -74,32 +84,38 @@ function namesOf({ annotations }: Descriptor, what: string): string[] {
   return [];
 }
 
+interface Selected {
+  readonly descriptor: Descriptor;
+  /** The index that lists it, beside that of the archive. */
+  readonly index: StagedFile | undefined;
+}
+
 /** Follows indexes to the manifest for this platform; undefined where there is none. */
 async function selectManifest(
   descriptor: Descriptor,
   files: ArchiveFiles,
   options: PlanOptions,
   depth: number,
-): Promise<Descriptor | undefined> {
+  parent?: StagedFile,
+): Promise<Selected | undefined> {
   const { platform } = descriptor;
   // Attestations stand beside images as platform unknown/unknown.
   if (platform && !samePlatform(platform, options.platform)) return undefined;
-  if (isManifest(descriptor)) return descriptor;
+  if (isManifest(descriptor)) return { descriptor, index: parent };
   if (!isIndex(descriptor)) return undefined;
   if (depth >= MAX_INDEX_DEPTH) throw corrupt(files.what, 'its indexes are nested too deeply');
   const what = `index ${descriptor.digest}`;
   const blob = await requireBlob(files, descriptor);
   const index: Index = parseIndex(await readDocument(blob, what, options.limits), what);
   for (const entry of index.manifests) {
-    const selected = await selectManifest(entry, files, options, depth + 1);
+    const selected = await selectManifest(entry, files, options, depth + 1, blob);
     if (selected !== undefined) return selected;
   }
   return undefined;
 }
 
 async function planImage(
-  descriptor: Descriptor,
-  names: readonly string[],
+  { descriptor, names, indexes }: Found,
   files: ArchiveFiles,
   options: PlanOptions,
 ): Promise<ImagePlan> {
@@ -115,7 +131,15 @@ async function planImage(
     if (diffId === undefined) throw corrupt(what, 'a layer has no diff ID');
     layers.push({ diffId, blob: await requireBlob(files, layer) });
   }
-  return { names, manifest: blob, mediaType: descriptor.mediaType, configBlob, config, layers };
+  return {
+    names: [...names],
+    manifest: blob,
+    indexes: [...indexes.values()],
+    mediaType: descriptor.mediaType,
+    configBlob,
+    config,
+    layers,
+  };
 }
 
 /** A blob that is exactly what its descriptor says. */

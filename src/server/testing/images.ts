@@ -4,11 +4,15 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import type { Attachment } from '../../images/attachment.ts';
 import type { Image, ImageStore } from '../../images/image.ts';
 
 export const TEST_IMAGE: Image = {
   id: `sha256:${'1'.repeat(64)}`,
   manifestDigest: `sha256:${'2'.repeat(64)}`,
+  repoDigests: [],
+  indexDigests: [],
+  origins: [],
   tags: ['busybox:latest'],
   architecture: 'amd64',
   os: 'linux',
@@ -81,5 +85,23 @@ export class FakeImages implements ImageStore {
 
   async bootLayers(): ReturnType<ImageStore['bootLayers']> {
     return [{ diffId: `sha256:${'3'.repeat(64)}`, path: '/dev/null' }];
+  }
+
+  async ingest(): Promise<Image> {
+    return this.resolve(TEST_IMAGE.id);
+  }
+
+  async tag(source: string): Promise<Image> {
+    return this.resolve(source);
+  }
+
+  async attach(): Promise<void> {}
+
+  async attachments(): Promise<readonly Attachment[]> {
+    return [];
+  }
+
+  async content<T>(): Promise<T> {
+    throw new A3sError('not-implemented', 'Cannot read the content of an image that has none');
   }
 }

@@ -1,0 +1,102 @@
+/**
+ * Makes images visible: files first, then the rows that need them.
+ *
+ * @module
+ */
+import type { AttachmentRecord, ImageRecord, NewAttachments, RepoDigest } from './catalog.ts';
+import type { Digest } from './digest.ts';
+import type { Origin } from './image.ts';
+import type { LoadedImage } from './layer-loader.ts';
+import type { StagedFile } from './staging.ts';
+import type { StoreParts } from './store-parts.ts';
+import { sweep } from './sweep.ts';
+
+/** An image whose layers have been checked. */
+export interface CheckedImage {
+  readonly image: LoadedImage;
+  readonly origin: Origin;
+  readonly repoDigest?: RepoDigest | undefined;
+}
+
+export interface StagedAttachments {
+  readonly subjects: readonly Digest[];
+  readonly records: readonly AttachmentRecord[];
+  /** The bytes that the records name. */
+  readonly files: readonly StagedFile[];
+}
+
+/** All or nothing; the records are given back in the order of the images. */
+export async function commitImages(
+  parts: StoreParts,
+  images: readonly CheckedImage[],
+  attachments?: StagedAttachments,
+): Promise<readonly ImageRecord[]> {
+  return await parts.lock.run(async () => {
+    const { blobs, catalog } = parts;
+    await blobs.add([
+      ...images.flatMap(({ image: { manifest, indexes, configBlob, layers } }) => [
+        manifest,
+        configBlob,
+        ...layers.map(({ blob }) => blob),
+        ...(indexes ?? []),
+      ]),
+      ...(attachments?.files ?? []),
+    ]);
+    const rows = images.map(({ image, origin, repoDigest }) => ({
+      record: recordOf(image),
+      names: image.names,
+      origin,
+      repoDigest,
+      indexes: image.indexes?.map(({ digest }) => digest),
+    }));
+    catalog.add(rows, attachments);
+    await sweep(parts);
+    return rows.map(({ record }) => record);
+  });
+}
+
+/** As `commitImages`, for what is attached to images that are here. */
+export async function commitAttachments(
+  parts: StoreParts,
+  attachments: StagedAttachments,
+  check: () => void,
+): Promise<void> {
+  await parts.lock.run(async () => {
+    check();
+    await parts.blobs.add(attachments.files);
+    const rows: NewAttachments = attachments;
+    parts.catalog.attach(rows);
+    await sweep(parts);
+  });
+}
+
+function recordOf({ manifest, mediaType, configBlob, config, layers }: LoadedImage): ImageRecord {
+  const sizes = layers.map(({ blob }) => blob.size);
+  const { stopSignal, ...process } = config.config;
+  return {
+    id: configBlob.digest,
+    manifest: { digest: manifest.digest, size: manifest.size, mediaType },
+    architecture: config.architecture,
+    os: config.os,
+    created: config.created,
+    author: config.author,
+    size: sizes.reduce((sum, size) => sum + size, configBlob.size),
+    layers: layers.map(({ diffId, blob, implicit }) => ({
+      diffId,
+      blob: blob.digest,
+      size: blob.size,
+      implicit,
+    })),
+    config: {
+      entrypoint: [...process.entrypoint],
+      cmd: [...process.cmd],
+      env: [...process.env],
+      workingDir: process.workingDir,
+      user: process.user,
+      labels: { ...process.labels },
+      ...(stopSignal === undefined ? {} : { stopSignal }),
+      exposedPorts: [...process.exposedPorts],
+      volumes: [...process.volumes],
+    },
+  };
+}

@@ -1,0 +1,47 @@
+/**
+ * Gives an image's content to whoever sends it on.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import type { Image, ImageContent } from './image.ts';
+import { parseManifest } from './manifest.ts';
+import { noSuchImage } from './resolve.ts';
+import type { StoreParts } from './store-parts.ts';
+import { corrupt } from './tar/corrupt.ts';
+
+/** The blobs stay while `use` runs, even when the image is removed meanwhile. */
+export async function withContent<T>(
+  { catalog, blobs, blobPins, lock, limits }: StoreParts,
+  image: Image,
+  use: (content: ImageContent) => Promise<T>,
+): Promise<T> {
+  const record = catalog.byManifest(image.manifestDigest);
+  if (record === undefined) throw noSuchImage(image.id);
+  const { digest, mediaType } = record.manifest;
+  const layers = record.layers.map(({ blob }) => blob);
+  return await blobPins.hold([record.id, digest, ...layers], async () => {
+    // A sweep that does not know of the pins may be under way.
+    await lock.run(() => Promise.resolve());
+    if (catalog.byManifest(digest) === undefined) throw noSuchImage(image.id);
+    const what = `manifest ${digest}`;
+    const bytes = await readFile(blobs.path(digest));
+    if (`sha256:${createHash('sha256').update(bytes).digest('hex')}` !== digest) {
+      throw corrupt(what, 'it was changed on disk');
+    }
+    const manifest = parseManifest(bytes, what, limits);
+    const listed = [manifest.config, ...manifest.layers];
+    return await use({
+      manifest: { digest, mediaType, bytes },
+      blobs: [...new Map(listed.map((blob) => [blob.digest, blob])).values()].map((blob) => ({
+        digest: blob.digest,
+        size: blob.size,
+        mediaType: blob.mediaType,
+        open: (offset) =>
+          createReadStream(blobs.path(blob.digest), { start: offset, highWaterMark: 256 * 1024 }),
+      })),
+    });
+  });
+}

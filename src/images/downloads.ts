@@ -1,0 +1,142 @@
+/**
+ * Blobs on their way into the store: each comes once, however many pulls want it.
+ *
+ * Who comes second waits. When the first fails or is aborted, one of those that wait goes on by itself, from its own
+ * source: a pull is never worse for having had company.
+ *
+ * @module
+ */
+import { A3sError } from '../errors.ts';
+import type { Blobs } from './blobs.ts';
+import type { Digest } from './digest.ts';
+import type { StagedFile, Staging } from './staging.ts';
+import { corrupt } from './tar/corrupt.ts';
+
+export interface Download {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly open: () => AsyncIterable<Uint8Array>;
+  readonly staging: Staging;
+  readonly signal: AbortSignal;
+  readonly onBytes: (current: number) => void;
+  /** All bytes are here. */
+  readonly onVerify: () => void;
+}
+
+export type Fetched = StagedFile & { readonly how: 'there' | 'shared' | 'downloaded' };
+
+interface Running {
+  /** Whether it is in the store now. */
+  readonly done: Promise<boolean>;
+  readonly listeners: Set<(current: number) => void>;
+}
+
+export class Downloads {
+  readonly #blobs: Blobs;
+  readonly #running = new Map<Digest, Running>();
+
+  constructor(blobs: Blobs) {
+    this.#blobs = blobs;
+  }
+
+  /**
+   * The blob in the store, which the caller has pinned: found there, or fetched, verified and published.
+   *
+   * @throws A3sError `invalid-image` for other bytes than the digest says, `disk-full`, or what the source throws
+   */
+  async fetch(download: Download): Promise<Fetched> {
+    const { digest, size, signal, onBytes } = download;
+    const file = { digest, size, path: this.#blobs.path(digest) };
+    for (;;) {
+      signal.throwIfAborted();
+      const running = this.#running.get(digest);
+      if (running === undefined) return { ...file, how: await this.#start(download) };
+      running.listeners.add(onBytes);
+      try {
+        if (await unlessAborted(running.done, signal)) return { ...file, how: 'shared' };
+      } finally {
+        running.listeners.delete(onBytes);
+      }
+    }
+  }
+
+  async #start(download: Download): Promise<'there' | 'downloaded'> {
+    const { digest, size, onBytes } = download;
+    const listeners = new Set([onBytes]);
+    const work = this.#blobs
+      .has(digest, size)
+      .then(async (isThere): Promise<'there' | 'downloaded'> => {
+        if (isThere) return 'there';
+        await this.#download(download, (current) => {
+          for (const listener of listeners) listener(current);
+        });
+        return 'downloaded';
+      })
+      .finally(() => this.#running.delete(digest));
+    const done = work.then(
+      () => true,
+      () => false,
+    );
+    this.#running.set(digest, { done, listeners });
+    return await work;
+  }
+
+  async #download(download: Download, onBytes: (current: number) => void): Promise<void> {
+    const { digest, size, staging, onVerify } = download;
+    const staged = await staging.add(bounded(download, onBytes));
+    onVerify();
+    if (staged.size !== size) {
+      throw corrupt(
+        `blob ${digest}`,
+        `it has ${staged.size} bytes, and its descriptor says ${size}`,
+      );
+    }
+    if (staged.digest !== digest) {
+      throw corrupt(`blob ${digest}`, `its content has the digest ${staged.digest}`);
+    }
+    await this.#blobs.add([staged]);
+  }
+}
+
+/** At most as many bytes as the descriptor says, until the pull is aborted. */
+async function* bounded(
+  { digest, size, open, signal }: Download,
+  onBytes: (current: number) => void,
+): AsyncGenerator<Uint8Array> {
+  const source = open()[Symbol.asyncIterator]();
+  let current = 0;
+  let ended = false;
+  try {
+    for (;;) {
+      const next = await unlessAborted(source.next(), signal);
+      if (next.done === true) break;
+      current += next.value.length;
+      if (current > size) {
+        throw new A3sError(
+          'too-large',
+          `Cannot read blob ${digest}: it is longer than the ${size} bytes that its descriptor says`,
+        );
+      }
+      yield next.value;
+      onBytes(current);
+    }
+    ended = true;
+  } finally {
+    // A source that hangs would not let go either.
+    if (!ended) source.return?.().catch(() => undefined);
+  }
+}
+
+async function unlessAborted<T>(task: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([task, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

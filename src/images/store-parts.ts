@@ -1,0 +1,33 @@
+/**
+ * What the verbs of the image store work on.
+ *
+ * @module
+ */
+import type { Blobs } from './blobs.ts';
+import type { Catalog } from './catalog.ts';
+import type { SpawnInCell } from './decoder.ts';
+import type { Digest } from './digest.ts';
+import type { Disks } from './disks.ts';
+import type { Downloads } from './downloads.ts';
+import type { Limits } from './limits.ts';
+import type { Pins } from './pins.ts';
+import type { Platform } from './platform.ts';
+import type { Semaphore } from './semaphore.ts';
+
+export interface StoreParts {
+  /** Directory for what is not known to be right yet. */
+  readonly staging: string;
+  readonly limits: Limits;
+  readonly platform: Platform;
+  readonly spawn: SpawnInCell;
+  readonly blobs: Blobs;
+  readonly disks: Disks;
+  readonly catalog: Catalog;
+  readonly downloads: Downloads;
+  /** Disks that a load or a start needs, whatever the catalog says. */
+  readonly diskPins: Pins<Digest>;
+  /** Blobs that a pull or a push needs, whatever the catalog says. */
+  readonly blobPins: Pins<Digest>;
+  /** Held while files and rows change together. */
+  readonly lock: Semaphore;
+}
