@@ -1,0 +1,62 @@
+/**
+ * A repository of a registry, by requests to it (OCI distribution-spec 1.1).
+ *
+ * @module
+ */
+import { downloadBlob } from './blob-download.ts';
+import { hasBlob, uploadBlob } from './blob-upload.ts';
+import { describeManifest, getManifest, sendManifest } from './manifests.ts';
+import { listReferrers } from './referrers.ts';
+import { addToFallback, describeReferrer } from './referrers-tag.ts';
+import type { Repository, RepositoryOptions } from './registry.ts';
+import { broken, quoted, repositoryContext } from './repository-context.ts';
+import { PATIENCE, type Patience } from './repository-trials.ts';
+import type { Transport } from './transport.ts';
+
+export interface OpenOptions extends Pick<RepositoryOptions, 'access' | 'signal'> {
+  /** How cuts and slowness are borne with. */
+  readonly patience?: Partial<Patience>;
+}
+
+/**
+ * @param transport to the registry that `name` starts with, with its user's rights
+ * @param name canonical, without tag and digest
+ */
+export function openRepository(
+  transport: Transport,
+  name: string,
+  options: OpenOptions,
+): Repository {
+  const patience = { ...PATIENCE, ...options.patience };
+  const context = repositoryContext(transport, name, options, patience);
+  let turn: Promise<unknown> = Promise.resolve();
+  /** One list of referrers must not lose what another of our own requests adds to it. */
+  const inTurn = async (task: () => Promise<void>): Promise<void> => {
+    const mine = turn.then(task);
+    turn = mine.catch(() => undefined);
+    await mine;
+  };
+  return {
+    name: context.name,
+    manifest: (reference) => getManifest(context, reference),
+    describe: (reference) => describeManifest(context, reference),
+    blob: (descriptor) => downloadBlob(context, descriptor),
+    hasBlob: (digest) => hasBlob(context, digest),
+    referrers: (subject, artifactType) => listReferrers(context, subject, artifactType),
+    putBlob: (descriptor, open, more) => uploadBlob(context, descriptor, open, more),
+    putManifest: async (reference, mediaType, bytes) => {
+      const referrer = describeReferrer(mediaType, bytes);
+      const { digest, headers } = await sendManifest(context, reference, mediaType, bytes);
+      if (referrer === undefined) return digest;
+      const listed = headers['oci-subject'];
+      if (listed === undefined) {
+        await inTurn(() => addToFallback(context, referrer.subject, referrer.descriptor));
+      } else if (listed !== referrer.subject) {
+        const what = `manifest ${digest} of ${context.name}`;
+        const where = `at ${quoted(listed)}, not at ${referrer.subject}`;
+        throw broken(what, `the registry lists it ${where}`);
+      }
+      return digest;
+    },
+  };
+}
