@@ -112,7 +112,7 @@ describe('run', () => {
   });
 
   it('says what the server refuses, with its code and remedy', async () => {
-    expect(await a3s('run missing')).toEqual({
+    expect(await a3s('run --pull never missing')).toEqual({
       status: 125,
       stdout: '',
       bytes: Buffer.alloc(0),

@@ -9,7 +9,18 @@ import { type Flag, HELP } from './flags/flag.ts';
 import { COMMANDS, GROUPS, type Group } from './registry.ts';
 
 const WIDTH = 100;
-const COMMON = ['run', 'exec', 'ps', 'images', 'load', 'version', 'info'];
+const COMMON = [
+  'run',
+  'exec',
+  'ps',
+  'pull',
+  'push',
+  'images',
+  'login',
+  'logout',
+  'version',
+  'info',
+];
 
 /** The commander command of one of ours: one option for each flag, given as `--name=value`. */
 export function buildParser(path: string, command: Command): Parser {

@@ -27,6 +27,14 @@ const exec = entry(
   async () => (await import('./commands/exec.ts')).exec,
 );
 const images = entry('List images', async () => (await import('./commands/images.ts')).images);
+const history = entry(
+  'Show the history of an image',
+  async () => (await import('./commands/history.ts')).history,
+);
+const importImage = entry(
+  'Import the contents from a tarball to create a filesystem image',
+  async () => (await import('./commands/import.ts')).importImage,
+);
 const info = entry(
   'Display what this installation is, and what its host can do',
   async () => (await import('./commands/info.ts')).info,
@@ -51,16 +59,40 @@ const load = entry(
   'Load an image from a tar archive, an OCI layout directory, or STDIN',
   async () => (await import('./commands/load.ts')).load,
 );
+const login = entry(
+  'Log in to a registry',
+  async () => (await import('./commands/login.ts')).login,
+);
+const logout = entry(
+  'Log out from a registry',
+  async () => (await import('./commands/logout.ts')).logout,
+);
 const logs = entry(
   'Fetch the logs of a box',
   async () => (await import('./commands/logs.ts')).logs,
 );
 const ps = entry('List boxes', async () => (await import('./commands/ps.ts')).ps);
+const pruneImages = entry(
+  'Remove unused images',
+  async () => (await import('./commands/prune-images.ts')).pruneImages,
+);
+const pull = entry(
+  'Download an image from a registry',
+  async () => (await import('./commands/pull.ts')).pull,
+);
+const push = entry(
+  'Upload an image to a registry',
+  async () => (await import('./commands/push.ts')).push,
+);
 const rm = entry('Remove one or more boxes', async () => (await import('./commands/rm.ts')).rm);
 const rmi = entry('Remove one or more images', async () => (await import('./commands/rmi.ts')).rmi);
 const run = entry(
   'Create and run a new box from an image',
   async () => (await import('./commands/run.ts')).run,
+);
+const save = entry(
+  'Save one or more images to a tar archive (streamed to STDOUT by default)',
+  async () => (await import('./commands/save.ts')).save,
 );
 const serve = entry(
   'Run the control server in the foreground',
@@ -73,6 +105,10 @@ const start = entry(
 const stop = entry(
   'Stop one or more running boxes',
   async () => (await import('./commands/stop.ts')).stop,
+);
+const tag = entry(
+  'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE',
+  async () => (await import('./commands/tag.ts')).tag,
 );
 const version = entry(
   'Show the A3S Box version information',
@@ -88,20 +124,28 @@ export const COMMANDS: Entries = {
   run,
   exec,
   ps,
+  pull,
+  push,
   images,
-  load,
+  login,
+  logout,
   version,
   info,
   attach,
   create,
+  history,
+  import: importImage,
   inspect,
   kill,
+  load,
   logs,
   rm,
   rmi,
+  save,
   serve,
   start,
   stop,
+  tag,
   wait,
 };
 
@@ -178,8 +222,31 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   container: boxes,
   image: {
     summary: 'Manage images',
-    commands: { inspect: inspectImage, load, ls: images, list: images, rm: rmi, remove: rmi },
+    commands: {
+      history,
+      import: importImage,
+      inspect: inspectImage,
+      load,
+      ls: images,
+      list: images,
+      prune: pruneImages,
+      pull,
+      push,
+      rm: rmi,
+      remove: rmi,
+      save,
+      tag,
+    },
   },
   policy,
-  system: { summary: 'Manage A3S Box', commands: { info } },
+  system: {
+    summary: 'Manage A3S Box',
+    commands: {
+      df: entry(
+        'Show disk usage of images and boxes',
+        async () => (await import('./commands/df.ts')).df,
+      ),
+      info,
+    },
+  },
 };

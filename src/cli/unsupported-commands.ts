@@ -4,7 +4,7 @@
  * @module
  */
 
-const IMAGES = 'load an image that another tool has built or pulled: a3s-box load -i ARCHIVE';
+const IMAGES = 'pull an image that another tool has built, or load it: a3s-box load -i ARCHIVE';
 const NETWORKS = 'a box has its own outbound network, or none';
 const VOLUMES = 'mount a path of the host with run -v';
 const SWARM = 'there is no cluster mode';
@@ -24,29 +24,21 @@ export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['diff', FILES],
   ['events', OBSERVE],
   ['export', FILES],
-  ['history', 'use a3s-box image inspect'],
-  ['import', IMAGES],
-  ['login', IMAGES],
-  ['logout', IMAGES],
-  ['manifest', IMAGES],
+  ['manifest', 'use a3s-box image inspect, and skopeo inspect --raw for what a registry has'],
   ['network', NETWORKS],
   ['node', SWARM],
   ['pause', 'use stop and start'],
   ['plugin', 'there are no plugins'],
   ['port', 'ports are shown by ps'],
-  ['prune', 'use rm and rmi'],
-  ['pull', IMAGES],
-  ['push', 'images are loaded, and not pushed'],
+  ['prune', 'use rm, and image prune'],
   ['rename', 'name a box with run --name'],
   ['restart', 'use stop and start'],
-  ['save', 'images are loaded, and not saved'],
-  ['search', IMAGES],
+  ['search', "look in the registry's own pages, then name the image with a3s-box pull"],
   ['secret', SWARM],
   ['service', SWARM],
   ['stack', SWARM],
   ['stats', OBSERVE],
   ['swarm', SWARM],
-  ['tag', 'images keep the names that they were loaded with'],
   ['top', 'use exec BOX ps'],
   ['trust', 'there is no content trust of this kind'],
   ['unpause', 'use stop and start'],

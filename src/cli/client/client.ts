@@ -14,11 +14,15 @@ import { failureOf, unreachable } from './failure.ts';
 const MAX_JSON = 64 * 1024 * 1024;
 const MAX_ERROR = 1024 * 1024;
 
+type QueryValue = string | number | boolean;
+
 export interface Call {
   readonly method: 'GET' | 'POST' | 'DELETE' | 'HEAD';
   /** Below the version, such as `/containers/json`; `/a3s/…` and `/_ping` have none. */
   readonly path: string;
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** A list gives its name once for each of its values. */
+  readonly query?: Readonly<Record<string, QueryValue | readonly string[] | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON, or as it comes where it is a stream. */
   readonly body?: unknown;
   readonly signal?: AbortSignal;
@@ -86,8 +90,9 @@ export class Client {
   #send(call: Call, headers: Record<string, string>): ClientRequest {
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(call.query ?? {})) {
-      if (value !== undefined)
-        query.set(name, typeof value === 'boolean' ? bit(value) : `${value}`);
+      for (const one of [value ?? []].flat()) {
+        query.append(name, typeof one === 'boolean' ? bit(one) : `${one}`);
+      }
     }
     const base = /^\/(_ping|a3s\/)/.test(call.path) ? call.path : `/v${API_VERSION}${call.path}`;
     return request({
@@ -95,7 +100,7 @@ export class Client {
       agent: false,
       method: call.method,
       path: query.size === 0 ? base : `${base}?${query}`,
-      headers: { host: 'a3s-box', ...headers },
+      headers: { host: 'a3s-box', ...call.headers, ...headers },
       ...(call.signal === undefined ? {} : { signal: call.signal }),
     });
   }

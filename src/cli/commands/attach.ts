@@ -51,6 +51,8 @@ export interface AttachedBox {
   readonly terminal: boolean;
   readonly openStdin: boolean;
   readonly autoRemove: boolean;
+  /** As the box was made of it: a name, or an id. */
+  readonly image: string;
 }
 
 export async function inspectBox(client: Client, name: string): Promise<AttachedBox> {
@@ -63,6 +65,7 @@ export async function inspectBox(client: Client, name: string): Promise<Attached
     terminal: config['Tty'] === true,
     openStdin: config['OpenStdin'] === true,
     autoRemove: objectOf(HostConfig)['AutoRemove'] === true,
+    image: stringOf(config['Image']),
   };
 }
 

@@ -4,6 +4,9 @@ import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { type CreateRequest, createRequest } from '../create-request.ts';
 import { CREATE_FLAGS } from '../flags/box-flags.ts';
+import { type ImageChoice, imageChoice, refreshAuth, withImage } from '../image-choice.ts';
+import { registerImagePolicy } from '../image-policy.ts';
+import { interruptible } from '../session/interruptible.ts';
 
 export const create: Command = {
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
@@ -15,28 +18,49 @@ export const create: Command = {
   async run(invocation) {
     const { context } = invocation;
     const request = createRequest(invocation, true);
-    const id = await createBox(context, await context.connect(), request);
-    context.stdout.write(`${id}\n`);
-    return 0;
+    const choice = await imageChoice(invocation);
+    const client = await context.connect();
+    return interruptible(context, async (signal) => {
+      const { id } = await createBox(context, client, request, choice, signal);
+      context.stdout.write(`${id}\n`);
+      return 0;
+    });
   },
 };
 
-/** The id of the new box; the server's warnings go to stderr. */
+export interface CreatedBox {
+  readonly id: string;
+  /** The policy that its image was decided by, where it is not the standing one. */
+  readonly imagePolicy: string | undefined;
+}
+
+/** The new box, with its image pulled where need be; the server's warnings go to stderr. */
 export async function createBox(
   context: Context,
   client: Client,
   request: CreateRequest,
-): Promise<string> {
+  choice: ImageChoice,
+  signal: AbortSignal,
+): Promise<CreatedBox> {
+  const imagePolicy = await registerImagePolicy(client, choice.policy);
+  const headers = await refreshAuth(context, choice.refresh, choice.image);
+  const call = {
+    method: 'POST',
+    path: '/containers/create',
+    query: {
+      name: request.name,
+      platform: choice.platform,
+      imagePolicy,
+      refreshSignatures: choice.refresh || undefined,
+    },
+    headers,
+    body: request.body,
+  } as const;
   const created = objectOf(
-    await client.json({
-      method: 'POST',
-      path: '/containers/create',
-      query: { name: request.name },
-      body: request.body,
-    }),
+    await withImage(context, client, choice, imagePolicy, signal, () => client.json(call)),
   );
   for (const warning of stringsOf(created['Warnings'])) {
     context.stderr.write(`WARNING: ${warning}\n`);
   }
-  return stringOf(created['Id']);
+  return { id: stringOf(created['Id']), imagePolicy };
 }

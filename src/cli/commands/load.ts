@@ -1,14 +1,12 @@
 import { createReadStream, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { A3sError } from '../../errors.ts';
-import { isErrorCode, printable } from '../client/failure.ts';
-import { objectOf, stringOf } from '../client/json.ts';
-import { jsonLines } from '../client/json-lines.ts';
+import { messages } from '../client/messages.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { bool, refused, string } from '../flags/flag.ts';
 import { tarDirectory } from '../layout-tar.ts';
+import { showProgress } from '../output/progress.ts';
 import { UsageError } from '../usage-error.ts';
 
 export const load: Command = {
@@ -27,8 +25,8 @@ export const load: Command = {
     try {
       const client = await context.connect();
       const query = { quiet: flags.bool('quiet') };
-      const response = await client.stream({ method: 'POST', path: '/images/load', query, body });
-      for await (const message of jsonLines(response)) report(context, message);
+      const call = { method: 'POST', path: '/images/load', query, body } as const;
+      await showProgress(messages(client, call), context.stdout, context.env);
       return 0;
     } finally {
       body.destroy();
@@ -63,20 +61,4 @@ function statInput(path: string): Stats {
     const reason = code === 'ENOENT' ? 'no such file or directory' : String(code ?? error);
     throw new UsageError(`open ${path}: ${reason}`, { status: 1 });
   }
-}
-
-/** Lines of progress, `{stream}`; an error that came after the answer began is in the stream too. */
-function report(context: Context, message: unknown): void {
-  const { stream, error, errorDetail, code, remedy } = objectOf(message);
-  if (typeof error === 'string' || errorDetail !== undefined) {
-    const detail = objectOf(errorDetail);
-    const codes = [code, detail['code']].find(isErrorCode);
-    const hint = stringOf(remedy ?? detail['remedy']);
-    throw new A3sError(
-      codes ?? 'invalid-image',
-      printable(stringOf(error) || stringOf(detail['message'])),
-      { remedy: hint === '' ? undefined : printable(hint) },
-    );
-  }
-  if (typeof stream === 'string') context.stdout.write(printable(stream));
 }

@@ -1,7 +1,7 @@
 import { segment } from '../client/client.ts';
 import { objectsOf, stringOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
-import { bool, refused } from '../flags/flag.ts';
+import { bool } from '../flags/flag.ts';
 import { eachOf } from './each-of.ts';
 
 export const rmi: Command = {
@@ -9,11 +9,11 @@ export const rmi: Command = {
   description: 'Remove one or more images',
   flags: [
     bool('force', 'Force removal of the image', { short: 'f' }),
-    refused('no-prune', 'images have no untagged parents', 'bool'),
+    bool('no-prune', 'Do not delete untagged parents; there are none'),
   ],
   operands: { min: 1, max: Infinity },
   async run({ context, flags, operands }) {
-    const query = { force: flags.bool('force') };
+    const query = { force: flags.bool('force'), noprune: flags.bool('no-prune') };
     const client = await context.connect();
     return eachOf(context, operands, async (name) => {
       const path = `/images/${segment(name)}`;

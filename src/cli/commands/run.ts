@@ -4,6 +4,7 @@ import type { Command, Invocation } from '../command.ts';
 import type { Context } from '../context.ts';
 import { createRequest } from '../create-request.ts';
 import { RUN_FLAGS } from '../flags/box-flags.ts';
+import { imageChoice } from '../image-choice.ts';
 import { attend } from '../session/attend.ts';
 import { Session } from '../session/session.ts';
 import { PROXIED, signalStatus } from '../session/signals.ts';
@@ -24,11 +25,15 @@ export const run: Command = {
     const request = createRequest(invocation, !detach);
     const keys = detachKeys(flags);
     if (!detach) checkTerminal(context, flags.bool('interactive') && flags.bool('tty'));
+    const choice = await imageChoice(invocation);
     const client = await context.connect();
     const starting = new Starting(context);
     try {
-      const id = await createBox(context, client, request);
-      const box = { context, client, id, starting };
+      const created = await createBox(context, client, request, choice, starting.signal).catch(
+        starting.orInterrupted,
+      );
+      if (typeof created === 'number') return created;
+      const box = { context, client, ...created, starting };
       return detach ? await background(box) : await foreground(box, invocation, keys);
     } finally {
       starting.dispose();
@@ -40,6 +45,7 @@ interface NewBox {
   readonly context: Context;
   readonly client: Client;
   readonly id: string;
+  readonly imagePolicy: string | undefined;
   readonly starting: Starting;
 }
 
@@ -93,8 +99,9 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
 
 /** Starts the box; the exit status where a signal came first. A box that did not start is removed. */
 async function start(box: NewBox): Promise<number | undefined> {
-  const { client, id, starting } = box;
+  const { client, id, imagePolicy, starting } = box;
   const path = `/containers/${segment(id)}`;
+  const query = { imagePolicy };
   return undoing(box, async () => {
     // The box may run already while the answer is on its way: then the signal is for it.
     starting.offerTo((signal) =>
@@ -102,7 +109,7 @@ async function start(box: NewBox): Promise<number | undefined> {
     );
     try {
       starting.signal.throwIfAborted();
-      await client.json({ method: 'POST', path: `${path}/start`, signal: starting.signal });
+      await client.json({ method: 'POST', path: `${path}/start`, query, signal: starting.signal });
       return undefined;
     } catch (error) {
       if (starting.interrupted === undefined) throw error;
@@ -172,6 +179,12 @@ class Starting {
   offerTo(taker: (signal: NodeJS.Signals) => Promise<unknown>): void {
     this.#offer = taker;
   }
+
+  /** Of an error before there was a box: the exit status of the signal that came, or the error again. */
+  readonly orInterrupted = (error: unknown): number => {
+    if (this.interrupted === undefined) throw error;
+    return signalStatus(this.interrupted);
+  };
 
   /**
    * Signals are somebody else's from now on. The subscription stays: between two of them a signal that has already

@@ -1,6 +1,9 @@
 import { type Client, segment } from '../client/client.ts';
 import type { Command, Invocation } from '../command.ts';
 import { bool, refused, string } from '../flags/flag.ts';
+import { REFRESH_SIGNATURES_FLAG } from '../flags/image-flags.ts';
+import { refreshAuth } from '../image-choice.ts';
+import { IMAGE_POLICY_FLAG, readImagePolicy, registerImagePolicy } from '../image-policy.ts';
 import { attend } from '../session/attend.ts';
 import { detachKeys } from '../session/terminal.ts';
 import { waitFor } from '../session/wait.ts';
@@ -16,7 +19,9 @@ export const start: Command = {
     refused('checkpoint', 'checkpoints are not implemented'),
     refused('checkpoint-dir', 'checkpoints are not implemented'),
     string('detach-keys', 'Override the key sequence for detaching from a box'),
+    IMAGE_POLICY_FLAG,
     bool('interactive', "Attach box's STDIN", { short: 'i' }),
+    REFRESH_SIGNATURES_FLAG,
   ],
   operands: { min: 1, max: Infinity },
   async run(invocation) {
@@ -26,23 +31,34 @@ export const start: Command = {
       throw new UsageError('you cannot start and attach multiple boxes at once', { status: 1 });
     }
     const keys = detachKeys(flags);
+    const policy = await readImagePolicy(invocation);
     const client = await context.connect();
-    if (attached) return startAttached(invocation, client, keys);
+    const imagePolicy = await registerImagePolicy(client, policy);
+    const startBox: StartBox = async (name) => {
+      const refresh = flags.bool('refresh-signatures');
+      const image = refresh ? (await inspectBox(client, name)).image : '';
+      await client.json({
+        method: 'POST',
+        path: `/containers/${segment(name)}/start`,
+        query: { imagePolicy, refreshSignatures: refresh || undefined },
+        headers: await refreshAuth(context, refresh, image),
+      });
+    };
+    if (attached) return startAttached(invocation, client, keys, startBox);
     return eachOf(context, operands, async (name) => {
-      await startBox(client, name);
+      await startBox(name);
       return name;
     });
   },
 };
 
-function startBox(client: Client, name: string): Promise<unknown> {
-  return client.json({ method: 'POST', path: `/containers/${segment(name)}/start` });
-}
+type StartBox = (name: string) => Promise<void>;
 
 async function startAttached(
   invocation: Invocation,
   client: Client,
   keys: Buffer,
+  startBox: StartBox,
 ): Promise<number> {
   const { context, flags, operands } = invocation;
   const box = await inspectBox(client, operands[0] ?? '');
@@ -57,7 +73,7 @@ async function startAttached(
       box.autoRemove ? 'removed' : 'next-exit',
     );
     stops.push(waiting.cancel);
-    if (!box.running) await startBox(client, box.id);
+    if (!box.running) await startBox(box.id);
     return await attend({
       context,
       client,

@@ -4,6 +4,7 @@
  * @module
  */
 import { bool, byName, type Flag, int, list, refused, string } from './flag.ts';
+import { IMAGE_FLAGS } from './image-flags.ts';
 
 const RESOURCES = 'the box is limited by --cpus and --memory alone';
 const CONFINEMENT = 'every box has the one confinement, and none can be loosened';
@@ -16,6 +17,7 @@ const WINDOWS = 'it is for Windows';
 
 /** What both take. */
 const COMMON: readonly Flag[] = [
+  ...IMAGE_FLAGS,
   string('cpus', 'Number of CPUs', { value: 'decimal' }),
   string('detach-keys', 'Override the key sequence for detaching from a box'),
   string('entrypoint', 'Overwrite the default ENTRYPOINT of the image'),
@@ -109,11 +111,8 @@ const REFUSED: readonly Flag[] = [
   refused('oom-score-adj', VM),
   refused('pid', VM),
   refused('pids-limit', RESOURCES),
-  refused('platform', "an image is run for the host's own platform"),
   refused('privileged', CONFINEMENT, 'bool'),
   refused('publish-all', 'name each port with -p', 'bool', 'P'),
-  refused('pull', 'images are loaded with a3s-box load, not pulled'),
-  refused('quiet', 'images are loaded with a3s-box load, not pulled', 'bool', 'q'),
   refused('read-only', 'the root file system of a box is always writable', 'bool'),
   refused('restart', 'restart policies are not implemented'),
   refused('runtime', 'there is one runtime'),

@@ -17,10 +17,12 @@ import type { Listing, Row } from './listing.ts';
 const SHORT_ID = 12;
 const MAX_COMMAND = 20;
 const MAX_MOUNT = 15;
+/** For a box that no decision is on record of. */
+const UNJUDGED = '-';
 
 export const BOX_LISTING: Listing = {
   defaults:
-    '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}',
+    '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Trust}}\t{{.Ports}}\t{{.Names}}',
   headers: {
     ID: 'CONTAINER ID',
     Image: 'IMAGE',
@@ -30,6 +32,7 @@ export const BOX_LISTING: Listing = {
     Ports: 'PORTS',
     State: 'STATE',
     Status: 'STATUS',
+    Trust: 'TRUST',
     Size: 'SIZE',
     Names: 'NAMES',
     Labels: 'LABELS',
@@ -53,6 +56,7 @@ export function boxRow(box: JsonObject, full: boolean, now: number): Row {
     Ports: ports(objectsOf(box['Ports'])),
     State: stringOf(box['State']),
     Status: stringOf(box['Status']),
+    Trust: stringOf(box['Trust']) || UNJUDGED,
     Size: '0B',
     Names: stringsOf(box['Names'])
       .map((name) => name.replace(/^\//, ''))

@@ -6,15 +6,15 @@
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 
-/** `4.26MB`: decimal units, three significant digits. */
-export function humanSize(bytes: number): string {
+/** `4.26MB`: decimal units; Docker shows three significant digits in lists, and four elsewhere. */
+export function humanSize(bytes: number, digits = 3): string {
   let size = bytes;
   let unit = 0;
   while (size >= 1000 && unit < UNITS.length - 1) {
     size /= 1000;
     unit++;
   }
-  return `${Number(size.toPrecision(3))}${UNITS[unit]}`;
+  return `${Number(size.toPrecision(digits))}${UNITS[unit]}`;
 }
 
 /** `1.944GiB`: binary units, four significant digits, as `info` shows memory. */

@@ -1,0 +1,36 @@
+/**
+ * Answers that report as they go: one JSON document a line, and a failure that came after the status among them.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { Call, Client } from './client.ts';
+import { isErrorCode, printable, unreachable } from './failure.ts';
+import { type JsonObject, objectOf, stringOf } from './json.ts';
+import { jsonLines } from './json-lines.ts';
+
+/** @throws A3sError for the failure that the stream reports, or the loss of the server */
+export async function* messages(client: Client, call: Call): AsyncGenerator<JsonObject> {
+  const response = await client.stream(call);
+  try {
+    for await (const line of jsonLines(response)) {
+      const message = objectOf(line);
+      throwFailure(message);
+      yield message;
+    }
+  } catch (error) {
+    throw error instanceof A3sError ? error : unreachable(error, client.socket);
+  }
+}
+
+function throwFailure({ error, errorDetail, code, remedy }: JsonObject): void {
+  if (typeof error !== 'string' && errorDetail === undefined) return;
+  const detail = objectOf(errorDetail);
+  const known = [code, detail['code']].find(isErrorCode);
+  const hint = stringOf(remedy ?? detail['remedy']);
+  throw new A3sError(
+    known ?? 'internal',
+    printable(stringOf(error) || stringOf(detail['message'])),
+    { remedy: hint === '' ? undefined : printable(hint) },
+  );
+}

@@ -1,0 +1,51 @@
+import { canonicalName, familiarRepository } from '../../images/reference.ts';
+import { segment } from '../client/client.ts';
+import { messages } from '../client/messages.ts';
+import type { Command } from '../command.ts';
+import { registryAuth } from '../credentials/registry-auth.ts';
+import { bool, refused } from '../flags/flag.ts';
+import { showProgress } from '../output/progress.ts';
+import { repositoryOf, withTag } from '../pull-image.ts';
+import { interruptible } from '../session/interruptible.ts';
+import { UsageError } from '../usage-error.ts';
+
+export const push: Command = {
+  usage: '[OPTIONS] NAME[:TAG]',
+  description: 'Upload an image to a registry',
+  flags: [
+    refused('all-tags', 'name each tag', 'bool', 'a'),
+    refused('disable-content-trust', 'sign with a3s-box image sign', 'bool'),
+    bool('quiet', 'Suppress verbose output', { short: 'q' }),
+    bool('signatures', 'Upload the signatures and attestations that the image has here, too'),
+  ],
+  operands: { min: 1, max: 1 },
+  async run({ context, flags, operands }) {
+    const { stdout } = context;
+    const quiet = flags.bool('quiet');
+    const reference = withTag(operands[0] ?? '', (line) => quiet || stdout.write(line));
+    if (reference.digest !== undefined) {
+      throw new UsageError('cannot push a digest reference', {
+        status: 1,
+        code: 'invalid-reference',
+        remedy: 'Name a tag: the registry gives the image its digest.',
+      });
+    }
+    const client = await context.connect();
+    return interruptible(context, async (signal) => {
+      const call = {
+        method: 'POST',
+        path: `/images/${segment(familiarRepository(reference))}/push`,
+        query: { tag: reference.tag, signatures: flags.bool('signatures') || undefined },
+        // Docker's clients send the header always, and its servers ask for it.
+        headers: {
+          'x-registry-auth': 'e30',
+          ...(await registryAuth(context, repositoryOf(reference))),
+        },
+        signal,
+      } as const;
+      await showProgress(messages(client, call), quiet ? undefined : stdout, context.env);
+      if (quiet) stdout.write(`${canonicalName(reference)}\n`);
+      return 0;
+    });
+  },
+};

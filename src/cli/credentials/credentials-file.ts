@@ -1,0 +1,127 @@
+/**
+ * `config.json` of Docker and `auth.json` of Podman: JSON files whose other fields belong to others.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readlink, rename, rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { A3sError } from '../../errors.ts';
+import { isObject, type JsonObject } from '../client/json.ts';
+import { lockFile } from './file-lock.ts';
+
+const MAX_FILE = 1024 * 1024;
+const MAX_LINKS = 16;
+
+/**
+ * The document; an empty one where there is no file, or nothing in it.
+ *
+ * @throws A3sError `invalid-argument` for a file that cannot be read, or is no JSON object
+ */
+export async function readCredentialsFile(path: string): Promise<JsonObject> {
+  const text = await readText(path);
+  if (text.trim() === '') return {};
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    // The parser's message quotes the file, and secrets are in it.
+    document = undefined;
+  }
+  if (isObject(document)) return document;
+  throw unusable(path, 'it is not a JSON object');
+}
+
+/**
+ * Replaces the document by what `change` makes of it: whole or not at all, for nobody else to read, and one
+ * process at a time. A link stays a link.
+ */
+export async function updateCredentialsFile(
+  path: string,
+  change: (document: JsonObject) => JsonObject,
+): Promise<void> {
+  const target = await followLinks(path);
+  try {
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+    using _lock = await lockFile(target);
+    await replace(
+      target,
+      `${JSON.stringify(change(await readCredentialsFile(target)), null, '\t')}\n`,
+    );
+  } catch (error) {
+    throw error instanceof A3sError ? error : cannotWrite(target, error);
+  }
+}
+
+async function replace(target: string, text: string): Promise<void> {
+  const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
+  try {
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Where a chain of links ends, be there a file or not. */
+async function followLinks(path: string): Promise<string> {
+  let target = resolve(path);
+  for (let links = 0; links <= MAX_LINKS; links++) {
+    try {
+      target = resolve(dirname(target), await readlink(target));
+    } catch (error) {
+      if (codeOf(error) === 'EINVAL' || codeOf(error) === 'ENOENT') return target;
+      throw cannotWrite(target, error);
+    }
+  }
+  throw unusable(path, 'it is a chain of too many links');
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const buffer = Buffer.alloc(MAX_FILE + 1);
+      let length = 0;
+      for (;;) {
+        const { bytesRead } = await file.read(buffer, length, buffer.length - length);
+        if (bytesRead === 0) break;
+        length += bytesRead;
+        if (length > MAX_FILE) throw unusable(path, `it is longer than ${MAX_FILE} bytes`);
+      }
+      return buffer.toString('utf8', 0, length);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return '';
+    if (error instanceof A3sError) throw error;
+    throw unusable(path, codeOf(error));
+  }
+}
+
+function unusable(path: string, reason: string): A3sError {
+  return new A3sError('invalid-argument', `Cannot use ${path}: ${reason}`, {
+    remedy: 'Correct the file, or move it away and log in again.',
+  });
+}
+
+function cannotWrite(path: string, error: unknown): A3sError {
+  const code = codeOf(error);
+  return new A3sError(
+    code === 'ENOSPC' ? 'disk-full' : 'invalid-argument',
+    `Cannot write ${path}: ${code}`,
+    { remedy: 'Name another directory with DOCKER_CONFIG.', cause: error },
+  );
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}

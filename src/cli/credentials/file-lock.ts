@@ -1,0 +1,45 @@
+/**
+ * One process at a time for a file that others may be about to change too.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import { A3sError } from '../../errors.ts';
+
+const RETRY_MS = 20;
+const PATIENCE_MS = 10_000;
+
+/**
+ * Waits for the lock of `path`. It is an abstract socket: the kernel frees it with the process, however that ends.
+ *
+ * @throws A3sError `conflict` where another process keeps it
+ */
+export async function lockFile(path: string, patienceMs = PATIENCE_MS): Promise<Disposable> {
+  const name = createHash('sha256').update(path).digest('hex');
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    const holder = await listen(`\0a3s-box/file-lock/${name}`);
+    if (holder !== undefined) return { [Symbol.dispose]: () => holder.close() };
+    if (Date.now() >= deadline) {
+      throw new A3sError('conflict', `Another process has been changing ${path} for too long`, {
+        remedy: 'End that process, or try again.',
+      });
+    }
+    await setTimeout(RETRY_MS);
+  }
+}
+
+/** Undefined where somebody has the name. */
+async function listen(name: string): Promise<Server | undefined> {
+  const server = createServer((socket) => socket.destroy());
+  try {
+    await once(server.listen(name), 'listening');
+    return server;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * The flags of `run` and `create` that choose the image and who must have signed it.
+ *
+ * @module
+ */
+import { IMAGE_POLICY_FLAG } from '../image-policy.ts';
+import { bool, type Flag, string } from './flag.ts';
+
+export const REFRESH_SIGNATURES_FLAG: Flag = bool(
+  'refresh-signatures',
+  "Get the image's signatures from its registry anew before deciding",
+);
+
+export const IMAGE_FLAGS: readonly Flag[] = [
+  IMAGE_POLICY_FLAG,
+  string('platform', 'Set platform if server is multi-platform capable'),
+  string('pull', 'Pull image before running: always, missing (default), or never'),
+  bool('quiet', 'Suppress the pull output', { short: 'q' }),
+  REFRESH_SIGNATURES_FLAG,
+];

@@ -1,0 +1,59 @@
+/**
+ * Progress of images on their way, as Docker shows it: rows that move on a terminal, lines elsewhere.
+ *
+ * @module
+ */
+import { printable } from '../client/failure.ts';
+import { type JsonObject, numberOf, objectOf, stringOf } from '../client/json.ts';
+import type { Context } from '../context.ts';
+import { progressRow } from './progress-row.ts';
+import { ProgressScreen } from './progress-screen.ts';
+
+/** Layers are named by the first digits of their digest. */
+const LAYER_ID = /^[0-9a-f]{12}$/;
+
+/**
+ * Shows all messages until they end, by themselves or with the error that ends them.
+ *
+ * @param output where it goes; undefined shows nothing
+ */
+export async function showProgress(
+  source: AsyncIterable<JsonObject>,
+  output: Context['stdout'] | undefined,
+  env: Context['env'],
+): Promise<void> {
+  const moving = output?.isTTY === true && env['TERM'] !== 'dumb';
+  const screen = moving ? new ProgressScreen(output) : undefined;
+  try {
+    for await (const message of source) {
+      if (output === undefined) continue;
+      if (screen === undefined) showLine(message, output);
+      else showOn(screen, message, output);
+    }
+  } finally {
+    screen?.end();
+  }
+}
+
+function showOn(screen: ProgressScreen, message: JsonObject, output: Context['stdout']): void {
+  const id = stringOf(message['id']);
+  const isRow =
+    id !== '' && (message['progressDetail'] !== undefined || screen.has(id) || LAYER_ID.test(id));
+  if (isRow) screen.show(progressRow(message));
+  else if (stringOf(message['stream']) !== '') output.write(printable(stringOf(message['stream'])));
+  else if (stringOf(message['status']) !== '') screen.line(statusLine(message));
+}
+
+/** A share of a whole is news only where it can be drawn over. */
+function showLine(message: JsonObject, output: Context['stdout']): void {
+  const { current, total } = objectOf(message['progressDetail']);
+  if (numberOf(current) > 0 || numberOf(total) > 0) return;
+  const text = stringOf(message['stream']);
+  if (text !== '') output.write(printable(text));
+  else if (stringOf(message['status']) !== '') output.write(`${statusLine(message)}\n`);
+}
+
+function statusLine(message: JsonObject): string {
+  const id = stringOf(message['id']);
+  return printable(`${id === '' ? '' : `${id}: `}${stringOf(message['status'])}`);
+}

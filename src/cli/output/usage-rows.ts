@@ -1,0 +1,122 @@
+/**
+ * What the store needs on disk, as rows of `system df`.
+ *
+ * @module
+ */
+import { type JsonObject, numberOf, objectsOf } from '../client/json.ts';
+import { boxRow } from './box-row.ts';
+import { humanSize } from './human.ts';
+import { imageRows } from './image-row.ts';
+import type { Listing, Row } from './listing.ts';
+
+const DIGITS = 4;
+
+export const USAGE_LISTING: Listing = {
+  defaults: '{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}',
+  headers: {
+    Type: 'TYPE',
+    TotalCount: 'TOTAL',
+    Active: 'ACTIVE',
+    Size: 'SIZE',
+    Reclaimable: 'RECLAIMABLE',
+  },
+};
+
+export function usageRows(usage: JsonObject): readonly Row[] {
+  const images = objectsOf(usage['Images']);
+  const boxes = objectsOf(usage['Containers']);
+  const used = images.filter((image) => numberOf(image['Containers']) > 0);
+  const layers = numberOf(usage['LayersSize']);
+  const running = boxes.filter(({ State }) => State === 'running' || State === 'paused');
+  const rows = [
+    {
+      type: 'Images',
+      total: images.length,
+      active: used.length,
+      size: layers,
+      // Layers that used images share are counted as used where nothing else is known.
+      free: Math.max(layers - sum(used.filter(isMeasured).map(uniqueSize)), 0),
+    },
+    {
+      type: 'Containers',
+      total: boxes.length,
+      active: running.length,
+      size: sum(boxes.map(writtenSize)),
+      free: sum(boxes.filter((box) => !running.includes(box)).map(writtenSize)),
+    },
+  ];
+  return rows.map(({ type, total, active, size, free }) => ({
+    Type: type,
+    TotalCount: String(total),
+    Active: String(active),
+    Size: humanSize(size, DIGITS),
+    Reclaimable: share(free, size),
+  }));
+}
+
+export const IMAGE_USAGE_LISTING: Listing = {
+  defaults:
+    '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}',
+  headers: {
+    Repository: 'REPOSITORY',
+    Tag: 'TAG',
+    ID: 'IMAGE ID',
+    CreatedSince: 'CREATED',
+    Size: 'SIZE',
+    SharedSize: 'SHARED SIZE',
+    UniqueSize: 'UNIQUE SIZE',
+    Containers: 'CONTAINERS',
+  },
+};
+
+export function imageUsageRows(image: JsonObject, now: number): readonly Row[] {
+  const [shared, unique] = isMeasured(image)
+    ? [humanSize(numberOf(image['SharedSize']), DIGITS), humanSize(uniqueSize(image), DIGITS)]
+    : ['N/A', 'N/A'];
+  return imageRows(image, false, now).map((row) => ({
+    ...row,
+    SharedSize: shared,
+    UniqueSize: unique,
+    Containers: String(numberOf(image['Containers'])),
+  }));
+}
+
+export const BOX_USAGE_LISTING: Listing = {
+  defaults:
+    '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}',
+  headers: {
+    ID: 'CONTAINER ID',
+    Image: 'IMAGE',
+    Command: 'COMMAND',
+    LocalVolumes: 'LOCAL VOLUMES',
+    Size: 'SIZE',
+    RunningFor: 'CREATED',
+    Status: 'STATUS',
+    Names: 'NAMES',
+  },
+};
+
+export function boxUsageRow(box: JsonObject, now: number): Row {
+  return { ...boxRow(box, false, now), Size: humanSize(writtenSize(box)) };
+}
+
+function isMeasured(image: JsonObject): boolean {
+  return numberOf(image['Size']) >= 0 && numberOf(image['SharedSize']) >= 0;
+}
+
+function uniqueSize(image: JsonObject): number {
+  return numberOf(image['Size']) - numberOf(image['SharedSize']);
+}
+
+function writtenSize(box: JsonObject): number {
+  return numberOf(box['SizeRw']);
+}
+
+function share(part: number, whole: number): string {
+  const text = humanSize(part, DIGITS);
+  return whole > 0 ? `${text} (${Math.trunc((part * 100) / whole)}%)` : text;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

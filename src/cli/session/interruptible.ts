@@ -1,0 +1,28 @@
+/**
+ * Work that a Ctrl-C ends, with time to leave nothing half done.
+ *
+ * @module
+ */
+import type { Context } from '../context.ts';
+import { leaveOnSignals, signalStatus } from './signals.ts';
+
+/** The exit status of `act`, or that of the signal that aborted it. */
+export async function interruptible(
+  context: Context,
+  act: (signal: AbortSignal) => Promise<number>,
+): Promise<number> {
+  const aborted = new AbortController();
+  let left: NodeJS.Signals | undefined;
+  const stop = leaveOnSignals(context, (signal) => {
+    left ??= signal;
+    aborted.abort();
+  });
+  try {
+    return await act(aborted.signal);
+  } catch (error) {
+    if (left === undefined) throw error;
+    return signalStatus(left);
+  } finally {
+    stop();
+  }
+}
