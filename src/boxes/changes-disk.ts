@@ -12,6 +12,9 @@ import { A3sError } from '../errors.ts';
 
 const run = promisify(execFile);
 
+/** Its name in the box's directory. */
+export const CHANGES_DISK = 'changes.ext4';
+
 /** What `df` shows inside; only what is written takes space on the host. */
 const SIZE = '10G';
 const DEADLINE_MS = 60_000;

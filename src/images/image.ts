@@ -5,6 +5,10 @@
  */
 import type { Attachment } from './attachment.ts';
 import type { Digest } from './digest.ts';
+import type { HistoryEntry } from './history/history.ts';
+import type { ImportOptions } from './import/import-options.ts';
+import type { PruneOptions, PruneResult } from './prune/prune-options.ts';
+import type { ImageUsage } from './usage/shares.ts';
 
 /** A layer, ready to be a disk. */
 export interface BootLayer {
@@ -157,4 +161,19 @@ export interface ImageStore {
   attachments(subjects: readonly Digest[]): Promise<readonly Attachment[]>;
   /** Hands over the image's content, which stays there until `use` has ended. */
   content<T>(image: Image, use: (content: ImageContent) => Promise<T>): Promise<T>;
+  /** Newest step first. Throws `no-such-image`. */
+  history(reference: string): Promise<readonly HistoryEntry[]>;
+  /**
+   * The images as one archive, which is an OCI layout and a docker-archive: names, indexes and what is attached are in it.
+   * Throws `no-such-image`, and `invalid-image` for a store that is damaged; reading the archive throws it too.
+   */
+  save(references: readonly string[]): Promise<AsyncIterable<Uint8Array>>;
+  /** Makes an image of a root filesystem, a tar that may be compressed. Throws `invalid-image`, `invalid-argument`. */
+  import(tar: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Image>;
+  /** Removes images that nobody needs. */
+  prune(options: PruneOptions): Promise<PruneResult>;
+  /** What the images take on disk, blobs and disks together. */
+  usage(): Promise<ImageUsage>;
+  /** What the images share, in the measure of `Image.size`. */
+  shares(): Promise<ImageUsage>;
 }

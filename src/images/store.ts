@@ -28,6 +28,8 @@ import type { Digest } from './digest.ts';
 import { Disks, planDisks, possibleDisks } from './disks.ts';
 import { Downloads } from './downloads.ts';
 import { makePrivate } from './files.ts';
+import type { HistoryEntry } from './history/history.ts';
+import { imageHistory } from './history/image-history.ts';
 import type {
   BootLayer,
   Image,
@@ -37,19 +39,26 @@ import type {
   IngestEvent,
   Origin,
 } from './image.ts';
+import { importImage } from './import/import-image.ts';
+import type { ImportOptions } from './import/import-options.ts';
 import { ingest } from './ingest.ts';
 import { LayerLoader, type LoadedImage } from './layer-loader.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { Pins } from './pins.ts';
 import { hostPlatform, type Platform } from './platform.ts';
+import { pruneImages } from './prune/prune-images.ts';
+import type { PruneOptions, PruneResult } from './prune/prune-options.ts';
 import { planRemoval, type RemoveOptions } from './remove.ts';
 import { noSuchImage, resolveImage } from './resolve.ts';
+import { saveImages } from './save/save-images.ts';
 import { Semaphore } from './semaphore.ts';
 import { Staging } from './staging.ts';
 import type { StoreParts } from './store-parts.ts';
 import { settle, sweep } from './sweep.ts';
 import { tagImage } from './tag.ts';
 import { corrupt } from './tar/corrupt.ts';
+import { imageShares, imageUsage } from './usage/image-usage.ts';
+import type { ImageUsage } from './usage/shares.ts';
 import { familiar, familiarDigest, viewOf } from './view.ts';
 
 export interface ImageStoreOptions {
@@ -174,6 +183,30 @@ class Store implements ImageStore {
 
   async content<T>(image: Image, use: (content: ImageContent) => Promise<T>): Promise<T> {
     return await withContent(this.#parts, image, use);
+  }
+
+  async history(reference: string): Promise<readonly HistoryEntry[]> {
+    return await imageHistory(this.#parts, reference);
+  }
+
+  async save(references: readonly string[]): Promise<AsyncIterable<Uint8Array>> {
+    return await saveImages(this.#parts, references);
+  }
+
+  async import(tar: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Image> {
+    return await importImage(this.#parts, tar, options);
+  }
+
+  async prune(options: PruneOptions): Promise<PruneResult> {
+    return await pruneImages(this.#parts, options);
+  }
+
+  async usage(): Promise<ImageUsage> {
+    return await imageUsage(this.#parts);
+  }
+
+  async shares(): Promise<ImageUsage> {
+    return imageShares(this.#parts);
   }
 
   async bootLayers(image: Image): Promise<readonly BootLayer[]> {

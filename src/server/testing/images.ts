@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Readable } from 'node:stream';
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachment.ts';
 import type { Image, ImageStore } from '../../images/image.ts';
@@ -61,8 +62,10 @@ export class FakeImages implements ImageStore {
 
   async resolve(reference: string): Promise<Image> {
     const found = this.#images.find(
-      ({ id, tags }) =>
-        id === reference || tags.includes(reference) || tags.includes(`${reference}:latest`),
+      ({ id, manifestDigest, tags }) =>
+        [id, manifestDigest].includes(reference) ||
+        tags.includes(reference) ||
+        tags.includes(`${reference}:latest`),
     );
     if (found === undefined) throw new A3sError('no-such-image', `No such image: ${reference}`);
     return found;
@@ -103,5 +106,31 @@ export class FakeImages implements ImageStore {
 
   async content<T>(): Promise<T> {
     throw new A3sError('not-implemented', 'Cannot read the content of an image that has none');
+  }
+
+  async history(): ReturnType<ImageStore['history']> {
+    return [];
+  }
+
+  async save(references: readonly string[]): Promise<AsyncIterable<Uint8Array>> {
+    await Promise.all(references.map((reference) => this.resolve(reference)));
+    return Readable.from([Buffer.from('an archive')]);
+  }
+
+  async import(): Promise<Image> {
+    return this.resolve(TEST_IMAGE.id);
+  }
+
+  async prune(): ReturnType<ImageStore['prune']> {
+    return { untagged: [], deleted: [], reclaimed: 0 };
+  }
+
+  async usage(): ReturnType<ImageStore['usage']> {
+    const shares = this.#images.map(({ id, size }) => [id, { size, shared: 0 }] as const);
+    return { images: new Map(shares), total: 0 };
+  }
+
+  async shares(): ReturnType<ImageStore['shares']> {
+    return this.usage();
   }
 }

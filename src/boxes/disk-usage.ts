@@ -1,0 +1,22 @@
+/**
+ * What a box takes on disk beside its image.
+ *
+ * @module
+ */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CHANGES_DISK } from './changes-disk.ts';
+import { boxDirectory, type Runtime } from './runtime.ts';
+
+/** stat(2) counts blocks of this size, whatever the file system's are. */
+const STAT_BLOCK = 512;
+
+/** Bytes that the box's changes have allocated on the host; 0 for a box that never started. */
+export async function changesBytes(rt: Pick<Runtime, 'home'>, id: string): Promise<number> {
+  const path = join(boxDirectory(rt, id), CHANGES_DISK);
+  const found = await stat(path).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  return found === undefined ? 0 : found.blocks * STAT_BLOCK;
+}

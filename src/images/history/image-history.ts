@@ -1,0 +1,24 @@
+/**
+ * `history`: reads what `historyOf` tells of from the store.
+ *
+ * @module
+ */
+import { resolveImage } from '../resolve.ts';
+import type { StoreParts } from '../store-parts.ts';
+import { readStoredDocument } from '../stored-document.ts';
+import { familiar } from '../view.ts';
+import { type HistoryEntry, historyOf } from './history.ts';
+
+/** @throws A3sError `no-such-image`; `invalid-image` for a store that is damaged */
+export async function imageHistory(
+  parts: StoreParts,
+  reference: string,
+): Promise<readonly HistoryEntry[]> {
+  const { record } = resolveImage(reference, parts.catalog);
+  return historyOf(await readStoredDocument(record.id, parts), {
+    id: record.id,
+    created: record.created,
+    tags: parts.catalog.namesOf(record.id).map(familiar),
+    layerSizes: record.layers.map(({ size }) => size),
+  });
+}

@@ -1,0 +1,42 @@
+/**
+ * `prune`: removes the images that nobody needs.
+ *
+ * What is decided and what is removed is one step, so no box can come in between; whoever makes a box looks again once
+ * the box is on record. What a pull, a load or a save works with is pinned, and goes when they let go of it.
+ *
+ * @module
+ */
+import type { StoreParts } from '../store-parts.ts';
+import { sweep } from '../sweep.ts';
+import { diskParts } from '../usage/image-parts.ts';
+import { type Parts, shareOut } from '../usage/shares.ts';
+import { familiar, familiarDigest } from '../view.ts';
+import { planPrune } from './plan-prune.ts';
+import type { PruneOptions, PruneResult } from './prune-options.ts';
+
+export async function pruneImages(parts: StoreParts, options: PruneOptions): Promise<PruneResult> {
+  const { catalog, lock } = parts;
+  return await lock.run(async () => {
+    const sizes = new Map<string, Parts>();
+    for (const record of catalog.manifests()) {
+      sizes.set(record.manifest.digest, await diskParts(record, parts.disks));
+    }
+    const total = (): number => {
+      const left = catalog.manifests().map(({ manifest }) => sizes.get(manifest.digest));
+      return shareOut(left.filter((each) => each !== undefined)).total;
+    };
+    const sizeBefore = total();
+    const untagged: string[] = [];
+    const deleted: string[] = [];
+    // Nothing waits between the plan and its end.
+    for (const { record, names } of planPrune(catalog, options)) {
+      const repoDigests = catalog.repoDigestsOf(record.id);
+      catalog.remove(names, repoDigests, record.id);
+      untagged.push(...names.map(familiar), ...repoDigests.map(familiarDigest));
+      deleted.push(record.id);
+    }
+    const reclaimed = sizeBefore - total();
+    await sweep(parts);
+    return { untagged, deleted, reclaimed };
+  });
+}

@@ -1,0 +1,88 @@
+/**
+ * The documents of an archive that is an OCI layout and a docker-archive in one, as Docker 25 and later write it.
+ *
+ * Manifests and indexes are the bytes that were pulled or loaded, so digests and signatures stay valid. An index stands
+ * in the layout although most of the manifests that it lists do not: readers choose their platform's.
+ *
+ * @module
+ */
+import { hexOf } from '../digest.ts';
+import { OCI_INDEX } from '../manifest.ts';
+import { familiarName, parseReference } from '../reference.ts';
+import type { SavedAttachment, SavedBlob, SavedImage } from './saved-image.ts';
+
+/** The full name: what Docker, containerd, podman and our own load read. */
+const FULL_NAME = 'io.containerd.image.name';
+/** The tag alone: what the OCI specification means by it, and skopeo and umoci ask for. */
+const REF_NAME = 'org.opencontainers.image.ref.name';
+
+/** Where a blob lies in the archive. */
+export function blobPath({ digest }: SavedBlob): string {
+  return `blobs/sha256/${hexOf(digest)}`;
+}
+
+/** Small files by their paths, in the order in which they are written. */
+export function archiveDocuments(images: readonly SavedImage[]): ReadonlyMap<string, Buffer> {
+  const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+  return new Map([
+    ['oci-layout', json({ imageLayoutVersion: '1.0.0' })],
+    ['index.json', json(layoutIndex(images))],
+    ['manifest.json', json(images.map(dockerEntry))],
+  ]);
+}
+
+/** Every blob once: documents first, then layers from the lowest. */
+export function archiveBlobs(images: readonly SavedImage[]): readonly SavedBlob[] {
+  const documents = images.flatMap(({ manifest, config, indexes, attachments }) => [
+    ...indexes,
+    manifest,
+    config,
+    ...attachments.flatMap((attachment) => [attachment.manifest, ...attachment.blobs]),
+  ]);
+  const layers = images.flatMap((image) => image.layers);
+  const distinct = new Map([...documents, ...layers].map((blob) => [blob.digest, blob]));
+  return [...distinct.values()];
+}
+
+function layoutIndex(images: readonly SavedImage[]) {
+  const entries = images.flatMap((image) => [
+    ...imageEntries(image),
+    ...image.attachments.map(attachmentEntry),
+  ]);
+  const distinct = new Map(entries.map((entry) => [JSON.stringify(entry), entry]));
+  return { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...distinct.values()] };
+}
+
+/** One entry for each name; what no name stands for is there without one. */
+function imageEntries(image: SavedImage) {
+  const { manifest, names, indexes, platform } = image;
+  const own = { ...describe(manifest), platform };
+  const named = names.map(({ name, index }) => ({
+    ...(index === undefined ? own : describe(index)),
+    annotations: { [FULL_NAME]: name, [REF_NAME]: parseReference(name).tag ?? '' },
+  }));
+  const covered = new Set(names.map(({ index }) => index?.digest));
+  const rest = indexes.filter(({ digest }) => !covered.has(digest)).map(describe);
+  if (named.length + rest.length === 0) return [own];
+  return [...named, ...rest];
+}
+
+function attachmentEntry({ manifest, tag }: SavedAttachment) {
+  return {
+    ...describe(manifest),
+    ...(tag === undefined ? {} : { annotations: { [REF_NAME]: tag } }),
+  };
+}
+
+function dockerEntry({ config, layers, names }: SavedImage) {
+  return {
+    Config: blobPath(config),
+    RepoTags:
+      names.length === 0 ? null : names.map(({ name }) => familiarName(parseReference(name))),
+    Layers: layers.map(blobPath),
+  };
+}
+
+function describe({ mediaType, digest, size }: SavedBlob): SavedBlob {
+  return { mediaType, digest, size };
+}
