@@ -6,10 +6,16 @@
 import { HOST_ROUTES } from './a3s/host.ts';
 import { SERVER_ROUTES } from './a3s/server.ts';
 import { CONTAINER_ROUTES } from './docker/containers.ts';
+import { DISK_USAGE_ROUTES } from './docker/disk-usage.ts';
 import { EXEC_ROUTES } from './docker/exec.ts';
+import { HISTORY_ROUTES } from './docker/history.ts';
 import { IMAGE_ROUTES } from './docker/images.ts';
 import { OUTPUT_ROUTES } from './docker/output.ts';
+import { PRUNE_ROUTES } from './docker/prune.ts';
+import { SAVE_ROUTES } from './docker/save.ts';
 import { SYSTEM_ROUTES } from './docker/system.ts';
+import { TAG_ROUTES } from './docker/tag.ts';
+import { UNSUPPORTED_IMAGE_ROUTES } from './docker/unsupported-images.ts';
 import type { Route } from './route.ts';
 
 export const ROUTES: readonly Route[] = [
@@ -17,6 +23,12 @@ export const ROUTES: readonly Route[] = [
   ...CONTAINER_ROUTES,
   ...OUTPUT_ROUTES,
   ...EXEC_ROUTES,
+  ...UNSUPPORTED_IMAGE_ROUTES,
+  ...SAVE_ROUTES,
+  ...HISTORY_ROUTES,
+  ...TAG_ROUTES,
+  ...PRUNE_ROUTES,
+  ...DISK_USAGE_ROUTES,
   ...IMAGE_ROUTES,
   ...HOST_ROUTES,
   ...SERVER_ROUTES,

@@ -13,6 +13,7 @@ import { drop } from '../http/connection.ts';
 import { failureOf } from '../http/failure.ts';
 import { type Route, route, streamRoute } from '../route.ts';
 import { filters, matchesGlob, matchesLabel } from './filters.ts';
+import { imageSummary } from './image-summary.ts';
 import { flag, noBody, query } from './query.ts';
 
 const access = 'owner';
@@ -23,6 +24,7 @@ export const IMAGE_ROUTES: readonly Route[] = [
     query: query({
       all: flag,
       digests: flag,
+      'shared-size': flag,
       filters: filters(['reference', 'label', 'dangling']),
     }),
     body: noBody,
@@ -34,7 +36,10 @@ export const IMAGE_ROUTES: readonly Route[] = [
           (wanted.reference ?? [undefined]).some((pattern) => named(image, pattern)) &&
           (wanted.dangling ?? []).every((text) => isTrue(text) === (image.tags.length === 0)),
       );
-      return json(images.map((image) => summary(rt, image)));
+      const shares = query['shared-size'] ? (await rt.images.shares()).images : undefined;
+      return json(
+        images.map((image) => imageSummary(rt, image, shares?.get(image.id)?.shared ?? -1)),
+      );
     },
   }),
   streamRoute('POST', '/images/load', {
@@ -163,28 +168,12 @@ function isTrue(text: string): boolean {
   return text === 'true' || text === '1';
 }
 
-function summary(rt: Runtime, image: Image) {
-  const holders = rt.store.list().filter(({ definition }) => definition.image.id === image.id);
-  return {
-    Id: image.id,
-    ParentId: '',
-    RepoTags: image.tags,
-    RepoDigests: [],
-    Created: Math.floor(Date.parse(image.created) / 1000) || 0,
-    Size: image.size,
-    VirtualSize: image.size,
-    SharedSize: -1,
-    Labels: image.config.labels,
-    Containers: holders.length,
-  };
-}
-
 function inspect(image: Image) {
   const { config } = image;
   return {
     Id: image.id,
     RepoTags: image.tags,
-    RepoDigests: [],
+    RepoDigests: image.repoDigests,
     Parent: '',
     Comment: '',
     Created: image.created,

@@ -1,0 +1,60 @@
+/**
+ * `docker system df`: what images and boxes take on disk.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { changesBytes } from '../../boxes/disk-usage.ts';
+import type { Runtime } from '../../boxes/runtime.ts';
+import { json } from '../http/answer.ts';
+import { type Route, route } from '../route.ts';
+import { imageSummary } from './image-summary.ts';
+import { listBoxes } from './list.ts';
+import { noBody, query } from './query.ts';
+
+const access = 'owner';
+
+const OBJECTS = ['container', 'image', 'volume', 'build-cache'] as const;
+const object = z.enum(OBJECTS);
+
+export const DISK_USAGE_ROUTES: readonly Route[] = [
+  route('GET', '/system/df', {
+    access,
+    query: query({
+      type: z
+        .union([object, z.array(object)])
+        .default([...OBJECTS])
+        .transform((value) => new Set([value].flat())),
+    }),
+    body: noBody,
+    handler: async ({ rt, query: { type } }) =>
+      json({
+        ...(type.has('image') ? await images(rt) : {}),
+        ...(type.has('container') ? { Containers: await boxes(rt) } : {}),
+        ...(type.has('volume') ? { Volumes: [] } : {}),
+        ...(type.has('build-cache') ? { BuildCache: [], BuilderSize: 0 } : {}),
+      }),
+  }),
+];
+
+async function images(rt: Runtime) {
+  const usage = await rt.images.usage();
+  const listed = (await rt.images.list()).flatMap((image) => {
+    const share = usage.images.get(image.id);
+    if (share === undefined) return [];
+    const { size, shared } = share;
+    return [{ ...imageSummary(rt, image), Size: size, VirtualSize: size, SharedSize: shared }];
+  });
+  return { LayersSize: usage.total, Images: listed };
+}
+
+async function boxes(rt: Runtime) {
+  const sizes = (await rt.images.usage()).images;
+  const all = { all: true, limit: undefined, filters: {} };
+  return await Promise.all(
+    listBoxes(rt.store, all, Date.now()).map(async (box) => {
+      const own = await changesBytes(rt, box.Id);
+      return { ...box, SizeRw: own, SizeRootFs: own + (sizes.get(box.ImageID)?.size ?? 0) };
+    }),
+  );
+}

@@ -1,0 +1,31 @@
+/**
+ * `docker history`.
+ *
+ * @module
+ */
+import { json } from '../http/answer.ts';
+import { type Route, route } from '../route.ts';
+import { noBody, query } from './query.ts';
+
+const access = 'owner';
+
+export const HISTORY_ROUTES: readonly Route[] = [
+  route('GET', '/images/:name{.+}/history', {
+    access,
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt, params }) => {
+      const entries = await rt.images.history(params['name'] ?? '');
+      return json(
+        entries.map(({ id, created, createdBy, comment, size, tags }) => ({
+          Id: id,
+          Created: Math.floor(Date.parse(created) / 1000) || 0,
+          CreatedBy: createdBy,
+          Tags: tags.length === 0 ? null : tags,
+          Size: size,
+          Comment: comment,
+        })),
+      );
+    },
+  }),
+];

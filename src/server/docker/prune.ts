@@ -1,0 +1,65 @@
+/**
+ * `docker image prune`.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import { json } from '../http/answer.ts';
+import { type Route, route } from '../route.ts';
+import { filters, matchesLabel } from './filters.ts';
+import { parsePruneTime } from './prune-time.ts';
+import { noBody, query } from './query.ts';
+
+const access = 'owner';
+
+const FILTERS = ['dangling', 'until', 'label', 'label!'] as const;
+
+export const PRUNE_ROUTES: readonly Route[] = [
+  route('POST', '/images/prune', {
+    access,
+    query: query({ filters: filters(FILTERS) }),
+    body: noBody,
+    handler: async ({ rt, query }) => {
+      const { dangling, until, label = [], 'label!': notLabel } = query.filters;
+      const { untagged, deleted, reclaimed } = await rt.images.prune({
+        danglingOnly: isDangling(dangling),
+        until: untilOf(until),
+        matches: (labels) =>
+          label.every((each) => matchesLabel(labels, each)) &&
+          !(notLabel?.every((each) => matchesLabel(labels, each)) ?? false),
+        // Asked when all else is decided, so a box that was just made counts.
+        inUse: (id) => rt.store.list().some(({ definition }) => definition.image.id === id),
+      });
+      for (const name of untagged) rt.events.publish('image', 'untag', name, { name });
+      for (const id of deleted) rt.events.publish('image', 'delete', id, { name: id });
+      rt.events.publish('image', 'prune', '', { reclaimed: String(reclaimed) });
+      return json({
+        ImagesDeleted: [
+          ...untagged.map((name) => ({ Untagged: name })),
+          ...deleted.map((id) => ({ Deleted: id })),
+        ],
+        SpaceReclaimed: reclaimed,
+      });
+    },
+  }),
+];
+
+function isDangling(values: readonly string[] = ['true']): boolean {
+  const [value = '', ...others] = values;
+  if (others.length === 0 && ['true', '1'].includes(value)) return true;
+  if (others.length === 0 && ['false', '0'].includes(value)) return false;
+  throw new A3sError(
+    'invalid-argument',
+    `invalid filter 'dangling=${values.join(',').slice(0, 64)}'`,
+    {
+      remedy: 'It is true or false.',
+    },
+  );
+}
+
+function untilOf(values: readonly string[] = []): number | undefined {
+  const [text, ...others] = values;
+  if (text === undefined) return undefined;
+  if (others.length === 0) return parsePruneTime(text, Date.now());
+  throw new A3sError('invalid-argument', 'the filter until may be given once');
+}

@@ -1,0 +1,56 @@
+/**
+ * Images as archives: `docker save`.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { Runtime } from '../../boxes/runtime.ts';
+import { type Answer, stream } from '../http/answer.ts';
+import { type Route, route } from '../route.ts';
+import { noBody, query } from './query.ts';
+
+const access = 'owner';
+
+const name = z.string().max(4096);
+/** One, or several. */
+const names = z
+  .union([name, z.array(name).max(1024)])
+  .default([])
+  .transform((value) => [value].flat());
+
+export const SAVE_ROUTES: readonly Route[] = [
+  route('GET', '/images/get', {
+    access,
+    query: query({ names }),
+    body: noBody,
+    handler: ({ rt, query }) => save(rt, query.names),
+  }),
+  route('GET', '/images/:name{.+}/get', {
+    access,
+    query: query({}),
+    body: noBody,
+    handler: ({ rt, params }) => save(rt, [params['name'] ?? '']),
+  }),
+];
+
+async function save(rt: Runtime, references: readonly string[]): Promise<Answer> {
+  const archive = await rt.images.save(references);
+  for (const reference of references) {
+    const { id } = await rt.images.resolve(reference).catch(() => ({ id: reference }));
+    rt.events.publish('image', 'save', id, { name: reference });
+  }
+  return stream(logged(rt, archive), 'application/x-tar');
+}
+
+/** The client only sees that its archive has no end: the reason is told here. */
+async function* logged(
+  rt: Runtime,
+  archive: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* archive;
+  } catch (error) {
+    rt.log.error('images could not be saved', error);
+    throw error;
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * Which signatures and attestations there are at an image: read, bounded, and not verified.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import type { Attachment } from '../images/attachment.ts';
+import { type Digest, isDigest } from '../images/digest.ts';
+import { bundleFormat, readBundle } from './bundle.ts';
+import {
+  DSSE_ENVELOPE,
+  readCosignAttestation,
+  readCosignSignature,
+  SIMPLE_SIGNING,
+} from './cosign.ts';
+import type { Finding } from './decision.ts';
+import type { Evidence, Place } from './evidence.ts';
+import { readJson } from './evidence-json.ts';
+import { Problem } from './evidence-problem.ts';
+import type { TrustQuestion } from './question.ts';
+
+const MAX_ATTACHMENTS = 64;
+const MAX_SIGNATURES = 128;
+const MAX_MANIFEST = 4 * 1024 * 1024;
+/** Of everything that is hashed: one blob may stand in a manifest many times. */
+const MAX_TOTAL = 64 * 1024 * 1024;
+
+const Manifest = z.looseObject({
+  layers: z
+    .array(
+      z.looseObject({
+        mediaType: z.string(),
+        digest: z.string().refine(isDigest, 'expected a SHA-256 digest'),
+        annotations: z.record(z.string(), z.string()).nullish(),
+      }),
+    )
+    .max(4096),
+  subject: z.looseObject({ digest: z.string() }).nullish(),
+});
+type Layer = z.infer<typeof Manifest>['layers'][number];
+
+/** A signature that could be read, or the finding that it could not. */
+export type Found =
+  | { readonly evidence: Evidence }
+  | { readonly unreadable: Finding; readonly kind: 'signature' | 'attestation' | 'any' };
+
+/** In an order of its own, so that the answer does not depend on the registry's. */
+export function readAttachments(question: TrustQuestion): readonly Found[] {
+  const sorted = inOrder(question);
+  const reader = { left: MAX_SIGNATURES, bytes: MAX_TOTAL };
+  const found = sorted
+    .slice(0, MAX_ATTACHMENTS)
+    .flatMap((attachment) => readAttachment(attachment, question, reader));
+  const first = sorted[MAX_ATTACHMENTS];
+  if (first === undefined) return found;
+  const more = sorted.length - MAX_ATTACHMENTS;
+  return [
+    ...found,
+    unreadable(
+      placeOf(first),
+      new Problem(
+        'too-many-attachments',
+        `${more} of ${sorted.length} artifacts were not looked at: ${MAX_ATTACHMENTS} are the most`,
+      ),
+    ),
+  ];
+}
+
+function readAttachment(
+  attachment: Attachment,
+  question: TrustQuestion,
+  reader: { left: number; bytes: number },
+): Found[] {
+  const place = placeOf(attachment);
+  try {
+    const layers = layersOf(attachment, question);
+    const found: Found[] = [];
+    for (const layer of layers) {
+      reader.left -= 1;
+      if (reader.left < 0) {
+        throw new Problem(
+          'too-many-signatures',
+          `signatures after the first ${MAX_SIGNATURES} were not looked at`,
+        );
+      }
+      found.push(readLayer(layer, attachment, reader));
+    }
+    return found;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    // One finding is enough for all that are too many.
+    if (error.code === 'too-many-signatures' && reader.left < -1) return [];
+    return [unreadable(place, error)];
+  }
+}
+
+function readLayer(layer: Layer, attachment: Attachment, reader: { bytes: number }): Found {
+  const place = placeOf(attachment);
+  try {
+    const bytes = blobOf(layer, attachment);
+    reader.bytes -= bytes.length;
+    if (reader.bytes < 0) {
+      throw new Problem('too-large', `it and those before it have more than ${MAX_TOTAL} bytes`);
+    }
+    return { evidence: readEvidence(layer, bytes, attachment, place) };
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return unreadable(place, error, layer.mediaType);
+  }
+}
+
+function readEvidence(
+  { mediaType, annotations }: Layer,
+  bytes: Buffer,
+  attachment: Attachment,
+  place: Place,
+): Evidence {
+  if (mediaType === SIMPLE_SIGNING) return readCosignSignature(bytes, annotations ?? {}, place);
+  if (mediaType === DSSE_ENVELOPE) return readCosignAttestation(bytes, annotations ?? {}, place);
+  return readBundle(bytes, attachment.blobs, place);
+}
+
+/** The layers that are signatures. An artifact without any, such as an SBOM, is none of ours. */
+function layersOf(attachment: Attachment, question: TrustQuestion): readonly Layer[] {
+  const { subject, digest, manifest } = attachment;
+  if (subject !== question.manifestDigest && !question.indexDigests.includes(subject)) {
+    throw new Problem('other-subject', 'it is attached to another image');
+  }
+  if (manifest.length > MAX_MANIFEST) {
+    throw new Problem('too-large', `its manifest is larger than ${MAX_MANIFEST} bytes`);
+  }
+  if (digestOf(manifest) !== digest) {
+    throw new Problem('altered', 'its manifest is not what its digest says');
+  }
+  const document = readJson(manifest, Manifest, 'its manifest');
+  if (attachment.attachedBy === 'referrer' && document.subject?.digest !== subject) {
+    throw new Problem('other-subject', 'it says that it is attached to another image');
+  }
+  const layers = document.layers.filter(({ mediaType }) => isKnown(mediaType));
+  const hasBundle = layers.some(({ mediaType }) => bundleFormat(mediaType) !== undefined);
+  // Beside a bundle, a payload without a signature of its own is what the bundle is over.
+  return hasBundle ? layers.filter(({ mediaType }) => mediaType !== SIMPLE_SIGNING) : layers;
+}
+
+function blobOf({ digest }: Layer, { blobs }: Attachment): Buffer {
+  const bytes = isDigest(digest) ? blobs.get(digest) : undefined;
+  if (bytes === undefined) throw new Problem('malformed', 'its content is missing');
+  if (digestOf(bytes) !== digest) {
+    throw new Problem('altered', 'its content is not what its digest says');
+  }
+  return bytes;
+}
+
+function isKnown(mediaType: string): boolean {
+  return (
+    mediaType === SIMPLE_SIGNING ||
+    mediaType === DSSE_ENVELOPE ||
+    bundleFormat(mediaType) !== undefined
+  );
+}
+
+function inOrder({ attachments, manifestDigest }: TrustQuestion): Attachment[] {
+  const key = ({ subject, digest, attachedBy }: Attachment): string =>
+    `${subject === manifestDigest ? 0 : 1} ${subject} ${digest} ${attachedBy}`;
+  const keyed = attachments.map((attachment) => ({ attachment, key: key(attachment) }));
+  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  // Found by tag and by its subject alike, it is still one artifact.
+  const unique = keyed.filter(
+    ({ attachment }, i) =>
+      keyed[i - 1]?.attachment.digest !== attachment.digest ||
+      keyed[i - 1]?.attachment.subject !== attachment.subject,
+  );
+  return unique.map(({ attachment }) => attachment);
+}
+
+function placeOf({ digest, subject }: Attachment): Place {
+  return { artifact: digest, subject };
+}
+
+function unreadable(place: Place, { code, message }: Problem, mediaType = ''): Found {
+  const format = isKnown(mediaType) ? (bundleFormat(mediaType) ?? 'cosign') : 'unknown';
+  return {
+    unreadable: { ...place, format, accepted: false, problem: { code, message } },
+    kind:
+      mediaType === SIMPLE_SIGNING
+        ? 'signature'
+        : mediaType === DSSE_ENVELOPE
+          ? 'attestation'
+          : 'any',
+  };
+}
+
+function digestOf(bytes: Buffer): Digest {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}

@@ -1,0 +1,87 @@
+/**
+ * The one decision about an image: by manifest digest, from what lies beside it, under a policy.
+ *
+ * A function of its arguments, but for waiting for a trusted root. A signature of an index covers
+ * the manifests that the index lists; whoever asks has checked that it lists this one.
+ *
+ * @module
+ */
+import { readAttachments } from './attachments.ts';
+import type { RequirementResult, TrustDecision } from './decision.ts';
+import type { LoadedPolicy, Rule } from './policy.ts';
+import type { TrustQuestion } from './question.ts';
+import { allowed, denied, noRule, ruleName, signed, unmet } from './reason.ts';
+import { checkRequirement } from './requirement.ts';
+
+/**
+ * Whether an image may run. The first rule that matches decides, and without one it may not.
+ *
+ * @param now when it is decided; signatures are held against the time at which they were made
+ */
+export async function decideTrust(
+  question: TrustQuestion,
+  policy: LoadedPolicy,
+  now: Date,
+): Promise<TrustDecision> {
+  const index = policy.match(question.repository);
+  const rule = index === undefined ? undefined : policy.rules[index];
+  const { verdict, requirements, reason } =
+    index === undefined || rule === undefined
+      ? { verdict: 'refused' as const, requirements: [], reason: noRule(question.repository) }
+      : await applyRule(rule, ruleName(index, rule), question);
+  const { reference, repository, manifestDigest, indexDigests } = question;
+  return {
+    verdict,
+    at: now.toISOString(),
+    image: { reference, repository, manifestDigest, indexDigests: [...indexDigests] },
+    policy: {
+      source: policy.source,
+      ...(policy.path === undefined ? {} : { path: policy.path }),
+      digest: policy.digest,
+    },
+    ...(index === undefined || rule === undefined
+      ? {}
+      : { rule: { index, pattern: rule.pattern, action: rule.action } }),
+    requirements,
+    reason,
+  };
+}
+
+interface Outcome {
+  readonly verdict: TrustDecision['verdict'];
+  readonly requirements: RequirementResult[];
+  readonly reason: string;
+}
+
+async function applyRule(rule: Rule, name: string, question: TrustQuestion): Promise<Outcome> {
+  switch (rule.action) {
+    case 'deny':
+      return { verdict: 'refused', requirements: [], reason: denied(name, rule.reason) };
+    case 'allowUnsigned': {
+      const found = readAttachments(question);
+      return { verdict: 'unsigned', requirements: [], reason: allowed(name, found.length) };
+    }
+    case 'require':
+      return await require(rule, name, question);
+  }
+}
+
+async function require(
+  rule: Rule & { readonly action: 'require' },
+  name: string,
+  question: TrustQuestion,
+): Promise<Outcome> {
+  const found = readAttachments(question);
+  const requirements: RequirementResult[] = [];
+  let failure: string | undefined;
+  for (const [index, requirement] of rule.require.entries()) {
+    const result = await checkRequirement(requirement, index, found, question);
+    requirements.push(result);
+    if (!result.met) failure ??= unmet(name, requirement, result);
+  }
+  // That every one of none holds would be true, and no reason to run anything.
+  if (requirements.length === 0) failure = `${name} requires nothing that could hold`;
+  return failure === undefined
+    ? { verdict: 'signed', requirements, reason: signed(name, requirements) }
+    : { verdict: 'refused', requirements, reason: failure };
+}

@@ -1,0 +1,60 @@
+/**
+ * Why a signature does not count.
+ *
+ * @module
+ */
+
+/** Stable: programs branch on them, and they stand in findings. */
+export type ProblemCode =
+  | 'too-many-attachments'
+  | 'too-many-signatures'
+  | 'too-large'
+  | 'malformed'
+  | 'altered'
+  | 'unknown-format'
+  | 'other-subject'
+  | 'other-digest'
+  | 'wrong-type'
+  | 'other-reference'
+  | 'annotation-differs'
+  | 'other-predicate-type'
+  | 'condition-failed'
+  | 'no-certificate'
+  | 'certificate-not-asked-for'
+  | 'no-key-matches'
+  | 'other-identity'
+  | 'certificate-malformed'
+  | 'certificate-untrusted'
+  | 'certificate-not-valid-then'
+  | 'certificate-usage'
+  | 'sct-missing'
+  | 'sct-invalid'
+  | 'no-signed-time'
+  | 'timestamp-invalid'
+  | 'log-entry-missing'
+  | 'log-entry-malformed'
+  | 'log-entry-unproven'
+  | 'log-entry-of-other-artifact'
+  | 'signature-invalid'
+  | 'trusted-root-unavailable';
+
+/** Thrown where a signature is found not to count. The message goes on after "1 signature was found: ". */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly code: ProblemCode;
+
+  constructor(code: ProblemCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const MAX_SHOWN = 200;
+
+/** Text of unknown origin, in quotes and short enough for one sentence. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text).replaceAll(
+    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/g,
+    '?',
+  );
+}
