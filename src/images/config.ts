@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { type Digest, isDigest } from './digest.ts';
 import type { ImageConfig } from './image.ts';
-import { parseDocument } from './json.ts';
+import { openObject, parseDocument } from './json.ts';
 
 const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
   error: 'must be sha256: and 64 hexadecimal digits',
@@ -16,25 +16,23 @@ const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest
 const strings = z.array(z.string()).nullish();
 const set = z.record(z.string(), z.looseObject({}).nullable()).nullish();
 
-const ConfigDocument = z.looseObject({
+const ConfigDocument = openObject({
   created: z.string().max(64).nullish(),
   author: z.string().max(4096).nullish(),
   architecture: z.string().max(64),
   os: z.string().max(64),
-  config: z
-    .looseObject({
-      Entrypoint: strings,
-      Cmd: strings,
-      Env: strings,
-      WorkingDir: z.string().nullish(),
-      User: z.string().nullish(),
-      Labels: z.record(z.string(), z.string()).nullish(),
-      StopSignal: z.string().max(64).nullish(),
-      ExposedPorts: set,
-      Volumes: set,
-    })
-    .nullish(),
-  rootfs: z.looseObject({
+  config: openObject({
+    Entrypoint: strings,
+    Cmd: strings,
+    Env: strings,
+    WorkingDir: z.string().nullish(),
+    User: z.string().nullish(),
+    Labels: z.record(z.string(), z.string()).nullish(),
+    StopSignal: z.string().max(64).nullish(),
+    ExposedPorts: set,
+    Volumes: set,
+  }).nullish(),
+  rootfs: openObject({
     type: z.literal('layers'),
     diff_ids: z.array(digest).nullable(),
   }),

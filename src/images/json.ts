@@ -3,20 +3,33 @@
  *
  * @module
  */
-import type * as z from 'zod';
+import * as z from 'zod';
+import { repeatedMember } from './json-members.ts';
 import { corrupt } from './tar/corrupt.ts';
 
 const MAX_DEPTH = 64;
 
-/** @throws A3sError `invalid-image` naming every bad field; `what` names the document */
+/**
+ * @throws A3sError `invalid-image` naming every bad field, or a member that is repeated: readers differ in which one
+ *   they take; `what` names the document
+ */
 export function parseDocument<T>(bytes: Buffer, schema: z.ZodType<T>, what: string): T {
+  let text: string;
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    value = JSON.parse(text);
   } catch (error) {
     throw corrupt(what, `it is not JSON (${error instanceof Error ? error.message : error})`);
   }
   if (depthOf(value) > MAX_DEPTH) throw corrupt(what, 'it is nested too deeply');
+  const repeated = repeatedMember(text);
+  if (repeated !== undefined) {
+    throw corrupt(
+      what,
+      `an object in it has two members ${JSON.stringify(repeated.slice(0, 100))}`,
+    );
+  }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const faults = result.error.issues.map(
@@ -24,6 +37,26 @@ export function parseDocument<T>(bytes: Buffer, schema: z.ZodType<T>, what: stri
   );
   const more = faults.length > 5 ? `; and ${faults.length - 5} more` : '';
   throw corrupt(what, `${faults.slice(0, 5).join('; ').slice(0, 1000)}${more}`);
+}
+
+/**
+ * An object that may have members beside these, but none that differs from these in case only: Go's readers, which most
+ * others are, would take one for the other.
+ */
+export function openObject<Shape extends z.ZodRawShape>(
+  shape: Shape,
+): z.ZodObject<Shape, z.core.$loose> {
+  const spellings = new Map(Object.keys(shape).map((name) => [name.toLowerCase(), name]));
+  return z.looseObject(shape).superRefine((value, context) => {
+    for (const name of Object.keys(value)) {
+      const known = spellings.get(name.toLowerCase());
+      if (known === undefined || known === name) continue;
+      context.addIssue({
+        code: 'custom',
+        message: `has a member ${JSON.stringify(name)}, which some readers take for ${JSON.stringify(known)}`,
+      });
+    }
+  });
 }
 
 /** Breadth first: a hostile document is deeper than the call stack. */

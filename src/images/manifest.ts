@@ -7,7 +7,7 @@
  */
 import * as z from 'zod';
 import { type Digest, isDigest } from './digest.ts';
-import { parseDocument } from './json.ts';
+import { openObject, parseDocument } from './json.ts';
 import type { Limits } from './limits.ts';
 
 export const MANIFEST_TYPES = [
@@ -24,7 +24,9 @@ const CONFIG_TYPES = [
 ];
 /** Plain, gzip and zstd; which one it is, the content says. */
 const LAYER_TYPE =
-  /^application\/vnd\.(?:oci\.image\.layer(?:\.nondistributable)?\.v1\.tar(?:\+gzip|\+zstd)?|docker\.image\.rootfs(?:\.foreign)?\.diff\.tar(?:\.gzip|\.zstd)?)$/;
+  /^application\/vnd\.(?:oci\.image\.layer\.v1\.tar(?:\+gzip|\+zstd)?|docker\.image\.rootfs\.diff\.tar(?:\.gzip|\.zstd)?)$/;
+/** Layers that a registry does not have: they are to be got from somebody else. */
+const FOREIGN_TYPE = /nondistributable|\.foreign\./;
 
 export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
@@ -35,40 +37,58 @@ const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest
   error: 'must be sha256: and 64 hexadecimal digits',
 });
 
-const Platform = z.looseObject({
+const Platform = openObject({
   architecture: z.string().max(64),
   os: z.string().max(64),
   variant: z.string().max(64).optional(),
 });
 
-const Descriptor = z.looseObject({
+const Descriptor = openObject({
   mediaType: z.string().max(255),
   digest,
   size: z.int().min(0),
   annotations: z.record(z.string(), z.string()).nullish(),
   platform: Platform.nullish(),
+  urls: z.array(z.string()).nullish(),
 });
 export type Descriptor = z.infer<typeof Descriptor>;
 
-const Manifest = z.looseObject({
+const Layer = Descriptor.superRefine(({ mediaType, urls }, context) => {
+  const refuse = (message: string): void => context.addIssue({ code: 'custom', message });
+  if (FOREIGN_TYPE.test(mediaType)) {
+    refuse(
+      'is a foreign layer, which its registry may not give out; such images are not supported',
+    );
+  } else if (!LAYER_TYPE.test(mediaType)) {
+    refuse('is not a layer of an image: plain, gzip and zstd tars are supported');
+  } else if (urls != null && urls.length > 0) {
+    refuse('is to be fetched from a URL, and layers come from the registry only');
+  }
+});
+
+/** Without a type, some readers would take what has both for a manifest, and some for an index. */
+function isOneThing(other: 'layers' | 'manifests') {
+  return (value: object, context: z.RefinementCtx): void => {
+    if (!(other in value)) return;
+    context.addIssue({ code: 'custom', message: 'has both layers and manifests' });
+  };
+}
+
+const Manifest = openObject({
   schemaVersion: z.literal(2),
   mediaType: z.enum(MANIFEST_TYPES).optional(),
   config: Descriptor.refine(({ mediaType }) => CONFIG_TYPES.includes(mediaType), {
     error: 'is not the configuration of an image',
   }),
-  layers: z.array(
-    Descriptor.refine(({ mediaType }) => LAYER_TYPE.test(mediaType), {
-      error: 'is not a layer of an image: plain, gzip and zstd tars are supported',
-    }),
-  ),
-});
+  layers: z.array(Layer),
+}).superRefine(isOneThing('manifests'));
 export type Manifest = z.infer<typeof Manifest>;
 
-const Index = z.looseObject({
+const Index = openObject({
   schemaVersion: z.literal(2),
   mediaType: z.enum(INDEX_TYPES).optional(),
   manifests: z.array(Descriptor).max(10_000),
-});
+}).superRefine(isOneThing('layers'));
 export type Index = z.infer<typeof Index>;
 
 export function parseManifest(bytes: Buffer, what: string, limits: Limits): Manifest {
