@@ -1,0 +1,191 @@
+/**
+ * Finds what a registry has beside an image: at cosign's tags, and by OCI 1.1's referrers.
+ *
+ * Nothing is verified but digests. What cannot be an artifact at all is kept as its manifest alone, so that whoever
+ * decides can say so. Missing is missing; any other failure is thrown on: behind it there might be a signature.
+ *
+ * @module
+ */
+import { A3sError } from '../errors.ts';
+import type { Attachment } from '../images/attachment.ts';
+import { type Digest, hexOf } from '../images/digest.ts';
+import type { RemoteManifest, Repository } from '../registry/registry.ts';
+import { type ArtifactManifest, parseArtifact } from './artifact-manifest.ts';
+import { digestOf } from './attachment-artifact.ts';
+
+const MiB = 1024 * 1024;
+/** Of one image. */
+const MAX_ATTACHMENTS = 64;
+const MAX_BYTES = 64 * MiB;
+const MAX_BLOB = 16 * MiB;
+const MAX_MANIFEST = 4 * MiB;
+
+/** Signatures and attestations; an SBOM at `.sbom` is signed by nobody. */
+const TAG_SUFFIXES = ['sig', 'att'];
+
+/** Types of artifacts that may say who stands for an image. */
+const ARTIFACT_TYPES = [
+  /^application\/vnd\.dev\.cosign\.artifact\.(?:sig|att)\.v1\+json$/,
+  /^application\/vnd\.dev\.cosign\.simplesigning\.v1\+json$/,
+  /^application\/vnd\.dev\.sigstore\.bundle(?:\.v\d+(?:\.\d+)?\+json|\+json;version=\d+(?:\.\d+)?)$/,
+  /^application\/vnd\.in-toto(?:\.[a-z0-9.-]+)?\+(?:json|dsse)$/,
+  /^application\/vnd\.dsse\.envelope\.v1\+json$/,
+];
+
+/**
+ * Everything that is attached to these digests and may be a signature or an attestation.
+ *
+ * @throws A3sError `too-large` when it is more than anybody needs, `invalid-image` for bytes of another digest, or
+ *   `registry-…`
+ */
+export async function fetchAttachments(
+  repository: Repository,
+  subjects: readonly Digest[],
+): Promise<readonly Attachment[]> {
+  const found = new Map<string, Candidate>();
+  const perSubject = await Promise.all(subjects.map((subject) => candidates(repository, subject)));
+  for (const candidate of perSubject.flat()) {
+    const key = `${candidate.subject} ${candidate.manifest.digest}`;
+    // Cosign puts one artifact in both places.
+    if (!found.has(key)) found.set(key, candidate);
+  }
+  const budget = new Budget(repository.name);
+  const attachments: Attachment[] = [];
+  for (const candidate of found.values()) budget.count(candidate);
+  for (const candidate of found.values()) attachments.push(await fetch(repository, candidate));
+  return attachments;
+}
+
+interface Candidate {
+  readonly subject: Digest;
+  readonly attachedBy: Attachment['attachedBy'];
+  readonly manifest: RemoteManifest;
+  /** Undefined where it is no manifest of an artifact. */
+  readonly artifact: ArtifactManifest | undefined;
+}
+
+async function candidates(repository: Repository, subject: Digest): Promise<readonly Candidate[]> {
+  const [tagged, referring] = await Promise.all([
+    atTags(repository, subject),
+    byReferrers(repository, subject),
+  ]);
+  return [...tagged, ...referring];
+}
+
+async function atTags(repository: Repository, subject: Digest): Promise<readonly Candidate[]> {
+  const manifests = await Promise.all(
+    TAG_SUFFIXES.map((suffix) => repository.manifest(`sha256-${hexOf(subject)}.${suffix}`)),
+  );
+  return manifests
+    .filter((manifest) => manifest !== undefined)
+    .map((manifest) => candidate(subject, 'tag', manifest));
+}
+
+async function byReferrers(repository: Repository, subject: Digest): Promise<readonly Candidate[]> {
+  const referrers = (await repository.referrers(subject)).filter(
+    ({ artifactType }) => artifactType === undefined || isRelevant(artifactType),
+  );
+  if (referrers.length > MAX_ATTACHMENTS) throw tooMany(repository.name);
+  const found: Candidate[] = [];
+  for (const { digest, size } of referrers) {
+    if (size > MAX_MANIFEST) throw tooLarge(repository.name, 'a manifest', size, MAX_MANIFEST);
+    const manifest = await repository.manifest(digest);
+    if (manifest === undefined) continue;
+    const each = candidate(subject, 'referrer', manifest);
+    // What it says itself counts, not what it is listed as.
+    const { artifact } = each;
+    if (artifact?.subject !== subject || !artifact.types.some(isRelevant)) continue;
+    found.push(each);
+  }
+  return found;
+}
+
+function isRelevant(type: string): boolean {
+  return ARTIFACT_TYPES.some((pattern) => pattern.test(type));
+}
+
+function candidate(
+  subject: Digest,
+  attachedBy: Attachment['attachedBy'],
+  manifest: RemoteManifest,
+): Candidate {
+  if (digestOf(manifest.bytes) !== manifest.digest) throw otherBytes(manifest.digest);
+  return { subject, attachedBy, manifest, artifact: parseArtifact(manifest.bytes) };
+}
+
+/** What is announced is counted before any of it is fetched. */
+class Budget {
+  readonly #repository: string;
+  #artifacts = 0;
+  #bytes = 0;
+
+  constructor(repository: string) {
+    this.#repository = repository;
+  }
+
+  count({ manifest, artifact }: Candidate): void {
+    this.#artifacts += 1;
+    if (this.#artifacts > MAX_ATTACHMENTS) throw tooMany(this.#repository);
+    const { length } = manifest.bytes;
+    if (length > MAX_MANIFEST) {
+      throw tooLarge(this.#repository, 'a manifest', length, MAX_MANIFEST);
+    }
+    this.#bytes += length;
+    for (const { size } of artifact?.layers ?? []) {
+      if (size > MAX_BLOB) throw tooLarge(this.#repository, 'one', size, MAX_BLOB);
+      this.#bytes += size;
+    }
+    if (this.#bytes > MAX_BYTES) {
+      throw tooLarge(this.#repository, 'all of it', this.#bytes, MAX_BYTES);
+    }
+  }
+}
+
+async function fetch(
+  repository: Repository,
+  { subject, attachedBy, manifest, artifact }: Candidate,
+): Promise<Attachment> {
+  const blobs = new Map<Digest, Buffer>();
+  for (const { digest, size } of artifact?.layers ?? []) {
+    if (!blobs.has(digest)) blobs.set(digest, await readBlob(repository, digest, size));
+  }
+  const { digest, mediaType, bytes } = manifest;
+  return { subject, attachedBy, digest, mediaType, manifest: bytes, blobs };
+}
+
+async function readBlob(repository: Repository, digest: Digest, size: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of repository.blob({ digest, size })) {
+    length += chunk.length;
+    if (length > size) throw otherBytes(digest);
+    chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
+  if (length !== size || digestOf(bytes) !== digest) throw otherBytes(digest);
+  return bytes;
+}
+
+function otherBytes(digest: Digest): A3sError {
+  return new A3sError(
+    'invalid-image',
+    `Cannot read the signature ${digest}: the registry sent other bytes than its digest says`,
+    { remedy: 'Try again; if it stays so, ask whoever runs the registry.' },
+  );
+}
+
+function tooMany(repository: string): A3sError {
+  return new A3sError(
+    'too-large',
+    `Cannot read the signatures of an image in ${repository}: more than ${MAX_ATTACHMENTS} are attached to it`,
+    { remedy: 'Remove those that are no longer needed from the registry.' },
+  );
+}
+
+function tooLarge(repository: string, what: string, size: number, max: number): A3sError {
+  return new A3sError(
+    'too-large',
+    `Cannot read the signatures of an image in ${repository}: ${what} has ${size} bytes, and ${max} are allowed`,
+    { remedy: 'Remove those that are no longer needed from the registry.' },
+  );
+}
