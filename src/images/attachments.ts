@@ -18,7 +18,7 @@ import { corrupt } from './tar/corrupt.ts';
 
 const MiB = 1024 * 1024;
 /** Of one image. */
-const MAX_ATTACHMENTS = 64;
+export const MAX_ATTACHMENTS = 64;
 const MAX_BYTES = 64 * MiB;
 
 /** @throws A3sError `no-such-image`, `invalid-image`, `too-large` */
@@ -48,7 +48,12 @@ export async function stageAttachments(
   subjects: readonly Digest[],
   attachments: readonly Attachment[],
 ): Promise<StagedAttachments> {
-  checkBounds(attachments);
+  checkBounds(
+    attachments.length,
+    attachments.flatMap(({ manifest, blobs }) =>
+      [manifest, ...blobs.values()].map(({ length }) => length),
+    ),
+  );
   const files = new Map<Digest, StagedFile>();
   const stage = async (digest: Digest, bytes: Buffer, what: string): Promise<void> => {
     if (digestOf(bytes) !== digest) throw corrupt(what, `its content has another digest`);
@@ -72,14 +77,13 @@ export async function stageAttachments(
   return { subjects, records, files: [...files.values()] };
 }
 
-function checkBounds(attachments: readonly Attachment[]): void {
-  const bytes = attachments
-    .flatMap(({ manifest, blobs }) => [manifest, ...blobs.values()])
-    .reduce((sum, { length }) => sum + length, 0);
-  if (attachments.length <= MAX_ATTACHMENTS && bytes <= MAX_BYTES) return;
+/** @throws A3sError `too-large` for more than one image may have beside it */
+export function checkBounds(count: number, sizes: readonly number[]): void {
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  if (count <= MAX_ATTACHMENTS && bytes <= MAX_BYTES) return;
   throw new A3sError(
     'too-large',
-    `Cannot keep what is attached to the image: ${attachments.length} artifacts of ${bytes} bytes, and ${MAX_ATTACHMENTS} of ${MAX_BYTES} bytes together are allowed`,
+    `Cannot keep what is attached to the image: ${count} artifacts of ${bytes} bytes, and ${MAX_ATTACHMENTS} of ${MAX_BYTES} bytes together are allowed`,
   );
 }
 

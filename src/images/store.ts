@@ -44,6 +44,7 @@ import type { ImportOptions } from './import/import-options.ts';
 import { ingest } from './ingest.ts';
 import { LayerLoader, type LoadedImage } from './layer-loader.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
+import { loadedAttachments } from './loaded-attachments.ts';
 import { Pins } from './pins.ts';
 import { hostPlatform, type Platform } from './platform.ts';
 import { pruneImages } from './prune/prune-images.ts';
@@ -258,6 +259,7 @@ class Store implements ImageStore {
       const records = await commitImages(
         this.#parts,
         loaded.map((image) => ({ image, origin: originOf(image, at) })),
+        loadedAttachments(loaded, this.#parts.catalog),
       );
       return records.map((record) => this.#image(record));
     });

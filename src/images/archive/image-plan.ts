@@ -4,8 +4,9 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import type { AttachmentRecord } from '../catalog.ts';
 import { type ConfigFile, parseConfig } from '../config.ts';
-import type { Digest } from '../digest.ts';
+import { type Digest, hexOf } from '../digest.ts';
 import type { Limits } from '../limits.ts';
 import { type Platform, samePlatform } from '../platform.ts';
 import { canonicalName, familiarRepository, parseReference, withDefaultTag } from '../reference.ts';
@@ -18,12 +19,21 @@ export interface PlannedLayer {
   readonly blob: StagedFile;
 }
 
+/** A signature or an attestation. */
+export interface ArchivedAttachment {
+  readonly record: AttachmentRecord;
+  /** Manifest and blobs. */
+  readonly files: readonly StagedFile[];
+}
+
 export interface ImagePlan {
   /** Canonical names with a tag. */
   readonly names: readonly string[];
   readonly manifest: StagedFile;
   /** Those of the archive that list the manifest. */
   readonly indexes?: readonly StagedFile[];
+  /** What the archive has beside the image and those indexes. */
+  readonly attachments?: readonly ArchivedAttachment[];
   readonly mediaType: string;
   readonly configBlob: StagedFile;
   readonly config: ConfigFile;
@@ -83,6 +93,20 @@ export async function requireFile(files: ArchiveFiles, name: string): Promise<St
     `Cannot read ${files.what}: the file ${JSON.stringify(name.slice(0, 200))} is missing`,
     { remedy: 'The archive is incomplete: save it again.' },
   );
+}
+
+/** A blob that is exactly what its descriptor says. */
+export async function requireBlob(
+  files: ArchiveFiles,
+  { digest, size }: { readonly digest: Digest; readonly size: number },
+): Promise<StagedFile> {
+  const file = await requireFile(files, `blobs/sha256/${hexOf(digest)}`);
+  const what = `blob ${digest}`;
+  if (file.size !== size) {
+    throw corrupt(what, `it has ${file.size} bytes, and its descriptor says ${size}`);
+  }
+  if (file.digest !== digest) throw corrupt(what, `its content has the digest ${file.digest}`);
+  return file;
 }
 
 /** A name of an image that an archive brings; it is refused rather than made to fit. */

@@ -5,7 +5,6 @@
  */
 import * as z from 'zod';
 import type { Digest } from '../digest.ts';
-import { hexOf } from '../digest.ts';
 import { parseDocument } from '../json.ts';
 import {
   type Descriptor,
@@ -19,6 +18,7 @@ import { samePlatform } from '../platform.ts';
 import type { StagedFile } from '../staging.ts';
 import { corrupt } from '../tar/corrupt.ts';
 import type { ArchiveFiles } from './archive-files.ts';
+import { splitLayout } from './archived-attachments.ts';
 import {
   archiveName,
   type ImagePlan,
@@ -26,6 +26,7 @@ import {
   type PlanOptions,
   readConfig,
   readDocument,
+  requireBlob,
   requireFile,
   wrongPlatform,
 } from './image-plan.ts';
@@ -54,7 +55,8 @@ export async function planOciArchive(
   const indexFile = await requireFile(files, 'index.json');
   const index = parseIndex(await readDocument(indexFile, 'index.json', limits), 'index.json');
   const found = new Map<Digest, Found>();
-  for (const descriptor of index.manifests) {
+  const { images, attachments } = await splitLayout(index.manifests, files, limits);
+  for (const descriptor of images) {
     const manifest = await selectManifest(descriptor, files, options, 0);
     if (manifest === undefined) continue;
     const known = found.get(manifest.descriptor.digest) ?? {
@@ -72,7 +74,14 @@ export async function planOciArchive(
     throw corrupt(files.what, `it holds more than ${limits.images} images`);
   }
   const plans: ImagePlan[] = [];
-  for (const each of found.values()) plans.push(await planImage(each, files, options));
+  for (const each of found.values()) {
+    const plan = await planImage(each, files, options);
+    const subjects = [each.descriptor.digest, ...each.indexes.keys()];
+    plans.push({
+      ...plan,
+      attachments: attachments.filter(({ record }) => subjects.includes(record.subject)),
+    });
+  }
   return plans;
 }
 
@@ -140,15 +149,4 @@ async function planImage(
     config,
     layers,
   };
-}
-
-/** A blob that is exactly what its descriptor says. */
-async function requireBlob(files: ArchiveFiles, { digest, size }: Descriptor): Promise<StagedFile> {
-  const file = await requireFile(files, `blobs/sha256/${hexOf(digest)}`);
-  const what = `blob ${digest}`;
-  if (file.size !== size) {
-    throw corrupt(what, `it has ${file.size} bytes, and its descriptor says ${size}`);
-  }
-  if (file.digest !== digest) throw corrupt(what, `its content has the digest ${file.digest}`);
-  return file;
 }

@@ -8,7 +8,7 @@
  */
 import { hexOf } from '../digest.ts';
 import { OCI_INDEX } from '../manifest.ts';
-import { familiarName, parseReference } from '../reference.ts';
+import { parseReference } from '../reference.ts';
 import type { SavedAttachment, SavedBlob, SavedImage } from './saved-image.ts';
 
 /** The full name: what Docker, containerd, podman and our own load read. */
@@ -74,11 +74,11 @@ function attachmentEntry({ manifest, tag }: SavedAttachment) {
   };
 }
 
+/** Names are whole: podman would put a short one below `localhost`, and Docker shortens them by itself. */
 function dockerEntry({ config, layers, names }: SavedImage) {
   return {
     Config: blobPath(config),
-    RepoTags:
-      names.length === 0 ? null : names.map(({ name }) => familiarName(parseReference(name))),
+    RepoTags: names.length === 0 ? null : names.map(({ name }) => name),
     Layers: layers.map(blobPath),
   };
 }
