@@ -9,7 +9,7 @@ import { startOfAnswer } from './blob-download-answer.ts';
 import type { BlobDescriptor } from './registry.ts';
 import { broken, type RepositoryContext } from './repository-context.ts';
 import { exchange } from './repository-exchange.ts';
-import { Cut, isCut, Trials } from './repository-trials.ts';
+import { Cut, isCut, Stall, Trials } from './repository-trials.ts';
 
 /**
  * The bytes of a blob, each once. The caller holds them for verified when this ends without an error.
@@ -38,7 +38,11 @@ export async function* downloadBlob(
       if (!isCut(error)) throw error;
       // An answer without a length may have lost no more than its end.
       if (state.offset === size && size > 0) complete = true;
-      else await trials.next(error, { progressed: state.offset > before });
+      else {
+        // A drip would otherwise be progress for ever.
+        const progressed = state.offset > before && !(error instanceof Stall);
+        await trials.next(error, { progressed });
+      }
     }
   }
   const actual = `sha256:${hash.digest('hex')}`;

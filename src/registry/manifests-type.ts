@@ -23,11 +23,11 @@ const GENERIC = ['', 'application/json', 'application/octet-stream', 'text/plain
 export const ACCEPTED_TYPES = [...MANIFESTS, ...INDEXES];
 
 const Head = z.looseObject({
-  schemaVersion: z.unknown(),
+  schemaVersion: z.unknown().optional(),
   mediaType: z.string().max(255).optional(),
-  config: z.unknown(),
-  layers: z.unknown(),
-  manifests: z.unknown(),
+  config: z.unknown().optional(),
+  layers: z.unknown().optional(),
+  manifests: z.unknown().optional(),
 });
 
 /**

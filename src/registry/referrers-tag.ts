@@ -17,7 +17,7 @@ const ATTEMPTS = 4;
 
 const Subject = z.looseObject({
   artifactType: z.string().max(255).optional(),
-  config: z.looseObject({ mediaType: z.string().max(255) }).optional(),
+  config: z.looseObject({ mediaType: z.string().max(255).optional() }).optional(),
   annotations: z.record(z.string(), z.string()).nullish(),
   subject: z
     .looseObject({

@@ -4,7 +4,7 @@
  * @module
  */
 import type { RepositoryContext } from './repository-context.ts';
-import { Cut, type Patience } from './repository-trials.ts';
+import { Cut, type Patience, Stall } from './repository-trials.ts';
 
 /** Reads a body at a bearable pace; whoever stops reading ends the exchange. */
 export class BodyReader implements AsyncIterator<Uint8Array, undefined> {
@@ -35,8 +35,8 @@ export class BodyReader implements AsyncIterator<Uint8Array, undefined> {
     const next = await this.#pace.measure(this.#iterator.next()).catch((error: unknown) => {
       this.#done = true;
       this.#context.signal?.throwIfAborted();
-      const why = this.#ended.signal.aborted ? this.#pace.verdict : 'the connection was cut';
-      throw new Cut(this.#what, why, error);
+      if (this.#ended.signal.aborted) throw new Stall(this.#what, this.#pace.verdict, error);
+      throw new Cut(this.#what, 'the connection was cut', error);
     });
     if (next.done === true) {
       this.#done = true;

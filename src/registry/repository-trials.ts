@@ -69,3 +69,6 @@ export class Cut extends A3sError {
     });
   }
 }
+
+/** An answer that was ended here, since too little of it came in a long time. */
+export class Stall extends Cut {}
