@@ -3,8 +3,11 @@
  *
  * @module
  */
+import { ATTACHMENT_ROUTES } from './a3s/attachments.ts';
 import { HOST_ROUTES } from './a3s/host.ts';
+import { IMAGE_POLICY_ROUTES } from './a3s/image-policies.ts';
 import { SERVER_ROUTES } from './a3s/server.ts';
+import { TRUST_ROUTES } from './a3s/trust.ts';
 import { CONTAINER_ROUTES } from './docker/containers.ts';
 import { DISK_USAGE_ROUTES } from './docker/disk-usage.ts';
 import { EXEC_ROUTES } from './docker/exec.ts';
@@ -12,6 +15,7 @@ import { HISTORY_ROUTES } from './docker/history.ts';
 import { IMAGE_ROUTES } from './docker/images.ts';
 import { OUTPUT_ROUTES } from './docker/output.ts';
 import { PRUNE_ROUTES } from './docker/prune.ts';
+import { PULL_ROUTES } from './docker/pull.ts';
 import { SAVE_ROUTES } from './docker/save.ts';
 import { SYSTEM_ROUTES } from './docker/system.ts';
 import { TAG_ROUTES } from './docker/tag.ts';
@@ -24,12 +28,16 @@ export const ROUTES: readonly Route[] = [
   ...OUTPUT_ROUTES,
   ...EXEC_ROUTES,
   ...UNSUPPORTED_IMAGE_ROUTES,
+  ...PULL_ROUTES,
   ...SAVE_ROUTES,
   ...HISTORY_ROUTES,
   ...TAG_ROUTES,
   ...PRUNE_ROUTES,
   ...DISK_USAGE_ROUTES,
   ...IMAGE_ROUTES,
+  ...IMAGE_POLICY_ROUTES,
+  ...TRUST_ROUTES,
+  ...ATTACHMENT_ROUTES,
   ...HOST_ROUTES,
   ...SERVER_ROUTES,
 ];

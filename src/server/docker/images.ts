@@ -4,9 +4,7 @@
  * @module
  */
 import { setTimeout } from 'node:timers/promises';
-import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import { json, stream } from '../http/answer.ts';
 import { drop } from '../http/connection.ts';
@@ -14,6 +12,7 @@ import { failureOf } from '../http/failure.ts';
 import { type Route, route, streamRoute } from '../route.ts';
 import { filters, matchesGlob, matchesLabel } from './filters.ts';
 import { imageSummary } from './image-summary.ts';
+import { ProgressLines } from './progress-lines.ts';
 import { flag, noBody, query } from './query.ts';
 
 const access = 'owner';
@@ -46,18 +45,6 @@ export const IMAGE_ROUTES: readonly Route[] = [
     access,
     query: query({ quiet: flag }),
     handler: ({ rt, body, query }) => stream(load(rt, body, query.quiet), 'application/json'),
-  }),
-  route('POST', '/images/create', {
-    access,
-    query: query({ fromImage: z.string().max(4096).default('') }),
-    body: noBody,
-    handler: ({ query }) => {
-      throw new A3sError(
-        'not-implemented',
-        `Cannot pull ${query.fromImage}: images come from archives, not from registries`,
-        { remedy: 'Load it with a3s-box load, or docker load.' },
-      );
-    },
   }),
   route('GET', '/images/:name{.+}/json', {
     access,
@@ -95,7 +82,7 @@ async function* load(
   archive: AsyncIterable<Uint8Array>,
   quiet: boolean,
 ): AsyncGenerator<Uint8Array> {
-  const lines = new LineQueue();
+  const lines = new ProgressLines();
   const work = rt.images
     .load(archive, quiet ? undefined : (line) => lines.push({ stream: `${line}\n` }))
     .then(
@@ -125,34 +112,6 @@ async function* load(
 function loaded(image: Image): string[] {
   if (image.tags.length === 0) return [`Loaded image ID: ${image.id}`];
   return image.tags.map((tag) => `Loaded image: ${tag}`);
-}
-
-/** Progress that waits for its reader; the images' own bounds limit how much there can be. */
-class LineQueue {
-  readonly #lines: unknown[] = [];
-  #ended = false;
-  #wake: () => void = () => undefined;
-
-  push(line: unknown): void {
-    this.#lines.push(line);
-    this.#wake();
-  }
-
-  end(): void {
-    this.#ended = true;
-    this.#wake();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      for (const line of this.#lines.splice(0)) yield Buffer.from(`${JSON.stringify(line)}\r\n`);
-      if (this.#lines.length > 0) continue;
-      if (this.#ended) return;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
 }
 
 function named(image: Image, pattern: string | undefined): boolean {

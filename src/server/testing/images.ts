@@ -6,6 +6,7 @@
 import { Readable } from 'node:stream';
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachment.ts';
+import type { Digest } from '../../images/digest.ts';
 import type { Image, ImageStore } from '../../images/image.ts';
 
 export const TEST_IMAGE: Image = {
@@ -98,9 +99,9 @@ export class FakeImages implements ImageStore {
     return this.resolve(source);
   }
 
-  async attach(): Promise<void> {}
+  async attach(_subjects: readonly Digest[], _attachments: readonly Attachment[]): Promise<void> {}
 
-  async attachments(): Promise<readonly Attachment[]> {
+  async attachments(_subjects: readonly Digest[]): Promise<readonly Attachment[]> {
     return [];
   }
 

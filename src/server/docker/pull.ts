@@ -1,0 +1,142 @@
+/**
+ * `POST /images/create`: an image from a registry, or a root filesystem from the request's body.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { Runtime } from '../../boxes/runtime.ts';
+import { type PullRequest, pullImage } from '../../distribution/pull.ts';
+import { A3sError } from '../../errors.ts';
+import { isDigest } from '../../images/digest.ts';
+import {
+  familiarName,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from '../../images/reference.ts';
+import { stream } from '../http/answer.ts';
+import { failureOf } from '../http/failure.ts';
+import { type Route, streamRoute } from '../route.ts';
+import { importArchive, importQuery } from './import.ts';
+import { ProgressLines } from './progress-lines.ts';
+import { pullLine } from './pull-lines.ts';
+import { query } from './query.ts';
+import { registryAuth } from './registry-auth.ts';
+import { imagePolicy } from './trust-query.ts';
+
+const access = 'owner';
+
+export const PULL_ROUTES: readonly Route[] = [
+  streamRoute('POST', '/images/create', {
+    access,
+    query: query({
+      ...importQuery,
+      fromImage: z.string().max(4096).default(''),
+      tag: z.string().max(256).default(''),
+      platform: z.string().max(128).default(''),
+      imagePolicy,
+    }),
+    handler: ({ rt, query, body, headers, signal }) => {
+      const { fromImage, tag, platform } = query;
+      if (fromImage === '') {
+        return stream(importArchive(rt, body, query), 'application/json');
+      }
+      const request = {
+        reference: referenceOf(fromImage, tag),
+        platform,
+        credentials: registryAuth(headers),
+        signal: AbortSignal.any([signal, rt.shutdown]),
+      };
+      return stream(pull(rt, request, query.imagePolicy), 'application/json');
+    },
+  }),
+];
+
+/** Docker's clients send the tag or the digest beside the name, and older ones in it. */
+function referenceOf(fromImage: string, tag: string): Reference {
+  const named = parseReference(fromImage);
+  if (tag === '') return withDefaultTag(named);
+  return parseReference(
+    isDigest(tag) ? `${withoutDigest(named)}@${tag}` : `${withoutBoth(named)}:${tag}`,
+  );
+}
+
+function withoutDigest(reference: Reference): string {
+  return familiarName({ ...reference, digest: undefined });
+}
+
+function withoutBoth(reference: Reference): string {
+  return familiarName({ ...reference, tag: undefined, digest: undefined });
+}
+
+/** Lines of progress. The status is sent before the registry was asked, so a failure is a line as well. */
+async function* pull(
+  rt: Runtime,
+  request: PullRequest,
+  policyId: string | undefined,
+): AsyncGenerator<Uint8Array> {
+  const lines = new ProgressLines();
+  const abandoned = new AbortController();
+  const signals = [abandoned.signal, ...(request.signal === undefined ? [] : [request.signal])];
+  const work = run(rt, { ...request, signal: AbortSignal.any(signals) }, policyId, lines)
+    .catch((error: unknown) => {
+      const { body, unexpected } = failureOf(error);
+      const wasLeft = signals.some(({ aborted }) => aborted);
+      if (unexpected && !wasLeft) rt.log.error('an image could not be pulled', error);
+      // Docker's own `code` in the detail is a number; ours stand beside it.
+      lines.push({ ...body, errorDetail: { message: body.message }, error: body.message });
+    })
+    .finally(() => lines.end());
+  try {
+    yield* lines;
+  } finally {
+    // Without a reader there is nobody who wants the image.
+    abandoned.abort(new A3sError('registry-failed', 'The pull was abandoned by its client'));
+    await work;
+  }
+}
+
+async function run(
+  rt: Runtime,
+  request: PullRequest,
+  policyId: string | undefined,
+  lines: ProgressLines,
+): Promise<void> {
+  const { reference } = request;
+  const name = familiarName(reference);
+  const policy = policyId === undefined ? await rt.trust.standing() : rt.trust.handedOver(policyId);
+  const { image, digest, decision, upToDate } = await pullImage(
+    {
+      registry: rt.registry,
+      images: rt.images,
+      decide: async (question) => {
+        const decision = await rt.trust.decide(question, policy, new Date());
+        if (decision.verdict === 'refused') {
+          rt.events.publish('image', 'trust-refused', question.manifestDigest, {
+            name,
+            trustRule: decision.rule?.pattern ?? '',
+            reason: decision.reason,
+          });
+        }
+        return decision;
+      },
+    },
+    {
+      ...request,
+      progress: (event) => {
+        const line = pullLine(event, reference.path, reference.digest ?? reference.tag ?? '');
+        if (event.state === 'downloading') lines.position(event.layer, line);
+        else lines.push(line);
+      },
+    },
+  );
+  rt.events.publish('image', 'pull', name, { name });
+  lines.push({ status: `Digest: ${digest}` });
+  lines.push({ status: `Trust: ${decision.reason}` });
+  lines.push({
+    status: upToDate
+      ? `Status: Image is up to date for ${name}`
+      : `Status: Downloaded newer image for ${name}`,
+  });
+  lines.push({ aux: { ID: image.id, Digest: digest, Trust: decision } });
+}
