@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from 'zod';
+import { TrustDecision } from '../trust/decision.ts';
 import { BOX_STATUSES } from './states.ts';
 
 const Port = z.strictObject({
@@ -28,7 +29,16 @@ export type Bind = z.infer<typeof Bind>;
 export const BoxDefinition = z.strictObject({
   id: z.string(),
   createdAt: z.string(),
-  image: z.strictObject({ reference: z.string(), id: z.string(), manifestDigest: z.string() }),
+  image: z.strictObject({
+    /** As the caller named it. */
+    reference: z.string(),
+    id: z.string(),
+    manifestDigest: z.string(),
+    /** Canonical names that every start is judged by, whatever has become of them since. Old records have none. */
+    names: z.array(z.string()).optional(),
+  }),
+  /** Why it could be made. */
+  trust: TrustDecision.optional(),
   /** Digest of the boot set that every start of this box uses. */
   bootSet: z.string(),
   /** Who the box's VMM and its helpers run as. */
@@ -77,6 +87,8 @@ export const BoxState = z.strictObject({
   error: z.string(),
   /** The published ports of this run, each with its real number. */
   ports: z.array(Port),
+  /** Why the last start was allowed, or refused. */
+  trust: TrustDecision.optional(),
   /** Someone asked for the end of this run. */
   stopRequested: z.boolean(),
 });

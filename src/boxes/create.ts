@@ -12,10 +12,14 @@ import { checkSpec } from './check-spec.ts';
 import { now, timestamp } from './clock.ts';
 import { mergeEnvironment } from './environment.ts';
 import { checkName, inventName } from './name.ts';
+import { pinnedImage } from './pinned-image.ts';
 import { checkResources } from './resources.ts';
 import { boxDirectory, publish, type Runtime } from './runtime.ts';
 import { parseSignal } from './signal.ts';
 import { nameInUse } from './store.ts';
+import { authorizeImage, type TrustOptions } from './trust.ts';
+import { namesUsed } from './trust-names.ts';
+import { trustAttributes, trustRecord } from './trust-record.ts';
 
 /** What the caller asks for. What is undefined comes from the image, or from a default. */
 export interface CreateRequest {
@@ -46,14 +50,22 @@ export interface CreateRequest {
 
 const DEFAULT_STOP_SIGNAL = 'SIGTERM';
 
-/** @throws A3sError for whatever does not fit, before anything is changed */
-export async function createBox(rt: Runtime, request: CreateRequest): Promise<Box> {
+/** @throws A3sError for whatever does not fit, an image that is refused too, before anything is changed */
+export async function createBox(
+  rt: Runtime,
+  request: CreateRequest,
+  options: TrustOptions = {},
+): Promise<Box> {
   const name = request.name === undefined ? undefined : checkName(request.name);
   const holder = name === undefined ? undefined : rt.store.byName(name);
   if (name !== undefined && holder !== undefined) throw nameInUse(name, holder.definition.id);
   checkResources(request, rt.host);
   checkDestinations(request.binds);
   const image = await rt.images.resolve(request.image);
+  const names = namesUsed(request.image, image);
+  const trust = trustRecord(
+    await authorizeImage(rt, { image, reference: request.image, names }, options),
+  );
   const command = mergeCommand(request, image);
   if (command.entrypoint.length + command.cmd.length === 0) {
     throw new A3sError('invalid-argument', 'No command specified', {
@@ -69,7 +81,13 @@ export async function createBox(rt: Runtime, request: CreateRequest): Promise<Bo
   const taken = rt.store.list().map((box) => box.definition.identity.uid);
   const definition: BoxDefinition = {
     ...{ id, createdAt: timestamp(now()), bootSet, identity: rt.identityFor(taken) },
-    image: { reference: request.image, id: image.id, manifestDigest: image.manifestDigest },
+    image: {
+      reference: request.image,
+      id: image.id,
+      manifestDigest: image.manifestDigest,
+      names: [...names],
+    },
+    trust,
     ...command,
     env: mergeEnvironment(request.env, image.config.env),
     cwd: directory(request.cwd ?? image.config.workingDir),
@@ -90,14 +108,14 @@ export async function createBox(rt: Runtime, request: CreateRequest): Promise<Bo
   );
   try {
     await mkdir(boxDirectory(rt, id), { mode: 0o711 });
-    // It could be removed until the record held it.
-    await rt.images.resolve(image.id);
+    // It could be removed, or replaced, until the record held it.
+    await pinnedImage(rt, definition);
   } catch (error) {
     await rm(boxDirectory(rt, id), { recursive: true, force: true });
     rt.store.remove(id);
     throw error;
   }
-  publish(rt, box, 'create');
+  publish(rt, box, 'create', trustAttributes(trust));
   return box;
 }
 

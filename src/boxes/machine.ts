@@ -12,9 +12,10 @@ import { GUEST_NETWORK } from '../engine/network.ts';
 import { A3sError } from '../errors.ts';
 import { bindPaths } from './binds.ts';
 import { type Box, type BoxDefinition, commandOf, type Port } from './box.ts';
-import { ensureChangesDisk } from './changes-disk.ts';
+import { CHANGES_DISK, ensureChangesDisk } from './changes-disk.ts';
 import { DEFAULT_CONFINEMENT } from './confinement.ts';
 import { processEnvironment } from './environment.ts';
+import { pinnedImage } from './pinned-image.ts';
 import { boxMemory, machineCpus, machineMemory } from './resources.ts';
 import { boxDirectory, type Runtime, runtimeDirectory } from './runtime.ts';
 
@@ -33,8 +34,8 @@ export async function prepareMachine(
   const { definition } = box;
   const directory = boxDirectory(rt, definition.id);
   const boot = await rt.boot.open(definition.bootSet);
-  const layers = await rt.images.bootLayers(await rt.images.resolve(definition.image.id));
-  const changes = join(directory, 'changes.ext4');
+  const layers = await rt.images.bootLayers(await pinnedImage(rt, definition));
+  const changes = join(directory, CHANGES_DISK);
   await ensureChangesDisk(changes, definition.identity);
   const { shares, mounts } = await bindPaths(definition.binds);
   const runtimeDir = runtimeDirectory(rt, definition.id);

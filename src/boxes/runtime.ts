@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { CellIdentity } from '../cell/cell.ts';
 import type { Engine, MachineSpec } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
+import type { Registry } from '../registry/registry.ts';
 import type { Box } from './box.ts';
 import type { Events } from './events.ts';
 import type { Execs } from './execs.ts';
@@ -14,6 +15,7 @@ import type { LiveBoxes } from './live.ts';
 import type { Locks } from './locks.ts';
 import type { Outputs } from './output/outputs.ts';
 import type { BoxStore } from './store.ts';
+import type { Trust } from './trust.ts';
 
 /** Where boxes get what they boot from. */
 export interface BootSets {
@@ -42,6 +44,8 @@ export interface Runtime {
   readonly store: BoxStore;
   readonly events: Events;
   readonly images: ImageStore;
+  readonly registry: Registry;
+  readonly trust: Trust;
   readonly boot: BootSets;
   readonly engine: Engine;
   readonly log: Logger;

@@ -12,19 +12,24 @@ import { now, timestamp } from './clock.ts';
 import { linkSignals } from './link.ts';
 import { LiveBox } from './live.ts';
 import { prepareMachine } from './machine.ts';
+import { pinnedImage } from './pinned-image.ts';
 import { resolvePorts } from './ports.ts';
 import { removeLocked } from './remove.ts';
 import { publish, type Runtime, runtimeDirectory } from './runtime.ts';
 import { supervise } from './supervise.ts';
+import { authorizeImage, type TrustOptions, UntrustedImage } from './trust.ts';
+import { namesOnRecord } from './trust-names.ts';
+import { trustAttributes, trustRecord } from './trust-record.ts';
 
 const PORT_ATTEMPTS = 3;
 
 /**
  * Starts the box's main process in a machine of its own. False when it runs already.
  *
- * A start that fails leaves the box as it was, with the reason and Docker's exit code on record.
+ * A start that fails leaves the box as it was, with the reason and Docker's exit code on record. So does one whose image
+ * is refused, before anything of a machine is made.
  */
-export function startBox(rt: Runtime, id: string): Promise<boolean> {
+export function startBox(rt: Runtime, id: string, options: TrustOptions = {}): Promise<boolean> {
   return rt.locks.run(id, async () => {
     // Its last run may still be on its way out.
     if (rt.store.expect(id).state.status === 'stopping') await rt.live.get(id)?.finished;
@@ -33,9 +38,10 @@ export function startBox(rt: Runtime, id: string): Promise<boolean> {
     const run = before.state.run + 1;
     const box = rt.store.advance(id, 'start', {
       ...{ run, pid: 0, exitCode: 0, oomKilled: false, error: '', ports: [] },
-      stopRequested: false,
+      ...{ stopRequested: false, trust: undefined },
     });
     try {
+      await authorizeStart(rt, box, options);
       await launch(rt, box);
       return true;
     } catch (error) {
@@ -44,6 +50,22 @@ export function startBox(rt: Runtime, id: string): Promise<boolean> {
       throw error;
     }
   });
+}
+
+/** By the image and the names on record: a tag that has moved changes nothing. */
+async function authorizeStart(rt: Runtime, box: Box, options: TrustOptions): Promise<void> {
+  const { id, image: pinned } = box.definition;
+  const image = await pinnedImage(rt, box.definition);
+  const { reference, names = namesOnRecord(reference, image) } = pinned;
+  try {
+    const decision = await authorizeImage(rt, { image, reference, names }, options);
+    rt.store.amend(id, { trust: trustRecord(decision) });
+  } catch (error) {
+    if (error instanceof UntrustedImage) {
+      rt.store.amend(id, { trust: trustRecord(error.decision) });
+    }
+    throw error;
+  }
 }
 
 async function launch(rt: Runtime, box: Box): Promise<void> {
@@ -96,7 +118,7 @@ export function enterRunning(rt: Runtime, live: LiveBox): void {
     pid: live.machine.pid,
     startedAt: timestamp(now()),
   });
-  publish(rt, box, 'start');
+  publish(rt, box, 'start', trustAttributes(box.state.trust));
   supervise(rt, live);
 }
 
@@ -140,6 +162,11 @@ export function exitCodeOf(error: unknown): number {
       return 127;
     case 'command-not-executable':
       return 126;
+    // The box was not even tried.
+    case 'image-untrusted':
+    case 'policy-invalid':
+    case 'no-such-policy':
+      return 125;
     default:
       return 128;
   }

@@ -2,12 +2,14 @@ import { totalmem } from 'node:os';
 import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Image } from '../images/image.ts';
 import { TestHome } from './testing/home.ts';
 import { FakeImages, TEST_IMAGE } from './testing/images.ts';
 
-const SERVER_IMAGE = {
+const SERVER_IMAGE: Image = {
   ...TEST_IMAGE,
   id: `sha256:${'4'.repeat(64)}`,
+  manifestDigest: `sha256:${'6'.repeat(64)}`,
   tags: ['server:latest'],
   config: {
     ...TEST_IMAGE.config,
@@ -28,12 +30,15 @@ const ODD_CONFIGS = {
   place: { workingDir: 'a\0b' },
   user: { user: 'u'.repeat(300) },
 };
-const ODD_IMAGES = Object.entries(ODD_CONFIGS).map(([name, config], index) => ({
-  ...TEST_IMAGE,
-  id: `sha256:${String(index).padStart(64, '5')}`,
-  tags: [`${name}:latest`],
-  config: { ...TEST_IMAGE.config, ...config },
-}));
+const ODD_IMAGES = Object.entries(ODD_CONFIGS).map(
+  ([name, config], index): Image => ({
+    ...TEST_IMAGE,
+    id: `sha256:${String(index).padStart(64, '5')}`,
+    manifestDigest: `sha256:${String(index).padStart(64, '7')}`,
+    tags: [`${name}:latest`],
+    config: { ...TEST_IMAGE.config, ...config },
+  }),
+);
 
 const home = new TestHome(new FakeImages(TEST_IMAGE, SERVER_IMAGE, ...ODD_IMAGES));
 beforeAll(async () => {

@@ -4,13 +4,17 @@
  * @module
  */
 import type { BootSets } from '../boxes/runtime.ts';
+import type { Trust } from '../boxes/trust.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
+import type { Registry } from '../registry/registry.ts';
 import type { Database } from '../state/database.ts';
 
 export interface Parts {
   readonly engine: Engine;
   readonly images: ImageStore;
+  readonly registry: Registry;
+  readonly trust: Trust;
   readonly boot: BootSets;
 }
 

@@ -17,6 +17,7 @@ import { parseCreate } from './create-schema.ts';
 import { inspectBox } from './inspect.ts';
 import { listBoxes, listFilters } from './list.ts';
 import { flag, noBody, optionalInt, query, sizeQuery } from './query.ts';
+import { trustOptions, trustQuery } from './trust-query.ts';
 
 const access = 'owner';
 
@@ -32,11 +33,13 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     query: query({
       name: z.string().max(1024).optional(),
       platform: z.string().max(64).optional(),
+      ...trustQuery,
     }),
     body: noBody,
-    handler: async ({ rt, query, body }) => {
+    handler: async ({ rt, query, body, headers }) => {
       checkPlatform(query.platform, rt.host.architecture);
-      const box = await createBox(rt, parseCreate(query.name, withoutQuery(body, query)));
+      const request = parseCreate(query.name, withoutQuery(body, query));
+      const box = await createBox(rt, request, trustOptions(query, headers));
       return json({ Id: box.definition.id, Warnings: [] }, 201);
     },
   }),
@@ -48,10 +51,11 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('POST', '/containers/:id/start', {
     access,
-    query: query({ detachKeys: z.string().max(256).optional() }),
+    query: query({ detachKeys: z.string().max(256).optional(), ...trustQuery }),
     body: noBody,
-    handler: async ({ rt, id }) => {
-      const started = await startBox(rt, rt.store.resolve(id).definition.id);
+    handler: async ({ rt, id, query, headers }) => {
+      const options = trustOptions(query, headers);
+      const started = await startBox(rt, rt.store.resolve(id).definition.id, options);
       return empty(started ? 204 : 304);
     },
   }),

@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { type Box, commandOf, type Port } from '../../boxes/box.ts';
 import { boxDirectory, type Runtime } from '../../boxes/runtime.ts';
+import { trustOf } from '../../boxes/trust-record.ts';
 import { GUEST_NETWORK } from '../../engine/network.ts';
 import { bindText, dockerStatus, networkMode, publishedPorts, ZERO_TIME } from './show.ts';
 
@@ -19,6 +20,9 @@ export function inspectBox(rt: Runtime, box: Box) {
     Args: args,
     State: stateOf(box),
     Image: definition.image.id,
+    // Docker has no word for these: the last decision about the image, and the one at create.
+    Trust: trustOf(box) ?? null,
+    TrustAtCreate: definition.trust ?? null,
     ResolvConfPath: '',
     HostnamePath: '',
     HostsPath: '',

@@ -5,6 +5,7 @@
  */
 import { type Box, commandOf } from '../../boxes/box.ts';
 import type { BoxStore } from '../../boxes/store.ts';
+import { trustOf } from '../../boxes/trust-record.ts';
 import { A3sError } from '../../errors.ts';
 import { type Filters, filters, matchesLabel } from './filters.ts';
 import { dockerStatus, networkMode, publishedPorts, statusText } from './show.ts';
@@ -126,6 +127,8 @@ function summary(box: Box, now: number) {
     Labels: definition.labels,
     State: dockerStatus(state.status),
     Status: statusText(box, now),
+    // Nothing, for a box that is older than trust.
+    Trust: trustOf(box)?.verdict ?? '',
     HostConfig: { NetworkMode: networkMode(box) },
     NetworkSettings: { Networks: {} },
     Mounts: definition.binds.map((bind) => ({

@@ -13,14 +13,17 @@ const JSON_MS = 30_000;
 const IDLE_MS = 60_000;
 
 /** @throws A3sError `too-large`, `invalid-argument` for what is not one JSON document */
-export async function readJson(chunks: AsyncIterable<Uint8Array>): Promise<unknown> {
+export async function readJson(
+  chunks: AsyncIterable<Uint8Array>,
+  limit = MAX_JSON,
+): Promise<unknown> {
   const parts: Uint8Array[] = [];
   let size = 0;
   const deadline = Date.now() + JSON_MS;
   for await (const chunk of timed(chunks, () => deadline - Date.now())) {
     size += chunk.length;
-    if (size > MAX_JSON) {
-      throw new A3sError('too-large', `The request's body is larger than ${MAX_JSON} bytes`);
+    if (size > limit) {
+      throw new A3sError('too-large', `The request's body is larger than ${limit} bytes`);
     }
     parts.push(chunk);
   }

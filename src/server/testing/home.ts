@@ -14,9 +14,11 @@ import type { Config } from '../../config.ts';
 import { FakeEngine, FakeHost } from '../../engine/fake.ts';
 import { FakeAgent, type FakeAgentOptions } from '../../guest/fake-agent.ts';
 import type { ImageStore } from '../../images/image.ts';
+import type { Registry } from '../../registry/registry.ts';
 import type { Database } from '../../state/database.ts';
 import { serve } from '../serve.ts';
 import { FakeImages, TEST_IMAGE } from './images.ts';
+import { FakeTrust, NO_REGISTRY } from './trust.ts';
 
 export interface JsonAnswer {
   readonly status: number;
@@ -28,6 +30,8 @@ export class TestHome {
   readonly config: Config;
   readonly host: FakeHost;
   readonly images: ImageStore;
+  readonly trust = new FakeTrust();
+  registry: Registry = NO_REGISTRY;
   /** The agent inside each machine, by the box's id. */
   readonly agents = new Map<string, FakeAgent>();
   agentOptions: FakeAgentOptions = {};
@@ -79,6 +83,8 @@ export class TestHome {
           return {
             engine: new FakeEngine(this.host),
             images: this.images,
+            registry: this.registry,
+            trust: this.trust,
             boot: { current: async () => 'set', open: async () => BOOT },
           };
         },

@@ -1,0 +1,180 @@
+/**
+ * The decision that stands before every boot. Whatever makes or starts a box goes through `authorizeImage`, and so does
+ * whatever builds on an image.
+ *
+ * @module
+ */
+import { freshAttachments } from '../distribution/refresh.ts';
+import { A3sError } from '../errors.ts';
+import type { Attachment } from '../images/attachment.ts';
+import type { Image } from '../images/image.ts';
+import { canonicalRepository, parseReference } from '../images/reference.ts';
+import type { Credentials } from '../registry/registry.ts';
+import type { HandedOver } from '../trust/call-policies.ts';
+import type { TrustDecision } from '../trust/decision.ts';
+import type { LoadedPolicy } from '../trust/policy.ts';
+import type { TrustQuestion } from '../trust/question.ts';
+import { linkSignals } from './link.ts';
+import type { Runtime } from './runtime.ts';
+
+/** Who decides, and by which policies. */
+export interface Trust {
+  /** The policy of this installation, read anew. @throws A3sError where one is there that cannot be used */
+  standing(): Promise<LoadedPolicy>;
+  /** Takes a policy for later calls, and gives its id. @throws A3sError `policy-invalid` */
+  handOver(policy: HandedOver): Promise<string>;
+  /** A policy that a client handed over before. @throws A3sError `no-such-policy` */
+  handedOver(id: string): LoadedPolicy;
+  decide(question: TrustQuestion, policy: LoadedPolicy, now: Date): Promise<TrustDecision>;
+}
+
+interface Refresh {
+  readonly credentials: Credentials | undefined;
+  /** What is fetched replaces what is stored. */
+  readonly keep: boolean;
+}
+
+/** What one call asks for on top. */
+export interface TrustOptions {
+  /** Id of a policy that replaces the standing one for this call. */
+  readonly policyId?: string | undefined;
+  /** Signatures are fetched from the registry, which has to answer. */
+  readonly refresh?: Refresh | undefined;
+}
+
+/** An image, and what it is called here. */
+export interface TrustSubject {
+  readonly image: Image;
+  /** As the caller named it. */
+  readonly reference: string;
+  /** Canonical names that rules are held against; each must be accepted. Empty: an image without a name. */
+  readonly names: readonly string[];
+}
+
+/** The image is refused, and nothing may boot from it. */
+export class UntrustedImage extends A3sError {
+  readonly decision: TrustDecision;
+
+  constructor(decision: TrustDecision) {
+    super('image-untrusted', decision.reason, {
+      remedy: `See why with: a3s-box trust explain ${decision.image.reference}`,
+    });
+    this.decision = decision;
+  }
+}
+
+type Parts = Pick<Runtime, 'trust' | 'images' | 'registry' | 'shutdown' | 'events'>;
+
+/**
+ * Decides by the image's manifest digest, from stored signatures that are verified again.
+ *
+ * @throws UntrustedImage when it is refused; A3sError when the policy cannot be used, or signatures were to be fetched
+ *   and could not be
+ */
+export async function authorizeImage(
+  rt: Parts,
+  subject: TrustSubject,
+  options: TrustOptions = {},
+): Promise<TrustDecision> {
+  const decision = await judgeImage(rt, subject, options);
+  if (decision.verdict !== 'refused') return decision;
+  rt.events.publish('image', 'trust-refused', subject.image.id, {
+    name: subject.reference,
+    trustRule: decision.rule?.pattern ?? '',
+    reason: decision.reason,
+  });
+  throw new UntrustedImage(decision);
+}
+
+/**
+ * The decision, whatever it is. It allows nothing.
+ *
+ * @throws A3sError as `authorizeImage`, but for a refusal
+ */
+export async function judgeImage(
+  rt: Omit<Parts, 'events'>,
+  subject: TrustSubject,
+  options: TrustOptions = {},
+): Promise<TrustDecision> {
+  const { decisions } = await judgeEachName(rt, subject, options);
+  const [first, ...others] = decisions;
+  if (first === undefined) throw new TypeError('an image is judged by one name at least');
+  return others.reduce((a, b) => (RANK[b.verdict] > RANK[a.verdict] ? b : a), first);
+}
+
+/**
+ * One decision for each repository that the image is judged by, and the policy that they were made by.
+ *
+ * @throws A3sError as `judgeImage`
+ */
+export async function judgeEachName(
+  rt: Omit<Parts, 'events'>,
+  subject: TrustSubject,
+  options: TrustOptions = {},
+): Promise<{ readonly policy: LoadedPolicy; readonly decisions: readonly TrustDecision[] }> {
+  const { policyId, refresh } = options;
+  const policy = policyId === undefined ? await rt.trust.standing() : rt.trust.handedOver(policyId);
+  const attachments = await attachmentsOf(rt, subject, refresh);
+  const decisions: TrustDecision[] = [];
+  for (const question of questions(subject, policy, attachments)) {
+    decisions.push(await rt.trust.decide(question, policy, new Date()));
+  }
+  return { policy, decisions };
+}
+
+async function attachmentsOf(
+  rt: Omit<Parts, 'events'>,
+  { image, names }: TrustSubject,
+  refresh: Refresh | undefined,
+): Promise<readonly Attachment[]> {
+  const subjects = [image.manifestDigest, ...image.indexDigests];
+  if (refresh === undefined) return await rt.images.attachments(subjects);
+  const { credentials, keep } = refresh;
+  const { signal, unlink } = linkSignals(rt.shutdown);
+  try {
+    const fresh = await freshAttachments(rt.registry, { names, subjects, credentials, signal });
+    // One that the registry no longer has is gone here too.
+    if (keep) await rt.images.attach(subjects, fresh);
+    return fresh;
+  } finally {
+    unlink();
+  }
+}
+
+/** The worst one counts. */
+const RANK = { signed: 0, unsigned: 1, refused: 2 } as const;
+
+/** One for each repository; one for each name where a signature has to say which tag it is for. */
+function questions(
+  { image, reference, names }: TrustSubject,
+  policy: LoadedPolicy,
+  attachments: readonly Attachment[],
+): readonly TrustQuestion[] {
+  const { manifestDigest, indexDigests } = image;
+  const asked = new Map<string, TrustQuestion>();
+  for (const { repository, tag } of names.length === 0 ? [NAMELESS] : names.map(partsOf)) {
+    const key = comparesTags(policy, repository) ? `${repository}:${tag}` : repository;
+    if (asked.has(key)) continue;
+    const what = { reference, repository, tag };
+    asked.set(key, { ...what, manifestDigest, indexDigests, attachments });
+  }
+  return [...asked.values()];
+}
+
+type NameParts = Pick<TrustQuestion, 'repository' | 'tag'>;
+
+const NAMELESS: NameParts = { repository: '', tag: undefined };
+
+function partsOf(name: string): NameParts {
+  const reference = parseReference(name);
+  return { repository: canonicalRepository(reference), tag: reference.tag };
+}
+
+function comparesTags(policy: LoadedPolicy, repository: string): boolean {
+  const index = policy.match(repository);
+  const rule = index === undefined ? undefined : policy.rules[index];
+  return (
+    rule?.action === 'require' &&
+    rule.require.some(({ dockerReference }) => dockerReference === 'exact')
+  );
+}

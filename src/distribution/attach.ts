@@ -1,0 +1,76 @@
+/**
+ * Putting signatures and attestations beside an image: in its registry, and in the store.
+ *
+ * @module
+ */
+import type { Attachment } from '../images/attachment.ts';
+import type { Digest } from '../images/digest.ts';
+import { OCI_MANIFEST } from '../images/manifest.ts';
+import type { Repository } from '../registry/registry.ts';
+import {
+  type Artifact,
+  type AttachmentKind,
+  attachmentTag,
+  digestOf,
+  isArtifactOf,
+  type PayloadLayer,
+  withLayers,
+} from './attachment-artifact.ts';
+
+/** What is put beside an image. */
+export interface Addition {
+  /** The image's manifest, or an index that lists it. */
+  readonly subject: Digest;
+  readonly kind: AttachmentKind;
+  readonly layers: readonly PayloadLayer[];
+}
+
+/** What of the store this works with. */
+interface AttachmentStore {
+  attach(subjects: readonly Digest[], attachments: readonly Attachment[]): Promise<void>;
+  attachments(subjects: readonly Digest[]): Promise<readonly Attachment[]>;
+}
+
+/**
+ * Adds layers to the artifact at cosign's tag. Those that are there stay, as cosign leaves them; two who do so at once
+ * can lose one another's, since a registry cannot change a tag conditionally.
+ *
+ * @returns digest of the artifact's manifest
+ * @throws A3sError `registry-…`; `invalid-image` when something else has that tag
+ */
+export async function pushAttachment(repository: Repository, addition: Addition): Promise<Digest> {
+  const { subject, kind, layers } = addition;
+  const tag = attachmentTag(subject, kind);
+  const existing = await repository.manifest(tag);
+  const artifact = withLayers(existing?.bytes, layers, `${repository.name}:${tag}`);
+  for (const bytes of [...layers.map(({ data }) => data), artifact.config.bytes]) {
+    const descriptor = { digest: digestOf(bytes), size: bytes.length };
+    await repository.putBlob(descriptor, (offset) => once(bytes.subarray(offset)));
+  }
+  return await repository.putManifest(tag, OCI_MANIFEST, artifact.manifest);
+}
+
+/** Adds layers to the artifact that is in the store, and to no registry. @returns digest of its manifest */
+export async function storeAttachment(store: AttachmentStore, addition: Addition): Promise<Digest> {
+  const { subject, kind, layers } = addition;
+  const stored = await store.attachments([subject]);
+  const existing = stored.find((each) => isArtifactOf(each, subject, kind));
+  const artifact = withLayers(existing?.manifest, layers, `the ${kind}s of ${subject}`);
+  const others = stored.filter((each) => each !== existing);
+  await store.attach([subject], [...others, attachmentOf(artifact, addition, existing)]);
+  return artifact.digest;
+}
+
+function attachmentOf(
+  { digest, manifest }: Artifact,
+  { subject, layers }: Addition,
+  existing: Attachment | undefined,
+): Attachment {
+  const added = layers.map(({ data }): [Digest, Buffer] => [digestOf(data), data]);
+  const blobs = new Map([...(existing?.blobs ?? []), ...added]);
+  return { subject, attachedBy: 'tag', digest, mediaType: OCI_MANIFEST, manifest, blobs };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

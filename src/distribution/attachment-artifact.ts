@@ -1,0 +1,132 @@
+/**
+ * The artifact that cosign keeps signatures or attestations in: an OCI manifest at a tag of the image's digest, one layer
+ * for each of them (cosign, `specs/SIGNATURE_SPEC.md` and `specs/ATTESTATION_SPEC.md`).
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import type { Attachment } from '../images/attachment.ts';
+import { type Digest, hexOf, isDigest } from '../images/digest.ts';
+import { parseDocument } from '../images/json.ts';
+import { OCI_CONFIG, OCI_MANIFEST } from '../images/manifest.ts';
+
+export const ATTACHMENT_KINDS = ['signature', 'attestation'] as const;
+export type AttachmentKind = (typeof ATTACHMENT_KINDS)[number];
+
+/** What is signed, or says something; its signature is in the annotations or within. */
+export interface PayloadLayer {
+  readonly mediaType: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly data: Buffer;
+}
+
+/** An artifact's manifest and the blobs that are its own. */
+export interface Artifact {
+  readonly manifest: Buffer;
+  readonly digest: Digest;
+  readonly config: { readonly digest: Digest; readonly bytes: Buffer };
+}
+
+const SUFFIXES = { signature: 'sig', attestation: 'att' } as const;
+
+/** Media type of the layers of each kind. */
+export const LAYER_TYPES = {
+  signature: 'application/vnd.dev.cosign.simplesigning.v1+json',
+  attestation: 'application/vnd.dsse.envelope.v1+json',
+} as const;
+
+const MAX_LAYERS = 1024;
+
+const Layer = z.looseObject({
+  mediaType: z.string().max(255),
+  digest: z.custom<Digest>((value) => typeof value === 'string' && isDigest(value)),
+  size: z.int().min(0),
+  annotations: z.record(z.string(), z.string()).optional(),
+});
+type Layer = z.infer<typeof Layer>;
+
+const ArtifactManifest = z.looseObject({
+  schemaVersion: z.literal(2),
+  mediaType: z.literal(OCI_MANIFEST).optional(),
+  annotations: z.record(z.string(), z.string()).optional(),
+  layers: z.array(Layer).max(MAX_LAYERS),
+});
+
+/** `sha256-….sig` */
+export function attachmentTag(subject: Digest, kind: AttachmentKind): string {
+  return `sha256-${hexOf(subject)}.${SUFFIXES[kind]}`;
+}
+
+/** Whether the attachment is the artifact of this kind at the subject's tag, by what its layers are. */
+export function isArtifactOf(
+  attachment: Attachment,
+  subject: Digest,
+  kind: AttachmentKind,
+): boolean {
+  if (attachment.subject !== subject || attachment.attachedBy !== 'tag') return false;
+  const { layers } = parseDocument(attachment.manifest, ArtifactManifest, attachment.digest);
+  return layers.length > 0 && layers.every(({ mediaType }) => mediaType === LAYER_TYPES[kind]);
+}
+
+/**
+ * The artifact with more layers: those that it has stay, and one that it has already is not put in again.
+ *
+ * @param existing bytes of the manifest at the tag
+ * @throws A3sError `invalid-image` when what is there is no such artifact
+ */
+export function withLayers(
+  existing: Buffer | undefined,
+  added: readonly PayloadLayer[],
+  what: string,
+): Artifact {
+  const before =
+    existing === undefined ? undefined : parseDocument(existing, ArtifactManifest, what);
+  const layers = [...(before?.layers ?? [])];
+  for (const layer of added.map(descriptorOf)) {
+    if (!layers.some((other) => isSame(other, layer))) layers.push(layer);
+  }
+  const configBytes = configOf(layers);
+  const config = { digest: digestOf(configBytes), bytes: configBytes };
+  const manifest = json({
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    config: { mediaType: OCI_CONFIG, size: configBytes.length, digest: config.digest },
+    layers,
+    ...(before?.annotations === undefined ? {} : { annotations: before.annotations }),
+  });
+  return { manifest, digest: digestOf(manifest), config };
+}
+
+export function digestOf(bytes: Uint8Array): Digest {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+function descriptorOf({ mediaType, annotations, data }: PayloadLayer): Layer {
+  return { mediaType, digest: digestOf(data), size: data.length, annotations: { ...annotations } };
+}
+
+function isSame(a: Layer, b: Layer): boolean {
+  if (a.digest !== b.digest || a.mediaType !== b.mediaType) return false;
+  const [left, right] = [a, b].map(({ annotations }) =>
+    JSON.stringify(Object.entries(annotations ?? {}).sort()),
+  );
+  return left === right;
+}
+
+/** A configuration that says nothing but which layers there are: readers want one. */
+function configOf(layers: readonly Layer[]): Buffer {
+  const created = '0001-01-01T00:00:00Z';
+  return json({
+    architecture: '',
+    created,
+    history: layers.map(() => ({ created })),
+    os: '',
+    rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
+    config: {},
+  });
+}
+
+function json(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}

@@ -1,0 +1,89 @@
+/**
+ * What registries say about an image now, whatever the store has kept.
+ *
+ * @module
+ */
+import { A3sError } from '../errors.ts';
+import type { Attachment } from '../images/attachment.ts';
+import type { Digest } from '../images/digest.ts';
+import { parseReference } from '../images/reference.ts';
+import type { Credentials, Registry } from '../registry/registry.ts';
+import { fetchAttachments } from './fetch-attachments.ts';
+
+export interface RefreshRequest {
+  /** Canonical names of the image; each of their repositories is asked. */
+  readonly names: readonly string[];
+  /** The image's manifest, and the indexes that list it. */
+  readonly subjects: readonly Digest[];
+  readonly credentials: Credentials | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Signatures and attestations as they are there now, by digest.
+ *
+ * @throws A3sError `registry-…` when a registry does not answer, so that nobody takes the stored ones for fresh ones;
+ *   `invalid-argument` for an image of no registry
+ */
+export async function freshAttachments(
+  registry: Registry,
+  request: RefreshRequest,
+): Promise<readonly Attachment[]> {
+  const { subjects, signal } = request;
+  const repositories = repositoriesOf(request.names);
+  const credentials = credentialsFor(repositories, request.credentials);
+  const found = new Map<Digest, Attachment>();
+  for (const { name } of repositories) {
+    try {
+      const repository = registry.repository(name, { access: 'pull', credentials, signal });
+      for (const attachment of await fetchAttachments(repository, subjects)) {
+        found.set(attachment.digest, attachment);
+      }
+    } catch (error) {
+      throw explain(error, name);
+    }
+  }
+  return [...found.values()];
+}
+
+interface RepositoryName {
+  readonly name: string;
+  readonly domain: string;
+}
+
+function repositoriesOf(names: readonly string[]): readonly RepositoryName[] {
+  const byName = new Map(
+    names.map((name) => {
+      const { domain, path } = parseReference(name);
+      return [`${domain}/${path}`, { name: `${domain}/${path}`, domain }];
+    }),
+  );
+  if (byName.size > 0) return [...byName.values()];
+  throw new A3sError(
+    'invalid-argument',
+    'Cannot refresh the signatures of an image that has no name: no registry is known for it',
+    { remedy: 'Leave --refresh-signatures out, or use the image by a name.' },
+  );
+}
+
+/** They are for one registry, and no other one may see them. */
+function credentialsFor(
+  repositories: readonly RepositoryName[],
+  credentials: Credentials | undefined,
+): Credentials | undefined {
+  if (credentials === undefined) return undefined;
+  if (new Set(repositories.map(({ domain }) => domain)).size === 1) return credentials;
+  throw new A3sError(
+    'invalid-argument',
+    'Cannot refresh the signatures of an image with names in several registries: credentials are for one of them',
+    { remedy: 'Use the image by one of its names.' },
+  );
+}
+
+function explain(error: unknown, repository: string): unknown {
+  if (!(error instanceof A3sError)) return error;
+  const message = `Cannot refresh the signatures at ${repository}: ${error.message}`;
+  const stored = 'Leave --refresh-signatures out to decide by the signatures that are stored.';
+  const remedy = error.remedy === undefined ? stored : `${error.remedy} ${stored}`;
+  return new A3sError(error.code, message, { remedy, cause: error });
+}

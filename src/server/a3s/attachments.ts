@@ -1,0 +1,158 @@
+/**
+ * `/a3s/v1/images/{name}/attachments`: what lies beside an image, and putting more there.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { linkSignals } from '../../boxes/link.ts';
+import type { Runtime } from '../../boxes/runtime.ts';
+import { namesUsed } from '../../boxes/trust-names.ts';
+import { pushAttachment, storeAttachment } from '../../distribution/attach.ts';
+import {
+  ATTACHMENT_KINDS,
+  LAYER_TYPES,
+  type PayloadLayer,
+} from '../../distribution/attachment-artifact.ts';
+import { freshAttachments } from '../../distribution/refresh.ts';
+import { A3sError } from '../../errors.ts';
+import type { Attachment } from '../../images/attachment.ts';
+import { type Digest, isDigest } from '../../images/digest.ts';
+import type { Image } from '../../images/image.ts';
+import { canonicalRepository, parseReference } from '../../images/reference.ts';
+import type { Credentials } from '../../registry/registry.ts';
+import { flag, noBody, query } from '../docker/query.ts';
+import { registryAuth } from '../docker/registry-auth.ts';
+import { json } from '../http/answer.ts';
+import { readJson } from '../http/body.ts';
+import { parseRequest } from '../http/parse.ts';
+import { type Route, route, streamRoute } from '../route.ts';
+
+const access = 'owner';
+
+/** Longest layer that is kept beside an image. */
+const MAX_LAYER = 16 * 1024 * 1024;
+/** Such a layer in base64, and what is around it. */
+const MAX_BODY = 24 * 1024 * 1024;
+const MAX_LAYERS = 64;
+const MAX_ANNOTATION = 256 * 1024;
+
+const Layer = z
+  .strictObject({
+    mediaType: z.string().max(255),
+    annotations: z.record(z.string().max(256), z.string().max(MAX_ANNOTATION)).default({}),
+    data: z.string().refine((text) => Buffer.from(text, 'base64').toString('base64') === text, {
+      error: 'must be base64',
+    }),
+  })
+  .transform((layer): PayloadLayer => ({ ...layer, data: Buffer.from(layer.data, 'base64') }))
+  .refine(({ data }) => data.length > 0 && data.length <= MAX_LAYER, {
+    error: `must be 1 to ${MAX_LAYER} bytes`,
+  });
+
+const Addition = z
+  .strictObject({
+    kind: z.enum(ATTACHMENT_KINDS),
+    /** The image's own manifest where it is absent. */
+    subject: z
+      .custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
+        error: 'must be sha256: and 64 hexadecimal digits',
+      })
+      .optional(),
+    layers: z.array(Layer).min(1).max(MAX_LAYERS),
+  })
+  .refine(({ kind, layers }) => layers.every(({ mediaType }) => mediaType === LAYER_TYPES[kind]), {
+    error: `layers are ${Object.entries(LAYER_TYPES)
+      .map(([kind, type]) => `${type} for a ${kind}`)
+      .join(', and ')}`,
+  });
+
+export const ATTACHMENT_ROUTES: readonly Route[] = [
+  route('GET', '/a3s/v1/images/:name{.+}/attachments', {
+    access,
+    query: query({ content: flag }),
+    body: noBody,
+    handler: async ({ rt, params, query }) => {
+      const image = await rt.images.resolve(params['name'] ?? '');
+      const attachments = await rt.images.attachments(subjectsOf(image));
+      return json(attachments.map((attachment) => shown(attachment, query.content)));
+    },
+  }),
+  streamRoute('POST', '/a3s/v1/images/:name{.+}/attachments', {
+    access,
+    query: query({ upload: flag.default(true) }),
+    handler: async ({ rt, params, query, headers, body }) => {
+      const credentials = registryAuth(headers);
+      const added = parseRequest(Addition, await readJson(body, MAX_BODY));
+      const name = params['name'] ?? '';
+      const image = await rt.images.resolve(name);
+      const subject = added.subject ?? image.manifestDigest;
+      checkSubject(subject, image, name);
+      const addition = { ...added, subject };
+      const digest = query.upload
+        ? await upload(rt, { name, image, credentials }, addition)
+        : await storeAttachment(rt.images, addition);
+      return json({ digest, subject }, 201);
+    },
+  }),
+];
+
+interface Place {
+  readonly name: string;
+  readonly image: Image;
+  readonly credentials: Credentials | undefined;
+}
+
+/** To the repository of the name that was used; afterwards the store has what the registry has. */
+async function upload(
+  rt: Runtime,
+  { name, image, credentials }: Place,
+  addition: Parameters<typeof pushAttachment>[1],
+): Promise<Digest> {
+  const names = namesUsed(name, image);
+  const repositories = new Set(names.map((each) => canonicalRepository(parseReference(each))));
+  const [repository, ...others] = repositories;
+  if (repository === undefined || others.length > 0) {
+    const many = others.length > 0 ? 'several repositories' : 'none';
+    throw new A3sError(
+      'invalid-argument',
+      `Cannot tell which repository the signature of ${name} belongs to: the image has a name in ${many}`,
+      { remedy: 'Use the image by a name.' },
+    );
+  }
+  const { signal, unlink } = linkSignals(rt.shutdown);
+  try {
+    const options = { access: 'push', credentials, signal } as const;
+    const digest = await pushAttachment(rt.registry.repository(repository, options), addition);
+    const subjects = subjectsOf(image);
+    const fresh = await freshAttachments(rt.registry, { names, subjects, credentials, signal });
+    await rt.images.attach(subjects, fresh);
+    return digest;
+  } finally {
+    unlink();
+  }
+}
+
+function subjectsOf({ manifestDigest, indexDigests }: Image): readonly Digest[] {
+  return [manifestDigest, ...indexDigests];
+}
+
+function checkSubject(subject: Digest, image: Image, name: string): void {
+  if (subjectsOf(image).includes(subject)) return;
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot attach to ${subject}: it is neither the manifest of ${name} nor an index that lists it`,
+  );
+}
+
+function shown(attachment: Attachment, content: boolean) {
+  const { subject, attachedBy, digest, mediaType, manifest, blobs } = attachment;
+  return {
+    ...{ subject, attachedBy, digest, mediaType },
+    manifest: manifest.toString('base64'),
+    blobs: [...blobs].map(([blob, bytes]) => ({
+      digest: blob,
+      size: bytes.length,
+      ...(content ? { data: bytes.toString('base64') } : {}),
+    })),
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * `/a3s/v1/images/{name}/trust`: what would be decided about an image, and why.
+ *
+ * @module
+ */
+import type * as z from 'zod';
+import {
+  judgeEachName,
+  judgeImage,
+  type TrustOptions,
+  type TrustSubject,
+} from '../../boxes/trust.ts';
+import { namesUsed } from '../../boxes/trust-names.ts';
+import type { ImageStore } from '../../images/image.ts';
+import type { LoadedPolicy, Requirement } from '../../trust/policy.ts';
+import { flag, noBody, query } from '../docker/query.ts';
+import { imagePolicy, trustOptions } from '../docker/trust-query.ts';
+import { json } from '../http/answer.ts';
+import { type Route, route } from '../route.ts';
+
+const access = 'owner';
+const trustQuery = query({ imagePolicy, refresh: flag });
+
+export const TRUST_ROUTES: readonly Route[] = [
+  route('GET', '/a3s/v1/images/:name{.+}/trust', {
+    access,
+    query: trustQuery,
+    body: noBody,
+    handler: async ({ rt, params, query, headers }) => {
+      const options = optionsOf(query, headers);
+      return json(await judgeImage(rt, await subjectOf(rt, params['name'] ?? ''), options));
+    },
+  }),
+  route('GET', '/a3s/v1/images/:name{.+}/trust/explanation', {
+    access,
+    query: trustQuery,
+    body: noBody,
+    handler: async ({ rt, params, query, headers }) => {
+      const options = optionsOf(query, headers);
+      const subject = await subjectOf(rt, params['name'] ?? '');
+      const { policy, decisions } = await judgeEachName(rt, subject, options);
+      return json({ decisions, rules: policy.rules.map((rule) => shown(rule)) });
+    },
+  }),
+];
+
+/** Whoever asks changes nothing. */
+function optionsOf(query: z.output<typeof trustQuery>, headers: Headers): TrustOptions {
+  return trustOptions({ ...query, refreshSignatures: query.refresh }, headers, false);
+}
+
+async function subjectOf(rt: { images: ImageStore }, reference: string): Promise<TrustSubject> {
+  const image = await rt.images.resolve(reference);
+  return { image, reference, names: namesUsed(reference, image) };
+}
+
+/** What the rule expects, for people. */
+function shown(rule: LoadedPolicy['rules'][number]) {
+  const { pattern, action } = rule;
+  switch (action) {
+    case 'require':
+      return { pattern, action, require: rule.require.map(requirement) };
+    case 'deny':
+      return { pattern, action, ...(rule.reason === undefined ? {} : { reason: rule.reason }) };
+    case 'allowUnsigned':
+      return { pattern, action };
+  }
+}
+
+function requirement(wanted: Requirement) {
+  const { keys, identities, threshold, annotations, transparencyLog, dockerReference } = wanted;
+  const { attestation } = wanted;
+  return {
+    keys: keys.map(({ name, keyId }) => ({ name, keyId })),
+    identities: identities.map(({ text }) => text),
+    ...{ threshold, annotations, transparencyLog, dockerReference },
+    ...(attestation === undefined
+      ? {}
+      : {
+          attestation: {
+            predicateType: attestation.predicateType,
+            conditions: attestation.conditions.map(({ text }) => text),
+          },
+        }),
+  };
+}
