@@ -40,6 +40,7 @@ export async function runCli(args: readonly string[], context: Context): Promise
     const found = findCommand(args, context, statuses);
     if (typeof found === 'number') return found;
     const command = await found.entry.load();
+    statuses.usage = command.usageStatus ?? statuses.usage;
     statuses.failure = command.failureStatus ?? statuses.usage ?? 1;
     return await runCommand(found.path, command, found.args, context);
   } catch (error) {

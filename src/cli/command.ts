@@ -25,6 +25,8 @@ export interface Command {
   readonly passThrough?: true;
   /** Exit status for what the server refuses; Docker's is 125 for run, 1 elsewhere. */
   readonly failureStatus?: number;
+  /** Exit status for a command line that cannot be used, where it is not Docker's. */
+  readonly usageStatus?: number;
   /** Does it, and gives the exit status. */
   run(invocation: Invocation): Promise<number>;
 }

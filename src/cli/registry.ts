@@ -236,6 +236,10 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       remove: rmi,
       save,
       tag,
+      verify: entry(
+        'Hold an image against the image policy',
+        async () => (await import('./commands/image-verify.ts')).verifyImage,
+      ),
     },
   },
   policy,
@@ -247,6 +251,16 @@ export const GROUPS: Readonly<Record<string, Group>> = {
         async () => (await import('./commands/df.ts')).df,
       ),
       info,
+    },
+  },
+  trust: {
+    summary: 'Explain which images are trusted',
+    usageStatus: UNUSABLE,
+    commands: {
+      explain: entry(
+        'Explain what the image policy makes of an image',
+        async () => (await import('./commands/trust-explain.ts')).explainTrust,
+      ),
     },
   },
 };

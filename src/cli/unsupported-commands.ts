@@ -40,7 +40,6 @@ export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['stats', OBSERVE],
   ['swarm', SWARM],
   ['top', 'use exec BOX ps'],
-  ['trust', 'there is no content trust of this kind'],
   ['unpause', 'use stop and start'],
   ['update', 'limits are given with run'],
   ['volume', VOLUMES],
