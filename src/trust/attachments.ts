@@ -19,6 +19,7 @@ import type { Evidence, Place } from './evidence.ts';
 import { readJson } from './evidence-json.ts';
 import { Problem } from './evidence-problem.ts';
 import type { TrustQuestion } from './question.ts';
+import { checkPayloadSize } from './simple-signing.ts';
 
 const MAX_ATTACHMENTS = 64;
 const MAX_SIGNATURES = 128;
@@ -45,13 +46,20 @@ export type Found =
   | { readonly evidence: Evidence }
   | { readonly unreadable: Finding; readonly kind: 'signature' | 'attestation' | 'any' };
 
+/** What of the bounds is left, while artifacts are read one after the other. */
+interface Left {
+  signatures: number;
+  bytes: number;
+  saidSo: boolean;
+}
+
 /** In an order of its own, so that the answer does not depend on the registry's. */
 export function readAttachments(question: TrustQuestion): readonly Found[] {
   const sorted = inOrder(question);
-  const reader = { left: MAX_SIGNATURES, bytes: MAX_TOTAL };
+  const left: Left = { signatures: MAX_SIGNATURES, bytes: MAX_TOTAL, saidSo: false };
   const found = sorted
     .slice(0, MAX_ATTACHMENTS)
-    .flatMap((attachment) => readAttachment(attachment, question, reader));
+    .flatMap((attachment) => readAttachment(attachment, question, left));
   const first = sorted[MAX_ATTACHMENTS];
   if (first === undefined) return found;
   const more = sorted.length - MAX_ATTACHMENTS;
@@ -70,39 +78,28 @@ export function readAttachments(question: TrustQuestion): readonly Found[] {
 function readAttachment(
   attachment: Attachment,
   question: TrustQuestion,
-  reader: { left: number; bytes: number },
-): Found[] {
-  const place = placeOf(attachment);
+  left: Left,
+): readonly Found[] {
   try {
     const layers = layersOf(attachment, question);
-    const found: Found[] = [];
-    for (const layer of layers) {
-      reader.left -= 1;
-      if (reader.left < 0) {
-        throw new Problem(
-          'too-many-signatures',
-          `signatures after the first ${MAX_SIGNATURES} were not looked at`,
-        );
-      }
-      found.push(readLayer(layer, attachment, reader));
-    }
-    return found;
+    const looked = layers.slice(0, left.signatures);
+    left.signatures -= looked.length;
+    const found = looked.map((layer) => readLayer(layer, attachment, left));
+    // One finding is enough for all that are too many.
+    if (looked.length === layers.length || left.saidSo) return found;
+    left.saidSo = true;
+    const most = `signatures after the first ${MAX_SIGNATURES} were not looked at`;
+    return [...found, unreadable(placeOf(attachment), new Problem('too-many-signatures', most))];
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    // One finding is enough for all that are too many.
-    if (error.code === 'too-many-signatures' && reader.left < -1) return [];
-    return [unreadable(place, error)];
+    return [unreadable(placeOf(attachment), error)];
   }
 }
 
-function readLayer(layer: Layer, attachment: Attachment, reader: { bytes: number }): Found {
+function readLayer(layer: Layer, attachment: Attachment, left: Left): Found {
   const place = placeOf(attachment);
   try {
-    const bytes = blobOf(layer, attachment);
-    reader.bytes -= bytes.length;
-    if (reader.bytes < 0) {
-      throw new Problem('too-large', `it and those before it have more than ${MAX_TOTAL} bytes`);
-    }
+    const bytes = blobOf(layer, attachment, left);
     return { evidence: readEvidence(layer, bytes, attachment, place) };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
@@ -143,9 +140,15 @@ function layersOf(attachment: Attachment, question: TrustQuestion): readonly Lay
   return hasBundle ? layers.filter(({ mediaType }) => mediaType !== SIMPLE_SIGNING) : layers;
 }
 
-function blobOf({ digest }: Layer, { blobs }: Attachment): Buffer {
+/** Bounded before it is hashed. */
+function blobOf({ digest, mediaType }: Layer, { blobs }: Attachment, left: Left): Buffer {
   const bytes = isDigest(digest) ? blobs.get(digest) : undefined;
   if (bytes === undefined) throw new Problem('malformed', 'its content is missing');
+  if (mediaType === SIMPLE_SIGNING) checkPayloadSize(bytes);
+  left.bytes -= bytes.length;
+  if (left.bytes < 0) {
+    throw new Problem('too-large', `it and those before it have more than ${MAX_TOTAL} bytes`);
+  }
   if (digestOf(bytes) !== digest) {
     throw new Problem('altered', 'its content is not what its digest says');
   }

@@ -28,12 +28,7 @@ export type SimpleSigning = z.infer<typeof Payload>;
 
 /** @throws Problem `too-large`, `malformed`, `wrong-type` */
 export function readSimpleSigning(bytes: Buffer): SimpleSigning {
-  if (bytes.length > MAX_PAYLOAD) {
-    throw new Problem(
-      'too-large',
-      `its payload has ${bytes.length} bytes, more than ${MAX_PAYLOAD}`,
-    );
-  }
+  checkPayloadSize(bytes);
   const payload = readJson(bytes, Payload, 'its payload');
   if (payload.critical.type !== TYPE) {
     throw new Problem(
@@ -42,6 +37,12 @@ export function readSimpleSigning(bytes: Buffer): SimpleSigning {
     );
   }
   return payload;
+}
+
+/** @throws Problem `too-large` */
+export function checkPayloadSize({ length }: Buffer): void {
+  if (length <= MAX_PAYLOAD) return;
+  throw new Problem('too-large', `its payload has ${length} bytes, more than ${MAX_PAYLOAD}`);
 }
 
 /** Holds what a verified payload says against what is asked. @throws Problem */
