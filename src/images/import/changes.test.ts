@@ -1,0 +1,92 @@
+import { fuzzRuns } from '@a3s-box/test-fuzz';
+import { fc, test as fuzz } from '@fast-check/vitest';
+import { describe, expect, it } from 'vitest';
+import { A3sError } from '../../errors.ts';
+import { applyChanges } from './changes.ts';
+
+const braced = (name: string): string => ['$', '{', name, '}'].join('');
+
+describe('changes', () => {
+  it.each([
+    [['CMD ["a", "b c"]'], { Cmd: ['a', 'b c'] }],
+    [['CMD echo "hi there"'], { Cmd: ['/bin/sh', '-c', 'echo "hi there"'] }],
+    [['cmd []'], { Cmd: [] }],
+    [['CMD [a]'], { Cmd: ['/bin/sh', '-c', '[a]'] }],
+    [['ENTRYPOINT ["/init"]'], { Entrypoint: ['/init'] }],
+    [['ENV A=1 B="two words" C=x\\ y'], { Env: ['A=1', 'B=two words', 'C=x y'] }],
+    [['ENV A one  "two"'], { Env: ['A=one  two'] }],
+    [['ENV A=1', 'ENV A=2 B=$A', `ENV B=${braced('A')}$B`], { Env: ['A=2', 'B=21'] }],
+    [['ENV A=\'$B\' C=\\$D E="\\$F"'], { Env: ['A=$B', 'C=$D', 'E=$F'] }],
+    [['LABEL a.b=c d="e f"'], { Labels: { 'a.b': 'c', d: 'e f' } }],
+    [
+      ['EXPOSE 80 53/udp 9000-9002/TCP'],
+      {
+        ExposedPorts: {
+          '80/tcp': {},
+          '53/udp': {},
+          '9000/tcp': {},
+          '9001/tcp': {},
+          '9002/tcp': {},
+        },
+      },
+    ],
+    [['USER 1000:100'], { User: '1000:100' }],
+    [['ENV U=me', 'USER $U'], { Env: ['U=me'], User: 'me' }],
+    [['VOLUME /a /b'], { Volumes: { '/a': {}, '/b': {} } }],
+    [['VOLUME ["/a b"]'], { Volumes: { '/a b': {} } }],
+    [['WORKDIR /a', 'WORKDIR b'], { WorkingDir: '/a/b' }],
+    [['WORKDIR x/../y'], { WorkingDir: '/y' }],
+    [['STOPSIGNAL SIGUSR1'], { StopSignal: 'SIGUSR1' }],
+    [['STOPSIGNAL 9'], { StopSignal: '9' }],
+    [['ONBUILD RUN make'], { OnBuild: ['RUN make'] }],
+    [[], {}],
+  ])('%j make a configuration', (changes, config) => {
+    expect(applyChanges(changes)).toEqual(config);
+  });
+
+  it.each([
+    ['RUN true', 'invalid-argument', /"RUN" is not a valid change/],
+    ['constructor x', 'invalid-argument', /is not a valid change/],
+    ['', 'invalid-argument', /is not a valid change/],
+    ['HEALTHCHECK NONE', 'unsupported-option', /health checks are not run/],
+    ['CMD', 'invalid-argument', /says nothing/],
+    ['ENV A', 'invalid-argument', /NAME=VALUE/],
+    ['ENV A=1 B', 'invalid-argument', /NAME=VALUE/],
+    ['ENV =1', 'invalid-argument', /NAME=VALUE/],
+    ['ENV A="x', 'invalid-argument', /a quote is not closed/],
+    ["ENV A='x", 'invalid-argument', /a quote is not closed/],
+    [`ENV A=${braced('B:-c')}`, 'invalid-argument', /a variable is a name/],
+    ['EXPOSE 0', 'invalid-argument', /a port is a number/],
+    ['EXPOSE 70000', 'invalid-argument', /a port is a number/],
+    ['EXPOSE 9-8', 'invalid-argument', /a port is a number/],
+    ['EXPOSE 80/icmp', 'invalid-argument', /a port is a number/],
+    ['VOLUME [""]', 'invalid-argument', /a path is empty/],
+    ['STOPSIGNAL ; rm', 'invalid-argument', /no signal/],
+    ['ONBUILD ONBUILD RUN x', 'invalid-argument', /cannot be a trigger/],
+    ['USER a\nRUN b', 'invalid-argument', /one line/],
+    [`USER ${'x'.repeat(70_000)}`, 'invalid-argument', /longer than/],
+  ])('%j is refused', (change, code, message) => {
+    expect(() => applyChanges([change])).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    );
+  });
+
+  it('are at most so many', () => {
+    expect(() => applyChanges(Array.from({ length: 257 }, () => 'USER a'))).toThrow(A3sError);
+  });
+
+  const word = fc.constantFrom('ENV', 'LABEL', 'CMD', 'EXPOSE', 'VOLUME', 'WORKDIR', 'USER');
+  const line = fc.tuple(word, fc.string({ maxLength: 60 })).map((parts) => parts.join(' '));
+  fuzz.prop([fc.array(line, { maxLength: 5 })], fuzzRuns())(
+    'of any kind make a configuration of texts, or are refused',
+    (changes) => {
+      try {
+        const { Env = [], WorkingDir = '/' } = applyChanges(changes);
+        for (const entry of Env) expect(entry).toContain('=');
+        expect(WorkingDir.startsWith('/')).toBe(true);
+      } catch (error) {
+        expect(error).toBeInstanceOf(A3sError);
+      }
+    },
+  );
+});

@@ -1,0 +1,128 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { buildImage, ociArchive } from '../testing/build-image.ts';
+import { streamed } from '../testing/streams.ts';
+import { type TemporaryStore, temporaryStore } from '../testing/temporary-store.ts';
+import type { PruneOptions } from './prune-options.ts';
+
+let temporary: TemporaryStore;
+beforeEach(async () => {
+  temporary = await temporaryStore();
+});
+afterEach(() => temporary.remove());
+
+const image = (name: string, text = name, labels = {}) =>
+  buildImage({
+    name,
+    layers: [[{ path: 'shared', data: 'shared' }], [{ path: 'own', data: text.repeat(3000) }]],
+    config: { Labels: labels },
+    compression: 'none',
+  });
+
+const DEFAULTS: PruneOptions = {
+  danglingOnly: true,
+  until: undefined,
+  matches: () => true,
+  inUse: () => false,
+};
+const prune = (options: Partial<PruneOptions> = {}) =>
+  temporary.store.prune({ ...DEFAULTS, ...options });
+const load = (...images: Parameters<typeof ociArchive>[0]) =>
+  temporary.store.load(streamed(ociArchive(images)));
+
+describe('prune', () => {
+  it('takes images without a name, and gives back what only they had', async () => {
+    const [old] = await load(image('app:1', 'old'));
+    await load(image('app:1', 'new'));
+    const { total, images } = await temporary.store.usage();
+    const share = images.get(old?.id ?? '') ?? expect.fail();
+    expect(await prune()).toEqual({
+      untagged: [],
+      deleted: [old?.id],
+      reclaimed: share.size - share.shared,
+    });
+    expect((await temporary.store.usage()).total).toBe(total - share.size + share.shared);
+    expect(await temporary.store.list()).toHaveLength(1);
+    expect(await prune()).toEqual({ untagged: [], deleted: [], reclaimed: 0 });
+  });
+
+  it('takes every image that no box holds, when asked for all', async () => {
+    const [held, other] = await load(image('held:1'), image('other:1'));
+    await temporary.store.tag('other:1', 'other:2');
+    expect(await prune({ danglingOnly: false, inUse: (id) => id === held?.id })).toMatchObject({
+      untagged: ['other:1', 'other:2'],
+      deleted: [other?.id],
+    });
+    expect(await temporary.store.bootLayers(held ?? expect.fail())).toHaveLength(2);
+  });
+
+  it('keeps what its filters do not mean', async () => {
+    await load(image('a:1', 'a', { keep: 'yes' }), image('b:1', 'b'));
+    const all = { danglingOnly: false };
+    // Both say that they were made in 1970.
+    expect((await prune({ ...all, until: 0 })).deleted).toEqual([]);
+    const { untagged } = await prune({ ...all, until: 1, matches: (labels) => !labels['keep'] });
+    expect(untagged).toEqual(['b:1']);
+  });
+
+  it('leaves nothing of what it takes', async () => {
+    await load(image('a:1'), image('b:1'));
+    await prune({ danglingOnly: false });
+    expect(await temporary.remains()).toEqual([]);
+  });
+});
+
+describe('loads, saves and starts beside prunes', () => {
+  it('never miss a file', { timeout: 120_000 }, async () => {
+    const { store } = temporary;
+    const archives = ['a:1', 'b:1', 'c:1'].map((name) => ociArchive([image(name)]));
+    let running = true;
+    const pruning = (async () => {
+      while (running) await prune({ danglingOnly: false });
+    })();
+    const working = archives.map(async (archive) => {
+      for (let round = 0; round < 15; round += 1) {
+        const [loaded] = await store.load(streamed(archive));
+        if (loaded === undefined) expect.fail();
+        try {
+          const [layers, bytes] = await Promise.all([
+            store.bootLayers(loaded),
+            store.save([loaded.id]).then(buffer),
+          ]);
+          expect(layers).toHaveLength(2);
+          // What was saved is whole: it loads.
+          await store.load(streamed(bytes));
+        } catch (error) {
+          // It was gone before it was asked for, which is no damage.
+          expect(error).toMatchObject({ code: 'no-such-image' });
+        }
+      }
+    });
+    await Promise.all(working).finally(() => {
+      running = false;
+    });
+    await pruning;
+    await prune({ danglingOnly: false });
+    expect(await temporary.remains()).toEqual([]);
+  });
+
+  it('never touch an image that a box holds', { timeout: 120_000 }, async () => {
+    const { store } = temporary;
+    const [held] = await load(image('held:1'));
+    const others = ociArchive([image('other:1')]);
+    const before = readdirSync(join(temporary.root, 'images/blobs/sha256')).length;
+    for (let round = 0; round < 10; round += 1) {
+      const [, pruned] = await Promise.all([
+        store.load(streamed(others)),
+        prune({ danglingOnly: false, inUse: (id) => id === held?.id }),
+        store.bootLayers(held ?? expect.fail()),
+        store.save(['held:1']).then(buffer),
+      ]);
+      expect(pruned.deleted).not.toContain(held?.id);
+    }
+    await prune({ danglingOnly: false, inUse: (id) => id === held?.id });
+    expect(readdirSync(join(temporary.root, 'images/blobs/sha256'))).toHaveLength(before);
+  });
+});
