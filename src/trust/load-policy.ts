@@ -1,0 +1,251 @@
+/**
+ * From the text of an image policy to one that decides: keys read, roots loaded, conditions
+ * compiled. One that is not good in every part is not used at all.
+ *
+ * @module
+ */
+import { readPolicyDocument } from '@a3s-box/policies/document';
+import {
+  type ImagePolicy,
+  type ImageRequirement,
+  type ImageRule,
+  matchesGlob,
+  PolicyError,
+  parseImagePolicy,
+} from '@a3s-box/policies/image-policy';
+import type { TrustMaterial } from '@sigstore/verify';
+import { A3sError } from '../errors.ts';
+import { compileCondition, conditionFault } from './conditions.ts';
+import { policyIdentity } from './identity-pattern.ts';
+import type { Condition, LoadedPolicy, PolicyKey, Requirement, Rule } from './policy.ts';
+import { digestOf, type PolicyMaterial, readMaterial } from './policy-document.ts';
+import { publicRoot, readTrustedRoot } from './trusted-roots.ts';
+import { fetchTufRoot } from './tuf-root.ts';
+
+export interface PolicySource {
+  readonly source: LoadedPolicy['source'];
+  /** For messages. */
+  readonly path: string | undefined;
+  /** YAML or JSON. */
+  readonly text: string | Uint8Array;
+  /** What names of files in it are relative to. */
+  readonly directory: string;
+}
+
+export interface PolicyEnvironment {
+  /** Directory of what TUF mirrors have said. */
+  readonly tufCache: string;
+}
+
+/** More is not read by anybody. */
+const MAX_FAULTS = 10;
+
+type Materials = ReadonlyMap<string, () => Promise<TrustMaterial>>;
+
+/** @throws A3sError `policy-invalid`, with everything that is wrong and where */
+export async function loadPolicy(
+  given: PolicySource,
+  environment: PolicyEnvironment,
+): Promise<LoadedPolicy> {
+  const policy = parse(given);
+  const faults: string[] = [];
+  const fault = (path: string, message: string): void => void faults.push(`${path}: ${message}`);
+  const material = await readMaterial(policy, {
+    directory: given.directory,
+    // A client names its own files; the standing policy's are the installation's.
+    othersMayWrite: given.source === 'call',
+    fault,
+  });
+  const materials = trustMaterials(material, environment, fault);
+  const rules = policy.images.map((rule, index) =>
+    loadRule(rule, new Loader(`images[${index}]`, material, materials, fault)),
+  );
+  if (faults.length > 0) throw invalidPolicy(given.path, faults);
+  return {
+    source: given.source,
+    path: given.path,
+    digest: digestOf(policy, material),
+    rules,
+    match: (repository) => firstMatch(rules, repository),
+  };
+}
+
+/** Hosts have no case, and the rest of a canonical name is in lower case: patterns are too. */
+function firstMatch(rules: readonly Rule[], repository: string): number | undefined {
+  const name = repository.toLowerCase();
+  const index = rules.findIndex(({ pattern }) => matchesGlob(pattern, name));
+  return index < 0 ? undefined : index;
+}
+
+function parse({ path, text }: PolicySource): ImagePolicy {
+  try {
+    return parseImagePolicy(readPolicyDocument(text));
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    const faults = error.problems.map((problem) => {
+      const place =
+        problem.line === undefined
+          ? problem.path
+          : `line ${problem.line}, column ${problem.column}`;
+      return place === '' ? problem.message : `${place}: ${problem.message}`;
+    });
+    throw invalidPolicy(path, faults, error);
+  }
+}
+
+/** The one error of image policies. `path` is missing for one that came without a file. */
+export function invalidPolicy(
+  path: string | undefined,
+  faults: readonly string[],
+  cause?: unknown,
+): A3sError {
+  const shown = faults.slice(0, MAX_FAULTS).join('; ');
+  const more = faults.length > MAX_FAULTS ? `; and ${faults.length - MAX_FAULTS} more` : '';
+  const what = path === undefined ? 'the image policy' : `the image policy ${path}`;
+  return new A3sError('policy-invalid', `Cannot use ${what}: ${shown}${more}`, {
+    remedy: 'Until it is put right no image is accepted; check it with a3s-box policy check FILE.',
+    cause,
+  });
+}
+
+/** Roots that are at hand are read now, so that a bad one is found; mirrors are asked when a decision needs them. */
+function trustMaterials(
+  { roots }: PolicyMaterial,
+  { tufCache }: PolicyEnvironment,
+  fault: (path: string, message: string) => void,
+): Materials {
+  const materials = new Map<string, () => Promise<TrustMaterial>>();
+  materials.set(
+    'public',
+    once(async () => publicRoot()),
+  );
+  for (const [name, root] of roots) {
+    if ('tuf' in root) {
+      const source = { mirror: root.tuf, root: root.root };
+      materials.set(
+        name,
+        once(() => mirrored(name, fetchTufRoot(source, tufCache))),
+      );
+      continue;
+    }
+    try {
+      const material = readTrustedRoot(root.inline);
+      materials.set(name, async () => material);
+    } catch (error) {
+      fault(`trustedRoots.${name}`, messageOf(error));
+    }
+  }
+  return materials;
+}
+
+async function mirrored(name: string, fetching: Promise<string>): Promise<TrustMaterial> {
+  try {
+    return readTrustedRoot(await fetching);
+  } catch (error) {
+    throw new A3sError(
+      'policy-invalid',
+      `Cannot use the trusted root ${name} of the image policy: ${messageOf(error)}`,
+      { remedy: 'Make the mirror reachable, or name a file as trusted root.', cause: error },
+    );
+  }
+}
+
+/** What failed is tried again the next time. */
+function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+}
+
+function loadRule(rule: ImageRule, loader: Loader): Rule {
+  const { pattern } = rule;
+  if ('require' in rule && rule.require !== undefined) {
+    const require = rule.require.map((entry, at) => loader.requirement(entry, `require[${at}]`));
+    return { pattern, action: 'require', require };
+  }
+  if ('deny' in rule && rule.deny !== undefined) {
+    return { pattern, action: 'deny', reason: rule.deny === true ? undefined : rule.deny };
+  }
+  return { pattern, action: 'allowUnsigned' };
+}
+
+class Loader {
+  readonly #path: string;
+  readonly #material: PolicyMaterial;
+  readonly #materials: Materials;
+  readonly #fault: (path: string, message: string) => void;
+
+  constructor(
+    path: string,
+    material: PolicyMaterial,
+    materials: Materials,
+    fault: (path: string, message: string) => void,
+  ) {
+    this.#path = path;
+    this.#material = material;
+    this.#materials = materials;
+    this.#fault = fault;
+  }
+
+  requirement(entry: ImageRequirement, at: string): Requirement {
+    const path = `${this.#path}.${at}`;
+    const keys = this.#keys(entry);
+    const identities = entry.identities.map(policyIdentity);
+    this.#checkThreshold(entry, keys, path);
+    const { threshold, annotations, transparencyLog, dockerReference } = entry;
+    return {
+      ...{ keys, identities, threshold, annotations, transparencyLog, dockerReference },
+      attestation: this.#attestation(entry, path),
+      trustMaterial: this.#trustMaterial(entry.trustedRoot),
+    };
+  }
+
+  #keys({ keys }: ImageRequirement): readonly PolicyKey[] {
+    return keys.flatMap((text) => this.#material.keys.get(text) ?? []);
+  }
+
+  /** Two files may hold one key, which is one signer. */
+  #checkThreshold(entry: ImageRequirement, keys: readonly PolicyKey[], path: string): void {
+    // One that could not be read is a fault of its own.
+    if (keys.length < entry.keys.length) return;
+    if (entry.identities.some((identity) => 'subjectPattern' in identity)) return;
+    const signers = new Set(keys.map(({ keyId }) => keyId)).size + entry.identities.length;
+    if (entry.threshold <= signers) return;
+    this.#fault(
+      `${path}.threshold`,
+      `expected at most ${signers}, the number of different keys and identities, found ${entry.threshold}`,
+    );
+  }
+
+  #attestation({ attestation }: ImageRequirement, path: string): Requirement['attestation'] {
+    if (attestation === undefined) return undefined;
+    const { predicateType } = attestation;
+    const conditions = attestation.conditions.flatMap((text, at) =>
+      this.#condition(text, `${path}.attestation.conditions[${at}]`),
+    );
+    return { predicateType, conditions };
+  }
+
+  #condition(text: string, path: string): readonly Condition[] {
+    try {
+      return [compileCondition(text)];
+    } catch (error) {
+      this.#fault(path, `cannot use this condition: ${conditionFault(error)}`);
+      return [];
+    }
+  }
+
+  #trustMaterial(name: string): () => Promise<TrustMaterial> {
+    // Missing where its fault has been told already: then nothing is decided by this policy.
+    return this.#materials.get(name) ?? (() => Promise.reject(new Error(`no root ${name}`)));
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

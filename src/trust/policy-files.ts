@@ -1,0 +1,104 @@
+/**
+ * Files that decide who is trusted: bounded, and written by nobody else.
+ *
+ * @module
+ */
+import { constants, type Stats } from 'node:fs';
+import { lstat, open, realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** Both kinds of writing bits that are not the owner's. */
+const OTHERS_WRITE = 0o022;
+const STICKY = 0o1000;
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'it may not be read',
+  ELOOP: 'its links lead in a circle',
+  ENOTDIR: 'a part of its path is no directory',
+  ENXIO: 'it is no regular file',
+  ENAMETOOLONG: 'its name is too long',
+};
+
+export interface FileRules {
+  readonly maxBytes: number;
+  /** Whether another user than root and this one may have written it. */
+  readonly othersMayWrite: boolean;
+}
+
+/** Whether something of that name is there, a link to nowhere too. */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    // Below what is no directory there is nothing; whatever else is wrong, something may be there.
+    return !['ENOENT', 'ENOTDIR'].includes(codeOf(error));
+  }
+}
+
+/**
+ * The content of a regular file, or of one that a link leads to.
+ *
+ * @throws Error that says what is wrong with it
+ */
+export async function readTrustFile(path: string, rules: FileRules): Promise<Buffer> {
+  if (path.includes('\0')) throw new Error('its name has a NUL');
+  try {
+    // Without waiting for whoever writes into a FIFO.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    try {
+      const stats = await file.stat();
+      if (stats.isDirectory()) throw new Error('it is a directory');
+      if (!stats.isFile()) throw new Error('it is no regular file');
+      if (!rules.othersMayWrite) await refuseOthers(path, stats);
+      return await readUpTo(file, rules.maxBytes);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    const reason = REASONS[codeOf(error)];
+    throw reason === undefined ? error : new Error(reason, { cause: error });
+  }
+}
+
+async function readUpTo(file: Awaited<ReturnType<typeof open>>, maxBytes: number): Promise<Buffer> {
+  // One more, to see that there is more; what `stat` said may have changed.
+  const buffer = Buffer.alloc(maxBytes + 1);
+  let length = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
+    length += bytesRead;
+    if (length > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`);
+    if (bytesRead === 0) return Buffer.from(buffer.subarray(0, length));
+  }
+}
+
+/** Who can write a file, or put another in its place, decides what it says; where it is a link, also where it leads. */
+async function refuseOthers(path: string, file: Stats): Promise<void> {
+  // Without users, as on Windows, there is nothing to ask for.
+  const own = process.geteuid?.();
+  if (own === undefined) return;
+  refuseOtherWriters(file, 'it', own);
+  for (const directory of new Set([dirname(path), dirname(await realpath(path))])) {
+    const stats = await stat(directory);
+    // In a sticky directory nobody replaces the files of others.
+    const { uid, mode } = stats;
+    const masked = (mode & STICKY) === 0 ? mode : mode & ~OTHERS_WRITE;
+    refuseOtherWriters({ uid, mode: masked }, `its directory ${directory}`, own);
+  }
+}
+
+function refuseOtherWriters(
+  { uid, mode }: Pick<Stats, 'uid' | 'mode'>,
+  what: string,
+  own: number,
+): void {
+  if (uid !== 0 && uid !== own) throw new Error(`${what} belongs to another user (${uid})`);
+  if ((mode & OTHERS_WRITE) === 0) return;
+  throw new Error(`${what} can be written by other users: take that away with chmod go-w`);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
