@@ -66,9 +66,15 @@ describe('ps', () => {
       'CONTAINER ID   MOUNTS\nffffffffffff   /srv/a/long/pa…\n',
     ],
     [['--format', '{{json .Names}}'], '"web"\n'],
+    [['--format', '{{.Trust}}'], 'signed\n'],
     [['--no-trunc', '--format', '{{.Command}}'], '"httpd -f -p 80 -h /srv/www"\n'],
   ])('%j', async (args, stdout) => {
     expect(await ps(...args)).toMatchObject({ status: 0, stdout, stderr: '' });
+  });
+
+  it('marks a box that no decision is on record of', async () => {
+    server.answers.set('GET /containers/json', { json: [{ ...BOXES[0], Trust: '' }] });
+    expect((await a3s(['ps', '--format', '{{.Trust}}'])).stdout).toBe('-\n');
   });
 
   it('gives JSON', async () => {

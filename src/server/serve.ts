@@ -85,6 +85,7 @@ async function serveRuntime(
     await rm(config.socket, { force: true });
     await http.close();
     await letGo(rt);
+    await rt.registry.close();
     rt.log.info('stopped', { pid: process.pid });
   }
 }

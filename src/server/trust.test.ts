@@ -380,6 +380,75 @@ it('tells of decisions in events', async () => {
   ]);
 });
 
+it('says by which policy it decides, or why it cannot', async () => {
+  const policyOf = async (): Promise<unknown> =>
+    ((await home.call('GET', '/a3s/v1/host')).body as { imagePolicy: unknown }).imagePolicy;
+  expect(await policyOf()).toMatchObject({
+    source: 'file',
+    path: '/etc/a3s-box/image-policy.yaml',
+    rules: RULES.length,
+  });
+  home.trust.malformed = new A3sError('policy-invalid', 'The policy is not YAML');
+  expect(await policyOf()).toEqual({
+    problem: { code: 'policy-invalid', message: 'The policy is not YAML' },
+  });
+});
+
+describe('what lies beside an image', () => {
+  const path = '/a3s/v1/images/team.example/app:1/attachments';
+  const data = Buffer.from('payload').toString('base64');
+  const mediaType = 'application/vnd.dev.cosign.simplesigning.v1+json';
+  const layer = { mediaType, annotations: { 'dev.cosignproject.cosign/signature': 's' }, data };
+  const body = { kind: 'signature', layers: [layer] };
+
+  it('is shown, and grows by what is put there', async () => {
+    const put = await home.call('POST', `${path}?upload=0`, body);
+    expect(put).toMatchObject({ status: 201, body: { subject: APP.manifestDigest } });
+    const { digest } = put.body as { digest: string };
+    const [shown] = (await home.call('GET', path)).body as { manifest: string; blobs: unknown[] }[];
+    expect(shown).toMatchObject({
+      ...{ subject: APP.manifestDigest, attachedBy: 'tag', digest },
+      blobs: [{ size: 7 }],
+    });
+    expect(JSON.parse(Buffer.from(shown?.manifest ?? '', 'base64').toString())).toMatchObject({
+      layers: [{ mediaType, annotations: layer.annotations }],
+    });
+    const whole = (await home.call('GET', `${path}?content=1`)).body;
+    expect(whole).toMatchObject([{ blobs: [{ data }] }]);
+  });
+
+  it('is not put there where the registry does not take it', async () => {
+    expect(await home.call('POST', path, body)).toMatchObject({ status: 502 });
+    expect(images.stored).toEqual([]);
+  });
+
+  it.each([
+    ['of another digest', { ...body, subject: `sha256:${'c'.repeat(64)}` }],
+    ['of no digest', { ...body, subject: 'sha256:../x' }],
+    ['of no kind', { ...body, kind: 'sbom' }],
+    ['of a type for the other kind', { ...body, kind: 'attestation' }],
+    ['that is not base64', { ...body, layers: [{ ...layer, data: 'a b' }] }],
+    ['that is empty', { ...body, layers: [{ ...layer, data: '' }] }],
+    ['in no layer', { ...body, layers: [] }],
+  ])('is nothing %s', async (_, wrong) => {
+    expect(await home.call('POST', `${path}?upload=0`, wrong)).toMatchObject({
+      status: 400,
+      body: { code: 'invalid-argument' },
+    });
+    expect(images.stored).toEqual([]);
+  });
+
+  it('needs one repository to go to', async () => {
+    images.change(APP.id, { tags: ['team.example/app:1', 'other.example/b:1'] });
+    expect(await home.call('POST', path.replace('team.example/app:1', APP.id), body)).toMatchObject(
+      {
+        status: 400,
+        body: { message: expect.stringContaining('several repositories') },
+      },
+    );
+  });
+});
+
 describe('asking about trust', () => {
   it('is answered with the decision, and refuses nothing', async () => {
     const path = '/a3s/v1/images/team.example/app:1/trust';

@@ -30,6 +30,7 @@ export function describeInfo(info: JsonObject): string {
     ['Socket', stringOf(info['Socket'])],
     ['Rootless', info['root'] === false ? 'true' : ''],
     ['Cell', cell(objectOf(info['cell']))],
+    ['Image Policy', imagePolicy(objectOf(info['imagePolicy']))],
   ];
   for (const [name, value] of facts) if (value !== '') lines.push(` ${name}: ${value}`);
   lines.push(...engines(info));
@@ -56,6 +57,14 @@ function cell(walls: JsonObject): string {
   const accepted = walls['weakAccepted'] === true;
   const none = accepted ? 'none, as A3S_ALLOW_WEAK_CELL=1 accepts' : 'none';
   return [built.join(', ') || none, ...(reason === '' ? [] : [`(${reason})`])].join(' ').trim();
+}
+
+/** Where the standing policy is, or why no image can be used. */
+function imagePolicy({ source, path, digest, problem }: JsonObject): string {
+  if (problem !== undefined) return stringOf(objectOf(problem)['message']);
+  if (digest === undefined) return '';
+  const place = source === 'built-in' ? 'built in, which allows every image' : stringOf(path);
+  return `${place} (${stringOf(digest)})`;
 }
 
 /** What each engine can do here, and why not where it cannot. */

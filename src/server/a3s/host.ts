@@ -4,8 +4,10 @@
  * @module
  */
 import { geteuid } from 'node:process';
+import type { Runtime } from '../../boxes/runtime.ts';
 import { cellWalls } from '../../cell/spawn.ts';
 import { reportKrun } from '../../engine/krun/report.ts';
+import { A3sError } from '../../errors.ts';
 import { noBody, query } from '../docker/query.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
@@ -19,8 +21,20 @@ export const HOST_ROUTES: readonly Route[] = [
       json({
         engines: [await rt.engine.report(), await reportKrun()],
         cell: await cellWalls(),
+        imagePolicy: await standingPolicyOf(rt),
         root: geteuid?.() === 0,
         home: rt.home,
       }),
   }),
 ];
+
+/** The image policy that a decision would be made by now, or why none could be made. */
+async function standingPolicyOf(rt: Runtime) {
+  try {
+    const { source, path, digest, rules } = await rt.trust.standing();
+    return { source, digest, rules: rules.length, ...(path === undefined ? {} : { path }) };
+  } catch (error) {
+    if (!(error instanceof A3sError)) throw error;
+    return { problem: { code: error.code, message: error.message } };
+  }
+}

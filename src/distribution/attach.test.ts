@@ -1,0 +1,175 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { A3sError } from '../errors.ts';
+import type { Attachment } from '../images/attachment.ts';
+import type { Digest } from '../images/digest.ts';
+import type { Registry, Repository } from '../registry/registry.ts';
+import { pushAttachment, storeAttachment } from './attach.ts';
+import { attachmentTag, digestOf, type PayloadLayer } from './attachment-artifact.ts';
+import { freshAttachments } from './refresh.ts';
+
+const SUBJECT: Digest = `sha256:${'1'.repeat(64)}`;
+const TAG = attachmentTag(SUBJECT, 'signature');
+
+const signature = (text: string): PayloadLayer => ({
+  mediaType: 'application/vnd.dev.cosign.simplesigning.v1+json',
+  annotations: { 'dev.cosignproject.cosign/signature': text },
+  data: Buffer.from(text),
+});
+const addition = (...texts: string[]) =>
+  ({ subject: SUBJECT, kind: 'signature', layers: texts.map(signature) }) as const;
+
+/** As much of a registry as this needs. */
+class MemoryRepository implements Repository {
+  readonly name = 'registry.example/app';
+  readonly blobs = new Map<Digest, Buffer>();
+  readonly manifests = new Map<string, { mediaType: string; bytes: Buffer }>();
+
+  async manifest(reference: string) {
+    const found = this.manifests.get(reference);
+    return found === undefined ? undefined : { ...found, digest: digestOf(found.bytes) };
+  }
+
+  async describe() {
+    return undefined;
+  }
+
+  async *blob({ digest }: { digest: Digest }): AsyncGenerator<Uint8Array> {
+    const bytes = this.blobs.get(digest);
+    if (bytes === undefined) throw new A3sError('not-in-registry', 'no such blob');
+    yield bytes;
+  }
+
+  async hasBlob(digest: Digest) {
+    return this.blobs.has(digest);
+  }
+
+  async referrers() {
+    return [];
+  }
+
+  async putManifest(reference: string, mediaType: string, bytes: Buffer) {
+    this.manifests.set(reference, { mediaType, bytes });
+    return digestOf(bytes);
+  }
+
+  async putBlob(
+    { digest, size }: { digest: Digest; size: number },
+    open: (offset: number) => AsyncIterable<Uint8Array>,
+  ) {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of open(0)) chunks.push(chunk);
+    const bytes = Buffer.concat(chunks);
+    expect([digestOf(bytes), bytes.length]).toEqual([digest, size]);
+    this.blobs.set(digest, bytes);
+    return 'uploaded' as const;
+  }
+}
+
+class MemoryStore {
+  stored: readonly Attachment[] = [];
+
+  async attachments(subjects: readonly Digest[]) {
+    return this.stored.filter(({ subject }) => subjects.includes(subject));
+  }
+
+  async attach(subjects: readonly Digest[], attachments: readonly Attachment[]) {
+    const others = this.stored.filter(({ subject }) => !subjects.includes(subject));
+    this.stored = [...others, ...attachments];
+  }
+}
+
+function layersOf(manifest: Buffer | undefined): readonly string[] {
+  const { layers } = JSON.parse(String(manifest)) as { layers: { digest: string }[] };
+  return layers.map(({ digest }) => digest);
+}
+
+const digests = (...texts: string[]): string[] => texts.map((text) => digestOf(Buffer.from(text)));
+
+let repository: MemoryRepository;
+beforeEach(() => {
+  repository = new MemoryRepository();
+});
+
+describe('a signature that is pushed', () => {
+  it('lies beside those that are there', async () => {
+    await pushAttachment(repository, addition('a'));
+    const digest = await pushAttachment(repository, addition('b', 'c'));
+    const tagged = await repository.manifest(TAG);
+    expect(tagged?.digest).toBe(digest);
+    expect(layersOf(tagged?.bytes)).toEqual(digests('a', 'b', 'c'));
+  });
+
+  it('is not pushed over something else', async () => {
+    const other = Buffer.from('{"schemaVersion":2,"manifests":[]}');
+    await repository.putManifest(TAG, 'application/vnd.oci.image.index.v1+json', other);
+    await expect(pushAttachment(repository, addition('a'))).rejects.toMatchObject({
+      code: 'invalid-image',
+      message: expect.stringContaining(`registry.example/app:${TAG}`),
+    });
+    expect((await repository.manifest(TAG))?.bytes).toEqual(other);
+  });
+});
+
+describe('a signature that is stored alone', () => {
+  it('lies beside those that are there, and leaves other artifacts as they are', async () => {
+    const store = new MemoryStore();
+    await storeAttachment(store, { ...addition(), kind: 'attestation', layers: [attestation()] });
+    await storeAttachment(store, addition('a'));
+    await storeAttachment(store, addition('b'));
+    expect(store.stored.map(({ manifest }) => layersOf(manifest))).toEqual([
+      digests('statement'),
+      digests('a', 'b'),
+    ]);
+    expect([...(store.stored[1]?.blobs.keys() ?? [])]).toEqual(digests('a', 'b'));
+  });
+});
+
+function attestation(): PayloadLayer {
+  const mediaType = 'application/vnd.dsse.envelope.v1+json';
+  return { mediaType, annotations: {}, data: Buffer.from('statement') };
+}
+
+describe('what is fetched anew', () => {
+  const registry = (asked: unknown[]): Registry => ({
+    repository: (name, options) => {
+      asked.push([name, options.credentials]);
+      return repository;
+    },
+    login: () => Promise.reject(new Error('nobody logs in')),
+    close: async () => undefined,
+  });
+  const request = {
+    names: ['registry.example/app:1', 'registry.example/app:2'],
+    subjects: [SUBJECT],
+    credentials: { username: 'u', password: 'secret' },
+    signal: new AbortController().signal,
+  };
+
+  it('comes from each repository once', async () => {
+    await pushAttachment(repository, addition('a'));
+    const asked: unknown[] = [];
+    const fresh = await freshAttachments(registry(asked), request);
+    expect(asked).toEqual([['registry.example/app', request.credentials]]);
+    expect(fresh).toMatchObject([{ subject: SUBJECT, attachedBy: 'tag' }]);
+    repository.manifests.clear();
+    expect(await freshAttachments(registry([]), request)).toEqual([]);
+  });
+
+  it('is not asked for with credentials that are for another registry', async () => {
+    const asked: unknown[] = [];
+    const names = ['registry.example/app:1', 'other.example/app:1'];
+    await expect(freshAttachments(registry(asked), { ...request, names })).rejects.toMatchObject({
+      code: 'invalid-argument',
+    });
+    expect(asked).toEqual([]);
+    await freshAttachments(registry(asked), { ...request, names, credentials: undefined });
+    expect(asked).toHaveLength(2);
+  });
+
+  it('is nothing for an image that no registry is known for', async () => {
+    await expect(freshAttachments(registry([]), { ...request, names: [] })).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message: expect.stringContaining('no name'),
+    });
+  });
+});
