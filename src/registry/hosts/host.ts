@@ -1,0 +1,96 @@
+/**
+ * All that is configured about the registry of a domain.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import { type Trust, trustIn } from '../http/trust.ts';
+import { isLoopback, registryHost } from './addresses.ts';
+import { type HostCertificates, readHostCertificates } from './certs-directory.ts';
+import { type Registries, readRegistries } from './registries-file.ts';
+
+/** Where the configuration is; the first that is there counts. */
+export interface HostFiles {
+  /** In the layout of Docker's `certs.d`. */
+  readonly certsDirectories: readonly string[];
+  /** `registries.yaml`. */
+  readonly registriesFiles: readonly string[];
+}
+
+export interface Mirror {
+  /** Its origin. */
+  readonly base: URL;
+  /** Put before the names of repositories: nothing, or `hub/`. */
+  readonly prefix: string;
+  readonly trust: Trust;
+}
+
+export interface Host {
+  readonly domain: string;
+  /** Where the registry may be, in the order of trial: https, and http where that may be. */
+  readonly bases: readonly URL[];
+  readonly trust: Trust;
+  readonly mirrors: readonly Mirror[];
+  /** For another host that the registry leads to: its authorities, and never a certificate of ours. */
+  foreign(url: URL): Promise<Trust>;
+}
+
+/** The files for a user's home, and those of the system. */
+export function hostFiles(home: string): HostFiles {
+  return {
+    certsDirectories: [
+      `${home}/certs.d`,
+      '/etc/a3s-box/certs.d',
+      '/etc/docker/certs.d',
+      '/etc/containers/certs.d',
+    ],
+    registriesFiles: [`${home}/registries.yaml`, '/etc/a3s-box/registries.yaml'],
+  };
+}
+
+/**
+ * Reads it anew, so that a change holds from the next pull on.
+ *
+ * @throws A3sError `key-invalid`, `invalid-argument` for configuration that cannot be used; `invalid-reference`
+ */
+export async function readHost(domain: string, files: HostFiles): Promise<Host> {
+  const https = `https://${registryHost(domain)}`;
+  if (!URL.canParse(https)) {
+    throw new A3sError('invalid-reference', `Cannot use ${domain} as the host of a registry`);
+  }
+  const registries = await readRegistries(files.registriesFiles);
+  const { insecure = false, mirrors = [] } = registries.get(domain) ?? {};
+  const certificates = await readHostCertificates(files.certsDirectories, domain);
+  const bases = [new URL(https)];
+  if (insecure || isLoopback(new URL(https))) {
+    bases.push(new URL(`http://${registryHost(domain)}`));
+  }
+  return {
+    domain,
+    bases,
+    trust: trustIn(certificates, !insecure),
+    mirrors: await Promise.all(mirrors.map((url) => mirrorAt(url, files, registries))),
+    foreign: (url) => foreignTrust(url, certificates, files, registries),
+  };
+}
+
+async function mirrorAt(url: URL, files: HostFiles, registries: Registries): Promise<Mirror> {
+  const certificates = await readHostCertificates(files.certsDirectories, url.host);
+  const path = url.pathname.replace(/^\/|\/$/g, '');
+  return {
+    base: new URL(url.origin),
+    prefix: path === '' ? '' : `${path}/`,
+    trust: trustIn(certificates, registries.get(url.host)?.insecure !== true),
+  };
+}
+
+async function foreignTrust(
+  url: URL,
+  registry: HostCertificates,
+  files: HostFiles,
+  registries: Registries,
+): Promise<Trust> {
+  const own = await readHostCertificates(files.certsDirectories, url.host);
+  const authorities = [...new Set([...registry.authorities, ...own.authorities])];
+  return trustIn({ authorities, clients: [] }, registries.get(url.host)?.insecure !== true);
+}

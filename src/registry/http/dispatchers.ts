@@ -1,0 +1,62 @@
+/**
+ * Connections, kept open between requests: one pool for each origin, trust and proxy.
+ *
+ * @module
+ */
+import { type Dispatcher, Pool, ProxyAgent } from 'undici';
+import { type Proxies, proxyFor } from '../hosts/proxies.ts';
+import type { TransportLimits } from '../transport-limits.ts';
+import type { Trust } from './trust.ts';
+
+/** Redirects lead to ever new hosts. */
+const MAX_POOLS = 64;
+
+export class Dispatchers {
+  readonly #proxies: Proxies;
+  readonly #limits: TransportLimits;
+  /** Least recently used first. */
+  readonly #pools = new Map<string, Dispatcher>();
+
+  constructor(proxies: Proxies, limits: TransportLimits) {
+    this.#proxies = proxies;
+    this.#limits = limits;
+  }
+
+  for(url: URL, trust: Trust): Dispatcher {
+    const key = `${url.origin} ${trust.identity}`;
+    const pool = this.#pools.get(key) ?? this.#make(url, trust);
+    this.#pools.delete(key);
+    this.#pools.set(key, pool);
+    for (const [oldest, unused] of this.#pools) {
+      if (this.#pools.size <= MAX_POOLS) break;
+      this.#pools.delete(oldest);
+      // Ends once its requests have.
+      unused.close().catch(() => undefined);
+    }
+    return pool;
+  }
+
+  /** Cuts what is still under way. */
+  async close(): Promise<void> {
+    const pools = [...this.#pools.values()];
+    this.#pools.clear();
+    await Promise.all(pools.map((pool) => pool.destroy()));
+  }
+
+  #make(url: URL, trust: Trust): Dispatcher {
+    const { connectMs, headersMs, stallMs } = this.#limits;
+    const connect = { ...trust.options, timeout: connectMs };
+    const timeouts = { headersTimeout: headersMs, bodyTimeout: stallMs };
+    const proxy = proxyFor(this.#proxies, url);
+    if (proxy === undefined) return new Pool(url.origin, { ...timeouts, connect });
+    return new ProxyAgent({
+      uri: proxy.href,
+      // Plain http goes through a proxy as a request to it; few let it through as a tunnel.
+      proxyTunnel: false,
+      proxyTls: { timeout: connectMs },
+      requestTls: connect,
+      ...timeouts,
+      clientFactory: (origin, options) => new Pool(origin, { ...options, ...timeouts }),
+    });
+  }
+}

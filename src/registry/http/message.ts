@@ -1,0 +1,21 @@
+/**
+ * One request to one host, and its answer: what the layers of the transport hand to each other.
+ *
+ * @module
+ */
+import type { RegistryRequest, RegistryResponse } from '../transport.ts';
+import type { Trust } from './trust.ts';
+
+export interface HttpRequest {
+  readonly method: RegistryRequest['method'];
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: RegistryRequest['body'] | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Whom the host's certificate may be from, and what we show it. */
+  readonly trust: Trust;
+}
+
+export type HttpResponse = RegistryResponse;
+
+export type Send = (request: HttpRequest) => Promise<HttpResponse>;

@@ -1,0 +1,133 @@
+/**
+ * One attempt at one request: no redirect, no second try, every wait bounded.
+ *
+ * @module
+ */
+import { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import type { TransportLimits } from '../transport-limits.ts';
+import type { Dispatchers } from './dispatchers.ts';
+import type { HttpRequest, HttpResponse, Send } from './message.ts';
+import { Unreached } from './unreached.ts';
+
+/** Sends each request once. @throws Unreached; the reason of the request's signal once it is aborted */
+export function wire(dispatchers: Dispatchers, limits: TransportLimits): Send {
+  return async (request) => {
+    request.signal?.throwIfAborted();
+    const late = new AbortController();
+    const clock = new HeadClock(late, limits);
+    const { signal, url } = request;
+    const body = bodyOf(request, clock);
+    try {
+      const answer = await dispatchers.for(url, request.trust).request({
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method: request.method,
+        headers: { 'user-agent': 'a3s-box', ...request.headers },
+        signal: signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]),
+        ...(body === undefined ? {} : { body }),
+      });
+      return responseOf(answer, request);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw new Unreached(url.host, late.signal.aborted ? late.signal.reason : error);
+    } finally {
+      clock.stop();
+    }
+  };
+}
+
+/**
+ * Runs out when the head of an answer does not come, however many bytes of it do.
+ *
+ * While a body is being sent the time of the dispatcher holds, which is that of silence.
+ */
+class HeadClock {
+  readonly #late: AbortController;
+  readonly #limits: TransportLimits;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(late: AbortController, limits: TransportLimits) {
+    this.#late = late;
+    this.#limits = limits;
+    this.start();
+  }
+
+  start(): void {
+    if (this.#stopped) return;
+    this.hold();
+    const { connectMs, headersMs } = this.#limits;
+    this.#timer = setTimeout(() => this.#late.abort(new TookTooLong()), connectMs + headersMs);
+  }
+
+  hold(): void {
+    clearTimeout(this.#timer);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.hold();
+  }
+}
+
+class TookTooLong extends Error {
+  readonly code = 'UND_ERR_HEADERS_TIMEOUT';
+}
+
+function bodyOf({ body }: HttpRequest, clock: HeadClock): Buffer | Readable | undefined {
+  if (typeof body !== 'function') return body;
+  const chunks = body();
+  return Readable.from(
+    (async function* () {
+      clock.hold();
+      try {
+        yield* chunks;
+      } finally {
+        clock.start();
+      }
+    })(),
+  );
+}
+
+function responseOf(answer: Dispatcher.ResponseData, request: HttpRequest): HttpResponse {
+  const headers: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(answer.headers)) {
+    if (value === undefined) continue;
+    headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  // An error between two reads has nobody else to go to; the next read meets it all the same.
+  answer.body.on('error', () => undefined);
+  return {
+    status: answer.statusCode,
+    headers,
+    url: request.url,
+    body: readBody(answer.body, request),
+  };
+}
+
+/** Returning it, started or not, ends the exchange. */
+function readBody(
+  body: Readable,
+  { url, signal }: HttpRequest,
+): AsyncIterableIterator<Uint8Array, undefined> {
+  const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      try {
+        const { done, value } = await chunks.next();
+        return done === true ? { done, value: undefined } : { done: false, value };
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw new Unreached(url.host, error);
+      }
+    },
+    async return() {
+      body.destroy();
+      return { done: true, value: undefined };
+    },
+  };
+}
