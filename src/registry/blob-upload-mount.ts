@@ -15,36 +15,43 @@ import { exchangeHead } from './repository-exchange.ts';
 /** Asking is cheaper than uploading, up to a point. */
 const MAX_SOURCES = 4;
 
+export interface MountResult {
+  /** Canonical name of the repository that had it. */
+  readonly from?: string;
+  /** The upload that the registry has begun instead. */
+  readonly session?: UploadSession;
+}
+
 /**
  * Mounts a blob from the first of the repositories that has it.
  *
  * @param from canonical names; those of other registries are passed over
- * @returns the upload that the registry has begun instead, where it has
  */
 export async function mountBlob(
   context: RepositoryContext,
   digest: Digest,
   from: readonly string[],
-): Promise<'mounted' | UploadSession | undefined> {
+): Promise<MountResult> {
   const paths = from
     .map((name) => parseReference(name))
     .filter(({ domain, path }) => domain === context.domain && path !== context.path)
     .map(({ path }) => path);
-  let session: UploadSession | undefined;
+  let begun: MountResult = {};
   for (const path of [...new Set(paths)].slice(0, MAX_SOURCES)) {
-    if (session !== undefined) await cancelUpload(context, session, `upload to ${context.name}`);
-    const answer = await tryMount(context, digest, path);
-    if (answer === 'mounted') return answer;
-    session = answer;
+    if (begun.session !== undefined) {
+      await cancelUpload(context, begun.session, `upload to ${context.name}`);
+    }
+    begun = await tryMount(context, digest, path);
+    if (begun.from !== undefined) break;
   }
-  return session;
+  return begun;
 }
 
 async function tryMount(
   context: RepositoryContext,
   digest: Digest,
   from: string,
-): Promise<'mounted' | UploadSession | undefined> {
+): Promise<MountResult> {
   const what = `mount of blob ${digest} from ${context.domain}/${from} in ${context.name}`;
   try {
     const head = await exchangeHead(
@@ -59,13 +66,13 @@ async function tryMount(
       },
       what,
     );
-    if (head.status === 202) return startedBy(head, what);
-    if (head.status !== 201) return undefined;
+    if (head.status === 202) return { session: startedBy(head, what) };
+    if (head.status !== 201) return {};
     checkDigestHeader(head.headers, digest, what);
-    return 'mounted';
+    return { from: `${context.domain}/${from}` };
   } catch (error) {
     // No right to read the other repository is no reason not to push to this one.
-    if (isRefusal(error)) return undefined;
+    if (isRefusal(error)) return {};
     throw error;
   }
 }

@@ -56,8 +56,11 @@ export async function uploadBlob(
 ): Promise<'there' | 'mounted' | 'uploaded'> {
   if (await hasBlob(context, descriptor.digest, descriptor.size)) return 'there';
   const mounted = await mountBlob(context, descriptor.digest, options.mountFrom ?? []);
-  if (mounted === 'mounted') return 'mounted';
-  await new Upload(context, descriptor, open, options.onProgress).run(mounted);
+  if (mounted.from !== undefined) {
+    options.onMounted?.(mounted.from);
+    return 'mounted';
+  }
+  await new Upload(context, descriptor, open, options.onProgress).run(mounted.session);
   return 'uploaded';
 }
 

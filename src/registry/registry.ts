@@ -59,6 +59,8 @@ export interface Repository {
     options?: {
       readonly mountFrom?: readonly string[];
       readonly onProgress?: (sent: number) => void;
+      /** Canonical name of the repository that it was mounted from. */
+      readonly onMounted?: (repository: string) => void;
     },
   ): Promise<'there' | 'mounted' | 'uploaded'>;
 }

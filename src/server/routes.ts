@@ -10,12 +10,14 @@ import { SERVER_ROUTES } from './a3s/server.ts';
 import { TRUST_ROUTES } from './a3s/trust.ts';
 import { CONTAINER_ROUTES } from './docker/containers.ts';
 import { DISK_USAGE_ROUTES } from './docker/disk-usage.ts';
+import { DISTRIBUTION_ROUTES } from './docker/distribution.ts';
 import { EXEC_ROUTES } from './docker/exec.ts';
 import { HISTORY_ROUTES } from './docker/history.ts';
 import { IMAGE_ROUTES } from './docker/images.ts';
 import { OUTPUT_ROUTES } from './docker/output.ts';
 import { PRUNE_ROUTES } from './docker/prune.ts';
 import { PULL_ROUTES } from './docker/pull.ts';
+import { PUSH_ROUTES } from './docker/push.ts';
 import { SAVE_ROUTES } from './docker/save.ts';
 import { SYSTEM_ROUTES } from './docker/system.ts';
 import { TAG_ROUTES } from './docker/tag.ts';
@@ -29,6 +31,8 @@ export const ROUTES: readonly Route[] = [
   ...EXEC_ROUTES,
   ...UNSUPPORTED_IMAGE_ROUTES,
   ...PULL_ROUTES,
+  ...PUSH_ROUTES,
+  ...DISTRIBUTION_ROUTES,
   ...SAVE_ROUTES,
   ...HISTORY_ROUTES,
   ...TAG_ROUTES,

@@ -1,0 +1,29 @@
+/**
+ * `GET /distribution/{name}/json`: what a name stands for in its registry.
+ *
+ * @module
+ */
+import { describeRemote } from '../../distribution/describe.ts';
+import { canonicalRepository, parseReference } from '../../images/reference.ts';
+import { json } from '../http/answer.ts';
+import { type Route, route } from '../route.ts';
+import { noBody, query } from './query.ts';
+import { registryAuth } from './registry-auth.ts';
+
+export const DISTRIBUTION_ROUTES: readonly Route[] = [
+  route('GET', '/distribution/:name{.+}/json', {
+    access: 'owner',
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt, params, headers, signal }) => {
+      const reference = parseReference(params['name'] ?? '');
+      const repository = rt.registry.repository(canonicalRepository(reference), {
+        access: 'pull',
+        credentials: registryAuth(headers),
+        signal: AbortSignal.any([signal, rt.shutdown]),
+      });
+      const { platforms, ...descriptor } = await describeRemote(repository, reference);
+      return json({ Descriptor: descriptor, Platforms: platforms });
+    },
+  }),
+];
