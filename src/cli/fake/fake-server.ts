@@ -5,7 +5,13 @@
  */
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -14,16 +20,29 @@ import { FakeBox } from './fake-box.ts';
 export interface Recorded {
   readonly call: string;
   readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
 
-type Answer = { readonly status?: number; readonly json?: unknown };
+interface Answer {
+  readonly status?: number;
+  readonly json?: unknown;
+  /** Documents of progress, one a line. */
+  readonly lines?: readonly unknown[];
+  readonly bytes?: Buffer;
+  /** Keeps the answer open after that, until the client leaves. */
+  readonly endless?: true;
+}
 
 export class FakeServer {
   readonly calls: Recorded[] = [];
   readonly boxes = new Map<string, FakeBox>();
   /** Answers that replace the usual ones, by `METHOD /path`. */
   readonly answers = new Map<string, Answer>();
+  /** Names of images that were pulled; `missing` is there only then. */
+  readonly pulled = new Set<string>();
+  /** How many clients left an endless answer. */
+  left = 0;
   readonly #server: Server;
   readonly #upgraded = new Set<Duplex>();
 
@@ -77,9 +96,23 @@ export class FakeServer {
       response.end();
       return;
     }
-    const { status = 200, json } = this.answers.get(recorded.call) ?? this.#answer(recorded);
-    response.writeHead(status, { 'content-type': 'application/json' });
-    response.end(json === undefined ? '' : JSON.stringify(json));
+    this.#send(response, this.answers.get(recorded.call) ?? this.#answer(recorded));
+  }
+
+  #send(response: ServerResponse, answer: Answer): void {
+    const headers = { 'content-type': 'application/json', 'api-version': '1.45' };
+    response.writeHead(answer.status ?? 200, headers);
+    for (const line of answer.lines ?? []) response.write(`${JSON.stringify(line)}\r\n`);
+    if (answer.json !== undefined) response.write(JSON.stringify(answer.json));
+    if (answer.bytes !== undefined) response.write(answer.bytes);
+    if (answer.endless !== true) {
+      response.end();
+      return;
+    }
+    response.flushHeaders();
+    response.once('close', () => {
+      this.left++;
+    });
   }
 
   #wait(box: FakeBox | undefined, response: ServerResponse): void {
@@ -91,6 +124,8 @@ export class FakeServer {
   #answer({ call, query, body }: Recorded): Answer {
     if (call === 'GET /_ping') return { json: 'OK' };
     if (call === 'POST /containers/create') return this.#create(JSON.parse(body));
+    if (call === 'POST /images/create') return this.#pull(query);
+    if (call === 'POST /a3s/v1/image-policies') return { json: { id: `sha256:${'b'.repeat(64)}` } };
     const [, method, id, verb] =
       /^(\w+) \/(?:containers|exec)\/([^/]+)(?:\/(\w+))?$/.exec(call) ?? [];
     const box = this.#box(id);
@@ -115,12 +150,33 @@ export class FakeServer {
   }
 
   #create(body: Record<string, unknown>): Answer {
-    if (body['Image'] === 'missing') {
+    if (body['Image'] === 'missing' && !this.pulled.has('missing')) {
       return failure(404, 'no-such-image', 'No such image: missing', 'Load it with a3s-box load.');
     }
     const id = String(this.boxes.size + 1).padStart(64, 'a');
     this.boxes.set(id, new FakeBox(id, body));
     return { status: 201, json: { Id: id, Warnings: [] } };
+  }
+
+  #pull(query: URLSearchParams): Answer {
+    const name = String(query.get('fromImage'));
+    this.pulled.add(name);
+    return {
+      lines: [
+        { status: `Pulling from library/${name}`, id: query.get('tag') },
+        { status: 'Pulling fs layer', progressDetail: {}, id: 'aaaaaaaaaaaa' },
+        {
+          status: 'Downloading',
+          progressDetail: { current: 5e6, total: 1e7 },
+          id: 'aaaaaaaaaaaa',
+        },
+        { status: 'Pull complete', progressDetail: {}, id: 'aaaaaaaaaaaa' },
+        { status: `Digest: sha256:${'d'.repeat(64)}` },
+        { status: 'Trust: unsigned, which rule 1 allows' },
+        { status: `Status: Downloaded newer image for ${name}:${query.get('tag')}` },
+        { aux: { Digest: `sha256:${'d'.repeat(64)}` } },
+      ],
+    };
   }
 
   #start(box: FakeBox): Answer {
@@ -168,8 +224,9 @@ function failure(status: number, code: string, message: string, remedy?: string)
 
 function record(request: IncomingMessage, body: string): Recorded {
   const url = new URL(request.url ?? '', 'http://localhost');
-  const path = url.pathname.replace(/^\/v1\.43/, '');
-  return { call: `${request.method} ${path}`, query: url.searchParams, body };
+  const path = url.pathname.replace(/^\/v1\.\d+/, '');
+  const call = `${request.method} ${path}`;
+  return { call, query: url.searchParams, headers: request.headers, body };
 }
 
 async function readAll(request: IncomingMessage): Promise<string> {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type JsonObject, numberOf, objectsOf } from '../client/json.ts';
+import { type JsonObject, numberOf, objectOf, objectsOf } from '../client/json.ts';
 import { boxRow } from './box-row.ts';
 import { humanSize } from './human.ts';
 import { imageRows } from './image-row.ts';
@@ -45,6 +45,14 @@ export function usageRows(usage: JsonObject): readonly Row[] {
       free: sum(boxes.filter((box) => !running.includes(box)).map(writtenSize)),
     },
   ];
+  // Nothing here makes these yet; scripts look for Docker's four rows.
+  for (const [type, items] of [
+    ['Local Volumes', objectsOf(usage['Volumes'])],
+    ['Build Cache', objectsOf(usage['BuildCache'])],
+  ] as const) {
+    const size = sum(items.map((item) => numberOf(objectOf(item['UsageData'] ?? item)['Size'])));
+    rows.push({ type, total: items.length, active: 0, size, free: size });
+  }
   return rows.map(({ type, total, active, size, free }) => ({
     Type: type,
     TotalCount: String(total),

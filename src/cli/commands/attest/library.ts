@@ -19,3 +19,4 @@ export {
   STRICT_POLICY,
 } from '@a3s-box/policies/attestation-policy';
 export { readPolicyDocument } from '@a3s-box/policies/document';
+export { isImagePolicyDocument, parseImagePolicy } from '@a3s-box/policies/image-policy';

@@ -29,9 +29,18 @@ export async function readPolicy(
   path: string,
   flag: string,
 ): Promise<PolicyDocument> {
+  const document = await readDocument(context, library, path, flag);
+  const policy = refusing(library, inputName(path), () => library.parseAttestationPolicy(document));
+  return { document, policy };
+}
+
+/** What the text states, of whichever kind of policy. @throws as {@link readPolicy} */
+export async function readDocument(
+  context: Context,
+  library: Library,
+  path: string,
+  flag: string,
+): Promise<unknown> {
   const text = await readInput(context, path, MAX_POLICY, flag);
-  return refusing(library, inputName(path), () => {
-    const document = library.readPolicyDocument(text);
-    return { document, policy: library.parseAttestationPolicy(document) };
-  });
+  return refusing(library, inputName(path), () => library.readPolicyDocument(text));
 }

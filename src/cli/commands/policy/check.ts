@@ -1,27 +1,46 @@
 import { isObject } from '../../client/json.ts';
 import type { Command, Invocation } from '../../command.ts';
-import { bool } from '../../flags/flag.ts';
+import { bool, string } from '../../flags/flag.ts';
 import { InputError } from '../../input-error.ts';
+import { inputName } from '../../input-file.ts';
 import { jsonText } from '../../output/json-text.ts';
+import { UsageError } from '../../usage-error.ts';
 import { failureOf, tellingPrograms } from '../attest/json-failure.ts';
-import { loadLibrary } from '../attest/load-library.ts';
-import { readPolicy } from '../attest/policy-input.ts';
+import { loadLibrary, refusing } from '../attest/load-library.ts';
+import { readDocument } from '../attest/policy-input.ts';
 import { acceptsNobody } from './accepts-nobody.ts';
+import { checkImagePolicy } from './check-image.ts';
 import { describePolicy, effective, keysOf } from './policy-text.ts';
 
 export const check: Command = {
   usage: '[OPTIONS] FILE',
   description:
-    'Check an attestation policy (YAML or JSON) and display what it means, defaults included.\n' +
+    'Check an attestation or image policy (YAML or JSON) and display what it means, defaults included.\n' +
+    'Of an image policy the keys and trusted roots are read, and the conditions compiled.\n' +
     'Exits with 0 for a valid policy, and with 2 for any other.',
-  flags: [bool('json', 'Print a JSON document')],
+  flags: [
+    string('image', 'Say which rule of an image policy decides for this repository', '', {
+      placeholder: 'REPOSITORY',
+    }),
+    bool('json', 'Print a JSON document'),
+  ],
   operands: { min: 1, max: 1 },
   run: tellingPrograms(run, invalid),
 };
 
-async function run({ context, flags, operands: [path = ''] }: Invocation): Promise<number> {
+async function run(invocation: Invocation): Promise<number> {
+  const { context, flags, operands } = invocation;
+  const [path = ''] = operands;
   const library = await loadLibrary();
-  const { document, policy } = await readPolicy(context, library, path, '');
+  const document = await readDocument(context, library, path, '');
+  if (library.isImagePolicyDocument(document)) {
+    await checkImagePolicy(invocation, library, path, document);
+    return 0;
+  }
+  if (flags.string('image') !== '') {
+    throw new UsageError(`--image is about image policies, and ${inputName(path)} is none`);
+  }
+  const policy = refusing(library, inputName(path), () => library.parseAttestationPolicy(document));
   const stated = isObject(document) ? Object.keys(document) : [];
   if (flags.bool('json')) {
     const defaults = keysOf(policy).filter((key) => !stated.includes(key));

@@ -1,0 +1,64 @@
+/**
+ * `policy check` of an image policy: everything that the server would do before it decides by it.
+ *
+ * @module
+ */
+import { dirname, resolve } from 'node:path';
+import { canonicalRepository, parseReference } from '../../../images/reference.ts';
+import { printable } from '../../client/failure.ts';
+import type { Invocation } from '../../command.ts';
+import { InputError } from '../../input-error.ts';
+import { inputName } from '../../input-file.ts';
+import { jsonText } from '../../output/json-text.ts';
+import { UsageError } from '../../usage-error.ts';
+import { type Library, problemLines, refusing } from '../attest/load-library.ts';
+import { describeImagePolicy, describeMatch } from './image-policy-text.ts';
+
+/**
+ * @param document as the text states it
+ * @throws InputError for one that is not good, with all that is wrong
+ */
+export async function checkImagePolicy(
+  { context, flags }: Invocation,
+  library: Library,
+  path: string,
+  document: unknown,
+): Promise<void> {
+  const policy = refusing(library, inputName(path), () => library.parseImagePolicy(document));
+  const image = flags.string('image');
+  const repository = image === '' ? undefined : repositoryOf(image);
+  const directory = path === '-' ? context.cwd : dirname(resolve(context.cwd, path));
+  const loaded = await load(path, directory, context.config.home, JSON.stringify(policy));
+  const rule = repository === undefined ? undefined : loaded.match(repository);
+  if (flags.bool('json')) {
+    const { digest } = loaded;
+    const match = repository === undefined ? {} : { repository, rule: rule ?? null };
+    context.stdout.write(jsonText({ valid: true, kind: 'image', policy, digest, ...match }));
+    return;
+  }
+  const said = [describeImagePolicy(policy, loaded)];
+  if (repository !== undefined) said.push(describeMatch(policy, loaded, repository));
+  said.push(printable(`The policy is valid. Its digest is ${loaded.digest}.\n`));
+  context.stdout.write(said.join('\n'));
+}
+
+function repositoryOf(image: string): string {
+  try {
+    return canonicalRepository(parseReference(image));
+  } catch (error) {
+    throw new UsageError(`--image: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function load(path: string, directory: string, home: string, text: string) {
+  const { InvalidImagePolicy, loadPolicy } = await import('#image-policy');
+  try {
+    const given = { source: 'call', path: inputName(path), text, directory } as const;
+    return await loadPolicy(given, { tufCache: resolve(home, 'tuf') });
+  } catch (error) {
+    if (!(error instanceof InvalidImagePolicy)) throw error;
+    const lines = problemLines(inputName(path), error.faults);
+    const cause = { problems: error.faults };
+    throw new InputError('policy-invalid', lines.join('\n'), { cause });
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * What checks an image policy as the server does, in one module that is loaded on demand.
+ *
+ * It is bundled apart from the command line, so that no other command pays for it.
+ *
+ * @module
+ */
+export { InvalidImagePolicy, loadPolicy } from '../../../trust/load-policy.ts';
