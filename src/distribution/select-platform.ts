@@ -13,7 +13,7 @@ export interface PlatformChoice extends Platform {
   readonly variant: string;
 }
 
-const PLATFORM = /^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+){0,2}$/;
+const PLATFORM = /^[A-Za-z0-9_-]+(?:\/[A-Za-z0-9_-]+){0,2}$/;
 const ALIASES: Readonly<Record<string, string>> = {
   x86_64: 'amd64',
   'x86-64': 'amd64',

@@ -132,6 +132,9 @@ class IngestTask {
   async #loadLayers({ diffIds }: ConfigFile): Promise<LoadedImage['layers']> {
     const { layers } = this.#documents.manifest;
     for (const { digest } of layers) this.#progress({ layer: digest, state: 'planned' });
+    for (const { digest } of layers.slice(DOWNLOADS_AT_ONCE)) {
+      this.#progress({ layer: digest, state: 'waiting' });
+    }
     const merged = mergedCount(layers);
     const loaded = await settleAll(
       layers.map(async (descriptor, index) => {

@@ -10,6 +10,7 @@ import { openDatabase } from '../../state/database.ts';
 import { migrations } from '../catalog.ts';
 import type { ImageStore } from '../image.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
+import { hostPlatform, type Platform } from '../platform.ts';
 import { openImageStore } from '../store.ts';
 import { convertHere } from './convert-here.ts';
 
@@ -22,11 +23,20 @@ export interface TemporaryStore {
   remove(): void;
 }
 
-export async function temporaryStore(limits: Limits = DEFAULT_LIMITS): Promise<TemporaryStore> {
+export async function temporaryStore(
+  limits: Limits = DEFAULT_LIMITS,
+  platform: Platform = hostPlatform(),
+): Promise<TemporaryStore> {
   const root = mkdtempSync(join(tmpdir(), 'a3s-images-'));
   const directory = join(root, 'images');
   const database = openDatabase(':memory:', migrations);
-  const store = await openImageStore({ directory, database, converter: convertHere, limits });
+  const store = await openImageStore({
+    directory,
+    database,
+    converter: convertHere,
+    limits,
+    platform,
+  });
   const below = (path: string): string[] => readdirSync(join(directory, path));
   return {
     root,

@@ -1,0 +1,157 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Digest } from '../images/digest.ts';
+import { fetchAttachments } from './fetch-attachments.ts';
+import { FakeRegistry } from './testing/fake-registry.ts';
+
+const IMAGE: Digest = `sha256:${'a'.repeat(64)}`;
+const INDEX: Digest = `sha256:${'b'.repeat(64)}`;
+const BUNDLE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+const MiB = 1024 * 1024;
+
+let registry: FakeRegistry;
+beforeEach(() => {
+  registry = new FakeRegistry();
+});
+
+const tagOf = (digest: Digest, suffix: string) => ({ tag: `sha256-${digest.slice(7)}.${suffix}` });
+
+function found(subjects: readonly Digest[] = [IMAGE]) {
+  const repository = registry.repository('r.example/app', { access: 'pull' });
+  return fetchAttachments(repository, subjects);
+}
+
+describe('what is attached to an image', () => {
+  it('is nothing where nothing is', async () => {
+    expect(await found([IMAGE, INDEX])).toEqual([]);
+  });
+
+  it('is what stands at its tags, of the image and of its index', async () => {
+    const sig = registry.pushArtifact(tagOf(IMAGE, 'sig'), [Buffer.from('1'), Buffer.from('2')]);
+    const att = registry.pushArtifact(tagOf(INDEX, 'att'), [Buffer.from('3')]);
+    registry.pushArtifact(tagOf(IMAGE, 'sbom'), [Buffer.from('4')]);
+    const attachments = await found([IMAGE, INDEX]);
+    expect(attachments).toMatchObject([
+      { subject: IMAGE, attachedBy: 'tag', digest: sig },
+      { subject: INDEX, attachedBy: 'tag', digest: att },
+    ]);
+    expect(attachments.map(({ blobs }) => [...blobs.values()].map(String))).toEqual([
+      ['1', '2'],
+      ['3'],
+    ]);
+  });
+
+  it.each([
+    BUNDLE,
+    'application/vnd.dev.sigstore.bundle+json;version=0.2',
+    'application/vnd.dev.cosign.artifact.sig.v1+json',
+    'application/vnd.in-toto+json',
+  ])('is what names it as its subject and is %s', async (type) => {
+    const digest = registry.pushArtifact({ subject: IMAGE }, [Buffer.from('x')], type);
+    expect(await found()).toMatchObject([{ attachedBy: 'referrer', digest, subject: IMAGE }]);
+  });
+
+  it.each(['application/spdx+json', 'application/vnd.example.sig', `${BUNDLE}x`])(
+    'is not %s, which is not even fetched',
+    async (type) => {
+      const digest = registry.pushArtifact({ subject: IMAGE }, [Buffer.from('x')], type);
+      expect(await found()).toEqual([]);
+      expect(registry.asked).not.toContain(`manifest ${digest}`);
+    },
+  );
+
+  it('is found where the registry does not say what it is', async () => {
+    const digest = registry.pushArtifact({ subject: IMAGE }, [Buffer.from('x')], BUNDLE);
+    registry.listed.clear();
+    registry.list(IMAGE, digest, undefined);
+    expect(await found()).toMatchObject([{ digest }]);
+  });
+
+  it('is not what only the registry says is about it', async () => {
+    const digest = registry.pushArtifact({ subject: INDEX }, [Buffer.from('x')], BUNDLE);
+    registry.list(IMAGE, digest, BUNDLE);
+    expect(await found()).toEqual([]);
+  });
+
+  it('is one thing when it stands in both places', async () => {
+    const digest = registry.pushArtifact({ subject: IMAGE }, [Buffer.from('x')]);
+    const manifest = registry.manifests.get(digest) ?? expect.fail();
+    registry.manifests.set(tagOf(IMAGE, 'sig').tag, manifest);
+    expect(await found()).toMatchObject([{ digest, attachedBy: 'tag' }]);
+  });
+
+  it('may have been deleted since it was listed', async () => {
+    const digest = registry.pushArtifact({ subject: IMAGE }, [Buffer.from('x')]);
+    registry.manifests.delete(digest);
+    expect(await found()).toEqual([]);
+  });
+
+  it('is kept as its manifest where that makes no sense', async () => {
+    const nonsense = Buffer.from('{"schemaVersion":2,"layers":7}');
+    registry.addManifest(nonsense, 'text/plain', tagOf(IMAGE, 'sig').tag);
+    const [attachment] = await found();
+    expect(attachment).toMatchObject({ manifest: nonsense, mediaType: 'text/plain' });
+    expect(attachment?.blobs.size).toBe(0);
+  });
+});
+
+describe('too much of it', () => {
+  it('is refused by its number, before any blob is fetched', async () => {
+    for (let count = 0; count < 65; count += 1) {
+      registry.pushArtifact({ subject: IMAGE }, [Buffer.from(String(count))]);
+    }
+    await expect(found()).rejects.toMatchObject({
+      code: 'too-large',
+      message: expect.stringContaining('more than 64 are attached'),
+    });
+    expect(registry.fetched).toEqual([]);
+  });
+
+  it('is refused by the size of one', async () => {
+    registry.pushArtifact(tagOf(IMAGE, 'sig'), [Buffer.alloc(16 * MiB + 1)]);
+    await expect(found()).rejects.toMatchObject({ code: 'too-large' });
+    expect(registry.fetched).toEqual([]);
+  });
+
+  it('is refused by the size of all', async () => {
+    for (let count = 0; count < 5; count += 1) {
+      registry.pushArtifact({ subject: IMAGE }, [Buffer.alloc(15 * MiB, count)]);
+    }
+    await expect(found()).rejects.toMatchObject({
+      code: 'too-large',
+      message: expect.stringContaining('all of it has'),
+    });
+    expect(registry.fetched).toEqual([]);
+  });
+});
+
+describe('a registry that lies', () => {
+  it('about a manifest is refused', async () => {
+    registry.pushArtifact(tagOf(IMAGE, 'sig'), [Buffer.from('x')]);
+    const { tag } = tagOf(IMAGE, 'sig');
+    const manifest = registry.manifests.get(tag) ?? expect.fail();
+    registry.manifests.set(tag, { ...manifest, bytes: Buffer.from('{}') });
+    await expect(found()).rejects.toMatchObject({ code: 'invalid-image' });
+  });
+
+  it.each([
+    ['other', () => Buffer.from('y')],
+    ['more', () => Buffer.alloc(1000)],
+    ['fewer', () => Buffer.alloc(0)],
+  ])('and sends %s bytes of a blob is refused', async (_, lie) => {
+    registry.pushArtifact(tagOf(IMAGE, 'sig'), [Buffer.from('x')]);
+    registry.stream = async function* () {
+      yield lie();
+    };
+    await expect(found()).rejects.toMatchObject({
+      code: 'invalid-image',
+      message: expect.stringContaining('other bytes than its digest says'),
+    });
+  });
+
+  it('or fails in any other way than that nothing is there, is told', async () => {
+    registry.before = (what) => {
+      if (what.startsWith('referrers')) throw new RangeError('no answer');
+    };
+    await expect(found()).rejects.toThrow('no answer');
+  });
+});
