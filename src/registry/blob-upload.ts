@@ -232,18 +232,27 @@ class Upload {
   /** Exactly so many bytes of the blob. */
   async *#read(offset: number, length: number): AsyncGenerator<Uint8Array> {
     let left = length;
+    for await (const chunk of this.#source(offset)) {
+      const part = chunk.subarray(0, left);
+      left -= part.length;
+      yield part;
+      this.#onProgress?.(offset + length - left);
+      if (left === 0) return;
+    }
+  }
+
+  /** Apart from its reader, into which a cut connection throws errors that say nothing of the blob. */
+  async *#source(offset: number): AsyncGenerator<Uint8Array> {
+    const { digest, size } = this.#descriptor;
+    let position = offset;
     try {
       for await (const chunk of this.#open(offset)) {
-        const part = chunk.subarray(0, left);
-        left -= part.length;
-        yield part;
-        this.#onProgress?.(offset + length - left);
-        if (left === 0) return;
+        position += chunk.length;
+        yield chunk;
       }
-      const { digest, size } = this.#descriptor;
       throw new A3sError(
         'state-unusable',
-        `Cannot push blob ${digest}: it ends after ${size - left} of ${size} bytes`,
+        `Cannot push blob ${digest}: it ends after ${position} of ${size} bytes`,
         { remedy: 'Its file is damaged: remove the image, and pull or load it again.' },
       );
     } catch (error) {
