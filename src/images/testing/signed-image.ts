@@ -7,7 +7,8 @@ import type { Attachment } from '../attachment.ts';
 import type { Digest } from '../digest.ts';
 import type { StoredDocument } from '../image.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../manifest.ts';
-import { type BuiltImage, hostArchitecture, sha256 } from './build-image.ts';
+import { type BuiltImage, hostArchitecture, ociLayout, sha256 } from './build-image.ts';
+import { writeTar } from './tar-writer.ts';
 
 export interface MultiArchImage {
   /** Digest of the index. */
@@ -44,7 +45,7 @@ export function multiArchImage(image: BuiltImage): MultiArchImage {
 export function signatureOf(
   subject: Digest,
   kind: 'sig' | 'att' | 'referrer' = 'sig',
-  text = kind,
+  text: string = kind,
 ): Attachment {
   const payload = json({ subject, text });
   const layer = {
@@ -85,4 +86,26 @@ function json(value: unknown): Buffer {
 
 function digestOf(bytes: Buffer): Digest {
   return sha256(bytes) as Digest;
+}
+
+/** An OCI layout as one tar: the image, and what is attached to it. */
+export function signedArchive(image: BuiltImage, attachments: readonly Attachment[]): Buffer {
+  const files = ociLayout([image]);
+  const index = JSON.parse(`${files.get('index.json')}`) as { manifests: object[] };
+  for (const { subject, attachedBy, digest, mediaType, manifest, blobs } of attachments) {
+    const tag = `sha256-${subject.slice('sha256:'.length)}.sig`;
+    index.manifests.push({
+      mediaType,
+      digest,
+      size: manifest.length,
+      ...(attachedBy === 'tag'
+        ? { annotations: { 'org.opencontainers.image.ref.name': tag } }
+        : {}),
+    });
+    for (const [blob, bytes] of [[digest, manifest] as const, ...blobs]) {
+      files.set(`blobs/sha256/${blob.slice('sha256:'.length)}`, bytes);
+    }
+  }
+  files.set('index.json', json(index));
+  return writeTar([...files].map(([path, data]) => ({ path, data })));
 }

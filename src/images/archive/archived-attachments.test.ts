@@ -1,0 +1,154 @@
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { A3sError } from '../../errors.ts';
+import type { Attachment } from '../attachment.ts';
+import type { Digest } from '../digest.ts';
+import { buildImage, ociArchive, sha256 } from '../testing/build-image.ts';
+import { signatureOf, signedArchive } from '../testing/signed-image.ts';
+import { streamed } from '../testing/streams.ts';
+import { type TemporaryStore, temporaryStore } from '../testing/temporary-store.ts';
+
+let temporary: TemporaryStore;
+beforeEach(async () => {
+  temporary = await temporaryStore();
+});
+afterEach(() => temporary.remove());
+
+const image = buildImage({ name: 'docker.io/team/app:1', layers: [[{ path: 'a', data: 'a' }]] });
+const subject = image.manifest.digest as Digest;
+
+const load = (...attachments: readonly Attachment[]) =>
+  temporary.store.load(streamed(signedArchive(image, attachments)));
+const stored = () => temporary.store.attachments([subject]);
+
+const byDigest = (attachments: readonly Attachment[]) =>
+  [...attachments].sort((a, b) => (a.digest < b.digest ? -1 : 1));
+
+/** The attachment with another manifest, and the digest of that. */
+function withManifest(attachment: Attachment, value: unknown): Attachment {
+  const manifest = Buffer.from(JSON.stringify(value));
+  return { ...attachment, manifest, digest: sha256(manifest) as Digest };
+}
+
+describe('what an archive has beside its images', () => {
+  it('is stored with them, whether it is at a tag or refers to them', async () => {
+    const attachments = [signatureOf(subject), signatureOf(subject, 'referrer')];
+    const loaded = await load(...attachments);
+    expect(loaded.map(({ tags }) => tags)).toEqual([['team/app:1']]);
+    expect(await stored()).toEqual(byDigest(attachments));
+  });
+
+  it('comes to what is there, and an archive without it takes nothing away', async () => {
+    const [first, second] = [signatureOf(subject, 'sig', 'a'), signatureOf(subject, 'sig', 'b')];
+    await load(first);
+    await load(second);
+    await temporary.store.load(streamed(ociArchive([image])));
+    expect(await stored()).toEqual(byDigest([first, second]));
+  });
+
+  it('takes the place of what is there, where both together are too much', async () => {
+    const sixty = (name: string) =>
+      Array.from({ length: 60 }, (_, n) => signatureOf(subject, 'sig', `${name}${n}`));
+    await load(...sixty('old'));
+    await load(...sixty('new'));
+    expect(await stored()).toEqual(byDigest(sixty('new')));
+  });
+
+  it('is left out where it belongs to something else', async () => {
+    await load(signatureOf(`sha256:${'7'.repeat(64)}`), signatureOf(subject));
+    expect(await stored()).toHaveLength(1);
+  });
+
+  it('goes with the image', async () => {
+    const [loaded] = await load(signatureOf(subject));
+    await temporary.store.remove(loaded?.id ?? '', { force: true, inUse: () => false });
+    expect(await temporary.remains()).toEqual([]);
+  });
+});
+
+describe('an archive is refused', () => {
+  const signature = signatureOf(subject);
+  const [[blob, bytes] = expect.fail()] = [...signature.blobs];
+  const layer = { mediaType: 'x/y', digest: blob, size: bytes.length };
+  it.each([
+    [
+      'for a signature whose payload is missing',
+      [{ ...signature, blobs: new Map() }],
+      'invalid-image',
+      /is missing/,
+    ],
+    [
+      'for a payload that was changed',
+      [{ ...signature, blobs: new Map([[blob, Buffer.from(bytes).fill(0, 0, 1)]]) }],
+      'invalid-image',
+      /has the digest/,
+    ],
+    [
+      'for a payload that is too large, before it is looked for',
+      [withManifest(signature, { layers: [{ ...layer, size: 1 << 25 }] })],
+      'invalid-image',
+      /layers\.0\.size/,
+    ],
+    [
+      'for a digest that is a path',
+      [withManifest(signature, { layers: [{ ...layer, digest: 'sha256:../../x' }] })],
+      'invalid-image',
+      /layers\.0\.digest/,
+    ],
+    [
+      'for more payloads than a signature has',
+      [withManifest(signature, { layers: Array.from({ length: 300 }, () => layer) })],
+      'invalid-image',
+      /layers/,
+    ],
+    [
+      'for more signatures than an image has',
+      Array.from({ length: 65 }, (_, n) => signatureOf(subject, 'sig', `${n}`)),
+      'too-large',
+      /65 artifacts/,
+    ],
+    [
+      'for more signatures than an archive has',
+      Array.from({ length: 1100 }, () => signatureOf(`sha256:${'7'.repeat(64)}`)),
+      'too-large',
+      /more than 1024 signatures/,
+    ],
+  ])('%s', async (_, attachments, code, message) => {
+    await expect(load(...attachments)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
+    expect(await temporary.remains()).toEqual([]);
+  });
+});
+
+it(
+  'any document at the tag of a signature is stored or refused, and never an image',
+  async () => {
+    const keys = ['layers', 'subject', 'digest', 'size', 'mediaType', 'config', '__proto__'];
+    const { document } = fc.letrec<{ document: unknown }>((tie) => ({
+      document: fc.oneof(
+        { depthSize: 'small' },
+        fc.constantFrom<unknown>(null, -1, 5, '', subject, 'sha256:../x'),
+        fc.array(tie('document'), { maxLength: 3 }),
+        fc.dictionary(fc.constantFrom(...keys), tie('document'), { maxKeys: 4 }),
+      ),
+    }));
+    await fuzz(
+      fc.asyncProperty(document, fc.constantFrom('sig', 'referrer'), async (value, kind) => {
+        const attachment = withManifest(signatureOf(subject, kind), value);
+        const loaded = await load(attachment).catch((error: unknown) => {
+          expect(error).toBeInstanceOf(A3sError);
+          return [];
+        });
+        for (const { id } of loaded) {
+          expect(id).toBe(image.config.digest);
+          await temporary.store.remove(id, { force: true, inUse: () => false });
+        }
+      }),
+    );
+    expect(await temporary.remains()).toEqual([]);
+  },
+  FUZZ_TIMEOUT,
+);
