@@ -50,7 +50,8 @@ function optionOf(flag: Flag): Option {
 function commandHelp(path: string, command: Command): string {
   const usage = `Usage:  a3s-box ${path} ${command.usage}`.trimEnd();
   const shown = [...command.flags, HELP].filter((flag) => flag.refused === undefined);
-  return `\n${usage}\n\n${command.description}\n\nOptions:\n${flagTable(shown)}`;
+  const description = command.description.split('\n').map((line) => wrap(line, WIDTH, 0));
+  return `\n${wrap(usage, WIDTH, 8)}\n\n${description.join('\n')}\n\nOptions:\n${flagTable(shown)}`;
 }
 
 function flagTable(flags: readonly Flag[]): string {

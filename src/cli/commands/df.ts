@@ -7,7 +7,7 @@ import {
   BOX_USAGE_LISTING,
   boxUsageRow,
   IMAGE_USAGE_LISTING,
-  imageUsageRows,
+  imageUsageRow,
   USAGE_LISTING,
   usageRows,
 } from '../output/usage-rows.ts';
@@ -57,7 +57,7 @@ function prepare(format: string, verbose: boolean): Show {
 
 function details(usage: JsonObject, now: number) {
   return {
-    Images: objectsOf(usage['Images']).flatMap((image) => imageUsageRows(image, now)),
+    Images: objectsOf(usage['Images']).map((image) => imageUsageRow(image, now)),
     Containers: objectsOf(usage['Containers']).map((box) => boxUsageRow(box, now)),
   };
 }

@@ -77,16 +77,17 @@ export const IMAGE_USAGE_LISTING: Listing = {
   },
 };
 
-export function imageUsageRows(image: JsonObject, now: number): readonly Row[] {
+/** One row, by its first name, as Docker has it here. */
+export function imageUsageRow(image: JsonObject, now: number): Row {
   const [shared, unique] = isMeasured(image)
     ? [humanSize(numberOf(image['SharedSize']), DIGITS), humanSize(uniqueSize(image), DIGITS)]
     : ['N/A', 'N/A'];
-  return imageRows(image, false, now).map((row) => ({
-    ...row,
+  return {
+    ...imageRows(image, false, now)[0],
     SharedSize: shared,
     UniqueSize: unique,
     Containers: String(numberOf(image['Containers'])),
-  }));
+  };
 }
 
 export const BOX_USAGE_LISTING: Listing = {
