@@ -8,18 +8,15 @@ import { setFlagsFromString } from 'node:v8';
 import { acceptWeakCells, spawnInCell } from '../cell/spawn.ts';
 import { readConfig, readyDescriptor } from '../config.ts';
 import { QemuEngine } from '../engine/qemu/engine.ts';
-import { A3sError } from '../errors.ts';
 import { converterInCell } from '../images/converter/converter.ts';
 import { openImageStore } from '../images/store.ts';
+import { hostFiles } from '../registry/hosts/host.ts';
+import { readProxies } from '../registry/hosts/proxies.ts';
+import { openRegistry } from '../registry/open-registry.ts';
 import { PinnedBootSets } from './boot-sets.ts';
 import { Readiness } from './readiness.ts';
 import { serve } from './serve.ts';
 import { openTrust } from './trust.ts';
-
-const unreachable = (): never => {
-  throw new A3sError('registry-unreachable', 'This server has no way to a registry');
-};
-const NO_REGISTRY = { repository: unreachable, login: unreachable, close: async () => undefined };
 
 async function main(): Promise<void> {
   // Nothing that this server makes is for others, whatever mode it asks for.
@@ -44,7 +41,10 @@ async function main(): Promise<void> {
           cacheFile: join(config.home, 'accelerator.json'),
           runtimeDir: config.runtimeDir,
         }),
-        registry: NO_REGISTRY,
+        registry: openRegistry({
+          ...hostFiles(config.home),
+          proxies: readProxies(process.env),
+        }),
         trust: openTrust(config.home),
         images: await openImageStore({
           directory: join(config.home, 'images'),
