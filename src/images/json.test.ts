@@ -1,0 +1,71 @@
+import { fuzzRuns } from '@a3s-box/test-fuzz';
+import { fc, test as fuzz } from '@fast-check/vitest';
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { openObject, parseDocument } from './json.ts';
+import { repeatedMember } from './json-members.ts';
+
+const read = (text: string, schema: z.ZodType = z.unknown()) =>
+  parseDocument(Buffer.from(text), schema, 'the document');
+
+describe('a document', () => {
+  it.each([
+    ['twice', '{"a":1,"a":2}', 'a'],
+    ['twice with the same value', '{"a":1,"a":1}', 'a'],
+    ['in two spellings', '{"a":1,"\\u0061":2}', 'a'],
+    ['deep inside', '{"x":[1,{"y":{"b":1,"c":[{}],"b":2}}]}', 'b'],
+    ['after strings that look like it', '{"k":"\\"a\\":1,{","a":"}","a":"]"}', 'a'],
+    ['as an empty name', '{"":1,"":2}', ''],
+    ['as a name that objects have anyway', '{"__proto__":1,"__proto__":2}', '__proto__'],
+  ])('with a member %s is refused', (_, text, name) => {
+    expect(repeatedMember(text)).toBe(name);
+    expect(() => read(text)).toThrow(/an object in it has two members/);
+  });
+
+  it.each([
+    '{"a":{"a":{"a":1}}}',
+    '[{"a":1},{"a":2}]',
+    '{"a":"a","b":"a"}',
+    '["a","a",{"a":["a","a"]}]',
+    '{"a":1,"A":2}',
+    '"a"',
+    ' [ ] ',
+  ])('%s is read', (text) => {
+    expect(read(text)).toEqual(JSON.parse(text));
+  });
+
+  it('is refused where Go would take one member for another', () => {
+    const schema = openObject({ layers: z.array(z.string()).optional() });
+    expect(read('{"layers":["a"],"other":1}', schema)).toEqual({ layers: ['a'], other: 1 });
+    for (const name of ['Layers', 'LAYERS']) {
+      expect(() => read(`{"layers":[],"${name}":[]}`, schema)).toThrow(
+        `has a member "${name}", which some readers take for "layers"`,
+      );
+    }
+  });
+
+  it('that is no JSON, no UTF-8 or too deep is refused', () => {
+    expect(() => read('{')).toThrow(/is not JSON/);
+    expect(() => parseDocument(Buffer.from([0x22, 0xff, 0x22]), z.unknown(), 'it')).toThrow(
+      /is not JSON/,
+    );
+    expect(() => read(`${'['.repeat(65)}${']'.repeat(65)}`)).toThrow(/nested too deeply/);
+  });
+});
+
+fuzz.prop([fc.jsonValue()], fuzzRuns())('no document that was written once is refused', (value) => {
+  for (const text of [JSON.stringify(value), JSON.stringify(value, undefined, 1)]) {
+    expect(repeatedMember(text)).toBeUndefined();
+  }
+});
+
+fuzz.prop([fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 })], fuzzRuns())(
+  'every member that is written twice is found',
+  (value) => {
+    const members = Object.entries(value).map(
+      ([name, content]) => `${JSON.stringify(name)} : ${JSON.stringify(content)}`,
+    );
+    const [first = ''] = members;
+    expect(repeatedMember(`[{${[...members, first].join(',')}}]`)).toBe(Object.keys(value)[0]);
+  },
+);
