@@ -1,6 +1,6 @@
 /** Which room may import which; the compiler's project references hold the packages, this holds the folders of src. */
 const ROOMS = {
-  cli: ['cli', 'signing', 'images/reference', 'config', 'errors'],
+  cli: ['cli', 'signing', 'images/reference', 'trust/load-policy', 'config', 'errors'],
   server: [
     'server',
     'boxes',

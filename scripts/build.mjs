@@ -19,6 +19,7 @@ const NATIVE = {
 const BUNDLES = {
   'dist/a3s-box.cjs': 'src/cli/main.ts',
   'dist/attestation.cjs': 'src/cli/commands/attest/library.ts',
+  'dist/image-policy.cjs': 'src/cli/commands/policy/image-library.ts',
   'dist/server.cjs': 'src/server/main.ts',
   'dist/converter.cjs': 'src/images/converter/main.ts',
   'build/build-boot.cjs': 'scripts/build-boot.ts',
@@ -36,9 +37,9 @@ await Promise.all(
       target: 'node20',
       format: 'cjs',
       conditions: ['a3s-source'],
-      // The command line loads the attestation library when it is called for, out of a bundle of its own.
-      alias: { '#attestation': './attestation.cjs' },
-      external: ['better-sqlite3', '*/attestation.cjs'],
+      // The command line loads what few commands need when it is called for, out of bundles of their own.
+      alias: { '#attestation': './attestation.cjs', '#image-policy': './image-policy.cjs' },
+      external: ['better-sqlite3', '*/attestation.cjs', '*/image-policy.cjs'],
       legalComments: 'linked',
       logLevel: 'warning',
     }),

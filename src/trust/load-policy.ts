@@ -40,16 +40,44 @@ export interface PolicyEnvironment {
 /** More is not read by anybody. */
 const MAX_FAULTS = 10;
 
+/** One thing that is wrong with a policy; `path` is empty for all of it. */
+export interface PolicyFault {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** The one error of image policies: `policy-invalid`, and everything that is wrong. */
+export class InvalidImagePolicy extends A3sError {
+  readonly faults: readonly PolicyFault[];
+
+  /** @param path of its file, where it has one */
+  constructor(path: string | undefined, faults: readonly PolicyFault[], cause?: unknown) {
+    const shown = faults.slice(0, MAX_FAULTS).map(textOf).join('; ');
+    const more = faults.length > MAX_FAULTS ? `; and ${faults.length - MAX_FAULTS} more` : '';
+    const what = path === undefined ? 'the image policy' : `the image policy ${path}`;
+    super('policy-invalid', `Cannot use ${what}: ${shown}${more}`, {
+      remedy:
+        'Until it is put right no image is accepted; check it with a3s-box policy check FILE.',
+      cause,
+    });
+    this.faults = faults;
+  }
+}
+
+function textOf({ path, message }: PolicyFault): string {
+  return path === '' ? message : `${path}: ${message}`;
+}
+
 type Materials = ReadonlyMap<string, () => Promise<TrustMaterial>>;
 
-/** @throws A3sError `policy-invalid`, with everything that is wrong and where */
+/** @throws InvalidImagePolicy */
 export async function loadPolicy(
   given: PolicySource,
   environment: PolicyEnvironment,
 ): Promise<LoadedPolicy> {
   const policy = parse(given);
-  const faults: string[] = [];
-  const fault = (path: string, message: string): void => void faults.push(`${path}: ${message}`);
+  const faults: PolicyFault[] = [];
+  const fault = (path: string, message: string): void => void faults.push({ path, message });
   const material = await readMaterial(policy, {
     directory: given.directory,
     // A client names its own files; the standing policy's are the installation's.
@@ -60,7 +88,7 @@ export async function loadPolicy(
   const rules = policy.images.map((rule, index) =>
     loadRule(rule, new Loader(`images[${index}]`, material, materials, fault)),
   );
-  if (faults.length > 0) throw invalidPolicy(given.path, faults);
+  if (faults.length > 0) throw new InvalidImagePolicy(given.path, faults);
   return {
     source: given.source,
     path: given.path,
@@ -82,30 +110,12 @@ function parse({ path, text }: PolicySource): ImagePolicy {
     return parseImagePolicy(readPolicyDocument(text));
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
-    const faults = error.problems.map((problem) => {
-      const place =
-        problem.line === undefined
-          ? problem.path
-          : `line ${problem.line}, column ${problem.column}`;
-      return place === '' ? problem.message : `${place}: ${problem.message}`;
-    });
-    throw invalidPolicy(path, faults, error);
+    const faults = error.problems.map(({ path: place, message, line, column }) => ({
+      path: line === undefined ? place : `line ${line}, column ${column}`,
+      message,
+    }));
+    throw new InvalidImagePolicy(path, faults, error);
   }
-}
-
-/** The one error of image policies. `path` is missing for one that came without a file. */
-export function invalidPolicy(
-  path: string | undefined,
-  faults: readonly string[],
-  cause?: unknown,
-): A3sError {
-  const shown = faults.slice(0, MAX_FAULTS).join('; ');
-  const more = faults.length > MAX_FAULTS ? `; and ${faults.length - MAX_FAULTS} more` : '';
-  const what = path === undefined ? 'the image policy' : `the image policy ${path}`;
-  return new A3sError('policy-invalid', `Cannot use ${what}: ${shown}${more}`, {
-    remedy: 'Until it is put right no image is accepted; check it with a3s-box policy check FILE.',
-    cause,
-  });
 }
 
 /** Roots that are at hand are read now, so that a bad one is found; mirrors are asked when a decision needs them. */

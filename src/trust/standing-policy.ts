@@ -6,8 +6,7 @@
  * @module
  */
 import { join } from 'node:path';
-import { A3sError } from '../errors.ts';
-import { invalidPolicy, loadPolicy, type PolicyEnvironment } from './load-policy.ts';
+import { InvalidImagePolicy, loadPolicy, type PolicyEnvironment } from './load-policy.ts';
 import type { LoadedPolicy } from './policy.ts';
 import { isThere, readTrustFile } from './policy-files.ts';
 
@@ -28,7 +27,7 @@ export interface PolicyPlaces {
 /**
  * Reads the policy anew.
  *
- * @throws A3sError `policy-invalid` for one that is there and is not a policy, cannot be read, or can be written by
+ * @throws InvalidImagePolicy for one that is there and is not a policy, cannot be read, or can be written by
  *   other users
  */
 export async function standingPolicy(places: PolicyPlaces): Promise<LoadedPolicy> {
@@ -56,8 +55,8 @@ async function readFrom(
   try {
     text = await readTrustFile(path, { maxBytes: MAX_POLICY, othersMayWrite: false });
   } catch (error) {
-    if (error instanceof A3sError) throw error;
-    throw invalidPolicy(path, [error instanceof Error ? error.message : String(error)], error);
+    const message = error instanceof Error ? error.message : String(error);
+    throw new InvalidImagePolicy(path, [{ path: '', message }], error);
   }
   return await loadPolicy({ source: 'file', path, text, directory }, environment);
 }

@@ -25,6 +25,7 @@ export class BuiltCli {
     this.config = readConfig(this.env, process.geteuid?.() ?? 0, this.directory);
     this.#bundle('main.ts', this.bundle);
     this.#bundle('commands/attest/library.ts', join(this.directory, 'attestation.cjs'));
+    this.#bundle('commands/policy/image-library.ts', join(this.directory, 'image-policy.cjs'));
   }
 
   #bundle(entry: string, outfile: string): void {
@@ -36,8 +37,8 @@ export class BuiltCli {
       target: 'node20',
       format: 'cjs',
       conditions: ['a3s-source'],
-      alias: { '#attestation': './attestation.cjs' },
-      external: ['*/attestation.cjs'],
+      alias: { '#attestation': './attestation.cjs', '#image-policy': './image-policy.cjs' },
+      external: ['*/attestation.cjs', '*/image-policy.cjs'],
       logLevel: 'error',
     });
   }

@@ -26,7 +26,7 @@ export async function checkImagePolicy(
 ): Promise<void> {
   const policy = refusing(library, inputName(path), () => library.parseImagePolicy(document));
   const image = flags.string('image');
-  const repository = image === '' ? undefined : repositoryOf(image);
+  const repository = image === undefined ? undefined : repositoryOf(image);
   const directory = path === '-' ? context.cwd : dirname(resolve(context.cwd, path));
   const loaded = await load(path, directory, context.config.home, JSON.stringify(policy));
   const rule = repository === undefined ? undefined : loaded.match(repository);

@@ -19,8 +19,8 @@ export const check: Command = {
     'Of an image policy the keys and trusted roots are read, and the conditions compiled.\n' +
     'Exits with 0 for a valid policy, and with 2 for any other.',
   flags: [
-    string('image', 'Say which rule of an image policy decides for this repository', '', {
-      placeholder: 'REPOSITORY',
+    string('image', 'Say which rule of an image policy decides for this repository', {
+      value: 'repository',
     }),
     bool('json', 'Print a JSON document'),
   ],
@@ -37,7 +37,7 @@ async function run(invocation: Invocation): Promise<number> {
     await checkImagePolicy(invocation, library, path, document);
     return 0;
   }
-  if (flags.string('image') !== '') {
+  if (flags.given('image')) {
     throw new UsageError(`--image is about image policies, and ${inputName(path)} is none`);
   }
   const policy = refusing(library, inputName(path), () => library.parseAttestationPolicy(document));

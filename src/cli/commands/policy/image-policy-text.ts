@@ -82,7 +82,9 @@ function countOf(threshold: number): string {
 }
 
 function describeKey({ name, keyId }: LoadedRequirement['keys'][number]): string {
-  return `the key ${name} (SHA-256 ${keyId.slice(0, SHOWN_ID)}…)`;
+  // One that is written out has no file, and a number instead of a name.
+  const named = /^key \d+$/.test(name) ? name : `the key ${name}`;
+  return `${named} (SHA-256 ${keyId.slice(0, SHOWN_ID)}…)`;
 }
 
 function describeIdentity(identity: ImageRequirement['identities'][number]): string {
