@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { spawn as spawnTerminal } from '@lydell/node-pty';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BuiltCli } from './fake/built-cli.ts';
 import { EvidenceFiles } from './fake/evidence-files.ts';
 import { FakeServer } from './fake/fake-server.ts';
+import { Screen } from './fake/screen.ts';
 import { VERSION } from './version.ts';
 
 const cli = new BuiltCli();
@@ -22,76 +22,13 @@ afterAll(async () => {
   cli.remove();
 });
 
-/** Far longer than anything takes; then the test says what it saw. */
-const PATIENCE_MS = 20_000;
-
-/** A shell in a terminal, as a user has it. */
-class Screen {
-  readonly #terminal;
-  #shown = '';
-  #waiting: (() => void)[] = [];
-
-  constructor(columns = 80, rows = 24) {
-    this.#terminal = spawnTerminal('/bin/sh', ['-i'], {
-      cols: columns,
-      rows,
-      env: { ...cli.env, PS1: '$ ', NODE: process.execPath, CLI: cli.bundle },
-    });
-    this.#terminal.onData((data) => {
-      this.#shown += data;
-      this.#wake();
-    });
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiting.splice(0)) wake();
-  }
-
-  type(keys: string): void {
-    this.#terminal.write(keys);
-  }
-
-  resize(columns: number, rows: number): void {
-    this.#terminal.resize(columns, rows);
-  }
-
-  /** Until the screen shows it; what was shown before is forgotten. */
-  async until(wanted: string | RegExp): Promise<string> {
-    const deadline = AbortSignal.timeout(PATIENCE_MS);
-    deadline.addEventListener('abort', () => this.#wake());
-    for (;;) {
-      if (deadline.aborted)
-        throw new Error(`waiting for ${wanted}, it shows ${JSON.stringify(this.#shown)}`);
-      const match = new RegExp(wanted).exec(this.#shown);
-      if (match !== null) {
-        this.#shown = this.#shown.slice(match.index + match[0].length);
-        return match[0];
-      }
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-  }
-
-  end(): void {
-    this.#terminal.kill('SIGKILL');
-  }
-}
-
 describe('in a terminal', () => {
   let screen: Screen;
   afterEach(() => screen.end());
 
   const RUN = '"$NODE" "$CLI" run -it box type; echo "status=$?"\r';
-  /** `isig` and `icanon` are what raw mode switches off. */
-  const SANE =
-    'stty -a | tr " ;" "\\n\\n" | grep -x -e "-*icanon" -e "-*isig" -e "-*echo" -e "-*opost"; echo done\r';
-
-  const expectSane = async (): Promise<void> => {
-    screen.type(SANE);
-    await screen.until(/(?<!-)opost\r\nisig\r\nicanon\r\necho\r\ndone/);
-  };
-
   it('keys reach the box as they are typed, and its status comes back', async () => {
-    screen = new Screen();
+    screen = new Screen(cli);
     screen.type(RUN);
     await screen.until('ready');
     screen.type('a');
@@ -102,11 +39,11 @@ describe('in a terminal', () => {
     await screen.until('down\nonly');
     screen.type('q');
     await screen.until('status=7');
-    await expectSane();
+    await screen.expectSane();
   });
 
   it('the size is told at first and at each change', async () => {
-    screen = new Screen(91, 31);
+    screen = new Screen(cli, 91, 31);
     screen.type(RUN);
     await screen.until('\\[91x31\\]');
     expect(
@@ -119,7 +56,7 @@ describe('in a terminal', () => {
   });
 
   it('ctrl-p ctrl-q leaves, and the box runs on', async () => {
-    screen = new Screen();
+    screen = new Screen(cli);
     screen.type(RUN);
     await screen.until('ready');
     screen.type('\x10');
@@ -128,18 +65,18 @@ describe('in a terminal', () => {
     screen.type('\x10\x11');
     await screen.until('status=0');
     expect(server.log.some((call) => call.startsWith('DELETE'))).toBe(false);
-    await expectSane();
+    await screen.expectSane();
   });
 
   it('a signal from outside ends an exec and restores the terminal', async () => {
-    screen = new Screen();
+    screen = new Screen(cli);
     screen.type('"$NODE" "$CLI" run -d box signals >/dev/null\r');
     screen.type(`sh -c 'echo pid=$$; exec "$NODE" "$CLI" exec -it box type'; echo "status=$?"\r`);
     const pid = await screen.until(/(?<=pid=)\d+/);
     await screen.until('ready');
     process.kill(Number(pid), 'SIGTERM');
     await screen.until('status=143');
-    await expectSane();
+    await screen.expectSane();
   });
 });
 
@@ -205,6 +142,8 @@ describe('the program that is installed', () => {
     const bundle = readFileSync(cli.bundle, 'utf8');
     expect(bundle).not.toContain('node_modules/zod');
     expect(bundle).not.toContain('node_modules/yaml');
+    expect(bundle).not.toContain('node_modules/@bufbuild');
+    expect(bundle).not.toContain('node_modules/@sigstore');
     expect(bundle).toContain('import("./attestation.cjs")');
     const moved = join(cli.directory, 'alone.cjs');
     writeFileSync(moved, bundle.replace('./attestation.cjs', './gone.cjs'));
@@ -212,6 +151,15 @@ describe('the program that is installed', () => {
     const output = text(child.stdout);
     expect(await once(child, 'close')).toEqual([0, null]);
     expect(await output).toContain('--report-data hex');
+  });
+
+  it('reads image policies with a bundle of their own', async () => {
+    const path = join(cli.directory, 'policy.yaml');
+    writeFileSync(path, 'images: [{ pattern: "**", allowUnsigned: true }]');
+    const child = cli.spawn('policy', 'check', path);
+    const output = text(child.stdout);
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(await output).toContain('1. **\n   Boots, signed or not');
   });
 
   it('fails in one line where its output has no room', async () => {

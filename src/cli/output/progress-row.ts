@@ -37,8 +37,8 @@ export function isFinished({ status }: ProgressRow): boolean {
 
 /** Always shorter than the terminal is wide: a line that wraps could not be drawn over. */
 export function rowText(row: ProgressRow, columns: number): string {
-  const text = `${row.id}: ${row.status}${progress(row, columns)}`.trimEnd();
-  return text.slice(0, Math.max(columns - 1, 1));
+  const text = `${row.id}: ${row.status}${progress(row, columns)}`;
+  return text.slice(0, Math.max(columns - 1, 1)).trimEnd();
 }
 
 /** Docker's bar and sizes. Where the terminal has less room than Docker's bar needs, the bar is shorter. */
