@@ -1,0 +1,274 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Digest, isDigest } from '../images/digest.ts';
+import { parseReference } from '../images/reference.ts';
+import { type BuiltImage, buildImage, ociArchive } from '../images/testing/build-image.ts';
+import { type TemporaryStore, temporaryStore } from '../images/testing/temporary-store.ts';
+import type { Registry } from '../registry/registry.ts';
+import { startFaultRegistry } from '../registry/testing/fault-registry.ts';
+import { plainRegistry } from '../registry/testing/plain-registry.ts';
+import { type StartedRegistry, startRegistry } from '../registry/testing/start-registry.ts';
+import { pushAttachment } from './attach.ts';
+import { describeRemote } from './describe.ts';
+import { fetchAttachments } from './fetch-attachments.ts';
+import { pullImage } from './pull.ts';
+import { type PushEvent, type PushRequest, pushImage } from './push.ts';
+import { decisionOf } from './testing/decisions.ts';
+
+const AMD64 = { os: 'linux', architecture: 'amd64' };
+const OCI = 'application/vnd.oci.image.manifest.v1+json';
+const INDEX = 'application/vnd.oci.image.index.v1+json';
+const SIMPLE_SIGNING = 'application/vnd.dev.cosign.simplesigning.v1+json';
+const BUNDLE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+
+let started: StartedRegistry;
+beforeAll(async () => {
+  started = await startRegistry();
+});
+afterAll(() => started?.stop());
+
+let temporary: TemporaryStore;
+let registry: Registry;
+let events: PushEvent[];
+beforeEach(async () => {
+  temporary = await temporaryStore(undefined, AMD64);
+  registry = plainRegistry();
+  events = [];
+});
+afterEach(async () => {
+  await registry.close();
+  temporary.remove();
+});
+
+const base = [{ path: 'base', data: randomBytes(300_000) }];
+const imageOf = (name: string, text: string): BuiltImage =>
+  buildImage({
+    name: `${started.host}/${name}`,
+    layers: [base, [{ path: 'file', data: text }]],
+    architecture: 'amd64',
+  });
+
+async function load(...images: readonly BuiltImage[]): Promise<void> {
+  async function* archive() {
+    yield ociArchive(images);
+  }
+  await temporary.store.load(archive());
+}
+
+const reference = (name: string) => parseReference(`${started.host}/${name}`);
+const push = (name: string, options: Partial<PushRequest> = {}) =>
+  pushImage(
+    { registry, images: temporary.store },
+    {
+      reference: reference(name),
+      progress: (event) => {
+        // How often a registry asks for more is its own business.
+        if (event.state !== 'pushing' || event.current === event.total) events.push(event);
+      },
+      ...options,
+    },
+  );
+const pull = (name: string) =>
+  pullImage(
+    {
+      registry,
+      images: temporary.store,
+      platform: AMD64,
+      decide: async (question) => decisionOf(question),
+    },
+    { reference: reference(name) },
+  );
+const open = (path: string) => registry.repository(`${started.host}/${path}`, { access: 'push' });
+const of = (digest: string | undefined) =>
+  events.filter((event) => 'layer' in event && event.layer === digest).map(({ state }) => state);
+const required = (digest: string): Digest => {
+  if (!isDigest(digest)) throw new TypeError(digest);
+  return digest;
+};
+
+describe('push', () => {
+  it('gives the registry the image byte by byte', async () => {
+    const built = imageOf('push/app:1', 'a');
+    await load(built);
+    const result = await push('push/app:1');
+    expect(result).toEqual({ tag: '1', digest: built.manifest.digest, size: built.manifest.size });
+    const remote = await open('push/app').manifest('1');
+    expect(remote?.bytes).toEqual(built.blobs.get(built.manifest.digest));
+    for (const { digest } of built.layers) {
+      expect(of(digest)).toEqual(['preparing', 'pushing', 'pushed']);
+    }
+    await temporary.store.remove(`${started.host}/push/app:1`, { force: true, inUse: () => false });
+    expect((await pull('push/app:1')).image.id).toBe(built.config.digest);
+  });
+
+  it('sends no layer that is there', async () => {
+    const built = imageOf('push/twice:1', 'a');
+    await load(built);
+    await push('push/twice:1');
+    events.length = 0;
+    await push('push/twice:1');
+    for (const { digest } of built.layers) expect(of(digest)).toEqual(['preparing', 'exists']);
+  });
+
+  it('mounts layers from where the image, or one that shares them, was pulled', async () => {
+    await load(imageOf('push/base:1', 'base'));
+    await push('push/base:1');
+    await pull('push/base:1');
+    const derived = imageOf('push/derived:1', 'derived');
+    await load(derived);
+    events.length = 0;
+    await push('push/derived:1');
+    expect(events).toContainEqual({
+      state: 'mounted',
+      layer: derived.layers[0]?.digest,
+      from: `${started.host}/push/base`,
+    });
+    expect(of(derived.layers[1]?.digest)).toEqual(['preparing', 'pushing', 'pushed']);
+  });
+
+  it('lets no more than three layers go at once, and says which wait', async () => {
+    const layers = ['a', 'b', 'c', 'd', 'e'].map((data) => [{ path: data, data }]);
+    const name = `${started.host}/push/many:1`;
+    const built = buildImage({ name, layers, architecture: 'amd64' });
+    await load(built);
+    await push('push/many:1');
+    const states = events.map(({ state }) => state);
+    expect(states.slice(0, 7)).toEqual([
+      ...Array(5).fill('preparing'),
+      ...Array(2).fill('waiting'),
+    ]);
+    expect(states.filter((state) => state === 'pushed')).toHaveLength(5);
+  });
+
+  it('of an image that is not here, or of a digest, asks no registry', async () => {
+    await expect(push('push/none:1')).rejects.toMatchObject({ code: 'no-such-image' });
+    const digest = `sha256:${'1'.repeat(64)}`;
+    await expect(push(`push/app@${digest}`)).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message: expect.stringContaining('what is pushed is a tag'),
+    });
+  });
+
+  it('that fails at one layer sends neither the tag nor what was waiting', async () => {
+    const tagged: string[] = [];
+    const faulty = await startFaultRegistry(async (request, response) => {
+      if (request.url.includes('/manifests/')) tagged.push(request.url);
+      if (request.method === 'HEAD') response.writeHead(404).end();
+      else response.writeHead(403).end();
+    });
+    const built = buildImage({
+      name: `${faulty.host}/app:1`,
+      layers: [base, ...['a', 'b', 'c', 'd'].map((data) => [{ path: data, data }])],
+      architecture: 'amd64',
+    });
+    await load(built);
+    const failing = push('app:1', { reference: parseReference(`${faulty.host}/app:1`) });
+    await expect(failing).rejects.toMatchObject({ code: 'registry-denied' });
+    expect(tagged).toEqual([]);
+    expect(faulty.requests.length).toBeLessThanOrEqual(6);
+    await faulty.stop();
+  });
+});
+
+describe('push of signatures', () => {
+  const sign = async (path: string, subject: Digest, text: string) => {
+    const layer = {
+      mediaType: SIMPLE_SIGNING,
+      annotations: { 'dev.cosignproject.cosign/signature': text },
+      data: Buffer.from(text),
+    };
+    await pushAttachment(open(path), { subject, kind: 'signature', layers: [layer] });
+  };
+  const refer = async (path: string, subject: Digest, text: string) => {
+    const repository = open(path);
+    const put = async (bytes: Buffer) => {
+      const digest = required(buildDigest(bytes));
+      const descriptor = { digest, size: bytes.length };
+      await repository.putBlob(descriptor, async function* () {
+        yield bytes;
+      });
+      return descriptor;
+    };
+    const manifest = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: OCI,
+        artifactType: BUNDLE,
+        config: {
+          mediaType: 'application/vnd.oci.empty.v1+json',
+          ...(await put(Buffer.from('{}'))),
+        },
+        layers: [{ mediaType: BUNDLE, ...(await put(Buffer.from(text))) }],
+        subject: { mediaType: OCI, digest: subject, size: 1 },
+      }),
+    );
+    return await repository.putManifest(buildDigest(manifest), OCI, manifest);
+  };
+  const buildDigest = (bytes: Buffer): string =>
+    buildImage({ layers: [bytes], compression: 'none' }).layers[0]?.digest ?? '';
+
+  it('happens when it is asked for, and keeps those that are there', async () => {
+    const built = imageOf('sign/app:1', 'a');
+    const subject = required(built.manifest.digest);
+    await load(built);
+    await push('sign/app:1');
+    await sign('sign/app', subject, 'first');
+    await sign('sign/app', subject, 'second');
+    const bundle = await refer('sign/app', subject, 'bundle');
+    await pull('sign/app:1');
+    await temporary.store.tag(`${started.host}/sign/app:1`, `${started.host}/sign/copy:1`);
+
+    await push('sign/copy:1');
+    expect(await fetchAttachments(open('sign/copy'), [subject])).toEqual([]);
+
+    await sign('sign/copy', subject, 'theirs');
+    events.length = 0;
+    await push('sign/copy:1', { signatures: true });
+    const found = await fetchAttachments(open('sign/copy'), [subject]);
+    const texts = found.map(({ blobs }) => [...blobs.values()].map(String));
+    expect(texts).toEqual([['theirs', 'first', 'second'], ['bundle']]);
+    expect(found[1]?.digest).toBe(bundle);
+    expect(events.filter(({ state }) => state === 'signature-pushed')).toHaveLength(2);
+  });
+
+  it('leaves out those of the index, and says so', async () => {
+    const built = imageOf('sign/index:amd64', 'indexed');
+    await load(built);
+    await push('sign/index:amd64');
+    const index = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: INDEX,
+        manifests: [{ ...built.manifest, platform: AMD64 }],
+      }),
+    );
+    const repository = open('sign/index');
+    const digest = await repository.putManifest('all', INDEX, index);
+    await sign('sign/index', digest, 'all of it');
+    await pull('sign/index:all');
+    await temporary.store.tag(`${started.host}/sign/index:all`, `${started.host}/sign/one:1`);
+    await push('sign/one:1', { signatures: true });
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        state: 'signature-left-out',
+        reason: `it is of the index ${digest}, which is not pushed`,
+      }),
+    );
+    expect(await fetchAttachments(open('sign/one'), [digest])).toEqual([]);
+
+    expect(await describeRemote(repository, reference('sign/index:all'))).toEqual({
+      mediaType: INDEX,
+      digest,
+      size: index.length,
+      platforms: [AMD64],
+    });
+    expect(await describeRemote(repository, reference('sign/index:amd64'))).toMatchObject({
+      mediaType: OCI,
+      digest: built.manifest.digest,
+      platforms: [AMD64],
+    });
+    await expect(describeRemote(repository, reference('sign/index:none'))).rejects.toMatchObject({
+      code: 'not-in-registry',
+    });
+  });
+});
