@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,11 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openDatabase } from '../state/database.ts';
 import { migrations } from './catalog.ts';
+import type { ImageStore } from './image.ts';
 import { openImageStore } from './store.ts';
 import { buildImage, ociArchive } from './testing/build-image.ts';
 import { convertHere } from './testing/convert-here.ts';
+import { pulledAttachment } from './testing/crash-image.ts';
 
-const PROGRAM = fileURLToPath(new URL('testing/crash-load.ts', import.meta.url));
+const program = (name: string) => fileURLToPath(new URL(`testing/${name}.ts`, import.meta.url));
 
 let root: string;
 beforeEach(() => {
@@ -30,9 +33,9 @@ const images = ['one:1', 'two:1'].map((name) =>
   }),
 );
 
-/** Loads in another process, which is killed when so many things have happened in the store's directory. */
-async function killedLoad(moment: number): Promise<boolean> {
-  const child = fork(PROGRAM, [root, join(root, 'archive.tar')], {
+/** Runs another process, which is killed when so many things have happened in the store's directory. */
+async function killed(path: string, moment: number): Promise<boolean> {
+  const child = fork(path, [root, join(root, 'archive.tar')], {
     execArgv: ['--conditions=a3s-source', '--import', 'tsx'],
     stdio: 'inherit',
   });
@@ -51,29 +54,63 @@ async function killedLoad(moment: number): Promise<boolean> {
   return code === 0;
 }
 
-it('is whole after kill -9 at any moment of a load', { timeout: 120_000 }, async () => {
-  writeFileSync(join(root, 'archive.tar'), ociArchive(images));
+async function openStore() {
+  const database = openDatabase(join(root, 'state.db'), migrations);
+  const store = await openImageStore({
+    directory: join(root, 'images'),
+    database,
+    converter: convertHere,
+  });
+  return { database, store };
+}
+
+/** Ever later, until the process gets through before its moment comes. */
+async function atEveryMoment(
+  path: string,
+  check: (store: ImageStore, finished: boolean) => Promise<void>,
+): Promise<void> {
   let finished = false;
-  // Ever later, until a load gets through before its moment comes.
   for (let moment = 1; !finished; moment = Math.ceil(moment * 1.3)) {
-    finished = await killedLoad(moment);
-    const database = openDatabase(join(root, 'state.db'), migrations);
-    const store = await openImageStore({
-      directory: join(root, 'images'),
-      database,
-      converter: convertHere,
-    });
+    finished = await killed(path, moment);
+    const { database, store } = await openStore();
     expect(readdirSync(join(root, 'images/staging'))).toEqual([]);
-    const listed = await store.list();
-    // All of the archive or nothing.
-    expect([0, images.length]).toContain(listed.length);
-    if (finished) expect(listed).toHaveLength(images.length);
-    for (const image of listed) {
-      expect(await store.bootLayers(image)).toHaveLength(2);
+    await check(store, finished);
+    for (const image of await store.list()) {
       await store.remove(image.id, { force: true, inUse: () => false });
     }
     expect(readdirSync(join(root, 'images/blobs/sha256'))).toEqual([]);
     expect(readdirSync(join(root, 'images/erofs'))).toEqual([]);
     database.close();
   }
+}
+
+it('is whole after kill -9 at any moment of a load', { timeout: 120_000 }, async () => {
+  writeFileSync(join(root, 'archive.tar'), ociArchive(images));
+  await atEveryMoment(program('crash-load'), async (store, finished) => {
+    const listed = await store.list();
+    // All of the archive or nothing.
+    expect([0, images.length]).toContain(listed.length);
+    if (finished) expect(listed).toHaveLength(images.length);
+    for (const image of listed) expect(await store.bootLayers(image)).toHaveLength(2);
+  });
+});
+
+it('is whole after kill -9 at any moment of a pull', { timeout: 120_000 }, async () => {
+  await atEveryMoment(program('crash-pull'), async (store, finished) => {
+    const listed = await store.list();
+    if (finished) expect(listed).toHaveLength(1);
+    if (listed.length === 0) expect(readdirSync(join(root, 'images/blobs/sha256'))).toEqual([]);
+    for (const image of listed) {
+      expect(image.tags).toEqual(['pulled:1']);
+      expect(await store.bootLayers(image)).toHaveLength(3);
+      expect(await store.attachments([image.manifestDigest])).toEqual([pulledAttachment()]);
+      await store.content(image, async ({ blobs }) => {
+        for (const { digest, open } of blobs) {
+          const hash = createHash('sha256');
+          for await (const chunk of open(0)) hash.update(chunk);
+          expect(`sha256:${hash.digest('hex')}`).toBe(digest);
+        }
+      });
+    }
+  });
 });
