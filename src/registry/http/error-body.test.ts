@@ -1,0 +1,46 @@
+import { fuzz } from '@a3s-box/test-fuzz';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { describeErrorBody } from './error-body.ts';
+
+const describeJson = (value: unknown) => describeErrorBody(Buffer.from(JSON.stringify(value)));
+
+describe('the body of a refusal', () => {
+  it('says what the registry says', () => {
+    const errors = [
+      { code: 'DENIED', message: 'no access', detail: { huge: true } },
+      { code: 'UNKNOWN' },
+    ];
+    expect(describeJson({ errors })).toBe('DENIED: no access; UNKNOWN');
+  });
+
+  it('says what a token server says', () => {
+    expect(describeJson({ error: 'invalid_grant', error_description: 'no' })).toBe(
+      'invalid_grant: no',
+    );
+    expect(describeJson({ details: 'incorrect username' })).toBe('incorrect username');
+  });
+
+  it('is left out when it is a page', () => {
+    expect(describeErrorBody(Buffer.from('<html>502 Bad Gateway</html>'))).toBe('');
+  });
+
+  it('is one short, printable line', async () => {
+    expect(
+      describeJson({ errors: [{ message: `a\u001b[31m\r\nb\u202ec${'x'.repeat(5000)}` }] }),
+    ).toMatch(/^a \[31m b cx+…$/);
+    const bytes = fc.oneof(
+      fc.uint8Array(),
+      fc
+        .string({ unit: 'binary' })
+        .map((message) => Buffer.from(JSON.stringify({ errors: [{ message }] }))),
+    );
+    await fuzz(
+      fc.property(bytes, (body) => {
+        const text = describeErrorBody(Buffer.from(body));
+        expect(text).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+        expect([...text].length).toBeLessThanOrEqual(301);
+      }),
+    );
+  });
+});

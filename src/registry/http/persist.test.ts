@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { NO_CERTIFICATES } from '../hosts/certs-directory.ts';
+import { TRANSPORT_LIMITS } from '../transport-limits.ts';
+import type { HttpRequest, HttpResponse, Send } from './message.ts';
+import { persist, retryAfter } from './persist.ts';
+import { trustIn } from './trust.ts';
+import { Unreached } from './unreached.ts';
+
+const NOW = Date.parse('2026-01-01T00:00:00Z');
+const LIMITS = { ...TRANSPORT_LIMITS, attempts: 3, backoffMs: 1, longestPauseMs: 2000 };
+const REQUEST: HttpRequest = {
+  method: 'GET',
+  url: new URL('http://r.example/v2/'),
+  headers: {},
+  body: undefined,
+  signal: undefined,
+  trust: trustIn(NO_CERTIFICATES, true),
+};
+
+/** Answers in turn with statuses and errors, the last one for ever. */
+function answering(...answers: (number | string)[]): { send: Send; count: () => number } {
+  let count = 0;
+  const send: Send = async (): Promise<HttpResponse> => {
+    const answer = answers[Math.min(count, answers.length - 1)] ?? 200;
+    count += 1;
+    if (typeof answer === 'string') {
+      throw new Unreached('r.example', Object.assign(new Error(answer), { code: answer }));
+    }
+    return { status: answer, headers: {}, url: REQUEST.url, body: empty() };
+  };
+  return { send, count: () => count };
+}
+
+async function* empty(): AsyncGenerator<Uint8Array> {}
+
+describe('Retry-After', () => {
+  it('is a number of seconds, or a date', () => {
+    expect(retryAfter('7', NOW)).toBe(7000);
+    expect(retryAfter('Thu, 01 Jan 2026 00:00:30 GMT', NOW)).toBe(30_000);
+    expect(retryAfter('Thu, 01 Jan 2025 00:00:30 GMT', NOW)).toBe(0);
+  });
+
+  it('is nothing when it is neither', () => {
+    for (const field of [undefined, '', '-1', '1.5', 'soon', '2026-01-01', '9'.repeat(40)]) {
+      expect(retryAfter(field, NOW)).toBeUndefined();
+    }
+  });
+});
+
+describe('a request that is tried again', () => {
+  const cases: [string, (number | string)[], boolean, number | string, number][] = [
+    ['after a failure of the server', [503, 500, 200], true, 200, 3],
+    ['only so often', [503], true, 503, 3],
+    ['not when it may have had an effect', [503], false, 503, 1],
+    ['when the server is busy, even then', [429, 408, 201], false, 201, 3],
+    ['after a cut', ['ECONNRESET', 200], true, 200, 2],
+    ['not after a cut when it may have had an effect', ['ECONNRESET'], false, 'ECONNRESET', 1],
+    ['when it was not sent, even then', ['ECONNREFUSED', 200], false, 200, 2],
+    ['not for a certificate', ['CERT_HAS_EXPIRED'], true, 'CERT_HAS_EXPIRED', 1],
+    ['not when the server cannot do it', [501], true, 501, 1],
+  ];
+  for (const [what, answers, idempotent, outcome, attempts] of cases) {
+    it(`is so ${what}`, async () => {
+      const { send, count } = answering(...answers);
+      const result = persist(send, LIMITS, idempotent)(REQUEST);
+      if (typeof outcome === 'number') expect((await result).status).toBe(outcome);
+      else await expect(result).rejects.toMatchObject({ code: 'registry-unreachable' });
+      expect(count()).toBe(attempts);
+    });
+  }
+
+  it('is given up at once when it is aborted', async () => {
+    const { send, count } = answering(503);
+    const signal = AbortSignal.abort(new Error('stopped by the user'));
+    const slow = { ...LIMITS, backoffMs: 60_000, longestPauseMs: 60_000 };
+    await expect(persist(send, slow, true)({ ...REQUEST, signal })).rejects.toThrow(
+      'stopped by the user',
+    );
+    expect(count()).toBe(1);
+  });
+});
