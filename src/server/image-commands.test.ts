@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Digest } from '../images/digest.ts';
 import { buildImage, ociArchive } from '../images/testing/build-image.ts';
 import { multiArchImage } from '../images/testing/signed-image.ts';
@@ -114,7 +116,10 @@ describe('docker', () => {
     const path = join(temporary.root, 'broken.tar');
     rmSync(blob);
     writeFileSync(blob, Buffer.alloc(bytes.length));
+    // The web server says it too, on standard error.
+    const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
     const broken = await run(['save', '-o', path, 'team/tool:1']);
+    said.mockRestore();
     expect(broken.code).toBe(1);
     expect(() => readFileSync(path)).toThrow('ENOENT');
     expect(readFileSync(join(home.config.home, 'server.log'), 'utf8')).toContain(
@@ -122,6 +127,28 @@ describe('docker', () => {
     );
     truncateSync(blob, 1);
     expect((await run(['save', 'team/tool:1'])).stderr).toContain('it has 1 bytes instead of');
+  });
+
+  it('lets go of what it saves when its client is gone', async () => {
+    await twoImages();
+    const large = buildImage({
+      name: 'docker.io/team/large:1',
+      layers: [[{ path: 'large', data: Buffer.alloc(30_000_000, 'x') }]],
+      compression: 'none',
+    });
+    await temporary.store.load(streamed(ociArchive([large])));
+    const { socket } = home.config;
+    const path = '/images/team/large:1/get';
+    const [response] = (await once(get({ socketPath: socket, path }), 'response')) as [
+      IncomingMessage,
+    ];
+    await once(response, 'data');
+    await run(['image', 'prune', '-af']);
+    expect(await temporary.store.list()).toEqual([]);
+    const blobs = (): string[] => readdirSync(join(temporary.root, 'images/blobs/sha256'));
+    expect(blobs()).not.toEqual([]);
+    response.destroy();
+    await expect.poll(blobs).toEqual([]);
   });
 
   it('imports a root filesystem', async () => {

@@ -3,39 +3,31 @@
  *
  * @module
  */
-import type { ImageRecord } from '../catalog.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { blobParts, diskParts } from './image-parts.ts';
 import { type ImageUsage, type Parts, shareOut } from './shares.ts';
 
 /** With blobs and disks, as they are allocated: what removing an image gives back is its size less what it shares. */
-export async function imageUsage(parts: StoreParts): Promise<ImageUsage> {
-  const { catalog, disks } = parts;
-  const records = catalog.all();
+export async function imageUsage({ catalog, disks }: StoreParts): Promise<ImageUsage> {
   // An image may have manifests whose layers are compressed in different ways; all of them are its own.
-  const all = await Promise.all(
-    records.map(async ({ id }) => {
-      const manifests = catalog.manifests().filter((record) => record.id === id);
-      return join(await Promise.all(manifests.map((record) => diskParts(record, disks))));
-    }),
-  );
-  return share(records, all);
+  const all = new Map<string, Map<string, number>>();
+  for (const record of catalog.manifests()) {
+    const parts = all.get(record.id) ?? new Map<string, number>();
+    for (const [key, size] of await diskParts(record, disks)) parts.set(key, size);
+    all.set(record.id, parts);
+  }
+  return share(all);
 }
 
 /** Of blobs alone, in the measure of `Image.size`: without a look at the disk. */
-export function imageShares(parts: StoreParts): ImageUsage {
-  const records = parts.catalog.all();
-  return share(records, records.map(blobParts));
+export function imageShares({ catalog }: StoreParts): ImageUsage {
+  return share(new Map(catalog.all().map((record) => [record.id, blobParts(record)])));
 }
 
-function share(records: readonly ImageRecord[], all: readonly Parts[]): ImageUsage {
-  const { each, total } = shareOut(all);
-  const images = records.map(
-    ({ id }, index) => [id, each[index] ?? { size: 0, shared: 0 }] as const,
+function share(all: ReadonlyMap<string, Parts>): ImageUsage {
+  const { each, total } = shareOut([...all.values()]);
+  const images = [...all.keys()].map(
+    (id, index) => [id, each[index] ?? { size: 0, shared: 0 }] as const,
   );
   return { images: new Map(images), total };
-}
-
-function join(all: readonly Parts[]): Parts {
-  return new Map(all.flatMap((parts) => [...parts]));
 }

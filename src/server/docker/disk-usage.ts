@@ -6,6 +6,7 @@
 import * as z from 'zod';
 import { changesBytes } from '../../boxes/disk-usage.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
+import type { ImageUsage } from '../../images/usage/shares.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
 import { imageSummary } from './image-summary.ts';
@@ -27,18 +28,19 @@ export const DISK_USAGE_ROUTES: readonly Route[] = [
         .transform((value) => new Set([value].flat())),
     }),
     body: noBody,
-    handler: async ({ rt, query: { type } }) =>
-      json({
-        ...(type.has('image') ? await images(rt) : {}),
-        ...(type.has('container') ? { Containers: await boxes(rt) } : {}),
-        ...(type.has('volume') ? { Volumes: [] } : {}),
-        ...(type.has('build-cache') ? { BuildCache: [], BuilderSize: 0 } : {}),
-      }),
+    handler: async ({ rt, query: { type } }) => {
+      const usage = await rt.images.usage();
+      return json({
+        ...(type.has('image') && (await images(rt, usage))),
+        ...(type.has('container') && { Containers: await boxes(rt, usage) }),
+        ...(type.has('volume') && { Volumes: [] }),
+        ...(type.has('build-cache') && { BuildCache: [], BuilderSize: 0 }),
+      });
+    },
   }),
 ];
 
-async function images(rt: Runtime) {
-  const usage = await rt.images.usage();
+async function images(rt: Runtime, usage: ImageUsage) {
   const listed = (await rt.images.list()).flatMap((image) => {
     const share = usage.images.get(image.id);
     if (share === undefined) return [];
@@ -48,8 +50,7 @@ async function images(rt: Runtime) {
   return { LayersSize: usage.total, Images: listed };
 }
 
-async function boxes(rt: Runtime) {
-  const sizes = (await rt.images.usage()).images;
+async function boxes(rt: Runtime, { images: sizes }: ImageUsage) {
   const all = { all: true, limit: undefined, filters: {} };
   return await Promise.all(
     listBoxes(rt.store, all, Date.now()).map(async (box) => {
