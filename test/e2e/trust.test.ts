@@ -1,0 +1,329 @@
+import { execFileSync } from 'node:child_process';
+import { chownSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type StartedRegistry, startRegistry } from '../../src/registry/testing/start-registry.ts';
+import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
+import { ACTORS, Actor, type Result } from './actor.ts';
+import { type Installation, install } from './installation.ts';
+import { expectRefusal } from './refusal.ts';
+
+let installation: Installation;
+let registry: StartedRegistry;
+let actor: Actor;
+
+beforeAll(async () => {
+  installation = await install();
+  registry = await startRegistry();
+  actor = new Actor(ACTORS[0] ?? 'ordinary user', installation);
+  for (const name of ['cosign', 'other']) {
+    tool('cosign', ['generate-key-pair', '--output-key-prefix', name]);
+  }
+  installPolicy(policy());
+});
+afterAll(async () => {
+  await actor?.leave();
+  await registry?.stop();
+  installation?.remove();
+});
+
+/** A program of the host, as whoever publishes images runs it. */
+function tool(program: string, args: readonly string[]): string {
+  return execFileSync(program, args, {
+    cwd: registry.directory,
+    env: {
+      PATH: process.env['PATH'],
+      HOME: registry.directory,
+      COSIGN_PASSWORD: '',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 60_000,
+    encoding: 'utf8',
+  });
+}
+
+const repository = (name: string): string => `${registry.host}/team/${name}`;
+
+/** An archive with a busybox image of its own, so that no test meets another one's signatures. */
+function archiveOf(name: string): string {
+  const path = join(registry.directory, `${name.replaceAll(/[^a-z0-9]/g, '-')}.tar`);
+  const image = busyboxImage(`test/${name}`);
+  const layer = [{ path: 'name', data: Buffer.from(name) }];
+  writeFileSync(path, dockerArchive([buildImage({ ...image, layers: [...image.layers, layer] })]));
+  return path;
+}
+
+/** Puts a test image into the registry, and gives its digest. */
+function publish(name: string, place = repository(name)): string {
+  tool('skopeo', [
+    ...['copy', '--quiet', '--dest-tls-verify=false'],
+    ...[`docker-archive:${archiveOf(name)}`, `docker://${place}`],
+  ]);
+  const format = ['--format', '{{.Digest}}'];
+  return tool('skopeo', ['inspect', '--tls-verify=false', ...format, `docker://${place}`]).trim();
+}
+
+function sign(name: string, digest: string, key = 'cosign'): void {
+  const image = `${repository(name.replace(/:.*/, ''))}@${digest}`;
+  tool('cosign', ['sign', '--yes', '--tlog-upload=false', '--key', `${key}.key`, image]);
+}
+
+function policy(): string {
+  return [
+    'images:',
+    `  - pattern: "${registry.host}/team/**"`,
+    '    require:',
+    `      - keys: [cosign.pub]`,
+    '        transparencyLog: none',
+    '  - pattern: "**"',
+    '    allowUnsigned: true',
+    '',
+  ].join('\n');
+}
+
+/** The standing policy of the actor's home, with the key that it names. */
+function installPolicy(text: string): void {
+  for (const [name, content] of [
+    ['image-policy.yaml', text],
+    ['cosign.pub', readFileSync(join(registry.directory, 'cosign.pub'), 'utf8')],
+  ] as const) {
+    const path = join(actor.home, name);
+    writeFileSync(path, content, { mode: 0o600 });
+    if (process.getuid?.() === 0 && actor.name !== 'root') chownSync(path, 64_321, 64_321);
+  }
+}
+
+const NOTHING = ['--network', 'none'];
+
+/** Nothing of a machine was made: the first that is made stays in the box's directory. */
+function expectNoMachine(id?: string): void {
+  expect(actor.machines().map(({ commandLine }) => commandLine)).toEqual([]);
+  if (id !== undefined) {
+    expect(existsSync(join(actor.home, 'boxes', id))).toBe(true);
+    expect(existsSync(join(actor.home, 'boxes', id, 'changes.ext4'))).toBe(false);
+  }
+}
+
+function expectUntrusted(result: Result, status: number, ...reasons: string[]): void {
+  expectRefusal(result, status, 'image-untrusted');
+  expect(result.stderr).toContain(`rule 1 ("${registry.host}/team/**")`);
+  for (const reason of reasons) expect(result.stderr).toContain(reason);
+}
+
+async function inspect(id: string, template: string): Promise<string> {
+  return await actor.ok(['inspect', '--format', template, id]);
+}
+
+const run = (image: string, ...args: string[]): Promise<Result> =>
+  actor.run(['run', '--rm', '--quiet', ...NOTHING, image, ...args]);
+
+describe('an image that its team has signed', () => {
+  let image: string;
+  beforeAll(() => {
+    image = repository('signed:1');
+    sign('signed:1', publish('signed:1'));
+  });
+
+  it('is pulled with its verdict, verified, and boots', async () => {
+    expect(await actor.ok(['pull', image])).toContain('signed by cosign.pub');
+    expect((await actor.run(['image', 'verify', image])).code).toBe(0);
+    expect(await run(image, 'echo', 'booted')).toMatchObject({ code: 0, stdout: 'booted\n' });
+  });
+
+  it('has its decision on record', async () => {
+    const id = await actor.ok(['create', ...NOTHING, image, 'true']);
+    expect(await inspect(id, '{{.Trust.verdict}} {{.Trust.rule.pattern}}')).toBe(
+      `signed ${registry.host}/team/**`,
+    );
+    expect(await actor.ok(['ps', '--all', '--format', '{{.Trust}}'])).toBe('signed');
+    expect(await actor.ok(['ps', '--all'])).toMatch(/STATUS +TRUST/);
+    await actor.ok(['rm', id]);
+  });
+
+  it('starts, by what it was made from, when its tag has moved to something unsigned', async () => {
+    const id = await actor.ok(['create', ...NOTHING, image, 'echo', 'pinned']);
+    publish('moved:1', image);
+    expectUntrusted(await actor.run(['pull', '--quiet', image]), 1, 'none was found');
+    await actor.ok(['load', '--quiet', '--input', archiveOf('moved:1')]);
+    await actor.ok(['tag', 'test/moved:1', image]);
+    expectUntrusted(await run(image), 125, 'none was found');
+    const started = await actor.run(['start', '--attach', id]);
+    expect(started).toMatchObject({ code: 0, stdout: 'pinned\n' });
+    expect(await inspect(id, '{{.Trust.verdict}}')).toBe('signed');
+    await actor.ok(['rm', id]);
+  });
+});
+
+describe('nothing starts of an image', () => {
+  it('that is unsigned', async () => {
+    const image = repository('unsigned:1');
+    publish('unsigned:1');
+    expectUntrusted(await actor.run(['pull', '--quiet', image]), 1, 'no signature by cosign.pub');
+    expectUntrusted(await run(image), 125, 'no signature by cosign.pub');
+    expectNoMachine();
+    const verified = await actor.run(['image', 'verify', image]);
+    expect(verified.code).toBe(2);
+    expect(verified.stderr).toContain('no-such-image');
+  });
+
+  it('that somebody else has signed', async () => {
+    const image = repository('other:1');
+    sign('other:1', publish('other:1'), 'other');
+    expectUntrusted(await run(image), 125, '1 signature was found');
+    expectNoMachine();
+  });
+
+  it('that has the signature of another one', async () => {
+    const image = repository('borrowed:1');
+    const signed = publish('borrowed:0');
+    sign('borrowed:0', signed);
+    const digest = publish('borrowed:1');
+    await copyManifest('borrowed', tagOf(signed), tagOf(digest));
+    expectUntrusted(await run(image), 125, '1 signature was found');
+    expectNoMachine();
+  });
+
+  it('whose signature was tampered with', async () => {
+    const image = repository('tampered:1');
+    const digest = publish('tampered:1');
+    sign('tampered:1', digest);
+    await copyManifest('tampered', tagOf(digest), tagOf(digest), (text) =>
+      text.replace(
+        /(cosign\/signature": ?".{20})(.)/,
+        (_, before, character) => `${before}${character === 'A' ? 'B' : 'A'}`,
+      ),
+    );
+    expectUntrusted(await run(image), 125, '1 signature was found');
+    expectNoMachine();
+  });
+
+  it('that has lost its signature, once the registry is asked', async () => {
+    const image = repository('stripped:1');
+    const digest = publish('stripped:1');
+    sign('stripped:1', digest);
+    const id = await actor.ok(['create', '--quiet', ...NOTHING, image, 'true']);
+    const tags = 'storage/docker/registry/v2/repositories/team/stripped/_manifests/tags';
+    rmSync(join(registry.directory, tags, tagOf(digest)), { recursive: true });
+    // Asking alone changes nothing.
+    const asked = await actor.run(['image', 'verify', '--refresh-signatures', image]);
+    expect(asked.code).toBe(1);
+    expect((await actor.run(['image', 'verify', image])).code).toBe(0);
+    expectUntrusted(await actor.run(['start', '--refresh-signatures', id]), 1, 'none was found');
+    expectUntrusted(await actor.run(['start', id]), 1, 'none was found');
+    expectNoMachine(id);
+    expect(await inspect(id, '{{.State.ExitCode}} {{.Trust.verdict}}')).toBe('125 refused');
+    expect(await inspect(id, '{{.State.Error}}')).toContain('no signature by cosign.pub');
+    expect(await actor.ok(['ps', '--all', '--format', '{{.Trust}}'])).toBe('refused');
+    await actor.ok(['rm', id]);
+  });
+
+  it('that was loaded, and not pulled, under the name of a team that signs', async () => {
+    const image = repository('loaded:1');
+    await actor.ok(['load', '--quiet', '--input', archiveOf('loaded:1')]);
+    await actor.ok(['tag', 'test/loaded:1', image]);
+    expectUntrusted(await run(image, 'true'), 125, 'none was found');
+    expectNoMachine();
+  });
+});
+
+describe('the policy', () => {
+  let image: string;
+  let id: string;
+  beforeAll(async () => {
+    image = repository('policy:1');
+    sign('policy:1', publish('policy:1'));
+    id = await actor.ok(['create', '--quiet', ...NOTHING, image, 'true']);
+  });
+  afterAll(async () => {
+    installPolicy(policy());
+    await actor.ok(['rm', id]);
+  });
+
+  it('is read anew for every start', async () => {
+    installPolicy('images: [{ pattern: "**", deny: "closed today" }]\n');
+    const refused = await actor.run(['start', id]);
+    expectRefusal(refused, 1, 'image-untrusted');
+    expect(refused.stderr).toContain('closed today');
+    expectNoMachine(id);
+  });
+
+  it('stops everything where it is malformed', async () => {
+    installPolicy('images: [{ pattern: "**", allowUnsinged: true }]\n');
+    expectRefusal(await actor.run(['start', id]), 1, 'policy-invalid');
+    expectRefusal(await run('test/loaded:1', 'true'), 125, 'policy-invalid');
+    expectRefusal(await actor.run(['image', 'verify', image]), 2, 'policy-invalid');
+    expectNoMachine(id);
+    installPolicy(policy());
+  });
+
+  it('of one call replaces the standing one for that call', async () => {
+    const strict = join(actor.directory, 'strict.yaml');
+    writeFileSync(strict, 'images: [{ pattern: "**", deny: true }]\n', { mode: 0o644 });
+    const flag = ['--image-policy', strict];
+    const refused = await actor.run(['run', '--rm', ...flag, ...NOTHING, image, 'true']);
+    expectRefusal(refused, 125, 'image-untrusted');
+    expect((await actor.run(['image', 'verify', ...flag, image])).code).toBe(1);
+    expect((await actor.run(['image', 'verify', image])).code).toBe(0);
+    expectNoMachine(id);
+    const lax = join(actor.directory, 'lax.yaml');
+    writeFileSync(lax, 'images: [{ pattern: "**", allowUnsigned: true }]\n', { mode: 0o644 });
+    const unsigned = repository('loaded:1');
+    const allowed = await actor.run([
+      ...['run', '--rm', '--image-policy', lax, ...NOTHING, unsigned, 'echo', 'allowed'],
+    ]);
+    expect(allowed).toMatchObject({ code: 0, stdout: 'allowed\n' });
+  });
+
+  it('is explained rule by rule and signature by signature', async () => {
+    const text = await actor.ok(['trust', 'explain', image]);
+    expect(text).toContain(`✓ rule 1 (${registry.host}/team/**): matches`);
+    expect(text).toContain('signed by key cosign.pub');
+    expect(text).toContain('rule 2 (**): not looked at');
+    const other = await actor.ok(['trust', 'explain', repository('loaded:1')]);
+    expect(other).toContain('found:    nothing of the kind');
+    expect(other).toContain('Refused: ');
+  });
+});
+
+it('decides without the registry, unless that is to be asked', async () => {
+  const image = repository('offline:1');
+  sign('offline:1', publish('offline:1'));
+  await actor.ok(['pull', '--quiet', image]);
+  await withoutRegistry(async () => {
+    expectRefusal(
+      await actor.run(['run', '--rm', '--refresh-signatures', ...NOTHING, image, 'true']),
+      125,
+      'registry-unreachable',
+    );
+    expectNoMachine();
+    expect(await run(image, 'echo', 'offline')).toMatchObject({ code: 0, stdout: 'offline\n' });
+  });
+});
+
+/** The registry's place is empty for a while. */
+async function withoutRegistry(act: () => Promise<void>): Promise<void> {
+  await registry.stop();
+  await act();
+}
+
+/** Where cosign puts the signatures of an image. */
+function tagOf(digest: string): string {
+  return `${digest.replace(':', '-')}.sig`;
+}
+
+/** What somebody can do who may write to the registry. */
+async function copyManifest(
+  name: string,
+  from: string,
+  to: string,
+  change: (text: string) => string = (text) => text,
+): Promise<void> {
+  const base = `${registry.url}/v2/team/${name}/manifests`;
+  const type = 'application/vnd.oci.image.manifest.v1+json';
+  const text = await (await fetch(`${base}/${from}`, { headers: { accept: type } })).text();
+  const body = change(text);
+  const put = await fetch(`${base}/${to}`, {
+    ...{ method: 'PUT', headers: { 'content-type': type }, body },
+  });
+  expect(put.status).toBe(201);
+}
