@@ -9,6 +9,7 @@
  */
 import { createHash, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import type { TransparencyLogEntry } from '@sigstore/bundle';
+import type { InclusionProof } from '@sigstore/protobuf-specs';
 import * as z from 'zod';
 import type { Evidence } from './evidence.ts';
 import { Base64, Hex, readJson } from './evidence-json.ts';
@@ -216,7 +217,7 @@ function checkShape(entry: TransparencyLogEntry): void {
   const numbers = [entry.logIndex, entry.integratedTime];
   if (entry.inclusionProof !== undefined) {
     numbers.push(entry.inclusionProof.logIndex, entry.inclusionProof.treeSize);
-    checkCheckpoint(entry.inclusionProof.checkpoint?.envelope ?? '');
+    checkCheckpoint(entry.inclusionProof);
   }
   // Number() takes more spellings, and rounds above 2^53.
   if (!numbers.every((number) => /^(?:0|[1-9][0-9]{0,14})$/.test(number))) {
@@ -226,15 +227,18 @@ function checkShape(entry: TransparencyLogEntry): void {
 
 /**
  * A checkpoint's signatures have names, which the verifier uses as regular expressions: only what a
- * host name and path can be gets there.
+ * host name and path can be gets there. What the proof repeats has to be the same.
  */
-function checkCheckpoint(checkpoint: string): void {
-  const [note, signatures, ...rest] = checkpoint.split('\n\n');
-  const lines = signatures?.split('\n') ?? [];
+function checkCheckpoint({ checkpoint, rootHash, treeSize }: InclusionProof): void {
+  const text = checkpoint?.envelope ?? '';
+  const [note = '', signatures = '', ...rest] = text.split('\n\n');
+  const [, size, root] = note.split('\n');
+  const lines = signatures.split('\n');
   const fine =
-    checkpoint.length <= MAX_CHECKPOINT &&
+    text.length <= MAX_CHECKPOINT &&
     rest.length === 0 &&
-    /^[^\n]{1,512}\n[0-9]{1,15}\n[A-Za-z0-9+/]{43}=(?:\n|$)/.test(note ?? '') &&
+    size === treeSize &&
+    root === rootHash.toString('base64') &&
     lines.pop() === '' &&
     lines.length > 0 &&
     lines.length <= 32 &&

@@ -196,8 +196,15 @@ export function envelopeOfParts({ payload, signature }: Signed): string {
   });
 }
 
+export interface BundleJson {
+  readonly mediaType: string;
+  readonly verificationMaterial: object;
+  readonly dsseEnvelope?: { readonly signatures: readonly object[] };
+  readonly messageSignature?: { readonly messageDigest: object; readonly signature: string };
+}
+
 /** A bundle as JSON, of any version, to be changed at will. */
-export function bundleJson(parts: Parts, mediaType = BUNDLE) {
+export function bundleJson(parts: Parts, mediaType = BUNDLE): BundleJson {
   const version = /0\.[123]/.exec(mediaType)?.[0] ?? '0.3';
   const certificate = parts.certificate && { rawBytes: base64(parts.certificate) };
   return {

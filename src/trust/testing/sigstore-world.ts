@@ -32,6 +32,8 @@ export interface SigstoreWorld {
   certify(publicKey: KeyObject, options?: CertificateOptions): Promise<Buffer>;
   /** Rekor v1: with a promise, and a proof of a log of one entry. */
   log(body: object): Promise<TransparencyLogEntry>;
+  /** The same as Rekor answers it. */
+  logAnswer(body: object): Promise<object>;
   /** Rekor v2: with a proof alone. */
   logV2(body: object, kind: string): TransparencyLogEntry;
   /** RFC 3161. */
@@ -124,6 +126,7 @@ export async function sigstoreWorld(options: WorldOptions = {}): Promise<Sigstor
         canonicalizedBody,
       };
     },
+    logAnswer: async (body) => await tlog.log(body),
     logV2: (body, kind) => entryV2(Buffer.from(JSON.stringify(body)), kind, logV2Keys),
     stamp: async (content) =>
       bufferOf(
