@@ -19,7 +19,7 @@ import { Staging } from './staging.ts';
 export const MAX_DISKS = 56;
 const CONVERSIONS_AT_ONCE = 2;
 /** Part of every name: a change of the format must not meet images of the old one. */
-const FORMAT = 'v1';
+const FORMAT = 'v2';
 
 /** What a disk is made from, lowest layer first. */
 export interface DiskPlan<L> {

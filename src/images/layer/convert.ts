@@ -15,6 +15,7 @@ import type { PositionedFile } from '../erofs/sparse-writer.ts';
 import type { Limits } from '../limits.ts';
 import { corrupt } from '../tar/corrupt.ts';
 import { readTar } from '../tar/read-tar.ts';
+import { followLinks } from './follow-links.ts';
 import { LayerBudget, scanLayer } from './scan.ts';
 import {
   type DirectoryNode,
@@ -62,8 +63,11 @@ export async function convertLayers(
 ): Promise<boolean> {
   const root = await readTree(layers, options);
   if (layers.length === 1) {
-    if (below !== undefined) inheritAttributes(root, await readMerged(below, options));
-    else if (hasImplicit(root)) return false;
+    if (below !== undefined) {
+      const lower = await readMerged(below, options);
+      followLinks(root, lower, `layer ${layers[0]?.diffId}`);
+      inheritAttributes(root, lower);
+    } else if (hasImplicit(root)) return false;
   }
   const writer = new ErofsWriter(root, file, budget);
   for (const [index, layer] of layers.entries()) {
@@ -104,7 +108,9 @@ async function readMerged(
   const budget = new LayerBudget(options.limits);
   const root = implicitDirectory();
   for (const [index, layer] of layers.entries()) {
-    mergeOver(root, await withLayer(layer, options, (reader) => scanLayer(reader, index, budget)));
+    const upper = await withLayer(layer, options, (reader) => scanLayer(reader, index, budget));
+    followLinks(upper, root, `layer ${layer.diffId}`);
+    mergeOver(root, upper);
   }
   return root;
 }

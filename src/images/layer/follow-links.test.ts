@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import { ByteReader } from '../byte-reader.ts';
+import { DEFAULT_LIMITS } from '../limits.ts';
+import { streamed } from '../testing/streams.ts';
+import { type TarFile, writeTar } from '../testing/tar-writer.ts';
+import { followLinks } from './follow-links.ts';
+import { LayerBudget, scanLayer } from './scan.ts';
+import { type DirectoryNode, implicitDirectory, mergeOver } from './tree.ts';
+
+async function treeOf(files: readonly TarFile[]): Promise<DirectoryNode> {
+  const reader = new ByteReader(streamed(writeTar(files)), 'the layer');
+  return await scanLayer(reader, 0, new LayerBudget(DEFAULT_LIMITS));
+}
+
+/** The names that are left when the layers lie over each other, each with what it is. */
+async function merged(...layers: readonly (readonly TarFile[])[]): Promise<readonly string[]> {
+  const root = implicitDirectory();
+  for (const layer of layers) {
+    const upper = await treeOf(layer);
+    followLinks(upper, root, 'the layer');
+    mergeOver(root, upper);
+  }
+  return namesIn(root, '');
+}
+
+function namesIn(directory: DirectoryNode, path: string): readonly string[] {
+  return [...directory.children].flatMap(([name, node]) =>
+    node.kind === 'directory'
+      ? [`${path}${name}/`, ...namesIn(node, `${path}${name}/`)]
+      : [`${path}${name}${node.kind === 'symlink' ? '@' : ''}`],
+  );
+}
+
+const link = (path: string, target: string): TarFile => ({ path, type: 'symlink', target });
+const directory = (path: string): TarFile => ({ path, type: 'directory' });
+const USR: readonly TarFile[] = [
+  directory('usr/lib'),
+  { path: 'usr/lib/a' },
+  link('lib', 'usr/lib'),
+];
+
+describe('names that lead through a link of a lower layer', () => {
+  it.each<[string, readonly TarFile[], readonly TarFile[], readonly string[]]>([
+    [
+      'mean the file there',
+      USR,
+      [{ path: 'lib/b' }],
+      ['usr/', 'usr/lib/', 'usr/lib/a', 'usr/lib/b', 'lib@'],
+    ],
+    ['and so do their whiteouts', USR, [{ path: 'lib/.wh.a' }], ['usr/', 'usr/lib/', 'lib@']],
+    [
+      'and opaque markers',
+      USR,
+      [{ path: 'lib/.wh..wh..opq' }, { path: 'lib/c' }],
+      ['usr/', 'usr/lib/', 'usr/lib/c', 'lib@'],
+    ],
+    [
+      'through an absolute target',
+      [...USR, link('abs', '/usr/lib')],
+      [{ path: 'abs/b' }],
+      ['usr/', 'usr/lib/', 'usr/lib/a', 'usr/lib/b', 'lib@', 'abs@'],
+    ],
+    [
+      'through link after link',
+      [directory('c'), link('a', 'b'), link('b', './c'), link('c/d', '../e')],
+      [{ path: 'a/d/f' }],
+      ['c/', 'c/d@', 'a@', 'b@', 'e/', 'e/f'],
+    ],
+    [
+      'to a directory that is not there yet',
+      [link('a', 'new/place')],
+      [{ path: 'a/f' }],
+      ['a@', 'new/', 'new/place/', 'new/place/f'],
+    ],
+    [
+      'never out of the tree',
+      [link('a', '../../../../etc')],
+      [{ path: 'a/f' }],
+      ['a@', 'etc/', 'etc/f'],
+    ],
+    [
+      'but an entry for the directory itself takes the place of the link',
+      USR,
+      [directory('lib'), { path: 'lib/b' }],
+      ['usr/', 'usr/lib/', 'usr/lib/a', 'lib/', 'lib/b'],
+    ],
+    [
+      'and what the layer has there besides stays',
+      USR,
+      [{ path: 'lib/b/x' }, { path: 'usr/lib/b/y' }, { path: 'usr/lib/.wh.c' }, { path: 'lib/c' }],
+      [
+        'usr/',
+        'usr/lib/',
+        'usr/lib/a',
+        'usr/lib/b/',
+        'usr/lib/b/y',
+        'usr/lib/b/x',
+        'usr/lib/c',
+        'lib@',
+      ],
+    ],
+  ])('%s', async (_, lower, upper, expected) => {
+    expect(await merged(lower, upper)).toEqual(expected);
+  });
+
+  it.each<[string, readonly TarFile[], readonly TarFile[], string]>([
+    ['links in a circle', [link('a', 'b'), link('b', 'a')], [{ path: 'a/f' }], 'without end'],
+    ['a link to itself', [link('a', 'a/a')], [{ path: 'a/f' }], 'without end'],
+    [
+      'a file that is there by its name too',
+      USR,
+      [{ path: 'lib/b' }, { path: 'usr/lib/b' }],
+      'twice',
+    ],
+    ['a file where the directory would be', USR, [{ path: 'lib/b' }, { path: 'usr' }], 'twice'],
+  ])('are refused: %s', async (_, lower, upper, message) => {
+    await expect(merged(lower, upper)).rejects.toMatchObject({
+      code: 'invalid-image',
+      message: expect.stringContaining(message),
+    });
+  });
+});
