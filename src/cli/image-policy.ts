@@ -24,6 +24,8 @@ export interface ImagePolicyInput {
   readonly text: string;
   /** Absolute. */
   readonly directory: string;
+  /** Absolute; for messages. */
+  readonly path?: string;
 }
 
 /**
@@ -38,9 +40,11 @@ export async function readImagePolicy({
   const path = flags.string('image-policy');
   if (path === undefined) return undefined;
   const bytes = await readInput(context, path, MAX_POLICY, '--image-policy');
-  const directory = path === '-' ? context.cwd : dirname(resolve(context.cwd, path));
+  const file = path === '-' ? undefined : resolve(context.cwd, path);
+  const place =
+    file === undefined ? { directory: context.cwd } : { directory: dirname(file), path: file };
   try {
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), directory };
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), ...place };
   } catch {
     throw new UsageError(`--image-policy: ${inputName(path)} is not UTF-8 text`, {
       code: 'policy-invalid',

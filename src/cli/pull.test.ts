@@ -119,6 +119,7 @@ describe('pull', () => {
     expect(JSON.parse(sent?.body ?? '')).toEqual({
       text: 'images: []\n',
       directory: join(directory, 'policies'),
+      path: join(directory, 'policies/p.yaml'),
     });
     expect(server.called('POST /images/create')?.query.get('imagePolicy')).toBe(POLICY);
     server.calls.length = 0;
@@ -186,7 +187,7 @@ describe('pull', () => {
     ['pull --platform a/b/c/d x', 125, 'invalid argument "a/b/c/d" for "--platform" flag'],
     ['pull --image-policy gone.yaml x', 125, '--image-policy: open gone.yaml: no such file'],
     ['search nginx', 125, 'unsupported command search: look in'],
-    ['push -a x', 125, 'unsupported flag -a for push'],
+    ['push -a x:1', 1, 'tag cannot be used with --all-tags'],
     [`push x@sha256:${'1'.repeat(64)}`, 1, 'cannot push a digest reference'],
     ['run --pull sometimes x', 125, 'must be one of "always", "missing", or "never"'],
     ['run -i --image-policy - x', 125, 'standard input is for the box'],
@@ -332,6 +333,8 @@ describe('push', () => {
     expect(auth('POST /images/r.example%2Fapp/push')).toMatchObject({ password: 'secret' });
     expect(await a3s('push -q r.example/app')).toMatchObject({ stdout: 'r.example/app:latest\n' });
     expect(server.calls.at(-1)?.query.get('tag')).toBe('latest');
+    expect(await a3s('push -a -q r.example/app')).toMatchObject({ stdout: 'r.example/app\n' });
+    expect(server.calls.at(-1)?.query.get('tag')).toBeNull();
   });
 });
 

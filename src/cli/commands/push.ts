@@ -1,4 +1,4 @@
-import { canonicalName, familiarRepository } from '../../images/reference.ts';
+import { canonicalName, familiarRepository, parseReference } from '../../images/reference.ts';
 import { segment } from '../client/client.ts';
 import { messages } from '../client/messages.ts';
 import type { Command } from '../command.ts';
@@ -13,7 +13,7 @@ export const push: Command = {
   usage: '[OPTIONS] NAME[:TAG]',
   description: 'Upload an image to a registry',
   flags: [
-    refused('all-tags', 'name each tag', 'bool', 'a'),
+    bool('all-tags', 'Push all tags of an image to the repository', { short: 'a' }),
     refused('disable-content-trust', 'sign with a3s-box image sign', 'bool'),
     bool('quiet', 'Suppress verbose output', { short: 'q' }),
     bool('signatures', 'Upload the signatures and attestations that the image has here, too'),
@@ -22,13 +22,19 @@ export const push: Command = {
   async run({ context, flags, operands }) {
     const { stdout } = context;
     const quiet = flags.bool('quiet');
-    const reference = withTag(operands[0] ?? '', (line) => quiet || stdout.write(line));
+    const name = operands[0] ?? '';
+    const reference = flags.bool('all-tags')
+      ? parseReference(name)
+      : withTag(name, (line) => quiet || stdout.write(line));
     if (reference.digest !== undefined) {
       throw new UsageError('cannot push a digest reference', {
         status: 1,
         code: 'invalid-reference',
         remedy: 'Name a tag: the registry gives the image its digest.',
       });
+    }
+    if (flags.bool('all-tags') && reference.tag !== undefined) {
+      throw new UsageError('tag cannot be used with --all-tags', { status: 1 });
     }
     const client = await context.connect();
     return interruptible(context, async (signal) => {

@@ -11,6 +11,7 @@ import { drop } from '../http/connection.ts';
 import { failureOf } from '../http/failure.ts';
 import { type Route, route, streamRoute } from '../route.ts';
 import { filters, matchesGlob, matchesLabel } from './filters.ts';
+import { imageManifests } from './image-manifests.ts';
 import { imageSummary } from './image-summary.ts';
 import { ProgressLines } from './progress-lines.ts';
 import { flag, noBody, query } from './query.ts';
@@ -24,6 +25,7 @@ export const IMAGE_ROUTES: readonly Route[] = [
       all: flag,
       digests: flag,
       'shared-size': flag,
+      manifests: flag,
       filters: filters(['reference', 'label', 'dangling']),
     }),
     body: noBody,
@@ -36,8 +38,14 @@ export const IMAGE_ROUTES: readonly Route[] = [
           (wanted.dangling ?? []).every((text) => isTrue(text) === (image.tags.length === 0)),
       );
       const shares = query['shared-size'] ? (await rt.images.shares()).images : undefined;
+      const usage = query.manifests ? (await rt.images.usage()).images : undefined;
       return json(
-        images.map((image) => imageSummary(rt, image, shares?.get(image.id)?.shared ?? -1)),
+        images.map((image) => ({
+          ...imageSummary(rt, image, shares?.get(image.id)?.shared ?? -1),
+          ...(usage === undefined
+            ? {}
+            : { Manifests: imageManifests(rt, image, usage.get(image.id)?.size ?? image.size) }),
+        })),
       );
     },
   }),
