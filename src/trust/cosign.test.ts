@@ -224,4 +224,19 @@ describe('what cosign signs without a key', () => {
     const elsewhere = { ...by(), attestation, trustMaterial: stranger.material };
     expect(await signed.decide(elsewhere)).toMatchObject({ verdict: 'refused' });
   });
+
+  it.each(['sign', 'attest'] as const)('to %s can be stamped instead of logged', async (verb) => {
+    writeFileSync(join(home, 'stamped.json'), '{}');
+    const signed = await image(`team/stamped-${verb}`);
+    const said = verb === 'sign' ? [] : ['--predicate', 'stamped.json', '--type', BUNDLED];
+    const stamped = ['--timestamp-server-url', `${services.url}/api/v1/timestamp`];
+    await signed.keyless(verb, ...said, ...stamped, '--tlog-upload=false');
+    const attestation = verb === 'sign' ? undefined : { predicateType: BUNDLED, conditions: [] };
+    const unlogged = { ...by(), attestation, transparencyLog: 'none' } as const;
+    const decision = await signed.decide(unlogged);
+    expect(decision.reason).toContain('holds: signed by');
+    expect(decision.requirements[0]?.findings[0]?.signedAt).toBeDefined();
+    const logged = await signed.decide({ ...unlogged, transparencyLog: 'required' });
+    expect(logged.reason).toContain('it has no entry in a transparency log');
+  });
 });

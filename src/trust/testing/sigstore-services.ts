@@ -14,6 +14,9 @@ import { BODIES, base64, pemOf } from './signatures.ts';
 import { ISSUER, type SigstoreWorld, SUBJECT } from './sigstore-world.ts';
 
 const CertificateRequest = z.object({ publicKey: z.object({ content: z.string() }) });
+/** The algorithm, and the head of an OCTET STRING of 32 bytes. */
+const SHA256_IMPRINT = Buffer.from('300d060960864801650304020105000420', 'hex');
+
 const ProposedEnvelope = z.object({
   kind: z.literal('dsse'),
   spec: z.object({
@@ -60,10 +63,14 @@ export async function startSigstore(world: SigstoreWorld): Promise<SigstoreServi
 async function answer(
   world: SigstoreWorld,
   request: IncomingMessage,
-): Promise<{ type: string; body: string }> {
+): Promise<{ type: string; body: string | Buffer }> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);
-  const asked: unknown = JSON.parse(Buffer.concat(chunks).toString() || '{}');
+  const bytes = Buffer.concat(chunks);
+  if (request.url === '/api/v1/timestamp') {
+    return { type: 'application/timestamp-reply', body: await world.stampHash(imprintOf(bytes)) };
+  }
+  const asked: unknown = JSON.parse(bytes.toString());
   if (request.url === '/api/v1/signingCert') {
     const { publicKey } = CertificateRequest.parse(asked);
     const certificate = await world.certify(keyFrom(Buffer.from(publicKey.content, 'base64')));
@@ -89,6 +96,12 @@ function canonical(asked: unknown): object {
     signature: Buffer.from(signatures[0].sig, 'base64'),
   };
   return BODIES.dsse(parts, Buffer.from(verifiers[0], 'base64').toString());
+}
+
+/** The SHA-256 hash that a time-stamp request (RFC 3161 section 2.4.1) is about. */
+function imprintOf(request: Buffer): Buffer {
+  const start = request.indexOf(SHA256_IMPRINT) + SHA256_IMPRINT.length;
+  return request.subarray(start, start + 32);
 }
 
 function writeTrust({ root }: SigstoreWorld, directory: string): Record<string, string> {

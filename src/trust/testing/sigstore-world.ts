@@ -38,6 +38,8 @@ export interface SigstoreWorld {
   logV2(body: object, kind: string): TransparencyLogEntry;
   /** RFC 3161. */
   stamp(content: Buffer): Promise<Buffer>;
+  /** Of content with this SHA-256 hash. */
+  stampHash(hash: Buffer): Promise<Buffer>;
 }
 
 export interface WorldOptions {
@@ -87,6 +89,16 @@ export async function sigstoreWorld(options: WorldOptions = {}): Promise<Sigstor
     certificateAuthorities: [authorityOf(ca.rootCertificate)],
     timestampAuthorities: [authorityOf(tsa.intCertificate, tsa.rootCertificate)],
   });
+  const stampHash = async (artifactHash: Buffer): Promise<Buffer> =>
+    bufferOf(
+      await tsa.timestamp({
+        artifactHash,
+        hashAlgorithmOID: SHA256_OID,
+        policyOID: TSA_POLICY_OID,
+        nonce: 7,
+        certReq: true,
+      }),
+    );
   return {
     root,
     material: async () => toTrustMaterial(root),
@@ -128,15 +140,8 @@ export async function sigstoreWorld(options: WorldOptions = {}): Promise<Sigstor
     },
     logAnswer: async (body) => await tlog.log(body),
     logV2: (body, kind) => entryV2(Buffer.from(JSON.stringify(body)), kind, logV2Keys),
-    stamp: async (content) =>
-      bufferOf(
-        await tsa.timestamp({
-          artifactHash: createHash('sha256').update(content).digest(),
-          hashAlgorithmOID: SHA256_OID,
-          policyOID: TSA_POLICY_OID,
-          nonce: 7,
-        }),
-      ),
+    stamp: async (content) => await stampHash(createHash('sha256').update(content).digest()),
+    stampHash,
   };
 }
 
