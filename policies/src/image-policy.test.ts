@@ -67,6 +67,15 @@ describe('the shipped image policies', () => {
   });
 });
 
+describe('the documentation', () => {
+  it('shows policies', () => {
+    const text = readFileSync(new URL('../../docs/image-policy.md', import.meta.url), 'utf8');
+    const examples = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml = '']) => yaml);
+    expect(examples).toHaveLength(3);
+    for (const yaml of examples) expect(messagesOf(readPolicyDocument(yaml))).toEqual([]);
+  });
+});
+
 describe('parseImagePolicy', () => {
   it('writes every default out', () => {
     expect(parseImagePolicy(requiring({ keys: ['a.pub'] }))).toEqual({

@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { readPolicyDocument } from '@a3s-box/policies/document';
+import { parseImagePolicy } from '@a3s-box/policies/image-policy';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -21,6 +24,10 @@ const STATEMENT = {
     constructor: 'own',
   },
 };
+
+function yamlOf(markdown: string, index: number): string {
+  return [...markdown.matchAll(/^```yaml\n(.*?)^```$/gms)][index]?.[1] ?? '';
+}
 
 const failureOf = (text: string, statement: unknown = STATEMENT): string | undefined =>
   compileCondition(text).failure(statement);
@@ -106,6 +113,22 @@ describe('a condition', () => {
     [`${'('.repeat(2000)}true${')'.repeat(2000)}`, 'it is nested too deeply'],
   ])('is refused before there is a statement: %s', (text, fault) => {
     expect(faultOf(text)).toContain(fault);
+  });
+
+  it('is documented by examples that hold for what they are about', () => {
+    const path = new URL('../../docs/image-policy.md', import.meta.url);
+    const { images } = parseImagePolicy(readPolicyDocument(yamlOf(readFileSync(path, 'utf8'), 1)));
+    const conditions = images.flatMap((rule) =>
+      'require' in rule ? (rule.require[0]?.attestation?.conditions ?? []) : [],
+    );
+    const predicate = {
+      runDetails: { builder: { id: 'https://builder.example/v2' } },
+      buildDefinition: { resolvedDependencies: [{ digest: { sha256: 'aa' } }] },
+      metadata: { scanFinishedOn: '2026-11-20T10:00:00Z' },
+      scanner: { result: { vulnerabilities: [{ severity: 'LOW' }] } },
+    };
+    expect(conditions).toHaveLength(4);
+    for (const text of conditions) expect(failureOf(text, { predicate })).toBeUndefined();
   });
 
   it('is stopped when it takes too long, and the next one works', () => {
