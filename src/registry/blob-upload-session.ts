@@ -5,6 +5,7 @@
  */
 import { broken, quoted, type RepositoryContext } from './repository-context.ts';
 import { type Exchange, exchangeHead } from './repository-exchange.ts';
+import { Cut } from './repository-trials.ts';
 
 export interface UploadSession {
   readonly location: URL;
@@ -16,6 +17,15 @@ export interface UploadSession {
 
 const MAX_LOCATION = 8 * 1024;
 
+/** Failures of the registry that it may have got over the next time. */
+export const PASSING_FAILURES = [500, 502, 503, 504];
+
+/** @throws Cut for a failure that may pass */
+export function requireWorking({ status }: Pick<Exchange, 'status'>, what: string): void {
+  if (!PASSING_FAILURES.includes(status)) return;
+  throw new Cut(what, `the registry answers with status ${status}`);
+}
+
 export async function beginUpload(
   context: RepositoryContext,
   what: string,
@@ -26,10 +36,11 @@ export async function beginUpload(
       method: 'POST',
       target: `${context.path}/blobs/uploads/`,
       headers: { 'content-length': '0' },
-      expected: [202],
+      expected: [202, ...PASSING_FAILURES],
     },
     what,
   );
+  requireWorking(head, what);
   return startedBy(head, what);
 }
 

@@ -277,6 +277,19 @@ describe('an upload that is cut', () => {
     expect(state.sessions).toBe(2);
   });
 
+  it.each(['POST 0', 'PUT 0'])('by a failure of the registry at %s goes on', async (where) => {
+    const disturb: Record<string, Answer> = {};
+    const { answer, state } = memoryRegistry(disturb);
+    disturb[where] = async (request, response) => {
+      state.data = Buffer.concat([state.data, (await request.body()).subarray(0, 5000)]);
+      response.writeHead(503).end();
+    };
+    const repo = await repository(answer);
+    expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
+    expect(state.done?.equals(BLOB)).toBe(true);
+    expect(state.sessions).toBe(1);
+  });
+
   it('again and again is given up', async () => {
     const disturb: Record<string, Answer> = {};
     const { answer, state } = memoryRegistry(disturb);

@@ -15,6 +15,8 @@ import {
   cancelUpload,
   endOfRange,
   moved,
+  PASSING_FAILURES,
+  requireWorking,
   type UploadSession,
   withDigest,
 } from './blob-upload-session.ts';
@@ -149,10 +151,11 @@ class Upload {
           'content-range': `${offset}-${offset + length - 1}`,
         },
         body: () => this.#read(offset, length),
-        expected: [201, 202, 204, 404, 413, 416],
+        expected: [201, 202, 204, 404, 413, 416, ...PASSING_FAILURES],
       },
       this.#what,
     );
+    requireWorking(head, this.#what);
     if (head.status === 413) return await this.#refusedSize(session);
     if (head.status === 404) throw forgotten(this.#what);
     if (head.status === 416) throw new Cut(this.#what, 'the registry is at another byte');
@@ -176,10 +179,19 @@ class Upload {
         headers: { 'content-type': 'application/octet-stream', 'content-length': String(left) },
         body: left === 0 ? Buffer.alloc(0) : () => this.#read(session.offset, left),
         // A registry that went on at a wrong byte says 400 or 416: the blob is then sent from its start.
-        expected: [200, 201, 204, 404, 413, ...(this.#resumed ? [400, 416] : [])],
+        expected: [
+          200,
+          201,
+          204,
+          404,
+          413,
+          ...PASSING_FAILURES,
+          ...(this.#resumed ? [400, 416] : []),
+        ],
       },
       this.#what,
     );
+    requireWorking(head, this.#what);
     switch (head.status) {
       case 404:
         throw forgotten(this.#what);
