@@ -15,7 +15,7 @@ import type { LiveBoxes } from './live.ts';
 import type { Locks } from './locks.ts';
 import type { Outputs } from './output/outputs.ts';
 import type { BoxStore } from './store.ts';
-import type { Trust } from './trust.ts';
+import type { Trust } from './trust-policies.ts';
 
 /** Where boxes get what they boot from. */
 export interface BootSets {

@@ -10,23 +10,11 @@ import type { Attachment } from '../images/attachment.ts';
 import type { Image } from '../images/image.ts';
 import { canonicalRepository, parseReference } from '../images/reference.ts';
 import type { Credentials } from '../registry/registry.ts';
-import type { HandedOver } from '../trust/call-policies.ts';
 import type { TrustDecision } from '../trust/decision.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';
 import type { TrustQuestion } from '../trust/question.ts';
 import { linkSignals } from './link.ts';
 import type { Runtime } from './runtime.ts';
-
-/** Who decides, and by which policies. */
-export interface Trust {
-  /** The policy of this installation, read anew. @throws A3sError where one is there that cannot be used */
-  standing(): Promise<LoadedPolicy>;
-  /** Takes a policy for later calls, and gives its id. @throws A3sError `policy-invalid` */
-  handOver(policy: HandedOver): Promise<string>;
-  /** A policy that a client handed over before. @throws A3sError `no-such-policy` */
-  handedOver(id: string): LoadedPolicy;
-  decide(question: TrustQuestion, policy: LoadedPolicy, now: Date): Promise<TrustDecision>;
-}
 
 interface Refresh {
   readonly credentials: Credentials | undefined;

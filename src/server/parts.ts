@@ -4,7 +4,7 @@
  * @module
  */
 import type { BootSets } from '../boxes/runtime.ts';
-import type { Trust } from '../boxes/trust.ts';
+import type { Trust } from '../boxes/trust-policies.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
 import type { Registry } from '../registry/registry.ts';

@@ -6,7 +6,7 @@ import type { Image } from '../images/image.ts';
 import { TrustDecision } from '../trust/decision.ts';
 import { type JsonAnswer, TestHome } from './testing/home.ts';
 import { FakeImages, TEST_IMAGE } from './testing/images.ts';
-import { allow, deny, require, requireTag, signatureFor, testPolicy } from './testing/trust.ts';
+import { allow, deny, signatureFor, signedByTag, signedOnly, testPolicy } from './testing/trust.ts';
 
 /** Images whose names move, and signatures that come and go. */
 class MovingImages extends FakeImages {
@@ -51,7 +51,7 @@ const OTHER: Image = {
   manifestDigest: `sha256:${'5'.repeat(64)}`,
   tags: ['other.example/app:1'],
 };
-const RULES = [require('team.example/**'), deny('bad.example/**'), allow('**')];
+const RULES = [signedOnly('team.example/**'), deny('bad.example/**'), allow('**')];
 
 let images: MovingImages;
 let home: TestHome;
@@ -185,7 +185,7 @@ describe('create by id', () => {
     await created(OTHER.id);
     expect(home.trust.asked).toHaveLength(1);
     sign(OTHER);
-    home.trust.rules = [requireTag('**')];
+    home.trust.rules = [signedByTag('**')];
     await created(OTHER.id);
     expect(home.trust.asked.slice(1).map(({ tag }) => tag)).toEqual(['1', '2']);
   });

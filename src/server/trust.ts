@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Trust } from '../boxes/trust.ts';
+import type { Trust } from '../boxes/trust-policies.ts';
 import { CallPolicies } from '../trust/call-policies.ts';
 import { decideTrust } from '../trust/decide.ts';
 import { policyEnvironment, standingPolicy } from '../trust/standing-policy.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Trust } from '../../boxes/trust.ts';
+import type { Trust } from '../../boxes/trust-policies.ts';
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachment.ts';
 import type { Digest } from '../../images/digest.ts';
@@ -28,14 +28,14 @@ const ANY_SIGNER: Extract<Rule, { action: 'require' }>['require'] = [
 
 export const allow = (pattern: string): Rule => ({ pattern, action: 'allowUnsigned' });
 export const deny = (pattern: string): Rule => ({ pattern, action: 'deny', reason: undefined });
-export const require = (pattern: string): Rule => ({
+export const signedOnly = (pattern: string): Rule => ({
   pattern,
   action: 'require',
   require: ANY_SIGNER,
 });
 
 /** The same as a rule whose signatures have to name the tag. */
-export const requireTag = (pattern: string): Rule => ({
+export const signedByTag = (pattern: string): Rule => ({
   pattern,
   action: 'require',
   require: ANY_SIGNER.map((each) => ({ ...each, dockerReference: 'exact' })),
