@@ -3,11 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { digestOf } from './manifests.ts';
+import { openRegistry } from './open-registry.ts';
 import type { Repository } from './registry.ts';
 import { openRepository } from './repository.ts';
 import { type CuttingProxy, startCuttingProxy } from './testing/cutting-proxy.ts';
 import { type PlainTransport, plainTransport } from './testing/plain-transport.ts';
-import { type StartedRegistry, startRegistry } from './testing/start-registry.ts';
+import { type StartedRegistry, startRegistry, TEST_USER } from './testing/start-registry.ts';
 
 const run = promisify(execFile);
 const OCI = 'application/vnd.oci.image.manifest.v1+json';
@@ -140,6 +141,32 @@ describe("Docker's registry", () => {
       { artifactType: 'application/vnd.example.b' },
     ]);
     expect(await repository.referrers(digest, 'application/vnd.example.b')).toHaveLength(1);
+  });
+});
+
+describe("Docker's registry with TLS and tokens", () => {
+  it('is pushed to with the right of each repository, the one mounted from too', async () => {
+    const guarded = await startRegistry({ tls: true, token: true });
+    const certsDirectories = [guarded.certsDirectory()];
+    const registry = openRegistry({ certsDirectories, registriesFiles: [] });
+    try {
+      const repository = (path: string) =>
+        registry.repository(`${guarded.host}/${path}`, { access: 'push', credentials: TEST_USER });
+      const bytes = randomBytes(100_000);
+      const one = repository('team/one');
+      expect((await put(one, bytes)).outcome).toBe('uploaded');
+      const two = repository('team/two');
+      expect((await put(two, bytes, [one.name])).outcome).toBe('mounted');
+      const { manifest, digest } = await putImage(two);
+      expect(await two.putManifest('v1', OCI, manifest)).toBe(digest);
+      const nobody = registry.repository(two.name, { access: 'push' });
+      await expect(nobody.putManifest('v1', OCI, manifest)).rejects.toMatchObject({
+        code: 'registry-unauthorized',
+      });
+    } finally {
+      await registry.close();
+      await guarded.stop();
+    }
   });
 });
 
