@@ -1,5 +1,6 @@
 /**
- * Signatures and attestations that an OCI layout holds beside its images: at cosign's tags, or by a manifest's `subject`.
+ * Signatures and attestations that an OCI layout holds beside its images: at cosign's tags, as `cosign save` writes them,
+ * or by a manifest's `subject`.
  *
  * Nothing is verified here but digests and sizes. They belong to the images and indexes of the same archive; those of
  * others are left out.
@@ -18,6 +19,9 @@ import { type ArchivedAttachment, readDocument, requireBlob } from './image-plan
 
 const REF_NAME = 'org.opencontainers.image.ref.name';
 const COSIGN_TAG = /^sha256-([0-9a-f]{64})\.(?:sig|att|sbom)$/;
+/** What `cosign save` writes: one image, and what is attached to it, told apart by `kind`. */
+const COSIGN_IMAGES = ['dev.cosignproject.cosign/image', 'dev.cosignproject.cosign/imageIndex'];
+const COSIGN_ATTACHED = ['dev.cosignproject.cosign/sigs', 'dev.cosignproject.cosign/atts'];
 
 const MiB = 1024 * 1024;
 /** Of all images of an archive; each image has its own bound, which is the store's. */
@@ -50,8 +54,11 @@ export async function splitLayout(
 ): Promise<SplitLayout> {
   const images: Descriptor[] = [];
   const attachments: ArchivedAttachment[] = [];
+  const [saved, ...others] = entries.filter((entry) => isOfKind(entry, COSIGN_IMAGES));
+  const savedImage = others.length === 0 ? saved?.digest : undefined;
   for (const entry of entries) {
-    const attachment = await readAttachment(entry, files, limits);
+    const found = subjectByName(entry, savedImage);
+    const attachment = await readAttachment(entry, found, files, limits);
     if (attachment === undefined) images.push(entry);
     else attachments.push(attachment);
     if (attachments.length > MAX_ATTACHMENTS) {
@@ -64,24 +71,32 @@ export async function splitLayout(
   return { images, attachments };
 }
 
+function isOfKind({ annotations }: Descriptor, kinds: readonly string[]): boolean {
+  return kinds.includes(annotations?.['kind'] ?? '');
+}
+
+/** What an entry is attached to, by what the index says of it. */
+function subjectByName(entry: Descriptor, savedImage: Digest | undefined): Digest | undefined {
+  if (isOfKind(entry, COSIGN_ATTACHED)) return savedImage;
+  const tagged = COSIGN_TAG.exec(entry.annotations?.[REF_NAME] ?? '')?.[1];
+  return tagged === undefined ? undefined : `sha256:${tagged}`;
+}
+
 /** Undefined for what is no attachment. */
 async function readAttachment(
   entry: Descriptor,
+  named: Digest | undefined,
   files: ArchiveFiles,
   limits: Limits,
 ): Promise<ArchivedAttachment | undefined> {
   if (!isManifest(entry)) return undefined;
-  const name = entry.annotations?.[REF_NAME];
-  const tagged = COSIGN_TAG.exec(name ?? '')?.[1];
-  // What is named or meant for a platform is an image, whatever else it refers to.
-  if (tagged === undefined && (name !== undefined || entry.platform)) return undefined;
+  // What has a name or is meant for a platform is an image, whatever else it refers to.
+  const isImage = entry.annotations?.[REF_NAME] !== undefined || entry.platform;
+  if (named === undefined && isImage) return undefined;
   const manifest = await requireBlob(files, entry);
   const what = `manifest ${entry.digest}`;
   const bytes = await readDocument(manifest, what, limits);
-  const subject =
-    tagged === undefined
-      ? parseDocument(bytes, Referrer, what).subject?.digest
-      : (`sha256:${tagged}` as const);
+  const subject = named ?? parseDocument(bytes, Referrer, what).subject?.digest;
   if (subject === undefined) return undefined;
   const blobs: StagedFile[] = [];
   for (const layer of parseDocument(bytes, Artifact, what).layers ?? []) {
@@ -91,7 +106,7 @@ async function readAttachment(
     record: {
       subject,
       digest: entry.digest,
-      attachedBy: tagged === undefined ? 'referrer' : 'tag',
+      attachedBy: named === undefined ? 'referrer' : 'tag',
       mediaType: entry.mediaType,
       size: manifest.size,
       blobs: blobs.map(({ digest, size }) => ({ digest, size })),

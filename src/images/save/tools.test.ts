@@ -3,12 +3,20 @@ import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startRegistry } from '../../registry/testing/start-registry.ts';
 import type { Digest } from '../digest.ts';
-import { buildImage, ociArchive } from '../testing/build-image.ts';
+import { buildImage, ociArchive, writeOciLayout } from '../testing/build-image.ts';
 import { busyboxImage } from '../testing/busybox-image.ts';
 import { multiArchImage, signatureOf } from '../testing/signed-image.ts';
 import { streamed } from '../testing/streams.ts';
 import { type TemporaryStore, temporaryStore } from '../testing/temporary-store.ts';
+
+const EVERYTHING = {
+  danglingOnly: false,
+  until: undefined,
+  matches: () => true,
+  inUse: () => false,
+};
 
 let temporary: TemporaryStore;
 let root: string;
@@ -123,6 +131,43 @@ describe('what is saved', () => {
       );
     } finally {
       elsewhere.remove();
+    }
+  });
+
+  it('has the signature of what cosign saved', { timeout: 60_000 }, async () => {
+    const registry = await startRegistry();
+    try {
+      const name = `${registry.host}/team/app`;
+      const env = { ...process.env, COSIGN_PASSWORD: '', HOME: root };
+      const cosign = (...args: string[]): void => {
+        execFileSync('cosign', args, { cwd: root, env, stdio: 'pipe' });
+      };
+      writeOciLayout(join(root, 'layout'), [busybox]);
+      const from = `oci:layout:${busybox.name}`;
+      run('skopeo', 'copy', '-q', '--dest-tls-verify=false', from, `docker://${name}:1`);
+      cosign('generate-key-pair');
+      const pinned = `${name}@${busybox.manifest.digest}`;
+      const offline = ['--allow-http-registry', '--tlog-upload=false'];
+      cosign('sign', '-y', '--key', 'cosign.key', ...offline, pinned);
+      cosign('save', '--allow-http-registry', '--dir', 'signed', `${name}:1`);
+
+      const [image] = await temporary.store.loadDirectory(join(root, 'signed'));
+      expect(image).toMatchObject({ manifestDigest: busybox.manifest.digest, tags: [] });
+      const [signature, ...others] = await temporary.store.attachments([
+        busybox.manifest.digest as Digest,
+      ]);
+      expect(others).toEqual([]);
+      expect(`${signature?.manifest}`).toContain('dev.cosignproject.cosign/signature');
+
+      await temporary.store.tag(image?.id ?? '', 'team/app:1');
+      await saved('team/app:1');
+      await temporary.store.prune(EVERYTHING);
+      await temporary.store.load(streamed(readFileSync(join(root, 'saved.tar'))));
+      expect(await temporary.store.attachments([busybox.manifest.digest as Digest])).toEqual([
+        signature,
+      ]);
+    } finally {
+      await registry.stop();
     }
   });
 });
