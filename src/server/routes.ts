@@ -8,6 +8,7 @@ import { HOST_ROUTES } from './a3s/host.ts';
 import { IMAGE_POLICY_ROUTES } from './a3s/image-policies.ts';
 import { SERVER_ROUTES } from './a3s/server.ts';
 import { TRUST_ROUTES } from './a3s/trust.ts';
+import { AUTH_ROUTES } from './docker/auth.ts';
 import { CONTAINER_ROUTES } from './docker/containers.ts';
 import { DISK_USAGE_ROUTES } from './docker/disk-usage.ts';
 import { DISTRIBUTION_ROUTES } from './docker/distribution.ts';
@@ -26,6 +27,7 @@ import type { Route } from './route.ts';
 
 export const ROUTES: readonly Route[] = [
   ...SYSTEM_ROUTES,
+  ...AUTH_ROUTES,
   ...CONTAINER_ROUTES,
   ...OUTPUT_ROUTES,
   ...EXEC_ROUTES,

@@ -1,0 +1,67 @@
+/**
+ * `POST /auth`: whether a registry takes these credentials. Nothing of them is kept.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { A3sError } from '../../errors.ts';
+import { DEFAULT_DOMAIN, parseReference } from '../../images/reference.ts';
+import { json } from '../http/answer.ts';
+import { type Route, route } from '../route.ts';
+import { query } from './query.ts';
+
+/** A bearer token can be long. */
+const MAX_SECRET = 64 * 1024;
+
+const secret = z
+  .string()
+  .max(MAX_SECRET)
+  .optional()
+  .transform((value) => (value === '' ? undefined : value));
+
+export const AUTH_ROUTES: readonly Route[] = [
+  route('POST', '/auth', {
+    access: 'owner',
+    query: query({}),
+    /** Docker's clients send further members, `auth` and `email`, that say nothing more. */
+    body: z.object({
+      username: secret,
+      password: secret,
+      identitytoken: secret,
+      registrytoken: secret,
+      serveraddress: z.string().max(4096).default(''),
+    }),
+    handler: async ({ rt, body, signal }) => {
+      const { username, password, identitytoken, registrytoken } = body;
+      const credentials = {
+        username,
+        password,
+        identityToken: identitytoken,
+        registryToken: registrytoken,
+      };
+      const domain = domainOf(body.serveraddress);
+      const signals = AbortSignal.any([signal, rt.shutdown]);
+      const { identityToken } = await rt.registry.login(domain, credentials, signals);
+      return json({ Status: 'Login Succeeded', IdentityToken: identityToken ?? '' });
+    },
+  }),
+];
+
+/** `https://index.docker.io/v1/` is what Docker calls its own registry; others are hosts, or URLs of them. */
+function domainOf(address: string): string {
+  const host = address.replace(/^https?:\/\//, '').replace(/\/.*$/s, '');
+  if (host === '' || host === 'index.docker.io') return DEFAULT_DOMAIN;
+  try {
+    const { domain } = parseReference(`${host}/image`);
+    if (domain === host) return domain;
+    // A host without dot or port is part of a name in a reference, and a registry here.
+    if (parseReference(`${host}:443/image`).domain === `${host}:443`) return host;
+  } catch (error) {
+    if (!(error instanceof A3sError)) throw error;
+  }
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot log in to ${JSON.stringify(host.slice(0, 200))}: it is not the host of a registry`,
+    { remedy: 'Write it as HOST or HOST:PORT.' },
+  );
+}
