@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../state/database.ts';
-import { migrations } from './catalog.ts';
+import { migrations } from './catalog-migrations.ts';
 import { openImageStore } from './store.ts';
 import { type BuiltImage, buildImage, ociArchive } from './testing/build-image.ts';
 import { convertHere } from './testing/convert-here.ts';

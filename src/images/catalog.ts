@@ -10,152 +10,26 @@
  * @module
  */
 import * as z from 'zod';
-import { A3sError } from '../errors.ts';
 import type { Database } from '../state/database.ts';
+import {
+  AttachmentRecord,
+  ImageRecord,
+  LayerRow,
+  type NewAttachments,
+  type NewImage,
+  OriginRow,
+  RepoDigest,
+  readRow,
+} from './catalog-records.ts';
 import { type Digest, isDigest } from './digest.ts';
 import type { Origin } from './image.ts';
 
-/** To be put into the one list of migrations. */
-export const migrations: readonly string[] = [
-  `
-  CREATE TABLE image_images (
-    id TEXT NOT NULL PRIMARY KEY,
-    manifest_digest TEXT NOT NULL,
-    record TEXT NOT NULL
-  ) STRICT;
-  CREATE TABLE image_tags (
-    name TEXT NOT NULL PRIMARY KEY,
-    image_id TEXT NOT NULL REFERENCES image_images (id)
-  ) STRICT;
-  `,
-  // One image, several manifests; what it was pulled as, what lists it, where it came from.
-  `
-  CREATE TABLE image_manifests (
-    digest TEXT NOT NULL PRIMARY KEY,
-    image_id TEXT NOT NULL,
-    stored INTEGER NOT NULL,
-    record TEXT NOT NULL
-  ) STRICT;
-  CREATE INDEX image_manifests_by_image ON image_manifests (image_id, stored);
-  INSERT INTO image_manifests (digest, image_id, stored, record)
-    SELECT manifest_digest, id, rowid, record FROM image_images;
-  CREATE TABLE image_names (
-    name TEXT NOT NULL PRIMARY KEY,
-    manifest TEXT NOT NULL REFERENCES image_manifests (digest) ON DELETE CASCADE
-  ) STRICT;
-  INSERT INTO image_names (name, manifest)
-    SELECT name, manifest_digest FROM image_tags JOIN image_images ON image_id = id;
-  DROP TABLE image_tags;
-  DROP TABLE image_images;
-  CREATE TABLE image_repo_digests (
-    repository TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    manifest TEXT NOT NULL REFERENCES image_manifests (digest) ON DELETE CASCADE,
-    PRIMARY KEY (repository, digest)
-  ) STRICT;
-  CREATE TABLE image_indexes (
-    digest TEXT NOT NULL,
-    manifest TEXT NOT NULL REFERENCES image_manifests (digest) ON DELETE CASCADE,
-    PRIMARY KEY (digest, manifest)
-  ) STRICT;
-  CREATE TABLE image_origins (
-    manifest TEXT NOT NULL REFERENCES image_manifests (digest) ON DELETE CASCADE,
-    kind TEXT NOT NULL,
-    reference TEXT NOT NULL,
-    at TEXT NOT NULL,
-    PRIMARY KEY (manifest, kind, reference)
-  ) STRICT;
-  CREATE TABLE image_attachments (
-    subject TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    record TEXT NOT NULL,
-    PRIMARY KEY (subject, digest)
-  ) STRICT;
-  `,
-];
-
-const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value));
-const strings = z.array(z.string());
-
-/** What is known of an image without reading its blobs. */
-const ImageRecord = z.strictObject({
-  /** Digest of the configuration. */
-  id: digest,
-  manifest: z.strictObject({ digest, size: z.int(), mediaType: z.string() }),
-  architecture: z.string(),
-  os: z.string(),
-  created: z.string(),
-  author: z.string(),
-  size: z.int(),
-  /** Lowest first. */
-  layers: z.array(
-    z.strictObject({ diffId: digest, blob: digest, size: z.int(), implicit: z.boolean() }),
-  ),
-  config: z.strictObject({
-    entrypoint: strings,
-    cmd: strings,
-    env: strings,
-    workingDir: z.string(),
-    user: z.string(),
-    labels: z.record(z.string(), z.string()),
-    stopSignal: z.string().optional(),
-    exposedPorts: strings,
-    volumes: strings,
-  }),
-});
-export type ImageRecord = z.infer<typeof ImageRecord>;
-
-/** An artifact that is attached to a manifest or an index; its bytes are blobs. */
-const AttachmentRecord = z.strictObject({
-  subject: digest,
-  digest,
-  attachedBy: z.enum(['tag', 'referrer']),
-  mediaType: z.string(),
-  size: z.int(),
-  blobs: z.array(z.strictObject({ digest, size: z.int() })),
-});
-export type AttachmentRecord = z.infer<typeof AttachmentRecord>;
-
-const RepoDigest = z.strictObject({ repository: z.string(), digest });
-/** A digest that an image was pulled by, in a canonical repository. */
-export type RepoDigest = z.infer<typeof RepoDigest>;
-
-const OriginRow = z.strictObject({
-  kind: z.enum(['pull', 'load', 'import', 'commit', 'build']),
-  reference: z.string(),
-  at: z.string(),
-});
-
-const LayerRow = z.strictObject({ implicit: z.int() });
-
-/** An image as it becomes visible. */
-export interface NewImage {
-  readonly record: ImageRecord;
-  /** Canonical, with a tag. */
-  readonly names: readonly string[];
-  readonly origin: Origin;
-  readonly repoDigest?: RepoDigest | undefined;
-  /** Digests of indexes that list the manifest. */
-  readonly indexes?: readonly Digest[] | undefined;
-}
-
-/** What is attached to some digests from now on, instead of what was. */
-export interface NewAttachments {
-  readonly subjects: readonly Digest[];
-  readonly records: readonly AttachmentRecord[];
-}
-
-/** @throws A3sError `state-unusable`; nothing is dropped */
-function read<T>(schema: z.ZodType<T>, row: unknown): T {
-  try {
-    return schema.parse(typeof row === 'string' ? JSON.parse(row) : row);
-  } catch (cause) {
-    throw new A3sError('state-unusable', 'Cannot read the record of an image in state.db', {
-      remedy: 'Restore the database from a copy, or choose another A3S_HOME.',
-      cause,
-    });
-  }
-}
+export type {
+  AttachmentRecord,
+  ImageRecord,
+  NewAttachments,
+  RepoDigest,
+} from './catalog-records.ts';
 
 type Value = string | number;
 
@@ -307,7 +181,7 @@ export class Catalog {
       blob,
       diffId,
     );
-    return row === undefined ? undefined : read(LayerRow, row).implicit === 1;
+    return row === undefined ? undefined : readRow(LayerRow, row).implicit === 1;
   }
 
   /** Canonical names of an image, whichever of its manifests they mean; sorted. */
@@ -329,7 +203,7 @@ export class Catalog {
       `SELECT repository, it.digest AS digest FROM image_repo_digests AS it
        JOIN image_manifests AS m ON manifest = m.digest WHERE image_id = ? ORDER BY 1, 2`,
       id,
-    ).map((row) => read(RepoDigest, row));
+    ).map((row) => readRow(RepoDigest, row));
   }
 
   indexesOf(manifest: Digest): readonly Digest[] {
@@ -350,7 +224,7 @@ export class Catalog {
       'SELECT kind, reference, at FROM image_origins WHERE manifest = ? ORDER BY at DESC, kind, reference',
       manifest,
     ).map((row) => {
-      const { reference, ...origin } = read(OriginRow, row);
+      const { reference, ...origin } = readRow(OriginRow, row);
       return reference === '' ? origin : { ...origin, reference };
     });
   }
@@ -359,12 +233,12 @@ export class Catalog {
     return this.#column(
       'SELECT record FROM image_attachments WHERE subject = ? ORDER BY digest',
       subject,
-    ).map((row) => read(AttachmentRecord, row));
+    ).map((row) => readRow(AttachmentRecord, row));
   }
 
   attachments(): readonly AttachmentRecord[] {
     return this.#column('SELECT record FROM image_attachments').map((row) =>
-      read(AttachmentRecord, row),
+      readRow(AttachmentRecord, row),
     );
   }
 
@@ -401,7 +275,7 @@ export class Catalog {
   }
 
   #column(sql: string, ...values: readonly Value[]): readonly string[] {
-    return strings.parse(
+    return z.array(z.string()).parse(
       this.#database
         .prepare(sql)
         .pluck()
@@ -410,6 +284,6 @@ export class Catalog {
   }
 
   #records(sql: string, ...values: readonly Value[]): readonly ImageRecord[] {
-    return this.#column(sql, ...values).map((row) => read(ImageRecord, row));
+    return this.#column(sql, ...values).map((row) => readRow(ImageRecord, row));
   }
 }
