@@ -65,7 +65,7 @@ export async function authorizeImage(
   options: TrustOptions = {},
 ): Promise<TrustDecision> {
   const decision = await judgeImage(rt, subject, options);
-  if (decision.verdict !== 'refused') return decision;
+  if (decision.verdict === 'signed' || decision.verdict === 'unsigned') return decision;
   rt.events.publish('image', 'trust-refused', subject.image.id, {
     name: subject.reference,
     trustRule: decision.rule?.pattern ?? '',

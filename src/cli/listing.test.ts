@@ -264,6 +264,16 @@ describe('info and version', () => {
     expect((await a3s(['info', '-f', '{{.Socket}}'])).stdout).toBe(`${socket}\n`);
   });
 
+  it.each([
+    [{ source: 'built-in', digest: 'sha256:aa' }, 'built in, which allows every image (sha256:aa)'],
+    [{ source: 'file', path: '/etc/p.yaml', digest: 'sha256:aa' }, '/etc/p.yaml (sha256:aa)'],
+    [{ problem: { code: 'policy-invalid', message: 'Cannot use it' } }, 'Cannot use it'],
+  ])('say by which image policy it decides: %j', async (imagePolicy, text) => {
+    server.answers.set('GET /info', { json: {} });
+    server.answers.set('GET /a3s/v1/host', { json: { imagePolicy } });
+    expect((await a3s(['info'])).stdout).toContain(` Image Policy: ${text}\n`);
+  });
+
   it('of the client need no server', async () => {
     const done = await a3s(['version', '--client', '--format', '{{.Client.Version}}']);
     expect(done).toMatchObject({ status: 0, stdout: '0.1.0\n' });

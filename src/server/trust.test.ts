@@ -415,6 +415,8 @@ describe('what lies beside an image', () => {
     });
     const whole = (await home.call('GET', `${path}?content=1`)).body;
     expect(whole).toMatchObject([{ blobs: [{ data }] }]);
+    expect((await home.call('GET', `${path}?digest=${digest}`)).body).toHaveLength(1);
+    expect((await home.call('GET', `${path}?digest=sha256:0`)).body).toEqual([]);
   });
 
   it('is not put there where the registry does not take it', async () => {

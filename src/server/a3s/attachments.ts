@@ -69,12 +69,14 @@ const Addition = z
 export const ATTACHMENT_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/images/:name{.+}/attachments', {
     access,
-    query: query({ content: flag }),
+    query: query({ content: flag, digest: z.string().max(128).optional() }),
     body: noBody,
     handler: async ({ rt, params, query }) => {
       const image = await rt.images.resolve(params['name'] ?? '');
       const attachments = await rt.images.attachments(subjectsOf(image));
-      return json(attachments.map((attachment) => shown(attachment, query.content)));
+      const { content, digest } = query;
+      const wanted = attachments.filter((each) => digest === undefined || each.digest === digest);
+      return json(wanted.map((attachment) => shown(attachment, content)));
     },
   }),
   streamRoute('POST', '/a3s/v1/images/:name{.+}/attachments', {
