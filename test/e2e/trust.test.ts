@@ -154,6 +154,20 @@ describe('an image that its team has signed', () => {
   });
 });
 
+it('accepts an image by the signature of an index that lists it', async () => {
+  const image = repository('index:1');
+  const digest = publish('index:0');
+  const index = await putIndex('index', '1', digest);
+  sign('index:1', index);
+  await actor.ok(['pull', '--quiet', image]);
+  const verified = await actor.run(['image', 'verify', image]);
+  expect(verified).toMatchObject({ code: 0, stderr: '' });
+  expect(verified.stdout).toContain(`Manifest:   ${digest}\nListed by:  ${index}\n`);
+  const id = await actor.ok(['create', ...NOTHING, image, 'true']);
+  expect(await inspect(id, '{{index .Trust.image.indexDigests 0}}')).toBe(index);
+  await actor.ok(['rm', id]);
+});
+
 describe('nothing starts of an image', () => {
   it('that is unsigned', async () => {
     const image = repository('unsigned:1');
@@ -309,6 +323,25 @@ async function withoutRegistry(act: () => Promise<void>): Promise<void> {
 /** Where cosign puts the signatures of an image. */
 function tagOf(digest: string): string {
   return `${digest.replace(':', '-')}.sig`;
+}
+
+/** An index of one manifest, at a tag. @returns its digest */
+async function putIndex(name: string, tag: string, digest: string): Promise<string> {
+  const base = `${registry.url}/v2/team/${name}/manifests`;
+  const accept =
+    'application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json';
+  const manifest = await fetch(`${base}/${digest}`, { headers: { accept } });
+  const platform = { os: 'linux', architecture: process.arch === 'x64' ? 'amd64' : process.arch };
+  const mediaType = 'application/vnd.oci.image.index.v1+json';
+  const size = (await manifest.arrayBuffer()).byteLength;
+  const listed = { mediaType: manifest.headers.get('content-type'), digest, size, platform };
+  const put = await fetch(`${base}/${tag}`, {
+    method: 'PUT',
+    headers: { 'content-type': mediaType },
+    body: JSON.stringify({ schemaVersion: 2, mediaType, manifests: [listed] }),
+  });
+  expect(put.status).toBe(201);
+  return put.headers.get('docker-content-digest') ?? '';
 }
 
 /** What somebody can do who may write to the registry. */
