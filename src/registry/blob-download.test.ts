@@ -170,6 +170,12 @@ describe('a cut connection', () => {
     await expect(gone).rejects.toMatchObject({ code: 'registry-unreachable' });
   });
 
+  it('before any answer is left to the transport, which has tried again already', async () => {
+    const answer: Answer = (_, response) => void response.destroy();
+    await expect(pull(answer, SMALL)).rejects.toMatchObject({ code: 'registry-unreachable' });
+    expect(registry?.requests).toHaveLength(1);
+  });
+
   it('is made good although the registry sends everything again', async () => {
     const got = await pull(async (request, response, index) => {
       await serveBlob({ ...request, headers: {} }, response, SMALL, index === 0 ? 7 : undefined);

@@ -35,7 +35,9 @@ export async function* downloadBlob(
       }
       complete = true;
     } catch (error) {
-      if (!isCut(error)) throw error;
+      // Where nothing came yet and there is no answer, the transport has tried often enough.
+      const isLost = isCut(error) && (error instanceof Cut || state.offset > 0);
+      if (!isLost) throw error;
       // An answer without a length may have lost no more than its end.
       if (state.offset === size && size > 0) complete = true;
       else {

@@ -86,7 +86,8 @@ export async function exchangeDocument(
         await drop();
       }
     } catch (error) {
-      if (!isCut(error)) throw error;
+      // Where no answer came at all, the transport has tried again already.
+      if (!(error instanceof Cut)) throw error;
       await trials.next(error, { progressed: false });
     }
   }

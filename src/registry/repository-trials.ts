@@ -5,6 +5,7 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { A3sError } from '../errors.ts';
+import { Unreached } from './http/unreached.ts';
 
 export interface Patience {
   /** Attempts in a row that bring nothing. */
@@ -19,7 +20,7 @@ export interface Patience {
 export const PATIENCE: Patience = {
   attempts: 6,
   backoffMs: 250,
-  stallMs: 60_000,
+  stallMs: 45_000,
   stallBytes: 16 * 1024,
 };
 
@@ -55,9 +56,10 @@ export class Trials {
 
 /** Whether a request failed on its way, so that the same one can succeed the next time. */
 export function isCut(error: unknown): boolean {
-  return (
-    error instanceof Cut || (error instanceof A3sError && error.code === 'registry-unreachable')
-  );
+  if (error instanceof Cut) return true;
+  // The transport has tried again itself, where the same request could be sent again.
+  if (error instanceof Unreached) return !error.isFinal;
+  return error instanceof A3sError && error.code === 'registry-unreachable';
 }
 
 /** An answer that ended before its time. */

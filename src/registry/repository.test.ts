@@ -175,7 +175,7 @@ describe('a network that is cut', () => {
     const bytes = randomBytes(4_000_000);
     const { descriptor } = await put(open('team/cut'), bytes);
     const { repository, proxy } = await openProxied('team/cut');
-    proxy.cutAfter(1, 700, 100_000, 1_000_000, 65_536, 2_000_000, 3);
+    proxy.cutAfter(100_000, 1, 700, 1_000_000, 65_536, 2_000_000, 3);
     expect((await read(repository.blob(descriptor))).equals(bytes)).toBe(true);
     expect(proxy.cuts).toBeGreaterThan(4);
   });
