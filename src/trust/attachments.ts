@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { Attachment } from '../images/attachment.ts';
 import { type Digest, isDigest } from '../images/digest.ts';
+import { openObject } from '../images/json.ts';
 import { bundleFormat, readBundle } from './bundle.ts';
 import {
   DSSE_ENVELOPE,
@@ -27,17 +28,17 @@ const MAX_MANIFEST = 4 * 1024 * 1024;
 /** Of everything that is hashed: one blob may stand in a manifest many times. */
 const MAX_TOTAL = 64 * 1024 * 1024;
 
-const Manifest = z.looseObject({
+const Manifest = openObject({
   layers: z
     .array(
-      z.looseObject({
+      openObject({
         mediaType: z.string(),
         digest: z.string().refine(isDigest, 'expected a SHA-256 digest'),
         annotations: z.record(z.string(), z.string()).nullish(),
       }),
     )
     .max(4096),
-  subject: z.looseObject({ digest: z.string() }).nullish(),
+  subject: openObject({ digest: z.string() }).nullish(),
 });
 type Layer = z.infer<typeof Manifest>['layers'][number];
 

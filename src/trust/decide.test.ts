@@ -86,7 +86,7 @@ describe('decideTrust', () => {
     const forged = signedBy(eve.privateKey, IMAGE);
     const some = await decideTrust(questionOf(IMAGE, [forged]), policy, NOW);
     expect(some.verdict).toBe('unsigned');
-    expect(some.reason).toContain('1 signature is there, not verified');
+    expect(some.reason).toContain('1 signature or attestation is there, not verified');
   });
 
   it('refuses a rule that requires nothing', async () => {

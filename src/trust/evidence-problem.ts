@@ -44,17 +44,22 @@ export class Problem extends Error {
   readonly code: ProblemCode;
 
   constructor(code: ProblemCode, message: string) {
-    super(message);
+    super(visible(message));
     this.code = code;
   }
 }
 
 const MAX_SHOWN = 200;
+const MAX_MESSAGE = 1000;
+/** Controls, and what changes the direction or the place of what is printed after it. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
 /** Text of unknown origin, in quotes and short enough for one sentence. */
 export function quoted(text: string): string {
-  return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text).replaceAll(
-    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/g,
-    '?',
-  );
+  return visible(JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text));
+}
+
+function visible(text: string): string {
+  const shown = text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
+  return shown.replace(INVISIBLE, '?');
 }

@@ -24,11 +24,12 @@ export function denied(rule: string, reason: string | undefined): string {
   return `${rule} denies it${reason === undefined ? '' : `: ${quoted(reason)}`}`;
 }
 
-export function allowed(rule: string, signatures: number): string {
+/** @param found signatures and attestations, of which none has been verified */
+export function allowed(rule: string, found: number): string {
   const there =
-    signatures === 0
+    found === 0
       ? 'there are no signatures'
-      : `${counted(signatures, 'signature')} ${signatures === 1 ? 'is' : 'are'} there, not verified`;
+      : `${counted(found, 'signature')} or attestation${found === 1 ? ' is' : 's are'} there, not verified`;
   return `${rule} allows unsigned images; ${there}`;
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setImmediate } from 'node:timers/promises';
 import type { TrustMaterial } from '@sigstore/verify';
 import type { Found } from './attachments.ts';
 import type { Finding, RequirementResult } from './decision.ts';
@@ -25,6 +26,8 @@ export async function checkRequirement(
   const signers = new Set<string>();
   const findings: Finding[] = [];
   for (const one of found) {
+    // Hashing and verifying is work of the one thread that serves everybody.
+    await setImmediate();
     if ('unreadable' in one) {
       if (isWanted(one.kind, requirement)) findings.push(one.unreadable);
       continue;

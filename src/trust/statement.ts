@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { type Digest, hexOf } from '../images/digest.ts';
+import { openObject } from '../images/json.ts';
 import { readJson } from './evidence-json.ts';
 import { Problem, quoted } from './evidence-problem.ts';
 import type { Requirement } from './policy.ts';
@@ -14,11 +15,11 @@ export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 export const MAX_STATEMENT = 16 * 1024 * 1024;
 const MAX_SUBJECTS = 4096;
 
-const StatementDocument = z.looseObject({
+const StatementDocument = openObject({
   _type: z.enum(['https://in-toto.io/Statement/v0.1', 'https://in-toto.io/Statement/v1']),
   subject: z
     .array(
-      z.looseObject({
+      openObject({
         digest: z.record(z.string(), z.string()),
         annotations: z.record(z.string(), z.unknown()).nullish(),
       }),
