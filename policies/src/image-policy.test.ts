@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { STRICT_POLICY } from './attestation-policy.ts';
 import { readPolicyDocument } from './document.ts';
 import {
   type ImagePolicy,
@@ -287,7 +288,14 @@ describe('parseImagePolicy', () => {
   it('tells image policies from others', () => {
     expect(isImagePolicyDocument({ images: 7 })).toBe(true);
     expect(isImagePolicyDocument({ schema: 'a3s-box/image-policy/v1' })).toBe(true);
+    expect(isImagePolicyDocument({ image: [] })).toBe(true);
+    expect(isImagePolicyDocument({ trustedRoots: {} })).toBe(true);
     expect(isImagePolicyDocument({ measurements: [] })).toBe(false);
+    for (const key of Object.keys(STRICT_POLICY)) {
+      expect(isImagePolicyDocument({ [key]: [] })).toBe(false);
+    }
+    expect(isImagePolicyDocument({ imageIds: [] })).toBe(false);
+    expect(isImagePolicyDocument({})).toBe(false);
     expect(isImagePolicyDocument([])).toBe(false);
   });
 

@@ -156,10 +156,13 @@ export function parseImagePolicy(input: unknown): ImagePolicy {
   return deepFreeze({ trustedRoots, images } as ImagePolicy);
 }
 
-/** Whether a document means to be an image policy: it says so, or has rules for images. */
+/** Whether a document means to be an image policy: by its schema, or by a key that only such a one has, misspelt or not. */
 export function isImagePolicyDocument(input: unknown): boolean {
-  const own = plainCopy(input);
-  return own !== undefined && ('images' in own || own['schema'] === IMAGE_POLICY_SCHEMA);
+  const own = plainCopy(input) ?? {};
+  return (
+    own['schema'] === IMAGE_POLICY_SCHEMA ||
+    Object.keys(own).some((key) => /^(images?|trusted[-_]?roots?)$/i.test(key))
+  );
 }
 
 function deepFreeze<Value extends object>(value: Value): Value {

@@ -75,7 +75,15 @@ export async function loadPolicy(
   given: PolicySource,
   environment: PolicyEnvironment,
 ): Promise<LoadedPolicy> {
-  const policy = parse(given);
+  return await loadParsedPolicy(parse(given), given, environment);
+}
+
+/** The same for one whose text has been read. @throws InvalidImagePolicy */
+export async function loadParsedPolicy(
+  policy: ImagePolicy,
+  given: Omit<PolicySource, 'text'>,
+  environment: PolicyEnvironment,
+): Promise<LoadedPolicy> {
   const faults: PolicyFault[] = [];
   const fault = (path: string, message: string): void => void faults.push({ path, message });
   const material = await readMaterial(policy, {
@@ -206,7 +214,7 @@ class Loader {
     const path = `${this.#path}.${at}`;
     const keys = this.#keys(entry);
     const identities = entry.identities.map(policyIdentity);
-    this.#checkThreshold(entry, keys, path);
+    this.#checkThreshold(entry, { keys, identities }, path);
     const { threshold, annotations, transparencyLog, dockerReference } = entry;
     return {
       ...{ keys, identities, threshold, annotations, transparencyLog, dockerReference },
@@ -220,11 +228,16 @@ class Loader {
   }
 
   /** Two files may hold one key, which is one signer. */
-  #checkThreshold(entry: ImageRequirement, keys: readonly PolicyKey[], path: string): void {
+  #checkThreshold(
+    entry: ImageRequirement,
+    { keys, identities }: Pick<Requirement, 'keys' | 'identities'>,
+    path: string,
+  ): void {
     // One that could not be read is a fault of its own.
     if (keys.length < entry.keys.length) return;
     if (entry.identities.some((identity) => 'subjectPattern' in identity)) return;
-    const signers = new Set(keys.map(({ keyId }) => keyId)).size + entry.identities.length;
+    const names = [...keys.map(({ keyId }) => keyId), ...identities.map(({ text }) => text)];
+    const signers = new Set(names).size;
     if (entry.threshold <= signers) return;
     this.#fault(
       `${path}.threshold`,

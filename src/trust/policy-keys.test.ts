@@ -1,4 +1,6 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readPolicyKey } from './policy-keys.ts';
 
@@ -74,9 +76,39 @@ describe('readPolicyKey', () => {
       pem(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey),
       'it is an RSA key of 1024 bits',
     ],
+    [
+      'an RSA key with the exponent 1',
+      pem(
+        createPublicKey({
+          key: { kty: 'RSA', n: Buffer.alloc(256, 0xff).toString('base64url'), e: 'AQ' },
+          format: 'jwk',
+        }),
+      ),
+      'its public exponent is 1',
+    ],
     ['another curve', pem(ec('secp256k1').publicKey), 'it is of the kind secp256k1'],
     ['another kind', pem(generateKeyPairSync('x25519').publicKey), 'it is of the kind x25519'],
   ])('refuses %s', (_, text, message) => {
     expect(() => readPolicyKey('a.pub', text)).toThrow(message);
   });
+
+  it(
+    'refuses what is not quite a key, without repeating it',
+    () => {
+      const good = pem(P256.publicKey);
+      const at = fc.nat({ max: good.length - 1 });
+      fuzz(
+        fc.property(at, at, fc.string({ maxLength: 8 }), (from, to, text) => {
+          const damaged = good.slice(0, from) + text + good.slice(to);
+          try {
+            readPolicyKey('a.pub', damaged);
+          } catch (error) {
+            expect(error).toBeInstanceOf(Error);
+            expect(Object(error).message).toMatch(/^(it |what is )/);
+          }
+        }),
+      );
+    },
+    FUZZ_TIMEOUT,
+  );
 });

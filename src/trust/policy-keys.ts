@@ -50,7 +50,9 @@ function usable(key: KeyObject): KeyObject {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details = {} } = key;
   if (type === 'ed25519') return key;
   if (type === 'rsa') {
-    const { modulusLength = 0 } = details;
+    const { modulusLength = 0, publicExponent = 0n } = details;
+    // With 1 every signature is its own message.
+    if (publicExponent < 3n) throw new Error(`its public exponent is ${publicExponent}`);
     if (modulusLength >= MIN_RSA_BITS && modulusLength <= MAX_RSA_BITS) return key;
     throw new Error(
       `it is an RSA key of ${modulusLength} bits: ${MIN_RSA_BITS} to ${MAX_RSA_BITS} are taken`,

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { SHIPPED_ROOT } from './shipped-root.ts';
-import { publicRoot } from './trusted-roots.ts';
+import { publicRoot, readTrustedRoot } from './trusted-roots.ts';
 
 it('is the root that the TUF client of sigstore begins with', () => {
   const seeds = createRequire(import.meta.url).resolve('@sigstore/tuf/package.json');
@@ -19,3 +21,21 @@ it('has all that verification needs', () => {
   expect(tlogs).toHaveLength(2);
   expect(ctlogs).toHaveLength(2);
 });
+
+it(
+  'is refused with a reason when something in it was changed',
+  () => {
+    const text = JSON.stringify(SHIPPED_ROOT);
+    const at = fc.nat({ max: text.length - 1 });
+    fuzz(
+      fc.property(at, fc.nat({ max: 400 }), fc.json({ maxDepth: 2 }), (from, length, json) => {
+        try {
+          readTrustedRoot(text.slice(0, from) + json + text.slice(from + length));
+        } catch (error) {
+          expect(Object(error).message).toMatch(/^it (is|has) /);
+        }
+      }),
+    );
+  },
+  FUZZ_TIMEOUT,
+);

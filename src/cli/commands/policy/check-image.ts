@@ -4,6 +4,7 @@
  * @module
  */
 import { dirname, resolve } from 'node:path';
+import type { ImagePolicy } from '@a3s-box/policies/image-policy';
 import { canonicalRepository, parseReference } from '../../../images/reference.ts';
 import { printable } from '../../client/failure.ts';
 import type { Invocation } from '../../command.ts';
@@ -28,7 +29,7 @@ export async function checkImagePolicy(
   const image = flags.string('image');
   const repository = image === undefined ? undefined : repositoryOf(image);
   const directory = path === '-' ? context.cwd : dirname(resolve(context.cwd, path));
-  const loaded = await load(path, directory, context.config.home, JSON.stringify(policy));
+  const loaded = await load(policy, path, directory, context.config.home);
   const rule = repository === undefined ? undefined : loaded.match(repository);
   if (flags.bool('json')) {
     const { digest } = loaded;
@@ -50,11 +51,11 @@ function repositoryOf(image: string): string {
   }
 }
 
-async function load(path: string, directory: string, home: string, text: string) {
-  const { InvalidImagePolicy, loadPolicy } = await import('#image-policy');
+async function load(policy: ImagePolicy, path: string, directory: string, home: string) {
+  const { InvalidImagePolicy, loadParsedPolicy } = await import('#image-policy');
   try {
-    const given = { source: 'call', path: inputName(path), text, directory } as const;
-    return await loadPolicy(given, { tufCache: resolve(home, 'tuf') });
+    const given = { source: 'call', path: inputName(path), directory } as const;
+    return await loadParsedPolicy(policy, given, { tufCache: resolve(home, 'tuf') });
   } catch (error) {
     if (!(error instanceof InvalidImagePolicy)) throw error;
     const lines = problemLines(inputName(path), error.faults);

@@ -6,7 +6,7 @@
 import type { ImagePolicy, ImageRequirement, ImageRule } from '@a3s-box/policies/image-policy';
 import { printable } from '../../client/failure.ts';
 
-type Loaded = Awaited<ReturnType<typeof import('#image-policy').loadPolicy>>;
+type Loaded = Awaited<ReturnType<typeof import('#image-policy').loadParsedPolicy>>;
 type LoadedRule = Loaded['rules'][number];
 type LoadedRequirement = Extract<LoadedRule, { action: 'require' }>['require'][number];
 
