@@ -103,7 +103,7 @@ function isMissing(error: unknown): boolean {
 
 /** Undefined for an image's id, and for what is no name: no registry has them. */
 function pullable(image: string): Reference | undefined {
-  if (/^sha256:[0-9a-f]{64}$/.test(image)) return undefined;
+  if (/^sha256:[0-9a-f]+$/.test(image)) return undefined;
   try {
     return withDefaultTag(parseReference(image));
   } catch (error) {

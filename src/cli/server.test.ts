@@ -65,7 +65,9 @@ describe('against the control server', () => {
   });
 
   it.each([
-    ['run nosuch', 125, 'no-such-image'],
+    ['run --pull never nosuch', 125, 'no-such-image'],
+    ['run -q nosuch', 125, 'registry-unreachable'],
+    ['run sha256:0123456789ab', 125, 'no-such-image'],
     ['run --rm busybox nosuchprogram', 127, 'command-not-found'],
     ['run busybox nosuchprogram', 127, 'command-not-found'],
     ['run --stop-signal NOPE busybox', 125, 'invalid-argument'],

@@ -18,7 +18,7 @@ type Case = readonly [args: readonly string[], status: number, code: ErrorCode];
 const run = (...flags: string[]): readonly string[] => ['run', ...flags, BUSYBOX, 'true'];
 
 const IMAGES: readonly Case[] = [
-  [['run', 'no/such:image', 'true'], 125, 'no-such-image'],
+  [['run', '--pull', 'never', 'no/such:image', 'true'], 125, 'no-such-image'],
   [['run', 'sha256:0123456789ab', 'true'], 125, 'no-such-image'],
   [['run', 'UPPER/Case', 'true'], 125, 'invalid-reference'],
   [['run', '../../etc', 'true'], 125, 'invalid-reference'],
