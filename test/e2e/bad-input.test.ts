@@ -58,7 +58,7 @@ const FLAGS_AND_COMMANDS: readonly Case[] = [
   [run('--device', '/dev/kvm'), 125, 'unsupported-option'],
   [run('--no-such-flag'), 125, 'invalid-argument'],
   [['run'], 1, 'invalid-argument'],
-  [['pull', 'busybox'], 125, 'unsupported-option'],
+  [['search', 'busybox'], 125, 'unsupported-option'],
   [['cp', 'a', 'b'], 125, 'unsupported-option'],
   [['runn', BUSYBOX], 1, 'invalid-argument'],
   [['image', 'mangle'], 1, 'invalid-argument'],
