@@ -250,6 +250,21 @@ describe('the image policy', () => {
     );
   });
 
+  it('goes by what every repository said that has the image', async () => {
+    const image = imageOf('a');
+    const digest = registry.push('1', image);
+    const { tag } = { tag: `${digest.replace(':', '-')}.sig` };
+    registry.pushArtifact({ tag }, [Buffer.from('signed in one')]);
+    await pull('one.example/app:1');
+    registry.manifests.delete(tag);
+    await pull('two.example/app:1');
+    expect(questions[1]?.attachments).toEqual([]);
+    expect(await temporary.store.attachments([digest])).toHaveLength(1);
+    await temporary.store.remove('two.example/app:1', { force: false, inUse: () => false });
+    await pull('one.example/app:1');
+    expect(await temporary.store.attachments([digest])).toEqual([]);
+  });
+
   it('refuses before any layer is fetched, and nothing is stored', async () => {
     registry.push('1', imageOf('a'));
     await expect(pull('team/app:1', { verdict: 'refused' })).rejects.toMatchObject({

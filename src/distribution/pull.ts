@@ -61,7 +61,22 @@ export interface PullResult {
  *   here do not have, `registry-…`, or what storing throws
  */
 export async function pullImage(parts: PullParts, request: PullRequest): Promise<PullResult> {
-  const { reference, credentials, signal } = request;
+  const ended = new AbortController();
+  const signals = request.signal === undefined ? [] : [request.signal];
+  try {
+    return await pull(parts, request, AbortSignal.any([...signals, ended.signal]));
+  } finally {
+    // Where one request failed, others may still be under way.
+    ended.abort();
+  }
+}
+
+async function pull(
+  parts: PullParts,
+  request: PullRequest,
+  signal: AbortSignal,
+): Promise<PullResult> {
+  const { reference, credentials } = request;
   const progress = request.progress ?? (() => undefined);
   const name = familiarName(reference);
   const platform = choosePlatform(request.platform, parts.platform ?? hostPlatform());
@@ -90,7 +105,7 @@ export async function pullImage(parts: PullParts, request: PullRequest): Promise
       repoDigest: { repository: canonicalRepository(reference), digest: remote.digest },
       origin: { kind: 'pull', reference: name, at: new Date().toISOString() },
       attachments,
-      ...(signal === undefined ? {} : { signal }),
+      signal,
     },
     // Docker says nothing of layers that nobody expects to come.
     (event) => (upToDate && isNoNews(event) ? undefined : progress(event)),

@@ -11,6 +11,7 @@ import type { Attachment } from './attachment.ts';
 import type { AttachmentRecord } from './catalog.ts';
 import { commitAttachments, type StagedAttachments } from './commit.ts';
 import type { Digest } from './digest.ts';
+import { MAX_ATTACHMENTS } from './limits.ts';
 import { noSuchImage } from './resolve.ts';
 import { type StagedFile, Staging } from './staging.ts';
 import type { StoreParts } from './store-parts.ts';
@@ -18,7 +19,6 @@ import { corrupt } from './tar/corrupt.ts';
 
 const MiB = 1024 * 1024;
 /** Of one image. */
-export const MAX_ATTACHMENTS = 64;
 const MAX_BYTES = 64 * MiB;
 
 /** @throws A3sError `no-such-image`, `invalid-image`, `too-large` */

@@ -3,10 +3,17 @@
  *
  * @module
  */
-import type { AttachmentRecord, ImageRecord, NewAttachments, RepoDigest } from './catalog.ts';
+import type {
+  AttachmentRecord,
+  Catalog,
+  ImageRecord,
+  NewAttachments,
+  RepoDigest,
+} from './catalog.ts';
 import type { Digest } from './digest.ts';
 import type { Origin } from './image.ts';
 import type { LoadedImage } from './layer-loader.ts';
+import { MAX_ATTACHMENTS } from './limits.ts';
 import type { StagedFile } from './staging.ts';
 import type { StoreParts } from './store-parts.ts';
 import { sweep } from './sweep.ts';
@@ -23,6 +30,8 @@ export interface StagedAttachments {
   readonly records: readonly AttachmentRecord[];
   /** The bytes that the records name. */
   readonly files: readonly StagedFile[];
+  /** Whether what is there already stays, where there is room for both. */
+  readonly besideOthers?: boolean;
 }
 
 /** All or nothing; the records are given back in the order of the images. */
@@ -49,7 +58,7 @@ export async function commitImages(
       repoDigest,
       indexes: image.indexes?.map(({ digest }) => digest),
     }));
-    catalog.add(rows, attachments);
+    catalog.add(rows, attachments === undefined ? undefined : withOthers(attachments, catalog));
     await sweep(parts);
     return rows.map(({ record }) => record);
   });
@@ -68,6 +77,21 @@ export async function commitAttachments(
     parts.catalog.attach(rows);
     await sweep(parts);
   });
+}
+
+function withOthers(attachments: StagedAttachments, catalog: Catalog): NewAttachments {
+  const { subjects, records, besideOthers } = attachments;
+  if (besideOthers !== true) return attachments;
+  const kept = subjects
+    .flatMap((subject) => catalog.attachmentsOf(subject))
+    .filter((old) => !records.some((each) => isSame(each, old)));
+  // Rather what just came than what would make both of no use.
+  const all = [...kept, ...records];
+  return { subjects, records: all.length > MAX_ATTACHMENTS ? records : all };
+}
+
+function isSame(a: AttachmentRecord, b: AttachmentRecord): boolean {
+  return a.subject === b.subject && a.digest === b.digest;
 }
 
 function recordOf({ manifest, mediaType, configBlob, config, layers }: LoadedImage): ImageRecord {

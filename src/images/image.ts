@@ -101,7 +101,10 @@ export interface ImageSource {
   /** Canonical repository, and the digest that the image has in it: of its index, where it came through one. */
   readonly repoDigest?: { readonly repository: string; readonly digest: Digest };
   readonly origin: Origin;
-  /** Replaces what is stored for the manifest and the indexes; left alone where it is undefined. */
+  /**
+   * Replaces what is stored for the manifest and the indexes, unless the image is known from another repository too:
+   * then both stay. Left alone where it is undefined.
+   */
   readonly attachments?: readonly Attachment[];
   readonly signal?: AbortSignal;
 }

@@ -216,7 +216,15 @@ class IngestTask {
         : await stageAttachments(this.#staging, this.#documents.subjects, attachments);
     this.#signal.throwIfAborted();
     const { repoDigest } = this.#documents;
-    const [record] = await commitImages(this.#parts, [{ image, origin, repoDigest }], attached);
+    // What one repository says takes nothing away that another one said.
+    const besideOthers = this.#parts.catalog
+      .repoDigestsOf(image.configBlob.digest)
+      .some(({ repository }) => repository !== repoDigest?.repository);
+    const [record] = await commitImages(
+      this.#parts,
+      [{ image, origin, repoDigest }],
+      attached && { ...attached, besideOthers },
+    );
     if (record === undefined) throw corrupt('the manifest', 'it was not stored');
     return viewOf(record, this.#parts.catalog);
   }

@@ -7,6 +7,9 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 
+/** Signatures and attestations of one image. */
+export const MAX_ATTACHMENTS = 64;
+
 export interface Limits {
   /** Manifest, index and configuration, each. */
   readonly documentBytes: number;

@@ -5,10 +5,11 @@
  */
 
 import type { ArchivedAttachment, ImagePlan } from './archive/image-plan.ts';
-import { checkBounds, MAX_ATTACHMENTS } from './attachments.ts';
+import { checkBounds } from './attachments.ts';
 import type { Catalog } from './catalog.ts';
 import type { StagedAttachments } from './commit.ts';
 import type { Digest } from './digest.ts';
+import { MAX_ATTACHMENTS } from './limits.ts';
 
 /** Undefined where the archive has nothing beside its images. @throws A3sError `too-large` */
 export function loadedAttachments(
@@ -29,8 +30,13 @@ export function loadedAttachments(
   }
   if (bySubject.size === 0) return undefined;
   const records = [...bySubject].flatMap(([subject, brought]) => {
-    const kept = catalog.attachmentsOf(subject).filter(({ digest }) => !brought.has(digest));
-    const fresh = [...brought.values()].map(({ record }) => record);
+    const there = catalog.attachmentsOf(subject);
+    const kept = there.filter(({ digest }) => !brought.has(digest));
+    const fresh = [...brought.values()].map(({ record }) => {
+      // An archive that lacks a payload must not take it away.
+      const known = there.find(({ digest }) => digest === record.digest);
+      return known !== undefined && known.blobs.length > record.blobs.length ? known : record;
+    });
     // Rather what just came than what would make both of no use.
     return kept.length + fresh.length > MAX_ATTACHMENTS ? fresh : [...kept, ...fresh];
   });
