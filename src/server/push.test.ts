@@ -1,17 +1,27 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostPlatform } from '../images/platform.ts';
 import { type BuiltImage, buildImage, ociArchive } from '../images/testing/build-image.ts';
 import { type TemporaryStore, temporaryStore } from '../images/testing/temporary-store.ts';
-import { plainRegistry } from '../registry/testing/plain-registry.ts';
-import { type StartedRegistry, startRegistry } from '../registry/testing/start-registry.ts';
+import { openRegistry } from '../registry/open-registry.ts';
+import {
+  type StartedRegistry,
+  startRegistry,
+  TEST_USER,
+} from '../registry/testing/start-registry.ts';
 import { type DockerResult, docker } from './testing/docker.ts';
 import { TestHome } from './testing/home.ts';
 
 const run = promisify(execFile);
-const registry = plainRegistry();
+const registry = openRegistry({
+  certsDirectories: [],
+  registriesFiles: [],
+  limits: { attempts: 1 },
+});
 
 let started: StartedRegistry;
 let temporary: TemporaryStore;
@@ -97,6 +107,29 @@ describe('docker push', () => {
       ...['--filter', 'event=push', '--format', '{{.Actor.ID}}'],
     );
     expect(events.stdout.split('\n')).toContain(`${started.host}/team/app:1`);
+  });
+});
+
+describe('docker push to a registry with passwords', () => {
+  it('takes the credentials that docker has', async () => {
+    const guarded = await startRegistry({ htpasswd: true });
+    const config = mkdtempSync(join(guarded.directory, 'docker-'));
+    try {
+      const name = `${guarded.host}/team/app:1`;
+      await temporary.store.tag(`${started.host}/team/app:1`, name);
+      const nobody = await cli('push', name);
+      expect(nobody.code).toBe(1);
+      expect(nobody.stderr).toContain(`${guarded.host} wants to know who asks`);
+      const { username, password } = TEST_USER;
+      const auth = Buffer.from(`${username}:${password}`).toString('base64');
+      const auths = { [guarded.host]: { auth } };
+      writeFileSync(join(config, 'config.json'), JSON.stringify({ auths }));
+      const known = await cli('--config', config, 'push', name);
+      expect(known).toMatchObject({ code: 0, stderr: '' });
+      expect(known.stdout).toContain(`1: digest: ${image.manifest.digest}`);
+    } finally {
+      await guarded.stop();
+    }
   });
 });
 
