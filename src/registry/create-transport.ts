@@ -53,6 +53,8 @@ class HttpTransport implements HostTransport {
   readonly #options: TransportOptions;
   readonly #network: Network;
   readonly #mirrors = new Map<Mirror, Endpoint>();
+  /** Whether any host has answered. */
+  #reached = false;
   #host: Promise<Host> | undefined;
   #authenticator: Authenticator | undefined;
 
@@ -70,7 +72,7 @@ class HttpTransport implements HostTransport {
     const host = await this.#host;
     const mirrored = isPull(request) ? await this.#askMirrors(host, request) : undefined;
     if (mirrored !== undefined) return mirrored;
-    const base = await this.#network.baseOf(host, request.signal);
+    const base = await this.#network.baseOf(host, this.#reached, request.signal);
     try {
       return await this.#sendTo(host, this.#origin(host, base), request);
     } catch (error) {
@@ -105,8 +107,9 @@ class HttpTransport implements HostTransport {
     const isOwn = url.origin === base.origin;
     const { scopes, expected, signal } = request;
     const trust = await trustFor(url, host, endpoint);
+    const reached = this.#reached;
     const send = followRedirects(
-      persist(this.#network.wire, limits, isIdempotent(request)),
+      persist(this.#network.wire, limits, { idempotent: isIdempotent(request), reached }),
       expected,
       (target) => trustFor(target, host, endpoint),
     );
@@ -120,6 +123,7 @@ class HttpTransport implements HostTransport {
     });
     let sent = isOwn ? await unlessAborted(authenticator.authorization(scopes), signal) : undefined;
     let response = await send(withAuthorization(sent));
+    this.#reached = true;
     if (response.status === 401 && isOwn && response.url.origin === base.origin) {
       const second = await this.#secondTry(endpoint, request, response, sent);
       if (second !== undefined) {
@@ -159,11 +163,7 @@ class HttpTransport implements HostTransport {
     this.#authenticator ??= new Authenticator({
       ...{ domain: host.domain, credentials, offline },
       ask: async (request) =>
-        persist(
-          this.#network.wire,
-          limits,
-          true,
-        )({
+        persist(this.#network.wire, limits, { idempotent: true, reached: false })({
           body: undefined,
           ...request,
           signal: undefined,

@@ -41,8 +41,12 @@ export class Network {
     return readHost(domain, this.#files);
   }
 
-  /** Where the registry answers: by https, or by http where it may be and https is not there. */
-  async baseOf(host: Host, signal: AbortSignal | undefined): Promise<URL> {
+  /**
+   * Where the registry answers: by https, or by http where it may be and https is not there.
+   *
+   * @param reached whether it has answered before
+   */
+  async baseOf(host: Host, reached: boolean, signal: AbortSignal | undefined): Promise<URL> {
     const [https, http] = host.bases;
     if (https === undefined) throw new TypeError('a host has at least one base');
     if (http === undefined) return https;
@@ -56,11 +60,7 @@ export class Network {
         return await this.#plain({ ...request, url: new URL('/v2/', http) }, error);
       }
     };
-    const response = await persist(
-      either,
-      this.limits,
-      true,
-    )({
+    const response = await persist(either, this.limits, { idempotent: true, reached })({
       method: 'GET',
       url: new URL('/v2/', https),
       headers: {},

@@ -62,20 +62,32 @@ describe('a request that is tried again', () => {
   for (const [what, answers, idempotent, outcome, attempts] of cases) {
     it(`is so ${what}`, async () => {
       const { send, count } = answering(...answers);
-      const result = persist(send, LIMITS, idempotent)(REQUEST);
+      const result = persist(send, LIMITS, { idempotent, reached: true })(REQUEST);
       if (typeof outcome === 'number') expect((await result).status).toBe(outcome);
       else await expect(result).rejects.toMatchObject({ code: 'registry-unreachable' });
       expect(count()).toBe(attempts);
     });
   }
 
+  it('is given up soon while the host was never reached', async () => {
+    for (const [reached, attempts] of [
+      [false, 2],
+      [true, 3],
+    ] as const) {
+      const { send, count } = answering('ECONNREFUSED');
+      const sent = persist(send, LIMITS, { idempotent: true, reached })(REQUEST);
+      await expect(sent).rejects.toMatchObject({ code: 'registry-unreachable' });
+      expect(count()).toBe(attempts);
+    }
+  });
+
   it('is given up at once when it is aborted', async () => {
     const { send, count } = answering(503);
     const signal = AbortSignal.abort(new Error('stopped by the user'));
     const slow = { ...LIMITS, backoffMs: 60_000, longestPauseMs: 60_000 };
-    await expect(persist(send, slow, true)({ ...REQUEST, signal })).rejects.toThrow(
-      'stopped by the user',
-    );
+    await expect(
+      persist(send, slow, { idempotent: true, reached: true })({ ...REQUEST, signal }),
+    ).rejects.toThrow('stopped by the user');
     expect(count()).toBe(1);
   });
 });

@@ -11,8 +11,22 @@ import { Unreached } from './unreached.ts';
 
 const LATER = [408, 429];
 
+/** Someone who never reached a host wants to know that soon. */
+const ATTEMPTS_TO_REACH = 2;
+
+export interface Persistence {
+  /** Whether the request may be sent again when it may have had its effect. */
+  readonly idempotent: boolean;
+  /** Whether the host has answered before, and so is worth waiting for. */
+  readonly reached: boolean;
+}
+
 /** The same, with attempts and pauses as the limits say. The last answer or error is the caller's. */
-export function persist(send: Send, limits: TransportLimits, idempotent: boolean): Send {
+export function persist(
+  send: Send,
+  limits: TransportLimits,
+  { idempotent, reached }: Persistence,
+): Send {
   return async (request) => {
     for (let attempt = 1; ; attempt += 1) {
       const last = attempt >= limits.attempts;
@@ -26,7 +40,8 @@ export function persist(send: Send, limits: TransportLimits, idempotent: boolean
         await discard(response);
         pause = Math.max(asked ?? 0, backoff(attempt, limits));
       } catch (error) {
-        if (last || !mayRepeat(error, idempotent)) throw error;
+        const enough = last || (!reached && attempt >= ATTEMPTS_TO_REACH);
+        if (enough || !mayRepeat(error, idempotent)) throw error;
         pause = backoff(attempt, limits);
       }
       await sleep(pause, request);
