@@ -20,7 +20,7 @@ import { policyIdentity } from './identity-pattern.ts';
 import type { Condition, LoadedPolicy, PolicyKey, Requirement, Rule } from './policy.ts';
 import { digestOf, type PolicyMaterial, readMaterial } from './policy-document.ts';
 import { publicRoot, readTrustedRoot } from './trusted-roots.ts';
-import { fetchTufRoot } from './tuf-root.ts';
+import { checkFirstRoot, fetchTufRoot } from './tuf-root.ts';
 
 export interface PolicySource {
   readonly source: LoadedPolicy['source'];
@@ -138,15 +138,14 @@ function trustMaterials(
     once(async () => publicRoot()),
   );
   for (const [name, root] of roots) {
-    if ('tuf' in root) {
-      const source = { mirror: root.tuf, root: root.root };
-      materials.set(
-        name,
-        once(() => mirrored(name, fetchTufRoot(source, tufCache))),
-      );
-      continue;
-    }
     try {
+      if ('tuf' in root) {
+        checkFirstRoot(root.root);
+        const source = { mirror: root.tuf, root: root.root };
+        const fetch = () => mirrored(name, fetchTufRoot(source, tufCache));
+        materials.set(name, once(fetch));
+        continue;
+      }
       const material = readTrustedRoot(root.inline);
       materials.set(name, async () => material);
     } catch (error) {

@@ -167,8 +167,20 @@ describe('a trusted root from a TUF mirror', () => {
     await expect(trustMaterial()).rejects.toThrow(`the mirror ${url} gave none: `);
   });
 
-  it('refuses what is no root to begin with', async () => {
-    const { trustMaterial } = await requirement('{"signed":{}}');
+  it.each([
+    ['x', 'its root is not JSON'],
+    ['{"signed":{}}', 'its root is no root.json of TUF'],
+    ['null', 'its root is no root.json of TUF'],
+  ])('is refused with the policy when it begins with %s', async (root, message) => {
+    await expect(requirement(root)).rejects.toMatchObject({
+      code: 'policy-invalid',
+      message: expect.stringContaining(`trustedRoots.own: ${message}`),
+    });
+  });
+
+  it('is refused when what it begins with is not signed', async () => {
+    const { signed } = JSON.parse(mirror.root);
+    const { trustMaterial } = await requirement(JSON.stringify({ signed, signatures: [] }));
     await expect(trustMaterial()).rejects.toThrow('Cannot use the trusted root own');
   });
 

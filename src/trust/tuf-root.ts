@@ -21,6 +21,25 @@ export interface TufSource {
   readonly root: string;
 }
 
+/**
+ * Whether a text may be the first `root.json`; its signatures are verified when it is used. It may
+ * have expired: the mirror leads on from it.
+ *
+ * @throws Error that says why not
+ */
+export function checkFirstRoot(text: string): void {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (error) {
+    throw new Error('its root is not JSON', { cause: error });
+  }
+  const signed: unknown = Reflect.get(Object(document), 'signed');
+  if (Reflect.get(Object(signed), '_type') !== 'root') {
+    throw new Error('its root is no root.json of TUF');
+  }
+}
+
 /** One refresh at a time for one cache: others wait for it. */
 const running = new Map<string, Promise<string>>();
 
