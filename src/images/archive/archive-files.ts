@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Digest, hexOf } from '../digest.ts';
 import type { StagedFile } from '../staging.ts';
 
 export interface ArchiveFiles {
@@ -10,4 +11,9 @@ export interface ArchiveFiles {
   readonly what: string;
   /** A copy of the file, hashed; undefined where there is none. */
   file(name: string): Promise<StagedFile | undefined>;
+}
+
+/** Where an OCI layout has a blob. */
+export function blobPath(digest: Digest): string {
+  return `blobs/sha256/${hexOf(digest)}`;
 }

@@ -7,14 +7,13 @@
  *
  * @module
  */
-import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import { type Digest, isDigest } from '../digest.ts';
-import { parseDocument } from '../json.ts';
+import { type ArtifactLayers, artifactLayers } from '../artifact-layers.ts';
+import type { Digest } from '../digest.ts';
 import type { Limits } from '../limits.ts';
 import { type Descriptor, isManifest } from '../manifest.ts';
 import type { StagedFile } from '../staging.ts';
-import type { ArchiveFiles } from './archive-files.ts';
+import { type ArchiveFiles, blobPath } from './archive-files.ts';
 import { type ArchivedAttachment, readDocument, requireBlob } from './image-plan.ts';
 
 const REF_NAME = 'org.opencontainers.image.ref.name';
@@ -26,19 +25,7 @@ const COSIGN_ATTACHED = ['dev.cosignproject.cosign/sigs', 'dev.cosignproject.cos
 const MiB = 1024 * 1024;
 /** Of all images of an archive; each image has its own bound, which is the store's. */
 const MAX_ATTACHMENTS = 1024;
-const MAX_BLOBS = 256;
 const MAX_BLOB_BYTES = 16 * MiB;
-
-const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
-  error: 'must be sha256: and 64 hexadecimal digits',
-});
-const Referrer = z.looseObject({ subject: z.looseObject({ digest }).nullish() });
-const Artifact = z.looseObject({
-  layers: z
-    .array(z.looseObject({ digest, size: z.int().min(0).max(MAX_BLOB_BYTES) }))
-    .max(MAX_BLOBS)
-    .nullish(),
-});
 
 export interface SplitLayout {
   /** What may be images. */
@@ -89,19 +76,15 @@ async function readAttachment(
   files: ArchiveFiles,
   limits: Limits,
 ): Promise<ArchivedAttachment | undefined> {
-  if (!isManifest(entry)) return undefined;
   // What has a name or is meant for a platform is an image, whatever else it refers to.
-  const isImage = entry.annotations?.[REF_NAME] !== undefined || entry.platform;
-  if (named === undefined && isImage) return undefined;
+  const mayRefer = isManifest(entry) && !entry.annotations?.[REF_NAME] && !entry.platform;
+  if (named === undefined && !mayRefer) return undefined;
   const manifest = await requireBlob(files, entry);
-  const what = `manifest ${entry.digest}`;
-  const bytes = await readDocument(manifest, what, limits);
-  const subject = named ?? parseDocument(bytes, Referrer, what).subject?.digest;
+  const bytes = await readDocument(manifest, `manifest ${entry.digest}`, limits);
+  const artifact = artifactLayers(bytes);
+  const subject = named ?? artifact?.subject;
   if (subject === undefined) return undefined;
-  const blobs: StagedFile[] = [];
-  for (const layer of parseDocument(bytes, Artifact, what).layers ?? []) {
-    blobs.push(await requireBlob(files, layer));
-  }
+  const blobs = await payloadsOf(artifact, files);
   return {
     record: {
       subject,
@@ -113,4 +96,23 @@ async function readAttachment(
     },
     files: [manifest, ...blobs],
   };
+}
+
+/** Those that are there: what is said without a payload, nobody believes. */
+async function payloadsOf(
+  artifact: ArtifactLayers | undefined,
+  files: ArchiveFiles,
+): Promise<readonly StagedFile[]> {
+  const found = new Map<Digest, StagedFile>();
+  for (const layer of artifact?.layers ?? []) {
+    if (layer.size > MAX_BLOB_BYTES) {
+      throw new A3sError(
+        'too-large',
+        `Cannot read ${files.what}: a signature has ${layer.size} bytes, and ${MAX_BLOB_BYTES} are allowed`,
+      );
+    }
+    if ((await files.file(blobPath(layer.digest))) === undefined) continue;
+    found.set(layer.digest, await requireBlob(files, layer));
+  }
+  return [...found.values()];
 }

@@ -6,13 +6,13 @@
 import { A3sError } from '../../errors.ts';
 import type { AttachmentRecord } from '../catalog.ts';
 import { type ConfigFile, parseConfig } from '../config.ts';
-import { type Digest, hexOf } from '../digest.ts';
+import type { Digest } from '../digest.ts';
 import type { Limits } from '../limits.ts';
 import { type Platform, samePlatform } from '../platform.ts';
 import { canonicalName, familiarRepository, parseReference, withDefaultTag } from '../reference.ts';
 import { readStaged, type StagedFile } from '../staging.ts';
 import { corrupt } from '../tar/corrupt.ts';
-import type { ArchiveFiles } from './archive-files.ts';
+import { type ArchiveFiles, blobPath } from './archive-files.ts';
 
 export interface PlannedLayer {
   readonly diffId: Digest;
@@ -100,7 +100,7 @@ export async function requireBlob(
   files: ArchiveFiles,
   { digest, size }: { readonly digest: Digest; readonly size: number },
 ): Promise<StagedFile> {
-  const file = await requireFile(files, `blobs/sha256/${hexOf(digest)}`);
+  const file = await requireFile(files, blobPath(digest));
   const what = `blob ${digest}`;
   if (file.size !== size) {
     throw corrupt(what, `it has ${file.size} bytes, and its descriptor says ${size}`);

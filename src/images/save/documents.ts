@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { hexOf } from '../digest.ts';
+import { blobPath } from '../archive/archive-files.ts';
 import { OCI_INDEX } from '../manifest.ts';
 import { parseReference } from '../reference.ts';
 import type { SavedAttachment, SavedBlob, SavedImage } from './saved-image.ts';
@@ -15,11 +15,6 @@ import type { SavedAttachment, SavedBlob, SavedImage } from './saved-image.ts';
 const FULL_NAME = 'io.containerd.image.name';
 /** The tag alone: what the OCI specification means by it, and skopeo and umoci ask for. */
 const REF_NAME = 'org.opencontainers.image.ref.name';
-
-/** Where a blob lies in the archive. */
-export function blobPath({ digest }: SavedBlob): string {
-  return `blobs/sha256/${hexOf(digest)}`;
-}
 
 /** Small files by their paths, in the order in which they are written. */
 export function archiveDocuments(images: readonly SavedImage[]): ReadonlyMap<string, Buffer> {
@@ -77,9 +72,9 @@ function attachmentEntry({ manifest, tag }: SavedAttachment) {
 /** Names are whole: podman would put a short one below `localhost`, and Docker shortens them by itself. */
 function dockerEntry({ config, layers, names }: SavedImage) {
   return {
-    Config: blobPath(config),
+    Config: blobPath(config.digest),
     RepoTags: names.length === 0 ? null : names.map(({ name }) => name),
-    Layers: layers.map(blobPath),
+    Layers: layers.map(({ digest }) => blobPath(digest)),
   };
 }
 

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import * as z from 'zod';
+import { artifactLayers } from '../artifact-layers.ts';
 import type { AttachmentRecord } from '../catalog.ts';
 import { type Digest, hexOf } from '../digest.ts';
-import { parseDocument } from '../json.ts';
 import { OCI_INDEX, parseIndex, parseManifest } from '../manifest.ts';
 import { canonicalRepository, parseReference } from '../reference.ts';
 import type { StoreParts } from '../store-parts.ts';
@@ -77,25 +76,21 @@ function indexOf(
   return indexes.find(({ digest }) => repoDigests.some((each) => each.digest === digest));
 }
 
-const AttachmentManifest = z.looseObject({
-  layers: z.array(z.looseObject({ mediaType: z.string() })).nullish(),
-});
-
 async function planAttachment(
   { subject, digest, attachedBy, mediaType, size, blobs }: AttachmentRecord,
   parts: StoreParts,
 ): Promise<SavedAttachment> {
   const bytes = await readStoredDocument(digest, parts);
-  const { layers } = parseDocument(bytes, AttachmentManifest, `attachment ${digest}`);
   return {
     manifest: { mediaType, digest, size },
     blobs: blobs.map((blob) => ({ mediaType: 'application/octet-stream', ...blob })),
-    tag: attachedBy === 'tag' ? `sha256-${hexOf(subject)}.${suffixOf(layers ?? [])}` : undefined,
+    tag: attachedBy === 'tag' ? `sha256-${hexOf(subject)}.${suffixOf(bytes)}` : undefined,
   };
 }
 
 /** Cosign keeps attestations, which are envelopes, beside signatures under a tag of their own. */
-function suffixOf(layers: readonly { readonly mediaType: string }[]): 'sig' | 'att' {
+function suffixOf(manifest: Buffer): 'sig' | 'att' {
+  const layers = artifactLayers(manifest)?.layers ?? [];
   return layers.some(({ mediaType }) => mediaType.includes('dsse')) ? 'att' : 'sig';
 }
 

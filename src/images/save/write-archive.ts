@@ -6,9 +6,10 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { A3sError } from '../../errors.ts';
+import { blobPath } from '../archive/archive-files.ts';
 import { streamFile } from '../staging.ts';
 import { endOfArchive, entryHeader, padding } from '../tar/write-header.ts';
-import { archiveBlobs, archiveDocuments, blobPath } from './documents.ts';
+import { archiveBlobs, archiveDocuments } from './documents.ts';
 import type { SavedBlob, SavedImage } from './saved-image.ts';
 
 /**
@@ -26,7 +27,7 @@ export async function* writeArchive(
   }
   for (const path of ['blobs/', 'blobs/sha256/']) yield entryHeader(path, { type: 'directory' });
   for (const blob of archiveBlobs(images)) {
-    yield entryHeader(blobPath(blob), { type: 'file', size: blob.size });
+    yield entryHeader(blobPath(blob.digest), { type: 'file', size: blob.size });
     yield* verified(blob, pathOf(blob));
     yield padding(blob.size);
   }
