@@ -57,8 +57,7 @@ export class Trials {
 /** Whether a request failed on its way, so that the same one can succeed the next time. */
 export function isCut(error: unknown): boolean {
   if (error instanceof Cut) return true;
-  // The transport has tried again itself, where the same request could be sent again.
-  if (error instanceof Unreached) return !error.isFinal;
+  if (error instanceof Unreached) return error.again !== 'never';
   return error instanceof A3sError && error.code === 'registry-unreachable';
 }
 
