@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Transcript, transcript } from '../cli/fake/fake-context.ts';
 import { type BuiltImage, buildImage, ociArchive } from '../images/testing/build-image.ts';
@@ -17,6 +19,7 @@ import { docker } from './testing/docker.ts';
 import { TestHome } from './testing/home.ts';
 import { deny } from './testing/trust.ts';
 
+const run = promisify(execFile);
 const directory = mkdtempSync(join(tmpdir(), 'a3s-login-'));
 const config = join(directory, 'config.json');
 
@@ -59,10 +62,14 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-function a3s(line: string, input = ''): Promise<Transcript> {
+function a3s(
+  line: string,
+  input = '',
+  more: Readonly<Record<string, string>> = {},
+): Promise<Transcript> {
   const stdin = new PassThrough();
   stdin.end(input);
-  const env = { DOCKER_CONFIG: directory, PATH: process.env['PATH'] ?? '' };
+  const env = { DOCKER_CONFIG: directory, PATH: process.env['PATH'] ?? '', ...more };
   return transcript(home.config.socket, line.split(' '), { env, stdin, cwd: directory });
 }
 
@@ -128,16 +135,34 @@ describe.each([
   it("is logged in to by Docker's own command line", async () => {
     const { host } = registry();
     const args = ['login', '-u', TEST_USER.username, '--password-stdin', host];
-    const run = (...more: string[]) =>
+    const client = (...more: string[]) =>
       docker(home.config.socket, ['--config', directory, ...more], TEST_USER.password);
-    expect(await run(...args)).toMatchObject({ code: 0, stdout: 'Login Succeeded\n' });
-    expect(await run('pull', '-q', `${host}/team/app:1`)).toMatchObject({
+    expect(await client(...args)).toMatchObject({ code: 0, stdout: 'Login Succeeded\n' });
+    expect(await client('pull', '-q', `${host}/team/app:1`)).toMatchObject({
       code: 0,
       stdout: `${host}/team/app:1\n`,
     });
     expect((await a3s(`pull -q ${host}/team/app:1`)).status).toBe(0);
-    await run('logout', host);
+    await client('logout', host);
   });
+});
+
+it('skopeo reads what our login wrote, and we what its login wrote', async () => {
+  const { host } = basic;
+  const skopeo = (...args: string[]) => run('skopeo', args, { env: { PATH: process.env['PATH'] } });
+  const file = join(directory, 'auth.json');
+  const { username, password } = TEST_USER;
+  const user = ['-u', username, '-p', password];
+  await skopeo('login', '--tls-verify=false', '--authfile', file, ...user, host);
+  expect((await a3s(`pull -q ${host}/team/app:1`)).status).toBe(1);
+  const found = await a3s(`pull -q ${host}/team/app:1`, '', { REGISTRY_AUTH_FILE: file });
+  expect(found).toMatchObject({ status: 0, stdout: `${host}/team/app:1\n` });
+  await a3s(`login -u ${username} --password-stdin ${host}`, password);
+  const at = `docker://${host}/team/app:1`;
+  const inspect = ['inspect', '--no-tags', '--format', '{{.Digest}}', '--tls-verify=false'];
+  const { stdout } = await skopeo(...inspect, '--authfile', config, at);
+  expect(stdout.trim()).toBe(image.manifest.digest);
+  await a3s(`logout ${host}`);
 });
 
 it('a run pulls what is missing, and what a policy refuses it neither pulls nor starts', async () => {
