@@ -183,7 +183,8 @@ class LayerScan {
         if (entry.linkPath === '' || entry.linkPath.length > MAX_SYMLINK) {
           throw corrupt(this.#what, `the link ${printable(entry.path)} has no usable target`);
         }
-        return { kind: type, attributes, target: entry.linkPath };
+        // Linux knows no other mode of a link, whatever archives say.
+        return { kind: type, attributes: { ...attributes, mode: 0o777 }, target: entry.linkPath };
       case 'character':
       case 'block':
         if (entry.major > MAX_MAJOR || entry.minor > MAX_MINOR) {
