@@ -60,7 +60,7 @@ describe('the router', () => {
     ['GET', '/images/a/b/c:d/json', 404],
     ['POST', '/containers/x/start', 404],
     ['POST', '/exec/x/start', 404],
-    ['POST', '/images/create?fromImage=x', 501],
+    ['GET', '/images/search?term=x', 501],
     ['DELETE', '/containers/x', 404],
   ])('%s %s is %i', async (method, path, status) => {
     const answer = await home.call(method, path);
