@@ -76,7 +76,7 @@ const show = async (
 
 describe('progress on a terminal', () => {
   it('leaves the last word on each layer, in the order in which they came', async () => {
-    const screen = new Screen();
+    const screen = new Screen(120);
     screen.write('$ a3s-box pull x\n');
     const shown = await show(screen, [
       { id: 'latest', status: 'Pulling from library/x' },
@@ -86,12 +86,14 @@ describe('progress on a terminal', () => {
       layer(2, 'Downloading', 10, 100),
       layer(1, 'Pull complete'),
       layer(2, 'Pull complete'),
+      { id: 'bbbbbbbbbbbb', status: `Signature left out: ${'a long reason, '.repeat(4)}` },
       { status: 'Digest: sha256:00' },
       { aux: {} },
     ]);
     expect(shown).toBe(
       '$ a3s-box pull x\nlatest: Pulling from library/x\n' +
-        'aaaaaaaaaaa1: Pull complete\naaaaaaaaaaa2: Pull complete\nDigest: sha256:00\n',
+        'aaaaaaaaaaa1: Pull complete\naaaaaaaaaaa2: Pull complete\n' +
+        `bbbbbbbbbbbb: Signature left out: ${'a long reason, '.repeat(4)}\nDigest: sha256:00\n`,
     );
   });
 

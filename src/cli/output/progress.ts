@@ -9,9 +9,6 @@ import type { Context } from '../context.ts';
 import { progressRow } from './progress-row.ts';
 import { ProgressScreen } from './progress-screen.ts';
 
-/** Layers are named by the first digits of their digest. */
-const LAYER_ID = /^[0-9a-f]{12}$/;
-
 /**
  * Shows all messages until they end, by themselves or with the error that ends them.
  *
@@ -37,8 +34,8 @@ export async function showProgress(
 
 function showOn(screen: ProgressScreen, message: JsonObject, output: Context['stdout']): void {
   const id = stringOf(message['id']);
-  const isRow =
-    id !== '' && (message['progressDetail'] !== undefined || screen.has(id) || LAYER_ID.test(id));
+  // What has no share of a whole, such as the tag that is pulled, is news and no row.
+  const isRow = id !== '' && (message['progressDetail'] !== undefined || screen.has(id));
   if (isRow) screen.show(progressRow(message));
   else if (stringOf(message['stream']) !== '') output.write(printable(stringOf(message['stream'])));
   else if (stringOf(message['status']) !== '') screen.line(statusLine(message));
