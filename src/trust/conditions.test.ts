@@ -75,7 +75,7 @@ describe('a condition', () => {
   });
 
   it.each([
-    ['predicate.count == 4', 'it does not hold'],
+    ['predicate.count == 4', 'it is false'],
     ['predicate.name', 'it gives a string, and not true or false'],
     ['predicate.count', 'it gives a number, and not true or false'],
     ['predicate', 'it gives a map, and not true or false'],

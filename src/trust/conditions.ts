@@ -48,7 +48,7 @@ export function compileCondition(text: string): Condition {
     try {
       const result = interruptible(() => evaluate(bind(statement)));
       if (result === true) return undefined;
-      if (result === false) return 'it does not hold';
+      if (result === false) return 'it is false';
       if (isCelError(result)) return `it cannot be evaluated: ${oneLine(result.message)}`;
       return `it gives ${kindOf(result)}, and not true or false`;
     } catch (error) {
