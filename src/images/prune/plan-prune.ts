@@ -14,12 +14,13 @@ export interface Pruned {
 
 /** An image that does not say when it was made is older than any other. */
 export function planPrune(catalog: Catalog, options: PruneOptions): readonly Pruned[] {
+  const held = options.inUse();
   return catalog
     .all()
     .map((record) => ({ record, names: catalog.namesOf(record.id) }))
     .filter(
       ({ record, names }) =>
-        !options.inUse(record.id) &&
+        !held.has(record.id) &&
         (!options.danglingOnly || names.length === 0) &&
         (options.until === undefined || madeAt(record) < options.until) &&
         options.matches(record.config.labels),

@@ -10,8 +10,8 @@ export interface PruneOptions {
   readonly until: number | undefined;
   /** What an image's labels must fulfil. */
   readonly matches: (labels: Readonly<Record<string, string>>) => boolean;
-  /** Which images boxes hold: these stay. */
-  readonly inUse: (imageId: string) => boolean;
+  /** Ids of the images that boxes hold, which stay; asked at the moment when it is decided. */
+  readonly inUse: () => ReadonlySet<string>;
 }
 
 export interface PruneResult {

@@ -25,7 +25,7 @@ const DEFAULTS: PruneOptions = {
   danglingOnly: true,
   until: undefined,
   matches: () => true,
-  inUse: () => false,
+  inUse: () => new Set(),
 };
 const prune = (options: Partial<PruneOptions> = {}) =>
   temporary.store.prune({ ...DEFAULTS, ...options });
@@ -51,7 +51,9 @@ describe('prune', () => {
   it('takes every image that no box holds, when asked for all', async () => {
     const [held, other] = await load(image('held:1'), image('other:1'));
     await temporary.store.tag('other:1', 'other:2');
-    expect(await prune({ danglingOnly: false, inUse: (id) => id === held?.id })).toMatchObject({
+    expect(
+      await prune({ danglingOnly: false, inUse: () => new Set([held?.id ?? '']) }),
+    ).toMatchObject({
       untagged: ['other:1', 'other:2'],
       deleted: [other?.id],
     });
@@ -116,13 +118,13 @@ describe('loads, saves and starts beside prunes', () => {
     for (let round = 0; round < 10; round += 1) {
       const [, pruned] = await Promise.all([
         store.load(streamed(others)),
-        prune({ danglingOnly: false, inUse: (id) => id === held?.id }),
+        prune({ danglingOnly: false, inUse: () => new Set([held?.id ?? '']) }),
         store.bootLayers(held ?? expect.fail()),
         store.save(['held:1']).then(buffer),
       ]);
       expect(pruned.deleted).not.toContain(held?.id);
     }
-    await prune({ danglingOnly: false, inUse: (id) => id === held?.id });
+    await prune({ danglingOnly: false, inUse: () => new Set([held?.id ?? '']) });
     expect(readdirSync(join(temporary.root, 'images/blobs/sha256'))).toHaveLength(before);
   });
 });

@@ -15,7 +15,7 @@ const EVERYTHING = {
   danglingOnly: false,
   until: undefined,
   matches: () => true,
-  inUse: () => false,
+  inUse: () => new Set<string>(),
 };
 
 let temporary: TemporaryStore;

@@ -27,8 +27,7 @@ export const PRUNE_ROUTES: readonly Route[] = [
         matches: (labels) =>
           label.every((each) => matchesLabel(labels, each)) &&
           !(notLabel?.every((each) => matchesLabel(labels, each)) ?? false),
-        // Asked when all else is decided, so a box that was just made counts.
-        inUse: (id) => rt.store.list().some(({ definition }) => definition.image.id === id),
+        inUse: () => new Set(rt.store.list().map(({ definition }) => definition.image.id)),
       });
       for (const name of untagged) rt.events.publish('image', 'untag', name, { name });
       for (const id of deleted) rt.events.publish('image', 'delete', id, { name: id });
