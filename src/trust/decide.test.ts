@@ -246,6 +246,17 @@ describe('what a signature is for', () => {
     expect(decision.problems).toEqual(fits ? [] : ['other-reference']);
   });
 
+  it("compares Docker Hub's names in any of their spellings", async () => {
+    const reference = 'index.docker.io/library/redis';
+    const payload = simpleSigning(IMAGE, { reference });
+    const decision = await decide(
+      [signedBy(alice.privateKey, IMAGE, payload)],
+      { keys: [ALICE], dockerReference: 'repository' },
+      { repository: 'docker.io/library/redis' },
+    );
+    expect(decision.verdict).toBe('signed');
+  });
+
   it('has no name to compare for an image without one', async () => {
     const decision = await decide(
       [signedBy(alice.privateKey, IMAGE)],
@@ -346,6 +357,22 @@ describe('attestations', () => {
     });
     expect(decision.problems).toEqual(['no-key-matches']);
     expect(seen).toEqual([]);
+  });
+
+  it('have neither names nor annotations that could be compared', async () => {
+    const statement = statementOf(IMAGE, { predicate: { builder: 'ours' } });
+    const found = [attestedBy(alice.privateKey, IMAGE, statement)];
+    const named = await decide(found, { ...parts, dockerReference: 'repository' });
+    expect(named.problems).toEqual(['other-reference']);
+    const annotated = await decide(found, { ...parts, annotations: { env: 'prod' } });
+    expect(annotated.problems).toEqual(['annotation-differs']);
+  });
+
+  it('with a member in another spelling are refused', async () => {
+    const text = statementOf(IMAGE, { predicate: { builder: 'ours' } }).toString();
+    const doubled = Buffer.from(text.replace('{', '{"PredicateType":"x",'));
+    const decision = await decide([attestedBy(alice.privateKey, IMAGE, doubled)], parts);
+    expect(decision.problems).toEqual(['malformed']);
   });
 
   it('are no signatures, and signatures are no attestations', async () => {

@@ -62,7 +62,6 @@ export function checkStatement(
       `it is for another digest, ${quoted(first === undefined ? 'none of SHA-256' : `sha256:${first}`)}`,
     );
   }
-  if (wanted !== undefined) return;
   if (requirement.dockerReference !== 'ignore') {
     throw new Problem('other-reference', 'it says nothing about the name of the image');
   }
