@@ -14,6 +14,7 @@ import { followRedirects } from './http/redirects.ts';
 import { refusal } from './http/refusal.ts';
 import type { Trust } from './http/trust.ts';
 import { Unreached } from './http/unreached.ts';
+import { watchBody } from './http/watch-body.ts';
 import type { Network } from './network.ts';
 import type { Credentials } from './registry.ts';
 import type { RegistryRequest, RegistryResponse, Transport } from './transport.ts';
@@ -91,7 +92,9 @@ class HttpTransport implements HostTransport {
       // What a mirror does not have, the registry may.
       const expected = request.expected.filter((status) => status !== 404);
       try {
-        return await this.#sendTo(host, endpoint, { ...request, scopes, expected });
+        const response = await this.#sendTo(host, endpoint, { ...request, scopes, expected });
+        // Where the body fails, the rest of it comes from somebody else.
+        return { ...response, body: watchBody(response.body, () => this.#network.rest(mirror)) };
       } catch (error) {
         if (!(error instanceof A3sError)) throw error;
         request.signal?.throwIfAborted();
