@@ -14,7 +14,8 @@ import { buildImage, ociArchive } from './testing/build-image.ts';
 import { convertHere } from './testing/convert-here.ts';
 import { pulledAttachment } from './testing/crash-image.ts';
 
-const program = (name: string) => fileURLToPath(new URL(`testing/${name}.ts`, import.meta.url));
+const LOAD = fileURLToPath(new URL('testing/crash-load.ts', import.meta.url));
+const PULL = fileURLToPath(new URL('testing/crash-pull.ts', import.meta.url));
 
 let root: string;
 beforeEach(() => {
@@ -86,7 +87,7 @@ async function atEveryMoment(
 
 it('is whole after kill -9 at any moment of a load', { timeout: 120_000 }, async () => {
   writeFileSync(join(root, 'archive.tar'), ociArchive(images));
-  await atEveryMoment(program('crash-load'), async (store, finished) => {
+  await atEveryMoment(LOAD, async (store, finished) => {
     const listed = await store.list();
     // All of the archive or nothing.
     expect([0, images.length]).toContain(listed.length);
@@ -96,7 +97,7 @@ it('is whole after kill -9 at any moment of a load', { timeout: 120_000 }, async
 });
 
 it('is whole after kill -9 at any moment of a pull', { timeout: 120_000 }, async () => {
-  await atEveryMoment(program('crash-pull'), async (store, finished) => {
+  await atEveryMoment(PULL, async (store, finished) => {
     const listed = await store.list();
     if (finished) expect(listed).toHaveLength(1);
     if (listed.length === 0) expect(readdirSync(join(root, 'images/blobs/sha256'))).toEqual([]);

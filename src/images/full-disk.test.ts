@@ -1,0 +1,34 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+const PROGRAM = fileURLToPath(new URL('testing/full-pull.ts', import.meta.url));
+/** The reserve that stays free, and room for the blobs of the image but not for all of its disks. */
+const DISK_MIB = 128 + 9;
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'a3s-full-'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+it('leaves nothing of a pull that fills the disk, and takes what fits', {
+  timeout: 60_000,
+}, async () => {
+  const script = `mount -t tmpfs -o size=${DISK_MIB}m none "$1" && exec "$2" --conditions=a3s-source --import tsx "$3" "$1"`;
+  const { stdout } = await promisify(execFile)(
+    'unshare',
+    ['--map-root-user', '--mount', 'sh', '-c', script, 'sh', root, process.execPath, PROGRAM],
+    { timeout: 50_000 },
+  );
+  expect(JSON.parse(stdout)).toEqual({
+    failure: 'disk-full',
+    left: [],
+    tags: ['small:1'],
+    downloaded: true,
+  });
+});
