@@ -152,6 +152,14 @@ describe('a real registry', () => {
     }
   });
 
+  it('is not looked for at what is no host', async () => {
+    for (const domain of ['', 'a/b', 'user@r.example', '..', 'r.example:x', 'http://r.example']) {
+      await expect(opened().login(domain, TEST_USER)).rejects.toMatchObject({
+        code: 'invalid-reference',
+      });
+    }
+  });
+
   it('takes a login with a right password where there are no tokens', async () => {
     const { host } = await started({ htpasswd: true });
     expect(await opened().login(host, TEST_USER)).toEqual({ identityToken: undefined });

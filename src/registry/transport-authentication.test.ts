@@ -100,6 +100,14 @@ describe('authentication', () => {
     expect(requests.at(-1)?.headers.authorization).toBe('Bearer given');
   });
 
+  it('refuses a bearer token that would be another header', async () => {
+    const { host } = await bench.plain(ok);
+    const credentials = { registryToken: 'a\r\nX-Other: b' };
+    await expect(bench.to(host, { credentials }).send(GET)).rejects.toMatchObject({
+      code: 'registry-unauthorized',
+    });
+  });
+
   it('does not repeat secrets that a registry writes into its refusal', async () => {
     const { host } = await bench.plain(
       withPassword((request, response) => {

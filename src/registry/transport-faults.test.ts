@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { Answer } from './testing/fault-server.ts';
-import { afterPing, bodyOf, GET, ok, TransportBench } from './testing/transport-bench.ts';
+import { afterPing, bodyOf, GET, ok, PULL, TransportBench } from './testing/transport-bench.ts';
 
 const bench = new TransportBench();
 afterEach(() => bench.endTest());
@@ -60,6 +60,38 @@ describe('a registry that is slow or broken', () => {
         message: expect.stringContaining(reason ?? ''),
       });
     }
+  });
+
+  it('is given up when it stops reading what is sent', async () => {
+    const { host } = await bench.plain(afterPing(() => undefined));
+    let sent = 0;
+    const upload = bench.to(host).send({
+      method: 'PATCH',
+      target: 'team/app/blobs/uploads/1',
+      scopes: PULL,
+      expected: [202],
+      async *body() {
+        for (; sent < 1000; sent += 1) yield Buffer.alloc(100_000);
+      },
+    });
+    await expect(upload).rejects.toMatchObject({
+      code: 'registry-unreachable',
+      message: expect.stringContaining('it took too long to answer'),
+    });
+    expect(sent).toBeLessThan(1000);
+  });
+
+  it('is not blamed for a reader that is slow', async () => {
+    const { host } = await bench.plain(
+      afterPing((_, response) => response.end(Buffer.alloc(3_000_000))),
+    );
+    const { body } = await bench.to(host).send(GET);
+    let length = 0;
+    for await (const chunk of body) {
+      if (length === 0) await new Promise((resolve) => setTimeout(resolve, 1500));
+      length += chunk.length;
+    }
+    expect(length).toBe(3_000_000);
   });
 
   it('is asked again after 429', async () => {

@@ -35,8 +35,15 @@ export class Authenticator {
   readonly #tokens = new Map<string, Promise<Token>>();
   #refreshToken: string | undefined;
 
+  /** @throws A3sError `registry-unauthorized` for a bearer token that no header can hold */
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
+    if (/[^\x21-\x7e]/.test(options.credentials?.registryToken ?? '')) {
+      throw new A3sError(
+        'registry-unauthorized',
+        `Cannot use the bearer token for ${options.domain}: it has characters that no token has`,
+      );
+    }
   }
 
   /** Of the latest token answer that had one. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { BlockList, isIP } from 'node:net';
-import { DEFAULT_DOMAIN } from '../../images/reference.ts';
+import { DEFAULT_DOMAIN, parseReference } from '../../images/reference.ts';
 
 /** What images of `docker.io` come from. */
 const DOCKER_HUB = 'registry-1.docker.io';
@@ -12,6 +12,15 @@ const DOCKER_HUB = 'registry-1.docker.io';
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
+
+/** Whether images can be named after it. */
+export function isDomain(text: string): boolean {
+  try {
+    return parseReference(`${text}/x/y`).domain === text;
+  } catch {
+    return false;
+  }
+}
 
 /** Host and port of the registry that serves a domain's images. */
 export function registryHost(domain: string): string {

@@ -5,7 +5,7 @@
  */
 import { A3sError } from '../../errors.ts';
 import { type Trust, trustIn } from '../http/trust.ts';
-import { isLoopback, registryHost } from './addresses.ts';
+import { isDomain, isLoopback, registryHost } from './addresses.ts';
 import { type HostCertificates, readHostCertificates } from './certs-directory.ts';
 import { type Registries, readRegistries } from './registries-file.ts';
 
@@ -55,8 +55,12 @@ export function hostFiles(home: string): HostFiles {
  */
 export async function readHost(domain: string, files: HostFiles): Promise<Host> {
   const https = `https://${registryHost(domain)}`;
-  if (!URL.canParse(https)) {
-    throw new A3sError('invalid-reference', `Cannot use ${domain} as the host of a registry`);
+  if (!isDomain(domain) || !URL.canParse(https)) {
+    throw new A3sError(
+      'invalid-reference',
+      `Cannot use ${JSON.stringify(domain.slice(0, 200))} as the host of a registry`,
+      { remedy: 'Write it as HOST[:PORT].' },
+    );
   }
   const registries = await readRegistries(files.registriesFiles);
   const { insecure = false, mirrors = [] } = registries.get(domain) ?? {};

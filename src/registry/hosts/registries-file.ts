@@ -17,8 +17,7 @@ import { open } from 'node:fs/promises';
 import { MAX_POLICY_DOCUMENT, PolicyError, readPolicyDocument } from '@a3s-box/policies/document';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import { parseReference } from '../../images/reference.ts';
-import { isLoopback } from './addresses.ts';
+import { isDomain, isLoopback } from './addresses.ts';
 
 export interface RegistrySettings {
   /** Asked first when pulling, in this order. */
@@ -110,15 +109,6 @@ function parseMirror(text: string, insecure: ReadonlySet<string>): URL | string 
     return `plain http is only for this machine, and for hosts that are here with "insecure: true"`;
   }
   return url;
-}
-
-/** Whether images can be named after it. */
-function isDomain(name: string): boolean {
-  try {
-    return parseReference(`${name}/x/y`).domain === name;
-  } catch {
-    return false;
-  }
 }
 
 async function readBounded(path: string): Promise<Uint8Array | undefined> {
