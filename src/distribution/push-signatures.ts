@@ -17,6 +17,7 @@ import {
   digestOf,
   isArtifactOf,
   type PayloadLayer,
+  withLayers,
 } from './attachment-artifact.ts';
 
 /** An artifact was pushed, or left out and why. */
@@ -87,33 +88,42 @@ function read({ digest, manifest }: Attachment): Artifact | undefined {
 async function joinTag(
   repository: Repository,
   attachment: Attachment,
-  { layers }: Artifact,
+  artifact: Artifact,
   kind: AttachmentKind,
 ): Promise<void> {
-  const payloads = layers.map(
-    ({ mediaType, annotations, digest }): PayloadLayer => ({
-      mediaType,
-      annotations: annotations ?? {},
-      data: blobOf(attachment, digest),
-    }),
-  );
-  await pushAttachment(repository, { subject: attachment.subject, kind, layers: payloads });
+  const layers = payloadsOf(attachment, artifact);
+  await pushAttachment(repository, { subject: attachment.subject, kind, layers });
+}
+
+function payloadsOf(attachment: Attachment, { layers }: Artifact): readonly PayloadLayer[] {
+  return layers.map(({ mediaType, annotations, digest }) => ({
+    mediaType,
+    annotations: annotations ?? {},
+    data: blobOf(attachment.blobs, digest, attachment.digest),
+  }));
 }
 
 async function pushBlobs(
   repository: Repository,
   attachment: Attachment,
-  { config, layers }: Artifact,
+  artifact: Artifact,
 ): Promise<void> {
-  for (const { digest, size } of [config, ...layers]) {
+  // The store keeps no configurations, and there are but two that artifacts have: an empty one, and cosign's.
+  const cosigns = withLayers(undefined, payloadsOf(attachment, artifact), attachment.digest).config;
+  const blobs = new Map([
+    ...attachment.blobs,
+    [cosigns.digest, cosigns.bytes],
+    [digestOf(EMPTY_JSON), EMPTY_JSON],
+  ]);
+  for (const { digest, size } of [artifact.config, ...artifact.layers]) {
     if (await repository.hasBlob(digest)) continue;
-    const data = blobOf(attachment, digest);
+    const data = blobOf(blobs, digest, attachment.digest);
     await repository.putBlob({ digest, size }, (offset) => once(data.subarray(offset)));
   }
 }
 
-function blobOf({ digest: artifact, blobs }: Attachment, digest: Digest): Buffer {
-  const data = digest === digestOf(EMPTY_JSON) ? EMPTY_JSON : blobs.get(digest);
+function blobOf(blobs: ReadonlyMap<Digest, Buffer>, digest: Digest, artifact: Digest): Buffer {
+  const data = blobs.get(digest);
   if (data !== undefined) return data;
   throw new A3sError(
     'invalid-image',

@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Digest, isDigest } from '../images/digest.ts';
 import { parseReference } from '../images/reference.ts';
@@ -15,6 +17,7 @@ import { pullImage } from './pull.ts';
 import { type PushEvent, type PushRequest, pushImage } from './push.ts';
 import { decisionOf } from './testing/decisions.ts';
 
+const run = promisify(execFile);
 const AMD64 = { os: 'linux', architecture: 'amd64' };
 const OCI = 'application/vnd.oci.image.manifest.v1+json';
 const INDEX = 'application/vnd.oci.image.index.v1+json';
@@ -231,6 +234,37 @@ describe('push of signatures', () => {
     expect(found[1]?.digest).toBe(bundle);
     expect(events.filter(({ state }) => state === 'signature-pushed')).toHaveLength(2);
   });
+
+  it.each(['legacy', 'oci-1-1'])(
+    'of cosign, put there in the way %s, is what cosign finds at the copy',
+    async (mode) => {
+      const cosign = async (...args: readonly string[]) =>
+        await run('cosign', args, {
+          cwd: temporary.root,
+          env: {
+            ...process.env,
+            HOME: temporary.root,
+            COSIGN_PASSWORD: '',
+            COSIGN_EXPERIMENTAL: '1',
+          },
+        });
+      const built = imageOf(`cosign/${mode}:1`, mode);
+      await load(built);
+      const { digest } = await push(`cosign/${mode}:1`);
+      await cosign('generate-key-pair');
+      const sign = ['sign', '--key', 'cosign.key', '--tlog-upload=false', '--yes'];
+      const referrers = `--registry-referrers-mode=${mode}`;
+      await cosign(...sign, referrers, `${started.host}/cosign/${mode}@${digest}`);
+      await pull(`cosign/${mode}:1`);
+      const copy = `${started.host}/cosign/copy-of-${mode}`;
+      await temporary.store.tag(`${started.host}/cosign/${mode}:1`, `${copy}:1`);
+      await push(`cosign/copy-of-${mode}:1`, { signatures: true });
+      const verify = ['verify', '--key', 'cosign.pub', '--insecure-ignore-tlog'];
+      const experimental = mode === 'legacy' ? [] : ['--experimental-oci11'];
+      const { stdout } = await cosign(...verify, ...experimental, `${copy}:1`);
+      expect(stdout).toContain(digest);
+    },
+  );
 
   it('leaves out those of the index, and says so', async () => {
     const built = imageOf('sign/index:amd64', 'indexed');
