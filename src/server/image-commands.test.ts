@@ -234,6 +234,19 @@ describe('docker', () => {
     await run(['rm', '-f', id]);
   });
 
+  it('refuses to build by name, however much it is sent', async () => {
+    const context = writeTar([
+      { path: 'Dockerfile', data: 'FROM scratch\nCOPY x /\n' },
+      { path: 'x', data: Buffer.alloc(8_000_000, 'x') },
+    ]);
+    const args = ['build', '-'];
+    const built = await docker(home.config.socket, args, context, { DOCKER_BUILDKIT: '0' });
+    expect(built).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Cannot build images'),
+    });
+  });
+
   it.each([
     [['search', 'busybox'], 'Cannot search for images'],
     [['builder', 'prune', '-f'], 'Cannot prune a build cache'],

@@ -12,7 +12,7 @@ import { diskParts } from '../usage/image-parts.ts';
 import { type Parts, shareOut } from '../usage/shares.ts';
 import { familiar, familiarDigest } from '../view.ts';
 import { planPrune } from './plan-prune.ts';
-import type { PruneOptions, PruneResult } from './prune-options.ts';
+import type { PrunedImage, PruneOptions, PruneResult } from './prune-options.ts';
 
 export async function pruneImages(parts: StoreParts, options: PruneOptions): Promise<PruneResult> {
   const { catalog, lock } = parts;
@@ -26,17 +26,16 @@ export async function pruneImages(parts: StoreParts, options: PruneOptions): Pro
       return shareOut(left.filter((each) => each !== undefined)).total;
     };
     const sizeBefore = total();
-    const untagged: string[] = [];
-    const deleted: string[] = [];
+    const removed: PrunedImage[] = [];
     // Nothing waits between the plan and its end.
     for (const { record, names } of planPrune(catalog, options)) {
       const repoDigests = catalog.repoDigestsOf(record.id);
       catalog.remove(names, repoDigests, record.id);
-      untagged.push(...names.map(familiar), ...repoDigests.map(familiarDigest));
-      deleted.push(record.id);
+      const untagged = [...names.map(familiar), ...repoDigests.map(familiarDigest)];
+      removed.push({ id: record.id, untagged });
     }
     const reclaimed = sizeBefore - total();
     await sweep(parts);
-    return { untagged, deleted, reclaimed };
+    return { removed, reclaimed };
   });
 }

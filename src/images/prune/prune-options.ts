@@ -14,11 +14,14 @@ export interface PruneOptions {
   readonly inUse: () => ReadonlySet<string>;
 }
 
-export interface PruneResult {
-  /** Familiar names and digests that were taken away. */
+export interface PrunedImage {
+  readonly id: string;
+  /** Familiar names and digests that went with it. */
   readonly untagged: readonly string[];
-  /** Ids of the images. */
-  readonly deleted: readonly string[];
+}
+
+export interface PruneResult {
+  readonly removed: readonly PrunedImage[];
   /** Bytes on disk that are free now, or will be when what holds them ends. */
   readonly reclaimed: number;
 }

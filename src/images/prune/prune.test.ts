@@ -39,13 +39,12 @@ describe('prune', () => {
     const { total, images } = await temporary.store.usage();
     const share = images.get(old?.id ?? '') ?? expect.fail();
     expect(await prune()).toEqual({
-      untagged: [],
-      deleted: [old?.id],
+      removed: [{ id: old?.id, untagged: [] }],
       reclaimed: share.size - share.shared,
     });
     expect((await temporary.store.usage()).total).toBe(total - share.size + share.shared);
     expect(await temporary.store.list()).toHaveLength(1);
-    expect(await prune()).toEqual({ untagged: [], deleted: [], reclaimed: 0 });
+    expect(await prune()).toEqual({ removed: [], reclaimed: 0 });
   });
 
   it('takes every image that no box holds, when asked for all', async () => {
@@ -54,8 +53,7 @@ describe('prune', () => {
     expect(
       await prune({ danglingOnly: false, inUse: () => new Set([held?.id ?? '']) }),
     ).toMatchObject({
-      untagged: ['other:1', 'other:2'],
-      deleted: [other?.id],
+      removed: [{ id: other?.id, untagged: ['other:1', 'other:2'] }],
     });
     expect(await temporary.store.bootLayers(held ?? expect.fail())).toHaveLength(2);
   });
@@ -64,9 +62,9 @@ describe('prune', () => {
     await load(image('a:1', 'a', { keep: 'yes' }), image('b:1', 'b'));
     const all = { danglingOnly: false };
     // Both say that they were made in 1970.
-    expect((await prune({ ...all, until: 0 })).deleted).toEqual([]);
-    const { untagged } = await prune({ ...all, until: 1, matches: (labels) => !labels['keep'] });
-    expect(untagged).toEqual(['b:1']);
+    expect((await prune({ ...all, until: 0 })).removed).toEqual([]);
+    const { removed } = await prune({ ...all, until: 1, matches: (labels) => !labels['keep'] });
+    expect(removed.map(({ untagged }) => untagged)).toEqual([['b:1']]);
   });
 
   it('leaves nothing of what it takes', async () => {
@@ -122,7 +120,7 @@ describe('loads, saves and starts beside prunes', () => {
         store.bootLayers(held ?? expect.fail()),
         store.save(['held:1']).then(buffer),
       ]);
-      expect(pruned.deleted).not.toContain(held?.id);
+      expect(pruned.removed.map(({ id }) => id)).not.toContain(held?.id);
     }
     await prune({ danglingOnly: false, inUse: () => new Set([held?.id ?? '']) });
     expect(readdirSync(join(temporary.root, 'images/blobs/sha256'))).toHaveLength(before);

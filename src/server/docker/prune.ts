@@ -21,7 +21,7 @@ export const PRUNE_ROUTES: readonly Route[] = [
     body: noBody,
     handler: async ({ rt, query }) => {
       const { dangling, until, label = [], 'label!': notLabel } = query.filters;
-      const { untagged, deleted, reclaimed } = await rt.images.prune({
+      const { removed, reclaimed } = await rt.images.prune({
         danglingOnly: isDangling(dangling),
         until: untilOf(until),
         matches: (labels) =>
@@ -29,14 +29,16 @@ export const PRUNE_ROUTES: readonly Route[] = [
           !(notLabel?.every((each) => matchesLabel(labels, each)) ?? false),
         inUse: () => new Set(rt.store.list().map(({ definition }) => definition.image.id)),
       });
-      for (const name of untagged) rt.events.publish('image', 'untag', name, { name });
-      for (const id of deleted) rt.events.publish('image', 'delete', id, { name: id });
+      for (const { id, untagged } of removed) {
+        for (const name of untagged) rt.events.publish('image', 'untag', name, { name });
+        rt.events.publish('image', 'delete', id, { name: id });
+      }
       rt.events.publish('image', 'prune', '', { reclaimed: String(reclaimed) });
       return json({
-        ImagesDeleted: [
+        ImagesDeleted: removed.flatMap(({ id, untagged }) => [
           ...untagged.map((name) => ({ Untagged: name })),
-          ...deleted.map((id) => ({ Deleted: id })),
-        ],
+          { Deleted: id },
+        ]),
         SpaceReclaimed: reclaimed,
       });
     },

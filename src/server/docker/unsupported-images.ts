@@ -3,9 +3,8 @@
  *
  * @module
  */
-import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import { type Route, route } from '../route.ts';
+import { type Route, streamRoute } from '../route.ts';
 import { query } from './query.ts';
 
 const access = 'owner';
@@ -25,10 +24,10 @@ const REFUSED = [
 
 export const UNSUPPORTED_IMAGE_ROUTES: readonly Route[] = REFUSED.map(
   ([method, path, what, remedy]) =>
-    route(method, path, {
+    // Of whatever body there is, nothing needs to be read.
+    streamRoute(method, path, {
       access,
       query: query({}),
-      body: z.unknown(),
       handler: () => {
         throw new A3sError('not-implemented', `Cannot ${what}: it is not supported`, { remedy });
       },

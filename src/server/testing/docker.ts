@@ -13,15 +13,21 @@ export interface DockerResult {
   readonly bytes: Buffer;
 }
 
-/** Runs `docker ARGS` with `input` as its standard input. */
+/** Runs `docker ARGS` with `input` as its standard input, and `more` in its environment. */
 export function docker(
   socket: string,
   args: readonly string[],
   input: string | Uint8Array = '',
+  more: Readonly<Record<string, string>> = {},
 ): Promise<DockerResult> {
   return new Promise((resolve, reject) => {
     const child = spawn('docker', args, {
-      env: { PATH: process.env['PATH'], HOME: '/nonexistent', DOCKER_HOST: `unix://${socket}` },
+      env: {
+        PATH: process.env['PATH'],
+        HOME: '/nonexistent',
+        DOCKER_HOST: `unix://${socket}`,
+        ...more,
+      },
     });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];

@@ -123,7 +123,7 @@ export class FakeImages implements ImageStore {
   }
 
   async prune(): ReturnType<ImageStore['prune']> {
-    return { untagged: [], deleted: [], reclaimed: 0 };
+    return { removed: [], reclaimed: 0 };
   }
 
   async usage(): ReturnType<ImageStore['usage']> {
