@@ -4,11 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Attachment } from '../images/attachment.ts';
 import type { Digest } from '../images/digest.ts';
 import { type StartedRegistry, startRegistry } from '../registry/testing/start-registry.ts';
 import { decideTrust } from './decide.ts';
+import { loadPolicy } from './load-policy.ts';
 import type { PolicyKey, Requirement } from './policy.ts';
 import { attachmentsOf, pushManifest } from './testing/fetch-attachments.ts';
 import {
@@ -238,5 +240,53 @@ describe('what cosign signs without a key', () => {
     expect(decision.requirements[0]?.findings[0]?.signedAt).toBeDefined();
     const logged = await signed.decide({ ...unlogged, transparencyLog: 'required' });
     expect(logged.reason).toContain('it has no entry in a transparency log');
+  });
+});
+
+describe('a policy in files', () => {
+  it('decides about what cosign signs, by key and by identity', async () => {
+    writeFileSync(join(home, 'root.json'), JSON.stringify(TrustedRoot.toJSON(world.root)));
+    const text = `
+trustedRoots:
+  ours: { file: root.json }
+images:
+  - pattern: "${registry.host}/guarded/*"
+    require:
+      - keys: [first.pub]
+        transparencyLog: none
+        dockerReference: repository
+      - keys: [second.pub, first.pub]
+        transparencyLog: none
+        attestation:
+          predicateType: "${PROVENANCE}"
+          conditions: ['predicate.builder.id == "ours"']
+      - identities: [{ issuer: "${ISSUER}", subjectPattern: "https://ci.example/team/*" }]
+        trustedRoot: ours
+  - pattern: "${registry.host}/old/**"
+    deny: it is no longer built
+`;
+    const given = { source: 'call', path: undefined, text, directory: home } as const;
+    const policy = await loadPolicy(given, { tufCache: join(home, 'tuf') });
+    const signed = await image('guarded/app');
+    const decide = async (repository: string) =>
+      await decideTrust(
+        questionOf(signed.digest, await signed.attachments(), {
+          repository: `${registry.host}/${repository}`,
+        }),
+        policy,
+        NOW,
+      );
+    await signed.sign('first');
+    expect((await decide('guarded/app')).reason).toContain('no attestation of type');
+    await signed.attest('second', PROVENANCE, { builder: { id: 'ours' } });
+    expect((await decide('guarded/app')).reason).toContain('no signature by');
+    await signed.keyless('sign');
+    expect(await decide('guarded/app')).toMatchObject({
+      verdict: 'signed',
+      rule: { index: 0, pattern: `${registry.host}/guarded/*`, action: 'require' },
+    });
+    expect((await decide('guarded/other')).reason).toContain('it is for the name');
+    expect((await decide('old/app')).reason).toContain('denies it: "it is no longer built"');
+    expect((await decide('guarded/deep/app')).reason).toContain('no rule of the image policy');
   });
 });

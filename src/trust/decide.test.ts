@@ -308,9 +308,10 @@ describe('keys', () => {
     expect(wrongType).toMatchObject({ verdict: 'refused', problems: ['no-key-matches'] });
   });
 
-  it('of RSA with 1024 bits, of secp256k1 and of DSA sign nothing', async () => {
+  it('of RSA with 1024 bits or bound to PSS, of secp256k1 and of DSA sign nothing', async () => {
     for (const { publicKey, privateKey } of [
       generateKeyPairSync('rsa', { modulusLength: 1024 }),
+      generateKeyPairSync('rsa-pss', { modulusLength: 2048 }),
       generateKeyPairSync('ec', { namedCurve: 'secp256k1' }),
       generateKeyPairSync('dsa', { modulusLength: 2048, divisorLength: 256 }),
     ]) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { constants, createHash, type KeyObject, verify } from 'node:crypto';
+import { createHash, type KeyObject, verify } from 'node:crypto';
 
 const MIN_RSA_BITS = 2048;
 
@@ -14,7 +14,7 @@ const CURVES: Readonly<Record<string, readonly string[]>> = {
   secp521r1: ['sha256', 'sha512'],
 };
 
-/** ECDSA (DER), RSA (PKCS #1 v1.5, or PSS for a key that is for nothing else), Ed25519. Any other key: no. */
+/** ECDSA (DER), RSA (PKCS #1 v1.5), Ed25519. Any other key signs nothing. */
 export function isSignedBy(key: KeyObject, signed: Buffer, signature: Buffer): boolean {
   try {
     switch (key.asymmetricKeyType) {
@@ -24,8 +24,6 @@ export function isSignedBy(key: KeyObject, signed: Buffer, signature: Buffer): b
         );
       case 'rsa':
         return isLong(key) && verify('sha256', signed, key, signature);
-      case 'rsa-pss':
-        return isLong(key) && verify('sha256', signed, withPss(key), signature);
       case 'ed25519':
         return verify(null, signed, key, signature);
       default:
@@ -39,23 +37,12 @@ export function isSignedBy(key: KeyObject, signed: Buffer, signature: Buffer): b
 
 /** One text for one key, however it was encoded and named. */
 export function identityOfKey(key: KeyObject): string {
-  const type = key.asymmetricKeyType ?? '';
-  // Node has no JWK of keys that are bound to PSS.
-  if (type === 'rsa-pss') return sha256(key.export({ type: 'spki', format: 'der' }));
-  const { crv, x, y, n, e } = key.export({ format: 'jwk' });
-  return sha256(JSON.stringify([type.slice(0, 3), crv, x, y, n, e]));
+  const { kty, crv, x, y, n, e } = key.export({ format: 'jwk' });
+  return sha256(JSON.stringify([kty, crv, x, y, n, e]));
 }
 
 function isLong(key: KeyObject): boolean {
   return (key.asymmetricKeyDetails?.modulusLength ?? 0) >= MIN_RSA_BITS;
-}
-
-function withPss(key: KeyObject) {
-  return {
-    key,
-    padding: constants.RSA_PKCS1_PSS_PADDING,
-    saltLength: constants.RSA_PSS_SALTLEN_AUTO,
-  };
 }
 
 function sha256(content: Buffer | string): string {

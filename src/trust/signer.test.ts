@@ -1,3 +1,5 @@
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decideTrust } from './decide.ts';
 import type { Requirement } from './policy.ts';
@@ -196,6 +198,17 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     const parts = await sign();
     const timestamps = [await elsewhere.stamp(parts.signature)];
     expect((await decide({ ...parts, timestamps }, form)).code).toBe('timestamp-invalid');
+  });
+
+  it('does not count with a timestamp that is none', async () => {
+    const parts = await sign();
+    const good = await world.stamp(parts.signature);
+    for (const bad of [Buffer.from('x'), good.subarray(0, 100), Buffer.alloc(9_000, 0x30)]) {
+      expect(await decide({ ...parts, timestamps: [bad] }, form)).toMatchObject({
+        verdict: 'refused',
+        code: 'malformed',
+      });
+    }
   });
 
   it('does not count without an entry in a log, where one is required', async () => {
@@ -427,6 +440,48 @@ describe("cosign's entries", () => {
     expect((await stamp(Buffer.from(envelopeOfParts(parts)))).verdict).toBe('signed');
     expect((await stamp(parts.signature)).code).toBe('timestamp-invalid');
   });
+});
+
+describe('annotations of cosign', () => {
+  it(
+    'with anything changed name the same signer, or none',
+    async () => {
+      const parts = await sign({ stamped: true });
+      const layer = legacyLayer(parts);
+      const names = Object.keys(layer.annotations ?? {});
+      const change = fc.record({
+        name: fc.constantFrom(...names),
+        at: fc.double({ min: 0, max: 1, noNaN: true }),
+        by: fc.oneof(fc.string({ maxLength: 3 }), fc.base64String({ maxLength: 8 })),
+        cut: fc.nat(4),
+      });
+      const requirement = requirementOf({
+        identities: [{ issuer: ISSUER, matches: () => true, text: 'anybody' }],
+        transparencyLog: 'required',
+        trustMaterial: world.material,
+      });
+      await fuzz(
+        fc.asyncProperty(change, async ({ name, at, by, cut }) => {
+          const text = layer.annotations?.[name] ?? '';
+          const index = Math.floor(at * text.length);
+          const changed = text.slice(0, index) + by + text.slice(index + cut);
+          const annotations = { ...layer.annotations, [name]: changed };
+          const { requirements, verdict } = await decideTrust(
+            questionOf(IMAGE, [attachmentOf(IMAGE, [{ ...layer, annotations }])]),
+            requiring(requirement),
+            NOW,
+          );
+          if (verdict === 'refused') return;
+          expect(requirements[0]?.findings[0]?.signer).toEqual({
+            kind: 'identity',
+            issuer: ISSUER,
+            subject: SUBJECT,
+          });
+        }),
+      );
+    },
+    FUZZ_TIMEOUT,
+  );
 });
 
 /** The same signature with an entry in another log. */
