@@ -131,9 +131,10 @@ class IngestTask {
 
   async #loadLayers({ diffIds }: ConfigFile): Promise<LoadedImage['layers']> {
     const { layers } = this.#documents.manifest;
-    for (const { digest } of layers) this.#progress({ layer: digest, state: 'planned' });
-    for (const { digest } of layers.slice(DOWNLOADS_AT_ONCE)) {
-      this.#progress({ layer: digest, state: 'waiting' });
+    const distinct = [...new Set(layers.map(digestOf))];
+    for (const layer of distinct) this.#progress({ layer, state: 'planned' });
+    for (const layer of distinct.slice(DOWNLOADS_AT_ONCE)) {
+      this.#progress({ layer, state: 'waiting' });
     }
     const merged = mergedCount(layers);
     const loaded = await settleAll(
@@ -183,6 +184,7 @@ class IngestTask {
       this.#progress({ layer, state: 'exists' });
       return { blob, depends: !isMerged && checked };
     }
+    this.#signal.throwIfAborted();
     this.#progress({ layer, state: 'converting' });
     const depends = !isMerged && (await this.#loader.dependsOnOthers({ diffId, blob }));
     this.#progress({ layer, state: 'complete' });
