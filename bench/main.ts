@@ -9,10 +9,11 @@ import { parseArgs } from 'node:util';
 import { coldBoot } from './cold-boot.ts';
 import { exec } from './exec.ts';
 import { memory } from './memory.ts';
+import { pull } from './pull.ts';
 import { type Benchmark, type BenchmarkResult, shown } from './statistics.ts';
 import { verify } from './verify.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [coldBoot, exec, memory, verify];
+const BENCHMARKS: readonly Benchmark[] = [coldBoot, exec, memory, pull, verify];
 
 function machine(): Record<string, string | number> {
   const [qemu = ''] = execFileSync('qemu-system-x86_64', ['--version'], { encoding: 'utf8' }).split(
