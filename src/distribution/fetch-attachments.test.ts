@@ -59,12 +59,15 @@ describe('what is attached to an image', () => {
     },
   );
 
-  it('is found where the registry does not say what it is', async () => {
-    const digest = registry.pushArtifact({ subject: IMAGE }, [Buffer.from('x')], BUNDLE);
-    registry.listed.clear();
-    registry.list(IMAGE, digest, undefined);
-    expect(await found()).toMatchObject([{ digest }]);
-  });
+  it.each([undefined, 'application/vnd.oci.empty.v1+json'])(
+    'is found where the registry says that it is %s',
+    async (listed) => {
+      const digest = registry.pushArtifact({ subject: IMAGE }, [Buffer.from('x')], BUNDLE);
+      registry.listed.clear();
+      registry.list(IMAGE, digest, listed);
+      expect(await found()).toMatchObject([{ digest }]);
+    },
+  );
 
   it('is not what only the registry says is about it', async () => {
     const digest = registry.pushArtifact({ subject: INDEX }, [Buffer.from('x')], BUNDLE);

@@ -32,6 +32,13 @@ const ARTIFACT_TYPES = [
   /^application\/vnd\.dsse\.envelope\.v1\+json$/,
 ];
 
+/** What a list says where it does not know better: cosign lists its bundles by the type of their empty configuration. */
+const VAGUE_TYPES = [
+  undefined,
+  'application/vnd.oci.empty.v1+json',
+  'application/vnd.oci.image.config.v1+json',
+];
+
 /**
  * Everything that is attached to these digests and may be a signature or an attestation.
  *
@@ -83,7 +90,7 @@ async function atTags(repository: Repository, subject: Digest): Promise<readonly
 
 async function byReferrers(repository: Repository, subject: Digest): Promise<readonly Candidate[]> {
   const referrers = (await repository.referrers(subject)).filter(
-    ({ artifactType }) => artifactType === undefined || isRelevant(artifactType),
+    ({ artifactType }) => isVague(artifactType) || isRelevant(artifactType),
   );
   if (referrers.length > MAX_ATTACHMENTS) throw tooMany(repository.name);
   const found: Candidate[] = [];
@@ -100,8 +107,12 @@ async function byReferrers(repository: Repository, subject: Digest): Promise<rea
   return found;
 }
 
-function isRelevant(type: string): boolean {
-  return ARTIFACT_TYPES.some((pattern) => pattern.test(type));
+function isVague(type: string | undefined): boolean {
+  return VAGUE_TYPES.includes(type);
+}
+
+function isRelevant(type: string | undefined): boolean {
+  return type !== undefined && ARTIFACT_TYPES.some((pattern) => pattern.test(type));
 }
 
 function candidate(

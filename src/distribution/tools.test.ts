@@ -191,6 +191,8 @@ describe('what cosign puts beside an image', () => {
   const cosign = (...args: readonly string[]) =>
     run('cosign', args, { COSIGN_PASSWORD: '', COSIGN_EXPERIMENTAL: '1' });
   const signing = ['--yes', '--key=cosign.key', '--tlog-upload=false', '--allow-http-registry'];
+  let count = 0;
+  let name: string;
   let reference: string;
 
   beforeAll(async () => {
@@ -200,16 +202,19 @@ describe('what cosign puts beside an image', () => {
   });
   beforeEach(async () => {
     open();
-    await push('team/signed:1', '--format=oci');
+    count += 1;
+    const repository = `team/signed-${count}`;
+    name = `${repository}:1`;
+    await push(name, '--format=oci');
     const inspect = ['inspect', '--tls-verify=false', '--format={{.Digest}}'];
-    const digest = await run('skopeo', [...inspect, `docker://${started.host}/team/signed:1`]);
-    reference = `${started.host}/team/signed@${digest.trim()}`;
+    const digest = await run('skopeo', [...inspect, `docker://${started.host}/${name}`]);
+    reference = `${started.host}/${repository}@${digest.trim()}`;
   });
   afterAll(() => started?.stop());
 
   it('is found, stored, and taken as it is now with the next pull', async () => {
     await cosign('sign', ...signing, reference);
-    const { image } = await pull('team/signed:1');
+    const { image } = await pull(name);
     const [signature, ...others] = questions[0]?.attachments ?? [];
     expect(others).toEqual([]);
     expect(signature).toMatchObject({ attachedBy: 'tag', subject: image.manifestDigest });
@@ -222,14 +227,28 @@ describe('what cosign puts beside an image', () => {
     writeFileSync(join(started.directory, 'predicate.json'), '{"it":"is so"}');
     const predicate = ['--predicate=predicate.json', '--type=https://example.com/it'];
     await cosign('attest', ...signing, ...predicate, reference);
-    const again = await pull('team/signed:1');
+    const again = await pull(name);
     expect(again.upToDate).toBe(true);
     expect(await temporary.store.attachments([image.manifestDigest])).toHaveLength(2);
   });
 
+  it('is found where it is a bundle', async () => {
+    writeFileSync(join(started.directory, 'predicate.json'), '{"it":"is so"}');
+    const predicate = ['--predicate=predicate.json', '--type=https://example.com/it'];
+    await cosign('attest', ...signing, '--new-bundle-format', ...predicate, reference);
+    await pull(name);
+    const bundles = questions[0]?.attachments.filter(({ attachedBy }) => attachedBy === 'referrer');
+    expect(bundles).toHaveLength(1);
+    const [bundle] = bundles?.[0]?.blobs.values() ?? [];
+    expect(JSON.parse(String(bundle))).toMatchObject({
+      mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+      dsseEnvelope: {},
+    });
+  });
+
   it('is found by the subject that it names, where cosign puts it so', async () => {
     await cosign('sign', ...signing, '--registry-referrers-mode=oci-1-1', reference);
-    await pull('team/signed:1');
+    await pull(name);
     const referrers = questions[0]?.attachments.filter(
       ({ attachedBy }) => attachedBy === 'referrer',
     );
