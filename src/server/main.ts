@@ -42,7 +42,7 @@ async function main(): Promise<void> {
           runtimeDir: config.runtimeDir,
         }),
         registry: openRegistry({
-          ...hostFiles(config.home),
+          ...hostFiles(config.home, process.env),
           proxies: readProxies(process.env),
         }),
         trust: openTrust(config.home),

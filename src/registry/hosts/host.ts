@@ -8,6 +8,7 @@ import { type Trust, trustIn } from '../http/trust.ts';
 import { isDomain, isLoopback, registryHost } from './addresses.ts';
 import { type HostCertificates, readHostCertificates } from './certs-directory.ts';
 import { type Registries, readRegistries } from './registries-file.ts';
+import { readSystemRoots, rootsFiles } from './system-roots.ts';
 
 /** Where the configuration is; the first that is there counts. */
 export interface HostFiles {
@@ -15,6 +16,8 @@ export interface HostFiles {
   readonly certsDirectories: readonly string[];
   /** `registries.yaml`. */
   readonly registriesFiles: readonly string[];
+  /** Bundles of authorities of the system; Node's own where none is there. */
+  readonly rootsFiles?: readonly string[];
 }
 
 export interface Mirror {
@@ -36,8 +39,12 @@ export interface Host {
 }
 
 /** The files for a user's home, and those of the system. */
-export function hostFiles(home: string): HostFiles {
+export function hostFiles(
+  home: string,
+  env: Readonly<Record<string, string | undefined>>,
+): HostFiles {
   return {
+    rootsFiles: rootsFiles(env),
     certsDirectories: [
       `${home}/certs.d`,
       '/etc/a3s-box/certs.d',
@@ -65,6 +72,7 @@ export async function readHost(domain: string, files: HostFiles): Promise<Host> 
   const registries = await readRegistries(files.registriesFiles);
   const { insecure = false, mirrors = [] } = registries.get(domain) ?? {};
   const certificates = await readHostCertificates(files.certsDirectories, domain);
+  const roots = await readSystemRoots(files.rootsFiles ?? []);
   const bases = [new URL(https)];
   if (insecure || isLoopback(new URL(https))) {
     bases.push(new URL(`http://${registryHost(domain)}`));
@@ -72,19 +80,24 @@ export async function readHost(domain: string, files: HostFiles): Promise<Host> 
   return {
     domain,
     bases,
-    trust: trustIn(certificates, !insecure),
-    mirrors: await Promise.all(mirrors.map((url) => mirrorAt(url, files, registries))),
-    foreign: (url) => foreignTrust(url, certificates, files, registries),
+    trust: trustIn(certificates, roots, !insecure),
+    mirrors: await Promise.all(mirrors.map((url) => mirrorAt(url, files, registries, roots))),
+    foreign: (url) => foreignTrust(url, certificates, files, registries, roots),
   };
 }
 
-async function mirrorAt(url: URL, files: HostFiles, registries: Registries): Promise<Mirror> {
+async function mirrorAt(
+  url: URL,
+  files: HostFiles,
+  registries: Registries,
+  roots: readonly string[],
+): Promise<Mirror> {
   const certificates = await readHostCertificates(files.certsDirectories, url.host);
   const path = url.pathname.replace(/^\/|\/$/g, '');
   return {
     base: new URL(url.origin),
     prefix: path === '' ? '' : `${path}/`,
-    trust: trustIn(certificates, registries.get(url.host)?.insecure !== true),
+    trust: trustIn(certificates, roots, registries.get(url.host)?.insecure !== true),
   };
 }
 
@@ -93,8 +106,9 @@ async function foreignTrust(
   registry: HostCertificates,
   files: HostFiles,
   registries: Registries,
+  roots: readonly string[],
 ): Promise<Trust> {
   const own = await readHostCertificates(files.certsDirectories, url.host);
   const authorities = [...new Set([...registry.authorities, ...own.authorities])];
-  return trustIn({ authorities, clients: [] }, registries.get(url.host)?.insecure !== true);
+  return trustIn({ authorities, clients: [] }, roots, registries.get(url.host)?.insecure !== true);
 }

@@ -45,7 +45,12 @@ export class Dispatchers {
 
   #make(url: URL, trust: Trust): Dispatcher {
     const { connectMs, headersMs, stallMs } = this.#limits;
-    const connect = { ...trust.options, timeout: connectMs };
+    const { rejectUnauthorized } = trust;
+    const connect = {
+      rejectUnauthorized,
+      timeout: connectMs,
+      ...(url.protocol === 'https:' ? { secureContext: trust.secureContext() } : {}),
+    };
     const timeouts = { headersTimeout: headersMs, bodyTimeout: stallMs };
     const proxy = proxyFor(this.#proxies, url);
     if (proxy === undefined) return new Pool(url.origin, { ...timeouts, connect });

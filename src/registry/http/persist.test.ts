@@ -14,7 +14,7 @@ const REQUEST: HttpRequest = {
   headers: {},
   body: undefined,
   signal: undefined,
-  trust: trustIn(NO_CERTIFICATES, true),
+  trust: trustIn(NO_CERTIFICATES, [], true),
 };
 
 /** Answers in turn with statuses and errors, the last one for ever. */

@@ -4,35 +4,34 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { rootCertificates } from 'node:tls';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import type { HostCertificates } from '../hosts/certs-directory.ts';
 
 export interface Trust {
   /** Connections are shared between requests with the same identity. */
   readonly identity: string;
-  /** For `tls.connect`. */
-  readonly options: {
-    readonly rejectUnauthorized: boolean;
-    readonly ca?: string[];
-    readonly cert?: string[];
-    readonly key?: string[];
-  };
+  readonly rejectUnauthorized: boolean;
+  /** Made once for each pool of connections: reading a bundle of authorities takes longer than a handshake. */
+  secureContext(): SecureContext;
 }
 
-/** @param verified false takes any certificate */
-export function trustIn({ authorities, clients }: HostCertificates, verified: boolean): Trust {
+/**
+ * @param roots PEM: what is trusted beside the host's own authorities
+ * @param verified false takes any certificate
+ */
+export function trustIn(
+  { authorities, clients }: HostCertificates,
+  roots: readonly string[],
+  verified: boolean,
+): Trust {
+  const ca = [...roots, ...authorities];
+  const cert = clients.map((client) => client.cert);
+  const key = clients.map((client) => client.key);
   const hash = createHash('sha256');
-  const parts = [authorities, clients.map(({ cert }) => cert), clients.map(({ key }) => key)];
-  hash.update(JSON.stringify([verified, ...parts]));
+  hash.update(JSON.stringify([verified, ca, cert, key]));
   return {
     identity: hash.digest('hex'),
-    options: {
-      rejectUnauthorized: verified,
-      // Without any of our own, the platform's defaults hold, NODE_EXTRA_CA_CERTS among them.
-      ...(authorities.length === 0 ? {} : { ca: [...rootCertificates, ...authorities] }),
-      ...(clients.length === 0
-        ? {}
-        : { cert: clients.map(({ cert }) => cert), key: clients.map(({ key }) => key) }),
-    },
+    rejectUnauthorized: verified,
+    secureContext: () => createSecureContext({ ca, ...(cert.length === 0 ? {} : { cert, key }) }),
   };
 }

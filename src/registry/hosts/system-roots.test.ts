@@ -1,0 +1,55 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openRegistry } from '../open-registry.ts';
+import { type StartedRegistry, startRegistry } from '../testing/start-registry.ts';
+import { TRANSPORT_LIMITS } from '../transport-limits.ts';
+import { readSystemRoots, rootsFiles } from './system-roots.ts';
+
+let directory: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'a3s-roots-'));
+});
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+describe('the authorities of the system', () => {
+  it('are the bundle that OpenSSL is told of, or that of the distribution', () => {
+    expect(rootsFiles({ SSL_CERT_FILE: '/roots.pem' })).toEqual(['/roots.pem']);
+    expect(rootsFiles({})).toContain('/etc/ssl/certs/ca-certificates.crt');
+  });
+
+  it("are the first file that is there, alone, or Node's where there is none", async () => {
+    const bundle = join(directory, 'bundle.pem');
+    writeFileSync(bundle, 'ours');
+    expect(await readSystemRoots([join(directory, 'none'), bundle])).toEqual(['ours']);
+    expect(await readSystemRoots([join(directory, 'none')])).toBe(rootCertificates);
+    await expect(readSystemRoots([directory])).rejects.toThrow('EISDIR');
+  });
+
+  it('vouch for registries', async () => {
+    const started: StartedRegistry = await startRegistry({ tls: true });
+    try {
+      const bundle = String(started.authority?.caFile);
+      const files = { certsDirectories: [], registriesFiles: [] };
+      const name = `${started.host}/team/app`;
+      for (const [roots, found] of [
+        [[bundle], undefined],
+        [[], 'registry-unreachable'],
+      ] as const) {
+        const registry = openRegistry({ ...files, rootsFiles: roots, limits: TRANSPORT_LIMITS });
+        const answer = await registry
+          .repository(name, { access: 'pull' })
+          .manifest('none')
+          .catch((error: { code: string }) => error.code);
+        expect(answer).toBe(found);
+        await registry.close();
+      }
+    } finally {
+      await started.stop();
+    }
+  });
+});
