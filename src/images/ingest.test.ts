@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -158,6 +158,21 @@ describe('a pull', () => {
     const stored = await temporary.store.ingest(second);
     expect(second.opened).toEqual([next.config.digest, last]);
     expect(await temporary.store.bootLayers(stored)).toHaveLength(3);
+  });
+
+  it('does not believe a configuration that was changed on disk', async () => {
+    const image = imageOf('a');
+    await temporary.store.ingest(new MemorySource(image, { names: ['docker.io/library/app:1'] }));
+    const path = join(temporary.root, 'images/blobs/sha256', image.config.digest.slice(7));
+    const changed = readFileSync(path, 'utf8').replace('linux', 'LINUX');
+    rmSync(path);
+    writeFileSync(path, changed);
+    await expect(
+      temporary.store.ingest(new MemorySource(image, { names: ['docker.io/library/app:2'] })),
+    ).rejects.toMatchObject({ code: 'invalid-image' });
+    await expect(temporary.store.resolve('app:2')).rejects.toMatchObject({
+      code: 'no-such-image',
+    });
   });
 
   it('fetches a layer once that an image has twice', async () => {

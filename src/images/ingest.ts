@@ -21,6 +21,7 @@ import { settleAll } from './settle-all.ts';
 import { checkSource, type SourceDocuments } from './source-documents.ts';
 import { Staging } from './staging.ts';
 import type { StoreParts } from './store-parts.ts';
+import { readStoredDocument } from './stored-document.ts';
 import { settle } from './sweep.ts';
 import { corrupt } from './tar/corrupt.ts';
 import { viewOf } from './view.ts';
@@ -86,6 +87,8 @@ class IngestTask {
     const { config, layers } = this.#documents.manifest;
     return await this.#hold('blobPins', [config, ...layers].map(digestOf), async () => {
       const configBlob = await this.#fetch(config);
+      // What was there may have been changed since.
+      await readStoredDocument(config.digest, this.#parts);
       const parsed = await readConfig(configBlob, layers.length, this.#parts);
       const planned = parsed.diffIds.map((diffId) => ({ diffId }));
       return await this.#hold('diskPins', possibleDisks(planned), async () => {
