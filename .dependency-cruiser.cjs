@@ -40,7 +40,18 @@ const ROOMS = {
     'errors',
   ],
   registry: ['registry', 'images/digest', 'images/reference', 'errors'],
-  signing: ['signing', 'images/digest', 'errors'],
+  signing: [
+    'signing',
+    'images/digest',
+    'images/json',
+    // What is written and what is read have one form.
+    'trust/dsse',
+    'trust/statement',
+    'trust/evidence-problem',
+    'trust/policy-keys',
+    'trust/signer-key',
+    'errors',
+  ],
   images: ['images', 'cell', 'state', 'errors'],
   engine: ['engine', 'cell', 'errors'],
   // The interface alone: a guest is reached through a machine's byte stream.

@@ -20,6 +20,7 @@ const BUNDLES = {
   'dist/a3s-box.cjs': 'src/cli/main.ts',
   'dist/attestation.cjs': 'src/cli/commands/attest/library.ts',
   'dist/image-policy.cjs': 'src/cli/commands/policy/image-library.ts',
+  'dist/signing.cjs': 'src/signing/library.ts',
   'dist/server.cjs': 'src/server/main.ts',
   'dist/converter.cjs': 'src/images/converter/main.ts',
   'build/build-boot.cjs': 'scripts/build-boot.ts',
@@ -38,8 +39,12 @@ await Promise.all(
       format: 'cjs',
       conditions: ['a3s-source'],
       // The command line loads what few commands need when it is called for, out of bundles of their own.
-      alias: { '#attestation': './attestation.cjs', '#image-policy': './image-policy.cjs' },
-      external: ['better-sqlite3', '*/attestation.cjs', '*/image-policy.cjs'],
+      alias: {
+        '#attestation': './attestation.cjs',
+        '#image-policy': './image-policy.cjs',
+        '#signing': './signing.cjs',
+      },
+      external: ['better-sqlite3', '*/attestation.cjs', '*/image-policy.cjs', '*/signing.cjs'],
       legalComments: 'linked',
       logLevel: 'warning',
     }),

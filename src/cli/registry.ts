@@ -240,6 +240,18 @@ export const GROUPS: Readonly<Record<string, Group>> = {
         'Hold an image against the image policy',
         async () => (await import('./commands/image-verify.ts')).verifyImage,
       ),
+      sign: entry(
+        'Sign an image with a private key',
+        async () => (await import('./commands/image-sign.ts')).signImage,
+      ),
+      attest: entry(
+        'Sign a statement about an image with a private key',
+        async () => (await import('./commands/image-attest.ts')).attestImage,
+      ),
+      attestations: entry(
+        'List the attestations of an image, without trusting them',
+        async () => (await import('./commands/image-attestations.ts')).listAttestations,
+      ),
     },
   },
   policy,

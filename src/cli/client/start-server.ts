@@ -25,9 +25,9 @@ const WINNER_MS = 3_000;
 const MAX_READINESS = 64 * 1024;
 const MAX_LOG = 8 * 1024 * 1024;
 
-/** What a server is given of the caller's environment: nothing that changes how Node runs. */
+/** What a server is given of the caller's environment: nothing that changes how Node runs, and nothing that signs. */
 const PASSED_ON =
-  /^(PATH|HOME|USER|LOGNAME|LANG|LC_[A-Z]+|TZ|TMPDIR|A3S_[A-Z0-9_]+|XDG_[A-Z_]+|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS)$/;
+  /^(PATH|HOME|USER|LOGNAME|LANG|LC_[A-Z]+|TZ|TMPDIR|A3S_(?!SIGNING_)[A-Z0-9_]+|XDG_[A-Z_]+|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS)$/;
 
 /**
  * @param installDir where `server.cjs` lies

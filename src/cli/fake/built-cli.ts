@@ -26,6 +26,7 @@ export class BuiltCli {
     this.#bundle('main.ts', this.bundle);
     this.#bundle('commands/attest/library.ts', join(this.directory, 'attestation.cjs'));
     this.#bundle('commands/policy/image-library.ts', join(this.directory, 'image-policy.cjs'));
+    this.#bundle('../signing/library.ts', join(this.directory, 'signing.cjs'));
   }
 
   #bundle(entry: string, outfile: string): void {
@@ -37,8 +38,12 @@ export class BuiltCli {
       target: 'node20',
       format: 'cjs',
       conditions: ['a3s-source'],
-      alias: { '#attestation': './attestation.cjs', '#image-policy': './image-policy.cjs' },
-      external: ['*/attestation.cjs', '*/image-policy.cjs'],
+      alias: {
+        '#attestation': './attestation.cjs',
+        '#image-policy': './image-policy.cjs',
+        '#signing': './signing.cjs',
+      },
+      external: ['*/attestation.cjs', '*/image-policy.cjs', '*/signing.cjs'],
       logLevel: 'error',
     });
   }

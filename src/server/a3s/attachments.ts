@@ -19,7 +19,7 @@ import type { Attachment } from '../../images/attachment.ts';
 import { type Digest, isDigest } from '../../images/digest.ts';
 import type { Image } from '../../images/image.ts';
 import { canonicalRepository, parseReference } from '../../images/reference.ts';
-import type { Credentials } from '../../registry/registry.ts';
+import type { Credentials, Repository } from '../../registry/registry.ts';
 import { flag, noBody, query } from '../docker/query.ts';
 import { registryAuth } from '../docker/registry-auth.ts';
 import { json } from '../http/answer.ts';
@@ -69,14 +69,20 @@ const Addition = z
 export const ATTACHMENT_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/images/:name{.+}/attachments', {
     access,
-    query: query({ content: flag, digest: z.string().max(128).optional() }),
+    query: query({
+      content: flag,
+      digest: z.string().max(128).optional(),
+      /** The one blob whose content is wanted. */
+      blob: z.string().max(128).optional(),
+    }),
     body: noBody,
     handler: async ({ rt, params, query }) => {
       const image = await rt.images.resolve(params['name'] ?? '');
       const attachments = await rt.images.attachments(subjectsOf(image));
-      const { content, digest } = query;
+      const { content, digest, blob } = query;
       const wanted = attachments.filter((each) => digest === undefined || each.digest === digest);
-      return json(wanted.map((attachment) => shown(attachment, content)));
+      const shows = (each: Digest): boolean => content && (blob === undefined || blob === each);
+      return json(wanted.map((attachment) => shown(attachment, shows)));
     },
   }),
   streamRoute('POST', '/a3s/v1/images/:name{.+}/attachments', {
@@ -86,21 +92,34 @@ export const ATTACHMENT_ROUTES: readonly Route[] = [
       const credentials = registryAuth(headers);
       const added = parseRequest(Addition, await readJson(body, MAX_BODY));
       const name = params['name'] ?? '';
-      const image = await rt.images.resolve(name);
-      const subject = added.subject ?? image.manifestDigest;
+      const image = await findStored(rt, name, query.upload);
+      const subject = added.subject ?? image?.manifestDigest ?? parseReference(name).digest;
       checkSubject(subject, image, name);
       const addition = { ...added, subject };
-      const digest = query.upload
-        ? await upload(rt, { name, image, credentials }, addition)
-        : await storeAttachment(rt.images, addition);
+      const digest =
+        image !== undefined && !query.upload
+          ? await storeAttachment(rt.images, addition)
+          : await upload(rt, { name, image, credentials }, addition);
       return json({ digest, subject }, 201);
     },
   }),
 ];
 
+/** Undefined for what is in a registry alone: it must be named by digest, and nothing but the registry changes. */
+async function findStored(rt: Runtime, name: string, upload: boolean): Promise<Image | undefined> {
+  try {
+    return await rt.images.resolve(name);
+  } catch (error) {
+    const missing = error instanceof A3sError && error.code === 'no-such-image';
+    if (missing && upload && parseReference(name).digest !== undefined) return undefined;
+    throw error;
+  }
+}
+
 interface Place {
   readonly name: string;
-  readonly image: Image;
+  /** Where it is in the store. */
+  readonly image: Image | undefined;
   readonly credentials: Credentials | undefined;
 }
 
@@ -110,7 +129,7 @@ async function upload(
   { name, image, credentials }: Place,
   addition: Parameters<typeof pushAttachment>[1],
 ): Promise<Digest> {
-  const names = namesUsed(name, image);
+  const names = image === undefined ? [name] : namesUsed(name, image);
   const repositories = new Set(names.map((each) => canonicalRepository(parseReference(each))));
   const [repository, ...others] = repositories;
   if (repository === undefined || others.length > 0) {
@@ -124,7 +143,10 @@ async function upload(
   const { signal, unlink } = linkSignals(rt.shutdown);
   try {
     const options = { access: 'push', credentials, signal } as const;
-    const digest = await pushAttachment(rt.registry.repository(repository, options), addition);
+    const place = rt.registry.repository(repository, options);
+    await checkThere(place, addition.subject);
+    const digest = await pushAttachment(place, addition);
+    if (image === undefined) return digest;
     const subjects = subjectsOf(image);
     const fresh = await freshAttachments(rt.registry, { names, subjects, credentials, signal });
     await rt.images.attach(subjects, fresh);
@@ -138,15 +160,28 @@ function subjectsOf({ manifestDigest, indexDigests }: Image): readonly Digest[] 
   return [manifestDigest, ...indexDigests];
 }
 
-function checkSubject(subject: Digest, image: Image, name: string): void {
-  if (subjectsOf(image).includes(subject)) return;
+function checkSubject(
+  subject: Digest | undefined,
+  image: Image | undefined,
+  name: string,
+): asserts subject is Digest {
+  const there = image === undefined ? [parseReference(name).digest] : subjectsOf(image);
+  if (subject !== undefined && there.includes(subject)) return;
   throw new A3sError(
     'invalid-argument',
     `Cannot attach to ${subject}: it is neither the manifest of ${name} nor an index that lists it`,
   );
 }
 
-function shown(attachment: Attachment, content: boolean) {
+/** A signature of what the registry does not have would be found by nobody. */
+async function checkThere(repository: Repository, subject: Digest): Promise<void> {
+  if ((await repository.describe(subject)) !== undefined) return;
+  throw new A3sError('not-in-registry', `${repository.name} has no ${subject} to attach to`, {
+    remedy: 'Push the image first.',
+  });
+}
+
+function shown(attachment: Attachment, shows: (blob: Digest) => boolean) {
   const { subject, attachedBy, digest, mediaType, manifest, blobs } = attachment;
   return {
     ...{ subject, attachedBy, digest, mediaType },
@@ -154,7 +189,7 @@ function shown(attachment: Attachment, content: boolean) {
     blobs: [...blobs].map(([blob, bytes]) => ({
       digest: blob,
       size: bytes.length,
-      ...(content ? { data: bytes.toString('base64') } : {}),
+      ...(shows(blob) ? { data: bytes.toString('base64') } : {}),
     })),
   };
 }

@@ -1,0 +1,81 @@
+/**
+ * `--key` of what signs: a key file, or a variable of the environment. The key stays in this process.
+ *
+ * @module
+ */
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { A3sError } from '../errors.ts';
+import type { Invocation } from './command.ts';
+import type { Context } from './context.ts';
+import { string } from './flags/flag.ts';
+import { inputName, readInput } from './input-file.ts';
+import { Prompt } from './session/prompt.ts';
+
+const MAX_KEY_FILE = 128 * 1024;
+const ENVIRONMENT = 'env://';
+/** In this order; a password may be empty. */
+const PASSWORDS = ['A3S_SIGNING_PASSWORD', 'COSIGN_PASSWORD'];
+/** Stores of keys that cosign knows, and this does not. */
+const OTHER_SCHEME = /^[a-z0-9+.-]+:\/\//i;
+const OTHERS_MAY = 0o077;
+
+export const KEY_FLAG = string(
+  'key',
+  'Private key: a file, or env://NAME; PKCS #8 in PEM, or of cosign generate-key-pair',
+);
+
+type SigningKey = Awaited<ReturnType<typeof import('#signing').readSigningKey>>;
+
+/** @throws A3sError `key-invalid`; UsageError for a file that cannot be read */
+export async function signingKey({ context, flags }: Invocation): Promise<SigningKey> {
+  const place = flags.needed('key', (text) => text);
+  const text = place.startsWith(ENVIRONMENT)
+    ? fromEnvironment(context, place.slice(ENVIRONMENT.length))
+    : await fromFile(context, place);
+  const { readSigningKey } = await import('#signing');
+  return readSigningKey(text, inputName(place), () => password(context));
+}
+
+function fromEnvironment({ env }: Context, name: string): string {
+  const text = env[name];
+  if (text !== undefined && text !== '') return text;
+  throw new A3sError('key-invalid', `Cannot sign with ${ENVIRONMENT}${name}: it is not set`, {
+    remedy: 'Export the variable with the private key in PEM.',
+  });
+}
+
+async function fromFile(context: Context, path: string): Promise<string> {
+  if (OTHER_SCHEME.test(path)) {
+    const [scheme = ''] = path.split('://');
+    throw new A3sError(
+      'key-invalid',
+      `Cannot sign with ${scheme}:// keys: they are not supported`,
+      {
+        remedy: 'Name a file, or env://NAME.',
+      },
+    );
+  }
+  const bytes = await readInput(context, path, MAX_KEY_FILE, '--key');
+  await warnOfReaders(context, path);
+  return Buffer.from(bytes).toString('latin1');
+}
+
+async function warnOfReaders(context: Context, path: string): Promise<void> {
+  if (path === '-') return;
+  const file = await stat(resolve(context.cwd, path));
+  if (!file.isFile() || (file.mode & OTHERS_MAY) === 0) return;
+  const mode = (file.mode & 0o7777).toString(8).padStart(4, '0');
+  context.stderr.write(
+    `WARNING: others than you may use the private key ${path} (mode ${mode}): chmod 600 it.\n`,
+  );
+}
+
+/** Undefined where there is nobody to ask. */
+async function password(context: Context): Promise<string | undefined> {
+  const known = PASSWORDS.map((name) => context.env[name]).find((text) => text !== undefined);
+  if (known !== undefined || context.stdin.isTTY !== true) return known;
+  // What is asked is no part of the output.
+  const prompt = new Prompt({ ...context, stdout: context.stderr });
+  return prompt.askSecret('Enter password for private key: ');
+}

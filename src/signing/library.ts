@@ -1,0 +1,13 @@
+/**
+ * What signs, in one module that is loaded on demand.
+ *
+ * It is bundled apart from the command line, so that no other command pays for it.
+ *
+ * @module
+ */
+export { envelope, statement } from './attestation.ts';
+export { attestationLayers, readAttestation, readPublicKey } from './attestation-reader.ts';
+export { cosignRepository, imagePayload } from './image-payload.ts';
+export { attestationLayer, signatureLayer } from './layers.ts';
+export { predicateType } from './predicate-types.ts';
+export { readSigningKey } from './read-signing-key.ts';
