@@ -18,17 +18,34 @@ const NATIVE = {
 /** Bundle → its entry. */
 const BUNDLES = {
   'dist/a3s-box.cjs': 'src/cli/main.ts',
-  'dist/attestation.cjs': 'src/cli/commands/attest/library.ts',
-  'dist/image-policy.cjs': 'src/cli/commands/policy/image-library.ts',
-  'dist/signing.cjs': 'src/signing/library.ts',
   'dist/server.cjs': 'src/server/main.ts',
   'dist/converter.cjs': 'src/images/converter/main.ts',
   'build/build-boot.cjs': 'scripts/build-boot.ts',
   'build/quickstart.cjs': 'scripts/quickstart.ts',
 };
 
+/**
+ * What is loaded when it is first needed, into a process that most of the time does without: bundle → what it is, as the
+ * source imports it, and its entry.
+ */
+const ON_DEMAND = {
+  'attestation.cjs': ['#attestation', 'src/cli/commands/attest/library.ts'],
+  'image-policy.cjs': ['#image-policy', 'src/cli/commands/policy/image-library.ts'],
+  'signing.cjs': ['#signing', 'src/signing/library.ts'],
+  'cel.cjs': ['@bufbuild/cel', '@bufbuild/cel'],
+  'tuf.cjs': ['@sigstore/tuf', '@sigstore/tuf'],
+  'undici.cjs': ['undici', 'undici'],
+};
+
+const specifiers = Object.entries(ON_DEMAND).map(([file, [name]]) => [name, `./${file}`]);
+
+const bundles = [
+  ...Object.entries(BUNDLES),
+  ...Object.entries(ON_DEMAND).map(([file, [, entry]]) => [`dist/${file}`, entry]),
+];
+
 await Promise.all(
-  Object.entries(BUNDLES).map(([outfile, entry]) =>
+  bundles.map(([outfile, entry]) =>
     build({
       absWorkingDir: root,
       entryPoints: [entry],
@@ -38,13 +55,9 @@ await Promise.all(
       target: 'node20',
       format: 'cjs',
       conditions: ['a3s-source'],
-      // The command line loads what few commands need when it is called for, out of bundles of their own.
-      alias: {
-        '#attestation': './attestation.cjs',
-        '#image-policy': './image-policy.cjs',
-        '#signing': './signing.cjs',
-      },
-      external: ['better-sqlite3', '*/attestation.cjs', '*/image-policy.cjs', '*/signing.cjs'],
+      // A bundle is not an alias of itself.
+      alias: Object.fromEntries(specifiers.filter(([name]) => name !== entry)),
+      external: ['better-sqlite3', ...Object.keys(ON_DEMAND).map((file) => `*/${file}`)],
       legalComments: 'linked',
       logLevel: 'warning',
     }),

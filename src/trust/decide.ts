@@ -6,12 +6,11 @@
  *
  * @module
  */
-import { readAttachments } from './attachments.ts';
+import type { Found } from './attachments.ts';
 import type { RequirementResult, TrustDecision } from './decision.ts';
 import type { LoadedPolicy, Rule } from './policy.ts';
 import type { TrustQuestion } from './question.ts';
 import { allowed, denied, noRule, ruleName, signed, unmet } from './reason.ts';
-import { checkRequirement } from './requirement.ts';
 
 /**
  * Whether an image may run. The first rule that matches decides, and without one it may not.
@@ -58,7 +57,7 @@ async function applyRule(rule: Rule, name: string, question: TrustQuestion): Pro
     case 'deny':
       return { verdict: 'refused', requirements: [], reason: denied(name, rule.reason) };
     case 'allowUnsigned': {
-      const found = readAttachments(question);
+      const found = await read(question);
       return { verdict: 'unsigned', requirements: [], reason: allowed(name, found.length) };
     }
     case 'require':
@@ -71,7 +70,8 @@ async function require(
   name: string,
   question: TrustQuestion,
 ): Promise<Outcome> {
-  const found = readAttachments(question);
+  const found = await read(question);
+  const { checkRequirement } = await import('./requirement.ts');
   const requirements: RequirementResult[] = [];
   let failure: string | undefined;
   for (const [index, requirement] of rule.require.entries()) {
@@ -84,4 +84,11 @@ async function require(
   return failure === undefined
     ? { verdict: 'signed', requirements, reason: signed(name, requirements) }
     : { verdict: 'refused', requirements, reason: failure };
+}
+
+/** What reads and verifies signatures is loaded with the first one: most of the time it is of no use. */
+async function read(question: TrustQuestion): Promise<readonly Found[]> {
+  if (question.attachments.length === 0) return [];
+  const { readAttachments } = await import('./attachments.ts');
+  return readAttachments(question);
 }

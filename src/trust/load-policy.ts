@@ -15,11 +15,9 @@ import {
 } from '@a3s-box/policies/image-policy';
 import type { TrustMaterial } from '@sigstore/verify';
 import { A3sError } from '../errors.ts';
-import { compileCondition, conditionFault } from './conditions.ts';
 import { policyIdentity } from './identity-pattern.ts';
 import type { Condition, LoadedPolicy, PolicyKey, Requirement, Rule } from './policy.ts';
 import { digestOf, type PolicyMaterial, readMaterial } from './policy-document.ts';
-import { publicRoot, readTrustedRoot } from './trusted-roots.ts';
 import { checkFirstRoot, fetchTufRoot } from './tuf-root.ts';
 
 export interface PolicySource {
@@ -92,9 +90,10 @@ export async function loadParsedPolicy(
     othersMayWrite: given.source === 'call',
     fault,
   });
-  const materials = trustMaterials(material, environment, fault);
+  const materials = await trustMaterials(material, environment, fault);
+  const compiler = hasConditions(policy) ? await import('./conditions.ts') : undefined;
   const rules = policy.images.map((rule, index) =>
-    loadRule(rule, new Loader(`images[${index}]`, material, materials, fault)),
+    loadRule(rule, new Loader(`images[${index}]`, { material, materials, compiler }, fault)),
   );
   if (faults.length > 0) throw new InvalidImagePolicy(given.path, faults);
   return {
@@ -127,15 +126,15 @@ function parse({ path, text }: PolicySource): ImagePolicy {
 }
 
 /** Roots that are at hand are read now, so that a bad one is found; mirrors are asked when a decision needs them. */
-function trustMaterials(
+async function trustMaterials(
   { roots }: PolicyMaterial,
   { tufCache }: PolicyEnvironment,
   fault: (path: string, message: string) => void,
-): Materials {
+): Promise<Materials> {
   const materials = new Map<string, () => Promise<TrustMaterial>>();
   materials.set(
     'public',
-    once(async () => publicRoot()),
+    once(async () => (await import('./trusted-roots.ts')).publicRoot()),
   );
   for (const [name, root] of roots) {
     try {
@@ -146,6 +145,7 @@ function trustMaterials(
         materials.set(name, once(fetch));
         continue;
       }
+      const { readTrustedRoot } = await import('./trusted-roots.ts');
       const material = readTrustedRoot(root.inline);
       materials.set(name, async () => material);
     } catch (error) {
@@ -157,6 +157,7 @@ function trustMaterials(
 
 async function mirrored(name: string, fetching: Promise<string>): Promise<TrustMaterial> {
   try {
+    const { readTrustedRoot } = await import('./trusted-roots.ts');
     return readTrustedRoot(await fetching);
   } catch (error) {
     throw new A3sError(
@@ -191,21 +192,34 @@ function loadRule(rule: ImageRule, loader: Loader): Rule {
   return { pattern, action: 'allowUnsigned' };
 }
 
+/** Whether the compiler of conditions has to be loaded at all. */
+function hasConditions({ images }: ImagePolicy): boolean {
+  return images.some(
+    (rule) =>
+      'require' in rule &&
+      rule.require?.some(({ attestation }) => (attestation?.conditions.length ?? 0) > 0),
+  );
+}
+
+interface Parts {
+  readonly material: PolicyMaterial;
+  readonly materials: Materials;
+  /** There where a rule has conditions. */
+  readonly compiler: typeof import('./conditions.ts') | undefined;
+}
+
 class Loader {
   readonly #path: string;
   readonly #material: PolicyMaterial;
   readonly #materials: Materials;
+  readonly #compiler: Parts['compiler'];
   readonly #fault: (path: string, message: string) => void;
 
-  constructor(
-    path: string,
-    material: PolicyMaterial,
-    materials: Materials,
-    fault: (path: string, message: string) => void,
-  ) {
+  constructor(path: string, parts: Parts, fault: (path: string, message: string) => void) {
     this.#path = path;
-    this.#material = material;
-    this.#materials = materials;
+    this.#material = parts.material;
+    this.#materials = parts.materials;
+    this.#compiler = parts.compiler;
     this.#fault = fault;
   }
 
@@ -254,6 +268,9 @@ class Loader {
   }
 
   #condition(text: string, path: string): readonly Condition[] {
+    if (this.#compiler === undefined)
+      throw new TypeError('Cannot compile: nothing was loaded for it');
+    const { compileCondition, conditionFault } = this.#compiler;
     try {
       return [compileCondition(text)];
     } catch (error) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Dispatcher, Pool, ProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
 import { type Proxies, proxyFor } from '../hosts/proxies.ts';
 import type { TransportLimits } from '../transport-limits.ts';
 import type { Trust } from './trust.ts';
@@ -22,9 +22,11 @@ export class Dispatchers {
     this.#limits = limits;
   }
 
-  for(url: URL, trust: Trust): Dispatcher {
+  async for(url: URL, trust: Trust): Promise<Dispatcher> {
+    // A server that no image is asked of need not know how.
+    const http = await import('undici');
     const key = `${url.origin} ${trust.identity}`;
-    const pool = this.#pools.get(key) ?? this.#make(url, trust);
+    const pool = this.#pools.get(key) ?? this.#make(http, url, trust);
     this.#pools.delete(key);
     this.#pools.set(key, pool);
     for (const [oldest, unused] of this.#pools) {
@@ -43,7 +45,7 @@ export class Dispatchers {
     await Promise.all(pools.map((pool) => pool.destroy()));
   }
 
-  #make(url: URL, trust: Trust): Dispatcher {
+  #make({ Pool, ProxyAgent }: typeof import('undici'), url: URL, trust: Trust): Dispatcher {
     const { connectMs, headersMs, stallMs } = this.#limits;
     const { rejectUnauthorized } = trust;
     const connect = {

@@ -19,7 +19,8 @@ export function wire(dispatchers: Dispatchers, limits: TransportLimits): Send {
     const { signal, url } = request;
     const body = bodyOf(request, clock);
     try {
-      const answer = await dispatchers.for(url, request.trust).request({
+      const dispatcher = await dispatchers.for(url, request.trust);
+      const answer = await dispatcher.request({
         origin: url.origin,
         path: url.pathname + url.search,
         method: request.method,
