@@ -6,6 +6,7 @@
 import { A3sError } from '../errors.ts';
 import { type Client, segment } from './client/client.ts';
 import { objectsOf, stringOf } from './client/json.ts';
+import { withSigning } from './signing-library.ts';
 
 type Signing = typeof import('#signing');
 type PublicKey = ReturnType<Signing['readPublicKey']>;
@@ -30,16 +31,22 @@ export async function attestationsOf(
   key: PublicKey | undefined,
   complain: (message: string) => void,
 ): Promise<readonly Attestation[]> {
-  const { attestationLayers, readAttestation } = await import('#signing');
   const path = `/a3s/v1/images/${segment(image)}/attachments`;
   const found: Attestation[] = [];
   for (const artifact of objectsOf(await client.json({ method: 'GET', path }))) {
     const [digest, subject] = [stringOf(artifact['digest']), stringOf(artifact['subject'])];
     const manifest = Buffer.from(stringOf(artifact['manifest']), 'base64');
-    const layers = readable(() => attestationLayers(manifest, `artifact ${digest}`), complain);
+    const name = `artifact ${digest}`;
+    const layers = await readable(
+      ({ attestationLayers }) => attestationLayers(manifest, name),
+      complain,
+    );
     for (const layer of layers ?? []) {
       const content = await contentOf(client, path, digest, layer.digest);
-      const read = readable(() => readAttestation(layer, content, key), complain);
+      const read = await readable(
+        ({ readAttestation }) => readAttestation(layer, content, key),
+        complain,
+      );
       if (read === undefined) continue;
       const { subjects, ...rest } = read;
       const isAboutIt = subjects.includes(subject);
@@ -63,9 +70,12 @@ async function contentOf(
   return Buffer.from(stringOf(found?.['data']), 'base64');
 }
 
-function readable<T>(read: () => T, complain: (message: string) => void): T | undefined {
+async function readable<T>(
+  read: (library: Signing) => T,
+  complain: (message: string) => void,
+): Promise<T | undefined> {
   try {
-    return read();
+    return await withSigning(read);
   } catch (error) {
     if (!(error instanceof A3sError)) throw error;
     complain(error.message);

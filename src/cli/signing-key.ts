@@ -11,6 +11,9 @@ import type { Context } from './context.ts';
 import { string } from './flags/flag.ts';
 import { inputName, readInput } from './input-file.ts';
 import { Prompt } from './session/prompt.ts';
+import { signalStatus } from './session/signals.ts';
+import { withSigning } from './signing-library.ts';
+import { UsageError } from './usage-error.ts';
 
 const MAX_KEY_FILE = 128 * 1024;
 const ENVIRONMENT = 'env://';
@@ -33,8 +36,9 @@ export async function signingKey({ context, flags }: Invocation): Promise<Signin
   const text = place.startsWith(ENVIRONMENT)
     ? fromEnvironment(context, place.slice(ENVIRONMENT.length))
     : await fromFile(context, place);
-  const { readSigningKey } = await import('#signing');
-  return readSigningKey(text, inputName(place), () => password(context));
+  return withSigning(({ readSigningKey }) =>
+    readSigningKey(text, inputName(place), () => password(context)),
+  );
 }
 
 function fromEnvironment({ env }: Context, name: string): string {
@@ -71,11 +75,13 @@ async function warnOfReaders(context: Context, path: string): Promise<void> {
   );
 }
 
-/** Undefined where there is nobody to ask. */
+/** Undefined where there is nobody to ask. @throws UsageError where whoever is asked leaves */
 async function password(context: Context): Promise<string | undefined> {
   const known = PASSWORDS.map((name) => context.env[name]).find((text) => text !== undefined);
   if (known !== undefined || context.stdin.isTTY !== true) return known;
   // What is asked is no part of the output.
   const prompt = new Prompt({ ...context, stdout: context.stderr });
-  return prompt.askSecret('Enter password for private key: ');
+  const typed = await prompt.askSecret('Enter password for private key: ');
+  if (typed !== undefined) return typed;
+  throw new UsageError('no password was given', { status: signalStatus('SIGINT') });
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+export { A3sError } from '../errors.ts';
 export { envelope, statement } from './attestation.ts';
 export { attestationLayers, readAttestation, readPublicKey } from './attestation-reader.ts';
 export { cosignRepository, imagePayload } from './image-payload.ts';

@@ -15,6 +15,7 @@ const ONE_BLOCK = /^\s*-----BEGIN ([A-Z0-9 ]{1,64})-----([^-]*)-----END \1-----\
 /** cosign before 2.0 wrote the second. */
 const COSIGN = ['ENCRYPTED SIGSTORE PRIVATE KEY', 'ENCRYPTED COSIGN PRIVATE KEY'];
 const WRONG_PASSWORD = 'the password is wrong, or the file was changed';
+const CHECK_PASSWORD = { remedy: 'Check A3S_SIGNING_PASSWORD and COSIGN_PASSWORD, in that order.' };
 
 /** Asked for only where the key is encrypted; undefined where nobody can be asked. */
 export type Password = () => Promise<string | undefined>;
@@ -64,7 +65,7 @@ async function openCosign(document: Buffer, name: string, password: Password): P
   const key = await openCosignKey(file, await required(password, name)).catch(() => {
     throw unusable(name, 'what it encrypts is no private key in PKCS #8');
   });
-  if (key === undefined) throw unusable(name, WRONG_PASSWORD);
+  if (key === undefined) throw unusable(name, WRONG_PASSWORD, CHECK_PASSWORD);
   return key;
 }
 
@@ -93,7 +94,7 @@ function decrypted(der: Buffer, passphrase: string, name: string): KeyObject {
   try {
     return createPrivateKey({ key: der, format: 'der', type: 'pkcs8', passphrase });
   } catch {
-    throw unusable(name, WRONG_PASSWORD);
+    throw unusable(name, WRONG_PASSWORD, CHECK_PASSWORD);
   }
 }
 

@@ -98,12 +98,14 @@ describe('connectOrStart', () => {
   });
 });
 
-it('a server gets nothing of the environment that changes how Node runs', () => {
+it('a server gets nothing of the environment that changes how Node runs, or that signs', () => {
   const env = {
     PATH: '/bin',
     A3S_HOME: '/h',
     NODE_OPTIONS: '--inspect',
     LD_PRELOAD: 'x',
+    A3S_SIGNING_PASSWORD: 'x',
+    COSIGN_PASSWORD: 'x',
     HTTPS_PROXY: 'p',
   };
   expect(serverEnvironment(env)).toEqual({

@@ -5,6 +5,7 @@ import { attach, imageToSign } from '../image-to-sign.ts';
 import { inputName, readInput } from '../input-file.ts';
 import { interruptible } from '../session/interruptible.ts';
 import { KEY_FLAG, signingKey } from '../signing-key.ts';
+import { withSigning } from '../signing-library.ts';
 
 /** Longest file of a predicate: what it becomes is kept whole beside the image. */
 const MAX_PREDICATE = 11 * 1024 * 1024;
@@ -32,10 +33,8 @@ export const attestImage: Command = {
   async run(invocation) {
     const { context, flags, operands } = invocation;
     checkSigningFlags(flags);
-    const { attestationLayer, cosignRepository, envelope, predicateType, statement } = await import(
-      '#signing'
-    );
-    const type = predicateType(flags.string('type') || 'custom');
+    const text = flags.string('type') || 'custom';
+    const type = await withSigning(({ predicateType }) => predicateType(text));
     const path = flags.needed('predicate', (text) => text);
     const predicate = Buffer.from(await readInput(context, path, MAX_PREDICATE, '--predicate'));
     const key = await signingKey(invocation);
@@ -43,9 +42,12 @@ export const attestImage: Command = {
     const client = await context.connect();
     return interruptible(context, async (signal) => {
       const image = await imageToSign(context, client, operands[0] ?? '', upload);
-      const subject = { name: cosignRepository(image.repository), digest: image.digest };
-      const said = statement(subject, type, predicate, inputName(path), new Date());
-      const layer = attestationLayer(envelope(key, said), type.uri);
+      const layer = await withSigning((library) => {
+        const { attestationLayer, cosignRepository, envelope, statement } = library;
+        const subject = { name: cosignRepository(image.repository), digest: image.digest };
+        const said = statement(subject, type, predicate, inputName(path), new Date());
+        return attestationLayer(envelope(key, said), type.uri);
+      });
       if (upload) context.stderr.write(`Pushing attestation to: ${image.repository}\n`);
       await attach(client, image, { kind: 'attestation', layer }, upload, signal);
       context.stdout.write(`${image.shown}\n`);

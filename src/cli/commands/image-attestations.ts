@@ -8,6 +8,7 @@ import { humanSize } from '../output/human.ts';
 import { type Listing, prepareFormat, type Row } from '../output/listing.ts';
 import { checkOutputPath, writeOutput } from '../output-file.ts';
 import { interruptible } from '../session/interruptible.ts';
+import { withSigning } from '../signing-library.ts';
 import { FORMAT_HELP } from './format-help.ts';
 
 const MAX_KEY = 128 * 1024;
@@ -48,9 +49,9 @@ export const listAttestations: Command = {
   operands: { min: 1, max: 1 },
   async run(invocation) {
     const { context, flags, operands } = invocation;
-    const { predicateType } = await import('#signing');
     const format = prepareFormat(flags.string('format'), LISTING);
-    const type = flags.parsed('type', predicateType)?.uri;
+    const name = flags.string('type') ?? '';
+    const type = await withSigning(({ predicateType }) => name && predicateType(name).uri);
     const output = flags.parsed('output', (path) =>
       path === STANDARD_OUTPUT ? path : checkOutputPath(context.cwd, path),
     );
@@ -59,7 +60,7 @@ export const listAttestations: Command = {
     const all = await attestationsOf(client, operands[0] ?? '', key, (message) =>
       context.stderr.write(printable(`WARNING: ${message}\n`)),
     );
-    const wanted = all.filter((each) => type === undefined || each.predicateType === type);
+    const wanted = all.filter((each) => type === '' || each.predicateType === type);
     const accepted = wanted.filter((each) => each.signed === true && each.isAboutIt);
     if (key === undefined) {
       context.stderr.write('None of these is verified: use --key, or a3s-box image verify.\n');
@@ -77,9 +78,9 @@ export const listAttestations: Command = {
 async function publicKey({ context, flags }: Invocation) {
   const path = flags.string('key');
   if (path === undefined) return undefined;
-  const { readPublicKey } = await import('#signing');
   const bytes = await readInput(context, path, MAX_KEY, '--key');
-  return readPublicKey(Buffer.from(bytes).toString('latin1'), inputName(path));
+  const pem = Buffer.from(bytes).toString('latin1');
+  return withSigning(({ readPublicKey }) => readPublicKey(pem, inputName(path)));
 }
 
 function row(attestation: Attestation, keyName: string | undefined, full: boolean): Row {

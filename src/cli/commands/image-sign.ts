@@ -3,10 +3,11 @@ import { annotationsOf, parseAnnotations } from '../annotations.ts';
 import type { Command, Invocation } from '../command.ts';
 import { byName, list, string } from '../flags/flag.ts';
 import { checkSigningFlags, SIGNING_FLAGS } from '../flags/signing-flags.ts';
-import { attach, type ImageToSign, imageToSign } from '../image-to-sign.ts';
+import { attach, imageToSign } from '../image-to-sign.ts';
 import { checkOutputPath, writeOutput } from '../output-file.ts';
 import { interruptible } from '../session/interruptible.ts';
 import { KEY_FLAG, signingKey } from '../signing-key.ts';
+import { withSigning } from '../signing-library.ts';
 
 const OUTPUTS = ['output-payload', 'output-signature'] as const;
 
@@ -37,16 +38,18 @@ export const signImage: Command = {
       flags.parsed(flag, (path) => checkOutputPath(context.cwd, path)),
     );
     const key = await signingKey(invocation);
-    const { cosignRepository, imagePayload, signatureLayer } = await import('#signing');
     const upload = flags.bool('upload');
     const client = await context.connect();
     return interruptible(context, async (signal) => {
-      const image: ImageToSign = await imageToSign(context, client, operands[0] ?? '', upload);
-      const name = flags.string('sign-container-identity') || cosignRepository(image.repository);
-      const payload = imagePayload({ name, digest: image.digest }, annotations);
-      const signature = key.sign(payload);
+      const image = await imageToSign(context, client, operands[0] ?? '', upload);
+      const { payload, signature, layer } = await withSigning((library) => {
+        const { cosignRepository, imagePayload, signatureLayer } = library;
+        const name = flags.string('sign-container-identity') || cosignRepository(image.repository);
+        const payload = imagePayload({ name, digest: image.digest }, annotations);
+        const signature = key.sign(payload);
+        return { payload, signature, layer: signatureLayer(payload, signature) };
+      });
       if (upload) context.stderr.write(`Pushing signature to: ${image.repository}\n`);
-      const layer = signatureLayer(payload, signature);
       await attach(client, image, { kind: 'signature', layer }, upload, signal);
       const contents = [payload, Buffer.from(signature.toString('base64'))];
       for (const [index, content] of contents.entries()) {
