@@ -42,7 +42,7 @@ export async function updateCredentialsFile(
 ): Promise<void> {
   const target = await followLinks(path);
   try {
-    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+    await makeDirectories(dirname(target));
     using _lock = await lockFile(target);
     await replace(
       target,
@@ -51,6 +51,24 @@ export async function updateCredentialsFile(
   } catch (error) {
     throw error instanceof A3sError ? error : cannotWrite(target, error);
   }
+}
+
+/** Node's own way never ends where nobody can make anything, as below /proc. */
+async function makeDirectories(path: string): Promise<void> {
+  const isThere = await mkdir(path, { mode: 0o700 }).then(
+    () => true,
+    (error: unknown) => {
+      if (codeOf(error) === 'EEXIST') return true;
+      if (codeOf(error) === 'ENOENT' && dirname(path) !== path) return false;
+      throw error;
+    },
+  );
+  if (isThere) return;
+  await makeDirectories(dirname(path));
+  await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+    // Another process may have been quicker.
+    if (codeOf(error) !== 'EEXIST') throw error;
+  });
 }
 
 async function replace(target: string, text: string): Promise<void> {

@@ -138,6 +138,20 @@ describe('config.json', () => {
     expect(statSync(join(directory, '.docker')).mode & 0o777).toBe(0o700);
   });
 
+  it('is made with all directories above it, of which some may be there', async () => {
+    env['DOCKER_CONFIG'] = join(directory, 'a/b/c');
+    await Promise.all(['r.example', 's.example'].map((key) => storeCredentials(env, key, ann)));
+    expect(readdirSync(join(directory, 'a/b/c'))).toEqual(['config.json']);
+  });
+
+  it('where nobody can make a directory is refused', async () => {
+    env['DOCKER_CONFIG'] = '/proc/nowhere/docker';
+    await expect(storeCredentials(env, 'r.example', ann)).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message: 'Cannot write /proc/nowhere/docker/config.json: ENOENT',
+    });
+  });
+
   it('that cannot be there is said', async () => {
     writeFileSync(join(directory, 'file'), '');
     env['DOCKER_CONFIG'] = join(directory, 'file/docker');
