@@ -58,6 +58,7 @@ describe('changes', () => {
     [`ENV A=${braced('B:-c')}`, 'invalid-argument', /a variable is a name/],
     ['EXPOSE 0', 'invalid-argument', /a port is a number/],
     ['EXPOSE 70000', 'invalid-argument', /a port is a number/],
+    [`EXPOSE${' 1-65535'.repeat(2)}`, 'invalid-argument', /it names too many ports/],
     ['EXPOSE 9-8', 'invalid-argument', /a port is a number/],
     ['EXPOSE 80/icmp', 'invalid-argument', /a port is a number/],
     ['VOLUME [""]', 'invalid-argument', /a path is empty/],
@@ -73,6 +74,18 @@ describe('changes', () => {
 
   it('are at most so many', () => {
     expect(() => applyChanges(Array.from({ length: 257 }, () => 'USER a'))).toThrow(A3sError);
+  });
+
+  it('whose variables hold variables do not grow without end', () => {
+    const first = `ENV A=${'x'.repeat(1000)}`;
+    const doubled = Array.from({ length: 250 }, () => 'ENV A=$A$A');
+    expect(() => applyChanges([first, ...doubled])).toThrow(
+      expect.objectContaining({
+        code: 'invalid-argument',
+        message: expect.stringContaining('stand for more than 65536 characters'),
+      }),
+    );
+    expect(() => applyChanges([first, `LABEL ${'a=$A '.repeat(66)}`])).toThrow(/stand for more/);
   });
 
   const word = fc.constantFrom('ENV', 'LABEL', 'CMD', 'EXPOSE', 'VOLUME', 'WORKDIR', 'USER');

@@ -33,6 +33,8 @@ interface State {
   readonly env: Map<string, string>;
   readonly labels: Map<string, string>;
   readonly ports: Set<string>;
+  /** How many ports were named, however often. */
+  named: number;
   readonly volumes: Set<string>;
   readonly onBuild: string[];
   workingDir: string;
@@ -54,9 +56,11 @@ const INSTRUCTIONS: Readonly<Record<string, Instruction>> = {
   LABEL: (text, state) => assign(text, state, state.labels),
   EXPOSE: (text, state) => {
     for (const word of splitWords(text, state.env)) {
-      for (const port of portsOf(word)) state.ports.add(port);
+      const ports = portsOf(word);
+      state.named += ports.length;
+      if (state.named > MAX_PORTS) throw bad('EXPOSE', text, 'it names too many ports');
+      for (const port of ports) state.ports.add(port);
     }
-    if (state.ports.size > MAX_PORTS) throw bad('EXPOSE', text, 'it names too many ports');
   },
   ONBUILD: (text, state) => {
     const trigger = /^\S*/.exec(text)?.[0].toUpperCase() ?? '';
@@ -106,6 +110,7 @@ export function applyChanges(changes: readonly string[]): Partial<ProcessConfig>
     env: new Map(),
     labels: new Map(),
     ports: new Set(),
+    named: 0,
     volumes: new Set(),
     onBuild: [],
     workingDir: '',

@@ -5,6 +5,9 @@
  */
 import { A3sError } from '../../errors.ts';
 
+/** Variables that hold variables double their length with every line. */
+const MAX_EXPANDED = 64 * 1024;
+
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
 
 /** Splits at white space outside quotes, and expands each word. */
@@ -21,6 +24,8 @@ class WordLexer {
   readonly #text: string;
   readonly #variables: ReadonlyMap<string, string>;
   #at = 0;
+  /** Characters of values that variables stood for. */
+  #expanded = 0;
 
   constructor(text: string, variables: ReadonlyMap<string, string>) {
     this.#text = text;
@@ -98,7 +103,12 @@ class WordLexer {
       throw malformed(this.#text, 'a variable is a name after $, which may be in braces');
     }
     this.#at += (name?.length ?? 0) + (braced ? 2 : 0);
-    return this.#variables.get(name ?? '') ?? '';
+    const value = this.#variables.get(name ?? '') ?? '';
+    this.#expanded += value.length;
+    if (this.#expanded > MAX_EXPANDED) {
+      throw malformed(this.#text, `its variables stand for more than ${MAX_EXPANDED} characters`);
+    }
+    return value;
   }
 }
 
