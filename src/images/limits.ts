@@ -39,7 +39,7 @@ export const DEFAULT_LIMITS: Limits = {
   images: 128,
   archiveEntries: 20_000,
   archiveBytes: 256 * GiB,
-  layerEntries: 1_000_000,
+  layerEntries: 2_000_000,
   layerNameBytes: 128 * MiB,
   layerBytes: 64 * GiB,
   freeExpansion: GiB,

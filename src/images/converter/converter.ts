@@ -20,6 +20,7 @@ import { A3sError } from '../../errors.ts';
 import type { SpawnInCell } from '../decoder.ts';
 import type { Digest } from '../digest.ts';
 import type { DiskBudget } from '../disk-budget.ts';
+import { openNameless } from '../files.ts';
 import type { Limits } from '../limits.ts';
 import type { Job, JobLayer } from './job.ts';
 
@@ -45,8 +46,8 @@ export interface Conversion {
 export type Converter = (conversion: Conversion) => Promise<boolean>;
 
 const DEADLINE_MS = 60 * 60 * 1000;
-/** Of JavaScript objects: a million files need less. */
-const HEAP_MIB = 2048;
+/** Of JavaScript objects: a million files need one GiB, and two million two. */
+const HEAP_MIB = 3072;
 /** The layers of the largest image, and what Node opens for itself. */
 const OPEN_FILES = 512;
 const MAX_ANSWER = 64 * 1024;
@@ -85,10 +86,13 @@ export function converterInCell(program: string, spawn: SpawnInCell): Converter 
       for (const layer of conversion.layers) layers.push(await pass(layer));
       const below: JobLayer[] = [];
       for (const layer of conversion.below ?? []) below.push(await pass(layer));
+      const scratch = output && (await openNameless(budget.directory));
+      if (scratch !== undefined) opened.push(scratch);
       const job: Job = {
         layers,
         below: conversion.below === undefined ? null : below,
         output: output === undefined ? null : stdio.push(output.fd) - 1,
+        scratch: scratch === undefined ? null : stdio.push(scratch.fd) - 1,
         space: budget.left,
         directory: budget.directory,
         limits,
