@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { chmod, type FileHandle, mkdir, open, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 /** Names survive a crash only once their directory is on disk too. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -41,4 +42,17 @@ export async function createDurably(
   } finally {
     await file.close();
   }
+}
+
+/** Opens an empty file, for reading and writing, that goes when it is closed. */
+export async function openNameless(directory: string): Promise<FileHandle> {
+  const path = join(directory, randomUUID());
+  const file = await open(path, 'wx+', 0o600);
+  try {
+    await rm(path);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return file;
 }

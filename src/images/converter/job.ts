@@ -23,6 +23,8 @@ export interface Job {
   readonly below: readonly JobLayer[] | null;
   /** The disk to write; null to check the layers only. */
   readonly output: number | null;
+  /** Empty, for what has to be read again; null where nothing is written. */
+  readonly scratch: number | null;
   /** Bytes that may be written. */
   readonly space: number;
   /** Names the place of the output in errors. */

@@ -7,7 +7,7 @@
  * @module
  */
 import { spawn } from 'node:child_process';
-import { createReadStream, ftruncate, write } from 'node:fs';
+import { createReadStream, ftruncate, read, write } from 'node:fs';
 import { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
@@ -15,8 +15,8 @@ import type { CellProgram } from '../../cell/cell.ts';
 import { findTool } from '../../cell/tools.ts';
 import { A3sError } from '../../errors.ts';
 import { DiskBudget, explainDiskError } from '../disk-budget.ts';
-import type { PositionedFile } from '../erofs/sparse-writer.ts';
 import { convertLayers, type LayerSource, verifyLayer } from '../layer/convert.ts';
+import type { ScratchFile } from '../layer/scratch.ts';
 import { JOB_DESCRIPTOR, type Job, type JobLayer } from './job.ts';
 
 async function run(job: Job): Promise<object> {
@@ -30,7 +30,7 @@ async function run(job: Job): Promise<object> {
     { layers, below: job.below?.map(sourceOf) },
     fileOf(job.output),
     new DiskBudget(job.directory, job.space),
-    options,
+    job.scratch === null ? options : { ...options, scratch: fileOf(job.scratch) },
   );
   return { result: written ? 'written' : 'depends' };
 }
@@ -41,10 +41,12 @@ function sourceOf({ diffId, size, fd }: JobLayer): LayerSource {
   return { diffId, size, open: () => createReadStream('', from) };
 }
 
-function fileOf(fd: number): PositionedFile {
+function fileOf(fd: number): ScratchFile {
+  const readAt = promisify(read);
   const writeAt = promisify(write);
   const truncateTo = promisify(ftruncate);
   return {
+    read: (bytes, offset, length, position) => readAt(fd, bytes, offset, length, position),
     write: (bytes, offset, length, position) => writeAt(fd, bytes, offset, length, position),
     truncate: (length) => truncateTo(fd, length),
   };

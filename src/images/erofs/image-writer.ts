@@ -4,7 +4,7 @@
  * @module
  */
 import type { DiskBudget } from '../disk-budget.ts';
-import type { DirectoryNode, Node } from '../layer/tree.ts';
+import type { DirectoryNode, FileNode, Node } from '../layer/tree.ts';
 import { encodeDirectoryBlock } from './directory.ts';
 import {
   BLOCK_SIZE,
@@ -38,13 +38,12 @@ export class ErofsWriter {
     this.#data = new SparseWriter(file, this.#head.length, budget);
   }
 
-  /** Whether the tree has the data of this entry; entries come in the order of their archives. */
-  wants(layer: number, entry: number): boolean {
-    const next = this.#layout.files[this.#next]?.node;
-    return next?.layer === layer && next.entry === entry;
+  /** The file whose data is wanted, in the order of the archives; undefined when all of it is there. */
+  get next(): FileNode | undefined {
+    return this.#layout.files[this.#next]?.node;
   }
 
-  /** Takes the data of the entry that is wanted. */
+  /** Takes the data of the file that is wanted. */
   async writeData(body: AsyncIterable<Buffer>): Promise<void> {
     const placed = this.#layout.files[this.#next];
     if (placed === undefined) throw new RangeError('Cannot write data: every file has its own');

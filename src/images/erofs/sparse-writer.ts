@@ -56,14 +56,25 @@ export class SparseWriter {
   }
 
   async flush(): Promise<void> {
-    for (let start = 0; start < this.#filled; start += RUN) {
-      const run = this.#piece.subarray(start, Math.min(start + RUN, this.#filled));
-      if (run.equals(ZEROS.subarray(0, run.length))) continue;
-      this.#budget.take(run.length);
-      await writeFully(this.#file, run, this.#offset + start);
+    let start = 0;
+    for (let end = 0; end < this.#filled; ) {
+      const run = this.#piece.subarray(end, Math.min(end + RUN, this.#filled));
+      if (run.equals(ZEROS.subarray(0, run.length))) {
+        await this.#put(start, end);
+        start = end + run.length;
+      }
+      end += run.length;
     }
+    await this.#put(start, this.#filled);
     this.#offset += this.#filled;
     this.#filled = 0;
+  }
+
+  /** Writes a part of the piece. */
+  async #put(start: number, end: number): Promise<void> {
+    if (start === end) return;
+    this.#budget.take(end - start);
+    await writeFully(this.#file, this.#piece.subarray(start, end), this.#offset + start);
   }
 }
 

@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { spawnInCell } from '../../cell/spawn.ts';
 import type { Digest } from '../digest.ts';
 import { DiskBudget } from '../disk-budget.ts';
+import { openNameless } from '../files.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import { streamed } from '../testing/streams.ts';
 import { writeTar } from '../testing/tar-writer.ts';
@@ -35,12 +36,14 @@ async function convert(
   layers: readonly LayerSource[],
   limits: Partial<Limits> = {},
   space = 1 << 30,
+  scratch?: FileHandle,
 ): Promise<void> {
   const file: FileHandle = await open(image, 'w+');
   try {
     await convertLayers({ layers, below: [] }, file, new DiskBudget(root, space), {
       limits: { ...DEFAULT_LIMITS, ...limits },
       spawn: spawnInCell,
+      ...(scratch === undefined ? {} : { scratch }),
     });
   } finally {
     await file.close();
@@ -171,6 +174,49 @@ describe('convertLayers', () => {
       await expect(convert([layerOf(bomb, blob)], { layerBytes: 1_000_000 })).rejects.toMatchObject(
         { code: 'too-large' },
       );
+    }
+  });
+
+  it('writes the same bytes from what it kept of the layers, and reads each once then', async () => {
+    const tars = [
+      writeTar([
+        { path: 'twice', data: randomBytes(70_000) },
+        { path: 'twice', data: randomBytes(80_000) },
+        { path: 'linked', type: 'hardlink', target: 'twice' },
+        { path: 'empty', data: '' },
+        { path: 'zeros', data: Buffer.alloc(300_000) },
+        { path: 'gone', data: randomBytes(9_000) },
+      ]),
+      writeTar([
+        { path: '.wh.gone', data: '' },
+        { path: 'upper', data: randomBytes(2_000_000) },
+      ]),
+    ];
+    let opened = 0;
+    const layers = tars.map((tar) => {
+      const layer = layerOf(tar, gzipSync(tar));
+      const open = () => {
+        opened += 1;
+        return layer.open();
+      };
+      return { ...layer, open };
+    });
+    for (const { group, scarce } of [
+      { group: layers, scarce: 6_000_000 },
+      { group: layers.slice(0, 1), scarce: 1_000_000 },
+    ]) {
+      await convert(group);
+      const expected = readFileSync(image);
+      for (const { space, times } of [
+        { space: 1 << 30, times: 1 },
+        { space: scarce, times: 2 },
+      ]) {
+        opened = 0;
+        const scratch = await openNameless(root);
+        await convert(group, {}, space, scratch).finally(() => scratch.close());
+        expect(readFileSync(image).equals(expected)).toBe(true);
+        expect(opened).toBe(times * group.length);
+      }
     }
   });
 

@@ -1,5 +1,6 @@
 /**
- * Turns the layers of one disk into an EROFS image: one pass to learn and check the files, one to write their data.
+ * Turns the layers of one disk into an EROFS image: one pass to learn and check the files, one to write their data,
+ * which reads what the first one kept where there is room for that.
  *
  * @module
  */
@@ -17,6 +18,7 @@ import { corrupt } from '../tar/corrupt.ts';
 import { readTar } from '../tar/read-tar.ts';
 import { followLinks } from './follow-links.ts';
 import { LayerBudget, scanLayer } from './scan.ts';
+import { Scratch, type ScratchFile } from './scratch.ts';
 import {
   type DirectoryNode,
   hasImplicit,
@@ -38,6 +40,8 @@ export interface ConvertOptions {
   readonly limits: Limits;
   /** Starts `zstd`: beside this code in its cell. */
   readonly spawn: SpawnInCell;
+  /** Saves a second decompression. */
+  readonly scratch?: ScratchFile;
 }
 
 /** What a disk is made from. */
@@ -61,7 +65,8 @@ export async function convertLayers(
   budget: DiskBudget,
   options: ConvertOptions,
 ): Promise<boolean> {
-  const root = await readTree(layers, options);
+  const scratch = options.scratch === undefined ? undefined : new Scratch(options.scratch, budget);
+  const root = await readTree(layers, options, scratch);
   if (layers.length === 1) {
     if (below !== undefined) {
       const lower = await readMerged(below, options);
@@ -70,17 +75,34 @@ export async function convertLayers(
     } else if (hasImplicit(root)) return false;
   }
   const writer = new ErofsWriter(root, file, budget);
+  if (scratch?.complete === true) await copyData(writer, scratch);
+  else await readDataAgain(writer, layers, options);
+  await writer.finish();
+  return true;
+}
+
+async function copyData(writer: ErofsWriter, scratch: Scratch): Promise<void> {
+  await scratch.finish();
+  for (let file = writer.next; file !== undefined; file = writer.next) {
+    await writer.writeData(scratch.read(file.layer, file.entry, file.size));
+  }
+}
+
+async function readDataAgain(
+  writer: ErofsWriter,
+  layers: readonly LayerSource[],
+  options: ConvertOptions,
+): Promise<void> {
   for (const [index, layer] of layers.entries()) {
     await withLayer(layer, options, async (reader) => {
       let entryIndex = 0;
       for await (const entry of readTar(reader, options.limits.layerEntries)) {
-        if (writer.wants(index, entryIndex)) await writer.writeData(entry.body);
+        const { next } = writer;
+        if (next?.layer === index && next.entry === entryIndex) await writer.writeData(entry.body);
         entryIndex += 1;
       }
     });
   }
-  await writer.finish();
-  return true;
 }
 
 /** Reads a layer to its end and checks that it is what its diff ID says. */
@@ -93,22 +115,26 @@ export async function verifyLayer(layer: LayerSource, options: ConvertOptions): 
 async function readTree(
   layers: readonly LayerSource[],
   options: ConvertOptions,
+  scratch: Scratch | undefined,
 ): Promise<DirectoryNode> {
   const [only, ...others] = layers;
   // Merged layers have nothing below them; a layer of its own keeps what it hides.
-  if (only === undefined || others.length > 0) return await readMerged(layers, options);
+  if (only === undefined || others.length > 0) return await readMerged(layers, options, scratch);
   const budget = new LayerBudget(options.limits);
-  return await withLayer(only, options, (reader) => scanLayer(reader, 0, budget));
+  return await withLayer(only, options, (reader) => scanLayer(reader, 0, budget, scratch));
 }
 
 async function readMerged(
   layers: readonly LayerSource[],
   options: ConvertOptions,
+  scratch?: Scratch,
 ): Promise<DirectoryNode> {
   const budget = new LayerBudget(options.limits);
   const root = implicitDirectory();
   for (const [index, layer] of layers.entries()) {
-    const upper = await withLayer(layer, options, (reader) => scanLayer(reader, index, budget));
+    const upper = await withLayer(layer, options, (reader) =>
+      scanLayer(reader, index, budget, scratch),
+    );
     followLinks(upper, root, `layer ${layer.diffId}`);
     mergeOver(root, upper);
   }

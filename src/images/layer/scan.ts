@@ -12,6 +12,7 @@ import type { Limits } from '../limits.ts';
 import { corrupt, printable } from '../tar/corrupt.ts';
 import { readTar, type TarEntry } from '../tar/read-tar.ts';
 import { parseEntryPath } from './entry-path.ts';
+import type { Scratch } from './scratch.ts';
 import {
   type Attributes,
   type DirectoryNode,
@@ -65,18 +66,21 @@ export class LayerBudget {
 
 /**
  * @param layer the layer's index in its group, noted in every file
+ * @param scratch gets the data of the files
  * @throws A3sError `invalid-image` naming the offending entry, `too-large` over a bound
  */
 export async function scanLayer(
   reader: ByteReader,
   layer: number,
   budget: LayerBudget,
+  scratch?: Scratch,
 ): Promise<DirectoryNode> {
   const scan = new LayerScan(reader.what, layer);
   let index = 0;
   for await (const entry of readTar(reader, budget.limits.layerEntries)) {
     budget.take(entry, reader.what);
     scan.add(entry, index);
+    if (entry.type === 'file') await scratch?.keep(layer, index, entry.size, entry.body);
     index += 1;
   }
   return scan.finish();

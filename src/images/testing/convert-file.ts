@@ -4,6 +4,7 @@
  * @module
  */
 import { open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { spawnInCell } from '../../cell/spawn.ts';
 import { converterInCell } from '../converter/converter.ts';
 import { isDigest } from '../digest.ts';
@@ -24,7 +25,7 @@ async function main([program, path, diffId, disk]: readonly string[]): Promise<v
     layers: [{ diffId, size, path }],
     below: undefined,
     output,
-    budget: new DiskBudget('here', 1 << 30),
+    budget: new DiskBudget(dirname(disk), 1 << 30),
     limits: DEFAULT_LIMITS,
   });
   await output.close();
