@@ -27,6 +27,8 @@ import { corrupt } from './tar/corrupt.ts';
 import { viewOf } from './view.ts';
 
 const DOWNLOADS_AT_ONCE = 3;
+/** Bytes come a thousand times a second, and nobody can see that. */
+const TELL_EVERY_MS = 100;
 
 type Progress = (event: IngestEvent) => void;
 
@@ -197,6 +199,7 @@ class IngestTask {
   async #fetch(descriptor: Descriptor): ReturnType<StoreParts['downloads']['fetch']> {
     const { digest: layer, size } = descriptor;
     const isLayer = descriptor !== this.#documents.manifest.config;
+    let toldAt = Number.NEGATIVE_INFINITY;
     const tell = (event: IngestEvent) => {
       if (isLayer) this.#progress(event);
     };
@@ -206,7 +209,12 @@ class IngestTask {
       open: () => this.#source.blob({ digest: layer, size }),
       staging: this.#staging,
       signal: this.#signal,
-      onBytes: (current) => tell({ layer, state: 'downloading', current, total: size }),
+      onBytes: (current) => {
+        const now = performance.now();
+        if (current < size && now - toldAt < TELL_EVERY_MS) return;
+        toldAt = now;
+        tell({ layer, state: 'downloading', current, total: size });
+      },
       onVerify: () => tell({ layer, state: 'verifying' }),
     });
     if (fetched.how !== 'there') tell({ layer, state: 'downloaded' });

@@ -6,12 +6,15 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from './digest.ts';
 import { DiskBudget, explainDiskError } from './disk-budget.ts';
 import { writeFully } from './erofs/sparse-writer.ts';
 import { createDurably, makePrivate } from './files.ts';
+
+const BATCH_BYTES = 1024 * 1024;
+const BATCH_CHUNKS = 256;
 
 /** A file in the staging area, hashed while it was written, and durable. */
 export interface StagedFile {
@@ -49,12 +52,14 @@ export class Staging {
     let size = 0;
     try {
       await createDurably(path, async (file) => {
+        const batch = new Batch(file);
         for await (const chunk of body) {
           this.budget.take(chunk.length);
           hash.update(chunk);
-          await writeFully(file, Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length), size);
+          await batch.add(chunk);
           size += chunk.length;
         }
+        await batch.flush();
       });
     } catch (error) {
       throw explainDiskError(error, this.directory);
@@ -68,6 +73,36 @@ export class Staging {
 
   async remove(): Promise<void> {
     await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Chunks that are written together: what comes from a network comes in small ones. */
+class Batch {
+  readonly #file: FileHandle;
+  #chunks: Uint8Array[] = [];
+  #length = 0;
+  #position = 0;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async add(chunk: Uint8Array): Promise<void> {
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    if (this.#length >= BATCH_BYTES || this.#chunks.length === BATCH_CHUNKS) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    if (this.#length === 0) return;
+    const { bytesWritten } = await this.#file.writev(this.#chunks, this.#position);
+    if (bytesWritten < this.#length) {
+      const rest = Buffer.concat(this.#chunks).subarray(bytesWritten);
+      await writeFully(this.#file, rest, this.#position + bytesWritten);
+    }
+    this.#position += this.#length;
+    this.#chunks = [];
+    this.#length = 0;
   }
 }
 
