@@ -104,6 +104,34 @@ describe('push', () => {
     expect((await pull('push/app:1')).image.id).toBe(built.config.digest);
   });
 
+  it('is remembered: the image has a digest in that repository, until its name there goes', async () => {
+    const built = imageOf('push/known:1', 'a');
+    await load(built);
+    const { store } = temporary;
+    await store.tag(`${started.host}/push/known:1`, `${started.host}/push/elsewhere:1`);
+    expect((await store.resolve(built.config.digest)).repoDigests).toEqual([]);
+    await push('push/known:1');
+    await push('push/known:1');
+    const pushed = `${started.host}/push/known@${built.manifest.digest}`;
+    expect((await store.resolve(pushed)).repoDigests).toEqual([pushed]);
+    const removal = { force: false, inUse: () => false };
+    const { untagged, deleted } = await store.remove(`${started.host}/push/known:1`, removal);
+    expect(untagged).toEqual([`${started.host}/push/known:1`, pushed]);
+    expect(deleted).toEqual([]);
+  });
+
+  it('of an image that is removed meanwhile is a push all the same', async () => {
+    await load(imageOf('push/removed:1', 'a'));
+    const { store } = temporary;
+    const name = `${started.host}/push/removed:1`;
+    await push('push/removed:1', {
+      progress: () =>
+        store.remove(name, { force: true, inUse: () => false }).catch(() => undefined),
+    });
+    expect(await store.list()).toEqual([]);
+    expect(await open('push/removed').manifest('1')).toBeDefined();
+  });
+
   it('sends no layer that is there', async () => {
     const built = imageOf('push/twice:1', 'a');
     await load(built);

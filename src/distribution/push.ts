@@ -24,7 +24,10 @@ const PARALLEL = 3;
 
 export interface PushParts {
   readonly registry: Pick<Registry, 'repository'>;
-  readonly images: Pick<ImageStore, 'resolve' | 'list' | 'content' | 'attachments'>;
+  readonly images: Pick<
+    ImageStore,
+    'resolve' | 'list' | 'content' | 'attachments' | 'noteRepoDigest'
+  >;
 }
 
 export interface PushRequest {
@@ -91,7 +94,9 @@ export async function pushImage(parts: PushParts, request: PushRequest): Promise
       await pushSignatures(repository, parts.images, image, progress);
     }
     await putDocument(repository, tag, manifest);
-    return { tag, digest: manifest.digest, size: manifest.bytes.length };
+    const { digest } = manifest;
+    await parts.images.noteRepoDigest({ repository: canonicalRepository(reference), digest });
+    return { tag, digest, size: manifest.bytes.length };
   });
 }
 

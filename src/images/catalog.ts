@@ -59,15 +59,7 @@ export class Catalog {
       JSON.stringify(record),
     );
     for (const name of names) this.name(name, manifest);
-    if (repoDigest !== undefined) {
-      this.#run(
-        `INSERT INTO image_repo_digests (repository, digest, manifest) VALUES (?, ?, ?)
-         ON CONFLICT (repository, digest) DO UPDATE SET manifest = excluded.manifest`,
-        repoDigest.repository,
-        repoDigest.digest,
-        manifest,
-      );
-    }
+    if (repoDigest !== undefined) this.addRepoDigest(repoDigest, manifest);
     for (const index of indexes ?? []) {
       this.#run(
         'INSERT OR IGNORE INTO image_indexes (digest, manifest) VALUES (?, ?)',
@@ -81,6 +73,17 @@ export class Catalog {
       origin.kind,
       origin.reference ?? '',
       origin.at,
+    );
+  }
+
+  /** Notes what a repository has of the image: the manifest, or an index that lists it. */
+  addRepoDigest({ repository, digest }: RepoDigest, manifest: Digest): void {
+    this.#run(
+      `INSERT INTO image_repo_digests (repository, digest, manifest) VALUES (?, ?, ?)
+       ON CONFLICT (repository, digest) DO UPDATE SET manifest = excluded.manifest`,
+      repository,
+      digest,
+      manifest,
     );
   }
 

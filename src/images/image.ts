@@ -49,7 +49,7 @@ export interface Image {
    * else of the last one that was stored.
    */
   readonly manifestDigest: Digest;
-  /** Familiar `repository@sha256:…`, as pulled: an index's digest where it came through one. */
+  /** Familiar `repository@sha256:…`, as pulled or pushed: an index's digest where it came through one. */
   readonly repoDigests: readonly string[];
   /** Indexes in the store that list this manifest. */
   readonly indexDigests: readonly Digest[];
@@ -164,6 +164,11 @@ export interface ImageStore {
   attachments(subjects: readonly Digest[]): Promise<readonly Attachment[]>;
   /** Hands over the image's content, which stays there until `use` has ended. */
   content<T>(image: Image, use: (content: ImageContent) => Promise<T>): Promise<T>;
+  /** Notes that a canonical repository has this manifest now; nothing happens where the store has it no longer. */
+  noteRepoDigest(repoDigest: {
+    readonly repository: string;
+    readonly digest: Digest;
+  }): Promise<void>;
   /** Newest step first. Throws `no-such-image`. */
   history(reference: string): Promise<readonly HistoryEntry[]>;
   /**

@@ -19,7 +19,7 @@ import { readTarFiles } from './archive/tar-files.ts';
 import type { Attachment } from './attachment.ts';
 import { attach, readAttachments } from './attachments.ts';
 import { Blobs, sweepDirectory } from './blobs.ts';
-import { Catalog, type ImageRecord } from './catalog.ts';
+import { Catalog, type ImageRecord, type RepoDigest } from './catalog.ts';
 import { commitImages } from './commit.ts';
 import { withContent } from './content.ts';
 import type { Converter } from './converter/converter.ts';
@@ -45,6 +45,7 @@ import { ingest } from './ingest.ts';
 import { LayerLoader, type LoadedImage } from './layer-loader.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { loadedAttachments } from './loaded-attachments.ts';
+import { noteRepoDigest } from './note-repo-digest.ts';
 import { Pins } from './pins.ts';
 import { hostPlatform, type Platform } from './platform.ts';
 import { pruneImages } from './prune/prune-images.ts';
@@ -184,6 +185,10 @@ class Store implements ImageStore {
 
   async content<T>(image: Image, use: (content: ImageContent) => Promise<T>): Promise<T> {
     return await withContent(this.#parts, image, use);
+  }
+
+  async noteRepoDigest(repoDigest: RepoDigest): Promise<void> {
+    await noteRepoDigest(this.#parts, repoDigest);
   }
 
   async history(reference: string): Promise<readonly HistoryEntry[]> {
