@@ -3,9 +3,14 @@
  *
  * @module
  */
+import { endOfString } from './json-strings.ts';
 
-/** A string, or one of the characters that nesting is made of; everything between them means nothing here. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],]/gsu;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
 
 /**
  * The name of a member that an object has twice, as it is meant: `"\u0061"` is `"a"`. Undefined where there is none.
@@ -16,30 +21,42 @@ export function repeatedMember(text: string): string | undefined {
   /** The names of each open object; undefined for an array. */
   const open: (Set<string> | undefined)[] = [];
   let isName = false;
-  for (const [token] of text.matchAll(TOKEN)) {
-    const names = open.at(-1);
-    switch (token) {
-      case '{':
-      case '[':
-        open.push(token === '{' ? new Set() : undefined);
-        isName = token === '{';
+  for (let at = 0; at < text.length; at += 1) {
+    switch (text.charCodeAt(at)) {
+      case OPEN_OBJECT:
+        open.push(new Set());
+        isName = true;
         break;
-      case '}':
-      case ']':
+      case OPEN_ARRAY:
+        open.push(undefined);
+        isName = false;
+        break;
+      case CLOSE_OBJECT:
+      case CLOSE_ARRAY:
         open.pop();
         isName = false;
         break;
-      case ',':
-        isName = names !== undefined;
+      case COMMA:
+        isName = open.at(-1) !== undefined;
         break;
-      default: {
-        if (!isName || names === undefined) break;
-        const name = String(JSON.parse(token));
-        if (names.has(name)) return name;
-        names.add(name);
-        isName = false;
+      case QUOTE: {
+        const end = endOfString(text, at);
+        const names = open.at(-1);
+        if (isName && names !== undefined) {
+          const name = nameIn(text.slice(at, end + 1));
+          if (names.has(name)) return name;
+          names.add(name);
+          isName = false;
+        }
+        at = end;
+        break;
       }
+      default:
     }
   }
   return undefined;
+}
+
+function nameIn(quoted: string): string {
+  return quoted.includes('\\') ? String(JSON.parse(quoted)) : quoted.slice(1, -1);
 }

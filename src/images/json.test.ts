@@ -44,6 +44,27 @@ describe('a document', () => {
     }
   });
 
+  it('with a string of many megabytes is read', () => {
+    const long = `${'x'.repeat(16 * 1024 * 1024)}\\\\`;
+    expect(repeatedMember(`{"a":"${long}","b":["${long}"]}`)).toBeUndefined();
+    expect(repeatedMember(`{"a":"${long}","a":1}`)).toBe('a');
+    // Each escaped quote looks back no further than the one before it.
+    expect(repeatedMember(`{"a":"${'\\\\\\"'.repeat(1024 * 1024)}","a":1}`)).toBe('a');
+  });
+
+  it('with more values than anybody needs is refused unread', () => {
+    const many = (items: number) => `{"layers":[${'0,'.repeat(items - 1)}0]}`;
+    const schema = z.object({ layers: z.array(z.string()) });
+    expect(() => read(many(1_000_000), schema)).toThrow('it has more than 50000 values');
+    expect(() => read(many(40_000), schema)).toThrow(/expected string.*and \d+ more/);
+    expect(() => parseDocument(Buffer.from(many(100)), z.unknown(), 'it', 99)).toThrow(
+      'it has more than 99 values',
+    );
+    // In a string they are none.
+    expect(() => read(JSON.stringify('[{,'.repeat(100_000)))).not.toThrow();
+    expect(() => read(`"${'[{,'.repeat(100_000)}`)).toThrow(/is not JSON/);
+  });
+
   it('that is no JSON, no UTF-8 or too deep is refused', () => {
     expect(() => read('{')).toThrow(/is not JSON/);
     expect(() => parseDocument(Buffer.from([0x22, 0xff, 0x22]), z.unknown(), 'it')).toThrow(

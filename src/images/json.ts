@@ -5,19 +5,33 @@
  */
 import * as z from 'zod';
 import { repeatedMember } from './json-members.ts';
+import { countValues } from './json-values.ts';
 import { corrupt } from './tar/corrupt.ts';
 
 const MAX_DEPTH = 64;
+/** Each bad one costs a fault, and a hundred thousand of those cost seconds; no manifest or configuration has so many. */
+const MAX_VALUES = 50_000;
 
 /**
+ * @param maxValues members and items of lists, at all depths
  * @throws A3sError `invalid-image` naming every bad field, or a member that is repeated: readers differ in which one
  *   they take; `what` names the document
  */
-export function parseDocument<T>(bytes: Buffer, schema: z.ZodType<T>, what: string): T {
+export function parseDocument<T>(
+  bytes: Buffer,
+  schema: z.ZodType<T>,
+  what: string,
+  maxValues = MAX_VALUES,
+): T {
   let text: string;
   let value: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw corrupt(what, `it is not JSON (${error instanceof Error ? error.message : error})`);
+  }
+  if (countValues(text) > maxValues) throw corrupt(what, `it has more than ${maxValues} values`);
+  try {
     value = JSON.parse(text);
   } catch (error) {
     throw corrupt(what, `it is not JSON (${error instanceof Error ? error.message : error})`);

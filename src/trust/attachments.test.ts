@@ -247,6 +247,26 @@ describe('bounds', () => {
     expect(new Set(problems)).toEqual(new Set(['too-large', 'too-many-signatures']));
   });
 
+  it('take statements of some megabytes, and none with more values than lists of packages have', async () => {
+    const attestation = { predicateType: 'https://spdx.dev/Document', conditions: [] };
+    const decideAbout = async (predicate: unknown) => {
+      const statement = statementOf(IMAGE, { predicateType: attestation.predicateType, predicate });
+      return await decide([attestedBy(alice.privateKey, IMAGE, statement)], { attestation });
+    };
+    expect(await decideAbout('x'.repeat(10 * 1024 * 1024))).toMatchObject({ verdict: 'signed' });
+    const many = await decideAbout(Array.from({ length: 500_000 }, () => 0));
+    expect(many).toMatchObject({ verdict: 'refused', problems: ['malformed'] });
+    expect(many.reason).toContain('it has more than 400000 values');
+    const digests = Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`d${i}`, 0]));
+    const statement = {
+      ...JSON.parse(statementOf(IMAGE).toString()),
+      subject: [{ digest: digests }],
+    };
+    const bad = Buffer.from(JSON.stringify(statement));
+    const faulty = await decide([attestedBy(alice.privateKey, IMAGE, bad)], { attestation });
+    expect(faulty.reason).toContain('subject.0.digest: has too many digests');
+  });
+
   it('refuse statements of more than 16 MiB', async () => {
     const content = Buffer.alloc(17 * 1024 * 1024, ' ');
     for (const mediaType of [DSSE, BUNDLE]) {

@@ -14,9 +14,10 @@ export function readJson<T>(
   schema: z.ZodType<T>,
   what: string,
   code: ProblemCode = 'malformed',
+  maxValues?: number,
 ): T {
   try {
-    return parseDocument(bytes, schema, what);
+    return parseDocument(bytes, schema, what, maxValues);
   } catch (error) {
     if (!(error instanceof A3sError)) throw error;
     throw new Problem(code, error.message.replace(/^Cannot/, 'cannot'));

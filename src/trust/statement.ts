@@ -13,14 +13,24 @@ import { checkAnnotations } from './simple-signing.ts';
 
 export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 export const MAX_STATEMENT = 16 * 1024 * 1024;
+/** A list of all packages of an image, with everything about them, has some hundred thousand. */
+const MAX_VALUES = 400_000;
 const MAX_SUBJECTS = 4096;
+/** Digests of one subject, by different algorithms. */
+const MAX_DIGESTS = 8;
+
+// Counted before any of them is looked at: each bad one would be a fault of its own.
+const Digests = z
+  .record(z.string(), z.unknown())
+  .refine((digests) => Object.keys(digests).length <= MAX_DIGESTS, 'has too many digests')
+  .pipe(z.record(z.string(), z.string()));
 
 const StatementDocument = openObject({
   _type: z.enum(['https://in-toto.io/Statement/v0.1', 'https://in-toto.io/Statement/v1']),
   subject: z
     .array(
       openObject({
-        digest: z.record(z.string(), z.string()),
+        digest: Digests,
         annotations: z.record(z.string(), z.unknown()).nullish(),
       }),
     )
@@ -38,7 +48,7 @@ export function readStatement(bytes: Buffer): Statement {
       `its statement has ${bytes.length} bytes, more than ${MAX_STATEMENT}`,
     );
   }
-  return readJson(bytes, StatementDocument, 'its statement');
+  return readJson(bytes, StatementDocument, 'its statement', 'malformed', MAX_VALUES);
 }
 
 /** What can be said without a signature: type and subject. @throws Problem */
