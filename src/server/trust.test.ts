@@ -415,12 +415,38 @@ describe('what lies beside an image', () => {
     });
     const whole = (await home.call('GET', `${path}?content=1`)).body;
     expect(whole).toMatchObject([{ blobs: [{ data }] }]);
+    const { digest: blob } = (shown?.blobs[0] ?? {}) as { digest: string };
+    const one = (await home.call('GET', `${path}?content=1&blob=${blob}`)).body;
+    expect(one).toMatchObject([{ blobs: [{ data }] }]);
+    const none = (await home.call('GET', `${path}?content=1&blob=${digest}`)).body;
+    expect(none).toMatchObject([{ blobs: [{ size: 7 }] }]);
+    expect(JSON.stringify(none)).not.toContain(data);
     expect((await home.call('GET', `${path}?digest=${digest}`)).body).toHaveLength(1);
     expect((await home.call('GET', `${path}?digest=sha256:0`)).body).toEqual([]);
   });
 
   it('is not put there where the registry does not take it', async () => {
     expect(await home.call('POST', path, body)).toMatchObject({ status: 502 });
+    expect(images.stored).toEqual([]);
+  });
+
+  it('may be of an image that is in its registry alone, by digest', async () => {
+    const subject = `sha256:${'c'.repeat(64)}` as const;
+    const other = (name: string) => `/a3s/v1/images/team.example/other${name}/attachments`;
+    // It is the registry that is asked.
+    expect(await home.call('POST', other(`@${subject}`), body)).toMatchObject({ status: 502 });
+    for (const [name, wanted] of [
+      [':1', { status: 404, body: { code: 'no-such-image' } }],
+      [`@${subject}?upload=0`, { status: 404, body: { code: 'no-such-image' } }],
+    ] as const) {
+      const [reference = '', query] = name.split('?');
+      const call = query === undefined ? other(reference) : `${other(reference)}?${query}`;
+      expect(await home.call('POST', call, body)).toMatchObject(wanted);
+    }
+    const wrong = { ...body, subject: APP.manifestDigest };
+    expect(await home.call('POST', other(`@${subject}`), wrong)).toMatchObject({
+      ...{ status: 400, body: { code: 'invalid-argument' } },
+    });
     expect(images.stored).toEqual([]);
   });
 

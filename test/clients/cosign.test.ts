@@ -1,0 +1,410 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { TrustedRoot } from '@sigstore/protobuf-specs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type StartedRegistry, startRegistry } from '../../src/registry/testing/start-registry.ts';
+import { type SigstoreServices, startSigstore } from '../../src/trust/testing/sigstore-services.ts';
+import {
+  ISSUER,
+  type SigstoreWorld,
+  SUBJECT,
+  sigstoreWorld,
+} from '../../src/trust/testing/sigstore-world.ts';
+import { ACTORS, Actor, type Result } from '../e2e/actor.ts';
+import { type Installation, install } from '../e2e/installation.ts';
+import { expectRefusal } from '../e2e/refusal.ts';
+import { buildImage, dockerArchive } from '../images/build-image.ts';
+
+const run = promisify(execFile);
+const PASSWORD = 'open sesame';
+const OFFLINE = ['--yes', '--tlog-upload=false'];
+const CHECK = 'https://example.com/check/v1';
+
+let installation: Installation;
+let registry: StartedRegistry;
+let actor: Actor;
+let world: SigstoreWorld;
+let services: SigstoreServices;
+
+beforeAll(async () => {
+  installation = await install();
+  registry = await startRegistry();
+  world = await sigstoreWorld();
+  services = await startSigstore(world);
+  actor = new Actor(ACTORS[0] ?? 'ordinary user', installation);
+  for (const name of ['cosign', 'other']) {
+    await tool('cosign', 'generate-key-pair', '--output-key-prefix', name);
+    for (const file of [`${name}.key`, `${name}.pub`]) give(file);
+  }
+  put('predicate.json', '{"passed": true, "checks": ["<one>"]}');
+});
+afterAll(async () => {
+  await actor?.leave();
+  await services?.stop();
+  await registry?.stop();
+  installation?.remove();
+});
+
+/** A program of the host, as whoever publishes images runs it. It must not be waited for synchronously: sigstore is here. */
+async function tool(program: string, ...args: readonly string[]): Promise<string> {
+  return await toolWith({}, program, ...args);
+}
+
+async function toolWith(
+  environment: Readonly<Record<string, string>>,
+  program: string,
+  ...args: readonly string[]
+): Promise<string> {
+  const env = {
+    ...{ PATH: process.env['PATH'], HOME: registry.directory, COSIGN_PASSWORD: PASSWORD },
+    ...environment,
+  };
+  const options = { cwd: registry.directory, env, timeout: 90_000 };
+  return (await run(program, args, options)).stdout;
+}
+
+/** A file for the actor, in the directory where its commands run. */
+function put(name: string, text: string, mode = 0o644): void {
+  const path = join(actor.directory, name);
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+}
+
+/** Where the actor is somebody else than the one who made it, it must be able to read it. */
+function give(name: string): void {
+  cpSync(join(registry.directory, name), join(actor.directory, name));
+  chmodSync(join(actor.directory, name), actor.name === 'root' ? 0o600 : 0o644);
+}
+
+const place = (name: string): string => `${registry.host}/team/${name}`;
+
+/** Puts an image of its own into the registry. @returns its digest */
+async function publish(name: string): Promise<string> {
+  const archive = join(registry.directory, `${name.replace(':', '-')}.tar`);
+  const layers = [[{ path: 'name', data: Buffer.from(name) }]];
+  writeFileSync(archive, dockerArchive([buildImage({ name: `test/${name}`, layers })]));
+  await tool('skopeo', 'copy', '--dest-tls-verify=false', `docker-archive:${archive}`, at(name));
+  const format = ['--format', '{{.Digest}}'];
+  return (await tool('skopeo', 'inspect', '--tls-verify=false', ...format, at(name))).trim();
+}
+
+const at = (name: string): string => `docker://${place(name)}`;
+
+const ours = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  actor.run(args, { env: { COSIGN_PASSWORD: PASSWORD, ...env } });
+
+async function succeeds(args: readonly string[]): Promise<Result> {
+  const result = await ours(args);
+  expect(result, `${result.stdout}${result.stderr}`).toMatchObject({ code: 0 });
+  return result;
+}
+
+/** What cosign says of an image under a key: what it has verified. Throws where it does not accept it. */
+async function verified(name: string, key: string, ...flags: string[]): Promise<string> {
+  const trusting = ['--insecure-ignore-tlog=true', '--allow-http-registry', '--key', `${key}.pub`];
+  return await tool('cosign', 'verify', ...trusting, ...flags, place(name));
+}
+
+async function attested(name: string, type: string, key = 'cosign'): Promise<object> {
+  const trusting = ['--insecure-ignore-tlog=true', '--allow-http-registry', '--key', `${key}.pub`];
+  const output = await tool(
+    'cosign',
+    'verify-attestation',
+    ...trusting,
+    '--type',
+    type,
+    place(name),
+  );
+  const [line = ''] = output.split('\n');
+  return JSON.parse(Buffer.from(JSON.parse(line).payload, 'base64').toString());
+}
+
+/** What our policy makes of it: exit status and text. */
+async function held(name: string, ...require: readonly string[]): Promise<Result> {
+  const policy = `images:\n  - pattern: "**"\n    require:\n${require.map((one) => `      - ${one}\n`).join('')}`;
+  put('policy.yaml', policy);
+  return await actor.run([
+    ...['image', 'verify', '--refresh-signatures', '--image-policy', 'policy.yaml', place(name)],
+  ]);
+}
+
+const BY_KEY = '{ keys: [cosign.pub], transparencyLog: none }';
+const keyAnd = (more: string): string => `{ keys: [cosign.pub], transparencyLog: none, ${more} }`;
+
+describe('what we sign', () => {
+  it('cosign verifies, and nobody else has signed', async () => {
+    const digest = await publish('ours:1');
+    await succeeds(['pull', '--quiet', place('ours:1')]);
+    const args = [
+      'image',
+      'sign',
+      '--key',
+      'cosign.key',
+      '-a',
+      'stage=prod,run=7',
+      place('ours:1'),
+    ];
+    const signed = await succeeds(args);
+    expect(signed.stdout).toBe(`${place('ours')}@${digest}\n`);
+    expect(signed.stderr).toContain(`Pushing signature to: ${place('ours')}\n`);
+    const [found] = JSON.parse(await verified('ours:1', 'cosign', '-a', 'stage=prod'));
+    expect(found).toMatchObject({
+      critical: {
+        identity: { 'docker-reference': place('ours') },
+        image: { 'docker-manifest-digest': digest },
+      },
+      optional: { stage: 'prod', run: '7' },
+    });
+    await expect(verified('ours:1', 'other')).rejects.toThrow('no matching signatures');
+    await expect(verified('ours:1', 'cosign', '-a', 'stage=test')).rejects.toThrow();
+  });
+
+  it('has the name that it is told, and is here without the registry', async () => {
+    const named = (kind: string) => keyAnd(`dockerReference: ${kind}`);
+    const image = place('ours:1');
+    const stored = async (kind: string): Promise<Result> => {
+      put('named.yaml', `images: [{ pattern: "**", require: [${named(kind)}] }]`);
+      return await actor.run(['image', 'verify', '--image-policy', 'named.yaml', image]);
+    };
+    expect(await stored('repository')).toMatchObject({ code: 0 });
+    const refused = await stored('exact');
+    expect(refused.code).toBe(1);
+    expect(refused.stdout).toContain('for the name');
+    const name = ['--sign-container-identity', image];
+    await succeeds(['image', 'sign', '--key', 'cosign.key', ...name, image]);
+    expect(await stored('exact')).toMatchObject({ code: 0 });
+    await verified('ours:1', 'cosign');
+  });
+
+  it.each([
+    ['P-256', ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256']],
+    ['P-384', ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-384']],
+    ['P-521', ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-521']],
+    ['RSA', ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:3072']],
+    ['Ed25519', ['-algorithm', 'ED25519']],
+  ])('with a key of openssl, of %s, cosign verifies', async (kind, args) => {
+    const name = `key-${kind.toLowerCase()}:1`;
+    await publish(name);
+    await tool('openssl', 'genpkey', ...args, '-out', 'plain.key');
+    await tool('openssl', 'pkey', '-in', 'plain.key', '-pubout', '-out', 'plain.pub');
+    const pem = readFileSync(join(registry.directory, 'plain.key'), 'utf8');
+    const sign = ['image', 'sign', '--key', 'env://SIGNING', place(name)];
+    expect(await ours(sign, { SIGNING: pem })).toMatchObject({ code: 0 });
+    await verified(name, 'plain');
+  });
+
+  it('keeps the company of what cosign signed, before and after', async () => {
+    const digest = await publish('both:1');
+    const image = `${place('both')}@${digest}`;
+    await tool('cosign', 'sign', ...OFFLINE, '--key', 'other.key', image);
+    await succeeds(['image', 'sign', '--key', 'cosign.key', image]);
+    await tool('cosign', 'sign', ...OFFLINE, '--key', 'other.key', '-a', 'again=1', image);
+    await succeeds(['image', 'sign', '--key', 'cosign.key', '-a', 'ours=2', image]);
+    for (const flags of [['cosign'], ['cosign', '-a', 'ours=2'], ['other', '-a', 'again=1']]) {
+      await verified('both:1', ...(flags as [string]));
+    }
+    await actor.ok(['pull', '--quiet', place('both:1')]);
+    const two = '{ keys: [cosign.pub, other.pub], threshold: 2, transparencyLog: none }';
+    expect(await held('both:1', two)).toMatchObject({ code: 0 });
+  });
+
+  it('is the index of a multi-arch image, or what its digest says', async () => {
+    const manifest = await publish('multi:0');
+    const index = await putIndex('multi', '1', manifest);
+    expect(
+      (await succeeds(['image', 'sign', '--key', 'cosign.key', place('multi:1')])).stdout,
+    ).toBe(`${place('multi')}@${index}\n`);
+    await verified('multi:1', 'cosign');
+    await expect(verified('multi:0', 'cosign')).rejects.toThrow('no signatures found');
+    await succeeds(['pull', '--quiet', place('multi:1')]);
+    expect(await held('multi:1', BY_KEY)).toMatchObject({ code: 0 });
+    await succeeds(['image', 'sign', '--key', 'other.key', `${place('multi')}@${manifest}`]);
+    await verified('multi:0', 'other');
+    await expect(verified('multi:1', 'other')).rejects.toThrow();
+  });
+
+  it('is stored alone where it is not to be uploaded, and cosign attaches what was written', async () => {
+    await publish('offline:1');
+    await succeeds(['pull', '--quiet', place('offline:1')]);
+    const files = ['--output-signature', 'offline.sig', '--output-payload', 'offline.json'];
+    const flags = ['--upload=false', '--key', 'cosign.key', ...files];
+    await succeeds(['image', 'sign', ...flags, place('offline:1')]);
+    await expect(verified('offline:1', 'cosign')).rejects.toThrow('no signatures found');
+    put('by-key.yaml', `images: [{ pattern: "**", require: [${BY_KEY}] }]`);
+    const asked = ['image', 'verify', '--image-policy', 'by-key.yaml', place('offline:1')];
+    expect(await actor.run(asked)).toMatchObject({ code: 0 });
+    const [signature, payload] = ['sig', 'json'].map((kind) =>
+      join(actor.directory, `offline.${kind}`),
+    );
+    await tool(
+      ...['cosign', 'attach', 'signature', '--signature', signature ?? ''],
+      ...['--payload', payload ?? '', place('offline:1')],
+    );
+    await verified('offline:1', 'cosign');
+  });
+
+  it('is nothing where the image is another one than here, or not there', async () => {
+    await publish('moved:1');
+    await succeeds(['pull', '--quiet', place('moved:1')]);
+    await tool('skopeo', 'copy', ...PLAIN_COPY, at('ours:1'), at('moved:1'));
+    const moved = await ours(['image', 'sign', '--key', 'cosign.key', place('moved:1')]);
+    expectRefusal(moved, 1, 'conflict');
+    expect(moved.stderr).toContain('and the registry has sha256:');
+    const missing = await ours(['image', 'sign', '--key', 'cosign.key', place('missing:1')]);
+    expectRefusal(missing, 1, 'not-in-registry');
+    const wrong = await ours(['image', 'sign', '--key', 'cosign.key', place('moved:1')], {
+      COSIGN_PASSWORD: 'another secret',
+    });
+    expectRefusal(wrong, 1, 'key-invalid');
+    expect(wrong.stderr).not.toContain('another secret');
+    const id = await actor.ok(['image', 'inspect', '--format', '{{.Id}}', place('moved:1')]);
+    expectRefusal(await ours(['image', 'sign', '--key', 'cosign.key', id]), 1, 'invalid-argument');
+  });
+});
+
+const PLAIN_COPY = ['--src-tls-verify=false', '--dest-tls-verify=false'];
+
+describe('what we attest', () => {
+  it('cosign verifies, and our policy holds conditions against it', async () => {
+    const digest = await publish('attested:1');
+    await succeeds(['pull', '--quiet', place('attested:1')]);
+    const attest = ['image', 'attest', '--key', 'cosign.key', '--predicate', 'predicate.json'];
+    await succeeds([...attest, '--type', CHECK, place('attested:1')]);
+    await succeeds([...attest, '--type', 'cyclonedx', place('attested:1')]);
+    await succeeds([...attest, place('attested:1')]);
+    expect(await attested('attested:1', CHECK)).toMatchObject({
+      predicateType: CHECK,
+      subject: [{ name: place('attested'), digest: { sha256: digest.slice('sha256:'.length) } }],
+      predicate: { passed: true, checks: ['<one>'] },
+    });
+    await attested('attested:1', 'cyclonedx');
+    await attested('attested:1', 'custom');
+    await expect(attested('attested:1', CHECK, 'other')).rejects.toThrow();
+    const condition = (text: string) =>
+      keyAnd(`attestation: { predicateType: "${CHECK}", conditions: ["${text}"] }`);
+    expect(await held('attested:1', condition('predicate.passed'))).toMatchObject({ code: 0 });
+    expect(await held('attested:1', condition('!predicate.passed'))).toMatchObject({ code: 1 });
+  });
+
+  it('is listed with what cosign attested, verified only by key', async () => {
+    const predicate = ['--predicate', join(actor.directory, 'predicate.json')];
+    const theirs = ['--type', CHECK, '--key', 'other.key', ...predicate];
+    await tool('cosign', 'attest', ...OFFLINE, ...theirs, place('attested:1'));
+    await succeeds(['pull', '--quiet', place('attested:1')]);
+    const list = ['image', 'attestations', '--type', CHECK, '--format', '{{.Signer}}'];
+    const unverified = await actor.run([...list, place('attested:1')]);
+    expect(unverified.stdout).toBe('not verified\nnot verified\n');
+    expect(unverified.stderr).toContain('None of these is verified');
+    const byKey = await actor.run([...list, '--key', 'other.pub', place('attested:1')]);
+    expect(byKey).toMatchObject({ code: 0, stdout: 'not that key\nother.pub\n', stderr: '' });
+    const output = ['--output', '-', '--key', 'cosign.pub', '--type', 'cyclonedx'];
+    const statements = await actor.ok(['image', 'attestations', ...output, place('attested:1')]);
+    expect(JSON.parse(statements)).toMatchObject({ predicateType: 'https://cyclonedx.org/bom' });
+    const none = ['--output', '-', '--key', 'other.pub', '--type', 'cyclonedx'];
+    expect(await actor.run(['image', 'attestations', ...none, place('attested:1')])).toMatchObject({
+      ...{ code: 1, stdout: '' },
+    });
+  });
+});
+
+describe('what cosign signs', () => {
+  it('our policy accepts, and refuses once it was tampered with', async () => {
+    const digest = await publish('theirs:1');
+    await tool('cosign', 'sign', ...OFFLINE, '--key', 'cosign.key', `${place('theirs')}@${digest}`);
+    await succeeds(['pull', '--quiet', place('theirs:1')]);
+    expect(await held('theirs:1', BY_KEY)).toMatchObject({ code: 0 });
+    await tamper('theirs', digest);
+    const refused = await held('theirs:1', BY_KEY);
+    expect(refused.code).toBe(1);
+    expect(refused.stdout).toContain('Refused: ');
+    await expect(verified('theirs:1', 'cosign')).rejects.toThrow();
+  });
+
+  it('and what we sign is refused by cosign once it was tampered with', async () => {
+    const digest = await publish('altered:1');
+    await succeeds(['image', 'sign', '--key', 'cosign.key', place('altered:1')]);
+    await verified('altered:1', 'cosign');
+    await tamper('altered', digest);
+    await expect(verified('altered:1', 'cosign')).rejects.toThrow();
+  });
+
+  it('as a bundle that refers to the image, is accepted', async () => {
+    await publish('bundle:1');
+    const predicate = ['--predicate', join(actor.directory, 'predicate.json')];
+    const flags = ['--new-bundle-format', '--type', CHECK, '--key', 'cosign.key', ...predicate];
+    await tool('cosign', 'attest', ...OFFLINE, ...flags, place('bundle:1'));
+    await succeeds(['pull', '--quiet', place('bundle:1')]);
+    const attestation = keyAnd(`attestation: { predicateType: "${CHECK}" }`);
+    expect(await held('bundle:1', attestation)).toMatchObject({ code: 0 });
+    const list = [
+      'image',
+      'attestations',
+      '--key',
+      'cosign.pub',
+      '--format',
+      '{{.Type}} {{.Signer}}',
+    ];
+    expect(await actor.ok([...list, place('bundle:1')])).toBe(`${CHECK} cosign.pub`);
+  });
+
+  it('without a key, by an identity, is accepted under a trusted root of our own', async () => {
+    await publish('keyless:1');
+    const fulcio = ['--fulcio-url', services.url, '--rekor-url', services.url];
+    const token = ['--identity-token', services.token, '--yes'];
+    const environment = services.environment(registry.directory);
+    await toolWith(environment, 'cosign', 'sign', ...fulcio, ...token, place('keyless:1'));
+    put('root.json', JSON.stringify(TrustedRoot.toJSON(world.root)));
+    await succeeds(['pull', '--quiet', place('keyless:1')]);
+    expect(await identified('keyless:1', ISSUER)).toMatchObject({ code: 0 });
+    const other = await identified('keyless:1', 'https://other.example');
+    expect(other.code).toBe(1);
+    expect(other.stdout).toContain('Refused: ');
+  });
+});
+
+async function identified(name: string, issuer: string): Promise<Result> {
+  const policy = {
+    trustedRoots: { test: { file: 'root.json' } },
+    images: [
+      {
+        pattern: '**',
+        require: [{ identities: [{ issuer, subject: SUBJECT }], trustedRoot: 'test' }],
+      },
+    ],
+  };
+  put('keyless.yaml', JSON.stringify(policy));
+  const flags = ['--refresh-signatures', '--image-policy', 'keyless.yaml'];
+  return await actor.run(['image', 'verify', ...flags, place(name)]);
+}
+
+/** An index of one manifest, at a tag. @returns its digest */
+async function putIndex(name: string, tag: string, digest: string): Promise<string> {
+  const base = `${registry.url}/v2/team/${name}/manifests`;
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  const type = 'application/vnd.oci.image.index.v1+json';
+  const found = await fetch(`${base}/${digest}`, { headers: { accept: '*/*' } });
+  const size = (await found.arrayBuffer()).byteLength;
+  const listed = found.headers.get('content-type') ?? mediaType;
+  const platform = { architecture: 'amd64', os: 'linux' };
+  const manifests = [{ mediaType: listed, digest, size, platform }];
+  const body = JSON.stringify({ schemaVersion: 2, mediaType: type, manifests });
+  const put = await fetch(`${base}/${tag}`, {
+    ...{ method: 'PUT', headers: { 'content-type': type }, body },
+  });
+  return put.headers.get('docker-content-digest') ?? '';
+}
+
+/** Changes one character of a signature in the registry. */
+async function tamper(name: string, digest: string): Promise<void> {
+  const type = 'application/vnd.oci.image.manifest.v1+json';
+  const url = `${registry.url}/v2/team/${name}/manifests/${digest.replace(':', '-')}.sig`;
+  const text = await (await fetch(url, { headers: { accept: type } })).text();
+  const body = text.replace(
+    /(cosign\/signature": ?".{20})(.)/,
+    (_, before, character) => `${before}${character === 'A' ? 'B' : 'A'}`,
+  );
+  expect(body).not.toBe(text);
+  await fetch(url, { method: 'PUT', headers: { 'content-type': type }, body });
+}
