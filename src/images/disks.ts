@@ -106,22 +106,13 @@ export class Disks {
 
   /** Makes the disk where it is missing; whoever asks for the same one meanwhile waits for it. */
   async ensure(plan: DiskPlan<StoredLayer>): Promise<Outcome> {
-    if (await this.#exists(plan.digest)) return 'there';
-    const running = this.#running.get(plan.digest);
-    if (running !== undefined) return (await running) ? 'there' : 'depends';
-    const conversion = this.#pool
-      .run(() => this.#convert(plan))
-      .finally(() => this.#running.delete(plan.digest));
-    this.#running.set(plan.digest, conversion);
-    return (await conversion) ? 'made' : 'depends';
+    return (await this.#ensure(plan)).outcome;
   }
 
   /** As `ensure`, and checks these very layers even where others made the disk. */
   async ensureVerified(plan: DiskPlan<StoredLayer>): Promise<Outcome> {
-    const outcome = await this.ensure(plan);
-    if (outcome !== 'made') {
-      await this.#pool.run(() => this.#verify(plan.layers));
-    }
+    const { outcome, checked } = await this.#ensure(plan);
+    if (!checked) await this.#pool.run(() => this.#verify(plan.layers));
     return outcome;
   }
 
@@ -129,6 +120,22 @@ export class Disks {
   async sweep(reachable: ReadonlySet<Digest>): Promise<void> {
     const names = new Set([...reachable].map((digest) => this.#name(digest)));
     await sweepDirectory(this.#directory, (entry) => names.has(entry.name));
+  }
+
+  /** @returns also whether these very layers were read to their ends and are what they have to be */
+  async #ensure(
+    plan: DiskPlan<StoredLayer>,
+  ): Promise<{ readonly outcome: Outcome; readonly checked: boolean }> {
+    if (await this.#exists(plan.digest)) return { outcome: 'there', checked: false };
+    const running = this.#running.get(plan.digest);
+    if (running !== undefined) {
+      return { outcome: (await running) ? 'there' : 'depends', checked: false };
+    }
+    const conversion = this.#pool
+      .run(() => this.#convert(plan))
+      .finally(() => this.#running.delete(plan.digest));
+    this.#running.set(plan.digest, conversion);
+    return { outcome: (await conversion) ? 'made' : 'depends', checked: true };
   }
 
   async #convert(plan: DiskPlan<StoredLayer>): Promise<boolean> {

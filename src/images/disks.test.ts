@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Conversion, Converter, StoredLayer } from './converter/converter.ts';
+import type { Digest } from './digest.ts';
+import { Disks, standAlone } from './disks.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
+
+let root: string;
+let asked: ('write' | 'check')[];
+let depends: boolean;
+let disks: Disks;
+
+const converter: Converter = ({ output }: Conversion) => {
+  asked.push(output === undefined ? 'check' : 'write');
+  return Promise.resolve(output === undefined || !depends);
+};
+
+beforeEach(async () => {
+  root = mkdtempSync(join(tmpdir(), 'a3s-disks-'));
+  asked = [];
+  depends = false;
+  disks = await Disks.open(join(root, 'erofs'), root, { limits: DEFAULT_LIMITS, converter });
+});
+
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function layer(): StoredLayer {
+  const path = join(root, 'blob');
+  writeFileSync(path, 'blob');
+  const diffId: Digest = `sha256:${'1'.repeat(64)}`;
+  return { diffId, size: 4, path };
+}
+
+describe('a layer is checked', () => {
+  it('by making its disk', async () => {
+    expect(await disks.ensureVerified(standAlone(layer()))).toBe('made');
+    expect(asked).toEqual(['write']);
+  });
+
+  it('by trying to make a disk that turns out to depend on others', async () => {
+    depends = true;
+    expect(await disks.ensureVerified(standAlone(layer()))).toBe('depends');
+    expect(asked).toEqual(['write']);
+  });
+
+  it('by itself where the disk is there, or is being made from another blob', async () => {
+    const both = [
+      disks.ensureVerified(standAlone(layer())),
+      disks.ensureVerified(standAlone(layer())),
+    ];
+    expect(await Promise.all(both)).toEqual(['made', 'there']);
+    expect(asked).toEqual(['write', 'check']);
+    expect(await disks.ensureVerified(standAlone(layer()))).toBe('there');
+    expect(asked).toEqual(['write', 'check', 'check']);
+  });
+
+  it('not at all where nobody wants it checked', async () => {
+    await disks.ensureVerified(standAlone(layer()));
+    expect(await disks.ensure(standAlone(layer()))).toBe('there');
+    expect(asked).toEqual(['write']);
+  });
+});
