@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isObject } from '../client/json.ts';
+import { printable } from '../client/failure.ts';
 import { alignColumns } from './table.ts';
 import { Template } from './template.ts';
 
@@ -27,7 +27,7 @@ export function prepareFormat(format: string | undefined, listing: Listing): For
   if (chosen === 'table') return table(listing.defaults, listing);
   if (chosen.startsWith('table ')) return table(escapes(chosen.slice(6)), listing);
   const template = new Template(escapes(chosen));
-  return (rows) => rows.map((row) => `${template.evaluate(asData(row))}\n`).join('');
+  return (rows) => rows.map((row) => `${template.evaluate(asData(row, printable))}\n`).join('');
 }
 
 function table(columns: string, listing: Listing): Format {
@@ -35,7 +35,8 @@ function table(columns: string, listing: Listing): Format {
   const headers: Record<string, unknown> = { ...listing.headers };
   headers['Label'] = (name: string): string => name.toUpperCase();
   const header = template.evaluate(headers);
-  return (rows) => alignColumns([header, ...rows.map((row) => template.evaluate(asData(row)))]);
+  return (rows) =>
+    alignColumns([header, ...rows.map((row) => template.evaluate(asData(row, onOneLine)))]);
 }
 
 /** Shells pass `\t` as two characters. */
@@ -47,9 +48,22 @@ function json(row: Row): string {
   return JSON.stringify(asData(row));
 }
 
+/** Nothing in a cell makes a row of its own. */
+function onOneLine(text: string): string {
+  return printable(text).replaceAll('\n', ' ');
+}
+
 /** `{{json .}}` gives what `json` gives: methods are no part of it. */
-function asData(row: Row): Row {
-  return isObject(row) ? Object.fromEntries(Object.entries(row).sort(byName)) : row;
+function asData(row: Row, shown: (text: string) => string = String): Row {
+  const entries = Object.entries(row).sort(byName);
+  return Object.fromEntries(entries.map(([name, value]) => [name, asShown(value, shown)]));
+}
+
+/** Images and boxes bring texts of their own, also by way of methods; none of it is a terminal's to obey. */
+function asShown(value: unknown, shown: (text: string) => string): unknown {
+  if (typeof value === 'string') return shown(value);
+  if (typeof value !== 'function') return value;
+  return (...args: readonly string[]) => asShown(value(...args), shown);
 }
 
 function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

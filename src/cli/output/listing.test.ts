@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { historyListing, historyRow } from './history-row.ts';
+import { prepareFormat } from './listing.ts';
+
+/** Clears the screen, writes a row that is none, and speaks in the eight bits of C1. */
+const HOSTILE = 'RUN \x1b[2Jx\nsha256:beef   \u009b2Jtrue';
+
+const row = historyRow({ Id: 'sha256:1', CreatedBy: HOSTILE, Comment: HOSTILE }, true, true, 0);
+const shown = (format?: string) => prepareFormat(format, historyListing(true))([row]);
+
+describe('a listing', () => {
+  it.each([undefined, 'table {{.CreatedBy}}', 'table {{.ID}}\t{{upper .Comment}}'])(
+    'as a table has one line for each row, and obeys no image: %s',
+    (format) => {
+      const lines = shown(format).trimEnd().split('\n');
+      expect(lines).toHaveLength(2);
+      expect(lines[1]).toMatch(/RUN \ufffd\[2J.*\ufffd2J/i);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what may not be there
+      expect(shown(format)).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
+    },
+  );
+
+  it('by a template keeps lines, which programs may want, and nothing that a terminal obeys', () => {
+    expect(shown('{{.CreatedBy}}')).toBe('RUN \ufffd[2Jx\nsha256:beef   \ufffd2Jtrue\n');
+  });
+
+  it('gives what methods say in the same way', () => {
+    const rows = [{ Label: (name: string) => `${name}=\x1b]0;title` }];
+    const format = prepareFormat('{{.Label "a"}}', { defaults: '', headers: {} });
+    expect(format(rows)).toBe('a=\ufffd]0;title\n');
+  });
+
+  it('as JSON has all that is there', () => {
+    expect(JSON.parse(shown('json'))).toMatchObject({ CreatedBy: HOSTILE });
+  });
+});
