@@ -170,7 +170,7 @@ describe('trust explain', () => {
         '                    or identity ci@team.example of https://issuer.example',
         '                    with annotation stage=prod',
         "                    whose docker-reference is the image's name",
-        '                    in the transparency log',
+        '                    on record in a transparency log',
         `          ✓ cosign sha256:${'a'.repeat(64)}`,
         `${rest}of ${MANIFEST}`,
         `${rest}signed by key cosign.pub (SHA-256`,

@@ -5,11 +5,13 @@ import { prepareFormat } from '../output/listing.ts';
 import { Template } from '../output/template.ts';
 import {
   BOX_USAGE_LISTING,
+  BUILD_USAGE_LISTING,
   boxUsageRow,
   IMAGE_USAGE_LISTING,
   imageUsageRow,
   USAGE_LISTING,
   usageRows,
+  VOLUME_USAGE_LISTING,
 } from '../output/usage-rows.ts';
 import { FORMAT_HELP } from './format-help.ts';
 
@@ -44,10 +46,12 @@ function prepare(format: string, verbose: boolean): Show {
   if (format === '' || format === 'table') {
     return (usage, now) => {
       const rows = details(usage, now);
-      return (
-        `Images space usage:\n\n${images(rows.Images)}\n` +
-        `Containers space usage:\n\n${boxes(rows.Containers)}`
-      );
+      return [
+        `Images space usage:\n\n${images(rows.Images)}`,
+        `Containers space usage:\n\n${boxes(rows.Containers)}`,
+        `Local Volumes space usage:\n\n${prepareFormat(undefined, VOLUME_USAGE_LISTING)([])}`,
+        `Build cache usage: 0B\n\n${prepareFormat(undefined, BUILD_USAGE_LISTING)([])}`,
+      ].join('\n');
     };
   }
   if (format === 'json') return (usage, now) => `${JSON.stringify(details(usage, now))}\n`;
@@ -59,5 +63,8 @@ function details(usage: JsonObject, now: number) {
   return {
     Images: objectsOf(usage['Images']).map((image) => imageUsageRow(image, now)),
     Containers: objectsOf(usage['Containers']).map((box) => boxUsageRow(box, now)),
+    // Nothing here makes these yet.
+    Volumes: [],
+    BuildCache: [],
   };
 }

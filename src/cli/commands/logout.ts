@@ -9,10 +9,8 @@ export const logout: Command = {
   operands: { min: 0, max: 1 },
   async run({ context, operands }) {
     const key = serverKey(operands[0]);
-    const known = await eraseCredentials(context.env, key);
-    context.stdout.write(
-      known ? `Removing login credentials for ${key}\n` : `Not logged in to ${key}\n`,
-    );
+    await eraseCredentials(context.env, key);
+    context.stdout.write(`Removing login credentials for ${key}\n`);
     return 0;
   },
 };

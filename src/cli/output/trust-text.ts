@@ -137,8 +137,8 @@ function expectations(wanted: JsonObject): readonly string[] {
       ? [`whose docker-reference is the image's ${reference === 'exact' ? 'name' : 'repository'}`]
       : []),
     wanted['transparencyLog'] === 'none'
-      ? 'in a transparency log or not'
-      : 'in the transparency log',
+      ? 'no transparency log is asked'
+      : 'on record in a transparency log',
   ];
 }
 

@@ -109,6 +109,27 @@ export function boxUsageRow(box: JsonObject, now: number): Row {
   return { ...boxRow(box, false, now), Size: humanSize(writtenSize(box)) };
 }
 
+/** Without rows: nothing here makes volumes yet. */
+export const VOLUME_USAGE_LISTING: Listing = {
+  defaults: '{{.Name}}\t{{.Links}}\t{{.Size}}',
+  headers: { Name: 'VOLUME NAME', Links: 'LINKS', Size: 'SIZE' },
+};
+
+/** Without rows: nothing here builds yet. */
+export const BUILD_USAGE_LISTING: Listing = {
+  defaults:
+    '{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}',
+  headers: {
+    ID: 'CACHE ID',
+    CacheType: 'CACHE TYPE',
+    Size: 'SIZE',
+    CreatedSince: 'CREATED',
+    LastUsedSince: 'LAST USED',
+    UsageCount: 'USAGE',
+    Shared: 'SHARED',
+  },
+};
+
 function isMeasured(image: JsonObject): boolean {
   return numberOf(image['Size']) >= 0 && numberOf(image['SharedSize']) >= 0;
 }
