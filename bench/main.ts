@@ -12,8 +12,9 @@ import { memory } from './memory.ts';
 import { pull } from './pull.ts';
 import { type Benchmark, type BenchmarkResult, shown } from './statistics.ts';
 import { verify } from './verify.ts';
+import { verifyImage } from './verify-image.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [coldBoot, exec, memory, pull, verify];
+const BENCHMARKS: readonly Benchmark[] = [coldBoot, exec, memory, pull, verify, verifyImage];
 
 function machine(): Record<string, string | number> {
   const [qemu = ''] = execFileSync('qemu-system-x86_64', ['--version'], { encoding: 'utf8' }).split(
