@@ -341,6 +341,28 @@ describe('an upload that is cut', () => {
   });
 });
 
+describe('an upload in chunks', () => {
+  it('of which the registry keeps one byte each is given up', async () => {
+    const { answer } = memoryRegistry({
+      'PUT 0': async (request, response) => {
+        await request.body();
+        response.writeHead(413).end();
+      },
+      PATCH: async (request, response) => {
+        const start = Number(/^(\d+)-/.exec(String(request.headers['content-range']))?.[1]);
+        await request.body();
+        response.writeHead(202, { location: BEGUN, range: `0-${start}` }).end();
+      },
+    });
+    const pushing = (await repository(answer)).putBlob(descriptorOf(BLOB), source(BLOB).open);
+    await expect(pushing).rejects.toMatchObject({
+      code: 'registry-failed',
+      message: expect.stringContaining('keeps parts of chunks again and again'),
+    });
+    expect(methods()?.filter((method) => method === 'PATCH')).toHaveLength(65);
+  });
+});
+
 describe('a request that is too large', () => {
   const large = randomBytes(20 * 1024 * 1024 + 7);
   const atMost =

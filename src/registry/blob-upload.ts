@@ -32,6 +32,8 @@ type UploadOptions = NonNullable<PutBlob[2]>;
 const MiB = 1024 * 1024;
 /** Each is tried when requests as large as the one before are refused; the first is for what is left after a cut. */
 const CHUNKS = [64 * MiB, 16 * MiB, 4 * MiB, MiB];
+/** Chunks of one upload of which a registry keeps a part only: a byte of each would otherwise be progress for ever. */
+const MAX_PARTS = 64;
 
 export async function hasBlob(
   context: RepositoryContext,
@@ -78,6 +80,8 @@ class Upload {
   #whole = true;
   /** Whether the registry was told to go on where it says that it was. */
   #resumed = false;
+  /** Chunks of which the registry kept a part. */
+  #parts = 0;
   /** Cuts that brought nothing. */
   #barren = 0;
   /** Why the blob's own bytes cannot be read. */
@@ -163,6 +167,10 @@ class Upload {
     if (reached <= offset || reached > offset + length) {
       const sent = `bytes ${offset} to ${offset + length}`;
       throw broken(this.#what, `the registry was sent ${sent}, and says it has ${reached}`);
+    }
+    if (reached < offset + length) this.#parts += 1;
+    if (this.#parts > MAX_PARTS) {
+      throw broken(this.#what, `the registry keeps parts of chunks again and again`);
     }
     return moved(session, head, reached, this.#what);
   }
