@@ -49,7 +49,11 @@ export async function fetchToken(ask: AskTokenServer, question: TokenQuestion): 
     const about = {
       domain: question.domain,
       known: credentials !== undefined,
-      secrets: [password ?? '', identityToken ?? ''],
+      secrets: [
+        password ?? '',
+        identityToken ?? '',
+        basic(username ?? '', password ?? '').replace(/^Basic /, ''),
+      ],
     };
     throw await refusal(await answered(answer, server), about);
   }

@@ -25,6 +25,16 @@ describe('the body of a refusal', () => {
     expect(describeErrorBody(Buffer.from('<html>502 Bad Gateway</html>'))).toBe('');
   });
 
+  it('has no part of a secret, wherever the line is cut and whatever it is made of', () => {
+    const secrets = ['two  words\tin it', 'two', 's3cret-token'];
+    const message = `${'x'.repeat(295)}s3cret-token`;
+    expect(describeErrorBody(Buffer.from(JSON.stringify({ message })), secrets)).toBe(
+      `${'x'.repeat(295)}***`,
+    );
+    const spaced = JSON.stringify({ message: 'you are two  words\tin it' });
+    expect(describeErrorBody(Buffer.from(spaced), secrets)).toBe('you are ***');
+  });
+
   it('is one short, printable line', async () => {
     expect(
       describeJson({ errors: [{ message: `a\u001b[31m\r\nb\u202ec${'x'.repeat(5000)}` }] }),

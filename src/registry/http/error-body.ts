@@ -24,9 +24,16 @@ const OTHER = z.object({
   message: z.string().optional(),
 });
 
-/** Reads an answer that is an error, and ends it. Empty where it says nothing that can be shown. */
-export async function readErrorBody(response: HttpResponse): Promise<string> {
-  return describeErrorBody(await readStart(response.body));
+/**
+ * Reads an answer that is an error, and ends it. Empty where it says nothing that can be shown.
+ *
+ * @param secrets what the text must not hold, no part of it either
+ */
+export async function readErrorBody(
+  response: HttpResponse,
+  secrets: readonly string[],
+): Promise<string> {
+  return describeErrorBody(await readStart(response.body), secrets);
 }
 
 /** Ends an answer that nobody wants, so that its connection can serve again where it is short. */
@@ -35,7 +42,12 @@ export async function discard(response: HttpResponse): Promise<void> {
 }
 
 /** @param bytes of JSON, or of anything else */
-export function describeErrorBody(bytes: Buffer): string {
+export function describeErrorBody(bytes: Buffer, secrets: readonly string[] = []): string {
+  // Before anything is shortened: half of a secret would no longer be known for one.
+  return printable(withoutSecrets(textOf(bytes), secrets));
+}
+
+function textOf(bytes: Buffer): string {
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString('utf8'));
@@ -46,12 +58,20 @@ export function describeErrorBody(bytes: Buffer): string {
   const list = ERRORS.safeParse(value);
   if (list.success) {
     const said = list.data.errors.slice(0, 3).map(({ code, message }) => join(code, message));
-    return printable(said.filter((text) => text !== '').join('; '));
+    return said.filter((text) => text !== '').join('; ');
   }
   const other = OTHER.safeParse(value);
   if (!other.success) return '';
   const { error, error_description, details, message } = other.data;
-  return printable(join(error, error_description ?? details ?? message));
+  return join(error, error_description ?? details ?? message);
+}
+
+/** The longest first: one secret may be the beginning of another. */
+function withoutSecrets(text: string, secrets: readonly string[]): string {
+  return secrets
+    .filter((secret) => secret !== '')
+    .sort((a, b) => b.length - a.length)
+    .reduce((shorter, secret) => shorter.replaceAll(secret, '***'), text);
 }
 
 function join(code: string | undefined, message: string | undefined): string {

@@ -20,7 +20,7 @@ export interface Refused {
 
 /** Reads what the answer says, and ends it. */
 export async function refusal(response: HttpResponse, about: Refused): Promise<A3sError> {
-  const said = withoutSecrets(await readErrorBody(response), about.secrets);
+  const said = await readErrorBody(response, about.secrets);
   const { code, message, remedy } = describe(response, about);
   return new A3sError(code, said === '' ? message : `${message} (it says: ${said})`, { remedy });
 }
@@ -77,10 +77,4 @@ function describe(
         ? 'The failure is on its side: try again later.'
         : 'Check that this is a registry, and what it says.',
   };
-}
-
-function withoutSecrets(text: string, secrets: readonly string[]): string {
-  return secrets
-    .filter((secret) => secret !== '')
-    .reduce((shorter, secret) => shorter.replaceAll(secret, '***'), text);
 }
