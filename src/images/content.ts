@@ -10,19 +10,21 @@ import type { Image, ImageContent } from './image.ts';
 import { parseManifest } from './manifest.ts';
 import { noSuchImage } from './resolve.ts';
 import type { StoreParts } from './store-parts.ts';
+import { settle } from './sweep.ts';
 import { corrupt } from './tar/corrupt.ts';
 
 /** The blobs stay while `use` runs, even when the image is removed meanwhile. */
 export async function withContent<T>(
-  { catalog, blobs, blobPins, lock, limits }: StoreParts,
+  parts: StoreParts,
   image: Image,
   use: (content: ImageContent) => Promise<T>,
 ): Promise<T> {
+  const { catalog, blobs, blobPins, lock, limits } = parts;
   const record = catalog.byManifest(image.manifestDigest);
   if (record === undefined) throw noSuchImage(image.id);
   const { digest, mediaType } = record.manifest;
   const layers = record.layers.map(({ blob }) => blob);
-  return await blobPins.hold([record.id, digest, ...layers], async () => {
+  const given = blobPins.hold([record.id, digest, ...layers], async () => {
     // A sweep that does not know of the pins may be under way.
     await lock.run(() => Promise.resolve());
     if (catalog.byManifest(digest) === undefined) throw noSuchImage(image.id);
@@ -43,5 +45,9 @@ export async function withContent<T>(
           createReadStream(blobs.path(blob.digest), { start: offset, highWaterMark: 256 * 1024 }),
       })),
     });
+  });
+  return await given.finally(async () => {
+    // What was removed meanwhile was left for this.
+    if (catalog.byManifest(digest) === undefined) await settle(parts);
   });
 }

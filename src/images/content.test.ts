@@ -1,0 +1,33 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { buildImage } from './testing/build-image.ts';
+import { MemorySource } from './testing/memory-source.ts';
+import { type TemporaryStore, temporaryStore } from './testing/temporary-store.ts';
+
+let temporary: TemporaryStore;
+beforeEach(async () => {
+  temporary = await temporaryStore();
+});
+afterEach(() => temporary.remove());
+
+it.each(['succeeds', 'fails'])(
+  'content stays while it is sent although the image is removed, and goes when that %s',
+  async (how) => {
+    const { store } = temporary;
+    const built = buildImage({ layers: [[{ path: 'file', data: 'content' }]] });
+    const image = await store.ingest(
+      new MemorySource(built, { names: ['docker.io/library/app:1'] }),
+    );
+    const sent: string[] = [];
+    const sending = store.content(image, async ({ blobs }) => {
+      await store.remove('app:1', { force: false, inUse: () => false });
+      for (const { digest, open } of blobs) {
+        for await (const _ of open(0)) sent.push(digest);
+      }
+      if (how === 'fails') throw new RangeError('cut');
+    });
+    if (how === 'fails') await expect(sending).rejects.toThrow('cut');
+    else await sending;
+    expect(sent).toEqual([built.config.digest, ...built.layers.map(({ digest }) => digest)]);
+    expect(await temporary.remains()).toEqual([]);
+  },
+);
