@@ -7,6 +7,7 @@ import type { HandedOver } from '../trust/call-policies.ts';
 import type { TrustDecision } from '../trust/decision.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';
 import type { TrustQuestion } from '../trust/question.ts';
+import type { SharedWork } from '../trust/shared-work.ts';
 
 export interface Trust {
   /** The policy of this installation, read anew. @throws A3sError where one is there that cannot be used */
@@ -15,5 +16,11 @@ export interface Trust {
   handOver(policy: HandedOver): Promise<string>;
   /** A policy that a client handed over before. @throws A3sError `no-such-policy` */
   handedOver(id: string): LoadedPolicy;
-  decide(question: TrustQuestion, policy: LoadedPolicy, now: Date): Promise<TrustDecision>;
+  /** @param work of all decisions about one image that one call needs */
+  decide(
+    question: TrustQuestion,
+    policy: LoadedPolicy,
+    now: Date,
+    work?: SharedWork,
+  ): Promise<TrustDecision>;
 }

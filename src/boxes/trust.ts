@@ -13,6 +13,7 @@ import type { Credentials } from '../registry/registry.ts';
 import type { TrustDecision } from '../trust/decision.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';
 import type { TrustQuestion } from '../trust/question.ts';
+import { SharedWork } from '../trust/shared-work.ts';
 import { linkSignals } from './link.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -103,9 +104,10 @@ export async function judgeEachName(
   const { policyId, refresh } = options;
   const policy = policyId === undefined ? await rt.trust.standing() : rt.trust.handedOver(policyId);
   const attachments = await attachmentsOf(rt, subject, refresh);
+  const work = new SharedWork();
   const decisions: TrustDecision[] = [];
   for (const question of questions(subject, policy, attachments)) {
-    decisions.push(await rt.trust.decide(question, policy, new Date()));
+    decisions.push(await rt.trust.decide(question, policy, new Date(), work));
   }
   return { policy, decisions };
 }

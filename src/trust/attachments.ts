@@ -4,10 +4,12 @@
  * @module
  */
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Attachment } from '../images/attachment.ts';
 import { type Digest, isDigest } from '../images/digest.ts';
 import { openObject } from '../images/json.ts';
+import { countValues } from '../images/json-values.ts';
 import { bundleFormat, readBundle } from './bundle.ts';
 import {
   DSSE_ENVELOPE,
@@ -27,6 +29,8 @@ const MAX_SIGNATURES = 128;
 const MAX_MANIFEST = 4 * 1024 * 1024;
 /** Of everything that is hashed: one blob may stand in a manifest many times. */
 const MAX_TOTAL = 64 * 1024 * 1024;
+/** In all statements: they are in memory at once, where each value takes many times what it takes as text. */
+const MAX_VALUES = 1_000_000;
 
 const Manifest = openObject({
   layers: z
@@ -51,16 +55,23 @@ export type Found =
 interface Left {
   signatures: number;
   bytes: number;
+  values: number;
   saidSo: boolean;
 }
 
 /** In an order of its own, so that the answer does not depend on the registry's. */
-export function readAttachments(question: TrustQuestion): readonly Found[] {
+export async function readAttachments(question: TrustQuestion): Promise<readonly Found[]> {
   const sorted = inOrder(question);
-  const left: Left = { signatures: MAX_SIGNATURES, bytes: MAX_TOTAL, saidSo: false };
-  const found = sorted
-    .slice(0, MAX_ATTACHMENTS)
-    .flatMap((attachment) => readAttachment(attachment, question, left));
+  const left: Left = {
+    signatures: MAX_SIGNATURES,
+    bytes: MAX_TOTAL,
+    values: MAX_VALUES,
+    saidSo: false,
+  };
+  const found: Found[] = [];
+  for (const attachment of sorted.slice(0, MAX_ATTACHMENTS)) {
+    found.push(...(await readAttachment(attachment, question, left)));
+  }
   const first = sorted[MAX_ATTACHMENTS];
   if (first === undefined) return found;
   const more = sorted.length - MAX_ATTACHMENTS;
@@ -76,16 +87,22 @@ export function readAttachments(question: TrustQuestion): readonly Found[] {
   ];
 }
 
-function readAttachment(
+async function readAttachment(
   attachment: Attachment,
   question: TrustQuestion,
   left: Left,
-): readonly Found[] {
+): Promise<readonly Found[]> {
+  // Hashing and reading is work of the one thread that serves everybody.
+  await setImmediate();
   try {
     const layers = layersOf(attachment, question);
     const looked = layers.slice(0, left.signatures);
     left.signatures -= looked.length;
-    const found = looked.map((layer) => readLayer(layer, attachment, left));
+    const found: Found[] = [];
+    for (const layer of looked) {
+      await setImmediate();
+      found.push(readLayer(layer, attachment, left));
+    }
     // One finding is enough for all that are too many.
     if (looked.length === layers.length || left.saidSo) return found;
     left.saidSo = true;
@@ -101,7 +118,9 @@ function readLayer(layer: Layer, attachment: Attachment, left: Left): Found {
   const place = placeOf(attachment);
   try {
     const bytes = blobOf(layer, attachment, left);
-    return { evidence: readEvidence(layer, bytes, attachment, place) };
+    const evidence = readEvidence(layer, bytes, attachment, place);
+    countStatement(evidence, left);
+    return { evidence };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     return unreadable(place, error, layer.mediaType);
@@ -154,6 +173,14 @@ function blobOf({ digest, mediaType }: Layer, { blobs }: Attachment, left: Left)
     throw new Problem('altered', 'its content is not what its digest says');
   }
   return bytes;
+}
+
+/** @throws Problem `too-large` */
+function countStatement({ claim, payload }: Evidence, left: Left): void {
+  if (claim.kind !== 'statement') return;
+  left.values -= countValues(payload.toString('latin1'));
+  if (left.values >= 0) return;
+  throw new Problem('too-large', `it and those before it have more than ${MAX_VALUES} values`);
 }
 
 function isKnown(mediaType: string): boolean {

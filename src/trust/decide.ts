@@ -11,23 +11,26 @@ import type { RequirementResult, TrustDecision } from './decision.ts';
 import type { LoadedPolicy, Rule } from './policy.ts';
 import type { TrustQuestion } from './question.ts';
 import { allowed, denied, noRule, ruleName, signed, unmet } from './reason.ts';
+import { SharedWork } from './shared-work.ts';
 
 /**
  * Whether an image may run. The first rule that matches decides, and without one it may not.
  *
  * @param now when it is decided; signatures are held against the time at which they were made
+ * @param work what it shares with other decisions about the image
  */
 export async function decideTrust(
   question: TrustQuestion,
   policy: LoadedPolicy,
   now: Date,
+  work = new SharedWork(),
 ): Promise<TrustDecision> {
   const index = policy.match(question.repository);
   const rule = index === undefined ? undefined : policy.rules[index];
   const { verdict, requirements, reason } =
     index === undefined || rule === undefined
       ? { verdict: 'refused' as const, requirements: [], reason: noRule(question.repository) }
-      : await applyRule(rule, ruleName(index, rule), question);
+      : await applyRule(rule, ruleName(index, rule), question, work);
   const { reference, repository, manifestDigest, indexDigests } = question;
   return {
     verdict,
@@ -52,16 +55,21 @@ interface Outcome {
   readonly reason: string;
 }
 
-async function applyRule(rule: Rule, name: string, question: TrustQuestion): Promise<Outcome> {
+async function applyRule(
+  rule: Rule,
+  name: string,
+  question: TrustQuestion,
+  work: SharedWork,
+): Promise<Outcome> {
   switch (rule.action) {
     case 'deny':
       return { verdict: 'refused', requirements: [], reason: denied(name, rule.reason) };
     case 'allowUnsigned': {
-      const found = await read(question);
+      const found = await work.found(question, read);
       return { verdict: 'unsigned', requirements: [], reason: allowed(name, found.length) };
     }
     case 'require':
-      return await require(rule, name, question);
+      return await require(rule, name, question, work);
   }
 }
 
@@ -69,13 +77,14 @@ async function require(
   rule: Rule & { readonly action: 'require' },
   name: string,
   question: TrustQuestion,
+  work: SharedWork,
 ): Promise<Outcome> {
-  const found = await read(question);
+  const found = await work.found(question, read);
   const { checkRequirement } = await import('./requirement.ts');
   const requirements: RequirementResult[] = [];
   let failure: string | undefined;
   for (const [index, requirement] of rule.require.entries()) {
-    const result = await checkRequirement(requirement, index, found, question);
+    const result = await checkRequirement(requirement, index, found, question, work);
     requirements.push(result);
     if (!result.met) failure ??= unmet(name, requirement, result);
   }
@@ -90,5 +99,5 @@ async function require(
 async function read(question: TrustQuestion): Promise<readonly Found[]> {
   if (question.attachments.length === 0) return [];
   const { readAttachments } = await import('./attachments.ts');
-  return readAttachments(question);
+  return await readAttachments(question);
 }

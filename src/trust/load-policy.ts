@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { setImmediate } from 'node:timers/promises';
 import { readPolicyDocument } from '@a3s-box/policies/document';
 import {
   type ImagePolicy,
@@ -92,9 +93,13 @@ export async function loadParsedPolicy(
   });
   const materials = await trustMaterials(material, environment, fault);
   const compiler = hasConditions(policy) ? await import('./conditions.ts') : undefined;
-  const rules = policy.images.map((rule, index) =>
-    loadRule(rule, new Loader(`images[${index}]`, { material, materials, compiler }, fault)),
-  );
+  const rules: Rule[] = [];
+  for (const [index, rule] of policy.images.entries()) {
+    // Compiling a thousand conditions takes long.
+    await setImmediate();
+    const loader = new Loader(`images[${index}]`, { material, materials, compiler }, fault);
+    rules.push(loadRule(rule, loader));
+  }
   if (faults.length > 0) throw new InvalidImagePolicy(given.path, faults);
   return {
     source: given.source,

@@ -6,6 +6,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { TrustMaterial } from '@sigstore/verify';
 import type { Digest } from '../images/digest.ts';
+import type { EvaluationTime } from './evaluation-time.ts';
 
 /** A key that a policy names. */
 export interface PolicyKey {
@@ -47,8 +48,8 @@ export interface Requirement {
 export interface Condition {
   /** CEL. */
   readonly text: string;
-  /** Undefined when it holds for the statement, or the reason why not. Never throws. */
-  readonly failure: (statement: unknown) => string | undefined;
+  /** Undefined when it holds for the statement, or the reason why not: with no time left it does not. Never throws. */
+  readonly failure: (statement: unknown, time: EvaluationTime) => string | undefined;
 }
 
 export type Rule =

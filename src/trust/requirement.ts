@@ -11,6 +11,7 @@ import { type Evidence, isAttestation } from './evidence.ts';
 import { Problem } from './evidence-problem.ts';
 import type { Requirement } from './policy.ts';
 import type { TrustQuestion } from './question.ts';
+import type { SharedWork } from './shared-work.ts';
 import { findSigner } from './signer.ts';
 import { checkSimpleSigning } from './simple-signing.ts';
 import { checkConditions, checkStatement } from './statement.ts';
@@ -21,8 +22,8 @@ export async function checkRequirement(
   index: number,
   found: readonly Found[],
   question: TrustQuestion,
+  work: SharedWork,
 ): Promise<RequirementResult> {
-  const material = once(requirement.trustMaterial);
   const signers = new Set<string>();
   const findings: Finding[] = [];
   for (const one of found) {
@@ -34,7 +35,7 @@ export async function checkRequirement(
     }
     const { evidence } = one;
     if (!isWanted(isAttestation(evidence) ? 'attestation' : 'signature', requirement)) continue;
-    const { finding, identity } = await examine(evidence, requirement, question, material);
+    const { finding, identity } = await examine(evidence, requirement, question, work);
     findings.push(finding);
     if (identity !== undefined) signers.add(identity);
   }
@@ -58,7 +59,7 @@ async function examine(
   evidence: Evidence,
   requirement: Requirement,
   question: TrustQuestion,
-  material: () => Promise<TrustMaterial>,
+  work: SharedWork,
 ): Promise<Examined> {
   const { artifact, subject, format, claim } = evidence;
   const described = {
@@ -73,8 +74,12 @@ async function examine(
     } else {
       checkStatement(claim.statement, subject, requirement);
     }
-    const { identity, ...signed } = await findSigner(evidence, requirement, material);
-    if (claim.kind === 'statement') checkConditions(claim.statement, requirement);
+    const { identity, ...signed } = await findSigner(evidence, requirement, () =>
+      materialOf(requirement, work),
+    );
+    if (claim.kind === 'statement') {
+      await checkConditions(claim.statement, requirement, work.conditionTime);
+    }
     return { finding: { ...described, accepted: true, ...signed }, identity };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
@@ -84,15 +89,14 @@ async function examine(
 }
 
 /** Loaded when it is first needed, and then no more; a root that cannot be had proves nothing. */
-function once(load: () => Promise<TrustMaterial>): () => Promise<TrustMaterial> {
-  let loading: Promise<TrustMaterial> | undefined;
-  return async () => {
-    try {
-      loading ??= load();
-      return await loading;
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Problem('trusted-root-unavailable', `the trusted root cannot be used: ${reason}`);
-    }
-  };
+async function materialOf(
+  { trustMaterial }: Requirement,
+  work: SharedWork,
+): Promise<TrustMaterial> {
+  try {
+    return await work.material(trustMaterial);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Problem('trusted-root-unavailable', `the trusted root cannot be used: ${reason}`);
+  }
 }

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { setImmediate } from 'node:timers/promises';
 import * as z from 'zod';
 import { type Digest, hexOf } from '../images/digest.ts';
 import { openObject } from '../images/json.ts';
+import type { EvaluationTime } from './evaluation-time.ts';
 import { readJson } from './evidence-json.ts';
 import { Problem, quoted } from './evidence-problem.ts';
 import type { Requirement } from './policy.ts';
@@ -79,9 +81,14 @@ export function checkStatement(
 }
 
 /** What is asked about a statement that somebody signed. @throws Problem `condition-failed` */
-export function checkConditions(statement: Statement, requirement: Requirement): void {
+export async function checkConditions(
+  statement: Statement,
+  requirement: Requirement,
+  time: EvaluationTime,
+): Promise<void> {
   for (const { text, failure } of requirement.attestation?.conditions ?? []) {
-    const reason = failure(statement);
+    await setImmediate();
+    const reason = failure(statement, time);
     if (reason === undefined) continue;
     throw new Problem('condition-failed', `the condition ${quoted(text)} does not hold: ${reason}`);
   }
