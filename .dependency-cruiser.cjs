@@ -44,6 +44,7 @@ const ROOMS = {
     'signing',
     'images/digest',
     'images/json',
+    'images/json-strings',
     // What is written and what is read have one form.
     'trust/dsse',
     'trust/statement',

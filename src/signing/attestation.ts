@@ -7,8 +7,10 @@ import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import { hexOf } from '../images/digest.ts';
 import { parseDocument } from '../images/json.ts';
+import { endOfString } from '../images/json-strings.ts';
 import { preAuthEncoding } from '../trust/dsse.ts';
-import { STATEMENT_PAYLOAD_TYPE } from '../trust/statement.ts';
+import { Problem } from '../trust/evidence-problem.ts';
+import { readStatement, STATEMENT_PAYLOAD_TYPE } from '../trust/statement.ts';
 import { goJson } from './go-json.ts';
 import type { Subject } from './image-payload.ts';
 import type { PredicateType } from './predicate-types.ts';
@@ -17,9 +19,16 @@ import type { SigningKey } from './signing-key.ts';
 /** Longest layer that is kept beside an image. */
 const MAX_ENVELOPE = 16 * 1024 * 1024;
 
-const JsonDocument = z.record(z.string(), z.unknown());
-/** A string, or a number: strings are read so that no number is found in one. */
-const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gsu;
+/** As many as readers of statements take. */
+const MAX_VALUES = 400_000;
+
+/** With every member that it has: a record of zod's leaves some out. */
+const JsonDocument = z.custom<Readonly<Record<string, unknown>>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  { error: 'must be an object' },
+);
+/** The quote that a string begins with, or a number. */
+const QUOTE_OR_NUMBER = /"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /**
  * The statement. Version 0.1, as cosign writes it for every predicate.
@@ -42,7 +51,19 @@ export function statement(
     `"subject":[{"name":${goJson(name)},"digest":{"sha256":${goJson(hexOf(digest))}}}]`,
     `"predicate":${predicate(type, bytes, what, now)}`,
   ];
-  return Buffer.from(`{${members.join(',')}}`);
+  const said = Buffer.from(`{${members.join(',')}}`);
+  checkReadable(said, what);
+  return said;
+}
+
+/** Whoever verifies reads it under bounds of its own. */
+function checkReadable(said: Buffer, what: string): void {
+  try {
+    readStatement(said);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    throw unusable(what, `nobody could read what becomes of it: ${error.message}`);
+  }
 }
 
 /** @throws A3sError `too-large` */
@@ -87,7 +108,7 @@ function readPredicate(
 
 function parsed(bytes: Buffer, what: string): Readonly<Record<string, unknown>> {
   try {
-    return parseDocument(bytes, JsonDocument, what);
+    return parseDocument(bytes, JsonDocument, what, MAX_VALUES);
   } catch (error) {
     if (!(error instanceof A3sError)) throw error;
     const reason = error.message.slice(`Cannot read ${what}: `.length);
@@ -97,13 +118,18 @@ function parsed(bytes: Buffer, what: string): Readonly<Record<string, unknown>> 
 
 /** A whole number that is beyond what a double holds exactly, or any that is beyond all of them. */
 function changedNumber(text: string): string | undefined {
-  for (const [token] of text.matchAll(STRING_OR_NUMBER)) {
-    if (token.startsWith('"')) continue;
+  const tokens = new RegExp(QUOTE_OR_NUMBER);
+  for (;;) {
+    const [token] = tokens.exec(text) ?? [];
+    if (token === undefined) return undefined;
+    if (token === '"') {
+      tokens.lastIndex = endOfString(text, tokens.lastIndex - 1) + 1;
+      continue;
+    }
     const value = Number(token);
     const exact = /^-?\d+$/.test(token) ? Number.isSafeInteger(value) : Number.isFinite(value);
     if (!exact) return token;
   }
-  return undefined;
 }
 
 function textOf(bytes: Buffer, what: string): string {

@@ -188,6 +188,19 @@ describe('an attestation', () => {
     ).not.toThrow();
   });
 
+  it('is made of strings of megabytes, and not of more values than are read', () => {
+    const made = (text: string) => () =>
+      statement(subject, predicateType('spdxjson'), Buffer.from(text), 'p.json', new Date(0));
+    expect(made(JSON.stringify({ a: '\\"'.repeat(2_000_000) }))()).toHaveLength(
+      8_000_000 + made('{"a":""}')().length,
+    );
+    expect(made(`{"a":[${'1,'.repeat(400_000)}1]}`)).toThrow('values');
+    expect(made(`{"a":[${'1,'.repeat(399_995)}1]}`)).toThrow(
+      'nobody could read what becomes of it',
+    );
+    expect(made('{"__proto__":{"a":1}}')().toString()).toContain('{"__proto__":{"a":1}}');
+  });
+
   it('is of no type that is neither known nor a URI', () => {
     for (const name of ['', 'nonsense', 'constructor', 'https://', 'a b:c', 'x:\u0001']) {
       expect(() => predicateType(name)).toThrow(
