@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { verify } from 'node:crypto';
 import type { TransparencyLogEntry } from '@sigstore/bundle';
 import type { TrustMaterial } from '@sigstore/verify';
 import { Problem } from './evidence-problem.ts';
+import { isSignedBy } from './signer-key.ts';
 
 const KNOWN = new Set([
   'hashedrekord/0.0.1',
@@ -41,7 +41,7 @@ export function checkPromise(entry: TransparencyLogEntry, material: TrustMateria
       logID.equals(logId.keyId) &&
       validFor.start <= at &&
       at <= validFor.end &&
-      verify('sha256', promised, publicKey, inclusionPromise.signedEntryTimestamp),
+      isSignedBy(publicKey, promised, inclusionPromise.signedEntryTimestamp),
   );
   if (kept) return;
   throw new Problem(

@@ -146,8 +146,8 @@ async function trustMaterials(
       if ('tuf' in root) {
         checkFirstRoot(root.root);
         const source = { mirror: root.tuf, root: root.root };
-        const fetch = () => mirrored(name, fetchTufRoot(source, tufCache));
-        materials.set(name, once(fetch));
+        // Each decision anew: a policy that is kept must not outlive what the mirror has taken back.
+        materials.set(name, () => mirrored(name, fetchTufRoot(source, tufCache)));
         continue;
       }
       const { readTrustedRoot } = await import('./trusted-roots.ts');

@@ -32,6 +32,10 @@ export interface CertifiedIdentity {
 /** @throws Problem `certificate-malformed`, `certificate-usage`, `sct-missing` */
 export function readCertificate(der: Buffer): X509Certificate {
   const certificate = parse(der);
+  // OpenSSL reads any digits as a time.
+  if ([certificate.validFrom, certificate.validTo].some((time) => Number.isNaN(Date.parse(time)))) {
+    throw malformed('a time in it is none');
+  }
   if (certificate.ca || !(certificate.keyUsage ?? []).includes(CODE_SIGNING)) {
     throw new Problem('certificate-usage', 'its certificate is not one for signing code');
   }

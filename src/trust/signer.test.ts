@@ -1,3 +1,4 @@
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -132,6 +133,25 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
       verdict: 'refused',
       code: 'certificate-untrusted',
     });
+  });
+
+  it('does not count by whoever made it up, whatever times it says', async () => {
+    const parts = await sign();
+    const certificate = parts.certificate ?? PAYLOAD;
+    // A month 13 at the end: OpenSSL reads it, and cannot say when that is.
+    const broken = Buffer.from(certificate);
+    const times = [...broken.toString('latin1').matchAll(/\d{8,10}\d{4}Z/g)];
+    const { index: at = 0, 0: text = '' } = times[1] ?? {};
+    broken.write('13', at + text.length - 11, 'latin1');
+    expect(Date.parse(new X509Certificate(broken).validTo)).toBeNaN();
+    const entry = await elsewhere.log(BODIES.hashedrekord(parts, pemOf(broken)));
+    for (const integratedTime of ['1', '999999999999999']) {
+      const entries = [{ ...entry, integratedTime }];
+      const decision = await decide({ ...parts, certificate: broken, entries }, form);
+      expect(decision).toMatchObject({ verdict: 'refused' });
+
+      expect(decision.code).toBe('certificate-malformed');
+    }
   });
 
   it('does not count with a trusted root of somebody else', async () => {
@@ -417,6 +437,18 @@ describe("cosign's entries", () => {
     const trustMaterial = async () => ({
       ...(await world.material()),
       tlogs: (await elsewhere.material()).tlogs,
+    });
+    expect((await decide(parts, 'legacy', { trustMaterial })).code).toBe('log-entry-unproven');
+  });
+
+  it('of an Ed25519 log are never promised, and say so', async () => {
+    const { publicKey } = generateKeyPairSync('ed25519');
+    const parts = await sign({ log: 'rekord' });
+    const [log, ...others] = (await world.material()).tlogs;
+    if (log === undefined) throw new TypeError('the world has no log');
+    const trustMaterial = async () => ({
+      ...(await world.material()),
+      tlogs: [{ ...log, publicKey }, ...others],
     });
     expect((await decide(parts, 'legacy', { trustMaterial })).code).toBe('log-entry-unproven');
   });

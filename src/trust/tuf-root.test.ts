@@ -122,13 +122,22 @@ describe('a trusted root from a TUF mirror', () => {
     return first;
   }
 
-  it('is fetched when a decision needs it, once', async () => {
+  it('is fetched when a decision needs it, and no more while its metadata is good', async () => {
     const { trustMaterial } = await requirement(mirror.root);
     expect(mirror.asked).toEqual([]);
     expect((await trustMaterial()).tlogs).toHaveLength(2);
     const { length } = mirror.asked;
     await trustMaterial();
     expect(mirror.asked).toHaveLength(length);
+  });
+
+  it('is no longer trusted by a policy that is kept once its metadata has expired', async () => {
+    mirror.publish({ days: 2 / 24 / 60 / 60 });
+    const { trustMaterial } = await requirement(mirror.root);
+    expect((await trustMaterial()).tlogs).toHaveLength(2);
+    await expect
+      .poll(() => trustMaterial().then(() => 'trusted', String), { timeout: 10_000 })
+      .toContain('timestamp.json is expired');
   });
 
   it('is there without the mirror until its metadata expires', async () => {

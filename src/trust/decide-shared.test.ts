@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { decideTrust } from './decide.ts';
+import { SharedWork } from './shared-work.ts';
+import {
+  attachmentOf,
+  attestedBy,
+  PROVENANCE,
+  signedBy,
+  simpleSigning,
+  statementOf,
+} from './testing/artifacts.ts';
+import { digestOf, keyOf, NOW, questionOf, requirementOf, requiring } from './testing/policies.ts';
+import { legacyLayer, signIn } from './testing/signatures.ts';
+import { pair, sigstoreWorld } from './testing/sigstore-world.ts';
+
+const IMAGE = digestOf('an image');
+const alice = pair();
+const KEYS = [keyOf('alice.pub', alice.publicKey)];
+
+describe('decisions about one image', () => {
+  it('read its signatures once, whatever its names', async () => {
+    const work = new SharedWork();
+    let reads = 0;
+    const blobs = new Map(signedBy(alice.privateKey, IMAGE).blobs);
+    const get = blobs.get.bind(blobs);
+    blobs.get = (digest) => {
+      reads += 1;
+      return get(digest);
+    };
+    const attachments = [{ ...signedBy(alice.privateKey, IMAGE), blobs }];
+    const policy = requiring(requirementOf({ keys: KEYS }));
+    const question = questionOf(IMAGE, [], { attachments });
+    for (const repository of ['registry.example/a', 'registry.example/b']) {
+      await decideTrust({ ...question, repository }, policy, NOW, work);
+    }
+    expect(reads).toBe(1);
+    // Of another image they say something else.
+    const other = { ...question, manifestDigest: digestOf('another image') };
+    expect((await decideTrust(other, policy, NOW, work)).verdict).toBe('refused');
+  });
+
+  it('ask once for a trusted root that cannot be had', async () => {
+    let asked = 0;
+    const trustMaterial = async () => {
+      asked += 1;
+      throw new Error('the mirror is silent');
+    };
+    const world = await sigstoreWorld();
+    const parts = await signIn(world, simpleSigning(IMAGE), { key: alice.privateKey });
+    const entry = requirementOf({ keys: KEYS, transparencyLog: 'required', trustMaterial });
+    const work = new SharedWork();
+    const question = questionOf(IMAGE, [attachmentOf(IMAGE, [legacyLayer(parts)])]);
+    for (const repository of ['registry.example/a', 'registry.example/b']) {
+      const policy = requiring(entry, { ...entry, threshold: 1 });
+      const decision = await decideTrust({ ...question, repository }, policy, NOW, work);
+      expect(decision.reason).toContain('the trusted root cannot be used: the mirror is silent');
+    }
+    expect(asked).toBe(1);
+  });
+
+  it('share the time that conditions may take', async () => {
+    const left: number[] = [];
+    const failure = (_: unknown, time: SharedWork['conditionTime']) => {
+      time.spend(10_000, (milliseconds) => left.push(milliseconds));
+      return undefined;
+    };
+    const conditions = [
+      { text: 'a', failure },
+      { text: 'b', failure },
+    ];
+    const attestation = { predicateType: PROVENANCE, conditions };
+    const policy = requiring(requirementOf({ keys: KEYS, attestation }));
+    const attested = attestedBy(alice.privateKey, IMAGE, statementOf(IMAGE));
+    const work = new SharedWork();
+    await decideTrust(questionOf(IMAGE, [attested]), policy, NOW, work);
+    await decideTrust(questionOf(IMAGE, [attested]), policy, NOW, work);
+    expect(left).toHaveLength(4);
+    expect(Math.max(...left)).toBeLessThanOrEqual(4000);
+  });
+});
