@@ -73,3 +73,6 @@ export class A3sError extends Error {
     this.remedy = options.remedy;
   }
 }
+
+/** What a mirror gave was wrong. It is not asked again for a while: the same thing from its start may come right. */
+export class MirrorError extends A3sError {}

@@ -6,11 +6,14 @@
  *
  * @module
  */
-import { A3sError } from '../errors.ts';
+import { A3sError, MirrorError } from '../errors.ts';
 import type { Blobs } from './blobs.ts';
 import type { Digest } from './digest.ts';
 import type { StagedFile, Staging } from './staging.ts';
 import { corrupt } from './tar/corrupt.ts';
+
+/** Each starts from the first byte, and leaves what it has on disk until the pull ends. */
+const MAX_ATTEMPTS = 3;
 
 export interface Download {
   readonly digest: Digest;
@@ -82,8 +85,8 @@ export class Downloads {
   }
 
   async #download(download: Download, onBytes: (current: number) => void): Promise<void> {
-    const { digest, size, staging, onVerify } = download;
-    const staged = await staging.add(bounded(download, onBytes));
+    const { digest, size, onVerify } = download;
+    const staged = await stage(download, onBytes);
     onVerify();
     if (staged.size !== size) {
       throw corrupt(
@@ -95,6 +98,17 @@ export class Downloads {
       throw corrupt(`blob ${digest}`, `its content has the digest ${staged.digest}`);
     }
     await this.#blobs.add([staged]);
+  }
+}
+
+/** Starts again where a mirror gave wrong bytes: somebody else is asked then. */
+async function stage(download: Download, onBytes: (current: number) => void): Promise<StagedFile> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await download.staging.add(bounded(download, onBytes));
+    } catch (error) {
+      if (!(error instanceof MirrorError) || attempt === MAX_ATTEMPTS) throw error;
+    }
   }
 }
 

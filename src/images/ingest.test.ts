@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MirrorError } from '../errors.ts';
 import type { Attachment } from './attachment.ts';
 import type { Digest } from './digest.ts';
 import type { ImageSource, IngestEvent } from './image.ts';
@@ -136,6 +137,34 @@ describe('a pull', () => {
       if (state === 'downloading') stop.abort(new RangeError('enough'));
     });
     await expect(pulling).rejects.toThrow('enough');
+    expect(await temporary.remains()).toEqual([]);
+  });
+
+  it('takes a blob that a mirror gave wrong from whoever gives it next', async () => {
+    const image = imageOf('a', 'b');
+    const wrong = new Set(image.layers.map(({ digest }) => digest));
+    const source = new MemorySource(image, {
+      names: ['docker.io/library/app:1'],
+      stream: async function* (digest, bytes) {
+        if (!wrong.delete(digest)) return yield bytes;
+        yield Buffer.alloc(1000);
+        throw new MirrorError('registry-failed', 'its content has another digest');
+      },
+    });
+    expect((await temporary.store.ingest(source)).tags).toEqual(['app:1']);
+    expect(source.opened).toHaveLength(5);
+  });
+
+  it('gives up a blob that every mirror gives wrong, and leaves nothing', async () => {
+    const source = new MemorySource(imageOf('a'), {
+      names: ['docker.io/library/app:1'],
+      // biome-ignore lint/correctness/useYield: it fails before its first byte
+      stream: async function* () {
+        throw new MirrorError('registry-failed', 'wrong again');
+      },
+    });
+    await expect(temporary.store.ingest(source)).rejects.toThrow('wrong again');
+    expect(source.opened).toHaveLength(3);
     expect(await temporary.remains()).toEqual([]);
   });
 

@@ -5,6 +5,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
+import { A3sError, MirrorError } from '../errors.ts';
 import { startOfAnswer } from './blob-download-answer.ts';
 import type { BlobDescriptor } from './registry.ts';
 import { broken, type RepositoryContext } from './repository-context.ts';
@@ -15,17 +16,33 @@ import { Cut, isCut, Stall, Trials } from './repository-trials.ts';
  * The bytes of a blob, each once. The caller holds them for verified when this ends without an error.
  *
  * @throws A3sError `registry-failed` for other bytes, fewer or more of them, and when too many connections were cut;
- *   `not-in-registry`; and what the transport throws
+ *   `not-in-registry`; and what the transport throws. MirrorError where a mirror had a part in what is wrong
  */
 export async function* downloadBlob(
   context: RepositoryContext,
   descriptor: BlobDescriptor,
 ): AsyncGenerator<Uint8Array> {
+  const mirrors = new Set<() => void>();
+  try {
+    yield* download(context, descriptor, mirrors);
+  } catch (error) {
+    const isWrong = error instanceof A3sError && error.code === 'registry-failed' && !isCut(error);
+    if (!isWrong || mirrors.size === 0) throw error;
+    for (const distrust of mirrors) distrust();
+    throw new MirrorError(error.code, error.message, { remedy: error.remedy, cause: error });
+  }
+}
+
+async function* download(
+  context: RepositoryContext,
+  descriptor: BlobDescriptor,
+  mirrors: Set<() => void>,
+): AsyncGenerator<Uint8Array> {
   const { digest, size } = descriptor;
   const what = `blob ${digest} of ${context.name}`;
   const trials = new Trials(context.patience, size, context.signal);
   const hash = createHash('sha256');
-  const state: Transfer = { offset: 0, ranges: true };
+  const state: Transfer = { offset: 0, ranges: true, mirrors };
   for (let complete = false; !complete; ) {
     const before = state.offset;
     try {
@@ -56,6 +73,8 @@ interface Transfer {
   offset: number;
   /** Whether the registry is asked for the rest alone. */
   ranges: boolean;
+  /** How to leave those alone that had a part in it. */
+  readonly mirrors: Set<() => void>;
 }
 
 /** One answer, without what is there already. */
@@ -66,7 +85,7 @@ async function* attempt(
   what: string,
 ): AsyncGenerator<Uint8Array> {
   const asked = state.ranges ? state.offset : 0;
-  const { body, drop, ...head } = await exchange(
+  const { body, drop, distrust, ...head } = await exchange(
     context,
     {
       method: 'GET',
@@ -76,6 +95,7 @@ async function* attempt(
     },
     what,
   );
+  if (distrust !== undefined) state.mirrors.add(distrust);
   try {
     const start = startOfAnswer(head, descriptor, asked, what);
     if (start === undefined) {
@@ -95,6 +115,8 @@ async function* attempt(
       yield fresh;
     }
     if (position === descriptor.size) return;
+    // It may be all that this mirror has.
+    distrust?.();
     throw new Cut(what, `the answer ends after ${position} of ${descriptor.size} bytes`);
   } finally {
     await drop();

@@ -93,8 +93,9 @@ class HttpTransport implements HostTransport {
       const expected = request.expected.filter((status) => status !== 404);
       try {
         const response = await this.#sendTo(host, endpoint, { ...request, scopes, expected });
+        const distrust = (): void => this.#network.rest(mirror);
         // Where the body fails, the rest of it comes from somebody else.
-        return { ...response, body: watchBody(response.body, () => this.#network.rest(mirror)) };
+        return { ...response, body: watchBody(response.body, distrust), distrust };
       } catch (error) {
         if (!(error instanceof A3sError)) throw error;
         request.signal?.throwIfAborted();

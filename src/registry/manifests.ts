@@ -13,6 +13,7 @@ import type { BlobDescriptor, RemoteManifest } from './registry.ts';
 import { broken, quoted, type RepositoryContext } from './repository-context.ts';
 import {
   contentLength,
+  type Document,
   type Exchange,
   exchangeDocument,
   exchangeHead,
@@ -23,17 +24,35 @@ export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 const ACCEPT = { accept: ACCEPTED_TYPES.join(', ') };
 
+/** What a mirror gives wrong, another one is asked for, and the registry itself. */
+const MAX_SOURCES = 10;
+
 /** @throws A3sError `registry-failed` when it is not what was asked for; undefined where there is none */
 export async function getManifest(
   context: RepositoryContext,
   reference: string,
 ): Promise<RemoteManifest | undefined> {
   const { what, target } = locate(context, reference);
-  const { status, headers, bytes } = await exchangeDocument(
-    context,
-    { method: 'GET', target, headers: ACCEPT, expected: [200, 404] },
-    { what, maxBytes: MAX_MANIFEST_BYTES },
-  );
+  for (let source = 1; ; source += 1) {
+    const { distrust, ...answer } = await exchangeDocument(
+      context,
+      { method: 'GET', target, headers: ACCEPT, expected: [200, 404] },
+      { what, maxBytes: MAX_MANIFEST_BYTES },
+    );
+    try {
+      return manifestOf(answer, reference, what);
+    } catch (error) {
+      if (distrust === undefined || source === MAX_SOURCES) throw error;
+      distrust();
+    }
+  }
+}
+
+function manifestOf(
+  { status, headers, bytes }: Document,
+  reference: string,
+  what: string,
+): RemoteManifest | undefined {
   if (status === 404) return undefined;
   const digest = digestOf(bytes);
   if (isDigest(reference) && digest !== reference) {

@@ -28,6 +28,8 @@ export interface RegistryResponse {
   readonly url: URL;
   /** Has to be read to its end, or returned. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** Of a mirror: leaves it alone for a while, since what it sent is not what was asked for. */
+  readonly distrust?: () => void;
 }
 
 /** A registry host with one user's rights: authenticates, follows redirects, holds deadlines, chooses mirrors. */
