@@ -1,13 +1,10 @@
-import { execFile } from 'node:child_process';
 import { chmodSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type StartedRegistry, startRegistry } from '../../src/registry/testing/start-registry.ts';
 import { type SigstoreServices, startSigstore } from '../../src/trust/testing/sigstore-services.ts';
 import {
   ISSUER,
+  rootText,
   type SigstoreWorld,
   SUBJECT,
   sigstoreWorld,
@@ -15,27 +12,23 @@ import {
 import { ACTORS, Actor, type Result } from '../e2e/actor.ts';
 import { type Installation, install } from '../e2e/installation.ts';
 import { expectRefusal } from '../e2e/refusal.ts';
-import { buildImage, dockerArchive } from '../images/build-image.ts';
+import { CosignPublisher, PASSWORD } from './cosign-publisher.ts';
 
-const run = promisify(execFile);
-const PASSWORD = 'open sesame';
-const OFFLINE = ['--yes', '--tlog-upload=false'];
 const CHECK = 'https://example.com/check/v1';
 
 let installation: Installation;
-let registry: StartedRegistry;
+let publisher: CosignPublisher;
 let actor: Actor;
 let world: SigstoreWorld;
 let services: SigstoreServices;
 
 beforeAll(async () => {
   installation = await install();
-  registry = await startRegistry();
+  publisher = await CosignPublisher.start();
   world = await sigstoreWorld();
   services = await startSigstore(world);
   actor = new Actor(ACTORS[0] ?? 'ordinary user', installation);
   for (const name of ['cosign', 'other']) {
-    await tool('cosign', 'generate-key-pair', '--output-key-prefix', name);
     for (const file of [`${name}.key`, `${name}.pub`]) give(file);
   }
   put('predicate.json', '{"passed": true, "checks": ["<one>"]}');
@@ -43,54 +36,30 @@ beforeAll(async () => {
 afterAll(async () => {
   await actor?.leave();
   await services?.stop();
-  await registry?.stop();
+  await publisher?.stop();
   installation?.remove();
 });
 
-/** A program of the host, as whoever publishes images runs it. It must not be waited for synchronously: sigstore is here. */
-async function tool(program: string, ...args: readonly string[]): Promise<string> {
-  return await toolWith({}, program, ...args);
-}
-
-async function toolWith(
-  environment: Readonly<Record<string, string>>,
-  program: string,
-  ...args: readonly string[]
-): Promise<string> {
-  const env = {
-    ...{ PATH: process.env['PATH'], HOME: registry.directory, COSIGN_PASSWORD: PASSWORD },
-    ...environment,
-  };
-  const options = { cwd: registry.directory, env, timeout: 90_000 };
-  return (await run(program, args, options)).stdout;
-}
-
 /** A file for the actor, in the directory where its commands run. */
-function put(name: string, text: string, mode = 0o644): void {
+function put(name: string, text: string): void {
   const path = join(actor.directory, name);
   writeFileSync(path, text);
-  chmodSync(path, mode);
+  chmodSync(path, 0o644);
 }
 
 /** Where the actor is somebody else than the one who made it, it must be able to read it. */
 function give(name: string): void {
-  cpSync(join(registry.directory, name), join(actor.directory, name));
-  chmodSync(join(actor.directory, name), actor.name === 'root' ? 0o600 : 0o644);
+  const path = join(actor.directory, name);
+  cpSync(join(publisher.registry.directory, name), path);
+  chmodSync(path, actor.name === 'root' ? 0o600 : 0o644);
 }
 
-const place = (name: string): string => `${registry.host}/team/${name}`;
-
-/** Puts an image of its own into the registry. @returns its digest */
-async function publish(name: string): Promise<string> {
-  const archive = join(registry.directory, `${name.replace(':', '-')}.tar`);
-  const layers = [[{ path: 'name', data: Buffer.from(name) }]];
-  writeFileSync(archive, dockerArchive([buildImage({ name: `test/${name}`, layers })]));
-  await tool('skopeo', 'copy', '--dest-tls-verify=false', `docker-archive:${archive}`, at(name));
-  const format = ['--format', '{{.Digest}}'];
-  return (await tool('skopeo', 'inspect', '--tls-verify=false', ...format, at(name))).trim();
-}
-
-const at = (name: string): string => `docker://${place(name)}`;
+const place = (name: string): string => publisher.place(name);
+const publish = (name: string): Promise<string> => publisher.publish(name);
+const verified = (name: string, key: string, ...flags: string[]): Promise<string> =>
+  publisher.verify(name, key, ...flags);
+const attested = (name: string, type: string, key = 'cosign'): Promise<object> =>
+  publisher.verifyAttestation(name, key, type);
 
 const ours = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
   actor.run(args, { env: { COSIGN_PASSWORD: PASSWORD, ...env } });
@@ -101,33 +70,11 @@ async function succeeds(args: readonly string[]): Promise<Result> {
   return result;
 }
 
-/** What cosign says of an image under a key: what it has verified. Throws where it does not accept it. */
-async function verified(name: string, key: string, ...flags: string[]): Promise<string> {
-  const trusting = ['--insecure-ignore-tlog=true', '--allow-http-registry', '--key', `${key}.pub`];
-  return await tool('cosign', 'verify', ...trusting, ...flags, place(name));
-}
-
-async function attested(name: string, type: string, key = 'cosign'): Promise<object> {
-  const trusting = ['--insecure-ignore-tlog=true', '--allow-http-registry', '--key', `${key}.pub`];
-  const output = await tool(
-    'cosign',
-    'verify-attestation',
-    ...trusting,
-    '--type',
-    type,
-    place(name),
-  );
-  const [line = ''] = output.split('\n');
-  return JSON.parse(Buffer.from(JSON.parse(line).payload, 'base64').toString());
-}
-
 /** What our policy makes of it: exit status and text. */
-async function held(name: string, ...require: readonly string[]): Promise<Result> {
-  const policy = `images:\n  - pattern: "**"\n    require:\n${require.map((one) => `      - ${one}\n`).join('')}`;
-  put('policy.yaml', policy);
-  return await actor.run([
-    ...['image', 'verify', '--refresh-signatures', '--image-policy', 'policy.yaml', place(name)],
-  ]);
+async function held(name: string, requirement: string): Promise<Result> {
+  put('policy.yaml', `images: [{ pattern: "**", require: [${requirement}] }]`);
+  const flags = ['--refresh-signatures', '--image-policy', 'policy.yaml'];
+  return await actor.run(['image', 'verify', ...flags, place(name)]);
 }
 
 const BY_KEY = '{ keys: [cosign.pub], transparencyLog: none }';
@@ -187,9 +134,9 @@ describe('what we sign', () => {
   ])('with a key of openssl, of %s, cosign verifies', async (kind, args) => {
     const name = `key-${kind.toLowerCase()}:1`;
     await publish(name);
-    await tool('openssl', 'genpkey', ...args, '-out', 'plain.key');
-    await tool('openssl', 'pkey', '-in', 'plain.key', '-pubout', '-out', 'plain.pub');
-    const pem = readFileSync(join(registry.directory, 'plain.key'), 'utf8');
+    await publisher.tool('openssl', ['genpkey', ...args, '-out', 'plain.key']);
+    await publisher.tool('openssl', ['pkey', '-in', 'plain.key', '-pubout', '-out', 'plain.pub']);
+    const pem = readFileSync(join(publisher.registry.directory, 'plain.key'), 'utf8');
     const sign = ['image', 'sign', '--key', 'env://SIGNING', place(name)];
     expect(await ours(sign, { SIGNING: pem })).toMatchObject({ code: 0 });
     await verified(name, 'plain');
@@ -197,10 +144,11 @@ describe('what we sign', () => {
 
   it('keeps the company of what cosign signed, before and after', async () => {
     const digest = await publish('both:1');
-    const image = `${place('both')}@${digest}`;
-    await tool('cosign', 'sign', ...OFFLINE, '--key', 'other.key', image);
+    const name = `both@${digest}`;
+    const image = place(name);
+    await publisher.sign(name, 'other');
     await succeeds(['image', 'sign', '--key', 'cosign.key', image]);
-    await tool('cosign', 'sign', ...OFFLINE, '--key', 'other.key', '-a', 'again=1', image);
+    await publisher.sign(name, 'other', '-a', 'again=1');
     await succeeds(['image', 'sign', '--key', 'cosign.key', '-a', 'ours=2', image]);
     for (const flags of [['cosign'], ['cosign', '-a', 'ours=2'], ['other', '-a', 'again=1']]) {
       await verified('both:1', ...(flags as [string]));
@@ -212,7 +160,7 @@ describe('what we sign', () => {
 
   it('is the index of a multi-arch image, or what its digest says', async () => {
     const manifest = await publish('multi:0');
-    const index = await putIndex('multi', '1', manifest);
+    const index = await publisher.putIndex('multi', '1', manifest);
     expect(
       (await succeeds(['image', 'sign', '--key', 'cosign.key', place('multi:1')])).stdout,
     ).toBe(`${place('multi')}@${index}\n`);
@@ -238,17 +186,17 @@ describe('what we sign', () => {
     const [signature, payload] = ['sig', 'json'].map((kind) =>
       join(actor.directory, `offline.${kind}`),
     );
-    await tool(
-      ...['cosign', 'attach', 'signature', '--signature', signature ?? ''],
+    await publisher.tool('cosign', [
+      ...['attach', 'signature', '--signature', signature ?? ''],
       ...['--payload', payload ?? '', place('offline:1')],
-    );
+    ]);
     await verified('offline:1', 'cosign');
   });
 
   it('is nothing where the image is another one than here, or not there', async () => {
     await publish('moved:1');
     await succeeds(['pull', '--quiet', place('moved:1')]);
-    await tool('skopeo', 'copy', ...PLAIN_COPY, at('ours:1'), at('moved:1'));
+    await publisher.copy(`docker://${place('ours:1')}`, 'moved:1');
     const moved = await ours(['image', 'sign', '--key', 'cosign.key', place('moved:1')]);
     expectRefusal(moved, 1, 'conflict');
     expect(moved.stderr).toContain('and the registry has sha256:');
@@ -263,8 +211,6 @@ describe('what we sign', () => {
     expectRefusal(await ours(['image', 'sign', '--key', 'cosign.key', id]), 1, 'invalid-argument');
   });
 });
-
-const PLAIN_COPY = ['--src-tls-verify=false', '--dest-tls-verify=false'];
 
 describe('what we attest', () => {
   it('cosign verifies, and our policy holds conditions against it', async () => {
@@ -290,8 +236,7 @@ describe('what we attest', () => {
 
   it('is listed with what cosign attested, verified only by key', async () => {
     const predicate = ['--predicate', join(actor.directory, 'predicate.json')];
-    const theirs = ['--type', CHECK, '--key', 'other.key', ...predicate];
-    await tool('cosign', 'attest', ...OFFLINE, ...theirs, place('attested:1'));
+    await publisher.attest('attested:1', 'other', '--type', CHECK, ...predicate);
     await succeeds(['pull', '--quiet', place('attested:1')]);
     const list = ['image', 'attestations', '--type', CHECK, '--format', '{{.Signer}}'];
     const unverified = await actor.run([...list, place('attested:1')]);
@@ -312,10 +257,10 @@ describe('what we attest', () => {
 describe('what cosign signs', () => {
   it('our policy accepts, and refuses once it was tampered with', async () => {
     const digest = await publish('theirs:1');
-    await tool('cosign', 'sign', ...OFFLINE, '--key', 'cosign.key', `${place('theirs')}@${digest}`);
+    await publisher.sign(`theirs@${digest}`, 'cosign');
     await succeeds(['pull', '--quiet', place('theirs:1')]);
     expect(await held('theirs:1', BY_KEY)).toMatchObject({ code: 0 });
-    await tamper('theirs', digest);
+    await publisher.tamper('theirs', digest);
     const refused = await held('theirs:1', BY_KEY);
     expect(refused.code).toBe(1);
     expect(refused.stdout).toContain('Refused: ');
@@ -326,15 +271,15 @@ describe('what cosign signs', () => {
     const digest = await publish('altered:1');
     await succeeds(['image', 'sign', '--key', 'cosign.key', place('altered:1')]);
     await verified('altered:1', 'cosign');
-    await tamper('altered', digest);
+    await publisher.tamper('altered', digest);
     await expect(verified('altered:1', 'cosign')).rejects.toThrow();
   });
 
   it('as a bundle that refers to the image, is accepted', async () => {
     await publish('bundle:1');
     const predicate = ['--predicate', join(actor.directory, 'predicate.json')];
-    const flags = ['--new-bundle-format', '--type', CHECK, '--key', 'cosign.key', ...predicate];
-    await tool('cosign', 'attest', ...OFFLINE, ...flags, place('bundle:1'));
+    const flags = ['--new-bundle-format', '--type', CHECK, ...predicate];
+    await publisher.attest('bundle:1', 'cosign', ...flags);
     await succeeds(['pull', '--quiet', place('bundle:1')]);
     const attestation = keyAnd(`attestation: { predicateType: "${CHECK}" }`);
     expect(await held('bundle:1', attestation)).toMatchObject({ code: 0 });
@@ -353,9 +298,10 @@ describe('what cosign signs', () => {
     await publish('keyless:1');
     const fulcio = ['--fulcio-url', services.url, '--rekor-url', services.url];
     const token = ['--identity-token', services.token, '--yes'];
-    const environment = services.environment(registry.directory);
-    await toolWith(environment, 'cosign', 'sign', ...fulcio, ...token, place('keyless:1'));
-    put('root.json', JSON.stringify(TrustedRoot.toJSON(world.root)));
+    const environment = services.environment(publisher.registry.directory);
+    const sign = ['sign', ...fulcio, ...token, place('keyless:1')];
+    await publisher.tool('cosign', sign, environment);
+    put('root.json', rootText(world));
     await succeeds(['pull', '--quiet', place('keyless:1')]);
     expect(await identified('keyless:1', ISSUER)).toMatchObject({ code: 0 });
     const other = await identified('keyless:1', 'https://other.example');
@@ -377,34 +323,4 @@ async function identified(name: string, issuer: string): Promise<Result> {
   put('keyless.yaml', JSON.stringify(policy));
   const flags = ['--refresh-signatures', '--image-policy', 'keyless.yaml'];
   return await actor.run(['image', 'verify', ...flags, place(name)]);
-}
-
-/** An index of one manifest, at a tag. @returns its digest */
-async function putIndex(name: string, tag: string, digest: string): Promise<string> {
-  const base = `${registry.url}/v2/team/${name}/manifests`;
-  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
-  const type = 'application/vnd.oci.image.index.v1+json';
-  const found = await fetch(`${base}/${digest}`, { headers: { accept: '*/*' } });
-  const size = (await found.arrayBuffer()).byteLength;
-  const listed = found.headers.get('content-type') ?? mediaType;
-  const platform = { architecture: 'amd64', os: 'linux' };
-  const manifests = [{ mediaType: listed, digest, size, platform }];
-  const body = JSON.stringify({ schemaVersion: 2, mediaType: type, manifests });
-  const put = await fetch(`${base}/${tag}`, {
-    ...{ method: 'PUT', headers: { 'content-type': type }, body },
-  });
-  return put.headers.get('docker-content-digest') ?? '';
-}
-
-/** Changes one character of a signature in the registry. */
-async function tamper(name: string, digest: string): Promise<void> {
-  const type = 'application/vnd.oci.image.manifest.v1+json';
-  const url = `${registry.url}/v2/team/${name}/manifests/${digest.replace(':', '-')}.sig`;
-  const text = await (await fetch(url, { headers: { accept: type } })).text();
-  const body = text.replace(
-    /(cosign\/signature": ?".{20})(.)/,
-    (_, before, character) => `${before}${character === 'A' ? 'B' : 'A'}`,
-  );
-  expect(body).not.toBe(text);
-  await fetch(url, { method: 'PUT', headers: { 'content-type': type }, body });
 }

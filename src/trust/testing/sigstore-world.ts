@@ -146,6 +146,11 @@ export async function sigstoreWorld(options: WorldOptions = {}): Promise<Sigstor
   };
 }
 
+/** The trusted root as a file for a policy. */
+export function rootText({ root }: Pick<SigstoreWorld, 'root'>): string {
+  return JSON.stringify(TrustedRoot.toJSON(root));
+}
+
 /** The mock's own is of entries in another shape. */
 function entryV2(body: Buffer, kind: string, keys: ReturnType<typeof pair>): TransparencyLogEntry {
   const keyId = logIdOf(keys.publicKey);
