@@ -57,7 +57,7 @@ describe('docker', () => {
     const privileged = await run(['run', '--privileged', BUSYBOX, 'true']);
     expect(privileged.code).toBe(125);
     expect(privileged.stderr).toContain('HostConfig.Privileged is not supported');
-    expect((await run(['run', 'no-such-image', 'true'])).code).toBe(125);
+    expect((await run(['run', '127.0.0.1:1/no-such-image', 'true'])).code).toBe(125);
     expect((await run(['rm', 'nobody'])).stderr).toContain('No such container: nobody');
     expect(await ok(['ps', '--all', '--quiet'])).toBe('');
     expect(actor.machines()).toEqual([]);

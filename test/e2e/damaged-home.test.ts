@@ -73,7 +73,7 @@ describe.each(ACTORS)('the home of %s', (name) => {
 
   it('with a record that does not fit', async () => {
     const kept = readFileSync(database());
-    change(`UPDATE image_images SET record = json_remove(record, '$.layers[0].blob')`);
+    change(`UPDATE image_manifests SET record = json_remove(record, '$.layers[0].blob')`);
     await expectUnusable(/Cannot read the record of an image/);
     writeFileSync(database(), kept);
     change(`INSERT INTO boxes VALUES ('${'a'.repeat(64)}', 'one', 1, '{}', '{}')`);
