@@ -110,8 +110,9 @@ function commandLine(name: string): string {
 }
 
 export function groupHelp(name: string, group: Group): string {
+  const width = Math.max(11, ...Object.keys(group.commands).map((command) => command.length));
   const lines = Object.entries(group.commands).map(
-    ([command, { summary }]) => `  ${command.padEnd(11)} ${summary}`,
+    ([command, { summary }]) => `  ${command.padEnd(width)} ${summary}`,
   );
   return [
     '',

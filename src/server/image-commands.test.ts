@@ -70,6 +70,12 @@ describe('docker', () => {
       ...['image', 'inspect', 'team/app:1', '--format', '{{json .RepoDigests}}'],
     ]);
     expect(JSON.parse(inspected.stdout)).toEqual([`team/app@${index.index}`]);
+    const pulled = await home.call('GET', '/images/team/app:1/json');
+    const loaded = await home.call('GET', '/images/team/tool:1/json');
+    expect([pulled.body, loaded.body]).toMatchObject([
+      { Origins: [{ Kind: 'pull', Reference: '', At: '2026-01-01T00:00:00Z' }] },
+      { Origins: [{ Kind: 'load', Reference: 'team/tool:1' }] },
+    ]);
     for (const target of ['UPPER', `x@sha256:${'1'.repeat(64)}`, '1'.repeat(64), 'sha256:abcd']) {
       expect(await run(['tag', 'team/app:1', target])).toMatchObject({ code: 1 });
     }

@@ -62,7 +62,7 @@ export const listAttestations: Command = {
     );
     const wanted = all.filter((each) => type === '' || each.predicateType === type);
     const accepted = wanted.filter((each) => each.signed === true && each.isAboutIt);
-    if (key === undefined) {
+    if (key === undefined && wanted.length > 0) {
       context.stderr.write('None of these is verified: use --key, or a3s-box image verify.\n');
     }
     if (output === undefined) {

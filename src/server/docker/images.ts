@@ -164,5 +164,11 @@ function inspect(image: Image) {
     RootFS: { Type: 'layers', Layers: image.diffIds },
     Metadata: { LastTagTime: '0001-01-01T00:00:00Z' },
     Descriptor: { digest: image.manifestDigest },
+    // Docker has no word for this: how the manifest came here, latest first.
+    Origins: image.origins.map(({ kind, reference, at }) => ({
+      Kind: kind,
+      Reference: reference ?? '',
+      At: at,
+    })),
   };
 }
