@@ -82,6 +82,7 @@ async function pull(
   const platform = choosePlatform(request.platform, parts.platform ?? hostPlatform());
   const repository = parts.registry.repository(canonicalRepository(reference), {
     access: 'pull',
+    mirrorMayDeny: true,
     credentials,
     signal,
   });
@@ -90,9 +91,7 @@ async function pull(
   const attachments = await findAttachments(repository, remote, name);
   const decision = await parts.decide(questionOf(reference, remote, attachments));
   if (decision.verdict === 'refused') {
-    throw new A3sError('image-untrusted', decision.reason, {
-      remedy: 'Nothing of it was stored. Which rule refuses it, the image policy says.',
-    });
+    throw new A3sError('image-untrusted', decision.reason, { remedy: remedyFor(decision) });
   }
   const before = await known(parts.images, name);
   const upToDate = before?.manifestDigest === remote.manifest.digest;
@@ -111,6 +110,12 @@ async function pull(
     (event) => (upToDate && isNoNews(event) ? undefined : progress(event)),
   );
   return { image, digest: remote.digest, decision, upToDate };
+}
+
+/** What is not stored cannot be explained by what is stored; the policy can. */
+function remedyFor({ policy, image }: TrustDecision): string {
+  const command = `a3s-box policy check ${policy.path ?? 'FILE'} --image ${image.repository}`;
+  return `Nothing of it was stored. See what the policy asks of it with: ${command}`;
 }
 
 function isNoNews({ state }: IngestEvent): boolean {

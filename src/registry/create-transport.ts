@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Readable } from 'node:stream';
 import { A3sError } from '../errors.ts';
 import { Authenticator } from './auth/authenticator.ts';
 import { shown } from './hosts/addresses.ts';
@@ -56,6 +57,8 @@ class HttpTransport implements HostTransport {
   readonly #mirrors = new Map<Mirror, Endpoint>();
   /** Whether any host has answered. */
   #reached = false;
+  /** Whether the registry itself could not be reached when a mirror denied something. */
+  #lost = false;
   #host: Promise<Host> | undefined;
   #authenticator: Authenticator | undefined;
 
@@ -72,27 +75,39 @@ class HttpTransport implements HostTransport {
     this.#host ??= this.#network.host(this.#options.domain);
     const host = await this.#host;
     const mirrored = isPull(request) ? await this.#askMirrors(host, request) : undefined;
-    if (mirrored !== undefined) return mirrored;
-    const base = await this.#network.baseOf(host, this.#reached, request.signal);
+    if (mirrored !== undefined && mirrored.status !== 404) return mirrored;
+    if (mirrored !== undefined && this.#lost) return mirrored;
     try {
+      const base = await this.#network.baseOf(host, this.#reached, request.signal);
       return await this.#sendTo(host, this.#origin(host, base), request);
     } catch (error) {
-      if (error instanceof Unreached) this.#network.forgetBase(host);
-      throw error;
+      if (!(error instanceof Unreached)) throw error;
+      this.#network.forgetBase(host);
+      request.signal?.throwIfAborted();
+      if (mirrored === undefined) throw error;
+      this.#lost = true;
+      return mirrored;
     }
   }
 
-  /** The first answer of a mirror; undefined where none has what is asked for. */
+  /** The first answer of a mirror, or its 404 where that may count; undefined where none has what is asked for. */
   async #askMirrors(host: Host, request: RegistryRequest): Promise<RegistryResponse | undefined> {
+    const mayDeny = request.mirrorMayDeny === true && request.expected.includes(404);
+    let denial: RegistryResponse | undefined;
     for (const mirror of host.mirrors) {
       if (this.#network.isResting(mirror)) continue;
       const endpoint = this.#mirrors.get(mirror) ?? this.#mirrorEndpoint(host, mirror);
       this.#mirrors.set(mirror, endpoint);
       const scopes = request.scopes.map((scope) => prefixScope(scope, mirror.prefix));
       // What a mirror does not have, the registry may.
-      const expected = request.expected.filter((status) => status !== 404);
+      const expected = request.expected.filter((status) => status !== 404 || mayDeny);
       try {
         const response = await this.#sendTo(host, endpoint, { ...request, scopes, expected });
+        if (response.status === 404) {
+          await discard(response);
+          denial = { status: 404, headers: {}, url: response.url, body: Readable.from([]) };
+          continue;
+        }
         const distrust = (): void => this.#network.rest(mirror);
         // Where the body fails, the rest of it comes from somebody else.
         return { ...response, body: watchBody(response.body, distrust), distrust };
@@ -102,7 +117,7 @@ class HttpTransport implements HostTransport {
         if (error instanceof Unreached) this.#network.rest(mirror);
       }
     }
-    return undefined;
+    return denial;
   }
 
   async #sendTo(host: Host, endpoint: Endpoint, request: RegistryRequest): Promise<HttpResponse> {

@@ -22,6 +22,9 @@ import {
 /** The distribution specification asks registries to take as much, and clients to bound it. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
+/** Tags of signatures, and of lists of referrers. */
+const BESIDE_AN_IMAGE = /^sha256-[0-9a-f]{64}(?:\.[a-z]+)?$/;
+
 const ACCEPT = { accept: ACCEPTED_TYPES.join(', ') };
 
 /** What a mirror gives wrong, another one is asked for, and the registry itself. */
@@ -36,7 +39,10 @@ export async function getManifest(
   for (let source = 1; ; source += 1) {
     const { distrust, ...answer } = await exchangeDocument(
       context,
-      { method: 'GET', target, headers: ACCEPT, expected: [200, 404] },
+      {
+        ...{ method: 'GET', target, headers: ACCEPT, expected: [200, 404] },
+        mirrorMayDeny: context.mirrorMayDeny && BESIDE_AN_IMAGE.test(reference),
+      },
       { what, maxBytes: MAX_MANIFEST_BYTES },
     );
     try {

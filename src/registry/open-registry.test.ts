@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Digest } from '../images/digest.ts';
+import { OCI_INDEX } from './manifests-type.ts';
 import { openRegistry } from './open-registry.ts';
 import type { Credentials, Registry, Repository } from './registry.ts';
 import {
@@ -194,5 +195,36 @@ describe('a real registry', () => {
     const pusher = repositoryOf(registry, `${origin.host}/app`);
     expect(await pusher.hasBlob(blobOf(bytes).digest)).toBe(false);
     await exchangeBlob(pusher, puller);
+  });
+
+  it('that is gone is pulled from through a mirror, which may say that there are no signatures', async () => {
+    const mirror = await started();
+    const directory = mkdtempSync(join(tmpdir(), 'a3s-mirror-'));
+    cleanups.push(() => rmSync(directory, { recursive: true }));
+    const file = join(directory, 'registries.yaml');
+    const gone = '127.0.0.1:1';
+    writeFileSync(file, JSON.stringify({ registries: { [gone]: { mirrors: [mirror.url] } } }));
+    const registry = opened([], [file]);
+    const bytes = Buffer.from(
+      JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] }),
+    );
+    const digest = await repositoryOf(registry, `${mirror.host}/app`).putManifest(
+      '1',
+      OCI_INDEX,
+      bytes,
+    );
+    const options = { credentials: undefined, access: 'pull' } as const;
+    const lenient = registry.repository(`${gone}/app`, { ...options, mirrorMayDeny: true });
+    expect(await lenient.manifest('1')).toMatchObject({ digest });
+    expect(await lenient.manifest(`sha256-${digest.slice(7)}.sig`)).toBeUndefined();
+    expect(await lenient.referrers(digest)).toEqual([]);
+    const strict = registry.repository(`${gone}/app`, options);
+    for (const asked of [
+      lenient.manifest('2'),
+      strict.manifest(`sha256-${digest.slice(7)}.sig`),
+      strict.referrers(digest),
+    ]) {
+      await expect(asked).rejects.toMatchObject({ code: 'registry-unreachable' });
+    }
   });
 });

@@ -92,6 +92,7 @@ async function askApi(
         ...(page === 0 && artifactType !== undefined ? { query: { artifactType } } : {}),
         headers: { accept: OCI_INDEX },
         expected: page === 0 ? [200, 400, 404, 405, 406, 501] : [200],
+        mirrorMayDeny: context.mirrorMayDeny,
       },
       { what, maxBytes: MAX_MANIFEST_BYTES },
     );

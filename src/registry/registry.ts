@@ -68,6 +68,11 @@ export interface Repository {
 export interface RepositoryOptions {
   readonly credentials?: Credentials | undefined;
   readonly access: 'pull' | 'push';
+  /**
+   * Whether signatures that a mirror does not have are taken as missing while the registry itself cannot be reached;
+   * otherwise looking for them fails then.
+   */
+  readonly mirrorMayDeny?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -18,6 +18,8 @@ export interface RepositoryContext {
   readonly path: string;
   /** Token scopes of the access that was asked for. */
   readonly scopes: readonly string[];
+  /** Of what lies beside an image: signatures, and lists of referrers. */
+  readonly mirrorMayDeny: boolean;
   readonly signal: AbortSignal | undefined;
   readonly patience: Patience;
 }
@@ -26,7 +28,7 @@ export interface RepositoryContext {
 export function repositoryContext(
   transport: Transport,
   name: string,
-  { access, signal }: Pick<RepositoryOptions, 'access' | 'signal'>,
+  { access, signal, mirrorMayDeny = false }: Omit<RepositoryOptions, 'credentials'>,
   patience: Patience,
 ): RepositoryContext {
   const { domain, path, tag, digest } = parseReference(name);
@@ -41,7 +43,8 @@ export function repositoryContext(
   }
   const actions = access === 'push' ? 'pull,push' : 'pull';
   const scopes = [`repository:${path}:${actions}`];
-  return { transport, name: `${domain}/${path}`, domain, path, scopes, signal, patience };
+  const names = { name: `${domain}/${path}`, domain, path };
+  return { transport, ...names, scopes, mirrorMayDeny, signal, patience };
 }
 
 /** An answer that no registry should give; `what` says what was wanted. */

@@ -13,7 +13,8 @@ import { broken, quoted, repositoryContext } from './repository-context.ts';
 import { PATIENCE, type Patience } from './repository-trials.ts';
 import type { Transport } from './transport.ts';
 
-export interface OpenOptions extends Pick<RepositoryOptions, 'access' | 'signal'> {
+export interface OpenOptions
+  extends Pick<RepositoryOptions, 'access' | 'signal' | 'mirrorMayDeny'> {
   /** How cuts and slowness are borne with. */
   readonly patience?: Partial<Patience>;
 }

@@ -16,6 +16,8 @@ export interface RegistryRequest {
   readonly scopes: readonly string[];
   /** Answers that the caller understands; any other becomes a `registry-…` error. */
   readonly expected: readonly number[];
+  /** Where the registry itself cannot be reached, the 404 of a mirror is the answer. */
+  readonly mirrorMayDeny?: boolean;
   /** Ends this exchange at once, the body of its answer included; beside the signal of the repository. */
   readonly signal?: AbortSignal;
 }
