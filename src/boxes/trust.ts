@@ -16,6 +16,7 @@ import type { TrustQuestion } from '../trust/question.ts';
 import { SharedWork } from '../trust/shared-work.ts';
 import { linkSignals } from './link.ts';
 import type { Runtime } from './runtime.ts';
+import { storedAttachments } from './stored-attachments.ts';
 
 interface Refresh {
   readonly credentials: Credentials | undefined;
@@ -117,8 +118,8 @@ async function attachmentsOf(
   { image, names }: TrustSubject,
   refresh: Refresh | undefined,
 ): Promise<readonly Attachment[]> {
+  if (refresh === undefined) return await storedAttachments(rt.images, image);
   const subjects = [image.manifestDigest, ...image.indexDigests];
-  if (refresh === undefined) return await rt.images.attachments(subjects);
   const { credentials, keep } = refresh;
   const { signal, unlink } = linkSignals(rt.shutdown);
   try {

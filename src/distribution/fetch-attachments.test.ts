@@ -127,6 +127,33 @@ describe('too much of it', () => {
   });
 });
 
+describe('many indexes of one image', () => {
+  const indexes = Array.from(
+    { length: 50 },
+    (_, n): Digest => `sha256:${n.toString(16).padStart(64, '0')}`,
+  );
+
+  it('are asked for a few at once, and no more when there is too much', async () => {
+    for (const subject of indexes) {
+      for (let count = 0; count < 10; count += 1) {
+        registry.pushArtifact({ subject }, [Buffer.from(`${subject} ${count}`)]);
+      }
+    }
+    await expect(found(indexes)).rejects.toMatchObject({ code: 'too-large' });
+    expect(registry.asked.filter((what) => what.startsWith('referrers')).length).toBeLessThan(10);
+  });
+
+  it('do not make up for what is of no interest: manifests are bounded as they are read', async () => {
+    const padding = { annotations: { padding: 'x'.repeat(3 * MiB) } };
+    for (let n = 0; n < 30; n += 1) {
+      const manifest = { schemaVersion: 2, layers: [], n, ...padding };
+      const digest = registry.addManifest(Buffer.from(JSON.stringify(manifest)), 'text/plain');
+      registry.list(IMAGE, digest, undefined);
+    }
+    await expect(found()).rejects.toMatchObject({ code: 'too-large' });
+  });
+});
+
 describe('a registry that lies', () => {
   it('about a manifest is refused', async () => {
     registry.pushArtifact(tagOf(IMAGE, 'sig'), [Buffer.from('x')]);

@@ -19,6 +19,8 @@ const MAX_ATTACHMENTS = 64;
 const MAX_BYTES = 64 * MiB;
 const MAX_BLOB = 16 * MiB;
 const MAX_MANIFEST = 4 * MiB;
+/** An image may have any number of indexes. */
+const SUBJECTS_AT_ONCE = 4;
 
 /** Signatures and attestations; an SBOM at `.sbom` is signed by nobody. */
 const TAG_SUFFIXES = ['sig', 'att'];
@@ -50,15 +52,19 @@ export async function fetchAttachments(
   subjects: readonly Digest[],
 ): Promise<readonly Attachment[]> {
   const found = new Map<string, Candidate>();
-  const perSubject = await Promise.all(subjects.map((subject) => candidates(repository, subject)));
-  for (const candidate of perSubject.flat()) {
-    const key = `${candidate.subject} ${candidate.manifest.digest}`;
-    // Cosign puts one artifact in both places.
-    if (!found.has(key)) found.set(key, candidate);
-  }
   const budget = new Budget(repository.name);
+  for (let at = 0; at < subjects.length; at += SUBJECTS_AT_ONCE) {
+    const some = subjects.slice(at, at + SUBJECTS_AT_ONCE);
+    const perSubject = some.map((subject) => candidates(repository, subject, budget));
+    for (const candidate of (await Promise.all(perSubject)).flat()) {
+      const key = `${candidate.subject} ${candidate.manifest.digest}`;
+      // Cosign puts one artifact in both places.
+      if (found.has(key)) continue;
+      found.set(key, candidate);
+      budget.count(candidate);
+    }
+  }
   const attachments: Attachment[] = [];
-  for (const candidate of found.values()) budget.count(candidate);
   for (const candidate of found.values()) attachments.push(await fetch(repository, candidate));
   return attachments;
 }
@@ -71,10 +77,14 @@ interface Candidate {
   readonly artifact: ArtifactManifest | undefined;
 }
 
-async function candidates(repository: Repository, subject: Digest): Promise<readonly Candidate[]> {
+async function candidates(
+  repository: Repository,
+  subject: Digest,
+  budget: Budget,
+): Promise<readonly Candidate[]> {
   const [tagged, referring] = await Promise.all([
     atTags(repository, subject),
-    byReferrers(repository, subject),
+    byReferrers(repository, subject, budget),
   ]);
   return [...tagged, ...referring];
 }
@@ -88,7 +98,11 @@ async function atTags(repository: Repository, subject: Digest): Promise<readonly
     .map((manifest) => candidate(subject, 'tag', manifest));
 }
 
-async function byReferrers(repository: Repository, subject: Digest): Promise<readonly Candidate[]> {
+async function byReferrers(
+  repository: Repository,
+  subject: Digest,
+  budget: Budget,
+): Promise<readonly Candidate[]> {
   const referrers = (await repository.referrers(subject)).filter(
     ({ artifactType }) => isVague(artifactType) || isRelevant(artifactType),
   );
@@ -98,6 +112,7 @@ async function byReferrers(repository: Repository, subject: Digest): Promise<rea
     if (size > MAX_MANIFEST) throw tooLarge(repository.name, 'a manifest', size, MAX_MANIFEST);
     const manifest = await repository.manifest(digest);
     if (manifest === undefined) continue;
+    budget.read(manifest);
     const each = candidate(subject, 'referrer', manifest);
     // What it says itself counts, not what it is listed as.
     const { artifact } = each;
@@ -129,9 +144,18 @@ class Budget {
   readonly #repository: string;
   #artifacts = 0;
   #bytes = 0;
+  /** Of manifests of what may turn out to be nothing of interest. */
+  #read = 0;
 
   constructor(repository: string) {
     this.#repository = repository;
+  }
+
+  read({ bytes: { length } }: RemoteManifest): void {
+    this.#read += length;
+    if (this.#read > MAX_BYTES) {
+      throw tooLarge(this.#repository, 'all of it', this.#read, MAX_BYTES);
+    }
   }
 
   count({ manifest, artifact }: Candidate): void {

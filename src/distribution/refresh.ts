@@ -10,6 +10,9 @@ import { parseReference } from '../images/reference.ts';
 import type { Credentials, Registry } from '../registry/registry.ts';
 import { fetchAttachments } from './fetch-attachments.ts';
 
+const MAX_ATTACHMENTS = 64;
+const MAX_BYTES = 64 * 1024 * 1024;
+
 export interface RefreshRequest {
   /** Canonical names of the image; each of their repositories is asked. */
   readonly names: readonly string[];
@@ -32,18 +35,34 @@ export async function freshAttachments(
   const { subjects, signal } = request;
   const repositories = repositoriesOf(request.names);
   const credentials = credentialsFor(repositories, request.credentials);
-  const found = new Map<Digest, Attachment>();
+  const found = new Map<string, Attachment>();
   for (const { name } of repositories) {
     try {
       const repository = registry.repository(name, { access: 'pull', credentials, signal });
       for (const attachment of await fetchAttachments(repository, subjects)) {
-        found.set(attachment.digest, attachment);
+        // One artifact may be of an image and of its index.
+        found.set(`${attachment.subject} ${attachment.digest}`, attachment);
       }
+      checkBounds([...found.values()]);
     } catch (error) {
       throw explain(error, name);
     }
   }
   return [...found.values()];
+}
+
+/** As of one repository, and as the store has them: several are not to add up to more. @throws A3sError `too-large` */
+function checkBounds(found: readonly Attachment[]): void {
+  const sizes = found.flatMap(({ manifest, blobs }) =>
+    [manifest, ...blobs.values()].map(({ length }) => length),
+  );
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  if (found.length <= MAX_ATTACHMENTS && bytes <= MAX_BYTES) return;
+  throw new A3sError(
+    'too-large',
+    `with those before it there are ${found.length} artifacts of ${bytes} bytes, and ${MAX_ATTACHMENTS} of ${MAX_BYTES} bytes together are allowed`,
+    { remedy: 'Use the image by one of its names.' },
+  );
 }
 
 interface RepositoryName {
