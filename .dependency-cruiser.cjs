@@ -37,6 +37,7 @@ const ROOMS = {
     'images/digest',
     'images/reference',
     'images/json',
+    'images/json-values',
     'errors',
   ],
   registry: ['registry', 'images/digest', 'images/reference', 'errors'],

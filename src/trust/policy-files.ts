@@ -52,7 +52,10 @@ export async function readTrustFile(path: string, rules: FileRules): Promise<Buf
       if (stats.isDirectory()) throw new Error('it is a directory');
       if (!stats.isFile()) throw new Error('it is no regular file');
       if (!rules.othersMayWrite) await refuseOthers(path, stats);
-      return await readUpTo(file, rules.maxBytes);
+      const bytes = await readUpTo(file, rules.maxBytes);
+      // Of half a policy, the half that is missing might be what refuses.
+      if (!isSame(stats, await file.stat())) throw new Error('it was written while it was read');
+      return bytes;
     } finally {
       await file.close();
     }
@@ -60,6 +63,14 @@ export async function readTrustFile(path: string, rules: FileRules): Promise<Buf
     const reason = REASONS[codeOf(error)];
     throw reason === undefined ? error : new Error(reason, { cause: error });
   }
+}
+
+function isSame(before: Stats, after: Stats): boolean {
+  return (
+    before.size === after.size &&
+    before.mtimeMs === after.mtimeMs &&
+    before.ctimeMs === after.ctimeMs
+  );
 }
 
 async function readUpTo(file: Awaited<ReturnType<typeof open>>, maxBytes: number): Promise<Buffer> {

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   chmodSync,
   chownSync,
   mkdirSync,
@@ -9,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LoadedPolicy } from './policy.ts';
 import { standingPolicy } from './standing-policy.ts';
@@ -78,6 +80,20 @@ describe('the standing policy', () => {
     await refused(`Cannot use the image policy ${path}: `);
     write(home, '');
     await refused('nothing is said here');
+  });
+
+  it('refuses everything while it is written', async () => {
+    const path = write(home);
+    let written = false;
+    const reading = refused('it was written while it was read').finally(() => {
+      written = true;
+    });
+    while (!written) {
+      appendFileSync(path, '\n# more is to come');
+      await setImmediate();
+    }
+    await reading;
+    expect(await standing()).toMatchObject({ source: 'file' });
   });
 
   it('refuses everything when it cannot be a file', async () => {

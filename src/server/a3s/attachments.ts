@@ -6,6 +6,7 @@
 import * as z from 'zod';
 import { linkSignals } from '../../boxes/link.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
+import { storedAttachments } from '../../boxes/stored-attachments.ts';
 import { namesUsed } from '../../boxes/trust-names.ts';
 import { pushAttachment, storeAttachment } from '../../distribution/attach.ts';
 import {
@@ -78,7 +79,7 @@ export const ATTACHMENT_ROUTES: readonly Route[] = [
     body: noBody,
     handler: async ({ rt, params, query }) => {
       const image = await rt.images.resolve(params['name'] ?? '');
-      const attachments = await rt.images.attachments(subjectsOf(image));
+      const attachments = await storedAttachments(rt.images, image);
       const { content, digest, blob } = query;
       const wanted = attachments.filter((each) => digest === undefined || each.digest === digest);
       const shows = (each: Digest): boolean => content && (blob === undefined || blob === each);
