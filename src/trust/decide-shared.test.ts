@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { decideTrust } from './decide.ts';
 import { SharedWork } from './shared-work.ts';
@@ -16,6 +17,31 @@ import { pair, sigstoreWorld } from './testing/sigstore-world.ts';
 const IMAGE = digestOf('an image');
 const alice = pair();
 const KEYS = [keyOf('alice.pub', alice.publicKey)];
+
+describe('a decision', () => {
+  it('lets others be served between any two keys, statements and conditions', async () => {
+    let served = 0;
+    let decided = false;
+    const others = (async () => {
+      while (!decided) {
+        await setImmediate();
+        served += 1;
+      }
+    })();
+    const attestation = {
+      predicateType: PROVENANCE,
+      conditions: Array.from({ length: 16 }, () => ({ text: 'true', failure: () => undefined })),
+    };
+    const keys = Array.from({ length: 32 }, (_, n) => keyOf(`${n}.pub`, pair().publicKey));
+    const policy = requiring(requirementOf({ keys: [...keys, ...KEYS], attestation }));
+    const attested = attestedBy(alice.privateKey, IMAGE, statementOf(IMAGE));
+    const decision = await decideTrust(questionOf(IMAGE, [attested]), policy, NOW);
+    decided = true;
+    await others;
+    expect(decision.verdict).toBe('signed');
+    expect(served).toBeGreaterThanOrEqual(keys.length + attestation.conditions.length);
+  });
+});
 
 describe('decisions about one image', () => {
   it('read its signatures once, whatever its names', async () => {

@@ -8,6 +8,7 @@
  * @module
  */
 import type { KeyObject } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { type TrustMaterial, Verifier } from '@sigstore/verify';
 import type { Signer } from './decision.ts';
 import type { Evidence } from './evidence.ts';
@@ -15,7 +16,7 @@ import { signedTimes, toEntity } from './evidence-entity.ts';
 import { checkLogEntry } from './evidence-log-entry.ts';
 import { checkPromise, libraryKnows } from './evidence-log-promise.ts';
 import { Problem, quoted } from './evidence-problem.ts';
-import type { Requirement } from './policy.ts';
+import type { PolicyKey, Requirement } from './policy.ts';
 import { identityOf, readCertificate } from './signer-certificate.ts';
 import { problemOf } from './signer-failure.ts';
 import { identityOfKey, isSignedBy } from './signer-key.ts';
@@ -49,7 +50,7 @@ async function findKey(
   if (keys.length === 0) {
     throw new Problem('no-certificate', 'it has no certificate that would name its signer');
   }
-  const found = keys.find(({ key }) => isSignedBy(key, evidence.signed, evidence.signature));
+  const found = await keyThatSigned(keys, evidence);
   if (found === undefined) {
     const names = keys.length === 1 ? quoted(keys[0]?.name ?? '') : `any of ${keys.length} keys`;
     throw new Problem('no-key-matches', `it is not by ${names}`);
@@ -63,6 +64,18 @@ async function findKey(
   const trusted = { ...(await material()), publicKey: () => always(key) };
   verifyBy(evidence, trusted, { tlogThreshold: 1, ctlogThreshold: 0, timestampThreshold: 0 });
   return { signer, identity, ...whenAndWhere(evidence, trusted) };
+}
+
+/** Each key hashes all of what is signed, which has up to 16 MiB. */
+async function keyThatSigned(
+  keys: readonly PolicyKey[],
+  { signed, signature }: Evidence,
+): Promise<PolicyKey | undefined> {
+  for (const each of keys) {
+    await setImmediate();
+    if (isSignedBy(each.key, signed, signature)) return each;
+  }
+  return undefined;
 }
 
 async function findIdentity(
