@@ -329,6 +329,26 @@ describe('loadDirectory refuses', () => {
   });
 });
 
+describe('load comes to an end', () => {
+  it('with indexes that list indexes many times over', async () => {
+    const archive = changed((files) => {
+      let entry: object = {
+        ...good.manifest,
+        platform: { os: 'unknown', architecture: 'unknown' },
+      };
+      for (let depth = 0; depth < 5; depth += 1) {
+        const manifests = Array(40).fill(entry);
+        const index = Buffer.from(JSON.stringify({ schemaVersion: 2, manifests }));
+        if (depth === 4) files.set('index.json', index);
+        else files.set(blobPath(sha256(index)), index);
+        const mediaType = 'application/vnd.oci.image.index.v1+json';
+        entry = { mediaType, digest: sha256(index), size: index.length };
+      }
+    });
+    await expectRefused(store.load(streamed(archive)), 'invalid-image', 'no image for');
+  });
+});
+
 describe('load accepts', () => {
   it('the image for this platform from nested indexes, the others missing', async () => {
     const platform = { os: 'linux', architecture: good.manifest.platform?.architecture ?? '' };

@@ -55,9 +55,10 @@ export async function planOciArchive(
   const indexFile = await requireFile(files, 'index.json');
   const index = parseIndex(await readDocument(indexFile, 'index.json', limits), 'index.json');
   const found = new Map<Digest, Found>();
+  const search: Search = { files, options, known: new Map() };
   const { images, attachments } = await splitLayout(index.manifests, files, limits);
   for (const descriptor of images) {
-    const manifest = await selectManifest(descriptor, files, options, 0);
+    const manifest = await selectManifest(descriptor, search, 0);
     if (manifest === undefined) continue;
     const known = found.get(manifest.descriptor.digest) ?? {
       descriptor: manifest.descriptor,
@@ -99,28 +100,38 @@ interface Selected {
   readonly index: StagedFile | undefined;
 }
 
+interface Search {
+  readonly files: ArchiveFiles;
+  readonly options: PlanOptions;
+  /** What was found in each index: indexes that list others many times over would never be at their end. */
+  readonly known: Map<Digest, Selected | undefined>;
+}
+
 /** Follows indexes to the manifest for this platform; undefined where there is none. */
 async function selectManifest(
   descriptor: Descriptor,
-  files: ArchiveFiles,
-  options: PlanOptions,
+  search: Search,
   depth: number,
   parent?: StagedFile,
 ): Promise<Selected | undefined> {
+  const { files, options, known } = search;
   const { platform } = descriptor;
   // Attestations stand beside images as platform unknown/unknown.
   if (platform && !samePlatform(platform, options.platform)) return undefined;
   if (isManifest(descriptor)) return { descriptor, index: parent };
   if (!isIndex(descriptor)) return undefined;
   if (depth >= MAX_INDEX_DEPTH) throw corrupt(files.what, 'its indexes are nested too deeply');
+  if (known.has(descriptor.digest)) return known.get(descriptor.digest);
   const what = `index ${descriptor.digest}`;
   const blob = await requireBlob(files, descriptor);
   const index: Index = parseIndex(await readDocument(blob, what, options.limits), what);
+  let selected: Selected | undefined;
   for (const entry of index.manifests) {
-    const selected = await selectManifest(entry, files, options, depth + 1, blob);
-    if (selected !== undefined) return selected;
+    selected = await selectManifest(entry, search, depth + 1, blob);
+    if (selected !== undefined) break;
   }
-  return undefined;
+  known.set(descriptor.digest, selected);
+  return selected;
 }
 
 async function planImage(
