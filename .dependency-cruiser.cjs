@@ -1,6 +1,14 @@
 /** Which room may import which; the compiler's project references hold the packages, this holds the folders of src. */
 const ROOMS = {
-  cli: ['cli', 'signing', 'images/reference', 'trust/load-policy', 'config', 'errors'],
+  cli: [
+    'cli',
+    'signing',
+    'images/reference',
+    'trust/load-policy',
+    'config',
+    'errors',
+    'make-directories',
+  ],
   server: [
     'server',
     'boxes',
@@ -15,6 +23,7 @@ const ROOMS = {
     'state',
     'config',
     'errors',
+    'make-directories',
   ],
   boxes: [
     'boxes',
@@ -28,6 +37,7 @@ const ROOMS = {
     'cell',
     'state',
     'errors',
+    'make-directories',
   ],
   // What a registry has meets what the store keeps.
   distribution: ['distribution', 'registry', 'images', 'trust', 'errors'],

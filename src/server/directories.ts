@@ -4,10 +4,11 @@
  * @module
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises';
+import { chmod, lstat, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { A3sError } from '../errors.ts';
+import { makeDirectories } from '../make-directories.ts';
 
 /**
  * The home, which nobody else can enter: machines get what is theirs in it as open files.
@@ -79,7 +80,7 @@ export async function leaveRuntimeDir(config: Config): Promise<void> {
 
 async function ensure(path: string, mode: number, uid: number): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode });
+    await makeDirectories(path, mode);
     const found = await lstat(path);
     if (!found.isDirectory()) throw notOurs(path, 'it is not a directory');
     if (found.uid !== uid) throw notOurs(path, `it belongs to user ${found.uid}`);

@@ -4,13 +4,14 @@
  * @module
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
 import { A3sError } from '../../errors.ts';
+import { makeDirectories } from '../../make-directories.ts';
 import { Client } from './client.ts';
 import { isErrorCode, printable, unreachable } from './failure.ts';
 import { isObject } from './json.ts';
@@ -92,7 +93,7 @@ async function startServer(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<'ready' | A3sError> {
   const bundle = serverBundle(installDir);
-  const log = openLog(config.home);
+  const log = await openLog(config.home);
   let child: ChildProcess;
   try {
     child = spawn(process.execPath, [bundle], {
@@ -136,10 +137,10 @@ export function serverEnvironment(
   return clean;
 }
 
-function openLog(home: string): number {
+async function openLog(home: string): Promise<number> {
   const path = join(home, 'server.log');
   try {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    await makeDirectories(home, 0o700);
     if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG) {
       renameSync(path, `${path}.1`);
     }

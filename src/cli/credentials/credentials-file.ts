@@ -4,9 +4,10 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readlink, rename, rm } from 'node:fs/promises';
+import { open, readlink, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { A3sError } from '../../errors.ts';
+import { makeDirectories } from '../../make-directories.ts';
 import { isObject, type JsonObject } from '../client/json.ts';
 import { lockFile } from './file-lock.ts';
 
@@ -42,7 +43,7 @@ export async function updateCredentialsFile(
 ): Promise<void> {
   const target = await followLinks(path);
   try {
-    await makeDirectories(dirname(target));
+    await makeDirectories(dirname(target), 0o700);
     using _lock = await lockFile(target);
     await replace(
       target,
@@ -51,24 +52,6 @@ export async function updateCredentialsFile(
   } catch (error) {
     throw error instanceof A3sError ? error : cannotWrite(target, error);
   }
-}
-
-/** Node's own way never ends where nobody can make anything, as below /proc. */
-async function makeDirectories(path: string): Promise<void> {
-  const isThere = await mkdir(path, { mode: 0o700 }).then(
-    () => true,
-    (error: unknown) => {
-      if (codeOf(error) === 'EEXIST') return true;
-      if (codeOf(error) === 'ENOENT' && dirname(path) !== path) return false;
-      throw error;
-    },
-  );
-  if (isThere) return;
-  await makeDirectories(dirname(path));
-  await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
-    // Another process may have been quicker.
-    if (codeOf(error) !== 'EEXIST') throw error;
-  });
 }
 
 async function replace(target: string, text: string): Promise<void> {
