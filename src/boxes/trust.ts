@@ -9,6 +9,7 @@ import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachment.ts';
 import type { Image } from '../images/image.ts';
 import { canonicalRepository, parseReference } from '../images/reference.ts';
+import { Semaphore } from '../images/semaphore.ts';
 import type { Credentials } from '../registry/registry.ts';
 import type { TrustDecision } from '../trust/decision.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';
@@ -17,6 +18,9 @@ import { SharedWork } from '../trust/shared-work.ts';
 import { linkSignals } from './link.ts';
 import type { Runtime } from './runtime.ts';
 import { storedAttachments } from './stored-attachments.ts';
+
+/** Decisions at once: each may have 64 MiB of signatures in memory, several times over. */
+const slots = new Semaphore(4);
 
 interface Refresh {
   readonly credentials: Credentials | undefined;
@@ -104,23 +108,24 @@ export async function judgeEachName(
 ): Promise<{ readonly policy: LoadedPolicy; readonly decisions: readonly TrustDecision[] }> {
   const { policyId, refresh } = options;
   const policy = policyId === undefined ? await rt.trust.standing() : rt.trust.handedOver(policyId);
-  const attachments = await attachmentsOf(rt, subject, refresh);
-  const work = new SharedWork();
-  const decisions: TrustDecision[] = [];
-  for (const question of questions(subject, policy, attachments)) {
-    decisions.push(await rt.trust.decide(question, policy, new Date(), work));
-  }
-  return { policy, decisions };
+  const fresh = refresh === undefined ? undefined : await freshOf(rt, subject, refresh);
+  return await slots.run(async () => {
+    const attachments = fresh ?? (await storedAttachments(rt.images, subject.image));
+    const work = new SharedWork();
+    const decisions: TrustDecision[] = [];
+    for (const question of questions(subject, policy, attachments)) {
+      decisions.push(await rt.trust.decide(question, policy, new Date(), work));
+    }
+    return { policy, decisions };
+  });
 }
 
-async function attachmentsOf(
+async function freshOf(
   rt: Omit<Parts, 'events'>,
   { image, names }: TrustSubject,
-  refresh: Refresh | undefined,
+  { credentials, keep }: Refresh,
 ): Promise<readonly Attachment[]> {
-  if (refresh === undefined) return await storedAttachments(rt.images, image);
   const subjects = [image.manifestDigest, ...image.indexDigests];
-  const { credentials, keep } = refresh;
   const { signal, unlink } = linkSignals(rt.shutdown);
   try {
     const fresh = await freshAttachments(rt.registry, { names, subjects, credentials, signal });

@@ -40,6 +40,23 @@ describe('fresh signatures', () => {
     ]);
   });
 
+  it('are not waited for without an end', async () => {
+    const registry = new FakeRegistry();
+    registry.before = async () => {
+      const { signal } = registry.opened[0] ?? {};
+      await new Promise((_, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason));
+      });
+    };
+    const request = { names: ['r.example/app:1'], subjects: [IMAGE], credentials: undefined };
+    const { signal } = new AbortController();
+    const work = freshAttachments(registry, { ...request, signal, deadlineMs: 50 });
+    await expect(work).rejects.toMatchObject({
+      code: 'registry-unreachable',
+      message: 'Cannot refresh the signatures at r.example/app: it took longer than 0.05 seconds',
+    });
+  });
+
   it('of several repositories may be no more than of one', async () => {
     const registries: Record<string, FakeRegistry> = {};
     for (const name of ['r.example/a', 'r.example/b']) {

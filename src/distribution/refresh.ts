@@ -10,6 +10,8 @@ import { parseReference } from '../images/reference.ts';
 import type { Credentials, Registry } from '../registry/registry.ts';
 import { fetchAttachments } from './fetch-attachments.ts';
 
+/** A registry that sends byte after byte is never silent, and whoever starts a box waits for it. */
+const DEADLINE_MS = 300_000;
 const MAX_ATTACHMENTS = 64;
 const MAX_BYTES = 64 * 1024 * 1024;
 
@@ -20,6 +22,8 @@ export interface RefreshRequest {
   readonly subjects: readonly Digest[];
   readonly credentials: Credentials | undefined;
   readonly signal: AbortSignal;
+  /** For all of it, in milliseconds; five minutes where it is left out. */
+  readonly deadlineMs?: number;
 }
 
 /**
@@ -32,7 +36,9 @@ export async function freshAttachments(
   registry: Registry,
   request: RefreshRequest,
 ): Promise<readonly Attachment[]> {
-  const { subjects, signal } = request;
+  const { subjects, deadlineMs = DEADLINE_MS } = request;
+  const deadline = AbortSignal.timeout(deadlineMs);
+  const signal = AbortSignal.any([request.signal, deadline]);
   const repositories = repositoriesOf(request.names);
   const credentials = credentialsFor(repositories, request.credentials);
   const found = new Map<string, Attachment>();
@@ -45,7 +51,7 @@ export async function freshAttachments(
       }
       checkBounds([...found.values()]);
     } catch (error) {
-      throw explain(error, name);
+      throw explain(deadline.aborted ? tookTooLong(deadlineMs) : error, name);
     }
   }
   return [...found.values()];
@@ -97,6 +103,10 @@ function credentialsFor(
     'Cannot refresh the signatures of an image with names in several registries: credentials are for one of them',
     { remedy: 'Use the image by one of its names.' },
   );
+}
+
+function tookTooLong(milliseconds: number): A3sError {
+  return new A3sError('registry-unreachable', `it took longer than ${milliseconds / 1000} seconds`);
 }
 
 function explain(error: unknown, repository: string): unknown {
