@@ -37,11 +37,13 @@ describe('a document', () => {
   it('is refused where Go would take one member for another', () => {
     const schema = openObject({ layers: z.array(z.string()).optional() });
     expect(read('{"layers":["a"],"other":1}', schema)).toEqual({ layers: ['a'], other: 1 });
-    for (const name of ['Layers', 'LAYERS']) {
+    for (const name of ['Layers', 'LAYERS', 'layer\u017f']) {
       expect(() => read(`{"layers":[],"${name}":[]}`, schema)).toThrow(
         `has a member "${name}", which some readers take for "layers"`,
       );
     }
+    const kelvin = openObject({ token: z.string() });
+    expect(() => read('{"token":"a","to\u212aen":"b"}', kelvin)).toThrow(/take for "token"/);
   });
 
   it('with a string of many megabytes is read', () => {

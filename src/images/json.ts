@@ -60,10 +60,10 @@ export function parseDocument<T>(
 export function openObject<Shape extends z.ZodRawShape>(
   shape: Shape,
 ): z.ZodObject<Shape, z.core.$loose> {
-  const spellings = new Map(Object.keys(shape).map((name) => [name.toLowerCase(), name]));
+  const spellings = new Map(Object.keys(shape).map((name) => [folded(name), name]));
   return z.looseObject(shape).superRefine((value, context) => {
     for (const name of Object.keys(value)) {
-      const known = spellings.get(name.toLowerCase());
+      const known = spellings.get(folded(name));
       if (known === undefined || known === name) continue;
       context.addIssue({
         code: 'custom',
@@ -71,6 +71,11 @@ export function openObject<Shape extends z.ZodRawShape>(
       });
     }
   });
+}
+
+/** Go also takes the long s and the sign for kelvin for the letters that they look like, which one step alone does not. */
+function folded(name: string): string {
+  return name.toUpperCase().toLowerCase();
 }
 
 /** Breadth first: a hostile document is deeper than the call stack. */

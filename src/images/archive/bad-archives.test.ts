@@ -114,6 +114,7 @@ describe('load refuses', () => {
     ],
     ['a device in the archive', () => docker({}, [{ path: 'd', type: 'block' }]), 'not a file'],
     ['two files of one name', () => docker({}, [{ path: 'layer.tar', data: 'x' }]), 'two files'],
+    ['layers that others read', () => docker({ layers: [] }), 'some readers take for "Layers"'],
     ['a missing layer', () => docker({ Layers: ['other.tar'] }), 'missing'],
     ['fewer layers than diff IDs', () => docker({ Layers: [] }), 'lists 1 layers'],
     [

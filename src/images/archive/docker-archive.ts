@@ -6,7 +6,7 @@
  * @module
  */
 import * as z from 'zod';
-import { parseDocument } from '../json.ts';
+import { openObject, parseDocument } from '../json.ts';
 import { OCI_MANIFEST } from '../manifest.ts';
 import type { Staging } from '../staging.ts';
 import { corrupt } from '../tar/corrupt.ts';
@@ -23,7 +23,7 @@ import {
 import { makeManifest } from './make-manifest.ts';
 
 const ManifestFile = z.array(
-  z.looseObject({
+  openObject({
     Config: z.string().min(1).max(4096),
     RepoTags: z.array(z.string()).nullish(),
     Layers: z.array(z.string().min(1).max(4096)).nullable(),
