@@ -56,10 +56,15 @@ export function someOf<Item extends z.core.$ZodType>(item: Item, maximum: number
 
 /** Strings by name; a value that looks like a number is none until it is quoted. */
 export function strings(maximum: number, longest: number) {
-  const own = converted(`a mapping of at most ${maximum} strings`, (value) => {
-    const copy = plainCopy(value);
-    return copy !== undefined && Object.keys(copy).length <= maximum ? copy : undefined;
-  });
+  const own = converted(
+    `a mapping of at most ${maximum} strings, none called __proto__`,
+    (value) => {
+      const copy = plainCopy(value);
+      // Records leave that name out, and what was asked for would be forgotten.
+      const isWhole = copy !== undefined && !Object.hasOwn(copy, '__proto__');
+      return isWhole && Object.keys(copy).length <= maximum ? copy : undefined;
+    },
+  );
   const value = line('a string (a number, true and false need quotes)', longest);
   return z.pipe(own, z.record(z.string(), value));
 }

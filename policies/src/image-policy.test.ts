@@ -195,6 +195,10 @@ describe('parseImagePolicy', () => {
       'subjectPattern: expected "*" between slashes, or "**" across them',
     ],
     [{ keys: ['a'], annotations: { a: 1 } }, 'annotations.a: expected a string (a number,'],
+    [
+      { keys: ['a'], annotations: JSON.parse('{"a":"b","__proto__":"c"}') },
+      'annotations: expected a mapping of at most 64 strings, none called __proto__',
+    ],
     [{ keys: ['a'], transparencyLog: 'off' }, 'transparencyLog: expected one of required, none'],
     [
       { keys: ['a'], dockerReference: 'tag' },
