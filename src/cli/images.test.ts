@@ -233,7 +233,7 @@ describe('images --tree', () => {
 describe('flags', () => {
   const COMPARED = [
     ...['pull', 'push', 'login', 'logout', 'tag', 'history', 'save', 'import', 'rmi', 'images'],
-    ...['load', 'image prune', 'image inspect', 'system df', 'run', 'create', 'start'],
+    ...['load', 'image prune', 'image inspect', 'system df', 'events', 'run', 'create', 'start'],
   ];
 
   it.each(COMPARED)("of %s are Docker's, with what each is called in short", async (path) => {

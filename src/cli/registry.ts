@@ -22,6 +22,10 @@ const attach = entry(
   async () => (await import('./commands/attach.ts')).attach,
 );
 const create = entry('Create a new box', async () => (await import('./commands/create.ts')).create);
+const events = entry(
+  'Get real time events from the server',
+  async () => (await import('./commands/events.ts')).events,
+);
 const exec = entry(
   'Execute a command in a running box',
   async () => (await import('./commands/exec.ts')).exec,
@@ -133,6 +137,7 @@ export const COMMANDS: Entries = {
   info,
   attach,
   create,
+  events,
   history,
   import: importImage,
   inspect,
@@ -262,6 +267,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
         'Show disk usage of images and boxes',
         async () => (await import('./commands/df.ts')).df,
       ),
+      events,
       info,
     },
   },

@@ -22,7 +22,6 @@ export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['context', 'A3S_HOME names the installation'],
   ['cp', FILES],
   ['diff', FILES],
-  ['events', OBSERVE],
   ['export', FILES],
   ['manifest', 'use a3s-box image inspect, and skopeo inspect --raw for what a registry has'],
   ['network', NETWORKS],
