@@ -27,6 +27,7 @@ const LAYER_TYPE =
   /^application\/vnd\.(?:oci\.image\.layer\.v1\.tar(?:\+gzip|\+zstd)?|docker\.image\.rootfs\.diff\.tar(?:\.gzip|\.zstd)?)$/;
 /** Layers that a registry does not have: they are to be got from somebody else. */
 const FOREIGN_TYPE = /nondistributable|\.foreign\./;
+const ENCRYPTED_TYPE = /\+encrypted$/;
 
 export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
@@ -59,12 +60,18 @@ const Layer = Descriptor.superRefine(({ mediaType, urls }, context) => {
     refuse(
       'is a foreign layer, which its registry may not give out; such images are not supported',
     );
+  } else if (ENCRYPTED_TYPE.test(mediaType)) {
+    refuse('is an encrypted layer; such images are not supported');
   } else if (!LAYER_TYPE.test(mediaType)) {
-    refuse('is not a layer of an image: plain, gzip and zstd tars are supported');
+    refuse(`${quoted(mediaType)} is no layer of an image: plain, gzip and zstd tars are supported`);
   } else if (urls != null && urls.length > 0) {
     refuse('is to be fetched from a URL, and layers come from the registry only');
   }
 });
+
+function quoted(mediaType: string): string {
+  return JSON.stringify(mediaType.slice(0, 120));
+}
 
 /** Without a type, some readers would take what has both for a manifest, and some for an index. */
 function isOneThing(other: 'layers' | 'manifests') {
@@ -77,8 +84,10 @@ function isOneThing(other: 'layers' | 'manifests') {
 const Manifest = openObject({
   schemaVersion: z.literal(2),
   mediaType: z.enum(MANIFEST_TYPES).optional(),
-  config: Descriptor.refine(({ mediaType }) => CONFIG_TYPES.includes(mediaType), {
-    error: 'is not the configuration of an image',
+  config: Descriptor.superRefine(({ mediaType }, context) => {
+    if (CONFIG_TYPES.includes(mediaType)) return;
+    const message = `${quoted(mediaType)} is no configuration of an image`;
+    context.addIssue({ code: 'custom', message });
   }),
   layers: z.array(Layer),
 }).superRefine(isOneThing('manifests'));

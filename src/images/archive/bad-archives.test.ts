@@ -199,7 +199,7 @@ describe('load refuses', () => {
             }),
           ),
         ]),
-      'is not a layer',
+      'layers.0: is an encrypted layer',
     ],
     [
       'an artifact that is no image',
@@ -211,12 +211,12 @@ describe('load refuses', () => {
             }),
           ),
         ]),
-      'is not the configuration',
+      '"application/vnd.oci.empty.v1+json" is no configuration of an image',
     ],
     [
       'an image of another architecture',
       () => ociArchive([buildImage({ name: 'x:1', layers: [], architecture: 's390x' })]),
-      'no image for linux/',
+      'it is for linux/s390x, and boxes on this host are linux/',
     ],
     [
       'an index without this platform',

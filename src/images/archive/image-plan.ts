@@ -79,7 +79,9 @@ export function wrongPlatform(what: string, has: Platform | undefined, needs: Pl
   const name = ({ os, architecture }: Platform): string => `${os}/${architecture}`;
   return new A3sError(
     'invalid-image',
-    `Cannot use ${what}: it has no image for ${name(needs)}${has === undefined ? '' : `, only for ${name(has)}`}`,
+    has === undefined
+      ? `Cannot use ${what}: it has no image for ${name(needs)}`
+      : `Cannot use ${what}: it is for ${name(has)}, and boxes on this host are ${name(needs)}`,
     { remedy: `Get the image for ${name(needs)}.` },
   );
 }
