@@ -1,8 +1,8 @@
 /**
  * Blobs on their way into the store: each comes once, however many pulls want it.
  *
- * Who comes second waits. When the first fails or is aborted, one of those that wait goes on by itself, from its own
- * source: a pull is never worse for having had company.
+ * Who comes second waits. When the first fails, is aborted or hardly moves, one of those that wait goes on by itself,
+ * from its own source: a pull is hardly ever worse for having had company, be that a registry that means harm.
  *
  * @module
  */
@@ -28,7 +28,18 @@ export interface Download {
 
 export type Fetched = StagedFile & { readonly how: 'there' | 'shared' | 'downloaded' };
 
+/** Others wait for a download of which so many bytes come in this time. */
+export interface CompanyLimits {
+  readonly milliseconds: number;
+  readonly bytes: number;
+}
+
+const COMPANY: CompanyLimits = { milliseconds: 30_000, bytes: 1024 * 1024 };
+
 interface Running {
+  readonly size: number;
+  /** Bytes that came. */
+  current: number;
   /** Whether it is in the store now. */
   readonly done: Promise<boolean>;
   readonly listeners: Set<(current: number) => void>;
@@ -36,10 +47,12 @@ interface Running {
 
 export class Downloads {
   readonly #blobs: Blobs;
+  readonly #company: CompanyLimits;
   readonly #running = new Map<Digest, Running>();
 
-  constructor(blobs: Blobs) {
+  constructor(blobs: Blobs, company = COMPANY) {
     this.#blobs = blobs;
+    this.#company = company;
   }
 
   /**
@@ -56,10 +69,35 @@ export class Downloads {
       if (running === undefined) return { ...file, how: await this.#start(download) };
       running.listeners.add(onBytes);
       try {
-        if (await unlessAborted(running.done, signal)) return { ...file, how: 'shared' };
+        if (await this.#follow(running, signal)) return { ...file, how: 'shared' };
       } finally {
         running.listeners.delete(onBytes);
       }
+      signal.throwIfAborted();
+      // Of those that no longer want to wait, one starts and the others follow it.
+      if (this.#running.get(digest) === running) this.#running.delete(digest);
+    }
+  }
+
+  /** Whether the blob is in the store in the end; false as soon as the download hardly moves, or nobody waits. */
+  async #follow(running: Running, signal: AbortSignal): Promise<boolean> {
+    const { milliseconds, bytes } = this.#company;
+    let stop: () => void = () => undefined;
+    const stopped = new Promise<false>((resolve) => {
+      stop = () => resolve(false);
+    });
+    let before = running.current;
+    const clock = setInterval(() => {
+      // Where all is here, it is only written to the disk.
+      if (running.current - before < bytes && running.current < running.size) stop();
+      before = running.current;
+    }, milliseconds);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await Promise.race([running.done, stopped]);
+    } finally {
+      clearInterval(clock);
+      signal.removeEventListener('abort', stop);
     }
   }
 
@@ -71,16 +109,20 @@ export class Downloads {
       .then(async (isThere): Promise<'there' | 'downloaded'> => {
         if (isThere) return 'there';
         await this.#download(download, (current) => {
+          running.current = current;
           for (const listener of listeners) listener(current);
         });
         return 'downloaded';
       })
-      .finally(() => this.#running.delete(digest));
+      .finally(() => {
+        if (this.#running.get(digest) === running) this.#running.delete(digest);
+      });
     const done = work.then(
       () => true,
       () => false,
     );
-    this.#running.set(digest, { done, listeners });
+    const running: Running = { done, listeners, size, current: 0 };
+    this.#running.set(digest, running);
     return await work;
   }
 
