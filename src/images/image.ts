@@ -130,7 +130,7 @@ export interface IngestEvent {
 export interface ImageStore {
   /**
    * Reads an archive (docker-archive or OCI layout as tar, plain or compressed) and stores every image in it.
-   * Nothing becomes visible unless all of it is right.
+   * Nothing becomes visible unless all of it is right. Of the images' names, those are given that the archive has.
    */
   load(
     archive: AsyncIterable<Uint8Array>,

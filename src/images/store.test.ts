@@ -240,6 +240,14 @@ describe('resolve', () => {
 });
 
 describe('remove', () => {
+  it('tells of a load the names that the archive has, though the image has others', async () => {
+    const image = fileImage('app:1', 'same');
+    await store.load(streamed(ociArchive([image])));
+    const [again] = await store.load(streamed(ociArchive([{ ...image, name: 'app:2' }])));
+    expect(again?.tags).toEqual(['app:2']);
+    expect((await store.resolve('app:1')).tags).toEqual(['app:1', 'app:2']);
+  });
+
   it('untags, and deletes the image, its blobs and its disks with the last name', async () => {
     const image = fileImage('app:1', 'x');
     await store.load(streamed(ociArchive([image])));

@@ -266,7 +266,11 @@ class Store implements ImageStore {
         loaded.map((image) => ({ image, origin: originOf(image, at) })),
         loadedAttachments(loaded, this.#parts.catalog),
       );
-      return records.map((record) => this.#image(record));
+      const named = new Set(loaded.flatMap(({ names }) => names.map(familiar)));
+      return records.map((record) => {
+        const image = this.#image(record);
+        return { ...image, tags: image.tags.filter((tag) => named.has(tag)) };
+      });
     });
   }
 
