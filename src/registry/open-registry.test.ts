@@ -148,7 +148,10 @@ describe('a real registry', () => {
     for (const kind of [{ htpasswd: true }, { tls: true, token: true }] as const) {
       const { host, certsDirectory } = await started(kind);
       const login = opened([certsDirectory()]).login(host, { username: 'ci', password: 'wr0ng' });
-      await expect(login).rejects.toMatchObject({ code: 'registry-unauthorized' });
+      await expect(login).rejects.toMatchObject({
+        code: 'registry-unauthorized',
+        remedy: 'Check the user name and the password, and which registry they are for.',
+      });
       await expect(login).rejects.not.toThrow(/wr0ng/);
     }
   });
@@ -220,11 +223,11 @@ describe('a real registry', () => {
     expect(await lenient.referrers(digest)).toEqual([]);
     const strict = registry.repository(`${gone}/app`, options);
     for (const asked of [
-      lenient.manifest('2'),
-      strict.manifest(`sha256-${digest.slice(7)}.sig`),
-      strict.referrers(digest),
+      () => lenient.manifest('2'),
+      () => strict.manifest(`sha256-${digest.slice(7)}.sig`),
+      () => strict.referrers(digest),
     ]) {
-      await expect(asked).rejects.toMatchObject({ code: 'registry-unreachable' });
+      await expect(asked()).rejects.toMatchObject({ code: 'registry-unreachable' });
     }
   });
 });

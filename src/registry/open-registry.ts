@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { A3sError } from '../errors.ts';
 import { createTransport } from './create-transport.ts';
 import { Network, type NetworkOptions } from './network.ts';
 import type { Credentials, Registry } from './registry.ts';
@@ -27,13 +28,22 @@ async function logIn(
   signal: AbortSignal | undefined,
 ): Promise<{ identityToken: string | undefined }> {
   const transport = createTransport({ network, domain, credentials, offline: true });
-  const { body } = await transport.send({
-    method: 'GET',
-    target: '',
-    scopes: [],
-    expected: [200],
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const { body } = await transport
+    .send({
+      method: 'GET',
+      target: '',
+      scopes: [],
+      expected: [200],
+      ...(signal === undefined ? {} : { signal }),
+    })
+    .catch(refuseLogin);
   await body[Symbol.asyncIterator]().return?.();
   return { identityToken: transport.refreshToken ?? credentials.identityToken };
+}
+
+/** Whoever is logging in need not be told to log in. */
+function refuseLogin(error: unknown): never {
+  if (!(error instanceof A3sError) || error.code !== 'registry-unauthorized') throw error;
+  const remedy = 'Check the user name and the password, and which registry they are for.';
+  throw new A3sError(error.code, error.message, { remedy, cause: error });
 }
