@@ -474,6 +474,18 @@ describe("cosign's entries", () => {
   });
 });
 
+describe('an entry with a proof alone', () => {
+  it('is in the log that it names, and in no other that is trusted', async () => {
+    const parts = await sign({ log: 'v2' });
+    expect((await decide(parts, 'bundle')).verdict).toBe('signed');
+    const [first] = (await world.material()).tlogs;
+    const logId = { keyId: first?.logID ?? Buffer.alloc(0) };
+    const entries = parts.entries.map((entry) => ({ ...entry, logId }));
+    expect(entries[0]?.logId).not.toEqual(parts.entries[0]?.logId);
+    expect((await decide({ ...parts, entries }, 'bundle')).code).toBe('log-entry-unproven');
+  });
+});
+
 describe('annotations of cosign', () => {
   it(
     'with anything changed name the same signer, or none',

@@ -9,6 +9,7 @@
  */
 import type { KeyObject } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import type { TransparencyLogEntry } from '@sigstore/bundle';
 import { type TrustMaterial, Verifier } from '@sigstore/verify';
 import type { Signer } from './decision.ts';
 import type { Evidence } from './evidence.ts';
@@ -129,14 +130,26 @@ function verifyBy(evidence: Evidence, material: TrustMaterial, thresholds: Thres
   for (const entry of others) checkPromise(entry, material);
   try {
     const entity = toEntity(evidence);
-    const { identity } = new Verifier(material, {
+    const known = entity.tlogEntries.filter(libraryKnows);
+    const options = {
       ...thresholds,
       tlogThreshold: Math.max(0, thresholds.tlogThreshold - others.length),
-    }).verify({ ...entity, tlogEntries: entity.tlogEntries.filter(libraryKnows) });
-    return identity?.oids ?? [];
+    };
+    // Any log may prove an entry to the library; here it is the one that the entry names.
+    const logs = known.length === 0 ? [undefined] : [...new Set(known.map(logOf))];
+    const signers = logs.map((log) => {
+      const tlogs = material.tlogs.filter(({ logID }) => logID.toString('hex') === log);
+      const tlogEntries = known.filter((entry) => logOf(entry) === log);
+      return new Verifier({ ...material, tlogs }, options).verify({ ...entity, tlogEntries });
+    });
+    return signers[0]?.identity?.oids ?? [];
   } catch (error) {
     throw problemOf(error, evidence);
   }
+}
+
+function logOf({ logId }: TransparencyLogEntry): string {
+  return logId.keyId.toString('hex');
 }
 
 /** Of evidence that has been verified. */
