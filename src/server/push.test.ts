@@ -69,6 +69,8 @@ describe('docker push', () => {
     const { digest, size } = image.manifest;
     expect(stdout).toContain(`1: digest: ${digest} size: ${size}\n`);
     expect(await digestAt('team/app:1')).toBe(digest);
+    const listed = await cli('images', '--digests', `${started.host}/team/app`);
+    expect(listed.stdout).toContain(digest);
     expect((await cli('push', `${started.host}/team/app:1`)).stdout).toContain(
       'Layer already exists',
     );
