@@ -9,36 +9,15 @@ import { DEFAULT_DOMAIN, parseReference } from '../../images/reference.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
 import { query } from './query.ts';
-
-/** A bearer token can be long. */
-const MAX_SECRET = 64 * 1024;
-
-const secret = z
-  .string()
-  .max(MAX_SECRET)
-  .optional()
-  .transform((value) => (value === '' ? undefined : value));
+import { AuthConfig, credentialsOf } from './registry-auth.ts';
 
 export const AUTH_ROUTES: readonly Route[] = [
   route('POST', '/auth', {
     access: 'owner',
     query: query({}),
-    /** Docker's clients send further members, `auth` and `email`, that say nothing more. */
-    body: z.object({
-      username: secret,
-      password: secret,
-      identitytoken: secret,
-      registrytoken: secret,
-      serveraddress: z.string().max(4096).default(''),
-    }),
+    body: AuthConfig.extend({ serveraddress: z.string().max(4096).default('') }),
     handler: async ({ rt, body, signal }) => {
-      const { username, password, identitytoken, registrytoken } = body;
-      const credentials = {
-        username,
-        password,
-        identityToken: identitytoken,
-        registryToken: registrytoken,
-      };
+      const credentials = credentialsOf(body);
       const domain = domainOf(body.serveraddress);
       const signals = AbortSignal.any([signal, rt.shutdown]);
       const { identityToken } = await rt.registry.login(domain, credentials, signals);

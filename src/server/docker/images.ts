@@ -3,18 +3,18 @@
  *
  * @module
  */
-import { setTimeout } from 'node:timers/promises';
 import type { Runtime } from '../../boxes/runtime.ts';
 import type { Image } from '../../images/image.ts';
 import { json, stream } from '../http/answer.ts';
-import { drop } from '../http/connection.ts';
 import { failureOf } from '../http/failure.ts';
 import { type Route, route, streamRoute } from '../route.ts';
+import { failureLine } from './failure-line.ts';
 import { filters, matchesGlob, matchesLabel } from './filters.ts';
 import { imageManifests } from './image-manifests.ts';
 import { imageSummary } from './image-summary.ts';
 import { ProgressLines } from './progress-lines.ts';
 import { flag, noBody, query } from './query.ts';
+import { dropUpload } from './refused-upload.ts';
 
 const access = 'owner';
 
@@ -81,9 +81,6 @@ export const IMAGE_ROUTES: readonly Route[] = [
   }),
 ];
 
-/** How long a client that was refused may go on sending, until it has read why. */
-const REFUSED_UPLOAD_MS = 5_000;
-
 /** Lines of progress. The status is sent before the archive was read, so a failure is a line as well. */
 async function* load(
   rt: Runtime,
@@ -101,15 +98,10 @@ async function* load(
         }
       },
       async (error: unknown) => {
-        const { body, unexpected } = failureOf(error);
-        if (unexpected) rt.log.error('an image could not be loaded', error);
-        // Docker's own `code` in the detail is a number; ours stand beside it.
-        lines.push({ ...body, errorDetail: { message: body.message }, error: body.message });
-        // A connection that is closed under an upload can take the answer with it.
-        await Promise.race([
-          drop(archive),
-          setTimeout(REFUSED_UPLOAD_MS, undefined, { ref: false }),
-        ]);
+        const failure = failureOf(error);
+        if (failure.unexpected) rt.log.error('an image could not be loaded', error);
+        lines.push(failureLine(failure));
+        await dropUpload(archive);
       },
     )
     .finally(() => lines.end());

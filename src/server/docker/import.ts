@@ -3,17 +3,14 @@
  *
  * @module
  */
-import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { A3sError } from '../../errors.ts';
 import type { Platform } from '../../images/platform.ts';
-import { drop } from '../http/connection.ts';
 import { failureOf } from '../http/failure.ts';
+import { failureLine } from './failure-line.ts';
+import { dropUpload } from './refused-upload.ts';
 import { nameOf } from './tag.ts';
-
-/** How long a client that was refused may go on sending, until it has read why. */
-const REFUSED_UPLOAD_MS = 5_000;
 
 const change = z.string().max(64 * 1024);
 
@@ -56,11 +53,10 @@ export async function* importArchive(
     rt.events.publish('image', 'import', image.id, { name: image.tags[0] ?? image.id });
     yield line({ status: image.id });
   } catch (error) {
-    const { body, unexpected } = failureOf(error);
-    if (unexpected) rt.log.error('an image could not be imported', error);
-    yield line({ ...body, errorDetail: { message: body.message }, error: body.message });
-    // A connection that is closed under an upload can take the answer with it.
-    await Promise.race([drop(tar), setTimeout(REFUSED_UPLOAD_MS, undefined, { ref: false })]);
+    const failure = failureOf(error);
+    if (failure.unexpected) rt.log.error('an image could not be imported', error);
+    yield line(failureLine(failure));
+    await dropUpload(tar);
   }
 }
 

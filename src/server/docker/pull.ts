@@ -17,6 +17,7 @@ import {
 import { stream } from '../http/answer.ts';
 import { failureOf } from '../http/failure.ts';
 import { type Route, streamRoute } from '../route.ts';
+import { failureLine } from './failure-line.ts';
 import { importArchive, importQuery } from './import.ts';
 import { ProgressLines } from './progress-lines.ts';
 import { pullLine } from './pull-lines.ts';
@@ -80,11 +81,10 @@ async function* pull(
   const signals = [abandoned.signal, ...(request.signal === undefined ? [] : [request.signal])];
   const work = run(rt, { ...request, signal: AbortSignal.any(signals) }, policyId, lines)
     .catch((error: unknown) => {
-      const { body, unexpected } = failureOf(error);
+      const failure = failureOf(error);
       const wasLeft = signals.some(({ aborted }) => aborted);
-      if (unexpected && !wasLeft) rt.log.error('an image could not be pulled', error);
-      // Docker's own `code` in the detail is a number; ours stand beside it.
-      lines.push({ ...body, errorDetail: { message: body.message }, error: body.message });
+      if (failure.unexpected && !wasLeft) rt.log.error('an image could not be pulled', error);
+      lines.push(failureLine(failure));
     })
     .finally(() => lines.end());
   try {

@@ -5,6 +5,7 @@
  */
 import type { PushEvent } from '../../distribution/push.ts';
 import { parseReference } from '../../images/reference.ts';
+import { type LayerLine, layerId } from './layer-line.ts';
 
 const STATUS = {
   preparing: 'Preparing',
@@ -14,35 +15,22 @@ const STATUS = {
   pushed: 'Pushed',
 } as const;
 
-/** Of a digest, as Docker shows it. */
-const ID_DIGITS = 12;
-
-interface Line {
-  readonly status: string;
-  readonly id?: string;
-  readonly progressDetail?: { readonly current?: number; readonly total?: number };
-}
-
-export function pushLine(event: PushEvent): Line {
+export function pushLine(event: PushEvent): LayerLine {
   switch (event.state) {
     case 'signature-pushed':
-      return { status: 'Signature pushed', id: shortId(event.digest) };
+      return { status: 'Signature pushed', id: layerId(event.digest) };
     case 'signature-left-out':
-      return { status: `Signature left out: ${event.reason}`, id: shortId(event.digest) };
+      return { status: `Signature left out: ${event.reason}`, id: layerId(event.digest) };
     case 'mounted': {
       const status = `Mounted from ${parseReference(event.from).path}`;
-      return { status, progressDetail: {}, id: shortId(event.layer) };
+      return { status, progressDetail: {}, id: layerId(event.layer) };
     }
     case 'pushing': {
       const { current, total } = event;
-      const id = shortId(event.layer);
+      const id = layerId(event.layer);
       return { status: STATUS.pushing, progressDetail: { current, total }, id };
     }
     default:
-      return { status: STATUS[event.state], progressDetail: {}, id: shortId(event.layer) };
+      return { status: STATUS[event.state], progressDetail: {}, id: layerId(event.layer) };
   }
-}
-
-function shortId(digest: string): string {
-  return digest.slice('sha256:'.length, 'sha256:'.length + ID_DIGITS);
 }

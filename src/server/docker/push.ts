@@ -17,6 +17,7 @@ import {
 import { stream } from '../http/answer.ts';
 import { failureOf } from '../http/failure.ts';
 import { type Route, route } from '../route.ts';
+import { failureLine } from './failure-line.ts';
 import { ProgressLines } from './progress-lines.ts';
 import { pushLine } from './push-lines.ts';
 import { flag, noBody, query } from './query.ts';
@@ -76,10 +77,10 @@ async function* push(
   const abandoned = new AbortController();
   const work = pushAll(rt, requests, abandoned.signal, lines)
     .catch((error: unknown) => {
-      const { body, unexpected } = failureOf(error);
+      const failure = failureOf(error);
       const wasLeft = abandoned.signal.aborted || requests.some(({ signal }) => signal.aborted);
-      if (unexpected && !wasLeft) rt.log.error('an image could not be pushed', error);
-      lines.push({ ...body, errorDetail: { message: body.message }, error: body.message });
+      if (failure.unexpected && !wasLeft) rt.log.error('an image could not be pushed', error);
+      lines.push(failureLine(failure));
     })
     .finally(() => lines.end());
   try {

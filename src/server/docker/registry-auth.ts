@@ -8,22 +8,28 @@ import { A3sError } from '../../errors.ts';
 import type { Credentials } from '../../registry/registry.ts';
 
 const HEADER = 'x-registry-auth';
-/** A bearer token can be long; Node's own bound for all headers is 16 KiB. */
+/** A bearer token can be long. */
+const MAX_SECRET = 64 * 1024;
 const MAX_HEADER = 64 * 1024;
 
 const text = z
   .string()
-  .max(MAX_HEADER)
+  .max(MAX_SECRET)
   .optional()
   .transform((value) => (value === '' ? undefined : value));
 
 /** Docker's clients send further members, `auth` and `email`, that say nothing more. */
-const AuthConfig = z.object({
+export const AuthConfig = z.object({
   username: text,
   password: text,
   identitytoken: text,
   registrytoken: text,
 });
+
+export function credentialsOf(config: z.output<typeof AuthConfig>): Credentials {
+  const { username, password, identitytoken, registrytoken } = config;
+  return { username, password, identityToken: identitytoken, registryToken: registrytoken };
+}
 
 /**
  * Undefined where the client has none. No message quotes anything of it.
@@ -35,11 +41,9 @@ export function registryAuth(headers: Headers): Credentials | undefined {
   if (header === null || header === '') return undefined;
   const parsed = AuthConfig.safeParse(decode(header));
   if (!parsed.success) throw malformed();
-  const { username, password, identitytoken, registrytoken } = parsed.data;
-  if ([username, password, identitytoken, registrytoken].every((value) => value === undefined)) {
-    return undefined;
-  }
-  return { username, password, identityToken: identitytoken, registryToken: registrytoken };
+  const credentials = credentialsOf(parsed.data);
+  const isNobody = Object.values(credentials).every((value) => value === undefined);
+  return isNobody ? undefined : credentials;
 }
 
 /** Base64 in either alphabet, as different clients send it. */

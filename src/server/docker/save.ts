@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
+import { A3sError } from '../../errors.ts';
 import { type Answer, stream } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
 import { noBody, query } from './query.ts';
@@ -36,10 +37,19 @@ export const SAVE_ROUTES: readonly Route[] = [
 async function save(rt: Runtime, references: readonly string[]): Promise<Answer> {
   const archive = await rt.images.save(references);
   for (const reference of references) {
-    const { id } = await rt.images.resolve(reference).catch(() => ({ id: reference }));
-    rt.events.publish('image', 'save', id, { name: reference });
+    rt.events.publish('image', 'save', await idOf(rt, reference), { name: reference });
   }
   return stream(logged(rt, archive), 'application/x-tar');
+}
+
+/** The name itself where the image was removed meanwhile. */
+async function idOf(rt: Runtime, reference: string): Promise<string> {
+  try {
+    return (await rt.images.resolve(reference)).id;
+  } catch (error) {
+    if (error instanceof A3sError) return reference;
+    throw error;
+  }
 }
 
 /** The client only sees that its archive has no end: the reason is told here. */
