@@ -2,6 +2,7 @@ import { A3sError } from '../../errors.ts';
 import { type Client, segment } from '../client/client.ts';
 import type { Command, Invocation } from '../command.ts';
 import { refused, string } from '../flags/flag.ts';
+import { forTerminals } from '../output/json-text.ts';
 import { Template } from '../output/template.ts';
 import { printFailure } from '../print-failure.ts';
 import { UsageError } from '../usage-error.ts';
@@ -64,7 +65,8 @@ async function inspectAll(invocation: Invocation, kinds: readonly Kind[]): Promi
   if (template !== undefined) {
     for (const item of found) context.stdout.write(`${template.evaluate(item)}\n`);
   } else {
-    context.stdout.write(`${JSON.stringify(found, null, format === 'json' ? 0 : 4)}\n`);
+    const json = JSON.stringify(found, null, format === 'json' ? 0 : 4);
+    context.stdout.write(`${forTerminals(json)}\n`);
   }
   for (const failure of failures) printFailure(context, failure);
   return failures.length > 0 ? 1 : 0;

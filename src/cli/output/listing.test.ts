@@ -31,6 +31,10 @@ describe('a listing', () => {
   });
 
   it('as JSON has all that is there', () => {
+    for (const format of ['json', '{{json .}}', '{{json .CreatedBy}}']) {
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what may not be there
+      expect(shown(format)).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+    }
     expect(JSON.parse(shown('json'))).toMatchObject({ CreatedBy: HOSTILE });
   });
 });

@@ -4,6 +4,7 @@
  * @module
  */
 import { printable } from '../client/failure.ts';
+import { forTerminals } from './json-text.ts';
 import { alignColumns } from './table.ts';
 import { Template } from './template.ts';
 
@@ -45,7 +46,7 @@ function escapes(text: string): string {
 }
 
 function json(row: Row): string {
-  return JSON.stringify(asData(row));
+  return forTerminals(JSON.stringify(asData(row)));
 }
 
 /** Nothing in a cell makes a row of its own. */

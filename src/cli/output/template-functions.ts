@@ -4,6 +4,7 @@
  * @module
  */
 import { isObject } from '../client/json.ts';
+import { forTerminals } from './json-text.ts';
 import { isTrue, printValue } from './template-values.ts';
 
 type TemplateFunction = (...args: readonly unknown[]) => unknown;
@@ -13,7 +14,7 @@ const MAX_WIDTH = 4096;
 
 /** Each throws RangeError for arguments that it cannot take. */
 export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
-  ['json', (value) => JSON.stringify(value ?? null)],
+  ['json', (value) => forTerminals(JSON.stringify(value ?? null))],
   ['index', index],
   ['slice', slice],
   ['len', length],
