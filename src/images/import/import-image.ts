@@ -21,7 +21,7 @@ import { bytesOf, type StagedFile, Staging, streamFile } from '../staging.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { settle } from '../sweep.ts';
 import { tagTarget } from '../tag/tag-target.ts';
-import { viewOf } from '../view.ts';
+import { familiar, viewOf } from '../view.ts';
 import { applyChanges } from './changes.ts';
 import type { ImportOptions } from './import-options.ts';
 
@@ -49,7 +49,9 @@ export async function importImage(
     const plan = await planImage(tar, names, { ...options, platform, config }, staging, parts);
     return await parts.diskPins.hold(possibleDisks(plan.layers), async () => {
       const image = await new LayerLoader(parts.disks).load([plan]);
-      const origin = { kind: 'import', at: new Date().toISOString() } as const;
+      const [reference] = names.map(familiar);
+      const called = reference === undefined ? {} : { reference };
+      const origin = { kind: 'import', at: new Date().toISOString(), ...called } as const;
       const records = await commitImages(
         parts,
         image.map((loaded) => ({ image: loaded, origin })),

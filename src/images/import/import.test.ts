@@ -44,7 +44,7 @@ describe('import', () => {
       ...hostPlatform(),
       created: '2026-01-01T00:00:00Z',
       config: { cmd: ['sh'], env: ['A=b'], entrypoint: [] },
-      origins: [{ kind: 'import' }],
+      origins: [{ kind: 'import', reference: 'team/root:1' }],
     });
     const [disk, ...others] = await temporary.store.bootLayers(image);
     expect(others).toEqual([]);

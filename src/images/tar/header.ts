@@ -36,8 +36,9 @@ export function parseHeader(block: Buffer, what: string): Header {
     if (value < 0) throw corrupt(what, `a header's ${field} is negative`);
     return value;
   };
-  if (unsigned(148, 8, 'checksum') !== checksum(block)) {
-    throw corrupt(what, 'a header has a wrong checksum');
+  const stated = /^ *([0-7]+)[ \0]*$/.exec(block.toString('latin1', 148, 156))?.[1];
+  if (stated === undefined || Number.parseInt(stated, 8) !== checksum(block)) {
+    throw corrupt(what, 'a header has a wrong checksum: it is damaged, or no tar');
   }
   const name = text(block, 0, 100);
   const ustar = block.toString('latin1', 257, 263) === 'ustar\0';

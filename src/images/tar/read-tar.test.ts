@@ -155,6 +155,7 @@ describe('readTar', () => {
     ['a header that ends early', Buffer.concat(file).subarray(0, 100), 'ends too early'],
     ['a wrong checksum', Buffer.from(Buffer.concat(file).fill(0x31, 0, 1)), 'checksum'],
     ['random bytes', Buffer.alloc(1024, 0xa5), 'checksum'],
+    ['text', Buffer.alloc(1024, 'root:x:0:0:root:/root:/bin/sh '), 'it is damaged, or no tar'],
     ['a size that is no number', header((b) => b.write('zz', 124)), 'not a number'],
     ['a size beyond counting', header((b) => b.fill(0x7f, 125, 136).fill(0x80, 124, 125)), 'large'],
     ['a negative size', header((b) => b.fill(0xff, 124, 136)), 'negative'],
