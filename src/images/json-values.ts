@@ -1,21 +1,37 @@
 /**
- * How many values a JSON document has, before it is read: each takes many times the memory and the time of its text.
+ * How large a JSON document is as values, told from its text: each takes many times the memory and the time that it takes
+ * as text, and looking through an object of very many members takes longer than reading it.
  *
  * @module
  */
 import { endOfString } from './json-strings.ts';
 
-/** What each member and each item of a list is preceded by. */
-const BEFORE_VALUES = new Set([...'[{,'].map((character) => character.charCodeAt(0)));
 const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPENING = new Set([...'[{'].map((character) => character.charCodeAt(0)));
+const CLOSING = new Set([...']}'].map((character) => character.charCodeAt(0)));
 
-/** At least as many as there are, and never many more; of any text. */
-export function countValues(text: string): number {
-  let count = 1;
+export interface JsonSize {
+  /** Members and items of lists, at all depths: at least as many as there are, and never many more. */
+  readonly values: number;
+  /** How deep lists and objects lie within one another. */
+  readonly depth: number;
+}
+
+/** Of any text, whether it is JSON or not. */
+export function jsonSize(text: string): JsonSize {
+  let values = 1;
+  let depth = 0;
+  let deepest = 0;
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) at = endOfString(text, at);
-    else if (BEFORE_VALUES.has(code)) count += 1;
+    else if (code === COMMA) values += 1;
+    else if (OPENING.has(code)) {
+      values += 1;
+      depth += 1;
+      deepest = Math.max(deepest, depth);
+    } else if (CLOSING.has(code)) depth -= 1;
   }
-  return count;
+  return { values, depth: deepest };
 }

@@ -73,6 +73,8 @@ describe('a document', () => {
       /is not JSON/,
     );
     expect(() => read(`${'['.repeat(65)}${']'.repeat(65)}`)).toThrow(/nested too deeply/);
+    expect(() => read(`${'[{"a":'.repeat(33)}1${'}]'.repeat(33)}`)).toThrow(/nested too deeply/);
+    expect(() => read(`[${'[[1],{}],'.repeat(100)}"[["]`)).not.toThrow();
   });
 });
 

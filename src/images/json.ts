@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { repeatedMember } from './json-members.ts';
-import { countValues } from './json-values.ts';
+import { jsonSize } from './json-values.ts';
 import { corrupt } from './tar/corrupt.ts';
 
 const MAX_DEPTH = 64;
@@ -30,13 +30,14 @@ export function parseDocument<T>(
   } catch (error) {
     throw corrupt(what, `it is not JSON (${error instanceof Error ? error.message : error})`);
   }
-  if (countValues(text) > maxValues) throw corrupt(what, `it has more than ${maxValues} values`);
+  const { values, depth } = jsonSize(text);
+  if (values > maxValues) throw corrupt(what, `it has more than ${maxValues} values`);
   try {
     value = JSON.parse(text);
   } catch (error) {
     throw corrupt(what, `it is not JSON (${error instanceof Error ? error.message : error})`);
   }
-  if (depthOf(value) > MAX_DEPTH) throw corrupt(what, 'it is nested too deeply');
+  if (depth > MAX_DEPTH) throw corrupt(what, 'it is nested too deeply');
   const repeated = repeatedMember(text);
   if (repeated !== undefined) {
     throw corrupt(
@@ -76,16 +77,4 @@ export function openObject<Shape extends z.ZodRawShape>(
 /** Go also takes the long s and the sign for kelvin for the letters that they look like, which one step alone does not. */
 function folded(name: string): string {
   return name.toUpperCase().toLowerCase();
-}
-
-/** Breadth first: a hostile document is deeper than the call stack. */
-function depthOf(value: unknown): number {
-  let depth = 0;
-  for (let level = [value]; level.length > 0; depth += 1) {
-    level = level.flatMap((item) =>
-      typeof item === 'object' && item !== null ? Object.values(item) : [],
-    );
-    if (depth > MAX_DEPTH) break;
-  }
-  return depth;
 }

@@ -256,7 +256,7 @@ describe('bounds', () => {
     expect(await decideAbout('x'.repeat(10 * 1024 * 1024))).toMatchObject({ verdict: 'signed' });
     const many = await decideAbout(Array.from({ length: 500_000 }, () => 0));
     expect(many).toMatchObject({ verdict: 'refused', problems: ['malformed'] });
-    expect(many.reason).toContain('it has more than 400000 values');
+    expect(many.reason).toContain('it has more than 500000 values');
     const digests = Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`d${i}`, 0]));
     const statement = {
       ...JSON.parse(statementOf(IMAGE).toString()),

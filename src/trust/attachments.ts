@@ -9,7 +9,7 @@ import * as z from 'zod';
 import type { Attachment } from '../images/attachment.ts';
 import { type Digest, isDigest } from '../images/digest.ts';
 import { openObject } from '../images/json.ts';
-import { countValues } from '../images/json-values.ts';
+import { jsonSize } from '../images/json-values.ts';
 import { bundleFormat, readBundle } from './bundle.ts';
 import {
   DSSE_ENVELOPE,
@@ -178,7 +178,7 @@ function blobOf({ digest, mediaType }: Layer, { blobs }: Attachment, left: Left)
 /** @throws Problem `too-large` */
 function countStatement({ claim, payload }: Evidence, left: Left): void {
   if (claim.kind !== 'statement') return;
-  left.values -= countValues(payload.toString('latin1'));
+  left.values -= jsonSize(payload.toString('latin1')).values;
   if (left.values >= 0) return;
   throw new Problem('too-large', `it and those before it have more than ${MAX_VALUES} values`);
 }

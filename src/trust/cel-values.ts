@@ -12,7 +12,7 @@
 export type CelJson = null | boolean | number | bigint | string | CelJson[] | Map<string, CelJson>;
 
 /** Values in one statement, and characters in its strings. */
-const MAX_VALUES = 400_000;
+const MAX_VALUES = 500_000;
 const MAX_CHARACTERS = 16 * 1024 * 1024;
 const MAX_DEPTH = 64;
 

@@ -132,6 +132,13 @@ describe('a condition', () => {
     for (const text of conditions) expect(failureOf(text, { predicate })).toBeUndefined();
   });
 
+  it('makes no bytes, which take memory that nothing bounds', () => {
+    expect(faultOf('size(predicate.x.map(a, bytes(predicate.name))) > 3')).toBe(
+      'it makes bytes, and a statement has none',
+    );
+    expect(faultOf('type(predicate.name) != bytes')).toBe('');
+  });
+
   it('is stopped when it takes too long, and the next one works', () => {
     const numbers = Array.from({ length: 200_000 }, (_, at) => at);
     const large = { ...STATEMENT, predicate: { x: numbers } };
@@ -156,7 +163,7 @@ describe('a condition', () => {
     ['a missing value', { predicate: undefined }, 'a value of the type undefined'],
     ['a function', { predicate: () => 1 }, 'a value of the type function'],
     ['too much text', { predicate: 'x'.repeat(16 * 1024 * 1024 + 1) }, 'more than 16777216 char'],
-    ['too many values', { predicate: Array(400_001).fill(0) }, 'more than 400000 values'],
+    ['too many values', { predicate: Array(500_001).fill(0) }, 'more than 500000 values'],
     [
       'many levels',
       { predicate: JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`) },
