@@ -122,6 +122,16 @@ describe('a signature that is stored alone', () => {
     ]);
     expect([...(store.stored[1]?.blobs.keys() ?? [])]).toEqual(digests('a', 'b'));
   });
+
+  it('are all kept when several are added at once, whatever else lies at the tag', async () => {
+    const store = new MemoryStore();
+    const nonsense = Buffer.from('{"layers":7}');
+    const at = { subject: SUBJECT, attachedBy: 'tag', mediaType: 'text/plain' } as const;
+    store.stored = [{ ...at, digest: digestOf(nonsense), manifest: nonsense, blobs: new Map() }];
+    await Promise.all(['a', 'b', 'c'].map((text) => storeAttachment(store, addition(text))));
+    expect(store.stored).toHaveLength(2);
+    expect(layersOf(store.stored[1]?.manifest ?? nonsense)).toEqual(digests('a', 'b', 'c'));
+  });
 });
 
 function attestation(): PayloadLayer {

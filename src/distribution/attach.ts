@@ -6,6 +6,7 @@
 import type { Attachment } from '../images/attachment.ts';
 import type { Digest } from '../images/digest.ts';
 import { OCI_MANIFEST } from '../images/manifest.ts';
+import { Semaphore } from '../images/semaphore.ts';
 import type { Repository } from '../registry/registry.ts';
 import {
   type Artifact,
@@ -50,8 +51,15 @@ export async function pushAttachment(repository: Repository, addition: Addition)
   return await repository.putManifest(tag, OCI_MANIFEST, artifact.manifest);
 }
 
+/** What is read is what is written back: of two at once, one would be lost. */
+const additions = new Semaphore(1);
+
 /** Adds layers to the artifact that is in the store, and to no registry. @returns digest of its manifest */
 export async function storeAttachment(store: AttachmentStore, addition: Addition): Promise<Digest> {
+  return await additions.run(() => addToStore(store, addition));
+}
+
+async function addToStore(store: AttachmentStore, addition: Addition): Promise<Digest> {
   const { subject, kind, layers } = addition;
   const stored = await store.attachments([subject]);
   const existing = stored.find((each) => isArtifactOf(each, subject, kind));

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachment.ts';
 import { type Digest, hexOf, isDigest } from '../images/digest.ts';
 import { parseDocument } from '../images/json.ts';
@@ -65,8 +66,18 @@ export function isArtifactOf(
   kind: AttachmentKind,
 ): boolean {
   if (attachment.subject !== subject || attachment.attachedBy !== 'tag') return false;
-  const { layers } = parseDocument(attachment.manifest, ArtifactManifest, attachment.digest);
+  const layers = layersOf(attachment);
   return layers.length > 0 && layers.every(({ mediaType }) => mediaType === LAYER_TYPES[kind]);
+}
+
+/** None where it is no artifact: a registry may have anything at a tag. */
+function layersOf({ manifest, digest }: Attachment): readonly Layer[] {
+  try {
+    return parseDocument(manifest, ArtifactManifest, digest).layers;
+  } catch (error) {
+    if (error instanceof A3sError && error.code === 'invalid-image') return [];
+    throw error;
+  }
 }
 
 /**
