@@ -182,7 +182,7 @@ describe('loadPolicy', () => {
         `${at}.attestation.conditions[0]: cannot use this condition: it knows no variable "predicat"`,
       ].join('; '),
     );
-    expect(error.remedy).toContain('a3s-box policy check FILE');
+    expect(error.remedy).toContain('a3s-box policy check policy.yaml');
   });
 
   it('never repeats what is in a private key', async () => {

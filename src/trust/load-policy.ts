@@ -55,8 +55,7 @@ export class InvalidImagePolicy extends A3sError {
     const more = faults.length > MAX_FAULTS ? `; and ${faults.length - MAX_FAULTS} more` : '';
     const what = path === undefined ? 'the image policy' : `the image policy ${path}`;
     super('policy-invalid', `Cannot use ${what}: ${shown}${more}`, {
-      remedy:
-        'Until it is put right no image is accepted; check it with a3s-box policy check FILE.',
+      remedy: `Until it is put right no image is accepted; check it with a3s-box policy check ${path ?? 'FILE'}`,
       cause,
     });
     this.faults = faults;

@@ -21,7 +21,9 @@ const ONE_BLOCK = /^\s*-----BEGIN ([A-Z0-9 ]{1,64})-----[^-]*-----END \1-----\s*
 export function readPolicyKey(name: string, pem: string): PolicyKey {
   const labels = [...pem.matchAll(/-----BEGIN ([^\r\n]{0,64}?)-----/g)].map(([, label]) => label);
   if (labels.some((label) => label?.includes('PRIVATE KEY'))) {
-    throw new Error('it has a private key: a policy takes public keys, and nobody else a private');
+    throw new Error(
+      'it has a private key: a policy takes public ones, and the private stays with its owner',
+    );
   }
   if (labels.length > 1) {
     throw new Error(`it has ${labels.length} PEM blocks: a key is one, and stands in its own file`);

@@ -44,6 +44,7 @@ registries:
     ['registries: {r.example: {mirrors: ["http://m.example"]}}', /plain http is only/],
     ['registries: {r.example: {}, r.example: {}}', /twice/],
     ['', /said here/],
+    [': : :', /^Cannot use registries\.yaml: line 1, column 3: Nested/],
   ] as const) {
     it(`is refused when it says ${JSON.stringify(text)}`, () => {
       expect(() => parse(text)).toThrow(reason);

@@ -62,7 +62,7 @@ export function parseRegistries(text: Uint8Array, path: string): Registries {
   try {
     document = readPolicyDocument(text);
   } catch (error) {
-    if (error instanceof PolicyError) throw unusable(path, error.message, error);
+    if (error instanceof PolicyError) throw unusable(path, faultsOf(error), error);
     throw error;
   }
   const parsed = FILE.safeParse(document);
@@ -93,6 +93,14 @@ export function parseRegistries(text: Uint8Array, path: string): Registries {
     registries.set(name, { mirrors, insecure: entry.insecure ?? false });
   }
   return registries;
+}
+
+/** What is wrong with the YAML; it is no policy, though the rules are the same. */
+function faultsOf({ problems }: PolicyError): string {
+  const faults = problems.map(({ line, column, message }) =>
+    line === undefined ? message : `line ${line}, column ${column}: ${message}`,
+  );
+  return faults.join('; ').slice(0, 1000);
 }
 
 /** The mirror, or the reason why there is none. */

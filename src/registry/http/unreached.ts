@@ -46,6 +46,9 @@ const NO_TLS = new Set([
   'UND_ERR_SOCKET',
 ]);
 
+/** What answered speaks something else than TLS. */
+const SPEAKS_PLAIN = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
+
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there (connection refused)',
   ECONNRESET: 'the connection was cut',
@@ -95,6 +98,9 @@ function reason(code: string, cause: unknown): string {
 function remedyFor(host: string, code: string): string {
   if (UNTRUSTED.has(code)) {
     return `If its authority is your own, put that authority's certificate into certs.d/${host}/ca.crt.`;
+  }
+  if (SPEAKS_PLAIN.has(code)) {
+    return `If it speaks plain http, and you trust the network, say insecure: true for ${host} in registries.yaml.`;
   }
   if (isTlsAlert(code)) {
     return `If it asks for a client certificate, put it into certs.d/${host}/ as client.cert and client.key.`;
