@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { BoxSpec } from '@a3s-box/policies';
 import { SHARED_FILE, type Share } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
+import { makeDirectories } from '../make-directories.ts';
 import type { Bind } from './box.ts';
 
 export interface BoundPaths {
@@ -32,23 +33,19 @@ export async function bindPaths(binds: readonly Bind[]): Promise<BoundPaths> {
 }
 
 async function ensureSource(source: string): Promise<'file' | 'directory'> {
-  try {
-    await mkdir(source, { recursive: true });
-    return 'directory';
-  } catch (error) {
-    const kind = await stat(source).catch(() => undefined);
-    if (kind?.isDirectory() === true) return 'directory';
-    if (kind?.isFile() === true) return 'file';
-    if (kind === undefined) {
-      throw new A3sError(
-        'bind-source-missing',
-        `Cannot bind ${source}: it does not exist, and cannot be made`,
-        { cause: error, remedy: 'Make the directory first.' },
-      );
-    }
+  const refused = await makeDirectories(source, 0o777).catch((error: unknown) => ({ error }));
+  const kind = await stat(source).catch(() => undefined);
+  if (kind?.isDirectory() === true) return 'directory';
+  if (kind?.isFile() === true) return 'file';
+  if (kind === undefined) {
     throw new A3sError(
-      'unsupported-option',
-      `Cannot bind ${source}: only directories and regular files can be shared with a box`,
+      'bind-source-missing',
+      `Cannot bind ${source}: it does not exist, and cannot be made`,
+      { cause: refused?.error, remedy: 'Make the directory first.' },
     );
   }
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot bind ${source}: only directories and regular files can be shared with a box`,
+  );
 }

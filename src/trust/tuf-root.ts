@@ -7,8 +7,9 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectories } from '../make-directories.ts';
 
 const FETCH_TIMEOUT_MS = 5000;
 const RETRIES = 1;
@@ -63,7 +64,7 @@ export function fetchTufRoot(source: TufSource, cache: string): Promise<string> 
 async function fetchInto({ mirror, root }: TufSource, directory: string): Promise<string> {
   const { getTrustedRoot } = await import('@sigstore/tuf');
   const { TrustedRoot } = await import('@sigstore/protobuf-specs');
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectories(directory, 0o700);
   const rootPath = join(directory, 'first-root.json');
   await writeFile(`${rootPath}.new`, root, { mode: 0o600 });
   await rename(`${rootPath}.new`, rootPath);
