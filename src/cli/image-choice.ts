@@ -5,6 +5,7 @@
  */
 import { A3sError } from '../errors.ts';
 import {
+  canonicalRepository,
   familiarName,
   parseReference,
   type Reference,
@@ -15,7 +16,7 @@ import type { Invocation } from './command.ts';
 import type { Context } from './context.ts';
 import { registryAuth } from './credentials/registry-auth.ts';
 import { type ImagePolicyInput, readImagePolicy } from './image-policy.ts';
-import { pullImage, repositoryOf } from './pull-image.ts';
+import { pullImage } from './pull-image.ts';
 import { UsageError } from './usage-error.ts';
 import { parsePlatform } from './values/platform.ts';
 
@@ -94,7 +95,7 @@ export async function refreshAuth(
   image: string,
 ): Promise<Readonly<Record<string, string>>> {
   const reference = refresh ? pullable(image) : undefined;
-  return reference === undefined ? {} : registryAuth(context, repositoryOf(reference));
+  return reference === undefined ? {} : registryAuth(context, canonicalRepository(reference));
 }
 
 function isMissing(error: unknown): boolean {

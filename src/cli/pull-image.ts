@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  canonicalRepository,
   DEFAULT_TAG,
   familiarRepository,
   parseReference,
@@ -40,15 +41,10 @@ export async function pullImage(
       platform: options.platform,
       imagePolicy: options.imagePolicy,
     },
-    headers: await registryAuth(context, repositoryOf(reference)),
+    headers: await registryAuth(context, canonicalRepository(reference)),
     signal: options.signal,
   } as const;
   await showProgress(messages(client, call), options.output, context.env);
-}
-
-/** Canonical, without tag and digest. */
-export function repositoryOf({ domain, path }: Reference): string {
-  return `${domain}/${path}`;
 }
 
 /** What an image is called in a command, with `latest` where nothing else is said; `say` is told of that. */

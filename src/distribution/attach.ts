@@ -17,6 +17,7 @@ import {
   type PayloadLayer,
   withLayers,
 } from './attachment-artifact.ts';
+import { putBytes } from './put-bytes.ts';
 
 /** What is put beside an image. */
 export interface Addition {
@@ -46,7 +47,7 @@ export async function pushAttachment(repository: Repository, addition: Addition)
   const artifact = withLayers(existing?.bytes, layers, `${repository.name}:${tag}`);
   for (const bytes of [...layers.map(({ data }) => data), artifact.config.bytes]) {
     const descriptor = { digest: digestOf(bytes), size: bytes.length };
-    await repository.putBlob(descriptor, (offset) => once(bytes.subarray(offset)));
+    await putBytes(repository, descriptor, bytes);
   }
   return await repository.putManifest(tag, OCI_MANIFEST, artifact.manifest);
 }
@@ -77,8 +78,4 @@ function attachmentOf(
   const added = layers.map(({ data }): [Digest, Buffer] => [digestOf(data), data]);
   const blobs = new Map([...(existing?.blobs ?? []), ...added]);
   return { subject, attachedBy: 'tag', digest, mediaType: OCI_MANIFEST, manifest, blobs };
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }

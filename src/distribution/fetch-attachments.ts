@@ -15,8 +15,8 @@ import { digestOf } from './attachment-artifact.ts';
 
 const MiB = 1024 * 1024;
 /** Of one image. */
-const MAX_ATTACHMENTS = 64;
-const MAX_BYTES = 64 * MiB;
+export const MAX_ATTACHMENTS = 64;
+export const MAX_BYTES = 64 * MiB;
 const MAX_BLOB = 16 * MiB;
 const MAX_MANIFEST = 4 * MiB;
 /** An image may have any number of indexes. */

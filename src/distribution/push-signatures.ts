@@ -19,6 +19,7 @@ import {
   type PayloadLayer,
   withLayers,
 } from './attachment-artifact.ts';
+import { putBytes } from './put-bytes.ts';
 
 /** An artifact was pushed, or left out and why. */
 export type SignatureEvent =
@@ -118,7 +119,7 @@ async function pushBlobs(
   for (const { digest, size } of [artifact.config, ...artifact.layers]) {
     if (await repository.hasBlob(digest)) continue;
     const data = blobOf(blobs, digest, attachment.digest);
-    await repository.putBlob({ digest, size }, (offset) => once(data.subarray(offset)));
+    await putBytes(repository, { digest, size }, data);
   }
 }
 
@@ -130,8 +131,4 @@ function blobOf(blobs: ReadonlyMap<Digest, Buffer>, digest: Digest, artifact: Di
     `Cannot push the signature ${artifact}: its blob ${digest} is not in the store`,
     { remedy: 'Copy the image with its signatures from registry to registry: cosign copy.' },
   );
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }

@@ -6,14 +6,12 @@
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachment.ts';
 import type { Digest } from '../images/digest.ts';
-import { parseReference } from '../images/reference.ts';
+import { canonicalRepository, parseReference } from '../images/reference.ts';
 import type { Credentials, Registry } from '../registry/registry.ts';
-import { fetchAttachments } from './fetch-attachments.ts';
+import { fetchAttachments, MAX_ATTACHMENTS, MAX_BYTES } from './fetch-attachments.ts';
 
 /** A registry that sends byte after byte is never silent, and whoever starts a box waits for it. */
 const DEADLINE_MS = 300_000;
-const MAX_ATTACHMENTS = 64;
-const MAX_BYTES = 64 * 1024 * 1024;
 
 export interface RefreshRequest {
   /** Canonical names of the image; each of their repositories is asked. */
@@ -79,8 +77,9 @@ interface RepositoryName {
 function repositoriesOf(names: readonly string[]): readonly RepositoryName[] {
   const byName = new Map(
     names.map((name) => {
-      const { domain, path } = parseReference(name);
-      return [`${domain}/${path}`, { name: `${domain}/${path}`, domain }];
+      const reference = parseReference(name);
+      const repository = canonicalRepository(reference);
+      return [repository, { name: repository, domain: reference.domain }];
     }),
   );
   if (byName.size > 0) return [...byName.values()];

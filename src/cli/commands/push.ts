@@ -1,11 +1,16 @@
-import { canonicalName, familiarRepository, parseReference } from '../../images/reference.ts';
+import {
+  canonicalName,
+  canonicalRepository,
+  familiarRepository,
+  parseReference,
+} from '../../images/reference.ts';
 import { segment } from '../client/client.ts';
 import { messages } from '../client/messages.ts';
 import type { Command } from '../command.ts';
 import { registryAuth } from '../credentials/registry-auth.ts';
 import { bool, refused } from '../flags/flag.ts';
 import { showProgress } from '../output/progress.ts';
-import { repositoryOf, withTag } from '../pull-image.ts';
+import { withTag } from '../pull-image.ts';
 import { interruptible } from '../session/interruptible.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -45,7 +50,7 @@ export const push: Command = {
         // Docker's clients send the header always, and its servers ask for it.
         headers: {
           'x-registry-auth': 'e30',
-          ...(await registryAuth(context, repositoryOf(reference))),
+          ...(await registryAuth(context, canonicalRepository(reference))),
         },
         signal,
       } as const;

@@ -99,7 +99,7 @@ async function pushAll(
 ): Promise<void> {
   const [first] = requests;
   if (first === undefined) return;
-  const repository = `${first.reference.domain}/${first.reference.path}`;
+  const repository = canonicalRepository(first.reference);
   lines.push({ status: `The push refers to repository [${repository}]` });
   for (const request of requests) {
     const name = familiarName(request.reference);
