@@ -211,6 +211,13 @@ describe('a bundle with an entry of Rekor v2', () => {
     }
   });
 
+  it('does not count with a checkpoint whose signature is spelt in another way', async () => {
+    const parts = await signIn(world, PAYLOAD, { log: 'v2' });
+    const { checkpoint, withCheckpoint } = provenBy(parts);
+    const padded = checkpoint.replace(/\n$/, '====\n');
+    expect(await decideOn(withCheckpoint(padded))).toMatchObject({ code: 'log-entry-malformed' });
+  });
+
   it.each(['(.*)*(.*)*(.*)*(.*)*x', '.*', '[', 'rekor.example(', 'a'.repeat(300), ''])(
     'does not use the name %j of a signature as a pattern',
     async (name) => {

@@ -11,7 +11,7 @@ import { createHash, createPublicKey, type KeyObject, X509Certificate } from 'no
 import type { TransparencyLogEntry } from '@sigstore/bundle';
 import type { InclusionProof } from '@sigstore/protobuf-specs';
 import type { Evidence } from './evidence.ts';
-import { readJson } from './evidence-json.ts';
+import { isBase64, readJson } from './evidence-json.ts';
 import { type EntrySubject, schemaOf } from './evidence-log-kinds.ts';
 import { Problem, quoted } from './evidence-problem.ts';
 
@@ -123,8 +123,14 @@ function checkCheckpoint({ checkpoint, rootHash, treeSize }: InclusionProof): vo
     lines.pop() === '' &&
     lines.length > 0 &&
     lines.length <= 32 &&
-    lines.every((line) => /^\u2014 [A-Za-z0-9._:/-]{1,255} [A-Za-z0-9+/=]{8,8192}$/.test(line));
+    lines.every(isSignatureLine);
   if (!fine) throw malformed('its checkpoint is malformed');
+}
+
+function isSignatureLine(line: string): boolean {
+  const [, signature] =
+    /^\u2014 [A-Za-z0-9._:/-]{1,255} ([A-Za-z0-9+/=]{8,8192})$/.exec(line) ?? [];
+  return signature !== undefined && isBase64(signature);
 }
 
 function malformed(reason: string): Problem {
