@@ -51,10 +51,16 @@ export class UntrustedImage extends A3sError {
 
   constructor(decision: TrustDecision) {
     super('image-untrusted', decision.reason, {
-      remedy: `See why with: a3s-box trust explain ${decision.image.reference}`,
+      remedy: `See why with: ${explanation(decision)}`,
     });
     this.decision = decision;
   }
+}
+
+/** By the policy that decided. */
+function explanation({ policy: { source, path }, image: { reference } }: TrustDecision): string {
+  const flag = source === 'call' ? `--image-policy ${path ?? 'FILE'} ` : '';
+  return `a3s-box trust explain ${flag}${reference}`;
 }
 
 type Parts = Pick<Runtime, 'trust' | 'images' | 'registry' | 'shutdown' | 'events'>;

@@ -295,6 +295,9 @@ describe('a policy for one call', () => {
   it('replaces the standing one for that call only', async () => {
     expect(await create('other.example/app:1', `?imagePolicy=${STRICT}`)).toMatchObject({
       status: 403,
+      body: {
+        remedy: 'See why with: a3s-box trust explain --image-policy FILE other.example/app:1',
+      },
     });
     const id = await created('other.example/app:1', '?imagePolicy=');
     expect(await start(id, `?imagePolicy=${STRICT}`)).toMatchObject({ status: 403 });

@@ -69,12 +69,17 @@ export function checkAnnotations(
   for (const [name, value] of Object.entries(wanted)) {
     const there = Object.hasOwn(found, name) ? found[name] : undefined;
     if (there === value) continue;
-    const says = there === undefined ? 'is not there' : `is ${quoted(JSON.stringify(there) ?? '')}`;
     throw new Problem(
       'annotation-differs',
-      `its annotation ${quoted(name)} ${says}, and should be ${quoted(value)}`,
+      `its annotation ${quoted(name)} ${shown(there)}, and should be ${quoted(value)}`,
     );
   }
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return 'is not there';
+  if (typeof value === 'string') return `is ${quoted(value)}`;
+  return `is no text, but ${quoted(JSON.stringify(value) ?? '')}`;
 }
 
 function checkReference(name: string, requirement: Requirement, question: TrustQuestion): void {
