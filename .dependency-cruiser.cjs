@@ -48,6 +48,7 @@ const ROOMS = {
     'images/reference',
     'images/json',
     'images/json-values',
+    'make-directories',
     'errors',
   ],
   registry: ['registry', 'images/digest', 'images/reference', 'errors'],
