@@ -51,10 +51,11 @@ const ROOMS = {
     'make-directories',
     'errors',
   ],
-  registry: ['registry', 'images/digest', 'images/reference', 'errors'],
+  registry: ['registry', 'images/digest', 'images/digest-text', 'images/reference', 'errors'],
   signing: [
     'signing',
     'images/digest',
+    'images/digest-text',
     'images/json',
     'images/json-strings',
     // What is written and what is read have one form.

@@ -5,13 +5,17 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
-import { type Digest, isDigest } from '../images/digest.ts';
+import type { Digest } from '../images/digest.ts';
+import { digestText } from '../images/digest-text.ts';
 import { openObject, parseDocument } from '../images/json.ts';
 
 const MAX_LAYERS = 1024;
 
-const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value));
-const Descriptor = openObject({ mediaType: z.string().max(255), digest, size: z.int().min(0) });
+const Descriptor = openObject({
+  mediaType: z.string().max(255),
+  digest: digestText,
+  size: z.int().min(0),
+});
 
 const Manifest = openObject({
   schemaVersion: z.literal(2),

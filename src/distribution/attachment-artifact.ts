@@ -8,7 +8,8 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachment.ts';
-import { type Digest, hexOf, isDigest } from '../images/digest.ts';
+import { type Digest, hexOf } from '../images/digest.ts';
+import { digestText } from '../images/digest-text.ts';
 import { parseDocument } from '../images/json.ts';
 import { OCI_CONFIG, OCI_MANIFEST } from '../images/manifest.ts';
 
@@ -41,7 +42,7 @@ const MAX_LAYERS = 1024;
 
 const Layer = z.looseObject({
   mediaType: z.string().max(255),
-  digest: z.custom<Digest>((value) => typeof value === 'string' && isDigest(value)),
+  digest: digestText,
   size: z.int().min(0),
   annotations: z.record(z.string(), z.string()).optional(),
 });

@@ -6,7 +6,8 @@
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachment.ts';
-import { type Digest, isDigest } from '../images/digest.ts';
+import type { Digest } from '../images/digest.ts';
+import { digestText } from '../images/digest-text.ts';
 import type { Image, ImageStore } from '../images/image.ts';
 import { openObject, parseDocument } from '../images/json.ts';
 import type { Repository } from '../registry/registry.ts';
@@ -29,8 +30,11 @@ export type SignatureEvent =
 /** What artifacts of OCI 1.1 without a configuration have for one (image-spec, "Guidance for an Empty Descriptor"). */
 const EMPTY_JSON = Buffer.from('{}');
 
-const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value));
-const Descriptor = openObject({ mediaType: z.string().max(255), digest, size: z.int().min(0) });
+const Descriptor = openObject({
+  mediaType: z.string().max(255),
+  digest: digestText,
+  size: z.int().min(0),
+});
 const Artifact = openObject({
   config: Descriptor,
   layers: z.array(Descriptor.extend({ annotations: z.record(z.string(), z.string()).nullish() })),

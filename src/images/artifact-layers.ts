@@ -6,16 +6,18 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
-import { type Digest, isDigest } from './digest.ts';
+import type { Digest } from './digest.ts';
+import { digestText } from './digest-text.ts';
 import { parseDocument } from './json.ts';
 
 const MAX_LAYERS = 1024;
 
-const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value));
 const Artifact = z.looseObject({
-  subject: z.looseObject({ digest }).nullish(),
+  subject: z.looseObject({ digest: digestText }).nullish(),
   layers: z
-    .array(z.looseObject({ mediaType: z.string().max(255), digest, size: z.int().min(0) }))
+    .array(
+      z.looseObject({ mediaType: z.string().max(255), digest: digestText, size: z.int().min(0) }),
+    )
     .max(MAX_LAYERS),
 });
 

@@ -5,17 +5,17 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
-import { type Digest, isDigest } from './digest.ts';
+import type { Digest } from './digest.ts';
+import { digestText } from './digest-text.ts';
 import type { Origin } from './image.ts';
 
-const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value));
 const strings = z.array(z.string());
 
 /** What is known of an image without reading its blobs. */
 export const ImageRecord = z.strictObject({
   /** Digest of the configuration. */
-  id: digest,
-  manifest: z.strictObject({ digest, size: z.int(), mediaType: z.string() }),
+  id: digestText,
+  manifest: z.strictObject({ digest: digestText, size: z.int(), mediaType: z.string() }),
   architecture: z.string(),
   os: z.string(),
   created: z.string(),
@@ -23,7 +23,7 @@ export const ImageRecord = z.strictObject({
   size: z.int(),
   /** Lowest first. */
   layers: z.array(
-    z.strictObject({ diffId: digest, blob: digest, size: z.int(), implicit: z.boolean() }),
+    z.strictObject({ diffId: digestText, blob: digestText, size: z.int(), implicit: z.boolean() }),
   ),
   config: z.strictObject({
     entrypoint: strings,
@@ -41,16 +41,16 @@ export type ImageRecord = z.infer<typeof ImageRecord>;
 
 /** An artifact that is attached to a manifest or an index; its bytes are blobs. */
 export const AttachmentRecord = z.strictObject({
-  subject: digest,
-  digest,
+  subject: digestText,
+  digest: digestText,
   attachedBy: z.enum(['tag', 'referrer']),
   mediaType: z.string(),
   size: z.int(),
-  blobs: z.array(z.strictObject({ digest, size: z.int() })),
+  blobs: z.array(z.strictObject({ digest: digestText, size: z.int() })),
 });
 export type AttachmentRecord = z.infer<typeof AttachmentRecord>;
 
-export const RepoDigest = z.strictObject({ repository: z.string(), digest });
+export const RepoDigest = z.strictObject({ repository: z.string(), digest: digestText });
 /** A digest that an image was pulled by, in a canonical repository. */
 export type RepoDigest = z.infer<typeof RepoDigest>;
 

@@ -4,13 +4,10 @@
  * @module
  */
 import * as z from 'zod';
-import { type Digest, isDigest } from './digest.ts';
+import type { Digest } from './digest.ts';
+import { digestText } from './digest-text.ts';
 import type { ImageConfig } from './image.ts';
 import { openObject, parseDocument } from './json.ts';
-
-const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
-  error: 'must be sha256: and 64 hexadecimal digits',
-});
 
 /** Go writes null for what is empty. */
 const strings = z.array(z.string()).nullish();
@@ -34,7 +31,7 @@ const ConfigDocument = openObject({
   }).nullish(),
   rootfs: openObject({
     type: z.literal('layers'),
-    diff_ids: z.array(digest).nullable(),
+    diff_ids: z.array(digestText).nullable(),
   }),
 });
 

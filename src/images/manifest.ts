@@ -6,7 +6,7 @@
  * @module
  */
 import * as z from 'zod';
-import { type Digest, isDigest } from './digest.ts';
+import { digestText } from './digest-text.ts';
 import { openObject, parseDocument } from './json.ts';
 import type { Limits } from './limits.ts';
 
@@ -34,10 +34,6 @@ export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
 export const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
 export const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
 
-const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
-  error: 'must be sha256: and 64 hexadecimal digits',
-});
-
 const Platform = openObject({
   architecture: z.string().max(64),
   os: z.string().max(64),
@@ -46,7 +42,7 @@ const Platform = openObject({
 
 const Descriptor = openObject({
   mediaType: z.string().max(255),
-  digest,
+  digest: digestText,
   size: z.int().min(0),
   annotations: z.record(z.string(), z.string()).nullish(),
   platform: Platform.nullish(),

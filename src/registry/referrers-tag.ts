@@ -6,7 +6,8 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
-import { type Digest, isDigest } from '../images/digest.ts';
+import type { Digest } from '../images/digest.ts';
+import { digestText } from '../images/digest-text.ts';
 import { digestOf, sendManifest } from './manifests.ts';
 import { OCI_INDEX, parseJson } from './manifests-type.ts';
 import { fallbackTag, type ReferrerDescriptor, readFallback } from './referrers.ts';
@@ -21,7 +22,7 @@ const Subject = z.looseObject({
   annotations: z.record(z.string(), z.string()).nullish(),
   subject: z
     .looseObject({
-      digest: z.custom<Digest>((value) => typeof value === 'string' && isDigest(value)),
+      digest: digestText,
     })
     .nullish(),
 });

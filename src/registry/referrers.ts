@@ -7,7 +7,8 @@
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import type { Digest } from '../images/digest.ts';
-import { hexOf, isDigest } from '../images/digest.ts';
+import { hexOf } from '../images/digest.ts';
+import { digestText } from '../images/digest-text.ts';
 import { getManifest, MAX_MANIFEST_BYTES } from './manifests.ts';
 import { bareType, OCI_INDEX, parseJson } from './manifests-type.ts';
 import type { Referrer } from './registry.ts';
@@ -19,9 +20,7 @@ const MAX_REFERRERS = 1024;
 
 const Descriptor = z.looseObject({
   mediaType: z.string().max(255),
-  digest: z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
-    error: 'must be sha256: and 64 hexadecimal digits',
-  }),
+  digest: digestText,
   size: z.int().min(0),
   artifactType: z.string().max(255).optional(),
   annotations: z.record(z.string(), z.string()).nullish(),

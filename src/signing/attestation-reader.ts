@@ -7,7 +7,7 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
-import { isDigest } from '../images/digest.ts';
+import { digestText } from '../images/digest-text.ts';
 import { parseDocument } from '../images/json.ts';
 import { readEnvelope } from '../trust/dsse.ts';
 import { Problem } from '../trust/evidence-problem.ts';
@@ -26,7 +26,7 @@ const Manifest = z.looseObject({
     .array(
       z.looseObject({
         mediaType: z.string().max(255),
-        digest: z.custom<string>((value) => typeof value === 'string' && isDigest(value)),
+        digest: digestText,
         size: z.int().min(0),
       }),
     )

@@ -17,7 +17,8 @@ import {
 import { freshAttachments } from '../../distribution/refresh.ts';
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachment.ts';
-import { type Digest, isDigest } from '../../images/digest.ts';
+import type { Digest } from '../../images/digest.ts';
+import { digestText } from '../../images/digest-text.ts';
 import type { Image } from '../../images/image.ts';
 import { canonicalRepository, parseReference } from '../../images/reference.ts';
 import type { Credentials, Repository } from '../../registry/registry.ts';
@@ -54,11 +55,7 @@ const Addition = z
   .strictObject({
     kind: z.enum(ATTACHMENT_KINDS),
     /** The image's own manifest where it is absent. */
-    subject: z
-      .custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
-        error: 'must be sha256: and 64 hexadecimal digits',
-      })
-      .optional(),
+    subject: digestText.optional(),
     layers: z.array(Layer).min(1).max(MAX_LAYERS),
   })
   .refine(({ kind, layers }) => layers.every(({ mediaType }) => mediaType === LAYER_TYPES[kind]), {
