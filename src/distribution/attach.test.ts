@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachment.ts';
-import type { Digest } from '../images/digest.ts';
+import { type Digest, digestOf } from '../images/digest.ts';
 import type { Registry, Repository } from '../registry/registry.ts';
 import { pushAttachment, storeAttachment } from './attach.ts';
-import { attachmentTag, digestOf, type PayloadLayer } from './attachment-artifact.ts';
+import { attachmentTag, type PayloadLayer } from './attachment-artifact.ts';
 import { freshAttachments } from './refresh.ts';
 
 const SUBJECT: Digest = `sha256:${'1'.repeat(64)}`;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Attachment } from '../images/attachment.ts';
-import type { Digest } from '../images/digest.ts';
+import { type Digest, digestOf } from '../images/digest.ts';
 import { OCI_MANIFEST } from '../images/manifest.ts';
 import { Semaphore } from '../images/semaphore.ts';
 import type { Repository } from '../registry/registry.ts';
@@ -12,7 +12,6 @@ import {
   type Artifact,
   type AttachmentKind,
   attachmentTag,
-  digestOf,
   isArtifactOf,
   type PayloadLayer,
   withLayers,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Digest } from '../images/digest.ts';
-import { attachmentTag, digestOf, type PayloadLayer, withLayers } from './attachment-artifact.ts';
+import { type Digest, digestOf } from '../images/digest.ts';
+import { attachmentTag, type PayloadLayer, withLayers } from './attachment-artifact.ts';
 
 const SUBJECT: Digest = `sha256:${'1'.repeat(64)}`;
 const layer = (text: string, signature = text): PayloadLayer => ({

@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachment.ts';
-import { type Digest, hexOf } from '../images/digest.ts';
+import { type Digest, digestOf, hexOf } from '../images/digest.ts';
 import { digestText } from '../images/digest-text.ts';
 import { parseDocument } from '../images/json.ts';
 import { OCI_CONFIG, OCI_MANIFEST } from '../images/manifest.ts';
@@ -108,10 +107,6 @@ export function withLayers(
     ...(before?.annotations === undefined ? {} : { annotations: before.annotations }),
   });
   return { manifest, digest: digestOf(manifest), config };
-}
-
-export function digestOf(bytes: Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
 function descriptorOf({ mediaType, annotations, data }: PayloadLayer): Layer {

@@ -8,10 +8,9 @@
  */
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachment.ts';
-import { type Digest, hexOf } from '../images/digest.ts';
+import { type Digest, digestOf, hexOf } from '../images/digest.ts';
 import type { RemoteManifest, Repository } from '../registry/registry.ts';
 import { type ArtifactManifest, parseArtifact } from './artifact-manifest.ts';
-import { digestOf } from './attachment-artifact.ts';
 
 const MiB = 1024 * 1024;
 /** Of one image. */

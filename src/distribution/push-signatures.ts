@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachment.ts';
-import type { Digest } from '../images/digest.ts';
+import { type Digest, digestOf } from '../images/digest.ts';
 import { digestText } from '../images/digest-text.ts';
 import type { Image, ImageStore } from '../images/image.ts';
 import { openObject, parseDocument } from '../images/json.ts';
@@ -15,7 +15,6 @@ import { pushAttachment } from './attach.ts';
 import {
   ATTACHMENT_KINDS,
   type AttachmentKind,
-  digestOf,
   isArtifactOf,
   type PayloadLayer,
   withLayers,

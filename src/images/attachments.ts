@@ -4,13 +4,12 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
 import type { Attachment } from './attachment.ts';
 import type { AttachmentRecord } from './catalog.ts';
 import { commitAttachments, type StagedAttachments } from './commit.ts';
-import type { Digest } from './digest.ts';
+import { type Digest, digestOf } from './digest.ts';
 import { MAX_ATTACHMENTS } from './limits.ts';
 import { noSuchImage } from './resolve.ts';
 import { type StagedFile, Staging } from './staging.ts';
@@ -124,8 +123,4 @@ async function readBlob(path: string, size: number): Promise<Buffer | undefined>
   } finally {
     await file.close();
   }
-}
-
-function digestOf(bytes: Buffer): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { digestOf } from './digest.ts';
 import type { Image, ImageContent } from './image.ts';
 import { parseManifest } from './manifest.ts';
 import { noSuchImage } from './resolve.ts';
@@ -30,7 +30,7 @@ export async function withContent<T>(
     if (catalog.byManifest(digest) === undefined) throw noSuchImage(image.id);
     const what = `manifest ${digest}`;
     const bytes = await readFile(blobs.path(digest));
-    if (`sha256:${createHash('sha256').update(bytes).digest('hex')}` !== digest) {
+    if (digestOf(bytes) !== digest) {
       throw corrupt(what, 'it was changed on disk');
     }
     const manifest = parseManifest(bytes, what, limits);

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { createHash } from 'node:crypto';
+
 /** `sha256:` and 64 lower-case hexadecimal digits. Other algorithms are refused. */
 export type Digest = `sha256:${string}`;
 
@@ -15,4 +17,8 @@ export function isDigest(text: string): text is Digest {
 /** The 64 digits, for file names. */
 export function hexOf(digest: Digest): string {
   return digest.slice('sha256:'.length);
+}
+
+export function digestOf(bytes: Uint8Array): Digest {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Blobs } from './blobs.ts';
+import { digestOf } from './digest.ts';
 import { Downloads } from './downloads.ts';
 import { Staging } from './staging.ts';
 import { Gate } from './testing/gate.ts';
-import { digestOf } from './testing/memory-source.ts';
 
 const BYTES = Buffer.alloc(10_000, 'content');
 const DIGEST = digestOf(BYTES);

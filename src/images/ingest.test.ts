@@ -5,12 +5,12 @@ import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MirrorError } from '../errors.ts';
 import type { Attachment } from './attachment.ts';
-import type { Digest } from './digest.ts';
+import { type Digest, digestOf } from './digest.ts';
 import type { ImageSource, IngestEvent } from './image.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { type BuiltImage, buildImage } from './testing/build-image.ts';
 import { Gate } from './testing/gate.ts';
-import { digestOf, documentOf, MemorySource } from './testing/memory-source.ts';
+import { documentOf, MemorySource } from './testing/memory-source.ts';
 import { type TemporaryStore, temporaryStore } from './testing/temporary-store.ts';
 
 let temporary: TemporaryStore;

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import { A3sError } from '../errors.ts';
 import type { RepoDigest } from './catalog.ts';
-import type { Digest } from './digest.ts';
+import { type Digest, digestOf } from './digest.ts';
 import type { ImageSource, StoredDocument } from './image.ts';
 import type { Limits } from './limits.ts';
 import {
@@ -78,7 +77,7 @@ function checkBytes(
       `Cannot read ${what}: it has ${bytes.length} bytes, and ${limits.documentBytes} are allowed`,
     );
   }
-  const found = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  const found = digestOf(bytes);
   if (found !== digest) throw corrupt(what, `its content has the digest ${found}`);
   if (!types.includes(mediaType)) {
     throw corrupt(what, `its type is ${JSON.stringify(mediaType.slice(0, 200))}`);

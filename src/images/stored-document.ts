@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
-import type { Digest } from './digest.ts';
+import { type Digest, digestOf } from './digest.ts';
 import type { StoreParts } from './store-parts.ts';
 
 /** @throws A3sError `invalid-image` when it is missing, too large, or not what was stored */
@@ -21,7 +20,7 @@ export async function readStoredDocument(
     const { size } = await file.stat();
     if (size > limits.documentBytes) throw damaged(digest, `it has ${size} bytes`);
     const bytes = await file.readFile();
-    const found = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    const found = digestOf(bytes);
     if (found !== digest) throw damaged(digest, `its content has the digest ${found}`);
     return bytes;
   } finally {

@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import { A3sError } from '../errors.ts';
-import { type Digest, isDigest } from '../images/digest.ts';
+import { type Digest, digestOf, isDigest } from '../images/digest.ts';
 import { parseReference } from '../images/reference.ts';
 import { ACCEPTED_TYPES, bareType, manifestType } from './manifests-type.ts';
 import type { BlobDescriptor, RemoteManifest } from './registry.ts';
@@ -126,10 +125,6 @@ export async function sendManifest(
   );
   checkDigestHeader(headers, digest, what);
   return { digest, headers };
-}
-
-export function digestOf(bytes: Buffer): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
 /** Compares what the registry says of the content with what is known of it. @throws A3sError `registry-failed` */

@@ -6,9 +6,9 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
-import type { Digest } from '../images/digest.ts';
+import { type Digest, digestOf } from '../images/digest.ts';
 import { digestText } from '../images/digest-text.ts';
-import { digestOf, sendManifest } from './manifests.ts';
+import { sendManifest } from './manifests.ts';
 import { OCI_INDEX, parseJson } from './manifests-type.ts';
 import { fallbackTag, type ReferrerDescriptor, readFallback } from './referrers.ts';
 import type { RepositoryContext } from './repository-context.ts';

@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Attachment } from '../images/attachment.ts';
-import { type Digest, isDigest } from '../images/digest.ts';
+import { digestOf, isDigest } from '../images/digest.ts';
 import { openObject } from '../images/json.ts';
 import { jsonSize } from '../images/json-values.ts';
 import { bundleFormat, readBundle } from './bundle.ts';
@@ -220,8 +219,4 @@ function unreadable(place: Place, { code, message }: Problem, mediaType = ''): F
           ? 'attestation'
           : 'any',
   };
-}
-
-function digestOf(bytes: Buffer): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Attachment } from '../attachment.ts';
+import { digestOf } from '../digest.ts';
 import { buildImage } from './build-image.ts';
-import { digestOf } from './memory-source.ts';
 
 export const PULLED = buildImage({
   layers: ['a', 'b', 'c'].map((name) => [{ path: name, data: Buffer.alloc(2_000_000, name) }]),

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto';
 import type { Attachment } from '../attachment.ts';
-import type { Digest } from '../digest.ts';
+import { type Digest, digestOf } from '../digest.ts';
 import type { ImageSource, Origin, StoredDocument } from '../image.ts';
 import type { BuiltImage } from './build-image.ts';
 
@@ -64,8 +63,4 @@ export class MemorySource implements ImageSource {
 
 export function documentOf(mediaType: string, bytes: Buffer): StoredDocument {
   return { digest: digestOf(bytes), mediaType, bytes };
-}
-
-export function digestOf(bytes: Buffer): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
