@@ -49,6 +49,9 @@ const NO_TLS = new Set([
 /** What answered speaks something else than TLS. */
 const SPEAKS_PLAIN = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
 
+/** Of TLS 1.3, a refused client learns after its part of the handshake, and often from the end of the connection. */
+const CUT = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there (connection refused)',
   ECONNRESET: 'the connection was cut',
@@ -104,6 +107,9 @@ function remedyFor(host: string, code: string): string {
   }
   if (isTlsAlert(code)) {
     return `If it asks for a client certificate, put it into certs.d/${host}/ as client.cert and client.key.`;
+  }
+  if (CUT.has(code)) {
+    return `Try again; if it is always so, it may want a client certificate: certs.d/${host}/client.cert and client.key.`;
   }
   return 'Check the name, the network and the proxy settings, and try again.';
 }
