@@ -10,7 +10,7 @@ import { parseDocument } from '../images/json.ts';
 import { endOfString } from '../images/json-strings.ts';
 import { preAuthEncoding } from '../trust/dsse.ts';
 import { Problem } from '../trust/evidence-problem.ts';
-import { readStatement, STATEMENT_PAYLOAD_TYPE } from '../trust/statement.ts';
+import { MAX_STATEMENT_VALUES, readStatement, STATEMENT_PAYLOAD_TYPE } from '../trust/statement.ts';
 import { goJson } from './go-json.ts';
 import type { Subject } from './image-payload.ts';
 import type { PredicateType } from './predicate-types.ts';
@@ -18,9 +18,6 @@ import type { SigningKey } from './signing-key.ts';
 
 /** Longest layer that is kept beside an image. */
 const MAX_ENVELOPE = 16 * 1024 * 1024;
-
-/** As many as readers of statements take. */
-const MAX_VALUES = 400_000;
 
 /** With every member that it has: a record of zod's leaves some out. */
 const JsonDocument = z.custom<Readonly<Record<string, unknown>>>(
@@ -108,7 +105,7 @@ function readPredicate(
 
 function parsed(bytes: Buffer, what: string): Readonly<Record<string, unknown>> {
   try {
-    return parseDocument(bytes, JsonDocument, what, MAX_VALUES);
+    return parseDocument(bytes, JsonDocument, what, MAX_STATEMENT_VALUES);
   } catch (error) {
     if (!(error instanceof A3sError)) throw error;
     const reason = error.message.slice(`Cannot read ${what}: `.length);

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isDigest } from '../images/digest.ts';
 import { buildImage, dockerArchive } from '../images/testing/build-image.ts';
 import { type StartedRegistry, startRegistry } from '../registry/testing/start-registry.ts';
+import { MAX_STATEMENT_VALUES } from '../trust/statement.ts';
 import { envelope, statement } from './attestation.ts';
 import { goJson } from './go-json.ts';
 import { cosignRepository, imagePayload, type Subject } from './image-payload.ts';
@@ -194,8 +195,8 @@ describe('an attestation', () => {
     expect(made(JSON.stringify({ a: '\\"'.repeat(2_000_000) }))()).toHaveLength(
       8_000_000 + made('{"a":""}')().length,
     );
-    expect(made(`{"a":[${'1,'.repeat(400_000)}1]}`)).toThrow('values');
-    expect(made(`{"a":[${'1,'.repeat(399_995)}1]}`)).toThrow(
+    expect(made(`{"a":[${'1,'.repeat(MAX_STATEMENT_VALUES)}1]}`)).toThrow('values');
+    expect(made(`{"a":[${'1,'.repeat(MAX_STATEMENT_VALUES - 5)}1]}`)).toThrow(
       'nobody could read what becomes of it',
     );
     expect(made('{"__proto__":{"a":1}}')().toString()).toContain('{"__proto__":{"a":1}}');

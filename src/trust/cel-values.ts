@@ -7,18 +7,18 @@
  *
  * @module
  */
+import { MAX_STATEMENT_VALUES } from './statement.ts';
 
 /** What CEL takes for a JSON value. */
 export type CelJson = null | boolean | number | bigint | string | CelJson[] | Map<string, CelJson>;
 
-/** Values in one statement, and characters in its strings. */
-const MAX_VALUES = 500_000;
+/** In the strings of one statement. */
 const MAX_CHARACTERS = 16 * 1024 * 1024;
 const MAX_DEPTH = 64;
 
 /** @throws RangeError for a document with more than what is bounded here */
 export function celJson(document: unknown): CelJson {
-  const left = { values: MAX_VALUES, characters: MAX_CHARACTERS };
+  const left = { values: MAX_STATEMENT_VALUES, characters: MAX_CHARACTERS };
   return convert(document, left, 0);
 }
 
@@ -30,7 +30,7 @@ interface Left {
 function convert(value: unknown, left: Left, depth: number): CelJson {
   left.values -= 1;
   if (typeof value === 'string') left.characters -= value.length;
-  if (left.values < 0) throw new RangeError(`it has more than ${MAX_VALUES} values`);
+  if (left.values < 0) throw new RangeError(`it has more than ${MAX_STATEMENT_VALUES} values`);
   if (left.characters < 0) throw new RangeError(`it has more than ${MAX_CHARACTERS} characters`);
   if (depth > MAX_DEPTH) throw new RangeError(`it is nested deeper than ${MAX_DEPTH} levels`);
   if (Array.isArray(value)) return value.map((item) => convert(item, left, depth + 1));

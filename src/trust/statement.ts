@@ -16,7 +16,7 @@ import { checkAnnotations } from './simple-signing.ts';
 export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 export const MAX_STATEMENT = 16 * 1024 * 1024;
 /** A list of all packages of an image, with everything about them, has some hundred thousand. */
-const MAX_VALUES = 500_000;
+export const MAX_STATEMENT_VALUES = 500_000;
 const MAX_SUBJECTS = 4096;
 /** Digests of one subject, by different algorithms. */
 const MAX_DIGESTS = 8;
@@ -50,7 +50,7 @@ export function readStatement(bytes: Buffer): Statement {
       `its statement has ${bytes.length} bytes, more than ${MAX_STATEMENT}`,
     );
   }
-  return readJson(bytes, StatementDocument, 'its statement', 'malformed', MAX_VALUES);
+  return readJson(bytes, StatementDocument, 'its statement', 'malformed', MAX_STATEMENT_VALUES);
 }
 
 /** What can be said without a signature: type and subject. @throws Problem */
