@@ -13,7 +13,7 @@ import { fetchAttachments } from '../src/distribution/fetch-attachments.ts';
 import { isDigest } from '../src/images/digest.ts';
 import { openRegistry } from '../src/registry/open-registry.ts';
 import { decideTrust } from '../src/trust/decide.ts';
-import { loadPolicy } from '../src/trust/load-policy.ts';
+import { loadPolicy } from '../src/trust/policy/load-policy.ts';
 import type { LoadedPolicy } from '../src/trust/policy.ts';
 import type { TrustQuestion } from '../src/trust/question.ts';
 import { CosignPublisher } from '../test/clients/cosign-publisher.ts';

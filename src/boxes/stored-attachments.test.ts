@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Attachment } from '../images/attachment.ts';
+import type { Attachment } from '../images/attachments/attachment.ts';
 import type { Digest } from '../images/digest.ts';
 import { storedAttachments } from './stored-attachments.ts';
 

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Attachment } from '../images/attachment.ts';
+import type { Attachment } from '../images/attachments/attachment.ts';
 import type { Image, ImageStore } from '../images/image.ts';
 
 /** As a decision has them: with one more it says that there were too many. */

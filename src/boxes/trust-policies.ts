@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { HandedOver } from '../trust/call-policies.ts';
+
 import type { TrustDecision } from '../trust/decision.ts';
+import type { HandedOver } from '../trust/policy/call-policies.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';
 import type { TrustQuestion } from '../trust/question.ts';
 import type { SharedWork } from '../trust/shared-work.ts';

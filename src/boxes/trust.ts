@@ -6,7 +6,7 @@
  */
 import { freshAttachments } from '../distribution/refresh.ts';
 import { A3sError } from '../errors.ts';
-import type { Attachment } from '../images/attachment.ts';
+import type { Attachment } from '../images/attachments/attachment.ts';
 import type { Image } from '../images/image.ts';
 import { canonicalRepository, parseReference } from '../images/reference.ts';
 import { Semaphore } from '../images/semaphore.ts';

@@ -7,7 +7,7 @@ import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import type { Digest } from '../images/digest.ts';
 import { digestText } from '../images/digest-text.ts';
-import { openObject, parseDocument } from '../images/json.ts';
+import { openObject, parseDocument } from '../images/json/json.ts';
 
 const MAX_LAYERS = 1024;
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Attachment } from '../images/attachment.ts';
+import type { Attachment } from '../images/attachments/attachment.ts';
 import { type Digest, digestOf } from '../images/digest.ts';
 import { OCI_MANIFEST } from '../images/manifest.ts';
 import { Semaphore } from '../images/semaphore.ts';

@@ -6,10 +6,10 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
-import type { Attachment } from '../images/attachment.ts';
+import type { Attachment } from '../images/attachments/attachment.ts';
 import { type Digest, digestOf, hexOf } from '../images/digest.ts';
 import { digestText } from '../images/digest-text.ts';
-import { parseDocument } from '../images/json.ts';
+import { parseDocument } from '../images/json/json.ts';
 import { OCI_CONFIG, OCI_MANIFEST } from '../images/manifest.ts';
 
 export const ATTACHMENT_KINDS = ['signature', 'attestation'] as const;

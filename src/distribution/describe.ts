@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import type { Digest } from '../images/digest.ts';
-import { openObject, parseDocument } from '../images/json.ts';
+import { openObject, parseDocument } from '../images/json/json.ts';
 import { DEFAULT_LIMITS } from '../images/limits.ts';
 import { INDEX_TYPES, parseIndex, parseManifest } from '../images/manifest.ts';
 import { familiarName, type Reference } from '../images/reference.ts';

@@ -7,7 +7,7 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
-import type { Attachment } from '../images/attachment.ts';
+import type { Attachment } from '../images/attachments/attachment.ts';
 import type { Digest } from '../images/digest.ts';
 import type { Image, ImageStore, IngestEvent, StoredDocument } from '../images/image.ts';
 import { hostPlatform, type Platform } from '../images/platform.ts';

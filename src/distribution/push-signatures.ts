@@ -5,11 +5,11 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
-import type { Attachment } from '../images/attachment.ts';
+import type { Attachment } from '../images/attachments/attachment.ts';
 import { type Digest, digestOf } from '../images/digest.ts';
 import { digestText } from '../images/digest-text.ts';
 import type { Image, ImageStore } from '../images/image.ts';
-import { openObject, parseDocument } from '../images/json.ts';
+import { openObject, parseDocument } from '../images/json/json.ts';
 import type { Repository } from '../registry/registry.ts';
 import { pushAttachment } from './attach.ts';
 import {

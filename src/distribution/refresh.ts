@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
-import type { Attachment } from '../images/attachment.ts';
+import type { Attachment } from '../images/attachments/attachment.ts';
 import type { Digest } from '../images/digest.ts';
 import { canonicalRepository, parseReference } from '../images/reference.ts';
 import type { Credentials, Registry } from '../registry/registry.ts';

@@ -9,7 +9,7 @@ import type {
   ImageRecord,
   NewAttachments,
   RepoDigest,
-} from './catalog.ts';
+} from './catalog/catalog.ts';
 import type { Digest } from './digest.ts';
 import type { Origin } from './image.ts';
 import type { LoadedImage } from './layer-loader.ts';

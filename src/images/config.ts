@@ -7,7 +7,7 @@ import * as z from 'zod';
 import type { Digest } from './digest.ts';
 import { digestText } from './digest-text.ts';
 import type { ImageConfig } from './image.ts';
-import { openObject, parseDocument } from './json.ts';
+import { openObject, parseDocument } from './json/json.ts';
 
 /** Go writes null for what is empty. */
 const strings = z.array(z.string()).nullish();

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openDatabase } from '../state/database.ts';
-import { migrations } from './catalog-migrations.ts';
+import { migrations } from './catalog/catalog-migrations.ts';
 import type { ImageStore } from './image.ts';
 import { openImageStore } from './store.ts';
 import { buildImage, ociArchive } from './testing/build-image.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Attachment } from './attachment.ts';
+import type { Attachment } from './attachments/attachment.ts';
 import type { Digest } from './digest.ts';
 import type { HistoryEntry } from './history/history.ts';
 import type { ImportOptions } from './import/import-options.ts';

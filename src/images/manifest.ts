@@ -7,7 +7,7 @@
  */
 import * as z from 'zod';
 import { digestText } from './digest-text.ts';
-import { openObject, parseDocument } from './json.ts';
+import { openObject, parseDocument } from './json/json.ts';
 import type { Limits } from './limits.ts';
 
 export const MANIFEST_TYPES = [

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RepoDigest } from './catalog.ts';
+import type { RepoDigest } from './catalog/catalog.ts';
 import type { StoreParts } from './store-parts.ts';
 
 /** An image that was removed meanwhile has nothing to note. */

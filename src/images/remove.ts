@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
-import type { Catalog, RepoDigest } from './catalog.ts';
+import type { Catalog, RepoDigest } from './catalog/catalog.ts';
 import { canonicalRepository, familiarName, parseReference } from './reference.ts';
 import { resolveImage } from './resolve.ts';
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
-import type { Catalog, ImageRecord, RepoDigest } from './catalog.ts';
+import type { Catalog, ImageRecord, RepoDigest } from './catalog/catalog.ts';
 import {
   canonicalName,
   canonicalRepository,

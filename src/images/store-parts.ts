@@ -4,11 +4,11 @@
  * @module
  */
 import type { Blobs } from './blobs.ts';
-import type { Catalog } from './catalog.ts';
+import type { Catalog } from './catalog/catalog.ts';
 import type { SpawnInCell } from './decoder.ts';
 import type { Digest } from './digest.ts';
 import type { Disks } from './disks.ts';
-import type { Downloads } from './downloads.ts';
+import type { Downloads } from './ingest/downloads.ts';
 import type { Limits } from './limits.ts';
 import type { Pins } from './pins.ts';
 import type { Platform } from './platform.ts';

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../state/database.ts';
-import { migrations } from './catalog-migrations.ts';
+import { migrations } from './catalog/catalog-migrations.ts';
 import type { ImageStore } from './image.ts';
 import { openImageStore } from './store.ts';
 import {

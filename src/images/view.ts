@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Catalog, ImageRecord } from './catalog.ts';
+import type { Catalog, ImageRecord } from './catalog/catalog.ts';
 import type { Image } from './image.ts';
 import { familiarName, familiarRepository, parseReference } from './reference.ts';
 

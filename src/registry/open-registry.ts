@@ -4,10 +4,10 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
-import { createTransport } from './create-transport.ts';
-import { Network, type NetworkOptions } from './network.ts';
 import type { Credentials, Registry } from './registry.ts';
 import { openRepository } from './repository.ts';
+import { createTransport } from './transport/create-transport.ts';
+import { Network, type NetworkOptions } from './transport/network.ts';
 
 export function openRegistry(options: NetworkOptions): Registry {
   const network = new Network(options);

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { downloadBlob } from './blob-download.ts';
-import { hasBlob, uploadBlob } from './blob-upload.ts';
-import { describeManifest, getManifest, sendManifest } from './manifests.ts';
-import { listReferrers } from './referrers.ts';
-import { addToFallback, describeReferrer } from './referrers-tag.ts';
+import { downloadBlob } from './blobs/blob-download.ts';
+import { hasBlob, uploadBlob } from './blobs/blob-upload.ts';
+import { broken, quoted, repositoryContext } from './exchange/repository-context.ts';
+import { PATIENCE, type Patience } from './exchange/trials.ts';
+import { describeManifest, getManifest, sendManifest } from './manifests/manifests.ts';
+import { listReferrers } from './manifests/referrers.ts';
+import { addToFallback, describeReferrer } from './manifests/referrers-tag.ts';
 import type { Repository, RepositoryOptions } from './registry.ts';
-import { broken, quoted, repositoryContext } from './repository-context.ts';
-import { PATIENCE, type Patience } from './repository-trials.ts';
-import type { Transport } from './transport.ts';
+import type { Transport } from './transport/transport.ts';
 
 export interface OpenOptions
   extends Pick<RepositoryOptions, 'access' | 'signal' | 'mirrorMayDeny'> {

@@ -4,7 +4,7 @@
  * @module
  */
 import { BOX_MIGRATIONS } from '../boxes/store.ts';
-import { migrations as IMAGE_MIGRATIONS } from '../images/catalog-migrations.ts';
+import { migrations as IMAGE_MIGRATIONS } from '../images/catalog/catalog-migrations.ts';
 import type { Migrations } from '../state/database.ts';
 
 export const MIGRATIONS: Migrations = [...BOX_MIGRATIONS, ...IMAGE_MIGRATIONS];

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { A3sError } from '../errors.ts';
-import type { Attachment } from '../images/attachment.ts';
+import type { Attachment } from '../images/attachments/attachment.ts';
 import type { Digest } from '../images/digest.ts';
 import type { Image } from '../images/image.ts';
 import { TrustDecision } from '../trust/decision.ts';

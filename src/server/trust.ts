@@ -4,9 +4,9 @@
  * @module
  */
 import type { Trust } from '../boxes/trust-policies.ts';
-import { CallPolicies } from '../trust/call-policies.ts';
 import { decideTrust } from '../trust/decide.ts';
-import { policyEnvironment, standingPolicy } from '../trust/standing-policy.ts';
+import { CallPolicies } from '../trust/policy/call-policies.ts';
+import { policyEnvironment, standingPolicy } from '../trust/policy/standing-policy.ts';
 
 export function openTrust(home: string): Trust {
   const policies = new CallPolicies(policyEnvironment(home));

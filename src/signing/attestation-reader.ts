@@ -8,12 +8,12 @@
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import { digestText } from '../images/digest-text.ts';
-import { parseDocument } from '../images/json.ts';
-import { readEnvelope } from '../trust/dsse.ts';
-import { Problem } from '../trust/evidence-problem.ts';
-import { readPolicyKey } from '../trust/policy-keys.ts';
-import { isSignedBy } from '../trust/signer-key.ts';
-import { readStatement } from '../trust/statement.ts';
+import { parseDocument } from '../images/json/json.ts';
+import { readEnvelope } from '../trust/evidence/dsse.ts';
+import { Problem } from '../trust/evidence/problem.ts';
+import { readStatement } from '../trust/evidence/statement.ts';
+import { readPolicyKey } from '../trust/policy/policy-keys.ts';
+import { isSignedBy } from '../trust/signer/signer-key.ts';
 
 const ENVELOPE = 'application/vnd.dsse.envelope.v1+json';
 const BUNDLE = /^application\/vnd\.dev\.sigstore\.bundle(?:\.v0\.\d+)?\+json(?:;version=0\.\d+)?$/;

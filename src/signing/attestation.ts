@@ -6,11 +6,15 @@
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import { hexOf } from '../images/digest.ts';
-import { parseDocument } from '../images/json.ts';
-import { endOfString } from '../images/json-strings.ts';
-import { preAuthEncoding } from '../trust/dsse.ts';
-import { Problem } from '../trust/evidence-problem.ts';
-import { MAX_STATEMENT_VALUES, readStatement, STATEMENT_PAYLOAD_TYPE } from '../trust/statement.ts';
+import { parseDocument } from '../images/json/json.ts';
+import { endOfString } from '../images/json/json-strings.ts';
+import { preAuthEncoding } from '../trust/evidence/dsse.ts';
+import { Problem } from '../trust/evidence/problem.ts';
+import {
+  MAX_STATEMENT_VALUES,
+  readStatement,
+  STATEMENT_PAYLOAD_TYPE,
+} from '../trust/evidence/statement.ts';
 import { goJson } from './go-json.ts';
 import type { Subject } from './image-payload.ts';
 import type { PredicateType } from './predicate-types.ts';

@@ -1,10 +1,10 @@
 import { createPublicKey, ECDH, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { Attachment } from '../images/attachment.ts';
+import type { Attachment } from '../images/attachments/attachment.ts';
 import { decideTrust } from './decide.ts';
 import { TrustDecision } from './decision.ts';
 import type { Requirement } from './policy.ts';
-import { identityOfKey } from './signer-key.ts';
+import { identityOfKey } from './signer/signer-key.ts';
 import {
   attachmentOf,
   attestedBy,

@@ -6,8 +6,9 @@
  *
  * @module
  */
-import type { Found } from './attachments.ts';
+
 import type { RequirementResult, TrustDecision } from './decision.ts';
+import type { Found } from './evidence/attachments.ts';
 import type { LoadedPolicy, Rule } from './policy.ts';
 import type { TrustQuestion } from './question.ts';
 import { allowed, denied, noRule, ruleName, signed, unmet } from './reason.ts';
@@ -98,6 +99,6 @@ async function require(
 /** What reads and verifies signatures is loaded with the first one: most of the time it is of no use. */
 async function read(question: TrustQuestion): Promise<readonly Found[]> {
   if (question.attachments.length === 0) return [];
-  const { readAttachments } = await import('./attachments.ts');
+  const { readAttachments } = await import('./evidence/attachments.ts');
   return await readAttachments(question);
 }

@@ -1,4 +1,4 @@
-import type { Attachment } from '../images/attachment.ts';
+import type { Attachment } from '../images/attachments/attachment.ts';
 import type { Digest } from '../images/digest.ts';
 
 /** What is asked about an image. */

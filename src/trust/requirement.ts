@@ -5,16 +5,16 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { TrustMaterial } from '@sigstore/verify';
-import type { Found } from './attachments.ts';
 import type { Finding, RequirementResult } from './decision.ts';
-import { type Evidence, isAttestation } from './evidence.ts';
-import { Problem } from './evidence-problem.ts';
+import type { Found } from './evidence/attachments.ts';
+import { type Evidence, isAttestation } from './evidence/evidence.ts';
+import { Problem } from './evidence/problem.ts';
+import { checkSimpleSigning } from './evidence/simple-signing.ts';
+import { checkConditions, checkStatement } from './evidence/statement.ts';
 import type { Requirement } from './policy.ts';
 import type { TrustQuestion } from './question.ts';
 import type { SharedWork } from './shared-work.ts';
-import { findSigner } from './signer.ts';
-import { checkSimpleSigning } from './simple-signing.ts';
-import { checkConditions, checkStatement } from './statement.ts';
+import { findSigner } from './signer/signer.ts';
 
 /** Looks at every signature, so that the result tells of all of them. Never throws for one. */
 export async function checkRequirement(

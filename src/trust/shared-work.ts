@@ -5,8 +5,8 @@
  * @module
  */
 import type { TrustMaterial } from '@sigstore/verify';
-import type { Found } from './attachments.ts';
-import { EvaluationTime } from './evaluation-time.ts';
+import { EvaluationTime } from './conditions/evaluation-time.ts';
+import type { Found } from './evidence/attachments.ts';
 import type { TrustQuestion } from './question.ts';
 
 /** Of all conditions on all attestations. */

@@ -3,7 +3,7 @@ import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
-import type { Attachment } from '../attachment.ts';
+import type { Attachment } from '../attachments/attachment.ts';
 import type { Digest } from '../digest.ts';
 import { buildImage, ociArchive, sha256 } from '../testing/build-image.ts';
 import { signatureOf, signedArchive } from '../testing/signed-image.ts';

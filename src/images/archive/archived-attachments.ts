@@ -8,7 +8,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { type ArtifactLayers, artifactLayers } from '../artifact-layers.ts';
+import { type ArtifactLayers, artifactLayers } from '../attachments/artifact-layers.ts';
 import type { Digest } from '../digest.ts';
 import type { Limits } from '../limits.ts';
 import { type Descriptor, isManifest } from '../manifest.ts';

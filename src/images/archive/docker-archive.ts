@@ -6,7 +6,7 @@
  * @module
  */
 import * as z from 'zod';
-import { openObject, parseDocument } from '../json.ts';
+import { openObject, parseDocument } from '../json/json.ts';
 import { OCI_MANIFEST } from '../manifest.ts';
 import type { Staging } from '../staging.ts';
 import { corrupt } from '../tar/corrupt.ts';

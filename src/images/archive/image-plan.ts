@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { AttachmentRecord } from '../catalog.ts';
+import type { AttachmentRecord } from '../catalog/catalog.ts';
 import { type ConfigFile, parseConfig } from '../config.ts';
 import type { Digest } from '../digest.ts';
 import type { Limits } from '../limits.ts';

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import type { Digest } from '../digest.ts';
-import { parseDocument } from '../json.ts';
+import { parseDocument } from '../json/json.ts';
 import {
   type Descriptor,
   type Index,

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import type { Digest } from '../digest.ts';
-import { parseDocument } from '../json.ts';
+import { parseDocument } from '../json/json.ts';
 
 /** Far above what builders write; an image may bring more, and then is told no further. */
 const MAX_ENTRIES = 10_000;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Catalog, ImageRecord } from '../catalog.ts';
+import type { Catalog, ImageRecord } from '../catalog/catalog.ts';
 import type { PruneOptions } from './prune-options.ts';
 
 export interface Pruned {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { artifactLayers } from '../artifact-layers.ts';
-import type { AttachmentRecord } from '../catalog.ts';
+import { artifactLayers } from '../attachments/artifact-layers.ts';
+import type { AttachmentRecord } from '../catalog/catalog.ts';
 import { type Digest, hexOf } from '../digest.ts';
 import { OCI_INDEX, parseIndex, parseManifest } from '../manifest.ts';
 import { canonicalRepository, parseReference } from '../reference.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { Catalog, ImageRecord } from '../catalog.ts';
+import type { Catalog, ImageRecord } from '../catalog/catalog.ts';
 import type { Limits } from '../limits.ts';
 import { resolveImage } from '../resolve.ts';
 import { repositoryOf } from '../tag/repository-of.ts';

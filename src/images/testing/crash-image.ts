@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Attachment } from '../attachment.ts';
+import type { Attachment } from '../attachments/attachment.ts';
 import { digestOf } from '../digest.ts';
 import { buildImage } from './build-image.ts';
 

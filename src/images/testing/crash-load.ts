@@ -6,7 +6,7 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { openDatabase } from '../../state/database.ts';
-import { migrations } from '../catalog-migrations.ts';
+import { migrations } from '../catalog/catalog-migrations.ts';
 import { openImageStore } from '../store.ts';
 import { convertHere } from './convert-here.ts';
 

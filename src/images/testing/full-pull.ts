@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { A3sError } from '../../errors.ts';
 import { openDatabase } from '../../state/database.ts';
-import { migrations } from '../catalog-migrations.ts';
+import { migrations } from '../catalog/catalog-migrations.ts';
 import { openImageStore } from '../store.ts';
 import { buildImage } from './build-image.ts';
 import { convertHere } from './convert-here.ts';

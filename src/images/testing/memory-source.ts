@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Attachment } from '../attachment.ts';
+import type { Attachment } from '../attachments/attachment.ts';
 import { type Digest, digestOf } from '../digest.ts';
 import type { ImageSource, Origin, StoredDocument } from '../image.ts';
 import type { BuiltImage } from './build-image.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Attachment } from '../attachment.ts';
+import type { Attachment } from '../attachments/attachment.ts';
 import type { Digest } from '../digest.ts';
 import type { StoredDocument } from '../image.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../manifest.ts';

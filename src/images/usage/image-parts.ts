@@ -4,7 +4,7 @@
  * @module
  */
 import { stat } from 'node:fs/promises';
-import type { ImageRecord } from '../catalog.ts';
+import type { ImageRecord } from '../catalog/catalog.ts';
 import { type Disks, planDisks } from '../disks.ts';
 import type { Parts } from './shares.ts';
 

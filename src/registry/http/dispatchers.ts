@@ -5,7 +5,7 @@
  */
 import type { Dispatcher } from 'undici';
 import { type Proxies, proxyFor } from '../hosts/proxies.ts';
-import type { TransportLimits } from '../transport-limits.ts';
+import type { TransportLimits } from '../transport/transport-limits.ts';
 import type { Trust } from './trust.ts';
 
 /** Redirects lead to ever new hosts. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RegistryRequest, RegistryResponse } from '../transport.ts';
+import type { RegistryRequest, RegistryResponse } from '../transport/transport.ts';
 import type { Trust } from './trust.ts';
 
 export interface HttpRequest {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NO_CERTIFICATES } from '../hosts/certs-directory.ts';
-import { TRANSPORT_LIMITS } from '../transport-limits.ts';
+import { TRANSPORT_LIMITS } from '../transport/transport-limits.ts';
 import type { HttpRequest, HttpResponse, Send } from './message.ts';
 import { persist, retryAfter } from './persist.ts';
 import { trustIn } from './trust.ts';

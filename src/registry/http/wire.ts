@@ -5,7 +5,7 @@
  */
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import type { TransportLimits } from '../transport-limits.ts';
+import type { TransportLimits } from '../transport/transport-limits.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import type { HttpRequest, HttpResponse, Send } from './message.ts';
 import { Unreached } from './unreached.ts';

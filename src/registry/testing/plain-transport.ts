@@ -6,7 +6,7 @@
 import { Readable } from 'node:stream';
 import { Agent, request as send } from 'undici';
 import { A3sError, type ErrorCode } from '../../errors.ts';
-import type { RegistryRequest, RegistryResponse, Transport } from '../transport.ts';
+import type { RegistryRequest, RegistryResponse, Transport } from '../transport/transport.ts';
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
   401: 'registry-unauthorized',

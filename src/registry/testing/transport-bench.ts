@@ -7,12 +7,12 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { createTransport } from '../create-transport.ts';
 import { readProxies } from '../hosts/proxies.ts';
-import { Network } from '../network.ts';
 import type { Credentials } from '../registry.ts';
-import type { RegistryRequest, Transport } from '../transport.ts';
-import type { TransportLimits } from '../transport-limits.ts';
+import { createTransport } from '../transport/create-transport.ts';
+import { Network } from '../transport/network.ts';
+import type { RegistryRequest, Transport } from '../transport/transport.ts';
+import type { TransportLimits } from '../transport/transport-limits.ts';
 import { type Answer, type FaultServer, startFaultServer } from './fault-server.ts';
 import { type CertificateFiles, type TestAuthority, testAuthority } from './test-authority.ts';
 

@@ -16,7 +16,7 @@ import {
 } from '../../distribution/attachment-artifact.ts';
 import { freshAttachments } from '../../distribution/refresh.ts';
 import { A3sError } from '../../errors.ts';
-import type { Attachment } from '../../images/attachment.ts';
+import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Digest } from '../../images/digest.ts';
 import { digestText } from '../../images/digest-text.ts';
 import type { Image } from '../../images/image.ts';

@@ -5,7 +5,7 @@
  */
 import { Readable } from 'node:stream';
 import { A3sError } from '../../errors.ts';
-import type { Attachment } from '../../images/attachment.ts';
+import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Digest } from '../../images/digest.ts';
 import type { Image, ImageStore } from '../../images/image.ts';
 

@@ -4,9 +4,9 @@
  * @module
  */
 import { type KeyObject, sign } from 'node:crypto';
-import type { Attachment } from '../../images/attachment.ts';
+import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Digest } from '../../images/digest.ts';
-import { preAuthEncoding } from '../dsse.ts';
+import { preAuthEncoding } from '../evidence/dsse.ts';
 import { digestOf } from './policies.ts';
 
 export interface LayerParts {

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import type { Attachment } from '../../images/attachment.ts';
+import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Digest } from '../../images/digest.ts';
 import { digestOf } from './policies.ts';
 

@@ -5,7 +5,7 @@
  */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import type { TransparencyLogEntry } from '@sigstore/bundle';
-import { preAuthEncoding } from '../dsse.ts';
+import { preAuthEncoding } from '../evidence/dsse.ts';
 import {
   BUNDLE,
   DSSE,

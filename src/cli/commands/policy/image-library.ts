@@ -5,4 +5,4 @@
  *
  * @module
  */
-export { InvalidImagePolicy, loadParsedPolicy } from '../../../trust/load-policy.ts';
+export { InvalidImagePolicy, loadParsedPolicy } from '../../../trust/policy/load-policy.ts';

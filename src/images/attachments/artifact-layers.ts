@@ -1,0 +1,43 @@
+/**
+ * The payloads of an artifact, as far as its manifest can be read at all: registries and archives may have anything where
+ * signatures are looked for.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { A3sError } from '../../errors.ts';
+import type { Digest } from '../digest.ts';
+import { digestText } from '../digest-text.ts';
+import { parseDocument } from '../json/json.ts';
+
+const MAX_LAYERS = 1024;
+
+const Artifact = z.looseObject({
+  subject: z.looseObject({ digest: digestText }).nullish(),
+  layers: z
+    .array(
+      z.looseObject({ mediaType: z.string().max(255), digest: digestText, size: z.int().min(0) }),
+    )
+    .max(MAX_LAYERS),
+});
+
+export interface ArtifactLayers {
+  /** What it says that it is attached to. */
+  readonly subject: Digest | undefined;
+  readonly layers: readonly {
+    readonly mediaType: string;
+    readonly digest: Digest;
+    readonly size: number;
+  }[];
+}
+
+/** Undefined where the bytes are something else. */
+export function artifactLayers(bytes: Buffer): ArtifactLayers | undefined {
+  try {
+    const { subject, layers } = parseDocument(bytes, Artifact, 'an artifact');
+    return { subject: subject?.digest, layers };
+  } catch (error) {
+    if (error instanceof A3sError && error.code === 'invalid-image') return undefined;
+    throw error;
+  }
+}

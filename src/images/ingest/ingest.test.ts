@@ -1,0 +1,402 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MirrorError } from '../../errors.ts';
+import type { Attachment } from '../attachments/attachment.ts';
+import { type Digest, digestOf } from '../digest.ts';
+import type { ImageSource, IngestEvent } from '../image.ts';
+import { DEFAULT_LIMITS } from '../limits.ts';
+import { type BuiltImage, buildImage } from '../testing/build-image.ts';
+import { Gate } from '../testing/gate.ts';
+import { documentOf, MemorySource } from '../testing/memory-source.ts';
+import { type TemporaryStore, temporaryStore } from '../testing/temporary-store.ts';
+
+let temporary: TemporaryStore;
+beforeEach(async () => {
+  temporary = await temporaryStore();
+});
+afterEach(() => temporary.remove());
+
+const inUse = () => false;
+const layersOf = (...names: string[]) =>
+  names.map((name) => [{ path: name, data: Buffer.alloc(200_000, name) }]);
+const imageOf = (...names: string[]): BuiltImage =>
+  buildImage({ layers: layersOf(...names), compression: 'none' });
+
+describe('two pulls at once', () => {
+  it('download a layer that they share once', async () => {
+    const [a, b] = [imageOf('shared', 'a'), imageOf('shared', 'b')];
+    const gate = new Gate();
+    const first = new MemorySource(a, { names: ['docker.io/library/a:1'], before: gate.opened });
+    const second = new MemorySource(b, { names: ['docker.io/library/b:1'], before: gate.opened });
+    const both = Promise.all([temporary.store.ingest(first), temporary.store.ingest(second)]);
+    gate.open();
+    const images = await both;
+    const shared = a.layers[0]?.digest;
+    const opened = [...first.opened, ...second.opened];
+    expect(opened.filter((digest) => digest === shared)).toHaveLength(1);
+    expect(opened).toHaveLength(5);
+    for (const image of images) expect(await temporary.store.bootLayers(image)).toHaveLength(2);
+    expect(readdirSync(join(temporary.root, 'images/staging'))).toEqual([]);
+  });
+
+  it.each(['fails', 'is aborted'])('do not hold each other up when one %s', async (how) => {
+    const [a, b] = [imageOf('shared', 'a'), imageOf('shared', 'b')];
+    const stop = new AbortController();
+    const shared = a.layers[0]?.digest;
+    const started = new Gate();
+    const broken = new Gate();
+    const first = new MemorySource(a, {
+      names: ['docker.io/library/a:1'],
+      signal: stop.signal,
+      stream: async function* (digest, bytes) {
+        if (digest !== shared) return yield bytes;
+        yield bytes.subarray(0, 1000);
+        started.open();
+        await broken.opened;
+        throw new RangeError('cut');
+      },
+    });
+    const failing = temporary.store.ingest(first).catch((error: unknown) => error);
+    await started.opened;
+    const second = new MemorySource(b, { names: ['docker.io/library/b:1'] });
+    const waiting: IngestEvent[] = [];
+    const going = temporary.store.ingest(second, (event) => waiting.push(event));
+    while (!waiting.some(({ layer, state }) => layer !== shared && state === 'complete')) {
+      await setTimeout(5);
+    }
+    expect(second.opened).not.toContain(shared);
+    if (how === 'fails') broken.open();
+    else stop.abort(new RangeError('stopped'));
+    expect(await failing).toBeInstanceOf(RangeError);
+    broken.open();
+    const image = await going;
+    expect(second.opened).toContain(shared);
+    expect(await temporary.store.bootLayers(image)).toHaveLength(2);
+    expect(await temporary.store.list()).toHaveLength(1);
+    await temporary.store.remove(image.id, { force: true, inUse });
+    expect(await temporary.remains()).toEqual([]);
+  });
+
+  it('of one image leave one image', async () => {
+    const image = imageOf('a', 'b');
+    const sources = ['1', '2', '3'].map(
+      (tag) => new MemorySource(image, { names: [`docker.io/library/app:${tag}`] }),
+    );
+    await Promise.all(sources.map((source) => temporary.store.ingest(source)));
+    expect(sources.flatMap(({ opened }) => opened)).toHaveLength(3);
+    const [listed, ...others] = await temporary.store.list();
+    expect(others).toEqual([]);
+    expect(listed?.tags).toEqual(['app:1', 'app:2', 'app:3']);
+  });
+});
+
+describe('a pull', () => {
+  it('makes the disk of a layer while another is still on its way, three at a time', async () => {
+    const image = imageOf('a', 'b', 'c', 'd', 'e');
+    const gates = new Map(image.layers.map(({ digest }) => [digest, new Gate()] as const));
+    const source = new MemorySource(image, {
+      names: ['docker.io/library/app:1'],
+      stream: async function* (digest, bytes) {
+        await gates.get(digest)?.opened;
+        yield bytes;
+      },
+    });
+    const events: IngestEvent[] = [];
+    const pulling = temporary.store.ingest(source, (event) => events.push(event));
+    const opened = async (count: number) => {
+      while (source.opened.length < count) await setTimeout(5);
+      await setTimeout(20);
+      expect(source.opened).toHaveLength(count);
+    };
+    // The configuration, and three layers.
+    await opened(4);
+    const [first] = image.layers;
+    gates.get(first?.digest ?? '')?.open();
+    await opened(5);
+    while (readdirSync(join(temporary.root, 'images/erofs')).length === 0) await setTimeout(5);
+    expect(events.filter(({ state }) => state === 'waiting')).toHaveLength(2);
+    for (const gate of gates.values()) gate.open();
+    expect((await pulling).tags).toEqual(['app:1']);
+  });
+
+  it('that is aborted leaves nothing, even when its source hangs', async () => {
+    const stop = new AbortController();
+    const source = new MemorySource(imageOf('a', 'b'), {
+      names: ['docker.io/library/app:1'],
+      signal: stop.signal,
+      stream: async function* (digest, bytes) {
+        if (digest === imageOf('a', 'b').config.digest) return yield bytes;
+        yield bytes.subarray(0, 10);
+        await new Promise(() => undefined);
+      },
+    });
+    const pulling = temporary.store.ingest(source, ({ state }) => {
+      if (state === 'downloading') stop.abort(new RangeError('enough'));
+    });
+    await expect(pulling).rejects.toThrow('enough');
+    expect(await temporary.remains()).toEqual([]);
+  });
+
+  it('takes a blob that a mirror gave wrong from whoever gives it next', async () => {
+    const image = imageOf('a', 'b');
+    const wrong = new Set(image.layers.map(({ digest }) => digest));
+    const source = new MemorySource(image, {
+      names: ['docker.io/library/app:1'],
+      stream: async function* (digest, bytes) {
+        if (!wrong.delete(digest)) return yield bytes;
+        yield Buffer.alloc(1000);
+        throw new MirrorError('registry-failed', 'its content has another digest');
+      },
+    });
+    expect((await temporary.store.ingest(source)).tags).toEqual(['app:1']);
+    expect(source.opened).toHaveLength(5);
+  });
+
+  it('gives up a blob that every mirror gives wrong, and leaves nothing', async () => {
+    const source = new MemorySource(imageOf('a'), {
+      names: ['docker.io/library/app:1'],
+      // biome-ignore lint/correctness/useYield: it fails before its first byte
+      stream: async function* () {
+        throw new MirrorError('registry-failed', 'wrong again');
+      },
+    });
+    await expect(temporary.store.ingest(source)).rejects.toThrow('wrong again');
+    expect(source.opened).toHaveLength(3);
+    expect(await temporary.remains()).toEqual([]);
+  });
+
+  it('keeps what it needs from a removal that comes in between', async () => {
+    const image = imageOf('a', 'b');
+    const first = new MemorySource(image, { names: ['docker.io/library/app:1'] });
+    await temporary.store.ingest(first);
+    const next = imageOf('a', 'b', 'c');
+    const last = next.layers[2]?.digest;
+    const second = new MemorySource(next, {
+      names: ['docker.io/library/app:2'],
+      stream: async function* (digest, bytes) {
+        if (digest === last) {
+          await setTimeout(100);
+          await temporary.store.remove('app:1', { force: false, inUse });
+        }
+        yield bytes;
+      },
+    });
+    const stored = await temporary.store.ingest(second);
+    expect(second.opened).toEqual([next.config.digest, last]);
+    expect(await temporary.store.bootLayers(stored)).toHaveLength(3);
+  });
+
+  it('does not believe a configuration that was changed on disk', async () => {
+    const image = imageOf('a');
+    await temporary.store.ingest(new MemorySource(image, { names: ['docker.io/library/app:1'] }));
+    const path = join(temporary.root, 'images/blobs/sha256', image.config.digest.slice(7));
+    const changed = readFileSync(path, 'utf8').replace('linux', 'LINUX');
+    rmSync(path);
+    writeFileSync(path, changed);
+    await expect(
+      temporary.store.ingest(new MemorySource(image, { names: ['docker.io/library/app:2'] })),
+    ).rejects.toMatchObject({ code: 'invalid-image' });
+    await expect(temporary.store.resolve('app:2')).rejects.toMatchObject({
+      code: 'no-such-image',
+    });
+  });
+
+  it('fetches a layer once that an image has twice', async () => {
+    const layer = layersOf('a')[0] ?? [];
+    const image = buildImage({ layers: [layer, layer, layer], compression: 'none' });
+    const source = new MemorySource(image, { names: ['docker.io/library/app:1'] });
+    const stored = await temporary.store.ingest(source);
+    expect(source.opened).toHaveLength(2);
+    expect(await temporary.store.bootLayers(stored)).toHaveLength(3);
+  });
+
+  it('takes an image of more layers than a box has disks', async () => {
+    const names = Array.from({ length: 60 }, (_, index) => `layer-${index}`);
+    const image = buildImage({ layers: names.map((path) => [{ path, data: path }]) });
+    const source = new MemorySource(image, { names: ['docker.io/library/app:1'] });
+    const stored = await temporary.store.ingest(source);
+    expect(await temporary.store.bootLayers(stored)).toHaveLength(56);
+  });
+
+  it('is refused for layers with other diff IDs than its configuration says', async () => {
+    const good = imageOf('a');
+    const other = imageOf('b');
+    const [layer] = other.layers;
+    const manifest = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: good.manifest.mediaType,
+        config: good.config,
+        layers: [layer],
+      }),
+    );
+    const source = new MemorySource(good, { names: [], manifest });
+    source.add(other);
+    await expect(temporary.store.ingest(source)).rejects.toMatchObject({ code: 'invalid-image' });
+    expect(await temporary.remains()).toEqual([]);
+    // Nor when the disk of that diff ID is there already.
+    await temporary.store.ingest(new MemorySource(good, { names: ['docker.io/library/app:1'] }));
+    await expect(temporary.store.ingest(source)).rejects.toMatchObject({ code: 'invalid-image' });
+  });
+
+  it('is refused at once when its layers cannot fit', async () => {
+    const good = imageOf('a');
+    const manifest = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: good.manifest.mediaType,
+        config: good.config,
+        layers: good.layers.map((layer) => ({ ...layer, size: 2 ** 52 })),
+      }),
+    );
+    const source = new MemorySource(good, { names: [], manifest });
+    await expect(temporary.store.ingest(source)).rejects.toMatchObject({ code: 'disk-full' });
+    expect(source.opened).toEqual([good.config.digest]);
+    expect(await temporary.remains()).toEqual([]);
+  });
+
+  it('takes no larger documents than the limits allow', async () => {
+    temporary.remove();
+    temporary = await temporaryStore({ ...DEFAULT_LIMITS, documentBytes: 100 });
+    const source = new MemorySource(imageOf('a'), { names: [] });
+    await expect(temporary.store.ingest(source)).rejects.toMatchObject({ code: 'too-large' });
+    expect(source.opened).toEqual([]);
+  });
+});
+
+describe('an index', () => {
+  const image = imageOf('a');
+  const indexOf = (...manifests: object[]) =>
+    documentOf(
+      'application/vnd.oci.image.index.v1+json',
+      Buffer.from(JSON.stringify({ schemaVersion: 2, manifests })),
+    );
+
+  it('that does not list the manifest says nothing about it', async () => {
+    const other = indexOf(imageOf('b').manifest);
+    const source = new MemorySource(image, { names: [], indexes: [other] });
+    await expect(temporary.store.ingest(source)).rejects.toThrow(/does not list the manifest/);
+  });
+
+  it('that is not what its digest says is refused', async () => {
+    const good = indexOf(image.manifest);
+    const changed = { ...good, bytes: Buffer.concat([good.bytes, Buffer.from(' ')]) };
+    const source = new MemorySource(image, { names: [], indexes: [changed] });
+    await expect(temporary.store.ingest(source)).rejects.toThrow(/has the digest/);
+  });
+
+  it('and its bytes stay as long as the image does', async () => {
+    const index = indexOf(image.manifest);
+    const source = new MemorySource(image, {
+      names: ['docker.io/library/app:1'],
+      indexes: [index],
+    });
+    const stored = await temporary.store.ingest(source);
+    expect(stored.indexDigests).toEqual([index.digest]);
+    const path = join(temporary.root, 'images/blobs/sha256', index.digest.slice(7));
+    await temporary.store.tag('app:1', 'app:2');
+    expect(readFileSync(path).equals(index.bytes)).toBe(true);
+    await temporary.store.remove(stored.id, { force: true, inUse });
+    expect(existsSync(path)).toBe(false);
+  });
+});
+
+describe('what is attached', () => {
+  const image = imageOf('a');
+  const attachment = (subject: Digest, text: string): Attachment => {
+    const blob = Buffer.from(`signature ${text}`);
+    const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, text }));
+    return {
+      subject,
+      attachedBy: 'tag',
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      digest: digestOf(manifest),
+      manifest,
+      blobs: new Map([[digestOf(blob), blob]]),
+    };
+  };
+  const ingest = (attachments?: readonly Attachment[]) =>
+    temporary.store.ingest(
+      new MemorySource(image, {
+        names: ['docker.io/library/app:1'],
+        ...(attachments === undefined ? {} : { attachments }),
+      }),
+    );
+  const subject = digestOf(image.blobs.get(image.manifest.digest) ?? Buffer.alloc(0));
+  const blobCount = () => readdirSync(join(temporary.root, 'images/blobs/sha256')).length;
+
+  it('is read back as it was, and goes with the image', async () => {
+    const attached = attachment(subject, 'a');
+    await ingest([attached]);
+    expect(await temporary.store.attachments([subject, subject])).toEqual([attached]);
+    expect(blobCount()).toBe(5);
+    await temporary.store.remove('app:1', { force: false, inUse });
+    expect(await temporary.remains()).toEqual([]);
+  });
+
+  it('is replaced as a whole, and left alone by who knows nothing of it', async () => {
+    await ingest([attachment(subject, 'a'), attachment(subject, 'b')]);
+    await ingest();
+    expect(await temporary.store.attachments([subject])).toHaveLength(2);
+    const last = attachment(subject, 'c');
+    await temporary.store.attach([subject], [last]);
+    expect(await temporary.store.attachments([subject])).toEqual([last]);
+    expect(blobCount()).toBe(5);
+    await temporary.store.attach([subject], []);
+    expect(await temporary.store.attachments([subject])).toEqual([]);
+    expect(blobCount()).toBe(3);
+  });
+
+  it('is refused for what is not in the store, and for bytes of another digest', async () => {
+    await ingest();
+    const other: Digest = `sha256:${'0'.repeat(64)}`;
+    await expect(temporary.store.attach([other], [])).rejects.toMatchObject({
+      code: 'no-such-image',
+    });
+    const stray = attachment(other, 'a');
+    await expect(temporary.store.attach([subject], [stray])).rejects.toThrow(/is attached to/);
+    const wrong = { ...attachment(subject, 'a'), digest: other };
+    await expect(temporary.store.attach([subject], [wrong])).rejects.toThrow(/another digest/);
+    const many = Array.from({ length: 65 }, (_, index) => attachment(subject, String(index)));
+    await expect(temporary.store.attach([subject], many)).rejects.toMatchObject({
+      code: 'too-large',
+    });
+    expect(await temporary.store.attachments([subject])).toEqual([]);
+    expect(readdirSync(join(temporary.root, 'images/staging'))).toEqual([]);
+  });
+
+  it('is refused when it was changed on disk', async () => {
+    const attached = attachment(subject, 'a');
+    await ingest([attached]);
+    const [blob = expect.fail()] = attached.blobs.keys();
+    const path = join(temporary.root, 'images/blobs/sha256', blob.slice(7));
+    const bytes = readFileSync(path);
+    await temporary.store.attach([subject], [attached]);
+    writeFileSync(path, createHash('sha256').update(bytes).digest().subarray(0, bytes.length), {
+      mode: 0o600,
+    });
+    await expect(temporary.store.attachments([subject])).rejects.toMatchObject({
+      code: 'invalid-image',
+      remedy: 'Pull the image again.',
+    });
+  });
+});
+
+describe('a source', () => {
+  it.each<[string, Partial<ImageSource>, string]>([
+    ['a name with a digest', { names: [`a@sha256:${'0'.repeat(64)}`] }, 'invalid-reference'],
+    ['a name that looks like an id', { names: ['sha256:abc'] }, 'invalid-reference'],
+    [
+      'a repository digest that is not its own',
+      { repoDigest: { repository: 'docker.io/library/a', digest: `sha256:${'0'.repeat(64)}` } },
+      'invalid-image',
+    ],
+  ])('with %s is refused', async (_, change, code) => {
+    const source = Object.assign(new MemorySource(imageOf('a'), { names: [] }), change);
+    await expect(temporary.store.ingest(source)).rejects.toMatchObject({ code });
+    expect(await temporary.remains()).toEqual([]);
+  });
+});

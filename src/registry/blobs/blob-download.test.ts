@@ -1,0 +1,416 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { fuzzRuns } from '@a3s-box/test-fuzz';
+import { fc, test as fuzz } from '@fast-check/vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Digest } from '../../images/digest.ts';
+import type { Patience } from '../exchange/trials.ts';
+import type { BlobDescriptor } from '../registry.ts';
+import { openRepository } from '../repository.ts';
+import {
+  type Answer,
+  contentRange,
+  type FaultRegistry,
+  rangeStart,
+  sendAndCut,
+  serveBlob,
+  startFaultRegistry,
+} from '../testing/fault-registry.ts';
+import { type PlainTransport, plainTransport } from '../testing/plain-transport.ts';
+
+const QUICK = { backoffMs: 1 };
+const SMALL = Buffer.from('every byte of this blob is a place where the connection may be cut');
+
+let registry: FaultRegistry | undefined;
+let transport: PlainTransport | undefined;
+afterEach(async () => {
+  await transport?.close();
+  await registry?.stop();
+});
+
+interface Faulty {
+  readonly patience?: Partial<Patience>;
+  readonly signal?: AbortSignal;
+}
+
+async function repository(answer: Answer, { patience, signal }: Faulty = {}) {
+  await transport?.close();
+  await registry?.stop();
+  registry = await startFaultRegistry(answer);
+  transport = plainTransport(registry.host);
+  return openRepository(transport, `${registry.host}/team/app`, {
+    access: 'pull',
+    patience: { ...QUICK, ...patience },
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+function descriptorOf(bytes: Buffer): BlobDescriptor {
+  const digest: Digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  return { digest, size: bytes.length };
+}
+
+async function pull(answer: Answer, bytes: Buffer, faulty?: Faulty): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  const blob = (await repository(answer, faulty)).blob(descriptorOf(bytes));
+  for await (const chunk of blob) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+const failed = (text: string) =>
+  expect.objectContaining({ code: 'registry-failed', message: expect.stringContaining(text) });
+
+describe('a blob', () => {
+  it('is asked for as it is, at its digest', async () => {
+    expect(await pull((request, response) => serveBlob(request, response, SMALL), SMALL)).toEqual(
+      SMALL,
+    );
+    expect(registry?.requests).toMatchObject([
+      {
+        method: 'GET',
+        url: `/v2/team/app/blobs/${descriptorOf(SMALL).digest}`,
+        headers: { 'accept-encoding': 'identity' },
+      },
+    ]);
+    expect(registry?.requests[0]?.headers).not.toHaveProperty('range');
+  });
+
+  it('may be empty', async () => {
+    const empty = Buffer.alloc(0);
+    expect(await pull((request, response) => serveBlob(request, response, empty), empty)).toEqual(
+      empty,
+    );
+  });
+
+  it('that the registry does not have is told from one that is broken', async () => {
+    const absent = pull((_, response) => void response.writeHead(404).end(), SMALL);
+    await expect(absent).rejects.toMatchObject({ code: 'not-in-registry' });
+  });
+
+  it('comes in parallel with others', async () => {
+    const blobs = Array.from({ length: 8 }, () => randomBytes(100_000));
+    const byUrl = new Map(blobs.map((bytes) => [descriptorOf(bytes).digest as string, bytes]));
+    const repo = await repository(async (request, response, index) => {
+      const bytes = byUrl.get(request.url.split('/').at(-1) ?? '') ?? Buffer.alloc(0);
+      await serveBlob(request, response, bytes, index < 8 ? 50_000 : undefined);
+    });
+    const read = blobs.map(async (bytes) => {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of repo.blob(descriptorOf(bytes))) chunks.push(chunk);
+      return Buffer.concat(chunks).equals(bytes);
+    });
+    expect(await Promise.all(read)).toEqual(blobs.map(() => true));
+  });
+});
+
+describe('a cut connection', () => {
+  it('at any byte is made good by asking for the rest', async () => {
+    for (let cut = 0; cut < SMALL.length; cut += 1) {
+      const got = await pull(
+        (request, response, index) =>
+          serveBlob(request, response, SMALL, index === 0 ? cut : undefined),
+        SMALL,
+      );
+      expect(got).toEqual(SMALL);
+      const asked = registry?.requests.map(({ headers }) => headers.range);
+      expect(asked).toEqual([undefined, cut === 0 ? undefined : `bytes=${cut}-`]);
+    }
+  });
+
+  it('at any byte, after every byte before it too, ends well', async () => {
+    const got = await pull((request, response) => {
+      return serveBlob(request, response, SMALL, rangeStart(request) + 3);
+    }, SMALL);
+    expect(got).toEqual(SMALL);
+  });
+
+  const cuts = fc.array(fc.integer({ min: 0, max: 3_000_000 }), { maxLength: 12 });
+  const large = randomBytes(3_000_000);
+  fuzz.prop([cuts, fc.boolean()], fuzzRuns())(
+    'at places of a large blob in any order is made good, with ranges or without',
+    async (places, ranges) => {
+      const got = await pull(
+        async (request, response, index) => {
+          const cut = places[index];
+          if (ranges || request.headers.range === undefined) {
+            await serveBlob(request, response, large, cut);
+          } else {
+            await serveBlob({ ...request, headers: {} }, response, large, cut);
+          }
+        },
+        large,
+        { patience: { attempts: 20 } },
+      );
+      expect(got.equals(large)).toBe(true);
+    },
+  );
+
+  it('is borne with so long as something comes, and not for ever', async () => {
+    const never = pull(async (request, response) => {
+      await serveBlob(request, response, SMALL, Math.max(rangeStart(request), 10));
+    }, SMALL);
+    await expect(never).rejects.toEqual(failed('the connection was cut'));
+    expect(registry?.requests).toHaveLength(7);
+  });
+
+  it('after each single byte is not borne with a million times', async () => {
+    const large = randomBytes(1_000_000);
+    const drip = pull((request, response) => {
+      return serveBlob(request, response, large, rangeStart(request) + 1);
+    }, large);
+    await expect(drip).rejects.toEqual(failed('the connection was cut'));
+    expect(registry?.requests).toHaveLength(65);
+  });
+
+  it('that cannot be made again is told as it is', async () => {
+    const gone = pull(async (request, response) => {
+      await serveBlob(request, response, SMALL, 10);
+      void registry?.stop();
+    }, SMALL);
+    await expect(gone).rejects.toMatchObject({ code: 'registry-unreachable' });
+  });
+
+  it('before any answer is left to the transport, which has tried again already', async () => {
+    const answer: Answer = (_, response) => void response.destroy();
+    await expect(pull(answer, SMALL)).rejects.toMatchObject({ code: 'registry-unreachable' });
+    expect(registry?.requests).toHaveLength(1);
+  });
+
+  it('is made good although the registry sends everything again', async () => {
+    const got = await pull(async (request, response, index) => {
+      await serveBlob({ ...request, headers: {} }, response, SMALL, index === 0 ? 7 : undefined);
+    }, SMALL);
+    expect(got).toEqual(SMALL);
+    expect(registry?.requests[1]?.headers.range).toBe('bytes=7-');
+  });
+
+  it('is made good although the registry refuses ranges', async () => {
+    const got = await pull(async (request, response, index) => {
+      if (request.headers.range !== undefined) response.writeHead(416).end();
+      else await serveBlob(request, response, SMALL, index === 0 ? 7 : undefined);
+    }, SMALL);
+    expect(got).toEqual(SMALL);
+  });
+
+  it('of a body without a length is told from its end', async () => {
+    const got = await pull((request, response, index) => {
+      if (index > 0) return serveBlob(request, response, SMALL);
+      response.writeHead(200).end(SMALL.subarray(0, 20));
+      return undefined;
+    }, SMALL);
+    expect(got).toEqual(SMALL);
+    expect(registry?.requests[1]?.headers.range).toBe('bytes=20-');
+  });
+
+  it('after the last byte loses nothing', async () => {
+    const got = await pull(async (_, response) => {
+      response.writeHead(200);
+      await sendAndCut(response, SMALL);
+    }, SMALL);
+    expect(got).toEqual(SMALL);
+    expect(registry?.requests).toHaveLength(1);
+  });
+});
+
+describe('a blob is refused', () => {
+  const cutFirst =
+    (then: (response: Parameters<Answer>[1]) => void): Answer =>
+    async (request, response, index) => {
+      if (index === 0) await serveBlob(request, response, SMALL, 10);
+      else then(response);
+    };
+
+  it('with other bytes', async () => {
+    const other = Buffer.from(SMALL).fill('x');
+    const answer: Answer = (request, response) => serveBlob(request, response, other);
+    await expect(pull(answer, SMALL)).rejects.toEqual(
+      failed(`its content has the digest ${descriptorOf(other).digest}`),
+    );
+  });
+
+  it('with other bytes on the second request', async () => {
+    const other = Buffer.from(SMALL).fill('x');
+    const answer: Answer = (request, response, index) =>
+      serveBlob(request, response, index === 0 ? SMALL : other, index === 0 ? 10 : undefined);
+    await expect(pull(answer, SMALL)).rejects.toEqual(failed('its content has the digest'));
+  });
+
+  it.each([
+    ['shorter', SMALL.length - 1],
+    ['longer', SMALL.length + 1],
+  ])('with a %s length, before a byte of it is read', async (_, length) => {
+    const answer: Answer = (_, response) => {
+      response.writeHead(200, { 'content-length': String(length) }).flushHeaders();
+    };
+    await expect(pull(answer, SMALL)).rejects.toEqual(failed(`the registry sends ${length} bytes`));
+    await registry?.idle();
+  });
+
+  it('with a body that never ends, at its first byte too many', async () => {
+    let sent = 0;
+    const answer: Answer = async (_, response) => {
+      response.writeHead(200);
+      const more = Buffer.alloc(16 * 1024);
+      while (!response.destroyed && sent < 1e9) {
+        sent += more.length;
+        await new Promise((resolve) => response.write(more, resolve));
+      }
+    };
+    await expect(pull(answer, SMALL)).rejects.toEqual(failed('sends more than its 66 bytes'));
+    await registry?.idle();
+    expect(sent).toBeLessThan(1e9);
+  });
+
+  it.each(['gzip', 'GZIP', 'zstd', 'br', 'gzip, identity'])(
+    'in the encoding %s, which was not asked for',
+    async (encoding) => {
+      const answer: Answer = (_, response) =>
+        void response.writeHead(200, { 'content-encoding': encoding }).end(gzipSync(SMALL));
+      await expect(pull(answer, SMALL)).rejects.toEqual(failed('which was not asked for'));
+    },
+  );
+
+  it.each([
+    ['none at all', undefined],
+    ['an earlier start', contentRange(9, SMALL.length)],
+    ['a later start', contentRange(11, SMALL.length)],
+    ['an earlier end', `bytes 10-20/${SMALL.length}`],
+    ['another size', `bytes 10-${SMALL.length - 1}/${SMALL.length + 1}`],
+    ['another unit', `octets 10-${SMALL.length - 1}/${SMALL.length}`],
+    ['a number that is none', `bytes 1e1-${SMALL.length - 1}/${SMALL.length}`],
+    ['two ranges', `bytes 10-${SMALL.length - 1}/${SMALL.length}, bytes 0-1/2`],
+  ])('with a Content-Range of %s', async (_, range) => {
+    const answer = cutFirst((response) => {
+      response.writeHead(206, range === undefined ? {} : { 'content-range': range });
+      response.end(SMALL.subarray(10));
+    });
+    await expect(pull(answer, SMALL)).rejects.toEqual(failed('instead of "bytes 10-65/66"'));
+  });
+
+  it('whose rest has another length than its Content-Range', async () => {
+    const answer = cutFirst((response) => {
+      const range = contentRange(10, SMALL.length);
+      response.writeHead(206, { 'content-range': range, 'content-length': '3' }).end('abc');
+    });
+    await expect(pull(answer, SMALL)).rejects.toEqual(failed('the registry sends 3 bytes'));
+  });
+
+  it('whose size is another one in a 416', async () => {
+    const answer = cutFirst((response) => {
+      response.writeHead(416, { 'content-range': 'bytes */10' }).end();
+    });
+    await expect(pull(answer, SMALL)).rejects.toEqual(failed('says it has 10 bytes'));
+  });
+
+  it('in parts that were not asked for', async () => {
+    const answer: Answer = (_, response) => {
+      response.writeHead(206, { 'content-range': contentRange(0, SMALL.length) }).end(SMALL);
+    };
+    await expect(pull(answer, SMALL)).rejects.toEqual(failed('all of it was asked for'));
+  });
+});
+
+describe('a slow registry', () => {
+  it('that says nothing more is left, and asked for the rest', async () => {
+    const answer: Answer = (request, response, index) => {
+      if (index > 0) return serveBlob(request, response, SMALL);
+      response.writeHead(200, { 'content-length': String(SMALL.length) });
+      response.write(SMALL.subarray(0, 20));
+      return undefined;
+    };
+    expect(await pull(answer, SMALL, { patience: { stallMs: 50 } })).toEqual(SMALL);
+    expect(registry?.requests[1]?.headers.range).toBe('bytes=20-');
+  });
+
+  it('that drips is given up', async () => {
+    const large = randomBytes(200_000);
+    const answer: Answer = async (request, response) => {
+      const start = rangeStart(request);
+      const head = start === 0 ? {} : { 'content-range': contentRange(start, large.length) };
+      response.writeHead(start === 0 ? 200 : 206, head);
+      for (let at = start; !response.destroyed && at < large.length; at += 1) {
+        response.write(large.subarray(at, at + 1));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    const drip = pull(answer, large, { patience: { stallMs: 30 } });
+    await expect(drip).rejects.toEqual(failed('fewer than 16384 bytes came in 0.03 seconds'));
+    expect(registry?.requests).toHaveLength(6);
+  });
+
+  it('is not what a slow reader makes of it', async () => {
+    const large = randomBytes(2_000_000);
+    const repo = await repository((request, response) => serveBlob(request, response, large), {
+      patience: { stallMs: 100, attempts: 1 },
+    });
+    let length = 0;
+    for await (const chunk of repo.blob(descriptorOf(large))) {
+      if (length === 0) await new Promise((resolve) => setTimeout(resolve, 300));
+      length += chunk.length;
+    }
+    expect(length).toBe(large.length);
+  });
+});
+
+describe('a reader', () => {
+  it('that waits holds the registry up, so that memory stays flat', async () => {
+    const size = 64 * 1024 * 1024;
+    const bytes = Buffer.alloc(size, 7);
+    let sent = 0;
+    const answer: Answer = async (_, response) => {
+      response.writeHead(200, { 'content-length': String(size) });
+      while (!response.destroyed && sent < size) {
+        const part = bytes.subarray(sent, sent + 64 * 1024);
+        const flushed = new Promise((resolve) => response.write(part, resolve));
+        await flushed;
+        sent += part.length;
+      }
+    };
+    const blob = (await repository(answer)).blob(descriptorOf(bytes))[Symbol.asyncIterator]();
+    await blob.next();
+    // Until the buffers of both ends are full.
+    let before = -1;
+    while (before !== sent) {
+      before = sent;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    expect(sent).toBeLessThan(size / 2);
+    await blob.return?.();
+  });
+
+  it('that leaves closes the connection', async () => {
+    const repo = await repository((_, response) => {
+      response.writeHead(200, { 'content-length': String(SMALL.length) }).write('every');
+    });
+    for await (const _ of repo.blob(descriptorOf(SMALL))) break;
+    await registry?.idle();
+  });
+
+  it('that is aborted closes the connection, and does not try again', async () => {
+    const aborting = new AbortController();
+    const answer: Answer = (_, response) => {
+      response.writeHead(200, { 'content-length': String(SMALL.length) }).write('every');
+    };
+    const repo = await repository(answer, { signal: aborting.signal });
+    const blob = repo.blob(descriptorOf(SMALL))[Symbol.asyncIterator]();
+    await blob.next();
+    const rest = expect(blob.next()).rejects.toThrow('no longer wanted');
+    aborting.abort(new Error('no longer wanted'));
+    await rest;
+    await registry?.idle();
+    expect(registry?.requests).toHaveLength(1);
+  });
+
+  it('that is aborted does not wait for the next attempt', async () => {
+    const aborting = new AbortController();
+    const answer: Answer = (request, response) => serveBlob(request, response, SMALL, 0);
+    const pulling = pull(answer, SMALL, {
+      signal: aborting.signal,
+      patience: { backoffMs: 1_000_000 },
+    });
+    const refused = expect(pulling).rejects.toMatchObject({ name: 'AbortError' });
+    await vi.waitFor(() => expect(registry?.requests).toHaveLength(1));
+    aborting.abort();
+    await refused;
+  });
+});

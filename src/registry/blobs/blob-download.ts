@@ -1,0 +1,124 @@
+/**
+ * Blobs out of a registry (distribution-spec 1.1, "Pulling blobs"): streamed, resumed where the connection is cut,
+ * and verified over all of their bytes whatever number of answers they came in.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { A3sError, MirrorError } from '../../errors.ts';
+import { exchange } from '../exchange/exchange.ts';
+import { broken, type RepositoryContext } from '../exchange/repository-context.ts';
+import { Cut, isCut, Stall, Trials } from '../exchange/trials.ts';
+import type { BlobDescriptor } from '../registry.ts';
+import { startOfAnswer } from './blob-download-answer.ts';
+
+/**
+ * The bytes of a blob, each once. The caller holds them for verified when this ends without an error.
+ *
+ * @throws A3sError `registry-failed` for other bytes, fewer or more of them, and when too many connections were cut;
+ *   `not-in-registry`; and what the transport throws. MirrorError where a mirror had a part in what is wrong
+ */
+export async function* downloadBlob(
+  context: RepositoryContext,
+  descriptor: BlobDescriptor,
+): AsyncGenerator<Uint8Array> {
+  const mirrors = new Set<() => void>();
+  try {
+    yield* download(context, descriptor, mirrors);
+  } catch (error) {
+    const isWrong = error instanceof A3sError && error.code === 'registry-failed' && !isCut(error);
+    if (!isWrong || mirrors.size === 0) throw error;
+    for (const distrust of mirrors) distrust();
+    throw new MirrorError(error.code, error.message, { remedy: error.remedy, cause: error });
+  }
+}
+
+async function* download(
+  context: RepositoryContext,
+  descriptor: BlobDescriptor,
+  mirrors: Set<() => void>,
+): AsyncGenerator<Uint8Array> {
+  const { digest, size } = descriptor;
+  const what = `blob ${digest} of ${context.name}`;
+  const trials = new Trials(context.patience, size, context.signal);
+  const hash = createHash('sha256');
+  const state: Transfer = { offset: 0, ranges: true, mirrors };
+  for (let complete = false; !complete; ) {
+    const before = state.offset;
+    try {
+      for await (const chunk of attempt(context, descriptor, state, what)) {
+        hash.update(chunk);
+        yield chunk;
+      }
+      complete = true;
+    } catch (error) {
+      // Where nothing came yet and there is no answer, the transport has tried often enough.
+      const isLost = isCut(error) && (error instanceof Cut || state.offset > 0);
+      if (!isLost) throw error;
+      // An answer without a length may have lost no more than its end.
+      if (state.offset === size && size > 0) complete = true;
+      else {
+        // A drip would otherwise be progress for ever.
+        const progressed = state.offset > before && !(error instanceof Stall);
+        await trials.next(error, { progressed });
+      }
+    }
+  }
+  const actual = `sha256:${hash.digest('hex')}`;
+  if (actual !== digest) throw broken(what, `its content has the digest ${actual}`);
+}
+
+interface Transfer {
+  /** Bytes that were handed on. */
+  offset: number;
+  /** Whether the registry is asked for the rest alone. */
+  ranges: boolean;
+  /** How to leave those alone that had a part in it. */
+  readonly mirrors: Set<() => void>;
+}
+
+/** One answer, without what is there already. */
+async function* attempt(
+  context: RepositoryContext,
+  descriptor: BlobDescriptor,
+  state: Transfer,
+  what: string,
+): AsyncGenerator<Uint8Array> {
+  const asked = state.ranges ? state.offset : 0;
+  const { body, drop, distrust, ...head } = await exchange(
+    context,
+    {
+      method: 'GET',
+      target: `${context.path}/blobs/${descriptor.digest}`,
+      ...(asked === 0 ? {} : { headers: { range: `bytes=${asked}-` } }),
+      expected: asked === 0 ? [200, 206, 404] : [200, 206, 404, 416],
+    },
+    what,
+  );
+  if (distrust !== undefined) state.mirrors.add(distrust);
+  try {
+    const start = startOfAnswer(head, descriptor, asked, what);
+    if (start === undefined) {
+      state.ranges = false;
+      throw new Cut(what, `the registry does not send it from byte ${asked}`);
+    }
+    let position = start;
+    for await (const chunk of body) {
+      const end = position + chunk.length;
+      if (end > descriptor.size) {
+        throw broken(what, `the registry sends more than its ${descriptor.size} bytes`);
+      }
+      const fresh = chunk.subarray(Math.min(Math.max(state.offset - position, 0), chunk.length));
+      position = end;
+      if (fresh.length === 0) continue;
+      state.offset = end;
+      yield fresh;
+    }
+    if (position === descriptor.size) return;
+    // It may be all that this mirror has.
+    distrust?.();
+    throw new Cut(what, `the answer ends after ${position} of ${descriptor.size} bytes`);
+  } finally {
+    await drop();
+  }
+}

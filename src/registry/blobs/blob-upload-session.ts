@@ -1,0 +1,128 @@
+/**
+ * An upload that a registry has begun (distribution-spec 1.1, "Pushing blobs"): where it goes on, and how far it is.
+ *
+ * @module
+ */
+
+import { type Exchange, exchangeHead } from '../exchange/exchange.ts';
+import { broken, quoted, type RepositoryContext } from '../exchange/repository-context.ts';
+import { Cut } from '../exchange/trials.ts';
+
+export interface UploadSession {
+  readonly location: URL;
+  /** Bytes that the registry has. */
+  readonly offset: number;
+  /** The fewest bytes that a chunk may have, except for the last one. */
+  readonly minChunk: number;
+}
+
+const MAX_LOCATION = 8 * 1024;
+
+/** Failures of the registry that it may have got over the next time. */
+export const PASSING_FAILURES = [500, 502, 503, 504];
+
+/** @throws Cut for a failure that may pass */
+export function requireWorking({ status }: Pick<Exchange, 'status'>, what: string): void {
+  if (!PASSING_FAILURES.includes(status)) return;
+  throw new Cut(what, `the registry answers with status ${status}`);
+}
+
+export async function beginUpload(
+  context: RepositoryContext,
+  what: string,
+): Promise<UploadSession> {
+  const head = await exchangeHead(
+    context,
+    {
+      method: 'POST',
+      target: `${context.path}/blobs/uploads/`,
+      headers: { 'content-length': '0' },
+      expected: [202, ...PASSING_FAILURES],
+    },
+    what,
+  );
+  requireWorking(head, what);
+  return startedBy(head, what);
+}
+
+/** The session that an answer with status 202 has begun. @throws A3sError `registry-failed` without a usable location */
+export function startedBy(head: Pick<Exchange, 'headers' | 'url'>, what: string): UploadSession {
+  const text = head.headers['oci-chunk-min-length'];
+  if (text !== undefined && !/^\d{1,15}$/.test(text)) {
+    throw broken(what, `the registry wants chunks of ${quoted(text)} bytes, which is no number`);
+  }
+  return { location: locationOf(head, what), offset: 0, minChunk: Number(text ?? '0') };
+}
+
+/** The session after an answer to one of its requests, which may have moved it. */
+export function moved(
+  session: UploadSession,
+  head: Pick<Exchange, 'headers' | 'url'>,
+  offset: number,
+  what: string,
+): UploadSession {
+  const { location } = head.headers;
+  if (location === undefined) return { ...session, offset };
+  return { ...session, offset, location: locationOf(head, what) };
+}
+
+/** Asks how far an upload is; undefined when it cannot go on, or does not say where. */
+export async function askSession(
+  context: RepositoryContext,
+  session: UploadSession,
+  size: number,
+  what: string,
+): Promise<UploadSession | undefined> {
+  const head = await exchangeHead(
+    context,
+    { method: 'GET', target: session.location, expected: [200, 204, 400, 404, 405] },
+    what,
+  );
+  if (head.status >= 300) return undefined;
+  const offset = endOfRange(head.headers, what);
+  // `0-0` is what Docker's registry says of one byte and of none.
+  if (offset === undefined || offset <= 1) return undefined;
+  if (offset > size) throw broken(what, `the registry has ${offset} bytes of an upload of ${size}`);
+  return moved(session, head, offset, what);
+}
+
+/** Lets the registry forget an upload. It does so by itself some day, so a refusal is no failure. */
+export async function cancelUpload(
+  context: RepositoryContext,
+  { location }: UploadSession,
+  what: string,
+): Promise<void> {
+  const expected = [200, 202, 204, 400, 401, 403, 404, 405, 500, 501];
+  await exchangeHead(context, { method: 'DELETE', target: location, expected }, what);
+}
+
+/** How many bytes `Range: 0-N` speaks of; undefined without the header. */
+export function endOfRange(headers: Exchange['headers'], what: string): number | undefined {
+  const text = headers['range'];
+  if (text === undefined) return undefined;
+  const [, last] = /^(?:bytes=)?0-(\d{1,15})$/.exec(text) ?? [];
+  if (last === undefined) throw broken(what, `the registry says that it has ${quoted(text)}`);
+  return Number(last) + 1;
+}
+
+/** Adds the digest to a location, whose own query stays byte by byte what the registry wrote. */
+export function withDigest(location: URL, digest: string): URL {
+  const query = location.search === '' ? '?' : `${location.search}&`;
+  const url = new URL(location);
+  url.search = `${query}digest=${encodeURIComponent(digest)}`;
+  return url;
+}
+
+function locationOf({ headers, url }: Pick<Exchange, 'headers' | 'url'>, what: string): URL {
+  const text = headers['location'];
+  if (text === undefined) throw broken(what, 'the registry does not say where to upload it');
+  if (text.length > MAX_LOCATION) throw broken(what, 'the registry gives too long a location');
+  const location = URL.canParse(text, url.href) ? new URL(text, url) : undefined;
+  const usable =
+    location !== undefined &&
+    ['http:', 'https:'].includes(location.protocol) &&
+    location.username === '' &&
+    location.password === '';
+  if (usable) return location;
+  throw broken(what, `the registry wants it uploaded to ${quoted(text)}, which is no web address`);
+}

@@ -1,0 +1,466 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Digest } from '../../images/digest.ts';
+import type { BlobDescriptor, Repository } from '../registry.ts';
+import { openRepository } from '../repository.ts';
+import { type Answer, type FaultRegistry, startFaultRegistry } from '../testing/fault-registry.ts';
+import { type PlainTransport, plainTransport } from '../testing/plain-transport.ts';
+
+const BLOB = randomBytes(300_000);
+const BEGUN = '/v2/team/app/blobs/uploads/1?_state=a%3D%3D&x=%2F+y';
+
+let registry: FaultRegistry | undefined;
+let transport: PlainTransport | undefined;
+afterEach(async () => {
+  await transport?.close();
+  await registry?.stop();
+});
+
+async function repository(answer: Answer): Promise<Repository> {
+  registry = await startFaultRegistry(answer);
+  transport = plainTransport(registry.host);
+  return openRepository(transport, `${registry.host}/team/app`, {
+    access: 'push',
+    patience: { backoffMs: 1 },
+  });
+}
+
+function descriptorOf(bytes: Buffer): BlobDescriptor {
+  const digest: Digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  return { digest, size: bytes.length };
+}
+
+/** The blob in small pieces, and where it was opened. */
+function source(bytes: Buffer) {
+  const opened: number[] = [];
+  async function* open(offset: number): AsyncGenerator<Uint8Array> {
+    opened.push(offset);
+    for (let at = offset; at < bytes.length; at += 10_000) yield bytes.subarray(at, at + 10_000);
+  }
+  return { opened, open };
+}
+
+/** A registry that keeps its uploads in memory, and a way to disturb it. */
+function memoryRegistry(disturb: Partial<Record<string, Answer>> = {}) {
+  const state = { data: Buffer.alloc(0), done: undefined as Buffer | undefined, sessions: 0 };
+  const counts: Record<string, number> = {};
+  const answer: Answer = async (request, response) => {
+    const { method } = request;
+    const count = counts[method] ?? 0;
+    counts[method] = count + 1;
+    const disturbed = disturb[`${method} ${count}`] ?? disturb[method];
+    if (disturbed !== undefined) {
+      await disturbed(request, response, count);
+      if (response.headersSent || response.destroyed) return;
+    }
+    const range = { range: `0-${Math.max(state.data.length - 1, 0)}`, location: BEGUN };
+    switch (method) {
+      case 'HEAD':
+        response.writeHead(state.done === undefined ? 404 : 200).end();
+        return;
+      case 'POST':
+        state.sessions += 1;
+        state.data = Buffer.alloc(0);
+        response.writeHead(202, { location: BEGUN }).end();
+        return;
+      case 'GET':
+        response.writeHead(204, range).end();
+        return;
+      case 'PATCH': {
+        const start = Number(/^(\d+)-/.exec(String(request.headers['content-range']))?.[1]);
+        if (start !== state.data.length) {
+          response.writeHead(416, range).end();
+          return;
+        }
+        state.data = Buffer.concat([state.data, await request.body()]);
+        response.writeHead(202, { ...range, range: `0-${state.data.length - 1}` }).end();
+        return;
+      }
+      case 'PUT':
+        state.done = Buffer.concat([state.data, await request.body()]);
+        response.writeHead(201).end();
+        return;
+      default:
+        response.writeHead(204).end();
+    }
+  };
+  return { state, answer };
+}
+
+const methods = () => registry?.requests.map(({ method }) => method);
+const failed = (text: string) =>
+  expect.objectContaining({ code: 'registry-failed', message: expect.stringContaining(text) });
+
+describe('a blob to be pushed', () => {
+  it('that is there is not sent', async () => {
+    const repo = await repository((_, response) => void response.writeHead(200).end());
+    const { open, opened } = source(BLOB);
+    expect(await repo.putBlob(descriptorOf(BLOB), open)).toBe('there');
+    expect(opened).toEqual([]);
+    expect(methods()).toEqual(['HEAD']);
+  });
+
+  it('that is there with another length is sent', async () => {
+    const { answer, state } = memoryRegistry({
+      'HEAD 0': (_, response) => void response.writeHead(200, { 'content-length': '3' }).end(),
+    });
+    const repo = await repository(answer);
+    expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
+    expect(state.done?.equals(BLOB)).toBe(true);
+  });
+
+  it('goes in one request to where the registry says, whose query is kept as it is', async () => {
+    const { answer, state } = memoryRegistry();
+    const repo = await repository(answer);
+    const progress: number[] = [];
+    const onProgress = (sent: number): void => void progress.push(sent);
+    expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open, { onProgress })).toBe(
+      'uploaded',
+    );
+    expect(state.done?.equals(BLOB)).toBe(true);
+    expect(methods()).toEqual(['HEAD', 'POST', 'PUT']);
+    const digest = encodeURIComponent(descriptorOf(BLOB).digest);
+    expect(registry?.requests[2]).toMatchObject({
+      url: `${BEGUN}&digest=${digest}`,
+      headers: {
+        'content-length': String(BLOB.length),
+        'content-type': 'application/octet-stream',
+      },
+    });
+    expect(progress.at(-1)).toBe(BLOB.length);
+  });
+
+  it('may be empty', async () => {
+    const { answer, state } = memoryRegistry();
+    const repo = await repository(answer);
+    const empty = Buffer.alloc(0);
+    expect(await repo.putBlob(descriptorOf(empty), source(empty).open)).toBe('uploaded');
+    expect(state.done).toEqual(empty);
+  });
+
+  it('goes to an address of the registry’s choice', async () => {
+    const other = memoryRegistry();
+    const storage = await startFaultRegistry(other.answer);
+    const { answer } = memoryRegistry({
+      POST: (_, response) =>
+        void response.writeHead(202, { location: `http://${storage.host}/put` }).end(),
+    });
+    const repo = await repository(answer);
+    await repo.putBlob(descriptorOf(BLOB), source(BLOB).open);
+    expect(storage.requests).toMatchObject([{ method: 'PUT' }]);
+    expect(storage.requests[0]?.url).toMatch(/^\/put\?digest=sha256/);
+    expect(other.state.done?.equals(BLOB)).toBe(true);
+    await storage.stop();
+  });
+
+  it.each([
+    ['none', undefined],
+    ['a file', 'file:///etc/passwd'],
+    ['one with a password', 'http://a:b@127.0.0.1/'],
+    ['one that is none', 'http://['],
+    ['one that is too long', `/${'x'.repeat(9000)}`],
+  ])('is not sent to a location that is %s', async (_, location) => {
+    const repo = await repository((request, response) => {
+      if (request.method === 'HEAD') response.writeHead(404).end();
+      else response.writeHead(202, location === undefined ? {} : { location }).end();
+    });
+    await expect(repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).rejects.toMatchObject({
+      code: 'registry-failed',
+    });
+    expect(methods()).toEqual(['HEAD', 'POST']);
+  });
+
+  it('that the registry stored as something else is told', async () => {
+    const { answer } = memoryRegistry({
+      PUT: async (request, response) => {
+        await request.body();
+        const digest = descriptorOf(Buffer.alloc(1)).digest;
+        response.writeHead(201, { 'docker-content-digest': digest }).end();
+      },
+    });
+    const repo = await repository(answer);
+    await expect(repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).rejects.toEqual(
+      failed('the registry says its digest is'),
+    );
+  });
+
+  it('that is shorter in its file is told, and not tried again', async () => {
+    const repo = await repository(memoryRegistry().answer);
+    const short = source(BLOB.subarray(0, 1000));
+    await expect(repo.putBlob(descriptorOf(BLOB), short.open)).rejects.toMatchObject({
+      code: 'state-unusable',
+      message: expect.stringContaining('it ends after 1000 of 300000 bytes'),
+    });
+    expect(short.opened).toEqual([0]);
+  });
+
+  it('that cannot be read says why', async () => {
+    const repo = await repository(memoryRegistry().answer);
+    // biome-ignore lint/correctness/useYield: it has nothing to yield
+    const open = async function* (): AsyncGenerator<Uint8Array> {
+      throw new Error('the disk is on fire');
+    };
+    await expect(repo.putBlob(descriptorOf(BLOB), open)).rejects.toThrow('the disk is on fire');
+  });
+});
+
+describe('an upload that is cut', () => {
+  /** Reads so much of a body, keeps it, and cuts. */
+  const keepAndCut =
+    (state: { data: Buffer }, bytes: number): Answer =>
+    async (request, response) => {
+      const body = await request.body();
+      state.data = Buffer.concat([state.data, body.subarray(0, bytes)]);
+      response.destroy();
+    };
+
+  it.each([2, 4096, 299_999, 300_000])('after %i bytes goes on from there', async (kept) => {
+    const disturb: Record<string, Answer> = {};
+    const { answer, state } = memoryRegistry(disturb);
+    disturb['PUT 0'] = keepAndCut(state, kept);
+    const repo = await repository(answer);
+    const { open, opened } = source(BLOB);
+    expect(await repo.putBlob(descriptorOf(BLOB), open)).toBe('uploaded');
+    expect(state.done?.equals(BLOB)).toBe(true);
+    expect(state.sessions).toBe(1);
+    expect(opened).toEqual(kept === BLOB.length ? [0] : [0, kept]);
+    const patch = registry?.requests.find(({ method }) => method === 'PATCH');
+    if (kept < BLOB.length) {
+      expect(patch?.headers).toMatchObject({
+        'content-range': `${kept}-299999`,
+        'content-length': String(BLOB.length - kept),
+      });
+    }
+  });
+
+  it.each([0, 1])('after %i bytes starts anew, for registries say 0-0 of both', async (kept) => {
+    const disturb: Record<string, Answer> = {};
+    const { answer, state } = memoryRegistry(disturb);
+    disturb['PUT 0'] = keepAndCut(state, kept);
+    const repo = await repository(answer);
+    expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
+    expect(state.done?.equals(BLOB)).toBe(true);
+    expect(state.sessions).toBe(2);
+  });
+
+  it('in its answer alone is found to be complete', async () => {
+    const disturb: Record<string, Answer> = {};
+    const { answer, state } = memoryRegistry(disturb);
+    disturb['PUT 0'] = async (request, response) => {
+      state.done = await request.body();
+      response.destroy();
+    };
+    const repo = await repository(answer);
+    expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
+    expect(methods()?.filter((method) => method === 'PUT')).toHaveLength(1);
+  });
+
+  it('starts anew where the registry has forgotten it', async () => {
+    const disturb: Record<string, Answer> = {};
+    const { answer, state } = memoryRegistry(disturb);
+    disturb['PUT 0'] = keepAndCut(state, 5000);
+    disturb['GET 0'] = (_, response) => void response.writeHead(404).end();
+    const repo = await repository(answer);
+    expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
+    expect(state.done?.equals(BLOB)).toBe(true);
+    expect(state.sessions).toBe(2);
+  });
+
+  it('starts anew where the registry went on at a wrong byte', async () => {
+    const disturb: Record<string, Answer> = {};
+    const { answer, state } = memoryRegistry(disturb);
+    disturb['PUT 0'] = keepAndCut(state, 5000);
+    disturb['PUT 1'] = (_, response) => void response.writeHead(400).end();
+    const repo = await repository(answer);
+    expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
+    expect(state.done?.equals(BLOB)).toBe(true);
+    expect(state.sessions).toBe(2);
+  });
+
+  it.each(['POST 0', 'PUT 0'])('by a failure of the registry at %s goes on', async (where) => {
+    const disturb: Record<string, Answer> = {};
+    const { answer, state } = memoryRegistry(disturb);
+    disturb[where] = async (request, response) => {
+      state.data = Buffer.concat([state.data, (await request.body()).subarray(0, 5000)]);
+      response.writeHead(503).end();
+    };
+    const repo = await repository(answer);
+    expect(await repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).toBe('uploaded');
+    expect(state.done?.equals(BLOB)).toBe(true);
+    expect(state.sessions).toBe(1);
+  });
+
+  it('again and again is given up', async () => {
+    const disturb: Record<string, Answer> = {};
+    const { answer, state } = memoryRegistry(disturb);
+    disturb['PUT'] = keepAndCut(state, 0);
+    disturb['PATCH'] = keepAndCut(state, 0);
+    const repo = await repository(answer);
+    await expect(repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).rejects.toMatchObject({
+      code: 'registry-unreachable',
+    });
+    expect(methods()?.filter((method) => method === 'PUT' || method === 'PATCH')).toHaveLength(6);
+  });
+
+  it('at a registry that claims more than it was sent is refused', async () => {
+    const disturb: Record<string, Answer> = {};
+    const { answer, state } = memoryRegistry(disturb);
+    disturb['PUT 0'] = keepAndCut(state, 5000);
+    disturb['GET 0'] = (_, response) => void response.writeHead(204, { range: '0-300000' }).end();
+    const repo = await repository(answer);
+    await expect(repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).rejects.toEqual(
+      failed('the registry has 300001 bytes of an upload of 300000'),
+    );
+  });
+
+  it.each([['bytes 0-7'], ['7-8'], ['0-x'], ['0-1e3']])(
+    'at a registry that says it is at %s is refused',
+    async (range) => {
+      const disturb: Record<string, Answer> = {};
+      const { answer, state } = memoryRegistry(disturb);
+      disturb['PUT 0'] = keepAndCut(state, 5000);
+      disturb['GET 0'] = (_, response) => void response.writeHead(204, { range }).end();
+      const repo = await repository(answer);
+      await expect(repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).rejects.toEqual(
+        failed('says that it has'),
+      );
+    },
+  );
+
+  it('at a registry that has less than the chunk goes on from what it has', async () => {
+    const disturb: Record<string, Answer> = {};
+    const { answer, state } = memoryRegistry(disturb);
+    disturb['PUT 0'] = keepAndCut(state, 5000);
+    disturb['PATCH 0'] = async (request, response) => {
+      state.data = Buffer.concat([state.data, (await request.body()).subarray(0, 10)]);
+      response.writeHead(202, { range: `0-${state.data.length - 1}`, location: BEGUN }).end();
+    };
+    const repo = await repository(answer);
+    await repo.putBlob(descriptorOf(BLOB), source(BLOB).open);
+    expect(state.done?.equals(BLOB)).toBe(true);
+  });
+});
+
+describe('an upload in chunks', () => {
+  it('of which the registry keeps one byte each is given up', async () => {
+    const { answer } = memoryRegistry({
+      'PUT 0': async (request, response) => {
+        await request.body();
+        response.writeHead(413).end();
+      },
+      PATCH: async (request, response) => {
+        const start = Number(/^(\d+)-/.exec(String(request.headers['content-range']))?.[1]);
+        await request.body();
+        response.writeHead(202, { location: BEGUN, range: `0-${start}` }).end();
+      },
+    });
+    const pushing = (await repository(answer)).putBlob(descriptorOf(BLOB), source(BLOB).open);
+    await expect(pushing).rejects.toMatchObject({
+      code: 'registry-failed',
+      message: expect.stringContaining('keeps parts of chunks again and again'),
+    });
+    expect(methods()?.filter((method) => method === 'PATCH')).toHaveLength(65);
+  });
+});
+
+describe('a request that is too large', () => {
+  const large = randomBytes(20 * 1024 * 1024 + 7);
+  const atMost =
+    (bytes: number): Answer =>
+    async (request, response) => {
+      if (Number(request.headers['content-length']) <= bytes) return;
+      await request.body();
+      response.writeHead(413, { connection: 'close' }).end();
+    };
+  const sizes = () =>
+    registry?.requests
+      .filter(({ method }) => method === 'PATCH')
+      .map(({ headers }) => Number(headers['content-length']));
+
+  it('is followed by chunks that are small enough', async () => {
+    const limit = atMost(5 * 1024 * 1024);
+    const { answer, state } = memoryRegistry({ PUT: limit, PATCH: limit });
+    const repo = await repository(answer);
+    expect(await repo.putBlob(descriptorOf(large), source(large).open)).toBe('uploaded');
+    expect(state.done?.equals(large)).toBe(true);
+    const MiB4 = 4 * 1024 * 1024;
+    expect(sizes()?.slice(-6)).toEqual([MiB4, MiB4, MiB4, MiB4, MiB4, 7]);
+  });
+
+  it('is followed by chunks that are not smaller than the registry wants', async () => {
+    const min = 6 * 1024 * 1024;
+    const limit = atMost(18 * 1024 * 1024);
+    const { answer, state } = memoryRegistry({
+      PUT: limit,
+      PATCH: limit,
+      POST: (_, response) => {
+        state.data = Buffer.alloc(0);
+        response.writeHead(202, { location: BEGUN, 'oci-chunk-min-length': String(min) }).end();
+      },
+    });
+    const repo = await repository(answer);
+    expect(await repo.putBlob(descriptorOf(large), source(large).open)).toBe('uploaded');
+    expect(
+      sizes()
+        ?.slice(0, -1)
+        .every((size) => size >= min),
+    ).toBe(true);
+  });
+
+  it('even with the smallest chunks is told', async () => {
+    const limit = atMost(1000);
+    const { answer } = memoryRegistry({ PUT: limit, PATCH: limit });
+    const repo = await repository(answer);
+    await expect(repo.putBlob(descriptorOf(BLOB), source(BLOB).open)).rejects.toEqual(
+      failed('it is too large'),
+    );
+  });
+});
+
+describe('a blob of another repository', () => {
+  const mount = (answers: Readonly<Record<string, number>>): Answer => {
+    const memory = memoryRegistry();
+    return async (request, response, index) => {
+      const from = new URL(request.url, 'http://x').searchParams.get('from');
+      const status = answers[from ?? ''];
+      if (status === undefined) await memory.answer(request, response, index);
+      else response.writeHead(status, { location: BEGUN }).end();
+    };
+  };
+  const put = async (answer: Answer, from: readonly string[]) => {
+    const repo = await repository(answer);
+    const mountFrom = from.map((path) => `${registry?.host}/${path}`);
+    return await repo.putBlob(descriptorOf(BLOB), source(BLOB).open, {
+      mountFrom: [...mountFrom, 'elsewhere.example/base'],
+    });
+  };
+
+  it('is mounted', async () => {
+    expect(await put(mount({ base: 201 }), ['base'])).toBe('mounted');
+    expect(methods()).toEqual(['HEAD', 'POST']);
+    const digest = encodeURIComponent(descriptorOf(BLOB).digest);
+    expect(registry?.requests[1]?.url).toBe(
+      `/v2/team/app/blobs/uploads/?mount=${digest}&from=base`,
+    );
+  });
+
+  it('is asked for in one after the other, and uploads that were begun instead are ended', async () => {
+    expect(await put(mount({ a: 202, b: 404, c: 201 }), ['team/app', 'a', 'b', 'c'])).toBe(
+      'mounted',
+    );
+    expect(methods()).toEqual(['HEAD', 'POST', 'DELETE', 'POST', 'POST']);
+  });
+
+  it('is uploaded in the session that was begun instead', async () => {
+    expect(await put(mount({ a: 202 }), ['a'])).toBe('uploaded');
+    expect(methods()).toEqual(['HEAD', 'POST', 'PUT']);
+  });
+
+  it.each([401, 403, 404, 405])(
+    'is uploaded where mounting is answered with %i',
+    async (status) => {
+      expect(await put(mount({ a: status }), ['a'])).toBe('uploaded');
+      expect(methods()).toEqual(['HEAD', 'POST', 'POST', 'PUT']);
+    },
+  );
+});

@@ -1,0 +1,306 @@
+/**
+ * Blobs into a registry (distribution-spec 1.1, "Pushing blobs").
+ *
+ * A blob goes in one request, since every registry takes that. After a cut it goes on in chunks from where the registry
+ * says that it is, and so it does where something on the way bounds the size of a request.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { Digest } from '../../images/digest.ts';
+import { contentLength, exchangeHead } from '../exchange/exchange.ts';
+import { broken, type RepositoryContext } from '../exchange/repository-context.ts';
+import { Cut, isCut, Trials } from '../exchange/trials.ts';
+import { checkDigestHeader } from '../manifests/manifests.ts';
+import type { BlobDescriptor, Repository } from '../registry.ts';
+import { mountBlob } from './blob-upload-mount.ts';
+import {
+  askSession,
+  beginUpload,
+  cancelUpload,
+  endOfRange,
+  moved,
+  PASSING_FAILURES,
+  requireWorking,
+  type UploadSession,
+  withDigest,
+} from './blob-upload-session.ts';
+
+type PutBlob = Parameters<Repository['putBlob']>;
+type UploadOptions = NonNullable<PutBlob[2]>;
+
+const MiB = 1024 * 1024;
+/** Each is tried when requests as large as the one before are refused; the first is for what is left after a cut. */
+const CHUNKS = [64 * MiB, 16 * MiB, 4 * MiB, MiB];
+/** Chunks of one upload of which a registry keeps a part only: a byte of each would otherwise be progress for ever. */
+const MAX_PARTS = 64;
+
+export async function hasBlob(
+  context: RepositoryContext,
+  digest: Digest,
+  size?: number,
+): Promise<boolean> {
+  const what = `blob ${digest} of ${context.name}`;
+  const { status, headers } = await exchangeHead(
+    context,
+    { method: 'HEAD', target: `${context.path}/blobs/${digest}`, expected: [200, 404] },
+    what,
+  );
+  if (status === 404) return false;
+  checkDigestHeader(headers, digest, what);
+  return size === undefined || (contentLength(headers, what) ?? size) === size;
+}
+
+/** @throws what `open` throws; A3sError `registry-failed` when the registry does not keep what it was sent */
+export async function uploadBlob(
+  context: RepositoryContext,
+  descriptor: BlobDescriptor,
+  open: PutBlob[1],
+  options: UploadOptions = {},
+): Promise<'there' | 'mounted' | 'uploaded'> {
+  if (await hasBlob(context, descriptor.digest, descriptor.size)) return 'there';
+  const mounted = await mountBlob(context, descriptor.digest, options.mountFrom ?? []);
+  if (mounted.from !== undefined) {
+    options.onMounted?.(mounted.from);
+    return 'mounted';
+  }
+  await new Upload(context, descriptor, open, options.onProgress).run(mounted.session);
+  return 'uploaded';
+}
+
+class Upload {
+  readonly #context: RepositoryContext;
+  readonly #descriptor: BlobDescriptor;
+  readonly #open: PutBlob[1];
+  readonly #onProgress: ((sent: number) => void) | undefined;
+  readonly #what: string;
+  /** Which of `CHUNKS` is tried. */
+  #chunk = 0;
+  /** Whether requests of any size are tried. */
+  #whole = true;
+  /** Whether the registry was told to go on where it says that it was. */
+  #resumed = false;
+  /** Chunks of which the registry kept a part. */
+  #parts = 0;
+  /** Cuts that brought nothing. */
+  #barren = 0;
+  /** Why the blob's own bytes cannot be read. */
+  #unreadable: { readonly error: unknown } | undefined;
+
+  constructor(
+    context: RepositoryContext,
+    descriptor: BlobDescriptor,
+    open: PutBlob[1],
+    onProgress: ((sent: number) => void) | undefined,
+  ) {
+    this.#context = context;
+    this.#descriptor = descriptor;
+    this.#open = open;
+    this.#onProgress = onProgress;
+    this.#what = `upload of blob ${descriptor.digest} to ${context.name}`;
+  }
+
+  async run(begun: UploadSession | undefined): Promise<void> {
+    const { digest, size } = this.#descriptor;
+    const trials = new Trials(this.#context.patience, size, this.#context.signal);
+    let session = begun;
+    let best = 0;
+    for (;;) {
+      try {
+        session ??= await beginUpload(this.#context, this.#what);
+        await this.#finish(await this.#sendChunks(session));
+        return;
+      } catch (error) {
+        if (this.#unreadable !== undefined) throw this.#unreadable.error;
+        if (!isCut(error)) throw error;
+        const setback = error instanceof Setback ? error : undefined;
+        const reached: UploadSession | undefined =
+          session === undefined || setback?.restart === true ? undefined : await this.#ask(session);
+        const offset = reached?.offset ?? 0;
+        const progressed = offset > best || setback?.learned === true;
+        if (!progressed) this.#suspectSize();
+        await trials.next(error, { progressed });
+        best = Math.max(best, offset);
+        // The answer may be all that was lost.
+        if (await hasBlob(this.#context, digest, size)) return;
+        session = reached;
+        this.#resumed = reached !== undefined;
+      }
+    }
+  }
+
+  /** Brings the registry to where one last request completes the blob. */
+  async #sendChunks(start: UploadSession): Promise<UploadSession> {
+    const { size } = this.#descriptor;
+    let session = start;
+    if (session.offset === 0 && this.#whole) return session;
+    while (session.offset < size) session = await this.#sendChunk(session);
+    return session;
+  }
+
+  async #sendChunk(session: UploadSession): Promise<UploadSession> {
+    const { offset, minChunk, location } = session;
+    const length = Math.min(
+      Math.max(CHUNKS[this.#chunk] ?? MiB, minChunk),
+      this.#descriptor.size - offset,
+    );
+    const head = await exchangeHead(
+      this.#context,
+      {
+        method: 'PATCH',
+        target: location,
+        headers: {
+          'content-type': 'application/octet-stream',
+          'content-length': String(length),
+          'content-range': `${offset}-${offset + length - 1}`,
+        },
+        body: () => this.#read(offset, length),
+        expected: [201, 202, 204, 404, 413, 416, ...PASSING_FAILURES],
+      },
+      this.#what,
+    );
+    requireWorking(head, this.#what);
+    if (head.status === 413) return await this.#refusedSize(session);
+    if (head.status === 404) throw forgotten(this.#what);
+    if (head.status === 416) throw new Cut(this.#what, 'the registry is at another byte');
+    const reached = endOfRange(head.headers, this.#what) ?? offset + length;
+    if (reached <= offset || reached > offset + length) {
+      const sent = `bytes ${offset} to ${offset + length}`;
+      throw broken(this.#what, `the registry was sent ${sent}, and says it has ${reached}`);
+    }
+    if (reached < offset + length) this.#parts += 1;
+    if (this.#parts > MAX_PARTS) {
+      throw broken(this.#what, `the registry keeps parts of chunks again and again`);
+    }
+    return moved(session, head, reached, this.#what);
+  }
+
+  /** Completes the upload: with an empty body, or with all of the blob. */
+  async #finish(session: UploadSession): Promise<void> {
+    const { digest, size } = this.#descriptor;
+    const left = size - session.offset;
+    const head = await exchangeHead(
+      this.#context,
+      {
+        method: 'PUT',
+        target: withDigest(session.location, digest),
+        headers: { 'content-type': 'application/octet-stream', 'content-length': String(left) },
+        body: left === 0 ? Buffer.alloc(0) : () => this.#read(session.offset, left),
+        // A registry that went on at a wrong byte says 400 or 416: the blob is then sent from its start.
+        expected: [
+          200,
+          201,
+          204,
+          404,
+          413,
+          ...PASSING_FAILURES,
+          ...(this.#resumed ? [400, 416] : []),
+        ],
+      },
+      this.#what,
+    );
+    requireWorking(head, this.#what);
+    switch (head.status) {
+      case 404:
+        throw forgotten(this.#what);
+      case 400:
+      case 416:
+        throw new Setback(this.#what, 'the registry cannot use what it got before the cut', {
+          restart: true,
+          learned: false,
+        });
+      case 413:
+        await this.#refusedSize(session);
+        return;
+    }
+    checkDigestHeader(head.headers, digest, this.#what);
+  }
+
+  /** Goes on with smaller requests. */
+  async #refusedSize(session: UploadSession): Promise<never> {
+    if (this.#whole) this.#whole = false;
+    else this.#chunk += 1;
+    const chunk = CHUNKS[this.#chunk];
+    if (chunk === undefined || session.minChunk > chunk) {
+      throw new A3sError('registry-failed', `Cannot finish the ${this.#what}: it is too large`, {
+        remedy: 'Raise the size of requests that the registry, or a proxy before it, accepts.',
+      });
+    }
+    const restart = session.offset === 0;
+    if (restart) await cancelUpload(this.#context, session, this.#what);
+    throw new Setback(this.#what, 'requests of this size are refused', { restart, learned: true });
+  }
+
+  /** Who refuses large requests may well cut the connection before saying so. */
+  #suspectSize(): void {
+    this.#barren += 1;
+    if (this.#barren % 2 !== 0) return;
+    if (this.#whole) this.#whole = false;
+    else this.#chunk = Math.min(this.#chunk + 1, CHUNKS.length - 1);
+  }
+
+  /** Where the registry is; undefined when that cannot be found out, so that the upload starts anew. */
+  async #ask(session: UploadSession): Promise<UploadSession | undefined> {
+    try {
+      return await askSession(this.#context, session, this.#descriptor.size, this.#what);
+    } catch (error) {
+      if (!isCut(error)) throw error;
+      return undefined;
+    }
+  }
+
+  /** Exactly so many bytes of the blob. */
+  async *#read(offset: number, length: number): AsyncGenerator<Uint8Array> {
+    let left = length;
+    for await (const chunk of this.#source(offset)) {
+      const part = chunk.subarray(0, left);
+      left -= part.length;
+      yield part;
+      this.#onProgress?.(offset + length - left);
+      if (left === 0) return;
+    }
+  }
+
+  /** Apart from its reader, into which a cut connection throws errors that say nothing of the blob. */
+  async *#source(offset: number): AsyncGenerator<Uint8Array> {
+    const { digest, size } = this.#descriptor;
+    let position = offset;
+    try {
+      for await (const chunk of this.#open(offset)) {
+        position += chunk.length;
+        yield chunk;
+      }
+      throw new A3sError(
+        'state-unusable',
+        `Cannot push blob ${digest}: it ends after ${position} of ${size} bytes`,
+        { remedy: 'Its file is damaged: remove the image, and pull or load it again.' },
+      );
+    } catch (error) {
+      this.#unreadable = { error };
+      throw error;
+    }
+  }
+}
+
+/** Something that another attempt can do better. */
+class Setback extends Cut {
+  /** Whether the upload has to start anew. */
+  readonly restart: boolean;
+  /** Whether the next attempt is another one. */
+  readonly learned: boolean;
+
+  constructor(
+    what: string,
+    why: string,
+    { restart, learned }: { readonly restart: boolean; readonly learned: boolean },
+  ) {
+    super(what, why);
+    this.restart = restart;
+    this.learned = learned;
+  }
+}
+
+function forgotten(what: string): Setback {
+  const why = 'the registry has forgotten it';
+  return new Setback(what, why, { restart: true, learned: false });
+}

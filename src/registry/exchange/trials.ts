@@ -1,0 +1,75 @@
+/**
+ * How often something is tried again after its connection was cut.
+ *
+ * @module
+ */
+import { setTimeout } from 'node:timers/promises';
+import { A3sError } from '../../errors.ts';
+import { Unreached } from '../http/unreached.ts';
+
+export interface Patience {
+  /** Attempts in a row that bring nothing. */
+  readonly attempts: number;
+  /** Milliseconds of the first pause; each further one in a row is twice as long. */
+  readonly backoffMs: number;
+  /** Milliseconds of waiting in which at least `stallBytes` have to come. */
+  readonly stallMs: number;
+  readonly stallBytes: number;
+}
+
+export const PATIENCE: Patience = {
+  attempts: 6,
+  backoffMs: 250,
+  stallMs: 45_000,
+  stallBytes: 16 * 1024,
+};
+
+const MAX_PAUSE_MS = 15_000;
+/** Cuts that bring something are allowed more often, yet not so often as there are bytes. */
+const FREE_CUTS = 64;
+const BYTES_PER_CUT = 1024 * 1024;
+
+/** Counts the attempts at transferring so many bytes. */
+export class Trials {
+  readonly #patience: Patience;
+  readonly #signal: AbortSignal | undefined;
+  readonly #allowed: number;
+  #all = 0;
+  #barren = 0;
+
+  constructor(patience: Patience, size: number, signal: AbortSignal | undefined) {
+    this.#patience = patience;
+    this.#signal = signal;
+    this.#allowed = FREE_CUTS + Math.ceil(size / BYTES_PER_CUT);
+  }
+
+  /** Waits until the next attempt. @throws `error` itself once there have been enough */
+  async next(error: unknown, { progressed }: { readonly progressed: boolean }): Promise<void> {
+    this.#all += 1;
+    this.#barren = progressed ? 0 : this.#barren + 1;
+    if (this.#barren >= this.#patience.attempts || this.#all >= this.#allowed) throw error;
+    if (this.#barren === 0) return;
+    const pause = Math.min(this.#patience.backoffMs * 2 ** (this.#barren - 1), MAX_PAUSE_MS);
+    await setTimeout(pause, undefined, this.#signal === undefined ? {} : { signal: this.#signal });
+  }
+}
+
+/** Whether a request failed on its way, so that the same one can succeed the next time. */
+export function isCut(error: unknown): boolean {
+  if (error instanceof Cut) return true;
+  if (error instanceof Unreached) return error.again !== 'never';
+  return error instanceof A3sError && error.code === 'registry-unreachable';
+}
+
+/** An answer that ended before its time. */
+export class Cut extends A3sError {
+  constructor(what: string, why: string, cause?: unknown) {
+    super('registry-failed', `Cannot finish ${what}: ${why}`, {
+      remedy: 'Try again when the connection is better; what is there already is kept.',
+      cause,
+    });
+  }
+}
+
+/** An answer that was ended here, since too little of it came in a long time. */
+export class Stall extends Cut {}

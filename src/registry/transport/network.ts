@@ -1,0 +1,106 @@
+/**
+ * What all requests to registries share: connections, configuration, and what was found out about hosts.
+ *
+ * @module
+ */
+
+import { type Host, type HostFiles, type Mirror, readHost } from '../hosts/host.ts';
+import { NO_PROXIES, type Proxies } from '../hosts/proxies.ts';
+import { Dispatchers } from '../http/dispatchers.ts';
+import { discard } from '../http/error-body.ts';
+import type { HttpResponse, Send } from '../http/message.ts';
+import { persist } from '../http/persist.ts';
+import { Unreached } from '../http/unreached.ts';
+import { wire } from '../http/wire.ts';
+import { TRANSPORT_LIMITS, type TransportLimits } from './transport-limits.ts';
+
+export interface NetworkOptions extends HostFiles {
+  readonly proxies?: Proxies;
+  readonly limits?: Partial<TransportLimits>;
+}
+
+export class Network {
+  readonly limits: TransportLimits;
+  /** One attempt at one request. */
+  readonly wire: Send;
+  readonly #files: HostFiles;
+  readonly #dispatchers: Dispatchers;
+  /** The schemes of hosts that may have either, by domain. */
+  readonly #bases = new Map<string, URL>();
+  /** Until when mirrors that did not answer are left alone, in milliseconds since the process began. */
+  readonly #resting = new Map<string, number>();
+
+  constructor(options: NetworkOptions) {
+    this.limits = { ...TRANSPORT_LIMITS, ...options.limits };
+    this.#files = options;
+    this.#dispatchers = new Dispatchers(options.proxies ?? NO_PROXIES, this.limits);
+    this.wire = wire(this.#dispatchers, this.limits);
+  }
+
+  host(domain: string): Promise<Host> {
+    return readHost(domain, this.#files);
+  }
+
+  /**
+   * Where the registry answers: by https, or by http where it may be and https is not there.
+   *
+   * @param reached whether it has answered before
+   */
+  async baseOf(host: Host, reached: boolean, signal: AbortSignal | undefined): Promise<URL> {
+    const [https, http] = host.bases;
+    if (https === undefined) throw new TypeError('a host has at least one base');
+    if (http === undefined) return https;
+    const known = this.#bases.get(host.domain);
+    if (known !== undefined) return known;
+    const either: Send = async (request) => {
+      try {
+        return await this.wire(request);
+      } catch (error) {
+        if (!(error instanceof Unreached) || !error.withoutTls) throw error;
+        return await this.#plain({ ...request, url: new URL('/v2/', http) }, error);
+      }
+    };
+    const response = await persist(either, this.limits, { idempotent: true, reached })({
+      method: 'GET',
+      url: new URL('/v2/', https),
+      headers: {},
+      body: undefined,
+      ...{ signal, trust: host.trust },
+    });
+    await discard(response);
+    const base = new URL(response.url.origin);
+    this.#bases.set(host.domain, base);
+    return base;
+  }
+
+  /** After a request that did not reach it: it may have changed. */
+  forgetBase(host: Host): void {
+    this.#bases.delete(host.domain);
+  }
+
+  isResting({ base }: Mirror): boolean {
+    return (this.#resting.get(base.origin) ?? 0) > performance.now();
+  }
+
+  rest({ base }: Mirror): void {
+    this.#resting.set(base.origin, performance.now() + this.limits.mirrorRestMs);
+  }
+
+  close(): Promise<void> {
+    return this.#dispatchers.close();
+  }
+
+  async #plain(request: Parameters<Send>[0], withTls: Unreached): Promise<HttpResponse> {
+    let response: HttpResponse;
+    try {
+      response = await this.wire(request);
+    } catch (error) {
+      if (error instanceof Unreached) throw withTls;
+      throw error;
+    }
+    if (response.status !== 400) return response;
+    // What servers with TLS say to plain http.
+    await discard(response);
+    throw withTls;
+  }
+}

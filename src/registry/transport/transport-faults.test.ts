@@ -1,0 +1,192 @@
+import { text } from 'node:stream/consumers';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import type { Answer } from '../testing/fault-server.ts';
+import { afterPing, bodyOf, GET, ok, PULL, TransportBench } from '../testing/transport-bench.ts';
+
+const bench = new TransportBench();
+afterEach(() => bench.endTest());
+afterAll(() => bench.remove());
+
+describe('a registry that is slow or broken', () => {
+  const hang: Answer = () => undefined;
+  it('is given up when it never answers', async () => {
+    const { host } = await bench.plain(afterPing(hang));
+    await expect(bench.to(host, { limits: { attempts: 1 } }).send(GET)).rejects.toMatchObject({
+      code: 'registry-unreachable',
+      message: expect.stringContaining('it took too long to answer'),
+    });
+  });
+
+  it('is given up when it sends its head byte by byte', async () => {
+    const { host } = await bench.plain(
+      afterPing((_, { socket }) => {
+        socket?.write('HTTP/1.1 200 OK\r\nX-Drip: ');
+        const timer = setInterval(() => socket?.write('x'), 20);
+        socket?.once('close', () => clearInterval(timer)).on('error', () => undefined);
+      }),
+    );
+    await expect(bench.to(host, { limits: { attempts: 1 } }).send(GET)).rejects.toMatchObject({
+      code: 'registry-unreachable',
+      message: expect.stringContaining('it took too long to answer'),
+    });
+  });
+
+  it('is given up when its head is too long', async () => {
+    const { host } = await bench.plain(
+      afterPing((_, { socket }) => {
+        socket?.on('error', () => undefined);
+        socket?.write(`HTTP/1.1 200 OK\r\nX-Long: ${'x'.repeat(100_000)}\r\n\r\n`);
+      }),
+    );
+    await expect(bench.to(host, { limits: { attempts: 1 } }).send(GET)).rejects.toMatchObject({
+      message: expect.stringContaining('the head of its answer is too long'),
+    });
+  });
+
+  it('fails the body that stalls, and the one that is cut', async () => {
+    const { host } = await bench.plain(
+      afterPing((request, response) => {
+        response.writeHead(200, { 'content-length': 10 }).write('five.');
+        if (request.url?.endsWith('cut') === true) setTimeout(() => response.destroy(), 20);
+      }),
+    );
+    for (const [name, reason] of [
+      ['stall', 'its answer stalled'],
+      ['cut', 'the connection was cut'],
+    ]) {
+      const sent = bodyOf(bench.to(host), { ...GET, target: `team/app/manifests/${name}` });
+      await expect(sent).rejects.toMatchObject({
+        code: 'registry-unreachable',
+        message: expect.stringContaining(reason ?? ''),
+      });
+    }
+  });
+
+  it('is given up when it stops reading what is sent', async () => {
+    const { host } = await bench.plain(afterPing(() => undefined));
+    let sent = 0;
+    const upload = bench.to(host).send({
+      method: 'PATCH',
+      target: 'team/app/blobs/uploads/1',
+      scopes: PULL,
+      expected: [202],
+      async *body() {
+        for (; sent < 1000; sent += 1) yield Buffer.alloc(100_000);
+      },
+    });
+    await expect(upload).rejects.toMatchObject({
+      code: 'registry-unreachable',
+      message: expect.stringContaining('it took too long to answer'),
+    });
+    expect(sent).toBeLessThan(1000);
+  });
+
+  it('is not blamed for a reader that is slow', async () => {
+    const { host } = await bench.plain(
+      afterPing((_, response) => response.end(Buffer.alloc(3_000_000))),
+    );
+    const { body } = await bench.to(host).send(GET);
+    let length = 0;
+    for await (const chunk of body) {
+      if (length === 0) await new Promise((resolve) => setTimeout(resolve, 1500));
+      length += chunk.length;
+    }
+    expect(length).toBe(3_000_000);
+  });
+
+  it('is asked again after 429', async () => {
+    let count = 0;
+    const { host } = await bench.plain(
+      afterPing((_, response) => {
+        count += 1;
+        if (count === 1) response.writeHead(429, { 'retry-after': '1' }).end();
+        else response.end('ok');
+      }),
+    );
+    expect(await bodyOf(bench.to(host))).toBe('ok');
+    expect(count).toBe(2);
+  });
+
+  it('is a rate limit when it asks for more than we wait, or for ever', async () => {
+    for (const [after, count] of [
+      ['3600', 1],
+      ['0', 3],
+    ] as const) {
+      const { host, requests } = await bench.plain(
+        afterPing((_, response) => {
+          response
+            .writeHead(429, { 'retry-after': after })
+            .end('{"errors":[{"code":"TOOMANYREQUESTS"}]}');
+        }),
+      );
+      await expect(bench.to(host).send(GET)).rejects.toMatchObject({
+        code: 'registry-rate-limited',
+        message: expect.stringContaining('TOOMANYREQUESTS'),
+        remedy: expect.stringContaining(`Try again in ${after} s`),
+      });
+      expect(requests.filter(({ path }) => path !== '/v2/')).toHaveLength(count);
+    }
+  });
+
+  it('is quoted in part when it has a lot to say', async () => {
+    const { host } = await bench.plain(
+      afterPing((_, response) => {
+        response.writeHead(400);
+        response.write(`{"errors":[{"code":"X","message":"${'long '.repeat(2000)}"}]}`);
+        const timer = setInterval(() => response.write(' '.repeat(100_000)), 1);
+        response.once('close', () => clearInterval(timer)).on('error', () => undefined);
+      }),
+    );
+    const failure = await bench
+      .to(host)
+      .send(GET)
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'registry-failed' });
+    expect(String(failure).length).toBeLessThan(600);
+  });
+
+  it('is an error with a code for every status', async () => {
+    const { host } = await bench.plain(
+      afterPing((request, response) => {
+        response.writeHead(Number(request.url?.slice(-3))).end();
+      }),
+    );
+    for (const [status, code] of [
+      [401, 'registry-unauthorized'],
+      [403, 'registry-denied'],
+      [404, 'not-in-registry'],
+      [418, 'registry-failed'],
+      [500, 'registry-failed'],
+    ] as const) {
+      const target = `team/app/manifests/${status}`;
+      await expect(bench.to(host).send({ ...GET, target })).rejects.toMatchObject({ code });
+    }
+  });
+
+  it('is left at once when the caller wants that', async () => {
+    const { host } = await bench.plain(afterPing(hang));
+    const stop = new AbortController();
+    const limits = { headersMs: 60_000, connectMs: 60_000 };
+    const sent = bench.to(host, { limits }).send({ ...GET, signal: stop.signal });
+    setTimeout(() => stop.abort(new Error('stopped by the user')), 50);
+    await expect(sent).rejects.toThrow('stopped by the user');
+  });
+
+  it('is left at once in the middle of a body, too', async () => {
+    const { host } = await bench.plain(afterPing((_, response) => void response.write('some')));
+    const stop = new AbortController();
+    const limits = { stallMs: 60_000 };
+    const { body } = await bench.to(host, { limits }).send({ ...GET, signal: stop.signal });
+    setTimeout(() => stop.abort(new Error('stopped by the user')), 50);
+    await expect(text(body)).rejects.toThrow('stopped by the user');
+  });
+
+  it('is unreachable when nothing is there', async () => {
+    const gone = await bench.plain(ok);
+    await gone.stop();
+    await expect(bench.to(gone.host).send(GET)).rejects.toMatchObject({
+      code: 'registry-unreachable',
+      message: `Cannot reach ${gone.host}: nothing listens there (connection refused)`,
+    });
+  });
+});

@@ -1,0 +1,120 @@
+import { text } from 'node:stream/consumers';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import {
+  bodyOf,
+  GET,
+  ok,
+  redirectTo,
+  TransportBench,
+  USER,
+  withPassword,
+} from '../testing/transport-bench.ts';
+import type { RegistryRequest } from './transport.ts';
+
+const bench = new TransportBench();
+afterEach(() => bench.endTest());
+afterAll(() => bench.remove());
+
+describe('a redirect', () => {
+  it('to another host carries neither credentials nor certificates', async () => {
+    const other = await bench.tls(ok);
+    const registry = await bench.tls(withPassword(redirectTo(`${other.url}/blob?signature=x`)));
+    const certs = bench.certsFor(registry.host);
+    const transport = bench.to(registry.host, { credentials: USER, certs });
+    const response = await transport.send({
+      ...GET,
+      headers: { cookie: 'a=b', range: 'bytes=1-' },
+    });
+    expect(await text(response.body)).toBe('ok');
+    expect(response.url.host).toBe(other.host);
+    expect(registry.requests.at(-1)).toMatchObject({ certificate: true });
+    expect(other.requests).toHaveLength(1);
+    expect(other.requests[0]).toMatchObject({ path: '/blob?signature=x', certificate: false });
+    expect(other.requests[0]?.headers).toMatchObject({ range: 'bytes=1-' });
+    expect(other.requests[0]?.headers).not.toHaveProperty('authorization');
+    expect(other.requests[0]?.headers).not.toHaveProperty('cookie');
+  });
+
+  it('to another host is not answered there with credentials either', async () => {
+    const other = await bench.plain(withPassword(ok));
+    const registry = await bench.plain(withPassword(redirectTo(other.url)));
+    await expect(bench.to(registry.host, { credentials: USER }).send(GET)).rejects.toMatchObject({
+      code: 'registry-unauthorized',
+    });
+    expect(other.requests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+  });
+
+  it('on the same host keeps them', async () => {
+    const registry = await bench.plain(
+      withPassword((request, response) => {
+        if (request.url === '/there') response.end('ok');
+        else redirectTo('/there', 302)(request, response);
+      }),
+    );
+    expect(await bodyOf(bench.to(registry.host, { credentials: USER }))).toBe('ok');
+  });
+
+  it('from https to http is refused', async () => {
+    const other = await bench.plain(ok);
+    const registry = await bench.tls(redirectTo(other.url));
+    const certs = bench.certsFor(registry.host);
+    await expect(bench.to(registry.host, { certs }).send(GET)).rejects.toMatchObject({
+      code: 'registry-failed',
+      message: expect.stringContaining('redirects from https to http://'),
+    });
+    const location = { ...GET, target: new URL(`${other.url}/upload`) };
+    await expect(bench.to(registry.host, { certs }).send(location)).rejects.toMatchObject({
+      code: 'registry-failed',
+    });
+    expect(other.requests).toHaveLength(0);
+  });
+
+  it('in a circle is left', async () => {
+    const { host, requests } = await bench.plain((request, response) => {
+      if (request.url === '/v2/') response.end();
+      else redirectTo(request.url ?? '/')(request, response);
+    });
+    await expect(bench.to(host).send(GET)).rejects.toThrow('it redirects more than 10 times');
+    expect(requests).toHaveLength(12);
+  });
+
+  for (const location of ['ftp://x.example/', 'http://u:p@x.example/', 'http://', undefined]) {
+    it(`to ${location} is refused`, async () => {
+      const { host } = await bench.plain((request, response) => {
+        if (request.url === '/v2/') response.end();
+        else response.writeHead(302, location === undefined ? {} : { location }).end();
+      });
+      await expect(bench.to(host).send(GET)).rejects.toMatchObject({ code: 'registry-failed' });
+    });
+  }
+
+  it('of an upload sends the body again with 307, and is refused with 302', async () => {
+    let body = '';
+    const registry = await bench.plain((request, response) => {
+      if (request.url === '/v2/') response.end();
+      else if (request.url === '/there') {
+        text(request).then((received) => {
+          body = `${request.method} ${received}`;
+          response.writeHead(201).end();
+        }, response.destroy);
+      } else
+        redirectTo('/there', request.url?.endsWith('302') === true ? 302 : 307)(request, response);
+    });
+    let opened = 0;
+    const put = (name: string): RegistryRequest => ({
+      method: 'PUT',
+      target: `team/app/manifests/${name}`,
+      scopes: ['repository:team/app:pull,push'],
+      expected: [201],
+      async *body() {
+        opened += 1;
+        yield Buffer.from('con');
+        yield Buffer.from('tent');
+      },
+    });
+    await bench.to(registry.host).send(put('307'));
+    expect(body).toBe('PUT content');
+    expect(opened).toBe(2);
+    await expect(bench.to(registry.host).send(put('302'))).rejects.toThrow('make a GET of it');
+  });
+});

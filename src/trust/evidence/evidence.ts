@@ -1,0 +1,48 @@
+/**
+ * One signature as it was found, in one shape whatever it was found in. Nothing of it is believed.
+ *
+ * @module
+ */
+import type { TransparencyLogEntry } from '@sigstore/bundle';
+import type { Digest } from '../../images/digest.ts';
+import type { Finding } from '../decision.ts';
+import type { SimpleSigning } from './simple-signing.ts';
+import type { Statement } from './statement.ts';
+
+/** What a signature says, if it holds. */
+export type Claim =
+  | { readonly kind: 'simple-signing'; readonly payload: SimpleSigning }
+  | { readonly kind: 'statement'; readonly statement: Statement };
+
+export interface Evidence {
+  /** Digest of the manifest that it came in. */
+  readonly artifact: Digest;
+  /** What it is attached to, and has to be for. */
+  readonly subject: Digest;
+  readonly format: Finding['format'];
+  readonly claim: Claim;
+  /** What the signature is over, byte for byte. */
+  readonly signed: Buffer;
+  /** What entries of a transparency log have the hash of. */
+  readonly payload: Buffer;
+  readonly signature: Buffer;
+  /** What timestamps are over. */
+  readonly timestamped: Buffer;
+  /** The DSSE envelope as it lies in the registry; entries of kind `intoto` 0.0.1 have the hash of it. */
+  readonly envelope: Buffer | undefined;
+  /** The signer's certificate in DER. */
+  readonly certificate: Buffer | undefined;
+  readonly logEntries: readonly TransparencyLogEntry[];
+  /** RFC 3161 responses in DER. */
+  readonly timestamps: readonly Buffer[];
+}
+
+/** Where a signature was found, for whatever is made of it. */
+export type Place = Pick<Evidence, 'artifact' | 'subject'>;
+
+/** The predicate by which cosign's bundles say that they are signatures, and not attestations. */
+const SIGNATURE_PREDICATE = 'https://sigstore.dev/cosign/sign/v1';
+
+export function isAttestation({ claim }: Evidence): boolean {
+  return claim.kind === 'statement' && claim.statement.predicateType !== SIGNATURE_PREDICATE;
+}

@@ -1,0 +1,145 @@
+/**
+ * What an entry of a transparency log is about: it has to be this signature, by this key, over this payload.
+ *
+ * The log proves that it has an entry, not what for. The libraries compare signature and hash; the
+ * key or certificate in the entry is compared here, with all the rest, so that nobody can show an
+ * entry of theirs for a signature that was never logged.
+ *
+ * @module
+ */
+import { createHash, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
+import type { TransparencyLogEntry } from '@sigstore/bundle';
+import type { InclusionProof } from '@sigstore/protobuf-specs';
+import type { Evidence } from '../evidence/evidence.ts';
+import { isBase64, readJson } from '../evidence/evidence-json.ts';
+import { Problem, quoted } from '../evidence/problem.ts';
+import { type EntrySubject, schemaOf } from './log-kinds.ts';
+
+export const MAX_BODY = 128 * 1024;
+const MAX_CHECKPOINT = 16 * 1024;
+
+/** @throws Problem `log-entry-malformed`, `log-entry-of-other-artifact` */
+export function checkLogEntry(
+  entry: TransparencyLogEntry,
+  evidence: Evidence,
+  key: KeyObject | undefined,
+): void {
+  checkShape(entry);
+  const { kind, version } = entry.kindVersion;
+  const schema = schemaOf(kind, version);
+  if (schema === undefined) {
+    throw malformed(`it is of a kind that is not known, ${quoted(`${kind} ${version}`)}`);
+  }
+  const subject = readJson(
+    entry.canonicalizedBody,
+    schema,
+    'its entry in the transparency log',
+    'log-entry-malformed',
+  );
+  const differs = difference(subject, evidence, key);
+  if (differs === undefined) return;
+  throw new Problem(
+    'log-entry-of-other-artifact',
+    `its entry in the transparency log is of another artifact: it has another ${differs}`,
+  );
+}
+
+/** The first thing that is not the same, or undefined. */
+function difference(
+  subject: EntrySubject,
+  evidence: Evidence,
+  key: KeyObject | undefined,
+): string | undefined {
+  const { payloadHash, signature, envelopeHash, verifier } = subject;
+  if (subject.envelope !== (evidence.claim.kind === 'statement')) return 'type';
+  // An entry has to bind the signature: by its bytes, or by those of the envelope around it.
+  if (signature === undefined && envelopeHash === undefined) return 'signature';
+  if (payloadHash !== undefined && !payloadHash.equals(sha256(evidence.payload))) return 'payload';
+  if (signature !== undefined && !signature.equals(evidence.signature)) return 'signature';
+  if (envelopeHash !== undefined) {
+    if (evidence.envelope === undefined) return 'envelope';
+    if (!envelopeHash.equals(sha256(evidence.envelope))) return 'envelope';
+  }
+  if (payloadHash === undefined && envelopeHash === undefined) return 'payload';
+  return sameVerifier(verifier, evidence.certificate, key) ? undefined : 'key or certificate';
+}
+
+function sameVerifier(
+  verifier: EntrySubject['verifier'],
+  certificate: Buffer | undefined,
+  key: KeyObject | undefined,
+): boolean {
+  try {
+    if (certificate !== undefined) {
+      const logged = verifier.certificate ?? verifier.pem;
+      return logged !== undefined && new X509Certificate(logged).raw.equals(certificate);
+    }
+    if (key === undefined) return false;
+    if (verifier.key !== undefined) {
+      return createPublicKey({ key: verifier.key, format: 'der', type: 'spki' }).equals(key);
+    }
+    // From a certificate, `createPublicKey` would take the key inside.
+    const pem = verifier.pem?.toString('latin1');
+    return pem?.includes('PUBLIC KEY-----') === true && createPublicKey(pem).equals(key);
+  } catch {
+    // What cannot be read is not the same.
+    return false;
+  }
+}
+
+/** Bounds, and no more freedom than the verifier of proofs can bear. @throws Problem */
+function checkShape(entry: TransparencyLogEntry): void {
+  if (entry.canonicalizedBody.length > MAX_BODY) {
+    throw new Problem(
+      'too-large',
+      `its entry in the transparency log is larger than ${MAX_BODY} bytes`,
+    );
+  }
+  const numbers = [entry.logIndex, entry.integratedTime];
+  if (entry.inclusionProof !== undefined) {
+    numbers.push(entry.inclusionProof.logIndex, entry.inclusionProof.treeSize);
+    checkCheckpoint(entry.inclusionProof);
+  }
+  // Number() takes more spellings, and rounds above 2^53.
+  if (!numbers.every((number) => /^(?:0|[1-9][0-9]{0,14})$/.test(number))) {
+    throw malformed('a number in it is malformed');
+  }
+}
+
+/**
+ * A checkpoint's signatures have names, which the verifier uses as regular expressions: only what a
+ * host name and path can be gets there. What the proof repeats has to be the same.
+ */
+function checkCheckpoint({ checkpoint, rootHash, treeSize }: InclusionProof): void {
+  const text = checkpoint?.envelope ?? '';
+  const [note = '', signatures = '', ...rest] = text.split('\n\n');
+  const [, size, root] = note.split('\n');
+  const lines = signatures.split('\n');
+  const fine =
+    text.length <= MAX_CHECKPOINT &&
+    rest.length === 0 &&
+    size === treeSize &&
+    root === rootHash.toString('base64') &&
+    lines.pop() === '' &&
+    lines.length > 0 &&
+    lines.length <= 32 &&
+    lines.every(isSignatureLine);
+  if (!fine) throw malformed('its checkpoint is malformed');
+}
+
+function isSignatureLine(line: string): boolean {
+  const [, signature] =
+    /^\u2014 [A-Za-z0-9._:/-]{1,255} ([A-Za-z0-9+/=]{8,8192})$/.exec(line) ?? [];
+  return signature !== undefined && isBase64(signature);
+}
+
+function malformed(reason: string): Problem {
+  return new Problem(
+    'log-entry-malformed',
+    `its entry in the transparency log cannot be used: ${reason}`,
+  );
+}
+
+function sha256(bytes: Buffer): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}

@@ -1,0 +1,159 @@
+/**
+ * The types of entries that Rekor has (github.com/sigstore/rekor/tree/main/pkg/types, and rekor-tiles for
+ * version 2), each read for the same things.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { Base64, Hex } from '../evidence/evidence-json.ts';
+
+/** What an entry is about. */
+export interface EntrySubject {
+  /** Whether the entry is of a DSSE envelope. */
+  readonly envelope: boolean;
+  readonly envelopeHash?: Buffer | undefined;
+  readonly payloadHash?: Buffer | undefined;
+  readonly signature?: Buffer | undefined;
+  readonly verifier: {
+    readonly pem?: Buffer | undefined;
+    readonly key?: Buffer | undefined;
+    readonly certificate?: Buffer | undefined;
+  };
+}
+
+const Sha256 = z.looseObject({ algorithm: z.literal('sha256'), value: Hex });
+const Sha256V2 = z.looseObject({ algorithm: z.literal('SHA2_256'), digest: Base64 });
+const Pem = z.looseObject({ content: Base64 });
+const VerifierV2 = z.looseObject({
+  publicKey: z.looseObject({ rawBytes: Base64 }).optional(),
+  x509Certificate: z.looseObject({ rawBytes: Base64 }).optional(),
+});
+
+const KINDS = new Map<string, z.ZodType<EntrySubject>>([
+  ['hashedrekord/0.0.1', rekord('hashedrekord', Sha256)],
+  ['rekord/0.0.1', rekord('rekord', Sha256)],
+  [
+    'dsse/0.0.1',
+    body(
+      'dsse',
+      '0.0.1',
+      z.looseObject({
+        payloadHash: Sha256,
+        signatures: z.array(z.looseObject({ signature: Base64, verifier: Base64 })).length(1),
+      }),
+    ).transform(({ spec }) => ({
+      envelope: true,
+      payloadHash: spec.payloadHash.value,
+      signature: spec.signatures[0]?.signature,
+      verifier: { pem: spec.signatures[0]?.verifier },
+    })),
+  ],
+  [
+    'intoto/0.0.1',
+    body(
+      'intoto',
+      '0.0.1',
+      z.looseObject({
+        content: z.looseObject({ hash: Sha256, payloadHash: Sha256.optional() }),
+        publicKey: Base64,
+      }),
+    ).transform(({ spec }) => ({
+      envelope: true,
+      envelopeHash: spec.content.hash.value,
+      payloadHash: spec.content.payloadHash?.value,
+      verifier: { pem: spec.publicKey },
+    })),
+  ],
+  [
+    'intoto/0.0.2',
+    body(
+      'intoto',
+      '0.0.2',
+      z.looseObject({
+        content: z.looseObject({
+          payloadHash: Sha256,
+          envelope: z.looseObject({
+            signatures: z.array(z.looseObject({ sig: Base64, publicKey: Base64 })).length(1),
+          }),
+        }),
+      }),
+    ).transform(({ spec }) => {
+      const signature = spec.content.envelope.signatures[0];
+      return {
+        envelope: true,
+        payloadHash: spec.content.payloadHash.value,
+        // Encoded twice, by the log's own definition.
+        signature: signature && Buffer.from(signature.sig.toString('latin1'), 'base64'),
+        verifier: { pem: signature?.publicKey },
+      };
+    }),
+  ],
+  [
+    'hashedrekord/0.0.2',
+    body(
+      'hashedrekord',
+      '0.0.2',
+      z.looseObject({
+        hashedRekordV002: z.looseObject({
+          data: Sha256V2,
+          signature: z.looseObject({ content: Base64, verifier: VerifierV2 }),
+        }),
+      }),
+    ).transform(({ spec: { hashedRekordV002: spec } }) => ({
+      envelope: false,
+      payloadHash: spec.data.digest,
+      signature: spec.signature.content,
+      verifier: verifierV2(spec.signature.verifier),
+    })),
+  ],
+  [
+    'dsse/0.0.2',
+    body(
+      'dsse',
+      '0.0.2',
+      z.looseObject({
+        dsseV002: z.looseObject({
+          payloadHash: Sha256V2,
+          signatures: z.array(z.looseObject({ content: Base64, verifier: VerifierV2 })).length(1),
+        }),
+      }),
+    ).transform(({ spec: { dsseV002: spec } }) => ({
+      envelope: true,
+      payloadHash: spec.payloadHash.digest,
+      signature: spec.signatures[0]?.content,
+      verifier: verifierV2(spec.signatures[0]?.verifier ?? {}),
+    })),
+  ],
+]);
+
+/** Undefined for a type that is not known. */
+export function schemaOf(kind: string, version: string): z.ZodType<EntrySubject> | undefined {
+  return KINDS.get(`${kind}/${version}`);
+}
+
+function body<T>(kind: string, version: string, spec: z.ZodType<T>) {
+  return z.looseObject({ kind: z.literal(kind), apiVersion: z.literal(version), spec });
+}
+
+function rekord(kind: string, hash: typeof Sha256): z.ZodType<EntrySubject> {
+  return body(
+    kind,
+    '0.0.1',
+    z.looseObject({
+      data: z.looseObject({ hash }),
+      signature: z.looseObject({ content: Base64, publicKey: Pem }),
+    }),
+  ).transform(({ spec }) => ({
+    envelope: false,
+    payloadHash: spec.data.hash.value,
+    signature: spec.signature.content,
+    verifier: { pem: spec.signature.publicKey.content },
+  }));
+}
+
+function verifierV2(verifier: z.infer<typeof VerifierV2>): EntrySubject['verifier'] {
+  return {
+    key: verifier.publicKey?.rawBytes,
+    certificate: verifier.x509Certificate?.rawBytes,
+  };
+}

@@ -1,0 +1,294 @@
+/**
+ * From the text of an image policy to one that decides: keys read, roots loaded, conditions
+ * compiled. One that is not good in every part is not used at all.
+ *
+ * @module
+ */
+import { setImmediate } from 'node:timers/promises';
+import { readPolicyDocument } from '@a3s-box/policies/document';
+import {
+  type ImagePolicy,
+  type ImageRequirement,
+  type ImageRule,
+  matchesGlob,
+  PolicyError,
+  parseImagePolicy,
+} from '@a3s-box/policies/image-policy';
+import type { TrustMaterial } from '@sigstore/verify';
+import { A3sError } from '../../errors.ts';
+import type { Condition, LoadedPolicy, PolicyKey, Requirement, Rule } from '../policy.ts';
+import { checkFirstRoot, fetchTufRoot } from '../roots/tuf-root.ts';
+import { policyIdentity } from './identity-pattern.ts';
+import { digestOf, type PolicyMaterial, readMaterial } from './policy-document.ts';
+
+export interface PolicySource {
+  readonly source: LoadedPolicy['source'];
+  /** For messages. */
+  readonly path: string | undefined;
+  /** YAML or JSON. */
+  readonly text: string | Uint8Array;
+  /** What names of files in it are relative to. */
+  readonly directory: string;
+}
+
+export interface PolicyEnvironment {
+  /** Directory of what TUF mirrors have said. */
+  readonly tufCache: string;
+}
+
+/** More is not read by anybody. */
+const MAX_FAULTS = 10;
+
+/** One thing that is wrong with a policy; `path` is empty for all of it. */
+export interface PolicyFault {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** The one error of image policies: `policy-invalid`, and everything that is wrong. */
+export class InvalidImagePolicy extends A3sError {
+  readonly faults: readonly PolicyFault[];
+
+  /** @param path of its file, where it has one */
+  constructor(path: string | undefined, faults: readonly PolicyFault[], cause?: unknown) {
+    const shown = faults.slice(0, MAX_FAULTS).map(textOf).join('; ');
+    const more = faults.length > MAX_FAULTS ? `; and ${faults.length - MAX_FAULTS} more` : '';
+    const what = path === undefined ? 'the image policy' : `the image policy ${path}`;
+    super('policy-invalid', `Cannot use ${what}: ${shown}${more}`, {
+      remedy: `Until it is put right no image is accepted; check it with a3s-box policy check ${path ?? 'FILE'}`,
+      cause,
+    });
+    this.faults = faults;
+  }
+}
+
+function textOf({ path, message }: PolicyFault): string {
+  return path === '' ? message : `${path}: ${message}`;
+}
+
+type Materials = ReadonlyMap<string, () => Promise<TrustMaterial>>;
+
+/** @throws InvalidImagePolicy */
+export async function loadPolicy(
+  given: PolicySource,
+  environment: PolicyEnvironment,
+): Promise<LoadedPolicy> {
+  return await loadParsedPolicy(parse(given), given, environment);
+}
+
+/** The same for one whose text has been read. @throws InvalidImagePolicy */
+export async function loadParsedPolicy(
+  policy: ImagePolicy,
+  given: Omit<PolicySource, 'text'>,
+  environment: PolicyEnvironment,
+): Promise<LoadedPolicy> {
+  const faults: PolicyFault[] = [];
+  const fault = (path: string, message: string): void => void faults.push({ path, message });
+  const material = await readMaterial(policy, {
+    directory: given.directory,
+    // A client names its own files; the standing policy's are the installation's.
+    othersMayWrite: given.source === 'call',
+    fault,
+  });
+  const materials = await trustMaterials(material, environment, fault);
+  const compiler = hasConditions(policy) ? await import('../conditions/conditions.ts') : undefined;
+  const rules: Rule[] = [];
+  for (const [index, rule] of policy.images.entries()) {
+    // Compiling a thousand conditions takes long.
+    await setImmediate();
+    const loader = new Loader(`images[${index}]`, { material, materials, compiler }, fault);
+    rules.push(loadRule(rule, loader));
+  }
+  if (faults.length > 0) throw new InvalidImagePolicy(given.path, faults);
+  return {
+    source: given.source,
+    path: given.path,
+    digest: digestOf(policy, material),
+    rules,
+    match: (repository) => firstMatch(rules, repository),
+  };
+}
+
+/** Hosts have no case, and the rest of a canonical name is in lower case: patterns are too. */
+function firstMatch(rules: readonly Rule[], repository: string): number | undefined {
+  const name = repository.toLowerCase();
+  const index = rules.findIndex(({ pattern }) => matchesGlob(pattern, name));
+  return index < 0 ? undefined : index;
+}
+
+function parse({ path, text }: PolicySource): ImagePolicy {
+  try {
+    return parseImagePolicy(readPolicyDocument(text));
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    const faults = error.problems.map(({ path: place, message, line, column }) => ({
+      path: line === undefined ? place : `line ${line}, column ${column}`,
+      message,
+    }));
+    throw new InvalidImagePolicy(path, faults, error);
+  }
+}
+
+/** Roots that are at hand are read now, so that a bad one is found; mirrors are asked when a decision needs them. */
+async function trustMaterials(
+  { roots }: PolicyMaterial,
+  { tufCache }: PolicyEnvironment,
+  fault: (path: string, message: string) => void,
+): Promise<Materials> {
+  const materials = new Map<string, () => Promise<TrustMaterial>>();
+  materials.set(
+    'public',
+    once(async () => (await import('../roots/trusted-roots.ts')).publicRoot()),
+  );
+  for (const [name, root] of roots) {
+    try {
+      if ('tuf' in root) {
+        checkFirstRoot(root.root);
+        const source = { mirror: root.tuf, root: root.root };
+        // Each decision anew: a policy that is kept must not outlive what the mirror has taken back.
+        materials.set(name, () => mirrored(name, fetchTufRoot(source, tufCache)));
+        continue;
+      }
+      const { readTrustedRoot } = await import('../roots/trusted-roots.ts');
+      const material = readTrustedRoot(root.inline);
+      materials.set(name, async () => material);
+    } catch (error) {
+      fault(`trustedRoots.${name}`, messageOf(error));
+    }
+  }
+  return materials;
+}
+
+async function mirrored(name: string, fetching: Promise<string>): Promise<TrustMaterial> {
+  try {
+    const { readTrustedRoot } = await import('../roots/trusted-roots.ts');
+    return readTrustedRoot(await fetching);
+  } catch (error) {
+    throw new A3sError(
+      'policy-invalid',
+      `Cannot use the trusted root ${name} of the image policy: ${messageOf(error)}`,
+      { remedy: 'Make the mirror reachable, or name a file as trusted root.', cause: error },
+    );
+  }
+}
+
+/** What failed is tried again the next time. */
+function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+}
+
+function loadRule(rule: ImageRule, loader: Loader): Rule {
+  const { pattern } = rule;
+  if ('require' in rule && rule.require !== undefined) {
+    const require = rule.require.map((entry, at) => loader.requirement(entry, `require[${at}]`));
+    return { pattern, action: 'require', require };
+  }
+  if ('deny' in rule && rule.deny !== undefined) {
+    return { pattern, action: 'deny', reason: rule.deny === true ? undefined : rule.deny };
+  }
+  return { pattern, action: 'allowUnsigned' };
+}
+
+/** Whether the compiler of conditions has to be loaded at all. */
+function hasConditions({ images }: ImagePolicy): boolean {
+  return images.some(
+    (rule) =>
+      'require' in rule &&
+      rule.require?.some(({ attestation }) => (attestation?.conditions.length ?? 0) > 0),
+  );
+}
+
+interface Parts {
+  readonly material: PolicyMaterial;
+  readonly materials: Materials;
+  /** There where a rule has conditions. */
+  readonly compiler: typeof import('../conditions/conditions.ts') | undefined;
+}
+
+class Loader {
+  readonly #path: string;
+  readonly #material: PolicyMaterial;
+  readonly #materials: Materials;
+  readonly #compiler: Parts['compiler'];
+  readonly #fault: (path: string, message: string) => void;
+
+  constructor(path: string, parts: Parts, fault: (path: string, message: string) => void) {
+    this.#path = path;
+    this.#material = parts.material;
+    this.#materials = parts.materials;
+    this.#compiler = parts.compiler;
+    this.#fault = fault;
+  }
+
+  requirement(entry: ImageRequirement, at: string): Requirement {
+    const path = `${this.#path}.${at}`;
+    const keys = this.#keys(entry);
+    const identities = entry.identities.map(policyIdentity);
+    this.#checkThreshold(entry, { keys, identities }, path);
+    const { threshold, annotations, transparencyLog, dockerReference } = entry;
+    return {
+      ...{ keys, identities, threshold, annotations, transparencyLog, dockerReference },
+      attestation: this.#attestation(entry, path),
+      trustMaterial: this.#trustMaterial(entry.trustedRoot),
+    };
+  }
+
+  #keys({ keys }: ImageRequirement): readonly PolicyKey[] {
+    return keys.flatMap((text) => this.#material.keys.get(text) ?? []);
+  }
+
+  /** Two files may hold one key, which is one signer. */
+  #checkThreshold(
+    entry: ImageRequirement,
+    { keys, identities }: Pick<Requirement, 'keys' | 'identities'>,
+    path: string,
+  ): void {
+    // One that could not be read is a fault of its own.
+    if (keys.length < entry.keys.length) return;
+    if (entry.identities.some((identity) => 'subjectPattern' in identity)) return;
+    const names = [...keys.map(({ keyId }) => keyId), ...identities.map(({ text }) => text)];
+    const signers = new Set(names).size;
+    if (entry.threshold <= signers) return;
+    this.#fault(
+      `${path}.threshold`,
+      `expected at most ${signers}, the number of different keys and identities, found ${entry.threshold}`,
+    );
+  }
+
+  #attestation({ attestation }: ImageRequirement, path: string): Requirement['attestation'] {
+    if (attestation === undefined) return undefined;
+    const { predicateType } = attestation;
+    const conditions = attestation.conditions.flatMap((text, at) =>
+      this.#condition(text, `${path}.attestation.conditions[${at}]`),
+    );
+    return { predicateType, conditions };
+  }
+
+  #condition(text: string, path: string): readonly Condition[] {
+    if (this.#compiler === undefined)
+      throw new TypeError('Cannot compile: nothing was loaded for it');
+    const { compileCondition, conditionFault } = this.#compiler;
+    try {
+      return [compileCondition(text)];
+    } catch (error) {
+      this.#fault(path, `cannot use this condition: ${conditionFault(error)}`);
+      return [];
+    }
+  }
+
+  #trustMaterial(name: string): () => Promise<TrustMaterial> {
+    // Missing where its fault has been told already: then nothing is decided by this policy.
+    return this.#materials.get(name) ?? (() => Promise.reject(new Error(`no root ${name}`)));
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

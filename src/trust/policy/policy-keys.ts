@@ -1,0 +1,71 @@
+/**
+ * Public keys that a policy names: one SubjectPublicKeyInfo in PEM, of a kind that cosign signs with.
+ *
+ * @module
+ */
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import type { PolicyKey } from '../policy.ts';
+
+const CURVES: readonly unknown[] = ['prime256v1', 'secp384r1', 'secp521r1'];
+const MIN_RSA_BITS = 2048;
+/** Longer ones take too long to verify with. */
+const MAX_RSA_BITS = 16_384;
+
+/** All of a text; what is between the lines is for `createPublicKey`. */
+const ONE_BLOCK = /^\s*-----BEGIN ([A-Z0-9 ]{1,64})-----[^-]*-----END \1-----\s*$/;
+
+/**
+ * @param name as the policy names the key
+ * @throws Error that says what is wrong with the text, without a word of it
+ */
+export function readPolicyKey(name: string, pem: string): PolicyKey {
+  const labels = [...pem.matchAll(/-----BEGIN ([^\r\n]{0,64}?)-----/g)].map(([, label]) => label);
+  if (labels.some((label) => label?.includes('PRIVATE KEY'))) {
+    throw new Error(
+      'it has a private key: a policy takes public ones, and the private stays with its owner',
+    );
+  }
+  if (labels.length > 1) {
+    throw new Error(`it has ${labels.length} PEM blocks: a key is one, and stands in its own file`);
+  }
+  const [label] = labels;
+  if (label === 'CERTIFICATE') {
+    throw new Error('it is a certificate: take the public key out of it, or name its identity');
+  }
+  if (label !== 'PUBLIC KEY' || !ONE_BLOCK.test(pem)) {
+    throw new Error('it is no public key in PEM that begins with -----BEGIN PUBLIC KEY-----');
+  }
+  const key = usable(parse(pem));
+  const spki = key.export({ type: 'spki', format: 'der' });
+  return { name, keyId: createHash('sha256').update(spki).digest('hex'), key };
+}
+
+function parse(pem: string): KeyObject {
+  try {
+    return createPublicKey({ key: pem, format: 'pem' });
+  } catch (error) {
+    throw new Error('what is between its PEM lines is no public key', { cause: error });
+  }
+}
+
+function usable(key: KeyObject): KeyObject {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details = {} } = key;
+  if (type === 'ed25519') return key;
+  if (type === 'rsa') {
+    const { modulusLength = 0, publicExponent = 0n } = details;
+    // With 1 every signature is its own message.
+    if (publicExponent < 3n) throw new Error(`its public exponent is ${publicExponent}`);
+    if (modulusLength >= MIN_RSA_BITS && modulusLength <= MAX_RSA_BITS) return key;
+    throw new Error(
+      `it is an RSA key of ${modulusLength} bits: ${MIN_RSA_BITS} to ${MAX_RSA_BITS} are taken`,
+    );
+  }
+  if (type === 'ec' && CURVES.includes(details.namedCurve)) {
+    // One key has one id, also where its point is written in the short form.
+    return createPublicKey({ key: key.export({ format: 'jwk' }), format: 'jwk' });
+  }
+  const kind = details.namedCurve ?? type ?? 'unknown';
+  throw new Error(
+    `it is of the kind ${kind}: ECDSA on P-256, P-384 or P-521, RSA or Ed25519 is taken`,
+  );
+}

@@ -1,0 +1,56 @@
+/**
+ * Evidence in the shape that `@sigstore/verify` takes.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { BUNDLE_V03_MEDIA_TYPE, type Bundle } from '@sigstore/bundle';
+import { HashAlgorithm } from '@sigstore/protobuf-specs';
+import { type SignedEntity, toSignedEntity } from '@sigstore/verify';
+import type { Evidence } from '../evidence/evidence.ts';
+import { isSignedBy } from './signer-key.ts';
+
+/** @throws errors of many kinds where a certificate or a timestamp is malformed */
+export function toEntity(evidence: Evidence): SignedEntity {
+  const { certificate, signature, signed } = evidence;
+  const digest = createHash('sha256').update(evidence.payload).digest();
+  const bundle: Bundle = {
+    mediaType: BUNDLE_V03_MEDIA_TYPE,
+    content: {
+      $case: 'messageSignature',
+      messageSignature: {
+        messageDigest: { algorithm: HashAlgorithm.SHA2_256, digest },
+        signature,
+      },
+    },
+    verificationMaterial: {
+      content:
+        certificate === undefined
+          ? { $case: 'publicKey', publicKey: { hint: '' } }
+          : { $case: 'certificate', certificate: { rawBytes: certificate } },
+      tlogEntries: [...evidence.logEntries],
+      timestampVerificationData: {
+        rfc3161Timestamps: evidence.timestamps.map((signedTimestamp) => ({ signedTimestamp })),
+      },
+    },
+  };
+  return {
+    ...toSignedEntity(bundle, signed),
+    // Timestamps of cosign's attestations are over the envelope: only they look at `signature`.
+    signature: {
+      signature: evidence.timestamped,
+      compareSignature: (other) => other.equals(signature),
+      compareDigest: (other) => other.equals(digest),
+      verifySignature: (key) => isSignedBy(key, signed, signature),
+    },
+  };
+}
+
+/** What logs and timestamp authorities say; only with evidence that has been verified is it true. */
+export function signedTimes(evidence: Evidence): Date[] {
+  return toEntity(evidence).timestamps.flatMap((stamp) => {
+    if (stamp.$case === 'timestamp-authority') return [stamp.timestamp.signingTime];
+    const { inclusionPromise, integratedTime } = stamp.tlogEntry;
+    return inclusionPromise === undefined ? [] : [new Date(Number(integratedTime) * 1000)];
+  });
+}

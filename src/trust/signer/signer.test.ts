@@ -1,0 +1,545 @@
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { decideTrust } from '../decide.ts';
+import type { Requirement } from '../policy.ts';
+import { attachmentOf, PROVENANCE, simpleSigning, statementOf } from '../testing/artifacts.ts';
+import {
+  digestOf,
+  identityOf,
+  keyOf,
+  NOW,
+  questionOf,
+  requirementOf,
+  requiring,
+} from '../testing/policies.ts';
+import {
+  BODIES,
+  bundleJson,
+  bundleLayers,
+  envelopeOfParts,
+  legacyLayer,
+  type Parts,
+  pemOf,
+  type SignOptions,
+  signIn,
+} from '../testing/signatures.ts';
+import {
+  ISSUER,
+  pair,
+  type SigstoreWorld,
+  SUBJECT,
+  sigstoreWorld,
+} from '../testing/sigstore-world.ts';
+
+const IMAGE = digestOf('an image');
+const OTHER = digestOf('another image');
+const PAYLOAD = simpleSigning(IMAGE);
+const STATEMENT = statementOf(IMAGE);
+const ATTESTATION = { predicateType: PROVENANCE, conditions: [] };
+const alice = pair();
+
+let world: SigstoreWorld;
+let elsewhere: SigstoreWorld;
+let unlogged: SigstoreWorld;
+
+beforeAll(async () => {
+  world = await sigstoreWorld();
+  elsewhere = await sigstoreWorld();
+  unlogged = await sigstoreWorld({ withoutCertificateLog: true });
+});
+
+type Form = 'legacy' | 'bundle';
+
+async function decide(parts: Parts, form: Form, requirement: Partial<Requirement> = {}) {
+  const layers = form === 'legacy' ? [legacyLayer(parts)] : bundleLayers(parts, bundleJson(parts));
+  const wanted = requirementOf({
+    identities: [identityOf(ISSUER, SUBJECT)],
+    transparencyLog: 'required',
+    trustMaterial: world.material,
+    ...(parts.enveloped ? { attestation: ATTESTATION } : {}),
+    ...requirement,
+  });
+  const attachment = attachmentOf(IMAGE, layers, form === 'legacy' ? 'tag' : 'referrer');
+  const decision = await decideTrust(questionOf(IMAGE, [attachment]), requiring(wanted), NOW);
+  const [finding] = decision.requirements[0]?.findings ?? [];
+  return { ...decision, finding, code: finding?.problem?.code };
+}
+
+async function sign(options: SignOptions = {}, payload?: Buffer): Promise<Parts> {
+  return await signIn(
+    world,
+    payload ?? (options.enveloped === true ? STATEMENT : PAYLOAD),
+    options,
+  );
+}
+
+const KEY_POLICY: Partial<Requirement> = {
+  identities: [],
+  keys: [keyOf('alice.pub', alice.publicKey)],
+};
+
+describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature', (form) => {
+  it('counts, and the finding says by whom, when and where it is logged', async () => {
+    const parts = await sign();
+    const { verdict, finding, reason } = await decide(parts, form);
+    expect(reason).toBe(
+      `rule 1 ("registry.example:5000/team/**") holds: signed by ${SUBJECT} (${ISSUER})`,
+    );
+    expect(verdict).toBe('signed');
+    const [entry] = parts.entries;
+    expect(finding).toMatchObject({
+      accepted: true,
+      signer: { kind: 'identity', issuer: ISSUER, subject: SUBJECT },
+      logIndex: entry?.logIndex,
+      logId: entry?.logId.keyId.toString('hex'),
+      signedAt: new Date(Number(entry?.integratedTime) * 1000).toISOString(),
+    });
+  });
+
+  it('counts for an attestation', async () => {
+    const parts = await sign({ enveloped: true });
+    expect(await decide(parts, form)).toMatchObject({ verdict: 'signed' });
+  });
+
+  it.each([
+    ['another issuer', { issuer: `${ISSUER}.evil.example` }],
+    ['an issuer that is a part', { issuer: 'https://issuer' }],
+    ['another subject', { subject: `${SUBJECT}/fork` }],
+    ['a subject in other case', { subject: SUBJECT.toUpperCase() }],
+  ])('does not count with %s', async (_, certificate) => {
+    const { verdict, code } = await decide(await sign({ certificate }), form);
+    expect({ verdict, code }).toEqual({ verdict: 'refused', code: 'other-identity' });
+  });
+
+  it('does not count where the policy has keys alone, even if one of them made it', async () => {
+    const parts = await sign({ key: alice.privateKey });
+    const certificate = await world.certify(alice.publicKey);
+    expect(await decide({ ...parts, certificate }, form, KEY_POLICY)).toMatchObject({
+      verdict: 'refused',
+      code: 'certificate-not-asked-for',
+    });
+  });
+
+  it('does not count by an authority that nobody trusts', async () => {
+    const parts = await signIn(elsewhere, PAYLOAD, {});
+    const here = await sign();
+    const { code } = await decide({ ...here, certificate: parts.certificate ?? PAYLOAD }, form);
+    // The log has another certificate for this signature, and that is seen first.
+    expect(code).toBe('log-entry-of-other-artifact');
+    const relogged = await relog(parts, world);
+    expect(await decide(relogged, form)).toMatchObject({
+      verdict: 'refused',
+      code: 'certificate-untrusted',
+    });
+  });
+
+  it('does not count by whoever made it up, whatever times it says', async () => {
+    const parts = await sign();
+    const certificate = parts.certificate ?? PAYLOAD;
+    // A month 13 at the end: OpenSSL reads it, and cannot say when that is.
+    const broken = Buffer.from(certificate);
+    const times = [...broken.toString('latin1').matchAll(/\d{8,10}\d{4}Z/g)];
+    const { index: at = 0, 0: text = '' } = times[1] ?? {};
+    broken.write('13', at + text.length - 11, 'latin1');
+    expect(Date.parse(new X509Certificate(broken).validTo)).toBeNaN();
+    const entry = await elsewhere.log(BODIES.hashedrekord(parts, pemOf(broken)));
+    for (const integratedTime of ['1', '999999999999999']) {
+      const entries = [{ ...entry, integratedTime }];
+      const decision = await decide({ ...parts, certificate: broken, entries }, form);
+      expect(decision).toMatchObject({ verdict: 'refused' });
+
+      expect(decision.code).toBe('certificate-malformed');
+    }
+  });
+
+  it('does not count with a trusted root of somebody else', async () => {
+    const { code } = await decide(await sign(), form, { trustMaterial: elsewhere.material });
+    expect(code).toBe('certificate-untrusted');
+  });
+
+  it('does not count without a trusted root', async () => {
+    const { verdict, code, reason } = await decide(await sign(), form, {
+      trustMaterial: async () => {
+        throw new Error('it is gone');
+      },
+    });
+    expect({ verdict, code }).toEqual({ verdict: 'refused', code: 'trusted-root-unavailable' });
+    expect(reason).toContain('the trusted root cannot be used: it is gone');
+  });
+
+  it('does not count without a proof of a certificate log', async () => {
+    const parts = await signIn(unlogged, PAYLOAD, {});
+    expect(await decide(parts, form, { trustMaterial: unlogged.material })).toMatchObject({
+      verdict: 'refused',
+      code: 'sct-missing',
+    });
+  });
+
+  it('does not count by a certificate log that nobody trusts', async () => {
+    const parts = await sign();
+    const trustMaterial = async () => ({
+      ...(await world.material()),
+      ctlogs: (await elsewhere.material()).ctlogs,
+    });
+    expect((await decide(parts, form, { trustMaterial })).code).toBe('sct-invalid');
+  });
+
+  it('does not count when it was not valid at the time of signing', async () => {
+    const parts = await sign();
+    const later = await sigstoreWorld({ clock: inAnHour() });
+    const late = await relog(parts, later);
+    const trustMaterial = async () => ({
+      ...(await world.material()),
+      tlogs: (await later.material()).tlogs,
+    });
+    const { code, reason } = await decide(late, form, { trustMaterial });
+    expect(code).toBe('certificate-not-valid-then');
+    expect(reason).toMatch(/its certificate is valid from .* to .*, and it was signed at /);
+  });
+
+  it('does not count with a timestamp from outside its time', async () => {
+    const early = await sigstoreWorld({ stampClock: inAnHour() });
+    const parts = await signIn(early, PAYLOAD, { stamped: true });
+    expect(await decide(parts, form, { trustMaterial: early.material })).toMatchObject({
+      code: 'certificate-not-valid-then',
+    });
+  });
+
+  it('does not count with a timestamp of another signature', async () => {
+    const parts = await sign({ stamped: true });
+    expect((await decide(parts, form)).verdict).toBe('signed');
+    const timestamps = [await world.stamp(Buffer.from('another signature'))];
+    expect((await decide({ ...parts, timestamps }, form)).code).toBe('timestamp-invalid');
+  });
+
+  it('does not count with a timestamp of an authority that nobody trusts', async () => {
+    const parts = await sign();
+    const timestamps = [await elsewhere.stamp(parts.signature)];
+    expect((await decide({ ...parts, timestamps }, form)).code).toBe('timestamp-invalid');
+  });
+
+  it('does not count with a timestamp that is none', async () => {
+    const parts = await sign();
+    const good = await world.stamp(parts.signature);
+    for (const bad of [Buffer.from('x'), good.subarray(0, 100), Buffer.alloc(9_000, 0x30)]) {
+      expect(await decide({ ...parts, timestamps: [bad] }, form)).toMatchObject({
+        verdict: 'refused',
+        code: 'malformed',
+      });
+    }
+  });
+
+  it('does not count without an entry in a log, where one is required', async () => {
+    const parts = await sign({ log: 'none', stamped: true });
+    expect((await decide(parts, form)).code).toBe('log-entry-missing');
+    const without = await decide(parts, form, { transparencyLog: 'none' });
+    expect(without.verdict).toBe('signed');
+    expect(without.finding?.signedAt).toBeDefined();
+    expect(without.finding?.logIndex).toBeUndefined();
+  });
+
+  it('does not count when nobody says at what time it was used', async () => {
+    const parts = await sign({ log: 'none' });
+    const { code } = await decide(parts, form, { transparencyLog: 'none' });
+    expect(code).toBe('no-signed-time');
+  });
+
+  it('does not count with a log entry of another artifact, even where none is required', async () => {
+    const parts = await sign();
+    const other = await sign({}, simpleSigning(OTHER));
+    for (const transparencyLog of ['required', 'none'] as const) {
+      const swapped = { ...parts, entries: other.entries };
+      expect(await decide(swapped, form, { transparencyLog })).toMatchObject({
+        verdict: 'refused',
+        code: 'log-entry-of-other-artifact',
+      });
+    }
+  });
+
+  it('does not count when the log has it for another certificate', async () => {
+    const key = pair();
+    const parts = await sign({ key: key.privateKey });
+    const certificate = await world.certify(key.publicKey);
+    const other = await world.certify(key.publicKey, { subject: 'https://evil.example' });
+    const entries = [await world.log(BODIES.hashedrekord(parts, pemOf(other)))];
+    expect((await decide({ ...parts, certificate, entries }, form)).code).toBe(
+      'log-entry-of-other-artifact',
+    );
+  });
+
+  it('does not count with an entry of a log that nobody trusts', async () => {
+    const parts = await relog(await sign(), elsewhere);
+    expect((await decide(parts, form)).code).toBe('log-entry-unproven');
+  });
+
+  it('does not count for what another key signed', async () => {
+    const parts = await sign();
+    const wrong = { ...parts, certificate: await world.certify(alice.publicKey) };
+    const relogged = await relog(wrong, world);
+    expect((await decide(relogged, form)).code).toBe('signature-invalid');
+  });
+
+  it('does not count with any one byte of it changed', async () => {
+    const parts = await sign();
+    const certificate = parts.certificate ?? PAYLOAD;
+    for (const index of certificate.keys()) {
+      const { verdict } = await decide({ ...parts, certificate: flip(certificate, index) }, form);
+      expect(verdict, `byte ${index}`).toBe('refused');
+    }
+  });
+
+  it('does not count with any one byte of the promise changed', async () => {
+    const parts = await sign();
+    const [entry] = parts.entries;
+    const promise = entry?.inclusionPromise?.signedEntryTimestamp;
+    if (entry === undefined || promise === undefined) throw new Error('no promise');
+    for (const index of promise.keys()) {
+      const inclusionPromise = { signedEntryTimestamp: flip(promise, index) };
+      const { code } = await decide({ ...parts, entries: [{ ...entry, inclusionPromise }] }, form);
+      expect(code, `byte ${index}`).toBe('log-entry-unproven');
+    }
+  });
+
+  it('does not count with another time, index or body than what the log promised', async () => {
+    const parts = await sign();
+    const [entry] = parts.entries;
+    if (entry === undefined) throw new Error('no entry');
+    for (const change of [
+      { integratedTime: String(Number(entry.integratedTime) + 1) },
+      { logIndex: String(Number(entry.logIndex) + 1) },
+      { canonicalizedBody: Buffer.concat([entry.canonicalizedBody, Buffer.from(' ')]) },
+    ]) {
+      const { code } = await decide({ ...parts, entries: [{ ...entry, ...change }] }, form);
+      expect(code, Object.keys(change).join()).toBe('log-entry-unproven');
+    }
+  });
+});
+
+describe('identities', () => {
+  it('are distinct by issuer and subject, however many certificates they have', async () => {
+    const requirement = requirementOf({
+      identities: [{ issuer: ISSUER, matches: () => true, text: 'anybody' }],
+      threshold: 2,
+      transparencyLog: 'required',
+      trustMaterial: world.material,
+    });
+    const ask = async (...all: Parts[]) => {
+      const attachment = attachmentOf(IMAGE, all.map(legacyLayer));
+      return await decideTrust(questionOf(IMAGE, [attachment]), requiring(requirement), NOW);
+    };
+    const [first, again] = [await sign(), await sign()];
+    expect(await ask(first, again)).toMatchObject({
+      verdict: 'refused',
+      requirements: [{ signers: 1 }],
+    });
+    const other = await sign({ certificate: { subject: 'https://ci.example/team/other' } });
+    expect(await ask(first, other)).toMatchObject({ verdict: 'signed' });
+  });
+
+  it.each([
+    ['bare text alone', [{ oid: '1.3.6.1.4.1.57264.1.1', value: ISSUER, legacy: true }], 'signed'],
+    ['UTF8String alone', [{ oid: '1.3.6.1.4.1.57264.1.8', value: ISSUER }], 'signed'],
+    [
+      'two issuers',
+      [
+        { oid: '1.3.6.1.4.1.57264.1.1', value: 'https://evil.example', legacy: true },
+        { oid: '1.3.6.1.4.1.57264.1.8', value: ISSUER },
+      ],
+      'certificate-malformed',
+    ],
+    [
+      'two of the same extension',
+      [
+        { oid: '1.3.6.1.4.1.57264.1.8', value: ISSUER },
+        { oid: '1.3.6.1.4.1.57264.1.8', value: ISSUER },
+      ],
+      'certificate-malformed',
+    ],
+    ['no issuer', [], 'certificate-malformed'],
+  ])('with %s', async (_, extensions, expected) => {
+    const { verdict, code } = await decide(await sign({ certificate: { extensions } }), 'bundle');
+    expect(code ?? verdict).toBe(expected);
+  });
+});
+
+describe.each(['legacy', 'bundle'] as const)('a key with a log, in a %s signature', (form) => {
+  it('counts', async () => {
+    for (const enveloped of [false, true]) {
+      const parts = await sign({ key: alice.privateKey, enveloped });
+      const { verdict, finding } = await decide(parts, form, KEY_POLICY);
+      expect(verdict).toBe('signed');
+      expect(finding?.logIndex).toBe(parts.entries[0]?.logIndex);
+    }
+  });
+
+  it('does not count without an entry, or with one of another key', async () => {
+    const parts = await sign({ key: alice.privateKey });
+    expect((await decide({ ...parts, entries: [] }, form, KEY_POLICY)).code).toBe(
+      'log-entry-missing',
+    );
+    for (const verifier of [pair().publicKey, await world.certify(alice.publicKey)]) {
+      const entries = [await world.log(BODIES.hashedrekord(parts, pemOf(verifier)))];
+      expect((await decide({ ...parts, entries }, form, KEY_POLICY)).code).toBe(
+        'log-entry-of-other-artifact',
+      );
+    }
+  });
+
+  it('counts without one where the policy says so, whatever else is there', async () => {
+    const parts = await sign({ key: alice.privateKey, log: 'none' });
+    const policy: Partial<Requirement> = { ...KEY_POLICY, transparencyLog: 'none' };
+    expect((await decide(parts, form, policy)).verdict).toBe('signed');
+    const { entries } = await sign({}, simpleSigning(OTHER));
+    const { verdict, finding } = await decide({ ...parts, entries }, form, policy);
+    expect(verdict).toBe('signed');
+    expect(finding?.logIndex).toBeUndefined();
+  });
+
+  it('does not count where the policy has identities alone', async () => {
+    expect((await decide(await sign({ key: alice.privateKey }), form)).code).toBe('no-certificate');
+  });
+});
+
+describe("cosign's entries", () => {
+  it.each(['intoto', 'intoto2', 'dsse'] as const)('of kind %s count', async (log) => {
+    for (const options of [{ log }, { log, key: alice.privateKey }] as const) {
+      const parts = await sign({ ...options, enveloped: true });
+      const policy = 'key' in options ? KEY_POLICY : {};
+      expect(await decide(parts, 'legacy', policy), log).toMatchObject({ verdict: 'signed' });
+    }
+  });
+
+  it('of kind rekord count', async () => {
+    expect(await decide(await sign({ log: 'rekord' }), 'legacy')).toMatchObject({
+      verdict: 'signed',
+    });
+  });
+
+  it('of kind intoto 0.0.1 are of one envelope, and promised by a log that is trusted', async () => {
+    const parts = await sign({ log: 'intoto', enveloped: true });
+    const respelled = legacyLayer(parts);
+    const content = Buffer.from(envelopeOfParts(parts).replace('{', '{ '));
+    const requirement = requirementOf({
+      identities: [identityOf(ISSUER, SUBJECT)],
+      transparencyLog: 'required',
+      attestation: ATTESTATION,
+      trustMaterial: world.material,
+    });
+    const attachment = attachmentOf(IMAGE, [{ ...respelled, content }]);
+    const decision = await decideTrust(
+      questionOf(IMAGE, [attachment]),
+      requiring(requirement),
+      NOW,
+    );
+    expect(decision.reason).toContain('of another artifact: it has another envelope');
+    const trustMaterial = async () => ({
+      ...(await world.material()),
+      tlogs: (await elsewhere.material()).tlogs,
+    });
+    expect((await decide(parts, 'legacy', { trustMaterial })).code).toBe('log-entry-unproven');
+  });
+
+  it('of an Ed25519 log are never promised, and say so', async () => {
+    const { publicKey } = generateKeyPairSync('ed25519');
+    const parts = await sign({ log: 'rekord' });
+    const [log, ...others] = (await world.material()).tlogs;
+    if (log === undefined) throw new TypeError('the world has no log');
+    const trustMaterial = async () => ({
+      ...(await world.material()),
+      tlogs: [{ ...log, publicKey }, ...others],
+    });
+    expect((await decide(parts, 'legacy', { trustMaterial })).code).toBe('log-entry-unproven');
+  });
+
+  it('of kinds that nobody knows do not count', async () => {
+    const parts = await sign();
+    const body = {
+      ...BODIES.hashedrekord(parts, pemOf(parts.certificate ?? PAYLOAD)),
+      kind: 'tuf',
+    };
+    expect((await decide({ ...parts, entries: [await world.log(body)] }, 'legacy')).code).toBe(
+      'log-entry-malformed',
+    );
+  });
+
+  it('of an attestation can be stamped, over the envelope', async () => {
+    const parts = await sign({ enveloped: true, log: 'none' });
+    const policy = { transparencyLog: 'none' } as const;
+    const stamp = async (content: Buffer) =>
+      await decide({ ...parts, timestamps: [await world.stamp(content)] }, 'legacy', policy);
+    expect((await stamp(Buffer.from(envelopeOfParts(parts)))).verdict).toBe('signed');
+    expect((await stamp(parts.signature)).code).toBe('timestamp-invalid');
+  });
+});
+
+describe('an entry with a proof alone', () => {
+  it('is in the log that it names, and in no other that is trusted', async () => {
+    const parts = await sign({ log: 'v2' });
+    expect((await decide(parts, 'bundle')).verdict).toBe('signed');
+    const [first] = (await world.material()).tlogs;
+    const logId = { keyId: first?.logID ?? Buffer.alloc(0) };
+    const entries = parts.entries.map((entry) => ({ ...entry, logId }));
+    expect(entries[0]?.logId).not.toEqual(parts.entries[0]?.logId);
+    expect((await decide({ ...parts, entries }, 'bundle')).code).toBe('log-entry-unproven');
+  });
+});
+
+describe('annotations of cosign', () => {
+  it(
+    'with anything changed name the same signer, or none',
+    async () => {
+      const parts = await sign({ stamped: true });
+      const layer = legacyLayer(parts);
+      const names = Object.keys(layer.annotations ?? {});
+      const change = fc.record({
+        name: fc.constantFrom(...names),
+        at: fc.double({ min: 0, max: 1, noNaN: true }),
+        by: fc.oneof(fc.string({ maxLength: 3 }), fc.base64String({ maxLength: 8 })),
+        cut: fc.nat(4),
+      });
+      const requirement = requirementOf({
+        identities: [{ issuer: ISSUER, matches: () => true, text: 'anybody' }],
+        transparencyLog: 'required',
+        trustMaterial: world.material,
+      });
+      await fuzz(
+        fc.asyncProperty(change, async ({ name, at, by, cut }) => {
+          const text = layer.annotations?.[name] ?? '';
+          const index = Math.floor(at * text.length);
+          const changed = text.slice(0, index) + by + text.slice(index + cut);
+          const annotations = { ...layer.annotations, [name]: changed };
+          const { requirements, verdict } = await decideTrust(
+            questionOf(IMAGE, [attachmentOf(IMAGE, [{ ...layer, annotations }])]),
+            requiring(requirement),
+            NOW,
+          );
+          if (verdict === 'refused') return;
+          expect(requirements[0]?.findings[0]?.signer).toEqual({
+            kind: 'identity',
+            issuer: ISSUER,
+            subject: SUBJECT,
+          });
+        }),
+      );
+    },
+    FUZZ_TIMEOUT,
+  );
+});
+
+/** The same signature with an entry in another log. */
+async function relog(parts: Parts, into: SigstoreWorld): Promise<Parts> {
+  const pem = pemOf(parts.certificate ?? PAYLOAD);
+  return { ...parts, entries: [await into.log(BODIES.hashedrekord(parts, pem))] };
+}
+
+function flip(bytes: Buffer, index: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt8(copy.readUInt8(index) ^ 1, index);
+  return copy;
+}
+
+function inAnHour(): Date {
+  return new Date((Math.floor(Date.now() / 1000) + 3600) * 1000);
+}
