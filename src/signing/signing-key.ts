@@ -4,10 +4,7 @@
  * @module
  */
 import { createHash, createPublicKey, type KeyObject, sign } from 'node:crypto';
-
-const CURVES: readonly unknown[] = ['prime256v1', 'secp384r1', 'secp521r1'];
-const MIN_RSA_BITS = 2048;
-const MAX_RSA_BITS = 16_384;
+import { checkKeyKind } from '../trust/signer/key-kinds.ts';
 
 /** Holds the key and gives only signatures away. */
 export class SigningKey {
@@ -17,7 +14,7 @@ export class SigningKey {
 
   /** @throws Error that says which kinds are taken */
   constructor(key: KeyObject) {
-    checkKind(key);
+    checkKeyKind(key);
     this.#key = key;
     const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
     this.keyId = createHash('sha256').update(spki).digest('hex');
@@ -32,21 +29,4 @@ export class SigningKey {
     const hash = this.#key.asymmetricKeyType === 'ed25519' ? null : 'sha256';
     return sign(hash, bytes, { key: this.#key, dsaEncoding: 'der' });
   }
-}
-
-function checkKind(key: KeyObject): void {
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details = {} } = key;
-  if (type === 'ed25519') return;
-  if (type === 'ec' && CURVES.includes(details.namedCurve)) return;
-  if (type !== 'rsa') {
-    throw new Error(
-      `it is of the kind ${details.namedCurve ?? type ?? 'unknown'}: ECDSA on P-256, P-384 or P-521, RSA or Ed25519 is taken`,
-    );
-  }
-  const { modulusLength = 0, publicExponent = 0n } = details;
-  if (publicExponent < 3n) throw new Error(`its public exponent is ${publicExponent}`);
-  if (modulusLength >= MIN_RSA_BITS && modulusLength <= MAX_RSA_BITS) return;
-  throw new Error(
-    `it is an RSA key of ${modulusLength} bits: ${MIN_RSA_BITS} to ${MAX_RSA_BITS} are taken`,
-  );
 }

@@ -15,10 +15,10 @@ import {
   parseImagePolicy,
 } from '@a3s-box/policies/image-policy';
 import type { TrustMaterial } from '@sigstore/verify';
-import { A3sError } from '../../errors.ts';
 import type { Condition, LoadedPolicy, PolicyKey, Requirement, Rule } from '../policy.ts';
-import { checkFirstRoot, fetchTufRoot } from '../roots/tuf-root.ts';
+import { type Materials, trustMaterials } from '../roots/trust-materials.ts';
 import { policyIdentity } from './identity-pattern.ts';
+import { InvalidImagePolicy, type PolicyFault } from './invalid-image-policy.ts';
 import { digestOf, type PolicyMaterial, readMaterial } from './policy-document.ts';
 
 export interface PolicySource {
@@ -35,38 +35,6 @@ export interface PolicyEnvironment {
   /** Directory of what TUF mirrors have said. */
   readonly tufCache: string;
 }
-
-/** More is not read by anybody. */
-const MAX_FAULTS = 10;
-
-/** One thing that is wrong with a policy; `path` is empty for all of it. */
-export interface PolicyFault {
-  readonly path: string;
-  readonly message: string;
-}
-
-/** The one error of image policies: `policy-invalid`, and everything that is wrong. */
-export class InvalidImagePolicy extends A3sError {
-  readonly faults: readonly PolicyFault[];
-
-  /** @param path of its file, where it has one */
-  constructor(path: string | undefined, faults: readonly PolicyFault[], cause?: unknown) {
-    const shown = faults.slice(0, MAX_FAULTS).map(textOf).join('; ');
-    const more = faults.length > MAX_FAULTS ? `; and ${faults.length - MAX_FAULTS} more` : '';
-    const what = path === undefined ? 'the image policy' : `the image policy ${path}`;
-    super('policy-invalid', `Cannot use ${what}: ${shown}${more}`, {
-      remedy: `Until it is put right no image is accepted; check it with a3s-box policy check ${path ?? 'FILE'}`,
-      cause,
-    });
-    this.faults = faults;
-  }
-}
-
-function textOf({ path, message }: PolicyFault): string {
-  return path === '' ? message : `${path}: ${message}`;
-}
-
-type Materials = ReadonlyMap<string, () => Promise<TrustMaterial>>;
 
 /** @throws InvalidImagePolicy */
 export async function loadPolicy(
@@ -90,7 +58,7 @@ export async function loadParsedPolicy(
     othersMayWrite: given.source === 'call',
     fault,
   });
-  const materials = await trustMaterials(material, environment, fault);
+  const materials = await trustMaterials(material.roots, environment.tufCache, fault);
   const compiler = hasConditions(policy) ? await import('../conditions/conditions.ts') : undefined;
   const rules: Rule[] = [];
   for (const [index, rule] of policy.images.entries()) {
@@ -127,61 +95,6 @@ function parse({ path, text }: PolicySource): ImagePolicy {
     }));
     throw new InvalidImagePolicy(path, faults, error);
   }
-}
-
-/** Roots that are at hand are read now, so that a bad one is found; mirrors are asked when a decision needs them. */
-async function trustMaterials(
-  { roots }: PolicyMaterial,
-  { tufCache }: PolicyEnvironment,
-  fault: (path: string, message: string) => void,
-): Promise<Materials> {
-  const materials = new Map<string, () => Promise<TrustMaterial>>();
-  materials.set(
-    'public',
-    once(async () => (await import('../roots/trusted-roots.ts')).publicRoot()),
-  );
-  for (const [name, root] of roots) {
-    try {
-      if ('tuf' in root) {
-        checkFirstRoot(root.root);
-        const source = { mirror: root.tuf, root: root.root };
-        // Each decision anew: a policy that is kept must not outlive what the mirror has taken back.
-        materials.set(name, () => mirrored(name, fetchTufRoot(source, tufCache)));
-        continue;
-      }
-      const { readTrustedRoot } = await import('../roots/trusted-roots.ts');
-      const material = readTrustedRoot(root.inline);
-      materials.set(name, async () => material);
-    } catch (error) {
-      fault(`trustedRoots.${name}`, messageOf(error));
-    }
-  }
-  return materials;
-}
-
-async function mirrored(name: string, fetching: Promise<string>): Promise<TrustMaterial> {
-  try {
-    const { readTrustedRoot } = await import('../roots/trusted-roots.ts');
-    return readTrustedRoot(await fetching);
-  } catch (error) {
-    throw new A3sError(
-      'policy-invalid',
-      `Cannot use the trusted root ${name} of the image policy: ${messageOf(error)}`,
-      { remedy: 'Make the mirror reachable, or name a file as trusted root.', cause: error },
-    );
-  }
-}
-
-/** What failed is tried again the next time. */
-function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
-  let made: Promise<Value> | undefined;
-  return () => {
-    made ??= make().catch((error: unknown) => {
-      made = undefined;
-      throw error;
-    });
-    return made;
-  };
 }
 
 function loadRule(rule: ImageRule, loader: Loader): Rule {
@@ -287,8 +200,4 @@ class Loader {
     // Missing where its fault has been told already: then nothing is decided by this policy.
     return this.#materials.get(name) ?? (() => Promise.reject(new Error(`no root ${name}`)));
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,11 +5,7 @@
  */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import type { PolicyKey } from '../policy.ts';
-
-const CURVES: readonly unknown[] = ['prime256v1', 'secp384r1', 'secp521r1'];
-const MIN_RSA_BITS = 2048;
-/** Longer ones take too long to verify with. */
-const MAX_RSA_BITS = 16_384;
+import { checkKeyKind } from '../signer/key-kinds.ts';
 
 /** All of a text; what is between the lines is for `createPublicKey`. */
 const ONE_BLOCK = /^\s*-----BEGIN ([A-Z0-9 ]{1,64})-----[^-]*-----END \1-----\s*$/;
@@ -48,24 +44,9 @@ function parse(pem: string): KeyObject {
   }
 }
 
+/** One key has one id, also where its point is written in the short form. */
 function usable(key: KeyObject): KeyObject {
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details = {} } = key;
-  if (type === 'ed25519') return key;
-  if (type === 'rsa') {
-    const { modulusLength = 0, publicExponent = 0n } = details;
-    // With 1 every signature is its own message.
-    if (publicExponent < 3n) throw new Error(`its public exponent is ${publicExponent}`);
-    if (modulusLength >= MIN_RSA_BITS && modulusLength <= MAX_RSA_BITS) return key;
-    throw new Error(
-      `it is an RSA key of ${modulusLength} bits: ${MIN_RSA_BITS} to ${MAX_RSA_BITS} are taken`,
-    );
-  }
-  if (type === 'ec' && CURVES.includes(details.namedCurve)) {
-    // One key has one id, also where its point is written in the short form.
-    return createPublicKey({ key: key.export({ format: 'jwk' }), format: 'jwk' });
-  }
-  const kind = details.namedCurve ?? type ?? 'unknown';
-  throw new Error(
-    `it is of the kind ${kind}: ECDSA on P-256, P-384 or P-521, RSA or Ed25519 is taken`,
-  );
+  checkKeyKind(key);
+  if (key.asymmetricKeyType !== 'ec') return key;
+  return createPublicKey({ key: key.export({ format: 'jwk' }), format: 'jwk' });
 }

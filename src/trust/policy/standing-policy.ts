@@ -7,7 +7,8 @@
  */
 import { join } from 'node:path';
 import type { LoadedPolicy } from '../policy.ts';
-import { InvalidImagePolicy, loadPolicy, type PolicyEnvironment } from './load-policy.ts';
+import { InvalidImagePolicy } from './invalid-image-policy.ts';
+import { loadPolicy, type PolicyEnvironment } from './load-policy.ts';
 import { isThere, readTrustFile } from './policy-files.ts';
 
 const NAME = 'image-policy.yaml';

@@ -5,4 +5,5 @@
  *
  * @module
  */
-export { InvalidImagePolicy, loadParsedPolicy } from '../../../trust/policy/load-policy.ts';
+export { InvalidImagePolicy } from '../../../trust/policy/invalid-image-policy.ts';
+export { loadParsedPolicy } from '../../../trust/policy/load-policy.ts';

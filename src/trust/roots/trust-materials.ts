@@ -1,0 +1,71 @@
+/**
+ * The trusted roots that an image policy names, each ready to be asked for.
+ *
+ * @module
+ */
+import type { TrustMaterial } from '@sigstore/verify';
+import { A3sError } from '../../errors.ts';
+import type { PolicyMaterial } from '../policy/policy-document.ts';
+import { checkFirstRoot, fetchTufRoot } from './tuf-root.ts';
+
+/** By the name that the policy has for it. */
+export type Materials = ReadonlyMap<string, () => Promise<TrustMaterial>>;
+
+/** Roots that are at hand are read now, so that a bad one is found; mirrors are asked when a decision needs them. */
+export async function trustMaterials(
+  roots: PolicyMaterial['roots'],
+  tufCache: string,
+  fault: (path: string, message: string) => void,
+): Promise<Materials> {
+  const materials = new Map<string, () => Promise<TrustMaterial>>();
+  materials.set(
+    'public',
+    once(async () => (await import('./trusted-roots.ts')).publicRoot()),
+  );
+  for (const [name, root] of roots) {
+    try {
+      if ('tuf' in root) {
+        checkFirstRoot(root.root);
+        const source = { mirror: root.tuf, root: root.root };
+        // Each decision anew: a policy that is kept must not outlive what the mirror has taken back.
+        materials.set(name, () => mirrored(name, fetchTufRoot(source, tufCache)));
+        continue;
+      }
+      const { readTrustedRoot } = await import('./trusted-roots.ts');
+      const material = readTrustedRoot(root.inline);
+      materials.set(name, async () => material);
+    } catch (error) {
+      fault(`trustedRoots.${name}`, messageOf(error));
+    }
+  }
+  return materials;
+}
+
+async function mirrored(name: string, fetching: Promise<string>): Promise<TrustMaterial> {
+  try {
+    const { readTrustedRoot } = await import('./trusted-roots.ts');
+    return readTrustedRoot(await fetching);
+  } catch (error) {
+    throw new A3sError(
+      'policy-invalid',
+      `Cannot use the trusted root ${name} of the image policy: ${messageOf(error)}`,
+      { remedy: 'Make the mirror reachable, or name a file as trusted root.', cause: error },
+    );
+  }
+}
+
+/** What failed is tried again the next time. */
+function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
