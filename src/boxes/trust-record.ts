@@ -36,6 +36,14 @@ export function trustAttributes(decision: TrustDecision | undefined): Record<str
   return { trust: decision.verdict, trustRule: decision.rule?.pattern ?? '' };
 }
 
+/** What an event says of a refusal. @param name as the caller named the image */
+export function refusalAttributes(
+  name: string,
+  { rule, reason }: TrustDecision,
+): Record<string, string> {
+  return { name, trustRule: rule?.pattern ?? '', reason };
+}
+
 function acceptedFirst(a: Finding, b: Finding): number {
   return Number(b.accepted) - Number(a.accepted);
 }

@@ -18,6 +18,7 @@ import { SharedWork } from '../trust/shared-work.ts';
 import { linkSignals } from './link.ts';
 import type { Runtime } from './runtime.ts';
 import { storedAttachments } from './stored-attachments.ts';
+import { refusalAttributes } from './trust-record.ts';
 
 /** Decisions at once: each may have 64 MiB of signatures in memory, several times over. */
 const slots = new Semaphore(4);
@@ -78,11 +79,8 @@ export async function authorizeImage(
 ): Promise<TrustDecision> {
   const decision = await judgeImage(rt, subject, options);
   if (decision.verdict === 'signed' || decision.verdict === 'unsigned') return decision;
-  rt.events.publish('image', 'trust-refused', subject.image.id, {
-    name: subject.reference,
-    trustRule: decision.rule?.pattern ?? '',
-    reason: decision.reason,
-  });
+  const attributes = refusalAttributes(subject.reference, decision);
+  rt.events.publish('image', 'trust-refused', subject.image.id, attributes);
   throw new UntrustedImage(decision);
 }
 

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
+import { refusalAttributes } from '../../boxes/trust-record.ts';
 import { type PullRequest, pullImage } from '../../distribution/pull.ts';
 import { A3sError } from '../../errors.ts';
 import { isDigest } from '../../images/digest.ts';
@@ -112,11 +113,8 @@ async function run(
       decide: async (question) => {
         const decision = await rt.trust.decide(question, policy, new Date());
         if (decision.verdict === 'refused') {
-          rt.events.publish('image', 'trust-refused', question.manifestDigest, {
-            name,
-            trustRule: decision.rule?.pattern ?? '',
-            reason: decision.reason,
-          });
+          const attributes = refusalAttributes(name, decision);
+          rt.events.publish('image', 'trust-refused', question.manifestDigest, attributes);
         }
         return decision;
       },
