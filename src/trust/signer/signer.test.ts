@@ -1,24 +1,14 @@
-import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decideTrust } from '../decide.ts';
 import type { Requirement } from '../policy.ts';
-import { attachmentOf, PROVENANCE, simpleSigning, statementOf } from '../testing/artifacts.ts';
-import {
-  digestOf,
-  identityOf,
-  keyOf,
-  NOW,
-  questionOf,
-  requirementOf,
-  requiring,
-} from '../testing/policies.ts';
+import { attachmentOf, simpleSigning } from '../testing/artifacts.ts';
+import { decideIn, type Form, IMAGE, PAYLOAD, signOneIn } from '../testing/one-signature.ts';
+import { digestOf, keyOf, NOW, questionOf, requirementOf, requiring } from '../testing/policies.ts';
 import {
   BODIES,
-  bundleJson,
-  bundleLayers,
-  envelopeOfParts,
   legacyLayer,
   type Parts,
   pemOf,
@@ -33,11 +23,7 @@ import {
   sigstoreWorld,
 } from '../testing/sigstore-world.ts';
 
-const IMAGE = digestOf('an image');
 const OTHER = digestOf('another image');
-const PAYLOAD = simpleSigning(IMAGE);
-const STATEMENT = statementOf(IMAGE);
-const ATTESTATION = { predicateType: PROVENANCE, conditions: [] };
 const alice = pair();
 
 let world: SigstoreWorld;
@@ -50,30 +36,9 @@ beforeAll(async () => {
   unlogged = await sigstoreWorld({ withoutCertificateLog: true });
 });
 
-type Form = 'legacy' | 'bundle';
-
-async function decide(parts: Parts, form: Form, requirement: Partial<Requirement> = {}) {
-  const layers = form === 'legacy' ? [legacyLayer(parts)] : bundleLayers(parts, bundleJson(parts));
-  const wanted = requirementOf({
-    identities: [identityOf(ISSUER, SUBJECT)],
-    transparencyLog: 'required',
-    trustMaterial: world.material,
-    ...(parts.enveloped ? { attestation: ATTESTATION } : {}),
-    ...requirement,
-  });
-  const attachment = attachmentOf(IMAGE, layers, form === 'legacy' ? 'tag' : 'referrer');
-  const decision = await decideTrust(questionOf(IMAGE, [attachment]), requiring(wanted), NOW);
-  const [finding] = decision.requirements[0]?.findings ?? [];
-  return { ...decision, finding, code: finding?.problem?.code };
-}
-
-async function sign(options: SignOptions = {}, payload?: Buffer): Promise<Parts> {
-  return await signIn(
-    world,
-    payload ?? (options.enveloped === true ? STATEMENT : PAYLOAD),
-    options,
-  );
-}
+const decide = (parts: Parts, form: Form, requirement?: Partial<Requirement>) =>
+  decideIn(world, parts, form, requirement);
+const sign = (options?: SignOptions, payload?: Buffer) => signOneIn(world, options, payload);
 
 const KEY_POLICY: Partial<Requirement> = {
   identities: [],
@@ -399,90 +364,6 @@ describe.each(['legacy', 'bundle'] as const)('a key with a log, in a %s signatur
 
   it('does not count where the policy has identities alone', async () => {
     expect((await decide(await sign({ key: alice.privateKey }), form)).code).toBe('no-certificate');
-  });
-});
-
-describe("cosign's entries", () => {
-  it.each(['intoto', 'intoto2', 'dsse'] as const)('of kind %s count', async (log) => {
-    for (const options of [{ log }, { log, key: alice.privateKey }] as const) {
-      const parts = await sign({ ...options, enveloped: true });
-      const policy = 'key' in options ? KEY_POLICY : {};
-      expect(await decide(parts, 'legacy', policy), log).toMatchObject({ verdict: 'signed' });
-    }
-  });
-
-  it('of kind rekord count', async () => {
-    expect(await decide(await sign({ log: 'rekord' }), 'legacy')).toMatchObject({
-      verdict: 'signed',
-    });
-  });
-
-  it('of kind intoto 0.0.1 are of one envelope, and promised by a log that is trusted', async () => {
-    const parts = await sign({ log: 'intoto', enveloped: true });
-    const respelled = legacyLayer(parts);
-    const content = Buffer.from(envelopeOfParts(parts).replace('{', '{ '));
-    const requirement = requirementOf({
-      identities: [identityOf(ISSUER, SUBJECT)],
-      transparencyLog: 'required',
-      attestation: ATTESTATION,
-      trustMaterial: world.material,
-    });
-    const attachment = attachmentOf(IMAGE, [{ ...respelled, content }]);
-    const decision = await decideTrust(
-      questionOf(IMAGE, [attachment]),
-      requiring(requirement),
-      NOW,
-    );
-    expect(decision.reason).toContain('of another artifact: it has another envelope');
-    const trustMaterial = async () => ({
-      ...(await world.material()),
-      tlogs: (await elsewhere.material()).tlogs,
-    });
-    expect((await decide(parts, 'legacy', { trustMaterial })).code).toBe('log-entry-unproven');
-  });
-
-  it('of an Ed25519 log are never promised, and say so', async () => {
-    const { publicKey } = generateKeyPairSync('ed25519');
-    const parts = await sign({ log: 'rekord' });
-    const [log, ...others] = (await world.material()).tlogs;
-    if (log === undefined) throw new TypeError('the world has no log');
-    const trustMaterial = async () => ({
-      ...(await world.material()),
-      tlogs: [{ ...log, publicKey }, ...others],
-    });
-    expect((await decide(parts, 'legacy', { trustMaterial })).code).toBe('log-entry-unproven');
-  });
-
-  it('of kinds that nobody knows do not count', async () => {
-    const parts = await sign();
-    const body = {
-      ...BODIES.hashedrekord(parts, pemOf(parts.certificate ?? PAYLOAD)),
-      kind: 'tuf',
-    };
-    expect((await decide({ ...parts, entries: [await world.log(body)] }, 'legacy')).code).toBe(
-      'log-entry-malformed',
-    );
-  });
-
-  it('of an attestation can be stamped, over the envelope', async () => {
-    const parts = await sign({ enveloped: true, log: 'none' });
-    const policy = { transparencyLog: 'none' } as const;
-    const stamp = async (content: Buffer) =>
-      await decide({ ...parts, timestamps: [await world.stamp(content)] }, 'legacy', policy);
-    expect((await stamp(Buffer.from(envelopeOfParts(parts)))).verdict).toBe('signed');
-    expect((await stamp(parts.signature)).code).toBe('timestamp-invalid');
-  });
-});
-
-describe('an entry with a proof alone', () => {
-  it('is in the log that it names, and in no other that is trusted', async () => {
-    const parts = await sign({ log: 'v2' });
-    expect((await decide(parts, 'bundle')).verdict).toBe('signed');
-    const [first] = (await world.material()).tlogs;
-    const logId = { keyId: first?.logID ?? Buffer.alloc(0) };
-    const entries = parts.entries.map((entry) => ({ ...entry, logId }));
-    expect(entries[0]?.logId).not.toEqual(parts.entries[0]?.logId);
-    expect((await decide({ ...parts, entries }, 'bundle')).code).toBe('log-entry-unproven');
   });
 });
 

@@ -1,0 +1,139 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { decideTrust } from '../decide.ts';
+import type { Requirement } from '../policy.ts';
+import { attachmentOf } from '../testing/artifacts.ts';
+import {
+  ATTESTATION,
+  decideIn,
+  type Form,
+  IMAGE,
+  PAYLOAD,
+  signOneIn,
+} from '../testing/one-signature.ts';
+import {
+  identityOf,
+  keyOf,
+  NOW,
+  questionOf,
+  requirementOf,
+  requiring,
+} from '../testing/policies.ts';
+import {
+  BODIES,
+  envelopeOfParts,
+  legacyLayer,
+  type Parts,
+  pemOf,
+  type SignOptions,
+} from '../testing/signatures.ts';
+import {
+  ISSUER,
+  pair,
+  type SigstoreWorld,
+  SUBJECT,
+  sigstoreWorld,
+} from '../testing/sigstore-world.ts';
+
+const alice = pair();
+
+let world: SigstoreWorld;
+let elsewhere: SigstoreWorld;
+
+beforeAll(async () => {
+  world = await sigstoreWorld();
+  elsewhere = await sigstoreWorld();
+});
+
+const decide = (parts: Parts, form: Form, requirement?: Partial<Requirement>) =>
+  decideIn(world, parts, form, requirement);
+const sign = (options?: SignOptions, payload?: Buffer) => signOneIn(world, options, payload);
+
+const KEY_POLICY: Partial<Requirement> = {
+  identities: [],
+  keys: [keyOf('alice.pub', alice.publicKey)],
+};
+
+describe("cosign's entries", () => {
+  it.each(['intoto', 'intoto2', 'dsse'] as const)('of kind %s count', async (log) => {
+    for (const options of [{ log }, { log, key: alice.privateKey }] as const) {
+      const parts = await sign({ ...options, enveloped: true });
+      const policy = 'key' in options ? KEY_POLICY : {};
+      expect(await decide(parts, 'legacy', policy), log).toMatchObject({ verdict: 'signed' });
+    }
+  });
+
+  it('of kind rekord count', async () => {
+    expect(await decide(await sign({ log: 'rekord' }), 'legacy')).toMatchObject({
+      verdict: 'signed',
+    });
+  });
+
+  it('of kind intoto 0.0.1 are of one envelope, and promised by a log that is trusted', async () => {
+    const parts = await sign({ log: 'intoto', enveloped: true });
+    const respelled = legacyLayer(parts);
+    const content = Buffer.from(envelopeOfParts(parts).replace('{', '{ '));
+    const requirement = requirementOf({
+      identities: [identityOf(ISSUER, SUBJECT)],
+      transparencyLog: 'required',
+      attestation: ATTESTATION,
+      trustMaterial: world.material,
+    });
+    const attachment = attachmentOf(IMAGE, [{ ...respelled, content }]);
+    const decision = await decideTrust(
+      questionOf(IMAGE, [attachment]),
+      requiring(requirement),
+      NOW,
+    );
+    expect(decision.reason).toContain('of another artifact: it has another envelope');
+    const trustMaterial = async () => ({
+      ...(await world.material()),
+      tlogs: (await elsewhere.material()).tlogs,
+    });
+    expect((await decide(parts, 'legacy', { trustMaterial })).code).toBe('log-entry-unproven');
+  });
+
+  it('of an Ed25519 log are never promised, and say so', async () => {
+    const { publicKey } = generateKeyPairSync('ed25519');
+    const parts = await sign({ log: 'rekord' });
+    const [log, ...others] = (await world.material()).tlogs;
+    if (log === undefined) throw new TypeError('the world has no log');
+    const trustMaterial = async () => ({
+      ...(await world.material()),
+      tlogs: [{ ...log, publicKey }, ...others],
+    });
+    expect((await decide(parts, 'legacy', { trustMaterial })).code).toBe('log-entry-unproven');
+  });
+
+  it('of kinds that nobody knows do not count', async () => {
+    const parts = await sign();
+    const body = {
+      ...BODIES.hashedrekord(parts, pemOf(parts.certificate ?? PAYLOAD)),
+      kind: 'tuf',
+    };
+    expect((await decide({ ...parts, entries: [await world.log(body)] }, 'legacy')).code).toBe(
+      'log-entry-malformed',
+    );
+  });
+
+  it('of an attestation can be stamped, over the envelope', async () => {
+    const parts = await sign({ enveloped: true, log: 'none' });
+    const policy = { transparencyLog: 'none' } as const;
+    const stamp = async (content: Buffer) =>
+      await decide({ ...parts, timestamps: [await world.stamp(content)] }, 'legacy', policy);
+    expect((await stamp(Buffer.from(envelopeOfParts(parts)))).verdict).toBe('signed');
+    expect((await stamp(parts.signature)).code).toBe('timestamp-invalid');
+  });
+});
+
+describe('an entry with a proof alone', () => {
+  it('is in the log that it names, and in no other that is trusted', async () => {
+    const parts = await sign({ log: 'v2' });
+    expect((await decide(parts, 'bundle')).verdict).toBe('signed');
+    const [first] = (await world.material()).tlogs;
+    const logId = { keyId: first?.logID ?? Buffer.alloc(0) };
+    const entries = parts.entries.map((entry) => ({ ...entry, logId }));
+    expect(entries[0]?.logId).not.toEqual(parts.entries[0]?.logId);
+    expect((await decide({ ...parts, entries }, 'bundle')).code).toBe('log-entry-unproven');
+  });
+});
