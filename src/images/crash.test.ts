@@ -1,11 +1,12 @@
 import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { build as bundle } from 'esbuild';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { openDatabase } from '../state/database.ts';
 import { migrations } from './catalog/catalog-migrations.ts';
 import type { ImageStore } from './image.ts';
@@ -14,8 +15,28 @@ import { buildImage, ociArchive } from './testing/build-image.ts';
 import { convertHere } from './testing/convert-here.ts';
 import { pulledAttachment } from './testing/crash-image.ts';
 
-const LOAD = fileURLToPath(new URL('testing/crash-load.ts', import.meta.url));
-const PULL = fileURLToPath(new URL('testing/crash-pull.ts', import.meta.url));
+let programs: string;
+beforeAll(async () => {
+  // Within the sources, so that what is not bundled is found.
+  const build = fileURLToPath(new URL('../../build/', import.meta.url));
+  mkdirSync(build, { recursive: true });
+  programs = mkdtempSync(join(build, 'crash-'));
+  // Each runs many times, and would be compiled anew each time.
+  await bundle({
+    entryPoints: ['crash-load.ts', 'crash-pull.ts'].map((name) =>
+      fileURLToPath(new URL(`testing/${name}`, import.meta.url)),
+    ),
+    outdir: programs,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    logLevel: 'error',
+  });
+});
+afterAll(() => rmSync(programs, { recursive: true, force: true }));
 
 let root: string;
 beforeEach(() => {
@@ -35,9 +56,9 @@ const images = ['one:1', 'two:1'].map((name) =>
 );
 
 /** Runs another process, which is killed when so many things have happened in the store's directory. */
-async function killed(path: string, moment: number): Promise<boolean> {
-  const child = fork(path, [root, join(root, 'archive.tar')], {
-    execArgv: ['--conditions=a3s-source', '--import', 'tsx'],
+async function killed(program: string, moment: number): Promise<boolean> {
+  const child = fork(join(programs, program), [root, join(root, 'archive.tar')], {
+    execArgv: [],
     stdio: 'inherit',
   });
   const ended = once(child, 'exit');
@@ -67,12 +88,12 @@ async function openStore() {
 
 /** Ever later, until the process gets through before its moment comes. */
 async function atEveryMoment(
-  path: string,
+  program: string,
   check: (store: ImageStore, finished: boolean) => Promise<void>,
 ): Promise<void> {
   let finished = false;
   for (let moment = 1; !finished; moment = Math.ceil(moment * 1.3)) {
-    finished = await killed(path, moment);
+    finished = await killed(program, moment);
     const { database, store } = await openStore();
     expect(readdirSync(join(root, 'images/staging'))).toEqual([]);
     await check(store, finished);
@@ -87,7 +108,7 @@ async function atEveryMoment(
 
 it('is whole after kill -9 at any moment of a load', { timeout: 120_000 }, async () => {
   writeFileSync(join(root, 'archive.tar'), ociArchive(images));
-  await atEveryMoment(LOAD, async (store, finished) => {
+  await atEveryMoment('crash-load.mjs', async (store, finished) => {
     const listed = await store.list();
     // All of the archive or nothing.
     expect([0, images.length]).toContain(listed.length);
@@ -97,7 +118,7 @@ it('is whole after kill -9 at any moment of a load', { timeout: 120_000 }, async
 });
 
 it('is whole after kill -9 at any moment of a pull', { timeout: 120_000 }, async () => {
-  await atEveryMoment(PULL, async (store, finished) => {
+  await atEveryMoment('crash-pull.mjs', async (store, finished) => {
     const listed = await store.list();
     if (finished) expect(listed).toHaveLength(1);
     if (listed.length === 0) expect(readdirSync(join(root, 'images/blobs/sha256'))).toEqual([]);
