@@ -23,9 +23,10 @@ beforeAll(async () => {
   programs = mkdtempSync(join(build, 'crash-'));
   // Each runs many times, and would be compiled anew each time.
   await bundle({
-    entryPoints: ['crash-load.ts', 'crash-pull.ts'].map((name) =>
-      fileURLToPath(new URL(`testing/${name}`, import.meta.url)),
-    ),
+    entryPoints: [
+      fileURLToPath(new URL('testing/crash-load.ts', import.meta.url)),
+      fileURLToPath(new URL('testing/crash-pull.ts', import.meta.url)),
+    ],
     outdir: programs,
     outExtension: { '.js': '.mjs' },
     bundle: true,
