@@ -1,57 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { A3sError } from '../errors.ts';
-import type { Attachment } from '../images/attachments/attachment.ts';
 import type { Digest } from '../images/digest.ts';
 import type { Image } from '../images/image.ts';
 import { TrustDecision } from '../trust/decision.ts';
 import { type JsonAnswer, TestHome } from './testing/home.ts';
-import { FakeImages, TEST_IMAGE } from './testing/images.ts';
-import { allow, deny, signatureFor, signedByTag, signedOnly, testPolicy } from './testing/trust.ts';
-
-/** Images whose names move, and signatures that come and go. */
-class MovingImages extends FakeImages {
-  readonly images: Image[];
-  stored: Attachment[] = [];
-
-  constructor(...images: Image[]) {
-    super(...images);
-    this.images = images;
-  }
-
-  override async resolve(reference: string): Promise<Image> {
-    const found = this.images.find(({ id, manifestDigest, tags }) =>
-      [id, manifestDigest, ...tags].includes(reference),
-    );
-    if (found === undefined) throw new A3sError('no-such-image', `No such image: ${reference}`);
-    return found;
-  }
-
-  override async attachments(subjects: readonly Digest[]): Promise<readonly Attachment[]> {
-    return this.stored.filter(({ subject }) => subjects.includes(subject));
-  }
-
-  override async attach(subjects: readonly Digest[], attachments: readonly Attachment[]) {
-    this.stored = [
-      ...this.stored.filter(({ subject }) => !subjects.includes(subject)),
-      ...attachments,
-    ];
-  }
-
-  change(id: string, change: Partial<Image>): void {
-    const index = this.images.findIndex((image) => image.id === id);
-    const image = this.images[index];
-    if (image !== undefined) this.images[index] = { ...image, ...change };
-  }
-}
-
-const APP: Image = { ...TEST_IMAGE, tags: ['team.example/app:1'] };
-const OTHER: Image = {
-  ...TEST_IMAGE,
-  id: `sha256:${'4'.repeat(64)}`,
-  manifestDigest: `sha256:${'5'.repeat(64)}`,
-  tags: ['other.example/app:1'],
-};
-const RULES = [signedOnly('team.example/**'), deny('bad.example/**'), allow('**')];
+import { APP, MovingImages, OTHER, RULES } from './testing/moving-images.ts';
+import { allow, deny, signatureFor, signedByTag, testPolicy } from './testing/trust.ts';
 
 let images: MovingImages;
 let home: TestHome;
@@ -394,113 +348,5 @@ it('says by which policy it decides, or why it cannot', async () => {
   home.trust.malformed = new A3sError('policy-invalid', 'The policy is not YAML');
   expect(await policyOf()).toEqual({
     problem: { code: 'policy-invalid', message: 'The policy is not YAML' },
-  });
-});
-
-describe('what lies beside an image', () => {
-  const path = '/a3s/v1/images/team.example/app:1/attachments';
-  const data = Buffer.from('payload').toString('base64');
-  const mediaType = 'application/vnd.dev.cosign.simplesigning.v1+json';
-  const layer = { mediaType, annotations: { 'dev.cosignproject.cosign/signature': 's' }, data };
-  const body = { kind: 'signature', layers: [layer] };
-
-  it('is shown, and grows by what is put there', async () => {
-    const put = await home.call('POST', `${path}?upload=0`, body);
-    expect(put).toMatchObject({ status: 201, body: { subject: APP.manifestDigest } });
-    const { digest } = put.body as { digest: string };
-    const [shown] = (await home.call('GET', path)).body as { manifest: string; blobs: unknown[] }[];
-    expect(shown).toMatchObject({
-      ...{ subject: APP.manifestDigest, attachedBy: 'tag', digest },
-      blobs: [{ size: 7 }],
-    });
-    expect(JSON.parse(Buffer.from(shown?.manifest ?? '', 'base64').toString())).toMatchObject({
-      layers: [{ mediaType, annotations: layer.annotations }],
-    });
-    const whole = (await home.call('GET', `${path}?content=1`)).body;
-    expect(whole).toMatchObject([{ blobs: [{ data }] }]);
-    const { digest: blob } = (shown?.blobs[0] ?? {}) as { digest: string };
-    const one = (await home.call('GET', `${path}?content=1&blob=${blob}`)).body;
-    expect(one).toMatchObject([{ blobs: [{ data }] }]);
-    const none = (await home.call('GET', `${path}?content=1&blob=${digest}`)).body;
-    expect(none).toMatchObject([{ blobs: [{ size: 7 }] }]);
-    expect(JSON.stringify(none)).not.toContain(data);
-    expect((await home.call('GET', `${path}?digest=${digest}`)).body).toHaveLength(1);
-    expect((await home.call('GET', `${path}?digest=sha256:0`)).body).toEqual([]);
-  });
-
-  it('is not put there where the registry does not take it', async () => {
-    expect(await home.call('POST', path, body)).toMatchObject({ status: 502 });
-    expect(images.stored).toEqual([]);
-  });
-
-  it('may be of an image that is in its registry alone, by digest', async () => {
-    const subject = `sha256:${'c'.repeat(64)}` as const;
-    const other = (name: string) => `/a3s/v1/images/team.example/other${name}/attachments`;
-    // It is the registry that is asked.
-    expect(await home.call('POST', other(`@${subject}`), body)).toMatchObject({ status: 502 });
-    for (const [name, wanted] of [
-      [':1', { status: 404, body: { code: 'no-such-image' } }],
-      [`@${subject}?upload=0`, { status: 404, body: { code: 'no-such-image' } }],
-    ] as const) {
-      const [reference = '', query] = name.split('?');
-      const call = query === undefined ? other(reference) : `${other(reference)}?${query}`;
-      expect(await home.call('POST', call, body)).toMatchObject(wanted);
-    }
-    const wrong = { ...body, subject: APP.manifestDigest };
-    expect(await home.call('POST', other(`@${subject}`), wrong)).toMatchObject({
-      ...{ status: 400, body: { code: 'invalid-argument' } },
-    });
-    expect(images.stored).toEqual([]);
-  });
-
-  it.each([
-    ['of another digest', { ...body, subject: `sha256:${'c'.repeat(64)}` }],
-    ['of no digest', { ...body, subject: 'sha256:../x' }],
-    ['of no kind', { ...body, kind: 'sbom' }],
-    ['of a type for the other kind', { ...body, kind: 'attestation' }],
-    ['that is not base64', { ...body, layers: [{ ...layer, data: 'a b' }] }],
-    ['that is empty', { ...body, layers: [{ ...layer, data: '' }] }],
-    ['in no layer', { ...body, layers: [] }],
-  ])('is nothing %s', async (_, wrong) => {
-    expect(await home.call('POST', `${path}?upload=0`, wrong)).toMatchObject({
-      status: 400,
-      body: { code: 'invalid-argument' },
-    });
-    expect(images.stored).toEqual([]);
-  });
-
-  it('needs one repository to go to', async () => {
-    images.change(APP.id, { tags: ['team.example/app:1', 'other.example/b:1'] });
-    expect(await home.call('POST', path.replace('team.example/app:1', APP.id), body)).toMatchObject(
-      {
-        status: 400,
-        body: { message: expect.stringContaining('several repositories') },
-      },
-    );
-  });
-});
-
-describe('asking about trust', () => {
-  it('is answered with the decision, and refuses nothing', async () => {
-    const path = '/a3s/v1/images/team.example/app:1/trust';
-    expect(await home.call('GET', path)).toMatchObject({
-      status: 200,
-      body: { verdict: 'refused', rule: { pattern: 'team.example/**' } },
-    });
-    sign(APP);
-    expect((await home.call('GET', path)).body).toMatchObject({ verdict: 'signed' });
-  });
-
-  it('is answered with every decision and every rule', async () => {
-    images.change(OTHER.id, { tags: ['other.example/app:1', 'bad.example/app:1'] });
-    const { body } = await home.call('GET', `/a3s/v1/images/${OTHER.id}/trust/explanation`);
-    expect(body).toMatchObject({
-      decisions: [{ verdict: 'unsigned' }, { verdict: 'refused' }],
-      rules: [
-        { action: 'require', require: [{ threshold: 1, keys: [], transparencyLog: 'none' }] },
-        { action: 'deny' },
-        { action: 'allowUnsigned' },
-      ],
-    });
   });
 });
