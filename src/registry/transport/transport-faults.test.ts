@@ -11,7 +11,8 @@ describe('a registry that is slow or broken', () => {
   const hang: Answer = () => undefined;
   it('is given up when it never answers', async () => {
     const { host } = await bench.plain(afterPing(hang));
-    await expect(bench.to(host, { limits: { attempts: 1 } }).send(GET)).rejects.toMatchObject({
+    const limits = { attempts: 1, headersMs: 200 };
+    await expect(bench.to(host, { limits }).send(GET)).rejects.toMatchObject({
       code: 'registry-unreachable',
       message: expect.stringContaining('it took too long to answer'),
     });
@@ -25,7 +26,8 @@ describe('a registry that is slow or broken', () => {
         socket?.once('close', () => clearInterval(timer)).on('error', () => undefined);
       }),
     );
-    await expect(bench.to(host, { limits: { attempts: 1 } }).send(GET)).rejects.toMatchObject({
+    const limits = { attempts: 1, headersMs: 200 };
+    await expect(bench.to(host, { limits }).send(GET)).rejects.toMatchObject({
       code: 'registry-unreachable',
       message: expect.stringContaining('it took too long to answer'),
     });
@@ -54,7 +56,10 @@ describe('a registry that is slow or broken', () => {
       ['stall', 'its answer stalled'],
       ['cut', 'the connection was cut'],
     ]) {
-      const sent = bodyOf(bench.to(host), { ...GET, target: `team/app/manifests/${name}` });
+      const sent = bodyOf(bench.to(host, { limits: { stallMs: 200 } }), {
+        ...GET,
+        target: `team/app/manifests/${name}`,
+      });
       await expect(sent).rejects.toMatchObject({
         code: 'registry-unreachable',
         message: expect.stringContaining(reason ?? ''),
@@ -65,7 +70,7 @@ describe('a registry that is slow or broken', () => {
   it('is given up when it stops reading what is sent', async () => {
     const { host } = await bench.plain(afterPing(() => undefined));
     let sent = 0;
-    const upload = bench.to(host).send({
+    const upload = bench.to(host, { limits: { headersMs: 200 } }).send({
       method: 'PATCH',
       target: 'team/app/blobs/uploads/1',
       scopes: PULL,
@@ -85,7 +90,7 @@ describe('a registry that is slow or broken', () => {
     const { host } = await bench.plain(
       afterPing((_, response) => response.end(Buffer.alloc(3_000_000))),
     );
-    const { body } = await bench.to(host).send(GET);
+    const { body } = await bench.to(host, { limits: { stallMs: 1000 } }).send(GET);
     let length = 0;
     for await (const chunk of body) {
       if (length === 0) await new Promise((resolve) => setTimeout(resolve, 1500));
