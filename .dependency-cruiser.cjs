@@ -51,7 +51,14 @@ const ROOMS = {
     'make-directories',
     'errors',
   ],
-  registry: ['registry', 'images/digest', 'images/digest-text', 'images/reference', 'errors'],
+  registry: [
+    'registry',
+    'images/digest',
+    'images/digest-text',
+    'images/reference',
+    'errors',
+    'unless-aborted',
+  ],
   signing: [
     'signing',
     'images/digest',
@@ -66,7 +73,7 @@ const ROOMS = {
     'trust/signer/key-kinds',
     'errors',
   ],
-  images: ['images', 'cell', 'state', 'errors'],
+  images: ['images', 'cell', 'state', 'errors', 'unless-aborted'],
   engine: ['engine', 'cell', 'errors'],
   // The interface alone: a guest is reached through a machine's byte stream.
   guest: ['guest', 'engine/engine', 'cell/cell', 'errors'],

@@ -97,8 +97,8 @@ describe('config.json', () => {
     });
     expect(statSync(config).mode & 0o777).toBe(0o600);
     expect(readdirSync(directory)).toEqual(['config.json']);
-    expect(await eraseCredentials(env, 'registry.example')).toBe(true);
-    expect(await eraseCredentials(env, 'registry.example')).toBe(false);
+    await eraseCredentials(env, 'registry.example');
+    await eraseCredentials(env, 'registry.example');
     expect(read()).toEqual({
       auths: { other: { auth: 'eDp5' } },
       HttpHeaders: { a: 'b' },
@@ -218,7 +218,7 @@ describe('a credential helper', () => {
     expect(helper.stored).toEqual({ ServerURL: 'r.example', Username: 'ann', Secret: 'pa:ss' });
     expect(read()).toEqual({ credsStore: 'kept', auths: { old: {}, 'r.example': {} } });
     expect(await findCredentials(env, 'r.example/x')).toEqual(ann);
-    expect(await eraseCredentials(env, 'r.example')).toBe(true);
+    await eraseCredentials(env, 'r.example');
     expect(helper.input('erased')).toBe('r.example');
     expect(await findCredentials(env, 'r.example/x')).toBeUndefined();
     expect(read()).toEqual({ credsStore: 'kept', auths: { old: {} } });

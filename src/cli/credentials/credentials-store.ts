@@ -60,21 +60,20 @@ export async function storeCredentials(
   return helper === undefined ? path : undefined;
 }
 
-/** Whether anything was there to forget. */
-export async function eraseCredentials(env: Environment, key: string): Promise<boolean> {
+/** Nothing happens where there is nothing to forget. */
+export async function eraseCredentials(env: Environment, key: string): Promise<void> {
   const path = configFile(env);
   const config = await readCredentialsFile(path);
   const helper = helperOf(config, key, env);
   const known = Object.keys(objectOf(config['auths'])).some((name) => registryKey(name) === key);
   await helper?.erase(key);
-  if (!known) return helper !== undefined;
+  if (!known) return;
   await updateCredentialsFile(path, (current) => ({
     ...current,
     auths: Object.fromEntries(
       Object.entries(objectOf(current['auths'])).filter(([name]) => registryKey(name) !== key),
     ),
   }));
-  return true;
 }
 
 /** The helper for this registry, or the one for all; an empty name stands for the file. */

@@ -96,7 +96,7 @@ export async function readAttachments(
     if (bytes !== undefined && digestOf(bytes) === digest) return bytes;
     const error = corrupt(
       `the stored signature ${digest}`,
-      bytes === undefined ? 'its bytes are missing' : 'it was changed on disk',
+      bytes === undefined ? 'it is not on disk' : 'it was changed on disk',
     );
     throw new A3sError(error.code, error.message, { remedy: 'Pull the image again.' });
   };
@@ -113,13 +113,16 @@ export async function readAttachments(
   });
 }
 
-/** The file, if it has exactly this size. */
+/** The file, or undefined where there is none; nothing of one that has another size than it should. */
 async function readBlob(path: string, size: number): Promise<Buffer | undefined> {
-  const file = await open(path, 'r').catch(() => undefined);
+  const file = await open(path, 'r').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  });
   if (file === undefined) return undefined;
   try {
     const { size: found } = await file.stat();
-    return found === size ? await file.readFile() : undefined;
+    return found === size ? await file.readFile() : Buffer.alloc(0);
   } finally {
     await file.close();
   }

@@ -7,6 +7,7 @@
  * @module
  */
 import { A3sError, MirrorError } from '../../errors.ts';
+import { unlessAborted } from '../../unless-aborted.ts';
 import type { Blobs } from '../blobs.ts';
 import type { Digest } from '../digest.ts';
 import type { StagedFile, Staging } from '../staging.ts';
@@ -180,19 +181,5 @@ async function* bounded(
   } finally {
     // A source that hangs would not let go either.
     if (!ended) source.return?.().catch(() => undefined);
-  }
-}
-
-async function unlessAborted<T>(task: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let stop: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([task, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }

@@ -1,4 +1,5 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -68,7 +69,21 @@ describe('certs.d', () => {
       () => writeFileSync(join(certs, host, 'ca.crt'), Buffer.alloc(2 ** 20 + 1)),
       /more than 1048576 bytes/,
     ],
-    ['a directory in place of a file', () => mkdirSync(join(certs, host, 'ca.crt')), /EISDIR/],
+    [
+      'a directory in place of a file',
+      () => mkdirSync(join(certs, host, 'ca.crt')),
+      /not a regular file/,
+    ],
+    [
+      'a FIFO in place of one',
+      () => execFileSync('mkfifo', [join(certs, host, 'ca.crt')]),
+      /not a regular file/,
+    ],
+    [
+      'a link to nowhere',
+      () => symlinkSync('nowhere', join(certs, host, 'ca.crt')),
+      /no such file/,
+    ],
   ];
   for (const [what, make, reason] of refused) {
     it(`is refused with ${what}`, async () => {

@@ -7,9 +7,10 @@
  * @module
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { A3sError } from '../../errors.ts';
+import { readHostFile } from './host-file.ts';
 
 export interface HostCertificates {
   /** PEM. */
@@ -84,7 +85,7 @@ const CRT_OR_CERT =
   'Put the key there; a certificate of an authority has a name that ends in .crt.';
 
 async function readCertificates(path: string): Promise<string> {
-  const pem = await readBounded(path);
+  const pem = await readText(path);
   try {
     new X509Certificate(pem);
   } catch (error) {
@@ -94,7 +95,7 @@ async function readCertificates(path: string): Promise<string> {
 }
 
 async function readKey(path: string): Promise<string> {
-  const pem = await readBounded(path);
+  const pem = await readText(path);
   try {
     createPrivateKey(pem);
   } catch (error) {
@@ -109,16 +110,16 @@ function checkPair(directory: string, cert: string, key: string): void {
   throw unusable(directory, 'a client certificate and the key beside it do not belong together');
 }
 
-async function readBounded(path: string): Promise<string> {
+async function readText(path: string): Promise<string> {
+  let bytes: Buffer | undefined;
   try {
-    const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES) throw unusable(path, `it has more than ${MAX_FILE_BYTES} bytes`);
-    return await readFile(path, 'utf8');
+    bytes = await readHostFile(path, MAX_FILE_BYTES);
   } catch (error) {
-    if (error instanceof A3sError) throw error;
-    const code = error instanceof Error && 'code' in error ? error.code : error;
-    throw unusable(path, `it cannot be read (${code})`, error);
+    throw unusable(path, error instanceof Error ? error.message : String(error), error);
   }
+  // Its directory has the name: a link that leads nowhere, or one that was taken away just now.
+  if (bytes === undefined) throw unusable(path, 'there is no such file');
+  return bytes.toString();
 }
 
 function unusable(path: string, why: string, cause?: unknown, remedy?: string): A3sError {

@@ -13,11 +13,11 @@
  *
  * @module
  */
-import { open } from 'node:fs/promises';
 import { MAX_POLICY_DOCUMENT, PolicyError, readPolicyDocument } from '@a3s-box/policies/document';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { isDomain, isLoopback } from './addresses.ts';
+import { readHostFile } from './host-file.ts';
 
 export interface RegistrySettings {
   /** Asked first when pulling, in this order. */
@@ -50,7 +50,7 @@ const FILE = z.strictObject({
  */
 export async function readRegistries(paths: readonly string[]): Promise<Registries> {
   for (const path of paths) {
-    const text = await readBounded(path);
+    const text = await read(path);
     if (text !== undefined) return parseRegistries(text, path);
   }
   return new Map();
@@ -119,15 +119,11 @@ function parseMirror(text: string, insecure: ReadonlySet<string>): URL | string 
   return url;
 }
 
-async function readBounded(path: string): Promise<Uint8Array | undefined> {
+async function read(path: string): Promise<Uint8Array | undefined> {
   try {
-    await using file = await open(path, 'r');
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_POLICY_DOCUMENT + 1));
-    return buffer.subarray(0, bytesRead);
+    return await readHostFile(path, MAX_POLICY_DOCUMENT);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw unusable(path, `it cannot be read (${code ?? error})`, error);
+    throw unusable(path, error instanceof Error ? error.message : String(error), error);
   }
 }
 

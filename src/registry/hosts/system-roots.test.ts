@@ -8,6 +8,8 @@ import { type StartedRegistry, startRegistry } from '../testing/start-registry.t
 import { TRANSPORT_LIMITS } from '../transport/transport-limits.ts';
 import { readSystemRoots, rootsFiles } from './system-roots.ts';
 
+const PEM = '-----BEGIN CERTIFICATE-----\n';
+
 let directory: string;
 
 beforeAll(() => {
@@ -24,10 +26,23 @@ describe('the authorities of the system', () => {
 
   it("are the first file that is there, alone, or Node's where there is none", async () => {
     const bundle = join(directory, 'bundle.pem');
-    writeFileSync(bundle, 'ours');
-    expect(await readSystemRoots([join(directory, 'none'), bundle])).toEqual(['ours']);
+    writeFileSync(bundle, PEM);
+    expect(await readSystemRoots([join(directory, 'none'), bundle])).toEqual([PEM]);
     expect(await readSystemRoots([join(directory, 'none')])).toBe(rootCertificates);
-    await expect(readSystemRoots([directory])).rejects.toThrow('EISDIR');
+  });
+
+  it('are refused where the file is none of certificates', async () => {
+    const empty = join(directory, 'empty.pem');
+    writeFileSync(empty, '');
+    for (const [path, reason] of [
+      [directory, 'it is not a regular file'],
+      [empty, 'it has no certificate in PEM'],
+    ] as const) {
+      await expect(readSystemRoots([path])).rejects.toMatchObject({
+        code: 'key-invalid',
+        message: `Cannot use the trusted authorities of ${path}: ${reason}`,
+      });
+    }
   });
 
   it('vouch for registries', async () => {

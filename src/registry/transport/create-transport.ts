@@ -5,6 +5,7 @@
  */
 import { Readable } from 'node:stream';
 import { A3sError } from '../../errors.ts';
+import { unlessAborted } from '../../unless-aborted.ts';
 import { Authenticator } from '../auth/authenticator.ts';
 import { shown } from '../hosts/addresses.ts';
 import type { Host, Mirror } from '../hosts/host.ts';
@@ -256,20 +257,4 @@ function secretsIn(credentials: Credentials | undefined, sent: string | undefine
   return [password, identityToken, registryToken, sent?.replace(/^\w+ /, '')].filter(
     (secret) => secret !== undefined,
   );
-}
-
-/** Goes on without what others may still wait for. */
-async function unlessAborted<T>(waiting: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await waiting;
-  let stop = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  if (signal.aborted) stop();
-  try {
-    return await Promise.race([waiting, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }
