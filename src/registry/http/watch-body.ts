@@ -1,15 +1,23 @@
 /**
- * Word of a body that fails.
+ * The body of an answer, with a say in how it ends.
  *
  * @module
  */
 
-/** The same body. Returning it, started or not, returns the other. */
+interface Endings {
+  /** It failed: what the reader is told instead. */
+  readonly onFailure: (error: unknown) => unknown;
+  /** Its reader wants no more of it; left out, the body's own return. */
+  readonly onReturn?: () => unknown;
+}
+
+/** The same body. Unlike a generator, it can be returned before its first chunk. */
 export function watchBody(
   body: AsyncIterable<Uint8Array>,
-  onFailure: () => void,
+  { onFailure, onReturn }: Endings,
 ): AsyncIterableIterator<Uint8Array, undefined> {
   const chunks = body[Symbol.asyncIterator]();
+  const end = onReturn ?? (() => chunks.return?.());
   return {
     [Symbol.asyncIterator]() {
       return this;
@@ -19,12 +27,11 @@ export function watchBody(
         const { done, value } = await chunks.next();
         return done === true ? { done, value: undefined } : { done: false, value };
       } catch (error) {
-        onFailure();
-        throw error;
+        throw onFailure(error);
       }
     },
     async return() {
-      await chunks.return?.();
+      await end();
       return { done: true, value: undefined };
     },
   };

@@ -9,6 +9,7 @@ import type { TransportLimits } from '../transport/transport-limits.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import type { HttpRequest, HttpResponse, Send } from './message.ts';
 import { Unreached } from './unreached.ts';
+import { watchBody } from './watch-body.ts';
 
 /** Sends each request once. @throws Unreached; the reason of the request's signal once it is aborted */
 export function wire(dispatchers: Dispatchers, limits: TransportLimits): Send {
@@ -112,23 +113,9 @@ function readBody(
   body: Readable,
   { url, signal }: HttpRequest,
 ): AsyncIterableIterator<Uint8Array, undefined> {
-  const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    async next() {
-      try {
-        const { done, value } = await chunks.next();
-        return done === true ? { done, value: undefined } : { done: false, value };
-      } catch (error) {
-        signal?.throwIfAborted();
-        throw new Unreached(url.host, error);
-      }
-    },
-    async return() {
-      body.destroy();
-      return { done: true, value: undefined };
-    },
-  };
+  return watchBody(body, {
+    onFailure: (error) =>
+      signal?.aborted === true ? signal.reason : new Unreached(url.host, error),
+    onReturn: () => body.destroy(),
+  });
 }

@@ -111,7 +111,13 @@ class HttpTransport implements HostTransport {
         }
         const distrust = (): void => this.#network.rest(mirror);
         // Where the body fails, the rest of it comes from somebody else.
-        return { ...response, body: watchBody(response.body, distrust), distrust };
+        const body = watchBody(response.body, {
+          onFailure: (error) => {
+            distrust();
+            return error;
+          },
+        });
+        return { ...response, body, distrust };
       } catch (error) {
         if (!(error instanceof A3sError)) throw error;
         request.signal?.throwIfAborted();
