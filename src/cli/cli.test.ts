@@ -1,28 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type FakeEnds, type Transcript, transcript } from './fake/fake-context.ts';
-import { FakeServer } from './fake/fake-server.ts';
+import { serveFake } from './fake/serve-fake.ts';
 import { RUN_FLAGS } from './flags/box-flags.ts';
 
-let directory: string;
-let server: FakeServer;
-let socket: string;
-
-beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'a3s-cli-'));
-  socket = join(directory, 's');
-  server = new FakeServer();
-  await server.listen(socket);
-});
-
-afterEach(async () => {
-  await server.close();
-  rmSync(directory, { recursive: true });
-});
+const { server, socket, directory } = serveFake();
 
 const a3s = (line: string, ends: FakeEnds = {}): Promise<Transcript> =>
   transcript(socket, line.split(' '), ends);

@@ -1,24 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { docker } from '../server/testing/docker.ts';
 import { transcript } from './fake/fake-context.ts';
-import { FakeServer } from './fake/fake-server.ts';
+import { serveFake } from './fake/serve-fake.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'a3s-events-'));
-const socket = join(directory, 's');
-const server = new FakeServer();
-
-beforeAll(() => server.listen(socket));
-afterEach(() => {
-  server.answers.clear();
-  server.calls.length = 0;
-});
-afterAll(async () => {
-  await server.close();
-  rmSync(directory, { recursive: true });
-});
+const { server, socket } = serveFake();
 
 const START = {
   status: 'start',

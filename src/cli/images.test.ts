@@ -1,28 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { docker } from '../server/testing/docker.ts';
 import { type FakeEnds, type Transcript, transcript } from './fake/fake-context.ts';
-import { FakeServer } from './fake/fake-server.ts';
+import { serveFake } from './fake/serve-fake.ts';
 import type { Entry } from './registry.ts';
 import { COMMANDS, GROUPS } from './registry.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'a3s-images-'));
-const socket = join(directory, 's');
-const server = new FakeServer();
-
-beforeAll(() => server.listen(socket));
-afterEach(() => {
-  server.answers.clear();
-  server.calls.length = 0;
-});
-afterAll(async () => {
-  await server.close();
-  rmSync(directory, { recursive: true });
-});
+const { server, socket } = serveFake();
 
 const a3s = (args: readonly string[], ends: FakeEnds = {}): Promise<Transcript> =>
   transcript(socket, args, ends);

@@ -1,25 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { frame } from './fake/fake-box.ts';
 import { type FakeEnds, type Transcript, transcript } from './fake/fake-context.ts';
-import { FakeServer } from './fake/fake-server.ts';
+import { serveFake } from './fake/serve-fake.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'a3s-list-'));
-const socket = join(directory, 's');
-const server = new FakeServer();
-
-beforeAll(() => server.listen(socket));
-afterEach(() => {
-  server.answers.clear();
-  server.calls.length = 0;
-});
-afterAll(async () => {
-  await server.close();
-  rmSync(directory, { recursive: true });
-});
+const { server, socket, directory } = serveFake();
 
 const a3s = (args: readonly string[], ends: FakeEnds = {}): Promise<Transcript> =>
   transcript(socket, args, ends);

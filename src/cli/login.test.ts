@@ -1,31 +1,22 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { docker } from '../server/testing/docker.ts';
 import { FakeHelper } from './fake/credential-helper.ts';
 import { type Transcript, transcript } from './fake/fake-context.ts';
-import { FakeServer } from './fake/fake-server.ts';
+import { serveFake } from './fake/serve-fake.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'a3s-login-'));
-const socket = join(directory, 's');
-const server = new FakeServer();
+const { server, socket, directory } = serveFake();
 const config = join(directory, 'docker');
 const file = join(config, 'config.json');
 
-beforeAll(() => server.listen(socket));
 beforeEach(() => {
   mkdirSync(config);
   answer({ Status: 'Login Succeeded', IdentityToken: '' });
 });
 afterEach(() => {
-  server.calls.length = 0;
   rmSync(config, { recursive: true });
-});
-afterAll(async () => {
-  await server.close();
-  rmSync(directory, { recursive: true });
 });
 
 function answer(json: unknown, status = 200): void {

@@ -1,37 +1,17 @@
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { docker } from '../server/testing/docker.ts';
 import { type FakeEnds, type Transcript, transcript } from './fake/fake-context.ts';
-import { FakeServer } from './fake/fake-server.ts';
+import { serveFake } from './fake/serve-fake.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'a3s-pull-'));
-const socket = join(directory, 's');
-const server = new FakeServer();
+const { server, socket, directory } = serveFake();
 const config = join(directory, 'docker');
 
-beforeAll(() => server.listen(socket));
 beforeEach(() => mkdirSync(config));
 afterEach(() => {
-  server.answers.clear();
-  server.pulled.clear();
-  server.boxes.clear();
-  server.calls.length = 0;
   rmSync(config, { recursive: true });
-});
-afterAll(async () => {
-  await server.close();
-  rmSync(directory, { recursive: true });
 });
 
 const a3s = (line: string, ends: FakeEnds = {}): Promise<Transcript> =>

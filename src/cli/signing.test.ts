@@ -1,15 +1,12 @@
 import { generateKeyPairSync, verify } from 'node:crypto';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Transcript, transcript } from './fake/fake-context.ts';
-import { FakeServer } from './fake/fake-server.ts';
+import { serveFake } from './fake/serve-fake.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'a3s-signing-'));
-const socket = join(directory, 's');
-const server = new FakeServer();
+const { server, socket, directory } = serveFake();
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const PASSWORD = 'open sesame';
 
@@ -17,17 +14,12 @@ const write = (name: string, content: string | Buffer): void =>
   writeFileSync(join(directory, name), content, { mode: 0o600 });
 
 beforeAll(async () => {
-  await server.listen(socket);
   const pkcs8 = { type: 'pkcs8', format: 'pem' } as const;
   write('plain.key', privateKey.export(pkcs8));
   const sealed = { cipher: 'aes-256-cbc', passphrase: PASSWORD } as const;
   write('sealed.key', privateKey.export({ ...pkcs8, ...sealed }));
   write('key.pub', publicKey.export({ type: 'spki', format: 'pem' }));
   write('predicate.json', '{"passed":true}');
-});
-afterAll(async () => {
-  await server.close();
-  rmSync(directory, { recursive: true });
 });
 
 const IMAGE = 'team.example/app:1';
@@ -51,10 +43,6 @@ beforeEach(() => {
   for (const name of [IMAGE, SUBJECT]) {
     server.answers.set(`POST ${at(name)}`, { status: 201, json: { digest: OTHER } });
   }
-});
-afterEach(() => {
-  server.answers.clear();
-  server.calls.length = 0;
 });
 
 interface Ends {

@@ -1,22 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Transcript, transcript } from './fake/fake-context.ts';
-import { FakeServer } from './fake/fake-server.ts';
+import { serveFake } from './fake/serve-fake.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'a3s-trust-'));
-const socket = join(directory, 's');
-const server = new FakeServer();
-beforeAll(() => server.listen(socket));
-afterEach(() => {
-  server.answers.clear();
-  server.calls.length = 0;
-});
-afterAll(async () => {
-  await server.close();
-  rmSync(directory, { recursive: true });
-});
+const { server, socket, directory } = serveFake();
 
 const a3s = (...args: string[]): Promise<Transcript> =>
   transcript(socket, args, { env: { DOCKER_CONFIG: directory }, cwd: directory });
