@@ -13,7 +13,7 @@ const PASSWORD = 'open sesame';
 const write = (name: string, content: string | Buffer): void =>
   writeFileSync(join(directory, name), content, { mode: 0o600 });
 
-beforeAll(async () => {
+beforeAll(() => {
   const pkcs8 = { type: 'pkcs8', format: 'pem' } as const;
   write('plain.key', privateKey.export(pkcs8));
   const sealed = { cipher: 'aes-256-cbc', passphrase: PASSWORD } as const;

@@ -18,7 +18,8 @@ export class EvaluationTime {
    * @throws Error when there is no time left
    */
   spend<Result>(most: number, work: (milliseconds: number) => Result): Result {
-    const milliseconds = Math.ceil(Math.min(most, this.#left));
+    // Timers are that exact, and may be early: less than one is none.
+    const milliseconds = Math.floor(Math.min(most, this.#left));
     if (milliseconds <= 0) {
       throw new Error(
         `the conditions of this decision have taken their ${this.#milliseconds / 1000} seconds`,
