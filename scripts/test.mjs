@@ -53,7 +53,8 @@ async function vitest(project, options = []) {
     {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, NODE_EXTRA_CA_CERTS: '' },
+      // Programs that tests run from their source leave no compiled ones behind.
+      env: { ...process.env, NODE_EXTRA_CA_CERTS: '', TSX_DISABLE_CACHE: '1' },
     },
   );
   const counts = JSON.parse(readFileSync(report, 'utf8'));
