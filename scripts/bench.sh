@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 bash scripts/setup.sh --tests >&2
 # One certificate file, read at every start of node, would cost more than what is measured.
 unset NODE_EXTRA_CA_CERTS
-exec node_modules/.bin/tsx --conditions=a3s-source bench/main.ts "$@"
+TSX_DISABLE_CACHE=1 exec node --conditions=a3s-source --import tsx bench/main.ts "$@"
