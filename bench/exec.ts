@@ -1,68 +1,56 @@
 /**
- * A command in a running box: how long until it is over, and how fast bytes flow.
+ * A command in a running box: how long until it is over, against `podman exec`, and how fast bytes flow, against a pipe.
  *
  * @module
  */
 import { spawn } from 'node:child_process';
-import { Actor, finish } from '../test/e2e/actor.ts';
-import { BUSYBOX, install } from '../test/e2e/installation.ts';
-import { type Benchmark, compared, timed } from './statistics.ts';
+import { type Actor, finish } from '../test/e2e/actor.ts';
+import { BUSYBOX } from '../test/e2e/installation.ts';
+import type { Asked, Benchmark } from './benchmark.ts';
+import { inTurns } from './in-turns.ts';
+import { PODMAN_IMAGE, Podman } from './podman.ts';
+import { type BenchmarkResult, compared, timed } from './statistics.ts';
+import { withActor } from './with-actor.ts';
 
 const STREAM_BYTES = 32 * 1024 * 1024;
+const MOST_STREAMS = 5;
+const IDLE = ['-d', '--name', 'host', '--network', 'none'];
 
-/** The same program on the host, started the same way: what no box can be faster than. */
-function onHost(program: string, args: readonly string[]) {
-  return timed(() => finish(spawn(program, args)));
+async function latency(asked: Asked, actor: Actor, podman: Podman): Promise<BenchmarkResult> {
+  const { ours, theirs } = await inTurns(asked, {
+    theirs: () => timed(() => podman.ok(['exec', 'host', 'true'])),
+    ours: () => timed(() => actor.ok(['exec', 'host', 'true'])),
+  });
+  return compared('exec', 'ms', ours, { name: 'podman exec', samples: theirs }, '<= 1');
 }
 
-export const exec: Benchmark = {
-  name: 'exec',
-  async run(samples) {
-    const installation = await install();
-    const actor = new Actor('root', installation);
-    try {
-      await actor.load('busybox');
-      await actor.ok([
-        'run',
-        '-d',
-        '--name',
-        'host',
-        '--network',
-        'none',
-        BUSYBOX,
-        'sleep',
-        '100000',
-      ]);
-      const latency: number[] = [];
-      const floor: number[] = [];
-      const stream: number[] = [];
-      const bare: number[] = [];
-      for (let sample = 0; sample < samples; sample += 1) {
-        floor.push(await onHost(process.execPath, ['-e', '0']));
-        latency.push(await timed(() => actor.ok(['exec', 'host', 'true'])));
-      }
-      const flood = `head -c ${STREAM_BYTES} /dev/zero`;
-      for (let sample = 0; sample < Math.min(samples, 5); sample += 1) {
-        bare.push(rate(await onHost('sh', ['-c', flood])));
-        stream.push(rate(await timed(() => actor.ok(['exec', 'host', 'sh', '-c', flood]))));
-      }
-      return [
-        compared('exec BOX true', 'ms', latency, { name: 'node -e 0', samples: floor }, '< 3'),
-        compared(
-          'exec stream throughput',
-          'MB/s',
-          stream,
-          { name: 'a pipe', samples: bare },
-          '> 0.05',
-        ),
-      ];
-    } finally {
-      await actor.leave();
-      installation.remove();
-    }
-  },
-};
+/** What no box can be faster than is the same program on the host. */
+async function throughput({ samples, signal }: Asked, actor: Actor): Promise<BenchmarkResult> {
+  const flood = ['sh', '-c', `head -c ${STREAM_BYTES} /dev/zero`] as const;
+  const [shell, ...script] = flood;
+  const { ours, pipe } = await inTurns(
+    { samples: Math.min(samples, MOST_STREAMS), signal },
+    {
+      pipe: async () => rate(await timed(() => finish(spawn(shell, script)))),
+      ours: async () => rate(await timed(() => actor.ok(['exec', 'host', ...flood]))),
+    },
+  );
+  const floor = { name: 'a pipe', samples: pipe };
+  return compared('exec-throughput', 'MB/s', ours, floor, '>= 0.05');
+}
 
 function rate(milliseconds: number): number {
   return STREAM_BYTES / 1_000 / milliseconds;
 }
+
+export const exec: Benchmark = {
+  name: 'exec',
+  run: (asked) =>
+    withActor(({ actor, archive }) =>
+      Podman.with(archive, async (podman) => {
+        await actor.ok(['run', ...IDLE, BUSYBOX, 'sleep', '100000']);
+        await podman.run([...IDLE, PODMAN_IMAGE, 'sleep', '100000']);
+        return [await latency(asked, actor, podman), await throughput(asked, actor)];
+      }),
+    ),
+};

@@ -1,84 +1,129 @@
 /**
  * `npm run bench`: all benchmarks, or those that are named. `--json` prints only JSON; `--samples N` sets how many.
  *
+ * A benchmark that cannot be measured here says why on standard error, the others go on, and the exit status is 1.
+ *
  * @module
  */
-import { execFileSync } from 'node:child_process';
-import { cpus, release, totalmem } from 'node:os';
-import { parseArgs } from 'node:util';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type BenchArguments, parseArguments, UsageError } from './arguments.ts';
+import type { Benchmark } from './benchmark.ts';
+import { burst } from './burst.ts';
+import { cliStart } from './cli-start.ts';
 import { coldBoot } from './cold-boot.ts';
+import { density } from './density.ts';
 import { exec } from './exec.ts';
-import { memory } from './memory.ts';
+import { fork } from './fork.ts';
+import { describeMachine } from './machine.ts';
 import { pull } from './pull.ts';
-import { type Benchmark, type BenchmarkResult, shown } from './statistics.ts';
+import { restore } from './restore.ts';
+import { runPool } from './run-pool.ts';
+import { runWarm } from './run-warm.ts';
+import { runWarmNet } from './run-warm-net.ts';
+import type { BenchmarkResult } from './statistics.ts';
+import { table } from './table.ts';
 import { verify } from './verify.ts';
 import { verifyImage } from './verify-image.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [coldBoot, exec, memory, pull, verify, verifyImage];
+/** In the order of the table. */
+const BENCHMARKS: readonly Benchmark[] = [
+  runWarm,
+  runWarmNet,
+  runPool,
+  restore,
+  coldBoot,
+  fork,
+  exec,
+  burst,
+  cliStart,
+  density,
+  pull,
+  verify,
+  verifyImage,
+];
 
-function machine(): Record<string, string | number> {
-  const [qemu = ''] = execFileSync('qemu-system-x86_64', ['--version'], { encoding: 'utf8' }).split(
-    '\n',
-  );
-  return {
-    processor: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: cpus().length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
-    node: process.version,
-    qemu,
-  };
+const LATEST = join(import.meta.dirname, '../build/bench/latest.json');
+
+function say(text: string): void {
+  console.error(`bench: ${text}`);
 }
 
-function table(results: readonly BenchmarkResult[]): string {
-  const rows = results.map((result) => [
-    result.name,
-    String(result.n),
-    `${shown(result.p50)} ${result.unit}`,
-    shown(result.p95),
-    result.against,
-    result.ratio === null ? '' : result.ratio.toFixed(2),
-    result.aim,
-  ]);
-  const all = [['benchmark', 'n', 'p50', 'p95', 'against', 'ratio', 'aim'], ...rows];
-  const widths =
-    all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
-  return all
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+/** Aborted by a signal: whatever runs then comes to its end, and cleans up. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (!controller.signal.aborted) say('interrupted; cleaning up …');
+      process.exitCode = 128 + constants.signals[name];
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
+async function measure(
+  { names, samples }: BenchArguments,
+  signal: AbortSignal,
+): Promise<readonly BenchmarkResult[]> {
+  const results: BenchmarkResult[] = [];
+  for (const benchmark of BENCHMARKS.filter(({ name }) => names.includes(name))) {
+    if (signal.aborted) break;
+    say(`${benchmark.name} …`);
+    try {
+      results.push(...(await benchmark.run({ samples, signal })));
+    } catch (error) {
+      if (signal.aborted && error === signal.reason) break;
+      say(`${benchmark.name} was not measured: ${error instanceof Error ? error.message : error}`);
+      process.exitCode ??= 1;
+    }
+  }
+  return results;
+}
+
+/** Runs `use` while all temporary files of this process lie in one directory, which is gone afterwards. */
+async function inTemporaryDirectory<T>(use: () => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(join(tmpdir(), 'a3s-bench-'));
+  // Programs of other users start from files in it.
+  chmodSync(directory, 0o755);
+  process.env['TMPDIR'] = directory;
+  try {
+    return await use();
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function report(results: readonly BenchmarkResult[], json: boolean): void {
+  const document = JSON.stringify({ machine: describeMachine(), results }, null, 2);
+  if (json) {
+    console.log(document);
+    return;
+  }
+  console.log(table(results));
+  mkdirSync(dirname(LATEST), { recursive: true });
+  writeFileSync(LATEST, `${document}\n`);
+  say(`the same as JSON is in ${LATEST}`);
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      json: { type: 'boolean', default: false },
-      samples: { type: 'string', default: '10' },
-    },
-  });
-  const unknown = positionals.filter(
-    (name) => !BENCHMARKS.some((benchmark) => benchmark.name === name),
+  const asked = parseArguments(
+    process.argv.slice(2),
+    BENCHMARKS.map(({ name }) => name),
   );
-  if (unknown.length > 0 || !/^[1-9]\d{0,3}$/.test(values.samples)) {
-    console.error(
-      `Cannot run that: benchmarks are ${BENCHMARKS.map(({ name }) => name).join(', ')}; --samples is 1 to 9999.`,
-    );
-    process.exit(2);
+  if (process.getuid?.() !== 0) {
+    throw new UsageError('Benchmarks run as root, as podman beside them does.');
   }
-  const results: BenchmarkResult[] = [];
-  for (const benchmark of BENCHMARKS) {
-    if (positionals.length > 0 && !positionals.includes(benchmark.name)) continue;
-    if (!values.json) console.error(`${benchmark.name} …`);
-    results.push(...(await benchmark.run(Number(values.samples))));
-  }
-  console.log(
-    values.json ? JSON.stringify({ machine: machine(), results }, null, 2) : table(results),
-  );
+  const signal = interruption();
+  const results = await inTemporaryDirectory(() => measure(asked, signal));
+  if (!signal.aborted) report(results, asked.json);
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  say(error.message);
+  process.exitCode = 2;
+}

@@ -20,11 +20,6 @@ export interface BenchmarkResult {
   readonly aim: string;
 }
 
-export interface Benchmark {
-  readonly name: string;
-  run(samples: number): Promise<readonly BenchmarkResult[]>;
-}
-
 /** The value below which the given share of the samples lies, by nearest rank. */
 export function percentile(samples: readonly number[], share: number): number {
   const sorted = samples.toSorted((a, b) => a - b);

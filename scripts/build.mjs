@@ -33,6 +33,7 @@ const ON_DEMAND = {
   'image-policy.cjs': ['#image-policy', 'src/cli/commands/policy/image-library.ts'],
   'signing.cjs': ['#signing', 'src/signing/library.ts'],
   'cel.cjs': ['@bufbuild/cel', '@bufbuild/cel'],
+  'commander.cjs': ['commander', 'commander'],
   'tuf.cjs': ['@sigstore/tuf', '@sigstore/tuf'],
   'undici.cjs': ['undici', 'undici'],
 };

@@ -91,6 +91,17 @@ export const BoxState = z.strictObject({
   trust: TrustDecision.optional(),
   /** Someone asked for the end of this run. */
   stopRequested: z.boolean(),
+  /** How this run's machine came to be. Old records have none: theirs booted. */
+  machine: z
+    .strictObject({
+      /** Of the machine; a box that took one from a pool did not name it. */
+      id: z.string(),
+      identity: z.strictObject({ uid: z.int().min(0), gid: z.int().min(0) }),
+      start: z.enum(['cold', 'template', 'pool', 'snapshot']),
+      /** Key of the template, or id of the snapshot, that its memory is a copy of. */
+      source: z.string().optional(),
+    })
+    .optional(),
 });
 export type BoxState = z.infer<typeof BoxState>;
 

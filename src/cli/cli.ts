@@ -7,13 +7,10 @@ import type { Command } from './command.ts';
 import type { Context } from './context.ts';
 import { bool, HELP, refused } from './flags/flag.ts';
 import { FlagValues } from './flags/flag-values.ts';
-import { canonicalize, seeHelp } from './flags/pflag.ts';
-import { buildParser, groupHelp, rootHelp } from './help.ts';
-import { nearest } from './nearest.ts';
+import { canonicalize, type Given, seeHelp } from './flags/pflag.ts';
 import { printFailure } from './print-failure.ts';
 import { COMMANDS, type Entry, GROUPS } from './registry.ts';
 import { failureStatus } from './session/failure-status.ts';
-import { UNSUPPORTED_COMMANDS } from './unsupported-commands.ts';
 import { UsageError } from './usage-error.ts';
 import { VERSION } from './version.ts';
 
@@ -37,7 +34,7 @@ const GLOBAL_FLAGS = [
 export async function runCli(args: readonly string[], context: Context): Promise<number> {
   const statuses: Statuses = { usage: undefined, failure: 1 };
   try {
-    const found = findCommand(args, context, statuses);
+    const found = await findCommand(args, context, statuses);
     if (typeof found === 'number') return found;
     const command = await found.entry.load();
     statuses.usage = command.usageStatus ?? statuses.usage;
@@ -63,21 +60,22 @@ interface Found {
   readonly args: readonly string[];
 }
 
-function findCommand(
+async function findCommand(
   args: readonly string[],
   context: Context,
   statuses: Statuses,
-): Found | number {
+): Promise<Found | number> {
   const { flags, operands } = canonicalize('', GLOBAL_FLAGS, args, false);
-  if (flags.includes('--version=true')) {
+  if (isOn(flags, 'version')) {
     context.stdout.write(`A3S Box version ${VERSION}\n`);
     return 0;
   }
   const [name, ...rest] = operands;
-  if (name === undefined || flags.includes('--help=true') || name === 'help') {
+  if (name === undefined || isOn(flags, 'help') || name === 'help') {
     if (name === 'help' && rest.length > 0) {
       return findCommand([...rest, '--help'], context, statuses);
     }
+    const { rootHelp } = await import('./help.ts');
     context.stdout.write(rootHelp());
     return 0;
   }
@@ -87,21 +85,26 @@ function findCommand(
     return findInGroup(name, rest, context);
   }
   const entry = own(COMMANDS, name);
-  if (entry === undefined) throw unknownCommand('', name, Object.keys(COMMANDS));
+  if (entry === undefined) throw await unknownCommand('', name, Object.keys(COMMANDS));
   return { path: name, entry, args: rest };
 }
 
-function findInGroup(name: string, args: readonly string[], context: Context): Found | number {
+async function findInGroup(
+  name: string,
+  args: readonly string[],
+  context: Context,
+): Promise<Found | number> {
   const group = GROUPS[name];
   if (group === undefined) throw new TypeError(`no group ${name}`);
   const { flags, operands } = canonicalize(name, [HELP], args, false);
   const [verb, ...rest] = operands;
   if (verb === undefined || flags.length > 0) {
+    const { groupHelp } = await import('./help.ts');
     context.stdout.write(groupHelp(name, group));
     return 0;
   }
   const entry = own(group.commands, verb);
-  if (entry === undefined) throw unknownCommand(name, verb, Object.keys(group.commands));
+  if (entry === undefined) throw await unknownCommand(name, verb, Object.keys(group.commands));
   return { path: `${name} ${verb}`, entry, args: rest };
 }
 
@@ -112,22 +115,15 @@ async function runCommand(
   context: Context,
 ): Promise<number> {
   const table = [...command.flags, HELP];
-  const canonical = canonicalize(path, table, args, command.passThrough !== true);
-  const parser = buildParser(path, command);
-  parser.parse([...canonical.flags, '--', ...canonical.operands], { from: 'user' });
-  const values = new Map(
-    parser.options.map((option): [string, readonly string[]] => [
-      option.name(),
-      (parser.getOptionValue(option.attributeName()) as readonly string[] | undefined) ?? [],
-    ]),
-  );
-  const flags = new FlagValues(path, table, values);
-  if (flags.bool('help')) {
-    context.stdout.write(parser.helpInformation());
+  const { flags, operands } = canonicalize(path, table, args, command.passThrough !== true);
+  const values = new FlagValues(path, table, flags);
+  if (values.bool('help')) {
+    const { commandHelp } = await import('./command-help.ts');
+    context.stdout.write(commandHelp(path, command));
     return 0;
   }
-  checkOperands(path, command, parser.args.length);
-  return command.run({ context, flags, operands: parser.args, path });
+  checkOperands(path, command, operands.length);
+  return command.run({ context, flags: values, operands, path });
 }
 
 function checkOperands(path: string, command: Command, count: number): void {
@@ -145,7 +141,13 @@ function checkOperands(path: string, command: Command, count: number): void {
   });
 }
 
-function unknownCommand(group: string, name: string, known: readonly string[]): UsageError {
+async function unknownCommand(
+  group: string,
+  name: string,
+  known: readonly string[],
+): Promise<UsageError> {
+  const { nearest } = await import('./nearest.ts');
+  const { UNSUPPORTED_COMMANDS } = await import('./unsupported-commands.ts');
   const path = group === '' ? name : `${group} ${name}`;
   const instead = UNSUPPORTED_COMMANDS.get(name);
   if (instead !== undefined) {
@@ -161,6 +163,10 @@ function unknownCommand(group: string, name: string, known: readonly string[]): 
     status: 1,
     remedy: `${hint}${seeHelp(group)}`,
   });
+}
+
+function isOn(flags: readonly Given[], name: string): boolean {
+  return flags.some((flag) => flag.name === name && flag.value === 'true');
 }
 
 function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {

@@ -4,10 +4,9 @@
  * @module
  */
 import { constants } from 'node:os';
-import { readConfig } from '../config.ts';
+import { type Config, readConfig } from '../config.ts';
 import { A3sError } from '../errors.ts';
 import { runCli } from './cli.ts';
-import { connectOrStart } from './client/start-server.ts';
 import type { Context } from './context.ts';
 import { printFailure } from './print-failure.ts';
 
@@ -15,21 +14,35 @@ const CRASHED = 125;
 
 let touchedInput = false;
 
+/** What a command does not ask for is not made: each of these takes a good part of a millisecond, or more. */
 function processContext(installDir: string): Context {
-  const config = readConfig(process.env, process.geteuid?.() ?? 0, installDir);
+  let config: Config | undefined;
+  const readOnce = (): Config => {
+    config ??= readConfig(process.env, process.geteuid?.() ?? 0, installDir);
+    return config;
+  };
   return {
-    config,
+    get config() {
+      return readOnce();
+    },
     installDir,
     env: process.env,
     cwd: process.cwd(),
-    // Opening standard input takes time and may stop a background job: only who reads it opens it.
+    // Opening standard input may also stop a background job.
     get stdin() {
       touchedInput = true;
       return process.stdin;
     },
-    stdout: process.stdout,
-    stderr: process.stderr,
-    connect: () => connectOrStart(config, installDir, process.env),
+    get stdout() {
+      return output('stdout');
+    },
+    get stderr() {
+      return output('stderr');
+    },
+    async connect() {
+      const { connectOrStart } = await import('./client/start-server.ts');
+      return connectOrStart(readOnce(), installDir, process.env);
+    },
     onSignals(signals, handler) {
       for (const signal of signals) process.on(signal, handler);
       return {
@@ -41,28 +54,33 @@ function processContext(installDir: string): Context {
   };
 }
 
+const opened = new Set<'stdout' | 'stderr'>();
+
 /**
  * A reader that has left, such as `head`, ends this command as SIGPIPE ends others: without a word.
  * Output that cannot be written otherwise, to a full disk say, is a failure whatever was decided.
  */
-function endWithoutOutput(): void {
-  for (const [name, stream] of Object.entries({ output: process.stdout, error: process.stderr })) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(128 + constants.signals.SIGPIPE);
-      const code = error.code === 'ENOSPC' ? 'disk-full' : 'internal';
-      printFailure(process, new A3sError(code, `cannot write standard ${name}: ${error.message}`));
-      process.exit(CRASHED);
-    });
-  }
+function output(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
+  const stream = process[name];
+  if (opened.has(name)) return stream;
+  opened.add(name);
+  return stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(128 + constants.signals.SIGPIPE);
+    const code = error.code === 'ENOSPC' ? 'disk-full' : 'internal';
+    const title = name === 'stdout' ? 'output' : 'error';
+    printFailure(context, new A3sError(code, `cannot write standard ${title}: ${error.message}`));
+    process.exit(CRASHED);
+  });
 }
 
+const context = processContext(__dirname);
+
 process.on('uncaughtException', (error) => {
-  printFailure(process, error);
+  printFailure(context, error);
   process.exit(CRASHED);
 });
-endWithoutOutput();
 
-void runCli(process.argv.slice(2), processContext(__dirname)).then((status) => {
+void runCli(process.argv.slice(2), context).then((status) => {
   process.exitCode = status;
   // The only handle that may still be open: output drains by itself, and then the loop is empty.
   if (touchedInput) process.stdin.destroy();

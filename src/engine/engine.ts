@@ -41,6 +41,52 @@ export interface Share {
   readonly readonly: boolean;
 }
 
+/** What machines have in common whose boxes can start from one template. */
+export interface MachineShape {
+  readonly cpus: number;
+  readonly boot: MachineSpec['boot'];
+}
+
+/**
+ * Serials of the disks that every templated machine has from the start, in its slots. The guest has mounted the disk of
+ * changes when the template is saved, so that a box which starts from it brings a copy of the template's; layers
+ * beyond the slots, a disk of changes that has been used before, and shares are plugged in after the start.
+ */
+export const TEMPLATE_SLOTS = {
+  changes: 'changes',
+  layers: ['layer-0', 'layer-1', 'layer-2', 'layer-3', 'layer-4', 'layer-5', 'layer-6'],
+} as const;
+
+/** A machine that was booted, prepared and stopped once: others start as copies of it. */
+export interface Template {
+  /** Digest of everything that it depends on: 64 lower-case hexadecimal digits. */
+  readonly key: string;
+  readonly shape: MachineShape;
+  /** Of its RAM. A machine that needs more gets the rest plugged in. */
+  readonly memoryBytes: number;
+  /** Descriptor of its RAM, open for reading; any identity can open it anew by way of `/proc/self/fd`. */
+  readonly ram: number;
+  /** Path of its devices' state. */
+  readonly devicePath: string;
+}
+
+/** What is needed to make one. */
+export interface TemplateRequest {
+  /** Names the machine while it runs: 64 lower-case hexadecimal digits. */
+  readonly id: string;
+  readonly runtimeDir: string;
+  readonly identity: CellIdentity;
+  readonly shape: MachineShape;
+  /** An empty disk of changes; afterwards as the guest left it, mounted. */
+  readonly changesPath: string;
+  /** Descriptor of an empty file in memory that the identity may write; afterwards the RAM. */
+  readonly ram: number;
+  /** Where the devices' state is written: a new file, mode 0600. */
+  readonly devicePath: string;
+  /** Called with the running machine; when it returns, the guest has to be ready, and nobody connected. */
+  prepare(machine: Machine, signal: AbortSignal): Promise<void>;
+}
+
 /** Everything an engine needs to start one virtual machine. */
 export interface MachineSpec {
   /** The box's id: 64 lower-case hexadecimal digits. Names the process, so that it is found again. */
@@ -59,6 +105,8 @@ export interface MachineSpec {
   readonly disks: readonly Disk[];
   readonly nic: Nic | undefined;
   readonly shares: readonly Share[];
+  /** Starts as a copy of it instead of booting; same shape, and disks with the serials of its slots go there. */
+  readonly template?: Template | undefined;
 }
 
 export interface MachineExit {
@@ -109,6 +157,15 @@ export interface Engine {
   report(): Promise<EngineReport>;
   /** Starts a machine; rejects with `A3sError` and leaves nothing behind when it cannot. */
   launch(spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
+  /**
+   * What a template of this shape depends on beside the guest's own state: digests of kernel, initrd and VMM, the
+   * expanded CPU model, accelerator, arguments. Undefined where this engine makes none.
+   */
+  templateInputs(shape: MachineShape): Promise<Readonly<Record<string, string>> | undefined>;
+  /** RAM of every template, in bytes. */
+  readonly templateMemoryBytes: number;
+  /** Boots, prepares, stops and saves a machine; rejects with `A3sError` and leaves no process behind when it cannot. */
+  makeTemplate(request: TemplateRequest, signal: AbortSignal): Promise<void>;
   /**
    * Finds the machine of a box that an earlier server started; undefined when it no longer runs, or never came to run.
    * Rejects with `vmm-failed` when there is one that does not answer: it was left as it is.

@@ -27,6 +27,7 @@ export class BuiltCli {
     this.#bundle('commands/attest/library.ts', join(this.directory, 'attestation.cjs'));
     this.#bundle('commands/policy/image-library.ts', join(this.directory, 'image-policy.cjs'));
     this.#bundle('../signing/library.ts', join(this.directory, 'signing.cjs'));
+    this.#bundle('../../node_modules/commander/esm.mjs', join(this.directory, 'commander.cjs'));
   }
 
   #bundle(entry: string, outfile: string): void {

@@ -5,21 +5,21 @@
  */
 import { UsageError } from '../usage-error.ts';
 import { type Flag, flagLabel } from './flag.ts';
-import { seeHelp } from './pflag.ts';
+import { type Given, seeHelp } from './pflag.ts';
 
 export class FlagValues {
   readonly #path: string;
   readonly #table: readonly Flag[];
-  readonly #values: ReadonlyMap<string, readonly string[]>;
+  readonly #values = new Map<string, string[]>();
 
-  constructor(
-    path: string,
-    table: readonly Flag[],
-    values: ReadonlyMap<string, readonly string[]>,
-  ) {
+  constructor(path: string, table: readonly Flag[], given: readonly Given[]) {
     this.#path = path;
     this.#table = table;
-    this.#values = values;
+    for (const { name, value } of given) {
+      const before = this.#values.get(name);
+      if (before === undefined) this.#values.set(name, [value]);
+      else before.push(value);
+    }
   }
 
   /** Whether the flag stood in the command line. */

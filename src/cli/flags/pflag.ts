@@ -1,15 +1,20 @@
 /**
- * Docker's flag syntax is that of Go's pflag, and commander's differs: `--rm=false`, `-m=512m`, where flags end.
- * So arguments are first rewritten into the one spelling that both read alike: `--name=value`, then `--`, then operands.
+ * Docker's flag syntax, which is that of Go's pflag: `--rm=false`, `-m=512m`, `-itd`, and where flags end.
  *
  * @module
  */
 import { UsageError } from '../usage-error.ts';
 import { type Flag, flagLabel } from './flag.ts';
 
+/** A flag as it stood in the command line, by its full name; a boolean's value is `true` or `false`. */
+export interface Given {
+  readonly name: string;
+  readonly value: string;
+}
+
 export interface Canonical {
-  /** Each `--name=value`, in the order given; a boolean's value is `true` or `false`. */
-  readonly flags: readonly string[];
+  /** In the order given. */
+  readonly flags: readonly Given[];
   readonly operands: readonly string[];
 }
 
@@ -25,7 +30,7 @@ export function canonicalize(
   args: readonly string[],
   interspersed: boolean,
 ): Canonical {
-  const flags: string[] = [];
+  const flags: Given[] = [];
   const operands: string[] = [];
   const rest = [...args];
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
@@ -46,22 +51,22 @@ export function canonicalize(
   return { flags, operands };
 }
 
-function long(path: string, table: readonly Flag[], arg: string, rest: string[]): string[] {
+function long(path: string, table: readonly Flag[], arg: string, rest: string[]): Given[] {
   const equals = arg.indexOf('=');
   const name = equals < 0 ? arg.slice(2) : arg.slice(2, equals);
   const flag = table.find((candidate) => candidate.name === name || candidate.alias === name);
   if (flag === undefined) throw usage(path, `unknown flag: --${name}`);
   refuse(path, flag, `--${name}`);
-  if (equals >= 0) return [spell(path, flag, arg.slice(equals + 1))];
-  if (flag.kind === 'bool') return [`--${flag.name}=true`];
+  if (equals >= 0) return [given(path, flag, arg.slice(equals + 1))];
+  if (flag.kind === 'bool') return [{ name: flag.name, value: 'true' }];
   const value = rest.shift();
   if (value === undefined) throw usage(path, `flag needs an argument: --${name}`);
-  return [spell(path, flag, value)];
+  return [given(path, flag, value)];
 }
 
 /** `-it`, `-eA=B`, `-e A=B`, `-m=512m`, `-i=false`: letters up to the first that takes a value. */
-function shorts(path: string, table: readonly Flag[], arg: string, rest: string[]): string[] {
-  const found: string[] = [];
+function shorts(path: string, table: readonly Flag[], arg: string, rest: string[]): Given[] {
+  const found: Given[] = [];
   for (let at = 1; at < arg.length; at++) {
     const letter = arg.charAt(at);
     const flag = table.find((candidate) => candidate.short === letter);
@@ -71,17 +76,17 @@ function shorts(path: string, table: readonly Flag[], arg: string, rest: string[
     refuse(path, flag, `-${letter}`);
     const tail = arg.slice(at + 1);
     if (tail.startsWith('=') && (flag.kind === 'bool' || tail.length > 1)) {
-      return [...found, spell(path, flag, tail.slice(1))];
+      return [...found, given(path, flag, tail.slice(1))];
     }
     if (flag.kind === 'bool') {
-      found.push(`--${flag.name}=true`);
+      found.push({ name: flag.name, value: 'true' });
       continue;
     }
     const value = tail === '' ? rest.shift() : tail;
     if (value === undefined) {
       throw usage(path, `flag needs an argument: '${letter}' in -${arg.slice(at)}`);
     }
-    return [...found, spell(path, flag, value)];
+    return [...found, given(path, flag, value)];
   }
   return found;
 }
@@ -89,10 +94,11 @@ function shorts(path: string, table: readonly Flag[], arg: string, rest: string[
 const TRUE = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
 const FALSE = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
 
-function spell(path: string, flag: Flag, value: string): string {
-  if (flag.kind !== 'bool') return `--${flag.name}=${value}`;
-  if (TRUE.has(value)) return `--${flag.name}=true`;
-  if (FALSE.has(value)) return `--${flag.name}=false`;
+function given(path: string, flag: Flag, value: string): Given {
+  const { name } = flag;
+  if (flag.kind !== 'bool') return { name, value };
+  if (TRUE.has(value)) return { name, value: 'true' };
+  if (FALSE.has(value)) return { name, value: 'false' };
   throw usage(
     path,
     `invalid argument "${value}" for "${flagLabel(flag)}" flag: must be true or false`,

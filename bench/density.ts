@@ -1,0 +1,88 @@
+/**
+ * What an idle box costs the host, and what fifty of them cost the control server.
+ *
+ * Memory is counted as `/proc` does in `Pss`: a page that several processes map counts for each by its share, so the sum
+ * over all boxes has every page once. Beside it stands by how much the host's available memory fell, which knows of nothing but what is gone.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import type { Actor } from '../test/e2e/actor.ts';
+import { BUSYBOX } from '../test/e2e/installation.ts';
+import type { HostProcess } from '../test/e2e/processes.ts';
+import type { Benchmark } from './benchmark.ts';
+import { alone, type BenchmarkResult, shown } from './statistics.ts';
+import { withActor } from './with-actor.ts';
+
+const BOXES = 50;
+const BOX = ['run', '-d', '--network', 'none', BUSYBOX, 'sleep', '100000'];
+/** With less than this left, the kernel may begin to kill; in MiB. */
+const LEAST_LEFT = 768;
+/** A box's processes name its directory, which has this many digits of its id. */
+const SHORT_ID = 12;
+
+/** Of a process, with shared pages counted by share, in MiB. */
+function proportional(pid: number): number {
+  return mebibytes('Pss', readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
+}
+
+function available(): number {
+  return mebibytes('MemAvailable', readFileSync('/proc/meminfo', 'utf8'));
+}
+
+/** The value of a line in one of the kernel's tables. */
+function mebibytes(name: string, text: string): number {
+  const line = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text);
+  if (line?.[1] === undefined) throw new Error(`there is no ${name}`);
+  return Number(line[1]) / 1024;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+function isOf(id: string) {
+  return ({ commandLine }: HostProcess): boolean => commandLine.includes(id.slice(0, SHORT_ID));
+}
+
+async function startAll(actor: Actor, signal: AbortSignal): Promise<readonly string[]> {
+  const ids: string[] = [];
+  while (ids.length < BOXES) {
+    signal.throwIfAborted();
+    const left = available();
+    if (left < LEAST_LEFT) {
+      throw new Error(
+        `Cannot hold ${BOXES} boxes here: with ${ids.length} of them, ${shown(left)} MiB of memory are left.`,
+      );
+    }
+    ids.push(await actor.ok(BOX));
+  }
+  return ids;
+}
+
+function rows(actor: Actor, ids: readonly string[], fallen: number): readonly BenchmarkResult[] {
+  const processes = actor.machines();
+  const boxes = ids.map((id) => sum(processes.filter(isOf(id)).map(({ pid }) => proportional(pid))));
+  if (boxes.includes(0)) throw new Error('a box has no process: it does not run');
+  const server = actor.serverPid();
+  if (server === undefined) throw new Error('the control server is gone');
+  return [
+    {
+      ...alone('density', 'MiB', boxes, '< 200'),
+      against: `available memory fell by ${shown(fallen / BOXES)} MiB a box`,
+    },
+    alone('density-server', 'MiB', [proportional(server)], '< 150'),
+  ];
+}
+
+export const density: Benchmark = {
+  name: 'density',
+  run: ({ signal }) =>
+    withActor(async ({ actor }) => {
+      // The first one fills caches and makes a template, which the others share.
+      await actor.ok(BOX);
+      const before = available();
+      const ids = await startAll(actor, signal);
+      return rows(actor, ids, before - available());
+    }),
+};
