@@ -23,7 +23,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
-          include: ['{policies,src}/**/*.test.ts'],
+          include: ['{policies,src,bench}/**/*.test.ts'],
           testTimeout: 30_000 + FUZZ_MILLISECONDS,
         },
       },

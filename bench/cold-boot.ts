@@ -1,59 +1,37 @@
 /**
- * `run --rm IMAGE true` from the command line to its end, against plain QEMU that boots the same kernel on the same machine with
- * the same devices into a program that powers off.
+ * `run --rm --network none IMAGE true` without any template, from the command line to its end, against plain QEMU that boots
+ * the same kernel on the same machine with the same devices into a program that powers off.
  *
  * @module
  */
-import { execFileSync, spawn } from 'node:child_process';
-import {
-  closeSync,
-  existsSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readBootSet } from '../src/boot/bootset.ts';
 import { cpio } from '../src/boot/cpio.ts';
 import type { MachineSpec } from '../src/engine/engine.ts';
-import { type Accelerator, qemuArguments } from '../src/engine/qemu/arguments.ts';
-import { Actor } from '../test/e2e/actor.ts';
-import { BUSYBOX, install } from '../test/e2e/installation.ts';
-import { type Benchmark, compared, timed } from './statistics.ts';
+import type { Accelerator } from '../src/engine/qemu/arguments.ts';
+import { BUSYBOX } from '../test/e2e/installation.ts';
+import type { Benchmark } from './benchmark.ts';
+import { inTurns } from './in-turns.ts';
+import { chosenAccelerator, plainMachine, startQemu } from './plain-qemu.ts';
+import { compared, timed } from './statistics.ts';
+import { withActor } from './with-actor.ts';
 
-const MEMORY = 512 * 1024 * 1024;
+const DEADLINE_MS = 60_000;
+const RUN = ['run', '--rm', '--network', 'none', BUSYBOX, 'true'];
 
 /** Boots straight to power-off, and returns when QEMU has ended. */
-async function plainQemu(spec: MachineSpec, accelerator: Accelerator): Promise<void> {
-  const kernel = openSync(spec.boot.kernelPath, 'r');
-  const initrd = openSync(spec.boot.initrdPath, 'r');
-  const kvm = accelerator === 'kvm' ? openSync('/dev/kvm', 'r+') : undefined;
-  const fds = { kernel: 3, initrd: 4, kvm: kvm === undefined ? undefined : 5, disks: [] };
-  const args = qemuArguments(spec, accelerator, fds);
+async function bootAndEnd(spec: MachineSpec, accelerator: Accelerator): Promise<void> {
   // Nothing is plugged in, so nothing has to wait; nobody reads the console, so power-off is the end.
-  const child = spawn(
-    'qemu-system-x86_64',
-    [...args.filter((argument) => argument !== '-S'), '-action', 'shutdown=poweroff'],
-    { stdio: ['ignore', 'ignore', 'inherit', kernel, initrd, ...(kvm === undefined ? [] : [kvm])] },
-  );
-  closeSync(kernel);
-  closeSync(initrd);
-  if (kvm !== undefined) closeSync(kvm);
-  const deadline = setTimeout(() => child.kill('SIGKILL'), 60_000);
+  const child = startQemu(spec, accelerator, (args) => [
+    ...args.filter((argument) => argument !== '-S'),
+    ...['-action', 'shutdown=poweroff'],
+  ]);
+  const deadline = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
   const code = await new Promise((resolve) => child.on('close', resolve));
   clearTimeout(deadline);
   if (code !== 0) throw new Error(`plain QEMU ended with ${String(code)}`);
-}
-
-/** What boxes run on here. There is a verdict where there was a choice; the first start makes it. */
-function chosenAccelerator(home: string): Accelerator {
-  const verdict = join(home, 'accelerator.json');
-  if (!existsSync(verdict)) return 'tcg';
-  const { accelerator } = JSON.parse(readFileSync(verdict, 'utf8')) as { accelerator: Accelerator };
-  return accelerator;
 }
 
 function noopInitrd(directory: string): string {
@@ -69,47 +47,26 @@ function noopInitrd(directory: string): string {
 
 export const coldBoot: Benchmark = {
   name: 'cold-boot',
-  async run(samples) {
-    const installation = await install();
-    const directory = mkdtempSync(join(tmpdir(), 'a3s-bench-'));
-    const actor = new Actor('root', installation);
-    try {
-      await actor.load('busybox');
-      const bootSet = await readBootSet(join(installation.root, 'dist/boot'));
-      const spec: MachineSpec = {
-        id: '0'.repeat(64),
-        runtimeDir: directory,
-        identity: { uid: 0, gid: 0 },
-        cpus: 1,
-        memoryBytes: MEMORY,
-        boot: { ...bootSet, initrdPath: noopInitrd(directory) },
-        disks: [],
-        nic: undefined,
-        shares: [],
-      };
-      const run = ['run', '--rm', '--network', 'none', BUSYBOX, 'true'];
-      await actor.ok(run);
-      const accelerator = chosenAccelerator(actor.home);
-      const boxes: number[] = [];
-      const plain: number[] = [];
-      // Interleaved, so that a busy minute hits both.
-      for (let sample = 0; sample < samples; sample += 1) {
-        plain.push(await timed(() => plainQemu(spec, accelerator)));
-        boxes.push(await timed(() => actor.ok(run)));
-      }
-      return [
-        compared(
-          'run --rm IMAGE true, cold',
-          'ms',
-          boxes,
-          { name: 'plain QEMU', samples: plain },
-          '< 1.3',
-        ),
-      ];
-    } finally {
-      await actor.leave();
-      installation.remove();
-      rmSync(directory, { recursive: true, force: true });
-    }
-  },
+  run: (asked) =>
+    withActor(
+      async ({ actor, root }) => {
+        const directory = mkdtempSync(join(tmpdir(), 'a3s-plain-'));
+        try {
+          const machine = await plainMachine(root, directory);
+          const boot = { ...machine.boot, initrdPath: noopInitrd(directory) };
+          // The first start chooses what both run on.
+          await actor.ok(RUN);
+          const accelerator = chosenAccelerator(actor.home);
+          const { ours, plain } = await inTurns(asked, {
+            plain: () => timed(() => bootAndEnd({ ...machine, boot }, accelerator)),
+            ours: () => timed(() => actor.ok(RUN)),
+          });
+          const limit = { name: 'plain QEMU', samples: plain };
+          return [compared('cold-boot', 'ms', ours, limit, '<= 1.2')];
+        } finally {
+          rmSync(directory, { recursive: true, force: true });
+        }
+      },
+      { A3S_TEMPLATES: 'off' },
+    ),
 };

@@ -62,7 +62,9 @@ async function startAll(actor: Actor, signal: AbortSignal): Promise<readonly str
 
 function rows(actor: Actor, ids: readonly string[], fallen: number): readonly BenchmarkResult[] {
   const processes = actor.machines();
-  const boxes = ids.map((id) => sum(processes.filter(isOf(id)).map(({ pid }) => proportional(pid))));
+  const boxes = ids.map((id) =>
+    sum(processes.filter(isOf(id)).map(({ pid }) => proportional(pid))),
+  );
   if (boxes.includes(0)) throw new Error('a box has no process: it does not run');
   const server = actor.serverPid();
   if (server === undefined) throw new Error('the control server is gone');

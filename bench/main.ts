@@ -18,12 +18,12 @@ import { exec } from './exec.ts';
 import { fork } from './fork.ts';
 import { describeMachine } from './machine.ts';
 import { pull } from './pull.ts';
+import { asJson, table } from './report.ts';
 import { restore } from './restore.ts';
 import { runPool } from './run-pool.ts';
 import { runWarm } from './run-warm.ts';
 import { runWarmNet } from './run-warm-net.ts';
 import type { BenchmarkResult } from './statistics.ts';
-import { table } from './table.ts';
 import { verify } from './verify.ts';
 import { verifyImage } from './verify-image.ts';
 
@@ -96,7 +96,7 @@ async function inTemporaryDirectory<T>(use: () => Promise<T>): Promise<T> {
 }
 
 function report(results: readonly BenchmarkResult[], json: boolean): void {
-  const document = JSON.stringify({ machine: describeMachine(), results }, null, 2);
+  const document = asJson(describeMachine(), results);
   if (json) {
     console.log(document);
     return;

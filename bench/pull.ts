@@ -19,8 +19,9 @@ import { type StartedRegistry, startRegistry } from '../src/registry/testing/sta
 import { Actor } from '../test/e2e/actor.ts';
 import { type Installation, install } from '../test/e2e/installation.ts';
 import { type BuiltImage, writeOciLayout } from '../test/images/build-image.ts';
+import type { Asked, Benchmark } from './benchmark.ts';
 import { largeFiles, oneLayer, smallFiles } from './pull-images.ts';
-import { alone, type Benchmark, type BenchmarkResult, compared, timed } from './statistics.ts';
+import { alone, type BenchmarkResult, compared, timed } from './statistics.ts';
 
 const MiB = 1024 * 1024;
 /** A round takes half a minute, and rounds differ by little. */
@@ -37,17 +38,17 @@ interface Place {
 
 export const pull: Benchmark = {
   name: 'pull',
-  async run(samples) {
+  async run({ samples, signal }) {
     const installation = await install();
     const directory = mkdtempSync(join(tmpdir(), 'a3s-pull-'));
     const registry = await startRegistry();
     const place: Place = { installation, registry, directory };
-    const rounds = Math.min(samples, MAX_ROUNDS);
+    const asked: Asked = { samples: Math.min(samples, MAX_ROUNDS), signal };
     try {
       return [
-        ...(await speed(place, rounds, 'large files', largeFiles())),
-        ...(await speed(place, rounds, '30,000 files', smallFiles())),
-        ...(await memory(place)),
+        ...(await speed(place, asked, 'large files', largeFiles())),
+        ...(await speed(place, asked, '30,000 files', smallFiles())),
+        ...(await memory(place, signal)),
       ];
     } finally {
       await registry.stop();
@@ -59,7 +60,7 @@ export const pull: Benchmark = {
 
 async function speed(
   place: Place,
-  rounds: number,
+  { samples, signal }: Asked,
   what: string,
   image: BuiltImage,
 ): Promise<BenchmarkResult[]> {
@@ -69,7 +70,8 @@ async function speed(
   const umoci: number[] = [];
   const durable: number[] = [];
   // Interleaved, so that a busy minute hits all of them.
-  for (let round = 0; round < rounds; round += 1) {
+  for (let round = 0; round < samples; round += 1) {
+    signal.throwIfAborted();
     ours.push(await withServer(place, (actor) => timed(() => pullByApi(actor, name))));
     podman.push(await inDirectory(place, (at) => timed(() => pullByPodman(at, name))));
     await inDirectory(place, async (at) => {
@@ -86,8 +88,10 @@ async function speed(
   ];
 }
 
-async function memory(place: Place): Promise<BenchmarkResult[]> {
+async function memory(place: Place, signal: AbortSignal): Promise<BenchmarkResult[]> {
+  signal.throwIfAborted();
   const small = await peakMemory(place, 20 * MiB);
+  signal.throwIfAborted();
   const large = await peakMemory(place, 400 * MiB);
   return [
     alone('memory to pull a layer of 20 MiB', 'MiB', [small], ''),

@@ -19,7 +19,8 @@ import type { TrustQuestion } from '../src/trust/question.ts';
 import { CosignPublisher } from '../test/clients/cosign-publisher.ts';
 import { Actor } from '../test/e2e/actor.ts';
 import { install } from '../test/e2e/installation.ts';
-import { alone, type Benchmark, compared, timed } from './statistics.ts';
+import type { Benchmark } from './benchmark.ts';
+import { alone, compared, timed } from './statistics.ts';
 
 /** Decisions that are timed as one: a single one is too short for the clock. */
 const DECISIONS = 20;
@@ -57,7 +58,7 @@ async function timedOne(act: () => Promise<void>): Promise<number> {
 
 export const verifyImage: Benchmark = {
   name: 'verify-image',
-  async run(samples) {
+  async run({ samples, signal }) {
     const installation = await install();
     const publisher = await CosignPublisher.start();
     const actor = new Actor('root', installation);
@@ -94,6 +95,7 @@ export const verifyImage: Benchmark = {
       for (let sample = 0; sample <= samples; sample += 1) {
         // In turns: a busy machine slows all alike. The first time is for compiler and caches, and does not count.
         for (const [name, time] of Object.entries(contestants)) {
+          signal.throwIfAborted();
           const taken = await time();
           if (sample > 0) times.get(name)?.push(taken);
         }

@@ -18,7 +18,8 @@ import { answerNow } from '../attestation/src/verify/node-signatures.ts';
 import { tracedVerification } from '../attestation/src/verify/run.ts';
 import { type AmdNamed, amdNamedGenoa, reportDataOf } from '../test/clients/amd-named.ts';
 import { tinfoilVerifiesUnder } from '../test/clients/tinfoil.ts';
-import { alone, type Benchmark, compared } from './statistics.ts';
+import type { Asked, Benchmark } from './benchmark.ts';
+import { alone, compared } from './statistics.ts';
 
 /** More keys than the verifier keeps, so that each is new to it. */
 const CHIPS = 300;
@@ -68,7 +69,7 @@ function imported(spki: Uint8Array): KeyObject {
 
 /** Calls per second of each contestant, `samples` times, in turns: a busy machine slows all alike. */
 async function rates<Name extends string>(
-  samples: number,
+  { samples, signal }: Asked,
   contestants: Readonly<Record<Name, { readonly count: number; call(index: number): unknown }>>,
 ): Promise<Record<Name, number[]>> {
   const names = Object.keys(contestants) as Name[];
@@ -78,6 +79,7 @@ async function rates<Name extends string>(
   >;
   for (let sample = 0; sample <= samples; sample += 1) {
     for (const name of names) {
+      signal.throwIfAborted();
       const { count, call } = contestants[name];
       const started = performance.now();
       for (let index = 0; index < count; index += 1) await call(index);
@@ -108,7 +110,7 @@ async function bundleSize(contents: string): Promise<number> {
 
 export const verify: Benchmark = {
   name: 'verify',
-  async run(samples) {
+  async run(asked) {
     const first = amdNamedGenoa(reportDataOf('benchmark'));
     const intermediate = imported(rsaSubjectPublicKeyInfo(first.anchors.products.Genoa.ask));
     const bare = new Bare(first, intermediate);
@@ -122,7 +124,7 @@ export const verify: Benchmark = {
     const at = <T>(list: readonly T[], index: number): T => list[index] ?? fail();
     const { report, vek } = first.evidence;
 
-    const { warm, bareWarm, cold, bareCold, theirs } = await rates(samples, {
+    const { warm, bareWarm, cold, bareCold, theirs } = await rates(asked, {
       warm: { count: CHIPS, call: () => ours(first) },
       bareWarm: { count: CHIPS, call: () => bare.warm() },
       cold: { count: CHIPS, call: (index) => ours(at(chips, index)) },

@@ -11,7 +11,7 @@ RUN_PACKAGES=(
   bubblewrap util-linux        # cells
   busybox-static ca-certificates
 )
-TEST_PACKAGES=(chromium openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli podman runc procps iproute2 strace)
+TEST_PACKAGES=(chromium openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli podman nftables runc procps iproute2 strace)
 
 STATE=build/setup
 

@@ -1,0 +1,32 @@
+/**
+ * Contestants that are measured one after another, over and over: a busy minute hits all of them.
+ *
+ * @module
+ */
+import type { Asked } from './benchmark.ts';
+
+/** Gives one figure. */
+export type Contestant = () => Promise<number>;
+
+/** As many figures of each as are asked for. The first turn of each fills caches and does not count. */
+export async function inTurns<Name extends string>(
+  { samples, signal }: Asked,
+  contestants: Readonly<Record<Name, Contestant>>,
+): Promise<Record<Name, number[]>> {
+  const turns = Object.entries<Contestant>(contestants).map(([name, measure]) => ({
+    name,
+    measure,
+    figures: [] as number[],
+  }));
+  for (let sample = 0; sample <= samples; sample += 1) {
+    for (const { measure, figures } of turns) {
+      signal.throwIfAborted();
+      const figure = await measure();
+      if (sample > 0) figures.push(figure);
+    }
+  }
+  return Object.fromEntries(turns.map(({ name, figures }) => [name, figures])) as Record<
+    Name,
+    number[]
+  >;
+}

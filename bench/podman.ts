@@ -1,0 +1,201 @@
+/**
+ * podman with runc, the peer of what a box does, as root.
+ *
+ * It lives in mount, network and process namespaces of its own, with storage of its own. What it starts ends with the last of
+ * them, even where this process is killed: mounts, bridges, firewall rules and containers go too, and those of the
+ * host's own podman were never seen. Control groups know no such walls, so they get one name, and are removed by it.
+ *
+ * A small process inside starts podman, as this one starts `a3s-box`; entering the namespaces each time would cost podman a millisecond.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { BUSYBOX } from '../test/e2e/installation.ts';
+import { until } from '../test/e2e/processes.ts';
+
+export interface PeerQuestion {
+  readonly id: number;
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly deadlineMs: number;
+}
+
+export interface PeerAnswer {
+  readonly id: number;
+  readonly code: number | string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The image of the tests, as podman calls it. */
+export const PODMAN_IMAGE = `localhost/${BUSYBOX}`;
+
+const COMMAND_MS = 120_000;
+const STOP_MS = 10_000;
+const CGROUPS = '/sys/fs/cgroup';
+
+/**
+ * The first process inside. podman keeps state below `/run` and `/var/lib` wherever its storage is, so both are empty here.
+ * A shell, and one that waits: it reaps what loses its parent, as a first process has to.
+ */
+const FIRST_PROCESS = `set -e
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /var/lib
+ip link set lo up
+"$@"
+exit $?`;
+
+/** Nothing of the host's configuration: figures of two machines are of the same podman. */
+const CONFIGURATION = `[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[containers]
+log_driver = "k8s-file"
+`;
+
+export class Podman {
+  readonly #peer: ChildProcess;
+  readonly #directory: string;
+  readonly #waiting = new Map<number, (answer: PeerAnswer) => void>();
+  #stderr = '';
+  #nextId = 1;
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+    writeFileSync(join(directory, 'containers.conf'), CONFIGURATION);
+    const namespaces = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
+    const node = [
+      process.execPath,
+      ...process.execArgv,
+      join(import.meta.dirname, 'podman-peer.ts'),
+    ];
+    this.#peer = spawn('unshare', [...namespaces, 'sh', '-c', FIRST_PROCESS, 'sh', ...node], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    this.#peer.stderr?.on('data', (chunk: Buffer) => {
+      this.#stderr += chunk.toString();
+    });
+    this.#peer.on('message', (message) => {
+      if (message !== 'ready') this.#receive(message as PeerAnswer);
+    });
+    this.#peer.on('close', (code) => {
+      for (const id of this.#waiting.keys()) {
+        this.#receive({
+          id,
+          code: `its namespaces ended with ${code}`,
+          stdout: '',
+          stderr: this.#stderr,
+        });
+      }
+    });
+  }
+
+  /** Runs `use` with a podman that has the image of the archive, and leaves nothing of it. */
+  static async with<T>(archive: string, use: (podman: Podman) => Promise<T>): Promise<T> {
+    const directory = mkdtempSync(join(tmpdir(), 'a3s-podman-'));
+    const podman = new Podman(directory);
+    try {
+      await podman.#ready();
+      await podman.ok(['load', '--quiet', '--input', archive]);
+      return await use(podman);
+    } finally {
+      await podman.#stop();
+    }
+  }
+
+  /** Runs a command that must succeed, and returns its output without the last newline. */
+  async ok(args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.#ask(this.#podman(args));
+    if (code === 0) return stdout.trimEnd();
+    throw new Error(`podman ${args.join(' ')}: ${code}\n${stdout}${stderr}`);
+  }
+
+  /** `podman --runtime runc run`, with what keeps its traces together. */
+  run(args: readonly string[]): Promise<string> {
+    return this.ok(['run', '--cgroup-parent', `/${basename(this.#directory)}`, ...args]);
+  }
+
+  #podman(args: readonly string[]): readonly string[] {
+    const at = (name: string): string => join(this.#directory, name);
+    const storage = ['--root', at('root'), '--runroot', at('run'), '--storage-driver', 'overlay'];
+    return ['podman', '--runtime', 'runc', ...storage, ...args];
+  }
+
+  #ask([program = '', ...args]: readonly string[]): Promise<PeerAnswer> {
+    const id = this.#nextId++;
+    const env = {
+      PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: this.#directory,
+      CONTAINERS_CONF: join(this.#directory, 'containers.conf'),
+      PODMAN_IGNORE_CGROUPSV1_WARNING: '1',
+    };
+    const question: PeerQuestion = { id, program, args, env, deadlineMs: COMMAND_MS };
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, resolve);
+      this.#peer.send(question, (error) => {
+        if (error !== null) reject(error);
+      });
+    });
+  }
+
+  #receive(answer: PeerAnswer): void {
+    this.#waiting.get(answer.id)?.(answer);
+    this.#waiting.delete(answer.id);
+  }
+
+  async #ready(): Promise<void> {
+    const failed = new AbortController();
+    this.#peer.once('close', () => failed.abort());
+    this.#peer.once('error', (error) => failed.abort(error));
+    try {
+      await once(this.#peer, 'message', { signal: failed.signal });
+    } catch (cause) {
+      throw new Error(
+        `Cannot make the namespaces that podman is measured in: ${this.#stderr.trim()}. That takes root with CAP_SYS_ADMIN.`,
+        { cause },
+      );
+    }
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#peer.exitCode === null && this.#peer.signalCode === null) {
+      const closed = once(this.#peer, 'close');
+      const deadline = setTimeout(() => this.#peer.kill('SIGKILL'), STOP_MS);
+      if (this.#peer.connected) this.#peer.disconnect();
+      await closed;
+      clearTimeout(deadline);
+    }
+    for (const path of controlGroups(basename(this.#directory))) {
+      // The kernel takes its time with the dead.
+      await until(`${path} is empty`, () => removeGroup(path));
+    }
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+/** Control groups of that name, in whichever hierarchies this host has. */
+function controlGroups(name: string): readonly string[] {
+  const hierarchies = readdirSync(CGROUPS, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(CGROUPS, entry.name));
+  return [CGROUPS, ...hierarchies].map((path) => join(path, name)).filter(existsSync);
+}
+
+/** Removes a group and those below; false while somebody is in one of them. */
+function removeGroup(path: string): boolean {
+  const below = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  if (!below.every((entry) => removeGroup(join(path, entry.name)))) return false;
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * A box that starts from a template until the first command in it is answered, against a bare restore with one round trip.
+ *
+ * The clock runs from the request to start the box, which is a little before its process begins, to the command's end.
+ *
+ * @module
+ */
+import { BUSYBOX } from '../test/e2e/installation.ts';
+import { answers, apiOf } from './answering.ts';
+import { BareTemplate } from './bare-restore.ts';
+import type { Benchmark } from './benchmark.ts';
+import { inTurns } from './in-turns.ts';
+import { compared, timed } from './statistics.ts';
+import { checkWarm, warm } from './warm.ts';
+import { withActor } from './with-actor.ts';
+
+const BOX = ['create', '--network', 'none', BUSYBOX, 'sleep', '100000'];
+
+export const restore: Benchmark = {
+  name: 'restore',
+  run: (asked) =>
+    withActor(async ({ actor, root }) => {
+      await warm(actor);
+      const docker = apiOf(actor);
+      const { ours, bare } = await BareTemplate.with(
+        { installation: root, home: actor.home },
+        (template) =>
+          inTurns(asked, {
+            bare: () => template.restore(),
+            ours: async () => {
+              const box = await actor.ok(BOX);
+              const taken = await timed(async () => {
+                await docker.getContainer(box).start();
+                await answers(docker, box);
+              });
+              await actor.ok(['rm', '--force', box]);
+              return taken;
+            },
+          }),
+      );
+      await checkWarm(actor);
+      return [compared('restore', 'ms', ours, { name: 'a bare restore', samples: bare }, '<= 1.3')];
+    }),
+};
