@@ -44,6 +44,7 @@ export const ERROR_STATUS = {
   'boot-set-missing': 500,
   'tool-missing': 500,
   'vmm-failed': 500,
+  'template-unusable': 500,
   'agent-timeout': 500,
   'agent-failed': 500,
   'state-unusable': 500,

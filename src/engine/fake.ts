@@ -6,14 +6,30 @@
  *
  * @module
  */
+import { ftruncateSync, writeSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { A3sError } from '../errors.ts';
 import { duplexPair } from './duplex-pair.ts';
-import type { Engine, EngineReport, Machine, MachineExit, MachineSpec } from './engine.ts';
+import type {
+  Engine,
+  EngineReport,
+  Machine,
+  MachineExit,
+  MachineShape,
+  MachineSpec,
+  TemplateRequest,
+} from './engine.ts';
+import { TEMPLATE_SLOTS } from './engine.ts';
+
+/** RAM of a fake template: enough for more than one chunk of whoever stores it. */
+const TEMPLATE_BYTES = 16 * 2 ** 20;
 
 /** What the inside of a fake machine can do to it. */
 export interface FakeGuest {
   readonly spec: MachineSpec;
+  /** It is a copy of a template, which was prepared when it was saved. */
+  readonly prepared: boolean;
   /** Ends the machine as the guest's own power-off does. */
   poweroff(): void;
 }
@@ -24,6 +40,7 @@ export type FakeAgent = (guest: FakeGuest) => (stream: Duplex) => void;
 /** A machine as its host sees it; tests reach it through `FakeHost.machine`. */
 export class FakeMachine implements FakeGuest {
   readonly spec: MachineSpec;
+  readonly prepared: boolean;
   readonly exited: Promise<MachineExit>;
   /** Bytes that `Machine.console` answers. */
   console: Buffer = Buffer.from('');
@@ -39,6 +56,7 @@ export class FakeMachine implements FakeGuest {
 
   constructor(spec: MachineSpec, agent: FakeAgent) {
     this.spec = spec;
+    this.prepared = spec.template !== undefined;
     this.exited = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -95,9 +113,12 @@ export class FakeHost {
   readonly #agent: FakeAgent;
   /** Every launch that was asked for, failed ones included. */
   readonly launches: MachineSpec[] = [];
+  /** Every template that was asked for, failed ones included. */
+  readonly templates: TemplateRequest[] = [];
   /** Ids that were swept. */
   readonly sweeps: string[] = [];
   #failures: Error[] = [];
+  #templateFailures: Error[] = [];
   #gate: Promise<void> | undefined;
 
   constructor(agent: FakeAgent) {
@@ -107,6 +128,11 @@ export class FakeHost {
   /** The next launch rejects with this. */
   failNextLaunch(error: Error): void {
     this.#failures.push(error);
+  }
+
+  /** The next template that is asked for is not made: it rejects with this, once it was prepared. */
+  failNextTemplate(error: Error): void {
+    this.#templateFailures.push(error);
   }
 
   /** Launches wait until the returned function is called. */
@@ -143,6 +169,38 @@ export class FakeHost {
     this.#machines.set(spec.id, machine);
     return machine;
   }
+
+  /** Prepares a machine, then leaves something to tell it by in each file. */
+  async makeTemplate(request: TemplateRequest, signal: AbortSignal): Promise<void> {
+    this.templates.push(request);
+    const { id, runtimeDir, identity, shape, changesPath, ram, devicePath } = request;
+    signal.throwIfAborted();
+    const machine = new FakeMachine(
+      {
+        id,
+        runtimeDir,
+        identity,
+        ...shape,
+        memoryBytes: TEMPLATE_BYTES,
+        disks: [{ path: changesPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
+        nic: undefined,
+        shares: [],
+      },
+      this.#agent,
+    );
+    try {
+      await request.prepare(handle(machine), signal);
+      signal.throwIfAborted();
+      const failure = this.#templateFailures.shift();
+      if (failure !== undefined) throw failure;
+      ftruncateSync(ram, TEMPLATE_BYTES);
+      writeSync(ram, `RAM of ${id}`, TEMPLATE_BYTES / 2);
+      await writeFile(changesPath, `changes of ${id}`, { flag: 'r+' });
+      await writeFile(devicePath, `devices of ${id}`, { flag: 'wx', mode: 0o600 });
+    } finally {
+      machine.killed();
+    }
+  }
 }
 
 /** An `Engine` over a `FakeHost`. */
@@ -167,6 +225,21 @@ export class FakeEngine implements Engine {
 
   async launch(spec: MachineSpec, signal: AbortSignal): Promise<Machine> {
     return handle(await this.#host.start(spec, signal));
+  }
+
+  readonly templateMemoryBytes = TEMPLATE_BYTES;
+
+  async templateInputs({ cpus, boot }: MachineShape): Promise<Readonly<Record<string, string>>> {
+    const { kernelPath, initrdPath, commandLine } = boot;
+    return {
+      engine: this.name,
+      cpus: String(cpus),
+      boot: [kernelPath, initrdPath, ...commandLine].join(' '),
+    };
+  }
+
+  async makeTemplate(request: TemplateRequest, signal: AbortSignal): Promise<void> {
+    await this.#host.makeTemplate(request, signal);
   }
 
   async adopt(id: string): Promise<Machine | undefined> {

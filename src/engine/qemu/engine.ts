@@ -6,7 +6,14 @@
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { deadline } from '../deadline.ts';
-import type { Engine, EngineReport, Machine, MachineSpec } from '../engine.ts';
+import type {
+  Engine,
+  EngineReport,
+  Machine,
+  MachineShape,
+  MachineSpec,
+  TemplateRequest,
+} from '../engine.ts';
 import { checkMemory } from '../memory.ts';
 import { checkPort } from '../passt.ts';
 import { endProcesses } from '../sweep.ts';
@@ -22,6 +29,9 @@ import { qemuVersion } from './version.ts';
 import { findVmm } from './vmm.ts';
 
 const ADOPT_MS = 10_000;
+
+/** Room for the guest's kernel and for a box of the default size; the rest of larger ones is plugged in. */
+const TEMPLATE_BYTES = 512 * 2 ** 20;
 
 export interface QemuEngineOptions {
   /** What the accelerator is probed with; undefined while there is no boot set. */
@@ -79,6 +89,18 @@ export class QemuEngine implements Engine {
       await endProcesses(spec.runtimeDir);
       throw error;
     }
+  }
+
+  readonly templateMemoryBytes = TEMPLATE_BYTES;
+
+  async templateInputs(
+    _shape: MachineShape,
+  ): Promise<Readonly<Record<string, string>> | undefined> {
+    return undefined;
+  }
+
+  async makeTemplate(_request: TemplateRequest, _signal: AbortSignal): Promise<void> {
+    throw new A3sError('not-implemented', 'Cannot make a template: this engine makes none');
   }
 
   async adopt(id: string, runtimeDir: string): Promise<Machine | undefined> {
