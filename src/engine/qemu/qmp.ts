@@ -11,6 +11,7 @@ import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { retry } from '../retry.ts';
 import { openSocket } from '../socket.ts';
+import { passDescriptor } from './pass-descriptor.ts';
 
 /** 64 KiB of console as base64 need 88 KB; nothing else comes near. */
 const MAX_LINE = 1 << 20;
@@ -109,6 +110,8 @@ export class QmpClient {
     command: string,
     args: Readonly<Record<string, unknown>>,
     schema: z.ZodType<T>,
+    /** An open file that goes with it; the caller closes it afterwards. */
+    descriptor?: number,
   ): Promise<T> {
     if (this.#failure !== undefined) throw this.#failure;
     const id = this.#nextId++;
@@ -119,8 +122,10 @@ export class QmpClient {
       () => this.#fail(`no answer to ${command} within ${COMMAND_DEADLINE_MS / 1000} s`),
       COMMAND_DEADLINE_MS,
     );
-    this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+    const line = `${JSON.stringify({ execute: command, arguments: args, id })}\n`;
     try {
+      if (descriptor === undefined) this.#socket.write(line);
+      else await this.#pass(line, descriptor);
       const value = schema.safeParse(await answered);
       if (!value.success) {
         throw new A3sError('vmm-failed', `QEMU answered ${command} in an unknown form`, {
@@ -136,6 +141,15 @@ export class QmpClient {
   /** Lets go of the connection; the VMM goes on. */
   close(): void {
     this.#fail('the connection was closed');
+  }
+
+  async #pass(line: string, descriptor: number): Promise<void> {
+    const signal = AbortSignal.timeout(COMMAND_DEADLINE_MS);
+    try {
+      await passDescriptor(this.#socket, Buffer.from(line), descriptor, signal);
+    } catch (error) {
+      this.#fail(error instanceof Error ? error.message : String(error));
+    }
   }
 
   #receive(chunk: Buffer): void {
