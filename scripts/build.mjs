@@ -8,11 +8,17 @@ import { build } from 'esbuild';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
 
-/** The native add-on and what it loads at run time. */
+/** The native add-ons and what they load at run time. */
 const NATIVE = {
   'better-sqlite3': ['package.json', 'LICENSE', 'lib', 'build/Release/better_sqlite3.node'],
   bindings: ['package.json', 'LICENSE.md', 'bindings.js'],
   'file-uri-to-path': ['package.json', 'LICENSE', 'index.js'],
+  koffi: [
+    ...['package.json', 'LICENSE.txt', 'index.cjs', 'index.js'],
+    ...['src/koffi/index.cjs', 'src/koffi/index.js'],
+    ...['static.cjs', 'static.js', 'trampolines.cjs'].map((name) => `src/koffi/src/${name}`),
+  ],
+  '@koromix/koffi-linux-x64': ['package.json', 'index.js', 'linux_x64/koffi.node'],
 };
 
 /** Bundle → its entry. */
@@ -58,7 +64,7 @@ await Promise.all(
       conditions: ['a3s-source'],
       // A bundle is not an alias of itself.
       alias: Object.fromEntries(specifiers.filter(([name]) => name !== entry)),
-      external: ['better-sqlite3', ...Object.keys(ON_DEMAND).map((file) => `*/${file}`)],
+      external: ['better-sqlite3', 'koffi', ...Object.keys(ON_DEMAND).map((file) => `*/${file}`)],
       legalComments: 'linked',
       logLevel: 'warning',
     }),
@@ -66,7 +72,7 @@ await Promise.all(
 );
 
 for (const [name, files] of Object.entries(NATIVE)) {
-  const from = dirname(require.resolve(`${name}/package.json`));
+  const from = join(root, 'node_modules', name);
   const to = join(root, 'dist/node_modules', name);
   rmSync(to, { recursive: true, force: true });
   for (const file of files) {
