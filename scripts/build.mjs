@@ -1,12 +1,10 @@
 // Bundles the command line and the server, and lays everything the product needs into dist/: it can be copied as a whole.
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const require = createRequire(import.meta.url);
 
 /** The native add-ons and what they load at run time. */
 const NATIVE = {
