@@ -14,6 +14,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { BUSYBOX } from '../test/e2e/installation.ts';
 import { until } from '../test/e2e/processes.ts';
 
@@ -63,7 +64,8 @@ export class Podman {
   readonly #peer: ChildProcess;
   readonly #directory: string;
   readonly #waiting = new Map<number, (answer: PeerAnswer) => void>();
-  #stderr = '';
+  /** Settles when everything inside is gone, with what was said there last. */
+  readonly #ended: Promise<string>;
   #nextId = 1;
 
   private constructor(directory: string) {
@@ -78,21 +80,13 @@ export class Podman {
     this.#peer = spawn('unshare', [...namespaces, 'sh', '-c', FIRST_PROCESS, 'sh', ...node], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
-    this.#peer.stderr?.on('data', (chunk: Buffer) => {
-      this.#stderr += chunk.toString();
-    });
     this.#peer.on('message', (message) => {
       if (message !== 'ready') this.#receive(message as PeerAnswer);
     });
-    this.#peer.on('close', (code) => {
-      for (const id of this.#waiting.keys()) {
-        this.#receive({
-          id,
-          code: `its namespaces ended with ${code}`,
-          stdout: '',
-          stderr: this.#stderr,
-        });
-      }
+    this.#ended = this.#end();
+    void this.#ended.then((stderr) => {
+      const code = 'the end of its namespaces';
+      for (const id of this.#waiting.keys()) this.#receive({ id, code, stdout: '', stderr });
     });
   }
 
@@ -150,27 +144,30 @@ export class Podman {
   }
 
   async #ready(): Promise<void> {
-    const failed = new AbortController();
-    this.#peer.once('close', () => failed.abort());
-    this.#peer.once('error', (error) => failed.abort(error));
-    try {
-      await once(this.#peer, 'message', { signal: failed.signal });
-    } catch (cause) {
+    const ended = this.#ended.then((stderr) => {
       throw new Error(
-        `Cannot make the namespaces that podman is measured in: ${this.#stderr.trim()}. That takes root with CAP_SYS_ADMIN.`,
-        { cause },
+        `Cannot make the namespaces that podman is measured in: ${stderr.trim()}. That takes root with CAP_SYS_ADMIN.`,
       );
-    }
+    });
+    await Promise.race([once(this.#peer, 'message'), ended]);
+  }
+
+  async #end(): Promise<string> {
+    // Not its `close`: that never comes once the channel was closed from here.
+    const exited = once(this.#peer, 'exit').then(
+      () => '',
+      (error: Error) => error.message,
+    );
+    const { stderr } = this.#peer;
+    const words = await Promise.all([stderr === null ? '' : text(stderr), exited]);
+    return words.join('');
   }
 
   async #stop(): Promise<void> {
-    if (this.#peer.exitCode === null && this.#peer.signalCode === null) {
-      const closed = once(this.#peer, 'close');
-      const deadline = setTimeout(() => this.#peer.kill('SIGKILL'), STOP_MS);
-      if (this.#peer.connected) this.#peer.disconnect();
-      await closed;
-      clearTimeout(deadline);
-    }
+    const deadline = setTimeout(() => this.#peer.kill('SIGKILL'), STOP_MS);
+    if (this.#peer.connected) this.#peer.disconnect();
+    await this.#ended;
+    clearTimeout(deadline);
     for (const path of controlGroups(basename(this.#directory))) {
       // The kernel takes its time with the dead.
       await until(`${path} is empty`, () => removeGroup(path));
