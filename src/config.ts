@@ -20,11 +20,25 @@ export interface Config {
   readonly allowWeakCell: boolean;
   /** How long a guest may take until its agent answers, in milliseconds. `A3S_START_TIMEOUT`, in seconds. */
   readonly startTimeoutMs: number;
+  readonly templates: TemplatesConfig;
+}
+
+export interface TemplatesConfig {
+  /** Machines start from templates. `A3S_TEMPLATES=off` has every one boot. */
+  readonly enabled: boolean;
+  /** How many are kept. `A3S_TEMPLATES_MAX`. */
+  readonly max: number;
+  /** How old one may be that machines still start from, in milliseconds. `A3S_TEMPLATE_MAX_AGE`, in seconds. */
+  readonly maxAgeMs: number;
 }
 
 /** Enough for a boot under emulation on a busy host. */
 const START_TIMEOUT_SECONDS = 120;
 const LONGEST_START_TIMEOUT_SECONDS = 3600;
+const TEMPLATES_MAX = 8;
+const MOST_TEMPLATES = 64;
+const TEMPLATE_MAX_AGE_SECONDS = 24 * 3600;
+const LONGEST_TEMPLATE_MAX_AGE_SECONDS = 7 * 24 * 3600;
 
 /**
  * @param env the process environment
@@ -44,7 +58,36 @@ export function readConfig(
     socket: join(runtimeDir, 'server.sock'),
     bootDir: nonEmpty(env['A3S_BOOT']) ?? join(installDir, 'boot'),
     allowWeakCell: env['A3S_ALLOW_WEAK_CELL'] === '1',
-    startTimeoutMs: startTimeout(env['A3S_START_TIMEOUT']) * 1000,
+    startTimeoutMs:
+      1000 *
+      wholeNumber(env, 'A3S_START_TIMEOUT', {
+        ...{ otherwise: START_TIMEOUT_SECONDS, most: LONGEST_START_TIMEOUT_SECONDS },
+        unit: 'whole seconds',
+      }),
+    templates: readTemplates(env),
+  };
+}
+
+function readTemplates(env: Readonly<Record<string, string | undefined>>): TemplatesConfig {
+  const switched = nonEmpty(env['A3S_TEMPLATES']);
+  if (switched !== undefined && switched !== 'off' && switched !== 'on') {
+    throw new A3sError(
+      'invalid-argument',
+      `Cannot use A3S_TEMPLATES=${switched}: it takes on or off`,
+    );
+  }
+  return {
+    enabled: switched !== 'off',
+    max: wholeNumber(env, 'A3S_TEMPLATES_MAX', {
+      ...{ otherwise: TEMPLATES_MAX, most: MOST_TEMPLATES },
+      unit: 'templates',
+    }),
+    maxAgeMs:
+      1000 *
+      wholeNumber(env, 'A3S_TEMPLATE_MAX_AGE', {
+        ...{ otherwise: TEMPLATE_MAX_AGE_SECONDS, most: LONGEST_TEMPLATE_MAX_AGE_SECONDS },
+        unit: 'whole seconds',
+      }),
   };
 }
 
@@ -59,15 +102,19 @@ export function readyDescriptor(
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
-function startTimeout(text: string | undefined): number {
-  const value = nonEmpty(text);
-  if (value === undefined) return START_TIMEOUT_SECONDS;
-  const seconds = Number(value);
-  if (/^\d+$/.test(value) && seconds >= 1 && seconds <= LONGEST_START_TIMEOUT_SECONDS)
-    return seconds;
+/** One variable that takes 1 to `most`. */
+function wholeNumber(
+  env: Readonly<Record<string, string | undefined>>,
+  name: string,
+  range: { readonly otherwise: number; readonly most: number; readonly unit: string },
+): number {
+  const text = nonEmpty(env[name]);
+  if (text === undefined) return range.otherwise;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= range.most) return value;
   throw new A3sError(
     'invalid-argument',
-    `Cannot use A3S_START_TIMEOUT=${value}: it takes 1 to ${LONGEST_START_TIMEOUT_SECONDS} whole seconds`,
+    `Cannot use ${name}=${text}: it takes 1 to ${range.most} ${range.unit}`,
   );
 }
 

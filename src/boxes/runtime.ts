@@ -8,6 +8,7 @@ import type { CellIdentity } from '../cell/cell.ts';
 import type { Engine, MachineSpec } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Templates } from '../templates/templates.ts';
 import type { Box } from './box.ts';
 import type { Events } from './events.ts';
 import type { Execs } from './execs.ts';
@@ -48,6 +49,7 @@ export interface Runtime {
   readonly trust: Trust;
   readonly boot: BootSets;
   readonly engine: Engine;
+  readonly templates: Templates;
   readonly log: Logger;
   readonly live: LiveBoxes;
   readonly outputs: Outputs;

@@ -17,6 +17,7 @@ import { BoxStore } from '../boxes/store.ts';
 import { identityFor } from '../cell/identity.ts';
 import type { Config } from '../config.ts';
 import { openDatabase } from '../state/database.ts';
+import { NoTemplates } from '../templates/templates.ts';
 import { leaveRuntimeDir, prepareHome, prepareRuntimeDir, refuseOrphans } from './directories.ts';
 import { HttpServer } from './http-server.ts';
 import { FileLog } from './log.ts';
@@ -118,6 +119,7 @@ function createRuntime(
       memoryBytes: totalmem(),
       architecture: ARCHITECTURES[arch()] ?? arch(),
     },
+    templates: new NoTemplates(),
     events: new Events(),
     live: new LiveBoxes(),
     outputs: new Outputs(

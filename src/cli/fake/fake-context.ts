@@ -47,6 +47,7 @@ export async function transcript(
       bootDir: '/nonexistent',
       allowWeakCell: false,
       startTimeoutMs: 120_000,
+      templates: { enabled: false, max: 8, maxAgeMs: 86_400_000 },
     },
     installDir: '/nonexistent',
     env: ends.env ?? {},

@@ -51,6 +51,7 @@ export class TestHome {
       bootDir: join(root, 'boot'),
       allowWeakCell: false,
       startTimeoutMs: 120_000,
+      templates: { enabled: false, max: 8, maxAgeMs: 86_400_000 },
     };
     this.images = images;
     this.host = new FakeHost((machine) => {
