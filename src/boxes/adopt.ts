@@ -4,7 +4,7 @@
  * @module
  */
 import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Machine } from '../engine/engine.ts';
 import type { Guest } from '../guest/guest.ts';
@@ -13,6 +13,7 @@ import type { Box } from './box.ts';
 import { linkSignals } from './link.ts';
 import { LiveBox } from './live.ts';
 import { endLost } from './lost.ts';
+import { machineOf } from './machine-of.ts';
 import { persist } from './persist.ts';
 import { removeLocked } from './remove.ts';
 import { type Runtime, runtimeDirectory } from './runtime.ts';
@@ -105,12 +106,12 @@ async function findMachine(
   patience: AdoptionPatience,
   answered: () => void,
 ): Promise<Machine | 'silent' | undefined> {
-  const { id } = box.definition;
+  const { id, directory } = machineOf(rt, box);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await rt.engine.adopt(id, runtimeDirectory(rt, id));
+      return await rt.engine.adopt(id, directory);
     } catch (error) {
-      rt.log.error('a machine did not answer', error, { box: id, attempt });
+      rt.log.error('a machine did not answer', error, { box: box.definition.id, attempt });
     }
     answered();
     if (attempt === patience.attempts) return 'silent';
@@ -157,19 +158,23 @@ async function drain(guest: Guest, exec: Process, signal: AbortSignal): Promise<
 
 /** Removes the directories of boxes that are not on record, and sockets of boxes that do not run. */
 async function sweepDirectories(rt: Runtime): Promise<void> {
-  const known = new Set(rt.store.list().map(({ definition }) => definition.id));
+  const records = rt.store.list();
+  const known = new Set(records.map(({ definition }) => definition.id));
   const boxes = join(rt.home, 'boxes');
   for (const id of await readdir(boxes)) {
     if (known.has(id)) continue;
     await rt.engine.sweep(id, runtimeDirectory(rt, id));
     await rm(join(boxes, id), { recursive: true, force: true });
   }
-  const live = new Map<string, boolean>();
-  for (const { definition, state } of rt.store.list()) {
-    live.set(definition.id.slice(0, 12), isLive(state.status));
-  }
+  const live = new Set(
+    records
+      .filter(({ state }) => isLive(state.status))
+      .map((box) => basename(machineOf(rt, box).directory)),
+  );
   for (const name of await readdir(rt.runtimeDir)) {
-    if (!/^[0-9a-f]{12}$/.test(name) || live.get(name) === true) continue;
-    await rm(join(rt.runtimeDir, name), { recursive: true, force: true });
+    if (!/^[0-9a-f]{12}$/.test(name) || live.has(name)) continue;
+    const directory = join(rt.runtimeDir, name);
+    await rt.engine.sweep(name, directory);
+    await rm(directory, { recursive: true, force: true });
   }
 }

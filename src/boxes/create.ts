@@ -78,7 +78,12 @@ export async function createBox(
   const bootSet = await rt.boot.current();
   const id = randomBytes(32).toString('hex');
   // From here to the record nothing waits, so that no identity and no name is given twice.
-  const taken = rt.store.list().map((box) => box.definition.identity.uid);
+  const taken = rt.store
+    .list()
+    .flatMap(({ definition, state: { machine } }) => [
+      definition.identity.uid,
+      ...(machine === undefined ? [] : [machine.identity.uid]),
+    ]);
   const definition: BoxDefinition = {
     ...{ id, createdAt: timestamp(now()), bootSet, identity: rt.identityFor(taken) },
     image: {

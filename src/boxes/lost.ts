@@ -5,14 +5,14 @@
  */
 import { A3sError } from '../errors.ts';
 import type { Box } from './box.ts';
-import { type Runtime, runtimeDirectory } from './runtime.ts';
+import { sweepMachine } from './machine-of.ts';
+import type { Runtime } from './runtime.ts';
 import { undoStart } from './start.ts';
 import { finishRun } from './supervise.ts';
 
 /** Ends what is left of the machine, and puts that on record. For callers that hold the box's lock. */
 export async function endLost(rt: Runtime, box: Box, why: string): Promise<void> {
-  const { id } = box.definition;
-  await rt.engine.sweep(id, runtimeDirectory(rt, id));
+  await sweepMachine(rt, box);
   if (box.state.status !== 'starting') return await finishRun(rt, box, why);
   const interrupted = new A3sError('internal', 'The server ended while the box was starting', {
     remedy: 'Start it again.',

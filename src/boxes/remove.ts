@@ -5,7 +5,8 @@
  */
 import { rm } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
-import { boxDirectory, publish, type Runtime, runtimeDirectory } from './runtime.ts';
+import { sweepMachine } from './machine-of.ts';
+import { boxDirectory, publish, type Runtime } from './runtime.ts';
 
 /**
  * Removes the box with all that it wrote.
@@ -40,9 +41,7 @@ export async function removeBox(
 export async function removeLocked(rt: Runtime, id: string): Promise<void> {
   if (rt.store.get(id) === undefined) return;
   const box = rt.store.advance(id, 'remove');
-  const directory = runtimeDirectory(rt, id);
-  await rt.engine.sweep(id, directory);
-  await rm(directory, { recursive: true, force: true });
+  await sweepMachine(rt, box);
   await rt.outputs.of(id).close();
   rt.outputs.forget(id);
   await rm(boxDirectory(rt, id), { recursive: true, force: true });

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Guest } from '../guest/guest.ts';
 import { type Exit, MAIN } from '../guest/protocol.ts';
 import type { Box } from './box.ts';
 import { now, timestamp } from './clock.ts';
 import type { LiveBox } from './live.ts';
+import { sweepMachine } from './machine-of.ts';
 import { removeBox } from './remove.ts';
-import { publish, type Runtime, runtimeDirectory } from './runtime.ts';
+import { publish, type Runtime } from './runtime.ts';
 import { isLive } from './states.ts';
 
 /** Time for a guest to sync its disks and end. */
@@ -176,9 +176,7 @@ async function endMachine(rt: Runtime, live: LiveBox, box: Box): Promise<void> {
  */
 export async function finishRun(rt: Runtime, box: Box, detail: string): Promise<void> {
   const { id } = box.definition;
-  const directory = runtimeDirectory(rt, id);
-  await rt.engine.sweep(id, directory);
-  await rm(directory, { recursive: true, force: true });
+  await sweepMachine(rt, box);
   const output = rt.outputs.of(id);
   await output.close();
   const known = box.state.status === 'stopping';
