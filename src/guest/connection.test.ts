@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { connectGuest } from './connection.ts';
 import { FakeAgent } from './fake-agent.ts';
 import { fakeMachine } from './fake-machine.ts';
+import type { Guest } from './guest.ts';
 
 const signal = new AbortController().signal;
 
@@ -30,7 +31,7 @@ test.each<[string, (stream: Duplex) => void]>([
 ])('a connection that %s is tried again', async (_, handler) => {
   const machine = fakeMachine(agentAfter(handler, handler));
   const guest = await connectGuest(machine, { signal, deadlineMs: 10_000, attemptMs: 50 });
-  expect(guest.hello.agent).toBe('0.0.0-fake');
+  expect(guest.hello?.agent).toBe('0.0.0-fake');
   guest.close();
   await guest.closed;
 });
@@ -82,10 +83,10 @@ test('the highest version that both know is taken, and none is said', async () =
   const guest = await connectGuest(machine, { signal, deadlineMs: 5000 });
   expect(await guest.state()).toMatchObject({ spec: null });
   guest.close();
-  const newer = fakeMachine(new FakeAgent({ protocol: { minimum: 2, maximum: 9 } }));
+  const newer = fakeMachine(new FakeAgent({ protocol: { minimum: 3, maximum: 9 } }));
   await expect(connectGuest(newer, { signal, deadlineMs: 5000 })).rejects.toMatchObject({
     code: 'agent-failed',
-    message: expect.stringContaining('speaks protocol 2 to 9'),
+    message: expect.stringContaining('speaks protocol 3 to 9'),
     remedy: expect.stringContaining('Recreate the box'),
   });
 });
@@ -104,4 +105,88 @@ test('closing lets go of the stream', async () => {
   guest.close();
   await closed;
   await expect(guest.state()).rejects.toMatchObject({ code: 'agent-failed' });
+});
+
+const WAKE = {
+  entropy: Buffer.alloc(64, 7).toString('base64'),
+  time: '2026-01-02T03:04:05.000000006Z',
+  machineId: '00000000-0000-4000-8000-000000000001',
+};
+
+/** A fake agent that sleeps. */
+async function asleep(): Promise<FakeAgent> {
+  const agent = new FakeAgent();
+  const guest = await connectGuest(fakeMachine(agent), { signal, deadlineMs: 5000 });
+  await guest.prepare();
+  await expect(guest.state()).rejects.toMatchObject({ code: 'conflict' });
+  await expect(guest.prepare()).rejects.toMatchObject({ code: 'conflict' });
+  guest.close();
+  return agent;
+}
+
+test('a copy is woken by the first request, and not greeted', async () => {
+  const agent = await asleep();
+  const known = { protocol: 2, first: (guest: Guest, stop: AbortSignal) => guest.wake(WAKE, stop) };
+  const guest = await connectGuest(fakeMachine(agent), { signal, deadlineMs: 5000, known });
+  expect(guest.hello).toBeUndefined();
+  expect(agent.woken).toEqual(WAKE);
+  expect(await guest.state()).toMatchObject({ spec: null });
+  guest.close();
+});
+
+test('a first request whose answer is lost is sent again', async () => {
+  const agent = await asleep();
+  let lost = false;
+  const machine = fakeMachine({
+    serve: (stream) => {
+      agent.serve(stream);
+      if (lost) return;
+      lost = true;
+      // Long enough for the request, and before its answer is read.
+      const pass = stream.write.bind(stream);
+      stream.write = ((chunk: Buffer, ...rest: []) => {
+        if (agent.woken === undefined) return pass(chunk, ...rest);
+        stream.destroy();
+        return false;
+      }) as typeof stream.write;
+    },
+  });
+  const known = { protocol: 2, first: (guest: Guest, stop: AbortSignal) => guest.wake(WAKE, stop) };
+  const guest = await connectGuest(machine, { signal, deadlineMs: 5000, known });
+  expect(lost).toBe(true);
+  expect(await guest.state()).toMatchObject({ spec: null });
+  guest.close();
+});
+
+test('a first request that is refused is not sent again', async () => {
+  let sent = 0;
+  const known = {
+    protocol: 2,
+    first: (guest: Guest, stop: AbortSignal) => {
+      sent += 1;
+      return guest.wake(WAKE, stop);
+    },
+  };
+  const machine = fakeMachine(new FakeAgent());
+  await expect(connectGuest(machine, { signal, deadlineMs: 5000, known })).rejects.toMatchObject({
+    code: 'conflict',
+    message: 'the guest is not asleep',
+  });
+  expect(sent).toBe(1);
+});
+
+test('a copy of a version that this server does not speak is not talked to', async () => {
+  const known = { protocol: 3, first: () => Promise.reject(new Error('unreachable')) };
+  const machine = fakeMachine(new FakeAgent());
+  await expect(connectGuest(machine, { signal, deadlineMs: 5000, known })).rejects.toMatchObject({
+    code: 'agent-failed',
+  });
+});
+
+test('an agent of protocol 1 knows nothing of copies', async () => {
+  const agent = new FakeAgent({ protocol: { minimum: 1, maximum: 1 } });
+  const guest = await connectGuest(fakeMachine(agent), { signal, deadlineMs: 5000 });
+  await expect(guest.prepare()).rejects.toMatchObject({ code: 'no-such-exec' });
+  expect(await guest.state()).toMatchObject({ spec: null });
+  guest.close();
 });

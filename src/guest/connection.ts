@@ -8,7 +8,7 @@ import type { Machine } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import { Guest } from './guest.ts';
 import { Hello, PROTOCOL } from './protocol.ts';
-import { guestText } from './refusal.ts';
+import { GuestRefusal, guestText } from './refusal.ts';
 import { GuestSession } from './session.ts';
 
 export interface ConnectOptions {
@@ -21,6 +21,18 @@ export interface ConnectOptions {
    * drop what comes while it opens its port again, and nobody then says a word.
    */
   readonly attemptMs?: number;
+  /** For the copy of a guest, whose agent is known: it is not asked for its versions. */
+  readonly known?: KnownAgent;
+}
+
+export interface KnownAgent {
+  /** The version that was agreed on before the copy was made. */
+  readonly protocol: number;
+  /**
+   * The first request, whose answer shows that the connection is one. It may be sent again when
+   * its answer is lost, so it must be one that may come twice, as `wake` and `fork`.
+   */
+  readonly first: (guest: Guest, signal: AbortSignal) => Promise<void>;
 }
 
 /** Longer than most boots: an attempt that ends just when the agent comes up costs more than it may win. */
@@ -40,8 +52,8 @@ const answered = new WeakSet<object>();
  * Connects until the agent answers, and agrees on a version with it.
  *
  * Rejects with `agent-timeout` after the deadline and `vmm-failed` when the machine ends, both
- * with the end of the guest's console; with `agent-failed` when no version fits; with the
- * signal's reason when it aborts.
+ * with the end of the guest's console; with `agent-failed` when no version fits; with what the agent
+ * answers to a first request that it refuses; with the signal's reason when it aborts.
  */
 export async function connectGuest(
   machine: Pick<Machine, 'connect' | 'console' | 'exited'>,
@@ -64,7 +76,7 @@ export async function connectGuest(
     let attemptMs = options.attemptMs ?? usualMs;
     let pauseMs = FIRST_PAUSE_MS;
     for (;;) {
-      const guest = await attempt(machine, stop, attemptMs);
+      const guest = await attempt(machine, stop, attemptMs, options.known);
       if (guest !== undefined) {
         answered.add(machine);
         return guest;
@@ -87,28 +99,56 @@ async function attempt(
   machine: Pick<Machine, 'connect'>,
   stop: AbortSignal,
   attemptMs: number,
+  known: KnownAgent | undefined,
 ): Promise<Guest | undefined> {
   stop.throwIfAborted();
   let session: GuestSession | undefined;
   try {
     session = new GuestSession(await machine.connect(stop));
-    const limits = { signal: stop, deadlineMs: attemptMs };
-    const hello = await session.call('GET', '/v1/hello', undefined, Hello, limits);
-    session.version = negotiate(hello);
-    return new Guest(session, hello);
+    return known === undefined
+      ? await greet(session, stop, attemptMs)
+      : await meet(session, stop, attemptMs, known);
   } catch (error) {
     session?.destroy();
     stop.throwIfAborted();
     if (error instanceof UnsupportedVersion) throw error.refusal;
+    if (error instanceof GuestRefusal) throw error;
     // Whatever else went wrong may be the rest of a dead connection: the deadline bounds the tries.
     return undefined;
   }
 }
 
+/** Agrees on a version with an agent that nothing is known of. */
+async function greet(session: GuestSession, stop: AbortSignal, attemptMs: number): Promise<Guest> {
+  const limits = { signal: stop, deadlineMs: attemptMs };
+  const hello = await session.call('GET', '/v1/hello', undefined, Hello, limits);
+  session.version = negotiate(hello);
+  return new Guest(session, hello);
+}
+
+async function meet(
+  session: GuestSession,
+  stop: AbortSignal,
+  attemptMs: number,
+  known: KnownAgent,
+): Promise<Guest> {
+  const { minimum, maximum } = PROTOCOL;
+  if (known.protocol < minimum || known.protocol > maximum) {
+    throw new UnsupportedVersion({
+      agent: 'of the template',
+      protocol: { minimum: known.protocol, maximum: known.protocol },
+    });
+  }
+  session.version = known.protocol;
+  const guest = new Guest(session);
+  await known.first(guest, AbortSignal.any([stop, AbortSignal.timeout(attemptMs)]));
+  return guest;
+}
+
 class UnsupportedVersion extends Error {
   readonly refusal: A3sError;
 
-  constructor(hello: Hello) {
+  constructor(hello: Pick<Hello, 'agent' | 'protocol'>) {
     super('unsupported version');
     const { minimum, maximum } = hello.protocol;
     this.refusal = new A3sError(

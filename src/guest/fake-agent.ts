@@ -13,13 +13,23 @@ import {
 } from 'node:http2';
 import { constants as osConstants } from 'node:os';
 import type { Duplex } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
 import { BoxSpec } from '@a3s-box/policies';
 import { closing, json, readJson, refuse, sendFrames, takeStdin } from './fake-agent-streams.ts';
 import { buffered } from './fake-link.ts';
 import { FakeProcess, type FakeProgram } from './fake-process.ts';
 import { FAKE_PROGRAMS } from './fake-programs.ts';
 import { FakeRefusal } from './fake-refusal.ts';
-import { MAIN, PROTOCOL_HEADER, Signal, StartProcess, TerminalSize } from './protocol.ts';
+import {
+  Fork,
+  MAIN,
+  PROTOCOL,
+  PROTOCOL_HEADER,
+  Signal,
+  StartProcess,
+  TerminalSize,
+  Wake,
+} from './protocol.ts';
 
 export interface FakeAgentOptions {
   /** More programs, by the last part of `args[0]`. */
@@ -34,6 +44,9 @@ export interface FakeAgentOptions {
 const JSON_BYTES = 64 * 1024;
 const DOCUMENT_BYTES = 4 * 1024 * 1024;
 
+/** The routes of guests that are copied; protocol 1 has none. */
+const COPIES: ReadonlySet<string> = new Set(['/v1/prepare', '/v1/wake', '/v1/fork']);
+
 type Handler = (
   stream: ServerHttp2Stream,
   match: RegExpExecArray,
@@ -43,6 +56,9 @@ type Handler = (
 export class FakeAgent {
   /** The spec as it was taken, for assertions. */
   spec: BoxSpec | undefined;
+  /** The identity that this copy was given, and the last one that a running copy was. */
+  woken: Wake | undefined;
+  forked: Fork | undefined;
   /** Settles when the host ordered the power off. */
   readonly poweredOff: Promise<void>;
   readonly #options: FakeAgentOptions;
@@ -54,6 +70,7 @@ export class FakeAgent {
   #session: ServerHttp2Session | undefined;
   #powerOff: () => void = () => undefined;
   #stopping = false;
+  #asleep = false;
 
   constructor(options: FakeAgentOptions = {}) {
     this.#options = options;
@@ -63,6 +80,9 @@ export class FakeAgent {
     });
     const id = '/v1/processes/([a-z0-9]{1,64})';
     this.#routes = [
+      ['POST', /^\/v1\/prepare$/, (stream) => this.#prepare(stream)],
+      ['POST', /^\/v1\/wake$/, (stream) => this.#wake(stream)],
+      ['POST', /^\/v1\/fork$/, (stream) => this.#fork(stream)],
       ['GET', /^\/v1\/state$/, (stream) => this.#state(stream)],
       ['PUT', /^\/v1\/spec$/, (stream) => this.#putSpec(stream)],
       ['POST', /^\/v1\/processes$/, (stream) => this.#startProcess(stream)],
@@ -110,10 +130,11 @@ export class FakeAgent {
   async #answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
     const url = new URL(String(headers[':path']), 'http://guest');
     const method = String(headers[':method']);
-    const { minimum, maximum } = this.#options.protocol ?? { minimum: 1, maximum: 1 };
+    const { minimum, maximum } = this.#options.protocol ?? PROTOCOL;
     if (method === 'GET' && url.pathname === '/v1/hello') {
       const protocol = { minimum, maximum };
-      json(stream, 200, { protocol, agent: '0.0.0-fake', kernel: '6.12.0-fake', bootId: 'fake' });
+      const bootId = this.#asleep ? '' : 'fake';
+      json(stream, 200, { protocol, agent: '0.0.0-fake', kernel: '6.12.0-fake', bootId });
       return;
     }
     const version = Number(headers[PROTOCOL_HEADER]);
@@ -123,6 +144,10 @@ export class FakeAgent {
     for (const [routeMethod, pattern, handler] of this.#routes) {
       const match = pattern.exec(url.pathname);
       if (match === null || method !== routeMethod) continue;
+      if (version === 1 && COPIES.has(url.pathname)) continue;
+      if (this.#asleep && url.pathname !== '/v1/wake') {
+        throw new FakeRefusal('conflict', 'the guest was prepared, and not woken yet');
+      }
       return await handler(stream, match, url.searchParams);
     }
     throw new FakeRefusal('not-found', `no route ${method} ${url.pathname}`);
@@ -133,6 +158,32 @@ export class FakeAgent {
     const process = this.#processes.get(match[1] ?? '');
     if (process === undefined) throw new FakeRefusal('not-found', `no process ${match[1]}`);
     return process;
+  }
+
+  async #prepare(stream: ServerHttp2Stream): Promise<void> {
+    if (this.#specDigest !== null || this.#asleep || this.woken !== undefined) {
+      throw new FakeRefusal('conflict', 'the guest was prepared already, or has a spec');
+    }
+    this.#asleep = true;
+    json(stream, 204);
+  }
+
+  async #wake(stream: ServerHttp2Stream): Promise<void> {
+    const { value } = await readJson(stream, Wake, JSON_BYTES);
+    const again = isDeepStrictEqual(this.woken, value);
+    if (!this.#asleep && !again) throw new FakeRefusal('conflict', 'the guest is not asleep');
+    this.#asleep = false;
+    this.woken = value;
+    json(stream, 204);
+  }
+
+  async #fork(stream: ServerHttp2Stream): Promise<void> {
+    const { value } = await readJson(stream, Fork, JSON_BYTES);
+    if (this.#processes.get(MAIN)?.state !== 'running') {
+      throw new FakeRefusal('conflict', 'the process is not running');
+    }
+    this.forked = value;
+    json(stream, 204);
   }
 
   async #state(stream: ServerHttp2Stream): Promise<void> {

@@ -9,6 +9,7 @@ import { answerStatus, parseJson, readAnswer } from './body.ts';
 import { OutputReader } from './output.ts';
 import {
   Exit,
+  Fork,
   GuestState,
   type Hello,
   MAIN,
@@ -18,6 +19,7 @@ import {
   StartProcess,
   Stats,
   type TerminalSize,
+  Wake,
 } from './protocol.ts';
 import { refusal } from './refusal.ts';
 import type { GuestSession } from './session.ts';
@@ -37,15 +39,37 @@ const nothing = z.undefined();
  * `agent-timeout`; an abort rejects with the signal's reason.
  */
 export class Guest {
-  readonly hello: Hello;
+  /** What the agent said of itself; undefined where its version was known beforehand. */
+  readonly hello: Hello | undefined;
   /** Settles when the connection is gone, never rejects. The box runs on. */
   readonly closed: Promise<void>;
   readonly #session: GuestSession;
 
-  constructor(session: GuestSession, hello: Hello) {
+  constructor(session: GuestSession, hello?: Hello) {
     this.#session = session;
     this.hello = hello;
     this.closed = session.closed;
+  }
+
+  /**
+   * Does all of a box's set-up that does not depend on its spec, so that the guest can be copied. It sleeps
+   * then: until `wake`, everything else is a `conflict`. Protocol 2.
+   */
+  async prepare(signal?: AbortSignal): Promise<void> {
+    const options = { signal, deadlineMs: SETUP_MS };
+    await this.#session.call('POST', '/v1/prepare', undefined, nothing, options);
+  }
+
+  /** Makes the copy of a prepared guest one of its own. Protocol 2; the same once more changes nothing. */
+  async wake(wake: Wake, signal?: AbortSignal): Promise<void> {
+    const body = Wake.parse(wake);
+    await this.#session.call('POST', '/v1/wake', body, nothing, prompt(signal));
+  }
+
+  /** Makes the copy of a guest with a running box one of its own. Protocol 2; the same once more changes nothing. */
+  async fork(fork: Fork, signal?: AbortSignal): Promise<void> {
+    const body = Fork.parse(fork);
+    await this.#session.call('POST', '/v1/fork', body, nothing, prompt(signal));
   }
 
   /** Everything a new host needs to adopt the box. */

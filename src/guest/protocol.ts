@@ -10,7 +10,7 @@ import { ProcessSpec } from '@a3s-box/policies';
 import * as z from 'zod';
 
 /** The versions that this host speaks. */
-export const PROTOCOL = { minimum: 1, maximum: 1 } as const;
+export const PROTOCOL = { minimum: 1, maximum: 2 } as const;
 
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';
@@ -47,6 +47,7 @@ export const Hello = z.object({
   protocol: z.object({ minimum: z.int().min(1), maximum: z.int().min(1) }),
   agent: line,
   kernel: line,
+  /** Empty while the guest is asleep: copies of one template have an id each. */
   bootId: line,
 });
 export type Hello = z.infer<typeof Hello>;
@@ -100,6 +101,32 @@ export type Stats = z.infer<typeof Stats>;
 export const GuestErrorBody = z.object({
   error: z.object({ code: z.string().max(64), message: z.string().max(65_536) }),
 });
+
+/** Random bytes for a copy's generator; the agent insists on their number. */
+export const ENTROPY_BYTES = 64;
+
+const identity = {
+  entropy: z.base64().length(4 * Math.ceil(ENTROPY_BYTES / 3)),
+  /** RFC 3339, in UTC, with nanoseconds. */
+  time: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/),
+  machineId: z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/),
+};
+
+/** Body of `POST /v1/wake`: what makes the copy of a prepared guest one of its own. */
+export const Wake = z.strictObject(identity);
+export type Wake = z.infer<typeof Wake>;
+
+/** Body of `POST /v1/fork`: what makes the copy of a running guest one of its own. */
+export const Fork = z.strictObject({
+  ...identity,
+  hostname: z.string().min(1).max(64),
+  /** Of eth0; null where there is none. */
+  mac: z
+    .string()
+    .regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/)
+    .nullable(),
+});
+export type Fork = z.infer<typeof Fork>;
 
 /** Body of `POST /v1/processes`. */
 export const StartProcess = z.strictObject({

@@ -33,6 +33,9 @@ export function guestText(text: string): string {
   return clean.length > MAX_TEXT ? `${clean.slice(0, MAX_TEXT)}…` : clean;
 }
 
+/** What the agent itself said, as against a connection that broke. */
+export class GuestRefusal extends A3sError {}
+
 /** The error that an answer with a status other than 2xx stands for. */
 export function refusal(route: string, status: number, body: unknown): A3sError {
   const parsed = GuestErrorBody.safeParse(body);
@@ -41,7 +44,7 @@ export function refusal(route: string, status: number, body: unknown): A3sError 
   }
   const { code, message } = parsed.data.error;
   const known = Object.hasOwn(HOST_CODE, code) ? HOST_CODE[code as GuestErrorCode] : 'agent-failed';
-  return new A3sError(known, guestText(message) || `The guest agent refused ${route}`);
+  return new GuestRefusal(known, guestText(message) || `The guest agent refused ${route}`);
 }
 
 /** The error for a connection or a stream that broke, or an answer that cannot be read. */
