@@ -1,0 +1,45 @@
+/**
+ * Where a sparse file has data (`SEEK_DATA`, lseek(2)). Reading the rest would fill the page cache with zeros.
+ *
+ * @module
+ */
+import { A3sError } from '../errors.ts';
+import { libc } from './libc.ts';
+
+export interface Extent {
+  /** In bytes. */
+  readonly start: number;
+  /** Behind the last byte. */
+  readonly end: number;
+}
+
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+const ENXIO = 6;
+
+/**
+ * In rising order, and none empty. A file system that knows no holes says that all of it is data.
+ *
+ * @param size of the file
+ */
+export async function* dataExtents(fd: number, size: number): AsyncGenerator<Extent> {
+  const { lseek, errno } = await libc();
+  let from = 0;
+  while (from < size) {
+    const start = lseek(fd, from, SEEK_DATA);
+    if (start < 0) {
+      if (errno() === ENXIO) return;
+      throw failed(errno());
+    }
+    const end = lseek(fd, start, SEEK_HOLE);
+    if (end < 0) throw failed(errno());
+    if (start < from || end <= start) throw failed(0);
+    if (start >= size) return;
+    yield { start, end: Math.min(end, size) };
+    from = end;
+  }
+}
+
+function failed(errno: number): A3sError {
+  return new A3sError('internal', `Cannot find the data of a sparse file: error ${errno}`);
+}

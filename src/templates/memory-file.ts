@@ -1,0 +1,81 @@
+/**
+ * Files that are memory (`memfd_create`, memfd_create(2)): no name, so nobody finds them, and nothing is left of one when the last
+ * descriptor and the last mapping are gone.
+ *
+ * @module
+ */
+import { close, fchmod, fchown, ftruncate, open } from 'node:fs';
+import { promisify } from 'node:util';
+import type { CellIdentity } from '../cell/cell.ts';
+import { A3sError } from '../errors.ts';
+import { libc } from './libc.ts';
+
+const closeFd = promisify(close);
+const chmodFd = promisify(fchmod);
+const chownFd = promisify(fchown);
+const truncateFd = promisify(ftruncate);
+const openFd = promisify(open);
+
+const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
+/** Of Linux 6.3, where some hosts warn of or refuse files that programs could be run from. */
+const MFD_NOEXEC_SEAL = 8;
+const EINVAL = 22;
+
+/** No more seals, no other size, no other bytes: from then on not even its owner changes it. */
+const SEALED = 0x1 | 0x2 | 0x4 | 0x8;
+
+/**
+ * An empty one, mode 0600.
+ *
+ * @param name for whoever looks at `/proc/PID/maps`
+ * @throws A3sError `out-of-memory`
+ */
+export async function memoryFile(name: string): Promise<number> {
+  const { memfd_create, errno } = await libc();
+  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  let fd = memfd_create(name, flags | MFD_NOEXEC_SEAL);
+  if (fd < 0 && errno() === EINVAL) fd = memfd_create(name, flags);
+  if (fd < 0) {
+    throw new A3sError('out-of-memory', `Cannot make a file in memory: error ${errno()}`, {
+      remedy: 'Free some memory, or start the server without templates (A3S_TEMPLATES=off).',
+    });
+  }
+  try {
+    await chmodFd(fd, 0o600);
+    return fd;
+  } catch (error) {
+    await closeFd(fd);
+    throw error;
+  }
+}
+
+/** Lets the programs of this identity write it. */
+export async function giveTo(fd: number, identity: CellIdentity): Promise<void> {
+  if (process.geteuid?.() === 0) await chownFd(fd, identity.uid, identity.gid);
+}
+
+/**
+ * Fixes what is in it for good, for everybody to read. Returns a descriptor that can only be read from, which may be handed
+ * to others, and closes the given one, which could be written.
+ */
+export async function seal(fd: number, mode: 0o400 | 0o444): Promise<number> {
+  try {
+    const { addSeals, errno } = await libc();
+    await chmodFd(fd, mode);
+    const sealed = await openFd(pathOf(fd), 'r');
+    if (addSeals(fd, SEALED) === 0) return sealed;
+    const reason = errno();
+    await closeFd(sealed);
+    throw new A3sError('internal', `Cannot seal a file in memory: error ${reason}`);
+  } finally {
+    await closeFd(fd);
+  }
+}
+
+/** A path that leads to it as long as the descriptor is open. */
+export function pathOf(fd: number): string {
+  return `/proc/${process.pid}/fd/${fd}`;
+}
+
+export { closeFd as closeDescriptor, truncateFd as setLength };
