@@ -3,81 +3,63 @@
  *
  * @module
  */
-import { execFile } from 'node:child_process';
 import { access, chmod, chown, rename, rm } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import type { CellIdentity } from '../cell/cell.ts';
-import { findTool } from '../cell/tools.ts';
-import { A3sError } from '../errors.ts';
-
-const run = promisify(execFile);
+import { makeBlankDisk } from '../templates/blank-disk.ts';
+import type { TakenTemplate } from '../templates/templates.ts';
 
 /** Its name in the box's directory. */
 export const CHANGES_DISK = 'changes.ext4';
 
-/** What `df` shows inside; only what is written takes space on the host. */
-const SIZE = '10G';
-const DEADLINE_MS = 60_000;
-
-/** Fixed, since each machine has one of them: equal inputs give equal bytes. */
-const FILESYSTEM_ID = 'a3500000-0000-4000-8000-000000000001';
-const EXTENDED = [
-  'hash_seed=a3500000-0000-4000-8000-000000000002',
-  'root_owner=0:0',
-  'nodiscard',
-  // The file is new, so all of it reads as zeros: neither this tool nor the guest need write its tables.
-  'lazy_itable_init=1,lazy_journal_init=1,assume_storage_prezeroed=1',
-];
-const OPTIONS = [
-  // The table of orphans costs the guest 60 ms at every mount under emulation; without it they are a list, as they were before.
-  ...['-O', '^orphan_file'],
-  ...['-q', '-F', '-t', 'ext4', '-b', '4096', '-I', '256', '-m', '0'],
-  ...['-U', FILESYSTEM_ID, '-E', EXTENDED.join(',')],
-];
-
 /**
  * Makes the disk at `path` where it is not there yet, owned by the identity of its machine.
  *
- * It starts empty: nothing of a guest is read here, so no cell is needed. It takes about 15 ms.
+ * It starts empty: nothing of a guest is read here, so no cell is needed. It takes about 15 ms, which starts from
+ * templates do not need.
  *
  * @throws A3sError `disk-full`, `tool-missing`
  */
 export async function ensureChangesDisk(path: string, identity: CellIdentity): Promise<void> {
-  if (await exists(path)) return;
-  const partial = `${path}.new`;
-  await rm(partial, { force: true });
-  try {
-    await makeFilesystem(partial);
+  if (await hasChangesDisk(path)) return;
+  await make(path, async (partial) => {
+    await makeBlankDisk(partial);
     await chmod(partial, 0o600);
     if (process.geteuid?.() === 0) await chown(partial, identity.uid, identity.gid);
-    await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
+  });
 }
 
-async function makeFilesystem(path: string): Promise<void> {
-  const program = await findTool('mkfs.ext4');
-  try {
-    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', SOURCE_DATE_EPOCH: '1' };
-    await run(program, [...OPTIONS, path, SIZE], { env, timeout: DEADLINE_MS });
-  } catch (cause) {
-    const stderr = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : '';
-    const full = /no space left/i.test(stderr);
-    throw new A3sError(
-      full ? 'disk-full' : 'internal',
-      `Cannot make the box's disk: ${stderr === '' ? 'mkfs.ext4 failed' : stderr}`,
-      { cause, remedy: full ? 'Free some space and try again.' : undefined },
-    );
-  }
+/**
+ * Makes the disk of a box that starts from a template: a copy of the one that the template's guest has mounted.
+ *
+ * @throws A3sError `disk-full`
+ */
+export async function copyChangesDisk(
+  path: string,
+  taken: Pick<TakenTemplate, 'writeChanges'>,
+  identity: CellIdentity,
+): Promise<void> {
+  await make(path, (partial) => taken.writeChanges(partial, identity));
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Whether the box has one: what is half made does not count. */
+export async function hasChangesDisk(path: string): Promise<boolean> {
   try {
     await access(path);
     return true;
   } catch {
     return false;
+  }
+}
+
+/** All of it, or nothing. */
+async function make(path: string, write: (partial: string) => Promise<void>): Promise<void> {
+  const partial = `${path}.new`;
+  await rm(partial, { force: true });
+  try {
+    await write(partial);
+    await rename(partial, path);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
   }
 }
