@@ -53,6 +53,8 @@ function say(text: string): void {
 /** Aborted by a signal: whatever runs then comes to its end, and cleans up. */
 function interruption(): AbortSignal {
   const controller = new AbortController();
+  // A terminal that has gone takes no words, and cleaning up goes on without them.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
       if (!controller.signal.aborted) say('interrupted; cleaning up …');
