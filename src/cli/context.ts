@@ -19,7 +19,8 @@ interface TerminalOutput extends Writable {
 }
 
 export interface Context {
-  readonly config: Config;
+  /** @throws A3sError `invalid-argument` for an environment that cannot be used */
+  config(): Promise<Config>;
   /** Where the bundles lie. */
   readonly installDir: string;
   readonly env: Readonly<Record<string, string | undefined>>;

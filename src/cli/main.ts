@@ -4,7 +4,7 @@
  * @module
  */
 import { constants } from 'node:os';
-import { type Config, readConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { A3sError } from '../errors.ts';
 import { runCli } from './cli.ts';
 import type { Context } from './context.ts';
@@ -14,17 +14,14 @@ const CRASHED = 125;
 
 let touchedInput = false;
 
-/** What a command does not ask for is not made: each of these takes a good part of a millisecond, or more. */
+/** What a command does not ask for is not made, nor loaded: each of these takes a millisecond or two. */
 function processContext(installDir: string): Context {
-  let config: Config | undefined;
-  const readOnce = (): Config => {
-    config ??= readConfig(process.env, process.geteuid?.() ?? 0, installDir);
-    return config;
+  const config = async (): Promise<Config> => {
+    const { readConfig } = await import('../config.ts');
+    return readConfig(process.env, process.geteuid?.() ?? 0, installDir);
   };
   return {
-    get config() {
-      return readOnce();
-    },
+    config,
     installDir,
     env: process.env,
     cwd: process.cwd(),
@@ -41,7 +38,7 @@ function processContext(installDir: string): Context {
     },
     async connect() {
       const { connectOrStart } = await import('./client/start-server.ts');
-      return connectOrStart(readOnce(), installDir, process.env);
+      return connectOrStart(await config(), installDir, process.env);
     },
     onSignals(signals, handler) {
       for (const signal of signals) process.on(signal, handler);

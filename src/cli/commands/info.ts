@@ -19,7 +19,7 @@ export const info: Command = {
       client.json({ method: 'GET', path: '/a3s/v1/host' }),
     ]);
     // Docker's document, and beside it what Docker has no word for.
-    const data = { ...objectOf(docker), ...objectOf(host), Socket: context.config.socket };
+    const data = { ...objectOf(docker), ...objectOf(host), Socket: client.socket };
     if (template !== undefined) context.stdout.write(`${template.evaluate(data)}\n`);
     else if (format === 'json') context.stdout.write(`${JSON.stringify(data)}\n`);
     else context.stdout.write(describeInfo(data));

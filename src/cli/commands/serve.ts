@@ -19,6 +19,7 @@ export const serve: Command = {
   operands: { min: 0, max: 0 },
   failureStatus: 125,
   async run({ context }) {
+    const { home, socket } = await context.config();
     const child = spawn(process.execPath, [serverBundle(context.installDir)], {
       env: serverEnvironment(context.env),
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
@@ -29,9 +30,9 @@ export const serve: Command = {
     try {
       const ended = once(child, 'exit');
       const line = await readLine(child, child.stdio[READY_FD] as Readable);
-      const failure = readFailure(line, join(context.config.home, 'server.log'));
+      const failure = readFailure(line, join(home, 'server.log'));
       if (failure !== undefined) throw failure;
-      context.stderr.write(`a3s-box: serving on ${context.config.socket}\n`);
+      context.stderr.write(`a3s-box: serving on ${socket}\n`);
       await ended;
       return statusOf(child);
     } finally {

@@ -40,7 +40,7 @@ export async function transcript(
   const stdout = new Sink((soFar) => ends.onOutput?.(soFar, signal));
   const stderr = new Sink(() => undefined);
   const context: Context = {
-    config: {
+    config: async () => ({
       home: ends.home ?? '/nonexistent',
       runtimeDir: '/nonexistent',
       socket,
@@ -48,7 +48,7 @@ export async function transcript(
       allowWeakCell: false,
       startTimeoutMs: 120_000,
       templates: { enabled: false, max: 8, maxAgeMs: 86_400_000 },
-    },
+    }),
     installDir: '/nonexistent',
     env: ends.env ?? {},
     cwd: ends.cwd ?? '/srv',

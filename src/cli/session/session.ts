@@ -76,7 +76,8 @@ export class Session {
       await copyOutput(this.#context, this.#stream, this.#options.terminal);
     } catch (error) {
       if (this.#detached || this.#closed || endedByPeer(error)) return;
-      throw isSystemError(error) ? unreachable(error, this.#context.config.socket) : error;
+      if (!isSystemError(error)) throw error;
+      throw unreachable(error, (await this.#context.config()).socket);
     }
   }
 

@@ -14,12 +14,16 @@ type Store = InstanceType<Library['EndorsementStore']>;
 /** Codes that say that the cache is damaged, and not that it lacks something. */
 const DAMAGE: readonly string[] = ['store-malformed', 'store-unusable'];
 
-export function cacheDirectory({ config }: Pick<Context, 'config'>): string {
-  return join(config.home, 'endorsements');
+export async function cacheDirectory({ config }: Pick<Context, 'config'>): Promise<string> {
+  const { home } = await config();
+  return join(home, 'endorsements');
 }
 
-export function openCache(context: Pick<Context, 'config'>, library: Library): Store {
-  return new library.EndorsementStore({ directory: cacheDirectory(context) });
+export async function openCache(
+  context: Pick<Context, 'config'>,
+  library: Library,
+): Promise<Store> {
+  return new library.EndorsementStore({ directory: await cacheDirectory(context) });
 }
 
 /** DER of the endorsement key certificate that the report asks for; undefined where there is none. */
@@ -29,7 +33,7 @@ export function cachedVek(
   { report }: Evidence,
 ): Promise<Uint8Array | undefined> {
   return tolerating(library, async () => {
-    const store = openCache(context, library);
+    const store = await openCache(context, library);
     const {
       cpuid,
       chipId,
@@ -68,7 +72,7 @@ export async function cachedCrl(
   evidence: Evidence,
   at: Date,
 ): Promise<CachedCrl | undefined> {
-  const endorsements = new library.Endorsements({ store: openCache(context, library) });
+  const endorsements = new library.Endorsements({ store: await openCache(context, library) });
   const complete = await tolerating(library, () => endorsements.complete(evidence));
   const { crl, crlObtainedAt: obtainedAt } = complete ?? {};
   if (crl === undefined || obtainedAt === undefined) return undefined;

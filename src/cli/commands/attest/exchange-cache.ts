@@ -23,9 +23,8 @@ export async function exportCache(
   now: Date,
 ): Promise<number> {
   const path = neededPath(flags, 'export');
-  const bytes = await refusingLater(library, '', () =>
-    library.exportStore(openCache(context, library), now),
-  );
+  const store = await openCache(context, library);
+  const bytes = await refusingLater(library, '', () => library.exportStore(store, now));
   try {
     await writeFile(resolve(context.cwd, path), bytes);
   } catch (error) {
@@ -42,7 +41,7 @@ export async function importIntoCache(
   now: Date,
 ): Promise<number> {
   const path = neededPath(flags, 'import');
-  const store = openCache(context, library);
+  const store = await openCache(context, library);
   if (await isDirectory(resolve(context.cwd, path))) {
     const vceks = await refusingLater(library, path, () =>
       library.importTrusteeStore(store, resolve(context.cwd, path)),

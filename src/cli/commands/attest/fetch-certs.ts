@@ -133,13 +133,13 @@ async function fetching(
   fetch: (fetcher: Fetcher, results: Results) => Promise<void>,
 ): Promise<number> {
   const timeout = flags.parsed('timeout', parseTimeLimit) ?? TIMEOUT_MS;
-  const store = openCache(context, library);
+  const store = await openCache(context, library);
   const kds = flags.parsed('kds-url', (baseUrl) => client(library, timeout, baseUrl));
   const fetcher = new Fetcher(library, store, kds ?? client(library, timeout), now, timeout);
   const results = new Results();
   await fetch(fetcher, results);
   const { failures, ...fetched } = results;
-  const directory = cacheDirectory(context);
+  const directory = await cacheDirectory(context);
   context.stdout.write(
     flags.bool('json')
       ? jsonText({ directory, ...fetched, failures: failures.map(failureOf) })

@@ -29,7 +29,8 @@ export async function checkImagePolicy(
   const image = flags.string('image');
   const repository = image === undefined ? undefined : repositoryOf(image);
   const directory = path === '-' ? context.cwd : dirname(resolve(context.cwd, path));
-  const loaded = await load(policy, path, directory, context.config.home);
+  const { home } = await context.config();
+  const loaded = await load(policy, path, directory, home);
   const rule = repository === undefined ? undefined : loaded.match(repository);
   if (flags.bool('json')) {
     const { digest } = loaded;
