@@ -4,18 +4,31 @@
  * @module
  */
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
+import * as z from 'zod';
+import { withActor } from './with-actor.ts';
 
-export type MachineDescription = Readonly<Record<string, string | number | boolean>>;
+export type MachineDescription = Readonly<Record<string, string | number>>;
 
-export function describeMachine(): MachineDescription {
+const Info = z.object({
+  engines: z.array(
+    z.object({
+      name: z.string(),
+      accelerators: z.array(z.object({ name: z.string(), available: z.boolean() })),
+    }),
+  ),
+});
+
+/** Starts a server, which knows what boxes run on here. */
+export async function describeMachine(): Promise<MachineDescription> {
   return {
     processor: cpus()[0]?.model.trim() ?? 'unknown',
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
-    kvmDevice: opens('/dev/kvm'),
+    accelerator: await withActor(async ({ actor }) =>
+      chosen(await actor.ok(['info', '--format', 'json'])),
+    ),
     node: process.version,
     qemu: firstLine('qemu-system-x86_64'),
     podman: firstLine('podman'),
@@ -23,14 +36,13 @@ export function describeMachine(): MachineDescription {
   };
 }
 
-/** Whether boxes may run on it; `a3s-box info` says whether they do. */
-function opens(path: string): boolean {
-  try {
-    accessSync(path, constants.R_OK | constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
+/** The first that is available, as for boxes. */
+function chosen(info: string): string {
+  const { engines } = Info.parse(JSON.parse(info));
+  const [first] = engines
+    .flatMap(({ accelerators }) => accelerators)
+    .filter(({ available }) => available);
+  return first?.name ?? 'none';
 }
 
 function firstLine(program: string): string {

@@ -16,7 +16,7 @@ import { coldBoot } from './cold-boot.ts';
 import { density } from './density.ts';
 import { exec } from './exec.ts';
 import { fork } from './fork.ts';
-import { describeMachine } from './machine.ts';
+import { describeMachine, type MachineDescription } from './machine.ts';
 import { pull } from './pull.ts';
 import { asJson, table } from './report.ts';
 import { restore } from './restore.ts';
@@ -97,8 +97,23 @@ async function inTemporaryDirectory<T>(use: () => Promise<T>): Promise<T> {
   }
 }
 
-function report(results: readonly BenchmarkResult[], json: boolean): void {
-  const document = asJson(describeMachine(), results);
+/** Figures that were measured are not lost because this fails. */
+async function describe(): Promise<MachineDescription> {
+  try {
+    return await describeMachine();
+  } catch (error) {
+    say(`the machine is not described: ${error instanceof Error ? error.message : error}`);
+    process.exitCode ??= 1;
+    return {};
+  }
+}
+
+function report(
+  machine: MachineDescription,
+  results: readonly BenchmarkResult[],
+  json: boolean,
+): void {
+  const document = asJson(machine, results);
   if (json) {
     console.log(document);
     return;
@@ -118,8 +133,12 @@ async function main(): Promise<void> {
     throw new UsageError('Benchmarks run as root, as podman beside them does.');
   }
   const signal = interruption();
-  const results = await inTemporaryDirectory(() => measure(asked, signal));
-  if (!signal.aborted) report(results, asked.json);
+  await inTemporaryDirectory(async () => {
+    const results = await measure(asked, signal);
+    if (signal.aborted) return;
+    const machine = await describe();
+    report(machine, results, asked.json);
+  });
 }
 
 try {
