@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Machine } from '../engine/engine.ts';
 import type { Guest } from '../guest/guest.ts';
 import { MAIN, type Process } from '../guest/protocol.ts';
+import { abandon, enterRunning } from './begin.ts';
 import type { Box } from './box.ts';
 import { linkSignals } from './link.ts';
 import { LiveBox } from './live.ts';
@@ -17,7 +18,6 @@ import { machineOf } from './machine-of.ts';
 import { persist } from './persist.ts';
 import { removeLocked } from './remove.ts';
 import { type Runtime, runtimeDirectory } from './runtime.ts';
-import { abandon, enterRunning } from './start.ts';
 import { isLive } from './states.ts';
 import { supervise } from './supervise.ts';
 
@@ -86,7 +86,7 @@ async function settleBox(
   if (machine === 'silent') return await endLost(rt, box, 'its machine did not answer');
   if (machine === undefined) return await endLost(rt, box, 'it was gone when the server came');
   if (rt.shutdown.aborted) return await machine.release();
-  const live = new LiveBox(box.definition.id, run, machine, rt.startTimeoutMs);
+  const live = new LiveBox(box.definition.id, run, machine, { connectMs: rt.startTimeoutMs });
   rt.live.add(live);
   rt.log.info('adopted a box', { box: live.id, pid: machine.pid });
   if (status !== 'starting') {

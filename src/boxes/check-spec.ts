@@ -22,6 +22,7 @@ const MAX_STRING = 128 * 1024 - 1;
 export function checkSpec(definition: BoxDefinition, image: ImageConfig): void {
   const document = specDocument(definition, {
     layers: [{ serial: 'layer-0' }],
+    changes: { kind: 'disk', serial: 'changes' },
     mounts: [],
     network: { kind: 'none' },
   });

@@ -5,9 +5,18 @@
  */
 import type { Machine, MachineExit } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
-import { connectGuest } from '../guest/connection.ts';
+import { connectGuest, type KnownAgent } from '../guest/connection.ts';
 import type { Guest } from '../guest/guest.ts';
 import { BoxInput } from './input.ts';
+
+export interface LiveOptions {
+  /** Time for the guest to boot, or to be found again. */
+  readonly connectMs: number;
+  /** The machine is a copy: its agent is met so, within this time, before anything else is asked of it. */
+  readonly copy?: { readonly known: KnownAgent; readonly connectMs: number } | undefined;
+  /** Let go of when the machine is gone, or this server lets go of the box. */
+  readonly held?: Disposable | undefined;
+}
 
 export class LiveBox {
   readonly id: string;
@@ -21,6 +30,8 @@ export class LiveBox {
   readonly signal: AbortSignal;
   readonly #ended = new AbortController();
   readonly #connectMs: number;
+  readonly #held: Disposable | undefined;
+  #copy: LiveOptions['copy'];
   #guest: Promise<Guest> | undefined;
   #machineExit: MachineExit | undefined;
   #released = false;
@@ -30,12 +41,13 @@ export class LiveBox {
   /** Someone follows the box to its end, and will settle `finished`. */
   watched = false;
 
-  /** @param connectMs time for the guest to boot, or to be found again */
-  constructor(id: string, run: number, machine: Machine, connectMs: number) {
+  constructor(id: string, run: number, machine: Machine, options: LiveOptions) {
     this.id = id;
     this.run = run;
     this.machine = machine;
-    this.#connectMs = connectMs;
+    this.#connectMs = options.connectMs;
+    this.#copy = options.copy;
+    this.#held = options.held;
     this.signal = this.#ended.signal;
     this.input = new BoxInput(() => this.guest());
     let finish = (): void => undefined;
@@ -48,6 +60,7 @@ export class LiveBox {
     });
     void machine.exited.then((exit) => {
       this.#machineExit = exit;
+      this.#held?.[Symbol.dispose]();
       this.#ended.abort(new A3sError('box-not-running', `The machine of box ${id} is gone`));
     });
   }
@@ -65,13 +78,23 @@ export class LiveBox {
   /** The connection to the agent, made anew when it was lost. */
   guest(): Promise<Guest> {
     if (this.#guest !== undefined) return this.#guest;
-    const deadlineMs = this.#connectMs;
-    const connecting = connectGuest(this.machine, { signal: this.signal, deadlineMs });
+    const copy = this.#copy;
+    const connecting = connectGuest(this.machine, {
+      signal: this.signal,
+      deadlineMs: copy?.connectMs ?? this.#connectMs,
+      ...(copy === undefined ? {} : { known: copy.known }),
+    });
     this.#guest = connecting;
+    const met = (): void => {
+      this.#copy = undefined;
+    };
     const forget = (): void => {
       if (this.#guest === connecting) this.#guest = undefined;
     };
-    connecting.then((guest) => void guest.closed.then(forget), forget);
+    connecting.then((guest) => {
+      met();
+      void guest.closed.then(forget);
+    }, forget);
     return connecting;
   }
 
@@ -85,6 +108,7 @@ export class LiveBox {
       () => undefined,
     );
     await this.machine.release();
+    this.#held?.[Symbol.dispose]();
   }
 }
 

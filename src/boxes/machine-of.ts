@@ -6,7 +6,7 @@
  */
 import { rm } from 'node:fs/promises';
 import type { CellIdentity } from '../cell/cell.ts';
-import type { Box } from './box.ts';
+import type { Box, BoxState } from './box.ts';
 import { type Runtime, runtimeDirectory } from './runtime.ts';
 
 /** What everything of a machine is found by: its VMM, its helpers, its sockets. */
@@ -35,4 +35,11 @@ export async function sweepMachine(
   await rt.engine.sweep(id, directory);
   // Only now: until it is swept, its user could put links in the way.
   await rm(directory, { recursive: true, force: true });
+}
+
+/** What an event says of how it came to be. */
+export function machineAttributes(machine: BoxState['machine']): Record<string, string> {
+  if (machine === undefined) return {};
+  const { start, source } = machine;
+  return { machine: start, ...(source === undefined ? {} : { machineSource: source }) };
 }

@@ -7,59 +7,136 @@ import { createHash } from 'node:crypto';
 import { chmod, chown, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BOX_SPEC_SCHEMA, BoxSpec } from '@a3s-box/policies';
-import type { Disk, MachineSpec } from '../engine/engine.ts';
+import { type Disk, type MachineSpec, TEMPLATE_SLOTS } from '../engine/engine.ts';
 import { GUEST_NETWORK } from '../engine/network.ts';
 import { A3sError } from '../errors.ts';
+import type { Image } from '../images/image.ts';
+import type { TakenTemplate } from '../templates/templates.ts';
+import { allDone } from './all-done.ts';
 import { bindPaths } from './binds.ts';
-import { type Box, type BoxDefinition, commandOf, type Port } from './box.ts';
-import { CHANGES_DISK, ensureChangesDisk } from './changes-disk.ts';
+import { type BoxDefinition, commandOf, type Port } from './box.ts';
+import {
+  CHANGES_DISK,
+  copyChangesDisk,
+  ensureChangesDisk,
+  hasChangesDisk,
+} from './changes-disk.ts';
 import { DEFAULT_CONFINEMENT } from './confinement.ts';
 import { processEnvironment } from './environment.ts';
-import { pinnedImage } from './pinned-image.ts';
 import { boxMemory, machineCpus, machineMemory } from './resources.ts';
-import { boxDirectory, type Runtime, runtimeDirectory } from './runtime.ts';
+import { boxDirectory, type Runtime } from './runtime.ts';
 
-const CHANGES_SERIAL = 'changes';
+/** Serial of a disk of changes that has been used before, in a machine whose template has one of its own. */
+const KEPT_SERIAL = 'changes-kept';
+/** Its name in the runtime directory: the template's own, which such a machine lays aside at once. */
+const THROWAWAY = 'changes.slot';
 
-/**
- * Makes everything that a start needs, and describes it. Nothing runs yet.
- *
- * @param ports with their real numbers
- */
-export async function prepareMachine(
-  rt: Runtime,
-  box: Box,
-  ports: readonly Port[],
-): Promise<{ machine: MachineSpec; spec: BoxSpec }> {
-  const { definition } = box;
-  const directory = boxDirectory(rt, definition.id);
-  const boot = await rt.boot.open(definition.bootSet);
-  const layers = await rt.images.bootLayers(await pinnedImage(rt, definition));
-  const changes = join(directory, CHANGES_DISK);
-  await ensureChangesDisk(changes, definition.identity);
-  const { shares, mounts } = await bindPaths(definition.binds);
-  const runtimeDir = runtimeDirectory(rt, definition.id);
-  await makeRuntimeDirectory(runtimeDir, definition.identity);
-  const layerDisks = layers.map(
-    ({ path }, index): Disk => ({ path, serial: `layer-${index}`, readonly: true }),
-  );
+/** What a start finds for its box, however its machine comes to be. */
+export interface Found {
+  readonly boot: MachineSpec['boot'];
+  readonly layers: readonly Disk[];
+  readonly shares: MachineSpec['shares'];
+  readonly mounts: BoxSpec['mounts'];
+  /** The box has a disk of changes, from an earlier run. */
+  readonly keptChanges: boolean;
+}
+
+/** Finds it; host paths that the box binds are made where they are missing. */
+export async function findParts(
+  rt: Pick<Runtime, 'home' | 'boot' | 'images'>,
+  { id, bootSet, binds }: BoxDefinition,
+  image: Image,
+): Promise<Found> {
+  const [boot, layers, { shares, mounts }, keptChanges] = await allDone([
+    rt.boot.open(bootSet),
+    rt.images.bootLayers(image),
+    bindPaths(binds),
+    hasChangesDisk(changesPath(rt, id)),
+  ]);
+  return {
+    boot,
+    layers: layers.map(({ path }, index) => ({ path, serial: `layer-${index}`, readonly: true })),
+    shares,
+    mounts,
+    keptChanges,
+  };
+}
+
+/** The disks that hold changes. */
+export interface ChangesDisks {
+  readonly disks: readonly Disk[];
+  /** Of the one that the box's changes are on. */
+  readonly serial: string;
+  /** One of them that is of no use once the machine has it open. */
+  readonly throwaway: string | undefined;
+}
+
+/** Makes what is not there yet. */
+export async function changesDisks(
+  rt: Pick<Runtime, 'home'>,
+  { id, identity }: BoxDefinition,
+  {
+    found,
+    directory,
+    taken,
+  }: { found: Found; directory: string; taken: TakenTemplate | undefined },
+): Promise<ChangesDisks> {
+  const path = changesPath(rt, id);
+  const own = (serial: string): Disk => ({ path, serial, readonly: false });
+  const { changes } = TEMPLATE_SLOTS;
+  if (taken === undefined) {
+    await ensureChangesDisk(path, identity);
+    return { disks: [own(changes)], serial: changes, throwaway: undefined };
+  }
+  if (!found.keptChanges) {
+    await copyChangesDisk(path, taken, identity);
+    return { disks: [own(changes)], serial: changes, throwaway: undefined };
+  }
+  const throwaway = join(directory, THROWAWAY);
+  await rm(throwaway, { force: true });
+  await taken.writeChanges(throwaway, identity);
+  const slot = { path: throwaway, serial: changes, readonly: false };
+  return { disks: [slot, own(KEPT_SERIAL)], serial: KEPT_SERIAL, throwaway };
+}
+
+/** Where the box's changes are kept from run to run. */
+export function changesPath(rt: Pick<Runtime, 'home'>, id: string): string {
+  return join(boxDirectory(rt, id), CHANGES_DISK);
+}
+
+/** The two documents. Nothing is made. @param given.ports with their real numbers */
+export function describeMachine(
+  definition: BoxDefinition,
+  given: {
+    readonly found: Found;
+    readonly directory: string;
+    readonly ports: readonly Port[];
+    readonly changes: ChangesDisks;
+    readonly taken: TakenTemplate | undefined;
+  },
+): { machine: MachineSpec; spec: BoxSpec } {
+  const { found, directory, ports, changes, taken } = given;
   const mac = macAddress(definition.id);
   const nic = definition.network === 'none' ? undefined : { mac, ports: ports.map(forward) };
   const machine: MachineSpec = {
     id: definition.id,
-    runtimeDir,
+    runtimeDir: directory,
     identity: definition.identity,
     cpus: machineCpus(definition.nanoCpus),
+    // What the box needs, and so what the host must have: a template's copy may be larger, but what is not written in it
+    // takes no memory, and the box's limit in the guest is this one less the guest's share.
     memoryBytes: machineMemory(definition.memoryBytes),
-    boot,
-    disks: [...layerDisks, { path: changes, serial: CHANGES_SERIAL, readonly: false }],
+    boot: found.boot,
+    disks: [...found.layers, ...changes.disks],
     nic,
-    shares,
+    shares: found.shares,
+    template: taken?.template,
   };
   const spec = BoxSpec.parse(
     specDocument(definition, {
-      layers: layerDisks.map(({ serial }) => ({ serial })),
-      mounts,
+      layers: found.layers.map(({ serial }) => ({ serial })),
+      changes: { kind: 'disk', serial: changes.serial },
+      mounts: found.mounts,
       network: nic === undefined ? { kind: 'none' } : guestNic(mac),
     }),
   );
@@ -69,14 +146,14 @@ export async function prepareMachine(
 /** What the agent is told, from the record and what the host found for it. */
 export function specDocument(
   definition: BoxDefinition,
-  found: { layers: BoxSpec['rootfs']['layers'] } & Pick<BoxSpec, 'mounts' | 'network'>,
+  found: Pick<BoxSpec['rootfs'], 'layers' | 'changes'> & Pick<BoxSpec, 'mounts' | 'network'>,
 ): BoxSpec {
   return {
     schema: BOX_SPEC_SCHEMA,
     hostname: definition.hostname,
     rootfs: {
       layers: found.layers,
-      changes: { kind: 'disk', serial: CHANGES_SERIAL },
+      changes: found.changes,
       readonly: false,
     },
     process: mainProcess(definition),
@@ -125,7 +202,8 @@ function macAddress(id: string): string {
   return ['02', ...(digits.match(/../g) ?? [])].join(':');
 }
 
-async function makeRuntimeDirectory(
+/** Makes it anew, for its user alone. */
+export async function makeRuntimeDirectory(
   path: string,
   identity: MachineSpec['identity'],
 ): Promise<void> {

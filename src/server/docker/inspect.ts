@@ -23,6 +23,8 @@ export function inspectBox(rt: Runtime, box: Box) {
     // Docker has no word for these: the last decision about the image, and the one at create.
     Trust: trustOf(box) ?? null,
     TrustAtCreate: definition.trust ?? null,
+    // Neither for this: how the machine of this run, or the last one, came to be.
+    Machine: machineOf(box),
     ResolvConfPath: '',
     HostnamePath: '',
     HostsPath: '',
@@ -48,6 +50,10 @@ export function inspectBox(rt: Runtime, box: Box) {
     Config: configOf(box),
     NetworkSettings: networkOf(box),
   };
+}
+
+function machineOf({ state: { machine } }: Box) {
+  return machine === undefined ? null : { Start: machine.start, Source: machine.source ?? '' };
 }
 
 function stateOf(box: Box) {

@@ -1,0 +1,80 @@
+/**
+ * How a box comes to run: from a template, or by a boot of its own.
+ *
+ * @module
+ */
+import { rm } from 'node:fs/promises';
+import { A3sError } from '../errors.ts';
+import type { TakenTemplate } from '../templates/templates.ts';
+import { begin, startMain } from './begin.ts';
+import type { Box } from './box.ts';
+import type { LiveBox } from './live.ts';
+import { changesPath, type Found } from './machine.ts';
+import { publish, type Runtime } from './runtime.ts';
+import { reasonToBoot, shapeOf } from './warm.ts';
+
+/** From its template where there is one that fits; by a boot of its own otherwise, or when the template is no good. */
+export async function runBox(rt: Runtime, box: Box, found: Found): Promise<void> {
+  const reason = reasonToBoot(found);
+  if (reason !== undefined) {
+    rt.log.info('a box boots', { box: box.definition.id, reason });
+    return await startMain(rt, await begin(rt, box, found, undefined));
+  }
+  const shape = shapeOf(box.definition, found);
+  const taken = await rt.templates.take(shape);
+  const setback = taken === undefined ? undefined : await startWarm(rt, box, found, taken);
+  if (setback === 'none') return;
+  const live = await begin(rt, box, found, undefined);
+  // What the boot got through was not the box's fault.
+  if (setback !== undefined) await rt.templates.drop(setback.key, setback.reason);
+  await startMain(rt, live);
+  rt.templates.booted(shape);
+}
+
+/** A template that no box came to run from. */
+interface Setback {
+  readonly key: string;
+  readonly reason: string;
+}
+
+/** Starts the box from the template, or tells what went wrong before anything of the box ran; nothing is left then. */
+async function startWarm(
+  rt: Runtime,
+  box: Box,
+  found: Found,
+  taken: TakenTemplate,
+): Promise<Setback | 'none'> {
+  const { id } = box.definition;
+  const { key } = taken.template;
+  let live: LiveBox;
+  try {
+    live = await begin(rt, box, found, taken);
+  } catch (error) {
+    taken.release();
+    if (!isSetback(error) || rt.shutdown.aborted) throw error;
+    rt.log.error('a box could not start from its template, so it boots', error, {
+      box: id,
+      template: key,
+    });
+    publish(rt, box, 'template-failed', { template: key, reason: error.message });
+    const setback = { key, reason: error.message };
+    if (error.code === 'template-unusable') await rt.templates.drop(key, setback.reason);
+    // A copy of what the template's guest had mounted.
+    if (!found.keptChanges) await rm(changesPath(rt, id), { force: true });
+    return setback;
+  }
+  await startMain(rt, live);
+  return 'none';
+}
+
+/** What can be the template's fault; a boot shows whether it was. */
+function isSetback(error: unknown): error is A3sError {
+  return error instanceof A3sError && SETBACKS.has(error.code);
+}
+
+const SETBACKS: ReadonlySet<string> = new Set([
+  'template-unusable',
+  'vmm-failed',
+  'agent-timeout',
+  'agent-failed',
+]);

@@ -1,0 +1,58 @@
+/**
+ * Starts from templates: which boxes can, and how their copy of the guest becomes one of its own.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { type MachineShape, TEMPLATE_SLOTS } from '../engine/engine.ts';
+import { machineUuid } from '../engine/machine-uuid.ts';
+import type { KnownAgent } from '../guest/connection.ts';
+import { ENTROPY_BYTES, type Wake } from '../guest/protocol.ts';
+import type { TakenTemplate } from '../templates/templates.ts';
+import type { BoxDefinition } from './box.ts';
+import { now, timestamp } from './clock.ts';
+import type { Found } from './machine.ts';
+import { machineCpus } from './resources.ts';
+
+/** How long a copy may take to answer. Many at once share the host's processors, so it is no tight bound. */
+export const WAKE_MS = 20_000;
+
+/** Root ports of a template for what has no slot in it, and the devices behind each. */
+const PLUG_PORTS = 10;
+const FUNCTIONS = 8;
+
+/**
+ * Why a box boots whether or not there is a template; undefined: it need not.
+ *
+ * This is the one place that decides it. Neither is its first run a reason nor a later one, nor its memory: more than
+ * the template's is plugged in, and less is a limit in the guest. A box whose guest has to be measured from the first
+ * instruction on would be one; there are no such boxes yet.
+ */
+export function reasonToBoot({ layers, shares, keptChanges }: Found): string | undefined {
+  const disks = Math.max(0, layers.length - TEMPLATE_SLOTS.layers.length) + (keptChanges ? 1 : 0);
+  const ports = Math.ceil(disks / FUNCTIONS) + Math.ceil(shares.length / FUNCTIONS);
+  if (ports <= PLUG_PORTS) return undefined;
+  return `${layers.length} layers and ${shares.length} shares are more than a template has room for`;
+}
+
+/** What its template has to be like. */
+export function shapeOf(definition: BoxDefinition, { boot }: Found): MachineShape {
+  return { cpus: machineCpus(definition.nanoCpus), boot };
+}
+
+/** How the agent of a copy is met: before anything else it gets random numbers, the time and the machine's id. */
+export function wakesAs(machineId: string, { protocol }: TakenTemplate): KnownAgent {
+  let wake: Wake | undefined;
+  return {
+    protocol,
+    first: async (guest, signal) => {
+      // Made when it is sent, and once: the same may come twice, another one must not.
+      wake ??= {
+        entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
+        time: timestamp(now()),
+        machineId: machineUuid(machineId),
+      };
+      await guest.wake(wake, signal);
+    },
+  };
+}
