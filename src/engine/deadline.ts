@@ -12,3 +12,11 @@ export function deadline(milliseconds: number, code: ErrorCode, what: string): A
   setTimeout(() => controller.abort(error), milliseconds).unref();
   return controller.signal;
 }
+
+/** Rejects with the signal's reason, once there is one. */
+export function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

@@ -15,6 +15,7 @@ import { dirname } from 'node:path';
 import * as z from 'zod';
 import { CONVERTER_IDENTITY, identityFor } from '../../cell/identity.ts';
 import { A3sError } from '../../errors.ts';
+import { whenAborted } from '../deadline.ts';
 import type { MachineSpec } from '../engine.ts';
 import { printable } from '../helper.ts';
 import { endProcesses } from '../sweep.ts';
@@ -138,8 +139,8 @@ async function bootOnce(spec: MachineSpec, signal: AbortSignal): Promise<void> {
     opened = resolve;
   });
   const { monitor, helper } = await startVmm(
-    spec,
-    'kvm',
+    { spec, accelerator: 'kvm', beginning: 'boot', growthBytes: 0 },
+    {},
     (event) => {
       const change = PortChange.safeParse(event.data);
       if (change.data?.id === CONTROL_PORT_ID && change.data.open) opened();
@@ -148,7 +149,11 @@ async function bootOnce(spec: MachineSpec, signal: AbortSignal): Promise<void> {
   );
   try {
     await monitor.execute('cont', {}, z.unknown());
-    await Promise.race([up, ended(AbortSignal.any([signal, helper.ended])), lost(monitor.closed)]);
+    await Promise.race([
+      up,
+      whenAborted(AbortSignal.any([signal, helper.ended])),
+      lost(monitor.closed),
+    ]);
   } finally {
     monitor.close();
     helper.release();
@@ -156,13 +161,6 @@ async function bootOnce(spec: MachineSpec, signal: AbortSignal): Promise<void> {
 }
 
 const PortChange = z.object({ id: z.string(), open: z.boolean() });
-
-function ended(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-}
 
 async function lost(closed: Promise<void>): Promise<never> {
   await closed;

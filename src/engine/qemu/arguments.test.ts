@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { MachineSpec } from '../engine.ts';
-import { qemuArguments } from './arguments.ts';
+import { qemuArguments, type VmmPlan } from './arguments.ts';
 
 const MEBIBYTE = 2 ** 20;
 const spec: MachineSpec = {
@@ -21,6 +21,9 @@ const spec: MachineSpec = {
   nic: undefined,
   shares: [],
 };
+function plan(changes: Partial<VmmPlan> = {}): VmmPlan {
+  return { spec, accelerator: 'tcg', beginning: 'boot', growthBytes: 0, ...changes };
+}
 const rootPorts = Array.from({ length: 4 }, (_, n) => [
   '-device',
   `pcie-root-port,id=rp${n},chassis=${n + 1},slot=${n + 1},bus=pcie.0`,
@@ -28,7 +31,7 @@ const rootPorts = Array.from({ length: 4 }, (_, n) => [
 
 it('says everything of the machine and nothing of the box', () => {
   const fds = { kernel: 3, initrd: 4, kvm: undefined, disks: [5, 6] };
-  expect(qemuArguments(spec, 'tcg', fds)).toEqual([
+  expect(qemuArguments(plan(), fds)).toEqual([
     ...['-name', `guest=${spec.id},process=a3s-0123456789a`],
     ...['-uuid', '01234567-89ab-cdef-0123-456789abcdef'],
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
@@ -61,14 +64,14 @@ it('says everything of the machine and nothing of the box', () => {
 
 it('opens KVM through a descriptor, since the cell has no device', () => {
   const fds = { kernel: 3, initrd: 4, kvm: 5, disks: [] };
-  const line = qemuArguments(spec, 'kvm', fds).join(' ');
+  const line = qemuArguments(plan({ accelerator: 'kvm' }), fds).join(' ');
   expect(line).toContain('-accel kvm,device=/dev/fdset/1 -cpu host -add-fd fd=5,set=1 -smp');
 });
 
 it('shares the guest’s memory only with file servers', () => {
   const fds = { kernel: 3, initrd: 4, kvm: undefined, disks: [] };
   const shares = [{ tag: 'share-0', path: '/srv', readonly: true }];
-  expect(qemuArguments({ ...spec, shares }, 'tcg', fds)).toContain(
+  expect(qemuArguments(plan({ spec: { ...spec, shares } }), fds)).toContain(
     'memory-backend-memfd,id=memory,size=268435456B,dump=off,merge=off,share=on',
   );
 });

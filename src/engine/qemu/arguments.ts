@@ -1,20 +1,30 @@
 /**
  * QEMU's command line, as a pure function of what the machine is.
  *
- * Only what every machine of a shape has is here. What belongs to one box (disks, network, shares) is plugged through
- * the monitor before the first instruction runs, see `hotplug.ts`.
+ * Only what every machine of a shape has is here, and the slots of templates. What else belongs to one box (disks,
+ * network, shares) is plugged through the monitor, see `hotplug.ts`.
  *
  * @module
  */
 import type { MachineSpec } from '../engine.ts';
-import { rootPorts } from './slots.ts';
+import { diskSet, KVM_SET, STATE_SET, setFile } from './descriptor-sets.ts';
+import { rootPorts, templatePorts } from './slots.ts';
+import { templateDevices } from './template-devices.ts';
 
 export type Accelerator = 'kvm' | 'tcg';
+
+/** How a machine begins: by itself; to be saved as a template; as a copy of one. */
+export type Beginning = 'boot' | 'save' | 'restore';
 
 /** Descriptors that QEMU inherits, by number. */
 export interface VmmDescriptors {
   readonly kernel: number;
-  readonly initrd: number;
+  /** Not where a machine is restored. */
+  readonly initrd: number | undefined;
+  /** The file that RAM is mapped from, where it is one. */
+  readonly ram?: number | undefined;
+  /** The file with the devices' state, to be written or read. */
+  readonly state?: number | undefined;
   /** `/dev/kvm`, opened for reading and writing; only with that accelerator. */
   readonly kvm: number | undefined;
   /** One per disk, in the spec's order. */
@@ -45,16 +55,8 @@ export const CONTROL = 'control';
  */
 const EMULATED_CPU = 'max,erms=off,fsrm=off';
 
-const KVM_SET = 1;
-const FIRST_DISK_SET = 2;
-
 export function vmmSockets(runtimeDir: string): VmmSockets {
   return { monitor: `${runtimeDir}/qmp.sock`, control: `${runtimeDir}/ctl.sock` };
-}
-
-/** The name by which QEMU opens the nth disk: its descriptor, duplicated, so no path and no mode is looked at. */
-export function diskFile(index: number): string {
-  return `/dev/fdset/${FIRST_DISK_SET + index}`;
 }
 
 /** What names the machine in the VMM's command line; found again by it. */
@@ -62,17 +64,24 @@ export function guestName(id: string): string {
   return `guest=${id}`;
 }
 
-export function qemuArguments(
-  spec: MachineSpec,
-  accelerator: Accelerator,
-  fds: VmmDescriptors,
-): string[] {
+/** What a command line is made from. */
+export interface VmmPlan {
+  readonly spec: MachineSpec;
+  readonly accelerator: Accelerator;
+  readonly beginning: Beginning;
+  /** How far the RAM of machines from templates can grow, in bytes; the same for all of one template. */
+  readonly growthBytes: number;
+}
+
+export function qemuArguments(plan: VmmPlan, fds: VmmDescriptors): string[] {
   return [
-    ...identity(spec),
+    ...identity(plan.spec),
     ...confinement(),
-    ...platform(spec, accelerator, fds),
-    ...boot(spec, fds),
-    ...devices(spec),
+    ...platform(plan, fds),
+    ...memory(plan, fds),
+    ...boot(plan, fds),
+    ...devices(plan),
+    ...(plan.beginning === 'boot' ? [] : templateDevices(plan.spec)),
     ...lifecycle(),
   ];
 }
@@ -101,48 +110,64 @@ function confinement(): string[] {
   ];
 }
 
-function platform(spec: MachineSpec, accelerator: Accelerator, fds: VmmDescriptors): string[] {
+function platform({ spec, accelerator }: VmmPlan, fds: VmmDescriptors): string[] {
   return [
     '-machine',
     'q35,memory-backend=memory,dump-guest-core=off,smbus=off,sata=off,vmport=off,usb=off',
     ...(accelerator === 'kvm'
-      ? ['-accel', `kvm,device=/dev/fdset/${KVM_SET}`, '-cpu', 'host']
+      ? ['-accel', `kvm,device=${setFile(KVM_SET)}`, '-cpu', 'host']
       : ['-accel', 'tcg,thread=multi', '-cpu', EMULATED_CPU]),
     ...addFd(fds.kvm, KVM_SET),
-    ...fds.disks.flatMap((fd, index) => addFd(fd, FIRST_DISK_SET + index)),
+    ...fds.disks.flatMap((fd, index) => addFd(fd, diskSet(index))),
     '-smp',
     `cpus=${spec.cpus},sockets=1,cores=${spec.cpus},threads=1`,
-    '-m',
-    `size=${spec.memoryBytes}B`,
-    '-object',
-    memory(spec),
   ];
 }
 
 /** Guest memory never lies on a disk. Device processes map it too where the box has shares, so then it is a memfd. */
-function memory(spec: MachineSpec): string {
-  const common = `id=memory,size=${spec.memoryBytes}B,dump=off,merge=off`;
-  return spec.shares.length === 0
-    ? `memory-backend-ram,${common},share=off`
-    : `memory-backend-memfd,${common},share=on`;
+function memory({ spec, beginning, growthBytes }: VmmPlan, fds: VmmDescriptors): string[] {
+  if (beginning === 'boot') {
+    const common = `id=memory,size=${spec.memoryBytes}B,dump=off,merge=off`;
+    const backend =
+      spec.shares.length === 0
+        ? `memory-backend-ram,${common},share=off`
+        : `memory-backend-memfd,${common},share=on`;
+    return ['-m', `size=${spec.memoryBytes}B`, '-object', backend];
+  }
+  const size = spec.template?.memoryBytes ?? spec.memoryBytes;
+  // A copy of its own where it is shared with device processes; else the template's, of which only pages that are written get copied.
+  const access =
+    beginning === 'save' || spec.shares.length > 0 ? 'share=on' : 'share=off,readonly=on,rom=off';
+  return [
+    '-m',
+    `size=${size}B,slots=1,maxmem=${growthBytes}B`,
+    '-object',
+    `memory-backend-file,id=memory,size=${size}B,mem-path=/proc/self/fd/${fds.ram},${access},dump=off,merge=off`,
+  ];
 }
 
 function addFd(fd: number | undefined, set: number): string[] {
   return fd === undefined ? [] : ['-add-fd', `fd=${fd},set=${set}`];
 }
 
-function boot(spec: MachineSpec, fds: VmmDescriptors): string[] {
+/** A restored machine has its kernel in RAM already; what stands for it here is never run. */
+function boot({ spec, beginning }: VmmPlan, fds: VmmDescriptors): string[] {
+  const kernel = ['-kernel', `/proc/self/fd/${fds.kernel}`];
+  if (beginning === 'restore') {
+    return [...kernel, ...addFd(fds.state, STATE_SET), '-incoming', 'defer'];
+  }
   return [
-    '-kernel',
-    `/proc/self/fd/${fds.kernel}`,
+    ...kernel,
     '-initrd',
     `/proc/self/fd/${fds.initrd}`,
     '-append',
     spec.boot.commandLine.join(' '),
+    ...addFd(fds.state, STATE_SET),
   ];
 }
 
-function devices(spec: MachineSpec): string[] {
+function devices({ spec, beginning }: VmmPlan): string[] {
+  const ports = beginning === 'boot' ? rootPorts(spec) : templatePorts();
   const { monitor, control } = vmmSockets(spec.runtimeDir);
   return [
     '-chardev',
@@ -161,7 +186,7 @@ function devices(spec: MachineSpec): string[] {
     `socket,id=monitor,path=${optionValue(monitor)},server=on,wait=off`,
     '-mon',
     'chardev=monitor,mode=control',
-    ...Array.from({ length: rootPorts(spec) }, (_, index) => [
+    ...Array.from({ length: ports }, (_, index) => [
       '-device',
       `pcie-root-port,id=rp${index},chassis=${index + 1},slot=${index + 1},bus=pcie.0`,
     ]).flat(),

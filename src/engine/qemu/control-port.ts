@@ -12,6 +12,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
+import { A3sError } from '../../errors.ts';
 import { retry } from '../retry.ts';
 import { openSocket } from '../socket.ts';
 import { CONTROL } from './arguments.ts';
@@ -52,6 +53,18 @@ export class ControlPort {
     if (stream === undefined || stream.closed) return;
     stream.destroy();
     await once(stream, 'close');
+  }
+
+  /**
+   * Ends a stream that is open, and waits until the guest is ready for the next.
+   *
+   * @throws A3sError `vmm-failed` when it is not in time
+   */
+  async settle(signal: AbortSignal): Promise<void> {
+    await this.close();
+    if (performance.now() < this.#settled) await this.#reopened(signal);
+    if (await this.#guestHasIt()) return;
+    throw new A3sError('vmm-failed', 'The guest does not listen on its control port');
   }
 
   /** Asks without pause until the guest has closed its end: it may stay closed for less than any pause. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { FileHandle } from 'node:fs/promises';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { deadline } from '../deadline.ts';
@@ -24,7 +25,11 @@ import { prepareDirectory } from './directory.ts';
 import { MachineEvents } from './events.ts';
 import { launchMachine } from './launch.ts';
 import { QemuMachine, UNSEEN } from './machine.ts';
+import { growthLimit } from './memory-growth.ts';
 import { QmpClient } from './qmp.ts';
+import { restoreMachine, wasLaunched } from './restore.ts';
+import { saveTemplate } from './save.ts';
+import { openStubKernel } from './stub-kernel.ts';
 import { qemuVersion } from './version.ts';
 import { findVmm } from './vmm.ts';
 
@@ -32,6 +37,8 @@ const ADOPT_MS = 10_000;
 
 /** Room for the guest's kernel and for a box of the default size; the rest of larger ones is plugged in. */
 const TEMPLATE_BYTES = 512 * 2 ** 20;
+
+const GROWTH = growthLimit(TEMPLATE_BYTES);
 
 export interface QemuEngineOptions {
   /** What the accelerator is probed with; undefined while there is no boot set. */
@@ -46,6 +53,7 @@ export class QemuEngine implements Engine {
   readonly name = 'qemu';
   readonly #options: QemuEngineOptions;
   #verdict: Promise<Verdict> | undefined;
+  #stubKernel: Promise<FileHandle> | undefined;
 
   constructor(options: QemuEngineOptions) {
     this.#options = options;
@@ -84,7 +92,13 @@ export class QemuEngine implements Engine {
     signal.throwIfAborted();
     await prepareDirectory(spec.runtimeDir, spec.identity);
     try {
-      return await launchMachine(spec, accelerator, signal);
+      const { template } = spec;
+      if (template === undefined) return await launchMachine(spec, accelerator, signal);
+      return await restoreMachine(
+        { spec: { ...spec, template }, accelerator, beginning: 'restore', growthBytes: GROWTH },
+        await this.#stub(),
+        signal,
+      );
     } catch (error) {
       await endProcesses(spec.runtimeDir);
       throw error;
@@ -99,8 +113,18 @@ export class QemuEngine implements Engine {
     return undefined;
   }
 
-  async makeTemplate(_request: TemplateRequest, _signal: AbortSignal): Promise<void> {
-    throw new A3sError('not-implemented', 'Cannot make a template: this engine makes none');
+  async makeTemplate(request: TemplateRequest, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await checkMemory(TEMPLATE_BYTES);
+    const { accelerator } = await this.#accelerator();
+    signal.throwIfAborted();
+    await prepareDirectory(request.runtimeDir, request.identity);
+    try {
+      const host = { accelerator, memoryBytes: TEMPLATE_BYTES, growthBytes: GROWTH };
+      await saveTemplate(request, host, signal);
+    } finally {
+      await endProcesses(request.runtimeDir);
+    }
   }
 
   async adopt(id: string, runtimeDir: string): Promise<Machine | undefined> {
@@ -114,7 +138,8 @@ export class QemuEngine implements Engine {
     );
     const { status } = await monitor.execute('query-status', {}, Status);
     // Its server died in the middle of the launch: it has no disks yet, or not all.
-    if (status === 'prelaunch') {
+    const restored = vmm.args.includes('-incoming');
+    if (status === 'prelaunch' || (restored && !(await wasLaunched(monitor)))) {
       monitor.close();
       await endProcesses(runtimeDir);
       return undefined;
@@ -127,6 +152,15 @@ export class QemuEngine implements Engine {
 
   async sweep(_id: string, runtimeDir: string): Promise<void> {
     await endProcesses(runtimeDir);
+  }
+
+  /** Made at first use, and kept for as long as this process. */
+  async #stub(): Promise<number> {
+    this.#stubKernel ??= openStubKernel(this.#options.runtimeDir).catch((error: unknown) => {
+      this.#stubKernel = undefined;
+      throw error;
+    });
+    return (await this.#stubKernel).fd;
   }
 
   /** Found out once. Not under the signal of whoever asks first: others wait for the same answer. */

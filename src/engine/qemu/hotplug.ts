@@ -4,66 +4,100 @@
  * @module
  */
 import * as z from 'zod';
-import type { MachineSpec } from '../engine.ts';
-import { diskFile } from './arguments.ts';
+import type { Disk, MachineSpec } from '../engine.ts';
+import { diskSet, setFile } from './descriptor-sets.ts';
 import type { QmpClient } from './qmp.ts';
 import { diskSlots, nicSlot, type Slot, shareSlots } from './slots.ts';
+
+/** The backend of the network card. */
+export const NETDEV = 'net0';
 
 /** One monitor command. */
 export type Command = readonly [name: string, args: Readonly<Record<string, unknown>>];
 
 /** Disks, by their inherited descriptors. */
 export function diskCommands(spec: MachineSpec): Command[] {
-  return diskSlots(spec).flatMap(([index, slot]) => {
-    const disk = spec.disks[index];
-    if (disk === undefined) return [];
-    const id = `disk${index}`;
-    const file = {
-      driver: 'file',
-      filename: diskFile(index),
-      // A layer is shared and read-only, so nobody can lock it for writing; a box's own disk has one writer.
-      locking: disk.readonly ? 'off' : 'on',
-    };
-    const node = {
-      driver: 'raw',
-      'node-name': id,
-      'read-only': disk.readonly,
-      discard: disk.readonly ? 'ignore' : 'unmap',
-      file,
-    };
-    const device = {
+  return placedDisks(spec, diskSlots(spec));
+}
+
+/** Those disks alone, at those places. */
+export function placedDisks(
+  { disks }: Pick<MachineSpec, 'disks'>,
+  places: readonly (readonly [number, Slot])[],
+): Command[] {
+  return places.flatMap(([index, slot]) => {
+    const disk = disks[index];
+    return disk === undefined ? [] : diskPair(disk, index, `disk${index}`, slot);
+  });
+}
+
+/** @param index of the disk among the descriptors that QEMU inherits */
+export function diskPair(disk: Disk, index: number, id: string, slot: Slot): Command[] {
+  const file = {
+    driver: 'file',
+    filename: setFile(diskSet(index)),
+    // A layer is shared and read-only, so nobody can lock it for writing; a box's own disk has one writer.
+    locking: disk.readonly ? 'off' : 'on',
+  };
+  const node = {
+    driver: 'raw',
+    'node-name': id,
+    'read-only': disk.readonly,
+    discard: disk.readonly ? 'ignore' : 'unmap',
+    file,
+  };
+  return [['blockdev-add', node], diskDevice(disk.serial, id, slot)];
+}
+
+/** The device of a disk whose backend has the same id. */
+export function diskDevice(serial: string, id: string, slot: Slot): Command {
+  return [
+    'device_add',
+    {
       ...placed('virtio-blk-pci', slot),
       drive: id,
       id,
-      serial: disk.serial,
+      serial,
       // A host without space is an error that the guest sees; QEMU's default stops the machine without a word.
       werror: 'report',
       rerror: 'report',
-    };
-    return [
-      ['blockdev-add', node],
-      ['device_add', device],
-    ] satisfies Command[];
-  });
+    },
+  ];
 }
 
 /** The network card, joined to the translator that listens on `socket`. */
 export function nicCommands(mac: string, socket: string): Command[] {
+  return [translator(NETDEV, socket), nicDevice(mac)];
+}
+
+/** What a card's frames go to; it listens already. */
+export function translator(id: string, socket: string): Command {
   const addr = { type: 'unix', path: socket };
+  return ['netdev_add', { type: 'stream', id, server: false, addr }];
+}
+
+/** The network card, on the backend `NETDEV`. */
+export function nicDevice(mac: string): Command {
   return [
-    ['netdev_add', { type: 'stream', id: 'net0', server: false, addr }],
-    [
-      'device_add',
-      // No boot ROM: nothing here boots from the network.
-      { ...placed('virtio-net-pci', nicSlot()), netdev: 'net0', id: 'nic0', mac, romfile: '' },
-    ],
+    'device_add',
+    // No boot ROM: nothing here boots from the network.
+    { ...placed('virtio-net-pci', nicSlot()), netdev: NETDEV, id: 'nic0', mac, romfile: '' },
   ];
 }
 
 /** Shares, each joined to the file server that listens on its socket, in the spec's order. */
 export function shareCommands(spec: MachineSpec, sockets: readonly string[]): Command[] {
-  return shareSlots(spec).flatMap(([index, slot]) => {
-    const share = spec.shares[index];
+  return placedShares(spec, shareSlots(spec), sockets);
+}
+
+/** Those shares at those places. */
+export function placedShares(
+  { shares }: Pick<MachineSpec, 'shares'>,
+  places: readonly (readonly [number, Slot])[],
+  sockets: readonly string[],
+): Command[] {
+  return places.flatMap(([index, slot]) => {
+    const share = shares[index];
     const path = sockets[index];
     if (share === undefined || path === undefined) return [];
     const id = `share${index}`;
@@ -76,9 +110,24 @@ export function shareCommands(spec: MachineSpec, sockets: readonly string[]): Co
   });
 }
 
-/** Runs commands in order; the first refusal ends it. */
+/** Runs commands in order, without waiting for one before the next is sent; the first refusal is thrown. */
 export async function plug(monitor: QmpClient, commands: readonly Command[]): Promise<void> {
-  for (const [name, args] of commands) await monitor.execute(name, args, z.unknown());
+  await Promise.all(commands.map(([name, args]) => monitor.execute(name, args, z.unknown())));
+}
+
+const OPTIONS: Readonly<Record<string, string>> = {
+  'blockdev-add': '-blockdev',
+  device_add: '-device',
+  netdev_add: '-netdev',
+};
+
+/** The same, for a machine that has it from the start. */
+export function asArguments(commands: readonly Command[]): string[] {
+  return commands.flatMap(([name, args]) => {
+    const option = OPTIONS[name];
+    if (option === undefined) throw new TypeError(`${name} is no option of a command line`);
+    return [option, JSON.stringify(args)];
+  });
 }
 
 function placed(driver: string, slot: Slot): Record<string, unknown> {

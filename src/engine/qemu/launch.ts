@@ -27,7 +27,12 @@ export async function launchMachine(
   const events = new MachineEvents();
   const { id, runtimeDir, identity, nic, shares } = spec;
   const [vmm, ...servers] = await together(signal, (waiting) => [
-    startVmm(spec, accelerator, (event) => events.receive(event), waiting),
+    startVmm(
+      { spec, accelerator, beginning: 'boot', growthBytes: 0 },
+      {},
+      (event) => events.receive(event),
+      waiting,
+    ),
     ...(nic === undefined ? [] : [startPasst(nic, runtimeDir, identity, waiting)]),
     ...shares.map((share, index) => startVirtiofsd(share, index, runtimeDir, identity, waiting)),
   ]);
@@ -57,7 +62,7 @@ async function plugAll(spec: MachineSpec, monitor: QmpClient, signal: AbortSigna
 }
 
 /** Waits for all; the first failure ends the others' waiting and is the one thrown, when all have settled. */
-async function together<First, Rest>(
+export async function together<First, Rest>(
   signal: AbortSignal,
   start: (waiting: AbortSignal) => readonly [Promise<First>, ...Promise<Rest>[]],
 ): Promise<[First, ...Rest[]]> {

@@ -65,6 +65,11 @@ export class QemuMachine implements Machine {
     await this.#parts.monitor.execute('cont', {}, z.unknown());
   }
 
+  /** Ends a control stream that is open, and waits until the guest is ready for the next. */
+  async settle(signal: AbortSignal): Promise<void> {
+    await this.#control.settle(AbortSignal.any([signal, this.#gone.signal]));
+  }
+
   async console(): Promise<Buffer> {
     if (this.#ending === undefined) this.#console = await readConsole(this.#parts.monitor);
     return this.#console;

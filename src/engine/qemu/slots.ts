@@ -3,11 +3,14 @@
  *
  * @module
  */
-import type { MachineSpec } from '../engine.ts';
+import { type Disk, type MachineSpec, TEMPLATE_SLOTS } from '../engine.ts';
 
 const FUNCTIONS = 8;
 /** So that small boxes share a shape. Each port costs the guest about 20 ms of boot under emulation. */
 const FEWEST_PORTS = 4;
+
+/** Of a machine that starts from a template: the network's, the slots', and those for what is plugged in later. */
+const TEMPLATE_PORTS = 12;
 
 /** The network's, then as many as the disks need, then the shares'. */
 const NIC_PORT = 0;
@@ -21,6 +24,40 @@ export interface Slot {
 
 export function rootPorts({ disks, shares }: MachineSpec): number {
   return Math.max(FEWEST_PORTS, 1 + portsFor(disks.length) + portsFor(shares.length));
+}
+
+/** Serials of the disks that a templated machine has from the start, with their places. */
+export function templateSlots(): [serial: string, slot: Slot][] {
+  const serials = [TEMPLATE_SLOTS.changes, ...TEMPLATE_SLOTS.layers];
+  return serials.map((serial, n) => [
+    serial,
+    { bus: `rp${NIC_PORT + 1}`, addr: `0x0.0x${n}`, multifunction: true },
+  ]);
+}
+
+/** Root ports of every templated machine. */
+export function templatePorts(): number {
+  return TEMPLATE_PORTS;
+}
+
+/**
+ * Where a machine from a template takes what has no slot of its own.
+ *
+ * @returns index of each such disk with its place, in the order to plug them; undefined when there are too many
+ */
+export function extraSlots(
+  spec: Pick<MachineSpec, 'disks' | 'shares'>,
+): { disks: [number, Slot][]; shares: [number, Slot][] } | undefined {
+  const slots = new Set(templateSlots().map(([serial]) => serial));
+  const extra = spec.disks.flatMap((disk: Disk, index) => (slots.has(disk.serial) ? [] : [index]));
+  const first = NIC_PORT + 2;
+  const sharesFrom = first + portsFor(extra.length);
+  if (sharesFrom + portsFor(spec.shares.length) > TEMPLATE_PORTS) return undefined;
+  const disks = fill(extra.length, first).flatMap(([n, slot]): [number, Slot][] => {
+    const index = extra[n];
+    return index === undefined ? [] : [[index, slot]];
+  });
+  return { disks, shares: fill(spec.shares.length, sharesFrom) };
 }
 
 export function nicSlot(): Slot {

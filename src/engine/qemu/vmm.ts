@@ -13,7 +13,7 @@ import { deadline } from '../deadline.ts';
 import type { MachineSpec } from '../engine.ts';
 import { Helper } from '../helper.ts';
 import { type FoundProcess, findProcesses } from '../processes.ts';
-import { type Accelerator, guestName, qemuArguments, vmmSockets } from './arguments.ts';
+import { guestName, qemuArguments, type VmmPlan, vmmSockets } from './arguments.ts';
 import { VMM } from './machine.ts';
 import { QmpClient, type QmpEvent } from './qmp.ts';
 
@@ -28,14 +28,23 @@ export interface StartedVmm {
   readonly process: FoundProcess;
 }
 
+/** Open files of the caller that QEMU inherits; they stay the caller's to close. */
+export interface InheritedFiles {
+  /** In place of the boot set's kernel and initrd. */
+  readonly kernel?: number;
+  readonly ram?: number;
+  readonly state?: number;
+}
+
 /** @throws A3sError `vmm-failed` with QEMU's last line, `tool-missing`, `state-unusable` for a file that cannot be opened */
 export async function startVmm(
-  spec: MachineSpec,
-  accelerator: Accelerator,
+  plan: VmmPlan,
+  inherited: InheritedFiles,
   onEvent: (event: QmpEvent) => void,
   signal: AbortSignal,
 ): Promise<StartedVmm> {
-  const helper = await spawnVmm(spec, accelerator);
+  const { spec } = plan;
+  const helper = await spawnVmm(plan, inherited);
   const waiting = AbortSignal.any([
     signal,
     helper.ended,
@@ -86,32 +95,34 @@ export function vmmCell({
   };
 }
 
-async function spawnVmm(spec: MachineSpec, accelerator: Accelerator): Promise<Helper> {
+async function spawnVmm(plan: VmmPlan, inherited: InheritedFiles): Promise<Helper> {
+  const { spec, accelerator } = plan;
   const path = await findTool(QEMU);
-  const files: FileHandle[] = [];
-  const pass = async (file: string, flags: number): Promise<number> => {
-    files.push(await openFile(file, flags));
-    return FIRST_FD + files.length - 1;
+  const opened: FileHandle[] = [];
+  const fds: number[] = [];
+  const pass = (fd: number): number => FIRST_FD + fds.push(fd) - 1;
+  const lend = (fd: number | undefined): number | undefined =>
+    fd === undefined ? undefined : pass(fd);
+  const read = async (file: string, flags: number): Promise<number> => {
+    const handle = await openFile(file, flags);
+    opened.push(handle);
+    return pass(handle.fd);
   };
   try {
-    const kernel = await pass(spec.boot.kernelPath, constants.O_RDONLY);
-    const initrd = await pass(spec.boot.initrdPath, constants.O_RDONLY);
-    const kvm = accelerator === 'kvm' ? await pass('/dev/kvm', constants.O_RDWR) : undefined;
-    const disks: number[] = [];
-    for (const disk of spec.disks) {
-      disks.push(await pass(disk.path, disk.readonly ? constants.O_RDONLY : constants.O_RDWR));
+    const { boot, disks } = spec;
+    const kernel = lend(inherited.kernel) ?? (await read(boot.kernelPath, constants.O_RDONLY));
+    const initrd =
+      inherited.kernel === undefined ? await read(boot.initrdPath, constants.O_RDONLY) : undefined;
+    const kvm = accelerator === 'kvm' ? await read('/dev/kvm', constants.O_RDWR) : undefined;
+    const [ram, state] = [lend(inherited.ram), lend(inherited.state)];
+    const diskFds: number[] = [];
+    for (const { path, readonly } of disks) {
+      diskFds.push(await read(path, readonly ? constants.O_RDONLY : constants.O_RDWR));
     }
-    return await Helper.start(
-      VMM,
-      {
-        ...vmmCell(spec),
-        path,
-        args: qemuArguments(spec, accelerator, { kernel, initrd, kvm, disks }),
-      },
-      files.map((file) => file.fd),
-    );
+    const args = qemuArguments(plan, { kernel, initrd, kvm, ram, state, disks: diskFds });
+    return await Helper.start(VMM, { ...vmmCell(spec), path, args }, fds);
   } finally {
-    for (const file of files) await file.close();
+    for (const file of opened) await file.close();
   }
 }
 

@@ -1,0 +1,74 @@
+/**
+ * Devices that a templated machine has from its boot on, so that its guest knows them when it is saved: a network card and
+ * the slots of disks. In the template nothing is behind most of them; a copy has its box's disks there.
+ *
+ * @module
+ */
+import { type MachineSpec, TEMPLATE_SLOTS } from '../engine.ts';
+import {
+  asArguments,
+  type Command,
+  diskDevice,
+  diskPair,
+  NETDEV,
+  nicDevice,
+  translator,
+} from './hotplug.ts';
+import { templateSlots } from './slots.ts';
+
+/** The card has it until the agent sets the box's own. */
+export const TEMPLATE_MAC = '02:00:00:00:00:00';
+
+/** Of a disk that is not there: more than any that may take its place, since the guest asks only once. */
+const ABSENT_BYTES = 2 ** 40;
+
+const HUB = 0;
+
+/** On the command line. */
+export function templateDevices(spec: Pick<MachineSpec, 'disks'>): string[] {
+  return [
+    '-global',
+    // Not that the machine was stopped when it was saved: a copy runs as soon as it may.
+    'migration.store-global-state=off',
+    '-device',
+    // Tells the guest's kernel that it is a copy: it then seeds its random numbers anew.
+    'vmgenid,guid=auto',
+    ...asArguments([
+      // A hub, so that a translator can be joined to it while the guest runs.
+      ['netdev_add', { type: 'hubport', id: NETDEV, hubid: HUB }],
+      nicDevice(TEMPLATE_MAC),
+      ...slotCommands(spec),
+    ]),
+  ];
+}
+
+/** Joins the network card to the translator that listens on `socket`. */
+export function joinCommands(socket: string): Command[] {
+  const id = 'passt';
+  return [
+    translator(id, socket),
+    ['netdev_add', { type: 'hubport', id: 'uplink', hubid: HUB, netdev: id }],
+  ];
+}
+
+function slotCommands({ disks }: Pick<MachineSpec, 'disks'>): Command[] {
+  return templateSlots().flatMap(([serial, slot]): Command[] => {
+    const index = disks.findIndex((disk) => disk.serial === serial);
+    const disk = disks[index];
+    if (disk !== undefined) return diskPair(disk, index, serial, slot);
+    return [absent(serial), diskDevice(serial, serial, slot)];
+  });
+}
+
+function absent(serial: string): Command {
+  return [
+    'blockdev-add',
+    {
+      driver: 'null-co',
+      'node-name': serial,
+      size: ABSENT_BYTES,
+      'read-zeroes': true,
+      'read-only': serial !== TEMPLATE_SLOTS.changes,
+    },
+  ];
+}
