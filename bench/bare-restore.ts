@@ -2,21 +2,37 @@
  * What no start from a template can be faster than: QEMU alone maps the memory of a machine whose agent serves, loads the
  * state of its devices, goes on, and the agent answers one request. No walls, no disks, no network, no box.
  *
+ * The template is made of the same boot set by QEMU with the same arguments as the product's own.
+ *
  * @module
  */
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { MachineSpec } from '../src/engine/engine.ts';
-import { type Accelerator, CONTROL, vmmSockets } from '../src/engine/qemu/arguments.ts';
+import {
+  type Accelerator,
+  type Beginning,
+  CONTROL,
+  vmmSockets,
+} from '../src/engine/qemu/arguments.ts';
+import { STATE_URI } from '../src/engine/qemu/descriptor-sets.ts';
+import { growthLimit } from '../src/engine/qemu/memory-growth.ts';
 import { QmpClient } from '../src/engine/qemu/qmp.ts';
+import { stubKernel } from '../src/engine/qemu/stub-kernel.ts';
 import { retry } from '../src/engine/retry.ts';
 import { openSocket } from '../src/engine/socket.ts';
 import { connectGuest } from '../src/guest/connection.ts';
-import { chosenAccelerator, plainMachine, startQemu } from './plain-qemu.ts';
+import { memoryFile } from '../src/templates/memory-file.ts';
+import {
+  chosenAccelerator,
+  type GivenFiles,
+  plainMachine,
+  type StartedQemu,
+  startQemu,
+} from './plain-qemu.ts';
 import { timed } from './statistics.ts';
 
 const BOOT_MS = 120_000;
@@ -25,17 +41,22 @@ const RESTORE_MS = 30_000;
 const Nothing = z.unknown();
 const Chardevs = z.array(z.object({ label: z.string(), 'frontend-open': z.boolean() }));
 const Migration = z.object({ status: z.string().optional() });
-const Status = z.object({ status: z.string() });
 
 /** A machine of the product's default shape, saved by QEMU alone. */
 export class BareTemplate {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'a3s-bare-'));
+  readonly #directory: string;
+  readonly #spec: MachineSpec;
   readonly #accelerator: Accelerator;
-  readonly #installation: string;
+  readonly #ram: number;
 
-  private constructor(installation: string, accelerator: Accelerator) {
-    this.#installation = installation;
+  private constructor(
+    directory: string,
+    { spec, accelerator, ram }: { spec: MachineSpec; accelerator: Accelerator; ram: number },
+  ) {
+    this.#directory = directory;
+    this.#spec = spec;
     this.#accelerator = accelerator;
+    this.#ram = ram;
   }
 
   /** Boots one and saves it; `use` may restore it as often as it likes. */
@@ -43,38 +64,41 @@ export class BareTemplate {
     { installation, home }: { readonly installation: string; readonly home: string },
     use: (template: BareTemplate) => Promise<T>,
   ): Promise<T> {
-    const template = new BareTemplate(installation, chosenAccelerator(home));
+    const directory = mkdtempSync(join(tmpdir(), 'a3s-bare-'));
+    const ram = await memoryFile('bare-template');
     try {
+      const spec = await plainMachine(installation, directory);
+      const accelerator = chosenAccelerator(home);
+      const template = new BareTemplate(directory, { spec, accelerator, ram });
       await template.#make();
       return await use(template);
     } finally {
-      rmSync(template.#directory, { recursive: true, force: true });
+      closeSync(ram);
+      rmSync(directory, { recursive: true, force: true });
     }
   }
 
   /** Milliseconds from the start of the process to the agent's first answer. */
   async restore(): Promise<number> {
-    const spec = await this.#machine();
     const signal = AbortSignal.timeout(RESTORE_MS);
-    const memory = `${this.#memory(spec)},share=off,readonly=on,rom=off`;
-    let child: ChildProcess | undefined;
+    const kernel = openSync(this.#kernel, 'r');
+    const state = openSync(this.#state, 'r');
+    let qemu: StartedQemu | undefined;
     try {
       return await timed(async () => {
-        child = startQemu(spec, this.#accelerator, (args) => [
-          ...withMemory(args, memory),
-          ...['-incoming', 'defer'],
-        ]);
-        const monitor = await this.#monitor(spec, signal);
-        await monitor.execute('migrate-incoming', { uri: `file:${this.#state}` }, Nothing);
-        await retry(async () => {
-          const { status } = await monitor.execute('query-status', {}, Status);
-          return status === 'paused' ? status : undefined;
-        }, signal);
+        qemu = this.#start('restore', { kernel, state });
+        const monitor = await this.#monitor(signal);
+        await monitor.execute('migrate-incoming', { uri: STATE_URI }, Nothing);
+        // Taken while the state is loaded, and done after.
         await monitor.execute('cont', {}, Nothing);
-        await greet(spec, signal);
+        await this.#greet(signal);
       });
+    } catch (error) {
+      throw failed('restored', error, qemu);
     } finally {
-      await end(child);
+      closeSync(kernel);
+      closeSync(state);
+      await end(qemu);
     }
   }
 
@@ -82,48 +106,61 @@ export class BareTemplate {
     return join(this.#directory, 'devices');
   }
 
-  #memory({ memoryBytes }: MachineSpec): string {
-    const path = join(this.#directory, 'memory');
-    return `memory-backend-file,id=memory,size=${memoryBytes}B,mem-path=${path},dump=off,merge=off`;
+  get #kernel(): string {
+    return join(this.#directory, 'kernel');
   }
 
-  #machine(): Promise<MachineSpec> {
-    return plainMachine(this.#installation, this.#directory);
+  #start(beginning: Beginning, files: GivenFiles): StartedQemu {
+    const growthBytes = growthLimit(this.#spec.memoryBytes);
+    const plan = { spec: this.#spec, accelerator: this.#accelerator, beginning, growthBytes };
+    return startQemu(plan, { ...files, ram: this.#ram });
   }
 
   async #make(): Promise<void> {
-    const spec = await this.#machine();
     const signal = AbortSignal.timeout(BOOT_MS);
-    const child = startQemu(spec, this.#accelerator, (args) =>
-      withMemory(args, `${this.#memory(spec)},share=on`),
-    );
+    writeFileSync(this.#kernel, stubKernel());
+    ftruncateSync(this.#ram, this.#spec.memoryBytes);
+    const state = openSync(this.#state, 'wx');
+    const qemu = this.#start('save', { state });
     try {
-      const monitor = await this.#monitor(spec, signal);
+      const monitor = await this.#monitor(signal);
       await monitor.execute('cont', {}, Nothing);
       await retry(async () => (await agentServes(monitor)) || undefined, signal);
       await monitor.execute('stop', {}, Nothing);
-      await monitor.execute('migrate', { uri: `file:${this.#state}` }, Nothing);
+      await monitor.execute('migrate', { uri: STATE_URI }, Nothing);
       await retry(async () => (await saved(monitor)) || undefined, signal);
+    } catch (error) {
+      throw failed('saved', error, qemu);
     } finally {
-      await end(child);
+      closeSync(state);
+      await end(qemu);
     }
   }
 
   /** Memory is a file already, and no part of the state. */
-  async #monitor(spec: MachineSpec, signal: AbortSignal): Promise<QmpClient> {
-    const monitor = await QmpClient.connect(vmmSockets(spec.runtimeDir).monitor, () => {}, signal);
+  async #monitor(signal: AbortSignal): Promise<QmpClient> {
+    const { monitor: path } = vmmSockets(this.#spec.runtimeDir);
+    const monitor = await QmpClient.connect(path, () => {}, signal);
     const capabilities = [{ capability: 'x-ignore-shared', state: true }];
     await monitor.execute('migrate-set-capabilities', { capabilities }, Nothing);
     return monitor;
   }
+
+  async #greet(signal: AbortSignal): Promise<void> {
+    const { control } = vmmSockets(this.#spec.runtimeDir);
+    const guest = await connectGuest(
+      {
+        connect: (stop) => retry(() => openSocket(control), stop),
+        console: async () => Buffer.alloc(0),
+        exited: new Promise(() => {}),
+      },
+      { signal, deadlineMs: RESTORE_MS },
+    );
+    guest.close();
+  }
 }
 
-function withMemory(args: readonly string[], memory: string): readonly string[] {
-  const changed = args.map((argument) => (/^memory-backend-/.test(argument) ? memory : argument));
-  if (!changed.includes(memory)) throw new Error('the machine has no memory of its own');
-  return changed;
-}
-
+/** It has opened its port. */
 async function agentServes(monitor: QmpClient): Promise<boolean> {
   const chardevs = await monitor.execute('query-chardev', {}, Chardevs);
   return chardevs.find(({ label }) => label === CONTROL)?.['frontend-open'] === true;
@@ -135,22 +172,16 @@ async function saved(monitor: QmpClient): Promise<boolean> {
   return status === 'completed';
 }
 
-async function greet(spec: MachineSpec, signal: AbortSignal): Promise<void> {
-  const { control } = vmmSockets(spec.runtimeDir);
-  const guest = await connectGuest(
-    {
-      connect: (stop) => retry(() => openSocket(control), stop),
-      console: async () => Buffer.alloc(0),
-      exited: new Promise(() => {}),
-    },
-    { signal, deadlineMs: RESTORE_MS },
-  );
-  guest.close();
+function failed(what: string, cause: unknown, qemu: StartedQemu | undefined): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`a bare machine was not ${what}: ${why}; QEMU said: ${qemu?.words()}`, {
+    cause,
+  });
 }
 
-async function end(child: ChildProcess | undefined): Promise<void> {
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const closed = once(child, 'close');
-  child.kill('SIGKILL');
+async function end(qemu: StartedQemu | undefined): Promise<void> {
+  if (qemu === undefined || qemu.child.exitCode !== null || qemu.child.signalCode !== null) return;
+  const closed = once(qemu.child, 'close');
+  qemu.child.kill('SIGKILL');
   await closed;
 }

@@ -23,15 +23,16 @@ const RUN = ['run', '--rm', '--network', 'none', BUSYBOX, 'true'];
 
 /** Boots straight to power-off, and returns when QEMU has ended. */
 async function bootAndEnd(spec: MachineSpec, accelerator: Accelerator): Promise<void> {
+  const plan = { spec, accelerator, beginning: 'boot', growthBytes: 0 } as const;
   // Nothing is plugged in, so nothing has to wait; nobody reads the console, so power-off is the end.
-  const child = startQemu(spec, accelerator, (args) => [
+  const { child, words } = startQemu(plan, {}, (args) => [
     ...args.filter((argument) => argument !== '-S'),
     ...['-action', 'shutdown=poweroff'],
   ]);
   const deadline = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
   const code = await new Promise((resolve) => child.on('close', resolve));
   clearTimeout(deadline);
-  if (code !== 0) throw new Error(`plain QEMU ended with ${String(code)}`);
+  if (code !== 0) throw new Error(`plain QEMU ended with ${String(code)}: ${words()}`);
 }
 
 function noopInitrd(directory: string): string {

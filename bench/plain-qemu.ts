@@ -8,11 +8,12 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBootSet } from '../src/boot/bootset.ts';
 import type { MachineSpec } from '../src/engine/engine.ts';
-import { type Accelerator, qemuArguments } from '../src/engine/qemu/arguments.ts';
+import { type Accelerator, qemuArguments, type VmmPlan } from '../src/engine/qemu/arguments.ts';
 
-/** The machine of a box that asks for nothing. */
-export const PLAIN_CPUS = 1;
-export const PLAIN_MEMORY = 512 * 1024 * 1024;
+/** The memory of the machine of a box that asks for nothing, and of a template. */
+const MEMORY = 512 * 1024 * 1024;
+
+const FIRST_FD = 3;
 
 /** That machine, with the boot set of an installation; its sockets lie in `directory`. */
 export async function plainMachine(installation: string, directory: string): Promise<MachineSpec> {
@@ -20,8 +21,8 @@ export async function plainMachine(installation: string, directory: string): Pro
     id: '0'.repeat(64),
     runtimeDir: directory,
     identity: { uid: 0, gid: 0 },
-    cpus: PLAIN_CPUS,
-    memoryBytes: PLAIN_MEMORY,
+    cpus: 1,
+    memoryBytes: MEMORY,
     boot: await readBootSet(join(installation, 'dist/boot')),
     disks: [],
     nic: undefined,
@@ -37,26 +38,59 @@ export function chosenAccelerator(home: string): Accelerator {
   return accelerator;
 }
 
+/** Open files that take the place of what the machine would begin with. */
+export interface GivenFiles {
+  /** A kernel that is not run; no initrd then. */
+  readonly kernel?: number;
+  readonly ram?: number;
+  /** The state of the devices. */
+  readonly state?: number;
+}
+
+export interface StartedQemu {
+  readonly child: ChildProcess;
+  /** What it has said so far: warnings, or why it ended. */
+  words(): string;
+}
+
 /**
- * Starts it.
+ * Starts it, with the arguments that a box's VMM gets.
  *
- * @param change what is to be different in the arguments that a box's VMM gets
+ * @param change what is to be different in them
  */
 export function startQemu(
-  spec: MachineSpec,
-  accelerator: Accelerator,
-  change: (args: readonly string[]) => readonly string[],
-): ChildProcess {
-  const kernel = openSync(spec.boot.kernelPath, 'r');
-  const initrd = openSync(spec.boot.initrdPath, 'r');
-  const kvm = accelerator === 'kvm' ? openSync('/dev/kvm', 'r+') : undefined;
-  const inherited = [kernel, initrd, ...(kvm === undefined ? [] : [kvm])];
-  const fds = { kernel: 3, initrd: 4, kvm: kvm === undefined ? undefined : 5, disks: [] };
+  plan: VmmPlan,
+  given: GivenFiles = {},
+  change: (args: readonly string[]) => readonly string[] = (args) => args,
+): StartedQemu {
+  const { boot } = plan.spec;
+  const opened: number[] = [];
+  const inherited: number[] = [];
+  const lend = (fd: number | undefined): number | undefined =>
+    fd === undefined ? undefined : FIRST_FD + inherited.push(fd) - 1;
+  const read = (path: string, flags: string): number => {
+    const fd = openSync(path, flags);
+    opened.push(fd);
+    return FIRST_FD + inherited.push(fd) - 1;
+  };
   try {
-    return spawn('qemu-system-x86_64', change(qemuArguments(spec, accelerator, fds)), {
-      stdio: ['ignore', 'ignore', 'inherit', ...inherited],
+    const fds = {
+      kernel: lend(given.kernel) ?? read(boot.kernelPath, 'r'),
+      initrd: given.kernel === undefined ? read(boot.initrdPath, 'r') : undefined,
+      ram: lend(given.ram),
+      state: lend(given.state),
+      kvm: plan.accelerator === 'kvm' ? read('/dev/kvm', 'r+') : undefined,
+      disks: [],
+    };
+    const child = spawn('qemu-system-x86_64', change(qemuArguments(plan, fds)), {
+      stdio: ['ignore', 'ignore', 'pipe', ...inherited],
     });
+    let words = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      words += chunk.toString();
+    });
+    return { child, words: () => words.trim() };
   } finally {
-    for (const fd of inherited) closeSync(fd);
+    for (const fd of opened) closeSync(fd);
   }
 }
