@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest';
-import { allocateIdentity, CONVERTER_IDENTITY, cellGroup, identityFor } from './identity.ts';
+import {
+  allocateIdentity,
+  CONVERTER_IDENTITY,
+  cellGroup,
+  identityFor,
+  TEMPLATE_IDENTITY,
+} from './identity.ts';
 
 it('gives the lowest identity that is free', () => {
   const first = allocateIdentity([]);
@@ -10,9 +16,11 @@ it('gives the lowest identity that is free', () => {
   });
 });
 
-it('refuses when all are taken, and never gives out the converters’', () => {
-  const all = Array.from({ length: 0xffff }, (_, index) => 0x7a35_0000 + index);
+it('refuses when all are taken, and never gives out the converters’ nor the templates’', () => {
+  const all = Array.from({ length: 0xfffe }, (_, index) => 0x7a35_0000 + index);
   expect(all).not.toContain(CONVERTER_IDENTITY.uid);
+  expect(all).not.toContain(TEMPLATE_IDENTITY.uid);
+  expect(TEMPLATE_IDENTITY).not.toEqual(CONVERTER_IDENTITY);
   expect(() => allocateIdentity(all)).toThrow(expect.objectContaining({ code: 'conflict' }));
   expect(CONVERTER_IDENTITY.uid).toBeLessThan(2 ** 31);
 });

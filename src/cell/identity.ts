@@ -17,6 +17,12 @@ const COUNT = 0xffff;
 /** Who image converters run as: the last of the range, never a box's. */
 export const CONVERTER_IDENTITY: CellIdentity = { uid: FIRST + COUNT, gid: FIRST + COUNT };
 
+/** Who machines run as that are made to be copied: one at a time, and never a box. */
+export const TEMPLATE_IDENTITY: CellIdentity = { uid: FIRST + COUNT - 1, gid: FIRST + COUNT - 1 };
+
+/** How many are for boxes. */
+const BOXES = COUNT - 1;
+
 /** Who a converter runs as: an identity of its own when root asks, the caller's otherwise. */
 export function converterIdentity(): CellIdentity {
   const uid = process.geteuid?.() ?? 0;
@@ -27,14 +33,14 @@ export function converterIdentity(): CellIdentity {
  * The lowest identity that no box has.
  *
  * @param taken the user ids of all boxes that exist
- * @throws A3sError `conflict` when all 65535 are taken
+ * @throws A3sError `conflict` when all 65534 are taken
  */
 export function allocateIdentity(taken: Iterable<number>): CellIdentity {
   const used = new Set(taken);
-  for (let uid = FIRST; uid < FIRST + COUNT; uid++) {
+  for (let uid = FIRST; uid < FIRST + BOXES; uid++) {
     if (!used.has(uid)) return { uid, gid: uid };
   }
-  throw new A3sError('conflict', `Cannot make a box: all ${COUNT} user ids for boxes are taken`, {
+  throw new A3sError('conflict', `Cannot make a box: all ${BOXES} user ids for boxes are taken`, {
     remedy: 'Remove boxes that are no longer needed with a3s-box rm.',
   });
 }

@@ -59,10 +59,10 @@ export async function giveTo(fd: number, identity: CellIdentity): Promise<void> 
  * Fixes what is in it for good, for everybody to read. Returns a descriptor that can only be read from, which may be handed
  * to others, and closes the given one, which could be written.
  */
-export async function seal(fd: number, mode: 0o400 | 0o444): Promise<number> {
+export async function seal(fd: number): Promise<number> {
   try {
     const { addSeals, errno } = await libc();
-    await chmodFd(fd, mode);
+    await chmodFd(fd, 0o444);
     const sealed = await openFd(pathOf(fd), 'r');
     if (addSeals(fd, SEALED) === 0) return sealed;
     const reason = errno();

@@ -114,15 +114,15 @@ export interface Templates {
 
 /** For a server that has none: every boot goes cold. */
 export class NoTemplates implements Templates {
-  async take(): Promise<undefined> {
+  async take(_shape: MachineShape): Promise<TakenTemplate | undefined> {
     return undefined;
   }
 
-  booted(): void {
+  booted(_shape: MachineShape): void {
     // Nothing is made.
   }
 
-  async drop(): Promise<void> {
+  async drop(_key: string, _reason: string): Promise<void> {
     // Nothing is there.
   }
 
@@ -136,11 +136,11 @@ export class NoTemplates implements Templates {
     return [];
   }
 
-  inspect(reference: string): never {
+  inspect(reference: string): TemplateDetails {
     throw noSuchTemplate(reference);
   }
 
-  async remove(reference: string): Promise<never> {
+  async remove(reference: string): Promise<string> {
     throw noSuchTemplate(reference);
   }
 

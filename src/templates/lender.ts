@@ -1,0 +1,127 @@
+/**
+ * Lends loaded templates: each is read once, held while a machine uses it, and let go when room is needed.
+ *
+ * @module
+ */
+import { fstat } from 'node:fs';
+import { promisify } from 'node:util';
+import type { MachineShape } from '../engine/engine.ts';
+import { type LoadedTemplate, loadTemplate } from './loaded.ts';
+import type { Shelved } from './shelf.ts';
+import type { TakenTemplate } from './templates.ts';
+
+const statFd = promisify(fstat);
+/** What `st_blocks` counts in. */
+const BLOCK_BYTES = 512;
+
+export class Lender {
+  readonly #entries: () => readonly Shelved[];
+  readonly #memoryBytes: number;
+  readonly #onError: (error: unknown) => void;
+
+  /**
+   * @param memoryBytes what all loaded ones may take together
+   * @param onError for what goes wrong when one is let go, which nobody waits for
+   */
+  constructor(
+    entries: () => readonly Shelved[],
+    memoryBytes: number,
+    onError: (error: unknown) => void,
+  ) {
+    this.#entries = entries;
+    this.#memoryBytes = memoryBytes;
+    this.#onError = onError;
+  }
+
+  /**
+   * Undefined where there is no memory for it.
+   *
+   * @throws Damaged
+   */
+  async lend(entry: Shelved, shape: MachineShape): Promise<TakenTemplate | undefined> {
+    // Before it is loaded, so that nothing unloads it meanwhile.
+    entry.holders += 1;
+    let held = true;
+    const release = (): void => {
+      if (!held) return;
+      held = false;
+      entry.holders -= 1;
+      if (entry.removed && entry.holders === 0) this.unload(entry).catch(this.#onError);
+    };
+    try {
+      const loaded = await this.#load(entry);
+      if (loaded === undefined) {
+        release();
+        return undefined;
+      }
+      return hand(loaded, shape, release);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Lets go of it in memory; machines keep what they map. */
+  async unload(entry: Shelved): Promise<void> {
+    const { loaded } = entry;
+    entry.loaded = undefined;
+    entry.loading = undefined;
+    await loaded?.close();
+  }
+
+  /** It is no longer kept: it goes with the last one that holds it. */
+  async retire(entry: Shelved): Promise<void> {
+    if (entry.holders === 0) await this.unload(entry);
+  }
+
+  async #load(entry: Shelved): Promise<LoadedTemplate | undefined> {
+    if (entry.loading === undefined) {
+      if (!(await this.#makeRoom(entry))) return undefined;
+      entry.loading ??= loadTemplate(entry.directory, entry.record);
+    }
+    try {
+      entry.loaded = await entry.loading;
+      return entry.loaded;
+    } catch (error) {
+      entry.loading = undefined;
+      throw error;
+    }
+  }
+
+  /** Unloads those that were not used for longest. */
+  async #makeRoom(entry: Shelved): Promise<boolean> {
+    const needed = entry.record.files.ram.bytes;
+    const others = this.#entries().filter((other) => other !== entry && other.loaded !== undefined);
+    const sizes = new Map<Shelved, number>();
+    let taken = 0;
+    for (const other of others) {
+      const size = other.loaded === undefined ? 0 : await sizeOf(other.loaded);
+      sizes.set(other, size);
+      taken += size;
+    }
+    for (const other of others.sort((a, b) => a.lastUsed - b.lastUsed)) {
+      if (taken + needed <= this.#memoryBytes) break;
+      if (other.holders > 0) continue;
+      await this.unload(other);
+      taken -= sizes.get(other) ?? 0;
+    }
+    return taken + needed <= this.#memoryBytes;
+  }
+}
+
+/** More than was read: what guests only look at becomes memory too. */
+async function sizeOf(loaded: LoadedTemplate): Promise<number> {
+  return (await statFd(loaded.ram)).blocks * BLOCK_BYTES;
+}
+
+function hand(loaded: LoadedTemplate, shape: MachineShape, release: () => void): TakenTemplate {
+  const { key, memoryBytes, protocol } = loaded.record;
+  const { ram, devicePath } = loaded;
+  return {
+    template: { key, shape, memoryBytes, ram, devicePath },
+    protocol,
+    writeChanges: (path, identity) => loaded.writeChanges(path, identity),
+    release,
+    [Symbol.dispose]: release,
+  };
+}

@@ -1,0 +1,240 @@
+/**
+ * Making a template: a machine is booted, prepared and stopped, and what it was is written down.
+ *
+ * @module
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { chmod, chown, type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { setPriority } from 'node:os';
+import { join } from 'node:path';
+import type { CellIdentity } from '../cell/cell.ts';
+import { TEMPLATE_IDENTITY } from '../cell/identity.ts';
+import type { Engine, Machine, MachineShape } from '../engine/engine.ts';
+import { A3sError } from '../errors.ts';
+import { connectGuest } from '../guest/connection.ts';
+import { PROTOCOL } from '../guest/protocol.ts';
+import { BLANK_DISK_BYTES, makeBlankDisk } from './blank-disk.ts';
+import { type Inputs, TEMPLATE_SCHEMA } from './key.ts';
+import { CHANGES_CHUNK, RAM_CHUNK } from './loaded.ts';
+import { closeDescriptor, giveTo, memoryFile } from './memory-file.ts';
+import { type Packed, pack } from './packed.ts';
+import { type TemplateRecord, writeRecord } from './record.ts';
+
+/** The first version of the guest protocol with what a template needs. */
+const FIRST_PROTOCOL = 2;
+/** For all that is not the guest's boot. */
+const REST_MS = 180_000;
+
+/** Of a boot set whose agent cannot be copied: not an error, and nothing that trying again changes. */
+export class NotCopyable extends A3sError {}
+
+export interface Making {
+  readonly engine: Engine;
+  readonly key: string;
+  readonly inputs: Inputs;
+  readonly shape: MachineShape;
+  /** An empty directory, which becomes the template's. */
+  readonly directory: string;
+  /** Directory of the machine's sockets: not there yet. Gone when this is done. */
+  readonly runtimeDir: string;
+  /** Names the machine. */
+  readonly id: string;
+  readonly bootMs: number;
+}
+
+/** Names a machine that is only made to be copied. */
+export function inventMachineId(): string {
+  return randomBytes(32).toString('hex');
+}
+
+/**
+ * Fills the directory; durable when it returns, but for the directory's own name. When it rejects, what it wrote is for the
+ * caller to remove, and no process is left.
+ *
+ * @throws A3sError as `Engine.makeTemplate`, `disk-full`, `out-of-memory`; NotCopyable; the signal's reason
+ */
+export async function makeTemplate(making: Making, signal: AbortSignal): Promise<TemplateRecord> {
+  const identity = makerIdentity();
+  const deadline = AbortSignal.timeout(making.bootMs + REST_MS);
+  const ends = AbortSignal.any([signal, deadline]);
+  const blank = join(making.directory, 'blank');
+  const ram = await memoryFile('template-made');
+  try {
+    await giveTo(ram, identity);
+    await makeBlankDisk(blank);
+    await giveFile(blank, identity);
+    const protocol = await runMachine(making, { identity, ram, blank }, ends);
+    const files = await writeFiles(making, { ram, blank }, ends);
+    await rm(blank);
+    const record: TemplateRecord = {
+      schema: TEMPLATE_SCHEMA,
+      key: making.key,
+      inputs: making.inputs,
+      cpus: making.shape.cpus,
+      memoryBytes: making.engine.templateMemoryBytes,
+      protocol,
+      createdAt: new Date().toISOString(),
+      files,
+    };
+    await writeRecord(making.directory, record);
+    await syncDirectory(making.directory);
+    return record;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw explained(error, deadline.aborted);
+  } finally {
+    await closeDescriptor(ram);
+  }
+}
+
+async function runMachine(
+  making: Making,
+  given: { identity: CellIdentity; ram: number; blank: string },
+  signal: AbortSignal,
+): Promise<number> {
+  const { engine, id, runtimeDir, shape, directory, bootMs } = making;
+  let protocol = 0;
+  await mkdir(runtimeDir, { mode: 0o700 });
+  try {
+    if (process.geteuid?.() === 0) {
+      await chown(runtimeDir, given.identity.uid, given.identity.gid);
+    }
+    const request = {
+      ...{ id, runtimeDir, identity: given.identity, shape },
+      ...{ changesPath: given.blank, ram: given.ram, devicePath: join(directory, 'device') },
+      prepare: async (machine: Machine, ends: AbortSignal): Promise<void> => {
+        await stepBack(machine.pid);
+        protocol = await prepareGuest(machine, bootMs, ends);
+      },
+    };
+    await engine.makeTemplate(request, signal);
+    return protocol;
+  } finally {
+    await engine.sweep(id, runtimeDir);
+    await rm(runtimeDir, { recursive: true, force: true });
+  }
+}
+
+/** Nobody is connected when it returns. */
+async function prepareGuest(
+  machine: Machine,
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const guest = await connectGuest(machine, { signal, deadlineMs });
+  try {
+    const protocol = Math.min(guest.hello?.protocol.maximum ?? 0, PROTOCOL.maximum);
+    if (protocol < FIRST_PROTOCOL) {
+      throw new NotCopyable(
+        'unsupported-option',
+        `Cannot make a template: the guest agent of this boot set speaks protocol ${protocol}, and templates need ${FIRST_PROTOCOL}`,
+        { remedy: 'Create boxes anew, so that they boot with the current agent.' },
+      );
+    }
+    await guest.prepare(signal);
+    return protocol;
+  } finally {
+    guest.close();
+    await guest.closed;
+  }
+}
+
+/** Boxes that start meanwhile come first. Where the VMM is not ours to slow down, it runs as it is. */
+async function stepBack(pid: number): Promise<void> {
+  if (pid === 0) return;
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  for (const thread of threads) {
+    try {
+      setPriority(Number(thread), PRIORITY);
+    } catch {
+      // It has ended, or a kernel with other rules keeps its priority: nothing depends on it.
+    }
+  }
+}
+
+const PRIORITY = 10;
+
+async function writeFiles(
+  making: Making,
+  made: { ram: number; blank: string },
+  signal: AbortSignal,
+): Promise<TemplateRecord['files']> {
+  const { directory, engine } = making;
+  const ramShape = { sizeBytes: engine.templateMemoryBytes, chunkBytes: RAM_CHUNK };
+  const ram = await newFile(join(directory, 'ram'), (target) =>
+    pack(made.ram, ramShape, target, signal),
+  );
+  const disk = await open(made.blank, 'r');
+  try {
+    const diskShape = { sizeBytes: BLANK_DISK_BYTES, chunkBytes: CHANGES_CHUNK };
+    const changes = await newFile(join(directory, 'changes'), (target) =>
+      pack(disk.fd, diskShape, target, signal),
+    );
+    return { ram, changes, device: await deviceFile(join(directory, 'device')) };
+  } finally {
+    await disk.close();
+  }
+}
+
+async function newFile(
+  path: string,
+  write: (target: FileHandle) => Promise<Packed>,
+): Promise<Packed> {
+  const target = await open(path, 'wx', 0o600);
+  try {
+    const packed = await write(target);
+    await target.sync();
+    return packed;
+  } finally {
+    await target.close();
+  }
+}
+
+/** The engine wrote it. */
+async function deviceFile(path: string): Promise<Packed> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.chmod(0o600);
+    if (process.geteuid?.() === 0) await handle.chown(0, process.getegid?.() ?? 0);
+    const bytes = await handle.readFile();
+    await handle.sync();
+    return { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+  } finally {
+    await handle.close();
+  }
+}
+
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function giveFile(path: string, identity: CellIdentity): Promise<void> {
+  await chmod(path, 0o600);
+  if (process.geteuid?.() === 0) await chown(path, identity.uid, identity.gid);
+}
+
+/** An own one, which no box has; an ordinary user has no other. */
+function makerIdentity(): CellIdentity {
+  const uid = process.geteuid?.() ?? 0;
+  return uid === 0 ? TEMPLATE_IDENTITY : { uid, gid: process.getegid?.() ?? 0 };
+}
+
+function explained(cause: unknown, late: boolean): unknown {
+  if (late) {
+    return new A3sError('agent-timeout', 'Making a template took too long', {
+      cause,
+      remedy: 'Try again with a3s-box template warm when the machine is less busy.',
+    });
+  }
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return cause;
+  return new A3sError('disk-full', 'Cannot write a template: no space is left', {
+    cause,
+    remedy: 'Free some space and try again.',
+  });
+}

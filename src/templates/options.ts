@@ -1,0 +1,49 @@
+/**
+ * What the store of templates needs from those around it.
+ *
+ * @module
+ */
+import type { Engine, MachineShape } from '../engine/engine.ts';
+import type { Clock } from './shelf.ts';
+
+export type TemplateAction =
+  | 'create'
+  | 'fail'
+  | 'miss'
+  | 'drop'
+  | 'evict'
+  | 'expire'
+  | 'stale'
+  | 'remove';
+
+export interface TemplateStoreOptions {
+  /** There already, and nobody else's. */
+  readonly directory: string;
+  /** Where machines have their directories. */
+  readonly runtimeDir: string;
+  readonly engine: Engine;
+  readonly boot: {
+    current(): Promise<string>;
+    open(id: string): Promise<MachineShape['boot']>;
+  };
+  /** How long a guest may take until its agent answers. */
+  readonly bootMs: number;
+  readonly limits: {
+    readonly max: number;
+    readonly maxAgeMs: number;
+    /** What loaded ones may take together. */
+    readonly memoryBytes: number;
+  };
+  /** Keys of the templates that machines of running boxes are copies of. */
+  inUse(): ReadonlySet<string>;
+  /** Ids of the boot sets that boxes have pinned. */
+  pinned(): Iterable<string>;
+  /** Settles when no box is being started. */
+  quiet(): Promise<void>;
+  tell(action: TemplateAction, key: string, attributes: Readonly<Record<string, string>>): void;
+  readonly log: {
+    info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+    error(message: string, error: unknown, fields?: Readonly<Record<string, unknown>>): void;
+  };
+  readonly clock?: Clock;
+}

@@ -1,0 +1,158 @@
+/**
+ * The templates of a home on disk: a directory for each, named by its key.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { lstat, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Damaged } from './damaged.ts';
+import type { LoadedTemplate } from './loaded.ts';
+import { syncDirectory } from './make-template.ts';
+import { checkPrivateDirectory } from './private-file.ts';
+import { readRecord, TEMPLATE_FILES, type TemplateRecord } from './record.ts';
+
+const KEY = /^[0-9a-f]{64}$/;
+const MAKING = /^\.making-([0-9a-f]{64})$/;
+const GONE = /^\.gone-/;
+/** How exact it is known on disk when one was last used. */
+const TOUCH_MS = 60_000;
+
+/** One that is there. */
+export interface Shelved {
+  readonly record: TemplateRecord;
+  readonly directory: string;
+  readonly sizeBytes: number;
+  /** Milliseconds since 1970, and since this process runs: when it was put here or found. */
+  readonly seen: { readonly wall: number; readonly steady: number };
+  /** Milliseconds since 1970. */
+  lastUsed: number;
+  touched: number;
+  uses: number;
+  /** Machines that started from it and run. */
+  holders: number;
+  loading: Promise<LoadedTemplate> | undefined;
+  loaded: LoadedTemplate | undefined;
+  /** It is no longer kept; who holds it goes on. */
+  removed: boolean;
+}
+
+export interface Clock {
+  /** Milliseconds since 1970; may jump. */
+  wall(): number;
+  /** Milliseconds; never goes back. */
+  steady(): number;
+}
+
+export class Shelf {
+  readonly #directory: string;
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Shelved>();
+
+  /** @param directory is there, and nobody else's */
+  constructor(directory: string, clock: Clock) {
+    this.#directory = directory;
+    this.#clock = clock;
+  }
+
+  /**
+   * Finds what an earlier server left.
+   *
+   * @param onMachine called with the id of each machine that was being made
+   * @param onTrouble called with what is wrong with a template: one that is damaged is gone then
+   */
+  async open(
+    onMachine: (id: string) => Promise<void>,
+    onTrouble: (key: string, error: unknown) => void,
+  ): Promise<void> {
+    for (const name of await readdir(this.#directory)) {
+      const path = join(this.#directory, name);
+      const making = MAKING.exec(name)?.[1];
+      if (making !== undefined) await onMachine(making);
+      if (making !== undefined || GONE.test(name)) await rm(path, { recursive: true, force: true });
+      if (!KEY.test(name)) continue;
+      try {
+        await this.#find(name, path);
+      } catch (error) {
+        if (error instanceof Damaged) await this.#discard(path);
+        onTrouble(name, error);
+      }
+    }
+  }
+
+  get(key: string): Shelved | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** Newest first. */
+  list(): Shelved[] {
+    return [...this.#entries.values()].sort((a, b) =>
+      a.record.createdAt > b.record.createdAt ? -1 : 1,
+    );
+  }
+
+  /** Where one is made whose machine has this id. */
+  workDirectory(machineId: string): string {
+    return join(this.#directory, `.making-${machineId}`);
+  }
+
+  /** Keeps what was made in a directory of this shelf, in place of one that has the same key. */
+  async put(work: string, record: TemplateRecord): Promise<{ before: Shelved | undefined }> {
+    const before = this.#entries.get(record.key);
+    if (before !== undefined) await this.remove(before);
+    const path = join(this.#directory, record.key);
+    await rename(work, path);
+    await syncDirectory(this.#directory);
+    await this.#keep(record, path, this.#clock.wall());
+    return { before };
+  }
+
+  /** Takes it away. Who holds it goes on. */
+  async remove(entry: Shelved): Promise<void> {
+    if (entry.removed) return;
+    entry.removed = true;
+    this.#entries.delete(entry.record.key);
+    await this.#discard(entry.directory);
+  }
+
+  /** It was used. */
+  async touch(entry: Shelved): Promise<void> {
+    const now = this.#clock.wall();
+    entry.uses += 1;
+    entry.lastUsed = now;
+    if (entry.removed || Math.abs(now - entry.touched) < TOUCH_MS) return;
+    entry.touched = now;
+    await utimes(entry.directory, now / 1000, now / 1000);
+  }
+
+  async #find(key: string, path: string): Promise<void> {
+    await checkPrivateDirectory(path);
+    const record = await readRecord(path, key);
+    for (const name of TEMPLATE_FILES) {
+      const found = await lstat(join(path, name)).catch(() => undefined);
+      if (found === undefined) throw new Damaged(`${name}: it is missing`);
+      const expected = record.files[name].bytes;
+      if (found.size === expected) continue;
+      throw new Damaged(`${name}: it has ${found.size} bytes instead of ${expected}`);
+    }
+    await this.#keep(record, path, (await stat(path)).mtimeMs);
+  }
+
+  async #keep(record: TemplateRecord, directory: string, lastUsed: number): Promise<void> {
+    let sizeBytes = 0;
+    for (const { bytes } of Object.values(record.files)) sizeBytes += bytes;
+    this.#entries.set(record.key, {
+      ...{ record, directory, sizeBytes, lastUsed },
+      seen: { wall: this.#clock.wall(), steady: this.#clock.steady() },
+      ...{ touched: 0, uses: 0, holders: 0, removed: false },
+      ...{ loading: undefined, loaded: undefined },
+    });
+  }
+
+  /** At once out of sight, so that nothing finds a half of it. */
+  async #discard(path: string): Promise<void> {
+    const gone = join(this.#directory, `.gone-${randomBytes(8).toString('hex')}`);
+    await rename(path, gone);
+    await rm(gone, { recursive: true, force: true });
+  }
+}
