@@ -22,9 +22,8 @@ type connection struct {
 
 	// reading is held by a read, and protects heard, successor and ended.
 	reading sync.Mutex
-	// heard was read from the port and not yet by the server, which reads a frame's header by itself.
+	// heard was read from the port before the server asked for it.
 	heard     []byte
-	buffer    []byte
 	successor []byte
 	ended     bool
 	// writing is held by a write, and protects closed: no write reaches into the next connection.
@@ -38,20 +37,20 @@ func (c *connection) Read(buffer []byte) (int, error) {
 	if c.ended {
 		return 0, io.EOF
 	}
-	if len(c.heard) == 0 {
-		n, err := c.port.Read(c.buffer)
-		if bytes.HasPrefix(c.buffer[:n], []byte(preface)) {
-			c.successor = slices.Clone(c.buffer[:n])
-			n, err = 0, io.EOF
-		}
-		if err != nil {
-			c.ended = true
-			return 0, err
-		}
-		c.heard = c.buffer[:n]
+	if len(c.heard) > 0 {
+		n := copy(buffer, c.heard)
+		c.heard = c.heard[n:]
+		return n, nil
 	}
-	n := copy(buffer, c.heard)
-	c.heard = c.heard[n:]
+	n, err := c.port.Read(buffer)
+	if bytes.HasPrefix(buffer[:n], []byte(preface)) {
+		c.successor = slices.Clone(buffer[:n])
+		n, err = 0, io.EOF
+	}
+	if err != nil {
+		c.ended = true
+		return 0, err
+	}
 	return n, nil
 }
 
@@ -62,6 +61,16 @@ func (c *connection) Write(data []byte) (int, error) {
 		return 0, net.ErrClosed
 	}
 	return c.port.Write(data)
+}
+
+// TryWrite writes what the port takes without waiting.
+func (c *connection) TryWrite(data []byte) int {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.closed {
+		return 0
+	}
+	return tryWrite(c.port, data)
 }
 
 // Close leaves the port to the next connection.

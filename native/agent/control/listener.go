@@ -49,7 +49,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 				return nil, err
 			}
 		}
-		return &connection{port: l.port, next: l.next, heard: first, buffer: make([]byte, readSize)}, nil
+		return &connection{port: l.port, next: l.next, heard: first}, nil
 	case <-l.done:
 		return nil, net.ErrClosed
 	}
@@ -96,6 +96,32 @@ func readOnce(port *os.File, buffer []byte) (n int, err error) {
 		}
 	})
 	return n, errors.Join(err, failed)
+}
+
+// tryWrite answers how much the port took. Of an error the next write tells.
+func tryWrite(port *os.File, data []byte) int {
+	raw, err := port.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	taken := 0
+	err = raw.Write(func(fd uintptr) bool {
+		for taken < len(data) {
+			n, err := syscall.Write(int(fd), data[taken:])
+			if err == syscall.EINTR {
+				continue
+			}
+			if err != nil || n <= 0 {
+				break
+			}
+			taken += n
+		}
+		return true
+	})
+	if err != nil {
+		return 0
+	}
+	return taken
 }
 
 // Close ends the listener and the port.

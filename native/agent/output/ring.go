@@ -2,7 +2,6 @@
 package output
 
 import (
-	"context"
 	"errors"
 	"sync"
 )
@@ -23,7 +22,7 @@ const (
 // ErrOffset is an offset that is no longer, or not yet, in the ring.
 var ErrOffset = errors.New("offset is not in the output")
 
-// ErrGone is the end of a wait that its context cut short.
+// ErrGone is the end of a wait whose reader has left.
 var ErrGone = errors.New("gone")
 
 // run is a stretch of bytes of one stream.
@@ -41,32 +40,29 @@ type Ring struct {
 	acknowledged uint64
 	written      uint64
 	ended        bool
-	// changed is closed and replaced whenever something changes that somebody waits for.
-	changed chan struct{}
+	// changed tells whoever waits for any of it.
+	changed *sync.Cond
 }
 
 // New makes an empty ring.
-func New() *Ring { return &Ring{changed: make(chan struct{})} }
-
-func (r *Ring) wake() {
-	close(r.changed)
-	r.changed = make(chan struct{})
+func New() *Ring {
+	r := &Ring{}
+	r.changed = sync.NewCond(&r.mu)
+	return r
 }
 
 // Write appends bytes of a stream, and waits for room as long as it takes.
 func (r *Ring) Write(stream byte, data []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for len(data) > 0 {
-		r.mu.Lock()
 		n := r.append(stream, data)
-		if n > 0 {
-			r.wake()
-		}
-		changed := r.changed
-		r.mu.Unlock()
-		data = data[n:]
 		if n == 0 {
-			<-changed
+			r.changed.Wait()
+			continue
 		}
+		data = data[n:]
+		r.changed.Broadcast()
 	}
 }
 
@@ -125,7 +121,7 @@ func (r *Ring) End() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ended = true
-	r.wake()
+	r.changed.Broadcast()
 }
 
 // Position says how much was written, and how much of that the host keeps.
@@ -135,8 +131,8 @@ func (r *Ring) Position() (written, acknowledged uint64) {
 	return r.written, r.acknowledged
 }
 
-// Holds says whether a reader may start at an offset.
-func (r *Ring) Holds(offset uint64) bool {
+// holds says whether a reader may start at an offset.
+func (r *Ring) holds(offset uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return offset >= r.acknowledged && offset <= r.written
@@ -160,27 +156,33 @@ func (r *Ring) Acknowledge(offset uint64) error {
 		r.runs = r.runs[1:]
 	}
 	r.acknowledged = offset
-	r.wake()
+	r.changed.Broadcast()
 	return nil
 }
 
-// Read waits for output at an offset and copies what is there of one stream. At the end it says stream 3
-// and no bytes. ErrOffset: another reader let those bytes be forgotten. ErrGone: the context ended.
-func (r *Ring) Read(ctx context.Context, offset uint64, data []byte) (stream byte, n int, err error) {
+// read copies what is there at an offset of one stream; stream 3 is the end. With nothing there it waits for a reader
+// that has not left, or answers stream 0.
+func (r *Ring) read(reader *Reader, wait bool, offset uint64, data []byte) (stream byte, n int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for {
-		r.mu.Lock()
 		stream, n, err = r.peek(offset, data)
-		changed := r.changed
-		r.mu.Unlock()
-		if stream != 0 || err != nil {
+		switch {
+		case stream != 0 || err != nil || !wait:
 			return stream, n, err
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
+		case reader.gone.Load():
 			return 0, 0, ErrGone
 		}
+		r.changed.Wait()
 	}
+}
+
+// interrupt has readers look whether they have left.
+func (r *Ring) interrupt() {
+	// With the lock held, no reader is between its look and its wait.
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.changed.Broadcast()
 }
 
 // peek answers stream 0 when there is nothing yet.

@@ -2,20 +2,29 @@ package output
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
-	"io"
 	"testing"
 )
+
+// reader reads from an offset that the ring holds.
+func reader(t *testing.T, r *Ring, offset uint64) *Reader {
+	t.Helper()
+	reader, err := r.NewReader(offset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reader
+}
 
 // readAll reads from an offset to the end, and answers what each stream said.
 func readAll(t *testing.T, r *Ring, offset uint64) [4][]byte {
 	t.Helper()
 	var got [4][]byte
 	buffer := make([]byte, 1000)
+	from := reader(t, r, offset)
 	for {
-		stream, n, err := r.Read(t.Context(), offset, buffer)
+		stream, n, err := r.read(from, true, offset, buffer)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,30 +105,47 @@ func TestRingRefusesOffsets(t *testing.T) {
 		}
 	}
 	for offset, want := range map[uint64]bool{4: false, 5: true, 10: true, 11: false} {
-		if got := r.Holds(offset); got != want {
-			t.Errorf("Holds(%d) is %v", offset, got)
+		if _, err := r.NewReader(offset); (err == nil) != want || err != nil && !errors.Is(err, ErrOffset) {
+			t.Errorf("a reader from %d: %v", offset, err)
 		}
 	}
 }
 
-func TestReadEndsWithItsContext(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, _, err := New().Read(ctx, 0, make([]byte, 1)); !errors.Is(err, ErrGone) {
+func TestFramesEndWhenTheirReaderLeaves(t *testing.T) {
+	r := New()
+	from := reader(t, r, 0)
+	ended := make(chan error)
+	go func() { ended <- from.WriteFrames(&written{}, 0) }()
+	from.Leave()
+	if err := <-ended; !errors.Is(err, ErrGone) {
 		t.Errorf("got %v", err)
 	}
 }
 
-func noFlush() error { return nil }
+// written keeps what was written after the room.
+type written struct {
+	bytes.Buffer
+	room, writes int
+	ended        bool
+}
+
+func (w *written) Write(data []byte, last bool) error {
+	w.Buffer.Write(data[w.room:])
+	// What was handed over belongs to the writer.
+	clear(data)
+	w.writes++
+	w.ended = last
+	return nil
+}
 
 func TestFramesFollowWithoutGap(t *testing.T) {
 	r := New()
 	r.Write(Stdout, bytes.Repeat([]byte("a"), maxPayloadBytes+1))
 	r.Write(Stderr, []byte("b"))
 	r.End()
-	var out bytes.Buffer
-	sent := SentFrom(1)
-	if err := r.WriteFrames(t.Context(), 1, sent, &out, noFlush); err != nil {
+	out := written{room: 9}
+	from := reader(t, r, 1)
+	if err := from.WriteFrames(&out, 9); err != nil {
 		t.Fatal(err)
 	}
 	type frame struct {
@@ -136,35 +162,39 @@ func TestFramesFollowWithoutGap(t *testing.T) {
 		}
 		out.Next(int(got.length))
 	}
-	if out.Len() != 0 || sent.offset() != maxPayloadBytes+2 {
-		t.Errorf("%d bytes are left, sent %d", out.Len(), sent.offset())
+	if out.Len() != 0 || from.sent.Load() != maxPayloadBytes+2 {
+		t.Errorf("%d bytes are left, sent %d", out.Len(), from.sent.Load())
+	}
+	if out.writes != 2 || !out.ended {
+		t.Errorf("%d writes, the end among them: %v", out.writes, out.ended)
 	}
 }
 
-func acks(offsets ...uint64) io.Reader {
+func acks(offsets ...uint64) []byte {
 	var b []byte
 	for _, offset := range offsets {
 		b = binary.BigEndian.AppendUint64(b, offset)
 	}
-	return bytes.NewReader(b)
+	return b
 }
 
 func TestAcksAreHeldToWhatWasSent(t *testing.T) {
 	for name, c := range map[string]struct {
-		body io.Reader
+		body []byte
 		want error
 	}{
 		"rising":            {acks(1, 2, 2, 5), nil},
 		"above the sent":    {acks(6), ErrOffset},
 		"falling":           {acks(3, 2), ErrOffset},
-		"half an offset":    {bytes.NewReader([]byte{0, 0, 0}), ErrOffset},
+		"half an offset":    {[]byte{0, 0, 0}, ErrOffset},
 		"nothing":           {acks(), nil},
 		"the largest there": {acks(1<<64 - 1), ErrOffset},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := New()
 			r.Write(Stdout, []byte("0123456789"))
-			if err := r.ReadAcks(SentFrom(5), c.body); !errors.Is(err, c.want) {
+			whole := reader(t, r, 5)
+			if err := whole.Take(c.body, true); !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})
@@ -219,9 +249,14 @@ func FuzzAcks(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r := New()
 		r.Write(Stdout, make([]byte, 100))
-		err := r.ReadAcks(SentFrom(50), bytes.NewReader(body))
-		if err != nil && !errors.Is(err, ErrOffset) {
-			t.Fatal(err)
+		from := reader(t, r, 50)
+		for index := range body {
+			if err := from.Take(body[index:index+1], index == len(body)-1); err != nil {
+				if !errors.Is(err, ErrOffset) {
+					t.Fatal(err)
+				}
+				break
+			}
 		}
 		if _, acknowledged := r.Position(); acknowledged > 50 {
 			t.Fatalf("acknowledged %d of 50 sent", acknowledged)

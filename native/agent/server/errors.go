@@ -1,11 +1,10 @@
 package server
 
 import (
-	"encoding/json"
 	"errors"
-	"net/http"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/http2"
 	"a3s.dev/box/agent/output"
 	"a3s.dev/box/agent/stage"
 	"a3s.dev/box/agent/strictjson"
@@ -16,26 +15,30 @@ type Error struct{ Code, Message string }
 
 func (e *Error) Error() string { return e.Message }
 
+// errBusy is more set-up at once than a host has reason to ask for.
+var errBusy = &Error{"conflict", "there is too much to set up already"}
+
 // statuses are the HTTP statuses of the codes.
 var statuses = map[string]int{
-	"invalid":                  http.StatusBadRequest,
-	"too-large":                http.StatusRequestEntityTooLarge,
-	"not-found":                http.StatusNotFound,
-	"conflict":                 http.StatusConflict,
-	"spec-missing":             http.StatusConflict,
-	"protocol-unsupported":     http.StatusUpgradeRequired,
-	"offset-gone":              http.StatusRequestedRangeNotSatisfiable,
-	stage.CommandNotFound:      http.StatusUnprocessableEntity,
-	stage.CommandNotExecutable: http.StatusUnprocessableEntity,
-	stage.UserNotFound:         http.StatusUnprocessableEntity,
-	stage.CwdInvalid:           http.StatusUnprocessableEntity,
-	stage.SetupFailed:          http.StatusInternalServerError,
+	"invalid":                  400,
+	"too-large":                413,
+	"not-found":                404,
+	"conflict":                 409,
+	"spec-missing":             409,
+	"protocol-unsupported":     426,
+	"offset-gone":              416,
+	stage.CommandNotFound:      422,
+	stage.CommandNotExecutable: 422,
+	stage.UserNotFound:         422,
+	stage.CwdInvalid:           422,
+	stage.SetupFailed:          500,
 }
 
 // conflicts are the states that a request does not fit.
 var conflicts = []error{
 	box.ErrSpecTaken, box.ErrStarted, box.ErrIDTaken, box.ErrTooMany, box.ErrNotRunning, box.ErrRunning,
 	box.ErrNoTerminal, box.ErrStopping, box.ErrInputTaken, box.ErrNoInput,
+	box.ErrAsleep, box.ErrNotAsleep, box.ErrPrepared,
 }
 
 // codeOf gives an error its code; what nobody foresaw is a set-up that failed.
@@ -44,7 +47,6 @@ func codeOf(err error) string {
 	var refusal *stage.Refusal
 	var invalid *strictjson.Error
 	var cwd *box.CwdError
-	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &own):
 		return own.Code
@@ -54,7 +56,7 @@ func codeOf(err error) string {
 		return "invalid"
 	case errors.As(err, &cwd):
 		return stage.CwdInvalid
-	case errors.As(err, &tooLarge):
+	case errors.Is(err, http2.ErrTooLarge):
 		return "too-large"
 	case errors.Is(err, box.ErrNotFound):
 		return "not-found"
@@ -71,27 +73,19 @@ func codeOf(err error) string {
 	return stage.SetupFailed
 }
 
-func writeError(w http.ResponseWriter, err error) {
+func writeError(t *http2.Stream, err error) {
 	code := codeOf(err)
 	status, known := statuses[code]
 	if !known {
-		code, status = stage.SetupFailed, http.StatusInternalServerError
+		code, status = stage.SetupFailed, 500
 	}
-	type body struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-	}
-	writeJSON(w, status, map[string]body{"error": {code, err.Error()}})
+	writeJSON(t, reply{status, appendError(nil, code, err.Error())})
 }
 
-func writeJSON(w http.ResponseWriter, status int, value any) {
-	text, err := json.Marshal(value)
-	if err != nil {
-		// Only a bug makes our own types unencodable; the stream is reset.
-		panic(err)
+func writeJSON(t *http2.Stream, r reply) {
+	kind := "application/json"
+	if len(r.document) == 0 {
+		kind = ""
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	// A host that is gone has no use for the answer.
-	_, _ = w.Write(text)
+	t.Answer(r.status, kind, r.document)
 }

@@ -1,106 +1,90 @@
 package server
 
 import (
-	"io"
-	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/http2"
 	"a3s.dev/box/agent/strictjson"
 )
 
-func (s *Server) hello(w http.ResponseWriter, _ *http.Request, _ string) error {
-	bootID, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return err
-	}
+// errBody is a body where none belongs.
+var errBody = &Error{"invalid", "the request must have no body"}
+
+func (s *Server) hello(t *http2.Stream, _ []byte, _ string) {
+	bootID := []byte{}
 	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	// The kernel makes its id when it is first read, and then it is that of all copies.
+	if err == nil && !s.Box.Asleep() {
+		bootID, err = os.ReadFile("/proc/sys/kernel/random/boot_id")
+	}
 	if err != nil {
-		return err
+		writeError(t, err)
+		return
 	}
-	type versions struct {
-		Minimum int `json:"minimum"`
-		Maximum int `json:"maximum"`
-	}
-	writeJSON(w, http.StatusOK, struct {
-		Protocol versions `json:"protocol"`
-		Agent    string   `json:"agent"`
-		Kernel   string   `json:"kernel"`
-		BootID   string   `json:"bootId"`
-	}{versions{minProtocol, maxProtocol}, s.Version, strings.TrimSpace(string(kernel)), strings.TrimSpace(string(bootID))})
-	return nil
+	to := strconv.AppendInt(append(make([]byte, 0, 256), `{"protocol":{"minimum":`...), minProtocol, 10)
+	to = strconv.AppendInt(append(to, `,"maximum":`...), maxProtocol, 10)
+	to = appendText(append(to, `},"agent":`...), s.Version)
+	to = appendText(append(to, `,"kernel":`...), strings.TrimSpace(string(kernel)))
+	to = appendText(append(to, `,"bootId":`...), strings.TrimSpace(string(bootID)))
+	writeJSON(t, reply{200, append(to, '}')})
 }
 
-func (s *Server) state(w http.ResponseWriter, _ *http.Request, _ string) error {
-	reports := []box.Report{}
-	for _, h := range s.Box.Processes() {
-		reports = append(reports, h.Report())
+func (s *Server) state(t *http2.Stream, _ []byte, _ string) {
+	if s.Box.Asleep() {
+		writeError(t, box.ErrAsleep)
+		return
 	}
-	var digest *string
-	if text := s.Box.Digest(); text != "" {
-		digest = &text
+	to := append(make([]byte, 0, 512), `{"spec":`...)
+	if digest := s.Box.Digest(); digest != "" {
+		to = appendText(to, digest)
+	} else {
+		to = append(to, "null"...)
 	}
-	writeJSON(w, http.StatusOK, struct {
-		Spec      *string      `json:"spec"`
-		Processes []box.Report `json:"processes"`
-	}{digest, reports})
-	return nil
+	to = append(to, `,"processes":[`...)
+	for index, h := range s.Box.Processes() {
+		if index > 0 {
+			to = append(to, ',')
+		}
+		to = appendReport(to, h.Report())
+	}
+	writeJSON(t, reply{200, append(to, "]}"...)})
 }
 
-func (s *Server) takeSpec(w http.ResponseWriter, r *http.Request, _ string) error {
-	data, err := io.ReadAll(r.Body)
-	if err != nil {
-		return err
-	}
-	digest, err := s.Box.TakeSpec(data)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, map[string]string{"spec": digest})
-	return nil
+func (s *Server) takeSpec(body []byte) (reply, error) {
+	digest, err := s.Box.TakeSpec(body)
+	return reply{200, append(appendText([]byte(`{"spec":`), digest), '}')}, err
 }
 
-func (s *Server) stats(w http.ResponseWriter, _ *http.Request, _ string) error {
+func (s *Server) stats(_ []byte, _ string) (reply, error) {
 	stats, err := s.Box.Stats()
 	if err != nil {
-		return err
+		return reply{}, err
 	}
-	writeJSON(w, http.StatusOK, stats)
-	return nil
+	to := strconv.AppendUint([]byte(`{"memoryBytes":`), stats.MemoryBytes, 10)
+	to = strconv.AppendUint(append(to, `,"memoryPeakBytes":`...), stats.MemoryPeakBytes, 10)
+	to = strconv.AppendUint(append(to, `,"cpuUsec":`...), stats.CPUUsec, 10)
+	to = strconv.AppendUint(append(to, `,"pids":`...), stats.Pids, 10)
+	return reply{200, append(to, '}')}, nil
 }
 
-func (s *Server) powerOff(w http.ResponseWriter, r *http.Request, _ string) error {
-	if err := empty(r); err != nil {
-		return err
+func (s *Server) powerOff(t *http2.Stream, body []byte, _ string) {
+	if len(body) > 0 {
+		writeError(t, errBody)
+		return
 	}
 	first := s.Box.Stop()
-	w.WriteHeader(http.StatusAccepted)
-	// The host learns of the guest's end by the machine's, so an answer that gets lost is no loss.
-	_ = http.NewResponseController(w).Flush()
+	writeJSON(t, reply{status: 202})
 	if first {
-		go s.PowerOff()
+		go func() {
+			// The host learns of the guest's end by the machine's, so an answer that gets lost is no loss.
+			t.Flush()
+			s.PowerOff()
+		}()
 	}
-	return nil
-}
-
-// document reads a body that is one document.
-func document(r *http.Request, target any) error {
-	data, err := io.ReadAll(r.Body)
-	if err != nil {
-		return err
-	}
-	return strictjson.Decode(data, target)
-}
-
-// empty insists on no body.
-func empty(r *http.Request) error {
-	data, err := io.ReadAll(r.Body)
-	if err == nil && len(data) > 0 {
-		return &Error{"invalid", "the request must have no body"}
-	}
-	return err
 }
 
 func parseSignal(text string) (syscall.Signal, error) {

@@ -3,113 +3,122 @@ package server
 import (
 	"context"
 	"errors"
-	"net/http"
-	"net/url"
 	"strconv"
+	"strings"
+	"sync/atomic"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/http2"
 	"a3s.dev/box/agent/output"
 	"a3s.dev/box/agent/strictjson"
 )
 
-func (s *Server) startMain(w http.ResponseWriter, r *http.Request, _ string) error {
-	if err := empty(r); err != nil {
-		return err
-	}
-	h, err := s.Box.Start()
+func report(h *box.Handle, err error) (reply, error) {
 	if err != nil {
-		return err
+		return reply{}, err
 	}
-	writeJSON(w, http.StatusOK, h.Report())
-	return nil
+	return reply{200, appendReport(make([]byte, 0, 256), h.Report())}, nil
 }
 
-func (s *Server) exec(w http.ResponseWriter, r *http.Request, _ string) error {
+func (s *Server) startMain(body []byte) (reply, error) {
+	if len(body) > 0 {
+		return reply{}, errBody
+	}
+	return report(s.Box.Start())
+}
+
+func (s *Server) exec(t *http2.Stream, body []byte, _ string) {
 	var request struct {
 		ID      string      `json:"id"`
 		Process box.Process `json:"process"`
 	}
-	if err := document(r, &request); err != nil {
-		return err
+	err := strictjson.Decode(body, &request)
+	if err == nil && (!isID(request.ID) || request.ID == box.MainID) {
+		err = &strictjson.Error{Path: "id", Reason: "is not an id"}
 	}
-	if !isID(request.ID) || request.ID == box.MainID {
-		return &strictjson.Error{Path: "id", Reason: "is not an id"}
+	if err == nil {
+		err = box.CheckProcess(&request.Process, "process.")
 	}
-	if err := box.CheckProcess(&request.Process, "process."); err != nil {
-		return err
-	}
-	h, err := s.Box.Exec(request.ID, &request.Process)
 	if err != nil {
-		return err
+		writeError(t, err)
+		return
 	}
-	writeJSON(w, http.StatusOK, h.Report())
-	return nil
+	s.order.start(request.ID, func() { give(t)(report(s.Box.Exec(request.ID, &request.Process))) })
 }
 
-func (s *Server) process(w http.ResponseWriter, _ *http.Request, id string) error {
-	h, err := s.Box.Process(id)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, h.Report())
-	return nil
-}
+func (s *Server) process(_ []byte, id string) (reply, error) { return report(s.Box.Process(id)) }
 
-func (s *Server) exit(w http.ResponseWriter, r *http.Request, id string) error {
-	h, err := s.Box.Process(id)
-	if err != nil {
-		return err
-	}
-	select {
-	case <-h.Complete():
-		writeJSON(w, http.StatusOK, h.Report().Exit)
-		return nil
-	case <-r.Context().Done():
-		panic(http.ErrAbortHandler)
-	}
-}
-
-func (s *Server) output(w http.ResponseWriter, r *http.Request, id string) error {
-	h, err := s.Box.Process(id)
-	if err != nil {
-		return err
-	}
-	offset, err := parseOffset(r.URL.RawQuery)
-	if err != nil {
-		return err
-	}
-	if !h.Output.Holds(offset) {
-		return output.ErrOffset
-	}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
-	h.Displace(func() { cancel(nil) })
-	sent := output.SentFrom(offset)
-	go func() {
-		if err := h.Output.ReadAcks(sent, r.Body); err != nil {
-			cancel(err)
+func (s *Server) exit(t *http2.Stream, _ []byte, id string) {
+	s.order.after(id, func() {
+		h, err := s.Box.Process(id)
+		if err != nil {
+			writeError(t, err)
+			return
 		}
-	}()
-	controller := http.NewResponseController(w)
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.WriteHeader(http.StatusOK)
-	if err := controller.Flush(); err != nil {
-		panic(http.ErrAbortHandler)
+		answer := func() { writeJSON(t, reply{200, appendExit(nil, h.Report().Exit)}) }
+		select {
+		case <-h.Complete():
+			answer()
+			return
+		default:
+		}
+		gone := make(chan struct{})
+		t.OnEnd(func() { close(gone) })
+		go func() {
+			select {
+			case <-h.Complete():
+				answer()
+			case <-gone:
+			}
+		}()
+	})
+}
+
+func (s *Server) output(t *http2.Stream, _ []byte, id string) {
+	offset, err := parseOffset(t.Query)
+	if err != nil {
+		writeError(t, err)
+		return
 	}
-	if err := h.Output.WriteFrames(ctx, offset, sent, w, controller.Flush); err != nil {
-		// The status is sent: a reset tells the host of a bad acknowledgement, of another reader, or of its own end.
-		panic(http.ErrAbortHandler)
-	}
-	return nil
+	var reader atomic.Pointer[output.Reader]
+	t.Each(func(piece []byte, last bool) {
+		r := reader.Load()
+		// Nothing is sent before there is a reader.
+		if r == nil && len(piece) > 0 || r != nil && r.Take(piece, last) != nil {
+			// The status may be sent: a reset tells the host of a bad acknowledgement.
+			t.Reset(http2.ProtocolError)
+		}
+	})
+	s.order.after(id, func() {
+		h, err := s.Box.Process(id)
+		if err != nil {
+			writeError(t, err)
+			return
+		}
+		r, err := h.Output.NewReader(offset)
+		if err != nil {
+			writeError(t, err)
+			return
+		}
+		h.Displace(r.Leave)
+		t.OnEnd(r.Leave)
+		reader.Store(r)
+		t.Begin(200, "application/octet-stream")
+		go func() {
+			if r.WriteFrames(t, http2.Room) != nil {
+				// A reset tells the host of another reader.
+				t.Reset(http2.InternalError)
+			}
+		}()
+	})
 }
 
 // parseOffset reads the one parameter, in its one spelling.
 func parseOffset(query string) (uint64, error) {
-	values, err := url.ParseQuery(query)
-	if err != nil || len(values) != 1 || len(values["offset"]) != 1 {
+	text, ok := strings.CutPrefix(query, "offset=")
+	if !ok {
 		return 0, &Error{"invalid", "offset must be given once, and nothing else"}
 	}
-	text := values["offset"][0]
 	offset, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || strconv.FormatUint(offset, 10) != text {
 		return 0, &Error{"invalid", "offset is not a number"}
@@ -117,67 +126,61 @@ func parseOffset(query string) (uint64, error) {
 	return offset, nil
 }
 
-func (s *Server) stdin(w http.ResponseWriter, r *http.Request, id string) error {
-	h, err := s.Box.Process(id)
-	if err != nil {
-		return err
-	}
-	closed, err := h.Input.Write(r.Context(), r.Body)
-	if errors.Is(err, box.ErrInputAborted) {
-		panic(http.ErrAbortHandler)
-	}
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, map[string]bool{"closed": closed})
-	return nil
+func (s *Server) stdin(t *http2.Stream, _ []byte, id string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	t.OnEnd(cancel)
+	s.order.after(id, func() {
+		h, err := s.Box.Process(id)
+		if err != nil {
+			writeError(t, err)
+			return
+		}
+		go func() {
+			closed, err := h.Input.Write(ctx, t)
+			if errors.Is(err, box.ErrInputAborted) {
+				t.Reset(http2.InternalError)
+				return
+			}
+			if err != nil {
+				writeError(t, err)
+				return
+			}
+			writeJSON(t, reply{200, append(strconv.AppendBool([]byte(`{"closed":`), closed), '}')})
+		}()
+	})
 }
 
-func (s *Server) signal(w http.ResponseWriter, r *http.Request, id string) error {
+func (s *Server) signal(body []byte, id string) (reply, error) {
 	var request struct {
 		Signal string `json:"signal"`
 	}
-	if err := document(r, &request); err != nil {
-		return err
+	if err := strictjson.Decode(body, &request); err != nil {
+		return reply{}, err
 	}
 	signal, err := parseSignal(request.Signal)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
 	h, err := s.Box.Process(id)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
-	if err := h.Signal(signal); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return nothing, h.Signal(signal)
 }
 
-func (s *Server) resize(w http.ResponseWriter, r *http.Request, id string) error {
+func (s *Server) resize(body []byte, id string) (reply, error) {
 	var size box.Size
-	if err := document(r, &size); err != nil {
-		return err
+	if err := strictjson.Decode(body, &size); err != nil {
+		return reply{}, err
 	}
 	if size.Rows < 1 || size.Rows > 65535 || size.Columns < 1 || size.Columns > 65535 {
-		return &Error{"invalid", "rows and columns must be from 1 to 65535"}
+		return reply{}, &Error{"invalid", "rows and columns must be from 1 to 65535"}
 	}
 	h, err := s.Box.Process(id)
 	if err != nil {
-		return err
+		return reply{}, err
 	}
-	if err := h.Resize(uint16(size.Rows), uint16(size.Columns)); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return nothing, h.Resize(uint16(size.Rows), uint16(size.Columns))
 }
 
-func (s *Server) forget(w http.ResponseWriter, _ *http.Request, id string) error {
-	if err := s.Box.Forget(id); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
+func (s *Server) forget(_ []byte, id string) (reply, error) { return nothing, s.Box.Forget(id) }

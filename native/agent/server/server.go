@@ -2,11 +2,11 @@
 package server
 
 import (
-	"net/http"
 	"strconv"
 	"strings"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/http2"
 )
 
 // Bounds of requests.
@@ -14,21 +14,13 @@ const (
 	maxHeaderBytes   = 16 << 10
 	maxDocumentBytes = 64 << 10
 	maxSpecBytes     = 4 << 20
-
-	maxStreams       = 256
-	maxFrameBytes    = 1 << 20
-	streamWindow     = 128 << 10
-	connectionWindow = 4<<20 - 1
 )
 
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 1
+	maxProtocol = 2
 )
-
-// protocolHeader carries the version that host and agent agreed on.
-const protocolHeader = "A3s-Protocol"
 
 // Server answers for one box.
 type Server struct {
@@ -37,121 +29,157 @@ type Server struct {
 	Version string
 	// PowerOff ends the guest; it is called once, after the answer was given.
 	PowerOff func()
+
+	order         *order
+	woken, forked once
 }
+
+// reply is a document, or none.
+type reply struct {
+	status   int
+	document []byte
+}
+
+var nothing = reply{status: 204}
 
 // route is one line of the protocol's table. `{id}` is the process.
 type route struct {
 	method, path string
-	// limit bounds the body; 0 for one that is a stream or absent.
-	limit  int64
-	handle func(s *Server, w http.ResponseWriter, r *http.Request, id string) error
+	// since is the version that brought it.
+	since int
+	// limit bounds the body; 0 for one that is not read as a whole.
+	limit int
+	// One of these answers: at once, in the order of what sets the guest up, or by itself.
+	prompt func(s *Server, body []byte, id string) (reply, error)
+	setUp  func(s *Server, body []byte) (reply, error)
+	stream func(s *Server, t *http2.Stream, body []byte, id string)
 }
 
 var routes = []route{
-	{"GET", "/v1/hello", 0, (*Server).hello},
-	{"GET", "/v1/state", 0, (*Server).state},
-	{"PUT", "/v1/spec", maxSpecBytes, (*Server).takeSpec},
-	{"POST", "/v1/processes/main/start", maxDocumentBytes, (*Server).startMain},
-	{"POST", "/v1/processes", maxSpecBytes, (*Server).exec},
-	{"GET", "/v1/processes/{id}", 0, (*Server).process},
-	{"GET", "/v1/processes/{id}/exit", 0, (*Server).exit},
-	{"POST", "/v1/processes/{id}/output", 0, (*Server).output},
-	{"PUT", "/v1/processes/{id}/stdin", 0, (*Server).stdin},
-	{"POST", "/v1/processes/{id}/signal", maxDocumentBytes, (*Server).signal},
-	{"POST", "/v1/processes/{id}/resize", maxDocumentBytes, (*Server).resize},
-	{"DELETE", "/v1/processes/{id}", 0, (*Server).forget},
-	{"GET", "/v1/stats", 0, (*Server).stats},
-	{"POST", "/v1/poweroff", maxDocumentBytes, (*Server).powerOff},
+	{method: "POST", path: "/v1/prepare", since: 2, limit: maxDocumentBytes, setUp: (*Server).prepare},
+	{method: "POST", path: "/v1/wake", since: 2, limit: maxDocumentBytes, setUp: (*Server).wake},
+	{method: "POST", path: "/v1/fork", since: 2, limit: maxDocumentBytes, setUp: (*Server).fork},
+	{method: "PUT", path: "/v1/spec", limit: maxSpecBytes, setUp: (*Server).takeSpec},
+	{method: "POST", path: "/v1/processes/main/start", limit: maxDocumentBytes, setUp: (*Server).startMain},
+	{method: "POST", path: "/v1/processes", limit: maxSpecBytes, stream: (*Server).exec},
+	{method: "POST", path: "/v1/processes/{id}/output", stream: (*Server).output},
+	{method: "GET", path: "/v1/processes/{id}/exit", stream: (*Server).exit},
+	{method: "PUT", path: "/v1/processes/{id}/stdin", stream: (*Server).stdin},
+	{method: "GET", path: "/v1/processes/{id}", prompt: (*Server).process},
+	{method: "DELETE", path: "/v1/processes/{id}", prompt: (*Server).forget},
+	{method: "POST", path: "/v1/processes/{id}/signal", limit: maxDocumentBytes, prompt: (*Server).signal},
+	{method: "POST", path: "/v1/processes/{id}/resize", limit: maxDocumentBytes, prompt: (*Server).resize},
+	{method: "GET", path: "/v1/stats", prompt: (*Server).stats},
+	{method: "GET", path: "/v1/hello", stream: (*Server).hello},
+	{method: "GET", path: "/v1/state", stream: (*Server).state},
+	{method: "POST", path: "/v1/poweroff", limit: maxDocumentBytes, stream: (*Server).powerOff},
 }
 
 // HTTP makes the HTTP/2 server of the control stream.
-func (s *Server) HTTP() *http.Server {
-	server := &http.Server{
-		Handler: s,
-		// net/http refuses more by itself, without a document; so our own bound is met first.
-		MaxHeaderBytes: 4 * maxHeaderBytes,
-		Protocols:      new(http.Protocols),
-		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams:          maxStreams,
-			MaxReadFrameSize:              maxFrameBytes,
-			MaxReceiveBufferPerStream:     streamWindow,
-			MaxReceiveBufferPerConnection: connectionWindow,
-		},
-	}
-	server.Protocols.SetUnencryptedHTTP2(true)
-	return server
+func (s *Server) HTTP() *http2.Server {
+	s.order = newOrder()
+	return &http2.Server{Handler: s.handle}
 }
 
-// ServeHTTP finds the route of a request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := s.serve(w, r); err != nil {
-		writeError(w, err)
+// handle finds the route of a request, and sees that its answer is begun in its turn.
+func (s *Server) handle(t *http2.Stream) {
+	route, id, err := find(t)
+	if err != nil {
+		writeError(t, err)
+		return
+	}
+	if route.limit == 0 {
+		s.dispatch(route, t, nil, id)
+		return
+	}
+	t.Collect(route.limit, func(body []byte, err error) {
+		if err != nil {
+			writeError(t, err)
+			return
+		}
+		s.dispatch(route, t, body, id)
+	})
+}
+
+func (s *Server) dispatch(route *route, t *http2.Stream, body []byte, id string) {
+	switch {
+	case route.stream != nil:
+		route.stream(s, t, body, id)
+	case route.setUp != nil:
+		if !s.order.setUp(func() { give(t)(route.setUp(s, body)) }) {
+			writeError(t, errBusy)
+		}
+	default:
+		s.order.after(id, func() { give(t)(route.prompt(s, body, id)) })
 	}
 }
 
-func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
-	if headerBytes(r) > maxHeaderBytes {
-		return &Error{"too-large", "the request's headers are larger than " + strconv.Itoa(maxHeaderBytes) + " bytes"}
+// give answers a request with what was made of it.
+func give(t *http2.Stream) func(reply, error) {
+	return func(r reply, err error) {
+		if err != nil {
+			writeError(t, err)
+			return
+		}
+		writeJSON(t, r)
 	}
-	for _, route := range routes {
-		id, ok := match(route.path, r.URL.Path)
-		if !ok || route.method != r.Method {
+}
+
+func find(t *http2.Stream) (*route, string, error) {
+	if t.HeaderBytes > maxHeaderBytes {
+		return nil, "", &Error{"too-large", "the request's headers are larger than " + strconv.Itoa(maxHeaderBytes) + " bytes"}
+	}
+	for index := range routes {
+		route := &routes[index]
+		if route.method != t.Method {
 			continue
 		}
-		if route.path != "/v1/hello" {
-			if err := checkProtocol(r); err != nil {
-				return err
-			}
+		id, ok := match(route.path, t.Path)
+		if !ok {
+			continue
 		}
-		if route.limit > 0 {
-			r.Body = http.MaxBytesReader(w, r.Body, route.limit)
+		if route.path == "/v1/hello" {
+			return route, id, nil
 		}
-		return route.handle(s, w, r, id)
-	}
-	return &Error{"not-found", "there is no route " + strconv.QuoteToASCII(r.Method+" "+r.URL.Path)}
-}
-
-func headerBytes(r *http.Request) int {
-	total := len(r.Method) + len(r.RequestURI) + len(r.Host)
-	for name, values := range r.Header {
-		for _, value := range values {
-			total += len(name) + len(value)
+		version, err := protocol(t)
+		if err != nil {
+			return nil, "", err
+		}
+		if version >= route.since {
+			return route, id, nil
 		}
 	}
-	return total
+	return nil, "", &Error{"not-found", "there is no route " + strconv.QuoteToASCII(t.Method+" "+t.Path)}
 }
 
-func checkProtocol(r *http.Request) error {
-	values := r.Header.Values(protocolHeader)
-	if len(values) == 1 {
-		version, err := strconv.Atoi(values[0])
-		if err == nil && version >= minProtocol && version <= maxProtocol && strconv.Itoa(version) == values[0] {
-			return nil
+// protocol is the version that host and agent agreed on.
+func protocol(t *http2.Stream) (int, error) {
+	if len(t.Protocols) == 1 && len(t.Protocols[0]) == 1 {
+		if version := int(t.Protocols[0][0] - '0'); version >= minProtocol && version <= maxProtocol {
+			return version, nil
 		}
 	}
-	return &Error{"protocol-unsupported", "a3s-protocol must be " + strconv.Itoa(minProtocol)}
+	return 0, &Error{"protocol-unsupported", "a3s-protocol must be from " + strconv.Itoa(minProtocol) + " to " + strconv.Itoa(maxProtocol)}
 }
 
-// match compares a path with a pattern, segment by segment.
+// match compares a path with a pattern, which has at most one id.
 func match(pattern, path string) (id string, ok bool) {
-	wanted, got := strings.Split(pattern, "/"), strings.Split(path, "/")
-	if len(wanted) != len(got) {
+	before, after, found := strings.Cut(pattern, "{id}")
+	if !found {
+		return "", path == pattern
+	}
+	if len(path) <= len(before)+len(after) || !strings.HasPrefix(path, before) || !strings.HasSuffix(path, after) {
 		return "", false
 	}
-	for index, segment := range wanted {
-		switch {
-		case segment == "{id}" && isID(got[index]):
-			id = got[index]
-		case segment != got[index]:
-			return "", false
-		}
-	}
-	return id, true
+	id = path[len(before) : len(path)-len(after)]
+	return id, isID(id)
 }
 
 func isID(text string) bool {
-	if text == "" || len(text) > 64 {
-		return false
+	for index := range len(text) {
+		if c := text[index]; (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
 	}
-	return strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+	return text != "" && len(text) <= 64
 }

@@ -1,0 +1,296 @@
+package http2
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net"
+	"sync"
+	"time"
+)
+
+// preface is what every client says first; section 3.4.
+const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+// readBytes holds the largest frame, and is larger so that few reads bring much.
+const readBytes = 64 << 10
+
+// defaultWindow is that of streams and connections before anything else is said.
+const defaultWindow = 1<<16 - 1
+
+// maxWindow is the largest that a window may be.
+const maxWindow = 1<<31 - 1
+
+// lastWords is how long a client that broke the rules has to be told so.
+const lastWords = time.Second
+
+// fault is the end of a connection that broke the rules.
+type fault Code
+
+func (fault) Error() string { return "the connection broke the rules" }
+
+// connection is one client. One goroutine reads, and calls the handler; the fields of the first group are its own.
+type connection struct {
+	handler Handler
+	headers *decoder
+	// last is the highest stream that the client opened.
+	last    uint32
+	settled bool
+	// block is a header block that continues, of the stream `continued`, whose first frame had these flags.
+	block     []byte
+	continued uint32
+	flags     byte
+	// received is what the connection's window lacks.
+	received int
+
+	net net.Conn
+
+	mu sync.Mutex
+	// changed tells of all that follows.
+	changed *sync.Cond
+	streams map[uint32]*Stream
+	ended   bool
+	// window is what may be sent on all streams together, initial what on a new one.
+	window, initial int
+	maxFrame        int
+	// queued waits for whoever writes. spare is a buffer for the same, out of use.
+	queued, spare []byte
+	writing       bool
+}
+
+func newConnection(conn net.Conn, handler Handler) *connection {
+	c := &connection{
+		net: conn, handler: handler, headers: newDecoder(), streams: map[uint32]*Stream{},
+		window: defaultWindow, initial: defaultWindow, maxFrame: maxFrame,
+	}
+	c.changed = sync.NewCond(&c.mu)
+	return c
+}
+
+// serve reads until the client is gone or breaks the rules.
+func (c *connection) serve() {
+	defer c.end()
+	buffer := make([]byte, readBytes)
+	var held int
+	for begun := false; ; {
+		n, err := c.net.Read(buffer[held:])
+		if err != nil {
+			return
+		}
+		held += n
+		data := buffer[:held]
+		if !begun {
+			if len(data) < len(preface) {
+				if !bytes.HasPrefix([]byte(preface), data) {
+					return
+				}
+				continue
+			}
+			if string(data[:len(preface)]) != preface {
+				return
+			}
+			begun = true
+			data = data[len(preface):]
+			c.send(greeting())
+		}
+		rest, err := c.take(data)
+		if err != nil {
+			code := ProtocolError
+			if f, ok := err.(fault); ok {
+				code = Code(f)
+			}
+			c.send(appendGoAway(nil, c.last, code))
+			timer := time.AfterFunc(lastWords, c.end)
+			c.drained()
+			timer.Stop()
+			return
+		}
+		held = copy(buffer, rest)
+	}
+}
+
+func greeting() []byte {
+	const settings = 3
+	to := appendHeader(make([]byte, 0, 64), 6*settings, typeSettings, 0, 0)
+	to = appendSetting(to, settingMaxStreams, maxStreams)
+	to = appendSetting(to, settingInitialWindow, streamWindow)
+	to = appendSetting(to, settingMaxHeaderList, maxBlock)
+	return appendWindowUpdate(to, 0, connectionWindow-defaultWindow)
+}
+
+// take handles the whole frames of what was read, and answers the rest. What is sent meanwhile goes out in one piece.
+func (c *connection) take(data []byte) (rest []byte, err error) {
+	mine := c.holdBack()
+	for err == nil && len(data) >= headerBytes {
+		length := int(data[0])<<16 | int(data[1])<<8 | int(data[2])
+		if length > maxFrame {
+			err = fault(frameSizeError)
+			break
+		}
+		if len(data) < headerBytes+length {
+			break
+		}
+		f := frame{data[3], data[4], binary.BigEndian.Uint32(data[5:]) & maxWindow, data[headerBytes : headerBytes+length]}
+		data = data[headerBytes+length:]
+		err = c.handle(&f)
+	}
+	if mine {
+		c.write(true)
+	}
+	return data, err
+}
+
+func (c *connection) handle(f *frame) error {
+	if !c.settled && (f.kind != typeSettings || f.has(flagAck)) {
+		return fault(ProtocolError)
+	}
+	if c.continued != 0 && (f.kind != typeContinuation || f.stream != c.continued) {
+		return fault(ProtocolError)
+	}
+	switch f.kind {
+	case typeData:
+		return c.data(f)
+	case typeHeaders:
+		return c.begin(f)
+	case typeContinuation:
+		return c.continuation(f)
+	case typeReset:
+		return c.reset(f)
+	case typeSettings:
+		return c.settings(f)
+	case typePing:
+		if len(f.payload) != 8 {
+			return fault(frameSizeError)
+		}
+		if f.stream != 0 {
+			return fault(ProtocolError)
+		}
+		if !f.has(flagAck) {
+			c.send(append(appendHeader(nil, 8, typePing, flagAck, 0), f.payload...))
+		}
+	case typeWindowUpdate:
+		return c.windowUpdate(f)
+	case typePriority:
+		if f.stream == 0 {
+			return fault(ProtocolError)
+		}
+		if len(f.payload) != 5 {
+			return fault(frameSizeError)
+		}
+	case typePush:
+		return fault(ProtocolError)
+	case typeGoAway:
+		if f.stream != 0 {
+			return fault(ProtocolError)
+		}
+		if len(f.payload) < 8 {
+			return fault(frameSizeError)
+		}
+	}
+	// Others are unknown, and to be ignored.
+	return nil
+}
+
+func (c *connection) settings(f *frame) error {
+	if f.stream != 0 {
+		return fault(ProtocolError)
+	}
+	if f.has(flagAck) {
+		if len(f.payload) != 0 {
+			return fault(frameSizeError)
+		}
+		return nil
+	}
+	if len(f.payload)%6 != 0 {
+		return fault(frameSizeError)
+	}
+	c.settled = true
+	c.mu.Lock()
+	err := c.apply(f.payload)
+	c.changed.Broadcast()
+	c.mu.Unlock()
+	if err == nil {
+		c.send(appendHeader(nil, 0, typeSettings, flagAck, 0))
+	}
+	return err
+}
+
+func (c *connection) apply(settings []byte) error {
+	for ; len(settings) > 0; settings = settings[6:] {
+		value := binary.BigEndian.Uint32(settings[2:])
+		switch binary.BigEndian.Uint16(settings) {
+		case settingPush:
+			if value > 1 {
+				return fault(ProtocolError)
+			}
+		case settingInitialWindow:
+			if value > maxWindow {
+				return fault(flowControlError)
+			}
+			for _, s := range c.streams {
+				if s.window += int(value) - c.initial; s.window > maxWindow {
+					return fault(flowControlError)
+				}
+			}
+			c.initial = int(value)
+		case settingMaxFrame:
+			if value < maxFrame || value > 1<<24-1 {
+				return fault(ProtocolError)
+			}
+			c.maxFrame = int(value)
+		}
+	}
+	return nil
+}
+
+func (c *connection) windowUpdate(f *frame) error {
+	if len(f.payload) != 4 {
+		return fault(frameSizeError)
+	}
+	increment := int(binary.BigEndian.Uint32(f.payload) & maxWindow)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f.stream == 0 {
+		c.window += increment
+		if increment == 0 {
+			return fault(ProtocolError)
+		}
+		if c.window > maxWindow {
+			return fault(flowControlError)
+		}
+		c.changed.Broadcast()
+		return nil
+	}
+	if f.stream > c.last {
+		return fault(ProtocolError)
+	}
+	// A stream that has ended may still be given credit.
+	if s := c.streams[f.stream]; s != nil {
+		s.window += increment
+		if increment == 0 || s.window > maxWindow {
+			code := flowControlError
+			if increment == 0 {
+				code = ProtocolError
+			}
+			c.queue(appendReset(nil, s.id, code))
+			s.endLocked()
+		}
+		c.changed.Broadcast()
+	}
+	return nil
+}
+
+// end lets go of the client, and wakes whoever waits for it.
+func (c *connection) end() {
+	c.mu.Lock()
+	already := c.ended
+	c.ended = true
+	for _, s := range c.streams {
+		s.endLocked()
+	}
+	c.changed.Broadcast()
+	c.mu.Unlock()
+	if !already {
+		// There is nobody left to tell that this failed.
+		_ = c.net.Close()
+	}
+}

@@ -1,0 +1,87 @@
+// Package http2 is the part of HTTP/2 that the control stream needs, of RFC 9113 and RFC 7541: a server of one client at a time.
+//
+// Package net/http does the same and much more. What it executes for a first request is thousands of blocks of code that no
+// copy of a guest has executed before, and under emulation each of them is translated first, for some ten microseconds.
+//
+// The client is the host, which is trusted with more than this; all the same everything is bounded, and what breaks the rules
+// ends the connection.
+package http2
+
+import (
+	"errors"
+	"net"
+	"sync"
+)
+
+// Bounds of a connection.
+const (
+	maxStreams = 256
+	// maxFrame is the default, which every client may rely on.
+	maxFrame = 16 << 10
+	// maxBlock bounds the headers of a request as they are sent.
+	maxBlock = 64 << 10
+	// streamWindow is what one body may have in flight. Its reader alone is held back by a body that nobody reads.
+	streamWindow     = 128 << 10
+	connectionWindow = 4<<20 - 1
+	// maxQueued bounds what waits to be written to a client that does not read.
+	maxQueued = 1 << 20
+)
+
+// Handler begins to answer a request, of which the headers have come. Handlers are called one at a time, in the order of the
+// requests, and must not wait for anything: the connection stands still meanwhile.
+type Handler func(s *Stream)
+
+// Server serves connections with a handler.
+type Server struct {
+	Handler Handler
+
+	mu       sync.Mutex
+	listener net.Listener
+	open     map[*connection]struct{}
+	closed   bool
+}
+
+// Serve accepts connections until that fails. It closes the listener.
+func (s *Server) Serve(listener net.Listener) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return errors.Join(net.ErrClosed, listener.Close())
+	}
+	s.listener, s.open = listener, map[*connection]struct{}{}
+	s.mu.Unlock()
+	for {
+		accepted, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		c := newConnection(accepted, s.Handler)
+		s.mu.Lock()
+		if s.closed {
+			s.mu.Unlock()
+			return errors.Join(net.ErrClosed, accepted.Close())
+		}
+		s.open[c] = struct{}{}
+		s.mu.Unlock()
+		go func() {
+			c.serve()
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			delete(s.open, c)
+		}()
+	}
+}
+
+// Close ends every connection, and the listener.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for c := range s.open {
+		c.end()
+	}
+	if s.listener == nil {
+		return nil
+	}
+	return s.listener.Close()
+}

@@ -1,0 +1,146 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"time"
+
+	"a3s.dev/box/agent/strictjson"
+)
+
+// entropyBytes is what a copy's random number generator is given.
+const entropyBytes = 64
+
+// once answers the same document again as it did the first time: a host whose connection broke does not know whether
+// what it sent was done.
+type once struct {
+	done bool
+	of   [sha256.Size]byte
+}
+
+func (o *once) was(body []byte) bool { return o.done && o.of == sha256.Sum256(body) }
+
+func (o *once) is(body []byte) { o.done, o.of = true, sha256.Sum256(body) }
+
+func (s *Server) prepare(body []byte) (reply, error) {
+	if len(body) > 0 {
+		return reply{}, errBody
+	}
+	return nothing, s.Box.Prepare()
+}
+
+func (s *Server) wake(body []byte) (reply, error) {
+	var request struct {
+		Entropy   string `json:"entropy"`
+		Time      string `json:"time"`
+		MachineID string `json:"machineId"`
+	}
+	if err := strictjson.Decode(body, &request); err != nil {
+		return reply{}, err
+	}
+	if s.woken.was(body) {
+		return nothing, nil
+	}
+	copied, err := parseCopy(request.Entropy, request.Time, request.MachineID)
+	if err != nil {
+		return reply{}, err
+	}
+	if err := s.Box.Wake(copied.entropy, copied.now, request.MachineID); err != nil {
+		return reply{}, err
+	}
+	s.woken.is(body)
+	return nothing, nil
+}
+
+func (s *Server) fork(body []byte) (reply, error) {
+	var request struct {
+		Entropy   string  `json:"entropy"`
+		Time      string  `json:"time"`
+		MachineID string  `json:"machineId"`
+		Hostname  string  `json:"hostname"`
+		MAC       *string `json:"mac"`
+	}
+	if err := strictjson.Decode(body, &request); err != nil {
+		return reply{}, err
+	}
+	if s.forked.was(body) {
+		return nothing, nil
+	}
+	copied, err := parseCopy(request.Entropy, request.Time, request.MachineID)
+	if err != nil {
+		return reply{}, err
+	}
+	if err := s.Box.Fork(copied.entropy, copied.now, request.MachineID, request.Hostname, request.MAC); err != nil {
+		return reply{}, err
+	}
+	s.forked.is(body)
+	return nothing, nil
+}
+
+// identity is what every copy gets.
+type identity struct {
+	entropy []byte
+	now     time.Time
+}
+
+func parseCopy(entropy, now, machineID string) (*identity, error) {
+	bytes, err := base64.StdEncoding.Strict().DecodeString(entropy)
+	if err != nil || len(bytes) != entropyBytes {
+		return nil, &strictjson.Error{Path: "entropy", Reason: "is not 64 bytes in base64"}
+	}
+	at, ok := parseTime(now)
+	if !ok {
+		return nil, &strictjson.Error{Path: "time", Reason: "is not a time in UTC with nanoseconds"}
+	}
+	if !isUUID(machineID) {
+		return nil, &strictjson.Error{Path: "machineId", Reason: "is not a lower-case UUID"}
+	}
+	return &identity{bytes, at}, nil
+}
+
+// parseTime reads the one spelling "2006-01-02T15:04:05.000000000Z". Package time's parser is for any, and much of
+// what a copy does before it answers would be that.
+func parseTime(text string) (time.Time, bool) {
+	const shape = "dddd-dd-ddTdd:dd:dd.dddddddddZ"
+	if len(text) != len(shape) {
+		return time.Time{}, false
+	}
+	var numbers [7]int
+	field := 0
+	for index := range len(shape) {
+		c := text[index]
+		switch {
+		case shape[index] != 'd':
+			if c != shape[index] {
+				return time.Time{}, false
+			}
+			field++
+		case c < '0' || c > '9':
+			return time.Time{}, false
+		default:
+			numbers[field] = numbers[field]*10 + int(c-'0')
+		}
+	}
+	year, month, day, hour, minute, second := numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]
+	if year < 2000 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 59 {
+		return time.Time{}, false
+	}
+	at := time.Date(year, time.Month(month), day, hour, minute, second, numbers[6], time.UTC)
+	// The 31st of a shorter month is a day of the next.
+	return at, at.Day() == day
+}
+
+func isUUID(text string) bool {
+	const shape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+	if len(text) != len(shape) {
+		return false
+	}
+	for index := range len(shape) {
+		c := text[index]
+		hex := '0' <= c && c <= '9' || 'a' <= c && c <= 'f'
+		if shape[index] == 'x' && !hex || shape[index] == '-' && c != '-' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,75 @@
+package server
+
+import (
+	"strconv"
+	"unicode/utf8"
+
+	"a3s.dev/box/agent/box"
+)
+
+// The documents of the protocol are few and flat, so they are written out: what package encoding/json executes for the first
+// of a type is more than all the rest of an answer.
+
+// appendText appends a string; RFC 8259, section 7.
+func appendText(to []byte, text string) []byte {
+	const hex = "0123456789abcdef"
+	to = append(to, '"')
+	start := 0
+	for index := 0; index < len(text); {
+		c := text[index]
+		if c >= utf8.RuneSelf {
+			char, size := utf8.DecodeRuneInString(text[index:])
+			if char == utf8.RuneError && size == 1 {
+				to = append(append(to, text[start:index]...), `\ufffd`...)
+				start = index + 1
+			}
+			index += size
+			continue
+		}
+		switch {
+		case c == '"' || c == '\\':
+			to = append(append(to, text[start:index]...), '\\', c)
+			start = index + 1
+		case c < ' ':
+			to = append(append(to, text[start:index]...), '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+			start = index + 1
+		}
+		index++
+	}
+	return append(append(to, text[start:]...), '"')
+}
+
+func appendNullable(to []byte, text *string) []byte {
+	if text == nil {
+		return append(to, "null"...)
+	}
+	return appendText(to, *text)
+}
+
+func appendError(to []byte, code, message string) []byte {
+	to = appendText(append(to, `{"error":{"code":`...), code)
+	to = appendText(append(to, `,"message":`...), message)
+	return append(to, "}}"...)
+}
+
+func appendExit(to []byte, exit *box.Exit) []byte {
+	if exit == nil {
+		return append(to, "null"...)
+	}
+	to = strconv.AppendInt(append(to, `{"exitCode":`...), int64(exit.ExitCode), 10)
+	to = appendNullable(append(to, `,"signal":`...), exit.Signal)
+	to = strconv.AppendBool(append(to, `,"oomKilled":`...), exit.OOMKilled)
+	to = appendText(append(to, `,"finishedAt":`...), exit.FinishedAt)
+	return append(to, '}')
+}
+
+func appendReport(to []byte, report box.Report) []byte {
+	to = appendText(append(to, `{"id":`...), report.ID)
+	to = appendText(append(to, `,"state":`...), report.State)
+	to = strconv.AppendInt(append(to, `,"pid":`...), int64(report.Pid), 10)
+	to = appendNullable(append(to, `,"startedAt":`...), report.StartedAt)
+	to = appendExit(append(to, `,"exit":`...), report.Exit)
+	to = strconv.AppendUint(append(to, `,"written":`...), report.Written, 10)
+	to = strconv.AppendUint(append(to, `,"acknowledged":`...), report.Acknowledged, 10)
+	return append(to, '}')
+}
