@@ -9,22 +9,19 @@
  * @module
  */
 import { constants } from 'node:fs';
-import { access, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
 import * as z from 'zod';
-import { CONVERTER_IDENTITY, identityFor } from '../../cell/identity.ts';
 import { A3sError } from '../../errors.ts';
 import { whenAborted } from '../deadline.ts';
 import type { MachineSpec } from '../engine.ts';
 import { printable } from '../helper.ts';
-import { endProcesses } from '../sweep.ts';
 import { type Accelerator, CONTROL_PORT_ID } from './arguments.ts';
-import { prepareDirectory } from './directory.ts';
+import { withProbe } from './probe.ts';
 import { startVmm } from './vmm.ts';
 
 const PROBE_MS = 10_000;
-const PROBE_MEMORY = 256 * 2 ** 20;
 const DOUBT_MS = 3_600_000;
 
 export interface Verdict {
@@ -99,26 +96,10 @@ async function deviceProblem(): Promise<string | undefined> {
 
 /** @returns why KVM cannot be used */
 async function probe(options: ProbeOptions): Promise<ProbeFailure | undefined> {
-  const { runtimeDir, boot } = options;
-  const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
-  const identity = own.uid === 0 ? CONVERTER_IDENTITY : identityFor(own.uid, own.gid, []);
-  const spec: MachineSpec = {
-    id: '0'.repeat(64),
-    runtimeDir,
-    identity,
-    cpus: 1,
-    memoryBytes: PROBE_MEMORY,
-    boot,
-    disks: [],
-    nic: undefined,
-    shares: [],
-  };
   const probeMs = options.probeMs ?? PROBE_MS;
   const deadline = AbortSignal.timeout(probeMs);
-  await mkdir(runtimeDir, { recursive: true });
   try {
-    await prepareDirectory(runtimeDir, identity);
-    await bootOnce(spec, deadline);
+    await withProbe(options, (spec) => bootOnce(spec, deadline));
     return undefined;
   } catch (error) {
     if (deadline.aborted) {
@@ -126,9 +107,6 @@ async function probe(options: ProbeOptions): Promise<ProbeFailure | undefined> {
     }
     const message = printable(error instanceof Error ? error.message : String(error));
     return { reason: `a guest could not be booted with KVM: ${message}`, late: false };
-  } finally {
-    await endProcesses(runtimeDir);
-    await rm(runtimeDir, { recursive: true, force: true });
   }
 }
 

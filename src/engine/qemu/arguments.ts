@@ -64,6 +64,11 @@ export function guestName(id: string): string {
   return `guest=${id}`;
 }
 
+/** The guest's CPU. */
+export function cpuModel(accelerator: Accelerator): string {
+  return accelerator === 'kvm' ? 'host' : EMULATED_CPU;
+}
+
 /** What a command line is made from. */
 export interface VmmPlan {
   readonly spec: MachineSpec;
@@ -115,8 +120,10 @@ function platform({ spec, accelerator }: VmmPlan, fds: VmmDescriptors): string[]
     '-machine',
     'q35,memory-backend=memory,dump-guest-core=off,smbus=off,sata=off,vmport=off,usb=off',
     ...(accelerator === 'kvm'
-      ? ['-accel', `kvm,device=${setFile(KVM_SET)}`, '-cpu', 'host']
-      : ['-accel', 'tcg,thread=multi', '-cpu', EMULATED_CPU]),
+      ? ['-accel', `kvm,device=${setFile(KVM_SET)}`]
+      : ['-accel', 'tcg,thread=multi']),
+    '-cpu',
+    cpuModel(accelerator),
     ...addFd(fds.kvm, KVM_SET),
     ...fds.disks.flatMap((fd, index) => addFd(fd, diskSet(index))),
     '-smp',

@@ -4,6 +4,7 @@
  * @module
  */
 import type { FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { deadline } from '../deadline.ts';
@@ -30,6 +31,7 @@ import { QmpClient } from './qmp.ts';
 import { restoreMachine, wasLaunched } from './restore.ts';
 import { saveTemplate } from './save.ts';
 import { openStubKernel } from './stub-kernel.ts';
+import { TemplateInputs } from './template-inputs.ts';
 import { qemuVersion } from './version.ts';
 import { findVmm } from './vmm.ts';
 
@@ -52,6 +54,7 @@ export interface QemuEngineOptions {
 export class QemuEngine implements Engine {
   readonly name = 'qemu';
   readonly #options: QemuEngineOptions;
+  readonly #inputs = new TemplateInputs();
   #verdict: Promise<Verdict> | undefined;
   #stubKernel: Promise<FileHandle> | undefined;
 
@@ -107,10 +110,16 @@ export class QemuEngine implements Engine {
 
   readonly templateMemoryBytes = TEMPLATE_BYTES;
 
-  async templateInputs(
-    _shape: MachineShape,
-  ): Promise<Readonly<Record<string, string>> | undefined> {
-    return undefined;
+  async templateInputs(shape: MachineShape): Promise<Readonly<Record<string, string>> | undefined> {
+    const { accelerator } = await this.#accelerator();
+    const { cacheFile, runtimeDir } = this.#options;
+    return await this.#inputs.of(shape, {
+      accelerator,
+      memoryBytes: TEMPLATE_BYTES,
+      growthBytes: GROWTH,
+      cpuModelFile: join(dirname(cacheFile), 'cpu-model.json'),
+      probeDir: `${runtimeDir}/cpu`,
+    });
   }
 
   async makeTemplate(request: TemplateRequest, signal: AbortSignal): Promise<void> {

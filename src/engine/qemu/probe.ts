@@ -1,0 +1,45 @@
+/**
+ * A machine of no box, to find something out with.
+ *
+ * @module
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { CONVERTER_IDENTITY, identityFor } from '../../cell/identity.ts';
+import type { MachineSpec } from '../engine.ts';
+import { endProcesses } from '../sweep.ts';
+import { prepareDirectory } from './directory.ts';
+
+const MEMORY = 256 * 2 ** 20;
+
+export interface ProbePlace {
+  readonly boot: MachineSpec['boot'];
+  /** A short path that does not exist; made and removed. */
+  readonly runtimeDir: string;
+}
+
+/** @param use starts the machine; whatever is left of it afterwards is ended */
+export async function withProbe<T>(
+  { boot, runtimeDir }: ProbePlace,
+  use: (spec: MachineSpec) => Promise<T>,
+): Promise<T> {
+  const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+  const identity = own.uid === 0 ? CONVERTER_IDENTITY : identityFor(own.uid, own.gid, []);
+  await mkdir(runtimeDir, { recursive: true });
+  try {
+    await prepareDirectory(runtimeDir, identity);
+    return await use({
+      id: '0'.repeat(64),
+      runtimeDir,
+      identity,
+      cpus: 1,
+      memoryBytes: MEMORY,
+      boot,
+      disks: [],
+      nic: undefined,
+      shares: [],
+    });
+  } finally {
+    await endProcesses(runtimeDir);
+    await rm(runtimeDir, { recursive: true, force: true });
+  }
+}
