@@ -6,21 +6,21 @@
  *
  * @module
  */
-import { once } from 'node:events';
+import { EventEmitter, on, once } from 'node:events';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as z from 'zod';
 import type { MachineSpec } from '../src/engine/engine.ts';
 import {
   type Accelerator,
   type Beginning,
-  CONTROL,
+  CONTROL_PORT_ID,
   vmmSockets,
 } from '../src/engine/qemu/arguments.ts';
 import { STATE_URI } from '../src/engine/qemu/descriptor-sets.ts';
+import { type Command, plug } from '../src/engine/qemu/hotplug.ts';
 import { growthLimit } from '../src/engine/qemu/memory-growth.ts';
-import { QmpClient } from '../src/engine/qemu/qmp.ts';
+import { QmpClient, type QmpEvent } from '../src/engine/qemu/qmp.ts';
 import { stubKernel } from '../src/engine/qemu/stub-kernel.ts';
 import { retry } from '../src/engine/retry.ts';
 import { openSocket } from '../src/engine/socket.ts';
@@ -38,9 +38,13 @@ import { timed } from './statistics.ts';
 const BOOT_MS = 120_000;
 const RESTORE_MS = 30_000;
 
-const Nothing = z.unknown();
-const Chardevs = z.array(z.object({ label: z.string(), 'frontend-open': z.boolean() }));
-const Migration = z.object({ status: z.string().optional() });
+/** Memory is a file already, and no part of the state; and what becomes of it is told by events. */
+const UNSHARED: Command = [
+  'migrate-set-capabilities',
+  {
+    capabilities: ['x-ignore-shared', 'events'].map((capability) => ({ capability, state: true })),
+  },
+];
 
 /** A machine of the product's default shape, saved by QEMU alone. */
 export class BareTemplate {
@@ -88,9 +92,8 @@ export class BareTemplate {
       return await timed(async () => {
         qemu = this.#start('restore', { kernel, state });
         const monitor = await this.#monitor(signal);
-        await monitor.execute('migrate-incoming', { uri: STATE_URI }, Nothing);
-        // Taken while the state is loaded, and done after.
-        await monitor.execute('cont', {}, Nothing);
+        // All at once: `cont` is taken while the state is loaded, and done after.
+        await plug(monitor, [UNSHARED, ['migrate-incoming', { uri: STATE_URI }], ['cont', {}]]);
         await this.#greet(signal);
       });
     } catch (error) {
@@ -123,12 +126,16 @@ export class BareTemplate {
     const state = openSync(this.#state, 'wx');
     const qemu = this.#start('save', { state });
     try {
-      const monitor = await this.#monitor(signal);
-      await monitor.execute('cont', {}, Nothing);
-      await retry(async () => (await agentServes(monitor)) || undefined, signal);
-      await monitor.execute('stop', {}, Nothing);
-      await monitor.execute('migrate', { uri: STATE_URI }, Nothing);
-      await retry(async () => (await saved(monitor)) || undefined, signal);
+      const events = new Events(signal);
+      const monitor = await this.#monitor(signal, events);
+      await Promise.all([
+        events.one('VSERPORT_CHANGE', { id: CONTROL_PORT_ID, open: true }),
+        plug(monitor, [['cont', {}]]),
+      ]);
+      await Promise.all([
+        events.one('MIGRATION', { status: 'completed' }),
+        plug(monitor, [['stop', {}], UNSHARED, ['migrate', { uri: STATE_URI }]]),
+      ]);
     } catch (error) {
       throw failed('saved', error, qemu);
     } finally {
@@ -137,13 +144,9 @@ export class BareTemplate {
     }
   }
 
-  /** Memory is a file already, and no part of the state. */
-  async #monitor(signal: AbortSignal): Promise<QmpClient> {
-    const { monitor: path } = vmmSockets(this.#spec.runtimeDir);
-    const monitor = await QmpClient.connect(path, () => {}, signal);
-    const capabilities = [{ capability: 'x-ignore-shared', state: true }];
-    await monitor.execute('migrate-set-capabilities', { capabilities }, Nothing);
-    return monitor;
+  #monitor(signal: AbortSignal, events?: Events): Promise<QmpClient> {
+    const { monitor } = vmmSockets(this.#spec.runtimeDir);
+    return QmpClient.connect(monitor, (event) => events?.emit(event), signal);
   }
 
   async #greet(signal: AbortSignal): Promise<void> {
@@ -160,16 +163,26 @@ export class BareTemplate {
   }
 }
 
-/** It has opened its port. */
-async function agentServes(monitor: QmpClient): Promise<boolean> {
-  const chardevs = await monitor.execute('query-chardev', {}, Chardevs);
-  return chardevs.find(({ label }) => label === CONTROL)?.['frontend-open'] === true;
-}
+/** Of one machine, until the signal's end. */
+class Events {
+  readonly #seen = new EventEmitter();
+  readonly #signal: AbortSignal;
 
-async function saved(monitor: QmpClient): Promise<boolean> {
-  const { status } = await monitor.execute('query-migrate', {}, Migration);
-  if (status === 'failed') throw new Error('QEMU could not save the machine');
-  return status === 'completed';
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  emit({ name, data }: QmpEvent): void {
+    this.#seen.emit(name, data);
+  }
+
+  /** The next one of that name whose data has these fields. */
+  async one(name: string, fields: Readonly<Record<string, unknown>>): Promise<void> {
+    for await (const [data] of on(this.#seen, name, { signal: this.#signal })) {
+      const found = data as Readonly<Record<string, unknown>>;
+      if (Object.entries(fields).every(([key, value]) => found[key] === value)) return;
+    }
+  }
 }
 
 function failed(what: string, cause: unknown, qemu: StartedQemu | undefined): Error {
