@@ -36,9 +36,11 @@ export async function begin(
     await failed;
     throw error;
   }
+  const connectMs = Math.min(WAKE_MS, rt.startTimeoutMs);
   const live = new LiveBox(id, state.run, launched.machine, {
     connectMs: rt.startTimeoutMs,
-    copy: taken === undefined ? undefined : { known: wakesAs(id, taken), connectMs: WAKE_MS },
+    copy:
+      taken === undefined ? undefined : { known: wakesAs(launched.machine.id, taken), connectMs },
     held: taken,
   });
   rt.live.add(live);

@@ -25,8 +25,8 @@ export async function runBox(rt: Runtime, box: Box, found: Found): Promise<void>
   const setback = taken === undefined ? undefined : await startWarm(rt, box, found, taken);
   if (setback === 'none') return;
   const live = await begin(rt, box, found, undefined);
-  // What the boot got through was not the box's fault.
-  if (setback !== undefined) await rt.templates.drop(setback.key, setback.reason);
+  // What a boot gets through was not the box's fault.
+  if (setback?.dropped === false) await rt.templates.drop(setback.key, setback.reason);
   await startMain(rt, live);
   rt.templates.booted(shape);
 }
@@ -35,6 +35,8 @@ export async function runBox(rt: Runtime, box: Box, found: Found): Promise<void>
 interface Setback {
   readonly key: string;
   readonly reason: string;
+  /** It is certain already that it is to blame. */
+  readonly dropped: boolean;
 }
 
 /** Starts the box from the template, or tells what went wrong before anything of the box ran; nothing is left then. */
@@ -57,8 +59,8 @@ async function startWarm(
       template: key,
     });
     publish(rt, box, 'template-failed', { template: key, reason: error.message });
-    const setback = { key, reason: error.message };
-    if (error.code === 'template-unusable') await rt.templates.drop(key, setback.reason);
+    const setback = { key, reason: error.message, dropped: error.code === 'template-unusable' };
+    if (setback.dropped) await rt.templates.drop(key, setback.reason);
     // A copy of what the template's guest had mounted.
     if (!found.keptChanges) await rm(changesPath(rt, id), { force: true });
     return setback;

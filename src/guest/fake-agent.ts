@@ -39,6 +39,8 @@ export interface FakeAgentOptions {
   readonly protocol?: { minimum: number; maximum: number };
   /** Users that the box knows, apart from numbers. */
   readonly users?: readonly string[];
+  /** It is the copy of a guest that was prepared. */
+  readonly asleep?: boolean;
 }
 
 const JSON_BYTES = 64 * 1024;
@@ -70,10 +72,11 @@ export class FakeAgent {
   #session: ServerHttp2Session | undefined;
   #powerOff: () => void = () => undefined;
   #stopping = false;
-  #asleep = false;
+  #asleep: boolean;
 
   constructor(options: FakeAgentOptions = {}) {
     this.#options = options;
+    this.#asleep = options.asleep === true;
     this.#programs = { ...FAKE_PROGRAMS, ...options.programs };
     this.poweredOff = new Promise((resolve) => {
       this.#powerOff = resolve;

@@ -55,7 +55,7 @@ export class TestHome {
     };
     this.images = images;
     this.host = new FakeHost((machine) => {
-      const agent = new FakeAgent(this.agentOptions);
+      const agent = new FakeAgent({ asleep: machine.prepared, ...this.agentOptions });
       this.agents.set(machine.spec.id, agent);
       void agent.poweredOff.then(() => machine.poweroff());
       return (stream) => agent.serve(stream);
