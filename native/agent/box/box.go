@@ -4,15 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 
 	"a3s.dev/box/agent/capability"
-	"a3s.dev/box/agent/linux"
 	"a3s.dev/box/agent/reaper"
 	"a3s.dev/box/agent/seccomp"
 	"a3s.dev/box/agent/stage"
@@ -44,24 +41,24 @@ type Box struct {
 	// drivers is called once, before the box is set up.
 	drivers func(nic bool) error
 
-	mu         sync.Mutex
-	spec       *Spec
-	digest     string
-	ready      bool
-	stopping   bool
-	started    bool
-	namespaces *Namespaces
-	// pid is open on the pid namespace of the main process.
-	pid     int
-	handles map[string]*Handle
+	mu       sync.Mutex
+	spec     *Spec
+	digest   string
+	ready    bool
+	stopping bool
+	started  bool
+	// asleep: prepared, or about to be, and not woken.
+	asleep   bool
+	prepared bool
+	ground   *ground
+	handles  map[string]*Handle
 }
 
 // New makes a box without a spec. binary is open on this program, which nobody can write to. drivers gives the box's devices their drivers, a
 // network device's only where there is one, and bars all others; it is called once, before anything of the box runs.
 func New(r *reaper.Reaper, cgroup *Cgroup, binary int, drivers func(nic bool) error) *Box {
 	return &Box{
-		launcher: launcher{r, binary, cgroup, dockerLimits}, drivers: drivers,
-		pid: -1, handles: map[string]*Handle{},
+		launcher: launcher{r, binary, cgroup, dockerLimits}, drivers: drivers, handles: map[string]*Handle{},
 	}
 }
 
@@ -76,22 +73,43 @@ func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 	if err := b.claim(spec, digest); err != nil {
 		return "", err
 	}
-	if err := b.drivers(spec.Network.Kind == NetworkNIC); err != nil {
-		return "", err
-	}
 	if err := b.launcher.cgroup.limit(&spec.Resources); err != nil {
 		return "", err
 	}
-	namespaces, err := Setup(spec, b.launcher.cgroup.Namespace)
-	if err != nil {
+	if err := b.lay(spec); err != nil {
 		return "", err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.namespaces = namespaces
 	b.handles[MainID] = newHandle(MainID)
 	b.ready = true
 	return digest, nil
+}
+
+// lay builds what the spec asks for, on the ground that there is, or on a new one.
+func (b *Box) lay(spec *Spec) error {
+	if b.ground == nil {
+		if err := b.drivers(spec.Network.Kind == NetworkNIC); err != nil {
+			return err
+		}
+		if err := b.makeGround(spec.protection()); err != nil {
+			return err
+		}
+		var err error
+		if b.ground.bootID, err = b.ground.texts.identify(); err != nil {
+			return err
+		}
+	}
+	return b.ground.setup(spec)
+}
+
+// makeGround keeps even what was made in part, so that Close finds it.
+func (b *Box) makeGround(p protection) error {
+	g, err := newGround(&b.launcher, p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ground = g
+	return err
 }
 
 // claim lets one spec in, whatever becomes of it: a set-up that failed cannot be tried again with another one.
@@ -101,6 +119,8 @@ func (b *Box) claim(spec *Spec, digest string) error {
 	switch {
 	case b.stopping:
 		return ErrStopping
+	case b.asleep:
+		return ErrAsleep
 	case b.spec != nil:
 		return ErrSpecTaken
 	}
@@ -126,10 +146,11 @@ func (b *Box) Start() (*Handle, error) {
 	}
 	order := b.order(&b.spec.Process)
 	order.Main = true
-	order.MaskedPaths = b.spec.Confinement.MaskedPaths
-	order.ReadonlyPaths = b.spec.Confinement.ReadonlyPaths
-	order.ReadonlyRoot = b.spec.Rootfs.Readonly
-	return h, b.launch(h, order)
+	w := b.ground.main
+	if err := w.streams.narrow(order.Terminal, order.Stdin); err != nil {
+		return nil, err
+	}
+	return h, b.launch(h, w, order)
 }
 
 func (b *Box) claimMain() (*Handle, error) {
@@ -138,6 +159,8 @@ func (b *Box) claimMain() (*Handle, error) {
 	switch {
 	case b.stopping:
 		return nil, ErrStopping
+	case b.asleep:
+		return nil, ErrAsleep
 	case !b.ready:
 		return nil, ErrSpecMissing
 	case b.started:
@@ -153,7 +176,7 @@ func (b *Box) Exec(id string, process *Process) (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = b.launch(h, b.order(process))
+	err = b.exec(h, b.order(process))
 	if err == nil {
 		return h, nil
 	}
@@ -173,13 +196,15 @@ func (b *Box) claimExec(id string) (*Handle, error) {
 	switch {
 	case b.stopping:
 		return nil, ErrStopping
+	case b.asleep:
+		return nil, ErrAsleep
 	case !b.ready:
 		return nil, ErrSpecMissing
 	case b.handles[id] != nil:
 		return nil, ErrIDTaken
 	case len(b.handles) >= maxProcesses:
 		return nil, ErrTooMany
-	case b.pid < 0 || b.handles[MainID].Report().State != StateRunning:
+	case b.handles[MainID].Report().State != StateRunning:
 		return nil, ErrNotRunning
 	}
 	h := newHandle(id)
@@ -208,43 +233,35 @@ func (b *Box) order(process *Process) *stage.Order {
 	return order
 }
 
-func (b *Box) launch(h *Handle, order *stage.Order) error {
+func (b *Box) exec(h *Handle, order *stage.Order) error {
 	streams, err := openStreams(order.Terminal, order.Stdin)
 	if err != nil {
 		return err
 	}
-	killsBefore, err := b.launcher.cgroup.oomKills()
+	w, err := b.launcher.spawn(&b.ground.namespaces, streams, stage.Name)
 	if err != nil {
 		return errors.Join(err, streams.closeTheirs(), streams.closeOurs())
 	}
-	s, err := b.launcher.start(order, b.namespaces, b.pid, streams.theirs)
-	err = errors.Join(err, streams.closeTheirs())
-	if err == nil && order.Main {
-		err = b.openPidNamespace(s)
+	if _, err := w.await(); err != nil {
+		return errors.Join(err, w.kill(), streams.closeOurs())
 	}
+	return b.launch(h, w, order)
+}
+
+func (b *Box) launch(h *Handle, w *waiting, order *stage.Order) error {
+	killsBefore, err := b.launcher.cgroup.oomKills()
 	if err != nil {
-		return errors.Join(err, streams.closeOurs())
+		return errors.Join(err, w.kill(), w.streams.closeOurs())
 	}
-	h.run(s, streams, func(status syscall.WaitStatus) bool {
+	s, err := b.launcher.start(w, order, b.ground.namespaces.Network)
+	if err != nil {
+		return errors.Join(err, w.streams.closeOurs())
+	}
+	h.run(s, w.streams, func(status syscall.WaitStatus) bool {
 		kills, err := b.launcher.cgroup.oomKills()
 		// Docker calls a box OOM-killed when any of its processes was. An exec speaks for itself only.
 		return err == nil && kills > killsBefore && (order.Main || status.Signaled() && status.Signal() == syscall.SIGKILL)
 	})
-	return nil
-}
-
-// openPidNamespace keeps the namespace for execs. A main process that has exited by now needs none.
-func (b *Box) openPidNamespace(s *started) error {
-	fd, err := linux.OpenAt(-1, "/proc/"+strconv.Itoa(s.child.Pid)+"/ns/pid", syscall.O_RDONLY, 0, 0)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.pid = fd
 	return nil
 }
 
@@ -253,6 +270,8 @@ func (b *Box) Process(id string) (*Handle, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch h := b.handles[id]; {
+	case b.asleep:
+		return nil, ErrAsleep
 	case !b.ready:
 		return nil, ErrSpecMissing
 	case h == nil:
@@ -291,6 +310,9 @@ func (b *Box) Forget(id string) error {
 
 // Stats answers the counters of the box.
 func (b *Box) Stats() (*Stats, error) {
+	if b.Asleep() {
+		return nil, ErrAsleep
+	}
 	if b.Digest() == "" {
 		return nil, ErrSpecMissing
 	}

@@ -3,6 +3,7 @@ package box
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -16,8 +17,19 @@ const plugDeadline = 30 * time.Second
 
 const diskFlags = syscall.MS_NODEV | syscall.MS_NOATIME
 
-// findDisks waits for disks and answers their device files by serial.
-func findDisks(serials []string) (map[string]string, error) {
+// findDisks waits for disks that were not found yet.
+func (g *ground) findDisks(serials []string) error {
+	missing := slices.IndexFunc(serials, func(serial string) bool { return g.disks[serial] == "" })
+	if missing < 0 {
+		return nil
+	}
+	var err error
+	g.disks, err = awaitDisks(serials)
+	return err
+}
+
+// awaitDisks answers the device files of all disks by serial, once some are there.
+func awaitDisks(serials []string) (map[string]string, error) {
 	missing := ""
 	disks, err := uevent.Wait(plugDeadline, func() (map[string]string, bool, error) {
 		disks, err := listDisks()
@@ -66,6 +78,43 @@ type deviceError struct {
 
 func (e *deviceError) Error() string { return e.kind + " " + e.name + ": " + e.cause.Error() }
 func (e *deviceError) Unwrap() error { return e.cause }
+
+// takeChanges mounts what the box writes to, unless that is mounted already.
+func (g *ground) takeChanges(changes Changes) error {
+	switch {
+	case g.changes.Kind == "":
+	case g.changes.equal(changes):
+		return nil
+	default:
+		if err := g.thread.do(unmountChanges); err != nil {
+			return err
+		}
+		if err := unmountChanges(); err != nil {
+			return err
+		}
+	}
+	g.changes = changes
+	if err := mountChanges(changes, g.disks); err != nil {
+		return err
+	}
+	mount, err := linux.CloneMount(-1, changesDir, false)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(mount)
+	return g.thread.do(func() error { return attachAt(mount, changesDir) })
+}
+
+func (c Changes) equal(other Changes) bool {
+	return c.Kind == other.Kind && (c.Kind == ChangesMemory || *c.Serial == *other.Serial)
+}
+
+func unmountChanges() error {
+	if err := syscall.Unmount(changesDir, 0); err != nil {
+		return &linux.Error{Op: "unmount", On: changesDir, Errno: err.(syscall.Errno)}
+	}
+	return nil
+}
 
 // mountChanges mounts what the box writes to, where the agent can unmount it again.
 func mountChanges(changes Changes, disks map[string]string) error {

@@ -1,53 +1,37 @@
 package box
 
-import (
-	"os"
-	"strings"
-	"syscall"
-
-	"a3s.dev/box/agent/linux"
-)
+import "strings"
 
 // mountEtc lays the three files of the network over those of the image, like Docker: what the image has there
 // stays as it is.
-func mountEtc(r root, spec *Spec) error {
-	if err := mountAt("tmpfs", etcDir, harmless, linux.Option{Key: "mode", Value: "0755"}); err != nil {
-		return err
-	}
-	for _, file := range []struct{ name, content string }{
-		{"hostname", spec.Hostname + "\n"},
-		{"hosts", hosts(spec)},
-		{"resolv.conf", resolvConf(&spec.Network)},
+func (t *texts) mountEtc(r root, spec *Spec) error {
+	for _, file := range []struct {
+		text          *text
+		path, content string
+	}{
+		{t.hostname, "/etc/hostname", spec.Hostname + "\n"},
+		{t.hosts, "/etc/hosts", hosts(spec.Hostname, &spec.Network)},
+		{t.resolvConf, "/etc/resolv.conf", resolvConf(&spec.Network)},
 	} {
-		if err := mountText(r, file.name, file.content); err != nil {
-			return &deviceError{"mount", "/etc/" + file.name, err}
+		if err := file.text.set(file.content); err != nil {
+			return err
+		}
+		if err := file.text.cover(r, file.path, 0); err != nil {
+			return &deviceError{"mount", file.path, err}
 		}
 	}
 	return nil
 }
 
-func mountText(r root, name, content string) error {
-	source := etcDir + "/" + name
-	if err := os.WriteFile(source, []byte(content), 0o644); err != nil {
-		return err
-	}
-	mount, err := linux.CloneMount(-1, source, false)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(mount)
-	return attachFile(r, mount, "/etc/"+name)
-}
-
-func hosts(spec *Spec) string {
+func hosts(hostname string, network *Network) string {
 	text := "127.0.0.1\tlocalhost\n" +
 		"::1\tlocalhost ip6-localhost ip6-loopback\n" +
 		"fe00::\tip6-localnet\n" +
 		"ff00::\tip6-mcastprefix\n" +
 		"ff02::1\tip6-allnodes\n" +
 		"ff02::2\tip6-allrouters\n"
-	if spec.Network.Kind == NetworkNIC {
-		text += *spec.Network.Address + "\t" + spec.Hostname + "\n"
+	if network.Kind == NetworkNIC {
+		text += *network.Address + "\t" + hostname + "\n"
 	}
 	return text
 }

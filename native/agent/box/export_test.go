@@ -3,7 +3,6 @@ package box
 import (
 	"errors"
 	"os"
-	"runtime"
 	"syscall"
 
 	"a3s.dev/box/agent/linux"
@@ -38,26 +37,41 @@ func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte) (*Box
 	b.launcher.limits = nil
 	b.spec, b.ready, b.digest = spec, true, "sha256:test"
 	b.handles[MainID] = newHandle(MainID)
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		done <- b.setupOnHost(shell)
-	}()
-	return b, <-done
+	return b, b.setupOnHost(shell)
 }
 
-func (b *Box) setupOnHost(shell string) (err error) {
+func (b *Box) setupOnHost(shell string) error {
 	busybox, err := os.ReadFile(shell)
 	if err != nil {
 		return err
 	}
-	if b.namespaces, err = unshare(b.launcher.cgroup.Namespace); err != nil {
+	if err := b.makeGround(b.spec.protection()); err != nil {
 		return err
 	}
-	// The host's own /run stays as it is.
-	if err := syscall.Mount("tmpfs", "/run", "tmpfs", 0, ""); err != nil {
+	g := b.ground
+	network, err := g.makeNetwork(&b.spec.Network, nic{})
+	if err != nil {
 		return err
 	}
+	g.namespaces.Network = network.namespace
+	return g.thread.do(func() error {
+		if err := makeTestRoot(busybox); err != nil {
+			return err
+		}
+		if g.root.fd, err = linux.OpenAt(-1, rootDir, linux.OPath|syscall.O_DIRECTORY, 0, 0); err != nil {
+			return err
+		}
+		if err := syscall.Sethostname([]byte(b.spec.Hostname)); err != nil {
+			return err
+		}
+		if err := g.fillRoot(b.spec, network); err != nil {
+			return err
+		}
+		return enterRoot(g.root)
+	})
+}
+
+func makeTestRoot(busybox []byte) error {
 	if err := mountAt("tmpfs", rootDir, linux.Nodev, linux.Option{Key: "mode", Value: "0755"}); err != nil {
 		return err
 	}
@@ -78,42 +92,11 @@ func (b *Box) setupOnHost(shell string) (err error) {
 	if err := os.WriteFile(rootDir+"/bin/plain", []byte("x"), 0o644); err != nil {
 		return err
 	}
-	if err := os.Chmod(rootDir+"/tmp", 0o777); err != nil {
-		return err
-	}
-	fd, err := linux.OpenAt(-1, rootDir, linux.OPath|syscall.O_DIRECTORY, 0, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(b.fillRoot(root{fd}), syscall.Close(fd))
-}
-
-func (b *Box) fillRoot(r root) error {
-	none := &nic{network: &b.spec.Network}
-	for _, step := range []func() error{
-		func() error { return mountSystem(r) },
-		func() error { return makeDevices(r, b.spec.Process.Terminal) },
-		func() error { return mountEtc(r, b.spec) },
-		func() error { return makeCwd(r, b.spec.Process.Cwd) },
-		func() error { return syscall.Sethostname([]byte(b.spec.Hostname)) },
-		none.configure,
-		func() error { return writeSysctls(b.spec) },
-		enterRoot,
-	} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return os.Chmod(rootDir+"/tmp", 0o777)
 }
 
 // CloseTestBox lets go of the namespaces, and with them of the root.
 func CloseTestBox(b *Box) error {
 	err := errors.Join(syscall.Close(b.launcher.cgroup.Procs), syscall.Close(b.launcher.binary))
-	for _, fd := range []int{b.namespaces.Mount, b.namespaces.UTS, b.namespaces.IPC, b.namespaces.Network, b.namespaces.Cgroup, b.pid} {
-		if fd >= 0 {
-			err = errors.Join(err, syscall.Close(fd))
-		}
-	}
-	return err
+	return errors.Join(err, b.ground.main.kill(), b.ground.close(), syscall.Close(b.launcher.cgroup.Namespace))
 }

@@ -2,7 +2,11 @@ package box
 
 import (
 	"errors"
+	"os"
+	"strings"
 	"time"
+
+	"a3s.dev/box/agent/linux"
 )
 
 // Errors of guests that copies are made of.
@@ -15,19 +19,91 @@ var (
 	ErrPrepared = errors.New("the guest was prepared already, or has a spec")
 )
 
-var errUnfinished = errors.New("this agent cannot be prepared")
-
-// Prepare does all of a box's set-up that does not depend on its spec. After it, until Wake, every other verb fails with ErrAsleep.
-func (b *Box) Prepare() error { return errUnfinished }
-
 // Asleep says whether the guest was prepared and not woken.
-func (b *Box) Asleep() bool { return false }
+func (b *Box) Asleep() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.asleep
+}
 
-// Wake makes the copy of a prepared guest one of its own: random numbers, the time, and an id (a lower-case UUID).
-func (b *Box) Wake(entropy []byte, now time.Time, machineID string) error { return ErrNotAsleep }
+// Wake makes the copy of a prepared guest one of its own: random numbers, the time, and an id (a lower-case UUID). A guest that it fails
+// on stays asleep.
+func (b *Box) Wake(entropy []byte, now time.Time, machineID string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopping {
+		return ErrStopping
+	}
+	// A guest that could not be prepared is asleep for ever.
+	if !b.asleep || !b.prepared {
+		return ErrNotAsleep
+	}
+	if err := b.ground.renew(entropy, now, machineID); err != nil {
+		return err
+	}
+	b.asleep = false
+	return nil
+}
 
 // Fork makes the copy of a guest whose main process runs one of its own: what Wake does, besides a new boot id, a host name,
 // and the MAC address of eth0 where there is one (nil where there is none). Connections of the box end.
 func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, mac *string) error {
-	return errUnfinished
+	return errors.New("not yet")
+}
+
+// BootID is what the box reads as the id of its boot; empty in a guest that is asleep, since the kernel makes its id when it is first
+// asked for it.
+func (b *Box) BootID() (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.asleep {
+		return "", nil
+	}
+	if b.ground != nil && b.ground.bootID != "" {
+		return b.ground.bootID, nil
+	}
+	content, err := os.ReadFile(bootIDPath)
+	return strings.TrimSpace(string(content)), err
+}
+
+// renew gives the guest what no two copies may share.
+func (g *ground) renew(entropy []byte, now time.Time, machineID string) error {
+	if err := linux.AddEntropy(g.random, entropy); err != nil {
+		return err
+	}
+	if err := linux.SetClock(now.Unix(), int64(now.Nanosecond())); err != nil {
+		return err
+	}
+	if err := g.texts.machineID.set(machineID + "\n"); err != nil {
+		return err
+	}
+	bootID, err := newBootID()
+	if err != nil {
+		return err
+	}
+	g.bootID = bootID
+	return g.texts.bootID.set(bootID + "\n")
+}
+
+// newBootID makes a random UUID.
+func newBootID() (string, error) {
+	id := make([]byte, 16)
+	for read := 0; read < len(id); {
+		n, err := linux.Random(id[read:])
+		if err != nil {
+			return "", err
+		}
+		read += n
+	}
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	const digits = "0123456789abcdef"
+	text := make([]byte, 0, 36)
+	for index, octet := range id {
+		if index == 4 || index == 6 || index == 8 || index == 10 {
+			text = append(text, '-')
+		}
+		text = append(text, digits[octet>>4], digits[octet&15])
+	}
+	return string(text), nil
 }

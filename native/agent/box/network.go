@@ -6,7 +6,9 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
+	"a3s.dev/box/agent/linux"
 	"a3s.dev/box/agent/netlink"
 	"a3s.dev/box/agent/uevent"
 )
@@ -20,31 +22,66 @@ const loopbackIndex = 1
 // linkLocal holds the metadata services of clouds; a box has no business there.
 var linkLocal = netip.MustParsePrefix("169.254.0.0/16")
 
-// nic is the network device of a box that is being set up; index 0 is none.
+// network is a network namespace for a box, set up.
+type network struct {
+	namespace int
+	config    Network
+	// system is a directory with the /sys that shows this namespace.
+	system root
+	// inside speaks to the namespace.
+	inside *netlink.Connection
+	// index is that of eth0, 0 where there is none.
+	index int
+}
+
+// nic is a network device outside of the box's namespace; index 0 is none.
 type nic struct {
-	network *Network
-	index   int
-	// outside speaks to the namespace that the device is plugged into.
+	index int
+	// outside speaks to the namespace that it is in.
 	outside *netlink.Connection
 }
 
-// findNIC waits for the network device and answers it.
-func findNIC(network *Network) (*nic, error) {
-	if network.Kind == NetworkNone {
-		return &nic{network: network}, nil
+// network answers the network of a spec: the one that is there already, where it is like that.
+func (g *ground) network(config *Network) (*network, error) {
+	made := g.networks[config.Kind]
+	if made != nil && made.config.equal(config) {
+		return made, made.setMAC(config.MAC)
 	}
-	index, err := uevent.Wait(plugDeadline, func() (int, bool, error) { return linkByMAC(*network.MAC) })
-	if err != nil {
-		return nil, &deviceError{"network device", *network.MAC, err}
+	device := nic{}
+	switch {
+	case config.Kind == NetworkNone:
+	case made != nil:
+		device = nic{made.index, made.inside}
+	default:
+		var err error
+		if device, err = g.findNIC(*config.MAC); err != nil {
+			return nil, err
+		}
 	}
-	outside, err := netlink.Open()
+	n, err := g.makeNetwork(config, device)
 	if err != nil {
 		return nil, err
 	}
-	return &nic{network, index, outside}, nil
+	return n, n.setMAC(config.MAC)
 }
 
-func linkByMAC(mac string) (int, bool, error) {
+// equal compares all but the MAC address, which any network can be given.
+func (n *Network) equal(other *Network) bool {
+	return n.Kind == other.Kind && (n.Kind == NetworkNone || *n.MTU == *other.MTU && *n.Address == *other.Address &&
+		*n.PrefixLength == *other.PrefixLength && *n.Gateway == *other.Gateway)
+}
+
+// findNIC waits for the network device of an address.
+func (g *ground) findNIC(mac string) (nic, error) {
+	index, err := uevent.Wait(plugDeadline, func() (int, bool, error) { return findLink(mac) })
+	if err != nil {
+		return nic{}, &deviceError{"network device", mac, err}
+	}
+	return nic{index, g.outside}, nil
+}
+
+// findLink finds a network device outside of every box, by its address; any but the loopback when that is empty.
+func findLink(mac string) (int, bool, error) {
 	const list = "/sys/class/net"
 	entries, err := os.ReadDir(list)
 	if err != nil {
@@ -52,7 +89,7 @@ func linkByMAC(mac string) (int, bool, error) {
 	}
 	for _, entry := range entries {
 		address, err := os.ReadFile(list + "/" + entry.Name() + "/address")
-		if err != nil || strings.TrimSpace(string(address)) != mac {
+		if err != nil || entry.Name() == "lo" || mac != "" && strings.TrimSpace(string(address)) != mac {
 			continue
 		}
 		text, err := os.ReadFile(list + "/" + entry.Name() + "/ifindex")
@@ -65,43 +102,77 @@ func linkByMAC(mac string) (int, bool, error) {
 	return 0, false, nil
 }
 
-// join moves the device into a network namespace. The thread is in another one already, so the connection
-// was opened before.
-func (n *nic) join(namespace int) error {
-	if n.index == 0 {
-		return nil
-	}
-	if err := n.outside.Move(n.index, namespace, nicName); err != nil {
-		return &deviceError{"network device", *n.network.MAC, err}
-	}
-	return n.outside.Close()
+// makeNetwork makes a network namespace and moves the device there.
+func (g *ground) makeNetwork(config *Network, device nic) (*network, error) {
+	n := &network{config: *config, index: device.index}
+	err := g.thread.do(func() error { return n.make(device, g) })
+	g.networks[config.Kind] = n
+	return n, err
 }
 
-// configure gives the network namespace of this thread its addresses and routes.
-func (n *nic) configure() (err error) {
-	connection, err := netlink.Open()
-	if err != nil {
+func (n *network) make(device nic, g *ground) (err error) {
+	if err := linux.Unshare(syscall.CLONE_NEWNET); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, connection.Close()) }()
-	if err := connection.Up(loopbackIndex, 0); err != nil {
+	if n.namespace, err = linux.OpenAt(-1, "/proc/thread-self/ns/net", syscall.O_RDONLY, 0, 0); err != nil {
+		return err
+	}
+	if n.inside, err = netlink.Open(); err != nil {
+		return err
+	}
+	if device.index != 0 {
+		if err := device.outside.Move(device.index, n.namespace, nicName); err != nil {
+			return &deviceError{"network device", nicName, err}
+		}
+	}
+	if err := n.configure(); err != nil {
+		return err
+	}
+	if err := n.writeSysctls(); err != nil {
+		return err
+	}
+	return n.mountSystem(g)
+}
+
+// mountSystem makes the /sys that shows the network namespace of this thread.
+func (n *network) mountSystem(g *ground) (err error) {
+	if n.system, err = makeRoot(networksDir); err != nil {
+		return err
+	}
+	if err := mountAll(n.system, networkMounts); err != nil {
+		return err
+	}
+	// A machine without firmware tables has no id.
+	if _, _, err := n.system.look(machineIDPath); err == nil {
+		if err := g.texts.machineID.cover(n.system, machineIDPath, harmless|linux.Readonly); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, syscall.ENOENT) {
+		return err
+	}
+	return g.protection.below("/sys").apply(n.system)
+}
+
+// configure gives the namespace its addresses and routes.
+func (n *network) configure() error {
+	if err := n.inside.Up(loopbackIndex, 0); err != nil {
 		return &deviceError{"network device", "lo", err}
 	}
 	if n.index == 0 {
 		return nil
 	}
-	index, err := connection.Index(nicName)
-	if err != nil {
+	var err error
+	if n.index, err = n.inside.Index(nicName); err != nil {
 		return &deviceError{"network device", nicName, err}
 	}
 	for _, step := range []func() error{
 		func() error {
-			return connection.AddAddress(index, ipv4(*n.network.Address), int(*n.network.PrefixLength))
+			return n.inside.AddAddress(n.index, ipv4(*n.config.Address), int(*n.config.PrefixLength))
 		},
 		announceWhenUp,
-		func() error { return connection.Up(index, uint32(*n.network.MTU)) },
-		func() error { return connection.AddDefaultRoute(index, ipv4(*n.network.Gateway)) },
-		func() error { return connection.AddUnreachable(linkLocal.Addr().As4(), linkLocal.Bits()) },
+		func() error { return n.inside.Up(n.index, uint32(*n.config.MTU)) },
+		func() error { return n.inside.AddDefaultRoute(n.index, ipv4(*n.config.Gateway)) },
+		func() error { return n.inside.AddUnreachable(linkLocal.Addr().As4(), linkLocal.Bits()) },
 	} {
 		if err := step(); err != nil {
 			return &deviceError{"network device", nicName, err}
@@ -110,10 +181,52 @@ func (n *nic) configure() (err error) {
 	return nil
 }
 
-// announceWhenUp has the kernel tell the device's address to the network when the device comes up. passt learns it from
-// the first frame; until then it cannot deliver a connection to a box that only listens.
+// setMAC gives eth0 another address, which the kernel then tells to the network as it does when the device comes up.
+func (n *network) setMAC(mac *string) error {
+	if mac == nil || n.config.MAC != nil && *n.config.MAC == *mac {
+		return nil
+	}
+	if err := n.inside.SetAddress(n.index, parseMAC(*mac)); err != nil {
+		return &deviceError{"network device", *mac, err}
+	}
+	n.config.MAC = mac
+	return nil
+}
+
+// parseMAC reads what isMAC lets through.
+func parseMAC(text string) (mac [6]byte) {
+	for index := range mac {
+		octet, _ := strconv.ParseUint(text[3*index:3*index+2], 16, 8)
+		mac[index] = byte(octet)
+	}
+	return mac
+}
+
+// announceWhenUp has the kernel tell the device's address to the network when the device comes up, or gets another one. passt learns
+// it from the first frame; until then it cannot deliver a connection to a box that only listens.
 func announceWhenUp() error {
 	return os.WriteFile("/proc/sys/net/ipv4/conf/"+nicName+"/arp_notify", []byte("1"), 0)
 }
 
 func ipv4(text string) [4]byte { return netip.MustParseAddr(text).As4() }
+
+// writeSysctls sets what Docker sets: any user may listen on any port and send pings. There is no IPv6 way out of a box.
+func (n *network) writeSysctls() error {
+	values := [][2]string{
+		{"net/ipv4/ip_unprivileged_port_start", "0"},
+		{"net/ipv4/ping_group_range", "0 2147483647"},
+	}
+	if n.index != 0 {
+		values = append(values, [2]string{"net/ipv6/conf/" + nicName + "/disable_ipv6", "1"})
+	}
+	for _, value := range values {
+		if err := os.WriteFile("/proc/sys/"+value[0], []byte(value[1]), 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *network) close() error {
+	return errors.Join(n.inside.Close(), syscall.Close(n.namespace), syscall.Close(n.system.fd))
+}

@@ -26,20 +26,22 @@ func (b *Box) Stop() bool {
 // Close kills what is left in the box and leaves its changes clean on their disk. Every step is tried.
 func (b *Box) Close() error {
 	b.mu.Lock()
-	namespaces, spec, pid := b.namespaces, b.spec, b.pid
+	ground := b.ground
 	b.mu.Unlock()
 	err := b.killAll()
+	if ground != nil && ground.main != nil {
+		// It is in no group of the box before it has become the main process.
+		err = errors.Join(err, ground.main.kill())
+	}
 	syscall.Sync()
-	if namespaces == nil {
+	if ground == nil {
 		return err
 	}
-	// With its last descriptor the mount namespace goes, and with it the overlay.
-	for _, fd := range []int{namespaces.Mount, namespaces.UTS, namespaces.IPC, namespaces.Network, pid} {
-		if fd >= 0 {
-			err = errors.Join(err, syscall.Close(fd))
-		}
+	err = errors.Join(err, ground.close())
+	if ground.changes.Kind == "" {
+		return err
 	}
-	if spec.Rootfs.Changes.Kind == ChangesDisk {
+	if ground.changes.Kind == ChangesDisk {
 		// Read-only is as clean as unmounted, and does not wait for the overlay to be gone.
 		err = errors.Join(err, until("the changes", func() (bool, error) {
 			remount := syscall.Mount("", changesDir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")

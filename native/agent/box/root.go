@@ -13,13 +13,10 @@ type CwdError struct{ message string }
 
 func (e *CwdError) Error() string { return e.message }
 
-// buildRoot assembles the box's root at rootDir of this thread's mount namespace. Below it nothing is written but what Docker
-// writes too: empty mount points, and the main process's working directory.
-func buildRoot(spec *Spec, disks map[string]string) error {
-	if err := mountAt("tmpfs", boxDir, 0, linux.Option{Key: "mode", Value: "0755"}); err != nil {
-		return err
-	}
-	layers, err := mountLayers(spec.Rootfs.Layers, disks)
+// buildRoot assembles the box's root and enters it. In it nothing is written but what Docker writes too: empty mount points, and the
+// main process's working directory.
+func (g *ground) buildRoot(spec *Spec, network *network) error {
+	layers, err := mountLayers(spec.Rootfs.Layers, g.disks)
 	if err != nil {
 		return err
 	}
@@ -27,24 +24,47 @@ func buildRoot(spec *Spec, disks map[string]string) error {
 	if err != nil {
 		return err
 	}
-	defer syscall.Close(overlay)
+	g.root = root{overlay}
 	if err := attachAt(overlay, rootDir); err != nil {
 		return err
 	}
-	r := root{overlay}
-	if err := mountSystem(r); err != nil {
+	if err := g.fillRoot(spec, network); err != nil {
 		return err
 	}
-	if err := makeDevices(r, spec.Process.Terminal); err != nil {
-		return err
+	return enterRoot(g.root)
+}
+
+// fillRoot mounts in the root what is not of the image.
+func (g *ground) fillRoot(spec *Spec, network *network) error {
+	r := g.root
+	for _, moved := range []struct {
+		from root
+		path string
+	}{{g.system, "/proc"}, {g.system, "/dev"}, {network.system, "/sys"}} {
+		if err := r.adopt(moved.from, moved.path); err != nil {
+			return err
+		}
 	}
-	if err := mountEtc(r, spec); err != nil {
+	if spec.Process.Terminal {
+		if err := makeConsole(r); err != nil {
+			return err
+		}
+	}
+	if err := g.texts.mountEtc(r, spec); err != nil {
 		return err
 	}
 	if err := mountShares(r, spec.Mounts); err != nil {
 		return err
 	}
-	return makeCwd(r, spec.Process.Cwd)
+	if err := makeCwd(r, spec.Process.Cwd); err != nil {
+		return err
+	}
+	if spec.Rootfs.Readonly {
+		if err := linux.SetAttributes(r.fd, linux.Readonly, false); err != nil {
+			return err
+		}
+	}
+	return spec.protection().outside("/dev", "/proc", "/sys").apply(r)
 }
 
 func makeCwd(r root, cwd string) error {
@@ -78,40 +98,4 @@ func attachAt(mount int, path string) error {
 	}
 	defer syscall.Close(target)
 	return linux.Attach(mount, target)
-}
-
-// enterRoot makes the root that was built the root of the mount namespace.
-//
-// pivot_root cannot replace an initramfs, so the new root is moved on top of it, as switch_root does, and everything else
-// is unmounted. A process that breaks out of a chroot finds itself at the new root again: from there `..` leads to
-// the place that it covers. What lies below is an empty, read-only directory.
-func enterRoot() error {
-	below, err := linux.OpenAt(-1, "/", linux.OPath|syscall.O_DIRECTORY, 0, 0)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(below)
-	others, err := topMounts("/proc/thread-self/mountinfo")
-	if err != nil {
-		return err
-	}
-	if err := linux.SetAttributes(below, linux.Readonly, false); err != nil {
-		return err
-	}
-	if err := syscall.Chdir(rootDir); err != nil {
-		return err
-	}
-	if err := syscall.Mount(rootDir, "/", "", syscall.MS_MOVE, ""); err != nil {
-		return &linux.Error{Op: "move", On: rootDir, Errno: err.(syscall.Errno)}
-	}
-	// By path "/" is the new root now; the old one is reached through its descriptor.
-	if err := syscall.Fchdir(below); err != nil {
-		return err
-	}
-	for _, path := range others {
-		if err := syscall.Unmount(path, syscall.MNT_DETACH); err != nil {
-			return &linux.Error{Op: "unmount", On: path, Errno: err.(syscall.Errno)}
-		}
-	}
-	return nil
 }

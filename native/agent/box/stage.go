@@ -45,28 +45,78 @@ const (
 	unlimited    = ^uint64(0)
 )
 
-// start runs a stage and answers once the workload has been executed, or why it was not.
-func (l *launcher) start(order *stage.Order, ns *Namespaces, pidNamespace int, stdio [3]int) (*started, error) {
-	ours, theirs, err := socketPair()
+// waiting is a stage that waits for its order.
+type waiting struct {
+	child *reaper.Child
+	// socket is our end of its socket.
+	socket  int
+	streams *streams
+}
+
+// park starts main's stage in the namespaces of this thread, and returns when it waits, with a mount of its /proc. What
+// its streams are for is not known yet.
+func (l *launcher) park() (w *waiting, proc int, err error) {
+	streams, err := openStreams(false, true)
 	if err != nil {
-		return nil, err
+		return nil, -1, err
 	}
-	defer syscall.Close(ours)
+	none := Namespaces{-1, -1, -1, -1, -1, -1}
+	if w, err = l.spawn(&none, streams, stage.Name, stage.Main); err != nil {
+		return nil, -1, err
+	}
+	proc, err = w.await()
+	if err == nil && proc < 0 {
+		err = errSilent
+	}
+	return w, proc, err
+}
+
+var errSilent = errors.New("the stage does not wait as it should")
+
+// await returns when the stage waits for its order, with the descriptor that came along, or -1.
+func (w *waiting) await() (int, error) {
+	message := make([]byte, stage.MaxMessage)
+	rights := make([]byte, syscall.CmsgSpace(4))
+	for {
+		n, rightsLength, _, _, err := syscall.Recvmsg(w.socket, message, rights, syscall.MSG_CMSG_CLOEXEC)
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err != nil:
+			return -1, err
+		case n == 0:
+			return -1, errSilent
+		case message[0] == stage.MessageWaiting && rightsLength == 0:
+			return -1, nil
+		case message[0] == stage.MessageWaiting:
+			return oneRight(rights[:rightsLength])
+		}
+		t := &talk{}
+		if err := t.hear(message[:n], nil); err != nil {
+			return -1, err
+		}
+		if t.refusal != nil {
+			return -1, t.refusal
+		}
+		return -1, errSilent
+	}
+}
+
+// start gives a stage its order, and answers once the workload has been executed, or why it was not.
+func (l *launcher) start(w *waiting, order *stage.Order, network int) (*started, error) {
+	defer syscall.Close(w.socket)
 	done := l.reaper.Adopting()
 	defer done()
-	child, err := l.spawn(order, ns, pidNamespace, stdio, theirs)
-	// The end of the conversation is seen only when nobody else holds their end.
-	syscall.Close(theirs)
-	if err != nil {
-		return nil, err
+	if err := order.Send(w.socket, network); err != nil {
+		return nil, errors.Join(err, w.kill())
 	}
-	talk, err := listen(ours)
+	talk, err := listen(w.socket)
 	if err != nil {
-		return nil, talk.abandon(errors.Join(err, child.Signal(syscall.SIGKILL)))
+		return nil, talk.abandon(errors.Join(err, w.kill()))
 	}
-	workload := child
+	workload := w.child
 	if !order.Main {
-		<-child.Done()
+		<-w.child.Done()
 		if talk.child != 0 {
 			workload = l.reaper.Adopt(talk.child)
 		}
@@ -79,34 +129,42 @@ func (l *launcher) start(order *stage.Order, ns *Namespaces, pidNamespace int, s
 		}
 		return nil, talk.abandon(talk.refusal)
 	case !talk.ready || !order.Main && talk.child == 0:
-		<-child.Done()
-		return nil, talk.abandon(&stage.Refusal{Code: stage.SetupFailed, Message: "the stage ended: " + describe(child.Status())})
+		<-w.child.Done()
+		return nil, talk.abandon(&stage.Refusal{Code: stage.SetupFailed, Message: "the stage ended: " + describe(w.child.Status())})
 	}
 	return &started{child: workload, pid: talk.pid, terminal: talk.terminal}, nil
 }
 
-func (l *launcher) spawn(order *stage.Order, ns *Namespaces, pidNamespace int, stdio [3]int, reply int) (*reaper.Child, error) {
-	letter, err := linux.Memory("a3s-order", order.Encode())
+func (w *waiting) kill() error {
+	if err := w.child.Signal(syscall.SIGKILL); err != nil && err != reaper.ErrExited {
+		return err
+	}
+	return nil
+}
+
+// spawn starts a stage, whose descriptors are the namespaces that it has to enter.
+func (l *launcher) spawn(ns *Namespaces, streams *streams, arguments ...string) (*waiting, error) {
+	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, err
 	}
-	defer syscall.Close(letter)
+	// The end of the conversation is seen only when nobody else holds their end.
+	defer syscall.Close(theirs)
 	null, err := linux.OpenAt(-1, os.DevNull, syscall.O_RDWR, 0, 0)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, syscall.Close(ours))
 	}
 	defer syscall.Close(null)
+	stdio := streams.theirs
 	files := [stage.FdCount]int{
-		null, null, syscall.Stderr,
-		stage.FdReply: reply, stage.FdOrder: letter,
+		null, null, syscall.Stderr, stage.FdTalk: theirs,
 		stage.FdStdin: stdio[0], stage.FdStdout: stdio[1], stage.FdStderr: stdio[2],
 		stage.FdCgroup: l.cgroup.Procs, stage.FdMount: ns.Mount, stage.FdUTS: ns.UTS, stage.FdIPC: ns.IPC,
-		stage.FdNetwork: ns.Network, stage.FdCgroupNamespace: ns.Cgroup, stage.FdPid: pidNamespace,
+		stage.FdCgroupNamespace: ns.Cgroup, stage.FdPid: ns.Pid,
 	}
 	attributes := &syscall.ProcAttr{
 		// A stage lives too briefly to collect garbage, and has one thing to do.
 		Env: []string{"GOGC=off", "GOMAXPROCS=1"},
-		Sys: &syscall.SysProcAttr{},
 	}
 	for _, fd := range files {
 		if fd < 0 {
@@ -114,16 +172,13 @@ func (l *launcher) spawn(order *stage.Order, ns *Namespaces, pidNamespace int, s
 		}
 		attributes.Files = append(attributes.Files, uintptr(fd))
 	}
-	if order.Main {
-		attributes.Sys.Cloneflags = syscall.CLONE_NEWPID
-	}
 	// By the agent's own number: in the child the descriptors are rearranged already when it executes.
 	path := "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(l.binary)
-	child, err := l.reaper.Start(func() (int, error) { return syscall.ForkExec(path, []string{stage.Name}, attributes) })
+	child, err := l.reaper.Start(func() (int, error) { return syscall.ForkExec(path, arguments, attributes) })
 	if err != nil {
-		return nil, &os.PathError{Op: "execute the stage", Path: path, Err: err}
+		return nil, errors.Join(&os.PathError{Op: "execute the stage", Path: path, Err: err}, syscall.Close(ours))
 	}
-	return child, nil
+	return &waiting{child, ours, streams}, streams.closeTheirs()
 }
 
 func socketPair() (ours, theirs int, err error) {
@@ -195,19 +250,28 @@ func (t *talk) hear(message, rights []byte) error {
 }
 
 func (t *talk) takeTerminal(rights []byte) error {
-	messages, err := syscall.ParseSocketControlMessage(rights)
+	if t.terminal != nil {
+		return errTalk
+	}
+	fd, err := oneRight(rights)
 	if err != nil {
 		return err
 	}
-	if len(messages) != 1 || t.terminal != nil {
-		return errTalk
+	t.terminal = os.NewFile(uintptr(fd), "terminal")
+	return nil
+}
+
+// oneRight answers the one descriptor that came with a message.
+func oneRight(rights []byte) (int, error) {
+	messages, err := syscall.ParseSocketControlMessage(rights)
+	if err != nil || len(messages) != 1 {
+		return -1, errors.Join(errTalk, err)
 	}
 	fds, err := syscall.ParseUnixRights(&messages[0])
 	if err != nil || len(fds) != 1 {
-		return errors.Join(errTalk, err)
+		return -1, errors.Join(errTalk, err)
 	}
-	t.terminal = os.NewFile(uintptr(fds[0]), "terminal")
-	return nil
+	return fds[0], nil
 }
 
 // executeRefusal explains the steps that run too late for words.

@@ -57,6 +57,21 @@ func polled(fd int, name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
+// narrow keeps of all streams those that a process has.
+func (s *streams) narrow(terminal, stdin bool) error {
+	var errs []error
+	for _, stream := range []struct {
+		file   **os.File
+		wanted bool
+	}{{&s.input, stdin && !terminal}, {&s.stdout, !terminal}, {&s.stderr, !terminal}} {
+		if *stream.file != nil && !stream.wanted {
+			errs = append(errs, (*stream.file).Close())
+			*stream.file = nil
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func (s *streams) closeTheirs() error {
 	var errs []error
 	for _, fd := range s.theirs {
@@ -64,6 +79,7 @@ func (s *streams) closeTheirs() error {
 			errs = append(errs, syscall.Close(fd))
 		}
 	}
+	s.theirs = [3]int{-1, -1, -1}
 	return errors.Join(errs...)
 }
 

@@ -17,25 +17,60 @@ type systemMount struct {
 
 const harmless = linux.Nosuid | linux.Nodev | linux.Noexec
 
-// systemMounts are in the order in which they are mounted. /proc is missing: it shows the pid namespace of who
-// mounts it, so the main process's stage does. devpts is not nodev, or no terminal could be opened; nobody can make nodes in it.
-var systemMounts = []systemMount{
+// ownMounts are in the order in which they are mounted. /proc is missing: main's stage brings it. devpts is not nodev, or no terminal could be opened; nobody can make nodes in it.
+var ownMounts = []systemMount{
 	{"/dev", "tmpfs", linux.Nosuid | linux.Nodev, []linux.Option{{Key: "mode", Value: "0755"}, {Key: "size", Value: "65536k"}}},
 	{"/dev/pts", "devpts", linux.Nosuid | linux.Noexec, []linux.Option{
 		{Key: "newinstance"}, {Key: "ptmxmode", Value: "0666"}, {Key: "mode", Value: "0620"}, {Key: "gid", Value: "5"},
 	}},
 	{"/dev/shm", "tmpfs", harmless, []linux.Option{{Key: "mode", Value: "1777"}, {Key: "size", Value: "65536k"}}},
 	{"/dev/mqueue", "mqueue", harmless, nil},
+}
+
+// networkMounts show the network namespace of who mounts them.
+var networkMounts = []systemMount{
 	{"/sys", "sysfs", harmless | linux.Readonly, nil},
 	{"/sys/fs/cgroup", "cgroup2", harmless | linux.Readonly, nil},
 }
 
-// mountSystem insists on ordinary directories: a link of the image at /sys would lead the mount astray.
-func mountSystem(r root) error {
-	if err := r.plainDirectory("/proc"); err != nil {
+// mountSystem makes the box's /dev and /proc, where they wait for its root.
+func (g *ground) mountSystem(p protection) error {
+	var err error
+	if g.system, err = makeRoot(systemDir); err != nil {
 		return err
 	}
-	for _, m := range systemMounts {
+	g.protection = p
+	if err := mountAll(g.system, ownMounts); err != nil {
+		return err
+	}
+	if err := makeDevices(g.system); err != nil {
+		return err
+	}
+	if err := attachTo(g.system, g.proc, "/proc"); err != nil {
+		return err
+	}
+	// First, so that it is as read-only as what is around it.
+	if err := g.texts.bootID.cover(g.system, bootIDPath, harmless|linux.Readonly); err != nil {
+		return err
+	}
+	return p.below("/dev", "/proc").apply(g.system)
+}
+
+// makeRoot makes a new directory of this thread's mount namespace, in another one.
+func makeRoot(parent string) (root, error) {
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return root{-1}, err
+	}
+	path, err := os.MkdirTemp(parent, "")
+	if err != nil {
+		return root{-1}, err
+	}
+	fd, err := linux.OpenAt(-1, path, linux.OPath|syscall.O_DIRECTORY, 0, 0)
+	return root{fd}, err
+}
+
+func mountAll(r root, mounts []systemMount) error {
+	for _, m := range mounts {
 		if err := mountIn(r, m); err != nil {
 			return &deviceError{"mount", m.path, err}
 		}
@@ -49,15 +84,33 @@ func mountIn(r root, m systemMount) error {
 		return err
 	}
 	defer syscall.Close(mount)
-	if err := r.plainDirectory(m.path); err != nil {
+	return attachTo(r, mount, m.path)
+}
+
+// attachTo insists on an ordinary directory: a link of the image at /sys would lead the mount astray.
+func attachTo(r root, mount int, path string) error {
+	if err := r.plainDirectory(path); err != nil {
 		return err
 	}
-	target, err := r.open(m.path, syscall.O_DIRECTORY, linux.NoSymlinks)
+	target, err := r.open(path, syscall.O_DIRECTORY, linux.NoSymlinks)
 	if err != nil {
 		return err
 	}
 	defer syscall.Close(target)
 	return linux.Attach(mount, target)
+}
+
+// adopt moves a mount, with all that is mounted below, from another root of this mount namespace to the same path.
+func (r root) adopt(other root, path string) error {
+	mount, err := other.open(path, syscall.O_DIRECTORY, linux.NoSymlinks)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(mount)
+	if err := attachTo(r, mount, path); err != nil {
+		return &deviceError{"mount", path, err}
+	}
+	return nil
 }
 
 // plainDirectory makes a directory that may be missing but must not be a link.
@@ -93,7 +146,7 @@ var deviceLinks = []link{
 
 // makeDevices fills the box's /dev. It is nodev, so that no node that the box makes opens anything; each permitted
 // node is a mount of its own from a filesystem that the box never sees.
-func makeDevices(r root, console bool) error {
+func makeDevices(r root) error {
 	if err := mountAt("tmpfs", nodesDir, linux.Nosuid|linux.Noexec, linux.Option{Key: "mode", Value: "0700"}); err != nil {
 		return err
 	}
@@ -112,10 +165,11 @@ func makeDevices(r root, console bool) error {
 			return err
 		}
 	}
-	if !console {
-		return nil
-	}
-	// The main process's terminal is mounted here when there is one.
+	return nil
+}
+
+// makeConsole makes what the main process's terminal is mounted on.
+func makeConsole(r root) error {
 	fd, err := r.file("/dev/console")
 	if err != nil {
 		return err

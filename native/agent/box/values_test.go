@@ -96,7 +96,7 @@ func TestFilesOfTheNetwork(t *testing.T) {
 	if got, want := resolvConf(&spec.Network), "nameserver 10.0.2.3\nsearch a.b\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := hosts(spec); got[len(got)-len("10.0.2.15\tbox1\n"):] != "10.0.2.15\tbox1\n" {
+	if got := hosts(spec.Hostname, &spec.Network); got[len(got)-len("10.0.2.15\tbox1\n"):] != "10.0.2.15\tbox1\n" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -6,6 +6,7 @@ const (
 	ask    = syscall.NLM_F_REQUEST | syscall.NLM_F_ACK
 	create = ask | syscall.NLM_F_CREATE | syscall.NLM_F_EXCL
 
+	iflaAddress = 1
 	iflaMTU     = 4
 	iflaName    = 3
 	iflaNetNsFD = 28
@@ -81,4 +82,9 @@ func (c *Connection) Index(name string) (int, error) {
 		return 0, errAnswer
 	}
 	return int(native.Uint32(answer[4:])), nil
+}
+
+// SetAddress gives an interface another hardware address.
+func (c *Connection) SetAddress(index int, address [6]byte) error {
+	return c.do(newMessage(syscall.RTM_NEWLINK, ask, link(index, 0, 0)).attribute(iflaAddress, address[:]))
 }

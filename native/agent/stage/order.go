@@ -9,8 +9,8 @@ import (
 
 // Order is what the agent asks of a stage. It is trusted: it comes from the agent itself.
 type Order struct {
-	// Main makes the stage itself the main process, in the pid namespace that it was started in.
-	// Otherwise it starts a child in the pid namespace of descriptor pidNamespace.
+	// Main makes the stage itself the main process, in the namespaces that it was started in.
+	// Otherwise it enters those of its descriptors, and starts a child there.
 	Main bool
 
 	Args     []string
@@ -28,11 +28,6 @@ type Order struct {
 	Filter []linux.Instruction
 
 	Limits []Limit
-
-	// For main only.
-	MaskedPaths   []string
-	ReadonlyPaths []string
-	ReadonlyRoot  bool
 }
 
 // Limit is a resource limit, soft and hard alike; the resource is a number of setrlimit.
@@ -43,10 +38,10 @@ type Limit struct {
 
 var errOrder = errors.New("the order is cut short")
 
-// Encode writes an order for decodeOrder.
-func (o *Order) Encode() []byte {
+// encode writes an order for decodeOrder.
+func (o *Order) encode() []byte {
 	var b []byte
-	for _, flag := range []bool{o.Main, o.Terminal, o.Stdin, o.NoNewPrivileges, o.ReadonlyRoot} {
+	for _, flag := range []bool{o.Main, o.Terminal, o.Stdin, o.NoNewPrivileges} {
 		var bit byte
 		if flag {
 			bit = 1
@@ -58,7 +53,7 @@ func (o *Order) Encode() []byte {
 	b = binary.LittleEndian.AppendUint64(b, o.Capabilities)
 	b = appendText(b, o.Cwd)
 	b = appendText(b, o.User)
-	for _, list := range [][]string{o.Args, o.Env, o.MaskedPaths, o.ReadonlyPaths} {
+	for _, list := range [][]string{o.Args, o.Env} {
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(list)))
 		for _, text := range list {
 			b = appendText(b, text)
@@ -85,7 +80,7 @@ func appendText(b []byte, text string) []byte {
 func decodeOrder(data []byte) (*Order, error) {
 	d := &decoder{data: data}
 	o := &Order{}
-	for _, flag := range []*bool{&o.Main, &o.Terminal, &o.Stdin, &o.NoNewPrivileges, &o.ReadonlyRoot} {
+	for _, flag := range []*bool{&o.Main, &o.Terminal, &o.Stdin, &o.NoNewPrivileges} {
 		*flag = d.take(1)[0] == 1
 	}
 	o.Rows = binary.LittleEndian.Uint16(d.take(2))
@@ -93,7 +88,7 @@ func decodeOrder(data []byte) (*Order, error) {
 	o.Capabilities = binary.LittleEndian.Uint64(d.take(8))
 	o.Cwd = d.text()
 	o.User = d.text()
-	for _, list := range []*[]string{&o.Args, &o.Env, &o.MaskedPaths, &o.ReadonlyPaths} {
+	for _, list := range []*[]string{&o.Args, &o.Env} {
 		for range d.count() {
 			*list = append(*list, d.text())
 		}

@@ -10,18 +10,18 @@ import (
 var sampleOrder = &Order{
 	Main: true, Args: []string{"a", ""}, Env: []string{"A=b"}, Cwd: "/", User: "u", Terminal: true, Stdin: true, Rows: 1, Columns: 2,
 	Capabilities: 1 << 40, NoNewPrivileges: true, Filter: []linux.Instruction{{Code: 1, Jt: 2, Jf: 3, K: 4}},
-	Limits: []Limit{{7, 1 << 20}}, MaskedPaths: []string{"/m"}, ReadonlyPaths: []string{"/r", "/s"}, ReadonlyRoot: true,
+	Limits: []Limit{{7, 1 << 20}},
 }
 
 func TestAnOrderArrivesAsItWasGiven(t *testing.T) {
-	got, err := decodeOrder(sampleOrder.Encode())
+	got, err := decodeOrder(sampleOrder.encode())
 	if err != nil || !reflect.DeepEqual(got, sampleOrder) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
 func TestAnOrderThatIsCutShortIsRefused(t *testing.T) {
-	whole := sampleOrder.Encode()
+	whole := sampleOrder.encode()
 	for length := range whole {
 		if _, err := decodeOrder(whole[:length]); err == nil {
 			t.Errorf("%d of %d bytes were taken", length, len(whole))

@@ -20,8 +20,12 @@ type Refusal struct{ Code, Message string }
 
 func (r *Refusal) Error() string { return r.Message }
 
-// Kinds of message on the reply socket; each is one packet.
+// Kinds of message on the socket between agent and stage; each is one packet.
 const (
+	// messageOrder, from the agent, carries the network namespace and the order as descriptors.
+	messageOrder = 'o'
+	// MessageWaiting is a stage's first; main's carries a mount of /proc that is attached nowhere.
+	MessageWaiting = 'w'
 	// MessageRefused is followed by the code, a zero byte and the text.
 	MessageRefused = 'x'
 	// MessageTerminal carries the master of the terminal as a descriptor.

@@ -1,0 +1,89 @@
+package box
+
+import (
+	"runtime"
+	"syscall"
+)
+
+// What a guest is prepared for: what nearly every spec asks for. Another spec takes what fits, and makes the rest anew.
+var (
+	expectedMTU          int64 = 65520
+	expectedAddress            = "10.0.2.15"
+	expectedPrefixLength int64 = 24
+	expectedGateway            = "10.0.2.2"
+	expectedNameservers        = []string{"10.0.2.3"}
+	expectedSearch             = []string{}
+	expectedNIC                = Network{
+		Kind: NetworkNIC, MTU: &expectedMTU, Address: &expectedAddress, PrefixLength: &expectedPrefixLength,
+		Gateway: &expectedGateway, Nameservers: &expectedNameservers, Search: &expectedSearch,
+	}
+	expectedProtection = protection{
+		readonly: []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"},
+		masked: []string{
+			"/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+			"/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+		},
+	}
+	expectedSerial  = "changes"
+	expectedChanges = Changes{Kind: ChangesDisk, Serial: &expectedSerial}
+)
+
+// Prepare does all of a box's set-up that does not depend on its spec. After it, until Wake, every other verb fails with ErrAsleep;
+// so it does for ever when this fails.
+func (b *Box) Prepare() error {
+	if err := b.fallAsleep(); err != nil {
+		return err
+	}
+	if err := b.drivers(true); err != nil {
+		return err
+	}
+	if err := b.makeGround(expectedProtection); err != nil {
+		return err
+	}
+	if err := b.ground.prepare(); err != nil {
+		return err
+	}
+	// What is dirty would be written by every copy.
+	syscall.Sync()
+	runtime.GC()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.prepared = true
+	return nil
+}
+
+func (b *Box) fallAsleep() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.stopping:
+		return ErrStopping
+	case b.asleep || b.spec != nil || b.ground != nil:
+		return ErrPrepared
+	}
+	b.asleep = true
+	return nil
+}
+
+func (g *ground) prepare() error {
+	index, found, err := findLink("")
+	if err != nil {
+		return err
+	}
+	if found {
+		if _, err := g.makeNetwork(&expectedNIC, nic{index, g.outside}); err != nil {
+			return err
+		}
+	}
+	// Last, so that main's stage and its thread are where they stay when there is no network.
+	if _, err := g.makeNetwork(&Network{Kind: NetworkNone}, nic{}); err != nil {
+		return err
+	}
+	if g.disks, err = listDisks(); err != nil {
+		return err
+	}
+	if g.disks[expectedSerial] == "" {
+		return nil
+	}
+	return g.takeChanges(expectedChanges)
+}

@@ -1,0 +1,122 @@
+package box
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"syscall"
+
+	"a3s.dev/box/agent/linux"
+)
+
+// text is a small file of the agent's that lies over one of the box's. The box cannot write to those that are the kernel's.
+type text struct{ file *os.File }
+
+// newText makes an empty one in textsDir of this thread's mount namespace.
+func newText(name string, mode uint32) (*text, error) {
+	path := textsDir + "/" + name
+	fd, err := linux.OpenAt(-1, path, syscall.O_CREAT|syscall.O_EXCL|syscall.O_WRONLY, mode, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &text{os.NewFile(uintptr(fd), path)}, nil
+}
+
+// cover lays it over a file of the root, which is made if missing.
+func (t *text) cover(r root, path string, attributes uint64) error {
+	mount, err := linux.CloneMount(-1, t.file.Name(), false)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(mount)
+	if attributes != 0 {
+		if err := linux.SetAttributes(mount, attributes, false); err != nil {
+			return err
+		}
+	}
+	return attachFile(r, mount, path)
+}
+
+// set replaces the content: readers see the old one, the new one, or in between nothing.
+func (t *text) set(content string) error {
+	fd := int(t.file.Fd())
+	if err := syscall.Ftruncate(fd, 0); err != nil {
+		return &os.PathError{Op: "truncate", Path: t.file.Name(), Err: err}
+	}
+	n, err := syscall.Pwrite(fd, []byte(content), 0)
+	if err == nil && n != len(content) {
+		err = syscall.EIO
+	}
+	if err != nil {
+		return &os.PathError{Op: "write", Path: t.file.Name(), Err: err}
+	}
+	return nil
+}
+
+func (t *text) close() error {
+	if t == nil {
+		return nil
+	}
+	return t.file.Close()
+}
+
+// texts are the files of a box that the agent writes.
+type texts struct {
+	machineID, bootID, hostname, hosts, resolvConf *text
+}
+
+// Files of the kernel that tell machines apart; /sys/class/dmi/id leads to the first.
+const (
+	machineIDPath = "/sys/devices/virtual/dmi/id/product_uuid"
+	bootIDPath    = "/proc/sys/kernel/random/boot_id"
+)
+
+func newTexts() (*texts, error) {
+	if err := mountAt("tmpfs", textsDir, harmless, linux.Option{Key: "mode", Value: "0755"}); err != nil {
+		return nil, err
+	}
+	t := &texts{}
+	for _, made := range []struct {
+		name string
+		mode uint32
+		text **text
+	}{
+		// As the kernel's own are.
+		{"product_uuid", 0o400, &t.machineID}, {"boot_id", 0o444, &t.bootID},
+		{"hostname", 0o644, &t.hostname}, {"hosts", 0o644, &t.hosts}, {"resolv.conf", 0o644, &t.resolvConf},
+	} {
+		var err error
+		if *made.text, err = newText(made.name, made.mode); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// identify gives a machine that was started by itself the ids that its kernel knows, and answers that of its boot.
+func (t *texts) identify() (bootID string, err error) {
+	for _, known := range []struct {
+		path string
+		text *text
+	}{{machineIDPath, t.machineID}, {bootIDPath, t.bootID}} {
+		content, err := os.ReadFile(known.path)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if err := known.text.set(string(content)); err != nil {
+			return "", err
+		}
+		bootID = strings.TrimSpace(string(content))
+	}
+	return bootID, nil
+}
+
+func (t *texts) close() error {
+	if t == nil {
+		return nil
+	}
+	return errors.Join(t.machineID.close(), t.bootID.close(), t.hostname.close(), t.hosts.close(), t.resolvConf.close())
+}
