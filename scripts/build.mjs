@@ -1,8 +1,10 @@
 // Bundles the command line and the server, and lays everything the product needs into dist/: it can be copied as a whole.
+// With a directory as its argument, the command line alone, there.
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { buildCli } from './build-cli.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -21,7 +23,6 @@ const NATIVE = {
 
 /** Bundle → its entry. */
 const BUNDLES = {
-  'dist/a3s-box.cjs': 'src/cli/main.ts',
   'dist/server.cjs': 'src/server/main.ts',
   'dist/converter.cjs': 'src/images/converter/main.ts',
   'build/build-boot.cjs': 'scripts/build-boot.ts',
@@ -44,32 +45,41 @@ const ON_DEMAND = {
 
 const specifiers = Object.entries(ON_DEMAND).map(([file, [name]]) => [name, `./${file}`]);
 
+const elsewhere = process.argv[2];
+const directory = elsewhere === undefined ? join(root, 'dist') : resolve(elsewhere);
+
 const bundles = [
-  ...Object.entries(BUNDLES),
-  ...Object.entries(ON_DEMAND).map(([file, [, entry]]) => [`dist/${file}`, entry]),
+  ...(elsewhere === undefined ? Object.entries(BUNDLES) : []),
+  ...Object.entries(ON_DEMAND).map(([file, [, entry]]) => [join(directory, file), entry]),
 ];
+
+const options = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  conditions: ['a3s-source'],
+  alias: Object.fromEntries(specifiers),
+  external: ['better-sqlite3', 'koffi', ...Object.keys(ON_DEMAND).map((file) => `*/${file}`)],
+  legalComments: 'linked',
+  logLevel: 'warning',
+};
 
 await Promise.all(
   bundles.map(([outfile, entry]) =>
     build({
-      absWorkingDir: root,
+      ...options,
       entryPoints: [entry],
       outfile,
-      bundle: true,
-      platform: 'node',
-      target: 'node20',
-      format: 'cjs',
-      conditions: ['a3s-source'],
       // A bundle is not an alias of itself.
       alias: Object.fromEntries(specifiers.filter(([name]) => name !== entry)),
-      external: ['better-sqlite3', 'koffi', ...Object.keys(ON_DEMAND).map((file) => `*/${file}`)],
-      legalComments: 'linked',
-      logLevel: 'warning',
     }),
   ),
 );
+await buildCli(directory, options);
 
-for (const [name, files] of Object.entries(NATIVE)) {
+for (const [name, files] of Object.entries(elsewhere === undefined ? NATIVE : {})) {
   const from = join(root, 'node_modules', name);
   const to = join(root, 'dist/node_modules', name);
   rmSync(to, { recursive: true, force: true });

@@ -1,9 +1,10 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { codeCachePath, readCodeCache } from './code-cache.ts';
 import { BuiltCli } from './fake/built-cli.ts';
 import { EvidenceFiles } from './fake/evidence-files.ts';
 import { FakeServer } from './fake/fake-server.ts';
@@ -21,6 +22,14 @@ afterAll(async () => {
   await server.close();
   cli.remove();
 });
+
+const ATTEST_HELP = ['attest', 'verify', '--help'];
+
+const read = (file: string): string => readFileSync(join(cli.directory, file), 'utf8');
+
+function bundleOf(directory: string): string {
+  return readdirSync(directory).find((file) => /^cli-[0-9a-f]{16}\.js$/.test(file)) ?? '';
+}
 
 describe('in a terminal', () => {
   let screen: Screen;
@@ -139,18 +148,58 @@ describe('the program that is installed', () => {
   });
 
   it('loads no schema library, and attestation only where it is called for', async () => {
-    const bundle = readFileSync(cli.bundle, 'utf8');
-    expect(bundle).not.toContain('node_modules/zod');
-    expect(bundle).not.toContain('node_modules/yaml');
-    expect(bundle).not.toContain('node_modules/@bufbuild');
-    expect(bundle).not.toContain('node_modules/@sigstore');
-    expect(bundle).toContain('import("./attestation.cjs")');
-    const moved = join(cli.directory, 'alone.cjs');
-    writeFileSync(moved, bundle.replace('./attestation.cjs', './gone.cjs'));
-    const child = spawn(process.execPath, [moved, 'attest', 'verify', '--help'], { env: cli.env });
+    const bundle = read(bundleOf(cli.directory));
+    for (const part of ['ZodError', 'YAMLParseError', 'CommanderError', 'bufbuild', 'TUFError']) {
+      expect(bundle).not.toContain(part);
+    }
+    expect(read('image-policy.cjs')).toContain('ZodError');
+    expect(read('commander.cjs')).toContain('CommanderError');
+    const moved = join(cli.directory, 'moved');
+    mkdirSync(moved);
+    for (const file of ['a3s-box.cjs', 'commander.cjs', bundleOf(cli.directory)]) {
+      copyFileSync(join(cli.directory, file), join(moved, file));
+    }
+    const child = spawn(process.execPath, [join(moved, 'a3s-box.cjs'), ...ATTEST_HELP], {
+      env: cli.env,
+    });
     const output = text(child.stdout);
     expect(await once(child, 'close')).toEqual([0, null]);
     expect(await output).toContain('--report-data hex');
+  });
+
+  it('runs with the code cache of its build, a damaged one, or none', async () => {
+    const version = async (): Promise<string> => {
+      const child = cli.spawn('version', '--client');
+      const output = text(child.stdout);
+      expect(await once(child, 'close')).toEqual([0, null]);
+      return output;
+    };
+    const said = await version();
+    expect(said).toContain(` Version:           ${VERSION}\n`);
+    const path = codeCachePath(join(cli.directory, bundleOf(cli.directory)));
+    const cache = readFileSync(path);
+    writeFileSync(path, cache.subarray(0, cache.length / 2));
+    expect(await version()).toBe(said);
+    rmSync(path);
+    expect(await version()).toBe(said);
+    writeFileSync(path, cache);
+  });
+
+  it('has a code cache that V8 takes', () => {
+    const bundle = join(cli.directory, bundleOf(cli.directory));
+    const cachedData = readCodeCache(bundle);
+    expect(cachedData).toBeDefined();
+    const check = `const { Script } = require('node:vm'); const { readFileSync } = require('node:fs');
+      const cachedData = readFileSync(0);
+      const script = new Script(readFileSync(process.argv[1], 'utf8'), { cachedData });
+      process.exitCode = script.cachedDataRejected === false ? 0 : 1;`;
+    const { status } = spawnSync(process.execPath, ['-e', check, bundle], { input: cachedData });
+    expect(status).toBe(0);
+  });
+
+  it('is bundled as ASCII, which Node need not decode', () => {
+    const bytes = readFileSync(join(cli.directory, bundleOf(cli.directory)));
+    expect(bytes.every((byte) => byte < 0x80)).toBe(true);
   });
 
   it('reads image policies with a bundle of their own', async () => {

@@ -77,7 +77,8 @@ process.on('uncaughtException', (error) => {
   process.exit(CRASHED);
 });
 
-void runCli(process.argv.slice(2), context).then((status) => {
+/** Settled once the command is over, with its status set. */
+export const finished = runCli(process.argv.slice(2), context).then((status) => {
   process.exitCode = status;
   // The only handle that may still be open: output drains by itself, and then the loop is empty.
   if (touchedInput) process.stdin.destroy();

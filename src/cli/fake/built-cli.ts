@@ -1,13 +1,12 @@
 /**
- * The bundle as users run it, built into a directory of its own, with the socket that it will look for.
+ * The command line as users run it, built into a directory of its own, with the socket that it will look for.
  *
  * @module
  */
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { buildSync } from 'esbuild';
 import { type Config, readConfig } from '../../config.ts';
 
 export class BuiltCli {
@@ -23,30 +22,8 @@ export class BuiltCli {
       XDG_RUNTIME_DIR: this.directory,
     };
     this.config = readConfig(this.env, process.geteuid?.() ?? 0, this.directory);
-    this.#bundle('main.ts', this.bundle);
-    this.#bundle('commands/attest/library.ts', join(this.directory, 'attestation.cjs'));
-    this.#bundle('commands/policy/image-library.ts', join(this.directory, 'image-policy.cjs'));
-    this.#bundle('../signing/library.ts', join(this.directory, 'signing.cjs'));
-    this.#bundle('../../node_modules/commander/esm.mjs', join(this.directory, 'commander.cjs'));
-  }
-
-  #bundle(entry: string, outfile: string): void {
-    buildSync({
-      entryPoints: [join(import.meta.dirname, '..', entry)],
-      outfile,
-      bundle: true,
-      platform: 'node',
-      target: 'node20',
-      format: 'cjs',
-      conditions: ['a3s-source'],
-      alias: {
-        '#attestation': './attestation.cjs',
-        '#image-policy': './image-policy.cjs',
-        '#signing': './signing.cjs',
-      },
-      external: ['*/attestation.cjs', '*/image-policy.cjs', '*/signing.cjs'],
-      logLevel: 'error',
-    });
+    const build = join(import.meta.dirname, '../../../scripts/build.mjs');
+    execFileSync(process.execPath, [build, this.directory]);
   }
 
   spawn(...args: string[]): ChildProcessWithoutNullStreams {

@@ -7,7 +7,7 @@
 const SECONDS: Readonly<Record<string, number>> = {
   ns: 1e-9,
   us: 1e-6,
-  µs: 1e-6,
+  '\u00b5s': 1e-6,
   ms: 1e-3,
   s: 1,
   m: 60,
@@ -38,9 +38,9 @@ export function parseTimestamp(text: string, now: number): string {
 
 /** Go's durations in seconds: `42m`, `1h30m`, `1.5s`; undefined for what is none. */
 function parseDuration(text: string): number | undefined {
-  if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
+  if (!/^(\d+(\.\d+)?(ns|us|\u00b5s|ms|s|m|h))+$/.test(text)) return undefined;
   let seconds = 0;
-  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) {
+  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|\u00b5s|ms|s|m|h)/g)) {
     seconds += Number(number) * (SECONDS[unit ?? ''] ?? 0);
   }
   return seconds;

@@ -1,0 +1,40 @@
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { codeCachePath, readCodeCache, sealCodeCache } from './code-cache.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'a3s-code-cache-'));
+const bundle = join(directory, 'cli-0123456789abcdef.js');
+const data = Buffer.from('what V8 has made of it');
+
+beforeEach(() => writeFileSync(codeCachePath(bundle), sealCodeCache(data)));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+describe('the code cache', () => {
+  it('is read as it was sealed', () => {
+    expect(readCodeCache(bundle)).toEqual(data);
+  });
+
+  it('is for one bundle, one version of Node and one architecture', () => {
+    expect(codeCachePath(bundle)).toBe(`${bundle}-${process.version}-${process.arch}.cache`);
+    expect(readCodeCache(join(directory, 'cli-fedcba9876543210.js'))).toBeUndefined();
+  });
+
+  it('is passed over where any byte of it has changed', () => {
+    const sealed = sealCodeCache(data);
+    for (const at of sealed.keys()) {
+      const changed = Buffer.from(sealed);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      writeFileSync(codeCachePath(bundle), changed);
+      expect(readCodeCache(bundle)).toBeUndefined();
+    }
+  });
+
+  it('is passed over where it is cut short', () => {
+    for (let length = data.length + 3; length >= 0; length--) {
+      truncateSync(codeCachePath(bundle), length);
+      expect(readCodeCache(bundle)).toBeUndefined();
+    }
+  });
+});
