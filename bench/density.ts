@@ -12,6 +12,7 @@ import { BUSYBOX } from '../test/e2e/installation.ts';
 import type { HostProcess } from '../test/e2e/processes.ts';
 import type { Benchmark } from './benchmark.ts';
 import { alone, type BenchmarkResult, shown } from './statistics.ts';
+import { warm } from './warm.ts';
 import { withActor } from './with-actor.ts';
 
 const BOXES = 50;
@@ -81,7 +82,8 @@ export const density: Benchmark = {
   name: 'density',
   run: ({ signal }) =>
     withActor(async ({ actor }) => {
-      // The first one fills caches and makes a template, which the others share.
+      await warm(actor);
+      // Beside one that runs already: what all share, the host has given once.
       await actor.ok(BOX);
       const before = available();
       const ids = await startAll(actor, signal);

@@ -10,6 +10,7 @@ import type { Asked, Benchmark } from './benchmark.ts';
 import { inTurns } from './in-turns.ts';
 import { PODMAN_IMAGE, Podman } from './podman.ts';
 import { type BenchmarkResult, compared, timed } from './statistics.ts';
+import { warm } from './warm.ts';
 import { withActor } from './with-actor.ts';
 
 const STREAM_BYTES = 32 * 1024 * 1024;
@@ -48,6 +49,8 @@ export const exec: Benchmark = {
   run: (asked) =>
     withActor(({ actor, archive }) =>
       Podman.with(archive, async (podman) => {
+        // Nothing is made in the background afterwards.
+        await warm(actor);
         await actor.ok(['run', ...IDLE, BUSYBOX, 'sleep', '100000']);
         await podman.run([...IDLE, PODMAN_IMAGE, 'sleep', '100000']);
         return [await latency(asked, actor, podman), await throughput(asked, actor)];
