@@ -344,8 +344,10 @@ describe('a server that dies while a box starts from a template', () => {
     const there = new Promise<FakeMachine>((resolve) => {
       launched = resolve;
     });
+    let copied = 0;
     copies((machine) => {
-      machine.silent = true;
+      copied += 1;
+      machine.silent = copied === 1;
       launched(machine);
     });
     const id = await home.create(['sleep', 'infinity']);
@@ -360,6 +362,7 @@ describe('a server that dies while a box starts from a template', () => {
     await settled(id, 'created');
     nothingRuns(id);
     expect(await start(id)).toBe(204);
+    expect((await inspect(id)).Machine).toEqual(WARM);
   });
 
   it('during the launch ends what nobody knew of yet', async () => {
