@@ -17,12 +17,12 @@ import { BoxStore } from '../boxes/store.ts';
 import { identityFor } from '../cell/identity.ts';
 import type { Config } from '../config.ts';
 import { openDatabase } from '../state/database.ts';
-import { NoTemplates } from '../templates/templates.ts';
 import { leaveRuntimeDir, prepareHome, prepareRuntimeDir, refuseOrphans } from './directories.ts';
 import { HttpServer } from './http-server.ts';
 import { FileLog } from './log.ts';
 import { MIGRATIONS } from './migrations.ts';
 import type { OpenParts, Parts } from './parts.ts';
+import { openTemplates } from './templates.ts';
 
 export interface ServeOptions {
   /** Ends the server; boxes run on. */
@@ -55,7 +55,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
       const stopped = new AbortController();
       const shutdown = AbortSignal.any([options.signal, stopped.signal]);
       const parts = await options.openParts(database);
-      const rt = createRuntime(config, { store, log, shutdown, ...parts });
+      const rt = await createRuntime(config, { store, log, shutdown, ...parts });
       await serveRuntime(config, rt, options, () => stopped.abort());
     } finally {
       // It may be a dead server's: this one may have ended before it listened.
@@ -80,6 +80,7 @@ async function serveRuntime(
     await http.listen(config.socket);
     rt.log.info('serving', { pid: process.pid, boxes: rt.store.list().length });
     options.onReady?.(rt);
+    rt.templates.refresh();
     await aborted(rt.shutdown);
   } finally {
     // First the socket, so that the next server's is never taken away.
@@ -101,17 +102,19 @@ async function letGo(rt: Runtime): Promise<void> {
   await rt.locks.idle();
   await Promise.all(boxes.filter(({ watched }) => watched).map(({ finished }) => finished));
   await rt.outputs.close();
+  // Last: until here a start could have been at it.
+  await rt.templates.close();
 }
 
-function createRuntime(
+async function createRuntime(
   config: Config,
   given: Parts & Pick<Runtime, 'store' | 'log' | 'shutdown'>,
-): Runtime {
+): Promise<Runtime> {
   const { home, runtimeDir, startTimeoutMs } = config;
   const { log } = given;
   const uid = process.geteuid?.() ?? 0;
   const gid = process.getegid?.() ?? 0;
-  return {
+  const rt = {
     ...{ home, runtimeDir, startTimeoutMs },
     ...given,
     host: {
@@ -119,7 +122,6 @@ function createRuntime(
       memoryBytes: totalmem(),
       architecture: ARCHITECTURES[arch()] ?? arch(),
     },
-    templates: new NoTemplates(),
     events: new Events(),
     live: new LiveBoxes(),
     outputs: new Outputs(
@@ -134,8 +136,9 @@ function createRuntime(
     ),
     execs: new Execs(),
     locks: new Locks(),
-    identityFor: (taken) => identityFor(uid, gid, taken),
+    identityFor: (taken: Iterable<number>) => identityFor(uid, gid, taken),
   };
+  return { ...rt, templates: await openTemplates(config, rt) };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
