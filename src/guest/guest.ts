@@ -72,6 +72,16 @@ export class Guest {
     await this.#session.call('POST', '/v1/fork', body, nothing, prompt(signal));
   }
 
+  /** Lets no process of the box run; the guest itself goes on. Protocol 2. */
+  async freeze(signal?: AbortSignal): Promise<void> {
+    await this.#session.call('POST', '/v1/freeze', undefined, nothing, prompt(signal));
+  }
+
+  /** Lets them run again; nothing changes where they do already. Protocol 2. */
+  async thaw(signal?: AbortSignal): Promise<void> {
+    await this.#session.call('POST', '/v1/thaw', undefined, nothing, prompt(signal));
+  }
+
   /** Everything a new host needs to adopt the box. */
   state(signal?: AbortSignal): Promise<GuestState> {
     const options = { signal, deadlineMs: PROMPT_MS, answerBytes: STATE_BYTES };

@@ -59,6 +59,8 @@ var routes = []route{
 	{method: "POST", path: "/v1/prepare", since: 2, limit: maxDocumentBytes, setUp: (*Server).prepare},
 	{method: "POST", path: "/v1/wake", since: 2, limit: maxDocumentBytes, setUp: (*Server).wake},
 	{method: "POST", path: "/v1/fork", since: 2, limit: maxDocumentBytes, setUp: (*Server).fork},
+	{method: "POST", path: "/v1/freeze", since: 2, limit: maxDocumentBytes, setUp: (*Server).freeze},
+	{method: "POST", path: "/v1/thaw", since: 2, limit: maxDocumentBytes, setUp: (*Server).thaw},
 	{method: "PUT", path: "/v1/spec", limit: maxSpecBytes, setUp: (*Server).takeSpec},
 	{method: "POST", path: "/v1/processes/main/start", limit: maxDocumentBytes, setUp: (*Server).startMain},
 	{method: "POST", path: "/v1/processes", limit: maxSpecBytes, stream: (*Server).exec},

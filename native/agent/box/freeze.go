@@ -1,0 +1,84 @@
+package box
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"a3s.dev/box/agent/linux"
+)
+
+// ErrNotFrozen is a box that does not stand still in time: one of its processes waits for a device.
+var ErrNotFrozen = errors.New("the processes of the box do not stand still")
+
+// freezeTime is how long they are given.
+const freezeTime = 10 * time.Second
+
+// Freeze lets no process of the box run until Thaw. When it returns, none does.
+func (b *Box) Freeze() error {
+	if b.Digest() == "" {
+		return ErrSpecMissing
+	}
+	if err := b.launcher.cgroup.freeze(); err != nil {
+		return errors.Join(err, b.Thaw())
+	}
+	return nil
+}
+
+// Thaw lets them run again; those of a box that is not frozen do already.
+func (b *Box) Thaw() error { return b.launcher.cgroup.thaw() }
+
+func (c *Cgroup) thaw() error { return os.WriteFile(c.dir+"/cgroup.freeze", []byte("0"), 0) }
+
+func (c *Cgroup) freeze() error {
+	// Opened first, so that no change is missed.
+	events, err := linux.OpenAt(-1, c.dir+"/cgroup.events", syscall.O_RDONLY, 0, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = syscall.Close(events) }()
+	if err := os.WriteFile(c.dir+"/cgroup.freeze", []byte("1"), 0); err != nil {
+		return err
+	}
+	for end := time.Now().Add(freezeTime); ; {
+		// Reading also arms the next wait.
+		frozen, err := isFrozen(events)
+		if err != nil || frozen {
+			return err
+		}
+		left := time.Until(end)
+		if left <= 0 {
+			return ErrNotFrozen
+		}
+		if err := awaitChange(events, left); err != nil {
+			return err
+		}
+	}
+}
+
+func isFrozen(events int) (bool, error) {
+	buffer := make([]byte, 256)
+	n, err := syscall.Pread(events, buffer, 0)
+	if err != nil {
+		return false, err
+	}
+	return strings.Contains(string(buffer[:n]), "frozen 1\n"), nil
+}
+
+// awaitChange waits until a file of a control group is another than was read last, at most for a time.
+func awaitChange(fd int, atMost time.Duration) error {
+	const priority = 2
+	set := struct {
+		fd              int32
+		events, revents int16
+	}{int32(fd), priority, 0}
+	timeout := syscall.NsecToTimespec(int64(atMost))
+	_, _, errno := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&set)), 1, uintptr(unsafe.Pointer(&timeout)), 0, 0, 0)
+	if errno != 0 && errno != syscall.EINTR {
+		return errno
+	}
+	return nil
+}
