@@ -13,6 +13,8 @@ export interface Disk {
   /** Serial by which the guest finds it, at most 20 bytes. */
   readonly serial: string;
   readonly readonly: boolean;
+  /** What the image is a layer over, lowest first: the lowest is raw; those above it, and the image itself, are qcow2. */
+  readonly backing?: readonly string[] | undefined;
 }
 
 export interface PortForward {
@@ -87,6 +89,45 @@ export interface TemplateRequest {
   prepare(machine: Machine, signal: AbortSignal): Promise<void>;
 }
 
+/** Serials that a box's disk of changes may have, in the order in which they count. */
+export const CHANGES_SERIALS = ['changes-kept', TEMPLATE_SLOTS.changes] as const;
+
+/** Part of a file that holds RAM. */
+export interface RamExtent {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** A machine as it was saved while it ran: what its copies have to be like. */
+export interface SavedMachine {
+  /** Where its devices are: a machine that booted by itself has them elsewhere than one that came from a template. */
+  readonly arrangement: 'boot' | 'template';
+  /** Of its disk of changes. */
+  readonly changesSerial: (typeof CHANGES_SERIALS)[number];
+  readonly memory: RamExtent;
+  /** RAM that was plugged in. */
+  readonly growth?: RamExtent | undefined;
+}
+
+/** What is needed to save a machine that runs on. */
+export interface SaveRequest {
+  /** A private directory in memory. Afterwards it holds RAM and state, under these names. */
+  readonly directory: string;
+  /** An empty qcow2 image, which the machine's writes go to from then on; its disk of changes stays as it was. */
+  readonly overlayPath: string;
+}
+
+/** The files of a saved machine. */
+export const SAVED_FILES = { ram: 'ram', state: 'state' } as const;
+
+/** A saved machine, to start as a copy of. */
+export interface SavedCopy extends SavedMachine {
+  /** Descriptor of its RAM, open for reading; any identity can open it anew by way of `/proc/self/fd`. */
+  readonly ram: number;
+  /** Descriptor of its state, open for reading. */
+  readonly state: number;
+}
+
 /** Everything an engine needs to start one virtual machine. */
 export interface MachineSpec {
   /** The box's id: 64 lower-case hexadecimal digits. Names the process, so that it is found again. */
@@ -107,6 +148,8 @@ export interface MachineSpec {
   readonly shares: readonly Share[];
   /** Starts as a copy of it instead of booting; same shape, and disks with the serials of its slots go there. */
   readonly template?: Template | undefined;
+  /** Goes on as a copy of a machine that ran; same shape, and the disks have the same serials. */
+  readonly copyOf?: SavedCopy | undefined;
 }
 
 export interface MachineExit {
@@ -125,6 +168,11 @@ export interface Machine {
   connect(signal: AbortSignal): Promise<Duplex>;
   pause(): Promise<void>;
   resume(): Promise<void>;
+  /**
+   * Saves RAM and devices while the machine stands still, and has it go on, whatever happened. A server that dies meanwhile
+   * leaves a machine that goes on when it is adopted.
+   */
+  save(request: SaveRequest, signal: AbortSignal): Promise<SavedMachine>;
   /** Ends the VMM and its helpers at once, and returns when they are gone. */
   kill(): Promise<void>;
   /** The last bytes of the guest's console, at most 64 KiB. */

@@ -8,6 +8,7 @@
  */
 import { ftruncateSync, writeSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { A3sError } from '../errors.ts';
 import { duplexPair } from './duplex-pair.ts';
@@ -18,9 +19,11 @@ import type {
   MachineExit,
   MachineShape,
   MachineSpec,
+  SavedMachine,
+  SaveRequest,
   TemplateRequest,
 } from './engine.ts';
-import { TEMPLATE_SLOTS } from './engine.ts';
+import { SAVED_FILES, TEMPLATE_SLOTS } from './engine.ts';
 
 /** RAM of a fake template: enough for more than one chunk of whoever stores it. */
 const TEMPLATE_BYTES = 16 * 2 ** 20;
@@ -47,6 +50,8 @@ export class FakeMachine implements FakeGuest {
   /** The agent never answers: streams open, and nothing comes. */
   silent = false;
   paused = false;
+  /** Why it cannot be saved. */
+  saveFailure: Error | undefined;
   /** The VMM hangs: it cannot be adopted. */
   hung = false;
   readonly #serve: (stream: Duplex) => void;
@@ -65,6 +70,20 @@ export class FakeMachine implements FakeGuest {
 
   get running(): boolean {
     return this.#exit === undefined;
+  }
+
+  /** Leaves something to tell it by in each file; the next save that was told to fail does. */
+  async save({ directory }: SaveRequest, signal: AbortSignal): Promise<SavedMachine> {
+    signal.throwIfAborted();
+    if (this.saveFailure !== undefined) throw this.saveFailure;
+    for (const name of Object.values(SAVED_FILES)) {
+      await writeFile(join(directory, name), `${name} of ${this.spec.id}`, { flag: 'wx' });
+    }
+    return {
+      arrangement: 'boot',
+      changesSerial: TEMPLATE_SLOTS.changes,
+      memory: { offset: 0, bytes: this.spec.memoryBytes },
+    };
   }
 
   open(): Duplex {
@@ -271,6 +290,7 @@ function handle(machine: FakeMachine): Machine {
     resume: async () => {
       machine.paused = false;
     },
+    save: (request, signal) => machine.save(request, signal),
     kill: async () => machine.killed(),
     console: async () => machine.console,
     release: async () => machine.disconnect(),

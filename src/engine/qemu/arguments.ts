@@ -7,14 +7,15 @@
  * @module
  */
 import type { MachineSpec } from '../engine.ts';
-import { diskSet, KVM_SET, STATE_SET, setFile } from './descriptor-sets.ts';
+import { backingSet, diskSet, KVM_SET, STATE_SET, setFile } from './descriptor-sets.ts';
+import { forkDevices, forkMemory } from './fork-devices.ts';
 import { rootPorts, templatePorts } from './slots.ts';
 import { templateDevices } from './template-devices.ts';
 
 export type Accelerator = 'kvm' | 'tcg';
 
-/** How a machine begins: by itself; to be saved as a template; as a copy of one. */
-export type Beginning = 'boot' | 'save' | 'restore';
+/** How a machine begins: by itself; to be saved as a template; as a copy of one; as a copy of one that ran. */
+export type Beginning = 'boot' | 'save' | 'restore' | 'fork';
 
 /** Descriptors that QEMU inherits, by number. */
 export interface VmmDescriptors {
@@ -29,6 +30,8 @@ export interface VmmDescriptors {
   readonly kvm: number | undefined;
   /** One per disk, in the spec's order. */
   readonly disks: readonly number[];
+  /** For each disk, those of what it is a layer over. */
+  readonly backing?: readonly (readonly number[])[];
 }
 
 /** Sockets of one machine, in its runtime directory. */
@@ -86,9 +89,14 @@ export function qemuArguments(plan: VmmPlan, fds: VmmDescriptors): string[] {
     ...memory(plan, fds),
     ...boot(plan, fds),
     ...devices(plan),
-    ...(plan.beginning === 'boot' ? [] : templateDevices(plan.spec)),
+    ...deviceArguments(plan),
     ...lifecycle(),
   ];
+}
+
+function deviceArguments({ spec, beginning }: VmmPlan): string[] {
+  if (beginning === 'boot') return [];
+  return spec.copyOf === undefined ? templateDevices(spec) : forkDevices(spec, spec.copyOf);
 }
 
 function identity({ id }: MachineSpec): string[] {
@@ -126,6 +134,9 @@ function platform({ spec, accelerator }: VmmPlan, fds: VmmDescriptors): string[]
     cpuModel(accelerator),
     ...addFd(fds.kvm, KVM_SET),
     ...fds.disks.flatMap((fd, index) => addFd(fd, diskSet(index))),
+    ...(fds.backing ?? []).flatMap((below, disk) =>
+      below.flatMap((fd, n) => addFd(fd, backingSet(disk, n))),
+    ),
     '-smp',
     `cpus=${spec.cpus},sockets=1,cores=${spec.cpus},threads=1`,
   ];
@@ -141,6 +152,7 @@ function memory({ spec, beginning, growthBytes }: VmmPlan, fds: VmmDescriptors):
         : `memory-backend-memfd,${common},share=on`;
     return ['-m', `size=${spec.memoryBytes}B`, '-object', backend];
   }
+  if (spec.copyOf !== undefined) return forkMemory(spec.copyOf, growthBytes, fds.ram);
   const size = spec.template?.memoryBytes ?? spec.memoryBytes;
   // A copy of its own where it is shared with device processes; else the template's, of which only pages that are written get copied.
   const access =
@@ -160,7 +172,7 @@ function addFd(fd: number | undefined, set: number): string[] {
 /** A restored machine has its kernel in RAM already; what stands for it here is never run. */
 function boot({ spec, beginning }: VmmPlan, fds: VmmDescriptors): string[] {
   const kernel = ['-kernel', `/proc/self/fd/${fds.kernel}`];
-  if (beginning === 'restore') {
+  if (beginning === 'restore' || beginning === 'fork') {
     return [...kernel, ...addFd(fds.state, STATE_SET), '-incoming', 'defer'];
   }
   return [
@@ -174,7 +186,8 @@ function boot({ spec, beginning }: VmmPlan, fds: VmmDescriptors): string[] {
 }
 
 function devices({ spec, beginning }: VmmPlan): string[] {
-  const ports = beginning === 'boot' ? rootPorts(spec) : templatePorts();
+  const ownPorts = beginning === 'boot' || spec.copyOf?.arrangement === 'boot';
+  const ports = ownPorts ? rootPorts(spec) : templatePorts();
   const { monitor, control } = vmmSockets(spec.runtimeDir);
   return [
     '-chardev',

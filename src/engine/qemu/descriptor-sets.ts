@@ -15,6 +15,26 @@ export function diskSet(index: number): number {
   return FIRST_DISK_SET + index;
 }
 
+/** Sets of the images that disks are layers over begin here, above those of any number of disks. */
+const FIRST_BACKING_SET = 1000;
+/** How many images a disk may be a layer over. */
+export const MOST_BACKING = 32;
+
+/** The set of the nth image, from the lowest, that a disk is a layer over. */
+export function backingSet(disk: number, n: number): number {
+  return FIRST_BACKING_SET + disk * MOST_BACKING + n;
+}
+
+/** Sets of files that are handed over while the machine is saved. */
+export const SAVING_SETS = { ram: 900, devices: 901 } as const;
+const FIRST_OVERLAY_SET = 10_000;
+const OVERLAY_SETS = 1_000_000;
+
+/** A set for one more layer of a disk; a machine that is saved again needs another one. */
+export function overlaySet(): number {
+  return FIRST_OVERLAY_SET + Math.floor(Math.random() * OVERLAY_SETS);
+}
+
 export function setFile(set: number): string {
   return `/dev/fdset/${set}`;
 }

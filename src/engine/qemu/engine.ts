@@ -24,12 +24,14 @@ import { chooseAccelerator, holds, type Verdict } from './accelerator.ts';
 import { vmmSockets } from './arguments.ts';
 import { prepareDirectory } from './directory.ts';
 import { MachineEvents } from './events.ts';
+import { forkMachine } from './fork.ts';
 import { launchMachine } from './launch.ts';
 import { QemuMachine, UNSEEN } from './machine.ts';
 import { growthLimit } from './memory-growth.ts';
 import { QmpClient } from './qmp.ts';
 import { restoreMachine, wasLaunched } from './restore.ts';
 import { saveTemplate } from './save.ts';
+import { endSaving } from './save-running.ts';
 import { openStubKernel } from './stub-kernel.ts';
 import { TemplateInputs } from './template-inputs.ts';
 import { qemuVersion } from './version.ts';
@@ -95,7 +97,14 @@ export class QemuEngine implements Engine {
     signal.throwIfAborted();
     await prepareDirectory(spec.runtimeDir, spec.identity);
     try {
-      const { template } = spec;
+      const { template, copyOf } = spec;
+      if (copyOf !== undefined) {
+        return await forkMachine(
+          { spec: { ...spec, copyOf }, accelerator, beginning: 'fork', growthBytes: GROWTH },
+          await this.#stub(),
+          signal,
+        );
+      }
       if (template === undefined) return await launchMachine(spec, accelerator, signal);
       return await restoreMachine(
         { spec: { ...spec, template }, accelerator, beginning: 'restore', growthBytes: GROWTH },
@@ -153,6 +162,7 @@ export class QemuEngine implements Engine {
       await endProcesses(runtimeDir);
       return undefined;
     }
+    await endSaving(monitor);
     const machine = new QemuMachine({ id, runtimeDir, vmm, monitor, helpers: [] });
     events.forward(machine);
     if (ENDED.has(status)) void machine.stopped(UNSEEN);

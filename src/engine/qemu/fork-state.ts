@@ -17,6 +17,7 @@ const CONFIGURATION = 7;
 const SUBSECTION = 5;
 const SECTION_START = 1;
 const SECTION_END = 3;
+const DESCRIPTION = 6;
 const FOOTER = 0x7e;
 const RAM_SECTION = 2;
 const RAM_VERSION = 4;
@@ -55,6 +56,8 @@ export async function forkState(
     ...ramSection(SECTION_START, [named8('ram'), u32(0), u32(RAM_VERSION), list(saved), ...pages]),
     ...ramSection(SECTION_END, []),
     devices.subarray(HEADER.length),
+    // A description for people follows, as QEMU expects: an empty one.
+    ...[u8(DESCRIPTION), u32(2), Buffer.from('{}')],
   ]);
 }
 

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import type { Disk, MachineSpec } from '../engine.ts';
-import { diskSet, setFile } from './descriptor-sets.ts';
+import { backingSet, diskSet, setFile } from './descriptor-sets.ts';
 import type { QmpClient } from './qmp.ts';
 import { diskSlots, nicSlot, type Slot, shareSlots } from './slots.ts';
 
@@ -33,20 +33,38 @@ export function placedDisks(
 
 /** @param index of the disk among the descriptors that QEMU inherits */
 export function diskPair(disk: Disk, index: number, id: string, slot: Slot): Command[] {
-  const file = {
-    driver: 'file',
-    filename: setFile(diskSet(index)),
-    // A layer is shared and read-only, so nobody can lock it for writing; a box's own disk has one writer.
-    locking: disk.readonly ? 'off' : 'on',
-  };
-  const node = {
-    driver: 'raw',
+  const { backing = [], readonly } = disk;
+  const top = {
     'node-name': id,
-    'read-only': disk.readonly,
-    discard: disk.readonly ? 'ignore' : 'unmap',
-    file,
+    'read-only': readonly,
+    discard: readonly ? 'ignore' : 'unmap',
+    file: {
+      driver: 'file',
+      filename: setFile(diskSet(index)),
+      // A layer is shared and read-only, so nobody can lock it for writing; a box's own disk has one writer.
+      locking: readonly ? 'off' : 'on',
+    },
   };
-  return [['blockdev-add', node], diskDevice(disk.serial, id, slot)];
+  const below = backing.map((_, n): Command => ['blockdev-add', backingNode(id, index, n)]);
+  const over = `${id}-${backing.length - 1}`;
+  const node = below.length === 0 ? { driver: 'raw', ...top } : qcow2(top, over);
+  return [...below, ['blockdev-add', node], diskDevice(disk.serial, id, slot)];
+}
+
+/** What the disk is a layer over; many disks may be, and nobody writes to it. */
+function backingNode(id: string, index: number, n: number): Record<string, unknown> {
+  const filename = setFile(backingSet(index, n));
+  const file = { driver: 'file', filename, locking: 'off' };
+  const node = { 'node-name': `${id}-${n}`, 'read-only': true, file };
+  return n === 0 ? { driver: 'raw', ...node } : qcow2(node, `${id}-${n - 1}`);
+}
+
+/** A layer; what its file says of what is below is not followed. */
+export function qcow2(
+  node: Readonly<Record<string, unknown>>,
+  backing: string | null,
+): Record<string, unknown> {
+  return { driver: 'qcow2', ...node, backing };
 }
 
 /** The device of a disk whose backend has the same id. */

@@ -6,7 +6,7 @@
 import type { Duplex } from 'node:stream';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import type { Machine, MachineExit } from '../engine.ts';
+import type { Machine, MachineExit, SavedMachine, SaveRequest } from '../engine.ts';
 import { type Helper, printable } from '../helper.ts';
 import { killProcess, type ProcessFence, untilGone } from '../processes.ts';
 import { endProcesses } from '../sweep.ts';
@@ -14,6 +14,7 @@ import { vmmSockets } from './arguments.ts';
 import { panicReason, readConsole } from './console.ts';
 import { ControlPort } from './control-port.ts';
 import type { QmpClient } from './qmp.ts';
+import { saveRunning } from './save-running.ts';
 
 /** The helper's name that is the VMM itself. */
 export const VMM = 'qemu';
@@ -63,6 +64,11 @@ export class QemuMachine implements Machine {
 
   async resume(): Promise<void> {
     await this.#parts.monitor.execute('cont', {}, z.unknown());
+  }
+
+  async save(request: SaveRequest, signal: AbortSignal): Promise<SavedMachine> {
+    const gone = AbortSignal.any([signal, this.#gone.signal]);
+    return await saveRunning(this.#parts.monitor, request, gone);
   }
 
   /** Ends a control stream that is open, and waits until the guest is ready for the next. */

@@ -131,7 +131,7 @@ async function startCopy(
 }
 
 /** All at once: `cont` is taken while the state is loaded, and done after. */
-async function load(monitor: QmpClient): Promise<void> {
+export async function load(monitor: QmpClient): Promise<void> {
   const capabilities = [{ capability: 'x-ignore-shared', state: true }];
   await plug(monitor, [
     ['migrate-set-capabilities', { capabilities }],
@@ -140,7 +140,7 @@ async function load(monitor: QmpClient): Promise<void> {
   ]);
 }
 
-function marker(): Command {
+export function marker(): Command {
   return ['chardev-add', { id: LAUNCHED, backend: { type: 'null', data: {} } }];
 }
 
@@ -154,7 +154,8 @@ export async function wasLaunched(monitor: QmpClient): Promise<boolean> {
 
 async function openState(path: string): Promise<FileHandle> {
   try {
-    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    // It can be the link in /proc to an open file.
+    return await open(path, constants.O_RDONLY);
   } catch (error) {
     throw unusable(error);
   }

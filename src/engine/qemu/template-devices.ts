@@ -22,7 +22,7 @@ export const TEMPLATE_MAC = '02:00:00:00:00:00';
 /** Of a disk that is not there: more than any that may take its place, since the guest asks only once. */
 const ABSENT_BYTES = 2 ** 40;
 
-const HUB = 0;
+export const HUB = 0;
 
 /** On the command line. */
 export function templateDevices(spec: Pick<MachineSpec, 'disks'>): string[] {

@@ -116,10 +116,14 @@ async function spawnVmm(plan: VmmPlan, inherited: InheritedFiles): Promise<Helpe
     const kvm = accelerator === 'kvm' ? await read('/dev/kvm', constants.O_RDWR) : undefined;
     const [ram, state] = [lend(inherited.ram), lend(inherited.state)];
     const diskFds: number[] = [];
-    for (const { path, readonly } of disks) {
+    const backing: number[][] = [];
+    for (const { path, readonly, backing: below = [] } of disks) {
       diskFds.push(await read(path, readonly ? constants.O_RDONLY : constants.O_RDWR));
+      const lower: number[] = [];
+      for (const image of below) lower.push(await read(image, constants.O_RDONLY));
+      backing.push(lower);
     }
-    const args = qemuArguments(plan, { kernel, initrd, kvm, ram, state, disks: diskFds });
+    const args = qemuArguments(plan, { kernel, initrd, kvm, ram, state, disks: diskFds, backing });
     return await Helper.start(VMM, { ...vmmCell(spec), path, args }, fds);
   } finally {
     for (const file of opened) await file.close();
