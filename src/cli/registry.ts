@@ -220,6 +220,37 @@ const policy: Group = {
   },
 };
 
+const templateLs = entry(
+  'List templates',
+  async () => (await import('./commands/template/ls.ts')).listTemplates,
+);
+const templateRm = entry(
+  'Remove one or more templates',
+  async () => (await import('./commands/template/rm.ts')).removeTemplates,
+);
+
+const templates: Group = {
+  summary: 'Manage templates, which boxes start warm from',
+  commands: {
+    inspect: entry(
+      'Display detailed information on one or more templates',
+      async () => (await import('./commands/template/inspect.ts')).inspectTemplate,
+    ),
+    ls: templateLs,
+    list: templateLs,
+    prune: entry(
+      'Remove all templates that no running box uses',
+      async () => (await import('./commands/template/prune.ts')).pruneTemplates,
+    ),
+    rm: templateRm,
+    remove: templateRm,
+    warm: entry(
+      'Make the templates that are missing, and wait for them',
+      async () => (await import('./commands/template/warm.ts')).warmTemplates,
+    ),
+  },
+};
+
 /** Docker's management forms, `container run`, `image ls`, and what Docker has no word for. */
 export const GROUPS: Readonly<Record<string, Group>> = {
   attest,
@@ -271,6 +302,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       info,
     },
   },
+  template: templates,
   trust: {
     summary: 'Explain which images are trusted',
     usageStatus: UNUSABLE,

@@ -40,6 +40,8 @@ export interface Making {
   /** Names the machine. */
   readonly id: string;
   readonly bootMs: number;
+  /** Milliseconds since 1970: from when on what its kernel drew is old. */
+  readonly begunAt: number;
 }
 
 /** Names a machine that is only made to be copied. */
@@ -73,7 +75,7 @@ export async function makeTemplate(making: Making, signal: AbortSignal): Promise
       cpus: making.shape.cpus,
       memoryBytes: making.engine.templateMemoryBytes,
       protocol,
-      createdAt: new Date().toISOString(),
+      createdAt: new Date(making.begunAt).toISOString(),
       files,
     };
     await writeRecord(making.directory, record);

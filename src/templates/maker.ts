@@ -94,7 +94,8 @@ export class Maker {
       await this.#whenQuiet();
       signal.throwIfAborted();
       await mkdir(directory, { mode: 0o700 });
-      const making = { engine, key, inputs, shape, directory, id, bootMs };
+      const begunAt = this.#options.clock.wall();
+      const making = { engine, key, inputs, shape, directory, id, bootMs, begunAt };
       const machine = { ...making, runtimeDir: machineDirectory(runtimeDir, id) };
       const record = await makeTemplate(machine, signal);
       const milliseconds = String(Math.round(this.#options.clock.steady() - begun));

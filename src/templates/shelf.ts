@@ -86,9 +86,9 @@ export class Shelf {
 
   /** Newest first. */
   list(): Shelved[] {
-    return [...this.#entries.values()].sort((a, b) =>
-      a.record.createdAt > b.record.createdAt ? -1 : 1,
-    );
+    // Of equal age, the one that came last: the sort is stable.
+    const entries = [...this.#entries.values()].reverse();
+    return entries.sort((a, b) => Date.parse(b.record.createdAt) - Date.parse(a.record.createdAt));
   }
 
   /** Where one is made whose machine has this id. */

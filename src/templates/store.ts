@@ -30,6 +30,7 @@ const DISK_SHARE = 0.25;
 const CLOCK: Clock = { wall: () => Date.now(), steady: () => performance.now() };
 
 export class TemplateStore implements Templates {
+  readonly enabled = true;
   readonly #options: TemplateStoreOptions;
   readonly #clock: Clock;
   readonly #shelf: Shelf;

@@ -70,6 +70,8 @@ export interface WarmProgress {
 }
 
 export interface Templates {
+  /** Machines start from templates here. */
+  readonly enabled: boolean;
   /**
    * A fit template of this shape; undefined where there is none: then the boot goes cold. One that is missing is never
    * waited for; one that is read from disk for the first time is. Never rejects for what is wrong with a template.
@@ -114,6 +116,8 @@ export interface Templates {
 
 /** For a server that has none: every boot goes cold. */
 export class NoTemplates implements Templates {
+  readonly enabled: boolean = false;
+
   async take(_shape: MachineShape): Promise<TakenTemplate | undefined> {
     return undefined;
   }

@@ -12,7 +12,7 @@ import {
   stringsOf,
 } from '../client/json.ts';
 import { VERSION } from '../version.ts';
-import { humanMemory } from './human.ts';
+import { humanMemory, humanSize } from './human.ts';
 
 export function describeInfo(info: JsonObject): string {
   const lines = ['Client:', ` Version: ${VERSION}`, '', 'Server:', ...counts(info)];
@@ -31,6 +31,7 @@ export function describeInfo(info: JsonObject): string {
     ['Rootless', info['root'] === false ? 'true' : ''],
     ['Cell', cell(objectOf(info['cell']))],
     ['Image Policy', imagePolicy(objectOf(info['imagePolicy']))],
+    ['Templates', templates(objectOf(info['templates']))],
   ];
   for (const [name, value] of facts) if (value !== '') lines.push(` ${name}: ${value}`);
   lines.push(...engines(info));
@@ -65,6 +66,14 @@ function imagePolicy({ source, path, digest, problem }: JsonObject): string {
   if (digest === undefined) return '';
   const place = source === 'built-in' ? 'built in, which allows every image' : stringOf(path);
   return `${place} (${stringOf(digest)})`;
+}
+
+/** What boxes start warm from. */
+function templates({ enabled, count, inUse, sizeBytes }: JsonObject): string {
+  if (enabled === undefined) return '';
+  if (enabled !== true) return 'off';
+  const used = numberOf(inUse) === 0 ? '' : `, ${numberOf(inUse)} in use`;
+  return `${numberOf(count)} (${humanSize(numberOf(sizeBytes))}${used})`;
 }
 
 /** What each engine can do here, and why not where it cannot. */

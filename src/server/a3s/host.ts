@@ -22,6 +22,7 @@ export const HOST_ROUTES: readonly Route[] = [
         engines: [await rt.engine.report(), await reportKrun()],
         cell: await cellWalls(),
         imagePolicy: await standingPolicyOf(rt),
+        templates: templatesOf(rt),
         root: geteuid?.() === 0,
         home: rt.home,
       }),
@@ -37,4 +38,15 @@ async function standingPolicyOf(rt: Runtime) {
     if (!(error instanceof A3sError)) throw error;
     return { problem: { code: error.code, message: error.message } };
   }
+}
+
+/** How many there are, how many of them are in use, and what they take on disk. */
+function templatesOf(rt: Runtime) {
+  const all = rt.templates.list().filter(({ state }) => state !== 'making');
+  return {
+    enabled: rt.templates.enabled,
+    count: all.length,
+    inUse: all.filter(({ state }) => state === 'in use').length,
+    sizeBytes: all.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  };
 }

@@ -1,0 +1,117 @@
+/**
+ * The routes of templates: what is there, what is to be there, and what is to go.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { Runtime } from '../../boxes/runtime.ts';
+import { A3sError } from '../../errors.ts';
+import type { TemplateDetails, TemplateSummary } from '../../templates/templates.ts';
+import { failureLine } from '../docker/failure-line.ts';
+import { type Filters, filters } from '../docker/filters.ts';
+import { ProgressLines } from '../docker/progress-lines.ts';
+import { noBody, query } from '../docker/query.ts';
+import { json, stream } from '../http/answer.ts';
+import { failureOf } from '../http/failure.ts';
+import { type Route, route } from '../route.ts';
+
+const access = 'owner';
+const MOST_SHAPES = 64;
+const FILTERS = ['id', 'state', 'cpus'] as const;
+
+export const TEMPLATE_ROUTES: readonly Route[] = [
+  route('GET', '/a3s/v1/templates', {
+    access,
+    query: query({ filters: filters(FILTERS) }),
+    body: noBody,
+    handler: ({ rt, query }) => {
+      const found = rt.templates.list().filter((each) => matches(each, query.filters));
+      return json({ templates: found.map(summaryOf) });
+    },
+  }),
+  route('GET', '/a3s/v1/templates/:id', {
+    access,
+    query: query({}),
+    body: noBody,
+    handler: ({ rt, id }) => json(detailsOf(rt.templates.inspect(id))),
+  }),
+  route('DELETE', '/a3s/v1/templates/:id', {
+    access,
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt, id }) => json({ removed: await rt.templates.remove(id) }),
+  }),
+  route('POST', '/a3s/v1/templates/prune', {
+    access,
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt }) => json(await rt.templates.prune()),
+  }),
+  route('POST', '/a3s/v1/templates/warm', {
+    access,
+    query: query({}),
+    body: z.strictObject({
+      /** Of the machines that are to start warm; one without it. */
+      cpus: z.array(z.int().min(1)).min(1).max(MOST_SHAPES).default([1]),
+    }),
+    handler: ({ rt, body, signal }) => {
+      for (const count of body.cpus) checkCpus(count, rt.host.cpus);
+      return stream(warm(rt, body.cpus, signal), 'application/json');
+    },
+  }),
+];
+
+function checkCpus(count: number, most: number): void {
+  if (count <= most) return;
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot make a template with ${count} CPUs: only ${most} are available`,
+  );
+}
+
+/** Lines of progress; the status is sent before anything is made, so a failure is a line as well. */
+async function* warm(
+  rt: Runtime,
+  cpus: readonly number[],
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const lines = new ProgressLines();
+  const abandoned = new AbortController();
+  const ends = AbortSignal.any([signal, abandoned.signal]);
+  const work = rt.templates
+    .warm(cpus, (step) => lines.push({ cpus: step.cpus, id: step.key, status: step.step }), ends)
+    .catch((error: unknown) => {
+      const failure = failureOf(error);
+      if (failure.unexpected && !ends.aborted) rt.log.error('templates were not made', error);
+      lines.push(failureLine(failure));
+    })
+    .finally(() => lines.end());
+  try {
+    yield* lines;
+  } finally {
+    // What is being made is made to the end: whoever starts a box next has use for it.
+    abandoned.abort(new A3sError('internal', 'Nobody waits any more'));
+    await work;
+  }
+}
+
+function matches(
+  { key, state, cpus }: TemplateSummary,
+  wanted: Filters<(typeof FILTERS)[number]>,
+): boolean {
+  const any = (values: readonly string[] | undefined, test: (value: string) => boolean): boolean =>
+    values === undefined || values.some(test);
+  return (
+    any(wanted.id, (value) => key.startsWith(value)) &&
+    any(wanted.state, (value) => value === state || value === state.replaceAll(' ', '-')) &&
+    any(wanted.cpus, (value) => value === String(cpus))
+  );
+}
+
+function summaryOf({ key, ...rest }: TemplateSummary) {
+  return { id: key, ...rest };
+}
+
+function detailsOf({ key, ...rest }: TemplateDetails) {
+  return { id: key, ...rest };
+}
