@@ -90,8 +90,9 @@ function portBindings(ports: readonly PortBinding[]): Record<string, unknown> {
 }
 
 function consoleSize({ flags, context }: Invocation): { ConsoleSize?: readonly [number, number] } {
+  if (!flags.bool('tty')) return {};
   const { rows, columns } = context.stdout;
-  if (!flags.bool('tty') || rows === undefined || columns === undefined) return {};
+  if (rows === undefined || columns === undefined) return {};
   return { ConsoleSize: [rows, columns] };
 }
 

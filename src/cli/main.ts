@@ -37,7 +37,7 @@ function processContext(installDir: string): Context {
       return output('stderr');
     },
     async connect() {
-      const { connectOrStart } = await import('./client/start-server.ts');
+      const { connectOrStart } = await import('./client/connect.ts');
       return connectOrStart(await config(), installDir, process.env);
     },
     onSignals(signals, handler) {

@@ -3,12 +3,14 @@
  *
  * @module
  */
-import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { type Duplex, type Readable, Readable as ReadableStream } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { A3sError } from '../../errors.ts';
 import { API_VERSION } from '../version.ts';
 import { failureOf, unreachable } from './failure.ts';
+import type { Greeted } from './greet.ts';
 
 /** The longest JSON document that is taken from the server. */
 const MAX_JSON = 64 * 1024 * 1024;
@@ -37,9 +39,12 @@ export interface Hijacked {
 
 export class Client {
   readonly socket: string;
+  readonly #greeted: Greeted | undefined;
 
-  constructor(socket: string) {
+  /** @param greeted whose connection takes the first request */
+  constructor(socket: string, greeted?: Greeted) {
     this.socket = socket;
+    this.#greeted = greeted;
   }
 
   /** @throws A3sError with the server's own code, or `server-unreachable` */
@@ -58,7 +63,7 @@ export class Client {
 
   /** As soon as the headers are there; the body follows as a stream. */
   async stream(call: Call): Promise<IncomingMessage> {
-    const sent = this.#send(call, {});
+    const sent = await this.#send(call, {});
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       sent.once('response', resolve);
       sent.once('error', (error) => reject(unreachable(error, this.socket)));
@@ -69,7 +74,7 @@ export class Client {
 
   /** Upgrades the connection to a raw byte stream. */
   async hijack(call: Call): Promise<Hijacked> {
-    const sent = this.#send(call, { connection: 'Upgrade', upgrade: 'tcp' });
+    const sent = await this.#send(call, { connection: 'Upgrade', upgrade: 'tcp' });
     return new Promise((resolve, reject) => {
       sent.once('upgrade', (response, stream, head) => {
         if (head.length > 0) stream.unshift(head);
@@ -87,7 +92,8 @@ export class Client {
     });
   }
 
-  #send(call: Call, headers: Record<string, string>): ClientRequest {
+  async #send(call: Call, headers: Record<string, string>): Promise<ClientRequest> {
+    const { request } = await import('node:http');
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(call.query ?? {})) {
       for (const one of [value ?? []].flat()) {
@@ -96,8 +102,8 @@ export class Client {
     }
     const base = /^\/(_ping|a3s\/)/.test(call.path) ? call.path : `/v${API_VERSION}${call.path}`;
     return request({
-      socketPath: this.socket,
-      agent: false,
+      // Without an agent: there is nothing for one to do, and it would look for addresses in host names.
+      createConnection: () => this.#greeted?.take() ?? connect(this.socket),
       method: call.method,
       path: query.size === 0 ? base : `${base}?${query}`,
       headers: { host: 'a3s-box', ...call.headers, ...headers },
@@ -133,19 +139,24 @@ export class Client {
     throw failureOf(status, await this.#text(response, MAX_ERROR));
   }
 
-  async #text(response: IncomingMessage, limit: number): Promise<string> {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    try {
-      for await (const chunk of response as AsyncIterable<Buffer>) {
+  /** Listens itself, since the first use of a stream's iterator takes a millisecond. */
+  #text(response: IncomingMessage, limit: number): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let length = 0;
+      response.on('data', (chunk: Buffer) => {
         length += chunk.length;
-        if (length > limit) throw new A3sError('too-large', 'The server answered with too much');
         chunks.push(chunk);
-      }
-    } catch (error) {
-      throw error instanceof A3sError ? error : unreachable(error, this.socket);
-    }
-    return Buffer.concat(chunks).toString('utf8');
+        if (length > limit) {
+          response.destroy(new A3sError('too-large', 'The server answered with too much'));
+        }
+      });
+      response.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+      response.once('error', (error) => {
+        reject(error instanceof A3sError ? error : unreachable(error, this.socket));
+      });
+      response.once('close', () => reject(unreachable(new Error('it hung up'), this.socket)));
+    });
   }
 }
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config } from '../../config.ts';
-import { connectOrStart, readFailure, serverEnvironment } from './start-server.ts';
+import { connectOrStart } from './connect.ts';
+import { readFailure, serverEnvironment } from './start-server.ts';
 
 let directory: string;
 let config: Config;

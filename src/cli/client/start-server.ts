@@ -1,25 +1,22 @@
 /**
- * Finds the control server of this home, and starts it where there is none.
+ * Starts the control server of this home.
  *
  * @module
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
 import { A3sError } from '../../errors.ts';
 import { makeDirectories } from '../../make-directories.ts';
-import { Client } from './client.ts';
-import { isErrorCode, printable, unreachable } from './failure.ts';
+import { isErrorCode, printable } from './failure.ts';
 import { isObject } from './json.ts';
 
 /** The descriptor on which a starting server says that it serves, or why not. */
 export const READY_FD = 3;
 
-const PING_DEADLINE_MS = 10_000;
 const START_DEADLINE_MS = 60_000;
 const POLL_MS = 20;
 const WINNER_MS = 3_000;
@@ -31,59 +28,25 @@ const PASSED_ON =
   /^(PATH|HOME|USER|LOGNAME|LANG|LC_[A-Z]+|TZ|TMPDIR|A3S_(?!SIGNING_)[A-Z0-9_]+|XDG_[A-Z_]+|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS)$/;
 
 /**
+ * Starts a server, or waits for one that another command starts, until it answers.
+ *
  * @param installDir where `server.cjs` lies
+ * @param answers whether a server answers
  * @throws A3sError what kept the server from starting, or `server-unreachable`
  */
-export async function connectOrStart(
+export async function startUntil(
+  answers: () => Promise<boolean>,
   config: Config,
   installDir: string,
   env: Readonly<Record<string, string | undefined>>,
-): Promise<Client> {
+): Promise<void> {
   const deadline = Date.now() + START_DEADLINE_MS;
-  let found = await answers(config.socket);
-  while (!found) {
+  for (;;) {
     const verdict = await startServer(config, installDir, env);
-    if (verdict === 'ready') break;
+    if (verdict === 'ready') return;
     if (Date.now() > deadline) throw verdict;
-    found = await awaitWinner(config.socket);
+    if (await awaitWinner(answers)) return;
   }
-  return new Client(config.socket);
-}
-
-/** Whether a server answers; false where nobody listens. Two commands may both see false: then one server wins. */
-async function answers(socket: string): Promise<boolean> {
-  try {
-    await ping(socket);
-    return true;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    // ECONNRESET: a server that is about to end.
-    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ECONNRESET') return false;
-    throw error instanceof A3sError ? error : unreachable(error, socket);
-  }
-}
-
-function ping(socketPath: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const sent = request({
-      socketPath,
-      path: '/_ping',
-      agent: false,
-      headers: { host: 'a3s-box' },
-    });
-    sent.setTimeout(PING_DEADLINE_MS, () => {
-      const message = `The control server at ${socketPath} does not answer`;
-      const remedy = 'End that server process and try again; boxes run on without it.';
-      sent.destroy(new A3sError('server-unreachable', message, { remedy }));
-    });
-    sent.once('error', reject);
-    sent.once('response', (response) => {
-      response.resume();
-      response.once('end', resolve);
-      response.once('error', reject);
-    });
-    sent.end();
-  });
 }
 
 /** Starts a server in a session of its own; the error is `server-running` when another was faster. */
@@ -210,10 +173,10 @@ export function readFailure(line: string, log: string): A3sError | undefined {
  * The winner of a race holds the state but may not serve yet, and tells nobody but its own starter: hence a poll.
  * False when it still does not answer after a while: it may have been one that was ending.
  */
-async function awaitWinner(socket: string): Promise<boolean> {
+async function awaitWinner(answers: () => Promise<boolean>): Promise<boolean> {
   const deadline = Date.now() + WINNER_MS;
   while (Date.now() < deadline) {
-    if (await answers(socket)) return true;
+    if (await answers()) return true;
     await delay(POLL_MS);
   }
   return false;

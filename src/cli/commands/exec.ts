@@ -76,8 +76,9 @@ function execRequest(invocation: Invocation): Record<string, unknown> {
 }
 
 function consoleSize({ flags, context }: Invocation): { ConsoleSize?: readonly number[] } {
+  if (!flags.bool('tty')) return {};
   const { rows, columns } = context.stdout;
-  if (!flags.bool('tty') || rows === undefined || columns === undefined) return {};
+  if (rows === undefined || columns === undefined) return {};
   return { ConsoleSize: [rows, columns] };
 }
 

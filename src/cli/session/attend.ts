@@ -36,7 +36,7 @@ export async function attend(attendance: Attendance): Promise<number> {
     resize === undefined ? () => undefined : followSize(context, client, resize),
   ];
   try {
-    session.begin();
+    await session.begin();
     const how = await session.ended();
     if (left !== undefined) {
       context.stderr.write(`a3s-box: left by ${left}; the process in the box runs on\n`);

@@ -8,7 +8,6 @@ import { unreachable } from '../client/failure.ts';
 import type { Context, TerminalInput } from '../context.ts';
 import { DetachScanner } from './detach-scanner.ts';
 import { copyOutput } from './output.ts';
-import { rawMode } from './raw-mode.ts';
 
 export interface SessionOptions {
   /** Whether the process has a terminal: then its output is one raw stream. */
@@ -38,14 +37,15 @@ export class Session {
   }
 
   /** Lets our input flow, with the terminal in raw mode where both ends are terminals. */
-  begin(): void {
+  async begin(): Promise<void> {
     if (!this.#options.input) {
       // Half-closing tells the server that nothing will come.
       this.#stream.end();
       return;
     }
     const { stdin } = this.#context;
-    const restore = this.#options.terminal ? rawMode(stdin) : () => undefined;
+    const restore = this.#options.terminal ? await raw(stdin) : () => undefined;
+    if (this.#closed) return restore();
     const stop = this.#pumpInput(stdin);
     this.#stopInput = () => {
       stop();
@@ -109,6 +109,12 @@ export class Session {
       input.pause();
     };
   }
+}
+
+/** Few commands have a terminal: only they load what starts programs. */
+async function raw(input: TerminalInput): Promise<() => void> {
+  const { rawMode } = await import('./raw-mode.ts');
+  return rawMode(input);
 }
 
 /** A server that closes while input is on its way leaves an error in place of the end; the exit status tells the rest. */
