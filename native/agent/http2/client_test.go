@@ -1,0 +1,196 @@
+package http2
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// echo answers what was sent: as a whole on /whole, as it comes on /stream, piece by piece on /each, and nothing on /never.
+func echo(s *Stream) {
+	switch s.Path {
+	case "/whole":
+		s.Collect(1<<20, func(body []byte, err error) {
+			if err != nil {
+				s.Answer(413, "", nil)
+				return
+			}
+			s.Answer(200, "text/plain", body)
+		})
+	case "/each":
+		s.Begin(200, "")
+		pieces := make(chan []byte, 1024)
+		s.Each(func(piece []byte, last bool) {
+			pieces <- append([]byte{}, piece...)
+			if last {
+				close(pieces)
+			}
+		})
+		s.OnEnd(func() {})
+		go func() {
+			for piece := range pieces {
+				if s.Write(append(make([]byte, Room), piece...), false) != nil {
+					return
+				}
+			}
+			_ = s.Write(make([]byte, Room), true)
+		}()
+	case "/stream":
+		s.Begin(200, "")
+		go func() {
+			buffer := make([]byte, Room+32<<10)
+			for {
+				n, err := s.Read(buffer[Room:])
+				if err != nil && !errors.Is(err, io.EOF) {
+					return
+				}
+				if s.Write(buffer[:Room+n], err != nil) != nil || err != nil {
+					return
+				}
+			}
+		}()
+	case "/never":
+	case "/early":
+		s.Answer(204, "", nil)
+	case "/broken":
+		s.Begin(200, "")
+		s.Reset(InternalError)
+	default:
+		s.Answer(404, "", nil)
+	}
+}
+
+// listen serves on a socket, and answers its path.
+func listen(t testing.TB, handler Handler) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{Handler: handler}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(listener) }()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return path
+}
+
+// goClient is Go's own.
+func goClient(t *testing.T) *http.Client {
+	t.Helper()
+	path := listen(t, echo)
+	transport := &http.Transport{
+		Protocols: new(http.Protocols),
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		},
+	}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// raw is a client that says what it likes.
+type raw struct {
+	t    testing.TB
+	conn net.Conn
+}
+
+// dial serves one connection on a pair of sockets.
+func dial(t testing.TB, handler Handler) (*raw, <-chan struct{}) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends [2]net.Conn
+	for index, fd := range fds {
+		file := os.NewFile(uintptr(fd), "pair")
+		if ends[index], err = net.FileConn(file); err != nil {
+			t.Fatal(err)
+		}
+		if err := file.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		newConnection(ends[1], handler).serve()
+		close(done)
+	}()
+	t.Cleanup(func() {
+		_ = ends[0].Close()
+		<-done
+	})
+	if err := ends[0].SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return &raw{t, ends[0]}, done
+}
+
+// greeted has said its preface and settings.
+func greeted(t testing.TB) *raw {
+	t.Helper()
+	c, _ := dial(t, echo)
+	c.say([]byte(preface), appendHeader(nil, 0, typeSettings, 0, 0))
+	return c
+}
+
+func (c *raw) say(pieces ...[]byte) {
+	c.t.Helper()
+	for _, piece := range pieces {
+		if _, err := c.conn.Write(piece); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// hear answers the next frame; io.EOF when there is none.
+func (c *raw) hear() (frame, error) {
+	head := make([]byte, headerBytes)
+	if _, err := io.ReadFull(c.conn, head); err != nil {
+		return frame{}, err
+	}
+	payload := make([]byte, binary.BigEndian.Uint32(head)>>8)
+	_, err := io.ReadFull(c.conn, payload)
+	return frame{head[3], head[4], binary.BigEndian.Uint32(head[5:]), payload}, err
+}
+
+// await answers the next frame of a kind.
+func (c *raw) await(kind byte) frame {
+	c.t.Helper()
+	for {
+		f, err := c.hear()
+		if err != nil {
+			c.t.Fatalf("no frame of kind %d: %v", kind, err)
+		}
+		if f.kind == kind {
+			return f
+		}
+	}
+}
+
+func raise(kind, flags byte, stream uint32, payload ...byte) []byte {
+	return append(appendHeader(nil, len(payload), kind, flags, stream), payload...)
+}
+
+// request asks for a path by GET.
+func request(stream uint32, flags byte, path string) []byte {
+	block := append([]byte{0x82, 0x86, 0x04, byte(len(path))}, path...)
+	return raise(typeHeaders, flags|flagEndHeaders, stream, block...)
+}

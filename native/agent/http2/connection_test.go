@@ -1,0 +1,272 @@
+package http2
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func codeOf(f frame) Code {
+	at := 0
+	if f.kind == typeGoAway {
+		at = 4
+	}
+	return Code(binary.BigEndian.Uint32(f.payload[at:]))
+}
+
+// What breaks the rules of a connection ends it, with the reason.
+func TestFaultsOfAConnection(t *testing.T) {
+	never := slices.Clip(request(1, 0, "/never"))
+	window := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
+	long := raise(typeHeaders, 0, 1, 0x82)
+	for range 5 {
+		long = append(long, raise(typeContinuation, 0, 1, make([]byte, maxFrame)...)...)
+	}
+	for name, c := range map[string]struct {
+		said []byte
+		code Code
+	}{
+		"a frame that is too large":                 {appendHeader(nil, maxFrame+1, typeData, 0, 1), frameSizeError},
+		"headers on stream 0":                       {request(0, 0, "/"), ProtocolError},
+		"headers on an even stream":                 {request(2, 0, "/"), ProtocolError},
+		"headers with too much padding":             {raise(typeHeaders, flagPadded|flagEndHeaders, 1, 5, 0), ProtocolError},
+		"headers with half a priority":              {raise(typeHeaders, flagPriority|flagEndHeaders, 1, 0), frameSizeError},
+		"headers that are none":                     {raise(typeHeaders, flagEndHeaders, 1, 0x80), compressionError},
+		"trailers that are none":                    {append(never, raise(typeHeaders, flagEndHeaders|flagEndStream, 1, 0x80)...), compressionError},
+		"headers that go on for ever":               {long, enhanceYourCalm},
+		"headers that go on with nothing":           {append(raise(typeHeaders, 0, 1, 0x82), raise(typeContinuation, 0, 1)...), enhanceYourCalm},
+		"a continuation of nothing":                 {raise(typeContinuation, flagEndHeaders, 1), ProtocolError},
+		"a continuation of another stream":          {append(raise(typeHeaders, 0, 1, 0x82), raise(typeContinuation, 0, 3)...), ProtocolError},
+		"another frame where headers go on":         {append(raise(typeHeaders, 0, 1, 0x82), raise(typePing, 0, 0, make([]byte, 8)...)...), ProtocolError},
+		"data on stream 0":                          {raise(typeData, 0, 0), ProtocolError},
+		"data on an idle stream":                    {raise(typeData, 0, 1), ProtocolError},
+		"data with too much padding":                {append(never, raise(typeData, flagPadded, 1, 1)...), ProtocolError},
+		"a reset of stream 0":                       {raise(typeReset, 0, 0, 0, 0, 0, 0), ProtocolError},
+		"a reset of an idle stream":                 {raise(typeReset, 0, 1, 0, 0, 0, 0), ProtocolError},
+		"a reset that is too short":                 {append(never, raise(typeReset, 0, 1, 0)...), frameSizeError},
+		"settings on a stream":                      {raise(typeSettings, 0, 1), ProtocolError},
+		"half a setting":                            {raise(typeSettings, 0, 0, 0), frameSizeError},
+		"settings that are acknowledged with some":  {raise(typeSettings, flagAck, 0, make([]byte, 6)...), frameSizeError},
+		"a window that is too large":                {raise(typeSettings, 0, 0, 0, settingInitialWindow, 0x80, 0, 0, 0), flowControlError},
+		"frames that are too small":                 {raise(typeSettings, 0, 0, 0, settingMaxFrame, 0, 0, 0x3f, 0xff), ProtocolError},
+		"pushes that are neither on nor off":        {raise(typeSettings, 0, 0, 0, settingPush, 0, 0, 0, 2), ProtocolError},
+		"a push":                                    {raise(typePush, 0, 1, 0, 0, 0, 2), ProtocolError},
+		"a ping on a stream":                        {raise(typePing, 0, 1, make([]byte, 8)...), ProtocolError},
+		"a ping that is too short":                  {raise(typePing, 0, 0, 0), frameSizeError},
+		"a farewell on a stream":                    {raise(typeGoAway, 0, 1, make([]byte, 8)...), ProtocolError},
+		"a farewell that is too short":              {raise(typeGoAway, 0, 0, 0), frameSizeError},
+		"a priority of stream 0":                    {raise(typePriority, 0, 0, make([]byte, 5)...), ProtocolError},
+		"a priority that is too short":              {raise(typePriority, 0, 1, 0), frameSizeError},
+		"credit of nothing":                         {raise(typeWindowUpdate, 0, 0, window(0)...), ProtocolError},
+		"credit of too much":                        {raise(typeWindowUpdate, 0, 0, window(maxWindow)...), flowControlError},
+		"credit that is too short":                  {raise(typeWindowUpdate, 0, 0, 0), frameSizeError},
+		"credit of an idle stream":                  {raise(typeWindowUpdate, 0, 1, window(1)...), ProtocolError},
+		"a stream's window made too large by all's": {append(append(never, raise(typeWindowUpdate, 0, 1, window(maxWindow-defaultWindow)...)...), raise(typeSettings, 0, 0, 0, settingInitialWindow, 0, 1, 0, 0)...), flowControlError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := greeted(t)
+			client.say(c.said)
+			if got := codeOf(client.await(typeGoAway)); got != c.code {
+				t.Errorf("got %d, want %d", got, c.code)
+			}
+			if _, err := client.hear(); !errors.Is(err, io.EOF) {
+				t.Errorf("the connection goes on: %v", err)
+			}
+		})
+	}
+}
+
+// What breaks the rules of a stream ends that, and no other.
+func TestFaultsOfAStream(t *testing.T) {
+	head := func(block ...byte) []byte { return raise(typeHeaders, flagEndHeaders|flagEndStream, 1, block...) }
+	literal := func(name, value string) []byte {
+		return append(append(append([]byte{0, byte(len(name))}, name...), byte(len(value))), value...)
+	}
+	get := []byte{0x82, 0x84, 0x86}
+	with := func(name, value string) []byte { return head(append(get[:3:3], literal(name, value)...)...) }
+	never := slices.Clip(request(1, 0, "/never"))
+	flood := never
+	for range 9 {
+		flood = append(flood, raise(typeData, 0, 1, make([]byte, maxFrame)...)...)
+	}
+	counted := slices.Clip(raise(typeHeaders, flagEndHeaders, 1, append([]byte("\x82\x86\x04\x06/never"), literal("content-length", "2")...)...))
+	for name, c := range map[string]struct {
+		said []byte
+		code Code
+	}{
+		"no method":                           {head(0x84, 0x86), ProtocolError},
+		"no path":                             {head(0x82, 0x86), ProtocolError},
+		"no scheme":                           {head(0x82, 0x84), ProtocolError},
+		"two methods":                         {head(0x82, 0x82, 0x84, 0x86), ProtocolError},
+		"a pseudo-header that is none":        {with(":status", "200"), ProtocolError},
+		"a pseudo-header behind another":      {head(append(literal("x", "y"), get...)...), ProtocolError},
+		"a name in capitals":                  {with("X", "y"), ProtocolError},
+		"no name":                             {with("", "y"), ProtocolError},
+		"a header of a connection":            {with("connection", "close"), ProtocolError},
+		"a length that is none":               {with("content-length", "x"), ProtocolError},
+		"a length that nothing has":           {with("content-length", "1"), ProtocolError},
+		"a body longer than its length":       {append(counted, raise(typeData, 0, 1, 1, 2, 3)...), ProtocolError},
+		"a body shorter than its length":      {append(counted, raise(typeData, flagEndStream, 1, 1)...), ProtocolError},
+		"data that no window has room for":    {flood, flowControlError},
+		"data after the end":                  {append(request(1, flagEndStream, "/never"), raise(typeData, 0, 1, 1)...), streamClosed},
+		"trailers that end nothing":           {append(never, raise(typeHeaders, flagEndHeaders, 1, 0x82)...), ProtocolError},
+		"headers of a stream that has ended":  {append(append(never, raise(typeReset, 0, 1, 0, 0, 0, 8)...), request(1, 0, "/")...), streamClosed},
+		"credit of nothing":                   {append(never, raise(typeWindowUpdate, 0, 1, 0, 0, 0, 0)...), ProtocolError},
+		"credit of too much":                  {append(never, raise(typeWindowUpdate, 0, 1, 0x7f, 0xff, 0xff, 0xff)...), flowControlError},
+		"an answer that comes before its end": {request(1, 0, "/early"), NoError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := greeted(t)
+			client.say(c.said)
+			if got := client.await(typeReset); codeOf(got) != c.code || got.stream != 1 {
+				t.Errorf("got %d of stream %d, want %d", codeOf(got), got.stream, c.code)
+			}
+			client.say(request(3, flagEndStream, "/early"))
+			if got := client.await(typeHeaders); got.stream != 3 || got.flags&flagEndStream == 0 || got.payload[0] != 0x89 {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+func TestWhatIsIgnored(t *testing.T) {
+	client := greeted(t)
+	client.say(
+		raise(77, 0xff, 1, 1, 2, 3),
+		raise(typeSettings, 0, 0, 0, 99, 0, 0, 0, 1),
+		raise(typePriority, 0, 5, make([]byte, 5)...),
+		raise(typeGoAway, 0, 0, make([]byte, 8)...),
+		raise(typePing, flagAck, 0, make([]byte, 8)...),
+		request(1, flagEndStream, "/early"),
+		// The stream has ended; what was on its way is no fault.
+		raise(typeWindowUpdate, 0, 1, 0, 0, 0, 1), raise(typeReset, 0, 1, 0, 0, 0, 8), raise(typeData, 0, 1, 1),
+		raise(typePing, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8),
+	)
+	if got := client.await(typePing); !got.has(flagAck) || !bytes.Equal(got.payload, []byte{1, 2, 3, 4, 5, 6, 7, 8}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestAConnectionBeginsWithItsPreface(t *testing.T) {
+	for name, said := range map[string]string{
+		"another":             strings.Repeat("x", len(preface)),
+		"half of one":         preface[:10] + strings.Repeat("x", 20),
+		"one without more":    "",
+		"one without a frame": preface,
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, done := dial(t, echo)
+			client.say([]byte(said))
+			if err := client.conn.(*net.UnixConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			<-done
+		})
+	}
+	client, _ := dial(t, echo)
+	client.say([]byte(preface), raise(typePing, 0, 0, make([]byte, 8)...))
+	if got := codeOf(client.await(typeGoAway)); got != ProtocolError {
+		t.Errorf("a first frame that is no settings: got %d", got)
+	}
+}
+
+func TestStreamsAreBounded(t *testing.T) {
+	client := greeted(t)
+	for index := range uint32(maxStreams) {
+		client.say(request(1+2*index, 0, "/never"))
+	}
+	client.say(request(1+2*maxStreams, 0, "/never"))
+	if got := client.await(typeReset); codeOf(got) != refusedStream || got.stream != 1+2*maxStreams {
+		t.Errorf("got %d of stream %d", codeOf(got), got.stream)
+	}
+}
+
+// A client that asks and does not listen loses its connection, and nobody waits for it.
+func TestWhatAClientDoesNotReadIsBounded(t *testing.T) {
+	client, done := dial(t, echo)
+	client.say([]byte(preface), appendHeader(nil, 0, typeSettings, 0, 0))
+	pings := bytes.Repeat(raise(typePing, 0, 0, make([]byte, 8)...), 1000)
+	for {
+		if _, err := client.conn.Write(pings); err != nil {
+			break
+		}
+	}
+	<-done
+}
+
+func TestAnswersWaitForTheirWindow(t *testing.T) {
+	client, _ := dial(t, echo)
+	// No stream may send anything at first.
+	client.say([]byte(preface), raise(typeSettings, 0, 0, 0, settingInitialWindow, 0, 0, 0, 0))
+	client.say(request(1, 0, "/whole"), raise(typeData, flagEndStream, 1, []byte("abc")...))
+	if got := client.await(typeHeaders); got.stream != 1 || got.has(flagEndStream) {
+		t.Fatalf("got %v", got)
+	}
+	client.say(raise(typeWindowUpdate, 0, 1, 0, 0, 0, 2))
+	if got := client.await(typeData); string(got.payload) != "ab" || got.has(flagEndStream) {
+		t.Fatalf("got %v", got)
+	}
+	// A window that is made smaller can be less than nothing.
+	client.say(raise(typeSettings, 0, 0, 0, settingInitialWindow, 0, 0, 0, 1))
+	if got := client.await(typeData); string(got.payload) != "c" || !got.has(flagEndStream) {
+		t.Fatalf("got %v", got)
+	}
+}
+
+func TestPaddingIsCountedAndDropped(t *testing.T) {
+	client := greeted(t)
+	client.say(request(1, 0, "/whole"))
+	// In all more than a window holds, nearly all of it padding.
+	for range 1000 {
+		client.say(raise(typeData, flagPadded, 1, append([]byte{254, 'x'}, make([]byte, 254)...)...))
+	}
+	client.say(raise(typeData, flagEndStream, 1))
+	for total := 0; ; {
+		got := client.await(typeData)
+		total += len(got.payload)
+		if strings.Trim(string(got.payload), "x") != "" {
+			t.Fatalf("got %q", got.payload)
+		}
+		if got.has(flagEndStream) {
+			if total != 1000 {
+				t.Errorf("got %d bytes", total)
+			}
+			return
+		}
+	}
+}
+
+// FuzzConnection: whatever a client says, its connection ends when it does, and nothing waits for ever.
+func FuzzConnection(f *testing.F) {
+	f.Add(append(appendHeader(nil, 0, typeSettings, 0, 0), request(1, flagEndStream, "/early")...))
+	f.Add(append(append(appendHeader(nil, 0, typeSettings, 0, 0), request(1, 0, "/stream")...), raise(typeData, flagEndStream, 1, 1, 2, 3)...))
+	f.Add(append(append(appendHeader(nil, 0, typeSettings, 0, 0), request(1, 0, "/each")...), raise(typeData, flagPadded, 1, 1, 2, 3)...))
+	f.Fuzz(func(t *testing.T, said []byte) {
+		client, done := dial(t, echo)
+		heard := make(chan struct{})
+		go func() {
+			defer close(heard)
+			for {
+				if _, err := client.hear(); err != nil {
+					return
+				}
+			}
+		}()
+		_, err := client.conn.Write(append([]byte(preface), said...))
+		if err == nil {
+			err = client.conn.(*net.UnixConn).CloseWrite()
+		}
+		select {
+		case <-done:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("the connection did not end; %v", err)
+		}
+		<-heard
+	})
+}
