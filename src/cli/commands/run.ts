@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import { createRequest } from '../create-request.ts';
 import { RUN_FLAGS } from '../flags/box-flags.ts';
 import { imageChoice } from '../image-choice.ts';
+import { attached } from '../session/attached.ts';
 import { attend } from '../session/attend.ts';
 import { Session } from '../session/session.ts';
 import { PROXIED, signalStatus } from '../session/signals.ts';
@@ -62,7 +63,7 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
   const terminal = flags.bool('tty');
   const input = flags.bool('interactive');
   const path = `/containers/${segment(id)}`;
-  const { session, waiting } = await undoing(box, async () => {
+  const open = async (): Promise<Session> => {
     const { stream } = await client.hijack({
       method: 'POST',
       path: `${path}/attach`,
@@ -74,11 +75,12 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
         detachKeys: flags.string('detach-keys'),
       },
     });
-    const options = { terminal, input, detachKeys: keys };
-    const opened = new Session(context, stream, options);
-    const condition = flags.bool('rm') ? 'removed' : 'next-exit';
-    return { session: opened, waiting: await waitFor(context, client, id, condition) };
-  });
+    return new Session(context, stream, { terminal, input, detachKeys: keys });
+  };
+  const condition = flags.bool('rm') ? 'removed' : 'next-exit';
+  const { session, waiting } = await undoing(box, () =>
+    attached(open(), waitFor(context, client, id, condition)),
+  );
   try {
     const interrupted = await start(box);
     if (interrupted !== undefined) return interrupted;

@@ -4,6 +4,7 @@ import { bool, refused, string } from '../flags/flag.ts';
 import { REFRESH_SIGNATURES_FLAG } from '../flags/image-flags.ts';
 import { refreshAuth } from '../image-choice.ts';
 import { IMAGE_POLICY_FLAG, readImagePolicy, registerImagePolicy } from '../image-policy.ts';
+import { attached } from '../session/attached.ts';
 import { attend } from '../session/attend.ts';
 import { detachKeys } from '../session/terminal.ts';
 import { waitFor } from '../session/wait.ts';
@@ -63,16 +64,11 @@ async function startAttached(
   const { context, flags, operands } = invocation;
   const box = await inspectBox(client, operands[0] ?? '');
   const input = flags.bool('interactive') && box.openStdin;
-  const session = await openSession(invocation, client, box, input, keys);
-  const stops = [() => session.close()];
+  const { session, waiting } = await attached(
+    openSession(invocation, client, box, input, keys),
+    waitFor(context, client, box.id, box.autoRemove ? 'removed' : 'next-exit'),
+  );
   try {
-    const waiting = await waitFor(
-      context,
-      client,
-      box.id,
-      box.autoRemove ? 'removed' : 'next-exit',
-    );
-    stops.push(waiting.cancel);
     if (!box.running) await startBox(box.id);
     return await attend({
       context,
@@ -83,6 +79,7 @@ async function startAttached(
       status: waiting.status,
     });
   } finally {
-    for (const stop of stops) stop();
+    session.close();
+    waiting.cancel();
   }
 }
