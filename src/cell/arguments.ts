@@ -31,6 +31,7 @@ export function cellEnvironment(program: CellProgram): Record<string, string> {
     PATH: '/usr/sbin:/usr/bin',
     LC_ALL: 'C.UTF-8',
     ...(temporary === undefined ? {} : { TMPDIR: temporary }),
+    ...program.environment,
   };
 }
 

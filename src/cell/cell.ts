@@ -63,6 +63,8 @@ export interface CellProgram {
   /** Whether it goes on when this process ends. */
   readonly outlives: boolean;
   readonly limits: CellLimits;
+  /** What it finds in its environment besides what every program in a cell does. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** A writable path for temporary files, where the program needs one. */
   readonly temporaryDirectory?: string;
   /** Things that it sees under another name; they need the namespace wall. */

@@ -51,6 +51,11 @@ export class Helper {
     return new Helper(name, await spawnInCell({ ...program, stdio, outlives: true }));
   }
 
+  /** Process id of what was started: the program itself, or the keeper of its cell. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** The last line that it wrote to standard error, for people. */
   get lastLine(): string {
     return printable(this.#tail.trim().split('\n').at(-1) ?? '');

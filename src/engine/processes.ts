@@ -69,6 +69,27 @@ export function findProcesses(
   return [...found.values()];
 }
 
+/**
+ * The one process of that program among a process and its children's children: a program in its cell, from the keeper.
+ * Far less to read than all of `/proc`.
+ */
+export function findDescendant(
+  pid: number,
+  program: string,
+  runtimeDir: string,
+): FoundProcess | undefined {
+  const group = cellGroup(runtimeDir);
+  let generation = [pid];
+  for (let depth = 0; depth < DEPTH; depth++) {
+    for (const each of generation) {
+      const found = describe(each, group, () => true);
+      if (found?.program === program) return found;
+    }
+    generation = generation.flatMap(children);
+  }
+  return undefined;
+}
+
 /** Whether the process still runs: the same one, and not a zombie. */
 export function isRunning({ pid, startTime }: ProcessFence): boolean {
   const stat = readStat(pid);
@@ -91,6 +112,18 @@ export async function untilGone(
   signal: AbortSignal,
 ): Promise<void> {
   await retry(async () => (fences.some(isRunning) ? undefined : true), signal);
+}
+
+/** A keeper, its program, and one more. */
+const DEPTH = 3;
+
+/** None where the kernel does not say. */
+function children(pid: number): number[] {
+  const text = read(`/proc/${pid}/task/${pid}/children`) ?? '';
+  return text
+    .split(' ')
+    .filter((word) => word !== '')
+    .map(Number);
 }
 
 interface Described extends FoundProcess {

@@ -30,7 +30,7 @@ const rootPorts = Array.from({ length: 4 }, (_, n) => [
 ]).flat();
 
 it('says everything of the machine and nothing of the box', () => {
-  const fds = { kernel: 3, initrd: 4, kvm: undefined, disks: [5, 6] };
+  const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, disks: [5, 6] };
   expect(qemuArguments(plan(), fds)).toEqual([
     ...['-name', `guest=${spec.id},process=a3s-0123456789a`],
     ...['-uuid', '01234567-89ab-cdef-0123-456789abcdef'],
@@ -55,7 +55,7 @@ it('says everything of the machine and nothing of the box', () => {
     ...['-device', 'virtio-serial-pci,bus=pcie.0,disable-legacy=on,max_ports=2'],
     ...['-chardev', 'socket,id=control,path=/run/a,,b/ctl.sock,server=on,wait=off'],
     ...['-device', 'virtserialport,id=control-port,chardev=control,name=a3s.control'],
-    ...['-chardev', 'socket,id=monitor,path=/run/a,,b/qmp.sock,server=on,wait=off'],
+    ...['-chardev', 'socket,id=monitor,fd=9,server=on,wait=off'],
     ...['-mon', 'chardev=monitor,mode=control'],
     ...rootPorts,
     ...['-action', 'reboot=shutdown,shutdown=pause,panic=pause', '-S'],
@@ -63,13 +63,13 @@ it('says everything of the machine and nothing of the box', () => {
 });
 
 it('opens KVM through a descriptor, since the cell has no device', () => {
-  const fds = { kernel: 3, initrd: 4, kvm: 5, disks: [] };
+  const fds = { kernel: 3, initrd: 4, kvm: 5, monitor: 9, disks: [] };
   const line = qemuArguments(plan({ accelerator: 'kvm' }), fds).join(' ');
   expect(line).toContain('-accel kvm,device=/dev/fdset/1 -cpu host -add-fd fd=5,set=1 -smp');
 });
 
 it('shares the guest’s memory only with file servers', () => {
-  const fds = { kernel: 3, initrd: 4, kvm: undefined, disks: [] };
+  const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, disks: [] };
   const shares = [{ tag: 'share-0', path: '/srv', readonly: true }];
   expect(qemuArguments(plan({ spec: { ...spec, shares } }), fds)).toContain(
     'memory-backend-memfd,id=memory,size=268435456B,dump=off,merge=off,share=on',

@@ -28,6 +28,8 @@ export interface VmmDescriptors {
   readonly state?: number | undefined;
   /** `/dev/kvm`, opened for reading and writing; only with that accelerator. */
   readonly kvm: number | undefined;
+  /** A listening socket, which the monitor answers on. */
+  readonly monitor: number;
   /** One per disk, in the spec's order. */
   readonly disks: readonly number[];
   /** For each disk, those of what it is a layer over. */
@@ -88,7 +90,7 @@ export function qemuArguments(plan: VmmPlan, fds: VmmDescriptors): string[] {
     ...platform(plan, fds),
     ...memory(plan, fds),
     ...boot(plan, fds),
-    ...devices(plan),
+    ...devices(plan, fds),
     ...deviceArguments(plan),
     ...lifecycle(),
   ];
@@ -185,10 +187,10 @@ function boot({ spec, beginning }: VmmPlan, fds: VmmDescriptors): string[] {
   ];
 }
 
-function devices({ spec, beginning }: VmmPlan): string[] {
+function devices({ spec, beginning }: VmmPlan, fds: VmmDescriptors): string[] {
   const ownPorts = beginning === 'boot' || spec.copyOf?.arrangement === 'boot';
   const ports = ownPorts ? rootPorts(spec) : templatePorts();
-  const { monitor, control } = vmmSockets(spec.runtimeDir);
+  const { control } = vmmSockets(spec.runtimeDir);
   return [
     '-chardev',
     `ringbuf,id=${CONSOLE},size=${CONSOLE_BYTES}`,
@@ -203,7 +205,7 @@ function devices({ spec, beginning }: VmmPlan): string[] {
     '-device',
     `virtserialport,id=${CONTROL_PORT_ID},chardev=${CONTROL},name=${CONTROL_PORT}`,
     '-chardev',
-    `socket,id=monitor,path=${optionValue(monitor)},server=on,wait=off`,
+    `socket,id=monitor,fd=${fds.monitor},server=on,wait=off`,
     '-mon',
     'chardev=monitor,mode=control',
     ...Array.from({ length: ports }, (_, index) => [

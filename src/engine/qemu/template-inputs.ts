@@ -105,6 +105,7 @@ export function canonicalArguments(
     kvm: accelerator === 'kvm' ? 0 : undefined,
     ram: 0,
     state: 0,
+    monitor: 0,
     disks: [0],
   };
   return qemuArguments({ spec, accelerator, beginning: 'save', growthBytes }, fds);
