@@ -9,7 +9,7 @@ import type { Benchmark } from './benchmark.ts';
 import { inTurns } from './in-turns.ts';
 import { PODMAN_IMAGE, Podman } from './podman.ts';
 import { compared, timed } from './statistics.ts';
-import { checkWarm, warm } from './warm.ts';
+import { warmly } from './warm.ts';
 import { withActor } from './with-actor.ts';
 
 const BOXES = 20;
@@ -39,22 +39,22 @@ export const burst: Benchmark = {
   name: 'burst',
   run: ({ samples, signal }) =>
     withActor(async ({ actor, archive }) => {
-      await warm(actor);
       return Podman.with(archive, async (podman) => {
         const asked = { samples: Math.min(samples, MOST_ROUNDS), signal };
-        const { ours, theirs } = await inTurns(asked, {
-          theirs: () =>
-            startAll(
-              () => podman.run(['-d', PODMAN_IMAGE, ...IDLE]),
-              (ids) => podman.ok(['rm', '--force', '--time', '0', ...ids]),
-            ),
-          ours: () =>
-            startAll(
-              () => actor.ok(['run', '-d', BUSYBOX, ...IDLE], { deadlineMs: START_MS }),
-              (ids) => actor.ok(['rm', '--force', ...ids]),
-            ),
-        });
-        await checkWarm(actor);
+        const { ours, theirs } = await warmly(actor, () =>
+          inTurns(asked, {
+            theirs: () =>
+              startAll(
+                () => podman.run(['-d', PODMAN_IMAGE, ...IDLE]),
+                (ids) => podman.ok(['rm', '--force', '--time', '0', ...ids]),
+              ),
+            ours: () =>
+              startAll(
+                () => actor.ok(['run', '-d', BUSYBOX, ...IDLE], { deadlineMs: START_MS }),
+                (ids) => actor.ok(['rm', '--force', ...ids]),
+              ),
+          }),
+        );
         const peer = { name: `${BOXES} podman run -d`, samples: theirs };
         return [compared('burst', 'ms', ours, peer, '<= 3')];
       });

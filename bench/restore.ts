@@ -11,7 +11,7 @@ import { BareTemplate } from './bare-restore.ts';
 import type { Benchmark } from './benchmark.ts';
 import { inTurns } from './in-turns.ts';
 import { compared, timed } from './statistics.ts';
-import { checkWarm, warm } from './warm.ts';
+import { warmly } from './warm.ts';
 import { withActor } from './with-actor.ts';
 
 const BOX = ['create', '--network', 'none', BUSYBOX, 'sleep', '100000'];
@@ -20,25 +20,25 @@ export const restore: Benchmark = {
   name: 'restore',
   run: (asked) =>
     withActor(async ({ actor, root }) => {
-      await warm(actor);
       const docker = apiOf(actor);
       const { ours, bare } = await BareTemplate.with(
         { installation: root, home: actor.home },
         (template) =>
-          inTurns(asked, {
-            bare: () => template.restore(),
-            ours: async () => {
-              const box = await actor.ok(BOX);
-              const taken = await timed(async () => {
-                await docker.getContainer(box).start();
-                await answers(docker, box);
-              });
-              await actor.ok(['rm', '--force', box]);
-              return taken;
-            },
-          }),
+          warmly(actor, () =>
+            inTurns(asked, {
+              bare: () => template.restore(),
+              ours: async () => {
+                const box = await actor.ok(BOX);
+                const taken = await timed(async () => {
+                  await docker.getContainer(box).start();
+                  await answers(docker, box);
+                });
+                await actor.ok(['rm', '--force', box]);
+                return taken;
+              },
+            }),
+          ),
       );
-      await checkWarm(actor);
       return [compared('restore', 'ms', ours, { name: 'a bare restore', samples: bare }, '<= 1.3')];
     }),
 };

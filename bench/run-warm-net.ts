@@ -6,19 +6,16 @@
 import type { Benchmark } from './benchmark.ts';
 import { Podman } from './podman.ts';
 import { compareRuns, networkAndBind } from './runs.ts';
-import { checkWarm, warm } from './warm.ts';
+import { warmly } from './warm.ts';
 import { withActor } from './with-actor.ts';
 
 export const runWarmNet: Benchmark = {
   name: 'run-warm-net',
   run: (asked) =>
     withActor(async ({ actor, archive }) => {
-      await warm(actor);
-      return Podman.with(archive, async (podman) => {
-        const runs = { name: 'run-warm-net', aim: '<= 3', options: networkAndBind(actor) };
-        const row = await compareRuns(asked, { actor, podman }, runs);
-        await checkWarm(actor);
-        return [row];
-      });
+      const runs = { name: 'run-warm-net', aim: '<= 3', options: networkAndBind(actor) };
+      return Podman.with(archive, async (podman) => [
+        await warmly(actor, () => compareRuns(asked, { actor, podman }, runs)),
+      ]);
     }),
 };
