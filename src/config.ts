@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { A3sError } from './errors.ts';
@@ -131,8 +132,6 @@ function runtimeRoot(env: Readonly<Record<string, string | undefined>>, uid: num
 
 /** Homes get distinct runtime directories whose names stay short. */
 function fingerprint(home: string): string {
-  // Loaded here: it takes longer than all else that a command needs until it has asked the server.
-  const { createHash } = process.getBuiltinModule('node:crypto');
   return createHash('sha256').update(home).digest('hex').slice(0, 8);
 }
 

@@ -13,7 +13,7 @@ const REQUEST = 'GET /_ping HTTP/1.1\r\nHost: a3s-box\r\n\r\n';
 const DEADLINE_MS = 10_000;
 const MAX_ANSWER = 16 * 1024;
 /** Well below the time after which servers close a connection that is not used. */
-const FRESH_MS = 1_000;
+const FRESH_SECONDS = 1;
 
 /** A server that has answered. */
 export interface Greeted {
@@ -73,13 +73,13 @@ function keep(socket: Socket, state: 'complete' | 'last'): Greeted {
   if (state === 'last') socket.destroy();
   // A command that asks nothing more must not wait for it.
   socket.unref();
-  const since = performance.now();
+  const since = process.uptime();
   let taken = false;
   return {
     take() {
       if (taken) return undefined;
       taken = true;
-      if (socket.destroyed || socket.readableEnded || performance.now() - since > FRESH_MS) {
+      if (socket.destroyed || socket.readableEnded || process.uptime() - since > FRESH_SECONDS) {
         socket.destroy();
         return undefined;
       }
