@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/strictjson"
 )
 
 // Errors of guests that copies are made of.
@@ -17,6 +18,8 @@ var (
 	ErrNotAsleep = errors.New("the guest is not asleep")
 	// ErrPrepared is a guest that cannot be prepared: it was already, or has a spec.
 	ErrPrepared = errors.New("the guest was prepared already, or has a spec")
+	// ErrNetwork is a MAC address for a box without a network device, or none for one with it.
+	ErrNetwork = errors.New("a MAC address belongs to a box with a network device, and to no other")
 )
 
 // Asleep says whether the guest was prepared and not woken.
@@ -46,9 +49,54 @@ func (b *Box) Wake(entropy []byte, now time.Time, machineID string) error {
 }
 
 // Fork makes the copy of a guest whose main process runs one of its own: what Wake does, besides a new boot id, a host name,
-// and the MAC address of eth0 where there is one (nil where there is none). Connections of the box end.
+// and the MAC address of eth0 where there is one (nil where there is none). Connections that lead out of the box end.
 func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, mac *string) error {
-	return errors.New("not yet")
+	if !isHostname(hostname) {
+		return &strictjson.Error{Path: "hostname", Reason: "is not a host name"}
+	}
+	if mac != nil && !isMAC(*mac) {
+		return &strictjson.Error{Path: "mac", Reason: "is not a MAC address in lower case"}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.stopping:
+		return ErrStopping
+	case b.asleep:
+		return ErrAsleep
+	case !b.ready:
+		return ErrSpecMissing
+	case b.handles[MainID].Report().State != StateRunning:
+		return ErrNotRunning
+	}
+	network := b.ground.networks[b.spec.Network.Kind]
+	if (mac != nil) != (network.index != 0) {
+		return ErrNetwork
+	}
+	if err := b.ground.renew(entropy, now, machineID); err != nil {
+		return err
+	}
+	if err := b.ground.rename(hostname, &b.spec.Network); err != nil {
+		return err
+	}
+	if mac == nil {
+		return nil
+	}
+	if err := network.setMAC(mac); err != nil {
+		return err
+	}
+	return b.ground.thread.do(network.disconnect)
+}
+
+// rename gives the box another host name, wherever it reads it.
+func (g *ground) rename(hostname string, network *Network) error {
+	if err := g.thread.do(func() error { return setHostname(hostname) }); err != nil {
+		return err
+	}
+	if err := g.texts.hostname.set(hostname + "\n"); err != nil {
+		return err
+	}
+	return g.texts.hosts.set(hosts(hostname, network))
 }
 
 // BootID is what the box reads as the id of its boot; empty in a guest that is asleep, since the kernel makes its id when it is first

@@ -193,6 +193,22 @@ func (n *network) setMAC(mac *string) error {
 	return nil
 }
 
+// disconnect ends the box's connections to others.
+func (n *network) disconnect() (err error) {
+	if err := linux.SetNamespace(n.namespace, syscall.CLONE_NEWNET); err != nil {
+		return err
+	}
+	diag, err := netlink.OpenDiag()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, diag.Close()) }()
+	if err := diag.Disconnect(ipv4(*n.config.Address)); err != nil {
+		return &deviceError{"connections of", nicName, err}
+	}
+	return nil
+}
+
 // parseMAC reads what isMAC lets through.
 func parseMAC(text string) (mac [6]byte) {
 	for index := range mac {

@@ -23,8 +23,8 @@ func (g *ground) setup(spec *Spec) error {
 	}
 	g.namespaces.Network = network.namespace
 	return g.thread.do(func() error {
-		if err := syscall.Sethostname([]byte(spec.Hostname)); err != nil {
-			return &linux.Error{Op: "sethostname", On: spec.Hostname, Errno: err.(syscall.Errno)}
+		if err := setHostname(spec.Hostname); err != nil {
+			return err
 		}
 		if !g.protection.equal(spec.protection()) {
 			if err := g.protectAnew(spec.protection()); err != nil {
@@ -33,6 +33,13 @@ func (g *ground) setup(spec *Spec) error {
 		}
 		return g.buildRoot(spec, network)
 	})
+}
+
+func setHostname(name string) error {
+	if err := syscall.Sethostname([]byte(name)); err != nil {
+		return &linux.Error{Op: "sethostname", On: name, Errno: err.(syscall.Errno)}
+	}
+	return nil
 }
 
 func (s *Spec) serials() []string {

@@ -7,15 +7,20 @@ import (
 
 var errAnswer = errors.New("the kernel's answer is malformed")
 
-// Connection is an rtnetlink socket. It belongs to the network namespace of the thread that opened it.
+// bufferBytes is more than the kernel puts into one datagram.
+const bufferBytes = 32 << 10
+
+// Connection is a netlink socket. It belongs to the network namespace of the thread that opened it.
 type Connection struct {
 	fd       int
 	sequence uint32
 }
 
-// Open opens a connection.
-func Open() (*Connection, error) {
-	fd, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, syscall.NETLINK_ROUTE)
+// Open opens a connection to what knows of links.
+func Open() (*Connection, error) { return openFamily(syscall.NETLINK_ROUTE) }
+
+func openFamily(family int) (*Connection, error) {
+	fd, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, family)
 	if err != nil {
 		return nil, err
 	}
@@ -37,22 +42,32 @@ func (c *Connection) do(m *message) error {
 
 // ask sends a request and answers the body of what it is answered with; an acknowledgement has none.
 func (c *Connection) ask(m *message) ([]byte, error) {
-	c.sequence++
-	if err := syscall.Sendto(c.fd, m.encode(c.sequence), 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}); err != nil {
+	if err := c.send(m); err != nil {
 		return nil, err
 	}
-	buffer := make([]byte, 32<<10)
+	buffer := make([]byte, bufferBytes)
 	for {
-		n, _, err := syscall.Recvfrom(c.fd, buffer, 0)
-		if err == syscall.EINTR {
-			continue
-		}
+		n, err := c.receive(buffer)
 		if err != nil {
 			return nil, err
 		}
 		body, found, err := answer(buffer[:n], c.sequence)
 		if found || err != nil {
 			return body, err
+		}
+	}
+}
+
+func (c *Connection) send(m *message) error {
+	c.sequence++
+	return syscall.Sendto(c.fd, m.encode(c.sequence), 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK})
+}
+
+func (c *Connection) receive(buffer []byte) (int, error) {
+	for {
+		n, _, err := syscall.Recvfrom(c.fd, buffer, 0)
+		if err != syscall.EINTR {
+			return n, err
 		}
 	}
 }
@@ -74,6 +89,30 @@ func answer(datagram []byte, sequence uint32) (body []byte, found bool, err erro
 		datagram = datagram[min(len(datagram), (length+3)&^3):]
 	}
 	return nil, false, nil
+}
+
+// each calls take for every message of a datagram that answers a dump, and says whether the dump is done.
+func each(datagram []byte, sequence uint32, take func(body []byte) error) (done bool, err error) {
+	for len(datagram) >= headerBytes {
+		length := int(native.Uint32(datagram))
+		if length < headerBytes || length > len(datagram) {
+			return false, errAnswer
+		}
+		body, kind := datagram[headerBytes:length], native.Uint16(datagram[4:])
+		switch {
+		case native.Uint32(datagram[8:]) != sequence:
+		case kind == syscall.NLMSG_DONE:
+			return true, nil
+		case kind == syscall.NLMSG_ERROR:
+			return true, outcome(body)
+		default:
+			if err := take(body); err != nil {
+				return false, err
+			}
+		}
+		datagram = datagram[min(len(datagram), (length+3)&^3):]
+	}
+	return false, nil
 }
 
 // outcome reads struct nlmsgerr: a negative error number, zero for success.

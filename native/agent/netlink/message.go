@@ -1,4 +1,4 @@
-// Package netlink speaks the little of rtnetlink that a box's network needs.
+// Package netlink speaks the little of rtnetlink and sock_diag that a box's network needs.
 package netlink
 
 import "encoding/binary"

@@ -38,7 +38,7 @@ var statuses = map[string]int{
 var conflicts = []error{
 	box.ErrSpecTaken, box.ErrStarted, box.ErrIDTaken, box.ErrTooMany, box.ErrNotRunning, box.ErrRunning,
 	box.ErrNoTerminal, box.ErrStopping, box.ErrInputTaken, box.ErrNoInput,
-	box.ErrAsleep, box.ErrNotAsleep, box.ErrPrepared, box.ErrNotFrozen,
+	box.ErrAsleep, box.ErrNotAsleep, box.ErrPrepared, box.ErrNotFrozen, box.ErrNetwork,
 }
 
 // codeOf gives an error its code; what nobody foresaw is a set-up that failed.
