@@ -19,6 +19,7 @@ const ROOMS = {
     'distribution',
     'engine',
     'templates',
+    'snapshots',
     'boot',
     'guest',
     'cell',
@@ -35,6 +36,7 @@ const ROOMS = {
     'registry/registry',
     'engine',
     'templates',
+    'snapshots',
     'boot',
     'guest',
     'cell',
@@ -88,6 +90,8 @@ const ROOMS = {
     'make-directories',
     'unless-aborted',
   ],
+  // Memory and disks of boxes as they were, not the boxes.
+  snapshots: ['snapshots', 'engine/engine', 'state', 'errors'],
   engine: ['engine', 'cell', 'errors'],
   // The interface alone: a guest is reached through a machine's byte stream.
   guest: ['guest', 'engine/engine', 'cell/cell', 'errors'],

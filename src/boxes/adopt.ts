@@ -7,15 +7,14 @@ import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Machine } from '../engine/engine.ts';
-import type { Guest } from '../guest/guest.ts';
-import { MAIN, type Process } from '../guest/protocol.ts';
+import { MAIN } from '../guest/protocol.ts';
 import { abandon, enterRunning } from './begin.ts';
 import type { Box } from './box.ts';
+import { drainExecs } from './drain-execs.ts';
 import { linkSignals } from './link.ts';
 import { LiveBox } from './live.ts';
 import { endLost } from './lost.ts';
 import { machineOf } from './machine-of.ts';
-import { persist } from './persist.ts';
 import { removeLocked } from './remove.ts';
 import { type Runtime, runtimeDirectory } from './runtime.ts';
 import { isLive } from './states.ts';
@@ -121,7 +120,9 @@ async function findMachine(
 
 /** A start that had got as far as the main process is finished; any other is undone. */
 async function settleStart(rt: Runtime, box: Box, live: LiveBox): Promise<void> {
-  if (await mainStarted(live)) return enterRunning(rt, live);
+  // The main process of a copy ran before it was one; that it has an identity of its own is not known.
+  const copy = box.state.machine?.start === 'snapshot';
+  if (!copy && (await mainStarted(live))) return enterRunning(rt, live);
   if (live.released) return;
   await abandon(rt, live);
   await endLost(rt, box, '');
@@ -135,25 +136,6 @@ async function mainStarted(live: LiveBox): Promise<boolean> {
     // An agent that does not answer cannot have been told to start anything that we could go on with.
     return false;
   }
-}
-
-/** Execs of the earlier server: their clients are gone, so their output is read and dropped. */
-async function drainExecs(rt: Runtime, live: LiveBox): Promise<void> {
-  try {
-    await persist(live, async (guest) => {
-      const { processes } = await guest.state(live.signal);
-      const execs = processes.filter(({ id }) => id !== MAIN);
-      await Promise.all(execs.map((exec) => drain(guest, exec, live.signal)));
-    });
-  } catch (error) {
-    if (!live.signal.aborted) rt.log.error('execs were lost sight of', error, { box: live.id });
-  }
-}
-
-async function drain(guest: Guest, exec: Process, signal: AbortSignal): Promise<void> {
-  const reader = await guest.output(exec.id, exec.acknowledged, signal);
-  for await (const { offset, data } of reader) reader.ack(offset + data.length);
-  await guest.forget(exec.id);
 }
 
 /** Removes the directories of boxes that are not on record, and sockets of boxes that do not run. */

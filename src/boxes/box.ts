@@ -71,6 +71,8 @@ export const BoxDefinition = z.strictObject({
   binds: z.array(Bind),
   /** What the image declares as volumes: ordinary directories of the box. */
   volumes: z.array(z.string()).default([]),
+  /** Id of the memory snapshot that its first run goes on from. */
+  snapshot: z.string().optional(),
 });
 export type BoxDefinition = z.infer<typeof BoxDefinition>;
 
@@ -100,6 +102,8 @@ export const BoxState = z.strictObject({
       start: z.enum(['cold', 'template', 'pool', 'snapshot']),
       /** Key of the template, or id of the snapshot, that its memory is a copy of. */
       source: z.string().optional(),
+      /** What the main process of the snapshot had written then: output of this run begins behind it. */
+      written: z.int().optional(),
     })
     .optional(),
 });

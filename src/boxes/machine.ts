@@ -21,6 +21,7 @@ import {
   ensureChangesDisk,
   hasChangesDisk,
 } from './changes-disk.ts';
+import { changesLayers } from './changes-layers.ts';
 import { DEFAULT_CONFINEMENT } from './confinement.ts';
 import { processEnvironment } from './environment.ts';
 import { boxMemory, machineCpus, machineMemory } from './resources.ts';
@@ -82,7 +83,8 @@ export async function changesDisks(
   }: { found: Found; directory: string; taken: TakenTemplate | undefined },
 ): Promise<ChangesDisks> {
   const path = changesPath(rt, id);
-  const own = (serial: string): Disk => ({ path, serial, readonly: false });
+  const layers = found.keptChanges ? await changesLayers(path) : { path };
+  const own = (serial: string): Disk => ({ ...layers, serial, readonly: false });
   const { changes } = TEMPLATE_SLOTS;
   if (taken === undefined) {
     await ensureChangesDisk(path, identity);

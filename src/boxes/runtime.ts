@@ -8,6 +8,7 @@ import type { CellIdentity } from '../cell/cell.ts';
 import type { Engine, MachineSpec } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Snapshots } from '../snapshots/snapshots.ts';
 import type { Templates } from '../templates/templates.ts';
 import type { Box } from './box.ts';
 import type { Events } from './events.ts';
@@ -49,6 +50,7 @@ export interface Runtime {
   readonly trust: Trust;
   readonly boot: BootSets;
   readonly engine: Engine;
+  readonly snapshots: Snapshots;
   readonly templates: Templates;
   readonly log: Logger;
   readonly live: LiveBoxes;

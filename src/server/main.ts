@@ -54,7 +54,10 @@ async function main(): Promise<void> {
       }),
       onReady: (rt) => {
         readiness.ready();
-        const pinned = new Set(rt.store.list().map(({ definition }) => definition.bootSet));
+        const pinned = new Set([
+          ...rt.store.list().map(({ definition }) => definition.bootSet),
+          ...rt.snapshots.list().map(({ bootSet }) => bootSet),
+        ]);
         boot.sweep(pinned).catch((error) => rt.log.error('boot sets could not be swept', error));
       },
     });

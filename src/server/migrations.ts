@@ -5,6 +5,11 @@
  */
 import { BOX_MIGRATIONS } from '../boxes/store.ts';
 import { migrations as IMAGE_MIGRATIONS } from '../images/catalog/catalog-migrations.ts';
+import { SNAPSHOT_MIGRATIONS } from '../snapshots/records.ts';
 import type { Migrations } from '../state/database.ts';
 
-export const MIGRATIONS: Migrations = [...BOX_MIGRATIONS, ...IMAGE_MIGRATIONS];
+export const MIGRATIONS: Migrations = [
+  ...BOX_MIGRATIONS,
+  ...IMAGE_MIGRATIONS,
+  ...SNAPSHOT_MIGRATIONS,
+];

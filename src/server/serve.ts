@@ -13,9 +13,12 @@ import { LiveBoxes } from '../boxes/live.ts';
 import { Locks } from '../boxes/locks.ts';
 import { Outputs } from '../boxes/output/outputs.ts';
 import { boxDirectory, type Runtime } from '../boxes/runtime.ts';
+import { endUnfinishedSnapshots } from '../boxes/snapshot.ts';
 import { BoxStore } from '../boxes/store.ts';
 import { identityFor } from '../cell/identity.ts';
 import type { Config } from '../config.ts';
+import { SnapshotRecords } from '../snapshots/records.ts';
+import { Snapshots } from '../snapshots/snapshots.ts';
 import { openDatabase } from '../state/database.ts';
 import { leaveRuntimeDir, prepareHome, prepareRuntimeDir, refuseOrphans } from './directories.ts';
 import { HttpServer } from './http-server.ts';
@@ -55,7 +58,9 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
       const stopped = new AbortController();
       const shutdown = AbortSignal.any([options.signal, stopped.signal]);
       const parts = await options.openParts(database);
-      const rt = await createRuntime(config, { store, log, shutdown, ...parts });
+      const records = new SnapshotRecords(database);
+      const snapshots = new Snapshots({ home: config.home, uid, records });
+      const rt = await createRuntime(config, { store, snapshots, log, shutdown, ...parts });
       await serveRuntime(config, rt, options, () => stopped.abort());
     } finally {
       // It may be a dead server's: this one may have ended before it listened.
@@ -76,6 +81,7 @@ async function serveRuntime(
   const http = new HttpServer(rt, stopServer);
   try {
     await adoptBoxes(rt, options.patience);
+    await endUnfinishedSnapshots(rt);
     if (rt.shutdown.aborted) return;
     await http.listen(config.socket);
     rt.log.info('serving', { pid: process.pid, boxes: rt.store.list().length });
@@ -108,7 +114,7 @@ async function letGo(rt: Runtime): Promise<void> {
 
 async function createRuntime(
   config: Config,
-  given: Parts & Pick<Runtime, 'store' | 'log' | 'shutdown'>,
+  given: Parts & Pick<Runtime, 'store' | 'snapshots' | 'log' | 'shutdown'>,
 ): Promise<Runtime> {
   const { home, runtimeDir, startTimeoutMs } = config;
   const { log } = given;

@@ -1,0 +1,166 @@
+/**
+ * Memory snapshots: their records, the memory, and the disks as they were.
+ *
+ * @module
+ */
+import { constants } from 'node:fs';
+import { access, mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SAVED_FILES, type SavedCopy } from '../engine/engine.ts';
+import { A3sError } from '../errors.ts';
+import { checkRoom, ensureMemoryDirectory, memoryDirectory } from './memory-directory.ts';
+import type { SnapshotRecords } from './records.ts';
+import type { Snapshot, SnapshotRecord } from './snapshot.ts';
+
+const MOST_SNAPSHOTS = 32;
+
+/** Where one snapshot's files lie. */
+export interface SnapshotDirectories {
+  /** RAM and devices. */
+  readonly memory: string;
+  /** The disk of changes. */
+  readonly disk: string;
+}
+
+/** A snapshot that somebody starts from. */
+export interface OpenSnapshot extends AsyncDisposable {
+  readonly snapshot: Snapshot;
+  readonly copyOf: SavedCopy;
+  readonly disk: string;
+}
+
+export class Snapshots {
+  readonly #home: string;
+  readonly #uid: number;
+  readonly #memory: string;
+  readonly #records: SnapshotRecords;
+
+  constructor(options: { home: string; uid: number; records: SnapshotRecords; parent?: string }) {
+    this.#home = join(options.home, 'snapshots');
+    this.#uid = options.uid;
+    this.#memory = memoryDirectory(options.home, options.uid, options.parent);
+    this.#records = options.records;
+  }
+
+  /** Oldest first, with those that are being made. */
+  list(): SnapshotRecord[] {
+    return this.#records.list();
+  }
+
+  /** @throws A3sError `no-such-snapshot` */
+  resolve(reference: string): SnapshotRecord {
+    return this.#records.resolve(reference);
+  }
+
+  directories(id: string): SnapshotDirectories {
+    return { memory: join(this.#memory, id), disk: join(this.#home, id) };
+  }
+
+  /** Whether boxes can start from it: its memory is gone when the host has started anew. */
+  async usable({ id, saved }: SnapshotRecord): Promise<boolean> {
+    if (saved === undefined) return false;
+    const { memory, disk } = this.directories(id);
+    const paths = [...Object.values(SAVED_FILES).map((name) => join(memory, name)), disk];
+    const found = await Promise.allSettled(paths.map((path) => access(path)));
+    return found.every(({ status }) => status === 'fulfilled');
+  }
+
+  /**
+   * Puts one on record that is about to be made, with directories to make it in.
+   *
+   * @param bytes of memory that it may take at most
+   * @throws A3sError `name-in-use`, `out-of-memory`, `conflict`, `state-unusable`; nothing is left then
+   */
+  async begin(record: SnapshotRecord, bytes: number): Promise<SnapshotDirectories> {
+    if (this.#records.list().length >= MOST_SNAPSHOTS) {
+      throw new A3sError(
+        'conflict',
+        `There are ${MOST_SNAPSHOTS} snapshots, and there can be no more`,
+        {
+          remedy: 'Remove some with a3s-box snapshot rm.',
+        },
+      );
+    }
+    await ensureMemoryDirectory(this.#memory, this.#uid);
+    await checkRoom(this.#memory, bytes);
+    this.#records.insert(record);
+    const directories = this.directories(record.id);
+    try {
+      await mkdir(directories.memory, { mode: 0o700 });
+      await mkdir(directories.disk, { recursive: true, mode: 0o700 });
+      return directories;
+    } catch (error) {
+      await this.discard(record.id);
+      throw error;
+    }
+  }
+
+  /** It is made: from now on boxes start from it. */
+  async finish(record: SnapshotRecord, saved: Omit<Snapshot['saved'], 'bytes'>): Promise<Snapshot> {
+    const { memory } = this.directories(record.id);
+    let bytes = 0;
+    for (const name of Object.values(SAVED_FILES)) {
+      bytes += (await stat(join(memory, name))).blocks * 512;
+    }
+    const made = { ...record, saved: { ...saved, bytes } };
+    this.#records.update(made);
+    return made;
+  }
+
+  /** Removes it. Boxes that were started from it have all that they need. */
+  async discard(id: string): Promise<void> {
+    const { memory, disk } = this.directories(id);
+    await rm(memory, { recursive: true, force: true });
+    await rm(disk, { recursive: true, force: true });
+    await rmdir(this.#memory).catch(() => undefined);
+    // Last: until here a server that starts anew finds the record.
+    this.#records.remove(id);
+  }
+
+  /** @throws A3sError `no-such-snapshot`, `conflict` where its memory is gone or not there yet */
+  async open(reference: string): Promise<OpenSnapshot> {
+    const record = this.resolve(reference);
+    const { id, name, saved } = record;
+    if (saved === undefined) {
+      throw new A3sError('conflict', `The snapshot ${name} is not made yet`);
+    }
+    if (!(await this.usable(record))) throw gone(name);
+    const { memory, disk } = this.directories(id);
+    const paths = [join(memory, SAVED_FILES.ram), join(memory, SAVED_FILES.state)] as const;
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
+    const ram = await open(paths[0], flags);
+    const state = await open(paths[1], flags).catch(async (error: unknown) => {
+      await ram.close();
+      throw error;
+    });
+    return {
+      snapshot: { ...record, saved },
+      copyOf: { ...saved.machine, ram: ram.fd, state: state.fd },
+      disk,
+      [Symbol.asyncDispose]: async () => {
+        await ram.close();
+        await state.close();
+      },
+    };
+  }
+
+  /** Removes what is on no record, and what was being made when a server ended. Returns the boxes of the latter. */
+  async sweep(): Promise<string[]> {
+    const unfinished = this.#records.list().filter(({ saved }) => saved === undefined);
+    for (const { id } of unfinished) await this.discard(id);
+    const known = new Set(this.#records.list().map(({ id }) => id));
+    for (const directory of [this.#memory, this.#home]) {
+      const names = await readdir(directory).catch(() => []);
+      for (const name of names) {
+        if (!known.has(name)) await rm(join(directory, name), { recursive: true, force: true });
+      }
+    }
+    return unfinished.map(({ box }) => box.id);
+  }
+}
+
+function gone(name: string): A3sError {
+  return new A3sError('conflict', `The memory of the snapshot ${name} is gone`, {
+    remedy: `It lay in memory, and the host has started anew since: remove it with a3s-box snapshot rm ${name}.`,
+  });
+}
