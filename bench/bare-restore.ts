@@ -90,7 +90,7 @@ export class BareTemplate {
     let qemu: StartedQemu | undefined;
     try {
       return await timed(async () => {
-        qemu = this.#start('restore', { kernel, state });
+        qemu = await this.#start('restore', { kernel, state });
         const monitor = await this.#monitor(signal);
         // All at once: `cont` is taken while the state is loaded, and done after.
         await plug(monitor, [UNSHARED, ['migrate-incoming', { uri: STATE_URI }], ['cont', {}]]);
@@ -113,7 +113,7 @@ export class BareTemplate {
     return join(this.#directory, 'kernel');
   }
 
-  #start(beginning: Beginning, files: GivenFiles): StartedQemu {
+  #start(beginning: Beginning, files: GivenFiles): Promise<StartedQemu> {
     const growthBytes = growthLimit(this.#spec.memoryBytes);
     const plan = { spec: this.#spec, accelerator: this.#accelerator, beginning, growthBytes };
     return startQemu(plan, { ...files, ram: this.#ram });
@@ -124,7 +124,7 @@ export class BareTemplate {
     writeFileSync(this.#kernel, stubKernel());
     ftruncateSync(this.#ram, this.#spec.memoryBytes);
     const state = openSync(this.#state, 'wx');
-    const qemu = this.#start('save', { state });
+    const qemu = await this.#start('save', { state });
     try {
       const events = new Events(signal);
       const monitor = await this.#monitor(signal, events);

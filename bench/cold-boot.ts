@@ -25,7 +25,7 @@ const RUN = ['run', '--rm', '--network', 'none', BUSYBOX, 'true'];
 async function bootAndEnd(spec: MachineSpec, accelerator: Accelerator): Promise<void> {
   const plan = { spec, accelerator, beginning: 'boot', growthBytes: 0 } as const;
   // Nothing is plugged in, so nothing has to wait; nobody reads the console, so power-off is the end.
-  const { child, words } = startQemu(plan, {}, (args) => [
+  const { child, words } = await startQemu(plan, {}, (args) => [
     ...args.filter((argument) => argument !== '-S'),
     ...['-action', 'shutdown=poweroff'],
   ]);

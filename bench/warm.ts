@@ -55,6 +55,7 @@ function refuseCold(events: string): void {
   if (cold !== undefined) throw new Error(`Cannot be measured warm: a box started cold: ${cold}`);
 }
 
-function now(): string {
-  return (Date.now() / 1000).toFixed(3);
+/** In seconds. */
+function now(): number {
+  return Date.now() / 1000;
 }
