@@ -7,6 +7,7 @@ import { ATTACHMENT_ROUTES } from './a3s/attachments.ts';
 import { HOST_ROUTES } from './a3s/host.ts';
 import { IMAGE_POLICY_ROUTES } from './a3s/image-policies.ts';
 import { SERVER_ROUTES } from './a3s/server.ts';
+import { SNAPSHOT_ROUTES } from './a3s/snapshots.ts';
 import { TEMPLATE_ROUTES } from './a3s/templates.ts';
 import { TRUST_ROUTES } from './a3s/trust.ts';
 import { AUTH_ROUTES } from './docker/auth.ts';
@@ -43,6 +44,7 @@ export const ROUTES: readonly Route[] = [
   ...DISK_USAGE_ROUTES,
   ...IMAGE_ROUTES,
   ...IMAGE_POLICY_ROUTES,
+  ...SNAPSHOT_ROUTES,
   ...TRUST_ROUTES,
   ...ATTACHMENT_ROUTES,
   ...TEMPLATE_ROUTES,

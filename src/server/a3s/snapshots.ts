@@ -1,0 +1,94 @@
+/**
+ * The routes of memory snapshots, and of boxes that go on from them.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { createFork } from '../../boxes/fork.ts';
+import type { Runtime } from '../../boxes/runtime.ts';
+import { createSnapshot, removeSnapshot } from '../../boxes/snapshot.ts';
+import type { SnapshotRecord } from '../../snapshots/snapshot.ts';
+import { noBody, query } from '../docker/query.ts';
+import { trustOptions, trustQuery } from '../docker/trust-query.ts';
+import { empty, json } from '../http/answer.ts';
+import { type Route, route } from '../route.ts';
+
+const access = 'owner';
+const name = z.string().max(1024).optional();
+const MOST_PORTS = 1024;
+
+/** What people are told who make a snapshot, or start from one. */
+const DROPPED = 'Network connections of the box are not copied: a box from the snapshot has none.';
+
+export const SNAPSHOT_ROUTES: readonly Route[] = [
+  route('GET', '/a3s/v1/snapshots', {
+    access,
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt }) =>
+      json({ snapshots: await Promise.all(rt.snapshots.list().map((each) => show(rt, each))) }),
+  }),
+  route('GET', '/a3s/v1/snapshots/:id', {
+    access,
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt, id }) => json(await show(rt, rt.snapshots.resolve(id))),
+  }),
+  route('POST', '/a3s/v1/snapshots', {
+    access,
+    query: query({}),
+    body: z.strictObject({ box: z.string().max(1024), name }),
+    handler: async ({ rt, body }) => {
+      const box = rt.store.resolve(body.box).definition.id;
+      const made = await createSnapshot(rt, box, body.name);
+      return json({ ...(await show(rt, made)), warnings: [DROPPED] }, 201);
+    },
+  }),
+  route('DELETE', '/a3s/v1/snapshots/:id', {
+    access,
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt, id }) => {
+      await removeSnapshot(rt, id);
+      return empty();
+    },
+  }),
+  route('POST', '/a3s/v1/snapshots/:id/boxes', {
+    access,
+    query: query({ ...trustQuery }),
+    body: z.strictObject({
+      name,
+      autoRemove: z.boolean().default(false),
+      ports: z
+        .array(
+          z.strictObject({
+            boxPort: z.int().min(1).max(65_535),
+            /** Empty: every address of the host. */
+            hostIp: z.union([z.ipv4(), z.ipv6(), z.literal('')]).default(''),
+            /** 0: a free one. */
+            hostPort: z.int().min(0).max(65_535).default(0),
+          }),
+        )
+        .max(MOST_PORTS)
+        .default([]),
+    }),
+    handler: async ({ rt, id, query, body, headers }) => {
+      const request = { ...body, name: body.name };
+      const box = await createFork(rt, id, request, trustOptions(query, headers));
+      return json({ id: box.definition.id, warnings: [] }, 201);
+    },
+  }),
+];
+
+async function show(rt: Runtime, record: SnapshotRecord) {
+  const { id, name, createdAt, box, saved } = record;
+  const usable = await rt.snapshots.usable(record);
+  const running = rt.store.list().filter(({ state }) => state.machine?.source === id);
+  return {
+    ...{ id, name, createdAt, box },
+    state: saved === undefined ? 'creating' : usable ? 'ready' : 'gone',
+    memoryBytes: saved?.bytes ?? 0,
+    pausedMs: saved?.pausedMs ?? 0,
+    boxes: running.map(({ definition }) => definition.id),
+  };
+}
