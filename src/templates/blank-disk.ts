@@ -26,7 +26,8 @@ const EXTENDED = [
 ];
 const OPTIONS = [
   // The table of orphans costs the guest 60 ms at every mount under emulation; without it they are a list, as they were before.
-  ...['-O', '^orphan_file'],
+  // Room to grow, which no box's disk does, is 4 of the 4.4 MiB that would be written for each box.
+  ...['-O', '^orphan_file,^resize_inode'],
   ...['-q', '-F', '-t', 'ext4', '-b', '4096', '-I', '256', '-m', '0'],
   ...['-U', FILESYSTEM_ID, '-E', EXTENDED.join(',')],
 ];
