@@ -6,9 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import { finished } from 'node:stream/promises';
 import { A3sError } from '../errors.ts';
-import type { Guest } from '../guest/guest.ts';
+import type { Guest, LaunchedProcess } from '../guest/guest.ts';
 import type { OutputReader } from '../guest/output.ts';
-import type { TerminalSize } from '../guest/protocol.ts';
+import type { Exit, TerminalSize } from '../guest/protocol.ts';
 import type { StdinWriter } from '../guest/stdin.ts';
 import { overrideEnvironment, processEnvironment } from './environment.ts';
 import type { Exec } from './execs.ts';
@@ -117,10 +117,9 @@ export async function startAttached(
   await Promise.race([follow(rt, exec, started, attached), left]);
 }
 
-interface Started {
+interface Started extends Pick<LaunchedProcess, 'output' | 'exit'> {
   readonly live: LiveBox;
   readonly guest: Guest;
-  readonly reader: OutputReader;
 }
 
 async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): Promise<Started> {
@@ -129,13 +128,12 @@ async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): P
   try {
     const guest = await live.guest();
     const process = size === undefined ? exec.process : { ...exec.process, size };
-    const { pid } = await guest.startProcess(exec.id, process, live.signal);
-    exec.pid = pid;
-    const reader = await guest.output(exec.id, 0, live.signal);
+    const launched = await guest.launch(exec.id, process, live.signal);
+    exec.pid = launched.process.pid;
     publish(rt, rt.store.expect(exec.boxId), `exec_start: ${process.args.join(' ')}`, {
       execID: exec.id,
     });
-    return { live, guest, reader };
+    return { live, guest, output: launched.output, exit: launched.exit };
   } catch (error) {
     exec.state = 'exited';
     exec.exitCode = exitCodeOf(error);
@@ -147,11 +145,15 @@ async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): P
 async function follow(
   rt: Runtime,
   exec: Exec,
-  { live, guest, reader }: Started,
+  { live, guest, output: first, exit }: Started,
   stdio: Pick<Stdio, 'write' | 'gone'> | undefined,
 ): Promise<void> {
   const progress = { offset: 0 };
-  const take = async (connection: Guest, output: OutputReader): Promise<void> => {
+  const take = async (
+    connection: Guest,
+    output: OutputReader,
+    exited: Promise<Exit>,
+  ): Promise<void> => {
     for await (const { stream, offset, data } of output) {
       const kind = stream === 'stdout' ? 1 : 2;
       const shown = kind === 1 ? exec.attach.stdout : exec.attach.stderr;
@@ -159,14 +161,18 @@ async function follow(
       progress.offset = offset + data.length;
       output.ack(progress.offset);
     }
-    exec.exitCode = (await connection.exit(exec.id, live.signal)).exitCode;
-    await connection.forget(exec.id);
+    exec.exitCode = (await exited).exitCode;
+    // Nobody waits for it.
+    connection.forget(exec.id).catch((error: unknown) => {
+      if (!live.signal.aborted) rt.log.error('an exec is not forgotten', error, { exec: exec.id });
+    });
   };
   try {
-    await take(guest, reader).catch(async (error: unknown) => {
+    await take(guest, first, exit).catch(async (error: unknown) => {
       rt.log.error('the connection to an exec was lost', error, { exec: exec.id });
       await persist(live, async (again) => {
-        await take(again, await again.output(exec.id, progress.offset, live.signal));
+        const output = await again.output(exec.id, progress.offset, live.signal);
+        await take(again, output, again.exit(exec.id, live.signal));
       });
     });
   } catch (error) {

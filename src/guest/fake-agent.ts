@@ -49,6 +49,13 @@ const DOCUMENT_BYTES = 4 * 1024 * 1024;
 /** The routes of guests that are copied; protocol 1 has none. */
 const COPIES: ReadonlySet<string> = new Set(['/v1/prepare', '/v1/wake', '/v1/fork']);
 
+/** What other requests wait for, besides the spec. */
+const ORDERED: ReadonlySet<string> = new Set([
+  ...COPIES,
+  '/v1/processes',
+  '/v1/processes/main/start',
+]);
+
 type Handler = (
   stream: ServerHttp2Stream,
   match: RegExpExecArray,
@@ -72,6 +79,8 @@ export class FakeAgent {
   #session: ServerHttp2Session | undefined;
   #powerOff: () => void = () => undefined;
   #stopping = false;
+  /** Settles when the requests that others wait for are answered. */
+  #order: Promise<unknown> = Promise.resolve();
   #asleep: boolean;
 
   constructor(options: FakeAgentOptions = {}) {
@@ -148,12 +157,28 @@ export class FakeAgent {
       const match = pattern.exec(url.pathname);
       if (match === null || method !== routeMethod) continue;
       if (version === 1 && COPIES.has(url.pathname)) continue;
-      if (this.#asleep && url.pathname !== '/v1/wake') {
-        throw new FakeRefusal('conflict', 'the guest was prepared, and not woken yet');
-      }
-      return await handler(stream, match, url.searchParams);
+      return await this.#inOrder(method, url.pathname, async () => {
+        this.#checkAwake(url.pathname);
+        await handler(stream, match, url.searchParams);
+      });
     }
     throw new FakeRefusal('not-found', `no route ${method} ${url.pathname}`);
+  }
+
+  /** What sets up or starts is done in the order of the requests, and all else after it. */
+  async #inOrder(method: string, path: string, answer: () => Promise<void>): Promise<void> {
+    const before = this.#order;
+    const run = before.then(answer);
+    if (method === 'PUT' ? path === '/v1/spec' : ORDERED.has(path)) {
+      this.#order = run.catch(() => undefined);
+    }
+    await run;
+  }
+
+  #checkAwake(path: string): void {
+    if (this.#asleep && path !== '/v1/wake') {
+      throw new FakeRefusal('conflict', 'the guest was prepared, and not woken yet');
+    }
   }
 
   #find(match: RegExpExecArray): FakeProcess {

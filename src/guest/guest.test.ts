@@ -264,3 +264,37 @@ test('out of memory is told apart', async () => {
   const { guest } = await run(process(['oom']));
   expect(await guest.exit('main')).toMatchObject({ exitCode: 137, oomKilled: true });
 });
+
+test('what is asked at once is done in its order', async () => {
+  const agent = new FakeAgent();
+  const guest = await connect(agent);
+  const spec = guest.putSpec(
+    box(
+      process(['cat'], {
+        stdin: true,
+        env: ['A', 'B', 'C'].map((name) => `${name}=${'x'.repeat(100_000)}`),
+      }),
+    ),
+  );
+  const main = guest.startMain();
+  const launched = guest.launch('one', process(['echo', 'hello']));
+  expect(await spec).toMatch(/^sha256:/);
+  expect(await main).toMatchObject({ state: 'running' });
+  const { process: started, output, exit } = await launched;
+  expect(started).toMatchObject({ id: 'one' });
+  const text: Buffer[] = [];
+  for await (const { data } of output) text.push(data);
+  expect(Buffer.concat(text).toString()).toBe('hello\n');
+  expect(await exit).toMatchObject({ exitCode: 0 });
+});
+
+test.each([1, 2])('a launch that is refused says why, by protocol %d', async (version) => {
+  const options = { protocol: { minimum: 1, maximum: version } };
+  const { guest } = await run(process(['cat'], { stdin: true }), options);
+  await expect(guest.launch('one', process(['nothing']))).rejects.toMatchObject({
+    code: 'command-not-found',
+  });
+  const { output, exit } = await guest.launch('two', process(['true']));
+  for await (const _ of output) throw new Error('it writes nothing');
+  expect(await exit).toMatchObject({ exitCode: 0 });
+});

@@ -33,6 +33,15 @@ const STATE_BYTES = 4 * 1024 * 1024;
 
 const nothing = z.undefined();
 
+/** A process that was started, with all that is to be known of it. */
+export interface LaunchedProcess {
+  readonly process: Process;
+  /** From its first byte on. */
+  readonly output: OutputReader;
+  /** As `exit` gives it; may be left alone. */
+  readonly exit: Promise<Exit>;
+}
+
 /**
  * A connection to the agent of one box. Every method rejects with an `A3sError`: what the agent refused,
  * `agent-failed` for answers that break the protocol and for a lost connection, or
@@ -68,7 +77,8 @@ export class Guest {
 
   /** Makes the copy of a guest with a running box one of its own. Protocol 2; the same once more changes nothing. */
   async fork(fork: Fork, signal?: AbortSignal): Promise<void> {
-    const body = Fork.parse(fork);
+    const { mac, ...rest } = Fork.parse(fork);
+    const body = mac === null ? rest : { ...rest, mac };
     await this.#session.call('POST', '/v1/fork', body, nothing, prompt(signal));
   }
 
@@ -107,6 +117,31 @@ export class Guest {
     return this.#session.call('POST', '/v1/processes', body, Process, options);
   }
 
+  /**
+   * Starts one more process, reads its output and waits for its exit: with an agent of protocol 2 all at once, without
+   * waiting for an answer in between. Rejects with what the start was refused for.
+   */
+  async launch(id: string, process: ProcessSpec, signal?: AbortSignal): Promise<LaunchedProcess> {
+    if (this.#session.version === 1) {
+      const started = await this.startProcess(id, process, signal);
+      const output = await this.output(id, 0, signal);
+      return { process: started, output, exit: unwatched(this.exit(id, signal)) };
+    }
+    const starting = this.startProcess(id, process, signal);
+    const reading = unwatched(this.output(id, 0, signal));
+    const exit = unwatched(this.exit(id, signal));
+    try {
+      const started = await starting;
+      return { process: started, output: await reading, exit };
+    } catch (error) {
+      reading.then(
+        (output) => output.close(),
+        () => undefined,
+      );
+      throw error;
+    }
+  }
+
   process(id: string, signal?: AbortSignal): Promise<Process> {
     return this.#session.call('GET', path(id), undefined, Process, prompt(signal));
   }
@@ -118,6 +153,7 @@ export class Guest {
 
   /** The process's output from `offset` on. A new reader displaces the old one. */
   async output(id: string, offset: number, signal?: AbortSignal): Promise<OutputReader> {
+    await this.#session.inTurn();
     signal?.throwIfAborted();
     const route = `${path(id)}/output?offset=${offset}`;
     const stream = this.#session.open('POST', route);
@@ -172,6 +208,12 @@ export class Guest {
   close(): void {
     this.#session.destroy();
   }
+}
+
+/** A promise that may reject before anybody looks. */
+function unwatched<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
 
 function prompt(signal?: AbortSignal): { signal: AbortSignal | undefined; deadlineMs: number } {

@@ -120,11 +120,12 @@ export type Wake = z.infer<typeof Wake>;
 export const Fork = z.strictObject({
   ...identity,
   hostname: z.string().min(1).max(64),
-  /** Of eth0; null where there is none. */
+  /** Of eth0; null where there is none, which is left out on the wire. */
   mac: z
     .string()
     .regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/)
-    .nullable(),
+    .nullable()
+    .default(null),
 });
 export type Fork = z.infer<typeof Fork>;
 

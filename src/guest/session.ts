@@ -36,6 +36,8 @@ export class GuestSession {
   readonly closed: Promise<void>;
   /** The negotiated version; `hello` is asked without one. */
   version: number | undefined;
+  /** Settles when the body that is being sent is, or its stream has ended. */
+  #sending: Promise<void> | undefined;
 
   constructor(socket: Duplex) {
     this.#socket = socket;
@@ -66,6 +68,25 @@ export class GuestSession {
   destroy(): void {
     this.#session.destroy();
     this.#socket.destroy();
+  }
+
+  /**
+   * Settles once what was asked before this is on its way as a whole. An agent of protocol 2 begins requests in the
+   * order in which they are complete, and HTTP/2 may send the headers of a later one before the body of an earlier one.
+   */
+  async inTurn(): Promise<void> {
+    while (this.#sending !== undefined) await this.#sending;
+  }
+
+  #send(stream: ClientHttp2Stream, body: unknown): void {
+    const sending = new Promise<void>((resolve) => {
+      stream.once('close', resolve);
+      stream.end(JSON.stringify(body), resolve);
+    });
+    this.#sending = sending;
+    void sending.then(() => {
+      if (this.#sending === sending) this.#sending = undefined;
+    });
   }
 
   /** Opens a stream whose request body the caller writes, unless `endStream`. */
@@ -106,9 +127,10 @@ export class GuestSession {
     body: unknown,
     options: CallOptions,
   ): Promise<{ status: number; bytes: Buffer }> {
+    if (this.#sending !== undefined) await this.inTurn();
     options.signal?.throwIfAborted();
     const stream = this.open(method, path, { endStream: body === undefined });
-    if (body !== undefined) stream.end(JSON.stringify(body));
+    if (body !== undefined) this.#send(stream, body);
     const limits = new StreamLimits(stream, `${method} ${path}`, options);
     try {
       const status = await answerStatus(stream);

@@ -15,12 +15,12 @@ import (
 var errBody = &Error{"invalid", "the request must have no body"}
 
 func (s *Server) hello(t *http2.Stream, _ []byte, _ string) {
-	bootID := []byte{}
 	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	// The kernel makes its id when it is first read, and then it is that of all copies.
-	if err == nil && !s.Box.Asleep() {
-		bootID, err = os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		writeError(t, err)
+		return
 	}
+	bootID, err := s.Box.BootID()
 	if err != nil {
 		writeError(t, err)
 		return
@@ -29,7 +29,7 @@ func (s *Server) hello(t *http2.Stream, _ []byte, _ string) {
 	to = strconv.AppendInt(append(to, `,"maximum":`...), maxProtocol, 10)
 	to = appendText(append(to, `},"agent":`...), s.Version)
 	to = appendText(append(to, `,"kernel":`...), strings.TrimSpace(string(kernel)))
-	to = appendText(append(to, `,"bootId":`...), strings.TrimSpace(string(bootID)))
+	to = appendText(append(to, `,"bootId":`...), bootID)
 	writeJSON(t, reply{200, append(to, '}')})
 }
 

@@ -1,0 +1,63 @@
+package server
+
+import (
+	"encoding/json"
+	"testing"
+
+	"a3s.dev/box/agent/box"
+)
+
+// sameAsJSON insists that a document says what package encoding/json would.
+func sameAsJSON(t *testing.T, document []byte, value any) {
+	t.Helper()
+	want, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, expected any
+	if err := json.Unmarshal(document, &got); err != nil {
+		t.Fatalf("%s: %v", document, err)
+	}
+	if err := json.Unmarshal(want, &expected); err != nil {
+		t.Fatal(err)
+	}
+	normal, err := json.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted, err := json.Marshal(expected)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(normal) != string(wanted) {
+		t.Errorf("got %s, want %s", document, want)
+	}
+}
+
+func TestDocumentsAreJSON(t *testing.T) {
+	signal, at := "SIGKILL", "2026-01-02T03:04:05.6Z"
+	exit := &box.Exit{ExitCode: 137, Signal: &signal, OOMKilled: true, FinishedAt: at}
+	for _, exit := range []*box.Exit{nil, {FinishedAt: at}, exit} {
+		sameAsJSON(t, appendExit(nil, exit), exit)
+	}
+	for _, report := range []box.Report{
+		{ID: "main", State: box.StateCreated},
+		{ID: "a", State: box.StateRunning, Pid: 7, StartedAt: &at, Written: 1<<53 - 1, Acknowledged: 1},
+		{ID: "b", State: box.StateExited, Pid: 8, StartedAt: &at, Exit: exit},
+	} {
+		sameAsJSON(t, appendReport(nil, report), report)
+	}
+	type body struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}
+	sameAsJSON(t, appendError(nil, "invalid", "x \"y\""), map[string]body{"error": {"invalid", "x \"y\""}})
+}
+
+// FuzzText: any text gives the JSON string that package encoding/json reads as it would its own.
+func FuzzText(f *testing.F) {
+	for _, seed := range []string{"", "plain", "\"\\/", "\x00\x1f\x7f", "ä€𝄞", "\xff\xfe", "\xed\xa0\x80", "a\xc3"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) { sameAsJSON(t, appendText(nil, text), text) })
+}
