@@ -229,6 +229,33 @@ const templateRm = entry(
   async () => (await import('./commands/template/rm.ts')).removeTemplates,
 );
 
+const snapshotLs = entry(
+  'List memory snapshots',
+  async () => (await import('./commands/snapshot/ls.ts')).listSnapshots,
+);
+const snapshotRm = entry(
+  'Remove one or more memory snapshots',
+  async () => (await import('./commands/snapshot/rm.ts')).removeSnapshots,
+);
+
+const snapshots: Group = {
+  summary: 'Manage memory snapshots of running boxes',
+  commands: {
+    create: entry(
+      'Make a snapshot of a running box',
+      async () => (await import('./commands/snapshot/create.ts')).createSnapshot,
+    ),
+    inspect: entry(
+      'Display detailed information on one or more memory snapshots',
+      async () => (await import('./commands/snapshot/inspect.ts')).inspectSnapshot,
+    ),
+    ls: snapshotLs,
+    list: snapshotLs,
+    rm: snapshotRm,
+    remove: snapshotRm,
+  },
+};
+
 const templates: Group = {
   summary: 'Manage templates, which boxes start warm from',
   commands: {
@@ -302,6 +329,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       info,
     },
   },
+  snapshot: snapshots,
   template: templates,
   trust: {
     summary: 'Explain which images are trusted',

@@ -4,6 +4,7 @@ import type { Command, Invocation } from '../command.ts';
 import type { Context } from '../context.ts';
 import { createRequest } from '../create-request.ts';
 import { RUN_FLAGS } from '../flags/box-flags.ts';
+import { createFork, forkRequest } from '../fork-request.ts';
 import { imageChoice } from '../image-choice.ts';
 import { attached } from '../session/attached.ts';
 import { attend } from '../session/attend.ts';
@@ -11,28 +12,26 @@ import { Session } from '../session/session.ts';
 import { PROXIED, signalStatus } from '../session/signals.ts';
 import { checkTerminal, detachKeys } from '../session/terminal.ts';
 import { waitFor } from '../session/wait.ts';
-import { createBox } from './create.ts';
+import { UsageError } from '../usage-error.ts';
+import { type CreatedBox, createBox } from './create.ts';
 
 export const run: Command = {
-  usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
+  usage: '[OPTIONS] IMAGE [COMMAND] [ARG...] | [OPTIONS] --from-snapshot SNAPSHOT',
   description: 'Create and run a new box from an image',
   flags: RUN_FLAGS,
-  operands: { min: 1, max: Infinity },
+  operands: { min: 0, max: Infinity },
   passThrough: true,
   failureStatus: 125,
   async run(invocation) {
     const { context, flags } = invocation;
     const detach = flags.bool('detach');
-    const request = createRequest(invocation, !detach);
+    const make = await maker(invocation);
     const keys = detachKeys(flags);
     if (!detach) checkTerminal(context, flags.bool('interactive') && flags.bool('tty'));
-    const choice = await imageChoice(invocation);
     const client = await context.connect();
     const starting = new Starting(context);
     try {
-      const created = await createBox(context, client, request, choice, starting.signal).catch(
-        starting.orInterrupted,
-      );
+      const created = await make(client, starting.signal).catch(starting.orInterrupted);
       if (typeof created === 'number') return created;
       const box = { context, client, ...created, starting };
       return detach ? await background(box) : await foreground(box, invocation, keys);
@@ -41,6 +40,24 @@ export const run: Command = {
     }
   },
 };
+
+type Make = (client: Client, signal: AbortSignal) => Promise<CreatedBox>;
+
+/** How the box is made; everything that can be checked is checked before the server is asked. */
+async function maker(invocation: Invocation): Promise<Make> {
+  const { context, flags, operands, path } = invocation;
+  const fork = await forkRequest(invocation, RUN_FLAGS);
+  if (fork !== undefined) return (client, signal) => createFork(context, client, fork, signal);
+  if (operands.length === 0) {
+    throw new UsageError(`"a3s-box ${path}" requires at least 1 argument`, {
+      status: 1,
+      remedy: `Usage: a3s-box ${path} ${run.usage}`,
+    });
+  }
+  const request = createRequest(invocation, !flags.bool('detach'));
+  const choice = await imageChoice(invocation);
+  return (client, signal) => createBox(context, client, request, choice, signal);
+}
 
 interface NewBox {
   readonly context: Context;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { FROM_SNAPSHOT_FLAG } from '../fork-request.ts';
 import { bool, byName, type Flag, int, list, refused, string } from './flag.ts';
 import { IMAGE_FLAGS } from './image-flags.ts';
 
@@ -41,6 +42,7 @@ const COMMON: readonly Flag[] = [
 ];
 
 const ONLY_RUN: readonly Flag[] = [
+  FROM_SNAPSHOT_FLAG,
   bool('detach', 'Run box in background and print its ID', { short: 'd' }),
   bool('sig-proxy', 'Proxy received signals to the process', { on: true }),
 ];
