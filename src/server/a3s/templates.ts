@@ -50,10 +50,12 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
   route('POST', '/a3s/v1/templates/warm', {
     access,
     query: query({}),
-    body: z.strictObject({
-      /** Of the machines that are to start warm; one without it. */
-      cpus: z.array(z.int().min(1)).min(1).max(MOST_SHAPES).default([1]),
-    }),
+    body: z
+      .strictObject({
+        /** Of the machines that are to start warm; one without it. */
+        cpus: z.array(z.int().min(1)).min(1).max(MOST_SHAPES).default([1]),
+      })
+      .prefault({}),
     handler: ({ rt, body, signal }) => {
       for (const count of body.cpus) checkCpus(count, rt.host.cpus);
       return stream(warm(rt, body.cpus, signal), 'application/json');

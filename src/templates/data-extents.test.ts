@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { dataExtents, type Extent } from './data-extents.ts';
+
+const SIZE = 64 * 2 ** 20;
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'a3s-ext-'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+async function extentsOf(offsets: readonly number[], size = SIZE): Promise<Extent[]> {
+  const handle = await open(join(root, 'file'), 'w+');
+  try {
+    await handle.truncate(size);
+    for (const at of offsets) await handle.write('data', at);
+    const found: Extent[] = [];
+    for await (const extent of dataExtents(handle.fd, size)) found.push(extent);
+    return found;
+  } finally {
+    await handle.close();
+  }
+}
+
+it('finds all data, in order, and leaves most of the rest out', async () => {
+  const offsets = [0, 5_000_000, SIZE - 4];
+  const found = await extentsOf(offsets);
+  for (const at of offsets) {
+    expect(found.some(({ start, end }) => start <= at && at + 4 <= end)).toBe(true);
+  }
+  const bytes = found.reduce((sum, { start, end }) => sum + end - start, 0);
+  expect(bytes).toBeLessThan(SIZE / 4);
+  expect(found.map(({ start }) => start)).toEqual(
+    found.map(({ start }) => start).sort((a, b) => a - b),
+  );
+});
+
+it('finds nothing where there is nothing', async () => {
+  expect(await extentsOf([])).toEqual([]);
+  expect(await extentsOf([], 0)).toEqual([]);
+});
