@@ -1,0 +1,131 @@
+import { closeSync, openSync, readdirSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACTORS, Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
+
+let installation: Installation;
+beforeAll(async () => {
+  installation = await install();
+});
+afterAll(() => installation.remove());
+
+describe.each(ACTORS)('templates of %s', (name) => {
+  let actor: Actor;
+  beforeAll(async () => {
+    actor = new Actor(name, installation);
+    await actor.load('busybox');
+  });
+  afterAll(async () => {
+    await actor.leave();
+    expect(actor.remains()).toEqual([]);
+  });
+
+  const START = '{{.Machine.Start}} {{.Machine.Source}}';
+  const list = (): Promise<string> =>
+    actor.ok(['template', 'ls', '--no-trunc', '--format', '{{.ID}} {{.CPUs}} {{.State}}']);
+  const onlyKey = async (): Promise<string> => (await list()).split(' ')[0] ?? '';
+  const directory = (): string => join(actor.home, 'templates');
+
+  async function startOf(box: string, ...args: string[]): Promise<string> {
+    await actor.ok([
+      'run',
+      '-d',
+      '--name',
+      box,
+      '--network',
+      'none',
+      ...args,
+      BUSYBOX,
+      'sleep',
+      '600',
+    ]);
+    return await actor.ok(['inspect', '--format', START, box]);
+  }
+
+  async function events(...actions: string[]): Promise<string> {
+    return await actor.ok([
+      ...['events', '--since', '10m', '--until', '0s', '--filter', 'type=template'],
+      ...actions.flatMap((action) => ['--filter', `event=${action}`]),
+      ...['--format', '{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.reason}}'],
+    ]);
+  }
+
+  it('are made when they are asked for, and boxes start from them', async () => {
+    const progress = await actor.ok(['template', 'warm']);
+    expect(progress).toMatch(/: 1 CPU: Waiting.*\n.*: 1 CPU: Booting.*\n.*: 1 CPU: Ready$/);
+    const key = await onlyKey();
+    expect(await list()).toBe(`${key} 1 on disk`);
+    expect(readdirSync(directory())).toEqual([key]);
+    expect(await startOf('first')).toBe(`template ${key}`);
+    expect(await list()).toBe(`${key} 1 in use`);
+    expect(await actor.ok(['exec', 'first', 'sh', '-c', 'echo hello > /x; cat /x'])).toBe('hello');
+    const refused = await actor.run(['template', 'rm', key]);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('(conflict)') });
+    // It is on record what a box is a copy of, so the next server knows too.
+    await actor.stopServer();
+    expect(await list()).toBe(`${key} 1 in use`);
+    expect((await actor.run(['template', 'rm', key])).code).toBe(1);
+    await actor.ok(['rm', '--force', 'first']);
+    expect(await list()).toBe(`${key} 1 on disk`);
+  });
+
+  it('are dropped when they are damaged: the box boots, and a new one is made', async () => {
+    const key = await onlyKey();
+    await actor.stopServer();
+    flip(join(directory(), key, 'ram'), 1_000_000);
+    expect(await startOf('cold')).toMatch(/^cold/);
+    expect(await events('drop')).toBe(
+      `drop ${key} ram: it does not have the SHA-256 that is on record`,
+    );
+    await until('a new one is there', async () => (await list()) === `${key} 1 on disk`);
+    expect(await startOf('warm')).toBe(`template ${key}`);
+    await actor.ok(['rm', '--force', 'cold', 'warm']);
+  });
+
+  it('are made after the first box of a shape that booted', async () => {
+    expect(await startOf('wide', '--cpus', '2')).toMatch(/^cold/);
+    await until('one is there', async () => (await list()).includes(' 2 on disk'));
+    expect(await startOf('wide-too', '--cpus', '1.5')).toMatch(/^template/);
+    await actor.ok(['rm', '--force', 'wide', 'wide-too']);
+    expect(await actor.ok(['template', 'prune', '--force'])).toMatch(/^Deleted Templates:\n/);
+    expect(readdirSync(directory())).toEqual([]);
+  });
+
+  it('that were being made leave nothing, whether the server ends or is killed', async () => {
+    for (const end of ['stop', 'kill']) {
+      const warming = actor.run(['template', 'warm']);
+      await until('a machine runs', () => actor.vmms().length === 1);
+      if (end === 'stop') await actor.stopServer();
+      else process.kill(actor.serverPid() ?? -1, 'SIGKILL');
+      expect((await warming).code).not.toBe(0);
+      await until('the server is gone', () => actor.serverPid() === undefined);
+      // The next server ends what a killed one left.
+      expect(await list()).toBe('');
+      await until('no machine is left', () => actor.machines().length === 0);
+      expect(readdirSync(directory())).toEqual([]);
+      expect(readdirSync(actor.runtimeDir).filter((each) => /^[0-9a-f]{12}$/.test(each))).toEqual(
+        [],
+      );
+    }
+  });
+
+  it('are of no server that is told to have none', async () => {
+    await actor.stopServer();
+    const off = { env: { A3S_TEMPLATES: 'off' } };
+    expect(await actor.ok(['info', '--format', '{{.templates.enabled}}'], off)).toBe('false');
+    expect(await startOf('plain')).toMatch(/^cold/);
+    expect((await actor.run(['template', 'warm'])).stderr).toContain('(unsupported-option)');
+    await actor.ok(['rm', '--force', 'plain']);
+    await actor.stopServer();
+  });
+});
+
+function flip(path: string, position: number): void {
+  const fd = openSync(path, 'r+');
+  const byte = Buffer.alloc(1);
+  readSync(fd, byte, 0, 1, position);
+  writeSync(fd, Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, position);
+  closeSync(fd);
+}
