@@ -19,6 +19,8 @@ const MODULES: [string, string, string[]][] = [
   ['erofs', 'erofs', ['libcrc32c']],
   ['libcrc32c', 'libcrc32c', []],
   ['overlay', 'overlay', []],
+  ['tcp_diag', 'tcp_diag', ['inet_diag']],
+  ['inet_diag', 'inet_diag', []],
 ];
 
 let root: string;
@@ -121,6 +123,8 @@ test('a set names all that it is made of, and nothing is done twice', async () =
     'failover',
     'net_failover',
     'virtio_net',
+    'inet_diag',
+    'tcp_diag',
   ]);
   expect(lines.join('\n')).toContain(set.id);
   expect((await stat(set.kernelPath)).mode & 0o777).toBe(0o444);

@@ -47,6 +47,8 @@ const COMMAND_LINE = [
   'tsc=reliable',
   'cryptomgr.notests=1',
   'no_timer_check',
+  // The kernel hands it to the agent. Go would interrupt goroutines by signals, which the agent has no use for.
+  'GODEBUG=asyncpreemptoff=1',
 ];
 
 const LEFTOVER_MS = 3_600_000;

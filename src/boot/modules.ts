@@ -16,7 +16,8 @@ import { runTool } from './tool.ts';
 export const MODULE_PROFILES = {
   plain: {
     common: ['virtio_blk', 'virtio_rng', 'erofs', 'overlay'],
-    nic: ['virtio_net'],
+    // The second ends connections that the copy of a running guest must not go on with.
+    nic: ['virtio_net', 'tcp_diag'],
   },
   confidential: {
     common: ['virtio_blk', 'virtio_rng', 'erofs', 'overlay', 'dm_verity', 'dm_crypt', 'sev_guest'],

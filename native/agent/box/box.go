@@ -9,9 +9,7 @@ import (
 	"sync"
 	"syscall"
 
-	"a3s.dev/box/agent/capability"
 	"a3s.dev/box/agent/reaper"
-	"a3s.dev/box/agent/seccomp"
 	"a3s.dev/box/agent/stage"
 )
 
@@ -52,6 +50,7 @@ type Box struct {
 	prepared bool
 	ground   *ground
 	handles  map[string]*Handle
+	filters  filters
 }
 
 // New makes a box without a spec. binary is open on this program, which nobody can write to. drivers gives the box's devices their drivers, a
@@ -100,7 +99,7 @@ func (b *Box) lay(spec *Spec) error {
 			return err
 		}
 	}
-	return b.ground.setup(spec)
+	return b.ground.setup(&b.launcher, spec)
 }
 
 // makeGround keeps even what was made in part, so that Close finds it.
@@ -150,7 +149,11 @@ func (b *Box) Start() (*Handle, error) {
 	if err := w.streams.narrow(order.Terminal, order.Stdin); err != nil {
 		return nil, err
 	}
-	return h, b.launch(h, w, order)
+	network := b.ground.namespaces.Network
+	if b.ground.bornIn.namespace == network {
+		network = -1
+	}
+	return h, b.launch(h, w, order, network, 0)
 }
 
 func (b *Box) claimMain() (*Handle, error) {
@@ -223,12 +226,9 @@ func (b *Box) order(process *Process) *stage.Order {
 	if process.Size != nil {
 		order.Rows, order.Columns = uint16(process.Size.Rows), uint16(process.Size.Columns)
 	}
-	for _, name := range b.spec.Confinement.Capabilities {
-		number, _ := capability.Number(name)
-		order.Capabilities |= 1 << number
-	}
+	order.Capabilities = capabilitySet(b.spec.Confinement.Capabilities)
 	if b.spec.Confinement.Seccomp == SeccompDefault {
-		order.Filter = seccomp.Default(order.Capabilities)
+		order.Filter = b.filters.of(order.Capabilities)
 	}
 	return order
 }
@@ -245,15 +245,16 @@ func (b *Box) exec(h *Handle, order *stage.Order) error {
 	if _, err := w.await(); err != nil {
 		return errors.Join(err, w.kill(), streams.closeOurs())
 	}
-	return b.launch(h, w, order)
+	kills, err := b.launcher.cgroup.oomKills()
+	if err != nil {
+		return errors.Join(err, w.kill(), streams.closeOurs())
+	}
+	return b.launch(h, w, order, b.ground.namespaces.Network, kills)
 }
 
-func (b *Box) launch(h *Handle, w *waiting, order *stage.Order) error {
-	killsBefore, err := b.launcher.cgroup.oomKills()
-	if err != nil {
-		return errors.Join(err, w.kill(), w.streams.closeOurs())
-	}
-	s, err := b.launcher.start(w, order, b.ground.namespaces.Network)
+// launch gives a stage its order. killsBefore is how many processes of the box had been killed for lack of memory: none before main starts.
+func (b *Box) launch(h *Handle, w *waiting, order *stage.Order, network int, killsBefore uint64) error {
+	s, err := b.launcher.start(w, order, network)
 	if err != nil {
 		return errors.Join(err, w.streams.closeOurs())
 	}

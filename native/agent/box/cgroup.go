@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"a3s.dev/box/agent/linux"
@@ -28,6 +29,13 @@ type Cgroup struct {
 	Namespace int
 	// dir is the group's directory.
 	dir string
+
+	// mu protects what follows.
+	mu sync.Mutex
+	// limits are those that were set, by file.
+	limits map[string]string
+	// counters are open files of counters that are read again and again.
+	counters map[string]int
 }
 
 // NewCgroup moves the agent out of the root group into one of its own, and makes one for the box.
@@ -83,6 +91,8 @@ func (c *Cgroup) limit(resources *Resources) error {
 	if err != nil {
 		return err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	limits := [][2]string{{"memory.max", memory}}
 	if resources.CPUMillis != nil {
 		limits = append(limits, [2]string{"cpu.max", cpuMax(*resources.CPUMillis)})
@@ -91,9 +101,16 @@ func (c *Cgroup) limit(resources *Resources) error {
 		limits = append(limits, [2]string{"pids.max", strconv.FormatInt(*resources.Pids, 10)})
 	}
 	for _, limit := range limits {
+		if c.limits[limit[0]] == limit[1] {
+			continue
+		}
 		if err := os.WriteFile(c.dir+"/"+limit[0], []byte(limit[1]), 0); err != nil {
 			return &deviceError{"limit", limit[0], err}
 		}
+		if c.limits == nil {
+			c.limits = map[string]string{}
+		}
+		c.limits[limit[0]] = limit[1]
 	}
 	return nil
 }
@@ -162,11 +179,34 @@ func (c *Cgroup) populated() (bool, error) {
 	return n != 0, err
 }
 
+// read reads a file of the group, which stays open.
+func (c *Cgroup) read(file string) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fd, open := c.counters[file]
+	if !open {
+		var err error
+		if fd, err = linux.OpenAt(-1, c.dir+"/"+file, syscall.O_RDONLY, 0, 0); err != nil {
+			return nil, err
+		}
+		if c.counters == nil {
+			c.counters = map[string]int{}
+		}
+		c.counters[file] = fd
+	}
+	content := make([]byte, 4096)
+	n, err := syscall.Pread(fd, content, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "read", Path: c.dir + "/" + file, Err: err}
+	}
+	return content[:n], nil
+}
+
 var errCounter = errors.New("counter is missing")
 
 // counter reads a file that is one number, or the line of one that begins with a key.
 func (c *Cgroup) counter(file, key string) (uint64, error) {
-	content, err := os.ReadFile(c.dir + "/" + file)
+	content, err := c.read(file)
 	if err != nil {
 		return 0, err
 	}

@@ -161,6 +161,7 @@ func mountOverlay(layers []string) (int, error) {
 	for index := len(layers) - 1; index >= 0; index-- {
 		options = append(options, linux.Option{Key: "lowerdir+", Value: layers[index]})
 	}
+	options = append(options, linux.Option{Key: "lowerdir+", Value: pointsDir})
 	options = append(options,
 		linux.Option{Key: "upperdir", Value: upperDir},
 		linux.Option{Key: "workdir", Value: workDir},

@@ -2,6 +2,12 @@ package box
 
 import "strings"
 
+const (
+	hostnamePath   = "/etc/hostname"
+	hostsPath      = "/etc/hosts"
+	resolvConfPath = "/etc/resolv.conf"
+)
+
 // mountEtc lays the three files of the network over those of the image, like Docker: what the image has there
 // stays as it is.
 func (t *texts) mountEtc(r root, spec *Spec) error {
@@ -9,9 +15,9 @@ func (t *texts) mountEtc(r root, spec *Spec) error {
 		text          *text
 		path, content string
 	}{
-		{t.hostname, "/etc/hostname", spec.Hostname + "\n"},
-		{t.hosts, "/etc/hosts", hosts(spec.Hostname, &spec.Network)},
-		{t.resolvConf, "/etc/resolv.conf", resolvConf(&spec.Network)},
+		{t.hostname, hostnamePath, spec.Hostname + "\n"},
+		{t.hosts, hostsPath, hosts(spec.Hostname, &spec.Network)},
+		{t.resolvConf, resolvConfPath, resolvConf(&spec.Network)},
 	} {
 		if err := file.text.set(file.content); err != nil {
 			return err

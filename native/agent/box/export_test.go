@@ -64,6 +64,9 @@ func (b *Box) setupOnHost(shell string) error {
 		if err := syscall.Sethostname([]byte(b.spec.Hostname)); err != nil {
 			return err
 		}
+		if err := g.park(&b.launcher, network); err != nil {
+			return err
+		}
 		if err := g.fillRoot(b.spec, network); err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ const (
 	boxDir      = "/run/box"
 	layersDir   = boxDir + "/layers"
 	nodesDir    = boxDir + "/nodes"
+	pointsDir   = boxDir + "/points"
 	textsDir    = boxDir + "/texts"
 	sharesDir   = boxDir + "/shares"
 	systemDir   = boxDir + "/system"
@@ -46,12 +47,15 @@ type ground struct {
 	changes Changes
 	// disks are device files by serial, as far as they were looked for.
 	disks map[string]string
-	// main is the stage that becomes the main process.
-	main *waiting
+	// main is the stage that becomes the main process, and bornIn the network that it is in.
+	main   *waiting
+	bornIn *network
 	// random is open on the kernel's random numbers.
 	random int
 	// bootID is what the box reads as such.
 	bootID string
+	// base is the root of the mount namespace before the box's is built. Held open, it is not taken apart when it is left.
+	base int
 	// root is the box's, once it was built.
 	root root
 }
@@ -67,13 +71,14 @@ func newGround(l *launcher, p protection) (*ground, error) {
 		return nil, errors.Join(err, outside.Close())
 	}
 	g := &ground{
-		thread: startThread(), outside: outside, networks: map[string]*network{},
-		namespaces: Namespaces{-1, -1, -1, -1, -1, -1}, system: root{-1}, proc: -1, root: root{-1}, random: random,
+		protection: p,
+		thread:     startThread(), outside: outside, networks: map[string]*network{},
+		namespaces: Namespaces{-1, -1, -1, -1, -1, -1}, system: root{-1}, proc: -1, base: -1, root: root{-1}, random: random,
 	}
-	return g, g.thread.do(func() error { return g.lay(l, p) })
+	return g, g.thread.do(func() error { return g.lay(l) })
 }
 
-func (g *ground) lay(l *launcher, p protection) error {
+func (g *ground) lay(l *launcher) error {
 	if err := g.unshare(l.cgroup.Namespace); err != nil {
 		return err
 	}
@@ -81,13 +86,29 @@ func (g *ground) lay(l *launcher, p protection) error {
 		return err
 	}
 	var err error
+	if g.base, err = linux.OpenAt(-1, "/", linux.OPath|syscall.O_DIRECTORY, 0, 0); err != nil {
+		return err
+	}
 	if g.texts, err = newTexts(); err != nil {
 		return err
 	}
+	if err := makePoints(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// park starts main's stage where this thread is, and makes what shows its namespaces.
+func (g *ground) park(l *launcher, in *network) error {
+	var err error
+	if err := linux.SetNamespace(in.namespace, syscall.CLONE_NEWNET); err != nil {
+		return err
+	}
+	g.bornIn = in
 	if g.main, g.proc, err = l.park(); err != nil {
 		return err
 	}
-	if err := g.mountSystem(p); err != nil {
+	if err := g.mountSystem(g.protection); err != nil {
 		return err
 	}
 	g.namespaces.Pid, err = linux.OpenAt(-1, "/proc/thread-self/ns/pid_for_children", syscall.O_RDONLY, 0, 0)
@@ -184,7 +205,7 @@ func (g *ground) close() error {
 	g.thread.end()
 	err := errors.Join(g.texts.close(), g.outside.Close())
 	for _, fd := range []int{
-		g.namespaces.Mount, g.namespaces.UTS, g.namespaces.IPC, g.namespaces.Pid, g.system.fd, g.proc, g.root.fd, g.random,
+		g.namespaces.Mount, g.namespaces.UTS, g.namespaces.IPC, g.namespaces.Pid, g.system.fd, g.proc, g.base, g.root.fd, g.random,
 	} {
 		if fd >= 0 {
 			err = errors.Join(err, syscall.Close(fd))

@@ -24,6 +24,10 @@ var (
 			"/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
 		},
 	}
+	expectedCapabilities = []string{
+		"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
+		"CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
+	}
 	expectedSerial  = "changes"
 	expectedChanges = Changes{Kind: ChangesDisk, Serial: &expectedSerial}
 )
@@ -40,9 +44,16 @@ func (b *Box) Prepare() error {
 	if err := b.makeGround(expectedProtection); err != nil {
 		return err
 	}
-	if err := b.ground.prepare(); err != nil {
+	if err := b.ground.prepare(&b.launcher); err != nil {
 		return err
 	}
+	if err := b.launcher.cgroup.limit(&Resources{}); err != nil {
+		return err
+	}
+	if _, err := b.launcher.cgroup.oomKills(); err != nil {
+		return err
+	}
+	b.filters.of(capabilitySet(expectedCapabilities))
 	// What is dirty would be written by every copy.
 	syscall.Sync()
 	runtime.GC()
@@ -65,7 +76,7 @@ func (b *Box) fallAsleep() error {
 	return nil
 }
 
-func (g *ground) prepare() error {
+func (g *ground) prepare(l *launcher) error {
 	index, found, err := findLink("")
 	if err != nil {
 		return err
@@ -75,8 +86,11 @@ func (g *ground) prepare() error {
 			return err
 		}
 	}
-	// Last, so that main's stage and its thread are where they stay when there is no network.
-	if _, err := g.makeNetwork(&Network{Kind: NetworkNone}, nic{}); err != nil {
+	none, err := g.makeNetwork(&Network{Kind: NetworkNone}, nic{})
+	if err != nil {
+		return err
+	}
+	if err := g.thread.do(func() error { return g.park(l, none) }); err != nil {
 		return err
 	}
 	if g.disks, err = listDisks(); err != nil {

@@ -10,7 +10,7 @@ import (
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // setup makes a box of the ground: what of its spec needs no process.
-func (g *ground) setup(spec *Spec) error {
+func (g *ground) setup(l *launcher, spec *Spec) error {
 	if err := g.findDisks(spec.serials()); err != nil {
 		return err
 	}
@@ -23,6 +23,11 @@ func (g *ground) setup(spec *Spec) error {
 	}
 	g.namespaces.Network = network.namespace
 	return g.thread.do(func() error {
+		if g.main == nil {
+			if err := g.park(l, network); err != nil {
+				return err
+			}
+		}
 		if err := setHostname(spec.Hostname); err != nil {
 			return err
 		}

@@ -164,7 +164,7 @@ func (l *launcher) spawn(ns *Namespaces, streams *streams, arguments ...string) 
 	}
 	attributes := &syscall.ProcAttr{
 		// A stage lives too briefly to collect garbage, and has one thing to do.
-		Env: []string{"GOGC=off", "GOMAXPROCS=1"},
+		Env: []string{"GOGC=off", "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1"},
 	}
 	for _, fd := range files {
 		if fd < 0 {

@@ -8,15 +8,28 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Send gives a stage that waits its order, and the network namespace that its workload belongs to.
+// Send gives a stage that waits its order. network is the network namespace that the workload belongs to; -1 where the stage
+// is in it.
 func (o *Order) Send(socket, network int) error {
-	letter, err := linux.Memory("a3s-order", o.encode())
+	text := o.encode()
+	if network < 0 && len(text) < MaxMessage {
+		return send(socket, append([]byte{messageOrder}, text...), nil)
+	}
+	letter, err := linux.Memory("a3s-order", text)
 	if err != nil {
 		return err
 	}
 	defer syscall.Close(letter)
+	fds := []int{letter}
+	if network >= 0 {
+		fds = append(fds, network)
+	}
+	return send(socket, []byte{messageLetter}, syscall.UnixRights(fds...))
+}
+
+func send(socket int, message, rights []byte) error {
 	for {
-		err := syscall.Sendmsg(socket, []byte{messageOrder}, syscall.UnixRights(network, letter), nil, syscall.MSG_NOSIGNAL)
+		err := syscall.Sendmsg(socket, message, rights, nil, syscall.MSG_NOSIGNAL)
 		if err != syscall.EINTR {
 			return os.NewSyscallError("sendmsg", err)
 		}
@@ -25,9 +38,9 @@ func (o *Order) Send(socket, network int) error {
 
 var errLetter = errors.New("the letter is not an order")
 
-// receive waits for an order; none when the agent wants nothing of this stage any more.
+// receive waits for an order, and the network namespace to enter, or -1; none when the agent wants nothing of this stage any more.
 func receive(socket int) (order *Order, network int, err error) {
-	message := make([]byte, 1)
+	message := make([]byte, MaxMessage)
 	rights := make([]byte, syscall.CmsgSpace(2*4))
 	var n, rightsLength int
 	for {
@@ -42,16 +55,24 @@ func receive(socket int) (order *Order, network int, err error) {
 	if n == 0 {
 		return nil, -1, nil
 	}
+	if message[0] == messageOrder {
+		order, err = decodeOrder(message[1:n])
+		return order, -1, err
+	}
 	messages, err := syscall.ParseSocketControlMessage(rights[:rightsLength])
-	if err != nil || len(messages) != 1 || message[0] != messageOrder {
+	if err != nil || len(messages) != 1 || message[0] != messageLetter {
 		return nil, -1, errors.Join(errLetter, err)
 	}
 	fds, err := syscall.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 2 {
+	if err != nil || len(fds) < 1 || len(fds) > 2 {
 		return nil, -1, errors.Join(errLetter, err)
 	}
-	order, err = readOrder(fds[1])
-	return order, fds[0], err
+	network = -1
+	if len(fds) == 2 {
+		network = fds[1]
+	}
+	order, err = readOrder(fds[0])
+	return order, network, err
 }
 
 func readOrder(letter int) (*Order, error) {

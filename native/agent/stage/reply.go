@@ -22,8 +22,10 @@ func (r *Refusal) Error() string { return r.Message }
 
 // Kinds of message on the socket between agent and stage; each is one packet.
 const (
-	// messageOrder, from the agent, carries the network namespace and the order as descriptors.
+	// messageOrder, from the agent, is followed by the order.
 	messageOrder = 'o'
+	// messageLetter, from the agent, carries the order as a descriptor, and maybe the network namespace as another one.
+	messageLetter = 'l'
 	// MessageWaiting is a stage's first; main's carries a mount of /proc that is attached nowhere.
 	MessageWaiting = 'w'
 	// MessageRefused is followed by the code, a zero byte and the text.

@@ -106,13 +106,16 @@ func wait(reply reply) error {
 	return reply.send(MessageWaiting, nil, syscall.UnixRights(proc))
 }
 
-// enter moves this thread into the box's namespaces. Main was born in all of them but the network's.
+// enter moves this thread into the box's namespaces. Main was born in all of them, but maybe the network's.
 func enter(order *Order, network int) error {
 	type namespace struct {
 		fd   int
 		kind uintptr
 	}
-	namespaces := []namespace{{network, syscall.CLONE_NEWNET}}
+	var namespaces []namespace
+	if network >= 0 {
+		namespaces = append(namespaces, namespace{network, syscall.CLONE_NEWNET})
+	}
 	if !order.Main {
 		namespaces = append(namespaces,
 			namespace{FdCgroupNamespace, syscall.CLONE_NEWCGROUP},
