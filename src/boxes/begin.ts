@@ -6,6 +6,7 @@
 import { rm } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
 import type { Guest } from '../guest/guest.ts';
+import { MAIN } from '../guest/protocol.ts';
 import type { TakenTemplate } from '../templates/templates.ts';
 import type { Box } from './box.ts';
 import { now, timestamp } from './clock.ts';
@@ -14,9 +15,17 @@ import { LiveBox } from './live.ts';
 import type { Found } from './machine.ts';
 import { machineAttributes } from './machine-of.ts';
 import { publish, type Runtime } from './runtime.ts';
-import { supervise } from './supervise.ts';
+import { type Followed, supervise } from './supervise.ts';
 import { trustAttributes } from './trust-record.ts';
-import { WAKE_MS, wakesAs } from './warm.ts';
+import { WAKE_MS, Waking } from './warm.ts';
+
+/** A box whose guest has its spec, and its output's log open. */
+export interface Begun {
+  readonly live: LiveBox;
+  readonly guest: Guest;
+  /** Where its output goes on. */
+  readonly offset: number;
+}
 
 /** Everything up to the start of the main process: a machine that runs, with a guest that has the spec. */
 export async function begin(
@@ -24,10 +33,10 @@ export async function begin(
   box: Box,
   found: Found,
   taken: TakenTemplate | undefined,
-): Promise<LiveBox> {
+): Promise<Begun> {
   const { definition, state } = box;
   const { id } = definition;
-  const opened = rt.outputs.of(id).open(state.run);
+  const opened = rt.outputs.of(id).open(state.run, !definition.autoRemove);
   const failed = opened.catch(() => undefined);
   let launched: Launched;
   try {
@@ -36,22 +45,22 @@ export async function begin(
     await failed;
     throw error;
   }
+  const { machine, spec, throwaway } = launched;
+  const waking = taken === undefined ? undefined : new Waking(machine.id, taken.protocol, spec);
   const connectMs = Math.min(WAKE_MS, rt.startTimeoutMs);
-  const live = new LiveBox(id, state.run, launched.machine, {
+  const live = new LiveBox(id, state.run, machine, {
     connectMs: rt.startTimeoutMs,
-    copy:
-      taken === undefined ? undefined : { known: wakesAs(launched.machine.id, taken), connectMs },
+    copy: waking === undefined ? undefined : { known: waking.known, connectMs },
     held: taken,
   });
   rt.live.add(live);
   if (rt.shutdown.aborted) await live.release();
   try {
-    const guest = taken === undefined ? await live.guest() : await wake(live);
-    await guest.putSpec(launched.spec, live.signal);
+    const guest = await (waking === undefined ? live.guest() : wake(live));
+    await (waking?.told ?? guest.putSpec(spec, live.signal));
     // The machine has it open.
-    if (launched.throwaway !== undefined) await rm(launched.throwaway, { force: true });
-    await opened;
-    return live;
+    if (throwaway !== undefined) await rm(throwaway, { force: true });
+    return { live, guest, offset: await opened };
   } catch (error) {
     await failed;
     if (!live.released) await abandon(rt, live);
@@ -75,20 +84,35 @@ async function wake(live: LiveBox): Promise<Guest> {
   }
 }
 
-/** Starts it, and says so on record. */
-export async function startMain(rt: Runtime, live: LiveBox): Promise<void> {
+/** Starts it, and says so on record. Its output and its end are asked for in the same breath. */
+export async function startMain(rt: Runtime, { live, guest, offset }: Begun): Promise<void> {
+  const started = guest.startMain(live.signal);
+  const followed: Followed = {
+    guest,
+    progress: { offset },
+    output: guest.output(MAIN, offset, live.signal),
+    exit: guest.exit(MAIN, live.signal),
+  };
+  for (const each of [followed.output, followed.exit]) each.catch(() => undefined);
   try {
-    const guest = await live.guest();
-    await guest.startMain(live.signal);
-    enterRunning(rt, live);
+    await started;
+    enterRunning(rt, live, followed);
   } catch (error) {
+    followed.output.then(
+      (reader) => reader.close(),
+      () => undefined,
+    );
     if (!live.released) await abandon(rt, live);
     throw error;
   }
 }
 
-/** The main process runs: says so on record, and watches over it from here on. */
-export function enterRunning(rt: Runtime, live: LiveBox): void {
+/**
+ * The main process runs: says so on record, and watches over it from here on.
+ *
+ * @param followed what of it is followed already
+ */
+export function enterRunning(rt: Runtime, live: LiveBox, followed?: Followed): void {
   const box = rt.store.advance(live.id, 'started', {
     pid: live.machine.pid,
     startedAt: timestamp(now()),
@@ -97,7 +121,7 @@ export function enterRunning(rt: Runtime, live: LiveBox): void {
     ...trustAttributes(box.state.trust),
     ...machineAttributes(box.state.machine),
   });
-  supervise(rt, live);
+  supervise(rt, live, followed);
 }
 
 /** Ends the machine of a start that failed. */

@@ -6,15 +6,16 @@
 import { rm } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
 import type { TakenTemplate } from '../templates/templates.ts';
-import { begin, startMain } from './begin.ts';
+import { type Begun, begin, startMain } from './begin.ts';
 import type { Box } from './box.ts';
-import type { LiveBox } from './live.ts';
+import { isFork, startFork } from './fork.ts';
 import { changesPath, type Found } from './machine.ts';
 import { publish, type Runtime } from './runtime.ts';
 import { reasonToBoot, shapeOf } from './warm.ts';
 
 /** From its template where there is one that fits; by a boot of its own otherwise, or when the template is no good. */
 export async function runBox(rt: Runtime, box: Box, found: Found): Promise<void> {
+  if (isFork(box)) return await startFork(rt, box, found);
   const reason = reasonToBoot(found);
   if (reason !== undefined) {
     rt.log.info('a box boots', { box: box.definition.id, reason });
@@ -24,10 +25,10 @@ export async function runBox(rt: Runtime, box: Box, found: Found): Promise<void>
   const taken = await rt.templates.take(shape);
   const setback = taken === undefined ? undefined : await startWarm(rt, box, found, taken);
   if (setback === 'none') return;
-  const live = await begin(rt, box, found, undefined);
+  const begun = await begin(rt, box, found, undefined);
   // What a boot gets through was not the box's fault.
   if (setback?.dropped === false) await rt.templates.drop(setback.key, setback.reason);
-  await startMain(rt, live);
+  await startMain(rt, begun);
   rt.templates.booted(shape);
 }
 
@@ -48,9 +49,9 @@ async function startWarm(
 ): Promise<Setback | 'none'> {
   const { id } = box.definition;
   const { key } = taken.template;
-  let live: LiveBox;
+  let begun: Begun;
   try {
-    live = await begin(rt, box, found, taken);
+    begun = await begin(rt, box, found, taken);
   } catch (error) {
     taken.release();
     if (!isSetback(error) || rt.shutdown.aborted) throw error;
@@ -65,7 +66,7 @@ async function startWarm(
     if (!found.keptChanges) await rm(changesPath(rt, id), { force: true });
     return setback;
   }
-  await startMain(rt, live);
+  await startMain(rt, begun);
   return 'none';
 }
 

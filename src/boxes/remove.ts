@@ -5,7 +5,8 @@
  */
 import { rm } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
-import { sweepMachine } from './machine-of.ts';
+import { allDone } from './all-done.ts';
+import { machineOf } from './machine-of.ts';
 import { boxDirectory, publish, type Runtime } from './runtime.ts';
 
 /**
@@ -41,10 +42,13 @@ export async function removeBox(
 export async function removeLocked(rt: Runtime, id: string): Promise<void> {
   if (rt.store.get(id) === undefined) return;
   const box = rt.store.advance(id, 'remove');
-  await sweepMachine(rt, box);
   await rt.outputs.of(id).close();
   rt.outputs.forget(id);
-  await rm(boxDirectory(rt, id), { recursive: true, force: true });
+  await allDone([
+    // What its last machine left is gone since that one's end was put on record, and only an empty place may be left.
+    rm(machineOf(rt, box).directory, { recursive: true, force: true }),
+    rm(boxDirectory(rt, id), { recursive: true, force: true }),
+  ]);
   rt.execs.forgetBox(id);
   // Last: until here a server that starts anew finds the record and finishes this.
   rt.store.remove(id);

@@ -2,11 +2,15 @@
  * The records of all boxes: SQLite for keeps, a map for reading. The database is locked by this
  * process, so the map is never behind.
  *
+ * Every change is there for the next server, however this one ends. It is on the disk too when its method returns, except
+ * where a power cut makes it void: a start that has not come to its main process is undone by it, and a box that is
+ * removed at its end has come to it.
+ *
  * @module
  */
 import { EventEmitter } from 'node:events';
 import { A3sError } from '../errors.ts';
-import type { Database, Migrations } from '../state/database.ts';
+import { type Database, type Migrations, withoutSync } from '../state/database.ts';
 import { type Box, BoxDefinition, BoxState, INITIAL_STATE } from './box.ts';
 import { type BoxEvent, transition } from './states.ts';
 
@@ -90,15 +94,19 @@ export class BoxStore {
     const holder = this.byName(name);
     if (holder !== undefined) throw nameInUse(name, holder.definition.id);
     const box: Box = { definition, name, generation: 1, state: INITIAL_STATE };
-    this.#database
-      .prepare('INSERT INTO boxes (id, name, generation, definition, state) VALUES (?, ?, ?, ?, ?)')
-      .run(definition.id, name, 1, JSON.stringify(definition), JSON.stringify(box.state));
+    this.#keep(box, () =>
+      this.#database
+        .prepare(
+          'INSERT INTO boxes (id, name, generation, definition, state) VALUES (?, ?, ?, ?, ?)',
+        )
+        .run(definition.id, name, 1, JSON.stringify(definition), JSON.stringify(box.state)),
+    );
     this.#boxes.set(definition.id, box);
     return box;
   }
 
   /**
-   * Takes the box through `event`, with what changes along; durable when it returns.
+   * Takes the box through `event`, with what changes along.
    *
    * @throws A3sError `conflict` when the box's status does not allow the event
    */
@@ -118,7 +126,10 @@ export class BoxStore {
   }
 
   remove(id: string): void {
-    this.#database.prepare('DELETE FROM boxes WHERE id = ?').run(id);
+    const remove = () => this.#database.prepare('DELETE FROM boxes WHERE id = ?').run(id);
+    const box = this.#boxes.get(id);
+    if (box === undefined) remove();
+    else this.#keep(box, remove);
     this.#boxes.delete(id);
     this.#changes.emit(id, undefined);
   }
@@ -155,9 +166,11 @@ export class BoxStore {
   #write(box: Box, state: BoxState): Box {
     const { id } = box.definition;
     const next: Box = { ...box, generation: box.generation + 1, state };
-    const { changes } = this.#database
-      .prepare('UPDATE boxes SET generation = ?, state = ? WHERE id = ? AND generation = ?')
-      .run(next.generation, JSON.stringify(state), id, box.generation);
+    const { changes } = this.#keep(next, () =>
+      this.#database
+        .prepare('UPDATE boxes SET generation = ?, state = ? WHERE id = ? AND generation = ?')
+        .run(next.generation, JSON.stringify(state), id, box.generation),
+    );
     if (changes !== 1) {
       throw new A3sError(
         'state-unusable',
@@ -167,6 +180,12 @@ export class BoxStore {
     this.#boxes.set(id, next);
     this.#changes.emit(id, next);
     return next;
+  }
+
+  /** Commits: on the disk, unless the host's end voids it anyhow. */
+  #keep<T>({ definition, state }: Pick<Box, 'definition' | 'state'>, commit: () => T): T {
+    const voidable = definition.autoRemove || state.status === 'starting';
+    return voidable ? withoutSync(this.#database, commit) : commit();
   }
 }
 

@@ -3,13 +3,16 @@
  *
  * @module
  */
+import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Guest } from '../guest/guest.ts';
+import type { OutputReader } from '../guest/output.ts';
 import { type Exit, MAIN } from '../guest/protocol.ts';
+import { allDone } from './all-done.ts';
 import type { Box } from './box.ts';
 import { now, timestamp } from './clock.ts';
 import type { LiveBox } from './live.ts';
-import { sweepMachine } from './machine-of.ts';
+import { machineOf } from './machine-of.ts';
 import { removeBox } from './remove.ts';
 import { publish, type Runtime } from './runtime.ts';
 import { isLive } from './states.ts';
@@ -25,12 +28,29 @@ const RECORD_RETRY_MS = 5000;
 const UNSAFE_BYTES = 2 * 1024 * 1024;
 const KILLED = 137;
 
-/** Follows the box to its end, in the background; `live.finished` tells when. */
-export function supervise(rt: Runtime, live: LiveBox): void {
+/** What was asked of a guest when it was told to start the main process. */
+export interface Followed {
+  readonly guest: Guest;
+  readonly progress: Progress;
+  readonly output: Promise<OutputReader>;
+  readonly exit: Promise<Exit>;
+}
+
+/** How much of the output is in the log, or on its way there. */
+interface Progress {
+  offset: number;
+}
+
+/**
+ * Follows the box to its end, in the background; `live.finished` tells when.
+ *
+ * @param followed what is followed already; its log is open then
+ */
+export function supervise(rt: Runtime, live: LiveBox, followed?: Followed): void {
   live.watched = true;
   void (async () => {
     try {
-      const exit = await followMain(rt, live);
+      const exit = await followMain(rt, live, followed);
       await Promise.race([concludeSurely(rt, live, exit), live.left]);
     } catch (error) {
       if (!live.released) rt.log.error('a box was lost sight of', error, { box: live.id });
@@ -55,17 +75,29 @@ async function concludeSurely(rt: Runtime, live: LiveBox, exit: Exit | undefined
 }
 
 /** The exit of the main process with all its output safe; undefined when the machine ended first. */
-async function followMain(rt: Runtime, live: LiveBox): Promise<Exit | undefined> {
-  if (rt.store.expect(live.id).state.status === 'stopping') return undefined;
+async function followMain(
+  rt: Runtime,
+  live: LiveBox,
+  followed: Followed | undefined,
+): Promise<Exit | undefined> {
+  const { state, definition } = rt.store.expect(live.id);
+  if (state.status === 'stopping') return undefined;
   const log = rt.outputs.of(live.id);
-  let progress: { offset: number } | undefined;
+  let progress = followed?.progress;
+  let first = followed;
   for (;;) {
     try {
-      if (progress === undefined || log.broken) progress = { offset: await log.open(live.run) };
-      const guest = await live.guest();
-      await copyOutput(rt, live, guest, progress);
-      return await guest.exit(MAIN, live.signal);
+      if (progress === undefined || log.broken) {
+        // That of a copy begins behind what the process of its snapshot had written.
+        const logged = await log.open(live.run, !definition.autoRemove);
+        progress = { offset: Math.max(logged, state.machine?.written ?? 0) };
+      }
+      const { output, exit } = first ?? (await follow(live, progress));
+      first = undefined;
+      await copyOutput(rt, live, await output, progress);
+      return await exit;
     } catch (error) {
+      first = undefined;
       if (live.released) throw error;
       if (live.machineExit !== undefined) {
         await saveRest(rt, live.id);
@@ -75,6 +107,18 @@ async function followMain(rt: Runtime, live: LiveBox): Promise<Exit | undefined>
       await delay(RETRY_MS, undefined, { signal: live.signal }).catch(() => undefined);
     }
   }
+}
+
+/** Asks for both at once: the answer to the second has not far to go then. */
+async function follow(
+  live: LiveBox,
+  { offset }: Progress,
+): Promise<Pick<Followed, 'output' | 'exit'>> {
+  const guest = await live.guest();
+  const output = guest.output(MAIN, offset, live.signal);
+  const exit = guest.exit(MAIN, live.signal);
+  exit.catch(() => undefined);
+  return { output, exit };
 }
 
 /** What had arrived when the machine went. On a full disk it is given up: nothing can be held back any more. */
@@ -93,11 +137,10 @@ async function saveRest(rt: Runtime, id: string): Promise<void> {
 async function copyOutput(
   rt: Runtime,
   live: LiveBox,
-  guest: Guest,
-  progress: { offset: number },
+  reader: OutputReader,
+  progress: Progress,
 ): Promise<void> {
   const log = rt.outputs.of(live.id);
-  const reader = await guest.output(MAIN, progress.offset, live.signal);
   let acknowledging: Promise<void> | undefined;
   let acknowledged = progress.offset;
   let failure: unknown;
@@ -171,16 +214,20 @@ async function endMachine(rt: Runtime, live: LiveBox, box: Box): Promise<void> {
 }
 
 /**
- * The machine of a live box is gone: cleans up behind it and puts the end on record. When the exit of the main process
- * is not known, the box counts as killed.
+ * Nothing of the machine of a live box runs any more: cleans up behind it and puts the end on record. When the exit of the
+ * main process is not known, the box counts as killed.
  */
 export async function finishRun(rt: Runtime, box: Box, detail: string): Promise<void> {
   const { id } = box.definition;
-  await sweepMachine(rt, box);
   const output = rt.outputs.of(id);
-  await output.close();
-  const known = box.state.status === 'stopping';
-  const current = rt.store.expect(id).state;
+  await allDone([
+    rm(machineOf(rt, box).directory, { recursive: true, force: true }),
+    output.close(),
+  ]);
+  const current = rt.store.get(id)?.state;
+  // Whoever ended it may have put that on record meanwhile.
+  if (current === undefined || current.run !== box.state.run || !isLive(current.status)) return;
+  const known = current.status === 'stopping';
   const why = detail === '' ? 'it was killed' : detail;
   const lost = current.stopRequested ? '' : `the virtual machine ended unexpectedly: ${why}`;
   const change = known

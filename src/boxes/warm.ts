@@ -4,11 +4,11 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
+import type { BoxSpec } from '@a3s-box/policies';
 import { type MachineShape, TEMPLATE_SLOTS } from '../engine/engine.ts';
 import { machineUuid } from '../engine/machine-uuid.ts';
 import type { KnownAgent } from '../guest/connection.ts';
 import { ENTROPY_BYTES, type Wake } from '../guest/protocol.ts';
-import type { TakenTemplate } from '../templates/templates.ts';
 import type { BoxDefinition } from './box.ts';
 import { now, timestamp } from './clock.ts';
 import type { Found } from './machine.ts';
@@ -40,19 +40,35 @@ export function shapeOf(definition: BoxDefinition, { boot }: Found): MachineShap
   return { cpus: machineCpus(definition.nanoCpus), boot };
 }
 
-/** How the agent of a copy is met: before anything else it gets random numbers, the time and the machine's id. */
-export function wakesAs(machineId: string, { protocol }: TakenTemplate): KnownAgent {
-  let wake: Wake | undefined;
-  return {
-    protocol,
-    first: async (guest, signal) => {
-      // Made when it is sent, and once: the same may come twice, another one must not.
-      wake ??= {
-        entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
-        time: timestamp(now()),
-        machineId: machineUuid(machineId),
-      };
-      await guest.wake(wake, signal);
-    },
-  };
+/**
+ * How the agent of a copy is met: before anything else it gets random numbers, the time and the machine's id. The spec is
+ * sent right behind: the agent takes it when it is awake.
+ */
+export class Waking {
+  readonly known: KnownAgent;
+  #wake: Wake | undefined;
+  #told: Promise<unknown> | undefined;
+
+  constructor(machineId: string, protocol: number, spec: BoxSpec) {
+    this.known = {
+      protocol,
+      first: async (guest, signal) => {
+        // Made when it is sent, and once: the same may come twice, another one must not.
+        this.#wake ??= {
+          entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
+          time: timestamp(now()),
+          machineId: machineUuid(machineId),
+        };
+        const woken = guest.wake(this.#wake, signal);
+        this.#told = guest.putSpec(spec);
+        this.#told.catch(() => undefined);
+        await woken;
+      },
+    };
+  }
+
+  /** What became of the spec; undefined before the agent is met. */
+  get told(): Promise<unknown> | undefined {
+    return this.#told;
+  }
 }

@@ -28,6 +28,7 @@ export class OutputLog {
   /** Bytes of the file that are complete records; unknown before the first open. */
   #size: number | undefined;
   #durable = 0;
+  #lasting = true;
   #endedRun = 0;
   #queue: Buffer[] = [];
   #writing: Promise<void> | undefined;
@@ -54,10 +55,13 @@ export class OutputLog {
   /**
    * Makes ready to append output of `run`, after cutting off what a crash left half-written, or what the disk refused.
    *
+   * @param lasting output counts as safe once it is on the disk; where a power cut ends the log with its box anyhow, it is
+   *   safe once the kernel has it
    * @returns the offset behind the run's last durable byte
    */
-  async open(run: number): Promise<number> {
+  async open(run: number, lasting = true): Promise<number> {
     await this.close();
+    this.#lasting = lasting;
     this.#closing = new AbortController();
     if (this.broken) await truncate(this.path, this.#durable);
     const made = await open(this.path, 'a', 0o600);
@@ -68,7 +72,7 @@ export class OutputLog {
     const { size, offset } = keptAs === undefined ? found : await this.#scan(run);
     const file = await open(this.path, 'a', 0o600);
     try {
-      await file.datasync();
+      if (lasting) await file.datasync();
     } catch (error) {
       await file.close();
       throw error;
@@ -103,7 +107,7 @@ export class OutputLog {
     this.#writing ??= this.#write();
   }
 
-  /** Settles when everything that was appended so far is on the disk; rejects when it may never be. */
+  /** Settles when everything that was appended so far is safe; rejects when it may never be. */
   async flush(): Promise<void> {
     if (this.broken) throw this.#unsafe;
     while (this.#writing !== undefined || this.#durable < (this.#size ?? 0)) {
@@ -224,7 +228,7 @@ export class OutputLog {
     this.#syncing ??= (async () => {
       try {
         const size = this.#size ?? 0;
-        await this.#file?.datasync();
+        if (this.#lasting) await this.#file?.datasync();
         this.#durable = size;
       } catch (error) {
         await this.#distrust(error);
