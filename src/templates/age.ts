@@ -3,7 +3,10 @@
  *
  * @module
  */
+import type { TemplateRecord } from './record.ts';
 import type { Clock, Shelved } from './shelf.ts';
+
+type Dated = Pick<Shelved, 'seen'> & { readonly record: Pick<TemplateRecord, 'createdAt'> };
 
 /** Clocks that are set by a little make nothing older or younger. */
 const SLACK_MS = 5 * 60_000;
@@ -14,7 +17,7 @@ const RENEW = 0.75;
  * In milliseconds, by the clock that says more: one can be set back, the other stands still while the host sleeps. One
  * from the future is infinitely old.
  */
-export function ageOf(entry: Pick<Shelved, 'record' | 'seen'>, clock: Clock): number {
+export function ageOf(entry: Dated, clock: Clock): number {
   const created = Date.parse(entry.record.createdAt);
   const wall = clock.wall() - created;
   if (wall < -SLACK_MS) return Number.POSITIVE_INFINITY;

@@ -281,7 +281,11 @@ export class TemplateStore implements Templates {
     try {
       const taken = await this.#lender.lend(entry, shape);
       if (taken === undefined) this.#miss(entry.record.key, shape, 'there is no memory for it');
-      else await this.#shelf.touch(entry);
+      else {
+        this.#inBackground('the use of a template could not be noted', () =>
+          this.#shelf.touch(entry),
+        );
+      }
       return taken;
     } catch (error) {
       if (!(error instanceof Damaged)) throw error;
