@@ -130,7 +130,7 @@ func dial(t testing.TB, handler Handler) (*raw, <-chan struct{}) {
 	}
 	done := make(chan struct{})
 	go func() {
-		newConnection(ends[1], handler).serve()
+		newConnection(ends[1], handler).serve(make([]byte, readBytes))
 		close(done)
 	}()
 	t.Cleanup(func() {

@@ -66,10 +66,9 @@ func newConnection(conn net.Conn, handler Handler) *connection {
 	return c
 }
 
-// serve reads until the client is gone or breaks the rules.
-func (c *connection) serve() {
+// serve reads into a buffer until the client is gone or breaks the rules.
+func (c *connection) serve(buffer []byte) {
 	defer c.end()
-	buffer := make([]byte, readBytes)
 	var held int
 	for begun := false; ; {
 		n, err := c.net.Read(buffer[held:])

@@ -31,13 +31,14 @@ const (
 // requests, and must not wait for anything: the connection stands still meanwhile.
 type Handler func(s *Stream)
 
-// Server serves connections with a handler.
+// Server serves connections with a handler, one after the other. One goroutine does all of that, and has one buffer: in the copy
+// of a guest, neither its stack nor its memory has to grow before the first answer.
 type Server struct {
 	Handler Handler
 
 	mu       sync.Mutex
 	listener net.Listener
-	open     map[*connection]struct{}
+	open     *connection
 	closed   bool
 }
 
@@ -48,8 +49,9 @@ func (s *Server) Serve(listener net.Listener) error {
 		s.mu.Unlock()
 		return errors.Join(net.ErrClosed, listener.Close())
 	}
-	s.listener, s.open = listener, map[*connection]struct{}{}
+	s.listener = listener
 	s.mu.Unlock()
+	buffer := make([]byte, readBytes)
 	for {
 		accepted, err := listener.Accept()
 		if err != nil {
@@ -57,28 +59,26 @@ func (s *Server) Serve(listener net.Listener) error {
 		}
 		c := newConnection(accepted, s.Handler)
 		s.mu.Lock()
-		if s.closed {
-			s.mu.Unlock()
+		closed := s.closed
+		s.open = c
+		s.mu.Unlock()
+		if closed {
 			return errors.Join(net.ErrClosed, accepted.Close())
 		}
-		s.open[c] = struct{}{}
+		c.serve(buffer)
+		s.mu.Lock()
+		s.open = nil
 		s.mu.Unlock()
-		go func() {
-			c.serve()
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			delete(s.open, c)
-		}()
 	}
 }
 
-// Close ends every connection, and the listener.
+// Close ends the connection, and the listener.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	for c := range s.open {
-		c.end()
+	if s.open != nil {
+		s.open.end()
 	}
 	if s.listener == nil {
 		return nil
