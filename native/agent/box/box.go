@@ -51,6 +51,7 @@ type Box struct {
 	ground   *ground
 	handles  map[string]*Handle
 	filters  filters
+	spare    spare
 }
 
 // New makes a box without a spec. binary is open on this program, which nobody can write to. drivers gives the box's devices their drivers, a
@@ -234,22 +235,22 @@ func (b *Box) order(process *Process) *stage.Order {
 }
 
 func (b *Box) exec(h *Handle, order *stage.Order) error {
-	streams, err := openStreams(order.Terminal, order.Stdin)
+	w, err := b.takeSpare()
 	if err != nil {
 		return err
 	}
-	w, err := b.launcher.spawn(&b.ground.namespaces, streams, stage.Name)
-	if err != nil {
-		return errors.Join(err, streams.closeTheirs(), streams.closeOurs())
-	}
-	if _, err := w.await(); err != nil {
-		return errors.Join(err, w.kill(), streams.closeOurs())
+	if err := w.streams.narrow(order.Terminal, order.Stdin); err != nil {
+		return errors.Join(err, w.kill(), w.streams.closeOurs())
 	}
 	kills, err := b.launcher.cgroup.oomKills()
 	if err != nil {
-		return errors.Join(err, w.kill(), streams.closeOurs())
+		return errors.Join(err, w.kill(), w.streams.closeOurs())
 	}
-	return b.launch(h, w, order, b.ground.namespaces.Network, kills)
+	if err := b.launch(h, w, order, b.ground.namespaces.Network, kills); err != nil {
+		return err
+	}
+	go b.replaceSpare(h)
+	return nil
 }
 
 // launch gives a stage its order. killsBefore is how many processes of the box had been killed for lack of memory: none before main starts.

@@ -138,20 +138,35 @@ func mountChanges(changes Changes, disks map[string]string) error {
 	return nil
 }
 
+// usualLayers have their directories made beforehand.
+const usualLayers = 8
+
+func layerDir(index int) string { return layersDir + "/" + itoa(index) }
+
 // mountLayers mounts the layers below layersDir and answers where, lowest first.
 func mountLayers(layers []Layer, disks map[string]string) ([]string, error) {
 	var paths []string
 	for index, layer := range layers {
-		path := layersDir + "/" + itoa(index)
-		if err := os.MkdirAll(path, 0o755); err != nil {
-			return nil, err
-		}
-		if err := syscall.Mount(disks[layer.Serial], path, "erofs", syscall.MS_RDONLY|diskFlags, ""); err != nil {
+		path := layerDir(index)
+		if err := mountLayer(disks[layer.Serial], path, index >= usualLayers); err != nil {
 			return nil, &deviceError{"layer", layer.Serial, err}
 		}
 		paths = append(paths, path)
 	}
 	return paths, nil
+}
+
+func mountLayer(device, path string, missing bool) error {
+	if missing {
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			return err
+		}
+	}
+	mount, err := linux.NewMount("erofs", linux.Readonly|linux.Nodev|linux.Noatime, linux.Option{Key: "source", Value: device}, linux.Option{Key: "ro"})
+	if err != nil {
+		return err
+	}
+	return errors.Join(attach(mount, path), syscall.Close(mount))
 }
 
 // mountOverlay answers the overlay's detached mount. `lowerdir+` takes one layer at a time, topmost first, so that their number

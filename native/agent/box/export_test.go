@@ -101,5 +101,5 @@ func makeTestRoot(busybox []byte) error {
 // CloseTestBox lets go of the namespaces, and with them of the root.
 func CloseTestBox(b *Box) error {
 	err := errors.Join(syscall.Close(b.launcher.cgroup.Procs), syscall.Close(b.launcher.binary))
-	return errors.Join(err, b.ground.main.kill(), b.ground.close(), syscall.Close(b.launcher.cgroup.Namespace))
+	return errors.Join(err, b.spare.end(), b.ground.main.kill(), b.ground.close(), syscall.Close(b.launcher.cgroup.Namespace))
 }

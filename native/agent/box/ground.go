@@ -2,6 +2,7 @@ package box
 
 import (
 	"errors"
+	"os"
 	"syscall"
 
 	"a3s.dev/box/agent/linux"
@@ -93,6 +94,14 @@ func (g *ground) lay(l *launcher) error {
 		return err
 	}
 	if err := makePoints(); err != nil {
+		return err
+	}
+	for index := range usualLayers {
+		if err := os.MkdirAll(layerDir(index), 0o755); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(rootDir, 0o755); err != nil {
 		return err
 	}
 	return nil

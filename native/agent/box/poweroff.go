@@ -28,9 +28,9 @@ func (b *Box) Close() error {
 	b.mu.Lock()
 	ground := b.ground
 	b.mu.Unlock()
-	err := b.killAll()
+	err := errors.Join(b.killAll(), b.spare.end())
 	if ground != nil && ground.main != nil {
-		// It is in no group of the box before it has become the main process.
+		// Even where there is no control group.
 		err = errors.Join(err, ground.main.kill())
 	}
 	syscall.Sync()

@@ -53,6 +53,9 @@ func (b *Box) Prepare() error {
 	if _, err := b.launcher.cgroup.oomKills(); err != nil {
 		return err
 	}
+	if err := b.keepSpare(); err != nil {
+		return err
+	}
 	b.filters.of(capabilitySet(expectedCapabilities))
 	// What is dirty would be written by every copy.
 	syscall.Sync()

@@ -25,7 +25,7 @@ func (g *ground) buildRoot(spec *Spec, network *network) error {
 		return err
 	}
 	g.root = root{overlay}
-	if err := attachAt(overlay, rootDir); err != nil {
+	if err := attach(overlay, rootDir); err != nil {
 		return err
 	}
 	if err := g.fillRoot(spec, network); err != nil {
@@ -92,6 +92,11 @@ func attachAt(mount int, path string) error {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return err
 	}
+	return attach(mount, path)
+}
+
+// attach attaches a mount to a directory of the agent's own that is there.
+func attach(mount int, path string) error {
 	target, err := linux.OpenAt(-1, path, linux.OPath|syscall.O_DIRECTORY, 0, 0)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ type launch struct {
 	argv, envv **byte
 	fds        [3]int
 	terminal   bool
+	main       bool
 	cgroup     int
 	reply      int
 
@@ -32,7 +33,7 @@ type launch struct {
 
 // execute starts the program and answers only when it could not.
 func execute(order *Order, path string, stdio *stdio, reply reply) error {
-	l := &launch{fds: stdio.fds, terminal: stdio.terminal, cgroup: FdCgroup, reply: reply.fd, zero: [1]byte{'0'}}
+	l := &launch{fds: stdio.fds, terminal: stdio.terminal, main: order.Main, cgroup: FdCgroup, reply: reply.fd, zero: [1]byte{'0'}}
 	var err error
 	if l.path, err = syscall.BytePtrFromString(path); err != nil {
 		return err
@@ -95,10 +96,12 @@ func become(l *launch) {
 		ioctlSetControllingTerminal = 0x540e
 		lastSignal                  = 64
 	)
-	// The process that writes "0" is moved; the limits of the box begin here.
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(l.cgroup), uintptr(unsafe.Pointer(&l.zero)), 1); errno != 0 {
-		fail(l, StepCgroup, errno)
-		return
+	// As main did before it waited.
+	if !l.main {
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(l.cgroup), uintptr(unsafe.Pointer(&l.zero)), 1); errno != 0 {
+			fail(l, StepCgroup, errno)
+			return
+		}
 	}
 	if _, _, errno := syscall.RawSyscall(syscall.SYS_SETSID, 0, 0, 0); errno != 0 {
 		fail(l, StepSession, errno)

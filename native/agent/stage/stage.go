@@ -93,7 +93,7 @@ func stage(reply reply) error {
 	return execute(order, path, stdio, reply)
 }
 
-// wait tells the agent that this process waits. Main hands over a /proc: it shows the pid namespace of who mounts it.
+// wait tells the agent that this process waits. Main is in the box's control group from then on, and hands over a /proc: it shows the pid namespace of who mounts it.
 func wait(reply reply) error {
 	if len(os.Args) == 1 {
 		return reply.send(MessageWaiting, nil, nil)
@@ -103,6 +103,10 @@ func wait(reply reply) error {
 		return err
 	}
 	defer syscall.Close(proc)
+	// The process that writes "0" is moved; the limits of the box begin here.
+	if _, err := syscall.Write(FdCgroup, []byte{'0'}); err != nil {
+		return os.NewSyscallError("join the control group", err)
+	}
 	return reply.send(MessageWaiting, nil, syscall.UnixRights(proc))
 }
 
