@@ -1,0 +1,160 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { memoryDirectory } from '../../src/snapshots/memory-directory.ts';
+import { ACTORS, Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
+
+/** Counts in a variable, and writes the number down on the disk and in shared memory. */
+const COUNTING =
+  'n=0; while :; do n=$((n + 1)); echo $n > /on-disk; echo $n > /dev/shm/in-memory; echo $n; sleep 0.05; done';
+const FORKS = ['one', 'two', 'three'];
+/** What no two boxes may share. */
+const IDENTITY =
+  'hostname; cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | od -An -tx1';
+
+let installation: Installation;
+beforeAll(async () => {
+  installation = await install();
+});
+afterAll(() => installation.remove());
+
+describe.each(ACTORS)('a memory snapshot, %s', (name) => {
+  let actor: Actor;
+  let memory: string;
+  beforeAll(async () => {
+    actor = new Actor(name, installation);
+    memory = memoryDirectory(actor.home, name === 'root' ? 0 : 64_321);
+    await actor.load('busybox');
+    await actor.ok([
+      'run',
+      '-d',
+      '--name',
+      'source',
+      '--network',
+      'none',
+      BUSYBOX,
+      'sh',
+      '-c',
+      COUNTING,
+    ]);
+    await actor.ok([
+      'exec',
+      'source',
+      'sh',
+      '-c',
+      'echo kept > /kept; echo secret > /dev/shm/kept',
+    ]);
+  });
+  afterAll(() => actor.leave());
+
+  const counted = async (box: string): Promise<number> =>
+    Number(await actor.ok(['exec', box, 'cat', '/dev/shm/in-memory', '/on-disk'].slice(0, 4)));
+  const goesOn = async (box: string): Promise<void> => {
+    const before = await counted(box);
+    await until(`${box} goes on`, async () => (await counted(box)) > before);
+  };
+  function killServer(): void {
+    const pid = actor.serverPid();
+    if (pid === undefined) throw new Error('there is no server to kill');
+    process.kill(pid, 'SIGKILL');
+  }
+
+  it('is made of a running box, which goes on, and says what is not copied', async () => {
+    const { code, stdout, stderr } = await actor.run([
+      ...['snapshot', 'create', '--memory', '--name', 'origin', 'source'],
+    ]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^[0-9a-f]{64}\n$/)]);
+    expect(stderr).toContain('Network connections of the box are not copied');
+    await goesOn('source');
+    expect(await actor.ok(['snapshot', 'ls', '--format', '{{.Name}} {{.Box}} {{.State}}'])).toBe(
+      'origin source ready',
+    );
+    expect(readdirSync(memory)).toEqual([stdout.trim()]);
+  });
+
+  it('starts boxes that go on from the same number, each by itself and as itself', async () => {
+    const from = await counted('source');
+    for (const fork of FORKS) {
+      await actor.ok(['run', '-d', '--name', fork, '--from-snapshot', 'origin']);
+    }
+    const identities: string[] = [];
+    for (const box of ['source', ...FORKS]) {
+      await goesOn(box);
+      expect(await actor.ok(['exec', box, 'cat', '/kept', '/dev/shm/kept'])).toBe('kept\nsecret');
+      identities.push(...(await actor.ok(['exec', box, 'sh', '-c', IDENTITY])).split('\n'));
+    }
+    // The source's is its short id too.
+    expect(new Set(identities).size).toBe(3 * (1 + FORKS.length));
+    const [first] = (await actor.ok(['logs', 'one'])).split('\n');
+    expect(Number(first)).toBeGreaterThan(1);
+    expect(Number(first)).toBeLessThanOrEqual(from);
+    const started = JSON.parse(await actor.ok(['inspect', 'one']))[0];
+    expect(started.Machine.Start).toBe('snapshot');
+  });
+
+  it('has boxes with disks of their own, which are there at their next start', async () => {
+    await actor.ok(['exec', 'one', 'sh', '-c', 'echo mine > /mine; sync']);
+    expect((await actor.run(['exec', 'two', 'cat', '/mine'])).code).not.toBe(0);
+    await actor.ok(['stop', '-t', '1', 'one']);
+    await actor.ok(['start', 'one']);
+    expect(await actor.ok(['exec', 'one', 'cat', '/mine', '/kept'])).toBe('mine\nkept');
+    expect((await actor.run(['exec', 'one', 'cat', '/dev/shm/kept'])).code).not.toBe(0);
+    await goesOn('one');
+  });
+
+  it('is made of such boxes too, and of one that started anew', async () => {
+    for (const box of ['one', 'two']) {
+      await actor.ok(['snapshot', 'create', '--memory', '--name', `of-${box}`, box]);
+      await actor.ok(['run', '-d', '--name', `${box}-again`, '--from-snapshot', `of-${box}`]);
+      await goesOn(`${box}-again`);
+      await goesOn(box);
+      await actor.ok(['rm', '-f', `${box}-again`]);
+      await actor.ok(['snapshot', 'rm', `of-${box}`]);
+    }
+  });
+
+  it('is refused by name for what cannot be copied, and for what cannot be chosen', async () => {
+    const refused = async (args: readonly string[], words: string): Promise<void> => {
+      const { code, stderr } = await actor.run(args);
+      expect([code, stderr]).toEqual([expect.any(Number), expect.stringContaining(words)]);
+      expect(code).not.toBe(0);
+    };
+    await actor.ok([
+      ...['run', '-d', '--name', 'bound', '--network', 'none', '-v', `${actor.directory}:/host`],
+      ...[BUSYBOX, 'sleep', '1000'],
+    ]);
+    await refused(['snapshot', 'create', '--memory', 'bound'], 'the bind mount /host');
+    await actor.ok(['rm', '-f', 'bound']);
+    await refused(['snapshot', 'create', '--memory', 'bound'], 'No such container');
+    await refused(['snapshot', 'create', 'source'], '--memory is needed');
+    await refused(['snapshot', 'create', '--memory', '--name', 'origin', 'two'], 'in use');
+    await refused(['run', '-m', '1g', '--from-snapshot', 'origin'], '--memory');
+    await refused(['run', '--from-snapshot', 'origin', BUSYBOX], 'the image');
+    await refused(['run', '--from-snapshot', 'nothing'], 'No such snapshot');
+    await goesOn('source');
+  });
+
+  it('leaves the box running and nothing behind when the server dies in the middle', async () => {
+    for (const delay of [20, 60, 150]) {
+      const making = actor.start(['snapshot', 'create', '--memory', '--name', 'cut', 'source']);
+      const ended = new Promise((resolve) => making.once('close', resolve));
+      await new Promise((resolve) => setTimeout(resolve, delay + 60));
+      killServer();
+      await ended;
+      await goesOn('source');
+      const names = (await actor.ok(['snapshot', 'ls', '-q', '--no-trunc'])).split('\n');
+      await until('nothing else lies in memory', () => readdirSync(memory).length === names.length);
+      await actor.run(['snapshot', 'rm', 'cut']);
+    }
+  });
+
+  it('can be removed while boxes run that went on from it, and leaves no memory', async () => {
+    await actor.ok(['snapshot', 'rm', 'origin']);
+    expect(existsSync(memory)).toBe(false);
+    expect(readdirSync(join(actor.home, 'snapshots'))).toEqual([]);
+    for (const box of ['source', ...FORKS]) await goesOn(box);
+    await actor.ok(['rm', '-f', 'source', ...FORKS]);
+  });
+});
