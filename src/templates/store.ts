@@ -81,6 +81,8 @@ export class TemplateStore implements Templates {
       const wanted = await this.#wanted(shape);
       if (wanted === undefined) return undefined;
       key = wanted.key;
+      // Somebody does ask for it.
+      this.#stale.delete(key);
       await this.#sweepStale();
       const entry = this.#shelf.get(key);
       if (entry === undefined) {

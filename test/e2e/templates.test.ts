@@ -1,6 +1,18 @@
-import { closeSync, openSync, readdirSync, readSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BootDocument, bootSetId } from '../../src/boot/document.ts';
 import { ACTORS, Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
@@ -93,6 +105,28 @@ describe.each(ACTORS)('templates of %s', (name) => {
     expect(readdirSync(directory())).toEqual([]);
   });
 
+  it('are made anew after an upgrade, and the old ones go with the last box that needs them', async () => {
+    await actor.ok(['template', 'warm']);
+    const before = await onlyKey();
+    expect(await startOf('old')).toBe(`template ${before}`);
+    await actor.stopServer();
+    const upgraded = { env: { A3S_BOOT: anotherBootSet(installation.root) } };
+    await actor.ok(['info'], upgraded);
+    await until('the new one is there', async () => (await list()).includes(' 1 on disk'));
+    expect(await list()).toContain(`${before} 1 in use`);
+    await actor.ok(['rm', '--force', 'old']);
+    const started = await startOf('new');
+    expect(started).toMatch(/^template [0-9a-f]{64}$/);
+    expect(started).not.toContain(before);
+    await actor.ok(['rm', '--force', 'new']);
+    await actor.stopServer();
+    await actor.ok(['info'], upgraded);
+    await until('the old one is gone', async () => !(await list()).includes(before));
+    expect(await events('stale')).toBe(`stale ${before}`);
+    expect(await actor.ok(['template', 'prune', '--force'])).toMatch(/^Deleted Templates:\n/);
+    await actor.stopServer();
+  });
+
   it('that were being made leave nothing, whether the server ends or is killed', async () => {
     for (const end of ['stop', 'kill']) {
       const warming = actor.run(['template', 'warm']);
@@ -121,6 +155,19 @@ describe.each(ACTORS)('templates of %s', (name) => {
     await actor.stopServer();
   });
 });
+
+/** As an upgrade brings one: it differs by a word for the kernel that means nothing to it. */
+function anotherBootSet(root: string): string {
+  const directory = join(root, 'upgraded');
+  if (existsSync(directory)) return directory;
+  cpSync(join(root, 'dist/boot'), directory, { recursive: true });
+  const path = join(directory, 'boot.json');
+  const { id: _, ...rest } = BootDocument.parse(JSON.parse(readFileSync(path, 'utf8')));
+  const document = { ...rest, commandLine: [...rest.commandLine, 'upgraded.once'] };
+  rmSync(path);
+  writeFileSync(path, JSON.stringify({ ...document, id: bootSetId(document) }));
+  return directory;
+}
 
 function flip(path: string, position: number): void {
   const fd = openSync(path, 'r+');
