@@ -102,7 +102,12 @@ func goClient(t *testing.T) *http.Client {
 	}
 	transport.Protocols.SetUnencryptedHTTP2(true)
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}
+	client := &http.Client{Transport: transport}
+	// The server has one client at a time, and this one would open a connection for each of its first requests.
+	if status, _ := send(t, client, "GET", "/early", nil); status != 204 {
+		t.Fatalf("got %d", status)
+	}
+	return client
 }
 
 // raw is a client that says what it likes.
