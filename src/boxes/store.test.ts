@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type Database, openDatabase } from '../state/database.ts';
 import type { BoxDefinition } from './box.ts';
 import { BOX_MIGRATIONS, BoxStore } from './store.ts';
@@ -98,4 +98,40 @@ it('tells of every change, and of the end', async () => {
   const waiting = store.when(A, () => true, abort.signal);
   abort.abort(new Error('left'));
   await expect(waiting).rejects.toThrow('left');
+});
+
+it('has on the disk at once what a power cut does not void', () => {
+  const pragma = vi.spyOn(database, 'pragma');
+  const unsynced = (): number =>
+    pragma.mock.calls.splice(0).filter(([text]) => text === 'synchronous = NORMAL').length;
+  const store = new BoxStore(database);
+  store.insert(definition(A), 'kept');
+  expect(unsynced()).toBe(0);
+  store.advance(A, 'start', { run: 1 });
+  store.amend(A, { ports: [] });
+  expect(unsynced()).toBe(2);
+  store.advance(A, 'started', { pid: 5 });
+  store.advance(A, 'ended', { exitCode: 3 });
+  store.advance(A, 'gone');
+  store.advance(A, 'remove');
+  store.remove(A);
+  expect(unsynced()).toBe(0);
+  // One that goes at its end: where the host does, it has.
+  store.insert({ ...definition(B), autoRemove: true }, 'gone');
+  store.advance(B, 'start', { run: 1 });
+  store.advance(B, 'started');
+  store.remove(B);
+  expect(unsynced()).toBe(4);
+  expect(database.pragma('synchronous', { simple: true })).toBe(2);
+});
+
+it('has every change for the next server, synced or not', () => {
+  new BoxStore(database).insert({ ...definition(A), autoRemove: true }, 'a');
+  // As SIGKILL leaves it: the log is there, and nothing was closed.
+  const copy = join(dir, 'copy.db');
+  copyFileSync(join(dir, 'state.db'), copy);
+  copyFileSync(join(dir, 'state.db-wal'), `${copy}-wal`);
+  const next = openDatabase(copy, BOX_MIGRATIONS);
+  expect(new BoxStore(next).expect(A).name).toBe('a');
+  next.close();
 });

@@ -184,6 +184,25 @@ describe('OutputLog', () => {
     await log.close();
   });
 
+  it('of what goes with its box anyhow is safe without the disk, and whole for the next server', async () => {
+    const other = await open(join(dir, 'other'), 'w');
+    const sync = vi.spyOn(Object.getPrototypeOf(other), 'datasync');
+    await other.close();
+    const log = newLog();
+    await log.open(1, false);
+    for (const [at, text] of ['one', 'two'].entries()) {
+      log.append(record(3 * at, text));
+      await log.flush();
+    }
+    expect(sync).not.toHaveBeenCalled();
+    sync.mockRestore();
+    const next = newLog();
+    expect(await next.open(1, false)).toBe(6);
+    expect((await contents(next)).toString()).toBe('onetwo');
+    await next.close();
+    await log.close();
+  });
+
   it('lets a follower go when its client does', async () => {
     const log = newLog();
     const abort = new AbortController();

@@ -225,10 +225,14 @@ export class OutputLog {
   }
 
   async #sync(): Promise<void> {
+    if (!this.#lasting) {
+      this.#durable = this.#size ?? 0;
+      return;
+    }
     this.#syncing ??= (async () => {
       try {
         const size = this.#size ?? 0;
-        if (this.#lasting) await this.#file?.datasync();
+        await this.#file?.datasync();
         this.#durable = size;
       } catch (error) {
         await this.#distrust(error);
