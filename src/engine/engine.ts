@@ -169,6 +169,11 @@ export interface Machine {
   pause(): Promise<void>;
   resume(): Promise<void>;
   /**
+   * Puts read-only disks into slots that were empty when the machine started from its template. Its guest has not looked
+   * at them yet.
+   */
+  insert(disks: readonly Disk[]): Promise<void>;
+  /**
    * Saves RAM and devices while the machine stands still, and has it go on, whatever happened. A server that dies meanwhile
    * leaves a machine that goes on when it is adopted.
    */

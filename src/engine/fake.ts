@@ -13,6 +13,7 @@ import type { Duplex } from 'node:stream';
 import { A3sError } from '../errors.ts';
 import { duplexPair } from './duplex-pair.ts';
 import type {
+  Disk,
   Engine,
   EngineReport,
   Machine,
@@ -52,6 +53,10 @@ export class FakeMachine implements FakeGuest {
   paused = false;
   /** Why it cannot be saved. */
   saveFailure: Error | undefined;
+  /** What was put into its slots. */
+  readonly inserted: Disk[] = [];
+  /** Why nothing can be put there. */
+  insertFailure: Error | undefined;
   /** The VMM hangs: it cannot be adopted. */
   hung = false;
   readonly #serve: (stream: Duplex) => void;
@@ -70,6 +75,11 @@ export class FakeMachine implements FakeGuest {
 
   get running(): boolean {
     return this.#exit === undefined;
+  }
+
+  async insert(disks: readonly Disk[]): Promise<void> {
+    if (this.insertFailure !== undefined) throw this.insertFailure;
+    this.inserted.push(...disks);
   }
 
   /** Leaves something to tell it by in each file; the next save that was told to fail does. */
@@ -290,6 +300,7 @@ function handle(machine: FakeMachine): Machine {
     resume: async () => {
       machine.paused = false;
     },
+    insert: (disks) => machine.insert(disks),
     save: (request, signal) => machine.save(request, signal),
     kill: async () => machine.killed(),
     console: async () => machine.console,

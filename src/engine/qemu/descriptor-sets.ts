@@ -25,6 +25,13 @@ export function backingSet(disk: number, n: number): number {
   return FIRST_BACKING_SET + disk * MOST_BACKING + n;
 }
 
+/** The set of the file that is put into the nth slot. */
+export function insertedSet(slot: number): number {
+  return FIRST_INSERTED_SET + slot;
+}
+
+const FIRST_INSERTED_SET = 800;
+
 /** Sets of files that are handed over while the machine is saved. */
 export const SAVING_SETS = { ram: 900, devices: 901 } as const;
 const FIRST_OVERLAY_SET = 10_000;

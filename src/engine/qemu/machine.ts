@@ -6,13 +6,14 @@
 import type { Duplex } from 'node:stream';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import type { Machine, MachineExit, SavedMachine, SaveRequest } from '../engine.ts';
+import type { Disk, Machine, MachineExit, SavedMachine, SaveRequest } from '../engine.ts';
 import { type Helper, printable } from '../helper.ts';
 import { killProcess, type ProcessFence, untilGone } from '../processes.ts';
 import { endProcesses } from '../sweep.ts';
 import { vmmSockets } from './arguments.ts';
 import { panicReason, readConsole } from './console.ts';
 import { ControlPort } from './control-port.ts';
+import { insertDisks } from './insert.ts';
 import type { QmpClient } from './qmp.ts';
 import { saveRunning } from './save-running.ts';
 
@@ -64,6 +65,10 @@ export class QemuMachine implements Machine {
 
   async resume(): Promise<void> {
     await this.#parts.monitor.execute('cont', {}, z.unknown());
+  }
+
+  async insert(disks: readonly Disk[]): Promise<void> {
+    await insertDisks(this.#parts.monitor, disks);
   }
 
   async save(request: SaveRequest, signal: AbortSignal): Promise<SavedMachine> {

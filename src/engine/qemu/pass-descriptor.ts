@@ -58,6 +58,12 @@ export async function passDescriptor(
   }, signal);
 }
 
+/** Does now what the first use would take long for. */
+export async function prepareToPass(): Promise<void> {
+  calls ??= loadCalls();
+  await calls;
+}
+
 /** Node keeps it in a handle that has no type. */
 function socketDescriptor(socket: Socket): number {
   const handle: unknown = Reflect.get(socket, '_handle');

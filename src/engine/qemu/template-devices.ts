@@ -61,14 +61,16 @@ function slotCommands({ disks }: Pick<MachineSpec, 'disks'>): Command[] {
 }
 
 function absent(serial: string): Command {
+  const readonly = serial !== TEMPLATE_SLOTS.changes;
+  const nothing = { driver: 'null-co', size: ABSENT_BYTES, 'read-zeroes': true };
   return [
     'blockdev-add',
     {
-      driver: 'null-co',
+      // So that something else can be put below it.
+      driver: 'raw',
       'node-name': serial,
-      size: ABSENT_BYTES,
-      'read-zeroes': true,
-      'read-only': serial !== TEMPLATE_SLOTS.changes,
+      'read-only': readonly,
+      file: { ...nothing, 'read-only': readonly },
     },
   ];
 }
