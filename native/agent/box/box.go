@@ -11,6 +11,7 @@ import (
 
 	"a3s.dev/box/agent/reaper"
 	"a3s.dev/box/agent/stage"
+	"a3s.dev/box/agent/uevent"
 )
 
 // Errors of a box.
@@ -73,7 +74,8 @@ func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 	if err := b.claim(spec, digest); err != nil {
 		return "", err
 	}
-	if err := b.launcher.cgroup.limit(&spec.Resources); err != nil {
+	short, err := b.launcher.cgroup.limit(&spec.Resources)
+	if err != nil {
 		return "", err
 	}
 	if err := b.lay(spec); err != nil {
@@ -83,7 +85,19 @@ func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 	defer b.mu.Unlock()
 	b.handles[MainID] = newHandle(MainID)
 	b.ready = true
+	if short && b.prepared {
+		go b.followMemory(&spec.Resources)
+	}
 	return digest, nil
+}
+
+// followMemory raises the limit of a box as the memory that its machine has more than the prepared one becomes the guest's.
+func (b *Box) followMemory(resources *Resources) {
+	// A box that gets less than it may take is held to that, as one in a machine of that size is.
+	_, _ = uevent.Wait(plugDeadline, func() (struct{}, bool, error) {
+		short, err := b.launcher.cgroup.limit(resources)
+		return struct{}{}, !short, err
+	})
 }
 
 // lay builds what the spec asks for, on the ground that there is, or on a new one.
@@ -246,11 +260,9 @@ func (b *Box) exec(h *Handle, order *stage.Order) error {
 	if err != nil {
 		return errors.Join(err, w.kill(), w.streams.closeOurs())
 	}
-	if err := b.launch(h, w, order, b.ground.namespaces.Network, kills); err != nil {
-		return err
-	}
+	err = b.launch(h, w, order, b.ground.namespaces.Network, kills)
 	go b.replaceSpare(h)
-	return nil
+	return err
 }
 
 // launch gives a stage its order. killsBefore is how many processes of the box had been killed for lack of memory: none before main starts.

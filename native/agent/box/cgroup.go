@@ -85,12 +85,14 @@ func cgroupNamespace() (int, error) {
 	return made.fd, os.WriteFile(cgroupAgent+"/cgroup.procs", self, 0)
 }
 
-// limit holds the box to its resources.
-func (c *Cgroup) limit(resources *Resources) error {
-	memory, err := memoryLimit(resources.MemoryBytes)
+// limit holds the box to its resources. It says whether the guest has less memory than the box may take.
+func (c *Cgroup) limit(resources *Resources) (short bool, err error) {
+	bytes, err := memoryLimit(resources.MemoryBytes)
 	if err != nil {
-		return err
+		return false, err
 	}
+	memory := strconv.FormatInt(bytes, 10)
+	short = resources.MemoryBytes != nil && bytes < *resources.MemoryBytes
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	limits := [][2]string{{"memory.max", memory}}
@@ -105,28 +107,28 @@ func (c *Cgroup) limit(resources *Resources) error {
 			continue
 		}
 		if err := os.WriteFile(c.dir+"/"+limit[0], []byte(limit[1]), 0); err != nil {
-			return &deviceError{"limit", limit[0], err}
+			return short, &deviceError{"limit", limit[0], err}
 		}
 		if c.limits == nil {
 			c.limits = map[string]string{}
 		}
 		c.limits[limit[0]] = limit[1]
 	}
-	return nil
+	return short, nil
 }
 
 // memoryLimit never promises what the guest does not have: the agent must outlive a box that takes all it can.
-func memoryLimit(asked *int64) (string, error) {
+func memoryLimit(asked *int64) (int64, error) {
 	var info syscall.Sysinfo_t
 	if err := syscall.Sysinfo(&info); err != nil {
-		return "", err
+		return 0, err
 	}
 	total := int64(info.Totalram) * int64(info.Unit)
 	limit := max(total-reserve-total/32, total/2)
 	if asked != nil {
 		limit = min(limit, *asked)
 	}
-	return strconv.FormatInt(limit, 10), nil
+	return limit, nil
 }
 
 // cpuMax is a quota in microseconds and its period. The kernel's shortest quota is a millisecond, its longest period a second.

@@ -45,7 +45,8 @@ func (b *Box) setupOnHost(shell string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.makeGround(b.spec.protection()); err != nil {
+	// As in a guest that was prepared for another spec.
+	if err := b.makeGround(expectedProtection); err != nil {
 		return err
 	}
 	g := b.ground
@@ -65,6 +66,9 @@ func (b *Box) setupOnHost(shell string) error {
 			return err
 		}
 		if err := g.park(&b.launcher, network); err != nil {
+			return err
+		}
+		if err := g.protect(b.spec.protection()); err != nil {
 			return err
 		}
 		if err := g.fillRoot(b.spec, network); err != nil {

@@ -28,8 +28,9 @@ var (
 		"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
 		"CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
 	}
-	expectedSerial  = "changes"
-	expectedChanges = Changes{Kind: ChangesDisk, Serial: &expectedSerial}
+	expectedMemory  int64 = 416 << 20
+	expectedSerial        = "changes"
+	expectedChanges       = Changes{Kind: ChangesDisk, Serial: &expectedSerial}
 )
 
 // Prepare does all of a box's set-up that does not depend on its spec. After it, until Wake, every other verb fails with ErrAsleep;
@@ -47,7 +48,7 @@ func (b *Box) Prepare() error {
 	if err := b.ground.prepare(&b.launcher); err != nil {
 		return err
 	}
-	if err := b.launcher.cgroup.limit(&Resources{}); err != nil {
+	if _, err := b.launcher.cgroup.limit(&Resources{MemoryBytes: &expectedMemory}); err != nil {
 		return err
 	}
 	if _, err := b.launcher.cgroup.oomKills(); err != nil {

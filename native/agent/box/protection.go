@@ -50,8 +50,11 @@ func (p protection) apply(r root) error {
 	return nil
 }
 
-// protectAnew mounts once more what was protected in another way before the spec was known.
-func (g *ground) protectAnew(p protection) error {
+// protect mounts once more what was protected in another way before the spec was known.
+func (g *ground) protect(p protection) error {
+	if g.protection.equal(p) {
+		return nil
+	}
 	// A clone is without what is mounted below.
 	proc, err := linux.CloneMount(g.proc, "", false)
 	if err != nil {

@@ -31,10 +31,8 @@ func (g *ground) setup(l *launcher, spec *Spec) error {
 		if err := setHostname(spec.Hostname); err != nil {
 			return err
 		}
-		if !g.protection.equal(spec.protection()) {
-			if err := g.protectAnew(spec.protection()); err != nil {
-				return err
-			}
+		if err := g.protect(spec.protection()); err != nil {
+			return err
 		}
 		return g.buildRoot(spec, network)
 	})

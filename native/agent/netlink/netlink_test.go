@@ -106,3 +106,58 @@ func TestTheKernelTakesTheMessages(t *testing.T) {
 		t.Errorf("the metadata address: got %v, want EHOSTUNREACH", err)
 	}
 }
+
+func TestADumpEndsWithItsLastMessage(t *testing.T) {
+	message := func(kind uint16, sequence uint32, body []byte) []byte {
+		return newMessage(kind, 0, body).encode(sequence)
+	}
+	one, two := message(sockDiagByFamily, 3, []byte{1, 0, 0, 0}), message(sockDiagByFamily, 3, []byte{2, 0, 0, 0})
+	for name, c := range map[string]struct {
+		datagram []byte
+		bodies   int
+		done     bool
+		err      error
+	}{
+		"more to come":      {append(one[:len(one):len(one)], two...), 2, false, nil},
+		"the end":           {append(one[:len(one):len(one)], message(syscall.NLMSG_DONE, 3, make([]byte, 4))...), 1, true, nil},
+		"another request's": {message(sockDiagByFamily, 2, make([]byte, 4)), 0, false, nil},
+		"a failure":         {message(syscall.NLMSG_ERROR, 3, native.AppendUint32(nil, ^uint32(syscall.ENOENT)+1)), 0, true, syscall.ENOENT},
+		"cut short":         {one[:17], 0, false, errAnswer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bodies := 0
+			done, err := each(c.datagram, 3, func([]byte) error { bodies++; return nil })
+			if bodies != c.bodies || done != c.done || !errors.Is(err, c.err) {
+				t.Errorf("got %d, %v, %v", bodies, done, err)
+			}
+		})
+	}
+}
+
+func TestConnectionsWithinTheBoxAreTold(t *testing.T) {
+	own := [4]byte{10, 0, 2, 15}
+	id := func(destination ...byte) (id socketID) {
+		copy(id[20:], destination)
+		return id
+	}
+	mapped := func(address ...byte) []byte {
+		return append([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255}, address...)
+	}
+	for name, c := range map[string]struct {
+		id     socketID
+		family byte
+		want   bool
+	}{
+		"loopback":          {id(127, 0, 0, 5), syscall.AF_INET, true},
+		"its own address":   {id(10, 0, 2, 15), syscall.AF_INET, true},
+		"another":           {id(10, 0, 2, 2), syscall.AF_INET, false},
+		"mapped loopback":   {id(mapped(127, 0, 0, 1)...), syscall.AF_INET6, true},
+		"mapped another":    {id(mapped(1, 1, 1, 1)...), syscall.AF_INET6, false},
+		"IPv6 loopback":     {id(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1), syscall.AF_INET6, true},
+		"IPv6 like an IPv4": {id(127, 0, 0, 1), syscall.AF_INET6, false},
+	} {
+		if got := c.id.isLocal(c.family, own); got != c.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}

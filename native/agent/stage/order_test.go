@@ -2,6 +2,8 @@ package stage
 
 import (
 	"reflect"
+	"strings"
+	"syscall"
 	"testing"
 
 	"a3s.dev/box/agent/linux"
@@ -29,6 +31,44 @@ func TestAnOrderThatIsCutShortIsRefused(t *testing.T) {
 	}
 	if _, err := decodeOrder(append(whole, 0)); err == nil {
 		t.Error("trailing bytes were taken")
+	}
+}
+
+func TestAnOrderIsDeliveredWithItsNetwork(t *testing.T) {
+	long := *sampleOrder
+	long.Env = []string{"A=" + strings.Repeat("x", MaxMessage)}
+	for name, c := range map[string]struct {
+		order   *Order
+		network bool
+	}{
+		"a short one": {sampleOrder, false}, "a short one elsewhere": {sampleOrder, true},
+		"a long one": {&long, false}, "a long one elsewhere": {&long, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer syscall.Close(pair[1])
+			sent := -1
+			if c.network {
+				sent = pair[1]
+			}
+			if err := c.order.Send(pair[0], sent); err != nil {
+				t.Fatal(err)
+			}
+			got, network, err := receive(pair[1])
+			if err != nil || !reflect.DeepEqual(got, c.order) || (network >= 0) != c.network {
+				t.Fatalf("got %+v, %d, %v", got, network, err)
+			}
+			if network >= 0 {
+				syscall.Close(network)
+			}
+			syscall.Close(pair[0])
+			if got, _, err := receive(pair[1]); got != nil || err != nil {
+				t.Errorf("after the end: got %+v, %v", got, err)
+			}
+		})
 	}
 }
 
