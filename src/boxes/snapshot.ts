@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { A3sError } from '../errors.ts';
+import type { Guest } from '../guest/guest.ts';
 import { MAIN } from '../guest/protocol.ts';
 import type { Snapshot, SnapshotRecord } from '../snapshots/snapshot.ts';
 import type { SnapshotDirectories } from '../snapshots/snapshots.ts';
@@ -74,7 +75,7 @@ export async function endUnfinishedSnapshots(rt: Runtime): Promise<void> {
     // In turn with its adoption, which may wait for its machine.
     const thawed = rt.locks.run(id, async () => {
       const live = rt.live.get(id);
-      if (live !== undefined) await persist(live, (guest) => guest.thaw(live.signal));
+      if (live !== undefined) await thaw(rt, live);
     });
     thawed.catch((error: unknown) => {
       if (!rt.shutdown.aborted) rt.log.error('a box may stand still', error, { box: id });
@@ -110,7 +111,7 @@ async function save(
   const began = performance.now();
   try {
     const guest = await live.guest();
-    await guest.freeze(signal);
+    await freeze(guest, signal);
     const main = await guest.process(MAIN, signal);
     if (main.state !== 'running') throw notRunning(live.id);
     const machine = await live.machine.save({ directory: memory, overlayPath }, signal);
@@ -119,8 +120,35 @@ async function save(
     return { machine, written: main.written, pausedMs };
   } finally {
     shutdown.unlink();
-    if (!live.signal.aborted) await persist(live, (again) => again.thaw(live.signal));
+    if (!live.signal.aborted) await thaw(rt, live);
   }
+}
+
+async function freeze(guest: Guest, signal: AbortSignal): Promise<void> {
+  try {
+    await guest.freeze(signal);
+  } catch (cause) {
+    if (!isTooOld(cause)) throw cause;
+    throw new A3sError('agent-failed', 'The agent of the box cannot be copied: it is too old', {
+      remedy: 'Create the box anew, so that it boots with the current agent.',
+      cause,
+    });
+  }
+}
+
+/** Whatever became of the rest: a box must not stand still for ever. */
+async function thaw(rt: Pick<Runtime, 'log'>, live: LiveBox): Promise<void> {
+  try {
+    await persist(live, (guest) => guest.thaw(live.signal));
+  } catch (error) {
+    if (live.signal.aborted || isTooOld(error)) return;
+    rt.log.error('a box may stand still', error, { box: live.id });
+  }
+}
+
+/** It has no such route. */
+function isTooOld(error: unknown): boolean {
+  return error instanceof A3sError && error.code === 'no-such-exec';
 }
 
 function attributesOf({ name, box }: SnapshotRecord): Record<string, string> {

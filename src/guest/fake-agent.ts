@@ -41,13 +41,18 @@ export interface FakeAgentOptions {
   readonly users?: readonly string[];
   /** It is the copy of a guest that was prepared. */
   readonly asleep?: boolean;
+  /** It is the copy of a guest whose box ran this spec, and was frozen. */
+  readonly copyOf?: BoxSpec | undefined;
 }
 
 const JSON_BYTES = 64 * 1024;
 const DOCUMENT_BYTES = 4 * 1024 * 1024;
 
 /** The routes of guests that are copied; protocol 1 has none. */
-const COPIES: ReadonlySet<string> = new Set(['/v1/prepare', '/v1/wake', '/v1/fork']);
+const COPIES: ReadonlySet<string> = new Set([
+  ...['/v1/prepare', '/v1/wake', '/v1/fork'],
+  ...['/v1/freeze', '/v1/thaw'],
+]);
 
 /** What other requests wait for, besides the spec. */
 const ORDERED: ReadonlySet<string> = new Set([
@@ -68,6 +73,8 @@ export class FakeAgent {
   /** The identity that this copy was given, and the last one that a running copy was. */
   woken: Wake | undefined;
   forked: Fork | undefined;
+  /** No process of the box runs; here that is a flag and nothing else. */
+  frozen = false;
   /** Settles when the host ordered the power off. */
   readonly poweredOff: Promise<void>;
   readonly #options: FakeAgentOptions;
@@ -90,11 +97,14 @@ export class FakeAgent {
     this.poweredOff = new Promise((resolve) => {
       this.#powerOff = resolve;
     });
+    if (options.copyOf !== undefined) this.#goOn(options.copyOf);
     const id = '/v1/processes/([a-z0-9]{1,64})';
     this.#routes = [
       ['POST', /^\/v1\/prepare$/, (stream) => this.#prepare(stream)],
       ['POST', /^\/v1\/wake$/, (stream) => this.#wake(stream)],
       ['POST', /^\/v1\/fork$/, (stream) => this.#fork(stream)],
+      ['POST', /^\/v1\/freeze$/, async (stream) => this.#freeze(stream, true)],
+      ['POST', /^\/v1\/thaw$/, async (stream) => this.#freeze(stream, false)],
       ['GET', /^\/v1\/state$/, (stream) => this.#state(stream)],
       ['PUT', /^\/v1\/spec$/, (stream) => this.#putSpec(stream)],
       ['POST', /^\/v1\/processes$/, (stream) => this.#startProcess(stream)],
@@ -188,6 +198,16 @@ export class FakeAgent {
     return process;
   }
 
+  /** The main process starts from its beginning here; a real one would not notice anything. */
+  #goOn(spec: BoxSpec): void {
+    this.spec = spec;
+    this.#specDigest = `sha256:${'0'.repeat(64)}`;
+    const main = new FakeProcess(MAIN, spec.process);
+    this.#processes.set(MAIN, main);
+    this.#start(main, true);
+    this.frozen = true;
+  }
+
   async #prepare(stream: ServerHttp2Stream): Promise<void> {
     if (this.#specDigest !== null || this.#asleep || this.woken !== undefined) {
       throw new FakeRefusal('conflict', 'the guest was prepared already, or has a spec');
@@ -211,6 +231,11 @@ export class FakeAgent {
       throw new FakeRefusal('conflict', 'the process is not running');
     }
     this.forked = value;
+    json(stream, 204);
+  }
+
+  #freeze(stream: ServerHttp2Stream, frozen: boolean): void {
+    this.frozen = frozen;
     json(stream, 204);
   }
 

@@ -4,14 +4,15 @@
  *
  * @module
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { BoxSpec } from '@a3s-box/policies';
 import type { AdoptionPatience } from '../../boxes/adopt.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import type { Config } from '../../config.ts';
-import { FakeEngine, FakeHost } from '../../engine/fake.ts';
+import { FakeEngine, type FakeGuest, FakeHost } from '../../engine/fake.ts';
 import { FakeAgent, type FakeAgentOptions } from '../../guest/fake-agent.ts';
 import type { ImageStore } from '../../images/image.ts';
 import type { Registry } from '../../registry/registry.ts';
@@ -55,11 +56,18 @@ export class TestHome {
     };
     this.images = images;
     this.host = new FakeHost((machine) => {
-      const agent = new FakeAgent({ asleep: machine.prepared, ...this.agentOptions });
+      const copyOf = machine.spec.copyOf === undefined ? undefined : this.#sourceOf(machine);
+      const agent = new FakeAgent({ asleep: machine.prepared, copyOf, ...this.agentOptions });
       this.agents.set(machine.spec.id, agent);
       void agent.poweredOff.then(() => machine.poweroff());
       return (stream) => agent.serve(stream);
     });
+  }
+
+  /** What the box ran that a copy is one of: its memory says who saved it. */
+  #sourceOf({ spec: { copyOf } }: FakeGuest): BoxSpec | undefined {
+    const text = readFileSync(copyOf?.ram ?? -1, 'utf8');
+    return this.agents.get(text.split(' ').at(-1) ?? '')?.spec;
   }
 
   /** The present server's inside. */
