@@ -66,7 +66,7 @@ describe.each(ACTORS)('a memory snapshot, %s', (name) => {
       ...['snapshot', 'create', '--memory', '--name', 'origin', 'source'],
     ]);
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^[0-9a-f]{64}\n$/)]);
-    expect(stderr).toContain('Network connections of the box are not copied');
+    expect(stderr).toContain('Network connections out of the box are not copied');
     await goesOn('source');
     expect(await actor.ok(['snapshot', 'ls', '--format', '{{.Name}} {{.Box}} {{.State}}'])).toBe(
       'origin source ready',

@@ -18,7 +18,8 @@ const name = z.string().max(1024).optional();
 const MOST_PORTS = 1024;
 
 /** What people are told who make a snapshot, or start from one. */
-const DROPPED = 'Network connections of the box are not copied: a box from the snapshot has none.';
+const DROPPED =
+  'Network connections out of the box are not copied: in boxes from the snapshot they are reset.';
 
 export const SNAPSHOT_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/snapshots', {
