@@ -23,10 +23,6 @@ func confine(order *Order, stdio *stdio) (path string, err error) {
 			return "", err
 		}
 	}
-	syscall.Umask(0o022)
-	if err := linux.NewSessionKeyring(); err != nil {
-		return "", err
-	}
 	// As root first, as the user below: either may be the only one who can.
 	cwd := syscall.Chdir(order.Cwd)
 	if cwd != nil && cwd != syscall.EACCES {

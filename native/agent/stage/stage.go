@@ -72,6 +72,10 @@ func stage(reply reply) error {
 	if err := linux.Unshare(syscall.CLONE_FS); err != nil {
 		return err
 	}
+	syscall.Umask(0o022)
+	if err := linux.NewSessionKeyring(); err != nil {
+		return err
+	}
 	if err := wait(reply); err != nil {
 		return err
 	}
