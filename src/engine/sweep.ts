@@ -33,6 +33,11 @@ export async function endProcesses(runtimeDir: string): Promise<void> {
   };
   // Without a deadline: nothing but a stuck kernel keeps a killed process, and then it is not gone.
   await retry(attempt, new AbortController().signal);
+  await removeSockets(runtimeDir);
+}
+
+/** For a machine of which no process is left. */
+export async function removeSockets(runtimeDir: string): Promise<void> {
   for (const name of await list(runtimeDir)) {
     if (SOCKETS.test(name)) await rm(join(runtimeDir, name), { force: true });
   }

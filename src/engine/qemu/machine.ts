@@ -4,12 +4,13 @@
  * @module
  */
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import type { Disk, Machine, MachineExit, SavedMachine, SaveRequest } from '../engine.ts';
 import { type Helper, printable } from '../helper.ts';
 import { killProcess, type ProcessFence, untilGone } from '../processes.ts';
-import { endProcesses } from '../sweep.ts';
+import { endProcesses, removeSockets } from '../sweep.ts';
 import { vmmSockets } from './arguments.ts';
 import { panicReason, readConsole } from './console.ts';
 import { ControlPort } from './control-port.ts';
@@ -123,14 +124,31 @@ export class QemuMachine implements Machine {
     const { runtimeDir, vmm, helpers, monitor } = this.#parts;
     this.#gone.abort(new A3sError('vmm-failed', 'Cannot connect: the machine is gone'));
     killProcess(vmm);
+    const alone = await endedAlone(helpers);
     await untilGone([vmm], new AbortController().signal);
-    await endProcesses(runtimeDir);
+    await (alone ? removeSockets(runtimeDir) : endProcesses(runtimeDir));
     await this.#control.close();
     const detail = exit === CRASHED ? await lastWords(helpers) : exit.detail;
     for (const helper of helpers) helper.release();
     monitor.close();
     this.#settle({ ...exit, detail });
   }
+}
+
+/** How long the keeper of a VMM's cell may take to end behind it, before all processes of the host are looked through. */
+const KEEPER_MS = 1000;
+
+/**
+ * Whether the VMM was all there was of the machine, and has ended as a child of this process: then nothing else can be left.
+ * It is the first process of its namespace, and cannot make others. Looking for some would cost more than its end did.
+ */
+async function endedAlone(helpers: readonly Helper[]): Promise<boolean> {
+  const [only, another] = helpers;
+  if (only === undefined || another !== undefined) return false;
+  if (!only.ended.aborted) {
+    await delay(KEEPER_MS, undefined, { signal: only.ended }).catch(() => undefined);
+  }
+  return only.ended.aborted;
 }
 
 const CRASHED: MachineExit = { reason: 'crashed', detail: '' };
