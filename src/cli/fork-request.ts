@@ -71,7 +71,7 @@ export async function createFork(
   client: Client,
   { snapshot, body, policy }: ForkRequest,
   signal: AbortSignal,
-): Promise<{ id: string; imagePolicy: string | undefined }> {
+): Promise<{ id: string; imagePolicy: string | undefined; terminal: boolean }> {
   const imagePolicy = await registerImagePolicy(client, policy);
   const path = `/a3s/v1/snapshots/${segment(snapshot)}/boxes`;
   const query = { imagePolicy };
@@ -79,7 +79,7 @@ export async function createFork(
   for (const warning of stringsOf(created['warnings'])) {
     context.stderr.write(`WARNING: ${warning}\n`);
   }
-  return { id: stringOf(created['id']), imagePolicy };
+  return { id: stringOf(created['id']), imagePolicy, terminal: created['terminal'] === true };
 }
 
 function portOf({ hostIp, hostPort, boxPort }: PortBinding): Record<string, unknown> {

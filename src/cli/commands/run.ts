@@ -41,7 +41,10 @@ export const run: Command = {
   },
 };
 
-type Make = (client: Client, signal: AbortSignal) => Promise<CreatedBox>;
+type Make = (
+  client: Client,
+  signal: AbortSignal,
+) => Promise<CreatedBox & { readonly terminal?: boolean }>;
 
 /** How the box is made; everything that can be checked is checked before the server is asked. */
 async function maker(invocation: Invocation): Promise<Make> {
@@ -64,6 +67,7 @@ interface NewBox {
   readonly client: Client;
   readonly id: string;
   readonly imagePolicy: string | undefined;
+  readonly terminal?: boolean | undefined;
   readonly starting: Starting;
 }
 
@@ -77,7 +81,8 @@ async function background(box: NewBox): Promise<number> {
 async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Promise<number> {
   const { context, client, id, starting } = box;
   const { flags } = invocation;
-  const terminal = flags.bool('tty');
+  // One that goes on from a snapshot has what its source had.
+  const terminal = box.terminal ?? flags.bool('tty');
   const input = flags.bool('interactive');
   const path = `/containers/${segment(id)}`;
   const open = async (): Promise<Session> => {

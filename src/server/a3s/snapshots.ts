@@ -74,9 +74,14 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
         .default([]),
     }),
     handler: async ({ rt, id, query, body, headers }) => {
-      const request = { ...body, name: body.name };
-      const box = await createFork(rt, id, request, trustOptions(query, headers));
-      return json({ id: box.definition.id, warnings: [] }, 201);
+      const box = await createFork(
+        rt,
+        id,
+        { ...body, name: body.name },
+        trustOptions(query, headers),
+      );
+      const { id: made, terminal } = box.definition;
+      return json({ id: made, terminal, warnings: [] }, 201);
     },
   }),
 ];
