@@ -43,6 +43,7 @@ const ROOMS = {
     'state',
     'errors',
     'make-directories',
+    'unless-aborted',
   ],
   // What a registry has meets what the store keeps.
   distribution: ['distribution', 'registry', 'images', 'trust', 'errors'],
@@ -91,7 +92,7 @@ const ROOMS = {
     'unless-aborted',
   ],
   // Memory and disks of boxes as they were, not the boxes.
-  snapshots: ['snapshots', 'engine/engine', 'state', 'errors'],
+  snapshots: ['snapshots', 'engine/engine', 'engine/memory', 'state', 'errors'],
   engine: ['engine', 'cell', 'errors'],
   // The interface alone: a guest is reached through a machine's byte stream.
   guest: ['guest', 'engine/engine', 'cell/cell', 'errors'],

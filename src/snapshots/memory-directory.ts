@@ -5,9 +5,10 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, statfs } from 'node:fs/promises';
+import { lstat, mkdir, readFile, statfs } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
+import { availableBytes } from '../engine/memory.ts';
 import { A3sError } from '../errors.ts';
 
 const SHARED_MEMORY = '/dev/shm';
@@ -55,7 +56,8 @@ export async function ensureMemoryDirectory(path: string, uid: number): Promise<
 /** @throws A3sError `out-of-memory` where so much may not fit */
 export async function checkRoom(path: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(path);
-  const room = Math.min(bavail * bsize, freemem());
+  const available = availableBytes(await readFile('/proc/meminfo', 'utf8'));
+  const room = Math.min(bavail * bsize, available ?? Infinity);
   if (room >= bytes) return;
   const [need, have] = [bytes, room].map((each) => Math.floor(each / MEBIBYTE));
   throw new A3sError(
