@@ -6,7 +6,6 @@
  */
 import { createHash } from 'node:crypto';
 import { lstat, mkdir, readFile, statfs } from 'node:fs/promises';
-import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { availableBytes } from '../engine/memory.ts';
 import { A3sError } from '../errors.ts';
