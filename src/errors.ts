@@ -28,6 +28,7 @@ export const ERROR_STATUS = {
   'no-such-policy': 404,
   'no-such-template': 404,
   'no-such-snapshot': 404,
+  'no-such-pool': 404,
   'no-such-box': 404,
   'no-such-exec': 404,
   'no-such-route': 404,

@@ -122,6 +122,8 @@ async function findMachine(
 async function settleStart(rt: Runtime, box: Box, live: LiveBox): Promise<void> {
   // The main process of a copy ran before it was one; that it has an identity of its own is not known.
   const copy = box.state.machine?.start === 'snapshot';
+  // One of a pool may stand still yet.
+  if (box.state.machine?.start === 'pool') await live.machine.resume();
   if (!copy && (await mainStarted(live))) return enterRunning(rt, live);
   if (live.released) return;
   await abandon(rt, live);

@@ -131,6 +131,6 @@ export const INITIAL_STATE: BoxState = {
 };
 
 /** The program and its arguments, as Docker joins them. */
-export function commandOf(definition: BoxDefinition): string[] {
+export function commandOf(definition: Pick<BoxDefinition, 'entrypoint' | 'cmd'>): string[] {
   return [...definition.entrypoint, ...definition.cmd];
 }

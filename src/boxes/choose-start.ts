@@ -1,5 +1,5 @@
 /**
- * How a box comes to run: from a template, or by a boot of its own.
+ * How a box comes to run: in a machine of a pool, from a template, or by a boot of its own.
  *
  * @module
  */
@@ -10,10 +10,11 @@ import { type Begun, begin, startMain } from './begin.ts';
 import type { Box } from './box.ts';
 import { isFork, startFork } from './fork.ts';
 import { changesPath, type Found } from './machine.ts';
+import { startPooled } from './pool/start-pooled.ts';
 import { publish, type Runtime } from './runtime.ts';
 import { reasonToBoot, shapeOf } from './warm.ts';
 
-/** From its template where there is one that fits; by a boot of its own otherwise, or when the template is no good. */
+/** In a machine that waits for it, from its template where there is one that fits; by a boot of its own otherwise, or when the template is no good. */
 export async function runBox(rt: Runtime, box: Box, found: Found): Promise<void> {
   if (isFork(box)) return await startFork(rt, box, found);
   const reason = reasonToBoot(found);
@@ -21,6 +22,8 @@ export async function runBox(rt: Runtime, box: Box, found: Found): Promise<void>
     rt.log.info('a box boots', { box: box.definition.id, reason });
     return await startMain(rt, await begin(rt, box, found, undefined));
   }
+  const pooled = rt.pools.take(box.definition, found);
+  if (pooled !== undefined && (await startPooled(rt, box, found, pooled))) return;
   const shape = shapeOf(box.definition, found);
   const taken = await rt.templates.take(shape);
   const setback = taken === undefined ? undefined : await startWarm(rt, box, found, taken);

@@ -17,6 +17,7 @@ import { checkResources } from './resources.ts';
 import { boxDirectory, publish, type Runtime } from './runtime.ts';
 import { parseSignal } from './signal.ts';
 import { nameInUse } from './store.ts';
+import { takenUids } from './taken-uids.ts';
 import { authorizeImage, type TrustOptions } from './trust.ts';
 import { namesUsed } from './trust-names.ts';
 import { trustAttributes, trustRecord } from './trust-record.ts';
@@ -78,12 +79,7 @@ export async function createBox(
   const bootSet = await rt.boot.current();
   const id = randomBytes(32).toString('hex');
   // From here to the record nothing waits, so that no identity and no name is given twice.
-  const taken = rt.store
-    .list()
-    .flatMap(({ definition, state: { machine } }) => [
-      definition.identity.uid,
-      ...(machine === undefined ? [] : [machine.identity.uid]),
-    ]);
+  const taken = takenUids(rt);
   const definition: BoxDefinition = {
     ...{ id, createdAt: timestamp(now()), bootSet, identity: rt.identityFor(taken) },
     image: {

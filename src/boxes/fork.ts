@@ -26,6 +26,7 @@ import { pinnedImage } from './pinned-image.ts';
 import { resolvePorts } from './ports.ts';
 import { boxDirectory, publish, type Runtime, runtimeDirectory } from './runtime.ts';
 import { nameInUse } from './store.ts';
+import { takenUids } from './taken-uids.ts';
 import { authorizeImage, type TrustOptions } from './trust.ts';
 import { namesOnRecord } from './trust-names.ts';
 import { trustAttributes, trustRecord } from './trust-record.ts';
@@ -68,7 +69,7 @@ export async function createFork(
   const { reference: called, names = namesOnRecord(called, image) } = source.image;
   const trust = trustRecord(await authorizeImage(rt, { image, reference: called, names }, options));
   const id = randomBytes(32).toString('hex');
-  const uids = rt.store.list().map((box) => box.definition.identity.uid);
+  const uids = takenUids(rt);
   const definition: BoxDefinition = {
     ...source,
     ...{ id, createdAt: timestamp(now()), identity: rt.identityFor(uids), trust },

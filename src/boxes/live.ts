@@ -14,6 +14,8 @@ export interface LiveOptions {
   readonly connectMs: number;
   /** The machine is a copy: its agent is met so, within this time, before anything else is asked of it. */
   readonly copy?: { readonly known: KnownAgent; readonly connectMs: number } | undefined;
+  /** The connection that it has already. */
+  readonly guest?: Guest | undefined;
   /** Let go of when the machine is gone, or this server lets go of the box. */
   readonly held?: Disposable | undefined;
 }
@@ -50,6 +52,7 @@ export class LiveBox {
     this.#held = options.held;
     this.signal = this.#ended.signal;
     this.input = new BoxInput(() => this.guest());
+    if (options.guest !== undefined) this.#keep(Promise.resolve(options.guest));
     let finish = (): void => undefined;
     this.finished = new Promise((resolve) => {
       finish = resolve;
@@ -84,18 +87,20 @@ export class LiveBox {
       deadlineMs: copy?.connectMs ?? this.#connectMs,
       ...(copy === undefined ? {} : { known: copy.known }),
     });
+    this.#keep(connecting);
+    return connecting;
+  }
+
+  /** For as long as it lasts. */
+  #keep(connecting: Promise<Guest>): void {
     this.#guest = connecting;
-    const met = (): void => {
-      this.#copy = undefined;
-    };
     const forget = (): void => {
       if (this.#guest === connecting) this.#guest = undefined;
     };
     connecting.then((guest) => {
-      met();
+      this.#copy = undefined;
       void guest.closed.then(forget);
     }, forget);
-    return connecting;
   }
 
   /** Lets go of the machine, which runs on. */

@@ -145,9 +145,25 @@ export function describeMachine(
   return { machine, spec };
 }
 
+/** What of a definition the agent is told. */
+type Described = Pick<
+  BoxDefinition,
+  | 'hostname'
+  | 'entrypoint'
+  | 'cmd'
+  | 'env'
+  | 'cwd'
+  | 'user'
+  | 'terminal'
+  | 'openStdin'
+  | 'memoryBytes'
+  | 'nanoCpus'
+  | 'size'
+>;
+
 /** What the agent is told, from the record and what the host found for it. */
 export function specDocument(
-  definition: BoxDefinition,
+  definition: Described,
   found: Pick<BoxSpec['rootfs'], 'layers' | 'changes'> & Pick<BoxSpec, 'mounts' | 'network'>,
 ): BoxSpec {
   return {
@@ -171,7 +187,7 @@ export function specDocument(
   };
 }
 
-function mainProcess(definition: BoxDefinition): BoxSpec['process'] {
+function mainProcess(definition: Described): BoxSpec['process'] {
   return {
     args: commandOf(definition),
     env: processEnvironment(definition.hostname, definition.terminal, definition.env),
@@ -183,7 +199,8 @@ function mainProcess(definition: BoxDefinition): BoxSpec['process'] {
   };
 }
 
-function guestNic(mac: string): BoxSpec['network'] {
+/** A network card that the agent is told of. */
+export function guestNic(mac: string): BoxSpec['network'] {
   const { address, prefixLength, gateway, nameserver, mtu } = GUEST_NETWORK;
   const resolver = { nameservers: [nameserver], search: [] };
   return { kind: 'nic', mac, mtu, address, prefixLength, gateway, ...resolver };

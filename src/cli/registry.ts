@@ -229,6 +229,30 @@ const templateRm = entry(
   async () => (await import('./commands/template/rm.ts')).removeTemplates,
 );
 
+const poolLs = entry('List pools', async () => (await import('./commands/pool/ls.ts')).listPools);
+const poolRm = entry(
+  'Remove one or more pools',
+  async () => (await import('./commands/pool/rm.ts')).removePools,
+);
+
+const pools: Group = {
+  summary: 'Manage pools, machines that wait for boxes',
+  commands: {
+    inspect: entry(
+      'Display detailed information on one or more pools',
+      async () => (await import('./commands/pool/inspect.ts')).inspectPool,
+    ),
+    ls: poolLs,
+    list: poolLs,
+    rm: poolRm,
+    remove: poolRm,
+    set: entry(
+      'Make a pool, or change it',
+      async () => (await import('./commands/pool/set.ts')).setPool,
+    ),
+  },
+};
+
 const snapshotLs = entry(
   'List memory snapshots',
   async () => (await import('./commands/snapshot/ls.ts')).listSnapshots,
@@ -318,6 +342,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     },
   },
   policy,
+  pool: pools,
   system: {
     summary: 'Manage A3S Box',
     commands: {

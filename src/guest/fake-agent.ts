@@ -37,6 +37,8 @@ export interface FakeAgentOptions {
   /** Refuses the spec: a disk that does not appear and the like. */
   readonly refuseSpec?: FakeRefusal;
   readonly protocol?: { minimum: number; maximum: number };
+  /** Fails the rehearsal. */
+  readonly refuseRehearsal?: FakeRefusal;
   /** Users that the box knows, apart from numbers. */
   readonly users?: readonly string[];
   /** It is the copy of a guest that was prepared. */
@@ -50,7 +52,7 @@ const DOCUMENT_BYTES = 4 * 1024 * 1024;
 
 /** The routes of guests that are copied; protocol 1 has none. */
 const COPIES: ReadonlySet<string> = new Set([
-  ...['/v1/prepare', '/v1/wake', '/v1/fork'],
+  ...['/v1/prepare', '/v1/rehearse', '/v1/wake', '/v1/fork'],
   ...['/v1/freeze', '/v1/thaw'],
 ]);
 
@@ -75,6 +77,8 @@ export class FakeAgent {
   forked: Fork | undefined;
   /** No process of the box runs; here that is a flag and nothing else. */
   frozen = false;
+  /** What was rehearsed last. */
+  rehearsed: BoxSpec | undefined;
   /** Settles when the host ordered the power off. */
   readonly poweredOff: Promise<void>;
   readonly #options: FakeAgentOptions;
@@ -101,6 +105,7 @@ export class FakeAgent {
     const id = '/v1/processes/([a-z0-9]{1,64})';
     this.#routes = [
       ['POST', /^\/v1\/prepare$/, (stream) => this.#prepare(stream)],
+      ['POST', /^\/v1\/rehearse$/, (stream) => this.#rehearse(stream)],
       ['POST', /^\/v1\/wake$/, (stream) => this.#wake(stream)],
       ['POST', /^\/v1\/fork$/, (stream) => this.#fork(stream)],
       ['POST', /^\/v1\/freeze$/, async (stream) => this.#freeze(stream, true)],
@@ -186,7 +191,7 @@ export class FakeAgent {
   }
 
   #checkAwake(path: string): void {
-    if (this.#asleep && path !== '/v1/wake') {
+    if (this.#asleep && path !== '/v1/wake' && path !== '/v1/rehearse') {
       throw new FakeRefusal('conflict', 'the guest was prepared, and not woken yet');
     }
   }
@@ -213,6 +218,14 @@ export class FakeAgent {
       throw new FakeRefusal('conflict', 'the guest was prepared already, or has a spec');
     }
     this.#asleep = true;
+    json(stream, 204);
+  }
+
+  async #rehearse(stream: ServerHttp2Stream): Promise<void> {
+    const { value } = await readJson(stream, BoxSpec, DOCUMENT_BYTES);
+    if (!this.#asleep) throw new FakeRefusal('conflict', 'the guest is not asleep');
+    if (this.#options.refuseRehearsal !== undefined) throw this.#options.refuseRehearsal;
+    this.rehearsed = value;
     json(stream, 204);
   }
 

@@ -69,6 +69,15 @@ export class Guest {
     await this.#session.call('POST', '/v1/prepare', undefined, nothing, options);
   }
 
+  /**
+   * Has a copy that is asleep do what it will be asked for, in namespaces that it throws away, so that an emulated
+   * processor knows that code when it is. Protocol 2; may come again.
+   */
+  async rehearse(spec: BoxSpec, signal?: AbortSignal): Promise<void> {
+    const options = { signal, deadlineMs: SETUP_MS };
+    await this.#session.call('POST', '/v1/rehearse', spec, nothing, options);
+  }
+
   /** Makes the copy of a prepared guest one of its own. Protocol 2; the same once more changes nothing. */
   async wake(wake: Wake, signal?: AbortSignal): Promise<void> {
     const body = Wake.parse(wake);

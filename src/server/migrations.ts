@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { POOL_MIGRATIONS } from '../boxes/pool/records.ts';
 import { BOX_MIGRATIONS } from '../boxes/store.ts';
 import { migrations as IMAGE_MIGRATIONS } from '../images/catalog/catalog-migrations.ts';
 import { SNAPSHOT_MIGRATIONS } from '../snapshots/records.ts';
@@ -12,4 +13,5 @@ export const MIGRATIONS: Migrations = [
   ...BOX_MIGRATIONS,
   ...IMAGE_MIGRATIONS,
   ...SNAPSHOT_MIGRATIONS,
+  ...POOL_MIGRATIONS,
 ];

@@ -39,7 +39,7 @@ export interface Request<Query, Body> extends Omit<Call, 'query' | 'body'> {
 }
 
 export interface Route {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   /** In Hono's notation, without the version. */
   readonly path: string;
   readonly access: Access;

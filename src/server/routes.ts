@@ -6,6 +6,7 @@
 import { ATTACHMENT_ROUTES } from './a3s/attachments.ts';
 import { HOST_ROUTES } from './a3s/host.ts';
 import { IMAGE_POLICY_ROUTES } from './a3s/image-policies.ts';
+import { POOL_ROUTES } from './a3s/pools.ts';
 import { SERVER_ROUTES } from './a3s/server.ts';
 import { SNAPSHOT_ROUTES } from './a3s/snapshots.ts';
 import { TEMPLATE_ROUTES } from './a3s/templates.ts';
@@ -44,6 +45,7 @@ export const ROUTES: readonly Route[] = [
   ...DISK_USAGE_ROUTES,
   ...IMAGE_ROUTES,
   ...IMAGE_POLICY_ROUTES,
+  ...POOL_ROUTES,
   ...SNAPSHOT_ROUTES,
   ...TRUST_ROUTES,
   ...ATTACHMENT_ROUTES,

@@ -12,6 +12,8 @@ import { Execs } from '../boxes/execs.ts';
 import { LiveBoxes } from '../boxes/live.ts';
 import { Locks } from '../boxes/locks.ts';
 import { Outputs } from '../boxes/output/outputs.ts';
+import { Pools } from '../boxes/pool/pools.ts';
+import { PoolRecords } from '../boxes/pool/records.ts';
 import { boxDirectory, type Runtime } from '../boxes/runtime.ts';
 import { endUnfinishedSnapshots } from '../boxes/snapshot.ts';
 import { BoxStore } from '../boxes/store.ts';
@@ -60,7 +62,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
       const parts = await options.openParts(database);
       const records = new SnapshotRecords(database);
       const snapshots = new Snapshots({ home: config.home, uid, records });
-      const rt = await createRuntime(config, { store, snapshots, log, shutdown, ...parts });
+      const given = { store, snapshots, log, shutdown, ...parts };
+      const rt = await createRuntime(config, given, new PoolRecords(database));
       await serveRuntime(config, rt, options, () => stopped.abort());
     } finally {
       // It may be a dead server's: this one may have ended before it listened.
@@ -87,6 +90,7 @@ async function serveRuntime(
     rt.log.info('serving', { pid: process.pid, boxes: rt.store.list().length });
     options.onReady?.(rt);
     rt.templates.refresh();
+    await rt.pools.open();
     await aborted(rt.shutdown);
   } finally {
     // First the socket, so that the next server's is never taken away.
@@ -106,6 +110,8 @@ async function letGo(rt: Runtime): Promise<void> {
   const boxes = rt.live.list();
   await Promise.all(boxes.map((live) => live.release()));
   await rt.locks.idle();
+  // Nothing takes a machine any more.
+  await rt.pools.close();
   await Promise.all(boxes.filter(({ watched }) => watched).map(({ finished }) => finished));
   await rt.outputs.close();
   // Last: until here a start could have been at it.
@@ -115,6 +121,7 @@ async function letGo(rt: Runtime): Promise<void> {
 async function createRuntime(
   config: Config,
   given: Parts & Pick<Runtime, 'store' | 'snapshots' | 'log' | 'shutdown'>,
+  pools: PoolRecords,
 ): Promise<Runtime> {
   const { home, runtimeDir, startTimeoutMs } = config;
   const { log } = given;
@@ -144,7 +151,9 @@ async function createRuntime(
     locks: new Locks(),
     identityFor: (taken: Iterable<number>) => identityFor(uid, gid, taken),
   };
-  return { ...rt, templates: await openTemplates(config, rt) };
+  const templates = await openTemplates(config, rt);
+  const host = { ...rt, templates };
+  return Object.assign(host, { pools: new Pools(host, pools) });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -94,9 +94,15 @@ func (g *ground) takeChanges(changes Changes) error {
 		}
 	}
 	g.changes = changes
+	g.changesAt = changesDir
 	if err := mountChanges(changes, g.disks); err != nil {
 		return err
 	}
+	return g.showChanges()
+}
+
+// showChanges mounts in the box's mount namespace what the agent has mounted in its own.
+func (g *ground) showChanges() error {
 	mount, err := linux.CloneMount(-1, changesDir, false)
 	if err != nil {
 		return err
@@ -130,7 +136,7 @@ func mountChanges(changes Changes, disks map[string]string) error {
 	if err != nil {
 		return &deviceError{"changes on", changes.Kind, err}
 	}
-	for _, dir := range []string{upperDir, workDir} {
+	for _, dir := range []string{changesDir + upperName, changesDir + workName} {
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return err
 		}
@@ -171,15 +177,16 @@ func mountLayer(device, path string, missing bool) error {
 
 // mountOverlay answers the overlay's detached mount. `lowerdir+` takes one layer at a time, topmost first, so that their number
 // is not bounded by a page of mount options.
-func mountOverlay(layers []string) (int, error) {
+// The upper layer is below a directory of the changes.
+func mountOverlay(layers []string, changes string) (int, error) {
 	options := []linux.Option{{Key: "source", Value: "overlay"}}
 	for index := len(layers) - 1; index >= 0; index-- {
 		options = append(options, linux.Option{Key: "lowerdir+", Value: layers[index]})
 	}
 	options = append(options, linux.Option{Key: "lowerdir+", Value: pointsDir})
 	options = append(options,
-		linux.Option{Key: "upperdir", Value: upperDir},
-		linux.Option{Key: "workdir", Value: workDir},
+		linux.Option{Key: "upperdir", Value: changes + upperName},
+		linux.Option{Key: "workdir", Value: changes + workName},
 		// A layer must not point into another one by an xattr of its own.
 		linux.Option{Key: "redirect_dir", Value: "nofollow"},
 		linux.Option{Key: "metacopy", Value: "off"},

@@ -13,8 +13,6 @@ import (
 // root is entered.
 const (
 	changesDir  = "/run/changes"
-	upperDir    = changesDir + "/upper"
-	workDir     = changesDir + "/work"
 	boxDir      = "/run/box"
 	layersDir   = boxDir + "/layers"
 	nodesDir    = boxDir + "/nodes"
@@ -24,6 +22,12 @@ const (
 	systemDir   = boxDir + "/system"
 	networksDir = boxDir + "/networks"
 	rootDir     = boxDir + "/root"
+)
+
+// What the overlay writes to, below the directory of the changes.
+const (
+	upperName = "/upper"
+	workName  = "/work"
 )
 
 // Namespaces are descriptors of the namespaces that every process of the box joins.
@@ -46,6 +50,8 @@ type ground struct {
 	texts    *texts
 	// changes is the mounted disk or memory that the box writes to; zero for none yet.
 	changes Changes
+	// changesAt is the directory in it that is the box's.
+	changesAt string
 	// disks are device files by serial, as far as they were looked for.
 	disks map[string]string
 	// main is the stage that becomes the main process, and bornIn the network that it is in.

@@ -20,7 +20,7 @@ func (g *ground) buildRoot(spec *Spec, network *network) error {
 	if err != nil {
 		return err
 	}
-	overlay, err := mountOverlay(layers)
+	overlay, err := mountOverlay(layers, g.changesAt)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,8 @@ func (s *Server) prepare(body []byte) (reply, error) {
 	return nothing, s.Box.Prepare()
 }
 
+func (s *Server) rehearse(body []byte) (reply, error) { return nothing, s.Box.Rehearse(body) }
+
 func (s *Server) wake(body []byte) (reply, error) {
 	var request struct {
 		Entropy   string `json:"entropy"`

@@ -57,6 +57,7 @@ type route struct {
 
 var routes = []route{
 	{method: "POST", path: "/v1/prepare", since: 2, limit: maxDocumentBytes, setUp: (*Server).prepare},
+	{method: "POST", path: "/v1/rehearse", since: 2, limit: maxSpecBytes, setUp: (*Server).rehearse},
 	{method: "POST", path: "/v1/wake", since: 2, limit: maxDocumentBytes, setUp: (*Server).wake},
 	{method: "POST", path: "/v1/fork", since: 2, limit: maxDocumentBytes, setUp: (*Server).fork},
 	{method: "POST", path: "/v1/freeze", since: 2, limit: maxDocumentBytes, setUp: (*Server).freeze},

@@ -19,7 +19,7 @@ const MAX_ERROR = 1024 * 1024;
 type QueryValue = string | number | boolean;
 
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'DELETE' | 'HEAD';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'HEAD';
   /** Below the version, such as `/containers/json`; `/a3s/…` and `/_ping` have none. */
   readonly path: string;
   /** A list gives its name once for each of its values. */

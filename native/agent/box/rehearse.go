@@ -1,0 +1,128 @@
+package box
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"a3s.dev/box/agent/linux"
+)
+
+// rehearsalDir is where a rehearsal's box writes, on the disk of changes; nothing of it is left.
+const rehearsalDir = changesDir + "/rehearsal"
+
+// rehearsalTime is how long the main process of a rehearsal may take.
+const rehearsalTime = 30 * time.Second
+
+var errRehearsal = errors.New("the main process of the rehearsal did not end")
+
+// Rehearse does what the guest will be asked for: it takes an identity, sets a box up by a spec, and runs its main process to the
+// end; in namespaces that are gone afterwards, besides the ones that wait for the real box. An emulated processor, and the
+// caches of kernel and agent, know that code then.
+//
+// The spec has the prepared disk of changes, and no shares.
+func (b *Box) Rehearse(data []byte) error {
+	spec, err := ParseSpec(data)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	stopping, sleeps := b.stopping, b.asleep && b.prepared
+	b.mu.Unlock()
+	switch {
+	case stopping:
+		return ErrStopping
+	case !sleeps:
+		return ErrNotAsleep
+	}
+	if err := b.ground.rehearseIdentity(); err != nil {
+		return err
+	}
+	if _, err := b.launcher.cgroup.limit(&spec.Resources); err != nil {
+		return err
+	}
+	// What the thread returns to, so that nothing keeps the rehearsal's mounts.
+	outside, err := linux.OpenAt(-1, "/proc/thread-self/ns/mnt", syscall.O_RDONLY, 0, 0)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(outside)
+	r := &Box{launcher: b.launcher, spec: spec, ready: true, handles: map[string]*Handle{MainID: newHandle(MainID)}}
+	r.filters.capabilities, r.filters.program = b.filters.capabilities, b.filters.program
+	if r.ground, err = newGround(&r.launcher, spec.protection()); err == nil {
+		err = r.perform(b.ground)
+	}
+	if r.ground == nil {
+		return err
+	}
+	return errors.Join(err, r.leave(outside))
+}
+
+// rehearseIdentity takes an identity that Wake replaces.
+func (g *ground) rehearseIdentity() error {
+	entropy := make([]byte, 64)
+	for read := 0; read < len(entropy); {
+		n, err := linux.Random(entropy[read:])
+		if err != nil {
+			return err
+		}
+		read += n
+	}
+	return g.renew(entropy, time.Now(), "00000000-0000-4000-8000-000000000000")
+}
+
+// perform runs the rehearsal's box, which has the devices of a prepared guest.
+func (r *Box) perform(prepared *ground) error {
+	g := r.ground
+	g.disks = prepared.disks
+	for _, dir := range []string{rehearsalDir, rehearsalDir + upperName, rehearsalDir + workName} {
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	}
+	// Mounted where the agent is already.
+	g.changes, g.changesAt = r.spec.Rootfs.Changes, rehearsalDir
+	if err := g.showChanges(); err != nil {
+		return err
+	}
+	none, err := g.makeNetwork(&Network{Kind: NetworkNone}, nic{})
+	if err != nil {
+		return err
+	}
+	if r.spec.Network.Kind != NetworkNone {
+		// The device is not the rehearsal's.
+		if _, err := g.makeNetwork(&r.spec.Network, nic{}); err != nil {
+			return err
+		}
+	}
+	if err := g.thread.do(func() error { return g.park(&r.launcher, none) }); err != nil {
+		return err
+	}
+	if err := g.setup(&r.launcher, r.spec); err != nil {
+		return err
+	}
+	h, err := r.Start()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-h.Complete():
+		return nil
+	case <-time.After(rehearsalTime):
+		return errors.Join(errRehearsal, h.Signal(syscall.SIGKILL))
+	}
+}
+
+// leave ends what is left of a rehearsal, and removes what it wrote. outside is a mount namespace that goes on.
+func (r *Box) leave(outside int) error {
+	g := r.ground
+	var err error
+	if g.main != nil {
+		// Ended already, unless something failed on the way.
+		err = g.main.kill()
+		<-g.main.child.Done()
+	}
+	err = errors.Join(err, g.thread.do(func() error { return linux.SetNamespace(outside, syscall.CLONE_NEWNS) }), g.close())
+	return errors.Join(err, os.RemoveAll(rehearsalDir))
+}

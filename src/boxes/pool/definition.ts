@@ -1,0 +1,63 @@
+/**
+ * What a pool is on record: how many machines of which shape.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { A3sError } from '../../errors.ts';
+import { checkResources, machineMemory } from '../resources.ts';
+
+/** Of all pools together: each machine is a process that waits. */
+export const MOST_MACHINES = 64;
+const NANO = 1_000_000_000;
+
+const Name = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/);
+
+export const PoolDefinition = z.strictObject({
+  name: Name,
+  /** How many machines are to be ready. */
+  size: z.int().min(0).max(MOST_MACHINES),
+  cpus: z.int().min(1).max(1024),
+  /** What boxes can ask for; 0 is the default. */
+  memoryBytes: z.int().min(0),
+  network: z.enum(['default', 'none']),
+});
+export type PoolDefinition = z.infer<typeof PoolDefinition>;
+
+/** @throws A3sError `invalid-argument`, before anything is changed */
+export function checkPool(
+  definition: PoolDefinition,
+  others: readonly PoolDefinition[],
+  host: { cpus: number; memoryBytes: number },
+): void {
+  const { name, cpus, memoryBytes } = definition;
+  if (!Name.safeParse(name).success) {
+    throw new A3sError('invalid-argument', `Invalid pool name: ${name.slice(0, 64)}`, {
+      remedy: 'Use up to 63 letters, digits, dots, dashes and underscores.',
+    });
+  }
+  checkResources({ memoryBytes, nanoCpus: cpus * NANO }, host);
+  const sum = [...others, definition].reduce((total, { size }) => total + size, 0);
+  if (sum <= MOST_MACHINES) return;
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot have ${sum} machines in pools: the most are ${MOST_MACHINES}`,
+    { remedy: 'Make this pool or another one smaller.' },
+  );
+}
+
+/** Of each machine, in bytes. */
+export function poolMemory({ memoryBytes }: Pick<PoolDefinition, 'memoryBytes'>): number {
+  return machineMemory(memoryBytes);
+}
+
+/** Machines of the one will do for the other. */
+export function sameShape(a: PoolDefinition, b: PoolDefinition): boolean {
+  return a.cpus === b.cpus && a.memoryBytes === b.memoryBytes && a.network === b.network;
+}
+
+export function noSuchPool(name: string): A3sError {
+  return new A3sError('no-such-pool', `No such pool: ${name.slice(0, 128)}`, {
+    remedy: 'List them with a3s-box pool ls.',
+  });
+}

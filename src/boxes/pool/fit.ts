@@ -1,0 +1,33 @@
+/**
+ * Which boxes a pool can serve.
+ *
+ * @module
+ */
+import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
+import type { BoxDefinition } from '../box.ts';
+import type { Found } from '../machine.ts';
+import { machineCpus, machineMemory } from '../resources.ts';
+import { type PoolDefinition, poolMemory } from './definition.ts';
+
+/**
+ * Why a box does not come from this pool; undefined: it can.
+ *
+ * This is the one place that decides it. The image policy has decided before; and a box whose guest has to be measured from
+ * its first instruction on would have one more reason: there are no such boxes yet.
+ */
+export function reasonAgainst(
+  pool: PoolDefinition,
+  definition: BoxDefinition,
+  { layers, shares, keptChanges }: Found,
+): string | undefined {
+  const { nanoCpus, memoryBytes, network, ports } = definition;
+  const cpus = machineCpus(nanoCpus);
+  if (network !== pool.network) return `its network is ${network}, the pool's ${pool.network}`;
+  if (cpus !== pool.cpus) return `it has ${cpus} CPUs, the pool's machines ${pool.cpus}`;
+  if (machineMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';
+  if (ports.length > 0) return 'it publishes ports';
+  if (shares.length > 0) return 'it has bind mounts';
+  if (keptChanges) return 'it has run before';
+  if (layers.length > TEMPLATE_SLOTS.layers.length) return `it has ${layers.length} layers`;
+  return undefined;
+}

@@ -1,0 +1,103 @@
+/**
+ * One pool: the machines that are ready, and how its last fills went.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { PoolDefinition } from './definition.ts';
+import type { PooledMachine } from './pooled-machine.ts';
+
+const FIRST_PAUSE_MS = 2000;
+const LONGEST_PAUSE_MS = 600_000;
+
+export class Pool {
+  definition: PoolDefinition;
+  /** Oldest first. */
+  readonly ready: PooledMachine[] = [];
+  /** One is being restored. */
+  filling = false;
+  /** It is no longer there. */
+  removed = false;
+  /** Why the last fill failed; undefined when it did not. */
+  failure: A3sError | undefined;
+  #failures = 0;
+  #pausedUntil = 0;
+  readonly #watchers = new Set<() => void>();
+
+  constructor(definition: PoolDefinition) {
+    this.definition = definition;
+  }
+
+  /** How many are missing. */
+  get missing(): number {
+    return this.removed ? 0 : Math.max(0, this.definition.size - this.ready.length);
+  }
+
+  /** Milliseconds, by the clock that never goes back, until a fill is tried again. */
+  pause(now: number): number {
+    return Math.max(0, this.#pausedUntil - now);
+  }
+
+  filled(machine: PooledMachine): void {
+    this.ready.push(machine);
+    this.tryAtOnce();
+  }
+
+  failed(error: A3sError, now: number): void {
+    this.failure = error;
+    const wait = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures, LONGEST_PAUSE_MS);
+    this.#failures += 1;
+    this.#pausedUntil = now + wait;
+    this.changed();
+  }
+
+  /** What failed before counts no more. */
+  tryAtOnce(): void {
+    this.failure = undefined;
+    this.#failures = 0;
+    this.#pausedUntil = 0;
+    this.changed();
+  }
+
+  /** Takes it out; false when it is in there no more. */
+  takeOut(machine: PooledMachine): boolean {
+    const index = this.ready.indexOf(machine);
+    if (index < 0) return false;
+    this.ready.splice(index, 1);
+    this.changed();
+    return true;
+  }
+
+  changed(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  /**
+   * Waits until it is full.
+   *
+   * @throws A3sError why it does not fill; `no-such-pool` when it is removed meanwhile; the signal's reason
+   */
+  full(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (finish: () => void): void => {
+        this.#watchers.delete(look);
+        signal.removeEventListener('abort', look);
+        finish();
+      };
+      const look = (): void => {
+        const refusal: unknown = signal.aborted ? signal.reason : this.#obstacle();
+        if (refusal !== undefined) settle(() => reject(refusal));
+        else if (this.missing === 0) settle(resolve);
+      };
+      this.#watchers.add(look);
+      signal.addEventListener('abort', look);
+      look();
+    });
+  }
+
+  /** Why it does not fill, now. */
+  #obstacle(): A3sError | undefined {
+    const { name } = this.definition;
+    return this.removed ? new A3sError('no-such-pool', `Pool ${name} was removed`) : this.failure;
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * One machine of a pool: restored, rehearsed, and standing still until a box takes it. It serves one box, or none.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CellIdentity } from '../../cell/cell.ts';
+import { type Machine, type MachineSpec, TEMPLATE_SLOTS } from '../../engine/engine.ts';
+import { A3sError } from '../../errors.ts';
+import { connectGuest } from '../../guest/connection.ts';
+import type { Guest } from '../../guest/guest.ts';
+import type { TakenTemplate } from '../../templates/templates.ts';
+import { CHANGES_DISK } from '../changes-disk.ts';
+import { makeRuntimeDirectory } from '../machine.ts';
+import { type Runtime, runtimeDirectory } from '../runtime.ts';
+import { WAKE_MS } from '../warm.ts';
+import { type PoolDefinition, poolMemory } from './definition.ts';
+import { rehearsalDisk, rehearsalSpec, writeRehearsalDisk } from './rehearsal.ts';
+
+/** The card has it until its box's own is set. */
+const MAC = '02:00:00:00:00:00';
+const REHEARSAL_DISK = 'rehearsal.erofs';
+/** Where nothing says when the template is too old. */
+const LONGEST_MS = 24 * 3_600_000;
+
+export type Host = Pick<
+  Runtime,
+  'home' | 'runtimeDir' | 'boot' | 'engine' | 'templates' | 'log' | 'store' | 'identityFor'
+>;
+
+export interface PooledMachine {
+  readonly machine: Machine;
+  readonly identity: CellIdentity;
+  readonly guest: Guest;
+  readonly taken: TakenTemplate;
+  /** What it was restored for. */
+  readonly shape: PoolDefinition;
+  readonly bootSet: string;
+  /** Milliseconds since 1970: from then on its template is too old. */
+  readonly expiresAt: number;
+  /** Its disk of changes. */
+  readonly changesPath: string;
+  /** Holds that disk, and nothing else. */
+  readonly directory: string;
+}
+
+/** Where machines of pools have their disks until boxes take them. */
+export function poolsDirectory(home: string): string {
+  return join(home, 'pools');
+}
+
+/** A machine's name. */
+export function inventMachineId(): string {
+  return randomBytes(32).toString('hex');
+}
+
+/**
+ * Restores one, and leaves nothing behind when it cannot.
+ *
+ * @throws A3sError `template-unusable`, `out-of-memory`, `disk-full`, `vmm-failed`, `agent-timeout`…; the signal's reason
+ */
+export async function fillOne(
+  rt: Host,
+  shape: PoolDefinition,
+  { id, identity }: { readonly id: string; readonly identity: CellIdentity },
+  signal: AbortSignal,
+): Promise<PooledMachine> {
+  const bootSet = await rt.boot.current();
+  const boot = await rt.boot.open(bootSet);
+  const { cpus } = shape;
+  await rt.templates.warm([cpus], () => undefined, signal);
+  const taken = await rt.templates.take({ cpus, boot });
+  if (taken === undefined) {
+    throw new A3sError('template-unusable', 'There is no template for the machines of the pool');
+  }
+  const directory = join(poolsDirectory(rt.home), id);
+  const runtimeDir = runtimeDirectory(rt, id);
+  try {
+    signal.throwIfAborted();
+    await makeRuntimeDirectory(runtimeDir, identity);
+    await mkdir(directory, { mode: 0o700 });
+    const changesPath = join(directory, CHANGES_DISK);
+    await taken.writeChanges(changesPath, identity);
+    const stage = join(directory, REHEARSAL_DISK);
+    await writeRehearsalDisk(stage);
+    const spec: MachineSpec = {
+      ...{ id, runtimeDir, identity, cpus, boot },
+      memoryBytes: poolMemory(shape),
+      disks: [
+        { path: changesPath, serial: TEMPLATE_SLOTS.changes, readonly: false },
+        rehearsalDisk(stage),
+      ],
+      nic: shape.network === 'none' ? undefined : { mac: MAC, ports: [] },
+      shares: [],
+      template: taken.template,
+    };
+    const machine = await rt.engine.launch(spec, signal);
+    const guest = await connectGuest(machine, { signal, deadlineMs: WAKE_MS });
+    await guest.rehearse(rehearsalSpec(shape.network), signal);
+    await machine.pause();
+    const expiresAt = expiryOf(rt, taken.template.key);
+    return { machine, identity, guest, taken, shape, bootSet, expiresAt, changesPath, directory };
+  } catch (error) {
+    await endMachine(rt, { id, taken, directory });
+    signal.throwIfAborted();
+    if (error instanceof A3sError && error.code === 'template-unusable') {
+      await rt.templates.drop(taken.template.key, error.message);
+    }
+    throw error;
+  }
+}
+
+/** Ends it, and removes all that it had. */
+export async function endPooled(rt: Host, pooled: PooledMachine): Promise<void> {
+  const { machine, guest, taken, directory } = pooled;
+  guest.close();
+  await machine.kill();
+  await machine.exited;
+  await machine.release();
+  await endMachine(rt, { id: machine.id, taken, directory });
+}
+
+async function endMachine(
+  rt: Host,
+  { id, taken, directory }: { id: string; taken: TakenTemplate; directory: string },
+): Promise<void> {
+  const runtimeDir = runtimeDirectory(rt, id);
+  await rt.engine.sweep(id, runtimeDir);
+  // Only now: until it is swept, its user could put links in the way.
+  await rm(runtimeDir, { recursive: true, force: true });
+  await rm(directory, { recursive: true, force: true });
+  taken.release();
+}
+
+function expiryOf(rt: Host, key: string): number {
+  const found = rt.templates.list().some((each) => each.key === key);
+  const at = found ? Date.parse(rt.templates.inspect(key).expiresAt ?? '') : Number.NaN;
+  return Number.isNaN(at) ? Date.now() + LONGEST_MS : at;
+}

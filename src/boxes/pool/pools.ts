@@ -1,0 +1,348 @@
+/**
+ * All pools of a home: filled in the background, one machine at a time, while nothing else goes on; emptied with the server.
+ *
+ * @module
+ */
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { availableBytes } from '../../engine/memory.ts';
+import { A3sError } from '../../errors.ts';
+import { unlessAborted } from '../../unless-aborted.ts';
+import type { BoxDefinition } from '../box.ts';
+import type { Found } from '../machine.ts';
+import type { Runtime } from '../runtime.ts';
+import { takenUids } from '../taken-uids.ts';
+import { checkPool, noSuchPool, type PoolDefinition, poolMemory, sameShape } from './definition.ts';
+import { reasonAgainst } from './fit.ts';
+import { Pool } from './pool.ts';
+import {
+  endPooled,
+  fillOne,
+  type Host,
+  inventMachineId,
+  type PooledMachine,
+  poolsDirectory,
+} from './pooled-machine.ts';
+import type { PoolRecords } from './records.ts';
+
+/** How often it is looked whether machines are too old. */
+const LOOK_MS = 60_000;
+
+/** A pool as people see it. */
+export interface PoolSummary extends PoolDefinition {
+  /** Of each machine, in bytes. */
+  readonly machineBytes: number;
+  readonly ready: number;
+  readonly state: 'full' | 'filling' | 'failing';
+  /** Why the last fill failed; empty where it did not. */
+  readonly error: string;
+  /** Process ids of the machines that are ready. */
+  readonly pids: readonly number[];
+}
+
+export type PoolsHost = Host & Pick<Runtime, 'events' | 'host' | 'locks'>;
+
+export class Pools {
+  readonly #host: PoolsHost;
+  readonly #records: PoolRecords;
+  readonly #pools = new Map<string, Pool>();
+  readonly #closing = new AbortController();
+  /** User ids of machines that are neither ready nor a box's. */
+  readonly #reserved = new Set<number>();
+  readonly #ending = new Set<Promise<void>>();
+  #work: Promise<void> | undefined;
+  #again = false;
+  #timer: NodeJS.Timeout | undefined;
+  #open = false;
+
+  constructor(host: PoolsHost, records: PoolRecords) {
+    this.#host = host;
+    this.#records = records;
+    for (const definition of records.list()) {
+      this.#pools.set(definition.name, new Pool(definition));
+    }
+  }
+
+  /** Removes what an earlier server left, and begins to fill. Boxes are adopted by then, and what no box has is swept. */
+  async open(): Promise<void> {
+    const directory = poolsDirectory(this.#host.home);
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(directory, { mode: 0o700 });
+    this.#open = true;
+    this.#look();
+  }
+
+  list(): PoolSummary[] {
+    return [...this.#pools.values()].map(summary).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** @throws A3sError `no-such-pool` */
+  inspect(name: string): PoolSummary {
+    return summary(this.#expect(name));
+  }
+
+  /**
+   * Makes a pool, or changes it; it is filled in the background.
+   *
+   * @throws A3sError `invalid-argument`, `out-of-memory`, `unsupported-option` where there are no templates
+   */
+  async set(definition: PoolDefinition): Promise<PoolSummary> {
+    const { name } = definition;
+    const others = this.#records.list().filter((each) => each.name !== name);
+    checkPool(definition, others, this.#host.host);
+    if (!this.#host.templates.enabled) {
+      throw new A3sError('unsupported-option', 'Cannot have pools: templates are switched off', {
+        remedy: 'Start the server without A3S_TEMPLATES=off.',
+      });
+    }
+    await this.#checkRoom(definition);
+    const before = this.#pools.get(name);
+    const pool = before ?? new Pool(definition);
+    this.#records.put(definition);
+    pool.definition = definition;
+    this.#pools.set(name, pool);
+    this.#tell(before === undefined ? 'create' : 'update', pool, {});
+    pool.tryAtOnce();
+    this.#look();
+    return summary(pool);
+  }
+
+  /** @throws A3sError as `Pool.full` */
+  async full(name: string, signal: AbortSignal): Promise<PoolSummary> {
+    const pool = this.#expect(name);
+    await pool.full(AbortSignal.any([signal, this.#closing.signal]));
+    return summary(pool);
+  }
+
+  /**
+   * Removes a pool, and ends its machines.
+   *
+   * @throws A3sError `no-such-pool`
+   */
+  async remove(name: string): Promise<void> {
+    const pool = this.#expect(name);
+    this.#records.remove(name);
+    this.#pools.delete(name);
+    pool.removed = true;
+    await Promise.all(pool.ready.map((each) => this.#end(pool, each, 'removed')));
+    pool.changed();
+    this.#tell('remove', pool, {});
+    this.#look();
+  }
+
+  /** A machine for this box, which is the box's from now on; undefined where no pool has one. Nothing waits. */
+  take(definition: BoxDefinition, found: Found): PooledMachine | undefined {
+    if (this.#closing.signal.aborted) return undefined;
+    const reasons: Record<string, string> = {};
+    for (const pool of this.#pools.values()) {
+      const { name } = pool.definition;
+      const against = reasonAgainst(pool.definition, definition, found);
+      const machine = pool.ready.find(
+        (each) => each.bootSet === definition.bootSet && this.#isFit(pool, each),
+      );
+      if (against === undefined && machine !== undefined) {
+        pool.takeOut(machine);
+        this.#tell('take', pool, { box: definition.id, machine: machine.machine.id });
+        this.#look();
+        return machine;
+      }
+      reasons[name] = against ?? 'it has no machine ready';
+      if (against === undefined && pool.definition.size > 0) {
+        this.#tell('miss', pool, { box: definition.id });
+      }
+    }
+    if (this.#pools.size > 0) {
+      this.#host.log.info('a box comes from no pool', { box: definition.id, reasons });
+    }
+    return undefined;
+  }
+
+  /** User ids of its machines. */
+  uids(): number[] {
+    const ready = [...this.#pools.values()].flatMap((pool) => pool.ready);
+    return [...this.#reserved, ...ready.map(({ identity }) => identity.uid)];
+  }
+
+  /** Ends all machines. None is taken or made any more. */
+  async close(): Promise<void> {
+    this.#closing.abort(new A3sError('internal', 'The server is stopping'));
+    clearTimeout(this.#timer);
+    await this.#work;
+    for (const pool of this.#pools.values()) {
+      const ready = [...pool.ready];
+      if (ready.length > 0) this.#tell('drain', pool, { machines: String(ready.length) });
+      for (const each of ready) void this.#end(pool, each, 'drained');
+    }
+    await Promise.all(this.#ending);
+    if (this.#open) await rm(poolsDirectory(this.#host.home), { recursive: true, force: true });
+  }
+
+  #expect(name: string): Pool {
+    const pool = this.#pools.get(name);
+    if (pool === undefined) throw noSuchPool(name);
+    return pool;
+  }
+
+  /** Room for what is missing now, and for what this pool would lack: a machine may come to need all that it has. */
+  async #checkRoom(definition: PoolDefinition): Promise<void> {
+    let bytes = 0;
+    const pools = [...this.#pools.values()].filter(
+      (pool) => pool.definition.name !== definition.name,
+    );
+    for (const pool of pools) bytes += pool.missing * poolMemory(pool.definition);
+    const before = this.#pools.get(definition.name);
+    const kept = (before?.ready ?? []).filter(({ shape }) => sameShape(shape, definition)).length;
+    const more = Math.max(0, definition.size - kept);
+    bytes += more * poolMemory(definition);
+    const available = availableBytes(await readFile('/proc/meminfo', 'utf8'));
+    if (more === 0 || available === undefined || bytes <= available) return;
+    const mebibytes = (value: number): string => `${Math.floor(value / 2 ** 20)} MiB`;
+    throw new A3sError(
+      'out-of-memory',
+      `Cannot fill the pool: its machines may come to need ${mebibytes(bytes)}, and the host has ${mebibytes(available)} available`,
+      { remedy: 'Choose a smaller --size, or less memory with -m.' },
+    );
+  }
+
+  /** It has the shape that is asked for now, and its template is neither too old nor given up. */
+  #isFit({ definition }: Pool, { shape, expiresAt, taken }: PooledMachine): boolean {
+    const { key } = taken.template;
+    const kept = this.#host.templates.list().some((each) => each.key === key);
+    return sameShape(shape, definition) && Date.now() < expiresAt && kept;
+  }
+
+  /** Has the background look at what is to be done. */
+  #look(): void {
+    if (!this.#open || this.#closing.signal.aborted) return;
+    this.#again = true;
+    this.#work ??= this.#doAll().finally(() => {
+      this.#work = undefined;
+      if (this.#again) this.#look();
+    });
+  }
+
+  async #doAll(): Promise<void> {
+    clearTimeout(this.#timer);
+    while (this.#again && !this.#closing.signal.aborted) {
+      this.#again = false;
+      try {
+        await this.#endUnfit();
+        const lacking = this.#lacking();
+        if (lacking === undefined) continue;
+        await unlessAborted(this.#host.locks.idle(), this.#closing.signal);
+        await this.#fill(lacking);
+        this.#again = true;
+      } catch (error) {
+        if (this.#closing.signal.aborted) return;
+        this.#host.log.error('pools could not be looked after', error);
+      }
+    }
+    if (this.#closing.signal.aborted) return;
+    const pauses = [...this.#pools.values()].flatMap((pool) =>
+      pool.missing > 0 ? [pool.pause(performance.now())] : [],
+    );
+    this.#timer = setTimeout(() => this.#look(), Math.max(1, Math.min(LOOK_MS, ...pauses)));
+    this.#timer.unref();
+  }
+
+  /** The pool that has the fewest of what it should. */
+  #lacking(): Pool | undefined {
+    const now = performance.now();
+    return [...this.#pools.values()]
+      .filter((pool) => pool.missing > 0 && pool.pause(now) === 0)
+      .sort((a, b) => b.missing - a.missing)[0];
+  }
+
+  /** Those of another shape, of another boot set than the present one, of templates that are no more, and too many. */
+  async #endUnfit(): Promise<void> {
+    const ready = [...this.#pools.values()].some((pool) => pool.ready.length > 0);
+    if (!ready) return;
+    const bootSet = await this.#host.boot.current();
+    for (const pool of this.#pools.values()) {
+      for (const each of [...pool.ready]) {
+        if (each.bootSet === bootSet && this.#isFit(pool, each)) continue;
+        void this.#end(pool, each, 'stale');
+      }
+      for (const each of pool.ready.slice(pool.definition.size))
+        void this.#end(pool, each, 'surplus');
+    }
+  }
+
+  async #fill(pool: Pool): Promise<void> {
+    const { definition } = pool;
+    const identity = this.#host.identityFor(takenUids({ store: this.#host.store, pools: this }));
+    const since = performance.now();
+    this.#reserved.add(identity.uid);
+    pool.filling = true;
+    try {
+      const id = inventMachineId();
+      const machine = await fillOne(this.#host, definition, { id, identity }, this.#closing.signal);
+      pool.filled(machine);
+      void machine.machine.exited.then(() => this.#lost(pool, machine));
+      void machine.guest.closed.then(() => this.#lost(pool, machine));
+      const milliseconds = String(Math.round(performance.now() - since));
+      this.#tell('fill', pool, { machine: id, milliseconds });
+      // Meanwhile it may have been removed.
+      if (pool.removed) await this.#end(pool, machine, 'removed');
+    } catch (error) {
+      if (this.#closing.signal.aborted) throw error;
+      this.#host.log.error('a machine for a pool could not be restored', error, {
+        pool: definition.name,
+      });
+      const reason = error instanceof Error ? error.message : String(error);
+      const failure =
+        error instanceof A3sError ? error : new A3sError('internal', reason, { cause: error });
+      pool.failed(failure, performance.now());
+      this.#tell('fail', pool, { reason: reason.slice(0, 512) });
+    } finally {
+      pool.filling = false;
+      this.#reserved.delete(identity.uid);
+    }
+  }
+
+  /** It ended by itself, or cannot be talked to. A box's machine is the box's business. */
+  #lost(pool: Pool, machine: PooledMachine): void {
+    if (!pool.ready.includes(machine)) return;
+    pool.failed(
+      new A3sError('vmm-failed', 'A machine of the pool ended by itself'),
+      performance.now(),
+    );
+    void this.#end(pool, machine, 'lost').then(() => this.#look());
+  }
+
+  /** Nobody can take it any more; it is gone when this settles. Never rejects. */
+  #end(pool: Pool, machine: PooledMachine, reason: string): Promise<void> {
+    if (!pool.takeOut(machine)) return Promise.resolve();
+    const { uid } = machine.identity;
+    const { id } = machine.machine;
+    this.#reserved.add(uid);
+    this.#tell('end', pool, { machine: id, reason });
+    const ended = endPooled(this.#host, machine)
+      .catch((error: unknown) => {
+        this.#host.log.error('a machine of a pool could not be ended', error, { machine: id });
+      })
+      .finally(() => {
+        this.#reserved.delete(uid);
+        this.#ending.delete(ended);
+      });
+    this.#ending.add(ended);
+    return ended;
+  }
+
+  #tell(action: string, { definition }: Pool, more: Readonly<Record<string, string>>): void {
+    const { name, size } = definition;
+    this.#host.events.publish('pool', action, name, { name, size: String(size), ...more });
+  }
+}
+
+function summary(pool: Pool): PoolSummary {
+  const { definition, ready, missing, failure } = pool;
+  const lacks = failure === undefined ? 'filling' : 'failing';
+  return {
+    ...definition,
+    machineBytes: poolMemory(definition),
+    ready: ready.length,
+    state: missing === 0 ? 'full' : lacks,
+    error: failure?.message ?? '',
+    pids: ready.map(({ machine }) => machine.pid),
+  };
+}

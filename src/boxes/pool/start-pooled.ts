@@ -1,0 +1,103 @@
+/**
+ * A start in a machine of a pool: the box's layers and its spec come to a guest that has everything else.
+ *
+ * @module
+ */
+import { chown, rename, rm } from 'node:fs/promises';
+import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
+import { A3sError } from '../../errors.ts';
+import { allDone } from '../all-done.ts';
+import { abandon, type Begun, startMain } from '../begin.ts';
+import type { Box, BoxDefinition } from '../box.ts';
+import { LiveBox } from '../live.ts';
+import { changesPath, describeMachine, type Found } from '../machine.ts';
+import { sweepMachine } from '../machine-of.ts';
+import { publish, type Runtime, runtimeDirectory } from '../runtime.ts';
+import { Waking } from '../warm.ts';
+import type { PooledMachine } from './pooled-machine.ts';
+
+/** What can be the machine's fault. */
+const SETBACKS: ReadonlySet<string> = new Set(['vmm-failed', 'agent-timeout', 'agent-failed']);
+
+/** Starts the box in the machine. False when the machine was no good: nothing of the box ran, and nothing is left of it. */
+export async function startPooled(
+  rt: Runtime,
+  box: Box,
+  found: Found,
+  pooled: PooledMachine,
+): Promise<boolean> {
+  const { id } = box.definition;
+  let begun: Begun;
+  try {
+    begun = await begin(rt, box, found, pooled);
+  } catch (error) {
+    pooled.taken.release();
+    await rm(pooled.directory, { recursive: true, force: true });
+    const machines = error instanceof A3sError && SETBACKS.has(error.code);
+    if (!machines || rt.shutdown.aborted) throw error;
+    const machine = pooled.machine.id;
+    rt.log.error('a box could not start in a machine of a pool', error, { box: id, machine });
+    publish(rt, box, 'pool-failed', { machine, reason: error.message });
+    await sweepMachine(rt, rt.store.expect(id));
+    // It has been the machine's.
+    await rm(changesPath(rt, id), { force: true });
+    return false;
+  }
+  await startMain(rt, begun);
+  return true;
+}
+
+async function begin(rt: Runtime, box: Box, found: Found, pooled: PooledMachine): Promise<Begun> {
+  const { definition, state } = box;
+  const { id } = definition;
+  const { machine, identity, guest, taken } = pooled;
+  const source = taken.template.key;
+  // On record before anything is done to it: whoever takes over finds it by this.
+  rt.store.amend(id, {
+    ports: [],
+    machine: { id: machine.id, identity, start: 'pool', source },
+  });
+  const opened = rt.outputs.of(id).open(state.run, !definition.autoRemove);
+  const failed = opened.catch(() => undefined);
+  const live = new LiveBox(id, state.run, machine, {
+    ...{ connectMs: rt.startTimeoutMs, guest, held: taken },
+  });
+  rt.live.add(live);
+  if (rt.shutdown.aborted) await live.release();
+  try {
+    const changes = { disks: [], serial: TEMPLATE_SLOTS.changes, throwaway: undefined };
+    const directory = runtimeDirectory(rt, machine.id);
+    const { spec } = describeMachine(definition, {
+      ...{ found, directory, ports: [], changes, taken },
+    });
+    await allDone([machine.insert(found.layers), takeChanges(rt, definition, pooled)]);
+    const waking = new Waking(machine.id, taken.protocol, spec);
+    // What is sent to it before it goes on is there when it does.
+    await allDone([machine.resume(), waking.known.first(guest, live.signal)]);
+    await waking.told;
+    return { live, guest, offset: await opened };
+  } catch (error) {
+    await failed;
+    if (!live.released) await abandon(rt, live);
+    throw error;
+  }
+}
+
+/** The machine's disk of changes becomes the box's. */
+async function takeChanges(
+  rt: Runtime,
+  { id, identity }: BoxDefinition,
+  { changesPath: from, directory }: PooledMachine,
+): Promise<void> {
+  const to = changesPath(rt, id);
+  try {
+    await rename(from, to);
+    if (process.geteuid?.() === 0) await chown(to, identity.uid, identity.gid);
+    await rm(directory, { recursive: true, force: true });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new A3sError('vmm-failed', `Cannot take the disk of a machine of a pool: ${why}`, {
+      cause,
+    });
+  }
+}

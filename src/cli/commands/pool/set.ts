@@ -1,0 +1,57 @@
+import { segment } from '../../client/client.ts';
+import type { Command } from '../../command.ts';
+import { bool, int, string } from '../../flags/flag.ts';
+import { UsageError } from '../../usage-error.ts';
+import { parseBytes } from '../../values/size.ts';
+
+const DEFAULT_NAME = 'default';
+
+export const setPool: Command = {
+  usage: '--size N [OPTIONS] [NAME]',
+  description:
+    'Make a pool, or change it: so many machines wait, and a box that fits one of them\n' +
+    'starts in tens of milliseconds. Each takes memory while it waits. A pool of size 0 is\n' +
+    'empty. Boxes with bind mounts or published ports come from no pool.',
+  flags: [
+    int('size', 'Number of machines that wait', { value: 'int' }),
+    int('cpus', 'Number of CPUs of each (default 1)', { value: 'int' }),
+    string('memory', 'Memory that a box can have', { short: 'm', value: 'bytes' }),
+    string('network', 'Network of its boxes: default or none', { value: 'network' }),
+    bool('wait', 'Wait until the pool is full'),
+  ],
+  operands: { min: 0, max: 1 },
+  async run({ context, flags, operands }) {
+    const name = operands[0] ?? DEFAULT_NAME;
+    const size = whole('size', flags.int('size'), 0);
+    const cpus = flags.int('cpus');
+    const memoryBytes = flags.parsed('memory', parseBytes);
+    const network = flags.parsed('network', parseNetwork);
+    const body = {
+      size,
+      ...(cpus === undefined ? {} : { cpus: whole('cpus', cpus, 1) }),
+      ...(memoryBytes === undefined ? {} : { memoryBytes }),
+      ...(network === undefined ? {} : { network }),
+    };
+    const path = `/a3s/v1/pools/${segment(name)}`;
+    const client = await context.connect();
+    await client.json({ method: 'PUT', path, body });
+    if (flags.bool('wait')) await client.json({ method: 'POST', path: `${path}/wait` });
+    context.stdout.write(`${name}\n`);
+    return 0;
+  },
+};
+
+/** @throws UsageError */
+function whole(flag: string, value: number | undefined, least: number): number {
+  if (value !== undefined && value >= least) return value;
+  const what = value === undefined ? 'is missing' : `must be at least ${least}`;
+  throw new UsageError(`flag --${flag} ${what}`, {
+    remedy: "See 'a3s-box pool set --help'.",
+  });
+}
+
+/** @throws RangeError */
+function parseNetwork(text: string): string {
+  if (text === 'none' || text === 'default') return text;
+  throw new RangeError('must be default or none');
+}

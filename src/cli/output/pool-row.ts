@@ -1,0 +1,35 @@
+/**
+ * A pool of machines as a row of `pool ls`.
+ *
+ * @module
+ */
+import { type JsonObject, numberOf, stringOf } from '../client/json.ts';
+import { humanMemory } from './human.ts';
+import type { Listing, Row } from './listing.ts';
+
+export const POOL_LISTING: Listing = {
+  defaults: '{{.Name}}\t{{.Size}}\t{{.Ready}}\t{{.CPUs}}\t{{.Memory}}\t{{.Network}}\t{{.State}}',
+  headers: {
+    Name: 'NAME',
+    Size: 'SIZE',
+    Ready: 'READY',
+    CPUs: 'CPUS',
+    Memory: 'MEMORY',
+    Network: 'NETWORK',
+    State: 'STATE',
+    Error: 'ERROR',
+  },
+};
+
+export function poolRow(pool: JsonObject): Row {
+  return {
+    Name: stringOf(pool['name']),
+    Size: String(numberOf(pool['size'])),
+    Ready: String(numberOf(pool['ready'])),
+    CPUs: String(numberOf(pool['cpus'])),
+    Memory: humanMemory(numberOf(pool['machineBytes'])),
+    Network: stringOf(pool['network']),
+    State: stringOf(pool['state']),
+    Error: stringOf(pool['error']),
+  };
+}

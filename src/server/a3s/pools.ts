@@ -1,0 +1,59 @@
+/**
+ * The routes of pools: how many machines wait for boxes, and which.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { PoolDefinition } from '../../boxes/pool/definition.ts';
+import { noBody, query } from '../docker/query.ts';
+import { empty, json } from '../http/answer.ts';
+import { parseRequest } from '../http/parse.ts';
+import { type Route, route } from '../route.ts';
+
+const access = 'owner';
+
+const Asked = z.strictObject({
+  size: PoolDefinition.shape.size,
+  cpus: PoolDefinition.shape.cpus.default(1),
+  memoryBytes: PoolDefinition.shape.memoryBytes.default(0),
+  network: PoolDefinition.shape.network.default('default'),
+});
+
+export const POOL_ROUTES: readonly Route[] = [
+  route('GET', '/a3s/v1/pools', {
+    access,
+    query: query({}),
+    body: noBody,
+    handler: ({ rt }) => json({ pools: rt.pools.list() }),
+  }),
+  route('GET', '/a3s/v1/pools/:id', {
+    access,
+    query: query({}),
+    body: noBody,
+    handler: ({ rt, id }) => json(rt.pools.inspect(id)),
+  }),
+  route('PUT', '/a3s/v1/pools/:id', {
+    access,
+    query: query({}),
+    body: Asked,
+    handler: async ({ rt, id, body }) => {
+      const name = parseRequest(PoolDefinition.shape.name, id);
+      return json(await rt.pools.set({ name, ...body }));
+    },
+  }),
+  route('POST', '/a3s/v1/pools/:id/wait', {
+    access,
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt, id, signal }) => json(await rt.pools.full(id, signal)),
+  }),
+  route('DELETE', '/a3s/v1/pools/:id', {
+    access,
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt, id }) => {
+      await rt.pools.remove(id);
+      return empty();
+    },
+  }),
+];
