@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { BoxSpec } from '@a3s-box/policies';
-import { type MachineShape, TEMPLATE_SLOTS } from '../engine/engine.ts';
+import { type MachineShape, TEMPLATE_PLUGS, TEMPLATE_SLOTS } from '../engine/engine.ts';
 import { machineUuid } from '../engine/machine-uuid.ts';
 import type { KnownAgent } from '../guest/connection.ts';
 import { ENTROPY_BYTES, type Wake } from '../guest/protocol.ts';
@@ -17,10 +17,6 @@ import { machineCpus } from './resources.ts';
 /** How long a copy may take to answer. Many at once share the host's processors, so it is no tight bound. */
 export const WAKE_MS = 20_000;
 
-/** Root ports of a template for what has no slot in it, and the devices behind each. */
-const PLUG_PORTS = 10;
-const FUNCTIONS = 8;
-
 /**
  * Why a box boots whether or not there is a template; undefined: it need not.
  *
@@ -30,8 +26,9 @@ const FUNCTIONS = 8;
  */
 export function reasonToBoot({ layers, shares, keptChanges }: Found): string | undefined {
   const disks = Math.max(0, layers.length - TEMPLATE_SLOTS.layers.length) + (keptChanges ? 1 : 0);
-  const ports = Math.ceil(disks / FUNCTIONS) + Math.ceil(shares.length / FUNCTIONS);
-  if (ports <= PLUG_PORTS) return undefined;
+  const { ports, functions } = TEMPLATE_PLUGS;
+  const needed = Math.ceil(disks / functions) + Math.ceil(shares.length / functions);
+  if (needed <= ports) return undefined;
   return `${layers.length} layers and ${shares.length} shares are more than a template has room for`;
 }
 

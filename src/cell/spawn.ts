@@ -18,6 +18,7 @@ const ROOTS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 
 let host: Promise<CellHost> | undefined;
 let nothing: number | undefined;
+let leaked: readonly number[] | undefined;
 let walls: Promise<Omit<CellWalls, 'weakAccepted'>> | undefined;
 let weakAccepted = false;
 
@@ -61,11 +62,13 @@ export async function spawnInCell(program: CellProgram): Promise<ChildProcess> {
   }
   const [path, ...args] = cellCommand(await cellHost(), built, program);
   nothing ??= openSync('/dev/null', 'r+');
+  // Once: what this process opens itself, Node opens close-on-exec, and there may be thousands.
+  leaked ??= leakedDescriptors();
   const child = spawn(path, args, {
     cwd: '/',
     env: cellEnvironment(program),
     detached: true,
-    stdio: coverLeaked(program.stdio, leakedDescriptors(), nothing),
+    stdio: coverLeaked(program.stdio, leaked, nothing),
   });
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);

@@ -59,6 +59,9 @@ export const TEMPLATE_SLOTS = {
   layers: ['layer-0', 'layer-1', 'layer-2', 'layer-3', 'layer-4', 'layer-5', 'layer-6'],
 } as const;
 
+/** Room for what has no slot: root ports, each with so many disks, or shares, but not both. */
+export const TEMPLATE_PLUGS = { ports: 4, functions: 8 } as const;
+
 /** A machine that was booted, prepared and stopped once: others start as copies of it. */
 export interface Template {
   /** Digest of everything that it depends on: 64 lower-case hexadecimal digits. */

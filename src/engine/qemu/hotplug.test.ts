@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Disk, MachineSpec } from '../engine.ts';
 import { diskCommands, nicCommands, shareCommands } from './hotplug.ts';
-import { rootPorts } from './slots.ts';
+import { extraSlots, rootPorts, templateSlots } from './slots.ts';
 
 function machine(disks: number, shares: number): MachineSpec {
   return {
@@ -128,4 +128,22 @@ it('has a port for the largest box, and the same four for all small ones', () =>
   expect(rootPorts(machine(2, 0))).toBe(4);
   expect(rootPorts(machine(40, 16))).toBe(8);
   expect(rootPorts(machine(57, 64))).toBe(17);
+});
+
+it('has a place for every slot of a template, and places after them for what has none', () => {
+  expect(templateSlots().map(([serial, { bus, addr }]) => `${serial} ${bus} ${addr}`)).toEqual([
+    'changes rp1 0x0.0x0',
+    ...[0, 1, 2, 3, 4, 5, 6].map((n) => `layer-${n} rp1 0x0.0x${n + 1}`),
+  ]);
+  const places = extraSlots(machine(9, 1));
+  expect(places?.disks.map(([index, { bus, addr }]) => `${index} ${bus} ${addr}`)).toEqual([
+    '8 rp2 0x0.0x1',
+    '7 rp2 0x0.0x0',
+  ]);
+  expect(places?.shares.map(([index, { bus }]) => `${index} ${bus}`)).toEqual(['0 rp3']);
+});
+
+it('says where there is no room beside a template’s slots', () => {
+  expect(extraSlots(machine(7 + 8, 24))).toBeDefined();
+  expect(extraSlots(machine(7 + 9, 24))).toBeUndefined();
 });

@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { expect, it } from 'vitest';
+import { listenFor } from './listener.ts';
+
+/** Serves its inherited descriptor 3, after its start has taken a while. */
+const PROGRAM = `require('net').createServer((c) => c.end('served')).listen({ fd: 3 });`;
+
+it('lets a client connect before the program serves, and keeps the name when this process lets go', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'listen-'));
+  const path = join(directory, 'a.sock');
+  const listener = await listenFor(path);
+  const child = spawn(process.execPath, ['-e', PROGRAM], {
+    stdio: ['ignore', 'ignore', 'inherit', listener.fd],
+  });
+  try {
+    await listener.close();
+    expect(await readdir(directory)).toEqual(['a.sock']);
+    for (let n = 0; n < 2; n++) expect(await text(connect(path))).toBe('served');
+  } finally {
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    await rm(directory, { recursive: true });
+  }
+});

@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest';
+import * as z from 'zod';
+import { TEMPLATE_MAC, templateDevices } from './template-devices.ts';
+
+/** JSON values of an option of a command line. */
+function values(args: readonly string[], option: string): Record<string, unknown>[] {
+  return args.flatMap((arg, n) =>
+    arg === option && args[n + 1]?.startsWith('{') === true ? [JSON.parse(args[n + 1] ?? '')] : [],
+  );
+}
+
+const layer = { path: '/layer', serial: 'layer-1', readonly: true };
+const changes = { path: '/changes', serial: 'changes', readonly: false };
+
+it('has the same devices for every box, whatever is behind them', () => {
+  const none = templateDevices({ disks: [] });
+  const some = templateDevices({ disks: [layer, changes] });
+  expect(values(some, '-device')).toEqual(values(none, '-device'));
+  expect(values(none, '-device').map((device) => device['serial'] ?? device['mac'])).toEqual([
+    TEMPLATE_MAC,
+    'changes',
+    ...[0, 1, 2, 3, 4, 5, 6].map((n) => `layer-${n}`),
+  ]);
+});
+
+it('has nothing behind a slot but for the box’s disks, by their descriptors', () => {
+  const nodes = values(templateDevices({ disks: [layer, changes] }), '-blockdev');
+  const File = z.object({ driver: z.string(), filename: z.string().optional() });
+  const files = nodes.map((node) => {
+    const { driver, filename } = File.parse(node['file']);
+    return `${node['node-name']} ${filename ?? driver}`;
+  });
+  expect(files).toEqual([
+    'changes /dev/fdset/3',
+    'layer-0 null-co',
+    'layer-1 /dev/fdset/2',
+    ...[2, 3, 4, 5, 6].map((n) => `layer-${n} null-co`),
+  ]);
+  expect(nodes.map((node) => node['read-only'])).toEqual([false, ...Array(7).fill(true)]);
+});
