@@ -129,7 +129,10 @@ export function placedShares(
 }
 
 /** Runs commands in order, without waiting for one before the next is sent; the first refusal is thrown. */
-export async function plug(monitor: QmpClient, commands: readonly Command[]): Promise<void> {
+export async function plug(
+  monitor: Pick<QmpClient, 'execute'>,
+  commands: readonly Command[],
+): Promise<void> {
   await Promise.all(commands.map(([name, args]) => monitor.execute(name, args, z.unknown())));
 }
 

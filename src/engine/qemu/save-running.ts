@@ -28,6 +28,8 @@ import { plug, qcow2 } from './hotplug.ts';
 import type { QmpClient } from './qmp.ts';
 import { readSavedRam } from './saved-ram.ts';
 
+type Monitor = Pick<QmpClient, 'execute'>;
+
 const SAVE_MS = 120_000;
 /** The backend whose presence says that the machine stands still only to be saved. */
 const SAVING = 'saving';
@@ -37,7 +39,7 @@ const MOST_DEVICES = 128;
 
 /** @throws A3sError `vmm-failed`, `out-of-memory`; the machine goes on nevertheless */
 export async function saveRunning(
-  monitor: QmpClient,
+  monitor: Monitor,
   { directory, overlayPath }: SaveRequest,
   signal: AbortSignal,
 ): Promise<SavedMachine> {
@@ -80,7 +82,7 @@ interface FoundDisk extends Pick<SavedMachine, 'arrangement' | 'changesSerial'> 
 
 /** Everything while the guest does nothing. */
 async function standStill(
-  monitor: QmpClient,
+  monitor: Monitor,
   { node }: FoundDisk,
   overlay: number,
   signal: AbortSignal,
@@ -115,7 +117,7 @@ const CAPABILITIES = [
 
 const Migration = z.object({ status: z.string(), 'error-desc': z.string().optional() });
 
-async function migrated(monitor: QmpClient): Promise<true | undefined> {
+async function migrated(monitor: Monitor): Promise<true | undefined> {
   const answer = await monitor.execute('query-migrate', {}, Migration);
   if (answer.status === 'completed') return true;
   if (answer.status !== 'failed' && answer.status !== 'cancelled') return undefined;
@@ -126,7 +128,7 @@ async function migrated(monitor: QmpClient): Promise<true | undefined> {
 const Chardevs = z.array(z.object({ label: z.string() }));
 
 /** Has a machine go on that stands still to be saved; any other is left as it is. */
-export async function endSaving(monitor: QmpClient): Promise<void> {
+export async function endSaving(monitor: Monitor): Promise<void> {
   const chardevs = await monitor.execute('query-chardev', {}, Chardevs);
   if (!chardevs.some(({ label }) => label === SAVING)) return;
   const answer = await monitor.execute(
@@ -160,7 +162,7 @@ const Blocks = z
   .max(MOST_DEVICES);
 
 /** The disk of changes, among all that the machine has. */
-async function findDisk(monitor: QmpClient): Promise<FoundDisk> {
+async function findDisk(monitor: Monitor): Promise<FoundDisk> {
   const blocks = await monitor.execute('query-block', {}, Blocks);
   const templated = blocks.some(({ qdev }) => qdev?.includes(`/${TEMPLATE_SLOTS.layers[0]}/`));
   const bySerial = new Map<string, string>();
