@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BoxEvent } from '../boxes/states.ts';
 import type { Config } from '../config.ts';
+import { TEMPLATE_PLUGS, TEMPLATE_SLOTS } from '../engine/engine.ts';
 import type { FakeMachine } from '../engine/fake.ts';
 import { A3sError } from '../errors.ts';
 import { FakeRefusal } from '../guest/fake-refusal.ts';
@@ -71,6 +72,8 @@ function disks(launch: number) {
 
 const changesOf = (id: string): string => join(home.config.home, 'boxes', id, 'changes.ext4');
 const runtimeOf = (id: string): string => join(home.config.runtimeDir, id.slice(0, 12));
+/** Layers that a machine from a template takes: those with slots, and those that are plugged in. */
+const ROOM = TEMPLATE_SLOTS.layers.length + TEMPLATE_PLUGS.ports * TEMPLATE_PLUGS.functions;
 const WARM = { Start: 'template', Source: TEMPLATE_KEY };
 const COLD = { Start: 'cold', Source: '' };
 
@@ -189,7 +192,7 @@ describe('a box without a template', () => {
 
   it('boots where it has more layers than a template has room for', async () => {
     await home.remove();
-    const layers = Array.from({ length: 89 }, (_, n) => ({
+    const layers = Array.from({ length: ROOM + 1 }, (_, n) => ({
       diffId: `sha256:${n}`,
       path: '/dev/null',
     }));
@@ -204,7 +207,7 @@ describe('a box without a template', () => {
     await start(many);
     expect((await inspect(many)).Machine).toEqual(COLD);
     expect(templates).toMatchObject({ held: 0, boots: [] });
-    layers.length = 87;
+    layers.length = ROOM;
     const fewer = await home.create(['sleep', 'infinity']);
     await start(fewer);
     expect((await inspect(fewer)).Machine).toEqual(WARM);
