@@ -91,7 +91,7 @@ export class TemplateStore implements Templates {
       }
       const age = ageOf(entry, this.#clock);
       if (expired(age, this.#options.limits.maxAgeMs)) {
-        await this.#remove(entry, 'expire', { createdAt: entry.record.createdAt });
+        await this.#remove(entry, 'expire', { reason: 'it is too old' });
         return undefined;
       }
       const taken = await this.#lend(entry, shape);
@@ -166,7 +166,7 @@ export class TemplateStore implements Templates {
         remedy: 'Stop the boxes that started from it; a3s-box inspect shows which one a box has.',
       });
     }
-    await this.#remove(entry, 'remove', {});
+    await this.#remove(entry, 'remove', { reason: 'it was asked for' });
     return key;
   }
 
@@ -175,7 +175,7 @@ export class TemplateStore implements Templates {
     let freedBytes = 0;
     for (const entry of this.#shelf.list()) {
       if (this.#isUsed(entry)) continue;
-      await this.#remove(entry, 'remove', {});
+      await this.#remove(entry, 'remove', { reason: 'it was asked for' });
       removed.push(entry.record.key);
       freedBytes += entry.sizeBytes;
     }
@@ -270,7 +270,9 @@ export class TemplateStore implements Templates {
       diskBytes: (bavail * bsize + total) * DISK_SHARE,
     };
     const others = (entry: Shelved): boolean => entry.record.key === newest || this.#isUsed(entry);
-    for (const entry of excess(entries, others, bounds)) await this.#remove(entry, 'evict', {});
+    for (const entry of excess(entries, others, bounds)) {
+      await this.#remove(entry, 'evict', { reason: 'others were used since' });
+    }
     const left = excess(this.#shelf.list(), (entry) => this.#isUsed(entry), bounds);
     for (const entry of left) await this.#remove(entry, 'evict', { reason: 'there is no room' });
     if (this.#shelf.get(newest) !== undefined) return;
@@ -318,7 +320,8 @@ export class TemplateStore implements Templates {
     for (const key of [...this.#stale]) {
       const entry = this.#shelf.get(key);
       if (entry === undefined) this.#stale.delete(key);
-      else if (!this.#isUsed(entry)) await this.#remove(entry, 'stale', {});
+      else if (!this.#isUsed(entry))
+        await this.#remove(entry, 'stale', { reason: 'nothing asks for it any more' });
     }
   }
 

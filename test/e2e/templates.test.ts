@@ -122,12 +122,13 @@ describe.each(ACTORS)('templates of %s', (name) => {
     await actor.stopServer();
     await actor.ok(['info'], upgraded);
     await until('the old one is gone', async () => !(await list()).includes(before));
-    expect(await events('stale')).toBe(`stale ${before}`);
+    expect(await events('stale')).toBe(`stale ${before} nothing asks for it any more`);
     expect(await actor.ok(['template', 'prune', '--force'])).toMatch(/^Deleted Templates:\n/);
     await actor.stopServer();
   });
 
   it('that were being made leave nothing, whether the server ends or is killed', async () => {
+    await actor.ok(['template', 'prune', '--force']);
     for (const end of ['stop', 'kill']) {
       const warming = actor.run(['template', 'warm']);
       await until('a machine runs', () => actor.vmms().length === 1);
