@@ -59,8 +59,6 @@ var tree = []creator{
 	directory{"/run/box"},
 	// The kernel looks for no program that would load modules: there is none.
 	setting{"/proc/sys/kernel/modprobe", "\n"},
-	// A session is no unit of scheduling in a box, and setsid is cheaper so.
-	setting{"/proc/sys/kernel/sched_autogroup_enabled", "0"},
 	// The agent is the last thing that the kernel may kill when memory is short.
 	setting{"/proc/self/oom_score_adj", "-1000"},
 }

@@ -68,6 +68,9 @@ func (b *Box) setupOnHost(shell string) error {
 		if err := g.park(&b.launcher, network); err != nil {
 			return err
 		}
+		if err := g.keepBase(); err != nil {
+			return err
+		}
 		if err := g.protect(b.spec.protection()); err != nil {
 			return err
 		}

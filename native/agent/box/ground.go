@@ -61,7 +61,8 @@ type ground struct {
 	random int
 	// bootID is what the box reads as such.
 	bootID string
-	// base is the root of the mount namespace before the box's is built. Held open, it is not taken apart when it is left.
+	// base is a clone of what a prepared guest has mounted before the box's root is entered: what leaves the namespace then need not be
+	// taken apart.
 	base int
 	// root is the box's, once it was built.
 	root root
@@ -93,9 +94,6 @@ func (g *ground) lay(l *launcher) error {
 		return err
 	}
 	var err error
-	if g.base, err = linux.OpenAt(-1, "/", linux.OPath|syscall.O_DIRECTORY, 0, 0); err != nil {
-		return err
-	}
 	if g.texts, err = newTexts(); err != nil {
 		return err
 	}
@@ -198,6 +196,12 @@ func enterBase() error {
 		}
 	}
 	return syscall.Chdir("/")
+}
+
+// keepBase clones what is mounted before the box's root is entered.
+func (g *ground) keepBase() (err error) {
+	g.base, err = linux.CloneMount(-1, "/", true)
+	return err
 }
 
 // enterRoot makes the box's root that of the mount namespace, and of all who are in the base. Nothing else stays mounted.

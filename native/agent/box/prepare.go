@@ -100,8 +100,10 @@ func (g *ground) prepare(l *launcher) error {
 	if g.disks, err = listDisks(); err != nil {
 		return err
 	}
-	if g.disks[expectedSerial] == "" {
-		return nil
+	if g.disks[expectedSerial] != "" {
+		if err := g.takeChanges(expectedChanges); err != nil {
+			return err
+		}
 	}
-	return g.takeChanges(expectedChanges)
+	return g.thread.do(g.keepBase)
 }

@@ -102,10 +102,10 @@ func become(l *launch) {
 			fail(l, StepCgroup, errno)
 			return
 		}
-	}
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_SETSID, 0, 0, 0); errno != 0 {
-		fail(l, StepSession, errno)
-		return
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETSID, 0, 0, 0); errno != 0 {
+			fail(l, StepSession, errno)
+			return
+		}
 	}
 	if l.terminal {
 		if _, _, errno := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(l.fds[0]), ioctlSetControllingTerminal, 0); errno != 0 {

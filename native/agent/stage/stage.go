@@ -97,7 +97,7 @@ func stage(reply reply) error {
 	return execute(order, path, stdio, reply)
 }
 
-// wait tells the agent that this process waits. Main is in the box's control group from then on, and hands over a /proc: it shows the pid namespace of who mounts it.
+// wait tells the agent that this process waits. Main is in the box's control group and in a session of its own from then on, and hands over a /proc: it shows the pid namespace of who mounts it.
 func wait(reply reply) error {
 	if len(os.Args) == 1 {
 		return reply.send(MessageWaiting, nil, nil)
@@ -110,6 +110,9 @@ func wait(reply reply) error {
 	// The process that writes "0" is moved; the limits of the box begin here.
 	if _, err := syscall.Write(FdCgroup, []byte{'0'}); err != nil {
 		return os.NewSyscallError("join the control group", err)
+	}
+	if _, err := syscall.Setsid(); err != nil {
+		return os.NewSyscallError("setsid", err)
 	}
 	return reply.send(MessageWaiting, nil, syscall.UnixRights(proc))
 }
