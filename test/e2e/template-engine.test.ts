@@ -1,0 +1,196 @@
+import { execFile } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import {
+  chmod,
+  chown,
+  copyFile,
+  type FileHandle,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { readBootSet } from '../../src/boot/bootset.ts';
+import { identityFor, isCellUid } from '../../src/cell/identity.ts';
+import type { Machine, MachineSpec, Template } from '../../src/engine/engine.ts';
+import { findProcesses } from '../../src/engine/processes.ts';
+import { QemuEngine } from '../../src/engine/qemu/engine.ts';
+import { connectGuest } from '../../src/guest/connection.ts';
+import type { Guest } from '../../src/guest/guest.ts';
+import { ENTROPY_BYTES } from '../../src/guest/protocol.ts';
+
+const LAUNCH_MS = 60_000;
+const uid = process.geteuid?.() ?? 0;
+const gid = process.getegid?.() ?? 0;
+const identity = identityFor(uid, gid, []);
+const run = promisify(execFile);
+
+let root: string;
+let engine: QemuEngine;
+let boot: MachineSpec['boot'];
+let ram: FileHandle;
+let template: Template;
+const at = (...names: string[]): string => join(root, ...names);
+const running: Machine[] = [];
+
+beforeAll(async () => {
+  boot = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
+  root = await mkdtemp(join(tmpdir(), 'tpl-'));
+  await chmod(root, 0o711);
+  engine = new QemuEngine({ boot, cacheFile: at('accelerator.json'), runtimeDir: root });
+  await emptyChanges(at('template-changes'));
+  const writer = await open(at('ram'), 'wx+', 0o600);
+  if (uid === 0) await writer.chown(identity.uid, identity.gid);
+  await mkdir(at('template'));
+  const shape = { cpus: 1, boot };
+  await engine.makeTemplate(
+    {
+      id: '7e'.repeat(32),
+      runtimeDir: at('template'),
+      identity,
+      shape,
+      changesPath: at('template-changes'),
+      ram: writer.fd,
+      devicePath: at('device'),
+      async prepare(machine, signal) {
+        const guest = await connectGuest(machine, { signal, deadlineMs: LAUNCH_MS });
+        await guest.prepare(signal);
+      },
+    },
+    AbortSignal.timeout(LAUNCH_MS),
+  );
+  await writer.chmod(0o444);
+  await writer.close();
+  expect(findProcesses(at('template'), isCellUid)).toEqual([]);
+  ram = await open(at('ram'), 'r');
+  const { templateMemoryBytes: memoryBytes } = engine;
+  template = { key: '0'.repeat(64), shape, memoryBytes, ram: ram.fd, devicePath: at('device') };
+});
+
+afterEach(async () => {
+  for (const machine of running.splice(0)) await machine.kill();
+});
+
+afterAll(async () => {
+  await ram.close();
+  await rm(root, { recursive: true });
+});
+
+async function emptyChanges(path: string): Promise<void> {
+  await writeFile(path, '', { mode: 0o600 });
+  await truncate(path, 2 ** 30);
+  await run('mkfs.ext4', ['-q', '-F', '-O', '^orphan_file', '-E', 'nodiscard', path]);
+  if (uid === 0) await chown(path, identity.uid, identity.gid);
+}
+
+async function launch(name: string, changes: Partial<MachineSpec> = {}): Promise<Machine> {
+  const id = name.repeat(32);
+  const runtimeDir = at(name);
+  await mkdir(runtimeDir);
+  const path = at(`changes-${name}`);
+  await copyFile(at('template-changes'), path);
+  if (uid === 0) await chown(path, identity.uid, identity.gid);
+  const spec: MachineSpec = {
+    id,
+    runtimeDir,
+    identity,
+    cpus: 1,
+    memoryBytes: template.memoryBytes,
+    boot,
+    disks: [{ path, serial: 'changes', readonly: false }],
+    nic: undefined,
+    shares: [],
+    template,
+    ...changes,
+  };
+  const machine = await engine.launch(spec, AbortSignal.timeout(LAUNCH_MS));
+  running.push(machine);
+  return machine;
+}
+
+/** As boxes do: nobody says hello to a copy. */
+async function wake(machine: Machine): Promise<Guest> {
+  const identity = {
+    entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
+    time: new Date().toISOString().replace('Z', '000000Z'),
+    machineId: randomUUID(),
+  };
+  return await connectGuest(machine, {
+    signal: AbortSignal.timeout(LAUNCH_MS),
+    deadlineMs: LAUNCH_MS,
+    known: { protocol: 2, first: (guest, signal) => guest.wake(identity, signal) },
+  });
+}
+
+it('starts any number of machines from one template, which stays as it is', async () => {
+  const before = await ram.readFile();
+  const guests = [];
+  for (const name of ['a1', 'a2', 'a3']) guests.push(await wake(await launch(name)));
+  const states = await Promise.all(guests.map((guest) => guest.state()));
+  expect(states).toHaveLength(3);
+  const { buffer } = await ram.read(Buffer.alloc(before.length), 0, before.length, 0);
+  expect(buffer.equals(before)).toBe(true);
+});
+
+it('plugs in what has no slot: more memory, a share, the network', async () => {
+  await mkdir(at('shared'));
+  const machine = await launch('b1', {
+    memoryBytes: 2 * template.memoryBytes,
+    nic: { mac: '02:00:00:00:00:01', ports: [] },
+    shares: [{ tag: 'share-0', path: at('shared'), readonly: false }],
+  });
+  const guest = await wake(machine);
+  expect(await guest.state()).toBeDefined();
+  const programs = findProcesses(at('b1'), isCellUid).map(({ program }) => program);
+  expect(programs).toEqual(expect.arrayContaining(['passt', 'qemu-system-x86_64', 'virtiofsd']));
+});
+
+it('says that the template is at fault where its state is damaged, and leaves nothing behind', async () => {
+  await writeFile(at('damaged'), randomBytes(4096));
+  const damaged = { ...template, devicePath: at('damaged') };
+  await expect(launch('c1', { template: damaged })).rejects.toMatchObject({
+    code: 'template-unusable',
+  });
+  expect(findProcesses(at('c1'), isCellUid)).toEqual([]);
+  expect(await readdir(at('c1'))).toEqual([]);
+});
+
+it('lets another server adopt a machine, and end with the guest', async () => {
+  const machine = await launch('d1');
+  const guest = await wake(machine);
+  await machine.release();
+  await guest.closed;
+  const adopted = await engine.adopt(machine.id, at('d1'));
+  if (adopted === undefined) throw new Error('the machine is gone');
+  expect(adopted.pid).toBe(machine.pid);
+  running.push(adopted);
+  const again = await connectGuest(adopted, {
+    signal: AbortSignal.timeout(LAUNCH_MS),
+    deadlineMs: LAUNCH_MS,
+  });
+  await Promise.allSettled([again.poweroff()]);
+  expect(await adopted.exited).toEqual({ reason: 'poweroff', detail: '' });
+});
+
+it('names all that a template depends on, and the same each time', async () => {
+  const inputs = await engine.templateInputs(template.shape);
+  expect(Object.keys(inputs ?? {}).sort()).toEqual([
+    'accelerator',
+    'arguments',
+    'cpuModel',
+    'firmware',
+    'initrd',
+    'kernel',
+    'qemu',
+    'version',
+  ]);
+  expect(JSON.stringify(inputs)).not.toContain(root);
+  expect(await engine.templateInputs(template.shape)).toEqual(inputs);
+});
