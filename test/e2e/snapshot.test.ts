@@ -160,7 +160,7 @@ describe.each(ACTORS)('a memory snapshot, %s', (name) => {
       return (await answer.text()).trim();
     };
     await actor.ok([
-      ...['run', '-d', '--name', 'large', '--cpus', '2', '-m', '1g', '-p', '127.0.0.1:0:8080'],
+      ...['run', '-d', '--name', 'large', '--cpus', '2', '-m', '1g', '-p', '127.0.0.1::8080'],
       ...[BUSYBOX, 'sh', '-c', 'hostname > /tmp/name; exec httpd -f -p 8080 -h /tmp'],
     ]);
     const started = JSON.parse(await actor.ok(['inspect', 'large']))[0];
@@ -173,7 +173,7 @@ describe.each(ACTORS)('a memory snapshot, %s', (name) => {
       .at(-1);
     await actor.ok(['snapshot', 'create', '--memory', '--name', 'large', 'large']);
     await actor.ok([
-      ...['run', '-d', '--name', 'second', '-p', '127.0.0.1:0:8080', '--from-snapshot', 'large'],
+      ...['run', '-d', '--name', 'second', '-p', '127.0.0.1::8080', '--from-snapshot', 'large'],
     ]);
     await until('both serve', async () => {
       const names = [await published('second'), await published('large')];
