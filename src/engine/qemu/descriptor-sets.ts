@@ -18,7 +18,7 @@ export function diskSet(index: number): number {
 /** Sets of the images that disks are layers over begin here, above those of any number of disks. */
 const FIRST_BACKING_SET = 1000;
 /** How many images a disk may be a layer over. */
-export const MOST_BACKING = 32;
+const MOST_BACKING = 32;
 
 /** The set of the nth image, from the lowest, that a disk is a layer over. */
 export function backingSet(disk: number, n: number): number {
