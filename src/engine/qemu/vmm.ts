@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { CellProgram } from '../../cell/cell.ts';
 import { cellGroup, isCellUid } from '../../cell/identity.ts';
@@ -46,6 +46,9 @@ const ENVIRONMENT = {
   // No locale: a dozen files that four programs would read.
   LC_ALL: 'C',
 };
+
+/** Without a look at it glibc does not believe that there are larger pages. */
+const LARGER_PAGES = ['/sys/kernel/mm/transparent_hugepage'].filter((path) => existsSync(path));
 
 /** @throws A3sError `vmm-failed` with QEMU's last line, `tool-missing`, `state-unusable` for a file that cannot be opened */
 export async function startVmm(
@@ -102,7 +105,7 @@ export function vmmCell({
     identity,
     group: cellGroup(runtimeDir),
     writable: [runtimeDir],
-    readable: [],
+    readable: LARGER_PAGES,
     network: false,
     limits: { openFiles: 4096 },
     environment: ENVIRONMENT,
