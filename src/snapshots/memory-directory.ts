@@ -34,12 +34,7 @@ export async function ensureMemoryDirectory(path: string, uid: number): Promise<
       cause: error,
     });
   });
-  const found = await lstat(path);
-  if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o77) !== 0) {
-    throw new A3sError('state-unusable', `Cannot use ${path}: it is not this user’s alone`, {
-      remedy: 'Remove it.',
-    });
-  }
+  await isOurs(path, uid);
   const { type } = await statfs(path);
   if (type !== TMPFS_MAGIC && type !== RAMFS_MAGIC) {
     throw new A3sError(
@@ -50,6 +45,24 @@ export async function ensureMemoryDirectory(path: string, uid: number): Promise<
       },
     );
   }
+}
+
+/**
+ * Whether it is there. To be asked before anything in it is read or removed: beside it others can make directories, and links
+ * that lead to whatever this user may remove.
+ *
+ * @throws A3sError `state-unusable` where it is not this user's alone
+ */
+export async function isOurs(path: string, uid: number): Promise<boolean> {
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found === undefined) return false;
+  if (found.isDirectory() && found.uid === uid && (found.mode & 0o77) === 0) return true;
+  throw new A3sError('state-unusable', `Cannot use ${path}: it is not this user’s alone`, {
+    remedy: 'Remove it.',
+  });
 }
 
 /** @throws A3sError `out-of-memory` where so much may not fit */

@@ -8,7 +8,7 @@ import { access, mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path';
 import { SAVED_FILES, type SavedCopy } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
-import { checkRoom, ensureMemoryDirectory, memoryDirectory } from './memory-directory.ts';
+import { checkRoom, ensureMemoryDirectory, isOurs, memoryDirectory } from './memory-directory.ts';
 import type { SnapshotRecords } from './records.ts';
 import type { Snapshot, SnapshotRecord } from './snapshot.ts';
 
@@ -58,7 +58,7 @@ export class Snapshots {
 
   /** Whether boxes can start from it: its memory is gone when the host has started anew. */
   async usable({ id, saved }: SnapshotRecord): Promise<boolean> {
-    if (saved === undefined) return false;
+    if (saved === undefined || !(await this.#hasMemory())) return false;
     const { memory, disk } = this.directories(id);
     const paths = [...Object.values(SAVED_FILES).map((name) => join(memory, name)), disk];
     const found = await Promise.allSettled(paths.map((path) => access(path)));
@@ -110,9 +110,11 @@ export class Snapshots {
   /** Removes it. Boxes that were started from it have all that they need. */
   async discard(id: string): Promise<void> {
     const { memory, disk } = this.directories(id);
-    await rm(memory, { recursive: true, force: true });
+    if (await this.#hasMemory()) {
+      await rm(memory, { recursive: true, force: true });
+      await rmdir(this.#memory).catch(() => undefined);
+    }
     await rm(disk, { recursive: true, force: true });
-    await rmdir(this.#memory).catch(() => undefined);
     // Last: until here a server that starts anew finds the record.
     this.#records.remove(id);
   }
@@ -149,13 +151,22 @@ export class Snapshots {
     const unfinished = this.#records.list().filter(({ saved }) => saved === undefined);
     for (const { id } of unfinished) await this.discard(id);
     const known = new Set(this.#records.list().map(({ id }) => id));
-    for (const directory of [this.#memory, this.#home]) {
+    const directories = (await this.#hasMemory()) ? [this.#memory, this.#home] : [this.#home];
+    for (const directory of directories) {
       const names = await readdir(directory).catch(() => []);
       for (const name of names) {
         if (!known.has(name)) await rm(join(directory, name), { recursive: true, force: true });
       }
     }
     return unfinished.map(({ box }) => box.id);
+  }
+
+  /** There is a directory of memory, and nobody else has put it there: one that is another's holds nothing of ours. */
+  async #hasMemory(): Promise<boolean> {
+    return await isOurs(this.#memory, this.#uid).catch((error: unknown) => {
+      if (error instanceof A3sError) return false;
+      throw error;
+    });
   }
 }
 

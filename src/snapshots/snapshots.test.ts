@@ -1,0 +1,87 @@
+import { access, chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { memoryDirectory } from './memory-directory.ts';
+import { SNAPSHOT_MIGRATIONS, SnapshotRecords } from './records.ts';
+import type { SnapshotRecord } from './snapshot.ts';
+import { Snapshots } from './snapshots.ts';
+
+const uid = process.geteuid?.() ?? 0;
+const id = 'a'.repeat(64);
+const RECORD: SnapshotRecord = {
+  ...{ id, name: 'one', createdAt: '2026-01-01T00:00:00.000000000Z', bootSet: 'b', definition: {} },
+  box: { id: 'c'.repeat(64), name: 'box', image: 'image' },
+};
+const SAVED = {
+  machine: {
+    arrangement: 'template' as const,
+    changesSerial: 'changes' as const,
+    memory: { offset: 0, bytes: 4096 },
+  },
+  ...{ written: 0, pausedMs: 1 },
+};
+
+let root: string;
+let home: string;
+let memory: string;
+let database: Database.Database;
+let snapshots: Snapshots;
+
+beforeEach(async () => {
+  root = await mkdtemp('/dev/shm/snapshots-test-');
+  home = join(root, 'home');
+  await mkdir(home);
+  memory = memoryDirectory(home, uid, root);
+  database = new Database(':memory:');
+  for (const sql of SNAPSHOT_MIGRATIONS) database.exec(sql);
+  const records = new SnapshotRecords(database);
+  snapshots = new Snapshots({ home, uid, records, parent: root });
+});
+afterEach(async () => {
+  database.close();
+  await rm(root, { recursive: true });
+});
+
+/** One that is made, as far as this room looks. */
+async function made(): Promise<void> {
+  const directories = await snapshots.begin(RECORD, 4096);
+  for (const name of ['ram', 'state']) await writeFile(join(directories.memory, name), name);
+  await snapshots.finish(RECORD, SAVED);
+}
+
+describe('snapshots', () => {
+  it('are opened, and swept of what is on no record', async () => {
+    await made();
+    await mkdir(join(memory, 'stray'));
+    expect(await snapshots.sweep()).toEqual([]);
+    await expect(access(join(memory, 'stray'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await using opened = await snapshots.open('one');
+    expect(opened.snapshot.id).toBe(id);
+  });
+
+  it('remove nothing behind a link that somebody put in the place of their memory', async () => {
+    const victim = join(root, 'victim');
+    await mkdir(victim, { mode: 0o700 });
+    await writeFile(join(victim, 'precious'), '');
+    await symlink(victim, memory);
+    expect(await snapshots.sweep()).toEqual([]);
+    await access(join(victim, 'precious'));
+  });
+
+  it('are not read from, nor removed in, a directory that others can write to', async () => {
+    await made();
+    const kept = join(root, 'kept');
+    await rename(memory, kept);
+    await symlink(kept, memory);
+    expect(await snapshots.usable(snapshots.resolve('one'))).toBe(false);
+    await expect(snapshots.open('one')).rejects.toMatchObject({ code: 'conflict' });
+    await rm(memory);
+    await rename(kept, memory);
+    await chmod(memory, 0o777);
+    await expect(snapshots.open('one')).rejects.toMatchObject({ code: 'conflict' });
+    await snapshots.discard(id);
+    await access(join(memory, id, 'ram'));
+    expect(snapshots.list()).toEqual([]);
+  });
+});
