@@ -10,6 +10,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readConfig } from '../../src/config.ts';
+import { memoryDirectory } from '../../src/snapshots/memory-directory.ts';
 import type { Installation } from './installation.ts';
 import { processesWith, until } from './processes.ts';
 
@@ -42,6 +43,8 @@ export class Actor {
   readonly home: string;
   readonly socket: string;
   readonly runtimeDir: string;
+  /** Where the memory of snapshots lies, while there are some. */
+  readonly snapshotMemory: string;
   readonly env: Readonly<Record<string, string>>;
   readonly #installation: Installation;
   readonly #uid: number;
@@ -69,6 +72,7 @@ export class Actor {
     const config = readConfig(this.env, this.#uid, join(installation.root, 'dist'));
     this.socket = config.socket;
     this.runtimeDir = config.runtimeDir;
+    this.snapshotMemory = memoryDirectory(this.home, this.#uid);
   }
 
   /** The argument vector that runs the command line as this actor. */
@@ -141,6 +145,7 @@ export class Actor {
     await until('no process of the actor is left', () => this.machines().length === 0);
     rmSync(this.directory, { recursive: true, force: true });
     rmSync(this.runtimeDir, { recursive: true, force: true });
+    rmSync(this.snapshotMemory, { recursive: true, force: true });
   }
 
   /** What is left of this actor, who has left: files, and processes by their command lines. */
@@ -149,7 +154,7 @@ export class Actor {
       .flatMap((path) => processesWith(path))
       .filter(({ environment }) => environment.includes(`A3S_HOME=${this.home}`));
     return [
-      ...[this.directory, this.runtimeDir].filter(existsSync),
+      ...[this.directory, this.runtimeDir, this.snapshotMemory].filter(existsSync),
       ...[...processes, ...this.machines()].map(({ commandLine }) => commandLine),
     ];
   }

@@ -1,7 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { memoryDirectory } from '../../src/snapshots/memory-directory.ts';
 import { ACTORS, Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
@@ -25,7 +24,7 @@ describe.each(ACTORS)('a memory snapshot, %s', (name) => {
   let memory: string;
   beforeAll(async () => {
     actor = new Actor(name, installation);
-    memory = memoryDirectory(actor.home, name === 'root' ? 0 : 64_321);
+    memory = actor.snapshotMemory;
     await actor.load('busybox');
     await actor.ok([
       'run',
