@@ -155,9 +155,9 @@ export class QemuEngine implements Engine {
       deadline(ADOPT_MS, 'vmm-failed', `The VMM of ${id.slice(0, 12)} did not answer`),
     );
     const { status } = await monitor.execute('query-status', {}, Status);
-    // Its server died in the middle of the launch: it has no disks yet, or not all.
+    // Its server died in the middle of the launch: it has no disks yet, or not all, or no state.
     const restored = vmm.args.includes('-incoming');
-    if (status === 'prelaunch' || (restored && !(await wasLaunched(monitor)))) {
+    if (BEFORE.has(status) || (restored && !(await wasLaunched(monitor)))) {
       monitor.close();
       await endProcesses(runtimeDir);
       return undefined;
@@ -215,5 +215,7 @@ export class QemuEngine implements Engine {
 }
 
 const Status = z.object({ status: z.string() });
+/** States of a VMM whose guest has not begun. */
+const BEFORE = new Set(['prelaunch', 'inmigrate']);
 /** States of a VMM whose guest came to its end. */
 const ENDED = new Set(['shutdown', 'guest-panicked', 'internal-error']);

@@ -27,7 +27,7 @@ const END_OF_SECTION = 16;
 /** Firmware and tables of it: a few hundred KiB. What is larger has to be mapped. */
 const MOST_COPIED = 8 * 2 ** 20;
 /** What QEMU says of a machine's devices; some 200 KiB. */
-const MOST_DEVICES = 64 * 2 ** 20;
+export const MOST_DEVICES_BYTES = 64 * 2 ** 20;
 
 /**
  * @param ram the file that `saved` describes
@@ -41,7 +41,7 @@ export async function forkState(
   devices: Buffer,
   mapped: ReadonlySet<string>,
 ): Promise<Buffer> {
-  if (devices.length > MOST_DEVICES || !devices.subarray(0, HEADER.length).equals(HEADER)) {
+  if (devices.length > MOST_DEVICES_BYTES || !devices.subarray(0, HEADER.length).equals(HEADER)) {
     throw new A3sError('vmm-failed', 'QEMU saved the devices in an unknown form');
   }
   const copied = saved.blocks.filter(({ name }) => !mapped.has(name));

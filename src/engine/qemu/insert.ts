@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import * as z from 'zod';
@@ -13,10 +14,12 @@ import { insertedSet, setFile } from './descriptor-sets.ts';
 import { type Command, plug } from './hotplug.ts';
 import type { QmpClient } from './qmp.ts';
 
+type Monitor = Pick<QmpClient, 'execute'>;
+
 const SLOTS: readonly string[] = TEMPLATE_SLOTS.layers;
 
 /** @throws A3sError `invalid-argument` for what has no slot, `state-unusable` for a file that cannot be opened, `vmm-failed` */
-export async function insertDisks(monitor: QmpClient, disks: readonly Disk[]): Promise<void> {
+export async function insertDisks(monitor: Monitor, disks: readonly Disk[]): Promise<void> {
   const placed = disks.map((disk) => ({ ...disk, slot: SLOTS.indexOf(disk.serial) }));
   if (placed.some(({ slot, readonly }) => slot < 0 || !readonly)) {
     throw new A3sError('invalid-argument', 'Cannot put a disk into a slot that is not for it');
@@ -28,7 +31,7 @@ export async function insertDisks(monitor: QmpClient, disks: readonly Disk[]): P
   );
 }
 
-async function handOver(monitor: QmpClient, path: string, set: number): Promise<void> {
+async function handOver(monitor: Monitor, path: string, set: number): Promise<void> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(
     (cause: unknown) => {
       const why = cause instanceof Error ? cause.message : String(cause);
@@ -44,7 +47,8 @@ async function handOver(monitor: QmpClient, path: string, set: number): Promise<
 
 /** The device goes on with its node, which is over the image then. Its set keeps no descriptor that nobody uses. */
 function insertion(serial: string, set: number): Command[] {
-  const file = `${serial}-image`;
+  // A name of its own: what was in the slot before, such as a rehearsal's disk, keeps the one that it has.
+  const file = `${serial}-${randomBytes(8).toString('hex')}`;
   return [
     [
       'blockdev-add',

@@ -78,6 +78,21 @@ it('hands events on, also between a command and its answer', async () => {
   qmp.close();
 });
 
+it('gives each command its own answer, in whatever order they were sent', async () => {
+  const qmp = await client();
+  const lines: string[] = [];
+  answer = (line, peer) => {
+    if (lines.push(line) < 2) return;
+    for (const each of lines.reverse()) {
+      const { execute } = z.object({ execute: z.string() }).parse(JSON.parse(each));
+      reply(JSON.stringify(execute))(each, peer);
+    }
+  };
+  const answers = ['add-fd', 'query-status'].map((name) => qmp.execute(name, {}, z.string()));
+  expect(await Promise.all(answers)).toEqual(['add-fd', 'query-status']);
+  qmp.close();
+});
+
 it('says what QEMU refused, in its words', async () => {
   const qmp = await client();
   answer = (_, peer) => peer.write('{"id":2,"error":{"class":"GenericError","desc":"No bus"}}\n');

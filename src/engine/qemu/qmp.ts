@@ -72,11 +72,13 @@ export class QmpClient {
    * Connects as soon as the socket accepts, and negotiates.
    *
    * @param signal also the deadline: aborting rejects with its reason
+   * @param meanwhile called once QEMU has greeted, while it goes on to where it takes commands
    */
   static async connect(
     path: string,
     onEvent: (event: QmpEvent) => void,
     signal: AbortSignal,
+    meanwhile: () => void = () => undefined,
   ): Promise<QmpClient> {
     const socket = await retry(() => openSocket(path), signal);
     const client = new QmpClient(socket, onEvent);
@@ -89,7 +91,8 @@ export class QmpClient {
         if (client.#failure !== undefined) reject(client.#failure);
         void client.closed.then(() => reject(client.#failure));
       });
-      await client.execute('qmp_capabilities', {}, z.unknown());
+      const negotiated = client.execute('qmp_capabilities', {}, z.unknown());
+      await Promise.all([negotiated, Promise.resolve().then(meanwhile)]);
       signal.throwIfAborted();
       return client;
     } catch (error) {
@@ -188,12 +191,14 @@ export class QmpClient {
 
   #reply(value: unknown): void {
     const reply = Reply.safeParse(value);
-    const pending = this.#pending[0];
-    if (!reply.success || pending === undefined || reply.data.id !== pending.id) {
+    // A command that takes a descriptor along may be sent after one that was asked for later.
+    const index = this.#pending.findIndex(({ id }) => reply.success && id === reply.data.id);
+    const pending = this.#pending[index];
+    if (!reply.success || pending === undefined) {
       this.#fail('it sent something that is no answer');
       return;
     }
-    this.#pending.shift();
+    this.#pending.splice(index, 1);
     if ('error' in reply.data) {
       const { desc } = reply.data.error;
       pending.reject(new A3sError('vmm-failed', `QEMU refused ${pending.command}: ${desc}`));

@@ -51,57 +51,69 @@ export async function restoreMachine(
   if (slots === undefined) {
     throw new A3sError('invalid-argument', 'Cannot start from a template: too many disks');
   }
+  const growth = growthCommands(plan);
+  // Nothing is plugged in while the state is loaded.
+  const inRunning = growth.length + slots.disks.length + shares.length > 0;
   const events = new MachineEvents();
   const [vmm, ...servers] = await together(signal, (waiting) => {
     const passt = nic === undefined ? undefined : startPasst(nic, runtimeDir, identity, waiting);
     const files = shares.map((share, index) =>
       startVirtiofsd(share, index, runtimeDir, identity, waiting),
     );
-    const running = startCopy(plan, kernel, events, waiting);
-    const growth = growthCommands(plan);
-    const plugged = running.then(async (started) => {
-      const { monitor } = started;
-      const sockets = shares.map((_, index) => shareSocket(runtimeDir, index));
-      await Promise.all([
-        plug(monitor, [...growth, ...placedDisks(spec, slots.disks)]),
-        passt?.then(() => plug(monitor, joinCommands(passtSocket(runtimeDir)))),
-        Promise.all(files).then(() => plug(monitor, placedShares(spec, slots.shares, sockets))),
-      ]);
-      return started;
+    const restored = startCopy(plan, kernel, events, waiting).then(async (copy) => {
+      const { monitor } = copy;
+      const joined = passt?.then(() => plug(monitor, joinCommands(passtSocket(runtimeDir))));
+      const running = run(copy, waiting);
+      if (inRunning) {
+        await running;
+        const sockets = shares.map((_, index) => shareSocket(runtimeDir, index));
+        await Promise.all([
+          plug(monitor, [...growth, ...placedDisks(spec, slots.disks)]),
+          Promise.all(files).then(() => plug(monitor, placedShares(spec, slots.shares, sockets))),
+          joined,
+        ]);
+      }
+      await Promise.all([running, markLaunched(monitor, joined)]);
+      return copy;
     });
-    return [plugged, ...(passt === undefined ? [] : [passt]), ...files];
+    return [restored, ...(passt === undefined ? [] : [passt]), ...files];
   });
   const { monitor, helper, process } = vmm;
-  try {
-    await plug(monitor, [marker()]);
-    signal.throwIfAborted();
-  } catch (error) {
-    monitor.close();
-    throw error;
-  }
+  if (signal.aborted) monitor.close();
+  signal.throwIfAborted();
   const helpers: Helper[] = [helper, ...servers];
   const machine = new QemuMachine({ id, runtimeDir, vmm: process, monitor, helpers });
   events.forward(machine);
   return machine;
 }
 
-/** Up to a guest that runs. */
+async function markLaunched(monitor: QmpClient, joined: Promise<void> | undefined): Promise<void> {
+  await joined;
+  await plug(monitor, [marker()]);
+}
+
+/** A VMM that is about to load a state. */
+interface Copy extends StartedVmm {
+  /** When its guest runs. */
+  readonly runs: Promise<void>;
+}
+
+/** Up to a VMM that takes commands, and has the RAM. */
 async function startCopy(
   plan: RestorePlan,
   kernel: number,
   events: MachineEvents,
   signal: AbortSignal,
-): Promise<StartedVmm> {
+): Promise<Copy> {
   const { template, shares, identity } = plan.spec;
   const state = await openState(template.devicePath);
   const copy = shares.length === 0 ? undefined : await privateRam(template, identity);
+  let resumed = (): void => undefined;
+  const runs = new Promise<void>((resolve) => {
+    resumed = resolve;
+  });
   try {
-    await copy?.filled;
     const ram = copy?.file.fd ?? template.ram;
-    let resumed = (): void => undefined;
-    const runs = new Promise<void>((resolve) => {
-      resumed = resolve;
-    });
     const vmm = await startVmm(
       plan,
       { kernel, ram, state: state.fd },
@@ -112,22 +124,37 @@ async function startCopy(
       signal,
     );
     try {
-      await load(vmm.monitor);
-      await Promise.race([runs, whenAborted(vmm.helper.ended), whenAborted(signal)]);
+      // Devices look into it when they are loaded.
+      await copy?.filled;
     } catch (error) {
       vmm.monitor.close();
-      signal.throwIfAborted();
-      throw (await vmm.helper.lastWords()) ?? error;
+      throw error;
     }
-    return vmm;
+    return { ...vmm, runs };
   } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof A3sError && error.code !== 'vmm-failed') throw error;
-    throw unusable(error);
+    throw blamed(error, signal);
   } finally {
     await state.close();
     await copy?.file.close();
   }
+}
+
+/** Loads the state, and waits until the guest runs. */
+async function run({ monitor, helper, runs }: Copy, signal: AbortSignal): Promise<void> {
+  try {
+    await load(monitor);
+    await Promise.race([runs, whenAborted(helper.ended), whenAborted(signal)]);
+  } catch (error) {
+    monitor.close();
+    signal.throwIfAborted();
+    throw blamed((await helper.lastWords()) ?? error, signal);
+  }
+}
+
+/** Unless it is certain that something else is to blame. */
+function blamed(error: unknown, signal: AbortSignal): unknown {
+  signal.throwIfAborted();
+  return error instanceof A3sError && error.code !== 'vmm-failed' ? error : unusable(error);
 }
 
 /** All at once: `cont` is taken while the state is loaded, and done after. */

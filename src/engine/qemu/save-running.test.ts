@@ -1,4 +1,13 @@
-import { type FileHandle, mkdtemp, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  type FileHandle,
+  mkdtemp,
+  open,
+  readdir,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -17,6 +26,8 @@ class FakeMonitor {
   progress = ['active', 'completed'];
   /** What is refused. */
   refuses: string | undefined;
+  /** Of what is saved of the devices. */
+  deviceBytes = 11;
   serials: Record<string, string> = { disk0: 'layer-0', disk1: 'changes' };
   readonly #directory: string;
 
@@ -68,7 +79,9 @@ class FakeMonitor {
 
   async #save(): Promise<void> {
     const header = Buffer.from('5145564d00000003', 'hex');
-    await writeFile(join(this.#directory, 'devices'), Buffer.concat([header, Buffer.from('dev')]));
+    const devices = join(this.#directory, 'devices');
+    await writeFile(devices, Buffer.concat([header, Buffer.from('dev')]));
+    await truncate(devices, this.deviceBytes);
     const ram: FileHandle = await open(join(this.#directory, 'ram'), 'r+');
     const machine = Buffer.from('\x07\0\0\0\x02pc', 'latin1');
     const section = Buffer.from('\x01\0\0\0\x01\x03ram\0\0\0\0\0\0\0\x04', 'latin1');
@@ -138,6 +151,12 @@ describe('a machine that is saved while it runs', () => {
     const abandoned = saveRunning(monitor, { directory, overlayPath }, gone);
     await expect(abandoned).rejects.toMatchObject({ code: 'internal' });
     expect([monitor.running, monitor.told.includes('migrate_cancel')]).toEqual([true, true]);
+  });
+
+  it('has no more read of its devices than there can be', async () => {
+    monitor.deviceBytes = 2 ** 40;
+    await expect(save()).rejects.toMatchObject({ code: 'vmm-failed' });
+    expect(monitor.running).toBe(true);
   });
 
   it('is told by its mark from one that stands still for another reason', async () => {

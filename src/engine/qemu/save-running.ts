@@ -8,7 +8,7 @@
  * @module
  */
 import { constants } from 'node:fs';
-import { chmod, type FileHandle, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, type FileHandle, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
@@ -23,7 +23,7 @@ import {
 import { retry } from '../retry.ts';
 import { overlaySet, SAVING_SETS, setFile } from './descriptor-sets.ts';
 import { RAM_BLOCKS } from './fork-devices.ts';
-import { forkState } from './fork-state.ts';
+import { forkState, MOST_DEVICES_BYTES } from './fork-state.ts';
 import { plug, qcow2 } from './hotplug.ts';
 import type { QmpClient } from './qmp.ts';
 import { readSavedRam } from './saved-ram.ts';
@@ -191,7 +191,7 @@ async function describe(
   try {
     const saved = await readSavedRam(ram);
     const names = new Set<string>(Object.values(RAM_BLOCKS));
-    const state = await forkState(ram, saved, await readFile(devicesPath), names);
+    const state = await forkState(ram, saved, await readDevices(devicesPath), names);
     await writeFile(statePath, state, { mode: 0o600, flag: 'wx' });
     const [memory, growth] = [RAM_BLOCKS.memory, RAM_BLOCKS.growth].map((wanted) => {
       const block = saved.blocks.find(({ name }) => name === wanted);
@@ -204,5 +204,20 @@ async function describe(
   } finally {
     await ram.close();
     await rm(devicesPath, { force: true });
+  }
+}
+
+/** A guest that has taken over its VMM may have written any number of bytes. */
+async function readDevices(path: string): Promise<Buffer> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const { size } = await file.stat();
+    if (size > MOST_DEVICES_BYTES) {
+      throw new A3sError('vmm-failed', `QEMU saved ${size} bytes of devices`);
+    }
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
   }
 }

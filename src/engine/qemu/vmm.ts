@@ -66,10 +66,11 @@ export async function startVmm(
     deadline(READY_MS, 'vmm-failed', 'QEMU did not answer'),
   ]);
   try {
-    const monitor = await QmpClient.connect(socket, onEvent, waiting);
-    const process =
-      (helper.pid === undefined ? undefined : findDescendant(helper.pid, QEMU, spec.runtimeDir)) ??
-      findVmm(spec.id, spec.runtimeDir);
+    let found: FoundProcess | undefined;
+    const monitor = await QmpClient.connect(socket, onEvent, waiting, () => {
+      if (helper.pid !== undefined) found = findDescendant(helper.pid, QEMU, spec.runtimeDir);
+    });
+    const process = found ?? findVmm(spec.id, spec.runtimeDir);
     if (process === undefined) throw new A3sError('vmm-failed', 'Cannot find the VMM in /proc');
     return { helper, monitor, process };
   } catch (error) {
