@@ -58,7 +58,11 @@ func (i *Input) Write(ctx context.Context, body io.Reader) (closed bool, err err
 	}
 	defer i.release()
 	// Wakes a write that waits for a process that does not read.
-	stop := context.AfterFunc(ctx, func() { i.interrupt(file) })
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(interrupted)
+		i.interrupt(file)
+	})
 	defer stop()
 	done := make(chan error, 1)
 	go func() { done <- copyInput(file, body) }()
@@ -80,7 +84,10 @@ func (i *Input) Write(ctx context.Context, body io.Reader) (closed bool, err err
 	case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.EIO):
 		return true, i.end()
 	default:
-		// Another writer may go on.
+		// Another writer may go on: what interrupts this one has to be over, or it would interrupt that one.
+		if !stop() {
+			<-interrupted
+		}
 		return false, errors.Join(ErrInputAborted, file.SetWriteDeadline(time.Time{}))
 	}
 }
