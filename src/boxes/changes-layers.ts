@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { chmod, chown, link, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { CellIdentity } from '../cell/cell.ts';
 import type { Disk } from '../engine/engine.ts';
@@ -26,7 +26,8 @@ export async function changesLayers(base: string): Promise<Pick<Disk, 'path' | '
 }
 
 /**
- * Puts an empty layer on top, for a disk's user.
+ * Puts an empty layer on top, for a disk's user. It is on the disk before it has its name: what is below a layer that a power
+ * cut left empty could not be read.
  *
  * @throws A3sError `conflict` where there are too many, `disk-full`
  */
@@ -46,14 +47,24 @@ export async function addLayer(base: string, identity: CellIdentity): Promise<st
   const partial = `${path}.new`;
   try {
     await rm(partial, { force: true });
-    await writeFile(partial, overlayImage((await stat(base)).size), { flag: 'wx', mode: 0o600 });
-    await chmod(partial, 0o600);
+    await write(partial, overlayImage((await stat(base)).size));
     if (process.geteuid?.() === 0) await chown(partial, identity.uid, identity.gid);
     await rename(partial, path);
     return path;
   } catch (error) {
     await rm(partial, { force: true });
     throw fullOr(error);
+  }
+}
+
+async function write(path: string, content: Buffer): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.chmod(0o600);
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

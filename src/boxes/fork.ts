@@ -96,14 +96,19 @@ export async function createFork(
   return box;
 }
 
-/** The snapshot's files under other names, and a layer of the box's own. */
+/**
+ * The snapshot's files under other names, and a layer of the box's own, in place of whatever is there: memory and disk are of one
+ * moment, so nothing that a start which failed has written may be left, and a layer that others have too is never written to.
+ */
 async function makeDisk(
   rt: Runtime,
   { id, identity }: BoxDefinition,
   directory: string,
 ): Promise<void> {
+  const base = changesPath(rt, id);
+  for (const file of await layersOf(base)) await rm(file, { force: true });
   await shareLayers(await layersOf(`${directory}/${CHANGES_DISK}`), boxDirectory(rt, id));
-  await addLayer(changesPath(rt, id), identity);
+  await addLayer(base, identity);
 }
 
 /** Whether this start goes on from a snapshot. */
@@ -116,6 +121,7 @@ export async function startFork(rt: Runtime, box: Box, found: Found): Promise<vo
   const { definition, state } = box;
   const { id } = definition;
   await using taken = await rt.snapshots.open(definition.snapshot ?? '');
+  await makeDisk(rt, definition, taken.disk);
   const { machine, spec } = await launch(rt, box, found, taken);
   const live = new LiveBox(id, state.run, machine, {
     connectMs: rt.startTimeoutMs,

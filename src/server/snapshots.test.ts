@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { A3sError } from '../errors.ts';
@@ -165,6 +165,21 @@ describe('a box that goes on from a snapshot', () => {
     const again = home.host.launches.at(-1);
     expect(again?.copyOf).toBe(undefined);
     expect(again?.disks.at(-1)).toMatchObject({ path: disk?.path, backing: disk?.backing });
+  });
+
+  it.each([
+    ['that a start which failed has written to', (path: string) => writeFileSync(path, 'written')],
+    ['that the server died before it made', (path: string) => rmSync(path)],
+  ])('never begins on a layer %s', async (_, spoil) => {
+    await snapshot(await running(), 'origin');
+    const id = await fork('origin');
+    const own = join(home.config.home, 'boxes', id, 'changes.1.qcow2');
+    spoil(own);
+    expect((await start(id)).status).toBe(204);
+    const [disk] = home.host.launches.at(-1)?.disks.filter(({ readonly }) => !readonly) ?? [];
+    expect(disk?.path).toBe(own);
+    expect(statSync(own).nlink).toBe(1);
+    expect(readFileSync(own).subarray(0, 3).toString('latin1')).toBe('QFI');
   });
 
   it('is decided about by the image policy, at its making and at its start', async () => {
