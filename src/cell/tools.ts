@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { accessSync, constants } from 'node:fs';
 import { A3sError } from '../errors.ts';
 
 const PACKAGES = {
@@ -40,13 +39,19 @@ const DIRECTORIES = [
 export async function findTool(tool: Tool): Promise<string> {
   for (const directory of DIRECTORIES) {
     const path = `${directory}/${tool}`;
-    const found = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (found) return path;
+    if (canExecute(path)) return path;
   }
   throw new A3sError('tool-missing', `Cannot find ${tool}`, {
     remedy: `Install it: apt-get install ${PACKAGES[tool]}`,
   });
+}
+
+/** Not asynchronous: that would take a hundred times as long, of every start. */
+function canExecute(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -56,16 +56,27 @@ export async function restoreMachine(
   const inRunning = growth.length + slots.disks.length + shares.length > 0;
   const events = new MachineEvents();
   const [vmm, ...servers] = await together(signal, (waiting) => {
-    const passt = nic === undefined ? undefined : startPasst(nic, runtimeDir, identity, waiting);
+    const { copying, spawned } = startCopy(plan, kernel, events, waiting);
+    // After the VMM, which takes longest.
+    const second = spawned.then(() => waiting.throwIfAborted());
+    const passt =
+      nic === undefined
+        ? undefined
+        : second.then(() => startPasst(nic, runtimeDir, identity, waiting));
     const files = shares.map((share, index) =>
-      startVirtiofsd(share, index, runtimeDir, identity, waiting),
+      second.then(() => startVirtiofsd(share, index, runtimeDir, identity, waiting)),
     );
-    const restored = startCopy(plan, kernel, events, waiting).then(async (copy) => {
+    second.catch(() => undefined);
+    const restored = copying.then(async (copy) => {
       const { monitor } = copy;
       const joined = passt?.then(() => plug(monitor, joinCommands(passtSocket(runtimeDir))));
+      joined?.catch(() => undefined);
       const running = run(copy, waiting);
+      const marked = inRunning ? undefined : markLaunched(monitor, joined);
+      // What QEMU says when it cannot load comes first.
+      marked?.catch(() => undefined);
+      await running;
       if (inRunning) {
-        await running;
         const sockets = shares.map((_, index) => shareSocket(runtimeDir, index));
         await Promise.all([
           plug(monitor, [...growth, ...placedDisks(spec, slots.disks)]),
@@ -73,7 +84,7 @@ export async function restoreMachine(
           joined,
         ]);
       }
-      await Promise.all([running, markLaunched(monitor, joined)]);
+      await (marked ?? markLaunched(monitor, joined));
       return copy;
     });
     return [restored, ...(passt === undefined ? [] : [passt]), ...files];
@@ -98,11 +109,25 @@ interface Copy extends StartedVmm {
   readonly runs: Promise<void>;
 }
 
-/** Up to a VMM that takes commands, and has the RAM. */
-async function startCopy(
+/** `spawned` resolves when the VMM's process is there, or will not be. */
+function startCopy(
   plan: RestorePlan,
   kernel: number,
   events: MachineEvents,
+  signal: AbortSignal,
+): { copying: Promise<Copy>; spawned: Promise<void> } {
+  let begun = (): void => undefined;
+  const spawned = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const copying = copyOf(plan, { kernel, events, spawned: begun }, signal).finally(begun);
+  return { copying, spawned };
+}
+
+/** Up to a VMM that takes commands, and has the RAM. */
+async function copyOf(
+  plan: RestorePlan,
+  { kernel, events, spawned }: { kernel: number; events: MachineEvents; spawned: () => void },
   signal: AbortSignal,
 ): Promise<Copy> {
   const { template, shares, identity } = plan.spec;
@@ -122,6 +147,7 @@ async function startCopy(
         events.receive(event);
       },
       signal,
+      spawned,
     );
     try {
       // Devices look into it when they are loaded.

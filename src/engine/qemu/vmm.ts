@@ -56,10 +56,13 @@ export async function startVmm(
   inherited: InheritedFiles,
   onEvent: (event: QmpEvent) => void,
   signal: AbortSignal,
+  /** Called when its process is there. */
+  spawned: () => void = () => undefined,
 ): Promise<StartedVmm> {
   const { spec } = plan;
   const { monitor: socket } = vmmSockets(spec.runtimeDir);
   const helper = await spawnVmm(plan, inherited, socket);
+  spawned();
   const waiting = AbortSignal.any([
     signal,
     helper.ended,
