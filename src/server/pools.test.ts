@@ -91,7 +91,7 @@ describe('a pool', () => {
       expect(machine.paused).toBe(true);
       expect(machine.spec.template?.key).toBe(TEMPLATE_KEY);
       const agent = home.agents.get(machine.spec.id);
-      expect(agent?.rehearsed?.process.args).toEqual(['/true']);
+      expect(agent?.rehearsed?.process.args).toEqual(['true']);
       expect(agent?.woken).toBeUndefined();
     }
     const uids = home.host.running.map(({ spec }) => spec.identity.uid);
@@ -279,6 +279,17 @@ describe('a start in a machine that is no good', () => {
     expect(existsSync(join(home.config.runtimeDir, machine?.spec.id.slice(0, 12) ?? ''))).toBe(
       false,
     );
+  });
+
+  it('leaves no machine and no disk where the box is to blame', async () => {
+    await filled(1);
+    const [machine] = home.host.running;
+    const id = await home.create(['sleep', 'infinity'], NONE);
+    const started = start(id);
+    if (machine !== undefined) machine.insertFailure = new A3sError('state-unusable', 'no layer');
+    expect(await started).toBe(500);
+    expect(machine?.running).toBe(false);
+    expect(existsSync(join(home.config.home, 'boxes', id, 'changes.ext4'))).toBe(false);
   });
 
   function insertFails(): void {

@@ -1,6 +1,8 @@
 package box
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"os"
 	"syscall"
@@ -21,55 +23,48 @@ var errRehearsal = errors.New("the main process of the rehearsal did not end")
 // end; in namespaces that are gone afterwards, besides the ones that wait for the real box. An emulated processor, and the
 // caches of kernel and agent, know that code then.
 //
-// The spec has the prepared disk of changes, and no shares.
-func (b *Box) Rehearse(data []byte) error {
+// The spec has the prepared disk of changes, and no shares. The report is that of the main process.
+func (b *Box) Rehearse(data []byte, now time.Time, entropy []byte, machineID string) (report Report, err error) {
 	spec, err := ParseSpec(data)
 	if err != nil {
-		return err
+		return report, err
 	}
+	sum := sha256.Sum256(data)
 	b.mu.Lock()
 	stopping, sleeps := b.stopping, b.asleep && b.prepared
 	b.mu.Unlock()
 	switch {
 	case stopping:
-		return ErrStopping
+		return report, ErrStopping
 	case !sleeps:
-		return ErrNotAsleep
+		return report, ErrNotAsleep
 	}
-	if err := b.ground.rehearseIdentity(); err != nil {
-		return err
+	// Wake replaces it.
+	if err := b.ground.renew(entropy, now, machineID); err != nil {
+		return report, err
 	}
 	if _, err := b.launcher.cgroup.limit(&spec.Resources); err != nil {
-		return err
+		return report, err
 	}
 	// What the thread returns to, so that nothing keeps the rehearsal's mounts.
 	outside, err := linux.OpenAt(-1, "/proc/thread-self/ns/mnt", syscall.O_RDONLY, 0, 0)
 	if err != nil {
-		return err
+		return report, err
 	}
 	defer syscall.Close(outside)
-	r := &Box{launcher: b.launcher, spec: spec, ready: true, handles: map[string]*Handle{MainID: newHandle(MainID)}}
+	main := newHandle(MainID)
+	r := &Box{
+		launcher: b.launcher, spec: spec, digest: hex.EncodeToString(sum[:]), ready: true,
+		handles: map[string]*Handle{MainID: main},
+	}
 	r.filters.capabilities, r.filters.program = b.filters.capabilities, b.filters.program
 	if r.ground, err = newGround(&r.launcher, spec.protection()); err == nil {
 		err = r.perform(b.ground)
 	}
-	if r.ground == nil {
-		return err
+	if r.ground != nil {
+		err = errors.Join(err, r.leave(outside))
 	}
-	return errors.Join(err, r.leave(outside))
-}
-
-// rehearseIdentity takes an identity that Wake replaces.
-func (g *ground) rehearseIdentity() error {
-	entropy := make([]byte, 64)
-	for read := 0; read < len(entropy); {
-		n, err := linux.Random(entropy[read:])
-		if err != nil {
-			return err
-		}
-		read += n
-	}
-	return g.renew(entropy, time.Now(), "00000000-0000-4000-8000-000000000000")
+	return main.Report(), err
 }
 
 // perform runs the rehearsal's box, which has the devices of a prepared guest.

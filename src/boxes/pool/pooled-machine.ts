@@ -88,17 +88,18 @@ export async function fillOne(
     const spec: MachineSpec = {
       ...{ id, runtimeDir, identity, cpus, boot },
       memoryBytes: poolMemory(shape),
-      disks: [
-        { path: changesPath, serial: TEMPLATE_SLOTS.changes, readonly: false },
-        rehearsalDisk(stage),
-      ],
+      disks: [{ path: changesPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
       nic: shape.network === 'none' ? undefined : { mac: MAC, ports: [] },
       shares: [],
       template: taken.template,
     };
     const machine = await rt.engine.launch(spec, signal);
     const guest = await connectGuest(machine, { signal, deadlineMs: WAKE_MS });
-    await guest.rehearse(rehearsalSpec(shape.network), signal);
+    // As the box's layers will come, while the guest runs.
+    await machine.insert([rehearsalDisk(stage)]);
+    const rehearsal = rehearsalSpec(shape.network);
+    // The guest clears up behind the first while it does the second, and goes other ways where it has been before.
+    for (let times = 0; times < 2; times += 1) await guest.rehearse(rehearsal, signal);
     await machine.pause();
     const expiresAt = expiryOf(rt, taken.template.key);
     return { machine, identity, guest, taken, shape, bootSet, expiresAt, changesPath, directory };

@@ -7,14 +7,13 @@ import { chown, rename, rm } from 'node:fs/promises';
 import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import { allDone } from '../all-done.ts';
-import { abandon, type Begun, startMain } from '../begin.ts';
+import { abandon, type Begun, startMain, syncChanges } from '../begin.ts';
 import type { Box, BoxDefinition } from '../box.ts';
 import { LiveBox } from '../live.ts';
 import { changesPath, describeMachine, type Found } from '../machine.ts';
-import { sweepMachine } from '../machine-of.ts';
 import { publish, type Runtime, runtimeDirectory } from '../runtime.ts';
 import { Waking } from '../warm.ts';
-import type { PooledMachine } from './pooled-machine.ts';
+import { endPooled, type PooledMachine } from './pooled-machine.ts';
 
 /** What can be the machine's fault. */
 const SETBACKS: ReadonlySet<string> = new Set(['vmm-failed', 'agent-timeout', 'agent-failed']);
@@ -31,16 +30,20 @@ export async function startPooled(
   try {
     begun = await begin(rt, box, found, pooled);
   } catch (error) {
-    pooled.taken.release();
-    await rm(pooled.directory, { recursive: true, force: true });
-    const machines = error instanceof A3sError && SETBACKS.has(error.code);
-    if (!machines || rt.shutdown.aborted) throw error;
+    if (rt.live.get(id)?.released === true) {
+      // A server that stops leaves the machine to the next.
+      await rm(pooled.directory, { recursive: true, force: true });
+      throw error;
+    }
+    // It may not even have come on record, and then nobody else ends it.
+    await endPooled(rt, pooled);
+    // It has been the machine's: the box has none of its own yet.
+    await rm(changesPath(rt, id), { force: true });
+    if (!(error instanceof A3sError && SETBACKS.has(error.code)) || rt.shutdown.aborted)
+      throw error;
     const machine = pooled.machine.id;
     rt.log.error('a box could not start in a machine of a pool', error, { box: id, machine });
     publish(rt, box, 'pool-failed', { machine, reason: error.message });
-    await sweepMachine(rt, rt.store.expect(id));
-    // It has been the machine's.
-    await rm(changesPath(rt, id), { force: true });
     return false;
   }
   await startMain(rt, begun);
@@ -71,11 +74,13 @@ async function begin(rt: Runtime, box: Box, found: Found, pooled: PooledMachine)
       ...{ found, directory, ports: [], changes, taken },
     });
     await allDone([machine.insert(found.layers), takeChanges(rt, definition, pooled)]);
+    const durable = syncChanges(rt, definition);
+    durable.catch(() => undefined);
     const waking = new Waking(machine.id, taken.protocol, spec);
     // What is sent to it before it goes on is there when it does.
     await allDone([machine.resume(), waking.known.first(guest, live.signal)]);
     await waking.told;
-    return { live, guest, offset: await opened };
+    return { live, guest, offset: await opened, durable };
   } catch (error) {
     await failed;
     if (!live.released) await abandon(rt, live);
