@@ -8,11 +8,13 @@ import { A3sError } from '../errors.ts';
 import type { Guest } from '../guest/guest.ts';
 import { MAIN } from '../guest/protocol.ts';
 import type { TakenTemplate } from '../templates/templates.ts';
-import type { Box } from './box.ts';
+import { allDone } from './all-done.ts';
+import type { Box, BoxDefinition } from './box.ts';
+import { syncChangesDisk } from './changes-disk.ts';
 import { now, timestamp } from './clock.ts';
 import { type Launched, launchMachine } from './launch.ts';
 import { LiveBox } from './live.ts';
-import type { Found } from './machine.ts';
+import { changesPath, type Found } from './machine.ts';
 import { machineAttributes } from './machine-of.ts';
 import { publish, type Runtime } from './runtime.ts';
 import { type Followed, supervise } from './supervise.ts';
@@ -25,6 +27,8 @@ export interface Begun {
   readonly guest: Guest;
   /** Where its output goes on. */
   readonly offset: number;
+  /** Settles when its disk of changes outlasts a power cut, as a record that says it runs does. */
+  readonly durable: Promise<void>;
 }
 
 /** Everything up to the start of the main process: a machine that runs, with a guest that has the spec. */
@@ -46,6 +50,9 @@ export async function begin(
     throw error;
   }
   const { machine, spec, throwaway } = launched;
+  const durable = found.keptChanges ? Promise.resolve() : syncChanges(rt, definition);
+  // Whoever starts the main process learns of it; until then nobody may.
+  durable.catch(() => undefined);
   const waking = taken === undefined ? undefined : new Waking(machine.id, taken.protocol, spec);
   const connectMs = Math.min(WAKE_MS, rt.startTimeoutMs);
   const live = new LiveBox(id, state.run, machine, {
@@ -60,12 +67,20 @@ export async function begin(
     await (waking?.told ?? guest.putSpec(spec, live.signal));
     // The machine has it open.
     if (throwaway !== undefined) await rm(throwaway, { force: true });
-    return { live, guest, offset: await opened };
+    return { live, guest, offset: await opened, durable };
   } catch (error) {
     await failed;
     if (!live.released) await abandon(rt, live);
     throw error;
   }
+}
+
+/** Of a disk that is new, beside all that a start waits for; not for a box that goes with the host's power. */
+export async function syncChanges(
+  rt: Pick<Runtime, 'home'>,
+  { id, autoRemove }: BoxDefinition,
+): Promise<void> {
+  if (!autoRemove) await syncChangesDisk(changesPath(rt, id));
 }
 
 /** Nothing of the box is in a copy that was not woken: whatever is wrong with it is wrong with the template. */
@@ -85,7 +100,10 @@ async function wake(live: LiveBox): Promise<Guest> {
 }
 
 /** Starts it, and says so on record. Its output and its end are asked for in the same breath. */
-export async function startMain(rt: Runtime, { live, guest, offset }: Begun): Promise<void> {
+export async function startMain(
+  rt: Runtime,
+  { live, guest, offset, durable }: Begun,
+): Promise<void> {
   const started = guest.startMain(live.signal);
   const followed: Followed = {
     guest,
@@ -95,7 +113,7 @@ export async function startMain(rt: Runtime, { live, guest, offset }: Begun): Pr
   };
   for (const each of [followed.output, followed.exit]) each.catch(() => undefined);
   try {
-    await started;
+    await allDone([started, durable]);
     enterRunning(rt, live, followed);
   } catch (error) {
     followed.output.then(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { access, chmod, chown, rename, rm } from 'node:fs/promises';
+import { access, chmod, chown, open, rename, rm } from 'node:fs/promises';
 import type { CellIdentity } from '../cell/cell.ts';
 import { makeBlankDisk } from '../templates/blank-disk.ts';
 import type { TakenTemplate } from '../templates/templates.ts';
@@ -41,13 +41,28 @@ export async function copyChangesDisk(
   await make(path, (partial) => taken.writeChanges(partial, identity));
 }
 
-/** Whether the box has one: what is half made does not count. */
+/**
+ * Whether the box has one: what is half made does not count.
+ *
+ * @throws the kernel's error where that cannot be found out: a new one in its place would be the end of what the box has written
+ */
 export async function hasChangesDisk(path: string): Promise<boolean> {
   try {
     await access(path);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Has a disk that was just made outlast a power cut, with its name. The guest may write to it meanwhile. */
+export async function syncChangesDisk(path: string): Promise<void> {
+  const disk = await open(path, 'r');
+  try {
+    await disk.sync();
+  } finally {
+    await disk.close();
   }
 }
 

@@ -4,7 +4,7 @@
  *
  * Every change is there for the next server, however this one ends. It is on the disk too when its method returns, except
  * where a power cut makes it void: a start that has not come to its main process is undone by it, and a box that is
- * removed at its end has come to it.
+ * removed at its end has come to it once it was started.
  *
  * @module
  */
@@ -182,9 +182,10 @@ export class BoxStore {
     return next;
   }
 
-  /** Commits: on the disk, unless the host's end voids it anyhow. */
+  /** Commits: on the disk, unless the host's end voids it anyhow. A box that was created and not started yet is not void. */
   #keep<T>({ definition, state }: Pick<Box, 'definition' | 'state'>, commit: () => T): T {
-    const voidable = definition.autoRemove || state.status === 'starting';
+    const voidable =
+      state.status === 'starting' || (definition.autoRemove && state.status !== 'created');
     return voidable ? withoutSync(this.#database, commit) : commit();
   }
 }
