@@ -5,18 +5,14 @@
  */
 import type { Asked } from './benchmark.ts';
 
-/** Gives one figure. */
-export type Contestant = () => Promise<number>;
-
 /** As many figures of each as are asked for. The first turn of each fills caches and does not count. */
-export async function inTurns<Name extends string>(
+export async function inTurns<Name extends string, Figure = number>(
   { samples, signal }: Asked,
-  contestants: Readonly<Record<Name, Contestant>>,
-): Promise<Record<Name, number[]>> {
-  const turns = Object.entries<Contestant>(contestants).map(([name, measure]) => ({
-    name,
-    measure,
-    figures: [] as number[],
+  contestants: Readonly<Record<Name, () => Promise<Figure>>>,
+): Promise<Record<Name, Figure[]>> {
+  const turns = Object.entries<() => Promise<Figure>>(contestants).map(([name, measure]) => ({
+    ...{ name, measure },
+    figures: [] as Figure[],
   }));
   for (let sample = 0; sample <= samples; sample += 1) {
     for (const { measure, figures } of turns) {
@@ -27,6 +23,6 @@ export async function inTurns<Name extends string>(
   }
   return Object.fromEntries(turns.map(({ name, figures }) => [name, figures])) as Record<
     Name,
-    number[]
+    Figure[]
   >;
 }
