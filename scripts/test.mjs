@@ -10,6 +10,9 @@ import { fuzzParsers } from './fuzz.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const reports = join(root, 'build/test');
 
+/** The tests of boxes execute their own program where there is no dynamic loader, and -race links with the system's C library. */
+const RACE = ['-race', '-tags=netgo,osusergo', '-ldflags=-linkmode=external -extldflags=-static'];
+
 /** How long each fuzzer searches. */
 const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? '2');
 
@@ -70,7 +73,7 @@ async function vitest(project, options = []) {
 async function goTests() {
   const counts = { pass: 0, fail: 0, skip: 0 };
   const output = new Map();
-  const code = await goTest(['-race', '-json', './...'], (line) => {
+  const code = await goTest([...RACE, '-json', './...'], (line) => {
     const event = parse(line);
     if (event === undefined) return;
     const key = `${event.Package} ${event.Test ?? ''}`;
