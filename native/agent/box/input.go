@@ -49,12 +49,38 @@ func (i *Input) processExited() {
 	i.file = nil
 }
 
+// Writer is the one that has an input.
+type Writer struct {
+	input *Input
+	// file is nil once the process has exited.
+	file *os.File
+}
+
+// Take makes the caller the input's one writer, until its Write is over. It does not wait.
+func (i *Input) Take() (*Writer, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	select {
+	case <-i.exited:
+		return &Writer{i, nil}, nil
+	default:
+	}
+	switch {
+	case i.file == nil:
+		return nil, ErrNoInput
+	case i.taken:
+		return nil, ErrInputTaken
+	}
+	i.taken = true
+	return &Writer{i, i.file}, nil
+}
+
 // Write copies a body until it ends, which ends the input too, or the process no longer reads: then closed is true. Each write
-// is bounded by the context.
-func (i *Input) Write(ctx context.Context, body io.Reader) (closed bool, err error) {
-	file, err := i.take()
-	if file == nil || err != nil {
-		return err == nil, err
+// is bounded by the context. It is called once.
+func (w *Writer) Write(ctx context.Context, body io.Reader) (closed bool, err error) {
+	i, file := w.input, w.file
+	if file == nil {
+		return true, nil
 	}
 	defer i.release()
 	// Wakes a write that waits for a process that does not read.
@@ -113,25 +139,6 @@ func copyInput(file *os.File, body io.Reader) error {
 func (i *Input) interrupt(file *os.File) {
 	// A file that is closed already needs no interruption.
 	_ = file.SetWriteDeadline(time.Now())
-}
-
-// take answers no file once the process has exited.
-func (i *Input) take() (*os.File, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	select {
-	case <-i.exited:
-		return nil, nil
-	default:
-	}
-	switch {
-	case i.file == nil:
-		return nil, ErrNoInput
-	case i.taken:
-		return nil, ErrInputTaken
-	}
-	i.taken = true
-	return i.file, nil
 }
 
 func (i *Input) release() {

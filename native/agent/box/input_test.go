@@ -24,10 +24,10 @@ func TestAWriterThatBrokeOffDoesNotInterruptTheNext(t *testing.T) {
 		reader, writer := inputPipe(t)
 		in.open(writer, true)
 		ctx, cancel := context.WithCancel(context.Background())
-		if _, err := in.Write(ctx, aborted{cancel}); !errors.Is(err, ErrInputAborted) {
+		if _, err := write(ctx, in, aborted{cancel}); !errors.Is(err, ErrInputAborted) {
 			t.Fatalf("the first writer's error is %v", err)
 		}
-		closed, err := in.Write(context.Background(), strings.NewReader("two"))
+		closed, err := write(context.Background(), in, strings.NewReader("two"))
 		if closed || err != nil {
 			t.Fatalf("closed %v, %v", closed, err)
 		}
@@ -38,6 +38,36 @@ func TestAWriterThatBrokeOffDoesNotInterruptTheNext(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func TestOfTwoWritersTheFirstHasTheInput(t *testing.T) {
+	in := newInput()
+	reader, file := inputPipe(t)
+	in.open(file, true)
+	first, err := in.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Take(); !errors.Is(err, ErrInputTaken) {
+		t.Errorf("the second writer's error is %v", err)
+	}
+	if closed, err := first.Write(context.Background(), strings.NewReader("")); closed || err != nil {
+		t.Errorf("closed %v, %v", closed, err)
+	}
+	if _, err := in.Take(); !errors.Is(err, ErrNoInput) {
+		t.Errorf("a writer after the end has error %v", err)
+	}
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(ctx context.Context, in *Input, body io.Reader) (bool, error) {
+	writer, err := in.Take()
+	if err != nil {
+		return false, err
+	}
+	return writer.Write(ctx, body)
 }
 
 // inputPipe is a pipe whose writer's waits can be interrupted, as an input's.

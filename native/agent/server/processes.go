@@ -135,8 +135,14 @@ func (s *Server) stdin(t *http2.Stream, _ []byte, id string) {
 			writeError(t, err)
 			return
 		}
+		// Taken here, so that of two writers it is the first who has it.
+		writer, err := h.Input.Take()
+		if err != nil {
+			writeError(t, err)
+			return
+		}
 		go func() {
-			closed, err := h.Input.Write(ctx, t)
+			closed, err := writer.Write(ctx, t)
 			if errors.Is(err, box.ErrInputAborted) {
 				t.Reset(http2.InternalError)
 				return
