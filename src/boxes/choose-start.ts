@@ -30,7 +30,7 @@ export async function runBox(rt: Runtime, box: Box, found: Found): Promise<void>
   if (setback === 'none') return;
   const begun = await begin(rt, box, found, undefined);
   // What a boot gets through was not the box's fault.
-  if (setback?.dropped === false) await rt.templates.drop(setback.key, setback.reason);
+  if (setback?.blame === 'possible') await rt.templates.drop(setback.key, setback.reason);
   await startMain(rt, begun);
   rt.templates.booted(shape);
 }
@@ -39,8 +39,8 @@ export async function runBox(rt: Runtime, box: Box, found: Found): Promise<void>
 interface Setback {
   readonly key: string;
   readonly reason: string;
-  /** It is certain already that it is to blame. */
-  readonly dropped: boolean;
+  /** Whether it is the template's fault. */
+  readonly blame: 'certain' | 'possible' | 'none';
 }
 
 /** Starts the box from the template, or tells what went wrong before anything of the box ran; nothing is left then. */
@@ -63,8 +63,8 @@ async function startWarm(
       template: key,
     });
     publish(rt, box, 'template-failed', { template: key, reason: error.message });
-    const setback = { key, reason: error.message, dropped: error.code === 'template-unusable' };
-    if (setback.dropped) await rt.templates.drop(key, setback.reason);
+    const setback: Setback = { key, reason: error.message, blame: blameFor(error) };
+    if (setback.blame === 'certain') await rt.templates.drop(key, setback.reason);
     // A copy of what the template's guest had mounted.
     if (!found.keptChanges) await rm(changesPath(rt, id), { force: true });
     return setback;
@@ -73,7 +73,7 @@ async function startWarm(
   return 'none';
 }
 
-/** What can be the template's fault; a boot shows whether it was. */
+/** What a boot may get through. */
 function isSetback(error: unknown): error is A3sError {
   return error instanceof A3sError && SETBACKS.has(error.code);
 }
@@ -83,4 +83,12 @@ const SETBACKS: ReadonlySet<string> = new Set([
   'vmm-failed',
   'agent-timeout',
   'agent-failed',
+  'out-of-memory',
 ]);
+
+/** A boot shows whether what is possible was so. */
+function blameFor({ code }: A3sError): Setback['blame'] {
+  if (code === 'template-unusable') return 'certain';
+  // A boot needs no copy of a template's RAM.
+  return code === 'out-of-memory' ? 'none' : 'possible';
+}

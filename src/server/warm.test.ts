@@ -301,12 +301,25 @@ describe('a template that is no good', () => {
     expect(home.host.running).toEqual([]);
   });
 
-  it('is none for one whose host is short of memory', async () => {
-    home.host.failNextLaunch(new A3sError('out-of-memory', 'too little'));
+  it('is kept when there is no room for a copy of its memory, and the box boots', async () => {
+    home.host.failNextLaunch(new A3sError('out-of-memory', '/dev/shm is full'));
+    const id = await home.create(['sleep', 'infinity']);
+    expect(await start(id)).toBe(204);
+    expect((await inspect(id)).Machine).toEqual(COLD);
+    expect(templates).toMatchObject({ held: 0, drops: [] });
+    expect(await happened('template-failed')).toMatchObject([{ reason: '/dev/shm is full' }]);
+  });
+
+  it('is kept when its host is short of memory, and the box does not start', async () => {
+    const launch = home.host.start.bind(home.host);
+    home.host.start = async (spec, signal) => {
+      home.host.failNextLaunch(new A3sError('out-of-memory', 'too little'));
+      return await launch(spec, signal);
+    };
     const id = await home.create(['true']);
     expect(await start(id)).toBe(500);
-    expect(home.host.launches).toHaveLength(1);
-    expect(templates).toMatchObject({ held: 0, drops: [] });
+    expect(templates).toMatchObject({ held: 0, drops: [], boots: [] });
+    expect(home.host.running).toEqual([]);
   });
 });
 

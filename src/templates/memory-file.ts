@@ -7,8 +7,8 @@
 import { close, fchmod, fchown, ftruncate, open } from 'node:fs';
 import { promisify } from 'node:util';
 import type { CellIdentity } from '../cell/cell.ts';
+import { libc } from '../engine/libc.ts';
 import { A3sError } from '../errors.ts';
-import { libc } from './libc.ts';
 
 const closeFd = promisify(close);
 const chmodFd = promisify(fchmod);

@@ -15,8 +15,8 @@ import { createHash, type Hash } from 'node:crypto';
 import { read } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { dataExtents } from '../engine/data-extents.ts';
 import { Damaged } from './damaged.ts';
-import { dataExtents } from './data-extents.ts';
 
 const readFd = promisify(read);
 

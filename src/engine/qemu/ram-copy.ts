@@ -5,20 +5,23 @@
  *
  * @module
  */
-import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
+import { constants, read, write } from 'node:fs';
 import { type FileHandle, open, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { CellIdentity } from '../../cell/cell.ts';
 import { A3sError } from '../../errors.ts';
+import { dataExtents, type Extent } from '../data-extents.ts';
 import type { Template } from '../engine.ts';
 
 const DIRECTORY = '/dev/shm';
 const TMPFS_MAGIC = 0x01021994;
 /** `O_TMPFILE` of Linux on x86-64: a file without a name. */
 const O_TMPFILE = 0o20200000;
-const COPY_MS = 30_000;
-const run = promisify(execFile);
+const CHUNK_BYTES = 2 ** 20;
+/** More would only wait for each other, and for the VMM that starts meanwhile. */
+const COPIERS = 2;
+const readFd = promisify(read);
+const writeFd = promisify(write);
 
 export interface PrivateRam {
   /** Open for reading and writing; the identity may open it anew. */
@@ -38,7 +41,7 @@ export async function privateRam(template: Template, identity: CellIdentity): Pr
     await file.close();
     throw error;
   }
-  const filled = fill(template.ram, file.fd);
+  const filled = fill(template, file.fd);
   // Whoever waits for it learns of it; until then nobody may.
   filled.catch(() => undefined);
   return { file, filled };
@@ -46,20 +49,55 @@ export async function privateRam(template: Template, identity: CellIdentity): Pr
 
 async function checkRoom(bytes: number): Promise<void> {
   const { type, bavail, bsize } = await statfs(DIRECTORY);
-  const need = (why: string): A3sError =>
-    new A3sError('out-of-memory', `Cannot copy a machine's RAM to ${DIRECTORY}: ${why}`, {
-      remedy: `Mount a tmpfs there with room for it, such as mount -o remount,size=50% ${DIRECTORY}.`,
-    });
-  if (type !== TMPFS_MAGIC) throw need('it is not in memory');
+  if (type !== TMPFS_MAGIC) throw noRoom('it is not in memory');
   // As large as it may grow: a guest that writes to a page without room behind it would be killed.
-  if (bavail * bsize < bytes) throw need(`${bytes / 2 ** 20} MiB are needed`);
+  if (bavail * bsize < bytes) throw noRoom(`${bytes / 2 ** 20} MiB are needed`);
 }
 
-async function fill(from: number, to: number): Promise<void> {
-  const args = [
-    '--sparse=always',
-    `/proc/${process.pid}/fd/${from}`,
-    `/proc/${process.pid}/fd/${to}`,
-  ];
-  await run('/usr/bin/cp', args, { timeout: COPY_MS, env: { LC_ALL: 'C.UTF-8' }, cwd: '/' });
+function noRoom(why: string, cause?: unknown): A3sError {
+  return new A3sError('out-of-memory', `Cannot copy a machine's RAM to ${DIRECTORY}: ${why}`, {
+    remedy: `Mount a tmpfs there with room for it, such as mount -o remount,size=50% ${DIRECTORY}.`,
+    cause,
+  });
+}
+
+function explained(error: unknown): unknown {
+  const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+  return full ? noRoom('no room is left', error) : error;
+}
+
+/** What is zero already is not copied, and takes no memory. Settles only when nothing uses the descriptors any more. */
+async function fill({ ram, memoryBytes }: Template, to: number): Promise<void> {
+  const chunks = inChunks(dataExtents(ram, memoryBytes));
+  const copiers = Array.from({ length: COPIERS }, () => copyChunks(chunks, ram, to));
+  for (const outcome of await Promise.allSettled(copiers)) {
+    if (outcome.status === 'rejected') throw explained(outcome.reason);
+  }
+}
+
+async function* inChunks(extents: AsyncIterable<Extent>): AsyncGenerator<Extent> {
+  for await (const { start, end } of extents) {
+    for (let at = start; at < end; at += CHUNK_BYTES) {
+      yield { start: at, end: Math.min(at + CHUNK_BYTES, end) };
+    }
+  }
+}
+
+async function copyChunks(chunks: AsyncGenerator<Extent>, from: number, to: number): Promise<void> {
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  for (;;) {
+    const next = await chunks.next();
+    if (next.done === true) return;
+    const { start, end } = next.value;
+    for (let at = start; at < end; ) {
+      const { bytesRead } = await readFd(from, buffer, 0, end - at, at);
+      if (bytesRead === 0) throw new A3sError('internal', 'The RAM of a template ends early');
+      for (let done = 0; done < bytesRead; ) {
+        const left = bytesRead - done;
+        const { bytesWritten } = await writeFd(to, buffer, done, left, at + done);
+        done += bytesWritten;
+      }
+      at += bytesRead;
+    }
+  }
 }

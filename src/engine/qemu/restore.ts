@@ -161,6 +161,8 @@ async function copyOf(
     throw blamed(error, signal);
   } finally {
     await state.close();
+    // Not while it is written to.
+    await copy?.filled.catch(() => undefined);
     await copy?.file.close();
   }
 }
