@@ -1,0 +1,59 @@
+import type { Duplex } from 'node:stream';
+import { expect, it } from 'vitest';
+import { connectGuest } from '../guest/connection.ts';
+import { FakeAgent } from '../guest/fake-agent.ts';
+import { fakeMachine } from '../guest/fake-machine.ts';
+import { FakeRefusal } from '../guest/fake-refusal.ts';
+import { specDocument } from './machine.ts';
+import { Waking } from './warm.ts';
+
+const signal = new AbortController().signal;
+const SPEC = specDocument(
+  {
+    ...{ hostname: 'box', entrypoint: [], cmd: ['/true'], env: [], cwd: '/', user: '' },
+    ...{ terminal: false, openStdin: false, memoryBytes: 0, nanoCpus: 0 },
+  },
+  {
+    layers: [{ serial: 'layer-0' }],
+    changes: { kind: 'memory' },
+    mounts: [],
+    network: { kind: 'none' },
+  },
+);
+
+/** Loses what the agent answers from its wake on, and the connection once `over`. */
+function deafened(agent: FakeAgent, over: () => boolean): Pick<FakeAgent, 'serve'> {
+  let lost = false;
+  return {
+    serve: (stream: Duplex) => {
+      agent.serve(stream);
+      if (lost) return;
+      lost = true;
+      const pass = stream.write.bind(stream);
+      stream.write = ((chunk: Buffer, ...rest: []) => {
+        if (agent.woken === undefined) return pass(chunk, ...rest);
+        if (over()) stream.destroy();
+        return true;
+      }) as typeof stream.write;
+    },
+  };
+}
+
+it('is told its spec once, also where nobody heard that it was awake', async () => {
+  const agent = new FakeAgent({ asleep: true });
+  const waking = new Waking('a'.repeat(64), 2, SPEC);
+  const machine = fakeMachine(deafened(agent, () => agent.spec !== undefined));
+  const guest = await connectGuest(machine, { signal, deadlineMs: 5000, known: waking.known });
+  await waking.told;
+  expect(agent.spec?.hostname).toBe('box');
+  guest.close();
+});
+
+it('is not taken for told where the agent refused its spec', async () => {
+  const agent = new FakeAgent({ asleep: true, refuseSpec: new FakeRefusal('conflict', 'no') });
+  const waking = new Waking('a'.repeat(64), 2, SPEC);
+  const machine = fakeMachine(deafened(agent, () => true));
+  const guest = await connectGuest(machine, { signal, deadlineMs: 5000, known: waking.known });
+  await expect(waking.told).rejects.toMatchObject({ code: 'conflict' });
+  guest.close();
+});
