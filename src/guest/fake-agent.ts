@@ -259,12 +259,16 @@ export class FakeAgent {
 
   async #putSpec(stream: ServerHttp2Stream): Promise<void> {
     const { value, bytes } = await readJson(stream, BoxSpec, DOCUMENT_BYTES);
-    if (this.#specDigest !== null) throw new FakeRefusal('conflict', 'the spec was already taken');
-    if (this.#options.refuseSpec !== undefined) throw this.#options.refuseSpec;
-    this.spec = value;
-    this.#specDigest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-    this.#processes.set(MAIN, new FakeProcess(MAIN, this.spec.process));
-    json(stream, 200, { spec: this.#specDigest });
+    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    if (this.#specDigest === null) {
+      if (this.#options.refuseSpec !== undefined) throw this.#options.refuseSpec;
+      this.spec = value;
+      this.#specDigest = digest;
+      this.#processes.set(MAIN, new FakeProcess(MAIN, this.spec.process));
+    } else if (this.#specDigest !== digest) {
+      throw new FakeRefusal('conflict', 'the spec was already taken');
+    }
+    json(stream, 200, { spec: digest });
   }
 
   async #startMain(stream: ServerHttp2Stream): Promise<void> {

@@ -298,3 +298,12 @@ test.each([1, 2])('a launch that is refused says why, by protocol %d', async (ve
   for await (const _ of output) throw new Error('it writes nothing');
   expect(await exit).toMatchObject({ exitCode: 0 });
 });
+
+test('a spec that comes again is answered as before, another one is not taken', async () => {
+  const { guest } = await run(process(['cat'], { stdin: true }));
+  const digest = await guest.putSpec(box(process(['cat'], { stdin: true })));
+  expect(digest).toMatch(/^sha256:/);
+  expect(await guest.state()).toMatchObject({ spec: digest, processes: [{ state: 'running' }] });
+  const other = guest.putSpec(box(process(['true'])));
+  await expect(other).rejects.toMatchObject({ code: 'conflict' });
+});

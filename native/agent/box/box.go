@@ -63,14 +63,17 @@ func New(r *reaper.Reaper, cgroup *Cgroup, binary int, drivers func(nic bool) er
 	}
 }
 
-// TakeSpec parses a spec, and sets the box up by it. The digest is that of the bytes as they came.
+// TakeSpec parses a spec, and sets the box up by it. The digest is that of the bytes as they came. The same bytes once more change
+// nothing: a host whose connection broke does not know whether they were taken. It is called by one goroutine at a time.
 func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 	spec, err := ParseSpec(data)
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(data)
-	digest = "sha256:" + hex.EncodeToString(sum[:])
+	digest = digestOf(data)
+	if b.Digest() == digest {
+		return digest, nil
+	}
 	if err := b.claim(spec, digest); err != nil {
 		return "", err
 	}
@@ -89,6 +92,11 @@ func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 		go b.followMemory(&spec.Resources)
 	}
 	return digest, nil
+}
+
+func digestOf(spec []byte) string {
+	sum := sha256.Sum256(spec)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // followMemory raises the limit of a box as the memory that its machine has more than the prepared one becomes the guest's.

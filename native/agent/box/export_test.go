@@ -35,7 +35,7 @@ func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte) (*Box
 	b := New(r, cgroup, binary, nil)
 	// Raising limits takes a capability that even root may lack where tests run.
 	b.launcher.limits = nil
-	b.spec, b.ready, b.digest = spec, true, "sha256:test"
+	b.spec, b.ready, b.digest = spec, true, digestOf(document)
 	b.handles[MainID] = newHandle(MainID)
 	return b, b.setupOnHost(shell)
 }

@@ -129,3 +129,17 @@ func TestNothingBeginsAfterPowerOff(t *testing.T) {
 		t.Errorf("again: got %d", status)
 	}
 }
+
+func TestTheSpecOnceMore(t *testing.T) {
+	h := start(t, document)
+	_, state := h.call("GET", "/v1/state", nil)
+	status, again := h.call("PUT", "/v1/spec", strings.NewReader(document))
+	digest := strings.TrimSuffix(again, "}")
+	if status != http.StatusOK || !strings.HasPrefix(digest, `{"spec":"sha256:`) || !strings.HasPrefix(state, digest) {
+		t.Errorf("got %d %s, and the state is %s", status, again, state)
+	}
+	status, other := h.call("PUT", "/v1/spec", strings.NewReader(document+"\n"))
+	if status != http.StatusConflict || !strings.Contains(other, "conflict") {
+		t.Errorf("another one: got %d %s", status, other)
+	}
+}
