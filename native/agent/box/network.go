@@ -125,10 +125,11 @@ func (n *network) make(device nic, g *ground) (err error) {
 			return &deviceError{"network device", nicName, err}
 		}
 	}
-	if err := n.configure(); err != nil {
+	// First, so that IPv6 is off before the device comes up.
+	if err := n.writeSysctls(); err != nil {
 		return err
 	}
-	if err := n.writeSysctls(); err != nil {
+	if err := n.configure(); err != nil {
 		return err
 	}
 	return n.mountSystem(g)

@@ -13,8 +13,8 @@ const layer = { path: '/layer', serial: 'layer-1', readonly: true };
 const changes = { path: '/changes', serial: 'changes', readonly: false };
 
 it('has the same devices for every box, whatever is behind them', () => {
-  const none = templateDevices({ disks: [] });
-  const some = templateDevices({ disks: [layer, changes] });
+  const none = templateDevices({ disks: [], nic: undefined });
+  const some = templateDevices({ disks: [layer, changes], nic: undefined });
   expect(values(some, '-device')).toEqual(values(none, '-device'));
   expect(values(none, '-device').map((device) => device['serial'] ?? device['mac'])).toEqual([
     TEMPLATE_MAC,
@@ -24,7 +24,7 @@ it('has the same devices for every box, whatever is behind them', () => {
 });
 
 it('has nothing behind a slot but for the box’s disks, by their descriptors', () => {
-  const nodes = values(templateDevices({ disks: [layer, changes] }), '-blockdev');
+  const nodes = values(templateDevices({ disks: [layer, changes], nic: undefined }), '-blockdev');
   const File = z.object({ driver: z.string(), filename: z.string().optional() });
   const files = nodes.map((node) => {
     const { driver, filename } = File.parse(node['file']);
@@ -37,4 +37,19 @@ it('has nothing behind a slot but for the box’s disks, by their descriptors', 
     ...[2, 3, 4, 5, 6].map((n) => `layer-${n} null-co`),
   ]);
   expect(nodes.map((node) => node['read-only'])).toEqual([false, ...Array(7).fill(true)]);
+});
+
+it('has something behind its network card: a translator later, or else at once what takes every frame', () => {
+  const passt = { mac: '02:00:00:00:00:01', ports: [] };
+  const ids = (args: readonly string[]): unknown[] =>
+    values(args, '-netdev').map(({ id, hubid }) => [id, hubid]);
+  expect(ids(templateDevices({ disks: [], nic: undefined }))).toEqual([
+    ['net0', 0],
+    ['sink', 0],
+  ]);
+  expect(ids(templateDevices({ disks: [], nic: passt }))).toEqual([['net0', 0]]);
+});
+
+it('has nobody told of the card of a copy, which has no address of its own yet', () => {
+  expect(templateDevices({ disks: [], nic: undefined })).toContain('migration.announce-rounds=0');
 });

@@ -25,21 +25,33 @@ const ABSENT_BYTES = 2 ** 40;
 export const HUB = 0;
 
 /** On the command line. */
-export function templateDevices(spec: Pick<MachineSpec, 'disks'>): string[] {
+export function templateDevices(spec: Pick<MachineSpec, 'disks' | 'nic'>): string[] {
   return [
     '-global',
     // Not that the machine was stopped when it was saved: a copy runs as soon as it may.
     'migration.store-global-state=off',
+    '-global',
+    // Nobody is told of a copy's network card, by QEMU or by the guest's kernel: it has no address of its own yet.
+    'migration.announce-rounds=0',
     '-device',
     // Tells the guest's kernel that it is a copy: it then seeds its random numbers anew.
     'vmgenid,guid=auto',
     ...asArguments([
       // A hub, so that a translator can be joined to it while the guest runs.
       ['netdev_add', { type: 'hubport', id: NETDEV, hubid: HUB }],
+      ...(spec.nic === undefined ? [sink()] : []),
       nicDevice(TEMPLATE_MAC),
       ...slotCommands(spec),
     ]),
   ];
+}
+
+/**
+ * Takes the frames of a card that no translator is joined to. A hub keeps a frame that it has no port for, and the guest
+ * would complain for ever that the card does not send.
+ */
+function sink(): Command {
+  return ['netdev_add', { type: 'hubport', id: 'sink', hubid: HUB }];
 }
 
 /** Joins the network card to the translator that listens on `socket`. */
