@@ -90,6 +90,9 @@ func (g *ground) prepare(l *launcher) error {
 			return err
 		}
 	}
+	if err := g.texts.prepare(); err != nil {
+		return err
+	}
 	none, err := g.makeNetwork(&Network{Kind: NetworkNone}, nic{})
 	if err != nil {
 		return err

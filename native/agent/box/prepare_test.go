@@ -135,8 +135,14 @@ func TestATextIsReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := &text{file}
-	for _, content := range []string{"a longer one\n", "short\n", ""} {
+	text := &text{file: file}
+	for _, content := range []string{"one\n", "two\n", "a longer one\n", "short\n", "", "\n", "boxed\n", "boxed\n"} {
+		// A box writes to what is its own.
+		if text.theirs = content == "boxed\n"; text.theirs {
+			if err := os.WriteFile(file.Name(), []byte("much longer than what was set\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if err := text.set(content); err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,13 @@ import (
 )
 
 // text is a small file of the agent's that lies over one of the box's. The box cannot write to those that are the kernel's.
-type text struct{ file *os.File }
+type text struct {
+	file *os.File
+	// length is that of the content, unless the box wrote to it.
+	length int
+	// theirs: the box can write to it.
+	theirs bool
+}
 
 // newText makes an empty one in textsDir of this thread's mount namespace.
 func newText(name string, mode uint32) (*text, error) {
@@ -19,7 +25,7 @@ func newText(name string, mode uint32) (*text, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &text{os.NewFile(uintptr(fd), path)}, nil
+	return &text{file: os.NewFile(uintptr(fd), path)}, nil
 }
 
 // cover lays it over a file of the root, which is made if missing.
@@ -29,6 +35,7 @@ func (t *text) cover(r root, path string, attributes uint64) error {
 		return err
 	}
 	defer syscall.Close(mount)
+	t.theirs = t.theirs || attributes&linux.Readonly == 0
 	if attributes != 0 {
 		if err := linux.SetAttributes(mount, attributes, false); err != nil {
 			return err
@@ -40,8 +47,11 @@ func (t *text) cover(r root, path string, attributes uint64) error {
 // set replaces the content: readers see the old one, the new one, or in between nothing.
 func (t *text) set(content string) error {
 	fd := int(t.file.Fd())
-	if err := syscall.Ftruncate(fd, 0); err != nil {
-		return &os.PathError{Op: "truncate", Path: t.file.Name(), Err: err}
+	// What is overwritten as a whole keeps its page.
+	if t.theirs || len(content) < t.length {
+		if err := syscall.Ftruncate(fd, 0); err != nil {
+			return &os.PathError{Op: "truncate", Path: t.file.Name(), Err: err}
+		}
 	}
 	n, err := syscall.Pwrite(fd, []byte(content), 0)
 	if err == nil && n != len(content) {
@@ -50,6 +60,7 @@ func (t *text) set(content string) error {
 	if err != nil {
 		return &os.PathError{Op: "write", Path: t.file.Name(), Err: err}
 	}
+	t.length = len(content)
 	return nil
 }
 
@@ -112,6 +123,16 @@ func (t *texts) identify() (bootID string, err error) {
 		bootID = strings.TrimSpace(string(content))
 	}
 	return bootID, nil
+}
+
+// prepare gives each its page, so that a copy has only to write it.
+func (t *texts) prepare() error {
+	for _, each := range []*text{t.machineID, t.bootID, t.hostname, t.hosts, t.resolvConf} {
+		if err := each.set("\n"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *texts) close() error {
