@@ -9,6 +9,9 @@ const MIB = 1024 * 1024;
 
 /** What a guest's kernel and agent need beside the box's own memory. */
 export const GUEST_OVERHEAD = 96 * MIB;
+/** Of that, what describes a page: a 64th of the memory it describes. There is room for the pages of so much. */
+const DESCRIBED = 512 * MIB;
+const DESCRIPTION = 64;
 /** Of a box that asks for nothing: a machine of 512 MiB. */
 const DEFAULT_MEMORY = 512 * MIB - GUEST_OVERHEAD;
 /** Docker's bound. */
@@ -50,7 +53,9 @@ export function boxMemory(asked: number): number {
 
 /** The size of the machine: the box's memory and the guest's overhead, in whole steps. */
 export function machineMemory(asked: number): number {
-  return Math.ceil((boxMemory(asked) + GUEST_OVERHEAD) / STEP) * STEP;
+  const bytes = boxMemory(asked);
+  const descriptions = Math.max(0, bytes - DESCRIBED) / DESCRIPTION;
+  return Math.ceil((bytes + GUEST_OVERHEAD + descriptions) / STEP) * STEP;
 }
 
 /** Virtual CPUs: one, or as many as the asked share spreads over. */

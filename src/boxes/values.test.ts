@@ -58,6 +58,8 @@ describe('resources', () => {
     expect(boxMemory(0)).toBe(416 * MIB);
     expect(machineMemory(64 * MIB)).toBe(160 * MIB);
     expect(machineMemory(64 * MIB + 1)).toBe(162 * MIB);
+    // The kernel describes every page.
+    expect(machineMemory(8192 * MIB)).toBe((8192 + 96 + 120) * MIB);
     expect([0, 1e7, 1e9, 1.1e9].map(machineCpus)).toEqual([1, 1, 1, 2]);
   });
 

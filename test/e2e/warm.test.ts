@@ -117,14 +117,20 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
     expect(await run('-h', 'named', BUSYBOX, 'hostname')).toMatchObject({ stdout: 'named\n' });
   });
 
-  it('has the memory that it asks for, and no more', async () => {
+  it.each([
+    ['900m', 900 * 2 ** 20],
+    ['8g', 8 * 2 ** 30],
+  ])('has the memory that it asks for, such as %s', async (asked, bytes) => {
     const script = `awk '/MemTotal/ { print $2 }' /proc/meminfo; cat /sys/fs/cgroup/memory.max`;
-    const flags = ['run', '--rm', '--network', 'none', '-m', '900m'];
+    const flags = ['run', '--rm', '--network', 'none', '-m', asked];
     const { stdout } = await warm.run([...flags, BUSYBOX, 'sh', '-c', script]);
     const [total = 0, limit] = stdout.split('\n').map(Number);
-    expect(limit).toBe(900 * 2 ** 20);
-    // The rest of the template's memory was plugged in.
-    expect(total * 1024).toBeGreaterThan(900 * 2 ** 20);
+    expect(limit).toBe(bytes);
+    // What it has more than the template was plugged in.
+    expect(total * 1024).toBeGreaterThan(bytes);
+  });
+
+  it('has no more memory than it asks for', async () => {
     const greedy = ['--network', 'none', '-m', '64m', BUSYBOX, 'tail', '/dev/zero'];
     expect(await both(['run', '--rm', ...greedy])).toMatchObject({ code: 137 });
   });

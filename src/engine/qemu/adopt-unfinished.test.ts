@@ -1,0 +1,66 @@
+/** A server can die while a VMM loads the state of a template. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { isCellUid } from '../../cell/identity.ts';
+import { findTool } from '../../cell/tools.ts';
+import { Helper } from '../helper.ts';
+import { findProcesses } from '../processes.ts';
+import { endProcesses } from '../sweep.ts';
+import { guestName, vmmSockets } from './arguments.ts';
+import { prepareDirectory } from './directory.ts';
+import { QemuEngine } from './engine.ts';
+import { plug } from './hotplug.ts';
+import { QmpClient } from './qmp.ts';
+import { marker, wasLaunched } from './restore.ts';
+import { QEMU, vmmCell } from './vmm.ts';
+
+const ID = 'ad'.repeat(32);
+const DEADLINE_MS = 20_000;
+const identity = { uid: 0x7a35_0077, gid: 0x7a35_0077 };
+
+let runtimeDir: string;
+let helper: Helper;
+beforeEach(async () => {
+  runtimeDir = await mkdtemp(join(tmpdir(), 'adopt-'));
+  await prepareDirectory(runtimeDir, identity);
+  const { monitor } = vmmSockets(runtimeDir);
+  const args = [
+    ...['-name', `${guestName(ID)},process=a3s-test`, '-machine', 'none', '-nodefaults'],
+    ...['-display', 'none', '-incoming', 'defer', '-qmp', `unix:${monitor},server=on,wait=off`],
+  ];
+  const cell = vmmCell({ identity, runtimeDir });
+  helper = await Helper.start('qemu', { ...cell, path: await findTool(QEMU), args });
+});
+afterEach(async () => {
+  await endProcesses(runtimeDir);
+  helper.release();
+  await rm(runtimeDir, { recursive: true });
+});
+
+async function monitored<T>(work: (monitor: QmpClient) => Promise<T>): Promise<T> {
+  const { monitor: socket } = vmmSockets(runtimeDir);
+  const signal = AbortSignal.any([AbortSignal.timeout(DEADLINE_MS), helper.ended]);
+  const monitor = await QmpClient.connect(socket, () => undefined, signal);
+  try {
+    return await work(monitor);
+  } finally {
+    monitor.close();
+    await monitor.closed;
+  }
+}
+
+it.each([
+  ['it was told', false],
+  ['it was told that it is launched', true],
+])('a VMM without its state is ended, not adopted, whatever %s', async (_, marked) => {
+  await monitored(async (monitor) => {
+    if (marked) await plug(monitor, [marker()]);
+    expect(await wasLaunched(monitor)).toBe(marked);
+  });
+  const cacheFile = join(runtimeDir, 'accelerator.json');
+  const engine = new QemuEngine({ boot: undefined, cacheFile, runtimeDir });
+  expect(await engine.adopt(ID, runtimeDir)).toBeUndefined();
+  expect(findProcesses(runtimeDir, isCellUid)).toEqual([]);
+});
