@@ -4,6 +4,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
+import type { SavedMachine } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import type { Guest } from '../guest/guest.ts';
 import { MAIN } from '../guest/protocol.ts';
@@ -19,6 +20,9 @@ import { checkName, inventName } from './name.ts';
 import { persist } from './persist.ts';
 import { machineMemory } from './resources.ts';
 import type { Runtime } from './runtime.ts';
+
+/** Memory is plugged in in whole steps of it. */
+const GROWTH_STEP = 128 * 2 ** 20;
 
 /**
  * Memory and disk of the box as they are at one moment. The box stands still meanwhile, and goes on, whatever comes of it.
@@ -48,6 +52,7 @@ export function createSnapshot(
     const directories = await rt.snapshots.begin(record, most);
     try {
       const saved = await save(rt, box, live, directories);
+      checkMemory(saved.machine, most + GROWTH_STEP);
       const made = await rt.snapshots.finish(record, saved);
       rt.events.publish('snapshot', 'create', made.id, attributesOf(made));
       return made;
@@ -57,6 +62,16 @@ export function createSnapshot(
       throw error;
     }
   });
+}
+
+/** A guest that has taken over its VMM decides what that has saved, but not how much memory its copies get. */
+function checkMemory({ memory, growth }: SavedMachine, most: number): void {
+  const bytes = memory.bytes + (growth?.bytes ?? 0);
+  if (bytes <= most) return;
+  throw new A3sError(
+    'vmm-failed',
+    `The box was saved with ${bytes} bytes of memory: ${most} are its most`,
+  );
 }
 
 /** @throws A3sError `no-such-snapshot`, `conflict` while it is made */

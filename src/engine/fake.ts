@@ -55,6 +55,8 @@ export class FakeMachine implements FakeGuest {
   saveFailure: Error | undefined;
   /** What was put into its slots. */
   readonly inserted: Disk[] = [];
+  /** Of the RAM that it says it has saved; its own where this is undefined. */
+  savedBytes: number | undefined;
   /** Why nothing can be put there. */
   insertFailure: Error | undefined;
   /** The VMM hangs: it cannot be adopted. */
@@ -92,7 +94,7 @@ export class FakeMachine implements FakeGuest {
     return {
       arrangement: 'boot',
       changesSerial: TEMPLATE_SLOTS.changes,
-      memory: { offset: 0, bytes: this.spec.memoryBytes },
+      memory: { offset: 0, bytes: this.savedBytes ?? this.spec.memoryBytes },
     };
   }
 

@@ -80,6 +80,14 @@ describe('a memory snapshot', () => {
     expect((await home.call('GET', '/a3s/v1/snapshots')).body).toEqual({ snapshots: [] });
   });
 
+  it('is refused where its VMM says that it has more memory than the box may have', async () => {
+    const box = await running();
+    for (const machine of home.host.running) machine.savedBytes = 2 ** 40;
+    expect((await snapshot(box)).body).toMatchObject({ code: 'vmm-failed' });
+    expect([left(memory), left(disks())]).toEqual([[], []]);
+    expect(home.agents.get(box)?.frozen).toBe(false);
+  });
+
   it('is refused for a box whose agent knows nothing of it', async () => {
     home.agentOptions = { protocol: { minimum: 1, maximum: 1 } };
     const box = await running();
