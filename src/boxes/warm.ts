@@ -7,9 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { BoxSpec } from '@a3s-box/policies';
 import { type MachineShape, TEMPLATE_PLUGS, TEMPLATE_SLOTS } from '../engine/engine.ts';
 import { machineUuid } from '../engine/machine-uuid.ts';
-import { A3sError } from '../errors.ts';
 import type { KnownAgent } from '../guest/connection.ts';
-import type { Guest } from '../guest/guest.ts';
 import { ENTROPY_BYTES, type Wake } from '../guest/protocol.ts';
 import type { BoxDefinition } from './box.ts';
 import { now, timestamp } from './clock.ts';
@@ -52,7 +50,6 @@ export class Waking {
     this.known = {
       protocol,
       first: async (guest, signal) => {
-        const again = this.#wake !== undefined;
         // Made when it is sent, and once: the same may come twice, another one must not.
         this.#wake ??= {
           entropy: randomBytes(ENTROPY_BYTES).toString('base64'),
@@ -60,7 +57,8 @@ export class Waking {
           machineId: machineUuid(machineId),
         };
         const woken = guest.wake(this.#wake, signal);
-        this.#told = again ? tellAgain(guest, spec) : guest.putSpec(spec);
+        // The same again is answered as before.
+        this.#told = guest.putSpec(spec);
         this.#told.catch(() => undefined);
         await woken;
       },
@@ -70,15 +68,5 @@ export class Waking {
   /** What became of the spec; undefined before the agent is met. */
   get told(): Promise<unknown> | undefined {
     return this.#told;
-  }
-}
-
-/** The spec may have come along with a wake whose answer was lost: an agent takes one only, and nobody else tells it one. */
-async function tellAgain(guest: Guest, spec: BoxSpec): Promise<void> {
-  try {
-    await guest.putSpec(spec);
-  } catch (error) {
-    const taken = error instanceof A3sError && error.code === 'conflict';
-    if (!taken || (await guest.state()).spec === null) throw error;
   }
 }
