@@ -69,22 +69,22 @@ export async function restoreMachine(
     second.catch(() => undefined);
     const restored = copying.then(async (copy) => {
       const { monitor } = copy;
-      const joined = passt?.then(() => plug(monitor, joinCommands(passtSocket(runtimeDir))));
-      joined?.catch(() => undefined);
+      const uplink = passt?.then(() => joinCommands(passtSocket(runtimeDir)));
       const running = run(copy, waiting);
-      const marked = inRunning ? undefined : markLaunched(monitor, joined);
+      const queued = queue(monitor, uplink, inRunning ? [] : [marker()]);
       // What QEMU says when it cannot load comes first.
-      marked?.catch(() => undefined);
+      queued.catch(() => undefined);
       await running;
       if (inRunning) {
         const sockets = shares.map((_, index) => shareSocket(runtimeDir, index));
         await Promise.all([
           plug(monitor, [...growth, ...placedDisks(spec, slots.disks)]),
           Promise.all(files).then(() => plug(monitor, placedShares(spec, slots.shares, sockets))),
-          joined,
+          queued,
         ]);
+        await plug(monitor, [marker()]);
       }
-      await (marked ?? markLaunched(monitor, joined));
+      await queued;
       return copy;
     });
     return [restored, ...(passt === undefined ? [] : [passt]), ...files];
@@ -98,9 +98,13 @@ export async function restoreMachine(
   return machine;
 }
 
-async function markLaunched(monitor: QmpClient, joined: Promise<void> | undefined): Promise<void> {
-  await joined;
-  await plug(monitor, [marker()]);
+/** All of it is sent in one go, once the uplink is there; QEMU takes it while it loads the state, or after. */
+async function queue(
+  monitor: QmpClient,
+  uplink: Promise<Command[]> | undefined,
+  commands: readonly Command[],
+): Promise<void> {
+  await plug(monitor, [...((await uplink) ?? []), ...commands]);
 }
 
 /** A VMM that is about to load a state. */
