@@ -58,12 +58,6 @@ export async function passDescriptor(
   }, signal);
 }
 
-/** Does now what the first use would take long for. */
-export async function prepareToPass(): Promise<void> {
-  calls ??= loadCalls();
-  await calls;
-}
-
 /** Node keeps it in a handle that has no type. */
 function socketDescriptor(socket: Socket): number {
   const handle: unknown = Reflect.get(socket, '_handle');
