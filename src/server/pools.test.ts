@@ -108,6 +108,7 @@ describe('a pool', () => {
     expect(await machineOf(id)).toBe('pool');
     expect(machine?.paused).toBe(false);
     expect(machine?.inserted.map(({ path, serial }) => [basename(path), serial])).toEqual([
+      ['rehearsal.erofs', 'layer-6'],
       ['null', 'layer-0'],
     ]);
     const agent = home.agents.get(machineId);

@@ -30,6 +30,13 @@ export type Host = Pick<
   'home' | 'runtimeDir' | 'boot' | 'engine' | 'templates' | 'log' | 'store' | 'identityFor'
 >;
 
+export interface Expiry {
+  /** Milliseconds since 1970. */
+  readonly wall: number;
+  /** Milliseconds, as `performance.now` tells them. */
+  readonly steady: number;
+}
+
 export interface PooledMachine {
   readonly machine: Machine;
   readonly identity: CellIdentity;
@@ -38,8 +45,8 @@ export interface PooledMachine {
   /** What it was restored for. */
   readonly shape: PoolDefinition;
   readonly bootSet: string;
-  /** Milliseconds since 1970: from then on its template is too old. */
-  readonly expiresAt: number;
+  /** From when on its template is too old, by either clock: one can be set back, the other stands still while the host sleeps. */
+  readonly expiry: Expiry;
   /** Its disk of changes. */
   readonly changesPath: string;
   /** Holds that disk, and nothing else. */
@@ -75,6 +82,7 @@ export async function fillOne(
   if (taken === undefined) {
     throw new A3sError('template-unusable', 'There is no template for the machines of the pool');
   }
+  const expiry = expiryOf(rt, taken.template.key);
   const directory = join(poolsDirectory(rt.home), id);
   const runtimeDir = runtimeDirectory(rt, id);
   try {
@@ -101,8 +109,7 @@ export async function fillOne(
     // The guest clears up behind the first while it does the second, and goes other ways where it has been before.
     for (let times = 0; times < 2; times += 1) await guest.rehearse(rehearsal, signal);
     await machine.pause();
-    const expiresAt = expiryOf(rt, taken.template.key);
-    return { machine, identity, guest, taken, shape, bootSet, expiresAt, changesPath, directory };
+    return { machine, identity, guest, taken, shape, bootSet, expiry, changesPath, directory };
   } catch (error) {
     await endMachine(rt, { id, taken, directory });
     signal.throwIfAborted();
@@ -135,8 +142,14 @@ async function endMachine(
   taken.release();
 }
 
-function expiryOf(rt: Host, key: string): number {
+function expiryOf(rt: Host, key: string): Expiry {
   const found = rt.templates.list().some((each) => each.key === key);
   const at = found ? Date.parse(rt.templates.inspect(key).expiresAt ?? '') : Number.NaN;
-  return Number.isNaN(at) ? Date.now() + LONGEST_MS : at;
+  const left = Number.isNaN(at) ? LONGEST_MS : at - Date.now();
+  return { wall: Date.now() + left, steady: performance.now() + left };
+}
+
+/** Whether its template is too old. */
+export function isExpired({ expiry: { wall, steady } }: Pick<PooledMachine, 'expiry'>): boolean {
+  return Date.now() >= wall || performance.now() >= steady;
 }

@@ -19,6 +19,7 @@ import {
   fillOne,
   type Host,
   inventMachineId,
+  isExpired,
   type PooledMachine,
   poolsDirectory,
 } from './pooled-machine.ts';
@@ -204,10 +205,10 @@ export class Pools {
   }
 
   /** It has the shape that is asked for now, and its template is neither too old nor given up. */
-  #isFit({ definition }: Pool, { shape, expiresAt, taken }: PooledMachine): boolean {
-    const { key } = taken.template;
+  #isFit({ definition }: Pool, machine: PooledMachine): boolean {
+    const { key } = machine.taken.template;
     const kept = this.#host.templates.list().some((each) => each.key === key);
-    return sameShape(shape, definition) && Date.now() < expiresAt && kept;
+    return sameShape(machine.shape, definition) && !isExpired(machine) && kept;
   }
 
   /** Has the background look at what is to be done. */
