@@ -49,6 +49,8 @@ const COMMAND_LINE = [
   'no_timer_check',
   // RAM that can be plugged in lies above 4 GiB, for which the kernel would set 64 MiB aside: no device here needs copies below.
   'swiotlb=noforce',
+  // Of Debian's modules those that need no policy. The others would be asked about every file, process and socket, and know none.
+  'lsm=landlock,lockdown,yama',
   // The kernel hands it to the agent. Go would interrupt goroutines by signals, which the agent has no use for.
   'GODEBUG=asyncpreemptoff=1',
 ];
