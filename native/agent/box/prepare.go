@@ -42,6 +42,8 @@ func (b *Box) Prepare() error {
 	if err := b.drivers(true); err != nil {
 		return err
 	}
+	// Not at the end: it empties the allocator's caches, which every copy would fill again.
+	runtime.GC()
 	if err := b.makeGround(expectedProtection); err != nil {
 		return err
 	}
@@ -60,7 +62,6 @@ func (b *Box) Prepare() error {
 	b.filters.of(capabilitySet(expectedCapabilities))
 	// What is dirty would be written by every copy.
 	syscall.Sync()
-	runtime.GC()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.prepared = true
