@@ -16,7 +16,7 @@ import type { Execs } from './execs.ts';
 import type { LiveBoxes } from './live.ts';
 import type { Locks } from './locks.ts';
 import type { Outputs } from './output/outputs.ts';
-import type { Pools } from './pool/pools.ts';
+import type { MachinePools } from './pool/machine-pools.ts';
 import type { BoxStore } from './store.ts';
 import type { Trust } from './trust-policies.ts';
 
@@ -53,7 +53,7 @@ export interface Runtime {
   readonly engine: Engine;
   readonly snapshots: Snapshots;
   readonly templates: Templates;
-  readonly pools: Pools;
+  readonly pools: MachinePools;
   readonly log: Logger;
   readonly live: LiveBoxes;
   readonly outputs: Outputs;

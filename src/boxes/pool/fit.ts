@@ -5,9 +5,9 @@
  */
 import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import type { BoxDefinition } from '../box.ts';
-import type { Found } from '../machine.ts';
 import { machineCpus, machineMemory } from '../resources.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
+import type { PoolableParts } from './machine-pools.ts';
 
 /**
  * Why a box does not come from this pool; undefined: it can.
@@ -18,7 +18,7 @@ import { type PoolDefinition, poolMemory } from './definition.ts';
 export function reasonAgainst(
   pool: PoolDefinition,
   definition: BoxDefinition,
-  { layers, shares, keptChanges }: Found,
+  { layers, shares, keptChanges }: PoolableParts,
 ): string | undefined {
   const { nanoCpus, memoryBytes, network, ports } = definition;
   const cpus = machineCpus(nanoCpus);

@@ -5,7 +5,7 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { PoolDefinition } from './definition.ts';
-import type { PooledMachine } from './pooled-machine.ts';
+import type { PooledMachine } from './machine-pools.ts';
 
 const FIRST_PAUSE_MS = 2000;
 const LONGEST_PAUSE_MS = 600_000;

@@ -7,16 +7,16 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CellIdentity } from '../../cell/cell.ts';
-import { type Machine, type MachineSpec, TEMPLATE_SLOTS } from '../../engine/engine.ts';
+import { type MachineSpec, TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import { connectGuest } from '../../guest/connection.ts';
-import type { Guest } from '../../guest/guest.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { CHANGES_DISK } from '../changes-disk.ts';
 import { makeRuntimeDirectory } from '../machine.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import { WAKE_MS } from '../warm.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
+import type { Expiry, PooledMachine } from './machine-pools.ts';
 import { rehearsalDisk, rehearsalSpec, writeRehearsalDisk } from './rehearsal.ts';
 
 /** The card has it until its box's own is set. */
@@ -29,29 +29,6 @@ export type Host = Pick<
   Runtime,
   'home' | 'runtimeDir' | 'boot' | 'engine' | 'templates' | 'log' | 'store' | 'identityFor'
 >;
-
-export interface Expiry {
-  /** Milliseconds since 1970. */
-  readonly wall: number;
-  /** Milliseconds, as `performance.now` tells them. */
-  readonly steady: number;
-}
-
-export interface PooledMachine {
-  readonly machine: Machine;
-  readonly identity: CellIdentity;
-  readonly guest: Guest;
-  readonly taken: TakenTemplate;
-  /** What it was restored for. */
-  readonly shape: PoolDefinition;
-  readonly bootSet: string;
-  /** From when on its template is too old, by either clock: one can be set back, the other stands still while the host sleeps. */
-  readonly expiry: Expiry;
-  /** Its disk of changes. */
-  readonly changesPath: string;
-  /** Holds that disk, and nothing else. */
-  readonly directory: string;
-}
 
 /** Where machines of pools have their disks until boxes take them. */
 export function poolsDirectory(home: string): string {

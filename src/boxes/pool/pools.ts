@@ -8,11 +8,11 @@ import { availableBytes } from '../../engine/memory.ts';
 import { A3sError } from '../../errors.ts';
 import { unlessAborted } from '../../unless-aborted.ts';
 import type { BoxDefinition } from '../box.ts';
-import type { Found } from '../machine.ts';
 import type { Runtime } from '../runtime.ts';
 import { takenUids } from '../taken-uids.ts';
 import { checkPool, noSuchPool, type PoolDefinition, poolMemory, sameShape } from './definition.ts';
 import { reasonAgainst } from './fit.ts';
+import type { MachinePools, PoolableParts, PooledMachine, PoolSummary } from './machine-pools.ts';
 import { Pool } from './pool.ts';
 import {
   endPooled,
@@ -20,7 +20,6 @@ import {
   type Host,
   inventMachineId,
   isExpired,
-  type PooledMachine,
   poolsDirectory,
 } from './pooled-machine.ts';
 import type { PoolRecords } from './records.ts';
@@ -28,21 +27,9 @@ import type { PoolRecords } from './records.ts';
 /** How often it is looked whether machines are too old. */
 const LOOK_MS = 60_000;
 
-/** A pool as people see it. */
-export interface PoolSummary extends PoolDefinition {
-  /** Of each machine, in bytes. */
-  readonly machineBytes: number;
-  readonly ready: number;
-  readonly state: 'full' | 'filling' | 'failing';
-  /** Why the last fill failed; empty where it did not. */
-  readonly error: string;
-  /** Process ids of the machines that are ready. */
-  readonly pids: readonly number[];
-}
-
 export type PoolsHost = Host & Pick<Runtime, 'events' | 'host' | 'locks'>;
 
-export class Pools {
+export class Pools implements MachinePools {
   readonly #host: PoolsHost;
   readonly #records: PoolRecords;
   readonly #pools = new Map<string, Pool>();
@@ -63,7 +50,6 @@ export class Pools {
     }
   }
 
-  /** Removes what an earlier server left, and begins to fill. Boxes are adopted by then, and what no box has is swept. */
   async open(): Promise<void> {
     const directory = poolsDirectory(this.#host.home);
     await rm(directory, { recursive: true, force: true });
@@ -76,16 +62,10 @@ export class Pools {
     return [...this.#pools.values()].map(summary).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** @throws A3sError `no-such-pool` */
   inspect(name: string): PoolSummary {
     return summary(this.#expect(name));
   }
 
-  /**
-   * Makes a pool, or changes it; it is filled in the background.
-   *
-   * @throws A3sError `invalid-argument`, `out-of-memory`, `unsupported-option` where there are no templates
-   */
   async set(definition: PoolDefinition): Promise<PoolSummary> {
     const { name } = definition;
     const others = this.#records.list().filter((each) => each.name !== name);
@@ -107,18 +87,12 @@ export class Pools {
     return summary(pool);
   }
 
-  /** @throws A3sError as `Pool.full` */
   async full(name: string, signal: AbortSignal): Promise<PoolSummary> {
     const pool = this.#expect(name);
     await pool.full(AbortSignal.any([signal, this.#closing.signal]));
     return summary(pool);
   }
 
-  /**
-   * Removes a pool, and ends its machines.
-   *
-   * @throws A3sError `no-such-pool`
-   */
   async remove(name: string): Promise<void> {
     const pool = this.#expect(name);
     this.#records.remove(name);
@@ -130,13 +104,12 @@ export class Pools {
     this.#look();
   }
 
-  /** A machine for this box, which is the box's from now on; undefined where no pool has one. Nothing waits. */
-  take(definition: BoxDefinition, found: Found): PooledMachine | undefined {
+  take(definition: BoxDefinition, parts: PoolableParts): PooledMachine | undefined {
     if (this.#closing.signal.aborted) return undefined;
     const reasons: Record<string, string> = {};
     for (const pool of this.#pools.values()) {
       const { name } = pool.definition;
-      const against = reasonAgainst(pool.definition, definition, found);
+      const against = reasonAgainst(pool.definition, definition, parts);
       const machine = pool.ready.find(
         (each) => each.bootSet === definition.bootSet && this.#isFit(pool, each),
       );
@@ -157,13 +130,11 @@ export class Pools {
     return undefined;
   }
 
-  /** User ids of its machines. */
   uids(): number[] {
     const ready = [...this.#pools.values()].flatMap((pool) => pool.ready);
     return [...this.#reserved, ...ready.map(({ identity }) => identity.uid)];
   }
 
-  /** Ends all machines. None is taken or made any more. */
   async close(): Promise<void> {
     this.#closing.abort(new A3sError('internal', 'The server is stopping'));
     clearTimeout(this.#timer);

@@ -13,7 +13,8 @@ import { LiveBox } from '../live.ts';
 import { changesPath, describeMachine, type Found } from '../machine.ts';
 import { publish, type Runtime, runtimeDirectory } from '../runtime.ts';
 import { Waking } from '../warm.ts';
-import { endPooled, type PooledMachine } from './pooled-machine.ts';
+import type { PooledMachine } from './machine-pools.ts';
+import { endPooled } from './pooled-machine.ts';
 
 /** What can be the machine's fault. */
 const SETBACKS: ReadonlySet<string> = new Set(['vmm-failed', 'agent-timeout', 'agent-failed']);
