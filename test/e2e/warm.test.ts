@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -130,6 +130,18 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
     expect(total * 1024).toBeGreaterThan(bytes);
   });
 
+  it('has as little memory as a box may have', async () => {
+    const flags = ['run', '--rm', '--network', 'none', '-m', '6m'];
+    const { stdout } = await warm.run([...flags, BUSYBOX, 'cat', '/sys/fs/cgroup/memory.max']);
+    expect(stdout).toBe(`${6 * 2 ** 20}\n`);
+  });
+
+  it('has a terminal', async () => {
+    const flags = ['run', '--rm', '-t', '--network', 'none', '-m', '900m'];
+    const { stdout } = await warm.run([...flags, BUSYBOX, 'sh', '-c', 'tty; test -t 0 && echo in']);
+    expect(stdout).toBe('/dev/pts/0\r\nin\r\n');
+  });
+
   it('has no more memory than it asks for', async () => {
     const greedy = ['--network', 'none', '-m', '64m', BUSYBOX, 'tail', '/dev/zero'];
     expect(await both(['run', '--rm', ...greedy])).toMatchObject({ code: 137 });
@@ -176,12 +188,14 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
     for (const actor of [warm, cold]) await actor.ok(['rm', 'layered']);
   });
 
-  it('shares directories of the host', async () => {
-    const shared = join(warm.directory, 'shared');
-    mkdirSync(shared, { mode: 0o777 });
+  it.each(['256m', '900m'])('shares directories of the host, with %s', async (memory) => {
+    const shared = join(warm.directory, `shared-${memory}`);
+    mkdirSync(shared);
+    chmodSync(shared, 0o777);
     writeFileSync(join(shared, 'greeting'), 'hello\n', { mode: 0o644 });
     const { stdout } = await warm.run([
-      ...['run', '--rm', '--network', 'none', '-v', `${shared}:/shared`, '-v', `${shared}:/ro:ro`],
+      ...['run', '--rm', '--network', 'none', '-m', memory],
+      ...['-v', `${shared}:/shared`, '-v', `${shared}:/ro:ro`],
       ...[
         BUSYBOX,
         'sh',
