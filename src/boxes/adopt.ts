@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Machine } from '../engine/engine.ts';
@@ -140,12 +140,20 @@ async function mainStarted(live: LiveBox): Promise<boolean> {
   }
 }
 
-/** Removes the directories of boxes that are not on record, and sockets of boxes that do not run. */
+/**
+ * Removes the directories of boxes that are not on record, and sockets of boxes that do not run. A box that never ran may have come on
+ * record just before its directory was made, or before that was on the disk.
+ */
 async function sweepDirectories(rt: Runtime): Promise<void> {
   const records = rt.store.list();
   const known = new Set(records.map(({ definition }) => definition.id));
   const boxes = join(rt.home, 'boxes');
-  for (const id of await readdir(boxes)) {
+  const found = new Set(await readdir(boxes));
+  for (const { definition, state } of records) {
+    if (state.startedAt !== undefined || found.has(definition.id)) continue;
+    await mkdir(join(boxes, definition.id), { mode: 0o711 });
+  }
+  for (const id of found) {
     if (known.has(id)) continue;
     await rt.engine.sweep(id, runtimeDirectory(rt, id));
     await rm(join(boxes, id), { recursive: true, force: true });

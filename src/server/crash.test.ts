@@ -226,6 +226,14 @@ describe('a box that runs while the server dies', () => {
 });
 
 describe('a server that starts', () => {
+  it('has a place for a box that never ran, also where its directory had not come about', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    await home.crash();
+    rmSync(join(home.config.home, 'boxes', id), { recursive: true });
+    await home.start();
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  });
+
   it('is refused while another one serves', async () => {
     const second = new TestHome();
     await expect(second.startOn(home.config)).rejects.toMatchObject({ code: 'server-running' });
