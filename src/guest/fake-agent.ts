@@ -243,6 +243,10 @@ export class FakeAgent {
     if (this.#processes.get(MAIN)?.state !== 'running') {
       throw new FakeRefusal('conflict', 'the process is not running');
     }
+    // The same once more is answered as before.
+    if (!this.frozen && !isDeepStrictEqual(this.forked, value)) {
+      throw new FakeRefusal('conflict', 'the processes of the box do not stand still');
+    }
     this.forked = value;
     json(stream, 204);
   }

@@ -11,7 +11,7 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// ErrNotFrozen is a box that does not stand still in time: one of its processes waits for a device.
+// ErrNotFrozen is a box that does not stand still: one of its processes waits for a device, or it is forked without having been frozen.
 var ErrNotFrozen = errors.New("the processes of the box do not stand still")
 
 // freezeTime is how long they are given.
@@ -33,9 +33,23 @@ func (b *Box) Thaw() error { return b.launcher.cgroup.thaw() }
 
 func (c *Cgroup) thaw() error { return os.WriteFile(c.dir+"/cgroup.freeze", []byte("0"), 0) }
 
+func (c *Cgroup) openEvents() (int, error) {
+	return linux.OpenAt(-1, c.dir+"/cgroup.events", syscall.O_RDONLY, 0, 0)
+}
+
+// frozen says whether no process of it runs.
+func (c *Cgroup) frozen() (bool, error) {
+	events, err := c.openEvents()
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = syscall.Close(events) }()
+	return isFrozen(events)
+}
+
 func (c *Cgroup) freeze() error {
 	// Opened first, so that no change is missed.
-	events, err := linux.OpenAt(-1, c.dir+"/cgroup.events", syscall.O_RDONLY, 0, 0)
+	events, err := c.openEvents()
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (b *Box) Wake(entropy []byte, now time.Time, machineID string) error {
 	return nil
 }
 
-// Fork makes the copy of a guest whose main process runs one of its own: what Wake does, besides a new boot id, a host name,
+// Fork makes the copy of a guest whose main process runs, but for being frozen, one of its own: what Wake does, besides a new boot id, a host name,
 // and the MAC address of eth0 where there is one (nil where there is none). Connections that lead out of the box end.
 func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, mac *string) error {
 	if !isHostname(hostname) {
@@ -68,6 +68,10 @@ func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, ma
 		return ErrSpecMissing
 	case b.handles[MainID].Report().State != StateRunning:
 		return ErrNotRunning
+	}
+	// What ran on would do so with what the source has.
+	if frozen, err := b.launcher.cgroup.frozen(); err != nil || !frozen {
+		return errors.Join(err, ErrNotFrozen)
 	}
 	network := b.ground.networks[b.spec.Network.Kind]
 	if (mac != nil) != (network.index != 0) {
