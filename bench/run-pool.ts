@@ -1,13 +1,15 @@
 /**
- * The same two runs as `run-warm` and `run-warm-net`, from a pool that is full each time.
+ * Runs as of `run-warm` from a pool that is full each time: without a network, and with the default one. Boxes with bind mounts
+ * come from no pool.
  *
  * @module
  */
 import type { Actor } from '../test/e2e/actor.ts';
-import type { Benchmark } from './benchmark.ts';
+import type { Asked, Benchmark } from './benchmark.ts';
 import { Podman } from './podman.ts';
-import { compareRuns, networkAndBind, WITHOUT_NETWORK } from './runs.ts';
-import { warm } from './warm.ts';
+import { compareRuns, type Runs, WITHOUT_NETWORK } from './runs.ts';
+import type { BenchmarkResult } from './statistics.ts';
+import { pooled, warm } from './warm.ts';
 import { withActor } from './with-actor.ts';
 
 /** One to take, and one that is there while the first is replaced. */
@@ -25,23 +27,25 @@ export const runPool: Benchmark = {
   run: (asked) =>
     withActor(async ({ actor, archive }) => {
       await warm(actor);
-      return Podman.with(archive, async (podman) => [
-        await compareRuns(
-          asked,
-          { actor, podman },
-          {
-            ...{ name: 'run-pool', aim: '<= 1.2', options: WITHOUT_NETWORK },
-            before: () => fill(actor, 'none'),
-          },
-        ),
-        await compareRuns(
-          asked,
-          { actor, podman },
-          {
-            ...{ name: 'run-pool-net', aim: '<= 1.2', options: networkAndBind(actor) },
-            before: () => fill(actor, 'default'),
-          },
-        ),
-      ]);
+      return Podman.with(archive, async (podman) => {
+        const row = (name: string, network: 'none' | 'default', options: Runs['options']) =>
+          compare(asked, { actor, podman }, { name, network, options });
+        return [
+          await row('run-pool', 'none', WITHOUT_NETWORK),
+          await row('run-pool-net', 'default', []),
+        ];
+      });
     }),
 };
+
+async function compare(
+  asked: Asked,
+  sides: { readonly actor: Actor; readonly podman: Podman },
+  row: Pick<Runs, 'name' | 'options'> & { readonly network: 'none' | 'default' },
+): Promise<BenchmarkResult> {
+  const { name, options, network } = row;
+  const before = (): Promise<void> => fill(sides.actor, network);
+  return await pooled(sides.actor, () =>
+    compareRuns(asked, sides, { ...{ name, aim: '<= 1.2', options }, before }),
+  );
+}

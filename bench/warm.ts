@@ -13,6 +13,10 @@ const WARM_MS = 300_000;
 /** What the server tells of a start that did not begin with a template, or whose template was no good. */
 const COLD = /"Action":"(miss|drop|template-failed)"/;
 
+/** What it tells of every start, and of one in a machine of a pool. */
+const STARTED = /"Type":"container".*"Action":"start"|"Action":"start".*"Type":"container"/;
+const IN_POOL = /"machine":"pool"/;
+
 /**
  * Makes the templates that are missing, and waits for them.
  *
@@ -33,6 +37,24 @@ export async function warm(actor: Actor): Promise<void> {
  */
 export async function warmly<T>(actor: Actor, use: () => Promise<T>): Promise<T> {
   await warm(actor);
+  return await watched(actor, use, (line) => COLD.test(line));
+}
+
+/**
+ * What `use` measures, when every box that it started was in a machine of a pool.
+ *
+ * @throws Error when one was not: that must not be measured as such
+ */
+export async function pooled<T>(actor: Actor, use: () => Promise<T>): Promise<T> {
+  const wrong = (line: string): boolean => STARTED.test(line) && !IN_POOL.test(line);
+  return await watched(actor, use, wrong);
+}
+
+async function watched<T>(
+  actor: Actor,
+  use: () => Promise<T>,
+  isWrong: (line: string) => boolean,
+): Promise<T> {
   const docker = apiOf(actor);
   const since = now();
   // The server keeps the last few hundred; the earlier ones are heard as they come.
@@ -42,17 +64,18 @@ export async function warmly<T>(actor: Actor, use: () => Promise<T>): Promise<T>
   try {
     const result = await use();
     const last = await text(await docker.getEvents({ since, until: now() }));
-    refuseCold(`${Buffer.concat(words).toString()}${last}`);
+    refuse(`${Buffer.concat(words).toString()}${last}`, isWrong);
     return result;
   } finally {
     heard.destroy();
   }
 }
 
-/** @param events one a line, the last line perhaps incomplete, and then it comes again */
-function refuseCold(events: string): void {
-  const cold = events.split('\n').find((line) => COLD.test(line));
-  if (cold !== undefined) throw new Error(`Cannot be measured warm: a box started cold: ${cold}`);
+/** @param events one a line; the last line may be incomplete, and then it comes again */
+function refuse(events: string, isWrong: (line: string) => boolean): void {
+  const wrong = events.split('\n').find((line) => line.endsWith('}') && isWrong(line));
+  if (wrong === undefined) return;
+  throw new Error(`Cannot be measured so: a box started in another way: ${wrong}`);
 }
 
 /** In seconds. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { mkdir, readFile, rm } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { availableBytes } from '../../engine/memory.ts';
 import { A3sError } from '../../errors.ts';
 import { unlessAborted } from '../../unless-aborted.ts';
@@ -26,6 +27,8 @@ import type { PoolRecords } from './records.ts';
 
 /** How often it is looked whether machines are too old. */
 const LOOK_MS = 60_000;
+/** After so long without another one being taken, the short run of a box is over: it does not share the host with a fill. */
+const QUIET_MS = 250;
 
 export type PoolsHost = Host & Pick<Runtime, 'events' | 'host' | 'locks'>;
 
@@ -41,6 +44,8 @@ export class Pools implements MachinePools {
   #again = false;
   #timer: NodeJS.Timeout | undefined;
   #open = false;
+  /** When a machine was taken last, by the clock that never goes back. */
+  #taken = -QUIET_MS;
 
   constructor(host: PoolsHost, records: PoolRecords) {
     this.#host = host;
@@ -115,6 +120,7 @@ export class Pools implements MachinePools {
       );
       if (against === undefined && machine !== undefined) {
         pool.takeOut(machine);
+        this.#taken = performance.now();
         this.#tell('take', pool, { box: definition.id, machine: machine.machine.id });
         this.#look();
         return machine;
@@ -200,8 +206,8 @@ export class Pools implements MachinePools {
         await this.#endUnfit();
         const lacking = this.#lacking();
         if (lacking === undefined) continue;
-        await unlessAborted(this.#host.locks.idle(), this.#closing.signal);
-        await this.#fill(lacking);
+        await this.#quiet();
+        if (lacking.missing > 0) await this.#fill(lacking);
         this.#again = true;
       } catch (error) {
         if (this.#closing.signal.aborted) return;
@@ -214,6 +220,17 @@ export class Pools implements MachinePools {
     );
     this.#timer = setTimeout(() => this.#look(), Math.max(1, Math.min(LOOK_MS, ...pauses)));
     this.#timer.unref();
+  }
+
+  /** No box is being started, and none was just now in a machine of a pool. */
+  async #quiet(): Promise<void> {
+    const { signal } = this.#closing;
+    for (;;) {
+      await unlessAborted(this.#host.locks.idle(), signal);
+      const left = this.#taken + QUIET_MS - performance.now();
+      if (left <= 0) return;
+      await delay(left, undefined, { signal });
+    }
   }
 
   /** The pool that has the fewest of what it should. */
