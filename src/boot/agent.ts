@@ -42,8 +42,9 @@ export async function buildAgent(
   options: { version: string; cache: string },
 ): Promise<Buffer> {
   // Go interrupts what runs for longer than 10 ms by a signal. In the copy of a guest all code is slow at first, since it is translated
-  // then, and the signal's own way through kernel and runtime would be some hundred blocks more of it.
-  const quiet = '-X runtime.godebugDefault=asyncpreemptoff=1';
+  // then, and the signal's own way through kernel and runtime would be some hundred blocks more of it. Stacks that have grown stay so:
+  // the copy would have to let them grow again.
+  const quiet = '-X runtime.godebugDefault=asyncpreemptoff=1,gcshrinkstackoff=1';
   const flags = `-s -w -buildid= -X main.version=${options.version} ${quiet}`;
   const goCache = process.env['GOCACHE'] ?? options.cache;
   await mkdir(goCache, { recursive: true });

@@ -51,6 +51,8 @@ type waiting struct {
 	// socket is our end of its socket.
 	socket  int
 	streams *streams
+	// room is for what is said to the stage and by it.
+	room []byte
 }
 
 // park starts main's stage in the namespaces of this thread, and returns when it waits, with a mount of its /proc. What
@@ -75,7 +77,7 @@ var errSilent = errors.New("the stage does not wait as it should")
 
 // await returns when the stage waits for its order, with the descriptor that came along, or -1.
 func (w *waiting) await() (int, error) {
-	message := make([]byte, stage.MaxMessage)
+	message := w.room
 	rights := make([]byte, syscall.CmsgSpace(4))
 	for {
 		n, rightsLength, _, _, err := syscall.Recvmsg(w.socket, message, rights, syscall.MSG_CMSG_CLOEXEC)
@@ -107,10 +109,10 @@ func (l *launcher) start(w *waiting, order *stage.Order, network int) (*started,
 	defer syscall.Close(w.socket)
 	done := l.reaper.Adopting()
 	defer done()
-	if err := order.Send(w.socket, network); err != nil {
+	if err := order.Send(w.socket, network, w.room); err != nil {
 		return nil, errors.Join(err, w.kill())
 	}
-	talk, err := listen(w.socket)
+	talk, err := listen(w.socket, w.room)
 	if err != nil {
 		return nil, talk.abandon(errors.Join(err, w.kill()))
 	}
@@ -178,7 +180,7 @@ func (l *launcher) spawn(ns *Namespaces, streams *streams, arguments ...string) 
 	if err != nil {
 		return nil, errors.Join(&os.PathError{Op: "execute the stage", Path: path, Err: err}, syscall.Close(ours))
 	}
-	return &waiting{child, ours, streams}, streams.closeTheirs()
+	return &waiting{child, ours, streams, make([]byte, stage.MaxMessage)}, streams.closeTheirs()
 }
 
 func socketPair() (ours, theirs int, err error) {
@@ -207,9 +209,8 @@ func (t *talk) abandon(err error) error {
 var errTalk = errors.New("the stage said something unknown")
 
 // listen reads until every holder of the other end is gone or has executed the workload.
-func listen(socket int) (*talk, error) {
+func listen(socket int, message []byte) (*talk, error) {
 	t := &talk{}
-	message := make([]byte, stage.MaxMessage)
 	rights := make([]byte, syscall.CmsgSpace(4))
 	for {
 		n, rightsLength, _, _, err := syscall.Recvmsg(socket, message, rights, syscall.MSG_CMSG_CLOEXEC)

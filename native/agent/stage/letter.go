@@ -9,13 +9,13 @@ import (
 )
 
 // Send gives a stage that waits its order. network is the network namespace that the workload belongs to; -1 where the stage
-// is in it.
-func (o *Order) Send(socket, network int) error {
-	text := o.encode()
-	if network < 0 && len(text) < MaxMessage {
-		return send(socket, append([]byte{messageOrder}, text...), nil)
+// is in it. room is for the message, and may be nil.
+func (o *Order) Send(socket, network int, room []byte) error {
+	message := o.encode(append(room[:0], messageOrder))
+	if network < 0 && len(message) <= MaxMessage {
+		return send(socket, message, nil)
 	}
-	letter, err := linux.Memory("a3s-order", text)
+	letter, err := linux.Memory("a3s-order", message[1:])
 	if err != nil {
 		return err
 	}

@@ -38,9 +38,8 @@ type Limit struct {
 
 var errOrder = errors.New("the order is cut short")
 
-// encode writes an order for decodeOrder.
-func (o *Order) encode() []byte {
-	var b []byte
+// encode appends an order for decodeOrder.
+func (o *Order) encode(b []byte) []byte {
 	for _, flag := range []bool{o.Main, o.Terminal, o.Stdin, o.NoNewPrivileges} {
 		var bit byte
 		if flag {
@@ -97,7 +96,11 @@ func decodeOrder(data []byte) (*Order, error) {
 		resource := int(binary.LittleEndian.Uint32(d.take(4)))
 		o.Limits = append(o.Limits, Limit{resource, binary.LittleEndian.Uint64(d.take(8))})
 	}
-	for range d.count() {
+	instructions := d.count()
+	if instructions > 0 {
+		o.Filter = make([]linux.Instruction, 0, instructions)
+	}
+	for range instructions {
 		in := linux.Instruction{Code: binary.LittleEndian.Uint16(d.take(2))}
 		jumps := d.take(2)
 		in.Jt, in.Jf = jumps[0], jumps[1]

@@ -16,14 +16,14 @@ var sampleOrder = &Order{
 }
 
 func TestAnOrderArrivesAsItWasGiven(t *testing.T) {
-	got, err := decodeOrder(sampleOrder.encode())
+	got, err := decodeOrder(sampleOrder.encode(nil))
 	if err != nil || !reflect.DeepEqual(got, sampleOrder) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
 func TestAnOrderThatIsCutShortIsRefused(t *testing.T) {
-	whole := sampleOrder.encode()
+	whole := sampleOrder.encode(nil)
 	for length := range whole {
 		if _, err := decodeOrder(whole[:length]); err == nil {
 			t.Errorf("%d of %d bytes were taken", length, len(whole))
@@ -54,7 +54,7 @@ func TestAnOrderIsDeliveredWithItsNetwork(t *testing.T) {
 			if c.network {
 				sent = pair[1]
 			}
-			if err := c.order.Send(pair[0], sent); err != nil {
+			if err := c.order.Send(pair[0], sent, nil); err != nil {
 				t.Fatal(err)
 			}
 			got, network, err := receive(pair[1])
@@ -69,6 +69,12 @@ func TestAnOrderIsDeliveredWithItsNetwork(t *testing.T) {
 				t.Errorf("after the end: got %+v, %v", got, err)
 			}
 		})
+	}
+}
+
+func TestTheRehearsalSucceedsWithoutAccountsAndPrograms(t *testing.T) {
+	if err := rehearse(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -76,6 +76,9 @@ func stage(reply reply) error {
 	if err := linux.NewSessionKeyring(); err != nil {
 		return err
 	}
+	if err := rehearse(); err != nil {
+		return err
+	}
 	if err := wait(reply); err != nil {
 		return err
 	}
