@@ -212,13 +212,14 @@ func (c *Cgroup) counter(file, key string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	for line := range strings.Lines(string(content)) {
-		name, value, keyed := strings.Cut(strings.TrimSpace(line), " ")
-		if !keyed {
-			name, value = "", name
+	for text := string(content); text != ""; {
+		var line string
+		line, text, _ = strings.Cut(text, "\n")
+		if key == "" {
+			return strconv.ParseUint(line, 10, 64)
 		}
-		if name == key {
-			return strconv.ParseUint(value, 10, 64)
+		if len(line) > len(key) && line[len(key)] == ' ' && line[:len(key)] == key {
+			return strconv.ParseUint(line[len(key)+1:], 10, 64)
 		}
 	}
 	return 0, &deviceError{"counter", file + " " + key, errCounter}

@@ -1,11 +1,11 @@
 package box
 
 import (
+	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
-
-	"os"
 
 	"a3s.dev/box/agent/linux"
 	"a3s.dev/box/agent/output"
@@ -135,21 +135,31 @@ func (h *Handle) run(s *started, streams *streams, oomKilled func(status syscall
 	h.mu.Unlock()
 	outputs := streams.outputs()
 	if s.terminal != nil {
-		outputs = []source{{output.Stdout, s.terminal}}
+		outputs = []source{newSource(output.Stdout, s.terminal, make([]byte, room))}
 		h.Input.open(s.terminal, false)
 	} else if streams.input != nil {
 		h.Input.open(streams.input, true)
 	}
-	go h.watch(outputs, oomKilled)
+	go func() {
+		h.watch(outputs, oomKilled)
+		// Whoever waits for the end is told of it first.
+		runtime.Gosched()
+		// Nobody is left to be told of an error.
+		for _, source := range outputs {
+			_ = source.file.Close()
+		}
+		_ = streams.closePipe()
+	}()
 }
 
 func (h *Handle) watch(outputs []source, oomKilled func(status syscall.WaitStatus) bool) {
-	var pumps sync.WaitGroup
 	for _, source := range outputs {
-		pumps.Add(1)
 		go func() {
-			defer pumps.Done()
 			source.pump(h.Output)
+			if h.terminal != nil {
+				// Who comes back to a terminal that all had left finds it hung up.
+				_ = source.file.Close()
+			}
 		}()
 	}
 	<-h.child.Done()
@@ -166,7 +176,9 @@ func (h *Handle) watch(outputs []source, oomKilled func(status syscall.WaitStatu
 	for _, source := range outputs {
 		source.endWithin(outputGrace)
 	}
-	pumps.Wait()
+	for _, source := range outputs {
+		<-source.ended
+	}
 	h.Output.End()
 	close(h.complete)
 }

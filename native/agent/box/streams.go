@@ -2,6 +2,7 @@ package box
 
 import (
 	"errors"
+	"io"
 	"os"
 	"syscall"
 	"time"
@@ -12,25 +13,28 @@ import (
 
 // streams are the agent's ends of a process's standard streams, and the process's own.
 type streams struct {
+	// pipe is our end of the standard input, and input the same once something may be written to it. A process without an input never has
+	// the latter, and the former is closed when all else is done.
+	pipe                  int
 	input, stdout, stderr *os.File
 	theirs                [3]int
+	// rooms are what the output is read into.
+	rooms [2][]byte
 }
+
+// room is how much of an output is read at once.
+const room = 32 << 10
 
 // openStreams makes pipes; a process with a terminal needs none.
 func openStreams(terminal, stdin bool) (*streams, error) {
-	s := &streams{theirs: [3]int{-1, -1, -1}}
+	s := &streams{pipe: -1, theirs: [3]int{-1, -1, -1}}
 	if terminal {
 		return s, nil
 	}
 	var err error
 	if stdin {
-		var read, write int
-		if read, write, err = linux.Pipe(); err != nil {
+		if s.theirs[0], s.pipe, err = linux.Pipe(); err != nil {
 			return nil, err
-		}
-		s.theirs[0] = read
-		if s.input, err = polled(write, "stdin"); err != nil {
-			return nil, errors.Join(err, s.closeTheirs(), s.closeOurs())
 		}
 	}
 	for _, output := range []struct {
@@ -46,6 +50,7 @@ func openStreams(terminal, stdin bool) (*streams, error) {
 			return nil, errors.Join(err, s.closeTheirs(), s.closeOurs())
 		}
 	}
+	s.rooms = [2][]byte{make([]byte, room), make([]byte, room)}
 	return s, nil
 }
 
@@ -58,18 +63,17 @@ func polled(fd int, name string) (*os.File, error) {
 }
 
 // narrow keeps of all streams those that a process has.
-func (s *streams) narrow(terminal, stdin bool) error {
-	var errs []error
-	for _, stream := range []struct {
-		file   **os.File
-		wanted bool
-	}{{&s.input, stdin && !terminal}, {&s.stdout, !terminal}, {&s.stderr, !terminal}} {
-		if *stream.file != nil && !stream.wanted {
-			errs = append(errs, (*stream.file).Close())
-			*stream.file = nil
-		}
+func (s *streams) narrow(terminal, stdin bool) (err error) {
+	if terminal {
+		err = errors.Join(s.stdout.Close(), s.stderr.Close())
+		s.stdout, s.stderr = nil, nil
+		return err
 	}
-	return errors.Join(errs...)
+	if stdin {
+		s.input, err = polled(s.pipe, "stdin")
+		s.pipe = -1
+	}
+	return err
 }
 
 func (s *streams) closeTheirs() error {
@@ -83,8 +87,18 @@ func (s *streams) closeTheirs() error {
 	return errors.Join(errs...)
 }
 
+// closePipe lets go of the input of a process that has none.
+func (s *streams) closePipe() error {
+	if s.pipe < 0 {
+		return nil
+	}
+	fd := s.pipe
+	s.pipe = -1
+	return syscall.Close(fd)
+}
+
 func (s *streams) closeOurs() error {
-	var errs []error
+	errs := []error{s.closePipe()}
 	for _, file := range []*os.File{s.input, s.stdout, s.stderr} {
 		if file != nil {
 			errs = append(errs, file.Close())
@@ -97,27 +111,35 @@ func (s *streams) outputs() []source {
 	if s.stdout == nil {
 		return nil
 	}
-	return []source{{output.Stdout, s.stdout}, {output.Stderr, s.stderr}}
+	return []source{newSource(output.Stdout, s.stdout, s.rooms[0]), newSource(output.Stderr, s.stderr, s.rooms[1])}
 }
 
 // source is one stream that a process writes to.
 type source struct {
 	stream byte
 	file   *os.File
+	room   []byte
+	// ended is closed when nothing more will come.
+	ended chan struct{}
+}
+
+func newSource(stream byte, file *os.File, room []byte) source {
+	return source{stream, file, room, make(chan struct{})}
 }
 
 // pump copies until every writer has closed, or the time that endWithin gave is over.
 func (s source) pump(ring *output.Ring) {
-	buffer := make([]byte, 32<<10)
+	defer close(s.ended)
+	buffer := s.room
 	for {
 		n, err := s.file.Read(buffer)
 		ring.Write(s.stream, buffer[:n])
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		// The usual end first: it needs no search among the errors.
+		if err != io.EOF && errors.Is(err, os.ErrDeadlineExceeded) {
 			s.drain(ring, buffer)
 		}
 		if err != nil {
 			// The end of a pipe is EOF, that of a terminal EIO. Nobody is left to be told of another one.
-			_ = s.file.Close()
 			return
 		}
 	}
@@ -148,6 +170,11 @@ func (s source) drain(ring *output.Ring, buffer []byte) {
 
 // endWithin bounds the wait for writers that outlive the process.
 func (s source) endWithin(grace time.Duration) {
+	select {
+	case <-s.ended:
+		return
+	default:
+	}
 	if err := s.file.SetReadDeadline(time.Now().Add(grace)); err != nil && !errors.Is(err, os.ErrClosed) {
 		// Without a deadline the end could wait for ever.
 		_ = s.file.Close()

@@ -123,6 +123,9 @@ func (r *Reaper) finish(child *Child, status syscall.WaitStatus) {
 
 // Run reaps, for ever; an error other than "no child" is a bug or a broken kernel.
 func (r *Reaper) Run() error {
+	if err := hushChildren(); err != nil {
+		return err
+	}
 	for {
 		pid, err := waitAny()
 		switch err {
@@ -137,6 +140,20 @@ func (r *Reaper) Run() error {
 			return err
 		}
 	}
+}
+
+// hushChildren takes from this process the Go runtime's handler of SIGCHLD, which does nothing: by default the kernel sends no such signal,
+// and keeps those who ended until they are waited for.
+func hushChildren() error {
+	// The kernel's struct sigaction: handler, flags, restorer, mask. All zero is the default.
+	var action [4]uint64
+	const maskSize = 8
+	_, _, errno := syscall.RawSyscall6(
+		syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGCHLD), uintptr(unsafe.Pointer(&action)), 0, maskSize, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // waitAny waits until a child has ended and leaves it a zombie, so that its id stays taken.
