@@ -17,6 +17,10 @@ const plugDeadline = 30 * time.Second
 
 const diskFlags = syscall.MS_NODEV | syscall.MS_NOATIME
 
+// diskOptions keep the kernel from reading bitmaps ahead and from zeroing tables, which are zero on a new disk: its thread for that would
+// still be at it, and end, when the copy of a guest begins.
+const diskOptions = "errors=remount-ro,no_prefetch_block_bitmaps,noinit_itable"
+
 // findDisks waits for disks that were not found yet.
 func (g *ground) findDisks(serials []string) error {
 	missing := slices.IndexFunc(serials, func(serial string) bool { return g.disks[serial] == "" })
@@ -131,7 +135,7 @@ func mountChanges(changes Changes, disks map[string]string) error {
 	if changes.Kind == ChangesMemory {
 		err = syscall.Mount("tmpfs", changesDir, "tmpfs", diskFlags, "mode=755")
 	} else {
-		err = syscall.Mount(disks[*changes.Serial], changesDir, "ext4", diskFlags, "errors=remount-ro")
+		err = syscall.Mount(disks[*changes.Serial], changesDir, "ext4", diskFlags, diskOptions)
 	}
 	if err != nil {
 		return &deviceError{"changes on", changes.Kind, err}
@@ -162,11 +166,15 @@ func mountLayers(layers []Layer, disks map[string]string) ([]string, error) {
 	return paths, nil
 }
 
+// mountLayer goes the short way, which in the copy of a guest is a third of the code; where that fails, the long one tells why.
 func mountLayer(device, path string, missing bool) error {
 	if missing {
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			return err
 		}
+	}
+	if syscall.Mount(device, path, "erofs", syscall.MS_RDONLY|syscall.MS_NODEV|syscall.MS_NOATIME, "") == nil {
+		return nil
 	}
 	mount, err := linux.NewMount("erofs", linux.Readonly|linux.Nodev|linux.Noatime, linux.Option{Key: "source", Value: device}, linux.Option{Key: "ro"})
 	if err != nil {
@@ -175,21 +183,34 @@ func mountLayer(device, path string, missing bool) error {
 	return errors.Join(attach(mount, path), syscall.Close(mount))
 }
 
-// mountOverlay answers the overlay's detached mount. `lowerdir+` takes one layer at a time, topmost first, so that their number
-// is not bounded by a page of mount options.
-// The upper layer is below a directory of the changes.
+// mountOverlay mounts the overlay on rootDir and answers it. The upper layer is below a directory of the changes. The long way, after the
+// short one has failed, takes one layer at a time, so that their number is not bounded by a page of mount options.
 func mountOverlay(layers []string, changes string) (int, error) {
-	options := []linux.Option{{Key: "source", Value: "overlay"}}
-	for index := len(layers) - 1; index >= 0; index-- {
-		options = append(options, linux.Option{Key: "lowerdir+", Value: layers[index]})
-	}
-	options = append(options, linux.Option{Key: "lowerdir+", Value: pointsDir})
-	options = append(options,
-		linux.Option{Key: "upperdir", Value: changes + upperName},
-		linux.Option{Key: "workdir", Value: changes + workName},
+	layers = append(slices.Clone(layers), pointsDir)
+	slices.Reverse(layers[:len(layers)-1])
+	options := []linux.Option{
+		{Key: "upperdir", Value: changes + upperName},
+		{Key: "workdir", Value: changes + workName},
 		// A layer must not point into another one by an xattr of its own.
-		linux.Option{Key: "redirect_dir", Value: "nofollow"},
-		linux.Option{Key: "metacopy", Value: "off"},
-	)
-	return linux.NewMount("overlay", linux.Nodev, options...)
+		{Key: "redirect_dir", Value: "nofollow"},
+		{Key: "metacopy", Value: "off"},
+		// Nothing outlives the box that would have to tell one overlay from another, so none is numbered.
+		{Key: "uuid", Value: "null"},
+	}
+	text := "lowerdir=" + strings.Join(layers, ":")
+	for _, option := range options {
+		text += "," + option.Key + "=" + option.Value
+	}
+	if len(text) < os.Getpagesize() && syscall.Mount("overlay", rootDir, "overlay", syscall.MS_NODEV, text) == nil {
+		return linux.OpenAt(-1, rootDir, linux.OPath|syscall.O_DIRECTORY, 0, 0)
+	}
+	options = append(options, linux.Option{Key: "source", Value: "overlay"})
+	for _, layer := range layers {
+		options = append(options, linux.Option{Key: "lowerdir+", Value: layer})
+	}
+	mount, err := linux.NewMount("overlay", linux.Nodev, options...)
+	if err != nil {
+		return -1, err
+	}
+	return mount, attach(mount, rootDir)
 }

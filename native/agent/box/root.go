@@ -25,9 +25,6 @@ func (g *ground) buildRoot(spec *Spec, network *network) error {
 		return err
 	}
 	g.root = root{overlay}
-	if err := attach(overlay, rootDir); err != nil {
-		return err
-	}
 	if err := g.fillRoot(spec, network); err != nil {
 		return err
 	}
