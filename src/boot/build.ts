@@ -47,6 +47,8 @@ const COMMAND_LINE = [
   'tsc=reliable',
   'cryptomgr.notests=1',
   'no_timer_check',
+  // Sessions are not scheduled as groups: processes of a box are in its control group, which goes before that anyhow.
+  'noautogroup',
   // RAM that can be plugged in lies above 4 GiB, for which the kernel would set 64 MiB aside: no device here needs copies below.
   'swiotlb=noforce',
   // Of Debian's modules those that need no policy. The others would be asked about every file, process and socket, and know none.
