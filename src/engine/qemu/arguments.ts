@@ -128,7 +128,7 @@ function confinement(): string[] {
 function platform({ spec, accelerator }: VmmPlan, fds: VmmDescriptors): string[] {
   return [
     '-machine',
-    'q35,memory-backend=memory,dump-guest-core=off,smbus=off,sata=off,smm=off,vmport=off,usb=off',
+    'q35,memory-backend=memory,dump-guest-core=off,smbus=off,sata=off,vmport=off,usb=off',
     ...(accelerator === 'kvm'
       ? ['-accel', `kvm,device=${setFile(KVM_SET)}`]
       : ['-accel', 'tcg,thread=multi']),
