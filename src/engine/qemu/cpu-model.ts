@@ -32,13 +32,31 @@ export interface CpuModelOptions extends ProbePlace {
   readonly cacheFile: string;
 }
 
+/** Of this host, as long as this process runs. */
+let features: Promise<string> | undefined;
+
+/**
+ * What an update of the CPU's own program can change from one start of the host to the next, its model and kernel being the same.
+ *
+ * @param cpuinfo of proc_cpuinfo(5)
+ * @returns a digest of what the first CPU can do
+ */
+export function featuresOf(cpuinfo: string): string {
+  const [first = ''] = cpuinfo.split('\n\n');
+  const lines = first
+    .split('\n')
+    .filter((line) => /^(flags|vmx flags|bugs|microcode)\s*:/.test(line));
+  return createHash('sha256').update(lines.join('\n')).digest('hex');
+}
+
 /** @returns a digest over all properties of the model that boxes run on */
 export async function expandedCpuModel(
   options: CpuModelOptions,
   signal: AbortSignal,
 ): Promise<string> {
   const { qemu, accelerator, cacheFile } = options;
-  const key = [qemu, accelerator, cpus()[0]?.model ?? '', release()].join(' ');
+  features ??= readFile('/proc/cpuinfo', 'latin1').then(featuresOf);
+  const key = [qemu, accelerator, cpus()[0]?.model ?? '', release(), await features].join(' ');
   const cached = await readCache(cacheFile, key);
   if (cached !== undefined) return cached;
   const digest = await ask(options, signal);
