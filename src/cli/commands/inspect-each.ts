@@ -1,0 +1,61 @@
+/**
+ * Documents of several names: what was found is shown together, what was not is reported behind it.
+ *
+ * @module
+ */
+import { type Client, segment } from '../client/client.ts';
+import type { Command, Invocation } from '../command.ts';
+import { string } from '../flags/flag.ts';
+import { forTerminals } from '../output/json-text.ts';
+import { Template } from '../output/template.ts';
+import { printFailure } from '../print-failure.ts';
+import { DOCUMENT_FORMAT_HELP } from './format-help.ts';
+
+export const INSPECT_FORMAT = string('format', DOCUMENT_FORMAT_HELP, { short: 'f' });
+
+/**
+ * @param find the document of one name
+ * @returns the exit status
+ */
+export async function inspectEach(
+  { context, flags, operands }: Invocation,
+  find: (client: Client, name: string) => Promise<unknown>,
+): Promise<number> {
+  const format = flags.string('format') ?? '';
+  const template = format === '' || format === 'json' ? undefined : new Template(format);
+  const client = await context.connect();
+  const found: unknown[] = [];
+  const failures: unknown[] = [];
+  for (const name of operands) {
+    try {
+      found.push(await find(client, name));
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (template !== undefined) {
+    for (const item of found) context.stdout.write(`${template.evaluate(item)}\n`);
+  } else {
+    const json = JSON.stringify(found, null, format === 'json' ? 0 : 4);
+    context.stdout.write(`${forTerminals(json)}\n`);
+  }
+  for (const failure of failures) printFailure(context, failure);
+  return failures.length > 0 ? 1 : 0;
+}
+
+/**
+ * The command that shows what our own API has of one kind.
+ *
+ * @param path of all of them: a name's document lies below it
+ */
+export function inspectBelow(path: string, about: Pick<Command, 'usage' | 'description'>): Command {
+  return {
+    ...about,
+    flags: [INSPECT_FORMAT],
+    operands: { min: 1, max: Infinity },
+    run: (invocation) =>
+      inspectEach(invocation, (client, name) =>
+        client.json({ method: 'GET', path: `${path}/${segment(name)}` }),
+      ),
+  };
+}
