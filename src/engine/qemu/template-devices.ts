@@ -30,9 +30,7 @@ export function templateDevices(spec: Pick<MachineSpec, 'disks' | 'nic'>): strin
     '-global',
     // Not that the machine was stopped when it was saved: a copy runs as soon as it may.
     'migration.store-global-state=off',
-    '-global',
-    // Nobody is told of a copy's network card, by QEMU or by the guest's kernel: it has no address of its own yet.
-    'migration.announce-rounds=0',
+    // Not `migration.announce-rounds=0`: the card then has no timer, and QEMU dies when its guest powers off and resets it.
     '-device',
     // Tells the guest's kernel that it is a copy: it then seeds its random numbers anew.
     'vmgenid,guid=auto',
