@@ -23,7 +23,7 @@ import { LiveBox } from './live.ts';
 import { changesPath, describeMachine, type Found, makeRuntimeDirectory } from './machine.ts';
 import { checkName, inventName } from './name.ts';
 import { pinnedImage } from './pinned-image.ts';
-import { resolvePorts } from './ports.ts';
+import { mayTryOtherPorts, resolvePorts } from './ports.ts';
 import { boxDirectory, publish, type Runtime, runtimeDirectory } from './runtime.ts';
 import { nameInUse } from './store.ts';
 import { takenUids } from './taken-uids.ts';
@@ -34,7 +34,6 @@ import { trustAttributes, trustRecord } from './trust-record.ts';
 /** The protocol of agents that can freeze and be forked, which snapshots are made with. */
 const PROTOCOL = 2;
 const CONNECT_MS = 20_000;
-const PORT_ATTEMPTS = 3;
 
 /** What a box may be given that is not its source's. */
 export interface ForkRequest {
@@ -171,9 +170,7 @@ async function launch(
     try {
       return { spec, machine: await rt.engine.launch(spec, shutdown.signal) };
     } catch (error) {
-      const busy = error instanceof A3sError && error.code === 'port-in-use';
-      const canChoose = asked.some(({ hostPort }) => hostPort === 0);
-      if (!busy || !canChoose || attempt === PORT_ATTEMPTS) throw error;
+      if (!mayTryOtherPorts(error, asked, attempt)) throw error;
     } finally {
       shutdown.unlink();
     }

@@ -5,16 +5,13 @@
  */
 import type { BoxSpec } from '@a3s-box/policies';
 import type { Machine } from '../engine/engine.ts';
-import { A3sError } from '../errors.ts';
 import type { TakenTemplate } from '../templates/templates.ts';
 import { allDone } from './all-done.ts';
 import type { Box } from './box.ts';
 import { linkSignals } from './link.ts';
 import { changesDisks, describeMachine, type Found, makeRuntimeDirectory } from './machine.ts';
-import { resolvePorts } from './ports.ts';
+import { mayTryOtherPorts, resolvePorts } from './ports.ts';
 import { type Runtime, runtimeDirectory } from './runtime.ts';
-
-const PORT_ATTEMPTS = 3;
 
 export interface Launched {
   readonly machine: Machine;
@@ -53,9 +50,7 @@ export async function launchMachine(
       const launched = await rt.engine.launch(described.machine, shutdown.signal);
       return { machine: launched, spec: described.spec, throwaway: changes.throwaway };
     } catch (error) {
-      const busy = error instanceof A3sError && error.code === 'port-in-use';
-      const canChoose = asked.some(({ hostPort }) => hostPort === 0);
-      if (!busy || !canChoose || attempt === PORT_ATTEMPTS) throw error;
+      if (!mayTryOtherPorts(error, asked, attempt)) throw error;
     } finally {
       shutdown.unlink();
     }

@@ -8,6 +8,8 @@ import { A3sError } from '../errors.ts';
 import type { Port } from './box.ts';
 
 const EVERY_ADDRESS = '0.0.0.0';
+/** Launches of one start. */
+const ATTEMPTS = 3;
 
 /**
  * Gives every port its host address and number, and checks that it is free now. The engine binds
@@ -22,6 +24,17 @@ export async function resolvePorts(ports: readonly Port[]): Promise<Port[]> {
     resolved.push({ boxPort, hostIp: address, hostPort: await probe(address, hostPort) });
   }
   return resolved;
+}
+
+/**
+ * Whether a launch that failed is worth another one: a port that was free when it was chosen may be taken when it is
+ * bound, and then another one is chosen.
+ *
+ * @param attempt the number of the one that failed, from 1
+ */
+export function mayTryOtherPorts(error: unknown, asked: readonly Port[], attempt: number): boolean {
+  const busy = error instanceof A3sError && error.code === 'port-in-use';
+  return busy && asked.some(({ hostPort }) => hostPort === 0) && attempt < ATTEMPTS;
 }
 
 function probe(host: string, port: number): Promise<number> {
