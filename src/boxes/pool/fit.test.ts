@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import type { BoxDefinition } from '../box.ts';
+import type { Found } from '../machine.ts';
+import type { PoolDefinition } from './definition.ts';
+import { reasonAgainst } from './fit.ts';
+
+const POOL: PoolDefinition = {
+  ...{ name: 'default', size: 1, cpus: 1, memoryBytes: 0, network: 'none' },
+};
+const BOX = {
+  ...{ nanoCpus: 0, memoryBytes: 0, network: 'none', ports: [] },
+} as unknown as BoxDefinition;
+const layers = (count: number): Found['layers'] =>
+  Array.from({ length: count }, (_, n) => ({ path: '/l', serial: `layer-${n}`, readonly: true }));
+const FOUND = {
+  ...{ layers: layers(1), shares: [], mounts: [], keptChanges: false },
+} as unknown as Found;
+
+describe('a box', () => {
+  it.each([
+    ['that asks for nothing', {}, {}],
+    ['with half of one processor', { nanoCpus: 500_000_000 }, {}],
+    ['with less memory', { memoryBytes: 64 * 2 ** 20 }, {}],
+    ['with as many layers as there are slots', {}, { layers: layers(7) }],
+  ])('%s comes from the pool', (_, definition, found) => {
+    expect(reasonAgainst(POOL, { ...BOX, ...definition }, { ...FOUND, ...found })).toBeUndefined();
+  });
+
+  it.each([
+    ['another network', { network: 'default' as const }, {}, 'network'],
+    ['more processors', { nanoCpus: 1_500_000_000 }, {}, '2 CPUs'],
+    ['more memory', { memoryBytes: 2 ** 30 }, {}, 'memory'],
+    [
+      'published ports',
+      { ports: [{ boxPort: 80, hostIp: '', hostPort: 0 }] },
+      {},
+      'publishes ports',
+    ],
+    ['bind mounts', {}, { shares: [{ tag: 'bind-0', path: '/', readonly: true }] }, 'bind mounts'],
+    ['a disk that it has written to', {}, { keptChanges: true }, 'has run before'],
+    ['more layers than there are slots', {}, { layers: layers(8) }, '8 layers'],
+  ])('with %s does not', (_, definition, found, why) => {
+    expect(reasonAgainst(POOL, { ...BOX, ...definition }, { ...FOUND, ...found })).toContain(why);
+  });
+});
