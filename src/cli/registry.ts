@@ -343,6 +343,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   },
   policy,
   pool: pools,
+  snapshot: snapshots,
   system: {
     summary: 'Manage A3S Box',
     commands: {
@@ -354,7 +355,6 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       info,
     },
   },
-  snapshot: snapshots,
   template: templates,
   trust: {
     summary: 'Explain which images are trusted',
