@@ -122,16 +122,17 @@ async function findMachine(
 async function settleStart(rt: Runtime, box: Box, live: LiveBox): Promise<void> {
   // The main process of a copy ran before it was one; that it has an identity of its own is not known.
   const copy = box.state.machine?.start === 'snapshot';
-  // One of a pool may stand still yet.
-  if (box.state.machine?.start === 'pool') await live.machine.resume();
-  if (!copy && (await mainStarted(live))) return enterRunning(rt, live);
+  const still = box.state.machine?.start === 'pool';
+  if (!copy && (await mainStarted(live, still))) return enterRunning(rt, live);
   if (live.released) return;
   await abandon(rt, live);
   await endLost(rt, box, '');
 }
 
-async function mainStarted(live: LiveBox): Promise<boolean> {
+/** @param still the machine may stand still yet, as one of a pool does until its box goes on */
+async function mainStarted(live: LiveBox, still: boolean): Promise<boolean> {
   try {
+    if (still) await live.machine.resume();
     const { processes } = await (await live.guest()).state(live.signal);
     return processes.some(({ id, state }) => id === MAIN && state !== 'created');
   } catch {

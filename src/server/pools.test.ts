@@ -357,6 +357,26 @@ describe('a server that ends', () => {
     expect(['created', 'running']).toContain(home.runtime.store.expect(id).state.status);
   });
 
+  it('killed while a box takes a machine, has the next one undo that start', async () => {
+    await filled(1);
+    const [machine] = home.host.running;
+    const id = await home.create(['sleep', 'infinity'], NONE);
+    // It is on record, and its machine was not woken yet.
+    home.runtime.store.advance(id, 'start', { run: 1 });
+    const { spec } = machine ?? {};
+    if (spec === undefined) throw new Error('there is no machine');
+    const state = { id: spec.id, identity: spec.identity, start: 'pool' as const };
+    home.runtime.store.amend(id, { machine: { ...state, source: TEMPLATE_KEY } });
+    // The dead server ends no machine of its pool.
+    const kept = home.runtime.pools.close.bind(home.runtime.pools);
+    Object.assign(home.runtime.pools, { close: async () => undefined });
+    await home.crash();
+    await serve();
+    await until(() => home.runtime.store.expect(id).state.status === 'created');
+    expect(machine?.running).toBe(false);
+    await kept();
+  });
+
   it('killed, leaves nothing that the next one does not remove', async () => {
     const left = 'f'.repeat(64);
     await home.stop();
