@@ -173,6 +173,13 @@ describe('a pool', () => {
     await until(() => home.host.running.length === 1);
     expect(before).toContain(home.host.running[0]?.spec.id);
     await filled(1, { memoryBytes: 2 ** 29 });
+    // Who waits does not wait for those that go.
+    const large = await home.create(['true'], {
+      HostConfig: { NetworkMode: 'none', Memory: 2 ** 29 },
+    });
+    expect(await start(large)).toBe(204);
+    expect(await machineOf(large)).toBe('pool');
+    await full();
     await until(() => home.host.running.length === 1 && poolDisks().length === 1);
     expect(before).not.toContain(home.host.running[0]?.spec.id);
     await filled(0);

@@ -87,6 +87,10 @@ export class Pools implements MachinePools {
     pool.definition = definition;
     this.#pools.set(name, pool);
     this.#tell(before === undefined ? 'create' : 'update', pool, {});
+    // At once: who waits for a full pool waits for machines of the new shape.
+    for (const each of [...pool.ready]) {
+      if (!sameShape(each.shape, definition)) void this.#end(pool, each, 'stale');
+    }
     pool.tryAtOnce();
     this.#look();
     return summary(pool);
@@ -265,13 +269,15 @@ export class Pools implements MachinePools {
     try {
       const id = inventMachineId();
       const machine = await fillOne(this.#host, definition, { id, identity }, this.#closing.signal);
+      // Meanwhile the pool may have been removed, or been given another shape.
+      if (pool.removed || !sameShape(definition, pool.definition)) {
+        return await endPooled(this.#host, machine);
+      }
       pool.filled(machine);
       void machine.machine.exited.then(() => this.#lost(pool, machine));
       void machine.guest.closed.then(() => this.#lost(pool, machine));
       const milliseconds = String(Math.round(performance.now() - since));
       this.#tell('fill', pool, { machine: id, milliseconds });
-      // Meanwhile it may have been removed.
-      if (pool.removed) await this.#end(pool, machine, 'removed');
     } catch (error) {
       if (this.#closing.signal.aborted) throw error;
       this.#host.log.error('a machine for a pool could not be restored', error, {
