@@ -38,8 +38,8 @@ describe('the directory of snapshots’ memory', () => {
   it('is refused on a disk', async () => {
     const disk = await mkdtemp(join(tmpdir(), 'snapshots-'));
     try {
-      const made = ensureMemoryDirectory(join(disk, 'memory'), uid);
       const onDisk = (await stat(disk)).dev !== (await stat(parent)).dev;
+      const made = ensureMemoryDirectory(join(disk, 'memory'), uid);
       if (onDisk) await expect(made).rejects.toMatchObject({ code: 'state-unusable' });
       else await made;
     } finally {
