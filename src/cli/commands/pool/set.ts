@@ -10,7 +10,7 @@ export const setPool: Command = {
   usage: '--size N [OPTIONS] [NAME]',
   description:
     'Make a pool, or change it: so many machines wait, and a box that fits one of them\n' +
-    'starts in tens of milliseconds. Each takes memory while it waits. A pool of size 0 is\n' +
+    'waits for none to start. Each takes memory while it waits. A pool of size 0 is\n' +
     'empty. Boxes with bind mounts or published ports come from no pool.',
   flags: [
     int('size', 'Number of machines that wait', { value: 'int' }),
