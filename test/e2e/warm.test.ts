@@ -30,7 +30,7 @@ for f in /proc/kcore /proc/keys /sys/firmware; do ls -d $f; head -c 4 $f | wc -c
 (echo 0 > /proc/sys/kernel/hostname) && echo writable
 mount -t tmpfs none /mnt; unshare -U true; hostname other
 ls /sys/class/net /sys/class/virtio-ports
-ip addr show | grep -v -E 'link/ether|valid_lft'; ip route; cat /etc/resolv.conf
+ip addr show | grep -v -E 'link/ether|valid_lft' | sed 's/NO-CARRIER,//'; ip route; cat /etc/resolv.conf
 sed 's/[0-9a-f]\\{12\\}/HOST/' /etc/hosts
 nproc; ulimit -n; umask; id; pwd; env | grep -v HOSTNAME | sort; uname -r; df -P / | tail -1 | awk '{ print $2, $6 }'
 ls -ld / /tmp /etc/passwd | awk '{ print $1, $3, $4, $NF }'
