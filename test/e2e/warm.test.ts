@@ -232,11 +232,14 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
       const server = warm.serverPid();
       if (server !== undefined) process.kill(server, 'SIGKILL');
       await ended;
-      const [found] = JSON.parse(await warm.ok(['inspect', box])) as [
-        { State: { Status: string } },
-      ];
-      expect(['created', 'running']).toContain(found.State.Status);
-      expect(warm.vmms()).toHaveLength(found.State.Status === 'running' ? 1 : 0);
+      await until('its start has been settled', async () => {
+        const [found] = JSON.parse(await warm.ok(['inspect', box])) as [
+          { State: { Status: string } },
+        ];
+        // One that is being settled counts as created, and has its machine still.
+        const machines = found.State.Status === 'running' ? 1 : 0;
+        return warm.vmms().length === machines;
+      });
       await warm.ok(['start', box]);
       expect(await warm.ok(['exec', box, 'echo', 'in'])).toBe('in');
       await warm.ok(['rm', '-f', box]);

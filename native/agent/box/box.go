@@ -84,13 +84,13 @@ func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 	if err := b.lay(spec); err != nil {
 		return "", err
 	}
+	if short && b.prepared {
+		b.awaitMemory(&spec.Resources)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.handles[MainID] = newHandle(MainID)
 	b.ready = true
-	if short && b.prepared {
-		go b.followMemory(&spec.Resources)
-	}
 	return digest, nil
 }
 
@@ -99,8 +99,9 @@ func digestOf(spec []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// followMemory raises the limit of a box as the memory that its machine has more than the prepared one becomes the guest's.
-func (b *Box) followMemory(resources *Resources) {
+// awaitMemory waits until the memory that this machine has more than the prepared one is the guest's: programs size their heaps by
+// what they find when they start.
+func (b *Box) awaitMemory(resources *Resources) {
 	// A box that gets less than it may take is held to that, as one in a machine of that size is.
 	_, _ = uevent.Wait(plugDeadline, func() (struct{}, bool, error) {
 		short, err := b.launcher.cgroup.limit(resources)

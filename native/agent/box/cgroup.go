@@ -18,8 +18,11 @@ const (
 	cgroupBox   = cgroupRoot + "/box"
 )
 
-// reserve is the memory that the box leaves to the kernel and the agent, besides a 32nd part of all.
-const reserve = 32 << 20
+// The memory that the box leaves to the kernel and the agent: the reserve, and a 32nd part of all up to a limit.
+const (
+	reserve    = 32 << 20
+	maxPortion = 64 << 20
+)
 
 // Cgroup is the control group that holds the box.
 type Cgroup struct {
@@ -124,7 +127,7 @@ func memoryLimit(asked *int64) (int64, error) {
 		return 0, err
 	}
 	total := int64(info.Totalram) * int64(info.Unit)
-	limit := max(total-reserve-total/32, total/2)
+	limit := max(total-reserve-min(total/32, maxPortion), total/2)
 	if asked != nil {
 		limit = min(limit, *asked)
 	}
