@@ -92,8 +92,11 @@ export async function startQemu(
     };
     const child = spawn('qemu-system-x86_64', change(qemuArguments(plan, fds)), {
       stdio: ['ignore', 'ignore', 'pipe', ...inherited],
-      // As for boxes: a quarter of its start is page faults otherwise.
-      env: { ...process.env, GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' },
+      // As for boxes.
+      env: {
+        ...process.env,
+        GLIBC_TUNABLES: 'glibc.malloc.arena_max=1:glibc.malloc.top_pad=1048576',
+      },
     });
     let words = '';
     child.stderr?.on('data', (chunk: Buffer) => {
