@@ -85,7 +85,9 @@ func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 		return "", err
 	}
 	if short && b.prepared {
-		b.awaitMemory(&spec.Resources)
+		if err := b.awaitMemory(&spec.Resources); err != nil {
+			return "", err
+		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -101,12 +103,16 @@ func digestOf(spec []byte) string {
 
 // awaitMemory waits until the memory that this machine has more than the prepared one is the guest's: programs size their heaps by
 // what they find when they start.
-func (b *Box) awaitMemory(resources *Resources) {
-	// A box that gets less than it may take is held to that, as one in a machine of that size is.
-	_, _ = uevent.Wait(plugDeadline, func() (struct{}, bool, error) {
+func (b *Box) awaitMemory(resources *Resources) error {
+	_, err := uevent.Wait(plugDeadline, func() (struct{}, bool, error) {
 		short, err := b.launcher.cgroup.limit(resources)
 		return struct{}{}, !short, err
 	})
+	// A box that gets less than it may take is held to that, as one in a machine of that size is.
+	if errors.Is(err, uevent.ErrDeadline) {
+		return nil
+	}
+	return err
 }
 
 // lay builds what the spec asks for, on the ground that there is, or on a new one.
