@@ -5,3 +5,12 @@ export {
   ProcessSpec,
   Resources,
 } from './box-spec.ts';
+export { type CanonicalValue, canonicalJson } from './canonical-json.ts';
+export {
+  HOST_PERMISSIONS,
+  type HostPermission,
+  LAUNCH_SPEC_SCHEMA,
+  LaunchSpec,
+  launchSpecText,
+  MAX_LAUNCH_SPEC,
+} from './launch-spec.ts';

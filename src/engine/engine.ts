@@ -5,6 +5,7 @@
  * @module
  */
 import type { Duplex } from 'node:stream';
+import type { LaunchRecord, VcpuType } from '@a3s-box/attestation/measure';
 import type { CellIdentity } from '../cell/cell.ts';
 
 export interface Disk {
@@ -131,6 +132,27 @@ export interface SavedCopy extends SavedMachine {
   readonly state: number;
 }
 
+/** Who answers for a confidential guest: the hardware, or the processor that stands in for it. */
+export const TEES = ['snp', 'simulated'] as const;
+export type Tee = (typeof TEES)[number];
+
+/** What a confidential machine is launched with beside kernel, initrd and command line. */
+export interface ConfidentialLaunch {
+  readonly tee: Tee;
+  /** The OVMF image that checks kernel, initrd and command line against the measured table. */
+  readonly firmwarePath: string;
+  /** vCPU model by QEMU's name, as `VCPU_TYPES` of `@a3s-box/attestation/measure` has it. */
+  readonly vcpuType: VcpuType;
+  /** POLICY of the launch. */
+  readonly policy: bigint;
+  /** HOST_DATA: 32 bytes, SHA-256 of the launch spec's text. */
+  readonly hostData: Uint8Array;
+  /** ID block and its authentication, as SNP_LAUNCH_FINISH takes them. */
+  readonly identity?: { readonly block: Uint8Array; readonly auth: Uint8Array } | undefined;
+  /** Where the simulated processor keeps what it launched, so that a later server goes on; read and written by the server alone. */
+  readonly guestStatePath: string;
+}
+
 /** Everything an engine needs to start one virtual machine. */
 export interface MachineSpec {
   /** The box's id: 64 lower-case hexadecimal digits. Names the process, so that it is found again. */
@@ -153,6 +175,8 @@ export interface MachineSpec {
   readonly template?: Template | undefined;
   /** Goes on as a copy of a machine that ran; same shape, and the disks have the same serials. */
   readonly copyOf?: SavedCopy | undefined;
+  /** Launched measured; then it boots by itself, and has neither template, shares nor console. */
+  readonly confidential?: ConfidentialLaunch | undefined;
 }
 
 export interface MachineExit {
@@ -183,7 +207,9 @@ export interface Machine {
   save(request: SaveRequest, signal: AbortSignal): Promise<SavedMachine>;
   /** Ends the VMM and its helpers at once, and returns when they are gone. */
   kill(): Promise<void>;
-  /** The last bytes of the guest's console, at most 64 KiB. */
+  /** What was handed to the VMM of a confidential machine, measured from the very bytes; undefined for another, and once adopted. */
+  readonly launched?: LaunchRecord | undefined;
+  /** The last bytes of the guest's console, at most 64 KiB; none of a confidential machine, which has no console. */
   console(): Promise<Buffer>;
   /** Settles when the machine is gone, never rejects. All its helper processes are gone by then. */
   readonly exited: Promise<MachineExit>;
@@ -226,7 +252,11 @@ export interface Engine {
    * Finds the machine of a box that an earlier server started; undefined when it no longer runs, or never came to run.
    * Rejects with `vmm-failed` when there is one that does not answer: it was left as it is.
    */
-  adopt(id: string, runtimeDir: string): Promise<Machine | undefined>;
+  adopt(
+    id: string,
+    runtimeDir: string,
+    confidential?: Pick<ConfidentialLaunch, 'tee' | 'guestStatePath'>,
+  ): Promise<Machine | undefined>;
   /** Ends what an earlier server's machine left behind (passt, virtiofsd of a dead VMM). */
   sweep(id: string, runtimeDir: string): Promise<void>;
 }

@@ -1,0 +1,123 @@
+/**
+ * The launch spec: what a confidential box is, as its relying parties see it.
+ *
+ * Its canonical text is what the agent in the guest takes; the SHA-256 of those bytes is the guest's HOST_DATA, so a quote
+ * covers every word of it. It names nothing that the host may choose freely: no published ports, host addresses or display names.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { Confinement, ProcessSpec, Resources } from './box-spec.ts';
+import { canonicalJson } from './canonical-json.ts';
+
+/** The value of `schema` in every document of this version. */
+export const LAUNCH_SPEC_SCHEMA = 'a3s-box/launch-spec/v1';
+
+/** No longer text is a launch spec: the agent's own bound, 4 MiB. */
+export const MAX_LAUNCH_SPEC = 4 * 1024 * 1024;
+
+/** What a host can be permitted. Ending a box, by its stop signal or at once, needs no permission. */
+export const HOST_PERMISSIONS = ['attach', 'exec', 'files', 'logs', 'signals', 'stats'] as const;
+export type HostPermission = (typeof HOST_PERMISSIONS)[number];
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+
+const Layer = z.strictObject({
+  /** Of the uncompressed layer, as the image's configuration has it. Salt of the tree: SHA-256 of this text. */
+  diffId: digest,
+  /** Bytes of the EROFS image, a multiple of 4096; the tree begins there. */
+  bytes: z
+    .int()
+    .min(4096)
+    .refine((bytes) => bytes % 4096 === 0, { error: 'must be a multiple of 4096' }),
+  /** Root of the dm-verity tree: format 1, SHA-256, blocks of 4096 bytes. */
+  root: sha256,
+});
+
+/** File name, and last part of the path, of a secret. */
+const secretName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/);
+
+const Secret = z
+  .strictObject({
+    name: secretName,
+    /** SHA-256 of the SubjectPublicKeyInfo of each key that may inject it, sorted; empty only beside `allowAnyInjector`. */
+    injectors: z.array(sha256).max(64),
+    /** Whoever reaches the box may inject it. */
+    allowAnyInjector: z.boolean(),
+    delivery: z.discriminatedUnion('kind', [
+      /** `/run/secrets/NAME`, mode 0400, owned by the user of the main process. */
+      z.strictObject({ kind: z.literal('file') }),
+      /** A variable of the main process, which has not started yet. */
+      z.strictObject({
+        kind: z.literal('env'),
+        variable: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/),
+      }),
+    ]),
+  })
+  .refine(({ injectors, allowAnyInjector }) => injectors.length > 0 !== allowAnyInjector, {
+    error: 'must name injectors, or allow any, and not both',
+  })
+  .refine(({ injectors }) => ascending(injectors), {
+    error: 'injectors must be sorted, each once',
+  });
+
+export const LaunchSpec = z.strictObject({
+  schema: z.literal(LAUNCH_SPEC_SCHEMA),
+  /** Name of the deployment, by which relying parties tell boxes of one image apart; empty for none. */
+  deployment: z.string().regex(/^([a-z0-9][a-z0-9._-]{0,62})?$/),
+  /** The manifest of the image for this platform, never an index. */
+  image: z.strictObject({ manifestDigest: digest }),
+  hostname: z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,62})$/),
+  rootfs: z.strictObject({
+    /** Lowest first. The disk of the first has the serial `layer-0`. */
+    layers: z.array(Layer).min(1).max(128),
+    /** Where changes go: guest memory, or the disk `changes`, encrypted and authenticated under a key that is born and dies in the guest. */
+    changes: z.enum(['memory', 'encrypted-disk']),
+    readonly: z.boolean(),
+  }),
+  process: ProcessSpec.omit({ size: true }),
+  /** Ends the main process; the host may always send it. */
+  stopSignal: z.string().regex(/^SIG[A-Z0-9+-]{1,12}$/),
+  /** `nic`: one card behind which the host is; its address is a constant of the agent. */
+  network: z.enum(['none', 'nic']),
+  confinement: Confinement,
+  resources: Resources,
+  hostMay: z
+    .array(z.enum(HOST_PERMISSIONS))
+    .refine((permissions) => ascending(permissions), { error: 'must be sorted, each once' }),
+  /** All of them are required, and delivered before the main process starts. */
+  secrets: z
+    .array(Secret)
+    .max(64)
+    .refine((secrets) => ascending(secrets.map(({ name }) => name)), {
+      error: 'must be sorted by name, each once',
+    })
+    .refine((secrets) => distinct(secrets.flatMap(variableOf)), {
+      error: 'must have a variable of its own each',
+    }),
+  /** How long the workload waits for its secrets, in seconds; then the guest ends. */
+  secretsDeadline: z.int().min(1).max(86_400),
+  /** Keys that the workload can have derived for sealing: none. */
+  sealing: z.literal('none'),
+});
+/** A validated launch spec. */
+export type LaunchSpec = z.infer<typeof LaunchSpec>;
+
+/** The text of a launch spec whose SHA-256 is HOST_DATA. */
+export function launchSpecText(spec: LaunchSpec): string {
+  return canonicalJson(spec);
+}
+
+function variableOf({ delivery }: { delivery: { kind: string; variable?: string } }): string[] {
+  return delivery.variable === undefined ? [] : [delivery.variable];
+}
+
+/** Sorted by UTF-16 units, without a repetition. */
+function ascending(values: readonly string[]): boolean {
+  return values.every((value, index) => index === 0 || (values[index - 1] ?? '') < value);
+}
+
+function distinct(values: readonly string[]): boolean {
+  return new Set(values).size === values.length;
+}
