@@ -1,4 +1,4 @@
-package main
+package boot
 
 import (
 	"errors"
@@ -39,7 +39,7 @@ func openModules(dir, list string) ([]module, error) {
 			file, err = os.Open(filepath.Join(dir, name))
 		}
 		if err != nil {
-			return nil, errors.Join(&stepError{"open module " + name, err}, closeModules(modules))
+			return nil, errors.Join(&StepError{"open module " + name, err}, closeModules(modules))
 		}
 		modules = append(modules, module{name, file})
 	}
@@ -51,7 +51,7 @@ func loadModules(modules []module) error {
 	for _, module := range modules {
 		err := linux.LoadModule(int(module.file.Fd()))
 		if err != nil && !errors.Is(err, syscall.EEXIST) {
-			return errors.Join(&stepError{"load module " + module.name, err}, closeModules(modules))
+			return errors.Join(&StepError{"load module " + module.name, err}, closeModules(modules))
 		}
 	}
 	return closeModules(modules)

@@ -1,4 +1,4 @@
-package main
+package boot
 
 import (
 	"errors"
@@ -72,17 +72,17 @@ var sealing = []creator{
 func createAll(things []creator) error {
 	for _, thing := range things {
 		if err := thing.Create(); err != nil {
-			return &stepError{thing.String(), err}
+			return &StepError{thing.String(), err}
 		}
 	}
 	return nil
 }
 
-// stepError is a step of the boot that failed.
-type stepError struct {
-	step  string
-	cause error
+// StepError is a step of the boot that failed.
+type StepError struct {
+	Step  string
+	Cause error
 }
 
-func (e *stepError) Error() string { return e.step + ": " + e.cause.Error() }
-func (e *stepError) Unwrap() error { return e.cause }
+func (e *StepError) Error() string { return e.Step + ": " + e.Cause.Error() }
+func (e *StepError) Unwrap() error { return e.Cause }

@@ -1,0 +1,135 @@
+// Package boot is what both agents do before they differ: everything from the first instruction to the control port, and the guest's end.
+package boot
+
+import (
+	"errors"
+	"os"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/control"
+	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/reaper"
+)
+
+// portDeadline is the time that the control port has to appear.
+const portDeadline = 30 * time.Second
+
+// garbagePercent lets the heap grow from 4 MiB, Go's smallest, to as many times more.
+const garbagePercent = 400
+
+// Guest is a machine that has booted and has no box yet.
+type Guest struct {
+	Reaper *reaper.Reaper
+	Cgroup *box.Cgroup
+	// Binary is open on this program.
+	Binary int
+	// Control hands out the host's connections.
+	Control *control.Listener
+	// Failed takes what ends the guest.
+	Failed chan error
+
+	forNIC []module
+}
+
+// Main runs an agent, and ends the guest with it. It does not return.
+func Main(version string, run func(*Guest) error) {
+	if os.Getpid() != 1 {
+		os.Stderr.WriteString("a3s-agent " + version + " is process 1 of a guest and nothing else\n")
+		os.Exit(2)
+	}
+	g, err := start()
+	if err == nil {
+		err = run(g)
+	}
+	Fail(err)
+}
+
+// start boots the guest.
+func start() (*Guest, error) {
+	// The keyboard of a virtual machine has no business with its power.
+	if err := syscall.Reboot(syscall.LINUX_REBOOT_CMD_CAD_OFF); err != nil {
+		return nil, &StepError{"disable ctrl-alt-del", err}
+	}
+	// What a short run leaves behind is not worth a collection.
+	debug.SetGCPercent(garbagePercent)
+	// Everything below reads /proc, /sys or /dev.
+	if err := createAll(tree); err != nil {
+		return nil, err
+	}
+	g := &Guest{Failed: make(chan error, 1)}
+	if err := g.load(); err != nil {
+		return nil, err
+	}
+	var err error
+	if g.Binary, err = openBinary(); err != nil {
+		return nil, &StepError{"open the agent", err}
+	}
+	// What remains of the initrd lies under every root that the guest ever has.
+	if err := emptyInitrd(); err != nil {
+		return nil, &StepError{"empty the initrd", err}
+	}
+	if g.Cgroup, err = box.NewCgroup(); err != nil {
+		return nil, &StepError{"make control groups", err}
+	}
+	g.Reaper = reaper.New()
+	go func() { g.Failed <- g.Reaper.Run() }()
+	port, err := control.Find(portDeadline)
+	if err != nil {
+		return nil, &StepError{"find the port " + control.Name, err}
+	}
+	if g.Control, err = control.Listen(port); err != nil {
+		return nil, &StepError{"open the control port", err}
+	}
+	return g, nil
+}
+
+// load loads the modules that every box needs, and opens the others.
+func (g *Guest) load() error {
+	common, err := openModules(modulesDir, "order")
+	if err != nil {
+		return err
+	}
+	if g.forNIC, err = openModules(modulesDir, "order.nic"); err != nil {
+		return err
+	}
+	return loadModules(common)
+}
+
+// Drivers gives the box's devices their drivers, a network device's only where there is one, and bars all others.
+func (g *Guest) Drivers(nic bool) error {
+	if !nic {
+		return errors.Join(closeModules(g.forNIC), createAll(sealing))
+	}
+	return errors.Join(loadModules(g.forNIC), createAll(sealing))
+}
+
+const binaryPath = "/init"
+
+// openBinary answers the file that stages are executed from: the very one that this process runs, whose pages are
+// in memory, and under emulation translated, already.
+//
+// A box can have this file executed as its own program ("/proc/self/exe", as Docker's CVE-2019-5736 did), and then open it by way
+// of /proc/PID/exe. It cannot write to it: such a link leads back to the mount that the file was executed from, and
+// emptyInitrd makes that read-only. Only who is in the agent's mount namespace could change that, and nothing of a box ever is.
+// Besides, the kernel lets nobody write to a program that runs, and process 1 always does.
+func openBinary() (int, error) {
+	return linux.OpenAt(-1, binaryPath, syscall.O_RDONLY, 0, 0)
+}
+
+// emptyInitrd leaves nothing but directories to mount on, and a mount that nobody can write to.
+func emptyInitrd() error {
+	if err := os.RemoveAll(modulesDir); err != nil {
+		return err
+	}
+	if err := os.Remove(binaryPath); err != nil {
+		return err
+	}
+	root, err := linux.OpenAt(-1, "/", linux.OPath|syscall.O_DIRECTORY, 0, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(linux.SetAttributes(root, linux.Readonly, false), syscall.Close(root))
+}

@@ -1,0 +1,33 @@
+package boot
+
+import (
+	"os"
+	"syscall"
+)
+
+// Fail is what every failure of the agent comes to: it is told on the console, and the guest ends.
+func Fail(err error) {
+	Report("a3s-agent failed: " + err.Error())
+	PowerOff(nil)
+}
+
+// PowerOff ends the guest; an error on the way is told, and changes nothing.
+func PowerOff(err error) {
+	if err != nil {
+		Report("a3s-agent: power off: " + err.Error())
+	}
+	syscall.Sync()
+	if err := syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
+		// Process 1 must not return; its end makes the kernel panic, which ends the machine too.
+		Report("a3s-agent: power off: " + err.Error())
+		os.Exit(1)
+	}
+	select {}
+}
+
+// Report writes to the console, and to the kernel's log, which may be shown elsewhere.
+func Report(message string) {
+	// There is nobody else to tell when these fail.
+	_, _ = os.Stderr.WriteString(message + "\n")
+	_ = os.WriteFile("/dev/kmsg", []byte("<2>"+message+"\n"), 0)
+}

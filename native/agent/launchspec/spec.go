@@ -1,0 +1,97 @@
+// Package launchspec reads launch specs: what a confidential box is, as its relying parties see it.
+package launchspec
+
+import "a3s.dev/box/agent/box"
+
+// Schema is the value of Spec.Schema.
+const Schema = "a3s-box/launch-spec/v1"
+
+// MaxBytes bounds the text of a launch spec.
+const MaxBytes = 4 << 20
+
+// Spec is a launch spec; policies/src/launch-spec.ts describes every field.
+type Spec struct {
+	Schema          string          `json:"schema"`
+	Deployment      string          `json:"deployment"`
+	Image           Image           `json:"image"`
+	Hostname        string          `json:"hostname"`
+	Rootfs          Rootfs          `json:"rootfs"`
+	Process         Process         `json:"process"`
+	StopSignal      string          `json:"stopSignal"`
+	Network         string          `json:"network"`
+	Confinement     box.Confinement `json:"confinement"`
+	Resources       box.Resources   `json:"resources"`
+	HostMay         []string        `json:"hostMay"`
+	Secrets         []Secret        `json:"secrets"`
+	SecretsDeadline int64           `json:"secretsDeadline"`
+	Sealing         string          `json:"sealing"`
+}
+
+// Image is what the box was made from.
+type Image struct {
+	ManifestDigest string `json:"manifestDigest"`
+}
+
+// Kinds of Rootfs.Changes.
+const (
+	ChangesMemory        = "memory"
+	ChangesEncryptedDisk = "encrypted-disk"
+)
+
+// Rootfs is what the box's root is made of, lowest layer first. The disk of the first has the serial `layer-0`.
+type Rootfs struct {
+	Layers   []Layer `json:"layers"`
+	Changes  string  `json:"changes"`
+	Readonly bool    `json:"readonly"`
+}
+
+// Layer is an EROFS image of Bytes bytes, and behind it its dm-verity tree.
+type Layer struct {
+	// DiffID is `sha256:…`; the tree's salt is the SHA-256 of this text.
+	DiffID string `json:"diffId"`
+	Bytes  int64  `json:"bytes"`
+	// Root is the tree's root, in hexadecimal digits.
+	Root string `json:"root"`
+}
+
+// Process is the main process of the box.
+type Process struct {
+	Args     []string `json:"args"`
+	Env      []string `json:"env"`
+	Cwd      string   `json:"cwd"`
+	User     string   `json:"user"`
+	Terminal bool     `json:"terminal"`
+	Stdin    bool     `json:"stdin"`
+}
+
+// What a host can be permitted.
+const (
+	MayAttach  = "attach"
+	MayExec    = "exec"
+	MayFiles   = "files"
+	MayLogs    = "logs"
+	MaySignals = "signals"
+	MayStats   = "stats"
+)
+
+// Kinds of Delivery.
+const (
+	DeliveryFile = "file"
+	DeliveryEnv  = "env"
+)
+
+// Secret is one that the box waits for.
+type Secret struct {
+	Name string `json:"name"`
+	// Injectors are the SHA-256 digests of the keys that may inject it, in hexadecimal digits; none where anyone may.
+	Injectors        []string `json:"injectors"`
+	AllowAnyInjector bool     `json:"allowAnyInjector"`
+	Delivery         Delivery `json:"delivery"`
+}
+
+// Delivery is how the workload gets a secret: as the file `/run/secrets/NAME`, or in a variable of the main process.
+type Delivery struct {
+	Kind string `json:"kind"`
+	// Variable is nil for a file.
+	Variable *string `json:"variable"`
+}

@@ -1,0 +1,64 @@
+package tee
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"sync"
+
+	"a3s.dev/box/agent/snp"
+)
+
+// Fake is a processor for tests: its reports are well-formed and signed by nobody.
+type Fake struct {
+	HostData     [32]byte
+	Measurement  [48]byte
+	Certificates []byte
+	// Err is answered instead of anything else.
+	Err error
+
+	mu    sync.Mutex
+	asked [][64]byte
+}
+
+// Report answers a report of a Milan.
+func (f *Fake) Report(data [64]byte) (Report, error) {
+	if f.Err != nil {
+		return Report{}, f.Err
+	}
+	f.mu.Lock()
+	f.asked = append(f.asked, data)
+	f.mu.Unlock()
+	report := make([]byte, snp.Size)
+	binary.LittleEndian.PutUint32(report[0x000:], 5)       // VERSION
+	binary.LittleEndian.PutUint64(report[0x008:], 0x30000) // POLICY
+	binary.LittleEndian.PutUint32(report[0x034:], 1)       // SIGNATURE_ALGO
+	copy(report[0x050:], data[:])                          // REPORT_DATA
+	copy(report[0x090:], f.Measurement[:])                 // MEASUREMENT
+	copy(report[0x0c0:], f.HostData[:])                    // HOST_DATA
+	copy(report[0x188:], []byte{0x19, 0x01, 0x01})         // CPUID
+	copy(report[0x1a0:], []byte{0x01})                     // CHIP_ID
+	report[0x2a0], report[0x2e8] = 1, 1                    // SIGNATURE
+	return Report{Report: report, Certificates: f.Certificates}, nil
+}
+
+// Asked lists what reports were asked for over.
+func (f *Fake) Asked() [][64]byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([][64]byte(nil), f.asked...)
+}
+
+// DeriveKey answers a key that depends on the measurement and on the whole request.
+func (f *Fake) DeriveKey(request KeyRequest) ([32]byte, error) {
+	if f.Err != nil {
+		return [32]byte{}, f.Err
+	}
+	mac := hmac.New(sha256.New, f.Measurement[:])
+	for _, value := range []uint64{
+		uint64(request.RootKey), uint64(request.Fields), uint64(request.VMPL), uint64(request.GuestSVN), request.TCB,
+	} {
+		_ = binary.Write(mac, binary.LittleEndian, value)
+	}
+	return [32]byte(mac.Sum(nil)), nil
+}
