@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { access, chmod } from 'node:fs/promises';
+import { access, chmod, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sweepDirectory } from './blobs.ts';
 import type { Converter, StoredLayer } from './converter/converter.ts';
@@ -14,6 +14,7 @@ import { createDurably, makePrivate, publish } from './files.ts';
 import type { Limits } from './limits.ts';
 import { Semaphore } from './semaphore.ts';
 import { Staging } from './staging.ts';
+import { type DiskTree, diskTree, notePath } from './verity/disk-tree.ts';
 
 /** How many disks a box may have for its layers. */
 export const MAX_DISKS = 56;
@@ -76,6 +77,12 @@ function digestOfAll(
 /** `made` from the layers that were given, `there` before, or not possible without those below. */
 export type Outcome = 'made' | 'there' | 'depends';
 
+/** A tree that was found right, while its disk was as it was then. */
+interface CheckedTree {
+  readonly version: string;
+  readonly tree: DiskTree;
+}
+
 interface DiskOptions {
   readonly limits: Limits;
   readonly converter: Converter;
@@ -87,6 +94,7 @@ export class Disks {
   readonly #options: DiskOptions;
   readonly #pool = new Semaphore(CONVERSIONS_AT_ONCE);
   readonly #running = new Map<Digest, Promise<boolean>>();
+  readonly #trees = new Map<Digest, Promise<CheckedTree | undefined>>();
 
   private constructor(directory: string, staging: string, options: DiskOptions) {
     this.#directory = directory;
@@ -116,9 +124,28 @@ export class Disks {
     return outcome;
   }
 
+  /**
+   * The hash tree of a disk that is there: made the first time, and checked block by block once in the life of this
+   * process and of the file as it is.
+   *
+   * @throws A3sError `invalid-image`, `disk-full`
+   */
+  async tree(digest: Digest): Promise<DiskTree> {
+    // One after another for each disk: the second finds what the first has made.
+    const before = this.#trees.get(digest) ?? Promise.resolve(undefined);
+    const current = before.then((known) => this.#pool.run(() => this.#checkTree(digest, known)));
+    this.#trees.set(
+      digest,
+      current.catch(() => undefined),
+    );
+    return (await current).tree;
+  }
+
   /** Deletes every disk that is not in `reachable`. */
   async sweep(reachable: ReadonlySet<Digest>): Promise<void> {
-    const names = new Set([...reachable].map((digest) => this.#name(digest)));
+    const names = new Set(
+      [...reachable].flatMap((digest) => [this.#name(digest), notePath(this.#name(digest))]),
+    );
     await sweepDirectory(this.#directory, (entry) => names.has(entry.name));
   }
 
@@ -151,6 +178,8 @@ export class Disks {
       });
       if (!written) return false;
       await chmod(path, 0o400);
+      // One that a failed sweep left here is of another file.
+      await rm(notePath(this.path(plan.digest)), { force: true });
       await publish(path, this.path(plan.digest));
       return true;
     } catch (error) {
@@ -158,6 +187,13 @@ export class Disks {
     } finally {
       await staging.remove();
     }
+  }
+
+  async #checkTree(digest: Digest, known: CheckedTree | undefined): Promise<CheckedTree> {
+    const path = this.path(digest);
+    if (known !== undefined && known.version === (await versionOf(path))) return known;
+    const tree = await diskTree({ path, diffId: digest, staging: this.#staging });
+    return { version: await versionOf(path), tree };
   }
 
   async #verify(layers: readonly StoredLayer[]): Promise<void> {
@@ -176,4 +212,10 @@ export class Disks {
       () => false,
     );
   }
+}
+
+/** Differs once a file was written to or replaced. */
+async function versionOf(path: string): Promise<string> {
+  const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+  return [ino, size, mtimeNs, ctimeNs].join(' ');
 }

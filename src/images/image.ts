@@ -12,10 +12,18 @@ import type { ImageUsage } from './usage/shares.ts';
 
 /** A layer, ready to be a disk. */
 export interface BootLayer {
-  /** Digest of the uncompressed tar: `sha256:…`. */
+  /** Digest of the uncompressed tar: `sha256:…`; of a text that names several, where the disk depends on them. */
   readonly diffId: string;
   /** Absolute path of its EROFS image, mode 0400. */
   readonly path: string;
+}
+
+/** A layer as the disk of a confidential box: its dm-verity tree follows its EROFS image. */
+export interface VerityLayer extends BootLayer {
+  /** Bytes of the EROFS image, a multiple of 4096; the tree begins there. */
+  readonly bytes: number;
+  /** Root of the tree: 64 lower-case hexadecimal digits. */
+  readonly root: string;
 }
 
 /** The parts of an OCI image configuration that a box is made from. */
@@ -151,6 +159,11 @@ export interface ImageStore {
   ): Promise<{ untagged: readonly string[]; deleted: readonly string[] }>;
   /** The image's layers as EROFS files, lowest first, made where missing. At most 56. */
   bootLayers(image: Image): Promise<readonly BootLayer[]>;
+  /**
+   * The same with their dm-verity trees, which are made where missing. Each disk is read as a whole and compared with its
+   * tree, once in the life of this process and of the file. Throws `invalid-image` where one is not what it was.
+   */
+  verityLayers(image: Image): Promise<readonly VerityLayer[]>;
   /**
    * Stores an image whose blobs are elsewhere: fetches those that are missing, each once, and checks everything.
    * Nothing becomes visible unless all of it is right; then all of it at once, names included.

@@ -38,6 +38,7 @@ import type {
   ImageStore,
   IngestEvent,
   Origin,
+  VerityLayer,
 } from './image.ts';
 import { importImage } from './import/import-image.ts';
 import type { ImportOptions } from './import/import-options.ts';
@@ -216,6 +217,21 @@ class Store implements ImageStore {
   }
 
   async bootLayers(image: Image): Promise<readonly BootLayer[]> {
+    return await this.#withDisks(image, (layers) => Promise.resolve(layers));
+  }
+
+  async verityLayers(image: Image): Promise<readonly VerityLayer[]> {
+    const { disks } = this.#parts;
+    return await this.#withDisks(image, (layers) =>
+      Promise.all(layers.map(async (layer) => ({ ...layer, ...(await disks.tree(layer.diffId)) }))),
+    );
+  }
+
+  /** Makes the disks that are missing, and holds them all until `use` has ended. */
+  async #withDisks<T>(
+    image: Image,
+    use: (layers: readonly (BootLayer & { readonly diffId: Digest })[]) => Promise<T>,
+  ): Promise<T> {
     const { catalog, disks, blobs, diskPins } = this.#parts;
     const record = catalog.byManifest(image.manifestDigest) ?? catalog.byId(image.id);
     if (record === undefined) throw noSuchImage(image.id);
@@ -228,8 +244,10 @@ class Store implements ImageStore {
       })),
     );
     const digests = plans.map(({ digest }) => digest);
-    await diskPins.hold(digests, () => Promise.all(plans.map((plan) => disks.ensure(plan))));
-    return digests.map((digest) => ({ diffId: digest, path: disks.path(digest) }));
+    return await diskPins.hold(digests, async () => {
+      await Promise.all(plans.map((plan) => disks.ensure(plan)));
+      return await use(digests.map((digest) => ({ diffId: digest, path: disks.path(digest) })));
+    });
   }
 
   async #loadFrom(

@@ -97,3 +97,11 @@ export function writeSuperblock(image: Buffer, fields: SuperblockFields): void {
   image.writeUInt32LE(0, at + 4);
   image.writeUInt32LE(crc32c(image.subarray(at, BLOCK_SIZE)), at + 4);
 }
+
+/** How many blocks an image has by its superblock; undefined where its first block holds none of ours. */
+export function imageBlocks(head: Buffer): number | undefined {
+  const at = SUPERBLOCK_OFFSET;
+  if (head.length < BLOCK_SIZE || head.readUInt32LE(at) !== MAGIC) return undefined;
+  if (head.readUInt8(at + 12) !== BLOCK_BITS) return undefined;
+  return head.readUInt32LE(at + 36);
+}

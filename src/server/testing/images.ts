@@ -91,6 +91,11 @@ export class FakeImages implements ImageStore {
     return [{ diffId: `sha256:${'3'.repeat(64)}`, path: '/dev/null' }];
   }
 
+  async verityLayers(): ReturnType<ImageStore['verityLayers']> {
+    const [layer] = await this.bootLayers();
+    return layer === undefined ? [] : [{ ...layer, bytes: 4096, root: '4'.repeat(64) }];
+  }
+
   async ingest(): Promise<Image> {
     return this.resolve(TEST_IMAGE.id);
   }
