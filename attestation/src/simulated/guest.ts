@@ -7,6 +7,7 @@ import { tcbLayoutOf } from '../report/tcb.ts';
 import { claimsOf, type GuestState } from './claims.ts';
 import { type DerivedKeyRequest, deriveKey } from './derived-key.ts';
 import type { Firmware } from './firmware.ts';
+import { keepGuest, type SimulatedGuestState } from './guest-state.ts';
 import { makeReport, type ReportRequest, type ReportResponse } from './report.ts';
 
 /** A guest; {@link SimulatedSecureProcessor.launch} gives it. */
@@ -22,6 +23,11 @@ export class SimulatedGuest {
   /** The launch digest: 96 hexadecimal digits. */
   get measurement(): string {
     return this.#guest.measurement;
+  }
+
+  /** What is needed to go on with it in another process, by {@link SimulatedSecureProcessor.resume}; a secret. */
+  keep(): SimulatedGuestState {
+    return keepGuest(this.#guest, this.#firmware.state.chip.id);
   }
 
   /**

@@ -11,6 +11,7 @@ export type { DerivedKeyRequest } from './derived-key.ts';
 export { GUEST_FIELDS, ROOT_KEYS } from './derived-key.ts';
 export type { ReportVersion } from './firmware.ts';
 export type { SimulatedGuest } from './guest.ts';
+export type { SimulatedGuestState } from './guest-state.ts';
 export type { LaunchIdentity } from './id-block.ts';
 export type { SimulatedLaunch } from './launch.ts';
 export { MISBEHAVIOURS, type Misbehaviour } from './misbehaviour.ts';

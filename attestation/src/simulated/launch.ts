@@ -60,7 +60,8 @@ export function launchGuest(launch: SimulatedLaunch, platform: Platform): Launch
   return { ...identity, measurement, hostData, policy };
 }
 
-function acceptedPolicy(raw: bigint, { firmware, platformInfo }: Platform): GuestPolicy {
+/** @throws {AttestationError} `simulated-request` for a policy that the platform does not meet */
+export function acceptedPolicy(raw: bigint, { firmware, platformInfo }: Platform): GuestPolicy {
   const known = within('POLICY', raw, U64);
   if ((known & POLICY_MUST_BE_ONE) === 0n || (known & POLICY_MUST_BE_ZERO) !== 0n) {
     throw refused('POLICY must set bit 17 and no bit above 25', {

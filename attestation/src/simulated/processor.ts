@@ -9,7 +9,8 @@ import type { Tcb } from '../report/tcb.ts';
 import { currentCrl, issueCrl } from './crl.ts';
 import { applyEffects, type Firmware, type ReportVersion } from './firmware.ts';
 import { SimulatedGuest } from './guest.ts';
-import { launchGuest, type SimulatedLaunch } from './launch.ts';
+import { openGuest } from './guest-state.ts';
+import { launchGuest, type Platform, type SimulatedLaunch } from './launch.ts';
 import { effectsOf, type Misbehaviour } from './misbehaviour.ts';
 import { SIMULATED_MODELS, type SimulatedModelName } from './models.ts';
 import { endorse } from './report.ts';
@@ -81,13 +82,29 @@ export class SimulatedSecureProcessor {
    *   `measure-input` for what cannot be measured.
    */
   launch(launch: SimulatedLaunch): SimulatedGuest {
-    const { model, platformInfo } = this.#firmware;
-    const platform = { firmware: model.firmware, platformInfo };
     return new SimulatedGuest(this.#firmware, {
-      ...launchGuest(launch, platform),
+      ...launchGuest(launch, this.#platform()),
       reportId: randomBytes(32).toString('hex'),
       vmrk: new Uint8Array(randomBytes(32)),
     });
+  }
+
+  /**
+   * Goes on with a guest that this processor launched, perhaps in another process: its reports and
+   * keys are those that it had.
+   *
+   * @param state what {@link SimulatedGuest.keep} gave.
+   * @throws {AttestationError} `simulated-state` for anything else, and for a guest of another chip;
+   *   `simulated-request` for a policy that this platform does not meet.
+   */
+  resume(state: unknown): SimulatedGuest {
+    const guest = openGuest(state, this.#firmware.state.chip.id, this.#platform());
+    return new SimulatedGuest(this.#firmware, guest);
+  }
+
+  #platform(): Platform {
+    const { model, platformInfo } = this.#firmware;
+    return { firmware: model.firmware, platformInfo };
   }
 
   /** The chip's endorsement key certificate for a TCB, the current one if none is given, in DER. */

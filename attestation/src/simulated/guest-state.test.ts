@@ -1,0 +1,108 @@
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { AttestationError } from '../errors.ts';
+import { toHex } from '../hex.ts';
+import { ROOT_KEYS } from './derived-key.ts';
+import type { SimulatedGuestState } from './guest-state.ts';
+import { SimulatedSecureProcessor } from './processor.ts';
+import { NOW, REPORT_DATA, testGuest, testProcessor, testState } from './testing/guest.ts';
+import { verifySimulated } from './verify-simulated.ts';
+
+const KEY = {
+  rootKeySelect: ROOT_KEYS.VMRK,
+  guestFieldSelect: 0n,
+  vmpl: 0,
+  guestSvn: 0,
+  tcbVersion: 0n,
+};
+
+/** What a file makes of it. */
+const kept = (): SimulatedGuestState => JSON.parse(JSON.stringify(testGuest().keep()));
+
+function refusal(state: unknown): AttestationError {
+  try {
+    testProcessor().resume(state);
+  } catch (error) {
+    if (error instanceof AttestationError) return error;
+    throw error;
+  }
+  throw new Error('the state was taken');
+}
+
+describe('a guest that was kept', () => {
+  it('is the same in another process: its reports and its own keys', () => {
+    const before = testGuest();
+    const after = testProcessor().resume(JSON.parse(JSON.stringify(before.keep())));
+    expect(after.measurement).toBe(before.measurement);
+    expect(toHex(after.deriveKey(KEY))).toBe(toHex(before.deriveKey(KEY)));
+    expect(after.keep()).toEqual(before.keep());
+    const claims = (guest: typeof before) => {
+      const { evidence } = guest.report({ reportData: REPORT_DATA });
+      const verified = verifySimulated(evidence, testProcessor().roots(), { now: NOW });
+      const { endorsement: _, ...rest } = verified.claims;
+      return rest;
+    };
+    expect(claims(after)).toEqual(claims(before));
+  });
+
+  it('is another one after another launch', () => {
+    const [one, other] = [kept(), kept()];
+    expect(one.reportId).not.toBe(other.reportId);
+    expect(one.vmrk).not.toBe(other.vmrk);
+  });
+
+  it('says that nothing protects it', () => {
+    expect(kept().notice).toMatch(/^SIMULATED, NOT HARDWARE/);
+  });
+
+  it('is refused where a field is missing, unknown or of another form, and the field is named', () => {
+    const good = kept();
+    const { vmrk: _, ...without } = good;
+    for (const [bad, place] of [
+      [undefined, '/'],
+      [{ ...good, version: 2 }, '/version'],
+      [{ ...good, format: 'else' }, '/format'],
+      [{ ...good, notice: 'safe' }, '/notice'],
+      [{ ...good, more: 1 }, '/'],
+      [without, '/vmrk'],
+      [{ ...good, measurement: good.measurement.toUpperCase() }, '/measurement'],
+      [{ ...good, guestSvn: 2 ** 32 }, '/guestSvn'],
+      [{ ...good, policy: '0x00030000' }, '/policy'],
+      [{ ...good, policy: 196608 }, '/policy'],
+    ] as const) {
+      expect(refusal(bad)).toMatchObject({ code: 'simulated-state', remedy: expect.anything() });
+      expect(refusal(bad).message).toMatch(new RegExp(`${place}[.]$`));
+    }
+  });
+
+  it('is refused by the processor of another chip', () => {
+    const state = testState();
+    const other = { ...state, chip: { ...state.chip, id: 'ab'.repeat(64) } };
+    expect(() => new SimulatedSecureProcessor(other).resume(kept())).toThrow(
+      expect.objectContaining({ code: 'simulated-state' }),
+    );
+  });
+
+  it('is refused with a policy that the platform does not meet', () => {
+    expect(refusal({ ...kept(), policy: '0x10000' }).code).toBe('simulated-request');
+  });
+
+  it('is taken exactly as it stands, or refused', { timeout: FUZZ_TIMEOUT }, async () => {
+    const good = kept();
+    const changed = fc.record({
+      name: fc.constantFrom(...Object.keys(good)),
+      value: fc.anything(),
+    });
+    const property = fc.property(changed, ({ name, value }) => {
+      const state = { ...good, [name]: value };
+      try {
+        expect(testProcessor().resume(state).keep()).toEqual(state);
+      } catch (error) {
+        expect(error).toBeInstanceOf(AttestationError);
+        expect(error).toMatchObject({ code: 'simulated-state' });
+      }
+    });
+    await fuzz(property);
+  });
+});
