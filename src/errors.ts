@@ -23,6 +23,7 @@ export const ERROR_STATUS = {
   'registry-unauthorized': 401,
   'registry-denied': 403,
   'image-untrusted': 403,
+  'host-not-permitted': 403,
   'no-such-image': 404,
   'not-in-registry': 404,
   'no-such-policy': 404,

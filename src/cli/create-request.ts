@@ -6,6 +6,7 @@
  * @module
  */
 import type { Invocation } from './command.ts';
+import type { Confidential } from './confidential-request.ts';
 import { UsageError } from './usage-error.ts';
 import {
   parseEnvironment,
@@ -13,7 +14,7 @@ import {
   readLabelFile,
   toMap,
 } from './values/environment.ts';
-import { type PortBinding, parsePort } from './values/port.ts';
+import { type PortBinding, parsePort, RATLS_PORT } from './values/port.ts';
 import { parseBytes, parseCpus } from './values/size.ts';
 import { parseVolume } from './values/volume.ts';
 
@@ -22,14 +23,22 @@ export interface CreateRequest {
   readonly body: Record<string, unknown>;
 }
 
-/** @param attached whether a client will hold the box's output from its start */
-export function createRequest(invocation: Invocation, attached: boolean): CreateRequest {
+/**
+ * @param attached whether a client will hold the box's output from its start
+ * @param confidential undefined for a plain box
+ */
+export function createRequest(
+  invocation: Invocation,
+  attached: boolean,
+  confidential?: Confidential,
+): CreateRequest {
   const { flags, operands, context } = invocation;
   const [image = '', ...command] = operands;
   if (image === '')
     throw new UsageError('invalid reference: the image is empty', { code: 'invalid-reference' });
   const interactive = flags.bool('interactive');
   const ports = flags.parsedList('publish', parsePort).flat();
+  checkRatlsPort(invocation, ports, confidential);
   const entrypoint = flags.string('entrypoint');
   const body = {
     Image: image,
@@ -59,6 +68,7 @@ export function createRequest(invocation: Invocation, attached: boolean): Create
       ...given('Memory', flags.parsed('memory', parseBytes)),
       ...consoleSize(invocation),
     },
+    ...given('Confidential', confidential),
   };
   return { name: flags.string('name'), body };
 }
@@ -76,6 +86,26 @@ function network(name: string): string {
   throw new UsageError(`unsupported network ${name}: a box has the default network or none`, {
     code: 'unsupported-option',
     remedy: 'Use --network none, or leave the flag out.',
+  });
+}
+
+/** Only a confidential box answers there, and only on a network. */
+function checkRatlsPort(
+  { flags }: Invocation,
+  ports: readonly PortBinding[],
+  confidential: Confidential | undefined,
+): void {
+  if (!ports.some(({ boxPort }) => boxPort === RATLS_PORT)) return;
+  if (confidential === undefined) {
+    throw new UsageError('cannot publish ratls without --tee: only a confidential box has it', {
+      code: 'unsupported-option',
+      remedy: 'Add --tee snp, or --tee simulate where the host has no such hardware.',
+    });
+  }
+  if (flags.string('network') !== 'none') return;
+  throw new UsageError('cannot publish ratls with --network none: nothing reaches the box', {
+    code: 'unsupported-option',
+    remedy: "Leave one of both out; through the server, the box's name is enough.",
   });
 }
 

@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 import { type Flag, flagLabel, string } from './flags/flag.ts';
 import { type ImagePolicyInput, readImagePolicy, registerImagePolicy } from './image-policy.ts';
 import { UsageError } from './usage-error.ts';
-import { type PortBinding, parsePort } from './values/port.ts';
+import { type PortBinding, parsePort, RATLS_PORT } from './values/port.ts';
 
 const FLAG = 'from-snapshot';
 
@@ -53,6 +53,7 @@ export async function forkRequest(
   const other = table.find(({ name }) => !APPLY.has(name) && flags.given(name));
   if (other !== undefined) throw cannot(flagLabel(other));
   const ports = flags.parsedList('publish', parsePort).flat();
+  if (ports.some(({ boxPort }) => boxPort === RATLS_PORT)) throw cannot('-p ratls');
   const name = flags.string('name');
   return {
     snapshot,

@@ -40,8 +40,8 @@ describe('ps', () => {
 
   it("shows Docker's columns", async () => {
     expect((await ps()).stdout).toBe(
-      'CONTAINER ID   IMAGE            COMMAND                  CREATED       STATUS       TRUST     PORTS                            NAMES\n' +
-        'ffffffffffff   busybox:latest   "httpd -f -p 80 -h /…"   2 hours ago   Up 2 hours   signed    127.0.0.1:8080->80/tcp, 81/tcp   web\n',
+      'CONTAINER ID   IMAGE            COMMAND                  CREATED       STATUS       TRUST     TEE       PORTS                            NAMES\n' +
+        'ffffffffffff   busybox:latest   "httpd -f -p 80 -h /…"   2 hours ago   Up 2 hours   signed    -         127.0.0.1:8080->80/tcp, 81/tcp   web\n',
     );
   });
 

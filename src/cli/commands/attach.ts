@@ -7,6 +7,7 @@ import { attend } from '../session/attend.ts';
 import { Session } from '../session/session.ts';
 import { checkTerminal, detachKeys } from '../session/terminal.ts';
 import { waitFor } from '../session/wait.ts';
+import { isSimulated, sayIfSimulated } from '../simulated.ts';
 
 export const attach: Command = {
   usage: '[OPTIONS] BOX',
@@ -27,6 +28,7 @@ export const attach: Command = {
         remedy: 'Start it with a3s-box start.',
       });
     }
+    sayIfSimulated(context, box.simulated);
     const waiting = await waitFor(context, client, box.id, 'not-running');
     try {
       const input = !flags.bool('no-stdin') && box.openStdin;
@@ -53,11 +55,13 @@ export interface AttachedBox {
   readonly autoRemove: boolean;
   /** As the box was made of it: a name, or an id. */
   readonly image: string;
+  readonly simulated: boolean;
 }
 
 export async function inspectBox(client: Client, name: string): Promise<AttachedBox> {
   const path = `/containers/${segment(name)}/json`;
-  const { Id, State, Config, HostConfig } = objectOf(await client.json({ method: 'GET', path }));
+  const box = objectOf(await client.json({ method: 'GET', path }));
+  const { Id, State, Config, HostConfig } = box;
   const config = objectOf(Config);
   return {
     id: stringOf(Id),
@@ -66,6 +70,7 @@ export async function inspectBox(client: Client, name: string): Promise<Attached
     openStdin: config['OpenStdin'] === true,
     autoRemove: objectOf(HostConfig)['AutoRemove'] === true,
     image: stringOf(config['Image']),
+    simulated: isSimulated(box),
   };
 }
 

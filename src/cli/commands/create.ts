@@ -1,12 +1,14 @@
 import type { Client } from '../client/client.ts';
 import { objectOf, stringOf, stringsOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
+import { confidentialRequest } from '../confidential-request.ts';
 import type { Context } from '../context.ts';
 import { type CreateRequest, createRequest } from '../create-request.ts';
 import { CREATE_FLAGS } from '../flags/box-flags.ts';
 import { type ImageChoice, imageChoice, refreshAuth, withImage } from '../image-choice.ts';
 import { registerImagePolicy } from '../image-policy.ts';
 import { interruptible } from '../session/interruptible.ts';
+import { sayIfSimulated } from '../simulated.ts';
 
 export const create: Command = {
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
@@ -17,11 +19,13 @@ export const create: Command = {
   failureStatus: 125,
   async run(invocation) {
     const { context } = invocation;
-    const request = createRequest(invocation, true);
+    const confidential = await confidentialRequest(invocation);
+    const request = createRequest(invocation, true, confidential);
     const choice = await imageChoice(invocation);
     const client = await context.connect();
     return interruptible(context, async (signal) => {
       const { id } = await createBox(context, client, request, choice, signal);
+      sayIfSimulated(context, confidential?.Tee === 'simulate');
       context.stdout.write(`${id}\n`);
       return 0;
     });

@@ -9,6 +9,7 @@ import { string } from '../flags/flag.ts';
 import { forTerminals } from '../output/json-text.ts';
 import { Template } from '../output/template.ts';
 import { printFailure } from '../print-failure.ts';
+import { isSimulated, sayIfSimulated } from '../simulated.ts';
 import { DOCUMENT_FORMAT_HELP } from './format-help.ts';
 
 export const INSPECT_FORMAT = string('format', DOCUMENT_FORMAT_HELP, { short: 'f' });
@@ -39,6 +40,7 @@ export async function inspectEach(
     const json = JSON.stringify(found, null, format === 'json' ? 0 : 4);
     context.stdout.write(`${forTerminals(json)}\n`);
   }
+  sayIfSimulated(context, found.some(isSimulated));
   for (const failure of failures) printFailure(context, failure);
   return failures.length > 0 ? 1 : 0;
 }

@@ -3,6 +3,7 @@ import type { Command } from '../command.ts';
 import { bool, refused, string } from '../flags/flag.ts';
 import { copyOutput } from '../session/output.ts';
 import { leaveOnSignals, signalStatus } from '../session/signals.ts';
+import { sayIfSimulated } from '../simulated.ts';
 import { parseTimestamp } from '../values/timestamp.ts';
 import { inspectBox } from './attach.ts';
 
@@ -40,6 +41,7 @@ export const logs: Command = {
     };
     const client = await context.connect();
     const box = await inspectBox(client, operands[0] ?? '');
+    sayIfSimulated(context, box.simulated);
     const aborted = new AbortController();
     let left: NodeJS.Signals | undefined;
     const stop = leaveOnSignals(context, (signal) => {

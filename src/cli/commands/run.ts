@@ -1,6 +1,7 @@
 import { A3sError } from '../../errors.ts';
 import { type Client, segment } from '../client/client.ts';
 import type { Command, Invocation } from '../command.ts';
+import { confidentialRequest, requireOutput } from '../confidential-request.ts';
 import type { Context } from '../context.ts';
 import { createRequest } from '../create-request.ts';
 import { RUN_FLAGS } from '../flags/box-flags.ts';
@@ -12,6 +13,7 @@ import { Session } from '../session/session.ts';
 import { PROXIED, signalStatus } from '../session/signals.ts';
 import { checkTerminal, detachKeys } from '../session/terminal.ts';
 import { waitFor } from '../session/wait.ts';
+import { sayIfSimulated } from '../simulated.ts';
 import { UsageError } from '../usage-error.ts';
 import { type CreatedBox, createBox } from './create.ts';
 
@@ -57,9 +59,15 @@ async function maker(invocation: Invocation): Promise<Make> {
       remedy: `Usage: a3s-box ${path} ${run.usage}`,
     });
   }
-  const request = createRequest(invocation, !flags.bool('detach'));
+  const attached = !flags.bool('detach');
+  const confidential = await confidentialRequest(invocation);
+  if (confidential !== undefined && attached) requireOutput(confidential);
+  const request = createRequest(invocation, attached, confidential);
   const choice = await imageChoice(invocation);
-  return (client, signal) => createBox(context, client, request, choice, signal);
+  return async (client, signal) => {
+    sayIfSimulated(context, confidential?.Tee === 'simulate');
+    return createBox(context, client, request, choice, signal);
+  };
 }
 
 interface NewBox {

@@ -4,6 +4,7 @@
  * @module
  */
 import { FROM_SNAPSHOT_FLAG } from '../fork-request.ts';
+import { CONFIDENTIAL_FLAGS } from './confidential-flags.ts';
 import { bool, byName, type Flag, int, list, refused, string } from './flag.ts';
 import { IMAGE_FLAGS } from './image-flags.ts';
 
@@ -19,6 +20,7 @@ const WINDOWS = 'it is for Windows';
 /** What both take. */
 const COMMON: readonly Flag[] = [
   ...IMAGE_FLAGS,
+  ...CONFIDENTIAL_FLAGS,
   string('cpus', 'Number of CPUs', { value: 'decimal' }),
   string('detach-keys', 'Override the key sequence for detaching from a box'),
   string('entrypoint', 'Overwrite the default ENTRYPOINT of the image'),
@@ -31,7 +33,9 @@ const COMMON: readonly Flag[] = [
   string('memory', 'Memory limit', { short: 'm', value: 'bytes' }),
   string('name', 'Assign a name to the box'),
   string('network', 'Network of the box: default or none', { value: 'network', alias: 'net' }),
-  list('publish', "Publish a box's TCP port(s) to the host", { short: 'p' }),
+  list('publish', "Publish a box's TCP port(s) to the host; its RA-TLS port is ratls", {
+    short: 'p',
+  }),
   bool('rm', 'Automatically remove the box when it exits'),
   string('stop-signal', 'Signal to stop the box'),
   int('stop-timeout', 'Timeout (in seconds) to stop a box'),

@@ -11,6 +11,7 @@ import {
   stringOf,
   stringsOf,
 } from '../client/json.ts';
+import { isSimulated } from '../simulated.ts';
 import { ellipsis, humanDuration, localTime } from './human.ts';
 import type { Listing, Row } from './listing.ts';
 
@@ -19,10 +20,12 @@ const MAX_COMMAND = 20;
 const MAX_MOUNT = 15;
 /** For a box that no decision is on record of. */
 const UNJUDGED = '-';
+/** For a box that is not confidential. */
+const PLAIN = '-';
 
 export const BOX_LISTING: Listing = {
   defaults:
-    '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Trust}}\t{{.Ports}}\t{{.Names}}',
+    '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Trust}}\t{{.Tee}}\t{{.Ports}}\t{{.Names}}',
   headers: {
     ID: 'CONTAINER ID',
     Image: 'IMAGE',
@@ -33,6 +36,7 @@ export const BOX_LISTING: Listing = {
     State: 'STATE',
     Status: 'STATUS',
     Trust: 'TRUST',
+    Tee: 'TEE',
     Size: 'SIZE',
     Names: 'NAMES',
     Labels: 'LABELS',
@@ -57,6 +61,7 @@ export function boxRow(box: JsonObject, full: boolean, now: number): Row {
     State: stringOf(box['State']),
     Status: stringOf(box['Status']),
     Trust: stringOf(box['Trust']) || UNJUDGED,
+    Tee: isSimulated(box) ? 'SIMULATED' : stringOf(objectOf(box['Confidential'])['Tee']) || PLAIN,
     Size: '0B',
     Names: stringsOf(box['Names'])
       .map((name) => name.replace(/^\//, ''))

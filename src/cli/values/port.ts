@@ -1,5 +1,5 @@
 /**
- * Published ports: `[[ip:][hostPort]:]boxPort[/tcp]`, ranges included.
+ * Published ports: `[[ip:][hostPort]:]boxPort[/tcp]`, ranges included; `ratls` is where a confidential box answers.
  *
  * @module
  */
@@ -16,6 +16,10 @@ export interface PortBinding {
 }
 
 const MAX_RANGE = 1024;
+const RATLS = 'ratls';
+
+/** `boxPort` of the port where a confidential box speaks RA-TLS, whatever its number. */
+export const RATLS_PORT = `${RATLS}/tcp`;
 
 /** @throws RangeError for a malformed spec; UsageError for a protocol or an address that is not supported */
 export function parsePort(spec: string): readonly PortBinding[] {
@@ -31,7 +35,7 @@ export function parsePort(spec: string): readonly PortBinding[] {
       code: 'unsupported-option',
     });
   }
-  const boxPorts = range(box, 'container port');
+  const boxPorts = box === RATLS ? [RATLS] : range(box, 'container port');
   const hostPorts = host === '' ? undefined : range(host, 'host port');
   if (hostPorts !== undefined && hostPorts.length !== boxPorts.length) {
     throw new RangeError(`ranges differ in length: ${host} and ${box}`);

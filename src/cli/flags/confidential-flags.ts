@@ -1,0 +1,37 @@
+/**
+ * The flags of `run`, `create` and `measure` that make a box confidential, and say what its launch spec holds.
+ *
+ * @module
+ */
+import { byName, type Flag, list, string } from './flag.ts';
+
+export const TEE_FLAG: Flag = string(
+  'tee',
+  'Make the box confidential: snp, or simulate, which protects nothing',
+  { value: 'tee' },
+);
+
+/** What only a confidential box has. */
+export const CONFIDENTIAL_ONLY: readonly Flag[] = byName([
+  string('boot', 'Boot set of a confidential box, where it is not the installed one', {
+    value: 'set',
+  }),
+  string('changes', 'Where changes of a confidential box go: memory, or encrypted-disk', {
+    value: 'place',
+  }),
+  string('deployment', 'Name by which relying parties tell boxes of one image apart', {
+    value: 'name',
+  }),
+  list('host-may', 'Permit the host: attach, exec, files, logs, signals, stats', {
+    value: 'permissions',
+  }),
+  string('id-block', 'Launch under this signed ID block', { value: 'file' }),
+  list('secret', 'Secret that the box waits for: NAME[:from=KEYFILE][:env[=VARIABLE]]', {
+    value: 'secret',
+  }),
+  string('secrets-deadline', 'How long the box waits for its secrets (default 10m)', {
+    value: 'duration',
+  }),
+]);
+
+export const CONFIDENTIAL_FLAGS: readonly Flag[] = byName([TEE_FLAG, ...CONFIDENTIAL_ONLY]);

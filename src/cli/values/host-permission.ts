@@ -1,0 +1,25 @@
+/**
+ * What the host of a confidential box is permitted, as `--host-may` has it.
+ *
+ * @module
+ */
+import type { HostPermission } from '@a3s-box/policies';
+
+/** Spelt out here, so that the command line does not load the schemas. */
+export const PERMISSIONS = [
+  'attach',
+  'exec',
+  'files',
+  'logs',
+  'signals',
+  'stats',
+] as const satisfies readonly HostPermission[];
+
+/** @throws RangeError for a permission that there is none of */
+export function parsePermissions(text: string): readonly HostPermission[] {
+  return text.split(',').map((word) => {
+    const permission = PERMISSIONS.find((name) => name === word);
+    if (permission !== undefined) return permission;
+    throw new RangeError(`it takes a list of ${PERMISSIONS.join(', ')}`);
+  });
+}
