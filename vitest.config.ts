@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** How long a property test searches; see test/fuzz. */
 const FUZZ_MILLISECONDS = Number(process.env['FUZZ_SECONDS'] ?? '2') * 1000;
 
+/** How long a unit test may take: only what hangs takes that long, whatever else the machine is busy with. */
+const UNIT_MILLISECONDS = 120_000;
+
 const resolve = { conditions: ['a3s-source'] };
 const ssr = { resolve: { conditions: ['a3s-source'] } };
 
@@ -24,7 +27,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{policies,src,bench}/**/*.test.ts'],
-          testTimeout: 30_000 + FUZZ_MILLISECONDS,
+          testTimeout: UNIT_MILLISECONDS + FUZZ_MILLISECONDS,
+          hookTimeout: UNIT_MILLISECONDS,
         },
       },
       {
@@ -33,7 +37,8 @@ export default defineConfig({
         test: {
           name: 'attestation',
           include: ['attestation/**/*.test.ts'],
-          testTimeout: 30_000 + FUZZ_MILLISECONDS,
+          testTimeout: UNIT_MILLISECONDS + FUZZ_MILLISECONDS,
+          hookTimeout: UNIT_MILLISECONDS,
         },
       },
       {

@@ -1,7 +1,7 @@
 // npm test after its set-up: runs the stages one after another and closes with one line that counts them all.
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { runChecks } from './check.mjs';
@@ -16,9 +16,13 @@ const RACE = ['-race', '-tags=netgo,osusergo', '-ldflags=-linkmode=external -ext
 /** How long each fuzzer searches. */
 const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? '2');
 
+/** Names of what failed, for the end of the run. */
+const failures = [];
+
 const STAGES = {
   check: () => {
     const { passed, failed } = runChecks();
+    failures.push(...failed);
     return { passed, failed: failed.length, skipped: 0 };
   },
   go: goTests,
@@ -62,12 +66,23 @@ async function vitest(project, options = []) {
   );
   const counts = JSON.parse(readFileSync(report, 'utf8'));
   const failed = counts.numFailedTests;
+  failures.push(...failuresIn(counts));
   return {
     passed: counts.numPassedTests,
     // A file that does not load, or an error outside any test, fails the run without a failed test.
     failed: code !== 0 && failed === 0 ? Math.max(1, counts.numFailedTestSuites) : failed,
     skipped: counts.numPendingTests + counts.numTodoTests,
   };
+}
+
+/** Each failed test by its file and name; a file that does not load, by itself. */
+function failuresIn({ testResults }) {
+  return testResults.flatMap(({ name, status, assertionResults }) => {
+    const file = relative(root, name);
+    const failed = assertionResults.filter((test) => test.status === 'failed');
+    if (failed.length === 0) return status === 'failed' ? [file] : [];
+    return failed.map((test) => `${file} > ${test.fullName}`);
+  });
 }
 
 async function goTests() {
@@ -79,7 +94,10 @@ async function goTests() {
     const key = `${event.Package} ${event.Test ?? ''}`;
     if (event.Action === 'output') output.set(key, (output.get(key) ?? '') + event.Output);
     if (event.Test !== undefined && event.Action in counts) counts[event.Action] += 1;
-    if (event.Action === 'fail') console.log(`✗ ${key}\n${output.get(key) ?? ''}`);
+    if (event.Action === 'fail') {
+      console.log(`✗ ${key}\n${output.get(key) ?? ''}`);
+      failures.push(key.trimEnd());
+    }
     if (event.Action === 'skip' && event.Test !== undefined)
       console.log(`- ${key}\n${output.get(key) ?? ''}`);
     if (event.Action === 'pass' && event.Test === undefined) console.log(`✓ ${event.Package}`);
@@ -123,6 +141,7 @@ async function goFuzz() {
     console.log(`${code === 0 ? '✓' : '✗'} ${target} (${FUZZ_SECONDS} s)`);
     if (code === 0) continue;
     failed += 1;
+    failures.push(`${path} ${target}`);
     console.log(lines.join('\n'));
   }
   return { passed: targets.length - failed, failed };
@@ -158,6 +177,8 @@ for (const [name, stage] of Object.entries(STAGES)) {
     `    ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${Math.round((Date.now() - started) / 1000)} s`,
   );
 }
+if (failures.length > 0)
+  console.log(`\nFailed:\n${failures.map((name) => `✗ ${name}\n`).join('')}`);
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 console.log(
   `\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`,
