@@ -12,6 +12,7 @@ const ROOMS = {
   ],
   server: [
     'server',
+    'narrow',
     'boxes',
     'images',
     'registry',
@@ -58,6 +59,7 @@ const ROOMS = {
   ],
   registry: [
     'registry',
+    'narrow',
     'images/digest',
     'images/digest-text',
     'images/reference',
@@ -78,7 +80,7 @@ const ROOMS = {
     'trust/signer/key-kinds',
     'errors',
   ],
-  images: ['images', 'cell', 'state', 'errors', 'unless-aborted'],
+  images: ['images', 'narrow', 'cell', 'state', 'errors', 'unless-aborted'],
   // The store of templates: what machines start from, not the boxes in them.
   templates: [
     'templates',
@@ -93,9 +95,9 @@ const ROOMS = {
   ],
   // Memory and disks of boxes as they were, not the boxes.
   snapshots: ['snapshots', 'engine/engine', 'engine/memory', 'state', 'errors'],
-  engine: ['engine', 'cell', 'errors'],
+  engine: ['engine', 'narrow', 'cell', 'errors'],
   // The interface alone: a guest is reached through a machine's byte stream.
-  guest: ['guest', 'engine/engine', 'cell/cell', 'errors'],
+  guest: ['guest', 'narrow', 'engine/engine', 'cell/cell', 'errors'],
   boot: ['boot', 'errors'],
   cell: ['cell', 'errors'],
   state: ['state', 'errors'],

@@ -5,6 +5,7 @@
  * @module
  */
 import { A3sError, type ErrorCode } from '../errors.ts';
+import { narrow } from '../narrow.ts';
 import { GuestErrorBody, type GuestErrorCode } from './protocol.ts';
 
 const MAX_TEXT = 1024;
@@ -38,7 +39,7 @@ export class GuestRefusal extends A3sError {}
 
 /** The error that an answer with a status other than 2xx stands for. */
 export function refusal(route: string, status: number, body: unknown): A3sError {
-  const parsed = GuestErrorBody.safeParse(body);
+  const parsed = narrow(GuestErrorBody, body);
   if (!parsed.success) {
     return new A3sError('agent-failed', `The guest agent answered ${route} with status ${status}`);
   }

@@ -7,6 +7,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import type { Duplex } from 'node:stream';
 import type * as z from 'zod';
 import { A3sError } from '../errors.ts';
+import { narrow } from '../narrow.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
 import { PROTOCOL_HEADER } from './protocol.ts';
 import { agentFailed, refusal } from './refusal.ts';
@@ -116,7 +117,7 @@ export class GuestSession {
     const { status, bytes } = await this.#exchange(method, path, body, options);
     const document = parseJson(bytes);
     if (status < 200 || status > 299) throw refusal(route, status, document);
-    const result = schema.safeParse(document);
+    const result = narrow(schema, document);
     if (!result.success) throw agentFailed(`its answer to ${route} is malformed`, result.error);
     return result.data;
   }

@@ -5,6 +5,7 @@
  */
 import type { ClientHttp2Stream } from 'node:http2';
 import { Writable } from 'node:stream';
+import { narrow } from '../narrow.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
 import { StdinEnd } from './protocol.ts';
 import { agentFailed, refusal } from './refusal.ts';
@@ -52,7 +53,7 @@ export class StdinWriter extends Writable {
     if (status === 200) this.#answered = true;
     const document = parseJson(await readAnswer(this.#stream, ANSWER_BYTES));
     if (status !== 200) throw refusal(route, status, document);
-    const result = StdinEnd.safeParse(document);
+    const result = narrow(StdinEnd, document);
     if (!result.success) throw agentFailed(`its answer to ${route} is malformed`, result.error);
     return result.data;
   }

@@ -9,6 +9,7 @@
 import type { Socket } from 'node:net';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
+import { narrow } from '../../narrow.ts';
 import { retry } from '../retry.ts';
 import { openSocket } from '../socket.ts';
 import { passDescriptor } from './pass-descriptor.ts';
@@ -129,7 +130,7 @@ export class QmpClient {
     try {
       if (descriptor === undefined) this.#socket.write(line);
       else await this.#pass(line, descriptor);
-      const value = schema.safeParse(await answered);
+      const value = narrow(schema, await answered);
       if (!value.success) {
         throw new A3sError('vmm-failed', `QEMU answered ${command} in an unknown form`, {
           cause: value.error,
@@ -177,7 +178,7 @@ export class QmpClient {
   #document(line: Buffer): void {
     if (this.#failure !== undefined) return;
     const value = parseJson(line);
-    const event = Event.safeParse(value);
+    const event = narrow(Event, value);
     if (event.success) this.#onEvent({ name: event.data.event, data: event.data.data });
     else if (this.#greeted !== undefined) this.#greeting(value, this.#greeted);
     else this.#reply(value);
@@ -185,12 +186,12 @@ export class QmpClient {
 
   #greeting(value: unknown, greeted: () => void): void {
     this.#greeted = undefined;
-    if (Greeting.safeParse(value).success) greeted();
+    if (narrow(Greeting, value).success) greeted();
     else this.#fail('it did not greet');
   }
 
   #reply(value: unknown): void {
-    const reply = Reply.safeParse(value);
+    const reply = narrow(Reply, value);
     // A command that takes a descriptor along may be sent after one that was asked for later.
     const index = this.#pending.findIndex(({ id }) => reply.success && id === reply.data.id);
     const pending = this.#pending[index];

@@ -17,6 +17,7 @@ import * as z from 'zod';
 import type { CellProgram } from '../../cell/cell.ts';
 import { converterIdentity } from '../../cell/identity.ts';
 import { A3sError } from '../../errors.ts';
+import { narrow } from '../../narrow.ts';
 import type { SpawnInCell } from '../decoder.ts';
 import type { Digest } from '../digest.ts';
 import type { DiskBudget } from '../disk-budget.ts';
@@ -164,7 +165,7 @@ async function converse(child: ChildProcess, job: Job): Promise<boolean> {
 }
 
 function judge(text: string, end: string): boolean {
-  const parsed = ANSWER.safeParse(parseJson(text));
+  const parsed = narrow(ANSWER, parseJson(text));
   if (!parsed.success) {
     throw new A3sError('invalid-image', `Cannot convert a layer: its converter ended with ${end}`, {
       remedy: 'The layer may be too large for the memory of this host, or made to do harm.',

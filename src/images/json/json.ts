@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from 'zod';
+import { narrow } from '../../narrow.ts';
 import { corrupt } from '../tar/corrupt.ts';
 import { repeatedMember } from './json-members.ts';
 import { jsonSize } from './json-values.ts';
@@ -45,7 +46,7 @@ export function parseDocument<T>(
       `an object in it has two members ${JSON.stringify(repeated.slice(0, 100))}`,
     );
   }
-  const result = schema.safeParse(value);
+  const result = narrow(schema, value);
   if (result.success) return result.data;
   const faults = result.error.issues.map(
     ({ path, message }) => `${path.map(String).join('.') || 'document'}: ${message}`,

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
+import { narrow } from '../../narrow.ts';
 
 export interface Token {
   readonly value: string;
@@ -48,7 +49,7 @@ export function readTokenAnswer(bytes: Buffer, now: number, server: string): Tok
     // What JSON.parse says quotes the text, and that may hold a token.
     throw unusable(server, 'it is not JSON');
   }
-  const answer = ANSWER.safeParse(value);
+  const answer = narrow(ANSWER, value);
   if (!answer.success) {
     const faults = answer.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
     throw unusable(server, faults.slice(0, 3).join('; ').slice(0, 300));

@@ -16,6 +16,7 @@
 import { MAX_POLICY_DOCUMENT, PolicyError, readPolicyDocument } from '@a3s-box/policies/document';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
+import { narrow } from '../../narrow.ts';
 import { isDomain, isLoopback } from './addresses.ts';
 import { readHostFile } from './host-file.ts';
 
@@ -65,7 +66,7 @@ export function parseRegistries(text: Uint8Array, path: string): Registries {
     if (error instanceof PolicyError) throw unusable(path, faultsOf(error), error);
     throw error;
   }
-  const parsed = FILE.safeParse(document);
+  const parsed = narrow(FILE, document);
   if (!parsed.success) {
     const faults = parsed.error.issues.map(
       ({ path: at, message }) => `${at.map(String).join('.') || 'document'}: ${message}`,

@@ -5,6 +5,7 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
+import { narrow } from '../../narrow.ts';
 import type { HttpResponse } from './message.ts';
 
 const MAX_BYTES = 64 * 1024;
@@ -55,12 +56,12 @@ function textOf(bytes: Buffer): string {
     // A page for people, mostly HTML: of no use in a message.
     return '';
   }
-  const list = ERRORS.safeParse(value);
+  const list = narrow(ERRORS, value);
   if (list.success) {
     const said = list.data.errors.slice(0, 3).map(({ code, message }) => join(code, message));
     return said.filter((text) => text !== '').join('; ');
   }
-  const other = OTHER.safeParse(value);
+  const other = narrow(OTHER, value);
   if (!other.success) return '';
   const { error, error_description, details, message } = other.data;
   return join(error, error_description ?? details ?? message);

@@ -8,6 +8,7 @@ import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { type Digest, digestOf } from '../../images/digest.ts';
 import { digestText } from '../../images/digest-text.ts';
+import { narrow } from '../../narrow.ts';
 import type { RepositoryContext } from '../exchange/repository-context.ts';
 import { sendManifest } from './manifests.ts';
 import { OCI_INDEX, parseJson } from './manifests-type.ts';
@@ -37,7 +38,7 @@ export function describeReferrer(
   bytes: Buffer,
 ): { readonly subject: Digest; readonly descriptor: ReferrerDescriptor } | undefined {
   const digest = digestOf(bytes);
-  const parsed = Subject.safeParse(readJson(bytes));
+  const parsed = narrow(Subject, readJson(bytes));
   if (!parsed.success) {
     const why = 'its subject, its type or its annotations are malformed';
     throw new A3sError('invalid-argument', `Cannot push manifest ${digest}: ${why}`);

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
+import { narrow } from '../../narrow.ts';
 import type { Credentials } from '../../registry/registry.ts';
 
 const HEADER = 'x-registry-auth';
@@ -39,7 +40,7 @@ export function credentialsOf(config: z.output<typeof AuthConfig>): Credentials 
 export function registryAuth(headers: Headers): Credentials | undefined {
   const header = headers.get(HEADER);
   if (header === null || header === '') return undefined;
-  const parsed = AuthConfig.safeParse(decode(header));
+  const parsed = narrow(AuthConfig, decode(header));
   if (!parsed.success) throw malformed();
   const credentials = credentialsOf(parsed.data);
   const isNobody = Object.values(credentials).every((value) => value === undefined);
