@@ -12,14 +12,17 @@ import { appraisalVectors } from './vectors/appraisal.ts';
 import { authorityVectors } from './vectors/authorities.ts';
 import { bindingVectors } from './vectors/binding.ts';
 import { certificateVectors } from './vectors/certificates.ts';
-import { checkEvidence, checkReport } from './vectors/check.ts';
+import { checkEvidence, checkLaunchSpec, checkReport } from './vectors/check.ts';
 import { extensionVectors } from './vectors/extensions.ts';
 import {
   type EvidenceVector,
   evidenceDocument,
+  type LaunchSpecVector,
+  launchSpecDocument,
   type ReportVector,
   reportDocument,
 } from './vectors/format.ts';
+import { launchSpecVectors } from './vectors/launch-spec.ts';
 import { processor } from './vectors/processor.ts';
 import { reportVectors } from './vectors/reports.ts';
 import { revocationVectors } from './vectors/revocation.ts';
@@ -46,15 +49,18 @@ function main(): void {
     wrong.push(...vectors.flatMap(checkEvidence));
     written += write(area, vectors, evidenceDocument, keep);
   }
+  const specs = launchSpecVectors();
+  wrong.push(...specs.flatMap(checkLaunchSpec));
+  written += write('launch-spec', specs, launchSpecDocument, keep);
   writeFileSync(`${ROOT}/roots.pem`, processor().roots().pem);
-  const areas = ['reports', ...Object.keys(AREAS)].map((area) => `${ROOT}/${area}`);
+  const areas = ['reports', ...Object.keys(AREAS), 'launch-spec'].map((area) => `${ROOT}/${area}`);
   spawnSync('node_modules/.bin/biome', ['format', '--write', ...areas], { stdio: 'inherit' });
   console.log(`${written} vectors written`);
   for (const line of wrong) console.error(line);
   if (wrong.length > 0) process.exitCode = 1;
 }
 
-function write<V extends ReportVector | EvidenceVector>(
+function write<V extends ReportVector | EvidenceVector | LaunchSpecVector>(
   area: string,
   vectors: readonly V[],
   document: (vector: V) => object,

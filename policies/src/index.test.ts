@@ -10,8 +10,17 @@ it('exports these names and no other', () => {
     'BOX_SPEC_SCHEMA',
     'BoxSpec',
     'Confinement',
+    'HOST_PERMISSIONS',
+    'LAUNCH_SPEC_SCHEMA',
+    'LaunchSpec',
+    'LaunchSpecError',
+    'MAX_LAUNCH_SPEC',
     'ProcessSpec',
     'Resources',
+    'canonicalJson',
+    'differingFields',
+    'launchSpecText',
+    'parseLaunchSpec',
   ]);
   expect(Object.keys(policy).sort()).toEqual([
     'ATTESTATION_POLICY_SCHEMA',

@@ -14,3 +14,5 @@ export {
   launchSpecText,
   MAX_LAUNCH_SPEC,
 } from './launch-spec.ts';
+export { LaunchSpecError, parseLaunchSpec } from './parse-launch-spec.ts';
+export { differingFields, type SpecDifference } from './spec-differences.ts';

@@ -8,13 +8,20 @@ import { parseReport } from '../../attestation/src/report/parse.ts';
 import { appraiseSimulated } from '../../attestation/src/simulated/appraise-simulated.ts';
 import { verifySimulated } from '../../attestation/src/simulated/verify-simulated.ts';
 import { parseAttestationPolicy } from '../../policies/src/attestation-policy.ts';
-import { type EvidenceVector, NOW, type ReportVector } from './format.ts';
+import { LaunchSpecError, parseLaunchSpec } from '../../policies/src/parse-launch-spec.ts';
+import { type EvidenceVector, type LaunchSpecVector, NOW, type ReportVector } from './format.ts';
 import { processor } from './processor.ts';
 
 /** What is wrong with a vector, in a line each. */
 export function checkReport({ name, report, expected }: ReportVector): string[] {
   const found = outcome(() => parseReport(report));
   return found === expected ? [] : [`reports/${name}: expected ${expected}, found ${found}`];
+}
+
+/** What is wrong with a vector, in a line each. */
+export function checkLaunchSpec({ name, text, expected }: LaunchSpecVector): string[] {
+  const found = outcome(() => parseLaunchSpec(text));
+  return found === expected ? [] : [`launch-spec/${name}: expected ${expected}, found ${found}`];
 }
 
 /** What is wrong with a vector, in a line each. */
@@ -50,7 +57,7 @@ function outcome(decide: () => unknown): string {
     decide();
     return 'accepted';
   } catch (error) {
-    if (error instanceof AttestationError) return error.code;
+    if (error instanceof AttestationError || error instanceof LaunchSpecError) return error.code;
     throw error;
   }
 }

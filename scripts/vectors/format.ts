@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createHash } from 'node:crypto';
 import type { AppraisalCode } from '../../attestation/src/appraise/checks.ts';
 import type { Evidence } from '../../attestation/src/evidence.ts';
 import type { VerifyCode } from '../../attestation/src/verify/checks.ts';
@@ -35,11 +36,25 @@ export interface EvidenceVector {
   };
 }
 
+/** The text of a launch spec, or what looks like one, and what its readers must say to it. */
+export interface LaunchSpecVector {
+  readonly name: string;
+  readonly comment: string;
+  readonly text: Uint8Array;
+  readonly expected: 'accepted' | 'launch-spec-malformed';
+}
+
 /** When all is valid. */
 export const NOW = '2026-06-01T00:00:00Z';
 
 export function reportDocument({ name, comment, report, expected }: ReportVector): object {
   return { name, comment, report: base64(report), expected };
+}
+
+export function launchSpecDocument(vector: LaunchSpecVector): object {
+  const { name, comment, text, expected } = vector;
+  const digest = createHash('sha256').update(text).digest('hex');
+  return { name, comment, text: base64(text), digest, expected };
 }
 
 export function evidenceDocument(vector: EvidenceVector): object {
