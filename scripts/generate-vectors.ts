@@ -23,6 +23,7 @@ import {
   reportDocument,
 } from './vectors/format.ts';
 import { launchSpecVectors } from './vectors/launch-spec.ts';
+import { launchSpecRuleVectors } from './vectors/launch-spec-rules.ts';
 import { processor } from './vectors/processor.ts';
 import { reportVectors } from './vectors/reports.ts';
 import { revocationVectors } from './vectors/revocation.ts';
@@ -49,7 +50,7 @@ function main(): void {
     wrong.push(...vectors.flatMap(checkEvidence));
     written += write(area, vectors, evidenceDocument, keep);
   }
-  const specs = launchSpecVectors();
+  const specs = [...launchSpecVectors(), ...launchSpecRuleVectors()];
   wrong.push(...specs.flatMap(checkLaunchSpec));
   written += write('launch-spec', specs, launchSpecDocument, keep);
   writeFileSync(`${ROOT}/roots.pem`, processor().roots().pem);

@@ -12,7 +12,7 @@ import * as z from 'zod';
 /** The value of `schema` in every document of this version. */
 export const BOX_SPEC_SCHEMA = 'a3s-box/box-spec/v1';
 
-/** The longest argument or environment entry, in UTF-16 units; the kernel's own bound is 128 KiB. */
+/** The longest argument or environment entry, in characters; the kernel's own bound is 128 KiB. */
 const MAX_STRING = 128 * 1024;
 
 const text = z

@@ -1,0 +1,40 @@
+package launchspec
+
+import (
+	"reflect"
+	"testing"
+
+	"a3s.dev/box/agent/box"
+)
+
+func TestABoxHasWhatItsSpecSays(t *testing.T) {
+	spec, err := Parse(textOf(t, "most"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := spec.Box()
+	if b.Hostname != "Shop-1.example" || b.Process.Cwd != "/srv/../x" || b.Process.User != "app:1000" || !b.Process.Terminal ||
+		!b.Process.Stdin || b.Process.Size != nil || len(b.Process.Args) != 4 || len(b.Process.Env) != 4 {
+		t.Errorf("got %+v", b)
+	}
+	if !b.Rootfs.Readonly || len(b.Rootfs.Layers) != 2 || b.Rootfs.Layers[0].Serial != "layer-0" || b.Rootfs.Layers[1].Serial != "layer-1" {
+		t.Errorf("got %+v", b.Rootfs)
+	}
+	if !reflect.DeepEqual(b.Confinement, spec.Confinement) || !reflect.DeepEqual(b.Resources, spec.Resources) || len(b.Mounts) != 0 {
+		t.Errorf("got %+v", b)
+	}
+	if n := b.Network; n.Kind != box.NetworkNIC || n.MAC != nil || *n.Address != "10.0.2.15" || *n.PrefixLength != 24 ||
+		*n.Gateway != "10.0.2.2" || *n.MTU != 65520 || (*n.Nameservers)[0] != "10.0.2.3" || len(*n.Search) != 0 {
+		t.Errorf("got %+v", n)
+	}
+}
+
+func TestABoxWithoutANetworkHasNoAddress(t *testing.T) {
+	spec, err := Parse(textOf(t, "small"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := spec.Box().Network; n != (box.Network{Kind: box.NetworkNone}) {
+		t.Errorf("got %+v", n)
+	}
+}

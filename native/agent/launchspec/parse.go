@@ -1,0 +1,141 @@
+package launchspec
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/capability"
+	"a3s.dev/box/agent/strictjson"
+)
+
+// Bounds of policies/src/launch-spec.ts and policies/src/box-spec.ts. Those of texts count characters.
+const (
+	maxString       = 128 << 10
+	maxPath         = 4096
+	maxUser         = 256
+	maxList         = 65536
+	maxLayers       = 128
+	maxCapabilities = 64
+	maxPaths        = 256
+	maxSecrets      = 64
+	maxInjectors    = 64
+	maxDeadline     = 86400
+	blockBytes      = 4096
+)
+
+// Parse reads a launch spec, of which there is one text: what the digest of these bytes covers is what is answered. Its errors name the field.
+func Parse(text []byte) (*Spec, error) {
+	if len(text) > MaxBytes {
+		return nil, &strictjson.Error{Reason: "has more than " + strconv.Itoa(MaxBytes) + " bytes"}
+	}
+	spec := &Spec{}
+	if err := strictjson.Decode(text, spec); err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(canonical(spec), text) {
+		return nil, &strictjson.Error{Reason: "is not in canonical form (RFC 8785)"}
+	}
+	c := &checks{}
+	c.spec(spec)
+	if c.err != nil {
+		return nil, c.err
+	}
+	return spec, nil
+}
+
+// checks keeps the first thing that is wrong.
+type checks struct{ err error }
+
+func (c *checks) that(ok bool, path, reason string) {
+	if !ok && c.err == nil {
+		c.err = &strictjson.Error{Path: path, Reason: reason}
+	}
+}
+
+func (c *checks) between(n, low, high int64, path string) {
+	c.that(n >= low && n <= high, path, "must be from "+strconv.FormatInt(low, 10)+" to "+strconv.FormatInt(high, 10))
+}
+
+func (c *checks) spec(s *Spec) {
+	c.that(s.Schema == Schema, "schema", "must be "+Schema)
+	c.that(s.Deployment == "" || isName(s.Deployment), "deployment", "is not a name")
+	c.that(isDigest(s.Image.ManifestDigest), "image.manifestDigest", "is not a digest")
+	c.that(isHostname(s.Hostname), "hostname", "is not a host name")
+	c.rootfs(&s.Rootfs)
+	c.process(&s.Process)
+	_, known := box.ParseSignal(s.StopSignal)
+	c.that(known && strings.HasPrefix(s.StopSignal, "SIG"), "stopSignal", "is not a signal")
+	c.that(s.Network == box.NetworkNone || s.Network == box.NetworkNIC, "network", "must be none or nic")
+	c.confinement(&s.Confinement)
+	c.resources(&s.Resources)
+	c.hostMay(s.HostMay)
+	c.secrets(s.Secrets)
+	c.between(s.SecretsDeadline, 1, maxDeadline, "secretsDeadline")
+	c.that(s.Sealing == "none", "sealing", "must be none")
+}
+
+func (c *checks) rootfs(r *Rootfs) {
+	c.between(int64(len(r.Layers)), 1, maxLayers, "rootfs.layers")
+	for index, layer := range r.Layers {
+		field := "rootfs.layers[" + strconv.Itoa(index) + "]."
+		c.that(isDigest(layer.DiffID), field+"diffId", "is not a digest")
+		c.that(layer.Bytes >= blockBytes && layer.Bytes%blockBytes == 0, field+"bytes", "must be a multiple of 4096")
+		c.that(isSHA256(layer.Root), field+"root", "is not a SHA-256 digest")
+	}
+	c.that(r.Changes == ChangesMemory || r.Changes == ChangesEncryptedDisk, "rootfs.changes", "must be memory or encrypted-disk")
+}
+
+func (c *checks) process(p *Process) {
+	c.between(int64(len(p.Args)), 1, maxList, "process.args")
+	for _, argument := range p.Args {
+		c.that(isText(argument, maxString), "process.args", "holds a text that is too long or holds NUL")
+	}
+	c.that(len(p.Env) <= maxList, "process.env", "has too many entries")
+	for _, entry := range p.Env {
+		c.that(isText(entry, maxString) && strings.Index(entry, "=") > 0, "process.env", "holds an entry that is not NAME=value")
+	}
+	c.that(isAbsolute(p.Cwd), "process.cwd", "is not an absolute path")
+	c.that(isText(p.User, maxUser), "process.user", "is too long or holds NUL")
+}
+
+func (c *checks) confinement(f *box.Confinement) {
+	c.that(len(f.Capabilities) <= maxCapabilities, "confinement.capabilities", "has too many entries")
+	for _, name := range f.Capabilities {
+		_, known := capability.Number(name)
+		c.that(known, "confinement.capabilities", "holds what is not a capability")
+	}
+	known := f.Seccomp == box.SeccompDefault || f.Seccomp == box.SeccompUnconfined
+	c.that(known, "confinement.seccomp", "must be default or unconfined")
+	c.paths(f.MaskedPaths, "confinement.maskedPaths")
+	c.paths(f.ReadonlyPaths, "confinement.readonlyPaths")
+}
+
+func (c *checks) paths(paths []string, field string) {
+	c.that(len(paths) <= maxPaths, field, "has too many entries")
+	for _, path := range paths {
+		c.that(isAbsolute(path), field, "holds what is not an absolute path")
+	}
+}
+
+func (c *checks) resources(r *box.Resources) {
+	c.atLeastOne(r.MemoryBytes, "resources.memoryBytes")
+	c.atLeastOne(r.CPUMillis, "resources.cpuMillis")
+	c.atLeastOne(r.Pids, "resources.pids")
+}
+
+func (c *checks) atLeastOne(limit *int64, field string) {
+	c.that(limit == nil || *limit >= 1, field, "must be at least 1")
+}
+
+func (c *checks) hostMay(permissions []string) {
+	for _, permission := range permissions {
+		switch permission {
+		case MayAttach, MayExec, MayFiles, MayLogs, MaySignals, MayStats:
+		default:
+			c.that(false, "hostMay", "holds what is not a permission")
+		}
+	}
+	c.that(ascending(permissions), "hostMay", "must be sorted, each once")
+}

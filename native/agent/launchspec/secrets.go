@@ -1,0 +1,41 @@
+package launchspec
+
+import "strconv"
+
+func (c *checks) secrets(secrets []Secret) {
+	c.that(len(secrets) <= maxSecrets, "secrets", "has too many entries")
+	var names []string
+	variables := map[string]bool{}
+	for index, secret := range secrets {
+		field := "secrets[" + strconv.Itoa(index) + "]."
+		names = append(names, secret.Name)
+		c.that(isName(secret.Name), field+"name", "is not a name")
+		c.injectors(&secret, field)
+		c.delivery(&secret.Delivery, field+"delivery.")
+		if variable := secret.Delivery.Variable; variable != nil {
+			c.that(!variables[*variable], "secrets", "must have a variable of its own each")
+			variables[*variable] = true
+		}
+	}
+	c.that(ascending(names), "secrets", "must be sorted by name, each once")
+}
+
+func (c *checks) injectors(secret *Secret, field string) {
+	c.that(len(secret.Injectors) <= maxInjectors, field+"injectors", "has too many entries")
+	for _, digest := range secret.Injectors {
+		c.that(isSHA256(digest), field+"injectors", "holds what is not a SHA-256 digest")
+	}
+	c.that(ascending(secret.Injectors), field+"injectors", "must be sorted, each once")
+	c.that((len(secret.Injectors) > 0) != secret.AllowAnyInjector, field+"injectors", "must name injectors, or allow any, and not both")
+}
+
+func (c *checks) delivery(delivery *Delivery, field string) {
+	switch delivery.Kind {
+	case DeliveryFile:
+		c.that(delivery.Variable == nil, field+"variable", "does not belong to a file")
+	case DeliveryEnv:
+		c.that(delivery.Variable != nil && isVariable(*delivery.Variable), field+"variable", "is not the name of a variable")
+	default:
+		c.that(false, field+"kind", "must be file or env")
+	}
+}
