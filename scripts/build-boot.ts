@@ -1,27 +1,40 @@
 /**
- * Makes the boot artefacts: `build-boot [--update-kernel] [OUTPUT]`, from the root of the checkout.
+ * Makes the boot artefacts: `build-boot [--update] [--firmware-only] [OUTPUT]`, from the root of the checkout.
  *
  * @module
  */
 
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildBootSet } from '../src/boot/build.ts';
+import { type Firmware, firmware } from '../src/boot/firmware.ts';
 import { A3sError } from '../src/errors.ts';
 import { EROFS_WRITER } from '../src/images/erofs/format.ts';
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { 'update-kernel': { type: 'boolean', default: false } },
+    options: {
+      update: { type: 'boolean', default: false },
+      'firmware-only': { type: 'boolean', default: false },
+    },
   });
+  const { update } = values;
   const root = process.cwd();
+  const step = (line: string): boolean => process.stdout.write(`    ${line}\n`);
+  const make = (cache: string): Promise<Firmware> =>
+    firmware({ cache, script: join(root, 'scripts', 'build-firmware.sh'), update, step });
+  if (values['firmware-only']) {
+    await make(join(root, 'build', 'cache'));
+    return;
+  }
   const { set, built } = await buildBootSet({
     root,
     output: resolve(positionals[0] ?? 'dist/boot'),
-    updateKernel: values['update-kernel'],
+    update,
     erofsWriter: EROFS_WRITER,
-    step: (line) => process.stdout.write(`    ${line}\n`),
+    firmware: make,
+    step,
   });
   if (!built) process.stdout.write(`    unchanged: ${set.id}\n`);
 }

@@ -5,6 +5,7 @@ RUN_PACKAGES=(
   g++ make python3             # better-sqlite3 is compiled here
   golang-go                    # the guest agent
   xz-utils zstd gzip           # the kernel package is unpacked, archives are read
+  nasm acpica-tools uuid-dev patch   # the firmware of confidential boxes is compiled here
   qemu-system-x86 seabios      # the virtual machine monitor
   passt virtiofsd              # networks and bind mounts
   e2fsprogs                    # writable disks
@@ -157,6 +158,15 @@ build_bundles() {
   touch "$STATE/bundles.new"
   run_logged bundles node scripts/build.mjs || fail 'Cannot build the bundles.' "Read $STATE/bundles.log."
   mv "$STATE/bundles.new" "$STATE/bundles"
+}
+
+# Its tools are looked at when the boot artefacts are made; this is its own step since it takes minutes.
+firmware_done() { unchanged_since "$STATE/firmware" src/boot/firmware.ts src/boot/firmware-source.ts scripts/build-firmware.sh; }
+
+build_firmware() {
+  touch "$STATE/firmware.new"
+  node build/build-boot.cjs --firmware-only || fail 'Cannot make the firmware.' 'Read the lines above, mend it, and run this again.'
+  mv "$STATE/firmware.new" "$STATE/firmware"
 }
 
 boot_done() { [ -f dist/boot/boot.json ] && unchanged_since "$STATE/boot" native/agent src/boot scripts; }

@@ -32,14 +32,14 @@ export async function goVersion(): Promise<string> {
 }
 
 /**
- * Compiles `source` to a static program at `output`.
+ * Compiles the program in `package` of the module `source`, static, to `output`.
  *
  * @param cache a directory for the compiler, used where the environment names none
  */
 export async function buildAgent(
   source: string,
   output: string,
-  options: { version: string; cache: string },
+  options: { package: string; version: string; cache: string },
 ): Promise<Buffer> {
   // Go interrupts what runs for longer than 10 ms by a signal. In the copy of a guest all code is slow at first, since it is translated
   // then, and the signal's own way through kernel and runtime would be some hundred blocks more of it. Stacks that have grown stay so:
@@ -48,7 +48,7 @@ export async function buildAgent(
   const flags = `-s -w -buildid= -X main.version=${options.version} ${quiet}`;
   const goCache = process.env['GOCACHE'] ?? options.cache;
   await mkdir(goCache, { recursive: true });
-  await runTool('go', ['build', '-trimpath', `-ldflags=${flags}`, '-o', output, '.'], {
+  await runTool('go', ['build', '-trimpath', `-ldflags=${flags}`, '-o', output, options.package], {
     cwd: source,
     env: {
       CGO_ENABLED: '0',

@@ -16,9 +16,10 @@ import {
   stat,
 } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { VcpuType } from '@a3s-box/attestation/measure';
 import { A3sError } from '../errors.ts';
 import { sha256OfFile } from './digest.ts';
-import { BOOT_FILES, BootDocument, bootSetId } from './document.ts';
+import { AnyBootDocument, bootSetId, filesOf } from './document.ts';
 
 const MAX_DOCUMENT = 1024 * 1024;
 const BUILD = 'Run npm run setup, or let A3S_BOOT name a directory with a boot set.';
@@ -30,7 +31,23 @@ export interface BootSet {
   readonly kernelPath: string;
   readonly initrdPath: string;
   readonly commandLine: readonly string[];
-  readonly document: BootDocument;
+  /** Undefined in a set that is older than confidential boxes. */
+  readonly confidential: ConfidentialBoot | undefined;
+  readonly document: AnyBootDocument;
+}
+
+/** What a confidential machine boots from. */
+export interface ConfidentialBoot {
+  /** OVMF, which checks the rest against the hashes that were measured. */
+  readonly firmwarePath: string;
+  /** A bzImage: firmware starts no ELF kernel. */
+  readonly kernelPath: string;
+  readonly initrdPath: string;
+  /** By who answers for the guest. */
+  readonly commandLines: Readonly<Record<'snp' | 'simulated', readonly string[]>>;
+  readonly vcpuType: VcpuType;
+  /** POLICY of the launch. */
+  readonly policy: bigint;
 }
 
 /**
@@ -40,17 +57,17 @@ export interface BootSet {
  */
 export async function readBootSet(directory: string, remedy = BUILD): Promise<BootSet> {
   const path = join(directory, 'boot.json');
-  let document: BootDocument;
+  let document: AnyBootDocument;
   try {
     if ((await stat(path)).size > MAX_DOCUMENT) throw new RangeError('it is too large');
-    document = BootDocument.parse(JSON.parse(await readFile(path, 'utf8')));
+    document = AnyBootDocument.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
     throw missing(`${path} cannot be read`, remedy, cause);
   }
   if (bootSetId(document) !== document.id) throw missing(`${path} does not match its id`, remedy);
-  for (const name of BOOT_FILES) {
+  for (const [name, { size }] of filesOf(document)) {
     const found = await stat(join(directory, name)).catch(() => undefined);
-    if (found?.isFile() === true && found.size === document.files[name].size) continue;
+    if (found?.isFile() === true && found.size === size) continue;
     throw missing(`${join(directory, name)} is missing or has another size`, remedy);
   }
   return {
@@ -58,8 +75,25 @@ export async function readBootSet(directory: string, remedy = BUILD): Promise<Bo
     directory,
     kernelPath: join(directory, 'vmlinux'),
     initrdPath: join(directory, 'initrd'),
-    commandLine: document.commandLine,
+    commandLine: 'plain' in document ? document.plain.commandLine : document.commandLine,
+    confidential: confidentialBoot(directory, document),
     document,
+  };
+}
+
+function confidentialBoot(
+  directory: string,
+  document: AnyBootDocument,
+): ConfidentialBoot | undefined {
+  if (!('confidential' in document)) return undefined;
+  const { commandLines, vcpuType, policy } = document.confidential;
+  return {
+    firmwarePath: join(directory, 'OVMF.fd'),
+    kernelPath: join(directory, 'bzImage'),
+    initrdPath: join(directory, 'initrd-confidential'),
+    commandLines,
+    vcpuType,
+    policy: BigInt(policy),
   };
 }
 
@@ -75,11 +109,10 @@ export async function installBootSet(from: string, home: string): Promise<BootSe
   await mkdir(join(home, 'boot'), { recursive: true, mode: 0o755 });
   const work = await mkdtemp(join(home, 'boot', '.install-'));
   try {
-    for (const name of BOOT_FILES) {
+    for (const [name, { sha256 }] of filesOf(source.document)) {
       const copy = join(work, name);
       await copyDurably(join(from, name), copy);
-      const digest = await sha256OfFile(copy);
-      if (digest === source.document.files[name].sha256) continue;
+      if ((await sha256OfFile(copy)) === sha256) continue;
       throw missing(`${join(from, name)} does not have the SHA-256 that boot.json says`, BUILD);
     }
     await copyDurably(join(from, 'boot.json'), join(work, 'boot.json'));
@@ -95,11 +128,15 @@ export async function installBootSet(from: string, home: string): Promise<BootSe
 
 /** The set that a box has pinned. Throws `boot-set-missing`. */
 export async function pinnedBootSet(home: string, id: string): Promise<BootSet> {
-  if (!/^[0-9a-f]{64}$/.test(id)) throw new RangeError(`Cannot open a boot set: ${id} is no id`);
+  if (!isBootSetId(id)) throw new RangeError(`Cannot open a boot set: ${id} is no id`);
   const remedy = 'Remove the box and create it again: it then boots from the current set.';
   const set = await readBootSet(pinnedDirectory(home, id), remedy);
   if (set.id !== id) throw missing(`${set.directory} holds another set`, remedy);
   return set;
+}
+
+export function isBootSetId(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
 }
 
 function pinnedDirectory(home: string, id: string): string {

@@ -1,12 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { installBootSet, pinnedBootSet, readBootSet } from './bootset.ts';
+import { type BootSet, installBootSet, pinnedBootSet, readBootSet } from './bootset.ts';
 import { buildBootSet } from './build.ts';
-import { syntheticBzImage, syntheticModule, syntheticVmlinux } from './testing/synthetic.ts';
+import { BootDocument, bootSetId } from './document.ts';
+import {
+  syntheticBzImage,
+  syntheticFirmware,
+  syntheticModule,
+  syntheticVmlinux,
+} from './testing/synthetic.ts';
 
 const RELEASE = '6.12.1-test';
 const NAME = `linux-image-${RELEASE}`;
@@ -21,6 +28,19 @@ const MODULES: [string, string, string[]][] = [
   ['overlay', 'overlay', []],
   ['tcp_diag', 'tcp_diag', ['inet_diag']],
   ['inet_diag', 'inet_diag', []],
+  // Dependencies are named by files.
+  ['dm-mod', 'dm_mod', []],
+  ['dm-bufio', 'dm_bufio', ['dm-mod']],
+  ['dm-verity', 'dm_verity', ['dm-mod', 'dm-bufio']],
+  ['dm-crypt', 'dm_crypt', ['dm-mod']],
+  ['dm-integrity', 'dm_integrity', ['dm-mod', 'dm-bufio', 'shared']],
+  ['authenc', 'authenc', []],
+  ['xts', 'xts', []],
+  ['aesni-intel', 'aesni_intel', []],
+  ['sha256-ssse3', 'sha256_ssse3', []],
+  ['sev-guest', 'sev_guest', ['tsm', 'shared']],
+  ['tsm', 'tsm', []],
+  ['shared', 'shared', []],
 ];
 
 let root: string;
@@ -93,14 +113,34 @@ esac\n`,
   );
 }
 
+/** Name → text, of an archive as `cpio` writes it. */
+function initrdFiles(path: string): Map<string, string> {
+  const archive = readFileSync(path);
+  const files = new Map<string, string>();
+  for (let at = 0; ; ) {
+    const field = (index: number): number =>
+      Number.parseInt(archive.toString('latin1', at + 6 + 8 * index, at + 14 + 8 * index), 16);
+    const name = archive.toString('utf8', at + 110, at + 110 + field(11) - 1);
+    if (name === 'TRAILER!!!') return files;
+    const data = (at + 110 + field(11) + 3) & ~3;
+    files.set(name, archive.toString('utf8', data, data + field(6)));
+    at = (data + field(6) + 3) & ~3;
+  }
+}
+
 async function script(at: string, body: string): Promise<void> {
   await writeFile(at, `#!/bin/sh\n${body}`, { mode: 0o755 });
 }
 
-async function build(output = join(root, 'dist', 'boot'), updateKernel = false) {
+function modulesOf(set: BootSet, profile: 'plain' | 'confidential'): string[] {
+  return BootDocument.parse(set.document)[profile].modules.map(({ name }) => name);
+}
+
+async function build(output = join(root, 'dist', 'boot'), update = false) {
   const lines: string[] = [];
   const result = await buildBootSet({
-    ...{ root, output, updateKernel, erofsWriter: 'a writer 7' },
+    ...{ root, output, update, erofsWriter: 'a writer 7' },
+    firmware: () => Promise.resolve(syntheticFirmware()),
     step: (l) => lines.push(l),
   });
   return { ...result, lines };
@@ -114,7 +154,7 @@ test('a set names all that it is made of, and nothing is done twice', async () =
     agent: { version: '1.2.3', go: expect.stringMatching(/^go1\./) },
     erofs: 'a writer 7',
   });
-  expect(set.document.modules.map(({ name }) => name)).toEqual([
+  expect(modulesOf(set, 'plain')).toEqual([
     'virtio_blk',
     'virtio_rng',
     'libcrc32c',
@@ -133,6 +173,72 @@ test('a set names all that it is made of, and nothing is done twice', async () =
   expect(again).toMatchObject({ built: false, lines: [], set: { id: set.id } });
 }, 120_000);
 
+test('a set has what a confidential machine boots from', async () => {
+  const { set } = await build();
+  const { confidential } = set;
+  expect(confidential).toMatchObject({
+    firmwarePath: join(set.directory, 'OVMF.fd'),
+    kernelPath: join(set.directory, 'bzImage'),
+    initrdPath: join(set.directory, 'initrd-confidential'),
+    vcpuType: 'EPYC-Milan-v2',
+    policy: 0x30000n,
+  });
+  const words = confidential?.commandLines;
+  expect(words?.snp.filter((word) => !words.simulated.includes(word))).toEqual(['a3s.tee=snp']);
+  expect(words?.simulated.filter((word) => !words.snp.includes(word))).toEqual([
+    'a3s.tee=simulated',
+  ]);
+  // The memory of the guest is private: devices reach only what is copied for them.
+  expect(words?.snp.some((word) => word.startsWith('swiotlb='))).toBe(false);
+  expect(set.document).toMatchObject({
+    confidential: { firmware: { source: { version: '1-1' } } },
+  });
+}, 120_000);
+
+test('the confidential initrd lists the modules of each use, and all that they need', async () => {
+  const { set } = await build();
+  expect(modulesOf(set, 'confidential').slice(0, 7)).toEqual([
+    'virtio_blk',
+    'libcrc32c',
+    'erofs',
+    'overlay',
+    'dm_mod',
+    'dm_bufio',
+    'dm_verity',
+  ]);
+  const files = initrdFiles(set.confidential?.initrdPath ?? '');
+  const lists = [...files].filter(([name]) => name.startsWith('modules/order'));
+  expect(Object.fromEntries(lists)).toEqual({
+    'modules/order':
+      'virtio_blk.ko\nlibcrc32c.ko\nerofs.ko\noverlay.ko\ndm_mod.ko\ndm_bufio.ko\ndm_verity.ko\n',
+    'modules/order.nic': 'failover.ko\nnet_failover.ko\nvirtio_net.ko\n',
+    'modules/order.changes':
+      'dm_crypt.ko\nshared.ko\ndm_integrity.ko\nauthenc.ko\nxts.ko\naesni_intel.ko\nsha256_ssse3.ko\n',
+    'modules/order.snp': 'shared.ko\ntsm.ko\nsev_guest.ko\n',
+  });
+  const plain = [...initrdFiles(set.initrdPath).keys()].filter((name) => name.includes('order'));
+  expect(plain).toEqual(['modules/order', 'modules/order.nic']);
+}, 120_000);
+
+test('a set of before confidential boxes opens, without what they need', async () => {
+  const { set } = await build();
+  const { plain, confidential: _, schema: __, id: ___, ...rest } = BootDocument.parse(set.document);
+  const { vmlinux, bzImage, initrd } = rest.files;
+  const old = {
+    ...{ ...rest, schema: 'a3s-box/boot-set/v1', profile: 'plain' },
+    files: { vmlinux, bzImage, initrd },
+    agent: { ...rest.agent, binary: plain.agent },
+    ...{ commandLine: plain.commandLine, modules: plain.modules },
+  };
+  const directory = join(root, 'home', 'boot', bootSetId(old));
+  await cp(set.directory, directory, { recursive: true });
+  await rm(join(directory, 'boot.json'));
+  await rm(join(directory, 'initrd-confidential'));
+  await writeFile(join(directory, 'boot.json'), JSON.stringify({ ...old, id: bootSetId(old) }));
+  const opened = await pinnedBootSet(join(root, 'home'), bootSetId(old));
+  expect(opened).toMatchObject({ commandLine: set.commandLine, confidential: undefined });
+}, 120_000);
+
 test('two builds in two places give identical bytes', async () => {
   const first = await build();
   const files = await readdir(first.set.directory);
@@ -143,8 +249,9 @@ test('two builds in two places give identical bytes', async () => {
   const second = await buildBootSet({
     root: other,
     output: join(other, 'out'),
-    updateKernel: false,
+    update: false,
     erofsWriter: 'a writer 7',
+    firmware: () => Promise.resolve(syntheticFirmware()),
     step: (line) => lines.push(line),
   });
   const after = await Promise.all(files.map((f) => readFile(join(second.set.directory, f))));
@@ -204,7 +311,7 @@ test('a boot.json that was changed is refused', async () => {
   await rm(json);
   await writeFile(json, text.replace('"panic=-1"', '"panic=-1","init=/bin/sh"'));
   await expect(readBootSet(set.directory)).rejects.toThrow('does not match its id');
-  await writeFile(json, text.replace('"profile"', '"more": 1, "profile"'));
+  await writeFile(json, text.replace('"plain"', '"more": 1, "plain"'));
   await expect(readBootSet(set.directory)).rejects.toMatchObject({
     code: 'boot-set-missing',
     remedy: expect.stringContaining('npm run setup'),

@@ -20,42 +20,34 @@ import { agentSourceDigest, buildAgent, goVersion } from './agent.ts';
 import { type BootSet, readBootSet } from './bootset.ts';
 import { extractVmlinux } from './bzimage.ts';
 import { sha256 } from './digest.ts';
-import { BOOT_FILES, BOOT_SET_SCHEMA, type BootDocument, bootSetId } from './document.ts';
+import {
+  BOOT_FILES,
+  BOOT_SET_SCHEMA,
+  type BootDocument,
+  type BootFile,
+  bootSetId,
+  filesOf,
+  VCPU_TYPE,
+} from './document.ts';
+import type { Firmware } from './firmware.ts';
 import { makeInitrd } from './initrd.ts';
 import {
   fetchKernelPackage,
   isCached,
   type KernelPackage,
+  type KernelTree,
   pinKernelPackage,
   pinnedKernelPackage,
   resolveKernelPackage,
   unpackKernelPackage,
 } from './kernel-package.ts';
-import { loadModules } from './modules.ts';
-
-/**
- * The kernel's command line for plain boxes. Nothing that differs between boxes stands here.
- *
- * `cryptomgr.notests` and `no_timer_check` save 0.4 s of 2.5 s under emulation: ciphers are not tested against known vectors at
- * every boot, and the timer interrupt of a virtual machine is not proved to work.
- */
-const COMMAND_LINE = [
-  'console=ttyS0',
-  'quiet',
-  'reboot=t',
-  'panic=-1',
-  'tsc=reliable',
-  'cryptomgr.notests=1',
-  'no_timer_check',
-  // Sessions are not scheduled as groups: processes of a box are in its control group, which goes before that anyhow.
-  'noautogroup',
-  // RAM that can be plugged in lies above 4 GiB, for which the kernel would set 64 MiB aside: no device here needs copies below.
-  'swiotlb=noforce',
-  // Of Debian's modules those that need no policy. The others would be asked about every file, process and socket, and know none.
-  'lsm=landlock,lockdown,yama',
-  // The kernel hands it to the agent. Go would interrupt goroutines by signals, which the agent has no use for.
-  'GODEBUG=asyncpreemptoff=1',
-];
+import { type KernelModule, loadModules, type ModuleProfile } from './modules.ts';
+import {
+  AGENT_PACKAGES,
+  CONFIDENTIAL_COMMAND_LINES,
+  LAUNCH_POLICY,
+  PLAIN_COMMAND_LINE,
+} from './profiles.ts';
 
 const LEFTOVER_MS = 3_600_000;
 
@@ -64,10 +56,12 @@ export interface BuildOptions {
   readonly root: string;
   /** Where the set goes; replaced as a whole. */
   readonly output: string;
-  /** Takes the kernel that apt offers now, instead of the one that the last build took. */
-  readonly updateKernel: boolean;
+  /** Takes the kernel and the firmware that apt offers now, instead of those that the last build took. */
+  readonly update: boolean;
   /** Name and version of what writes the layers that this set mounts. */
   readonly erofsWriter: string;
+  /** Makes the firmware of confidential boxes, or takes it from `cache`, where an earlier build left it. */
+  readonly firmware: (cache: string) => Promise<Firmware>;
   readonly step: (line: string) => void;
 }
 
@@ -82,8 +76,10 @@ export async function buildBootSet(
   await mkdir(cache, { recursive: true });
   await removeLeftovers(cache, 'download-');
   await removeLeftovers(dirname(options.output), '.boot-');
-  const inputs = await readInputs(options.root, options.erofsWriter);
-  const pinned = options.updateKernel ? undefined : await pinnedKernelPackage(cache);
+  await removeLeftovers(cache, 'firmware-work-');
+  const firmware = await options.firmware(cache);
+  const inputs = await readInputs(options.root, options.erofsWriter, firmware);
+  const pinned = options.update ? undefined : await pinnedKernelPackage(cache);
   const stamp = join(cache, 'boot.inputs');
   if (pinned !== undefined) {
     const there = await readBootSet(options.output).catch(() => undefined);
@@ -95,7 +91,7 @@ export async function buildBootSet(
   // The archive keeps no old kernels: a pin without its package is worth nothing.
   const kept = pinned !== undefined && (await isCached(cache, pinned));
   const kernel = kept ? pinned : await resolveKernelPackage();
-  const set = await build(options, cache, inputs, kernel);
+  const set = await build(options, cache, inputs, kernel, firmware);
   await pinKernelPackage(cache, kernel);
   await writeFile(stamp, stampText(inputs, kernel, set.id));
   return { set, built: true };
@@ -116,12 +112,13 @@ interface Inputs {
   readonly source: string;
   readonly go: string;
   readonly erofs: string;
+  readonly firmware: string;
   readonly version: string;
   /** Of the code that builds. */
   readonly builder: string;
 }
 
-async function readInputs(root: string, erofs: string): Promise<Inputs> {
+async function readInputs(root: string, erofs: string, firmware: Firmware): Promise<Inputs> {
   const agent = join(root, 'native', 'agent');
   const [source, go, manifest, builder] = await Promise.all([
     agentSourceDigest(agent),
@@ -130,7 +127,9 @@ async function readInputs(root: string, erofs: string): Promise<Inputs> {
     builderDigest(join(root, 'src', 'boot')),
   ]);
   const { version } = JSON.parse(manifest) as { version: string };
-  return { source, go, erofs, version, builder };
+  const { image, ...origin } = firmware;
+  const made = sha256(`${sha256(image)} ${JSON.stringify(origin)}`);
+  return { source, go, erofs, firmware: made, version, builder };
 }
 
 async function builderDigest(directory: string): Promise<string> {
@@ -148,55 +147,110 @@ function stampText(inputs: Inputs, kernel: KernelPackage, id: string): string {
 }
 
 async function build(
-  { root, output, step }: BuildOptions,
+  options: BuildOptions,
   cache: string,
   inputs: Inputs,
   kernel: KernelPackage,
+  firmware: Firmware,
 ): Promise<BootSet> {
+  const { output, step } = options;
   await mkdir(dirname(output), { recursive: true });
   const work = await mkdtemp(join(dirname(output), '.boot-'));
   try {
     step(`kernel    ${kernel.package} ${kernel.version}`);
     const deb = await fetchKernelPackage(cache, kernel);
     const tree = await unpackKernelPackage(deb, join(work, 'kernel'));
-    const vmlinux = await extractVmlinux(tree.bzImage);
-    const modules = await loadModules(tree.modules, tree.release, 'plain');
-    step(`modules   ${modules.map(({ name }) => name).join(' ')}`);
     step(`agent     ${inputs.version}, compiled by ${inputs.go}`);
-    const agent = await buildAgent(join(root, 'native', 'agent'), join(work, 'agent'), {
-      version: inputs.version,
-      cache: join(cache, 'go'),
-    });
-    const files = { vmlinux, bzImage: tree.bzImage, initrd: makeInitrd(agent, modules) };
-    const content: Omit<BootDocument, 'id'> = {
-      schema: BOOT_SET_SCHEMA,
-      profile: 'plain',
-      files: {
-        vmlinux: artefact(vmlinux),
-        bzImage: artefact(tree.bzImage),
-        initrd: artefact(files.initrd),
-      },
-      commandLine: COMMAND_LINE,
-      kernel: { ...kernel, release: tree.release },
-      agent: {
-        version: inputs.version,
-        go: inputs.go,
-        source: inputs.source,
-        binary: artefact(agent),
-      },
-      modules: modules.map(({ name, data }) => ({ name, ...artefact(data) })),
-      erofs: inputs.erofs,
+    const userland = (profile: ModuleProfile): Promise<Userland> =>
+      makeUserland(options, { profile, tree, inputs, cache, work });
+    const made = { plain: await userland('plain'), confidential: await userland('confidential') };
+    const files: Files = {
+      vmlinux: await extractVmlinux(tree.bzImage),
+      bzImage: tree.bzImage,
+      initrd: made.plain.initrd,
+      'initrd-confidential': made.confidential.initrd,
+      'OVMF.fd': firmware.image,
     };
-    const document: BootDocument = { ...content, id: bootSetId(content) };
+    const document = describe(files, made, inputs, { ...kernel, release: tree.release }, firmware);
     await writeSet(join(work, 'set'), files, document);
     await putInPlace(join(work, 'set'), output);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
   const set = await readBootSet(output);
-  for (const name of BOOT_FILES) step(`${name.padEnd(9)} ${set.document.files[name].sha256}`);
-  step(`set       ${set.id}`);
+  for (const name of BOOT_FILES) step(`${name.padEnd(19)} ${sha256Of(set, name)}`);
+  step(`${'set'.padEnd(19)} ${set.id}`);
   return set;
+}
+
+type Files = Readonly<Record<BootFile, Buffer>>;
+
+/** What a kernel starts with. */
+interface Userland {
+  readonly agent: Buffer;
+  readonly modules: readonly KernelModule[];
+  readonly initrd: Buffer;
+}
+
+async function makeUserland(
+  { root, step }: BuildOptions,
+  from: {
+    readonly profile: ModuleProfile;
+    readonly tree: KernelTree;
+    readonly inputs: Inputs;
+    readonly cache: string;
+    readonly work: string;
+  },
+): Promise<Userland> {
+  const { profile, tree, inputs, cache, work } = from;
+  const modules = await loadModules(tree.modules, tree.release, profile);
+  step(`modules   ${profile}: ${modules.map(({ name }) => name).join(' ')}`);
+  const agent = await buildAgent(join(root, 'native', 'agent'), join(work, `agent-${profile}`), {
+    package: AGENT_PACKAGES[profile],
+    version: inputs.version,
+    cache: join(cache, 'go'),
+  });
+  return { agent, modules, initrd: makeInitrd(agent, modules, profile) };
+}
+
+function describe(
+  files: Files,
+  made: Readonly<Record<ModuleProfile, Userland>>,
+  inputs: Inputs,
+  kernel: BootDocument['kernel'],
+  { source, tools }: Firmware,
+): BootDocument {
+  const userland = ({ agent, modules }: Userland) => ({
+    modules: modules.map(({ name, data }) => ({ name, ...artefact(data) })),
+    agent: artefact(agent),
+  });
+  const { snp, simulated } = CONFIDENTIAL_COMMAND_LINES;
+  const content: Omit<BootDocument, 'id'> = {
+    schema: BOOT_SET_SCHEMA,
+    files: {
+      vmlinux: artefact(files.vmlinux),
+      bzImage: artefact(files.bzImage),
+      initrd: artefact(files.initrd),
+      'initrd-confidential': artefact(files['initrd-confidential']),
+      'OVMF.fd': artefact(files['OVMF.fd']),
+    },
+    kernel,
+    agent: { version: inputs.version, go: inputs.go, source: inputs.source },
+    erofs: inputs.erofs,
+    plain: { commandLine: [...PLAIN_COMMAND_LINE], ...userland(made.plain) },
+    confidential: {
+      commandLines: { snp: [...snp], simulated: [...simulated] },
+      ...userland(made.confidential),
+      firmware: { source, tools },
+      vcpuType: VCPU_TYPE,
+      policy: `0x${LAUNCH_POLICY.toString(16)}`,
+    },
+  };
+  return { ...content, id: bootSetId(content) };
+}
+
+function sha256Of(set: BootSet, name: BootFile): string {
+  return new Map(filesOf(set.document)).get(name)?.sha256 ?? '';
 }
 
 function artefact(data: Buffer): { sha256: string; size: number } {
@@ -204,11 +258,7 @@ function artefact(data: Buffer): { sha256: string; size: number } {
 }
 
 /** Files carry the time 0, so that archives of two equal sets are equal too. */
-async function writeSet(
-  directory: string,
-  files: Readonly<Record<(typeof BOOT_FILES)[number], Buffer>>,
-  document: BootDocument,
-): Promise<void> {
+async function writeSet(directory: string, files: Files, document: BootDocument): Promise<void> {
   await mkdir(directory, { mode: 0o755 });
   const contents = { ...files, 'boot.json': `${JSON.stringify(document, null, 2)}\n` };
   for (const [name, data] of Object.entries(contents)) {

@@ -3,44 +3,103 @@
  *
  * @module
  */
+import type { VcpuType } from '@a3s-box/attestation/measure';
 import * as z from 'zod';
 import { sha256 } from './digest.ts';
+import { FirmwareSource, FirmwareTools } from './firmware-source.ts';
 import { KernelPackage } from './kernel-package.ts';
 
-export const BOOT_SET_SCHEMA = 'a3s-box/boot-set/v1';
+export const BOOT_SET_SCHEMA = 'a3s-box/boot-set/v2';
 
 /** The files of a set beside its `boot.json`. */
-export const BOOT_FILES = ['vmlinux', 'bzImage', 'initrd'] as const;
+export const BOOT_FILES = [
+  'vmlinux',
+  'bzImage',
+  'initrd',
+  'initrd-confidential',
+  'OVMF.fd',
+] as const;
+export type BootFile = (typeof BOOT_FILES)[number];
+
+/** Every machine of it has this one: what is measured depends on nothing that a host has. */
+export const VCPU_TYPE = 'EPYC-Milan-v2' satisfies VcpuType;
+
+/** The largest of them is the kernel with its symbols, less than a tenth of this. */
+export const MAX_BOOT_FILE = 1024 ** 3;
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const line = z.string().min(1).max(256);
-const Artefact = z.strictObject({ sha256: digest, size: z.int().min(1) });
+const Artefact = z.strictObject({ sha256: digest, size: z.int().min(1).max(MAX_BOOT_FILE) });
+/** Nothing in it depends on a box. */
+const CommandLine = z.array(z.string().regex(/^[!-~]{1,256}$/)).max(64);
+/** In the order in which they load. */
+const Modules = z.array(Artefact.extend({ name: line })).max(256);
+const Kernel = KernelPackage.extend({ release: line });
+const Agent = z.strictObject({
+  version: line,
+  go: line,
+  /** Over the sources, as `agentSourceDigest` reads them. */
+  source: digest,
+});
 
 export const BootDocument = z.strictObject({
   schema: z.literal(BOOT_SET_SCHEMA),
   /** SHA-256 over the rest of this document; the set's name. */
   id: digest,
-  profile: z.literal('plain'),
-  files: z.strictObject({ vmlinux: Artefact, bzImage: Artefact, initrd: Artefact }),
-  /** What `MachineSpec.boot` gets; nothing in it depends on a box. */
-  commandLine: z.array(z.string().regex(/^[!-~]{1,256}$/)).max(64),
-  kernel: KernelPackage.extend({ release: line }),
-  agent: z.strictObject({
-    version: line,
-    go: line,
-    /** Over the sources, as `agentSourceDigest` reads them. */
-    source: digest,
-    binary: Artefact,
+  files: z.strictObject({
+    vmlinux: Artefact,
+    bzImage: Artefact,
+    initrd: Artefact,
+    'initrd-confidential': Artefact,
+    'OVMF.fd': Artefact,
   }),
-  /** In the order in which they load. */
-  modules: z.array(Artefact.extend({ name: line })).max(256),
+  kernel: Kernel,
+  agent: Agent,
   /** What writes the layers that this set mounts. */
   erofs: line,
+  /** `vmlinux` with `initrd`. */
+  plain: z.strictObject({ commandLine: CommandLine, modules: Modules, agent: Artefact }),
+  /** `OVMF.fd`, and `bzImage` with `initrd-confidential` under it. */
+  confidential: z.strictObject({
+    /** By who answers for the guest. */
+    commandLines: z.strictObject({ snp: CommandLine, simulated: CommandLine }),
+    modules: Modules,
+    agent: Artefact,
+    firmware: z.strictObject({ source: FirmwareSource, tools: FirmwareTools }),
+    /** vCPU model by QEMU's name; its signature is measured. */
+    vcpuType: z.literal(VCPU_TYPE),
+    /** POLICY of the launch: bit 17 is one, and none above 25. */
+    policy: z.string().regex(/^0x[23][0-9a-f]{4}$/),
+  }),
 });
 export type BootDocument = z.infer<typeof BootDocument>;
 
+/** Of boxes that were created before there were confidential ones. */
+const BootDocumentV1 = z.strictObject({
+  schema: z.literal('a3s-box/boot-set/v1'),
+  id: digest,
+  profile: z.literal('plain'),
+  files: z.strictObject({ vmlinux: Artefact, bzImage: Artefact, initrd: Artefact }),
+  commandLine: CommandLine,
+  kernel: Kernel,
+  agent: Agent.extend({ binary: Artefact }),
+  modules: Modules,
+  erofs: line,
+});
+
+/** A document of this version, or of an older one that boxes may still pin. */
+export const AnyBootDocument = z.discriminatedUnion('schema', [BootDocument, BootDocumentV1]);
+export type AnyBootDocument = z.infer<typeof AnyBootDocument>;
+
+/** Name, digest and size of each file of a set. */
+export function filesOf(
+  document: AnyBootDocument,
+): readonly (readonly [name: string, artefact: z.infer<typeof Artefact>])[] {
+  return Object.entries(document.files);
+}
+
 /** The id of a document, whatever id it claims. */
-export function bootSetId(document: Omit<BootDocument, 'id'> & { id?: string }): string {
+export function bootSetId(document: Readonly<Record<string, unknown>>): string {
   const { id: _, ...rest } = document;
   return sha256(canonical(rest));
 }

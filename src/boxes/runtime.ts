@@ -4,8 +4,9 @@
  * @module
  */
 import { join } from 'node:path';
+import type { BootSet } from '../boot/bootset.ts';
 import type { CellIdentity } from '../cell/cell.ts';
-import type { Engine, MachineSpec } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
@@ -20,12 +21,22 @@ import type { MachinePools } from './pool/machine-pools.ts';
 import type { BoxStore } from './store.ts';
 import type { Trust } from './trust-policies.ts';
 
+/** What a machine boots from; a set that is older than confidential boxes has nothing for them. */
+export type BootFiles = Pick<BootSet, 'kernelPath' | 'initrdPath' | 'commandLine'> & {
+  readonly confidential?: BootSet['confidential'];
+};
+
 /** Where boxes get what they boot from. */
 export interface BootSets {
-  /** Id of the set that a new box pins; kept as long as a box pins it. */
-  current(): Promise<string>;
+  /**
+   * Id of the set that a new box pins; kept as long as a box pins it.
+   *
+   * @param asked id of a set that is there, or the absolute path of a directory with one; without it, the set of this installation
+   * @throws A3sError `boot-set-missing`
+   */
+  current(asked?: string): Promise<string>;
   /** @throws A3sError `boot-set-missing` */
-  open(id: string): Promise<MachineSpec['boot']>;
+  open(id: string): Promise<BootFiles>;
 }
 
 /** The server's own log. */

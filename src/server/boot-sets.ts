@@ -4,10 +4,17 @@
  * @module
  */
 import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type BootSet, installBootSet, pinnedBootSet, readBootSet } from '../boot/bootset.ts';
+import { isAbsolute, join } from 'node:path';
+import {
+  type BootSet,
+  installBootSet,
+  isBootSetId,
+  pinnedBootSet,
+  readBootSet,
+} from '../boot/bootset.ts';
 import type { BootSets } from '../boxes/runtime.ts';
 import type { Config } from '../config.ts';
+import { A3sError } from '../errors.ts';
 
 export class PinnedBootSets implements BootSets {
   readonly #config: Config;
@@ -16,8 +23,18 @@ export class PinnedBootSets implements BootSets {
     this.#config = config;
   }
 
-  async current(): Promise<string> {
-    return (await installBootSet(this.#config.bootDir, this.#config.home)).id;
+  async current(asked?: string): Promise<string> {
+    const { bootDir, home } = this.#config;
+    if (asked === undefined) return (await installBootSet(bootDir, home)).id;
+    if (isAbsolute(asked)) return (await installBootSet(asked, home)).id;
+    if (!isBootSetId(asked)) {
+      throw new A3sError('invalid-argument', `Cannot boot from ${asked}: it names no boot set`, {
+        remedy: 'Give the id of a set, as a3s-box boot ls prints it, or the path of a directory.',
+      });
+    }
+    const present = await this.available();
+    if (present?.id === asked) return (await installBootSet(bootDir, home)).id;
+    return (await pinnedBootSet(home, asked)).id;
   }
 
   open(id: string): Promise<BootSet> {

@@ -164,7 +164,8 @@ function anotherBootSet(root: string): string {
   cpSync(join(root, 'dist/boot'), directory, { recursive: true });
   const path = join(directory, 'boot.json');
   const { id: _, ...rest } = BootDocument.parse(JSON.parse(readFileSync(path, 'utf8')));
-  const document = { ...rest, commandLine: [...rest.commandLine, 'upgraded.once'] };
+  const commandLine = [...rest.plain.commandLine, 'upgraded.once'];
+  const document = { ...rest, plain: { ...rest.plain, commandLine } };
   rmSync(path);
   writeFileSync(path, JSON.stringify({ ...document, id: bootSetId(document) }));
   return directory;

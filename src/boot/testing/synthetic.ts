@@ -4,6 +4,7 @@
  * @module
  */
 import { execFileSync } from 'node:child_process';
+import type { Firmware } from '../firmware.ts';
 
 /** An ELF kernel with a PVH note, or with another one. */
 export function syntheticVmlinux(noteType = 18): Buffer {
@@ -64,4 +65,19 @@ export function syntheticModule(name: string, depends: string[], release: string
   section(1, 1, 64, info.length);
   section(2, 10, 64 + info.length, names.length);
   return Buffer.concat([header, info, names, sections]);
+}
+
+/** A firmware by name, as if it had been compiled. */
+export function syntheticFirmware(): Firmware {
+  const tarball = { sha256: 'ab'.repeat(32), size: 1 };
+  return {
+    image: Buffer.from('a firmware'),
+    source: {
+      package: 'edk2',
+      version: '1-1',
+      original: { name: 'edk2_1.orig.tar.xz', ...tarball },
+      debian: { name: 'edk2_1-1.debian.tar.xz', ...tarball },
+    },
+    tools: { gcc: 'gcc 14' },
+  };
 }

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Builds the AmdSev flavour of OVMF, the one that checks the hashes of kernel, initrd and command line, from the two
+# tarballs of Debian's source package. The build writes its own path into the firmware, so it runs at one that is the
+# same everywhere: in a mount namespace, where the work directory lies over /mnt. Run by src/boot/firmware.ts.
+#
+#   unshare --mount build-firmware.sh WORK LOG ORIG.tar.xz DEBIAN.tar.xz
+#
+# leaves the firmware at WORK/OVMF.fd. Tools come from Debian, whatever else the caller's PATH has.
+set -euo pipefail
+work=$1 log=$2 orig=$3 debian=$4
+here=/mnt
+
+# Nothing of the caller's environment reaches the build.
+if [ "${FIRMWARE_BUILD:-}" != clean ]; then
+  exec env -i FIRMWARE_BUILD=clean PATH=/usr/bin:/bin HOME="$here" LC_ALL=C.UTF-8 TZ=UTC SOURCE_DATE_EPOCH=0 \
+    PYTHON_COMMAND=/usr/bin/python3 PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 bash "$0" "$@"
+fi
+umask 022
+exec 5>&2 >"$log" 2>&1
+trap 'tail -n 15 "$log" >&5' ERR
+exec 3<"$orig" 4<"$debian"
+
+echo unpacking
+mkdir "$work/source"
+tar -xJ --no-same-owner -C "$work/source" --strip-components=1 <&3
+tar -xJ --no-same-owner -C "$work/source" <&4
+mount --bind "$work" "$here"
+cd "$here/source"
+while read -r patch _; do
+  case $patch in '' | '#'*) continue ;; esac
+  patch --batch --quiet --fuzz=0 -p1 <"debian/patches/$patch"
+done <debian/patches/series
+# A boot loader for disks, which has no use here: with kernel hashes nothing but the measured kernel is started.
+: >OvmfPkg/AmdSev/Grub/grub.efi
+
+echo compiling the build tools
+make -s -j"$(nproc)" -C BaseTools
+
+echo compiling the firmware
+set --   # edksetup.sh reads them
+set +u
+. ./edksetup.sh
+set -u
+build -q -a X64 -t GCC5 -b RELEASE -n "$(nproc)" -p OvmfPkg/AmdSev/AmdSevX64.dsc
+cp Build/AmdSev/RELEASE_GCC5/FV/OVMF.fd "$here/OVMF.fd"
+echo done

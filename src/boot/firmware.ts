@@ -1,0 +1,126 @@
+/**
+ * The firmware of confidential boxes: the AmdSev flavour of OVMF, compiled so that equal sources and equal tools give equal
+ * bytes anywhere. It starts a kernel only when kernel, initrd and command line have the hashes that were measured.
+ *
+ * @module
+ */
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { A3sError } from '../errors.ts';
+import { sha256 } from './digest.ts';
+import {
+  type FirmwareSource,
+  FirmwareTools,
+  fetchFirmwareSource,
+  pinFirmwareSource,
+  pinnedFirmwareSource,
+} from './firmware-source.ts';
+import { runTool } from './tool.ts';
+
+const PACKAGES = 'gcc g++ make nasm acpica-tools uuid-dev python3';
+const REMEDY = `Install the Debian packages ${PACKAGES}.`;
+
+/** What compiles, and what prints the version of it. */
+const TOOLS = {
+  gcc: ['/usr/bin/gcc', ['--version']],
+  ld: ['/usr/bin/ld', ['--version']],
+  nasm: ['/usr/bin/nasm', ['-v']],
+  iasl: ['/usr/bin/iasl', ['-v']],
+  python3: ['/usr/bin/python3', ['--version']],
+} as const satisfies Record<string, readonly [string, readonly string[]]>;
+
+export interface Firmware {
+  readonly image: Buffer;
+  readonly source: FirmwareSource;
+  readonly tools: FirmwareTools;
+}
+
+export interface FirmwareOptions {
+  /** Where sources, and what was built of them, are kept. */
+  readonly cache: string;
+  /** The script that compiles. */
+  readonly script: string;
+  /** Takes the source that the archive has now, instead of the one that the last build took. */
+  readonly update: boolean;
+  readonly step: (line: string) => void;
+}
+
+/** The firmware, built where the cache has none of these sources and tools. */
+export async function firmware(options: FirmwareOptions): Promise<Firmware> {
+  const { cache, script, update, step } = options;
+  await mkdir(cache, { recursive: true });
+  const tools = await firmwareTools();
+  const pinned = update ? undefined : await pinnedFirmwareSource(cache);
+  const key = async (source: FirmwareSource): Promise<string> =>
+    sha256(JSON.stringify([source, tools, sha256(await readFile(script))]));
+  if (pinned !== undefined) {
+    const image = await cachedImage(cache, await key(pinned));
+    if (image !== undefined) return { image, source: pinned, tools };
+  }
+  const { source, original, debian } = await fetchFirmwareSource(cache, pinned);
+  await pinFirmwareSource(cache, source);
+  const image =
+    (await cachedImage(cache, await key(source))) ??
+    (await compile(options, [original, debian], await key(source)));
+  step(`firmware  ${source.package} ${source.version}`);
+  return { image, source, tools };
+}
+
+/** Name and version of each tool, in the order of their names. */
+async function firmwareTools(): Promise<FirmwareTools> {
+  const versions = Object.entries(TOOLS).map(async ([name, [program, args]]) => {
+    const output = await runTool(program, args, { remedy: REMEDY });
+    const first = output
+      .toString('utf8')
+      .split('\n')
+      .find((line) => line.trim() !== '');
+    return [name, (first ?? '').trim().slice(0, 256)] as const;
+  });
+  return FirmwareTools.parse(Object.fromEntries(await Promise.all(versions)));
+}
+
+/** The digest beside an image tells one that a full disk cut short. */
+async function cachedImage(cache: string, key: string): Promise<Buffer | undefined> {
+  try {
+    const image = await readFile(join(cache, `firmware-${key}.fd`));
+    const digest = await readFile(join(cache, `firmware-${key}.sha256`), 'utf8');
+    return sha256(image) === digest.trim() ? image : undefined;
+  } catch {
+    // Not built yet.
+    return undefined;
+  }
+}
+
+async function compile(
+  { cache, script, step }: FirmwareOptions,
+  tarballs: readonly string[],
+  key: string,
+): Promise<Buffer> {
+  const work = await mkdtemp(join(cache, 'firmware-work-'));
+  const log = join(cache, 'firmware.log');
+  try {
+    step('firmware  is compiled, which takes about two minutes');
+    const [program, ...args] = [...namespaces(), 'bash', script, work, log, ...tarballs];
+    await runTool(program, args, {
+      remedy: `Read ${log}. Compiling needs a mount namespace of its own. ${REMEDY}`,
+    });
+    const image = await readFile(join(work, 'OVMF.fd'));
+    await writeFile(join(cache, `firmware-${key}.sha256`), `${sha256(image)}\n`);
+    await rename(join(work, 'OVMF.fd'), join(cache, `firmware-${key}.fd`));
+    return image;
+  } catch (cause) {
+    if (cause instanceof A3sError) throw cause;
+    throw new A3sError('internal', 'Cannot build the firmware: it wrote no image', { cause });
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** When this process ends, for whatever reason, so does all that was started here. */
+function namespaces(): [string, ...string[]] {
+  const user = process.getuid?.() === 0 ? [] : ['unshare', '--map-root-user'];
+  const dies = ['setpriv', '--pdeathsig', 'KILL'];
+  const alone = ['unshare', '--mount', '--pid', '--fork', '--kill-child=SIGKILL'];
+  const [program = 'setpriv', ...args] = [...user, ...dies, ...alone];
+  return [program, ...args];
+}
