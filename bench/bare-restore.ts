@@ -11,6 +11,7 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MachineSpec } from '../src/engine/engine.ts';
+import { memoryFile } from '../src/engine/memory-file.ts';
 import {
   type Accelerator,
   type Beginning,
@@ -25,7 +26,6 @@ import { stubKernel } from '../src/engine/qemu/stub-kernel.ts';
 import { retry } from '../src/engine/retry.ts';
 import { openSocket } from '../src/engine/socket.ts';
 import { connectGuest } from '../src/guest/connection.ts';
-import { memoryFile } from '../src/templates/memory-file.ts';
 import {
   chosenAccelerator,
   type GivenFiles,

@@ -10,13 +10,13 @@ import { join } from 'node:path';
 import type { CellIdentity } from '../cell/cell.ts';
 import { TEMPLATE_IDENTITY } from '../cell/identity.ts';
 import type { Engine, Machine, MachineShape } from '../engine/engine.ts';
+import { closeDescriptor, giveTo, memoryFile } from '../engine/memory-file.ts';
 import { A3sError } from '../errors.ts';
 import { connectGuest } from '../guest/connection.ts';
 import { PROTOCOL } from '../guest/protocol.ts';
 import { BLANK_DISK_BYTES, makeBlankDisk } from './blank-disk.ts';
 import { type Inputs, TEMPLATE_SCHEMA } from './key.ts';
 import { CHANGES_CHUNK, RAM_CHUNK } from './loaded.ts';
-import { closeDescriptor, giveTo, memoryFile } from './memory-file.ts';
 import { type Packed, pack } from './packed.ts';
 import { type TemplateRecord, writeRecord } from './record.ts';
 

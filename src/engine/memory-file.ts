@@ -7,8 +7,8 @@
 import { close, fchmod, fchown, ftruncate, open } from 'node:fs';
 import { promisify } from 'node:util';
 import type { CellIdentity } from '../cell/cell.ts';
-import { libc } from '../engine/libc.ts';
 import { A3sError } from '../errors.ts';
+import { libc } from './libc.ts';
 
 const closeFd = promisify(close);
 const chmodFd = promisify(fchmod);
@@ -38,7 +38,7 @@ export async function memoryFile(name: string): Promise<number> {
   if (fd < 0 && errno() === EINVAL) fd = memfd_create(name, flags);
   if (fd < 0) {
     throw new A3sError('out-of-memory', `Cannot make a file in memory: error ${errno()}`, {
-      remedy: 'Free some memory, or start the server without templates (A3S_TEMPLATES=off).',
+      remedy: 'Free some memory. The server without templates (A3S_TEMPLATES=off) needs less.',
     });
   }
   try {
