@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+import { type Clock, Pace } from './pace.ts';
+
+/** Time passes only while somebody sleeps, or when it is told to. */
+class TestClock implements Clock {
+  time = 0;
+  slept = 0;
+
+  now(): number {
+    return this.time;
+  }
+
+  async sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.time += milliseconds;
+    this.slept += milliseconds;
+  }
+}
+
+const never = new AbortController().signal;
+
+it('gives a burst at once, then a turn at a time', async () => {
+  const clock = new TestClock();
+  const pace = new Pace({ burst: 4, perSecond: 10 }, clock);
+  for (let n = 0; n < 4; n++) await pace.turn(never);
+  expect(clock.slept).toBe(0);
+  for (let n = 0; n < 20; n++) await pace.turn(never);
+  expect(clock.slept).toBe(2000);
+});
+
+it('does not save up more than a burst', async () => {
+  const clock = new TestClock();
+  const pace = new Pace({ burst: 2, perSecond: 1 }, clock);
+  clock.time = 1_000_000;
+  for (let n = 0; n < 3; n++) await pace.turn(never);
+  expect(clock.slept).toBe(1000);
+});
+
+it('stops waiting when it is told to', async () => {
+  const pace = new Pace({ burst: 1, perSecond: 0.001 });
+  await pace.turn(never);
+  const stop = new AbortController();
+  const waiting = pace.turn(stop.signal);
+  stop.abort();
+  await expect(waiting).rejects.toThrow();
+});
