@@ -4,7 +4,6 @@
  * @module
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import type { CellProgram } from '../../cell/cell.ts';
 import { cellGroup, isCellUid } from '../../cell/identity.ts';
 import { findTool } from '../../cell/tools.ts';
@@ -12,16 +11,15 @@ import { A3sError } from '../../errors.ts';
 import { deadline } from '../deadline.ts';
 import type { MachineSpec } from '../engine.ts';
 import { Helper } from '../helper.ts';
-import { listenFor } from '../listener.ts';
 import { type FoundProcess, findDescendant, findProcesses } from '../processes.ts';
 import { guestName, qemuArguments, type VmmPlan, vmmSockets } from './arguments.ts';
+import { DescriptorTable } from './descriptor-table.ts';
 import { VMM } from './machine.ts';
 import { QmpClient, type QmpEvent } from './qmp.ts';
 
 export const QEMU = 'qemu-system-x86_64';
+const { O_RDONLY, O_RDWR } = constants;
 const READY_MS = 30_000;
-/** Inherited descriptors come after the standard ones. */
-const FIRST_FD = 3;
 
 export interface StartedVmm {
   readonly helper: Helper;
@@ -60,6 +58,21 @@ export async function startVmm(
   const { monitor: socket } = vmmSockets(spec.runtimeDir);
   const helper = await spawnVmm(plan, inherited, socket);
   spawned();
+  return await answeringVmm(spec, helper, onEvent, signal);
+}
+
+/**
+ * Waits for the monitor of a VMM that was just spawned.
+ *
+ * @throws A3sError `vmm-failed` with QEMU's last line
+ */
+export async function answeringVmm(
+  spec: Pick<MachineSpec, 'id' | 'runtimeDir'>,
+  helper: Helper,
+  onEvent: (event: QmpEvent) => void,
+  signal: AbortSignal,
+): Promise<StartedVmm> {
+  const { monitor: socket } = vmmSockets(spec.runtimeDir);
   const waiting = AbortSignal.any([
     signal,
     helper.ended,
@@ -116,48 +129,25 @@ export function vmmCell({
 async function spawnVmm(plan: VmmPlan, inherited: InheritedFiles, socket: string): Promise<Helper> {
   const { spec, accelerator } = plan;
   const path = await findTool(QEMU);
-  const opened: FileHandle[] = [];
-  const fds: number[] = [];
-  const pass = (fd: number): number => FIRST_FD + fds.push(fd) - 1;
+  await using table = new DescriptorTable();
   const lend = (fd: number | undefined): number | undefined =>
-    fd === undefined ? undefined : pass(fd);
-  const read = async (file: string, flags: number): Promise<number> => {
-    const handle = await openFile(file, flags);
-    opened.push(handle);
-    return pass(handle.fd);
-  };
-  const listener = await listenFor(socket);
-  try {
-    const { boot, disks } = spec;
-    const kernel = lend(inherited.kernel) ?? (await read(boot.kernelPath, constants.O_RDONLY));
-    const initrd =
-      inherited.kernel === undefined ? await read(boot.initrdPath, constants.O_RDONLY) : undefined;
-    const kvm = accelerator === 'kvm' ? await read('/dev/kvm', constants.O_RDWR) : undefined;
-    const [ram, state] = [lend(inherited.ram), lend(inherited.state)];
-    const diskFds: number[] = [];
-    const backing: number[][] = [];
-    for (const { path, readonly, backing: below = [] } of disks) {
-      diskFds.push(await read(path, readonly ? constants.O_RDONLY : constants.O_RDWR));
-      const lower: number[] = [];
-      for (const image of below) lower.push(await read(image, constants.O_RDONLY));
-      backing.push(lower);
-    }
-    const monitor = pass(listener.fd);
-    const numbers = { kernel, initrd, kvm, ram, state, monitor, disks: diskFds, backing };
-    const args = qemuArguments(plan, numbers);
-    return await Helper.start(VMM, { ...vmmCell(spec), path, args }, fds);
-  } finally {
-    await Promise.all([listener.close(), ...opened.map((file) => file.close())]);
+    fd === undefined ? undefined : table.lend(fd);
+  const { boot, disks } = spec;
+  const kernel = lend(inherited.kernel) ?? (await table.open(boot.kernelPath, O_RDONLY));
+  const initrd =
+    inherited.kernel === undefined ? await table.open(boot.initrdPath, O_RDONLY) : undefined;
+  const kvm = accelerator === 'kvm' ? await table.open('/dev/kvm', O_RDWR) : undefined;
+  const [ram, state] = [lend(inherited.ram), lend(inherited.state)];
+  const diskFds: number[] = [];
+  const backing: number[][] = [];
+  for (const { path, readonly, backing: below = [] } of disks) {
+    diskFds.push(await table.open(path, readonly ? O_RDONLY : O_RDWR));
+    const lower: number[] = [];
+    for (const image of below) lower.push(await table.open(image, O_RDONLY));
+    backing.push(lower);
   }
-}
-
-async function openFile(path: string, flags: number): Promise<FileHandle> {
-  try {
-    return await open(path, flags | constants.O_NOFOLLOW);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new A3sError('state-unusable', `Cannot start a machine from ${path}: ${why}`, {
-      cause: error,
-    });
-  }
+  const monitor = await table.listen(socket);
+  const numbers = { kernel, initrd, kvm, ram, state, monitor, disks: diskFds, backing };
+  const args = qemuArguments(plan, numbers);
+  return await Helper.start(VMM, { ...vmmCell(spec), path, args }, table.fds);
 }
