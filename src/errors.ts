@@ -47,6 +47,7 @@ export const ERROR_STATUS = {
   'out-of-memory': 500,
   'boot-set-missing': 500,
   'tool-missing': 500,
+  'tee-unavailable': 500,
   'vmm-failed': 500,
   'template-unusable': 500,
   'agent-timeout': 500,

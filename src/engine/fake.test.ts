@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
-import { expect, it } from 'vitest';
+import { measureRecord, parseLaunchRecord } from '@a3s-box/attestation/measure';
+import { describe, expect, it } from 'vitest';
 import { A3sError } from '../errors.ts';
-import type { MachineSpec } from './engine.ts';
+import type { ConfidentialLaunch, MachineSpec } from './engine.ts';
 import { FakeEngine, FakeHost } from './fake.ts';
 
 const spec: MachineSpec = {
@@ -62,4 +63,48 @@ it('powers off from inside', async () => {
   const machine = await new FakeEngine(host).launch(spec, never);
   (await machine.connect(never)).write('off');
   expect(await machine.exited).toEqual({ reason: 'poweroff', detail: '' });
+});
+
+describe('a confidential machine', () => {
+  const confidential: ConfidentialLaunch = {
+    tee: 'simulated',
+    firmwarePath: '/firmware',
+    vcpuType: 'EPYC-Milan-v2',
+    policy: 0x30000n,
+    hostData: new Uint8Array(32),
+    guestStatePath: '/guest.json',
+  };
+
+  it('has a launch record that its inputs give, until it is adopted', async () => {
+    const host = new FakeHost(echo);
+    const { launched } = await new FakeEngine(host).launch({ ...spec, confidential }, never);
+    if (launched === undefined) throw new Error('there is no record');
+    expect(measureRecord(parseLaunchRecord(launched)).digest).toBe(launched.digest);
+    expect(host.launches[0]?.confidential).toBe(confidential);
+    const adopted = await new FakeEngine(host).adopt(spec.id, spec.runtimeDir, confidential);
+    expect(adopted?.launched).toBeUndefined();
+    expect(host.adoptions).toEqual([{ id: spec.id, confidential }]);
+  });
+
+  it('has no console, and is neither saved nor given disks', async () => {
+    const host = new FakeHost(echo);
+    const machine = await new FakeEngine(host).launch({ ...spec, confidential }, never);
+    const fake = host.machine(spec.id);
+    if (fake !== undefined) fake.console = Buffer.from('secret');
+    expect(await machine.console()).toHaveLength(0);
+    await expect(machine.insert([])).rejects.toMatchObject({ code: 'unsupported-option' });
+    const request = { directory: '/d', overlayPath: '/o' };
+    await expect(machine.save(request, never)).rejects.toMatchObject({
+      code: 'unsupported-option',
+    });
+  });
+
+  it('is refused where the real engine refuses it', async () => {
+    const shares = [{ tag: 'share-0', path: '/srv', readonly: true }];
+    const launch = new FakeEngine(new FakeHost(echo)).launch(
+      { ...spec, shares, confidential },
+      never,
+    );
+    await expect(launch).rejects.toMatchObject({ code: 'unsupported-option' });
+  });
 });

@@ -10,9 +10,11 @@ import { ftruncateSync, writeSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import type { LaunchRecord } from '@a3s-box/attestation/measure';
 import { A3sError } from '../errors.ts';
 import { duplexPair } from './duplex-pair.ts';
 import type {
+  ConfidentialLaunch,
   Disk,
   Engine,
   EngineReport,
@@ -25,6 +27,8 @@ import type {
   TemplateRequest,
 } from './engine.ts';
 import { SAVED_FILES, TEMPLATE_SLOTS } from './engine.ts';
+import { fakeLaunchRecord } from './fake-launch-record.ts';
+import { checkPlan } from './qemu/confidential/plan.ts';
 
 /** RAM of a fake template: enough for more than one chunk of whoever stores it. */
 const TEMPLATE_BYTES = 16 * 2 ** 20;
@@ -80,12 +84,14 @@ export class FakeMachine implements FakeGuest {
   }
 
   async insert(disks: readonly Disk[]): Promise<void> {
+    this.#requirePlain();
     if (this.insertFailure !== undefined) throw this.insertFailure;
     this.inserted.push(...disks);
   }
 
   /** Leaves something to tell it by in each file; the next save that was told to fail does. */
   async save({ directory }: SaveRequest, signal: AbortSignal): Promise<SavedMachine> {
+    this.#requirePlain();
     signal.throwIfAborted();
     if (this.saveFailure !== undefined) throw this.saveFailure;
     for (const name of Object.values(SAVED_FILES)) {
@@ -96,6 +102,11 @@ export class FakeMachine implements FakeGuest {
       changesSerial: TEMPLATE_SLOTS.changes,
       memory: { offset: 0, bytes: this.savedBytes ?? this.spec.memoryBytes },
     };
+  }
+
+  #requirePlain(): void {
+    if (this.spec.confidential === undefined) return;
+    throw new A3sError('unsupported-option', 'A confidential machine cannot do that');
   }
 
   open(): Duplex {
@@ -138,6 +149,8 @@ export class FakeMachine implements FakeGuest {
   }
 }
 
+type AdoptedLaunch = Pick<ConfidentialLaunch, 'tee' | 'guestStatePath'>;
+
 /** Where fake machines live. */
 export class FakeHost {
   readonly #machines = new Map<string, FakeMachine>();
@@ -146,6 +159,8 @@ export class FakeHost {
   readonly launches: MachineSpec[] = [];
   /** Every template that was asked for, failed ones included. */
   readonly templates: TemplateRequest[] = [];
+  /** Every machine that was looked for, with what was said of it. */
+  readonly adoptions: { id: string; confidential: AdoptedLaunch | undefined }[] = [];
   /** Ids that were swept. */
   readonly sweeps: string[] = [];
   #failures: Error[] = [];
@@ -189,6 +204,10 @@ export class FakeHost {
 
   async start(spec: MachineSpec, signal: AbortSignal): Promise<FakeMachine> {
     this.launches.push(spec);
+    const { confidential } = spec;
+    if (confidential !== undefined) {
+      checkPlan({ spec: { ...spec, confidential }, accelerator: 'kvm' });
+    }
     await this.#gate;
     signal.throwIfAborted();
     const failure = this.#failures.shift();
@@ -255,7 +274,10 @@ export class FakeEngine implements Engine {
   }
 
   async launch(spec: MachineSpec, signal: AbortSignal): Promise<Machine> {
-    return handle(await this.#host.start(spec, signal));
+    const { confidential } = spec;
+    const launched =
+      confidential === undefined ? undefined : fakeLaunchRecord({ ...spec, confidential });
+    return handle(await this.#host.start(spec, signal), launched);
   }
 
   readonly templateMemoryBytes = TEMPLATE_BYTES;
@@ -273,7 +295,12 @@ export class FakeEngine implements Engine {
     await this.#host.makeTemplate(request, signal);
   }
 
-  async adopt(id: string): Promise<Machine | undefined> {
+  async adopt(
+    id: string,
+    _runtimeDir?: string,
+    confidential?: AdoptedLaunch,
+  ): Promise<Machine | undefined> {
+    this.#host.adoptions.push({ id, confidential });
     const machine = this.#host.machine(id);
     if (machine?.running === true && machine.hung) {
       throw new A3sError('vmm-failed', `The machine of ${id} does not answer`);
@@ -287,7 +314,8 @@ export class FakeEngine implements Engine {
   }
 }
 
-function handle(machine: FakeMachine): Machine {
+function handle(machine: FakeMachine, launched?: LaunchRecord): Machine {
+  const confidential = machine.spec.confidential !== undefined;
   return {
     id: machine.spec.id,
     pid: 0,
@@ -305,7 +333,8 @@ function handle(machine: FakeMachine): Machine {
     insert: (disks) => machine.insert(disks),
     save: (request, signal) => machine.save(request, signal),
     kill: async () => machine.killed(),
-    console: async () => machine.console,
+    launched,
+    console: async () => (confidential ? Buffer.alloc(0) : machine.console),
     release: async () => machine.disconnect(),
   };
 }

@@ -11,7 +11,7 @@ import { findProcesses, KEEPER, killProcess } from './processes.ts';
 import { retry } from './retry.ts';
 
 /** Sockets of QEMU, passt and virtiofsd, and the lock file beside a virtiofsd's. */
-const SOCKETS = /^(?:qmp|ctl|passt|fs\d+)\.sock(?:\.pid)?$/;
+const SOCKETS = /^(?:qmp|ctl|sp|passt|fs\d+)\.sock(?:\.pid)?$/;
 
 /** How long a cell's keeper may take to notice that its program is dead, before it is killed too. */
 const KEEPER_MS = 1000;

@@ -40,6 +40,8 @@ export interface VmmDescriptors {
 export interface VmmSockets {
   readonly monitor: string;
   readonly control: string;
+  /** Of a confidential machine whose secure processor is simulated. */
+  readonly processor: string;
 }
 
 /** Name of the virtio-serial port, as the guest protocol says. */
@@ -61,7 +63,11 @@ export const CONTROL = 'control';
 const EMULATED_CPU = 'max,erms=off,fsrm=off';
 
 export function vmmSockets(runtimeDir: string): VmmSockets {
-  return { monitor: `${runtimeDir}/qmp.sock`, control: `${runtimeDir}/ctl.sock` };
+  return {
+    monitor: `${runtimeDir}/qmp.sock`,
+    control: `${runtimeDir}/ctl.sock`,
+    processor: `${runtimeDir}/sp.sock`,
+  };
 }
 
 /** What names the machine in the VMM's command line; found again by it. */
@@ -101,7 +107,7 @@ function deviceArguments({ spec, beginning }: VmmPlan): string[] {
   return spec.copyOf === undefined ? templateDevices(spec) : forkDevices(spec, spec.copyOf);
 }
 
-function identity({ id }: MachineSpec): string[] {
+export function identity({ id }: MachineSpec): string[] {
   const uuid = [
     id.slice(0, 8),
     id.slice(8, 12),
@@ -112,7 +118,7 @@ function identity({ id }: MachineSpec): string[] {
   return ['-name', `${guestName(id)},process=a3s-${id.slice(0, 11)}`, '-uuid', uuid.join('-')];
 }
 
-function confinement(): string[] {
+export function confinement(): string[] {
   return [
     '-sandbox',
     'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
@@ -129,9 +135,7 @@ function platform({ spec, accelerator }: VmmPlan, fds: VmmDescriptors): string[]
   return [
     '-machine',
     'q35,memory-backend=memory,dump-guest-core=off,smbus=off,sata=off,vmport=off,usb=off',
-    ...(accelerator === 'kvm'
-      ? ['-accel', `kvm,device=${setFile(KVM_SET)}`]
-      : ['-accel', 'tcg,thread=multi']),
+    ...acceleration(accelerator),
     '-cpu',
     cpuModel(accelerator),
     ...addFd(fds.kvm, KVM_SET),
@@ -139,9 +143,18 @@ function platform({ spec, accelerator }: VmmPlan, fds: VmmDescriptors): string[]
     ...(fds.backing ?? []).flatMap((below, disk) =>
       below.flatMap((fd, n) => addFd(fd, backingSet(disk, n))),
     ),
-    '-smp',
-    `cpus=${spec.cpus},sockets=1,cores=${spec.cpus},threads=1`,
+    ...processors(spec),
   ];
+}
+
+export function acceleration(accelerator: Accelerator): string[] {
+  return accelerator === 'kvm'
+    ? ['-accel', `kvm,device=${setFile(KVM_SET)}`]
+    : ['-accel', 'tcg,thread=multi'];
+}
+
+export function processors({ cpus }: MachineSpec): string[] {
+  return ['-smp', `cpus=${cpus},sockets=1,cores=${cpus},threads=1`];
 }
 
 /** Guest memory never lies on a disk. Device processes map it too where the box has shares, so then it is a memfd. */
@@ -167,7 +180,7 @@ function memory({ spec, beginning, growthBytes }: VmmPlan, fds: VmmDescriptors):
   ];
 }
 
-function addFd(fd: number | undefined, set: number): string[] {
+export function addFd(fd: number | undefined, set: number): string[] {
   return fd === undefined ? [] : ['-add-fd', `fd=${fd},set=${set}`];
 }
 
@@ -204,14 +217,20 @@ function devices({ spec, beginning }: VmmPlan, fds: VmmDescriptors): string[] {
     `socket,id=${CONTROL},path=${optionValue(control)},server=on,wait=off`,
     '-device',
     `virtserialport,id=${CONTROL_PORT_ID},chardev=${CONTROL},name=${CONTROL_PORT}`,
-    '-chardev',
-    `socket,id=monitor,fd=${fds.monitor},server=on,wait=off`,
-    '-mon',
-    'chardev=monitor,mode=control',
+    ...monitorArguments(fds.monitor),
     ...Array.from({ length: ports }, (_, index) => [
       '-device',
       `pcie-root-port,id=rp${index},chassis=${index + 1},slot=${index + 1},bus=pcie.0`,
     ]).flat(),
+  ];
+}
+
+export function monitorArguments(fd: number): string[] {
+  return [
+    '-chardev',
+    `socket,id=monitor,fd=${fd},server=on,wait=off`,
+    '-mon',
+    'chardev=monitor,mode=control',
   ];
 }
 
@@ -220,11 +239,11 @@ function devices({ spec, beginning }: VmmPlan, fds: VmmDescriptors): string[] {
  * the VMM, since the console's last bytes live in it. Whoever holds the machine reads them and ends the VMM; when
  * nobody does, the next server.
  */
-function lifecycle(): string[] {
+export function lifecycle(): string[] {
   return ['-action', 'reboot=shutdown,shutdown=pause,panic=pause', '-S'];
 }
 
 /** QEMU's option syntax ends a value at a comma; two stand for one. */
-function optionValue(value: string): string {
+export function optionValue(value: string): string {
   return value.replaceAll(',', ',,');
 }

@@ -9,6 +9,7 @@ import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { deadline } from '../deadline.ts';
 import type {
+  ConfidentialLaunch,
   Engine,
   EngineReport,
   Machine,
@@ -18,10 +19,13 @@ import type {
 } from '../engine.ts';
 import { checkMemory } from '../memory.ts';
 import { checkPort } from '../passt.ts';
+import { InstalledProcessor } from '../secure-processor/processor.ts';
 import { endProcesses } from '../sweep.ts';
 import { reportTees } from '../tees.ts';
 import { chooseAccelerator, holds, type Verdict } from './accelerator.ts';
 import { vmmSockets } from './arguments.ts';
+import { adoptConfidential } from './confidential/adopt.ts';
+import { launchConfidential } from './confidential/launch.ts';
 import { prepareDirectory } from './directory.ts';
 import { MachineEvents } from './events.ts';
 import { forkMachine } from './fork.ts';
@@ -57,11 +61,14 @@ export class QemuEngine implements Engine {
   readonly name = 'qemu';
   readonly #options: QemuEngineOptions;
   readonly #inputs = new TemplateInputs();
+  readonly #processor: InstalledProcessor;
   #verdict: Promise<Verdict> | undefined;
   #stubKernel: Promise<FileHandle> | undefined;
 
   constructor(options: QemuEngineOptions) {
     this.#options = options;
+    const home = dirname(options.cacheFile);
+    this.#processor = new InstalledProcessor(join(home, 'simulated', 'processor.json'));
   }
 
   async report(): Promise<EngineReport> {
@@ -97,7 +104,11 @@ export class QemuEngine implements Engine {
     signal.throwIfAborted();
     await prepareDirectory(spec.runtimeDir, spec.identity);
     try {
-      const { template, copyOf } = spec;
+      const { template, copyOf, confidential } = spec;
+      if (confidential !== undefined) {
+        const plan = { spec: { ...spec, confidential }, accelerator };
+        return await launchConfidential(plan, this.#processor, signal);
+      }
       if (copyOf !== undefined) {
         return await forkMachine(
           { spec: { ...spec, copyOf }, accelerator, beginning: 'fork', growthBytes: GROWTH },
@@ -145,7 +156,11 @@ export class QemuEngine implements Engine {
     }
   }
 
-  async adopt(id: string, runtimeDir: string): Promise<Machine | undefined> {
+  async adopt(
+    id: string,
+    runtimeDir: string,
+    confidential?: Pick<ConfidentialLaunch, 'tee' | 'guestStatePath'>,
+  ): Promise<Machine | undefined> {
     const vmm = findVmm(id, runtimeDir);
     if (vmm === undefined) return undefined;
     const events = new MachineEvents();
@@ -162,8 +177,16 @@ export class QemuEngine implements Engine {
       await endProcesses(runtimeDir);
       return undefined;
     }
-    await endSaving(monitor);
-    const machine = new QemuMachine({ id, runtimeDir, vmm, monitor, helpers: [] });
+    const parts = { id, runtimeDir, vmm, monitor, helpers: [] };
+    let machine: QemuMachine;
+    try {
+      if (confidential === undefined) await endSaving(monitor);
+      const adopted = await adoptConfidential(id, runtimeDir, confidential, this.#processor);
+      machine = new QemuMachine({ ...parts, confidential: adopted });
+    } catch (error) {
+      monitor.close();
+      throw error;
+    }
     events.forward(machine);
     if (ENDED.has(status)) void machine.stopped(UNSEEN);
     return machine;

@@ -5,11 +5,13 @@
  */
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { LaunchRecord } from '@a3s-box/attestation/measure';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import type { Disk, Machine, MachineExit, SavedMachine, SaveRequest } from '../engine.ts';
 import { type Helper, printable } from '../helper.ts';
 import { killProcess, type ProcessFence, untilGone } from '../processes.ts';
+import type { ProcessorPort } from '../secure-processor/port.ts';
 import { endProcesses, removeSockets } from '../sweep.ts';
 import { vmmSockets } from './arguments.ts';
 import { panicReason, readConsole } from './console.ts';
@@ -29,6 +31,15 @@ export interface MachineParts {
   readonly monitor: QmpClient;
   /** Those that this process started; none when adopted. */
   readonly helpers: readonly Helper[];
+  /** Of a confidential machine. */
+  readonly confidential?: ConfidentialParts | undefined;
+}
+
+export interface ConfidentialParts {
+  /** Where its simulated secure processor answers it. */
+  readonly port: Pick<ProcessorPort, 'close'> | undefined;
+  /** Undefined when adopted. */
+  readonly launched: LaunchRecord | undefined;
 }
 
 export class QemuMachine implements Machine {
@@ -68,11 +79,17 @@ export class QemuMachine implements Machine {
     await this.#parts.monitor.execute('cont', {}, z.unknown());
   }
 
+  get launched(): LaunchRecord | undefined {
+    return this.#parts.confidential?.launched;
+  }
+
   async insert(disks: readonly Disk[]): Promise<void> {
+    this.#requirePlain('get disks while it runs');
     await insertDisks(this.#parts.monitor, disks);
   }
 
   async save(request: SaveRequest, signal: AbortSignal): Promise<SavedMachine> {
+    this.#requirePlain('be saved: its memory is its own');
     const gone = AbortSignal.any([signal, this.#gone.signal]);
     return await saveRunning(this.#parts.monitor, request, gone);
   }
@@ -83,6 +100,7 @@ export class QemuMachine implements Machine {
   }
 
   async console(): Promise<Buffer> {
+    if (this.#parts.confidential !== undefined) return this.#console;
     if (this.#ending === undefined) this.#console = await readConsole(this.#parts.monitor);
     return this.#console;
   }
@@ -93,6 +111,7 @@ export class QemuMachine implements Machine {
 
   async release(): Promise<void> {
     this.#released = true;
+    await this.#parts.confidential?.port?.close();
     await this.#control.close();
     for (const helper of this.#parts.helpers) helper.release();
     this.#parts.monitor.close();
@@ -103,7 +122,7 @@ export class QemuMachine implements Machine {
   async stopped(reason: string): Promise<void> {
     if (this.#ending !== undefined) return;
     // A VMM that dies right now takes the console with it, not the reason.
-    this.#console = await readConsole(this.#parts.monitor).catch(() => this.#console);
+    this.#console = await this.console().catch(() => this.#console);
     await this.#end(explainShutdown(reason, this.#console));
   }
 
@@ -112,6 +131,11 @@ export class QemuMachine implements Machine {
     const { monitor } = this.#parts;
     const { status } = await monitor.execute('query-status', {}, z.object({ status: z.string() }));
     if (status === 'internal-error') await this.stopped(status);
+  }
+
+  #requirePlain(what: string): void {
+    if (this.#parts.confidential === undefined) return;
+    throw new A3sError('unsupported-option', `A confidential machine cannot ${what}`);
   }
 
   /** The first reason counts; everyone waits for the same end. */
@@ -127,6 +151,7 @@ export class QemuMachine implements Machine {
     const alone = await endedAlone(helpers);
     await untilGone([vmm], new AbortController().signal);
     await (alone ? removeSockets(runtimeDir) : endProcesses(runtimeDir));
+    await this.#parts.confidential?.port?.close();
     await this.#control.close();
     const detail = exit === CRASHED ? await lastWords(helpers) : exit.detail;
     for (const helper of helpers) helper.release();

@@ -1,0 +1,35 @@
+/**
+ * What a server needs of a confidential machine that an earlier one launched: its secure processor goes on, where it is simulated.
+ *
+ * @module
+ */
+import { A3sError } from '../../../errors.ts';
+import type { ConfidentialLaunch } from '../../engine.ts';
+import { readGuestFile } from '../../secure-processor/guest-file.ts';
+import { ProcessorPort } from '../../secure-processor/port.ts';
+import type { InstalledProcessor } from '../../secure-processor/processor.ts';
+import { vmmSockets } from '../arguments.ts';
+import type { ConfidentialParts } from '../machine.ts';
+
+/**
+ * @returns undefined for a machine that is none
+ * @throws A3sError `state-unusable` where nobody can answer for its guest any more
+ */
+export async function adoptConfidential(
+  id: string,
+  runtimeDir: string,
+  launch: Pick<ConfidentialLaunch, 'tee' | 'guestStatePath'> | undefined,
+  processor: InstalledProcessor,
+): Promise<ConfidentialParts | undefined> {
+  if (launch === undefined) return undefined;
+  if (launch.tee === 'snp') return { port: undefined, launched: undefined };
+  const kept = await readGuestFile(launch.guestStatePath, id);
+  const opened = await processor.open();
+  try {
+    const port = new ProcessorPort(vmmSockets(runtimeDir).processor, opened.resume(kept));
+    return { port, launched: undefined };
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new A3sError('state-unusable', message, { cause });
+  }
+}

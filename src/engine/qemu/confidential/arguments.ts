@@ -1,0 +1,210 @@
+/**
+ * QEMU's command line of a confidential machine, as a pure function of what it is.
+ *
+ * Everything is there from the start, and nothing that a host could look through: no console, no template, no files of the host,
+ * no balloon, modern virtio only. With SEV-SNP, QEMU hands the measured pages to the secure processor; simulated, the firmware
+ * finds the same table of hashes at the same place, and checks it just so.
+ *
+ * @module
+ */
+import type { Nic } from '../../engine.ts';
+import { passtSocket } from '../../passt.ts';
+import {
+  acceleration,
+  addFd,
+  CONTROL,
+  CONTROL_PORT,
+  CONTROL_PORT_ID,
+  confinement,
+  identity,
+  lifecycle,
+  monitorArguments,
+  optionValue,
+  processors,
+  vmmSockets,
+} from '../arguments.ts';
+import { diskSet, KVM_SET } from '../descriptor-sets.ts';
+import { asArguments, type Command, NETDEV, placedDisks, translator } from '../hotplug.ts';
+import type { ConfidentialPlan, ConfidentialSpec } from './plan.ts';
+import { cardPlace, diskPlaces, FIXED_PLACES } from './slots.ts';
+
+/** Descriptors that QEMU inherits, by number. */
+export interface ConfidentialDescriptors {
+  /** Files in memory that nobody can change any more. */
+  readonly firmware: number;
+  readonly kernel: number;
+  readonly initrd: number;
+  /** The table of hashes that the firmware checks, and its address; QEMU makes it itself with SEV-SNP. */
+  readonly hashes: { readonly fd: number; readonly address: number } | undefined;
+  /** `/dev/kvm` and `/dev/sev`, where they are needed. */
+  readonly kvm: number | undefined;
+  readonly sev: number | undefined;
+  /** A listening socket, which the monitor answers on. */
+  readonly monitor: number;
+  /** One per disk, in the spec's order. */
+  readonly disks: readonly number[];
+}
+
+/** Name of the virtio-serial port at which a simulated secure processor answers. */
+export const PROCESSOR_PORT = 'a3s.sp';
+
+/** Where every processor with SEV-SNP has its encryption bit, and the address bit that it costs (AMD 24593, CPUID Fn8000_001F). */
+const C_BIT = 51;
+const REDUCED_PHYSICAL_BITS = 1;
+
+const MODERN = 'disable-legacy=on,iommu_platform=on';
+
+export function confidentialArguments(
+  plan: ConfidentialPlan,
+  fds: ConfidentialDescriptors,
+): string[] {
+  const { spec } = plan;
+  return [
+    ...identity(spec),
+    ...confinement(),
+    ...platform(plan, fds),
+    ...memory(spec),
+    ...protection(spec, fds),
+    ...boot(spec, fds),
+    ...ports(spec),
+    ...monitorArguments(fds.monitor),
+    ...asArguments([...card(spec), ...disks(spec)]),
+    ...lifecycle(),
+  ];
+}
+
+function platform({ spec, accelerator }: ConfidentialPlan, fds: ConfidentialDescriptors): string[] {
+  const { tee, vcpuType } = spec.confidential;
+  const common =
+    'q35,memory-backend=memory,dump-guest-core=off,smbus=off,sata=off,vmport=off,usb=off,smm=off';
+  return [
+    '-machine',
+    tee === 'snp' ? `${common},confidential-guest-support=snp` : common,
+    ...acceleration(accelerator),
+    '-cpu',
+    vcpuType,
+    ...addFd(fds.kvm, KVM_SET),
+    ...fds.disks.flatMap((fd, index) => addFd(fd, diskSet(index))),
+    ...processors(spec),
+  ];
+}
+
+/** Guest memory never lies in a file. With SEV-SNP what is shared with the host is a memfd, the rest the kernel's. */
+function memory({ memoryBytes, confidential }: ConfidentialSpec): string[] {
+  const common = `id=memory,size=${memoryBytes}B,dump=off,merge=off`;
+  const backend =
+    confidential.tee === 'snp'
+      ? `memory-backend-memfd,${common},share=on`
+      : `memory-backend-ram,${common},share=off`;
+  return ['-m', `size=${memoryBytes}B`, '-object', backend];
+}
+
+function protection(
+  { confidential }: ConfidentialSpec,
+  { hashes, sev }: ConfidentialDescriptors,
+): string[] {
+  if (confidential.tee === 'simulated') {
+    if (hashes === undefined) return [];
+    const address = `0x${hashes.address.toString(16)}`;
+    return ['-device', `loader,file=/proc/self/fd/${hashes.fd},addr=${address},force-raw=on`];
+  }
+  const { policy, hostData, identity: id } = confidential;
+  const options = [
+    'sev-snp-guest',
+    'id=snp',
+    `sev-device=/proc/self/fd/${sev}`,
+    `cbitpos=${C_BIT}`,
+    `reduced-phys-bits=${REDUCED_PHYSICAL_BITS}`,
+    `policy=0x${policy.toString(16)}`,
+    'kernel-hashes=on',
+    `host-data=${base64(hostData)}`,
+    ...(id === undefined
+      ? []
+      : [
+          `id-block=${base64(id.block)}`,
+          `id-auth=${base64(id.auth)}`,
+          `author-key-enabled=${hasAuthor(id.auth) ? 'on' : 'off'}`,
+        ]),
+  ];
+  return ['-object', options.join(',')];
+}
+
+/** AUTHOR_KEY_ALGO of the ID authentication information: bytes 4 to 7, zero where no author key signed the ID key. */
+export function hasAuthor(auth: Uint8Array): boolean {
+  return auth.subarray(4, 8).some((byte) => byte !== 0);
+}
+
+function boot({ boot: { commandLine } }: ConfidentialSpec, fds: ConfidentialDescriptors): string[] {
+  return [
+    '-bios',
+    `/proc/self/fd/${fds.firmware}`,
+    '-kernel',
+    `/proc/self/fd/${fds.kernel}`,
+    '-initrd',
+    `/proc/self/fd/${fds.initrd}`,
+    '-append',
+    commandLine.join(' '),
+  ];
+}
+
+function ports({ runtimeDir, confidential }: ConfidentialSpec): string[] {
+  const simulated = confidential.tee === 'simulated';
+  const { control, processor } = vmmSockets(runtimeDir);
+  return [
+    '-serial',
+    'none',
+    '-device',
+    `virtio-rng-pci,${FIXED_PLACES.random},${MODERN}`,
+    '-device',
+    // The first of them is a console's, which there is none of.
+    `virtio-serial-pci,${FIXED_PLACES.serial},${MODERN},max_ports=${simulated ? 3 : 2}`,
+    '-chardev',
+    `socket,id=${CONTROL},path=${optionValue(control)},server=on,wait=off`,
+    '-device',
+    `virtserialport,id=${CONTROL_PORT_ID},chardev=${CONTROL},name=${CONTROL_PORT},nr=1`,
+    ...(simulated
+      ? [
+          '-chardev',
+          `socket,id=processor,path=${optionValue(processor)},server=on,wait=off`,
+          '-device',
+          `virtserialport,id=processor-port,chardev=processor,name=${PROCESSOR_PORT},nr=2`,
+        ]
+      : []),
+  ];
+}
+
+function card({ nic, runtimeDir }: ConfidentialSpec): Command[] {
+  return nic === undefined ? [] : cardCommands(nic, passtSocket(runtimeDir));
+}
+
+function cardCommands({ mac }: Nic, socket: string): Command[] {
+  return [
+    translator(NETDEV, socket),
+    [
+      'device_add',
+      modern({
+        driver: 'virtio-net-pci',
+        ...cardPlace(),
+        netdev: NETDEV,
+        id: 'nic0',
+        mac,
+        romfile: '',
+      }),
+    ],
+  ];
+}
+
+function disks(spec: ConfidentialSpec): Command[] {
+  return placedDisks(spec, diskPlaces(spec.disks.length)).map(([name, args]) => [
+    name,
+    name === 'device_add' ? modern(args) : args,
+  ]);
+}
+
+function modern(device: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return { ...device, 'disable-legacy': 'on', iommu_platform: true };
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}

@@ -1,0 +1,95 @@
+/**
+ * One confidential launch: what is booted is sealed, measured and handed over, and then the guest runs.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { Helper } from '../../helper.ts';
+import { startPasst } from '../../passt.ts';
+import { ProcessorPort } from '../../secure-processor/port.ts';
+import type { InstalledProcessor } from '../../secure-processor/processor.ts';
+import { vmmSockets } from '../arguments.ts';
+import { MachineEvents } from '../events.ts';
+import { QemuMachine } from '../machine.ts';
+import { answeringVmm } from '../vmm.ts';
+import { type ConfidentialPlan, type ConfidentialSpec, checkPlan } from './plan.ts';
+import { closeSealed, type SealedFile, sealFile } from './sealed-file.ts';
+import { type MeasuredVmm, type SealedBoot, spawnMeasured } from './spawn.ts';
+
+const MEBIBYTE = 2 ** 20;
+/** Firmware lies in the last 16 MiB below 4 GiB; the others are bounds on this process's work. */
+const LARGEST = { firmware: 16 * MEBIBYTE, kernel: 256 * MEBIBYTE, initrd: 1024 * MEBIBYTE };
+
+/**
+ * On failure processes may be left; the caller ends them, by the runtime directory.
+ *
+ * @throws A3sError as `checkPlan` and `spawnMeasured` do, `vmm-failed`
+ */
+export async function launchConfidential(
+  plan: ConfidentialPlan,
+  processor: InstalledProcessor,
+  signal: AbortSignal,
+): Promise<QemuMachine> {
+  const { spec } = plan;
+  checkPlan(plan);
+  const { id, runtimeDir, identity, nic } = spec;
+  // Before the VMM, which has its card from the start.
+  const passt = nic === undefined ? undefined : await startPasst(nic, runtimeDir, identity, signal);
+  const { helper, launched, guest } = await spawnSealed(plan, processor);
+  signal.throwIfAborted();
+  const events = new MachineEvents();
+  const vmm = await answeringVmm(spec, helper, (event) => events.receive(event), signal);
+  const port =
+    guest === undefined ? undefined : new ProcessorPort(vmmSockets(runtimeDir).processor, guest);
+  try {
+    await vmm.monitor.execute('cont', {}, z.unknown());
+    signal.throwIfAborted();
+  } catch (error) {
+    vmm.monitor.close();
+    await port?.close();
+    throw error;
+  }
+  const helpers: Helper[] = passt === undefined ? [helper] : [helper, passt];
+  const machine = new QemuMachine({
+    id,
+    runtimeDir,
+    vmm: vmm.process,
+    monitor: vmm.monitor,
+    helpers,
+    confidential: { port, launched },
+  });
+  events.forward(machine);
+  return machine;
+}
+
+/** The VMM has its own descriptors once it is spawned. */
+async function spawnSealed(
+  plan: ConfidentialPlan,
+  processor: InstalledProcessor,
+): Promise<MeasuredVmm> {
+  const { spec } = plan;
+  const sealed: SealedFile[] = [];
+  try {
+    const boot = await sealBoot(spec, sealed);
+    return await spawnMeasured(plan, boot, processor);
+  } finally {
+    await Promise.all(sealed.map(closeSealed));
+  }
+}
+
+/** @param sealed gets all that was sealed, whatever fails */
+async function sealBoot(
+  { boot, confidential }: ConfidentialSpec,
+  sealed: SealedFile[],
+): Promise<SealedBoot> {
+  const one = async (path: string, limit: number): Promise<SealedFile> => {
+    const file = await sealFile(path, limit);
+    sealed.push(file);
+    return file;
+  };
+  return {
+    firmware: await one(confidential.firmwarePath, LARGEST.firmware),
+    kernel: await one(boot.kernelPath, LARGEST.kernel),
+    initrd: await one(boot.initrdPath, LARGEST.initrd),
+  };
+}

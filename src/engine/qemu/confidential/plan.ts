@@ -1,0 +1,56 @@
+/**
+ * What a confidential machine is launched as, and what cannot be launched so.
+ *
+ * @module
+ */
+import { A3sError } from '../../../errors.ts';
+import type { ConfidentialLaunch, MachineSpec } from '../../engine.ts';
+import type { Accelerator } from '../arguments.ts';
+import { MOST_DISKS } from './slots.ts';
+
+/** A spec whose machine is launched measured. */
+export type ConfidentialSpec = MachineSpec & { readonly confidential: ConfidentialLaunch };
+
+/** What a command line is made from. */
+export interface ConfidentialPlan {
+  readonly spec: ConfidentialSpec;
+  readonly accelerator: Accelerator;
+}
+
+const HOST_DATA_BYTES = 32;
+
+/**
+ * Refuses what nobody measures, or what would let the host in: another beginning than a boot, files of the host inside the
+ * guest, and images over images.
+ *
+ * @throws A3sError `unsupported-option`, `invalid-argument`, `tee-unavailable`
+ */
+export function checkPlan({ spec, accelerator }: ConfidentialPlan): void {
+  const { confidential, disks } = spec;
+  if (spec.template !== undefined || spec.copyOf !== undefined) {
+    refuse('unsupported-option', 'it boots by itself, never as a copy of a template or a snapshot');
+  }
+  if (spec.shares.length > 0) {
+    refuse('unsupported-option', 'directories of the host cannot be shared with it');
+  }
+  if (disks.some(({ backing = [] }) => backing.length > 0)) {
+    refuse('unsupported-option', 'its disks cannot be layers over other images');
+  }
+  if (disks.length > MOST_DISKS) {
+    refuse('invalid-argument', `it takes at most ${MOST_DISKS} disks, not ${disks.length}`);
+  }
+  if (confidential.hostData.length !== HOST_DATA_BYTES) {
+    refuse('invalid-argument', `HOST_DATA has ${HOST_DATA_BYTES} bytes`);
+  }
+  if (confidential.tee === 'snp' && accelerator !== 'kvm') {
+    refuse('tee-unavailable', 'SEV-SNP needs KVM, which does not work here');
+  }
+}
+
+function refuse(
+  code: 'unsupported-option' | 'invalid-argument' | 'tee-unavailable',
+  why: string,
+): never {
+  const remedy = code === 'tee-unavailable' ? 'a3s-box info says what is missing.' : undefined;
+  throw new A3sError(code, `Cannot start a confidential machine: ${why}`, { remedy });
+}

@@ -1,0 +1,35 @@
+/**
+ * Where the devices of a confidential machine are: on the root bus, each at its own place from the start. Nothing is plugged in
+ * later, so it has no root ports.
+ *
+ * @module
+ */
+import type { Slot } from '../slots.ts';
+
+const BUS = 'pcie.0';
+const FUNCTIONS = 8;
+const FIRST_DISK = 4;
+/** Above it are the bridges of the chipset. */
+const LAST_DISK = 0x1e;
+
+/** How many disks there is room for. */
+export const MOST_DISKS = (LAST_DISK - FIRST_DISK + 1) * FUNCTIONS;
+
+/** Options that place a device which every confidential machine has. */
+export const FIXED_PLACES = {
+  random: `bus=${BUS},addr=0x1`,
+  serial: `bus=${BUS},addr=0x2`,
+} as const;
+
+export function cardPlace(): Slot {
+  return { bus: BUS, addr: '0x3.0x0', multifunction: false };
+}
+
+/** @returns index of each disk with its place, in their order */
+export function diskPlaces(count: number): [number, Slot][] {
+  return Array.from({ length: count }, (_, index) => {
+    const device = FIRST_DISK + Math.floor(index / FUNCTIONS);
+    const addr = `0x${device.toString(16)}.0x${index % FUNCTIONS}`;
+    return [index, { bus: BUS, addr, multifunction: true }];
+  });
+}

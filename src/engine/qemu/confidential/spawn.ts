@@ -1,0 +1,160 @@
+/**
+ * Spawns the VMM of a confidential machine, from files that were measured before it gets them and cannot change after.
+ *
+ * @module
+ */
+import { constants } from 'node:fs';
+import type { LaunchInputs, LaunchRecord } from '@a3s-box/attestation/measure';
+import type { SimulatedGuest } from '@a3s-box/attestation/simulated';
+import { findTool } from '../../../cell/tools.ts';
+import { A3sError } from '../../../errors.ts';
+import { Helper } from '../../helper.ts';
+import { writeGuestFile } from '../../secure-processor/guest-file.ts';
+import type { InstalledProcessor } from '../../secure-processor/processor.ts';
+import { vmmSockets } from '../arguments.ts';
+import { DescriptorTable } from '../descriptor-table.ts';
+import { VMM } from '../machine.ts';
+import { QEMU, vmmCell } from '../vmm.ts';
+import { confidentialArguments, hasAuthor } from './arguments.ts';
+import type { ConfidentialPlan, ConfidentialSpec } from './plan.ts';
+import { closeSealed, contentOf, type SealedFile, sealBytes, sha256Of } from './sealed-file.ts';
+
+const { O_RDONLY, O_RDWR } = constants;
+
+/** What a machine boots from, in memory and unchangeable. */
+export interface SealedBoot {
+  readonly firmware: SealedFile;
+  readonly kernel: SealedFile;
+  readonly initrd: SealedFile;
+}
+
+export interface MeasuredVmm {
+  readonly helper: Helper;
+  readonly launched: LaunchRecord;
+  /** The guest of a simulated processor. */
+  readonly guest: SimulatedGuest | undefined;
+}
+
+/**
+ * Measures what the VMM will get, has the simulated processor launch and keep the guest, and starts the VMM with those very
+ * descriptors: no file is opened between the two, and no path names what is measured.
+ *
+ * @throws A3sError `unsupported-option` for firmware, kernel or identity that cannot be launched so, `tool-missing`,
+ *   `state-unusable` for a file that cannot be opened or written
+ */
+export async function spawnMeasured(
+  plan: ConfidentialPlan,
+  sealed: SealedBoot,
+  processor: InstalledProcessor,
+): Promise<MeasuredVmm> {
+  const { spec, accelerator } = plan;
+  const path = await findTool(QEMU);
+  const { launched, inputs, table: hashTable } = await measure(spec, sealed);
+  const guest =
+    spec.confidential.tee === 'simulated' ? await launch(spec, inputs, processor) : undefined;
+  await using table = new DescriptorTable();
+  const hashes = guest === undefined ? undefined : await sealBytes(hashTable.bytes);
+  try {
+    const disks: number[] = [];
+    const fds = {
+      firmware: table.lend(sealed.firmware.fd),
+      kernel: table.lend(sealed.kernel.fd),
+      initrd: table.lend(sealed.initrd.fd),
+      hashes:
+        hashes === undefined
+          ? undefined
+          : { fd: table.lend(hashes.fd), address: hashTable.address },
+      kvm: accelerator === 'kvm' ? await table.open('/dev/kvm', O_RDWR) : undefined,
+      sev: guest === undefined ? await table.open('/dev/sev', O_RDWR) : undefined,
+      monitor: await table.listen(vmmSockets(spec.runtimeDir).monitor),
+      disks,
+    };
+    for (const disk of spec.disks) {
+      disks.push(await table.open(disk.path, disk.readonly ? O_RDONLY : O_RDWR));
+    }
+    const args = confidentialArguments(plan, fds);
+    const helper = await Helper.start(VMM, { ...vmmCell(spec), path, args }, table.fds);
+    return { helper, launched, guest };
+  } finally {
+    if (hashes !== undefined) await closeSealed(hashes);
+  }
+}
+
+interface Measured {
+  readonly inputs: LaunchInputs;
+  readonly launched: LaunchRecord;
+  /** What the firmware checks kernel, initrd and command line against. */
+  readonly table: { readonly bytes: Uint8Array; readonly address: number };
+}
+
+async function measure(spec: ConfidentialSpec, sealed: SealedBoot): Promise<Measured> {
+  // Loaded here: most servers never run a confidential box.
+  const { kernelHashes, kernelHashTable, launchRecordOf, measuredOvmf } = await import(
+    '@a3s-box/attestation/measure'
+  );
+  const [firmware, kernel, initrd] = await Promise.all([
+    contentOf(sealed.firmware),
+    sha256Of(sealed.kernel),
+    sha256Of(sealed.initrd),
+  ]);
+  try {
+    const ovmf = measuredOvmf(firmware);
+    const inputs: LaunchInputs = {
+      vmm: 'qemu',
+      ovmf,
+      kernel: { sha256: kernel },
+      initrd: { sha256: initrd },
+      append: spec.boot.commandLine.join(' '),
+      vcpus: spec.cpus,
+      vcpuType: spec.confidential.vcpuType,
+    };
+    // Refuses firmware that would start a kernel unchecked.
+    const launched = launchRecordOf(inputs);
+    const bytes = kernelHashTable(
+      kernelHashes({ sha256: kernel }, { sha256: initrd }, inputs.append),
+    );
+    return { inputs, launched, table: { bytes, address: ovmf.hashTableGpa ?? 0 } };
+  } catch (error) {
+    throw refusal(error);
+  }
+}
+
+/** The guest is kept before it runs, so that whoever adopts its machine can answer for it. */
+async function launch(
+  { id, confidential }: ConfidentialSpec,
+  inputs: LaunchInputs,
+  processor: InstalledProcessor,
+): Promise<SimulatedGuest> {
+  const { hostData, policy, identity, guestStatePath } = confidential;
+  const opened = await processor.open();
+  let guest: SimulatedGuest;
+  try {
+    guest = opened.launch({
+      inputs,
+      hostData,
+      policy,
+      ...(identity === undefined
+        ? {}
+        : {
+            id: {
+              idBlock: identity.block,
+              idAuth: identity.auth,
+              authorKeyEnabled: hasAuthor(identity.auth),
+            },
+          }),
+    });
+  } catch (error) {
+    throw refusal(error);
+  }
+  await writeGuestFile(guestStatePath, id, guest.keep());
+  return guest;
+}
+
+function refusal(cause: unknown): A3sError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const remedy = cause instanceof Error && 'remedy' in cause ? cause.remedy : undefined;
+  return new A3sError('unsupported-option', `Cannot launch a confidential machine: ${why}`, {
+    cause,
+    remedy: typeof remedy === 'string' ? remedy : undefined,
+  });
+}
