@@ -76,7 +76,7 @@ func start() (*Guest, error) {
 	}
 	g.Reaper = reaper.New()
 	go func() { g.Failed <- g.Reaper.Run() }()
-	port, err := control.Find(portDeadline)
+	port, err := control.Find(control.Name, portDeadline)
 	if err != nil {
 		return nil, &StepError{"find the port " + control.Name, err}
 	}

@@ -13,8 +13,8 @@ import (
 // Name is what the host calls the port.
 const Name = "a3s.control"
 
-// Find waits for the port and answers its device file.
-func Find(deadline time.Duration) (string, error) {
+// Find waits for the port of a name and answers its device file.
+func Find(port string, deadline time.Duration) (string, error) {
 	const ports = "/sys/class/virtio-ports"
 	return uevent.Wait(deadline, func() (string, bool, error) {
 		entries, err := os.ReadDir(ports)
@@ -23,7 +23,7 @@ func Find(deadline time.Duration) (string, error) {
 		}
 		for _, entry := range entries {
 			name, err := os.ReadFile(ports + "/" + entry.Name() + "/name")
-			if err == nil && strings.TrimSpace(string(name)) == Name {
+			if err == nil && strings.TrimSpace(string(name)) == port {
 				return "/dev/" + entry.Name(), true, nil
 			}
 		}

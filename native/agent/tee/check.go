@@ -1,0 +1,28 @@
+package tee
+
+import (
+	"fmt"
+
+	"a3s.dev/box/agent/snp"
+)
+
+// check makes sure that a processor answered what it was asked. Who vouches for the report is for others to find out: a guest whose
+// processor is not its own learns so from nobody.
+func check(report []byte, data [64]byte) error {
+	parsed, err := snp.Parse(report)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrReport, err)
+	}
+	if parsed.ReportData != data {
+		return fmt.Errorf("%w: it is over other data", ErrReport)
+	}
+	return nil
+}
+
+// checkKey refuses the key that a processor answers when it has none (virtee/snpguest, issue 76).
+func checkKey(key [32]byte) error {
+	if key == [32]byte{} {
+		return fmt.Errorf("%w: it is zero", ErrKey)
+	}
+	return nil
+}
