@@ -74,26 +74,34 @@ func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 	if b.Digest() == digest {
 		return digest, nil
 	}
-	if err := b.claim(spec, digest); err != nil {
+	if err := b.Take(spec, digest); err != nil {
 		return "", err
+	}
+	return digest, nil
+}
+
+// Take sets the box up by a spec that was checked, once. The digest is that of the document that it comes from.
+func (b *Box) Take(spec *Spec, digest string) error {
+	if err := b.claim(spec, digest); err != nil {
+		return err
 	}
 	short, err := b.launcher.cgroup.limit(&spec.Resources)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := b.lay(spec); err != nil {
-		return "", err
+		return err
 	}
 	if short && b.prepared {
 		if err := b.awaitMemory(&spec.Resources); err != nil {
-			return "", err
+			return err
 		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.handles[MainID] = newHandle(MainID)
 	b.ready = true
-	return digest, nil
+	return nil
 }
 
 func digestOf(spec []byte) string {

@@ -54,7 +54,7 @@ func (g *ground) network(config *Network) (*network, error) {
 		device = nic{made.index, made.inside}
 	default:
 		var err error
-		if device, err = g.findNIC(*config.MAC); err != nil {
+		if device, err = g.findNIC(config.MAC); err != nil {
 			return nil, err
 		}
 	}
@@ -71,8 +71,12 @@ func (n *Network) equal(other *Network) bool {
 		*n.PrefixLength == *other.PrefixLength && *n.Gateway == *other.Gateway)
 }
 
-// findNIC waits for the network device of an address.
-func (g *ground) findNIC(mac string) (nic, error) {
+// findNIC waits for the network device of an address, or for any where none is given: a launch spec leaves the address to the host.
+func (g *ground) findNIC(address *string) (nic, error) {
+	mac := ""
+	if address != nil {
+		mac = *address
+	}
 	index, err := uevent.Wait(plugDeadline, func() (int, bool, error) { return findLink(mac) })
 	if err != nil {
 		return nic{}, &deviceError{"network device", mac, err}

@@ -53,6 +53,11 @@ func (g *ground) fillRoot(spec *Spec, network *network) error {
 	if err := mountShares(r, spec.Mounts); err != nil {
 		return err
 	}
+	for _, attachment := range spec.Attachments {
+		if err := r.attach(attachment); err != nil {
+			return err
+		}
+	}
 	if err := makeCwd(r, spec.Process.Cwd); err != nil {
 		return err
 	}
@@ -62,6 +67,15 @@ func (g *ground) fillRoot(spec *Spec, network *network) error {
 		}
 	}
 	return spec.protection().outside("/dev", "/proc", "/sys").apply(r)
+}
+
+func (r root) attach(a Attachment) error {
+	target, err := r.directory(a.Path)
+	if err != nil {
+		return &deviceError{"mount at", a.Path, err}
+	}
+	defer syscall.Close(target)
+	return linux.Attach(a.Mount, target)
 }
 
 func makeCwd(r root, cwd string) error {

@@ -11,6 +11,14 @@ type Spec struct {
 	Network     Network     `json:"network"`
 	Confinement Confinement `json:"confinement"`
 	Resources   Resources   `json:"resources"`
+	// Attachments are the agent's own mounts; no host can name one.
+	Attachments []Attachment `json:"-"`
+}
+
+// Attachment is a mount, open and attached nowhere, for a directory of the box, which is made where it is missing.
+type Attachment struct {
+	Mount int
+	Path  string
 }
 
 // Schema is the value of Spec.Schema.
@@ -26,15 +34,24 @@ type Rootfs struct {
 // Layer is a read-only EROFS disk.
 type Layer struct {
 	Serial string `json:"serial"`
+	// Verity is what every block of the disk is held against; nil in a plain guest, which believes its host.
+	Verity *Verity `json:"-"`
 }
 
-// Kinds of Changes.
+// Verity is a dm-verity tree, which begins where the EROFS image of Bytes bytes ends: format 1, SHA-256, blocks of 4096 bytes.
+type Verity struct {
+	Bytes      int64
+	Root, Salt [32]byte
+}
+
+// Kinds of Changes. No box spec of a host has the last one.
 const (
-	ChangesDisk   = "disk"
-	ChangesMemory = "memory"
+	ChangesDisk      = "disk"
+	ChangesMemory    = "memory"
+	ChangesEncrypted = "encrypted-disk"
 )
 
-// Changes is where the box writes: an ext4 disk, or memory.
+// Changes is where the box writes: an ext4 disk, memory, or a disk that is encrypted and authenticated under a key of this guest.
 type Changes struct {
 	Kind   string  `json:"kind"`
 	Serial *string `json:"serial"`

@@ -1,6 +1,8 @@
 package launchspec
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strconv"
 
 	"a3s.dev/box/agent/box"
@@ -15,6 +17,12 @@ const (
 	mtu          = 65520
 )
 
+// Serials of a confidential box's disks; a layer's index follows.
+const (
+	layerSerial   = "layer-"
+	changesSerial = "changes"
+)
+
 // Box is the box that a spec describes, as package box makes it.
 func (s *Spec) Box() *box.Spec {
 	return &box.Spec{
@@ -27,12 +35,27 @@ func (s *Spec) Box() *box.Spec {
 	}
 }
 
+// rootfs holds every layer against the root that the spec has for it.
 func (s *Spec) rootfs() box.Rootfs {
 	rootfs := box.Rootfs{Changes: box.Changes{Kind: box.ChangesMemory}, Readonly: s.Rootfs.Readonly}
-	for index := range s.Rootfs.Layers {
-		rootfs.Layers = append(rootfs.Layers, box.Layer{Serial: "layer-" + strconv.Itoa(index)})
+	if s.Rootfs.Changes == ChangesEncryptedDisk {
+		serial := changesSerial
+		rootfs.Changes = box.Changes{Kind: box.ChangesEncrypted, Serial: &serial}
+	}
+	for index, layer := range s.Rootfs.Layers {
+		verity := &box.Verity{Bytes: layer.Bytes, Root: digest(layer.Root), Salt: sha256.Sum256([]byte(layer.DiffID))}
+		rootfs.Layers = append(rootfs.Layers, box.Layer{Serial: layerSerial + strconv.Itoa(index), Verity: verity})
 	}
 	return rootfs
+}
+
+// digest is what hexadecimal digits say that were checked.
+func digest(text string) (sum [32]byte) {
+	decoded, err := hex.DecodeString(text)
+	if err != nil || copy(sum[:], decoded) != len(sum) {
+		panic("launchspec: a digest is not one: " + text)
+	}
+	return sum
 }
 
 func (s *Spec) network() box.Network {

@@ -1,6 +1,8 @@
 package launchspec
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"reflect"
 	"testing"
 
@@ -20,6 +22,16 @@ func TestABoxHasWhatItsSpecSays(t *testing.T) {
 	if !b.Rootfs.Readonly || len(b.Rootfs.Layers) != 2 || b.Rootfs.Layers[0].Serial != "layer-0" || b.Rootfs.Layers[1].Serial != "layer-1" {
 		t.Errorf("got %+v", b.Rootfs)
 	}
+	for index, layer := range b.Rootfs.Layers {
+		said := spec.Rootfs.Layers[index]
+		want := box.Verity{Bytes: said.Bytes, Root: [32]byte(unhex(t, said.Root)), Salt: sha256.Sum256([]byte(said.DiffID))}
+		if layer.Verity == nil || *layer.Verity != want {
+			t.Errorf("layer %d: got %+v, want %+v", index, layer.Verity, want)
+		}
+	}
+	if c := b.Rootfs.Changes; c.Kind != box.ChangesEncrypted || *c.Serial != "changes" {
+		t.Errorf("got %+v", c)
+	}
 	if !reflect.DeepEqual(b.Confinement, spec.Confinement) || !reflect.DeepEqual(b.Resources, spec.Resources) || len(b.Mounts) != 0 {
 		t.Errorf("got %+v", b)
 	}
@@ -29,6 +41,15 @@ func TestABoxHasWhatItsSpecSays(t *testing.T) {
 	}
 }
 
+func unhex(t *testing.T, text string) []byte {
+	t.Helper()
+	data, err := hex.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 func TestABoxWithoutANetworkHasNoAddress(t *testing.T) {
 	spec, err := Parse(textOf(t, "small"))
 	if err != nil {
@@ -36,5 +57,8 @@ func TestABoxWithoutANetworkHasNoAddress(t *testing.T) {
 	}
 	if n := spec.Box().Network; n != (box.Network{Kind: box.NetworkNone}) {
 		t.Errorf("got %+v", n)
+	}
+	if c := spec.Box().Rootfs.Changes; c != (box.Changes{Kind: box.ChangesMemory}) {
+		t.Errorf("got %+v", c)
 	}
 }

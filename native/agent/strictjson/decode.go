@@ -28,8 +28,8 @@ func (e *Error) Error() string {
 
 // Decode reads one document into the value that target points to.
 //
-// A struct takes its fields by their `json` tag. Every field must occur in the document, except one that is
-// a pointer: that stays nil. Besides structs and pointers to what follows there are string, bool, int64 and slices.
+// A struct takes its fields by their `json` tag, and leaves one alone whose tag is "-". Every other field must occur in the document,
+// except one that is a pointer: that stays nil. Besides structs and pointers to what follows there are string, bool, int64 and slices.
 func Decode(data []byte, target any) error {
 	p := &parser{data: data}
 	if err := p.value(reflect.ValueOf(target).Elem(), "", 0); err != nil {
@@ -125,8 +125,8 @@ func (p *parser) object(target reflect.Value, path string, depth int) error {
 		}
 	}
 	for index, present := range seen {
-		if !present && kind.Field(index).Type.Kind() != reflect.Pointer {
-			return p.fail(join(path, kind.Field(index).Tag.Get("json")), "is missing")
+		if tag := kind.Field(index).Tag.Get("json"); !present && tag != ignored && kind.Field(index).Type.Kind() != reflect.Pointer {
+			return p.fail(join(path, tag), "is missing")
 		}
 	}
 	return nil
@@ -182,7 +182,13 @@ func isNumber(c byte) bool {
 	return '0' <= c && c <= '9' || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E'
 }
 
+// ignored is the tag of a field that no document has.
+const ignored = "-"
+
 func field(kind reflect.Type, key string) int {
+	if key == ignored {
+		return -1
+	}
 	for index := range kind.NumField() {
 		if kind.Field(index).Tag.Get("json") == key {
 			return index

@@ -18,6 +18,7 @@ type sample struct {
 	List  []string `json:"list"`
 	Inner inner    `json:"inner"`
 	Maybe *int64   `json:"maybe"`
+	Own   int64    `json:"-"`
 }
 
 const whole = `{"name":"a","count":1,"list":["x"],"inner":{"flag":true}}`
@@ -51,6 +52,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"a key in another case":  {with(`"name"`, `"Name"`), `unknown key "Name"`},
 		"a key twice":            {with(`"count":1`, `"count":1,"count":1`), `key "count" occurs twice`},
 		"a key twice, escaped":   {with(`"count":1`, `"count":1,"co\u0075nt":1`), `key "count" occurs twice`},
+		"a key of its own":       {with(`"name"`, `"-":1,"name"`), `unknown key "-"`},
 		"a missing key":          {with(`"count":1,`, ``), "count: is missing"},
 		"a missing inner key":    {with(`"flag":true`, ``), "inner.flag: is missing"},
 		"null":                   {with(`"a"`, `null`), "name: must be a string"},
