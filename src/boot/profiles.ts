@@ -43,4 +43,4 @@ export const CONFIDENTIAL_COMMAND_LINES = {
 export const LAUNCH_POLICY = 0x30000;
 
 /** Where in the agent's module the programs are that become `/init`. */
-export const AGENT_PACKAGES = { plain: '.', confidential: '.' } as const;
+export const AGENT_PACKAGES = { plain: '.', confidential: './confidential' } as const;
