@@ -75,6 +75,10 @@ const logs = entry(
   'Fetch the logs of a box',
   async () => (await import('./commands/logs.ts')).logs,
 );
+const measure = entry(
+  'Compute what a confidential box will be, and the policy that accepts it',
+  async () => (await import('./commands/measure.ts')).measure,
+);
 const ps = entry('List boxes', async () => (await import('./commands/ps.ts')).ps);
 const pruneImages = entry(
   'Remove unused images',
@@ -144,6 +148,7 @@ export const COMMANDS: Entries = {
   kill,
   load,
   logs,
+  measure,
   rm,
   rmi,
   save,

@@ -37,6 +37,7 @@ it('exports what it promises, and nothing else', () => {
     'parseIdKey',
     'parseLaunchRecord',
     'parseOvmf',
+    'recordInputs',
     'signIdBlock',
     'supportsKernelHashes',
     'verifyIdBlock',

@@ -51,6 +51,7 @@ export {
   launchRecordOf,
   measureRecord,
   parseLaunchRecord,
+  recordInputs,
 } from './launch-record.ts';
 export { type LaunchMeasurement, measureOvmf } from './measure.ts';
 export { measuredOvmf, type OvmfImage, ovmfHash, parseOvmf } from './ovmf.ts';

@@ -1,63 +1,131 @@
-import type { Command } from '../../command.ts';
+import type { Command, Invocation } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { bool, byName, list, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { InputError } from '../../input-error.ts';
-import { hashInput, inputName, readInput } from '../../input-file.ts';
+import { hashInput, readInput } from '../../input-file.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parseHexBytes } from '../../values/hex.ts';
+import {
+  describeHostData,
+  explainHostData,
+  type HostDataExplanation,
+} from './explain-host-data.ts';
 import { describeExplanation } from './explanation-text.ts';
 import { failureOf, tellingPrograms } from './json-failure.ts';
+import { type LaunchDocument, readLaunch } from './launch-document.ts';
 import { MAX_OVMF, OVMF_FLAGS, ovmfLaunch } from './launch-flags.ts';
 import { type Library, loadLibrary, refusing } from './load-library.ts';
 
 const DIGEST_SIZE = 48;
-const MAX_RECORD = 1024 * 1024;
+const HASH_SIZE = 32;
 const MAX_ARTEFACTS = 64;
 const VMMS = ['qemu', 'ec2', 'gce'] as const;
 const KINDS = ['ovmf', 'kernel', 'initrd', 'append'] as const;
 const ARTEFACTS = 'ovmf=FILE, kernel=FILE, initrd=FILE or append=TEXT';
 
 export const explain: Command = {
-  usage: '[OPTIONS] --ovmf FILE --vcpus N --vcpu-type MODEL --actual HEX',
+  usage: '[OPTIONS] --launch FILE --actual HEX',
   description: [
-    'Find out which input makes the launch digest of a report differ from the one computed.',
-    'The flags say the launch that was expected, as for measure. A launch record of the host is',
-    'believed only if it gives the actual digest; without one, other launches are tried.',
-    'Exits with 0 if the digest is the expected one or explained, 1 if not, 2 for unusable input.',
+    'Find out which input makes the launch digest of a report differ from the one computed, and which field of the launch',
+    'spec makes its HOST_DATA differ. --launch is the launch that was expected, as a3s-box measure --launch-out writes it;',
+    'without it, flags say it, as for attest measure. What the host says with --record is believed only if it gives the',
+    'actual values; without it, other launches are tried.',
+    'Exits with 0 if all is the expected one or explained, 1 if not, 2 for unusable input.',
   ].join('\n'),
   flags: byName([
     string('actual', 'MEASUREMENT of the report, 96 hexadecimal digits', { value: 'hex' }),
+    string('actual-host-data', 'HOST_DATA of the report, 64 hexadecimal digits', { value: 'hex' }),
     list('artefact', `What may have been launched instead: ${ARTEFACTS}`, { value: 'kind=value' }),
     ...OVMF_FLAGS,
     bool('json', 'Print a JSON document'),
-    string('record', 'Launch record of the host, which need not be trusted', { value: 'file' }),
+    string('launch', 'Launch that was expected, of a3s-box measure --launch-out', {
+      value: 'file',
+    }),
+    string('record', 'Launch of the box as its host says, which need not be trusted', {
+      value: 'file',
+    }),
     string('vmm', `Virtual machine monitor: ${VMMS.join(', ')}; qemu if not given`, {
       value: 'monitor',
     }),
   ]),
   operands: { min: 0, max: 0 },
-  run: tellingPrograms(async ({ context, flags }) => {
+  run: tellingPrograms(async (invocation) => {
+    const { context, flags } = invocation;
     const actual = flags.needed('actual', (text) => parseHexBytes(text, DIGEST_SIZE));
-    const vmm = flags.parsed('vmm', parseVmm) ?? 'qemu';
+    const hostData = flags.parsed('actual-host-data', (text) => parseHexBytes(text, HASH_SIZE));
     const named = flags.parsedList('artefact', parseArtefact);
     const library = await loadLibrary();
-    const launch = await ovmfLaunch(context, flags, library, vmm);
-    const record = await readRecord(context, flags, library);
+    const { inputs, spec } = await expectedLaunch(invocation, library);
+    if (hostData !== undefined && spec === undefined) throw withoutSpec();
+    const claim = await readClaim(context, flags, library);
     const artefacts = await readArtefacts(context, named);
-    const explanation = refusing(library, '', () =>
-      library.explain(launch, Buffer.from(actual).toString('hex'), { record, artefacts }),
+    const digest = refusing(library, '', () =>
+      library.explain(inputs, hex(actual), { record: claim?.record, artefacts }),
     );
-    const explained = explanation.matches || explanation.cause !== undefined;
-    context.stdout.write(
-      flags.bool('json')
-        ? jsonText({ explained, ...explanation })
-        : describeExplanation(explanation),
-    );
-    return explained ? 0 : 1;
+    const explanation = {
+      digest,
+      hostData:
+        hostData === undefined || spec === undefined
+          ? undefined
+          : explainHostData(library, spec, hex(hostData), claim?.spec),
+    };
+    context.stdout.write(flags.bool('json') ? documentOf(explanation) : describe(explanation));
+    return isExplained(explanation) ? 0 : 1;
   }, unexplained),
 };
+
+interface Explained {
+  readonly digest: ReturnType<Library['explain']>;
+  /** Undefined where it was not asked for. */
+  readonly hostData: HostDataExplanation | undefined;
+}
+
+function isExplained({ digest, hostData }: Explained): boolean {
+  const known = hostData === undefined || hostData.matches || hostData.record === 'confirmed';
+  return known && (digest.matches || digest.cause !== undefined);
+}
+
+function documentOf(explanation: Explained): string {
+  const { digest, hostData } = explanation;
+  return jsonText({ explained: isExplained(explanation), ...digest, hostData });
+}
+
+function describe({ digest, hostData }: Explained): string {
+  const ofSpec = hostData === undefined ? '' : `\n${describeHostData(hostData)}`;
+  return `${describeExplanation(digest)}${ofSpec}`;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+type Inputs = Parameters<Library['explain']>[0];
+
+/** The launch that was expected, of a file or of the flags. */
+async function expectedLaunch(
+  { context, flags }: Invocation,
+  library: Library,
+): Promise<{ inputs: Inputs; spec: string | undefined }> {
+  const path = flags.string('launch');
+  if (path === undefined) {
+    const vmm = flags.parsed('vmm', parseVmm) ?? 'qemu';
+    return { inputs: await ovmfLaunch(context, flags, library, vmm), spec: undefined };
+  }
+  const other = ['vmm', ...OVMF_FLAGS.map(({ name }) => name)].find((name) => flags.given(name));
+  if (other !== undefined) throw new UsageError(`--launch says already what --${other} says`);
+  const { record, spec } = await readLaunch(context, library, path, '--launch');
+  return { inputs: library.recordInputs(record), spec };
+}
+
+function withoutSpec(): UsageError {
+  return new UsageError(
+    '--actual-host-data: there is no launch spec that it could be held against',
+    {
+      remedy: 'Give --launch with what a3s-box measure --launch-out wrote.',
+    },
+  );
+}
 
 function unexplained(error: unknown): object {
   return { explained: false, ...failureOf(error) };
@@ -88,24 +156,13 @@ function parseArtefact(text: string): NamedArtefact {
   return { kind, value };
 }
 
-async function readRecord(
+async function readClaim(
   context: Context,
   flags: FlagValues,
   library: Library,
-): Promise<Options['record']> {
+): Promise<LaunchDocument | undefined> {
   const path = flags.string('record');
-  if (path === undefined) return undefined;
-  const bytes = await readInput(context, path, MAX_RECORD, '--record');
-  const name = inputName(path);
-  return refusing(library, name, () => library.parseLaunchRecord(parseJson(name, bytes)));
-}
-
-function parseJson(path: string, bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new InputError('launch-record-malformed', `${path}: it is no JSON`, { cause });
-  }
+  return path === undefined ? undefined : readLaunch(context, library, path, '--record');
 }
 
 /** One after the other: firmware is kept in memory. */

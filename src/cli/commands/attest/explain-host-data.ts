@@ -1,0 +1,84 @@
+/**
+ * Why HOST_DATA of a report is not the one that was expected: which field of the launch spec is another.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { printable } from '../../client/failure.ts';
+import type { Library } from './load-library.ts';
+
+export interface HostDataExplanation {
+  readonly matches: boolean;
+  /** SHA-256 of the expected spec's text. */
+  readonly expected: string;
+  readonly actual: string;
+  /** Does the host's spec give the actual HOST_DATA? One that does not is not that of the box. */
+  readonly record: 'absent' | 'confirmed' | 'refuted';
+  /** Only of a spec that is confirmed. */
+  readonly differences: ReturnType<Library['differingFields']>;
+  readonly conclusion: string;
+}
+
+/** Columns that a value has at most. */
+const MAX_VALUE = 160;
+
+/**
+ * @param actual HOST_DATA of the report, 64 hexadecimal digits
+ * @param claimed text of the box's spec as its host says; untrusted, and believed only if `actual` is its digest
+ */
+export function explainHostData(
+  library: Library,
+  expectedSpec: string,
+  actual: string,
+  claimed: string | undefined,
+): HostDataExplanation {
+  const expected = sha256(expectedSpec);
+  const frame = { matches: expected === actual, expected, actual, differences: [] };
+  const record =
+    claimed === undefined ? 'absent' : sha256(claimed) === actual ? 'confirmed' : 'refuted';
+  if (frame.matches) return { ...frame, record, conclusion: SAME };
+  if (claimed === undefined || record !== 'confirmed') {
+    return { ...frame, record, conclusion: record === 'refuted' ? REFUTED : ASK };
+  }
+  const differences = library.differingFields(JSON.parse(expectedSpec), JSON.parse(claimed));
+  const fields = differences.map(({ path }) => path).join(', ');
+  const conclusion =
+    fields === ''
+      ? OTHER_BYTES
+      : `The launch spec is another in: ${fields}. Trust it, or run the box as it was measured.`;
+  return { ...frame, record, differences, conclusion };
+}
+
+const SAME = 'HOST_DATA is the expected one: the launch spec is as expected, byte for byte.';
+const ASK =
+  "The launch spec is another. Ask the host for the box's launch, and give it with --record: then each field that differs is named.";
+const REFUTED =
+  "The host's launch spec does not give this HOST_DATA: it is not the one of the box. Ask the host for that.";
+const OTHER_BYTES =
+  'The launch specs say the same in other bytes, of which no box takes those that are not canonical: measure the box anew.';
+
+/** For people. */
+export function describeHostData(explanation: HostDataExplanation): string {
+  const { expected, actual, differences, conclusion } = explanation;
+  const lines = [
+    `expected HOST_DATA  ${expected}`,
+    `actual HOST_DATA    ${actual}`,
+    '',
+    ...differences.flatMap(({ path, expected: wanted, actual: found }) => [
+      `✗ ${path}`,
+      `    expected: ${shortened(wanted)}`,
+      `    actual:   ${shortened(found)}`,
+    ]),
+    conclusion,
+  ];
+  return printable(`${lines.join('\n')}\n`);
+}
+
+function shortened(value: string | undefined): string {
+  if (value === undefined) return 'nothing';
+  return value.length > MAX_VALUE ? `${value.slice(0, MAX_VALUE)}…` : value;
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

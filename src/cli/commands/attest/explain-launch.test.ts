@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { launchRecordOf } from '@a3s-box/attestation/measure';
+import { canonicalJson } from '@a3s-box/policies';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Transcript, transcript } from '../../fake/fake-context.ts';
+import { ovmfImage } from '../../fake/ovmf-image.ts';
+
+let cwd: string;
+
+const record = (kernel: string, vcpus = 2) =>
+  launchRecordOf({
+    vmm: 'qemu',
+    ovmf: ovmfImage(),
+    kernel: new TextEncoder().encode(kernel),
+    initrd: new TextEncoder().encode('initrd'),
+    append: 'a3s.tee=simulated',
+    vcpus,
+    vcpuType: 'EPYC-Milan-v2',
+  });
+
+const specOf = (env: readonly string[], deployment = ''): string =>
+  canonicalJson({ deployment, process: { args: ['/bin/serve'], env } });
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+const SPEC = specOf(['A=1']);
+const OTHER = specOf(['A=1', 'LD_PRELOAD=/evil.so'], 'prod');
+const EXPECTED = record('kernel');
+const NEWER = record('newer kernel');
+
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'a3s-launch-'));
+  write('expected', { tee: 'simulated', launch: EXPECTED, spec: SPEC });
+  write('record', EXPECTED);
+  write('newer', { launch: NEWER, spec: OTHER });
+  write('spaced', { launch: EXPECTED, spec: SPEC.replace(',', ', ') });
+});
+
+afterEach(() => rmSync(cwd, { recursive: true }));
+
+function write(name: string, document: unknown): void {
+  writeFileSync(join(cwd, name), JSON.stringify(document));
+}
+
+const explain = (...args: readonly string[]): Promise<Transcript> =>
+  transcript('/nonexistent', ['attest', 'explain', '--launch=expected', ...args], { cwd });
+
+const actual = (digest: string, spec: string): readonly string[] => [
+  `--actual=${digest}`,
+  `--actual-host-data=${sha256(spec)}`,
+];
+
+describe('attest explain --launch', () => {
+  it('says that all is as expected', async () => {
+    const done = await explain(...actual(EXPECTED.digest, SPEC));
+    expect(done).toMatchObject({ status: 0, stderr: '' });
+    expect(done.stdout).toContain('The digest is the expected one');
+    expect(done.stdout).toContain('HOST_DATA is the expected one');
+  });
+
+  it('names the input of the launch that is another, without any record', async () => {
+    const done = await explain(...actual(record('kernel', 4).digest, SPEC));
+    expect(done.status).toBe(0);
+    expect(done.stdout).toMatch(/^✗ vcpus /m);
+  });
+
+  it('names the file, by the record of the host', async () => {
+    const done = await explain(`--actual=${NEWER.digest}`, '--record=newer');
+    expect(done.status).toBe(0);
+    expect(done.stdout).toMatch(/^✗ kernel /m);
+    expect(done.stdout).not.toContain('HOST_DATA');
+  });
+
+  it('names each field of the spec that is another', async () => {
+    const done = await explain(...actual(NEWER.digest, OTHER), '--record=newer');
+    expect(done.status).toBe(0);
+    expect(done.stdout).toContain('✗ deployment\n    expected: ""\n    actual:   "prod"\n');
+    expect(done.stdout).toContain(
+      '✗ process.env[1]\n    expected: nothing\n    actual:   "LD_PRELOAD=/evil.so"\n',
+    );
+    const flags = [...actual(NEWER.digest, OTHER), '--record=newer', '--json'];
+    expect(JSON.parse((await explain(...flags)).stdout)).toMatchObject({
+      explained: true,
+      cause: { inputs: ['kernel'] },
+      hostData: {
+        matches: false,
+        record: 'confirmed',
+        differences: [{ path: 'deployment' }, { path: 'process.env[1]' }],
+      },
+    });
+  });
+
+  it('tells one more blank from another field', async () => {
+    const spaced = actual(EXPECTED.digest, SPEC.replace(',', ', '));
+    const done = await explain(...spaced, '--record=spaced');
+    expect(done.stdout).toContain('say the same in other bytes');
+  });
+
+  it.each([
+    ['does not believe a spec of another digest', '--record=newer', 'not the one of the box'],
+    ['asks for the spec where there is none', '--record=record', 'Ask the host for'],
+  ])('%s', async (_, flag, words) => {
+    const done = await explain(...actual(EXPECTED.digest, specOf([])), flag);
+    expect(done.status).toBe(1);
+    expect(done.stdout).toContain(words);
+    expect(done.stdout).not.toContain('✗ process');
+  });
+
+  it('takes a launch record alone, which says nothing of the spec', async () => {
+    const args = ['attest', 'explain', '--launch=record', `--actual=${EXPECTED.digest}`];
+    expect(await transcript('/nonexistent', args, { cwd })).toMatchObject({ status: 0 });
+    const more = [...args, `--actual-host-data=${sha256(SPEC)}`];
+    const done = await transcript('/nonexistent', more, { cwd });
+    expect(done.stderr).toContain('no launch spec that it could be held against');
+    expect(done.status).toBe(2);
+  });
+
+  const GOOD = `--actual=${EXPECTED.digest}`;
+
+  it.each([
+    [['--launch=gone', GOOD], 'open gone: no such file'],
+    [['--launch=expected', GOOD, '--ovmf=x'], '--launch says already what --ovmf says'],
+    [['--launch=expected', GOOD, '--vmm=qemu'], '--launch says already what --vmm says'],
+    [['--launch=expected', GOOD, '--actual-host-data=ab'], 'exactly 64 hexadecimal digits'],
+    [['--launch=expected'], 'flag --actual is missing'],
+    [['--launch=list', GOOD], '(launch-record-malformed)'],
+    [['--launch=spec-object', GOOD], 'not the text of a launch spec'],
+    [['--launch=spec-text', GOOD], 'not the text of a launch spec'],
+    [['--launch=expected', GOOD, '--record=spec-list'], 'not the text of a launch spec'],
+    [['--launch=no-record', GOOD], '(launch-record-malformed)'],
+  ])('refuses %j', async (flags, message) => {
+    write('list', [1]);
+    write('spec-object', { launch: EXPECTED, spec: {} });
+    write('spec-text', { launch: EXPECTED, spec: 'no JSON' });
+    write('spec-list', { launch: EXPECTED, spec: '[]' });
+    write('no-record', { launch: {}, spec: SPEC });
+    const done = await transcript('/nonexistent', ['attest', 'explain', ...flags], { cwd });
+    expect(done.stderr).toContain(message);
+    expect(done).toMatchObject({ status: 2, stdout: '' });
+  });
+});

@@ -1,0 +1,64 @@
+/**
+ * What is said of a launch: a launch record, alone or as `a3s-box measure` and the server have it, with the launch spec.
+ *
+ * @module
+ */
+import { isObject } from '../../client/json.ts';
+import type { Context } from '../../context.ts';
+import { InputError } from '../../input-error.ts';
+import { inputName, readInput } from '../../input-file.ts';
+import { type Library, refusing } from './load-library.ts';
+
+/** A spec of 4 MiB, each of its characters escaped, and more. */
+const MAX_DOCUMENT = 32 * 1024 * 1024;
+
+export interface LaunchDocument {
+  readonly record: ReturnType<Library['parseLaunchRecord']>;
+  /** Undefined where the record stands alone. */
+  readonly spec: string | undefined;
+}
+
+/**
+ * @param flag that names the file
+ * @throws InputError `launch-record-malformed`; UsageError for a file that cannot be read
+ */
+export async function readLaunch(
+  context: Context,
+  library: Library,
+  path: string,
+  flag: string,
+): Promise<LaunchDocument> {
+  const bytes = await readInput(context, path, MAX_DOCUMENT, flag);
+  const name = inputName(path);
+  const { record, spec } = parts(parseJson(name, bytes));
+  if (spec !== undefined && !isJsonText(spec)) {
+    throw malformed(name, 'its spec is not the text of a launch spec');
+  }
+  return { record: refusing(library, name, () => library.parseLaunchRecord(record)), spec };
+}
+
+function parts(document: unknown): { record: unknown; spec?: unknown } {
+  if (!isObject(document) || document['launch'] === undefined) return { record: document };
+  return { record: document['launch'], spec: document['spec'] };
+}
+
+function isJsonText(spec: unknown): spec is string {
+  if (typeof spec !== 'string') return false;
+  try {
+    return isObject(JSON.parse(spec));
+  } catch {
+    return false;
+  }
+}
+
+function parseJson(name: string, bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw malformed(name, 'it is no JSON', cause);
+  }
+}
+
+function malformed(name: string, reason: string, cause?: unknown): InputError {
+  return new InputError('launch-record-malformed', `${name}: ${reason}`, { cause });
+}
