@@ -3,6 +3,7 @@ const ROOMS = {
   cli: [
     'cli',
     'signing',
+    'boot/library',
     'images/reference',
     'trust/policy/load-policy',
     'trust/policy/invalid-image-policy',

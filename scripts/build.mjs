@@ -34,6 +34,7 @@ const BUNDLES = {
  * source imports it, and its entry.
  */
 const ON_DEMAND = {
+  'boot.cjs': ['#boot', 'src/boot/library.ts'],
   'attestation.cjs': ['#attestation', 'src/cli/commands/attest/library.ts'],
   'image-policy.cjs': ['#image-policy', 'src/cli/commands/policy/image-library.ts'],
   'signing.cjs': ['#signing', 'src/signing/library.ts'],

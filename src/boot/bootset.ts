@@ -19,9 +19,11 @@ import { join } from 'node:path';
 import type { VcpuType } from '@a3s-box/attestation/measure';
 import { A3sError } from '../errors.ts';
 import { sha256OfFile } from './digest.ts';
-import { AnyBootDocument, bootSetId, filesOf } from './document.ts';
+import { AnyBootDocument, bootSetId, filesOf, MAX_DOCUMENT } from './document.ts';
 
-const MAX_DOCUMENT = 1024 * 1024;
+/** Begins the name of a directory whose set is not complete yet. */
+export const INSTALLING = '.install-';
+
 const BUILD = 'Run npm run setup, or let A3S_BOOT name a directory with a boot set.';
 
 export interface BootSet {
@@ -107,7 +109,7 @@ export async function installBootSet(from: string, home: string): Promise<BootSe
   const there = await readBootSet(target).catch(() => undefined);
   if (there !== undefined) return there;
   await mkdir(join(home, 'boot'), { recursive: true, mode: 0o755 });
-  const work = await mkdtemp(join(home, 'boot', '.install-'));
+  const work = await mkdtemp(join(home, 'boot', INSTALLING));
   try {
     for (const [name, { sha256 }] of filesOf(source.document)) {
       const copy = join(work, name);
@@ -119,7 +121,7 @@ export async function installBootSet(from: string, home: string): Promise<BootSe
     await readBootSet(work);
     // Whoever the VMM runs as reads it; nobody writes it.
     await chmod(work, 0o755);
-    await replaceDirectory(work, target);
+    await putInPlace(work, target);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -155,7 +157,7 @@ async function copyDurably(from: string, to: string): Promise<void> {
 }
 
 /** A damaged set gives way; one that another process just put there is as good as ours. */
-async function replaceDirectory(work: string, target: string): Promise<void> {
+export async function putInPlace(work: string, target: string): Promise<void> {
   const sound = async (): Promise<boolean> =>
     await readBootSet(target).then(
       () => true,

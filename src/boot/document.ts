@@ -11,6 +11,9 @@ import { KernelPackage } from './kernel-package.ts';
 
 export const BOOT_SET_SCHEMA = 'a3s-box/boot-set/v2';
 
+/** Longest `boot.json`. */
+export const MAX_DOCUMENT = 1024 * 1024;
+
 /** The files of a set beside its `boot.json`. */
 export const BOOT_FILES = [
   'vmlinux',
@@ -24,8 +27,8 @@ export type BootFile = (typeof BOOT_FILES)[number];
 /** Every machine of it has this one: what is measured depends on nothing that a host has. */
 export const VCPU_TYPE = 'EPYC-Milan-v2' satisfies VcpuType;
 
-/** The largest of them is the kernel with its symbols, less than a tenth of this. */
-export const MAX_BOOT_FILE = 1024 ** 3;
+/** The largest of them is the unpacked kernel, less than a quarter of this. */
+const MAX_BOOT_FILE = 256 * 1024 ** 2;
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const line = z.string().min(1).max(256);

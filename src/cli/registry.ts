@@ -307,9 +307,45 @@ const templates: Group = {
   },
 };
 
+const bootLs = entry(
+  'List boot sets',
+  async () => (await import('./commands/boot/ls.ts')).listBoots,
+);
+const bootRm = entry(
+  'Remove one or more imported boot sets',
+  async () => (await import('./commands/boot/rm.ts')).removeBoots,
+);
+
+const boots: Group = {
+  summary: 'Manage boot sets: firmware, kernel and initrd that boxes boot from',
+  commands: {
+    export: entry(
+      'Write a boot set to a tar archive',
+      async () => (await import('./commands/boot/export.ts')).exportBoot,
+    ),
+    import: entry(
+      'Take in a boot set from an archive or a directory',
+      async () => (await import('./commands/boot/import.ts')).importBoot,
+    ),
+    inspect: entry(
+      'Display what one or more boot sets are made of',
+      async () => (await import('./commands/boot/inspect.ts')).inspectBoot,
+    ),
+    ls: bootLs,
+    list: bootLs,
+    rm: bootRm,
+    remove: bootRm,
+    sign: entry(
+      'Sign the ID block of a boot set',
+      async () => (await import('./commands/boot/sign.ts')).signBoot,
+    ),
+  },
+};
+
 /** Docker's management forms, `container run`, `image ls`, and what Docker has no word for. */
 export const GROUPS: Readonly<Record<string, Group>> = {
   attest,
+  boot: boots,
   box: boxes,
   container: boxes,
   image: {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { KeyObject } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { A3sError } from '../errors.ts';
@@ -33,12 +34,33 @@ type SigningKey = Awaited<ReturnType<typeof import('#signing').readSigningKey>>;
 /** @throws A3sError `key-invalid`; UsageError for a file that cannot be read */
 export async function signingKey({ context, flags }: Invocation): Promise<SigningKey> {
   const place = flags.needed('key', (text) => text);
-  const text = place.startsWith(ENVIRONMENT)
-    ? fromEnvironment(context, place.slice(ENVIRONMENT.length))
-    : await fromFile(context, place);
+  const text = await keyText(context, place, '--key');
   return withSigning(({ readSigningKey }) =>
     readSigningKey(text, inputName(place), () => password(context)),
   );
+}
+
+/**
+ * The key that `flag` names, for signatures of another form; undefined where it is not given.
+ *
+ * @throws as {@link signingKey}
+ */
+export async function privateKey(
+  { context, flags }: Invocation,
+  flag: string,
+): Promise<KeyObject | undefined> {
+  const place = flags.parsed(flag, (text) => text);
+  if (place === undefined) return undefined;
+  const text = await keyText(context, place, `--${flag}`);
+  return withSigning(({ readPrivateKey }) =>
+    readPrivateKey(text, inputName(place), () => password(context)),
+  );
+}
+
+function keyText(context: Context, place: string, flag: string): Promise<string> | string {
+  return place.startsWith(ENVIRONMENT)
+    ? fromEnvironment(context, place.slice(ENVIRONMENT.length))
+    : fromFile(context, place, flag);
 }
 
 function fromEnvironment({ env }: Context, name: string): string {
@@ -49,7 +71,7 @@ function fromEnvironment({ env }: Context, name: string): string {
   });
 }
 
-async function fromFile(context: Context, path: string): Promise<string> {
+async function fromFile(context: Context, path: string, flag: string): Promise<string> {
   if (OTHER_SCHEME.test(path)) {
     const [scheme = ''] = path.split('://');
     throw new A3sError(
@@ -60,7 +82,7 @@ async function fromFile(context: Context, path: string): Promise<string> {
       },
     );
   }
-  const bytes = await readInput(context, path, MAX_KEY_FILE, '--key');
+  const bytes = await readInput(context, path, MAX_KEY_FILE, flag);
   await warnOfReaders(context, path);
   return Buffer.from(bytes).toString('latin1');
 }

@@ -3,18 +3,21 @@
  *
  * @module
  */
-import { readdir, rm } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { basename, isAbsolute, join } from 'node:path';
 import {
   type BootSet,
+  INSTALLING,
   installBootSet,
-  isBootSetId,
   pinnedBootSet,
   readBootSet,
 } from '../boot/bootset.ts';
+import { findBootSet, isKept } from '../boot/sets.ts';
 import type { BootSets } from '../boxes/runtime.ts';
 import type { Config } from '../config.ts';
-import { A3sError } from '../errors.ts';
+
+/** Far longer than the copying of a set takes. */
+const ARRIVAL_MS = 3_600_000;
 
 export class PinnedBootSets implements BootSets {
   readonly #config: Config;
@@ -27,14 +30,8 @@ export class PinnedBootSets implements BootSets {
     const { bootDir, home } = this.#config;
     if (asked === undefined) return (await installBootSet(bootDir, home)).id;
     if (isAbsolute(asked)) return (await installBootSet(asked, home)).id;
-    if (!isBootSetId(asked)) {
-      throw new A3sError('invalid-argument', `Cannot boot from ${asked}: it names no boot set`, {
-        remedy: 'Give the id of a set, as a3s-box boot ls prints it, or the path of a directory.',
-      });
-    }
-    const present = await this.available();
-    if (present?.id === asked) return (await installBootSet(bootDir, home)).id;
-    return (await pinnedBootSet(home, asked)).id;
+    const { set, current } = await findBootSet(this.#config, asked);
+    return current ? (await installBootSet(bootDir, home)).id : set.id;
   }
 
   open(id: string): Promise<BootSet> {
@@ -46,13 +43,23 @@ export class PinnedBootSets implements BootSets {
     return await readBootSet(this.#config.bootDir).catch(() => undefined);
   }
 
-  /** Removes the sets that no box pins; the current one comes back when it is needed. */
+  /** Removes the sets that neither a box pins nor anybody imported; the current one comes back when it is needed. */
   async sweep(pinned: ReadonlySet<string>): Promise<void> {
-    const directory = join(this.#config.home, 'boot');
+    const { home } = this.#config;
+    const directory = join(home, 'boot');
     const kept = new Set([...pinned, (await this.available())?.id]);
     const names = await readdir(directory).catch(() => []);
     for (const name of names) {
-      if (!kept.has(name)) await rm(join(directory, name), { recursive: true, force: true });
+      const path = join(directory, name);
+      if (kept.has(name) || (await isKept(home, name)) || (await isArriving(path))) continue;
+      await rm(path, { recursive: true, force: true });
     }
   }
+}
+
+/** A set that is being copied or imported, by whatever process, is not taken away from it. */
+async function isArriving(path: string): Promise<boolean> {
+  if (!basename(path).startsWith(INSTALLING)) return false;
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs < ARRIVAL_MS;
 }

@@ -11,4 +11,4 @@ export { attestationLayers, readAttestation, readPublicKey } from './attestation
 export { cosignRepository, imagePayload } from './image-payload.ts';
 export { attestationLayer, signatureLayer } from './layers.ts';
 export { predicateType } from './predicate-types.ts';
-export { readSigningKey } from './read-signing-key.ts';
+export { readPrivateKey, readSigningKey } from './read-signing-key.ts';

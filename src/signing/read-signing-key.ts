@@ -29,6 +29,20 @@ export async function readSigningKey(
   name: string,
   password: Password,
 ): Promise<SigningKey> {
+  const key = await readPrivateKey(text, name, password);
+  try {
+    return new SigningKey(key);
+  } catch (error) {
+    throw unusable(name, reasonOf(error));
+  }
+}
+
+/** The same key for what signs otherwise than `cosign` does, of whatever kind it is. */
+export async function readPrivateKey(
+  text: string,
+  name: string,
+  password: Password,
+): Promise<KeyObject> {
   const labels = [...text.matchAll(BEGIN)].map(([, label = '']) => label);
   const [label] = labels;
   if (label === undefined) throw unusable(name, 'it is no key in PEM');
@@ -37,12 +51,7 @@ export async function readSigningKey(
   }
   const block = ONE_BLOCK.exec(text);
   if (block === null) throw unusable(name, 'its PEM block does not end, or something is around it');
-  const key = await open(label, block[2] ?? '', name, password);
-  try {
-    return new SigningKey(key);
-  } catch (error) {
-    throw unusable(name, reasonOf(error));
-  }
+  return open(label, block[2] ?? '', name, password);
 }
 
 async function open(

@@ -19,17 +19,32 @@ export const INSPECT_FORMAT = string('format', DOCUMENT_FORMAT_HELP, { short: 'f
  * @returns the exit status
  */
 export async function inspectEach(
-  { context, flags, operands }: Invocation,
+  invocation: Invocation,
   find: (client: Client, name: string) => Promise<unknown>,
+): Promise<number> {
+  return showEach(invocation, async () => {
+    const client = await invocation.context.connect();
+    return (name) => find(client, name);
+  });
+}
+
+/**
+ * The same for what the server has no part in.
+ *
+ * @param prepare gives what finds the document of one name; not called where the format cannot be used
+ */
+export async function showEach(
+  { context, flags, operands }: Invocation,
+  prepare: () => Promise<(name: string) => Promise<unknown>>,
 ): Promise<number> {
   const format = flags.string('format') ?? '';
   const template = format === '' || format === 'json' ? undefined : new Template(format);
-  const client = await context.connect();
+  const find = await prepare();
   const found: unknown[] = [];
   const failures: unknown[] = [];
   for (const name of operands) {
     try {
-      found.push(await find(client, name));
+      found.push(await find(name));
     } catch (error) {
       failures.push(error);
     }

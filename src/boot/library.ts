@@ -1,0 +1,19 @@
+/**
+ * What the commands need of boot sets, in one module that is loaded on demand.
+ *
+ * It is bundled apart from the command line, so that no other command pays for it.
+ *
+ * @module
+ */
+export { A3sError } from '../errors.ts';
+export { exportBootSet } from './archive.ts';
+export { readBootSet } from './bootset.ts';
+export { filesOf } from './document.ts';
+export {
+  findBootSet,
+  forgetBootSet,
+  importBootDirectory,
+  importBootSet,
+  listBootSets,
+} from './sets.ts';
+export { signBootSet } from './sign.ts';

@@ -1,0 +1,41 @@
+/**
+ * What knows boot sets, out of its own bundle.
+ *
+ * @module
+ */
+import { resolve } from 'node:path';
+import { A3sError } from '../errors.ts';
+import type { Context } from './context.ts';
+
+type Library = typeof import('#boot');
+export type ListedSet = Awaited<ReturnType<Library['listBootSets']>>[number];
+
+/** Its errors become those of this bundle: each bundle has a class of its own for them. */
+export async function withBoot<T>(act: (library: Library) => T | Promise<T>): Promise<T> {
+  const library = await import('#boot');
+  try {
+    return await act(library);
+  } catch (error) {
+    if (error instanceof A3sError || !(error instanceof library.A3sError)) throw error;
+    throw new A3sError(error.code, error.message, { remedy: error.remedy, cause: error.cause });
+  }
+}
+
+/** What names a set, in descriptions of commands. */
+export const SET_HELP =
+  'SET is an id or its first digits, or the path of a directory, with a slash.';
+
+/** The set that was named; without a name, the one of this installation. */
+export async function namedBootSet(context: Context, name: string | undefined): Promise<ListedSet> {
+  const places = await context.config();
+  const path = name === undefined ? places.bootDir : bootDirectory(context.cwd, name);
+  return withBoot(async ({ findBootSet, readBootSet }) => {
+    if (path === undefined) return findBootSet(places, name ?? '');
+    return { set: await readBootSet(path), current: name === undefined, imported: false };
+  });
+}
+
+/** The absolute path of a directory that is named where a set is; undefined for an id. */
+export function bootDirectory(cwd: string, name: string): string | undefined {
+  return name.includes('/') || name === '.' || name === '..' ? resolve(cwd, name) : undefined;
+}
