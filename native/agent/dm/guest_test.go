@@ -1,0 +1,534 @@
+//go:build guest
+
+package dm
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"a3s.dev/box/agent/ext4"
+	"a3s.dev/box/agent/linux"
+)
+
+// TestMain is process 1 of a guest whose disks test/e2e/device-mapper.test.ts has made.
+func TestMain(m *testing.M) {
+	code := 1
+	if err := start(); err != nil {
+		fmt.Println("cannot start:", err)
+	} else {
+		os.Args = append(os.Args[:1], "-test.v")
+		code = m.Run()
+	}
+	fmt.Printf("guest tests ended with %d\n", code)
+	syscall.Sync()
+	syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF)
+}
+
+func start() error {
+	for target, kind := range map[string]string{"/proc": "proc", "/sys": "sysfs", "/dev": "devtmpfs", "/run": "tmpfs"} {
+		if err := syscall.Mount(kind, target, kind, 0, ""); err != nil && err != syscall.EBUSY {
+			return fmt.Errorf("mount %s: %w", target, err)
+		}
+	}
+	for _, list := range []string{"order", "order.changes"} {
+		names, err := os.ReadFile("/modules/" + list)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		for _, name := range strings.Fields(string(names)) {
+			file, err := os.Open("/modules/" + name)
+			if err != nil {
+				return err
+			}
+			err = linux.LoadModule(int(file.Fd()))
+			file.Close()
+			// A processor may lack what a faster implementation of a cipher needs.
+			if err != nil && !errors.Is(err, syscall.EEXIST) && !errors.Is(err, syscall.ENODEV) {
+				return fmt.Errorf("load %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// diskOf answers the device file of a disk by its serial.
+func diskOf(t *testing.T, serial string) string {
+	t.Helper()
+	entries, err := os.ReadDir("/sys/block")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		found, err := os.ReadFile("/sys/block/" + entry.Name() + "/serial")
+		if err == nil && strings.TrimSpace(string(found)) == serial {
+			return "/dev/" + entry.Name()
+		}
+	}
+	t.Fatalf("there is no disk %s", serial)
+	return ""
+}
+
+// treeOf reads from the kernel's command line what the disk of this name was made to be: `tree.NAME=BYTES:ROOT:SALT`.
+func treeOf(t *testing.T, name string) *Verity {
+	t.Helper()
+	line, err := os.ReadFile("/proc/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range strings.Fields(string(line)) {
+		text, found := strings.CutPrefix(word, "tree."+name+"=")
+		if !found {
+			continue
+		}
+		parts := strings.Split(text, ":")
+		v := &Verity{}
+		v.Bytes, err = strconv.ParseInt(parts[0], 10, 64)
+		if _, e := hex.Decode(v.Root[:], []byte(parts[1])); e != nil || err != nil {
+			t.Fatal(err, e)
+		}
+		if _, err := hex.Decode(v.Salt[:], []byte(parts[2])); err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	t.Fatalf("there is no tree %s", name)
+	return nil
+}
+
+// readAll reads every block, and answers the numbers of those that cannot be read.
+func readAll(t *testing.T, path string, blocks int64) (broken []int64) {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for block := range blocks {
+		_, err := file.ReadAt(make([]byte, blockBytes), block*blockBytes)
+		switch {
+		case err == nil:
+		case errors.Is(err, syscall.EIO):
+			broken = append(broken, block)
+		default:
+			t.Fatalf("block %d: %v", block, err)
+		}
+	}
+	return broken
+}
+
+func writeTo(path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = file.Write(make([]byte, blockBytes))
+	return err
+}
+
+func TestVersion(t *testing.T) {
+	version, err := Version()
+	if err != nil || version[0] != 4 {
+		t.Fatalf("got %v, %v", version, err)
+	}
+}
+
+func TestWhatHasItsTreeIsRead(t *testing.T) {
+	for _, name := range []string{"good", "one"} {
+		v := treeOf(t, name)
+		device, err := OpenVerity("good", diskOf(t, name), v)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if broken := readAll(t, device.Path, v.Bytes/blockBytes); broken != nil {
+			t.Errorf("%s: blocks %v cannot be read", name, broken)
+		}
+		if size, err := sizeOf(device.Path); size != v.Bytes || err != nil {
+			t.Errorf("%s: it has %d bytes, %v", name, size, err)
+		}
+		if err := writeTo(device.Path); !errors.Is(err, syscall.EPERM) {
+			t.Errorf("%s: a write is %v", name, err)
+		}
+		if err := os.MkdirAll("/run/layer", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Mount(device.Path, "/run/layer", "erofs", syscall.MS_RDONLY, ""); err != nil {
+			t.Fatal(err)
+		}
+		if name == "good" {
+			content, err := os.ReadFile("/run/layer/file")
+			if err != nil || !bytes.HasPrefix(content, []byte("content ")) {
+				t.Errorf("got %.20q, %v", content, err)
+			}
+		}
+		if err := errors.Join(syscall.Unmount("/run/layer", 0), device.Remove()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAFlippedBitIsAnErrorWhereItIs(t *testing.T) {
+	for _, c := range []struct {
+		disk string
+		// From and to are the blocks that the digest which was changed stands for.
+		from, to int64
+	}{{"bad-data", 100, 101}, {"bad-tree", 128, 256}} {
+		v := treeOf(t, "good")
+		device, err := OpenVerity("flipped", diskOf(t, c.disk), v)
+		if err != nil {
+			t.Fatal(c.disk, err)
+		}
+		broken := readAll(t, device.Path, v.Bytes/blockBytes)
+		if int64(len(broken)) != c.to-c.from || broken[0] != c.from {
+			t.Errorf("%s: blocks %v cannot be read", c.disk, broken)
+		}
+		// Once more, from the disk.
+		if broken := readAll(t, device.Path, v.Bytes/blockBytes); int64(len(broken)) != c.to-c.from {
+			t.Errorf("%s: later blocks %v cannot be read", c.disk, broken)
+		}
+		if err := device.Remove(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestWhatIsNotTheDiskIsRefused(t *testing.T) {
+	other := func(change func(*Verity)) *Verity {
+		v := *treeOf(t, "good")
+		change(&v)
+		return &v
+	}
+	for name, c := range map[string]struct {
+		disk   string
+		verity *Verity
+		reason string
+	}{
+		"another root":      {"good", other(func(v *Verity) { v.Root[31] ^= 1 }), "the disk has another root: read /dev/dm-"},
+		"another salt":      {"good", other(func(v *Verity) { v.Salt[0] ^= 1 }), "the disk has another root"},
+		"another disk":      {"one", treeOf(t, "good"), "the disk has 4096 bytes"},
+		"another, as large": {"other", treeOf(t, "good"), "the disk has another root"},
+		"another tree":      {"good", treeOf(t, "other"), "the disk has another root"},
+		"less data":         {"good", other(func(v *Verity) { v.Bytes -= blockBytes }), "the disk has another root"},
+		"a short disk":      {"short", treeOf(t, "good"), "the disk has "},
+		"no bytes":          {"good", other(func(v *Verity) { v.Bytes = 0 }), "0 bytes of data have no hash tree"},
+		"an overflow":       {"good", other(func(v *Verity) { v.Bytes = 1<<63 - 4096 }), "9223372036854771712 bytes of data have no hash tree"},
+	} {
+		device, err := OpenVerity("refused", diskOf(t, c.disk), c.verity)
+		var refused *VerityError
+		if !errors.As(err, &refused) || !strings.HasPrefix(refused.Error(), c.reason) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if err == nil {
+			device.Remove()
+		}
+		// Nothing of it is left: the name is free.
+		if err := (Device{Name: "refused"}).Remove(); !errors.Is(err, syscall.ENXIO) {
+			t.Errorf("%s: a device was left: %v", name, err)
+		}
+	}
+}
+
+func TestATableThatTheKernelRefusesLeavesNothing(t *testing.T) {
+	_, err := Create("wrong", flagReadonly, Target{Sectors: 8, Kind: "no-such", Params: nil})
+	if err == nil || !strings.HasPrefix(err.Error(), "load table of no-such into wrong: ") {
+		t.Errorf("got %v", err)
+	}
+	if err := (Device{Name: "wrong"}).Remove(); !errors.Is(err, syscall.ENXIO) {
+		t.Errorf("a device was left: %v", err)
+	}
+}
+
+// direct opens a device as the host sees it: past the guest's caches.
+func direct(t *testing.T, path string) *os.File {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_RDWR|syscall.O_DIRECT, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	return file
+}
+
+// page is a buffer for direct reads and writes.
+func page() []byte {
+	buffer := make([]byte, 2*blockBytes)
+	skip := -int(uintptr(unsafe.Pointer(&buffer[0]))) & (blockBytes - 1)
+	return buffer[skip:][:blockBytes]
+}
+
+func pageOf(c byte) []byte {
+	p := page()
+	copy(p, bytes.Repeat([]byte{c}, blockBytes))
+	return p
+}
+
+// find looks for blocks of the disk that differ from an earlier copy of it.
+func find(t *testing.T, disk *os.File, before []byte) (changed []int64) {
+	t.Helper()
+	after := snapshot(t, disk, int64(len(before)))
+	for block := range int64(len(before) / blockBytes) {
+		if !bytes.Equal(before[block*blockBytes:][:blockBytes], after[block*blockBytes:][:blockBytes]) {
+			changed = append(changed, block)
+		}
+	}
+	return changed
+}
+
+func snapshot(t *testing.T, disk *os.File, length int64) []byte {
+	t.Helper()
+	var all []byte
+	for at := int64(0); at < length; at += blockBytes {
+		p := page()
+		if _, err := disk.ReadAt(p, at); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p...)
+	}
+	return all
+}
+
+func encrypt(t *testing.T) (*Encrypted, *os.File, *os.File) {
+	t.Helper()
+	path := diskOf(t, "changes")
+	e, err := Encrypt("changes", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e, direct(t, e.Path), direct(t, path)
+}
+
+func TestTheHostsWritesToAnEncryptedDiskAreErrors(t *testing.T) {
+	_, plain, host := encrypt(t)
+	const length = 4 << 20
+	before := snapshot(t, host, length)
+	if _, err := plain.WriteAt(pageOf('A'), 5*blockBytes); err != nil {
+		t.Fatal(err)
+	}
+	if err := plain.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	// The block that its IV and tag are in, and the sector.
+	changed := find(t, host, before)
+	if len(changed) != 2 {
+		t.Fatalf("blocks %v of the disk changed", changed)
+	}
+	at := changed[1] * blockBytes
+	sector := page()
+	if _, err := host.ReadAt(sector, at); err != nil {
+		t.Fatal(err)
+	}
+	for _, bit := range []int{0, 8*blockBytes/2 + 3, 8*blockBytes - 1} {
+		sector[bit/8] ^= 1 << (bit % 8)
+		if _, err := host.WriteAt(sector, at); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := plain.ReadAt(page(), 5*blockBytes); !isIntegrityError(err) {
+			t.Errorf("bit %d: the guest read what the host wrote: %v", bit, err)
+		}
+		sector[bit/8] ^= 1 << (bit % 8)
+	}
+	if _, err := host.WriteAt(sector, at); err != nil {
+		t.Fatal(err)
+	}
+	p := page()
+	if _, err := plain.ReadAt(p, 5*blockBytes); err != nil || p[0] != 'A' {
+		t.Errorf("it did not come back: %v", err)
+	}
+}
+
+func isIntegrityError(err error) bool {
+	return errors.Is(err, syscall.EILSEQ) || errors.Is(err, syscall.EIO)
+}
+
+// TestASectorMovedElsewhereIsAnError and so is an old one while the newer one's tag is kept.
+func TestASectorMovedElsewhereIsAnError(t *testing.T) {
+	_, plain, host := encrypt(t)
+	const length = 4 << 20
+	before := snapshot(t, host, length)
+	for sector, c := range []byte("AB") {
+		if _, err := plain.WriteAt(pageOf(c), int64(sector)*blockBytes); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := plain.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	changed := find(t, host, before)
+	if len(changed) != 3 {
+		t.Fatalf("blocks %v of the disk changed", changed)
+	}
+	first := changed[1]
+	a, b := page(), page()
+	if _, err := host.ReadAt(a, first*blockBytes); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.ReadAt(b, (first+1)*blockBytes); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.WriteAt(b, first*blockBytes); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plain.ReadAt(page(), 0); !isIntegrityError(err) {
+		t.Error("the guest read a sector in the place of another")
+	}
+	if _, err := plain.WriteAt(pageOf('C'), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.WriteAt(a, first*blockBytes); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plain.ReadAt(page(), 0); !isIntegrityError(err) {
+		t.Error("the guest read an old sector")
+	}
+}
+
+func TestEqualWritesDiffer(t *testing.T) {
+	_, plain, host := encrypt(t)
+	var seen [][]byte
+	before := snapshot(t, host, 4<<20)
+	for range 2 {
+		if _, err := plain.WriteAt(pageOf('A'), 0); err != nil {
+			t.Fatal(err)
+		}
+		changed := find(t, host, before)
+		p := page()
+		if _, err := host.ReadAt(p, changed[len(changed)-1]*blockBytes); err != nil {
+			t.Fatal(err)
+		}
+		seen = append(seen, p)
+	}
+	if bytes.Equal(seen[0], seen[1]) {
+		t.Error("the host sees that the same was written again")
+	}
+}
+
+func TestWhatWasNeverWrittenCannotBeRead(t *testing.T) {
+	e, plain, _ := encrypt(t)
+	if _, err := plain.ReadAt(page(), e.Bytes-blockBytes); !isIntegrityError(err) {
+		t.Error("the guest read what it did not write")
+	}
+}
+
+func TestAFilesystemOnAnEncryptedDisk(t *testing.T) {
+	e, plain, _ := encrypt(t)
+	if err := ext4.Format(aligned4096{plain}, e.Bytes, ext4.Seed{UUID: [16]byte{1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll("/run/changes", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount(e.Path, "/run/changes", "ext4", 0, "errors=remount-ro,no_prefetch_block_bitmaps,noinit_itable,inode_readahead_blks=0"); err != nil {
+		t.Fatal(err)
+	}
+	marker, err := os.ReadFile("/proc/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(marker), "marker=")
+	content := []byte(strings.Repeat(strings.Fields(after)[0]+"\n", 1000))
+	const files = 3000
+	for index := range files {
+		dir := fmt.Sprintf("/run/changes/dir-%d", index%50)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(fmt.Sprintf("%s/%s-%d", dir, strings.Fields(after)[0], index), content[:index], 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	large, err := os.Create("/run/changes/large")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 8 {
+		if _, err := large.Write(bytes.Repeat(content[:1024], 1024)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(large.Sync(), large.Close()); err != nil {
+		t.Fatal(err)
+	}
+	syscall.Sync()
+	if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0); err != nil {
+		t.Fatal(err)
+	}
+	for index := range files {
+		read, err := os.ReadFile(fmt.Sprintf("/run/changes/dir-%d/%s-%d", index%50, strings.Fields(after)[0], index))
+		if err != nil || !bytes.Equal(read, content[:index]) {
+			t.Fatalf("file %d: %v", index, err)
+		}
+	}
+	fill, err := os.Create("/run/changes/fill")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The rest of the disk is taken without being written, but for what is not a whole mebibyte.
+	for taken := int64(0); err == nil; taken += 1 << 20 {
+		err = syscall.Fallocate(int(fill.Fd()), 0, taken, 1<<20)
+	}
+	if _, err := fill.Seek(0, io.SeekEnd); err != nil {
+		t.Fatal(err)
+	}
+	for err = nil; err == nil; {
+		_, err = fill.Write(make([]byte, 1<<16))
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("a full disk is %v", err)
+	}
+	if err := errors.Join(fill.Close(), os.Remove("/run/changes/fill"), os.RemoveAll("/run/changes/dir-7")); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile("/run/changes/after", content, 0o600); err != nil {
+		t.Error(err)
+	}
+	if err := syscall.Unmount("/run/changes", 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// aligned4096 writes from pages, as a direct write has to.
+type aligned4096 struct{ io.WriterAt }
+
+func (a aligned4096) WriteAt(data []byte, at int64) (int, error) {
+	for done := 0; done < len(data); done += blockBytes {
+		p := page()
+		copy(p, data[done:])
+		if _, err := a.WriterAt.WriteAt(p, at+int64(done)); err != nil {
+			return done, err
+		}
+	}
+	return len(data), nil
+}
+
+func TestADiskThatIsTooSmallIsNotEncrypted(t *testing.T) {
+	if _, err := Encrypt("small", diskOf(t, "one")); err == nil || !strings.Contains(err.Error(), "cannot be encrypted") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnEncryptedDiskStandsStillAndGoesOn(t *testing.T) {
+	e, plain, _ := encrypt(t)
+	if err := e.Suspend(); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plain.WriteAt(pageOf('A'), 0); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,255 @@
+// Package ext4 makes empty ext4 filesystems on devices that hold nothing yet, not even zeros.
+//
+// Only what the kernel reads is written, some twenty blocks whatever the length: the other groups are marked as never used, and the kernel
+// makes their bitmaps itself (fs/ext4, EXT4_BG_BLOCK_UNINIT and EXT4_BG_INODE_UNINIT). There is no journal, which serves those who come
+// back after a crash, and no copy of the superblock.
+package ext4
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+const (
+	blockBytes     = 4096
+	blocksPerGroup = 8 * blockBytes
+	inodesPerGroup = 8192
+	inodeBytes     = 256
+	descriptorSize = 32
+	// tableBlocks is the length of a group's inode table.
+	tableBlocks = inodesPerGroup * inodeBytes / blockBytes
+	// ownBlocks are a group's two bitmaps and its inode table.
+	ownBlocks = 2 + tableBlocks
+	minBlocks = 1024
+	// maxBlocks is what a block's number of 32 bits can name.
+	maxBlocks = 1<<32 - 1
+
+	rootInode  = 2
+	foundInode = 11
+	usedInodes = foundInode
+)
+
+// Groups are as they were made, for whoever has to know.
+const (
+	inodeUninit = 1 << 0
+	blockUninit = 1 << 1
+)
+
+// Seed is what makes one filesystem differ from another: random bytes.
+type Seed struct {
+	UUID [16]byte
+	// Hash keeps names in directories from colliding by design.
+	Hash [16]byte
+}
+
+// layout is where things are.
+type layout struct {
+	blocks, groups int64
+	// descriptors is the number of blocks that hold the groups' descriptors, from block 1 on.
+	descriptors int64
+	seed        Seed
+}
+
+// Format writes an empty filesystem of so many bytes, in whole blocks.
+func Format(device io.WriterAt, bytes int64, seed Seed) error {
+	l, err := layOut(bytes, seed)
+	if err != nil {
+		return err
+	}
+	if err := write(device, 0, l.superblock()); err != nil {
+		return err
+	}
+	if err := write(device, 1, l.table()); err != nil {
+		return err
+	}
+	at := l.firstOwn(0)
+	for index, block := range [][]byte{
+		l.blockBitmap(0, l.firstData()+2), l.inodeBitmap(), l.inodes(),
+	} {
+		if err := write(device, at+int64(index), block); err != nil {
+			return err
+		}
+	}
+	if last := l.groups - 1; l.isPart(last) && last > 0 {
+		if err := write(device, l.firstOwn(last), l.blockBitmap(last, ownBlocks)); err != nil {
+			return err
+		}
+	}
+	for index, block := range [][]byte{
+		directory(entry{rootInode, "."}, entry{rootInode, ".."}, entry{foundInode, "lost+found"}),
+		directory(entry{foundInode, "."}, entry{rootInode, ".."}),
+	} {
+		if err := write(device, l.firstData()+int64(index), block); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func layOut(bytes int64, seed Seed) (*layout, error) {
+	l := &layout{blocks: bytes / blockBytes, seed: seed}
+	if l.blocks < minBlocks || l.blocks > maxBlocks {
+		return nil, fmt.Errorf("%d bytes cannot hold the filesystem", bytes)
+	}
+	// A last group that would hold next to nothing but its own tables is left out.
+	if rest := l.blocks % blocksPerGroup; l.blocks > blocksPerGroup && rest < ownBlocks+64 {
+		l.blocks -= rest
+	}
+	l.groups = (l.blocks + blocksPerGroup - 1) / blocksPerGroup
+	l.descriptors = (l.groups*descriptorSize + blockBytes - 1) / blockBytes
+	return l, nil
+}
+
+func write(device io.WriterAt, block int64, bytes []byte) error {
+	_, err := device.WriteAt(bytes, block*blockBytes)
+	return err
+}
+
+// firstOwn is the block bitmap of a group; its inode bitmap and its inode table follow.
+func (l *layout) firstOwn(group int64) int64 {
+	if group == 0 {
+		return 1 + l.descriptors
+	}
+	return group * blocksPerGroup
+}
+
+// firstData is the block of the root directory; the other directory follows.
+func (l *layout) firstData() int64 { return l.firstOwn(0) + ownBlocks }
+
+func (l *layout) blocksIn(group int64) int64 {
+	return min(blocksPerGroup, l.blocks-group*blocksPerGroup)
+}
+
+// isPart says whether the device ends within a group.
+func (l *layout) isPart(group int64) bool { return l.blocksIn(group) < blocksPerGroup }
+
+func (l *layout) freeIn(group int64) int64 {
+	if group == 0 {
+		return l.blocksIn(0) - l.firstData() - 2
+	}
+	return l.blocksIn(group) - ownBlocks
+}
+
+func (l *layout) free() int64 {
+	var free int64
+	for group := range l.groups {
+		free += l.freeIn(group)
+	}
+	return free
+}
+
+// table is the groups' descriptors, in whole blocks.
+func (l *layout) table() []byte {
+	table := make([]byte, l.descriptors*blockBytes)
+	for group := range l.groups {
+		d := table[group*descriptorSize:][:descriptorSize]
+		own := l.firstOwn(group)
+		free, unused, directories, flags := inodesPerGroup, inodesPerGroup, 0, blockUninit|inodeUninit
+		if l.isPart(group) {
+			// It must tell where the device ends.
+			flags &^= blockUninit
+		}
+		if group == 0 {
+			free, unused, directories, flags = free-usedInodes, unused-usedInodes, 2, 0
+		}
+		binary.LittleEndian.PutUint32(d[0:], uint32(own))
+		binary.LittleEndian.PutUint32(d[4:], uint32(own+1))
+		binary.LittleEndian.PutUint32(d[8:], uint32(own+2))
+		binary.LittleEndian.PutUint16(d[12:], uint16(l.freeIn(group)))
+		binary.LittleEndian.PutUint16(d[14:], uint16(free))
+		binary.LittleEndian.PutUint16(d[16:], uint16(directories))
+		binary.LittleEndian.PutUint16(d[18:], uint16(flags))
+		binary.LittleEndian.PutUint16(d[28:], uint16(unused))
+		binary.LittleEndian.PutUint16(d[30:], l.checksum(uint32(group), d))
+	}
+	return table
+}
+
+// checksum is that of a descriptor, which ends before the checksum itself.
+func (l *layout) checksum(group uint32, descriptor []byte) uint16 {
+	sum := crc16(0xffff, l.seed.UUID[:])
+	sum = crc16(sum, binary.LittleEndian.AppendUint32(nil, group))
+	return crc16(sum, descriptor[:30])
+}
+
+// crc16 is the one with the polynomial 0x8005, bits reversed.
+func crc16(sum uint16, data []byte) uint16 {
+	for _, c := range data {
+		sum ^= uint16(c)
+		for range 8 {
+			sum = sum>>1 ^ 0xa001*(sum&1)
+		}
+	}
+	return sum
+}
+
+// blockBitmap has the first blocks of a group taken, and those behind the device.
+func (l *layout) blockBitmap(group, taken int64) []byte {
+	bitmap := make([]byte, blockBytes)
+	setBits(bitmap, 0, taken)
+	setBits(bitmap, l.blocksIn(group), 8*blockBytes)
+	return bitmap
+}
+
+func (l *layout) inodeBitmap() []byte {
+	bitmap := make([]byte, blockBytes)
+	setBits(bitmap, 0, usedInodes)
+	setBits(bitmap, inodesPerGroup, 8*blockBytes)
+	return bitmap
+}
+
+func setBits(bitmap []byte, from, to int64) {
+	for bit := from; bit < to; bit++ {
+		bitmap[bit/8] |= 1 << (bit % 8)
+	}
+}
+
+// inodes is the first block of the first inode table.
+func (l *layout) inodes() []byte {
+	block := make([]byte, blockBytes)
+	putDirectory(block[(rootInode-1)*inodeBytes:], 0o755, 3, l.firstData())
+	putDirectory(block[(foundInode-1)*inodeBytes:], 0o700, 2, l.firstData()+1)
+	return block
+}
+
+// putDirectory writes the inode of a directory of one block. Its times are the epoch's.
+func putDirectory(inode []byte, mode, links uint16, block int64) {
+	const isDirectory, usesExtents = 0o040000, 0x80000
+	binary.LittleEndian.PutUint16(inode[0:], isDirectory|mode)
+	binary.LittleEndian.PutUint32(inode[4:], blockBytes)
+	binary.LittleEndian.PutUint16(inode[26:], links)
+	binary.LittleEndian.PutUint32(inode[28:], blockBytes/512)
+	binary.LittleEndian.PutUint32(inode[32:], usesExtents)
+	extents := inode[40:]
+	binary.LittleEndian.PutUint16(extents[0:], 0xf30a)
+	binary.LittleEndian.PutUint16(extents[2:], 1)
+	binary.LittleEndian.PutUint16(extents[4:], 4)
+	binary.LittleEndian.PutUint16(extents[16:], 1)
+	binary.LittleEndian.PutUint32(extents[20:], uint32(block))
+	binary.LittleEndian.PutUint16(inode[128:], extraBytes)
+}
+
+type entry struct {
+	inode uint32
+	name  string
+}
+
+// directory is the block of a directory that holds directories; the last entry takes what is left.
+func directory(entries ...entry) []byte {
+	const isDirectory = 2
+	block := make([]byte, blockBytes)
+	at := 0
+	for index, e := range entries {
+		length := (8 + len(e.name) + 3) &^ 3
+		if index == len(entries)-1 {
+			length = blockBytes - at
+		}
+		binary.LittleEndian.PutUint32(block[at:], e.inode)
+		binary.LittleEndian.PutUint16(block[at+4:], uint16(length))
+		block[at+6], block[at+7] = byte(len(e.name)), isDirectory
+		copy(block[at+8:], e.name)
+		at += length
+	}
+	return block
+}
