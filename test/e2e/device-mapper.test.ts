@@ -89,7 +89,10 @@ async function makeTestInitrd(): Promise<void> {
     cwd: resolve('native/agent'),
     env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' },
   });
-  await writeFile(path('initrd'), makeInitrd(await readFile(path('init')), modules));
+  await writeFile(
+    path('initrd'),
+    makeInitrd(await readFile(path('init')), modules, 'confidential'),
+  );
 }
 
 beforeAll(async () => {
