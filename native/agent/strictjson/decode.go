@@ -29,7 +29,8 @@ func (e *Error) Error() string {
 // Decode reads one document into the value that target points to.
 //
 // A struct takes its fields by their `json` tag, and leaves one alone whose tag is "-". Every other field must occur in the document,
-// except one that is a pointer: that stays nil. Besides structs and pointers to what follows there are string, bool, int64 and slices.
+// except one that is a pointer: that stays nil. Besides structs and pointers to what follows there are string, bool, int64 and slices; a slice
+// of bytes is base64.
 func Decode(data []byte, target any) error {
 	p := &parser{data: data}
 	if err := p.value(reflect.ValueOf(target).Elem(), "", 0); err != nil {
@@ -81,6 +82,9 @@ func (p *parser) value(target reflect.Value, path string, depth int) error {
 	case reflect.Struct:
 		return p.object(target, path, depth)
 	case reflect.Slice:
+		if target.Type().Elem().Kind() == reflect.Uint8 {
+			return p.bytes(target, path)
+		}
 		return p.array(target, path, depth)
 	case reflect.String:
 		text, err := p.text(path)

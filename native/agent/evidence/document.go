@@ -1,0 +1,48 @@
+package evidence
+
+import "encoding/hex"
+
+// Names of technologies, as policies have them.
+const (
+	teeSNP       = "sev-snp"
+	teeSimulated = "simulated"
+)
+
+// documentSchema is the value of Evidence.Schema.
+const documentSchema = "a3s-box/evidence/v1"
+
+// Evidence is a report, and what endorses it.
+type Evidence struct {
+	Schema string `json:"schema"`
+	TEE    string `json:"tee"`
+	Report []byte `json:"report"`
+	// Certificates is a certificate table of the GHCB specification, from the host or the processor: nobody vouches for it.
+	Certificates []byte `json:"certificates,omitempty"`
+}
+
+// Document is what a relying party gets: the evidence, and what goes into REPORT_DATA besides its own bytes.
+type Document struct {
+	Evidence Evidence `json:"evidence"`
+	Identity
+	// Spec is the launch spec whose digest is SpecDigest and HOST_DATA.
+	Spec []byte `json:"spec"`
+}
+
+// Identity says which guest this is.
+type Identity struct {
+	Instance   string `json:"instance"`
+	SpecDigest string `json:"specDigest"`
+}
+
+// TEE is the name of the guest's technology.
+func (s *Source) TEE() string {
+	if s.config.Simulated {
+		return teeSimulated
+	}
+	return teeSNP
+}
+
+// Identity is the guest's.
+func (s *Source) Identity() Identity {
+	return Identity{hex.EncodeToString(s.config.Instance[:]), hex.EncodeToString(s.config.SpecDigest[:])}
+}

@@ -1,0 +1,41 @@
+package evidence
+
+import (
+	"errors"
+	"sync"
+	"time"
+)
+
+// ErrTooMany is more than the guest answers: its secure processor is slow, and there is one.
+var ErrTooMany = errors.New("too many reports are asked for; ask again later")
+
+// Bucket lets so many through at once, and then some each second.
+type Bucket struct {
+	size, perSecond float64
+	now             func() time.Time
+
+	mu     sync.Mutex
+	tokens float64
+	filled time.Time
+}
+
+// NewBucket makes a full bucket.
+func NewBucket(size, perSecond float64) *Bucket { return newBucket(size, perSecond, time.Now) }
+
+func newBucket(size, perSecond float64, now func() time.Time) *Bucket {
+	return &Bucket{size: size, perSecond: perSecond, now: now, tokens: size, filled: now()}
+}
+
+// Take says whether there was one left.
+func (b *Bucket) Take() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	b.tokens = min(b.size, b.tokens+now.Sub(b.filled).Seconds()*b.perSecond)
+	b.filled = now
+	if b.tokens < 1 {
+		return false
+	}
+	b.tokens--
+	return true
+}
