@@ -1,0 +1,60 @@
+package secrets
+
+import (
+	"errors"
+
+	"a3s.dev/box/agent/launchspec"
+	"a3s.dev/box/agent/users"
+)
+
+// ErrNotReady is a main process that would start without its secrets.
+var ErrNotReady = errors.New("the box has not all of its secrets")
+
+// HandOver gives the secrets to the main process, which has not started and runs as owner: as files, and as entries of its environment,
+// which are answered. The store keeps none of them. Without secrets it does nothing, and files may be nil.
+func (s *Store) HandOver(files *Files, owner users.User) (environment []string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == None {
+		return nil, nil
+	}
+	if s.state != Ready || s.ended {
+		return nil, ErrNotReady
+	}
+	s.files = files
+	defer s.forget()
+	for _, entry := range s.entries {
+		delivery := entry.secret.Delivery
+		if delivery.Kind == launchspec.DeliveryEnv {
+			environment = append(environment, *delivery.Variable+"="+string(entry.value))
+			continue
+		}
+		if err := files.write(entry.secret.Name, entry.value, owner); err != nil {
+			return nil, err
+		}
+	}
+	return environment, nil
+}
+
+// Wipe overwrites what is left of the secrets, in the box's files too, when the box has ended. Nothing can be delivered any more.
+func (s *Store) Wipe() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.forget()
+	if s.files == nil {
+		return nil
+	}
+	return s.files.wipe()
+}
+
+// forget overwrites the values; the caller holds the lock.
+func (s *Store) forget() {
+	for index := range s.entries {
+		clear(s.entries[index].value)
+		s.entries[index].value = nil
+	}
+}
