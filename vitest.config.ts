@@ -26,7 +26,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
-          include: ['{policies,src,bench}/**/*.test.ts'],
+          include: ['{policies,ratls,src,bench}/**/*.test.ts'],
           testTimeout: UNIT_MILLISECONDS + FUZZ_MILLISECONDS,
           hookTimeout: UNIT_MILLISECONDS,
         },

@@ -20,6 +20,7 @@ const CHECKS = [
       '.dependency-cruiser.cjs',
       'policies',
       'attestation',
+      'ratls',
       'src',
       'test',
       'bench',

@@ -25,6 +25,7 @@ import {
 import { launchSpecVectors } from './vectors/launch-spec.ts';
 import { launchSpecRuleVectors } from './vectors/launch-spec-rules.ts';
 import { processor } from './vectors/processor.ts';
+import { checkRatls, type RatlsVector, ratlsDocument, ratlsVectors } from './vectors/ratls.ts';
 import { reportVectors } from './vectors/reports.ts';
 import { revocationVectors } from './vectors/revocation.ts';
 
@@ -53,15 +54,20 @@ function main(): void {
   const specs = [...launchSpecVectors(), ...launchSpecRuleVectors()];
   wrong.push(...specs.flatMap(checkLaunchSpec));
   written += write('launch-spec', specs, launchSpecDocument, keep);
+  const peers = ratlsVectors();
+  wrong.push(...peers.flatMap(checkRatls));
+  written += write('ratls/certificates', peers, ratlsDocument, keep);
   writeFileSync(`${ROOT}/roots.pem`, processor().roots().pem);
-  const areas = ['reports', ...Object.keys(AREAS), 'launch-spec'].map((area) => `${ROOT}/${area}`);
+  const areas = ['reports', ...Object.keys(AREAS), 'launch-spec', 'ratls/certificates'].map(
+    (area) => `${ROOT}/${area}`,
+  );
   spawnSync('node_modules/.bin/biome', ['format', '--write', ...areas], { stdio: 'inherit' });
   console.log(`${written} vectors written`);
   for (const line of wrong) console.error(line);
   if (wrong.length > 0) process.exitCode = 1;
 }
 
-function write<V extends ReportVector | EvidenceVector | LaunchSpecVector>(
+function write<V extends ReportVector | EvidenceVector | LaunchSpecVector | RatlsVector>(
   area: string,
   vectors: readonly V[],
   document: (vector: V) => object,

@@ -25,7 +25,7 @@ export interface Signed {
   readonly fields: DerReader;
   /** AlgorithmIdentifier beside the signature, encoded. */
   readonly algorithm: Uint8Array;
-  /** 512 bytes. */
+  /** 512 bytes, but in a foreign certificate. */
   readonly signature: Uint8Array;
 }
 
@@ -48,7 +48,7 @@ export interface Certificate {
   readonly extensions: readonly Extension[];
   /** What the signature is over, encoded. */
   readonly tbs: Uint8Array;
-  /** 512 bytes. */
+  /** 512 bytes, but in a foreign certificate. */
   readonly signature: Uint8Array;
 }
 
@@ -58,17 +58,12 @@ export interface Certificate {
  * @throws {DerError} for any other encoding.
  */
 export function readSigned(der: Uint8Array, maximum: number): Signed {
-  const input = openDer(der, maximum);
-  const outer = input.enter();
-  input.end();
-  const { encoded: tbs, content } = outer.take(Tag.SEQUENCE);
-  const { encoded: algorithm } = outer.take(Tag.SEQUENCE);
-  const signature = readBits(outer);
-  outer.end();
-  if (signature.length !== SIGNATURE_OCTETS) {
-    throw new DerError(`a signature of ${SIGNATURE_OCTETS} octets`, `${signature.length} octets`);
+  const signed = openSigned(der, maximum);
+  const { length } = signed.signature;
+  if (length !== SIGNATURE_OCTETS) {
+    throw new DerError(`a signature of ${SIGNATURE_OCTETS} octets`, `${length} octets`);
   }
-  return { tbs, fields: new DerReader(content), algorithm, signature };
+  return signed;
 }
 
 /**
@@ -77,7 +72,27 @@ export function readSigned(der: Uint8Array, maximum: number): Signed {
  * @throws {DerError} unless it is of version 3, in DER, without unique identifiers.
  */
 export function readCertificate(der: Uint8Array, maximum: number): Certificate {
-  const { tbs, fields, algorithm: outerAlgorithm, signature } = readSigned(der, maximum);
+  return readFields(readSigned(der, maximum));
+}
+
+/** Reads a certificate that some other key than AMD's signed, with a signature of any size. */
+export function readForeignCertificate(der: Uint8Array, maximum: number): Certificate {
+  return readFields(openSigned(der, maximum));
+}
+
+function openSigned(der: Uint8Array, maximum: number): Signed {
+  const input = openDer(der, maximum);
+  const outer = input.enter();
+  input.end();
+  const { encoded: tbs, content } = outer.take(Tag.SEQUENCE);
+  const { encoded: algorithm } = outer.take(Tag.SEQUENCE);
+  const signature = readBits(outer);
+  outer.end();
+  return { tbs, fields: new DerReader(content), algorithm, signature };
+}
+
+function readFields(signed: Signed): Certificate {
+  const { tbs, fields, algorithm: outerAlgorithm, signature } = signed;
   readVersion(fields);
   const serial = readSerial(fields);
   const { encoded: innerAlgorithm } = fields.take(Tag.SEQUENCE);

@@ -8,7 +8,7 @@ import { type AttestationCode, AttestationError } from '../errors.ts';
 /**
  * Bytes that are not the one DER encoding of what was expected.
  *
- * Never leaves the package: {@link decoding} gives it the code of what was being parsed.
+ * {@link decoding} gives it the code of what was being parsed; only the entry for other certificates lets it out as it is.
  */
 export class DerError extends Error {
   override readonly name = 'DerError';
