@@ -6,12 +6,12 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, readFile, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { A3sError } from '../errors.ts';
 import type { BootSet } from './bootset.ts';
 import { ByteReader } from './byte-reader.ts';
-import { AnyBootDocument, bootSetId, filesOf, MAX_DOCUMENT } from './document.ts';
+import { AnyBootDocument, bootSetId, documentText, filesOf, MAX_DOCUMENT } from './document.ts';
 
 const BLOCK = 512;
 const DOCUMENT = 'boot.json';
@@ -19,7 +19,7 @@ const REMEDY = 'Export the set anew with a3s-box boot export.';
 
 /** The archive's bytes. Throws `boot-set-missing` for a file that is not what `boot.json` says. */
 export async function* exportBootSet(set: BootSet): AsyncGenerator<Buffer> {
-  const document = await readFile(join(set.directory, DOCUMENT));
+  const document = Buffer.from(documentText(set.document));
   yield header(DOCUMENT, document.length);
   yield padded(document);
   for (const [name, { size, sha256 }] of filesOf(set.document)) {
@@ -96,6 +96,9 @@ function parse(bytes: Buffer): AnyBootDocument {
     throw invalid('its boot.json cannot be read', cause);
   }
   if (bootSetId(document) !== document.id) throw invalid('its boot.json does not match its id');
+  if (!bytes.equals(Buffer.from(documentText(document)))) {
+    throw invalid('its boot.json is not written as it is here');
+  }
   return document;
 }
 

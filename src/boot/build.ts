@@ -26,6 +26,7 @@ import {
   type BootDocument,
   type BootFile,
   bootSetId,
+  documentText,
   filesOf,
   VCPU_TYPE,
 } from './document.ts';
@@ -260,7 +261,7 @@ function artefact(data: Buffer): { sha256: string; size: number } {
 /** Files carry the time 0, so that archives of two equal sets are equal too. */
 async function writeSet(directory: string, files: Files, document: BootDocument): Promise<void> {
   await mkdir(directory, { mode: 0o755 });
-  const contents = { ...files, 'boot.json': `${JSON.stringify(document, null, 2)}\n` };
+  const contents = { ...files, 'boot.json': documentText(document) };
   for (const [name, data] of Object.entries(contents)) {
     const path = join(directory, name);
     await writeFile(path, data, { mode: 0o444, flag: 'wx', flush: true });

@@ -94,6 +94,11 @@ const BootDocumentV1 = z.strictObject({
 export const AnyBootDocument = z.discriminatedUnion('schema', [BootDocument, BootDocumentV1]);
 export type AnyBootDocument = z.infer<typeof AnyBootDocument>;
 
+/** `boot.json` itself: one document, one text. */
+export function documentText(document: AnyBootDocument): string {
+  return `${JSON.stringify(AnyBootDocument.parse(document), null, 2)}\n`;
+}
+
 /** Name, digest and size of each file of a set. */
 export function filesOf(
   document: AnyBootDocument,

@@ -6,6 +6,7 @@
  * @module
  */
 import type { HostPermission } from '@a3s-box/policies';
+import { bootDirectory } from './boot-library.ts';
 import type { Invocation } from './command.ts';
 import { CONFIDENTIAL_ONLY, TEE_FLAG } from './flags/confidential-flags.ts';
 import { readIdBlock } from './id-block-file.ts';
@@ -49,7 +50,7 @@ export async function confidentialRequest(
     Deployment: flags.parsed('deployment', parseDeployment),
     Changes: flags.parsed('changes', parseChanges),
     SecretsDeadline: flags.parsed('secrets-deadline', parseDeadline),
-    BootSet: flags.parsed('boot', parseBoot),
+    BootSet: flags.parsed('boot', (text) => parseBoot(context.cwd, text)),
     ...(file === undefined ? {} : await readIdBlock(context, file)),
   };
   return {
@@ -87,8 +88,8 @@ function parseChanges(text: string): string {
   throw new RangeError(`it takes ${CHANGES.join(' or ')}`);
 }
 
-function parseBoot(text: string): string {
-  if (text !== '') return text;
+function parseBoot(cwd: string, text: string): string {
+  if (text !== '') return bootDirectory(cwd, text) ?? text;
   throw new RangeError('it names a boot set');
 }
 
