@@ -62,24 +62,40 @@ export async function pinFirmwareSource(cache: string, source: FirmwareSource): 
   await rename(`${path}.new`, path);
 }
 
-/** The source package in `showsrc`'s output; of several versions the first, which is the newest. */
-export function parseSourceIndex(text: string): FirmwareSource {
-  for (const paragraph of text.split(/\n{2,}/)) {
-    const version = /^Version: (\S+)$/m.exec(paragraph)?.[1];
-    if (version === undefined || !/^Package: edk2$/m.test(paragraph)) continue;
-    const list = /^Checksums-Sha256:\n((?: .*\n?)+)/m.exec(paragraph)?.[1] ?? '';
-    const files = [...list.matchAll(/^ ([0-9a-f]{64}) (\d+) (\S+)$/gm)].map(
-      ([, sha256, size, name = '']) => ({ name, sha256, size: Number(size) }),
+/** The versions of the source package in `showsrc`'s output. @throws A3sError for one that cannot be used, or none */
+export function parseSourceIndex(text: string): readonly FirmwareSource[] {
+  const paragraphs = text.split(/\n{2,}/).filter((paragraph) => /^Package: edk2$/m.test(paragraph));
+  if (paragraphs.length === 0) throw missing('the index of sources does not have it');
+  return paragraphs.map(parseParagraph);
+}
+
+function parseParagraph(paragraph: string): FirmwareSource {
+  const version = /^Version: (\S+)$/m.exec(paragraph)?.[1];
+  const list = /^Checksums-Sha256:\n((?: .*\n?)+)/m.exec(paragraph)?.[1] ?? '';
+  const files = [...list.matchAll(/^ ([0-9a-f]{64}) (\d+) (\S+)$/gm)].map(
+    ([, sha256, size, name = '']) => ({ name, sha256, size: Number(size) }),
+  );
+  const [original, ...others] = files.filter(({ name }) => name.endsWith('.orig.tar.xz'));
+  const [debian, ...more] = files.filter(({ name }) => name.endsWith('.debian.tar.xz'));
+  const parsed = FirmwareSource.safeParse({ package: PACKAGE, version, original, debian });
+  if (parsed.success && others.length + more.length === 0) return parsed.data;
+  throw missing('the index of sources does not name its two tarballs');
+}
+
+/** The archive of security updates has its own, in whatever order. */
+async function newest(sources: readonly FirmwareSource[]): Promise<FirmwareSource> {
+  let [best] = sources;
+  for (const source of sources) {
+    if (best === undefined || source.version === best.version) continue;
+    const question = ['--compare-versions', source.version, 'gt', best.version];
+    const isNewer = await runTool('dpkg', question, { remedy: UPDATE }).then(
+      () => true,
+      () => false,
     );
-    const ending = (end: string) => files.filter(({ name }) => name.endsWith(end));
-    const [original, ...otherOriginals] = ending('.orig.tar.xz');
-    const [debian, ...otherChanges] = ending('.debian.tar.xz');
-    if (otherOriginals.length > 0 || otherChanges.length > 0) break;
-    const parsed = FirmwareSource.safeParse({ package: PACKAGE, version, original, debian });
-    if (parsed.success) return parsed.data;
-    break;
+    if (isNewer) best = source;
   }
-  throw missing('the index of sources does not name its two tarballs', UPDATE);
+  if (best === undefined) throw missing('the index of sources does not have it');
+  return best;
 }
 
 /** Both tarballs in a directory, downloaded where they are missing, their digests checked in either case. */
@@ -105,7 +121,7 @@ export async function fetchFirmwareSource(
     const apt = await privateApt(work);
     // The wish is for the same bytes, whatever the index says now; a version that is gone gives way to the present one.
     const index = await apt('apt-cache', ['showsrc', '--only-source', PACKAGE]);
-    const source = parseSourceIndex(index.toString('utf8'));
+    const source = await newest(parseSourceIndex(index.toString('utf8')));
     const chosen = wanted?.version === source.version ? wanted : source;
     await apt('apt-get', ['-q', 'source', '--download-only', `${PACKAGE}=${chosen.version}`]).catch(
       (error: unknown) => {
@@ -181,6 +197,8 @@ async function debianRepositories(): Promise<readonly string[]> {
   return found.length > 0 ? found.map(([, line = '']) => line) : PUBLIC_ARCHIVE;
 }
 
-function missing(why: string, remedy = UPDATE): A3sError {
-  return new A3sError('internal', `Cannot get the source of the firmware: ${why}`, { remedy });
+function missing(why: string): A3sError {
+  return new A3sError('internal', `Cannot get the source of the firmware: ${why}`, {
+    remedy: UPDATE,
+  });
 }

@@ -1,0 +1,76 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { sha256 } from './digest.ts';
+import { firmware } from './firmware.ts';
+import { pinFirmwareSource } from './firmware-source.ts';
+
+let root: string;
+let cache: string;
+let script: string;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'firmware-'));
+  cache = join(root, 'cache');
+  script = join(root, 'build.sh');
+  await mkdir(cache);
+  const [original, debian] = [Buffer.from('original'), Buffer.from('debian')];
+  const tarball = (name: string, bytes: Buffer) => ({
+    name,
+    sha256: sha256(bytes),
+    size: bytes.length,
+  });
+  const source = {
+    ...{ package: 'edk2' as const, version: '1-1' },
+    original: tarball('edk2_1.orig.tar.xz', original),
+    debian: tarball('edk2_1-1.debian.tar.xz', debian),
+  };
+  await writeFile(join(cache, source.original.name), original);
+  await writeFile(join(cache, source.debian.name), debian);
+  await pinFirmwareSource(cache, source);
+});
+afterEach(() => rm(root, { recursive: true }));
+
+/** A build that takes no time: it writes what it was given. */
+async function build(body = 'cat "$3" "$4" >"$1/OVMF.fd"; echo built >>"$2"'): Promise<string[]> {
+  await writeFile(script, `${body}\n`);
+  const steps: string[] = [];
+  const step = (line: string) => steps.push(line);
+  const { image } = await firmware({ cache, script, update: false, step });
+  expect(image.toString()).toBe('originaldebian');
+  return steps;
+}
+
+test('firmware is compiled once for its sources, tools and script', async () => {
+  expect(await build()).toHaveLength(2);
+  expect(await build()).toEqual([]);
+  expect(await readFile(join(cache, 'firmware.log'), 'utf8')).toBe('built\n');
+  // Another script may write other bytes.
+  expect(await build('cat "$3" "$4" >"$1/OVMF.fd"')).toHaveLength(2);
+  const [work] = (await readdir(cache)).filter((name) => name.startsWith('firmware-work-'));
+  expect(work).toBeUndefined();
+});
+
+test('an image that was cut short is compiled anew', async () => {
+  await build();
+  const [image = ''] = (await readdir(cache)).filter((name) => name.endsWith('.fd'));
+  await writeFile(join(cache, image), 'orig');
+  expect(await build()).toHaveLength(2);
+});
+
+test('a build that fails says why, and leaves nothing to be taken for firmware', async () => {
+  await expect(build('echo no compiler >&2; exit 3')).rejects.toMatchObject({
+    code: 'internal',
+    message: expect.stringContaining('no compiler'),
+    remedy: expect.stringContaining('firmware.log'),
+  });
+  await expect(build('true')).rejects.toThrow('it wrote no image');
+  const left = (await readdir(cache)).filter((name) => /\.fd$|work/.test(name));
+  expect(left).toEqual([]);
+});
+
+test('nothing of a build outlives what started it', async () => {
+  // The build has process ids of its own, in which it is the first: whatever it starts ends with it.
+  await build('[ $$ = 1 ] || exit 9; sleep 60 & cat "$3" "$4" >"$1/OVMF.fd"');
+});
