@@ -12,17 +12,16 @@ import {
   pinnedBootSet,
   readBootSet,
 } from '../boot/bootset.ts';
-import { findBootSet, isKept } from '../boot/sets.ts';
+import { type BootPlaces, findBootSet, isKept } from '../boot/sets.ts';
 import type { BootSets } from '../boxes/runtime.ts';
-import type { Config } from '../config.ts';
 
 /** Far longer than the copying of a set takes. */
 const ARRIVAL_MS = 3_600_000;
 
 export class PinnedBootSets implements BootSets {
-  readonly #config: Config;
+  readonly #config: BootPlaces;
 
-  constructor(config: Config) {
+  constructor(config: BootPlaces) {
     this.#config = config;
   }
 

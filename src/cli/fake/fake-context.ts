@@ -20,6 +20,8 @@ export interface FakeEnds {
   readonly stdin?: PassThrough;
   /** The directory of the installation's state. */
   readonly home?: string;
+  /** Where the boot set of the installation lies. */
+  readonly bootDir?: string;
   readonly cwd?: string;
   /** Called with output as it comes. */
   readonly onOutput?: (soFar: string, signal: (name: NodeJS.Signals) => void) => void;
@@ -44,7 +46,7 @@ export async function transcript(
       home: ends.home ?? '/nonexistent',
       runtimeDir: '/nonexistent',
       socket,
-      bootDir: '/nonexistent',
+      bootDir: ends.bootDir ?? '/nonexistent',
       allowWeakCell: false,
       startTimeoutMs: 120_000,
       templates: { enabled: false, max: 8, maxAgeMs: 86_400_000 },
