@@ -31,7 +31,7 @@ type Guest struct {
 	// Failed takes what ends the guest.
 	Failed chan error
 
-	forNIC []module
+	uses map[string][]module
 }
 
 // Main runs an agent, and ends the guest with it. It does not return.
@@ -88,22 +88,37 @@ func start() (*Guest, error) {
 
 // load loads the modules that every box needs, and opens the others.
 func (g *Guest) load() error {
-	common, err := openModules(modulesDir, "order")
+	common, err := openModules(modulesDir, orderName)
 	if err != nil {
 		return err
 	}
-	if g.forNIC, err = openModules(modulesDir, "order.nic"); err != nil {
+	if g.uses, err = openUses(modulesDir); err != nil {
 		return err
 	}
 	return loadModules(common)
 }
 
-// Drivers gives the box's devices their drivers, a network device's only where there is one, and bars all others.
-func (g *Guest) Drivers(nic bool) error {
-	if !nic {
-		return errors.Join(closeModules(g.forNIC), createAll(sealing))
+// Load loads the modules of a use. The guest must have some for it.
+func (g *Guest) Load(use string) error {
+	modules, ok := g.uses[use]
+	if !ok {
+		return &StepError{"load modules for " + use, os.ErrNotExist}
 	}
-	return errors.Join(loadModules(g.forNIC), createAll(sealing))
+	delete(g.uses, use)
+	return loadModules(modules)
+}
+
+// Drivers loads the modules of these uses, and sees that no other is ever loaded.
+func (g *Guest) Drivers(uses ...string) error {
+	var errs []error
+	for _, use := range uses {
+		errs = append(errs, g.Load(use))
+	}
+	for _, modules := range g.uses {
+		errs = append(errs, closeModules(modules))
+	}
+	g.uses = nil
+	return errors.Join(append(errs, createAll(sealing))...)
 }
 
 const binaryPath = "/init"

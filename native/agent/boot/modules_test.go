@@ -41,3 +41,33 @@ func TestAFailingStepNamesItself(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestModulesAreOpenedByTheirUse(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"order": "a.ko\n", "order.nic": "b.ko\n", "order.changes": "a.ko\nb.ko\n", "order.empty": "", "a.ko": "x", "b.ko": "x",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	uses, err := openUses(dir)
+	if err != nil || len(uses) != 3 || len(uses["nic"]) != 1 || len(uses["changes"]) != 2 || len(uses["empty"]) != 0 {
+		t.Fatalf("got %v, %v", uses, err)
+	}
+	g := &Guest{uses: uses}
+	if err := g.Load("empty"); err != nil {
+		t.Error(err)
+	}
+	for _, use := range []string{"empty", "snp"} {
+		if err := g.Load(use); err == nil || !strings.HasPrefix(err.Error(), "load modules for "+use) {
+			t.Errorf("%s: got %v", use, err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "order.gone"), []byte("gone.ko\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openUses(dir); err == nil {
+		t.Error("a module that is not there was opened")
+	}
+}

@@ -86,3 +86,14 @@ type StepError struct {
 
 func (e *StepError) Error() string { return e.Step + ": " + e.Cause.Error() }
 func (e *StepError) Unwrap() error { return e.Cause }
+
+// configfs is what a hardware processor's reports come through.
+var configfs = mount{"/sys/kernel/config", "configfs", plain | syscall.MS_NODEV, ""}
+
+// MountConfigfs mounts it where the kernel has it. One without it has another way to reports.
+func MountConfigfs() error {
+	if _, err := os.Stat(configfs.target); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return createAll([]creator{configfs})
+}

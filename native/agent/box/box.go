@@ -38,7 +38,7 @@ const maxProcesses = 1024
 type Box struct {
 	launcher launcher
 	// drivers is called once, before the box is set up.
-	drivers func(nic bool) error
+	drivers func(uses ...string) error
 
 	mu       sync.Mutex
 	spec     *Spec
@@ -55,9 +55,9 @@ type Box struct {
 	spare    spare
 }
 
-// New makes a box without a spec. binary is open on this program, which nobody can write to. drivers gives the box's devices their drivers, a
-// network device's only where there is one, and bars all others; it is called once, before anything of the box runs.
-func New(r *reaper.Reaper, cgroup *Cgroup, binary int, drivers func(nic bool) error) *Box {
+// New makes a box without a spec. binary is open on this program, which nobody can write to. drivers gives the box's devices their drivers, those
+// of some uses where it has any, and bars all others; it is called once, before anything of the box runs.
+func New(r *reaper.Reaper, cgroup *Cgroup, binary int, drivers func(uses ...string) error) *Box {
 	return &Box{
 		launcher: launcher{r, binary, cgroup, dockerLimits}, drivers: drivers, handles: map[string]*Handle{},
 	}
@@ -99,7 +99,7 @@ func (b *Box) Take(spec *Spec, digest string) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.handles[MainID] = newHandle(MainID)
+	b.handles[MainID] = NewHandle(MainID)
 	b.ready = true
 	return nil
 }
@@ -126,7 +126,7 @@ func (b *Box) awaitMemory(resources *Resources) error {
 // lay builds what the spec asks for, on the ground that there is, or on a new one.
 func (b *Box) lay(spec *Spec) error {
 	if b.ground == nil {
-		if err := b.drivers(spec.Network.Kind == NetworkNIC); err != nil {
+		if err := b.drivers(spec.uses()...); err != nil {
 			return err
 		}
 		if err := b.makeGround(spec.protection()); err != nil {
@@ -181,17 +181,22 @@ func (b *Box) Start() (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	order := b.order(&b.spec.Process)
+	return h, b.begin(h, &b.spec.Process)
+}
+
+// begin has the main process run.
+func (b *Box) begin(h *Handle, process *Process) error {
+	order := b.order(process)
 	order.Main = true
 	w := b.ground.main
 	if err := w.streams.narrow(order.Terminal, order.Stdin); err != nil {
-		return nil, err
+		return err
 	}
 	network := b.ground.namespaces.Network
 	if b.ground.bornIn.namespace == network {
 		network = -1
 	}
-	return h, b.launch(h, w, order, network, 0)
+	return b.launch(h, w, order, network, 0)
 }
 
 func (b *Box) claimMain() (*Handle, error) {
@@ -248,7 +253,7 @@ func (b *Box) claimExec(id string) (*Handle, error) {
 	case b.handles[MainID].Report().State != StateRunning:
 		return nil, ErrNotRunning
 	}
-	h := newHandle(id)
+	h := NewHandle(id)
 	b.handles[id] = h
 	return h, nil
 }

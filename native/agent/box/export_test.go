@@ -36,7 +36,7 @@ func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte) (*Box
 	// Raising limits takes a capability that even root may lack where tests run.
 	b.launcher.limits = nil
 	b.spec, b.ready, b.digest = spec, true, digestOf(document)
-	b.handles[MainID] = newHandle(MainID)
+	b.handles[MainID] = NewHandle(MainID)
 	return b, b.setupOnHost(shell)
 }
 

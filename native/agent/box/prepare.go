@@ -39,7 +39,7 @@ func (b *Box) Prepare() error {
 	if err := b.fallAsleep(); err != nil {
 		return err
 	}
-	if err := b.drivers(true); err != nil {
+	if err := b.drivers(UseNIC); err != nil {
 		return err
 	}
 	// Not at the end: it empties the allocator's caches, which every copy would fill again.

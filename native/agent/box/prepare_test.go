@@ -95,7 +95,7 @@ func TestOnlyAGuestWhoseMainRunsIsForked(t *testing.T) {
 		t.Errorf("without a spec: got %v", err)
 	}
 	b.ready = true
-	b.handles[MainID] = newHandle(MainID)
+	b.handles[MainID] = NewHandle(MainID)
 	if err := b.Fork(nil, time.Time{}, "", "name", nil); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("before the start: got %v", err)
 	}

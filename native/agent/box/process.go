@@ -18,6 +18,7 @@ const outputGrace = 200 * time.Millisecond
 // States of a process.
 const (
 	StateCreated = "created"
+	StateWaiting = "waiting"
 	StateRunning = "running"
 	StateExited  = "exited"
 )
@@ -28,6 +29,14 @@ type Exit struct {
 	Signal     *string `json:"signal"`
 	OOMKilled  bool    `json:"oomKilled"`
 	FinishedAt string  `json:"finishedAt"`
+	// Error is why the agent ended the process, or could not start one that had waited; nil for one that ended by itself.
+	Error *ExitError `json:"error,omitempty"`
+}
+
+// ExitError is an end that was not the process's own.
+type ExitError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
 
 // Report is what the host learns of a process.
@@ -41,7 +50,8 @@ type Report struct {
 	Acknowledged uint64  `json:"acknowledged"`
 }
 
-// Handle is a process that was started, with its streams. Its life goes one way: created, running, exited.
+// Handle is a process that was started, with its streams. Its life goes one way: created, running, exited. The main process of a box that
+// waits for something is waiting in between.
 type Handle struct {
 	ID     string
 	Output *output.Ring
@@ -60,7 +70,8 @@ type Handle struct {
 	reader func()
 }
 
-func newHandle(id string) *Handle {
+// NewHandle is a process that was not started yet.
+func NewHandle(id string) *Handle {
 	return &Handle{ID: id, Output: output.New(), Input: newInput(), state: StateCreated, complete: make(chan struct{})}
 }
 
@@ -77,6 +88,9 @@ func (h *Handle) Complete() <-chan struct{} { return h.complete }
 
 // Signal sends a signal; ErrNotRunning before the start and after the exit.
 func (h *Handle) Signal(signal syscall.Signal) error {
+	if h.endWaiting(signal) {
+		return nil
+	}
 	h.mu.Lock()
 	child := h.child
 	h.mu.Unlock()

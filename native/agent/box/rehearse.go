@@ -52,7 +52,7 @@ func (b *Box) Rehearse(data []byte, now time.Time, entropy []byte, machineID str
 		return report, err
 	}
 	defer syscall.Close(outside)
-	main := newHandle(MainID)
+	main := NewHandle(MainID)
 	r := &Box{
 		launcher: b.launcher, spec: spec, digest: hex.EncodeToString(sum[:]), ready: true,
 		handles: map[string]*Handle{MainID: main},

@@ -56,6 +56,23 @@ func (s *Spec) serials() []string {
 	return serials
 }
 
+// Uses of drivers that not every box has.
+const (
+	UseNIC     = "nic"
+	UseChanges = "changes"
+)
+
+func (s *Spec) uses() []string {
+	var uses []string
+	if s.Network.Kind == NetworkNIC {
+		uses = append(uses, UseNIC)
+	}
+	if s.Rootfs.Changes.Kind == ChangesEncrypted {
+		uses = append(uses, UseChanges)
+	}
+	return uses
+}
+
 func (s *Spec) protection() protection {
 	return protection{s.Confinement.ReadonlyPaths, s.Confinement.MaskedPaths}
 }

@@ -40,6 +40,7 @@ type Ring struct {
 	acknowledged uint64
 	written      uint64
 	ended        bool
+	discarded    bool
 	// changed tells whoever waits for any of it.
 	changed *sync.Cond
 }
@@ -55,7 +56,7 @@ func New() *Ring {
 func (r *Ring) Write(stream byte, data []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for len(data) > 0 {
+	for len(data) > 0 && !r.discarded {
 		n := r.append(stream, data)
 		if n == 0 {
 			r.changed.Wait()
@@ -64,6 +65,16 @@ func (r *Ring) Write(stream byte, data []byte) {
 		data = data[n:]
 		r.changed.Broadcast()
 	}
+}
+
+// Discard drops what is there and all that follows: nobody may ever read it, so nobody would make room for it either.
+func (r *Ring) Discard() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.discarded = true
+	clear(r.bytes)
+	r.bytes, r.runs, r.written = nil, nil, r.acknowledged
+	r.changed.Broadcast()
 }
 
 // append takes as much as there is room for.

@@ -263,3 +263,27 @@ func FuzzAcks(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatIsDiscardedIsReadByNobodyAndHoldsNobodyUp(t *testing.T) {
+	r := New()
+	r.Write(Stdout, make([]byte, Capacity))
+	waited := make(chan struct{})
+	go func() {
+		r.Write(Stderr, []byte("more"))
+		close(waited)
+	}()
+	r.Discard()
+	<-waited
+	r.Write(Stdout, make([]byte, 2*Capacity))
+	r.End()
+	if written, acknowledged := r.Position(); written != 0 || acknowledged != 0 {
+		t.Errorf("got %d, %d", written, acknowledged)
+	}
+	reader, err := r.NewReader(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stream, n, err := r.read(reader, true, 0, make([]byte, 10)); stream != end || n != 0 || err != nil {
+		t.Errorf("got %d, %d, %v", stream, n, err)
+	}
+}

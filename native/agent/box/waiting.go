@@ -1,0 +1,136 @@
+package box
+
+import (
+	"errors"
+	"syscall"
+
+	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/stage"
+	"a3s.dev/box/agent/users"
+)
+
+// Await starts the main process in so far that it waits: Begin has it run, Abandon and signals end it before.
+func (b *Box) Await() (*Handle, error) {
+	h, err := b.claimMain()
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.state = StateWaiting
+	return h, nil
+}
+
+// Begin has the main process run that waits, with more entries in its environment. Where that fails, the process has exited, with the
+// reason; so it does where it was ended meanwhile.
+func (b *Box) Begin(h *Handle, environment []string) {
+	if !h.stopWaiting() {
+		return
+	}
+	b.mu.Lock()
+	stopping := b.stopping
+	b.mu.Unlock()
+	err := ErrStopping
+	if !stopping {
+		process := b.spec.Process
+		process.Env = append(append([]string{}, process.Env...), environment...)
+		err = b.begin(h, &process)
+	}
+	if err != nil {
+		h.end(&Exit{ExitCode: exitCode(err), Error: ExitErrorOf(err)})
+	}
+}
+
+// Abandon ends a main process that waits; one that does not is left alone.
+func (b *Box) Abandon(h *Handle, reason *ExitError) {
+	if h.stopWaiting() {
+		h.end(&Exit{ExitCode: exitFailed, Error: reason})
+	}
+}
+
+// MainUser is who the main process will run as, by the box's own accounts.
+func (b *Box) MainUser() (users.User, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ready {
+		return users.User{}, ErrSpecMissing
+	}
+	var accounts [2][]byte
+	for index, path := range []string{"/etc/passwd", "/etc/group"} {
+		content, err := linux.ReadFile(b.ground.root.fd, path, linux.InRoot|linux.NoMagicLinks, users.MaxFile)
+		if err != nil && !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.ENOTDIR) {
+			return users.User{}, &stage.Refusal{Code: stage.UserNotFound, Message: err.Error()}
+		}
+		accounts[index] = content
+	}
+	user, err := users.Resolve(b.spec.Process.User, accounts[0], accounts[1])
+	var missing *users.NotFound
+	if errors.As(err, &missing) {
+		return user, &stage.Refusal{Code: stage.UserNotFound, Message: missing.Error()}
+	}
+	return user, err
+}
+
+// stopWaiting says whether the process waited: then it is its caller's.
+func (h *Handle) stopWaiting() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.state != StateWaiting {
+		return false
+	}
+	h.state = StateCreated
+	return true
+}
+
+// endWaiting ends a process that waits by a signal that would have ended it, and says whether it waited.
+func (h *Handle) endWaiting(signal syscall.Signal) bool {
+	switch signal {
+	case syscall.SIGCHLD, syscall.SIGCONT, syscall.SIGURG, syscall.SIGWINCH,
+		syscall.SIGSTOP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU:
+		return false
+	}
+	if !h.stopWaiting() {
+		return false
+	}
+	name := signalName(signal)
+	h.end(&Exit{ExitCode: 128 + int(signal), Signal: &name})
+	return true
+}
+
+// end is the end of a process that never ran.
+func (h *Handle) end(exit *Exit) {
+	exit.FinishedAt = *timestamp()
+	h.mu.Lock()
+	h.state, h.exit = StateExited, exit
+	h.mu.Unlock()
+	h.Input.processExited()
+	h.Output.End()
+	close(h.complete)
+}
+
+// Exit codes of processes that could not be started, as Docker's.
+const (
+	exitFailed        = 125
+	exitNotExecutable = 126
+	exitNotFound      = 127
+)
+
+func exitCode(err error) int {
+	switch ExitErrorOf(err).Code {
+	case stage.CommandNotFound:
+		return exitNotFound
+	case stage.CommandNotExecutable:
+		return exitNotExecutable
+	default:
+		return exitFailed
+	}
+}
+
+// ExitErrorOf says why a process could not be started.
+func ExitErrorOf(err error) *ExitError {
+	var refusal *stage.Refusal
+	if errors.As(err, &refusal) {
+		return &ExitError{refusal.Code, refusal.Message}
+	}
+	return &ExitError{stage.SetupFailed, err.Error()}
+}
