@@ -3,22 +3,92 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"time"
+
 	"a3s.dev/box/agent/boot"
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/control"
+	"a3s.dev/box/agent/launch"
+	"a3s.dev/box/agent/secrets"
 	"a3s.dev/box/agent/server"
 	// Runs instead of main in a stage.
 	_ "a3s.dev/box/agent/stage"
+	"a3s.dev/box/agent/tee"
 )
 
 // version is set by the linker.
 var version = "0.0.0"
 
+// Times that a guest has: for the port of its simulated processor to appear, and for the host to ask why there is no box.
+const (
+	portDeadline   = 30 * time.Second
+	brokenDeadline = time.Minute
+)
+
 func main() { boot.Main(version, run) }
 
 // run serves the host. It returns only when something failed.
 func run(g *boot.Guest) error {
+	kind, processor, err := open(g)
+	if err != nil {
+		return serveBroken(g, err)
+	}
 	b := box.New(g.Reaper, g.Cgroup, g.Binary, g.Drivers)
-	s := &server.Server{Box: b, Version: version, PowerOff: func() { boot.PowerOff(b.Close()) }}
+	l := &launch.Launch{Box: b, Kind: kind, Processor: processor, Report: boot.Report}
+	l.Offer = func(born *launch.Born) (*launch.Services, error) { return offer(kind, processor, born) }
+	end := func() { boot.PowerOff(errors.Join(l.Close(), b.Close())) }
+	l.End = func() {
+		if b.Stop() {
+			end()
+		}
+	}
+	s := &server.Server{Box: b, Version: version, PowerOff: end, Confidential: l}
 	go func() { g.Failed <- s.HTTP().Serve(g.Control) }()
 	return <-g.Failed
+}
+
+// open opens the secure processor that the command line names.
+func open(g *boot.Guest) (tee.Kind, tee.Processor, error) {
+	if err := secrets.Guard(); err != nil {
+		return "", nil, err
+	}
+	cmdline, err := os.ReadFile("/proc/cmdline")
+	if err != nil {
+		return "", nil, err
+	}
+	kind, err := tee.KindOf(string(cmdline))
+	if err != nil {
+		return "", nil, unavailable(err)
+	}
+	if kind == tee.SNP {
+		if err := g.Load(string(tee.SNP)); err != nil {
+			return "", nil, unavailable(err)
+		}
+		if err := boot.MountConfigfs(); err != nil {
+			return "", nil, unavailable(err)
+		}
+	}
+	processor, err := tee.Open(kind, func() (string, error) { return control.Find(tee.PortName, portDeadline) })
+	if err != nil {
+		return "", nil, unavailable(err)
+	}
+	return kind, processor, nil
+}
+
+func unavailable(err error) error {
+	return &server.Error{Code: "tee-unavailable", Message: "secure processor: " + err.Error()}
+}
+
+// serveBroken has the host told what is wrong, which has no other way to learn it: there is no console.
+func serveBroken(g *boot.Guest, cause error) error {
+	s := server.Broken(cause, func() { boot.Fail(cause) })
+	go func() { g.Failed <- s.Serve(g.Control) }()
+	select {
+	case err := <-g.Failed:
+		return errors.Join(cause, err)
+	case <-time.After(brokenDeadline):
+		return cause
+	}
 }

@@ -60,6 +60,11 @@ func appendExit(to []byte, exit *box.Exit) []byte {
 	to = appendNullable(append(to, `,"signal":`...), exit.Signal)
 	to = strconv.AppendBool(append(to, `,"oomKilled":`...), exit.OOMKilled)
 	to = appendText(append(to, `,"finishedAt":`...), exit.FinishedAt)
+	// Older hosts know nothing of it, and only a confidential guest, which they do not start, has it.
+	if exit.Error != nil {
+		to = appendText(append(to, `,"error":{"code":`...), exit.Error.Code)
+		to = append(appendText(append(to, `,"message":`...), exit.Error.Message), '}')
+	}
 	return append(to, '}')
 }
 

@@ -37,7 +37,8 @@ func sameAsJSON(t *testing.T, document []byte, value any) {
 func TestDocumentsAreJSON(t *testing.T) {
 	signal, at := "SIGKILL", "2026-01-02T03:04:05.6Z"
 	exit := &box.Exit{ExitCode: 137, Signal: &signal, OOMKilled: true, FinishedAt: at}
-	for _, exit := range []*box.Exit{nil, {FinishedAt: at}, exit} {
+	ended := &box.Exit{ExitCode: 125, FinishedAt: at, Error: &box.ExitError{Code: "secrets-deadline", Message: "\"late\""}}
+	for _, exit := range []*box.Exit{nil, {FinishedAt: at}, exit, ended} {
 		sameAsJSON(t, appendExit(nil, exit), exit)
 	}
 	for _, report := range []box.Report{

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"a3s.dev/box/agent/box"
 	"a3s.dev/box/agent/http2"
@@ -25,11 +26,14 @@ func (s *Server) hello(t *http2.Stream, _ []byte, _ string) {
 		writeError(t, err)
 		return
 	}
-	to := strconv.AppendInt(append(make([]byte, 0, 256), `{"protocol":{"minimum":`...), minProtocol, 10)
+	to := strconv.AppendInt(append(make([]byte, 0, 256), `{"protocol":{"minimum":`...), int64(s.minimum()), 10)
 	to = strconv.AppendInt(append(to, `,"maximum":`...), maxProtocol, 10)
 	to = appendText(append(to, `},"agent":`...), s.Version)
 	to = appendText(append(to, `,"kernel":`...), strings.TrimSpace(string(kernel)))
 	to = appendText(append(to, `,"bootId":`...), bootID)
+	if s.Confidential != nil {
+		to = appendText(append(to, `,"tee":`...), s.Confidential.TEE())
+	}
 	writeJSON(t, reply{200, append(to, '}')})
 }
 
@@ -76,15 +80,27 @@ func (s *Server) powerOff(t *http2.Stream, body []byte, _ string) {
 		writeError(t, errBody)
 		return
 	}
-	first := s.Box.Stop()
 	writeJSON(t, reply{status: 202})
-	if first {
-		go func() {
-			// The host learns of the guest's end by the machine's, so an answer that gets lost is no loss.
-			t.Flush()
-			s.PowerOff()
-		}()
+	// The host learns of the guest's end by the machine's, so an answer that gets lost is no loss.
+	s.end(t, 0)
+}
+
+// timeToRead is what a host has to read a reason in, before the machine is gone.
+const timeToRead = time.Second
+
+// end ends the guest, once, when the answer on a stream has been given and the host had some time for it.
+func (s *Server) end(t *http2.Stream, after time.Duration) {
+	if s.Box.Stop() {
+		endAfter(t, after, s.PowerOff)
 	}
+}
+
+func endAfter(t *http2.Stream, after time.Duration, end func()) {
+	go func() {
+		t.Flush()
+		time.Sleep(after)
+		end()
+	}()
 }
 
 func parseSignal(text string) (syscall.Signal, error) {

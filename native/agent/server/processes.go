@@ -24,6 +24,9 @@ func (s *Server) startMain(body []byte) (reply, error) {
 	if len(body) > 0 {
 		return reply{}, errBody
 	}
+	if s.Confidential != nil {
+		return report(s.Confidential.Start())
+	}
 	return report(s.Box.Start())
 }
 
@@ -156,10 +159,12 @@ func (s *Server) stdin(t *http2.Stream, _ []byte, id string) {
 	})
 }
 
+type signalRequest struct {
+	Signal string `json:"signal"`
+}
+
 func (s *Server) signal(body []byte, id string) (reply, error) {
-	var request struct {
-		Signal string `json:"signal"`
-	}
+	var request signalRequest
 	if err := strictjson.Decode(body, &request); err != nil {
 		return reply{}, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"a3s.dev/box/agent/box"
 	"a3s.dev/box/agent/http2"
+	"a3s.dev/box/agent/launchspec"
 )
 
 // Bounds of requests.
@@ -19,7 +20,9 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 2
+	maxProtocol = 3
+	// minConfidential is the first that knows of confidential guests.
+	minConfidential = 3
 )
 
 // Server answers for one box.
@@ -29,6 +32,8 @@ type Server struct {
 	Version string
 	// PowerOff ends the guest; it is called once, after the answer was given.
 	PowerOff func()
+	// Confidential is what a confidential guest has besides; nil in a plain one.
+	Confidential Confidential
 
 	order         *order
 	woken, forked once
@@ -45,8 +50,13 @@ var nothing = reply{status: 204}
 // route is one line of the protocol's table. `{id}` is the process.
 type route struct {
 	method, path string
+	// in is which guests have it, and may what the host must be permitted in a confidential one; whoever adds a route has to say both.
+	in  guests
+	may access
 	// since is the version that brought it.
 	since int
+	// fatal: a confidential guest that refuses it ends.
+	fatal bool
 	// limit bounds the body; 0 for one that is not read as a whole.
 	limit int
 	// One of these answers: at once, in the order of what sets the guest up, or by itself.
@@ -56,26 +66,30 @@ type route struct {
 }
 
 var routes = []route{
-	{method: "POST", path: "/v1/prepare", since: 2, limit: maxDocumentBytes, setUp: (*Server).prepare},
-	{method: "POST", path: "/v1/rehearse", since: 2, limit: maxSpecBytes, setUp: (*Server).rehearse},
-	{method: "POST", path: "/v1/wake", since: 2, limit: maxDocumentBytes, setUp: (*Server).wake},
-	{method: "POST", path: "/v1/fork", since: 2, limit: maxDocumentBytes, setUp: (*Server).fork},
-	{method: "POST", path: "/v1/freeze", since: 2, limit: maxDocumentBytes, setUp: (*Server).freeze},
-	{method: "POST", path: "/v1/thaw", since: 2, limit: maxDocumentBytes, setUp: (*Server).thaw},
-	{method: "PUT", path: "/v1/spec", limit: maxSpecBytes, setUp: (*Server).takeSpec},
-	{method: "POST", path: "/v1/processes/main/start", limit: maxDocumentBytes, setUp: (*Server).startMain},
-	{method: "POST", path: "/v1/processes", limit: maxSpecBytes, stream: (*Server).exec},
-	{method: "POST", path: "/v1/processes/{id}/output", stream: (*Server).output},
-	{method: "GET", path: "/v1/processes/{id}/exit", stream: (*Server).exit},
-	{method: "PUT", path: "/v1/processes/{id}/stdin", stream: (*Server).stdin},
-	{method: "GET", path: "/v1/processes/{id}", prompt: (*Server).process},
-	{method: "DELETE", path: "/v1/processes/{id}", prompt: (*Server).forget},
-	{method: "POST", path: "/v1/processes/{id}/signal", limit: maxDocumentBytes, prompt: (*Server).signal},
-	{method: "POST", path: "/v1/processes/{id}/resize", limit: maxDocumentBytes, prompt: (*Server).resize},
-	{method: "GET", path: "/v1/stats", prompt: (*Server).stats},
-	{method: "GET", path: "/v1/hello", stream: (*Server).hello},
-	{method: "GET", path: "/v1/state", stream: (*Server).state},
-	{method: "POST", path: "/v1/poweroff", limit: maxDocumentBytes, stream: (*Server).powerOff},
+	{method: "POST", path: "/v1/prepare", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).prepare},
+	{method: "POST", path: "/v1/rehearse", in: plainGuests, may: free, since: 2, limit: maxSpecBytes, setUp: (*Server).rehearse},
+	{method: "POST", path: "/v1/wake", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).wake},
+	{method: "POST", path: "/v1/fork", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).fork},
+	{method: "POST", path: "/v1/freeze", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).freeze},
+	{method: "POST", path: "/v1/thaw", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).thaw},
+	{method: "PUT", path: "/v1/spec", in: plainGuests, may: free, limit: maxSpecBytes, setUp: (*Server).takeSpec},
+	{method: "PUT", path: "/v1/launch-spec", in: confidentialGuests, may: free, since: 3, fatal: true, limit: maxSpecBytes, setUp: (*Server).takeLaunchSpec},
+	{method: "PUT", path: "/v1/certificates", in: confidentialGuests, may: free, since: 3, limit: maxDocumentBytes, prompt: (*Server).takeCertificates},
+	{method: "GET", path: "/v1/secrets", in: confidentialGuests, may: free, since: 3, stream: (*Server).secrets},
+	{method: "POST", path: "/v1/ratls", in: confidentialGuests, may: free, since: 3, stream: (*Server).ratls},
+	{method: "POST", path: "/v1/processes/main/start", in: allGuests, may: free, limit: maxDocumentBytes, setUp: (*Server).startMain},
+	{method: "POST", path: "/v1/processes", in: allGuests, may: may(launchspec.MayExec), limit: maxSpecBytes, stream: (*Server).exec},
+	{method: "POST", path: "/v1/processes/{id}/output", in: allGuests, may: ofMain(launchspec.MayLogs, launchspec.MayAttach), stream: (*Server).output},
+	{method: "GET", path: "/v1/processes/{id}/exit", in: allGuests, may: freeOfMain, stream: (*Server).exit},
+	{method: "PUT", path: "/v1/processes/{id}/stdin", in: allGuests, may: ofMain(launchspec.MayAttach), stream: (*Server).stdin},
+	{method: "GET", path: "/v1/processes/{id}", in: allGuests, may: freeOfMain, prompt: (*Server).process},
+	{method: "DELETE", path: "/v1/processes/{id}", in: allGuests, may: freeOfMain, prompt: (*Server).forget},
+	{method: "POST", path: "/v1/processes/{id}/signal", in: allGuests, may: maySignal, limit: maxDocumentBytes, prompt: (*Server).signal},
+	{method: "POST", path: "/v1/processes/{id}/resize", in: allGuests, may: ofMain(launchspec.MayAttach), limit: maxDocumentBytes, prompt: (*Server).resize},
+	{method: "GET", path: "/v1/stats", in: allGuests, may: may(launchspec.MayStats), prompt: (*Server).stats},
+	{method: "GET", path: "/v1/hello", in: allGuests, may: free, stream: (*Server).hello},
+	{method: "GET", path: "/v1/state", in: allGuests, may: free, stream: (*Server).state},
+	{method: "POST", path: "/v1/poweroff", in: allGuests, may: free, limit: maxDocumentBytes, stream: (*Server).powerOff},
 }
 
 // HTTP makes the HTTP/2 server of the control stream.
@@ -86,7 +100,7 @@ func (s *Server) HTTP() *http2.Server {
 
 // handle finds the route of a request, and sees that its answer is begun in its turn.
 func (s *Server) handle(t *http2.Stream) {
-	route, id, err := find(t)
+	route, id, err := s.find(t)
 	if err != nil {
 		writeError(t, err)
 		return
@@ -105,15 +119,27 @@ func (s *Server) handle(t *http2.Stream) {
 }
 
 func (s *Server) dispatch(route *route, t *http2.Stream, body []byte, id string) {
+	if err := s.admit(route, id, body); err != nil {
+		writeError(t, err)
+		return
+	}
 	switch {
 	case route.stream != nil:
 		route.stream(s, t, body, id)
 	case route.setUp != nil:
-		if !s.order.setUp(func() { give(t)(route.setUp(s, body)) }) {
+		if !s.order.setUp(func() { s.setUp(route, t, body) }) {
 			writeError(t, errBusy)
 		}
 	default:
 		s.order.after(id, func() { give(t)(route.prompt(s, body, id)) })
+	}
+}
+
+func (s *Server) setUp(route *route, t *http2.Stream, body []byte) {
+	answer, err := route.setUp(s, body)
+	give(t)(answer, err)
+	if err != nil && route.fatal {
+		s.end(t, timeToRead)
 	}
 }
 
@@ -128,7 +154,7 @@ func give(t *http2.Stream) func(reply, error) {
 	}
 }
 
-func find(t *http2.Stream) (*route, string, error) {
+func (s *Server) find(t *http2.Stream) (*route, string, error) {
 	if t.HeaderBytes > maxHeaderBytes {
 		return nil, "", &Error{"too-large", "the request's headers are larger than " + strconv.Itoa(maxHeaderBytes) + " bytes"}
 	}
@@ -138,13 +164,13 @@ func find(t *http2.Stream) (*route, string, error) {
 			continue
 		}
 		id, ok := match(route.path, t.Path)
-		if !ok {
+		if !ok || !route.in.has(s.Confidential != nil) {
 			continue
 		}
 		if route.path == "/v1/hello" {
 			return route, id, nil
 		}
-		version, err := protocol(t)
+		version, err := s.protocol(t)
 		if err != nil {
 			return nil, "", err
 		}
@@ -155,14 +181,22 @@ func find(t *http2.Stream) (*route, string, error) {
 	return nil, "", &Error{"not-found", "there is no route " + strconv.QuoteToASCII(t.Method+" "+t.Path)}
 }
 
+// minimum is the lowest version that this guest speaks.
+func (s *Server) minimum() int {
+	if s.Confidential != nil {
+		return minConfidential
+	}
+	return minProtocol
+}
+
 // protocol is the version that host and agent agreed on.
-func protocol(t *http2.Stream) (int, error) {
+func (s *Server) protocol(t *http2.Stream) (int, error) {
 	if len(t.Protocols) == 1 && len(t.Protocols[0]) == 1 {
-		if version := int(t.Protocols[0][0] - '0'); version >= minProtocol && version <= maxProtocol {
+		if version := int(t.Protocols[0][0] - '0'); version >= s.minimum() && version <= maxProtocol {
 			return version, nil
 		}
 	}
-	return 0, &Error{"protocol-unsupported", "a3s-protocol must be from " + strconv.Itoa(minProtocol) + " to " + strconv.Itoa(maxProtocol)}
+	return 0, &Error{"protocol-unsupported", "a3s-protocol must be from " + strconv.Itoa(s.minimum()) + " to " + strconv.Itoa(maxProtocol)}
 }
 
 // match compares a path with a pattern, which has at most one id.

@@ -1,0 +1,252 @@
+// Package launch makes the box of a confidential guest: it takes one launch spec, which the guest's own report has to cover, and starts the
+// main process once its secrets are there.
+package launch
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/dm"
+	"a3s.dev/box/agent/launchspec"
+	"a3s.dev/box/agent/secrets"
+	"a3s.dev/box/agent/server"
+	"a3s.dev/box/agent/snp"
+	"a3s.dev/box/agent/tee"
+	"a3s.dev/box/agent/users"
+)
+
+// Port is where a guest with a network card listens for RA-TLS.
+const Port = 4433
+
+// lingers is how long a guest whose secrets did not come in time waits for the host to end it.
+const lingers = 30 * time.Second
+
+// Box is what a launch needs of package box.
+type Box interface {
+	Take(spec *box.Spec, digest string) error
+	Listen(port int) (net.Listener, error)
+	Process(id string) (*box.Handle, error)
+	Start() (*box.Handle, error)
+	Await() (*box.Handle, error)
+	Begin(h *box.Handle, environment []string)
+	Abandon(h *box.Handle, reason *box.ExitError)
+	MainUser() (users.User, error)
+}
+
+// Born is what a guest is once it has taken its launch spec.
+type Born struct {
+	Instance   [16]byte
+	SpecDigest [32]byte
+	SpecText   []byte
+	Spec       *launchspec.Spec
+	Secrets    *secrets.Store
+	// HostCertificates is what the host says endorses the processor's reports; nobody vouches for it.
+	HostCertificates func() []byte
+}
+
+// Server is the guest's RA-TLS server.
+type Server interface {
+	Serve(listener net.Listener) error
+	ServeConn(conn net.Conn) error
+}
+
+// Services are what a guest offers besides its workload.
+type Services struct {
+	RATLS Server
+	// Attachments are mounts for the box, such as the one with the socket that its workload is answered on.
+	Attachments []box.Attachment
+}
+
+// Launch is the launch of one confidential guest.
+type Launch struct {
+	Box       Box
+	Kind      tee.Kind
+	Processor tee.Processor
+	// Offer makes the services. They answer nobody before the box is made.
+	Offer func(born *Born) (*Services, error)
+	// End ends the guest.
+	End func()
+	// Report tells of what goes wrong where nobody waits for an answer.
+	Report func(message string)
+
+	// after calls a function once a time is over; nil: as package time does.
+	after func(wait time.Duration, do func())
+
+	// taking is held by the one who takes the launch spec.
+	taking sync.Mutex
+
+	mu           sync.Mutex
+	born         *Born
+	services     *Services
+	files        *secrets.Files
+	certificates []byte
+}
+
+var _ server.Confidential = (*Launch)(nil)
+
+// TEE names the processor.
+func (l *Launch) TEE() string { return string(l.Kind) }
+
+// Spec is nil before the box was made of it.
+func (l *Launch) Spec() *launchspec.Spec {
+	if born := l.isBorn(); born != nil {
+		return born.Spec
+	}
+	return nil
+}
+
+func (l *Launch) isBorn() *Born {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.born
+}
+
+// TakeCertificates keeps the last table.
+func (l *Launch) TakeCertificates(table []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.certificates = slices.Clone(table)
+}
+
+func (l *Launch) hostCertificates() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.certificates
+}
+
+// Take takes a launch spec. The same bytes once more change nothing: a host whose connection broke does not know whether they were taken.
+func (l *Launch) Take(text []byte) (*server.Taken, error) {
+	l.taking.Lock()
+	defer l.taking.Unlock()
+	digest := sha256.Sum256(text)
+	if born := l.isBorn(); born != nil {
+		if born.SpecDigest != digest {
+			return nil, box.ErrSpecTaken
+		}
+		return &server.Taken{SpecDigest: born.SpecDigest, Instance: born.Instance}, nil
+	}
+	spec, err := launchspec.Parse(text)
+	if err != nil {
+		return nil, &server.Error{Code: "launch-spec-malformed", Message: "launch spec: " + err.Error()}
+	}
+	if err := l.covers(digest); err != nil {
+		return nil, err
+	}
+	born := &Born{SpecDigest: digest, SpecText: slices.Clone(text), Spec: spec, HostCertificates: l.hostCertificates}
+	// Never fails, and waits until the kernel's random number generator is seeded; see getrandom(2).
+	_, _ = rand.Read(born.Instance[:])
+	if err := l.make(born); err != nil {
+		return nil, err
+	}
+	return &server.Taken{SpecDigest: born.SpecDigest, Instance: born.Instance}, nil
+}
+
+// covers insists on a report of this guest that has the digest for HOST_DATA: whoever trusts a quote of this guest trusts this spec. The report is one
+// that is asked for here and now, over bytes that nobody else knows.
+func (l *Launch) covers(digest [32]byte) error {
+	var data [64]byte
+	_, _ = rand.Read(data[:])
+	answer, err := l.Processor.Report(data)
+	if err != nil {
+		return &server.Error{Code: "tee-unavailable", Message: "report: " + err.Error()}
+	}
+	report, err := snp.Parse(answer.Report)
+	if err != nil || report.ReportData != data {
+		return &server.Error{Code: "tee-unavailable", Message: "report: " + errors.Join(tee.ErrReport, err).Error()}
+	}
+	if !bytes.Equal(report.HostData[:], digest[:]) {
+		return &server.Error{
+			Code: "launch-spec-mismatch",
+			Message: "the launch spec has the digest " + hex.EncodeToString(digest[:]) + ", and the guest was launched with HOST_DATA " +
+				hex.EncodeToString(report.HostData[:]),
+		}
+	}
+	return nil
+}
+
+// make makes the box, and what answers for it.
+func (l *Launch) make(born *Born) error {
+	spec := born.Spec.Box()
+	born.Secrets = secrets.NewStore(born.Spec.Secrets, time.Duration(born.Spec.SecretsDeadline)*time.Second)
+	services, err := l.Offer(born)
+	if err != nil {
+		return err
+	}
+	spec.Attachments = append(spec.Attachments, services.Attachments...)
+	var files *secrets.Files
+	if slices.ContainsFunc(born.Spec.Secrets, isFile) {
+		if files, err = secrets.NewFiles(); err != nil {
+			return err
+		}
+		spec.Attachments = append(spec.Attachments, box.Attachment{Mount: files.Mount(), Path: secrets.Directory})
+	}
+	if err := l.take(spec, born.SpecDigest); err != nil {
+		return err
+	}
+	if err := l.hide(born.Spec); err != nil {
+		return err
+	}
+	if born.Spec.Network == box.NetworkNIC {
+		listener, err := l.Box.Listen(Port)
+		if err != nil {
+			return err
+		}
+		go func() { l.Report("a3s-agent: RA-TLS: " + services.RATLS.Serve(listener).Error()) }()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.born, l.services, l.files = born, services, files
+	return nil
+}
+
+func isFile(secret launchspec.Secret) bool { return secret.Delivery.Kind == launchspec.DeliveryFile }
+
+func (l *Launch) take(spec *box.Spec, digest [32]byte) error {
+	err := l.Box.Take(spec, "sha256:"+hex.EncodeToString(digest[:]))
+	var refused *dm.VerityError
+	if errors.As(err, &refused) {
+		return &server.Error{Code: "verity-mismatch", Message: err.Error()}
+	}
+	return err
+}
+
+// hide drops the main process's output where the host may not have it: kept for nobody, it would soon hold the process up.
+func (l *Launch) hide(spec *launchspec.Spec) error {
+	if slices.Contains(spec.HostMay, launchspec.MayLogs) || slices.Contains(spec.HostMay, launchspec.MayAttach) {
+		return nil
+	}
+	h, err := l.Box.Process(box.MainID)
+	if err != nil {
+		return err
+	}
+	h.Output.Discard()
+	return nil
+}
+
+// ServeRATLS serves a connection that the host carries.
+func (l *Launch) ServeRATLS(conn net.Conn) error {
+	l.mu.Lock()
+	services := l.services
+	l.mu.Unlock()
+	if services == nil {
+		return box.ErrSpecMissing
+	}
+	return services.RATLS.ServeConn(conn)
+}
+
+// Secrets answers once there is something new to tell.
+func (l *Launch) Secrets(done <-chan struct{}, seen int64) (secrets.Status, error) {
+	born := l.isBorn()
+	if born == nil {
+		return secrets.Status{}, box.ErrSpecMissing
+	}
+	return born.Secrets.Await(done, seen), nil
+}

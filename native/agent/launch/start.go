@@ -1,0 +1,73 @@
+package launch
+
+import (
+	"errors"
+	"time"
+
+	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/secrets"
+)
+
+// Start starts the main process. One that has secrets waits for them, and is answered for at once.
+func (l *Launch) Start() (*box.Handle, error) {
+	born := l.isBorn()
+	if born == nil {
+		return nil, box.ErrSpecMissing
+	}
+	if born.Secrets.Status().State == secrets.None {
+		return l.Box.Start()
+	}
+	h, err := l.Box.Await()
+	if err != nil {
+		return nil, err
+	}
+	go l.awaitSecrets(h, born.Secrets)
+	return h, nil
+}
+
+func (l *Launch) awaitSecrets(h *box.Handle, store *secrets.Store) {
+	select {
+	case <-store.Settled():
+	case <-h.Complete():
+		return
+	}
+	if store.Status().State == secrets.Ready {
+		l.begin(h, store)
+		return
+	}
+	l.Box.Abandon(h, &box.ExitError{Code: "secrets-deadline", Message: "the secrets did not come in time"})
+	// The host is told by the exit, and then ends the guest. One that does not is not waited for.
+	if l.after != nil {
+		l.after(lingers, l.End)
+		return
+	}
+	time.AfterFunc(lingers, l.End)
+}
+
+// begin hands the secrets over to a process that has not begun yet.
+func (l *Launch) begin(h *box.Handle, store *secrets.Store) {
+	owner, err := l.Box.MainUser()
+	if err != nil {
+		l.Box.Abandon(h, box.ExitErrorOf(err))
+		return
+	}
+	environment, err := store.HandOver(l.files, owner)
+	if err != nil {
+		l.Box.Abandon(h, box.ExitErrorOf(err))
+		return
+	}
+	l.Box.Begin(h, environment)
+}
+
+// Close overwrites what is left of the secrets.
+func (l *Launch) Close() error {
+	born := l.isBorn()
+	if born == nil {
+		return nil
+	}
+	err := born.Secrets.Wipe()
+	if l.files != nil {
+		err = errors.Join(err, l.files.Close())
+	}
+	return err
+}

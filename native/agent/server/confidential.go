@@ -1,0 +1,154 @@
+package server
+
+import (
+	"encoding/hex"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/http2"
+	"a3s.dev/box/agent/launchspec"
+	"a3s.dev/box/agent/secrets"
+)
+
+// Confidential is what a confidential guest has besides its box.
+type Confidential interface {
+	// TEE names the guest's secure processor.
+	TEE() string
+	// Spec is the launch spec; nil before it was taken.
+	Spec() *launchspec.Spec
+	// Take takes the text of a launch spec, once, and makes the box of it.
+	Take(text []byte) (*Taken, error)
+	// TakeCertificates keeps what the host says endorses the processor's reports.
+	TakeCertificates(table []byte)
+	// Start starts the main process, or has it wait for its secrets.
+	Start() (*box.Handle, error)
+	// Secrets answers once the version is not the seen one, or when done is closed.
+	Secrets(done <-chan struct{}, seen int64) (secrets.Status, error)
+	// ServeRATLS serves a connection to the guest's own server until it ends.
+	ServeRATLS(conn net.Conn) error
+}
+
+// Taken is how a launch spec is answered.
+type Taken struct {
+	SpecDigest [32]byte
+	Instance   [16]byte
+}
+
+func (s *Server) takeLaunchSpec(body []byte) (reply, error) {
+	taken, err := s.Confidential.Take(body)
+	if err != nil {
+		return reply{}, err
+	}
+	to := appendText([]byte(`{"specDigest":`), hex.EncodeToString(taken.SpecDigest[:]))
+	to = appendText(append(to, `,"instance":`...), hex.EncodeToString(taken.Instance[:]))
+	return reply{200, append(to, '}')}, nil
+}
+
+func (s *Server) takeCertificates(body []byte, _ string) (reply, error) {
+	s.Confidential.TakeCertificates(body)
+	return nothing, nil
+}
+
+// secrets answers when there is something new to tell.
+func (s *Server) secrets(t *http2.Stream, _ []byte, _ string) {
+	seen, err := parseSeen(t.Query)
+	if err != nil {
+		writeError(t, err)
+		return
+	}
+	gone := make(chan struct{})
+	t.OnEnd(func() { close(gone) })
+	s.order.after("", func() {
+		go func() {
+			status, err := s.Confidential.Secrets(gone, seen)
+			if err != nil {
+				writeError(t, err)
+				return
+			}
+			writeJSON(t, reply{200, appendSecrets(make([]byte, 0, 512), status)})
+		}()
+	})
+}
+
+// parseSeen reads the one parameter, in its one spelling; without it nothing was seen.
+func parseSeen(query string) (int64, error) {
+	if query == "" {
+		return -1, nil
+	}
+	text, ok := strings.CutPrefix(query, "seen=")
+	seen, err := strconv.ParseInt(text, 10, 64)
+	if !ok || err != nil || seen < 0 || strconv.FormatInt(seen, 10) != text {
+		return 0, &Error{"invalid", "seen is not a number that is given once, and nothing else"}
+	}
+	return seen, nil
+}
+
+func appendSecrets(to []byte, status secrets.Status) []byte {
+	to = strconv.AppendInt(append(to, `{"version":`...), status.Version, 10)
+	to = appendText(append(to, `,"state":`...), string(status.State))
+	to = append(to, `,"deadline":`...)
+	if status.Deadline.IsZero() {
+		to = append(to, "null"...)
+	} else {
+		to = appendText(to, status.Deadline.UTC().Format(time.RFC3339Nano))
+	}
+	to = append(to, `,"secrets":[`...)
+	for index, secret := range status.Secrets {
+		if index > 0 {
+			to = append(to, ',')
+		}
+		to = appendText(append(to, `{"name":`...), secret.Name)
+		to = append(strconv.AppendBool(append(to, `,"delivered":`...), secret.Delivered), '}')
+	}
+	return append(to, "]}"...)
+}
+
+// ratlsBuffer is what is carried of a connection at once.
+const ratlsBuffer = 32 << 10
+
+// ratls carries the bytes of a connection to the guest's own server. The host cannot read them.
+func (s *Server) ratls(t *http2.Stream, _ []byte, _ string) {
+	if s.Confidential.Spec() == nil {
+		writeError(t, box.ErrSpecMissing)
+		return
+	}
+	// Unlike a stream, a pipe has deadlines, which the server bounds its clients with.
+	ours, theirs := net.Pipe()
+	t.OnEnd(func() { _ = ours.Close() })
+	t.Begin(200, "application/octet-stream")
+	go func() {
+		// The client is told by the end of the connection.
+		_ = s.Confidential.ServeRATLS(theirs)
+		_ = theirs.Close()
+	}()
+	go carryIn(t, ours)
+	go carryOut(ours, t)
+}
+
+func carryIn(from *http2.Stream, to net.Conn) {
+	buffer := make([]byte, ratlsBuffer)
+	for {
+		n, err := from.Read(buffer)
+		if err == nil {
+			_, err = to.Write(buffer[:n])
+		}
+		if err != nil {
+			// With the end of what the client says ends what it is told: TLS has no use for half a connection.
+			_ = to.Close()
+			return
+		}
+	}
+}
+
+func carryOut(from net.Conn, to *http2.Stream) {
+	buffer := make([]byte, http2.Room+ratlsBuffer)
+	for {
+		n, err := from.Read(buffer[http2.Room:])
+		if to.Write(buffer[:http2.Room+n], err != nil) != nil || err != nil {
+			return
+		}
+	}
+}
