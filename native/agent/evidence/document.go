@@ -42,7 +42,16 @@ func (s *Source) TEE() string {
 	return teeSNP
 }
 
-// Identity is the guest's.
+// Simulated says whether the evidence is worth nothing.
+func (s *Source) Simulated() bool { return s.config.Simulated }
+
+// Instance is that of the guest.
+func (s *Source) Instance() [16]byte { return s.config.Instance }
+
+// SpecDigest is that of the guest's launch spec.
+func (s *Source) SpecDigest() [32]byte { return s.config.SpecDigest }
+
+// Identity is that of the guest.
 func (s *Source) Identity() Identity {
 	return Identity{hex.EncodeToString(s.config.Instance[:]), hex.EncodeToString(s.config.SpecDigest[:])}
 }

@@ -1,0 +1,46 @@
+package ratls
+
+import (
+	"errors"
+
+	"a3s.dev/box/agent/evidence"
+	"a3s.dev/box/agent/strictjson"
+)
+
+// Bounds of a nonce.
+const (
+	minNonce = 32
+	maxNonce = 64
+)
+
+type challenge struct {
+	Nonce []byte `json:"nonce"`
+}
+
+// attest answers a report that is bound to the peer's nonce and to this connection. The same nonce once more gives another report.
+func (s *Server) attest(r *request) (any, error) {
+	var c challenge
+	if err := strictjson.Decode(r.body, &c); err != nil {
+		return nil, err
+	}
+	if len(c.Nonce) < minNonce || len(c.Nonce) > maxNonce {
+		return nil, errNonce
+	}
+	if !r.connection.attests.Take() {
+		return nil, errTooMany
+	}
+	exporter, err := export(r.tls, attestLabel, c.Nonce)
+	if err != nil {
+		return nil, err
+	}
+	document, err := s.config.Evidence.Session(s.spki, c.Nonce, exporter)
+	if errors.Is(err, evidence.ErrTooMany) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, errProcessor
+	}
+	r.connection.attested.Store(true)
+	s.crowd.settle(r.connection.member)
+	return document, nil
+}

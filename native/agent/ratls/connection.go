@@ -1,0 +1,52 @@
+package ratls
+
+import (
+	"crypto/tls"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"a3s.dev/box/agent/evidence"
+)
+
+// Labels of TLS exporters; RFC 8446, section 7.5.
+const (
+	attestLabel  = "EXPORTER-a3s-box-attest-v1"
+	injectLabel  = "EXPORTER-a3s-box-inject-v1"
+	exporterSize = 32
+)
+
+// connection is what TLS runs over, and what the server remembers of who is at the other end.
+type connection struct {
+	net.Conn
+	once   sync.Once
+	closed chan struct{}
+	failed error
+	member *member
+	// attested: the peer has got evidence that is bound to this connection.
+	attested          atomic.Bool
+	attests, injected *evidence.Bucket
+}
+
+func (b *bounds) newConnection(raw net.Conn) *connection {
+	return &connection{
+		Conn:     raw,
+		closed:   make(chan struct{}),
+		attests:  evidence.NewBucket(b.attests.size, b.attests.perSecond),
+		injected: evidence.NewBucket(b.injections.size, b.injections.perSecond),
+	}
+}
+
+// Close can be called by several, and by TLS.
+func (c *connection) Close() error {
+	c.once.Do(func() {
+		c.failed = c.Conn.Close()
+		close(c.closed)
+	})
+	return c.failed
+}
+
+// export answers bytes that only the two ends of this connection know.
+func export(state *tls.ConnectionState, label string, context []byte) ([]byte, error) {
+	return state.ExportKeyingMaterial(label, context, exporterSize)
+}

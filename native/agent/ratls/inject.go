@@ -1,0 +1,63 @@
+package ratls
+
+import (
+	"slices"
+
+	"a3s.dev/box/agent/launchspec"
+	"a3s.dev/box/agent/strictjson"
+)
+
+type injected struct {
+	Value     []byte  `json:"value"`
+	Key       *[]byte `json:"key"`
+	Signature *[]byte `json:"signature"`
+}
+
+// inject takes a secret from who proves a key that the launch spec names for it.
+func (s *Server) inject(r *request) (any, error) {
+	if !r.connection.injected.Take() {
+		return nil, errTooMany
+	}
+	secret, err := s.config.Secrets.Secret(r.name)
+	if err != nil {
+		return nil, err
+	}
+	var body injected
+	defer func() { clear(body.Value) }()
+	if err := strictjson.Decode(r.body, &body); err != nil {
+		return nil, err
+	}
+	if err := s.permit(r, &secret, &body); err != nil {
+		return nil, err
+	}
+	return nil, s.config.Secrets.Deliver(r.name, body.Value)
+}
+
+// permit decides who may inject. A signature where none is needed has to be right all the same.
+func (s *Server) permit(r *request, secret *launchspec.Secret, body *injected) error {
+	if body.Key == nil && body.Signature == nil && secret.AllowAnyInjector {
+		return nil
+	}
+	if body.Key == nil || body.Signature == nil {
+		return errNoKey
+	}
+	key, err := parseInjectorKey(*body.Key)
+	if err != nil {
+		return err
+	}
+	if !secret.AllowAnyInjector && !slices.Contains(secret.Injectors, key.digest) {
+		return errNotPermitted
+	}
+	exporter, err := export(r.tls, injectLabel, []byte(secret.Name))
+	if err != nil {
+		return err
+	}
+	about := &injection{
+		exporter: exporter, agentKey: s.spki, instance: s.config.Evidence.Instance(), specDigest: s.config.Evidence.SpecDigest(),
+		secret: secret.Name, value: body.Value,
+	}
+	if !key.verify(about.message(), *body.Signature) {
+		return errSignature
+	}
+	return nil
+}

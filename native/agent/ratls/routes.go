@@ -1,0 +1,122 @@
+package ratls
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+
+	"a3s.dev/box/agent/secrets"
+)
+
+// Bounds of bodies. A secret is in base64, its name in the path, and a few hundred bytes come with it.
+const (
+	maxChallenge = 1 << 10
+	maxInjection = (secrets.MaxValue+2)/3*4 + 1<<10
+)
+
+// request is one that was found a route and read.
+type request struct {
+	connection *connection
+	tls        *tls.ConnectionState
+	// name is what `{name}` stands for.
+	name string
+	body []byte
+}
+
+// route is one line of the API's table.
+type route struct {
+	method, path string
+	// limit bounds the body; 0 for none.
+	limit int
+	// attested: only over a connection that was.
+	attested bool
+	// answer answers with a document, or with nothing.
+	answer func(s *Server, r *request) (any, error)
+}
+
+var routes = []route{
+	{method: "POST", path: "/attest", limit: maxChallenge, answer: (*Server).attest},
+	{method: "GET", path: "/info", answer: (*Server).info},
+	{method: "PUT", path: "/secrets/{name}", limit: maxInjection, attested: true, answer: (*Server).inject},
+}
+
+// answer answers one request of a connection.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
+	document, err := s.dispatch(r)
+	switch {
+	case err != nil:
+		writeError(w, err)
+	case document == nil:
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		writeJSON(w, http.StatusOK, document)
+	}
+}
+
+func (s *Server) dispatch(r *http.Request) (any, error) {
+	route, name, err := find(r.Method, r.URL.Path)
+	if err != nil {
+		return nil, err
+	}
+	conn, ok := r.Context().Value(connectionKey{}).(*connection)
+	if !ok || r.TLS == nil {
+		return nil, errInternal
+	}
+	if route.attested && !conn.attested.Load() {
+		return nil, errNotAttested
+	}
+	body, err := read(r, route.limit)
+	// It may hold a secret.
+	defer clear(body)
+	if err != nil {
+		return nil, err
+	}
+	return route.answer(s, &request{conn, r.TLS, name, body})
+}
+
+// read reads a body of at most limit bytes into one place, which the caller overwrites.
+func read(r *http.Request, limit int) ([]byte, error) {
+	if r.ContentLength > int64(limit) {
+		return nil, errTooLarge
+	}
+	body := make([]byte, limit+1)
+	n, err := io.ReadFull(r.Body, body)
+	switch {
+	case err == nil:
+		return body, errTooLarge
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return body[:n], nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return body, errTimeout
+	default:
+		return body, errBody
+	}
+}
+
+func find(method, path string) (*route, string, error) {
+	known := false
+	for index := range routes {
+		name, ok := match(routes[index].path, path)
+		if ok && routes[index].method == method {
+			return &routes[index], name, nil
+		}
+		known = known || ok
+	}
+	if known {
+		return nil, "", errMethod
+	}
+	return nil, "", errNotFound
+}
+
+// match compares a path with a pattern, which may end in `{name}`.
+func match(pattern, path string) (name string, ok bool) {
+	prefix, named := strings.CutSuffix(pattern, "{name}")
+	if !named {
+		return "", path == pattern
+	}
+	name, ok = strings.CutPrefix(path, prefix)
+	return name, ok && name != "" && !strings.Contains(name, "/")
+}
