@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"a3s.dev/box/agent/evidence"
+	"a3s.dev/box/agent/jsonapi"
 	"a3s.dev/box/agent/strictjson"
 )
 
@@ -27,7 +28,7 @@ func (s *Server) attest(r *request) (any, error) {
 		return nil, errNonce
 	}
 	if !r.connection.attests.Take() {
-		return nil, errTooMany
+		return nil, jsonapi.ErrTooMany
 	}
 	exporter, err := export(r.tls, attestLabel, c.Nonce)
 	if err != nil {
@@ -38,7 +39,7 @@ func (s *Server) attest(r *request) (any, error) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, errProcessor
+		return nil, jsonapi.ErrProcessor
 	}
 	r.connection.attested.Store(true)
 	s.crowd.settle(r.connection.member)

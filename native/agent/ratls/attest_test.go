@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"a3s.dev/box/agent/evidence"
+	"a3s.dev/box/agent/jsonapi"
 )
 
 // bound is REPORT_DATA as a verifier computes it from its own end of a connection.
@@ -107,7 +108,7 @@ func TestAConnectionGetsAFewReports(t *testing.T) {
 }
 
 func TestWhatTheGuestGivesInAllIsBounded(t *testing.T) {
-	if refusal := refusalOf(evidence.ErrTooMany); refusal != errTooMany {
+	if refusal := refusalOf(evidence.ErrTooMany); refusal != jsonapi.ErrTooMany {
 		t.Errorf("got %+v", refusal)
 	}
 }

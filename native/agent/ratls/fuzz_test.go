@@ -7,11 +7,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io"
-	"net/http"
 	"net/url"
 	"testing"
 
+	"a3s.dev/box/agent/jsonapi"
 	"a3s.dev/box/agent/strictjson"
 )
 
@@ -23,7 +22,7 @@ func FuzzInjectorKey(f *testing.F) {
 	f.Fuzz(func(t *testing.T, spki []byte) {
 		key, err := parseInjectorKey(spki)
 		if err != nil {
-			var refusal *Error
+			var refusal *jsonapi.Error
 			if !errors.As(err, &refusal) || refusal.Code != "injector-key-malformed" {
 				t.Fatalf("got %v", err)
 			}
@@ -89,26 +88,13 @@ func FuzzPaths(f *testing.F) {
 		}
 		route, name, err := find(method, parsed.Path)
 		if err != nil {
-			if route != nil || err != errNotFound && err != errMethod {
+			if route != nil || err != jsonapi.ErrNotFound && err != jsonapi.ErrMethod {
 				t.Fatalf("got %v, %v", route, err)
 			}
 			return
 		}
 		if route.method != method || bytes.ContainsRune([]byte(name), '/') {
 			t.Fatalf("%s %q is %s %s of %q", method, path, route.method, route.path, name)
-		}
-	})
-}
-
-// FuzzRead: a body is read whole, or refused.
-func FuzzRead(f *testing.F) {
-	f.Add([]byte("12345678"), int64(-1))
-	f.Add([]byte("123456789"), int64(9))
-	f.Fuzz(func(t *testing.T, data []byte, length int64) {
-		const limit = 8
-		body, err := read(&http.Request{Body: io.NopCloser(bytes.NewReader(data)), ContentLength: length}, limit)
-		if fits := len(data) <= limit && length <= limit; fits != (err == nil) || fits && !bytes.Equal(body, data) {
-			t.Fatalf("read %q of %d bytes as %q, %v", data, length, body, err)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package ratls
 import (
 	"slices"
 
+	"a3s.dev/box/agent/jsonapi"
 	"a3s.dev/box/agent/launchspec"
 	"a3s.dev/box/agent/strictjson"
 )
@@ -16,7 +17,7 @@ type injected struct {
 // inject takes a secret from who proves a key that the launch spec names for it.
 func (s *Server) inject(r *request) (any, error) {
 	if !r.connection.injected.Take() {
-		return nil, errTooMany
+		return nil, jsonapi.ErrTooMany
 	}
 	secret, err := s.config.Secrets.Secret(r.name)
 	if err != nil {

@@ -2,12 +2,10 @@ package ratls
 
 import (
 	"crypto/tls"
-	"errors"
-	"io"
 	"net/http"
-	"os"
 	"strings"
 
+	"a3s.dev/box/agent/jsonapi"
 	"a3s.dev/box/agent/secrets"
 )
 
@@ -48,11 +46,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	document, err := s.dispatch(r)
 	switch {
 	case err != nil:
-		writeError(w, err)
+		jsonapi.Refuse(w, refusalOf(err))
 	case document == nil:
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		writeJSON(w, http.StatusOK, document)
+		jsonapi.Write(w, http.StatusOK, document)
 	}
 }
 
@@ -63,37 +61,18 @@ func (s *Server) dispatch(r *http.Request) (any, error) {
 	}
 	conn, ok := r.Context().Value(connectionKey{}).(*connection)
 	if !ok || r.TLS == nil {
-		return nil, errInternal
+		return nil, jsonapi.ErrInternal
 	}
 	if route.attested && !conn.attested.Load() {
 		return nil, errNotAttested
 	}
-	body, err := read(r, route.limit)
+	body, err := jsonapi.Read(r, route.limit)
 	// It may hold a secret.
 	defer clear(body)
 	if err != nil {
 		return nil, err
 	}
 	return route.answer(s, &request{conn, r.TLS, name, body})
-}
-
-// read reads a body of at most limit bytes into one place, which the caller overwrites.
-func read(r *http.Request, limit int) ([]byte, error) {
-	if r.ContentLength > int64(limit) {
-		return nil, errTooLarge
-	}
-	body := make([]byte, limit+1)
-	n, err := io.ReadFull(r.Body, body)
-	switch {
-	case err == nil:
-		return body, errTooLarge
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return body[:n], nil
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return body, errTimeout
-	default:
-		return body, errBody
-	}
 }
 
 func find(method, path string) (*route, string, error) {
@@ -106,9 +85,9 @@ func find(method, path string) (*route, string, error) {
 		known = known || ok
 	}
 	if known {
-		return nil, "", errMethod
+		return nil, "", jsonapi.ErrMethod
 	}
-	return nil, "", errNotFound
+	return nil, "", jsonapi.ErrNotFound
 }
 
 // match compares a path with a pattern, which may end in `{name}`.

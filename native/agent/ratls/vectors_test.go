@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"a3s.dev/box/agent/jsonapi"
 )
 
 // injectionVector is a case of test/vectors/ratls/injection.
@@ -54,7 +56,7 @@ func unhex(t *testing.T, text string) []byte {
 // decide answers as the vectors do: a digest, or a code.
 func (v *injectionVector) decide(message []byte) (digest, code string) {
 	key, err := parseInjectorKey(v.Key)
-	var refusal *Error
+	var refusal *jsonapi.Error
 	if errors.As(err, &refusal) {
 		return "", refusal.Code
 	}
