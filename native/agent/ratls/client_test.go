@@ -146,6 +146,7 @@ func (p *peer) call(method, path string, body any) (int, []byte, http.Header) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	hold(p.t, method, path, response.StatusCode, answer)
 	return response.StatusCode, answer, response.Header
 }
 

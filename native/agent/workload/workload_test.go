@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"a3s.dev/box/agent/evidence"
+	"a3s.dev/box/agent/jsonapi/jsonapitest"
 	"a3s.dev/box/agent/strictjson"
 	"a3s.dev/box/agent/tee"
 )
@@ -78,6 +79,7 @@ func (a *agent) call(method, path, body string) (int, []byte) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	jsonapitest.Read(a.t).Hold(a.t, method+" "+request.URL.Path, response.StatusCode, answer)
 	return response.StatusCode, answer
 }
 
