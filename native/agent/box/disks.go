@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -83,8 +84,8 @@ type deviceError struct {
 func (e *deviceError) Error() string { return e.kind + " " + e.name + ": " + e.cause.Error() }
 func (e *deviceError) Unwrap() error { return e.cause }
 
-// takeChanges mounts what the box writes to, unless that is mounted already.
-func (g *ground) takeChanges(changes Changes) error {
+// takeChanges mounts what the box writes to, unless that is mounted already. memory is what the box may take of it, nil for no limit.
+func (g *ground) takeChanges(changes Changes, memory *int64) error {
 	switch {
 	case g.changes.Kind == "":
 	case g.changes.equal(changes):
@@ -99,7 +100,7 @@ func (g *ground) takeChanges(changes Changes) error {
 	}
 	g.changes = changes
 	g.changesAt = changesDir
-	if err := mountChanges(changes, g.disks); err != nil {
+	if err := mountChanges(changes, g.disks, memory); err != nil {
 		return err
 	}
 	return g.showChanges()
@@ -127,14 +128,17 @@ func unmountChanges() error {
 }
 
 // mountChanges mounts what the box writes to, where the agent can unmount it again.
-func mountChanges(changes Changes, disks map[string]string) error {
+func mountChanges(changes Changes, disks map[string]string, memory *int64) error {
 	if err := os.MkdirAll(changesDir, 0o755); err != nil {
 		return err
 	}
 	var err error
-	if changes.Kind == ChangesMemory {
-		err = syscall.Mount("tmpfs", changesDir, "tmpfs", diskFlags, "mode=755")
-	} else {
+	switch changes.Kind {
+	case ChangesMemory:
+		err = mountMemory(memory)
+	case ChangesEncrypted:
+		err = mountEncrypted(disks[*changes.Serial])
+	default:
 		err = syscall.Mount(disks[*changes.Serial], changesDir, "ext4", diskFlags, diskOptions)
 	}
 	if err != nil {
@@ -148,6 +152,16 @@ func mountChanges(changes Changes, disks map[string]string) error {
 	return nil
 }
 
+// mountMemory leaves a box half of the memory that it may take for its processes: a disk that is full is an error that a program can
+// handle, memory that has run out is its end.
+func mountMemory(memory *int64) error {
+	limit, err := memoryLimit(memory)
+	if err != nil {
+		return err
+	}
+	return syscall.Mount("tmpfs", changesDir, "tmpfs", diskFlags, "mode=755,size="+strconv.FormatInt(limit/2, 10))
+}
+
 // usualLayers have their directories made beforehand.
 const usualLayers = 8
 
@@ -158,7 +172,11 @@ func mountLayers(layers []Layer, disks map[string]string) ([]string, error) {
 	var paths []string
 	for index, layer := range layers {
 		path := layerDir(index)
-		if err := mountLayer(disks[layer.Serial], path, index >= usualLayers); err != nil {
+		device, err := layer.device(disks[layer.Serial])
+		if err == nil {
+			err = layer.explain(mountLayer(device, path, index >= usualLayers))
+		}
+		if err != nil {
 			return nil, &deviceError{"layer", layer.Serial, err}
 		}
 		paths = append(paths, path)

@@ -33,6 +33,9 @@ func (b *Box) Close() error {
 		// Even where there is no control group.
 		err = errors.Join(err, ground.main.kill())
 	}
+	if ground != nil && ground.changes.Kind == ChangesEncrypted {
+		err = errors.Join(err, abandonChanges())
+	}
 	syscall.Sync()
 	if ground == nil {
 		return err

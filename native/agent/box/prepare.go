@@ -105,7 +105,7 @@ func (g *ground) prepare(l *launcher) error {
 		return err
 	}
 	if g.disks[expectedSerial] != "" {
-		if err := g.takeChanges(expectedChanges); err != nil {
+		if err := g.takeChanges(expectedChanges, nil); err != nil {
 			return err
 		}
 	}

@@ -11,10 +11,13 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // setup makes a box of the ground: what of its spec needs no process.
 func (g *ground) setup(l *launcher, spec *Spec) error {
+	if err := spec.believe(); err != nil {
+		return err
+	}
 	if err := g.findDisks(spec.serials()); err != nil {
 		return err
 	}
-	if err := g.takeChanges(spec.Rootfs.Changes); err != nil {
+	if err := g.takeChanges(spec.Rootfs.Changes, spec.Resources.MemoryBytes); err != nil {
 		return err
 	}
 	network, err := g.network(&spec.Network)

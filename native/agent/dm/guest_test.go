@@ -4,104 +4,28 @@ package dm
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"unsafe"
 
 	"a3s.dev/box/agent/ext4"
-	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/guesttest"
 )
 
-// TestMain is process 1 of a guest whose disks test/e2e/device-mapper.test.ts has made.
 func TestMain(m *testing.M) {
-	code := 1
-	if err := start(); err != nil {
-		fmt.Println("cannot start:", err)
-	} else {
-		os.Args = append(os.Args[:1], "-test.v")
-		code = m.Run()
-	}
-	fmt.Printf("guest tests ended with %d\n", code)
-	syscall.Sync()
-	syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF)
+	guesttest.Start("")
+	guesttest.End(m.Run())
 }
 
-func start() error {
-	for target, kind := range map[string]string{"/proc": "proc", "/sys": "sysfs", "/dev": "devtmpfs", "/run": "tmpfs"} {
-		if err := syscall.Mount(kind, target, kind, 0, ""); err != nil && err != syscall.EBUSY {
-			return fmt.Errorf("mount %s: %w", target, err)
-		}
-	}
-	for _, list := range []string{"order", "order.changes"} {
-		names, err := os.ReadFile("/modules/" + list)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		for _, name := range strings.Fields(string(names)) {
-			file, err := os.Open("/modules/" + name)
-			if err != nil {
-				return err
-			}
-			err = linux.LoadModule(int(file.Fd()))
-			file.Close()
-			// A processor may lack what a faster implementation of a cipher needs.
-			if err != nil && !errors.Is(err, syscall.EEXIST) && !errors.Is(err, syscall.ENODEV) {
-				return fmt.Errorf("load %s: %w", name, err)
-			}
-		}
-	}
-	return nil
-}
-
-// diskOf answers the device file of a disk by its serial.
-func diskOf(t *testing.T, serial string) string {
-	t.Helper()
-	entries, err := os.ReadDir("/sys/block")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, entry := range entries {
-		found, err := os.ReadFile("/sys/block/" + entry.Name() + "/serial")
-		if err == nil && strings.TrimSpace(string(found)) == serial {
-			return "/dev/" + entry.Name()
-		}
-	}
-	t.Fatalf("there is no disk %s", serial)
-	return ""
-}
-
-// treeOf reads from the kernel's command line what the disk of this name was made to be: `tree.NAME=BYTES:ROOT:SALT`.
 func treeOf(t *testing.T, name string) *Verity {
 	t.Helper()
-	line, err := os.ReadFile("/proc/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, word := range strings.Fields(string(line)) {
-		text, found := strings.CutPrefix(word, "tree."+name+"=")
-		if !found {
-			continue
-		}
-		parts := strings.Split(text, ":")
-		v := &Verity{}
-		v.Bytes, err = strconv.ParseInt(parts[0], 10, 64)
-		if _, e := hex.Decode(v.Root[:], []byte(parts[1])); e != nil || err != nil {
-			t.Fatal(err, e)
-		}
-		if _, err := hex.Decode(v.Salt[:], []byte(parts[2])); err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-	t.Fatalf("there is no tree %s", name)
-	return nil
+	v := Verity(guesttest.TreeOf(t, name))
+	return &v
 }
 
 // readAll reads every block, and answers the numbers of those that cannot be read.
@@ -145,7 +69,7 @@ func TestVersion(t *testing.T) {
 func TestWhatHasItsTreeIsRead(t *testing.T) {
 	for _, name := range []string{"good", "one"} {
 		v := treeOf(t, name)
-		device, err := OpenVerity("good", diskOf(t, name), v)
+		device, err := OpenVerity("good", guesttest.Disk(t, name), v)
 		if err != nil {
 			t.Fatal(name, err)
 		}
@@ -183,7 +107,7 @@ func TestAFlippedBitIsAnErrorWhereItIs(t *testing.T) {
 		from, to int64
 	}{{"bad-data", 100, 101}, {"bad-tree", 128, 256}} {
 		v := treeOf(t, "good")
-		device, err := OpenVerity("flipped", diskOf(t, c.disk), v)
+		device, err := OpenVerity("flipped", guesttest.Disk(t, c.disk), v)
 		if err != nil {
 			t.Fatal(c.disk, err)
 		}
@@ -222,7 +146,7 @@ func TestWhatIsNotTheDiskIsRefused(t *testing.T) {
 		"no bytes":          {"good", other(func(v *Verity) { v.Bytes = 0 }), "0 bytes of data have no hash tree"},
 		"an overflow":       {"good", other(func(v *Verity) { v.Bytes = 1<<63 - 4096 }), "9223372036854771712 bytes of data have no hash tree"},
 	} {
-		device, err := OpenVerity("refused", diskOf(t, c.disk), c.verity)
+		device, err := OpenVerity("refused", guesttest.Disk(t, c.disk), c.verity)
 		var refused *VerityError
 		if !errors.As(err, &refused) || !strings.HasPrefix(refused.Error(), c.reason) {
 			t.Errorf("%s: got %v", name, err)
@@ -298,7 +222,7 @@ func snapshot(t *testing.T, disk *os.File, length int64) []byte {
 
 func encrypt(t *testing.T) (*Encrypted, *os.File, *os.File) {
 	t.Helper()
-	path := diskOf(t, "changes")
+	path := guesttest.Disk(t, "changes")
 	e, err := Encrypt("changes", path)
 	if err != nil {
 		t.Fatal(err)
@@ -434,19 +358,15 @@ func TestAFilesystemOnAnEncryptedDisk(t *testing.T) {
 	if err := syscall.Mount(e.Path, "/run/changes", "ext4", 0, "errors=remount-ro,no_prefetch_block_bitmaps,noinit_itable,inode_readahead_blks=0"); err != nil {
 		t.Fatal(err)
 	}
-	marker, err := os.ReadFile("/proc/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, after, _ := strings.Cut(string(marker), "marker=")
-	content := []byte(strings.Repeat(strings.Fields(after)[0]+"\n", 1000))
+	marker := guesttest.Word(t, "marker")
+	content := []byte(strings.Repeat(marker+"\n", 1000))
 	const files = 3000
 	for index := range files {
 		dir := fmt.Sprintf("/run/changes/dir-%d", index%50)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(fmt.Sprintf("%s/%s-%d", dir, strings.Fields(after)[0], index), content[:index], 0o600); err != nil {
+		if err := os.WriteFile(fmt.Sprintf("%s/%s-%d", dir, marker, index), content[:index], 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -467,7 +387,7 @@ func TestAFilesystemOnAnEncryptedDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	for index := range files {
-		read, err := os.ReadFile(fmt.Sprintf("/run/changes/dir-%d/%s-%d", index%50, strings.Fields(after)[0], index))
+		read, err := os.ReadFile(fmt.Sprintf("/run/changes/dir-%d/%s-%d", index%50, marker, index))
 		if err != nil || !bytes.Equal(read, content[:index]) {
 			t.Fatalf("file %d: %v", index, err)
 		}
@@ -515,7 +435,7 @@ func (a aligned4096) WriteAt(data []byte, at int64) (int, error) {
 }
 
 func TestADiskThatIsTooSmallIsNotEncrypted(t *testing.T) {
-	if _, err := Encrypt("small", diskOf(t, "one")); err == nil || !strings.Contains(err.Error(), "cannot be encrypted") {
+	if _, err := Encrypt("small", guesttest.Disk(t, "one")); err == nil || !strings.Contains(err.Error(), "cannot be encrypted") {
 		t.Errorf("got %v", err)
 	}
 }
