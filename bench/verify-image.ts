@@ -33,7 +33,7 @@ async function questionOf(publisher: CosignPublisher, digest: string): Promise<T
   try {
     return {
       ...{ reference: `${repository}:1`, repository, tag: '1' },
-      ...{ manifestDigest: digest, indexDigests: [] },
+      ...{ manifestDigest: digest, indexDigests: [], confidential: false },
       attachments: await fetchAttachments(registry.repository(repository, { access: 'pull' }), [
         digest,
       ]),

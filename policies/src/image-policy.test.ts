@@ -154,6 +154,14 @@ describe('parseImagePolicy', () => {
     [{}, 'expected exactly one of require, deny and allowUnsigned, found a mapping'],
     [{ deny: true, allowUnsigned: true }, 'expected exactly one of require, deny and'],
     [
+      { deny: true, allowUnsignedConfidential: true },
+      'images[0].allowUnsignedConfidential: expected allowUnsigned beside it',
+    ],
+    [
+      { allowUnsigned: true, allowUnsignedConfidential: false },
+      'images[0].allowUnsignedConfidential: expected true, or no such key, found false',
+    ],
+    [
       { require: [], deny: true },
       'images[0].require: expected a list of 1 to 16, found a list of 0',
     ],

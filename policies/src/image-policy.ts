@@ -24,6 +24,7 @@ import {
 } from './image-policy-values.ts';
 import type { ImagePolicy } from './image-rules.ts';
 import {
+  confidentialWidens,
   exactlyOne,
   hasSigner,
   noHiddenRule,
@@ -98,7 +99,8 @@ const rule = closed({
   require: z.optional(someOf(requirement, MAX_ENTRIES)),
   deny: z.optional(denial),
   allowUnsigned: z.optional(yes),
-}).check(exactlyOne);
+  allowUnsignedConfidential: z.optional(yes),
+}).check(exactlyOne, confidentialWidens);
 
 const rootSource = closed({
   file: z.optional(fileName),

@@ -26,6 +26,14 @@ export const exactlyOne: Check<Readonly<Record<string, unknown>>> = (payload) =>
   }
 };
 
+/** It widens that permission, and is none by itself. */
+export const confidentialWidens: Check<Readonly<Record<string, unknown>>> = (payload) => {
+  const { allowUnsigned, allowUnsignedConfidential } = payload.value;
+  if (allowUnsignedConfidential !== undefined && allowUnsigned === undefined) {
+    refuse(payload, ['allowUnsignedConfidential'], 'allowUnsigned beside it');
+  }
+};
+
 export const subjectOnce: Check<Readonly<Record<string, unknown>>> = (payload) => {
   if (stated(payload.value, ['subject', 'subjectPattern']) !== 1) {
     refuse(payload, [], 'either subject or subjectPattern');

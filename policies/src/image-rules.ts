@@ -37,6 +37,8 @@ export interface DenyRule extends RulePattern {
 
 export interface AllowUnsignedRule extends RulePattern {
   readonly allowUnsigned: true;
+  /** Confidential boxes too, whose images must be signed otherwise. [absent] */
+  readonly allowUnsignedConfidential?: true | undefined;
 }
 
 export type ImageRule = RequireRule | DenyRule | AllowUnsignedRule;

@@ -31,7 +31,10 @@ describe('decisions', () => {
       registry: NO_REGISTRY,
       shutdown: new AbortController().signal,
     };
-    const subject = { image: { ...IMAGE, indexDigests: [] }, reference: 'x', names: IMAGE.tags };
+    const subject = {
+      image: { ...IMAGE, indexDigests: [] },
+      ...{ reference: 'x', names: IMAGE.tags, confidential: false },
+    };
     const decisions = await Promise.all(Array.from({ length: 20 }, () => judgeImage(rt, subject)));
     expect(decisions.every(({ verdict }) => verdict === 'unsigned')).toBe(true);
     expect(most).toBeLessThanOrEqual(4);

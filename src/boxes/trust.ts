@@ -44,24 +44,29 @@ export interface TrustSubject {
   readonly reference: string;
   /** Canonical names that rules are held against; each must be accepted. Empty: an image without a name. */
   readonly names: readonly string[];
+  /** It is for a confidential box. */
+  readonly confidential: boolean;
 }
 
 /** The image is refused, and nothing may boot from it. */
 export class UntrustedImage extends A3sError {
   readonly decision: TrustDecision;
 
-  constructor(decision: TrustDecision) {
+  constructor(decision: TrustDecision, confidential: boolean) {
     super('image-untrusted', decision.reason, {
-      remedy: `See why with: ${explanation(decision)}`,
+      remedy: `See why with: ${explanation(decision, confidential)}`,
     });
     this.decision = decision;
   }
 }
 
 /** By the policy that decided. */
-function explanation({ policy: { source, path }, image: { reference } }: TrustDecision): string {
+function explanation(
+  { policy: { source, path }, image: { reference } }: TrustDecision,
+  confidential: boolean,
+): string {
   const flag = source === 'call' ? `--image-policy ${path ?? 'FILE'} ` : '';
-  return `a3s-box trust explain ${flag}${reference}`;
+  return `a3s-box trust explain ${confidential ? '--confidential ' : ''}${flag}${reference}`;
 }
 
 type Parts = Pick<Runtime, 'trust' | 'images' | 'registry' | 'shutdown' | 'events'>;
@@ -81,7 +86,7 @@ export async function authorizeImage(
   if (decision.verdict === 'signed' || decision.verdict === 'unsigned') return decision;
   const attributes = refusalAttributes(subject.reference, decision);
   rt.events.publish('image', 'trust-refused', subject.image.id, attributes);
-  throw new UntrustedImage(decision);
+  throw new UntrustedImage(decision, subject.confidential);
 }
 
 /**
@@ -146,7 +151,7 @@ const RANK = { signed: 0, unsigned: 1, refused: 2 } as const;
 
 /** One for each repository; one for each name where a signature has to say which tag it is for. */
 function questions(
-  { image, reference, names }: TrustSubject,
+  { image, reference, names, confidential }: TrustSubject,
   policy: LoadedPolicy,
   attachments: readonly Attachment[],
 ): readonly TrustQuestion[] {
@@ -156,7 +161,7 @@ function questions(
     const key = comparesTags(policy, repository) ? `${repository}:${tag}` : repository;
     if (asked.has(key)) continue;
     const what = { reference, repository, tag };
-    asked.set(key, { ...what, manifestDigest, indexDigests, attachments });
+    asked.set(key, { ...what, manifestDigest, indexDigests, attachments, confidential });
   }
   return [...asked.values()];
 }

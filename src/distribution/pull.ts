@@ -134,6 +134,8 @@ function questionOf(
     manifestDigest: remote.manifest.digest,
     indexDigests: remote.index === undefined ? [] : [remote.index.digest],
     attachments,
+    // Whether it may boot as one is decided at create and start.
+    confidential: false,
   };
 }
 

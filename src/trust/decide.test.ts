@@ -89,6 +89,23 @@ describe('decideTrust', () => {
     expect(some.reason).toContain('1 signature or attestation is there, not verified');
   });
 
+  it('refuses an unsigned image for a confidential box, unless the rule names those', async () => {
+    const question = questionOf(IMAGE, [], { confidential: true });
+    const plain = policyOf([{ pattern: '**', action: 'allowUnsigned' }]);
+    expect(await decideTrust(question, plain, NOW)).toMatchObject({
+      verdict: 'refused',
+      rule: { index: 0, action: 'allowUnsigned' },
+      reason:
+        'rule 1 ("**") allows unsigned images for plain boxes alone: it does not say allowUnsignedConfidential',
+    });
+    const named = policyOf([{ pattern: '**', action: 'allowUnsigned', confidential: true }]);
+    expect(await decideTrust(question, named, NOW)).toMatchObject({ verdict: 'unsigned' });
+    const signature = [signedBy(alice.privateKey, IMAGE)];
+    const signed = requiring(requirementOf({ keys: [ALICE] }));
+    const asked = questionOf(IMAGE, signature, { confidential: true });
+    expect(await decideTrust(asked, signed, NOW)).toMatchObject({ verdict: 'signed' });
+  });
+
   it('refuses a rule that requires nothing', async () => {
     const decision = await decideTrust(questionOf(IMAGE, []), requiring(), NOW);
     expect(decision.verdict).toBe('refused');

@@ -11,7 +11,7 @@ import type { RequirementResult, TrustDecision } from './decision.ts';
 import type { Found } from './evidence/attachments.ts';
 import type { LoadedPolicy, Rule } from './policy.ts';
 import type { TrustQuestion } from './question.ts';
-import { allowed, denied, noRule, ruleName, signed, unmet } from './reason.ts';
+import { allowed, denied, noRule, notConfidential, ruleName, signed, unmet } from './reason.ts';
 import { SharedWork } from './shared-work.ts';
 
 /**
@@ -66,6 +66,9 @@ async function applyRule(
     case 'deny':
       return { verdict: 'refused', requirements: [], reason: denied(name, rule.reason) };
     case 'allowUnsigned': {
+      if (question.confidential && rule.confidential !== true) {
+        return { verdict: 'refused', requirements: [], reason: notConfidential(name) };
+      }
       const found = await work.found(question, read);
       return { verdict: 'unsigned', requirements: [], reason: allowed(name, found.length) };
     }

@@ -59,7 +59,12 @@ export type Rule =
       readonly require: readonly Requirement[];
     }
   | { readonly pattern: string; readonly action: 'deny'; readonly reason: string | undefined }
-  | { readonly pattern: string; readonly action: 'allowUnsigned' };
+  | {
+      readonly pattern: string;
+      readonly action: 'allowUnsigned';
+      /** For confidential boxes too. */
+      readonly confidential?: true;
+    };
 
 export interface LoadedPolicy {
   readonly source: 'built-in' | 'file' | 'call';

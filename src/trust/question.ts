@@ -13,4 +13,6 @@ export interface TrustQuestion {
   /** Indexes that list the manifest: a signature of one covers it. The caller has checked that they do list it. */
   readonly indexDigests: readonly Digest[];
   readonly attachments: readonly Attachment[];
+  /** It is for a confidential box: an unsigned image is refused, unless a rule says otherwise in so many words. */
+  readonly confidential: boolean;
 }

@@ -33,6 +33,10 @@ export function allowed(rule: string, found: number): string {
   return `${rule} allows unsigned images; ${there}`;
 }
 
+export function notConfidential(rule: string): string {
+  return `${rule} allows unsigned images for plain boxes alone: it does not say allowUnsignedConfidential`;
+}
+
 export function signed(rule: string, results: readonly RequirementResult[]): string {
   const signers = results.flatMap(({ findings }) =>
     findings.flatMap(({ accepted, signer }) => (accepted && signer ? [signerName(signer)] : [])),

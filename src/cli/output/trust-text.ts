@@ -87,7 +87,9 @@ function ruleLines(rule: JsonObject, at: number, decision: JsonObject): readonly
       return [`  ✗ ${name}: matches, and denies it${reason && `: ${oneLine(reason)}`}`];
     }
     case 'allowUnsigned':
-      return [`  ✓ ${name}: matches, and allows unsigned images`];
+      return decision['verdict'] === 'refused'
+        ? [`  ✗ ${name}: matches, and allows unsigned images for plain boxes alone`]
+        : [`  ✓ ${name}: matches, and allows unsigned images`];
     default: {
       const mark = decision['verdict'] === 'signed' ? '✓' : '✗';
       const results = objectsOf(decision['requirements']);

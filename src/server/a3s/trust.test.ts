@@ -29,6 +29,14 @@ describe('asking about trust', () => {
     expect((await home.call('GET', path)).body).toMatchObject({ verdict: 'signed' });
   });
 
+  it('fails closed for confidential boxes', async () => {
+    const path = `/a3s/v1/images/${OTHER.id}/trust`;
+    images.change(OTHER.id, { tags: ['other.example/app:1'] });
+    expect((await home.call('GET', path)).body).toMatchObject({ verdict: 'unsigned' });
+    const { body } = await home.call('GET', `${path}?confidential=1`);
+    expect(body).toMatchObject({ verdict: 'refused', rule: { action: 'allowUnsigned' } });
+  });
+
   it('is answered with every decision and every rule', async () => {
     images.change(OTHER.id, { tags: ['other.example/app:1', 'bad.example/app:1'] });
     const { body } = await home.call('GET', `/a3s/v1/images/${OTHER.id}/trust/explanation`);

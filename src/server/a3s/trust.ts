@@ -19,7 +19,8 @@ import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
 
 const access = 'owner';
-const trustQuery = query({ imagePolicy, refresh: flag });
+/** `confidential`: as for a confidential box, whose image must be signed. */
+const trustQuery = query({ imagePolicy, refresh: flag, confidential: flag });
 
 export const TRUST_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/images/:name{.+}/trust', {
@@ -28,7 +29,7 @@ export const TRUST_ROUTES: readonly Route[] = [
     body: noBody,
     handler: async ({ rt, params, query, headers }) => {
       const options = optionsOf(query, headers);
-      return json(await judgeImage(rt, await subjectOf(rt, params['name'] ?? ''), options));
+      return json(await judgeImage(rt, await subjectOf(rt, params['name'] ?? '', query), options));
     },
   }),
   route('GET', '/a3s/v1/images/:name{.+}/trust/explanation', {
@@ -37,7 +38,7 @@ export const TRUST_ROUTES: readonly Route[] = [
     body: noBody,
     handler: async ({ rt, params, query, headers }) => {
       const options = optionsOf(query, headers);
-      const subject = await subjectOf(rt, params['name'] ?? '');
+      const subject = await subjectOf(rt, params['name'] ?? '', query);
       const { policy, decisions } = await judgeEachName(rt, subject, options);
       return json({ decisions, rules: policy.rules.map((rule) => shown(rule)) });
     },
@@ -49,9 +50,13 @@ function optionsOf(query: z.output<typeof trustQuery>, headers: Headers): TrustO
   return trustOptions({ ...query, refreshSignatures: query.refresh }, headers, false);
 }
 
-async function subjectOf(rt: { images: ImageStore }, reference: string): Promise<TrustSubject> {
+async function subjectOf(
+  rt: { images: ImageStore },
+  reference: string,
+  { confidential }: { readonly confidential: boolean },
+): Promise<TrustSubject> {
   const image = await rt.images.resolve(reference);
-  return { image, reference, names: namesUsed(reference, image) };
+  return { image, reference, names: namesUsed(reference, image), confidential };
 }
 
 /** What the rule expects, for people. */
@@ -63,7 +68,7 @@ function shown(rule: LoadedPolicy['rules'][number]) {
     case 'deny':
       return { pattern, action, ...(rule.reason === undefined ? {} : { reason: rule.reason }) };
     case 'allowUnsigned':
-      return { pattern, action };
+      return { pattern, action, ...(rule.confidential === true ? { confidential: true } : {}) };
   }
 }
 

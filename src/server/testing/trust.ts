@@ -27,6 +27,12 @@ const ANY_SIGNER: Extract<Rule, { action: 'require' }>['require'] = [
 ];
 
 export const allow = (pattern: string): Rule => ({ pattern, action: 'allowUnsigned' });
+/** The same for confidential boxes too. */
+export const allowConfidential = (pattern: string): Rule => ({
+  pattern,
+  action: 'allowUnsigned',
+  confidential: true,
+});
 export const deny = (pattern: string): Rule => ({ pattern, action: 'deny', reason: undefined });
 export const signedOnly = (pattern: string): Rule => ({
   pattern,
@@ -97,12 +103,9 @@ export class FakeTrust implements Trust {
     const rule = index === undefined ? undefined : policy.rules[index];
     const signed = question.attachments.some(({ manifest }) => manifest.toString() === 'signed');
     const action = rule?.action ?? 'deny';
-    const verdict =
-      action === 'allowUnsigned'
-        ? 'unsigned'
-        : action === 'require' && signed
-          ? 'signed'
-          : 'refused';
+    const open =
+      rule?.action === 'allowUnsigned' && (rule.confidential === true || !question.confidential);
+    const verdict = open ? 'unsigned' : action === 'require' && signed ? 'signed' : 'refused';
     const { reference, repository, manifestDigest, indexDigests } = question;
     const { source, path, digest } = policy;
     return {

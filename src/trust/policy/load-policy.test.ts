@@ -64,6 +64,7 @@ describe('loadPolicy', () => {
         { pattern: 'b.example/**', deny: 'withdrawn' },
         { pattern: 'c.example/**', deny: true },
         { pattern: 'd.example/*', allowUnsigned: true },
+        { pattern: 'e.example/*', allowUnsigned: true, allowUnsignedConfidential: true },
       ],
     });
     expect(policy).toMatchObject({ source: 'call', path: 'policy.yaml' });
@@ -73,7 +74,9 @@ describe('loadPolicy', () => {
       { action: 'deny', reason: 'withdrawn' },
       { action: 'deny', reason: undefined },
       { action: 'allowUnsigned' },
+      { action: 'allowUnsigned', confidential: true },
     ]);
+    expect(policy.rules[3]).not.toHaveProperty('confidential');
     expect(policy.match('a.example/team/app')).toBe(0);
     expect(policy.match('B.EXAMPLE/app')).toBe(1);
     expect(policy.match('d.example/app')).toBe(3);

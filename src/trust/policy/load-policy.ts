@@ -106,7 +106,8 @@ function loadRule(rule: ImageRule, loader: Loader): Rule {
   if ('deny' in rule && rule.deny !== undefined) {
     return { pattern, action: 'deny', reason: rule.deny === true ? undefined : rule.deny };
   }
-  return { pattern, action: 'allowUnsigned' };
+  const confidential = 'allowUnsigned' in rule && rule.allowUnsignedConfidential === true;
+  return { pattern, action: 'allowUnsigned', ...(confidential ? { confidential } : {}) };
 }
 
 /** Whether the compiler of conditions has to be loaded at all. */

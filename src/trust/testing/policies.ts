@@ -65,6 +65,7 @@ export function questionOf(
     manifestDigest,
     indexDigests: [],
     attachments,
+    confidential: false,
     ...parts,
   };
 }

@@ -39,7 +39,9 @@ export function describeMatch(policy: ImagePolicy, loaded: Loaded, repository: s
 
 function meaningOf(rule: ImageRule, loaded: LoadedRule | undefined): readonly string[] {
   if ('allowUnsigned' in rule && rule.allowUnsigned !== undefined) {
-    return ['Boots, signed or not: nothing is verified.'];
+    return rule.allowUnsignedConfidential === true
+      ? ['Boots, signed or not, confidential boxes too: nothing is verified.']
+      : ['Boots, signed or not: nothing is verified. Confidential boxes are refused.'];
   }
   if ('deny' in rule && rule.deny !== undefined) {
     return [rule.deny === true ? 'Never boots.' : `Never boots: ${rule.deny}.`.replace('..', '.')];
