@@ -10,6 +10,7 @@ import type { Machine } from '../engine/engine.ts';
 import { MAIN } from '../guest/protocol.ts';
 import { abandon, enterRunning } from './begin.ts';
 import type { Box } from './box.ts';
+import { guestStatePath } from './confidential/machine.ts';
 import { drainExecs } from './drain-execs.ts';
 import { linkSignals } from './link.ts';
 import { LiveBox } from './live.ts';
@@ -108,7 +109,7 @@ async function findMachine(
   const { id, directory } = machineOf(rt, box);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await rt.engine.adopt(id, directory);
+      return await rt.engine.adopt(id, directory, confidentialOf(rt, box));
     } catch (error) {
       rt.log.error('a machine did not answer', error, { box: box.definition.id, attempt });
     }
@@ -116,6 +117,12 @@ async function findMachine(
     if (attempt === patience.attempts) return 'silent';
     await delay(patience.pauseMs, undefined, { signal: rt.shutdown });
   }
+}
+
+/** How the server goes on answering as the processor of a box whose processor is simulated. */
+function confidentialOf(rt: Runtime, { definition: { id, confidential } }: Box) {
+  if (confidential === undefined) return undefined;
+  return { tee: confidential.tee, guestStatePath: guestStatePath(rt, id) };
 }
 
 /** A start that had got as far as the main process is finished; any other is undone. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { expectPermission } from './confidential/host-may.ts';
 import type { LiveBox } from './live.ts';
 import type { Runtime } from './runtime.ts';
 import { isLive } from './states.ts';
@@ -28,8 +29,17 @@ export interface AttachPoint {
   readonly run: number;
 }
 
-export async function attachPoint(rt: Runtime, id: string, logs: boolean): Promise<AttachPoint> {
-  const { state } = rt.store.expect(id);
+/** @throws A3sError `host-not-permitted` */
+export async function attachPoint(
+  rt: Runtime,
+  id: string,
+  { stdin, stdout, stderr, logs }: Pick<AttachOptions, 'stdin' | 'stdout' | 'stderr' | 'logs'>,
+): Promise<AttachPoint> {
+  const box = rt.store.expect(id);
+  if (logs) expectPermission(box, 'show the output of', 'logs');
+  if (stdout || stderr) expectPermission(box, 'attach to', 'logs', 'attach');
+  if (stdin && box.definition.openStdin) expectPermission(box, 'attach an input to', 'attach');
+  const { state } = box;
   const run = isLive(state.status) ? state.run : state.run + 1;
   return { run, from: logs ? 0 : await rt.outputs.of(id).end() };
 }

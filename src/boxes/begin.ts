@@ -12,6 +12,8 @@ import { allDone } from './all-done.ts';
 import type { Box, BoxDefinition } from './box.ts';
 import { syncChangesDisk } from './changes-disk.ts';
 import { now, timestamp } from './clock.ts';
+import { hostSeesOutput } from './confidential/host-may.ts';
+import { teeAttributes } from './confidential/show.ts';
 import { type Launched, launchMachine } from './launch.ts';
 import { LiveBox } from './live.ts';
 import { changesPath, type Found } from './machine.ts';
@@ -108,15 +110,17 @@ export async function startMain(
   const followed: Followed = {
     guest,
     progress: { offset },
-    output: guest.output(MAIN, offset, live.signal),
+    output: hostSeesOutput(rt.store.expect(live.id))
+      ? guest.output(MAIN, offset, live.signal)
+      : undefined,
     exit: guest.exit(MAIN, live.signal),
   };
-  for (const each of [followed.output, followed.exit]) each.catch(() => undefined);
+  for (const each of [followed.output, followed.exit]) each?.catch(() => undefined);
   try {
     await allDone([started, durable]);
     enterRunning(rt, live, followed);
   } catch (error) {
-    followed.output.then(
+    followed.output?.then(
       (reader) => reader.close(),
       () => undefined,
     );
@@ -138,6 +142,7 @@ export function enterRunning(rt: Runtime, live: LiveBox, followed?: Followed): v
   publish(rt, box, 'start', {
     ...trustAttributes(box.state.trust),
     ...machineAttributes(box.state.machine),
+    ...teeAttributes(box),
   });
   supervise(rt, live, followed);
 }

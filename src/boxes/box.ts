@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { TrustDecision } from '../trust/decision.ts';
+import { ConfidentialDefinition, ConfidentialState } from './confidential/record.ts';
 import { BOX_STATUSES } from './states.ts';
 
 const Port = z.strictObject({
@@ -73,6 +74,8 @@ export const BoxDefinition = z.strictObject({
   volumes: z.array(z.string()).default([]),
   /** Id of the memory snapshot that its first run goes on from. */
   snapshot: z.string().optional(),
+  /** Absent: the host sees and may do everything. */
+  confidential: ConfidentialDefinition.optional(),
 });
 export type BoxDefinition = z.infer<typeof BoxDefinition>;
 
@@ -106,6 +109,8 @@ export const BoxState = z.strictObject({
       written: z.int().optional(),
     })
     .optional(),
+  /** What was launched for this run of a confidential box. */
+  launch: ConfidentialState.optional(),
 });
 export type BoxState = z.infer<typeof BoxState>;
 

@@ -6,8 +6,7 @@
 import { BoxSpec } from '@a3s-box/policies';
 import { A3sError } from '../errors.ts';
 import type { ImageConfig } from '../images/image.ts';
-import type { BoxDefinition } from './box.ts';
-import { specDocument } from './machine.ts';
+import { type Described, specDocument } from './machine.ts';
 
 /** What the agent takes as one document. */
 const MAX_SPEC = 4 * 1024 * 1024;
@@ -19,7 +18,7 @@ const MAX_STRING = 128 * 1024 - 1;
 /**
  * @throws A3sError `invalid-image` where what does not fit comes from the image, else `invalid-argument` or `too-large`
  */
-export function checkSpec(definition: BoxDefinition, image: ImageConfig): void {
+export function checkSpec(definition: Described, image: ImageConfig): void {
   const document = specDocument(definition, {
     layers: [{ serial: 'layer-0' }],
     changes: { kind: 'disk', serial: 'changes' },

@@ -5,17 +5,23 @@
  */
 import { rm } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
+import type { Image } from '../images/image.ts';
 import type { TakenTemplate } from '../templates/templates.ts';
 import { type Begun, begin, startMain } from './begin.ts';
 import type { Box } from './box.ts';
+import { startConfidential } from './confidential/start.ts';
 import { isFork, startFork } from './fork.ts';
-import { changesPath, type Found } from './machine.ts';
+import { changesPath, type Found, findParts } from './machine.ts';
 import { startPooled } from './pool/start-pooled.ts';
 import { publish, type Runtime } from './runtime.ts';
 import { reasonToBoot, shapeOf } from './warm.ts';
 
 /** In a machine that waits for it, from its template where there is one that fits; by a boot of its own otherwise, or when the template is no good. */
-export async function runBox(rt: Runtime, box: Box, found: Found): Promise<void> {
+export async function runBox(rt: Runtime, box: Box, image: Image): Promise<void> {
+  const { confidential } = box.definition;
+  // Measured from the first instruction on: whatever is a copy of something else could not be.
+  if (confidential !== undefined) return await startConfidential(rt, box, confidential, image);
+  const found = await findParts(rt, box.definition, image);
   if (isFork(box)) return await startFork(rt, box, found);
   const reason = reasonToBoot(found);
   if (reason !== undefined) {

@@ -6,16 +6,18 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
-import type { Image } from '../images/image.ts';
 import type { Bind, Box, BoxDefinition, Port } from './box.ts';
 import { checkSpec } from './check-spec.ts';
 import { now, timestamp } from './clock.ts';
-import { mergeEnvironment } from './environment.ts';
+import { DEFAULT_HOSTNAME } from './confidential/launch-spec.ts';
+import { planConfidential } from './confidential/plan.ts';
+import { type ConfidentialRequest, checkConfidential } from './confidential/request.ts';
+import { teeAttributes } from './confidential/show.ts';
 import { checkName, inventName } from './name.ts';
 import { pinnedImage } from './pinned-image.ts';
+import { planBox } from './plan.ts';
 import { checkResources } from './resources.ts';
 import { boxDirectory, publish, type Runtime } from './runtime.ts';
-import { parseSignal } from './signal.ts';
 import { nameInUse } from './store.ts';
 import { takenUids } from './taken-uids.ts';
 import { authorizeImage, type TrustOptions } from './trust.ts';
@@ -47,9 +49,8 @@ export interface CreateRequest {
   readonly ports: readonly Port[];
   readonly exposedPorts: readonly string[];
   readonly binds: readonly Bind[];
+  readonly confidential?: ConfidentialRequest | undefined;
 }
-
-const DEFAULT_STOP_SIGNAL = 'SIGTERM';
 
 /** @throws A3sError for whatever does not fit, an image that is refused too, before anything is changed */
 export async function createBox(
@@ -62,21 +63,23 @@ export async function createBox(
   if (name !== undefined && holder !== undefined) throw nameInUse(name, holder.definition.id);
   checkResources(request, rt.host);
   checkDestinations(request.binds);
+  const asked = request.confidential;
+  if (asked !== undefined) checkConfidential(request, asked);
   const image = await rt.images.resolve(request.image);
   const names = namesUsed(request.image, image);
   const trust = trustRecord(
-    await authorizeImage(rt, { image, reference: request.image, names }, options),
+    await authorizeImage(
+      rt,
+      { image, reference: request.image, names, confidential: asked !== undefined },
+      options,
+    ),
   );
-  const command = mergeCommand(request, image);
-  if (command.entrypoint.length + command.cmd.length === 0) {
-    throw new A3sError('invalid-argument', 'No command specified', {
-      remedy: 'Name a command after the image.',
-    });
-  }
-  const stopSignal = parseSignal(
-    request.stopSignal ?? image.config.stopSignal ?? DEFAULT_STOP_SIGNAL,
-  );
-  const bootSet = await rt.boot.current();
+  const planned = planBox(request, image);
+  // One that is given its id for a name has nothing wrong with that.
+  checkSpec({ ...planned, hostname: request.hostname ?? DEFAULT_HOSTNAME }, image.config);
+  const bootSet = await rt.boot.current(asked?.bootSet);
+  const confidential =
+    asked === undefined ? {} : await planConfidential(rt, { request, asked, image, bootSet });
   const id = randomBytes(32).toString('hex');
   // From here to the record nothing waits, so that no identity and no name is given twice.
   const taken = takenUids(rt);
@@ -89,20 +92,15 @@ export async function createBox(
       names: [...names],
     },
     trust,
-    ...command,
-    env: mergeEnvironment(request.env, image.config.env),
-    cwd: directory(request.cwd ?? image.config.workingDir),
-    user: request.user ?? image.config.user,
-    ...pick(request),
+    ...planned,
     hostname: request.hostname ?? id.slice(0, 12),
     labels: { ...image.config.labels, ...request.labels },
-    stopSignal,
     ports: [...request.ports],
     exposedPorts: [...new Set([...request.exposedPorts, ...image.config.exposedPorts])],
     binds: [...request.binds],
     volumes: [...image.config.volumes],
+    ...confidential,
   };
-  checkSpec(definition, image.config);
   const box = rt.store.insert(
     definition,
     name ?? inventName((n) => rt.store.byName(n) !== undefined),
@@ -116,41 +114,8 @@ export async function createBox(
     rt.store.remove(id);
     throw error;
   }
-  publish(rt, box, 'create', trustAttributes(trust));
+  publish(rt, box, 'create', { ...trustAttributes(trust), ...teeAttributes(box) });
   return box;
-}
-
-function pick(request: CreateRequest) {
-  const { terminal, openStdin, stdinOnce, attach, size, stopTimeout } = request;
-  const { autoRemove, memoryBytes, nanoCpus, network } = request;
-  return {
-    ...{ terminal, openStdin, stdinOnce, attach },
-    ...(size === undefined ? {} : { size }),
-    ...(stopTimeout === undefined ? {} : { stopTimeout }),
-    ...{ autoRemove, memoryBytes, nanoCpus, network },
-  };
-}
-
-/**
- * A given entrypoint drops the image's command as well; `[""]` clears the entrypoint. This is Docker's rule, and
- * it does not depend on whether the box has a terminal.
- */
-export function mergeCommand(
-  request: Pick<CreateRequest, 'entrypoint' | 'cmd'>,
-  image: Pick<Image, 'config'>,
-): { entrypoint: string[]; cmd: string[] } {
-  const { config } = image;
-  const given = request.entrypoint;
-  const cleared = given?.length === 1 && given[0] === '';
-  const entrypoint = cleared ? [] : (given ?? config.entrypoint);
-  const ownCommand = request.cmd !== undefined && request.cmd.length > 0;
-  const cmd = ownCommand ? request.cmd : (given ?? []).length === 0 ? config.cmd : [];
-  return { entrypoint: [...entrypoint], cmd: [...(cmd ?? [])] };
-}
-
-/** OCI working directories may be relative to the root. */
-function directory(path: string): string {
-  return path.startsWith('/') ? path : `/${path}`;
 }
 
 function checkDestinations(binds: readonly Bind[]): void {

@@ -10,6 +10,7 @@ import type { Guest, LaunchedProcess } from '../guest/guest.ts';
 import type { OutputReader } from '../guest/output.ts';
 import type { Exit, TerminalSize } from '../guest/protocol.ts';
 import type { StdinWriter } from '../guest/stdin.ts';
+import { expectPermission } from './confidential/host-may.ts';
 import { overrideEnvironment, processEnvironment } from './environment.ts';
 import type { Exec } from './execs.ts';
 import { type LiveBox, notRunning } from './live.ts';
@@ -33,6 +34,7 @@ export interface ExecRequest {
 /** Puts an exec on record; nothing runs yet. @throws A3sError `box-not-running`, `invalid-argument` */
 export function createExec(rt: Runtime, boxId: string, request: ExecRequest): Exec {
   const box = rt.store.expect(boxId);
+  expectPermission(box, 'run a program in', 'exec');
   const live = rt.live.expect(boxId);
   if (box.state.status !== 'running') throw notRunning(boxId);
   if (request.command.length === 0) {

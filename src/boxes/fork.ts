@@ -18,12 +18,11 @@ import { CHANGES_DISK } from './changes-disk.ts';
 import { addLayer, changesLayers, layersOf, shareLayers } from './changes-layers.ts';
 import { now, timestamp } from './clock.ts';
 import { drainExecs } from './drain-execs.ts';
-import { linkSignals } from './link.ts';
+import { launchOnPorts } from './launch-on-ports.ts';
 import { LiveBox } from './live.ts';
 import { changesPath, describeMachine, type Found, makeRuntimeDirectory } from './machine.ts';
 import { checkName, inventName } from './name.ts';
 import { pinnedImage } from './pinned-image.ts';
-import { mayTryOtherPorts, resolvePorts } from './ports.ts';
 import { boxDirectory, publish, type Runtime, runtimeDirectory } from './runtime.ts';
 import { nameInUse } from './store.ts';
 import { takenUids } from './taken-uids.ts';
@@ -59,6 +58,15 @@ export async function createFork(
   if (name !== undefined && holder !== undefined) throw nameInUse(name, holder.definition.id);
   await using taken = await rt.snapshots.open(reference);
   const source = BoxDefinition.parse(taken.snapshot.definition);
+  if (source.confidential !== undefined) {
+    throw new A3sError(
+      'unsupported-option',
+      'Cannot fork a confidential box: it is measured anew',
+      {
+        remedy: 'Create another box from the same image.',
+      },
+    );
+  }
   if (source.network === 'none' && request.ports.length > 0) {
     throw new A3sError('invalid-argument', 'Cannot publish ports of a box without a network', {
       remedy: 'The snapshot was made of one that was started with --network none.',
@@ -66,7 +74,9 @@ export async function createFork(
   }
   const image = await pinnedImage(rt, source);
   const { reference: called, names = namesOnRecord(called, image) } = source.image;
-  const trust = trustRecord(await authorizeImage(rt, { image, reference: called, names }, options));
+  const trust = trustRecord(
+    await authorizeImage(rt, { image, reference: called, names, confidential: false }, options),
+  );
   const id = randomBytes(32).toString('hex');
   const uids = takenUids(rt);
   const definition: BoxDefinition = {
@@ -150,7 +160,7 @@ async function launch(
   { copyOf, snapshot }: OpenSnapshot,
 ): Promise<{ machine: Machine; spec: MachineSpec }> {
   const { definition } = box;
-  const { id, identity, ports: asked } = definition;
+  const { id, identity } = definition;
   const directory = runtimeDirectory(rt, id);
   await makeRuntimeDirectory(directory, identity);
   const serial = copyOf.changesSerial;
@@ -158,23 +168,11 @@ async function launch(
   const disk: Disk = { ...layers, serial, readonly: false };
   const changes = { disks: [disk], serial, throwaway: undefined };
   const { written } = snapshot.saved;
-  for (let attempt = 1; ; attempt += 1) {
-    const ports = await resolvePorts(asked);
+  const machine = { id, identity, start: 'snapshot' as const, source: snapshot.id, written };
+  return await launchOnPorts(rt, box, { machine }, (ports) => {
     const given = { found, directory, ports, changes, taken: undefined };
-    const spec = { ...describeMachine(definition, given).machine, copyOf };
-    rt.store.amend(id, {
-      ports,
-      machine: { id, identity, start: 'snapshot', source: snapshot.id, written },
-    });
-    const shutdown = linkSignals(rt.shutdown);
-    try {
-      return { spec, machine: await rt.engine.launch(spec, shutdown.signal) };
-    } catch (error) {
-      if (!mayTryOtherPorts(error, asked, attempt)) throw error;
-    } finally {
-      shutdown.unlink();
-    }
-  }
+    return { ...describeMachine(definition, given).machine, copyOf };
+  });
 }
 
 /** How the agent of a copy is met: it gets what no two boxes may share, while the box is frozen still. */

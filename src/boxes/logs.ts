@@ -4,7 +4,7 @@
  * @module
  */
 import { now, timestamp } from './clock.ts';
-import type { OutputLog } from './output/log.ts';
+import type { BoxOutput } from './output/live-output.ts';
 import type { OutputRecord } from './output/record.ts';
 
 export interface LogOptions {
@@ -30,7 +30,7 @@ const NEWLINE = 0x0a;
 
 /** A chunk's bytes are valid until the next step. */
 export async function* readLogs(
-  log: OutputLog,
+  log: BoxOutput,
   options: LogOptions,
   signal: AbortSignal,
 ): AsyncGenerator<LogChunk> {
@@ -45,7 +45,7 @@ export async function* readLogs(
 
 /** Index of the first line of the tail. Counting first and reading then needs no memory for lines. */
 async function firstLine(
-  log: OutputLog,
+  log: BoxOutput,
   options: LogOptions,
   signal: AbortSignal,
 ): Promise<number> {

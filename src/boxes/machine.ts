@@ -146,7 +146,7 @@ export function describeMachine(
 }
 
 /** What of a definition the agent is told. */
-type Described = Pick<
+export type Described = Pick<
   BoxDefinition,
   | 'hostname'
   | 'entrypoint'
@@ -178,16 +178,25 @@ export function specDocument(
     mounts: found.mounts,
     network: found.network,
     confinement: DEFAULT_CONFINEMENT,
-    resources: {
-      memoryBytes: boxMemory(definition.memoryBytes),
-      ...(definition.nanoCpus === 0
-        ? {}
-        : { cpuMillis: Math.ceil(definition.nanoCpus / 1_000_000) }),
-    },
+    resources: resourcesOf(definition),
   };
 }
 
-function mainProcess(definition: Described): BoxSpec['process'] {
+/** What the guest holds the box's processes to. */
+export function resourcesOf({
+  memoryBytes,
+  nanoCpus,
+}: Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus'>): BoxSpec['resources'] {
+  return {
+    memoryBytes: boxMemory(memoryBytes),
+    ...(nanoCpus === 0 ? {} : { cpuMillis: Math.ceil(nanoCpus / 1_000_000) }),
+  };
+}
+
+/** The process that the box is there for. */
+export function mainProcess(
+  definition: Omit<Described, 'memoryBytes' | 'nanoCpus'>,
+): BoxSpec['process'] {
   return {
     args: commandOf(definition),
     env: processEnvironment(definition.hostname, definition.terminal, definition.env),
@@ -206,7 +215,8 @@ export function guestNic(mac: string): BoxSpec['network'] {
   return { kind: 'nic', mac, mtu, address, prefixLength, gateway, ...resolver };
 }
 
-function forward(port: Port): {
+/** A published port, as the engine takes it. */
+export function forward(port: Port): {
   hostIp: string;
   hostPort: number;
   boxPort: number;
@@ -216,7 +226,7 @@ function forward(port: Port): {
 }
 
 /** Locally administered, and the box's own for all its life. */
-function macAddress(id: string): string {
+export function macAddress(id: string): string {
   const digits = createHash('sha256').update(`mac ${id}`).digest('hex').slice(0, 10);
   return ['02', ...(digits.match(/../g) ?? [])].join(':');
 }

@@ -33,6 +33,19 @@ export function isKill(signal: string): boolean {
   return signal === 'SIGKILL' || signal === '9';
 }
 
+/**
+ * Its name, also of one that was given by number: two ways of writing it would be two launch specs.
+ *
+ * @param signal as `parseSignal` gives it
+ * @throws A3sError `invalid-argument` for a number that has no name
+ */
+export function signalName(signal: string): string {
+  if (!/^\d+$/.test(signal)) return signal;
+  const found = Object.entries(NUMBERS).find(([, number]) => String(number) === signal);
+  if (found === undefined) throw invalidSignal(signal);
+  return found[0];
+}
+
 /** Its number where the platform has one, for events. */
 export function signalNumber(signal: string): string {
   return String(NUMBERS[signal] ?? signal);

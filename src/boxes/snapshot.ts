@@ -101,6 +101,13 @@ export async function endUnfinishedSnapshots(rt: Runtime): Promise<void> {
 function checkCopyable(rt: Runtime, { definition, state, name }: Box): LiveBox {
   const live = rt.live.get(definition.id);
   if (live === undefined || state.status !== 'running') throw notRunning(definition.id);
+  if (definition.confidential !== undefined) {
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot snapshot the memory of ${name}: it is confidential, and the host cannot read it`,
+      { remedy: 'Run a plain box where snapshots are wanted.' },
+    );
+  }
   if (definition.binds.length > 0) {
     const [first] = definition.binds;
     throw new A3sError(

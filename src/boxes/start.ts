@@ -8,7 +8,6 @@ import type { Image } from '../images/image.ts';
 import type { Box } from './box.ts';
 import { runBox } from './choose-start.ts';
 import { now, timestamp } from './clock.ts';
-import { findParts } from './machine.ts';
 import { sweepMachine } from './machine-of.ts';
 import { pinnedImage } from './pinned-image.ts';
 import { removeLocked } from './remove.ts';
@@ -32,11 +31,11 @@ export function startBox(rt: Runtime, id: string, options: TrustOptions = {}): P
     const run = before.state.run + 1;
     const box = rt.store.advance(id, 'start', {
       ...{ run, pid: 0, exitCode: 0, oomKilled: false, error: '', ports: [] },
-      ...{ stopRequested: false, trust: undefined, machine: undefined },
+      ...{ stopRequested: false, trust: undefined, machine: undefined, launch: undefined },
     });
     try {
       const image = await authorizeStart(rt, box, options);
-      await runBox(rt, box, await findParts(rt, box.definition, image));
+      await runBox(rt, box, image);
       return true;
     } catch (error) {
       // A server that stops lets go in the middle: the next one settles this start.
@@ -52,7 +51,9 @@ async function authorizeStart(rt: Runtime, box: Box, options: TrustOptions): Pro
   const image = await pinnedImage(rt, box.definition);
   const { reference, names = namesOnRecord(reference, image) } = pinned;
   try {
-    const decision = await authorizeImage(rt, { image, reference, names }, options);
+    const confidential = box.definition.confidential !== undefined;
+    const subject = { image, reference, names, confidential };
+    const decision = await authorizeImage(rt, subject, options);
     rt.store.amend(id, { trust: trustRecord(decision) });
     return image;
   } catch (error) {
@@ -94,6 +95,10 @@ export function exitCodeOf(error: unknown): number {
       return 126;
     // The box was not even tried.
     case 'image-untrusted':
+    case 'launch-spec-mismatch':
+    case 'verity-mismatch':
+    case 'tee-unavailable':
+    case 'secrets-deadline':
     case 'policy-invalid':
     case 'no-such-policy':
       return 125;

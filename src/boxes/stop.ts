@@ -6,6 +6,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { A3sError } from '../errors.ts';
 import { MAIN } from '../guest/protocol.ts';
+import type { Box } from './box.ts';
+import { expectPermission } from './confidential/host-may.ts';
 import type { LiveBox } from './live.ts';
 import { notRunning } from './live.ts';
 import { endLost } from './lost.ts';
@@ -34,6 +36,7 @@ export interface StopOptions {
  */
 export async function stopBox(rt: Runtime, id: string, options: StopOptions): Promise<boolean> {
   const asked = options.signal === undefined ? undefined : parseSignal(options.signal);
+  if (asked !== undefined) checkSignal(rt.store.expect(id), asked);
   await settled(rt, id);
   const live = rt.live.get(id);
   if (live === undefined) return await stopLost(rt, id);
@@ -67,6 +70,7 @@ async function stopLost(rt: Runtime, id: string): Promise<boolean> {
  */
 export async function killBox(rt: Runtime, id: string, name: string): Promise<void> {
   const signal = parseSignal(name);
+  checkSignal(rt.store.expect(id), signal);
   await settled(rt, id);
   const live = rt.live.expect(id);
   if (isKill(signal)) {
@@ -78,6 +82,12 @@ export async function killBox(rt: Runtime, id: string, name: string): Promise<vo
   if (box.state.status === 'stopping') throw notRunning(id);
   await signalMain(live, signal);
   publish(rt, box, 'kill', { signal: signalNumber(signal) });
+}
+
+/** Ending a box needs no permission. @throws A3sError `host-not-permitted` */
+function checkSignal(box: Box, signal: string): void {
+  if (isKill(signal) || signalNumber(signal) === signalNumber(box.definition.stopSignal)) return;
+  expectPermission(box, `send ${signal} to`, 'signals');
 }
 
 /** A start, or an adoption, that is under way comes first. */

@@ -8,9 +8,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Guest } from '../guest/guest.ts';
 import type { OutputReader } from '../guest/output.ts';
 import { type Exit, MAIN } from '../guest/protocol.ts';
+import { guestText } from '../guest/refusal.ts';
 import { allDone } from './all-done.ts';
-import type { Box } from './box.ts';
+import type { Box, BoxState } from './box.ts';
 import { now, timestamp } from './clock.ts';
+import { hostMay, hostSeesOutput } from './confidential/host-may.ts';
+import { watchSecrets } from './confidential/watch-secrets.ts';
 import type { LiveBox } from './live.ts';
 import { machineOf } from './machine-of.ts';
 import { removeBox } from './remove.ts';
@@ -27,12 +30,15 @@ const RECORD_RETRY_MS = 5000;
 /** Output that may wait for the disk: twice the agent's ring, so that an agent that ignores it is held too. */
 const UNSAFE_BYTES = 2 * 1024 * 1024;
 const KILLED = 137;
+/** Docker's code for a box that never came to run. */
+const NOT_STARTED = 125;
 
 /** What was asked of a guest when it was told to start the main process. */
 export interface Followed {
   readonly guest: Guest;
   readonly progress: Progress;
-  readonly output: Promise<OutputReader>;
+  /** Undefined where the host may not see it. */
+  readonly output: Promise<OutputReader> | undefined;
   readonly exit: Promise<Exit>;
 }
 
@@ -48,6 +54,7 @@ interface Progress {
  */
 export function supervise(rt: Runtime, live: LiveBox, followed?: Followed): void {
   live.watched = true;
+  void watchSecrets(rt, live);
   void (async () => {
     try {
       const exit = await followMain(rt, live, followed);
@@ -80,8 +87,10 @@ async function followMain(
   live: LiveBox,
   followed: Followed | undefined,
 ): Promise<Exit | undefined> {
-  const { state, definition } = rt.store.expect(live.id);
+  const box = rt.store.expect(live.id);
+  const { state, definition } = box;
   if (state.status === 'stopping') return undefined;
+  const seesOutput = hostSeesOutput(box);
   const log = rt.outputs.of(live.id);
   let progress = followed?.progress;
   let first = followed;
@@ -89,12 +98,13 @@ async function followMain(
     try {
       if (progress === undefined || log.broken) {
         // That of a copy begins behind what the process of its snapshot had written.
-        const logged = await log.open(live.run, !definition.autoRemove);
-        progress = { offset: Math.max(logged, state.machine?.written ?? 0) };
+        const logged = seesOutput ? await log.open(live.run, !definition.autoRemove) : 0;
+        const gone = hostMay(box, 'logs') ? (state.machine?.written ?? 0) : await passed(live);
+        progress = { offset: Math.max(logged, gone) };
       }
-      const { output, exit } = first ?? (await follow(live, progress));
+      const { output, exit } = first ?? (await follow(live, progress, seesOutput));
       first = undefined;
-      await copyOutput(rt, live, await output, progress);
+      if (output !== undefined) await copyOutput(rt, live, await output, progress);
       return await exit;
     } catch (error) {
       first = undefined;
@@ -109,13 +119,19 @@ async function followMain(
   }
 }
 
+/** What an earlier server has taken of output that is kept nowhere. */
+async function passed(live: LiveBox): Promise<number> {
+  return (await (await live.guest()).process(MAIN, live.signal)).acknowledged;
+}
+
 /** Asks for both at once: the answer to the second has not far to go then. */
 async function follow(
   live: LiveBox,
   { offset }: Progress,
+  seesOutput: boolean,
 ): Promise<Pick<Followed, 'output' | 'exit'>> {
   const guest = await live.guest();
-  const output = guest.output(MAIN, offset, live.signal);
+  const output = seesOutput ? guest.output(MAIN, offset, live.signal) : undefined;
   const exit = guest.exit(MAIN, live.signal);
   exit.catch(() => undefined);
   return { output, exit };
@@ -177,6 +193,7 @@ async function conclude(rt: Runtime, live: LiveBox, exit: Exit | undefined): Pro
     rt.store.advance(live.id, 'ended', {
       exitCode: exit.exitCode,
       oomKilled: exit.oomKilled,
+      ...(exit.error ? { error: guestText(exit.error.message) } : {}),
       finishedAt: timestamp(now()),
     });
     // Clients that follow the output need not wait for the machine.
@@ -193,7 +210,9 @@ async function conclude(rt: Runtime, live: LiveBox, exit: Exit | undefined): Pro
 /** The agent syncs the disk of changes, unless that goes away anyhow. */
 async function endMachine(rt: Runtime, live: LiveBox, box: Box): Promise<void> {
   const { autoRemove, binds } = box.definition;
-  const nothingToSync = autoRemove && binds.every(({ readonly }) => readonly);
+  // The guest of a confidential box wipes its secrets.
+  const keepsSecrets = box.definition.confidential !== undefined;
+  const nothingToSync = autoRemove && !keepsSecrets && binds.every(({ readonly }) => readonly);
   const timer = new AbortController();
   try {
     if (nothingToSync) return;
@@ -228,11 +247,9 @@ export async function finishRun(rt: Runtime, box: Box, detail: string): Promise<
   // Whoever ended it may have put that on record meanwhile.
   if (current === undefined || current.run !== box.state.run || !isLive(current.status)) return;
   const known = current.status === 'stopping';
-  const why = detail === '' ? 'it was killed' : detail;
-  const lost = current.stopRequested ? '' : `the virtual machine ended unexpectedly: ${why}`;
   const change = known
     ? { pid: 0, ports: [] }
-    : { pid: 0, ports: [], exitCode: KILLED, error: lost, finishedAt: timestamp(now()) };
+    : { pid: 0, ports: [], ...lostRun(current, detail), finishedAt: timestamp(now()) };
   const exited = rt.store.advance(id, 'gone', change);
   // In the same step: whoever hears of the end finds no machine.
   const live = rt.live.get(id);
@@ -245,6 +262,19 @@ export async function finishRun(rt: Runtime, box: Box, detail: string): Promise<
     // In turn with other verbs, some of which wait for this very run to end.
     void removeAfterEnd(rt, id);
   }
+}
+
+/** Of a run whose end nobody has told. */
+function lostRun(
+  { launch, stopRequested }: BoxState,
+  detail: string,
+): Pick<BoxState, 'exitCode' | 'error'> {
+  if (launch?.secrets.state === 'expired') {
+    return { exitCode: NOT_STARTED, error: 'its secrets did not arrive in time' };
+  }
+  const why = detail === '' ? 'it was killed' : detail;
+  const error = stopRequested ? '' : `the virtual machine ended unexpectedly: ${why}`;
+  return { exitCode: KILLED, error };
 }
 
 async function removeAfterEnd(rt: Runtime, id: string): Promise<void> {

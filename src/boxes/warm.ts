@@ -21,8 +21,7 @@ export const WAKE_MS = 20_000;
  * Why a box boots whether or not there is a template; undefined: it need not.
  *
  * This is the one place that decides it. Neither is its first run a reason nor a later one, nor its memory: more than
- * the template's is plugged in, and less is a limit in the guest. A box whose guest has to be measured from the first
- * instruction on would be one; there are no such boxes yet.
+ * the template's is plugged in, and less is a limit in the guest. Confidential boxes do not come here.
  */
 export function reasonToBoot({ layers, shares, keptChanges }: Found): string | undefined {
   const disks = Math.max(0, layers.length - TEMPLATE_SLOTS.layers.length) + (keptChanges ? 1 : 0);

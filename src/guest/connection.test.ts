@@ -83,10 +83,10 @@ test('the highest version that both know is taken, and none is said', async () =
   const guest = await connectGuest(machine, { signal, deadlineMs: 5000 });
   expect(await guest.state()).toMatchObject({ spec: null });
   guest.close();
-  const newer = fakeMachine(new FakeAgent({ protocol: { minimum: 3, maximum: 9 } }));
+  const newer = fakeMachine(new FakeAgent({ protocol: { minimum: 4, maximum: 9 } }));
   await expect(connectGuest(newer, { signal, deadlineMs: 5000 })).rejects.toMatchObject({
     code: 'agent-failed',
-    message: expect.stringContaining('speaks protocol 3 to 9'),
+    message: expect.stringContaining('speaks protocol 4 to 9'),
     remedy: expect.stringContaining('Recreate the box'),
   });
 });

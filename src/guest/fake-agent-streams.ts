@@ -37,11 +37,7 @@ export function refuse(stream: ServerHttp2Stream, error: unknown): void {
   json(stream, GUEST_ERROR_STATUS[code], { error: { code, message } });
 }
 
-export async function readJson<T>(
-  stream: ServerHttp2Stream,
-  schema: z.ZodType<T>,
-  limit: number,
-): Promise<{ value: T; bytes: Buffer }> {
+export async function readBytes(stream: ServerHttp2Stream, limit: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let size = 0;
   for await (const piece of stream as AsyncIterable<Buffer>) {
@@ -49,7 +45,15 @@ export async function readJson<T>(
     if (size > limit) throw new FakeRefusal('too-large', `a body is bounded to ${limit} bytes`);
     pieces.push(piece);
   }
-  const bytes = Buffer.concat(pieces);
+  return Buffer.concat(pieces);
+}
+
+export async function readJson<T>(
+  stream: ServerHttp2Stream,
+  schema: z.ZodType<T>,
+  limit: number,
+): Promise<{ value: T; bytes: Buffer }> {
+  const bytes = await readBytes(stream, limit);
   let document: unknown;
   try {
     document = JSON.parse(bytes.toString('utf8'));

@@ -16,6 +16,7 @@ import type { Duplex } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { BoxSpec } from '@a3s-box/policies';
 import { closing, json, readJson, refuse, sendFrames, takeStdin } from './fake-agent-streams.ts';
+import { FakeConfidential, type FakeConfidentialOptions } from './fake-confidential.ts';
 import { buffered } from './fake-link.ts';
 import { FakeProcess, type FakeProgram } from './fake-process.ts';
 import { FAKE_PROGRAMS } from './fake-programs.ts';
@@ -45,6 +46,8 @@ export interface FakeAgentOptions {
   readonly asleep?: boolean;
   /** It is the copy of a guest whose box ran this spec, and was frozen. */
   readonly copyOf?: BoxSpec | undefined;
+  /** It is the agent of a confidential guest. */
+  readonly confidential?: FakeConfidentialOptions | undefined;
 }
 
 const JSON_BYTES = 64 * 1024;
@@ -63,6 +66,9 @@ const ORDERED: ReadonlySet<string> = new Set([
   '/v1/processes/main/start',
 ]);
 
+/** What a confidential guest does not have. */
+const PLAIN: ReadonlySet<string> = new Set([...COPIES, '/v1/spec']);
+
 type Handler = (
   stream: ServerHttp2Stream,
   match: RegExpExecArray,
@@ -79,7 +85,9 @@ export class FakeAgent {
   frozen = false;
   /** What was rehearsed last. */
   rehearsed: BoxSpec | undefined;
-  /** Settles when the host ordered the power off. */
+  /** Of a confidential guest. */
+  readonly confidential: FakeConfidential | undefined;
+  /** Settles when the host ordered the power off, or the guest ended by itself. */
   readonly poweredOff: Promise<void>;
   readonly #options: FakeAgentOptions;
   readonly #programs: Readonly<Record<string, FakeProgram>>;
@@ -101,6 +109,10 @@ export class FakeAgent {
     this.poweredOff = new Promise((resolve) => {
       this.#powerOff = resolve;
     });
+    this.confidential =
+      options.confidential === undefined
+        ? undefined
+        : new FakeConfidential(options.confidential, () => this.#powerOff());
     if (options.copyOf !== undefined) this.#goOn(options.copyOf);
     const id = '/v1/processes/([a-z0-9]{1,64})';
     this.#routes = [
@@ -123,6 +135,10 @@ export class FakeAgent {
       ['POST', new RegExp(`^${id}/resize$`), (s, m) => this.#resize(s, m)],
       ['GET', /^\/v1\/stats$/, (stream) => this.#stats(stream)],
       ['POST', /^\/v1\/poweroff$/, (stream) => this.#poweroff(stream)],
+      ['PUT', /^\/v1\/launch-spec$/, (stream) => this.#putLaunchSpec(stream)],
+      ['PUT', /^\/v1\/certificates$/, (s) => this.#confidential().takeCertificates(s)],
+      ['GET', /^\/v1\/secrets$/, (s, _, q) => this.#confidential().report(s, q)],
+      ['POST', /^\/v1\/ratls$/, (s) => this.#confidential().serveRatls(s)],
     ];
   }
 
@@ -161,7 +177,8 @@ export class FakeAgent {
     if (method === 'GET' && url.pathname === '/v1/hello') {
       const protocol = { minimum, maximum };
       const bootId = this.#asleep ? '' : 'fake';
-      json(stream, 200, { protocol, agent: '0.0.0-fake', kernel: '6.12.0-fake', bootId });
+      const tee = this.confidential === undefined ? {} : { tee: this.confidential.tee };
+      json(stream, 200, { protocol, agent: '0.0.0-fake', kernel: '6.12.0-fake', bootId, ...tee });
       return;
     }
     const version = Number(headers[PROTOCOL_HEADER]);
@@ -172,6 +189,8 @@ export class FakeAgent {
       const match = pattern.exec(url.pathname);
       if (match === null || method !== routeMethod) continue;
       if (version === 1 && COPIES.has(url.pathname)) continue;
+      if (this.confidential !== undefined && PLAIN.has(url.pathname)) continue;
+      this.confidential?.checkPermission(method, url.pathname);
       return await this.#inOrder(method, url.pathname, async () => {
         this.#checkAwake(url.pathname);
         await handler(stream, match, url.searchParams);
@@ -184,7 +203,8 @@ export class FakeAgent {
   async #inOrder(method: string, path: string, answer: () => Promise<void>): Promise<void> {
     const before = this.#order;
     const run = before.then(answer);
-    if (method === 'PUT' ? path === '/v1/spec' : ORDERED.has(path)) {
+    const isSpec = path === '/v1/spec' || path === '/v1/launch-spec';
+    if (method === 'PUT' ? isSpec : ORDERED.has(path)) {
       this.#order = run.catch(() => undefined);
     }
     await run;
@@ -275,11 +295,25 @@ export class FakeAgent {
     json(stream, 200, { spec: digest });
   }
 
+  #confidential(): FakeConfidential {
+    if (this.confidential === undefined) throw new FakeRefusal('not-found', 'it is a plain guest');
+    return this.confidential;
+  }
+
+  async #putLaunchSpec(stream: ServerHttp2Stream): Promise<void> {
+    const confidential = this.#confidential();
+    const spec = await confidential.take(stream);
+    this.#specDigest = `sha256:${confidential.specDigest}`;
+    this.#processes.set(MAIN, new FakeProcess(MAIN, spec.process));
+    json(stream, 200, { specDigest: confidential.specDigest, instance: confidential.instance });
+  }
+
   async #startMain(stream: ServerHttp2Stream): Promise<void> {
     const main = this.#processes.get(MAIN);
     if (main === undefined) throw new FakeRefusal('spec-missing', 'no spec was put');
     if (main.state !== 'created') throw new FakeRefusal('conflict', 'main was already started');
-    this.#start(main, true);
+    if (this.confidential === undefined) this.#start(main, true);
+    else this.confidential.begin(main, () => this.#start(main, true));
     json(stream, 200, main.describe());
   }
 
@@ -340,6 +374,11 @@ export class FakeAgent {
   async #signal(stream: ServerHttp2Stream, match: RegExpExecArray): Promise<void> {
     const { signal } = (await readJson(stream, Signal, JSON_BYTES)).value;
     const process = this.#find(match);
+    this.confidential?.checkSignal(signal);
+    if (process.state === 'waiting') {
+      process.give(137, { code: 'signalled', message: `ended by ${signal}` });
+      return json(stream, 204);
+    }
     if (process.state !== 'running') throw new FakeRefusal('conflict', 'it does not run');
     const entry = Object.entries(osConstants.signals).find(
       ([name, number]) => name === signal || String(number) === signal,

@@ -44,6 +44,8 @@ export class FakeProcess {
   readonly output = new FakeOutput();
   /** Whether a client holds the input. */
   stdinTaken = false;
+  /** It was started, and waits for what it needs. */
+  waiting = false;
   #pid = 0;
   #startedAt: string | null = null;
   #exit: Exit | null = null;
@@ -67,7 +69,8 @@ export class FakeProcess {
 
   get state(): Process['state'] {
     if (this.#exit !== null) return 'exited';
-    return this.#startedAt === null ? 'created' : 'running';
+    if (this.#startedAt !== null) return 'running';
+    return this.waiting ? 'waiting' : 'created';
   }
 
   get exit(): Exit | null {
@@ -102,6 +105,11 @@ export class FakeProcess {
         this.#end({ exitCode: 255, signal: null, oomKilled: false });
       },
     );
+  }
+
+  /** Ends it before it came to run, or with the guest's own reason. */
+  give(exitCode: number, error: NonNullable<Exit['error']>): void {
+    this.#end({ exitCode, signal: null, oomKilled: false, error });
   }
 
   /** `name` as in `SIGTERM`. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Duplex } from 'node:stream';
 import type { BoxSpec, ProcessSpec } from '@a3s-box/policies';
 import * as z from 'zod';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
@@ -12,9 +13,11 @@ import {
   Fork,
   GuestState,
   type Hello,
+  LaunchSpecTaken,
   MAIN,
   Process,
   ProcessId,
+  SecretsReport,
   SpecTaken,
   StartProcess,
   Stats,
@@ -22,7 +25,7 @@ import {
   Wake,
 } from './protocol.ts';
 import { refusal } from './refusal.ts';
-import type { GuestSession } from './session.ts';
+import { discard, type GuestSession } from './session.ts';
 import { StdinWriter } from './stdin.ts';
 
 /** For requests that the agent answers out of its memory. */
@@ -111,6 +114,48 @@ export class Guest {
   async putSpec(spec: BoxSpec, signal?: AbortSignal): Promise<string> {
     const options = { signal, deadlineMs: SETUP_MS };
     return (await this.#session.call('PUT', '/v1/spec', spec, SpecTaken, options)).spec;
+  }
+
+  /**
+   * Hands a confidential guest the text of its launch spec, once: it takes exactly these bytes, or says why not and ends.
+   * Protocol 3.
+   */
+  putLaunchSpec(text: string, signal?: AbortSignal): Promise<LaunchSpecTaken> {
+    const options = { signal, deadlineMs: SETUP_MS };
+    const bytes = Buffer.from(text);
+    return this.#session.call('PUT', '/v1/launch-spec', bytes, LaunchSpecTaken, options);
+  }
+
+  /** Hands over endorsements that the guest passes on beside its reports; it believes none of them. Protocol 3. */
+  async putCertificates(table: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await this.#session.call('PUT', '/v1/certificates', table, nothing, prompt(signal));
+  }
+
+  /** How far the guest has come with its secrets, once that is another version than `seen`, however long it takes. Protocol 3. */
+  secrets(seen: number, signal?: AbortSignal): Promise<SecretsReport> {
+    const route = `/v1/secrets?seen=${seen}`;
+    return this.#session.call('GET', route, undefined, SecretsReport, { signal });
+  }
+
+  /** A connection to the guest's RA-TLS server: bytes that this host cannot read. Protocol 3. */
+  async ratls(signal?: AbortSignal): Promise<Duplex> {
+    await this.#session.inTurn();
+    signal?.throwIfAborted();
+    const route = '/v1/ratls';
+    const stream = this.#session.open('POST', route);
+    const onAbort = (): void => discard(stream);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    stream.once('close', () => signal?.removeEventListener('abort', onAbort));
+    stream.on('error', () => undefined);
+    try {
+      const status = await answerStatus(stream);
+      if (status === 200) return stream;
+      throw refusal(`POST ${route}`, status, parseJson(await readAnswer(stream, 64 * 1024)));
+    } catch (error) {
+      discard(stream);
+      signal?.throwIfAborted();
+      throw error;
+    }
   }
 
   /** Starts the box's main process, once. */

@@ -9,8 +9,11 @@
 import { ProcessSpec } from '@a3s-box/policies';
 import * as z from 'zod';
 
+/** Who answers for a confidential guest: hardware, or the simulated processor. */
+const TEES = ['snp', 'simulated'] as const;
+
 /** The versions that this host speaks. */
-export const PROTOCOL = { minimum: 1, maximum: 2 } as const;
+export const PROTOCOL = { minimum: 1, maximum: 3 } as const;
 
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';
@@ -32,6 +35,10 @@ export const GUEST_ERROR_STATUS = {
   'cwd-invalid': 422,
   'protocol-unsupported': 426,
   'setup-failed': 500,
+  'host-not-permitted': 403,
+  'launch-spec-malformed': 400,
+  'launch-spec-mismatch': 403,
+  'verity-mismatch': 500,
 } as const satisfies Record<string, number>;
 export type GuestErrorCode = keyof typeof GUEST_ERROR_STATUS;
 
@@ -49,6 +56,8 @@ export const Hello = z.object({
   kernel: line,
   /** Empty while the guest is asleep: copies of one template have an id each. */
   bootId: line,
+  /** Who answers for a confidential guest; absent where nobody does. */
+  tee: z.enum(TEES).optional(),
 });
 export type Hello = z.infer<typeof Hello>;
 
@@ -61,12 +70,15 @@ export const Exit = z.object({
     .nullable(),
   oomKilled: z.boolean(),
   finishedAt: z.iso.datetime({ offset: true }).max(64),
+  /** Why the guest ended it, or never started it. */
+  error: z.object({ code: z.string().max(64), message: z.string().max(4096) }).nullish(),
 });
 export type Exit = z.infer<typeof Exit>;
 
 export const Process = z.object({
   id: ProcessId,
-  state: z.enum(['created', 'running', 'exited']),
+  /** `waiting`: it was started, and its secrets are not all there yet. */
+  state: z.enum(['created', 'waiting', 'running', 'exited']),
   /** Inside the box; 0 while it has not started. */
   pid: count,
   startedAt: z.iso.datetime({ offset: true }).max(64).nullable(),
@@ -86,6 +98,27 @@ export type GuestState = z.infer<typeof GuestState>;
 
 export const SpecTaken = z.object({ spec: digest });
 export type SpecTaken = z.infer<typeof SpecTaken>;
+
+/** How the agent of a confidential guest answers the launch spec. */
+export const LaunchSpecTaken = z.object({
+  /** SHA-256 of the bytes that it took. */
+  specDigest: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Born in this guest. */
+  instance: z.string().regex(/^[0-9a-f]{32}$/),
+});
+export type LaunchSpecTaken = z.infer<typeof LaunchSpecTaken>;
+
+/** How far a confidential guest has come with its secrets: never a value. */
+export const SecretsReport = z.object({
+  /** Grows with every change. */
+  version: count,
+  state: z.enum(['none', 'waiting', 'ready', 'expired']),
+  secrets: z.array(z.object({ name: z.string().max(64), delivered: z.boolean() })).max(64),
+});
+export type SecretsReport = z.infer<typeof SecretsReport>;
+
+/** Longest certificate table that a guest takes. */
+export const MAX_CERTIFICATES = 64 * 1024;
 
 export const StdinEnd = z.object({ closed: z.boolean() });
 export type StdinEnd = z.infer<typeof StdinEnd>;

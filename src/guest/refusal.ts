@@ -23,6 +23,10 @@ const HOST_CODE: Readonly<Record<GuestErrorCode, ErrorCode>> = {
   'cwd-invalid': 'cwd-invalid',
   'protocol-unsupported': 'agent-failed',
   'setup-failed': 'agent-failed',
+  'host-not-permitted': 'host-not-permitted',
+  'launch-spec-malformed': 'launch-spec-mismatch',
+  'launch-spec-mismatch': 'launch-spec-mismatch',
+  'verity-mismatch': 'verity-mismatch',
 };
 
 /** `text` on one line, without control and text-direction characters, of at most 1024 characters. */

@@ -82,7 +82,8 @@ export class GuestSession {
   #send(stream: ClientHttp2Stream, body: unknown): void {
     const sending = new Promise<void>((resolve) => {
       stream.once('close', resolve);
-      stream.end(JSON.stringify(body), resolve);
+      // Bytes go as they are: their digest counts.
+      stream.end(body instanceof Uint8Array ? body : JSON.stringify(body), resolve);
     });
     this.#sending = sending;
     void sending.then(() => {

@@ -7,6 +7,7 @@ import { rm } from 'node:fs/promises';
 import { arch, availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { type AdoptionPatience, adoptBoxes } from '../boxes/adopt.ts';
+import { hostMay } from '../boxes/confidential/host-may.ts';
 import { Events } from '../boxes/events.ts';
 import { Execs } from '../boxes/execs.ts';
 import { LiveBoxes } from '../boxes/live.ts';
@@ -146,6 +147,10 @@ async function createRuntime(
           box: id,
           keptAs,
         }),
+      (id) => {
+        const box = given.store.get(id);
+        return box === undefined || hostMay(box, 'logs');
+      },
     ),
     execs: new Execs(),
     locks: new Locks(),

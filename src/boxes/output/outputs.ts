@@ -4,28 +4,36 @@
  * @module
  */
 import { join } from 'node:path';
+import { type BoxOutput, LiveOutput } from './live-output.ts';
 import { OutputLog } from './log.ts';
 
 export class Outputs {
-  readonly #logs = new Map<string, OutputLog>();
+  readonly #logs = new Map<string, BoxOutput>();
   readonly #directory: (id: string) => string;
   readonly #onFailure: (id: string, error: unknown) => void;
 
   readonly #onDamage: (id: string, keptAs: string) => void;
+  readonly #isKept: (id: string) => boolean;
 
+  /** @param isKept whether the host may keep a box's output: otherwise nothing of it reaches a disk */
   constructor(
     directory: (id: string) => string,
     onFailure: (id: string, error: unknown) => void,
     onDamage: (id: string, keptAs: string) => void,
+    isKept: (id: string) => boolean,
   ) {
     this.#directory = directory;
     this.#onFailure = onFailure;
     this.#onDamage = onDamage;
+    this.#isKept = isKept;
   }
 
-  of(id: string): OutputLog {
+  of(id: string): BoxOutput {
     let log = this.#logs.get(id);
-    if (log === undefined) {
+    if (log === undefined && !this.#isKept(id)) {
+      log = new LiveOutput();
+      this.#logs.set(id, log);
+    } else if (log === undefined) {
       const path = join(this.#directory(id), 'output.log');
       log = new OutputLog(
         path,

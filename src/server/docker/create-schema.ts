@@ -7,9 +7,11 @@ import { isIP } from 'node:net';
 import { posix } from 'node:path';
 import * as z from 'zod';
 import type { Bind, Port } from '../../boxes/box.ts';
+import { RATLS_PORT } from '../../boxes/confidential/request.ts';
 import type { CreateRequest } from '../../boxes/create.ts';
 import { A3sError } from '../../errors.ts';
 import { parseRequest } from '../http/parse.ts';
+import { Confidential, confidentialRequest } from './confidential-schema.ts';
 import {
   NEUTRAL_CONFIG,
   NEUTRAL_HOST_CONFIG,
@@ -26,7 +28,8 @@ export const text = z
 const texts = z.array(text).max(65_536);
 /** One string is a list of one, as in Docker. */
 const command = z.union([texts, text.transform((one) => [one])]);
-const port = z.string().regex(/^\d{1,5}(-\d{1,5})?(\/(tcp|udp|sctp))?$/, {
+/** `ratls` is the port at which a confidential box serves RA-TLS. */
+const port = z.string().regex(/^(\d{1,5}(-\d{1,5})?(\/(tcp|udp|sctp))?|ratls(\/tcp)?)$/, {
   error: 'must be PORT/PROTOCOL',
 });
 /** Rows, then columns. */
@@ -91,16 +94,27 @@ export function parseCreate(name: string | undefined, body: unknown): CreateRequ
   const whole = withoutNeutral(
     '',
     body,
-    [...CONFIG_KEYS, 'HostConfig', 'NetworkingConfig'],
+    [...CONFIG_KEYS, 'HostConfig', 'NetworkingConfig', 'Confidential'],
     NEUTRAL_CONFIG,
   );
-  const { HostConfig: hostPart, NetworkingConfig: networking, ...configPart } = whole;
+  const {
+    HostConfig: hostPart,
+    NetworkingConfig: networking,
+    Confidential: asked,
+    ...configPart
+  } = whole;
+  const confidential =
+    asked === undefined ? undefined : confidentialRequest(parseRequest(Confidential, asked));
   withoutNeutral('NetworkingConfig.', networking, [], NEUTRAL_NETWORKING);
   const config = parseRequest(Config, configPart);
   const host = parseRequest(
     HostConfig,
     withoutNeutral('HostConfig.', hostPart, HOST_CONFIG_KEYS, NEUTRAL_HOST_CONFIG),
   );
+  const exposed = [...Object.keys(config.ExposedPorts), ...Object.keys(host.PortBindings)];
+  if (confidential === undefined && exposed.some(isRatls)) {
+    throw unsupported('the port ratls', 'only confidential boxes serve RA-TLS');
+  }
   const ports = portBindings(host.PortBindings);
   const network = networkOf(host.NetworkMode);
   if (network === 'none' && ports.length > 0) {
@@ -130,10 +144,9 @@ export function parseCreate(name: string | undefined, body: unknown): CreateRequ
     nanoCpus: host.NanoCpus,
     network,
     ports,
-    exposedPorts: [...Object.keys(config.ExposedPorts), ...Object.keys(host.PortBindings)].map(
-      withProtocol,
-    ),
+    exposedPorts: exposed.map(withProtocol),
     binds: host.Binds.map(parseBind),
+    confidential,
   };
 }
 
@@ -164,7 +177,7 @@ function portBindings(bindings: z.infer<typeof HostConfig>['PortBindings']): Por
   for (const [key, hosts] of Object.entries(bindings)) {
     const [number = '', protocol = 'tcp'] = key.split('/');
     if (protocol !== 'tcp') throw unsupported('HostConfig.PortBindings', `${key} is not TCP`);
-    const boxPort = portNumber(number, key);
+    const boxPort = isRatls(key) ? RATLS_PORT : portNumber(number, key);
     if (boxPort === 0) throw new A3sError('invalid-argument', `Invalid containerPort: ${key}`);
     for (const { HostIp, HostPort } of hosts ?? []) {
       if (HostIp !== '' && isIP(HostIp) === 0) {
@@ -189,7 +202,12 @@ function portNumber(digits: string, shown: string): number {
   throw new A3sError('invalid-argument', `Invalid hostPort: ${shown}`);
 }
 
+function isRatls(key: string): boolean {
+  return key.split('/')[0] === 'ratls';
+}
+
 function withProtocol(key: string): string {
+  if (isRatls(key)) return `${RATLS_PORT}/tcp`;
   return key.includes('/') ? key : `${key}/tcp`;
 }
 

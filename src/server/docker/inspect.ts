@@ -8,7 +8,15 @@ import { type Box, commandOf, type Port } from '../../boxes/box.ts';
 import { boxDirectory, type Runtime } from '../../boxes/runtime.ts';
 import { trustOf } from '../../boxes/trust-record.ts';
 import { GUEST_NETWORK } from '../../engine/network.ts';
-import { bindText, dockerStatus, networkMode, publishedPorts, ZERO_TIME } from './show.ts';
+import {
+  bindText,
+  dockerStatus,
+  networkMode,
+  portName,
+  publishedPorts,
+  ZERO_TIME,
+} from './show.ts';
+import { showConfidential } from './show-confidential.ts';
 
 export function inspectBox(rt: Runtime, box: Box) {
   const { definition } = box;
@@ -25,6 +33,8 @@ export function inspectBox(rt: Runtime, box: Box) {
     TrustAtCreate: definition.trust ?? null,
     // Neither for this: how the machine of this run, or the last one, came to be.
     Machine: machineOf(box),
+    // Null for a plain box.
+    Confidential: showConfidential(box),
     ResolvConfPath: '',
     HostnamePath: '',
     HostsPath: '',
@@ -87,7 +97,7 @@ function hostConfigOf(box: Box) {
     ContainerIDFile: '',
     LogConfig: { Type: 'json-file', Config: {} },
     NetworkMode: networkMode(box),
-    PortBindings: byBoxPort(ports),
+    PortBindings: byBoxPort(box, ports),
     RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
     AutoRemove: definition.autoRemove,
     ConsoleSize: size === undefined ? [0, 0] : [size.rows, size.columns],
@@ -113,7 +123,12 @@ function configOf(box: Box) {
     AttachStdin: attach.stdin,
     AttachStdout: attach.stdout,
     AttachStderr: attach.stderr,
-    ExposedPorts: Object.fromEntries(definition.exposedPorts.map((port) => [port, {}])),
+    ExposedPorts: Object.fromEntries(
+      definition.exposedPorts.map((port) => {
+        const [number = '', protocol = 'tcp'] = port.split('/');
+        return [`${portName(box, Number(number))}/${protocol}`, {}];
+      }),
+    ),
     Tty: definition.terminal,
     OpenStdin: definition.openStdin,
     StdinOnce: definition.stdinOnce,
@@ -145,17 +160,20 @@ function networkOf(box: Box) {
     Bridge: '',
     SandboxID: '',
     SandboxKey: '',
-    Ports: byBoxPort(publishedPorts(box)),
+    Ports: byBoxPort(box, publishedPorts(box)),
     ...address,
     MacAddress: '',
     Networks: { [networkMode(box)]: { ...address, NetworkID: '', EndpointID: '', Aliases: null } },
   };
 }
 
-function byBoxPort(ports: readonly Port[]): Record<string, { HostIp: string; HostPort: string }[]> {
+function byBoxPort(
+  box: Box,
+  ports: readonly Port[],
+): Record<string, { HostIp: string; HostPort: string }[]> {
   const result: Record<string, { HostIp: string; HostPort: string }[]> = {};
   for (const { boxPort, hostIp, hostPort } of ports) {
-    const key = `${boxPort}/tcp`;
+    const key = `${portName(box, boxPort)}/tcp`;
     const bindings = result[key] ?? [];
     bindings.push({ HostIp: hostIp, HostPort: hostPort === 0 ? '' : String(hostPort) });
     result[key] = bindings;

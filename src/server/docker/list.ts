@@ -8,7 +8,8 @@ import type { BoxStore } from '../../boxes/store.ts';
 import { trustOf } from '../../boxes/trust-record.ts';
 import { A3sError } from '../../errors.ts';
 import { type Filters, filters, matchesLabel } from './filters.ts';
-import { dockerStatus, networkMode, publishedPorts, statusText } from './show.ts';
+import { dockerStatus, networkMode, portName, publishedPorts, statusText } from './show.ts';
+import { summarizeConfidential } from './show-confidential.ts';
 
 const KEYS = [
   'ancestor',
@@ -121,6 +122,7 @@ function summary(box: Box, now: number) {
         PrivatePort: boxPort,
         PublicPort: hostPort,
         Type: 'tcp',
+        ...(portName(box, boxPort) === 'ratls' ? { Name: 'ratls' } : {}),
       })),
       ...(dockerStatus(state.status) === 'running' ? exposed : []),
     ],
@@ -129,6 +131,7 @@ function summary(box: Box, now: number) {
     Status: statusText(box, now),
     // Nothing, for a box that is older than trust.
     Trust: trustOf(box)?.verdict ?? '',
+    Confidential: summarizeConfidential(box),
     HostConfig: { NetworkMode: networkMode(box) },
     NetworkSettings: { Networks: {} },
     Mounts: definition.binds.map((bind) => ({

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { attachBox, attachPoint } from '../../boxes/attach.ts';
+import { expectPermission } from '../../boxes/confidential/host-may.ts';
 import { type LogChunk, readLogs } from '../../boxes/logs.ts';
 import { isLive } from '../../boxes/states.ts';
 import { A3sError } from '../../errors.ts';
@@ -30,7 +31,9 @@ export const OUTPUT_ROUTES: readonly Route[] = [
     }),
     body: noBody,
     handler: ({ rt, id, query, signal, apiVersion }) => {
-      const { definition, state } = rt.store.resolve(id);
+      const box = rt.store.resolve(id);
+      expectPermission(box, 'show the output of', 'logs');
+      const { definition, state } = box;
       const { follow, stdout, stderr } = query;
       if (!stdout && !stderr) {
         throw new A3sError(
@@ -55,7 +58,7 @@ export const OUTPUT_ROUTES: readonly Route[] = [
     handler: async ({ rt, id, query }): Promise<Answer> => {
       const { definition } = rt.store.resolve(id);
       const options = { ...query, detachKeys: parseDetachKeys(query.detachKeys) };
-      const point = await attachPoint(rt, definition.id, query.logs);
+      const point = await attachPoint(rt, definition.id, options);
       return {
         kind: 'hijack',
         multiplexed: !definition.terminal,

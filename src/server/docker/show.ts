@@ -4,6 +4,8 @@
  * @module
  */
 import type { Box, Port } from '../../boxes/box.ts';
+import { RATLS_PORT } from '../../boxes/confidential/request.ts';
+import { waitsForSecrets } from '../../boxes/confidential/show.ts';
 import type { BoxStatus } from '../../boxes/states.ts';
 
 export const ZERO_TIME = '0001-01-01T00:00:00Z';
@@ -27,7 +29,7 @@ export function statusText(box: Box, now: number): string {
   const { state } = box;
   switch (dockerStatus(state.status)) {
     case 'running':
-      return `Up ${elapsed(state.startedAt, now)}`;
+      return `Up ${elapsed(state.startedAt, now)}${waitsForSecrets(box) ? ' (waiting for secrets)' : ''}`;
     case 'exited':
       return `Exited (${state.exitCode}) ${elapsed(state.finishedAt, now)} ago`;
     case 'removing':
@@ -61,6 +63,12 @@ function elapsed(since: string | undefined, now: number): string {
 /** The ports as they are now: real numbers while it runs, none while it does not. */
 export function publishedPorts(box: Box): readonly Port[] {
   return dockerStatus(box.state.status) === 'running' ? box.state.ports : [];
+}
+
+/** What a port of the box is called: by the service that the guest itself has there. */
+export function portName(box: Box, boxPort: number): string {
+  const isService = box.definition.confidential !== undefined && boxPort === RATLS_PORT;
+  return isService ? 'ratls' : String(boxPort);
 }
 
 export function bindText(bind: Box['definition']['binds'][number]): string {

@@ -1,0 +1,41 @@
+/**
+ * The keys that may inject a secret, as a launch spec names them.
+ *
+ * @module
+ */
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { A3sError } from '../../errors.ts';
+
+/** Curves of ECDSA keys that the guest verifies signatures by; beside them Ed25519. */
+const CURVES: ReadonlySet<string | undefined> = new Set(['prime256v1', 'secp384r1']);
+const ONE_PUBLIC_KEY =
+  /^\s*-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*$/;
+
+/**
+ * SHA-256 of the SubjectPublicKeyInfo in DER.
+ *
+ * @throws A3sError `key-invalid`: also for a private key, which is not sent back
+ */
+export function injectorDigest(pem: string, secret: string): string {
+  if (!ONE_PUBLIC_KEY.test(pem)) throw invalid(secret, 'it is not one public key in PEM');
+  let key: KeyObject;
+  try {
+    key = createPublicKey({ key: pem, format: 'pem' });
+  } catch (cause) {
+    throw invalid(secret, 'it cannot be read', cause);
+  }
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  if (type !== 'ed25519' && !(type === 'ec' && CURVES.has(details?.namedCurve))) {
+    throw invalid(secret, `its kind is ${details?.namedCurve ?? type}`);
+  }
+  const der = key.export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(der).digest('hex');
+}
+
+function invalid(secret: string, why: string, cause?: unknown): A3sError {
+  return new A3sError(
+    'key-invalid',
+    `Cannot use a key that is to inject the secret ${secret}: ${why}`,
+    { remedy: 'Give the public key in PEM: Ed25519, or ECDSA on P-256 or P-384.', cause },
+  );
+}

@@ -1,0 +1,109 @@
+/**
+ * The launch spec of a box: a function of what was asked for and of the image, and of nothing that the host chooses. So
+ * whoever has both gets the same text, and the same HOST_DATA, on another machine.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { LAUNCH_SPEC_SCHEMA, LaunchSpec, launchSpecText, MAX_LAUNCH_SPEC } from '@a3s-box/policies';
+import { A3sError } from '../../errors.ts';
+import type { BoxDefinition } from '../box.ts';
+import { DEFAULT_CONFINEMENT } from '../confinement.ts';
+import { mainProcess, resourcesOf } from '../machine.ts';
+import { injectorDigest } from './injector-key.ts';
+import type { ConfidentialRequest, SecretRequest } from './request.ts';
+
+/** Of a box that was given none: an id would be the host's choice. */
+export const DEFAULT_HOSTNAME = 'box';
+
+/** What of a definition goes in. */
+export type SpecifiedBox = Pick<
+  BoxDefinition,
+  | 'entrypoint'
+  | 'cmd'
+  | 'env'
+  | 'cwd'
+  | 'user'
+  | 'terminal'
+  | 'openStdin'
+  | 'hostname'
+  | 'stopSignal'
+  | 'memoryBytes'
+  | 'nanoCpus'
+  | 'network'
+>;
+
+export interface SpecifiedImage {
+  readonly manifestDigest: string;
+  /** Lowest first. */
+  readonly layers: Readonly<LaunchSpec['rootfs']['layers']>;
+}
+
+/** @throws A3sError `invalid-argument` for what cannot be in one, `key-invalid`, `too-large` */
+export function launchSpecOf(
+  box: SpecifiedBox,
+  image: SpecifiedImage,
+  asked: Pick<
+    ConfidentialRequest,
+    'hostMay' | 'secrets' | 'deployment' | 'changes' | 'secretsDeadline'
+  >,
+): { readonly spec: LaunchSpec; readonly text: string; readonly digest: string } {
+  const { size: _, ...process } = mainProcess(box);
+  const parsed = LaunchSpec.safeParse({
+    schema: LAUNCH_SPEC_SCHEMA,
+    deployment: asked.deployment,
+    image: { manifestDigest: image.manifestDigest },
+    hostname: box.hostname,
+    rootfs: {
+      layers: image.layers.map(({ diffId, bytes, root }) => ({ diffId, bytes, root })),
+      changes: asked.changes,
+      readonly: false,
+    },
+    process,
+    stopSignal: box.stopSignal,
+    network: box.network === 'none' ? 'none' : 'nic',
+    confinement: DEFAULT_CONFINEMENT,
+    resources: resourcesOf(box),
+    hostMay: [...new Set(asked.hostMay)].sort(),
+    secrets: asked.secrets.map(secretOf).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    secretsDeadline: asked.secretsDeadline,
+    sealing: 'none',
+  });
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new A3sError(
+      'invalid-argument',
+      `Cannot create the box: its launch spec's ${issue?.path.join('.')} ${issue?.message}`,
+    );
+  }
+  const text = specText(parsed.data);
+  return { spec: parsed.data, text, digest: createHash('sha256').update(text).digest('hex') };
+}
+
+function specText(spec: LaunchSpec): string {
+  let text: string;
+  try {
+    text = launchSpecText(spec);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new A3sError('invalid-argument', `Cannot create the box: ${why}`, { cause });
+  }
+  const size = Buffer.byteLength(text);
+  if (size <= MAX_LAUNCH_SPEC) return text;
+  throw new A3sError(
+    'too-large',
+    `Cannot create the box: its launch spec takes ${size} bytes, more than ${MAX_LAUNCH_SPEC}`,
+    { remedy: 'Put large values into the image.' },
+  );
+}
+
+function secretOf({ name, injectorKeys, allowAnyInjector, variable }: SecretRequest) {
+  const injectors = injectorKeys.map((pem) => injectorDigest(pem, name));
+  return {
+    name,
+    injectors: [...new Set(injectors)].sort(),
+    allowAnyInjector,
+    delivery:
+      variable === undefined ? { kind: 'file' as const } : { kind: 'env' as const, variable },
+  };
+}

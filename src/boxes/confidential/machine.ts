@@ -1,0 +1,130 @@
+/**
+ * The machine of a confidential box: what is measured, and disks that the guest verifies.
+ *
+ * @module
+ */
+import { chown, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LaunchSpec } from '@a3s-box/policies';
+import type { CellIdentity } from '../../cell/cell.ts';
+import type { ConfidentialLaunch, Disk, MachineSpec } from '../../engine/engine.ts';
+import { A3sError } from '../../errors.ts';
+import type { Image, VerityLayer } from '../../images/image.ts';
+import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
+import type { Box, BoxDefinition, Port } from '../box.ts';
+import { forward, macAddress } from '../machine.ts';
+import { machineCpus, machineMemory } from '../resources.ts';
+import type { ConfidentialBoot } from '../../boot/bootset.ts';
+import { boxDirectory, type Runtime, runtimeDirectory } from '../runtime.ts';
+import { confidentialBoot } from './plan.ts';
+import type { ConfidentialDefinition } from './record.ts';
+
+/** Of the disk that changes go to, encrypted under a key that only the guest has. */
+const CHANGES = 'changes';
+const CHANGES_FILE = 'changes.raw';
+/** What the simulated processor knows of the guest that it launched. */
+const GUEST_STATE = 'processor.json';
+
+export interface ConfidentialParts {
+  readonly boot: ConfidentialBoot;
+  readonly layers: readonly VerityLayer[];
+}
+
+/**
+ * Finds what the box starts from, and whether that is what its launch spec says: the guest would find out too, and end.
+ *
+ * @throws A3sError `boot-set-missing`, `verity-mismatch`
+ */
+export async function findConfidential(
+  rt: Pick<Runtime, 'boot' | 'images'>,
+  { bootSet, confidential }: BoxDefinition & { readonly confidential: ConfidentialDefinition },
+  image: Image,
+): Promise<ConfidentialParts> {
+  const boot = await confidentialBoot(rt, bootSet);
+  const layers = await rt.images.verityLayers(image);
+  const { rootfs } = LaunchSpec.parse(JSON.parse(confidential.launchSpec));
+  const roots = (list: Readonly<LaunchSpec['rootfs']['layers']>): string =>
+    list.map(({ diffId, bytes, root }) => `${diffId} ${bytes} ${root}`).join('\n');
+  if (roots(layers) === roots(rootfs.layers)) return { boot, layers };
+  throw new A3sError(
+    'verity-mismatch',
+    'Cannot start the box: the layers of its image are not those that its launch spec names',
+    { remedy: 'Create the box again: its launch spec then names the layers as they are now.' },
+  );
+}
+
+/** Where the secure processor's simulation keeps what it launched. */
+export function guestStatePath(rt: Pick<Runtime, 'home'>, id: string): string {
+  return join(boxDirectory(rt, id), GUEST_STATE);
+}
+
+/** What the engine launches it with. */
+export function confidentialLaunch(
+  rt: Pick<Runtime, 'home'>,
+  id: string,
+  { tee, specDigest, identity }: ConfidentialDefinition,
+  boot: ConfidentialBoot,
+): ConfidentialLaunch {
+  const { firmwarePath, vcpuType, policy } = boot;
+  return {
+    ...{ tee, firmwarePath, vcpuType, policy },
+    hostData: Buffer.from(specDigest, 'hex'),
+    identity:
+      identity === undefined
+        ? undefined
+        : {
+            block: Buffer.from(identity.block, 'base64'),
+            auth: Buffer.from(identity.auth, 'base64'),
+          },
+    guestStatePath: guestStatePath(rt, id),
+  };
+}
+
+/** Nothing is made. @param ports with their real numbers */
+export function describeConfidential(
+  rt: Pick<Runtime, 'home' | 'runtimeDir'>,
+  { definition }: Box,
+  confidential: ConfidentialDefinition,
+  { boot, layers }: ConfidentialParts,
+  ports: readonly Port[],
+): MachineSpec {
+  const { id, identity, network, nanoCpus, memoryBytes } = definition;
+  const disks: Disk[] = layers.map(({ path }, index) => ({
+    ...{ path, serial: `layer-${index}`, readonly: true },
+  }));
+  if (confidential.changes === 'encrypted-disk') {
+    disks.push({ path: changesPath(rt, id), serial: CHANGES, readonly: false });
+  }
+  const { kernelPath, initrdPath, commandLines } = boot;
+  return {
+    ...{ id, identity, disks },
+    runtimeDir: runtimeDirectory(rt, id),
+    cpus: machineCpus(nanoCpus),
+    memoryBytes: machineMemory(memoryBytes),
+    boot: { kernelPath, initrdPath, commandLine: commandLines[confidential.tee] },
+    nic: network === 'none' ? undefined : { mac: macAddress(id), ports: ports.map(forward) },
+    shares: [],
+    confidential: confidentialLaunch(rt, id, confidential, boot),
+  };
+}
+
+/** A disk of zeros that takes no room yet: its key dies with each guest, so what was on it is of no use to the next one. */
+export async function renewChanges(
+  rt: Pick<Runtime, 'home'>,
+  id: string,
+  { uid, gid }: CellIdentity,
+): Promise<void> {
+  const path = changesPath(rt, id);
+  await rm(path, { force: true });
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.truncate(BLANK_DISK_BYTES);
+  } finally {
+    await file.close();
+  }
+  if (process.geteuid?.() === 0) await chown(path, uid, gid);
+}
+
+function changesPath(rt: Pick<Runtime, 'home'>, id: string): string {
+  return join(boxDirectory(rt, id), CHANGES_FILE);
+}

@@ -1,0 +1,34 @@
+/**
+ * What the secure processor will measure of a box, computed from the files of its boot set.
+ *
+ * @module
+ */
+import { readFile } from 'node:fs/promises';
+import { type LaunchRecord, launchRecordOf } from '@a3s-box/attestation/measure';
+import type { Tee } from '../../engine/engine.ts';
+import { A3sError } from '../../errors.ts';
+import type { ConfidentialBoot } from '../../boot/bootset.ts';
+
+/** The launch as the engine makes it, of files that are read now. @throws A3sError `boot-set-missing` */
+export async function launchRecordFor(
+  boot: ConfidentialBoot,
+  { tee, cpus }: { readonly tee: Tee; readonly cpus: number },
+): Promise<LaunchRecord> {
+  try {
+    const [ovmf, kernel, initrd] = await Promise.all(
+      [boot.firmwarePath, boot.kernelPath, boot.initrdPath].map((path) => readFile(path)),
+    );
+    if (ovmf === undefined || kernel === undefined || initrd === undefined) {
+      throw new TypeError('three files were read');
+    }
+    const append = boot.commandLines[tee].join(' ');
+    const { vcpuType } = boot;
+    return launchRecordOf({ vmm: 'qemu', ovmf, kernel, initrd, append, vcpus: cpus, vcpuType });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new A3sError('boot-set-missing', `Cannot measure the boot set: ${why}`, {
+      remedy: 'Run npm run setup.',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * What makes a box confidential, worked out in full before anything is changed.
+ *
+ * @module
+ */
+import { parseIdAuth, parseIdBlock } from '@a3s-box/attestation/measure';
+import { A3sError } from '../../errors.ts';
+import type { Image } from '../../images/image.ts';
+import type { BoxDefinition } from '../box.ts';
+import type { CreateRequest } from '../create.ts';
+import { planBox } from '../plan.ts';
+import { machineCpus } from '../resources.ts';
+import type { Runtime } from '../runtime.ts';
+import type { ConfidentialBoot } from '../../boot/bootset.ts';
+import { signalName } from '../signal.ts';
+import { DEFAULT_HOSTNAME, launchSpecOf } from './launch-spec.ts';
+import { launchRecordFor } from './measurement.ts';
+import type { ConfidentialRequest } from './request.ts';
+
+/** What is asked for, with nothing left open. */
+export interface Plan {
+  readonly request: CreateRequest;
+  readonly asked: ConfidentialRequest;
+  readonly image: Image;
+  readonly bootSet: string;
+}
+
+/** @throws A3sError for what does not fit: the box, its keys, the image's layers, the boot set, the ID block */
+export async function planConfidential(
+  rt: Pick<Runtime, 'boot' | 'images'>,
+  { request, asked, image, bootSet }: Plan,
+): Promise<Pick<BoxDefinition, 'hostname' | 'stopSignal' | 'confidential'>> {
+  const planned = planBox(request, image);
+  const hostname = request.hostname ?? DEFAULT_HOSTNAME;
+  const stopSignal = signalName(planned.stopSignal);
+  const boot = await confidentialBoot(rt, bootSet);
+  const layers = await rt.images.verityLayers(image);
+  const { spec, text, digest } = launchSpecOf(
+    { ...planned, hostname, stopSignal },
+    { manifestDigest: image.manifestDigest, layers },
+    asked,
+  );
+  const { identity } = asked;
+  if (identity !== undefined) {
+    await checkIdentity(boot, identity, { tee: asked.tee, cpus: machineCpus(request.nanoCpus) });
+  }
+  return {
+    hostname,
+    stopSignal,
+    confidential: {
+      tee: asked.tee,
+      launchSpec: text,
+      specDigest: digest,
+      hostMay: spec.hostMay,
+      secrets: spec.secrets.map(({ name, allowAnyInjector }) => ({ name, allowAnyInjector })),
+      secretsDeadline: spec.secretsDeadline,
+      deployment: spec.deployment,
+      changes: spec.rootfs.changes,
+      ...(identity === undefined
+        ? {}
+        : { identity: { block: base64(identity.block), auth: base64(identity.auth) } }),
+    },
+  };
+}
+
+/** @throws A3sError `boot-set-missing`: also for a set that has nothing for confidential boxes */
+export async function confidentialBoot(
+  rt: Pick<Runtime, 'boot'>,
+  bootSet: string,
+): Promise<ConfidentialBoot> {
+  const { confidential } = await rt.boot.open(bootSet);
+  if (confidential !== undefined) return confidential;
+  throw new A3sError(
+    'boot-set-missing',
+    `Cannot boot: the boot set ${bootSet.slice(0, 12)} has nothing that confidential boxes boot from`,
+    { remedy: 'Run npm run setup, and create the box again: it then boots from the current set.' },
+  );
+}
+
+/** The secure processor refuses a launch whose ID block is for another one: that can be known beforehand. */
+async function checkIdentity(
+  boot: ConfidentialBoot,
+  { block, auth }: NonNullable<ConfidentialRequest['identity']>,
+  machine: Parameters<typeof launchRecordFor>[1],
+): Promise<void> {
+  let signed: string;
+  let policy: bigint;
+  try {
+    parseIdAuth(auth);
+    const parsed = parseIdBlock(block);
+    signed = Buffer.from(parsed.launchDigest).toString('hex');
+    policy = parsed.policy;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new A3sError('invalid-argument', `Cannot use the ID block: ${why}`, { cause });
+  }
+  const { digest } = await launchRecordFor(boot, machine);
+  if (signed === digest && policy === boot.policy) return;
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot use the ID block: it is for launch digest ${signed} and policy 0x${policy.toString(16)}, and this box has ${digest} and 0x${boot.policy.toString(16)}`,
+    { remedy: 'Sign one for this boot set and number of CPUs: a3s-box boot sign.' },
+  );
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}

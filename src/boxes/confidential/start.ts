@@ -1,0 +1,116 @@
+/**
+ * Starting a confidential box: a measured launch, then exactly the launch spec that HOST_DATA is the digest of.
+ *
+ * @module
+ */
+import { measureRecord } from '@a3s-box/attestation/measure';
+import type { Machine } from '../../engine/engine.ts';
+import { A3sError } from '../../errors.ts';
+import type { Guest } from '../../guest/guest.ts';
+import type { Image } from '../../images/image.ts';
+import { abandon, type Begun, startMain } from '../begin.ts';
+import type { Box } from '../box.ts';
+import { launchOnPorts } from '../launch-on-ports.ts';
+import { LiveBox } from '../live.ts';
+import { makeRuntimeDirectory } from '../machine.ts';
+import { type Runtime, runtimeDirectory } from '../runtime.ts';
+import { hostSeesOutput } from './host-may.ts';
+import { describeConfidential, findConfidential, renewChanges } from './machine.ts';
+import type { ConfidentialDefinition, ConfidentialState } from './record.ts';
+import { teeAttributes } from './show.ts';
+
+/**
+ * Every start is a launch of its own, and an instance of its own: never a copy of anything.
+ *
+ * @throws A3sError `launch-spec-mismatch`, `verity-mismatch` where the guest, or this host, finds that something is not
+ *   what the box's relying parties were told
+ */
+export async function startConfidential(
+  rt: Runtime,
+  box: Box,
+  confidential: ConfidentialDefinition,
+  image: Image,
+): Promise<void> {
+  const { definition, state } = box;
+  const { id } = definition;
+  const { machine, launch } = await launchMeasured(rt, box, confidential, image);
+  const live = new LiveBox(id, state.run, machine, { connectMs: rt.startTimeoutMs });
+  rt.live.add(live);
+  if (rt.shutdown.aborted) await live.release();
+  let begun: Begun;
+  try {
+    const guest = await live.guest();
+    await handOver(rt, live, guest, confidential, launch);
+    const offset = await openOutput(rt, box);
+    begun = { live, guest, offset, durable: Promise.resolve() };
+  } catch (error) {
+    if (!live.released) await abandon(rt, live);
+    throw error;
+  }
+  await startMain(rt, begun);
+}
+
+async function launchMeasured(
+  rt: Runtime,
+  box: Box,
+  confidential: ConfidentialDefinition,
+  image: Image,
+): Promise<{ readonly machine: Machine; readonly launch: ConfidentialState }> {
+  const { definition } = box;
+  const { id, identity, bootSet } = definition;
+  const parts = await findConfidential(rt, { ...definition, confidential }, image);
+  await makeRuntimeDirectory(runtimeDirectory(rt, id), identity);
+  if (confidential.changes === 'encrypted-disk') await renewChanges(rt, id, identity);
+  const planned: ConfidentialState = {
+    hostData: confidential.specDigest,
+    policy: `0x${parts.boot.policy.toString(16)}`,
+    bootSet,
+    secrets: { state: confidential.secrets.length === 0 ? 'none' : 'waiting', delivered: [] },
+  };
+  const state = { machine: { id, identity, start: 'cold' as const }, launch: planned };
+  const { machine } = await launchOnPorts(rt, box, state, (ports) =>
+    describeConfidential(rt, box, confidential, parts, ports),
+  );
+  const record = machine.launched;
+  if (record === undefined) return { machine, launch: planned };
+  const launch = { ...planned, record, measurement: measureRecord(record).digest };
+  rt.store.amend(id, { launch });
+  rt.log.info('launched a confidential box', {
+    box: id,
+    ...teeAttributes(box),
+    measurement: launch.measurement,
+  });
+  return { machine, launch };
+}
+
+/** What the guest answers is not believed: that it took these bytes is for relying parties to see in its evidence. */
+async function handOver(
+  rt: Runtime,
+  live: LiveBox,
+  guest: Guest,
+  { tee, launchSpec, specDigest }: ConfidentialDefinition,
+  launch: ConfidentialState,
+): Promise<void> {
+  const found = guest.hello?.tee;
+  if (found !== tee) {
+    throw new A3sError(
+      'launch-spec-mismatch',
+      `Cannot start the box: its guest is ${found ?? 'no confidential one'}, and ${tee} was launched`,
+    );
+  }
+  const taken = await guest.putLaunchSpec(launchSpec, live.signal);
+  if (taken.specDigest !== specDigest) {
+    throw new A3sError(
+      'launch-spec-mismatch',
+      `Cannot start the box: its guest took the launch spec ${taken.specDigest}, and ${specDigest} was sent`,
+    );
+  }
+  rt.store.amend(live.id, { launch: { ...launch, instance: taken.instance } });
+}
+
+/** @returns where it goes on; nothing is kept where the host may not see it */
+async function openOutput(rt: Runtime, box: Box): Promise<number> {
+  if (!hostSeesOutput(box)) return 0;
+  const { definition, state } = box;
+  return await rt.outputs.of(definition.id).open(state.run, !definition.autoRemove);
+}

@@ -1,0 +1,67 @@
+/**
+ * What a request and an image make together, whatever the host.
+ *
+ * @module
+ */
+import { A3sError } from '../errors.ts';
+import type { Image } from '../images/image.ts';
+import type { BoxDefinition } from './box.ts';
+import type { CreateRequest } from './create.ts';
+import { mergeEnvironment } from './environment.ts';
+import { parseSignal } from './signal.ts';
+
+const DEFAULT_STOP_SIGNAL = 'SIGTERM';
+
+/** @throws A3sError `invalid-argument` */
+export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {
+  const { config } = image;
+  const command = mergeCommand(request, image);
+  if (command.entrypoint.length + command.cmd.length === 0) {
+    throw new A3sError('invalid-argument', 'No command specified', {
+      remedy: 'Name a command after the image.',
+    });
+  }
+  const stopSignal = parseSignal(request.stopSignal ?? config.stopSignal ?? DEFAULT_STOP_SIGNAL);
+  return {
+    ...command,
+    env: mergeEnvironment(request.env, config.env),
+    cwd: directory(request.cwd ?? config.workingDir),
+    user: request.user ?? config.user,
+    ...pick(request),
+    stopSignal,
+  };
+}
+export type PlannedBox = ReturnType<typeof planBox>;
+
+function pick(request: CreateRequest) {
+  const { terminal, openStdin, stdinOnce, attach, size, stopTimeout } = request;
+  const { autoRemove, memoryBytes, nanoCpus, network } = request;
+  return {
+    ...{ terminal, openStdin, stdinOnce, attach },
+    ...(size === undefined ? {} : { size }),
+    ...(stopTimeout === undefined ? {} : { stopTimeout }),
+    ...{ autoRemove, memoryBytes, nanoCpus, network },
+  };
+}
+
+/**
+ * A given entrypoint drops the image's command as well; `[""]` clears the entrypoint. This is Docker's rule, and
+ * it does not depend on whether the box has a terminal.
+ */
+export function mergeCommand(
+  request: Pick<CreateRequest, 'entrypoint' | 'cmd'>,
+  image: Pick<Image, 'config'>,
+): Pick<BoxDefinition, 'entrypoint' | 'cmd'> {
+  const { config } = image;
+  const given = request.entrypoint;
+  const cleared = given?.length === 1 && given[0] === '';
+  const entrypoint = cleared ? [] : (given ?? config.entrypoint);
+  const ownCommand = request.cmd !== undefined && request.cmd.length > 0;
+  const cmd = ownCommand ? request.cmd : (given ?? []).length === 0 ? config.cmd : [];
+  return { entrypoint: [...entrypoint], cmd: [...(cmd ?? [])] };
+}
+
+/** OCI working directories may be relative to the root. */
+function directory(path: string): string {
+  return path.startsWith('/') ? path : `/${path}`;
+}

@@ -1,0 +1,152 @@
+/**
+ * What makes the fake agent that of a confidential guest: the launch spec, what it lets the host do, and secrets.
+ *
+ * @module
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import type { ServerHttp2Stream } from 'node:http2';
+import { type HostPermission, LaunchSpec, launchSpecText } from '@a3s-box/policies';
+import type { Tee } from '../engine/engine.ts';
+import { closing, json, readBytes } from './fake-agent-streams.ts';
+import type { FakeProcess } from './fake-process.ts';
+import { FakeRefusal } from './fake-refusal.ts';
+import { MAX_CERTIFICATES, type SecretsReport } from './protocol.ts';
+
+export interface FakeConfidentialOptions {
+  readonly tee: Tee;
+  /** What the processor's reports have as HOST_DATA. */
+  readonly hostData: Uint8Array;
+  /** Refuses the launch spec, and ends. */
+  readonly refuse?: FakeRefusal | undefined;
+  /** Answers with this digest, whatever it took. */
+  readonly claims?: string | undefined;
+  /** Takes over a connection to its RA-TLS server, which sends everything back otherwise. */
+  readonly ratls?: ((stream: ServerHttp2Stream) => void) | undefined;
+}
+
+const MAX_SPEC = 4 * 1024 * 1024;
+
+/** What each route needs; any of them is enough. */
+const NEEDED: readonly (readonly [RegExp, readonly HostPermission[]])[] = [
+  [/^POST \/v1\/processes$/, ['exec']],
+  [/^\S+ \/v1\/processes\/(?!main\b)/, ['exec']],
+  [/^POST \/v1\/processes\/main\/output$/, ['logs', 'attach']],
+  [/^\S+ \/v1\/processes\/main\/(stdin|resize)$/, ['attach']],
+  [/^GET \/v1\/stats$/, ['stats']],
+];
+
+export class FakeConfidential {
+  readonly tee: Tee;
+  readonly instance = randomBytes(16).toString('hex');
+  specDigest = '';
+  spec: LaunchSpec | undefined;
+  certificates: Buffer | undefined;
+  readonly #options: FakeConfidentialOptions;
+  readonly #powerOff: () => void;
+  readonly #delivered = new Set<string>();
+  readonly #changes = new EventEmitter().setMaxListeners(0);
+  #version = 1;
+  #state: SecretsReport['state'] = 'none';
+  #main: FakeProcess | undefined;
+  #start: () => void = () => undefined;
+
+  constructor(options: FakeConfidentialOptions, powerOff: () => void) {
+    this.#options = options;
+    this.tee = options.tee;
+    this.#powerOff = powerOff;
+  }
+
+  /** Takes the spec of these bytes, or ends. */
+  async take(stream: ServerHttp2Stream): Promise<LaunchSpec> {
+    if (this.spec !== undefined) throw new FakeRefusal('conflict', 'the spec was already taken');
+    const bytes = await readBytes(stream, MAX_SPEC);
+    try {
+      if (this.#options.refuse !== undefined) throw this.#options.refuse;
+      const digest = createHash('sha256').update(bytes).digest();
+      if (!digest.equals(this.#options.hostData)) {
+        throw new FakeRefusal('launch-spec-mismatch', 'it is not what HOST_DATA is of');
+      }
+      const spec = LaunchSpec.parse(JSON.parse(bytes.toString()));
+      if (launchSpecText(spec) !== bytes.toString()) {
+        throw new FakeRefusal('launch-spec-malformed', 'it is not canonical');
+      }
+      this.spec = spec;
+      this.specDigest = this.#options.claims ?? digest.toString('hex');
+      this.#state = spec.secrets.length === 0 ? 'none' : 'waiting';
+      return spec;
+    } catch (error) {
+      stream.once('close', () => this.#powerOff());
+      throw error;
+    }
+  }
+
+  async takeCertificates(stream: ServerHttp2Stream): Promise<void> {
+    this.certificates = await readBytes(stream, MAX_CERTIFICATES);
+    json(stream, 204);
+  }
+
+  /** Starts the main process, at once or when its secrets are there. */
+  begin(main: FakeProcess, start: () => void): void {
+    this.#main = main;
+    this.#start = start;
+    if (this.#state !== 'waiting') start();
+    else main.waiting = true;
+  }
+
+  /** A secret arrives over RA-TLS. */
+  deliver(name: string): void {
+    this.#delivered.add(name);
+    const all = this.spec?.secrets.every((secret) => this.#delivered.has(secret.name)) === true;
+    if (all) this.#state = 'ready';
+    this.#changed();
+    if (all) this.#start();
+  }
+
+  /** The deadline passes. */
+  expire(): void {
+    this.#state = 'expired';
+    this.#changed();
+    const message = 'the secrets did not arrive in time';
+    this.#main?.give(125, { code: 'secrets-deadline', message });
+  }
+
+  async report(stream: ServerHttp2Stream, query: URLSearchParams): Promise<void> {
+    const gone = closing(stream);
+    while (query.get('seen') === String(this.#version) && !gone.aborted) {
+      await once(this.#changes, 'change', { signal: gone }).catch(() => undefined);
+    }
+    const secrets = (this.spec?.secrets ?? []).map(({ name }) => ({
+      name,
+      delivered: this.#delivered.has(name),
+    }));
+    json(stream, 200, { version: this.#version, state: this.#state, secrets });
+  }
+
+  async serveRatls(stream: ServerHttp2Stream): Promise<void> {
+    stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' });
+    if (this.#options.ratls === undefined) stream.pipe(stream);
+    else this.#options.ratls(stream);
+  }
+
+  checkPermission(method: string, path: string): void {
+    for (const [route, permissions] of NEEDED) {
+      if (route.test(`${method} ${path}`)) this.#expect(permissions);
+    }
+  }
+
+  checkSignal(signal: string): void {
+    if (signal === 'SIGKILL' || signal === this.spec?.stopSignal) return;
+    this.#expect(['signals']);
+  }
+
+  #expect(permissions: readonly HostPermission[]): void {
+    if (permissions.some((each) => this.spec?.hostMay.includes(each) === true)) return;
+    throw new FakeRefusal('host-not-permitted', `the launch spec lacks ${permissions.join(', ')}`);
+  }
+
+  #changed(): void {
+    this.#version += 1;
+    this.#changes.emit('change');
+  }
+}

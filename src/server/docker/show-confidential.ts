@@ -1,0 +1,41 @@
+/**
+ * How a confidential box looks in the documents of the API. All of it is what the host says of the box: whoever wants to
+ * know asks the box for evidence.
+ *
+ * @module
+ */
+import type { Box } from '../../boxes/box.ts';
+import { ASKED_TEE } from '../../boxes/confidential/show.ts';
+
+/** For the inspection; null for a plain box. */
+export function showConfidential({ definition, state }: Box) {
+  const { confidential } = definition;
+  if (confidential === undefined) return null;
+  const { launch } = state;
+  const delivered = new Set(launch?.secrets.delivered);
+  return {
+    Tee: ASKED_TEE[confidential.tee],
+    Simulated: confidential.tee === 'simulated',
+    HostData: confidential.specDigest,
+    Measurement: launch?.measurement ?? '',
+    HostMay: confidential.hostMay,
+    Deployment: confidential.deployment,
+    Changes: confidential.changes,
+    Secrets: confidential.secrets.map(({ name, allowAnyInjector }) => ({
+      Name: name,
+      Delivered: delivered.has(name),
+      AllowAnyInjector: allowAnyInjector,
+    })),
+    SecretsState: launch?.secrets.state ?? 'none',
+    SecretsDeadline: confidential.secretsDeadline,
+    ...(launch?.instance === undefined ? {} : { Instance: launch.instance }),
+  };
+}
+
+/** For the list; null for a plain box. */
+export function summarizeConfidential(box: Box) {
+  const shown = showConfidential(box);
+  if (shown === null) return null;
+  const { Tee, Simulated, SecretsState } = shown;
+  return { Tee, Simulated, SecretsState };
+}
