@@ -176,7 +176,7 @@ test('a first request that is refused is not sent again', async () => {
 });
 
 test('a copy of a version that this server does not speak is not talked to', async () => {
-  const known = { protocol: 3, first: () => Promise.reject(new Error('unreachable')) };
+  const known = { protocol: 4, first: () => Promise.reject(new Error('unreachable')) };
   const machine = fakeMachine(new FakeAgent());
   await expect(connectGuest(machine, { signal, deadlineMs: 5000, known })).rejects.toMatchObject({
     code: 'agent-failed',

@@ -44,10 +44,24 @@ export interface Route {
   readonly path: string;
   readonly access: Access;
   readonly handle: (call: Call) => Promise<Answer>;
+  /** For the OpenAPI document; absent: the route is not in it. */
+  readonly description?: Description | undefined;
+}
+
+export interface Description {
+  readonly summary: string;
+  readonly query: z.ZodType;
+  /** Of a JSON document; undefined: there is none. */
+  readonly body: z.ZodType | undefined;
+  /** Undefined: the connection leaves HTTP. */
+  readonly answer: z.ZodType | undefined;
 }
 
 interface Definition<Q extends z.ZodType, B extends z.ZodType> {
   readonly access: Access;
+  /** With `answer`, has the route described. */
+  readonly summary?: string;
+  readonly answer?: z.ZodType;
   readonly query: Q;
   readonly body: B;
   readonly handler: (request: Request<z.output<Q>, z.output<B>>) => Promise<Answer> | Answer;
@@ -59,13 +73,16 @@ export function route<Q extends z.ZodType, B extends z.ZodType>(
   path: string,
   definition: Definition<Q, B>,
 ): Route {
-  const { access, handler } = definition;
+  const { access, handler, summary, answer, query: querySchema } = definition;
   const handle = async (call: Call): Promise<Answer> => {
-    const query = parseRequest(definition.query, queryRecord(call.query));
+    const query = parseRequest(querySchema, queryRecord(call.query));
     const body = parseRequest(definition.body, await readJson(call.body));
     return await handler({ ...call, query, body, id: call.params['id'] ?? '' });
   };
-  return { method, path, access, handle };
+  const body = method === 'GET' ? undefined : definition.body;
+  const description =
+    summary === undefined ? undefined : { summary, query: querySchema, body, answer };
+  return { method, path, access, handle, description };
 }
 
 /** A route whose body is a stream of bytes: an archive, or a process's input. */
@@ -74,19 +91,25 @@ export function streamRoute<Q extends z.ZodType>(
   path: string,
   definition: {
     readonly access: Access;
+    /** Has the route described. */
+    readonly summary?: string;
     readonly query: Q;
     readonly handler: (
       request: Request<z.output<Q>, AsyncIterable<Uint8Array>>,
     ) => Promise<Answer> | Answer;
   },
 ): Route {
-  const { access, handler } = definition;
+  const { access, handler, summary, query: querySchema } = definition;
   const handle = async (call: Call): Promise<Answer> => {
-    const query = parseRequest(definition.query, queryRecord(call.query));
+    const query = parseRequest(querySchema, queryRecord(call.query));
     const body = readStream(call.body);
     return await handler({ ...call, query, body, id: call.params['id'] ?? '' });
   };
-  return { method, path, access, handle };
+  const description =
+    summary === undefined
+      ? undefined
+      : { summary, query: querySchema, body: undefined, answer: undefined };
+  return { method, path, access, handle, description };
 }
 
 /** A repeated parameter becomes a list, which a schema for one value refuses. */

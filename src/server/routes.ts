@@ -4,6 +4,7 @@
  * @module
  */
 import { ATTACHMENT_ROUTES } from './a3s/attachments.ts';
+import { CONFIDENTIAL_ROUTES } from './a3s/confidential.ts';
 import { HOST_ROUTES } from './a3s/host.ts';
 import { IMAGE_POLICY_ROUTES } from './a3s/image-policies.ts';
 import { POOL_ROUTES } from './a3s/pools.ts';
@@ -22,13 +23,17 @@ import { OUTPUT_ROUTES } from './docker/output.ts';
 import { PRUNE_ROUTES } from './docker/prune.ts';
 import { PULL_ROUTES } from './docker/pull.ts';
 import { PUSH_ROUTES } from './docker/push.ts';
+import { noBody, query } from './docker/query.ts';
 import { SAVE_ROUTES } from './docker/save.ts';
 import { SYSTEM_ROUTES } from './docker/system.ts';
 import { TAG_ROUTES } from './docker/tag.ts';
 import { UNSUPPORTED_IMAGE_ROUTES } from './docker/unsupported-images.ts';
-import type { Route } from './route.ts';
+import { json } from './http/answer.ts';
+import { openApiDocument } from './openapi.ts';
+import { type Route, route } from './route.ts';
+import { VERSION } from './version.ts';
 
-export const ROUTES: readonly Route[] = [
+const SERVED: readonly Route[] = [
   ...SYSTEM_ROUTES,
   ...AUTH_ROUTES,
   ...CONTAINER_ROUTES,
@@ -51,5 +56,15 @@ export const ROUTES: readonly Route[] = [
   ...ATTACHMENT_ROUTES,
   ...TEMPLATE_ROUTES,
   ...HOST_ROUTES,
+  ...CONFIDENTIAL_ROUTES,
   ...SERVER_ROUTES,
 ];
+
+const OPENAPI_ROUTE = route('GET', '/a3s/v1/openapi.json', {
+  access: 'owner',
+  query: query({}),
+  body: noBody,
+  handler: () => json(openApiDocument(SERVED, VERSION)),
+});
+
+export const ROUTES: readonly Route[] = [...SERVED, OPENAPI_ROUTE];

@@ -16,7 +16,7 @@ export interface ConfidentialRequest {
   readonly changes: 'memory' | 'encrypted-disk';
   /** Seconds. */
   readonly secretsDeadline: number;
-  /** Id of a boot set that is to be used instead of the current one. */
+  /** Id or directory of a boot set that is to be used instead of the current one. */
   readonly bootSet: string | undefined;
   readonly identity: { readonly block: Uint8Array; readonly auth: Uint8Array } | undefined;
 }

@@ -5,7 +5,10 @@
  * @module
  */
 import type { Box } from '../../boxes/box.ts';
-import { ASKED_TEE } from '../../boxes/confidential/show.ts';
+import { ASKED_TEE, SIMULATED } from '../../boxes/confidential/show.ts';
+
+/** What is said beside everything that comes of a simulated box. */
+export const SIMULATED_NOTE = `${SIMULATED}: no hardware vouches for this box, and its host can read all of its memory`;
 
 /** For the inspection; null for a plain box. */
 export function showConfidential({ definition, state }: Box) {
@@ -16,6 +19,7 @@ export function showConfidential({ definition, state }: Box) {
   return {
     Tee: ASKED_TEE[confidential.tee],
     Simulated: confidential.tee === 'simulated',
+    ...(confidential.tee === 'simulated' ? { Note: SIMULATED_NOTE } : {}),
     HostData: confidential.specDigest,
     Measurement: launch?.measurement ?? '',
     HostMay: confidential.hostMay,

@@ -1,0 +1,163 @@
+/**
+ * Evidence of a box, as this host can get it: by a session of its own with the guest's RA-TLS server.
+ *
+ * It proves that such a guest answered to the nonce, and to nobody that the caller's own connection would end there. So it
+ * is a hint, for looking at and for keeping: whoever is about to trust a box connects to it.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { MAX_LAUNCH_SPEC } from '@a3s-box/policies';
+import * as z from 'zod';
+import { A3sError } from '../../errors.ts';
+import type { Runtime } from '../runtime.ts';
+import { openRatls } from './ratls-line.ts';
+
+/** `ratls` has the same words for the agent. */
+const EXPORTER_LABEL = 'EXPORTER-a3s-box-attest-v1';
+const EXPORTER_BYTES = 32;
+const DEADLINE_MS = 30_000;
+const MAX_REPORT = 4 * Math.ceil(4096 / 3);
+const MAX_TABLE = 4 * Math.ceil((64 * 1024) / 3);
+const MAX_SPEC_TEXT = 4 * Math.ceil(MAX_LAUNCH_SPEC / 3);
+const MAX_ANSWER = MAX_SPEC_TEXT + MAX_TABLE + MAX_REPORT + 4096;
+
+/** What a guest answers to a challenge. It may say anything: all of it is bounded, and none believed. */
+export const Attested = z.strictObject({
+  evidence: z.strictObject({
+    schema: z.literal('a3s-box/evidence/v1'),
+    tee: z.enum(['sev-snp', 'simulated']),
+    report: z.base64().max(MAX_REPORT),
+    certificates: z.base64().max(MAX_TABLE).optional(),
+  }),
+  instance: z.string().regex(/^[0-9a-f]{32}$/),
+  specDigest: z.string().regex(/^[0-9a-f]{64}$/),
+  spec: z.base64().max(MAX_SPEC_TEXT),
+});
+
+export interface HostEvidence extends z.infer<typeof Attested> {
+  /** REPORT_DATA follows from these, and from what the guest answered. */
+  readonly session: {
+    /** In base64: what was asked with, the guest's SubjectPublicKeyInfo, and the exporter of the session. */
+    readonly nonce: string;
+    readonly publicKey: string;
+    readonly exporter: string;
+  };
+}
+
+/** @throws A3sError `agent-failed` for an answer that breaks the protocol, `agent-timeout`, and as `openRatls` */
+export async function askEvidence(
+  rt: Runtime,
+  id: string,
+  nonce: Uint8Array,
+  signal: AbortSignal,
+): Promise<HostEvidence> {
+  const deadline = AbortSignal.timeout(DEADLINE_MS);
+  const line = await openRatls(rt, id, AbortSignal.any([signal, deadline]));
+  try {
+    const socket = await handshake(line);
+    const der = socket.getPeerX509Certificate()?.publicKey.export({ type: 'spki', format: 'der' });
+    if (der === undefined) throw broken('it showed no certificate');
+    const context = Buffer.from(nonce);
+    const exporter = socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, context);
+    const answer = Attested.safeParse(await challenge(socket, context));
+    if (!answer.success) throw broken('its answer is malformed', answer.error);
+    const session = {
+      nonce: context.toString('base64'),
+      publicKey: der.toString('base64'),
+      exporter: exporter.toString('base64'),
+    };
+    return { ...checkSpecOf(answer.data), session };
+  } catch (error) {
+    if (error instanceof A3sError) throw error;
+    if (deadline.aborted) {
+      throw new A3sError('agent-timeout', 'The guest did not answer a challenge in time');
+    }
+    signal.throwIfAborted();
+    throw broken('the connection broke', error);
+  } finally {
+    line.destroy();
+  }
+}
+
+function checkSpecOf(answer: z.infer<typeof Attested>): z.infer<typeof Attested> {
+  const text = Buffer.from(answer.spec, 'base64');
+  const digest = createHash('sha256').update(text).digest('hex');
+  if (digest === answer.specDigest) return answer;
+  throw broken('it sent another launch spec than the one whose digest it names');
+}
+
+/** The certificate signs itself: who it belongs to is what the evidence says. */
+async function handshake(line: Duplex): Promise<TLSSocket> {
+  const socket = connectTls({
+    socket: line,
+    ALPNProtocols: ['h2'],
+    minVersion: 'TLSv1.3',
+    rejectUnauthorized: false,
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('secureConnect', resolve);
+    socket.once('error', reject);
+    line.once('close', () => reject(new Error('the guest closed the connection')));
+  });
+  if (socket.alpnProtocol !== 'h2') throw broken('it does not speak HTTP/2');
+  return socket;
+}
+
+async function challenge(socket: TLSSocket, nonce: Buffer): Promise<unknown> {
+  const session = connectHttp2('https://guest', {
+    createConnection: () => socket,
+    maxSessionMemory: 32,
+    settings: { enablePush: false },
+  });
+  try {
+    return await post(session, JSON.stringify({ nonce: nonce.toString('base64') }));
+  } finally {
+    session.destroy();
+  }
+}
+
+function post(session: ClientHttp2Session, body: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    session.once('error', reject);
+    session.once('close', () => reject(new Error('the session ended')));
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/attest',
+      'content-type': 'application/json',
+    });
+    let status = 0;
+    let size = 0;
+    const chunks: Buffer[] = [];
+    stream.once('response', (headers) => {
+      status = headers[':status'] ?? 0;
+    });
+    stream.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= MAX_ANSWER) chunks.push(chunk);
+      else stream.destroy(broken(`its answer has more than ${MAX_ANSWER} bytes`));
+    });
+    stream.once('error', reject);
+    stream.once('end', () => {
+      if (status !== 200) reject(broken(`it answered a challenge with status ${status}`));
+      else resolve(parse(Buffer.concat(chunks)));
+    });
+    stream.end(body);
+  });
+}
+
+/** Undefined when it is no JSON, which no schema takes. */
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    return undefined;
+  }
+}
+
+function broken(what: string, cause?: unknown): A3sError {
+  return new A3sError('agent-failed', `The guest's RA-TLS server failed: ${what}`, { cause });
+}

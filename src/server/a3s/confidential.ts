@@ -1,0 +1,152 @@
+/**
+ * What can be learnt of confidential boxes here, and the way to their RA-TLS servers.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import * as z from 'zod';
+import { Attested, askEvidence } from '../../boxes/confidential/evidence.ts';
+import { measureBox } from '../../boxes/confidential/measure.ts';
+import { carryRatls, openRatls } from '../../boxes/confidential/ratls-line.ts';
+import type { Runtime } from '../../boxes/runtime.ts';
+import { A3sError } from '../../errors.ts';
+import { Confidential } from '../docker/confidential-schema.ts';
+import { parseCreate } from '../docker/create-schema.ts';
+import { noBody, query } from '../docker/query.ts';
+import { SIMULATED_NOTE } from '../docker/show-confidential.ts';
+import { type Answer, json } from '../http/answer.ts';
+import { type Route, route, streamRoute } from '../route.ts';
+
+const access = 'owner';
+
+const digits = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
+const document = z.record(z.string(), z.unknown());
+
+/** As the verifier's own nonces are: 32 to 64 bytes. */
+const nonce = z
+  .base64()
+  .refine((text) => isNonce(Buffer.from(text, 'base64').length), {
+    error: 'must be 32 to 64 bytes in base64',
+  })
+  .optional();
+
+function isNonce(bytes: number): boolean {
+  return bytes >= 32 && bytes <= 64;
+}
+
+const Evidence = Attested.extend({
+  /** It shows nobody whom their own connection would reach. */
+  hint: z.literal(true),
+  simulated: z.boolean(),
+  note: z.string().optional(),
+  session: z.strictObject({ nonce: z.base64(), publicKey: z.base64(), exporter: z.base64() }),
+});
+
+const Launch = z.strictObject({
+  tee: z.enum(['snp', 'simulate']),
+  simulated: z.boolean(),
+  note: z.string().optional(),
+  /** A launch record of `a3s-box attest explain`; null where it is not known. */
+  launch: document.nullable(),
+  measurement: z.union([digits(48), z.null()]),
+  hostData: digits(32),
+  guestPolicy: z.string(),
+  bootSet: z.string(),
+  instance: z.union([digits(16), z.null()]),
+  /** Text of the launch spec. */
+  spec: z.string(),
+});
+
+const Measured = z.strictObject({
+  measurement: digits(48),
+  hostData: digits(32),
+  spec: z.string(),
+  launch: document,
+  /** An attestation policy. */
+  policy: document,
+  bootSet: z.string(),
+  guestPolicy: z.string(),
+});
+
+export const CONFIDENTIAL_ROUTES: readonly Route[] = [
+  route('GET', '/a3s/v1/boxes/:id/evidence', {
+    access,
+    summary: 'Evidence of a running confidential box, over a session of this host with its guest',
+    query: query({ nonce }),
+    body: noBody,
+    answer: Evidence,
+    handler: async ({ rt, id, query, signal }) => {
+      const { definition } = rt.store.resolve(id);
+      const asked = query.nonce === undefined ? randomBytes(32) : fromBase64(query.nonce);
+      const evidence = await askEvidence(rt, definition.id, asked, signal);
+      const simulated = definition.confidential?.tee === 'simulated';
+      return json({
+        hint: true,
+        simulated,
+        ...(simulated ? { note: SIMULATED_NOTE } : {}),
+        ...evidence,
+      });
+    },
+  }),
+  route('GET', '/a3s/v1/boxes/:id/launch', {
+    access,
+    summary: 'What this host launched for the present run of a confidential box, or its last',
+    query: query({}),
+    body: noBody,
+    answer: Launch,
+    handler: ({ rt, id }) => json(launchOf(rt, id)),
+  }),
+  streamRoute('POST', '/a3s/v1/boxes/:id/ratls', {
+    access,
+    summary: 'The bytes of a connection to the RA-TLS server in the guest; leaves HTTP',
+    query: query({}),
+    handler: async ({ rt, id, signal }): Promise<Answer> => {
+      const { definition } = rt.store.resolve(id);
+      const guest = await openRatls(rt, definition.id, signal);
+      return {
+        kind: 'hijack',
+        multiplexed: false,
+        serve: (stdio) => carryRatls(guest, stdio),
+      };
+    },
+  }),
+  route('POST', '/a3s/v1/measure', {
+    access,
+    summary: 'What a confidential box would be, from the body of its create request; makes nothing',
+    query: query({}),
+    body: z.looseObject({ Image: z.string(), Confidential }),
+    answer: Measured,
+    handler: async ({ rt, body }) => json(await measureBox(rt, parseCreate(undefined, body))),
+  }),
+];
+
+function launchOf(rt: Runtime, reference: string): z.input<typeof Launch> {
+  const { definition, state, name } = rt.store.resolve(reference);
+  const { confidential } = definition;
+  if (confidential === undefined) {
+    throw new A3sError('unsupported-option', `Cannot tell what was launched: ${name} is plain`);
+  }
+  const { launch } = state;
+  if (launch === undefined) {
+    throw new A3sError('box-not-running', `Cannot tell what was launched: ${name} never started`, {
+      remedy: 'Start it, or see what would be launched with a3s-box measure.',
+    });
+  }
+  const simulated = confidential.tee === 'simulated';
+  return {
+    tee: simulated ? 'simulate' : 'snp',
+    simulated,
+    ...(simulated ? { note: SIMULATED_NOTE } : {}),
+    launch: launch.record ?? null,
+    measurement: launch.measurement ?? null,
+    hostData: launch.hostData,
+    guestPolicy: launch.policy,
+    bootSet: launch.bootSet,
+    instance: launch.instance ?? null,
+    spec: confidential.launchSpec,
+  };
+}
+
+function fromBase64(text: string): Uint8Array {
+  return Buffer.from(text, 'base64');
+}
