@@ -48,7 +48,6 @@ export const ERROR_STATUS = {
   'disk-full': 500,
   'out-of-memory': 500,
   'boot-set-missing': 500,
-  'tee-unavailable': 500,
   'launch-spec-mismatch': 500,
   'verity-mismatch': 500,
   'secrets-deadline': 500,

@@ -6,6 +6,7 @@
 import { chown, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LaunchSpec } from '@a3s-box/policies';
+import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import type { CellIdentity } from '../../cell/cell.ts';
 import type { ConfidentialLaunch, Disk, MachineSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
@@ -14,7 +15,6 @@ import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
 import type { Box, BoxDefinition, Port } from '../box.ts';
 import { forward, macAddress } from '../machine.ts';
 import { machineCpus, machineMemory } from '../resources.ts';
-import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import { boxDirectory, type Runtime, runtimeDirectory } from '../runtime.ts';
 import { confidentialBoot } from './plan.ts';
 import type { ConfidentialDefinition } from './record.ts';

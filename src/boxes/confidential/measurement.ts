@@ -5,9 +5,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import { type LaunchRecord, launchRecordOf } from '@a3s-box/attestation/measure';
+import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import type { Tee } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
-import type { ConfidentialBoot } from '../../boot/bootset.ts';
 
 /** The launch as the engine makes it, of files that are read now. @throws A3sError `boot-set-missing` */
 export async function launchRecordFor(

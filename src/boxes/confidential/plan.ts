@@ -4,6 +4,7 @@
  * @module
  */
 import { parseIdAuth, parseIdBlock } from '@a3s-box/attestation/measure';
+import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { BoxDefinition } from '../box.ts';
@@ -11,7 +12,6 @@ import type { CreateRequest } from '../create.ts';
 import { planBox } from '../plan.ts';
 import { machineCpus } from '../resources.ts';
 import type { Runtime } from '../runtime.ts';
-import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import { signalName } from '../signal.ts';
 import { DEFAULT_HOSTNAME, launchSpecOf } from './launch-spec.ts';
 import { launchRecordFor } from './measurement.ts';

@@ -10,10 +10,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BoxSpec } from '@a3s-box/policies';
 import type { AdoptionPatience } from '../../boxes/adopt.ts';
-import type { Runtime } from '../../boxes/runtime.ts';
+import type { BootFiles, Runtime } from '../../boxes/runtime.ts';
 import type { Config } from '../../config.ts';
 import { FakeEngine, type FakeGuest, FakeHost } from '../../engine/fake.ts';
 import { FakeAgent, type FakeAgentOptions } from '../../guest/fake-agent.ts';
+import type { FakeConfidentialOptions } from '../../guest/fake-confidential.ts';
 import type { ImageStore } from '../../images/image.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Database } from '../../state/database.ts';
@@ -36,6 +37,10 @@ export class TestHome {
   /** The agent inside each machine, by the box's id. */
   readonly agents = new Map<string, FakeAgent>();
   agentOptions: FakeAgentOptions = {};
+  /** Of confidential guests. */
+  guestOptions: Partial<FakeConfidentialOptions> = {};
+  /** What boxes boot from. */
+  boot: BootFiles = BOOT;
   patience: AdoptionPatience | undefined;
   #runtime: Runtime | undefined;
   #stop = new AbortController();
@@ -57,11 +62,23 @@ export class TestHome {
     this.images = images;
     this.host = new FakeHost((machine) => {
       const copyOf = machine.spec.copyOf === undefined ? undefined : this.#sourceOf(machine);
-      const agent = new FakeAgent({ asleep: machine.prepared, copyOf, ...this.agentOptions });
+      const agent = new FakeAgent({
+        asleep: machine.prepared,
+        copyOf,
+        confidential: this.#confidentialOf(machine),
+        ...this.agentOptions,
+      });
       this.agents.set(machine.spec.id, agent);
       void agent.poweredOff.then(() => machine.poweroff());
       return (stream) => agent.serve(stream);
     });
+  }
+
+  /** Whose HOST_DATA is what the machine was launched with. */
+  #confidentialOf({ spec }: FakeGuest): FakeConfidentialOptions | undefined {
+    if (spec.confidential === undefined) return undefined;
+    const { tee, hostData } = spec.confidential;
+    return { tee, hostData, ...this.guestOptions };
   }
 
   /** What the box ran that a copy is one of: its memory says who saved it. */
@@ -94,7 +111,7 @@ export class TestHome {
             images: this.images,
             registry: this.registry,
             trust: this.trust,
-            boot: { current: async () => 'set', open: async () => BOOT },
+            boot: { current: async (asked) => asked ?? 'set', open: async () => this.boot },
           };
         },
         onReady: resolve,
@@ -165,7 +182,14 @@ export class TestHome {
   }
 }
 
-const BOOT = { kernelPath: '/dev/null', initrdPath: '/dev/null', commandLine: [] };
+const BOOT: BootFiles = {
+  ...{ kernelPath: '/dev/null', initrdPath: '/dev/null', commandLine: [] },
+  confidential: {
+    ...{ firmwarePath: '/boot/OVMF.fd', kernelPath: '/boot/bzImage', initrdPath: '/boot/initrd' },
+    commandLines: { snp: ['a3s.tee=snp'], simulated: ['a3s.tee=simulated'] },
+    ...{ vcpuType: 'EPYC-Milan-v2', policy: 0x30000n },
+  },
+};
 
 function parse(text: string): unknown {
   try {
