@@ -110,9 +110,7 @@ export class FakeAgent {
       this.#powerOff = resolve;
     });
     this.confidential =
-      options.confidential === undefined
-        ? undefined
-        : new FakeConfidential(options.confidential, () => this.#powerOff());
+      options.confidential === undefined ? undefined : new FakeConfidential(options.confidential);
     if (options.copyOf !== undefined) this.#goOn(options.copyOf);
     const id = '/v1/processes/([a-z0-9]{1,64})';
     this.#routes = [

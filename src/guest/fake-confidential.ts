@@ -17,7 +17,7 @@ export interface FakeConfidentialOptions {
   readonly tee: Tee;
   /** What the processor's reports have as HOST_DATA. */
   readonly hostData: Uint8Array;
-  /** Refuses the launch spec, and ends. */
+  /** Refuses the launch spec. */
   readonly refuse?: FakeRefusal | undefined;
   /** Answers with this digest, whatever it took. */
   readonly claims?: string | undefined;
@@ -43,7 +43,6 @@ export class FakeConfidential {
   spec: LaunchSpec | undefined;
   certificates: Buffer | undefined;
   readonly #options: FakeConfidentialOptions;
-  readonly #powerOff: () => void;
   readonly #delivered = new Set<string>();
   readonly #changes = new EventEmitter().setMaxListeners(0);
   #version = 1;
@@ -51,34 +50,28 @@ export class FakeConfidential {
   #main: FakeProcess | undefined;
   #start: () => void = () => undefined;
 
-  constructor(options: FakeConfidentialOptions, powerOff: () => void) {
+  constructor(options: FakeConfidentialOptions) {
     this.#options = options;
     this.tee = options.tee;
-    this.#powerOff = powerOff;
   }
 
-  /** Takes the spec of these bytes, or ends. */
+  /** Takes the spec of these bytes. A real guest that refuses ends then. */
   async take(stream: ServerHttp2Stream): Promise<LaunchSpec> {
     if (this.spec !== undefined) throw new FakeRefusal('conflict', 'the spec was already taken');
     const bytes = await readBytes(stream, MAX_SPEC);
-    try {
-      if (this.#options.refuse !== undefined) throw this.#options.refuse;
-      const digest = createHash('sha256').update(bytes).digest();
-      if (!digest.equals(this.#options.hostData)) {
-        throw new FakeRefusal('launch-spec-mismatch', 'it is not what HOST_DATA is of');
-      }
-      const spec = LaunchSpec.parse(JSON.parse(bytes.toString()));
-      if (launchSpecText(spec) !== bytes.toString()) {
-        throw new FakeRefusal('launch-spec-malformed', 'it is not canonical');
-      }
-      this.spec = spec;
-      this.specDigest = this.#options.claims ?? digest.toString('hex');
-      this.#state = spec.secrets.length === 0 ? 'none' : 'waiting';
-      return spec;
-    } catch (error) {
-      stream.once('close', () => this.#powerOff());
-      throw error;
+    if (this.#options.refuse !== undefined) throw this.#options.refuse;
+    const digest = createHash('sha256').update(bytes).digest();
+    if (!digest.equals(this.#options.hostData)) {
+      throw new FakeRefusal('launch-spec-mismatch', 'it is not what HOST_DATA is of');
     }
+    const spec = LaunchSpec.parse(JSON.parse(bytes.toString()));
+    if (launchSpecText(spec) !== bytes.toString()) {
+      throw new FakeRefusal('launch-spec-malformed', 'it is not canonical');
+    }
+    this.spec = spec;
+    this.specDigest = this.#options.claims ?? digest.toString('hex');
+    this.#state = spec.secrets.length === 0 ? 'none' : 'waiting';
+    return spec;
   }
 
   async takeCertificates(stream: ServerHttp2Stream): Promise<void> {

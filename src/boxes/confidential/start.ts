@@ -98,7 +98,8 @@ async function handOver(
       `Cannot start the box: its guest is ${found ?? 'no confidential one'}, and ${tee} was launched`,
     );
   }
-  const taken = await guest.putLaunchSpec(launchSpec, live.signal);
+  // A guest that refuses it ends with that: what it said counts, and not that its machine is gone.
+  const taken = await guest.putLaunchSpec(launchSpec);
   if (taken.specDigest !== specDigest) {
     throw new A3sError(
       'launch-spec-mismatch',

@@ -1,0 +1,155 @@
+import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { A3sError } from '../../errors.ts';
+import { DEFAULT_CONFINEMENT } from '../confinement.ts';
+import { launchSpecOf, type SpecifiedBox } from './launch-spec.ts';
+import type { SecretRequest } from './request.ts';
+
+const BOX: SpecifiedBox = {
+  entrypoint: ['/entry'],
+  cmd: ['serve'],
+  env: ['B=2', 'HOSTNAME=no', 'A=1'],
+  cwd: '/srv',
+  user: 'www',
+  terminal: false,
+  openStdin: false,
+  hostname: 'box',
+  stopSignal: 'SIGTERM',
+  memoryBytes: 0,
+  nanoCpus: 1_500_000_000,
+  network: 'default',
+};
+const IMAGE = {
+  manifestDigest: `sha256:${'2'.repeat(64)}`,
+  layers: [{ diffId: `sha256:${'3'.repeat(64)}`, bytes: 8192, root: '4'.repeat(64) }],
+};
+const ASKED: Parameters<typeof launchSpecOf>[2] = {
+  hostMay: [],
+  secrets: [],
+  deployment: '',
+  changes: 'memory',
+  secretsDeadline: 600,
+};
+
+const ed25519 = keyOf(generateKeyPairSync('ed25519').publicKey);
+const p256 = keyOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey);
+
+function keyOf(key: KeyObject) {
+  const der = key.export({ type: 'spki', format: 'der' });
+  const pem = String(key.export({ type: 'spki', format: 'pem' }));
+  return { pem, digest: createHash('sha256').update(der).digest('hex') };
+}
+
+function secret(parts: Partial<SecretRequest> = {}): SecretRequest {
+  const { name = 'token', allowAnyInjector = false, variable } = parts;
+  return { name, injectorKeys: parts.injectorKeys ?? [p256.pem], allowAnyInjector, variable };
+}
+
+function codeOf(act: () => unknown): string | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return error instanceof A3sError ? error.code : String(error);
+  }
+}
+
+describe('launchSpecOf', () => {
+  it('gives exactly this text', () => {
+    const { text, digest } = launchSpecOf(BOX, IMAGE, ASKED);
+    const confinement = JSON.stringify(sorted(DEFAULT_CONFINEMENT));
+    expect(text).toBe(
+      `{"confinement":${confinement},"deployment":"","hostMay":[],"hostname":"box",` +
+        `"image":{"manifestDigest":"sha256:${'2'.repeat(64)}"},"network":"nic",` +
+        '"process":{"args":["/entry","serve"],"cwd":"/srv","env":[' +
+        '"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin","HOSTNAME=no","B=2","A=1"],' +
+        '"stdin":false,"terminal":false,"user":"www"},"resources":{"cpuMillis":1500,"memoryBytes":436207616},' +
+        `"rootfs":{"changes":"memory","layers":[{"bytes":8192,"diffId":"sha256:${'3'.repeat(64)}",` +
+        `"root":"${'4'.repeat(64)}"}],"readonly":false},"schema":"a3s-box/launch-spec/v1","sealing":"none",` +
+        '"secrets":[],"secretsDeadline":600,"stopSignal":"SIGTERM"}',
+    );
+    expect(digest).toBe(createHash('sha256').update(text).digest('hex'));
+  });
+
+  it('does not depend on the order in which things are asked for', () => {
+    const asked = (secrets: SecretRequest[], hostMay: ('logs' | 'exec')[]) =>
+      launchSpecOf(BOX, IMAGE, { ...ASKED, secrets, hostMay }).digest;
+    const a = secret({ name: 'a', injectorKeys: [p256.pem, ed25519.pem] });
+    const b = secret({ name: 'b' });
+    const again = { ...a, injectorKeys: [ed25519.pem, p256.pem, `\n${p256.pem}\n`] };
+    expect(asked([a, b], ['logs', 'exec'])).toBe(asked([b, again], ['exec', 'logs', 'exec']));
+  });
+
+  it('names keys by the digest of what they are, whatever the PEM looks like', () => {
+    const env = secret({ variable: 'TOKEN' });
+    const any = secret({ name: 'any', injectorKeys: [], allowAnyInjector: true });
+    const { spec } = launchSpecOf(BOX, IMAGE, { ...ASKED, secrets: [env, any] });
+    expect(spec.secrets).toEqual([
+      { name: 'any', injectors: [], allowAnyInjector: true, delivery: { kind: 'file' } },
+      {
+        ...{ name: 'token', injectors: [p256.digest], allowAnyInjector: false },
+        delivery: { kind: 'env', variable: 'TOKEN' },
+      },
+    ]);
+  });
+
+  it('differs in every word that a relying party counts on', () => {
+    const first = launchSpecOf(BOX, IMAGE, ASKED).digest;
+    const others = [
+      launchSpecOf({ ...BOX, cmd: ['serve '] }, IMAGE, ASKED),
+      launchSpecOf({ ...BOX, env: [...BOX.env, 'C='] }, IMAGE, ASKED),
+      launchSpecOf({ ...BOX, network: 'none' }, IMAGE, ASKED),
+      launchSpecOf({ ...BOX, stopSignal: 'SIGINT' }, IMAGE, ASKED),
+      launchSpecOf(BOX, { ...IMAGE, manifestDigest: `sha256:${'0'.repeat(64)}` }, ASKED),
+      launchSpecOf(BOX, { ...IMAGE, layers: [...IMAGE.layers, ...IMAGE.layers] }, ASKED),
+      launchSpecOf(BOX, IMAGE, { ...ASKED, hostMay: ['stats'] }),
+      launchSpecOf(BOX, IMAGE, { ...ASKED, deployment: 'db' }),
+      launchSpecOf(BOX, IMAGE, { ...ASKED, changes: 'encrypted-disk' }),
+      launchSpecOf(BOX, IMAGE, { ...ASKED, secretsDeadline: 601 }),
+      launchSpecOf(BOX, IMAGE, { ...ASKED, secrets: [secret()] }),
+      launchSpecOf(BOX, IMAGE, { ...ASKED, secrets: [secret({ injectorKeys: [ed25519.pem] })] }),
+    ].map(({ digest }) => digest);
+    expect(new Set([first, ...others]).size).toBe(others.length + 1);
+  });
+
+  it.each<[string, SecretRequest[], string]>([
+    ['a private key', [secret({ injectorKeys: [privatePem()] })], 'key-invalid'],
+    ['a kind of key that no guest verifies', [secret({ injectorKeys: [rsaPem()] })], 'key-invalid'],
+    ['two keys in one text', [secret({ injectorKeys: [p256.pem + ed25519.pem] })], 'key-invalid'],
+    ['no key at all', [secret({ injectorKeys: ['broker.pub'] })], 'key-invalid'],
+    ['nobody who may inject', [secret({ injectorKeys: [] })], 'invalid-argument'],
+    ['somebody and anybody', [secret({ allowAnyInjector: true })], 'invalid-argument'],
+    ['one name twice', [secret(), secret()], 'invalid-argument'],
+    [
+      'one variable twice',
+      [secret({ name: 'a', variable: 'T' }), secret({ name: 'b', variable: 'T' })],
+      'invalid-argument',
+    ],
+  ])('refuses %s', (_, secrets, code) => {
+    expect(codeOf(() => launchSpecOf(BOX, IMAGE, { ...ASKED, secrets }))).toBe(code);
+  });
+
+  it('refuses what has no canonical text, or too long a one', () => {
+    expect(codeOf(() => launchSpecOf({ ...BOX, cmd: ['\ud800'] }, IMAGE, ASKED))).toBe(
+      'invalid-argument',
+    );
+    const env = Array.from({ length: 40 }, (_, index) => `V${index}=${'x'.repeat(120_000)}`);
+    expect(codeOf(() => launchSpecOf({ ...BOX, env }, IMAGE, ASKED))).toBe('too-large');
+  });
+});
+
+function privatePem(): string {
+  return String(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));
+}
+
+function rsaPem(): string {
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return String(publicKey.export({ type: 'spki', format: 'pem' }));
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, member]) => [key, sorted(member)]));
+}
