@@ -1,10 +1,9 @@
 /**
- * What a newcomer sees first: an image made on the spot, run in its own microVM. Every line is the result of a check,
- * and the exit status is 1 when one of them fails.
+ * What a newcomer sees first: an image made on the spot, run in its own microVM, and then a confidential box, verified,
+ * given a secret, and tampered with. Every line is the result of a check, and the exit status is 1 when one of them fails.
  *
  * @module
  */
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
@@ -12,6 +11,8 @@ import { release } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readConfig } from '../src/config.ts';
 import { buildImage, busyboxImage, dockerArchive } from '../test/images/build-image.ts';
+import { a3sBox, check, failedChecks, NothingMore, needed, say } from './quickstart/checks.ts';
+import { confidentialStory } from './quickstart/confidential.ts';
 
 const TAG = 'quickstart/busybox:latest';
 const EXIT_CODE = 7;
@@ -26,29 +27,6 @@ const SCRIPT = [
   "sed -n 's/^CapEff:\\s*/capabilities=/p; s/^Seccomp:\\s*/seccomp=/p' /proc/self/status",
   `exit ${EXIT_CODE}`,
 ].join('\n');
-
-let failures = 0;
-
-function check(ok: boolean, line: string): void {
-  if (!ok) failures += 1;
-  console.log(`${ok ? '✓' : '✗'} ${line}`);
-}
-
-function a3sBox(args: readonly string[]) {
-  const result = spawnSync(process.execPath, [join('dist', 'a3s-box.cjs'), ...args], {
-    encoding: 'utf8',
-    timeout: 120_000,
-  });
-  return { code: result.status, stdout: result.stdout, stderr: result.stderr };
-}
-
-/** The answer of a command that has to succeed for the rest to make sense. */
-function needed(args: readonly string[]): string {
-  const { code, stdout, stderr } = a3sBox(args);
-  if (code === 0) return stdout;
-  console.error(`✗ a3s-box ${args.join(' ')} ended with ${code}\n${stderr.trim()}`);
-  process.exit(1);
-}
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
@@ -92,7 +70,7 @@ function runBox(): void {
   const bootSet: { kernel: { release: string } } = JSON.parse(
     readFileSync(join('dist', 'boot', 'boot.json'), 'utf8'),
   );
-  console.log('  booting …');
+  say('booting …');
   const started = performance.now();
   const { code, stdout, stderr } = a3sBox([
     'run',
@@ -146,14 +124,21 @@ function ask(socketPath: string, method: string, path: string): Promise<boolean>
 }
 
 async function main(): Promise<void> {
-  const image = makeImage();
-  const { socket } = readConfig(process.env, process.geteuid?.() ?? 0, resolve('dist'));
+  const { socket, home } = readConfig(process.env, process.geteuid?.() ?? 0, resolve('dist'));
   const served = await ask(socket, 'GET', '/_ping');
-  loadImage(image.path, image.id);
-  runBox();
-  // What this program started, it also stops; the next command starts it again.
-  if (!served)
-    check(await ask(socket, 'POST', '/a3s/v1/server/stop'), 'control server stopped again');
+  try {
+    const image = makeImage();
+    loadImage(image.path, image.id);
+    runBox();
+    await confidentialStory(home);
+  } catch (error) {
+    if (!(error instanceof NothingMore)) throw error;
+  } finally {
+    // What this program started, it also stops; the next command starts it again.
+    if (!served)
+      check(await ask(socket, 'POST', '/a3s/v1/server/stop'), 'control server stopped again');
+  }
+  const failures = failedChecks();
   console.log(
     failures === 0
       ? `\nNow try:  npx a3s-box run -it --rm ${TAG}`
