@@ -36,7 +36,7 @@ describe('run --tee', () => {
         ' --secrets-deadline 2m --deployment prod --changes encrypted-disk --boot abc' +
         ' --id-block id.bin -p 127.0.0.1:8443:ratls box both',
     );
-    expect(done.stderr).toMatch(/^SIMULATED: /);
+    expect(done.stderr).toMatch(/^SIMULATED: .*\nWARNING: whoever reaches the box .*: db.url\n$/);
     expect(done.stdout).toMatch(/^a+1\n$/);
     expect(sent()).toMatchObject({
       ExposedPorts: { 'ratls/tcp': {} },
@@ -144,7 +144,7 @@ describe('what a confidential box cannot be given', () => {
 });
 
 describe('a simulated box', () => {
-  const Confidential = { Tee: 'simulated', Simulated: true };
+  const Confidential = { Tee: 'simulate', Simulated: true };
 
   it('is called SIMULATED by ps, inspect and logs', async () => {
     const box = { Id: 'a'.repeat(64), Names: ['/db'], Confidential };
@@ -157,6 +157,17 @@ describe('a simulated box', () => {
     expect(JSON.parse(shown.stdout)).toMatchObject([{ Confidential }]);
     expect((await a3s('logs db')).stderr).toMatch(/^SIMULATED: /);
   });
+});
+
+it('an open secret shows wherever the box does', async () => {
+  const Secrets = [{ Name: 'token', AllowAnyInjector: true }];
+  const Confidential = { Tee: 'snp', AllowAnyInjector: true, Secrets };
+  server.answers.set('GET /containers/json', { json: [{ Confidential }] });
+  server.answers.set('GET /containers/db/json', { json: { Id: 'a'.repeat(64), Confidential } });
+  expect((await a3s('ps --format {{.Tee}}')).stdout).toBe('snp, any injector\n');
+  for (const line of ['inspect db', 'logs db']) {
+    expect((await a3s(line)).stderr).toBe('WARNING: whoever reaches the box may inject: token\n');
+  }
 });
 
 it('the command line knows every permission', () => {

@@ -2,12 +2,12 @@ import { A3sError } from '../../errors.ts';
 import { type Client, segment } from '../client/client.ts';
 import { objectOf, stringOf } from '../client/json.ts';
 import type { Command, Invocation } from '../command.ts';
+import { type Noteworthy, notesOf, sayNotes } from '../confidential-notes.ts';
 import { bool, string } from '../flags/flag.ts';
 import { attend } from '../session/attend.ts';
 import { Session } from '../session/session.ts';
 import { checkTerminal, detachKeys } from '../session/terminal.ts';
 import { waitFor } from '../session/wait.ts';
-import { isSimulated, sayIfSimulated } from '../simulated.ts';
 
 export const attach: Command = {
   usage: '[OPTIONS] BOX',
@@ -28,7 +28,7 @@ export const attach: Command = {
         remedy: 'Start it with a3s-box start.',
       });
     }
-    sayIfSimulated(context, box.simulated);
+    sayNotes(context, box.notes);
     const waiting = await waitFor(context, client, box.id, 'not-running');
     try {
       const input = !flags.bool('no-stdin') && box.openStdin;
@@ -55,7 +55,7 @@ export interface AttachedBox {
   readonly autoRemove: boolean;
   /** As the box was made of it: a name, or an id. */
   readonly image: string;
-  readonly simulated: boolean;
+  readonly notes: Noteworthy;
 }
 
 export async function inspectBox(client: Client, name: string): Promise<AttachedBox> {
@@ -70,7 +70,7 @@ export async function inspectBox(client: Client, name: string): Promise<Attached
     openStdin: config['OpenStdin'] === true,
     autoRemove: objectOf(HostConfig)['AutoRemove'] === true,
     image: stringOf(config['Image']),
-    simulated: isSimulated(box),
+    notes: notesOf(box),
   };
 }
 

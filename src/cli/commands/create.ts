@@ -1,6 +1,7 @@
 import type { Client } from '../client/client.ts';
 import { objectOf, stringOf, stringsOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
+import { noteworthy, sayNotes } from '../confidential-notes.ts';
 import { confidentialRequest } from '../confidential-request.ts';
 import type { Context } from '../context.ts';
 import { type CreateRequest, createRequest } from '../create-request.ts';
@@ -8,7 +9,6 @@ import { CREATE_FLAGS } from '../flags/box-flags.ts';
 import { type ImageChoice, imageChoice, refreshAuth, withImage } from '../image-choice.ts';
 import { registerImagePolicy } from '../image-policy.ts';
 import { interruptible } from '../session/interruptible.ts';
-import { sayIfSimulated } from '../simulated.ts';
 
 export const create: Command = {
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
@@ -25,7 +25,7 @@ export const create: Command = {
     const client = await context.connect();
     return interruptible(context, async (signal) => {
       const { id } = await createBox(context, client, request, choice, signal);
-      sayIfSimulated(context, confidential?.Tee === 'simulate');
+      sayNotes(context, noteworthy(confidential));
       context.stdout.write(`${id}\n`);
       return 0;
     });

@@ -5,11 +5,11 @@
  */
 import { type Client, segment } from '../client/client.ts';
 import type { Command, Invocation } from '../command.ts';
+import { notesOf, sayNotes } from '../confidential-notes.ts';
 import { string } from '../flags/flag.ts';
 import { forTerminals } from '../output/json-text.ts';
 import { Template } from '../output/template.ts';
 import { printFailure } from '../print-failure.ts';
-import { isSimulated, sayIfSimulated } from '../simulated.ts';
 import { DOCUMENT_FORMAT_HELP } from './format-help.ts';
 
 export const INSPECT_FORMAT = string('format', DOCUMENT_FORMAT_HELP, { short: 'f' });
@@ -55,7 +55,7 @@ export async function showEach(
     const json = JSON.stringify(found, null, format === 'json' ? 0 : 4);
     context.stdout.write(`${forTerminals(json)}\n`);
   }
-  sayIfSimulated(context, found.some(isSimulated));
+  for (const notes of found.map(notesOf)) sayNotes(context, notes);
   for (const failure of failures) printFailure(context, failure);
   return failures.length > 0 ? 1 : 0;
 }

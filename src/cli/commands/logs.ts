@@ -1,9 +1,9 @@
 import { segment } from '../client/client.ts';
 import type { Command } from '../command.ts';
+import { sayNotes } from '../confidential-notes.ts';
 import { bool, refused, string } from '../flags/flag.ts';
 import { copyOutput } from '../session/output.ts';
 import { leaveOnSignals, signalStatus } from '../session/signals.ts';
-import { sayIfSimulated } from '../simulated.ts';
 import { parseTimestamp } from '../values/timestamp.ts';
 import { inspectBox } from './attach.ts';
 
@@ -41,7 +41,7 @@ export const logs: Command = {
     };
     const client = await context.connect();
     const box = await inspectBox(client, operands[0] ?? '');
-    sayIfSimulated(context, box.simulated);
+    sayNotes(context, box.notes);
     const aborted = new AbortController();
     let left: NodeJS.Signals | undefined;
     const stop = leaveOnSignals(context, (signal) => {

@@ -4,12 +4,13 @@ import { A3sError } from '../../errors.ts';
 import type { Client } from '../client/client.ts';
 import { isObject, type JsonObject, objectOf, stringOf } from '../client/json.ts';
 import type { Command, Invocation } from '../command.ts';
+import { noteworthy, sayNotes } from '../confidential-notes.ts';
 import { type Confidential, confidentialRequest } from '../confidential-request.ts';
 import { createRequest } from '../create-request.ts';
 import { RUN_FLAGS } from '../flags/box-flags.ts';
 import { byName, string } from '../flags/flag.ts';
 import { FROM_SNAPSHOT_FLAG } from '../fork-request.ts';
-import { type ImageChoice, imageChoice, refreshAuth, withImage } from '../image-choice.ts';
+import { type ImageChoice, imageChoice, withImage } from '../image-choice.ts';
 import { registerImagePolicy } from '../image-policy.ts';
 import { jsonText } from '../output/json-text.ts';
 import { describeMeasurement, type Measurement } from '../output/measurement-text.ts';
@@ -17,7 +18,6 @@ import { attestationPolicyText } from '../output/policy-yaml.ts';
 import { Template } from '../output/template.ts';
 import { checkOutputPath, writeOutput } from '../output-file.ts';
 import { interruptible } from '../session/interruptible.ts';
-import { sayIfSimulated } from '../simulated.ts';
 import { DOCUMENT_FORMAT_HELP } from './format-help.ts';
 
 export const measure: Command = {
@@ -49,7 +49,7 @@ export const measure: Command = {
     return interruptible(context, async (signal) => {
       const answer = await ask(invocation, client, body, choice, signal);
       const measurement = measurementOf(confidential, objectOf(answer));
-      sayIfSimulated(context, measurement.simulated);
+      sayNotes(context, noteworthy(confidential));
       for (const { target, text } of files(measurement)) {
         await writeOutput(target, Readable.from([text]), signal);
       }
@@ -69,17 +69,12 @@ async function ask(
   choice: ImageChoice,
   signal: AbortSignal,
 ): Promise<unknown> {
+  // Nothing boots, so nothing is decided but what may be pulled.
   const imagePolicy = await registerImagePolicy(client, choice.policy);
-  const headers = await refreshAuth(context, choice.refresh, choice.image);
   const call = {
     method: 'POST',
     path: '/a3s/v1/measure',
-    query: {
-      platform: choice.platform,
-      imagePolicy,
-      refreshSignatures: choice.refresh || undefined,
-    },
-    headers,
+    query: { platform: choice.platform },
     body,
     signal,
   } as const;

@@ -1,6 +1,7 @@
 import { A3sError } from '../../errors.ts';
 import { type Client, segment } from '../client/client.ts';
 import type { Command, Invocation } from '../command.ts';
+import { noteworthy, sayNotes } from '../confidential-notes.ts';
 import { confidentialRequest, requireOutput } from '../confidential-request.ts';
 import type { Context } from '../context.ts';
 import { createRequest } from '../create-request.ts';
@@ -13,7 +14,6 @@ import { Session } from '../session/session.ts';
 import { PROXIED, signalStatus } from '../session/signals.ts';
 import { checkTerminal, detachKeys } from '../session/terminal.ts';
 import { waitFor } from '../session/wait.ts';
-import { sayIfSimulated } from '../simulated.ts';
 import { UsageError } from '../usage-error.ts';
 import { type CreatedBox, createBox } from './create.ts';
 
@@ -65,7 +65,7 @@ async function maker(invocation: Invocation): Promise<Make> {
   const request = createRequest(invocation, attached, confidential);
   const choice = await imageChoice(invocation);
   return async (client, signal) => {
-    sayIfSimulated(context, confidential?.Tee === 'simulate');
+    sayNotes(context, noteworthy(confidential));
     return createBox(context, client, request, choice, signal);
   };
 }

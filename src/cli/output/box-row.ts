@@ -11,7 +11,7 @@ import {
   stringOf,
   stringsOf,
 } from '../client/json.ts';
-import { isSimulated } from '../simulated.ts';
+import { teeColumn } from '../confidential-notes.ts';
 import { ellipsis, humanDuration, localTime } from './human.ts';
 import type { Listing, Row } from './listing.ts';
 
@@ -20,8 +20,6 @@ const MAX_COMMAND = 20;
 const MAX_MOUNT = 15;
 /** For a box that no decision is on record of. */
 const UNJUDGED = '-';
-/** For a box that is not confidential. */
-const PLAIN = '-';
 
 export const BOX_LISTING: Listing = {
   defaults:
@@ -61,7 +59,7 @@ export function boxRow(box: JsonObject, full: boolean, now: number): Row {
     State: stringOf(box['State']),
     Status: stringOf(box['Status']),
     Trust: stringOf(box['Trust']) || UNJUDGED,
-    Tee: isSimulated(box) ? 'SIMULATED' : stringOf(objectOf(box['Confidential'])['Tee']) || PLAIN,
+    Tee: teeColumn(box['Confidential']),
     Size: '0B',
     Names: stringsOf(box['Names'])
       .map((name) => name.replace(/^\//, ''))

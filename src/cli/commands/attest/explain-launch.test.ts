@@ -92,6 +92,13 @@ describe('attest explain --launch', () => {
     });
   });
 
+  it('names fields of the spec where the host has forgotten the launch', async () => {
+    write('forgotten', { launch: null, spec: OTHER });
+    const done = await explain(...actual(EXPECTED.digest, OTHER), '--record=forgotten');
+    expect(done.status).toBe(0);
+    expect(done.stdout).toContain('✗ process.env[1]');
+  });
+
   it('tells one more blank from another field', async () => {
     const spaced = actual(EXPECTED.digest, SPEC.replace(',', ', '));
     const done = await explain(...spaced, '--record=spaced');
@@ -130,7 +137,9 @@ describe('attest explain --launch', () => {
     [['--launch=spec-text', GOOD], 'not the text of a launch spec'],
     [['--launch=expected', GOOD, '--record=spec-list'], 'not the text of a launch spec'],
     [['--launch=no-record', GOOD], '(launch-record-malformed)'],
+    [['--launch=forgotten', GOOD], 'it has no launch record'],
   ])('refuses %j', async (flags, message) => {
+    write('forgotten', { launch: null, spec: SPEC });
     write('list', [1]);
     write('spec-object', { launch: EXPECTED, spec: {} });
     write('spec-text', { launch: EXPECTED, spec: 'no JSON' });

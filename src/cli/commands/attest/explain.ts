@@ -2,7 +2,8 @@ import type { Command, Invocation } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { bool, byName, list, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { hashInput, readInput } from '../../input-file.ts';
+import { InputError } from '../../input-error.ts';
+import { hashInput, inputName, readInput } from '../../input-file.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parseHexBytes } from '../../values/hex.ts';
@@ -115,6 +116,9 @@ async function expectedLaunch(
   const other = ['vmm', ...OVMF_FLAGS.map(({ name }) => name)].find((name) => flags.given(name));
   if (other !== undefined) throw new UsageError(`--launch says already what --${other} says`);
   const { record, spec } = await readLaunch(context, library, path, '--launch');
+  if (record === undefined) {
+    throw new InputError('launch-record-malformed', `${inputName(path)}: it has no launch record`);
+  }
   return { inputs: library.recordInputs(record), spec };
 }
 

@@ -13,7 +13,8 @@ import { type Library, refusing } from './load-library.ts';
 const MAX_DOCUMENT = 32 * 1024 * 1024;
 
 export interface LaunchDocument {
-  readonly record: ReturnType<Library['parseLaunchRecord']>;
+  /** Undefined where a host no longer knows it. */
+  readonly record: ReturnType<Library['parseLaunchRecord']> | undefined;
   /** Undefined where the record stands alone. */
   readonly spec: string | undefined;
 }
@@ -34,6 +35,7 @@ export async function readLaunch(
   if (spec !== undefined && !isJsonText(spec)) {
     throw malformed(name, 'its spec is not the text of a launch spec');
   }
+  if (record === null) return { record: undefined, spec };
   return { record: refusing(library, name, () => library.parseLaunchRecord(record)), spec };
 }
 
