@@ -39,3 +39,42 @@ export interface RatlsCheck {
   readonly expected?: string;
   readonly actual?: string;
 }
+
+const ORDER = Object.keys(RATLS_CHECKS) as readonly RatlsCheckCode[];
+
+/** All checks, none of which failed; `skipped` had nothing to look at. */
+export function passedChecks(skipped: ReadonlySet<RatlsCheckCode>): readonly RatlsCheck[] {
+  return Object.freeze(ORDER.map((code) => before(code, skipped)));
+}
+
+/** All checks: those before the one that failed, it, and those that it kept from being made. */
+export function failedChecks(
+  failed: {
+    readonly code: RatlsCheckCode;
+    readonly expected?: string | undefined;
+    readonly found?: string | undefined;
+  },
+  skipped: ReadonlySet<RatlsCheckCode>,
+): readonly RatlsCheck[] {
+  const at = ORDER.indexOf(failed.code);
+  const { code, expected, found } = failed;
+  return Object.freeze(
+    ORDER.map((each, index): RatlsCheck => {
+      if (index !== at) {
+        return index < at
+          ? before(each, skipped)
+          : Object.freeze({ code: each, verdict: 'skipped' });
+      }
+      return Object.freeze({
+        code,
+        verdict: 'failed',
+        ...(expected === undefined ? {} : { expected }),
+        ...(found === undefined ? {} : { actual: found }),
+      });
+    }),
+  );
+}
+
+function before(code: RatlsCheckCode, skipped: ReadonlySet<RatlsCheckCode>): RatlsCheck {
+  return Object.freeze({ code, verdict: skipped.has(code) ? 'skipped' : 'passed' });
+}

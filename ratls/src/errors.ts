@@ -5,29 +5,46 @@
  *
  * @module
  */
-import type { RatlsCheck, RatlsCheckCode } from './checks.ts';
+import type { Appraisal } from '@a3s-box/attestation';
+import { RATLS_CHECKS, type RatlsCheck, type RatlsCheckCode } from './checks.ts';
+
+/** What an agent refuses with a code of its own. */
+export const AGENT_CODES = [
+  'injector-key-malformed',
+  'injector-not-permitted',
+  'injector-signature-invalid',
+  'no-such-secret',
+  'not-attested',
+  'rate-limited',
+  'secret-already-delivered',
+  'secret-too-large',
+  'secrets-closed',
+] as const;
+export type AgentCode = (typeof AGENT_CODES)[number];
 
 /** Codes of what fails outside {@link RatlsCheckCode}'s checks. */
 export type RatlsFailure =
+  /** The policy is for simulated evidence, and the caller did not allow it. */
+  | 'simulated-not-allowed'
   /** Nobody answers there. */
   | 'unreachable'
   /** The peer is slower than it may be. */
   | 'timeout'
   /** The caller's signal. */
   | 'aborted'
-  /** The session ended, or was never verified. */
+  /** The session ended. */
   | 'closed'
   /** The peer answers with something else than the protocol has. */
   | 'protocol'
   /** More bytes than the protocol allows. */
   | 'too-large'
-  /** What the peer refused: its own code is in `found`. */
+  /** The peer refused, with a code that is not known here: `found`. */
   | 'refused'
-  /** The workload's side of the agent's socket. */
-  | 'agent';
+  /** There is no evidence to be had from the agent of this guest. */
+  | 'agent-unusable';
 
 /** Every code of a {@link RatlsError}; each is stable. */
-export type RatlsCode = RatlsCheckCode | RatlsFailure;
+export type RatlsCode = RatlsCheckCode | RatlsFailure | AgentCode;
 
 /** What was expected and found, and what to do next, where it can be told. */
 export interface RatlsErrorDetails {
@@ -38,6 +55,8 @@ export interface RatlsErrorDetails {
   readonly cause?: unknown;
   /** How each check went, where checks were made. */
   readonly checks?: readonly RatlsCheck[] | undefined;
+  /** What the policy says to each part of the report, where it rejected. */
+  readonly appraisal?: Appraisal | undefined;
 }
 
 /** A peer was refused: `code` is stable, `message` is for people. */
@@ -48,6 +67,7 @@ export class RatlsError extends Error {
   readonly found: string | undefined;
   readonly remedy: string | undefined;
   readonly checks: readonly RatlsCheck[];
+  readonly appraisal: Appraisal | undefined;
 
   constructor(code: RatlsCode, message: string, details: RatlsErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -56,5 +76,13 @@ export class RatlsError extends Error {
     this.found = details.found;
     this.remedy = details.remedy;
     this.checks = details.checks ?? [];
+    this.appraisal = details.appraisal;
   }
+}
+
+/** An error that says that a check failed. */
+export type RatlsRefusal = RatlsError & { readonly code: RatlsCheckCode };
+
+export function isRatlsRefusal(error: unknown): error is RatlsRefusal {
+  return error instanceof RatlsError && Object.hasOwn(RATLS_CHECKS, error.code);
 }

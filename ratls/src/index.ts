@@ -3,5 +3,32 @@
  *
  * @module
  */
+export { canInject, MAX_SECRET_SIZE } from './binding/injection.ts';
+export { workloadReportData } from './binding/report-data.ts';
+export type { Tee } from './certificate/evidence-extension.ts';
 export { RATLS_CHECKS, type RatlsCheck, type RatlsCheckCode } from './checks.ts';
-export { type RatlsCode, RatlsError, type RatlsErrorDetails } from './errors.ts';
+export type { Endpoint } from './client/channel.ts';
+export { connect } from './client/connect.ts';
+export type { FetchInit } from './client/fetch.ts';
+export type { ConnectOptions, ExpectedPeer, TrustOptions, WaitOptions } from './client/options.ts';
+export { type FetchOptions, type RatlsFetch, ratlsFetch } from './client/ratls-fetch.ts';
+export type { RatlsSession } from './client/session.ts';
+export type { VerifiedPeer } from './client/verify-peer.ts';
+export {
+  AGENT_CODES,
+  type AgentCode,
+  type RatlsCode,
+  RatlsError,
+  type RatlsErrorDetails,
+} from './errors.ts';
+export type { Info } from './protocol/messages.ts';
+export { type AgentOptions, agentEvidence } from './server/agent-evidence.ts';
+export type { Application } from './server/application.ts';
+export type { EvidenceSource, OwnEvidence, OwnIdentity } from './server/evidence-source.ts';
+export {
+  type RatlsServer,
+  SERVE_LIMITS,
+  type ServeLimits,
+  type ServeOptions,
+  serve,
+} from './server/serve.ts';

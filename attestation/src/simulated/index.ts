@@ -19,7 +19,7 @@ export { SIMULATED_MODELS, type SimulatedModel, type SimulatedModelName } from '
 export { openSimulatedProcessor } from './open.ts';
 export { type SimulatedProcessorOptions, SimulatedSecureProcessor } from './processor.ts';
 export type { ReportRequest, ReportResponse } from './report.ts';
-export { parseSimulatedRoots, SimulatedRoots } from './roots.ts';
+export { parseSimulatedRoots, SimulatedRoots, simulatedRootsOf } from './roots.ts';
 export type { SimulatedReport } from './simulated-report.ts';
 export type { SimulatedState } from './state.ts';
 export type { VekKind } from './vek.ts';

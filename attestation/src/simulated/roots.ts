@@ -9,6 +9,7 @@ import { rsaSubjectPublicKeyInfo } from '../certificates/keys.ts';
 import { formatName } from '../certificates/name.ts';
 import { decodePem, encodePem } from '../envelopes/pem.ts';
 import { AttestationError } from '../errors.ts';
+import type { Evidence } from '../evidence.ts';
 import { toHex } from '../hex.ts';
 import { AMD_ANCHORS } from '../roots/amd.ts';
 import type { CaAnchor, TrustAnchors } from '../roots/anchors.ts';
@@ -25,12 +26,12 @@ export let anchorsOf: (roots: SimulatedRoots) => TrustAnchors;
 /**
  * The public certificates of one simulated chain, checked.
  *
- * Only {@link parseSimulatedRoots} makes one, and nothing but the verification of simulated evidence
+ * Only {@link parseSimulatedRoots} and {@link simulatedRootsOf} make one, and nothing but the verification of simulated evidence
  * takes one.
  */
 export class SimulatedRoots {
   readonly #anchors: TrustAnchors;
-  /** The certificates: ARK, ASK and ASVK. */
+  /** The certificates: ARK, ASK and ASVK, as far as they are known. */
   readonly pem: string;
 
   private constructor(anchors: TrustAnchors, pem: string) {
@@ -62,12 +63,51 @@ export function parseSimulatedRoots(pem: string | Uint8Array): SimulatedRoots {
       found: `${certificates.length}`,
     });
   }
-  const chain = { ark, ask, asvk };
-  for (const name of AUTHORITIES) checkAuthority(name, chain[name], ark);
+  return rootsFrom({ ark, ask, asvk }, certificates);
+}
+
+/**
+ * The roots that came along with simulated evidence, checked in the same way. They say that it is whole, and not of which
+ * installation: anybody can make a chain.
+ *
+ * @throws {AttestationError} `ca-encoding` and `simulated-roots`, as {@link parseSimulatedRoots}; the latter also where root or
+ *   intermediate did not come along
+ */
+export function simulatedRootsOf({ authorities = [] }: Evidence): SimulatedRoots {
+  const [ark, ask, asvk] = AUTHORITIES.map((name) => {
+    const subject = formatName(nameOf(name)).text;
+    return authorities.find((der) => parseCa(der).subject.text === subject);
+  });
+  if (ark === undefined || (ask ?? asvk) === undefined) {
+    throw refused('they did not come along with the evidence', {
+      expected: 'ARK and ASK, or ASVK',
+    });
+  }
+  const present = [ark, ask, asvk].filter((der) => der !== undefined);
+  return rootsFrom(
+    { ark: parseCa(ark), ask: ask && parseCa(ask), asvk: asvk && parseCa(asvk) },
+    present,
+  );
+}
+
+/** Authorities of one chain; an intermediate that is not there signed nothing. */
+interface Chain {
+  readonly ark: CaCertificate;
+  readonly ask: CaCertificate | undefined;
+  readonly asvk: CaCertificate | undefined;
+}
+
+function rootsFrom(chain: Chain, certificates: readonly Uint8Array[]): SimulatedRoots {
+  const { ark, ask, asvk } = chain;
+  for (const name of AUTHORITIES) {
+    const certificate = chain[name];
+    if (certificate !== undefined) checkAuthority(name, certificate, ark);
+  }
   const authorities = {
     ark: anchorOf(ark),
-    ask: anchorOf(ask),
-    asvk: anchorOf(asvk),
+    // What the name of another authority stands under verifies nothing.
+    ask: anchorOf(ask ?? asvk ?? ark),
+    asvk: anchorOf(asvk ?? ask ?? ark),
   };
   const { organization } = formatName({ organization: SIMULATED_ORGANIZATION, commonName: '' });
   const anchors: TrustAnchors = {

@@ -57,12 +57,21 @@ export function openPeerCertificate(der: Uint8Array): OpenedCertificate {
   return opened;
 }
 
+export interface PeerEvidenceOptions {
+  /** REPORT_DATA for a claims-buffer, where the peer had it made by another. */
+  readonly reportData?: (buffer: Uint8Array, claims: CertificateClaims) => Uint8Array;
+}
+
 /**
  * The evidence of that kind in a certificate, over its own key.
  *
  * @throws {RatlsError} `certificate-tee`, `certificate-evidence`, `certificate-key`, `certificate-report-data`
  */
-export function peerEvidence({ spki, evidence }: OpenedCertificate, tee: Tee): PeerCertificate {
+export function peerEvidence(
+  { spki, evidence }: OpenedCertificate,
+  tee: Tee,
+  { reportData: expected = claimsReportData }: PeerEvidenceOptions = {},
+): PeerCertificate {
   const value = evidence.get(tee);
   if (value === undefined || evidence.size > 1) {
     const found = [...evidence.keys()].join(' and ') || 'none';
@@ -73,7 +82,7 @@ export function peerEvidence({ spki, evidence }: OpenedCertificate, tee: Tee): P
   const claims = reading('certificate-evidence', () => decodeClaims(buffer));
   requireSame('certificate-key', pubkeyHashOf(spki), claims.pubkeyHash);
   const reportData = report.subarray(REPORT_DATA_OFFSET, REPORT_DATA_END);
-  requireSame('certificate-report-data', claimsReportData(buffer), reportData);
+  requireSame('certificate-report-data', expected(buffer, claims), reportData);
   return { tee, spki, claims, report, certificates };
 }
 

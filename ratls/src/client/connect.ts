@@ -1,0 +1,77 @@
+/**
+ * From an address to a verified session: nothing of the application is sent before the peer has passed every check.
+ *
+ * @module
+ */
+import type { ClientHttp2Session } from 'node:http2';
+import { failedChecks, passedChecks, type RatlsCheckCode } from '../checks.ts';
+import { isRatlsRefusal, RatlsError } from '../errors.ts';
+import { openChannel } from './channel.ts';
+import { speakHttp2 } from './exchange.ts';
+import { deadline, interruption } from './interruption.ts';
+import { type ConnectOptions, DEFAULT_TIMEOUT } from './options.ts';
+import { RatlsSession } from './session.ts';
+import { challenge, checkHint } from './verify-peer.ts';
+
+/**
+ * Opens a session with a box, challenges it and holds its evidence against the policy.
+ *
+ * Every connection is challenged anew: there is no other way to a {@link RatlsSession}, and none is resumed.
+ *
+ * @throws {RatlsError} with the code of the first check that failed and all `checks`, or one of `simulated-not-allowed`,
+ *   `unreachable`, `timeout`, `aborted`
+ * @throws {TypeError} for a policy that no parser gave
+ */
+export async function connect(options: ConnectOptions): Promise<RatlsSession> {
+  requireAllowed(options);
+  const { timeout = DEFAULT_TIMEOUT } = options;
+  const signal = deadline(timeout, options.signal);
+  if (signal.aborted) throw interruption(signal);
+  const skipped = new Set<RatlsCheckCode>();
+  try {
+    return await verified({ ...options, timeout, signal }, skipped);
+  } catch (error) {
+    if (!isRatlsRefusal(error)) throw error;
+    const { code, message, expected, found, remedy, cause, appraisal } = error;
+    const checks = failedChecks(error, skipped);
+    throw new RatlsError(code, message, { expected, found, remedy, cause, appraisal, checks });
+  }
+}
+
+type Settled = ConnectOptions & { readonly timeout: number; readonly signal: AbortSignal };
+
+async function verified(options: Settled, skipped: Set<RatlsCheckCode>): Promise<RatlsSession> {
+  const { expect = {} } = options;
+  const channel = await openChannel(options, options.signal);
+  let session: ClientHttp2Session | undefined;
+  try {
+    const hint = await checkHint(channel, options, skipped);
+    session = speakHttp2(channel.socket);
+    const peer = await challenge(channel, session, hint, options);
+    const said = {
+      spec: expect.specDigest,
+      instance: expect.instance,
+      deployment: expect.deployment,
+    };
+    for (const [name, value] of Object.entries(said)) {
+      if (value === undefined) skipped.add(`expected-${name as keyof typeof said}`);
+    }
+    const checks = passedChecks(skipped);
+    return new RatlsSession(channel.socket, session, { ...peer, checks }, options.timeout);
+  } catch (error) {
+    session?.destroy();
+    channel.socket.destroy();
+    throw error;
+  }
+}
+
+function requireAllowed({ policy, allowSimulated }: ConnectOptions): void {
+  if (policy.tee !== 'simulated' || allowSimulated === true) return;
+  throw new RatlsError(
+    'simulated-not-allowed',
+    'Cannot trust simulated evidence: it is not allowed.',
+    {
+      remedy: 'Simulated evidence proves nothing: where that will do, say so beside the policy.',
+    },
+  );
+}

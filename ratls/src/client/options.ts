@@ -1,0 +1,53 @@
+/**
+ * What a relying party says about the peer that it wants to talk to.
+ *
+ * @module
+ */
+
+import type { Evidence } from '@a3s-box/attestation';
+import type { CompleteEvidence } from '@a3s-box/attestation/endorsements';
+import type { SimulatedRoots } from '@a3s-box/attestation/simulated';
+import type { SnpPolicy } from '@a3s-box/policies/attestation-policy';
+import type { Endpoint } from './channel.ts';
+
+/** Which of the boxes that the policy accepts it has to be. Hexadecimal, as tools print it. */
+export interface ExpectedPeer {
+  /** SHA-256 of the launch spec. */
+  readonly specDigest?: string | undefined;
+  /** 16 bytes that were born with the guest. */
+  readonly instance?: string | undefined;
+  /** Name of the deployment in the launch spec. */
+  readonly deployment?: string | undefined;
+}
+
+export interface TrustOptions {
+  /** Whom to trust. */
+  readonly policy: SnpPolicy;
+  readonly expect?: ExpectedPeer | undefined;
+  /**
+   * Who answers: the agent of the box, or a workload in it that serves for itself. A workload cannot pass for the agent.
+   * `agent` where it is not given.
+   */
+  readonly peer?: 'agent' | 'workload' | undefined;
+  /** Simulated evidence proves nothing, so the policy and the caller both have to say that it will do. */
+  readonly allowSimulated?: boolean | undefined;
+  /** The one installation whose simulation is meant; without them any chain that comes along will do. */
+  readonly simulatedRoots?: SimulatedRoots | undefined;
+  /** Gets the certificate and the list that hardware evidence lacks: `Endorsements.complete`, say. */
+  readonly complete?: ((evidence: Evidence) => Promise<CompleteEvidence>) | undefined;
+  /** Revocation list, DER, and when it was got; without one, what the evidence brings. */
+  readonly crl?: Uint8Array | undefined;
+  readonly crlObtainedAt?: Date | undefined;
+  /** The clock of the relying party; that of the guest is never asked. */
+  readonly now?: (() => Date) | undefined;
+}
+
+export interface WaitOptions {
+  /** Milliseconds from the first byte to the verdict, and for each answer after it; 30 000 where it is not given. */
+  readonly timeout?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type ConnectOptions = Endpoint & TrustOptions & WaitOptions;
+
+export const DEFAULT_TIMEOUT = 30_000;

@@ -1,0 +1,71 @@
+/**
+ * An application that answers `Request` with `Response`, such as one of Hono, behind HTTP/2.
+ *
+ * @module
+ */
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+/** What is served: Hono's applications are like this. */
+export interface Application {
+  fetch(request: Request): Response | Promise<Response>;
+}
+
+/** Hands a request on, and its answer back. */
+export async function answer(
+  app: Application,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+): Promise<void> {
+  const request = requestOf(stream, headers);
+  if (request === undefined) {
+    stream.respond({ ':status': 400 }, { endStream: true });
+    return;
+  }
+  const response = await app.fetch(request);
+  if (stream.destroyed) return;
+  const { body } = response;
+  if (body === null) {
+    stream.respond(headersOf(response), { endStream: true });
+    return;
+  }
+  stream.respond(headersOf(response));
+  await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), stream);
+}
+
+/** Undefined for a request that `fetch` could not make. */
+function requestOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Request | undefined {
+  const { ':method': method = 'GET', ':path': path = '/', ':authority': authority } = headers;
+  const bodiless = method === 'GET' || method === 'HEAD';
+  if (bodiless) stream.resume();
+  try {
+    return new Request(new URL(path, `https://${authority ?? 'a3s-box'}`), {
+      method,
+      headers: plainHeaders(headers),
+      ...(bodiless ? {} : { body: Readable.toWeb(stream) as ReadableStream, duplex: 'half' }),
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+function plainHeaders(headers: IncomingHttpHeaders): Headers {
+  const plain = new Headers();
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith(':')) continue;
+    for (const one of [value ?? []].flat()) plain.append(name, one);
+  }
+  return plain;
+}
+
+function headersOf(response: Response): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = { ':status': response.status };
+  for (const [name, value] of response.headers) {
+    // One that may not be joined with others of its name.
+    if (name !== 'set-cookie') headers[name] = value;
+  }
+  const cookies = response.headers.getSetCookie();
+  if (cookies.length > 0) headers['set-cookie'] = cookies;
+  return headers;
+}

@@ -1,0 +1,146 @@
+/**
+ * A server that shows evidence: TLS 1.3 and HTTP/2, challenges answered before the application sees anything.
+ *
+ * @module
+ */
+import { constants as tls } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { type Application, answer } from './application.ts';
+import { type Attester, attest } from './attest.ts';
+import type { EvidenceSource } from './evidence-source.ts';
+import { RateLimit } from './rate-limit.ts';
+import { fail } from './streams.ts';
+
+/** Bounds on what peers may have of a server, whoever they are. */
+export interface ServeLimits {
+  readonly connections: number;
+  /** Milliseconds in which a handshake has to be done. */
+  readonly handshake: number;
+  /** Milliseconds that a connection may lie idle. */
+  readonly idle: number;
+  /** Requests at once in one connection. */
+  readonly streams: number;
+  /** Challenges: of one connection, and of all together. */
+  readonly attestations: { readonly burst: number; readonly perSecond: number };
+  readonly allAttestations: { readonly burst: number; readonly perSecond: number };
+}
+
+export const SERVE_LIMITS: ServeLimits = {
+  connections: 256,
+  handshake: 10_000,
+  idle: 120_000,
+  streams: 64,
+  attestations: { burst: 4, perSecond: 0.2 },
+  allAttestations: { burst: 32, perSecond: 16 },
+};
+
+export interface ServeOptions {
+  /** In a box: `agentEvidence()`. */
+  readonly evidence: EvidenceSource;
+  /** All addresses where it is not given: the box has but its own. */
+  readonly host?: string | undefined;
+  readonly port: number;
+  readonly limits?: Partial<ServeLimits> | undefined;
+}
+
+export interface RatlsServer {
+  readonly port: number;
+  /** Ends it and all its connections. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves an application over RA-TLS, with a new key and a certificate that carries evidence.
+ *
+ * `POST /attest` is answered here; every other request is the application's.
+ */
+export async function serve(app: Application, options: ServeOptions): Promise<RatlsServer> {
+  const { evidence: source, host, port } = options;
+  const limits = { ...SERVE_LIMITS, ...options.limits };
+  // A client has no use for what makes certificates.
+  const { selfSigned } = await import('./self-signed.ts');
+  const own = await selfSigned(source);
+  const server = secureServer(own, limits);
+  const attester = { source, spki: own.spki, permits: permission(limits) };
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => {});
+    handle(app, attester, stream, headers).catch(() => fail(stream));
+  });
+  const sessions = keepSessions(server, limits);
+  server.listen(port, host);
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      for (const session of sessions) session.destroy();
+      await closed;
+    },
+  };
+}
+
+function secureServer(
+  own: { readonly key: string; readonly certificate: string },
+  limits: ServeLimits,
+): Http2SecureServer {
+  const server = createSecureServer({
+    key: own.key,
+    cert: own.certificate,
+    minVersion: 'TLSv1.3',
+    maxVersion: 'TLSv1.3',
+    ALPNProtocols: ['h2'],
+    allowHTTP1: false,
+    // A resumed session shows no certificate.
+    secureOptions: tls.SSL_OP_NO_TICKET,
+    handshakeTimeout: limits.handshake,
+    maxSessionMemory: 4,
+    maxHeaderListPairs: 128,
+    settings: { maxConcurrentStreams: limits.streams },
+  });
+  server.maxConnections = limits.connections;
+  server.on('unknownProtocol', (socket) => socket.destroy());
+  server.on('tlsClientError', (_, socket) => socket.destroy());
+  return server;
+}
+
+function keepSessions(server: Http2SecureServer, limits: ServeLimits): Set<ServerHttp2Session> {
+  const sessions = new Set<ServerHttp2Session>();
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+    session.on('error', () => {});
+    session.setTimeout(limits.idle, () => session.destroy());
+  });
+  return sessions;
+}
+
+/** One bucket for each connection, which dies with it, and one for all. */
+function permission({ attestations, allAttestations }: ServeLimits): Attester['permits'] {
+  const all = new RateLimit(allAttestations);
+  const each = new WeakMap<object, RateLimit>();
+  return ({ session }) => {
+    if (session === undefined) return false;
+    const own = each.get(session) ?? new RateLimit(attestations);
+    each.set(session, own);
+    return own.take() && all.take();
+  };
+}
+
+async function handle(
+  app: Application,
+  attester: Attester,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+): Promise<void> {
+  const challenged = headers[':method'] === 'POST' && headers[':path'] === '/attest';
+  await (challenged ? attest(stream, attester) : answer(app, stream, headers));
+}
