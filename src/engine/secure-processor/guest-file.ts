@@ -10,6 +10,7 @@ import { dirname } from 'node:path';
 import type { SimulatedGuestState } from '@a3s-box/attestation/simulated';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
+import { narrow } from '../../narrow.ts';
 
 const SCHEMA = 'a3s-box/simulated-guest-file/v1';
 const MAX_BYTES = 16 * 1024;
@@ -69,7 +70,7 @@ export async function readGuestFile(path: string, machine: string): Promise<unkn
     if (cause instanceof A3sError) throw cause;
     throw unusable(path, 'it cannot be read', cause);
   }
-  const read = GuestFile.safeParse(parseJson(text));
+  const read = narrow(GuestFile, parseJson(text));
   if (!read.success) throw unusable(path, 'it is damaged', read.error);
   if (read.data.machine !== machine) throw unusable(path, 'it is that of another machine');
   return read.data.guest;

@@ -6,6 +6,7 @@
  * @module
  */
 import * as z from 'zod';
+import { narrow } from '../../narrow.ts';
 
 /** No line is longer, its end not counted. */
 export const MAX_LINE = 64 * 1024;
@@ -75,9 +76,9 @@ export type ProcessorAnswer =
 /** @returns what is asked for; the answer, where it is no request; undefined where nobody could be answered */
 export function readRequest(line: Uint8Array): ProcessorRequest | ProcessorFailure | undefined {
   const value = parse(line);
-  const request = Request.safeParse(value);
+  const request = narrow(Request, value);
   if (request.success) return request.data;
-  const addressed = Addressed.safeParse(value);
+  const addressed = narrow(Addressed, value);
   if (!addressed.success) return undefined;
   const places = request.error.issues.slice(0, 4).map(({ path }) => `/${path.join('/')}`);
   const message = `no request of this protocol, by what stands at ${places.join(', ')}`;

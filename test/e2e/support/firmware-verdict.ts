@@ -1,0 +1,103 @@
+/**
+ * What a firmware makes of a kernel that it was handed, by whoever starts the VMM without measuring.
+ *
+ * @module
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as z from 'zod';
+import { listenFor } from '../../../src/engine/listener.ts';
+import { CONTROL_PORT_ID, vmmSockets } from '../../../src/engine/qemu/arguments.ts';
+import { confidentialArguments } from '../../../src/engine/qemu/confidential/arguments.ts';
+import type { ConfidentialSpec } from '../../../src/engine/qemu/confidential/plan.ts';
+import { QmpClient } from '../../../src/engine/qemu/qmp.ts';
+import { QEMU } from '../../../src/engine/qemu/vmm.ts';
+
+/** What a host hands over. */
+export interface HandedOver {
+  readonly firmware: Uint8Array;
+  readonly kernel: Uint8Array;
+  readonly initrd: Uint8Array;
+  /** The table of hashes, and where it goes; none at all where this is undefined. */
+  readonly table: { readonly bytes: Uint8Array; readonly address: number } | undefined;
+}
+
+/** Looks so often, in a row or not, at one instruction that the processor goes on at without ever halting. */
+const LOOKS = 12;
+const LOOK_MS = 300;
+
+const PortChange = z.object({ id: z.string(), open: z.boolean() });
+
+/** `started`: the guest opened its port; `refused`: the firmware goes round in a loop of one instruction. */
+export async function firmwareVerdict(
+  spec: ConfidentialSpec,
+  handed: HandedOver,
+  signal: AbortSignal,
+): Promise<'started' | 'refused'> {
+  const { runtimeDir } = spec;
+  mkdirSync(runtimeDir);
+  const names = ['firmware', 'kernel', 'initrd', 'table'] as const;
+  for (const name of names) {
+    const bytes = name === 'table' ? (handed.table?.bytes ?? new Uint8Array()) : handed[name];
+    writeFileSync(join(runtimeDir, name), bytes);
+  }
+  const files = names.map((name) => openSync(join(runtimeDir, name), 'r'));
+  const listener = await listenFor(vmmSockets(runtimeDir).monitor);
+  const [firmware, kernel, initrd, table] = [3, 4, 5, 6] as const;
+  const hashes =
+    handed.table === undefined ? undefined : { fd: table, address: handed.table.address };
+  const fds = {
+    firmware,
+    kernel,
+    initrd,
+    hashes,
+    kvm: undefined,
+    sev: undefined,
+    monitor: 7,
+    disks: [],
+  };
+  const args = confidentialArguments({ spec, accelerator: 'tcg' }, fds);
+  const vmm = spawn(QEMU, args, { stdio: ['ignore', 'ignore', 'ignore', ...files, listener.fd] });
+  try {
+    await listener.close();
+    return await watch(runtimeDir, signal);
+  } finally {
+    const gone = new Promise((resolve) => vmm.once('exit', resolve));
+    vmm.kill('SIGKILL');
+    await gone;
+    files.forEach((file) => void closeSync(file));
+    rmSync(runtimeDir, { recursive: true });
+  }
+}
+
+async function watch(runtimeDir: string, signal: AbortSignal): Promise<'started' | 'refused'> {
+  let started = false;
+  const monitor = await QmpClient.connect(
+    vmmSockets(runtimeDir).monitor,
+    ({ data }) => {
+      const change = PortChange.safeParse(data).data;
+      if (change?.id === CONTROL_PORT_ID && change.open) started = true;
+    },
+    signal,
+  );
+  try {
+    await monitor.execute('cont', {}, z.unknown());
+    const seen = new Map<string, number>();
+    for (;;) {
+      if (started) return 'started';
+      const command = { 'command-line': 'info registers' };
+      const text = await monitor.execute('human-monitor-command', command, z.string());
+      const at = /\bRIP=([0-9a-f]+).*HLT=0/.exec(text)?.[1];
+      if (at !== undefined) {
+        const looks = (seen.get(at) ?? 0) + 1;
+        if (looks === LOOKS) return 'refused';
+        seen.set(at, looks);
+      }
+      await delay(LOOK_MS, undefined, { signal });
+    }
+  } finally {
+    monitor.close();
+  }
+}
