@@ -234,7 +234,10 @@ describe('info and version', () => {
           { name: 'tcg', available: true },
           { name: 'kvm', available: false, reason: 'there is no /dev/kvm' },
         ],
-        tees: [{ name: 'sev-snp', available: false, reason: 'the CPU lacks it' }],
+        tees: [
+          { name: 'sev-snp', available: false, reason: 'the CPU lacks it' },
+          { name: 'simulated', available: true, reason: 'it protects nothing' },
+        ],
       },
     ],
   };
@@ -246,6 +249,7 @@ describe('info and version', () => {
     expect(text).toContain('  qemu 10.0.13: available\n');
     expect(text).toContain('    kvm: not available: there is no /dev/kvm\n');
     expect(text).toContain('    sev-snp: not available: the CPU lacks it\n');
+    expect(text).toContain('    simulated: available: it protects nothing\n');
     expect(text).toContain(` Socket: ${socket}\n`);
     const json = JSON.parse((await a3s(['info', '--format', 'json'])).stdout);
     expect(json).toMatchObject({ Socket: socket, NCPU: 2, ...HOST });

@@ -3,36 +3,63 @@
  *
  * @module
  */
-import { access, readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readdir, readFile, stat } from 'node:fs/promises';
 import type { Capability } from './engine.ts';
 
 const CPU_FLAG = 'sev_snp';
 const PARAMETER = '/sys/module/kvm_amd/parameters/sev_snp';
 const DEVICE = '/dev/sev';
+const IOMMUS = '/sys/class/iommu';
 
-/** Looks at the processor, the kernel's module and its device: SEV-SNP needs all three. */
-export async function reportTees(): Promise<readonly Capability[]> {
-  const [cpuinfo, parameter, device] = await Promise.all([
+/** Of QEMU, since 9.1. */
+export const SNP_OBJECT = 'sev-snp-guest';
+
+/** What the engine knows of itself. */
+export interface TeeHost {
+  readonly kvm: boolean;
+  /** Objects that the VMM can make; undefined where there is no VMM. */
+  readonly vmmObjects: readonly string[] | undefined;
+  /** There is firmware that measures what it boots. */
+  readonly firmware: boolean;
+}
+
+/** Of the device of the secure processor: `closed`: this user may not open it; `ours`: the users that VMMs run as may not. */
+export type SevDevice = 'absent' | 'closed' | 'ours' | 'open';
+
+/** What SEV-SNP needs. */
+export interface SnpFindings extends TeeHost {
+  /** `/proc/cpuinfo`. */
+  readonly cpuinfo: string;
+  /** Parameter of the kernel's module. */
+  readonly parameter: string | undefined;
+  readonly device: SevDevice;
+  readonly iommu: boolean;
+}
+
+/** Looks at the processor, the kernel's module, its device, the IOMMU, and at what the engine knows. */
+export async function reportTees(host: TeeHost): Promise<readonly Capability[]> {
+  const [cpuinfo, parameter, device, iommus] = await Promise.all([
     read('/proc/cpuinfo'),
     read(PARAMETER),
-    exists(DEVICE),
+    sevDevice(),
+    readdir(IOMMUS).catch(() => []),
   ]);
-  const lacks = snpLacks(cpuinfo ?? '', parameter, device);
+  const iommu = iommus.length > 0;
+  const lacks = snpLacks({ ...host, cpuinfo: cpuinfo ?? '', parameter, device, iommu });
   return [
     {
       name: 'sev-snp',
       available: lacks.length === 0,
       reason: lacks.length === 0 ? undefined : lacks.join('; '),
     },
+    simulation(host),
   ];
 }
 
-/** @returns one phrase for each thing that is missing */
-export function snpLacks(
-  cpuinfo: string,
-  parameter: string | undefined,
-  device: boolean,
-): string[] {
+/** @returns one phrase for each thing that is missing, from the hardware up */
+export function snpLacks(findings: SnpFindings): string[] {
+  const { cpuinfo, parameter, device, iommu, kvm, vmmObjects, firmware } = findings;
   const flags = /^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/) ?? [];
   return [
     ...(flags.includes(CPU_FLAG) ? [] : [`the CPU has no ${CPU_FLAG} flag`]),
@@ -41,17 +68,47 @@ export function snpLacks(
       : /^[Y1]/.test(parameter)
         ? []
         : ['kvm_amd has SEV-SNP switched off']),
-    ...(device ? [] : [`there is no ${DEVICE}`]),
+    ...(iommu ? [] : ['no IOMMU is active, which SEV-SNP cannot do without']),
+    ...DEVICE_LACKS[device],
+    ...(kvm ? [] : ['KVM does not work']),
+    ...(vmmObjects === undefined || vmmObjects.includes(SNP_OBJECT)
+      ? []
+      : [`QEMU has no ${SNP_OBJECT} (9.1 or newer has)`]),
+    ...(firmware ? [] : [NO_FIRMWARE]),
   ];
+}
+
+const NO_FIRMWARE = 'the boot set has no firmware for confidential boxes';
+
+const DEVICE_LACKS: Readonly<Record<SevDevice, readonly string[]>> = {
+  absent: [`there is no ${DEVICE}`],
+  closed: [`${DEVICE} may not be opened by this user`],
+  ours: [`${DEVICE} may not be opened by the users that VMMs run as (mode 0666 lets them)`],
+  open: [],
+};
+
+/** Everywhere where there is firmware for it: what it gives is everything but protection. */
+function simulation({ firmware, vmmObjects }: TeeHost): Capability {
+  const name = 'simulated';
+  if (vmmObjects === undefined) return { name, available: false, reason: 'there is no QEMU' };
+  if (!firmware) return { name, available: false, reason: NO_FIRMWARE };
+  const reason = 'SIMULATED, NOT HARDWARE: it protects nothing, and is for development and tests';
+  return { name, available: true, reason };
+}
+
+async function sevDevice(): Promise<SevDevice> {
+  const stats = await stat(DEVICE).catch(() => undefined);
+  if (stats === undefined) return 'absent';
+  const opens = await access(DEVICE, constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!opens) return 'closed';
+  // The VMMs of root are other users', and open it anew.
+  const everybody = constants.S_IROTH | constants.S_IWOTH;
+  return process.geteuid?.() === 0 && (stats.mode & everybody) !== everybody ? 'ours' : 'open';
 }
 
 function read(path: string): Promise<string | undefined> {
   return readFile(path, 'utf8').catch(() => undefined);
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

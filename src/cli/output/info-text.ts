@@ -99,6 +99,7 @@ function capabilities(title: string, value: unknown): readonly string[] {
 
 function verdict(item: JsonObject): string {
   const { available, reason } = objectOf(item);
-  if (available === true) return 'available';
+  // What can be had may have to be warned of.
+  if (available === true) return ['available', stringOf(reason)].filter(Boolean).join(': ');
   return `not available: ${stringOf(reason) || 'no reason given'}`;
 }

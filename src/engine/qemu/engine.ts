@@ -32,6 +32,7 @@ import { forkMachine } from './fork.ts';
 import { launchMachine } from './launch.ts';
 import { QemuMachine, UNSEEN } from './machine.ts';
 import { growthLimit } from './memory-growth.ts';
+import { qemuObjects } from './objects.ts';
 import { QmpClient } from './qmp.ts';
 import { restoreMachine, wasLaunched } from './restore.ts';
 import { saveTemplate } from './save.ts';
@@ -49,8 +50,8 @@ const TEMPLATE_BYTES = 512 * 2 ** 20;
 const GROWTH = growthLimit(TEMPLATE_BYTES);
 
 export interface QemuEngineOptions {
-  /** What the accelerator is probed with; undefined while there is no boot set. */
-  readonly boot: MachineSpec['boot'] | undefined;
+  /** What the accelerator is probed with, and whether confidential machines could boot; undefined while there is no boot set. */
+  readonly boot: (MachineSpec['boot'] & { readonly confidential?: object | undefined }) | undefined;
   /** Where the accelerator's verdict is kept, such as `A3S_HOME/accelerator.json`. */
   readonly cacheFile: string;
   /** The runtime directory of this home; the probe makes one of its own in it. */
@@ -72,13 +73,14 @@ export class QemuEngine implements Engine {
   }
 
   async report(): Promise<EngineReport> {
-    const tees = await reportTees();
+    const firmware = this.#options.boot?.confidential !== undefined;
     let version: string;
     try {
       version = await qemuVersion();
     } catch (error) {
       const reason =
         error instanceof A3sError ? `${error.message}. ${error.remedy ?? ''}` : String(error);
+      const tees = await reportTees({ kvm: false, vmmObjects: undefined, firmware });
       return {
         name: this.name,
         available: false,
@@ -89,6 +91,8 @@ export class QemuEngine implements Engine {
       };
     }
     const { accelerator, reason } = await this.#accelerator();
+    const vmmObjects = await qemuObjects();
+    const tees = await reportTees({ kvm: accelerator === 'kvm', vmmObjects, firmware });
     const accelerators = [
       { name: 'kvm', available: accelerator === 'kvm', reason },
       { name: 'tcg', available: true, reason: undefined },
