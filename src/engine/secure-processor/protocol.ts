@@ -21,8 +21,6 @@ export const KEY_FIELDS = [
   'tcb',
 ] as const;
 
-export type KeyField = (typeof KEY_FIELDS)[number];
-
 const id = z.string().regex(/^[0-9a-f]{16}$/);
 const LARGEST_U64 = String(0xffff_ffff_ffff_ffffn);
 
@@ -56,7 +54,6 @@ const DeriveKey = z.strictObject({
 const Request = z.discriminatedUnion('op', [Report, DeriveKey]);
 const Addressed = z.object({ id });
 
-export type ReportRequest = z.infer<typeof Report>;
 export type DeriveKeyRequest = z.infer<typeof DeriveKey>;
 export type ProcessorRequest = z.infer<typeof Request>;
 

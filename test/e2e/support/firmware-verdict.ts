@@ -5,14 +5,13 @@
  */
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import * as z from 'zod';
+import { createInterface } from 'node:readline';
 import { listenFor } from '../../../src/engine/listener.ts';
 import { CONTROL_PORT_ID, vmmSockets } from '../../../src/engine/qemu/arguments.ts';
 import { confidentialArguments } from '../../../src/engine/qemu/confidential/arguments.ts';
 import type { ConfidentialSpec } from '../../../src/engine/qemu/confidential/plan.ts';
-import { QmpClient } from '../../../src/engine/qemu/qmp.ts';
 import { QEMU } from '../../../src/engine/qemu/vmm.ts';
 
 /** What a host hands over. */
@@ -27,8 +26,6 @@ export interface HandedOver {
 /** Looks so often, in a row or not, at one instruction that the processor goes on at without ever halting. */
 const LOOKS = 12;
 const LOOK_MS = 300;
-
-const PortChange = z.object({ id: z.string(), open: z.boolean() });
 
 /** `started`: the guest opened its port; `refused`: the firmware goes round in a loop of one instruction. */
 export async function firmwareVerdict(
@@ -72,32 +69,36 @@ export async function firmwareVerdict(
   }
 }
 
+/** As far as it is looked at. */
+interface Message {
+  readonly return?: unknown;
+  readonly data?: { readonly id?: string; readonly open?: boolean };
+}
+
+const LOOK = {
+  execute: 'human-monitor-command',
+  arguments: { 'command-line': 'info registers' },
+};
+
 async function watch(runtimeDir: string, signal: AbortSignal): Promise<'started' | 'refused'> {
-  let started = false;
-  const monitor = await QmpClient.connect(
-    vmmSockets(runtimeDir).monitor,
-    ({ data }) => {
-      const change = PortChange.safeParse(data).data;
-      if (change?.id === CONTROL_PORT_ID && change.open) started = true;
-    },
-    signal,
-  );
+  const monitor = connect({ path: vmmSockets(runtimeDir).monitor, signal });
+  const say = (command: object): void => void monitor.write(`${JSON.stringify(command)}\n`);
+  for (const execute of ['qmp_capabilities', 'cont']) say({ execute });
+  const looking = setInterval(() => say(LOOK), LOOK_MS);
+  const seen = new Map<string, number>();
   try {
-    await monitor.execute('cont', {}, z.unknown());
-    const seen = new Map<string, number>();
-    for (;;) {
-      if (started) return 'started';
-      const command = { 'command-line': 'info registers' };
-      const text = await monitor.execute('human-monitor-command', command, z.string());
-      const at = /\bRIP=([0-9a-f]+).*HLT=0/.exec(text)?.[1];
-      if (at !== undefined) {
-        const looks = (seen.get(at) ?? 0) + 1;
-        if (looks === LOOKS) return 'refused';
-        seen.set(at, looks);
-      }
-      await delay(LOOK_MS, undefined, { signal });
+    for await (const line of createInterface({ input: monitor })) {
+      const message: Message = JSON.parse(line);
+      if (message.data?.id === CONTROL_PORT_ID && message.data.open === true) return 'started';
+      const at = /\bRIP=([0-9a-f]+).*HLT=0/.exec(String(message.return))?.[1];
+      if (at === undefined) continue;
+      const looks = (seen.get(at) ?? 0) + 1;
+      if (looks === LOOKS) return 'refused';
+      seen.set(at, looks);
     }
   } finally {
-    monitor.close();
+    clearInterval(looking);
+    monitor.destroy();
   }
+  throw new Error('the VMM ended');
 }
