@@ -1,33 +1,12 @@
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import {
-  chmod,
-  copyFile,
-  mkdir,
-  mkdtemp,
-  readFile,
-  rm,
-  stat,
-  truncate,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { evidenceFromCertificateTable } from '@a3s-box/attestation/envelopes';
-import {
-  kernelHashes,
-  kernelHashTable,
-  measureOvmf,
-  measureRecord,
-  parseOvmf,
-} from '@a3s-box/attestation/measure';
+import { measureOvmf, measureRecord } from '@a3s-box/attestation/measure';
 import { openSimulatedProcessor, verifySimulated } from '@a3s-box/attestation/simulated';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { readBootSet } from '../../src/boot/bootset.ts';
-import { cpio } from '../../src/boot/cpio.ts';
-import { identityFor } from '../../src/cell/identity.ts';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { ConfidentialLaunch, Machine, MachineSpec } from '../../src/engine/engine.ts';
 import type { ConfidentialSpec } from '../../src/engine/qemu/confidential/plan.ts';
 import { closeSealed, sealFile } from '../../src/engine/qemu/confidential/sealed-file.ts';
@@ -36,16 +15,12 @@ import { prepareDirectory } from '../../src/engine/qemu/directory.ts';
 import { QemuEngine, type QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
 import { findVmm } from '../../src/engine/qemu/vmm.ts';
 import { InstalledProcessor } from '../../src/engine/secure-processor/processor.ts';
-import { firmwareVerdict, type HandedOver } from './support/firmware-verdict.ts';
+import { confidentialPlace, flipped } from './support/confidential-machine.ts';
 
 const ID = 'c0'.repeat(32);
 const LAUNCH_MS = 120_000;
-const MEBIBYTE = 2 ** 20;
-const HOST_DATA = new Uint8Array(32).fill(0x5d);
-const VECTOR_STATE = resolve('test/vectors/simulated/state.json');
 
 let root: string;
-let home: string;
 let runtimeDir: string;
 let stateFile: string;
 let options: QemuEngineOptions;
@@ -53,54 +28,9 @@ let engine: QemuEngine;
 let spec: ConfidentialSpec;
 
 beforeAll(async () => {
-  const set = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
-  const { confidential: boot } = set;
-  if (boot === undefined) throw new Error('the boot set has nothing for confidential boxes');
-  // Short, since sockets lie in it.
-  root = await mkdtemp(join(tmpdir(), 'conf-'));
-  await chmod(root, 0o711);
-  home = join(root, 'home');
-  runtimeDir = join(root, 'box');
-  stateFile = join(home, 'simulated', 'processor.json');
-  await mkdir(join(home, 'simulated'), { recursive: true, mode: 0o700 });
-  await chmod(home, 0o700);
-  // Three RSA keys need not be made.
-  await copyFile(VECTOR_STATE, stateFile);
-  await chmod(stateFile, 0o600);
-  await chmod(join(home, 'simulated'), 0o700);
-  options = { boot: undefined, cacheFile: join(home, 'accelerator.json'), runtimeDir: root };
+  ({ root, stateFile, options, spec } = await confidentialPlace(ID));
+  ({ runtimeDir } = spec);
   engine = new QemuEngine(options);
-  const [firmwarePath, kernelPath, initrdPath, layer] = [
-    join(root, 'firmware'),
-    join(root, 'kernel'),
-    join(root, 'initrd'),
-    join(root, 'layer'),
-  ];
-  await copyFile(boot.firmwarePath, firmwarePath);
-  await copyFile(boot.kernelPath, kernelPath);
-  await writeFile(initrdPath, relayInitrd());
-  await writeFile(layer, 'layer', { mode: 0o444 });
-  await truncate(layer, 4096);
-  for (const path of [firmwarePath, kernelPath]) await chmod(path, 0o600);
-  spec = {
-    id: ID,
-    runtimeDir,
-    identity: identityFor(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, []),
-    cpus: 1,
-    memoryBytes: 256 * MEBIBYTE,
-    boot: { kernelPath, initrdPath, commandLine: boot.commandLines.simulated },
-    disks: [{ path: layer, serial: 'layer-0', readonly: true }],
-    nic: undefined,
-    shares: [],
-    confidential: {
-      tee: 'simulated',
-      firmwarePath,
-      vcpuType: boot.vcpuType,
-      policy: boot.policy,
-      hostData: HOST_DATA,
-      guestStatePath: join(home, 'guest.json'),
-    },
-  };
 });
 
 afterEach(async () => {
@@ -109,18 +39,6 @@ afterEach(async () => {
 });
 
 afterAll(() => rm(root, { recursive: true }));
-
-/** A guest through which a test asks the processor what it likes. */
-function relayInitrd(): Buffer {
-  const program = join(root, 'init');
-  const source = join(import.meta.dirname, 'port-relay-init.c');
-  execFileSync('gcc', ['-static', '-O2', '-o', program, source]);
-  return cpio([
-    { kind: 'directory', path: 'dev', mode: 0o755 },
-    { kind: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
-    { kind: 'file', path: 'init', mode: 0o755, data: readFileSync(program) },
-  ]);
-}
 
 async function launch(changes: Partial<MachineSpec> = {}): Promise<Machine> {
   await mkdir(runtimeDir);
@@ -196,7 +114,7 @@ function filesBelow(directory: string): string[] {
 }
 
 it('boots what was measured, answers for it, and goes on when a server adopts it', async () => {
-  const machine = await launch();
+  const machine = await launch({ nic: { mac: '02:00:00:00:00:01', ports: [] } });
   const signal = AbortSignal.timeout(LAUNCH_MS);
   const { launched } = machine;
   if (launched === undefined) throw new Error('there is no launch record');
@@ -208,7 +126,7 @@ it('boots what was measured, answers for it, and goes on when a server adopts it
   const before = await claimsOf(await ask(stream, REPORT));
   expect(before).toMatchObject({
     measurement: launched.digest,
-    hostData: Buffer.from(HOST_DATA).toString('hex'),
+    hostData: Buffer.from(spec.confidential.hostData).toString('hex'),
     reportData: REPORT.reportData,
     policy: { raw: 0x30000n, debug: false },
   });
@@ -349,62 +267,6 @@ it.each(['firmware', 'kernel', 'initrd', 'command line'] as const)(
   },
 );
 
-describe('the firmware', () => {
-  const CHANGES = {
-    'what was measured': (handed) => handed,
-    'another kernel': (handed) => ({
-      ...handed,
-      kernel: flipped(handed.kernel, handed.kernel.length >> 1),
-    }),
-    'another initrd': (handed) => ({
-      ...handed,
-      initrd: flipped(handed.initrd, handed.initrd.length - 600),
-    }),
-    'another table': (handed) => ({
-      ...handed,
-      table: handed.table && { ...handed.table, bytes: flipped(handed.table.bytes, 100) },
-    }),
-    'a table that it does not know': (handed) => ({
-      ...handed,
-      table: handed.table && { ...handed.table, bytes: flipped(handed.table.bytes, 0) },
-    }),
-    'no table': (handed) => ({ ...handed, table: undefined }),
-  } satisfies Record<string, (handed: HandedOver) => HandedOver>;
-
-  function handedOver(): HandedOver {
-    const firmware = readFileSync(spec.confidential.firmwarePath);
-    const kernel = new Uint8Array(readFileSync(spec.boot.kernelPath));
-    const initrd = new Uint8Array(readFileSync(spec.boot.initrdPath));
-    const bytes = kernelHashTable(kernelHashes(kernel, initrd, spec.boot.commandLine.join(' ')));
-    const address = parseOvmf(firmware).hashTableGpa ?? 0;
-    return { firmware, kernel, initrd, table: { bytes, address } };
-  }
-
-  async function verdict(
-    handed: HandedOver,
-    changes: Pick<MachineSpec, 'boot'> = spec,
-  ): Promise<string> {
-    const own = { ...spec, boot: changes.boot, runtimeDir: join(root, 'fw'), disks: [] };
-    return await firmwareVerdict(own, handed, AbortSignal.timeout(LAUNCH_MS));
-  }
-
-  it.each(Object.entries(CHANGES))('decides over %s', async (name, change) => {
-    const expected = name === 'what was measured' ? 'started' : 'refused';
-    expect(await verdict(change(handedOver()))).toBe(expected);
-  });
-
-  it('refuses another command line', async () => {
-    const boot = { ...spec.boot, commandLine: [...spec.boot.commandLine, 'debug'] };
-    expect(await verdict(handedOver(), { boot })).toBe('refused');
-  });
-});
-
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-function flipped(bytes: Uint8Array, at: number): Uint8Array {
-  const copy = Uint8Array.from(bytes);
-  copy[at] = (copy[at] ?? 0) ^ 1;
-  return copy;
 }

@@ -36,6 +36,7 @@ export async function launchConfidential(
   // Before the VMM, which has its card from the start.
   const passt = nic === undefined ? undefined : await startPasst(nic, runtimeDir, identity, signal);
   const { helper, launched, guest } = await spawnSealed(plan, processor);
+  if (signal.aborted) helper.release();
   signal.throwIfAborted();
   const events = new MachineEvents();
   const vmm = await answeringVmm(spec, helper, (event) => events.receive(event), signal);
