@@ -87,7 +87,7 @@ func permitted(spec *launchspec.Spec, permissions ...string) error {
 			return nil
 		}
 	}
-	return &Error{"host-not-permitted", "the launch spec does not permit the host to " + strings.Join(permissions, " or ")}
+	return &Error{"host-not-permitted", "the launch spec does not permit the host " + strings.Join(permissions, " or ")}
 }
 
 // errDenied is a route that somebody forgot to say this of.

@@ -1,0 +1,263 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/http2"
+	"a3s.dev/box/agent/launchspec"
+	"a3s.dev/box/agent/secrets"
+)
+
+// taking is a confidential guest that takes what is not "other".
+type taking struct {
+	guest
+	store        *secrets.Store
+	certificates []byte
+}
+
+func (g *taking) Take(text []byte) (*Taken, error) {
+	if string(text) == "other" {
+		return nil, &Error{"launch-spec-mismatch", "it is another"}
+	}
+	g.spec = permitting()
+	return &Taken{SpecDigest: [32]byte{1}, Instance: [16]byte{2}}, nil
+}
+
+func (g *taking) TakeCertificates(table []byte) { g.certificates = bytes.Clone(table) }
+
+func (g *taking) Secrets(done <-chan struct{}, seen int64) (secrets.Status, error) {
+	return g.store.Await(done, seen), nil
+}
+
+// ServeRATLS answers each line in capitals.
+func (g *taking) ServeRATLS(conn net.Conn) error {
+	lines := bufio.NewReader(conn)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		if _, err := conn.Write([]byte(strings.ToUpper(line))); err != nil {
+			return err
+		}
+	}
+}
+
+// client is a host on a socket.
+type client struct {
+	t    *testing.T
+	http *http.Client
+}
+
+func serve(t *testing.T, s *http2.Server) *client {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = s.Serve(listener) }()
+	dial := func(ctx context.Context) (net.Conn, error) { return (&net.Dialer{}).DialContext(ctx, "unix", path) }
+	transport := &http.Transport{
+		Protocols:   new(http.Protocols),
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+	}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		_ = s.Close()
+	})
+	return &client{t, &http.Client{Transport: transport}}
+}
+
+func (c *client) do(method, path string, body io.Reader) *http.Response {
+	c.t.Helper()
+	request, err := http.NewRequest(method, "http://guest"+path, body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	request.Header.Set("a3s-protocol", "3")
+	response, err := c.http.Do(request)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
+
+func (c *client) call(method, path, body string) (int, string) {
+	c.t.Helper()
+	response := c.do(method, path, strings.NewReader(body))
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+func confidential(t *testing.T, wanted ...launchspec.Secret) (*client, *taking, chan struct{}) {
+	t.Helper()
+	ended := make(chan struct{})
+	g := &taking{store: secrets.NewStore(wanted, time.Hour)}
+	t.Cleanup(func() { _ = g.store.Wipe() })
+	s := &Server{Box: box.New(nil, &box.Cgroup{}, -1, nil), Confidential: g, PowerOff: func() { close(ended) }}
+	return serve(t, s.HTTP()), g, ended
+}
+
+func TestAConfidentialGuestSaysSo(t *testing.T) {
+	c, _, _ := confidential(t)
+	status, text := c.call("GET", "/v1/hello", "")
+	var hello struct {
+		Protocol struct{ Minimum, Maximum int }
+		TEE      string
+	}
+	if err := json.Unmarshal([]byte(text), &hello); err != nil || status != 200 {
+		t.Fatalf("got %d %s", status, text)
+	}
+	if hello.TEE != "simulated" || hello.Protocol.Minimum != 3 || hello.Protocol.Maximum != 3 {
+		t.Errorf("got %s", text)
+	}
+}
+
+func TestAConfidentialGuestHasNoRoutesOfPlainOnes(t *testing.T) {
+	c, _, _ := confidential(t)
+	for _, route := range routes {
+		if route.in != plainGuests {
+			continue
+		}
+		if status, text := c.call(route.method, route.path, ""); status != 404 || !strings.Contains(text, `"code":"not-found"`) {
+			t.Errorf("%s %s: got %d %s", route.method, route.path, status, text)
+		}
+	}
+	plain := serve(t, (&Server{Box: box.New(nil, &box.Cgroup{}, -1, nil), PowerOff: func() {}}).HTTP())
+	for _, route := range routes {
+		if route.in != confidentialGuests {
+			continue
+		}
+		if status, text := plain.call(route.method, route.path, ""); status != 404 {
+			t.Errorf("%s %s: got %d %s", route.method, route.path, status, text)
+		}
+	}
+}
+
+func TestTheLaunchSpecIsAnswered(t *testing.T) {
+	c, g, _ := confidential(t)
+	status, text := c.call("PUT", "/v1/launch-spec", "spec")
+	want := `{"specDigest":"01` + strings.Repeat("00", 31) + `","instance":"02` + strings.Repeat("00", 15) + `"}`
+	if status != 200 || text != want {
+		t.Errorf("got %d %s, want %s", status, text, want)
+	}
+	if status, _ := c.call("PUT", "/v1/certificates", "table"); status != 204 || string(g.certificates) != "table" {
+		t.Errorf("got %d, %q", status, g.certificates)
+	}
+	if status, text := c.call("PUT", "/v1/certificates", strings.Repeat("x", 64<<10+1)); status != 413 {
+		t.Errorf("got %d %s", status, text)
+	}
+	if status, text := c.call("PUT", "/v1/launch-spec", strings.Repeat("x", 4<<20+1)); status != 413 {
+		t.Errorf("got %d %s", status, text)
+	}
+}
+
+func TestAGuestThatRefusesItsLaunchSpecSaysWhyAndEnds(t *testing.T) {
+	c, _, ended := confidential(t)
+	status, text := c.call("PUT", "/v1/launch-spec", "other")
+	if status != 403 || text != `{"error":{"code":"launch-spec-mismatch","message":"it is another"}}` {
+		t.Errorf("got %d %s", status, text)
+	}
+	<-ended
+}
+
+func TestSecretsAreToldOfWhenSomethingIsNew(t *testing.T) {
+	c, g, _ := confidential(t, launchspec.Secret{Name: "token", AllowAnyInjector: true, Delivery: launchspec.Delivery{Kind: launchspec.DeliveryFile}})
+	_, text := c.call("GET", "/v1/secrets", "")
+	var document struct {
+		Version  int64
+		State    string
+		Deadline time.Time
+		Secrets  []struct {
+			Name      string
+			Delivered bool
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &document); err != nil {
+		t.Fatal(err)
+	}
+	if document.Version != 1 || document.State != "waiting" || document.Deadline.IsZero() || document.Secrets[0].Name != "token" || document.Secrets[0].Delivered {
+		t.Errorf("got %s", text)
+	}
+	later := make(chan string)
+	go func() {
+		_, text := c.call("GET", "/v1/secrets?seen=1", "")
+		later <- text
+	}()
+	if err := g.store.Deliver("token", []byte("sesame")); err != nil {
+		t.Fatal(err)
+	}
+	text = <-later
+	if !strings.HasPrefix(text, `{"version":2,"state":"ready"`) || !strings.HasSuffix(text, `"secrets":[{"name":"token","delivered":true}]}`) || strings.Contains(text, "sesame") {
+		t.Errorf("got %s", text)
+	}
+	for _, query := range []string{"?seen=", "?seen=-1", "?seen=01", "?seen=1&seen=1", "?seen=x", "?other=1"} {
+		if status, text := c.call("GET", "/v1/secrets"+query, ""); status != 400 {
+			t.Errorf("%s: got %d %s", query, status, text)
+		}
+	}
+}
+
+func TestBytesOfRATLSAreCarriedBothWays(t *testing.T) {
+	c, g, _ := confidential(t)
+	if status, text := c.call("POST", "/v1/ratls", ""); status != 409 || !strings.Contains(text, "spec-missing") {
+		t.Errorf("before the spec: got %d %s", status, text)
+	}
+	g.spec = permitting()
+	in, out := io.Pipe()
+	response := c.do("POST", "/v1/ratls", in)
+	if response.StatusCode != 200 {
+		t.Fatalf("got %d", response.StatusCode)
+	}
+	lines := bufio.NewReader(response.Body)
+	for _, size := range []int{1, 100, 300_000} {
+		go func() { _, _ = io.WriteString(out, strings.Repeat("a", size)+"\n") }()
+		line, err := lines.ReadString('\n')
+		if err != nil || line != strings.Repeat("A", size)+"\n" {
+			t.Fatalf("got %d bytes, %v, want %d", len(line), err, size)
+		}
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(lines); err != nil || len(rest) != 0 {
+		t.Errorf("got %q, %v", rest, err)
+	}
+}
+
+func TestABrokenGuestSaysWhyAndEnds(t *testing.T) {
+	ended := make(chan struct{})
+	c := serve(t, Broken(&Error{"tee-unavailable", "there is none"}, func() { close(ended) }))
+	for _, path := range []string{"/v1/hello", "/v1/state"} {
+		if status, text := c.call("GET", path, ""); status != 500 || !strings.Contains(text, `"code":"tee-unavailable","message":"there is none"`) {
+			t.Errorf("got %d %s", status, text)
+		}
+	}
+	<-ended
+}
+
+func TestEveryCodeHasAStatus(t *testing.T) {
+	for _, code := range []string{"host-not-permitted", "launch-spec-malformed", "launch-spec-mismatch", "verity-mismatch", "tee-unavailable"} {
+		if statuses[code] == 0 || codeOf(errors.Join(&Error{code, "x"})) != code {
+			t.Errorf("%s has none", code)
+		}
+	}
+}
