@@ -25,7 +25,7 @@ var (
 	ErrTooLarge = &Error{"too-large", "the body of the request is too large", http.StatusRequestEntityTooLarge}
 	ErrTimeout  = &Error{"timeout", "the body of the request did not arrive in time", http.StatusRequestTimeout}
 	ErrBody     = &Error{"malformed", "the body of the request did not arrive whole", http.StatusBadRequest}
-	ErrTooMany  = &Error{"too-many-requests", "too much is asked for; ask again later", http.StatusTooManyRequests}
+	ErrTooMany  = &Error{"rate-limited", "too much is asked for; ask again later", http.StatusTooManyRequests}
 	// ErrProcessor does not say why: what the processor says is between it and the guest.
 	ErrProcessor = &Error{"processor-unavailable", "the secure processor gave no report", http.StatusServiceUnavailable}
 	ErrInternal  = &Error{"internal", "the agent failed", http.StatusInternalServerError}

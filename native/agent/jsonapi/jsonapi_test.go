@@ -38,7 +38,7 @@ func (b broken) Read([]byte) (int, error) { return 0, b.err }
 func TestRefuseAnswersACode(t *testing.T) {
 	recorder := httptest.NewRecorder()
 	Refuse(recorder, ErrTooMany)
-	want := `{"error":{"code":"too-many-requests","message":"too much is asked for; ask again later"}}`
+	want := `{"error":{"code":"rate-limited","message":"too much is asked for; ask again later"}}`
 	if recorder.Code != 429 || recorder.Body.String() != want || recorder.Header().Get("Retry-After") != "1" ||
 		recorder.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("got %d %v %s", recorder.Code, recorder.Header(), recorder.Body)

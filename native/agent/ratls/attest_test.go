@@ -100,7 +100,7 @@ func TestAConnectionGetsAFewReports(t *testing.T) {
 	p := g.connect(clientConfig())
 	p.attest(nonce)
 	p.attest(nonce)
-	p.refused("POST", "/attest", map[string]any{"nonce": nonce}, 429, "too-many-requests")
+	p.refused("POST", "/attest", map[string]any{"nonce": nonce}, 429, "rate-limited")
 	if _, _, header := p.call("POST", "/attest", map[string]any{"nonce": nonce}); header.Get("Retry-After") == "" {
 		t.Error("it does not say when to ask again")
 	}

@@ -20,8 +20,8 @@ var (
 	errNotPermitted = &jsonapi.Error{Code: "injector-not-permitted", Message: "the launch spec does not name this key for the secret", Status: http.StatusForbidden}
 	errUnknown      = &jsonapi.Error{Code: "no-such-secret", Message: secrets.ErrUnknown.Error(), Status: http.StatusNotFound}
 	errDelivered    = &jsonapi.Error{Code: "secret-already-delivered", Message: secrets.ErrDelivered.Error(), Status: http.StatusConflict}
-	errExpired      = &jsonapi.Error{Code: "secrets-expired", Message: secrets.ErrExpired.Error(), Status: http.StatusConflict}
-	errValueSize    = &jsonapi.Error{Code: "too-large", Message: secrets.ErrTooLarge.Error(), Status: http.StatusRequestEntityTooLarge}
+	errExpired      = &jsonapi.Error{Code: "secrets-closed", Message: secrets.ErrExpired.Error(), Status: http.StatusConflict}
+	errValueSize    = &jsonapi.Error{Code: "secret-too-large", Message: secrets.ErrTooLarge.Error(), Status: http.StatusRequestEntityTooLarge}
 	errValueNUL     = &jsonapi.Error{Code: "value-invalid", Message: secrets.ErrNUL.Error(), Status: http.StatusBadRequest}
 )
 

@@ -6,11 +6,11 @@ import (
 )
 
 // version is that of the API.
-const version = "a3s-box/ra-tls/v1"
+const version = 1
 
 // infoDocument is what anybody may know. Nothing in it is proven.
 type infoDocument struct {
-	Protocol string `json:"protocol"`
+	Protocol int    `json:"protocol"`
 	TEE      string `json:"tee"`
 	evidence.Identity
 	State   secrets.State `json:"state"`

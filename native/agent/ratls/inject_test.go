@@ -112,7 +112,7 @@ func TestTheLargestSecretArrives(t *testing.T) {
 	g := serve(t, guestOptions{secrets: []launchspec.Secret{wanted("token", broker), wanted("other", broker)}})
 	p := g.connect(clientConfig())
 	p.attest(nonce)
-	p.refused("PUT", "/secrets/token", broker.body(p, "token", []byte(strings.Repeat("x", secrets.MaxValue+1))), 413, "too-large")
+	p.refused("PUT", "/secrets/token", broker.body(p, "token", []byte(strings.Repeat("x", secrets.MaxValue+1))), 413, "secret-too-large")
 	p.inject("token", broker.body(p, "token", []byte(strings.Repeat("x", secrets.MaxValue))))
 	p.refused("PUT", "/secrets/other", strings.Repeat(" ", maxInjection+1), 413, "too-large")
 }
@@ -219,7 +219,7 @@ func TestNothingIsTakenTooLate(t *testing.T) {
 	if err := g.store.Wipe(); err != nil {
 		t.Fatal(err)
 	}
-	p.refused("PUT", "/secrets/token", broker.body(p, "token", []byte("x")), 409, "secrets-expired")
+	p.refused("PUT", "/secrets/token", broker.body(p, "token", []byte("x")), 409, "secrets-closed")
 }
 
 func TestAConnectionTriesOnlySoOften(t *testing.T) {
@@ -231,7 +231,7 @@ func TestAConnectionTriesOnlySoOften(t *testing.T) {
 	for range 2 {
 		p.refused("PUT", "/secrets/token", newInjector(t, "Ed25519").body(p, "token", []byte{}), 403, "injector-not-permitted")
 	}
-	p.refused("PUT", "/secrets/token", `{}`, 429, "too-many-requests")
+	p.refused("PUT", "/secrets/token", `{}`, 429, "rate-limited")
 }
 
 func TestInfoTellsWhoMayAndWhatIsThere(t *testing.T) {
@@ -241,7 +241,7 @@ func TestInfoTellsWhoMayAndWhatIsThere(t *testing.T) {
 	p.inject("any", map[string]any{"value": []byte("correct horse")})
 	status, answer, header := p.call("GET", "/info", nil)
 	digest := sha256.Sum256(specText)
-	want := `{"protocol":"a3s-box/ra-tls/v1","tee":"simulated","instance":"01020300000000000000000000000000","specDigest":"` +
+	want := `{"protocol":1,"tee":"simulated","instance":"01020300000000000000000000000000","specDigest":"` +
 		hex.EncodeToString(digest[:]) + `","state":"waiting","secrets":[{"name":"any","delivered":true,"allowAnyInjector":true},` +
 		`{"name":"token","delivered":false,"allowAnyInjector":false}]}`
 	if status != 200 || string(answer) != want || header.Get("Cache-Control") != "no-store" || !json.Valid(answer) {

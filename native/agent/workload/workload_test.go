@@ -190,7 +190,7 @@ func TestIdentityIsThatOfTheGuest(t *testing.T) {
 }
 
 func TestTooManyIsTold(t *testing.T) {
-	if refusal := refusalOf(evidence.ErrTooMany); refusal.Status != 429 || refusal.Code != "too-many-requests" {
+	if refusal := refusalOf(evidence.ErrTooMany); refusal.Status != 429 || refusal.Code != "rate-limited" {
 		t.Errorf("got %+v", refusal)
 	}
 }

@@ -13,7 +13,7 @@ import (
 type Schema struct {
 	Ref             string             `json:"$ref"`
 	Type            string             `json:"type"`
-	Const           string             `json:"const"`
+	Const           any                `json:"const"`
 	Enum            []string           `json:"enum"`
 	Pattern         string             `json:"pattern"`
 	ContentEncoding string             `json:"contentEncoding"`
@@ -43,6 +43,11 @@ func (d *Document) mismatch(s *Schema, value any, path string) string {
 	case bool:
 		if s.Type != "boolean" {
 			return path + " is a boolean"
+		}
+		return ""
+	case float64:
+		if s.Type != "integer" || s.Const != nil && s.Const != value {
+			return fmt.Sprintf("%s is %v", path, value)
 		}
 		return ""
 	case string:
@@ -78,7 +83,7 @@ func textMismatch(s *Schema, value, path string) string {
 	switch {
 	case s.Type != "string":
 		return path + " is a string"
-	case s.Const != "" && value != s.Const, s.Enum != nil && !slices.Contains(s.Enum, value):
+	case s.Const != nil && s.Const != value, s.Enum != nil && !slices.Contains(s.Enum, value):
 		return path + " is " + value
 	case s.Pattern != "" && !regexp.MustCompile(s.Pattern).MatchString(value):
 		return path + " is " + value
