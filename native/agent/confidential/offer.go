@@ -1,20 +1,35 @@
 package main
 
 import (
-	"errors"
-	"net"
-
+	"a3s.dev/box/agent/boot"
+	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/evidence"
 	"a3s.dev/box/agent/launch"
+	"a3s.dev/box/agent/ratls"
 	"a3s.dev/box/agent/tee"
+	"a3s.dev/box/agent/workload"
 )
 
-var errNone = errors.New("not there yet")
-
-type none struct{}
-
-func (none) Serve(net.Listener) error { return errNone }
-func (none) ServeConn(net.Conn) error { return errNone }
-
-func offer(tee.Kind, tee.Processor, *launch.Born) (*launch.Services, error) {
-	return &launch.Services{RATLS: none{}}, nil
+// offer makes what relying parties and the workload ask for evidence. It answers the workload from now on, which does not run yet.
+func offer(kind tee.Kind, processor tee.Processor, born *launch.Born) (*launch.Services, error) {
+	source := evidence.New(evidence.Config{
+		Processor:        processor,
+		Simulated:        kind == tee.Simulated,
+		Instance:         born.Instance,
+		SpecDigest:       born.SpecDigest,
+		SpecText:         born.SpecText,
+		HostCertificates: born.HostCertificates,
+	})
+	server, err := ratls.New(ratls.Config{Evidence: source, Secrets: born.Secrets})
+	if err != nil {
+		return nil, err
+	}
+	socket, err := workload.Listen()
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		boot.Report("a3s-agent: " + workload.Directory + ": " + workload.Serve(socket, source).Error())
+	}()
+	return &launch.Services{RATLS: server, Attachments: []box.Attachment{{Mount: socket.Mount(), Path: workload.Directory}}}, nil
 }
