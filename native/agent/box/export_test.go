@@ -110,3 +110,13 @@ func CloseTestBox(b *Box) error {
 	err := errors.Join(syscall.Close(b.launcher.cgroup.Procs), syscall.Close(b.launcher.binary))
 	return errors.Join(err, b.spare.end(), b.ground.main.kill(), b.ground.close(), syscall.Close(b.launcher.cgroup.Namespace))
 }
+
+// CoreLimit is the largest core dump that a process of the box may leave.
+func (b *Box) CoreLimit() uint64 {
+	for _, limit := range b.launcher.limits {
+		if limit.Resource == rlimitCore {
+			return limit.Value
+		}
+	}
+	return unlimited
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,6 +45,17 @@ const (
 	rlimitNofile = 7
 	unlimited    = ^uint64(0)
 )
+
+// ForbidCoreDumps sees that no process of the box leaves its memory in a file. It is called before the box takes its spec.
+func (b *Box) ForbidCoreDumps() {
+	limits := slices.Clone(dockerLimits)
+	for index := range limits {
+		if limits[index].Resource == rlimitCore {
+			limits[index].Value = 0
+		}
+	}
+	b.launcher.limits = limits
+}
 
 // waiting is a stage that waits for its order.
 type waiting struct {

@@ -36,6 +36,8 @@ func run(g *boot.Guest) error {
 		return serveBroken(g, err)
 	}
 	b := box.New(g.Reaper, g.Cgroup, g.Binary, g.Drivers)
+	// The workload's memory holds secrets.
+	b.ForbidCoreDumps()
 	l := &launch.Launch{Box: b, Kind: kind, Processor: processor, Report: boot.Report}
 	l.Offer = func(born *launch.Born) (*launch.Services, error) { return offer(kind, processor, born) }
 	end := func() { boot.PowerOff(errors.Join(l.Close(), b.Close())) }

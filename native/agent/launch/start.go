@@ -44,7 +44,7 @@ func (l *Launch) awaitSecrets(h *box.Handle, store *secrets.Store) {
 	time.AfterFunc(lingers, l.End)
 }
 
-// begin hands the secrets over to a process that has not begun yet.
+// begin hands the secrets over to a process that has not begun yet, and overwrites them when it has ended: with it ends all else in the box.
 func (l *Launch) begin(h *box.Handle, store *secrets.Store) {
 	owner, err := l.Box.MainUser()
 	if err != nil {
@@ -57,6 +57,10 @@ func (l *Launch) begin(h *box.Handle, store *secrets.Store) {
 		return
 	}
 	l.Box.Begin(h, environment)
+	<-h.Complete()
+	if err := store.Wipe(); err != nil {
+		l.Report("a3s-agent: overwrite the secrets: " + err.Error())
+	}
 }
 
 // Close overwrites what is left of the secrets.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"a3s.dev/box/agent/linux"
@@ -22,6 +23,7 @@ const (
 // Files is a filesystem in the guest's memory, never swapped, that holds secrets as files.
 type Files struct {
 	mount int
+	mu    sync.Mutex
 	// written are open, so that they are found even where the box has renamed or removed them.
 	written []*os.File
 }
@@ -46,6 +48,8 @@ func (f *Files) Mount() int { return f.mount }
 
 // write makes a file that its owner alone can read. Its name is one of a launch spec, which has no slash in it.
 func (f *Files) write(name string, value []byte, owner users.User) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	fd, err := linux.OpenAt(f.mount, name, syscall.O_CREAT|syscall.O_EXCL|syscall.O_RDWR, 0o400, linux.Beneath|linux.NoSymlinks)
 	if err != nil {
 		return err
@@ -63,6 +67,8 @@ func (f *Files) write(name string, value []byte, owner users.User) error {
 
 // wipe overwrites what the files hold where the secrets were written, and empties them.
 func (f *Files) wipe() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var failed error
 	for _, file := range f.written {
 		failed = errors.Join(failed, overwrite(file), file.Truncate(0), file.Close())
