@@ -135,6 +135,8 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 it.each([
   ['dm', 12],
   ['box', 5],
+  ['secrets', 17],
+  ['workload', 9],
 ])('passes in a guest: package %s', async (name, tests) => {
   const output = await testInGuest(name);
   expect(output).toMatch(/^PASS$/m);

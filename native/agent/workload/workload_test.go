@@ -79,7 +79,7 @@ func (a *agent) call(method, path, body string) (int, []byte) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	jsonapitest.Read(a.t).Hold(a.t, method+" "+request.URL.Path, response.StatusCode, answer)
+	jsonapitest.Read(a.t, openAPI).Hold(a.t, method+" "+request.URL.Path, response.StatusCode, answer)
 	return response.StatusCode, answer
 }
 

@@ -3,7 +3,6 @@ package jsonapitest
 
 import (
 	"encoding/json"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,13 +37,9 @@ type content struct {
 	Schema *Schema `json:"schema"`
 }
 
-// Read reads the document of the package under test.
-func Read(t testing.TB) *Document {
+// Read reads a document.
+func Read(t testing.TB, data []byte) *Document {
 	t.Helper()
-	data, err := os.ReadFile("openapi.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var d Document
 	if err := json.Unmarshal(data, &d); err != nil {
 		t.Fatal(err)
