@@ -136,7 +136,7 @@ it.each([
   ['dm', 12],
   ['box', 5],
   ['secrets', 17],
-  ['workload', 9],
+  ['workload', 10],
 ])('passes in a guest: package %s', async (name, tests) => {
   const output = await testInGuest(name);
   expect(output).toMatch(/^PASS$/m);

@@ -103,6 +103,11 @@ func (g *guest) connect(config *tls.Config) *peer {
 	if err != nil {
 		g.t.Fatal(err)
 	}
+	return g.over(conn)
+}
+
+// over speaks HTTP/2 over a connection whose handshake is done.
+func (g *guest) over(conn *tls.Conn) *peer {
 	p := &peer{t: g.t, conn: conn, state: conn.ConnectionState()}
 	given := false
 	p.http = &http.Client{Transport: &http.Transport{

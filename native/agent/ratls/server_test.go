@@ -231,6 +231,26 @@ func TestAPlaceIsFreeOnceAConnectionEnds(t *testing.T) {
 	g.connect(clientConfig()).attest(nonce)
 }
 
+// TestAConnectionNeedsNoSocket: the host carries some connections over the control stream.
+func TestAConnectionNeedsNoSocket(t *testing.T) {
+	g := serve(t, guestOptions{})
+	ours, theirs := net.Pipe()
+	served := make(chan error)
+	go func() { served <- g.server.ServeConn(ours) }()
+	conn := tls.Client(theirs, clientConfig())
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	p := g.over(conn)
+	if document := p.attest(nonce); reportData(document) != p.bound(nonce) {
+		t.Error("the report is over something else")
+	}
+	_ = theirs.Close()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCloseEndsConnectionsAndHandshakes(t *testing.T) {
 	source := evidence.New(evidence.Config{Processor: &tee.Fake{}})
 	s, err := New(Config{source, secrets.NewStore(nil, 0)})
