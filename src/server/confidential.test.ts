@@ -86,6 +86,19 @@ describe('creating a confidential box', () => {
     expect(again.definition.confidential?.specDigest).toBe(definition.confidential?.specDigest);
   });
 
+  it('says SIMULATED in its events', async () => {
+    await running();
+    const all = { since: 1n, until: undefined };
+    const heard: Record<string, string>[] = [];
+    for await (const { action, attributes } of home.runtime.events.follow(all, TIMEOUT())) {
+      heard.push({ action, ...attributes });
+      if (action === 'start') break;
+    }
+    for (const action of ['create', 'start']) {
+      expect(heard).toContainEqual(expect.objectContaining({ action, tee: 'SIMULATED' }));
+    }
+  });
+
   it('is null for a plain box', async () => {
     const id = await home.create(MINUTE);
     expect((await inspect(id))['Confidential']).toBeNull();

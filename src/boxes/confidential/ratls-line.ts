@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { A3sError } from '../../errors.ts';
 import type { Runtime } from '../runtime.ts';
@@ -31,7 +30,7 @@ export async function carryRatls(guest: Duplex, stdio: Stdio): Promise<void> {
   const up = (async () => {
     for await (const chunk of stdio.input) {
       if (guest.destroyed) return;
-      if (!guest.write(chunk)) await Promise.race([once(guest, 'drain'), once(guest, 'close')]);
+      if (!guest.write(chunk)) await room(guest);
     }
     guest.end();
   })();
@@ -44,4 +43,14 @@ export async function carryRatls(guest: Duplex, stdio: Stdio): Promise<void> {
     stdio.gone.removeEventListener('abort', end);
     guest.destroy();
   }
+}
+
+function room(guest: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      guest.off('drain', done).off('close', done);
+      resolve();
+    };
+    guest.on('drain', done).on('close', done);
+  });
 }

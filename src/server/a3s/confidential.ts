@@ -15,6 +15,7 @@ import { parseCreate } from '../docker/create-schema.ts';
 import { noBody, query } from '../docker/query.ts';
 import { SIMULATED_NOTE } from '../docker/show-confidential.ts';
 import { type Answer, json } from '../http/answer.ts';
+import { checkPlatform } from '../platform.ts';
 import { type Route, route, streamRoute } from '../route.ts';
 
 const access = 'owner';
@@ -113,10 +114,13 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
   route('POST', '/a3s/v1/measure', {
     access,
     summary: 'What a confidential box would be, from the body of its create request; makes nothing',
-    query: query({}),
+    query: query({ platform: z.string().max(64).optional() }),
     body: z.looseObject({ Image: z.string(), Confidential }),
     answer: Measured,
-    handler: async ({ rt, body }) => json(await measureBox(rt, parseCreate(undefined, body))),
+    handler: async ({ rt, query, body }) => {
+      checkPlatform(query.platform, rt.host.architecture);
+      return json(await measureBox(rt, parseCreate(undefined, body)));
+    },
   }),
 ];
 

@@ -12,6 +12,7 @@ import { killBox, stopBox } from '../../boxes/stop.ts';
 import { type WaitResult, waitBox } from '../../boxes/wait.ts';
 import { A3sError } from '../../errors.ts';
 import { empty, json, stream } from '../http/answer.ts';
+import { checkPlatform } from '../platform.ts';
 import { type Route, route } from '../route.ts';
 import { parseCreate } from './create-schema.ts';
 import { inspectBox } from './inspect.ts';
@@ -129,15 +130,4 @@ async function* waitDocument(result: Promise<WaitResult>): AsyncGenerator<Uint8A
     ...(error === '' ? {} : { Error: { Message: error } }),
   };
   yield Buffer.from(`${JSON.stringify(document)}\n`);
-}
-
-/** The host's own platform, or none; Docker's CLI sends what `--platform` says. */
-function checkPlatform(platform: string | undefined, architecture: string): void {
-  if (platform === undefined || platform === '') return;
-  if (platform === 'linux' || platform === `linux/${architecture}`) return;
-  throw new A3sError(
-    'unsupported-option',
-    `Cannot create the box: platform ${platform} is not supported, this host runs linux/${architecture}`,
-    { remedy: 'Leave --platform out.' },
-  );
 }

@@ -1,0 +1,337 @@
+import { createHash, randomBytes, X509Certificate } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { measureRecord, parseLaunchRecord } from '@a3s-box/attestation/measure';
+import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ovmfImage } from '../../cli/fake/ovmf-image.ts';
+import { testAuthority } from '../../registry/testing/test-authority.ts';
+import { TestHome } from '../testing/home.ts';
+import { type Challenge, type RatlsServer, ratlsServer } from '../testing/ratls.ts';
+import { allowConfidential } from '../testing/trust.ts';
+
+const home = new TestHome();
+const files = mkdtempSync(join(tmpdir(), 'a3s-conf-'));
+const certificate = (() => {
+  const { cert, key } = testAuthority(files).server('guest');
+  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+})();
+
+beforeAll(async () => {
+  home.trust.rules = [allowConfidential('**')];
+  bootFrom(ovmfImage());
+  await home.start();
+});
+beforeEach(() => {
+  home.guestOptions = {};
+  bootFrom(ovmfImage());
+});
+afterAll(async () => {
+  await home.remove();
+  rmSync(files, { recursive: true });
+});
+
+/** A boot set of small files. */
+function bootFrom(firmware: Buffer, kernel = 'kernel', initrd = 'initrd'): void {
+  const directory = join(files, 'boot');
+  mkdirSync(directory, { recursive: true });
+  const paths = { firmwarePath: 'OVMF.fd', kernelPath: 'bzImage', initrdPath: 'initrd' };
+  const [firmwarePath = '', kernelPath = '', initrdPath = ''] = Object.values(paths).map((name) =>
+    join(directory, name),
+  );
+  writeFileSync(firmwarePath, firmware);
+  writeFileSync(kernelPath, kernel);
+  writeFileSync(initrdPath, initrd);
+  const { confidential } = home.boot;
+  if (confidential === undefined) throw new Error('the set has nothing for confidential boxes');
+  home.boot = {
+    ...home.boot,
+    confidential: { ...confidential, firmwarePath, kernelPath, initrdPath },
+  };
+}
+
+const CREATE = { Image: 'busybox', Cmd: ['sleep', 'infinity'] };
+const SIMULATE = { ...CREATE, Confidential: { Tee: 'simulate' } };
+
+async function started(): Promise<string> {
+  const id = await home.create(CREATE.Cmd, { Confidential: { Tee: 'simulate' } });
+  expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  return id;
+}
+
+async function measured(body: unknown = SIMULATE): Promise<Record<string, unknown>> {
+  const answer = await home.call('POST', '/a3s/v1/measure', body);
+  expect(answer).toMatchObject({ status: 200 });
+  return answer.body as Record<string, unknown>;
+}
+
+describe('POST /a3s/v1/measure', () => {
+  it('gives what a box of the same request is launched with, and makes none', async () => {
+    const before = home.runtime.store.list().length;
+    const found = await measured({
+      ...SIMULATE,
+      Labels: { a: 'b' },
+      HostConfig: { AutoRemove: true },
+    });
+    expect(home.runtime.store.list()).toHaveLength(before);
+    const id = await started();
+    const { definition, state } = home.runtime.store.expect(id);
+    expect(found['spec']).toBe(definition.confidential?.launchSpec);
+    expect(found['hostData']).toBe(state.launch?.hostData);
+    expect(found['hostData']).toBe(
+      createHash('sha256').update(String(found['spec'])).digest('hex'),
+    );
+    expect(found['guestPolicy']).toBe(state.launch?.policy);
+    const record = parseLaunchRecord(found['launch']);
+    expect(measureRecord(record).digest).toBe(found['measurement']);
+    expect(record).toMatchObject({
+      append: 'a3s.tee=simulated',
+      vcpus: 1,
+      vcpuType: 'EPYC-Milan-v2',
+    });
+  });
+
+  it('gives a policy for this box alone', async () => {
+    const found = await measured();
+    const policy = parseAttestationPolicy(found['policy']);
+    expect(policy).toMatchObject({
+      tee: 'simulated',
+      measurements: [found['measurement']],
+      hostData: found['hostData'],
+      vmpl: 0,
+      crl: { required: false },
+    });
+    const hardware = await measured({ ...CREATE, Confidential: { Tee: 'snp' } });
+    expect(parseAttestationPolicy(hardware['policy'])).toMatchObject({
+      tee: 'sev-snp',
+      crl: { required: true },
+    });
+    expect(hardware['measurement']).not.toBe(found['measurement']);
+    expect(hardware['hostData']).toBe(found['hostData']);
+  });
+
+  it('differs for another firmware, kernel, initrd and number of CPUs', async () => {
+    const first = (await measured())['measurement'];
+    const others = [await measured({ ...SIMULATE, HostConfig: { NanoCpus: 2_000_000_000 } })];
+    const sets: (() => void)[] = [
+      () => bootFrom(ovmfImage(0x91)),
+      () => bootFrom(ovmfImage(), 'kernel.'),
+      () => bootFrom(ovmfImage(), 'kernel', 'initrd.'),
+    ];
+    for (const change of sets) {
+      change();
+      others.push(await measured());
+    }
+    const digests = others.map(({ measurement }) => measurement);
+    expect(new Set([first, ...digests]).size).toBe(5);
+  });
+
+  it.each<[string, unknown, number, string]>([
+    ['a plain box', CREATE, 400, 'invalid-argument'],
+    ['a bind mount', { ...SIMULATE, HostConfig: { Binds: ['/a:/a'] } }, 400, 'unsupported-option'],
+    ['an image that is not there', { ...SIMULATE, Image: 'gone' }, 404, 'no-such-image'],
+  ])('refuses %s', async (_, body, status, code) => {
+    expect(await home.call('POST', '/a3s/v1/measure', body)).toMatchObject({
+      status,
+      body: { code },
+    });
+  });
+
+  it('refuses firmware that would not check the kernel', async () => {
+    bootFrom(Buffer.alloc(4096));
+    expect(await home.call('POST', '/a3s/v1/measure', SIMULATE)).toMatchObject({
+      status: 500,
+      body: { code: 'boot-set-missing' },
+    });
+  });
+});
+
+describe('GET /a3s/v1/boxes/{id}/launch', () => {
+  it('tells what was launched, and that it is simulated', async () => {
+    const id = await started();
+    const { state, definition } = home.runtime.store.expect(id);
+    expect((await home.call('GET', `/a3s/v1/boxes/${id}/launch`)).body).toMatchObject({
+      tee: 'simulate',
+      simulated: true,
+      note: expect.stringContaining('SIMULATED'),
+      launch: { digest: state.launch?.measurement },
+      measurement: state.launch?.measurement,
+      hostData: definition.confidential?.specDigest,
+      guestPolicy: '0x30000',
+      bootSet: 'set',
+      instance: state.launch?.instance,
+      spec: definition.confidential?.launchSpec,
+    });
+  });
+
+  it('refuses a plain box, and one that never started', async () => {
+    const plain = await home.create(CREATE.Cmd);
+    const idle = await home.create(CREATE.Cmd, { Confidential: { Tee: 'simulate' } });
+    expect(await home.call('GET', `/a3s/v1/boxes/${plain}/launch`)).toMatchObject({
+      body: { code: 'unsupported-option' },
+    });
+    expect(await home.call('GET', `/a3s/v1/boxes/${idle}/launch`)).toMatchObject({
+      body: { code: 'box-not-running' },
+    });
+  });
+});
+
+describe('GET /a3s/v1/boxes/{id}/evidence', () => {
+  const SPEC = Buffer.from('{}');
+  const ANSWER = {
+    evidence: { schema: 'a3s-box/evidence/v1', tee: 'simulated', report: 'AAAA' },
+    instance: '0'.repeat(32),
+    specDigest: createHash('sha256').update(SPEC).digest('hex'),
+    spec: SPEC.toString('base64'),
+  };
+
+  let server: RatlsServer | undefined;
+  afterEach(() => server?.close());
+
+  async function answering(answer: (challenge: Challenge) => string | number): Promise<void> {
+    server = await ratlsServer(certificate, answer);
+    home.guestOptions = { ratls: server.serve };
+  }
+
+  it('is over a session of the host, with all that the report is bound to', async () => {
+    const challenges: Challenge[] = [];
+    await answering((challenge) => {
+      challenges.push(challenge);
+      return JSON.stringify(ANSWER);
+    });
+    const id = await started();
+    const nonce = randomBytes(48);
+    const query = `nonce=${encodeURIComponent(nonce.toString('base64'))}`;
+    const { status, body } = await home.call('GET', `/a3s/v1/boxes/${id}/evidence?${query}`);
+    const key = new X509Certificate(certificate.cert).publicKey;
+    expect({ status, body }).toEqual({
+      status: 200,
+      body: {
+        ...{ hint: true, simulated: true, note: expect.stringContaining('SIMULATED') },
+        ...ANSWER,
+        session: {
+          nonce: nonce.toString('base64'),
+          publicKey: key.export({ type: 'spki', format: 'der' }).toString('base64'),
+          exporter: challenges[0]?.exporter.toString('base64'),
+        },
+      },
+    });
+    expect(challenges[0]?.nonce).toEqual(nonce);
+    await home.call('GET', `/a3s/v1/boxes/${id}/evidence`);
+    expect(challenges[1]?.nonce).toHaveLength(32);
+  });
+
+  it.each<[string, string | number]>([
+    ['refuses', 429],
+    ['answers no JSON', 'evidence'],
+    ['answers keys that nobody knows', JSON.stringify({ ...ANSWER, trust: true })],
+    ['claims another kind of evidence', JSON.stringify({ ...ANSWER, evidence: { tee: 'tdx' } })],
+    ['sends a spec that is not of its digest', JSON.stringify({ ...ANSWER, spec: 'e30K' })],
+    ['never ends', JSON.stringify({ ...ANSWER, spec: 'A'.repeat(8 * 1024 * 1024) })],
+  ])('is refused from a guest that %s', async (_, answer) => {
+    await answering(() => answer);
+    const id = await started();
+    expect(await home.call('GET', `/a3s/v1/boxes/${id}/evidence`)).toMatchObject({
+      status: 500,
+      body: { code: 'agent-failed' },
+    });
+  });
+
+  it.each<[string, NonNullable<TestHome['guestOptions']['ratls']>]>([
+    ['hangs up', (stream) => stream.close()],
+    ['speaks no TLS', (stream) => stream.end('HTTP/1.1 200 OK\r\n\r\n')],
+  ])('is refused from a guest that %s', async (_, ratls) => {
+    home.guestOptions = { ratls };
+    const id = await started();
+    expect(await home.call('GET', `/a3s/v1/boxes/${id}/evidence`)).toMatchObject({
+      status: 500,
+      body: { code: 'agent-failed' },
+    });
+  });
+
+  it('refuses a nonce that is none, a plain box and one that does not run', async () => {
+    const id = await started();
+    expect(await home.call('GET', `/a3s/v1/boxes/${id}/evidence?nonce=AAAA`)).toMatchObject({
+      status: 400,
+      body: { code: 'invalid-argument' },
+    });
+    const plain = await home.create(CREATE.Cmd);
+    expect(await home.call('GET', `/a3s/v1/boxes/${plain}/evidence`)).toMatchObject({
+      status: 400,
+      body: { code: 'unsupported-option' },
+    });
+    await home.call('POST', `/containers/${id}/stop`);
+    expect(await home.call('GET', `/a3s/v1/boxes/${id}/evidence`)).toMatchObject({
+      status: 409,
+      body: { code: 'box-not-running' },
+    });
+  });
+});
+
+describe('POST /a3s/v1/boxes/{id}/ratls', () => {
+  it('carries bytes both ways and ends with either side', async () => {
+    const id = await started();
+    const socket = createConnection(home.config.socket);
+    socket.write(
+      `POST /a3s/v1/boxes/${id}/ratls HTTP/1.1\r\nHost: a3s-box\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
+    );
+    // The guest sends back what it gets.
+    const sent = randomBytes(300_000).toString('hex');
+    const received = text(socket);
+    socket.end(sent);
+    const answer = await received;
+    expect(answer).toMatch(/^HTTP\/1\.1 101 /);
+    expect(answer.slice(answer.indexOf('\r\n\r\n') + 4)).toBe(sent);
+  });
+
+  it('refuses a plain box in HTTP', async () => {
+    const plain = await home.create(CREATE.Cmd);
+    expect(await home.call('POST', `/a3s/v1/boxes/${plain}/ratls`)).toMatchObject({
+      status: 400,
+      body: { code: 'unsupported-option' },
+    });
+  });
+});
+
+describe('GET /a3s/v1/openapi.json', () => {
+  it('describes these routes, from the schemas that read them', async () => {
+    const { body } = await home.call('GET', '/a3s/v1/openapi.json');
+    const document = body as {
+      readonly openapi: string;
+      readonly paths: Record<string, Record<string, Record<string, unknown>>>;
+    };
+    expect(document.openapi).toBe('3.1.0');
+    expect(Object.keys(document.paths)).toEqual([
+      '/a3s/v1/boxes/{id}/evidence',
+      '/a3s/v1/boxes/{id}/launch',
+      '/a3s/v1/boxes/{id}/ratls',
+      '/a3s/v1/measure',
+    ]);
+    expect(document.paths['/a3s/v1/boxes/{id}/evidence']?.['get']).toMatchObject({
+      parameters: [
+        { name: 'id', in: 'path', required: true },
+        { name: 'nonce', in: 'query', required: false, schema: { type: 'string' } },
+      ],
+      responses: {
+        200: { content: { 'application/json': { schema: { type: 'object' } } } },
+        default: { content: { 'application/json': { schema: { $ref: expect.any(String) } } } },
+      },
+    });
+    expect(document.paths['/a3s/v1/boxes/{id}/ratls']?.['post']?.['responses']).toHaveProperty(
+      '101',
+    );
+    expect(document.paths['/a3s/v1/measure']?.['post']?.['requestBody']).toMatchObject({
+      content: {
+        'application/json': {
+          schema: {
+            required: ['Image', 'Confidential'],
+            properties: { Confidential: { required: ['Tee'], additionalProperties: false } },
+          },
+        },
+      },
+    });
+  });
+});
