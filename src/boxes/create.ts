@@ -6,13 +6,14 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
-import type { Bind, Box, BoxDefinition, Port } from './box.ts';
+import type { Bind, Box, BoxDefinition } from './box.ts';
 import { checkSpec } from './check-spec.ts';
 import { now, timestamp } from './clock.ts';
+import { checkConfidential } from './confidential/check.ts';
 import { DEFAULT_HOSTNAME } from './confidential/launch-spec.ts';
 import { planConfidential } from './confidential/plan.ts';
-import { type ConfidentialRequest, checkConfidential } from './confidential/request.ts';
 import { teeAttributes } from './confidential/show.ts';
+import type { CreateRequest } from './create-request.ts';
 import { checkName, inventName } from './name.ts';
 import { pinnedImage } from './pinned-image.ts';
 import { planBox } from './plan.ts';
@@ -23,34 +24,6 @@ import { takenUids } from './taken-uids.ts';
 import { authorizeImage, type TrustOptions } from './trust.ts';
 import { namesUsed } from './trust-names.ts';
 import { trustAttributes, trustRecord } from './trust-record.ts';
-
-/** What the caller asks for. What is undefined comes from the image, or from a default. */
-export interface CreateRequest {
-  readonly name: string | undefined;
-  readonly image: string;
-  readonly entrypoint: readonly string[] | undefined;
-  readonly cmd: readonly string[] | undefined;
-  readonly env: readonly string[];
-  readonly cwd: string | undefined;
-  readonly user: string | undefined;
-  readonly hostname: string | undefined;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly terminal: boolean;
-  readonly openStdin: boolean;
-  readonly stdinOnce: boolean;
-  readonly attach: BoxDefinition['attach'];
-  readonly size: BoxDefinition['size'];
-  readonly stopSignal: string | undefined;
-  readonly stopTimeout: number | undefined;
-  readonly autoRemove: boolean;
-  readonly memoryBytes: number;
-  readonly nanoCpus: number;
-  readonly network: BoxDefinition['network'];
-  readonly ports: readonly Port[];
-  readonly exposedPorts: readonly string[];
-  readonly binds: readonly Bind[];
-  readonly confidential?: ConfidentialRequest | undefined;
-}
 
 /** @throws A3sError for whatever does not fit, an image that is refused too, before anything is changed */
 export async function createBox(

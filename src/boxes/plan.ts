@@ -6,7 +6,7 @@
 import { A3sError } from '../errors.ts';
 import type { Image } from '../images/image.ts';
 import type { BoxDefinition } from './box.ts';
-import type { CreateRequest } from './create.ts';
+import type { CreateRequest } from './create-request.ts';
 import { mergeEnvironment } from './environment.ts';
 import { parseSignal } from './signal.ts';
 
@@ -31,7 +31,6 @@ export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {
     stopSignal,
   };
 }
-export type PlannedBox = ReturnType<typeof planBox>;
 
 function pick(request: CreateRequest) {
   const { terminal, openStdin, stdinOnce, attach, size, stopTimeout } = request;

@@ -8,14 +8,14 @@ import type { LaunchRecord } from '@a3s-box/attestation/measure';
 import { ATTESTATION_POLICY_SCHEMA } from '@a3s-box/policies/attestation-policy';
 import { A3sError } from '../../errors.ts';
 import { checkSpec } from '../check-spec.ts';
-import type { CreateRequest } from '../create.ts';
+import type { CreateRequest } from '../create-request.ts';
 import { planBox } from '../plan.ts';
 import { machineCpus } from '../resources.ts';
 import type { Runtime } from '../runtime.ts';
+import { checkConfidential } from './check.ts';
 import { DEFAULT_HOSTNAME } from './launch-spec.ts';
 import { launchRecordFor } from './measurement.ts';
 import { confidentialBoot, planConfidential } from './plan.ts';
-import { checkConfidential } from './request.ts';
 import { EVIDENCE_TEE } from './show.ts';
 
 export interface Measured {

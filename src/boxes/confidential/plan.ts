@@ -8,7 +8,7 @@ import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { BoxDefinition } from '../box.ts';
-import type { CreateRequest } from '../create.ts';
+import type { CreateRequest } from '../create-request.ts';
 import { planBox } from '../plan.ts';
 import { machineCpus } from '../resources.ts';
 import type { Runtime } from '../runtime.ts';

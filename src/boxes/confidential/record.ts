@@ -26,8 +26,7 @@ export const ConfidentialDefinition = z.strictObject({
 });
 export type ConfidentialDefinition = z.infer<typeof ConfidentialDefinition>;
 
-export const SECRETS_STATES = ['none', 'waiting', 'ready', 'expired'] as const;
-export type SecretsState = (typeof SECRETS_STATES)[number];
+const SECRETS_STATES = ['none', 'waiting', 'ready', 'expired'] as const;
 
 /** Of the state of one run: what was launched, as the host saw it, and how far its guest has come. */
 export const ConfidentialState = z.strictObject({

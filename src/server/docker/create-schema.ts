@@ -8,7 +8,7 @@ import { posix } from 'node:path';
 import * as z from 'zod';
 import type { Bind, Port } from '../../boxes/box.ts';
 import { RATLS_PORT } from '../../boxes/confidential/request.ts';
-import type { CreateRequest } from '../../boxes/create.ts';
+import type { CreateRequest } from '../../boxes/create-request.ts';
 import { A3sError } from '../../errors.ts';
 import { parseRequest } from '../http/parse.ts';
 import { Confidential, confidentialRequest } from './confidential-schema.ts';

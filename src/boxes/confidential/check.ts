@@ -1,0 +1,32 @@
+/**
+ * What a confidential box cannot have, found out before anything is made.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { CreateRequest } from '../create-request.ts';
+import type { ConfidentialRequest } from './request.ts';
+
+/** Refuses by name what a confidential box cannot have. @throws A3sError `unsupported-option`, `invalid-argument` */
+export function checkConfidential(request: CreateRequest, asked: ConfidentialRequest): void {
+  const [bind] = request.binds;
+  if (bind !== undefined) {
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot create the box: the bind mount ${bind.destination} is not supported for a confidential box: the host could read and change what is in it`,
+      { remedy: 'Leave out -v: put files into the image, or inject secrets.' },
+    );
+  }
+  for (const { name, variable } of asked.secrets) {
+    if (variable === undefined || !request.env.some((entry) => isNamed(entry, variable))) continue;
+    throw new A3sError(
+      'invalid-argument',
+      `Cannot create the box: the secret ${name} becomes the variable ${variable}, which has a value already`,
+      { remedy: `Leave out -e ${variable}, or the secret's variable.` },
+    );
+  }
+}
+
+function isNamed(entry: string, variable: string): boolean {
+  return entry === variable || entry.startsWith(`${variable}=`);
+}
