@@ -4,16 +4,15 @@
  *
  * @module
  */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cpio } from '../src/boot/cpio.ts';
 import type { MachineSpec } from '../src/engine/engine.ts';
 import type { Accelerator } from '../src/engine/qemu/arguments.ts';
 import { BUSYBOX } from '../test/e2e/installation.ts';
 import type { Benchmark } from './benchmark.ts';
 import { inTurns } from './in-turns.ts';
+import { noopInitrd } from './noop-initrd.ts';
 import { chosenAccelerator, plainMachine, startQemu } from './plain-qemu.ts';
 import { compared, timed } from './statistics.ts';
 import { withActor } from './with-actor.ts';
@@ -33,17 +32,6 @@ async function bootAndEnd(spec: MachineSpec, accelerator: Accelerator): Promise<
   const code = await new Promise((resolve) => child.on('close', resolve));
   clearTimeout(deadline);
   if (code !== 0) throw new Error(`plain QEMU ended with ${String(code)}: ${words()}`);
-}
-
-function noopInitrd(directory: string): string {
-  const program = join(directory, 'init');
-  execFileSync('gcc', ['-static', '-O2', '-o', program, join(import.meta.dirname, 'noop-init.c')]);
-  const path = join(directory, 'initrd');
-  writeFileSync(
-    path,
-    cpio([{ kind: 'file', path: 'init', mode: 0o755, data: readFileSync(program) }]),
-  );
-  return path;
 }
 
 export const coldBoot: Benchmark = {

@@ -10,9 +10,11 @@ import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type BenchArguments, parseArguments, UsageError } from './arguments.ts';
 import type { Benchmark } from './benchmark.ts';
+import { attest } from './attest.ts';
 import { burst } from './burst.ts';
 import { cliStart } from './cli-start.ts';
 import { coldBoot } from './cold-boot.ts';
+import { confidentialBoot } from './confidential-boot.ts';
 import { density } from './density.ts';
 import { exec } from './exec.ts';
 import { fork } from './fork.ts';
@@ -42,6 +44,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   pull,
   verify,
   verifyImage,
+  attest,
+  confidentialBoot,
 ];
 
 const LATEST = join(import.meta.dirname, '../build/bench/latest.json');
