@@ -86,7 +86,12 @@ async function hostServer(): Promise<Server> {
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-384', '-nodes'],
     ...['-subj', '/CN=bench', '-keyout', '-'],
   ]);
-  const server = createServer({ key: pem, cert: pem, ALPNProtocols: ['h2'], minVersion: 'TLSv1.3' });
+  const server = createServer({
+    key: pem,
+    cert: pem,
+    ALPNProtocols: ['h2'],
+    minVersion: 'TLSv1.3',
+  });
   server.on('tlsClientError', () => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return server;

@@ -9,8 +9,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type BenchArguments, parseArguments, UsageError } from './arguments.ts';
-import type { Benchmark } from './benchmark.ts';
 import { attest } from './attest.ts';
+import type { Benchmark } from './benchmark.ts';
 import { burst } from './burst.ts';
 import { cliStart } from './cli-start.ts';
 import { coldBoot } from './cold-boot.ts';

@@ -8,11 +8,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  kernelHashes,
-  kernelHashTable,
-  measuredOvmf,
-} from '@a3s-box/attestation/measure';
+import { kernelHashes, kernelHashTable, measuredOvmf } from '@a3s-box/attestation/measure';
 import type { ConfidentialBoot } from '../src/boot/bootset.ts';
 import { listenFor } from '../src/engine/listener.ts';
 import { type Accelerator, vmmSockets } from '../src/engine/qemu/arguments.ts';

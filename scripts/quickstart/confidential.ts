@@ -4,12 +4,13 @@
  *
  * @module
  */
-import { createHmac, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash, createHmac, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { dockerArchive } from '../../test/images/build-image.ts';
 import { a3sBox, check, needed, refused, say } from './checks.ts';
+import { evidenceReadme } from './evidence-readme.ts';
 import { withByteChanged } from './tamper.ts';
 import { VAULT, vaultImage } from './vault.ts';
 
@@ -20,6 +21,9 @@ const OTHER = 'quickstart-tampered';
 
 const at = (name: string): string => join(DIRECTORY, name);
 const inEvidence = (name: string): string => join(EVIDENCE, name);
+
+/** Where the field lies in a report. */
+const HOST_DATA = [0xc0, 0xe0] as const;
 
 /** One byte is not enough to guess, and 64 are one block of SHA-256. */
 const SECRET = randomBytes(64);
@@ -43,14 +47,17 @@ export async function confidentialStory(home: string): Promise<void> {
   const address = `127.0.0.1:${await freePort()}`;
   try {
     start(BOX, ['-p', `${address}:ratls`]);
-    await verify(address);
+    verify(address);
     inject(address);
     prove();
     tamper(home);
   } finally {
     a3sBox(['rm', '--force', BOX, OTHER]);
   }
-  console.log(`\nEvidence for other tools, with a README: ${EVIDENCE}`);
+  writeFileSync(inEvidence('README'), evidenceReadme());
+  console.log(
+    `\nThe evidence is in ${resolve(EVIDENCE)}; its README says how other tools verify it.`,
+  );
 }
 
 function prepare(): void {
@@ -114,19 +121,42 @@ function start(name: string, more: readonly string[]): void {
   check(state === 'true waiting', `box ${name} started in ${seconds} s, and waits for its secret`);
 }
 
-async function verify(address: string): Promise<void> {
+function verify(address: string): void {
   const shown = needed(['ps', '--filter', `name=${BOX}`]);
   check(shown.includes('SIMULATED'), 'ps says SIMULATED');
   refused(['exec', BOX, 'true'], ['host-not-permitted'], 'exec by the host: refused');
-  const attest = ['attest', 'box', address, ...RELYING, '--json'];
-  const { code, stdout, stderr } = a3sBox(attest);
-  writeFileSync(inEvidence('attestation.json'), stdout);
-  check(code === 0, 'relying party: fresh quote over RA-TLS verified, and accepted by the policy');
-  if (code !== 0) console.log(stderr.trim());
+  const verdict = needed(['attest', 'box', address, ...RELYING, '--json', '--out', EVIDENCE]);
+  writeFileSync(inEvidence('verdict.json'), verdict);
+  check(
+    JSON.parse(verdict).accepted === true,
+    'relying party: fresh quote over RA-TLS verified, and accepted by the policy',
+  );
   refused(
     ['attest', 'box', address, '--policy', inEvidence('policy.yaml'), '--json'],
-    ['simulated', 'tee'],
-    'the same as if it were hardware: refused',
+    ['simulated-not-allowed'],
+    'without --allow-simulated: refused',
+  );
+  verifyFiles();
+}
+
+/** The files are enough for who has nothing else. */
+function verifyFiles(): void {
+  const reportData = readFileSync(inEvidence('report-data.hex'), 'utf8').trim();
+  const files = [
+    ...['--report', inEvidence('report.bin'), '--vek', inEvidence('vcek.der')],
+    ...['--certs', inEvidence('authorities.pem'), '--report-data', reportData],
+    ...['--simulated-roots', inEvidence('simulated-roots.pem')],
+  ];
+  const { code } = a3sBox(['attest', 'verify', ...files, ...RELYING]);
+  check(code === 0, 'the same quote verified from its files alone, offline');
+  const hostData = readFileSync(inEvidence('report.bin'))
+    .subarray(...HOST_DATA)
+    .toString('hex');
+  const spec = readFileSync(inEvidence('launch-spec.json'));
+  const measured = readFileSync(inEvidence('spec.json'));
+  check(
+    createHash('sha256').update(spec).digest('hex') === hostData && spec.equals(measured),
+    "the box's launch spec is the measured one, and its SHA-256 is HOST_DATA of the report",
   );
 }
 
@@ -136,8 +166,8 @@ function inject(address: string): void {
     ...RELYING,
   ];
   refused(deliver('stranger'), ['injector-not-permitted'], 'secret of a stranger: refused');
-  needed(deliver('broker'));
-  check(true, 'secret injected over RA-TLS, by the key that the quote names');
+  const delivered = needed(deliver('broker')).trim();
+  check(delivered === 'token', 'secret injected over RA-TLS, by the key that the quote names');
 }
 
 /** The workload ends once it has written its proof. */
