@@ -199,7 +199,7 @@ function tamper(home: string): void {
       `one byte of a layer changed under the box: the guest does not run it (status ${status})`,
     );
     refused(
-      ['start', OTHER],
+      ['start', '--image-policy', at('image-policy.yaml'), OTHER],
       ['verity-mismatch', 'invalid-image'],
       'one byte of a layer changed before a start: refused',
     );
