@@ -37,6 +37,7 @@ const ON_DEMAND = {
   'boot.cjs': ['#boot', 'src/boot/library.ts'],
   'attestation.cjs': ['#attestation', 'src/cli/commands/attest/library.ts'],
   'image-policy.cjs': ['#image-policy', 'src/cli/commands/policy/image-library.ts'],
+  'ratls.cjs': ['#ratls', 'src/cli/commands/ratls/library.ts'],
   'signing.cjs': ['#signing', 'src/signing/library.ts'],
   'cel.cjs': ['@bufbuild/cel', '@bufbuild/cel'],
   'commander.cjs': ['commander', 'commander'],

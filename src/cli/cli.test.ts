@@ -263,7 +263,7 @@ describe('help', () => {
 
   it('of all lists the commands', async () => {
     const done = await a3s('--help');
-    expect(done.stdout).toContain('  run         Create and run a new box from an image\n');
+    expect(done.stdout).toContain('  run           Create and run a new box from an image\n');
     expect(await transcript(socket, [])).toEqual(done);
   });
 });

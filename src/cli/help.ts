@@ -30,7 +30,7 @@ export function rootHelp(): string {
     ...COMMON.map(commandLine),
     '',
     'Management Commands:',
-    ...Object.entries(GROUPS).map(([name, group]) => `  ${name.padEnd(11)} ${group.summary}`),
+    ...Object.entries(GROUPS).map(([name, group]) => `  ${name.padEnd(13)} ${group.summary}`),
     '',
     'Commands:',
     ...rest.map(commandLine),
@@ -45,7 +45,7 @@ export function rootHelp(): string {
 }
 
 function commandLine(name: string): string {
-  return `  ${name.padEnd(11)} ${COMMANDS[name]?.summary ?? ''}`;
+  return `  ${name.padEnd(13)} ${COMMANDS[name]?.summary ?? ''}`;
 }
 
 export function groupHelp(name: string, group: Group): string {

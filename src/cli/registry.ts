@@ -127,6 +127,11 @@ const wait = entry(
   async () => (await import('./commands/wait.ts')).wait,
 );
 
+const injectSecret = entry(
+  'Deliver secrets into a confidential box that is verified',
+  async () => (await import('./commands/inject-secret.ts')).injectSecret,
+);
+
 /** In the order in which the help shows them. */
 export const COMMANDS: Entries = {
   run,
@@ -144,6 +149,7 @@ export const COMMANDS: Entries = {
   events,
   history,
   import: importImage,
+  'inject-secret': injectSecret,
   inspect,
   kill,
   load,
@@ -194,6 +200,10 @@ const attest: Group = {
     verify: entry(
       'Verify evidence and hold it against a policy',
       async () => (await import('./commands/attest/verify.ts')).verify,
+    ),
+    box: entry(
+      'Challenge a confidential box and hold its evidence against a policy',
+      async () => (await import('./commands/attest/box.ts')).attestBox,
     ),
     show: entry(
       'Display what a report claims, without verifying it',

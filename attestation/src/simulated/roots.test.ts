@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { assemble, buildCaTbs, type CaFields } from '../certificates/build.ts';
 import { parseCa } from '../certificates/ca.ts';
-import { encodePem } from '../envelopes/pem.ts';
+import { decodePem, encodePem } from '../envelopes/pem.ts';
 import { AttestationError } from '../errors.ts';
 import { AMD_ANCHORS } from '../roots/amd.ts';
 import { readVectorFile } from '../testing/read-vectors.ts';
 import { nameOf, SIMULATED_CRL_URLS, SIMULATED_SERIALS } from './names.ts';
 import { signPss } from './pss.ts';
-import { anchorsOf, parseSimulatedRoots, SimulatedRoots } from './roots.ts';
+import { anchorsOf, parseSimulatedRoots, SimulatedRoots, simulatedRootsOf } from './roots.ts';
 import { openState } from './state.ts';
-import { testProcessor, testState } from './testing/guest.ts';
+import { NOW, REPORT_DATA, testGuest, testProcessor, testState } from './testing/guest.ts';
+import { verifySimulated } from './verify-simulated.ts';
 
 const CHAIN = openState(testState());
 const pem = (...certificates: Uint8Array[]) =>
@@ -70,11 +71,16 @@ describe('parseSimulatedRoots', () => {
 
   it('refuses another number of certificates', () => {
     const all = [ark, ask, asvk].map(({ certificate }) => certificate);
-    for (const certificates of [all.slice(0, 1), all.slice(0, 2), [...all, ...all]]) {
+    for (const certificates of [all.slice(0, 1), [...all, ...all]]) {
       const error = refusal(pem(...certificates));
       expect(error.code).toBe('simulated-roots');
       expect(error.found).toBe(`${certificates.length}`);
     }
+  });
+
+  it('does without the authority over VLEKs', () => {
+    const { products } = anchorsOf(parseSimulatedRoots(pem(ark.certificate, ask.certificate)));
+    expect(products.Milan.asvk).toEqual(products.Milan.ask);
   });
 
   it('refuses what is no PEM and what is no authority', () => {
@@ -121,5 +127,40 @@ describe('parseSimulatedRoots', () => {
     const issuer = forged({ issuer: nameOf('asvk') });
     expect(refusal(pem(ark.certificate, issuer, asvk.certificate)).found).toMatch('SIMULATED-ASVK');
     expect([self, other].map(({ code }) => code)).toEqual(['simulated-roots', 'simulated-roots']);
+  });
+});
+
+describe('simulatedRootsOf', () => {
+  const evidenceOf = (...authorities: Uint8Array[]) => ({ report: new Uint8Array(), authorities });
+
+  it.each(['VCEK', 'VLEK'] as const)(
+    'takes the chain that came along with a report of a %s',
+    (signingKey) => {
+      const { evidence } = testGuest().report({ reportData: REPORT_DATA, signingKey });
+      const report = verifySimulated(evidence, simulatedRootsOf(evidence), { now: NOW });
+      expect(report.claims.keyInfo.signingKey).toBe(signingKey);
+      expect(simulatedRootsOf(evidence).pem).toContain('BEGIN CERTIFICATE');
+    },
+  );
+
+  it('refuses a chain that is not whole', () => {
+    const { certificate } = ark;
+    const report = new Uint8Array();
+    for (const evidence of [{ report }, evidenceOf(certificate), evidenceOf(ask.certificate)]) {
+      expect(() => simulatedRootsOf(evidence)).toThrow(
+        expect.objectContaining({ code: 'simulated-roots' }),
+      );
+    }
+  });
+
+  it("refuses AMD's authorities, and one that the root did not sign", () => {
+    const stranger = forged({}, 'ask');
+    expect(() => simulatedRootsOf(evidenceOf(ark.certificate, stranger))).toThrow(
+      expect.objectContaining({ code: 'simulated-roots' }),
+    );
+    const [amd] = decodePem(readVectorFile('amd/milan_ark.pem'), 'CERTIFICATE');
+    expect(() => simulatedRootsOf(evidenceOf(amd ?? stranger))).toThrow(
+      expect.objectContaining({ code: 'simulated-roots' }),
+    );
   });
 });

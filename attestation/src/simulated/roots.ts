@@ -47,18 +47,18 @@ export class SimulatedRoots {
 }
 
 /**
- * Reads the three certificates of a simulated chain: ARK, ASK and ASVK, in this order.
+ * Reads the certificates of a simulated chain: ARK, ASK and, where reports may be signed by a VLEK, ASVK, in this order.
  *
  * @param pem at most 128 KiB.
  * @throws {AttestationError} `pem-malformed`; `ca-encoding` for what is no certificate of an
- *   authority; `simulated-roots` unless there are three, named as simulated, signed by the first,
+ *   authority; `simulated-roots` unless they are these, named as simulated, signed by the first,
  *   and none with a key of AMD's.
  */
 export function parseSimulatedRoots(pem: string | Uint8Array): SimulatedRoots {
   const certificates = decodePem(pem, 'CERTIFICATE');
   const [ark, ask, asvk, ...others] = certificates.map(parseCa);
-  if (ark === undefined || ask === undefined || asvk === undefined || others.length > 0) {
-    throw refused('there are not three certificates', {
+  if (ark === undefined || ask === undefined || others.length > 0) {
+    throw refused('there are not two or three certificates', {
       expected: 'ARK, ASK and ASVK',
       found: `${certificates.length}`,
     });

@@ -6,7 +6,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { ClientHttp2Session } from 'node:http2';
 import type { Appraisal, Claims, Evidence, VerifyCheck } from '@a3s-box/attestation';
-import type { LaunchSpec } from '@a3s-box/policies';
+import { type LaunchSpec, LaunchSpecError, parseLaunchSpec } from '@a3s-box/policies';
 import {
   ATTEST_EXPORTER,
   EXPORTER_SIZE,
@@ -24,7 +24,6 @@ import { RatlsError } from '../errors.ts';
 import { AttestAnswer, MAX_ATTEST_ANSWER } from '../protocol/messages.ts';
 import type { Channel } from './channel.ts';
 import { exchange } from './exchange.ts';
-import { readLaunchSpec } from './launch-spec.ts';
 import type { TrustOptions } from './options.ts';
 import { narrowed, refusalOf } from './read-json.ts';
 import { type Verified, verifyEvidence } from './verify-evidence.ts';
@@ -187,15 +186,15 @@ function requireClaims(claims: CertificateClaims, { instance, specDigest }: Atte
 }
 
 function specOf(bytes: Uint8Array): LaunchSpec {
-  const spec = readLaunchSpec(bytes);
-  if (spec !== undefined) return spec;
-  throw new RatlsError(
-    'spec-malformed',
-    'Cannot read the launch spec: it is not canonical, or of another version.',
-    {
+  try {
+    return parseLaunchSpec(bytes);
+  } catch (cause) {
+    if (!(cause instanceof LaunchSpecError)) throw cause;
+    throw new RatlsError('spec-malformed', `${cause.message}.`, {
       remedy: 'Use a version of this package as new as the box.',
-    },
-  );
+      cause,
+    });
+  }
 }
 
 function appraised(verified: Verified, reportData: Uint8Array): Appraisal {

@@ -87,6 +87,8 @@ export interface GuestOptions {
   readonly misbehave?: readonly Misbehaviour[];
   /** HOST_DATA where it is not the digest of the spec. */
   readonly hostData?: Uint8Array;
+  /** When its certificates are made. */
+  readonly now?: Date;
   readonly workload?: boolean;
   /** Whether the host hands over certificates. */
   readonly table?: boolean;
@@ -94,13 +96,8 @@ export interface GuestOptions {
 
 /** A guest's source of evidence. */
 export function guestSource(options: GuestOptions = {}): EvidenceSource {
-  const {
-    spec = specText(),
-    instance = 1,
-    misbehave = [],
-    workload = false,
-    table = true,
-  } = options;
+  const { spec = specText(), instance = 1, misbehave = [], now = NOW } = options;
+  const { workload = false, table = true } = options;
   const text = Buffer.from(spec, 'utf8');
   const specDigest = createHash('sha256').update(text).digest();
   const identity = {
@@ -108,7 +105,7 @@ export function guestSource(options: GuestOptions = {}): EvidenceSource {
     instance: new Uint8Array(16).fill(instance),
     specDigest,
   } as const;
-  const guest = new SimulatedSecureProcessor(STATE, { now: () => NOW, misbehave }).launch({
+  const guest = new SimulatedSecureProcessor(STATE, { now: () => now, misbehave }).launch({
     inputs: { ...INPUTS, vcpus: options.vcpus ?? 1 },
     hostData: options.hostData ?? specDigest,
   });

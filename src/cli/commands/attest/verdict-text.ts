@@ -28,7 +28,7 @@ export function describeVerdict(verdict: Verdict, meanings: Meanings, refusal?: 
     const lines =
       stage === 'policy' && refusal !== undefined
         ? ['  - not looked at: the evidence is not verified']
-        : table(
+        : checkTable(
             verdict.checks.filter((check) => check.stage === stage),
             meanings[stage],
           );
@@ -45,8 +45,9 @@ const WIDTH = 80;
 /** Of what was expected and found. */
 const FACT_INDENT = 6;
 
-function table(
-  checks: readonly VerdictCheck[],
+/** A line for each check: how it went, and what holds once it has passed. */
+export function checkTable(
+  checks: readonly Omit<VerdictCheck, 'stage'>[],
   meanings: Readonly<Record<string, string>>,
 ): readonly string[] {
   const codes = checks.map(({ verdict, code }) => `  ${MARKS[verdict]} ${code}`);
@@ -57,7 +58,7 @@ function table(
   ]);
 }
 
-function facts({ expected, actual }: VerdictCheck): readonly string[] {
+function facts({ expected, actual }: Omit<VerdictCheck, 'stage'>): readonly string[] {
   const indent = ' '.repeat(FACT_INDENT);
   return [
     ...(expected === undefined ? [] : hanging(`${indent}expected: `, oneLine(expected))),

@@ -1,0 +1,77 @@
+import type { Command, Invocation } from '../../command.ts';
+import { bool, byName, string } from '../../flags/flag.ts';
+import { InputError } from '../../input-error.ts';
+import { jsonText } from '../../output/json-text.ts';
+import { interruptible } from '../../session/interruptible.ts';
+import { describeBox } from '../ratls/box-text.ts';
+import { acceptedBox, type BoxVerdict, rejectedBox } from '../ratls/box-verdict.ts';
+import { writeEvidence } from '../ratls/evidence-out.ts';
+import { inputErrorOf, isRejection, openSession } from '../ratls/open-session.ts';
+import { type Library, PEER_FLAGS, type Trust, trustOf } from '../ratls/peer-flags.ts';
+import { failureOf, tellingPrograms } from './json-failure.ts';
+import { SIMULATED_BANNER } from './verdict-text.ts';
+
+export const attestBox: Command = {
+  usage: '[OPTIONS] --policy FILE HOST:PORT|BOX',
+  description: [
+    'Challenge a confidential box over RA-TLS, and hold its fresh evidence against a policy.',
+    'HOST:PORT needs no control server; a box of this installation is reached through it by its name.',
+    'Certificates and revocation lists that the box does not bring are taken from the cache.',
+    'Exits with 0 if the box is accepted, 1 if it is rejected, 2 if that cannot be decided:',
+    'nobody answers there, or the policy or a flag is malformed.',
+  ].join('\n'),
+  flags: byName([
+    ...PEER_FLAGS,
+    bool('json', 'Print a JSON document'),
+    string('out', 'Directory for the evidence, as files that other tools verify', { value: 'dir' }),
+  ]),
+  operands: { min: 1, max: 1 },
+  usageStatus: 2,
+  failureStatus: 2,
+  run: tellingPrograms(run, undecided),
+};
+
+async function run({ context, flags, operands }: Invocation): Promise<number> {
+  const [target = ''] = operands;
+  const library = await import('#ratls');
+  const trust = await trustOf(context, flags, library);
+  return interruptible(context, async (signal) => {
+    const verdict = await decide({ context, flags }, library, target, trust, signal);
+    if (flags.bool('json')) {
+      if (verdict.simulated === true) context.stderr.write(SIMULATED_BANNER);
+      context.stdout.write(jsonText(verdict));
+    } else {
+      context.stdout.write(describeBox(library, verdict));
+    }
+    return verdict.accepted ? 0 : 1;
+  });
+}
+
+async function decide(
+  { context, flags }: Pick<Invocation, 'context' | 'flags'>,
+  library: Library,
+  target: string,
+  trust: Trust,
+  signal: AbortSignal,
+): Promise<BoxVerdict> {
+  try {
+    const session = await openSession(context, library, target, trust, signal);
+    session.close();
+    const { peer } = session;
+    const out = flags.string('out');
+    const files =
+      out === undefined ? undefined : await writeEvidence(context, library, out, peer, trust);
+    return acceptedBox(target, peer, files);
+  } catch (error) {
+    const simulated = trust.policy.tee === 'simulated';
+    if (isRejection(library, error)) return rejectedBox(target, error, simulated);
+    throw error instanceof library.RatlsError ? inputErrorOf(error) : error;
+  }
+}
+
+/** Rejected by default, and without a check. */
+function undecided(cause: unknown): object {
+  const { code, error } = failureOf(cause);
+  const known = cause instanceof InputError || code !== 'internal';
+  return { accepted: false, code: known ? code : 'internal', checks: [], error };
+}

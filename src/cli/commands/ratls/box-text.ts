@@ -1,0 +1,62 @@
+/**
+ * A verdict on a box, for people: every check, who the box is, and what follows.
+ *
+ * @module
+ */
+import { printable } from '../../client/failure.ts';
+import { alignColumns } from '../../output/table.ts';
+import { checkTable, SIMULATED_BANNER } from '../attest/verdict-text.ts';
+import type { BoxCheck, BoxVerdict } from './box-verdict.ts';
+import type { Library } from './peer-flags.ts';
+
+const TITLES = { session: 'Session', verify: 'Evidence', policy: 'Policy' } as const;
+
+export function describeBox(library: Library, verdict: BoxVerdict): string {
+  const meanings = {
+    session: library.RATLS_CHECKS,
+    verify: library.VERIFY_CHECKS,
+    policy: library.APPRAISAL_CHECKS,
+  };
+  const stages = ['session', 'verify', 'policy'] as const;
+  const sections = stages.flatMap((stage) => {
+    const checks = verdict.checks.filter((check: BoxCheck) => check.stage === stage);
+    if (checks.length === 0) return [];
+    return [`${TITLES[stage]}\n${checkTable(checks, meanings[stage]).join('\n')}\n`];
+  });
+  const banner = verdict.simulated === true ? SIMULATED_BANNER : '';
+  const parts = [...sections, ...boxLines(verdict), ...fileLines(verdict), conclusion(verdict)];
+  return printable(`${banner}${parts.join('\n')}\n`);
+}
+
+function boxLines({ box }: BoxVerdict): readonly string[] {
+  if (box === undefined) return [];
+  const { instance, specDigest, measurement, spec } = box;
+  const secrets = spec.secrets.map(({ name, allowAnyInjector }) =>
+    allowAnyInjector ? `${name} (ANYBODY may inject it)` : name,
+  );
+  const rows = [
+    ['deployment', spec.deployment || 'none'],
+    ['image', spec.image.manifestDigest],
+    ['measurement', measurement],
+    ['launch spec', specDigest],
+    ['instance', instance],
+    ['host may', spec.hostMay.join(', ') || 'nothing but end it'],
+    ['secrets', secrets.join(', ') || 'none'],
+  ];
+  return [`Box\n${alignColumns(rows.map(([name, value]) => `  ${name}\t${value}`))}`];
+}
+
+function fileLines({ files }: BoxVerdict): readonly string[] {
+  if (files === undefined) return [];
+  const rows = Object.entries(files).map(([name, path]) => `  ${name}\t${path}`);
+  return [`Evidence for other tools\n${alignColumns(rows)}`];
+}
+
+function conclusion({ accepted, code, simulated, error }: BoxVerdict): string {
+  if (accepted) {
+    const word = simulated === true ? 'Accepted as a SIMULATED box' : 'Accepted';
+    return `${word}: it proved in this session that it is what the policy asks for.`;
+  }
+  const remedy = error?.remedy === undefined ? '' : `\n${error.remedy}`;
+  return `Rejected (${code}): ${error?.message ?? ''}${remedy}`;
+}
