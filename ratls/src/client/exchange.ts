@@ -97,14 +97,19 @@ function wholeAnswer(stream: ClientHttp2Stream, limit: number): Promise<Answer> 
         new RatlsError('too-large', `Cannot take the answer: it has more than ${limit} bytes.`),
       );
     });
+    let ended = false;
     stream.once('end', () => {
-      if (stream.rstCode === constants.NGHTTP2_NO_ERROR) {
-        resolve({ status, body: Buffer.concat(chunks) });
-      }
+      ended = true;
     });
     stream.once('error', (error) => reject(streamFailure(error)));
+    // An answer that breaks off ends too, but with a code.
     stream.once('close', () => {
-      reject(streamFailure(new Error(`the stream was closed with ${stream.rstCode}`)));
+      const { rstCode } = stream;
+      if (ended && rstCode === constants.NGHTTP2_NO_ERROR) {
+        resolve({ status, body: Buffer.concat(chunks) });
+      } else {
+        reject(streamFailure(new Error(`the stream was closed with ${rstCode}`)));
+      }
     });
   });
 }

@@ -48,7 +48,7 @@ export async function selfSigned(source: EvidenceSource): Promise<SelfSigned> {
     },
     crypto,
   );
-  return { key: pem(pkcs8), certificate: certificate.toString('pem'), spki };
+  return { key: pem(pkcs8), certificate: `${certificate.toString('pem')}\n`, spki };
 }
 
 function pem(pkcs8: ArrayBuffer): string {
