@@ -1,7 +1,15 @@
 import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  watch,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +22,7 @@ import { openImageStore } from './store.ts';
 import { buildImage, ociArchive } from './testing/build-image.ts';
 import { convertHere } from './testing/convert-here.ts';
 import { pulledAttachment } from './testing/crash-image.ts';
+import { treeBytes } from './verity/tree.ts';
 
 let programs: string;
 beforeAll(async () => {
@@ -109,12 +118,21 @@ async function atEveryMoment(
 
 it('is whole after kill -9 at any moment of a load', { timeout: 120_000 }, async () => {
   writeFileSync(join(root, 'archive.tar'), ociArchive(images));
+  const trees = new Map<string, unknown>();
   await atEveryMoment('crash-load.mjs', async (store, finished) => {
     const listed = await store.list();
     // All of the archive or nothing.
     expect([0, images.length]).toContain(listed.length);
     if (finished) expect(listed).toHaveLength(images.length);
-    for (const image of listed) expect(await store.bootLayers(image)).toHaveLength(2);
+    for (const image of listed) {
+      expect(await store.bootLayers(image)).toHaveLength(2);
+      const layers = await store.verityLayers(image);
+      expect(layers).toEqual(trees.get(image.id) ?? layers);
+      trees.set(image.id, layers);
+      for (const { path, bytes } of layers) {
+        expect(statSync(path)).toMatchObject({ mode: 0o100400, size: bytes + treeBytes(bytes) });
+      }
+    }
   });
 });
 

@@ -6,11 +6,9 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"a3s.dev/box/agent/dm"
 	"a3s.dev/box/agent/guesttest"
@@ -67,6 +65,16 @@ func TestGuestLayersAreMountedAsTheyWereMeasured(t *testing.T) {
 	}
 	if err := os.WriteFile(paths[0]+"/file", nil, 0o600); !errors.Is(err, syscall.EROFS) {
 		t.Errorf("a write is %v", err)
+	}
+}
+
+func TestGuestPlainBoxesTakeNoNoticeOfATree(t *testing.T) {
+	paths, err := mountForTest(t, Layer{Serial: "good"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if content, err := os.ReadFile(paths[0] + "/file"); err != nil || !strings.HasSuffix(string(content), "g") {
+		t.Errorf("%s: %v", paths[0], err)
 	}
 }
 
@@ -137,36 +145,14 @@ func TestGuestEncryptedChanges(t *testing.T) {
 	if read, err := os.ReadFile(path); err != nil || !bytes.Equal(read, content) {
 		t.Errorf("got %d bytes, %v", len(read), err)
 	}
-	// Much that is in memory only.
-	if err := os.WriteFile(path, make([]byte, 64<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	before := written(t)
 	if err := abandonChanges(); err != nil {
 		t.Fatal(err)
 	}
-	syscall.Sync()
-	if after := written(t); after-before > 32<<20/512 {
-		t.Errorf("%d sectors were written that nobody can read", after-before)
+	// From now on nothing is written, whatever waits for it.
+	if err := os.WriteFile(path, content, 0o600); !errors.Is(err, syscall.EIO) {
+		t.Errorf("a write to what was given up is %v", err)
 	}
-	start := time.Now()
 	if err := unmountChanges(); err != nil {
 		t.Error(err)
 	}
-	t.Log("unmounted after", time.Since(start))
-}
-
-// written is how many sectors were written to the disk of changes.
-func written(t *testing.T) int64 {
-	t.Helper()
-	device := guesttest.Disk(t, "changes")
-	text, err := os.ReadFile("/sys/block/" + strings.TrimPrefix(device, "/dev/") + "/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sectors, err := strconv.ParseInt(strings.Fields(string(text))[6], 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sectors
 }

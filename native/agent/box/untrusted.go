@@ -1,7 +1,6 @@
 package box
 
 import (
-	"crypto/rand"
 	"errors"
 	"os"
 	"syscall"
@@ -72,7 +71,7 @@ func mountEncrypted(disk string) error {
 func format(encrypted *dm.Encrypted) error {
 	var seed ext4.Seed
 	for _, part := range [][]byte{seed.UUID[:], seed.Hash[:]} {
-		if _, err := rand.Read(part); err != nil {
+		if err := linux.Secret(part); err != nil {
 			return err
 		}
 	}

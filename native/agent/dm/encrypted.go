@@ -1,12 +1,12 @@
 package dm
 
 import (
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
+
+	"a3s.dev/box/agent/linux"
 )
 
 // How a disk is encrypted: AES-256-XTS, and HMAC-SHA-256 over the sector's number, its IV and its ciphertext. Each write draws an IV, so
@@ -57,7 +57,7 @@ func Encrypt(name, disk string) (*Encrypted, error) {
 	}
 	sectors := size / SectorBytes
 	if sectors < minDiskSectors || size > maxBytes {
-		return nil, fmt.Errorf("a disk of %d bytes cannot be encrypted", size)
+		return nil, errors.New("a disk of " + strconv.FormatInt(size, 10) + " bytes cannot be encrypted")
 	}
 	if err := wipeHead(disk); err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func Encrypt(name, disk string) (*Encrypted, error) {
 	}
 	key := make([]byte, keyBytes)
 	defer clear(key)
-	if _, err := rand.Read(key); err != nil {
+	if err := linux.Secret(key); err != nil {
 		return nil, errors.Join(err, lower.Remove())
 	}
 	target := cryptTarget(lower.Path, length, key)

@@ -3,7 +3,6 @@ package dm
 import (
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -46,7 +45,7 @@ func (e *VerityError) Unwrap() error { return e.Cause }
 // Check says whether there can be such a tree.
 func (v *Verity) Check() error {
 	if v.Bytes < blockBytes || v.Bytes%blockBytes != 0 || v.Bytes > maxBytes {
-		return &VerityError{Reason: fmt.Sprintf("%d bytes of data have no hash tree", v.Bytes)}
+		return &VerityError{Reason: strconv.FormatInt(v.Bytes, 10) + " bytes of data have no hash tree"}
 	}
 	return nil
 }
@@ -83,7 +82,9 @@ func OpenVerity(name, device string, v *Verity) (Device, error) {
 		return Device{}, err
 	}
 	if want := v.Bytes + v.treeBytes(); size < want {
-		return Device{}, &VerityError{Reason: fmt.Sprintf("the disk has %d bytes, data and hash tree have %d", size, want)}
+		return Device{}, &VerityError{
+			Reason: "the disk has " + strconv.FormatInt(size, 10) + " bytes, data and hash tree have " + strconv.FormatInt(want, 10),
+		}
 	}
 	made, err := Create(name, flagReadonly, v.target(device))
 	if err != nil {

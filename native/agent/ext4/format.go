@@ -7,8 +7,9 @@ package ext4
 
 import (
 	"encoding/binary"
-	"fmt"
+	"errors"
 	"io"
+	"strconv"
 )
 
 const (
@@ -30,7 +31,7 @@ const (
 	usedInodes = foundInode
 )
 
-// Groups are as they were made, for whoever has to know.
+// Flags of a group: its bitmaps are not written.
 const (
 	inodeUninit = 1 << 0
 	blockUninit = 1 << 1
@@ -90,7 +91,7 @@ func Format(device io.WriterAt, bytes int64, seed Seed) error {
 func layOut(bytes int64, seed Seed) (*layout, error) {
 	l := &layout{blocks: bytes / blockBytes, seed: seed}
 	if l.blocks < minBlocks || l.blocks > maxBlocks {
-		return nil, fmt.Errorf("%d bytes cannot hold the filesystem", bytes)
+		return nil, errors.New(strconv.FormatInt(bytes, 10) + " bytes cannot hold the filesystem")
 	}
 	// A last group that would hold next to nothing but its own tables is left out.
 	if rest := l.blocks % blocksPerGroup; l.blocks > blocksPerGroup && rest < ownBlocks+64 {

@@ -45,3 +45,13 @@ func TestNamesWithNULAreRefused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestSecretsDiffer(t *testing.T) {
+	first, second := make([]byte, 96), make([]byte, 96)
+	if err := errors.Join(Secret(first), Secret(second)); err != nil {
+		t.Fatal(err)
+	}
+	if string(first) == string(second) || string(first[48:]) == string(make([]byte, 48)) {
+		t.Error("they are not random")
+	}
+}

@@ -40,3 +40,12 @@ func Random(buffer []byte) (int, error) {
 	n, errno := call(sysGetrandom, address(&buffer[0]), uintptr(len(buffer)), 0, 0, 0, 0)
 	return int(n), failed("getrandom", "", errno)
 }
+
+// Secret fills a buffer of at most 256 bytes with random bytes, once the kernel has any: it then gives as many at once.
+func Secret(buffer []byte) error {
+	n, err := Random(buffer)
+	if err == nil && n < len(buffer) {
+		err = failed("getrandom", "", syscall.EAGAIN)
+	}
+	return err
+}

@@ -1,5 +1,5 @@
 /**
- * Loads an archive, to be killed while it does. Arguments: the root directory, the archive.
+ * Loads an archive and makes the hash trees of its layers, to be killed while it does. Arguments: the root directory, the archive.
  *
  * @module
  */
@@ -19,6 +19,6 @@ const store = await openImageStore({
   converter: convertHere,
 });
 process.send?.('open');
-await store.load(createReadStream(archive));
+for (const image of await store.load(createReadStream(archive))) await store.verityLayers(image);
 process.disconnect?.();
 database.close();
