@@ -25,7 +25,8 @@ import { reportTees } from '../tees.ts';
 import { chooseAccelerator, holds, type Verdict } from './accelerator.ts';
 import { vmmSockets } from './arguments.ts';
 import { adoptConfidential } from './confidential/adopt.ts';
-import { launchConfidential } from './confidential/launch.ts';
+import { type ConfidentialHost, launchConfidential } from './confidential/launch.ts';
+import { SealedFiles } from './confidential/sealed-files.ts';
 import { prepareDirectory } from './directory.ts';
 import { MachineEvents } from './events.ts';
 import { forkMachine } from './fork.ts';
@@ -62,14 +63,17 @@ export class QemuEngine implements Engine {
   readonly name = 'qemu';
   readonly #options: QemuEngineOptions;
   readonly #inputs = new TemplateInputs();
-  readonly #processor: InstalledProcessor;
+  readonly #confidential: ConfidentialHost;
   #verdict: Promise<Verdict> | undefined;
   #stubKernel: Promise<FileHandle> | undefined;
 
   constructor(options: QemuEngineOptions) {
     this.#options = options;
     const home = dirname(options.cacheFile);
-    this.#processor = new InstalledProcessor(join(home, 'simulated', 'processor.json'));
+    this.#confidential = {
+      processor: new InstalledProcessor(join(home, 'simulated', 'processor.json')),
+      files: new SealedFiles(),
+    };
   }
 
   async report(): Promise<EngineReport> {
@@ -111,7 +115,7 @@ export class QemuEngine implements Engine {
       const { template, copyOf, confidential } = spec;
       if (confidential !== undefined) {
         const plan = { spec: { ...spec, confidential }, accelerator };
-        return await launchConfidential(plan, this.#processor, signal);
+        return await launchConfidential(plan, this.#confidential, signal);
       }
       if (copyOf !== undefined) {
         return await forkMachine(
@@ -185,7 +189,12 @@ export class QemuEngine implements Engine {
     let machine: QemuMachine;
     try {
       if (confidential === undefined) await endSaving(monitor);
-      const adopted = await adoptConfidential(id, runtimeDir, confidential, this.#processor);
+      const adopted = await adoptConfidential(
+        id,
+        runtimeDir,
+        confidential,
+        this.#confidential.processor,
+      );
       machine = new QemuMachine({ ...parts, confidential: adopted });
     } catch (error) {
       monitor.close();

@@ -13,12 +13,19 @@ import { MachineEvents } from '../events.ts';
 import { QemuMachine } from '../machine.ts';
 import { answeringVmm } from '../vmm.ts';
 import { type ConfidentialPlan, type ConfidentialSpec, checkPlan } from './plan.ts';
-import { closeSealed, type SealedFile, sealFile } from './sealed-file.ts';
+import { closeSealed, type SealedFile } from './sealed-file.ts';
+import type { SealedFiles } from './sealed-files.ts';
 import { type MeasuredVmm, type SealedBoot, spawnMeasured } from './spawn.ts';
 
 const MEBIBYTE = 2 ** 20;
 /** Firmware lies in the last 16 MiB below 4 GiB; the others are bounds on this process's work. */
 const LARGEST = { firmware: 16 * MEBIBYTE, kernel: 256 * MEBIBYTE, initrd: 1024 * MEBIBYTE };
+
+/** What an engine has for all its confidential machines. */
+export interface ConfidentialHost {
+  readonly processor: InstalledProcessor;
+  readonly files: SealedFiles;
+}
 
 /**
  * On failure processes may be left; the caller ends them, by the runtime directory.
@@ -27,7 +34,7 @@ const LARGEST = { firmware: 16 * MEBIBYTE, kernel: 256 * MEBIBYTE, initrd: 1024 
  */
 export async function launchConfidential(
   plan: ConfidentialPlan,
-  processor: InstalledProcessor,
+  host: ConfidentialHost,
   signal: AbortSignal,
 ): Promise<QemuMachine> {
   const { spec } = plan;
@@ -35,7 +42,7 @@ export async function launchConfidential(
   const { id, runtimeDir, identity, nic } = spec;
   // Before the VMM, which has its card from the start.
   const passt = nic === undefined ? undefined : await startPasst(nic, runtimeDir, identity, signal);
-  const { helper, launched, guest } = await spawnSealed(plan, processor);
+  const { helper, launched, guest } = await spawnSealed(plan, host);
   if (signal.aborted) helper.release();
   signal.throwIfAborted();
   const events = new MachineEvents();
@@ -66,12 +73,12 @@ export async function launchConfidential(
 /** The VMM has its own descriptors once it is spawned. */
 async function spawnSealed(
   plan: ConfidentialPlan,
-  processor: InstalledProcessor,
+  { processor, files }: ConfidentialHost,
 ): Promise<MeasuredVmm> {
   const { spec } = plan;
   const sealed: SealedFile[] = [];
   try {
-    const boot = await sealBoot(spec, sealed);
+    const boot = await sealBoot(spec, files, sealed);
     return await spawnMeasured(plan, boot, processor);
   } finally {
     await Promise.all(sealed.map(closeSealed));
@@ -81,10 +88,11 @@ async function spawnSealed(
 /** @param sealed gets all that was sealed, whatever fails */
 async function sealBoot(
   { boot, confidential }: ConfidentialSpec,
+  files: SealedFiles,
   sealed: SealedFile[],
 ): Promise<SealedBoot> {
   const one = async (path: string, limit: number): Promise<SealedFile> => {
-    const file = await sealFile(path, limit);
+    const file = await files.seal(path, limit);
     sealed.push(file);
     return file;
   };
