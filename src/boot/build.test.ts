@@ -72,14 +72,18 @@ afterEach(async () => {
 });
 
 async function makeCheckout(at: string): Promise<void> {
-  await mkdir(join(at, 'native', 'agent'), { recursive: true });
+  await mkdir(join(at, 'native', 'agent', 'confidential'), { recursive: true });
   await mkdir(join(at, 'src', 'boot'), { recursive: true });
   await writeFile(join(at, 'src', 'package.json'), '{"version":"1.2.3"}');
   await writeFile(join(at, 'native', 'agent', 'go.mod'), 'module example.test/agent\n\ngo 1.24\n');
-  await writeFile(
-    join(at, 'native', 'agent', 'main.go'),
-    'package main\n\nvar version string\n\nfunc main() { println(version) }\n',
-  );
+  for (const [path, word] of [
+    ['main.go', 'plain'],
+    ['confidential/main.go', 'confidential'],
+  ] as const) {
+    const main = `func main() { println(version, "${word}") }`;
+    const text = `package main\n\nvar version string\n\n${main}\n`;
+    await writeFile(join(at, 'native', 'agent', path), text);
+  }
 }
 
 /** An apt that knows one kernel, in a real package. */
@@ -216,6 +220,8 @@ test('the confidential initrd lists the modules of each use, and all that they n
       'dm_crypt.ko\nshared.ko\ndm_integrity.ko\nauthenc.ko\nxts.ko\naesni_intel.ko\nsha256_ssse3.ko\n',
     'modules/order.snp': 'shared.ko\ntsm.ko\nsev_guest.ko\n',
   });
+  // Each has the program of its own.
+  expect(files.get('init')).not.toBe(initrdFiles(set.initrdPath).get('init'));
   const plain = [...initrdFiles(set.initrdPath).keys()].filter((name) => name.includes('order'));
   expect(plain).toEqual(['modules/order', 'modules/order.nic']);
 }, 120_000);
