@@ -1,0 +1,78 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { measuredOvmf, supportsKernelHashes, verifyIdBlock } from '@a3s-box/attestation/measure';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BootDocument } from '../../src/boot/document.ts';
+import { ACTORS, Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { expectRefusal } from './refusal.ts';
+
+const POLICY =
+  'images:\n  - pattern: "**"\n    allowUnsigned: true\n    allowUnsignedConfidential: true\n';
+const CONFIDENTIAL = ['--tee', 'simulate', '--host-may', 'logs'];
+
+let installation: Installation;
+let document: BootDocument;
+beforeAll(async () => {
+  installation = await install();
+  const path = join(installation.root, 'dist/boot/boot.json');
+  document = BootDocument.parse(JSON.parse(readFileSync(path, 'utf8')));
+});
+afterAll(() => installation.remove());
+
+it('has a firmware that refuses a kernel whose hashes were not measured', () => {
+  const image = readFileSync(join(installation.root, 'dist/boot/OVMF.fd'));
+  expect(supportsKernelHashes(measuredOvmf(Uint8Array.from(image)))).toBe(true);
+});
+
+describe.each(ACTORS)('as %s', (name) => {
+  let actor: Actor;
+  /** Whoever has no set but the one that was carried over. */
+  let elsewhere: Actor;
+  const none = { env: { A3S_BOOT: '/nonexistent' } };
+
+  beforeAll(async () => {
+    actor = new Actor(name, installation);
+    elsewhere = new Actor(name, installation);
+    writeFileSync(join(elsewhere.home, 'image-policy.yaml'), POLICY);
+    chmodSync(join(elsewhere.home, 'image-policy.yaml'), 0o644);
+    await elsewhere.ok(['load', '-i', installation.archives.busybox], none);
+  });
+  afterAll(async () => {
+    await actor.leave();
+    await elsewhere.leave();
+  });
+
+  it('is carried to another home, where a confidential box boots from it', async () => {
+    const archive = join(actor.directory, 'set.tar');
+    expect(await actor.ok(['boot', 'export', archive])).toBe(document.id);
+    expect(await elsewhere.ok(['boot', 'import', archive], none)).toBe(document.id);
+    rmSync(archive);
+    const command = [BUSYBOX, 'grep', '-o', 'a3s.tee=[a-z]*', '/proc/cmdline'];
+    const run = ['run', '--rm', ...CONFIDENTIAL, '--boot', document.id, ...command];
+    expect(await elsewhere.ok(run, none)).toBe('a3s.tee=simulated');
+    // Without it there is none.
+    const refused = await elsewhere.run(['run', '--rm', BUSYBOX, 'true'], none);
+    expectRefusal(refused, 125, 'boot-set-missing');
+  });
+
+  it('is launched under an ID block that was signed for it, and no other shape of it', async () => {
+    const block = join(elsewhere.directory, 'id.bin');
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
+    await elsewhere.ok(
+      ['boot', 'sign', '--key', 'env://KEY', '--tee', 'simulate', '-o', block, document.id],
+      {
+        env: { ...none.env, KEY: String(pem) },
+      },
+    );
+    const bytes = readFileSync(block);
+    expect(verifyIdBlock(bytes.subarray(0, 96), bytes.subarray(96)).idBlock.guestSvn).toBe(0);
+    const run = ['run', '--rm', ...CONFIDENTIAL, '--boot', document.id, '--id-block', block];
+    expect(await elsewhere.ok([...run, BUSYBOX, 'echo', 'launched'], none)).toBe('launched');
+    const refused = await elsewhere.run([...run, '--cpus', '2', BUSYBOX, 'true'], none);
+    expect(refused.code).toBe(125);
+    expect(refused.stderr).toContain('(invalid-argument)');
+  });
+});
