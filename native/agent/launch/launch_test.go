@@ -1,0 +1,422 @@
+package launch
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/dm"
+	"a3s.dev/box/agent/server"
+	"a3s.dev/box/agent/stage"
+	"a3s.dev/box/agent/tee"
+	"a3s.dev/box/agent/users"
+)
+
+// guest is a box that does as it is told.
+type guest struct {
+	main      *box.Handle
+	spec      *box.Spec
+	digest    string
+	takes     int
+	listening []int
+	started   bool
+	begun     chan []string
+	abandoned chan *box.ExitError
+	// refuse, noUser are what fails.
+	refuse, noUser error
+}
+
+func (g *guest) Take(spec *box.Spec, digest string) error {
+	g.takes++
+	g.spec, g.digest = spec, digest
+	return g.refuse
+}
+
+func (g *guest) Listen(port int) (net.Listener, error) {
+	g.listening = append(g.listening, port)
+	return net.Listen("tcp4", "127.0.0.1:0")
+}
+
+func (g *guest) Process(string) (*box.Handle, error) { return g.main, nil }
+
+func (g *guest) Start() (*box.Handle, error) {
+	g.started = true
+	return g.main, nil
+}
+
+func (g *guest) Await() (*box.Handle, error)                  { return g.main, nil }
+func (g *guest) Begin(_ *box.Handle, environment []string)    { g.begun <- environment }
+func (g *guest) Abandon(_ *box.Handle, reason *box.ExitError) { g.abandoned <- reason }
+func (g *guest) MainUser() (users.User, error)                { return users.User{UID: 7}, g.noUser }
+
+// services is a server that serves until its listener is closed.
+type services struct{ carried chan net.Conn }
+
+func (s services) Serve(listener net.Listener) error {
+	_, err := listener.Accept()
+	return err
+}
+
+func (s services) ServeConn(conn net.Conn) error {
+	s.carried <- conn
+	return nil
+}
+
+// vector is the text of a launch spec that readers of all languages take.
+func vector(t *testing.T, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("../../../test/vectors/launch-spec", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v struct{ Text []byte }
+	if err := json.Unmarshal(content, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v.Text
+}
+
+// with is the text with one place of it written otherwise.
+func with(t *testing.T, text []byte, from, to string) []byte {
+	t.Helper()
+	if bytes.Count(text, []byte(from)) != 1 {
+		t.Fatalf("%s does not stand there once", from)
+	}
+	return bytes.Replace(text, []byte(from), []byte(to), 1)
+}
+
+type launched struct {
+	*Launch
+	box       *guest
+	processor *tee.Fake
+	offered   *Born
+	carried   chan net.Conn
+	later     chan func()
+	ended     chan struct{}
+}
+
+// launchOf is the launch of a guest whose HOST_DATA is the digest of a text.
+func launchOf(t *testing.T, text []byte) *launched {
+	t.Helper()
+	l := &launched{
+		box:       &guest{main: box.NewHandle(box.MainID), begun: make(chan []string, 1), abandoned: make(chan *box.ExitError, 1)},
+		processor: &tee.Fake{HostData: sha256.Sum256(text)},
+		carried:   make(chan net.Conn, 1), later: make(chan func(), 1), ended: make(chan struct{}),
+	}
+	l.Launch = &Launch{
+		Box: l.box, Kind: tee.Simulated, Processor: l.processor,
+		Offer: func(born *Born) (*Services, error) {
+			l.offered = born
+			return &Services{services{l.carried}, []box.Attachment{{Mount: 9, Path: "/run/a3s"}}}, nil
+		},
+		End:    func() { close(l.ended) },
+		Report: func(string) {},
+		after:  func(wait time.Duration, do func()) { l.later <- do },
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+func codeOf(err error) string {
+	var refused *server.Error
+	if errors.As(err, &refused) {
+		return refused.Code
+	}
+	return ""
+}
+
+func TestABoxIsMadeOfWhatTheReportCovers(t *testing.T) {
+	text := vector(t, "small")
+	l := launchOf(t, text)
+	if l.Spec() != nil || l.TEE() != "simulated" {
+		t.Errorf("got %v, %s", l.Spec(), l.TEE())
+	}
+	taken, err := l.Take(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256(text)
+	if taken.SpecDigest != digest || taken.Instance == [16]byte{} {
+		t.Errorf("got %+v", taken)
+	}
+	if l.box.digest != "sha256:"+hex.EncodeToString(digest[:]) || l.box.spec.Rootfs.Layers[0].Verity == nil {
+		t.Errorf("the box has %s, %+v", l.box.digest, l.box.spec)
+	}
+	if a := l.box.spec.Attachments; len(a) != 1 || a[0].Path != "/run/a3s" {
+		t.Errorf("attached: %v", a)
+	}
+	if l.offered.Instance != taken.Instance || l.offered.SpecDigest != digest || !bytes.Equal(l.offered.SpecText, text) {
+		t.Errorf("offered %+v", l.offered)
+	}
+	if asked := l.processor.Asked(); len(asked) != 1 || asked[0] == [64]byte{} {
+		t.Errorf("asked %x", asked)
+	}
+	if len(l.box.listening) != 0 || l.Spec() == nil {
+		t.Errorf("listens on %v", l.box.listening)
+	}
+}
+
+func TestTheSameSpecOnceMoreChangesNothing(t *testing.T) {
+	text := vector(t, "small")
+	l := launchOf(t, text)
+	first, err := l.Take(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := l.Take(text)
+	if err != nil || *again != *first || l.box.takes != 1 {
+		t.Errorf("got %+v, %v after %d", again, err, l.box.takes)
+	}
+	if _, err := l.Take(vector(t, "most")); !errors.Is(err, box.ErrSpecTaken) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEveryGuestIsAnotherInstance(t *testing.T) {
+	text := vector(t, "small")
+	one, err := launchOf(t, text).Take(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := launchOf(t, text).Take(text)
+	if err != nil || one.Instance == two.Instance {
+		t.Errorf("got %x, %x, %v", one.Instance, two.Instance, err)
+	}
+}
+
+func TestWhatTheReportDoesNotCoverIsRefused(t *testing.T) {
+	text := vector(t, "small")
+	for name, c := range map[string]struct {
+		text []byte
+		code string
+	}{
+		"another spec":  {with(t, text, `"hostMay":[]`, `"hostMay":["exec"]`), "launch-spec-mismatch"},
+		"one space":     {with(t, text, `"hostMay":[]`, `"hostMay": []`), "launch-spec-malformed"},
+		"a key twice":   {with(t, text, `"hostMay":[]`, `"hostMay":[],"hostMay":[]`), "launch-spec-malformed"},
+		"a line end":    {append(bytes.Clone(text), '\n'), "launch-spec-malformed"},
+		"another layer": {vector(t, "most"), "launch-spec-mismatch"},
+		"nothing":       {nil, "launch-spec-malformed"},
+	} {
+		l := launchOf(t, text)
+		if _, err := l.Take(c.text); codeOf(err) != c.code {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if l.box.takes != 0 || l.offered != nil || l.Spec() != nil {
+			t.Errorf("%s: the box was made", name)
+		}
+	}
+	// Malformed bytes whose digest HOST_DATA is: the host launched the guest for them.
+	spaced := with(t, text, `"hostMay":[]`, `"hostMay": []`)
+	if _, err := launchOf(t, spaced).Take(spaced); codeOf(err) != "launch-spec-malformed" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAMismatchNamesBothDigests(t *testing.T) {
+	text := vector(t, "small")
+	other := with(t, text, `"hostMay":[]`, `"hostMay":["exec"]`)
+	_, err := launchOf(t, text).Take(other)
+	for _, want := range [][]byte{text, other} {
+		digest := sha256.Sum256(want)
+		if err == nil || !strings.Contains(err.Error(), hex.EncodeToString(digest[:])) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// deaf answers every question with one report.
+type deaf struct{ report tee.Report }
+
+func (d deaf) Report([64]byte) (tee.Report, error)        { return d.report, nil }
+func (d deaf) DeriveKey(tee.KeyRequest) ([32]byte, error) { return [32]byte{}, nil }
+
+func TestAProcessorThatDoesNotAnswerIsNotBelieved(t *testing.T) {
+	text := vector(t, "small")
+	replayed, err := (&tee.Fake{HostData: sha256.Sum256(text)}).Report([64]byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, processor := range map[string]tee.Processor{
+		"silent": &tee.Fake{Err: tee.ErrSilent}, "replayed": deaf{replayed}, "garbage": deaf{tee.Report{Report: []byte("x")}},
+	} {
+		l := launchOf(t, text)
+		l.Processor = processor
+		if _, err := l.Take(text); codeOf(err) != "tee-unavailable" || l.box.takes != 0 {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestALayerThatIsAnotherHasItsCode(t *testing.T) {
+	text := vector(t, "small")
+	l := launchOf(t, text)
+	l.box.refuse = errors.Join(errors.New("layer"), &dm.VerityError{Reason: "the disk has another root"})
+	if _, err := l.Take(text); codeOf(err) != "verity-mismatch" || l.Spec() != nil {
+		t.Errorf("got %v", err)
+	}
+	l = launchOf(t, text)
+	l.box.refuse = errors.New("no disk")
+	if _, err := l.Take(text); err == nil || codeOf(err) != "" || l.Spec() != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAGuestWithACardListens(t *testing.T) {
+	text := with(t, vector(t, "small"), `"network":"none"`, `"network":"nic"`)
+	l := launchOf(t, text)
+	if _, err := l.Take(text); err != nil {
+		t.Fatal(err)
+	}
+	if len(l.box.listening) != 1 || l.box.listening[0] != Port {
+		t.Errorf("listens on %v", l.box.listening)
+	}
+}
+
+func TestOutputThatTheHostMayNotHaveIsDropped(t *testing.T) {
+	for hostMay, kept := range map[string]bool{`[]`: false, `["exec","signals"]`: false, `["logs"]`: true, `["attach"]`: true} {
+		text := with(t, vector(t, "small"), `"hostMay":[]`, `"hostMay":`+hostMay)
+		l := launchOf(t, text)
+		if _, err := l.Take(text); err != nil {
+			t.Fatal(err)
+		}
+		l.box.main.Output.Write(1, []byte("x"))
+		if written, _ := l.box.main.Output.Position(); (written == 1) != kept {
+			t.Errorf("%s: %d bytes are there", hostMay, written)
+		}
+	}
+}
+
+func TestConnectionsAreCarriedOnceThereIsABox(t *testing.T) {
+	text := vector(t, "small")
+	l := launchOf(t, text)
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	if err := l.ServeRATLS(theirs); !errors.Is(err, box.ErrSpecMissing) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := l.Secrets(nil, -1); !errors.Is(err, box.ErrSpecMissing) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := l.Take(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.ServeRATLS(theirs); err != nil || <-l.carried != theirs {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCertificatesOfTheHostAreHandedOn(t *testing.T) {
+	text := vector(t, "small")
+	l := launchOf(t, text)
+	table := []byte("first")
+	l.TakeCertificates(table)
+	copy(table, "other")
+	if _, err := l.Take(text); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.offered.HostCertificates(); string(got) != "first" {
+		t.Errorf("got %q", got)
+	}
+	l.TakeCertificates([]byte("second"))
+	if got := l.offered.HostCertificates(); string(got) != "second" {
+		t.Errorf("got %q", got)
+	}
+}
+
+const envSecret = `"secrets":[{"allowAnyInjector":true,"delivery":{"kind":"env","variable":"PIN"},"injectors":[],"name":"pin"}]`
+
+// waits is a guest whose main process waits for one secret.
+func waits(t *testing.T) *launched {
+	t.Helper()
+	text := with(t, vector(t, "small"), `"secrets":[]`, envSecret)
+	l := launchOf(t, text)
+	if _, err := l.Start(); !errors.Is(err, box.ErrSpecMissing) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := l.Take(text); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := l.Start(); err != nil || h != l.box.main {
+		t.Fatalf("got %v, %v", h, err)
+	}
+	return l
+}
+
+func TestABoxWithoutSecretsStartsAtOnce(t *testing.T) {
+	text := vector(t, "small")
+	l := launchOf(t, text)
+	if _, err := l.Take(text); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Start(); err != nil || !l.box.started {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMainBeginsOnceItsSecretsAreThere(t *testing.T) {
+	l := waits(t)
+	if len(l.box.begun) != 0 || l.box.started {
+		t.Error("it did not wait")
+	}
+	if err := l.offered.Secrets.Deliver("pin", []byte("0000")); err != nil {
+		t.Fatal(err)
+	}
+	if environment := <-l.box.begun; len(environment) != 1 || environment[0] != "PIN=0000" {
+		t.Errorf("got %v", environment)
+	}
+	if status, err := l.Secrets(nil, -1); err != nil || status.State != "ready" {
+		t.Errorf("got %+v, %v", status, err)
+	}
+}
+
+func TestAUserThatIsNotThereEndsTheWait(t *testing.T) {
+	l := waits(t)
+	l.box.noUser = &stage.Refusal{Code: stage.UserNotFound, Message: "ghost"}
+	if err := l.offered.Secrets.Deliver("pin", []byte("0000")); err != nil {
+		t.Fatal(err)
+	}
+	if reason := <-l.box.abandoned; reason.Code != stage.UserNotFound || reason.Message != "ghost" {
+		t.Errorf("got %+v", reason)
+	}
+}
+
+func TestAGuestWhoseSecretsAreLateEnds(t *testing.T) {
+	text := with(t, with(t, vector(t, "small"), `"secrets":[]`, envSecret), `"secretsDeadline":600`, `"secretsDeadline":1`)
+	l := launchOf(t, text)
+	if _, err := l.Take(text); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if reason := <-l.box.abandoned; reason.Code != "secrets-deadline" {
+		t.Errorf("got %+v", reason)
+	}
+	(<-l.later)()
+	<-l.ended
+	if err := l.offered.Secrets.Deliver("pin", []byte("0000")); err == nil {
+		t.Error("a secret was taken")
+	}
+}
+
+func TestTheEndTakesTheSecretsAlong(t *testing.T) {
+	if err := launchOf(t, nil).Close(); err != nil {
+		t.Error(err)
+	}
+	l := waits(t)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.offered.Secrets.Deliver("pin", []byte("0000")); err == nil {
+		t.Error("a secret was taken")
+	}
+}
