@@ -39,6 +39,7 @@ export const GUEST_ERROR_STATUS = {
   'launch-spec-malformed': 400,
   'launch-spec-mismatch': 403,
   'verity-mismatch': 500,
+  'tee-unavailable': 500,
 } as const satisfies Record<string, number>;
 export type GuestErrorCode = keyof typeof GUEST_ERROR_STATUS;
 

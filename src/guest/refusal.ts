@@ -27,6 +27,7 @@ const HOST_CODE: Readonly<Record<GuestErrorCode, ErrorCode>> = {
   'launch-spec-malformed': 'launch-spec-mismatch',
   'launch-spec-mismatch': 'launch-spec-mismatch',
   'verity-mismatch': 'verity-mismatch',
+  'tee-unavailable': 'tee-unavailable',
 };
 
 /** `text` on one line, without control and text-direction characters, of at most 1024 characters. */

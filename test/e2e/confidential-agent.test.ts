@@ -28,6 +28,7 @@ let engine: QemuEngine;
 let layer: string;
 let spec: LaunchSpec;
 let described: Omit<MachineSpec, 'confidential'>;
+let commandLines: Record<'snp' | 'simulated', readonly string[]>;
 let launchOf: (hostData: Uint8Array) => NonNullable<MachineSpec['confidential']>;
 let machine: Machine | undefined;
 let guest: Guest | undefined;
@@ -103,6 +104,7 @@ beforeAll(async () => {
     secretsDeadline: 600,
     sealing: 'none',
   };
+  commandLines = confidential.commandLines;
   described = {
     id: ID,
     runtimeDir,
@@ -136,9 +138,13 @@ afterEach(async () => {
 afterAll(() => rm(root, { recursive: true }));
 
 /** A guest that was launched with that HOST_DATA, and has no spec yet. */
-async function boot(hostData: Uint8Array): Promise<{ machine: Machine; guest: Guest }> {
+async function boot(
+  hostData: Uint8Array,
+  changes: Partial<MachineSpec> = {},
+): Promise<{ machine: Machine; guest: Guest }> {
   await mkdir(runtimeDir);
-  machine = await engine.launch({ ...described, confidential: launchOf(hostData) }, signal());
+  const confidential = launchOf(hostData);
+  machine = await engine.launch({ ...described, confidential, ...changes }, signal());
   guest = await connectGuest(machine, { signal: signal(), deadlineMs: LAUNCH_MS });
   return { machine, guest };
 }
@@ -201,6 +207,16 @@ it('ends, and says why, when one byte of a layer is another', async () => {
   } finally {
     await file.close();
   }
+});
+
+it('asks no simulated processor where its command line names a real one, and says so', async () => {
+  const { kernelPath, initrdPath } = described.boot;
+  const asReal = boot(digest(launchSpecText(spec)), {
+    boot: { kernelPath, initrdPath, commandLine: commandLines.snp },
+  });
+  await expect(asReal).rejects.toMatchObject({ code: 'tee-unavailable' });
+  await expect(asReal).rejects.toThrow('this is no SEV-SNP guest');
+  await machine?.exited;
 });
 
 it('has its main process wait for secrets, which come over RA-TLS that the host cannot read', async () => {

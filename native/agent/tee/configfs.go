@@ -54,22 +54,19 @@ func (c *configfs) Report(data [64]byte) (Report, error) {
 	return Report{}, errBusy
 }
 
-func (c *configfs) once(data [64]byte) (report Report, err error) {
-	var name [16]byte
-	// Never fails; see package crypto/rand.
-	_, _ = rand.Read(name[:])
-	entry := ReportsDir + "/a3s-" + hex.EncodeToString(name[:])
-	if err := c.files.Mkdir(entry); err != nil {
+func (c *configfs) once(data [64]byte) (Report, error) {
+	var report Report
+	err := c.entry(func(path string) (err error) {
+		report, err = c.ask(path, data)
+		return err
+	})
+	if err != nil {
 		return Report{}, err
 	}
-	defer func() {
-		if removed := c.files.Rmdir(entry); removed != nil {
-			report, err = Report{}, errors.Join(err, removed)
-		}
-	}()
-	if err := c.provides(entry); err != nil {
-		return Report{}, err
-	}
+	return report, check(report.Report, data)
+}
+
+func (c *configfs) ask(entry string, data [64]byte) (report Report, err error) {
 	before, err := c.generation(entry)
 	if err != nil {
 		return Report{}, err
@@ -91,7 +88,32 @@ func (c *configfs) once(data [64]byte) (report Report, err error) {
 	if after != before+1 {
 		return Report{}, syscall.EAGAIN
 	}
-	return report, check(report.Report, data)
+	return report, nil
+}
+
+// there says whether the kernel has a provider of reports here. The directory alone says nothing: it is there without one.
+func (c *configfs) there() (bool, error) {
+	err := c.entry(func(string) error { return nil })
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENXIO) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// entry makes an entry of SEV-SNP's, for as long as it is used.
+func (c *configfs) entry(use func(path string) error) (err error) {
+	var name [16]byte
+	// Never fails; see package crypto/rand.
+	_, _ = rand.Read(name[:])
+	path := ReportsDir + "/a3s-" + hex.EncodeToString(name[:])
+	if err := c.files.Mkdir(path); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.files.Rmdir(path)) }()
+	if err := c.provides(path); err != nil {
+		return err
+	}
+	return use(path)
 }
 
 func (c *configfs) provides(entry string) error {

@@ -22,6 +22,8 @@ type kernel struct {
 	report func(data [64]byte) []byte
 	aux    []byte
 	made   int
+	// absent is why no entry can be made.
+	absent error
 }
 
 type entry struct {
@@ -32,6 +34,9 @@ type entry struct {
 func newKernel() *kernel { return &kernel{entries: map[string]*entry{}, provider: "sev_guest\n"} }
 
 func (k *kernel) Mkdir(path string) error {
+	if k.absent != nil {
+		return &os.PathError{Op: "mkdir", Path: path, Err: k.absent}
+	}
 	if filepath.Dir(path) != ReportsDir || k.entries[path] != nil {
 		return syscall.EEXIST
 	}

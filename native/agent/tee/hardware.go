@@ -14,12 +14,12 @@ import (
 
 // Open opens the processor of a kind, and no other: a guest that should have a real one and has none, has none.
 //
-// An SNP guest has its reports from configfs where the kernel has that directory, and from the device otherwise; both lead to the same
+// An SNP guest has its reports from configfs where the kernel has a provider there, and from the device otherwise; both lead to the same
 // processor. Keys come from the device. simulated is the device file of the port; it is not called for where the processor is real.
 func Open(kind Kind, simulated func() (string, error)) (Processor, error) {
 	switch kind {
 	case SNP:
-		return openSNP(ReportsDir, GuestDevice)
+		return openSNP(disk{}, GuestDevice)
 	case Simulated:
 		path, err := simulated()
 		if err != nil {
@@ -59,7 +59,7 @@ func (h *hardware) DeriveKey(request KeyRequest) ([32]byte, error) {
 	return h.keys.DeriveKey(request)
 }
 
-func openSNP(reports, device string) (Processor, error) {
+func openSNP(f files, device string) (Processor, error) {
 	h := &hardware{}
 	fd, err := syscall.Open(device, syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 	switch {
@@ -69,14 +69,16 @@ func openSNP(reports, device string) (Processor, error) {
 	case !errors.Is(err, syscall.ENOENT):
 		return nil, &os.PathError{Op: "open", Path: device, Err: err}
 	}
-	switch _, err := os.Stat(reports); {
-	case err == nil:
-		h.reports = &configfs{disk{}, time.Sleep}
-	case !errors.Is(err, os.ErrNotExist):
+	reports := &configfs{f, time.Sleep}
+	there, err := reports.there()
+	if err != nil {
 		return nil, err
 	}
+	if there {
+		h.reports = reports
+	}
 	if h.reports == nil {
-		return nil, fmt.Errorf("there is neither %s nor %s: this is no SEV-SNP guest", reports, device)
+		return nil, fmt.Errorf("there is neither a provider in %s nor %s: this is no SEV-SNP guest", ReportsDir, device)
 	}
 	return h, nil
 }
