@@ -199,12 +199,19 @@ func (l *Launch) make(born *Born) error {
 		if err != nil {
 			return err
 		}
-		go func() { l.Report("a3s-agent: RA-TLS: " + services.RATLS.Serve(listener).Error()) }()
+		go l.serve(services.RATLS, listener)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.born, l.services, l.files = born, services, files
 	return nil
+}
+
+// serve serves whoever comes over the network. Where that ends, the host can still carry connections.
+func (l *Launch) serve(s Server, listener net.Listener) {
+	if err := s.Serve(listener); err != nil {
+		l.Report("a3s-agent: RA-TLS: " + err.Error())
+	}
 }
 
 func isFile(secret launchspec.Secret) bool { return secret.Delivery.Kind == launchspec.DeliveryFile }
