@@ -218,6 +218,21 @@ describe('starting a confidential box', () => {
     expect(statSync(disk)).toMatchObject({ size, blocks: 0 });
   });
 
+  it('hands a guest on hardware the endorsements that lie in the home, of bounded size', async () => {
+    const file = join(home.config.home, 'snp-certificates');
+    const table = Buffer.alloc(64 * 1024, 'a');
+    writeFileSync(file, table);
+    const id = await running({ Tee: 'snp' });
+    expect(guestOf(id).certificates).toEqual(table);
+    expect(guestOf(await running()).certificates).toBeUndefined();
+    writeFileSync(file, Buffer.alloc(64 * 1024 + 1));
+    await home.call('POST', `/containers/${id}/stop`);
+    expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject({
+      status: 413,
+      body: { code: 'too-large' },
+    });
+  });
+
   it.each<[string, () => void, string]>([
     [
       'a guest that finds another digest in its report',

@@ -14,6 +14,7 @@ import { launchOnPorts } from '../launch-on-ports.ts';
 import { LiveBox } from '../live.ts';
 import { makeRuntimeDirectory } from '../machine.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
+import { hostCertificates } from './host-certificates.ts';
 import { hostSeesOutput } from './host-may.ts';
 import { describeConfidential, findConfidential, renewChanges } from './machine.ts';
 import type { ConfidentialDefinition, ConfidentialState } from './record.ts';
@@ -107,6 +108,8 @@ async function handOver(
     );
   }
   rt.store.amend(live.id, { launch: { ...launch, instance: taken.instance } });
+  const table = tee === 'snp' ? await hostCertificates(rt) : undefined;
+  if (table !== undefined) await guest.putCertificates(table, live.signal);
 }
 
 /** @returns where it goes on; nothing is kept where the host may not see it */

@@ -17,25 +17,27 @@ const RETRY_MS = 1000;
 export async function watchSecrets(rt: Runtime, live: LiveBox): Promise<void> {
   let seen = 0;
   while (isWaiting(rt, live)) {
-    let pause = PAUSE_MS;
+    let failure: unknown;
     try {
       const report = await (await live.guest()).secrets(seen, live.signal);
       seen = report.version;
       if (isWaiting(rt, live)) note(rt, live, report);
     } catch (error) {
-      if (live.signal.aborted) return;
-      rt.log.error('a guest does not tell of its secrets', error, { box: live.id });
-      pause = RETRY_MS;
+      failure = error;
     }
+    const pause = failure === undefined ? PAUSE_MS : RETRY_MS;
     await delay(pause, undefined, { signal: live.signal, ref: false }).catch(() => undefined);
+    // One that ends answers nobody any more: that is no failure.
+    if (failure !== undefined && isWaiting(rt, live)) {
+      rt.log.error('a guest does not tell of its secrets', failure, { box: live.id });
+    }
   }
 }
 
 function isWaiting(rt: Runtime, live: LiveBox): boolean {
   const state = rt.store.get(live.id)?.state;
-  return (
-    !live.signal.aborted && state?.run === live.run && state.launch?.secrets.state === 'waiting'
-  );
+  const present = !live.signal.aborted && state?.run === live.run && state.status === 'running';
+  return present && state.launch?.secrets.state === 'waiting';
 }
 
 /** Only names that the launch spec has, and only forwards: a guest that lies can have the record written so often, and no more. */

@@ -88,7 +88,9 @@ function imageName(image: string, full: boolean): string {
 
 function ports(bindings: readonly JsonObject[]): string {
   const texts = bindings.map((binding) => {
-    const box = `${numberOf(binding['PrivatePort'])}/${stringOf(binding['Type'])}`;
+    // A port of the guest's own has a name.
+    const number = numberOf(binding['PrivatePort']);
+    const box = stringOf(binding['Name']) || `${number}/${stringOf(binding['Type'])}`;
     const host = numberOf(binding['PublicPort']);
     if (host === 0) return box;
     const ip = stringOf(binding['IP']);

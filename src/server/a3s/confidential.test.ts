@@ -1,15 +1,15 @@
-import { createHash, randomBytes, X509Certificate } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { measureRecord, parseLaunchRecord } from '@a3s-box/attestation/measure';
+import { measureRecord, parseLaunchRecord, signIdBlock } from '@a3s-box/attestation/measure';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ovmfImage } from '../../cli/fake/ovmf-image.ts';
 import { testAuthority } from '../../registry/testing/test-authority.ts';
-import { TestHome } from '../testing/home.ts';
+import { type JsonAnswer, TestHome } from '../testing/home.ts';
 import { type Challenge, type RatlsServer, ratlsServer } from '../testing/ratls.ts';
 import { allowConfidential } from '../testing/trust.ts';
 
@@ -146,6 +146,48 @@ describe('POST /a3s/v1/measure', () => {
       status: 500,
       body: { code: 'boot-set-missing' },
     });
+  });
+});
+
+describe('an ID block', () => {
+  const idKey = generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey;
+
+  async function creating(launchDigest: string, policy: bigint): Promise<JsonAnswer> {
+    const { idBlock, idAuth } = signIdBlock({
+      idBlock: {
+        launchDigest: Buffer.from(launchDigest, 'hex'),
+        familyId: new Uint8Array(16),
+        imageId: new Uint8Array(16),
+        guestSvn: 1,
+        policy,
+      },
+      idKey,
+    });
+    const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+    const Confidential = { Tee: 'simulate', IdBlock: text(idBlock), IdAuth: text(idAuth) };
+    return await home.call('POST', '/containers/create', { ...CREATE, Confidential });
+  }
+
+  it('is taken for this launch, and goes to the machine as it is', async () => {
+    const { measurement } = await measured();
+    const { status, body } = await creating(String(measurement), 0x30000n);
+    expect(status).toBe(201);
+    const { Id: id } = body as { Id: string };
+    await home.call('POST', `/containers/${id}/start`);
+    const identity = home.host.machine(id)?.spec.confidential?.identity;
+    expect(identity?.block).toHaveLength(96);
+    expect(identity?.auth).toHaveLength(4096);
+  });
+
+  it('is refused for another launch, and for another policy', async () => {
+    const { measurement } = await measured();
+    const answers = [
+      await creating('0'.repeat(96), 0x30000n),
+      await creating(String(measurement), 0xb0000n),
+    ];
+    for (const answer of answers) {
+      expect(answer).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });
+    }
   });
 });
 

@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path';
 import { type Box, commandOf, type Port } from '../../boxes/box.ts';
+import { hostMay } from '../../boxes/confidential/host-may.ts';
 import { boxDirectory, type Runtime } from '../../boxes/runtime.ts';
 import { trustOf } from '../../boxes/trust-record.ts';
 import { GUEST_NETWORK } from '../../engine/network.ts';
@@ -38,7 +39,8 @@ export function inspectBox(rt: Runtime, box: Box) {
     ResolvConfPath: '',
     HostnamePath: '',
     HostsPath: '',
-    LogPath: join(boxDirectory(rt, definition.id), 'output.log'),
+    // None where this host may not keep what the box writes.
+    LogPath: hostMay(box, 'logs') ? join(boxDirectory(rt, definition.id), 'output.log') : '',
     Name: `/${box.name}`,
     RestartCount: 0,
     Driver: 'erofs',
