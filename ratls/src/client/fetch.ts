@@ -4,7 +4,8 @@
  * @module
  */
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
-import { Readable } from 'node:stream';
+import { constants } from 'node:http2';
+import { ReadableStream } from 'node:stream/web';
 import { RatlsError } from '../errors.ts';
 import { openStream, streamFailure } from './exchange.ts';
 import { interruption } from './interruption.ts';
@@ -57,7 +58,19 @@ export async function fetchOver(
     stream.resume();
     return new Response(null, init);
   }
-  return new Response(Readable.toWeb(stream) as ReadableStream<Uint8Array>, init);
+  return new Response(ReadableStream.from<Buffer>(bodyOf(stream)), init);
+}
+
+/** What breaks off is no whole body, however it ends. */
+async function* bodyOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer> {
+  try {
+    yield* stream.iterator({ destroyOnReturn: false });
+    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) {
+      throw streamFailure(new Error(`the stream was closed with ${stream.rstCode}`));
+    }
+  } finally {
+    stream.destroy();
+  }
 }
 
 function answerOf(

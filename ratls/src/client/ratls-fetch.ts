@@ -8,44 +8,31 @@ import type { FetchInit } from './fetch.ts';
 import type { ConnectOptions } from './options.ts';
 import type { RatlsSession } from './session.ts';
 
-/** How old a session may be before it is made, and verified, anew; an hour where it is not given. */
-const DEFAULT_MAX_AGE = 60 * 60 * 1000;
-
 /** Where the box is, which a stream cannot say twice. */
-export type FetchOptions = Extract<ConnectOptions, { readonly host: string }> & {
-  /** Milliseconds. */
-  readonly maxAge?: number | undefined;
-};
+export type FetchOptions = Extract<ConnectOptions, { readonly host: string }>;
 
 export interface RatlsFetch {
   /** @throws {RatlsError} as `connect` and the session's `fetch` */
   (path: string, init?: FetchInit): Promise<Response>;
-  /** Ends the session. */
+  /** Ends the session; what is asked after that makes a new one. */
   close(): void;
-}
-
-interface Kept {
-  readonly session: Promise<RatlsSession>;
-  readonly until: number;
 }
 
 /** A `fetch` whose every connection is verified in the same way. */
 export function ratlsFetch(options: FetchOptions): RatlsFetch {
-  const { maxAge = DEFAULT_MAX_AGE } = options;
-  let kept: Kept | undefined;
+  let kept: Promise<RatlsSession> | undefined;
   const start = (): Promise<RatlsSession> => {
-    kept?.session.then((session) => session.finish()).catch(() => {});
-    const own: Kept = { session: connect(options), until: performance.now() + maxAge };
+    const own = connect(options);
     kept = own;
-    own.session.catch(() => {
+    own.catch(() => {
       if (kept === own) kept = undefined;
     });
-    return own.session;
+    return own;
   };
   const current = async (): Promise<RatlsSession> => {
     const held = kept;
-    if (held === undefined || performance.now() >= held.until) return start();
-    const session = await held.session;
+    if (held === undefined) return start();
+    const session = await held;
     if (!session.ended) return session;
     // Of several that find it ended, the first makes the next.
     return kept === held ? start() : current();
@@ -53,7 +40,7 @@ export function ratlsFetch(options: FetchOptions): RatlsFetch {
   const ask = async (path: string, init?: FetchInit) => (await current()).fetch(path, init);
   return Object.assign(ask, {
     close() {
-      kept?.session.then((session) => session.close()).catch(() => {});
+      kept?.then((session) => session.close()).catch(() => {});
       kept = undefined;
     },
   });

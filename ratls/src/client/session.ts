@@ -74,11 +74,6 @@ export class RatlsSession {
     if (answer.status !== 204) throw refusalOf(answer);
   }
 
-  /** Ends the session once all that was asked is answered. */
-  finish(): void {
-    this.#session.close();
-  }
-
   /** Ends the session; what was asked and not answered fails. */
   close(): void {
     this.#session.destroy();

@@ -6,6 +6,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { ReadableStream } from 'node:stream/web';
 
 /** What is served: Hono's applications are like this. */
 export interface Application {
@@ -43,11 +44,16 @@ function requestOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Req
     return new Request(new URL(path, `https://${authority ?? 'a3s-box'}`), {
       method,
       headers: plainHeaders(headers),
-      ...(bodiless ? {} : { body: Readable.toWeb(stream) as ReadableStream, duplex: 'half' }),
+      ...(bodiless ? {} : { body: bodyOf(stream), duplex: 'half' }),
     });
   } catch {
     return undefined;
   }
+}
+
+/** Ends where the request does: the answer is still to be written to the same stream. */
+function bodyOf(stream: ServerHttp2Stream): NonNullable<RequestInit['body']> {
+  return ReadableStream.from<Buffer>(stream.iterator({ destroyOnReturn: false }));
 }
 
 function plainHeaders(headers: IncomingHttpHeaders): Headers {
