@@ -180,7 +180,7 @@ module.exports = {
     {
       name: 'product-never-imports-tests',
       severity: 'error',
-      from: { path: '^(src|policies|attestation)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^(src|policies|attestation|ratls)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^(test|bench|scripts)/|\\.test\\.ts$' },
     },
     {
@@ -188,6 +188,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^attestation/' },
       to: { path: '^(src|bench|scripts|ratls|sealing)/' },
+    },
+    {
+      name: 'ratls-stands-on-attestation',
+      severity: 'error',
+      from: { path: '^ratls/' },
+      to: { path: '^(src|bench|scripts|sealing)/' },
     },
     {
       name: 'browsers-have-no-node',
