@@ -11,14 +11,17 @@ import { RATLS_CHECKS, type RatlsCheck, type RatlsCheckCode } from './checks.ts'
 /** What an agent refuses with a code of its own. */
 export const AGENT_CODES = [
   'injector-key-malformed',
+  'injector-key-missing',
   'injector-not-permitted',
   'injector-signature-invalid',
   'no-such-secret',
   'not-attested',
+  'processor-unavailable',
   'rate-limited',
   'secret-already-delivered',
   'secret-too-large',
   'secrets-closed',
+  'value-invalid',
 ] as const;
 export type AgentCode = (typeof AGENT_CODES)[number];
 

@@ -73,11 +73,13 @@ function secured(socket: TLSSocket, signal: AbortSignal): Promise<void> {
 }
 
 function peerOf(socket: TLSSocket): OpenedCertificate {
-  require('tls-version', 'TLSv1.3', socket.getProtocol() ?? 'none');
-  require('tls-resumed', 'a new session', socket.isSessionReused()
-    ? 'a resumed one'
-    : 'a new session');
-  require('alpn', 'h2', socket.alpnProtocol || 'none');
+  agree('tls-version', 'TLSv1.3', socket.getProtocol() ?? 'none');
+  agree(
+    'tls-resumed',
+    'a new session',
+    socket.isSessionReused() ? 'a resumed one' : 'a new session',
+  );
+  agree('alpn', 'h2', socket.alpnProtocol || 'none');
   const certificate = socket.getPeerX509Certificate();
   const chain = certificate?.issuerCertificate;
   if (certificate === undefined || (chain && !chain.raw.equals(certificate.raw))) {
@@ -95,7 +97,7 @@ function peerOf(socket: TLSSocket): OpenedCertificate {
   return openPeerCertificate(certificate.raw);
 }
 
-function require(code: RatlsCheckCode, expected: string, found: string): void {
+function agree(code: RatlsCheckCode, expected: string, found: string): void {
   if (found === expected) return;
   throw new RatlsError(
     code,

@@ -43,11 +43,12 @@ export interface TrustOptions {
 }
 
 export interface WaitOptions {
-  /** Milliseconds from the first byte to the verdict, and for each answer after it; 30 000 where it is not given. */
+  /** Milliseconds from the first byte to the verdict, and for each answer after it; 60 000 where it is not given. */
   readonly timeout?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export type ConnectOptions = Endpoint & TrustOptions & WaitOptions;
 
-export const DEFAULT_TIMEOUT = 30_000;
+/** As long as an agent waits for its processor. */
+export const DEFAULT_TIMEOUT = 60_000;

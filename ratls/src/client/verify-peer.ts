@@ -161,6 +161,7 @@ const ANSWERED_BADLY: ReadonlySet<string> = new Set([
   'too-large',
   'refused',
   'rate-limited',
+  'processor-unavailable',
   'not-attested',
   'closed',
 ]);

@@ -8,10 +8,14 @@ import 'reflect-metadata';
 import { Crypto } from '@peculiar/webcrypto';
 import { Extension, X509CertificateGenerator } from '@peculiar/x509';
 import { claimsReportData, encodeClaims, pubkeyHashOf } from '../certificate/claims.ts';
-import { EVIDENCE_OIDS, encodeEvidence } from '../certificate/evidence-extension.ts';
+import { EVIDENCE_OIDS, encodeEvidence, type Tee } from '../certificate/evidence-extension.ts';
 import type { EvidenceSource } from './evidence-source.ts';
 
-const SUBJECT = 'CN=a3s-box';
+/** Whoever looks at one sees which is worth nothing. */
+const SUBJECTS: Readonly<Record<Tee, string>> = {
+  'sev-snp': 'a3s-box',
+  simulated: 'a3s-box SIMULATED, NOT HARDWARE',
+};
 /** The clock of a guest is the host's to set, so validity says nothing. */
 const ALWAYS = { notBefore: new Date(0), notAfter: new Date('9999-12-31T23:59:59Z') };
 const KEY = { name: 'ECDSA', namedCurve: 'P-384' };
@@ -39,7 +43,7 @@ export async function selfSigned(source: EvidenceSource): Promise<SelfSigned> {
   const value = encodeEvidence({ report, certificates, claims });
   const certificate = await X509CertificateGenerator.createSelfSigned(
     {
-      name: SUBJECT,
+      name: [{ CN: [SUBJECTS[tee]] }],
       serialNumber: '01',
       ...ALWAYS,
       keys,
