@@ -63,7 +63,7 @@ export function parseSimulatedRoots(pem: string | Uint8Array): SimulatedRoots {
       found: `${certificates.length}`,
     });
   }
-  return rootsFrom({ ark, ask, asvk }, certificates);
+  return rootsFrom({ ark, ask, asvk, any: ask }, certificates);
 }
 
 /**
@@ -78,14 +78,20 @@ export function simulatedRootsOf({ authorities = [] }: Evidence): SimulatedRoots
     const subject = formatName(nameOf(name)).text;
     return authorities.find((der) => parseCa(der).subject.text === subject);
   });
-  if (ark === undefined || (ask ?? asvk) === undefined) {
+  const any = ask ?? asvk;
+  if (ark === undefined || any === undefined) {
     throw refused('they did not come along with the evidence', {
       expected: 'ARK and ASK, or ASVK',
     });
   }
   const present = [ark, ask, asvk].filter((der) => der !== undefined);
   return rootsFrom(
-    { ark: parseCa(ark), ask: ask && parseCa(ask), asvk: asvk && parseCa(asvk) },
+    {
+      ark: parseCa(ark),
+      ask: ask && parseCa(ask),
+      asvk: asvk && parseCa(asvk),
+      any: parseCa(any),
+    },
     present,
   );
 }
@@ -95,19 +101,20 @@ interface Chain {
   readonly ark: CaCertificate;
   readonly ask: CaCertificate | undefined;
   readonly asvk: CaCertificate | undefined;
+  /** One of the two, in the place of the other: what stands under another name verifies nothing. */
+  readonly any: CaCertificate;
 }
 
 function rootsFrom(chain: Chain, certificates: readonly Uint8Array[]): SimulatedRoots {
-  const { ark, ask, asvk } = chain;
+  const { ark, ask, asvk, any } = chain;
   for (const name of AUTHORITIES) {
     const certificate = chain[name];
     if (certificate !== undefined) checkAuthority(name, certificate, ark);
   }
   const authorities = {
     ark: anchorOf(ark),
-    // What the name of another authority stands under verifies nothing.
-    ask: anchorOf(ask ?? asvk ?? ark),
-    asvk: anchorOf(asvk ?? ask ?? ark),
+    ask: anchorOf(ask ?? any),
+    asvk: anchorOf(asvk ?? any),
   };
   const { organization } = formatName({ organization: SIMULATED_ORGANIZATION, commonName: '' });
   const anchors: TrustAnchors = {

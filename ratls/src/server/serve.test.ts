@@ -164,6 +164,16 @@ describe('serve', () => {
     await once(idle, 'close');
   });
 
+  it('ends half-open connections with itself', async () => {
+    const { port } = await serving();
+    const halfOpen = connectTcp(port, '127.0.0.1');
+    halfOpen.on('error', () => {});
+    await once(halfOpen, 'connect');
+    const closed = once(halfOpen, 'close');
+    await started.pop()?.close();
+    await closed;
+  });
+
   it('resumes no session', async () => {
     const { port } = await serving();
     const first = await secured(port);

@@ -9,10 +9,9 @@ import {
   createSecureServer,
   type Http2SecureServer,
   type IncomingHttpHeaders,
-  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { type Application, answer } from './application.ts';
 import { type Attester, attest } from './attest.ts';
 import type { EvidenceSource } from './evidence-source.ts';
@@ -74,7 +73,8 @@ export async function serve(app: Application, options: ServeOptions): Promise<Ra
     stream.on('error', () => {});
     handle(app, attester, stream, headers).catch(() => fail(stream));
   });
-  const sessions = keepSessions(server, limits);
+  boundSessions(server, limits.idle);
+  const sockets = keepSockets(server);
   server.listen(port, host);
   await once(server, 'listening');
   return {
@@ -82,7 +82,7 @@ export async function serve(app: Application, options: ServeOptions): Promise<Ra
     async close() {
       const closed = once(server, 'close');
       server.close();
-      for (const session of sessions) session.destroy();
+      for (const socket of sockets) socket.destroy();
       await closed;
     },
   };
@@ -112,15 +112,21 @@ function secureServer(
   return server;
 }
 
-function keepSessions(server: Http2SecureServer, limits: ServeLimits): Set<ServerHttp2Session> {
-  const sessions = new Set<ServerHttp2Session>();
-  server.on('session', (session) => {
-    sessions.add(session);
-    session.once('close', () => sessions.delete(session));
-    session.on('error', () => {});
-    session.setTimeout(limits.idle, () => session.destroy());
+/** All connections, also those whose handshake is not done. */
+function keepSockets(server: Http2SecureServer): Set<Socket> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
-  return sessions;
+  return sockets;
+}
+
+function boundSessions(server: Http2SecureServer, idle: number): void {
+  server.on('session', (session) => {
+    session.on('error', () => {});
+    session.setTimeout(idle, () => session.destroy());
+  });
 }
 
 /** One bucket for each connection, which dies with it, and one for all. */
