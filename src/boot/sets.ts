@@ -135,6 +135,8 @@ export async function isKept(home: string, id: string): Promise<boolean> {
 /** A set that was there before has no mark yet. */
 async function keep(home: string, id: string): Promise<BootSet> {
   const set = await pinnedBootSet(home, id);
-  await writeFile(join(set.directory, KEPT), '', { mode: 0o444, flag: 'a' });
+  // The mark is as little to be written as the rest, even by its owner.
+  if (await isKept(home, id)) return set;
+  await writeFile(join(set.directory, KEPT), '', { mode: 0o444 });
   return set;
 }
