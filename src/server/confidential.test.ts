@@ -78,7 +78,12 @@ describe('creating a confidential box', () => {
       SecretsState: 'none',
     });
     expect(await listed(id)).toMatchObject({
-      Confidential: { Tee: 'simulate', Simulated: true, SecretsState: 'none' },
+      Confidential: {
+        Tee: 'simulate',
+        Simulated: true,
+        SecretsState: 'none',
+        AllowAnyInjector: false,
+      },
     });
     const again = record(
       await home.create(MINUTE, body({ HostMay: ['exec', 'logs'], Deployment: 'db' })),

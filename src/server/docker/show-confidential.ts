@@ -40,6 +40,8 @@ export function showConfidential({ definition, state }: Box) {
 export function summarizeConfidential(box: Box) {
   const shown = showConfidential(box);
   if (shown === null) return null;
-  const { Tee, Simulated, SecretsState } = shown;
-  return { Tee, Simulated, SecretsState };
+  const { Tee, Simulated, SecretsState, Secrets } = shown;
+  // Whatever else is left out of a list: that nobody in particular is trusted with a secret is seen in it.
+  const AllowAnyInjector = Secrets.some((secret) => secret.AllowAnyInjector);
+  return { Tee, Simulated, SecretsState, AllowAnyInjector };
 }
