@@ -15,6 +15,7 @@ import (
 
 	"a3s.dev/box/agent/box"
 	"a3s.dev/box/agent/dm"
+	"a3s.dev/box/agent/secrets"
 	"a3s.dev/box/agent/server"
 	"a3s.dev/box/agent/stage"
 	"a3s.dev/box/agent/tee"
@@ -405,6 +406,16 @@ func TestAGuestWhoseSecretsAreLateEnds(t *testing.T) {
 	<-l.ended
 	if err := l.offered.Secrets.Deliver("pin", []byte("0000")); err == nil {
 		t.Error("a secret was taken")
+	}
+}
+
+func TestNoSecretIsTakenForAMainProcessThatHasEnded(t *testing.T) {
+	l := waits(t)
+	ended := make(chan struct{})
+	close(ended)
+	l.wipeAfter(ended, l.offered.Secrets)
+	if err := l.offered.Secrets.Deliver("pin", []byte("0000")); !errors.Is(err, secrets.ErrExpired) {
+		t.Errorf("got %v", err)
 	}
 }
 

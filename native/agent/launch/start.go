@@ -22,6 +22,7 @@ func (l *Launch) Start() (*box.Handle, error) {
 		return nil, err
 	}
 	go l.awaitSecrets(h, born.Secrets)
+	go l.wipeAfter(h.Complete(), born.Secrets)
 	return h, nil
 }
 
@@ -44,7 +45,16 @@ func (l *Launch) awaitSecrets(h *box.Handle, store *secrets.Store) {
 	time.AfterFunc(lingers, l.End)
 }
 
-// begin hands the secrets over to a process that has not begun yet, and overwrites them when it has ended: with it ends all else in the box.
+// wipeAfter overwrites the secrets when the main process has ended, with which ends all else in the box. One that was ended while it waited, or
+// could not begin, has no use for any either: what is there of them goes, and none is taken any more.
+func (l *Launch) wipeAfter(ended <-chan struct{}, store *secrets.Store) {
+	<-ended
+	if err := store.Wipe(); err != nil {
+		l.Report("a3s-agent: overwrite the secrets: " + err.Error())
+	}
+}
+
+// begin hands the secrets over to a process that has not begun yet.
 func (l *Launch) begin(h *box.Handle, store *secrets.Store) {
 	owner, err := l.Box.MainUser()
 	if err != nil {
@@ -57,10 +67,6 @@ func (l *Launch) begin(h *box.Handle, store *secrets.Store) {
 		return
 	}
 	l.Box.Begin(h, environment)
-	<-h.Complete()
-	if err := store.Wipe(); err != nil {
-		l.Report("a3s-agent: overwrite the secrets: " + err.Error())
-	}
 }
 
 // Close overwrites what is left of the secrets.
