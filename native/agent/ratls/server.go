@@ -34,6 +34,8 @@ const (
 // bounds are what strangers are held to.
 type bounds struct {
 	connections int
+	// keeps is how long one that was challenged has its place for sure, when there is none for others.
+	keeps time.Duration
 	// What a peer can have us wait for: its handshake, its first challenge, a request, an answer to be taken, and nothing.
 	handshake, attest, request, answer, idle time.Duration
 	// What one connection may ask for.
@@ -44,6 +46,7 @@ type rate struct{ size, perSecond float64 }
 
 var usual = bounds{
 	connections: 64,
+	keeps:       30 * time.Second,
 	handshake:   10 * time.Second,
 	attest:      30 * time.Second,
 	request:     30 * time.Second,
@@ -90,7 +93,7 @@ func newServer(config Config, b bounds) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		config: config, bounds: b, spki: spki, tls: tlsConfig(certificate), crowd: crowd{size: b.connections},
+		config: config, bounds: b, spki: spki, tls: tlsConfig(certificate), crowd: crowd{size: b.connections, keeps: b.keeps, now: time.Now},
 		accepted: make(chan net.Conn), done: make(chan struct{}),
 	}
 	s.http = s.newHTTP()
