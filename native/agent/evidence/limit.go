@@ -27,15 +27,18 @@ func newBucket(size, perSecond float64, now func() time.Time) *Bucket {
 }
 
 // Take says whether there was one left.
-func (b *Bucket) Take() bool {
+func (b *Bucket) Take() bool { return b.take() == 0 }
+
+// take answers 0 where there was one left, and otherwise how long it is until there is.
+func (b *Bucket) take() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
 	b.tokens = min(b.size, b.tokens+now.Sub(b.filled).Seconds()*b.perSecond)
 	b.filled = now
 	if b.tokens < 1 {
-		return false
+		return max(1, time.Duration((1-b.tokens)/b.perSecond*float64(time.Second)))
 	}
 	b.tokens--
-	return true
+	return 0
 }

@@ -26,7 +26,9 @@ const (
 	sessionPerSecond  = 16
 	workloadBurst     = 16
 	workloadPerSecond = 4
-	maxWaiting        = 16
+	// As many as there are connections, each of which asks for one at a time: nobody is turned away for what others ask.
+	maxSessions = 64
+	maxWorkload = 16
 )
 
 // maxCertificates bounds what a host can have handed on.
@@ -38,31 +40,28 @@ type Source struct {
 	sessions, workload queue
 }
 
-// queue bounds who waits for the processor.
-type queue struct {
-	rate  *Bucket
-	slots chan struct{}
-}
-
 // New makes a source.
 func New(config Config) *Source {
 	return &Source{
-		config:   config,
-		sessions: queue{NewBucket(sessionBurst, sessionPerSecond), make(chan struct{}, maxWaiting)},
-		workload: queue{NewBucket(workloadBurst, workloadPerSecond), make(chan struct{}, maxWaiting)},
+		config: config,
+		sessions: queue{
+			rate: NewBucket(sessionBurst, sessionPerSecond), slots: make(chan struct{}, maxSessions), turn: make(chan struct{}, 1),
+		},
+		workload: queue{rate: NewBucket(workloadBurst, workloadPerSecond), slots: make(chan struct{}, maxWorkload)},
 	}
 }
 
-// Session proves to a peer that the guest holds this key, and is at the other end of this very connection. The nonce is the peer's.
-func (s *Source) Session(spki, nonce, exporter []byte) (*Document, error) {
-	return s.document(&s.sessions, &binding{
+// Session proves to a peer that the guest holds this key, and is at the other end of this very connection. The nonce is the peer's. Peers
+// are answered in turn; one that is gone, which is when that channel is closed, is not waited with.
+func (s *Source) Session(gone <-chan struct{}, spki, nonce, exporter []byte) (*Document, error) {
+	return s.document(gone, &s.sessions, &binding{
 		purpose: purposeSession, spki: spki, nonce: nonce, exporter: exporter, role: roleServer,
 	})
 }
 
 // Workload proves that what runs in the guest has said these bytes.
 func (s *Source) Workload(data [64]byte) (*Document, error) {
-	return s.document(&s.workload, &binding{purpose: purposeWorkload, nonce: data[:], role: roleWorkload})
+	return s.document(nil, &s.workload, &binding{purpose: purposeWorkload, nonce: data[:], role: roleWorkload})
 }
 
 // Extension is the value of the extension of the certificate of a key. It is a hint and not
@@ -77,16 +76,12 @@ func (s *Source) Extension(spki []byte) ([]byte, error) {
 }
 
 // document asks the processor, unless too many do.
-func (s *Source) document(q *queue, about *binding) (*Document, error) {
-	select {
-	case q.slots <- struct{}{}:
-		defer func() { <-q.slots }()
-	default:
-		return nil, ErrTooMany
+func (s *Source) document(gone <-chan struct{}, q *queue, about *binding) (*Document, error) {
+	leave, err := q.enter(gone)
+	if err != nil {
+		return nil, err
 	}
-	if !q.rate.Take() {
-		return nil, ErrTooMany
-	}
+	defer leave()
 	report, err := s.config.Processor.Report(about.reportData(s.config.Instance, s.config.SpecDigest))
 	if err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ func TestEachReportIsOfItsPurpose(t *testing.T) {
 	s := source(fake)
 	var data [64]byte
 	copy(data[:], bytes.Repeat([]byte{7}, 64))
-	session, err := s.Session(spki, data[:], exporter)
+	session, err := s.Session(nil, spki, data[:], exporter)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,15 +141,15 @@ func (h *held) Report(data [64]byte) (tee.Report, error) {
 func TestFewWaitForTheProcessor(t *testing.T) {
 	h := &held{entered: make(chan struct{}), let: make(chan struct{})}
 	s := source(h)
-	ended := make(chan error, maxWaiting)
-	for range maxWaiting {
+	ended := make(chan error, maxSessions)
+	for range maxSessions {
 		go func() {
-			_, err := s.Session(spki, exporter, exporter)
+			_, err := s.Session(nil, spki, exporter, exporter)
 			ended <- err
 		}()
 		<-h.entered
 	}
-	if _, err := s.Session(spki, exporter, exporter); !errors.Is(err, ErrTooMany) {
+	if _, err := s.Session(nil, spki, exporter, exporter); !errors.Is(err, ErrTooMany) {
 		t.Errorf("got %v", err)
 	}
 	// The workload has a queue of its own.
@@ -159,7 +159,7 @@ func TestFewWaitForTheProcessor(t *testing.T) {
 	}()
 	<-h.entered
 	close(h.let)
-	for range maxWaiting + 1 {
+	for range maxSessions + 1 {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
@@ -186,19 +186,62 @@ func TestABucketFillsWithTime(t *testing.T) {
 	take(true, true, false)
 }
 
-func TestRatesAreHeld(t *testing.T) {
+func TestAWorkloadIsRefusedWhatIsTooMuch(t *testing.T) {
 	s := source(&tee.Fake{})
 	still := time.Unix(0, 0)
-	s.sessions.rate = newBucket(1, 1, func() time.Time { return still })
 	s.workload.rate = newBucket(1, 1, func() time.Time { return still })
-	for _, want := range []error{nil, ErrTooMany} {
-		if _, err := s.Session(spki, exporter, exporter); !errors.Is(err, want) {
-			t.Errorf("got %v, want %v", err, want)
-		}
-	}
 	for _, want := range []error{nil, ErrTooMany} {
 		if _, err := s.Workload([64]byte{}); !errors.Is(err, want) {
 			t.Errorf("got %v, want %v", err, want)
 		}
+	}
+}
+
+// The rate is held by having peers wait. Refused, one of them would depend on the luck of asking before the others each time.
+func TestPeersWaitForTheRateInTurn(t *testing.T) {
+	fake := &tee.Fake{}
+	s := source(fake)
+	s.sessions.rate = NewBucket(1, 1000)
+	ended := make(chan error)
+	for range maxSessions {
+		go func() {
+			_, err := s.Session(nil, spki, exporter, exporter)
+			ended <- err
+		}()
+	}
+	for range maxSessions {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if asked := len(fake.Asked()); asked != maxSessions {
+		t.Errorf("the processor was asked %d times", asked)
+	}
+}
+
+func TestAPeerThatIsGoneTakesNoTurn(t *testing.T) {
+	fake := &tee.Fake{}
+	s := source(fake)
+	still := time.Unix(0, 0)
+	now := func() time.Time { return still }
+	s.sessions.rate = newBucket(0, 1, now)
+	gone := make(chan struct{})
+	ended := make(chan error)
+	// One waits for the rate, the others for their turn.
+	for range maxSessions {
+		go func() {
+			_, err := s.Session(gone, spki, exporter, exporter)
+			ended <- err
+		}()
+	}
+	close(gone)
+	for range maxSessions {
+		if err := <-ended; !errors.Is(err, ErrGone) {
+			t.Errorf("got %v", err)
+		}
+	}
+	s.sessions.rate = newBucket(1, 1, now)
+	if _, err := s.Session(nil, spki, exporter, exporter); err != nil || len(fake.Asked()) != 1 {
+		t.Errorf("got %v after %d reports", err, len(fake.Asked()))
 	}
 }

@@ -27,14 +27,21 @@ func (s *Server) attest(r *request) (any, error) {
 	if len(c.Nonce) < minNonce || len(c.Nonce) > maxNonce {
 		return nil, errNonce
 	}
+	if !r.connection.asking.CompareAndSwap(false, true) {
+		return nil, jsonapi.ErrTooMany
+	}
+	defer r.connection.asking.Store(false)
 	if !r.connection.attests.Take() {
 		return nil, jsonapi.ErrTooMany
 	}
+	// While it waits its turn, nobody who asks for nothing takes its place.
+	r.connection.asked.Store(true)
+	s.crowd.settle(r.connection.member)
 	exporter, err := export(r.tls, attestLabel, c.Nonce)
 	if err != nil {
 		return nil, err
 	}
-	document, err := s.config.Evidence.Session(s.spki, c.Nonce, exporter)
+	document, err := s.config.Evidence.Session(r.connection.closed, s.spki, c.Nonce, exporter)
 	if errors.Is(err, evidence.ErrTooMany) {
 		return nil, err
 	}
@@ -42,6 +49,5 @@ func (s *Server) attest(r *request) (any, error) {
 		return nil, jsonapi.ErrProcessor
 	}
 	r.connection.attested.Store(true)
-	s.crowd.settle(r.connection.member)
 	return document, nil
 }

@@ -5,11 +5,14 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"errors"
+	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"a3s.dev/box/agent/evidence"
 	"a3s.dev/box/agent/jsonapi"
+	"a3s.dev/box/agent/tee"
 )
 
 // bound is REPORT_DATA as a verifier computes it from its own end of a connection.
@@ -105,6 +108,52 @@ func TestAConnectionGetsAFewReports(t *testing.T) {
 		t.Error("it does not say when to ask again")
 	}
 	g.connect(clientConfig()).attest(nonce)
+}
+
+// held answers only once it is let, but for the report of the certificate.
+type held struct {
+	tee.Processor
+	asked        atomic.Int32
+	entered, let chan struct{}
+}
+
+func (h *held) Report(data [64]byte) (tee.Report, error) {
+	if h.asked.Add(1) > 1 {
+		h.entered <- struct{}{}
+		<-h.let
+	}
+	return h.Processor.Report(data)
+}
+
+func TestAConnectionAsksForOneReportAtATime(t *testing.T) {
+	h := &held{entered: make(chan struct{}), let: make(chan struct{})}
+	few := patient
+	few.connections = 1
+	g := serve(t, guestOptions{bounds: few, through: func(p tee.Processor) tee.Processor {
+		h.Processor = p
+		return h
+	}})
+	p := g.connect(clientConfig())
+	first := make(chan int)
+	go func() {
+		status, _, _ := p.call("POST", "/attest", map[string]any{"nonce": nonce})
+		first <- status
+	}()
+	<-h.entered
+	p.refused("POST", "/attest", map[string]any{"nonce": nonce}, 429, "rate-limited")
+	p.refused("PUT", "/secrets/token", map[string]any{"value": nonce}, 403, "not-attested")
+	// Who waits for a report has its place.
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	if err := g.server.ServeConn(ours); !errors.Is(err, ErrCrowded) {
+		t.Errorf("got %v", err)
+	}
+	close(h.let)
+	if status := <-first; status != 200 {
+		t.Errorf("got %d", status)
+	}
+	go func() { <-h.entered }()
+	p.attest(nonce)
 }
 
 func TestWhatTheGuestGivesInAllIsBounded(t *testing.T) {

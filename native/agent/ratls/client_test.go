@@ -44,6 +44,8 @@ type guestOptions struct {
 	bounds    bounds
 	simulated bool
 	secrets   []launchspec.Secret
+	// through is what the guest has between itself and its processor.
+	through func(tee.Processor) tee.Processor
 }
 
 func serve(t *testing.T, o guestOptions) *guest {
@@ -52,8 +54,12 @@ func serve(t *testing.T, o guestOptions) *guest {
 		o.bounds = patient
 	}
 	g := &guest{t: t, processor: &tee.Fake{}, store: secrets.NewStore(o.secrets, time.Hour)}
+	processor := tee.Processor(g.processor)
+	if o.through != nil {
+		processor = o.through(processor)
+	}
 	source := evidence.New(evidence.Config{
-		Processor: g.processor, Simulated: o.simulated, Instance: instance, SpecDigest: sha256.Sum256(specText), SpecText: specText,
+		Processor: processor, Simulated: o.simulated, Instance: instance, SpecDigest: sha256.Sum256(specText), SpecText: specText,
 	})
 	var err error
 	if g.server, err = newServer(Config{source, g.store}, o.bounds); err != nil {

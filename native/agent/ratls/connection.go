@@ -23,6 +23,8 @@ type connection struct {
 	closed chan struct{}
 	failed error
 	member *member
+	// asked: the peer has challenged the guest; asking: it waits for the answer, and for one at a time.
+	asked, asking atomic.Bool
 	// attested: the peer has got evidence that is bound to this connection.
 	attested          atomic.Bool
 	attests, injected *evidence.Bucket

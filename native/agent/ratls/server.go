@@ -189,7 +189,7 @@ func (s *Server) serve(conn *connection) error {
 	}
 	// A connection is opened to be challenged.
 	silence := time.AfterFunc(s.bounds.attest, func() {
-		if !conn.attested.Load() {
+		if !conn.asked.Load() {
 			_ = conn.Close()
 		}
 	})

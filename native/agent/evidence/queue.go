@@ -1,0 +1,60 @@
+package evidence
+
+import (
+	"errors"
+	"time"
+)
+
+// ErrGone is a peer that did not wait for its turn.
+var ErrGone = errors.New("the peer has gone")
+
+// queue bounds who waits for the processor.
+type queue struct {
+	rate  *Bucket
+	slots chan struct{}
+	// turn is held by the one who is next, and has those wait behind it in the order in which they came; where it is nil, nobody waits for
+	// the rate, and who comes too early is refused.
+	turn chan struct{}
+}
+
+// enter answers how to leave, once it is the caller's turn.
+func (q *queue) enter(gone <-chan struct{}) (leave func(), err error) {
+	select {
+	case q.slots <- struct{}{}:
+	default:
+		return nil, ErrTooMany
+	}
+	if err := q.await(gone); err != nil {
+		<-q.slots
+		return nil, err
+	}
+	return func() { <-q.slots }, nil
+}
+
+// await waits for the rate. A stranger who asks for more than it allows delays others by as many turns as there are connections, and cannot
+// have them refused, as it could if whoever comes first had what there is.
+func (q *queue) await(gone <-chan struct{}) error {
+	if q.turn == nil {
+		if !q.rate.Take() {
+			return ErrTooMany
+		}
+		return nil
+	}
+	select {
+	case q.turn <- struct{}{}:
+		defer func() { <-q.turn }()
+	case <-gone:
+		return ErrGone
+	}
+	for {
+		wait := q.rate.take()
+		if wait == 0 {
+			return nil
+		}
+		select {
+		case <-time.After(wait):
+		case <-gone:
+			return ErrGone
+		}
+	}
+}
