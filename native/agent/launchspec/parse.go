@@ -2,6 +2,7 @@ package launchspec
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -100,11 +101,16 @@ func (c *checks) process(p *Process) {
 	c.that(isText(p.User, maxUser), "process.user", "is too long or holds NUL")
 }
 
+// guestCapabilities reach beyond the box: to devices, through mounts of configfs or devtmpfs, and to the agent's memory. Who has one of them can
+// ask the secure processor for a report over any bytes, which is then as good as the agent's own.
+var guestCapabilities = []string{"CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO"}
+
 func (c *checks) confinement(f *box.Confinement) {
 	c.that(len(f.Capabilities) <= maxCapabilities, "confinement.capabilities", "has too many entries")
 	for _, name := range f.Capabilities {
 		_, known := capability.Number(name)
 		c.that(known, "confinement.capabilities", "holds what is not a capability")
+		c.that(!slices.Contains(guestCapabilities, name), "confinement.capabilities", "holds "+name+", which is good for the whole guest")
 	}
 	known := f.Seccomp == box.SeccompDefault || f.Seccomp == box.SeccompUnconfined
 	c.that(known, "confinement.seccomp", "must be default or unconfined")
