@@ -261,3 +261,15 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		}
 	}
 }
+
+// A host that reads nothing keeps a refusal from being written, and must not keep the guest by it.
+func TestAHostThatReadsNothingIsNotWaitedForLong(t *testing.T) {
+	reads := make(chan struct{})
+	defer close(reads)
+	within(time.Millisecond, func() { <-reads })
+	done := false
+	within(time.Hour, func() { done = true })
+	if !done {
+		t.Error("it was not waited for")
+	}
+}

@@ -88,6 +88,9 @@ func (s *Server) powerOff(t *http2.Stream, body []byte, _ string) {
 // timeToRead is what a host has to read a reason in, before the machine is gone.
 const timeToRead = time.Second
 
+// timeToTake is what a host has to take an answer in. One that takes nothing does not keep a guest that should end.
+const timeToTake = 10 * time.Second
+
 // end ends the guest, once, when the answer on a stream has been given and the host had some time for it.
 func (s *Server) end(t *http2.Stream, after time.Duration) {
 	if s.Box.Stop() {
@@ -97,10 +100,23 @@ func (s *Server) end(t *http2.Stream, after time.Duration) {
 
 func endAfter(t *http2.Stream, after time.Duration, end func()) {
 	go func() {
-		t.Flush()
+		within(timeToTake, t.Flush)
 		time.Sleep(after)
 		end()
 	}()
+}
+
+// within does something, and returns when it is done, or the time is over.
+func within(limit time.Duration, do func()) {
+	done := make(chan struct{})
+	go func() {
+		do()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(limit):
+	}
 }
 
 func parseSignal(text string) (syscall.Signal, error) {
