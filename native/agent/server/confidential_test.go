@@ -273,3 +273,12 @@ func TestAHostThatReadsNothingIsNotWaitedForLong(t *testing.T) {
 		t.Error("it was not waited for")
 	}
 }
+
+func TestALaunchSpecThatIsTooLargeEndsTheGuestLikeAnyOther(t *testing.T) {
+	c, g, ended := confidential(t)
+	status, text := c.call("PUT", "/v1/launch-spec", strings.Repeat(" ", maxSpecBytes+1))
+	if status != 413 || !strings.Contains(text, `"code":"too-large"`) || g.spec != nil {
+		t.Errorf("got %d %s", status, text)
+	}
+	<-ended
+}

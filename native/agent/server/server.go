@@ -111,7 +111,7 @@ func (s *Server) handle(t *http2.Stream) {
 	}
 	t.Collect(route.limit, func(body []byte, err error) {
 		if err != nil {
-			writeError(t, err)
+			s.refuse(route, t, err)
 			return
 		}
 		s.dispatch(route, t, body, id)
@@ -137,8 +137,17 @@ func (s *Server) dispatch(route *route, t *http2.Stream, body []byte, id string)
 
 func (s *Server) setUp(route *route, t *http2.Stream, body []byte) {
 	answer, err := route.setUp(s, body)
-	give(t)(answer, err)
-	if err != nil && route.fatal {
+	if err != nil {
+		s.refuse(route, t, err)
+		return
+	}
+	writeJSON(t, answer)
+}
+
+// refuse tells why, and ends a guest that cannot go on from there.
+func (s *Server) refuse(route *route, t *http2.Stream, err error) {
+	writeError(t, err)
+	if route.fatal {
 		s.end(t, timeToRead)
 	}
 }
