@@ -149,12 +149,20 @@ func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, conn.(*tls.Conn).NetConn())
 }
 
-// Serve takes connections until the listener or the server is closed.
+// pause is after a connection that could not be taken.
+const pause = 100 * time.Millisecond
+
+// Serve takes connections until the listener is closed.
 func (s *Server) Serve(l net.Listener) error {
 	for {
 		conn, err := l.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return err
+		}
+		if err != nil {
+			// Descriptors or memory are short, and will not be for ever.
+			time.Sleep(pause)
+			continue
 		}
 		// Whoever came first has the longer wait behind it, whichever of them runs first.
 		if admitted, err := s.admit(conn); err == nil {

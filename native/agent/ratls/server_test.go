@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -273,6 +274,36 @@ func TestCloseEndsConnectionsAndHandshakes(t *testing.T) {
 	ours, theirs = net.Pipe()
 	defer theirs.Close()
 	if err := s.ServeConn(ours); !errors.Is(err, ErrCrowded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// short is a listener that has no descriptor left for its first connection.
+type short struct {
+	net.Listener
+	failed bool
+}
+
+func (s *short) Accept() (net.Conn, error) {
+	if !s.failed {
+		s.failed = true
+		return nil, syscall.EMFILE
+	}
+	return s.Listener.Accept()
+}
+
+func TestAConnectionThatCannotBeTakenIsNotTheEnd(t *testing.T) {
+	g := serve(t, guestOptions{})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.address = listener.Addr().String()
+	served := make(chan error)
+	go func() { served <- g.server.Serve(&short{Listener: listener}) }()
+	g.connect(clientConfig()).attest(nonce)
+	_ = listener.Close()
+	if err := <-served; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
 }
