@@ -3,6 +3,7 @@ package launchspec
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 
 	"a3s.dev/box/agent/box"
@@ -31,8 +32,24 @@ func (s *Spec) Box() *box.Spec {
 			Args: s.Process.Args, Env: s.Process.Env, Cwd: s.Process.Cwd, User: s.Process.User,
 			Terminal: s.Process.Terminal, Stdin: s.Process.Stdin,
 		},
-		Network: s.network(), Confinement: s.Confinement, Resources: s.Resources,
+		Network: s.network(), Confinement: s.confinement(), Resources: s.Resources,
 	}
+}
+
+// kernelPaths are where root, without any capability, has the kernel do something to the whole guest: execute a program outside of the box, as
+// `core_pattern` does, or write to the devices.
+var kernelPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+
+// confinement is what the spec says, and never less than what keeps the workload from the agent and its secure processor.
+func (s *Spec) confinement() box.Confinement {
+	confinement := s.Confinement
+	confinement.ReadonlyPaths = slices.Clone(s.Confinement.ReadonlyPaths)
+	for _, path := range kernelPaths {
+		if !slices.Contains(confinement.ReadonlyPaths, path) {
+			confinement.ReadonlyPaths = append(confinement.ReadonlyPaths, path)
+		}
+	}
+	return confinement
 }
 
 // rootfs holds every layer against the root that the spec has for it.

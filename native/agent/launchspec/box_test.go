@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"reflect"
+	"slices"
 	"testing"
 
 	"a3s.dev/box/agent/box"
@@ -32,12 +33,31 @@ func TestABoxHasWhatItsSpecSays(t *testing.T) {
 	if c := b.Rootfs.Changes; c.Kind != box.ChangesEncrypted || *c.Serial != "changes" {
 		t.Errorf("got %+v", c)
 	}
-	if !reflect.DeepEqual(b.Confinement, spec.Confinement) || !reflect.DeepEqual(b.Resources, spec.Resources) || len(b.Mounts) != 0 {
+	confinement := b.Confinement
+	confinement.ReadonlyPaths = confinement.ReadonlyPaths[:len(spec.Confinement.ReadonlyPaths)]
+	if !reflect.DeepEqual(confinement, spec.Confinement) || !reflect.DeepEqual(b.Resources, spec.Resources) || len(b.Mounts) != 0 {
 		t.Errorf("got %+v", b)
 	}
 	if n := b.Network; n.Kind != box.NetworkNIC || n.MAC != nil || *n.Address != "10.0.2.15" || *n.PrefixLength != 24 ||
 		*n.Gateway != "10.0.2.2" || *n.MTU != 65520 || (*n.Nameservers)[0] != "10.0.2.3" || len(*n.Search) != 0 {
 		t.Errorf("got %+v", n)
+	}
+}
+
+// A root without capabilities that writes to /proc/sys/kernel/core_pattern has a program of its own executed in the agent's namespaces, where the
+// secure processor is.
+func TestNoSpecLetsABoxWriteToTheKernel(t *testing.T) {
+	spec, err := Parse(textOf(t, "small"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+	if got := spec.Box().Confinement.ReadonlyPaths; !slices.Equal(got, want) || len(spec.Confinement.ReadonlyPaths) != 0 {
+		t.Errorf("got %v of %v", got, spec.Confinement.ReadonlyPaths)
+	}
+	spec.Confinement.ReadonlyPaths = []string{"/x", "/proc/sys"}
+	if got := spec.Box().Confinement.ReadonlyPaths; !slices.Equal(got, []string{"/x", "/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger"}) {
+		t.Errorf("got %v", got)
 	}
 }
 
