@@ -182,6 +182,36 @@ func TestTheSameSpecOnceMoreChangesNothing(t *testing.T) {
 	}
 }
 
+func TestOfSpecsThatComeAtOnceOneIsTaken(t *testing.T) {
+	text, other := vector(t, "small"), vector(t, "most")
+	l := launchOf(t, text)
+	type answer struct {
+		taken *server.Taken
+		err   error
+	}
+	answers := make(chan answer)
+	for index := range 8 {
+		given := [][]byte{text, other}[index%2]
+		go func() {
+			taken, err := l.Take(given)
+			answers <- answer{taken, err}
+		}()
+	}
+	instances := map[[16]byte]int{}
+	for range 8 {
+		a := <-answers
+		switch {
+		case a.err == nil:
+			instances[a.taken.Instance]++
+		case codeOf(a.err) != "launch-spec-mismatch" && !errors.Is(a.err, box.ErrSpecTaken):
+			t.Errorf("got %v", a.err)
+		}
+	}
+	if len(instances) != 1 || instances[l.offered.Instance] != 4 || l.box.takes != 1 {
+		t.Errorf("instances %v of %d boxes", instances, l.box.takes)
+	}
+}
+
 func TestEveryGuestIsAnotherInstance(t *testing.T) {
 	text := vector(t, "small")
 	one, err := launchOf(t, text).Take(text)
