@@ -87,6 +87,9 @@ export async function createBox(
     rt.store.remove(id);
     throw error;
   }
+  if (definition.confidential !== undefined) {
+    rt.engine.expectConfidential(definition.confidential.tee);
+  }
   publish(rt, box, 'create', { ...trustAttributes(trust), ...teeAttributes(box) });
   return box;
 }

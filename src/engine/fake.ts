@@ -24,6 +24,7 @@ import type {
   MachineSpec,
   SavedMachine,
   SaveRequest,
+  Tee,
   TemplateRequest,
 } from './engine.ts';
 import { SAVED_FILES, TEMPLATE_SLOTS } from './engine.ts';
@@ -161,6 +162,8 @@ export class FakeHost {
   readonly templates: TemplateRequest[] = [];
   /** Every machine that was looked for, with what was said of it. */
   readonly adoptions: { id: string; confidential: AdoptedLaunch | undefined }[] = [];
+  /** Confidential machines that were announced. */
+  readonly expected: Tee[] = [];
   /** Ids that were swept. */
   readonly sweeps: string[] = [];
   #failures: Error[] = [];
@@ -278,6 +281,10 @@ export class FakeEngine implements Engine {
     const launched =
       confidential === undefined ? undefined : fakeLaunchRecord({ ...spec, confidential });
     return handle(await this.#host.start(spec, signal), launched);
+  }
+
+  expectConfidential(tee: Tee): void {
+    this.#host.expected.push(tee);
   }
 
   readonly templateMemoryBytes = TEMPLATE_BYTES;

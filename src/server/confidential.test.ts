@@ -91,6 +91,13 @@ describe('creating a confidential box', () => {
     expect(again.definition.confidential?.specDigest).toBe(definition.confidential?.specDigest);
   });
 
+  it('tells the engine, which has time until the start', async () => {
+    await home.create(MINUTE);
+    expect(home.host.expected).toEqual([]);
+    await home.create(MINUTE, body());
+    expect(home.host.expected).toEqual(['simulated']);
+  });
+
   it('says SIMULATED in its events', async () => {
     await running();
     const all = { since: 1n, until: undefined };

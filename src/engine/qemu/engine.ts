@@ -15,6 +15,7 @@ import type {
   Machine,
   MachineShape,
   MachineSpec,
+  Tee,
   TemplateRequest,
 } from '../engine.ts';
 import { checkMemory } from '../memory.ts';
@@ -134,6 +135,12 @@ export class QemuEngine implements Engine {
       await endProcesses(spec.runtimeDir);
       throw error;
     }
+  }
+
+  expectConfidential(tee: Tee): void {
+    if (tee !== 'simulated') return;
+    // Three RSA keys, once per installation. Whatever fails here, the launch tells.
+    this.#confidential.processor.open().catch(() => undefined);
   }
 
   readonly templateMemoryBytes = TEMPLATE_BYTES;
