@@ -6,6 +6,7 @@
 import { rm } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
 import { allDone } from './all-done.ts';
+import { endStart } from './end-start.ts';
 import { machineOf } from './machine-of.ts';
 import { boxDirectory, publish, type Runtime } from './runtime.ts';
 
@@ -20,7 +21,10 @@ export async function removeBox(
   id: string,
   options: { force: boolean },
 ): Promise<void> {
+  const ended = options.force && (await endStart(rt, id));
   await rt.locks.run(id, async () => {
+    // It was to be removed when its start failed.
+    if (ended && rt.store.get(id) === undefined) return;
     const box = rt.store.expect(id);
     const live = rt.live.get(id);
     if (live !== undefined) {

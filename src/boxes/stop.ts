@@ -8,6 +8,7 @@ import { A3sError } from '../errors.ts';
 import { MAIN } from '../guest/protocol.ts';
 import type { Box } from './box.ts';
 import { expectPermission } from './confidential/host-may.ts';
+import { endStart } from './end-start.ts';
 import type { LiveBox } from './live.ts';
 import { notRunning } from './live.ts';
 import { endLost } from './lost.ts';
@@ -37,13 +38,13 @@ export interface StopOptions {
 export async function stopBox(rt: Runtime, id: string, options: StopOptions): Promise<boolean> {
   const asked = options.signal === undefined ? undefined : parseSignal(options.signal);
   if (asked !== undefined) checkSignal(rt.store.expect(id), asked);
-  await settled(rt, id);
+  const { definition } = rt.store.expect(id);
+  const seconds = options.timeoutSeconds ?? definition.stopTimeout ?? DEFAULT_TIMEOUT_SECONDS;
+  const patience = seconds < 0 ? MAX_DELAY_MS : seconds * 1000;
+  await settled(rt, id, patience);
   const live = rt.live.get(id);
   if (live === undefined) return await stopLost(rt, id);
   const box = rt.store.amend(id, { stopRequested: true });
-  const { definition } = box;
-  const seconds = options.timeoutSeconds ?? definition.stopTimeout ?? DEFAULT_TIMEOUT_SECONDS;
-  const patience = seconds < 0 ? MAX_DELAY_MS : seconds * 1000;
   if (!(await endsOn(rt, live, asked ?? definition.stopSignal, patience))) await end(rt, live);
   publish(rt, rt.store.get(id) ?? box, 'stop');
   return true;
@@ -51,7 +52,8 @@ export async function stopBox(rt: Runtime, id: string, options: StopOptions): Pr
 
 /** A box that nobody could take over or end: what is left of it ends now. False when it does not run. */
 async function stopLost(rt: Runtime, id: string): Promise<boolean> {
-  if (!isLive(rt.store.expect(id).state.status)) return false;
+  const box = rt.store.get(id);
+  if (box === undefined || !isLive(box.state.status)) return false;
   return await rt.locks.run(id, async () => {
     const box = rt.store.expect(id);
     const live = rt.live.get(id);
@@ -71,7 +73,7 @@ async function stopLost(rt: Runtime, id: string): Promise<boolean> {
 export async function killBox(rt: Runtime, id: string, name: string): Promise<void> {
   const signal = parseSignal(name);
   checkSignal(rt.store.expect(id), signal);
-  await settled(rt, id);
+  await settled(rt, id, isKill(signal) ? 0 : MAX_DELAY_MS);
   const live = rt.live.expect(id);
   if (isKill(signal)) {
     const box = rt.store.amend(id, { stopRequested: true });
@@ -90,11 +92,17 @@ function checkSignal(box: Box, signal: string): void {
   expectPermission(box, `send ${signal} to`, 'signals');
 }
 
-/** A start, or an adoption, that is under way comes first. */
-async function settled(rt: Runtime, id: string): Promise<void> {
+/** A start, or an adoption, that is under way comes first; a start that takes longer than this ends. */
+async function settled(rt: Runtime, id: string, patience: number): Promise<void> {
   const { status } = rt.store.expect(id).state;
   const unsettled = status === 'starting' || (isLive(status) && rt.live.get(id) === undefined);
-  if (unsettled) await rt.locks.run(id, async () => undefined);
+  if (unsettled) {
+    const turn = rt.locks.run(id, async () => undefined);
+    const ended = !(await inTime(turn, patience)) && (await endStart(rt, id));
+    await turn;
+    // One that was to be removed at its end is gone, as was asked.
+    if (ended) return;
+  }
   rt.store.expect(id);
 }
 
@@ -111,7 +119,7 @@ async function endsOn(
   signal: string,
   milliseconds: number,
 ): Promise<boolean> {
-  const ended = finishes(live, milliseconds);
+  const ended = inTime(live.finished, milliseconds);
   const told = signalMain(live, signal).then(
     () => ended,
     (error: unknown) => {
@@ -134,11 +142,12 @@ async function signalMain(live: LiveBox, signal: string): Promise<void> {
   }
 }
 
-async function finishes(live: LiveBox, milliseconds: number): Promise<boolean> {
+/** Whether it settles in time. */
+async function inTime(settling: Promise<void>, milliseconds: number): Promise<boolean> {
   const timer = new AbortController();
   try {
     return await Promise.race([
-      live.finished.then(() => true),
+      settling.then(() => true),
       delay(Math.min(milliseconds, MAX_DELAY_MS), false, {
         signal: timer.signal,
         ref: false,

@@ -476,6 +476,72 @@ describe('a box that waits for secrets', () => {
   });
 });
 
+describe('ending a box whose guest does not come', () => {
+  /** As behind firmware that refuses what it was handed. */
+  async function starting(more: Record<string, unknown> = {}) {
+    const launch = home.host.start.bind(home.host);
+    const launched = new Promise<void>((resolve) => {
+      home.host.start = async (spec, signal) => {
+        const machine = await launch(spec, signal);
+        machine.silent = true;
+        resolve();
+        return machine;
+      };
+    });
+    const id = await home.create(MINUTE, body({}, more));
+    const start = home.call('POST', `/containers/${id}/start`);
+    await launched;
+    return { id, start };
+  }
+
+  it('stops it when its patience is over', async () => {
+    const { id, start } = await starting();
+    expect((await home.call('POST', `/containers/${id}/stop?t=0`)).status).toBe(304);
+    expect((await start).status).toBe(409);
+    expect(record(id).state).toMatchObject({ status: 'created', exitCode: 128 });
+    expect(home.host.running).toEqual([]);
+  });
+
+  it('kills it at once', async () => {
+    const { id, start } = await starting();
+    expect((await home.call('POST', `/containers/${id}/kill`)).status).toBe(409);
+    expect((await start).status).toBe(409);
+    expect(home.host.running).toEqual([]);
+  });
+
+  it.each([false, true])('removes it by force, when it removes itself: %s', async (AutoRemove) => {
+    const { id, start } = await starting({ HostConfig: { AutoRemove } });
+    expect((await home.call('DELETE', `/containers/${id}?force=1`)).status).toBe(204);
+    expect((await start).status).toBe(409);
+    expect(home.runtime.store.get(id)).toBeUndefined();
+    expect(home.host.running).toEqual([]);
+  });
+
+  it('removes one by force that has no machine yet', async () => {
+    const launch = home.host.start.bind(home.host);
+    let go: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const asked = new Promise<void>((resolve) => {
+      home.host.start = async (spec, signal) => {
+        resolve();
+        await gate;
+        return await launch(spec, signal);
+      };
+    });
+    const id = await home.create(MINUTE, body());
+    const start = home.call('POST', `/containers/${id}/start`);
+    await asked;
+    const removed = home.call('DELETE', `/containers/${id}?force=1`);
+    await home.runtime.store.when(id, (box) => box?.state.stopRequested === true, TIMEOUT());
+    go();
+    expect((await removed).status).toBe(204);
+    expect((await start).status).toBe(409);
+    expect(home.host.running).toEqual([]);
+  });
+});
+
 describe('a record from before there were confidential boxes', () => {
   it('is read as that of a plain box', async () => {
     const id = await home.create(MINUTE);

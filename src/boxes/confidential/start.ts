@@ -38,6 +38,8 @@ export async function startConfidential(
   const live = new LiveBox(id, state.run, machine, { connectMs: rt.startTimeoutMs });
   rt.live.add(live);
   if (rt.shutdown.aborted) await live.release();
+  // Whoever ended this start found no machine yet.
+  else if (rt.store.expect(id).state.stopRequested) await machine.kill();
   let begun: Begun;
   try {
     const guest = await live.guest();
