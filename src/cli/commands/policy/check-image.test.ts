@@ -43,7 +43,7 @@ describe('policy check of an image policy', () => {
         '   - it is signed by the key a.pub (SHA-256 HEX…)',
         '     and no transparency log is asked.',
         '2. docker.io/library/*',
-        '   Boots, signed or not: nothing is verified.',
+        '   Boots, signed or not: nothing is verified. Confidential boxes are refused.',
         '',
         'An image that no rule matches is refused.',
         '',
