@@ -9,6 +9,7 @@ export const RATLS_CHECKS = {
   'tls-version': 'TLS 1.3 and no other version',
   'tls-resumed': 'the session is new, so that the peer has shown its key',
   alpn: 'HTTP/2 was agreed upon',
+  'tls-key': 'the peer has the key of the certificate that it shows',
   'certificate-encoding': 'one certificate in DER, of a key on P-384',
   'certificate-signature': 'the certificate is signed by its own key',
   'certificate-tee': 'the certificate carries evidence of the kind that the policy asks for',

@@ -110,13 +110,14 @@ function agree(code: RatlsCheckCode, expected: string, found: string): void {
   );
 }
 
-/** What OpenSSL says where the two have no version, or no protocol, in common. */
+/** What OpenSSL says where the two have no version, or no protocol, in common, and of who signs with another key. */
 const REFUSALS: ReadonlyMap<string, RatlsCheckCode> = new Map([
   ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', 'tls-version'],
   ['ERR_SSL_UNSUPPORTED_PROTOCOL', 'tls-version'],
   ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls-version'],
   ['ERR_SSL_PACKET_LENGTH_TOO_LONG', 'tls-version'],
   ['ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL', 'alpn'],
+  ['ERR_SSL_BAD_SIGNATURE', 'tls-key'],
 ]);
 
 function failureOf(cause: NodeJS.ErrnoException): RatlsError {
@@ -124,7 +125,10 @@ function failureOf(cause: NodeJS.ErrnoException): RatlsError {
   const remedy = 'Name the port of the box that speaks RA-TLS, and see whether the box runs.';
   const details = { remedy, cause };
   if (refusal !== undefined) {
-    const message = 'Cannot accept the peer: it does not speak HTTP/2 over TLS 1.3.';
+    const message =
+      refusal === 'tls-key'
+        ? 'Cannot accept the peer: it shows a certificate, and has not its key.'
+        : 'Cannot accept the peer: it does not speak HTTP/2 over TLS 1.3.';
     return new RatlsError(refusal, message, details);
   }
   return new RatlsError('unreachable', `Cannot reach the peer: ${cause.message}.`, details);

@@ -12,6 +12,7 @@ import { selfSigned } from '../server/self-signed.ts';
 import { readBody, respondJson } from '../server/streams.ts';
 import { type AgentServerOptions, agentServer } from '../testing/agent-server.ts';
 import { guestSource, specText, trusting } from '../testing/simulated-source.ts';
+import { withoutKey } from '../testing/without-key.ts';
 import { connect } from './connect.ts';
 import { exchange, speakHttp2 } from './exchange.ts';
 
@@ -77,6 +78,15 @@ describe('a certificate', () => {
     expect(await refusalOf({ source: replaying })).toMatchObject({
       code: 'certificate-report-data',
     });
+  });
+
+  it('of a box, shown by who has not its key, is refused', async () => {
+    const source = guestSource();
+    await using box = await agentServer({ source });
+    await using server = await agentServer({ source, own: withoutKey(box.own.certificate) });
+    const error = await refusalAt(server.port);
+    expect(error.code).toBe('tls-key');
+    expect(server.asked).toEqual([]);
   });
 
   it('of a workload does not pass for that of the agent, nor the other way round', async () => {
