@@ -8,19 +8,26 @@
 import type { Appraisal } from '@a3s-box/attestation';
 import { RATLS_CHECKS, type RatlsCheck, type RatlsCheckCode } from './checks.ts';
 
-/** What an agent refuses with a code of its own. */
+/**
+ * What an agent refuses with a code of its own: all that its API's document names. `found` is the code then, which
+ * tells an agent's `timeout` and `too-large` from this side's.
+ */
 export const AGENT_CODES = [
   'injector-key-malformed',
   'injector-key-missing',
   'injector-not-permitted',
   'injector-signature-invalid',
+  'malformed',
   'no-such-secret',
+  'nonce-length',
   'not-attested',
   'processor-unavailable',
   'rate-limited',
   'secret-already-delivered',
   'secret-too-large',
   'secrets-closed',
+  'timeout',
+  'too-large',
   'value-invalid',
 ] as const;
 export type AgentCode = (typeof AGENT_CODES)[number];

@@ -40,6 +40,8 @@ export function speakHttp2(socket: TLSSocket): ClientHttp2Session {
   });
   // Each request tells of it.
   session.on('error', () => {});
+  // Node keeps every origin that a peer claims: there is nothing to claim here.
+  session.on('origin', () => session.destroy());
   return session;
 }
 

@@ -7,6 +7,7 @@ import type * as z from 'zod';
 import { AGENT_CODES, type AgentCode, RatlsError } from '../errors.ts';
 import { Failure } from '../protocol/messages.ts';
 import type { Answer } from './exchange.ts';
+import { peerText } from './peer-text.ts';
 
 /**
  * The document of an answer with status 200.
@@ -30,7 +31,9 @@ export function refusalOf({ status, body }: Answer): RatlsError {
   }
   const { code, message } = data.error;
   const known = AGENT_CODES.find((each): each is AgentCode => each === code);
-  return new RatlsError(known ?? 'refused', `The peer refuses: ${message}`, { found: code });
+  return new RatlsError(known ?? 'refused', `The peer refuses: ${peerText(message)}`, {
+    found: code,
+  });
 }
 
 /** @throws {RatlsError} `protocol` */
@@ -39,7 +42,7 @@ export function narrowed<Schema extends z.ZodType>(body: Buffer, schema: Schema)
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new RatlsError('protocol', 'Cannot understand the answer of the peer.', {
-    found: issue === undefined ? undefined : `${issue.path.join('.')}: ${issue.message}`,
+    found: issue === undefined ? undefined : peerText(`${issue.path.join('.')}: ${issue.message}`),
     cause: result.error,
   });
 }

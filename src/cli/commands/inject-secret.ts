@@ -79,7 +79,8 @@ async function deliver(
     }
   } catch (error) {
     if (!(error instanceof library.RatlsError)) throw error;
-    const refused = library.AGENT_CODES.some((code) => code === error.code);
+    // Its own code is among them for an agent that says so: this side has a timeout too.
+    const refused = library.AGENT_CODES.some((code) => code === error.code && code === error.found);
     if (!refused && error.code !== 'refused' && !isRejection(library, error)) {
       throw inputErrorOf(error);
     }
