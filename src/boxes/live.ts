@@ -42,6 +42,8 @@ export class LiveBox {
   readonly left: Promise<void>;
   /** Someone follows the box to its end, and will settle `finished`. */
   watched = false;
+  /** Connections to the guest's RA-TLS server, those in the making too. */
+  ratlsLines = 0;
 
   constructor(id: string, run: number, machine: Machine, options: LiveOptions) {
     this.id = id;

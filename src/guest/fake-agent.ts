@@ -151,8 +151,13 @@ export class FakeAgent {
     socket.on('close', () => session.destroy());
     session.on('stream', (stream, headers) => {
       stream.on('error', () => stream.destroy());
-      this.#answer(stream, headers).catch((error: unknown) => refuse(stream, error));
+      this.answer(stream, headers);
     });
+  }
+
+  /** Answers one request of a session that somebody else keeps. */
+  answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    this.#answer(stream, headers).catch((error: unknown) => refuse(stream, error));
   }
 
   /** Cuts the connection, as a dying host or machine does. */

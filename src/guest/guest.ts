@@ -6,6 +6,7 @@
 import type { Duplex } from 'node:stream';
 import type { BoxSpec, ProcessSpec } from '@a3s-box/policies';
 import * as z from 'zod';
+import { A3sError } from '../errors.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
 import { OutputReader } from './output.ts';
 import {
@@ -137,8 +138,12 @@ export class Guest {
     return this.#session.call('GET', route, undefined, SecretsReport, { signal });
   }
 
-  /** A connection to the guest's RA-TLS server: bytes that this host cannot read. Protocol 3. */
-  async ratls(signal?: AbortSignal): Promise<Duplex> {
+  /**
+   * A connection to the guest's RA-TLS server: bytes that this host cannot read. Protocol 3.
+   *
+   * @param deadlineMs for the guest to take it
+   */
+  async ratls(signal?: AbortSignal, deadlineMs = PROMPT_MS): Promise<Duplex> {
     await this.#session.inTurn();
     signal?.throwIfAborted();
     const route = '/v1/ratls';
@@ -147,6 +152,11 @@ export class Guest {
     signal?.addEventListener('abort', onAbort, { once: true });
     stream.once('close', () => signal?.removeEventListener('abort', onAbort));
     stream.on('error', () => undefined);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      discard(stream);
+    }, deadlineMs);
     try {
       const status = await answerStatus(stream);
       if (status === 200) return stream;
@@ -154,7 +164,10 @@ export class Guest {
     } catch (error) {
       discard(stream);
       signal?.throwIfAborted();
-      throw error;
+      if (!late) throw error;
+      throw new A3sError('agent-timeout', `The guest agent did not answer POST ${route} in time`);
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -5,10 +5,17 @@
  */
 import type { Duplex } from 'node:stream';
 import { A3sError } from '../../errors.ts';
+import { linkSignals } from '../link.ts';
+import type { LiveBox } from '../live.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Stdio } from '../stdio.ts';
 
-/** @throws A3sError `unsupported-option` for a plain box, `box-not-running` */
+/** For each box: they share the connection to its agent with all that keeps the box going. */
+export const MAX_RATLS_LINES = 64;
+/** How long a line is kept on which nothing gets on, and whose client may have gone unseen. */
+const STALLED_MS = 60_000;
+
+/** @throws A3sError `unsupported-option` for a plain box, `box-not-running`, `conflict` for too many at a time */
 export async function openRatls(rt: Runtime, id: string, signal: AbortSignal): Promise<Duplex> {
   const box = rt.store.expect(id);
   if (box.definition.confidential === undefined) {
@@ -19,35 +26,76 @@ export async function openRatls(rt: Runtime, id: string, signal: AbortSignal): P
     );
   }
   const live = rt.live.expect(id);
-  const guest = await live.guest();
-  return await guest.ratls(AbortSignal.any([signal, live.signal]));
+  if (live.ratlsLines >= MAX_RATLS_LINES) {
+    throw new A3sError(
+      'conflict',
+      `Cannot reach ${box.name} by RA-TLS: ${MAX_RATLS_LINES} connections are open already`,
+      { remedy: 'Close some, or publish its RA-TLS port with -p PORT:ratls.' },
+    );
+  }
+  return await openLine(live, signal);
 }
 
-/** Until either side has ended. */
-export async function carryRatls(guest: Duplex, stdio: Stdio): Promise<void> {
+async function openLine(live: LiveBox, signal: AbortSignal): Promise<Duplex> {
+  const linked = linkSignals(signal, live.signal);
+  const over = (): void => {
+    linked.unlink();
+    live.ratlsLines -= 1;
+  };
+  live.ratlsLines += 1;
+  try {
+    const line = await (await live.guest()).ratls(linked.signal);
+    if (line.closed) over();
+    else line.once('close', over);
+    return line;
+  } catch (error) {
+    over();
+    throw error;
+  }
+}
+
+/**
+ * Until either side has ended. The end of a client's bytes may be the end of the client: a guest that is silent from then on
+ * is let go, as is one that takes nothing.
+ */
+export async function carryRatls(
+  guest: Duplex,
+  stdio: Stdio,
+  stalledMs = STALLED_MS,
+): Promise<void> {
   const end = (): void => void guest.destroy();
   stdio.gone.addEventListener('abort', end, { once: true });
+  if (stdio.gone.aborted) end();
+  let lonely: NodeJS.Timeout | undefined;
   const up = (async () => {
     for await (const chunk of stdio.input) {
       if (guest.destroyed) return;
-      if (!guest.write(chunk)) await room(guest);
+      if (!guest.write(chunk)) await room(guest, stalledMs);
     }
+    if (guest.destroyed) return;
     guest.end();
+    lonely = setTimeout(end, stalledMs);
   })();
   up.catch(end);
   try {
-    for await (const chunk of guest) await stdio.write(1, chunk as Buffer);
+    for await (const chunk of guest) {
+      lonely?.refresh();
+      await stdio.write(1, chunk as Buffer);
+    }
   } catch (error) {
     if (!stdio.gone.aborted && !guest.destroyed) throw error;
   } finally {
+    clearTimeout(lonely);
     stdio.gone.removeEventListener('abort', end);
     guest.destroy();
   }
 }
 
-function room(guest: Duplex): Promise<void> {
+function room(guest: Duplex, stalledMs: number): Promise<void> {
   return new Promise((resolve) => {
+    const stalled = setTimeout(() => guest.destroy(), stalledMs);
     const done = (): void => {
+      clearTimeout(stalled);
       guest.off('drain', done).off('close', done);
       resolve();
     };

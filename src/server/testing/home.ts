@@ -8,6 +8,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import type { BoxSpec } from '@a3s-box/policies';
 import type { AdoptionPatience } from '../../boxes/adopt.ts';
 import type { BootFiles, Runtime } from '../../boxes/runtime.ts';
@@ -42,6 +43,8 @@ export class TestHome {
   /** What boxes boot from. */
   boot: BootFiles = BOOT;
   patience: AdoptionPatience | undefined;
+  /** What holds the control stream of the machines that are launched from now on, in place of their agents. */
+  takeover: ((agent: FakeAgent, stream: Duplex) => void) | undefined;
   #runtime: Runtime | undefined;
   #stop = new AbortController();
   #served: Promise<void> | undefined;
@@ -70,7 +73,11 @@ export class TestHome {
       });
       this.agents.set(machine.spec.id, agent);
       void agent.poweredOff.then(() => machine.poweroff());
-      return (stream) => agent.serve(stream);
+      const { takeover } = this;
+      return (stream) => {
+        if (takeover === undefined) agent.serve(stream);
+        else takeover(agent, stream);
+      };
     });
   }
 

@@ -1,0 +1,51 @@
+/**
+ * An agent that was taken over, for tests: it answers some requests as it likes, and the others as ever.
+ *
+ * @module
+ */
+import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { FakeAgent } from '../../guest/fake-agent.ts';
+import { buffered } from '../../guest/fake-link.ts';
+
+export type Lie = (stream: ServerHttp2Stream) => void;
+
+/** @param lies by method and path, without the query */
+export function lyingAgent(lies: Readonly<Record<string, Lie>>) {
+  return (agent: FakeAgent, duplex: Duplex): void => {
+    const socket = buffered(duplex);
+    const session = performServerHandshake(socket);
+    session.on('error', () => session.destroy());
+    socket.on('close', () => session.destroy());
+    session.on('stream', (stream, headers) => {
+      stream.on('error', () => stream.destroy());
+      const [path = ''] = String(headers[':path']).split('?');
+      const lie = lies[`${headers[':method']} ${path}`];
+      if (lie === undefined) agent.answer(stream, headers);
+      else lie(stream);
+    });
+  };
+}
+
+export function saying(body: unknown, status = 200): Lie {
+  return (stream) => {
+    stream.resume();
+    stream.respond({ ':status': status });
+    stream.end(typeof body === 'string' ? body : JSON.stringify(body));
+  };
+}
+
+/** An answer that begins and never ends, as fast as it is taken. */
+export const endless: Lie = (stream) => {
+  const piece = Buffer.alloc(64 * 1024, ' ');
+  stream.resume();
+  stream.respond({ ':status': 200 });
+  const pour = (): void => {
+    while (!stream.destroyed && stream.write(piece));
+  };
+  stream.on('drain', pour);
+  pour();
+};
+
+/** No answer, ever. */
+export const silence: Lie = (stream) => void stream.resume();
