@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setMaxListeners } from 'node:events';
 import type { Machine, MachineExit } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import { connectGuest, type KnownAgent } from '../guest/connection.ts';
@@ -53,6 +54,8 @@ export class LiveBox {
     this.#copy = options.copy;
     this.#held = options.held;
     this.signal = this.#ended.signal;
+    // Every exec and every connection listens to it.
+    setMaxListeners(0, this.signal);
     this.input = new BoxInput(() => this.guest());
     if (options.guest !== undefined) this.#keep(Promise.resolve(options.guest));
     let finish = (): void => undefined;

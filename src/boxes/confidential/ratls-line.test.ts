@@ -1,0 +1,112 @@
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { duplexPair } from '../../engine/duplex-pair.ts';
+import type { Stdio } from '../stdio.ts';
+import { carryRatls } from './ratls-line.ts';
+
+const SOON_MS = 30;
+const NEVER_MS = 3_600_000;
+
+interface Client {
+  readonly stdio: Stdio;
+  readonly received: Buffer[];
+  /** It is gone, and that was seen. */
+  vanish(): void;
+}
+
+/** @param input what it sends; its bytes end with the iteration */
+function client(input: AsyncIterable<Uint8Array>): Client {
+  const gone = new AbortController();
+  const received: Buffer[] = [];
+  const stdio: Stdio = {
+    input,
+    gone: gone.signal,
+    write: async (_, bytes) => void received.push(Buffer.from(bytes)),
+  };
+  return { stdio, received, vanish: () => gone.abort() };
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+async function* noEnd(): AsyncGenerator<Uint8Array> {
+  await new Promise(() => undefined);
+}
+async function* everything(): AsyncGenerator<Uint8Array> {
+  for (;;) yield Buffer.alloc(65_536);
+}
+
+function line(): [Duplex, Duplex] {
+  const [host, guest] = duplexPair();
+  guest.on('error', () => undefined);
+  return [host, guest];
+}
+
+describe('a line to a guest', () => {
+  it('is let go when the client vanishes, though the guest says nothing', async () => {
+    const [host, guest] = line();
+    const { stdio, vanish } = client(noEnd());
+    const carried = carryRatls(host, stdio, NEVER_MS);
+    vanish();
+    await carried;
+    await once(guest, 'close');
+  });
+
+  it('is not begun for a client that is gone already', async () => {
+    const [host] = line();
+    const { stdio, vanish } = client(noEnd());
+    vanish();
+    await carryRatls(host, stdio, NEVER_MS);
+    expect(host.destroyed).toBe(true);
+  });
+
+  it('is let go when the client has ended and the guest says nothing any more', async () => {
+    const [host, guest] = line();
+    guest.resume();
+    const { stdio } = client(nothing());
+    await carryRatls(host, stdio, SOON_MS);
+    expect(host.destroyed).toBe(true);
+  });
+
+  it('brings what a guest says after the end of its client', async () => {
+    const [host, guest] = line();
+    guest.on('end', () => guest.end('late'));
+    guest.resume();
+    const { stdio, received } = client(nothing());
+    await carryRatls(host, stdio, NEVER_MS);
+    expect(String(Buffer.concat(received))).toBe('late');
+  });
+
+  it('is let go when the guest takes nothing', async () => {
+    const [host] = line();
+    const { stdio } = client(everything());
+    await carryRatls(host, stdio, SOON_MS);
+    expect(host.destroyed).toBe(true);
+  });
+
+  it('holds back a guest that says more than its client takes', async () => {
+    const [host, guest] = line();
+    let said = 0;
+    const piece = Buffer.alloc(65_536);
+    const pour = (): void => {
+      while (!guest.destroyed && said < 2 ** 30 && guest.write(piece)) said += piece.length;
+    };
+    guest.on('drain', pour);
+    pour();
+    const { stdio, vanish } = client(noEnd());
+    let asked = 0;
+    const slow: Stdio = {
+      ...stdio,
+      write: () => {
+        asked += 1;
+        return new Promise((resolve) => {
+          stdio.gone.addEventListener('abort', () => resolve());
+        });
+      },
+    };
+    const carried = carryRatls(host, slow, NEVER_MS);
+    await expect.poll(() => asked).toBe(1);
+    expect(said).toBeLessThan(2 ** 20);
+    vanish();
+    await carried;
+  });
+});
