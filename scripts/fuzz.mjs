@@ -1,4 +1,4 @@
-// Coverage-guided fuzzing of each parser of the attestation package: FUZZ_SECONDS a target, from the test vectors as seeds.
+// Coverage-guided fuzzing of each parser that a relying party has: FUZZ_SECONDS a target, from the test vectors as seeds.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

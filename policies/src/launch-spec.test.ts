@@ -100,6 +100,18 @@ describe('parseLaunchSpec', () => {
     FUZZ_TIMEOUT,
   );
 
+  it.each(['capabilities', 'args', 'cwd', 'user', 'layers', 'secrets', 'injectors'])(
+    'refuses %s whose length is no number',
+    (member) => {
+      const text = JSON.stringify(FULL, (key, value: unknown) =>
+        key === member ? { length: { toString: 0, valueOf: 0 } } : value,
+      );
+      expect(() => parseLaunchSpec(new TextEncoder().encode(text))).toThrow(
+        expect.objectContaining({ code: 'launch-spec-malformed' }),
+      );
+    },
+  );
+
   it(
     'takes any bytes, and throws nothing but its own error',
     () => fuzz(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => void outcome(bytes))),

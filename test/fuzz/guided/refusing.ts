@@ -5,6 +5,12 @@
  */
 import { PolicyError } from '@a3s-box/policies/attestation-policy';
 import { AttestationError } from '../../../attestation/src/errors.ts';
+import { LaunchSpecError } from '../../../policies/src/parse-launch-spec.ts';
+import { CborError } from '../../../ratls/src/certificate/cbor.ts';
+import { RatlsError } from '../../../ratls/src/errors.ts';
+
+/** What parsers refuse with. */
+const REFUSALS = [AttestationError, PolicyError, LaunchSpecError, RatlsError, CborError];
 
 /** What the fuzzer calls with one input after another. */
 export function refusing(parse: (bytes: Uint8Array) => unknown): (input: Uint8Array) => void {
@@ -12,7 +18,7 @@ export function refusing(parse: (bytes: Uint8Array) => unknown): (input: Uint8Ar
     try {
       parse(Uint8Array.from(input));
     } catch (error) {
-      if (!(error instanceof AttestationError || error instanceof PolicyError)) throw error;
+      if (!REFUSALS.some((refusal) => error instanceof refusal)) throw error;
     }
   };
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeCertificateTable } from '../../../attestation/src/envelopes/certificate-table.ts';
 import { encodePem } from '../../../attestation/src/envelopes/pem.ts';
@@ -30,6 +30,12 @@ const veks = evidence.flatMap(({ evidence: { vek } }) => (vek === undefined ? []
 const authorities = evidence.flatMap(({ evidence: { authorities } }) => authorities ?? []);
 const crls = evidence.flatMap(({ options: { crl } }) => (crl === undefined ? [] : [crl]));
 const tables = veks.map((vcek) => encodeCertificateTable({ vcek }));
+/** A member of each vector of a folder, which is in base64. */
+const membersOf = (folder: string, member: string): Uint8Array[] =>
+  readdirSync(join('test/vectors', folder)).map((file) => {
+    const vector = JSON.parse(readFileSync(join('test/vectors', folder, file), 'utf8'));
+    return Buffer.from(String(vector[member] ?? ''), 'base64');
+  });
 const text = (value: unknown): string => JSON.stringify(value);
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
@@ -69,3 +75,20 @@ seed(
     }),
   ),
 );
+seed('launch-spec', membersOf('launch-spec', 'text'));
+seed('ratls-certificate', membersOf('ratls/certificates', 'certificate'));
+seed('ratls-evidence', membersOf('ratls/evidence', 'extension'));
+seed('ratls-answer', [
+  text({
+    evidence: {
+      schema: 'a3s-box/evidence/v1',
+      tee: 'simulated',
+      report: base64(new Uint8Array(1184)),
+      certificates: '',
+    },
+    instance: '0'.repeat(32),
+    specDigest: '0'.repeat(64),
+    spec: base64(Buffer.from('{}')),
+  }),
+  `!${text({ error: { code: 'not-attested', message: 'no' } })}`,
+]);

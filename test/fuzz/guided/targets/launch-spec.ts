@@ -1,0 +1,4 @@
+import { parseLaunchSpec } from '../../../../policies/src/parse-launch-spec.ts';
+import { refusing } from '../refusing.ts';
+
+export const fuzz = refusing(parseLaunchSpec);
