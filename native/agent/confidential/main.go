@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"a3s.dev/box/agent/boot"
@@ -27,10 +28,14 @@ const (
 	brokenDeadline = time.Minute
 )
 
+// heap is where the agent collects garbage sooner: it answers strangers in memory that the box does without.
+const heap = 24 << 20
+
 func main() { boot.Main(version, run) }
 
 // run serves the host. It returns only when something failed.
 func run(g *boot.Guest) error {
+	debug.SetMemoryLimit(heap)
 	kind, processor, err := open(g)
 	if err != nil {
 		return serveBroken(g, err)

@@ -28,6 +28,8 @@ type connection struct {
 	// attested: the peer has got evidence that is bound to this connection.
 	attested          atomic.Bool
 	attests, injected *evidence.Bucket
+	// large is held while a large body of the peer's is in memory.
+	large chan struct{}
 }
 
 func (b *bounds) newConnection(raw net.Conn) *connection {
@@ -36,6 +38,17 @@ func (b *bounds) newConnection(raw net.Conn) *connection {
 		closed:   make(chan struct{}),
 		attests:  evidence.NewBucket(b.attests.size, b.attests.perSecond),
 		injected: evidence.NewBucket(b.injections.size, b.injections.perSecond),
+		large:    make(chan struct{}, 1),
+	}
+}
+
+// alone waits until no other large body of the peer's is in memory: what a stranger can have the guest hold is taken from the workload.
+func (c *connection) alone() (leave func(), err error) {
+	select {
+	case c.large <- struct{}{}:
+		return func() { <-c.large }, nil
+	case <-c.closed:
+		return nil, net.ErrClosed
 	}
 }
 

@@ -66,6 +66,13 @@ func (s *Server) dispatch(r *http.Request) (any, error) {
 	if route.attested && !conn.attested.Load() {
 		return nil, errNotAttested
 	}
+	if route.limit > maxChallenge {
+		leave, err := conn.alone()
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
 	body, err := jsonapi.Read(r, route.limit)
 	// It may hold a secret.
 	defer clear(body)

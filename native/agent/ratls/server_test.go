@@ -307,3 +307,32 @@ func TestAConnectionThatCannotBeTakenIsNotTheEnd(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAConnectionHasOneLargeBodyInMemory(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	c := patient.newConnection(ours)
+	leave, err := c.alone()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan func())
+	go func() {
+		next, err := c.alone()
+		if err != nil {
+			t.Error(err)
+		}
+		second <- next
+	}()
+	select {
+	case <-second:
+		t.Error("it did not wait")
+	default:
+	}
+	leave()
+	<-second
+	_ = c.Close()
+	if _, err := c.alone(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+}
