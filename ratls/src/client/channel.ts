@@ -38,6 +38,8 @@ export async function openChannel(endpoint: Endpoint, signal: AbortSignal): Prom
     // No authority vouches for a guest's certificate: the challenge decides, and before it nothing is sent.
     rejectUnauthorized: false,
   });
+  // A peer may break it while nobody waits for it: unheard, that would end the process.
+  socket.on('error', () => socket.destroy());
   try {
     await secured(socket, signal);
     return { socket, certificate: peerOf(socket) };
@@ -51,8 +53,6 @@ function secured(socket: TLSSocket, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const give = (error: RatlsError) => {
       settle();
-      // What it says once nobody waits for it any more.
-      socket.on('error', () => {});
       reject(error);
     };
     const onSecure = () => {

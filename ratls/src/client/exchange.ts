@@ -30,8 +30,13 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** HTTP/2 over a connection that is there. */
+/** HTTP/2 over a connection that is there. @throws {RatlsError} `unreachable` where it has ended meanwhile */
 export function speakHttp2(socket: TLSSocket): ClientHttp2Session {
+  if (socket.destroyed) {
+    throw new RatlsError('unreachable', 'Cannot reach the peer: it hung up.', {
+      remedy: 'See whether the box runs.',
+    });
+  }
   const session = connect(AUTHORITY, {
     createConnection: () => socket,
     settings: { enablePush: false },
