@@ -10,7 +10,7 @@ import type { RatlsCheckCode } from '../checks.ts';
 import { RatlsError } from '../errors.ts';
 import { interruption } from './interruption.ts';
 
-/** Where the peer is: an address, or a stream that leads to it. */
+/** Where the peer is: an address, or a stream that leads to it, which ends with the session, or where none comes of it. */
 export type Endpoint =
   | { readonly host: string; readonly port: number; readonly socket?: undefined }
   | { readonly socket: Duplex; readonly host?: undefined; readonly port?: undefined };

@@ -23,14 +23,15 @@ import { challenge, checkHint } from './verify-peer.ts';
  * @throws {TypeError} for a policy that no parser gave
  */
 export async function connect(options: ConnectOptions): Promise<RatlsSession> {
-  requireAllowed(options);
   const { timeout = DEFAULT_TIMEOUT } = options;
-  const signal = deadline(timeout, options.signal);
-  if (signal.aborted) throw interruption(signal);
   const skipped = new Set<RatlsCheckCode>();
   try {
+    requireAllowed(options);
+    const signal = deadline(timeout, options.signal);
+    if (signal.aborted) throw interruption(signal);
     return await verified({ ...options, timeout, signal }, skipped);
   } catch (error) {
+    options.socket?.destroy();
     if (!isRatlsRefusal(error)) throw error;
     const { code, message, expected, found, remedy, cause, appraisal } = error;
     const checks = failedChecks(error, skipped);
