@@ -1,0 +1,138 @@
+// The life of a confidential box, from whichever state it is ended: nothing of it is left.
+import { generateKeyPairSync } from 'node:crypto';
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { sha256 } from '../../src/boot/digest.ts';
+import { bootSetId } from '../../src/boot/document.ts';
+import { ACTORS, Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
+
+const IMAGES =
+  'images:\n  - pattern: "**"\n    allowUnsigned: true\n    allowUnsignedConfidential: true\n';
+const SIMULATED = ['--tee', 'simulate', '--host-may', 'logs', '--network', 'none'];
+/** Says what it has, and has a word to say when it is told to stop. */
+const PROGRAM = `
+trap 'echo told; exit 7' USR1
+echo "$(nproc) $PIN $(cat /run/secrets/token) $(ls /sys/class/net)"
+awk '$2 == "/" { print $3 }' /proc/mounts
+while :; do sleep 0.1; done`;
+
+let installation: Installation;
+beforeAll(async () => {
+  installation = await install();
+  refusingSet(join(installation.root, 'refusing'));
+});
+afterAll(() => installation.remove());
+
+/** A boot set whose firmware never comes to the kernel. */
+function refusingSet(directory: string): void {
+  cpSync(join(installation.root, 'dist/boot'), directory, { recursive: true });
+  const firmware = readFileSync(join(directory, 'OVMF.fd'));
+  // Where the processor begins: a jump onto itself.
+  firmware.writeUInt16LE(0xfeeb, firmware.length - 16);
+  writeFileSync(join(directory, 'OVMF.fd'), firmware);
+  const path = join(directory, 'boot.json');
+  const document = JSON.parse(readFileSync(path, 'utf8'));
+  document.files['OVMF.fd'].sha256 = sha256(firmware);
+  document.id = bootSetId(document);
+  writeFileSync(path, `${JSON.stringify(document, null, 2)}\n`);
+}
+
+describe.each(ACTORS)('a confidential box of %s', (name) => {
+  let actor: Actor;
+  const at = (file: string): string => join(actor.directory, file);
+
+  beforeAll(async () => {
+    actor = new Actor(name, installation);
+    await actor.load('busybox');
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
+    writeFileSync(join(actor.home, 'image-policy.yaml'), IMAGES, { mode: 0o644 });
+    writeFileSync(at('broker.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
+    // The ordinary user reads it, too.
+    writeFileSync(at('broker.key'), pem, { mode: 0o644 });
+  });
+  afterAll(() => actor.leave());
+
+  afterEach(() => {
+    expect(actor.machines().map(({ commandLine }) => commandLine)).toEqual([]);
+    expect(entries(join(actor.home, 'boxes'))).toEqual([]);
+    expect(entries(actor.runtimeDir).filter((entry) => entry !== 'server.sock')).toEqual([]);
+  });
+
+  async function inspect(box: string) {
+    return JSON.parse(await actor.ok(['inspect', box]))[0];
+  }
+
+  async function killServer(): Promise<void> {
+    process.kill(actor.serverPid() ?? 0, 'SIGKILL');
+    await until('the server is dead', () => actor.serverPid() === undefined);
+  }
+
+  it('has what it was given, is what was measured, and ends as its program does', async () => {
+    const flags = [
+      ...SIMULATED,
+      ...['--changes', 'encrypted-disk', '--memory', '256m', '--cpus', '2'],
+      ...['--stop-signal', 'USR1', '--secret', `pin:from=${at('broker.pub')}:env=PIN`],
+      ...['--secret', `token:from=${at('broker.pub')}`],
+    ];
+    const box = [BUSYBOX, 'sh', '-c', PROGRAM];
+    const measure = ['measure', ...flags, '--policy-out', at('policy.yaml')];
+    const measured = JSON.parse(await actor.ok([...measure, '--format', 'json', ...box]));
+    await actor.ok(['run', '--detach', '--name', 'life', ...flags, ...box]);
+    expect(await actor.ok(['ps', '--format', '{{.Status}}'])).toContain('(waiting for secrets)');
+    const { Confidential, HostConfig } = await inspect('life');
+    expect(Confidential).toMatchObject({
+      Measurement: measured.measurement,
+      HostData: measured.hostData,
+      SecretsState: 'waiting',
+    });
+    expect(HostConfig.RestartPolicy).toMatchObject({ Name: 'no' });
+
+    const trust = ['--policy', at('policy.yaml'), '--allow-simulated', '--key', at('broker.key')];
+    await actor.ok(['inject-secret', ...trust, 'life', 'pin=1234', 'token=sesame']);
+    const said = '2 1234 sesame lo\noverlay';
+    await until('it has said so', async () => (await actor.ok(['logs', 'life'])) === said);
+    await killServer();
+    await actor.ok(['stop', '--time', '60', 'life']);
+    expect(await actor.ok(['logs', 'life'])).toBe(`${said}\ntold`);
+    expect((await inspect('life')).State).toMatchObject({ Status: 'exited', ExitCode: 7 });
+    expect(actor.machines()).toEqual([]);
+
+    // The next start is a launch of its own, which has none of those secrets.
+    await actor.ok(['start', 'life']);
+    expect((await inspect('life')).Confidential).toMatchObject({
+      Measurement: measured.measurement,
+      SecretsState: 'waiting',
+    });
+    await killServer();
+    await actor.ok(['rm', '--force', 'life']);
+  });
+
+  it('is removed when it was only created', async () => {
+    await actor.ok(['create', '--name', 'made', ...SIMULATED, BUSYBOX, 'true']);
+    await actor.ok(['stop', 'made']);
+    await actor.ok(['rm', '--force', 'made']);
+  });
+
+  it.each(['stop', 'rm', 'kill -9 of the server, and rm'])(
+    'whose firmware refuses does not hold up %s',
+    async (how) => {
+      const set = join(installation.root, 'refusing');
+      const flags = ['--name', 'stuck', '--boot', set, ...SIMULATED];
+      await actor.ok(['create', ...flags, BUSYBOX, 'true']);
+      const start = actor.run(['start', 'stuck']);
+      await until('its machine runs', () => actor.vmms().length === 1);
+      if (how === 'stop') await actor.ok(['stop', '--time', '1', 'stuck']);
+      if (how.startsWith('kill')) await killServer();
+      await actor.ok(['rm', '--force', 'stuck']);
+      expect((await start).code).not.toBe(0);
+    },
+  );
+});
+
+function entries(directory: string): readonly string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
+}
