@@ -130,7 +130,9 @@ async function settleStart(rt: Runtime, box: Box, live: LiveBox): Promise<void> 
   // The main process of a copy ran before it was one; that it has an identity of its own is not known.
   const copy = box.state.machine?.start === 'snapshot';
   const still = box.state.machine?.start === 'pool';
-  if (!copy && (await mainStarted(live, still))) return enterRunning(rt, live);
+  // Whoever ended this start came before its machine was found.
+  const ended = rt.store.expect(live.id).state.stopRequested;
+  if (!copy && !ended && (await mainStarted(live, still))) return enterRunning(rt, live);
   if (live.released) return;
   await abandon(rt, live);
   await endLost(rt, box, '');

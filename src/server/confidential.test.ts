@@ -517,6 +517,23 @@ describe('ending a box whose guest does not come', () => {
     expect(home.host.running).toEqual([]);
   });
 
+  it('removes one by force whose machine the next server has not found yet', async () => {
+    const { id, start } = await starting();
+    start.catch(() => undefined);
+    const machine = home.host.machine(id);
+    if (machine === undefined) throw new Error('there is no machine');
+    await expect.poll(() => home.runtime.live.get(id)).toBeDefined();
+    await home.crash();
+    machine.hung = true;
+    home.patience = { attempts: 1000, pauseMs: 10, serveAfterMs: 100 };
+    await home.start();
+    const removed = home.call('DELETE', `/containers/${id}?force=1`);
+    await home.runtime.store.when(id, (box) => box?.state.stopRequested === true, TIMEOUT());
+    machine.hung = false;
+    expect((await removed).status).toBe(204);
+    expect(home.host.running).toEqual([]);
+  });
+
   it('removes one by force that has no machine yet', async () => {
     const launch = home.host.start.bind(home.host);
     let go: () => void = () => undefined;
