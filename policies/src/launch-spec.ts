@@ -35,6 +35,15 @@ const Layer = z.strictObject({
   root: sha256,
 });
 
+/** Capabilities that are good for the whole guest, and with it for its secure processor: no box has them. */
+const GUEST_CAPABILITIES: ReadonlySet<string> = new Set([
+  'CAP_BPF',
+  'CAP_PERFMON',
+  'CAP_SYS_ADMIN',
+  'CAP_SYS_MODULE',
+  'CAP_SYS_RAWIO',
+]);
+
 /** File name, and last part of the path, of a secret. */
 const secretName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/);
 
@@ -81,7 +90,11 @@ export const LaunchSpec = z.strictObject({
   stopSignal: z.string().regex(/^SIG[A-Z0-9+-]{1,12}$/),
   /** `nic`: one card behind which the host is; its address is a constant of the agent. */
   network: z.enum(['none', 'nic']),
-  confinement: Confinement,
+  /** The agent makes the kernel's own files read-only whether or not they are listed. */
+  confinement: Confinement.refine(
+    ({ capabilities }) => !capabilities.some((name) => GUEST_CAPABILITIES.has(name)),
+    { error: 'capabilities must not be good for the whole guest' },
+  ),
   resources: Resources,
   hostMay: z
     .array(z.enum(HOST_PERMISSIONS))
