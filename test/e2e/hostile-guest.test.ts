@@ -1,0 +1,99 @@
+// A guest that was taken over, in a real machine with a real virtio port, against the real control server.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { cpio } from '../../src/boot/cpio.ts';
+import { BOOT_FILES, BootDocument, bootSetId } from '../../src/boot/document.ts';
+import { Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+
+const MOST_MEMORY = 400 * 1024;
+const START_SECONDS = 40;
+
+let installation: Installation;
+let actor: Actor;
+beforeAll(async () => {
+  installation = await install();
+});
+beforeEach(async () => {
+  actor = new Actor('root', installation);
+  await actor.load('busybox');
+});
+afterEach(async () => {
+  await actor.leave();
+  expect(actor.remains()).toEqual([]);
+});
+afterAll(() => installation.remove());
+
+/** Resident memory of the server, in KiB. */
+function serverMemory(): number {
+  const status = readFileSync(`/proc/${actor.serverPid()}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+}
+
+/** A boot set whose guest is `hostile-init.c`. */
+function hostileSet(): string {
+  const directory = join(actor.directory, 'hostile');
+  mkdirSync(directory, { mode: 0o755 });
+  for (const file of [...BOOT_FILES, 'boot.json']) {
+    copyFileSync(join(installation.root, 'dist/boot', file), join(directory, file));
+    chmodSync(join(directory, file), 0o644);
+  }
+  const program = join(actor.directory, 'init');
+  execFileSync('gcc', [
+    '-static',
+    '-O2',
+    '-o',
+    program,
+    join(import.meta.dirname, 'hostile-init.c'),
+  ]);
+  const initrd = cpio([
+    { kind: 'directory', path: 'dev', mode: 0o755 },
+    { kind: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
+    { kind: 'file', path: 'init', mode: 0o755, data: readFileSync(program) },
+  ]);
+  const path = join(directory, 'boot.json');
+  const document = BootDocument.parse(JSON.parse(readFileSync(path, 'utf8')));
+  const sha256 = createHash('sha256').update(initrd).digest('hex');
+  const files = { ...document.files, initrd: { sha256, size: initrd.length } };
+  const changed = { ...document, files };
+  writeFileSync(join(directory, 'initrd'), initrd);
+  writeFileSync(path, JSON.stringify({ ...changed, id: bootSetId(changed) }));
+  return directory;
+}
+
+it('fails alone: in time, in bounded memory, and without a word that a terminal would obey', async () => {
+  const other = await actor.ok(['run', '-d', '--network', 'none', BUSYBOX, 'sleep', '1000']);
+  await actor.stopServer();
+  // The next server takes the other box over.
+  const env = { A3S_BOOT: hostileSet(), A3S_START_TIMEOUT: String(START_SECONDS) };
+  expect(await actor.ok(['exec', other, 'echo', 'works'], { env })).toBe('works');
+  const server = actor.serverPid();
+  const before = serverMemory();
+  let most = before;
+  const watch = setInterval(() => {
+    most = Math.max(most, serverMemory());
+  }, 100);
+  const running = actor.run(['run', '--network', 'none', BUSYBOX, 'echo', 'ran'], { env });
+  expect(await actor.ok(['exec', other, 'echo', 'meanwhile'])).toBe('meanwhile');
+  const { code, stdout, stderr } = await running;
+  clearInterval(watch);
+  expect({ code, stdout }).toEqual({ code: 125, stdout: '' });
+  expect(stderr).toMatch(/^a3s-box: .* \(agent-(failed|timeout)\)\n/);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+  expect(stderr).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]/);
+  expect(most - before).toBeLessThan(MOST_MEMORY);
+  expect(actor.serverPid()).toBe(server);
+  expect(await actor.ok(['exec', other, 'echo', 'still'])).toBe('still');
+  expect(await actor.ok(['ps', '--all', '--quiet', '--no-trunc'])).toBe(other);
+  expect(existsSync(join(actor.home, 'boxes', other))).toBe(true);
+});
