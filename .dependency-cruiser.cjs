@@ -43,6 +43,7 @@ const ROOMS = {
     'guest',
     'cell',
     'state',
+    'narrow',
     'errors',
     'make-directories',
     'unless-aborted',

@@ -4,6 +4,7 @@ import * as document from './document.ts';
 import * as image from './image-policy.ts';
 import * as index from './index.ts';
 import * as validated from './is-attestation-policy.ts';
+import * as narrowing from './narrow.ts';
 
 it('exports these names and no other', () => {
   expect(Object.keys(index).sort()).toEqual([
@@ -42,6 +43,7 @@ it('exports these names and no other', () => {
     'parseImagePolicy',
   ]);
   expect(Object.keys(validated)).toEqual(['isAttestationPolicy']);
+  expect(Object.keys(narrowing)).toEqual(['narrow']);
   expect(Object.keys(document).sort()).toEqual([
     'MAX_POLICY_DOCUMENT',
     'PolicyError',

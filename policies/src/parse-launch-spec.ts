@@ -5,6 +5,7 @@
  */
 import { canonicalJson } from './canonical-json.ts';
 import { LaunchSpec, MAX_LAUNCH_SPEC } from './launch-spec.ts';
+import { narrow } from './narrow.ts';
 
 /** Problems that a message names. */
 const MAX_PROBLEMS = 8;
@@ -31,7 +32,7 @@ export function parseLaunchSpec(bytes: Uint8Array): LaunchSpec {
   }
   const text = decode(bytes);
   const value = parse(text);
-  const parsed = narrow(value);
+  const parsed = narrow(LaunchSpec, value);
   if (!parsed.success) {
     const issues = parsed.error.issues.slice(0, MAX_PROBLEMS);
     const problems = issues.map(({ path, message }) =>
@@ -43,19 +44,6 @@ export function parseLaunchSpec(bytes: Uint8Array): LaunchSpec {
     throw new LaunchSpecError('it is not in canonical form (RFC 8785)');
   }
   return parsed.data;
-}
-
-/**
- * zod compares lengths before it has looked at the kind, and of `{"length":{"toString":false}}` that ends in a TypeError: such
- * a document is no launch spec.
- */
-function narrow(value: unknown) {
-  try {
-    return LaunchSpec.safeParse(value);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    return LaunchSpec.safeParse(undefined);
-  }
 }
 
 function decode(bytes: Uint8Array): string {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { narrow } from '@a3s-box/policies/narrow';
 import type * as z from 'zod';
 import { AGENT_CODES, type AgentCode, RatlsError } from '../errors.ts';
 import { Failure } from '../protocol/messages.ts';
@@ -24,7 +25,7 @@ export function readAnswer<Schema extends z.ZodType>(
 
 /** What a peer refused. */
 export function refusalOf({ status, body }: Answer): RatlsError {
-  const { success, data } = narrow(parsed(body), Failure);
+  const { success, data } = narrow(Failure, parsed(body));
   if (!success) {
     const found = `status ${status}`;
     return new RatlsError('protocol', 'Cannot understand the refusal of the peer.', { found });
@@ -38,26 +39,13 @@ export function refusalOf({ status, body }: Answer): RatlsError {
 
 /** @throws {RatlsError} `protocol` */
 export function narrowed<Schema extends z.ZodType>(body: Buffer, schema: Schema): z.output<Schema> {
-  const result = narrow(parsed(body), schema);
+  const result = narrow(schema, parsed(body));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new RatlsError('protocol', 'Cannot understand the answer of the peer.', {
     found: issue === undefined ? undefined : peerText(`${issue.path.join('.')}: ${issue.message}`),
     cause: result.error,
   });
-}
-
-/**
- * zod compares lengths before it has looked at the kind, and of `{"length":{"toString":false}}` that ends in a TypeError: such
- * a document fits no schema.
- */
-function narrow<Schema extends z.ZodType>(value: unknown, schema: Schema) {
-  try {
-    return schema.safeParse(value);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    return schema.safeParse(undefined);
-  }
 }
 
 function parsed(body: Buffer): unknown {

@@ -13,6 +13,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { MAX_LAUNCH_SPEC } from '@a3s-box/policies';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
+import { narrow } from '../../narrow.ts';
 import type { Runtime } from '../runtime.ts';
 import { openRatls } from './ratls-line.ts';
 
@@ -63,7 +64,7 @@ export async function askEvidence(
     if (der === undefined) throw broken('it showed no certificate');
     const context = Buffer.from(nonce);
     const exporter = socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, context);
-    const answer = Attested.safeParse(await challenge(socket, context));
+    const answer = narrow(Attested, await challenge(socket, context));
     if (!answer.success) throw broken('its answer is malformed', answer.error);
     const session = {
       nonce: context.toString('base64'),
