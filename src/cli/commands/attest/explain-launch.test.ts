@@ -53,6 +53,16 @@ const actual = (digest: string, spec: string): readonly string[] => [
 ];
 
 describe('attest explain --launch', () => {
+  it('takes no launch spec of its host that no box could have', async () => {
+    const deep = `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+    for (const spec of [deep, '{"a":null}', '[]', 'spec']) {
+      write('hostile', { launch: EXPECTED, spec });
+      const done = await explain('--record=hostile', ...actual(EXPECTED.digest, spec));
+      expect(done).toMatchObject({ status: 2, stderr: expect.stringContaining('hostile: ') });
+      expect(done.stderr).toContain('launch-record-malformed');
+    }
+  });
+
   it('says that all is as expected', async () => {
     const done = await explain(...actual(EXPECTED.digest, SPEC));
     expect(done).toMatchObject({ status: 0, stderr: '' });

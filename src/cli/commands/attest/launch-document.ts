@@ -32,7 +32,7 @@ export async function readLaunch(
   const bytes = await readInput(context, path, MAX_DOCUMENT, flag);
   const name = inputName(path);
   const { record, spec } = parts(parseJson(name, bytes));
-  if (spec !== undefined && !isJsonText(spec)) {
+  if (spec !== undefined && !isSpecText(library, spec)) {
     throw malformed(name, 'its spec is not the text of a launch spec');
   }
   if (record === null) return { record: undefined, spec };
@@ -44,10 +44,13 @@ function parts(document: unknown): { record: unknown; spec?: unknown } {
   return { record: document['launch'], spec: document['spec'] };
 }
 
-function isJsonText(spec: unknown): spec is string {
+/** Whether it says what has a canonical text, however it is written: nothing too deep to be compared. */
+function isSpecText(library: Library, spec: unknown): spec is string {
   if (typeof spec !== 'string') return false;
   try {
-    return isObject(JSON.parse(spec));
+    // That it is one is for `canonicalJson` to say, which refuses whatever is none.
+    const value = JSON.parse(spec) as Parameters<Library['canonicalJson']>[0];
+    return library.canonicalJson(value) !== '' && isObject(value);
   } catch {
     return false;
   }

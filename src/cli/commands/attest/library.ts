@@ -13,7 +13,7 @@ export {
   parseSimulatedRoots,
   verifySimulated,
 } from '@a3s-box/attestation/simulated';
-export { differingFields } from '@a3s-box/policies';
+export { canonicalJson, differingFields } from '@a3s-box/policies';
 export {
   PolicyError,
   parseAttestationPolicy,
