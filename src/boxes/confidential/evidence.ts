@@ -101,7 +101,8 @@ async function handshake(line: Duplex): Promise<TLSSocket> {
   });
   await new Promise<void>((resolve, reject) => {
     socket.once('secureConnect', resolve);
-    socket.once('error', reject);
+    // For as long as it lives: a guest may break it in more than one way, and what nobody hears would end the server.
+    socket.on('error', reject);
     line.once('close', () => reject(new Error('the guest closed the connection')));
   });
   if (socket.alpnProtocol !== 'h2') throw broken('it does not speak HTTP/2');
@@ -125,7 +126,7 @@ async function challenge(socket: TLSSocket, nonce: Buffer): Promise<unknown> {
 
 function post(session: ClientHttp2Session, body: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    session.once('error', reject);
+    session.on('error', reject);
     session.once('close', () => reject(new Error('the session ended')));
     const stream = session.request({
       ':method': 'POST',
@@ -143,7 +144,7 @@ function post(session: ClientHttp2Session, body: string): Promise<unknown> {
       if (size <= MAX_ANSWER) chunks.push(chunk);
       else stream.destroy(broken(`its answer has more than ${MAX_ANSWER} bytes`));
     });
-    stream.once('error', reject);
+    stream.on('error', reject);
     stream.once('end', () => {
       if (status !== 200) reject(broken(`it answered a challenge with status ${status}`));
       else resolve(parse(Buffer.concat(chunks)));
