@@ -3,4 +3,4 @@
  *
  * @module
  */
-export { type Narrowed, narrow } from '@a3s-box/policies/narrow';
+export { narrow } from '@a3s-box/policies/narrow';
