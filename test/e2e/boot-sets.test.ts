@@ -44,6 +44,16 @@ describe.each(ACTORS)('as %s', (name) => {
     await elsewhere.leave();
   });
 
+  /** Signs the set with a new key, and gives the key's digest. */
+  async function sign(block: string, ...flags: readonly string[]): Promise<string> {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
+    const command = ['boot', 'sign', '--key', 'env://KEY', '--tee', 'simulate', '-o', block];
+    const env = { ...none.env, KEY: String(pem) };
+    const shown = await elsewhere.ok([...command, ...flags, document.id], { env });
+    return /^ID key digest +([0-9a-f]{96})$/m.exec(shown)?.[1] ?? '';
+  }
+
   it('is carried to another home, where a confidential box boots from it', async () => {
     const archive = join(actor.directory, 'set.tar');
     expect(await actor.ok(['boot', 'export', archive])).toBe(document.id);
@@ -59,14 +69,7 @@ describe.each(ACTORS)('as %s', (name) => {
 
   it('is launched under an ID block that was signed for it, and no other shape of it', async () => {
     const block = join(elsewhere.directory, 'id.bin');
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
-    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
-    await elsewhere.ok(
-      ['boot', 'sign', '--key', 'env://KEY', '--tee', 'simulate', '-o', block, document.id],
-      {
-        env: { ...none.env, KEY: String(pem) },
-      },
-    );
+    await sign(block);
     const bytes = readFileSync(block);
     expect(verifyIdBlock(bytes.subarray(0, 96), bytes.subarray(96)).idBlock.guestSvn).toBe(0);
     const run = ['run', '--rm', ...CONFIDENTIAL, '--boot', document.id, '--id-block', block];
@@ -74,5 +77,36 @@ describe.each(ACTORS)('as %s', (name) => {
     const refused = await elsewhere.run([...run, '--cpus', '2', BUSYBOX, 'true'], none);
     expect(refused.code).toBe(125);
     expect(refused.stderr).toContain('(invalid-argument)');
+  });
+
+  it('is accepted by whom its signer and its security version are enough, in place of digests', async () => {
+    const block = join(elsewhere.directory, 'id-3.bin');
+    const key = await sign(block, '--guest-svn', '3');
+    const box = [...CONFIDENTIAL, '--boot', document.id, BUSYBOX, 'sleep', '1000'];
+    await elsewhere.ok(['run', '-d', '--name', 'signed', '--id-block', block, ...box], none);
+    const [found] = JSON.parse(await elsewhere.ok(['inspect', 'signed'], none));
+    const judged = async (idKey: string, svn: number) => {
+      const path = join(elsewhere.directory, 'signer.yaml');
+      const rules = [
+        'schema: a3s-box/attestation-policy/v1',
+        'tee: simulated',
+        `idKeyDigests: ['${idKey}']`,
+        `minGuestSvn: ${svn}`,
+        `hostData: ${found.Confidential.HostData}`,
+        'crl: { required: false }',
+      ];
+      writeFileSync(path, rules.join('\n'), { mode: 0o644 });
+      const attest = ['attest', 'box', '--policy', path, '--allow-simulated', '--json', 'signed'];
+      const { code, stdout } = await elsewhere.run(attest, none);
+      const checks = JSON.parse(stdout).checks as { code: string; verdict: string }[];
+      const failed = checks
+        .filter(({ verdict }) => verdict === 'failed')
+        .map((check) => check.code);
+      return { code, failed };
+    };
+    expect(await judged(key, 3)).toEqual({ code: 0, failed: [] });
+    expect(await judged(key, 4)).toEqual({ code: 1, failed: ['guest-svn'] });
+    expect(await judged('ab'.repeat(48), 3)).toEqual({ code: 1, failed: ['id-key'] });
+    await elsewhere.ok(['rm', '--force', 'signed'], none);
   });
 });
