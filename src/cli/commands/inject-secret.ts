@@ -79,8 +79,7 @@ async function deliver(
     }
   } catch (error) {
     if (!(error instanceof library.RatlsError)) throw error;
-    // Its own code is among them for an agent that says so: this side has a timeout too.
-    const refused = library.AGENT_CODES.some((code) => code === error.code && code === error.found);
+    const refused = library.AGENT_CODES.some((code) => code === error.code) && !isOwn(error);
     if (!refused && error.code !== 'refused' && !isRejection(library, error)) {
       throw inputErrorOf(error);
     }
@@ -122,4 +121,15 @@ async function secretValue(context: Context, place: string): Promise<Uint8Array>
   if (place === '-') return readInput(context, '-', MAX_VALUE, '');
   if (place.startsWith('@')) return readInput(context, place.slice(1), MAX_VALUE, '');
   return Buffer.from(place, 'utf8');
+}
+
+/** Whether it is this side that ran out of time or patience; an agent that did names its code in `found`. */
+function isOwn({
+  code,
+  found,
+}: {
+  readonly code: string;
+  readonly found?: string | undefined;
+}): boolean {
+  return (code === 'timeout' || code === 'too-large') && found !== code;
 }
