@@ -11,6 +11,8 @@ const ssr = { resolve: { conditions: ['a3s-source'] } };
 
 export default defineConfig({
   test: {
+    // Vitest leaves one processor to itself, which of two is half.
+    maxWorkers: 2,
     // With --coverage: relying parties trust this package, so its own tests go down every branch.
     coverage: {
       provider: 'v8',

@@ -27,7 +27,9 @@ let engine: QemuEngine;
 let spec: MachineSpec;
 
 beforeAll(async () => {
-  const boot = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
+  const set = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
+  const { kernelPath, initrdPath, commandLine } = set;
+  const boot = { kernelPath, initrdPath, commandLine };
   // Short, since sockets lie in it.
   root = await mkdtemp(join(tmpdir(), 'engine-'));
   await chmod(root, 0o711);
