@@ -13,7 +13,8 @@ import { allDone } from './all-done.ts';
 import type { Box, BoxState } from './box.ts';
 import { now, timestamp } from './clock.ts';
 import { hostMay, hostSeesOutput } from './confidential/host-may.ts';
-import { watchSecrets } from './confidential/watch-secrets.ts';
+import { teeAttributes } from './confidential/show.ts';
+import { expiredBy, watchSecrets } from './confidential/watch-secrets.ts';
 import type { LiveBox } from './live.ts';
 import { machineOf } from './machine-of.ts';
 import { removeBox } from './remove.ts';
@@ -189,13 +190,17 @@ async function copyOutput(
 
 /** The end of a run, in an order that a crash at any point can be picked up from. */
 async function conclude(rt: Runtime, live: LiveBox, exit: Exit | undefined): Promise<void> {
-  if (exit !== undefined && rt.store.expect(live.id).state.status === 'running') {
-    rt.store.advance(live.id, 'ended', {
+  const { state } = rt.store.expect(live.id);
+  if (exit !== undefined && state.status === 'running') {
+    const expired = expiredBy(exit, state);
+    const ended = rt.store.advance(live.id, 'ended', {
+      ...expired,
       exitCode: exit.exitCode,
       oomKilled: exit.oomKilled,
       ...(exit.error ? { error: guestText(exit.error.message) } : {}),
       finishedAt: timestamp(now()),
     });
+    if (expired.launch !== undefined) publish(rt, ended, 'secrets-expired', teeAttributes(ended));
     // Clients that follow the output need not wait for the machine.
     rt.outputs.of(live.id).endRun(live.run);
   }

@@ -429,6 +429,7 @@ describe('a box that waits for secrets', () => {
       ...{ Status: 'exited', ExitCode: 125 },
       Error: expect.stringContaining('secrets'),
     });
+    expect((await inspect(id)).Confidential).toMatchObject({ SecretsState: 'expired' });
   });
 
   it('ends with 125 too where the guest is gone before it told of the exit', async () => {

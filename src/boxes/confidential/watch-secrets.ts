@@ -4,7 +4,8 @@
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SecretsReport } from '../../guest/protocol.ts';
+import type { Exit, SecretsReport } from '../../guest/protocol.ts';
+import type { BoxState } from '../box.ts';
 import type { LiveBox } from '../live.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { teeAttributes } from './show.ts';
@@ -57,4 +58,10 @@ function note(rt: Runtime, live: LiveBox, report: SecretsReport): void {
   const fresh = delivered.filter((name) => !before.has(name));
   for (const secret of fresh) publish(rt, noted, 'secret-delivered', { secret });
   if (state !== 'waiting') publish(rt, noted, `secrets-${state}`, teeAttributes(noted));
+}
+
+/** What the end of the main process says of its secrets, which may be heard of sooner than what the guest tells of them. */
+export function expiredBy(exit: Exit, { launch }: BoxState): Pick<BoxState, 'launch'> {
+  if (launch?.secrets.state !== 'waiting' || exit.error?.code !== 'secrets-deadline') return {};
+  return { launch: { ...launch, secrets: { ...launch.secrets, state: 'expired' } } };
 }
