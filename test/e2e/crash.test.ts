@@ -16,6 +16,8 @@ describe.each(ACTORS)('after a crash, %s', (name) => {
   beforeAll(async () => {
     actor = new Actor(name, installation);
     await actor.load('busybox');
+    // Made beside the first box otherwise, whose machine and time it would take part in.
+    await actor.ok(['template', 'warm']);
   });
   afterAll(() => actor.leave());
 
