@@ -14,8 +14,8 @@ import { now, timestamp } from './clock.ts';
 import type { Found } from './machine.ts';
 import { machineCpus } from './resources.ts';
 
-/** How long a copy may take to answer. Many at once share the host's processors, so it is no tight bound. */
-export const WAKE_MS = 20_000;
+/** How long a copy may take to answer. Fifty at once share the host's processors, so it is no tight bound. */
+export const WAKE_MS = 60_000;
 
 /**
  * Why a box boots whether or not there is a template; undefined: it need not.
