@@ -73,6 +73,26 @@ export const Confinement = z.strictObject({
 });
 export type Confinement = z.infer<typeof Confinement>;
 
+/** The resources of `setrlimit`, as Docker names them. */
+export const ULIMITS = [
+  'as',
+  'core',
+  'cpu',
+  'data',
+  'fsize',
+  'locks',
+  'memlock',
+  'msgqueue',
+  'nice',
+  'nofile',
+  'nproc',
+  'rss',
+  'rtprio',
+  'rttime',
+  'sigpending',
+  'stack',
+] as const;
+
 /** Limits that the guest's control groups hold the box to; absent means unlimited. */
 export const Resources = z.strictObject({
   /** Memory of all processes of the box, in bytes. */
@@ -81,6 +101,23 @@ export const Resources = z.strictObject({
   cpuMillis: z.int().min(1).optional(),
   /** Number of processes and threads. */
   pids: z.int().min(1).optional(),
+  /** Memory that is taken last when the guest runs short: bytes of `memory.low`. */
+  memoryReservationBytes: z.int().min(1).optional(),
+  /** Weight among the guest's control groups, from 1 to 10000 as `cpu.weight` counts; absent is 100. */
+  cpuWeight: z.int().min(1).max(10_000).optional(),
+  /** `setrlimit` of every process of the box, main and exec alike; each resource once. Absent means the agent's own defaults. */
+  ulimits: z
+    .array(
+      z.strictObject({
+        /** As Docker names it: the resource without `RLIMIT_`, in lower case. */
+        name: z.enum(ULIMITS),
+        /** -1 is unlimited, here and in `hard`. */
+        soft: z.int().min(-1),
+        hard: z.int().min(-1),
+      }),
+    )
+    .max(ULIMITS.length)
+    .optional(),
 });
 export type Resources = z.infer<typeof Resources>;
 
@@ -137,6 +174,8 @@ export const BoxSpec = z.strictObject({
   network: Network,
   confinement: Confinement,
   resources: Resources,
+  /** Has an init of the agent's run as process 1 of the box, with the main process as its child. Absent is false. */
+  init: z.boolean().optional(),
 });
 /** A validated box spec. */
 export type BoxSpec = z.infer<typeof BoxSpec>;

@@ -18,6 +18,7 @@ it('exports these names and no other', () => {
     'MAX_LAUNCH_SPEC',
     'ProcessSpec',
     'Resources',
+    'ULIMITS',
     'canonicalJson',
     'differingFields',
     'launchSpecText',

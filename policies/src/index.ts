@@ -4,6 +4,7 @@ export {
   Confinement,
   ProcessSpec,
   Resources,
+  ULIMITS,
 } from './box-spec.ts';
 export { type CanonicalValue, canonicalJson } from './canonical-json.ts';
 export {

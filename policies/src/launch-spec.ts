@@ -96,6 +96,8 @@ export const LaunchSpec = z.strictObject({
     { error: 'capabilities must not be good for the whole guest' },
   ),
   resources: Resources,
+  /** Has an init of the agent's run as process 1 of the box. Absent is false. */
+  init: z.boolean().optional(),
   hostMay: z
     .array(z.enum(HOST_PERMISSIONS))
     .refine((permissions) => ascending(permissions), { error: 'must be sorted, each once' }),

@@ -6,6 +6,7 @@
 import * as z from 'zod';
 import { TrustDecision } from '../trust/decision.ts';
 import { ConfidentialDefinition, ConfidentialState } from './confidential/record.ts';
+import { Limits, NO_LIMITS } from './limits.ts';
 import { BOX_STATUSES } from './states.ts';
 
 const Port = z.strictObject({
@@ -26,7 +27,51 @@ const Bind = z.strictObject({
 /** A host path that appears in the box. */
 export type Bind = z.infer<typeof Bind>;
 
-/** What was asked for at create, with the image's part merged in. */
+/** Docker's driver by which the output is kept. */
+export const LogSettings = z.strictObject({
+  driver: z.enum(['json-file', 'local', 'none']),
+  /** As they were given, for `inspect`. */
+  options: z.record(z.string(), z.string()),
+  /** Bytes of one file; undefined is unlimited. */
+  maxBytes: z.int().min(1).optional(),
+  /** How many files, the present one included. */
+  maxFiles: z.int().min(1),
+  compress: z.boolean(),
+});
+export type LogSettings = z.infer<typeof LogSettings>;
+
+/** Of a box that asked for nothing: one file without end. */
+export const DEFAULT_LOGGING: LogSettings = {
+  driver: 'json-file',
+  options: {},
+  maxFiles: 1,
+  compress: false,
+};
+
+export const RestartPolicy = z.strictObject({
+  name: z.enum(['no', 'on-failure', 'always', 'unless-stopped']),
+  /** Of `on-failure`: how often at most; 0 is for ever. */
+  maximumRetryCount: z.int().min(0),
+});
+export type RestartPolicy = z.infer<typeof RestartPolicy>;
+
+/** A health check as it is run: the image's and the flags' merged, and every default filled in. Times are in nanoseconds. */
+export const HealthCheck = z.strictObject({
+  /** `CMD` with arguments, or `CMD-SHELL` with one line for `/bin/sh -c`, or the image's `SHELL`. */
+  test: z.array(z.string()).min(2),
+  interval: z.int().min(1),
+  timeout: z.int().min(1),
+  startPeriod: z.int().min(0),
+  startInterval: z.int().min(1),
+  retries: z.int().min(1),
+  /** As it was asked for, for `inspect`: zeros are not filled in. */
+  asked: z.record(z.string(), z.union([z.int(), z.array(z.string())])),
+});
+export type HealthCheck = z.infer<typeof HealthCheck>;
+
+/**
+ * What was asked for at create, with the image's part merged in. `update` and `rename` change what they name; nothing else does.
+ */
 export const BoxDefinition = z.strictObject({
   id: z.string(),
   createdAt: z.string(),
@@ -66,6 +111,13 @@ export const BoxDefinition = z.strictObject({
   memoryBytes: z.int(),
   /** CPU time in billionths of one CPU; 0 is the default. */
   nanoCpus: z.int(),
+  /** What else the box is held to. Old records have none. */
+  limits: Limits.default(NO_LIMITS),
+  restart: RestartPolicy.default({ name: 'no', maximumRetryCount: 0 }),
+  /** The main process is a child of an init. */
+  init: z.boolean().default(false),
+  logging: LogSettings.default(DEFAULT_LOGGING),
+  health: HealthCheck.optional(),
   network: z.enum(['default', 'none']),
   ports: z.array(Port),
   exposedPorts: z.array(z.string()),
@@ -78,6 +130,23 @@ export const BoxDefinition = z.strictObject({
   confidential: ConfidentialDefinition.optional(),
 });
 export type BoxDefinition = z.infer<typeof BoxDefinition>;
+
+/** How the last probes of a run went. */
+export const HealthState = z.strictObject({
+  status: z.enum(['starting', 'healthy', 'unhealthy']),
+  failingStreak: z.int(),
+  /** The last five, oldest first. */
+  log: z.array(
+    z.strictObject({
+      start: z.string(),
+      end: z.string(),
+      exitCode: z.int(),
+      /** Bounded to 4096 bytes. */
+      output: z.string(),
+    }),
+  ),
+});
+export type HealthState = z.infer<typeof HealthState>;
 
 export const BoxState = z.strictObject({
   status: z.enum(BOX_STATUSES),
@@ -96,6 +165,13 @@ export const BoxState = z.strictObject({
   trust: TrustDecision.optional(),
   /** Someone asked for the end of this run. */
   stopRequested: z.boolean(),
+  /** How often the policy has started the box since a user did. */
+  restartCount: z.int().default(0),
+  /** While `restarting`: when the policy starts it, and how long it waited, in milliseconds. */
+  restartAt: z.string().optional(),
+  restartDelayMs: z.int().optional(),
+  /** Of this run; absent where there is no health check. */
+  health: HealthState.optional(),
   /** How this run's machine came to be. Old records have none: theirs booted. */
   machine: z
     .strictObject({
@@ -133,6 +209,7 @@ export const INITIAL_STATE: BoxState = {
   error: '',
   ports: [],
   stopRequested: false,
+  restartCount: 0,
 };
 
 /** The program and its arguments, as Docker joins them. */

@@ -3,8 +3,19 @@
  *
  * @module
  */
-import type { Bind, BoxDefinition, Port } from './box.ts';
+import type { Bind, BoxDefinition, LogSettings, Port, RestartPolicy } from './box.ts';
 import type { ConfidentialRequest } from './confidential/request.ts';
+import type { Limits } from './limits.ts';
+
+/** As Docker's API has it: times in nanoseconds, 0 inherits. An empty test inherits the image's, `NONE` switches it off. */
+export interface HealthRequest {
+  readonly test: readonly string[];
+  readonly interval: number;
+  readonly timeout: number;
+  readonly startPeriod: number;
+  readonly startInterval: number;
+  readonly retries: number;
+}
 
 /** What the caller asks for. What is undefined comes from the image, or from a default. */
 export interface CreateRequest {
@@ -27,6 +38,12 @@ export interface CreateRequest {
   readonly autoRemove: boolean;
   readonly memoryBytes: number;
   readonly nanoCpus: number;
+  readonly limits: Limits;
+  readonly restart: RestartPolicy;
+  readonly init: boolean;
+  readonly logging: LogSettings;
+  /** What of the image's health check is changed; undefined: nothing. */
+  readonly health: HealthRequest | undefined;
   readonly network: BoxDefinition['network'];
   readonly ports: readonly Port[];
   readonly exposedPorts: readonly string[];

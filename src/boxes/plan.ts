@@ -35,11 +35,12 @@ export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {
 function pick(request: CreateRequest) {
   const { terminal, openStdin, stdinOnce, attach, size, stopTimeout } = request;
   const { autoRemove, memoryBytes, nanoCpus, network } = request;
+  const { limits, restart, init, logging } = request;
   return {
     ...{ terminal, openStdin, stdinOnce, attach },
     ...(size === undefined ? {} : { size }),
     ...(stopTimeout === undefined ? {} : { stopTimeout }),
-    ...{ autoRemove, memoryBytes, nanoCpus, network },
+    ...{ autoRemove, memoryBytes, nanoCpus, network, limits, restart, init, logging },
   };
 }
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type Database, openDatabase } from '../state/database.ts';
-import type { BoxDefinition } from './box.ts';
+import { type BoxDefinition, DEFAULT_LOGGING } from './box.ts';
+import { NO_LIMITS } from './limits.ts';
 import { BOX_MIGRATIONS, BoxStore } from './store.ts';
 
 let dir: string;
@@ -28,6 +29,9 @@ function definition(id: string): BoxDefinition {
     ...{ hostname: 'h', labels: {}, stopSignal: 'SIGTERM', autoRemove: false },
     ...{ memoryBytes: 0, nanoCpus: 0, network: 'none', ports: [], exposedPorts: [], binds: [] },
     volumes: [],
+    limits: NO_LIMITS,
+    restart: { name: 'no', maximumRetryCount: 0 },
+    ...{ init: false, logging: DEFAULT_LOGGING },
   };
 }
 

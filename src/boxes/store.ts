@@ -125,6 +125,28 @@ export class BoxStore {
     return this.#write(box, { ...box.state, ...change });
   }
 
+  /**
+   * Changes what the next start makes of the box, or its name.
+   *
+   * @throws A3sError `name-in-use`
+   */
+  redefine(
+    id: string,
+    change: Partial<Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus' | 'limits' | 'restart'>>,
+    name?: string,
+  ): Box {
+    const box = this.expect(id);
+    const holder = name === undefined ? undefined : this.byName(name);
+    if (name !== undefined && holder !== undefined && holder.definition.id !== id) {
+      throw nameInUse(name, holder.definition.id);
+    }
+    return this.#replace(box, {
+      ...box,
+      definition: { ...box.definition, ...change },
+      name: name ?? box.name,
+    });
+  }
+
   remove(id: string): void {
     const remove = () => this.#database.prepare('DELETE FROM boxes WHERE id = ?').run(id);
     const box = this.#boxes.get(id);
@@ -164,12 +186,26 @@ export class BoxStore {
   }
 
   #write(box: Box, state: BoxState): Box {
+    return this.#replace(box, { ...box, state });
+  }
+
+  #replace(box: Box, changed: Omit<Box, 'generation'>): Box {
     const { id } = box.definition;
-    const next: Box = { ...box, generation: box.generation + 1, state };
+    const { definition, name, state } = changed;
+    const next: Box = { definition, name, state, generation: box.generation + 1 };
     const { changes } = this.#keep(next, () =>
-      this.#database
-        .prepare('UPDATE boxes SET generation = ?, state = ? WHERE id = ? AND generation = ?')
-        .run(next.generation, JSON.stringify(state), id, box.generation),
+      definition === box.definition && name === box.name
+        ? this.#database
+            .prepare('UPDATE boxes SET generation = ?, state = ? WHERE id = ? AND generation = ?')
+            .run(next.generation, JSON.stringify(state), id, box.generation)
+        : this.#database
+            .prepare(
+              'UPDATE boxes SET generation = ?, name = ?, definition = ?, state = ? WHERE id = ? AND generation = ?',
+            )
+            .run(
+              ...[next.generation, name, JSON.stringify(definition), JSON.stringify(state)],
+              ...[id, box.generation],
+            ),
     );
     if (changes !== 1) {
       throw new A3sError(

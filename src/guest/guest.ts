@@ -4,7 +4,7 @@
  * @module
  */
 import type { Duplex } from 'node:stream';
-import type { BoxSpec, ProcessSpec } from '@a3s-box/policies';
+import type { BoxSpec, ProcessSpec, Resources } from '@a3s-box/policies';
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
@@ -17,7 +17,9 @@ import {
   LaunchSpecTaken,
   MAIN,
   Process,
+  type ProcessEntry,
   ProcessId,
+  ProcessList,
   SecretsReport,
   SpecTaken,
   StartProcess,
@@ -260,6 +262,27 @@ export class Guest {
   /** Forgets an exec that has exited, with its output. */
   async forget(id: string): Promise<void> {
     await this.#session.call('DELETE', path(id), undefined, nothing, prompt());
+  }
+
+  /** Whether it has what came with this version of the protocol. */
+  speaks(version: number): boolean {
+    return (this.#session.version ?? 0) >= version;
+  }
+
+  /** Waits until the process has exited, whether or not its output is complete. Protocol 4. */
+  ended(id: string, signal?: AbortSignal): Promise<Exit> {
+    return this.#session.call('GET', `${path(id)}/ended`, undefined, Exit, { signal });
+  }
+
+  /** Holds the box to these limits from now on: all of them, as a spec's. `ulimits` are for processes to come. Protocol 4. */
+  async putResources(resources: Resources, signal?: AbortSignal): Promise<void> {
+    await this.#session.call('PUT', '/v1/resources', resources, nothing, prompt(signal));
+  }
+
+  /** The processes of the box. Protocol 4. */
+  async top(signal?: AbortSignal): Promise<readonly ProcessEntry[]> {
+    const options = prompt(signal);
+    return (await this.#session.call('GET', '/v1/top', undefined, ProcessList, options)).processes;
   }
 
   stats(signal?: AbortSignal): Promise<Stats> {

@@ -13,7 +13,7 @@ import * as z from 'zod';
 const TEES = ['snp', 'simulated'] as const;
 
 /** The versions that this host speaks. */
-export const PROTOCOL = { minimum: 1, maximum: 3 } as const;
+export const PROTOCOL = { minimum: 1, maximum: 4 } as const;
 
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';
@@ -129,8 +129,86 @@ export const Stats = z.object({
   memoryPeakBytes: count,
   cpuUsec: count,
   pids: count,
+  /** What follows came with protocol 4. */
+  detail: z
+    .object({
+      /** Time of the guest's clock; intervals between two samples are counted by it. */
+      readAt: z.iso.datetime({ offset: true }).max(64),
+      /** CPU time of the whole guest since it booted, idle time included, in microseconds, and its processors. */
+      systemUsec: count,
+      cpus: z.int().min(1).max(4096),
+      userUsec: count,
+      kernelUsec: count,
+      throttled: z.object({ periods: count, throttledPeriods: count, throttledUsec: count }),
+      /** 0: unlimited. */
+      memoryLimitBytes: count,
+      pidsLimit: count,
+      /** Lines of `memory.stat`. */
+      memory: z.record(z.string().max(64), count),
+      /** `memory.events`: how often the limit was met, and how many were killed. */
+      oomKills: count,
+      /** By block device, as `major:minor`. */
+      io: z
+        .array(
+          z.object({
+            device: z.string().regex(/^\d{1,5}:\d{1,7}$/),
+            readBytes: count,
+            writtenBytes: count,
+            reads: count,
+            writes: count,
+          }),
+        )
+        .max(256),
+      /** Devices of the box's network namespace but `lo`. */
+      networks: z
+        .array(
+          z.object({
+            name: z.string().max(16),
+            receivedBytes: count,
+            receivedPackets: count,
+            receiveErrors: count,
+            receiveDropped: count,
+            sentBytes: count,
+            sentPackets: count,
+            sendErrors: count,
+            sendDropped: count,
+          }),
+        )
+        .max(16),
+    })
+    .optional(),
 });
 export type Stats = z.infer<typeof Stats>;
+
+/** One process of the box, as `ps` would see it from inside. Protocol 4. */
+export const ProcessEntry = z.object({
+  /** Inside the box. */
+  pid: count,
+  ppid: count,
+  uid: count,
+  gid: count,
+  /** Name of the user in the box's `/etc/passwd`; empty where it has none. */
+  user: z.string().max(256),
+  /** One letter, as in `/proc/PID/stat`. */
+  state: z.string().max(1),
+  /** Such as `pts/0`; empty without one. */
+  terminal: z.string().max(32),
+  nice: z.int().min(-20).max(19),
+  threads: count,
+  startedAt: z.iso.datetime({ offset: true }).max(64),
+  cpuUsec: count,
+  residentBytes: count,
+  virtualBytes: count,
+  /** Name of the program, at most 15 bytes; what is not UTF-8 is replaced. */
+  name: z.string().max(64),
+  /** Empty for one that has none; bounded by the agent. */
+  args: z.array(z.string().max(4096)).max(256),
+});
+export type ProcessEntry = z.infer<typeof ProcessEntry>;
+
+/** Answer of `GET /v1/top`. The number and the size of what it tells is bounded by the agent. */
+export const ProcessList = z.object({ processes: z.array(ProcessEntry).max(4096) });
+export type ProcessList = z.infer<typeof ProcessList>;
 
 export const GuestErrorBody = z.object({
   error: z.object({ code: z.string().max(64), message: z.string().max(65_536) }),
@@ -167,6 +245,11 @@ export type Fork = z.infer<typeof Fork>;
 export const StartProcess = z.strictObject({
   id: ProcessId.refine((id) => id !== MAIN, { error: 'main is started by its own route' }),
   process: ProcessSpec,
+  /**
+   * Protocol 4: it has a control group of its own below the box's, so that SIGKILL by its id ends all that it started. A health probe is
+   * such a process.
+   */
+  group: z.boolean().optional(),
 });
 export type StartProcess = z.infer<typeof StartProcess>;
 

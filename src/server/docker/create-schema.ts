@@ -6,9 +6,10 @@
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
 import * as z from 'zod';
-import type { Bind, Port } from '../../boxes/box.ts';
+import { type Bind, DEFAULT_LOGGING, type Port } from '../../boxes/box.ts';
 import { RATLS_PORT } from '../../boxes/confidential/request.ts';
 import type { CreateRequest } from '../../boxes/create-request.ts';
+import { NO_LIMITS } from '../../boxes/limits.ts';
 import { A3sError } from '../../errors.ts';
 import { parseRequest } from '../http/parse.ts';
 import { Confidential, confidentialRequest } from './confidential-schema.ts';
@@ -142,6 +143,11 @@ export function parseCreate(name: string | undefined, body: unknown): CreateRequ
     autoRemove: host.AutoRemove,
     memoryBytes: host.Memory,
     nanoCpus: host.NanoCpus,
+    limits: NO_LIMITS,
+    restart: { name: 'no', maximumRetryCount: 0 },
+    init: false,
+    logging: DEFAULT_LOGGING,
+    health: undefined,
     network,
     ports,
     exposedPorts: exposed.map(withProtocol),

@@ -10,8 +10,8 @@ import type { BoxStatus } from '../../boxes/states.ts';
 
 export const ZERO_TIME = '0001-01-01T00:00:00Z';
 
-/** Docker's five words; a box that starts or ends is still what it was. */
-export type DockerStatus = 'created' | 'running' | 'exited' | 'removing';
+/** Docker's words; a box that starts or ends is still what it was. */
+export type DockerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'removing';
 
 export function dockerStatus(status: BoxStatus): DockerStatus {
   switch (status) {
@@ -32,6 +32,10 @@ export function statusText(box: Box, now: number): string {
       return `Up ${elapsed(state.startedAt, now)}${waitsForSecrets(box) ? ' (waiting for secrets)' : ''}`;
     case 'exited':
       return `Exited (${state.exitCode}) ${elapsed(state.finishedAt, now)} ago`;
+    case 'paused':
+      return `Up ${elapsed(state.startedAt, now)} (Paused)`;
+    case 'restarting':
+      return `Restarting (${state.exitCode}) ${elapsed(state.finishedAt, now)} ago`;
     case 'removing':
       return 'Removal In Progress';
     case 'created':
