@@ -13,23 +13,26 @@ import {
 } from 'node:http2';
 import { constants as osConstants } from 'node:os';
 import type { Duplex } from 'node:stream';
-import { isDeepStrictEqual } from 'node:util';
-import { BoxSpec } from '@a3s-box/policies';
+import { BoxSpec, Resources } from '@a3s-box/policies';
 import { closing, json, readJson, refuse, sendFrames, takeStdin } from './fake-agent-streams.ts';
 import { FakeConfidential, type FakeConfidentialOptions } from './fake-confidential.ts';
+import { FakeCopies } from './fake-copies.ts';
+import { fakeStats, fakeTop } from './fake-counters.ts';
 import { buffered } from './fake-link.ts';
+import { FakeProbe } from './fake-probe.ts';
 import { FakeProcess, type FakeProgram } from './fake-process.ts';
-import { FAKE_PROGRAMS } from './fake-programs.ts';
+import { fakePrograms, findProgram } from './fake-programs.ts';
 import { FakeRefusal } from './fake-refusal.ts';
+import { hasRoute, isOrdered } from './fake-routes.ts';
 import {
-  Fork,
+  type Fork,
   MAIN,
   PROTOCOL,
   PROTOCOL_HEADER,
   Signal,
   StartProcess,
   TerminalSize,
-  Wake,
+  type Wake,
 } from './protocol.ts';
 
 export interface FakeAgentOptions {
@@ -37,9 +40,12 @@ export interface FakeAgentOptions {
   readonly programs?: Readonly<Record<string, FakeProgram>>;
   /** Refuses the spec: a disk that does not appear and the like. */
   readonly refuseSpec?: FakeRefusal;
+  /** `{ minimum: 1, maximum: 3 }` is an agent that an earlier version left running. */
   readonly protocol?: { minimum: number; maximum: number };
   /** Fails the rehearsal. */
   readonly refuseRehearsal?: FakeRefusal;
+  /** Refuses other limits. */
+  readonly refuseResources?: FakeRefusal;
   /** Users that the box knows, apart from numbers. */
   readonly users?: readonly string[];
   /** It is the copy of a guest that was prepared. */
@@ -53,42 +59,28 @@ export interface FakeAgentOptions {
 const JSON_BYTES = 64 * 1024;
 const DOCUMENT_BYTES = 4 * 1024 * 1024;
 
-/** The routes of guests that are copied; protocol 1 has none. */
-const COPIES: ReadonlySet<string> = new Set([
-  ...['/v1/prepare', '/v1/rehearse', '/v1/wake', '/v1/fork'],
-  ...['/v1/freeze', '/v1/thaw'],
-]);
-
-/** What other requests wait for, besides the spec. */
-const ORDERED: ReadonlySet<string> = new Set([
-  ...COPIES,
-  '/v1/processes',
-  '/v1/processes/main/start',
-]);
-
-/** What a confidential guest does not have. */
-const PLAIN: ReadonlySet<string> = new Set([...COPIES, '/v1/spec']);
-
 type Handler = (
   stream: ServerHttp2Stream,
   match: RegExpExecArray,
   query: URLSearchParams,
+  version: number,
 ) => Promise<void>;
 
 export class FakeAgent {
   /** The spec as it was taken, for assertions. */
   spec: BoxSpec | undefined;
-  /** The identity that this copy was given, and the last one that a running copy was. */
-  woken: Wake | undefined;
-  forked: Fork | undefined;
-  /** No process of the box runs; here that is a flag and nothing else. */
+  /** The limits that the box is held to: the spec's, or those that replaced them. */
+  resources: Resources = {};
+  /** The ids of processes that have a control group of their own. */
+  readonly grouped = new Set<string>();
+  /** No process of the box runs: programs do here, but no signal except SIGKILL reaches them. */
   frozen = false;
-  /** What was rehearsed last. */
-  rehearsed: BoxSpec | undefined;
   /** Of a confidential guest. */
   readonly confidential: FakeConfidential | undefined;
   /** Settles when the host ordered the power off, or the guest ended by itself. */
   readonly poweredOff: Promise<void>;
+  /** What the program `probe` does, from now on. */
+  readonly probe = new FakeProbe();
   readonly #options: FakeAgentOptions;
   readonly #programs: Readonly<Record<string, FakeProgram>>;
   readonly #processes = new Map<string, FakeProcess>();
@@ -98,14 +90,16 @@ export class FakeAgent {
   #session: ServerHttp2Session | undefined;
   #powerOff: () => void = () => undefined;
   #stopping = false;
+  /** What was signalled while the box was frozen. */
+  #signalled: (() => void)[] = [];
+  readonly #copies: FakeCopies;
   /** Settles when the requests that others wait for are answered. */
   #order: Promise<unknown> = Promise.resolve();
-  #asleep: boolean;
 
   constructor(options: FakeAgentOptions = {}) {
     this.#options = options;
-    this.#asleep = options.asleep === true;
-    this.#programs = { ...FAKE_PROGRAMS, ...options.programs };
+    this.#copies = new FakeCopies(options.asleep === true, options.refuseRehearsal);
+    this.#programs = fakePrograms({ probe: this.probe.program, ...options.programs });
     this.poweredOff = new Promise((resolve) => {
       this.#powerOff = resolve;
     });
@@ -114,30 +108,48 @@ export class FakeAgent {
     if (options.copyOf !== undefined) this.#goOn(options.copyOf);
     const id = '/v1/processes/([a-z0-9]{1,64})';
     this.#routes = [
-      ['POST', /^\/v1\/prepare$/, (stream) => this.#prepare(stream)],
-      ['POST', /^\/v1\/rehearse$/, (stream) => this.#rehearse(stream)],
-      ['POST', /^\/v1\/wake$/, (stream) => this.#wake(stream)],
-      ['POST', /^\/v1\/fork$/, (stream) => this.#fork(stream)],
+      ['POST', /^\/v1\/prepare$/, async (s) => this.#copies.prepare(s, this.#copied())],
+      ['POST', /^\/v1\/rehearse$/, (stream) => this.#copies.rehearse(stream)],
+      ['POST', /^\/v1\/wake$/, (stream) => this.#copies.wake(stream)],
+      ['POST', /^\/v1\/fork$/, (stream) => this.#copies.fork(stream, this.#copied())],
       ['POST', /^\/v1\/freeze$/, async (stream) => this.#freeze(stream, true)],
       ['POST', /^\/v1\/thaw$/, async (stream) => this.#freeze(stream, false)],
       ['GET', /^\/v1\/state$/, (stream) => this.#state(stream)],
       ['PUT', /^\/v1\/spec$/, (stream) => this.#putSpec(stream)],
-      ['POST', /^\/v1\/processes$/, (stream) => this.#startProcess(stream)],
+      ['POST', /^\/v1\/processes$/, (s, _, __, version) => this.#startProcess(s, version)],
       ['POST', /^\/v1\/processes\/main\/start$/, (stream) => this.#startMain(stream)],
       ['GET', new RegExp(`^${id}$`), async (s, m) => json(s, 200, this.#find(m).describe())],
       ['DELETE', new RegExp(`^${id}$`), async (s, m) => this.#forget(s, m)],
       ['GET', new RegExp(`^${id}/exit$`), (s, m) => this.#exit(s, m)],
+      ['GET', new RegExp(`^${id}/ended$`), (s, m) => this.#exit(s, m)],
       ['POST', new RegExp(`^${id}/output$`), (s, m, q) => sendFrames(s, this.#find(m), q)],
       ['PUT', new RegExp(`^${id}/stdin$`), (s, m) => takeStdin(s, this.#find(m))],
       ['POST', new RegExp(`^${id}/signal$`), (s, m) => this.#signal(s, m)],
       ['POST', new RegExp(`^${id}/resize$`), (s, m) => this.#resize(s, m)],
-      ['GET', /^\/v1\/stats$/, (stream) => this.#stats(stream)],
+      ['GET', /^\/v1\/stats$/, (s, _, __, version) => this.#stats(s, version)],
+      ['GET', /^\/v1\/top$/, async (s) => this.#top(s)],
+      ['PUT', /^\/v1\/resources$/, (stream) => this.#putResources(stream)],
       ['POST', /^\/v1\/poweroff$/, (stream) => this.#poweroff(stream)],
       ['PUT', /^\/v1\/launch-spec$/, (stream) => this.#putLaunchSpec(stream)],
       ['PUT', /^\/v1\/certificates$/, (s) => this.#confidential().takeCertificates(s)],
       ['GET', /^\/v1\/secrets$/, (s, _, q) => this.#confidential().report(s, q)],
       ['POST', /^\/v1\/ratls$/, (s) => this.#confidential().serveRatls(s)],
     ];
+  }
+
+  /** The identity that this copy was given. */
+  get woken(): Wake | undefined {
+    return this.#copies.woken;
+  }
+
+  /** The last identity that a running copy was given. */
+  get forked(): Fork | undefined {
+    return this.#copies.forked;
+  }
+
+  /** What was rehearsed last. */
+  get rehearsed(): BoxSpec | undefined {
+    return this.#copies.rehearsed;
   }
 
   /** Serves a host on `duplex`; an earlier one is cut off. */
@@ -179,7 +191,7 @@ export class FakeAgent {
     const { minimum, maximum } = this.#options.protocol ?? PROTOCOL;
     if (method === 'GET' && url.pathname === '/v1/hello') {
       const protocol = { minimum, maximum };
-      const bootId = this.#asleep ? '' : 'fake';
+      const bootId = this.#copies.asleep ? '' : 'fake';
       const tee = this.confidential === undefined ? {} : { tee: this.confidential.tee };
       json(stream, 200, { protocol, agent: '0.0.0-fake', kernel: '6.12.0-fake', bootId, ...tee });
       return;
@@ -191,12 +203,11 @@ export class FakeAgent {
     for (const [routeMethod, pattern, handler] of this.#routes) {
       const match = pattern.exec(url.pathname);
       if (match === null || method !== routeMethod) continue;
-      if (version === 1 && COPIES.has(url.pathname)) continue;
-      if (this.confidential !== undefined && PLAIN.has(url.pathname)) continue;
+      if (!hasRoute(url.pathname, version, this.confidential !== undefined)) continue;
       this.confidential?.checkPermission(method, url.pathname);
       return await this.#inOrder(method, url.pathname, async () => {
-        this.#checkAwake(url.pathname);
-        await handler(stream, match, url.searchParams);
+        this.#copies.checkAwake(url.pathname);
+        await handler(stream, match, url.searchParams, version);
       });
     }
     throw new FakeRefusal('not-found', `no route ${method} ${url.pathname}`);
@@ -206,21 +217,16 @@ export class FakeAgent {
   async #inOrder(method: string, path: string, answer: () => Promise<void>): Promise<void> {
     const before = this.#order;
     const run = before.then(answer);
-    const isSpec = path === '/v1/spec' || path === '/v1/launch-spec';
-    if (method === 'PUT' ? isSpec : ORDERED.has(path)) {
-      this.#order = run.catch(() => undefined);
-    }
+    if (isOrdered(method, path)) this.#order = run.catch(() => undefined);
     await run;
   }
 
-  #checkAwake(path: string): void {
-    if (this.#asleep && path !== '/v1/wake' && path !== '/v1/rehearse') {
-      throw new FakeRefusal('conflict', 'the guest was prepared, and not woken yet');
-    }
+  #expectSpec(): void {
+    if (this.#specDigest === null) throw new FakeRefusal('spec-missing', 'no spec was put');
   }
 
   #find(match: RegExpExecArray): FakeProcess {
-    if (this.#specDigest === null) throw new FakeRefusal('spec-missing', 'no spec was put');
+    this.#expectSpec();
     const process = this.#processes.get(match[1] ?? '');
     if (process === undefined) throw new FakeRefusal('not-found', `no process ${match[1]}`);
     return process;
@@ -229,6 +235,7 @@ export class FakeAgent {
   /** The main process starts from its beginning here; a real one would not notice anything. */
   #goOn(spec: BoxSpec): void {
     this.spec = spec;
+    this.resources = spec.resources;
     this.#specDigest = `sha256:${'0'.repeat(64)}`;
     const main = new FakeProcess(MAIN, spec.process);
     this.#processes.set(MAIN, main);
@@ -236,46 +243,15 @@ export class FakeAgent {
     this.frozen = true;
   }
 
-  async #prepare(stream: ServerHttp2Stream): Promise<void> {
-    if (this.#specDigest !== null || this.#asleep || this.woken !== undefined) {
-      throw new FakeRefusal('conflict', 'the guest was prepared already, or has a spec');
-    }
-    this.#asleep = true;
-    json(stream, 204);
-  }
-
-  async #rehearse(stream: ServerHttp2Stream): Promise<void> {
-    const { value } = await readJson(stream, BoxSpec, DOCUMENT_BYTES);
-    if (!this.#asleep) throw new FakeRefusal('conflict', 'the guest is not asleep');
-    if (this.#options.refuseRehearsal !== undefined) throw this.#options.refuseRehearsal;
-    this.rehearsed = value;
-    json(stream, 204);
-  }
-
-  async #wake(stream: ServerHttp2Stream): Promise<void> {
-    const { value } = await readJson(stream, Wake, JSON_BYTES);
-    const again = isDeepStrictEqual(this.woken, value);
-    if (!this.#asleep && !again) throw new FakeRefusal('conflict', 'the guest is not asleep');
-    this.#asleep = false;
-    this.woken = value;
-    json(stream, 204);
-  }
-
-  async #fork(stream: ServerHttp2Stream): Promise<void> {
-    const { value } = await readJson(stream, Fork, JSON_BYTES);
-    if (this.#processes.get(MAIN)?.state !== 'running') {
-      throw new FakeRefusal('conflict', 'the process is not running');
-    }
-    // The same once more is answered as before.
-    if (!this.frozen && !isDeepStrictEqual(this.forked, value)) {
-      throw new FakeRefusal('conflict', 'the processes of the box do not stand still');
-    }
-    this.forked = value;
-    json(stream, 204);
+  #copied(): { hasSpec: boolean; mainRuns: boolean; frozen: boolean } {
+    const mainRuns = this.#processes.get(MAIN)?.state === 'running';
+    return { hasSpec: this.#specDigest !== null, mainRuns, frozen: this.frozen };
   }
 
   #freeze(stream: ServerHttp2Stream, frozen: boolean): void {
+    if (frozen) this.#expectSpec();
     this.frozen = frozen;
+    if (!frozen) for (const signal of this.#signalled.splice(0)) signal();
     json(stream, 204);
   }
 
@@ -290,6 +266,7 @@ export class FakeAgent {
     if (this.#specDigest === null) {
       if (this.#options.refuseSpec !== undefined) throw this.#options.refuseSpec;
       this.spec = value;
+      this.resources = value.resources;
       this.#specDigest = digest;
       this.#processes.set(MAIN, new FakeProcess(MAIN, this.spec.process));
     } else if (this.#specDigest !== digest) {
@@ -306,6 +283,7 @@ export class FakeAgent {
   async #putLaunchSpec(stream: ServerHttp2Stream): Promise<void> {
     const confidential = this.#confidential();
     const spec = await confidential.take(stream);
+    this.resources = spec.resources;
     this.#specDigest = `sha256:${confidential.specDigest}`;
     this.#processes.set(MAIN, new FakeProcess(MAIN, spec.process));
     json(stream, 200, { specDigest: confidential.specDigest, instance: confidential.instance });
@@ -320,9 +298,10 @@ export class FakeAgent {
     json(stream, 200, main.describe());
   }
 
-  async #startProcess(stream: ServerHttp2Stream): Promise<void> {
+  async #startProcess(stream: ServerHttp2Stream, version: number): Promise<void> {
     const { value: body } = await readJson(stream, StartProcess, DOCUMENT_BYTES);
-    if (this.#specDigest === null) throw new FakeRefusal('spec-missing', 'no spec was put');
+    if (body.group !== undefined && version < 4) throw new FakeRefusal('invalid', 'group');
+    this.#expectSpec();
     if (this.#processes.has(body.id)) throw new FakeRefusal('conflict', `${body.id} is in use`);
     if (this.#processes.get(MAIN)?.state === 'exited' || this.#stopping) {
       throw new FakeRefusal('conflict', 'the box is stopping');
@@ -330,28 +309,13 @@ export class FakeAgent {
     const process = new FakeProcess(body.id, body.process);
     this.#start(process, false);
     this.#processes.set(body.id, process);
+    if (body.group === true) this.grouped.add(body.id);
     json(stream, 200, process.describe());
   }
 
   #start(process: FakeProcess, isMain: boolean): void {
-    const { args, user, cwd } = process.spec;
     const users = ['', 'root', 'nobody', ...(this.#options.users ?? [])];
-    for (const name of user.split(':')) {
-      if (/^\d+$/.test(name) || users.includes(name)) continue;
-      throw new FakeRefusal('user-not-found', `unable to find user ${name}`);
-    }
-    if (!isMain && cwd.startsWith('/missing')) {
-      throw new FakeRefusal('cwd-invalid', `${cwd}: no such file or directory`);
-    }
-    const name = args[0] ?? '';
-    if (name.startsWith('/etc')) {
-      throw new FakeRefusal('command-not-executable', `exec: "${name}": permission denied`);
-    }
-    const program = this.#programs[name.slice(name.lastIndexOf('/') + 1)];
-    if (program === undefined) {
-      const message = `exec: "${name}": executable file not found in $PATH`;
-      throw new FakeRefusal('command-not-found', message);
-    }
+    const program = findProgram(this.#programs, process.spec, isMain ? [] : ['/missing'], users);
     process.start(this.#nextPid++, program);
     if (!isMain) return;
     // The end of process 1 of a PID namespace is the end of all of it.
@@ -387,7 +351,9 @@ export class FakeAgent {
       ([name, number]) => name === signal || String(number) === signal,
     );
     if (entry === undefined) throw new FakeRefusal('invalid', `unknown signal ${signal}`);
-    process.kill(entry[0]);
+    if (this.frozen && entry[0] !== 'SIGKILL') {
+      this.#signalled.push(() => process.kill(entry[0]));
+    } else process.kill(entry[0]);
     json(stream, 204);
   }
 
@@ -399,9 +365,22 @@ export class FakeAgent {
     json(stream, 204);
   }
 
-  async #stats(stream: ServerHttp2Stream): Promise<void> {
-    const pids = [...this.#processes.values()].filter((p) => p.state === 'running').length;
-    json(stream, 200, { memoryBytes: 1048576, memoryPeakBytes: 2097152, cpuUsec: 1000, pids });
+  async #stats(stream: ServerHttp2Stream, version: number): Promise<void> {
+    const pids = fakeTop(this.#processes.values()).length;
+    json(stream, 200, fakeStats(pids, this.resources, version >= 4));
+  }
+
+  #top(stream: ServerHttp2Stream): void {
+    this.#expectSpec();
+    json(stream, 200, { processes: fakeTop(this.#processes.values()) });
+  }
+
+  async #putResources(stream: ServerHttp2Stream): Promise<void> {
+    const { value } = await readJson(stream, Resources, JSON_BYTES);
+    this.#expectSpec();
+    if (this.#options.refuseResources !== undefined) throw this.#options.refuseResources;
+    this.resources = value;
+    json(stream, 204);
   }
 
   async #poweroff(stream: ServerHttp2Stream): Promise<void> {

@@ -33,7 +33,8 @@ const NEEDED: readonly (readonly [RegExp, readonly HostPermission[]])[] = [
   [/^\S+ \/v1\/processes\/(?!main\b)/, ['exec']],
   [/^POST \/v1\/processes\/main\/output$/, ['logs', 'attach']],
   [/^\S+ \/v1\/processes\/main\/(stdin|resize)$/, ['attach']],
-  [/^GET \/v1\/stats$/, ['stats']],
+  [/^GET \/v1\/(stats|top)$/, ['stats']],
+  [/^POST \/v1\/(freeze|thaw)$/, ['signals']],
 ];
 
 export class FakeConfidential {

@@ -4,14 +4,18 @@
  * `true` `false` `echo` `cat` `env` `pwd` `id` `exit N` `sleep SECONDS|infinity` `stubborn` (ignores
  * SIGTERM) `bytes N` (N bytes, byte i is i mod 251) `fail TEXT` (standard error, 1)
  * `close-stdin` `tty` (prints its size, again on each resize, until `q`) `oom`, and `sh -c` with
- * `;`-separated commands of these, each with an optional `>&2`.
+ * `;`-separated commands of these, each with an optional `>&2`. An agent adds `probe`, which its test controls.
  *
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ProcessSpec } from '@a3s-box/policies';
 import type { FakeProgram, FakeProgramContext } from './fake-process.ts';
+import { FakeRefusal } from './fake-refusal.ts';
 
 const FOREVER = 2_147_483_647;
+
+type Programs = Readonly<Record<string, FakeProgram>>;
 
 function argument(context: FakeProgramContext, index: number): string {
   return context.spec.args[index] ?? '';
@@ -64,14 +68,14 @@ async function tty(context: FakeProgramContext): Promise<number> {
   }
 }
 
-async function shell(context: FakeProgramContext): Promise<number> {
+async function shell(programs: Programs, context: FakeProgramContext): Promise<number> {
   if (argument(context, 1) !== '-c') return await cat(context);
   let code = 0;
   for (const command of argument(context, 2).split(';')) {
     const words = command.trim().split(/\s+/);
     const toStderr = words.at(-1) === '>&2';
     const args = toStderr ? words.slice(0, -1) : words;
-    const program = FAKE_PROGRAMS[args[0] ?? ''];
+    const program = programs[args[0] ?? ''];
     if (program === undefined) {
       await context.stderr(`sh: ${args[0]}: not found\n`);
       code = 127;
@@ -84,7 +88,7 @@ async function shell(context: FakeProgramContext): Promise<number> {
   return code;
 }
 
-export const FAKE_PROGRAMS: Readonly<Record<string, FakeProgram>> = {
+const PROGRAMS: Programs = {
   true: async () => 0,
   false: async () => 1,
   echo: async (context) => {
@@ -126,5 +130,35 @@ export const FAKE_PROGRAMS: Readonly<Record<string, FakeProgram>> = {
     context.outOfMemory();
     return 0;
   },
-  sh: shell,
 };
+
+/** The programs above and `more`; the shell knows them all. */
+export function fakePrograms(more: Programs = {}): Programs {
+  const programs: Record<string, FakeProgram> = { ...PROGRAMS };
+  programs['sh'] = (context) => shell(programs, context);
+  return Object.assign(programs, more);
+}
+
+/** The program of a process, or why it cannot start. */
+export function findProgram(
+  programs: Programs,
+  { args, user, cwd }: ProcessSpec,
+  missing: readonly string[],
+  users: readonly string[],
+): FakeProgram {
+  for (const name of user.split(':')) {
+    if (/^\d+$/.test(name) || users.includes(name)) continue;
+    throw new FakeRefusal('user-not-found', `unable to find user ${name}`);
+  }
+  if (missing.some((path) => cwd.startsWith(path))) {
+    throw new FakeRefusal('cwd-invalid', `${cwd}: no such file or directory`);
+  }
+  const name = args[0] ?? '';
+  if (name.startsWith('/etc')) {
+    throw new FakeRefusal('command-not-executable', `exec: "${name}": permission denied`);
+  }
+  const program = programs[name.slice(name.lastIndexOf('/') + 1)];
+  if (program !== undefined) return program;
+  const message = `exec: "${name}": executable file not found in $PATH`;
+  throw new FakeRefusal('command-not-found', message);
+}

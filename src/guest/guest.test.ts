@@ -7,6 +7,7 @@ import { FakeAgent, type FakeAgentOptions } from './fake-agent.ts';
 import { fakeMachine } from './fake-machine.ts';
 import { FakeRefusal } from './fake-refusal.ts';
 import type { Guest } from './guest.ts';
+import { MAIN } from './protocol.ts';
 
 const open: { agent: FakeAgent; guest: Guest }[] = [];
 
@@ -306,4 +307,84 @@ test('a spec that comes again is answered as before, another one is not taken', 
   expect(await guest.state()).toMatchObject({ spec: digest, processes: [{ state: 'running' }] });
   const other = guest.putSpec(box(process(['true'])));
   await expect(other).rejects.toMatchObject({ code: 'conflict' });
+});
+
+test('limits are replaced as a whole, and the counters tell of them', async () => {
+  const { agent, guest } = await run(process(['sleep', 'infinity']));
+  expect(agent.resources).toEqual({});
+  await guest.putResources({ memoryBytes: 64 * 1024 * 1024, pids: 9, cpuWeight: 50 });
+  expect(agent.resources).toEqual({ memoryBytes: 64 * 1024 * 1024, pids: 9, cpuWeight: 50 });
+  expect(await guest.stats()).toMatchObject({
+    pids: 1,
+    detail: { memoryLimitBytes: 64 * 1024 * 1024, pidsLimit: 9 },
+  });
+  await guest.putResources({});
+  expect((await guest.stats()).detail?.pidsLimit).toBe(0);
+});
+
+test('limits that the guest cannot keep are refused with its words', async () => {
+  const refuseResources = new FakeRefusal('conflict', 'the guest has less memory');
+  const { agent, guest } = await run(process(['sleep', 'infinity']), { refuseResources });
+  await expect(guest.putResources({ pids: 1 })).rejects.toMatchObject({
+    code: 'conflict',
+    message: 'the guest has less memory',
+  });
+  expect(agent.resources).toEqual({});
+});
+
+test('the processes of a box are listed', async () => {
+  const { guest } = await run(process(['/bin/sleep', 'infinity']));
+  await guest.startProcess('e1', process(['cat'], { stdin: true }));
+  const processes = await guest.top();
+  expect(processes.map(({ pid, user, name, args }) => ({ pid, user, name, args }))).toEqual([
+    { pid: 1, user: 'root', name: 'sleep', args: ['/bin/sleep', 'infinity'] },
+    { pid: 2, user: 'root', name: 'cat', args: ['cat'] },
+  ]);
+});
+
+test('a frozen box takes no signal but SIGKILL, and the others once it is thawed', async () => {
+  const { agent, guest } = await run(process(['sleep', 'infinity']));
+  await guest.startProcess('e1', process(['sleep', 'infinity']));
+  await guest.freeze();
+  expect(agent.frozen).toBe(true);
+  await guest.signal(MAIN, 'SIGTERM');
+  await guest.signal('e1', 'SIGKILL');
+  expect(await guest.ended('e1')).toMatchObject({ signal: 'SIGKILL' });
+  expect((await guest.process(MAIN)).state).toBe('running');
+  await guest.thaw();
+  expect(await guest.ended(MAIN)).toMatchObject({ exitCode: 143, signal: 'SIGTERM' });
+});
+
+test('a probe does what its test wants, and is killed with its group', async () => {
+  const { agent, guest } = await run(process(['sleep', 'infinity']));
+  Object.assign(agent.probe, { outcome: 3, output: 'sick' });
+  const first = await guest.launch('p1', process(['sh', '-c', 'probe']), undefined, {
+    group: true,
+  });
+  expect(await first.exit).toMatchObject({ exitCode: 3 });
+  expect(agent.grouped).toEqual(new Set(['p1']));
+  agent.probe.outcome = 'hang';
+  const second = await guest.launch('p2', process(['probe']));
+  await expect.poll(() => agent.probe.running).toBe(1);
+  await guest.signal('p2', 'SIGKILL');
+  expect(await second.exit).toMatchObject({ exitCode: 137 });
+  expect(agent.probe.runs).toBe(2);
+});
+
+test('what came with protocol 4 is refused by the host where the agent is older', async () => {
+  const { guest } = await run(process(['sleep', 'infinity']), {
+    protocol: { minimum: 1, maximum: 3 },
+  });
+  expect([guest.speaks(3), guest.speaks(4)]).toEqual([true, false]);
+  const refused = {
+    code: 'agent-failed',
+    message: expect.stringContaining('speaks protocol 3'),
+    remedy: expect.stringContaining('Restart the box'),
+  };
+  await expect(guest.ended(MAIN)).rejects.toMatchObject(refused);
+  await expect(guest.putResources({})).rejects.toMatchObject(refused);
+  await expect(guest.top()).rejects.toMatchObject(refused);
+  const grouped = guest.startProcess('e1', process(['true']), undefined, { group: true });
+  await expect(grouped).rejects.toMatchObject(refused);
+  expect((await guest.stats()).detail).toBeUndefined();
 });

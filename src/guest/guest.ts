@@ -36,6 +36,8 @@ const PROMPT_MS = 30_000;
 /** For requests that wait for devices, mounts, or the program to be loaded. */
 const SETUP_MS = 120_000;
 const STATE_BYTES = 4 * 1024 * 1024;
+const TOP_BYTES = 2 * 1024 * 1024;
+const STATS_BYTES = 256 * 1024;
 
 const nothing = z.undefined();
 
@@ -46,6 +48,11 @@ export interface LaunchedProcess {
   readonly output: OutputReader;
   /** As `exit` gives it; may be left alone. */
   readonly exit: Promise<Exit>;
+}
+
+export interface StartOptions {
+  /** It has a control group of its own, so that SIGKILL by its id ends all that it started. Protocol 4. */
+  readonly group?: boolean;
 }
 
 /**
@@ -180,8 +187,14 @@ export class Guest {
   }
 
   /** Starts one more process in the box. The id is the caller's: lower-case letters and digits. */
-  startProcess(id: string, process: ProcessSpec, signal?: AbortSignal): Promise<Process> {
-    const body = StartProcess.parse({ id, process });
+  async startProcess(
+    id: string,
+    process: ProcessSpec,
+    signal?: AbortSignal,
+    { group = false }: StartOptions = {},
+  ): Promise<Process> {
+    if (group) this.#expect(4, 'a process with a control group of its own');
+    const body = StartProcess.parse(group ? { id, process, group } : { id, process });
     const options = { signal, deadlineMs: SETUP_MS };
     return this.#session.call('POST', '/v1/processes', body, Process, options);
   }
@@ -190,13 +203,18 @@ export class Guest {
    * Starts one more process, reads its output and waits for its exit: with an agent of protocol 2 all at once, without
    * waiting for an answer in between. Rejects with what the start was refused for.
    */
-  async launch(id: string, process: ProcessSpec, signal?: AbortSignal): Promise<LaunchedProcess> {
+  async launch(
+    id: string,
+    process: ProcessSpec,
+    signal?: AbortSignal,
+    how: StartOptions = {},
+  ): Promise<LaunchedProcess> {
     if (this.#session.version === 1) {
-      const started = await this.startProcess(id, process, signal);
+      const started = await this.startProcess(id, process, signal, how);
       const output = await this.output(id, 0, signal);
       return { process: started, output, exit: unwatched(this.exit(id, signal)) };
     }
-    const starting = this.startProcess(id, process, signal);
+    const starting = this.startProcess(id, process, signal, how);
     const reading = unwatched(this.output(id, 0, signal));
     const exit = unwatched(this.exit(id, signal));
     try {
@@ -269,24 +287,38 @@ export class Guest {
     return (this.#session.version ?? 0) >= version;
   }
 
+  #expect(version: number, what: string): void {
+    if (this.speaks(version)) return;
+    const spoken = this.#session.version ?? 'none';
+    throw new A3sError(
+      'agent-failed',
+      `The guest agent of this box speaks protocol ${spoken}: ${what} came with protocol ${version}`,
+      { remedy: 'Restart the box, so that it boots with the current agent.' },
+    );
+  }
+
   /** Waits until the process has exited, whether or not its output is complete. Protocol 4. */
-  ended(id: string, signal?: AbortSignal): Promise<Exit> {
-    return this.#session.call('GET', `${path(id)}/ended`, undefined, Exit, { signal });
+  async ended(id: string, signal?: AbortSignal): Promise<Exit> {
+    this.#expect(4, 'the end of a process whose output goes on');
+    return await this.#session.call('GET', `${path(id)}/ended`, undefined, Exit, { signal });
   }
 
   /** Holds the box to these limits from now on: all of them, as a spec's. `ulimits` are for processes to come. Protocol 4. */
   async putResources(resources: Resources, signal?: AbortSignal): Promise<void> {
+    this.#expect(4, 'other limits');
     await this.#session.call('PUT', '/v1/resources', resources, nothing, prompt(signal));
   }
 
   /** The processes of the box. Protocol 4. */
   async top(signal?: AbortSignal): Promise<readonly ProcessEntry[]> {
-    const options = prompt(signal);
+    this.#expect(4, 'the list of its processes');
+    const options = { ...prompt(signal), answerBytes: TOP_BYTES };
     return (await this.#session.call('GET', '/v1/top', undefined, ProcessList, options)).processes;
   }
 
   stats(signal?: AbortSignal): Promise<Stats> {
-    return this.#session.call('GET', '/v1/stats', undefined, Stats, prompt(signal));
+    const options = { ...prompt(signal), answerBytes: STATS_BYTES };
+    return this.#session.call('GET', '/v1/stats', undefined, Stats, options);
   }
 
   /** Orders the guest to end. It is gone when the machine is. */
