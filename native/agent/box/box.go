@@ -26,6 +26,7 @@ var (
 	ErrNoTerminal  = errors.New("the process has no terminal")
 	ErrStopping    = errors.New("the box is stopping")
 	ErrNotFound    = errors.New("there is no such process")
+	ErrFrozen      = errors.New("the box is frozen")
 )
 
 // MainID is the id of the main process.
@@ -50,16 +51,22 @@ type Box struct {
 	asleep   bool
 	prepared bool
 	ground   *ground
-	handles  map[string]*Handle
-	filters  filters
-	spare    spare
+	// frozen: no process of the box runs until it is thawed, so none can be started.
+	frozen  bool
+	handles map[string]*Handle
+	// ulimits are those of processes to come.
+	ulimits *[]Ulimit
+	filters filters
+	// tops are the lists of processes that are being made.
+	tops  chan struct{}
+	spare spare
 }
 
 // New makes a box without a spec. binary is open on this program, which nobody can write to. drivers gives the box's devices their drivers, those
 // of some uses where it has any, and bars all others; it is called once, before anything of the box runs.
 func New(r *reaper.Reaper, cgroup *Cgroup, binary int, drivers func(uses ...string) error) *Box {
 	return &Box{
-		launcher: launcher{r, binary, cgroup, dockerLimits}, drivers: drivers, handles: map[string]*Handle{},
+		launcher: launcher{r, binary, cgroup, dockerLimits}, drivers: drivers, handles: map[string]*Handle{}, tops: make(chan struct{}, maxTops),
 	}
 }
 
@@ -100,6 +107,7 @@ func (b *Box) Take(spec *Spec, digest string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.handles[MainID] = NewHandle(MainID)
+	b.ulimits = spec.Resources.Ulimits
 	b.ready = true
 	return nil
 }
@@ -188,6 +196,7 @@ func (b *Box) Start() (*Handle, error) {
 func (b *Box) begin(h *Handle, process *Process) error {
 	order := b.order(process)
 	order.Main = true
+	order.Init = b.spec.Init != nil && *b.spec.Init
 	w := b.ground.main
 	if err := w.streams.narrow(order.Terminal, order.Stdin); err != nil {
 		return err
@@ -196,7 +205,7 @@ func (b *Box) begin(h *Handle, process *Process) error {
 	if b.ground.bornIn.namespace == network {
 		network = -1
 	}
-	return b.launch(h, w, order, network, 0)
+	return b.launch(h, w, order, stage.Place{Network: network, Cgroup: -1}, 0)
 }
 
 func (b *Box) claimMain() (*Handle, error) {
@@ -211,20 +220,33 @@ func (b *Box) claimMain() (*Handle, error) {
 		return nil, ErrSpecMissing
 	case b.started:
 		return nil, ErrStarted
+	case b.frozen:
+		return nil, ErrFrozen
 	}
 	b.started = true
 	return b.handles[MainID], nil
 }
 
-// Exec starts another process in the box.
-func (b *Box) Exec(id string, process *Process) (*Handle, error) {
+// Exec starts another process in the box. A grouped one has a control group of its own below the box's.
+func (b *Box) Exec(id string, process *Process, grouped bool) (*Handle, error) {
 	h, err := b.claimExec(id)
 	if err != nil {
 		return nil, err
 	}
-	err = b.exec(h, b.order(process))
+	if grouped {
+		h.group, err = b.launcher.cgroup.newGroup(id)
+	}
+	if err == nil {
+		err = b.exec(h, b.order(process))
+	}
+	if h.group != nil {
+		err = errors.Join(err, h.group.entered())
+	}
 	if err == nil {
 		return h, nil
+	}
+	if h.group != nil {
+		err = errors.Join(err, h.group.end())
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -252,6 +274,8 @@ func (b *Box) claimExec(id string) (*Handle, error) {
 		return nil, ErrTooMany
 	case b.handles[MainID].Report().State != StateRunning:
 		return nil, ErrNotRunning
+	case b.frozen:
+		return nil, ErrFrozen
 	}
 	h := NewHandle(id)
 	b.handles[id] = h
@@ -260,11 +284,14 @@ func (b *Box) claimExec(id string) (*Handle, error) {
 
 // order is what main, exec and terminals have in common: the confinement is the box's.
 func (b *Box) order(process *Process) *stage.Order {
+	b.mu.Lock()
+	limits := limitsWith(b.launcher.limits, b.ulimits)
+	b.mu.Unlock()
 	order := &stage.Order{
 		Args: process.Args, Env: process.Env, Cwd: process.Cwd, User: process.User,
 		Terminal: process.Terminal, Stdin: process.Stdin,
 		NoNewPrivileges: b.spec.Confinement.NoNewPrivileges,
-		Limits:          b.launcher.limits,
+		Limits:          limits,
 	}
 	if process.Size != nil {
 		order.Rows, order.Columns = uint16(process.Size.Rows), uint16(process.Size.Columns)
@@ -288,14 +315,18 @@ func (b *Box) exec(h *Handle, order *stage.Order) error {
 	if err != nil {
 		return errors.Join(err, w.kill(), w.streams.closeOurs())
 	}
-	err = b.launch(h, w, order, b.ground.namespaces.Network, kills)
+	place := stage.Place{Network: b.ground.namespaces.Network, Cgroup: -1}
+	if h.group != nil {
+		place.Cgroup = h.group.procs
+	}
+	err = b.launch(h, w, order, place, kills)
 	go b.replaceSpare(h)
 	return err
 }
 
 // launch gives a stage its order. killsBefore is how many processes of the box had been killed for lack of memory: none before main starts.
-func (b *Box) launch(h *Handle, w *waiting, order *stage.Order, network int, killsBefore uint64) error {
-	s, err := b.launcher.start(w, order, network)
+func (b *Box) launch(h *Handle, w *waiting, order *stage.Order, place stage.Place, killsBefore uint64) error {
+	s, err := b.launcher.start(w, order, place)
 	if err != nil {
 		return errors.Join(err, w.streams.closeOurs())
 	}
@@ -343,6 +374,11 @@ func (b *Box) Forget(id string) error {
 	}
 	if id == MainID || h.Report().State != StateExited {
 		return ErrRunning
+	}
+	if h.group != nil {
+		if err := h.group.end(); err != nil {
+			return err
+		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

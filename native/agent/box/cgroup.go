@@ -2,6 +2,7 @@ package box
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"runtime"
 	"strconv"
@@ -43,9 +44,11 @@ type Cgroup struct {
 
 // NewCgroup moves the agent out of the root group into one of its own, and makes one for the box.
 func NewCgroup() (*Cgroup, error) {
-	if err := os.WriteFile(cgroupRoot+"/cgroup.subtree_control", []byte("+cpu +memory +pids"), 0); err != nil {
+	if err := delegate("cpu", "memory", "pids"); err != nil {
 		return nil, err
 	}
+	// It only counts: a guest whose kernel lacks it has no such counters.
+	_ = delegate("io")
 	for _, dir := range []string{cgroupAgent, cgroupBox} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return nil, err
@@ -57,6 +60,11 @@ func NewCgroup() (*Cgroup, error) {
 	}
 	procs, err := linux.OpenAt(-1, cgroupBox+"/cgroup.procs", syscall.O_WRONLY, 0, 0)
 	return &Cgroup{Procs: procs, Namespace: namespace, dir: cgroupBox}, err
+}
+
+// delegate has the groups below the root take part in these controllers.
+func delegate(controllers ...string) error {
+	return os.WriteFile(cgroupRoot+"/cgroup.subtree_control", []byte("+"+strings.Join(controllers, " +")), 0)
 }
 
 // cgroupNamespace makes a namespace rooted at the box's group: its root is the group that its maker is in, so the agent is there for a
@@ -88,36 +96,58 @@ func cgroupNamespace() (int, error) {
 	return made.fd, os.WriteFile(cgroupAgent+"/cgroup.procs", self, 0)
 }
 
-// limit holds the box to its resources. It says whether the guest has less memory than the box may take.
+// ErrMemoryInUse is a memory limit below what the box uses and cannot do without.
+var ErrMemoryInUse = errors.New("the box uses more memory than that")
+
+// unlimitedGroup is what a new control group is held to.
+var unlimitedGroup = map[string]string{
+	"cpu.max": "max 100000", "pids.max": "max", "memory.low": "0", "cpu.weight": "100",
+}
+
+// limit holds the box to its resources, and to nothing else. It says whether the guest has less memory than the box may take. The memory is
+// first: a box that uses more keeps its limits.
 func (c *Cgroup) limit(resources *Resources) (short bool, err error) {
 	bytes, err := memoryLimit(resources.MemoryBytes)
 	if err != nil {
 		return false, err
 	}
-	memory := strconv.FormatInt(bytes, 10)
 	short = resources.MemoryBytes != nil && bytes < *resources.MemoryBytes
+	limits := [][2]string{
+		{"memory.max", strconv.FormatInt(bytes, 10)}, {"cpu.max", unlimitedGroup["cpu.max"]},
+		{"pids.max", decimal(resources.Pids, unlimitedGroup["pids.max"])},
+		{"memory.low", decimal(resources.MemoryReservationBytes, unlimitedGroup["memory.low"])},
+		{"cpu.weight", decimal(resources.CPUWeight, unlimitedGroup["cpu.weight"])},
+	}
+	if resources.CPUMillis != nil {
+		limits[1][1] = cpuMax(*resources.CPUMillis)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	limits := [][2]string{{"memory.max", memory}}
-	if resources.CPUMillis != nil {
-		limits = append(limits, [2]string{"cpu.max", cpuMax(*resources.CPUMillis)})
-	}
-	if resources.Pids != nil {
-		limits = append(limits, [2]string{"pids.max", strconv.FormatInt(*resources.Pids, 10)})
+	if c.limits == nil {
+		c.limits = maps.Clone(unlimitedGroup)
 	}
 	for _, limit := range limits {
-		if c.limits[limit[0]] == limit[1] {
+		file, value := limit[0], limit[1]
+		if c.limits[file] == value {
 			continue
 		}
-		if err := os.WriteFile(c.dir+"/"+limit[0], []byte(limit[1]), 0); err != nil {
-			return short, &deviceError{"limit", limit[0], err}
+		err := os.WriteFile(c.dir+"/"+file, []byte(value), 0)
+		if errors.Is(err, syscall.EBUSY) {
+			return short, ErrMemoryInUse
 		}
-		if c.limits == nil {
-			c.limits = map[string]string{}
+		if err != nil {
+			return short, &deviceError{"limit", file, err}
 		}
-		c.limits[limit[0]] = limit[1]
+		c.limits[file] = value
 	}
 	return short, nil
+}
+
+func decimal(limit *int64, otherwise string) string {
+	if limit == nil {
+		return otherwise
+	}
+	return strconv.FormatInt(*limit, 10)
 }
 
 // memoryLimit never promises what the guest does not have: the agent must outlive a box that takes all it can.
@@ -145,33 +175,6 @@ func cpuMax(millis int64) string {
 	return strconv.FormatInt(max(millis*longPeriod/1000, shortQuota), 10) + " " + strconv.Itoa(longPeriod)
 }
 
-// Stats are the counters of the group.
-type Stats struct {
-	MemoryBytes     uint64 `json:"memoryBytes"`
-	MemoryPeakBytes uint64 `json:"memoryPeakBytes"`
-	CPUUsec         uint64 `json:"cpuUsec"`
-	Pids            uint64 `json:"pids"`
-}
-
-func (c *Cgroup) stats() (*Stats, error) {
-	stats := &Stats{}
-	var err error
-	for _, counter := range []struct {
-		file, key string
-		value     *uint64
-	}{
-		{"memory.current", "", &stats.MemoryBytes},
-		{"memory.peak", "", &stats.MemoryPeakBytes},
-		{"cpu.stat", "usage_usec", &stats.CPUUsec},
-		{"pids.current", "", &stats.Pids},
-	} {
-		if *counter.value, err = c.counter(counter.file, counter.key); err != nil {
-			return nil, err
-		}
-	}
-	return stats, nil
-}
-
 // oomKills counts the processes of the box that the kernel killed for lack of memory.
 func (c *Cgroup) oomKills() (uint64, error) { return c.counter("memory.events", "oom_kill") }
 
@@ -182,48 +185,4 @@ func (c *Cgroup) kill() error { return os.WriteFile(c.dir+"/cgroup.kill", []byte
 func (c *Cgroup) populated() (bool, error) {
 	n, err := c.counter("cgroup.events", "populated")
 	return n != 0, err
-}
-
-// read reads a file of the group, which stays open.
-func (c *Cgroup) read(file string) ([]byte, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	fd, open := c.counters[file]
-	if !open {
-		var err error
-		if fd, err = linux.OpenAt(-1, c.dir+"/"+file, syscall.O_RDONLY, 0, 0); err != nil {
-			return nil, err
-		}
-		if c.counters == nil {
-			c.counters = map[string]int{}
-		}
-		c.counters[file] = fd
-	}
-	content := make([]byte, 4096)
-	n, err := syscall.Pread(fd, content, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "read", Path: c.dir + "/" + file, Err: err}
-	}
-	return content[:n], nil
-}
-
-var errCounter = errors.New("counter is missing")
-
-// counter reads a file that is one number, or the line of one that begins with a key.
-func (c *Cgroup) counter(file, key string) (uint64, error) {
-	content, err := c.read(file)
-	if err != nil {
-		return 0, err
-	}
-	for text := string(content); text != ""; {
-		var line string
-		line, text, _ = strings.Cut(text, "\n")
-		if key == "" {
-			return strconv.ParseUint(line, 10, 64)
-		}
-		if len(line) > len(key) && line[len(key)] == ' ' && line[:len(key)] == key {
-			return strconv.ParseUint(line[len(key)+1:], 10, 64)
-		}
-	}
-	return 0, &deviceError{"counter", file + " " + key, errCounter}
 }

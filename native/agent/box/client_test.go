@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 type host struct {
 	t      *testing.T
 	client *http.Client
+	// version is 1 where it is empty.
+	version string
 }
 
 // serve answers for a box on a socket.
@@ -57,7 +59,7 @@ func serve(t *testing.T, b *box.Box) *host {
 		transport.CloseIdleConnections()
 		_ = s.Close()
 	})
-	return &host{t, &http.Client{Transport: transport}}
+	return &host{t: t, client: &http.Client{Transport: transport}}
 }
 
 const document = `{"schema":"a3s-box/box-spec/v1","hostname":"box1","rootfs":{"layers":[{"serial":"layer-0"}],
@@ -69,6 +71,21 @@ const document = `{"schema":"a3s-box/box-spec/v1","hostname":"box1","rootfs":{"l
 
 // start runs a box by a spec, its main process included.
 func start(t *testing.T, spec string) *host {
+	t.Helper()
+	h := prepared(t, spec)
+	status, body := h.call("POST", "/v1/processes/main/start", nil)
+	if status != http.StatusOK {
+		t.Fatalf("start: %d %s", status, body)
+	}
+	t.Cleanup(func() {
+		h.call("POST", "/v1/processes/main/signal", strings.NewReader(`{"signal":"SIGKILL"}`))
+		h.call("GET", "/v1/processes/main/exit", nil)
+	})
+	return h
+}
+
+// prepared makes a box by a spec, whose main process was not started.
+func prepared(t *testing.T, spec string) *host {
 	t.Helper()
 	const shell = "/bin/busybox"
 	if os.Getuid() != 0 {
@@ -82,13 +99,7 @@ func start(t *testing.T, spec string) *host {
 		t.Fatal(err)
 	}
 	h := serve(t, b)
-	status, body := h.call("POST", "/v1/processes/main/start", nil)
-	if status != http.StatusOK {
-		t.Fatalf("start: %d %s", status, body)
-	}
 	t.Cleanup(func() {
-		h.call("POST", "/v1/processes/main/signal", strings.NewReader(`{"signal":"SIGKILL"}`))
-		h.call("GET", "/v1/processes/main/exit", nil)
 		if err := box.CloseTestBox(b); err != nil {
 			t.Error(err)
 		}
@@ -101,7 +112,11 @@ func (h *host) request(method, path string, body io.Reader) (*http.Response, err
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	request.Header.Set("a3s-protocol", "1")
+	version := h.version
+	if version == "" {
+		version = "1"
+	}
+	request.Header.Set("a3s-protocol", version)
 	return h.client.Do(request)
 }
 

@@ -35,7 +35,7 @@ func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte) (*Box
 	b := New(r, cgroup, binary, nil)
 	// Raising limits takes a capability that even root may lack where tests run.
 	b.launcher.limits = nil
-	b.spec, b.ready, b.digest = spec, true, digestOf(document)
+	b.spec, b.ready, b.digest, b.ulimits = spec, true, digestOf(document), spec.Resources.Ulimits
 	b.handles[MainID] = NewHandle(MainID)
 	return b, b.setupOnHost(shell)
 }
@@ -115,7 +115,7 @@ func CloseTestBox(b *Box) error {
 func (b *Box) CoreLimit() uint64 {
 	for _, limit := range b.launcher.limits {
 		if limit.Resource == rlimitCore {
-			return limit.Value
+			return limit.Hard
 		}
 	}
 	return unlimited

@@ -30,6 +30,8 @@ type network struct {
 	system root
 	// inside speaks to the namespace.
 	inside *netlink.Connection
+	// counters is open on what its devices have received and sent.
+	counters int
 	// index is that of eth0, 0 where there is none.
 	index int
 }
@@ -122,6 +124,9 @@ func (n *network) make(device nic, g *ground) (err error) {
 		return err
 	}
 	if n.inside, err = netlink.Open(); err != nil {
+		return err
+	}
+	if n.counters, err = linux.OpenAt(-1, "/proc/thread-self/net/dev", syscall.O_RDONLY, 0, 0); err != nil {
 		return err
 	}
 	if device.index != 0 {
@@ -249,5 +254,5 @@ func (n *network) writeSysctls() error {
 }
 
 func (n *network) close() error {
-	return errors.Join(n.inside.Close(), syscall.Close(n.namespace), syscall.Close(n.system.fd))
+	return errors.Join(n.inside.Close(), syscall.Close(n.namespace), syscall.Close(n.counters), syscall.Close(n.system.fd))
 }

@@ -56,7 +56,7 @@ func TestAGuestThatIsAsleepDoesNothing(t *testing.T) {
 	b := &Box{asleep: true, handles: map[string]*Handle{}}
 	_, taken := b.TakeSpec([]byte(example))
 	_, started := b.Start()
-	_, executed := b.Exec("e", &Process{})
+	_, executed := b.Exec("e", &Process{}, false)
 	_, found := b.Process(MainID)
 	_, counted := b.Stats()
 	for verb, err := range map[string]error{

@@ -64,15 +64,19 @@ type Handle struct {
 	exit      *Exit
 	child     *reaper.Child
 	terminal  *os.File
-	// complete is closed when the process has exited and its output has ended.
-	complete chan struct{}
+	// group is its own control group, or nil.
+	group *group
+	// ended is closed when the process has exited, and complete when its output has ended besides.
+	ended, complete chan struct{}
 	// reader ends the present reader of the output.
 	reader func()
 }
 
 // NewHandle is a process that was not started yet.
 func NewHandle(id string) *Handle {
-	return &Handle{ID: id, Output: output.New(), Input: newInput(), state: StateCreated, complete: make(chan struct{})}
+	return &Handle{
+		ID: id, Output: output.New(), Input: newInput(), state: StateCreated, ended: make(chan struct{}), complete: make(chan struct{}),
+	}
 }
 
 // Report answers the present state.
@@ -83,6 +87,9 @@ func (h *Handle) Report() Report {
 	return Report{h.ID, h.state, h.pid, h.startedAt, h.exit, written, acknowledged}
 }
 
+// Ended is closed when the process has exited, whether or not its output has ended.
+func (h *Handle) Ended() <-chan struct{} { return h.ended }
+
 // Complete is closed when the process has exited and its output has ended.
 func (h *Handle) Complete() <-chan struct{} { return h.complete }
 
@@ -90,6 +97,9 @@ func (h *Handle) Complete() <-chan struct{} { return h.complete }
 func (h *Handle) Signal(signal syscall.Signal) error {
 	if h.endWaiting(signal) {
 		return nil
+	}
+	if h.group != nil && signal == syscall.SIGKILL {
+		return h.group.kill()
 	}
 	h.mu.Lock()
 	child := h.child
@@ -186,6 +196,10 @@ func (h *Handle) watch(outputs []source, oomKilled func(status syscall.WaitStatu
 	h.mu.Lock()
 	h.state, h.exit = StateExited, exit
 	h.mu.Unlock()
+	if h.group != nil {
+		h.group.tidy()
+	}
+	close(h.ended)
 	h.Input.processExited()
 	for _, source := range outputs {
 		source.endWithin(outputGrace)

@@ -11,6 +11,8 @@ type Spec struct {
 	Network     Network     `json:"network"`
 	Confinement Confinement `json:"confinement"`
 	Resources   Resources   `json:"resources"`
+	// Init has process 1 be an init of the agent's own, and the main process its child; nil is false.
+	Init *bool `json:"init"`
 	// Attachments are the agent's own mounts; no host can name one.
 	Attachments []Attachment `json:"-"`
 }
@@ -114,11 +116,4 @@ type Confinement struct {
 	Seccomp         string   `json:"seccomp"`
 	MaskedPaths     []string `json:"maskedPaths"`
 	ReadonlyPaths   []string `json:"readonlyPaths"`
-}
-
-// Resources limit the box; nil is no limit.
-type Resources struct {
-	MemoryBytes *int64 `json:"memoryBytes"`
-	CPUMillis   *int64 `json:"cpuMillis"`
-	Pids        *int64 `json:"pids"`
 }

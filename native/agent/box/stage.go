@@ -34,9 +34,9 @@ type launcher struct {
 
 // dockerLimits are those that Docker's service gives to its containers.
 var dockerLimits = []stage.Limit{
-	{Resource: rlimitCore, Value: unlimited},
-	{Resource: rlimitNproc, Value: unlimited},
-	{Resource: rlimitNofile, Value: 1 << 20},
+	{Resource: rlimitCore, Soft: unlimited, Hard: unlimited},
+	{Resource: rlimitNproc, Soft: unlimited, Hard: unlimited},
+	{Resource: rlimitNofile, Soft: 1 << 20, Hard: 1 << 20},
 }
 
 const (
@@ -51,7 +51,7 @@ func (b *Box) ForbidCoreDumps() {
 	limits := slices.Clone(dockerLimits)
 	for index := range limits {
 		if limits[index].Resource == rlimitCore {
-			limits[index].Value = 0
+			limits[index].Soft, limits[index].Hard = 0, 0
 		}
 	}
 	b.launcher.limits = limits
@@ -117,11 +117,11 @@ func (w *waiting) await() (int, error) {
 }
 
 // start gives a stage its order, and answers once the workload has been executed, or why it was not.
-func (l *launcher) start(w *waiting, order *stage.Order, network int) (*started, error) {
+func (l *launcher) start(w *waiting, order *stage.Order, place stage.Place) (*started, error) {
 	defer syscall.Close(w.socket)
 	done := l.reaper.Adopting()
 	defer done()
-	if err := order.Send(w.socket, network, w.room); err != nil {
+	if err := order.Send(w.socket, place, w.room); err != nil {
 		return nil, errors.Join(err, w.kill())
 	}
 	talk, err := listen(w.socket, w.room)
@@ -293,6 +293,7 @@ func executeRefusal(errno syscall.Errno, step byte) *stage.Refusal {
 		names := map[byte]string{
 			stage.StepCgroup: "join the control group", stage.StepSession: "setsid",
 			stage.StepTerminal: "set the controlling terminal", stage.StepStdio: "set standard streams",
+			stage.StepFork: "fork", stage.StepLimits: "set resource limits", stage.StepInit: "execute the init",
 		}
 		return &stage.Refusal{Code: stage.SetupFailed, Message: names[step] + ": " + errno.Error()}
 	}

@@ -36,7 +36,7 @@ func ParseSpec(data []byte) (*Spec, error) {
 	c.mounts(spec.Mounts)
 	c.network(&spec.Network)
 	c.confinement(&spec.Confinement)
-	c.resources(&spec.Resources)
+	c.resources(&spec.Resources, "resources.")
 	return spec, c.err
 }
 
@@ -152,14 +152,6 @@ func (c *checks) confinement(confinement *Confinement) {
 		for _, path := range paths {
 			c.that(isAbsolute(path), field, "holds what is not an absolute path")
 		}
-	}
-}
-
-func (c *checks) resources(resources *Resources) {
-	for field, limit := range map[string]*int64{
-		"resources.memoryBytes": resources.MemoryBytes, "resources.cpuMillis": resources.CPUMillis, "resources.pids": resources.Pids,
-	} {
-		c.that(limit == nil || *limit >= 1, field, "must be at least 1")
 	}
 }
 

@@ -103,6 +103,7 @@ func (h *Handle) end(exit *Exit) {
 	h.mu.Lock()
 	h.state, h.exit = StateExited, exit
 	h.mu.Unlock()
+	close(h.ended)
 	h.Input.processExited()
 	h.Output.End()
 	close(h.complete)

@@ -32,7 +32,7 @@ func (s *Spec) Box() *box.Spec {
 			Args: s.Process.Args, Env: s.Process.Env, Cwd: s.Process.Cwd, User: s.Process.User,
 			Terminal: s.Process.Terminal, Stdin: s.Process.Stdin,
 		},
-		Network: s.network(), Confinement: s.confinement(), Resources: s.Resources,
+		Network: s.network(), Confinement: s.confinement(), Resources: s.Resources, Init: s.Init,
 	}
 }
 

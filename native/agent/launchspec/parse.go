@@ -126,13 +126,16 @@ func (c *checks) paths(paths []string, field string) {
 }
 
 func (c *checks) resources(r *box.Resources) {
-	c.atLeastOne(r.MemoryBytes, "resources.memoryBytes")
-	c.atLeastOne(r.CPUMillis, "resources.cpuMillis")
-	c.atLeastOne(r.Pids, "resources.pids")
-}
-
-func (c *checks) atLeastOne(limit *int64, field string) {
-	c.that(limit == nil || *limit >= 1, field, "must be at least 1")
+	if err := box.CheckResources(r, "resources."); err != nil && c.err == nil {
+		c.err = err
+	}
+	if r.Ulimits == nil {
+		return
+	}
+	for _, limit := range *r.Ulimits {
+		// A core dump is the workload's memory in a file.
+		c.that(limit.Name != "core" || limit.Soft == 0 && limit.Hard == 0, "resources.ulimits", "lets the workload leave core dumps")
+	}
 }
 
 func (c *checks) hostMay(permissions []string) {

@@ -21,6 +21,7 @@ type Spec struct {
 	Network         string          `json:"network"`
 	Confinement     box.Confinement `json:"confinement"`
 	Resources       box.Resources   `json:"resources"`
+	Init            *bool           `json:"init"`
 	HostMay         []string        `json:"hostMay"`
 	Secrets         []Secret        `json:"secrets"`
 	SecretsDeadline int64           `json:"secretsDeadline"`

@@ -7,6 +7,7 @@ import (
 
 // How openat2 walks a path.
 const (
+	NoCrossing   uint64 = 0x1
 	NoMagicLinks uint64 = 0x2
 	NoSymlinks   uint64 = 0x4
 	Beneath      uint64 = 0x8

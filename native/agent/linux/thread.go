@@ -133,7 +133,21 @@ func Ioctl(fd int, request uintptr, argument unsafe.Pointer) error {
 	return failed("ioctl", "", errno)
 }
 
-// SetLimit sets a resource limit of this process behind the back of package syscall, which would restore its own.
+// RaiseLimit raises the hard limit of a resource of this process where it is lower, behind the back of package syscall, which would restore its own.
+func RaiseLimit(resource int, hard uint64) error {
+	var limit syscall.Rlimit
+	if _, errno := call(syscall.SYS_PRLIMIT64, 0, uintptr(resource), 0, address(&limit), 0, 0); errno != 0 {
+		return failed("prlimit", "", errno)
+	}
+	if limit.Max >= hard {
+		return nil
+	}
+	limit.Max = hard
+	_, errno := call(syscall.SYS_PRLIMIT64, 0, uintptr(resource), address(&limit), 0, 0, 0)
+	return failed("prlimit", "", errno)
+}
+
+// SetLimit sets both limits of a resource of this process, in the same way.
 func SetLimit(resource int, value uint64) error {
 	limit := syscall.Rlimit{Cur: value, Max: value}
 	_, errno := call(syscall.SYS_PRLIMIT64, 0, uintptr(resource), address(&limit), 0, 0, 0)

@@ -36,7 +36,7 @@ func permitting(permissions ...string) *launchspec.Spec {
 // codeFor is how a request is admitted: empty, or the refusal's code.
 func codeFor(s *Server, method, path, id, body string) string {
 	for index := range routes {
-		if r := &routes[index]; r.method == method && r.path == path {
+		if r := &routes[index]; r.method == method && r.path == path && r.in.has(s.Confidential != nil) {
 			if err := s.admit(r, id, []byte(body)); err != nil {
 				return codeOf(err)
 			}
@@ -90,11 +90,15 @@ func TestPermissions(t *testing.T) {
 		{"GET", "/v1/state", "", "", []string{anything}},
 		{"POST", "/v1/poweroff", "", "", []string{anything}},
 		{"POST", "/v1/processes/main/start", "", "", []string{anything}},
+		{"POST", "/v1/freeze", "", "", []string{"signals"}},
+		{"POST", "/v1/thaw", "", "", []string{"signals"}},
 		{"POST", "/v1/processes", "", "", []string{"exec"}},
 		{"POST", "/v1/processes/{id}/output", "main", "", []string{"attach", "logs"}},
 		{"POST", "/v1/processes/{id}/output", "e1", "", []string{"exec"}},
 		{"GET", "/v1/processes/{id}/exit", "main", "", []string{anything}},
 		{"GET", "/v1/processes/{id}/exit", "e1", "", []string{"exec"}},
+		{"GET", "/v1/processes/{id}/ended", "main", "", []string{anything}},
+		{"GET", "/v1/processes/{id}/ended", "e1", "", []string{"exec"}},
 		{"PUT", "/v1/processes/{id}/stdin", "main", "", []string{"attach"}},
 		{"PUT", "/v1/processes/{id}/stdin", "e1", "", []string{"exec"}},
 		{"GET", "/v1/processes/{id}", "main", "", []string{anything}},
@@ -110,6 +114,7 @@ func TestPermissions(t *testing.T) {
 		{"POST", "/v1/processes/{id}/resize", "main", "", []string{"attach"}},
 		{"POST", "/v1/processes/{id}/resize", "e1", "", []string{"exec"}},
 		{"GET", "/v1/stats", "", "", []string{"stats"}},
+		{"GET", "/v1/top", "", "", []string{"stats"}},
 	} {
 		seen[c.method+" "+c.path] = true
 		name := c.method + " " + c.path + " " + c.id + c.body

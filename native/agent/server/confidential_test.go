@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,15 +127,20 @@ func TestAConfidentialGuestSaysSo(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &hello); err != nil || status != 200 {
 		t.Fatalf("got %d %s", status, text)
 	}
-	if hello.TEE != "simulated" || hello.Protocol.Minimum != 3 || hello.Protocol.Maximum != 3 {
+	if hello.TEE != "simulated" || hello.Protocol.Minimum != 3 || hello.Protocol.Maximum != maxProtocol {
 		t.Errorf("got %s", text)
 	}
+}
+
+// answers says whether a guest of this kind has a route in any version.
+func answers(method, path string, confidential bool) bool {
+	return slices.ContainsFunc(routes, func(r route) bool { return r.method == method && r.path == path && r.in.has(confidential) })
 }
 
 func TestAConfidentialGuestHasNoRoutesOfPlainOnes(t *testing.T) {
 	c, _, _ := confidential(t)
 	for _, route := range routes {
-		if route.in != plainGuests {
+		if answers(route.method, route.path, true) {
 			continue
 		}
 		if status, text := c.call(route.method, route.path, ""); status != 404 || !strings.Contains(text, `"code":"not-found"`) {
@@ -143,7 +149,7 @@ func TestAConfidentialGuestHasNoRoutesOfPlainOnes(t *testing.T) {
 	}
 	plain := serve(t, (&Server{Box: box.New(nil, &box.Cgroup{}, -1, nil), PowerOff: func() {}}).HTTP())
 	for _, route := range routes {
-		if route.in != confidentialGuests {
+		if answers(route.method, route.path, false) {
 			continue
 		}
 		if status, text := plain.call(route.method, route.path, ""); status != 404 {

@@ -43,6 +43,7 @@ var statuses = map[string]int{
 var conflicts = []error{
 	box.ErrSpecTaken, box.ErrStarted, box.ErrIDTaken, box.ErrTooMany, box.ErrNotRunning, box.ErrRunning,
 	box.ErrNoTerminal, box.ErrStopping, box.ErrInputTaken, box.ErrNoInput,
+	box.ErrFrozen, box.ErrTooManyTops, box.ErrMemoryInUse,
 	box.ErrAsleep, box.ErrNotAsleep, box.ErrPrepared, box.ErrNotFrozen, box.ErrNetwork,
 }
 
@@ -52,6 +53,7 @@ func codeOf(err error) string {
 	var refusal *stage.Refusal
 	var invalid *strictjson.Error
 	var cwd *box.CwdError
+	var memory *box.MemoryError
 	switch {
 	case errors.As(err, &own):
 		return own.Code
@@ -61,6 +63,8 @@ func codeOf(err error) string {
 		return "invalid"
 	case errors.As(err, &cwd):
 		return stage.CwdInvalid
+	case errors.As(err, &memory):
+		return "conflict"
 	case errors.Is(err, http2.ErrTooLarge):
 		return "too-large"
 	case errors.Is(err, box.ErrNotFound):

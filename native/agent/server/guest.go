@@ -63,18 +63,6 @@ func (s *Server) takeSpec(body []byte) (reply, error) {
 	return reply{200, append(appendText([]byte(`{"spec":`), digest), '}')}, err
 }
 
-func (s *Server) stats(_ []byte, _ string) (reply, error) {
-	stats, err := s.Box.Stats()
-	if err != nil {
-		return reply{}, err
-	}
-	to := strconv.AppendUint([]byte(`{"memoryBytes":`), stats.MemoryBytes, 10)
-	to = strconv.AppendUint(append(to, `,"memoryPeakBytes":`...), stats.MemoryPeakBytes, 10)
-	to = strconv.AppendUint(append(to, `,"cpuUsec":`...), stats.CPUUsec, 10)
-	to = strconv.AppendUint(append(to, `,"pids":`...), stats.Pids, 10)
-	return reply{200, append(to, '}')}, nil
-}
-
 func (s *Server) powerOff(t *http2.Stream, body []byte, _ string) {
 	if len(body) > 0 {
 		writeError(t, errBody)

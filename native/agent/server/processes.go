@@ -30,28 +30,52 @@ func (s *Server) startMain(body []byte) (reply, error) {
 	return report(s.Box.Start())
 }
 
+// exec is since version 4.
 func (s *Server) exec(t *http2.Stream, body []byte, _ string) {
+	var request struct {
+		ID      string      `json:"id"`
+		Process box.Process `json:"process"`
+		Group   *bool       `json:"group"`
+	}
+	err := strictjson.Decode(body, &request)
+	s.execute(t, err, request.ID, &request.Process, request.Group != nil && *request.Group)
+}
+
+func (s *Server) execUngrouped(t *http2.Stream, body []byte, _ string) {
 	var request struct {
 		ID      string      `json:"id"`
 		Process box.Process `json:"process"`
 	}
 	err := strictjson.Decode(body, &request)
-	if err == nil && (!isID(request.ID) || request.ID == box.MainID) {
+	s.execute(t, err, request.ID, &request.Process, false)
+}
+
+func (s *Server) execute(t *http2.Stream, err error, id string, process *box.Process, grouped bool) {
+	if err == nil && (!isID(id) || id == box.MainID) {
 		err = &strictjson.Error{Path: "id", Reason: "is not an id"}
 	}
 	if err == nil {
-		err = box.CheckProcess(&request.Process, "process.")
+		err = box.CheckProcess(process, "process.")
 	}
 	if err != nil {
 		writeError(t, err)
 		return
 	}
-	s.order.start(request.ID, func() { give(t)(report(s.Box.Exec(request.ID, &request.Process))) })
+	s.order.start(id, func() { give(t)(report(s.Box.Exec(id, process, grouped))) })
 }
 
 func (s *Server) process(_ []byte, id string) (reply, error) { return report(s.Box.Process(id)) }
 
+// ended answers when the process has exited, exit when its output has ended besides.
+func (s *Server) ended(t *http2.Stream, _ []byte, id string) {
+	s.answerExit(t, id, (*box.Handle).Ended)
+}
+
 func (s *Server) exit(t *http2.Stream, _ []byte, id string) {
+	s.answerExit(t, id, (*box.Handle).Complete)
+}
+
+func (s *Server) answerExit(t *http2.Stream, id string, when func(*box.Handle) <-chan struct{}) {
 	s.order.after(id, func() {
 		h, err := s.Box.Process(id)
 		if err != nil {
@@ -60,7 +84,7 @@ func (s *Server) exit(t *http2.Stream, _ []byte, id string) {
 		}
 		answer := func() { writeJSON(t, reply{200, appendExit(nil, h.Report().Exit)}) }
 		select {
-		case <-h.Complete():
+		case <-when(h):
 			answer()
 			return
 		default:
@@ -69,7 +93,7 @@ func (s *Server) exit(t *http2.Stream, _ []byte, id string) {
 		t.OnEnd(func() { close(gone) })
 		go func() {
 			select {
-			case <-h.Complete():
+			case <-when(h):
 				answer()
 			case <-gone:
 			}

@@ -20,7 +20,7 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 3
+	maxProtocol = 4
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
 )
@@ -48,6 +48,8 @@ type reply struct {
 var nothing = reply{status: 204}
 
 // route is one line of the protocol's table. `{id}` is the process.
+//
+// A route that a later version changed is there once for each way in which it is answered, the latest first.
 type route struct {
 	method, path string
 	// in is which guests have it, and may what the host must be permitted in a confidential one; whoever adds a route has to say both.
@@ -72,20 +74,27 @@ var routes = []route{
 	{method: "POST", path: "/v1/fork", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).fork},
 	{method: "POST", path: "/v1/freeze", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).freeze},
 	{method: "POST", path: "/v1/thaw", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).thaw},
+	{method: "POST", path: "/v1/freeze", in: confidentialGuests, may: may(launchspec.MaySignals), since: 4, limit: maxDocumentBytes, setUp: (*Server).freeze},
+	{method: "POST", path: "/v1/thaw", in: confidentialGuests, may: may(launchspec.MaySignals), since: 4, limit: maxDocumentBytes, setUp: (*Server).thaw},
+	{method: "PUT", path: "/v1/resources", in: plainGuests, may: free, since: 4, limit: maxDocumentBytes, setUp: (*Server).putResources},
 	{method: "PUT", path: "/v1/spec", in: plainGuests, may: free, limit: maxSpecBytes, setUp: (*Server).takeSpec},
 	{method: "PUT", path: "/v1/launch-spec", in: confidentialGuests, may: free, since: 3, fatal: true, limit: maxSpecBytes, setUp: (*Server).takeLaunchSpec},
 	{method: "PUT", path: "/v1/certificates", in: confidentialGuests, may: free, since: 3, limit: maxDocumentBytes, prompt: (*Server).takeCertificates},
 	{method: "GET", path: "/v1/secrets", in: confidentialGuests, may: free, since: 3, stream: (*Server).secrets},
 	{method: "POST", path: "/v1/ratls", in: confidentialGuests, may: free, since: 3, stream: (*Server).ratls},
 	{method: "POST", path: "/v1/processes/main/start", in: allGuests, may: free, limit: maxDocumentBytes, setUp: (*Server).startMain},
-	{method: "POST", path: "/v1/processes", in: allGuests, may: may(launchspec.MayExec), limit: maxSpecBytes, stream: (*Server).exec},
+	{method: "POST", path: "/v1/processes", in: allGuests, may: may(launchspec.MayExec), since: 4, limit: maxSpecBytes, stream: (*Server).exec},
+	{method: "POST", path: "/v1/processes", in: allGuests, may: may(launchspec.MayExec), limit: maxSpecBytes, stream: (*Server).execUngrouped},
 	{method: "POST", path: "/v1/processes/{id}/output", in: allGuests, may: ofMain(launchspec.MayLogs, launchspec.MayAttach), stream: (*Server).output},
 	{method: "GET", path: "/v1/processes/{id}/exit", in: allGuests, may: freeOfMain, stream: (*Server).exit},
+	{method: "GET", path: "/v1/processes/{id}/ended", in: allGuests, may: freeOfMain, since: 4, stream: (*Server).ended},
 	{method: "PUT", path: "/v1/processes/{id}/stdin", in: allGuests, may: ofMain(launchspec.MayAttach), stream: (*Server).stdin},
 	{method: "GET", path: "/v1/processes/{id}", in: allGuests, may: freeOfMain, prompt: (*Server).process},
 	{method: "DELETE", path: "/v1/processes/{id}", in: allGuests, may: freeOfMain, prompt: (*Server).forget},
 	{method: "POST", path: "/v1/processes/{id}/signal", in: allGuests, may: maySignal, limit: maxDocumentBytes, prompt: (*Server).signal},
 	{method: "POST", path: "/v1/processes/{id}/resize", in: allGuests, may: ofMain(launchspec.MayAttach), limit: maxDocumentBytes, prompt: (*Server).resize},
+	{method: "GET", path: "/v1/top", in: allGuests, may: may(launchspec.MayStats), since: 4, stream: (*Server).top},
+	{method: "GET", path: "/v1/stats", in: allGuests, may: may(launchspec.MayStats), since: 4, prompt: (*Server).detailedStats},
 	{method: "GET", path: "/v1/stats", in: allGuests, may: may(launchspec.MayStats), prompt: (*Server).stats},
 	{method: "GET", path: "/v1/hello", in: allGuests, may: free, stream: (*Server).hello},
 	{method: "GET", path: "/v1/state", in: allGuests, may: free, stream: (*Server).state},

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -18,9 +19,10 @@ func confine(order *Order, stdio *stdio) (path string, err error) {
 	if err := stdio.chown(user.UID); err != nil {
 		return "", err
 	}
+	// They are set when nothing is left to do; who may raise them is root before it gives up its privileges.
 	for _, limit := range order.Limits {
-		if err := linux.SetLimit(limit.Resource, limit.Value); err != nil {
-			return "", err
+		if err := linux.RaiseLimit(limit.Resource, limit.Hard); err != nil {
+			return "", &Refusal{SetupFailed, "error setting rlimit type " + strconv.Itoa(limit.Resource) + ": " + err.(*linux.Error).Errno.Error()}
 		}
 	}
 	// As root first, as the user below: either may be the only one who can.

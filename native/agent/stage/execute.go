@@ -13,6 +13,8 @@ const (
 	StepTerminal
 	StepStdio
 	StepExecute
+	StepLimits
+	StepInit
 )
 
 // launch is all that the last steps need; nothing may be allocated after a fork.
@@ -21,19 +23,44 @@ type launch struct {
 	argv, envv **byte
 	fds        [3]int
 	terminal   bool
-	main       bool
-	cgroup     int
-	reply      int
+	// session: it gets one of its own. cgroup is open on what names the members of the control group that it joins; -1: it is there already.
+	session bool
+	cgroup  int
+	reply   int
+	limits  [maxLimits]limit
+	// Of process 1 that is an init.
+	image    int
+	initArgv **byte
+	none     *byte
+	child    uint32
 
-	zero    [1]byte
+	zero    [2]byte
 	message [8]byte
 	action  [4]uint64
 	mask    uint64
 }
 
+// maxLimits is the number of resources that there are.
+const maxLimits = 16
+
+// limit is a Limit for a system call, where it is set.
+type limit struct {
+	set    bool
+	values [2]uint64
+}
+
 // execute starts the program and answers only when it could not.
-func execute(order *Order, path string, stdio *stdio, reply reply) error {
-	l := &launch{fds: stdio.fds, terminal: stdio.terminal, main: order.Main, cgroup: FdCgroup, reply: reply.fd, zero: [1]byte{'0'}}
+func execute(order *Order, path string, stdio *stdio, cgroup int, reply reply) error {
+	l := &launch{fds: stdio.fds, terminal: stdio.terminal, session: !order.Main || order.Init, cgroup: -1, reply: reply.fd, zero: [2]byte{'0'}}
+	if !order.Main {
+		l.cgroup = cgroup
+	}
+	for _, given := range order.Limits {
+		if given.Resource < 0 || given.Resource >= maxLimits {
+			return errOrder
+		}
+		l.limits[given.Resource] = limit{true, [2]uint64{given.Soft, given.Hard}}
+	}
 	var err error
 	if l.path, err = syscall.BytePtrFromString(path); err != nil {
 		return err
@@ -47,11 +74,20 @@ func execute(order *Order, path string, stdio *stdio, reply reply) error {
 		return err
 	}
 	l.argv, l.envv = &argv[0], &envv[0]
+	if order.Main && order.Init {
+		if err := l.prepareInit(order.Args); err != nil {
+			return err
+		}
+	}
 	if order.Main {
 		if err := reply.ready(0); err != nil {
 			return err
 		}
-		become(l)
+		if order.Init {
+			becomeInit(l)
+		} else {
+			become(l)
+		}
 		return nil
 	}
 	pid, errno := forkAndBecome(l)
@@ -96,12 +132,14 @@ func become(l *launch) {
 		ioctlSetControllingTerminal = 0x540e
 		lastSignal                  = 64
 	)
-	// As main did before it waited.
-	if !l.main {
+	// Main did both before it waited.
+	if l.cgroup >= 0 {
 		if _, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(l.cgroup), uintptr(unsafe.Pointer(&l.zero)), 1); errno != 0 {
 			fail(l, StepCgroup, errno)
 			return
 		}
+	}
+	if l.session {
 		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETSID, 0, 0, 0); errno != 0 {
 			fail(l, StepSession, errno)
 			return
@@ -124,10 +162,32 @@ func become(l *launch) {
 		syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&l.action)), 0, 8, 0, 0)
 	}
 	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, sigSetmask, uintptr(unsafe.Pointer(&l.mask)), 0, 8, 0, 0)
+	// As late as can be: little of this process would work with the least of them.
+	if errno := setLimits(l); errno != 0 {
+		fail(l, StepLimits, errno)
+		return
+	}
 	pid, _, _ := syscall.RawSyscall(syscall.SYS_GETPID, 0, 0, 0)
 	say(l, MessagePid, uint32(pid), 0)
 	_, _, errno := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(l.path)), uintptr(unsafe.Pointer(l.argv)), uintptr(unsafe.Pointer(l.envv)))
 	fail(l, StepExecute, errno)
+}
+
+// setLimits lowers the limits of this process, whose hard ones are high enough by then.
+//
+//go:norace
+//go:nosplit
+func setLimits(l *launch) syscall.Errno {
+	for resource := 0; resource < len(l.limits); resource++ {
+		if !l.limits[resource].set {
+			continue
+		}
+		values := uintptr(unsafe.Pointer(&l.limits[resource].values))
+		if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, 0, uintptr(resource), values, 0, 0, 0); errno != 0 {
+			return errno
+		}
+	}
+	return 0
 }
 
 //go:norace

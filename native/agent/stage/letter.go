@@ -2,17 +2,21 @@ package stage
 
 import (
 	"errors"
+	"math/bits"
 	"os"
 	"syscall"
 
 	"a3s.dev/box/agent/linux"
 )
 
-// Send gives a stage that waits its order. network is the network namespace that the workload belongs to; -1 where the stage
-// is in it. room is for the message, and may be nil.
-func (o *Order) Send(socket, network int, room []byte) error {
+// Place is where a workload belongs that is not where its stage is: a network namespace, and what names the members of a control
+// group; -1 for none.
+type Place struct{ Network, Cgroup int }
+
+// Send gives a stage that waits its order. room is for the message, and may be nil.
+func (o *Order) Send(socket int, place Place, room []byte) error {
 	message := o.encode(append(room[:0], messageOrder))
-	if network < 0 && len(message) <= MaxMessage {
+	if place.Network < 0 && place.Cgroup < 0 && len(message) <= MaxMessage {
 		return send(socket, message, nil)
 	}
 	letter, err := linux.Memory("a3s-order", message[1:])
@@ -21,10 +25,14 @@ func (o *Order) Send(socket, network int, room []byte) error {
 	}
 	defer syscall.Close(letter)
 	fds := []int{letter}
-	if network >= 0 {
-		fds = append(fds, network)
+	enclosed := byte(0)
+	for index, fd := range []int{place.Network, place.Cgroup} {
+		if fd >= 0 {
+			fds = append(fds, fd)
+			enclosed |= 1 << index
+		}
 	}
-	return send(socket, []byte{messageLetter}, syscall.UnixRights(fds...))
+	return send(socket, []byte{messageLetter, enclosed}, syscall.UnixRights(fds...))
 }
 
 func send(socket int, message, rights []byte) error {
@@ -38,10 +46,11 @@ func send(socket int, message, rights []byte) error {
 
 var errLetter = errors.New("the letter is not an order")
 
-// receive waits for an order, and the network namespace to enter, or -1; none when the agent wants nothing of this stage any more.
-func receive(socket int) (order *Order, network int, err error) {
+// receive waits for an order, and where to go; none when the agent wants nothing of this stage any more.
+func receive(socket int) (order *Order, place Place, err error) {
+	place = Place{-1, -1}
 	message := make([]byte, MaxMessage)
-	rights := make([]byte, syscall.CmsgSpace(2*4))
+	rights := make([]byte, syscall.CmsgSpace(3*4))
 	var n, rightsLength int
 	for {
 		n, rightsLength, _, _, err = syscall.Recvmsg(socket, message, rights, syscall.MSG_CMSG_CLOEXEC)
@@ -50,29 +59,32 @@ func receive(socket int) (order *Order, network int, err error) {
 		}
 	}
 	if err != nil {
-		return nil, -1, os.NewSyscallError("recvmsg", err)
+		return nil, place, os.NewSyscallError("recvmsg", err)
 	}
 	if n == 0 {
-		return nil, -1, nil
+		return nil, place, nil
 	}
 	if message[0] == messageOrder {
 		order, err = decodeOrder(message[1:n])
-		return order, -1, err
+		return order, place, err
 	}
 	messages, err := syscall.ParseSocketControlMessage(rights[:rightsLength])
-	if err != nil || len(messages) != 1 || message[0] != messageLetter {
-		return nil, -1, errors.Join(errLetter, err)
+	if err != nil || len(messages) != 1 || n != 2 || message[0] != messageLetter {
+		return nil, place, errors.Join(errLetter, err)
 	}
 	fds, err := syscall.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) < 1 || len(fds) > 2 {
-		return nil, -1, errors.Join(errLetter, err)
+	if err != nil || len(fds) != 1+bits.OnesCount8(message[1]) {
+		return nil, place, errors.Join(errLetter, err)
 	}
-	network = -1
-	if len(fds) == 2 {
-		network = fds[1]
+	next := 1
+	for index, fd := range []*int{&place.Network, &place.Cgroup} {
+		if message[1]&(1<<index) != 0 {
+			*fd = fds[next]
+			next++
+		}
 	}
 	order, err = readOrder(fds[0])
-	return order, network, err
+	return order, place, err
 }
 
 func readOrder(letter int) (*Order, error) {

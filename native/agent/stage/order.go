@@ -12,6 +12,8 @@ type Order struct {
 	// Main makes the stage itself the main process, in the namespaces that it was started in.
 	// Otherwise it enters those of its descriptors, and starts a child there.
 	Main bool
+	// Init has main be a child of the stage, which becomes an init.
+	Init bool
 
 	Args     []string
 	Env      []string
@@ -30,17 +32,17 @@ type Order struct {
 	Limits []Limit
 }
 
-// Limit is a resource limit, soft and hard alike; the resource is a number of setrlimit.
+// Limit is a resource limit; the resource is a number of setrlimit.
 type Limit struct {
-	Resource int
-	Value    uint64
+	Resource   int
+	Soft, Hard uint64
 }
 
 var errOrder = errors.New("the order is cut short")
 
 // encode appends an order for decodeOrder.
 func (o *Order) encode(b []byte) []byte {
-	for _, flag := range []bool{o.Main, o.Terminal, o.Stdin, o.NoNewPrivileges} {
+	for _, flag := range []bool{o.Main, o.Init, o.Terminal, o.Stdin, o.NoNewPrivileges} {
 		var bit byte
 		if flag {
 			bit = 1
@@ -61,7 +63,8 @@ func (o *Order) encode(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(o.Limits)))
 	for _, limit := range o.Limits {
 		b = binary.LittleEndian.AppendUint32(b, uint32(limit.Resource))
-		b = binary.LittleEndian.AppendUint64(b, limit.Value)
+		b = binary.LittleEndian.AppendUint64(b, limit.Soft)
+		b = binary.LittleEndian.AppendUint64(b, limit.Hard)
 	}
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(o.Filter)))
 	for _, in := range o.Filter {
@@ -79,7 +82,7 @@ func appendText(b []byte, text string) []byte {
 func decodeOrder(data []byte) (*Order, error) {
 	d := &decoder{data: data}
 	o := &Order{}
-	for _, flag := range []*bool{&o.Main, &o.Terminal, &o.Stdin, &o.NoNewPrivileges} {
+	for _, flag := range []*bool{&o.Main, &o.Init, &o.Terminal, &o.Stdin, &o.NoNewPrivileges} {
 		*flag = d.take(1)[0] == 1
 	}
 	o.Rows = binary.LittleEndian.Uint16(d.take(2))
@@ -94,7 +97,8 @@ func decodeOrder(data []byte) (*Order, error) {
 	}
 	for range d.count() {
 		resource := int(binary.LittleEndian.Uint32(d.take(4)))
-		o.Limits = append(o.Limits, Limit{resource, binary.LittleEndian.Uint64(d.take(8))})
+		soft := binary.LittleEndian.Uint64(d.take(8))
+		o.Limits = append(o.Limits, Limit{resource, soft, binary.LittleEndian.Uint64(d.take(8))})
 	}
 	instructions := d.count()
 	if instructions > 0 {

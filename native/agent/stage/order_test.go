@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"syscall"
@@ -10,9 +11,9 @@ import (
 )
 
 var sampleOrder = &Order{
-	Main: true, Args: []string{"a", ""}, Env: []string{"A=b"}, Cwd: "/", User: "u", Terminal: true, Stdin: true, Rows: 1, Columns: 2,
+	Main: true, Init: true, Args: []string{"a", ""}, Env: []string{"A=b"}, Cwd: "/", User: "u", Terminal: true, Stdin: true, Rows: 1, Columns: 2,
 	Capabilities: 1 << 40, NoNewPrivileges: true, Filter: []linux.Instruction{{Code: 1, Jt: 2, Jf: 3, K: 4}},
-	Limits: []Limit{{7, 1 << 20}},
+	Limits: []Limit{{7, 1 << 10, 1 << 20}},
 }
 
 func TestAnOrderArrivesAsItWasGiven(t *testing.T) {
@@ -34,15 +35,16 @@ func TestAnOrderThatIsCutShortIsRefused(t *testing.T) {
 	}
 }
 
-func TestAnOrderIsDeliveredWithItsNetwork(t *testing.T) {
+func TestAnOrderIsDeliveredWithItsPlace(t *testing.T) {
 	long := *sampleOrder
 	long.Env = []string{"A=" + strings.Repeat("x", MaxMessage)}
 	for name, c := range map[string]struct {
-		order   *Order
-		network bool
+		order           *Order
+		network, cgroup bool
 	}{
-		"a short one": {sampleOrder, false}, "a short one elsewhere": {sampleOrder, true},
-		"a long one": {&long, false}, "a long one elsewhere": {&long, true},
+		"a short one": {sampleOrder, false, false}, "a short one elsewhere": {sampleOrder, true, false},
+		"a long one": {&long, false, false}, "a long one elsewhere": {&long, true, false},
+		"one in a group": {sampleOrder, false, true}, "one in a group elsewhere": {&long, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
@@ -50,19 +52,24 @@ func TestAnOrderIsDeliveredWithItsNetwork(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer syscall.Close(pair[1])
-			sent := -1
+			sent := Place{-1, -1}
 			if c.network {
-				sent = pair[1]
+				sent.Network = pair[1]
+			}
+			if c.cgroup {
+				sent.Cgroup = syscall.Stderr
 			}
 			if err := c.order.Send(pair[0], sent, nil); err != nil {
 				t.Fatal(err)
 			}
-			got, network, err := receive(pair[1])
-			if err != nil || !reflect.DeepEqual(got, c.order) || (network >= 0) != c.network {
-				t.Fatalf("got %+v, %d, %v", got, network, err)
+			got, place, err := receive(pair[1])
+			if err != nil || !reflect.DeepEqual(got, c.order) || !isSame(t, place.Network, sent.Network) || !isSame(t, place.Cgroup, sent.Cgroup) {
+				t.Fatalf("got %+v, %+v, %v", got, place, err)
 			}
-			if network >= 0 {
-				syscall.Close(network)
+			for _, fd := range []int{place.Network, place.Cgroup} {
+				if fd >= 0 {
+					syscall.Close(fd)
+				}
 			}
 			syscall.Close(pair[0])
 			if got, _, err := receive(pair[1]); got != nil || err != nil {
@@ -70,6 +77,19 @@ func TestAnOrderIsDeliveredWithItsNetwork(t *testing.T) {
 			}
 		})
 	}
+}
+
+// isSame says whether two descriptors are of the same file, or both none.
+func isSame(t *testing.T, a, b int) bool {
+	t.Helper()
+	if a < 0 || b < 0 {
+		return a < 0 && b < 0
+	}
+	var first, second syscall.Stat_t
+	if err := errors.Join(syscall.Fstat(a, &first), syscall.Fstat(b, &second)); err != nil {
+		t.Fatal(err)
+	}
+	return first.Dev == second.Dev && first.Ino == second.Ino
 }
 
 func TestTheRehearsalSucceedsWithoutAccountsAndPrograms(t *testing.T) {

@@ -24,7 +24,7 @@ func (r *Refusal) Error() string { return r.Message }
 const (
 	// messageOrder, from the agent, is followed by the order.
 	messageOrder = 'o'
-	// messageLetter, from the agent, carries the order as a descriptor, and maybe the network namespace as another one.
+	// messageLetter, from the agent, carries the order as a descriptor, and where to go as others; its second byte says which.
 	messageLetter = 'l'
 	// MessageWaiting is a stage's first; main's carries a mount of /proc that is attached nowhere.
 	MessageWaiting = 'w'

@@ -82,11 +82,11 @@ func stage(reply reply) error {
 	if err := wait(reply); err != nil {
 		return err
 	}
-	order, network, err := receive(FdTalk)
+	order, place, err := receive(FdTalk)
 	if err != nil || order == nil {
 		return err
 	}
-	if err := enter(order, network); err != nil {
+	if err := enter(order, place.Network); err != nil {
 		return err
 	}
 	stdio, err := openStdio(order, reply)
@@ -97,7 +97,11 @@ func stage(reply reply) error {
 	if err != nil {
 		return err
 	}
-	return execute(order, path, stdio, reply)
+	cgroup := FdCgroup
+	if place.Cgroup >= 0 {
+		cgroup = place.Cgroup
+	}
+	return execute(order, path, stdio, cgroup, reply)
 }
 
 // wait tells the agent that this process waits. Main is in the box's control group and in a session of its own from then on, and hands over a /proc: it shows the pid namespace of who mounts it.

@@ -147,3 +147,34 @@ func lines(content []byte) func(yield func(string) bool) {
 		}
 	}
 }
+
+// maxName is more than any tool gives a user.
+const maxName = 64
+
+// Names answers what passwd calls these users; the first line of each counts. A name that would not do to be shown is none.
+func Names(passwd []byte, of map[uint32]bool) map[uint32]string {
+	names := map[uint32]string{}
+	for line := range lines(passwd) {
+		name, rest, _ := strings.Cut(line, ":")
+		_, rest, _ = strings.Cut(rest, ":")
+		number, _, _ := strings.Cut(rest, ":")
+		uid, ok := parseID(number)
+		if _, found := names[uid]; !ok || found || !of[uid] {
+			continue
+		}
+		names[uid] = ""
+		if isShown(name) {
+			names[uid] = name
+		}
+	}
+	return names
+}
+
+func isShown(name string) bool {
+	for index := range len(name) {
+		if c := name[index]; c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return len(name) <= maxName
+}

@@ -1,0 +1,79 @@
+package box
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"a3s.dev/box/agent/linux"
+)
+
+// groupPrefix begins the names of the control groups below the box's.
+const groupPrefix = "exec-"
+
+// groupTime is how long the processes of a group that was killed are waited for.
+const groupTime = 10 * time.Second
+
+// group is the control group of one process and of all that it starts, below the box's. It has no limits of its own.
+type group struct {
+	dir string
+	// procs is open on what names its members, until the process is one.
+	procs int
+}
+
+func (c *Cgroup) newGroup(id string) (*group, error) {
+	g := &group{dir: c.dir + "/" + groupPrefix + id, procs: -1}
+	if err := os.Mkdir(g.dir, 0o755); err != nil {
+		return nil, err
+	}
+	var err error
+	if g.procs, err = linux.OpenAt(-1, g.dir+"/cgroup.procs", syscall.O_WRONLY, 0, 0); err != nil {
+		return nil, errors.Join(err, syscall.Rmdir(g.dir))
+	}
+	return g, nil
+}
+
+// entered lets go of what a process enters it by.
+func (g *group) entered() error {
+	err := syscall.Close(g.procs)
+	g.procs = -1
+	return err
+}
+
+// kill ends all that is in it; ErrNotRunning where nothing is.
+func (g *group) kill() error {
+	populated, err := g.populated()
+	if errors.Is(err, os.ErrNotExist) || err == nil && !populated {
+		return ErrNotRunning
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(g.dir+"/cgroup.kill", []byte("1"), 0)
+}
+
+func (g *group) populated() (bool, error) {
+	events, err := os.ReadFile(g.dir + "/cgroup.events")
+	return strings.Contains(string(events), "populated 1\n"), err
+}
+
+// tidy removes it unless something is left in it: that goes on, as what any other process leaves behind, until it is killed or the process forgotten.
+func (g *group) tidy() { _ = syscall.Rmdir(g.dir) }
+
+// end ends all that is in it, and removes it.
+func (g *group) end() error {
+	if err := g.kill(); err != nil && err != ErrNotRunning {
+		return err
+	}
+	for end := time.Now().Add(groupTime); ; time.Sleep(pollInterval) {
+		err := syscall.Rmdir(g.dir)
+		if err != syscall.EBUSY || time.Now().After(end) {
+			if err == nil || err == syscall.ENOENT {
+				return nil
+			}
+			return &os.PathError{Op: "remove", Path: g.dir, Err: err}
+		}
+	}
+}
