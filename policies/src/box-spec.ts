@@ -93,6 +93,18 @@ export const ULIMITS = [
   'stack',
 ] as const;
 
+/** `setrlimit` of one resource; -1 is unlimited. */
+const Ulimit = z
+  .strictObject({
+    /** As Docker names it: the resource without `RLIMIT_`, in lower case. */
+    name: z.enum(ULIMITS),
+    soft: z.int().min(-1),
+    hard: z.int().min(-1),
+  })
+  .refine(({ soft, hard }) => hard === -1 || (soft !== -1 && soft <= hard), {
+    error: 'the soft limit must not be above the hard limit',
+  });
+
 /** Limits that the guest's control groups hold the box to; absent means unlimited. */
 export const Resources = z.strictObject({
   /** Memory of all processes of the box, in bytes. */
@@ -107,16 +119,11 @@ export const Resources = z.strictObject({
   cpuWeight: z.int().min(1).max(10_000).optional(),
   /** `setrlimit` of every process of the box, main and exec alike; each resource once. Absent means the agent's own defaults. */
   ulimits: z
-    .array(
-      z.strictObject({
-        /** As Docker names it: the resource without `RLIMIT_`, in lower case. */
-        name: z.enum(ULIMITS),
-        /** -1 is unlimited, here and in `hard`. */
-        soft: z.int().min(-1),
-        hard: z.int().min(-1),
-      }),
-    )
+    .array(Ulimit)
     .max(ULIMITS.length)
+    .refine((limits) => new Set(limits.map(({ name }) => name)).size === limits.length, {
+      error: 'must have each resource once',
+    })
     .optional(),
 });
 export type Resources = z.infer<typeof Resources>;

@@ -95,7 +95,11 @@ export const LaunchSpec = z.strictObject({
     ({ capabilities }) => !capabilities.some((name) => GUEST_CAPABILITIES.has(name)),
     { error: 'capabilities must not be good for the whole guest' },
   ),
-  resources: Resources,
+  /** No core dump leaves the workload's memory in a file. */
+  resources: Resources.refine(
+    ({ ulimits = [] }) => ulimits.every(({ name, hard }) => name !== 'core' || hard === 0),
+    { error: 'core dumps must not be permitted' },
+  ),
   /** Has an init of the agent's run as process 1 of the box. Absent is false. */
   init: z.boolean().optional(),
   hostMay: z

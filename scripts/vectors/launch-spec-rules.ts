@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+import { ULIMITS } from '../../policies/src/box-spec.ts';
 import { canonicalJson } from '../../policies/src/canonical-json.ts';
 import type { LaunchSpec } from '../../policies/src/launch-spec.ts';
 import type { LaunchSpecVector } from './format.ts';
@@ -83,11 +85,26 @@ const FULL: LaunchSpec = {
     maskedPaths: ['/proc/kcore'],
     readonlyPaths: ['/proc/sys', '/'],
   },
-  resources: { memoryBytes: 2 ** 53 - 1, cpuMillis: 1, pids: 100 },
+  resources: {
+    memoryBytes: 2 ** 53 - 1,
+    cpuMillis: 1,
+    pids: 100,
+    memoryReservationBytes: 2 ** 53 - 1,
+    cpuWeight: 10_000,
+    ulimits: [
+      { name: 'nofile', soft: 1024, hard: 2 ** 53 - 1 },
+      { name: 'core', soft: 0, hard: 0 },
+      { name: 'memlock', soft: -1, hard: -1 },
+      { name: 'as', soft: 0, hard: -1 },
+    ],
+  },
+  init: true,
   hostMay: ['attach', 'exec', 'files', 'logs', 'signals', 'stats'],
   secrets: [{ ...FILE, injectors: [A, B] }, ENV],
   secretsDeadline: 86_400,
 };
+
+const ulimit = (name: string, soft: unknown, hard: unknown) => ({ name, soft, hard });
 
 /** Where a value is, such as `rootfs.layers.0.bytes`, and what is put there; undefined takes it away. */
 type Change = readonly [path: string, value: unknown];
@@ -168,6 +185,32 @@ const REFUSED: readonly Refused[] = [
   ['cpu-negative', 'Less than none.', ['resources.cpuMillis', -1]],
   ['pids-null', 'Null for no limit.', ['resources.pids', null]],
   ['pids-unsafe', '2^53.', ['resources.pids', 2 ** 53]],
+  ['reservation-zero', 'No memory.', ['resources.memoryReservationBytes', 0]],
+  ['weight-zero', 'No weight.', ['resources.cpuWeight', 0]],
+  ['weight-beyond', '10001.', ['resources.cpuWeight', 10_001]],
+  ['ulimit-unknown', 'An unknown resource.', ['resources.ulimits', [ulimit('swap', 0, 0)]]],
+  ['ulimit-capitals', 'In capitals.', ['resources.ulimits', [ulimit('NOFILE', 0, 0)]]],
+  ['ulimit-prefix', 'As the kernel.', ['resources.ulimits', [ulimit('RLIMIT_CPU', 0, 0)]]],
+  ['ulimit-soft-above', 'Soft above hard.', ['resources.ulimits', [ulimit('cpu', 2, 1)]]],
+  ['ulimit-soft-unlimited', 'Soft above hard.', ['resources.ulimits', [ulimit('cpu', -1, 1)]]],
+  ['ulimit-negative', 'Less than none.', ['resources.ulimits', [ulimit('cpu', -2, -2)]]],
+  ['ulimit-text', 'A number as text.', ['resources.ulimits', [ulimit('cpu', '1', 1)]]],
+  [
+    'ulimit-twice',
+    'One resource twice.',
+    ['resources.ulimits', [ulimit('cpu', 1, 1), ulimit('cpu', 2, 2)]],
+  ],
+  ['ulimit-hard-missing', 'Both are there.', ['resources.ulimits', [{ name: 'cpu', soft: 1 }]]],
+  [
+    'ulimit-more',
+    'An unknown key.',
+    ['resources.ulimits', [{ ...ulimit('cpu', 1, 1), unit: 's' }]],
+  ],
+  ['ulimit-core', 'Memory in a file.', ['resources.ulimits', [ulimit('core', 0, 1)]]],
+  ['ulimits-object', 'Not a list.', ['resources.ulimits', { cpu: 1 }]],
+  ['ulimits-null', 'Null for none.', ['resources.ulimits', null]],
+  ['init-text', 'A word for a truth value.', ['init', 'true']],
+  ['init-null', 'Null for none.', ['init', null]],
   ['resources-swap', 'An unknown limit.', ['resources.swap', 1]],
   ['host-may-unknown', 'An unknown permission.', ['hostMay', ['debug']]],
   ['host-may-all', 'A word for all of them.', ['hostMay', ['*']]],
@@ -313,6 +356,12 @@ export function launchSpecRuleVectors(): LaunchSpecVector[] {
       'rootfs.layers',
       Array(128).fill(SMALL.rootfs.layers[0]),
     ]),
+    accepted('ulimits-none', 'An empty list is one.', ['resources.ulimits', []]),
+    accepted('ulimits-all', 'Every resource.', [
+      'resources.ulimits',
+      ULIMITS.map((name) => ulimit(name, 0, 0)),
+    ]),
+    accepted('init-false', 'Written out.', ['init', false]),
     accepted('secret-any', 'Whoever reaches the box may inject it.', ['secrets', [ENV]]),
     ...REFUSED.map(([name, comment, ...changes]) => vector(name, comment, changed(SMALL, changes))),
     ...OTHER_TEXTS.map(([name, comment, change]) => vector(name, comment, change(small))),

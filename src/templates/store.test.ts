@@ -141,7 +141,7 @@ describe('a template that is there', () => {
       shape: shape(),
       memoryBytes: 16 * MEBIBYTE,
     });
-    expect(taken.protocol).toBe(3);
+    expect(taken.protocol).toBe(PROTOCOL.maximum);
     const ram = Buffer.alloc(16 * MEBIBYTE);
     expect(readSync(taken.template.ram, ram, 0, ram.length, 0)).toBe(ram.length);
     expect(ram.subarray(8 * MEBIBYTE, 8 * MEBIBYTE + 7 + made.length).toString()).toBe(
@@ -206,7 +206,7 @@ describe('a template that is there', () => {
       expect(statSync(join(directory, name)).uid).toBe(process.geteuid?.());
     }
     const details = store.inspect(key.slice(0, 12));
-    expect(details).toMatchObject({ key, protocol: 3, cpus: 1 });
+    expect(details).toMatchObject({ key, protocol: PROTOCOL.maximum, cpus: 1 });
     expect(details.inputs).toMatchObject({ cpus: '1', 'engine: engine': 'fake' });
     expect(details.files.map(({ name }) => name).sort()).toEqual(['changes', 'device', 'ram']);
     expect(Date.parse(details.expiresAt ?? '') - Date.parse(details.createdAt)).toBe(DAY);
