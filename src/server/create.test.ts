@@ -176,10 +176,6 @@ describe('create refuses before it changes anything', () => {
     ['HostConfig.MaskedPaths', { HostConfig: { MaskedPaths: [] } }],
     ['HostConfig.PidMode', { HostConfig: { PidMode: 'host' } }],
     ['HostConfig.NetworkMode', { HostConfig: { NetworkMode: 'host' } }],
-    ['HostConfig.PidsLimit', { HostConfig: { PidsLimit: 100 } }],
-    ['HostConfig.CpuQuota', { HostConfig: { CpuQuota: 50_000 } }],
-    ['HostConfig.MemorySwap', { HostConfig: { MemorySwap: -1 } }],
-    ['HostConfig.RestartPolicy', { HostConfig: { RestartPolicy: { Name: 'always' } } }],
     ['HostConfig.LogConfig', { HostConfig: { LogConfig: { Type: 'syslog' } } }],
     ['HostConfig.Mounts', { HostConfig: { Mounts: [{ Type: 'volume' }] } }],
     ['HostConfig.ReadonlyRootfs', { HostConfig: { ReadonlyRootfs: true } }],
@@ -187,7 +183,6 @@ describe('create refuses before it changes anything', () => {
     ['HostConfig.Binds', { HostConfig: { Binds: ['/a:/b:z'] } }],
     ['HostConfig.PortBindings', { HostConfig: { PortBindings: { '53/udp': [{}] } } }],
     ['HostConfig.FromTheFuture', { HostConfig: { FromTheFuture: 1 } }],
-    ['Healthcheck', { Healthcheck: { Test: ['CMD', 'true'] } }],
     ['Volumes', { Volumes: { '/data': {} } }],
     ['Unheard', { Unheard: 1 }],
     [

@@ -4,19 +4,13 @@
  * @module
  */
 import { join } from 'node:path';
-import { type Box, commandOf, type Port } from '../../boxes/box.ts';
+import { type Box, commandOf } from '../../boxes/box.ts';
 import { hostMay } from '../../boxes/confidential/host-may.ts';
 import { boxDirectory, type Runtime } from '../../boxes/runtime.ts';
 import { trustOf } from '../../boxes/trust-record.ts';
 import { GUEST_NETWORK } from '../../engine/network.ts';
-import {
-  bindText,
-  dockerStatus,
-  networkMode,
-  portName,
-  publishedPorts,
-  ZERO_TIME,
-} from './show.ts';
+import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';
+import { dockerStatus, networkMode, portName, publishedPorts, ZERO_TIME } from './show.ts';
 import { showConfidential } from './show-confidential.ts';
 
 export function inspectBox(rt: Runtime, box: Box) {
@@ -42,7 +36,7 @@ export function inspectBox(rt: Runtime, box: Box) {
     // None where this host may not keep what the box writes.
     LogPath: hostMay(box, 'logs') ? join(boxDirectory(rt, definition.id), 'output.log') : '',
     Name: `/${box.name}`,
-    RestartCount: 0,
+    RestartCount: box.state.restartCount,
     Driver: 'erofs',
     Platform: 'linux',
     MountLabel: '',
@@ -91,30 +85,6 @@ function execIds(rt: Runtime, id: string): string[] | null {
   return running.length === 0 ? null : running.map((exec) => exec.id);
 }
 
-function hostConfigOf(box: Box) {
-  const { definition } = box;
-  const { binds, ports, size } = definition;
-  return {
-    Binds: binds.length === 0 ? null : binds.map(bindText),
-    ContainerIDFile: '',
-    LogConfig: { Type: 'json-file', Config: {} },
-    NetworkMode: networkMode(box),
-    PortBindings: byBoxPort(box, ports),
-    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
-    AutoRemove: definition.autoRemove,
-    ConsoleSize: size === undefined ? [0, 0] : [size.rows, size.columns],
-    CapAdd: null,
-    CapDrop: null,
-    Privileged: false,
-    ReadonlyRootfs: false,
-    SecurityOpt: null,
-    Memory: definition.memoryBytes,
-    NanoCpus: definition.nanoCpus,
-    PidsLimit: null,
-    Runtime: 'a3s-box',
-  };
-}
-
 function configOf(box: Box) {
   const { definition } = box;
   const { stopTimeout, attach } = definition;
@@ -147,6 +117,7 @@ function configOf(box: Box) {
     Labels: definition.labels,
     StopSignal: definition.stopSignal,
     ...(stopTimeout === undefined ? {} : { StopTimeout: stopTimeout }),
+    ...(definition.health === undefined ? {} : { Healthcheck: definition.health.asked }),
   };
 }
 
@@ -167,18 +138,4 @@ function networkOf(box: Box) {
     MacAddress: '',
     Networks: { [networkMode(box)]: { ...address, NetworkID: '', EndpointID: '', Aliases: null } },
   };
-}
-
-function byBoxPort(
-  box: Box,
-  ports: readonly Port[],
-): Record<string, { HostIp: string; HostPort: string }[]> {
-  const result: Record<string, { HostIp: string; HostPort: string }[]> = {};
-  for (const { boxPort, hostIp, hostPort } of ports) {
-    const key = `${portName(box, boxPort)}/tcp`;
-    const bindings = result[key] ?? [];
-    bindings.push({ HostIp: hostIp, HostPort: hostPort === 0 ? '' : String(hostPort) });
-    result[key] = bindings;
-  }
-  return result;
 }
