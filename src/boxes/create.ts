@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
 import type { Bind, Box, BoxDefinition } from './box.ts';
+import { checkResources } from './check-resources.ts';
 import { checkSpec } from './check-spec.ts';
 import { now, timestamp } from './clock.ts';
 import { checkConfidential } from './confidential/check.ts';
@@ -17,7 +18,7 @@ import type { CreateRequest } from './create-request.ts';
 import { checkName, inventName } from './name.ts';
 import { pinnedImage } from './pinned-image.ts';
 import { planBox } from './plan.ts';
-import { checkResources } from './resources.ts';
+
 import { boxDirectory, publish, type Runtime } from './runtime.ts';
 import { nameInUse } from './store.ts';
 import { takenUids } from './taken-uids.ts';

@@ -24,7 +24,7 @@ import {
 import { changesLayers } from './changes-layers.ts';
 import { DEFAULT_CONFINEMENT } from './confinement.ts';
 import { processEnvironment } from './environment.ts';
-import { boxMemory, machineCpus, machineMemory } from './resources.ts';
+import { askedCpus, hostLimitsOf, machineCpus, machineMemory, resourcesOf } from './resources.ts';
 import { boxDirectory, type Runtime } from './runtime.ts';
 
 /** Serial of a disk of changes that has been used before, in a machine whose template has one of its own. */
@@ -124,7 +124,7 @@ export function describeMachine(
     id: definition.id,
     runtimeDir: directory,
     identity: definition.identity,
-    cpus: machineCpus(definition.nanoCpus),
+    cpus: machineCpus(askedCpus(definition)),
     // What the box needs, and so what the host must have: a template's copy may be larger, but what is not written in it
     // takes no memory, and the box's limit in the guest is this one less the guest's share.
     memoryBytes: machineMemory(definition.memoryBytes),
@@ -133,6 +133,7 @@ export function describeMachine(
     nic,
     shares: found.shares,
     template: taken?.template,
+    hostLimits: hostLimitsOf(definition),
   };
   const spec = BoxSpec.parse(
     specDocument(definition, {
@@ -158,6 +159,7 @@ export type Described = Pick<
   | 'openStdin'
   | 'memoryBytes'
   | 'nanoCpus'
+  | 'limits'
   | 'size'
 >;
 
@@ -182,20 +184,9 @@ export function specDocument(
   };
 }
 
-/** What the guest holds the box's processes to. */
-export function resourcesOf({
-  memoryBytes,
-  nanoCpus,
-}: Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus'>): BoxSpec['resources'] {
-  return {
-    memoryBytes: boxMemory(memoryBytes),
-    ...(nanoCpus === 0 ? {} : { cpuMillis: Math.ceil(nanoCpus / 1_000_000) }),
-  };
-}
-
 /** The process that the box is there for. */
 export function mainProcess(
-  definition: Omit<Described, 'memoryBytes' | 'nanoCpus'>,
+  definition: Omit<Described, 'memoryBytes' | 'nanoCpus' | 'limits'>,
 ): BoxSpec['process'] {
   return {
     args: commandOf(definition),

@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { A3sError } from '../errors.ts';
+import type { Resources } from '@a3s-box/policies';
+import type { HostLimits } from '../engine/engine.ts';
+import type { BoxDefinition } from './box.ts';
+import { parseCpuset } from './cpuset.ts';
+import type { Limits } from './limits.ts';
+
+/** What of a definition, or of a request, says how much. */
+export type AskedResources = Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus' | 'limits'>;
 
 const MIB = 1024 * 1024;
 
@@ -14,37 +21,15 @@ const DESCRIBED = 512 * MIB;
 const DESCRIPTION = 64;
 /** Of a box that asks for nothing: a machine of 512 MiB. */
 const DEFAULT_MEMORY = 512 * MIB - GUEST_OVERHEAD;
-/** Docker's bound. */
-const MIN_MEMORY = 6 * MIB;
 /** QEMU and the kernel want whole pages of 2 MiB. */
 const STEP = 2 * MIB;
-const NANO = 1_000_000_000;
-const MIN_NANO_CPUS = NANO / 100;
-
-/** @throws A3sError `invalid-argument`, before anything is changed */
-export function checkResources(
-  asked: { memoryBytes: number; nanoCpus: number },
-  host: { cpus: number; memoryBytes: number },
-): void {
-  if (asked.memoryBytes !== 0 && asked.memoryBytes < MIN_MEMORY) {
-    throw new A3sError('invalid-argument', 'Minimum memory limit allowed is 6MB');
-  }
-  const machine = machineMemory(asked.memoryBytes);
-  if (machine > host.memoryBytes) {
-    throw new A3sError(
-      'invalid-argument',
-      `Cannot give the box ${mib(asked.memoryBytes)} MiB: its machine would need ${mib(machine)} MiB, and this host has ${mib(host.memoryBytes)} MiB`,
-      { remedy: 'Ask for less memory.' },
-    );
-  }
-  if (asked.nanoCpus === 0) return;
-  if (asked.nanoCpus < MIN_NANO_CPUS || asked.nanoCpus > host.cpus * NANO) {
-    throw new A3sError(
-      'invalid-argument',
-      `Range of CPUs is from 0.01 to ${host.cpus}.00, as there are only ${host.cpus} CPUs available`,
-    );
-  }
-}
+export const NANO = 1_000_000_000;
+/** Microseconds, of a quota that is given without one. */
+const DEFAULT_PERIOD = 100_000;
+/** Of a box that asks for none. */
+const DEFAULT_SHARES = 1024;
+/** The kernel's scheduler gives a tenth more or less of a processor for each step. */
+const NICE_FACTOR = 1.25;
 
 /** The limit of the box's processes. */
 export function boxMemory(asked: number): number {
@@ -58,11 +43,54 @@ export function machineMemory(asked: number): number {
   return Math.ceil((bytes + GUEST_OVERHEAD + descriptions) / STEP) * STEP;
 }
 
+/** CPU time in billionths of one CPU, however it was asked for; 0: nothing was. */
+export function askedCpus({
+  nanoCpus,
+  limits: { cpuPeriodUs, cpuQuotaUs },
+}: Pick<AskedResources, 'nanoCpus' | 'limits'>): number {
+  if (nanoCpus > 0 || cpuQuotaUs === 0) return nanoCpus;
+  return Math.ceil((cpuQuotaUs * NANO) / (cpuPeriodUs === 0 ? DEFAULT_PERIOD : cpuPeriodUs));
+}
+
 /** Virtual CPUs: one, or as many as the asked share spreads over. */
 export function machineCpus(nanoCpus: number): number {
   return Math.max(1, Math.ceil(nanoCpus / NANO));
 }
 
-function mib(bytes: number): number {
-  return Math.ceil(bytes / MIB);
+/** What the guest holds the box's processes to. What is not asked for is not there: the text of a launch spec depends on it. */
+export function resourcesOf(asked: AskedResources): Resources {
+  const { memoryReservationBytes, pids, cpuShares, ulimits } = asked.limits;
+  const nano = askedCpus(asked);
+  return {
+    memoryBytes: boxMemory(asked.memoryBytes),
+    ...(nano === 0 ? {} : { cpuMillis: Math.ceil(nano / 1_000_000) }),
+    ...(pids > 0 ? { pids } : {}),
+    ...(memoryReservationBytes > 0 ? { memoryReservationBytes } : {}),
+    ...(cpuShares > 0 ? { cpuWeight: cpuWeight(cpuShares) } : {}),
+    ...(ulimits.length > 0 ? { ulimits: [...ulimits] } : {}),
+  };
+}
+
+/** From the range 2 to 262144 to the range 1 to 10000, on a line, as runc does it. */
+function cpuWeight(shares: number): number {
+  return 1 + Math.floor(((shares - 2) * 9999) / 262_142);
+}
+
+/** What the host holds the machine's processes to; undefined: nothing was asked for. */
+export function hostLimitsOf({ limits }: Pick<AskedResources, 'limits'>): HostLimits | undefined {
+  const { cpuset, cpuShares, disk } = limits;
+  const asked =
+    cpuset !== '' || cpuShares > 0 || Object.values(disk).some((rate: number) => rate > 0);
+  return asked ? allHostLimits(limits) : undefined;
+}
+
+/** The same, with what was not asked for as it is for any process. */
+export function allHostLimits({ cpuset, cpuShares, disk }: Limits): HostLimits {
+  return { processors: parseCpuset(cpuset), nice: niceOf(cpuShares), disk };
+}
+
+/** The value at which the host's scheduler gives a process such a share beside others. */
+export function niceOf(shares: number): number {
+  const steps = Math.log(DEFAULT_SHARES / (shares === 0 ? DEFAULT_SHARES : shares));
+  return Math.max(-20, Math.min(19, Math.round(steps / Math.log(NICE_FACTOR)))) + 0;
 }

@@ -4,6 +4,7 @@ import { connectGuest } from '../guest/connection.ts';
 import { FakeAgent } from '../guest/fake-agent.ts';
 import { fakeMachine } from '../guest/fake-machine.ts';
 import { FakeRefusal } from '../guest/fake-refusal.ts';
+import { NO_LIMITS } from './limits.ts';
 import { specDocument } from './machine.ts';
 import { Waking } from './warm.ts';
 
@@ -12,6 +13,7 @@ const SPEC = specDocument(
   {
     ...{ hostname: 'box', entrypoint: [], cmd: ['/true'], env: [], cwd: '/', user: '' },
     ...{ terminal: false, openStdin: false, memoryBytes: 0, nanoCpus: 0 },
+    limits: NO_LIMITS,
   },
   {
     layers: [{ serial: 'layer-0' }],

@@ -12,7 +12,7 @@ import { ENTROPY_BYTES, type Wake } from '../guest/protocol.ts';
 import type { BoxDefinition } from './box.ts';
 import { now, timestamp } from './clock.ts';
 import type { Found } from './machine.ts';
-import { machineCpus } from './resources.ts';
+import { askedCpus, machineCpus } from './resources.ts';
 
 /** How long a copy may take to answer. Fifty at once share the host's processors, so it is no tight bound. */
 export const WAKE_MS = 60_000;
@@ -33,7 +33,7 @@ export function reasonToBoot({ layers, shares, keptChanges }: Found): string | u
 
 /** What its template has to be like. */
 export function shapeOf(definition: BoxDefinition, { boot }: Found): MachineShape {
-  return { cpus: machineCpus(definition.nanoCpus), boot };
+  return { cpus: machineCpus(askedCpus(definition)), boot };
 }
 
 /**

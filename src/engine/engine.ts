@@ -153,6 +153,21 @@ export interface ConfidentialLaunch {
   readonly guestStatePath: string;
 }
 
+/** What the processes of a machine are held to on the host. */
+export interface HostLimits {
+  /** Processors that they may run on; empty: every one. */
+  readonly processors: readonly number[];
+  /** Of all their threads. */
+  readonly nice: number;
+  /** Of the disk of changes, in bytes or operations a second; 0: unlimited. */
+  readonly disk: {
+    readonly readBps: number;
+    readonly writeBps: number;
+    readonly readIops: number;
+    readonly writeIops: number;
+  };
+}
+
 /** Everything an engine needs to start one virtual machine. */
 export interface MachineSpec {
   /** The box's id: 64 lower-case hexadecimal digits. Names the process, so that it is found again. */
@@ -177,6 +192,13 @@ export interface MachineSpec {
   readonly copyOf?: SavedCopy | undefined;
   /** Launched measured; then it boots by itself, and has neither template, shares nor console. */
   readonly confidential?: ConfidentialLaunch | undefined;
+  /** In force when the machine is launched; absent: none. */
+  readonly hostLimits?: HostLimits | undefined;
+}
+
+export interface MachineSize {
+  readonly cpus: number;
+  readonly memoryBytes: number;
 }
 
 export interface MachineExit {
@@ -200,6 +222,10 @@ export interface Machine {
    * at them yet.
    */
   insert(disks: readonly Disk[]): Promise<void>;
+  /** Holds its processes to these from now on, in place of what they were held to. */
+  applyLimits(limits: HostLimits): Promise<void>;
+  /** Virtual processors and RAM that the guest has: more than the box asked for, in a copy. */
+  size(): Promise<MachineSize>;
   /**
    * Saves RAM and devices while the machine stands still, and has it go on, whatever happened. A server that dies meanwhile
    * leaves a machine that goes on when it is adopted.

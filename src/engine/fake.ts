@@ -18,6 +18,7 @@ import type {
   Disk,
   Engine,
   EngineReport,
+  HostLimits,
   Machine,
   MachineExit,
   MachineShape,
@@ -64,6 +65,10 @@ export class FakeMachine implements FakeGuest {
   savedBytes: number | undefined;
   /** Why nothing can be put there. */
   insertFailure: Error | undefined;
+  /** What it is held to on the host, each time that was said, the launch included. */
+  readonly limits: HostLimits[] = [];
+  /** Why it cannot be held to anything else, once. */
+  limitsFailure: Error | undefined;
   /** The VMM hangs: it cannot be adopted. */
   hung = false;
   readonly #serve: (stream: Duplex) => void;
@@ -77,6 +82,7 @@ export class FakeMachine implements FakeGuest {
     this.exited = new Promise((resolve) => {
       this.#settle = resolve;
     });
+    if (spec.hostLimits !== undefined) this.limits.push(spec.hostLimits);
     this.#serve = agent(this);
   }
 
@@ -88,6 +94,13 @@ export class FakeMachine implements FakeGuest {
     this.#requirePlain();
     if (this.insertFailure !== undefined) throw this.insertFailure;
     this.inserted.push(...disks);
+  }
+
+  async applyLimits(limits: HostLimits): Promise<void> {
+    const failure = this.limitsFailure;
+    this.limitsFailure = undefined;
+    if (failure !== undefined) throw failure;
+    this.limits.push(limits);
   }
 
   /** Leaves something to tell it by in each file; the next save that was told to fail does. */
@@ -338,6 +351,8 @@ function handle(machine: FakeMachine, launched?: LaunchRecord): Machine {
       machine.paused = false;
     },
     insert: (disks) => machine.insert(disks),
+    applyLimits: (limits) => machine.applyLimits(limits),
+    size: async () => ({ cpus: machine.spec.cpus, memoryBytes: machine.spec.memoryBytes }),
     save: (request, signal) => machine.save(request, signal),
     kill: async () => machine.killed(),
     launched,

@@ -1,5 +1,5 @@
 /**
- * The three calls of the C library that Node has not, and templates need.
+ * The calls of the C library that Node has not, and machines need.
  *
  * @module
  */
@@ -7,6 +7,8 @@ export interface Libc {
   memfd_create(name: string, flags: number): number;
   addSeals(fd: number, seals: number): number;
   lseek(fd: number, offset: number, whence: number): number;
+  /** @param mask a bit for each processor, lowest first */
+  schedSetaffinity(thread: number, mask: Uint8Array): number;
   errno(): number;
 }
 
@@ -26,10 +28,14 @@ async function load(): Promise<Libc> {
   const memfdCreate = library.func('int memfd_create(const char *name, unsigned int flags)');
   const fcntl = library.func('int fcntl(int fd, int cmd, ...)');
   const lseek = library.func('int64_t lseek(int fd, int64_t offset, int whence)');
+  const setaffinity = library.func(
+    'int sched_setaffinity(int pid, size_t size, const uint8_t *mask)',
+  );
   return {
     memfd_create: (name, flags) => Number(memfdCreate(name, flags)),
     addSeals: (fd, seals) => Number(fcntl(fd, F_ADD_SEALS, 'int', seals)),
     lseek: (fd, offset, whence) => Number(lseek(fd, offset, whence)),
+    schedSetaffinity: (thread, mask) => Number(setaffinity(thread, mask.length, mask)),
     errno: () => koffi.errno(),
   };
 }

@@ -2,6 +2,7 @@ import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
 import { DEFAULT_CONFINEMENT } from '../confinement.ts';
+import { NO_LIMITS } from '../limits.ts';
 import { launchSpecOf, type SpecifiedBox } from './launch-spec.ts';
 import type { SecretRequest } from './request.ts';
 
@@ -17,6 +18,7 @@ const BOX: SpecifiedBox = {
   stopSignal: 'SIGTERM',
   memoryBytes: 0,
   nanoCpus: 1_500_000_000,
+  limits: NO_LIMITS,
   network: 'default',
 };
 const IMAGE = {

@@ -9,7 +9,8 @@ import { LAUNCH_SPEC_SCHEMA, LaunchSpec, launchSpecText, MAX_LAUNCH_SPEC } from 
 import { A3sError } from '../../errors.ts';
 import type { BoxDefinition } from '../box.ts';
 import { DEFAULT_CONFINEMENT } from '../confinement.ts';
-import { mainProcess, resourcesOf } from '../machine.ts';
+import { mainProcess } from '../machine.ts';
+import { resourcesOf } from '../resources.ts';
 import { injectorDigest } from './injector-key.ts';
 import type { ConfidentialRequest, SecretRequest } from './request.ts';
 
@@ -30,6 +31,7 @@ export type SpecifiedBox = Pick<
   | 'stopSignal'
   | 'memoryBytes'
   | 'nanoCpus'
+  | 'limits'
   | 'network'
 >;
 

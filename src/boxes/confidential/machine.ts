@@ -14,7 +14,7 @@ import type { Image, VerityLayer } from '../../images/image.ts';
 import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
 import type { Box, BoxDefinition, Port } from '../box.ts';
 import { forward, macAddress } from '../machine.ts';
-import { machineCpus, machineMemory } from '../resources.ts';
+import { askedCpus, hostLimitsOf, machineCpus, machineMemory } from '../resources.ts';
 import { boxDirectory, type Runtime, runtimeDirectory } from '../runtime.ts';
 import { confidentialBoot } from './plan.ts';
 import type { ConfidentialDefinition } from './record.ts';
@@ -88,7 +88,7 @@ export function describeConfidential(
   { boot, layers }: ConfidentialParts,
   ports: readonly Port[],
 ): MachineSpec {
-  const { id, identity, network, nanoCpus, memoryBytes } = definition;
+  const { id, identity, network, memoryBytes } = definition;
   const disks: Disk[] = layers.map(({ path }, index) => ({
     ...{ path, serial: `layer-${index}`, readonly: true },
   }));
@@ -99,11 +99,12 @@ export function describeConfidential(
   return {
     ...{ id, identity, disks },
     runtimeDir: runtimeDirectory(rt, id),
-    cpus: machineCpus(nanoCpus),
+    cpus: machineCpus(askedCpus(definition)),
     memoryBytes: machineMemory(memoryBytes),
     boot: { kernelPath, initrdPath, commandLine: commandLines[confidential.tee] },
     nic: network === 'none' ? undefined : { mac: macAddress(id), ports: ports.map(forward) },
     shares: [],
+    hostLimits: hostLimitsOf(definition),
     confidential: confidentialLaunch(rt, id, confidential, boot),
   };
 }

@@ -10,7 +10,7 @@ import { A3sError } from '../../errors.ts';
 import { checkSpec } from '../check-spec.ts';
 import type { CreateRequest } from '../create-request.ts';
 import { planBox } from '../plan.ts';
-import { machineCpus } from '../resources.ts';
+import { askedCpus, machineCpus } from '../resources.ts';
 import type { Runtime } from '../runtime.ts';
 import { checkConfidential } from './check.ts';
 import { DEFAULT_HOSTNAME } from './launch-spec.ts';
@@ -53,7 +53,7 @@ export async function measureBox(
   if (confidential === undefined) throw new TypeError('what was planned is confidential');
   const boot = await confidentialBoot(rt, bootSet);
   const { tee, specDigest, launchSpec } = confidential;
-  const launch = await launchRecordFor(boot, { tee, cpus: machineCpus(request.nanoCpus) });
+  const launch = await launchRecordFor(boot, { tee, cpus: machineCpus(askedCpus(request)) });
   return {
     measurement: launch.digest,
     hostData: specDigest,

@@ -10,7 +10,7 @@ import type { Image } from '../../images/image.ts';
 import type { BoxDefinition } from '../box.ts';
 import type { CreateRequest } from '../create-request.ts';
 import { planBox } from '../plan.ts';
-import { machineCpus } from '../resources.ts';
+import { askedCpus, machineCpus } from '../resources.ts';
 import type { Runtime } from '../runtime.ts';
 import { signalName } from '../signal.ts';
 import { DEFAULT_HOSTNAME, launchSpecOf } from './launch-spec.ts';
@@ -42,7 +42,7 @@ export async function planConfidential(
   );
   const { identity } = asked;
   if (identity !== undefined) {
-    await checkIdentity(boot, identity, { tee: asked.tee, cpus: machineCpus(request.nanoCpus) });
+    await checkIdentity(boot, identity, { tee: asked.tee, cpus: machineCpus(askedCpus(request)) });
   }
   return {
     hostname,

@@ -5,11 +5,12 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import { checkResources, machineMemory } from '../resources.ts';
+import { checkResources } from '../check-resources.ts';
+import { NO_LIMITS } from '../limits.ts';
+import { machineMemory, NANO } from '../resources.ts';
 
 /** Of all pools together: each machine is a process that waits. */
 export const MOST_MACHINES = 64;
-const NANO = 1_000_000_000;
 
 const Name = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/);
 
@@ -36,7 +37,7 @@ export function checkPool(
       remedy: 'Use up to 63 letters, digits, dots, dashes and underscores.',
     });
   }
-  checkResources({ memoryBytes, nanoCpus: cpus * NANO }, host);
+  checkResources({ memoryBytes, nanoCpus: cpus * NANO, limits: NO_LIMITS }, host);
   const sum = [...others, definition].reduce((total, { size }) => total + size, 0);
   if (sum <= MOST_MACHINES) return;
   throw new A3sError(

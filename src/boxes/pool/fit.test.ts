@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BoxDefinition } from '../box.ts';
+import { NO_LIMITS } from '../limits.ts';
 import type { Found } from '../machine.ts';
 import type { PoolDefinition } from './definition.ts';
 import { reasonAgainst } from './fit.ts';
@@ -8,7 +9,7 @@ const POOL: PoolDefinition = {
   ...{ name: 'default', size: 1, cpus: 1, memoryBytes: 0, network: 'none' },
 };
 const BOX = {
-  ...{ nanoCpus: 0, memoryBytes: 0, network: 'none', ports: [] },
+  ...{ nanoCpus: 0, memoryBytes: 0, limits: NO_LIMITS, network: 'none', ports: [] },
 } as unknown as BoxDefinition;
 const layers = (count: number): Found['layers'] =>
   Array.from({ length: count }, (_, n) => ({ path: '/l', serial: `layer-${n}`, readonly: true }));
@@ -20,6 +21,11 @@ describe('a box', () => {
   it.each([
     ['that asks for nothing', {}, {}],
     ['with half of one processor', { nanoCpus: 500_000_000 }, {}],
+    [
+      'with limits that its machine gets live',
+      { limits: { ...NO_LIMITS, cpuset: '0', cpuShares: 512, cpuQuotaUs: 50_000 } },
+      {},
+    ],
     ['with less memory', { memoryBytes: 64 * 2 ** 20 }, {}],
     ['with as many layers as there are slots', {}, { layers: layers(7) }],
   ])('%s comes from the pool', (_, definition, found) => {
@@ -29,6 +35,7 @@ describe('a box', () => {
   it.each([
     ['another network', { network: 'default' as const }, {}, 'network'],
     ['more processors', { nanoCpus: 1_500_000_000 }, {}, '2 CPUs'],
+    ['a quota of more processors', { limits: { ...NO_LIMITS, cpuQuotaUs: 150_000 } }, {}, '2 CPUs'],
     ['more memory', { memoryBytes: 2 ** 30 }, {}, 'memory'],
     [
       'published ports',

@@ -5,7 +5,7 @@
  */
 import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import type { BoxDefinition } from '../box.ts';
-import { machineCpus, machineMemory } from '../resources.ts';
+import { askedCpus, machineCpus, machineMemory } from '../resources.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
 import type { PoolableParts } from './machine-pools.ts';
 
@@ -20,8 +20,8 @@ export function reasonAgainst(
   definition: BoxDefinition,
   { layers, shares, keptChanges }: PoolableParts,
 ): string | undefined {
-  const { nanoCpus, memoryBytes, network, ports } = definition;
-  const cpus = machineCpus(nanoCpus);
+  const { memoryBytes, network, ports } = definition;
+  const cpus = machineCpus(askedCpus(definition));
   if (network !== pool.network) return `its network is ${network}, the pool's ${pool.network}`;
   if (cpus !== pool.cpus) return `it has ${cpus} CPUs, the pool's machines ${pool.cpus}`;
   if (machineMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';

@@ -9,6 +9,7 @@ import { type Disk, TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import { DiskBudget } from '../../images/disk-budget.ts';
 import { ErofsWriter } from '../../images/erofs/image-writer.ts';
 import type { Attributes, DirectoryNode, FileNode, Node } from '../../images/layer/tree.ts';
+import { NO_LIMITS } from '../limits.ts';
 import { guestNic, specDocument } from '../machine.ts';
 import { rehearsalProgram } from './rehearsal-program.ts';
 
@@ -78,6 +79,7 @@ export function rehearsalSpec(network: 'default' | 'none'): BoxSpec {
   const definition = {
     ...{ hostname: 'rehearsal', entrypoint: [], cmd: [PROGRAM], env: [PATH] },
     ...{ cwd: '/', user: '', terminal: false, openStdin: false, memoryBytes: 0, nanoCpus: 0 },
+    limits: NO_LIMITS,
   };
   return specDocument(definition, {
     layers: [{ serial: SLOT }],

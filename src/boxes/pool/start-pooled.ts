@@ -11,6 +11,7 @@ import { abandon, type Begun, startMain, syncChanges } from '../begin.ts';
 import type { Box, BoxDefinition } from '../box.ts';
 import { LiveBox } from '../live.ts';
 import { changesPath, describeMachine, type Found } from '../machine.ts';
+import { hostLimitsOf } from '../resources.ts';
 import { publish, type Runtime, runtimeDirectory } from '../runtime.ts';
 import { Waking } from '../warm.ts';
 import type { PooledMachine } from './machine-pools.ts';
@@ -71,10 +72,15 @@ async function begin(rt: Runtime, box: Box, found: Found, pooled: PooledMachine)
   try {
     const changes = { disks: [], serial: TEMPLATE_SLOTS.changes, throwaway: undefined };
     const directory = runtimeDirectory(rt, machine.id);
+    const limits = hostLimitsOf(definition);
     const { spec } = describeMachine(definition, {
       ...{ found, directory, ports: [], changes, taken },
     });
-    await allDone([machine.insert(found.layers), takeChanges(rt, definition, pooled)]);
+    await allDone([
+      machine.insert(found.layers),
+      takeChanges(rt, definition, pooled),
+      limits === undefined ? Promise.resolve() : machine.applyLimits(limits),
+    ]);
     const durable = syncChanges(rt, definition);
     durable.catch(() => undefined);
     const waking = new Waking(machine.id, taken.protocol, spec);

@@ -12,6 +12,7 @@ import type {
   ConfidentialLaunch,
   Engine,
   EngineReport,
+  HostLimits,
   Machine,
   MachineShape,
   MachineSpec,
@@ -24,7 +25,7 @@ import { InstalledProcessor } from '../secure-processor/processor.ts';
 import { endProcesses } from '../sweep.ts';
 import { reportTees } from '../tees.ts';
 import { chooseAccelerator, holds, type Verdict } from './accelerator.ts';
-import { vmmSockets } from './arguments.ts';
+import { type Accelerator, vmmSockets } from './arguments.ts';
 import { adoptConfidential } from './confidential/adopt.ts';
 import { type ConfidentialHost, launchConfidential } from './confidential/launch.ts';
 import { SealedFiles } from './confidential/sealed-files.ts';
@@ -113,28 +114,38 @@ export class QemuEngine implements Engine {
     signal.throwIfAborted();
     await prepareDirectory(spec.runtimeDir, spec.identity);
     try {
-      const { template, copyOf, confidential } = spec;
-      if (confidential !== undefined) {
-        const plan = { spec: { ...spec, confidential }, accelerator };
-        return await launchConfidential(plan, this.#confidential, signal);
-      }
-      if (copyOf !== undefined) {
-        return await forkMachine(
-          { spec: { ...spec, copyOf }, accelerator, beginning: 'fork', growthBytes: GROWTH },
-          await this.#stub(),
-          signal,
-        );
-      }
-      if (template === undefined) return await launchMachine(spec, accelerator, signal);
-      return await restoreMachine(
-        { spec: { ...spec, template }, accelerator, beginning: 'restore', growthBytes: GROWTH },
-        await this.#stub(),
-        signal,
-      );
+      const machine = await this.#launch(spec, accelerator, signal);
+      if (spec.hostLimits !== undefined) await limited(machine, spec.hostLimits);
+      return machine;
     } catch (error) {
       await endProcesses(spec.runtimeDir);
       throw error;
     }
+  }
+
+  async #launch(
+    spec: MachineSpec,
+    accelerator: Accelerator,
+    signal: AbortSignal,
+  ): Promise<QemuMachine> {
+    const { template, copyOf, confidential } = spec;
+    if (confidential !== undefined) {
+      const plan = { spec: { ...spec, confidential }, accelerator };
+      return await launchConfidential(plan, this.#confidential, signal);
+    }
+    if (copyOf !== undefined) {
+      return await forkMachine(
+        { spec: { ...spec, copyOf }, accelerator, beginning: 'fork', growthBytes: GROWTH },
+        await this.#stub(),
+        signal,
+      );
+    }
+    if (template === undefined) return await launchMachine(spec, accelerator, signal);
+    return await restoreMachine(
+      { spec: { ...spec, template }, accelerator, beginning: 'restore', growthBytes: GROWTH },
+      await this.#stub(),
+      signal,
+    );
   }
 
   expectConfidential(tee: Tee): void {
@@ -254,6 +265,16 @@ export class QemuEngine implements Engine {
         throw error;
       });
     return this.#verdict;
+  }
+}
+
+/** A machine that cannot be held to them does not go on. */
+async function limited(machine: QemuMachine, limits: HostLimits): Promise<void> {
+  try {
+    await machine.applyLimits(limits);
+  } catch (error) {
+    await machine.kill();
+    throw error;
   }
 }
 

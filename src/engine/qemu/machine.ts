@@ -8,17 +8,28 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { LaunchRecord } from '@a3s-box/attestation/measure';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import type { Disk, Machine, MachineExit, SavedMachine, SaveRequest } from '../engine.ts';
+import type {
+  Disk,
+  HostLimits,
+  Machine,
+  MachineExit,
+  MachineSize,
+  SavedMachine,
+  SaveRequest,
+} from '../engine.ts';
 import { type Helper, printable } from '../helper.ts';
+import { limitProcesses } from '../process-limits.ts';
 import { killProcess, type ProcessFence, untilGone } from '../processes.ts';
 import type { ProcessorPort } from '../secure-processor/port.ts';
 import { endProcesses, removeSockets } from '../sweep.ts';
 import { vmmSockets } from './arguments.ts';
+import { throttleDisk } from './block-throttle.ts';
 import { panicReason, readConsole } from './console.ts';
 import { ControlPort } from './control-port.ts';
 import { insertDisks } from './insert.ts';
 import type { QmpClient } from './qmp.ts';
 import { saveRunning } from './save-running.ts';
+import { machineSize } from './size.ts';
 
 /** The helper's name that is the VMM itself. */
 export const VMM = 'qemu';
@@ -86,6 +97,15 @@ export class QemuMachine implements Machine {
   async insert(disks: readonly Disk[]): Promise<void> {
     this.#requirePlain('get disks while it runs');
     await insertDisks(this.#parts.monitor, disks);
+  }
+
+  async applyLimits(limits: HostLimits): Promise<void> {
+    await limitProcesses(this.#parts.runtimeDir, limits);
+    await throttleDisk(this.#parts.monitor, limits.disk);
+  }
+
+  async size(): Promise<MachineSize> {
+    return await machineSize(this.#parts.monitor);
   }
 
   async save(request: SaveRequest, signal: AbortSignal): Promise<SavedMachine> {

@@ -13,15 +13,10 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { deadline } from '../deadline.ts';
-import {
-  CHANGES_SERIALS,
-  SAVED_FILES,
-  type SavedMachine,
-  type SaveRequest,
-  TEMPLATE_SLOTS,
-} from '../engine.ts';
+import { SAVED_FILES, type SavedMachine, type SaveRequest } from '../engine.ts';
 import { retry } from '../retry.ts';
 import { overlaySet, SAVING_SETS, setFile } from './descriptor-sets.ts';
+import { findDisks } from './find-disks.ts';
 import { RAM_BLOCKS } from './fork-devices.ts';
 import { forkState, MOST_DEVICES_BYTES } from './fork-state.ts';
 import { plug, qcow2 } from './hotplug.ts';
@@ -35,7 +30,6 @@ const SAVE_MS = 120_000;
 const SAVING = 'saving';
 /** The default is meant for a network. */
 const BANDWIDTH = 2 ** 42;
-const MOST_DEVICES = 128;
 
 /** @throws A3sError `vmm-failed`, `out-of-memory`; the machine goes on nevertheless */
 export async function saveRunning(
@@ -152,32 +146,14 @@ export async function endSaving(monitor: Monitor): Promise<void> {
 
 const RUNNING: ReadonlySet<string> = new Set(['setup', 'active', 'device', 'cancelling']);
 
-const Blocks = z
-  .array(
-    z.object({
-      qdev: z.string().max(256).optional(),
-      inserted: z.object({ ro: z.boolean(), 'node-name': z.string().max(64) }).optional(),
-    }),
-  )
-  .max(MOST_DEVICES);
-
 /** The disk of changes, among all that the machine has. */
 async function findDisk(monitor: Monitor): Promise<FoundDisk> {
-  const blocks = await monitor.execute('query-block', {}, Blocks);
-  const templated = blocks.some(({ qdev }) => qdev?.includes(`/${TEMPLATE_SLOTS.layers[0]}/`));
-  const bySerial = new Map<string, string>();
-  for (const { qdev, inserted } of blocks) {
-    if (qdev === undefined || inserted === undefined || inserted.ro) continue;
-    const asked = { path: qdev, property: 'serial' };
-    const serial = await monitor.execute('qom-get', asked, z.string().max(64));
-    bySerial.set(serial, inserted['node-name']);
+  const { templated, changes } = await findDisks(monitor);
+  if (changes === undefined) {
+    throw new A3sError('vmm-failed', 'The machine has no disk of changes');
   }
-  for (const changesSerial of CHANGES_SERIALS) {
-    const node = bySerial.get(changesSerial);
-    if (node === undefined) continue;
-    return { arrangement: templated ? 'template' : 'boot', changesSerial, node };
-  }
-  throw new A3sError('vmm-failed', 'The machine has no disk of changes');
+  const { serial, node } = changes;
+  return { arrangement: templated ? 'template' : 'boot', changesSerial: serial, node };
 }
 
 async function describe(

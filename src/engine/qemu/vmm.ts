@@ -11,6 +11,7 @@ import { A3sError } from '../../errors.ts';
 import { deadline } from '../deadline.ts';
 import type { MachineSpec } from '../engine.ts';
 import { Helper } from '../helper.ts';
+import { limitProcess } from '../process-limits.ts';
 import { type FoundProcess, findDescendant, findProcesses } from '../processes.ts';
 import { guestName, qemuArguments, type VmmPlan, vmmSockets } from './arguments.ts';
 import { DescriptorTable } from './descriptor-table.ts';
@@ -67,7 +68,7 @@ export async function startVmm(
  * @throws A3sError `vmm-failed` with QEMU's last line
  */
 export async function answeringVmm(
-  spec: Pick<MachineSpec, 'id' | 'runtimeDir'>,
+  spec: Pick<MachineSpec, 'id' | 'runtimeDir' | 'hostLimits'>,
   helper: Helper,
   onEvent: (event: QmpEvent) => void,
   signal: AbortSignal,
@@ -85,6 +86,8 @@ export async function answeringVmm(
     });
     const process = found ?? findVmm(spec.id, spec.runtimeDir);
     if (process === undefined) throw new A3sError('vmm-failed', 'Cannot find the VMM in /proc');
+    // Before its guest begins: what belongs to the machine besides is held to them once it is there.
+    if (spec.hostLimits !== undefined) await limitProcess(process, spec.hostLimits);
     return { helper, monitor, process };
   } catch (error) {
     const words = signal.aborted ? undefined : await helper.lastWords();
