@@ -3,32 +3,19 @@
  *
  * @module
  */
+import { GLOBAL_FLAGS } from './cli-flags.ts';
 import type { Command } from './command.ts';
 import type { Context } from './context.ts';
-import { bool, HELP, refused } from './flags/flag.ts';
+import { HELP } from './flags/flag.ts';
 import { FlagValues } from './flags/flag-values.ts';
 import { canonicalize, type Given, seeHelp } from './flags/pflag.ts';
 import { printFailure } from './print-failure.ts';
-import { COMMANDS, type Entry, GROUPS } from './registry.ts';
+import type { Entry } from './registry/entry.ts';
+import { HIDDEN_COMMANDS } from './registry/system.ts';
+import { COMMANDS, GROUPS } from './registry.ts';
 import { failureStatus } from './session/failure-status.ts';
 import { UsageError } from './usage-error.ts';
 import { VERSION } from './version.ts';
-
-const ELSEWHERE = 'A3S_HOME names the installation';
-const GLOBAL_FLAGS = [
-  HELP,
-  bool('version', 'Print version information and quit', { short: 'v' }),
-  refused('config', 'there is no client configuration'),
-  refused('context', ELSEWHERE, 'string', 'c'),
-  refused('debug', 'set A3S_DEBUG=1', 'bool', 'D'),
-  refused('host', ELSEWHERE, 'list', 'H'),
-  refused('log-level', 'set A3S_DEBUG=1', 'string', 'l'),
-  refused('tls', ELSEWHERE, 'bool'),
-  refused('tlscacert', ELSEWHERE),
-  refused('tlscert', ELSEWHERE),
-  refused('tlskey', ELSEWHERE),
-  refused('tlsverify', ELSEWHERE, 'bool'),
-];
 
 /** Runs one command line. Never rejects: what goes wrong is printed and becomes the exit status. */
 export async function runCli(args: readonly string[], context: Context): Promise<number> {
@@ -84,7 +71,7 @@ async function findCommand(
     statuses.usage = group.usageStatus;
     return findInGroup(name, rest, context);
   }
-  const entry = own(COMMANDS, name);
+  const entry = own(COMMANDS, name) ?? own<Entry>(HIDDEN_COMMANDS, name);
   if (entry === undefined) throw await unknownCommand('', name, Object.keys(COMMANDS));
   return { path: name, entry, args: rest };
 }

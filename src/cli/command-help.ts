@@ -3,32 +3,16 @@
  *
  * @module
  */
-import { Option, Command as Parser } from 'commander';
 import type { Command } from './command.ts';
+import { parserOf } from './command-tree.ts';
 import { type Flag, HELP } from './flags/flag.ts';
 
 const WIDTH = 100;
 
 export function commandHelp(path: string, command: Command): string {
-  return parserOf(path, command).helpInformation();
-}
-
-/** The commander command of one of ours. Parsing is not its work: its flags are not Go's. */
-function parserOf(path: string, command: Command): Parser {
-  const parser = new Parser(path)
-    .description(command.description)
-    .usage(command.usage)
-    .helpOption(false)
-    .configureHelp({ formatHelp: () => layOut(path, command) });
-  for (const flag of [...command.flags, HELP]) parser.addOption(optionOf(flag));
-  return parser;
-}
-
-function optionOf(flag: Flag): Option {
-  const option = new Option(`--${flag.name} <value>`, flag.help);
-  // Commander would take `--no-trunc` for the negation of a flag `trunc`.
-  option.negate = false;
-  return option;
+  return parserOf(path, command)
+    .configureHelp({ formatHelp: () => layOut(path, command) })
+    .helpInformation();
 }
 
 function layOut(path: string, command: Command): string {

@@ -30,6 +30,8 @@ export interface Context {
   readonly stderr: TerminalOutput;
   /** A client of the running server, which is started where there is none. */
   connect(): Promise<Client>;
+  /** The same, where one runs; none is started. */
+  connectRunning(): Promise<Client | undefined>;
   /** Calls `handler` for each of `signals` that this process gets, until disposed. */
   onSignals(
     signals: readonly NodeJS.Signals[],

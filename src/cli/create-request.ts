@@ -5,8 +5,13 @@
  *
  * @module
  */
+import { resolve } from 'node:path';
 import type { Invocation } from './command.ts';
 import type { Confidential } from './confidential-request.ts';
+import type { FlagValues } from './flags/flag-values.ts';
+import { healthcheck } from './health-request.ts';
+import { logConfig } from './log-request.ts';
+import { createLimits } from './resource-request.ts';
 import { UsageError } from './usage-error.ts';
 import {
   parseEnvironment,
@@ -14,22 +19,26 @@ import {
   readLabelFile,
   toMap,
 } from './values/environment.ts';
+import { parseExpose } from './values/expose.ts';
 import { type PortBinding, parsePort, RATLS_PORT } from './values/port.ts';
-import { parseBytes, parseCpus } from './values/size.ts';
+import { parseRestartPolicy } from './values/restart-policy.ts';
+import { attachedStreams, parseStream, type Streams } from './values/streams.ts';
 import { parseVolume } from './values/volume.ts';
 
 export interface CreateRequest {
   readonly name: string | undefined;
   readonly body: Record<string, unknown>;
+  /** Where its id goes; absolute. */
+  readonly cidFile: string | undefined;
 }
 
 /**
- * @param attached whether a client will hold the box's output from its start
+ * @param attached what a client will hold from the box's start
  * @param confidential undefined for a plain box
  */
 export function createRequest(
   invocation: Invocation,
-  attached: boolean,
+  attached: Streams,
   confidential?: Confidential,
 ): CreateRequest {
   const { flags, operands, context } = invocation;
@@ -39,6 +48,8 @@ export function createRequest(
   const interactive = flags.bool('interactive');
   const ports = flags.parsedList('publish', parsePort).flat();
   checkRatlsPort(invocation, ports, confidential);
+  const exposed = flags.parsedList('expose', parseExpose).flat();
+  checkConflicts(flags);
   const entrypoint = flags.string('entrypoint');
   const body = {
     Image: image,
@@ -54,23 +65,46 @@ export function createRequest(
     ...given('StopTimeout', flags.int('stop-timeout')),
     Tty: flags.bool('tty'),
     OpenStdin: interactive,
-    StdinOnce: interactive && attached,
-    AttachStdin: interactive && attached,
-    AttachStdout: attached,
-    AttachStderr: attached,
-    ExposedPorts: Object.fromEntries(ports.map((port) => [port.boxPort, {}])),
+    StdinOnce: interactive && attached.stdin,
+    AttachStdin: attached.stdin,
+    AttachStdout: attached.stdout,
+    AttachStderr: attached.stderr,
+    ExposedPorts: Object.fromEntries(
+      [...ports.map(({ boxPort }) => boxPort), ...exposed].map((port) => [port, {}]),
+    ),
+    ...given('Healthcheck', healthcheck(flags)),
     HostConfig: {
       AutoRemove: flags.bool('rm'),
       Binds: flags.parsedList('volume', (spec) => parseVolume(spec, context.cwd)),
       NetworkMode: flags.parsed('network', network) ?? 'default',
       PortBindings: portBindings(ports),
-      ...given('NanoCpus', flags.parsed('cpus', parseCpus)),
-      ...given('Memory', flags.parsed('memory', parseBytes)),
+      ...createLimits(flags),
+      ...given('Init', flags.given('init') ? flags.bool('init') : undefined),
+      ...given('LogConfig', logConfig(flags)),
+      ...given('PublishAllPorts', flags.bool('publish-all') || undefined),
       ...consoleSize(invocation),
     },
     ...given('Confidential', confidential),
   };
-  return { name: flags.string('name'), body };
+  const cidFile = flags.string('cidfile');
+  return {
+    name: flags.string('name'),
+    body,
+    cidFile: cidFile === undefined || cidFile === '' ? undefined : resolve(context.cwd, cidFile),
+  };
+}
+
+/** What a client will hold, by `--attach` and `-i`. */
+export function streamsOf(flags: FlagValues): Streams {
+  return attachedStreams(flags.parsedList('attach', parseStream), flags.bool('interactive'));
+}
+
+/** @throws UsageError in Docker's words for flags that contradict each other */
+function checkConflicts(flags: FlagValues): void {
+  const policy = flags.parsed('restart', parseRestartPolicy)?.Name ?? 'no';
+  if (flags.bool('rm') && policy !== 'no') {
+    throw new UsageError('conflicting options: cannot specify both --restart and --rm');
+  }
 }
 
 function environment({ flags, context }: Invocation): readonly string[] {

@@ -3,23 +3,10 @@
  *
  * @module
  */
-import { COMMANDS, GROUPS, type Group } from './registry.ts';
-
-const COMMON = [
-  'run',
-  'exec',
-  'ps',
-  'pull',
-  'push',
-  'images',
-  'login',
-  'logout',
-  'version',
-  'info',
-];
+import type { Entries, Group } from './registry/entry.ts';
+import { COMMON_COMMANDS, GROUPS, OTHER_COMMANDS } from './registry.ts';
 
 export function rootHelp(): string {
-  const rest = Object.keys(COMMANDS).filter((name) => !COMMON.includes(name));
   return [
     '',
     'Usage:  a3s-box [OPTIONS] COMMAND',
@@ -27,13 +14,13 @@ export function rootHelp(): string {
     'Runs OCI images, each in its own microVM',
     '',
     'Common Commands:',
-    ...COMMON.map(commandLine),
+    ...commandLines(COMMON_COMMANDS),
     '',
     'Management Commands:',
     ...Object.entries(GROUPS).map(([name, group]) => `  ${name.padEnd(13)} ${group.summary}`),
     '',
     'Commands:',
-    ...rest.map(commandLine),
+    ...commandLines(OTHER_COMMANDS),
     '',
     'Global Options:',
     '      --help      Print usage',
@@ -44,8 +31,8 @@ export function rootHelp(): string {
   ].join('\n');
 }
 
-function commandLine(name: string): string {
-  return `  ${name.padEnd(13)} ${COMMANDS[name]?.summary ?? ''}`;
+function commandLines(entries: Entries): readonly string[] {
+  return Object.entries(entries).map(([name, { summary }]) => `  ${name.padEnd(13)} ${summary}`);
 }
 
 export function groupHelp(name: string, group: Group): string {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { docker } from '../server/testing/docker.ts';
 import { type FakeEnds, type Transcript, transcript } from './fake/fake-context.ts';
 import { serveFake } from './fake/serve-fake.ts';
-import type { Entry } from './registry.ts';
+import type { Entry } from './registry/entry.ts';
 import { COMMANDS, GROUPS } from './registry.ts';
 
 const { server, socket } = serveFake();

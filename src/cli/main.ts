@@ -40,6 +40,10 @@ function processContext(installDir: string): Context {
       const { connectOrStart } = await import('./client/connect.ts');
       return connectOrStart(await config(), installDir, process.env);
     },
+    async connectRunning() {
+      const { connectRunning } = await import('./client/connect.ts');
+      return connectRunning(await config());
+    },
     onSignals(signals, handler) {
       for (const signal of signals) process.on(signal, handler);
       return {

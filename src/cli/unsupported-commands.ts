@@ -8,7 +8,6 @@ const IMAGES = 'pull an image that another tool has built, or load it: a3s-box l
 const NETWORKS = 'a box has its own outbound network, or none';
 const VOLUMES = 'mount a path of the host with run -v';
 const SWARM = 'there is no cluster mode';
-const OBSERVE = 'use ps, logs and inspect';
 const FILES = 'mount a path of the host with run -v, or stream with exec -i';
 
 export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
@@ -26,20 +25,12 @@ export const UNSUPPORTED_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['manifest', 'use a3s-box image inspect, and skopeo inspect --raw for what a registry has'],
   ['network', NETWORKS],
   ['node', SWARM],
-  ['pause', 'use stop and start'],
   ['plugin', 'there are no plugins'],
-  ['port', 'ports are shown by ps'],
-  ['prune', 'use rm, and image prune'],
-  ['rename', 'name a box with run --name'],
-  ['restart', 'use stop and start'],
+  ['prune', 'use container prune, image prune or system prune'],
   ['search', "look in the registry's own pages, then name the image with a3s-box pull"],
   ['secret', SWARM],
   ['service', SWARM],
   ['stack', SWARM],
-  ['stats', OBSERVE],
   ['swarm', SWARM],
-  ['top', 'use exec BOX ps'],
-  ['unpause', 'use stop and start'],
-  ['update', 'limits are given with run'],
   ['volume', VOLUMES],
 ]);

@@ -33,6 +33,12 @@ export async function connectOrStart(
   return new Client(config.socket, greeted);
 }
 
+/** A client of the server that runs; undefined where none does. */
+export async function connectRunning(config: Config): Promise<Client | undefined> {
+  const greeted = await answer(config.socket);
+  return greeted === undefined ? undefined : new Client(config.socket, greeted);
+}
+
 /** Undefined where nobody listens. Two commands may both find that: then one server wins. */
 async function answer(socket: string): Promise<Greeted | undefined> {
   try {

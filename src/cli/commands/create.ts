@@ -1,10 +1,11 @@
+import { withCidFile } from '../cid-file.ts';
 import type { Client } from '../client/client.ts';
 import { objectOf, stringOf, stringsOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
 import { noteworthy, sayNotes } from '../confidential-notes.ts';
 import { confidentialRequest } from '../confidential-request.ts';
 import type { Context } from '../context.ts';
-import { type CreateRequest, createRequest } from '../create-request.ts';
+import { type CreateRequest, createRequest, streamsOf } from '../create-request.ts';
 import { CREATE_FLAGS } from '../flags/box-flags.ts';
 import { type ImageChoice, imageChoice, refreshAuth, withImage } from '../image-choice.ts';
 import { registerImagePolicy } from '../image-policy.ts';
@@ -20,7 +21,7 @@ export const create: Command = {
   async run(invocation) {
     const { context } = invocation;
     const confidential = await confidentialRequest(invocation);
-    const request = createRequest(invocation, true, confidential);
+    const request = createRequest(invocation, streamsOf(invocation.flags), confidential);
     const choice = await imageChoice(invocation);
     const client = await context.connect();
     return interruptible(context, async (signal) => {
@@ -60,11 +61,13 @@ export async function createBox(
     headers,
     body: request.body,
   } as const;
-  const created = objectOf(
-    await withImage(context, client, choice, imagePolicy, signal, () => client.json(call)),
-  );
-  for (const warning of stringsOf(created['Warnings'])) {
-    context.stderr.write(`WARNING: ${warning}\n`);
-  }
-  return { id: stringOf(created['Id']), imagePolicy };
+  return withCidFile(request.cidFile, async () => {
+    const created = objectOf(
+      await withImage(context, client, choice, imagePolicy, signal, () => client.json(call)),
+    );
+    for (const warning of stringsOf(created['Warnings'])) {
+      context.stderr.write(`WARNING: ${warning}\n`);
+    }
+    return { id: stringOf(created['Id']), imagePolicy };
+  });
 }

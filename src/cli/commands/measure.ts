@@ -18,6 +18,7 @@ import { attestationPolicyText } from '../output/policy-yaml.ts';
 import { Template } from '../output/template.ts';
 import { checkOutputPath, writeOutput } from '../output-file.ts';
 import { interruptible } from '../session/interruptible.ts';
+import { NO_STREAMS } from '../values/streams.ts';
 import { DOCUMENT_FORMAT_HELP } from './format-help.ts';
 
 export const measure: Command = {
@@ -40,7 +41,7 @@ export const measure: Command = {
     const { context, flags } = invocation;
     const confidential = await confidentialRequest(invocation);
     if (confidential === undefined) throw flags.missing('tee');
-    const { body } = createRequest(invocation, false, confidential);
+    const { body } = createRequest(invocation, NO_STREAMS, confidential);
     const choice = await imageChoice(invocation);
     const files = outputFiles(invocation);
     const format = flags.string('format') ?? '';

@@ -1,12 +1,11 @@
+import type { Client } from '../client/client.ts';
 import { numberOf, objectOf, objectsOf, stringOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
-import type { Context } from '../context.ts';
 import { bool, list } from '../flags/flag.ts';
-import { humanSize } from '../output/human.ts';
-import { Prompt } from '../session/prompt.ts';
-import { encodeFilters, parseFilter } from '../values/filter.ts';
-
-const DIGITS = 4;
+import { reclaimed } from '../output/human.ts';
+import { isConfirmed } from '../session/confirm.ts';
+import { encodeFilters, type Filter, parseFilter } from '../values/filter.ts';
+import type { Pruned } from './prune-boxes.ts';
 
 export const pruneImages: Command = {
   usage: '[OPTIONS]',
@@ -19,30 +18,33 @@ export const pruneImages: Command = {
   operands: { min: 0, max: 0 },
   async run({ context, flags }) {
     const all = flags.bool('all');
-    const filters = encodeFilters([
-      ...flags.parsedList('filter', parseFilter),
-      ['dangling', String(!all)],
-    ]);
-    if (!flags.bool('force') && !(await isConfirmed(context, all))) return 0;
-    const client = await context.connect();
-    const answer = objectOf(
-      await client.json({ method: 'POST', path: '/images/prune', query: { filters } }),
-    );
-    const gone = objectsOf(answer['ImagesDeleted']).map(({ Untagged, Deleted }) =>
-      Untagged === undefined ? `deleted: ${stringOf(Deleted)}` : `untagged: ${stringOf(Untagged)}`,
-    );
-    if (gone.length > 0) context.stdout.write(`Deleted Images:\n${gone.join('\n')}\n\n`);
-    const reclaimed = humanSize(numberOf(answer['SpaceReclaimed']), DIGITS);
-    context.stdout.write(`Total reclaimed space: ${reclaimed}\n`);
+    const filters = flags.parsedList('filter', parseFilter);
+    const warning = `WARNING! This will remove ${unusedImages(all)}.`;
+    if (!flags.bool('force') && !(await isConfirmed(context, warning))) return 0;
+    const { text, bytes } = await removeUnused(await context.connect(), all, filters);
+    context.stdout.write(`${text}${reclaimed(bytes)}`);
     return 0;
   },
 };
 
-async function isConfirmed(context: Context, all: boolean): Promise<boolean> {
-  const which = all
-    ? 'all images without at least one box associated to them'
-    : 'all dangling images';
-  const question = `WARNING! This will remove ${which}.\nAre you sure you want to continue? [y/N] `;
-  const answer = await new Prompt(context).ask(question);
-  return answer?.trim().toLowerCase() === 'y';
+/** Which images go, in the words of the question. */
+export function unusedImages(all: boolean): string {
+  return all ? 'all images without at least one box associated to them' : 'all dangling images';
+}
+
+export async function removeUnused(
+  client: Client,
+  all: boolean,
+  given: readonly Filter[],
+): Promise<Pruned> {
+  const filters = encodeFilters([...given, ['dangling', String(!all)]]);
+  const call = { method: 'POST', path: '/images/prune', query: { filters } } as const;
+  const answer = objectOf(await client.json(call));
+  const gone = objectsOf(answer['ImagesDeleted']).map(({ Untagged, Deleted }) =>
+    Untagged === undefined ? `deleted: ${stringOf(Deleted)}` : `untagged: ${stringOf(Untagged)}`,
+  );
+  return {
+    text: gone.length > 0 ? `Deleted Images:\n${gone.join('\n')}\n\n` : '',
+    bytes: numberOf(answer['SpaceReclaimed']),
+  };
 }

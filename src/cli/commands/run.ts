@@ -4,8 +4,9 @@ import type { Command, Invocation } from '../command.ts';
 import { noteworthy, sayNotes } from '../confidential-notes.ts';
 import { confidentialRequest, requireOutput } from '../confidential-request.ts';
 import type { Context } from '../context.ts';
-import { createRequest } from '../create-request.ts';
+import { createRequest, streamsOf } from '../create-request.ts';
 import { RUN_FLAGS } from '../flags/box-flags.ts';
+import type { FlagValues } from '../flags/flag-values.ts';
 import { createFork, forkRequest } from '../fork-request.ts';
 import { imageChoice } from '../image-choice.ts';
 import { attached } from '../session/attached.ts';
@@ -15,6 +16,7 @@ import { PROXIED, signalStatus } from '../session/signals.ts';
 import { checkTerminal, detachKeys } from '../session/terminal.ts';
 import { waitFor } from '../session/wait.ts';
 import { UsageError } from '../usage-error.ts';
+import { NO_STREAMS, type Streams } from '../values/streams.ts';
 import { type CreatedBox, createBox } from './create.ts';
 
 export const run: Command = {
@@ -59,15 +61,22 @@ async function maker(invocation: Invocation): Promise<Make> {
       remedy: `Usage: a3s-box ${path} ${run.usage}`,
     });
   }
-  const attached = !flags.bool('detach');
+  const attached = streamsOfRun(flags);
   const confidential = await confidentialRequest(invocation);
-  if (confidential !== undefined && attached) requireOutput(confidential);
+  if (confidential !== undefined && !flags.bool('detach')) requireOutput(confidential);
   const request = createRequest(invocation, attached, confidential);
   const choice = await imageChoice(invocation);
   return async (client, signal) => {
     sayNotes(context, noteworthy(confidential));
     return createBox(context, client, request, choice, signal);
   };
+}
+
+/** @throws UsageError in Docker's words where streams are named for a box in the background */
+function streamsOfRun(flags: FlagValues): Streams {
+  if (!flags.bool('detach')) return streamsOf(flags);
+  if (flags.list('attach').length === 0) return NO_STREAMS;
+  throw new UsageError('conflicting options: cannot specify both --attach and --detach');
 }
 
 interface NewBox {
@@ -81,8 +90,11 @@ interface NewBox {
 
 async function background(box: NewBox): Promise<number> {
   const interrupted = await start(box);
-  if (interrupted !== undefined) return interrupted;
-  box.context.stdout.write(`${box.id}\n`);
+  return interrupted ?? printed(box.context, box.id);
+}
+
+function printed(context: Context, id: string): number {
+  context.stdout.write(`${id}\n`);
   return 0;
 }
 
@@ -91,7 +103,7 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
   const { flags } = invocation;
   // One that goes on from a snapshot has what its source had.
   const terminal = box.terminal ?? flags.bool('tty');
-  const input = flags.bool('interactive');
+  const { stdin, stdout, stderr } = streamsOf(flags);
   const path = `/containers/${segment(id)}`;
   const open = async (): Promise<Session> => {
     const { stream } = await client.hijack({
@@ -99,13 +111,18 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
       path: `${path}/attach`,
       query: {
         stream: true,
-        stdin: input,
-        stdout: true,
-        stderr: true,
+        stdin,
+        stdout,
+        stderr,
         detachKeys: flags.string('detach-keys'),
       },
     });
-    return new Session(context, stream, { terminal, input, detachKeys: keys });
+    return new Session(context, stream, {
+      terminal,
+      input: stdin,
+      output: stdout || stderr,
+      detachKeys: keys,
+    });
   };
   const condition = flags.bool('rm') ? 'removed' : 'next-exit';
   const { session, waiting } = await undoing(box, () =>
@@ -121,7 +138,8 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
       session,
       signalled: flags.bool('sig-proxy') ? id : undefined,
       resize: terminal ? `${path}/resize` : undefined,
-      status: waiting.status,
+      // Who holds its input alone leaves the box when that has ended, as Docker does.
+      status: stdout || stderr ? waiting.status : async () => printed(context, id),
     });
   } finally {
     session.close();

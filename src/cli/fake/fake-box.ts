@@ -77,6 +77,7 @@ export class FakeBox {
     const stream = this.#stream;
     const [program, ...args] = this.command;
     if (program === 'exit') this.end(Number(args[0]));
+    if (program === 'sh') this.end(5);
     if (program === 'both') {
       this.#write(1, 'to stdout\n');
       this.#write(2, 'to stderr\n');

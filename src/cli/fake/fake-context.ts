@@ -23,6 +23,8 @@ export interface FakeEnds {
   /** Where the boot set of the installation lies. */
   readonly bootDir?: string;
   readonly cwd?: string;
+  /** That no server runs, for those who start none. */
+  readonly noServer?: true;
   /** Called with output as it comes. */
   readonly onOutput?: (soFar: string, signal: (name: NodeJS.Signals) => void) => void;
   /** Called when the server is asked for. */
@@ -60,6 +62,9 @@ export async function transcript(
     async connect() {
       ends.onConnect?.(signal);
       return new Client(socket);
+    },
+    async connectRunning() {
+      return ends.noServer === true ? undefined : new Client(socket);
     },
     onSignals(_, handler) {
       handlers.add(handler);

@@ -17,6 +17,11 @@ export function humanSize(bytes: number, digits = 3): string {
   return `${Number(size.toPrecision(digits))}${UNITS[unit]}`;
 }
 
+/** The last line of what removes things. */
+export function reclaimed(bytes: number): string {
+  return `Total reclaimed space: ${humanSize(bytes, 4)}\n`;
+}
+
 /** `1.944GiB`: binary units, four significant digits, as `info` shows memory. */
 export function humanMemory(bytes: number): string {
   let size = bytes;

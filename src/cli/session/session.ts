@@ -14,6 +14,8 @@ export interface SessionOptions {
   readonly terminal: boolean;
   /** Whether our input goes to it. */
   readonly input: boolean;
+  /** Whether any output comes; without, the session ends with our input. True unless said. */
+  readonly output?: boolean;
   readonly detachKeys: Buffer;
 }
 
@@ -56,7 +58,7 @@ export class Session {
   /** Until output has ended, or the user has left; the terminal is as it was before. */
   async ended(): Promise<'ended' | 'detached'> {
     try {
-      await this.#output;
+      await (this.#options.output === false ? this.#inputSent() : this.#output);
     } finally {
       this.close();
     }
@@ -69,6 +71,15 @@ export class Session {
     this.#stopInput();
     this.#stopInput = () => undefined;
     this.#stream.destroy();
+  }
+
+  /** Until our input has ended and is on its way, or the other end is gone. */
+  #inputSent(): Promise<void> {
+    const stream = this.#stream;
+    if (stream.writableFinished || stream.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      stream.once('finish', resolve).once('close', resolve);
+    });
   }
 
   async #copyOutput(): Promise<void> {

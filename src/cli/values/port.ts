@@ -35,10 +35,12 @@ export function parsePort(spec: string): readonly PortBinding[] {
       code: 'unsupported-option',
     });
   }
-  const boxPorts = box === RATLS ? [RATLS] : range(box, 'container port');
-  const hostPorts = host === '' ? undefined : range(host, 'host port');
+  const boxPorts = box === RATLS ? [RATLS] : portRange(box, 'container port');
+  const hostPorts = host === '' ? undefined : portRange(host, 'host port');
   if (hostPorts !== undefined && hostPorts.length !== boxPorts.length) {
-    throw new RangeError(`ranges differ in length: ${host} and ${box}`);
+    throw new RangeError(
+      `Invalid ranges specified for container and host Ports: ${box} and ${host}`,
+    );
   }
   return boxPorts.map((port, index) => ({
     hostIp: ip,
@@ -63,7 +65,8 @@ function split(spec: string): { ip: string; host: string; box: string; protocol:
   return { ip, host, box, protocol };
 }
 
-function range(text: string, what: string): readonly number[] {
+/** @throws RangeError that says what is malformed */
+export function portRange(text: string, what: string): readonly number[] {
   const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
   const first = Number(match?.[1]);
   const last = Number(match?.[2] ?? match?.[1]);

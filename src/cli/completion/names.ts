@@ -1,0 +1,53 @@
+/**
+ * What an operand can be, as the scripts ask for it with `a3s-box __complete KIND`.
+ *
+ * @module
+ */
+import type { Client } from '../client/client.ts';
+import { type JsonObject, objectOf, objectsOf, stringOf, stringsOf } from '../client/json.ts';
+
+const LISTS: Readonly<Record<string, (client: Client) => Promise<readonly string[]>>> = {
+  boxes: (client) => boxNames(client, []),
+  running: (client) => boxNames(client, ['running', 'paused', 'restarting']),
+  paused: (client) => boxNames(client, ['paused']),
+  stopped: (client) => boxNames(client, ['created', 'exited', 'dead']),
+  images: async (client) => {
+    const found = objectsOf(await client.json({ method: 'GET', path: '/images/json' }));
+    return found.flatMap(({ RepoTags }) => stringsOf(RepoTags));
+  },
+  pools: (client) => ours(client, 'pools', 'name'),
+  snapshots: (client) => ours(client, 'snapshots', 'name', 'id'),
+  templates: (client) => ours(client, 'templates', 'id'),
+};
+
+/** The words for `__complete`. */
+export type NameKind =
+  | 'boxes'
+  | 'running'
+  | 'paused'
+  | 'stopped'
+  | 'images'
+  | 'pools'
+  | 'snapshots'
+  | 'templates';
+
+/** Nothing for a kind that is not known. */
+export async function namesOf(client: Client, kind: string): Promise<readonly string[]> {
+  const list = Object.hasOwn(LISTS, kind) ? LISTS[kind] : undefined;
+  return (await list?.(client)) ?? [];
+}
+
+async function boxNames(client: Client, statuses: readonly string[]): Promise<readonly string[]> {
+  const filters = statuses.length === 0 ? undefined : JSON.stringify({ status: statuses });
+  const call = { method: 'GET', path: '/containers/json', query: { all: true, filters } } as const;
+  const found = objectsOf(await client.json(call));
+  return found.flatMap(({ Names }) => stringsOf(Names)).map((name) => name.replace(/^\//, ''));
+}
+
+async function ours(client: Client, kind: string, ...fields: readonly string[]) {
+  const answer = await client.json({ method: 'GET', path: `/a3s/v1/${kind}` });
+  const found = Array.isArray(answer) ? objectsOf(answer) : objectsOf(objectOf(answer)[kind]);
+  return found.map(
+    (item: JsonObject) => fields.map((field) => stringOf(item[field])).find(Boolean) ?? '',
+  );
+}

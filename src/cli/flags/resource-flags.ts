@@ -1,0 +1,45 @@
+/**
+ * What a box may use: the flags that `run`, `create` and `update` share, and those of a box that is made.
+ *
+ * @module
+ */
+import { type Flag, int, list, refused, string } from './flag.ts';
+
+const KERNEL = 'memory of the kernel counts as memory of the box';
+const REALTIME = 'no process of a box is scheduled in real time';
+const NODES = 'the memory of a box is one node';
+const WEIGHT = 'disks are limited by rate, with --device-read-bps and its like';
+
+/** Those that change while the box is there. */
+export const LIMIT_FLAGS: readonly Flag[] = [
+  int('cpu-period', 'Limit CPU time: the period, in microseconds'),
+  int('cpu-quota', 'Limit CPU time: how much of each period, in microseconds'),
+  int('cpu-shares', 'CPU shares (relative weight)', { short: 'c' }),
+  string('cpus', 'Number of CPUs', { value: 'decimal' }),
+  string('cpuset-cpus', 'CPUs of the host in which to allow execution (0-3, 0,1)'),
+  string('memory', 'Memory limit', { short: 'm', value: 'bytes' }),
+  string('memory-reservation', 'Memory soft limit', { value: 'bytes' }),
+  string('memory-swap', 'Memory plus swap; a box has no swap, so it is the limit itself, or -1', {
+    value: 'bytes',
+  }),
+  int('pids-limit', 'Limit of processes and threads (-1 for unlimited)'),
+  string('restart', 'Restart policy to apply when a box exits', { value: 'policy' }),
+];
+
+/** Those that are given when it is made. */
+export const CREATE_LIMIT_FLAGS: readonly Flag[] = [
+  list('device-read-bps', 'Limit bytes per second read from the disk: /dev/root:RATE'),
+  list('device-read-iops', 'Limit reads per second from the disk: /dev/root:RATE'),
+  list('device-write-bps', 'Limit bytes per second written to the disk: /dev/root:RATE'),
+  list('device-write-iops', 'Limit writes per second to the disk: /dev/root:RATE'),
+  list('ulimit', 'Ulimit options: NAME=SOFT[:HARD]', { value: 'ulimit' }),
+];
+
+/** What is refused wherever limits are given. */
+export const REFUSED_LIMIT_FLAGS: readonly Flag[] = [
+  refused('blkio-weight', WEIGHT),
+  refused('cpu-rt-period', REALTIME),
+  refused('cpu-rt-runtime', REALTIME),
+  refused('cpuset-mems', NODES),
+  refused('kernel-memory', KERNEL),
+];

@@ -1,0 +1,142 @@
+/**
+ * What is done with boxes.
+ *
+ * @module
+ */
+import { entry, type Group } from './entry.ts';
+
+const attach = entry(
+  'Attach local standard input, output, and error streams to a running box',
+  async () => (await import('../commands/attach.ts')).attach,
+);
+const create = entry(
+  'Create a new box',
+  async () => (await import('../commands/create.ts')).create,
+);
+const exec = entry(
+  'Execute a command in a running box',
+  async () => (await import('../commands/exec.ts')).exec,
+);
+const inspectContainer = entry(
+  'Display detailed information on one or more boxes',
+  async () => (await import('../commands/inspect.ts')).inspectContainer,
+);
+const kill = entry(
+  'Kill one or more running boxes',
+  async () => (await import('../commands/kill.ts')).kill,
+);
+const logs = entry(
+  'Fetch the logs of a box',
+  async () => (await import('../commands/logs.ts')).logs,
+);
+const pause = entry(
+  'Pause all processes within one or more boxes',
+  async () => (await import('../commands/pause.ts')).pause,
+);
+const port = entry(
+  'List port mappings or a specific mapping for the box',
+  async () => (await import('../commands/port.ts')).port,
+);
+const prune = entry(
+  'Remove all stopped boxes',
+  async () => (await import('../commands/prune-boxes.ts')).pruneBoxes,
+);
+const ps = entry('List boxes', async () => (await import('../commands/ps.ts')).ps);
+const rename = entry('Rename a box', async () => (await import('../commands/rename.ts')).rename);
+const restart = entry(
+  'Restart one or more boxes',
+  async () => (await import('../commands/restart.ts')).restart,
+);
+const rm = entry('Remove one or more boxes', async () => (await import('../commands/rm.ts')).rm);
+const run = entry(
+  'Create and run a new box from an image',
+  async () => (await import('../commands/run.ts')).run,
+);
+const shell = entry(
+  'Open a shell in a running box',
+  async () => (await import('../commands/shell.ts')).shell,
+);
+const start = entry(
+  'Start one or more stopped boxes',
+  async () => (await import('../commands/start.ts')).start,
+);
+const stats = entry(
+  "Display a live stream of boxes' resource usage statistics",
+  async () => (await import('../commands/stats.ts')).stats,
+);
+const stop = entry(
+  'Stop one or more running boxes',
+  async () => (await import('../commands/stop.ts')).stop,
+);
+const top = entry(
+  'Display the running processes of a box',
+  async () => (await import('../commands/top.ts')).top,
+);
+const unpause = entry(
+  'Unpause all processes within one or more boxes',
+  async () => (await import('../commands/pause.ts')).unpause,
+);
+const update = entry(
+  'Update configuration of one or more boxes',
+  async () => (await import('../commands/update.ts')).update,
+);
+const wait = entry(
+  'Block until one or more boxes stop, then print their exit codes',
+  async () => (await import('../commands/wait.ts')).wait,
+);
+
+/** Those that stand alone too. */
+export const BOX_COMMANDS = {
+  attach,
+  create,
+  exec,
+  kill,
+  logs,
+  pause,
+  port,
+  ps,
+  rename,
+  restart,
+  rm,
+  run,
+  shell,
+  start,
+  stats,
+  stop,
+  top,
+  unpause,
+  update,
+  wait,
+};
+
+/** Docker's `container`, which is `box` as well. */
+export const boxes: Group = {
+  summary: 'Manage boxes',
+  commands: {
+    attach,
+    create,
+    exec,
+    inspect: inspectContainer,
+    kill,
+    logs,
+    ls: ps,
+    list: ps,
+    pause,
+    port,
+    prune,
+    ps,
+    rename,
+    restart,
+    rm,
+    remove: rm,
+    run,
+    shell,
+    start,
+    stats,
+    stop,
+    top,
+    unpause,
+    update,
+    wait,
+  },
+};

@@ -1,0 +1,88 @@
+/**
+ * Machines that others start as copies of: templates, pools, snapshots.
+ *
+ * @module
+ */
+import { entry, type Group } from './entry.ts';
+
+const poolLs = entry('List pools', async () => (await import('../commands/pool/ls.ts')).listPools);
+const poolRm = entry(
+  'Remove one or more pools',
+  async () => (await import('../commands/pool/rm.ts')).removePools,
+);
+
+export const pools: Group = {
+  summary: 'Manage pools, machines that wait for boxes',
+  commands: {
+    inspect: entry(
+      'Display detailed information on one or more pools',
+      async () => (await import('../commands/pool/inspect.ts')).inspectPool,
+    ),
+    ls: poolLs,
+    list: poolLs,
+    rm: poolRm,
+    remove: poolRm,
+    set: entry(
+      'Make a pool, or change it',
+      async () => (await import('../commands/pool/set.ts')).setPool,
+    ),
+  },
+};
+
+const snapshotLs = entry(
+  'List memory snapshots',
+  async () => (await import('../commands/snapshot/ls.ts')).listSnapshots,
+);
+const snapshotRm = entry(
+  'Remove one or more memory snapshots',
+  async () => (await import('../commands/snapshot/rm.ts')).removeSnapshots,
+);
+
+export const snapshots: Group = {
+  summary: 'Manage memory snapshots of running boxes',
+  commands: {
+    create: entry(
+      'Make a snapshot of a running box',
+      async () => (await import('../commands/snapshot/create.ts')).createSnapshot,
+    ),
+    inspect: entry(
+      'Display detailed information on one or more memory snapshots',
+      async () => (await import('../commands/snapshot/inspect.ts')).inspectSnapshot,
+    ),
+    ls: snapshotLs,
+    list: snapshotLs,
+    rm: snapshotRm,
+    remove: snapshotRm,
+  },
+};
+
+const templateLs = entry(
+  'List templates',
+  async () => (await import('../commands/template/ls.ts')).listTemplates,
+);
+const templateRm = entry(
+  'Remove one or more templates',
+  async () => (await import('../commands/template/rm.ts')).removeTemplates,
+);
+
+export const templates: Group = {
+  summary: 'Manage templates, which boxes start warm from',
+  commands: {
+    inspect: entry(
+      'Display detailed information on one or more templates',
+      async () => (await import('../commands/template/inspect.ts')).inspectTemplate,
+    ),
+    ls: templateLs,
+    list: templateLs,
+    prune: entry(
+      'Remove all templates that no running box uses',
+      async () => (await import('../commands/template/prune.ts')).pruneTemplates,
+    ),
+    rm: templateRm,
+    remove: templateRm,
+    warm: entry(
+      'Make the templates that are missing, and wait for them',
+      async () => (await import('../commands/template/warm.ts')).warmTemplates,
+    ),
+  },
+};

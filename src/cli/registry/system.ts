@@ -1,0 +1,57 @@
+/**
+ * The installation itself.
+ *
+ * @module
+ */
+import { entry, type Group } from './entry.ts';
+
+const completion = entry(
+  'Print a script that completes commands in a shell',
+  async () => (await import('../commands/completion.ts')).completion,
+);
+const events = entry(
+  'Get real time events from the server',
+  async () => (await import('../commands/events.ts')).events,
+);
+const info = entry(
+  'Display what this installation is, and what its host can do',
+  async () => (await import('../commands/info.ts')).info,
+);
+const inspect = entry(
+  'Return low-level information on boxes and images',
+  async () => (await import('../commands/inspect.ts')).inspect,
+);
+const serve = entry(
+  'Run the control server in the foreground',
+  async () => (await import('../commands/serve.ts')).serve,
+);
+const version = entry(
+  'Show the A3S Box version information',
+  async () => (await import('../commands/version.ts')).version,
+);
+
+export const SYSTEM_COMMANDS = { completion, events, info, inspect, serve, version };
+
+export const system: Group = {
+  summary: 'Manage A3S Box',
+  commands: {
+    df: entry(
+      'Show disk usage of images and boxes',
+      async () => (await import('../commands/df.ts')).df,
+    ),
+    events,
+    info,
+    prune: entry(
+      'Remove unused data',
+      async () => (await import('../commands/prune-system.ts')).pruneSystem,
+    ),
+  },
+};
+
+/** What only the scripts of `completion` call; no help shows it. */
+export const HIDDEN_COMMANDS = {
+  __complete: entry(
+    'Print names that complete an operand',
+    async () => (await import('../commands/complete.ts')).complete,
+  ),
+};

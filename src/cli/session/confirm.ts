@@ -1,0 +1,14 @@
+/**
+ * Docker's question before something is removed.
+ *
+ * @module
+ */
+import type { Context } from '../context.ts';
+import { Prompt } from './prompt.ts';
+
+/** Whether whoever sits there says yes; the end of input is a no. */
+export async function isConfirmed(context: Context, warning: string): Promise<boolean> {
+  const question = `${warning}\nAre you sure you want to continue? [y/N] `;
+  const answer = await new Prompt(context).ask(question);
+  return answer?.trim().toLowerCase() === 'y';
+}
