@@ -26,6 +26,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeEngine, FakeHost } from '../engine/fake.ts';
 import { A3sError } from '../errors.ts';
 import { FakeAgent, type FakeAgentOptions } from '../guest/fake-agent.ts';
+import { PROTOCOL } from '../guest/protocol.ts';
 import { BLANK_DISK_BYTES } from './blank-disk.ts';
 import type { TemplateStoreOptions } from './options.ts';
 import { TemplateStore } from './store.ts';
