@@ -8,6 +8,7 @@ import { ULIMITS } from '../../policies/src/box-spec.ts';
 import { canonicalJson } from '../../policies/src/canonical-json.ts';
 import type { LaunchSpec } from '../../policies/src/launch-spec.ts';
 import type { LaunchSpecVector } from './format.ts';
+import { type Change, RESOURCE_RULES, type Refused, ulimit } from './launch-spec-resources.ts';
 
 const A = 'a'.repeat(64);
 const B = 'b'.repeat(64);
@@ -104,13 +105,6 @@ const FULL: LaunchSpec = {
   secretsDeadline: 86_400,
 };
 
-const ulimit = (name: string, soft: unknown, hard: unknown) => ({ name, soft, hard });
-
-/** Where a value is, such as `rootfs.layers.0.bytes`, and what is put there; undefined takes it away. */
-type Change = readonly [path: string, value: unknown];
-
-type Refused = readonly [name: string, comment: string, ...changes: Change[]];
-
 const REFUSED: readonly Refused[] = [
   ['schema-v2', 'A later version.', ['schema', 'a3s-box/launch-spec/v2']],
   ['schema-box', 'The spec of a plain box.', ['schema', 'a3s-box/box-spec/v1']],
@@ -185,32 +179,7 @@ const REFUSED: readonly Refused[] = [
   ['cpu-negative', 'Less than none.', ['resources.cpuMillis', -1]],
   ['pids-null', 'Null for no limit.', ['resources.pids', null]],
   ['pids-unsafe', '2^53.', ['resources.pids', 2 ** 53]],
-  ['reservation-zero', 'No memory.', ['resources.memoryReservationBytes', 0]],
-  ['weight-zero', 'No weight.', ['resources.cpuWeight', 0]],
-  ['weight-beyond', '10001.', ['resources.cpuWeight', 10_001]],
-  ['ulimit-unknown', 'An unknown resource.', ['resources.ulimits', [ulimit('swap', 0, 0)]]],
-  ['ulimit-capitals', 'In capitals.', ['resources.ulimits', [ulimit('NOFILE', 0, 0)]]],
-  ['ulimit-prefix', 'As the kernel.', ['resources.ulimits', [ulimit('RLIMIT_CPU', 0, 0)]]],
-  ['ulimit-soft-above', 'Soft above hard.', ['resources.ulimits', [ulimit('cpu', 2, 1)]]],
-  ['ulimit-soft-unlimited', 'Soft above hard.', ['resources.ulimits', [ulimit('cpu', -1, 1)]]],
-  ['ulimit-negative', 'Less than none.', ['resources.ulimits', [ulimit('cpu', -2, -2)]]],
-  ['ulimit-text', 'A number as text.', ['resources.ulimits', [ulimit('cpu', '1', 1)]]],
-  [
-    'ulimit-twice',
-    'One resource twice.',
-    ['resources.ulimits', [ulimit('cpu', 1, 1), ulimit('cpu', 2, 2)]],
-  ],
-  ['ulimit-hard-missing', 'Both are there.', ['resources.ulimits', [{ name: 'cpu', soft: 1 }]]],
-  [
-    'ulimit-more',
-    'An unknown key.',
-    ['resources.ulimits', [{ ...ulimit('cpu', 1, 1), unit: 's' }]],
-  ],
-  ['ulimit-core', 'Memory in a file.', ['resources.ulimits', [ulimit('core', 0, 1)]]],
-  ['ulimits-object', 'Not a list.', ['resources.ulimits', { cpu: 1 }]],
-  ['ulimits-null', 'Null for none.', ['resources.ulimits', null]],
-  ['init-text', 'A word for a truth value.', ['init', 'true']],
-  ['init-null', 'Null for none.', ['init', null]],
+  ...RESOURCE_RULES,
   ['resources-swap', 'An unknown limit.', ['resources.swap', 1]],
   ['host-may-unknown', 'An unknown permission.', ['hostMay', ['debug']]],
   ['host-may-all', 'A word for all of them.', ['hostMay', ['*']]],
