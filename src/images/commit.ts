@@ -96,7 +96,7 @@ function isSame(a: AttachmentRecord, b: AttachmentRecord): boolean {
 
 function recordOf({ manifest, mediaType, configBlob, config, layers }: LoadedImage): ImageRecord {
   const sizes = layers.map(({ blob }) => blob.size);
-  const { stopSignal, ...process } = config.config;
+  const { stopSignal, healthcheck, shell, ...process } = config.config;
   return {
     id: configBlob.digest,
     manifest: { digest: manifest.digest, size: manifest.size, mediaType },
@@ -121,6 +121,10 @@ function recordOf({ manifest, mediaType, configBlob, config, layers }: LoadedIma
       ...(stopSignal === undefined ? {} : { stopSignal }),
       exposedPorts: [...process.exposedPorts],
       volumes: [...process.volumes],
+      ...(healthcheck === undefined
+        ? {}
+        : { healthcheck: { ...healthcheck, test: [...healthcheck.test] } }),
+      ...(shell === undefined ? {} : { shell: [...shell] }),
     },
   };
 }

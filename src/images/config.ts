@@ -13,6 +13,17 @@ import { openObject, parseDocument } from './json/json.ts';
 const strings = z.array(z.string()).nullish();
 const set = z.record(z.string(), z.looseObject({}).nullable()).nullish();
 
+/** What is not a whole number of nanoseconds is no time that Docker could have written. */
+const time = z.int().nullish();
+const Healthcheck = openObject({
+  Test: strings,
+  Interval: time,
+  Timeout: time,
+  StartPeriod: time,
+  StartInterval: time,
+  Retries: time,
+});
+
 const ConfigDocument = openObject({
   created: z.string().max(64).nullish(),
   author: z.string().max(4096).nullish(),
@@ -28,6 +39,8 @@ const ConfigDocument = openObject({
     StopSignal: z.string().max(64).nullish(),
     ExposedPorts: set,
     Volumes: set,
+    Healthcheck: Healthcheck.nullish(),
+    Shell: strings,
   }).nullish(),
   rootfs: openObject({
     type: z.literal('layers'),
@@ -64,6 +77,24 @@ export function parseConfig(bytes: Buffer, what: string): ConfigFile {
       stopSignal: config.StopSignal || undefined,
       exposedPorts: Object.keys(config.ExposedPorts ?? {}),
       volumes: Object.keys(config.Volumes ?? {}),
+      ...healthcheckOf(config.Healthcheck),
+      ...(config.Shell == null || config.Shell.length === 0 ? {} : { shell: config.Shell }),
+    },
+  };
+}
+
+function healthcheckOf(
+  asked: z.infer<typeof Healthcheck> | null | undefined,
+): Pick<ImageConfig, 'healthcheck'> {
+  if (asked == null || (asked.Test ?? []).length === 0) return {};
+  return {
+    healthcheck: {
+      test: asked.Test ?? [],
+      interval: asked.Interval ?? 0,
+      timeout: asked.Timeout ?? 0,
+      startPeriod: asked.StartPeriod ?? 0,
+      startInterval: asked.StartInterval ?? 0,
+      retries: asked.Retries ?? 0,
     },
   };
 }

@@ -26,6 +26,16 @@ export interface VerityLayer extends BootLayer {
   readonly root: string;
 }
 
+/** Docker's `HEALTHCHECK`: times in nanoseconds, 0 where the image says nothing. */
+export interface ImageHealthcheck {
+  readonly test: readonly string[];
+  readonly interval: number;
+  readonly timeout: number;
+  readonly startPeriod: number;
+  readonly startInterval: number;
+  readonly retries: number;
+}
+
 /** The parts of an OCI image configuration that a box is made from. */
 export interface ImageConfig {
   readonly entrypoint: readonly string[];
@@ -38,6 +48,10 @@ export interface ImageConfig {
   /** `80/tcp` and the like. */
   readonly exposedPorts: readonly string[];
   readonly volumes: readonly string[];
+  /** Docker's own; the OCI specification has neither. */
+  readonly healthcheck?: ImageHealthcheck | undefined;
+  /** What lines are handed to, `/bin/sh -c` where it is absent. */
+  readonly shell?: readonly string[] | undefined;
 }
 
 /** How an image came here. */

@@ -35,6 +35,17 @@ export const ImageRecord = z.strictObject({
     stopSignal: z.string().optional(),
     exposedPorts: strings,
     volumes: strings,
+    healthcheck: z
+      .strictObject({
+        test: strings,
+        interval: z.int(),
+        timeout: z.int(),
+        startPeriod: z.int(),
+        startInterval: z.int(),
+        retries: z.int(),
+      })
+      .optional(),
+    shell: strings.optional(),
   }),
 });
 export type ImageRecord = z.infer<typeof ImageRecord>;

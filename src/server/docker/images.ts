@@ -127,6 +127,19 @@ function isTrue(text: string): boolean {
   return text === 'true' || text === '1';
 }
 
+/** As Go writes it: what the image does not say is left out. */
+function healthcheck(check: NonNullable<Image['config']['healthcheck']>) {
+  const { test, interval, timeout, startPeriod, startInterval, retries } = check;
+  return {
+    Test: test,
+    ...(interval !== 0 && { Interval: interval }),
+    ...(timeout !== 0 && { Timeout: timeout }),
+    ...(startPeriod !== 0 && { StartPeriod: startPeriod }),
+    ...(startInterval !== 0 && { StartInterval: startInterval }),
+    ...(retries !== 0 && { Retries: retries }),
+  };
+}
+
 function inspect(image: Image) {
   const { config } = image;
   return {
@@ -151,6 +164,8 @@ function inspect(image: Image) {
       WorkingDir: config.workingDir,
       Labels: config.labels,
       ...(config.stopSignal === undefined ? {} : { StopSignal: config.stopSignal }),
+      ...(config.healthcheck === undefined ? {} : { Healthcheck: healthcheck(config.healthcheck) }),
+      ...(config.shell === undefined ? {} : { Shell: config.shell }),
     },
     GraphDriver: { Name: 'erofs', Data: {} },
     RootFS: { Type: 'layers', Layers: image.diffIds },
