@@ -17,7 +17,9 @@ import { LiveBox } from './live.ts';
 import { endLost } from './lost.ts';
 import { machineOf } from './machine-of.ts';
 import { removeLocked } from './remove.ts';
+import { restoredBy } from './restart-policy.ts';
 import { type Runtime, runtimeDirectory } from './runtime.ts';
+import { restartByPolicy, restoreByPolicy } from './start.ts';
 import { isLive } from './states.ts';
 import { supervise } from './supervise.ts';
 
@@ -32,11 +34,21 @@ export interface AdoptionPatience {
 
 const PATIENCE: AdoptionPatience = { attempts: 6, pauseMs: 5000, serveAfterMs: 5000 };
 
+export interface AdoptionOptions {
+  readonly patience?: AdoptionPatience | undefined;
+  /** Boxes are started whose policy says so when the host, and this server with it, was started. */
+  readonly restore?: boolean | undefined;
+}
+
 /**
  * Brings every record in line with what is there. When it returns, every box whose machine answers is looked after;
- * what must wait for a machine or a guest goes on in the background, under the box's lock.
+ * what must wait for a machine or a guest goes on in the background, under the box's lock, and so do starts by policies.
  */
-export async function adoptBoxes(rt: Runtime, patience = PATIENCE): Promise<void> {
+export async function adoptBoxes(
+  rt: Runtime,
+  { patience = PATIENCE, restore = false }: AdoptionOptions = {},
+): Promise<void> {
+  rt.restarts.begin((id, run) => restartByPolicy(rt, id, run));
   await sweepDirectories(rt);
   const shutdown = linkSignals(rt.shutdown);
   const timer = new AbortController();
@@ -49,7 +61,7 @@ export async function adoptBoxes(rt: Runtime, patience = PATIENCE): Promise<void
   try {
     await Promise.race([
       late,
-      Promise.all(rt.store.list().map((box) => adoptBox(rt, box, patience))),
+      Promise.all(rt.store.list().map((box) => adoptBox(rt, box, { patience, restore }))),
     ]);
   } finally {
     shutdown.unlink();
@@ -58,17 +70,34 @@ export async function adoptBoxes(rt: Runtime, patience = PATIENCE): Promise<void
 }
 
 /** Settles when the box needs no more than patience, and never rejects: one box must not keep the others from it. */
-function adoptBox(rt: Runtime, box: Box, patience: AdoptionPatience): Promise<void> {
+function adoptBox(
+  rt: Runtime,
+  box: Box,
+  { patience, restore }: Required<AdoptionOptions> & { patience: AdoptionPatience },
+): Promise<void> {
   const { id } = box.definition;
   return new Promise((answered) => {
     // Verbs for this box find its lock taken, and wait.
     rt.locks
-      .run(id, () => settleBox(rt, box, patience, answered))
+      .run(id, async () => {
+        await settleBox(rt, box, patience, answered);
+        if (restore) restoreBox(rt, id);
+      })
       .catch((error: unknown) => {
         if (!rt.shutdown.aborted) rt.log.error('a box could not be adopted', error, { box: id });
       })
       .finally(answered);
   });
+}
+
+/** Starts it where its policy has that, in its turn among all. */
+function restoreBox(rt: Runtime, id: string): void {
+  const box = rt.store.get(id);
+  if (box?.state.status !== 'exited') return;
+  const { startedAt, stopRequested } = box.state;
+  const run = { started: startedAt !== undefined, stopRequested };
+  if (!restoredBy(box.definition.restart, run)) return;
+  void rt.restarts.inTurn(() => restoreByPolicy(rt, id));
 }
 
 async function settleBox(
@@ -81,6 +110,7 @@ async function settleBox(
   if (status === 'removing' || (!isLive(status) && run > 0 && box.definition.autoRemove)) {
     await removeLocked(rt, box.definition.id);
   }
+  if (status === 'restarting') return rt.restarts.wait(box);
   if (!isLive(status)) return;
   const machine = await findMachine(rt, box, patience, answered);
   if (machine === 'silent') return await endLost(rt, box, 'its machine did not answer');

@@ -14,12 +14,13 @@ import { syncChangesDisk } from './changes-disk.ts';
 import { now, timestamp } from './clock.ts';
 import { hostSeesOutput } from './confidential/host-may.ts';
 import { teeAttributes } from './confidential/show.ts';
+import { firstHealth } from './health-state.ts';
 import { type Launched, launchMachine } from './launch.ts';
 import { LiveBox } from './live.ts';
 import { changesPath, type Found } from './machine.ts';
 import { machineAttributes } from './machine-of.ts';
 import { publish, type Runtime } from './runtime.ts';
-import { type Followed, supervise } from './supervise.ts';
+import { type Followed, mainExit, supervise } from './supervise.ts';
 import { trustAttributes } from './trust-record.ts';
 import { WAKE_MS, Waking } from './warm.ts';
 
@@ -113,7 +114,7 @@ export async function startMain(
     output: hostSeesOutput(rt.store.expect(live.id))
       ? guest.output(MAIN, offset, live.signal)
       : undefined,
-    exit: guest.exit(MAIN, live.signal),
+    exit: mainExit(guest, live.signal),
   };
   for (const each of [followed.output, followed.exit]) each?.catch(() => undefined);
   try {
@@ -138,6 +139,7 @@ export function enterRunning(rt: Runtime, live: LiveBox, followed?: Followed): v
   const box = rt.store.advance(live.id, 'started', {
     pid: live.machine.pid,
     startedAt: timestamp(now()),
+    health: firstHealth(rt.store.expect(live.id).definition),
   });
   publish(rt, box, 'start', {
     ...trustAttributes(box.state.trust),

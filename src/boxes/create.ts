@@ -8,6 +8,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
 import type { Bind, Box, BoxDefinition } from './box.ts';
 import { checkResources } from './check-resources.ts';
+import { checkHealth } from './check-health.ts';
 import { checkSpec } from './check-spec.ts';
 import { now, timestamp } from './clock.ts';
 import { checkConfidential } from './confidential/check.ts';
@@ -49,6 +50,7 @@ export async function createBox(
     ),
   );
   const planned = planBox(request, image);
+  checkHealth(planned, asked);
   // One that is given its id for a name has nothing wrong with that.
   checkSpec({ ...planned, hostname: request.hostname ?? DEFAULT_HOSTNAME }, image.config);
   const bootSet = await rt.boot.current(asked?.bootSet);

@@ -5,6 +5,7 @@
  */
 import type { Guest } from '../guest/guest.ts';
 import { MAIN, type Process } from '../guest/protocol.ts';
+import { isProbe } from './health-probe.ts';
 import type { LiveBox } from './live.ts';
 import { persist } from './persist.ts';
 import type { Runtime } from './runtime.ts';
@@ -23,6 +24,8 @@ export async function drainExecs(rt: Pick<Runtime, 'log'>, live: LiveBox): Promi
 }
 
 async function drain(guest: Guest, exec: Process, signal: AbortSignal): Promise<void> {
+  // Nobody counts its time any more.
+  if (isProbe(exec.id) && exec.state === 'running') await guest.signal(exec.id, 'SIGKILL');
   const reader = await guest.output(exec.id, exec.acknowledged, signal);
   for await (const { offset, data } of reader) reader.ack(offset + data.length);
   await guest.forget(exec.id);

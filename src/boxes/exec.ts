@@ -10,8 +10,9 @@ import type { Guest, LaunchedProcess } from '../guest/guest.ts';
 import type { OutputReader } from '../guest/output.ts';
 import type { Exit, TerminalSize } from '../guest/protocol.ts';
 import type { StdinWriter } from '../guest/stdin.ts';
+import type { Box } from './box.ts';
 import { expectPermission } from './confidential/host-may.ts';
-import { overrideEnvironment, processEnvironment } from './environment.ts';
+import { execProcess } from './exec-process.ts';
 import type { Exec } from './execs.ts';
 import { type LiveBox, notRunning } from './live.ts';
 import { persist } from './persist.ts';
@@ -36,25 +37,15 @@ export function createExec(rt: Runtime, boxId: string, request: ExecRequest): Ex
   const box = rt.store.expect(boxId);
   expectPermission(box, 'run a program in', 'exec');
   const live = rt.live.expect(boxId);
-  if (box.state.status !== 'running') throw notRunning(boxId);
+  checkActive(box);
   if (request.command.length === 0) {
     throw new A3sError('invalid-argument', 'No exec command specified');
   }
-  const { definition } = box;
-  const base = processEnvironment(definition.hostname, request.terminal, definition.env);
   const exec: Exec = {
     id: randomBytes(32).toString('hex'),
     boxId,
     run: live.run,
-    process: {
-      args: [...request.command],
-      env: overrideEnvironment(base, request.env),
-      cwd: request.cwd === '' ? definition.cwd : request.cwd,
-      user: request.user === '' ? definition.user : request.user,
-      terminal: request.terminal,
-      ...(request.size === undefined ? {} : { size: request.size }),
-      stdin: request.attach.stdin,
-    },
+    process: execProcess(box.definition, request),
     attach: request.attach,
     detachKeys: request.detachKeys,
     state: 'created',
@@ -66,12 +57,20 @@ export function createExec(rt: Runtime, boxId: string, request: ExecRequest): Ex
   return exec;
 }
 
+/** @throws A3sError `box-not-running`, `conflict` for one that stands still, or waits for its next run */
+function checkActive({ definition: { id }, state: { status } }: Box): void {
+  if (status === 'running') return;
+  if (status === 'paused') {
+    throw new A3sError('conflict', `Container ${id} is paused, unpause the container before exec`);
+  }
+  throw notRunning(id);
+}
+
 /** @throws A3sError `conflict` for one that was started, `box-not-running` */
 export function checkStartable(rt: Runtime, exec: Exec): LiveBox {
   const live = rt.live.expect(exec.boxId);
-  if (live.run !== exec.run || rt.store.expect(exec.boxId).state.status !== 'running') {
-    throw notRunning(exec.boxId);
-  }
+  if (live.run !== exec.run) throw notRunning(exec.boxId);
+  checkActive(rt.store.expect(exec.boxId));
   if (exec.state !== 'created') {
     const state = exec.state === 'running' ? 'already running' : 'already exited';
     throw new A3sError('conflict', `Error: Exec command ${exec.id} is ${state}`);

@@ -43,6 +43,8 @@ export class LiveBox {
   readonly left: Promise<void>;
   /** Someone follows the box to its end, and will settle `finished`. */
   watched = false;
+  /** Whoever ends this run needs the box afterwards, also one that is removed at its end. */
+  kept = false;
   /** Connections to the guest's RA-TLS server, those in the making too. */
   ratlsLines = 0;
 

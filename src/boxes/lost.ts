@@ -5,10 +5,10 @@
  */
 import { A3sError } from '../errors.ts';
 import type { Box } from './box.ts';
+import { finishRun } from './finish-run.ts';
 import { sweepMachine } from './machine-of.ts';
 import type { Runtime } from './runtime.ts';
 import { undoStart } from './start.ts';
-import { finishRun } from './supervise.ts';
 
 /** Ends what is left of the machine, and puts that on record. For callers that hold the box's lock. */
 export async function endLost(rt: Runtime, box: Box, why: string): Promise<void> {
@@ -17,5 +17,5 @@ export async function endLost(rt: Runtime, box: Box, why: string): Promise<void>
   const interrupted = new A3sError('internal', 'The server ended while the box was starting', {
     remedy: 'Start it again.',
   });
-  await undoStart(rt, box, interrupted);
+  await undoStart(rt, box, interrupted, true);
 }

@@ -161,7 +161,8 @@ export type Described = Pick<
   | 'nanoCpus'
   | 'limits'
   | 'size'
->;
+> &
+  Partial<Pick<BoxDefinition, 'init'>>;
 
 /** What the agent is told, from the record and what the host found for it. */
 export function specDocument(
@@ -181,6 +182,7 @@ export function specDocument(
     network: found.network,
     confinement: DEFAULT_CONFINEMENT,
     resources: resourcesOf(definition),
+    ...(definition.init === true ? { init: true } : {}),
   };
 }
 

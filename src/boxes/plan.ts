@@ -8,6 +8,7 @@ import type { Image } from '../images/image.ts';
 import type { BoxDefinition } from './box.ts';
 import type { CreateRequest } from './create-request.ts';
 import { mergeEnvironment } from './environment.ts';
+import { mergeHealth } from './health-check.ts';
 import { parseSignal } from './signal.ts';
 
 const DEFAULT_STOP_SIGNAL = 'SIGTERM';
@@ -22,8 +23,10 @@ export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {
     });
   }
   const stopSignal = parseSignal(request.stopSignal ?? config.stopSignal ?? DEFAULT_STOP_SIGNAL);
+  const health = mergeHealth(request.health, config);
   return {
     ...command,
+    ...(health === undefined ? {} : { health }),
     env: mergeEnvironment(request.env, config.env),
     cwd: directory(request.cwd ?? config.workingDir),
     user: request.user ?? config.user,

@@ -6,6 +6,7 @@
 import { rm } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
 import { allDone } from './all-done.ts';
+import type { Box } from './box.ts';
 import { endStart } from './end-start.ts';
 import { machineOf } from './machine-of.ts';
 import { boxDirectory, publish, type Runtime } from './runtime.ts';
@@ -28,18 +29,22 @@ export async function removeBox(
     const box = rt.store.expect(id);
     const live = rt.live.get(id);
     if (live !== undefined) {
-      if (!options.force) {
-        throw new A3sError(
-          'box-running',
-          `cannot remove container "/${box.name}": container is running: stop the container before removing or force remove`,
-        );
-      }
+      if (!options.force) throw boxRunning(box);
       rt.store.amend(id, { stopRequested: true });
       await live.machine.kill();
       await live.finished;
-    }
+    } else if (box.state.status === 'restarting' && !options.force) throw boxRunning(box);
     await removeLocked(rt, id);
   });
+}
+
+/** In Docker's words, to which one that waits for its restart runs. */
+function boxRunning({ name, state: { status } }: Box): A3sError {
+  const how =
+    status === 'paused'
+      ? 'container is paused and must be unpaused first'
+      : `container is ${status === 'restarting' ? status : 'running'}: stop the container before removing or force remove`;
+  return new A3sError('box-running', `cannot remove container "/${name}": ${how}`);
 }
 
 /** For callers that hold the box's lock. The box has no machine. */

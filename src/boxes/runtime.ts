@@ -18,6 +18,7 @@ import type { LiveBoxes } from './live.ts';
 import type { Locks } from './locks.ts';
 import type { Outputs } from './output/outputs.ts';
 import type { MachinePools } from './pool/machine-pools.ts';
+import type { Restarts } from './restarts.ts';
 import type { BoxStore } from './store.ts';
 import type { Trust } from './trust-policies.ts';
 
@@ -70,6 +71,7 @@ export interface Runtime {
   readonly outputs: Outputs;
   readonly execs: Execs;
   readonly locks: Locks;
+  readonly restarts: Restarts;
   /** Aborts when the server ends. */
   readonly shutdown: AbortSignal;
   /** Who a new box's processes run as. */

@@ -5,44 +5,95 @@
  */
 import { A3sError } from '../errors.ts';
 import type { Image } from '../images/image.ts';
-import type { Box } from './box.ts';
+import type { Box, BoxState, RestartPolicy } from './box.ts';
 import { runBox } from './choose-start.ts';
 import { now, timestamp } from './clock.ts';
 import { sweepMachine } from './machine-of.ts';
 import { pinnedImage } from './pinned-image.ts';
 import { removeLocked } from './remove.ts';
+import { type Restart, restartAfter, restartRecord } from './restart-policy.ts';
 import type { Runtime } from './runtime.ts';
 import { authorizeImage, type TrustOptions, UntrustedImage } from './trust.ts';
 import { namesOnRecord } from './trust-names.ts';
 import { trustRecord } from './trust-record.ts';
 
 /**
- * Starts the box's main process in a machine of its own. False when it runs already.
+ * Starts the box's main process in a machine of its own, as a user asks for it. False when it runs already.
  *
  * A start that fails leaves the box as it was, with the reason and Docker's exit code on record. So does one whose image
  * is refused, before anything of a machine is made.
+ *
+ * @throws A3sError `conflict` for a paused one
  */
 export function startBox(rt: Runtime, id: string, options: TrustOptions = {}): Promise<boolean> {
   return rt.locks.run(id, async () => {
     // Its last run may still be on its way out.
     if (rt.store.expect(id).state.status === 'stopping') await rt.live.get(id)?.finished;
-    const before = rt.store.expect(id);
-    if (before.state.status === 'running') return false;
-    const run = before.state.run + 1;
-    const box = rt.store.advance(id, 'start', {
-      ...{ run, pid: 0, exitCode: 0, oomKilled: false, error: '', ports: [] },
-      ...{ stopRequested: false, trust: undefined, machine: undefined, launch: undefined },
-    });
-    try {
-      const image = await authorizeStart(rt, box, options);
-      await runBox(rt, box, image);
-      return true;
-    } catch (error) {
-      // A server that stops lets go in the middle: the next one settles this start.
-      if (rt.live.get(id)?.released !== true) await undoStart(rt, rt.store.expect(id), error);
-      throw error;
+    const { status } = rt.store.expect(id).state;
+    if (status === 'running') return false;
+    if (status === 'paused') {
+      throw new A3sError('conflict', 'cannot start a paused container, try unpause instead');
     }
+    await startLocked(rt, id, { restartCount: 0, restartDelayMs: undefined }, options);
+    return true;
   });
+}
+
+/** Starts a box that its policy has waited for since this run. What became of it meanwhile counts. Never rejects. */
+export function restartByPolicy(rt: Runtime, id: string, run: number): Promise<void> {
+  return startOwn(rt, id, ({ state }) => {
+    if (state.status !== 'restarting' || state.run !== run) return undefined;
+    return { restartCount: state.restartCount, restartDelayMs: state.restartDelayMs };
+  });
+}
+
+/** Starts a box because the host, or its server, was started. Never rejects. */
+export function restoreByPolicy(rt: Runtime, id: string): Promise<void> {
+  return startOwn(rt, id, ({ state: { status } }) =>
+    status === 'exited' ? { restartCount: 0, restartDelayMs: 0 } : undefined,
+  );
+}
+
+/** How often the policy has started a box, and how long it waited; undefined where a user starts it. */
+type Counted = Pick<BoxState, 'restartCount' | 'restartDelayMs'>;
+
+/** @param counts undefined: it is not to be started any more */
+async function startOwn(
+  rt: Runtime,
+  id: string,
+  counts: (box: Box) => Counted | undefined,
+): Promise<void> {
+  await rt.locks
+    .run(id, async () => {
+      const box = rt.store.get(id);
+      const counted = box === undefined || rt.shutdown.aborted ? undefined : counts(box);
+      if (counted !== undefined) await startLocked(rt, id, counted, {});
+    })
+    // It is on record, and in the log.
+    .catch(() => undefined);
+}
+
+/** For callers that hold the box's lock. */
+async function startLocked(
+  rt: Runtime,
+  id: string,
+  counted: Counted,
+  options: TrustOptions,
+): Promise<void> {
+  const run = rt.store.expect(id).state.run + 1;
+  const box = rt.store.advance(id, 'start', {
+    ...{ run, pid: 0, exitCode: 0, oomKilled: false, error: '', ports: [] },
+    ...{ stopRequested: false, trust: undefined, machine: undefined, launch: undefined },
+    ...{ ...counted, restartAt: undefined, health: undefined },
+  });
+  try {
+    const image = await authorizeStart(rt, box, options);
+    await runBox(rt, box, image);
+  } catch (error) {
+    // A server that stops lets go in the middle: the next one settles this start.
+    if (rt.live.get(id)?.released !== true) await undoStart(rt, rt.store.expect(id), error);
+    throw error;
+  }
 }
 
 /** By the image and the names on record: a tag that has moved changes nothing. */
@@ -64,26 +115,64 @@ async function authorizeStart(rt: Runtime, box: Box, options: TrustOptions): Pro
   }
 }
 
-/** Takes back a start of which nothing runs any more. */
-export async function undoStart(rt: Runtime, box: Box, error: unknown): Promise<void> {
+/**
+ * Takes back a start of which nothing runs any more. One that was the policy's own it will try again, unless what it was
+ * refused for stays.
+ *
+ * @param interrupted it ended with its server: that is no failure of the box
+ */
+export async function undoStart(
+  rt: Runtime,
+  box: Box,
+  error: unknown,
+  interrupted = rt.shutdown.aborted,
+): Promise<void> {
   const { id } = box.definition;
   await sweepMachine(rt, box);
   const output = rt.outputs.of(id);
   await output.close();
+  const { state, definition } = rt.store.expect(id);
+  const exitCode = exitCodeOf(error);
+  const restart = nextTry(definition.restart, { ...state, exitCode }, error, interrupted);
+  const ranBefore = state.startedAt !== undefined;
   const undone = rt.store.advance(
     id,
-    box.state.startedAt === undefined ? 'undone-created' : 'undone-exited',
+    restart !== undefined ? 'undone-restart' : ranBefore ? 'undone-exited' : 'undone-created',
     {
-      exitCode: exitCodeOf(error),
+      exitCode,
       error: error instanceof Error ? error.message : String(error),
       ports: [],
-      finishedAt: box.state.startedAt === undefined ? undefined : timestamp(now()),
+      finishedAt: ranBefore ? timestamp(now()) : undefined,
+      ...restartRecord(restart),
     },
   );
   output.endRun(box.state.run);
   rt.log.error('a box did not start', error, { box: id });
+  if (restart !== undefined) rt.restarts.wait(undone);
   if (undone.definition.autoRemove) await removeLocked(rt, id);
 }
+
+function nextTry(
+  policy: RestartPolicy,
+  state: BoxState,
+  error: unknown,
+  interrupted: boolean,
+): Restart | undefined {
+  const { restartDelayMs: delayMs, restartCount, stopRequested, exitCode } = state;
+  // A user learns of the failure, and decides.
+  if (delayMs === undefined || stopRequested) return undefined;
+  if (interrupted) return { delayMs, restartCount };
+  if (error instanceof A3sError && LASTING.has(error.code)) return undefined;
+  return restartAfter(policy, { exitCode, stopRequested, ranMs: 0, restartCount, delayMs });
+}
+
+/** What a start is refused for however often it is tried; all else may pass: memory, ports, disks, a host that is just booting. */
+const LASTING: ReadonlySet<string> = new Set([
+  ...['image-untrusted', 'policy-invalid', 'no-such-policy', 'no-such-image', 'invalid-image'],
+  ...['launch-spec-mismatch', 'verity-mismatch', 'boot-set-missing', 'boot-set-invalid'],
+  ...['command-not-found', 'command-not-executable', 'user-not-found', 'cwd-invalid'],
+  ...['invalid-argument', 'unsupported-option', 'host-not-permitted'],
+]);
 
 /** Docker's codes for a process that could not start. */
 export function exitCodeOf(error: unknown): number {

@@ -19,6 +19,7 @@ import { isLive } from './states.ts';
 const DEFAULT_TIMEOUT_SECONDS = 10;
 /** Longest delay that a timer takes, a little under 25 days. */
 const MAX_DELAY_MS = 2_147_483_647;
+const SIGNAL_ATTEMPTS = 5;
 /** Time for SIGKILL to reach the main process, before its machine is ended instead. */
 const KILL_MS = 10_000;
 
@@ -27,10 +28,13 @@ export interface StopOptions {
   readonly signal?: string | undefined;
   /** Seconds until SIGKILL; negative waits for ever. */
   readonly timeoutSeconds?: number | undefined;
+  /** It is needed afterwards, also where it is to be removed at its end. */
+  readonly keep?: boolean | undefined;
 }
 
 /**
- * Asks the main process to end, ends it when it does not, and its machine when that is of no avail either.
+ * Asks the main process to end, ends it when it does not, and its machine when that is of no avail either. A box that
+ * waits for its restart waits no more. Its policy rests until somebody starts it.
  *
  * @returns false when it does not run
  * @throws A3sError `invalid-argument` for the signal; nothing was changed
@@ -40,13 +44,23 @@ export async function stopBox(rt: Runtime, id: string, options: StopOptions): Pr
   if (asked !== undefined) checkSignal(rt.store.expect(id), asked);
   const { definition } = rt.store.expect(id);
   const seconds = options.timeoutSeconds ?? definition.stopTimeout ?? DEFAULT_TIMEOUT_SECONDS;
-  const patience = seconds < 0 ? MAX_DELAY_MS : seconds * 1000;
+  const patience = seconds < 0 ? Number.POSITIVE_INFINITY : seconds * 1000;
   await settled(rt, id, patience);
+  if (endWait(rt, id, 'stop')) return true;
   const live = rt.live.get(id);
   if (live === undefined) return await stopLost(rt, id);
+  live.kept ||= options.keep === true;
   const box = rt.store.amend(id, { stopRequested: true });
   if (!(await endsOn(rt, live, asked ?? definition.stopSignal, patience))) await end(rt, live);
   publish(rt, rt.store.get(id) ?? box, 'stop');
+  return true;
+}
+
+/** Whether it waited for a start by its policy. Nothing is between the question and its answer. */
+function endWait(rt: Runtime, id: string, action: string): boolean {
+  if (rt.store.get(id)?.state.status !== 'restarting') return false;
+  const change = { stopRequested: true, restartAt: undefined, restartDelayMs: undefined };
+  publish(rt, rt.store.advance(id, 'give-up', change), action);
   return true;
 }
 
@@ -66,24 +80,38 @@ async function stopLost(rt: Runtime, id: string): Promise<boolean> {
 }
 
 /**
- * Sends a signal to the main process; after SIGKILL the box is gone when this returns.
+ * Sends a signal to the main process; after SIGKILL the box is gone when this returns. After that, or its own stop signal, its
+ * policy rests, as after a stop.
  *
  * @throws A3sError `box-not-running`, `invalid-argument`
  */
 export async function killBox(rt: Runtime, id: string, name: string): Promise<void> {
   const signal = parseSignal(name);
   checkSignal(rt.store.expect(id), signal);
-  await settled(rt, id, isKill(signal) ? 0 : MAX_DELAY_MS);
+  await settled(rt, id, isKill(signal) ? 0 : Number.POSITIVE_INFINITY);
+  if (endWait(rt, id, 'kill')) return;
   const live = rt.live.expect(id);
   if (isKill(signal)) {
     const box = rt.store.amend(id, { stopRequested: true });
     publish(rt, box, 'kill', { signal: signalNumber(signal) });
     return await end(rt, live);
   }
-  const box = rt.store.expect(id);
-  if (box.state.status === 'stopping') throw notRunning(id);
+  const { state, definition } = rt.store.expect(id);
+  if (state.status === 'stopping') throw notRunning(id);
+  const isStop = signalNumber(signal) === signalNumber(definition.stopSignal);
+  const box = isStop ? rt.store.amend(id, { stopRequested: true }) : rt.store.expect(id);
   await signalMain(live, signal);
   publish(rt, box, 'kill', { signal: signalNumber(signal) });
+  if (isStop) await unpause(rt, live);
+}
+
+/** As Docker does once a box that stands still was told to end: its main process could not. */
+async function unpause(rt: Runtime, live: LiveBox): Promise<void> {
+  if (rt.store.get(live.id)?.state.status !== 'paused') return;
+  await (await live.guest()).thaw(live.signal);
+  // Another one may have let it go on.
+  if (rt.store.get(live.id)?.state.status !== 'paused') return;
+  publish(rt, rt.store.advance(live.id, 'unpause'), 'unpause');
 }
 
 /** Ending a box needs no permission. @throws A3sError `host-not-permitted` */
@@ -120,30 +148,39 @@ async function endsOn(
   milliseconds: number,
 ): Promise<boolean> {
   const ended = inTime(live.finished, milliseconds);
-  const told = signalMain(live, signal).then(
-    () => ended,
-    (error: unknown) => {
-      rt.log.error('a box did not take a signal', error, { box: live.id, signal });
-      return false;
-    },
-  );
+  const told = signalMain(live, signal)
+    .then(() => unpause(rt, live))
+    .then(
+      () => ended,
+      (error: unknown) => {
+        rt.log.error('a box did not take a signal', error, { box: live.id, signal });
+        return false;
+      },
+    );
   return await Promise.race([ended, told]);
 }
 
+/** Over a new connection where the one was lost meanwhile; an agent that goes on to answer wrongly is not asked for ever. */
 async function signalMain(live: LiveBox, signal: string): Promise<void> {
-  try {
-    const guest = await live.guest();
-    await guest.signal(MAIN, signal);
-  } catch (error) {
-    // It ended in between: that is what was wanted.
-    if (live.machineExit !== undefined) return;
-    if (error instanceof A3sError && error.code === 'conflict') return;
-    throw error;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await (await live.guest()).signal(MAIN, signal);
+    } catch (error) {
+      // It ended in between: that is what was wanted.
+      if (live.machineExit !== undefined) return;
+      const { code = 'internal' } = error instanceof A3sError ? error : {};
+      if (code === 'conflict') return;
+      if (code !== 'agent-failed' || attempt === SIGNAL_ATTEMPTS) throw error;
+    }
   }
 }
 
 /** Whether it settles in time. */
 async function inTime(settling: Promise<void>, milliseconds: number): Promise<boolean> {
+  if (milliseconds === Number.POSITIVE_INFINITY) {
+    await settling;
+    return true;
+  }
   const timer = new AbortController();
   try {
     return await Promise.race([

@@ -3,21 +3,19 @@
  *
  * @module
  */
-import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Guest } from '../guest/guest.ts';
 import type { OutputReader } from '../guest/output.ts';
 import { type Exit, MAIN } from '../guest/protocol.ts';
 import { guestText } from '../guest/refusal.ts';
-import { allDone } from './all-done.ts';
-import type { Box, BoxState } from './box.ts';
+import type { Box } from './box.ts';
 import { now, timestamp } from './clock.ts';
 import { hostMay, hostSeesOutput } from './confidential/host-may.ts';
 import { teeAttributes } from './confidential/show.ts';
 import { expiredBy, watchSecrets } from './confidential/watch-secrets.ts';
+import { finishRun } from './finish-run.ts';
+import { watchHealth } from './health.ts';
 import type { LiveBox } from './live.ts';
-import { machineOf } from './machine-of.ts';
-import { removeBox } from './remove.ts';
 import { publish, type Runtime } from './runtime.ts';
 import { isLive } from './states.ts';
 
@@ -30,9 +28,6 @@ const REST_MS = 5000;
 const RECORD_RETRY_MS = 5000;
 /** Output that may wait for the disk: twice the agent's ring, so that an agent that ignores it is held too. */
 const UNSAFE_BYTES = 2 * 1024 * 1024;
-const KILLED = 137;
-/** Docker's code for a box that never came to run. */
-const NOT_STARTED = 125;
 
 /** What was asked of a guest when it was told to start the main process. */
 export interface Followed {
@@ -56,6 +51,7 @@ interface Progress {
 export function supervise(rt: Runtime, live: LiveBox, followed?: Followed): void {
   live.watched = true;
   void watchSecrets(rt, live);
+  void watchHealth(rt, live);
   void (async () => {
     try {
       const exit = await followMain(rt, live, followed);
@@ -82,7 +78,7 @@ async function concludeSurely(rt: Runtime, live: LiveBox, exit: Exit | undefined
   }
 }
 
-/** The exit of the main process with all its output safe; undefined when the machine ended first. */
+/** The exit of the main process, with all its output safe unless its machine went; undefined when that ended first. */
 async function followMain(
   rt: Runtime,
   live: LiveBox,
@@ -95,6 +91,7 @@ async function followMain(
   const log = rt.outputs.of(live.id);
   let progress = followed?.progress;
   let first = followed;
+  let heard: Exit | undefined;
   for (;;) {
     try {
       if (progress === undefined || log.broken) {
@@ -105,6 +102,13 @@ async function followMain(
       }
       const { output, exit } = first ?? (await follow(live, progress, seesOutput));
       first = undefined;
+      // An agent of protocol 4 tells at once, so that it is known whatever becomes of the output.
+      exit.then(
+        (known) => {
+          heard = known;
+        },
+        () => undefined,
+      );
       if (output !== undefined) await copyOutput(rt, live, await output, progress);
       return await exit;
     } catch (error) {
@@ -112,7 +116,7 @@ async function followMain(
       if (live.released) throw error;
       if (live.machineExit !== undefined) {
         await saveRest(rt, live.id);
-        return undefined;
+        return heard;
       }
       rt.log.error('the connection to a box was lost', error, { box: live.id });
       await delay(RETRY_MS, undefined, { signal: live.signal }).catch(() => undefined);
@@ -133,9 +137,14 @@ async function follow(
 ): Promise<Pick<Followed, 'output' | 'exit'>> {
   const guest = await live.guest();
   const output = seesOutput ? guest.output(MAIN, offset, live.signal) : undefined;
-  const exit = guest.exit(MAIN, live.signal);
+  const exit = mainExit(guest, live.signal);
   exit.catch(() => undefined);
   return { output, exit };
+}
+
+/** As soon as it can be told. */
+export function mainExit(guest: Guest, signal: AbortSignal): Promise<Exit> {
+  return guest.speaks(4) ? guest.ended(MAIN, signal) : guest.exit(MAIN, signal);
 }
 
 /** What had arrived when the machine went. On a full disk it is given up: nothing can be held back any more. */
@@ -191,7 +200,7 @@ async function copyOutput(
 /** The end of a run, in an order that a crash at any point can be picked up from. */
 async function conclude(rt: Runtime, live: LiveBox, exit: Exit | undefined): Promise<void> {
   const { state } = rt.store.expect(live.id);
-  if (exit !== undefined && state.status === 'running') {
+  if (exit !== undefined && (state.status === 'running' || state.status === 'paused')) {
     const expired = expiredBy(exit, state);
     const ended = rt.store.advance(live.id, 'ended', {
       ...expired,
@@ -234,60 +243,5 @@ async function endMachine(rt: Runtime, live: LiveBox, box: Box): Promise<void> {
   } finally {
     timer.abort();
     if (live.machineExit === undefined) await live.machine.kill();
-  }
-}
-
-/**
- * Nothing of the machine of a live box runs any more: cleans up behind it and puts the end on record. When the exit of the
- * main process is not known, the box counts as killed.
- */
-export async function finishRun(rt: Runtime, box: Box, detail: string): Promise<void> {
-  const { id } = box.definition;
-  const output = rt.outputs.of(id);
-  await allDone([
-    rm(machineOf(rt, box).directory, { recursive: true, force: true }),
-    output.close(),
-  ]);
-  const current = rt.store.get(id)?.state;
-  // Whoever ended it may have put that on record meanwhile.
-  if (current === undefined || current.run !== box.state.run || !isLive(current.status)) return;
-  const known = current.status === 'stopping';
-  const change = known
-    ? { pid: 0, ports: [] }
-    : { pid: 0, ports: [], ...lostRun(current, detail), finishedAt: timestamp(now()) };
-  const exited = rt.store.advance(id, 'gone', change);
-  // In the same step: whoever hears of the end finds no machine.
-  const live = rt.live.get(id);
-  if (live !== undefined) rt.live.delete(live);
-  rt.execs.forgetBox(id);
-  output.endRun(exited.state.run);
-  if (exited.state.oomKilled) publish(rt, exited, 'oom');
-  publish(rt, exited, 'die', { exitCode: String(exited.state.exitCode) });
-  if (exited.definition.autoRemove) {
-    // In turn with other verbs, some of which wait for this very run to end.
-    void removeAfterEnd(rt, id);
-  }
-}
-
-/** Of a run whose end nobody has told. */
-function lostRun(
-  { launch, stopRequested }: BoxState,
-  detail: string,
-): Pick<BoxState, 'exitCode' | 'error'> {
-  if (launch?.secrets.state === 'expired') {
-    return { exitCode: NOT_STARTED, error: 'its secrets did not arrive in time' };
-  }
-  const why = detail === '' ? 'it was killed' : detail;
-  const error = stopRequested ? '' : `the virtual machine ended unexpectedly: ${why}`;
-  return { exitCode: KILLED, error };
-}
-
-async function removeAfterEnd(rt: Runtime, id: string): Promise<void> {
-  try {
-    if (rt.store.get(id) !== undefined) await removeBox(rt, id, { force: false });
-  } catch (error) {
-    if (rt.store.get(id) !== undefined) {
-      rt.log.error('a box was not removed after its end', error, { box: id });
-    }
   }
 }

@@ -14,7 +14,10 @@ export interface WaitResult {
   readonly error: string;
 }
 
-/** Settles when the condition holds; rejects with the signal's reason. */
+/**
+ * Settles when the condition holds; rejects with the signal's reason. As with Docker, a box that its policy will start again
+ * runs, and yet each end of a run is one: a `not-running` that came in time for it is answered.
+ */
 export async function waitBox(
   rt: Pick<Runtime, 'store'>,
   id: string,
@@ -22,22 +25,28 @@ export async function waitBox(
   signal: AbortSignal,
 ): Promise<WaitResult> {
   const present = rt.store.expect(id);
-  if (condition === 'not-running' && !isLive(present.state.status)) return resultOf(present);
+  if (condition === 'not-running' && !runs(present)) return resultOf(present);
   let last = present;
-  let ran = isLive(present.state.status);
   await rt.store.when(
     id,
     (box) => {
       if (box === undefined) return true;
+      const before = last;
       last = box;
-      ran ||= isLive(box.state.status);
+      if (condition === 'removed') return false;
+      const { status } = box.state;
+      if (status === before.state.status) return false;
+      const over = status === 'exited' || status === 'restarting';
       // A start that is undone leaves a box that never ran: it is not running all the same.
-      if (condition === 'not-running') return !isLive(box.state.status);
-      return condition === 'next-exit' && ran && box.state.status === 'exited';
+      return (over && runs(before)) || (condition === 'not-running' && !runs(box));
     },
     signal,
   );
   return resultOf(last);
+}
+
+function runs({ state: { status } }: Box): boolean {
+  return isLive(status) || status === 'restarting';
 }
 
 function resultOf(box: Box): WaitResult {

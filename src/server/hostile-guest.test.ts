@@ -82,7 +82,7 @@ describe('a greeting', () => {
     ['of another processor', { ...HELLO, tee: 'snp' }, 'launch-spec-mismatch'],
     [
       'of a protocol to come',
-      { ...HELLO, protocol: { minimum: 4, maximum: 2 ** 31 } },
+      { ...HELLO, protocol: { minimum: 5, maximum: 2 ** 31 } },
       'agent-failed',
     ],
     ['of no protocol at all', { ...HELLO, protocol: { minimum: 3, maximum: 1 } }, 'agent-failed'],
@@ -230,7 +230,7 @@ describe('what it says of the end of its main process', () => {
 
   it('is shown without what a terminal obeys', async () => {
     const error = { code: 'setup-failed', message: ESCAPES };
-    const id = await lying({ 'GET /v1/processes/main/exit': saying({ ...exit, error }) });
+    const id = await lying({ 'GET /v1/processes/main/ended': saying({ ...exit, error }) });
     expect((await start(id)).status).toBe(204);
     await ends(id);
     const shown = [await inspect(id), await listed(id)];
@@ -240,7 +240,7 @@ describe('what it says of the end of its main process', () => {
 
   it('is cut where it is long', async () => {
     const error = { code: 'setup-failed', message: 'x'.repeat(4096) };
-    const id = await lying({ 'GET /v1/processes/main/exit': saying({ ...exit, error }) });
+    const id = await lying({ 'GET /v1/processes/main/ended': saying({ ...exit, error }) });
     await start(id);
     await ends(id);
     expect((await inspect(id)).State).toMatchObject({ ExitCode: 7, Error: `${'x'.repeat(1024)}…` });
@@ -255,7 +255,7 @@ describe('what it says of the end of its main process', () => {
     ['with another code than there is', saying({ ...exit, exitCode: -1 })],
     ['without end', endless],
   ])('is not believed %s', async (_, lie) => {
-    const id = await lying({ 'GET /v1/processes/main/exit': lie });
+    const id = await lying({ 'GET /v1/processes/main/ended': lie });
     expect((await start(id)).status).toBe(204);
     await expectOtherBoxWorks();
     expect((await inspect(id)).State).toMatchObject({ Status: 'running', Error: '' });

@@ -24,6 +24,7 @@ import { PRUNE_ROUTES } from './docker/prune.ts';
 import { PULL_ROUTES } from './docker/pull.ts';
 import { PUSH_ROUTES } from './docker/push.ts';
 import { noBody, query } from './docker/query.ts';
+import { RESTART_ROUTES } from './docker/restart.ts';
 import { SAVE_ROUTES } from './docker/save.ts';
 import { SYSTEM_ROUTES } from './docker/system.ts';
 import { TAG_ROUTES } from './docker/tag.ts';
@@ -37,6 +38,7 @@ const SERVED: readonly Route[] = [
   ...SYSTEM_ROUTES,
   ...AUTH_ROUTES,
   ...CONTAINER_ROUTES,
+  ...RESTART_ROUTES,
   ...OUTPUT_ROUTES,
   ...EXEC_ROUTES,
   ...UNSUPPORTED_IMAGE_ROUTES,

@@ -15,6 +15,7 @@ import { Locks } from '../boxes/locks.ts';
 import { Outputs } from '../boxes/output/outputs.ts';
 import { Pools } from '../boxes/pool/pools.ts';
 import { PoolRecords } from '../boxes/pool/records.ts';
+import { Restarts } from '../boxes/restarts.ts';
 import { boxDirectory, type Runtime } from '../boxes/runtime.ts';
 import { endUnfinishedSnapshots } from '../boxes/snapshot.ts';
 import { BoxStore } from '../boxes/store.ts';
@@ -37,7 +38,12 @@ export interface ServeOptions {
   /** Called once requests are answered. */
   readonly onReady?: (rt: Runtime) => void;
   readonly patience?: AdoptionPatience | undefined;
+  /** Boxes are started whose policy says so when their host was started. */
+  readonly restore?: boolean | undefined;
 }
+
+/** Starts by policies; each is the work of a processor or two. */
+const RESTARTS_AT_ONCE = Math.max(2, Math.floor(availableParallelism() / 2));
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64' };
 
@@ -84,7 +90,7 @@ async function serveRuntime(
 ): Promise<void> {
   const http = new HttpServer(rt, stopServer);
   try {
-    await adoptBoxes(rt, options.patience);
+    await adoptBoxes(rt, { patience: options.patience, restore: options.restore });
     await endUnfinishedSnapshots(rt);
     if (rt.shutdown.aborted) return;
     await http.listen(config.socket);
@@ -154,6 +160,7 @@ async function createRuntime(
     ),
     execs: new Execs(),
     locks: new Locks(),
+    restarts: new Restarts(given.shutdown, RESTARTS_AT_ONCE),
     identityFor: (taken: Iterable<number>) => identityFor(uid, gid, taken),
   };
   const templates = await openTemplates(config, rt);

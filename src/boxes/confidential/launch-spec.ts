@@ -33,7 +33,8 @@ export type SpecifiedBox = Pick<
   | 'nanoCpus'
   | 'limits'
   | 'network'
->;
+> &
+  Partial<Pick<BoxDefinition, 'init'>>;
 
 export interface SpecifiedImage {
   readonly manifestDigest: string;
@@ -70,6 +71,7 @@ export function launchSpecOf(
     secrets: asked.secrets.map(secretOf).sort((a, b) => (a.name < b.name ? -1 : 1)),
     secretsDeadline: asked.secretsDeadline,
     sealing: 'none',
+    ...(box.init === true ? { init: true } : {}),
   });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

@@ -12,6 +12,7 @@ import { GUEST_NETWORK } from '../../engine/network.ts';
 import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';
 import { dockerStatus, networkMode, portName, publishedPorts, ZERO_TIME } from './show.ts';
 import { showConfidential } from './show-confidential.ts';
+import { healthOf } from './show-health.ts';
 
 export function inspectBox(rt: Runtime, box: Box) {
   const { definition } = box;
@@ -77,6 +78,7 @@ function stateOf(box: Box) {
     Error: state.error,
     StartedAt: state.startedAt ?? ZERO_TIME,
     FinishedAt: (status === 'running' ? undefined : state.finishedAt) ?? ZERO_TIME,
+    Health: healthOf(box),
   };
 }
 

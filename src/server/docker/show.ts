@@ -7,6 +7,7 @@ import type { Box, Port } from '../../boxes/box.ts';
 import { RATLS_PORT } from '../../boxes/confidential/request.ts';
 import { waitsForSecrets } from '../../boxes/confidential/show.ts';
 import type { BoxStatus } from '../../boxes/states.ts';
+import { healthText } from './show-health.ts';
 
 export const ZERO_TIME = '0001-01-01T00:00:00Z';
 
@@ -29,7 +30,7 @@ export function statusText(box: Box, now: number): string {
   const { state } = box;
   switch (dockerStatus(state.status)) {
     case 'running':
-      return `Up ${elapsed(state.startedAt, now)}${waitsForSecrets(box) ? ' (waiting for secrets)' : ''}`;
+      return `Up ${elapsed(state.startedAt, now)}${waitsForSecrets(box) ? ' (waiting for secrets)' : healthText(box)}`;
     case 'exited':
       return `Exited (${state.exitCode}) ${elapsed(state.finishedAt, now)} ago`;
     case 'paused':

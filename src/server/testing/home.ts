@@ -43,6 +43,8 @@ export class TestHome {
   /** What boxes boot from. */
   boot: BootFiles = BOOT;
   patience: AdoptionPatience | undefined;
+  /** Servers are started as the host's start does it. */
+  restore = false;
   /** What holds the control stream of the machines that are launched from now on, in place of their agents. */
   takeover: ((agent: FakeAgent, stream: Duplex) => void) | undefined;
   #runtime: Runtime | undefined;
@@ -123,6 +125,7 @@ export class TestHome {
         },
         onReady: resolve,
         patience: this.patience,
+        restore: this.restore,
       });
       this.#served.catch(reject);
     });

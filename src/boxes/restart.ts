@@ -1,0 +1,26 @@
+/**
+ * Restarting a box, as a user asks for it: its policy has no say in it.
+ *
+ * @module
+ */
+import { publish, type Runtime } from './runtime.ts';
+import { startBox } from './start.ts';
+import { type StopOptions, stopBox } from './stop.ts';
+import type { TrustOptions } from './trust.ts';
+
+/**
+ * Ends its run, where it has one, and starts it: one that does not run is only started, and one that is removed at its end is
+ * not removed for this.
+ *
+ * @throws A3sError `invalid-argument` for the signal; what a stop or a start is refused for
+ */
+export async function restartBox(
+  rt: Runtime,
+  id: string,
+  { signal, timeoutSeconds }: Pick<StopOptions, 'signal' | 'timeoutSeconds'>,
+  options: TrustOptions = {},
+): Promise<void> {
+  await stopBox(rt, id, { signal, timeoutSeconds, keep: true });
+  await startBox(rt, id, options);
+  publish(rt, rt.store.expect(id), 'restart');
+}

@@ -1,0 +1,25 @@
+/**
+ * `POST /containers/{id}/restart`.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { restartBox } from '../../boxes/restart.ts';
+import { empty } from '../http/answer.ts';
+import { type Route, route } from '../route.ts';
+import { noBody, optionalInt, query } from './query.ts';
+import { trustOptions, trustQuery } from './trust-query.ts';
+
+export const RESTART_ROUTES: readonly Route[] = [
+  route('POST', '/containers/:id/restart', {
+    access: 'owner',
+    query: query({ t: optionalInt, signal: z.string().max(32).optional(), ...trustQuery }),
+    body: noBody,
+    handler: async ({ rt, id, query, headers }) => {
+      const how = { timeoutSeconds: query.t, signal: query.signal || undefined };
+      const { id: boxId } = rt.store.resolve(id).definition;
+      await restartBox(rt, boxId, how, trustOptions(query, headers));
+      return empty();
+    },
+  }),
+];
