@@ -14,6 +14,7 @@ import { guestStatePath } from './confidential/machine.ts';
 import { drainExecs } from './drain-execs.ts';
 import { linkSignals } from './link.ts';
 import { LiveBox } from './live.ts';
+import { settleAdopted } from './live-limits.ts';
 import { endLost } from './lost.ts';
 import { machineOf } from './machine-of.ts';
 import { removeLocked } from './remove.ts';
@@ -122,7 +123,9 @@ async function settleBox(
   if (status !== 'starting') {
     supervise(rt, live);
     void drainExecs(rt, live);
-    return;
+    // Its guest may take its time; verbs for this box wait.
+    answered();
+    return await settleAdopted(rt, box, live);
   }
   // Its guest may still be booting.
   answered();

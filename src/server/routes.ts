@@ -20,6 +20,7 @@ import { EXEC_ROUTES } from './docker/exec.ts';
 import { HISTORY_ROUTES } from './docker/history.ts';
 import { IMAGE_ROUTES } from './docker/images.ts';
 import { OUTPUT_ROUTES } from './docker/output.ts';
+import { PAUSE_ROUTES } from './docker/pause.ts';
 import { PRUNE_ROUTES } from './docker/prune.ts';
 import { PULL_ROUTES } from './docker/pull.ts';
 import { PUSH_ROUTES } from './docker/push.ts';
@@ -29,6 +30,7 @@ import { SAVE_ROUTES } from './docker/save.ts';
 import { SYSTEM_ROUTES } from './docker/system.ts';
 import { TAG_ROUTES } from './docker/tag.ts';
 import { UNSUPPORTED_IMAGE_ROUTES } from './docker/unsupported-images.ts';
+import { UPDATE_ROUTES } from './docker/update.ts';
 import { json } from './http/answer.ts';
 import { openApiDocument } from './openapi.ts';
 import { type Route, route } from './route.ts';
@@ -39,6 +41,8 @@ const SERVED: readonly Route[] = [
   ...AUTH_ROUTES,
   ...CONTAINER_ROUTES,
   ...RESTART_ROUTES,
+  ...PAUSE_ROUTES,
+  ...UPDATE_ROUTES,
   ...OUTPUT_ROUTES,
   ...EXEC_ROUTES,
   ...UNSUPPORTED_IMAGE_ROUTES,

@@ -1,0 +1,23 @@
+/**
+ * The route that changes what a box may use, and how it is restarted.
+ *
+ * @module
+ */
+import { updateBox } from '../../boxes/update.ts';
+import { json } from '../http/answer.ts';
+import { type Route, route } from '../route.ts';
+import { noBody, query } from './query.ts';
+import { parseUpdate } from './update-schema.ts';
+
+export const UPDATE_ROUTES: readonly Route[] = [
+  route('POST', '/containers/:id/update', {
+    access: 'owner',
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt, id, body }) => {
+      const boxId = rt.store.resolve(id).definition.id;
+      await updateBox(rt, boxId, parseUpdate(body));
+      return json({ Warnings: [] });
+    },
+  }),
+];
