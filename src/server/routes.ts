@@ -26,9 +26,12 @@ import { PULL_ROUTES } from './docker/pull.ts';
 import { PUSH_ROUTES } from './docker/push.ts';
 import { noBody, query } from './docker/query.ts';
 import { RESTART_ROUTES } from './docker/restart.ts';
+import { RENAME_ROUTES } from './docker/rename.ts';
 import { SAVE_ROUTES } from './docker/save.ts';
+import { STATS_ROUTES } from './docker/stats.ts';
 import { SYSTEM_ROUTES } from './docker/system.ts';
 import { TAG_ROUTES } from './docker/tag.ts';
+import { TOP_ROUTES } from './docker/top.ts';
 import { UNSUPPORTED_IMAGE_ROUTES } from './docker/unsupported-images.ts';
 import { UPDATE_ROUTES } from './docker/update.ts';
 import { json } from './http/answer.ts';
@@ -42,6 +45,9 @@ const SERVED: readonly Route[] = [
   ...CONTAINER_ROUTES,
   ...RESTART_ROUTES,
   ...PAUSE_ROUTES,
+  ...RENAME_ROUTES,
+  ...STATS_ROUTES,
+  ...TOP_ROUTES,
   ...UPDATE_ROUTES,
   ...OUTPUT_ROUTES,
   ...EXEC_ROUTES,

@@ -1,0 +1,22 @@
+/**
+ * The route that renames a box.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { renameBox } from '../../boxes/rename.ts';
+import { empty } from '../http/answer.ts';
+import { type Route, route } from '../route.ts';
+import { noBody, query } from './query.ts';
+
+export const RENAME_ROUTES: readonly Route[] = [
+  route('POST', '/containers/:id/rename', {
+    access: 'owner',
+    query: query({ name: z.string().max(1024).default('') }),
+    body: noBody,
+    handler: ({ rt, id, query }) => {
+      renameBox(rt, rt.store.resolve(id).definition.id, query.name);
+      return empty();
+    },
+  }),
+];

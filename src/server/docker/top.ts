@@ -1,0 +1,20 @@
+/**
+ * The route that lists the processes of a box.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { topBox } from '../../boxes/top.ts';
+import { json } from '../http/answer.ts';
+import { type Route, route } from '../route.ts';
+import { noBody, query } from './query.ts';
+
+export const TOP_ROUTES: readonly Route[] = [
+  route('GET', '/containers/:id/top', {
+    access: 'owner',
+    query: query({ ps_args: z.string().max(8192).default('') }),
+    body: noBody,
+    handler: async ({ rt, id, query, signal }) =>
+      json(await topBox(rt, rt.store.resolve(id), query.ps_args, signal)),
+  }),
+];
