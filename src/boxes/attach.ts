@@ -4,6 +4,7 @@
  * @module
  */
 import { expectPermission } from './confidential/host-may.ts';
+import { expectKept } from './keeps-output.ts';
 import type { LiveBox } from './live.ts';
 import type { Runtime } from './runtime.ts';
 import { isLive } from './states.ts';
@@ -36,7 +37,10 @@ export async function attachPoint(
   { stdin, stdout, stderr, logs }: Pick<AttachOptions, 'stdin' | 'stdout' | 'stderr' | 'logs'>,
 ): Promise<AttachPoint> {
   const box = rt.store.expect(id);
-  if (logs) expectPermission(box, 'show the output of', 'logs');
+  if (logs) {
+    expectPermission(box, 'show the output of', 'logs');
+    expectKept(box);
+  }
   if (stdout || stderr) expectPermission(box, 'attach to', 'logs', 'attach');
   if (stdin && box.definition.openStdin) expectPermission(box, 'attach an input to', 'attach');
   const { state } = box;
@@ -68,9 +72,9 @@ export async function attachBox(
     );
   }
   const log = rt.outputs.of(id);
-  const through = options.stream ? point.run : undefined;
+  const following = options.stream ? { run: point.run } : undefined;
   try {
-    for await (const { stream, payload } of log.read(point.from, through, signal)) {
+    for await (const { stream, payload } of log.read(point.from, following, signal)) {
       if (stream === 1 ? options.stdout : options.stderr) await stdio.write(stream, payload);
     }
   } finally {

@@ -5,6 +5,8 @@
  *
  * @module
  */
+import { setMaxListeners } from 'node:events';
+
 export interface LinkedSignal {
   readonly signal: AbortSignal;
   /** Stops following. */
@@ -16,6 +18,8 @@ export function linkSignals(...sources: readonly AbortSignal[]): LinkedSignal {
   const follow = (event: Event): void => controller.abort((event.target as AbortSignal).reason);
   for (const source of sources) {
     if (source.aborted) controller.abort(source.reason);
+    // As many may follow the end of the server as there are requests.
+    setMaxListeners(0, source);
     source.addEventListener('abort', follow);
   }
   return {

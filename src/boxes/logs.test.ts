@@ -42,7 +42,7 @@ async function wrote(...pieces: readonly (readonly [1 | 2, string, bigint?])[]):
 
 async function read(options: Partial<LogOptions> = {}): Promise<string> {
   const all = {
-    ...{ stdout: true, stderr: true, timestamps: false, followRun: undefined },
+    ...{ stdout: true, stderr: true, timestamps: false, following: undefined, details: undefined },
     ...{ tail: undefined, since: undefined, until: undefined },
   };
   if (log === undefined) throw new Error('no log is open');

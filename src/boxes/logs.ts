@@ -1,22 +1,29 @@
 /**
  * A box's output as lines: the last ones, a span of time, each with its time.
  *
+ * Only what is shown is read, and what lies with it in one file of the log.
+ *
  * @module
  */
-import { now, timestamp } from './clock.ts';
+import { now } from './clock.ts';
+import { LineFilter } from './log-lines.ts';
+import type { Following } from './output/follow.ts';
 import type { BoxOutput } from './output/live-output.ts';
 import type { OutputRecord } from './output/record.ts';
+import { NOTHING, type Tally, tallied } from './output/tally.ts';
 
 export interface LogOptions {
   readonly stdout: boolean;
   readonly stderr: boolean;
-  /** Goes on until this run ends; undefined stops at the present end. */
-  readonly followRun: number | undefined;
+  /** Goes on so far; undefined stops at the present end. */
+  readonly following: Following | undefined;
   /** Number of lines from the end; undefined is all. */
   readonly tail: number | undefined;
   readonly since: bigint | undefined;
   readonly until: bigint | undefined;
   readonly timestamps: boolean;
+  /** What stands before each line, behind its time. */
+  readonly details: string | undefined;
 }
 
 export interface LogChunk {
@@ -26,7 +33,6 @@ export interface LogChunk {
 
 /** Longest delay that a timer takes, a little under 25 days. */
 const MAX_DELAY_MS = 2_147_483_647;
-const NEWLINE = 0x0a;
 
 /** A chunk's bytes are valid until the next step. */
 export async function* readLogs(
@@ -34,28 +40,64 @@ export async function* readLogs(
   options: LogOptions,
   signal: AbortSignal,
 ): AsyncGenerator<LogChunk> {
-  const lines = new LineFilter(options, await firstLine(log, options, signal));
-  for await (const record of log.read(0, options.followRun, endsAt(options.until, signal))) {
-    if (options.until !== undefined && record.time > options.until) return;
+  const { tail, since, until } = options;
+  const first = tail === undefined ? 0 : (await countLines(log, options, signal)) - tail;
+  const wholeLog = tail === undefined && since === undefined;
+  const begin = wholeLog
+    ? { position: 0, before: NOTHING }
+    : await findBegin(log, (before) => {
+        if (since !== undefined && before.latest < since) return true;
+        return tail !== undefined && linesOf(before, options) <= first;
+      });
+  const lines = new LineFilter(options, first, linesOf(begin.before, options), begin.before.open);
+  for await (const record of log.read(begin.position, options.following, endsAt(until, signal))) {
+    if (until !== undefined && record.time > until) return;
     if (!wanted(record, options)) continue;
     const bytes = lines.take(record);
     if (bytes.length > 0) yield { stream: record.stream, bytes };
   }
 }
 
-/** Index of the first line of the tail. Counting first and reading then needs no memory for lines. */
-async function firstLine(
+interface Begin {
+  readonly position: number;
+  readonly before: Tally;
+}
+
+/** The latest place that `enough` accepts, or the beginning of what is there. */
+async function findBegin(log: BoxOutput, enough: (before: Tally) => boolean): Promise<Begin> {
+  let oldest: Begin = { position: 0, before: NOTHING };
+  for await (const { position, before } of log.waypoints()) {
+    if (before === undefined) continue;
+    if (enough(before)) return { position, before };
+    oldest = { position, before };
+  }
+  // A line whose beginning is gone counts as one: what is left of it is shown.
+  const { lines, open } = oldest.before;
+  const whole: Tally['lines'] = [lines[0] - (open[0] ? 1 : 0), lines[1] - (open[1] ? 1 : 0)];
+  return {
+    position: oldest.position,
+    before: { ...oldest.before, lines: whole, open: [false, false] },
+  };
+}
+
+/** How many lines of the wanted streams have begun since the log did, up to `until` or the present end. */
+async function countLines(
   log: BoxOutput,
   options: LogOptions,
   signal: AbortSignal,
 ): Promise<number> {
-  if (options.tail === undefined) return 0;
-  const counter = new LineFilter({ ...options, timestamps: false }, 0);
-  for await (const record of log.read(0, undefined, signal)) {
-    if (options.until !== undefined && record.time > options.until) break;
-    if (wanted(record, options)) counter.take(record);
+  const { until } = options;
+  const begin = await findBegin(log, ({ latest }) => until === undefined || latest <= until);
+  let tally = begin.before;
+  for await (const record of log.read(begin.position, undefined, signal)) {
+    if (until !== undefined && record.time > until) break;
+    tally = tallied(tally, record);
   }
-  return Math.max(0, counter.lines - options.tail);
+  return linesOf(tally, options);
+}
+
+function linesOf({ lines }: Tally, { stdout, stderr }: LogOptions): number {
+  return (stdout ? lines[0] : 0) + (stderr ? lines[1] : 0);
 }
 
 /** Also aborts when `until` has come: nothing that is asked for can follow. */
@@ -68,42 +110,4 @@ function endsAt(until: bigint | undefined, signal: AbortSignal): AbortSignal {
 
 function wanted(record: OutputRecord, options: LogOptions): boolean {
   return record.stream === 1 ? options.stdout : options.stderr;
-}
-
-/** Numbers the lines of both streams in the order in which they begin, and drops those that are not asked for. */
-class LineFilter {
-  /** Lines that began so far. */
-  lines = 0;
-  readonly #options: Pick<LogOptions, 'since' | 'timestamps'>;
-  readonly #first: number;
-  readonly #streams = { 1: { open: false, show: false }, 2: { open: false, show: false } };
-
-  constructor(options: Pick<LogOptions, 'since' | 'timestamps'>, first: number) {
-    this.#options = options;
-    this.#first = first;
-  }
-
-  take(record: OutputRecord): Buffer {
-    const state = this.#streams[record.stream];
-    const { payload } = record;
-    const parts: Buffer[] = [];
-    for (let start = 0; start < payload.length; ) {
-      if (!state.open) this.#begin(state, record, parts);
-      const newline = payload.indexOf(NEWLINE, start);
-      const end = newline === -1 ? payload.length : newline + 1;
-      if (state.show) parts.push(payload.subarray(start, end));
-      state.open = newline === -1;
-      start = end;
-    }
-    return parts.length === 1 ? (parts[0] ?? payload) : Buffer.concat(parts);
-  }
-
-  #begin(state: { show: boolean }, record: OutputRecord, parts: Buffer[]): void {
-    const { since, timestamps } = this.#options;
-    // Lines before `since` have no number: the tail counts among those that can be shown.
-    const late = since === undefined || record.time >= since;
-    state.show = late && this.lines >= this.#first;
-    if (late) this.lines += 1;
-    if (state.show && timestamps) parts.push(Buffer.from(`${timestamp(record.time)} `));
-  }
 }

@@ -10,11 +10,12 @@ import { type Exit, MAIN } from '../guest/protocol.ts';
 import { guestText } from '../guest/refusal.ts';
 import type { Box } from './box.ts';
 import { now, timestamp } from './clock.ts';
-import { hostMay, hostSeesOutput } from './confidential/host-may.ts';
+import { hostSeesOutput } from './confidential/host-may.ts';
 import { teeAttributes } from './confidential/show.ts';
 import { expiredBy, watchSecrets } from './confidential/watch-secrets.ts';
 import { finishRun } from './finish-run.ts';
 import { watchHealth } from './health.ts';
+import { keepsOutput } from './keeps-output.ts';
 import type { LiveBox } from './live.ts';
 import { publish, type Runtime } from './runtime.ts';
 import { isLive } from './states.ts';
@@ -97,7 +98,7 @@ async function followMain(
       if (progress === undefined || log.broken) {
         // That of a copy begins behind what the process of its snapshot had written.
         const logged = seesOutput ? await log.open(live.run, !definition.autoRemove) : 0;
-        const gone = hostMay(box, 'logs') ? (state.machine?.written ?? 0) : await passed(live);
+        const gone = keepsOutput(box) ? (state.machine?.written ?? 0) : await passed(live);
         progress = { offset: Math.max(logged, gone) };
       }
       const { output, exit } = first ?? (await follow(live, progress, seesOutput));

@@ -7,9 +7,10 @@ import { rm } from 'node:fs/promises';
 import { arch, availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { type AdoptionPatience, adoptBoxes } from '../boxes/adopt.ts';
-import { hostMay } from '../boxes/confidential/host-may.ts';
+import { DEFAULT_LOGGING } from '../boxes/box.ts';
 import { Events } from '../boxes/events.ts';
 import { Execs } from '../boxes/execs.ts';
+import { keepsOutput } from '../boxes/keeps-output.ts';
 import { LiveBoxes } from '../boxes/live.ts';
 import { Locks } from '../boxes/locks.ts';
 import { Outputs } from '../boxes/output/outputs.ts';
@@ -155,7 +156,8 @@ async function createRuntime(
         }),
       (id) => {
         const box = given.store.get(id);
-        return box === undefined || hostMay(box, 'logs');
+        if (box === undefined) return DEFAULT_LOGGING;
+        return keepsOutput(box) ? box.definition.logging : undefined;
       },
     ),
     execs: new Execs(),

@@ -1,44 +1,80 @@
 /**
- * Output of a box whose host may watch it and may not keep it: the last of it in memory, for clients that are attached.
+ * Output of a box that is not kept: the last of it in memory, for clients that are attached.
+ *
+ * Clients that take it hold the box to their pace, as with Docker; one that takes nothing for a while is waited for no more,
+ * and misses what is dropped meanwhile.
  *
  * @module
  */
 import { EventEmitter, once } from 'node:events';
+import type { Following } from './follow.ts';
 import type { OutputLog } from './log.ts';
 import type { OutputRecord } from './record.ts';
 
 /** What is done with the output of a box, wherever it goes. */
 export type BoxOutput = Pick<
   OutputLog,
-  'open' | 'append' | 'flush' | 'close' | 'endRun' | 'end' | 'read' | 'broken'
+  'open' | 'append' | 'flush' | 'close' | 'endRun' | 'end' | 'read' | 'broken' | 'waypoints'
 >;
 
-/** Clients that fall behind by more miss what is between. */
-const MAX_BYTES = 256 * 1024;
+/** What is there for a client that comes in. */
+const IDLE_BYTES = 256 * 1024;
+/** More than a supervisor appends before it waits for a flush. */
+const READ_BYTES = 4 * 1024 * 1024;
+const PATIENCE_MS = 10_000;
+
+interface Reader {
+  next: number;
+  movedAt: number;
+}
 
 export class LiveOutput implements BoxOutput {
   readonly broken = false;
   readonly #changes = new EventEmitter().setMaxListeners(0);
+  readonly #readers = new Set<Reader>();
+  readonly #patienceMs: number;
   #records: OutputRecord[] = [];
   #bytes = 0;
   /** How many have been dropped: positions count all of them. */
   #dropped = 0;
   #endedRun = 0;
+  #closed = false;
+
+  constructor(patienceMs = PATIENCE_MS) {
+    this.#patienceMs = patienceMs;
+  }
 
   async open(): Promise<number> {
+    this.#closed = false;
     return 0;
   }
 
   append(record: OutputRecord): void {
     this.#records.push({ ...record, payload: Buffer.from(record.payload) });
     this.#bytes += record.payload.length;
-    while (this.#bytes > MAX_BYTES && this.#records.length > 1) this.#drop();
+    this.#drop();
     this.#changes.emit('change');
   }
 
-  async flush(): Promise<void> {}
+  /** Settles when all who read have taken what is there, or take nothing. */
+  async flush(): Promise<void> {
+    const end = this.#end();
+    while (!this.#closed) {
+      const awaited = [...this.#readers]
+        .filter(({ next }) => next < end)
+        .map((reader) => this.#patienceWith(reader));
+      const left = Math.max(0, ...awaited);
+      if (left === 0) break;
+      const late = AbortSignal.timeout(left);
+      await once(this.#changes, 'taken', { signal: late }).catch(() => undefined);
+    }
+    this.#drop();
+  }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#changes.emit('taken');
+  }
 
   endRun(run: number): void {
     this.#endedRun = Math.max(this.#endedRun, run);
@@ -46,29 +82,59 @@ export class LiveOutput implements BoxOutput {
   }
 
   async end(): Promise<number> {
-    return this.#dropped + this.#records.length;
+    return this.#end();
   }
+
+  /** Nothing is kept to begin at. */
+  async *waypoints(): AsyncGenerator<never> {}
 
   async *read(
     from: number,
-    throughRun: number | undefined,
+    following: Following | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<OutputRecord> {
-    let next = from;
-    while (!signal.aborted) {
-      next = Math.max(next, this.#dropped);
-      const record = this.#records[next - this.#dropped];
-      if (record !== undefined) {
-        next += 1;
-        yield record;
-      } else if (throughRun === undefined || this.#endedRun >= throughRun) return;
-      else await once(this.#changes, 'change', { signal }).catch(() => undefined);
+    const run = following?.run;
+    const reader: Reader = { next: from, movedAt: performance.now() };
+    this.#readers.add(reader);
+    try {
+      while (!signal.aborted) {
+        reader.next = Math.max(reader.next, this.#dropped);
+        const record = this.#records[reader.next - this.#dropped];
+        if (record !== undefined) {
+          yield record;
+          reader.next += 1;
+          reader.movedAt = performance.now();
+          this.#changes.emit('taken');
+        } else if (run === undefined || this.#endedRun >= run) return;
+        else await once(this.#changes, 'change', { signal }).catch(() => undefined);
+      }
+    } finally {
+      this.#readers.delete(reader);
+      this.#changes.emit('taken');
     }
   }
 
+  #end(): number {
+    return this.#dropped + this.#records.length;
+  }
+
+  /** Milliseconds for which a reader that has not taken all is still waited for. */
+  #patienceWith({ movedAt }: Reader): number {
+    return Math.ceil(movedAt + this.#patienceMs - performance.now());
+  }
+
   #drop(): void {
-    const gone = this.#records.shift();
-    this.#bytes -= gone?.payload.length ?? 0;
+    const now = this.#closed
+      ? []
+      : [...this.#readers].filter((reader) => this.#patienceWith(reader) > 0);
+    const slowest = Math.min(...now.map(({ next }) => next), Number.POSITIVE_INFINITY);
+    while (this.#records.length > 1 && this.#bytes > READ_BYTES) this.#shift();
+    while (this.#records.length > 1 && this.#bytes > IDLE_BYTES && this.#dropped < slowest)
+      this.#shift();
+  }
+
+  #shift(): void {
+    this.#bytes -= this.#records.shift()?.payload.length ?? 0;
     this.#dropped += 1;
   }
 }

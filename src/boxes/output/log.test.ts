@@ -86,7 +86,7 @@ describe('OutputLog', () => {
     const log = newLog();
     const seen: string[] = [];
     const following = (async () => {
-      for await (const { payload } of log.read(0, 1, never)) seen.push(payload.toString());
+      for await (const { payload } of log.read(0, { run: 1 }, never)) seen.push(payload.toString());
     })();
     await log.open(1);
     for (let i = 0; i < 50; i += 1) {
@@ -207,7 +207,7 @@ describe('OutputLog', () => {
     const log = newLog();
     const abort = new AbortController();
     const following = (async () => {
-      for await (const _ of log.read(0, 1, abort.signal));
+      for await (const _ of log.read(0, { run: 1 }, abort.signal));
     })();
     abort.abort();
     await following;

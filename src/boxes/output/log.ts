@@ -1,21 +1,29 @@
 /**
- * A box's output, kept: everything that its main process wrote, over all runs.
+ * A box's output, kept: what its main process wrote, over all runs, as far back as its settings say.
  *
- * One writer appends; readers follow the file at their own pace, so nobody waits for a slow one and
- * memory does not grow with it.
+ * One writer appends to the last of several files; readers follow at their own pace, so nobody waits for a slow one and
+ * memory does not grow with it. Positions count on from file to file.
  *
  * @module
  */
-import { EventEmitter, once } from 'node:events';
-import { type FileHandle, open, truncate } from 'node:fs/promises';
+import { EventEmitter } from 'node:events';
+import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { A3sError } from '../../errors.ts';
+import { LogFiles, type Waypoint } from './files.ts';
+import { type Following, readRecords } from './follow.ts';
+import { MARK_BYTES } from './mark.ts';
 import { RecordReader } from './reader.ts';
-import { encodeRecord, type OutputRecord } from './record.ts';
+import { Recent } from './recent.ts';
+import { encodeRecord, HEADER_BYTES, type OutputRecord } from './record.ts';
+import { EVERYTHING, type Retention } from './retention.ts';
 import { repairLog } from './salvage.ts';
+import { NOTHING, tallied } from './tally.ts';
 
 /** Pause before a write is tried again that failed, on a full disk for one. */
 const RETRY_MS = 1000;
+/** Longer output becomes several records, so that readers need little memory. */
+const PIECE_BYTES = 16 * 1024;
+const WRITE_BYTES = 1024 * 1024;
 
 export class OutputLog {
   readonly path: string;
@@ -23,14 +31,19 @@ export class OutputLog {
   readonly onFailure: (error: unknown) => void;
   /** Told where a log was kept that is damaged in the middle. */
   readonly onDamage: (keptAs: string) => void;
+  readonly #retention: Retention;
+  readonly #files: LogFiles;
   readonly #changes = new EventEmitter().setMaxListeners(0);
+  readonly #recent = new Recent();
+  #followers = 0;
   #file: FileHandle | undefined;
-  /** Bytes of the file that are complete records; unknown before the first open. */
-  #size: number | undefined;
+  /** Position behind the records that are complete; unknown before the first open. */
+  #end: number | undefined;
+  #tally = NOTHING;
   #durable = 0;
   #lasting = true;
   #endedRun = 0;
-  #queue: Buffer[] = [];
+  #queue: OutputRecord[] = [];
   #writing: Promise<void> | undefined;
   #syncing: Promise<void> | undefined;
   #closing = new AbortController();
@@ -41,10 +54,13 @@ export class OutputLog {
     path: string,
     onFailure: (error: unknown) => void,
     onDamage: (keptAs: string) => void = () => undefined,
+    retention: Retention = EVERYTHING,
   ) {
     this.path = path;
     this.onFailure = onFailure;
     this.onDamage = onDamage;
+    this.#retention = retention;
+    this.#files = new LogFiles(path, retention, onFailure);
   }
 
   /** The disk refused what was written: it takes no more until it is opened again. */
@@ -63,14 +79,15 @@ export class OutputLog {
     await this.close();
     this.#lasting = lasting;
     this.#closing = new AbortController();
-    if (this.broken) await truncate(this.path, this.#durable);
-    const made = await open(this.path, 'a', 0o600);
-    await made.close();
-    const found = await this.#scan(run);
-    const keptAs = await repairLog(this.path, found.size);
+    const files = this.#files;
+    await files.load();
+    if (this.broken) await files.cutTo(this.#durable);
+    const last = await files.last();
+    const found = await files.scan(last, run);
+    const keptAs = await repairLog(last.path, found.end - last.base);
     if (keptAs !== undefined) this.onDamage(keptAs);
-    const { size, offset } = keptAs === undefined ? found : await this.#scan(run);
-    const file = await open(this.path, 'a', 0o600);
+    const { end, tally, offset } = keptAs === undefined ? found : await files.scan(last, run);
+    const file = await open(last.path, 'a', 0o600);
     try {
       if (lasting) await file.datasync();
     } catch (error) {
@@ -79,41 +96,37 @@ export class OutputLog {
     }
     this.#unsafe = undefined;
     this.#file = file;
-    this.#size = size;
-    this.#durable = size;
+    this.#end = end;
+    this.#tally = tally;
+    this.#durable = end;
+    await files.prune(end);
+    files.compress(this.#closing.signal);
     return offset;
-  }
-
-  /** The length of the whole records from the start on, and the offset behind the last of `run`. */
-  async #scan(run: number): Promise<{ size: number; offset: number }> {
-    const reader = new RecordReader(this.path);
-    let offset = 0;
-    try {
-      for (;;) {
-        const record = await reader.next(Number.POSITIVE_INFINITY);
-        if (record === undefined) return { size: reader.position, offset };
-        if (record.run === run) offset = record.offset + record.payload.length;
-      }
-    } finally {
-      await reader.close();
-    }
   }
 
   /** Queues a record; `flush` waits for it. The caller bounds what is queued. */
   append(record: OutputRecord): void {
     // The guest still holds it.
     if (this.broken) return;
-    this.#queue.push(...encodeRecord(record));
+    const { payload } = record;
+    const most = Math.min(PIECE_BYTES, this.#retention.fileBytes - MARK_BYTES - HEADER_BYTES);
+    for (let at = 0; at < payload.length; at += most) {
+      const piece = payload.subarray(at, at + most);
+      this.#queue.push({ ...record, offset: record.offset + at, payload: piece });
+    }
     this.#writing ??= this.#write();
   }
 
   /** Settles when everything that was appended so far is safe; rejects when it may never be. */
   async flush(): Promise<void> {
     if (this.broken) throw this.#unsafe;
-    while (this.#writing !== undefined || this.#durable < (this.#size ?? 0)) {
+    while (this.#writing !== undefined || this.#durable < (this.#end ?? 0)) {
       await this.#writing;
-      this.#closing.signal.throwIfAborted();
-      await this.#sync();
+      if (!this.broken) {
+        this.#closing.signal.throwIfAborted();
+        await this.#sync().catch((error: unknown) => this.#doubt(error));
+      }
+      if (this.broken) return await this.#distrust();
     }
   }
 
@@ -121,7 +134,8 @@ export class OutputLog {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#writing;
-    await this.#syncing;
+    await this.#syncing?.catch(() => undefined);
+    await this.#files.compressed();
     this.#queue = [];
     const file = this.#file;
     this.#file = undefined;
@@ -136,53 +150,39 @@ export class OutputLog {
 
   /** End of the records that are there now. */
   async end(): Promise<number> {
-    if (this.#size !== undefined) return this.#size;
-    const reader = new RecordReader(this.path);
-    try {
-      while ((await reader.next(Number.POSITIVE_INFINITY)) !== undefined);
-      return reader.position;
-    } finally {
-      await reader.close();
-    }
+    if (this.#end !== undefined) return this.#end;
+    return await this.#files.end();
+  }
+
+  /** Where reading can begin, the latest first. */
+  waypoints(): AsyncIterable<Waypoint> {
+    return this.#files.waypoints();
   }
 
   /**
-   * Records from file position `from` on. Without `throughRun` it ends at the present end; with it,
-   * when that run has ended. A payload is valid until the next step.
+   * Records from position `from` on. Without `following` it ends at the present end; with it, when nothing more will come.
+   * A payload is valid until the next step.
    */
   async *read(
     from: number,
-    throughRun: number | undefined,
+    following: Following | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<OutputRecord> {
-    const reader = new RecordReader(this.path, from);
-    const last = throughRun === undefined ? await this.end() : undefined;
+    await this.#files.load();
+    const source = {
+      reader: new RecordReader(this.#files.segments, from),
+      recent: this.#recent,
+      changes: this.#changes,
+      end: () => this.#end,
+      endedRun: () => this.#endedRun,
+    };
+    this.#followers += 1;
     try {
-      while (!signal.aborted) {
-        // Read before looking for more: what is written before the end of the run is not missed.
-        const ended = throughRun === undefined || this.#endedRun >= throughRun;
-        const limit = last ?? this.#size ?? Number.POSITIVE_INFINITY;
-        const record = await reader.next(limit);
-        if (record !== undefined) {
-          yield record;
-          continue;
-        }
-        const behind = reader.position < Math.min(limit, this.#size ?? 0);
-        if (behind) throw damaged(this.path, reader.position);
-        if (ended) return;
-        const fresh = reader.position < (this.#size ?? 0) || this.#endedRun >= throughRun;
-        if (!fresh) await this.#change(signal);
-      }
+      const last = following === undefined ? await this.end() : undefined;
+      yield* readRecords(source, last, following, signal);
     } finally {
-      await reader.close();
-    }
-  }
-
-  async #change(signal: AbortSignal): Promise<void> {
-    try {
-      await once(this.#changes, 'change', { signal });
-    } catch (error) {
-      if (!signal.aborted) throw error;
+      this.#followers -= 1;
+      if (this.#followers === 0) this.#recent.clear();
     }
   }
 
@@ -191,8 +191,11 @@ export class OutputLog {
       while (this.#queue.length > 0 && !this.#closing.signal.aborted) {
         const batch = this.#queue;
         this.#queue = [];
-        await this.#writeBatch(Buffer.concat(batch));
-        this.#changes.emit('change');
+        for (let at = 0; at < batch.length; ) {
+          if (this.#isFull(batch[at])) await this.#tryUntil(() => this.#rotate());
+          at = await this.#writeSome(batch, at);
+          this.#changes.emit('change');
+        }
       }
     } catch (error) {
       // Closed while it waited for space: the guest still holds what was not acknowledged.
@@ -202,41 +205,94 @@ export class OutputLog {
     }
   }
 
-  /** Until it is written: output that was taken from the guest and not acknowledged is all there is. */
-  async #writeBatch(bytes: Buffer): Promise<void> {
+  #isFull(next: OutputRecord | undefined): boolean {
+    const used = this.#files.used(this.#end ?? 0);
+    const size = HEADER_BYTES + (next?.payload.length ?? 0);
+    return used > MARK_BYTES && used + size > this.#retention.fileBytes;
+  }
+
+  /** Writes as much from `first` on as the last file takes, one record at least, and tells how far that went. */
+  async #writeSome(batch: readonly OutputRecord[], first: number): Promise<number> {
+    const used = this.#files.used(this.#end ?? 0);
+    const parts: Buffer[] = [];
+    let size = 0;
+    let next = first;
+    for (const record of batch.slice(first)) {
+      const length = HEADER_BYTES + record.payload.length;
+      const fits = used + size + length <= this.#retention.fileBytes && size < WRITE_BYTES;
+      if (next > first && !fits) break;
+      parts.push(...encodeRecord(record));
+      size += length;
+      next += 1;
+    }
+    const bytes = Buffer.concat(parts, size);
+    await this.#tryUntil((again) => this.#writeBytes(bytes, again ? used : undefined));
+    for (const record of batch.slice(first, next)) this.#wrote(record);
+    return next;
+  }
+
+  #wrote(record: OutputRecord): void {
+    const at = this.#end ?? 0;
+    this.#end = at + HEADER_BYTES + record.payload.length;
+    this.#tally = tallied(this.#tally, record);
+    if (this.#followers > 0) this.#recent.push(at, { record, end: this.#end });
+  }
+
+  /** @param cutTo where an attempt that failed began */
+  async #writeBytes(bytes: Buffer, cutTo: number | undefined): Promise<void> {
     const file = this.#file;
     if (file === undefined) throw new Error('Cannot append to an output log that is not open');
-    const start = this.#size ?? 0;
-    for (let failed = false; ; failed = true) {
+    if (cutTo !== undefined) await file.truncate(cutTo);
+    for (let done = 0; done < bytes.length; ) {
+      done += (await file.write(bytes, done, bytes.length - done)).bytesWritten;
+    }
+  }
+
+  /** Until it is done: output that was taken from the guest and not acknowledged is all there is. */
+  async #tryUntil(work: (again: boolean) => Promise<void>): Promise<void> {
+    for (let again = false; ; again = true) {
       try {
-        if (failed) await file.truncate(start);
-        let done = 0;
-        while (done < bytes.length) {
-          const { bytesWritten } = await file.write(bytes, done, bytes.length - done);
-          done += bytesWritten;
-        }
-        this.#size = start + bytes.length;
-        return;
+        return await work(again);
       } catch (error) {
+        this.#closing.signal.throwIfAborted();
         this.onFailure(error);
         await delay(RETRY_MS, undefined, { signal: this.#closing.signal });
       }
     }
   }
 
+  /** Goes on in another file. What is before it is on the disk then, so that only the last file can be torn. */
+  async #rotate(): Promise<void> {
+    try {
+      await this.#sync();
+    } catch (error) {
+      this.#doubt(error);
+      throw error;
+    }
+    const base = this.#end ?? 0;
+    const file = await this.#files.begin(base, this.#tally, this.#lasting);
+    const before = this.#file;
+    this.#file = file;
+    this.#end = base + MARK_BYTES;
+    if (this.#followers > 0) this.#recent.push(base, { record: undefined, end: this.#end });
+    // Somebody may have asked for one more sync of the file before.
+    await this.#syncing?.catch(() => undefined);
+    await before?.close();
+    // What could not be removed is found again by the next server.
+    await this.#files.prune(this.#end).catch(this.onFailure);
+    this.#files.compress(this.#closing.signal);
+  }
+
   async #sync(): Promise<void> {
     if (!this.#lasting) {
-      this.#durable = this.#size ?? 0;
+      this.#durable = this.#end ?? 0;
       return;
     }
     this.#syncing ??= (async () => {
       try {
-        const size = this.#size ?? 0;
+        const end = this.#end ?? 0;
         await this.#file?.datasync();
-        this.#durable = size;
-      } catch (error) {
-        await this.#distrust(error);
-        throw error;
+        this.#durable = end;
       } finally {
         this.#syncing = undefined;
       }
@@ -248,19 +304,21 @@ export class OutputLog {
    * After a failed sync the kernel may hold the pages for written, and a second sync would say that all is well. So
    * nothing since the last good one counts.
    */
-  async #distrust(error: unknown): Promise<void> {
+  #doubt(error: unknown): void {
+    if (this.broken) return;
     this.#unsafe = error;
     this.onFailure(error);
     this.#closing.abort();
+  }
+
+  async #distrust(): Promise<never> {
     await this.#writing;
     this.#queue = [];
-    this.#size = this.#durable;
+    this.#recent.clear();
+    this.#end = this.#durable;
     const file = this.#file;
     this.#file = undefined;
     await file?.close();
+    throw this.#unsafe;
   }
-}
-
-function damaged(path: string, position: number): A3sError {
-  return new A3sError('state-unusable', `Cannot read ${path}: it is damaged at byte ${position}`);
 }

@@ -4,8 +4,10 @@
  * @module
  */
 import { join } from 'node:path';
+import type { LogSettings } from '../box.ts';
 import { type BoxOutput, LiveOutput } from './live-output.ts';
 import { OutputLog } from './log.ts';
+import { retentionOf } from './retention.ts';
 
 export class Outputs {
   readonly #logs = new Map<string, BoxOutput>();
@@ -13,35 +15,35 @@ export class Outputs {
   readonly #onFailure: (id: string, error: unknown) => void;
 
   readonly #onDamage: (id: string, keptAs: string) => void;
-  readonly #isKept: (id: string) => boolean;
+  readonly #settingsOf: (id: string) => LogSettings | undefined;
 
-  /** @param isKept whether the host may keep a box's output: otherwise nothing of it reaches a disk */
+  /** @param settingsOf how a box's output is kept; undefined: nothing of it reaches a disk */
   constructor(
     directory: (id: string) => string,
     onFailure: (id: string, error: unknown) => void,
     onDamage: (id: string, keptAs: string) => void,
-    isKept: (id: string) => boolean,
+    settingsOf: (id: string) => LogSettings | undefined,
   ) {
     this.#directory = directory;
     this.#onFailure = onFailure;
     this.#onDamage = onDamage;
-    this.#isKept = isKept;
+    this.#settingsOf = settingsOf;
   }
 
   of(id: string): BoxOutput {
-    let log = this.#logs.get(id);
-    if (log === undefined && !this.#isKept(id)) {
-      log = new LiveOutput();
-      this.#logs.set(id, log);
-    } else if (log === undefined) {
-      const path = join(this.#directory(id), 'output.log');
-      log = new OutputLog(
-        path,
-        (error) => this.#onFailure(id, error),
-        (keptAs) => this.#onDamage(id, keptAs),
-      );
-      this.#logs.set(id, log);
-    }
+    const known = this.#logs.get(id);
+    if (known !== undefined) return known;
+    const settings = this.#settingsOf(id);
+    const log =
+      settings === undefined
+        ? new LiveOutput()
+        : new OutputLog(
+            join(this.#directory(id), 'output.log'),
+            (error) => this.#onFailure(id, error),
+            (keptAs) => this.#onDamage(id, keptAs),
+            retentionOf(settings),
+          );
+    this.#logs.set(id, log);
     return log;
   }
 

@@ -1,78 +1,117 @@
 /**
- * Reads the records of an output log in order, with one bounded buffer.
+ * Reads the records of an output log in order, from file to file, with one bounded buffer.
  *
  * @module
  */
-import { type FileHandle, open } from 'node:fs/promises';
-import { decodeRecord, HEADER_BYTES, MAX_PAYLOAD, type OutputRecord } from './record.ts';
+import { type AnyRecord, decodeRecord, HEADER_BYTES, type OutputRecord } from './record.ts';
+import type { Segment } from './segment.ts';
 
-const BUFFER_BYTES = 4 * (HEADER_BYTES + MAX_PAYLOAD);
+/** Two pieces of output as they are written; records of older logs may be larger, and get what they need. */
+const BUFFER_BYTES = 32 * 1024;
+const NONE: Buffer = Buffer.alloc(0);
 
 export class RecordReader {
-  readonly #path: string;
-  #file: FileHandle | undefined;
-  #buffer = Buffer.alloc(0);
-  /** File position of the first byte of `#buffer`. */
+  /** Oldest first; it grows at one end and shrinks at the other. */
+  readonly #segments: readonly Segment[];
+  #segment: Segment | undefined;
+  #buffer = NONE;
+  /** Position of the first byte of `#buffer`. */
   #position: number;
 
   /** @param position start of a record; 0 is always one */
-  constructor(path: string, position = 0) {
-    this.#path = path;
+  constructor(segments: readonly Segment[], position = 0) {
+    this.#segments = segments;
     this.#position = position;
   }
 
-  /** File position after the last record that was read. */
+  /** Position after the last record that was read. */
   get position(): number {
     return this.#position;
   }
 
+  /** Passes over what is before `position`, the start of a record. */
+  jump(position: number): void {
+    this.#position = position;
+    this.#buffer = NONE;
+  }
+
   /**
-   * The next record, or undefined where none is complete before `limit`.
-   * Its payload stays valid until the next call.
+   * The next record, or undefined where none is complete before position `limit`. Its payload stays valid until the next call.
+   *
+   * What is gone, and what is damaged in files that are written no more, is passed over.
    */
   async next(limit: number): Promise<OutputRecord | undefined> {
     for (;;) {
-      const found = decodeRecord(this.#buffer);
-      if (found === undefined) return undefined;
-      if (!('need' in found)) {
-        const size = HEADER_BYTES + found.payload.length;
-        this.#buffer = this.#buffer.subarray(size);
-        this.#position += size;
-        return found;
-      }
-      if (!(await this.#fill(limit))) return undefined;
+      const record = await this.#step(limit);
+      if (record === undefined) return undefined;
+      const { stream } = record;
+      if (stream !== 0) return { ...record, stream };
     }
   }
 
+  async #step(limit: number): Promise<AnyRecord | undefined> {
+    for (;;) {
+      const found = decodeRecord(this.#buffer);
+      if (found !== undefined && !('need' in found)) {
+        this.#drop(HEADER_BYTES + found.payload.length);
+        return found;
+      }
+      const segment = this.#locate();
+      if (segment === undefined) return undefined;
+      const following = this.#following(segment);
+      if (found === undefined) {
+        if (following === undefined) return undefined;
+        this.#drop(1);
+        continue;
+      }
+      const end = Math.min(limit, following?.base ?? limit);
+      if (await this.#fill(segment, found.need, end)) continue;
+      if (following === undefined || limit <= following.base) return undefined;
+      // Behind the last whole record of a file there is nothing, or what a crash left.
+      this.jump(following.base);
+    }
+  }
+
+  #drop(length: number): void {
+    const left = this.#buffer.subarray(length);
+    this.#buffer = left.length === 0 ? NONE : left;
+    this.#position += length;
+  }
+
+  /** The file that has the present position; where it is gone, the oldest that is there. */
+  #locate(): Segment | undefined {
+    const present = this.#segment;
+    if (present !== undefined && !present.removed && present.base <= this.#position) {
+      const following = this.#following(present);
+      if (following === undefined || this.#position < following.base) return present;
+    }
+    const found =
+      this.#segments.findLast(({ base }) => base <= this.#position) ?? this.#segments[0];
+    if (found !== undefined && found.base > this.#position) this.jump(found.base);
+    this.#segment = found;
+    return found;
+  }
+
+  #following(segment: Segment): Segment | undefined {
+    // Most who read are at the end.
+    const last = this.#segments.at(-1);
+    if (last === segment) return undefined;
+    return this.#segments[this.#segments.indexOf(segment) + 1];
+  }
+
   /** Reads on behind what is buffered; false where nothing more is there. */
-  async #fill(limit: number): Promise<boolean> {
+  async #fill(segment: Segment, need: number, end: number): Promise<boolean> {
     const from = this.#position + this.#buffer.length;
-    const wanted = Math.min(BUFFER_BYTES - this.#buffer.length, limit - from);
+    const wanted = Math.min(Math.max(need, BUFFER_BYTES) - this.#buffer.length, end - from);
     if (wanted <= 0) return false;
-    this.#file ??= await openIfThere(this.#path);
-    if (this.#file === undefined) return false;
-    // A small log must not cost a large buffer: many idle followers may be there.
-    const { size } = await this.#file.stat();
-    const chunk = Buffer.allocUnsafe(Math.max(0, Math.min(wanted, size - from)));
-    if (chunk.length === 0) return false;
-    const { bytesRead } = await this.#file.read(chunk, 0, chunk.length, from);
-    this.#buffer = Buffer.concat([this.#buffer, chunk.subarray(0, bytesRead)]);
-    return bytesRead > 0;
-  }
-
-  async close(): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
-    this.#buffer = Buffer.alloc(0);
-    await file?.close();
-  }
-}
-
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
+    const bytes = await segment.read(from - segment.base, wanted);
+    // Gone meanwhile: the next step finds out where to go on.
+    if (bytes === undefined) {
+      this.#buffer = NONE;
+      return segment.removed;
+    }
+    if (bytes.length === 0) return false;
+    this.#buffer = this.#buffer.length === 0 ? bytes : Buffer.concat([this.#buffer, bytes]);
+    return true;
   }
 }

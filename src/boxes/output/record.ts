@@ -5,7 +5,7 @@
  * | ----- | -------------------------------------------------- |
  * | 0–3   | CRC-32 of all that follows                         |
  * | 4–7   | payload length                                     |
- * | 8     | 1 standard output (and the terminal), 2 standard error |
+ * | 8     | 1 standard output (and the terminal), 2 standard error, 0 a mark (`mark.ts`) |
  * | 9–11  | zero                                               |
  * | 12–15 | the run of the box                                 |
  * | 16–23 | time, nanoseconds since 1970                       |
@@ -28,8 +28,11 @@ export interface OutputRecord {
   readonly payload: Buffer;
 }
 
+/** An output record, or the mark at the beginning of a file. */
+export type AnyRecord = Omit<OutputRecord, 'stream'> & { readonly stream: 0 | 1 | 2 };
+
 /** Header and payload, ready to be written one after the other. */
-export function encodeRecord(record: OutputRecord): [Buffer, Buffer] {
+export function encodeRecord(record: AnyRecord): [Buffer, Buffer] {
   const { payload } = record;
   if (payload.length === 0 || payload.length > MAX_PAYLOAD) {
     throw new RangeError(`Cannot log ${payload.length} bytes as one record`);
@@ -48,11 +51,12 @@ export function encodeRecord(record: OutputRecord): [Buffer, Buffer] {
  * The record at the start of `bytes`: `need` says how many bytes it takes where more are wanted,
  * `undefined` that no valid record is there. The payload is a view, not a copy.
  */
-export function decodeRecord(bytes: Buffer): OutputRecord | { need: number } | undefined {
+export function decodeRecord(bytes: Buffer): AnyRecord | { need: number } | undefined {
   if (bytes.length < HEADER_BYTES) return { need: HEADER_BYTES };
   const length = bytes.readUInt32BE(4);
   const stream = bytes.readUInt8(8);
-  if (length === 0 || length > MAX_PAYLOAD || (stream !== 1 && stream !== 2)) return undefined;
+  if (length === 0 || length > MAX_PAYLOAD) return undefined;
+  if (stream !== 0 && stream !== 1 && stream !== 2) return undefined;
   const end = HEADER_BYTES + length;
   if (bytes.length < end) return { need: end };
   if (crc32(bytes.subarray(4, end)) !== bytes.readUInt32BE(0)) return undefined;

@@ -6,8 +6,10 @@
 import * as z from 'zod';
 import { attachBox, attachPoint } from '../../boxes/attach.ts';
 import { expectPermission } from '../../boxes/confidential/host-may.ts';
+import { followBox } from '../../boxes/follow-box.ts';
+import { expectKept } from '../../boxes/keeps-output.ts';
+import { logDetails } from '../../boxes/log-details.ts';
 import { type LogChunk, readLogs } from '../../boxes/logs.ts';
-import { isLive } from '../../boxes/states.ts';
 import { A3sError } from '../../errors.ts';
 import { type Answer, stream } from '../http/answer.ts';
 import { frame, MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from '../http/frames.ts';
@@ -21,7 +23,7 @@ export const OUTPUT_ROUTES: readonly Route[] = [
   route('GET', '/containers/:id/logs', {
     access,
     query: query({
-      ...{ follow: flag, stdout: flag, stderr: flag, timestamps: flag },
+      ...{ follow: flag, stdout: flag, stderr: flag, timestamps: flag, details: flag },
       ...{ since: optionalTime, until: optionalTime },
       tail: z
         .string()
@@ -33,7 +35,7 @@ export const OUTPUT_ROUTES: readonly Route[] = [
     handler: ({ rt, id, query, signal, apiVersion }) => {
       const box = rt.store.resolve(id);
       expectPermission(box, 'show the output of', 'logs');
-      const { definition, state } = box;
+      const { definition } = box;
       const { follow, stdout, stderr } = query;
       if (!stdout && !stderr) {
         throw new A3sError(
@@ -41,8 +43,13 @@ export const OUTPUT_ROUTES: readonly Route[] = [
           'Bad parameters: you must choose at least one stream',
         );
       }
-      const followRun = follow && isLive(state.status) ? state.run : undefined;
-      const chunks = readLogs(rt.outputs.of(definition.id), { ...query, followRun }, signal);
+      expectKept(box);
+      const options = {
+        ...query,
+        following: follow ? followBox(rt, definition.id) : undefined,
+        details: query.details ? logDetails(definition) : undefined,
+      };
+      const chunks = readLogs(rt.outputs.of(definition.id), options, signal);
       if (definition.terminal) return stream(raw(chunks), RAW_STREAM);
       const named = apiVersion >= NAMES_FRAMING_SINCE;
       return stream(framed(chunks), named ? MULTIPLEXED_STREAM : RAW_STREAM);

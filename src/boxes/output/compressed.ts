@@ -1,0 +1,58 @@
+/**
+ * Files of a log that are kept compressed. They are small, so each is read as a whole; what was read last is shared by all
+ * who read it.
+ *
+ * @module
+ */
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+
+/** Larger files stay as they are. */
+export const MAX_COMPRESSED = 4 * 1024 * 1024;
+const MAX_SHARED = 8;
+
+const shared = new Map<string, Promise<Buffer>>();
+
+/** Makes `path` into `path.gz`; at any moment one of the two is whole. */
+export async function compressFile(path: string): Promise<void> {
+  const bytes = await promisify(gzip)(await readFile(path));
+  const fresh = `${path}.gz.new`;
+  try {
+    const file = await open(fresh, 'w', 0o600);
+    try {
+      await file.writeFile(bytes);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await rename(fresh, `${path}.gz`);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    throw error;
+  }
+}
+
+/** What `path` was before it was compressed. */
+export function inflateFile(path: string): Promise<Buffer> {
+  const known = shared.get(path);
+  // Last used, last forgotten.
+  shared.delete(path);
+  const inflating = known ?? inflate(path);
+  shared.set(path, inflating);
+  for (const oldest of shared.keys()) {
+    if (shared.size <= MAX_SHARED) break;
+    shared.delete(oldest);
+  }
+  inflating.catch(() => shared.delete(path));
+  return inflating;
+}
+
+/** Of a file that is removed. */
+export function forgetInflated(path: string): void {
+  shared.delete(path);
+}
+
+async function inflate(path: string): Promise<Buffer> {
+  return promisify(gunzip)(await readFile(path), { maxOutputLength: MAX_COMPRESSED });
+}

@@ -1,0 +1,45 @@
+/**
+ * The records that were written last, in memory: whoever follows a log, and keeps up, reads no file.
+ *
+ * @module
+ */
+import type { OutputRecord } from './record.ts';
+
+const MAX_BYTES = 256 * 1024;
+/** Of an entry beside its payload. */
+const ENTRY_BYTES = 128;
+
+interface Entry {
+  /** Undefined for what readers pass over. */
+  readonly record: OutputRecord | undefined;
+  /** Position of what follows. */
+  readonly end: number;
+}
+
+export class Recent {
+  readonly #entries = new Map<number, Entry>();
+  #bytes = 0;
+
+  push(position: number, entry: Entry): void {
+    this.#entries.set(position, entry);
+    this.#bytes += sizeOf(entry);
+    for (const [oldest, gone] of this.#entries) {
+      if (this.#bytes <= MAX_BYTES) return;
+      this.#entries.delete(oldest);
+      this.#bytes -= sizeOf(gone);
+    }
+  }
+
+  at(position: number): Entry | undefined {
+    return this.#entries.get(position);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+    this.#bytes = 0;
+  }
+}
+
+function sizeOf({ record }: Entry): number {
+  return ENTRY_BYTES + (record?.payload.length ?? 0);
+}

@@ -1,0 +1,51 @@
+/**
+ * What has come by in a log up to some place: enough to go on from there without what is before it.
+ *
+ * @module
+ */
+import type { OutputRecord } from './record.ts';
+
+export interface Tally {
+  /** The run that wrote last, and the offset behind its last byte. */
+  readonly run: number;
+  readonly offset: number;
+  /** The latest time of all records, whichever way the clock went. */
+  readonly latest: bigint;
+  /** Lines that began, by stream. */
+  readonly lines: readonly [number, number];
+  /** Whether the last line has not ended, by stream. */
+  readonly open: readonly [boolean, boolean];
+}
+
+export const NOTHING: Tally = {
+  ...{ run: 0, offset: 0, latest: 0n },
+  ...{ lines: [0, 0], open: [false, false] },
+};
+
+const NEWLINE = 0x0a;
+
+export function tallied(tally: Tally, record: OutputRecord): Tally {
+  const late = record.time > tally.latest;
+  const index = record.stream - 1;
+  const [out, err] = tally.lines;
+  const begun = linesBegun(record.payload, tally.open[index] === true);
+  const open = record.payload.at(-1) !== NEWLINE;
+  return {
+    run: record.run,
+    offset: record.offset + record.payload.length,
+    latest: late ? record.time : tally.latest,
+    lines: index === 0 ? [out + begun, err] : [out, err + begun],
+    open: index === 0 ? [open, tally.open[1]] : [tally.open[0], open],
+  };
+}
+
+/** @param open the first byte goes on with a line */
+function linesBegun(payload: Buffer, open: boolean): number {
+  let begun = open ? 0 : 1;
+  let at = payload.indexOf(NEWLINE);
+  while (at !== -1 && at + 1 < payload.length) {
+    begun += 1;
+    at = payload.indexOf(NEWLINE, at + 1);
+  }
+  return begun;
+}
