@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type * as z from 'zod';
+import * as z from 'zod';
 import type { Runtime } from '../boxes/runtime.ts';
 import type { Answer } from './http/answer.ts';
 import { readJson, readStream } from './http/body.ts';
 import { parseRequest } from './http/parse.ts';
+import type { AnswerOf, Replies } from './replies.ts';
 
 /**
  * Who may call a route. `owner`: whoever can open the socket, whose mode is 0600. A route
@@ -44,72 +45,84 @@ export interface Route {
   readonly path: string;
   readonly access: Access;
   readonly handle: (call: Call) => Promise<Answer>;
-  /** For the OpenAPI document; absent: the route is not in it. */
-  readonly description?: Description | undefined;
+  /** For the OpenAPI document. */
+  readonly description: Description;
 }
 
 export interface Description {
   readonly summary: string;
   readonly query: z.ZodType;
-  /** Of a JSON document; undefined: there is none. */
-  readonly body: z.ZodType | undefined;
-  /** Undefined: the connection leaves HTTP. */
-  readonly answer: z.ZodType | undefined;
+  readonly body: DescribedBody | undefined;
+  readonly answers: Replies;
 }
 
-interface Definition<Q extends z.ZodType, B extends z.ZodType> {
+export interface DescribedBody {
+  /** Of its media. */
+  readonly type: string;
+  /** Of a JSON document. */
+  readonly document: z.ZodType | undefined;
+}
+
+interface Definition<Q extends z.ZodType, R extends Replies> {
   readonly access: Access;
-  /** With `answer`, has the route described. */
-  readonly summary?: string;
-  readonly answer?: z.ZodType;
+  /** What it does, in a line. */
+  readonly summary: string;
   readonly query: Q;
-  readonly body: B;
-  readonly handler: (request: Request<z.output<Q>, z.output<B>>) => Promise<Answer> | Answer;
+  /** What there may be in the body, where the handler narrows it by itself. */
+  readonly document?: z.ZodType;
+  readonly answers: R;
 }
 
 /** A route whose body is one JSON document, or none. */
-export function route<Q extends z.ZodType, B extends z.ZodType>(
+export function route<Q extends z.ZodType, B extends z.ZodType, R extends Replies>(
   method: Route['method'],
   path: string,
-  definition: Definition<Q, B>,
+  definition: Definition<Q, R> & {
+    readonly body: B;
+    readonly handler: (
+      request: Request<z.output<Q>, z.output<B>>,
+    ) => Promise<AnswerOf<R>> | AnswerOf<R>;
+  },
 ): Route {
-  const { access, handler, summary, answer, query: querySchema } = definition;
+  const { access, handler, query: querySchema } = definition;
   const handle = async (call: Call): Promise<Answer> => {
     const query = parseRequest(querySchema, queryRecord(call.query));
     const body = parseRequest(definition.body, await readJson(call.body));
     return await handler({ ...call, query, body, id: call.params['id'] ?? '' });
   };
-  const body = method === 'GET' ? undefined : definition.body;
-  const description =
-    summary === undefined ? undefined : { summary, query: querySchema, body, answer };
-  return { method, path, access, handle, description };
+  const document =
+    definition.document ?? (definition.body instanceof z.ZodUnknown ? undefined : definition.body);
+  const body = document && { type: 'application/json', document };
+  return { method, path, access, handle, description: describe(definition, body) };
 }
 
 /** A route whose body is a stream of bytes: an archive, or a process's input. */
-export function streamRoute<Q extends z.ZodType>(
+export function streamRoute<Q extends z.ZodType, R extends Replies>(
   method: Route['method'],
   path: string,
-  definition: {
-    readonly access: Access;
-    /** Has the route described. */
-    readonly summary?: string;
-    readonly query: Q;
+  definition: Definition<Q, R> & {
+    /** Media type of the body; absent where nothing of one is read. */
+    readonly upload?: string;
     readonly handler: (
       request: Request<z.output<Q>, AsyncIterable<Uint8Array>>,
-    ) => Promise<Answer> | Answer;
+    ) => Promise<AnswerOf<R>> | AnswerOf<R>;
   },
 ): Route {
-  const { access, handler, summary, query: querySchema } = definition;
+  const { access, handler, query: querySchema, upload, document } = definition;
   const handle = async (call: Call): Promise<Answer> => {
     const query = parseRequest(querySchema, queryRecord(call.query));
     const body = readStream(call.body);
     return await handler({ ...call, query, body, id: call.params['id'] ?? '' });
   };
-  const description =
-    summary === undefined
-      ? undefined
-      : { summary, query: querySchema, body: undefined, answer: undefined };
-  return { method, path, access, handle, description };
+  const body = upload === undefined ? undefined : { type: upload, document };
+  return { method, path, access, handle, description: describe(definition, body) };
+}
+
+function describe<Q extends z.ZodType, R extends Replies>(
+  { summary, query, answers }: Definition<Q, R>,
+  body: DescribedBody | undefined,
+): Description {
+  return { summary, query, body, answers };
 }
 
 /** A repeated parameter becomes a list, which a schema for one value refuses. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import * as z from 'zod';
 import { ATTACHMENT_ROUTES } from './a3s/attachments.ts';
 import { CONFIDENTIAL_ROUTES } from './a3s/confidential.ts';
 import { HOST_ROUTES } from './a3s/host.ts';
@@ -13,34 +14,38 @@ import { SNAPSHOT_ROUTES } from './a3s/snapshots.ts';
 import { TEMPLATE_ROUTES } from './a3s/templates.ts';
 import { TRUST_ROUTES } from './a3s/trust.ts';
 import { AUTH_ROUTES } from './docker/auth.ts';
+import { CONTAINER_PRUNE_ROUTES } from './docker/container-prune.ts';
 import { CONTAINER_ROUTES } from './docker/containers.ts';
 import { DISK_USAGE_ROUTES } from './docker/disk-usage.ts';
 import { DISTRIBUTION_ROUTES } from './docker/distribution.ts';
+import { EVENT_ROUTES } from './docker/events.ts';
 import { EXEC_ROUTES } from './docker/exec.ts';
 import { HISTORY_ROUTES } from './docker/history.ts';
 import { IMAGE_ROUTES } from './docker/images.ts';
+import { NETWORK_ROUTES } from './docker/networks.ts';
 import { OUTPUT_ROUTES } from './docker/output.ts';
 import { PAUSE_ROUTES } from './docker/pause.ts';
-import { PRUNE_ROUTES } from './docker/prune.ts';
+import { IMAGE_PRUNE_ROUTES } from './docker/prune.ts';
 import { PULL_ROUTES } from './docker/pull.ts';
 import { PUSH_ROUTES } from './docker/push.ts';
 import { noBody, query } from './docker/query.ts';
-import { RESTART_ROUTES } from './docker/restart.ts';
 import { RENAME_ROUTES } from './docker/rename.ts';
+import { RESTART_ROUTES } from './docker/restart.ts';
 import { SAVE_ROUTES } from './docker/save.ts';
 import { STATS_ROUTES } from './docker/stats.ts';
 import { SYSTEM_ROUTES } from './docker/system.ts';
 import { TAG_ROUTES } from './docker/tag.ts';
 import { TOP_ROUTES } from './docker/top.ts';
-import { UNSUPPORTED_IMAGE_ROUTES } from './docker/unsupported-images.ts';
+import { UNSUPPORTED_ROUTES } from './docker/unsupported-routes.ts';
 import { UPDATE_ROUTES } from './docker/update.ts';
 import { json } from './http/answer.ts';
 import { openApiDocument } from './openapi.ts';
 import { type Route, route } from './route.ts';
-import { VERSION } from './version.ts';
 
 const SERVED: readonly Route[] = [
   ...SYSTEM_ROUTES,
+  ...EVENT_ROUTES,
+  ...NETWORK_ROUTES,
   ...AUTH_ROUTES,
   ...CONTAINER_ROUTES,
   ...RESTART_ROUTES,
@@ -51,14 +56,15 @@ const SERVED: readonly Route[] = [
   ...UPDATE_ROUTES,
   ...OUTPUT_ROUTES,
   ...EXEC_ROUTES,
-  ...UNSUPPORTED_IMAGE_ROUTES,
+  ...UNSUPPORTED_ROUTES,
   ...PULL_ROUTES,
   ...PUSH_ROUTES,
   ...DISTRIBUTION_ROUTES,
   ...SAVE_ROUTES,
   ...HISTORY_ROUTES,
   ...TAG_ROUTES,
-  ...PRUNE_ROUTES,
+  ...CONTAINER_PRUNE_ROUTES,
+  ...IMAGE_PRUNE_ROUTES,
   ...DISK_USAGE_ROUTES,
   ...IMAGE_ROUTES,
   ...IMAGE_POLICY_ROUTES,
@@ -76,7 +82,9 @@ const OPENAPI_ROUTE = route('GET', '/a3s/v1/openapi.json', {
   access: 'owner',
   query: query({}),
   body: noBody,
-  handler: () => json(openApiDocument(SERVED, VERSION)),
+  summary: 'All of this, described',
+  answers: { 200: z.record(z.string(), z.unknown()) },
+  handler: () => json(openApiDocument(ROUTES)),
 });
 
 export const ROUTES: readonly Route[] = [...SERVED, OPENAPI_ROUTE];

@@ -3,6 +3,7 @@
  *
  * @module
  */
+
 import * as z from 'zod';
 import { linkSignals } from '../../boxes/link.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
@@ -27,6 +28,7 @@ import { registryAuth } from '../docker/registry-auth.ts';
 import { json } from '../http/answer.ts';
 import { readJson } from '../http/body.ts';
 import { parseRequest } from '../http/parse.ts';
+import type { Document } from '../replies.ts';
 import { type Route, route, streamRoute } from '../route.ts';
 
 const access = 'owner';
@@ -64,6 +66,18 @@ const Addition = z
       .join(', and ')}`,
   });
 
+const Attached = z.strictObject({
+  subject: digestText,
+  attachedBy: z.enum(['tag', 'referrer']),
+  digest: digestText,
+  mediaType: z.string(),
+  /** In base64, as `data` is. */
+  manifest: z.base64(),
+  blobs: z.array(
+    z.strictObject({ digest: digestText, size: z.int(), data: z.base64().optional() }),
+  ),
+});
+
 export const ATTACHMENT_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/images/:name{.+}/attachments', {
     access,
@@ -74,6 +88,8 @@ export const ATTACHMENT_ROUTES: readonly Route[] = [
       blob: z.string().max(128).optional(),
     }),
     body: noBody,
+    summary: 'What lies beside an image: signatures, attestations, bundles',
+    answers: { 200: z.array(Attached) },
     handler: async ({ rt, params, query }) => {
       const image = await rt.images.resolve(params['name'] ?? '');
       const attachments = await storedAttachments(rt.images, image);
@@ -85,7 +101,11 @@ export const ATTACHMENT_ROUTES: readonly Route[] = [
   }),
   streamRoute('POST', '/a3s/v1/images/:name{.+}/attachments', {
     access,
+    summary: 'Puts a signature or an attestation beside an image, and into its registry',
     query: query({ upload: flag.default(true) }),
+    upload: 'application/json',
+    document: Addition,
+    answers: { 201: z.strictObject({ digest: digestText, subject: digestText }) },
     handler: async ({ rt, params, query, headers, body }) => {
       const credentials = registryAuth(headers);
       const added = parseRequest(Addition, await readJson(body, MAX_BODY));
@@ -179,7 +199,10 @@ async function checkThere(repository: Repository, subject: Digest): Promise<void
   });
 }
 
-function shown(attachment: Attachment, shows: (blob: Digest) => boolean) {
+function shown(
+  attachment: Attachment,
+  shows: (blob: Digest) => boolean,
+): Document<typeof Attached> {
   const { subject, attachedBy, digest, mediaType, manifest, blobs } = attachment;
   return {
     ...{ subject, attachedBy, digest, mediaType },

@@ -14,8 +14,9 @@ import { Confidential } from '../docker/confidential-schema.ts';
 import { parseCreate } from '../docker/create-schema.ts';
 import { noBody, query } from '../docker/query.ts';
 import { SIMULATED_NOTE } from '../docker/show-confidential.ts';
-import { type Answer, json } from '../http/answer.ts';
+import { json } from '../http/answer.ts';
 import { checkPlatform } from '../platform.ts';
+import { type Document, HIJACK } from '../replies.ts';
 import { type Route, route, streamRoute } from '../route.ts';
 
 const access = 'owner';
@@ -75,7 +76,7 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
     summary: 'Evidence of a running confidential box, over a session of this host with its guest',
     query: query({ nonce }),
     body: noBody,
-    answer: Evidence,
+    answers: { 200: Evidence },
     handler: async ({ rt, id, query, signal }) => {
       const { definition } = rt.store.resolve(id);
       const asked = query.nonce === undefined ? randomBytes(32) : fromBase64(query.nonce);
@@ -94,18 +95,20 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
     summary: 'What this host launched for the present run of a confidential box, or its last',
     query: query({}),
     body: noBody,
-    answer: Launch,
+    answers: { 200: Launch },
     handler: ({ rt, id }) => json(launchOf(rt, id)),
   }),
   streamRoute('POST', '/a3s/v1/boxes/:id/ratls', {
     access,
     summary: 'The bytes of a connection to the RA-TLS server in the guest; leaves HTTP',
     query: query({}),
-    handler: async ({ rt, id, signal }): Promise<Answer> => {
+    upload: 'application/octet-stream',
+    answers: { 101: HIJACK },
+    handler: async ({ rt, id, signal }) => {
       const { definition } = rt.store.resolve(id);
       const guest = await openRatls(rt, definition.id, signal);
       return {
-        kind: 'hijack',
+        kind: 'hijack' as const,
         multiplexed: false,
         serve: (stdio) => carryRatls(guest, stdio),
       };
@@ -116,7 +119,7 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
     summary: 'What a confidential box would be, from the body of its create request; makes nothing',
     query: query({ platform: z.string().max(64).optional() }),
     body: z.looseObject({ Image: z.string(), Confidential }),
-    answer: Measured,
+    answers: { 200: Measured },
     handler: async ({ rt, query, body }) => {
       checkPlatform(query.platform, rt.host.architecture);
       return json(await measureBox(rt, parseCreate(undefined, body)));
@@ -124,7 +127,7 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
   }),
 ];
 
-function launchOf(rt: Runtime, reference: string): z.input<typeof Launch> {
+function launchOf(rt: Runtime, reference: string): Document<typeof Launch> {
   const { definition, state, name } = rt.store.resolve(reference);
   const { confidential } = definition;
   if (confidential === undefined) {

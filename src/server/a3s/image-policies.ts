@@ -18,6 +18,8 @@ const absolutePath = z
 export const IMAGE_POLICY_ROUTES: readonly Route[] = [
   route('POST', '/a3s/v1/image-policies', {
     access: 'owner',
+    summary: 'Hands over an image policy, for calls to name by its id',
+    answers: { 201: z.strictObject({ id: z.string() }) },
     query: query({}),
     body: z.strictObject({
       /** YAML or JSON. */

@@ -8,6 +8,7 @@ import { PoolDefinition } from '../../boxes/pool/definition.ts';
 import { noBody, query } from '../docker/query.ts';
 import { empty, json } from '../http/answer.ts';
 import { parseRequest } from '../http/parse.ts';
+import { EMPTY } from '../replies.ts';
 import { type Route, route } from '../route.ts';
 
 const access = 'owner';
@@ -19,21 +20,38 @@ const Asked = z.strictObject({
   network: PoolDefinition.shape.network.default('default'),
 });
 
+const Summary = PoolDefinition.extend({
+  /** Of each machine, in bytes. */
+  machineBytes: z.int(),
+  ready: z.int(),
+  state: z.enum(['full', 'filling', 'failing']),
+  /** Why the last fill failed; empty where it did not. */
+  error: z.string(),
+  /** Process ids of the machines that are ready. */
+  pids: z.array(z.int()),
+});
+
 export const POOL_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/pools', {
     access,
+    summary: 'All pools',
+    answers: { 200: z.strictObject({ pools: z.array(Summary) }) },
     query: query({}),
     body: noBody,
     handler: ({ rt }) => json({ pools: rt.pools.list() }),
   }),
   route('GET', '/a3s/v1/pools/:id', {
     access,
+    summary: 'One pool',
+    answers: { 200: Summary },
     query: query({}),
     body: noBody,
     handler: ({ rt, id }) => json(rt.pools.inspect(id)),
   }),
   route('PUT', '/a3s/v1/pools/:id', {
     access,
+    summary: 'Makes a pool, or changes it',
+    answers: { 200: Summary },
     query: query({}),
     body: Asked,
     handler: async ({ rt, id, body }) => {
@@ -43,12 +61,16 @@ export const POOL_ROUTES: readonly Route[] = [
   }),
   route('POST', '/a3s/v1/pools/:id/wait', {
     access,
+    summary: 'Waits until a pool is full',
+    answers: { 200: Summary },
     query: query({}),
     body: noBody,
     handler: async ({ rt, id, signal }) => json(await rt.pools.full(id, signal)),
   }),
   route('DELETE', '/a3s/v1/pools/:id', {
     access,
+    summary: 'Removes a pool, and ends its machines',
+    answers: { 204: EMPTY },
     query: query({}),
     body: noBody,
     handler: async ({ rt, id }) => {

@@ -3,14 +3,16 @@
  *
  * @module
  */
-
 import { noBody, query } from '../docker/query.ts';
 import { empty } from '../http/answer.ts';
+import { EMPTY } from '../replies.ts';
 import { type Route, route } from '../route.ts';
 
 export const SERVER_ROUTES: readonly Route[] = [
   route('POST', '/a3s/v1/server/stop', {
     access: 'owner',
+    summary: 'Ends this server; boxes run on',
+    answers: { 202: EMPTY },
     query: query({}),
     body: noBody,
     handler: ({ stopServer }) => {

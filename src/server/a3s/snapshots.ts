@@ -7,10 +7,11 @@ import * as z from 'zod';
 import { createFork } from '../../boxes/fork.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { createSnapshot, removeSnapshot } from '../../boxes/snapshot.ts';
-import type { SnapshotRecord } from '../../snapshots/snapshot.ts';
+import { SnapshotRecord } from '../../snapshots/snapshot.ts';
 import { noBody, query } from '../docker/query.ts';
 import { trustOptions, trustQuery } from '../docker/trust-query.ts';
 import { empty, json } from '../http/answer.ts';
+import { type Document, EMPTY } from '../replies.ts';
 import { type Route, route } from '../route.ts';
 
 const access = 'owner';
@@ -21,9 +22,20 @@ const MOST_PORTS = 1024;
 const DROPPED =
   'Network connections out of the box are not copied: in boxes from the snapshot they are reset.';
 
+const Snapshot = SnapshotRecord.pick({ id: true, name: true, createdAt: true, box: true }).extend({
+  state: z.enum(['creating', 'ready', 'gone']),
+  memoryBytes: z.int(),
+  /** How long the box stood still. */
+  pausedMs: z.number(),
+  /** Ids of those that run from it. */
+  boxes: z.array(z.string()),
+});
+
 export const SNAPSHOT_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/snapshots', {
     access,
+    summary: 'All memory snapshots',
+    answers: { 200: z.strictObject({ snapshots: z.array(Snapshot) }) },
     query: query({}),
     body: noBody,
     handler: async ({ rt }) =>
@@ -31,12 +43,16 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   }),
   route('GET', '/a3s/v1/snapshots/:id', {
     access,
+    summary: 'One memory snapshot',
+    answers: { 200: Snapshot },
     query: query({}),
     body: noBody,
     handler: async ({ rt, id }) => json(await show(rt, rt.snapshots.resolve(id))),
   }),
   route('POST', '/a3s/v1/snapshots', {
     access,
+    summary: 'Saves a running box with its memory; it goes on',
+    answers: { 201: Snapshot.extend({ warnings: z.array(z.string()) }) },
     query: query({}),
     body: z.strictObject({ box: z.string().max(1024), name }),
     handler: async ({ rt, body }) => {
@@ -47,6 +63,8 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   }),
   route('DELETE', '/a3s/v1/snapshots/:id', {
     access,
+    summary: 'Removes a snapshot',
+    answers: { 204: EMPTY },
     query: query({}),
     body: noBody,
     handler: async ({ rt, id }) => {
@@ -56,6 +74,10 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   }),
   route('POST', '/a3s/v1/snapshots/:id/boxes', {
     access,
+    summary: 'Makes a box whose first start goes on from a snapshot',
+    answers: {
+      201: z.strictObject({ id: z.string(), terminal: z.boolean(), warnings: z.array(z.string()) }),
+    },
     query: query({ ...trustQuery }),
     body: z.strictObject({
       name,
@@ -86,7 +108,7 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   }),
 ];
 
-async function show(rt: Runtime, record: SnapshotRecord) {
+async function show(rt: Runtime, record: SnapshotRecord): Promise<Document<typeof Snapshot>> {
   const { id, name, createdAt, box, saved } = record;
   const usable = await rt.snapshots.usable(record);
   const running = rt.store.list().filter(({ state }) => state.machine?.source === id);

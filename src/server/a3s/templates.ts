@@ -7,21 +7,53 @@ import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { A3sError } from '../../errors.ts';
 import type { TemplateDetails, TemplateSummary } from '../../templates/templates.ts';
-import { failureLine } from '../docker/failure-line.ts';
+import { FailureLine, failureLine } from '../docker/failure-line.ts';
 import { type Filters, filters } from '../docker/filters.ts';
 import { ProgressLines } from '../docker/progress-lines.ts';
 import { noBody, query } from '../docker/query.ts';
 import { json, stream } from '../http/answer.ts';
 import { failureOf } from '../http/failure.ts';
+import { type Document, documentsOf } from '../replies.ts';
 import { type Route, route } from '../route.ts';
 
 const access = 'owner';
 const MOST_SHAPES = 64;
 const FILTERS = ['id', 'state', 'cpus'] as const;
 
+const Summary = z.strictObject({
+  id: z.string(),
+  state: z.enum(['making', 'on disk', 'loaded', 'in use']),
+  cpus: z.int(),
+  /** Of the machine. */
+  memoryBytes: z.int(),
+  sizeBytes: z.int(),
+  createdAt: z.string(),
+  /** Starts from it since this server runs. */
+  uses: z.int(),
+  lastUsedAt: z.string().optional(),
+});
+
+const Details = Summary.extend({
+  inputs: z.record(z.string(), z.string()),
+  protocol: z.int().optional(),
+  expiresAt: z.string().optional(),
+  files: z.array(z.strictObject({ name: z.string(), bytes: z.int(), sha256: z.string() })),
+});
+
+const Progress = z.union([
+  z.strictObject({
+    cpus: z.int(),
+    id: z.string().optional(),
+    status: z.enum(['waiting', 'making', 'ready']),
+  }),
+  FailureLine,
+]);
+
 export const TEMPLATE_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/templates', {
     access,
+    summary: 'All templates',
+    answers: { 200: z.strictObject({ templates: z.array(Summary) }) },
     query: query({ filters: filters(FILTERS) }),
     body: noBody,
     handler: ({ rt, query }) => {
@@ -31,24 +63,32 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
   }),
   route('GET', '/a3s/v1/templates/:id', {
     access,
+    summary: 'One template, with all that it depends on',
+    answers: { 200: Details },
     query: query({}),
     body: noBody,
     handler: ({ rt, id }) => json(detailsOf(rt.templates.inspect(id))),
   }),
   route('DELETE', '/a3s/v1/templates/:id', {
     access,
+    summary: 'Removes a template',
+    answers: { 200: z.strictObject({ removed: z.string() }) },
     query: query({}),
     body: noBody,
     handler: async ({ rt, id }) => json({ removed: await rt.templates.remove(id) }),
   }),
   route('POST', '/a3s/v1/templates/prune', {
     access,
+    summary: 'Removes templates that nothing will start from any more',
+    answers: { 200: z.strictObject({ removed: z.array(z.string()), freedBytes: z.int() }) },
     query: query({}),
     body: noBody,
     handler: async ({ rt }) => json(await rt.templates.prune()),
   }),
   route('POST', '/a3s/v1/templates/warm', {
     access,
+    summary: 'Has templates made, and tells how far it is',
+    answers: { 200: documentsOf(Progress) },
     query: query({}),
     body: z
       .strictObject({
@@ -110,10 +150,10 @@ function matches(
   );
 }
 
-function summaryOf({ key, ...rest }: TemplateSummary) {
+function summaryOf({ key, ...rest }: TemplateSummary): Document<typeof Summary> {
   return { id: key, ...rest };
 }
 
-function detailsOf({ key, ...rest }: TemplateDetails) {
+function detailsOf({ key, ...rest }: TemplateDetails): Document<typeof Details> {
   return { id: key, ...rest };
 }

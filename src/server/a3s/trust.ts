@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type * as z from 'zod';
+import * as z from 'zod';
 import {
   judgeEachName,
   judgeImage,
@@ -12,19 +12,58 @@ import {
 } from '../../boxes/trust.ts';
 import { namesUsed } from '../../boxes/trust-names.ts';
 import type { ImageStore } from '../../images/image.ts';
+import { TrustDecision } from '../../trust/decision.ts';
 import type { LoadedPolicy, Requirement } from '../../trust/policy.ts';
 import { flag, noBody, query } from '../docker/query.ts';
 import { imagePolicy, trustOptions } from '../docker/trust-query.ts';
 import { json } from '../http/answer.ts';
+import type { Document } from '../replies.ts';
 import { type Route, route } from '../route.ts';
 
 const access = 'owner';
 /** `confidential`: as for a confidential box, whose image must be signed. */
 const trustQuery = query({ imagePolicy, refresh: flag, confidential: flag });
 
+const Rule = z.discriminatedUnion('action', [
+  z.strictObject({
+    pattern: z.string(),
+    action: z.literal('require'),
+    require: z.array(
+      z.strictObject({
+        keys: z.array(z.strictObject({ name: z.string(), keyId: z.string() })),
+        identities: z.array(z.string()),
+        threshold: z.int(),
+        annotations: z.record(z.string(), z.string()),
+        transparencyLog: z.enum(['required', 'none']),
+        dockerReference: z.enum(['ignore', 'repository', 'exact']),
+        attestation: z
+          .strictObject({ predicateType: z.string(), conditions: z.array(z.string()) })
+          .optional(),
+      }),
+    ),
+  }),
+  z.strictObject({
+    pattern: z.string(),
+    action: z.literal('deny'),
+    reason: z.string().optional(),
+  }),
+  z.strictObject({
+    pattern: z.string(),
+    action: z.literal('allowUnsigned'),
+    confidential: z.literal(true).optional(),
+  }),
+]);
+
+const Explanation = z.strictObject({
+  decisions: z.array(TrustDecision),
+  rules: z.array(Rule),
+});
+
 export const TRUST_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/images/:name{.+}/trust', {
     access,
+    summary: 'What would be decided about an image',
+    answers: { 200: TrustDecision },
     query: trustQuery,
     body: noBody,
     handler: async ({ rt, params, query, headers }) => {
@@ -34,6 +73,8 @@ export const TRUST_ROUTES: readonly Route[] = [
   }),
   route('GET', '/a3s/v1/images/:name{.+}/trust/explanation', {
     access,
+    summary: 'Why: a decision for each name, and the rules',
+    answers: { 200: Explanation },
     query: trustQuery,
     body: noBody,
     handler: async ({ rt, params, query, headers }) => {
@@ -60,7 +101,7 @@ async function subjectOf(
 }
 
 /** What the rule expects, for people. */
-function shown(rule: LoadedPolicy['rules'][number]) {
+function shown(rule: LoadedPolicy['rules'][number]): Document<typeof Rule> {
   const { pattern, action } = rule;
   switch (action) {
     case 'require':

@@ -14,6 +14,8 @@ import { AuthConfig, credentialsOf } from './registry-auth.ts';
 export const AUTH_ROUTES: readonly Route[] = [
   route('POST', '/auth', {
     access: 'owner',
+    summary: 'Whether a registry takes these credentials; nothing of them is kept',
+    answers: { 200: z.strictObject({ Status: z.string(), IdentityToken: z.string() }) },
     query: query({}),
     body: AuthConfig.extend({ serveraddress: z.string().max(4096).default('') }),
     handler: async ({ rt, body, signal }) => {

@@ -13,24 +13,37 @@ import { type WaitResult, waitBox } from '../../boxes/wait.ts';
 import { A3sError } from '../../errors.ts';
 import { empty, json, stream } from '../http/answer.ts';
 import { checkPlatform } from '../platform.ts';
+import { type Document, documentsOf, EMPTY } from '../replies.ts';
 import { type Route, route } from '../route.ts';
-import { parseCreate } from './create-schema.ts';
+import { ContainerInspect, ContainerSummary } from './container-schema.ts';
+import { CreateBody, parseCreate } from './create-schema.ts';
 import { inspectBox } from './inspect.ts';
-import { listBoxes, listFilters } from './list.ts';
+import { listBoxes, sizesOf } from './list.ts';
+import { listFilters } from './list-filters.ts';
 import { flag, noBody, optionalInt, query, sizeQuery } from './query.ts';
 import { trustOptions, trustQuery } from './trust-query.ts';
 
 const access = 'owner';
 
+const Waited = z.strictObject({
+  StatusCode: z.int(),
+  Error: z.strictObject({ Message: z.string() }).optional(),
+});
+
 export const CONTAINER_ROUTES: readonly Route[] = [
   route('GET', '/containers/json', {
     access,
-    query: query({ all: flag, limit: optionalInt, filters: listFilters }),
+    summary: 'The boxes, newest first',
+    answers: { 200: z.array(ContainerSummary) },
+    query: query({ all: flag, limit: optionalInt, size: flag, filters: listFilters }),
     body: noBody,
-    handler: ({ rt, query }) => json(listBoxes(rt.store, query, Date.now())),
+    handler: async ({ rt, query }) => json(await listBoxes(rt, query, Date.now())),
   }),
   route('POST', '/containers/create', {
     access,
+    summary: 'Makes a box',
+    document: CreateBody,
+    answers: { 201: z.strictObject({ Id: z.string(), Warnings: z.array(z.string()) }) },
     query: query({
       name: z.string().max(1024).optional(),
       platform: z.string().max(64).optional(),
@@ -46,12 +59,20 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('GET', '/containers/:id/json', {
     access,
-    query: query({}),
+    summary: 'All about one box',
+    answers: { 200: ContainerInspect },
+    query: query({ size: flag }),
     body: noBody,
-    handler: ({ rt, id }) => json(inspectBox(rt, rt.store.resolve(id))),
+    handler: async ({ rt, id, query }) => {
+      const box = rt.store.resolve(id);
+      const sizes = query.size ? await sizesOf(rt, box, await rt.images.usage()) : {};
+      return json({ ...inspectBox(rt, box), ...sizes });
+    },
   }),
   route('POST', '/containers/:id/start', {
     access,
+    summary: 'Starts a box',
+    answers: { 204: EMPTY, 304: EMPTY },
     query: query({ detachKeys: z.string().max(256).optional(), ...trustQuery }),
     body: noBody,
     handler: async ({ rt, id, query, headers }) => {
@@ -62,6 +83,8 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('POST', '/containers/:id/stop', {
     access,
+    summary: 'Ends a box, by its signal and after a while by force',
+    answers: { 204: EMPTY, 304: EMPTY },
     query: query({ t: optionalInt, signal: z.string().max(32).optional() }),
     body: noBody,
     handler: async ({ rt, id, query }) => {
@@ -72,6 +95,8 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('POST', '/containers/:id/kill', {
     access,
+    summary: 'Sends a signal to the main process',
+    answers: { 204: EMPTY },
     query: query({ signal: z.string().max(32).default('SIGKILL') }),
     body: noBody,
     handler: async ({ rt, id, query }) => {
@@ -81,6 +106,8 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('POST', '/containers/:id/resize', {
     access,
+    summary: 'Changes the size of the terminal',
+    answers: { 200: EMPTY },
     query: sizeQuery,
     body: noBody,
     handler: async ({ rt, id, query }) => {
@@ -91,6 +118,8 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('POST', '/containers/:id/wait', {
     access,
+    summary: 'Answers when the box has ended, or is gone',
+    answers: { 200: documentsOf(Waited) },
     query: query({ condition: z.enum(['not-running', 'next-exit', 'removed', '']).optional() }),
     body: noBody,
     handler: ({ rt, id, query, signal }) => {
@@ -103,6 +132,8 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   }),
   route('DELETE', '/containers/:id', {
     access,
+    summary: 'Removes a box',
+    answers: { 204: EMPTY },
     query: query({ v: flag, force: flag, link: flag }),
     body: noBody,
     handler: async ({ rt, id, query }) => {
@@ -125,7 +156,7 @@ function withoutQuery(body: unknown, query: Readonly<Record<string, unknown>>): 
 
 async function* waitDocument(result: Promise<WaitResult>): AsyncGenerator<Uint8Array> {
   const { exitCode, error } = await result;
-  const document = {
+  const document: Document<typeof Waited> = {
     StatusCode: exitCode,
     ...(error === '' ? {} : { Error: { Message: error } }),
   };

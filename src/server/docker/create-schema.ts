@@ -81,6 +81,15 @@ const HostConfig = z.strictObject({
   ...LIMIT_FIELDS,
 });
 
+/** What is taken. Docker's other fields may be there with the value that asks for nothing: see `neutral.ts`. */
+export const CreateBody = Config.partial()
+  .required({ Image: true })
+  .extend({
+    HostConfig: HostConfig.partial().optional(),
+    NetworkingConfig: z.looseObject({}).optional(),
+    Confidential: Confidential.optional(),
+  });
+
 const CONFIG_KEYS = Object.keys(Config.shape);
 const HOST_CONFIG_KEYS = Object.keys(HostConfig.shape);
 const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62})$/;

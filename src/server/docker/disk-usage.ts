@@ -4,14 +4,13 @@
  * @module
  */
 import * as z from 'zod';
-import { changesBytes } from '../../boxes/disk-usage.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
-import type { ImageUsage } from '../../images/usage/shares.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
 import { imageSummary } from './image-summary.ts';
 import { listBoxes } from './list.ts';
 import { noBody, query } from './query.ts';
+import { DiskUsage } from './system-schema.ts';
 
 const access = 'owner';
 
@@ -21,6 +20,8 @@ const object = z.enum(OBJECTS);
 export const DISK_USAGE_ROUTES: readonly Route[] = [
   route('GET', '/system/df', {
     access,
+    summary: 'What images and boxes take on disk',
+    answers: { 200: DiskUsage },
     query: query({
       type: z
         .union([object, z.array(object)])
@@ -29,10 +30,9 @@ export const DISK_USAGE_ROUTES: readonly Route[] = [
     }),
     body: noBody,
     handler: async ({ rt, query: { type } }) => {
-      const usage = await rt.images.usage();
       return json({
-        ...(type.has('image') && (await images(rt, usage))),
-        ...(type.has('container') && { Containers: await boxes(rt, usage) }),
+        ...(type.has('image') && (await images(rt))),
+        ...(type.has('container') && { Containers: await boxes(rt) }),
         ...(type.has('volume') && { Volumes: [] }),
         ...(type.has('build-cache') && { BuildCache: [], BuilderSize: 0 }),
       });
@@ -40,7 +40,8 @@ export const DISK_USAGE_ROUTES: readonly Route[] = [
   }),
 ];
 
-async function images(rt: Runtime, usage: ImageUsage) {
+async function images(rt: Runtime) {
+  const usage = await rt.images.usage();
   const listed = (await rt.images.list()).flatMap((image) => {
     const share = usage.images.get(image.id);
     if (share === undefined) return [];
@@ -50,12 +51,7 @@ async function images(rt: Runtime, usage: ImageUsage) {
   return { LayersSize: usage.total, Images: listed };
 }
 
-async function boxes(rt: Runtime, { images: sizes }: ImageUsage) {
-  const all = { all: true, limit: undefined, filters: {} };
-  return await Promise.all(
-    listBoxes(rt.store, all, Date.now()).map(async (box) => {
-      const own = await changesBytes(rt, box.Id);
-      return { ...box, SizeRw: own, SizeRootFs: own + (sizes.get(box.ImageID)?.size ?? 0) };
-    }),
-  );
+async function boxes(rt: Runtime) {
+  const all = { all: true, limit: undefined, size: true, filters: {} };
+  return await listBoxes(rt, all, Date.now());
 }

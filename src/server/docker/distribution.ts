@@ -3,16 +3,31 @@
  *
  * @module
  */
+import * as z from 'zod';
 import { describeRemote } from '../../distribution/describe.ts';
+import { digestText } from '../../images/digest-text.ts';
 import { canonicalRepository, parseReference } from '../../images/reference.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
 import { noBody, query } from './query.ts';
 import { registryAuth } from './registry-auth.ts';
 
+const Remote = z.strictObject({
+  Descriptor: z.strictObject({ mediaType: z.string(), digest: digestText, size: z.int() }),
+  Platforms: z.array(
+    z.strictObject({
+      architecture: z.string(),
+      os: z.string(),
+      variant: z.string().optional(),
+    }),
+  ),
+});
+
 export const DISTRIBUTION_ROUTES: readonly Route[] = [
   route('GET', '/distribution/:name{.+}/json', {
     access: 'owner',
+    summary: 'What a name stands for in its registry',
+    answers: { 200: Remote },
     query: query({}),
     body: noBody,
     handler: async ({ rt, params, headers, signal }) => {

@@ -15,8 +15,9 @@ import type { Exec } from '../../boxes/execs.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import type { Stdio } from '../../boxes/stdio.ts';
 import { A3sError } from '../../errors.ts';
-import { type Answer, empty, json } from '../http/answer.ts';
+import { empty, json } from '../http/answer.ts';
 import { parseRequest } from '../http/parse.ts';
+import { type Document, EMPTY, HIJACK } from '../replies.ts';
 import { type Route, route } from '../route.ts';
 import { consoleSize, environment, sizeOf, text } from './create-schema.ts';
 import { parseDetachKeys } from './detach-keys.ts';
@@ -54,9 +55,34 @@ const Start = z
   })
   .nullish();
 
+const ExecInspect = z.strictObject({
+  ID: z.string(),
+  Running: z.boolean(),
+  /** Null until it ended. */
+  ExitCode: z.int().nullable(),
+  ProcessConfig: z.strictObject({
+    tty: z.boolean(),
+    entrypoint: z.string(),
+    arguments: z.array(z.string()),
+    privileged: z.literal(false),
+    user: z.string(),
+  }),
+  OpenStdin: z.boolean(),
+  OpenStderr: z.boolean(),
+  OpenStdout: z.boolean(),
+  CanRemove: z.boolean(),
+  ContainerID: z.string(),
+  DetachKeys: z.literal(''),
+  /** In the guest. */
+  Pid: z.int(),
+});
+
 export const EXEC_ROUTES: readonly Route[] = [
   route('POST', '/containers/:id/exec', {
     access,
+    summary: 'Makes a process of a running box, to be started',
+    document: Create,
+    answers: { 201: z.strictObject({ Id: z.string() }) },
     query: query({}),
     body: noBody,
     handler: ({ rt, id, body }) => {
@@ -81,9 +107,11 @@ export const EXEC_ROUTES: readonly Route[] = [
   }),
   route('POST', '/exec/:id/start', {
     access,
+    summary: 'Starts it, and gives the client its streams',
+    answers: { 101: HIJACK, 200: EMPTY },
     query: query({}),
     body: Start,
-    handler: async ({ rt, id, body }): Promise<Answer> => {
+    handler: async ({ rt, id, body }) => {
       const exec = rt.execs.expect(id);
       checkStartable(rt, exec);
       if (body?.Detach === true) {
@@ -92,7 +120,7 @@ export const EXEC_ROUTES: readonly Route[] = [
       }
       const size = exec.process.terminal ? sizeOf(body?.ConsoleSize) : undefined;
       return {
-        kind: 'hijack',
+        kind: 'hijack' as const,
         multiplexed: !exec.process.terminal,
         serve: (stdio) => startShown(rt, exec, size, stdio),
       };
@@ -100,6 +128,8 @@ export const EXEC_ROUTES: readonly Route[] = [
   }),
   route('POST', '/exec/:id/resize', {
     access,
+    summary: 'Changes the size of its terminal',
+    answers: { 200: EMPTY },
     query: sizeQuery,
     body: noBody,
     handler: async ({ rt, id, query }) => {
@@ -109,6 +139,8 @@ export const EXEC_ROUTES: readonly Route[] = [
   }),
   route('GET', '/exec/:id/json', {
     access,
+    summary: 'How it is with such a process',
+    answers: { 200: ExecInspect },
     query: query({}),
     body: noBody,
     handler: ({ rt, id }) => json(inspectExec(rt.execs.expect(id))),
@@ -130,7 +162,7 @@ async function startShown(
   }
 }
 
-function inspectExec(exec: Exec) {
+function inspectExec(exec: Exec): Document<typeof ExecInspect> {
   const [entrypoint = '', ...args] = exec.process.args;
   return {
     ID: exec.id,

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import * as z from 'zod';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
+import { HistoryEntry } from './image-schema.ts';
 import { noBody, query } from './query.ts';
 
 const access = 'owner';
@@ -12,6 +14,8 @@ const access = 'owner';
 export const HISTORY_ROUTES: readonly Route[] = [
   route('GET', '/images/:name{.+}/history', {
     access,
+    summary: 'What an image was made of, step by step',
+    answers: { 200: z.array(HistoryEntry) },
     query: query({}),
     body: noBody,
     handler: async ({ rt, params }) => {

@@ -5,9 +5,15 @@
  */
 import type { Runtime } from '../../boxes/runtime.ts';
 import type { Image } from '../../images/image.ts';
+import type { Document } from '../replies.ts';
+import type { ImageSummary } from './image-schema.ts';
 
 /** @param disk bytes that the image takes here, its layers' disks included */
-export function imageManifests(rt: Pick<Runtime, 'store'>, image: Image, disk: number) {
+export function imageManifests(
+  rt: Pick<Runtime, 'store'>,
+  image: Image,
+  disk: number,
+): NonNullable<Document<typeof ImageSummary>['Manifests']> {
   const holders = rt.store.list().filter(({ definition }) => definition.image.id === image.id);
   return [
     {

@@ -3,16 +3,20 @@
  *
  * @module
  */
+import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
 import type { Image } from '../../images/image.ts';
 import { json, stream } from '../http/answer.ts';
 import { failureOf } from '../http/failure.ts';
+import { type Document, documentsOf } from '../replies.ts';
 import { type Route, route, streamRoute } from '../route.ts';
 import { failureLine } from './failure-line.ts';
 import { filters, matchesGlob, matchesLabel } from './filters.ts';
 import { imageManifests } from './image-manifests.ts';
+import { ImageInspect, ImageSummary, Removed } from './image-schema.ts';
 import { imageSummary } from './image-summary.ts';
 import { ProgressLines } from './progress-lines.ts';
+import { ProgressLine } from './progress-schema.ts';
 import { flag, noBody, query } from './query.ts';
 import { dropUpload } from './refused-upload.ts';
 
@@ -21,6 +25,8 @@ const access = 'owner';
 export const IMAGE_ROUTES: readonly Route[] = [
   route('GET', '/images/json', {
     access,
+    summary: 'The images',
+    answers: { 200: z.array(ImageSummary) },
     query: query({
       all: flag,
       digests: flag,
@@ -51,11 +57,16 @@ export const IMAGE_ROUTES: readonly Route[] = [
   }),
   streamRoute('POST', '/images/load', {
     access,
+    summary: 'Takes an archive of images in; lines of progress',
+    answers: { 200: documentsOf(ProgressLine) },
     query: query({ quiet: flag }),
+    upload: 'application/x-tar',
     handler: ({ rt, body, query }) => stream(load(rt, body, query.quiet), 'application/json'),
   }),
   route('GET', '/images/:name{.+}/json', {
     access,
+    summary: 'One image',
+    answers: { 200: ImageInspect },
     query: query({}),
     body: noBody,
     handler: async ({ rt, params }) => {
@@ -64,6 +75,8 @@ export const IMAGE_ROUTES: readonly Route[] = [
   }),
   route('DELETE', '/images/:name{.+}', {
     access,
+    summary: 'Removes a name of an image, and the image with its last one',
+    answers: { 200: z.array(Removed) },
     query: query({ force: flag, noprune: flag }),
     body: noBody,
     handler: async ({ rt, params, query }) => {
@@ -140,7 +153,7 @@ function healthcheck(check: NonNullable<Image['config']['healthcheck']>) {
   };
 }
 
-function inspect(image: Image) {
+function inspect(image: Image): Document<typeof ImageInspect> {
   const { config } = image;
   return {
     Id: image.id,

@@ -6,9 +6,13 @@
 import type { Box, Port } from '../../boxes/box.ts';
 import { DEFAULT_CONFINEMENT } from '../../boxes/confinement.ts';
 import { BOX_DISK } from '../../boxes/limits.ts';
+import type { Document } from '../replies.ts';
+import type { HostConfigShown, LimitsShown } from './container-schema.ts';
 import { bindText, networkMode, portName } from './show.ts';
 
-export function hostConfigOf(box: Box) {
+type HostConfig = Document<typeof HostConfigShown>;
+
+export function hostConfigOf(box: Box): HostConfig {
   const { definition } = box;
   const { binds, ports, size, restart, logging } = definition;
   return {
@@ -54,7 +58,9 @@ export function hostConfigOf(box: Box) {
 /** Of `/dev/shm`. */
 export const SHARED_MEMORY = 64 * 1024 * 1024;
 
-function limitsOf({ definition: { memoryBytes, nanoCpus, limits } }: Box) {
+function limitsOf({
+  definition: { memoryBytes, nanoCpus, limits },
+}: Box): Document<typeof LimitsShown> {
   const { disk } = limits;
   return {
     CpuShares: limits.cpuShares,

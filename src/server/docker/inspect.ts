@@ -4,17 +4,21 @@
  * @module
  */
 import { join } from 'node:path';
-import { type Box, commandOf } from '../../boxes/box.ts';
+import { type Box, commandOf, type HealthState } from '../../boxes/box.ts';
 import { hostMay } from '../../boxes/confidential/host-may.ts';
 import { boxDirectory, type Runtime } from '../../boxes/runtime.ts';
 import { trustOf } from '../../boxes/trust-record.ts';
-import { GUEST_NETWORK } from '../../engine/network.ts';
+import type { Document } from '../replies.ts';
+import type { ContainerInspect } from './container-schema.ts';
 import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';
-import { dockerStatus, networkMode, portName, publishedPorts, ZERO_TIME } from './show.ts';
+import { addressOf, endpointsOf, mountsOf } from './inspect-parts.ts';
+import { dockerStatus, hasMachine, portName, publishedPorts, ZERO_TIME } from './show.ts';
 import { showConfidential } from './show-confidential.ts';
 import { healthOf } from './show-health.ts';
 
-export function inspectBox(rt: Runtime, box: Box) {
+type Inspect = Document<typeof ContainerInspect>;
+
+export function inspectBox(rt: Runtime, box: Box): Inspect {
   const { definition } = box;
   const [path = '', ...args] = commandOf(definition);
   return {
@@ -34,8 +38,7 @@ export function inspectBox(rt: Runtime, box: Box) {
     ResolvConfPath: '',
     HostnamePath: '',
     HostsPath: '',
-    // None where this host may not keep what the box writes.
-    LogPath: hostMay(box, 'logs') ? join(boxDirectory(rt, definition.id), 'output.log') : '',
+    LogPath: logPath(rt, box),
     Name: `/${box.name}`,
     RestartCount: box.state.restartCount,
     Driver: 'erofs',
@@ -46,39 +49,41 @@ export function inspectBox(rt: Runtime, box: Box) {
     ExecIDs: execIds(rt, definition.id),
     HostConfig: hostConfigOf(box),
     GraphDriver: { Name: 'erofs', Data: {} },
-    Mounts: definition.binds.map((bind) => ({
-      Type: 'bind',
-      Source: bind.source,
-      Destination: bind.destination,
-      Mode: bind.readonly ? 'ro' : '',
-      RW: !bind.readonly,
-      Propagation: 'rprivate',
-    })),
+    Mounts: mountsOf(box),
     Config: configOf(box),
     NetworkSettings: networkOf(box),
   };
+}
+
+/** None where this host may not keep what the box writes, or does not in one file. */
+function logPath(rt: Runtime, box: Box): string {
+  const { id, logging } = box.definition;
+  const kept = hostMay(box, 'logs') && logging.driver === 'json-file';
+  return kept ? join(boxDirectory(rt, id), 'output.log') : '';
 }
 
 function machineOf({ state: { machine } }: Box) {
   return machine === undefined ? null : { Start: machine.start, Source: machine.source ?? '' };
 }
 
-function stateOf(box: Box) {
+function stateOf(box: Box): Inspect['State'] {
   const { state } = box;
   const status = dockerStatus(state.status);
+  const running = hasMachine(box);
   return {
     Status: status,
-    Running: status === 'running',
-    Paused: false,
-    Restarting: false,
+    // Docker's does not say that it stopped, either.
+    Running: running || status === 'restarting',
+    Paused: status === 'paused',
+    Restarting: status === 'restarting',
     OOMKilled: state.oomKilled,
     Dead: false,
     Pid: state.pid,
-    ExitCode: status === 'running' ? 0 : state.exitCode,
+    ExitCode: running ? 0 : state.exitCode,
     Error: state.error,
     StartedAt: state.startedAt ?? ZERO_TIME,
-    FinishedAt: (status === 'running' ? undefined : state.finishedAt) ?? ZERO_TIME,
-    Health: healthOf(box),
+    FinishedAt: (running ? undefined : state.finishedAt) ?? ZERO_TIME,
+    ...(state.health === undefined ? {} : { Health: healthOf(state.health) }),
   };
 }
 
@@ -87,7 +92,7 @@ function execIds(rt: Runtime, id: string): string[] | null {
   return running.length === 0 ? null : running.map((exec) => exec.id);
 }
 
-function configOf(box: Box) {
+function configOf(box: Box): Inspect['Config'] {
   const { definition } = box;
   const { stopTimeout, attach } = definition;
   return {
@@ -123,21 +128,14 @@ function configOf(box: Box) {
   };
 }
 
-function networkOf(box: Box) {
-  const running = dockerStatus(box.state.status) === 'running';
-  const connected = running && box.definition.network !== 'none';
-  const address = {
-    Gateway: connected ? GUEST_NETWORK.gateway : '',
-    IPAddress: connected ? GUEST_NETWORK.address : '',
-    IPPrefixLen: connected ? GUEST_NETWORK.prefixLength : 0,
-  };
+function networkOf(box: Box): Inspect['NetworkSettings'] {
   return {
     Bridge: '',
     SandboxID: '',
     SandboxKey: '',
     Ports: byBoxPort(box, publishedPorts(box)),
-    ...address,
+    ...addressOf(box),
     MacAddress: '',
-    Networks: { [networkMode(box)]: { ...address, NetworkID: '', EndpointID: '', Aliases: null } },
+    Networks: endpointsOf(box),
   };
 }

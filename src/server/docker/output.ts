@@ -11,8 +11,9 @@ import { expectKept } from '../../boxes/keeps-output.ts';
 import { logDetails } from '../../boxes/log-details.ts';
 import { type LogChunk, readLogs } from '../../boxes/logs.ts';
 import { A3sError } from '../../errors.ts';
-import { type Answer, stream } from '../http/answer.ts';
+import { stream } from '../http/answer.ts';
 import { frame, MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from '../http/frames.ts';
+import { bytesOf, HIJACK } from '../replies.ts';
 import { type Route, route, streamRoute } from '../route.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 import { flag, noBody, optionalTime, query } from './query.ts';
@@ -22,6 +23,8 @@ const access = 'owner';
 export const OUTPUT_ROUTES: readonly Route[] = [
   route('GET', '/containers/:id/logs', {
     access,
+    summary: 'What a box has written, and what it goes on to write',
+    answers: { 200: bytesOf(RAW_STREAM, MULTIPLEXED_STREAM) },
     query: query({
       ...{ follow: flag, stdout: flag, stderr: flag, timestamps: flag, details: flag },
       ...{ since: optionalTime, until: optionalTime },
@@ -58,16 +61,19 @@ export const OUTPUT_ROUTES: readonly Route[] = [
   // Not read as a document: where the client does not upgrade, the request's body is the box's input.
   streamRoute('POST', '/containers/:id/attach', {
     access,
+    summary: 'The streams of a box, for a client to hold',
+    upload: RAW_STREAM,
+    answers: { 101: HIJACK },
     query: query({
       ...{ stdin: flag, stdout: flag, stderr: flag, logs: flag, stream: flag },
       detachKeys: z.string().max(256).optional(),
     }),
-    handler: async ({ rt, id, query }): Promise<Answer> => {
+    handler: async ({ rt, id, query }) => {
       const { definition } = rt.store.resolve(id);
       const options = { ...query, detachKeys: parseDetachKeys(query.detachKeys) };
       const point = await attachPoint(rt, definition.id, options);
       return {
-        kind: 'hijack',
+        kind: 'hijack' as const,
         multiplexed: !definition.terminal,
         serve: (stdio) => attachBox(rt, definition.id, point, options, stdio),
       };

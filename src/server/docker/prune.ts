@@ -3,10 +3,12 @@
  *
  * @module
  */
+import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
 import { filters, matchesLabel } from './filters.ts';
+import { Removed } from './image-schema.ts';
 import { parsePruneTime } from './prune-time.ts';
 import { noBody, query } from './query.ts';
 
@@ -14,9 +16,13 @@ const access = 'owner';
 
 const FILTERS = ['dangling', 'until', 'label', 'label!'] as const;
 
-export const PRUNE_ROUTES: readonly Route[] = [
+export const IMAGE_PRUNE_ROUTES: readonly Route[] = [
   route('POST', '/images/prune', {
     access,
+    summary: 'Removes images that nothing uses',
+    answers: {
+      200: z.strictObject({ ImagesDeleted: z.array(Removed), SpaceReclaimed: z.int() }),
+    },
     query: query({ filters: filters(FILTERS) }),
     body: noBody,
     handler: async ({ rt, query }) => {
@@ -58,7 +64,8 @@ function isDangling(values: readonly string[] = ['true']): boolean {
   );
 }
 
-function untilOf(values: readonly string[] = []): number | undefined {
+/** Milliseconds since 1970. @throws A3sError `invalid-argument` */
+export function untilOf(values: readonly string[] = []): number | undefined {
   const [text, ...others] = values;
   if (text === undefined) return undefined;
   if (others.length === 0) return parsePruneTime(text, Date.now());

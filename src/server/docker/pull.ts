@@ -3,6 +3,7 @@
  *
  * @module
  */
+
 import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { refusalAttributes } from '../../boxes/trust-record.ts';
@@ -17,10 +18,12 @@ import {
 } from '../../images/reference.ts';
 import { stream } from '../http/answer.ts';
 import { failureOf } from '../http/failure.ts';
+import { documentsOf } from '../replies.ts';
 import { type Route, streamRoute } from '../route.ts';
 import { failureLine } from './failure-line.ts';
 import { importArchive, importQuery } from './import.ts';
 import { ProgressLines } from './progress-lines.ts';
+import { ProgressLine } from './progress-schema.ts';
 import { pullLine } from './pull-lines.ts';
 import { query } from './query.ts';
 import { registryAuth } from './registry-auth.ts';
@@ -31,6 +34,9 @@ const access = 'owner';
 export const PULL_ROUTES: readonly Route[] = [
   streamRoute('POST', '/images/create', {
     access,
+    summary: 'Pulls an image, or makes one of a root filesystem; lines of progress',
+    upload: 'application/x-tar',
+    answers: { 200: documentsOf(ProgressLine) },
     query: query({
       ...importQuery,
       fromImage: z.string().max(4096).default(''),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+
 import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { type PushRequest, pushImage } from '../../distribution/push.ts';
@@ -16,9 +17,11 @@ import {
 } from '../../images/reference.ts';
 import { stream } from '../http/answer.ts';
 import { failureOf } from '../http/failure.ts';
+import { documentsOf } from '../replies.ts';
 import { type Route, route } from '../route.ts';
 import { failureLine } from './failure-line.ts';
 import { ProgressLines } from './progress-lines.ts';
+import { ProgressLine } from './progress-schema.ts';
 import { pushLine } from './push-lines.ts';
 import { flag, noBody, query } from './query.ts';
 import { registryAuth } from './registry-auth.ts';
@@ -28,6 +31,8 @@ const access = 'owner';
 export const PUSH_ROUTES: readonly Route[] = [
   route('POST', '/images/:name{.+}/push', {
     access,
+    summary: 'Pushes an image into its registry; lines of progress',
+    answers: { 200: documentsOf(ProgressLine) },
     query: query({ tag: z.string().max(256).default(''), signatures: flag }),
     body: noBody,
     handler: async ({ rt, params, query, headers, signal }) => {

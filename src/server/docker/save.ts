@@ -6,7 +6,8 @@
 import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { A3sError } from '../../errors.ts';
-import { type Answer, stream } from '../http/answer.ts';
+import { stream } from '../http/answer.ts';
+import { bytesOf } from '../replies.ts';
 import { type Route, route } from '../route.ts';
 import { noBody, query } from './query.ts';
 
@@ -19,27 +20,36 @@ const names = z
   .default([])
   .transform((value) => [value].flat());
 
+const ARCHIVE = 'application/x-tar';
+
 export const SAVE_ROUTES: readonly Route[] = [
   route('GET', '/images/get', {
     access,
+    summary: 'Images as one archive',
+    answers: { 200: bytesOf(ARCHIVE) },
     query: query({ names }),
     body: noBody,
     handler: ({ rt, query }) => save(rt, query.names),
   }),
   route('GET', '/images/:name{.+}/get', {
     access,
+    summary: 'An image as an archive',
+    answers: { 200: bytesOf(ARCHIVE) },
     query: query({}),
     body: noBody,
     handler: ({ rt, params }) => save(rt, [params['name'] ?? '']),
   }),
 ];
 
-async function save(rt: Runtime, references: readonly string[]): Promise<Answer> {
+async function save(
+  rt: Runtime,
+  references: readonly string[],
+): Promise<ReturnType<typeof stream>> {
   const archive = await rt.images.save(references);
   for (const reference of references) {
     rt.events.publish('image', 'save', await idOf(rt, reference), { name: reference });
   }
-  return stream(logged(rt, archive), 'application/x-tar');
+  return stream(logged(rt, archive), ARCHIVE);
 }
 
 /** The name itself where the image was removed meanwhile. */

@@ -6,12 +6,14 @@
  */
 import type { Box } from '../../boxes/box.ts';
 import { ASKED_TEE, SIMULATED } from '../../boxes/confidential/show.ts';
+import type { Document } from '../replies.ts';
+import type { Confidential, ConfidentialSummary } from './show-confidential-schema.ts';
 
 /** What is said beside everything that comes of a simulated box. */
 export const SIMULATED_NOTE = `${SIMULATED}: no hardware vouches for this box, and its host can read all of its memory`;
 
 /** For the inspection; null for a plain box. */
-export function showConfidential({ definition, state }: Box) {
+export function showConfidential({ definition, state }: Box): Document<typeof Confidential> | null {
   const { confidential } = definition;
   if (confidential === undefined) return null;
   const { launch } = state;
@@ -37,7 +39,7 @@ export function showConfidential({ definition, state }: Box) {
 }
 
 /** For the list; null for a plain box. */
-export function summarizeConfidential(box: Box) {
+export function summarizeConfidential(box: Box): Document<typeof ConfidentialSummary> | null {
   const shown = showConfidential(box);
   if (shown === null) return null;
   const { Tee, Simulated, SecretsState, Secrets } = shown;

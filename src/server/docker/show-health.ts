@@ -3,11 +3,10 @@
  *
  * @module
  */
-import type { Box } from '../../boxes/box.ts';
+import type { Box, HealthState } from '../../boxes/box.ts';
 
-/** `State.Health` of an inspection; undefined where nothing is checked, or was never. */
-export function healthOf({ state: { health } }: Box) {
-  if (health === undefined) return undefined;
+/** `State.Health` of an inspection. */
+export function healthOf(health: HealthState) {
   return {
     Status: health.status,
     FailingStreak: health.failingStreak,

@@ -7,12 +7,12 @@ import type { Box, Port } from '../../boxes/box.ts';
 import { RATLS_PORT } from '../../boxes/confidential/request.ts';
 import { waitsForSecrets } from '../../boxes/confidential/show.ts';
 import type { BoxStatus } from '../../boxes/states.ts';
+import type { DOCKER_STATUSES } from './container-schema.ts';
 import { healthText } from './show-health.ts';
 
 export const ZERO_TIME = '0001-01-01T00:00:00Z';
 
-/** Docker's words; a box that starts or ends is still what it was. */
-export type DockerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'removing';
+export type DockerStatus = (typeof DOCKER_STATUSES)[number];
 
 export function dockerStatus(status: BoxStatus): DockerStatus {
   switch (status) {
@@ -30,7 +30,7 @@ export function statusText(box: Box, now: number): string {
   const { state } = box;
   switch (dockerStatus(state.status)) {
     case 'running':
-      return `Up ${elapsed(state.startedAt, now)}${waitsForSecrets(box) ? ' (waiting for secrets)' : healthText(box)}`;
+      return `Up ${elapsed(state.startedAt, now)}${remark(box)}`;
     case 'exited':
       return `Exited (${state.exitCode}) ${elapsed(state.finishedAt, now)} ago`;
     case 'paused':
@@ -42,6 +42,22 @@ export function statusText(box: Box, now: number): string {
     case 'created':
       return 'Created';
   }
+}
+
+function remark(box: Box): string {
+  if (waitsForSecrets(box)) return ' (waiting for secrets)';
+  return healthText(box);
+}
+
+/** As the filter `health` names it. */
+export function healthWord({ state }: Box): string {
+  return state.health?.status ?? 'none';
+}
+
+/** It runs, or stands still in the middle of it. */
+export function hasMachine({ state }: Box): boolean {
+  const status = dockerStatus(state.status);
+  return status === 'running' || status === 'paused';
 }
 
 const MINUTE = 60;
@@ -67,7 +83,7 @@ function elapsed(since: string | undefined, now: number): string {
 
 /** The ports as they are now: real numbers while it runs, none while it does not. */
 export function publishedPorts(box: Box): readonly Port[] {
-  return dockerStatus(box.state.status) === 'running' ? box.state.ports : [];
+  return hasMachine(box) ? box.state.ports : [];
 }
 
 /** What a port of the box is called: by the service that the guest itself has there. */
@@ -80,6 +96,11 @@ export function bindText(bind: Box['definition']['binds'][number]): string {
   return `${bind.source}:${bind.destination}${bind.readonly ? ':ro' : ''}`;
 }
 
-export function networkMode(box: Box): string {
-  return box.definition.network === 'none' ? 'none' : 'default';
+export function networkMode(box: Box): 'default' | 'none' {
+  return box.definition.network;
+}
+
+/** What Docker calls the network that boxes are in by default. */
+export function networkName(box: Box): 'bridge' | 'none' {
+  return box.definition.network === 'none' ? 'none' : 'bridge';
 }

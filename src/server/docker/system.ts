@@ -4,65 +4,65 @@
  * @module
  */
 import { hostname, release } from 'node:os';
-import * as z from 'zod';
-import type { ActorEvent } from '../../boxes/events.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { type Answer, json, stream } from '../http/answer.ts';
+import { json } from '../http/answer.ts';
+import { type Document, TEXT } from '../replies.ts';
 import { type Route, route } from '../route.ts';
 import { API_VERSION, MIN_API_VERSION, VERSION } from '../version.ts';
-import { type Filters, filters, matchesLabel } from './filters.ts';
-import { noBody, optionalTime, query } from './query.ts';
+import { noBody, query } from './query.ts';
 import { dockerStatus } from './show.ts';
+import { Info, Version } from './system-schema.ts';
 
 const access = 'owner';
 
-const EVENT_FILTERS = ['container', 'event', 'image', 'label', 'type', 'scope'] as const;
-
-const ping: Answer = {
+const ping = {
   kind: 'text',
   status: 200,
   body: 'OK',
-  headers: { 'Cache-Control': 'no-cache, no-store, must-revalidate', Pragma: 'no-cache' },
-};
+  headers: {
+    'Cache-Control': 'no-cache, no-store, must-revalidate',
+    Pragma: 'no-cache',
+    // The builder without plugins: what it asks for is refused here, in words.
+    'Builder-Version': '1',
+    Swarm: 'inactive',
+  },
+} as const;
 
 export const SYSTEM_ROUTES: readonly Route[] = [
   // HEAD, which Docker's CLI asks with, is answered by the same route.
-  route('GET', '/_ping', { access, query: query({}), body: noBody, handler: () => ping }),
+  route('GET', '/_ping', {
+    access,
+    summary: 'Whether the server is there',
+    query: query({}),
+    body: noBody,
+    answers: { 200: TEXT },
+    handler: () => ping,
+  }),
   route('GET', '/version', {
     access,
+    summary: 'What this server is',
+    answers: { 200: Version },
     query: query({}),
     body: noBody,
     handler: ({ rt }) => json(versionOf(rt)),
   }),
   route('GET', '/info', {
     access,
+    summary: 'What this server has, and what it can do',
+    answers: { 200: Info },
     query: query({}),
     body: noBody,
     handler: async ({ rt }) => json(await infoOf(rt)),
   }),
-  route('GET', '/events', {
-    access,
-    query: query({
-      since: optionalTime,
-      until: optionalTime,
-      filters: filters(EVENT_FILTERS),
-    }),
-    body: z.unknown(),
-    handler: ({ rt, query, signal }) => {
-      const { since, until } = query;
-      const events = rt.events.follow({ since, until }, signal);
-      return stream(eventLines(events, query.filters), 'application/json');
-    },
-  }),
 ];
 
-function versionOf(rt: Runtime) {
+function versionOf(rt: Runtime): Document<typeof Version> {
   const details = {
     ApiVersion: API_VERSION,
     Arch: rt.host.architecture,
     KernelVersion: release(),
     MinAPIVersion: MIN_API_VERSION,
-    Os: 'linux',
+    Os: 'linux' as const,
     Node: process.version,
   };
   return {
@@ -78,38 +78,59 @@ function versionOf(rt: Runtime) {
   };
 }
 
-async function infoOf(rt: Runtime) {
+async function infoOf(rt: Runtime): Promise<Document<typeof Info>> {
   const boxes = rt.store.list();
-  const running = boxes.filter(({ state }) => dockerStatus(state.status) === 'running').length;
+  const count = (...statuses: readonly string[]): number =>
+    boxes.filter(({ state }) => statuses.includes(dockerStatus(state.status))).length;
+  const paused = count('paused');
+  // As Docker counts: one that its policy starts again has not stopped.
+  const running = count('running', 'restarting');
   return {
     ID: rt.home,
     Containers: boxes.length,
     ContainersRunning: running,
-    ContainersPaused: 0,
-    ContainersStopped: boxes.length - running,
+    ContainersPaused: paused,
+    ContainersStopped: boxes.length - running - paused,
     Images: (await rt.images.list()).length,
     Driver: 'erofs',
     DriverStatus: [],
-    Plugins: { Volume: [], Network: [], Authorization: null, Log: [] },
+    Plugins: {
+      Volume: [],
+      Network: ['bridge', 'null'],
+      Authorization: null,
+      Log: ['json-file', 'local', 'none'],
+    },
     MemoryLimit: true,
+    // A guest has no swap.
     SwapLimit: false,
     CpuCfsPeriod: true,
     CpuCfsQuota: true,
+    CPUShares: true,
+    CPUSet: true,
+    PidsLimit: true,
     OomKillDisable: false,
+    IPv4Forwarding: true,
+    BridgeNfIptables: false,
+    BridgeNfIp6tables: false,
+    Debug: false,
     NFd: 0,
     NGoroutines: 0,
     NEventsListener: rt.events.listeners,
     SystemTime: new Date().toISOString(),
     LoggingDriver: 'json-file',
+    // The host's control groups hold no box; each guest's own do.
     CgroupDriver: 'none',
+    CgroupVersion: '2',
     KernelVersion: release(),
     OperatingSystem: 'A3S Box',
     OSVersion: '',
     OSType: 'linux',
     Architecture: rt.host.architecture === 'amd64' ? 'x86_64' : 'aarch64',
     IndexServerAddress: '',
+    RegistryConfig: null,
     NCPU: rt.host.cpus,
     MemTotal: rt.host.memoryBytes,
+    GenericResources: null,
     DockerRootDir: rt.home,
     HttpProxy: '',
     HttpsProxy: '',
@@ -123,53 +144,8 @@ async function infoOf(rt: Runtime) {
     Swarm: { LocalNodeState: 'inactive' },
     LiveRestoreEnabled: true,
     Isolation: '',
-    InitBinary: '',
+    InitBinary: 'a3s-agent',
     SecurityOptions: ['name=seccomp,profile=builtin'],
     Warnings: null,
-  };
-}
-
-async function* eventLines(
-  events: AsyncIterable<ActorEvent>,
-  wanted: Filters<(typeof EVENT_FILTERS)[number]>,
-): AsyncGenerator<Uint8Array> {
-  for await (const event of events) {
-    if (matches(event, wanted)) yield Buffer.from(`${JSON.stringify(message(event))}\n`);
-  }
-}
-
-function matches(event: ActorEvent, wanted: Filters<(typeof EVENT_FILTERS)[number]>): boolean {
-  const { container, event: actions, image, label, type, scope } = wanted;
-  const action = event.action.split(':')[0] ?? '';
-  const { attributes, id } = event;
-  const isContainer = event.type === 'container';
-  const any = (values: readonly string[] | undefined, test: (value: string) => boolean): boolean =>
-    values === undefined || values.some(test);
-  return (
-    any(type, (value) => value === event.type) &&
-    any(actions, (value) => value === action) &&
-    any(scope, (value) => value === 'local') &&
-    any(
-      container,
-      (value) => isContainer && (id.startsWith(value) || attributes['name'] === value),
-    ) &&
-    any(image, (value) => value === (isContainer ? attributes['image'] : attributes['name'])) &&
-    (label ?? []).every((value) => matchesLabel(attributes, value))
-  );
-}
-
-function message(event: ActorEvent) {
-  const { type, action, id, attributes, time } = event;
-  return {
-    status: action,
-    id,
-    ...(type === 'container' ? { from: attributes['image'] } : {}),
-    Type: type,
-    Action: action,
-    Actor: { ID: id, Attributes: attributes },
-    scope: 'local',
-    time: Number(time / 1_000_000_000n),
-    // Above what a JavaScript number holds exactly, and a number on the wire.
-    timeNano: Number(time),
   };
 }

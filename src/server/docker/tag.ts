@@ -3,9 +3,11 @@
  *
  * @module
  */
+
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { empty } from '../http/answer.ts';
+import { EMPTY } from '../replies.ts';
 import { type Route, route } from '../route.ts';
 import { noBody, query } from './query.ts';
 
@@ -15,6 +17,8 @@ const text = z.string().max(1024).default('');
 export const TAG_ROUTES: readonly Route[] = [
   route('POST', '/images/:name{.+}/tag', {
     access,
+    summary: 'Gives an image another name',
+    answers: { 201: EMPTY },
     query: query({ repo: text, tag: text }),
     body: noBody,
     handler: async ({ rt, params, query }) => {

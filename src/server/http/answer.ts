@@ -35,14 +35,32 @@ export type Answer =
 
 export type Headers = Readonly<Record<string, string>>;
 
-export function json(body: unknown, status = 200): Answer {
+interface Json<Body, Status> {
+  readonly kind: 'json';
+  readonly status: Status;
+  readonly body: Body;
+}
+
+export function json<const Body>(body: Body): Json<Body, 200>;
+export function json<const Body, Status extends number>(
+  body: Body,
+  status: Status,
+): Json<Body, Status>;
+export function json(body: unknown, status = 200): Json<unknown, number> {
   return { kind: 'json', status, body };
 }
 
+export function empty(): { readonly kind: 'empty'; readonly status: 204 };
+export function empty<Status extends number>(
+  status: Status,
+): { readonly kind: 'empty'; readonly status: Status };
 export function empty(status = 204): Answer {
   return { kind: 'empty', status };
 }
 
-export function stream(chunks: AsyncIterable<Uint8Array>, type: string): Answer {
+export function stream(
+  chunks: AsyncIterable<Uint8Array>,
+  type: string,
+): Extract<Answer, { kind: 'stream' }> & { readonly status: 200 } {
   return { kind: 'stream', status: 200, type, chunks };
 }

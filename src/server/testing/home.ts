@@ -20,6 +20,7 @@ import type { ImageStore } from '../../images/image.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Database } from '../../state/database.ts';
 import { serve } from '../serve.ts';
+import { expectDescribed } from './described.ts';
 import { FakeImages, TEST_IMAGE } from './images.ts';
 import { FakeTrust, NO_REGISTRY } from './trust.ts';
 
@@ -155,7 +156,7 @@ export class TestHome {
     rmSync(join(this.config.home, '..'), { recursive: true, force: true });
   }
 
-  /** One request with a JSON body and a JSON answer. */
+  /** One request with a JSON body and a JSON answer, which is held to what the table of routes says of it. */
   call(method: string, path: string, body?: unknown): Promise<JsonAnswer> {
     const { socket } = this.config;
     return new Promise((resolve, reject) => {
@@ -166,6 +167,12 @@ export class TestHome {
         response.on('end', () => {
           const text = Buffer.concat(chunks).toString();
           const { statusCode = 0, headers } = response;
+          const type = headers['content-type'];
+          try {
+            expectDescribed(method, path, { status: statusCode, type, text });
+          } catch (error) {
+            reject(error);
+          }
           resolve({ status: statusCode, headers, body: text === '' ? undefined : parse(text) });
         });
       });
