@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from 'node:path';
-import { type Box, commandOf, type HealthState } from '../../boxes/box.ts';
+import { type Box, commandOf } from '../../boxes/box.ts';
 import { hostMay } from '../../boxes/confidential/host-may.ts';
 import { boxDirectory, type Runtime } from '../../boxes/runtime.ts';
 import { trustOf } from '../../boxes/trust-record.ts';

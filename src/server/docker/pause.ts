@@ -5,12 +5,15 @@
  */
 import { pauseBox, unpauseBox } from '../../boxes/pause.ts';
 import { empty } from '../http/answer.ts';
+import { EMPTY } from '../replies.ts';
 import { type Route, route } from '../route.ts';
 import { noBody, query } from './query.ts';
 
 export const PAUSE_ROUTES: readonly Route[] = [
   route('POST', '/containers/:id/pause', {
     access: 'owner',
+    summary: 'Has all processes of a box stand still',
+    answers: { 204: EMPTY },
     query: query({}),
     body: noBody,
     handler: async ({ rt, id }) => {
@@ -20,6 +23,8 @@ export const PAUSE_ROUTES: readonly Route[] = [
   }),
   route('POST', '/containers/:id/unpause', {
     access: 'owner',
+    summary: 'Has the processes of a paused box go on',
+    answers: { 204: EMPTY },
     query: query({}),
     body: noBody,
     handler: async ({ rt, id }) => {

@@ -6,12 +6,15 @@
 import * as z from 'zod';
 import { renameBox } from '../../boxes/rename.ts';
 import { empty } from '../http/answer.ts';
+import { EMPTY } from '../replies.ts';
 import { type Route, route } from '../route.ts';
 import { noBody, query } from './query.ts';
 
 export const RENAME_ROUTES: readonly Route[] = [
   route('POST', '/containers/:id/rename', {
     access: 'owner',
+    summary: 'Gives a box another name',
+    answers: { 204: EMPTY },
     query: query({ name: z.string().max(1024).default('') }),
     body: noBody,
     handler: ({ rt, id, query }) => {

@@ -6,6 +6,7 @@
 import * as z from 'zod';
 import { restartBox } from '../../boxes/restart.ts';
 import { empty } from '../http/answer.ts';
+import { EMPTY } from '../replies.ts';
 import { type Route, route } from '../route.ts';
 import { noBody, optionalInt, query } from './query.ts';
 import { trustOptions, trustQuery } from './trust-query.ts';
@@ -13,6 +14,8 @@ import { trustOptions, trustQuery } from './trust-query.ts';
 export const RESTART_ROUTES: readonly Route[] = [
   route('POST', '/containers/:id/restart', {
     access: 'owner',
+    summary: 'Ends a box where it runs, and starts it',
+    answers: { 204: EMPTY },
     query: query({ t: optionalInt, signal: z.string().max(32).optional(), ...trustQuery }),
     body: noBody,
     handler: async ({ rt, id, query, headers }) => {

@@ -5,7 +5,9 @@
  */
 import type { Box } from '../../boxes/box.ts';
 import type { Stats } from '../../guest/protocol.ts';
+import type { Document } from '../replies.ts';
 import { ZERO_TIME } from './show.ts';
+import type { ContainerStats } from './stats-schema.ts';
 
 type Detail = NonNullable<Stats['detail']>;
 
@@ -28,7 +30,7 @@ export function statsDocument(
   { definition, name }: Pick<Box, 'definition' | 'name'>,
   stats: Stats | undefined,
   before: Stats | undefined,
-) {
+): Document<typeof ContainerStats> {
   const detail = stats?.detail;
   return {
     read: timeOf(stats),

@@ -3,15 +3,20 @@
  *
  * @module
  */
+import * as z from 'zod';
 import { updateBox } from '../../boxes/update.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
 import { noBody, query } from './query.ts';
 import { parseUpdate } from './update-schema.ts';
 
+const Updated = z.strictObject({ Warnings: z.array(z.string()) });
+
 export const UPDATE_ROUTES: readonly Route[] = [
   route('POST', '/containers/:id/update', {
     access: 'owner',
+    summary: 'Changes what a box may use, and how it is restarted',
+    answers: { 200: Updated },
     query: query({}),
     body: noBody,
     handler: async ({ rt, id, body }) => {
