@@ -47,7 +47,7 @@ it('limits, restart policy, logging and init are on record, and shown as given',
       disk: { readBps: 1_000_000, writeBps: 2_000_000, readIops: 300, writeIops: 400 },
     },
     restart: { name: 'on-failure', maximumRetryCount: 3 },
-    logging: { driver: 'json-file', maxBytes: MIB, maxFiles: 2 },
+    logging: { driver: 'json-file', maxBytes: 1_000_000, maxFiles: 2 },
     init: true,
   });
 });
@@ -68,7 +68,11 @@ describe('create refuses, before it makes anything', () => {
     ],
     ['CpusetCpus', { CpusetCpus: 'a' }, 'cpuset cpus'],
     ['CpuShares', { CpuShares: -1 }, 'CpuShares'],
-    ['LogConfig', { LogConfig: { Type: 'json-file', Config: { 'max-size': 'x' } } }, 'max-size'],
+    [
+      'LogConfig',
+      { LogConfig: { Type: 'json-file', Config: { 'max-size': 'x' } } },
+      'invalid size',
+    ],
   ])('%s %j', async (_, HostConfig, words) => {
     expect(await create({ HostConfig })).toMatchObject({
       status: 400,
@@ -79,7 +83,7 @@ describe('create refuses, before it makes anything', () => {
   it.each([
     ['a disk that is not the box’s', { BlkioDeviceReadBps: [{ Path: '/dev/sda', Rate: 1 }] }],
     ['a driver of other machines', { LogConfig: { Type: 'fluentd' } }],
-    ['an option of no driver', { LogConfig: { Type: 'none', Config: { 'max-size': '1m' } } }],
+    ['an option of Docker’s', { LogConfig: { Type: 'json-file', Config: { tag: 'x' } } }],
   ])('%s', async (_, HostConfig) => {
     expect(await create({ HostConfig })).toMatchObject({
       status: 400,

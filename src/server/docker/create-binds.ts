@@ -6,7 +6,7 @@
 import { posix } from 'node:path';
 import type { Bind } from '../../boxes/box.ts';
 import { A3sError } from '../../errors.ts';
-import { unsupported } from './neutral.ts';
+import { unsupported } from './absent.ts';
 
 /** `source:destination[:mode]`, both absolute; named volumes and other modes are refused by name. */
 export function parseBind(bind: string): Bind {

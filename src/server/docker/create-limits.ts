@@ -7,7 +7,7 @@ import { ULIMITS } from '@a3s-box/policies';
 import * as z from 'zod';
 import { BOX_DISK, type Limits } from '../../boxes/limits.ts';
 import { A3sError } from '../../errors.ts';
-import { unsupported } from './neutral.ts';
+import { unsupported } from './absent.ts';
 
 const amount = z.int().min(0).default(0);
 

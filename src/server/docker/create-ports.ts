@@ -8,7 +8,7 @@ import * as z from 'zod';
 import type { Port } from '../../boxes/box.ts';
 import { RATLS_PORT } from '../../boxes/confidential/request.ts';
 import { A3sError } from '../../errors.ts';
-import { unsupported } from './neutral.ts';
+import { unsupported } from './absent.ts';
 
 const MAX_PORTS = 1024;
 

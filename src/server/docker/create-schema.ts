@@ -4,23 +4,24 @@
  * @module
  */
 import * as z from 'zod';
+import type { LogSettings } from '../../boxes/box.ts';
 import type { CreateRequest } from '../../boxes/create-request.ts';
 import { parseLogSettings } from '../../boxes/output/log-settings.ts';
 import { A3sError } from '../../errors.ts';
 import { parseRequest } from '../http/parse.ts';
+import {
+  ABSENT_CONFIG,
+  ABSENT_HOST_CONFIG,
+  checkNetworking,
+  unsupported,
+  withoutAbsent,
+} from './absent.ts';
 import { Confidential, confidentialRequest } from './confidential-schema.ts';
 import { parseBind } from './create-binds.ts';
 import { Healthcheck, healthRequest } from './create-health.ts';
 import { LIMIT_FIELDS, limitsOf } from './create-limits.ts';
 import { isRatls, PortBindings, port, portBindings, withProtocol } from './create-ports.ts';
 import { RestartPolicy, restartPolicy } from './create-restart.ts';
-import {
-  NEUTRAL_CONFIG,
-  NEUTRAL_HOST_CONFIG,
-  NEUTRAL_NETWORKING,
-  unsupported,
-  withoutNeutral,
-} from './neutral.ts';
 
 /** The kernel's own bound for one argument, and for all of them. */
 export const text = z
@@ -81,7 +82,7 @@ const HostConfig = z.strictObject({
   ...LIMIT_FIELDS,
 });
 
-/** What is taken. Docker's other fields may be there with the value that asks for nothing: see `neutral.ts`. */
+/** What is taken. Docker's other fields may be there with the value that asks for nothing: see `absent.ts`. */
 export const CreateBody = Config.partial()
   .required({ Image: true })
   .extend({
@@ -90,17 +91,17 @@ export const CreateBody = Config.partial()
     Confidential: Confidential.optional(),
   });
 
-const CONFIG_KEYS = Object.keys(Config.shape);
-const HOST_CONFIG_KEYS = Object.keys(HostConfig.shape);
+export const CONFIG_KEYS = Object.keys(Config.shape);
+export const HOST_CONFIG_KEYS = Object.keys(HostConfig.shape);
 const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62})$/;
 
 /** @throws A3sError `unsupported-option` by name, or `invalid-argument`; nothing was changed */
 export function parseCreate(name: string | undefined, body: unknown): CreateRequest {
-  const whole = withoutNeutral(
+  const whole = withoutAbsent(
     '',
     body,
     [...CONFIG_KEYS, 'HostConfig', 'NetworkingConfig', 'Confidential'],
-    NEUTRAL_CONFIG,
+    ABSENT_CONFIG,
   );
   const {
     HostConfig: hostPart,
@@ -110,11 +111,11 @@ export function parseCreate(name: string | undefined, body: unknown): CreateRequ
   } = whole;
   const confidential =
     asked === undefined ? undefined : confidentialRequest(parseRequest(Confidential, asked));
-  withoutNeutral('NetworkingConfig.', networking, [], NEUTRAL_NETWORKING);
+  checkNetworking(networking);
   const config = parseRequest(Config, configPart);
   const host = parseRequest(
     HostConfig,
-    withoutNeutral('HostConfig.', hostPart, HOST_CONFIG_KEYS, NEUTRAL_HOST_CONFIG),
+    withoutAbsent('HostConfig.', hostPart, HOST_CONFIG_KEYS, ABSENT_HOST_CONFIG),
   );
   const exposed = [...Object.keys(config.ExposedPorts), ...Object.keys(host.PortBindings)];
   if (confidential === undefined && exposed.some(isRatls)) {
@@ -158,7 +159,7 @@ export function parseCreate(name: string | undefined, body: unknown): CreateRequ
     limits: limitsOf('HostConfig.', host),
     restart,
     init: host.Init,
-    logging: parseLogSettings(host.LogConfig.Type, host.LogConfig.Config),
+    logging: logging(host.LogConfig),
     health: healthRequest(config.Healthcheck),
     network,
     ports,
@@ -166,6 +167,14 @@ export function parseCreate(name: string | undefined, body: unknown): CreateRequ
     binds: host.Binds.map(parseBind),
     confidential,
   };
+}
+
+function logging({ Type, Config }: z.output<typeof LogConfig>): LogSettings {
+  if (!['', 'json-file', 'local', 'none'].includes(Type)) {
+    const why = `logger: no log driver named '${Type}' is registered`;
+    throw unsupported('HostConfig.LogConfig', why);
+  }
+  return parseLogSettings(Type, Config);
 }
 
 /** A terminal's first size, as `[rows, columns]`; zero where the client has none. */

@@ -19,9 +19,9 @@ import { empty, json } from '../http/answer.ts';
 import { parseRequest } from '../http/parse.ts';
 import { type Document, EMPTY, HIJACK } from '../replies.ts';
 import { type Route, route } from '../route.ts';
+import { ABSENT_EXEC, withoutAbsent } from './absent.ts';
 import { consoleSize, environment, sizeOf, text } from './create-schema.ts';
 import { parseDetachKeys } from './detach-keys.ts';
-import { NEUTRAL_EXEC, withoutNeutral } from './neutral.ts';
 import { noBody, query, sizeQuery } from './query.ts';
 
 const access = 'owner';
@@ -87,7 +87,7 @@ export const EXEC_ROUTES: readonly Route[] = [
     body: noBody,
     handler: ({ rt, id, body }) => {
       const { definition } = rt.store.resolve(id);
-      const asked = parseRequest(Create, withoutNeutral('', body, CREATE_KEYS, NEUTRAL_EXEC));
+      const asked = parseRequest(Create, withoutAbsent('', body, CREATE_KEYS, ABSENT_EXEC));
       const exec = createExec(rt, definition.id, {
         command: asked.Cmd,
         env: asked.Env,

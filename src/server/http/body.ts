@@ -4,6 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import { refuseOddNames } from './odd-names.ts';
 
 /** Largest JSON body; a create request with the largest environment that Linux runs fits. */
 export const MAX_JSON = 4 * 1024 * 1024;
@@ -37,13 +38,17 @@ export function readStream(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uin
 }
 
 function parseJson(bytes: Buffer): unknown {
+  let document: unknown;
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return text.trim() === '' ? undefined : (JSON.parse(text) as unknown);
+    if (text.trim() === '') return undefined;
+    document = JSON.parse(text);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new A3sError('invalid-argument', `The request's body is not JSON: ${reason}`, { cause });
   }
+  refuseOddNames(document);
+  return document;
 }
 
 async function* timed(

@@ -1,0 +1,281 @@
+/**
+ * Every field of Docker's create document, v1.45, and what becomes of it here: for the test that proves it of each, and
+ * the table in docs/docker-api.md.
+ *
+ * @module
+ */
+import type { BoxSpec } from '@a3s-box/policies';
+import type { BoxDefinition } from '../../boxes/box.ts';
+import type { MachineSpec } from '../../engine/engine.ts';
+
+const MIB = 2 ** 20;
+
+/** What has to know of a field: the record, by which the server acts, the engine, and the guest. */
+export interface Told {
+  readonly record: BoxDefinition;
+  readonly machine: MachineSpec;
+  readonly spec: BoxSpec;
+}
+
+export interface Works {
+  readonly kind: 'works' | 'differs';
+  readonly value: unknown;
+  /** Where the inspection does not show the value as it was given. */
+  readonly shown?: unknown;
+  readonly told: (told: Told) => unknown;
+  readonly expected: unknown;
+  /** What else the request says: fields of `HostConfig`, or beside it. */
+  readonly beside?: Readonly<Record<string, unknown>>;
+  readonly besideHost?: Readonly<Record<string, unknown>>;
+  /** Where it differs from Docker's, or is bounded. */
+  readonly note?: string;
+  /** Values of Docker's that are refused by the field's name. */
+  readonly refused?: readonly unknown[];
+}
+
+export interface Refused {
+  readonly kind: 'refused';
+  /** One that asks for something. */
+  readonly value: unknown;
+  /** Beside null and what is empty, what asks for nothing. */
+  readonly neutral?: readonly unknown[];
+}
+
+export type Field = Works | Refused;
+
+function works(value: unknown, told: Works['told'], expected: unknown = value): Works {
+  return { kind: 'works', value, told, expected };
+}
+
+function differs(
+  note: string,
+  value: unknown,
+  told: Works['told'],
+  expected: unknown = value,
+): Works {
+  return { ...works(value, told, expected), kind: 'differs', note };
+}
+
+function refused(value: unknown, ...neutral: readonly unknown[]): Refused {
+  return { kind: 'refused', value, neutral };
+}
+
+export const CONFIG_FIELDS: Readonly<Record<string, Field>> = {
+  Hostname: works('h1', ({ spec }) => spec.hostname),
+  Domainname: refused('example.com'),
+  User: works('1:2', ({ spec }) => spec.process.user),
+  AttachStdin: works(true, ({ record }) => record.attach.stdin),
+  AttachStdout: works(true, ({ record }) => record.attach.stdout),
+  AttachStderr: works(true, ({ record }) => record.attach.stderr),
+  ExposedPorts: works({ '81/tcp': {} }, ({ record }) => record.exposedPorts, ['81/tcp']),
+  Tty: works(true, ({ spec }) => spec.process.terminal),
+  OpenStdin: works(true, ({ spec }) => spec.process.stdin),
+  StdinOnce: works(true, ({ record }) => record.stdinOnce),
+  Env: {
+    ...works(['A=1'], ({ spec }) => spec.process.env.includes('A=1'), true),
+    shown: ['A=1', 'PATH=/bin', 'FROM_IMAGE=yes'],
+  },
+  Cmd: works(['sleep', '1000'], ({ spec }) => spec.process.args),
+  Healthcheck: {
+    ...differs(
+      'a probe is an exec, which the guest bounds',
+      { Test: ['CMD', 'true'], Interval: 3_600_000_000_000, Retries: 2 },
+      ({ record: { health } }) => ({ test: health?.test, retries: health?.retries }),
+      { test: ['CMD', 'true'], retries: 2 },
+    ),
+  },
+  ArgsEscaped: refused(true),
+  Image: works('busybox', ({ record }) => record.image.reference),
+  Volumes: refused({ '/data': {} }),
+  WorkingDir: works('/w', ({ spec }) => spec.process.cwd),
+  Entrypoint: works(['sleep'], ({ spec }) => spec.process.args[0], 'sleep'),
+  NetworkDisabled: refused(true),
+  MacAddress: refused('02:00:00:00:00:01'),
+  OnBuild: refused(['RUN true']),
+  Labels: {
+    ...works({ a: 'b' }, ({ record }) => record.labels['a'], 'b'),
+    shown: { a: 'b', origin: 'image' },
+  },
+  StopSignal: works('SIGINT', ({ record }) => record.stopSignal),
+  StopTimeout: works(3, ({ record }) => record.stopTimeout),
+  Shell: refused(['/bin/sh', '-c']),
+};
+
+const rate = (number: number) => [{ Path: '/dev/root', Rate: number }];
+const RATES = 'of the one disk that a box writes to, /dev/root';
+const OTHER_DISK = [[{ Path: '/dev/sda', Rate: 1 }]];
+
+export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
+  CpuShares: differs(
+    'a weight among the processes of the box, and of its machine among those of the host: above 1024 root’s alone',
+    512,
+    ({ record, machine }) => [record.limits.cpuShares, (machine.hostLimits?.nice ?? 0) > 0],
+    [512, true],
+  ),
+  Memory: differs(
+    'of the box’s processes; the machine has 96 MiB more for its kernel',
+    64 * MIB,
+    ({ spec }) => spec.resources.memoryBytes,
+  ),
+  CgroupParent: refused('/x'),
+  BlkioWeight: refused(100),
+  BlkioWeightDevice: refused([{ Path: '/dev/root', Weight: 100 }]),
+  BlkioDeviceReadBps: {
+    ...differs(RATES, rate(1000), ({ machine }) => machine.hostLimits?.disk.readBps, 1000),
+    refused: OTHER_DISK,
+  },
+  BlkioDeviceWriteBps: {
+    ...differs(RATES, rate(1000), ({ machine }) => machine.hostLimits?.disk.writeBps, 1000),
+    refused: OTHER_DISK,
+  },
+  BlkioDeviceReadIOps: {
+    ...differs(RATES, rate(100), ({ machine }) => machine.hostLimits?.disk.readIops, 100),
+    refused: OTHER_DISK,
+  },
+  BlkioDeviceWriteIOps: {
+    ...differs(RATES, rate(100), ({ machine }) => machine.hostLimits?.disk.writeIops, 100),
+    refused: OTHER_DISK,
+  },
+  CpuPeriod: {
+    ...works(50_000, ({ spec }) => spec.resources.cpuMillis, 500),
+    besideHost: { CpuQuota: 25_000 },
+  },
+  CpuQuota: works(50_000, ({ spec }) => spec.resources.cpuMillis, 500),
+  CpuRealtimePeriod: refused(1000),
+  CpuRealtimeRuntime: refused(1000),
+  CpusetCpus: differs(
+    'processors of the host that the machine runs on',
+    '0',
+    ({ machine }) => machine.hostLimits?.processors,
+    [0],
+  ),
+  CpusetMems: refused('0'),
+  Devices: refused([{ PathOnHost: '/dev/fuse', PathInContainer: '/dev/fuse' }]),
+  DeviceCgroupRules: refused(['c 13:* rwm']),
+  DeviceRequests: refused([{ Driver: 'nvidia', Count: -1 }]),
+  KernelMemory: refused(1),
+  KernelMemoryTCP: refused(1),
+  MemoryReservation: works(32 * MIB, ({ spec }) => spec.resources.memoryReservationBytes),
+  MemorySwap: {
+    ...differs(
+      'a guest has no swap: it is -1, or what Memory is',
+      64 * MIB,
+      ({ record }) => record.limits.memorySwapBytes,
+    ),
+    besideHost: { Memory: 64 * MIB },
+  },
+  MemorySwappiness: refused(60, -1),
+  NanoCpus: differs(
+    'a machine has as many processors as the share spreads over; one, where nothing is asked for',
+    500_000_000,
+    ({ spec, machine }) => [spec.resources.cpuMillis, machine.cpus],
+    [500, 1],
+  ),
+  OomKillDisable: refused(true),
+  Init: works(true, ({ spec }) => spec.init),
+  PidsLimit: works(100, ({ spec }) => spec.resources.pids),
+  Ulimits: works(
+    [{ Name: 'nofile', Soft: 512, Hard: 1024 }],
+    ({ spec }) => spec.resources.ulimits,
+    [{ name: 'nofile', soft: 512, hard: 1024 }],
+  ),
+  CpuCount: refused(1),
+  CpuPercent: refused(1),
+  IOMaximumIOps: refused(1),
+  IOMaximumBandwidth: refused(1),
+  Binds: {
+    ...differs(
+      'host paths, with mode ro or rw; no volumes, and no other mode',
+      ['/tmp:/data:ro'],
+      ({ spec }) => spec.mounts.map(({ destination, readonly }) => ({ destination, readonly })),
+      [{ destination: '/data', readonly: true }],
+    ),
+    refused: [['volume:/data'], ['/a:/b:z']],
+  },
+  ContainerIDFile: refused('/tmp/x'),
+  LogConfig: {
+    ...differs(
+      'json-file, local and none',
+      { Type: 'json-file', Config: { 'max-size': '1m' } },
+      ({ record }) => record.logging.maxBytes,
+      1_000_000,
+    ),
+    refused: [{ Type: 'syslog' }, { Type: 'fluentd', Config: {} }],
+  },
+  NetworkMode: {
+    ...differs(
+      'default, which is also called bridge, and none; each box is alone in its network',
+      'none',
+      ({ spec }) => spec.network.kind,
+    ),
+    refused: ['host', 'container:x', 'mine', 'valueOf', '__proto__'],
+  },
+  PortBindings: {
+    ...differs(
+      'TCP over IPv4, each port by itself',
+      { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] },
+      ({ machine }) => machine.nic?.ports.map(({ hostIp, boxPort }) => ({ hostIp, boxPort })),
+      [{ hostIp: '127.0.0.1', boxPort: 80 }],
+    ),
+    refused: [{ '53/udp': [{}] }, { '80/tcp': [{ HostIp: '::1' }] }],
+  },
+  RestartPolicy: works(
+    { Name: 'on-failure', MaximumRetryCount: 3 },
+    ({ record }) => record.restart,
+    { name: 'on-failure', maximumRetryCount: 3 },
+  ),
+  AutoRemove: works(true, ({ record }) => record.autoRemove),
+  VolumeDriver: refused('local'),
+  VolumesFrom: refused(['other']),
+  Mounts: refused([{ Type: 'bind', Source: '/tmp', Target: '/data' }]),
+  ConsoleSize: {
+    ...works([24, 80], ({ spec }) => spec.process.size, { rows: 24, columns: 80 }),
+    beside: { Tty: true },
+  },
+  Annotations: refused({ a: 'b' }),
+  CapAdd: refused(['SYS_ADMIN']),
+  CapDrop: refused(['ALL']),
+  CgroupnsMode: refused('host', 'private'),
+  Dns: refused(['1.1.1.1']),
+  DnsOptions: refused(['ndots:2']),
+  DnsSearch: refused(['example.com']),
+  ExtraHosts: refused(['a:1.2.3.4']),
+  GroupAdd: refused(['audio']),
+  IpcMode: refused('host', 'private'),
+  Cgroup: refused('x'),
+  Links: refused(['other:alias']),
+  OomScoreAdj: refused(500),
+  PidMode: refused('host'),
+  Privileged: refused(true),
+  PublishAllPorts: refused(true),
+  ReadonlyRootfs: refused(true),
+  SecurityOpt: refused(['seccomp=unconfined']),
+  StorageOpt: refused({ size: '10G' }),
+  Tmpfs: refused({ '/run': '' }),
+  UTSMode: refused('host'),
+  UsernsMode: refused('host'),
+  ShmSize: refused(128 * MIB, 64 * MIB),
+  Sysctls: refused({ 'net.core.somaxconn': '1024' }),
+  Runtime: refused('runc', 'a3s-box'),
+  Isolation: refused('hyperv', 'default'),
+  MaskedPaths: refused([]),
+  ReadonlyPaths: refused([]),
+};
+
+/** Of one entry of `NetworkingConfig.EndpointsConfig`. */
+export const ENDPOINT_FIELDS: Readonly<Record<string, Field>> = {
+  IPAMConfig: refused({ IPv4Address: '10.0.2.20' }),
+  Links: refused(['other']),
+  MacAddress: refused('02:00:00:00:00:01'),
+  Aliases: refused(['alias']),
+  NetworkID: refused('x'),
+  EndpointID: refused('x'),
+  Gateway: refused('10.0.2.2'),
+  IPAddress: refused('10.0.2.20'),
+  IPPrefixLen: refused(24),
+  IPv6Gateway: refused('::1'),
+  GlobalIPv6Address: refused('::1'),
+  GlobalIPv6PrefixLen: refused(64),
+  DriverOpts: refused({ a: 'b' }),
+  DNSNames: refused(['x']),
+};
