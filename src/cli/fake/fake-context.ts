@@ -23,6 +23,8 @@ export interface FakeEnds {
   /** Where the boot set of the installation lies. */
   readonly bootDir?: string;
   readonly cwd?: string;
+  /** That output is a terminal. */
+  readonly terminal?: true;
   /** That no server runs, for those who start none. */
   readonly noServer?: true;
   /** Called with output as it comes. */
@@ -42,6 +44,7 @@ export async function transcript(
     for (const handler of [...handlers]) handler(name);
   };
   const stdout = new Sink((soFar) => ends.onOutput?.(soFar, signal));
+  stdout.isTTY = ends.terminal === true;
   const stderr = new Sink(() => undefined);
   const context: Context = {
     config: async () => ({
@@ -76,6 +79,7 @@ export async function transcript(
 }
 
 class Sink extends Writable {
+  isTTY = false;
   readonly #chunks: Buffer[] = [];
   readonly #onOutput: (soFar: string) => void;
 

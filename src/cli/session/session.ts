@@ -33,7 +33,7 @@ export class Session {
     this.#context = context;
     this.#stream = stream;
     this.#options = options;
-    this.#output = this.#copyOutput();
+    this.#output = options.output === false ? this.#inputSent() : this.#copyOutput();
     // `ended` reports it; a session that is given up must not end the process.
     this.#output.catch(() => undefined);
   }
@@ -58,7 +58,7 @@ export class Session {
   /** Until output has ended, or the user has left; the terminal is as it was before. */
   async ended(): Promise<'ended' | 'detached'> {
     try {
-      await (this.#options.output === false ? this.#inputSent() : this.#output);
+      await this.#output;
     } finally {
       this.close();
     }
@@ -75,10 +75,11 @@ export class Session {
 
   /** Until our input has ended and is on its way, or the other end is gone. */
   #inputSent(): Promise<void> {
-    const stream = this.#stream;
-    if (stream.writableFinished || stream.destroyed) return Promise.resolve();
     return new Promise((resolve) => {
-      stream.once('finish', resolve).once('close', resolve);
+      this.#stream
+        .once('finish', resolve)
+        .once('close', resolve)
+        .on('error', () => resolve());
     });
   }
 
