@@ -175,6 +175,14 @@ describe('what is refused', () => {
 
   it.each([
     ['run --foo box', 125, 'unknown flag: --foo'],
+    ['run --memroy 1g box', 125, "Did you mean --memory? See 'a3s-box run --help'."],
+    ['container ls --formt json', 125, 'Did you mean --format? '],
+    ['--verison', 125, 'Did you mean --version? '],
+    [
+      'run --privilegde box',
+      125,
+      "unknown flag: --privilegde (invalid-argument)\nSee 'a3s-box run",
+    ],
     ['run -zi box', 125, "unknown shorthand flag: 'z' in -zi"],
     ['run --name', 125, 'flag needs an argument: --name'],
     ['run -im', 125, "flag needs an argument: 'm' in -m"],

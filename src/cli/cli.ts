@@ -8,7 +8,7 @@ import type { Command } from './command.ts';
 import type { Context } from './context.ts';
 import { HELP } from './flags/flag.ts';
 import { FlagValues } from './flags/flag-values.ts';
-import { canonicalize, type Given, seeHelp } from './flags/pflag.ts';
+import { canonicalize, type Given, seeHelp, UnknownFlag } from './flags/pflag.ts';
 import { printFailure } from './print-failure.ts';
 import type { Entry } from './registry/entry.ts';
 import { HIDDEN_COMMANDS } from './registry/system.ts';
@@ -28,7 +28,7 @@ export async function runCli(args: readonly string[], context: Context): Promise
     statuses.failure = command.failureStatus ?? statuses.usage ?? 1;
     return await runCommand(found.path, command, found.args, context);
   } catch (error) {
-    printFailure(context, error);
+    printFailure(context, await withSuggestion(error));
     if (error instanceof UsageError) return statuses.usage ?? error.status;
     return failureStatus(error, statuses.failure);
   }
@@ -150,6 +150,16 @@ async function unknownCommand(
     status: 1,
     remedy: `${hint}${seeHelp(group)}`,
   });
+}
+
+/** The same mistake, with the flag that was likely meant. */
+async function withSuggestion(error: unknown): Promise<unknown> {
+  if (!(error instanceof UnknownFlag)) return error;
+  const { nearest } = await import('./nearest.ts');
+  const guess = nearest(error.flag, error.known);
+  if (guess === undefined) return error;
+  const remedy = `Did you mean --${guess}? ${error.remedy ?? ''}`.trim();
+  return new UsageError(error.message, { status: error.status, remedy });
 }
 
 function isOn(flags: readonly Given[], name: string): boolean {

@@ -18,6 +18,18 @@ export interface Canonical {
   readonly operands: readonly string[];
 }
 
+/** A flag that there is none of, with those that there are. */
+export class UnknownFlag extends UsageError {
+  readonly flag: string;
+  readonly known: readonly string[];
+
+  constructor(path: string, table: readonly Flag[], flag: string) {
+    super(`unknown flag: --${flag}`, { remedy: seeHelp(path) });
+    this.flag = flag;
+    this.known = table.filter(({ refused }) => refused === undefined).map(({ name }) => name);
+  }
+}
+
 /**
  * @param path what the user called, such as `run` or `container ls`; for messages
  * @param interspersed whether flags may follow operands; where they may not, everything after the first
@@ -55,7 +67,7 @@ function long(path: string, table: readonly Flag[], arg: string, rest: string[])
   const equals = arg.indexOf('=');
   const name = equals < 0 ? arg.slice(2) : arg.slice(2, equals);
   const flag = table.find((candidate) => candidate.name === name || candidate.alias === name);
-  if (flag === undefined) throw usage(path, `unknown flag: --${name}`);
+  if (flag === undefined) throw new UnknownFlag(path, table, name);
   refuse(path, flag, `--${name}`);
   if (equals >= 0) return [given(path, flag, arg.slice(equals + 1))];
   if (flag.kind === 'bool') return [{ name: flag.name, value: 'true' }];

@@ -23,7 +23,9 @@ export const LIMIT_FLAGS: readonly Flag[] = [
     value: 'bytes',
   }),
   int('pids-limit', 'Limit of processes and threads (-1 for unlimited)'),
-  string('restart', 'Restart policy to apply when a box exits', { value: 'policy' }),
+  string('restart', 'Restart policy: no (default), on-failure[:max], always or unless-stopped', {
+    value: 'policy',
+  }),
 ];
 
 /** Those that are given when it is made. */
