@@ -9,19 +9,21 @@ import { Option, Command as Parser } from 'commander';
 import { GLOBAL_FLAGS } from './cli-flags.ts';
 import type { Command } from './command.ts';
 import { type Flag, HELP } from './flags/flag.ts';
-import type { Entry } from './registry/entry.ts';
-import { COMMANDS, GROUPS } from './registry.ts';
+import type { Entries, Entry, Group } from './registry/entry.ts';
 
 /** Loads every command. */
-export async function commandTree(): Promise<Parser> {
+export async function commandTree(
+  commands: Entries,
+  groups: Readonly<Record<string, Group>>,
+): Promise<Parser> {
   const root = new Parser('a3s-box')
     .description('Runs OCI images, each in its own microVM')
     .usage('[OPTIONS] COMMAND')
     .helpOption(false)
     .helpCommand(false);
   for (const flag of GLOBAL_FLAGS) root.addOption(optionOf(flag));
-  for (const [name, entry] of Object.entries(COMMANDS)) root.addCommand(await loaded(name, entry));
-  for (const [name, group] of Object.entries(GROUPS)) {
+  for (const [name, entry] of Object.entries(commands)) root.addCommand(await loaded(name, entry));
+  for (const [name, group] of Object.entries(groups)) {
     const parser = new Parser(name)
       .description(group.summary)
       .summary(group.summary)

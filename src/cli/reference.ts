@@ -5,6 +5,7 @@
  */
 import type { Option, Command as Parser } from 'commander';
 import { commandTree } from './command-tree.ts';
+import { COMMANDS, GROUPS } from './registry.ts';
 
 /** What makes the file again. */
 export const REGENERATE = 'npm run docs';
@@ -31,7 +32,7 @@ given more than once. What Docker has and this has not is refused by name, with 
 
 /** Loads every command. */
 export async function cliReference(): Promise<string> {
-  const root = await commandTree();
+  const root = await commandTree(COMMANDS, GROUPS);
   const alone = root.commands.filter((command) => command.commands.length === 0);
   const groups = root.commands.filter((command) => command.commands.length > 0);
   const known = new Map(alone.map((command) => [contentOf(command), command.name()]));

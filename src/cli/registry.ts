@@ -5,7 +5,7 @@
  */
 import { BOX_COMMANDS, boxes } from './registry/boxes.ts';
 import { attest, boots, CONFIDENTIAL_COMMANDS, policy } from './registry/confidential.ts';
-import type { Entries, Group } from './registry/entry.ts';
+import { type Entries, entry, type Group } from './registry/entry.ts';
 import { IMAGE_COMMANDS, image, trust } from './registry/images.ts';
 import { pools, snapshots, templates } from './registry/machines.ts';
 import { SYSTEM_COMMANDS, system } from './registry/system.ts';
@@ -28,11 +28,18 @@ export const COMMON_COMMANDS: Entries = {
   info,
 };
 
+/** Of all commands, itself among them. */
+const completion = entry('Print a script that completes commands in a shell', async () => {
+  const { completionOf } = await import('./commands/completion.ts');
+  return completionOf(COMMANDS, GROUPS);
+});
+
 export const OTHER_COMMANDS: Entries = byName({
   ...boxCommands,
   ...imageCommands,
   ...CONFIDENTIAL_COMMANDS,
   ...systemCommands,
+  completion,
 });
 
 export const COMMANDS: Entries = { ...COMMON_COMMANDS, ...OTHER_COMMANDS };

@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts';
 import type { Place } from '../completion/model.ts';
+import type { Entries, Group } from '../registry/entry.ts';
 import { UsageError } from '../usage-error.ts';
 
 type Script = (places: readonly Place[]) => string;
@@ -10,7 +11,10 @@ const SCRIPTS: Readonly<Record<string, () => Promise<Script>>> = {
   zsh: async () => (await import('../completion/zsh.ts')).zshScript,
 };
 
-export const completion: Command = {
+export const completionOf = (
+  commands: Entries,
+  groups: Readonly<Record<string, Group>>,
+): Command => ({
   usage: 'bash|zsh|fish',
   description: [
     'Print a script that completes commands, flags, and the names of boxes and images.',
@@ -31,7 +35,7 @@ export const completion: Command = {
     const { commandTree } = await import('../command-tree.ts');
     const { places } = await import('../completion/model.ts');
     const script = await load();
-    context.stdout.write(script(places(await commandTree())));
+    context.stdout.write(script(places(await commandTree(commands, groups))));
     return 0;
   },
-};
+});

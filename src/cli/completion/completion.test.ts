@@ -19,7 +19,7 @@ const scripts: Record<'bash' | 'fish' | 'zsh', string> = { bash: '', fish: '', z
 const STUB = '#!/bin/sh\necho "$*" | sed "s/__complete //; s/ /-/g; s/$/:1/"\n';
 
 beforeAll(async () => {
-  all = places(await commandTree());
+  all = places(await commandTree(COMMANDS, GROUPS));
   scripts.bash = bashScript(all);
   scripts.fish = fishScript(all);
   scripts.zsh = zshScript(all);

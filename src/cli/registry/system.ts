@@ -5,10 +5,6 @@
  */
 import { entry, type Group } from './entry.ts';
 
-const completion = entry(
-  'Print a script that completes commands in a shell',
-  async () => (await import('../commands/completion.ts')).completion,
-);
 const events = entry(
   'Get real time events from the server',
   async () => (await import('../commands/events.ts')).events,
@@ -30,7 +26,7 @@ const version = entry(
   async () => (await import('../commands/version.ts')).version,
 );
 
-export const SYSTEM_COMMANDS = { completion, events, info, inspect, serve, version };
+export const SYSTEM_COMMANDS = { events, info, inspect, serve, version };
 
 export const system: Group = {
   summary: 'Manage A3S Box',
