@@ -65,6 +65,14 @@ describe('ps', () => {
     expect((await a3s(['ps', '--format', '{{.Trust}}'])).stdout).toBe('-\n');
   });
 
+  it('shows sizes where they are asked for', async () => {
+    const sized = [{ ...BOXES[0], SizeRw: 1500, SizeRootFs: 4_261_502 }];
+    server.answers.set('GET /containers/json', { json: sized });
+    const done = await a3s(['ps', '-s']);
+    expect(done.stdout).toMatch(/NAMES +SIZE\n/);
+    expect(done.stdout).toContain('web       1.5kB (virtual 4.26MB)\n');
+  });
+
   it('gives JSON', async () => {
     const row = JSON.parse((await ps('--format', 'json')).stdout);
     expect(row).toMatchObject({ ID: 'ffffffffffff', State: 'running', Networks: 'default' });
@@ -73,6 +81,9 @@ describe('ps', () => {
 
   it.each([
     [['-a'], { all: '1' }],
+    [['-s'], { all: '0', size: '1' }],
+    [['--format', '{{.Names}} {{.Size}}'], { all: '0', size: '1' }],
+    [['--size=false', '--format', '{{.Size}}'], { all: '0' }],
     [['-n', '3'], { all: '1', limit: '3' }],
     [['-l'], { all: '1', limit: '1' }],
     [
@@ -149,7 +160,32 @@ describe('inspect', () => {
   });
 });
 
+describe('inspect --size', () => {
+  it.each(['inspect', 'container inspect'])('%s asks boxes alone', async (command) => {
+    server.answers.set('GET /containers/box/json', { json: { Id: 'b', SizeRw: 5 } });
+    const done = await a3s([...command.split(' '), '-s', '-f', '{{.SizeRw}}', 'box']);
+    expect(done).toMatchObject({ status: 0, stdout: '5\n' });
+    expect(server.called('GET /containers/box/json')?.query.get('size')).toBe('1');
+  });
+});
+
+describe('attach', () => {
+  it.each(['paused', 'restarting'])('refuses a box that is %s', async (Status) => {
+    const State = { Status, Running: true };
+    server.answers.set('GET /containers/box/json', { json: { Id: 'b', State } });
+    const done = await a3s(['attach', 'box']);
+    expect(done.status).toBe(1);
+    expect(done.stderr).toContain(`Cannot attach to box: it is ${Status} (conflict)`);
+  });
+});
+
 describe('logs', () => {
+  it('asks for details', async () => {
+    await a3s(['run', '-d', 'logged']);
+    expect(await a3s(['logs', '--details', 'logged'])).toMatchObject({ status: 0 });
+    expect(server.calls.at(-1)?.query.get('details')).toBe('1');
+  });
+
   it('keeps stdout and stderr apart', async () => {
     await a3s(['run', '-d', 'logged']);
     const [box] = server.boxes.values();

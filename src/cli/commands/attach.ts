@@ -28,6 +28,11 @@ export const attach: Command = {
         remedy: 'Start it with a3s-box start.',
       });
     }
+    if (box.status === 'paused' || box.status === 'restarting') {
+      throw new A3sError('conflict', `Cannot attach to ${operands[0]}: it is ${box.status}`, {
+        remedy: box.status === 'paused' ? 'Unpause it first.' : 'Wait until it is running again.',
+      });
+    }
     sayNotes(context, box.notes);
     const waiting = await waitFor(context, client, box.id, 'not-running');
     try {
@@ -50,6 +55,8 @@ export const attach: Command = {
 export interface AttachedBox {
   readonly id: string;
   readonly running: boolean;
+  /** In Docker's words. */
+  readonly status: string;
   readonly terminal: boolean;
   readonly openStdin: boolean;
   readonly autoRemove: boolean;
@@ -66,6 +73,7 @@ export async function inspectBox(client: Client, name: string): Promise<Attached
   return {
     id: stringOf(Id),
     running: objectOf(State)['Running'] === true,
+    status: stringOf(objectOf(State)['Status']),
     terminal: config['Tty'] === true,
     openStdin: config['OpenStdin'] === true,
     autoRemove: objectOf(HostConfig)['AutoRemove'] === true,

@@ -1,13 +1,13 @@
 import { A3sError } from '../../errors.ts';
 import { type Client, segment } from '../client/client.ts';
 import type { Command, Invocation } from '../command.ts';
-import { refused, string } from '../flags/flag.ts';
+import { bool, string } from '../flags/flag.ts';
 import { UsageError } from '../usage-error.ts';
 import { INSPECT_FORMAT, inspectEach } from './inspect-each.ts';
 
 type Kind = 'container' | 'image';
 
-const SIZE = refused('size', 'the size of a box is not measured', 'bool', 's');
+const SIZE = bool('size', 'Display total file sizes of boxes', { short: 's' });
 
 /** Boxes first, then images. */
 export const inspect: Command = {
@@ -49,13 +49,22 @@ function kindsOf(type: string | undefined): readonly Kind[] {
 }
 
 function inspectKinds(invocation: Invocation, kinds: readonly Kind[]): Promise<number> {
-  return inspectEach(invocation, (client, name) => find(client, kinds, name));
+  const { flags } = invocation;
+  // Of images there is nothing to measure.
+  const size = kinds.includes('container') && flags.bool('size');
+  return inspectEach(invocation, (client, name) => find(client, kinds, name, size));
 }
 
-async function find(client: Client, kinds: readonly Kind[], name: string): Promise<unknown> {
+async function find(
+  client: Client,
+  kinds: readonly Kind[],
+  name: string,
+  size: boolean,
+): Promise<unknown> {
   for (const kind of kinds) {
     try {
-      return await client.json({ method: 'GET', path: `/${kind}s/${segment(name)}/json` });
+      const query = kind === 'container' && size ? { size } : {};
+      return await client.json({ method: 'GET', path: `/${kind}s/${segment(name)}/json`, query });
     } catch (error) {
       const missing =
         error instanceof A3sError &&

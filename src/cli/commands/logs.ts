@@ -1,7 +1,7 @@
 import { segment } from '../client/client.ts';
 import type { Command } from '../command.ts';
 import { sayNotes } from '../confidential-notes.ts';
-import { bool, refused, string } from '../flags/flag.ts';
+import { bool, string } from '../flags/flag.ts';
 import { copyOutput } from '../session/output.ts';
 import { leaveOnSignals, signalStatus } from '../session/signals.ts';
 import { parseTimestamp } from '../values/timestamp.ts';
@@ -11,7 +11,7 @@ export const logs: Command = {
   usage: '[OPTIONS] BOX',
   description: 'Fetch the logs of a box',
   flags: [
-    refused('details', 'output has no extra attributes', 'bool'),
+    bool('details', 'Show extra details provided to logs'),
     bool('follow', 'Follow log output', { short: 'f' }),
     string(
       'since',
@@ -33,6 +33,7 @@ export const logs: Command = {
     const query = {
       stdout: true,
       stderr: true,
+      details: flags.bool('details') || undefined,
       follow: flags.bool('follow'),
       timestamps: flags.bool('timestamps'),
       since: flags.parsed('since', timestamp),

@@ -1,7 +1,7 @@
 import { objectsOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
-import { bool, int, list, refused, string } from '../flags/flag.ts';
-import { BOX_LISTING, boxRow } from '../output/box-row.ts';
+import { bool, int, list, string } from '../flags/flag.ts';
+import { BOX_LISTING, boxRow, SIZED_BOX_LISTING } from '../output/box-row.ts';
 import { prepareFormat } from '../output/listing.ts';
 import { encodeFilters, parseFilter } from '../values/filter.ts';
 import { FORMAT_HELP } from './format-help.ts';
@@ -17,20 +17,22 @@ export const ps: Command = {
     bool('latest', 'Show the latest created box (includes all states)', { short: 'l' }),
     bool('no-trunc', "Don't truncate output"),
     bool('quiet', 'Only display box IDs', { short: 'q' }),
-    refused('size', 'the size of a box is not measured', 'bool', 's'),
+    bool('size', 'Display total file sizes', { short: 's' }),
   ],
   operands: { min: 0, max: 0 },
   async run({ context, flags }) {
     const full = flags.bool('no-trunc');
     const quiet = flags.bool('quiet');
     const last = flags.bool('latest') ? 1 : (flags.int('last') ?? -1);
-    const format = prepareFormat(
-      flags.string('format') ?? (quiet ? '{{.ID}}' : undefined),
-      BOX_LISTING,
-    );
+    const template = flags.string('format') ?? (quiet ? '{{.ID}}' : undefined);
+    const size = flags.bool('size');
+    const format = prepareFormat(template, size ? SIZED_BOX_LISTING : BOX_LISTING);
+    // Measuring takes time: it is done for those who ask, or whose own columns have it.
+    const measured = size || (!flags.given('size') && /\.Size\b/.test(template ?? ''));
     const query = {
       all: flags.bool('all') || last > 0,
       limit: last > 0 ? last : undefined,
+      size: measured || undefined,
       filters: encodeFilters(flags.parsedList('filter', parseFilter)),
     };
     const client = await context.connect();

@@ -12,7 +12,7 @@ import {
   stringsOf,
 } from '../client/json.ts';
 import { teeColumn } from '../confidential-notes.ts';
-import { ellipsis, humanDuration, localTime } from './human.ts';
+import { ellipsis, humanDuration, humanSize, localTime } from './human.ts';
 import type { Listing, Row } from './listing.ts';
 
 const SHORT_ID = 12;
@@ -44,6 +44,12 @@ export const BOX_LISTING: Listing = {
   },
 };
 
+/** With `--size`. */
+export const SIZED_BOX_LISTING: Listing = {
+  ...BOX_LISTING,
+  defaults: `${BOX_LISTING.defaults}\t{{.Size}}`,
+};
+
 export function boxRow(box: JsonObject, full: boolean, now: number): Row {
   const created = numberOf(box['Created']) * 1000;
   const labels = objectOf(box['Labels']);
@@ -60,7 +66,7 @@ export function boxRow(box: JsonObject, full: boolean, now: number): Row {
     Status: stringOf(box['Status']),
     Trust: stringOf(box['Trust']) || UNJUDGED,
     Tee: teeColumn(box['Confidential']),
-    Size: '0B',
+    Size: sizes(box),
     Names: stringsOf(box['Names'])
       .map((name) => name.replace(/^\//, ''))
       .join(','),
@@ -78,6 +84,13 @@ export function boxRow(box: JsonObject, full: boolean, now: number): Row {
       .join(','),
     Label: (name: string): string => stringOf(labels[name]),
   };
+}
+
+/** What the box has written, and with it what its image has. */
+function sizes(box: JsonObject): string {
+  const written = humanSize(numberOf(box['SizeRw']));
+  const whole = numberOf(box['SizeRootFs']);
+  return whole > 0 ? `${written} (virtual ${humanSize(whole)})` : written;
 }
 
 /** A box whose image has lost its tag shows the image's id. */
