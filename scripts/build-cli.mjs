@@ -1,7 +1,7 @@
 // Lays the command line into a directory: its entry, the bundle that this runs, and V8's code cache of that bundle.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -31,7 +31,11 @@ export async function buildCli(directory, options) {
     entryPoints: ['src/cli/entry.ts'],
     outfile: join(directory, 'a3s-box.cjs'),
     define: { BUNDLE: JSON.stringify(name) },
+    // Without `--` Node takes an --env-file of ours for its own.
+    banner: { js: '#!/usr/bin/env -S node --' },
   });
+  // A link to it is all that an installation needs.
+  chmodSync(join(directory, 'a3s-box.cjs'), 0o755);
   for (const file of readdirSync(directory)) {
     if (file.startsWith('cli-') && !file.startsWith(name)) rmSync(join(directory, file));
   }

@@ -81,6 +81,10 @@ await Promise.all(
 );
 await buildCli(directory, options);
 
+if (elsewhere === undefined) {
+  cpSync(join(root, 'packaging/systemd'), join(root, 'dist/systemd'), { recursive: true });
+}
+
 for (const [name, files] of Object.entries(elsewhere === undefined ? NATIVE : {})) {
   const from = join(root, 'node_modules', name);
   const to = join(root, 'dist/node_modules', name);

@@ -12,7 +12,7 @@ RUN_PACKAGES=(
   bubblewrap util-linux        # cells
   busybox-static ca-certificates
 )
-TEST_PACKAGES=(chromium openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli podman nftables runc procps iproute2 strace)
+TEST_PACKAGES=(chromium openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli podman nftables runc procps iproute2 strace systemd)
 
 STATE=build/setup
 
@@ -152,7 +152,7 @@ unchanged_since() { # MARK PATH…
   [ -f "$mark" ] && [ -z "$(find "$@" -newer "$mark" -print -quit 2>/dev/null)" ]
 }
 
-bundles_done() { unchanged_since "$STATE/bundles" src policies/src attestation/src scripts test/images package-lock.json; }
+bundles_done() { unchanged_since "$STATE/bundles" src policies/src attestation/src scripts packaging test/images package-lock.json; }
 
 build_bundles() {
   touch "$STATE/bundles.new"

@@ -51,12 +51,15 @@ export function readConfig(
   uid: number,
   installDir: string,
 ): Config {
-  const home = resolve(nonEmpty(env['A3S_HOME']) ?? defaultHome(env, uid));
-  const runtimeDir = join(runtimeRoot(env, uid), fingerprint(home));
+  const usualHome = resolve(defaultHome(env, uid));
+  const home = resolve(nonEmpty(env['A3S_HOME']) ?? usualHome);
+  const root = runtimeRoot(env, uid);
+  const runtimeDir = join(root, fingerprint(home));
   return {
     home,
     runtimeDir,
-    socket: join(runtimeDir, 'server.sock'),
+    // The usual home's has a name that a socket unit can be written for, without knowing whose home it is.
+    socket: join(home === usualHome ? root : runtimeDir, 'server.sock'),
     bootDir: nonEmpty(env['A3S_BOOT']) ?? join(installDir, 'boot'),
     allowWeakCell: env['A3S_ALLOW_WEAK_CELL'] === '1',
     startTimeoutMs:

@@ -4,12 +4,13 @@
  * @module
  */
 import { createServer, type Server } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Server as NetServer, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Runtime } from '../boxes/runtime.ts';
 import { createRouter } from './router.ts';
 import { ROUTES } from './routes.ts';
 import { listenPrivately } from './socket.ts';
+import { listenOn } from './systemd/listen.ts';
 import { handleUpgrade } from './upgrade.ts';
 
 const MAX_CONNECTIONS = 1024;
@@ -21,6 +22,7 @@ const CLOSE_MS = 2_000;
 export class HttpServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #beside: NetServer[] = [];
 
   constructor(rt: Runtime, stopServer: () => void) {
     const app = createRouter({ rt, routes: ROUTES, stopServer });
@@ -46,8 +48,13 @@ export class HttpServer {
     });
   }
 
-  listen(path: string): Promise<void> {
-    return listenPrivately(this.#server, path);
+  /** Listens on a socket of its own, where there is a path, and on those that a service manager opened. */
+  async listen(path: string | undefined, descriptors: readonly number[] = []): Promise<void> {
+    if (path !== undefined) await listenPrivately(this.#server, path);
+    for (const descriptor of descriptors) {
+      const beside = await listenOn(this.#server, descriptor);
+      if (beside !== undefined) this.#beside.push(beside);
+    }
   }
 
   /** Takes no more requests, and ends those that are not done soon. */
@@ -55,6 +62,7 @@ export class HttpServer {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
+    for (const beside of this.#beside) beside.close();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, CLOSE_MS);

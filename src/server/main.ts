@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { acceptWeakCells, spawnInCell } from '../cell/spawn.ts';
 import { readConfig, readyDescriptor } from '../config.ts';
@@ -14,8 +15,11 @@ import { hostFiles } from '../registry/hosts/host.ts';
 import { readProxies } from '../registry/hosts/proxies.ts';
 import { openRegistry } from '../registry/open-registry.ts';
 import { PinnedBootSets } from './boot-sets.ts';
-import { Readiness } from './readiness.ts';
+import { Foreground } from './foreground.ts';
+import { leave } from './leave.ts';
+import { type Announcer, Readiness } from './readiness.ts';
 import { serve } from './serve.ts';
+import { activatedSockets } from './systemd/activated.ts';
 import { openTrust } from './trust.ts';
 
 async function main(): Promise<void> {
@@ -23,50 +27,64 @@ async function main(): Promise<void> {
   process.umask(0o077);
   // The server mostly waits: after 30 MB of output its heap is 32 MB so, 70 MB otherwise.
   setFlagsFromString('--optimize-for-size');
-  const config = readConfig(process.env, process.geteuid?.() ?? 0, installDirectory());
+  const { values } = parseArgs({
+    options: { foreground: { type: 'boolean' }, restore: { type: 'boolean' } },
+  });
+  const starter = readyDescriptor(process.env);
+  const announcer =
+    values.foreground === true && starter === undefined
+      ? new Foreground(process.env, process.pid, process.stderr)
+      : new Readiness(starter);
+  let status = 0;
+  try {
+    await run(announcer, values.restore === true);
+  } catch (error) {
+    status = await announcer.failed(error);
+  }
+  await leave(status);
+}
+
+async function run(announcer: Announcer, restore: boolean): Promise<void> {
+  const uid = process.geteuid?.() ?? 0;
+  const config = readConfig(process.env, uid, installDirectory());
   acceptWeakCells(config.allowWeakCell);
-  const readiness = new Readiness(readyDescriptor(process.env));
+  const listening = await activatedSockets(announcer.listening, uid);
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => stop.abort());
   }
   const boot = new PinnedBootSets(config);
-  try {
-    await serve(config, {
-      signal: stop.signal,
-      openParts: async (database) => ({
-        boot,
-        engine: new QemuEngine({
-          boot: await boot.available(),
-          cacheFile: join(config.home, 'accelerator.json'),
-          runtimeDir: config.runtimeDir,
-        }),
-        registry: openRegistry({
-          ...hostFiles(config.home, process.env),
-          proxies: readProxies(process.env),
-        }),
-        trust: openTrust(config.home),
-        images: await openImageStore({
-          directory: join(config.home, 'images'),
-          database,
-          converter: converterInCell(join(installDirectory(), 'converter.cjs'), spawnInCell),
-        }),
+  await serve(config, {
+    signal: stop.signal,
+    listening,
+    restore,
+    openParts: async (database) => ({
+      boot,
+      engine: new QemuEngine({
+        boot: await boot.available(),
+        cacheFile: join(config.home, 'accelerator.json'),
+        runtimeDir: config.runtimeDir,
       }),
-      onReady: (rt) => {
-        readiness.ready();
-        const pinned = new Set([
-          ...rt.store.list().map(({ definition }) => definition.bootSet),
-          ...rt.snapshots.list().map(({ bootSet }) => bootSet),
-        ]);
-        boot.sweep(pinned).catch((error) => rt.log.error('boot sets could not be swept', error));
-      },
-    });
-  } catch (error) {
-    process.exitCode = 1;
-    if (readiness.failed(error)) return;
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.stderr.write(`a3s-box server: ${text}\n`);
-  }
+      registry: openRegistry({
+        ...hostFiles(config.home, process.env),
+        proxies: readProxies(process.env),
+      }),
+      trust: openTrust(config.home),
+      images: await openImageStore({
+        directory: join(config.home, 'images'),
+        database,
+        converter: converterInCell(join(installDirectory(), 'converter.cjs'), spawnInCell),
+      }),
+    }),
+    onReady: (rt) => {
+      announcer.ready(config.socket, rt);
+      const pinned = new Set([
+        ...rt.store.list().map(({ definition }) => definition.bootSet),
+        ...rt.snapshots.list().map(({ bootSet }) => bootSet),
+      ]);
+      boot.sweep(pinned).catch((error) => rt.log.error('boot sets could not be swept', error));
+    },
+  });
 }
 
 /** Where the bundle lies, and the boot set beside it. */

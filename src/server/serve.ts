@@ -30,6 +30,7 @@ import { HttpServer } from './http-server.ts';
 import { FileLog } from './log.ts';
 import { MIGRATIONS } from './migrations.ts';
 import type { OpenParts, Parts } from './parts.ts';
+import type { ActivatedSocket } from './systemd/activated.ts';
 import { openTemplates } from './templates.ts';
 
 export interface ServeOptions {
@@ -39,8 +40,10 @@ export interface ServeOptions {
   /** Called once requests are answered. */
   readonly onReady?: (rt: Runtime) => void;
   readonly patience?: AdoptionPatience | undefined;
-  /** Boxes are started whose policy says so when their host was started. */
+  /** Boxes are started whose restart policy asks for it, as after a reboot of the host. */
   readonly restore?: boolean | undefined;
+  /** Sockets that a service manager listens on; they are neither made nor removed here. */
+  readonly listening?: readonly ActivatedSocket[] | undefined;
 }
 
 /** Starts by policies; each is the work of a processor or two. */
@@ -75,7 +78,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
       await serveRuntime(config, rt, options, () => stopped.abort());
     } finally {
       // It may be a dead server's: this one may have ended before it listened.
-      await rm(config.socket, { force: true });
+      await removeSocket(config, options);
       await leaveRuntimeDir(config);
     }
   } finally {
@@ -94,7 +97,12 @@ async function serveRuntime(
     await adoptBoxes(rt, { patience: options.patience, restore: options.restore });
     await endUnfinishedSnapshots(rt);
     if (rt.shutdown.aborted) return;
-    await http.listen(config.socket);
+    const given = options.listening ?? [];
+    const own = given.some(({ path }) => path === config.socket) ? undefined : config.socket;
+    await http.listen(
+      own,
+      given.map(({ descriptor }) => descriptor),
+    );
     rt.log.info('serving', { pid: process.pid, boxes: rt.store.list().length });
     options.onReady?.(rt);
     rt.templates.refresh();
@@ -102,12 +110,18 @@ async function serveRuntime(
     await aborted(rt.shutdown);
   } finally {
     // First the socket, so that the next server's is never taken away.
-    await rm(config.socket, { force: true });
+    await removeSocket(config, options);
     await http.close();
     await letGo(rt);
     await rt.registry.close();
     rt.log.info('stopped', { pid: process.pid });
   }
+}
+
+/** A service manager's stays: clients that come now wait in it for the next server. */
+async function removeSocket(config: Config, { listening }: ServeOptions): Promise<void> {
+  if (listening?.some(({ path }) => path === config.socket) === true) return;
+  await rm(config.socket, { force: true });
 }
 
 /**

@@ -15,7 +15,7 @@ import { isErrorCode, printable } from './failure.ts';
 import { isObject } from './json.ts';
 
 /** The descriptor on which a starting server says that it serves, or why not. */
-export const READY_FD = 3;
+const READY_FD = 3;
 
 const START_DEADLINE_MS = 60_000;
 const POLL_MS = 20;
@@ -100,6 +100,28 @@ export function serverEnvironment(
   return clean;
 }
 
+/** What a service manager says to the process that it starts, and to none that this starts in turn (sd_notify(3), sd_listen_fds(3)). */
+const SERVICE = /^(NOTIFY_SOCKET|WATCHDOG_(USEC|PID)|LISTEN_(FDS|PID|FDNAMES))$/;
+const FIRST_PASSED = 3;
+const MOST_PASSED = 16;
+
+/** The environment of a server that this process becomes, and the descriptors that come with it. */
+export function serviceEnvironment(env: Readonly<Record<string, string | undefined>>): {
+  readonly env: Record<string, string>;
+  readonly descriptors: readonly number[];
+} {
+  const { A3S_READY_FD: _, ...clean } = serverEnvironment(env);
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && SERVICE.test(name)) clean[name] = value;
+  }
+  const count = env['LISTEN_PID'] === String(process.pid) ? Number(env['LISTEN_FDS']) : 0;
+  const passed = Number.isInteger(count) ? Math.min(Math.max(count, 0), MOST_PASSED) : 0;
+  return {
+    env: clean,
+    descriptors: Array.from({ length: passed }, (_none, index) => FIRST_PASSED + index),
+  };
+}
+
 async function openLog(home: string): Promise<number> {
   const path = join(home, 'server.log');
   try {
@@ -122,7 +144,7 @@ async function openLog(home: string): Promise<number> {
 }
 
 /** The one line that the server writes once it serves, or before it gives up. */
-export async function readLine(child: ChildProcess, readiness: Readable): Promise<string> {
+async function readLine(child: ChildProcess, readiness: Readable): Promise<string> {
   const deadline = AbortSignal.timeout(START_DEADLINE_MS);
   const late = (): void => {
     child.kill('SIGKILL');

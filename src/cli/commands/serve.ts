@@ -1,46 +1,20 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import {
-  READY_FD,
-  readFailure,
-  readLine,
-  serverBundle,
-  serverEnvironment,
-} from '../client/start-server.ts';
+import { become } from '../client/become.ts';
+import { serverBundle, serviceEnvironment } from '../client/start-server.ts';
 import type { Command } from '../command.ts';
-import { PROXIED, signalStatus } from '../session/signals.ts';
+import { bool } from '../flags/flag.ts';
 
 export const serve: Command = {
-  usage: '',
-  description: 'Run the control server in the foreground',
-  flags: [],
+  usage: '[OPTIONS]',
+  description: 'Become the control server, in the foreground',
+  flags: [bool('restore', 'Start the boxes whose restart policy asks for it, as after a reboot')],
   operands: { min: 0, max: 0 },
   failureStatus: 125,
-  async run({ context }) {
-    const { home, socket } = await context.config();
-    const child = spawn(process.execPath, [serverBundle(context.installDir)], {
-      env: serverEnvironment(context.env),
-      stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
-    });
-    const subscription = context.onSignals(PROXIED, (signal) => {
-      child.kill(signal);
-    });
-    try {
-      const ended = once(child, 'exit');
-      const line = await readLine(child, child.stdio[READY_FD] as Readable);
-      const failure = readFailure(line, join(home, 'server.log'));
-      if (failure !== undefined) throw failure;
-      context.stderr.write(`a3s-box: serving on ${socket}\n`);
-      await ended;
-      return statusOf(child);
-    } finally {
-      subscription[Symbol.dispose]();
-    }
+  async run({ context, flags }) {
+    // What is wrong with the environment is said before there is a server.
+    await context.config();
+    const bundle = serverBundle(context.installDir);
+    const options = flags.bool('restore') ? ['--restore'] : [];
+    const { env, descriptors } = serviceEnvironment(context.env);
+    return become(process.execPath, ['--', bundle, '--foreground', ...options], env, descriptors);
   },
 };
-
-function statusOf(child: ChildProcess): number {
-  return child.signalCode === null ? (child.exitCode ?? 1) : signalStatus(child.signalCode);
-}

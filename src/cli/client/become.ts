@@ -1,0 +1,30 @@
+/**
+ * Turns this process into another program (execve(2), which Node 20 has not): it keeps its number, so whoever watches
+ * this process watches that program from then on.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+
+const F_SETFD = 2;
+const STANDARD = [0, 1, 2];
+
+/**
+ * @param descriptors passed on beside the standard ones; Node has marked all that it was given to be closed
+ * @throws A3sError `server-unreachable` when it could not; otherwise it does not return
+ */
+export async function become(
+  path: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  descriptors: readonly number[],
+): Promise<never> {
+  const { default: koffi } = await import('koffi');
+  const library = koffi.load('libc.so.6');
+  const fcntl = library.func('int fcntl(int fd, int cmd, ...)');
+  const execve = library.func('int execve(const char *path, const char **argv, const char **envp)');
+  for (const fd of [...STANDARD, ...descriptors]) fcntl(fd, F_SETFD, 'int', 0);
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  execve(path, [path, ...args, null], [...variables, null]);
+  throw new A3sError('server-unreachable', `Cannot become ${path}: error ${koffi.errno()}`);
+}

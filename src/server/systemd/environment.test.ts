@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest';
+import { takeServiceManager } from './environment.ts';
+
+const SAID = {
+  ...{ NOTIFY_SOCKET: '/run/notify', WATCHDOG_USEC: '3000000', WATCHDOG_PID: '7' },
+  ...{ LISTEN_FDS: '2', LISTEN_PID: '7', LISTEN_FDNAMES: 'a:b' },
+};
+
+it('reads what is said to this process, and leaves none of it to others', () => {
+  const env = { ...SAID, PATH: '/bin' };
+  expect(takeServiceManager(env, 7)).toEqual({
+    ...{ notifySocket: '/run/notify', watchdogMs: 3000, listening: [3, 4] },
+  });
+  expect(env).toEqual({ PATH: '/bin' });
+});
+
+it('takes nothing that is said to another process', () => {
+  const env = { ...SAID };
+  expect(takeServiceManager(env, 8)).toEqual({
+    ...{ notifySocket: '/run/notify', watchdogMs: undefined, listening: [] },
+  });
+  expect(env).toEqual({});
+});
+
+it('is content with nothing', () => {
+  expect(takeServiceManager({}, 7)).toEqual({
+    ...{ notifySocket: undefined, watchdogMs: undefined, listening: [] },
+  });
+  // Sockets are for the process that is named, and here nobody is.
+  expect(takeServiceManager({ LISTEN_FDS: '1' }, 7).listening).toEqual([]);
+  expect(takeServiceManager({ NOTIFY_SOCKET: 'vsock:2:1' }, 7).notifySocket).toBeUndefined();
+  expect(takeServiceManager({ WATCHDOG_USEC: '0' }, 7).watchdogMs).toBeUndefined();
+});
+
+it.each([
+  ['WATCHDOG_USEC', '-1'],
+  ['WATCHDOG_USEC', '1e3'],
+  ['LISTEN_FDS', '17'],
+  ['LISTEN_FDS', 'three'],
+])('refuses %s=%s', (name, value) => {
+  const env = { ...SAID, [name]: value };
+  expect(() => takeServiceManager(env, 7)).toThrow(
+    expect.objectContaining({ code: 'invalid-argument', message: expect.stringContaining(name) }),
+  );
+});

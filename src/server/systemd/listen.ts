@@ -1,0 +1,38 @@
+/**
+ * Serving on sockets that a service manager opened. They are its own: it goes on listening when this server has ended.
+ *
+ * @module
+ */
+import type { Server as HttpServer } from 'node:http';
+import { createServer, type Server } from 'node:net';
+
+/**
+ * Has `server` take what connects to `descriptor`.
+ *
+ * @returns what has to be closed beside `server`: Node's takes one socket
+ */
+export async function listenOn(
+  server: HttpServer,
+  descriptor: number,
+): Promise<Server | undefined> {
+  if (!server.listening) {
+    await listening(server, descriptor);
+    return undefined;
+  }
+  const beside = createServer({ allowHalfOpen: true }, (socket) => {
+    server.emit('connection', socket);
+  });
+  beside.maxConnections = server.maxConnections;
+  await listening(beside, descriptor);
+  return beside;
+}
+
+function listening(server: Server, fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ fd }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}

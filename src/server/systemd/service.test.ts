@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { notify } from './notify.ts';
+import { Service } from './service.ts';
+import { UnixSocket } from './testing/unix-socket.ts';
+
+let directory: string;
+const opened: UnixSocket[] = [];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'a3s-notify-'));
+});
+afterEach(() => {
+  for (const socket of opened.splice(0)) socket.close();
+  rmSync(directory, { recursive: true });
+});
+
+function open(name: string): UnixSocket {
+  const socket = new UnixSocket('datagram', name);
+  opened.push(socket);
+  return socket;
+}
+
+it.each(['path', 'abstract'])('tells a service manager behind a name that is %s', async (kind) => {
+  const name = kind === 'path' ? join(directory, 'notify') : `@a3s-notify-${process.pid}`;
+  const manager = open(name);
+  const service = new Service({ notifySocket: name, watchdogMs: undefined, listening: [] });
+  await service.ready(1);
+  expect(manager.receive()).toBe('READY=1\nSTATUS=Serving 1 box');
+  await service.stopping();
+  expect(manager.receive()).toBe('STOPPING=1\nSTATUS=Leaving the boxes to the next server');
+  await service.failed('one\ntwo');
+  expect(manager.receive()).toBe('STATUS=one two');
+  expect(manager.receive()).toBeUndefined();
+});
+
+it('goes on telling that it lives once it is ready', async () => {
+  const name = join(directory, 'notify');
+  const manager = open(name);
+  const service = new Service({ notifySocket: name, watchdogMs: 40, listening: [] });
+  await service.ready(0);
+  expect(manager.receive()).toMatch(/^READY=1/);
+  for (const _ of [1, 2, 3]) {
+    await expect.poll(() => manager.receive(), { timeout: 60_000 }).toBe('WATCHDOG=1');
+  }
+});
+
+it('does not fail where nobody listens, or ever could', async () => {
+  expect(await notify(join(directory, 'nobody'), ['READY=1'])).toBe(false);
+  expect(await notify(`/${'x'.repeat(200)}`, ['READY=1'])).toBe(false);
+  await new Service({ notifySocket: undefined, watchdogMs: 1, listening: [] }).ready(0);
+});
+
+it('waits for a service manager that is behind', async () => {
+  const name = join(directory, 'notify');
+  const manager = open(name);
+  // The kernel keeps a few for it (net.unix.max_dgram_qlen).
+  const told = Array.from({ length: 2000 }, (_, index) => notify(name, [`STATUS=${index}`]));
+  let received = 0;
+  await expect
+    .poll(
+      () => {
+        while (manager.receive() !== undefined) received += 1;
+        return received;
+      },
+      { timeout: 60_000, interval: 5 },
+    )
+    .toBe(2000);
+  expect(new Set(await Promise.all(told))).toEqual(new Set([true]));
+});

@@ -1,0 +1,37 @@
+/**
+ * This server as a service: ready, alive, stopping.
+ *
+ * @module
+ */
+import type { ServiceManager } from './environment.ts';
+import { notify } from './notify.ts';
+
+export class Service {
+  readonly #socket: string | undefined;
+  readonly #watchdogMs: number | undefined;
+
+  constructor({ notifySocket, watchdogMs }: ServiceManager) {
+    this.#socket = notifySocket;
+    this.#watchdogMs = watchdogMs;
+  }
+
+  /** From here on it is told that this lives, twice as often as it asks, by the loop that answers requests. */
+  async ready(boxes: number): Promise<void> {
+    await this.#tell('READY=1', `STATUS=Serving ${boxes} ${boxes === 1 ? 'box' : 'boxes'}`);
+    if (this.#watchdogMs === undefined) return;
+    setInterval(() => void this.#tell('WATCHDOG=1'), this.#watchdogMs / 2).unref();
+  }
+
+  /** It goes on telling that it lives: an end takes as long as the boxes' output takes to be safe. */
+  async stopping(): Promise<void> {
+    await this.#tell('STOPPING=1', 'STATUS=Leaving the boxes to the next server');
+  }
+
+  async failed(message: string): Promise<void> {
+    await this.#tell(`STATUS=${message.replaceAll(/\s/g, ' ').slice(0, 1024)}`);
+  }
+
+  async #tell(...lines: string[]): Promise<void> {
+    if (this.#socket !== undefined) await notify(this.#socket, lines);
+  }
+}

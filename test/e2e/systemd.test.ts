@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
+import { type ServiceUser, SystemdHost } from './support/systemd-host.ts';
+
+const SERVICE = 'a3s-box.service';
+const FOREVER = ['--network', 'none', BUSYBOX, 'sleep', '100000'];
+
+// Another process 1, and its mounts, are root's to make.
+describe.runIf(process.getuid?.() === 0)('systemd', () => {
+  let installation: Installation;
+  let host: SystemdHost;
+
+  beforeAll(async () => {
+    installation = await install();
+    host = new SystemdHost(installation);
+    await host.boot();
+  });
+  afterAll(async () => {
+    await host.remove();
+    installation.remove();
+  });
+
+  describe.each<ServiceUser>(['root', 'ordinary user'])('of %s', (user) => {
+    const mainPid = () => host.property(user, SERVICE, 'MainPID');
+    const restarts = async () => Number(await host.property(user, SERVICE, 'NRestarts'));
+    const states = async () =>
+      (await host.ok(user, ['ps', '--all', '--format', '{{.Names}} {{.State}}']))
+        .split('\n')
+        .sort();
+
+    beforeAll(async () => {
+      await startManager();
+    });
+
+    async function startManager(): Promise<void> {
+      if (user !== 'root')
+        expect(await host.systemctl('start', 'user-manager')).toMatchObject({ code: 0 });
+    }
+
+    it('starts the server for the first command that connects', async () => {
+      expect(await host.manager(user, 'enable', '--now', 'a3s-box.socket')).toMatchObject({
+        code: 0,
+      });
+      expect(await host.property(user, SERVICE, 'ActiveState')).toBe('inactive');
+      await host.ok(user, ['load', '--quiet', '--input', installation.archives.busybox]);
+      expect(await host.property(user, SERVICE, 'ActiveState')).toBe('active');
+      expect(await host.property(user, SERVICE, 'StatusText')).toMatch(/^Serving 0 boxes$/);
+      // The walls of cells are those that they are without a service manager.
+      const info = await host.ok(user, ['info', '--format', '{{json .}}']);
+      expect(JSON.parse(info)).toMatchObject({
+        Socket:
+          user === 'root' ? '/run/a3s-box/server.sock' : '/run/user/64321/a3s-box/server.sock',
+        cell: { namespaces: true },
+      });
+    });
+
+    it('has one server', async () => {
+      const second = await host.box(user, ['serve']);
+      expect(second).toMatchObject({ code: 125 });
+      expect(second.stderr).toContain('(server-running)');
+    });
+
+    it('brings a server back that was killed, and the box goes on', async () => {
+      await host.ok(user, ['run', '-d', '--name', 'kept', '--restart', 'always', ...FOREVER]);
+      const started = await host.ok(user, ['inspect', '--format', '{{.State.StartedAt}}', 'kept']);
+      const machines = await host.machines();
+      expect(machines).not.toEqual([]);
+      await host.kill(await mainPid(), 'KILL');
+      await until('systemd has started another', async () => (await restarts()) === 1);
+      expect(await host.ok(user, ['exec', 'kept', 'echo', 'here'])).toBe('here');
+      expect(await host.ok(user, ['inspect', '--format', '{{.State.StartedAt}}', 'kept'])).toBe(
+        started,
+      );
+      expect(await host.machines()).toEqual(machines);
+    });
+
+    it('ends a server that does not live any more', async () => {
+      const where = user === 'root' ? 'system' : 'user';
+      await host.write(
+        `/etc/systemd/${where}/a3s-box.service.d/watchdog.conf`,
+        '[Service]\nWatchdogSec=2\n',
+      );
+      await host.manager(user, 'daemon-reload');
+      await host.manager(user, 'restart', SERVICE);
+      const pid = await mainPid();
+      await host.kill(pid, 'STOP');
+      await until('systemd has started another', async () => !['0', pid].includes(await mainPid()));
+      expect(await host.ok(user, ['exec', 'kept', 'echo', 'here'])).toBe('here');
+    });
+
+    it('leaves boxes alone when the service is stopped', async () => {
+      const machines = await host.machines();
+      await host.manager(user, 'stop', SERVICE);
+      expect(await host.property(user, SERVICE, 'Result')).toBe('success');
+      expect(await host.machines()).toEqual(machines);
+      // The socket stays, and starts it again.
+      expect(await host.ok(user, ['exec', 'kept', 'echo', 'here'])).toBe('here');
+    });
+
+    it('starts after a reboot what was running, by its restart policy', async () => {
+      expect(await host.manager(user, 'enable', SERVICE)).toMatchObject({ code: 0 });
+      await host.ok(user, ['run', '-d', '--name', 'once', ...FOREVER]);
+      await host.ok(user, [
+        'run',
+        '-d',
+        '--name',
+        'stopped',
+        '--restart',
+        'unless-stopped',
+        ...FOREVER,
+      ]);
+      await host.ok(user, ['stop', '-t', '0', 'stopped']);
+      const before = await host.ok(user, ['inspect', '--format', '{{.State.StartedAt}}', 'kept']);
+      await host.crash();
+      await host.boot();
+      await startManager();
+      // What `enable` wrote lay in what a reboot takes along here.
+      await host.manager(user, 'start', 'a3s-box.socket', SERVICE);
+      await until('the box runs', async () => (await states()).includes('kept running'));
+      expect(await states()).toEqual(['kept running', 'once exited', 'stopped exited']);
+      expect(await host.ok(user, ['inspect', '--format', '{{.State.StartedAt}}', 'kept'])).not.toBe(
+        before,
+      );
+      expect(await host.ok(user, ['exec', 'kept', 'echo', 'here'])).toBe('here');
+      await host.ok(user, ['rm', '--force', 'kept', 'once', 'stopped']);
+      await until('no machine is left', async () => (await host.machines()).length === 0);
+      await host.manager(user, 'stop', 'a3s-box.socket', SERVICE);
+    });
+  });
+});
