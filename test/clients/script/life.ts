@@ -1,0 +1,156 @@
+/**
+ * The script's middle and end: boxes come to life, change, end and go.
+ *
+ * @module
+ */
+import type { Command, Difference } from '../transcript.ts';
+
+const STATE = "inspect --format '{{.State.Status}} {{.State.ExitCode}}'";
+
+export const LIFE: readonly Command[] = [
+  { line: 'pause day' },
+  { line: "inspect --format '{{.State.Status}} {{.State.Paused}}' day" },
+  { line: "ps --filter status=paused --format '{{.Names}} {{.Status}}'" },
+  { line: "info --format '{{.ContainersPaused}}'" },
+  { line: 'pause day', code: 1, says: 'is already paused' },
+  { line: 'exec day true', code: 1, says: 'is paused' },
+  { line: 'unpause day' },
+  { line: 'unpause day', code: 1, says: 'is not paused' },
+  { line: 'exec day echo again' },
+  { line: 'rename day today' },
+  { line: "inspect --format '{{.Name}}' today" },
+  { line: 'rename today still', code: 1, says: 'is already in use' },
+  { line: 'rename nobody x', code: 1, says: 'No such container: nobody' },
+  { line: 'rename today day' },
+  { line: 'update --restart on-failure:2 day' },
+  { line: "inspect --format '{{json .HostConfig.RestartPolicy}}' day" },
+  { line: 'update --restart no day' },
+  { line: 'update --pids-limit 60 day' },
+  { line: "inspect --format '{{.HostConfig.PidsLimit}}' day" },
+  { line: 'rm day', code: 1, says: 'container is running' },
+  { line: 'start day' },
+  { line: 'kill --signal CONT day' },
+  { line: 'kill --signal NOSUCH day', code: 1, says: 'Invalid signal: NOSUCH' },
+  { line: 'kill still', code: 1, says: 'is not running' },
+  { line: 'restart --time 60 day' },
+  { line: STATE.concat(' day') },
+  { line: 'logs day', until: 'bye\nready' },
+  { line: 'stop --time 60 day' },
+  { line: STATE.concat(' day') },
+  { line: 'wait day' },
+  { line: 'stop day' },
+  { line: 'logs --follow --tail 1 day' },
+  { line: "ps --all --filter exited=3 --format '{{.Names}}'" },
+  { line: "ps --all --filter status=exited --format '{{.Names}} {{.Status}}'" },
+  { line: 'exec day true', code: 1, says: 'is not running' },
+  { line: 'pause day', code: 1, says: 'is not running' },
+  { line: 'top day', code: 1, says: 'is not running' },
+  { line: 'attach day', code: 1, says: 'cannot attach to a stopped container' },
+  { line: 'start --attach still' },
+  { line: STATE.concat(' still') },
+  { line: "create --name typed --interactive --network none $IMAGE sh -c 'cat; exit 5'" },
+  { line: 'start --attach --interactive typed', input: 'typed in\n', code: 5 },
+  { line: 'logs typed' },
+  {
+    line: "run --detach --interactive --name later --network none $IMAGE sh -c 'read line; echo got $line; exit 6'",
+  },
+  { line: 'attach later', input: 'go\n', code: 6 },
+  { line: 'wait later typed' },
+  { line: "create --name slow --network none $IMAGE sh -c 'echo one; sleep 1; echo two; exit 6'" },
+  { line: 'start slow' },
+  { line: 'logs --follow slow' },
+  { line: 'wait slow' },
+  { line: 'start day' },
+  { line: 'kill day' },
+  { line: 'wait day' },
+  { line: STATE.concat(' day') },
+  { line: 'rm --force nobody' },
+  { line: 'rm nobody', code: 1, says: 'No such container: nobody' },
+  { line: 'start nobody', code: 1, says: 'No such container: nobody' },
+  { line: 'stop nobody', code: 1, says: 'No such container: nobody' },
+  { line: 'kill nobody', code: 1, says: 'No such container: nobody' },
+  { line: 'restart nobody', code: 1, says: 'No such container: nobody' },
+  { line: 'wait nobody', code: 1, says: 'No such container: nobody' },
+  { line: 'pause nobody', code: 1, says: 'No such container: nobody' },
+  { line: 'update --memory 64m nobody', code: 1, says: 'No such container: nobody' },
+  { line: 'port nobody', code: 1, says: 'No such container: nobody' },
+  { line: 'top nobody', code: 1, says: 'No such container: nobody' },
+  { line: 'attach nobody', code: 1, says: 'No such container: nobody' },
+];
+
+export const NETWORK: readonly Command[] = [
+  { line: 'run --detach --name web --publish 127.0.0.1:0:80 --expose 81 $IMAGE sleep 1000' },
+  { line: 'port web' },
+  { line: 'port web 80' },
+  { line: 'port web 80/tcp' },
+  { line: 'port web 81', code: 1 },
+  { line: 'inspect --format \'{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostIp}}\' web' },
+  { line: "exec web sh -c 'test -s /etc/resolv.conf && echo resolver'" },
+  { line: 'rm --force web' },
+];
+
+// podman tells events that were until it has waited for the end, so that is a little later.
+const EVENTS_NOW = 'events --since 1h --until $SOON';
+
+export const EVENTS: readonly Command[] = [
+  {
+    line: `${EVENTS_NOW} --filter container=slow --filter event=create --filter event=start --filter event=die --format '{{.Type}} {{.Action}} {{index .Actor.Attributes "name"}}'`,
+  },
+  {
+    line: `${EVENTS_NOW} --filter container=day --filter event=rename --filter event=pause --filter event=unpause --format '{{.Action}}'`,
+  },
+  { line: `${EVENTS_NOW} --filter label=team=b --filter event=create --format '{{.Action}}'` },
+  { line: 'events --since 2001-01-01T00:00:00Z --until 2002-01-01T00:00:00Z' },
+];
+
+export const ERRORS: readonly Command[] = [
+  { line: 'run --no-such-flag $IMAGE true', code: 125 },
+  { line: 'create', code: 1 },
+  { line: 'create --name still $IMAGE true', code: 1, says: 'is already in use by container' },
+  {
+    line: "create --name 'no name' $IMAGE true",
+    code: 1,
+    says: 'Invalid container name (no name)',
+  },
+  { line: 'run --pull never localhost/a3s/nobody true', code: 125 },
+  { line: 'create --publish 127.0.0.1:99999:80 $IMAGE true', code: 125 },
+  { line: 'create --memory many $IMAGE true', code: 125 },
+  { line: 'create --restart sometimes $IMAGE true', code: 1 },
+  { line: 'create --stop-signal NOSUCH $IMAGE true', code: 1 },
+  { line: 'create --volume relative/path:/x $IMAGE true', code: 1 },
+  { line: 'create --rm --restart always $IMAGE true', code: 125 },
+  { line: 'create --network no-such-network $IMAGE true', code: 1 },
+  { line: 'no-such-command', code: 1 },
+  { line: "ps --format '{{.NoSuchField}}'", code: 1 },
+  { line: "inspect --format '{{.NoSuchField}}' still", code: 1 },
+];
+
+const NOT_SHARED: Difference = {
+  document: 'docs/boundaries.md',
+  words: 'there is no host namespace to share',
+};
+
+export const REFUSED: readonly Command[] = [
+  { line: 'create --privileged $IMAGE true', says: 'Privileged', code: 1, differs: NOT_SHARED },
+  { line: 'create --pid host $IMAGE true', says: 'PidMode', code: 1, differs: NOT_SHARED },
+  { line: 'create --device /dev/null $IMAGE true', says: 'Devices', code: 1, differs: NOT_SHARED },
+  {
+    line: 'create --cgroup-parent /x $IMAGE true',
+    says: 'CgroupParent',
+    code: 1,
+    differs: NOT_SHARED,
+  },
+  { line: 'create --ipc host $IMAGE true', says: 'IpcMode', code: 1, differs: NOT_SHARED },
+  { line: 'create --uts host $IMAGE true', says: 'UTSMode', code: 1, differs: NOT_SHARED },
+  { line: 'create --network container:gone $IMAGE true', says: 'NetworkMode', code: 1 },
+];
+
+export const END: readonly Command[] = [
+  { line: 'container prune --force --filter label=team=b' },
+  { line: "ps --all --format '{{.Names}}'" },
+  { line: 'rm day typed' },
+  { line: 'rm --force later slow nobody' },
+  { line: 'container prune --force' },
+  { line: 'ps --all --quiet' },
+  { line: "system df --format '{{.Type}} {{.TotalCount}} {{.Active}}'" },
+];

@@ -1,0 +1,111 @@
+/**
+ * Runs commands of Docker's own client against an engine, and takes down what it said so that two engines compare.
+ *
+ * What no two runs share becomes a word: ids, times, sizes, addresses, chosen ports. What an engine says behind
+ * `Error response from daemon:` are its own words: compared is that it refused. Where Docker's words are part of the
+ * interface, a command of the script names them, and ours are held to it.
+ *
+ * @module
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { docker } from '../../src/server/testing/docker.ts';
+
+/** A command of the script. */
+export interface Command {
+  /** As typed behind `docker`; quotes keep words together. */
+  readonly line: string;
+  /** Its standard input. */
+  readonly input?: string;
+  /** Exit code; 0 unless given. */
+  readonly code?: number;
+  /** Docker's own words: part of standard error, or of standard output where it succeeds. */
+  readonly says?: string;
+  /** Takes out what is each engine's own and no general rule covers. */
+  readonly show?: (text: string) => string;
+  /** Asked again until standard output holds this, since nothing tells when it will. */
+  readonly until?: string;
+  /** Why the engines differ here: the document that says so. */
+  readonly differs?: Difference;
+}
+
+export interface Difference {
+  /** A document of Docker's, or a page of ours with the words of its line. */
+  readonly document: string;
+  readonly words: string;
+}
+
+export interface Entry {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const DEADLINE_MS = 120_000;
+
+/** What the engine at `socket` answers, and the entry as it is compared. */
+export async function take(
+  socket: string,
+  command: Command,
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly raw: Entry; readonly entry: Entry }> {
+  const end = Date.now() + DEADLINE_MS;
+  for (;;) {
+    const raw = await docker(
+      socket,
+      wordsOf(command.line, { ...env, SOON: soon() }),
+      command.input,
+    );
+    const told = command.until === undefined || raw.stdout.includes(command.until);
+    if (told || Date.now() > end) return { raw, entry: entryOf(raw, command) };
+    await sleep(100);
+  }
+}
+
+/** A moment that the client, which rounds to seconds, does not take for past. */
+function soon(): string {
+  return String(Math.ceil(Date.now() / 1000) + 2);
+}
+
+function entryOf({ code, stdout, stderr }: Entry, { show = same }: Command): Entry {
+  return { code, stdout: show(neutral(stdout)), stderr: neutral(withoutWords(stderr)) };
+}
+
+const same = (text: string): string => text;
+
+/** The client says `docker: ` in front where it runs, and where to find help behind. */
+function withoutWords(stderr: string): string {
+  return stderr.replace(/(Error response from daemon:)[^\0]*/, '$1 …');
+}
+
+const NEUTRAL: readonly (readonly [RegExp, string])[] = [
+  [/\b(sha256:)?[0-9a-f]{64}\b/g, '<id>'],
+  [/\b(sha256:)?[0-9a-f]{12}\b/g, '<id>'],
+  [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, '<time>'],
+  [/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?( [+-]\d{4})?( [A-Z]{3})?/g, '<time>'],
+  [
+    /\b(Less than a second|(About )?(an?|\d+) (second|minute|hour|day|week|month|year)s?)\b/g,
+    '<while>',
+  ],
+  [/\b\d+(\.\d+)?\s?([kKMGT]i?)?B\b/g, '<size>'],
+  [/(127\.0\.0\.1|0\.0\.0\.0):\d{5}\b/g, '$1:<port>'],
+  [/[ \t]+/g, ' '],
+  [/ $/gm, ''],
+];
+
+/** The text without what no two runs share. */
+export function neutral(text: string): string {
+  return NEUTRAL.reduce((result, [pattern, word]) => result.replace(pattern, word), text);
+}
+
+/** A command line's words: single or double quotes keep together what is between them, and `$NAME` is of `env`. */
+export function wordsOf(line: string, env: Readonly<Record<string, string>>): readonly string[] {
+  const words = line.match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? [];
+  return words.map((word) =>
+    word
+      .replace(
+        /'([^']*)'|"([^"]*)"/g,
+        (_, single?: string, double?: string) => single ?? double ?? '',
+      )
+      .replace(/^\$([A-Z]+)$/, (all, name: string) => env[name] ?? all),
+  );
+}
