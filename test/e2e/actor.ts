@@ -23,6 +23,14 @@ export type ActorName = 'root' | 'ordinary user';
 export const ACTORS: readonly ActorName[] =
   process.getuid?.() === 0 ? ['root', 'ordinary user'] : ['ordinary user'];
 
+/**
+ * Whether to test with this user what is the same for everybody: in a soak with all of them, otherwise with the first.
+ * What hangs on who it is is tested with each, always.
+ */
+export function testsEverything(name: ActorName): boolean {
+  return name === ACTORS[0] || process.env['SOAK'] !== undefined;
+}
+
 export interface Result {
   /** Exit status, or the signal's name. */
   readonly code: number | string;

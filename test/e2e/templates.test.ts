@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BootDocument, bootSetId } from '../../src/boot/document.ts';
-import { ACTORS, Actor } from './actor.ts';
+import { ACTORS, Actor, testsEverything } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
@@ -25,6 +25,8 @@ afterAll(() => installation.remove());
 
 describe.each(ACTORS)('templates of %s', (name) => {
   let actor: Actor;
+  /** For what no user of the host makes a difference to. */
+  const alike = it.runIf(testsEverything(name));
   beforeAll(async () => {
     actor = new Actor(name, installation);
     await actor.load('busybox');
@@ -96,7 +98,7 @@ describe.each(ACTORS)('templates of %s', (name) => {
     await actor.ok(['rm', '--force', 'cold', 'warm']);
   });
 
-  it('are made after the first box of a shape that booted', async () => {
+  alike('are made after the first box of a shape that booted', async () => {
     expect(await startOf('wide', '--cpus', '2')).toMatch(/^cold/);
     await until('one is there', async () => (await list()).includes(' 2 on disk'));
     expect(await startOf('wide-too', '--cpus', '1.5')).toMatch(/^template/);
@@ -105,27 +107,30 @@ describe.each(ACTORS)('templates of %s', (name) => {
     expect(readdirSync(directory())).toEqual([]);
   });
 
-  it('are made anew after an upgrade, and the old ones go with the last box that needs them', async () => {
-    await actor.ok(['template', 'warm']);
-    const before = await onlyKey();
-    expect(await startOf('old')).toBe(`template ${before}`);
-    await actor.stopServer();
-    const upgraded = { env: { A3S_BOOT: anotherBootSet(installation.root) } };
-    await actor.ok(['info'], upgraded);
-    await until('the new one is there', async () => (await list()).includes(' 1 on disk'));
-    expect(await list()).toContain(`${before} 1 in use`);
-    await actor.ok(['rm', '--force', 'old']);
-    const started = await startOf('new');
-    expect(started).toMatch(/^template [0-9a-f]{64}$/);
-    expect(started).not.toContain(before);
-    await actor.ok(['rm', '--force', 'new']);
-    await actor.stopServer();
-    await actor.ok(['info'], upgraded);
-    await until('the old one is gone', async () => !(await list()).includes(before));
-    expect(await events('stale')).toBe(`stale ${before} nothing asks for it any more`);
-    expect(await actor.ok(['template', 'prune', '--force'])).toMatch(/^Deleted Templates:\n/);
-    await actor.stopServer();
-  });
+  alike(
+    'are made anew after an upgrade, and the old ones go with the last box that needs them',
+    async () => {
+      await actor.ok(['template', 'warm']);
+      const before = await onlyKey();
+      expect(await startOf('old')).toBe(`template ${before}`);
+      await actor.stopServer();
+      const upgraded = { env: { A3S_BOOT: anotherBootSet(installation.root) } };
+      await actor.ok(['info'], upgraded);
+      await until('the new one is there', async () => (await list()).includes(' 1 on disk'));
+      expect(await list()).toContain(`${before} 1 in use`);
+      await actor.ok(['rm', '--force', 'old']);
+      const started = await startOf('new');
+      expect(started).toMatch(/^template [0-9a-f]{64}$/);
+      expect(started).not.toContain(before);
+      await actor.ok(['rm', '--force', 'new']);
+      await actor.stopServer();
+      await actor.ok(['info'], upgraded);
+      await until('the old one is gone', async () => !(await list()).includes(before));
+      expect(await events('stale')).toBe(`stale ${before} nothing asks for it any more`);
+      expect(await actor.ok(['template', 'prune', '--force'])).toMatch(/^Deleted Templates:\n/);
+      await actor.stopServer();
+    },
+  );
 
   it('that were being made leave nothing, whether the server ends or is killed', async () => {
     await actor.ok(['template', 'prune', '--force']);
@@ -146,7 +151,7 @@ describe.each(ACTORS)('templates of %s', (name) => {
     }
   });
 
-  it('are of no server that is told to have none', async () => {
+  alike('are of no server that is told to have none', async () => {
     await actor.stopServer();
     const off = { env: { A3S_TEMPLATES: 'off' } };
     expect(await actor.ok(['info', '--format', '{{.templates.enabled}}'], off)).toBe('false');
