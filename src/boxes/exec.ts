@@ -155,6 +155,8 @@ async function follow(
     output: OutputReader,
     exited: Promise<Exit>,
   ): Promise<void> => {
+    // Where the output breaks off nobody asks for it.
+    exited.catch(() => undefined);
     for await (const { stream, offset, data } of output) {
       const kind = stream === 'stdout' ? 1 : 2;
       const shown = kind === 1 ? exec.attach.stdout : exec.attach.stderr;

@@ -132,6 +132,8 @@ class Probe {
   }
 
   async #take(output: OutputReader, exited: Promise<Exit>): Promise<Exit> {
+    // Where the output breaks off nobody asks for it.
+    exited.catch(() => undefined);
     for await (const { offset, data } of output) {
       const kept = data.subarray(0, MAX_OUTPUT - this.#bytes);
       this.#truncated ||= kept.length < data.length;
