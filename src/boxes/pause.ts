@@ -4,12 +4,14 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
+import { expectPermission } from './confidential/host-may.ts';
 import type { LiveBox } from './live.ts';
 import { notRunning } from './live.ts';
 import { publish, type Runtime } from './runtime.ts';
 
-/** @throws A3sError `conflict` for one that is paused or waits for its next run, `box-not-running` */
+/** @throws A3sError `conflict` for one that is paused or waits for its next run, `box-not-running`, `host-not-permitted` */
 export async function pauseBox(rt: Runtime, id: string): Promise<void> {
+  expectPermission(rt.store.expect(id), 'pause', 'signals');
   await rt.locks.run(id, async () => {
     const { status } = rt.store.expect(id).state;
     if (status === 'paused') throw new A3sError('conflict', `Container ${id} is already paused`);
@@ -45,8 +47,9 @@ async function thawAgain(rt: Runtime, live: LiveBox): Promise<void> {
   }
 }
 
-/** @throws A3sError `conflict` for one that is not paused */
+/** @throws A3sError `conflict` for one that is not paused, `host-not-permitted` */
 export async function unpauseBox(rt: Runtime, id: string): Promise<void> {
+  expectPermission(rt.store.expect(id), 'unpause', 'signals');
   await rt.locks.run(id, async () => {
     const live = rt.live.get(id);
     if (rt.store.expect(id).state.status !== 'paused' || live === undefined) {

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { A3sError } from '../errors.ts';
 import type { Box, BoxDefinition, RestartPolicy } from './box.ts';
 import { checkResources } from './check-resources.ts';
+import { checkRates } from './confidential/check.ts';
 import type { Limits } from './limits.ts';
 import { type LiveBox, notRunning } from './live.ts';
 import { applyLive } from './live-limits.ts';
@@ -124,6 +125,7 @@ function defined<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Ke
 /** Relying parties have seen what a confidential box may use, and its guest takes it once. */
 function checkMeasured({ definition, name }: Box, after: Changed): void {
   if (definition.confidential === undefined) return;
+  checkRates(after.limits, definition.confidential.changes);
   if (isDeepStrictEqual(resourcesOf(definition), resourcesOf(after))) return;
   throw new A3sError(
     'unsupported-option',

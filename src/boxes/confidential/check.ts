@@ -5,6 +5,7 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { CreateRequest } from '../create-request.ts';
+import type { Limits } from '../limits.ts';
 import type { ConfidentialRequest } from './request.ts';
 
 /** Refuses by name what a confidential box cannot have. @throws A3sError `unsupported-option`, `invalid-argument` */
@@ -17,6 +18,7 @@ export function checkConfidential(request: CreateRequest, asked: ConfidentialReq
       { remedy: 'Leave out -v: put files into the image, or inject secrets.' },
     );
   }
+  checkRates(request.limits, asked.changes);
   for (const { name, variable } of asked.secrets) {
     if (variable === undefined || !request.env.some((entry) => isNamed(entry, variable))) continue;
     throw new A3sError(
@@ -25,6 +27,16 @@ export function checkConfidential(request: CreateRequest, asked: ConfidentialReq
       { remedy: `Leave out -e ${variable}, or the secret's variable.` },
     );
   }
+}
+
+/** What it writes to its own memory, the host does not see. @throws A3sError `unsupported-option` */
+export function checkRates({ disk }: Limits, changes: ConfidentialRequest['changes']): void {
+  if (changes !== 'memory' || Object.values(disk).every((rate: number) => rate === 0)) return;
+  throw new A3sError(
+    'unsupported-option',
+    'Cannot bound what the box reads and writes of its disk of changes: it has none, and keeps them in its memory',
+    { remedy: 'Leave out --device-read-bps and its like, or keep changes on an encrypted disk.' },
+  );
 }
 
 function isNamed(entry: string, variable: string): boolean {
