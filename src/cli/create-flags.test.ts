@@ -56,7 +56,6 @@ describe('flags of run and create', () => {
       ['--log-driver', 'local', '--log-opt', 'max-size=10m', '--log-opt', 'max-file=3'],
       { LogConfig: { Type: 'local', Config: { 'max-size': '10m', 'max-file': '3' } } },
     ],
-    [['-P'], { PublishAllPorts: true }],
   ])('%j', async (args, part) => {
     const { HostConfig } = await created(...args);
     expect(HostConfig).toMatchObject(part);

@@ -81,7 +81,6 @@ export function createRequest(
       ...createLimits(flags),
       ...given('Init', flags.given('init') ? flags.bool('init') : undefined),
       ...given('LogConfig', logConfig(flags)),
-      ...given('PublishAllPorts', flags.bool('publish-all') || undefined),
       ...consoleSize(invocation),
     },
     ...given('Confidential', confidential),

@@ -8,7 +8,7 @@ export const stop: Command = {
   description: 'Stop one or more running boxes',
   flags: [
     string('signal', 'Signal to send to the box', { short: 's' }),
-    int('time', 'Seconds to wait before killing the box', { short: 't' }),
+    int('time', 'Seconds to wait before killing the box', { short: 't', alias: 'timeout' }),
   ],
   operands: { min: 1, max: Infinity },
   async run({ context, flags, operands }) {

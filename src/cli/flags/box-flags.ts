@@ -44,7 +44,6 @@ const COMMON: readonly Flag[] = [
   list('publish', "Publish a box's TCP port(s) to the host; its RA-TLS port is ratls", {
     short: 'p',
   }),
-  bool('publish-all', 'Publish all exposed ports to random ports', { short: 'P' }),
   bool('rm', 'Automatically remove the box when it exits'),
   string('stop-signal', 'Signal to stop the box'),
   int('stop-timeout', 'Timeout (in seconds) to stop a box'),
@@ -99,6 +98,7 @@ const REFUSED: readonly Flag[] = [
   refused('oom-score-adj', VM),
   refused('pid', VM),
   refused('privileged', CONFINEMENT, 'bool'),
+  refused('publish-all', 'publish each port by its number, with -p', 'bool', 'P'),
   refused('read-only', 'the root file system of a box is always writable', 'bool'),
   refused('runtime', 'there is one runtime'),
   refused('security-opt', CONFINEMENT, 'list'),
