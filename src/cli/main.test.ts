@@ -17,6 +17,7 @@ const server = new FakeServer();
 beforeAll(() => server.listen(cli.config.socket));
 afterEach(() => {
   server.calls.length = 0;
+  server.answers.clear();
 });
 afterAll(async () => {
   await server.close();
@@ -75,6 +76,26 @@ describe('in a terminal', () => {
     await screen.until('status=0');
     expect(server.log.some((call) => call.startsWith('DELETE'))).toBe(false);
     await screen.expectSane();
+  });
+
+  it('bash completes commands, flags, and the names that the server has', async () => {
+    server.answers.set('GET /containers/json', { json: [{ Names: ['/web-one'] }] });
+    server.answers.set('GET /images/json', { json: [{ RepoTags: ['registry:5000/app:v1'] }] });
+    screen = new Screen(cli);
+    screen.type('exec bash --norc --noprofile\r');
+    screen.type('a3s-box() { "$NODE" "$CLI" "$@"; }\r');
+    screen.type('source <(a3s-box completion bash); PS1="re""ady> "\r');
+    await screen.until('ready> ');
+    const completed = async (keys: string, line: string): Promise<void> => {
+      screen.type(`${keys}\t`);
+      await screen.until(line);
+      screen.type('\x15');
+    };
+    await completed('a3s-box unpau', 'a3s-box unpause ');
+    await completed('a3s-box run --memory-r', '--memory-reservation ');
+    await completed('a3s-box container restart w', 'restart web-one ');
+    await completed('a3s-box rmi registry:5000/a', 'registry:5000/app:v1 ');
+    await completed('a3s-box completion f', 'completion fish ');
   });
 
   it('a signal from outside ends an exec and restores the terminal', async () => {

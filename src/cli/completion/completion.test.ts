@@ -62,6 +62,8 @@ describe('bash', () => {
     ['a3s-box rmi ', ['images:1']],
     ['a3s-box inspect ', ['boxes-images:1']],
     ['a3s-box pool rm ', ['pools:1']],
+    ['a3s-box completion ', ['bash', 'zsh', 'fish']],
+    ['a3s-box completion bash ', []],
     // What follows a flag is its value, and what follows the image is for the program in the box.
     ['a3s-box run --name ', []],
     ['a3s-box run --name=', []],

@@ -25,6 +25,7 @@ export interface CompletedFlag extends Word {
 export interface Place {
   /** Such as `run`, `container run`; empty for the program itself. */
   readonly paths: readonly string[];
+  /** Or the words of which one has to come. */
   readonly commands: readonly Word[];
   readonly flags: readonly CompletedFlag[];
   /** What the first operand names, and what the others do. */
@@ -62,7 +63,10 @@ function placeOf(command: Parser, paths: readonly string[]): Place {
   const kinds = operands.map((operand) => kindsOf(operand, command.name()));
   return {
     paths,
-    commands: command.commands.map((one) => ({ word: one.name(), help: one.summary() })),
+    commands: [
+      ...command.commands.map((one) => ({ word: one.name(), help: one.summary() })),
+      ...choices(operands[0] ?? '').map((word) => ({ word, help: word })),
+    ],
     flags: command.options.filter(({ hidden }) => !hidden).map(flagOf),
     first: kinds[0] ?? [],
     rest: operands.some((operand) => operand.endsWith('...'))
@@ -89,6 +93,11 @@ function operandsOf(usage: string): readonly string[] {
   return [...words.matchAll(/\[(ps OPTIONS|[^\]]+(?:\[[^\]]*\])?)\]|(\S+)/g)].map(
     ([, optional, needed]) => optional ?? needed ?? '',
   );
+}
+
+/** `bash|zsh|fish` → each of them. */
+function choices(operand: string): readonly string[] {
+  return /^[a-z]+(\|[a-z]+)+$/.test(operand) ? operand.split('|') : [];
 }
 
 /** Commands that only boxes in some state can be given. */

@@ -7,7 +7,7 @@ import { spawn as spawnTerminal } from '@lydell/node-pty';
 import type { BuiltCli } from './built-cli.ts';
 
 /** Far longer than anything takes; then the test says what it saw. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 100_000;
 
 /** `isig` and `icanon` are what raw mode switches off. */
 const SANE =
