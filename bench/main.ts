@@ -8,6 +8,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { api } from './api.ts';
 import { type BenchArguments, parseArguments, UsageError } from './arguments.ts';
 import { attest } from './attest.ts';
 import type { Benchmark } from './benchmark.ts';
@@ -18,6 +19,7 @@ import { confidentialBoot } from './confidential-boot.ts';
 import { density } from './density.ts';
 import { exec } from './exec.ts';
 import { fork } from './fork.ts';
+import { lifecycle } from './lifecycle.ts';
 import { describeMachine, type MachineDescription } from './machine.ts';
 import { pull } from './pull.ts';
 import { asJson, table } from './report.ts';
@@ -38,6 +40,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   coldBoot,
   fork,
   exec,
+  lifecycle,
+  api,
   burst,
   cliStart,
   density,

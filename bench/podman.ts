@@ -115,6 +115,11 @@ export class Podman {
     return this.ok(['run', '--cgroup-parent', `/${basename(this.#directory)}`, ...args]);
   }
 
+  /** The same of `create`. */
+  create(args: readonly string[]): Promise<string> {
+    return this.ok(['create', '--cgroup-parent', `/${basename(this.#directory)}`, ...args]);
+  }
+
   #podman(args: readonly string[]): readonly string[] {
     const at = (name: string): string => join(this.#directory, name);
     const storage = ['--root', at('root'), '--runroot', at('run'), '--storage-driver', 'overlay'];

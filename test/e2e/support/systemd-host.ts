@@ -113,7 +113,9 @@ export class SystemdHost {
   }
 
   async write(path: string, text: string): Promise<void> {
-    await this.#enter('root', ['install', '-D', '-m', '644', '/dev/stdin', path], { stdin: text });
+    const script = 'mkdir -p "$(dirname "$1")" && cat >"$1"';
+    const written = await this.#enter('root', ['sh', '-c', script, 'sh', path], { stdin: text });
+    if (written.code !== 0) throw new Error(`cannot write ${path}: ${written.stderr}`);
   }
 
   #enter(user: ServiceUser, command: readonly string[], options: RunOptions = {}): Promise<Result> {
