@@ -63,8 +63,12 @@ export function localTime(milliseconds: number): string {
   return `${day} ${clock} ${zone} ${zoneName(date)}`;
 }
 
+let zones: Intl.DateTimeFormat | undefined;
+
+/** A format is made once: it costs more than a row of a list. */
 function zoneName(date: Date): string {
-  const parts = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' }).formatToParts(date);
+  zones ??= new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' });
+  const parts = zones.formatToParts(date);
   return parts.find((part) => part.type === 'timeZoneName')?.value ?? '';
 }
 
