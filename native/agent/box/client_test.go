@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 type host struct {
 	t      *testing.T
 	client *http.Client
+	// groupDir stands for the box's control group.
+	groupDir string
 	// version is 1 where it is empty.
 	version string
 }
@@ -94,17 +96,29 @@ func prepared(t *testing.T, spec string) *host {
 	if _, err := os.Stat(shell); err != nil {
 		t.Skip("needs a static busybox at " + shell)
 	}
-	b, err := box.NewTestBox(children, t.TempDir(), shell, []byte(spec))
+	groupDir := t.TempDir()
+	b, err := box.NewTestBox(children, groupDir, shell, []byte(spec))
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := serve(t, b)
+	h.groupDir = groupDir
 	t.Cleanup(func() {
 		if err := box.CloseTestBox(b); err != nil {
 			t.Error(err)
 		}
 	})
 	return h
+}
+
+// group reads a file of the box's control group.
+func (h *host) group(file string) string {
+	h.t.Helper()
+	content, err := os.ReadFile(filepath.Join(h.groupDir, file))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(content))
 }
 
 func (h *host) request(method, path string, body io.Reader) (*http.Response, error) {

@@ -16,7 +16,7 @@ func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte) (*Box
 	if err != nil {
 		return nil, err
 	}
-	for name, content := range map[string]string{"memory.events": "oom_kill 0\n", "cgroup.procs": ""} {
+	for name, content := range testGroup {
 		if err := os.WriteFile(groupDir+"/"+name, []byte(content), 0o600); err != nil {
 			return nil, err
 		}
@@ -38,6 +38,14 @@ func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte) (*Box
 	b.spec, b.ready, b.digest, b.ulimits = spec, true, digestOf(document), spec.Resources.Ulimits
 	b.handles[MainID] = NewHandle(MainID)
 	return b, b.setupOnHost(shell)
+}
+
+// testGroup are the files of the box's group.
+var testGroup = map[string]string{
+	"memory.events": "low 0\noom_kill 0\n", "cgroup.procs": "", "cgroup.events": "populated 1\nfrozen 1\n", "memory.current": "4096\n",
+	"memory.peak": "8192\n", "pids.current": "3\n", "memory.stat": "anon 1024\ninactive_file 2048\n", "pids.max": "max\n",
+	"memory.max": "1048576\n", "io.stat": "254:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6\n",
+	"cpu.stat": "usage_usec 30\nuser_usec 20\nsystem_usec 10\nnr_periods 7\nnr_throttled 2\nthrottled_usec 9\n",
 }
 
 func (b *Box) setupOnHost(shell string) error {

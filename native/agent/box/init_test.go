@@ -106,7 +106,7 @@ func TestTheInitGivesTheTerminalToItsChild(t *testing.T) {
 	h := start(t, initial(`["/bin/busybox","sh","-c","busybox tty; trap 'echo stopped; exit 5' INT; echo ready; while :; do busybox sleep 0.05; done"]`,
 		`"terminal":false`, `"terminal":true`))
 	h.awaitOutput("main", "/dev/pts/0\r\nready\r\n")
-	go h.call("PUT", "/v1/processes/main/stdin", strings.NewReader("\x03"))
+	h.call("PUT", "/v1/processes/main/stdin", strings.NewReader("\x03"))
 	if got := h.exit("main"); got.ExitCode != 5 {
 		t.Errorf("got %+v", got)
 	}

@@ -13,7 +13,8 @@ const example = `{"schema":"a3s-box/box-spec/v1","hostname":"box1","rootfs":{"la
 "network":{"kind":"nic","mac":"52:54:00:12:34:56","mtu":1500,"address":"10.0.2.15","prefixLength":24,"gateway":"10.0.2.2",
 "nameservers":["10.0.2.3"],"search":["a.b"]},
 "confinement":{"capabilities":["CAP_CHOWN"],"noNewPrivileges":true,"seccomp":"default","maskedPaths":["/proc/kcore"],"readonlyPaths":[]},
-"resources":{"memoryBytes":1,"cpuMillis":2,"pids":3}}`
+"resources":{"memoryBytes":1,"cpuMillis":2,"pids":3,"memoryReservationBytes":4,"cpuWeight":5,
+"ulimits":[{"name":"nofile","soft":6,"hard":-1},{"name":"core","soft":0,"hard":0}]},"init":true}`
 
 func TestParseSpecReadsEveryField(t *testing.T) {
 	spec, err := ParseSpec([]byte(example))
@@ -23,7 +24,8 @@ func TestParseSpecReadsEveryField(t *testing.T) {
 	if got, want := spec.serials(), []string{"layer-0", "layer-1", "changes"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("serials: got %v, want %v", got, want)
 	}
-	if *spec.Mounts[0].File != "a file" || spec.Process.Size.Columns != 80 || *spec.Network.MTU != 1500 || *spec.Resources.Pids != 3 {
+	if *spec.Mounts[0].File != "a file" || spec.Process.Size.Columns != 80 || *spec.Network.MTU != 1500 || *spec.Resources.Pids != 3 ||
+		*spec.Resources.MemoryReservationBytes != 4 || *spec.Resources.CPUWeight != 5 || (*spec.Resources.Ulimits)[0].Hard != -1 || !*spec.Init {
 		t.Errorf("got %+v", spec)
 	}
 }
@@ -58,6 +60,14 @@ func TestParseSpecRefuses(t *testing.T) {
 		"an unknown profile":     {`"default"`, `"none"`, "confinement.seccomp: must be default or unconfined"},
 		"a relative masked path": {`"/proc/kcore"`, `"kcore"`, "confinement.maskedPaths: holds what is not an absolute path"},
 		"no process":             {`"pids":3`, `"pids":0`, "resources.pids: must be at least 1"},
+		"no reservation":         {`Bytes":4`, `Bytes":0`, "resources.memoryReservationBytes: must be at least 1"},
+		"a weight beyond":        {`"cpuWeight":5`, `"cpuWeight":10001`, "resources.cpuWeight: must be from 1 to 10000"},
+		"an unknown limit":       {`"nofile"`, `"files"`, "resources.ulimits[0].name: is not a limit"},
+		"a limit twice":          {`"core"`, `"nofile"`, "resources.ulimits[1].name: is there twice"},
+		"a negative limit":       {`"soft":6`, `"soft":-2`, "resources.ulimits[0].soft: must be at least -1"},
+		"soft above hard":        {`"hard":-1`, `"hard":5`, "resources.ulimits[0].soft: must not be above the hard limit"},
+		"soft without bound":     {`"soft":0`, `"soft":-1`, "resources.ulimits[1].soft: must not be above the hard limit"},
+		"an init that is a word": {`"init":true`, `"init":"true"`, "init: must be true or false"},
 		"an unknown key":         {`"pids":3`, `"pids":3,"cpus":1`, `resources: unknown key "cpus"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,7 +2,9 @@ package users
 
 import (
 	"reflect"
+	"strings"
 	"testing"
+	"unicode"
 )
 
 const passwd = `# a comment
@@ -80,6 +82,11 @@ func FuzzPasswd(f *testing.F) {
 		user, err := Resolve(spec, passwd, group)
 		if err != nil {
 			return
+		}
+		for uid, name := range Names(passwd, map[uint32]bool{0: true, user.UID: true}) {
+			if len(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) || uid != 0 && uid != user.UID {
+				t.Fatalf("%d is %q", uid, name)
+			}
 		}
 		if user.UID > 1<<31-1 || user.GID > 1<<31-1 || len(user.Groups) == 0 || user.Groups[0] != user.GID {
 			t.Fatalf("%q: %+v", spec, user)
