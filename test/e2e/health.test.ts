@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACTORS, Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
+
+let installation: Installation;
+beforeAll(async () => {
+  installation = await install();
+});
+afterAll(() => installation.remove());
+
+describe.each(ACTORS)('a health check of %s', (name) => {
+  let actor: Actor;
+  beforeAll(async () => {
+    actor = new Actor(name, installation);
+    await actor.load('busybox');
+    // Made beside the first box otherwise, whose machine and time it would take part in.
+    await actor.ok(['template', 'warm']);
+  });
+  afterAll(() => actor.leave());
+
+  async function health(): Promise<{
+    Status: string;
+    Log: { ExitCode: number; Output: string }[];
+  }> {
+    return JSON.parse(await actor.ok(['inspect', 'checked']))[0].State.Health;
+  }
+
+  async function becomes(status: string): Promise<void> {
+    await until(`the box is ${status}`, async () => (await health()).Status === status);
+  }
+
+  function inBox(line: string): Promise<string> {
+    return actor.ok(['exec', 'checked', 'sh', '-c', line]);
+  }
+
+  it('sees the box from inside, ends with its time, and outlives the server', async () => {
+    const confinement = 'id -u; grep -E "^(Seccomp|NoNewPrivs|CapEff):" /proc/self/status';
+    await actor.ok([
+      ...['run', '-d', '--name', 'checked', '--network', 'none', '--user', '1000'],
+      ...['--health-cmd', `${confinement}; test -e /well`, '--health-interval', '200ms'],
+      ...['--health-retries', '1', BUSYBOX, 'sleep', '1000'],
+    ]);
+    await becomes('unhealthy');
+    await actor.ok(['exec', '--user', '0', 'checked', 'touch', '/well']);
+    await becomes('healthy');
+    expect(await actor.ok(['ps', '--format', '{{.Status}}'])).toMatch(/\(healthy\)$/);
+    // What it says of itself is what an exec does.
+    const said = await inBox(confinement);
+    expect((await health()).Log.at(-1)).toMatchObject({ ExitCode: 0, Output: `${said}\n` });
+
+    const pid = actor.serverPid();
+    process.kill(pid ?? 0, 'SIGKILL');
+    await until('the server is dead', () => actor.serverPid() === undefined);
+    await actor.ok(['exec', '--user', '0', 'checked', 'rm', '/well']);
+    await becomes('unhealthy');
+    await actor.ok(['rm', '--force', 'checked']);
+  });
+
+  it('is killed at its time, with all that it started', async () => {
+    const first = 'touch /once; sleep 987 & setsid sleep 987 & echo hangs; sleep 987';
+    await actor.ok([
+      ...['run', '-d', '--name', 'checked', '--network', 'none', '--health-timeout', '5s'],
+      ...['--health-cmd', `test -e /once || { ${first}; }`, '--health-interval', '200ms'],
+      ...[BUSYBOX, 'sleep', '1000'],
+    ]);
+    await until('the probe after it went well', async () => (await health()).Log.length > 1);
+    expect((await health()).Log[0]).toMatchObject({
+      ExitCode: -1,
+      Output: expect.stringMatching(/^Health check exceeded timeout \(5s\): hangs/),
+    });
+    expect((await health()).Status).toBe('healthy');
+    const all = await inBox('for p in /proc/[0-9]*; do tr "\\0" " " < $p/cmdline; echo; done');
+    expect(all.split('\n').filter((line) => line.startsWith('sleep'))).toEqual(['sleep 1000 ']);
+    await actor.ok(['rm', '--force', 'checked']);
+    expect(actor.machines()).toEqual([]);
+  });
+});

@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACTORS, Actor } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
+
+let installation: Installation;
+beforeAll(async () => {
+  installation = await install();
+});
+afterAll(() => installation.remove());
+
+describe.each(ACTORS)('the restart policies of %s', (name) => {
+  let actor: Actor;
+  beforeAll(async () => {
+    actor = new Actor(name, installation);
+    await actor.load('busybox');
+    // Made beside the first box otherwise, whose machine and time it would take part in.
+    await actor.ok(['template', 'warm']);
+  });
+  afterAll(() => actor.leave());
+
+  async function killServer(): Promise<void> {
+    const pid = actor.serverPid();
+    if (pid === undefined) throw new Error('there is no server to kill');
+    process.kill(pid, 'SIGKILL');
+    await until('the server is dead', () => actor.serverPid() === undefined);
+  }
+
+  async function inspect(box: string) {
+    return JSON.parse(await actor.ok(['inspect', box]))[0];
+  }
+
+  async function runs(box: string, restartCount: number, status: string): Promise<void> {
+    await until(`${box} is ${status} after ${restartCount} restarts`, async () => {
+      const { RestartCount, State } = await inspect(box);
+      return RestartCount === restartCount && State.Status === status;
+    });
+  }
+
+  it('start a box that fails twice more, and no box that a user stops', async () => {
+    const failing = ['run', '-d', '--name', 'failing', '--network', 'none'];
+    const script = 'echo "run $(cat /n 2>/dev/null)"; echo again > /n; exit 3';
+    await actor.ok([...failing, '--restart', 'on-failure:2', BUSYBOX, 'sh', '-c', script]);
+    await runs('failing', 2, 'exited');
+    expect((await inspect('failing')).State.ExitCode).toBe(3);
+    // Its disk of changes is the same one in every run.
+    expect(await actor.ok(['logs', 'failing'])).toBe('run \nrun again\nrun again');
+    await actor.ok(['rm', 'failing']);
+
+    const kept = ['run', '-d', '--name', 'kept', '--network', 'none'];
+    await actor.ok([...kept, '--restart', 'unless-stopped', BUSYBOX, 'sleep', '1000']);
+    const [vmm] = actor.vmms();
+    process.kill(vmm?.pid ?? 0, 'SIGKILL');
+    await runs('kept', 1, 'running');
+    await actor.ok(['stop', '--time', '0', 'kept']);
+    await killServer();
+    expect((await inspect('kept')).State.Status).toBe('exited');
+    expect(actor.machines()).toEqual([]);
+    await actor.ok(['rm', 'kept']);
+  });
+
+  it('hold while no server is there, and after it', async () => {
+    const args = ['run', '-d', '--name', 'always', '--network', 'none', '--restart', 'always'];
+    await actor.ok([...args, BUSYBOX, 'sleep', '1000']);
+    await killServer();
+    // As the end of the host: its machines are gone, and nobody saw it.
+    for (const { pid } of actor.vmms()) process.kill(pid, 'SIGKILL');
+    await until('the machines are gone', () => actor.vmms().length === 0);
+    await runs('always', 1, 'running');
+    const before = (await inspect('always')).State.StartedAt;
+    await actor.ok(['restart', '--time', '0', 'always']);
+    const { RestartCount, State } = await inspect('always');
+    expect({ RestartCount, Status: State.Status }).toEqual({ RestartCount: 0, Status: 'running' });
+    expect(State.StartedAt).not.toBe(before);
+    await actor.ok(['rm', '--force', 'always']);
+    expect(actor.machines()).toEqual([]);
+  });
+});
