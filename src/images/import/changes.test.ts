@@ -48,7 +48,6 @@ describe('changes', () => {
     ['RUN true', 'invalid-argument', /"RUN" is not a valid change/],
     ['constructor x', 'invalid-argument', /is not a valid change/],
     ['', 'invalid-argument', /is not a valid change/],
-    ['HEALTHCHECK NONE', 'unsupported-option', /health checks are not run/],
     ['CMD', 'invalid-argument', /says nothing/],
     ['ENV A', 'invalid-argument', /NAME=VALUE/],
     ['ENV A=1 B', 'invalid-argument', /NAME=VALUE/],

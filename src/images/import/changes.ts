@@ -6,6 +6,7 @@
 import { posix } from 'node:path';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
+import { type HealthcheckConfig, parseHealthcheck } from './healthcheck.ts';
 import { expandText, splitWords } from './word-lexer.ts';
 
 const MAX_CHANGES = 256;
@@ -24,6 +25,7 @@ export interface ProcessConfig {
   readonly ExposedPorts: Readonly<Record<string, object>>;
   readonly Volumes: Readonly<Record<string, object>>;
   readonly OnBuild: readonly string[];
+  readonly Healthcheck: HealthcheckConfig;
 }
 
 interface State {
@@ -40,6 +42,7 @@ interface State {
   workingDir: string;
   user: string;
   stopSignal: string;
+  healthcheck: HealthcheckConfig | undefined;
 }
 
 type Instruction = (text: string, state: State) => void;
@@ -60,6 +63,14 @@ const INSTRUCTIONS: Readonly<Record<string, Instruction>> = {
       state.named += ports.length;
       if (state.named > MAX_PORTS) throw bad('EXPOSE', text, 'it names too many ports');
       for (const port of ports) state.ports.add(port);
+    }
+  },
+  HEALTHCHECK: (text, state) => {
+    try {
+      state.healthcheck = parseHealthcheck(text, execForm);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw bad('HEALTHCHECK', text, error.message);
     }
   },
   ONBUILD: (text, state) => {
@@ -91,14 +102,7 @@ const INSTRUCTIONS: Readonly<Record<string, Instruction>> = {
   },
 };
 
-/** Docker takes these too; here they would be promises that nothing keeps. */
-const REFUSED: Readonly<Record<string, string>> = {
-  HEALTHCHECK: 'health checks are not run yet',
-};
-
-/**
- * @throws A3sError `invalid-argument` for what cannot be read; `unsupported-option` for an instruction that is not taken
- */
+/** @throws A3sError `invalid-argument` for what cannot be read */
 export function applyChanges(changes: readonly string[]): Partial<ProcessConfig> {
   if (changes.length > MAX_CHANGES) {
     throw new A3sError('invalid-argument', `Cannot apply more than ${MAX_CHANGES} changes`);
@@ -116,6 +120,7 @@ export function applyChanges(changes: readonly string[]): Partial<ProcessConfig>
     workingDir: '',
     user: '',
     stopSignal: '',
+    healthcheck: undefined,
   };
   for (const change of changes) apply(change.trim(), state);
   return configOf(state);
@@ -128,10 +133,6 @@ function apply(change: string, state: State): void {
   if (/[\0\r\n]/.test(change)) throw bad('', change, 'a change is one line');
   const [, word = '', text = ''] = /^(\S+)\s*(.*)$/.exec(change) ?? [];
   const name = word.toUpperCase();
-  const refused = Object.hasOwn(REFUSED, name) ? REFUSED[name] : undefined;
-  if (refused !== undefined) {
-    throw new A3sError('unsupported-option', `${name} is not supported: ${refused}`);
-  }
   const instruction = Object.hasOwn(INSTRUCTIONS, name) ? INSTRUCTIONS[name] : undefined;
   if (instruction === undefined) {
     throw new A3sError(
@@ -156,6 +157,7 @@ function configOf(state: State): Partial<ProcessConfig> {
     ...(state.user !== '' && { User: state.user }),
     ...(labels.size > 0 && { Labels: Object.fromEntries(labels) }),
     ...(state.stopSignal !== '' && { StopSignal: state.stopSignal }),
+    ...(state.healthcheck !== undefined && { Healthcheck: state.healthcheck }),
     ...(ports.size > 0 && { ExposedPorts: setOf(ports) }),
     ...(volumes.size > 0 && { Volumes: setOf(volumes) }),
     ...(onBuild.length > 0 && { OnBuild: onBuild }),
