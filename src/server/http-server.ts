@@ -5,45 +5,69 @@
  */
 import { createServer, type Server } from 'node:http';
 import type { Server as NetServer, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { Runtime } from '../boxes/runtime.ts';
+import { Connections } from './http/connections.ts';
+import { BUSY, hangUp, refusalOf } from './http/refusal.ts';
 import { createRouter } from './router.ts';
 import { ROUTES } from './routes.ts';
 import { listenPrivately } from './socket.ts';
 import { listenOn } from './systemd/listen.ts';
 import { handleUpgrade } from './upgrade.ts';
 
-const MAX_CONNECTIONS = 1024;
+export interface HttpLimits {
+  /** Served at once; a thousand who follow something, and as many others. */
+  readonly connections: number;
+  /** More of them that are told so; what comes on top is hung up on. */
+  readonly refusals: number;
+  /** Time for the headers of a request. */
+  readonly headersMs: number;
+}
+
+const LIMITS: HttpLimits = { connections: 2048, refusals: 128, headersMs: 15_000 };
 const MAX_HEADERS = 32 * 1024;
-const HEADERS_MS = 15_000;
 /** Time for answers that are under way when the server ends. */
 const CLOSE_MS = 2_000;
 
 export class HttpServer {
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
   readonly #beside: NetServer[] = [];
+  readonly #connections: Connections;
+  /** Those with an answer under way. */
+  readonly #answering = new WeakSet<Duplex>();
 
-  constructor(rt: Runtime, stopServer: () => void) {
+  constructor(rt: Runtime, stopServer: () => void, limits: HttpLimits = LIMITS) {
+    const { connections, refusals, headersMs } = limits;
     const app = createRouter({ rt, routes: ROUTES, stopServer });
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+    this.#connections = new Connections(connections, refusals);
     this.#server = createServer(
       {
         maxHeaderSize: MAX_HEADERS,
-        headersTimeout: HEADERS_MS,
+        headersTimeout: headersMs,
+        connectionsCheckingInterval: Math.ceil(headersMs / 3),
         // Bodies have their own deadlines: an image may take long, a document may not.
         requestTimeout: 0,
       },
-      (incoming, outgoing) => void listener(incoming, outgoing),
+      (incoming, outgoing) => {
+        const { socket } = incoming;
+        if (this.#connections.isBeyond(socket)) return void hangUp(socket, BUSY);
+        this.#answering.add(socket);
+        outgoing.once('close', () => this.#answering.delete(socket));
+        void listener(incoming, outgoing);
+      },
     );
-    this.#server.maxConnections = MAX_CONNECTIONS;
-    this.#server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      // Whoever uses the socket hears of its errors; here they only must not end the process.
-      socket.on('error', () => undefined);
-      socket.once('close', () => this.#sockets.delete(socket));
+    // Whoever has said all that there is to say still gets the whole answer. Node knows it, its types do not.
+    Object.assign(this.#server, { httpAllowHalfOpen: true });
+    this.#server.on('connection', (socket: Socket) => this.#connections.add(socket));
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      // In the middle of an answer nothing can be said.
+      if (this.#answering.has(socket)) socket.destroy();
+      else hangUp(socket, refusalOf(error));
     });
     this.#server.on('upgrade', (incoming, socket, head) => {
+      if (this.#connections.isBeyond(incoming.socket)) return void hangUp(socket, BUSY);
       void handleUpgrade(app, incoming, socket, head);
     });
   }
@@ -63,12 +87,10 @@ export class HttpServer {
       this.#server.close(() => resolve());
     });
     for (const beside of this.#beside) beside.close();
-    const timer = setTimeout(() => {
-      for (const socket of this.#sockets) socket.destroy();
-    }, CLOSE_MS);
+    const timer = setTimeout(() => this.#connections.destroyAll(), CLOSE_MS);
     this.#server.closeIdleConnections();
     await closed;
     clearTimeout(timer);
-    for (const socket of this.#sockets) socket.destroy();
+    this.#connections.destroyAll();
   }
 }

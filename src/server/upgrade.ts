@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Hono } from 'hono';
 import { A3sError } from '../errors.ts';
@@ -52,11 +52,18 @@ function requestOf(incoming: IncomingMessage, bytes: SocketBytes): Request {
     throw new A3sError('invalid-argument', 'A request that upgrades must say its body’s length');
   }
   const length = Number(incoming.headers['content-length'] ?? 0);
-  const url = new URL(incoming.url ?? '/', 'http://a3s-box');
+  const url = urlOf(incoming.url ?? '/');
   if (method === 'GET' || method === 'HEAD' || length === 0) return new Request(url, { method });
   const body = ReadableStream.from(bytes.take(length));
   // `duplex` is required by the standard and unknown to the types.
   return new Request(url, { method, body, duplex: 'half' } as RequestInit);
+}
+
+/** Two slashes at the beginning name no host here. */
+function urlOf(target: string): URL {
+  const url = target.startsWith('/') ? `http://a3s-box${target}` : target;
+  if (!URL.canParse(url)) throw new A3sError('invalid-argument', 'The request’s target is no URL');
+  return new URL(url);
 }
 
 async function answer(socket: Duplex, response: Response): Promise<void> {
@@ -64,7 +71,7 @@ async function answer(socket: Duplex, response: Response): Promise<void> {
     .filter(([name]) => name !== 'transfer-encoding')
     .map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(
-    `HTTP/1.1 ${response.status} ${response.statusText}\r\n${headers.join('')}connection: close\r\n\r\n`,
+    `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ''}\r\n${headers.join('')}connection: close\r\n\r\n`,
   );
   if (response.body !== null) {
     for await (const chunk of response.body) {

@@ -21,9 +21,9 @@ export interface VersionedPath {
 
 /** Takes the version off the path: `/v1.45/info` is `/info` of 45. Undefined for one that is not served. */
 export function splitVersion(pathname: string): VersionedPath | undefined {
-  const match = /^\/v(\d{1,4})\.(\d{1,4})(?=\/)/.exec(pathname);
+  const match = /^\/v(\d[\d.]{0,200})(?=\/)/.exec(pathname);
   if (match === null) return { path: pathname, minor: API_MINOR };
-  const minor = Number(match[2]);
-  if (match[1] !== '1' || minor < MIN_API_MINOR || minor > MAX_ACCEPTED_MINOR) return undefined;
+  const minor = Number(/^1\.(\d{1,4})$/.exec(match[1] ?? '')?.[1] ?? Number.NaN);
+  if (!(minor >= MIN_API_MINOR && minor <= MAX_ACCEPTED_MINOR)) return undefined;
   return { path: pathname.slice(match[0].length), minor };
 }

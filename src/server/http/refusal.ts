@@ -1,0 +1,67 @@
+/**
+ * Answers to what is no request, or comes when no more are taken: written by hand, since nothing behind them has run.
+ *
+ * @module
+ */
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { FailureBody } from './failure.ts';
+
+interface Refusal {
+  readonly status: number;
+  readonly body: FailureBody;
+}
+
+/** Of connections beyond those that are served. */
+export const BUSY: Refusal = {
+  status: 503,
+  body: {
+    message: 'Too many connections are open',
+    code: 'conflict',
+    remedy: 'Close some, or try again later.',
+  },
+};
+
+/** By what Node's parser says of the bytes. */
+export function refusalOf(error: NodeJS.ErrnoException): Refusal {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return {
+        status: 431,
+        body: { message: 'The request’s headers are too large', code: 'too-large' },
+      };
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return {
+        status: 413,
+        body: { message: 'The extensions of a chunk are too large', code: 'too-large' },
+      };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return {
+        status: 408,
+        body: { message: 'The request did not arrive in time', code: 'invalid-argument' },
+      };
+    default:
+      return {
+        status: 400,
+        body: { message: 'The request is not HTTP/1.1', code: 'invalid-argument' },
+      };
+  }
+}
+
+/** Answers, and ends the connection. */
+export function hangUp(socket: Duplex, refusal: Refusal): void {
+  if (socket.writable) socket.end(textOf(refusal), () => socket.destroy());
+  else socket.destroy();
+}
+
+function textOf({ status, body }: Refusal): string {
+  const document = `${JSON.stringify(body)}\n`;
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(document)}`,
+    'Connection: close',
+    '',
+    document,
+  ].join('\r\n');
+}
