@@ -1,7 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { HttpServer } from './http-server.ts';
 import { TestHome } from './testing/home.ts';
 
 const home = new TestHome();
@@ -22,8 +21,8 @@ afterEach(async () => {
   expect(warnings).toEqual([]);
 });
 
-function dial(path = home.config.socket): Socket {
-  const socket = connect({ path, allowHalfOpen: true });
+function dial(): Socket {
+  const socket = connect({ path: home.config.socket, allowHalfOpen: true });
   socket.on('error', () => undefined);
   return socket;
 }
@@ -348,73 +347,5 @@ describe('clients that come and go', () => {
       home.call('GET', index % 2 === 0 ? `/containers/${box}/json` : '/containers/json'),
     );
     for (const { status } of await Promise.all(calls)) expect(status).toBe(200);
-  });
-});
-
-describe('clients that take their time', () => {
-  const path = `${home.config.socket}.small`;
-  let server: HttpServer;
-  beforeAll(async () => {
-    server = new HttpServer(home.runtime, () => undefined, {
-      connections: 5,
-      refusals: 3,
-      headersMs: 600,
-    });
-    await server.listen(path);
-  });
-  afterAll(() => server.close());
-
-  it.each([
-    ['nothing', ''],
-    ['half a request line', 'GET /_p'],
-    ['headers without end', 'GET /_ping HTTP/1.1\r\nHost: x\r\nA: '],
-  ])('and send %s are hung up on', async (_name, bytes) => {
-    const socket = dial(path);
-    const heard = listen(socket);
-    socket.write(bytes);
-    await until(() => heard.ended || socket.destroyed);
-    expect(heard.text).toMatch(/^($|HTTP\/1\.1 408 )/);
-    socket.destroy();
-  });
-
-  it('are refused where they are too many, and taken when there is room again', async () => {
-    const sockets = Array.from({ length: 5 }, () => dial(path));
-    const following = sockets.map((socket) => {
-      socket.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n');
-      return listen(socket);
-    });
-    await until(() => following.every(({ text }) => text.startsWith('HTTP/1.1 200 ')));
-    for (const request of [get('/_ping'), `POST /containers/x/attach HTTP/1.1\r\n${UPGRADE}\r\n`]) {
-      const late = dial(path);
-      late.write(request);
-      expect(await text(late)).toMatch(/^HTTP\/1\.1 503 [\s\S]*Too many connections/);
-      late.destroy();
-    }
-    const many = Array.from({ length: 20 }, () => dial(path));
-    await Promise.all(
-      many
-        .slice(3)
-        .map(
-          (socket) =>
-            new Promise((resolve) =>
-              socket
-                .once('close', resolve)
-                .resume()
-                .once('end', () => socket.destroy()),
-            ),
-        )
-        .slice(10),
-    );
-    for (const socket of [...many, ...sockets]) socket.destroy();
-    await expect
-      .poll(
-        async () => {
-          const again = dial(path);
-          again.write(get('/_ping'));
-          return await text(again).catch(() => '');
-        },
-        { timeout: 120_000 },
-      )
-      .toMatch(/^HTTP\/1\.1 200 /);
   });
 });

@@ -11,6 +11,9 @@ import { A3sError } from '../errors.ts';
 /** What Linux takes for the path of a unix socket. */
 const MAX_PATH = 107;
 
+/** Clients that come at once, each of which the kernel refuses beyond it. */
+const BACKLOG = 2048;
+
 /**
  * Listens on `path`, in place of a socket that a dead server left. The caller holds the home's lock, so no living server
  * has it.
@@ -31,7 +34,7 @@ export async function listenPrivately(server: Server, path: string): Promise<voi
     const made = join(directory, 's');
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(made, () => {
+      server.listen({ path: made, backlog: BACKLOG }, () => {
         server.off('error', reject);
         resolve();
       });
