@@ -22,7 +22,6 @@ export async function listenOn(
   const beside = createServer({ allowHalfOpen: true }, (socket) => {
     server.emit('connection', socket);
   });
-  beside.maxConnections = server.maxConnections;
   await listening(beside, descriptor);
   return beside;
 }
