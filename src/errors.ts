@@ -32,6 +32,8 @@ export const ERROR_STATUS = {
   'no-such-snapshot': 404,
   'no-such-pool': 404,
   'no-such-boot-set': 404,
+  'no-such-network': 404,
+  'no-such-volume': 404,
   'no-such-box': 404,
   'no-such-exec': 404,
   'no-such-route': 404,

@@ -57,6 +57,7 @@ describe('docker', () => {
     [['network', 'prune', '-f']],
     [['volume', 'prune', '-f']],
     [['network', 'ls']],
+    [['network', 'inspect', 'bridge', 'none']],
     [['volume', 'ls']],
     [['plugin', 'ls']],
     [['info']],
@@ -68,6 +69,9 @@ describe('docker', () => {
   it.each([
     [['network', 'create', 'mine'], 'Cannot create a network'],
     [['volume', 'create', 'mine'], 'Cannot create a volume'],
+    [['network', 'rm', 'bridge'], 'cannot be removed'],
+    [['network', 'inspect', 'mine'], 'network mine not found'],
+    [['volume', 'inspect', 'mine'], 'no such volume'],
     [['swarm', 'init'], 'Cannot manage swarm'],
     [['service', 'ls'], 'Cannot list services'],
     [['plugin', 'install', '--grant-all-permissions', 'x/y'], 'Cannot manage plugins'],

@@ -42,7 +42,7 @@ const Create = z.strictObject({
     .default(''),
   ConsoleSize: consoleSize,
 });
-const CREATE_KEYS = Object.keys(Create.shape);
+export const EXEC_KEYS = Object.keys(Create.shape);
 
 const Start = z
   .strictObject({
@@ -87,7 +87,7 @@ export const EXEC_ROUTES: readonly Route[] = [
     body: noBody,
     handler: ({ rt, id, body }) => {
       const { definition } = rt.store.resolve(id);
-      const asked = parseRequest(Create, withoutAbsent('', body, CREATE_KEYS, ABSENT_EXEC));
+      const asked = parseRequest(Create, withoutAbsent('', body, EXEC_KEYS, ABSENT_EXEC));
       const exec = createExec(rt, definition.id, {
         command: asked.Cmd,
         env: asked.Env,

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { GUEST_NETWORK } from '../../engine/network.ts';
+import { A3sError } from '../../errors.ts';
 import { json } from '../http/answer.ts';
 import type { Document } from '../replies.ts';
 import { type Route, route } from '../route.ts';
@@ -45,7 +46,7 @@ type Network = Document<typeof Network>;
 const { gateway, prefixLength } = GUEST_NETWORK;
 const SUBNET = `${gateway.replace(/\.\d+$/, '.0')}/${prefixLength}`;
 
-export const NETWORKS: readonly Network[] = [
+const NETWORKS: readonly Network[] = [
   network('bridge', 'bridge', [{ Subnet: SUBNET, Gateway: gateway }]),
   network('none', 'null', []),
 ];
@@ -76,9 +77,31 @@ export const NETWORK_ROUTES: readonly Route[] = [
       return json(found);
     },
   }),
+  route('GET', '/networks/:id', {
+    access,
+    summary: 'One network',
+    query: query({}),
+    body: noBody,
+    answers: { 200: Network },
+    handler: ({ id }) => json(networkOf(id)),
+  }),
+  route('DELETE', '/networks/:id', {
+    access,
+    summary: 'Removes a network',
+    query: query({}),
+    body: noBody,
+    answers: {},
+    handler: ({ id }) => {
+      const { Name } = networkOf(id);
+      throw new A3sError(
+        'unsupported-option',
+        `${Name} is a pre-defined network and cannot be removed`,
+      );
+    },
+  }),
   route('POST', '/networks/prune', {
     access,
-    summary: 'Removes networks that nothing uses: there are none that could be',
+    summary: 'Removes networks that nothing uses',
     query: prunes,
     body: noBody,
     answers: { 200: z.strictObject({ NetworksDeleted: none }) },
@@ -86,15 +109,27 @@ export const NETWORK_ROUTES: readonly Route[] = [
   }),
   route('GET', '/volumes', {
     access,
-    summary: 'Named volumes: there are none',
+    summary: 'The volumes',
     query: query({ filters: filters(['dangling', 'driver', 'label', 'name']) }),
     body: noBody,
     answers: { 200: z.strictObject({ Volumes: none, Warnings: none }) },
     handler: () => json({ Volumes: [], Warnings: [] }),
   }),
+  ...(['GET', 'DELETE'] as const).map((method) =>
+    route(method, '/volumes/:id', {
+      access,
+      summary: method === 'GET' ? 'One volume' : 'Removes a volume',
+      query: query({}),
+      body: noBody,
+      answers: {},
+      handler: ({ id }) => {
+        throw new A3sError('no-such-volume', `get ${id.slice(0, 128)}: no such volume`);
+      },
+    }),
+  ),
   route('POST', '/volumes/prune', {
     access,
-    summary: 'Removes volumes that nothing uses: there are none',
+    summary: 'Removes volumes that nothing uses',
     query: prunes,
     body: noBody,
     answers: { 200: z.strictObject({ VolumesDeleted: none, SpaceReclaimed: z.literal(0) }) },
@@ -102,7 +137,7 @@ export const NETWORK_ROUTES: readonly Route[] = [
   }),
   route('POST', '/build/prune', {
     access,
-    summary: 'Empties the build cache: there is none',
+    summary: 'Empties the build cache',
     query: query({}),
     body: noBody,
     answers: { 200: z.strictObject({ CachesDeleted: none, SpaceReclaimed: z.literal(0) }) },
@@ -110,13 +145,22 @@ export const NETWORK_ROUTES: readonly Route[] = [
   }),
   route('GET', '/plugins', {
     access,
-    summary: 'Plugins: there are none',
+    summary: 'The plugins',
     query: query({}),
     body: noBody,
     answers: { 200: none },
     handler: () => json([]),
   }),
 ];
+
+/** By its name, or a part of its id. @throws A3sError `no-such-network` */
+function networkOf(reference: string): Network {
+  const found = NETWORKS.find(
+    ({ Name, Id }) => Name === reference || (reference.length >= 12 && Id.startsWith(reference)),
+  );
+  if (found !== undefined) return found;
+  throw new A3sError('no-such-network', `network ${reference.slice(0, 128)} not found`);
+}
 
 function network(
   Name: Network['Name'],
