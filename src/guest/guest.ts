@@ -36,7 +36,7 @@ const PROMPT_MS = 30_000;
 /** For requests that wait for devices, mounts, or the program to be loaded. */
 const SETUP_MS = 120_000;
 const STATE_BYTES = 4 * 1024 * 1024;
-const TOP_BYTES = 2 * 1024 * 1024;
+const TOP_BYTES = 8 * 1024 * 1024;
 const STATS_BYTES = 256 * 1024;
 
 const nothing = z.undefined();

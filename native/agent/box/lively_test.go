@@ -35,10 +35,8 @@ func latest(t *testing.T, spec string) *host {
 
 func TestTheProcessesOfTheBoxAreListed(t *testing.T) {
 	h := latest(t, document)
-	p := script("echo ready; exec busybox sleep 1000")
-	p.User = "app"
+	p := process{Args: []string{"busybox", "sleep", "1000"}, Env: []string{"PATH=/bin"}, Cwd: "/", User: "app"}
 	h.launch("s", p)
-	h.awaitOutput("s", "ready\n")
 	got := h.top()
 	if len(got) != 2 {
 		t.Fatalf("got %+v", got)
