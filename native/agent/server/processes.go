@@ -218,4 +218,9 @@ func (s *Server) resize(body []byte, id string) (reply, error) {
 	return nothing, h.Resize(uint16(size.Rows), uint16(size.Columns))
 }
 
-func (s *Server) forget(_ []byte, id string) (reply, error) { return nothing, s.Box.Forget(id) }
+// forget is answered beside all else: it may have to wait for the end of what the process left behind.
+func (s *Server) forget(t *http2.Stream, _ []byte, id string) {
+	s.order.after(id, func() {
+		go func() { give(t)(nothing, s.Box.Forget(id)) }()
+	})
+}

@@ -90,7 +90,7 @@ var routes = []route{
 	{method: "GET", path: "/v1/processes/{id}/ended", in: allGuests, may: freeOfMain, since: 4, stream: (*Server).ended},
 	{method: "PUT", path: "/v1/processes/{id}/stdin", in: allGuests, may: ofMain(launchspec.MayAttach), stream: (*Server).stdin},
 	{method: "GET", path: "/v1/processes/{id}", in: allGuests, may: freeOfMain, prompt: (*Server).process},
-	{method: "DELETE", path: "/v1/processes/{id}", in: allGuests, may: freeOfMain, prompt: (*Server).forget},
+	{method: "DELETE", path: "/v1/processes/{id}", in: allGuests, may: freeOfMain, stream: (*Server).forget},
 	{method: "POST", path: "/v1/processes/{id}/signal", in: allGuests, may: maySignal, limit: maxDocumentBytes, prompt: (*Server).signal},
 	{method: "POST", path: "/v1/processes/{id}/resize", in: allGuests, may: ofMain(launchspec.MayAttach), limit: maxDocumentBytes, prompt: (*Server).resize},
 	{method: "GET", path: "/v1/top", in: allGuests, may: may(launchspec.MayStats), since: 4, stream: (*Server).top},
