@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { A3sError } from '../errors.ts';
 import type { Guest } from '../guest/guest.ts';
 import { MAIN, type Process } from '../guest/protocol.ts';
 import { isProbe } from './health-probe.ts';
@@ -11,11 +12,15 @@ import { persist } from './persist.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Their clients are gone, so their output is read and dropped. Never rejects. */
-export async function drainExecs(rt: Pick<Runtime, 'log'>, live: LiveBox): Promise<void> {
+export async function drainExecs(rt: Pick<Runtime, 'log' | 'execs'>, live: LiveBox): Promise<void> {
   try {
     await persist(live, async (guest) => {
       const { processes } = await guest.state(live.signal);
-      const execs = processes.filter(({ id }) => id !== MAIN);
+      // Meanwhile this server may have started some of its own.
+      const own = new Set(rt.execs.ofBox(live.id).map(({ id }) => id));
+      const execs = processes.filter(
+        ({ id }) => id !== MAIN && !own.has(id) && !live.probes.has(id),
+      );
       await Promise.all(execs.map((exec) => drain(guest, exec, live.signal)));
     });
   } catch (error) {
@@ -24,9 +29,17 @@ export async function drainExecs(rt: Pick<Runtime, 'log'>, live: LiveBox): Promi
 }
 
 async function drain(guest: Guest, exec: Process, signal: AbortSignal): Promise<void> {
-  // Nobody counts its time any more.
-  if (isProbe(exec.id) && exec.state === 'running') await guest.signal(exec.id, 'SIGKILL');
-  const reader = await guest.output(exec.id, exec.acknowledged, signal);
-  for await (const { offset, data } of reader) reader.ack(offset + data.length);
-  await guest.forget(exec.id);
+  try {
+    // Nobody counts its time any more.
+    if (isProbe(exec.id) && exec.state === 'running') await guest.signal(exec.id, 'SIGKILL');
+    const reader = await guest.output(exec.id, exec.acknowledged, signal);
+    for await (const { offset, data } of reader) reader.ack(offset + data.length);
+    await guest.forget(exec.id);
+  } catch (error) {
+    // It ended, or whoever follows it has forgotten it, meanwhile.
+    if (error instanceof A3sError && GONE.has(error.code)) return;
+    throw error;
+  }
 }
+
+const GONE: ReadonlySet<string> = new Set(['no-such-exec', 'conflict']);

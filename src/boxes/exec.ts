@@ -36,8 +36,8 @@ export interface ExecRequest {
 export function createExec(rt: Runtime, boxId: string, request: ExecRequest): Exec {
   const box = rt.store.expect(boxId);
   expectPermission(box, 'run a program in', 'exec');
-  const live = rt.live.expect(boxId);
   checkActive(box);
+  const live = rt.live.expect(boxId);
   if (request.command.length === 0) {
     throw new A3sError('invalid-argument', 'No exec command specified');
   }
@@ -62,6 +62,12 @@ function checkActive({ definition: { id }, state: { status } }: Box): void {
   if (status === 'running') return;
   if (status === 'paused') {
     throw new A3sError('conflict', `Container ${id} is paused, unpause the container before exec`);
+  }
+  if (status === 'restarting') {
+    throw new A3sError(
+      'conflict',
+      `Container ${id} is restarting, wait until the container is running`,
+    );
   }
   throw notRunning(id);
 }

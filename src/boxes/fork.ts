@@ -85,6 +85,8 @@ export async function createFork(
     hostname: id.slice(0, 12),
     ports: [...request.ports],
     autoRemove: request.autoRemove,
+    // One that is removed at its end is not started again.
+    ...(request.autoRemove ? { restart: { name: 'no', maximumRetryCount: 0 } } : {}),
     attach: { stdin: false, stdout: true, stderr: true },
     snapshot: taken.snapshot.id,
   };

@@ -67,6 +67,8 @@ export async function runProbe(
     return end(FAILED, `Health check exceeded timeout (${duration(timeout)})${said}`);
   } catch (error) {
     if (stopped.aborted || live.signal.aborted) return undefined;
+    // The connection broke before the guest had heard of it.
+    if (error instanceof A3sError && error.code === 'no-such-exec') return undefined;
     // As Docker has it: what cannot be started is a failure of the check.
     return end(FAILED, error instanceof Error ? error.message : String(error));
   } finally {
@@ -108,12 +110,17 @@ class Probe {
     });
     const guest = await this.#live.guest();
     this.#started = true;
-    const launched = await guest.launch(this.#id, process, signal, { group: true });
-    this.#tell(`exec_start: ${this.#command.join(' ')}`);
-    const exit = await this.#take(launched.output, launched.exit).catch(async (error: unknown) => {
-      if (signal.aborted) throw error;
-      return await this.#goOn();
-    });
+    this.#live.probes.add(this.#id);
+    const launched = guest.launch(this.#id, process, signal, { group: true });
+    const exit = await launched
+      .then(async (started) => {
+        this.#tell(`exec_start: ${this.#command.join(' ')}`);
+        return await this.#take(started.output, started.exit);
+      })
+      .catch(async (error: unknown) => {
+        if (signal.aborted || !guest.speaks(4) || !isLost(error)) throw error;
+        return await this.#goOn();
+      });
     this.#tell('exec_die', { exitCode: String(exit.exitCode) });
     void this.#forget();
     return exit;
@@ -164,6 +171,7 @@ class Probe {
   async #forget(): Promise<void> {
     try {
       await (await this.#live.guest()).forget(this.#id);
+      this.#live.probes.delete(this.#id);
     } catch (error) {
       if (this.#live.signal.aborted) return;
       this.#rt.log.error('a probe is not forgotten', error, { box: this.#live.id });
@@ -174,6 +182,11 @@ class Probe {
     if (this.#live.signal.aborted) return;
     publish(this.#rt, this.#box, action, { execID: this.#id, ...more });
   }
+}
+
+/** The connection, not the process. */
+function isLost(error: unknown): boolean {
+  return error instanceof A3sError && ['agent-failed', 'agent-timeout'].includes(error.code);
 }
 
 /** Settles when either aborts. */

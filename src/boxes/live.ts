@@ -45,6 +45,8 @@ export class LiveBox {
   watched = false;
   /** Whoever ends this run needs the box afterwards, also one that is removed at its end. */
   kept = false;
+  /** Ids of the health probes that this server has started and still follows. */
+  readonly probes = new Set<string>();
   /** Connections to the guest's RA-TLS server, those in the making too. */
   ratlsLines = 0;
 
