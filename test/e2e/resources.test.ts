@@ -1,0 +1,281 @@
+// What a box is held to, each limit by a workload that runs into it: in its guest, and on the host.
+import { readdirSync, readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACTORS, Actor, type Result } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
+
+const MIB = 2 ** 20;
+const FOREVER = ['sh', '-c', 'trap exit TERM; while :; do sleep 0.1; done'];
+const BUSY = ['sh', '-c', 'while :; do :; done'];
+/** Processors of this host that a VMM can be sent to. */
+const PROCESSORS = /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'));
+const ONE = PROCESSORS?.[1] ?? '0';
+
+let installation: Installation;
+beforeAll(async () => {
+  installation = await install();
+});
+afterAll(() => installation.remove());
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** The API of an actor's server. */
+class Api {
+  readonly actor: Actor;
+  #count = 0;
+
+  constructor(actor: Actor) {
+    this.actor = actor;
+  }
+
+  call(method: string, path: string, body?: unknown): Promise<Answer> {
+    const { socket: socketPath } = this.actor;
+    return new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/json' };
+      const options = { socketPath, method, path: `/v1.45${path}`, headers, agent: false };
+      const sent = request(options, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          resolve({
+            status: response.statusCode ?? 0,
+            body: text.startsWith('{') ? JSON.parse(text) : text,
+          });
+        });
+      });
+      sent.on('error', reject);
+      sent.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+
+  /** A box that runs; its name. */
+  async start(command: readonly string[], host: Record<string, unknown>): Promise<string> {
+    const name = `box-${this.#count++}`;
+    const asked = { Image: BUSYBOX, Cmd: command, HostConfig: { NetworkMode: 'none', ...host } };
+    const created = await this.call('POST', `/containers/create?name=${name}`, asked);
+    expect(created).toMatchObject({ status: 201 });
+    expect(await this.call('POST', `/containers/${name}/start`)).toMatchObject({ status: 204 });
+    return name;
+  }
+
+  /** Runs it to its end. */
+  async finish(command: readonly string[], host: Record<string, unknown>) {
+    const name = await this.start(command, host);
+    await this.call('POST', `/containers/${name}/wait`);
+    const logs = await this.actor.run(['logs', name]);
+    const { body } = await this.call('GET', `/containers/${name}/json`);
+    return { name, state: (body as { State: object }).State, logs };
+  }
+
+  async update(name: string, body: Record<string, unknown>): Promise<void> {
+    expect(await this.call('POST', `/containers/${name}/update`, body)).toEqual({
+      ...{ status: 200, body: { Warnings: [] } },
+    });
+  }
+
+  exec(name: string, script: string): Promise<Result> {
+    return this.actor.run(['exec', name, 'sh', '-c', script]);
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.call('DELETE', `/containers/${name}?force=1`);
+  }
+
+  async vmm(name: string): Promise<number> {
+    const { body } = await this.call('GET', `/containers/${name}/json`);
+    return (body as { State: { Pid: number } }).State.Pid;
+  }
+
+  async stats(name: string, query: string): Promise<StatsDocument> {
+    return (await this.call('GET', `/containers/${name}/stats?${query}`)).body as StatsDocument;
+  }
+}
+
+interface CpuStats {
+  readonly cpu_usage: { readonly total_usage: number };
+  readonly throttling_data: { readonly throttled_periods: number };
+}
+
+interface StatsDocument {
+  readonly cpu_stats: CpuStats;
+  readonly precpu_stats: CpuStats;
+}
+
+/** Processors and nice value of each thread, and the nice value of the session. */
+function held(pid: number): readonly string[] {
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) => {
+    const at = `/proc/${pid}/task/${thread}`;
+    const status = readFileSync(`${at}/status`, 'utf8');
+    const stat = readFileSync(`${at}/stat`, 'utf8');
+    const nice = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16];
+    return `on ${/^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1]}, nice ${nice}`;
+  });
+  const group = readFileSync(`/proc/${pid}/autogroup`, 'utf8');
+  return [...new Set(threads), `group ${/nice (-?\d+)/.exec(group)?.[1]}`];
+}
+
+const root = (path: string, rate: number) => ({ [path]: [{ Path: '/dev/root', Rate: rate }] });
+
+describe.each(ACTORS)('a box of %s', (who) => {
+  let actor: Actor;
+  let api: Api;
+  beforeAll(async () => {
+    actor = new Actor(who, installation);
+    api = new Api(actor);
+    await actor.load('busybox');
+  });
+  afterAll(() => actor.leave());
+
+  it('has a VMM on its processors, with its share, before and after an update', async () => {
+    const name = await api.start(FOREVER, { CpusetCpus: ONE, CpuShares: 512 });
+    expect(held(await api.vmm(name))).toEqual([`on ${ONE}, nice 3`, 'group 3']);
+    for (const { pid } of actor.machines()) expect(held(pid)).toContain(`on ${ONE}, nice 3`);
+    await api.update(name, { CpuShares: 256 });
+    expect(held(await api.vmm(name))).toEqual([`on ${ONE}, nice 6`, 'group 6']);
+    // A server that is killed leaves it so, and the next one can change it.
+    const pid = await api.vmm(name);
+    process.kill(actor.serverPid() ?? 0, 'SIGKILL');
+    await until('the server is gone', () => actor.serverPid() === undefined);
+    expect(await actor.ok(['ps', '--format', '{{.Names}}'])).toBe(name);
+    expect(held(pid)).toEqual([`on ${ONE}, nice 6`, 'group 6']);
+    await api.update(name, { CpuShares: 128 });
+    expect(held(pid)).toEqual([`on ${ONE}, nice 9`, 'group 9']);
+    await api.remove(name);
+  });
+});
+
+describe('a box', () => {
+  let actor: Actor;
+  let api: Api;
+  beforeAll(async () => {
+    const [who = 'ordinary user'] = ACTORS;
+    actor = new Actor(who, installation);
+    api = new Api(actor);
+    await actor.load('busybox');
+  });
+  afterAll(() => actor.leave());
+
+  it('is killed where it needs more memory than it has, and that is told as Docker tells it', async () => {
+    const since = Math.floor(Date.now() / 1000) - 1;
+    const eater = ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=100M', 'count=1'];
+    const limits = { Memory: 64 * MIB, MemorySwap: 64 * MIB };
+    const { name, state } = await api.finish(eater, limits);
+    expect(state).toMatchObject({ Status: 'exited', ExitCode: 137, OOMKilled: true });
+    const events = await actor.ok([
+      ...['events', '--since', String(since), '--until', String(Math.ceil(Date.now() / 1000) + 1)],
+      ...['--filter', `container=${name}`, '--format', '{{.Action}}'],
+    ]);
+    expect(events.split('\n').filter((each) => ['oom', 'die'].includes(each))).toEqual([
+      ...['oom', 'die'],
+    ]);
+    await api.remove(name);
+  });
+
+  it('runs into the limits of one process', async () => {
+    const Ulimits = [
+      { Name: 'nofile', Soft: 10, Hard: 20 },
+      { Name: 'fsize', Soft: 16_384, Hard: 16_384 },
+    ];
+    const open = [3, 4, 5, 6, 7, 8, 9].map((fd) => `exec ${fd}</dev/null`).join('; ');
+    const script = `ulimit -Hn; dd if=/dev/zero of=/f bs=1k count=64; echo $?; ${open}; cat /etc/passwd`;
+    const { name, state, logs } = await api.finish(['sh', '-c', script], { Ulimits });
+    // SIGXFSZ.
+    expect(logs.stdout).toBe('20\n153\n');
+    expect(logs.stderr).toMatch(/file descriptors|open files/);
+    expect(state).toMatchObject({ ExitCode: 1 });
+    await api.remove(name);
+  });
+
+  it('is held to its limits from its start, and to others while it runs', async () => {
+    const name = await api.start(FOREVER, {
+      ...{ Memory: 128 * MIB, MemoryReservation: 32 * MIB, CpuShares: 512, CpuQuota: 50_000 },
+      PidsLimit: 20,
+    });
+    const files = 'memory.max memory.low cpu.weight pids.max';
+    const values = async () =>
+      (await api.exec(name, `cd /sys/fs/cgroup; cat ${files}; cut -d" " -f1 cpu.max`)).stdout
+        .trim()
+        .split('\n');
+    const most = async (): Promise<string> => {
+      const forks = 'i=0; while [ $i -lt 40 ]; do sleep 9 & i=$((i+1)); done';
+      const { stderr } = await api.exec(name, forks);
+      await api.exec(name, 'killall sleep');
+      return stderr;
+    };
+    const [memory, low, weight, pids, quota] = await values();
+    expect([memory, low, weight, pids]).toEqual([`${128 * MIB}`, `${32 * MIB}`, '20', '20']);
+    expect(await most()).toMatch(/can't fork/);
+    await api.update(name, { PidsLimit: 100, CpuQuota: 25_000, CpuShares: 1024 });
+    expect(await most()).not.toMatch(/can't fork/);
+    await api.update(name, { MemoryReservation: 16 * MIB, Memory: 32 * MIB });
+    const [less, lower, heavier, more, smaller] = await values();
+    expect([less, lower, heavier, more]).toEqual([`${32 * MIB}`, `${16 * MIB}`, '39', '100']);
+    expect(Number(smaller)).toBe(Number(quota) / 2);
+    const eaten = await api.exec(name, 'dd if=/dev/zero of=/dev/null bs=100M count=1; echo $?');
+    expect(eaten.stdout).toContain('137');
+    const large = await api.call('POST', `/containers/${name}/update`, { Memory: 8192 * MIB });
+    expect(large).toMatchObject({ status: 409 });
+    await api.update(name, { Memory: 128 * MIB });
+    expect((await values())[0]).toBe(`${128 * MIB}`);
+    await api.remove(name);
+  });
+
+  it('gets the part of a processor that it may have, stands still while it is paused, and over a killed server', async () => {
+    const name = await api.start(BUSY, { NanoCpus: 2e8 });
+    await until('it was held back', async () => {
+      const { cpu_stats } = await api.stats(name, 'stream=0&one-shot=1');
+      return cpu_stats.throttling_data.throttled_periods > 3;
+    });
+    expect((await api.call('GET', `/containers/${name}/top`)).body).toMatchObject({
+      Processes: [['root', '1', '0', ...Array(4).fill(expect.any(String)), BUSY.join(' ')]],
+    });
+    expect(await api.call('POST', `/containers/${name}/pause`)).toMatchObject({ status: 204 });
+    const stands = async (): Promise<void> => {
+      const { cpu_stats, precpu_stats } = await api.stats(name, 'stream=0');
+      expect(cpu_stats.cpu_usage.total_usage).toBe(precpu_stats.cpu_usage.total_usage);
+    };
+    await stands();
+    process.kill(actor.serverPid() ?? 0, 'SIGKILL');
+    await until('the server is gone', () => actor.serverPid() === undefined);
+    expect(await actor.ok(['ps', '--format', '{{.Names}} {{.Status}}'])).toMatch(/\(Paused\)$/);
+    await stands();
+    const before = (await api.stats(name, 'stream=0&one-shot=1')).cpu_stats.cpu_usage.total_usage;
+    expect(await api.call('POST', `/containers/${name}/unpause`)).toMatchObject({ status: 204 });
+    await until('it goes on', async () => {
+      const { cpu_stats } = await api.stats(name, 'stream=0&one-shot=1');
+      return cpu_stats.cpu_usage.total_usage > before;
+    });
+    expect(await api.call('POST', `/containers/${name}/pause`)).toMatchObject({ status: 204 });
+    expect(await api.call('POST', `/containers/${name}/stop?t=0`)).toMatchObject({ status: 204 });
+    await api.remove(name);
+  });
+
+  it('reads and writes its disk no faster than it may, from its start and while it runs', async () => {
+    const name = await api.start(FOREVER, root('BlkioDeviceWriteBps', 2_000_000));
+    const takes = async (script: string): Promise<number> => {
+      const before = performance.now();
+      const { code, stderr } = await api.exec(name, script);
+      expect([code, code === 0 ? '' : stderr]).toEqual([0, '']);
+      return performance.now() - before;
+    };
+    // A tenth of a second's worth, and one request, may go ahead.
+    const write = 'dd if=/dev/zero of=/f bs=1000000 count=8 conv=fsync';
+    expect(await takes(write)).toBeGreaterThan(2500);
+    await api.update(name, {
+      ...root('BlkioDeviceWriteBps', 0),
+      ...root('BlkioDeviceReadBps', 2_000_000),
+      ...root('BlkioDeviceWriteIOps', 20),
+    });
+    expect(await takes('dd if=/f of=/dev/null bs=512k iflag=direct')).toBeGreaterThan(2500);
+    const small = 'dd if=/dev/zero of=/f bs=4096 count=60 conv=notrunc oflag=direct';
+    expect(await takes(small)).toBeGreaterThan(2000);
+    await api.remove(name);
+  });
+});
