@@ -3,11 +3,15 @@
  *
  * @module
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Box } from './box.ts';
 import type { LiveBox } from './live.ts';
 import { type AskedResources, allHostLimits, hostLimitsOf, resourcesOf } from './resources.ts';
 import type { Runtime } from './runtime.ts';
+
+/** How long verbs for a box wait for its guest to be held to the record: one that hangs must not keep them off. */
+const SETTLE_MS = 10_000;
 
 /** Both, or neither: what was changed before something failed is changed back. */
 export async function applyLive(
@@ -57,19 +61,24 @@ async function onHost(live: LiveBox, before: AskedResources, after: AskedResourc
 export async function settleAdopted(rt: Runtime, box: Box, live: LiveBox): Promise<void> {
   const { definition, state } = box;
   const resources = resourcesOf(definition);
+  // One that is measured has those of its launch.
   const asked = definition.memoryBytes !== 0 || Object.keys(resources).length > 1;
+  const inGuest = asked && definition.confidential === undefined;
+  const paused = state.status === 'paused';
   const limits = hostLimitsOf(definition);
-  try {
+  const settling = async (): Promise<void> => {
     if (limits !== undefined) await live.machine.applyLimits(limits);
-    const paused = state.status === 'paused';
-    if (!paused && (!asked || definition.confidential !== undefined)) return;
+    if (!paused && !inGuest) return;
     const guest = await live.guest();
     if (paused) await guest.freeze(live.signal);
-    if (asked && definition.confidential === undefined && guest.speaks(4)) {
-      await guest.putResources(resources, live.signal);
-    }
-  } catch (error) {
+    if (inGuest && guest.speaks(4)) await guest.putResources(resources, live.signal);
+  };
+  const settled = settling().catch((error: unknown) => {
     if (live.signal.aborted) return;
     rt.log.error('a box may be held to limits that are not its own', error, { box: live.id });
-  }
+  });
+  const timer = new AbortController();
+  const late = delay(SETTLE_MS, undefined, { ref: false, signal: timer.signal });
+  await Promise.race([settled, late.catch(() => undefined)]);
+  timer.abort();
 }

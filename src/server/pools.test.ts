@@ -83,6 +83,18 @@ const leftDirectories = (): string[] =>
 const poolDisks = (): string[] => readdirSync(join(home.config.home, 'pools'));
 
 describe('a pool', () => {
+  it('serves a box with limits of the host, which its machine is held to before the box runs', async () => {
+    await filled(1);
+    const limits = { CpusetCpus: '0', CpuShares: 512 };
+    const id = await home.create(['sleep', 'infinity'], {
+      HostConfig: { NetworkMode: 'none', ...limits },
+    });
+    expect(await start(id)).toBe(204);
+    expect(await machineOf(id)).toBe('pool');
+    const machine = home.runtime.store.expect(id).state.machine?.id ?? '';
+    expect(home.host.machine(machine)?.limits).toMatchObject([{ processors: [0], nice: 3 }]);
+  });
+
   it('is filled in the background with machines that have rehearsed and stand still', async () => {
     await filled(2);
     expect(await pool()).toMatchObject({ size: 2, ready: 2, state: 'full', error: '' });
