@@ -136,3 +136,40 @@ it('show the labels and variables that the options name', async () => {
     /^\d{4}-\S+Z MINE=x%26y,team=a\+b hello\n$/,
   );
 });
+
+it('are followed over restarts by the policy, to the last of them', async () => {
+  const id = await make(
+    ['sh', '-c', 'echo started;exit 3'],
+    'json-file',
+    {},
+    {
+      HostConfig: { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 2 } },
+    },
+  );
+  await home.call('POST', `/containers/${id}/start`);
+  expect(await logs(id, '&follow=1')).toBe('started\n'.repeat(3));
+  expect((await home.call('GET', `/containers/${id}/json`)).body).toMatchObject({
+    RestartCount: 2,
+    State: { Status: 'exited', ExitCode: 3 },
+  });
+  expect(await logs(id, '&follow=1')).toBe('started\n'.repeat(3));
+});
+
+it('are followed no longer once a box that is to be restarted is stopped, or removed', async () => {
+  for (const end of ['stop', 'remove']) {
+    const id = await make(
+      ['sh', '-c', 'echo started;exit 3'],
+      'json-file',
+      {},
+      {
+        HostConfig: { RestartPolicy: { Name: 'always' } },
+      },
+    );
+    await home.call('POST', `/containers/${id}/start`);
+    const following = logs(id, '&follow=1');
+    await until(async () => String(await logs(id)).startsWith('started\nstarted\n'));
+    if (end === 'stop') await home.call('POST', `/containers/${id}/stop`);
+    else await home.call('DELETE', `/containers/${id}?force=1`);
+    expect(await following).toMatch(/^(started\n){2,}$/);
+  }
+});
