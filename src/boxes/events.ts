@@ -41,7 +41,7 @@ export class Events {
   }
 
   /**
-   * Kept events from `since` on, then the ones to come until `until` or `signal`.
+   * Kept events from `since` on, then the ones to come until `until` or `signal`. With neither, only those to come.
    * A listener that stays behind is ended, not waited for.
    */
   async *follow(
@@ -50,9 +50,11 @@ export class Events {
   ): AsyncGenerator<ActorEvent> {
     const { since, until } = range;
     const queue =
-      since === undefined
+      since === undefined && until === undefined
         ? []
-        : this.#recent.filter((e) => e.time >= since && (until === undefined || e.time <= until));
+        : this.#recent.filter(
+            ({ time }) => (since ?? 0n) <= time && (until === undefined || time <= until),
+          );
     let wake: () => void = () => undefined;
     let overrun = false;
     const listener = (event: ActorEvent): void => {

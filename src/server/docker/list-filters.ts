@@ -128,7 +128,14 @@ async function ancestorTest(
   const image = await found(() => images.resolve(wanted));
   return ({ definition: { image: used } }) =>
     used.id === image?.id ||
+    isPrefix(wanted, used.id) ||
     [used.reference, used.reference.replace(/:latest$/, '')].includes(wanted);
+}
+
+/** Docker's short form, with the algorithm or without. */
+function isPrefix(wanted: string, id: string): boolean {
+  const digits = wanted.replace(/^sha256:/, '');
+  return digits.length >= 12 && id.startsWith(`sha256:${digits}`);
 }
 
 async function found(resolve: () => Promise<Image>): Promise<Image | undefined> {

@@ -12,7 +12,8 @@ import { RestartPolicy, restartPolicy } from './create-restart.ts';
 
 const { Ulimits: _, ...FIELDS } = LIMIT_FIELDS;
 const Update = z.strictObject({ ...FIELDS, RestartPolicy: RestartPolicy.optional() });
-const KNOWN: ReadonlySet<string> = new Set(Object.keys(Update.shape));
+export const UPDATE_KEYS = Object.keys(Update.shape);
+const KNOWN: ReadonlySet<string> = new Set(UPDATE_KEYS);
 
 const HOST_CGROUP = 'a box has control groups in its guest, and none on the host';
 const REAL_TIME = 'the guest has no real-time scheduling of groups';
@@ -23,7 +24,7 @@ const WINDOWS = 'it is an option of Windows containers';
 const WEIGHT = 'a machine has one disk of its own, and QEMU does not weigh it against others';
 
 /** What may be there with the value that asks for nothing, and why it cannot have another. */
-const REFUSED: ReadonlyMap<string, string> = new Map([
+export const NOT_UPDATED: ReadonlyMap<string, string> = new Map([
   ['CgroupParent', HOST_CGROUP],
   ['BlkioWeight', WEIGHT],
   ['BlkioWeightDevice', WEIGHT],
@@ -50,12 +51,12 @@ export function parseUpdate(body: unknown): UpdateRequest {
     throw new A3sError('invalid-argument', 'Invalid request: the body must be an object');
   }
   const given = Object.entries(body).filter(([key, value]) => {
-    if (!KNOWN.has(key) && !REFUSED.has(key)) {
+    if (!KNOWN.has(key) && !NOT_UPDATED.has(key)) {
       throw unsupported(key, 'it is not known');
     }
     // A number of processes can be unlimited again: null alone changes nothing.
     if (asksForNothing(value) && !(key === 'PidsLimit' && value === 0)) return false;
-    const why = REFUSED.get(key);
+    const why = NOT_UPDATED.get(key);
     if (why !== undefined && !(key === 'MemorySwappiness' && value === -1)) {
       throw unsupported(key, why);
     }

@@ -10,8 +10,8 @@ import {
   ABSENT_HOST_CONFIG,
   type AbsentOptions,
 } from '../docker/absent.ts';
-import { LIMIT_FIELDS } from '../docker/create-limits.ts';
 import { EXEC_KEYS } from '../docker/exec.ts';
+import { NOT_UPDATED, UPDATE_KEYS } from '../docker/update-schema.ts';
 import { openApiPath } from '../openapi.ts';
 import type { Route } from '../route.ts';
 import { ROUTES } from '../routes.ts';
@@ -90,7 +90,14 @@ export function dockerApiDocument(): string {
       [...EXEC_KEYS.map((name) => [`\`${name}\``, 'works', '']), ...refusals(ABSENT_EXEC)],
     ),
     '## Fields of `POST /containers/{id}/update`',
-    `Taken are ${[...Object.keys(LIMIT_FIELDS), 'RestartPolicy'].map((name) => `\`${name}\``).join(', ')}. All others are refused as at create. What a running machine cannot be given, more memory than it was started with or more processors than it has, is refused until the box is stopped.`,
+    'A value that asks for nothing changes nothing. What a running machine cannot be given, more memory than it was started with or more processors than it has, is refused until the box is stopped; what is in the launch spec of a confidential box never changes.',
+    table(
+      ['field', '', ''],
+      [
+        ...UPDATE_KEYS.map((name) => [`\`${name}\``, 'works', '']),
+        ...[...NOT_UPDATED].map(([name, why]) => [`\`${name}\``, 'refused', why]),
+      ],
+    ),
     '',
   ]
     .join('\n\n')
