@@ -32,6 +32,9 @@ function absent(why: string, neutral: Test = empty): Absent {
   return { neutral, why };
 }
 
+/** What cannot be done, in messages. */
+const CREATE = 'create the box';
+
 const never: Test = () => false;
 
 const WINDOWS = 'it is of Windows';
@@ -161,6 +164,7 @@ export function withoutAbsent(
   value: unknown,
   implemented: readonly string[] | undefined,
   absentOptions: AbsentOptions,
+  verb = CREATE,
 ): Record<string, unknown> {
   // What a client calls `__proto__` is a name like any other.
   const kept: Record<string, unknown> = Object.create(null);
@@ -178,17 +182,16 @@ export function withoutAbsent(
     }
     const known = Object.hasOwn(absentOptions, key) ? absentOptions[key] : undefined;
     if (known?.neutral(option) !== true) {
-      throw unsupported(`${where}${key.slice(0, 64)}`, known?.why ?? 'there is no such option');
+      const name = `${where}${key.slice(0, 64)}`;
+      throw unsupported(name, known?.why ?? 'there is no such option', verb);
     }
   }
   return kept;
 }
 
 /** The refusal of an option that boxes do not have. */
-export function unsupported(name: string, detail = ''): A3sError {
-  return new A3sError(
-    'unsupported-option',
-    `Cannot create the box: ${name} is not supported${detail === '' ? '' : `: ${detail}`}`,
-    { remedy: 'Leave the option out.' },
-  );
+export function unsupported(name: string, detail: string, verb = CREATE): A3sError {
+  return new A3sError('unsupported-option', `Cannot ${verb}: ${name} is not supported: ${detail}`, {
+    remedy: 'Leave the option out.',
+  });
 }

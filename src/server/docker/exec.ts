@@ -87,7 +87,7 @@ export const EXEC_ROUTES: readonly Route[] = [
     body: noBody,
     handler: ({ rt, id, body }) => {
       const { definition } = rt.store.resolve(id);
-      const asked = parseRequest(Create, withoutAbsent('', body, EXEC_KEYS, ABSENT_EXEC));
+      const asked = parseRequest(Create, withoutAbsent('', body, EXEC_KEYS, ABSENT_EXEC, 'exec'));
       const exec = createExec(rt, definition.id, {
         command: asked.Cmd,
         env: asked.Env,

@@ -87,7 +87,14 @@ export function dockerApiDocument(): string {
     '## Fields of `POST /containers/{id}/exec`',
     table(
       ['field', '', ''],
-      [...EXEC_KEYS.map((name) => [`\`${name}\``, 'works', '']), ...refusals(ABSENT_EXEC)],
+      [
+        ...EXEC_KEYS.map((name) => [
+          `\`${name}\``,
+          'works',
+          name === 'Detach' ? 'as in Docker, the start says whether' : '',
+        ]),
+        ...refusals(ABSENT_EXEC),
+      ],
     ),
     '## Fields of `POST /containers/{id}/update`',
     'A value that asks for nothing changes nothing. What a running machine cannot be given, more memory than it was started with or more processors than it has, is refused until the box is stopped; what is in the launch spec of a confidential box never changes.',

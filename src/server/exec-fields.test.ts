@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ABSENT_EXEC } from './docker/absent.ts';
+import { EXEC_KEYS } from './docker/exec.ts';
+import { TestHome } from './testing/home.ts';
+
+const home = new TestHome();
+let box: string;
+beforeAll(async () => {
+  await home.start();
+  box = await home.create(['sleep', 'infinity']);
+  expect((await home.call('POST', `/containers/${box}/start`)).status).toBe(204);
+});
+afterAll(() => home.remove());
+
+/** Each field with a value, and the exec that it makes. */
+const WORKS: Readonly<Record<string, readonly [value: unknown, made: object]>> = {
+  AttachStdin: [true, { attach: { stdin: true } }],
+  AttachStdout: [true, { attach: { stdout: true } }],
+  AttachStderr: [true, { attach: { stderr: true } }],
+  Tty: [true, { process: { terminal: true } }],
+  // As in Docker, how it is started says so.
+  Detach: [true, {}],
+  DetachKeys: ['ctrl-a', { detachKeys: Uint8Array.of(1) }],
+  Cmd: [['id', '-u'], { process: { args: ['id', '-u'] } }],
+  Env: [['A=1'], { process: { env: expect.arrayContaining(['A=1']) } }],
+  User: ['1:2', { process: { user: '1:2' } }],
+  WorkingDir: ['/w', { process: { cwd: '/w' } }],
+  ConsoleSize: [[24, 80], { process: { size: { rows: 24, columns: 80 } } }],
+};
+
+it('the list has every field', () => {
+  expect(Object.keys(WORKS).sort()).toEqual([...EXEC_KEYS].sort());
+});
+
+it.each(Object.entries(WORKS))('%s reaches the process', async (name, [value, made]) => {
+  const body = { Cmd: ['true'], ...(name === 'ConsoleSize' ? { Tty: true } : {}), [name]: value };
+  const answer = await home.call('POST', `/containers/${box}/exec`, body);
+  expect(answer).toMatchObject({ status: 201 });
+  const { Id } = answer.body as { Id: string };
+  expect(home.runtime.execs.expect(Id)).toMatchObject(made);
+});
+
+it.each([...Object.keys(ABSENT_EXEC), 'Unheard', 'valueOf'])(
+  '%s is refused by name, with the reason',
+  async (name) => {
+    const before = home.runtime.execs.ofBox(box).length;
+    const body = { Cmd: ['true'], [name]: true };
+    expect(await home.call('POST', `/containers/${box}/exec`, body)).toMatchObject({
+      status: 400,
+      body: {
+        code: 'unsupported-option',
+        message: expect.stringMatching(new RegExp(`^Cannot exec: ${name} is not supported: .`)),
+      },
+    });
+    expect(home.runtime.execs.ofBox(box)).toHaveLength(before);
+  },
+);
