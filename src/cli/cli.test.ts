@@ -206,6 +206,7 @@ describe('what is refused', () => {
     ['logs --tail x box', 125, 'invalid argument "x" for "-n, --tail" flag'],
     ['inspect --type volume x', 1, '"volume" is not a valid value for --type'],
     ['rum', 1, "Did you mean 'run'?"],
+    ['contianer ls', 1, "Did you mean 'container'?"],
     ['container sotp x', 1, "Did you mean 'container stop'?"],
     ['build .', 125, 'unsupported command build'],
     ['container commit x', 125, 'unsupported command container commit'],

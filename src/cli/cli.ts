@@ -72,7 +72,9 @@ async function findCommand(
     return findInGroup(name, rest, context);
   }
   const entry = own(COMMANDS, name) ?? own<Entry>(HIDDEN_COMMANDS, name);
-  if (entry === undefined) throw await unknownCommand('', name, Object.keys(COMMANDS));
+  if (entry === undefined) {
+    throw await unknownCommand('', name, [...Object.keys(COMMANDS), ...Object.keys(GROUPS)]);
+  }
   return { path: name, entry, args: rest };
 }
 
