@@ -97,7 +97,7 @@ const ROOMS = {
   ],
   // Memory and disks of boxes as they were, not the boxes.
   snapshots: ['snapshots', 'engine/engine', 'engine/memory', 'state', 'errors'],
-  engine: ['engine', 'narrow', 'cell', 'errors'],
+  engine: ['engine', 'narrow', 'cell', 'errors', 'unless-aborted'],
   // The interface alone: a guest is reached through a machine's byte stream.
   guest: ['guest', 'narrow', 'engine/engine', 'cell/cell', 'errors'],
   boot: ['boot', 'errors'],

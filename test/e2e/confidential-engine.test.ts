@@ -203,7 +203,12 @@ it('gets what was measured, whatever becomes of the files meanwhile', async () =
     const processor = new InstalledProcessor(stateFile);
     const sealed = { firmware, kernel, initrd };
     const plan = { spec, accelerator: 'tcg' } as const;
-    const { helper, launched, guest } = await spawnMeasured(plan, sealed, processor);
+    const { helper, launched, guest } = await spawnMeasured(
+      plan,
+      sealed,
+      processor,
+      new AbortController().signal,
+    );
     expect(launched.digest).toBe(expected);
     expect(guest?.measurement).toBe(expected);
     await expect.poll(() => findVmm(ID, runtimeDir)).toBeDefined();

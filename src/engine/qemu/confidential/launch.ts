@@ -42,7 +42,7 @@ export async function launchConfidential(
   const { id, runtimeDir, identity, nic } = spec;
   // Before the VMM, which has its card from the start.
   const passt = nic === undefined ? undefined : await startPasst(nic, runtimeDir, identity, signal);
-  const { helper, launched, guest } = await spawnSealed(plan, host);
+  const { helper, launched, guest } = await spawnSealed(plan, host, signal);
   if (signal.aborted) helper.release();
   signal.throwIfAborted();
   const events = new MachineEvents();
@@ -74,12 +74,13 @@ export async function launchConfidential(
 async function spawnSealed(
   plan: ConfidentialPlan,
   { processor, files }: ConfidentialHost,
+  signal: AbortSignal,
 ): Promise<MeasuredVmm> {
   const { spec } = plan;
   const sealed: SealedFile[] = [];
   try {
     const boot = await sealBoot(spec, files, sealed);
-    return await spawnMeasured(plan, boot, processor);
+    return await spawnMeasured(plan, boot, processor, signal);
   } finally {
     await Promise.all(sealed.map(closeSealed));
   }

@@ -8,6 +8,7 @@ import type { LaunchInputs, LaunchRecord } from '@a3s-box/attestation/measure';
 import type { SimulatedGuest } from '@a3s-box/attestation/simulated';
 import { findTool } from '../../../cell/tools.ts';
 import { A3sError } from '../../../errors.ts';
+import { unlessAborted } from '../../../unless-aborted.ts';
 import { Helper } from '../../helper.ts';
 import { writeGuestFile } from '../../secure-processor/guest-file.ts';
 import type { InstalledProcessor } from '../../secure-processor/processor.ts';
@@ -46,12 +47,15 @@ export async function spawnMeasured(
   plan: ConfidentialPlan,
   sealed: SealedBoot,
   processor: InstalledProcessor,
+  signal: AbortSignal,
 ): Promise<MeasuredVmm> {
   const { spec, accelerator } = plan;
   const path = await findTool(QEMU);
   const { launched, inputs, table: hashTable } = await measure(spec, sealed);
   const guest =
-    spec.confidential.tee === 'simulated' ? await launch(spec, inputs, processor) : undefined;
+    spec.confidential.tee === 'simulated'
+      ? await launch(spec, inputs, processor, signal)
+      : undefined;
   await using table = new DescriptorTable();
   const hashes = guest === undefined ? undefined : await sealBytes(hashTable.bytes);
   try {
@@ -124,9 +128,11 @@ async function launch(
   { id, confidential }: ConfidentialSpec,
   inputs: LaunchInputs,
   processor: InstalledProcessor,
+  signal: AbortSignal,
 ): Promise<SimulatedGuest> {
   const { hostData, policy, identity, guestStatePath } = confidential;
-  const opened = await processor.open();
+  // A new processor's keys take seconds, for which an end does not wait.
+  const opened = await unlessAborted(processor.open(), signal);
   let guest: SimulatedGuest;
   try {
     guest = opened.launch({
