@@ -75,7 +75,7 @@ async function dispatch(options: RouterOptions, route: Route, context: AppContex
     params: context.req.param(),
     query: url.searchParams,
     headers: context.req.raw.headers,
-    body: iterateBody(context.req.raw.body),
+    body: iterateBody(hasBody(context.env.incoming) ? context.req.raw.body : null),
     apiVersion: splitVersion(url.pathname)?.minor ?? 0,
     signal,
     stopServer: options.stopServer,
@@ -83,6 +83,12 @@ async function dispatch(options: RouterOptions, route: Route, context: AppContex
   const answer = await route.handle(call);
   if (answer.kind !== 'hijack') return responseOf(answer, call.signal);
   return takeOver(options, context, answer, call);
+}
+
+/** RFC 9112, 6.3. Of a body that is not there no stream is made, and no request to hold it: most requests have none. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  const length = headers['content-length'] ?? '0';
+  return length !== '0' || headers['transfer-encoding'] !== undefined;
 }
 
 /** Aborts when the answer is sent, or nobody waits for it any more. */
