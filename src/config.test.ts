@@ -8,6 +8,16 @@ it('accepts weak cells only where exactly that is asked for', () => {
   for (const value of [undefined, '', '0', 'no', 'true']) expect(accepts(value)).toBe(false);
 });
 
+it('listens where a socket unit can say it, unless the home is another', () => {
+  const socket = (env: Record<string, string>, uid: number) => readConfig(env, uid, '/opt').socket;
+  expect(socket({}, 0)).toBe('/run/a3s-box/server.sock');
+  expect(socket({ A3S_HOME: '/var/lib/a3s-box' }, 0)).toBe('/run/a3s-box/server.sock');
+  expect(socket({ A3S_HOME: '/srv/a3s' }, 0)).toMatch(/^\/run\/a3s-box\/[0-9a-f]{8}\/server.sock$/);
+  const user = { XDG_RUNTIME_DIR: '/run/user/1000', XDG_DATA_HOME: '/data' };
+  expect(socket(user, 1000)).toBe('/run/user/1000/a3s-box/server.sock');
+  expect(socket({ ...user, A3S_HOME: '/data/other' }, 1000)).toMatch(/[0-9a-f]{8}\/server.sock$/);
+});
+
 it('has templates unless they are switched off, within bounds', () => {
   const templates = (env: Record<string, string>) => readConfig(env, 1000, '/opt/a3s').templates;
   expect(templates({})).toEqual({ enabled: true, max: 8, maxAgeMs: 86_400_000 });

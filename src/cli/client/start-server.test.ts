@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config } from '../../config.ts';
 import { connectOrStart } from './connect.ts';
-import { readFailure, serverEnvironment } from './start-server.ts';
+import { readFailure, serverEnvironment, serviceEnvironment } from './start-server.ts';
 
 let directory: string;
 let config: Config;
@@ -123,5 +123,28 @@ it('readFailure takes unknown codes for internal', () => {
   expect(readFailure('{"code":"zap","message":"m\\u001b"}', 'log')).toMatchObject({
     code: 'internal',
     message: 'm\u{fffd}',
+  });
+});
+
+describe('serviceEnvironment', () => {
+  const manager = { NOTIFY_SOCKET: '/run/n', WATCHDOG_USEC: '1', LISTEN_FDNAMES: 'a:b' };
+
+  it('hands on what a service manager says, and its sockets', () => {
+    const listening = { LISTEN_FDS: '2', LISTEN_PID: String(process.pid) };
+    const given = { PATH: '/bin', NODE_OPTIONS: '--inspect', ...manager, ...listening };
+    expect(serviceEnvironment(given)).toEqual({
+      env: { PATH: '/bin', ...manager, ...listening },
+      descriptors: [3, 4],
+    });
+    // A server that a command starts beside itself is not the service.
+    expect(serverEnvironment(given)).toEqual({ PATH: '/bin', A3S_READY_FD: '3' });
+  });
+
+  it.each([
+    { LISTEN_FDS: '2', LISTEN_PID: '1' },
+    { LISTEN_FDS: 'all', LISTEN_PID: String(process.pid) },
+    { LISTEN_FDS: '-1', LISTEN_PID: String(process.pid) },
+  ])('opens nothing to the server for %j', (said) => {
+    expect(serviceEnvironment(said).descriptors).toEqual([]);
   });
 });

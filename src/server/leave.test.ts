@@ -1,0 +1,24 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { pathToFileURL } from 'node:url';
+import { expect, it } from 'vitest';
+
+it('ends with its status, whatever threads are at', async () => {
+  const leave = pathToFileURL(join(import.meta.dirname, 'leave.ts')).href;
+  // A key of that size takes minutes, which `process.exit` would wait for.
+  const program = `
+    import { generateKeyPair } from 'node:crypto';
+    import { writeSync } from 'node:fs';
+    const { leave } = await import(${JSON.stringify(leave)});
+    generateKeyPair('rsa', { modulusLength: 16384 }, () => undefined);
+    writeSync(1, 'leaving');
+    await leave(3);
+  `;
+  const args = ['--import', 'tsx', '--input-type=module', '-e', program];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
+  expect(await text(child.stdout)).toBe('leaving');
+  expect(await ended).toEqual([3, null]);
+});
