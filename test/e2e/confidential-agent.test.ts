@@ -174,6 +174,9 @@ it('runs the box of its launch spec, and lets the host do what that permits', as
   await expect(guest.startProcess('e1', exec)).rejects.toMatchObject(refused);
   await expect(guest.resize('main', { rows: 1, columns: 1 })).rejects.toMatchObject(refused);
   await expect(guest.stats()).rejects.toMatchObject(refused);
+  await expect(guest.top()).rejects.toMatchObject(refused);
+  await expect(guest.freeze()).rejects.toMatchObject(refused);
+  await expect(guest.putResources({})).rejects.toMatchObject({ code: 'no-such-exec' });
   await expect(guest.signal('main', 'SIGHUP')).rejects.toMatchObject(refused);
   await expect(guest.putSpec({} as never)).rejects.toMatchObject({ code: 'no-such-exec' });
 
@@ -182,6 +185,26 @@ it('runs the box of its launch spec, and lets the host do what that permits', as
   expect(await exit).toMatchObject({ exitCode: 137, signal: 'SIGKILL' });
   await guest.poweroff();
   expect((await machine.exited).reason).toBe('poweroff');
+});
+
+it('stands still where the host may signal it, and has its init and ulimits', async () => {
+  const text = launchSpecText({
+    ...spec,
+    process: { ...spec.process, args: ['sh', '-c', 'ulimit -n; exec sleep 1000'] },
+    resources: { ulimits: [{ name: 'nofile', soft: 50, hard: 60 }] },
+    init: true,
+    hostMay: ['logs', 'signals', 'stats'],
+  });
+  const { guest } = await boot(digest(text));
+  await guest.putLaunchSpec(text);
+  await guest.startMain();
+  expect(await outputOf(guest)).toBe('50\n');
+  await guest.freeze();
+  await guest.signal('main', 'SIGTERM');
+  expect((await guest.top())[0]).toMatchObject({ pid: 1, name: 'init' });
+  expect((await guest.process('main')).state).toBe('running');
+  await guest.thaw();
+  expect(await guest.ended('main')).toMatchObject({ exitCode: 143, signal: null });
 });
 
 it('ends, and says why, when it is told another spec than it was launched with', async () => {
