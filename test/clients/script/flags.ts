@@ -45,7 +45,6 @@ const FLAGS: readonly (readonly [flag: string, format: string])[] = [
   ['--health-cmd true --health-interval 7s', '{{.Config.Healthcheck.Interval}}'],
   ['--health-cmd true --health-timeout 3s', '{{.Config.Healthcheck.Timeout}}'],
   ['--health-cmd true --health-start-period 9s', '{{.Config.Healthcheck.StartPeriod}}'],
-  ['--no-healthcheck', '{{json .Config.Healthcheck.Test}}'],
   ['--log-driver none', '{{.HostConfig.LogConfig.Type}}'],
   ['--log-driver json-file --log-opt max-size=1m', '{{.HostConfig.LogConfig.Type}}'],
   [
