@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command, Difference } from '../transcript.ts';
+import { sorted } from './show.ts';
 
 const STATE = "inspect --format '{{.State.Status}} {{.State.ExitCode}}'";
 
@@ -147,7 +148,7 @@ export const REFUSED: readonly Command[] = [
 
 export const END: readonly Command[] = [
   { line: 'container prune --force --filter label=team=b' },
-  { line: "ps --all --format '{{.Names}}'" },
+  { line: "ps --all --format '{{.Names}}'", show: sorted },
   { line: 'rm day typed' },
   { line: 'rm --force later slow nobody' },
   { line: 'container prune --force' },
