@@ -27,16 +27,16 @@ async function main(): Promise<void> {
   process.umask(0o077);
   // The server mostly waits: after 30 MB of output its heap is 32 MB so, 70 MB otherwise.
   setFlagsFromString('--optimize-for-size');
-  const { values } = parseArgs({
-    options: { foreground: { type: 'boolean' }, restore: { type: 'boolean' } },
-  });
   const starter = readyDescriptor(process.env);
-  const announcer =
-    values.foreground === true && starter === undefined
-      ? new Foreground(process.env, process.pid, process.stderr)
-      : new Readiness(starter);
+  let announcer: Announcer = new Readiness(starter);
   let status = 0;
   try {
+    const { values } = parseArgs({
+      options: { foreground: { type: 'boolean' }, restore: { type: 'boolean' } },
+    });
+    if (values.foreground === true && starter === undefined) {
+      announcer = new Foreground(process.env, process.pid, process.stderr);
+    }
     await run(announcer, values.restore === true);
   } catch (error) {
     status = await announcer.failed(error);
