@@ -116,6 +116,7 @@ function environment({ flags, context }: Invocation): readonly string[] {
 
 function network(name: string): string {
   if (name === 'none' || name === 'default') return name;
+  if (name === 'bridge') return 'default';
   throw new UsageError(`unsupported network ${name}: a box has the default network or none`, {
     code: 'unsupported-option',
     remedy: 'Use --network none, or leave the flag out.',

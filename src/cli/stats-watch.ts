@@ -25,11 +25,14 @@ export class StatsWatch {
   readonly #client: Client;
   readonly #signal: AbortSignal;
   readonly #boxes = new Map<string, Entry>();
+  readonly #named: boolean;
   #failure: unknown;
 
-  constructor(client: Client, signal: AbortSignal) {
+  /** @param named the user named each box: what is wrong with one of them ends all */
+  constructor(client: Client, signal: AbortSignal, named: boolean) {
     this.#client = client;
     this.#signal = signal;
+    this.#named = named;
   }
 
   get boxes(): readonly Watched[] {
@@ -58,12 +61,12 @@ export class StatsWatch {
       if (first.done === true) this.#boxes.delete(name);
       else this.#take(name, first.value);
     } catch (error) {
-      this.#boxes.delete(name);
-      if (!stopping.signal.aborted) throw error;
+      if (stopping.signal.aborted) this.#boxes.delete(name);
+      else this.#lose(name, error);
       return;
     }
     this.#follow(name, samples).catch((error: unknown) => {
-      if (!signal.aborted && !isGone(error)) this.#failure ??= error;
+      if (!signal.aborted && !isGone(error)) this.#fail(name, error);
     });
   }
 
@@ -89,7 +92,7 @@ export class StatsWatch {
       const action = stringOf(event['Action']);
       if (action === 'start' || (action === 'create' && all)) {
         this.add(id).catch((error: unknown) => {
-          if (!this.#signal.aborted && !isGone(error)) this.#failure ??= error;
+          if (!this.#signal.aborted) this.#failure ??= error;
         });
       }
       if (action === 'destroy' || (action === 'die' && !all)) this.drop(id);
@@ -102,12 +105,38 @@ export class StatsWatch {
     this.#boxes.delete(name);
   }
 
+  /** @throws the error, unless it is one box's own and nobody asked for that box */
+  #lose(name: string, error: unknown): void {
+    if (this.#named || !isItsOwn(error)) {
+      this.#boxes.delete(name);
+      throw error;
+    }
+    this.#forget(name, error);
+  }
+
+  #fail(name: string, error: unknown): void {
+    if (this.#named || !isItsOwn(error)) this.#failure ??= error;
+    else this.#forget(name, error);
+  }
+
+  /** A box that is there stays in the table, with nothing known of it. */
+  #forget(name: string, error: unknown): void {
+    const box = this.#boxes.get(name);
+    if (isGone(error)) this.#boxes.delete(name);
+    else if (box !== undefined) box.sample = undefined;
+  }
+
   #take(name: string, sample: JsonObject): void {
     const box = this.#boxes.get(name);
     if (box !== undefined) box.sample = sample;
   }
 }
 
-function isGone(error: unknown): boolean {
+/** What one box does not tell is no reason to show none. */
+export function isItsOwn(error: unknown): boolean {
+  return error instanceof A3sError && error.code !== 'server-unreachable';
+}
+
+export function isGone(error: unknown): boolean {
   return error instanceof A3sError && error.code === 'no-such-box';
 }

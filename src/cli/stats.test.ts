@@ -49,6 +49,32 @@ function serveSample(): void {
   server.answers.set('GET /events', { endless: true });
 }
 
+describe('one box that does not tell', () => {
+  const OTHER = 'e'.repeat(64);
+  const refusal = { status: 403, json: { message: 'not permitted', code: 'host-not-permitted' } };
+  const gone = { status: 404, json: { message: 'No such container', code: 'no-such-box' } };
+
+  it('is a row without numbers beside the others, and none where it has gone', async () => {
+    serveSample();
+    const third = 'd'.repeat(64);
+    server.answers.set('GET /containers/json', {
+      json: [{ Id: OTHER }, { Id: ID }, { Id: third }],
+    });
+    server.answers.set(`GET /containers/${OTHER}/stats`, refusal);
+    server.answers.set(`GET /containers/${third}/stats`, gone);
+    server.answers.set(`GET /containers/${ID}/stats`, { lines: [SAMPLE] });
+    const done = await a3s(['stats', '--no-stream', '--format', '{{.Name}} {{.PIDs}}']);
+    expect(done).toMatchObject({ status: 0, stdout: '-- --\nweb 7\n', stderr: '' });
+  });
+
+  it('is an error where it was asked for', async () => {
+    server.answers.set('GET /containers/secret/stats', refusal);
+    const done = await a3s(['stats', '--no-stream', 'secret']);
+    expect(done).toMatchObject({ status: 1, stdout: '' });
+    expect(done.stderr).toContain('not permitted');
+  });
+});
+
 describe('stats --no-stream', () => {
   it("computes what Docker's does", async () => {
     serveSample();

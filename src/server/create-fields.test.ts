@@ -174,3 +174,24 @@ it.each(['valueOf', '__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
     }
   },
 );
+
+it.each([
+  ['none', {}, 'default'],
+  ['bridge', { NetworkMode: 'none' }, 'none'],
+])('an endpoint of %s is no network of a box that has another one', async (endpoint, host, has) => {
+  const EndpointsConfig = { [endpoint]: {} };
+  const body = { Image: 'busybox', HostConfig: host, NetworkingConfig: { EndpointsConfig } };
+  const refused = await home.call('POST', '/containers/create', body);
+  expect(refused).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
+  expect(JSON.stringify(refused.body)).toContain(`network is ${has}, and not ${endpoint}`);
+});
+
+it.each([
+  ['0/tcp', 'invalid-argument'],
+  ['99999/tcp', 'invalid-argument'],
+  ['80-90/tcp', 'unsupported-option'],
+])('an exposed port %s is refused', async (port, code) => {
+  const body = { Image: 'busybox', ExposedPorts: { [port]: {} } };
+  const refused = await home.call('POST', '/containers/create', body);
+  expect(refused).toMatchObject({ status: 400, body: { code } });
+});

@@ -87,3 +87,14 @@ it('a handler’s answer is typed by what the route is described with', () => {
   // @ts-expect-error nor this status at all
   route('GET', '/x', { ...definition, handler: () => empty(304) });
 });
+
+it.each(['/containers/create', '/containers/{id}/exec', '/containers/{id}/update', '/auth'])(
+  'the document that POST %s takes is in it',
+  async (path) => {
+    const { body } = await home.call('GET', '/a3s/v1/openapi.json');
+    const { paths } = body as { paths: Record<string, { post: { requestBody?: unknown } }> };
+    expect(paths[path]?.post.requestBody).toMatchObject({
+      content: { 'application/json': { schema: { type: 'object' } } },
+    });
+  },
+);

@@ -181,6 +181,11 @@ describe('update', () => {
       'BlkioDeviceReadBps',
     ],
     [{ RestartPolicy: { Name: 'sometimes' } }, 'invalid-argument', 'unknown policy'],
+    [
+      { RestartPolicy: { MaximumRetryCount: 5 } },
+      'invalid-argument',
+      "only be used with 'on-failure'",
+    ],
     ['[]', 'invalid-argument', 'must be an object'],
   ])('refuses %j', async (body, code, message) => {
     const id = await home.create(['true']);

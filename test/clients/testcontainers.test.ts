@@ -100,7 +100,7 @@ describe('testcontainers', () => {
       })
       .withWaitStrategy(Wait.forLogMessage(/ready at .*/))
       .start();
-    await expect.poll(() => lines).toEqual(['nearly', 'ready at last']);
+    await expect.poll(() => lines, { timeout: STARTUP_MS }).toEqual(['nearly', 'ready at last']);
     await started.stop();
     expect(await boxes()).toBe('');
   });

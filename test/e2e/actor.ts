@@ -130,6 +130,14 @@ export class Actor {
     )?.pid;
   }
 
+  /** Ends it as a crash would; it is gone when this returns. */
+  async killServer(): Promise<void> {
+    const pid = this.serverPid();
+    if (pid === undefined) throw new Error('there is no server to kill');
+    process.kill(pid, 'SIGKILL');
+    await until('the server is dead', () => this.serverPid() === undefined);
+  }
+
   /** Processes that belong to this actor's boxes. */
   machines() {
     return processesWith(this.runtimeDir).filter(

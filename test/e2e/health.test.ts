@@ -49,9 +49,7 @@ describe.each(ACTORS)('a health check of %s', (name) => {
     const said = await inBox(confinement);
     expect((await health()).Log.at(-1)).toMatchObject({ ExitCode: 0, Output: `${said}\n` });
 
-    const pid = actor.serverPid();
-    process.kill(pid ?? 0, 'SIGKILL');
-    await until('the server is dead', () => actor.serverPid() === undefined);
+    await actor.killServer();
     await actor.ok(['exec', '--user', '0', 'checked', 'rm', '/well']);
     await becomes('unhealthy');
     await actor.ok(['rm', '--force', 'checked']);
@@ -64,8 +62,12 @@ describe.each(ACTORS)('a health check of %s', (name) => {
       ...['--health-cmd', `test -e /once || { ${first}; }`, '--health-interval', '200ms'],
       ...[BUSYBOX, 'sleep', '1000'],
     ]);
-    await until('the probe after it went well', async () => (await health()).Log.length > 1);
-    expect((await health()).Log[0]).toMatchObject({
+    let seen = await health();
+    await until('the probe after it went well', async () => {
+      seen = await health();
+      return seen.Log.length > 1;
+    });
+    expect(seen.Log[0]).toMatchObject({
       ExitCode: -1,
       Output: expect.stringMatching(/^Health check exceeded timeout \(5s\): hangs/),
     });

@@ -58,8 +58,7 @@ describe('the log of a box', () => {
       async () => (await actor.ok(['logs', '--tail', '1', 'fast'])) !== '',
     );
     for (let kills = 0; kills < 2; kills += 1) {
-      process.kill(actor.serverPid() ?? 0, 'SIGKILL');
-      await until('the server is dead', () => actor.serverPid() === undefined);
+      await actor.killServer();
       expect(await actor.ok(['ps', '--format', '{{.State}}'])).toBe('running');
     }
     const last = String(LINES - 1).padStart(7, '0');

@@ -141,8 +141,7 @@ describe.each(ACTORS)('a box of %s', (who) => {
     expect(held(await api.vmm(name))).toEqual([`on ${ONE}, nice 6`, 'group 6']);
     // A server that is killed leaves it so, and the next one can change it.
     const pid = await api.vmm(name);
-    process.kill(actor.serverPid() ?? 0, 'SIGKILL');
-    await until('the server is gone', () => actor.serverPid() === undefined);
+    await actor.killServer();
     expect(await actor.ok(['ps', '--format', '{{.Names}}'])).toBe(name);
     expect(held(pid)).toEqual([`on ${ONE}, nice 6`, 'group 6']);
     await api.update(name, { CpuShares: 128 });
@@ -242,8 +241,7 @@ describe('a box', () => {
       expect(cpu_stats.cpu_usage.total_usage).toBe(precpu_stats.cpu_usage.total_usage);
     };
     await stands();
-    process.kill(actor.serverPid() ?? 0, 'SIGKILL');
-    await until('the server is gone', () => actor.serverPid() === undefined);
+    await actor.killServer();
     expect(await actor.ok(['ps', '--format', '{{.Names}} {{.Status}}'])).toMatch(/\(Paused\)$/);
     await stands();
     const before = (await api.stats(name, 'stream=0&one-shot=1')).cpu_stats.cpu_usage.total_usage;

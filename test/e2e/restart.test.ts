@@ -19,13 +19,6 @@ describe.each(ACTORS)('the restart policies of %s', (name) => {
   });
   afterAll(() => actor.leave());
 
-  async function killServer(): Promise<void> {
-    const pid = actor.serverPid();
-    if (pid === undefined) throw new Error('there is no server to kill');
-    process.kill(pid, 'SIGKILL');
-    await until('the server is dead', () => actor.serverPid() === undefined);
-  }
-
   async function inspect(box: string) {
     return JSON.parse(await actor.ok(['inspect', box]))[0];
   }
@@ -50,10 +43,11 @@ describe.each(ACTORS)('the restart policies of %s', (name) => {
     const kept = ['run', '-d', '--name', 'kept', '--network', 'none'];
     await actor.ok([...kept, '--restart', 'unless-stopped', BUSYBOX, 'sleep', '1000']);
     const [vmm] = actor.vmms();
-    process.kill(vmm?.pid ?? 0, 'SIGKILL');
+    expect(vmm).toBeDefined();
+    if (vmm !== undefined) process.kill(vmm.pid, 'SIGKILL');
     await runs('kept', 1, 'running');
     await actor.ok(['stop', '--time', '0', 'kept']);
-    await killServer();
+    await actor.killServer();
     expect((await inspect('kept')).State.Status).toBe('exited');
     expect(actor.machines()).toEqual([]);
     await actor.ok(['rm', 'kept']);
@@ -62,7 +56,7 @@ describe.each(ACTORS)('the restart policies of %s', (name) => {
   it('hold while no server is there, and after it', async () => {
     const args = ['run', '-d', '--name', 'always', '--network', 'none', '--restart', 'always'];
     await actor.ok([...args, BUSYBOX, 'sleep', '1000']);
-    await killServer();
+    await actor.killServer();
     // As the end of the host: its machines are gone, and nobody saw it.
     for (const { pid } of actor.vmms()) process.kill(pid, 'SIGKILL');
     await until('the machines are gone', () => actor.vmms().length === 0);

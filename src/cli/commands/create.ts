@@ -17,7 +17,6 @@ export const create: Command = {
   flags: CREATE_FLAGS,
   operands: { min: 1, max: Infinity },
   passThrough: true,
-  failureStatus: 125,
   async run(invocation) {
     const { context } = invocation;
     const confidential = await confidentialRequest(invocation);

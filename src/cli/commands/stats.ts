@@ -5,11 +5,13 @@ import { bool, string } from '../flags/flag.ts';
 import { type Format, prepareFormat } from '../output/listing.ts';
 import { STATS_LISTING, statsRow } from '../output/stats-row.ts';
 import { interruptible } from '../session/interruptible.ts';
-import { StatsWatch, type Watched } from '../stats-watch.ts';
+import { isGone, isItsOwn, StatsWatch, type Watched } from '../stats-watch.ts';
 import { FORMAT_HELP } from './format-help.ts';
 
 /** How often the table is drawn, as Docker does. */
 const REDRAW_MS = 500;
+/** How long the first table waits for all of its boxes, as Docker's does. */
+const FIRST_MS = 2000;
 /** Home, the table with each line's rest cleared, and everything below it cleared. */
 const HOME = '\x1b[H';
 const CLEAR = '\x1b[2J';
@@ -35,12 +37,14 @@ export const stats: Command = {
         operands.length > 0 ? operands : listed(client, flags.bool('all'));
       if (flags.bool('no-stream')) {
         const ids = await named();
-        const samples = await Promise.all(ids.map((name) => oneSample(client, name, signal)));
-        context.stdout.write(rowsOf(invocation, format, samples));
+        const sample = operands.length > 0 ? oneSample : oneOfAll;
+        const samples = await Promise.all(ids.map((name) => sample(client, name, signal)));
+        context.stdout.write(rowsOf(invocation, format, samples.flat()));
         return 0;
       }
       const ending = new AbortController();
-      const watch = new StatsWatch(client, AbortSignal.any([signal, ending.signal]));
+      const both = AbortSignal.any([signal, ending.signal]);
+      const watch = new StatsWatch(client, both, operands.length > 0);
       try {
         return await live(invocation, format, watch, named, signal);
       } finally {
@@ -62,7 +66,10 @@ async function live(
   const events = following ? watch.followEvents(flags.bool('all')) : undefined;
   // Awaited below, when there is something to see.
   events?.catch(() => undefined);
-  await Promise.all((await named()).map((name) => watch.add(name)));
+  const first = Promise.all((await named()).map((name) => watch.add(name)));
+  // A guest that does not answer keeps nobody from seeing the others.
+  await Promise.race([first, pause(FIRST_MS, signal)]);
+  first.catch(() => undefined);
   const screen = context.stdout.isTTY === true;
   if (screen) context.stdout.write(CLEAR);
   for (;;) {
@@ -93,6 +100,17 @@ async function oneSample(client: Client, name: string, signal: AbortSignal): Pro
   const path = `/containers/${segment(name)}/stats`;
   const call = { method: 'GET', path, query: { stream: false }, signal } as const;
   return { name, sample: objectOf(await client.json(call)) };
+}
+
+/** Of a box that nobody named: none where it has gone, and nothing known where it does not tell. */
+async function oneOfAll(client: Client, name: string, signal: AbortSignal): Promise<Watched[]> {
+  try {
+    return [await oneSample(client, name, signal)];
+  } catch (error) {
+    if (isGone(error)) return [];
+    if (isItsOwn(error)) return [{ name, sample: undefined }];
+    throw error;
+  }
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -125,6 +125,7 @@ export const ABSENT_ENDPOINT: AbsentOptions = {
   GlobalIPv6PrefixLen: absent('boxes have no IPv6'),
   DriverOpts: absent('a box’s network has no options'),
   DNSNames: absent(NETWORKS),
+  GwPriority: absent(NETWORKS),
 };
 
 export const ABSENT_EXEC: AbsentOptions = {
@@ -132,11 +133,14 @@ export const ABSENT_EXEC: AbsentOptions = {
   Container: absent('the path says it'),
 };
 
-const ENDPOINT_NETWORKS = ['default', 'bridge', 'none'];
 const ENDPOINTS = 'NetworkingConfig.EndpointsConfig';
 
-/** @throws A3sError `unsupported-option` with the name, `invalid-argument` */
-export function checkNetworking(networking: unknown): void {
+/**
+ * Endpoints are of the network that the box has, and of no other.
+ *
+ * @throws A3sError `unsupported-option` with the name, `invalid-argument`
+ */
+export function checkNetworking(networking: unknown, network: 'default' | 'none'): void {
   const { EndpointsConfig } = withoutAbsent(
     'NetworkingConfig.',
     networking,
@@ -145,8 +149,11 @@ export function checkNetworking(networking: unknown): void {
   );
   const endpoints = withoutAbsent(`${ENDPOINTS}.`, EndpointsConfig, undefined, {});
   for (const [name, endpoint] of Object.entries(endpoints)) {
-    if (!ENDPOINT_NETWORKS.includes(name)) {
+    if (!['default', 'bridge', 'none'].includes(name)) {
       throw unsupported(ENDPOINTS, `there is no network ${name.slice(0, 64)}: ${NETWORKS}`);
+    }
+    if ((name === 'none') !== (network === 'none')) {
+      throw unsupported(ENDPOINTS, `the box's network is ${network}, and not ${name}`);
     }
     withoutAbsent(`${ENDPOINTS}.${name}.`, endpoint, [], ABSENT_ENDPOINT);
   }

@@ -14,7 +14,6 @@ import { type Route, route } from '../route.ts';
 import { type Filters, filters, matchesLabel } from './filters.ts';
 import { untilOf } from './prune.ts';
 import { noBody, query } from './query.ts';
-import { dockerStatus } from './show.ts';
 
 const FILTERS = ['until', 'label', 'label!'] as const;
 type Wanted = Filters<(typeof FILTERS)[number]>;
@@ -51,7 +50,7 @@ function toPrune(rt: Runtime, { until, label = [], 'label!': notLabel }: Wanted)
     const isMeant =
       label.every((each) => matchesLabel(labels, each)) &&
       !(notLabel?.every((each) => matchesLabel(labels, each)) ?? false);
-    return isOld && isMeant && ['created', 'exited'].includes(dockerStatus(state.status));
+    return isOld && isMeant && ['created', 'exited'].includes(state.status);
   });
 }
 

@@ -30,6 +30,12 @@ export const PortBindings = z.record(
     .nullable(),
 );
 
+/** @throws A3sError `unsupported-option` for a range, `invalid-argument` */
+export function checkExposed(key: string): void {
+  if (isRatls(key) || portNumber(key.split('/')[0] ?? '', key) !== 0) return;
+  throw new A3sError('invalid-argument', `Invalid containerPort: ${key}`);
+}
+
 /** @throws A3sError `unsupported-option`, `invalid-argument` */
 export function portBindings(bindings: z.infer<typeof PortBindings>): Port[] {
   const ports: Port[] = [];

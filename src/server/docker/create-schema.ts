@@ -20,7 +20,14 @@ import { Confidential, confidentialRequest } from './confidential-schema.ts';
 import { parseBind } from './create-binds.ts';
 import { Healthcheck, healthRequest } from './create-health.ts';
 import { LIMIT_FIELDS, limitsOf } from './create-limits.ts';
-import { isRatls, PortBindings, port, portBindings, withProtocol } from './create-ports.ts';
+import {
+  checkExposed,
+  isRatls,
+  PortBindings,
+  port,
+  portBindings,
+  withProtocol,
+} from './create-ports.ts';
 import { RestartPolicy, restartPolicy } from './create-restart.ts';
 
 /** The kernel's own bound for one argument, and for all of them. */
@@ -111,7 +118,6 @@ export function parseCreate(name: string | undefined, body: unknown): CreateRequ
   } = whole;
   const confidential =
     asked === undefined ? undefined : confidentialRequest(parseRequest(Confidential, asked));
-  checkNetworking(networking);
   const config = parseRequest(Config, configPart);
   const host = parseRequest(
     HostConfig,
@@ -123,6 +129,8 @@ export function parseCreate(name: string | undefined, body: unknown): CreateRequ
   }
   const ports = portBindings(host.PortBindings);
   const network = networkOf(host.NetworkMode);
+  checkNetworking(networking, network);
+  for (const key of Object.keys(config.ExposedPorts)) checkExposed(key);
   const restart = restartPolicy(host.RestartPolicy);
   if (host.AutoRemove && restart.name !== 'no') {
     throw new A3sError(

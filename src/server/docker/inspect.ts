@@ -68,7 +68,7 @@ function machineOf({ state: { machine } }: Box) {
 
 function stateOf(box: Box): Inspect['State'] {
   const { state } = box;
-  const status = dockerStatus(state.status);
+  const status = dockerStatus(state);
   const running = hasMachine(box);
   return {
     Status: status,

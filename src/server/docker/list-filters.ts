@@ -53,10 +53,7 @@ export async function listTests(
   // Every label must be there.
   for (const value of label ?? []) tests.push((box) => matchesLabel(box.definition.labels, value));
   const statuses = [...DOCKER_STATUSES, 'dead'];
-  any(
-    checked('status', status, statuses),
-    (box, value) => dockerStatus(box.state.status) === value,
-  );
+  any(checked('status', status, statuses), (box, value) => dockerStatus(box.state) === value);
   any(checked('health', health, HEALTH), (box, value) => healthWord(box) === value);
   // Tasks are a swarm's.
   any(checked('is-task', task, TRUTH), (_, value) => FALSE.includes(value));

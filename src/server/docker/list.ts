@@ -61,7 +61,7 @@ export async function sizesOf(rt: Runtime, box: Box, { images }: ImageUsage) {
 
 /** As Docker counts: one that is paused, and one that its policy starts again, too. */
 function runs({ state }: Box): boolean {
-  return ['running', 'paused', 'restarting'].includes(dockerStatus(state.status));
+  return ['running', 'paused', 'restarting'].includes(dockerStatus(state));
 }
 
 function summary(box: Box, now: number): Summary {
@@ -89,7 +89,7 @@ function summary(box: Box, now: number): Summary {
       ...(hasMachine(box) ? exposed : []),
     ],
     Labels: definition.labels,
-    State: dockerStatus(state.status),
+    State: dockerStatus(state),
     Status: statusText(box, now),
     Trust: trustOf(box)?.verdict ?? '',
     Confidential: summarizeConfidential(box),

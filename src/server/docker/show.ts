@@ -3,10 +3,9 @@
  *
  * @module
  */
-import type { Box, Port } from '../../boxes/box.ts';
+import type { Box, BoxState, Port } from '../../boxes/box.ts';
 import { RATLS_PORT } from '../../boxes/confidential/request.ts';
 import { waitsForSecrets } from '../../boxes/confidential/show.ts';
-import type { BoxStatus } from '../../boxes/states.ts';
 import type { DOCKER_STATUSES } from './container-schema.ts';
 import { healthText } from './show-health.ts';
 
@@ -14,21 +13,25 @@ export const ZERO_TIME = '0001-01-01T00:00:00Z';
 
 export type DockerStatus = (typeof DOCKER_STATUSES)[number];
 
-export function dockerStatus(status: BoxStatus): DockerStatus {
-  switch (status) {
+/** A box that starts is what it was before; one that its policy starts was restarting. */
+export function dockerStatus(
+  state: Pick<BoxState, 'status' | 'startedAt' | 'restartCount'>,
+): DockerStatus {
+  switch (state.status) {
     case 'starting':
-      return 'created';
+      if (state.startedAt === undefined) return 'created';
+      return state.restartCount > 0 ? 'restarting' : 'exited';
     case 'stopping':
       return 'running';
     default:
-      return status;
+      return state.status;
   }
 }
 
 /** `Up 3 minutes`, `Exited (0) 2 hours ago`, `Created`. */
 export function statusText(box: Box, now: number): string {
   const { state } = box;
-  switch (dockerStatus(state.status)) {
+  switch (dockerStatus(state)) {
     case 'running':
       return `Up ${elapsed(state.startedAt, now)}${remark(box)}`;
     case 'exited':
@@ -56,7 +59,7 @@ export function healthWord({ state }: Box): string {
 
 /** It runs, or stands still in the middle of it. */
 export function hasMachine({ state }: Box): boolean {
-  const status = dockerStatus(state.status);
+  const status = dockerStatus(state);
   return status === 'running' || status === 'paused';
 }
 

@@ -81,7 +81,7 @@ function versionOf(rt: Runtime): Document<typeof Version> {
 async function infoOf(rt: Runtime): Promise<Document<typeof Info>> {
   const boxes = rt.store.list();
   const count = (...statuses: readonly string[]): number =>
-    boxes.filter(({ state }) => statuses.includes(dockerStatus(state.status))).length;
+    boxes.filter(({ state }) => statuses.includes(dockerStatus(state))).length;
   const paused = count('paused');
   // As Docker counts: one that its policy starts again has not stopped.
   const running = count('running', 'restarting');

@@ -11,7 +11,8 @@ import { LIMIT_FIELDS, limitsOf } from './create-limits.ts';
 import { RestartPolicy, restartPolicy } from './create-restart.ts';
 
 const { Ulimits: _, ...FIELDS } = LIMIT_FIELDS;
-const Update = z.strictObject({ ...FIELDS, RestartPolicy: RestartPolicy.optional() });
+/** What is taken. Docker's other fields may be there with the value that asks for nothing. */
+export const Update = z.strictObject({ ...FIELDS, RestartPolicy: RestartPolicy.optional() });
 export const UPDATE_KEYS = Object.keys(Update.shape);
 const KNOWN: ReadonlySet<string> = new Set(UPDATE_KEYS);
 
@@ -91,8 +92,12 @@ function requestOf(given: readonly (readonly [string, unknown])[]): UpdateReques
       readIops: when('BlkioDeviceReadIOps', disk.readIops),
       writeIops: when('BlkioDeviceWriteIOps', disk.writeIops),
     },
-    restart: policy === undefined || policy.Name === '' ? undefined : restartPolicy(policy),
+    restart: asksForPolicy(policy) ? restartPolicy(policy) : undefined,
   };
+}
+
+function asksForPolicy(policy: z.output<typeof RestartPolicy> | undefined): boolean {
+  return policy !== undefined && (policy.Name !== '' || policy.MaximumRetryCount !== 0);
 }
 
 function asksForNothing(value: unknown): boolean {

@@ -8,7 +8,7 @@ import { updateBox } from '../../boxes/update.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
 import { noBody, query } from './query.ts';
-import { parseUpdate } from './update-schema.ts';
+import { parseUpdate, Update } from './update-schema.ts';
 
 const Updated = z.strictObject({ Warnings: z.array(z.string()) });
 
@@ -19,6 +19,7 @@ export const UPDATE_ROUTES: readonly Route[] = [
     answers: { 200: Updated },
     query: query({}),
     body: noBody,
+    document: Update.partial(),
     handler: async ({ rt, id, body }) => {
       const boxId = rt.store.resolve(id).definition.id;
       await updateBox(rt, boxId, parseUpdate(body));

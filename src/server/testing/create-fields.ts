@@ -278,4 +278,5 @@ export const ENDPOINT_FIELDS: Readonly<Record<string, Field>> = {
   GlobalIPv6PrefixLen: refused(64),
   DriverOpts: refused({ a: 'b' }),
   DNSNames: refused(['x']),
+  GwPriority: refused(1),
 };
