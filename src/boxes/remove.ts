@@ -51,8 +51,7 @@ function boxRunning({ name, state: { status } }: Box): A3sError {
 export async function removeLocked(rt: Runtime, id: string): Promise<void> {
   if (rt.store.get(id) === undefined) return;
   const box = rt.store.advance(id, 'remove');
-  await rt.outputs.of(id).close();
-  rt.outputs.forget(id);
+  await rt.outputs.forget(id);
   await allDone([
     // What its last machine left is gone since that one's end was put on record, and only an empty place may be left.
     rm(machineOf(rt, box).directory, { recursive: true, force: true }),

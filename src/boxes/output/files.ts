@@ -166,6 +166,16 @@ export class LogFiles {
     }
   }
 
+  /** From now on they can be read although their names go. */
+  async hold(): Promise<void> {
+    for (const segment of this.segments) await segment.hold();
+  }
+
+  /** They are read no more. */
+  async release(): Promise<void> {
+    for (const segment of this.segments) await segment.release();
+  }
+
   /** Settles when nothing is being compressed. */
   async compressed(): Promise<void> {
     await this.#compressing;

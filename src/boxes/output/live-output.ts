@@ -14,7 +14,16 @@ import type { OutputRecord } from './record.ts';
 /** What is done with the output of a box, wherever it goes. */
 export type BoxOutput = Pick<
   OutputLog,
-  'open' | 'append' | 'flush' | 'close' | 'endRun' | 'end' | 'read' | 'broken' | 'waypoints'
+  | 'open'
+  | 'append'
+  | 'flush'
+  | 'close'
+  | 'retire'
+  | 'endRun'
+  | 'end'
+  | 'read'
+  | 'broken'
+  | 'waypoints'
 >;
 
 /** What is there for a client that comes in. */
@@ -50,6 +59,11 @@ export class LiveOutput implements BoxOutput {
   }
 
   append(record: OutputRecord): void {
+    const end = this.#end();
+    // Who has taken all so far is waited for from now on.
+    for (const reader of this.#readers) {
+      if (reader.next >= end) reader.movedAt = performance.now();
+    }
     this.#records.push({ ...record, payload: Buffer.from(record.payload) });
     this.#bytes += record.payload.length;
     this.#drop();
@@ -74,6 +88,11 @@ export class LiveOutput implements BoxOutput {
   async close(): Promise<void> {
     this.#closed = true;
     this.#changes.emit('taken');
+  }
+
+  /** Who reads it has what is there in hand. */
+  async retire(): Promise<void> {
+    await this.close();
   }
 
   endRun(run: number): void {

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fuzzRuns } from '@a3s-box/test-fuzz';
@@ -232,3 +241,26 @@ fuzz.prop([fc.uint8Array({ minLength: 1, maxLength: 100 }), fc.nat(), fc.nat(255
     expect(decoded === undefined || 'need' in decoded).toBe(true);
   },
 );
+
+it('who reads a log when it is removed reads it to its end, and leaves nothing open', async () => {
+  const log = newLog();
+  await log.open(1);
+  const whole = randomBytes(300_000);
+  log.append(record(0, whole));
+  await log.flush();
+  const open = async (): Promise<number> => (await readdir('/proc/self/fd')).length;
+  const before = await open();
+  const reading = log.read(0, { run: 1 }, never);
+  const parts: Buffer[] = [];
+  for (let n = 0; n < 2; n += 1) {
+    const { value } = await reading.next();
+    parts.push(Buffer.from(value?.payload ?? []));
+  }
+  await log.retire();
+  log.endRun(1);
+  await rm(log.path);
+  for await (const { payload } of reading) parts.push(Buffer.from(payload));
+  expect(Buffer.concat(parts).equals(whole)).toBe(true);
+  // The file that it was written to is closed as well.
+  expect(await open()).toBe(before - 1);
+});

@@ -36,6 +36,7 @@ export class OutputLog {
   readonly #changes = new EventEmitter().setMaxListeners(0);
   readonly #recent = new Recent();
   #followers = 0;
+  #retired = false;
   #file: FileHandle | undefined;
   /** Position behind the records that are complete; unknown before the first open. */
   #end: number | undefined;
@@ -168,7 +169,21 @@ export class OutputLog {
     following: Following | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<OutputRecord> {
-    await this.#files.load();
+    this.#followers += 1;
+    try {
+      await this.#files.load();
+      yield* this.#read(from, following, signal);
+    } finally {
+      this.#followers -= 1;
+      if (this.#followers === 0) await this.#left();
+    }
+  }
+
+  async *#read(
+    from: number,
+    following: Following | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<OutputRecord> {
     const source = {
       reader: new RecordReader(this.#files.segments, from),
       recent: this.#recent,
@@ -176,14 +191,25 @@ export class OutputLog {
       end: () => this.#end,
       endedRun: () => this.#endedRun,
     };
-    this.#followers += 1;
-    try {
-      const last = following === undefined ? await this.end() : undefined;
-      yield* readRecords(source, last, following, signal);
-    } finally {
-      this.#followers -= 1;
-      if (this.#followers === 0) this.#recent.clear();
-    }
+    const last = following === undefined ? await this.end() : undefined;
+    yield* readRecords(source, last, following, signal);
+  }
+
+  /** Nobody reads it. */
+  async #left(): Promise<void> {
+    this.#recent.clear();
+    if (this.#retired) await this.#files.release();
+  }
+
+  /** It is about to be removed: nothing is written any more, and who reads it now reads it to its end all the same. */
+  async retire(): Promise<void> {
+    await this.close();
+    this.#retired = true;
+    if (this.#followers === 0) return;
+    await this.#files.load();
+    await this.#files.hold();
+    // They may have left meanwhile.
+    if (this.#followers === 0) await this.#files.release();
   }
 
   async #write(): Promise<void> {

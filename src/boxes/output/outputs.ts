@@ -52,9 +52,11 @@ export class Outputs {
     await Promise.all([...this.#logs.values()].map((log) => log.close()));
   }
 
-  /** The box is gone: its readers end. */
-  forget(id: string): void {
-    this.#logs.get(id)?.endRun(Number.MAX_SAFE_INTEGER);
+  /** The box is about to go: its readers end, each when it has read what there is. */
+  async forget(id: string): Promise<void> {
+    const log = this.of(id);
+    await log.retire();
+    log.endRun(Number.MAX_SAFE_INTEGER);
     this.#logs.delete(id);
   }
 }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { compressFile, forgetInflated, inflateFile, MAX_COMPRESSED } from './compressed.ts';
 import { decodeMark, MARK_BYTES } from './mark.ts';
@@ -25,6 +25,8 @@ export class Segment {
   #removed = false;
   #large = false;
   #before: Tally | undefined;
+  /** What it is read from once its name may be gone. */
+  #held: FileHandle | Buffer | undefined;
 
   constructor(path: string, base: number, compressed = false, before?: Tally) {
     this.path = path;
@@ -49,6 +51,7 @@ export class Segment {
   /** Up to `length` bytes from `at` on; undefined when it is gone. */
   async read(at: number, length: number): Promise<Buffer | undefined> {
     if (this.#removed) return undefined;
+    if (this.#held !== undefined) return await readHeld(this.#held, at, length);
     // It may become a compressed one in between.
     for (const compressed of [this.#compressed, !this.#compressed]) {
       try {
@@ -71,6 +74,22 @@ export class Segment {
     if (found === undefined || 'need' in found) return undefined;
     this.#before = decodeMark(found);
     return this.#before;
+  }
+
+  /** From now on it can be read although its name goes. It is not compressed any more. */
+  async hold(): Promise<void> {
+    if (this.#held !== undefined || this.#removed) return;
+    this.#held = this.#compressed
+      ? await inflateFile(`${this.path}.gz`)
+      : await open(this.path, 'r');
+  }
+
+  /** It is read no more. */
+  async release(): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    this.#removed = true;
+    if (held !== undefined && !Buffer.isBuffer(held)) await held.close();
   }
 
   async compress(): Promise<void> {
@@ -140,12 +159,20 @@ async function namesIn(directory: string): Promise<string[]> {
   }
 }
 
+async function readHeld(held: FileHandle | Buffer, at: number, length: number): Promise<Buffer> {
+  return Buffer.isBuffer(held) ? held.subarray(at, at + length) : await readAt(held, at, length);
+}
+
+async function readAt(file: FileHandle, at: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length);
+  const { bytesRead } = await file.read(bytes, 0, length, at);
+  return bytes.subarray(0, bytesRead);
+}
+
 async function readPart(path: string, at: number, length: number): Promise<Buffer> {
   const file = await open(path, 'r');
   try {
-    const bytes = Buffer.allocUnsafe(length);
-    const { bytesRead } = await file.read(bytes, 0, length, at);
-    return bytes.subarray(0, bytesRead);
+    return await readAt(file, at, length);
   } finally {
     await file.close();
   }
