@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Box } from './box.ts';
 import type { LiveBox } from './live.ts';
-import { type AskedResources, allHostLimits, hostLimitsOf, resourcesOf } from './resources.ts';
+import { type AskedResources, changedHostLimits, hostLimitsOf, resourcesOf } from './resources.ts';
 import type { Runtime } from './runtime.ts';
 
 /** How long verbs for a box wait for its guest to be held to the record: one that hangs must not keep them off. */
@@ -49,9 +49,8 @@ async function inGuest(
 }
 
 async function onHost(live: LiveBox, before: AskedResources, after: AskedResources): Promise<void> {
-  const limits = allHostLimits(after.limits);
-  if (isDeepStrictEqual(allHostLimits(before.limits), limits)) return;
-  await live.machine.applyLimits(limits);
+  const limits = changedHostLimits(before.limits, after.limits);
+  if (limits !== undefined) await live.machine.applyLimits(limits);
 }
 
 /**

@@ -1,7 +1,14 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { checkResources } from './check-resources.ts';
 import { type Limits, NO_LIMITS } from './limits.ts';
-import { askedCpus, hostLimitsOf, machineCpus, niceOf, resourcesOf } from './resources.ts';
+import {
+  askedCpus,
+  changedHostLimits,
+  hostLimitsOf,
+  machineCpus,
+  niceOf,
+  resourcesOf,
+} from './resources.ts';
 
 const MIB = 2 ** 20;
 const HOST = { cpus: 2, memoryBytes: 1024 * MIB };
@@ -130,9 +137,22 @@ describe('the host', () => {
 
   it('holds it to what was asked for', () => {
     const disk = { ...NO_LIMITS.disk, writeBps: 1 };
-    expect(hostLimitsOf(asked({ disk }))).toEqual({ processors: [], nice: 0, disk });
+    expect(hostLimitsOf(asked({ disk }))).toEqual({ disk });
     expect(hostLimitsOf(asked({ cpuset: '0-1', cpuShares: 512 }))).toEqual({
       ...{ processors: [0, 1], nice: 3, disk: NO_LIMITS.disk },
+    });
+  });
+
+  it('changes of it what changes alone', () => {
+    const limits = (more: object) => ({ ...NO_LIMITS, ...more });
+    const disk = { ...NO_LIMITS.disk, writeBps: 1 };
+    const changes = (before: object, after: object) =>
+      changedHostLimits(limits(before), limits(after));
+    expect(changes({ cpuset: '1', pids: 2 }, { cpuset: '1', pids: 3 })).toBeUndefined();
+    expect(changes({ cpuShares: 512 }, { cpuShares: 512, disk })).toEqual({ disk });
+    expect(changes({}, { cpuset: '0' })).toEqual({ processors: [0], disk: NO_LIMITS.disk });
+    expect(changes({ cpuset: '0', cpuShares: 512 }, {})).toEqual({
+      ...{ processors: [], nice: 0, disk: NO_LIMITS.disk },
     });
   });
 

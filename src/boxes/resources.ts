@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Resources } from '@a3s-box/policies';
 import type { HostLimits } from '../engine/engine.ts';
 import type { BoxDefinition } from './box.ts';
@@ -77,16 +78,36 @@ function cpuWeight(shares: number): number {
 }
 
 /** What the host holds the machine's processes to; undefined: nothing was asked for. */
-export function hostLimitsOf({ limits }: Pick<AskedResources, 'limits'>): HostLimits | undefined {
-  const { cpuset, cpuShares, disk } = limits;
-  const asked =
-    cpuset !== '' || cpuShares > 0 || Object.values(disk).some((rate: number) => rate > 0);
-  return asked ? allHostLimits(limits) : undefined;
+export function hostLimitsOf(asked: Pick<AskedResources, 'limits'>): HostLimits | undefined {
+  const limits = askedHostLimits(asked);
+  const { processors, nice, disk } = limits;
+  const any =
+    processors !== undefined || nice !== undefined || Object.values(disk).some((rate) => rate > 0);
+  return any ? limits : undefined;
 }
 
-/** The same, with what was not asked for as it is for any process. */
-export function allHostLimits({ cpuset, cpuShares, disk }: Limits): HostLimits {
-  return { processors: parseCpuset(cpuset), nice: niceOf(cpuShares), disk };
+/**
+ * The same; no rates are unlimited ones. What was not asked for besides is the server's own, which its administrator may have
+ * held to something.
+ */
+function askedHostLimits({ limits }: Pick<AskedResources, 'limits'>): HostLimits {
+  const { cpuset, cpuShares, disk } = limits;
+  return {
+    processors: cpuset === '' ? undefined : parseCpuset(cpuset),
+    nice: cpuShares === 0 ? undefined : niceOf(cpuShares),
+    disk,
+  };
+}
+
+/** What changes; undefined: nothing does. */
+export function changedHostLimits(before: Limits, after: Limits): HostLimits | undefined {
+  const { cpuset, cpuShares, disk } = after;
+  const processors = cpuset === before.cpuset ? undefined : parseCpuset(cpuset);
+  const nice = cpuShares === before.cpuShares ? undefined : niceOf(cpuShares);
+  const same = isDeepStrictEqual(before.disk, disk);
+  return processors === undefined && nice === undefined && same
+    ? undefined
+    : { processors, nice, disk };
 }
 
 /** The value at which the host's scheduler gives a process such a share beside others. */

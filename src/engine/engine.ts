@@ -155,10 +155,10 @@ export interface ConfidentialLaunch {
 
 /** What the processes of a machine are held to on the host. */
 export interface HostLimits {
-  /** Processors that they may run on; empty: every one. */
-  readonly processors: readonly number[];
-  /** Of all their threads. */
-  readonly nice: number;
+  /** Processors that they may run on; empty: every one; undefined: as it is. */
+  readonly processors?: readonly number[] | undefined;
+  /** Of all their threads; undefined: as it is. */
+  readonly nice?: number | undefined;
   /** Of the disk of changes, in bytes or operations a second; 0: unlimited. */
   readonly disk: {
     readonly readBps: number;

@@ -61,17 +61,27 @@ describe('a process', () => {
     expect(group(found.pid)).toMatch(/ nice 0$/m);
   });
 
+  it('keeps a nice value that nobody asked for', async () => {
+    const found = await program();
+    await limitProcess(found, { nice: 5 });
+    await limitProcess(found, { processors: [one] });
+    expect(new Set(threads(found.pid).map(({ nice }) => nice))).toEqual(new Set([5]));
+    expect(group(found.pid)).toMatch(/ nice 5$/m);
+  });
+
   it('cannot have processors that are not there', async () => {
     const found = await program();
-    await expect(limitProcess(found, { processors: [8191], nice: 0 })).rejects.toMatchObject({
+    await expect(limitProcess(found, { processors: [8191] })).rejects.toMatchObject({
       code: 'invalid-argument',
     });
   });
 
   it('that is gone is left alone, whoever has its id', async () => {
     const found = await program();
-    await limitProcess({ ...found, startTime: '1' }, { processors: [one], nice: 7 });
-    expect(threads(found.pid).every(({ nice }) => nice === 0)).toBe(true);
+    const before = threads(found.pid)[0];
+    await limitProcess({ ...found, startTime: '1' }, { processors: [one], nice: 17 });
+    expect(threads(found.pid).map(({ nice }) => nice)).not.toContain(17);
+    expect(threads(found.pid)[0]).toEqual(before);
   });
 });
 

@@ -4,15 +4,15 @@
  *
  * @module
  */
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { isCellUid } from '../cell/identity.ts';
 import { A3sError } from '../errors.ts';
-import { deadline } from './deadline.ts';
 import type { HostLimits } from './engine.ts';
+import { isGone } from './gone.ts';
 import { libc } from './libc.ts';
 import { findProcesses, isRunning, type ProcessFence } from './processes.ts';
-import { retry } from './retry.ts';
+import { setSessionNice } from './session-nice.ts';
 
 type ProcessLimits = Pick<HostLimits, 'processors' | 'nice'>;
 
@@ -20,32 +20,41 @@ type ProcessLimits = Pick<HostLimits, 'processors' | 'nice'>;
 const MASK_BYTES = 1024;
 /** A program that goes on making threads makes them of threads that are held already, after one look or two. */
 const MOST_LOOKS = 64;
-const GROUP_MS = 10_000;
 
 /** All processes of the machine that works in a runtime directory, as they are now. @throws A3sError as `limitProcess` does */
 export async function limitProcesses(runtimeDir: string, limits: ProcessLimits): Promise<void> {
+  if (limits.processors === undefined && limits.nice === undefined) return;
   for (const each of findProcesses(runtimeDir, isCellUid)) await limitProcess(each, limits);
 }
 
 /**
  * One process; nothing for one that is gone.
  *
- * @throws A3sError `invalid-argument` for processors that this host does not let it have, and where only root may lower a nice value
+ * @throws A3sError `invalid-argument` for processors that this host does not let it have, and where only root may lower a nice value;
+ *   `vmm-failed` where the kernel took no nice value of its session in time
  */
-export async function limitProcess(fence: ProcessFence, limits: ProcessLimits): Promise<void> {
+export async function limitProcess(
+  fence: ProcessFence,
+  { processors, nice }: ProcessLimits,
+): Promise<void> {
+  if (processors === undefined && nice === undefined) return;
   const { schedSetaffinity, errno } = await libc();
-  const mask = maskOf(limits.processors);
+  const mask = processors === undefined ? undefined : maskOf(processors);
   const done = new Set<number>();
   for (let look = 0; look < MOST_LOOKS; look++) {
     // Looked at right before: its id may have become another's.
     if (!isRunning(fence)) return;
     const found = threads(fence.pid).filter((thread) => !done.has(thread));
-    if (found.length === 0) return await limitGroup(fence, limits.nice);
+    if (found.length === 0) {
+      if (nice !== undefined) await setGroupNice(fence.pid, nice);
+      return;
+    }
     for (const thread of found) {
-      if (schedSetaffinity(thread, mask) !== 0 && errno() !== constants.errno.ESRCH) {
-        throw refused(`processors ${limits.processors.join(',')}`, `error ${errno()}`);
+      const failed = mask !== undefined && schedSetaffinity(thread, mask) !== 0;
+      if (failed && errno() !== constants.errno.ESRCH) {
+        throw refused(`processors ${processors?.join(',')}`, `error ${errno()}`);
       }
-      setNice(thread, limits.nice);
+      if (nice !== undefined) setNice(thread, nice);
       done.add(thread);
     }
   }
@@ -73,24 +82,12 @@ function setNice(thread: number, nice: number): void {
   }
 }
 
-/**
- * Each cell is a session, and where the kernel makes sessions into groups of their own (`kernel.sched_autogroup_enabled`), nice
- * values count within the group alone: so the group has one too.
- */
-async function limitGroup({ pid }: ProcessFence, nice: number): Promise<void> {
-  const attempt = async (): Promise<true | undefined> => {
-    try {
-      writeFileSync(`/proc/${pid}/autogroup`, String(nice));
-      return true;
-    } catch (error) {
-      // A kernel without such groups has no such file; without a group there is nothing to write to.
-      if (isGone(error) || codeOf(error) === 'EINVAL') return true;
-      // Others than root may do it ten times a second.
-      if (codeOf(error) === 'EAGAIN') return undefined;
-      throw refused(`a nice value of ${nice}`, String(error));
-    }
-  };
-  await retry(attempt, deadline(GROUP_MS, 'vmm-failed', `Cannot set the nice value of ${pid}`));
+async function setGroupNice(pid: number, nice: number): Promise<void> {
+  try {
+    await setSessionNice(pid, nice);
+  } catch (error) {
+    throw error instanceof A3sError ? error : refused(`a nice value of ${nice}`, String(error));
+  }
 }
 
 /** @param processors none: all that there can be; the kernel takes those that are */
@@ -107,16 +104,4 @@ function refused(what: string, why: string): A3sError {
   return new A3sError('invalid-argument', `Cannot hold the machine to ${what}: ${why}`, {
     remedy: 'Only root may give a running box a larger share of the host’s processors than it has.',
   });
-}
-
-function isGone(error: unknown): boolean {
-  return ['ENOENT', 'ESRCH'].includes(codeOf(error) ?? '');
-}
-
-function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error && 'code' in error)) return undefined;
-  // Node hides the kernel's code of some calls behind one of its own.
-  const info = 'info' in error ? error.info : undefined;
-  const inner = typeof info === 'object' && info !== null && 'code' in info ? info.code : undefined;
-  return String(inner ?? error.code);
 }

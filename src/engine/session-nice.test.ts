@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { type SessionFile, setSessionNice } from './session-nice.ts';
+
+function failing(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
+
+/** The kernel's file, which refuses so many writes. */
+class FakeFile implements SessionFile {
+  text = '/autogroup-7 nice 0\n';
+  readonly paths: string[] = [];
+  readonly #refusals: Error[];
+
+  constructor(...refusals: Error[]) {
+    this.#refusals = refusals;
+  }
+
+  read(): string {
+    return this.text;
+  }
+
+  write(path: string, text: string): void {
+    this.paths.push(path);
+    const refusal = this.#refusals.shift();
+    if (refusal !== undefined) throw refusal;
+    this.text = `/autogroup-7 nice ${text}\n`;
+  }
+}
+
+describe('the nice value of a session', () => {
+  it('is written once, whatever the number of its processes', async () => {
+    const file = new FakeFile();
+    await setSessionNice(5, 3, file);
+    await setSessionNice(6, 3, file);
+    expect([file.text, file.paths]).toEqual(['/autogroup-7 nice 3\n', ['/proc/5/autogroup']]);
+  });
+
+  it.each(['/autogroup-7 nice -4\n', ''])('is not written over %j', async (text) => {
+    const file = new FakeFile();
+    file.text = text;
+    await setSessionNice(5, -4, file);
+    expect(file.paths).toEqual([]);
+  });
+
+  it('is written when it is its turn', async () => {
+    const file = new FakeFile(failing('EAGAIN'), failing('EAGAIN'));
+    await setSessionNice(5, 3, file);
+    expect([file.text, file.paths.length]).toEqual(['/autogroup-7 nice 3\n', 3]);
+  });
+
+  it('of a process that ends meanwhile is nobody’s', async () => {
+    const file = new FakeFile(failing('ESRCH'));
+    await setSessionNice(5, 3, file);
+    expect(file.paths).toHaveLength(1);
+  });
+
+  it('is not waited for without end', async () => {
+    const file = new FakeFile(...Array<Error>(9999).fill(failing('EAGAIN')));
+    await expect(setSessionNice(5, 3, file, 20)).rejects.toMatchObject({
+      ...{ code: 'vmm-failed', message: expect.stringContaining('CPU shares') },
+    });
+  });
+
+  it('is told where it is refused', async () => {
+    const file = new FakeFile(failing('EPERM'));
+    await expect(setSessionNice(5, -3, file)).rejects.toMatchObject({ code: 'EPERM' });
+  });
+});
