@@ -94,8 +94,7 @@ it('runs what was measured, waits for its secret, and gets it after its server w
     expect(stderr).toContain('(host-not-permitted)');
   }
 
-  process.kill(actor.serverPid() ?? 0, 'SIGKILL');
-  await until('the server is dead', () => actor.serverPid() === undefined);
+  await actor.killServer();
   expect(await actor.ok(['ps', '--format', '{{.Status}}'])).toContain('(waiting for secrets)');
   // The next server goes on answering as the processor of a guest that an earlier one launched.
   const evidence = await ask('/a3s/v1/boxes/db/evidence');

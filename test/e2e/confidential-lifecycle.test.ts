@@ -66,11 +66,6 @@ describe.each(ACTORS)('a confidential box of %s', (name) => {
     return JSON.parse(await actor.ok(['inspect', box]))[0];
   }
 
-  async function killServer(): Promise<void> {
-    process.kill(actor.serverPid() ?? 0, 'SIGKILL');
-    await until('the server is dead', () => actor.serverPid() === undefined);
-  }
-
   it('has what it was given, is what was measured, and ends as its program does', async () => {
     const flags = [
       ...SIMULATED,
@@ -95,7 +90,7 @@ describe.each(ACTORS)('a confidential box of %s', (name) => {
     await actor.ok(['inject-secret', ...trust, 'life', 'pin=1234', 'token=sesame']);
     const said = '2 1234 sesame lo\noverlay';
     await until('it has said so', async () => (await actor.ok(['logs', 'life'])) === said);
-    await killServer();
+    await actor.killServer();
     await actor.ok(['stop', '--time', '60', 'life']);
     expect(await actor.ok(['logs', 'life'])).toBe(`${said}\ntold`);
     expect((await inspect('life')).State).toMatchObject({ Status: 'exited', ExitCode: 7 });
@@ -107,7 +102,7 @@ describe.each(ACTORS)('a confidential box of %s', (name) => {
       Measurement: measured.measurement,
       SecretsState: 'waiting',
     });
-    await killServer();
+    await actor.killServer();
     await actor.ok(['rm', '--force', 'life']);
   });
 
@@ -126,7 +121,7 @@ describe.each(ACTORS)('a confidential box of %s', (name) => {
       const start = actor.run(['start', 'stuck']);
       await until('its machine runs', () => actor.vmms().length === 1);
       if (how === 'stop') await actor.ok(['stop', '--time', '1', 'stuck']);
-      if (how.startsWith('kill')) await killServer();
+      if (how.startsWith('kill')) await actor.killServer();
       await actor.ok(['rm', '--force', 'stuck']);
       expect((await start).code).not.toBe(0);
     },

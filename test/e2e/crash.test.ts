@@ -71,7 +71,8 @@ describe.each(ACTORS)('after a crash, %s', (name) => {
   it('reports a box whose VMM was killed', async () => {
     await actor.ok(['run', '-d', '--name', 'shot', '--network', 'none', BUSYBOX, 'sleep', '1000']);
     const [vmm] = actor.vmms();
-    process.kill(vmm?.pid ?? 0, 'SIGKILL');
+    if (vmm === undefined) throw new Error('the box has no VMM');
+    process.kill(vmm.pid, 'SIGKILL');
     expect(await actor.ok(['wait', 'shot'])).toBe('137');
     const state = JSON.parse(await actor.ok(['inspect', 'shot']))[0].State;
     expect(state).toMatchObject({ Status: 'exited', ExitCode: 137, Running: false });

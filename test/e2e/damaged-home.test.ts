@@ -104,8 +104,7 @@ describe.each(ACTORS)('the home of %s', (name) => {
 
   it('whose server died, its socket left behind', async () => {
     await actor.ok(['ps']);
-    process.kill(actor.serverPid() ?? 0, 'SIGKILL');
-    await until('the server is dead', () => actor.serverPid() === undefined);
+    await actor.killServer();
     expect(statSync(actor.socket).isSocket()).toBe(true);
     expect(await actor.ok(['images', '--quiet'])).not.toBe('');
     await actor.stopServer();

@@ -138,7 +138,7 @@ describe.each(ACTORS)('templates of %s', (name) => {
       const warming = actor.run(['template', 'warm']);
       await until('a machine runs', () => actor.vmms().length === 1);
       if (end === 'stop') await actor.stopServer();
-      else process.kill(actor.serverPid() ?? -1, 'SIGKILL');
+      else await actor.killServer();
       expect((await warming).code).not.toBe(0);
       await until('the server is gone', () => actor.serverPid() === undefined);
       // The next server ends what a killed one left.

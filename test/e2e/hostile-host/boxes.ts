@@ -17,7 +17,6 @@ import type { Guest } from '../../../src/guest/guest.ts';
 import { buildImage, busyboxImage, dockerArchive } from '../../images/build-image.ts';
 import { Actor, type ActorName, type Result } from '../actor.ts';
 import { type Installation, install } from '../installation.ts';
-import { until } from '../processes.ts';
 
 /** Only what hangs takes so long. */
 export const PATIENCE_MS = 120_000;
@@ -159,8 +158,7 @@ export class BoxHost {
 
   /** The server dies, and its boxes go on. */
   async killServer(): Promise<void> {
-    process.kill(this.actor.serverPid() ?? 0, 'SIGKILL');
-    await until('the server is dead', () => this.actor.serverPid() === undefined);
+    await this.actor.killServer();
   }
 
   /** The agent of a box, asked by whoever has its socket: the server must be dead, and is asked for nothing. */

@@ -150,7 +150,8 @@ it('leaves no secret, data, environment or output in a file of the host, running
     '**So the memory of the VMM process holds everything, injected secrets included**',
   );
 
-  const server = actor.serverPid() ?? 0;
+  const server = actor.serverPid();
+  if (server === undefined) throw new Error('there is no server');
   for (const text of [SECRET, PIN, DATA]) expect(memoryHolds(server, text)).toBe(false);
   expect(traces()).toBe(0);
   const shown = `${await actor.ok(['inspect', 'db'])}${await actor.ok(['ps', '--no-trunc'])}`;
