@@ -83,7 +83,7 @@ function note(rt: Runtime, live: LiveBox, check: HealthCheck, result: ProbeResul
   if (box === undefined) return;
   const before = box.state.health ?? { status: 'starting' as const, failingStreak: 0, log: [] };
   const health = healthAfter(check, before, result, startOf(box));
-  const noted = rt.store.amend(live.id, { health });
+  const noted = rt.store.noteHealth(live.id, health);
   if (health.status !== before.status) publish(rt, noted, `health_status: ${health.status}`);
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type Database, openDatabase } from '../state/database.ts';
-import { type BoxDefinition, DEFAULT_LOGGING } from './box.ts';
+import { type BoxDefinition, DEFAULT_LOGGING, type HealthState } from './box.ts';
 import { NO_LIMITS } from './limits.ts';
 import { BOX_MIGRATIONS, BoxStore } from './store.ts';
 
@@ -115,6 +115,10 @@ it('has on the disk at once what a power cut does not void', () => {
   store.amend(A, { ports: [] });
   expect(unsynced()).toBe(2);
   store.advance(A, 'started', { pid: 5 });
+  expect(unsynced()).toBe(0);
+  const health: HealthState = { status: 'healthy', failingStreak: 0, log: [] };
+  expect(store.noteHealth(A, health).state).toMatchObject({ health, pid: 5 });
+  expect(unsynced()).toBe(1);
   store.advance(A, 'ended', { exitCode: 3 });
   store.advance(A, 'gone');
   store.advance(A, 'remove');

@@ -3,15 +3,15 @@
  * process, so the map is never behind.
  *
  * Every change is there for the next server, however this one ends. It is on the disk too when its method returns, except
- * where a power cut makes it void: a start that has not come to its main process is undone by it, and a box that is
- * removed at its end has come to it once it was started.
+ * where a power cut makes it void: a start that has not come to its main process is undone by it, a box that is
+ * removed at its end has come to it once it was started, and the health of a run is over with it.
  *
  * @module
  */
 import { EventEmitter } from 'node:events';
 import { A3sError } from '../errors.ts';
 import { type Database, type Migrations, withoutSync } from '../state/database.ts';
-import { type Box, BoxDefinition, BoxState, INITIAL_STATE } from './box.ts';
+import { type Box, BoxDefinition, BoxState, type HealthState, INITIAL_STATE } from './box.ts';
 import { type BoxEvent, transition } from './states.ts';
 
 /** The schema; version n is the first n steps. */
@@ -94,7 +94,7 @@ export class BoxStore {
     const holder = this.byName(name);
     if (holder !== undefined) throw nameInUse(name, holder.definition.id);
     const box: Box = { definition, name, generation: 1, state: INITIAL_STATE };
-    this.#keep(box, () =>
+    this.#keep(isVoidable(box), () =>
       this.#database
         .prepare(
           'INSERT INTO boxes (id, name, generation, definition, state) VALUES (?, ?, ?, ?, ?)',
@@ -125,6 +125,13 @@ export class BoxStore {
     return this.#write(box, { ...box.state, ...change });
   }
 
+  /** Notes what a probe found. Every few seconds one does, in every box. */
+  noteHealth(id: string, health: HealthState): Box {
+    const box = this.expect(id);
+    const { definition, name } = box;
+    return this.#replace(box, { definition, name, state: { ...box.state, health } }, true);
+  }
+
   /**
    * Changes what the next start makes of the box, or its name.
    *
@@ -151,7 +158,7 @@ export class BoxStore {
     const remove = () => this.#database.prepare('DELETE FROM boxes WHERE id = ?').run(id);
     const box = this.#boxes.get(id);
     if (box === undefined) remove();
-    else this.#keep(box, remove);
+    else this.#keep(isVoidable(box), remove);
     this.#boxes.delete(id);
     this.#changes.emit(id, undefined);
   }
@@ -189,11 +196,12 @@ export class BoxStore {
     return this.#replace(box, { ...box, state });
   }
 
-  #replace(box: Box, changed: Omit<Box, 'generation'>): Box {
+  #replace(box: Box, changed: Omit<Box, 'generation'>, ofHealth = false): Box {
     const { id } = box.definition;
     const { definition, name, state } = changed;
     const next: Box = { definition, name, state, generation: box.generation + 1 };
-    const { changes } = this.#keep(next, () =>
+    const voidable = ofHealth || isVoidable(next);
+    const { changes } = this.#keep(voidable, () =>
       definition === box.definition && name === box.name
         ? this.#database
             .prepare('UPDATE boxes SET generation = ?, state = ? WHERE id = ? AND generation = ?')
@@ -218,12 +226,15 @@ export class BoxStore {
     return next;
   }
 
-  /** Commits: on the disk, unless the host's end voids it anyhow. A box that was created and not started yet is not void. */
-  #keep<T>({ definition, state }: Pick<Box, 'definition' | 'state'>, commit: () => T): T {
-    const voidable =
-      state.status === 'starting' || (definition.autoRemove && state.status !== 'created');
+  /** @param voidable the host's end voids it anyhow: it need not be on the disk when this returns */
+  #keep<T>(voidable: boolean, commit: () => T): T {
     return voidable ? withoutSync(this.#database, commit) : commit();
   }
+}
+
+/** A box that was created and not started yet is not void. */
+function isVoidable({ definition, state }: Box): boolean {
+  return state.status === 'starting' || (definition.autoRemove && state.status !== 'created');
 }
 
 function read(row: Row): Box {
