@@ -31,7 +31,7 @@ export async function drainExecs(rt: Pick<Runtime, 'log' | 'execs'>, live: LiveB
 async function drain(guest: Guest, exec: Process, signal: AbortSignal): Promise<void> {
   try {
     // Nobody counts its time any more.
-    if (isProbe(exec.id) && exec.state === 'running') await guest.signal(exec.id, 'SIGKILL');
+    if (isProbe(exec.id) && exec.state === 'running') await kill(guest, exec.id);
     const reader = await guest.output(exec.id, exec.acknowledged, signal);
     for await (const { offset, data } of reader) reader.ack(offset + data.length);
     await guest.forget(exec.id);
@@ -39,6 +39,15 @@ async function drain(guest: Guest, exec: Process, signal: AbortSignal): Promise<
     // It ended, or whoever follows it has forgotten it, meanwhile.
     if (error instanceof A3sError && GONE.has(error.code)) return;
     throw error;
+  }
+}
+
+async function kill(guest: Guest, id: string): Promise<void> {
+  try {
+    await guest.signal(id, 'SIGKILL');
+  } catch (error) {
+    // It has ended meanwhile; the rest of its output is read still.
+    if (!(error instanceof A3sError) || error.code !== 'conflict') throw error;
   }
 }
 

@@ -120,6 +120,11 @@ class Probe {
       .catch(async (error: unknown) => {
         if (signal.aborted || !guest.speaks(4) || !isLost(error)) throw error;
         return await this.#goOn();
+      })
+      .catch((error: unknown) => {
+        // Nobody follows it any more.
+        this.#live.probes.delete(this.#id);
+        throw error;
       });
     this.#tell('exec_die', { exitCode: String(exit.exitCode) });
     void this.#forget();
@@ -171,10 +176,11 @@ class Probe {
   async #forget(): Promise<void> {
     try {
       await (await this.#live.guest()).forget(this.#id);
-      this.#live.probes.delete(this.#id);
     } catch (error) {
       if (this.#live.signal.aborted) return;
       this.#rt.log.error('a probe is not forgotten', error, { box: this.#live.id });
+    } finally {
+      this.#live.probes.delete(this.#id);
     }
   }
 

@@ -3,19 +3,17 @@
  *
  * @module
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FakeProgram } from './fake-process.ts';
 
-const FOREVER = 2_147_483_647;
-
 export class FakeProbe {
-  /** What it exits with; `hang`: it runs until it is killed. */
+  /** What it exits with; `hang`: it runs until it is killed, or told to end. */
   outcome: number | 'hang' = 0;
   /** What it writes first. */
   output = '';
   /** How often it was started, and how many of these run. */
   runs = 0;
   running = 0;
+  readonly #hanging = new Set<(exitCode: number) => void>();
 
   readonly program: FakeProgram = async (context) => {
     this.runs += 1;
@@ -24,10 +22,18 @@ export class FakeProbe {
       const { outcome } = this;
       if (this.output !== '') await context.stdout(this.output);
       if (outcome !== 'hang') return outcome;
-      await delay(FOREVER, undefined, { signal: context.killed, ref: false });
-      return 0;
+      return await new Promise<number>((resolve) => {
+        this.#hanging.add(resolve);
+        context.killed.addEventListener('abort', () => resolve(0));
+      });
     } finally {
       this.running -= 1;
     }
   };
+
+  /** Ends those that hang. */
+  end(exitCode: number): void {
+    for (const resolve of this.#hanging) resolve(exitCode);
+    this.#hanging.clear();
+  }
 }

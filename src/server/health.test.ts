@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeProbe } from '../guest/fake-probe.ts';
 import { TestHome } from './testing/home.ts';
+import { lyingAgent, saying } from './testing/hostile-agent.ts';
 import { FakeImages, TEST_IMAGE } from './testing/images.ts';
 
 const MILLISECOND = 1_000_000;
@@ -185,11 +186,17 @@ describe('a health check', () => {
     probe.outcome = 'hang';
     const id = await start();
     await expect.poll(() => probe.running, PATIENCE).toBe(1);
+    const live = home.runtime.live.expect(id);
+    const lost = await live.guest();
     home.host.machine(id)?.disconnect();
-    // The same probe is read again; it is no other's.
-    await expect.poll(async () => (await home.call('GET', '/_ping')).status).toBe(200);
+    await lost.closed;
+    await expect.poll(async () => (await live.guest()) !== lost, PATIENCE).toBe(true);
     expect(health(id)).toMatchObject({ status: 'starting', failingStreak: 0 });
+    // The same probe is read again; it is no other's. The next one hangs.
     expect(probe.runs).toBe(1);
+    probe.end(0);
+    await becomes(id, 'healthy');
+    expect(health(id)).toMatchObject({ failingStreak: 0, log: [{ exitCode: 0 }] });
   });
 
   it('goes on when the server is killed, whose probe is killed too', async () => {
@@ -202,6 +209,34 @@ describe('a health check', () => {
     await home.start();
     await becomes(id, 'unhealthy');
     await expect.poll(() => probe.running, PATIENCE).toBe(0);
+  });
+
+  it('leaves no probe of a killed server behind, also one that ends before it is killed', async () => {
+    home.takeover = lyingAgent({
+      'POST /v1/processes/probeleft/signal': (stream) => {
+        probe.end(0);
+        saying({ error: { code: 'conflict', message: 'it does not run' } }, 409)(stream);
+      },
+    });
+    const id = await start({});
+    probe.outcome = 'hang';
+    const guest = await home.runtime.live.expect(id).guest();
+    const process = { args: ['probe'], env: [], cwd: '/', user: '', terminal: false, stdin: false };
+    await guest.launch('probeleft', process, new AbortController().signal, { group: true });
+    await home.crash();
+    await home.start();
+    const left = async () => {
+      const { processes } = await (await home.runtime.live.expect(id).guest()).state();
+      return processes.map((each) => each.id);
+    };
+    await expect.poll(left, PATIENCE).toEqual(['main']);
+  });
+
+  it('forgets a probe that could not be started', async () => {
+    const id = await start(checked({ Test: ['CMD', 'no-such-program'] }));
+    await becomes(id, 'unhealthy');
+    home.runtime.store.advance(id, 'pause');
+    await expect.poll(() => home.runtime.live.expect(id).probes.size, PATIENCE).toBe(0);
   });
 
   it('is refused for a confidential box whose host may run nothing in it', async () => {
