@@ -205,6 +205,8 @@ describe('a box', () => {
     expect(await died).toEqual({ StatusCode: 137 });
     await expect(container.kill()).rejects.toMatchObject({ statusCode: 409 });
     await container.start();
+    // Before that it is the first process of a namespace that has no handler for the signal yet.
+    await expect.poll(() => said(container), PATIENCE).toBe('ready\nbye\nready\nready\n');
     await container.stop({ t: 60 });
     await expect(container.stop()).rejects.toMatchObject({ statusCode: 304 });
     expect((await container.inspect()).State).toMatchObject({ Status: 'exited', ExitCode: 3 });
