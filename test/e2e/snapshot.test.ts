@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ACTORS, Actor, testsEverything } from './actor.ts';
+import { ACTORS, Actor } from './actor.ts';
+import { alikeFor } from './alike.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
@@ -23,7 +24,7 @@ describe.each(ACTORS)('a memory snapshot, %s', (name) => {
   let actor: Actor;
   let memory: string;
   /** For what no user of the host makes a difference to. */
-  const alike = it.runIf(testsEverything(name));
+  const alike = alikeFor(name);
   beforeAll(async () => {
     actor = new Actor(name, installation);
     memory = actor.snapshotMemory;

@@ -13,7 +13,8 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BootDocument, bootSetId } from '../../src/boot/document.ts';
-import { ACTORS, Actor, testsEverything } from './actor.ts';
+import { ACTORS, Actor } from './actor.ts';
+import { alikeFor } from './alike.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
@@ -26,7 +27,7 @@ afterAll(() => installation.remove());
 describe.each(ACTORS)('templates of %s', (name) => {
   let actor: Actor;
   /** For what no user of the host makes a difference to. */
-  const alike = it.runIf(testsEverything(name));
+  const alike = alikeFor(name);
   beforeAll(async () => {
     actor = new Actor(name, installation);
     await actor.load('busybox');

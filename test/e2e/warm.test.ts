@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
 import { ACTORS, Actor, type ActorName, testsEverything } from './actor.ts';
+import { alikeFor } from './alike.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
@@ -57,7 +58,7 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
   let cold: Actor;
   const everything = testsEverything(name);
   /** For what no user of the host makes a difference to. */
-  const alike = it.runIf(everything);
+  const alike = alikeFor(name);
   beforeAll(async () => {
     [warm, cold] = await Promise.all([server(name, 'on'), server(name, 'off')]);
     const shapes = everything ? ['--cpus', '1', '--cpus', '2'] : ['--cpus', '1'];
