@@ -125,7 +125,7 @@ async function settleBox(
     void drainExecs(rt, live);
     // Its guest may take its time; verbs for this box wait.
     answered();
-    return await settleAdopted(rt, box, live);
+    return await settleAdopted(rt, live);
   }
   // Its guest may still be booting.
   answered();

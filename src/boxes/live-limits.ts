@@ -5,13 +5,18 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { Box } from './box.ts';
 import type { LiveBox } from './live.ts';
-import { type AskedResources, changedHostLimits, hostLimitsOf, resourcesOf } from './resources.ts';
+import {
+  type AskedResources,
+  askedHostLimits,
+  changedHostLimits,
+  resourcesOf,
+} from './resources.ts';
 import type { Runtime } from './runtime.ts';
+import { standStillAgain } from './standstill.ts';
 
 /** How long verbs for a box wait for its guest to be held to the record: one that hangs must not keep them off. */
-const SETTLE_MS = 10_000;
+const GUEST_MS = 10_000;
 
 /** Both, or neither: what was changed before something failed is changed back. */
 export async function applyLive(
@@ -54,30 +59,51 @@ async function onHost(live: LiveBox, before: AskedResources, after: AskedResourc
 }
 
 /**
- * An earlier server may have ended in the middle of a pause, or of an update: what is on record holds. Where the record is that of
- * any box there is nothing to do. Never rejects.
+ * An earlier server may have ended in the middle of a pause, or of an update that lifted the last limit: what is on record holds.
+ * For whoever has the box's lock, which it keeps until the box is held, and no longer where its guest is not there. Never rejects.
  */
-export async function settleAdopted(rt: Runtime, box: Box, live: LiveBox): Promise<void> {
-  const { definition, state } = box;
-  const resources = resourcesOf(definition);
-  // One that is measured has those of its launch.
-  const asked = definition.memoryBytes !== 0 || Object.keys(resources).length > 1;
-  const inGuest = asked && definition.confidential === undefined;
-  const paused = state.status === 'paused';
-  const limits = hostLimitsOf(definition);
-  const settling = async (): Promise<void> => {
-    if (limits !== undefined) await live.machine.applyLimits(limits);
-    if (!paused && !inGuest) return;
+export async function settleAdopted(rt: Runtime, live: LiveBox): Promise<void> {
+  await reported(rt, live, async () => {
+    await live.machine.applyLimits(askedHostLimits(rt.store.expect(live.id).definition));
+  });
+  await reported(rt, live, async () => {
+    const guest = live.guest();
+    if (await inTime(guest, GUEST_MS)) return await settleGuest(rt, live);
+    // In its turn again, among verbs that came meanwhile.
+    const later = guest.then(() => rt.locks.run(live.id, () => settleGuest(rt, live)));
+    void reported(rt, live, () => later);
+  });
+}
+
+async function settleGuest(rt: Runtime, live: LiveBox): Promise<void> {
+  await reported(rt, live, async () => {
+    live.signal.throwIfAborted();
+    await standStillAgain(rt, live);
+    const { definition } = rt.store.expect(live.id);
+    // One that is measured has those of its launch.
+    if (definition.confidential !== undefined) return;
     const guest = await live.guest();
-    if (paused) await guest.freeze(live.signal);
-    if (inGuest && guest.speaks(4)) await guest.putResources(resources, live.signal);
-  };
-  const settled = settling().catch((error: unknown) => {
+    if (guest.speaks(4)) await guest.putResources(resourcesOf(definition), live.signal);
+  });
+}
+
+async function reported(rt: Runtime, live: LiveBox, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
     if (live.signal.aborted) return;
     rt.log.error('a box may be held to limits that are not its own', error, { box: live.id });
-  });
+  }
+}
+
+/** Whether it comes in time. @throws why it never will */
+async function inTime(coming: Promise<unknown>, milliseconds: number): Promise<boolean> {
   const timer = new AbortController();
-  const late = delay(SETTLE_MS, undefined, { ref: false, signal: timer.signal });
-  await Promise.race([settled, late.catch(() => undefined)]);
-  timer.abort();
+  const late = delay(milliseconds, false, { ref: false, signal: timer.signal });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([coming.then(() => true), late]);
+  } finally {
+    timer.abort();
+  }
 }

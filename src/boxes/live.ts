@@ -9,6 +9,7 @@ import { A3sError } from '../errors.ts';
 import { connectGuest, type KnownAgent } from '../guest/connection.ts';
 import type { Guest } from '../guest/guest.ts';
 import { BoxInput } from './input.ts';
+import { Locks } from './locks.ts';
 
 export interface LiveOptions {
   /** Time for the guest to boot, or to be found again. */
@@ -31,6 +32,8 @@ export class LiveBox {
   readonly finish: () => void;
   /** Aborts when this server lets go of the box, or the machine is gone. */
   readonly signal: AbortSignal;
+  /** Whoever has its processes stand still, or go on, does it alone. */
+  readonly standstill = new Locks();
   readonly #ended = new AbortController();
   readonly #connectMs: number;
   readonly #held: Disposable | undefined;

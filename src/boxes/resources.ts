@@ -90,7 +90,7 @@ export function hostLimitsOf(asked: Pick<AskedResources, 'limits'>): HostLimits 
  * The same; no rates are unlimited ones. What was not asked for besides is the server's own, which its administrator may have
  * held to something.
  */
-function askedHostLimits({ limits }: Pick<AskedResources, 'limits'>): HostLimits {
+export function askedHostLimits({ limits }: Pick<AskedResources, 'limits'>): HostLimits {
   const { cpuset, cpuShares, disk } = limits;
   return {
     processors: cpuset === '' ? undefined : parseCpuset(cpuset),

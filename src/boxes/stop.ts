@@ -14,6 +14,7 @@ import { notRunning } from './live.ts';
 import { endLost } from './lost.ts';
 import { publish, type Runtime } from './runtime.ts';
 import { isKill, parseSignal, signalNumber } from './signal.ts';
+import { goOn } from './standstill.ts';
 import { isLive } from './states.ts';
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
@@ -102,16 +103,8 @@ export async function killBox(rt: Runtime, id: string, name: string): Promise<vo
   const box = isStop ? rt.store.amend(id, { stopRequested: true }) : rt.store.expect(id);
   await signalMain(live, signal);
   publish(rt, box, 'kill', { signal: signalNumber(signal) });
-  if (isStop) await unpause(rt, live);
-}
-
-/** As Docker does once a box that stands still was told to end: its main process could not. */
-async function unpause(rt: Runtime, live: LiveBox): Promise<void> {
-  if (rt.store.get(live.id)?.state.status !== 'paused') return;
-  await (await live.guest()).thaw(live.signal);
-  // Another one may have let it go on.
-  if (rt.store.get(live.id)?.state.status !== 'paused') return;
-  publish(rt, rt.store.advance(live.id, 'unpause'), 'unpause');
+  // As Docker does: one that stands still could not end.
+  if (isStop) await goOn(rt, live);
 }
 
 /** Ending a box needs no permission. @throws A3sError `host-not-permitted` */
@@ -149,7 +142,7 @@ async function endsOn(
 ): Promise<boolean> {
   const ended = inTime(live.finished, milliseconds);
   const told = signalMain(live, signal)
-    .then(() => unpause(rt, live))
+    .then(() => goOn(rt, live))
     .then(
       () => ended,
       (error: unknown) => {

@@ -19,6 +19,13 @@ const ask = (id: string, verb: string) => home.call('POST', `/containers/${id}/$
 const status = (id: string) => home.runtime.store.expect(id).state.status;
 const frozen = (id: string) => home.agents.get(id)?.frozen;
 
+class Gate {
+  open: () => void = () => undefined;
+  readonly opened = new Promise<void>((resolve) => {
+    this.open = resolve;
+  });
+}
+
 describe('a paused box', () => {
   it('stands still until it goes on', async () => {
     const id = await running();
@@ -83,6 +90,47 @@ describe('a paused box', () => {
     expect([status(id), frozen(id)]).toEqual(['paused', true]);
     expect((await ask(id, 'unpause')).status).toBe(204);
     expect(frozen(id)).toBe(false);
+  });
+
+  it('is not stopped again by a server that was about to, once a signal has had it go on', async () => {
+    const id = await running();
+    await ask(id, 'pause');
+    await home.crash();
+    const machine = home.host.machine(id);
+    if (machine === undefined) throw new Error('it has no machine');
+    const gate = new Gate();
+    machine.applyLimits = () => gate.opened;
+    await home.start();
+    const live = home.runtime.live.expect(id);
+    const guest = await live.guest();
+    // Its own stop signal, which it does not end by.
+    guest.signal = async () => undefined;
+    expect((await ask(id, 'kill?signal=TERM')).status).toBe(204);
+    expect([status(id), frozen(id)]).toEqual(['running', false]);
+    gate.open();
+    await home.runtime.locks.run(id, async () => undefined);
+    expect([status(id), frozen(id)]).toEqual(['running', false]);
+  });
+
+  it('goes on after a signal that comes while it is made to stand still', async () => {
+    const id = await running();
+    const live = home.runtime.live.expect(id);
+    const guest = await live.guest();
+    const [begun, gate] = [new Gate(), new Gate()];
+    const freeze = guest.freeze.bind(guest);
+    guest.freeze = async (signal) => {
+      begun.open();
+      await gate.opened;
+      await freeze(signal);
+    };
+    guest.signal = async () => undefined;
+    const paused = ask(id, 'pause');
+    await begun.opened;
+    const killed = ask(id, 'kill?signal=TERM');
+    await expect.poll(() => home.runtime.store.expect(id).state.stopRequested).toBe(true);
+    gate.open();
+    expect([(await paused).status, (await killed).status]).toEqual([204, 204]);
+    expect([status(id), frozen(id)]).toEqual(['running', false]);
   });
 
   it('has exited when its machine is gone', async () => {

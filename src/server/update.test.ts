@@ -166,6 +166,17 @@ describe('update', () => {
     expect(limits(id)?.at(-1)).toMatchObject({ processors: [0] });
   });
 
+  it('that lifts the last limit holds after the server was killed in the middle of it', async () => {
+    const id = await running({ PidsLimit: 5 });
+    const { limits: had } = definition(id);
+    home.runtime.store.redefine(id, { limits: { ...had, pids: 0 } });
+    await home.crash();
+    await home.start();
+    await home.runtime.locks.run(id, async () => undefined);
+    expect(resources(id)).toEqual({ memoryBytes: 416 * MIB });
+    expect(limits(id)).toEqual([{ disk: NO_LIMITS.disk }]);
+  });
+
   it.each([
     [{ Memory: 1 }, 'invalid-argument', 'Minimum memory limit allowed is 6MB'],
     [{ NanoCpus: 1e9, CpuQuota: 5000 }, 'invalid-argument', 'cannot both be set'],
