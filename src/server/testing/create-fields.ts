@@ -137,7 +137,12 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     refused: OTHER_DISK,
   },
   CpuPeriod: {
-    ...works(50_000, ({ spec }) => spec.resources.cpuMillis, 500),
+    ...differs(
+      'with `CpuQuota` it makes a part of a CPU; the period that the guest counts in is its own',
+      50_000,
+      ({ spec }) => spec.resources.cpuMillis,
+      500,
+    ),
     besideHost: { CpuQuota: 25_000 },
   },
   CpuQuota: works(50_000, ({ spec }) => spec.resources.cpuMillis, 500),

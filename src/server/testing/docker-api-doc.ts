@@ -101,7 +101,7 @@ export function dockerApiDocument(): string {
     table(
       ['field', '', ''],
       [
-        ...UPDATE_KEYS.map((name) => [`\`${name}\``, 'works', '']),
+        ...fieldRows(updatedFields(), ABSENT_HOST_CONFIG),
         ...[...NOT_UPDATED].map(([name, why]) => [`\`${name}\``, 'refused', why]),
       ],
     ),
@@ -132,12 +132,23 @@ function routes(served: readonly Route[]): string {
 }
 
 function fields(list: Readonly<Record<string, Field>>, absent: AbsentOptions): string {
-  const rows = Object.entries(list).map(([name, field]) =>
+  return table(['field', '', ''], fieldRows(list, absent));
+}
+
+function fieldRows(list: Readonly<Record<string, Field>>, absent: AbsentOptions): string[][] {
+  return Object.entries(list).map(([name, field]) =>
     field.kind === 'refused'
       ? [`\`${name}\``, 'refused', absent[name]?.why ?? '']
       : [`\`${name}\``, field.kind, field.note ?? ''],
   );
-  return table(['field', '', ''], rows);
+}
+
+/** They mean what they do at create. */
+function updatedFields(): Record<string, Field> {
+  const updated = new Set(UPDATE_KEYS);
+  return Object.fromEntries(
+    Object.entries(HOST_CONFIG_FIELDS).filter(([name]) => updated.has(name)),
+  );
 }
 
 function refusals(absent: AbsentOptions): string[][] {
