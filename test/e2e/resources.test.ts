@@ -9,6 +9,7 @@ import { until } from './processes.ts';
 const MIB = 2 ** 20;
 const FOREVER = ['sh', '-c', 'trap exit TERM; while :; do sleep 0.1; done'];
 const BUSY = ['sh', '-c', 'while :; do :; done'];
+const TWICE_BUSY = ['sh', '-c', 'while :; do :; done & while :; do :; done'];
 /** Processors of this host that a VMM can be sent to. */
 const PROCESSORS = /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'));
 const ONE = PROCESSORS?.[1] ?? '0';
@@ -119,6 +120,35 @@ function held(pid: number): readonly string[] {
   });
   const group = readFileSync(`/proc/${pid}/autogroup`, 'utf8');
   return [...new Set(threads), `group ${/nice (-?\d+)/.exec(group)?.[1]}`];
+}
+
+interface Thread {
+  /** Of a processor's time that it has had, a hundredth of a second each. */
+  readonly ticks: number;
+  /** That it ran on last. */
+  readonly processor: string | undefined;
+}
+
+/** By id; none that ends meanwhile. */
+function threads(pid: number): ReadonlyMap<string, Thread> {
+  const found = new Map<string, Thread>();
+  for (const id of readdirSync(`/proc/${pid}/task`)) {
+    let stat: string;
+    try {
+      stat = readFileSync(`/proc/${pid}/task/${id}/stat`, 'utf8');
+    } catch {
+      continue;
+    }
+    // From the third field, the state, on.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    found.set(id, { ticks, processor: fields[36] });
+  }
+  return found;
+}
+
+function ticksOf(pid: number): number {
+  return [...threads(pid).values()].reduce((sum, { ticks }) => sum + ticks, 0);
 }
 
 const root = (path: string, rate: number) => ({ [path]: [{ Path: '/dev/root', Rate: rate }] });
@@ -253,6 +283,42 @@ describe('a box', () => {
     expect(await api.call('POST', `/containers/${name}/pause`)).toMatchObject({ status: 204 });
     expect(await api.call('POST', `/containers/${name}/stop?t=0`)).toMatchObject({ status: 204 });
     await api.remove(name);
+  });
+
+  it('computes on its processors alone, however many it has in its machine', async () => {
+    const name = await api.start(TWICE_BUSY, { NanoCpus: 2e9, CpusetCpus: ONE });
+    const pid = await api.vmm(name);
+    const before = threads(pid);
+    const elsewhere = new Set<string | undefined>();
+    await until('both of its processors have computed', () => {
+      let busy = 0;
+      for (const [id, { ticks, processor }] of threads(pid)) {
+        const more = ticks - (before.get(id)?.ticks ?? 0);
+        // One that has slept since before it was held shows where it ran then.
+        if (more > 0 && processor !== ONE) elsewhere.add(processor);
+        if (more >= 50) busy += 1;
+      }
+      return busy >= 2;
+    });
+    expect([...elsewhere]).toEqual([]);
+    await api.remove(name);
+  });
+
+  it('gets more of a processor than one with less shares that wants the same', async () => {
+    const heavy = await api.start(BUSY, { CpusetCpus: ONE, CpuShares: 1024 });
+    const light = await api.start(BUSY, { CpusetCpus: ONE, CpuShares: 256 });
+    const pids = [await api.vmm(heavy), await api.vmm(light)] as const;
+    const [heavyBefore, lightBefore] = [ticksOf(pids[0]), ticksOf(pids[1])];
+    // Whatever else wants that processor takes of both alike: what is compared is a ratio, of the same while. It should be 3.8.
+    let [heavyTicks, lightTicks] = [0, 0];
+    await until('both have computed', () => {
+      heavyTicks = ticksOf(pids[0]) - heavyBefore;
+      lightTicks = ticksOf(pids[1]) - lightBefore;
+      return lightTicks >= 100;
+    });
+    expect(heavyTicks / lightTicks).toBeGreaterThan(2);
+    await api.remove(heavy);
+    await api.remove(light);
   });
 
   it('reads and writes its disk no faster than it may, from its start and while it runs', async () => {
