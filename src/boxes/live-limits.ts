@@ -79,9 +79,9 @@ async function settleGuest(rt: Runtime, live: LiveBox): Promise<void> {
   await reported(rt, live, async () => {
     live.signal.throwIfAborted();
     await standStillAgain(rt, live);
-    const { definition } = rt.store.expect(live.id);
-    // One that is measured has those of its launch.
-    if (definition.confidential !== undefined) return;
+    const { definition, state } = rt.store.expect(live.id);
+    // One that is measured has those of its launch; in one that has ended nothing is left to hold.
+    if (definition.confidential !== undefined || state.status === 'stopping') return;
     const guest = await live.guest();
     if (guest.speaks(4)) await guest.putResources(resourcesOf(definition), live.signal);
   });
