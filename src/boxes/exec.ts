@@ -15,6 +15,7 @@ import { expectPermission } from './confidential/host-may.ts';
 import { execProcess } from './exec-process.ts';
 import type { Exec } from './execs.ts';
 import { type LiveBox, notRunning } from './live.ts';
+import { onceThawed } from './once-thawed.ts';
 import { persist } from './persist.ts';
 import { publish, type Runtime } from './runtime.ts';
 import { exitCodeOf } from './start.ts';
@@ -133,9 +134,15 @@ async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): P
   const live = checkStartable(rt, exec);
   exec.state = 'running';
   try {
-    const guest = await live.guest();
     const process = size === undefined ? exec.process : { ...exec.process, size };
-    const launched = await guest.launch(exec.id, process, live.signal);
+    const { guest, launched } = await onceThawed(
+      live,
+      async () => {
+        const guest = await live.guest();
+        return { guest, launched: await guest.launch(exec.id, process, live.signal) };
+      },
+      () => checkActive(rt.store.expect(exec.boxId)),
+    );
     exec.pid = launched.process.pid;
     publish(rt, rt.store.expect(exec.boxId), `exec_start: ${process.args.join(' ')}`, {
       execID: exec.id,

@@ -67,8 +67,8 @@ export async function runProbe(
     return end(FAILED, `Health check exceeded timeout (${duration(timeout)})${said}`);
   } catch (error) {
     if (stopped.aborted || live.signal.aborted) return undefined;
-    // The connection broke before the guest had heard of it.
-    if (error instanceof A3sError && error.code === 'no-such-exec') return undefined;
+    // The connection broke before the guest had heard of it, or the box stood still, or was about to end.
+    if (error instanceof A3sError && NOTHING.has(error.code)) return undefined;
     // As Docker has it: what cannot be started is a failure of the check.
     return end(FAILED, error instanceof Error ? error.message : String(error));
   } finally {
@@ -189,6 +189,9 @@ class Probe {
     publish(this.#rt, this.#box, action, { execID: this.#id, ...more });
   }
 }
+
+/** The codes of what tells nothing of the box's health. */
+const NOTHING: ReadonlySet<string> = new Set(['no-such-exec', 'conflict']);
 
 /** The connection, not the process. */
 function isLost(error: unknown): boolean {

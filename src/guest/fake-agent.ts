@@ -73,7 +73,7 @@ export class FakeAgent {
   resources: Resources = {};
   /** The ids of processes that have a control group of their own. */
   readonly grouped = new Set<string>();
-  /** No process of the box runs: programs do here, but no signal except SIGKILL reaches them. */
+  /** No process of the box runs, or is started: programs run on here, but no signal except SIGKILL reaches them. */
   frozen = false;
   /** Of a confidential guest. */
   readonly confidential: FakeConfidential | undefined;
@@ -306,6 +306,7 @@ export class FakeAgent {
     if (this.#processes.get(MAIN)?.state === 'exited' || this.#stopping) {
       throw new FakeRefusal('conflict', 'the box is stopping');
     }
+    if (this.frozen) throw new FakeRefusal('conflict', 'the box is frozen');
     const process = new FakeProcess(body.id, body.process);
     this.#start(process, false);
     this.#processes.set(body.id, process);

@@ -342,7 +342,7 @@ test('the processes of a box are listed', async () => {
   ]);
 });
 
-test('a frozen box takes no signal but SIGKILL, and the others once it is thawed', async () => {
+test('a frozen box starts nothing, and takes no signal but SIGKILL, and the others once it is thawed', async () => {
   const { agent, guest } = await run(process(['sleep', 'infinity']));
   await guest.startProcess('e1', process(['sleep', 'infinity']));
   await guest.freeze();
@@ -350,6 +350,9 @@ test('a frozen box takes no signal but SIGKILL, and the others once it is thawed
   await guest.signal(MAIN, 'SIGTERM');
   await guest.signal('e1', 'SIGKILL');
   expect(await guest.ended('e1')).toMatchObject({ signal: 'SIGKILL' });
+  await expect(guest.startProcess('e2', process(['true']))).rejects.toMatchObject({
+    ...{ code: 'conflict', message: 'the box is frozen' },
+  });
   expect((await guest.process(MAIN)).state).toBe('running');
   await guest.thaw();
   expect(await guest.ended(MAIN)).toMatchObject({ exitCode: 143, signal: 'SIGTERM' });

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { A3sError } from '../errors.ts';
 import { memoryDirectory } from '../snapshots/memory-directory.ts';
 import { TestHome } from './testing/home.ts';
@@ -35,6 +35,34 @@ async function fork(reference: string, body = {}): Promise<string> {
   return Reflect.get(Object(made.body), 'id');
 }
 const start = (id: string) => home.call('POST', `/containers/${id}/start`);
+const PATIENCE = { timeout: 20_000 };
+/** How often the box was asked to start a process, from now on. */
+function launches(id: string): () => number {
+  const agent = home.agents.get(id);
+  if (agent === undefined) throw new Error('no agent');
+  const answer = vi.spyOn(agent, 'answer');
+  return () =>
+    answer.mock.calls.filter(([, headers]) => headers[':path'] === '/v1/processes').length;
+}
+/** Its memory is saved when this is called. */
+function holdSave(id: string): () => void {
+  const machine = home.host.machine(id);
+  if (machine === undefined) throw new Error('no machine');
+  const save = machine.save.bind(machine);
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  machine.save = async (request, signal) => {
+    await held;
+    return await save(request, signal);
+  };
+  return release;
+}
+async function execIn(id: string): Promise<string> {
+  const { body } = await home.call('POST', `/containers/${id}/exec`, { Cmd: ['true'] });
+  return Reflect.get(Object(body), 'Id');
+}
 const left = (directory: string): string[] => (existsSync(directory) ? readdirSync(directory) : []);
 const disks = (): string => join(home.config.home, 'snapshots');
 
@@ -54,6 +82,36 @@ describe('a memory snapshot', () => {
     expect([left(memory), left(disks())]).toEqual([[], []]);
     const gone = await home.call('GET', '/a3s/v1/snapshots/origin');
     expect(gone).toMatchObject({ status: 404, body: { code: 'no-such-snapshot' } });
+  });
+
+  it('makes an exec wait until the box goes on', async () => {
+    const id = await running();
+    const exec = await execIn(id);
+    const asked = launches(id);
+    const release = holdSave(id);
+    const made = snapshot(id);
+    await expect.poll(() => home.agents.get(id)?.frozen, PATIENCE).toBe(true);
+    const started = home.call('POST', `/exec/${exec}/start`, { Detach: true });
+    await expect.poll(asked, PATIENCE).toBeGreaterThan(1);
+    release();
+    expect([(await made).status, (await started).status]).toEqual([201, 200]);
+  });
+
+  it('does not make a box unhealthy', async () => {
+    const check = { Test: ['CMD', 'probe'], Interval: 10_000_000, Retries: 1 };
+    const none = { HostConfig: { NetworkMode: 'none' } };
+    const id = await home.create(RUN, { ...none, Healthcheck: check });
+    expect((await start(id)).status).toBe(204);
+    const health = () => home.runtime.store.expect(id).state.health?.status;
+    await expect.poll(health, PATIENCE).toBe('healthy');
+    const release = holdSave(id);
+    const made = snapshot(id);
+    await expect.poll(() => home.agents.get(id)?.frozen, PATIENCE).toBe(true);
+    const asked = launches(id);
+    await expect.poll(asked, PATIENCE).toBeGreaterThan(2);
+    expect(health()).toBe('healthy');
+    release();
+    expect((await made).status).toBe(201);
   });
 
   it('is refused for a box that does not run, has a bind mount, or a name that is taken', async () => {
