@@ -18,7 +18,7 @@ import { settleAdopted } from './live-limits.ts';
 import { endLost } from './lost.ts';
 import { machineOf } from './machine-of.ts';
 import { removeLocked } from './remove.ts';
-import { restoredBy } from './restart-policy.ts';
+import { isRestored } from './restart-policy.ts';
 import { type Runtime, runtimeDirectory } from './runtime.ts';
 import { restartByPolicy, restoreByPolicy } from './start.ts';
 import { isLive } from './states.ts';
@@ -94,11 +94,8 @@ function adoptBox(
 /** Starts it where its policy has that, in its turn among all. */
 function restoreBox(rt: Runtime, id: string): void {
   const box = rt.store.get(id);
-  if (box?.state.status !== 'exited') return;
-  const { startedAt, stopRequested } = box.state;
-  const run = { started: startedAt !== undefined, stopRequested };
-  if (!restoredBy(box.definition.restart, run)) return;
-  void rt.restarts.inTurn(() => restoreByPolicy(rt, id));
+  if (box === undefined || !isRestored(box)) return;
+  rt.restarts.restore(id, () => restoreByPolicy(rt, id, box.state.run));
 }
 
 async function settleBox(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BoxState, RestartPolicy } from './box.ts';
+import type { Box, BoxState, RestartPolicy } from './box.ts';
 import { timestamp } from './clock.ts';
 
 const FIRST_DELAY_MS = 100;
@@ -76,4 +76,11 @@ export function restoredBy(
 ): boolean {
   if (!run.started) return false;
   return name === 'always' || (name === 'unless-stopped' && !run.stopRequested);
+}
+
+/** Whether the box is at rest, and is started so. */
+export function isRestored({ definition, state }: Pick<Box, 'definition' | 'state'>): boolean {
+  const { status, startedAt, stopRequested } = state;
+  const run = { started: startedAt !== undefined, stopRequested };
+  return status === 'exited' && restoredBy(definition.restart, run);
 }

@@ -13,6 +13,8 @@ type Start = (id: string, run: number) => Promise<void>;
 export class Restarts {
   readonly #shutdown: AbortSignal;
   readonly #turns: Semaphore;
+  /** Those that wait for their turn because the host was started. */
+  readonly #restored = new Set<string>();
   #start: Start = async () => undefined;
 
   /** @param most how many starts are under way at once: after a reboot all boxes want to */
@@ -33,13 +35,29 @@ export class Restarts {
     const left = restartAt === undefined ? 0 : Date.parse(restartAt) - Date.now();
     const pause = Math.min(Math.max(left, 0), restartDelayMs);
     delay(pause, undefined, { signal: this.#shutdown, ref: false }).then(
-      () => this.inTurn(() => this.#start(id, run)),
+      () => this.#inTurn(() => this.#start(id, run)),
       () => undefined,
     );
   }
 
+  /** Starts a box that does not run, in its turn. @param start never rejects, and asks `takes` */
+  restore(id: string, start: () => Promise<void>): void {
+    this.#restored.add(id);
+    void this.#inTurn(start);
+  }
+
+  /** Whether it is to be restored still; it is not any more then. */
+  takes(id: string): boolean {
+    return this.#restored.delete(id);
+  }
+
+  /** It is not to be restored: a user wants it to rest. */
+  drop(id: string): void {
+    this.#restored.delete(id);
+  }
+
   /** Does it as one of few; not at all where the server ends first. */
-  async inTurn(start: () => Promise<void>): Promise<void> {
+  async #inTurn(start: () => Promise<void>): Promise<void> {
     await this.#turns.run(async () => {
       if (!this.#shutdown.aborted) await start();
     });

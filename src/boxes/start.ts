@@ -11,7 +11,7 @@ import { now, timestamp } from './clock.ts';
 import { sweepMachine } from './machine-of.ts';
 import { pinnedImage } from './pinned-image.ts';
 import { removeLocked } from './remove.ts';
-import { type Restart, restartAfter, restartRecord } from './restart-policy.ts';
+import { isRestored, type Restart, restartAfter, restartRecord } from './restart-policy.ts';
 import type { Runtime } from './runtime.ts';
 import { authorizeImage, type TrustOptions, UntrustedImage } from './trust.ts';
 import { namesOnRecord } from './trust-names.ts';
@@ -47,11 +47,16 @@ export function restartByPolicy(rt: Runtime, id: string, run: number): Promise<v
   });
 }
 
-/** Starts a box because the host, or its server, was started. Never rejects. */
-export function restoreByPolicy(rt: Runtime, id: string): Promise<void> {
-  return startOwn(rt, id, ({ state: { status } }) =>
-    status === 'exited' ? { restartCount: 0, restartDelayMs: 0 } : undefined,
-  );
+/**
+ * Starts a box that has not run since this run, because the host, or its server, was started. What became of it, and of its
+ * policy, meanwhile counts. Never rejects.
+ */
+export function restoreByPolicy(rt: Runtime, id: string, run: number): Promise<void> {
+  return startOwn(rt, id, (box) => {
+    const wanted = rt.restarts.takes(id);
+    if (!wanted || box.state.run !== run || !isRestored(box)) return undefined;
+    return { restartCount: 0, restartDelayMs: 0 };
+  });
 }
 
 /** How often the policy has started a box, and how long it waited; undefined where a user starts it. */

@@ -47,6 +47,7 @@ export async function stopBox(rt: Runtime, id: string, options: StopOptions): Pr
   const seconds = options.timeoutSeconds ?? definition.stopTimeout ?? DEFAULT_TIMEOUT_SECONDS;
   const patience = seconds < 0 ? Number.POSITIVE_INFINITY : seconds * 1000;
   await settled(rt, id, patience);
+  rt.restarts.drop(id);
   if (endWait(rt, id, 'stop')) return true;
   const live = rt.live.get(id);
   if (live === undefined) return await stopLost(rt, id);
@@ -72,10 +73,11 @@ async function stopLost(rt: Runtime, id: string): Promise<boolean> {
   return await rt.locks.run(id, async () => {
     const box = rt.store.expect(id);
     const live = rt.live.get(id);
+    if (live === undefined && !isLive(box.state.status)) return true;
+    // A start by its policy may have come first: it is not to start it again.
+    const asked = rt.store.amend(id, { stopRequested: true });
     if (live !== undefined) await end(rt, live);
-    else if (isLive(box.state.status)) {
-      await endLost(rt, rt.store.amend(id, { stopRequested: true }), '');
-    }
+    else await endLost(rt, asked, '');
     return true;
   });
 }

@@ -47,7 +47,7 @@ export interface ServeOptions {
 }
 
 /** Starts by policies; each is the work of a processor or two. */
-const RESTARTS_AT_ONCE = Math.max(2, Math.floor(availableParallelism() / 2));
+export const RESTARTS_AT_ONCE = Math.max(2, Math.floor(availableParallelism() / 2));
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64' };
 
