@@ -6,7 +6,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Machine } from '../engine/engine.ts';
+import { type Machine, PROBE_DIRECTORIES } from '../engine/engine.ts';
 import { MAIN } from '../guest/protocol.ts';
 import { abandon, enterRunning } from './begin.ts';
 import type { Box } from './box.ts';
@@ -203,8 +203,10 @@ async function sweepDirectories(rt: Runtime): Promise<void> {
       .filter(({ state }) => isLive(state.status))
       .map((box) => basename(machineOf(rt, box).directory)),
   );
+  const probes: readonly string[] = Object.values(PROBE_DIRECTORIES);
   for (const name of await readdir(rt.runtimeDir)) {
-    if (!/^[0-9a-f]{12}$/.test(name) || live.has(name)) continue;
+    const ofMachine = /^[0-9a-f]{12}$/.test(name) || probes.includes(name);
+    if (!ofMachine || live.has(name)) continue;
     const directory = join(rt.runtimeDir, name);
     await rt.engine.sweep(name, directory);
     await rm(directory, { recursive: true, force: true });

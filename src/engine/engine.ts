@@ -260,6 +260,9 @@ export interface Capability {
   readonly reason: string | undefined;
 }
 
+/** Below the runtime directory: where an engine starts machines to find something out with. A server that dies leaves them. */
+export const PROBE_DIRECTORIES = { accelerator: 'probe', cpuModel: 'cpu' } as const;
+
 export interface Engine {
   readonly name: string;
   report(): Promise<EngineReport>;
@@ -285,6 +288,8 @@ export interface Engine {
     runtimeDir: string,
     confidential?: Pick<ConfidentialLaunch, 'tee' | 'guestStatePath'>,
   ): Promise<Machine | undefined>;
+  /** Settles when nothing that it does by itself is under way; machines run on. */
+  close(): Promise<void>;
   /** Ends what an earlier server's machine left behind (passt, virtiofsd of a dead VMM). */
   sweep(id: string, runtimeDir: string): Promise<void>;
 }

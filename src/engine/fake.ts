@@ -296,6 +296,8 @@ export class FakeEngine implements Engine {
     return handle(await this.#host.start(spec, signal), launched);
   }
 
+  async close(): Promise<void> {}
+
   expectConfidential(tee: Tee): void {
     this.#host.expected.push(tee);
   }

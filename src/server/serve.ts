@@ -113,6 +113,7 @@ async function serveRuntime(
     await removeSocket(config, options);
     await http.close();
     await letGo(rt);
+    await rt.engine.close();
     await rt.registry.close();
     rt.log.info('stopped', { pid: process.pid });
   }

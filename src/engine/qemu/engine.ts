@@ -8,16 +8,17 @@ import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { deadline } from '../deadline.ts';
-import type {
-  ConfidentialLaunch,
-  Engine,
-  EngineReport,
-  HostLimits,
-  Machine,
-  MachineShape,
-  MachineSpec,
-  Tee,
-  TemplateRequest,
+import {
+  type ConfidentialLaunch,
+  type Engine,
+  type EngineReport,
+  type HostLimits,
+  type Machine,
+  type MachineShape,
+  type MachineSpec,
+  PROBE_DIRECTORIES,
+  type Tee,
+  type TemplateRequest,
 } from '../engine.ts';
 import { checkMemory } from '../memory.ts';
 import { checkPort } from '../passt.ts';
@@ -36,6 +37,7 @@ import { launchMachine } from './launch.ts';
 import { QemuMachine, UNSEEN } from './machine.ts';
 import { growthLimit } from './memory-growth.ts';
 import { qemuObjects } from './objects.ts';
+import { probesSettled } from './probe.ts';
 import { QmpClient } from './qmp.ts';
 import { restoreMachine, wasLaunched } from './restore.ts';
 import { saveTemplate } from './save.ts';
@@ -148,6 +150,12 @@ export class QemuEngine implements Engine {
     );
   }
 
+  async close(): Promise<void> {
+    // With what it found out on record, or the next server would have to find it out.
+    await this.#verdict?.catch(() => undefined);
+    await probesSettled();
+  }
+
   expectConfidential(tee: Tee): void {
     if (tee !== 'simulated') return;
     // Three RSA keys, once per installation. Whatever fails here, the launch tells.
@@ -164,7 +172,7 @@ export class QemuEngine implements Engine {
       memoryBytes: TEMPLATE_BYTES,
       growthBytes: GROWTH,
       cpuModelFile: join(dirname(cacheFile), 'cpu-model.json'),
-      probeDir: `${runtimeDir}/cpu`,
+      probeDir: join(runtimeDir, PROBE_DIRECTORIES.cpuModel),
     });
   }
 
@@ -256,7 +264,7 @@ export class QemuEngine implements Engine {
           boot,
           qemuVersion: version,
           cacheFile,
-          runtimeDir: `${runtimeDir}/probe`,
+          runtimeDir: join(runtimeDir, PROBE_DIRECTORIES.accelerator),
         }),
       )
       .catch((error: unknown) => {

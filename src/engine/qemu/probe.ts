@@ -17,8 +17,29 @@ export interface ProbePlace {
   readonly runtimeDir: string;
 }
 
+/** Those that are under way. */
+const probes = new Set<Promise<unknown>>();
+
+/** Settles when no machine of this process runs to find something out, and nothing is left of any. */
+export async function probesSettled(): Promise<void> {
+  await Promise.allSettled([...probes]);
+}
+
 /** @param use starts the machine; whatever is left of it afterwards is ended */
 export async function withProbe<T>(
+  place: ProbePlace,
+  use: (spec: MachineSpec) => Promise<T>,
+): Promise<T> {
+  const probe = probeOnce(place, use);
+  probes.add(probe);
+  try {
+    return await probe;
+  } finally {
+    probes.delete(probe);
+  }
+}
+
+async function probeOnce<T>(
   { boot, runtimeDir }: ProbePlace,
   use: (spec: MachineSpec) => Promise<T>,
 ): Promise<T> {
