@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** How long a property test searches; see test/fuzz. */
-const FUZZ_MILLISECONDS = Number(process.env['FUZZ_SECONDS'] ?? '2') * 1000;
+const FUZZ_MILLISECONDS = Number(process.env['FUZZ_SECONDS'] ?? '1') * 1000;
 
 /** How long a unit test may take: only what hangs takes that long, whatever else the machine is busy with. */
 const UNIT_MILLISECONDS = 120_000;

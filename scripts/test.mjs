@@ -14,7 +14,7 @@ const reports = join(root, 'build/test');
 const RACE = ['-race', '-tags=netgo,osusergo', '-ldflags=-linkmode=external -extldflags=-static'];
 
 /** How long each fuzzer searches. */
-const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? '2');
+const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? '1');
 
 /** Names of what failed, for the end of the run. */
 const failures = [];
