@@ -89,6 +89,10 @@ class Api {
     await this.call('DELETE', `/containers/${name}?force=1`);
   }
 
+  async id(name: string): Promise<string> {
+    return ((await this.call('GET', `/containers/${name}/json`)).body as { Id: string }).Id;
+  }
+
   async vmm(name: string): Promise<number> {
     const { body } = await this.call('GET', `/containers/${name}/json`);
     return (body as { State: { Pid: number } }).State.Pid;
@@ -166,7 +170,11 @@ describe.each(ACTORS)('a box of %s', (who) => {
   it('has a VMM on its processors, with its share, before and after an update', async () => {
     const name = await api.start(FOREVER, { CpusetCpus: ONE, CpuShares: 512 });
     expect(held(await api.vmm(name))).toEqual([`on ${ONE}, nice 3`, 'group 3']);
-    for (const { pid } of actor.machines()) expect(held(pid)).toContain(`on ${ONE}, nice 3`);
+    // A template may be in the making beside it.
+    const own = (await api.id(name)).slice(0, 12);
+    const machine = actor.machines().filter(({ commandLine }) => commandLine.includes(own));
+    expect(machine.length).toBeGreaterThan(0);
+    for (const { pid } of machine) expect(held(pid)).toContain(`on ${ONE}, nice 3`);
     await api.update(name, { CpuShares: 256 });
     expect(held(await api.vmm(name))).toEqual([`on ${ONE}, nice 6`, 'group 6']);
     // A server that is killed leaves it so, and the next one can change it.
@@ -248,7 +256,8 @@ describe('a box', () => {
     expect([less, lower, heavier, more]).toEqual([`${32 * MIB}`, `${16 * MIB}`, '39', '100']);
     expect(Number(smaller)).toBe(Number(quota) / 2);
     const eaten = await api.exec(name, 'dd if=/dev/zero of=/dev/null bs=100M count=1; echo $?');
-    expect(eaten.stdout).toContain('137');
+    // The kernel may take the shell along.
+    expect([eaten.stdout.trim(), String(eaten.code)]).toContain('137');
     const large = await api.call('POST', `/containers/${name}/update`, { Memory: 8192 * MIB });
     expect(large).toMatchObject({ status: 409 });
     await api.update(name, { Memory: 128 * MIB });
