@@ -81,6 +81,6 @@ function fuzzTarget(target, seconds) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { failed } = await fuzzParsers(Number(process.env.FUZZ_SECONDS ?? '2'));
+  const { failed } = await fuzzParsers(Number(process.env.FUZZ_SECONDS ?? '1'));
   process.exitCode = failed === 0 ? 0 : 1;
 }
