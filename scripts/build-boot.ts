@@ -23,7 +23,7 @@ async function main(): Promise<void> {
   const root = process.cwd();
   const step = (line: string): boolean => process.stdout.write(`    ${line}\n`);
   const make = (cache: string): Promise<Firmware> =>
-    firmware({ cache, script: join(root, 'scripts', 'build-firmware.sh'), update, step });
+    firmware({ cache, platform: join(root, 'native', 'firmware'), update, step });
   if (values['firmware-only']) {
     await make(join(root, 'build', 'cache'));
     return;

@@ -12,7 +12,7 @@ RUN_PACKAGES=(
   bubblewrap util-linux        # cells
   busybox-static ca-certificates
 )
-TEST_PACKAGES=(chromium openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli podman nftables runc procps iproute2 strace systemd)
+TEST_PACKAGES=(chromium ovmf openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli podman nftables runc procps iproute2 strace systemd)
 
 STATE=build/setup
 
@@ -161,7 +161,7 @@ build_bundles() {
 }
 
 # Its tools are looked at when the boot artefacts are made; this is its own step since it takes minutes.
-firmware_done() { unchanged_since "$STATE/firmware" src/boot/firmware.ts src/boot/firmware-source.ts scripts/build-firmware.sh; }
+firmware_done() { unchanged_since "$STATE/firmware" src/boot/firmware.ts src/boot/firmware-source.ts native/firmware; }
 
 build_firmware() {
   touch "$STATE/firmware.new"
@@ -169,7 +169,7 @@ build_firmware() {
   mv "$STATE/firmware.new" "$STATE/firmware"
 }
 
-boot_done() { [ -f dist/boot/boot.json ] && unchanged_since "$STATE/boot" native/agent src/boot scripts; }
+boot_done() { [ -f dist/boot/boot.json ] && unchanged_since "$STATE/boot" native src/boot scripts; }
 
 build_boot() {
   touch "$STATE/boot.new"

@@ -18,6 +18,6 @@ step packages 'Debian packages' install_packages
 step npm 'npm packages, native add-on compiled here' install_npm
 if [ "$with_tests" = yes ]; then step fuzzer 'coverage-guided fuzzer' install_fuzzer; fi
 step bundles 'TypeScript bundles' build_bundles
-step firmware 'firmware of confidential boxes, about two minutes' build_firmware
+step firmware 'firmware of confidential boxes, about a minute' build_firmware
 step boot 'guest agent, kernel and initrd' build_boot
 finish_setup

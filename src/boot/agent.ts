@@ -3,24 +3,10 @@
  *
  * @module
  */
-import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
-import { sha256 } from './digest.ts';
+import { mkdir, readFile } from 'node:fs/promises';
 import { runTool } from './tool.ts';
 
 const REMEDY = 'Install the Debian package golang-go (1.24).';
-
-/** Digest over the names and contents of every file that goes into the agent; tests do not. */
-export async function agentSourceDigest(source: string): Promise<string> {
-  const lines: string[] = [];
-  for (const entry of await readdir(source, { recursive: true, withFileTypes: true })) {
-    const path = relative(source, join(entry.parentPath, entry.name));
-    if (!entry.isFile() || entry.name.endsWith('_test.go')) continue;
-    if (path.split('/').some((part) => part.startsWith('.') || part === 'testdata')) continue;
-    lines.push(`${path}\0${sha256(await readFile(join(source, path)))}\n`);
-  }
-  return sha256(lines.sort().join(''));
-}
 
 /** Such as `go1.24.4`. */
 export async function goVersion(): Promise<string> {

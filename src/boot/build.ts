@@ -16,10 +16,10 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { A3sError } from '../errors.ts';
-import { agentSourceDigest, buildAgent, goVersion } from './agent.ts';
+import { buildAgent, goVersion } from './agent.ts';
 import { type BootSet, readBootSet } from './bootset.ts';
 import { extractVmlinux } from './bzimage.ts';
-import { sha256 } from './digest.ts';
+import { sha256, sourceDigest } from './digest.ts';
 import {
   BOOT_FILES,
   BOOT_SET_SCHEMA,
@@ -122,7 +122,7 @@ interface Inputs {
 async function readInputs(root: string, erofs: string, firmware: Firmware): Promise<Inputs> {
   const agent = join(root, 'native', 'agent');
   const [source, go, manifest, builder] = await Promise.all([
-    agentSourceDigest(agent),
+    sourceDigest(agent),
     goVersion(),
     readFile(join(root, 'src', 'package.json'), 'utf8'),
     builderDigest(join(root, 'src', 'boot')),
@@ -219,7 +219,7 @@ function describe(
   made: Readonly<Record<ModuleProfile, Userland>>,
   inputs: Inputs,
   kernel: BootDocument['kernel'],
-  { source, tools }: Firmware,
+  { source, platform, tools }: Firmware,
 ): BootDocument {
   const userland = ({ agent, modules }: Userland) => ({
     modules: modules.map(({ name, data }) => ({ name, ...artefact(data) })),
@@ -242,7 +242,7 @@ function describe(
     confidential: {
       commandLines: { snp: [...snp], simulated: [...simulated] },
       ...userland(made.confidential),
-      firmware: { source, tools },
+      firmware: { source, platform, tools },
       vcpuType: VCPU_TYPE,
       policy: `0x${LAUNCH_POLICY.toString(16)}`,
     },

@@ -41,7 +41,7 @@ const Kernel = KernelPackage.extend({ release: line });
 const Agent = z.strictObject({
   version: line,
   go: line,
-  /** Over the sources, as `agentSourceDigest` reads them. */
+  /** Over the sources, as `sourceDigest` reads them. */
   source: digest,
 });
 
@@ -68,7 +68,12 @@ export const BootDocument = z.strictObject({
     commandLines: z.strictObject({ snp: CommandLine, simulated: CommandLine }),
     modules: Modules,
     agent: Artefact,
-    firmware: z.strictObject({ source: FirmwareSource, tools: FirmwareTools }),
+    firmware: z.strictObject({
+      source: FirmwareSource,
+      /** Over `native/firmware`, as `sourceDigest` reads it; none in sets with edk2's own platform. */
+      platform: digest.optional(),
+      tools: FirmwareTools,
+    }),
     /** vCPU model by QEMU's name; its signature is measured. */
     vcpuType: z.literal(VCPU_TYPE),
     /** POLICY of the launch: bit 17 is one, and none above 25. */

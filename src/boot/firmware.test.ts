@@ -8,13 +8,14 @@ import { pinFirmwareSource } from './firmware-source.ts';
 
 let root: string;
 let cache: string;
-let script: string;
+let platform: string;
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'firmware-'));
   cache = join(root, 'cache');
-  script = join(root, 'build.sh');
+  platform = join(root, 'platform');
   await mkdir(cache);
+  await mkdir(platform);
   const [original, debian] = [Buffer.from('original'), Buffer.from('debian')];
   const tarball = (name: string, bytes: Buffer) => ({
     name,
@@ -34,19 +35,22 @@ afterEach(() => rm(root, { recursive: true }));
 
 /** A build that takes no time: it writes what it was given. */
 async function build(body = 'cat "$3" "$4" >"$1/OVMF.fd"; echo built >>"$2"'): Promise<string[]> {
-  await writeFile(script, `${body}\n`);
+  await writeFile(join(platform, 'build.sh'), `${body}\n`);
   const steps: string[] = [];
   const step = (line: string) => steps.push(line);
-  const { image } = await firmware({ cache, script, update: false, step });
+  const { image } = await firmware({ cache, platform, update: false, step });
   expect(image.toString()).toBe('originaldebian');
   return steps;
 }
 
-test('firmware is compiled once for its sources, tools and script', async () => {
+test('firmware is compiled once for its sources, tools and platform', async () => {
   expect(await build()).toHaveLength(2);
   expect(await build()).toEqual([]);
   expect(await readFile(join(cache, 'firmware.log'), 'utf8')).toBe('built\n');
   // Another script may write other bytes.
+  expect(await build('cat "$3" "$4" >"$1/OVMF.fd"')).toHaveLength(2);
+  // So may another module.
+  await writeFile(join(platform, 'modules.txt'), 'another\n');
   expect(await build('cat "$3" "$4" >"$1/OVMF.fd"')).toHaveLength(2);
   const [work] = (await readdir(cache)).filter((name) => name.startsWith('firmware-work-'));
   expect(work).toBeUndefined();

@@ -1,13 +1,14 @@
 /**
- * The firmware of confidential boxes: the AmdSev flavour of OVMF, compiled so that equal sources and equal tools give equal
- * bytes anywhere. It starts a kernel only when kernel, initrd and command line have the hashes that were measured.
+ * The firmware of confidential boxes: edk2 with the platform in `native/firmware`, compiled so that equal sources and equal
+ * tools give equal bytes anywhere. It starts one kernel, and only when kernel, initrd and command line have the hashes that
+ * were measured.
  *
  * @module
  */
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { A3sError } from '../errors.ts';
-import { sha256 } from './digest.ts';
+import { sha256, sourceDigest } from './digest.ts';
 import {
   type FirmwareSource,
   FirmwareTools,
@@ -32,14 +33,16 @@ const TOOLS = {
 export interface Firmware {
   readonly image: Buffer;
   readonly source: FirmwareSource;
+  /** Digest over the directory of our platform. */
+  readonly platform: string;
   readonly tools: FirmwareTools;
 }
 
 export interface FirmwareOptions {
   /** Where sources, and what was built of them, are kept. */
   readonly cache: string;
-  /** The script that compiles. */
-  readonly script: string;
+  /** Directory of our platform, with the script that compiles, `build.sh`. */
+  readonly platform: string;
   /** Takes the source that the archive has now, instead of the one that the last build took. */
   readonly update: boolean;
   readonly step: (line: string) => void;
@@ -47,23 +50,23 @@ export interface FirmwareOptions {
 
 /** The firmware, built where the cache has none of these sources and tools. */
 export async function firmware(options: FirmwareOptions): Promise<Firmware> {
-  const { cache, script, update, step } = options;
+  const { cache, update, step } = options;
   await mkdir(cache, { recursive: true });
   const tools = await firmwareTools();
+  const platform = await sourceDigest(options.platform);
   const pinned = update ? undefined : await pinnedFirmwareSource(cache);
-  const key = async (source: FirmwareSource): Promise<string> =>
-    sha256(JSON.stringify([source, tools, sha256(await readFile(script))]));
+  const key = (source: FirmwareSource): string => sha256(JSON.stringify([source, tools, platform]));
   if (pinned !== undefined) {
-    const image = await cachedImage(cache, await key(pinned));
-    if (image !== undefined) return { image, source: pinned, tools };
+    const image = await cachedImage(cache, key(pinned));
+    if (image !== undefined) return { image, source: pinned, platform, tools };
   }
   const { source, original, debian } = await fetchFirmwareSource(cache, pinned);
   await pinFirmwareSource(cache, source);
   const image =
-    (await cachedImage(cache, await key(source))) ??
-    (await compile(options, [original, debian], await key(source)));
+    (await cachedImage(cache, key(source))) ??
+    (await compile(options, [original, debian], key(source)));
   step(`firmware  ${source.package} ${source.version}`);
-  return { image, source, tools };
+  return { image, source, platform, tools };
 }
 
 /** Name and version of each tool, in the order of their names. */
@@ -92,15 +95,22 @@ async function cachedImage(cache: string, key: string): Promise<Buffer | undefin
 }
 
 async function compile(
-  { cache, script, step }: FirmwareOptions,
+  { cache, platform, step }: FirmwareOptions,
   tarballs: readonly string[],
   key: string,
 ): Promise<Buffer> {
   const work = await mkdtemp(join(cache, 'firmware-work-'));
   const log = join(cache, 'firmware.log');
   try {
-    step('firmware  is compiled, which takes about two minutes');
-    const [program, ...args] = [...namespaces(), 'bash', script, work, log, ...tarballs];
+    step('firmware  is compiled, which takes about a minute');
+    const [program, ...args] = [
+      ...namespaces(),
+      'bash',
+      join(platform, 'build.sh'),
+      work,
+      log,
+      ...tarballs,
+    ];
     await runTool(program, args, {
       remedy: `Read ${log}. Compiling needs a mount namespace of its own. ${REMEDY}`,
     });

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the AmdSev flavour of OVMF, the one that checks the hashes of kernel, initrd and command line, from the two
-# tarballs of Debian's source package. The build writes its own path into the firmware, so it runs at one that is the
-# same everywhere: in a mount namespace, where the work directory lies over /mnt. Run by src/boot/firmware.ts.
+# Builds the firmware of confidential boxes: modules of Debian's edk2 as modules.txt lists them, and two of our own. The
+# build writes its own path into the firmware, so it runs at one that is the same everywhere: in a mount namespace, where
+# the work directory lies over /mnt. Run by src/boot/firmware.ts.
 #
-#   unshare --mount build-firmware.sh WORK LOG ORIG.tar.xz DEBIAN.tar.xz
+#   unshare --mount build.sh WORK LOG ORIG.tar.xz DEBIAN.tar.xz
 #
 # leaves the firmware at WORK/OVMF.fd. Tools come from Debian, whatever else the caller's PATH has.
 set -euo pipefail
@@ -18,20 +18,22 @@ fi
 umask 022
 exec 5>&2 >"$log" 2>&1
 trap 'tail -n 15 "$log" >&5' ERR
-exec 3<"$orig" 4<"$debian"
 
 echo unpacking
 mkdir "$work/source"
-tar -xJ --no-same-owner -C "$work/source" --strip-components=1 <&3
-tar -xJ --no-same-owner -C "$work/source" <&4
+tar -xJ --no-same-owner -C "$work/source" --strip-components=1 <"$orig"
+tar -xJ --no-same-owner -C "$work/source" <"$debian"
+cp -r "$(dirname "$0")" "$work/source/A3sBox"
 mount --bind "$work" "$here"
 cd "$here/source"
 while read -r patch _; do
   case $patch in '' | '#'*) continue ;; esac
   patch --batch --quiet --fuzz=0 -p1 <"debian/patches/$patch"
 done <debian/patches/series
-# A boot loader for disks, which has no use here: with kernel hashes nothing but the measured kernel is started.
-: >OvmfPkg/AmdSev/Grub/grub.efi
+
+echo describing the platform
+python3 A3sBox/platform.py . A3sBox/modules.txt
+(cd A3sBox/AcpiDxe && iasl -p Dsdt -tc Dsdt.asl)
 
 echo compiling the build tools
 make -s -j"$(nproc)" -C BaseTools
@@ -41,6 +43,6 @@ set --   # edksetup.sh reads them
 set +u
 . ./edksetup.sh
 set -u
-build -q -a X64 -t GCC5 -b RELEASE -n "$(nproc)" -p OvmfPkg/AmdSev/AmdSevX64.dsc
+build -q -a X64 -t GCC5 -b RELEASE -n "$(nproc)" -p OvmfPkg/AmdSev/A3sBox.dsc
 cp Build/AmdSev/RELEASE_GCC5/FV/OVMF.fd "$here/OVMF.fd"
 echo done

@@ -1,0 +1,127 @@
+// native/firmware/platform.py, on descriptions as small as they can be.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+const PROGRAM = resolve('native/firmware/platform.py');
+const MODULES = '# the reason\nPkg/Core/Core.inf\n\nPkg/Table/Table.inf\n';
+
+const DSC = `[Defines]
+  FLASH_DEFINITION               = OvmfPkg/AmdSev/AmdSevX64.fdf
+  PREBUILD                       = sh OvmfPkg/AmdSev/Grub/grub.sh
+
+[LibraryClasses.common.PEIM]
+  QemuFwCfgS3Lib|OvmfPkg/Library/QemuFwCfgS3Lib/PeiQemuFwCfgS3LibFwCfg.inf
+
+[Components]
+  Pkg/Core/Core.inf {
+    <LibraryClasses>
+      NULL|Pkg/Library/Decompress/Decompress.inf
+  }
+  Pkg/Disk/Disk.inf {
+    <LibraryClasses>
+      NULL|Pkg/Library/Disk/Disk.inf
+  }
+!if $(SHELL) == TRUE
+  Pkg/Shell/Shell.inf
+!endif
+  Pkg/Table/Table.inf
+!include OvmfPkg/Include/Dsc/OvmfRngComponents.dsc.inc
+`;
+
+const FDF = `[FD.OVMF]
+0x000000|0x006000
+!include OvmfPkg/Include/Fdf/VarStore.fdf.inc
+
+[FV.DXEFV]
+APRIORI DXE {
+  INF  Pkg/Table/Table.inf
+  INF  Pkg/Disk/Disk.inf
+}
+INF  Pkg/Core/Core.inf
+INF  RuleOverride=BINARY Pkg/Disk/Disk.inf
+INF  Pkg/Table/Table.inf
+!include OvmfPkg/Include/Fdf/ShellDxe.fdf.inc
+!include OvmfPkg/Include/Fdf/OvmfRngDxe.fdf.inc
+
+[Rule.Common.SEC]
+  FILE SEC = $(NAMED_GUID) {
+  }
+`;
+
+let root: string;
+let folder: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'platform-'));
+  folder = join(root, 'OvmfPkg/AmdSev');
+  mkdirSync(folder, { recursive: true });
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+function describePlatform(dsc: string, fdf: string, modules = MODULES) {
+  writeFileSync(join(folder, 'AmdSevX64.dsc'), dsc);
+  writeFileSync(join(folder, 'AmdSevX64.fdf'), fdf);
+  writeFileSync(join(root, 'modules.txt'), modules);
+  const { status, stderr } = spawnSync('python3', [PROGRAM, root, join(root, 'modules.txt')], {
+    encoding: 'utf8',
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
+  });
+  return { status, stderr };
+}
+
+const written = (name: string): string => readFileSync(join(folder, name), 'utf8');
+
+it('keeps the listed modules with their libraries, and adds ours', () => {
+  expect(describePlatform(DSC, FDF)).toMatchObject({ status: 0 });
+  const dsc = written('A3sBox.dsc');
+  expect(dsc).toContain('= OvmfPkg/AmdSev/A3sBox.fdf');
+  expect(dsc).toContain('QemuFwCfgS3Lib/BaseQemuFwCfgS3LibNull.inf');
+  expect(dsc).toContain('NULL|Pkg/Library/Decompress/Decompress.inf');
+  expect(dsc).toContain('  A3sBox/KernelDxe/KernelDxe.inf');
+  expect(dsc).not.toMatch(/Disk|Shell|grub|!include|!if/);
+});
+
+it('leaves every other module out of the image, wherever it is listed', () => {
+  describePlatform(DSC, FDF);
+  const fdf = written('A3sBox.fdf');
+  expect(fdf.match(/^\s*INF .*$/gm)).toEqual([
+    '  INF  Pkg/Table/Table.inf',
+    'INF  Pkg/Core/Core.inf',
+    'INF  Pkg/Table/Table.inf',
+    'INF SecurityPkg/RandomNumberGenerator/RngDxe/RngDxe.inf',
+    'INF A3sBox/AcpiDxe/AcpiDxe.inf',
+    'INF A3sBox/KernelDxe/KernelDxe.inf',
+  ]);
+  expect(fdf).not.toContain('ShellDxe');
+  expect(fdf).toContain('!include OvmfPkg/Include/Fdf/VarStore.fdf.inc');
+  expect(fdf).toContain('FILE SEC = $(NAMED_GUID) {');
+});
+
+const UNEXPECTED: Readonly<Record<string, () => { status: number | null; stderr: string }>> = {
+  'a kept module is not described': () =>
+    describePlatform(DSC.replace('Pkg/Table', 'Pkg/Other'), FDF),
+  'a kept module is not in the image': () =>
+    describePlatform(DSC, FDF.replaceAll('Pkg/Core', 'Pkg/Other')),
+  'the description names another image': () =>
+    describePlatform(DSC.replace('AmdSevX64.fdf', 'Other.fdf'), FDF),
+  'a boot loader is no longer built first': () =>
+    describePlatform(DSC.replace('PREBUILD', 'POSTBUILD'), FDF),
+  'support for suspending is elsewhere': () =>
+    describePlatform(DSC.replace('PeiQemuFwCfgS3LibFwCfg', 'Other'), FDF),
+  'random numbers are described elsewhere': () =>
+    describePlatform(DSC.replace('OvmfRngComponents', 'Other'), FDF),
+  'random numbers are in the image twice': () =>
+    describePlatform(DSC, `${FDF}!include OvmfPkg/Include/Fdf/OvmfRngDxe.fdf.inc\n`),
+  'a block does not end': () =>
+    describePlatform(DSC.slice(0, DSC.lastIndexOf('Disk.inf') + 'Disk.inf\n'.length), FDF),
+};
+
+it.each(Object.entries(UNEXPECTED))('fails when %s', (_, run) => {
+  expect(run()).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('cannot describe the platform'),
+  });
+});

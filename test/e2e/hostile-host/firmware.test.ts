@@ -1,0 +1,227 @@
+// A host that starts the VMM by itself, with whatever arguments it likes, and the firmware of the boot set: it boots what was
+// measured and nothing else, and what its kernel is given is the same whatever the host offers.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { kernelHashes, kernelHashTable, parseOvmf } from '@a3s-box/attestation/measure';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ConfidentialSpec } from '../../../src/engine/qemu/confidential/plan.ts';
+import { confidentialPlace, flipped } from '../support/confidential-machine.ts';
+import { efiProgram, optionRom } from '../support/efi-program.ts';
+import {
+  type BootOptions,
+  bootFirmware,
+  factsInitrd,
+  type HandedOver,
+} from '../support/firmware-boot.ts';
+
+const BOOT_MS = 120_000;
+
+/** What code of the host says, wherever it runs. */
+const HOST_CODE = 'CODE OF THE HOST\n';
+
+/** A firmware that takes what a host offers, from Debian's package `ovmf`. */
+const TAKING_FIRMWARE = '/usr/share/ovmf/OVMF.fd';
+
+let root: string;
+let spec: ConfidentialSpec;
+let measured: HandedOver;
+/** What the guest says when the host offers nothing. */
+let facts: string;
+
+beforeAll(async () => {
+  ({ root, spec } = await confidentialPlace('c2'.repeat(32)));
+  measured = handOver(readFileSync(spec.confidential.firmwarePath), spec.boot.commandLine);
+  facts = await boot(measured);
+});
+afterAll(() => rm(root, { recursive: true }));
+
+function handOver(firmware: Uint8Array, commandLine: readonly string[]): HandedOver {
+  const kernel = new Uint8Array(readFileSync(spec.boot.kernelPath));
+  const initrd = factsInitrd(join(root, 'facts'));
+  const bytes = kernelHashTable(kernelHashes(kernel, initrd, commandLine.join(' ')));
+  const address = parseOvmf(firmware).hashTableGpa ?? 0;
+  return { firmware, kernel, initrd, table: { bytes, address } };
+}
+
+/** What was heard from the debug port. */
+async function boot(
+  handed: HandedOver,
+  options: BootOptions = {},
+  changes: Partial<ConfidentialSpec> = {},
+): Promise<string> {
+  const own = { ...spec, runtimeDir: join(root, 'fw'), disks: [], ...changes };
+  return await bootFirmware(own, handed, AbortSignal.timeout(BOOT_MS), options);
+}
+
+function file(name: string, bytes: string | Uint8Array): string {
+  const path = join(root, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+function compiledTable(name: string, source: string): string {
+  execFileSync('iasl', ['-p', join(root, name), file(`${name}.asl`, source)], { stdio: 'ignore' });
+  return join(root, `${name}.aml`);
+}
+
+/** A table whose code says that it ran; with `memory`, it also writes to the guest's memory. */
+function hostTable(name: string, memory: boolean): string {
+  const letters = [...HOST_CODE].map((letter) => `D = 0x${letter.charCodeAt(0).toString(16)}`);
+  const write = `
+    OperationRegion (MEM, SystemMemory, 0x100000, 0x1000)
+    Field (MEM, DWordAcc, NoLock, Preserve) { Offset(0x10), A, 32 }
+    A = 0x54534f48`;
+  return compiledTable(
+    name,
+    `DefinitionBlock ("", "SSDT", 2, "HOST", "${name.toUpperCase()}", 1)
+     {
+       Device (\\_SB.${name.toUpperCase()})
+       {
+         Name (_HID, "HOST0001")
+         Method (_STA) { Return (0x0F) }
+         Method (_INI, 0, Serialized)
+         {
+           OperationRegion (DBG, SystemIO, 0x402, 1)
+           Field (DBG, ByteAcc, NoLock, Preserve) { D, 8 }
+           ${letters.join(' ')}
+           ${memory ? write : ''}
+         }
+       }
+     }`,
+  );
+}
+
+/** A disk that firmware which boots from disks prefers to all else. */
+function bootDisk(): string[] {
+  const folder = join(root, 'esp', 'EFI', 'BOOT');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'BOOTX64.EFI'), efiProgram(HOST_CODE));
+  return [
+    ...['-blockdev', `vvfat,node-name=esp,dir=${join(root, 'esp')},read-only=on`],
+    ...['-device', 'virtio-blk-pci,drive=esp,bootindex=0'],
+  ];
+}
+
+/** A card whose driver is in its ROM. */
+function cardWithRom(): string[] {
+  const rom = file('rom', optionRom(HOST_CODE, { vendor: 0x8086, device: 0x10d3 }));
+  return ['-device', `e1000e,romfile=${rom}`];
+}
+
+const shim = (): string[] => ['-shim', file('shim', efiProgram(HOST_CODE))];
+
+it('gives its kernel the measured command line, its own ACPI tables and nothing else', () => {
+  const lines = facts.split('\n');
+  expect(lines[0]).toBe('init');
+  expect(lines[1]).toBe(`cmdline ${spec.boot.commandLine.join(' ')}`);
+  const tables = lines.filter((line) => line.startsWith('acpi ')).map((line) => line.split(' ')[1]);
+  expect(tables).toEqual(['APIC', 'DSDT', 'FACP', 'FACS']);
+  expect(lines.filter((line) => line.startsWith('efi '))).toEqual(['efi ACPI20']);
+  expect(lines).toContain('dmi no');
+});
+
+it('describes the processors that it started', async () => {
+  expect(facts).toContain('cpus 0\n');
+  expect(await boot(measured, {}, { cpus: 2 })).toContain('cpus 0-1\n');
+});
+
+const CHANGES = {
+  'another kernel': (handed) => ({
+    ...handed,
+    kernel: flipped(handed.kernel, handed.kernel.length >> 1),
+  }),
+  'another initrd': (handed) => ({
+    ...handed,
+    initrd: flipped(handed.initrd, handed.initrd.length - 600),
+  }),
+  'another table of hashes': (handed) => ({
+    ...handed,
+    table: handed.table && { ...handed.table, bytes: flipped(handed.table.bytes, 100) },
+  }),
+  'a table of hashes that it does not know': (handed) => ({
+    ...handed,
+    table: handed.table && { ...handed.table, bytes: flipped(handed.table.bytes, 0) },
+  }),
+  'a table of hashes with an entry that it does not know': (handed) => ({
+    ...handed,
+    table: handed.table && { ...handed.table, bytes: flipped(handed.table.bytes, 20) },
+  }),
+  'no table of hashes': (handed) => ({ ...handed, table: undefined }),
+} satisfies Record<string, (handed: HandedOver) => HandedOver>;
+
+it.each(Object.entries(CHANGES))('switches the machine off for %s', async (_, change) => {
+  expect(await boot(change(measured))).toBe('');
+});
+
+it('switches the machine off for another command line', async () => {
+  const commandLine = [...spec.boot.commandLine, 'debug'];
+  expect(await boot(measured, {}, { boot: { ...spec.boot, commandLine } })).toBe('');
+});
+
+/** Blobs that firmware of edk2 takes by name, and one that it does not know. */
+const BLOBS: Readonly<Record<string, () => string[]>> = {
+  'a shim': shim,
+  'a named initrd': () => ['-fw_cfg', `name=etc/boot/initrd,file=${file('blob', 'initrd')}`],
+  'a named command line': () => ['-fw_cfg', 'name=etc/boot/cmdline,string=init=/bin/sh'],
+  'a named blob of no known kind': () => ['-fw_cfg', 'name=etc/boot/other,string=other'],
+  'a name that begins as the kernel does': () => ['-fw_cfg', 'name=etc/boot/kernel2,string=other'],
+};
+
+it.each(Object.entries(BLOBS))('switches the machine off for %s', async (_, extra) => {
+  expect(await boot(measured, { extra: extra() })).toBe('');
+});
+
+/** What the host may offer, and what a firmware that uses it would run or believe. */
+const OFFERED: Readonly<Record<string, () => string[]>> = {
+  'ACPI tables with code that writes memory, or that only speaks': () => [
+    ...['-acpitable', `file=${hostTable('hst0', true)}`],
+    ...['-acpitable', `file=${hostTable('hst1', false)}`],
+  ],
+  'SMBIOS tables': () => ['-smbios', 'type=1,manufacturer=HOST,product=HOST'],
+  'a card with an option ROM, and a disk to boot from that the boot order prefers': () => [
+    ...cardWithRom(),
+    ...bootDisk(),
+    ...['-boot', 'order=dcn,menu=on,strict=on'],
+  ],
+  'settings of edk2': () => [
+    ...['-fw_cfg', 'name=opt/ovmf/X-PciMmio64Mb,string=32768'],
+    ...['-fw_cfg', 'name=opt/ovmf/PcdSetNxForStack,string=y'],
+    ...['-fw_cfg', 'name=opt/org.tianocode/PagingLevel,string=5'],
+    ...['-fw_cfg', 'name=opt/org.tianocore/UninstallMemAttrProtocol,string=y'],
+    ...['-fw_cfg', 'name=opt/org.tianocore/X-Cpuhp-Bugcheck-Override,string=yes'],
+    ...['-fw_cfg', `name=opt/org.tianocore/sp800155evt/1,string=${'x'.repeat(300)}`],
+    ...['-fw_cfg', `name=etc/hardware-info,file=${file('hardware', new Uint8Array(4096).fill(1))}`],
+  ],
+  'devices that no box has': () => [
+    ...['-device', 'VGA', '-device', 'qemu-xhci', '-device', 'usb-kbd'],
+    ...['-device', 'virtio-gpu-pci', '-device', 'virtio-balloon-pci', '-device', 'i6300esb'],
+    ...['-device', 'isa-serial', '-device', 'vmcoreinfo', '-device', 'pvpanic'],
+    ...['-device', 'vmgenid', '-device', 'pcie-root-port,id=rp0,chassis=1'],
+  ],
+};
+
+describe('is the same for its kernel, and runs no code of the host, when the host offers', () => {
+  it.each(Object.entries(OFFERED))('%s', async (_, extra) => {
+    expect(await boot(measured, { extra: extra() })).toBe(facts);
+  });
+});
+
+describe('a firmware that takes what a host offers', () => {
+  const until = new RegExp(HOST_CODE);
+  const taking = (): HandedOver => ({
+    ...measured,
+    firmware: readFileSync(TAKING_FIRMWARE),
+    table: undefined,
+  });
+
+  it.each([
+    ['a shim', shim],
+    ['an option ROM', cardWithRom],
+    ['a disk to boot from', () => ['-kernel', '', ...bootDisk()]],
+    ['an ACPI table', () => ['-acpitable', `file=${hostTable('hst2', false)}`]],
+  ])('runs the code in %s', async (_, extra) => {
+    expect(await boot(taking(), { extra: extra(), until })).toContain(HOST_CODE);
+  });
+});

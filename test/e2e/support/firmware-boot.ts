@@ -1,0 +1,117 @@
+/**
+ * What a firmware makes of what it was handed, by whoever starts the VMM without measuring.
+ *
+ * @module
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { cpio } from '../../../src/boot/cpio.ts';
+import { listenFor } from '../../../src/engine/listener.ts';
+import { vmmSockets } from '../../../src/engine/qemu/arguments.ts';
+import { confidentialArguments } from '../../../src/engine/qemu/confidential/arguments.ts';
+import type { ConfidentialSpec } from '../../../src/engine/qemu/confidential/plan.ts';
+import { QEMU } from '../../../src/engine/qemu/vmm.ts';
+
+/** What a host hands over. */
+export interface HandedOver {
+  readonly firmware: Uint8Array;
+  readonly kernel: Uint8Array;
+  readonly initrd: Uint8Array;
+  /** The table of hashes, and where it goes; none at all where this is undefined. */
+  readonly table: { readonly bytes: Uint8Array; readonly address: number } | undefined;
+}
+
+export interface BootOptions {
+  /** Arguments that the runtime never gives a VMM. */
+  readonly extra?: readonly string[];
+  /** Ends the boot once this was heard, not only when the machine switches itself off. */
+  readonly until?: RegExp;
+}
+
+/**
+ * Boots, until the machine switches itself off.
+ *
+ * @returns what was written to the debug port: by the firmware nothing, by the guest of `factsInitrd` its facts
+ */
+export async function bootFirmware(
+  spec: ConfidentialSpec,
+  handed: HandedOver,
+  signal: AbortSignal,
+  { extra = [], until = /(?!)/ }: BootOptions = {},
+): Promise<string> {
+  const { runtimeDir } = spec;
+  mkdirSync(runtimeDir);
+  const names = ['firmware', 'kernel', 'initrd', 'table'] as const;
+  for (const name of names) {
+    const bytes = name === 'table' ? (handed.table?.bytes ?? new Uint8Array()) : handed[name];
+    writeFileSync(join(runtimeDir, name), bytes);
+  }
+  const files = names.map((name) => openSync(join(runtimeDir, name), 'r'));
+  const listener = await listenFor(vmmSockets(runtimeDir).monitor);
+  const [firmware, kernel, initrd, table] = [3, 4, 5, 6] as const;
+  const hashes =
+    handed.table === undefined ? undefined : { fd: table, address: handed.table.address };
+  const fds = {
+    ...{ firmware, kernel, initrd, hashes, monitor: 7, disks: [] },
+    ...{ kvm: undefined, sev: undefined },
+  };
+  const args = confidentialArguments({ spec, accelerator: 'tcg' }, fds);
+  const debug = ['-debugcon', 'stdio', '-global', 'isa-debugcon.iobase=0x402'];
+  const vmm = spawn(QEMU, [...args, ...debug, ...extra], {
+    stdio: ['ignore', 'pipe', 'pipe', ...files, listener.fd],
+  });
+  const gone = once(vmm, 'exit');
+  let heard = '';
+  let errors = '';
+  vmm.stderr?.on('data', (data) => void (errors += String(data)));
+  try {
+    await listener.close();
+    const found = new Promise<void>((resolve) => {
+      vmm.stdout?.on('data', (data) => {
+        heard += String(data);
+        if (until.test(heard)) resolve();
+      });
+    });
+    const failed = gone.then(() => {
+      throw new Error(`the VMM ended: ${errors}`);
+    });
+    await Promise.race([found, failed, switchedOff(runtimeDir, signal)]);
+    return heard;
+  } finally {
+    vmm.kill('SIGKILL');
+    await gone;
+    files.forEach((file) => void closeSync(file));
+    rmSync(runtimeDir, { recursive: true });
+  }
+}
+
+/** Starts the machine, and waits for its end. */
+async function switchedOff(runtimeDir: string, signal: AbortSignal): Promise<void> {
+  const monitor = connect({ path: vmmSockets(runtimeDir).monitor, signal });
+  for (const execute of ['qmp_capabilities', 'cont'])
+    monitor.write(`${JSON.stringify({ execute })}\n`);
+  try {
+    for await (const line of createInterface({ input: monitor })) {
+      const message: { readonly event?: string } = JSON.parse(line);
+      if (message.event === 'SHUTDOWN') return;
+    }
+  } finally {
+    monitor.destroy();
+  }
+  throw new Error('the monitor closed before the machine was switched off');
+}
+
+/** An initrd whose guest says what its kernel was given, and ends. */
+export function factsInitrd(program: string): Uint8Array {
+  const source = join(import.meta.dirname, '..', 'facts-init.c');
+  execFileSync('gcc', ['-static', '-O2', '-o', program, source]);
+  return cpio([
+    { kind: 'directory', path: 'dev', mode: 0o755 },
+    { kind: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
+    { kind: 'file', path: 'init', mode: 0o755, data: readFileSync(program) },
+  ]);
+}
