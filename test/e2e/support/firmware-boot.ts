@@ -28,6 +28,8 @@ export interface HandedOver {
 export interface BootOptions {
   /** Arguments that the runtime never gives a VMM. */
   readonly extra?: readonly string[];
+  /** Options, each with a value, that the VMM is not given. */
+  readonly without?: readonly string[];
   /** Ends the boot once this was heard, not only when the machine switches itself off. */
   readonly until?: RegExp;
 }
@@ -41,7 +43,7 @@ export async function bootFirmware(
   spec: ConfidentialSpec,
   handed: HandedOver,
   signal: AbortSignal,
-  { extra = [], until = /(?!)/ }: BootOptions = {},
+  { extra = [], without = [], until = /(?!)/ }: BootOptions = {},
 ): Promise<string> {
   const { runtimeDir } = spec;
   mkdirSync(runtimeDir);
@@ -59,7 +61,10 @@ export async function bootFirmware(
     ...{ firmware, kernel, initrd, hashes, monitor: 7, disks: [] },
     ...{ kvm: undefined, sev: undefined },
   };
-  const args = confidentialArguments({ spec, accelerator: 'tcg' }, fds);
+  const own = confidentialArguments({ spec, accelerator: 'tcg' }, fds);
+  const args = own.filter(
+    (arg, at) => !without.includes(arg) && !without.includes(own[at - 1] ?? ''),
+  );
   const debug = ['-debugcon', 'stdio', '-global', 'isa-debugcon.iobase=0x402'];
   const vmm = spawn(QEMU, [...args, ...debug, ...extra], {
     stdio: ['ignore', 'pipe', 'pipe', ...files, listener.fd],
@@ -67,7 +72,9 @@ export async function bootFirmware(
   const gone = once(vmm, 'exit');
   let heard = '';
   let errors = '';
-  vmm.stderr?.on('data', (data) => void (errors += String(data)));
+  vmm.stderr?.on('data', (data) => {
+    errors += String(data);
+  });
   try {
     await listener.close();
     const found = new Promise<void>((resolve) => {
@@ -79,7 +86,10 @@ export async function bootFirmware(
     const failed = gone.then(() => {
       throw new Error(`the VMM ended: ${errors}`);
     });
-    await Promise.race([found, failed, switchedOff(runtimeDir, signal)]);
+    const off = switchedOff(runtimeDir, signal).catch((error: unknown) =>
+      signal.aborted ? Promise.reject(error) : failed,
+    );
+    await Promise.race([found, failed, off]);
     return heard;
   } finally {
     vmm.kill('SIGKILL');
