@@ -1,31 +1,26 @@
 /**
- * A log's promise to include an entry (Rekor v1, "signed entry timestamp"), for entries of kinds that
- * `@sigstore/verify` does not know: cosign's attestations until 2.3 have them.
+ * A log's promise to include an entry (Rekor v1, "signed entry timestamp"): the one thing by which a
+ * log says when.
  *
  * @module
  */
 import type { TransparencyLogEntry } from '@sigstore/bundle';
 import type { TrustMaterial } from '@sigstore/verify';
-import { Problem } from '../evidence/problem.ts';
 import { isSignedBy } from '../signer/signer-key.ts';
 
-const KNOWN = new Set([
-  'hashedrekord/0.0.1',
-  'hashedrekord/0.0.2',
-  'dsse/0.0.1',
-  'dsse/0.0.2',
-  'intoto/0.0.2',
-]);
+type Log = TrustMaterial['tlogs'][number];
+type Promised = Pick<TransparencyLogEntry, 'inclusionPromise' | 'integratedTime'>;
 
-/** Whether `@sigstore/verify` can compare such an entry with a signature. */
-export function libraryKnows({ kindVersion }: TransparencyLogEntry): boolean {
-  return KNOWN.has(`${kindVersion.kind}/${kindVersion.version}`);
+/** Undefined where there is no promise: without one, nobody has signed the time in the entry. */
+export function promisedTime({ inclusionPromise, integratedTime }: Promised): Date | undefined {
+  return inclusionPromise === undefined ? undefined : new Date(Number(integratedTime) * 1000);
 }
 
-/** @throws Problem `log-entry-unproven` where no log that is trusted at that time has signed it */
-export function checkPromise(entry: TransparencyLogEntry, material: TrustMaterial): void {
+/** Whether one of the logs has promised the entry. */
+export function isPromised(entry: TransparencyLogEntry, logs: readonly Log[]): boolean {
   const { canonicalizedBody, integratedTime, logId, logIndex, inclusionPromise } = entry;
-  const at = new Date(Number(integratedTime) * 1000);
+  if (inclusionPromise === undefined) return false;
+  const { signedEntryTimestamp } = inclusionPromise;
   // Canonical JSON (RFC 8785): members in this order, and nothing in the values to escape.
   const promised = Buffer.from(
     JSON.stringify({
@@ -35,17 +30,5 @@ export function checkPromise(entry: TransparencyLogEntry, material: TrustMateria
       logIndex: Number(logIndex),
     }),
   );
-  const kept = material.tlogs.some(
-    ({ logID, publicKey, validFor }) =>
-      inclusionPromise !== undefined &&
-      logID.equals(logId.keyId) &&
-      validFor.start <= at &&
-      at <= validFor.end &&
-      isSignedBy(publicKey, promised, inclusionPromise.signedEntryTimestamp),
-  );
-  if (kept) return;
-  throw new Problem(
-    'log-entry-unproven',
-    'its entry is not proven to be in a transparency log of the trusted root',
-  );
+  return logs.some(({ publicKey }) => isSignedBy(publicKey, promised, signedEntryTimestamp));
 }

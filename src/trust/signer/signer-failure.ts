@@ -26,20 +26,6 @@ export function problemOf(error: unknown, evidence: Evidence): Problem {
             'timestamp-invalid',
             'its timestamp is by no trusted authority, or for another signature',
           );
-    case 'TLOG_ERROR':
-      return new Problem('log-entry-missing', 'it has no entry in a transparency log');
-    case 'TLOG_BODY_ERROR':
-      return new Problem(
-        'log-entry-of-other-artifact',
-        'its entry in the transparency log is of another artifact',
-      );
-    case 'TLOG_INCLUSION_PROOF_ERROR':
-    case 'TLOG_INCLUSION_PROMISE_ERROR':
-    case 'TLOG_MISSING_INCLUSION_ERROR':
-      return new Problem(
-        'log-entry-unproven',
-        'its entry is not proven to be in a transparency log of the trusted root',
-      );
     default:
       return new Problem('signature-invalid', 'its signature does not fit what it is over');
   }

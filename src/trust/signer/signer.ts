@@ -1,21 +1,21 @@
 /**
  * Who made a signature: one of the policy's keys, or the identity that a certificate was issued to.
  *
- * `@sigstore/verify` holds certificates, logs and timestamps against the trusted root, with every
- * threshold given. What it leaves open is done here: which key or certificate an entry of a log is
- * for, what the certificate may be used for, and whom it names.
+ * `@sigstore/verify` holds certificates, their logs and timestamps against the trusted root, with every
+ * threshold given. The rest is done here: what an entry of a transparency log is about and whether the
+ * log has it, what the certificate may be used for, and whom it names.
  *
  * @module
  */
 import type { KeyObject } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import type { TransparencyLogEntry } from '@sigstore/bundle';
 import { type TrustMaterial, Verifier } from '@sigstore/verify';
 import type { Signer } from '../decision.ts';
 import type { Evidence } from '../evidence/evidence.ts';
 import { Problem, quoted } from '../evidence/problem.ts';
 import { checkLogEntry } from '../log/log-entry.ts';
-import { checkPromise, libraryKnows } from '../log/log-promise.ts';
+import { checkInclusion } from '../log/log-inclusion.ts';
+import { promisedTime } from '../log/log-promise.ts';
 import type { PolicyKey, Requirement } from '../policy.ts';
 import { signedTimes, toEntity } from './signed-entity.ts';
 import { identityOf, readCertificate } from './signer-certificate.ts';
@@ -63,8 +63,8 @@ async function findKey(
   if (transparencyLog === 'none') return { signer, identity };
   checkLogEntries(evidence, key);
   const trusted = { ...(await material()), publicKey: () => always(key) };
-  verifyBy(evidence, trusted, { tlogThreshold: 1, ctlogThreshold: 0, timestampThreshold: 0 });
-  return { signer, identity, ...whenAndWhere(evidence, trusted) };
+  verifyBy(evidence, trusted, { ctlogThreshold: 0, timestampThreshold: 0 });
+  return { signer, identity, ...whenAndWhere(evidence) };
 }
 
 /** Each key hashes all of what is signed, which has up to 16 MiB. */
@@ -93,11 +93,7 @@ async function findIdentity(
   const needed = transparencyLog === 'required';
   if (needed || evidence.logEntries.length > 0) checkLogEntries(evidence, undefined);
   const trusted = await material();
-  const extensions = verifyBy(evidence, trusted, {
-    tlogThreshold: needed ? 1 : 0,
-    ctlogThreshold: 1,
-    timestampThreshold: 1,
-  });
+  const extensions = verifyBy(evidence, trusted, { ctlogThreshold: 1, timestampThreshold: 1 });
   const certified = identityOf(extensions);
   const { issuer, subject } = certified;
   if (!identities.some((wanted) => wanted.issuer === issuer && wanted.matches(subject) === true)) {
@@ -106,7 +102,7 @@ async function findIdentity(
   return {
     signer: { kind: 'identity', issuer, subject },
     identity: `identity ${JSON.stringify([issuer, subject])}`,
-    ...whenAndWhere(evidence, trusted),
+    ...whenAndWhere(evidence),
   };
 }
 
@@ -117,57 +113,35 @@ function checkLogEntries(evidence: Evidence, key: KeyObject | undefined): void {
   for (const entry of evidence.logEntries) checkLogEntry(entry, evidence, key);
 }
 
-type Thresholds = Required<
-  Pick<
-    NonNullable<ConstructorParameters<typeof Verifier>[1]>,
-    'tlogThreshold' | 'ctlogThreshold' | 'timestampThreshold'
-  >
->;
+interface Thresholds {
+  readonly ctlogThreshold: number;
+  readonly timestampThreshold: number;
+}
 
 /** The certificate's extensions. @throws Problem */
 function verifyBy(evidence: Evidence, material: TrustMaterial, thresholds: Thresholds) {
-  const others = evidence.logEntries.filter((entry) => !libraryKnows(entry));
-  for (const entry of others) checkPromise(entry, material);
   try {
-    const entity = toEntity(evidence);
-    const known = entity.tlogEntries.filter(libraryKnows);
-    const options = {
-      ...thresholds,
-      tlogThreshold: Math.max(0, thresholds.tlogThreshold - others.length),
-    };
-    // Any log may prove an entry to the library; here it is the one that the entry names.
-    const logs = known.length === 0 ? [undefined] : [...new Set(known.map(logOf))];
-    const signers = logs.map((log) => {
-      const tlogs = material.tlogs.filter(({ logID }) => logID.toString('hex') === log);
-      const tlogEntries = known.filter((entry) => logOf(entry) === log);
-      return new Verifier({ ...material, tlogs }, options).verify({ ...entity, tlogEntries });
-    });
-    return signers[0]?.identity?.oids ?? [];
+    const verifier = new Verifier(material, { ...thresholds, tlogThreshold: 0 });
+    const { identity } = verifier.verify(toEntity(evidence));
+    const times = signedTimes(evidence);
+    for (const entry of evidence.logEntries) checkInclusion(entry, material, times);
+    return identity?.oids ?? [];
   } catch (error) {
     throw problemOf(error, evidence);
   }
 }
 
-function logOf({ logId }: TransparencyLogEntry): string {
-  return logId.keyId.toString('hex');
-}
-
 /** Of evidence that has been verified. */
-function whenAndWhere(
-  evidence: Evidence,
-  material: TrustMaterial,
-): Pick<FoundSigner, 'logIndex' | 'logId' | 'signedAt'> {
+function whenAndWhere(evidence: Evidence): Pick<FoundSigner, 'logIndex' | 'logId' | 'signedAt'> {
   const [entry] = evidence.logEntries;
   const [stamped] = signedTimes({ ...evidence, logEntries: [] });
   if (entry === undefined) return stamped === undefined ? {} : { signedAt: stamped.toISOString() };
-  if (!material.tlogs.some(({ logID }) => logID.equals(entry.logId.keyId))) {
-    throw new Problem('log-entry-unproven', 'its entry names a log that the trusted root has not');
-  }
-  const promised = entry.inclusionPromise !== undefined;
-  const at = promised ? new Date(Number(entry.integratedTime) * 1000) : stamped;
+  const promised = promisedTime(entry);
+  const at = promised ?? stamped;
   return {
     // Where there is no promise, only the index in the proof has been proven.
-    logIndex: promised ? entry.logIndex : (entry.inclusionProof?.logIndex ?? entry.logIndex),
+    logIndex:
+      promised === undefined ? (entry.inclusionProof?.logIndex ?? entry.logIndex) : entry.logIndex,
     logId: entry.logId.keyId.toString('hex'),
     ...(at === undefined ? {} : { signedAt: at.toISOString() }),
   };
