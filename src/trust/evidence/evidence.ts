@@ -23,7 +23,7 @@ export interface Evidence {
   readonly claim: Claim;
   /** What the signature is over, byte for byte. */
   readonly signed: Buffer;
-  /** What entries of a transparency log have the hash of. */
+  /** Entries of a transparency log have the hash of this, or of what is signed, by their kind. */
   readonly payload: Buffer;
   readonly signature: Buffer;
   /** What timestamps are over. */

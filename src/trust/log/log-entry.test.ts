@@ -21,6 +21,7 @@ import {
 } from '../testing/policies.ts';
 import {
   BODIES,
+  BODIES_V2,
   envelopeOfParts,
   legacyLayer,
   type Parts,
@@ -123,6 +124,66 @@ describe("cosign's entries", () => {
       await decide({ ...parts, timestamps: [await world.stamp(content)] }, 'legacy', policy);
     expect((await stamp(Buffer.from(envelopeOfParts(parts)))).verdict).toBe('signed');
     expect((await stamp(parts.signature)).code).toBe('timestamp-invalid');
+  });
+});
+
+describe('a hash that was signed', () => {
+  it('stands for an envelope in Rekor v2, and is that of the PAE', async () => {
+    const parts = await sign({ log: 'v2-hash', enveloped: true });
+    expect(await decide(parts, 'bundle')).toMatchObject({ verdict: 'signed' });
+    const verifier = parts.certificate ?? PAYLOAD;
+    // Of the payload alone, which is not what the signature is over.
+    const body = BODIES_V2.hashedrekord({ ...parts, enveloped: false }, verifier);
+    const { finding } = await decide(
+      { ...parts, entries: [world.logV2(body, 'hashedrekord')] },
+      'bundle',
+    );
+    expect(finding?.problem).toEqual({
+      code: 'log-entry-of-other-artifact',
+      message: 'its entry in the transparency log is of another artifact: it has another payload',
+    });
+  });
+
+  it('stands for no envelope in Rekor v1', async () => {
+    const parts = await sign({ log: 'none', enveloped: true });
+    const pem = pemOf(parts.certificate ?? PAYLOAD);
+    const entries = [await world.log(BODIES.hashedrekord(parts, pem))];
+    expect((await decide({ ...parts, entries }, 'bundle')).reason).toContain(
+      'of another artifact: it has another type',
+    );
+  });
+
+  it.each([
+    ['P-384', 'sha384'],
+    ['P-521', 'sha512'],
+  ] as const)('by a key on %s may be %s', async (namedCurve, hash) => {
+    const key = generateKeyPairSync('ec', { namedCurve });
+    const policy = { identities: [], keys: [keyOf('long.pub', key.publicKey)] };
+    for (const log of ['v1', 'v2', 'v2-hash'] as const) {
+      for (const enveloped of [false, true]) {
+        const parts = await sign({ key: key.privateKey, hash, log, enveloped });
+        const { verdict } = await decide(parts, 'bundle', policy);
+        expect({ log, enveloped, verdict }).toEqual({ log, enveloped, verdict: 'signed' });
+        const other = await sign({ key: key.privateKey, hash, log, enveloped });
+        const { code } = await decide({ ...parts, entries: other.entries }, 'bundle', policy);
+        expect(code).toBe('log-entry-of-other-artifact');
+      }
+    }
+  });
+
+  it('is no other than those that go with the key', async () => {
+    const parts = await sign({ key: alice.privateKey, log: 'none' });
+    for (const hash of ['sha384', 'sha512'] as const) {
+      const longer = { ...parts, hash };
+      for (const entry of [
+        await world.log(BODIES.hashedrekord(longer, pemOf(alice.publicKey))),
+        world.logV2(BODIES_V2.hashedrekord(longer, alice.publicKey), 'hashedrekord'),
+      ]) {
+        expect((await decide({ ...parts, entries: [entry] }, 'bundle', KEY_POLICY)).code).toBe(
+          'log-entry-of-other-artifact',
+        );
+      }
+    }
   });
 });
 

@@ -13,7 +13,8 @@ import type { InclusionProof } from '@sigstore/protobuf-specs';
 import type { Evidence } from '../evidence/evidence.ts';
 import { isBase64, readJson } from '../evidence/evidence-json.ts';
 import { Problem, quoted } from '../evidence/problem.ts';
-import { type EntrySubject, schemaOf } from './log-kinds.ts';
+import { hashesOf } from '../signer/signer-key.ts';
+import { type EntrySubject, type SignedHash, schemaOf } from './log-kinds.ts';
 
 export const MAX_BODY = 128 * 1024;
 const MAX_CHECKPOINT = 16 * 1024;
@@ -50,18 +51,40 @@ function difference(
   evidence: Evidence,
   key: KeyObject | undefined,
 ): string | undefined {
-  const { payloadHash, signature, envelopeHash, verifier } = subject;
-  if (subject.envelope !== (evidence.claim.kind === 'statement')) return 'type';
+  const { payloadHash, signedHash, signature, envelopeHash, verifier } = subject;
+  const enveloped = evidence.claim.kind === 'statement';
+  if (subject.envelope !== undefined && subject.envelope !== enveloped) return 'type';
   // An entry has to bind the signature: by its bytes, or by those of the envelope around it.
   if (signature === undefined && envelopeHash === undefined) return 'signature';
   if (payloadHash !== undefined && !payloadHash.equals(sha256(evidence.payload))) return 'payload';
+  if (signedHash !== undefined && !isHashOf(signedHash, evidence, key)) return 'payload';
   if (signature !== undefined && !signature.equals(evidence.signature)) return 'signature';
   if (envelopeHash !== undefined) {
     if (evidence.envelope === undefined) return 'envelope';
     if (!envelopeHash.equals(sha256(evidence.envelope))) return 'envelope';
   }
-  if (payloadHash === undefined && envelopeHash === undefined) return 'payload';
+  if ([payloadHash, signedHash, envelopeHash].every((hash) => hash === undefined)) return 'payload';
   return sameVerifier(verifier, evidence.certificate, key) ? undefined : 'key or certificate';
+}
+
+/** Only by a hash that goes with the key: what a log takes says nothing about the others. */
+function isHashOf(
+  { algorithm, digest }: SignedHash,
+  { signed, certificate }: Evidence,
+  key: KeyObject | undefined,
+): boolean {
+  const signer = key ?? keyIn(certificate);
+  if (signer === undefined || !hashesOf(signer).includes(algorithm)) return false;
+  return createHash(algorithm).update(signed).digest().equals(digest);
+}
+
+function keyIn(certificate: Buffer | undefined): KeyObject | undefined {
+  try {
+    return certificate && new X509Certificate(certificate).publicKey;
+  } catch {
+    // Of a kind that OpenSSL does not know: it signs nothing.
+    return undefined;
+  }
 }
 
 function sameVerifier(
@@ -106,10 +129,7 @@ function checkShape(entry: TransparencyLogEntry): void {
   }
 }
 
-/**
- * A checkpoint's signatures have names, which the verifier uses as regular expressions: only what a
- * host name and path can be gets there. What the proof repeats has to be the same.
- */
+/** Names are those of hosts, with a path. What the proof repeats has to be the same. */
 function checkCheckpoint({ checkpoint, rootHash, treeSize }: InclusionProof): void {
   const text = checkpoint?.envelope ?? '';
   const [note = '', signatures = '', ...rest] = text.split('\n\n');

@@ -7,12 +7,20 @@
 import * as z from 'zod';
 import { Base64, Hex } from '../evidence/evidence-json.ts';
 
+/** Keys on P-384 and P-521 sign SHA-384 and SHA-512. */
+export interface SignedHash {
+  readonly algorithm: 'sha256' | 'sha384' | 'sha512';
+  readonly digest: Buffer;
+}
+
 /** What an entry is about. */
 export interface EntrySubject {
-  /** Whether the entry is of a DSSE envelope. */
-  readonly envelope: boolean;
+  /** Whether the entry is of a DSSE envelope; undefined for a kind that may be of one. */
+  readonly envelope: boolean | undefined;
   readonly envelopeHash?: Buffer | undefined;
   readonly payloadHash?: Buffer | undefined;
+  /** Of what the signature is over: of an envelope that is the PAE, and not the payload. */
+  readonly signedHash?: SignedHash | undefined;
   readonly signature?: Buffer | undefined;
   readonly verifier: {
     readonly pem?: Buffer | undefined;
@@ -23,6 +31,18 @@ export interface EntrySubject {
 
 const Sha256 = z.looseObject({ algorithm: z.literal('sha256'), value: Hex });
 const Sha256V2 = z.looseObject({ algorithm: z.literal('SHA2_256'), digest: Base64 });
+const Sha2 = z
+  .looseObject({ algorithm: z.enum(['sha256', 'sha384', 'sha512']), value: Hex })
+  .transform(({ algorithm, value }): SignedHash => ({ algorithm, digest: value }));
+const ALGORITHMS_V2 = { SHA2_256: 'sha256', SHA2_384: 'sha384', SHA2_512: 'sha512' } as const;
+const Sha2V2 = z
+  .looseObject({ algorithm: z.enum(['SHA2_256', 'SHA2_384', 'SHA2_512']), digest: Base64 })
+  .transform(
+    ({ algorithm, digest }): SignedHash => ({
+      algorithm: ALGORITHMS_V2[algorithm],
+      digest,
+    }),
+  );
 const Pem = z.looseObject({ content: Base64 });
 const VerifierV2 = z.looseObject({
   publicKey: z.looseObject({ rawBytes: Base64 }).optional(),
@@ -30,8 +50,8 @@ const VerifierV2 = z.looseObject({
 });
 
 const KINDS = new Map<string, z.ZodType<EntrySubject>>([
-  ['hashedrekord/0.0.1', rekord('hashedrekord', Sha256)],
-  ['rekord/0.0.1', rekord('rekord', Sha256)],
+  ['hashedrekord/0.0.1', rekord('hashedrekord')],
+  ['rekord/0.0.1', rekord('rekord')],
   [
     'dsse/0.0.1',
     body(
@@ -95,13 +115,14 @@ const KINDS = new Map<string, z.ZodType<EntrySubject>>([
       '0.0.2',
       z.looseObject({
         hashedRekordV002: z.looseObject({
-          data: Sha256V2,
+          data: Sha2V2,
           signature: z.looseObject({ content: Base64, verifier: VerifierV2 }),
         }),
       }),
     ).transform(({ spec: { hashedRekordV002: spec } }) => ({
-      envelope: false,
-      payloadHash: spec.data.digest,
+      // Rekor v2 logs envelopes as hashes, too.
+      envelope: undefined,
+      signedHash: spec.data,
       signature: spec.signature.content,
       verifier: verifierV2(spec.signature.verifier),
     })),
@@ -135,17 +156,17 @@ function body<T>(kind: string, version: string, spec: z.ZodType<T>) {
   return z.looseObject({ kind: z.literal(kind), apiVersion: z.literal(version), spec });
 }
 
-function rekord(kind: string, hash: typeof Sha256): z.ZodType<EntrySubject> {
+function rekord(kind: string): z.ZodType<EntrySubject> {
   return body(
     kind,
     '0.0.1',
     z.looseObject({
-      data: z.looseObject({ hash }),
+      data: z.looseObject({ hash: Sha2 }),
       signature: z.looseObject({ content: Base64, publicKey: Pem }),
     }),
   ).transform(({ spec }) => ({
     envelope: false,
-    payloadHash: spec.data.hash.value,
+    signedHash: spec.data.hash,
     signature: spec.signature.content,
     verifier: { pem: spec.signature.publicKey.content },
   }));

@@ -14,12 +14,21 @@ const CURVES: Readonly<Record<string, readonly string[]>> = {
   secp521r1: ['sha256', 'sha512'],
 };
 
+/** Hashes of what is signed that go with a key. */
+export function hashesOf({
+  asymmetricKeyType,
+  asymmetricKeyDetails,
+}: KeyObject): readonly string[] {
+  if (asymmetricKeyType !== 'ec') return ['sha256'];
+  return CURVES[asymmetricKeyDetails?.namedCurve ?? ''] ?? [];
+}
+
 /** ECDSA (DER), RSA (PKCS #1 v1.5), Ed25519. Any other key signs nothing. */
 export function isSignedBy(key: KeyObject, signed: Buffer, signature: Buffer): boolean {
   try {
     switch (key.asymmetricKeyType) {
       case 'ec':
-        return (CURVES[key.asymmetricKeyDetails?.namedCurve ?? ''] ?? []).some((hash) =>
+        return hashesOf(key).some((hash) =>
           verify(hash, signed, { key, dsaEncoding: 'der' }, signature),
         );
       case 'rsa':

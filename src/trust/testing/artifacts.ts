@@ -115,6 +115,6 @@ export function attestedBy(key: KeyObject, subject: Digest, statement: Buffer): 
   return attachmentOf(subject, [{ mediaType: DSSE, content: envelopeOf(key, statement) }]);
 }
 
-export function signWith(key: KeyObject, content: Buffer): Buffer {
-  return sign(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', content, key);
+export function signWith(key: KeyObject, content: Buffer, hash = 'sha256'): Buffer {
+  return sign(key.asymmetricKeyType === 'ed25519' ? null : hash, content, key);
 }

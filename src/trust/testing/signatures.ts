@@ -18,11 +18,16 @@ import { pair, type SigstoreWorld } from './sigstore-world.ts';
 
 const IN_TOTO = 'application/vnd.in-toto+json';
 
+type Hash = 'sha256' | 'sha384' | 'sha512';
+const HASHES_V2 = { sha256: 'SHA2_256', sha384: 'SHA2_384', sha512: 'SHA2_512' } as const;
+
 export interface Parts {
   readonly payload: Buffer;
   /** Whether the payload is a statement, in an envelope. */
   readonly enveloped: boolean;
   readonly signature: Buffer;
+  /** What was signed is this hash. [sha256] */
+  readonly hash?: Hash;
   readonly certificate?: Buffer;
   readonly entries: readonly TransparencyLogEntry[];
   readonly timestamps: readonly Buffer[];
@@ -32,7 +37,9 @@ export interface SignOptions {
   /** Signs with this key and without a certificate. */
   readonly key?: KeyObject;
   readonly enveloped?: boolean;
-  readonly log?: 'v1' | 'v2' | 'none' | keyof typeof BODIES;
+  /** `v2` logs an envelope as `dsse`, and `v2-hash` as `hashedrekord`. */
+  readonly log?: 'v1' | 'v2' | 'v2-hash' | 'none' | keyof typeof BODIES;
+  readonly hash?: Hash;
   readonly stamped?: boolean;
   readonly certificate?: Parameters<SigstoreWorld['certify']>[1];
 }
@@ -43,13 +50,14 @@ export async function signIn(
   payload: Buffer,
   options: SignOptions = {},
 ): Promise<Parts> {
-  const { enveloped = false, log = 'v1', stamped = log === 'v2' } = options;
+  const { enveloped = false, log = 'v1', hash = 'sha256' } = options;
+  const { stamped = log.startsWith('v2') } = options;
   const privateKey = options.key ?? pair().privateKey;
   const publicKey = createPublicKey(privateKey);
   const certificate =
     options.key === undefined ? await world.certify(publicKey, options.certificate) : undefined;
-  const signature = signWith(privateKey, enveloped ? preAuthEncoding(IN_TOTO, payload) : payload);
-  const parts = { payload, enveloped, signature, ...(certificate && { certificate }) };
+  const signature = signWith(privateKey, signedOf({ payload, enveloped }), hash);
+  const parts = { payload, enveloped, signature, hash, ...(certificate && { certificate }) };
   const verifier = certificate ?? publicKey;
   return {
     ...parts,
@@ -58,7 +66,11 @@ export async function signIn(
   };
 }
 
-type Signed = Pick<Parts, 'payload' | 'enveloped' | 'signature'>;
+type Signed = Pick<Parts, 'payload' | 'enveloped' | 'signature' | 'hash'>;
+
+function signedOf({ payload, enveloped }: Pick<Parts, 'payload' | 'enveloped'>): Buffer {
+  return enveloped ? preAuthEncoding(IN_TOTO, payload) : payload;
+}
 
 async function entryOf(
   world: SigstoreWorld,
@@ -66,9 +78,9 @@ async function entryOf(
   parts: Signed,
   verifier: Buffer | KeyObject,
 ): Promise<TransparencyLogEntry> {
-  if (log === 'v2') {
-    const kind = parts.enveloped ? 'dsse' : 'hashedrekord';
-    return world.logV2(bodyV2(parts, verifier), kind);
+  if (log === 'v2' || log === 'v2-hash') {
+    const kind = parts.enveloped && log === 'v2' ? 'dsse' : 'hashedrekord';
+    return world.logV2(BODIES_V2[kind](parts, verifier), kind);
   }
   const kind = log === 'v1' ? (parts.enveloped ? 'dsse' : 'hashedrekord') : log;
   return await world.log(BODIES[kind](parts, pemOf(verifier)));
@@ -76,11 +88,11 @@ async function entryOf(
 
 /** Rekor v1's types of entries. */
 export const BODIES = {
-  hashedrekord: ({ payload, signature }: Signed, pem: string) => ({
+  hashedrekord: ({ payload, signature, hash }: Signed, pem: string) => ({
     kind: 'hashedrekord',
     apiVersion: '0.0.1',
     spec: {
-      data: { hash: hashOf(payload) },
+      data: { hash: hashOf(payload, hash) },
       signature: { content: base64(signature), publicKey: { content: base64(pem) } },
     },
   }),
@@ -132,20 +144,36 @@ export const BODIES = {
   }),
 };
 
-function bodyV2({ payload, enveloped, signature }: Signed, verifier: Buffer | KeyObject): object {
+/** Rekor v2's. */
+export const BODIES_V2 = {
+  hashedrekord: (parts: Signed, verifier: Buffer | KeyObject) => ({
+    apiVersion: '0.0.2',
+    kind: 'hashedrekord',
+    spec: {
+      hashedRekordV002: {
+        data: hashV2Of(signedOf(parts), parts.hash),
+        signature: signatureV2(parts, verifier),
+      },
+    },
+  }),
+  dsse: (parts: Signed, verifier: Buffer | KeyObject) => ({
+    apiVersion: '0.0.2',
+    kind: 'dsse',
+    spec: {
+      dsseV002: {
+        payloadHash: hashV2Of(parts.payload),
+        signatures: [signatureV2(parts, verifier)],
+      },
+    },
+  }),
+};
+
+function signatureV2({ signature }: Signed, verifier: Buffer | KeyObject): object {
   const keyDetails = 'PKIX_ECDSA_P256_SHA_256';
   const by = Buffer.isBuffer(verifier)
     ? { x509Certificate: { rawBytes: base64(verifier) } }
     : { publicKey: { rawBytes: base64(verifier.export({ type: 'spki', format: 'der' })) } };
-  const hash = { algorithm: 'SHA2_256', digest: base64(sha256(payload)) };
-  const one = { content: base64(signature), verifier: { ...by, keyDetails } };
-  return {
-    apiVersion: '0.0.2',
-    kind: enveloped ? 'dsse' : 'hashedrekord',
-    spec: enveloped
-      ? { dsseV002: { payloadHash: hash, signatures: [one] } }
-      : { hashedRekordV002: { data: hash, signature: one } },
-  };
+  return { content: base64(signature), verifier: { ...by, keyDetails } };
 }
 
 /** A layer as cosign writes it. */
@@ -224,7 +252,10 @@ export function bundleJson(parts: Parts, mediaType = BUNDLE): BundleJson {
       ? { dsseEnvelope: JSON.parse(envelopeOfParts(parts)) }
       : {
           messageSignature: {
-            messageDigest: { algorithm: 'SHA2_256', digest: base64(sha256(parts.payload)) },
+            messageDigest: {
+              algorithm: 'SHA2_256',
+              digest: base64(digestBy('sha256', parts.payload)),
+            },
             signature: base64(parts.signature),
           },
         }),
@@ -275,10 +306,14 @@ export function base64(content: Buffer | string): string {
   return Buffer.from(content).toString('base64');
 }
 
-function hashOf(content: Buffer | string) {
-  return { algorithm: 'sha256', value: sha256(content).toString('hex') };
+function hashOf(content: Buffer | string, algorithm: Hash = 'sha256') {
+  return { algorithm, value: digestBy(algorithm, content).toString('hex') };
 }
 
-function sha256(content: Buffer | string): Buffer {
-  return createHash('sha256').update(content).digest();
+function hashV2Of(content: Buffer, algorithm: Hash = 'sha256') {
+  return { algorithm: HASHES_V2[algorithm], digest: base64(digestBy(algorithm, content)) };
+}
+
+function digestBy(algorithm: Hash, content: Buffer | string): Buffer {
+  return createHash(algorithm).update(content).digest();
 }
