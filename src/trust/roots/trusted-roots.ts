@@ -19,6 +19,9 @@ const MEDIA_TYPE =
 /** Of all authorities of one kind. */
 const MAX_AUTHORITIES = 64;
 
+/** As protobuf's JSON writes it (RFC 3339): `Date.parse` reads much more, and in local time. */
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
+
 /** The root that a policy calls `public`. */
 export function publicRoot(): TrustMaterial {
   return materialOf(SHIPPED_ROOT);
@@ -36,7 +39,7 @@ export function readTrustedRoot(text: string): TrustMaterial {
 }
 
 function materialOf(document: unknown): TrustMaterial {
-  const mediaType: unknown = Reflect.get(Object(document), 'mediaType');
+  const mediaType = memberOf(document, 'mediaType');
   if (typeof mediaType !== 'string' || !MEDIA_TYPE.test(mediaType)) {
     throw new Error('it is no trusted root of sigstore: its mediaType is not that of one');
   }
@@ -50,7 +53,35 @@ function materialOf(document: unknown): TrustMaterial {
   if ([...certificateAuthorities, ...timestampAuthorities].some(hasNoCertificate)) {
     throw new Error('it has an authority without a certificate');
   }
+  checkValidity(document);
   return material;
+}
+
+/**
+ * The library takes an authority without a start for one that has always been valid, and one with a
+ * garbled end for one that always will be.
+ */
+function checkValidity(document: unknown): void {
+  for (const kind of ['tlogs', 'ctlogs', 'certificateAuthorities', 'timestampAuthorities']) {
+    const authorities: unknown = Reflect.get(Object(document), kind);
+    if (!Array.isArray(authorities)) continue;
+    for (const [index, authority] of authorities.entries()) {
+      const holder = kind.endsWith('logs') ? memberOf(authority, 'publicKey') : authority;
+      const range = memberOf(holder, 'validFor');
+      const end = memberOf(range, 'end') ?? undefined;
+      const part = isTime(memberOf(range, 'start')) ? 'end' : 'start';
+      if (part === 'end' && (end === undefined || isTime(end))) continue;
+      throw new Error(`it has an authority, ${kind}[${index}], without a valid validFor.${part}`);
+    }
+  }
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return Reflect.get(Object(value), name);
+}
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'string' && TIME.test(value) && !Number.isNaN(Date.parse(value));
 }
 
 function hasNoCertificate({ certChain }: { readonly certChain: readonly unknown[] }): boolean {
