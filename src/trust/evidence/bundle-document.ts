@@ -26,7 +26,8 @@ const TransparencyLogEntry = z.strictObject({
   logId: z.strictObject({ keyId: Bytes(64) }),
   kindVersion: z.strictObject({ kind: Text, version: Text }),
   integratedTime: Int64.optional(),
-  inclusionPromise: z.strictObject({ signedEntryTimestamp: Bytes(4096) }).optional(),
+  // Some writers write null for a message that is not there, which protobuf's JSON allows.
+  inclusionPromise: z.strictObject({ signedEntryTimestamp: Bytes(4096) }).nullish(),
   inclusionProof: z
     .strictObject({
       logIndex: Int64.optional(),
@@ -35,7 +36,7 @@ const TransparencyLogEntry = z.strictObject({
       hashes: z.array(Bytes(64)).max(64).optional(),
       checkpoint: z.strictObject({ envelope: z.string().max(16 * 1024) }),
     })
-    .optional(),
+    .nullish(),
   canonicalizedBody: Bytes(MAX_BODY),
 });
 

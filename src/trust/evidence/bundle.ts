@@ -15,6 +15,7 @@ import {
 } from '@sigstore/bundle';
 import { type Digest, isDigest } from '../../images/digest.ts';
 import type { Finding } from '../decision.ts';
+import { checkIntermediate } from '../signer/signer-certificate.ts';
 import { BundleDocument } from './bundle-document.ts';
 import { checkPayloadType, preAuthEncoding } from './dsse.ts';
 import type { Evidence, Place } from './evidence.ts';
@@ -115,14 +116,17 @@ function materialOf({
   };
 }
 
-/** Authorities come from the trusted root alone, so that only the first one of a chain is of use. */
+/** Authorities come from the trusted root alone: a chain is used for its first one, and none may be a root. */
 function certificateOf(content: Bundle['verificationMaterial']['content']): Buffer | undefined {
   switch (content.$case) {
     case 'publicKey':
       return undefined;
     case 'certificate':
       return content.certificate.rawBytes;
-    case 'x509CertificateChain':
-      return content.x509CertificateChain.certificates[0]?.rawBytes ?? Buffer.alloc(0);
+    case 'x509CertificateChain': {
+      const [first, ...authorities] = content.x509CertificateChain.certificates;
+      for (const { rawBytes } of authorities) checkIntermediate(rawBytes);
+      return first?.rawBytes ?? Buffer.alloc(0);
+    }
   }
 }

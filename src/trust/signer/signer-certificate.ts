@@ -45,6 +45,12 @@ export function readCertificate(der: Buffer): X509Certificate {
   return certificate;
 }
 
+/** Of a chain that comes with a signature, which must not bring its own root. @throws Problem `certificate-malformed` */
+export function checkIntermediate(der: Buffer): void {
+  const { subject, issuer } = parse(der);
+  if (subject === issuer) throw malformed('its chain has a root certificate in it');
+}
+
 /** The one certificate in a PEM text, as DER. @throws Problem `certificate-malformed`, `too-large` */
 export function certificateFromPem(pem: string): Buffer {
   if (pem.length > MAX_CERTIFICATE) throw tooLarge();
