@@ -69,6 +69,9 @@ describe('a document', () => {
 
   it('that is no JSON, no UTF-8 or too deep is refused', () => {
     expect(() => read('{')).toThrow(/is not JSON/);
+    expect(() => read('\ufeff{}')).toThrow(/is not JSON/);
+    expect(() => read('{}\ufeff')).toThrow(/is not JSON/);
+    expect(read('"\ufeff"')).toBe('\ufeff');
     expect(() => parseDocument(Buffer.from([0x22, 0xff, 0x22]), z.unknown(), 'it')).toThrow(
       /is not JSON/,
     );

@@ -27,7 +27,8 @@ export function parseDocument<T>(
   let text: string;
   let value: unknown;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    // A byte order mark stays, and is no JSON: many readers refuse it, Go's among them.
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
     throw corrupt(what, `it is not JSON (${error instanceof Error ? error.message : error})`);
   }

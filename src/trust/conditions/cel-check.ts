@@ -45,6 +45,11 @@ function checkNames(expr: Expr, env: CelEnv, known: ReadonlySet<string>): void {
     case 'identExpr':
       if (known.has(kind.value.name)) return;
       throw new Error(`it knows no variable ${quoted(kind.value.name)}`);
+    case 'constExpr': {
+      const { constantKind: constant } = kind.value;
+      if (constant.case !== 'doubleValue' || Number.isFinite(constant.value)) return;
+      throw new Error('it has a number that is not finite');
+    }
     case 'callExpr':
       checkFunction(kind.value, env);
       for (const part of callParts(kind.value)) checkNames(part, env, known);

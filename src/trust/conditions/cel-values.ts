@@ -27,6 +27,12 @@ interface Left {
   characters: number;
 }
 
+/** JSON has none that is not finite; `JSON.parse` makes them of what is too large. */
+function numberOf(value: number): bigint | number {
+  if (!Number.isFinite(value)) throw new RangeError('it has a number that is not finite');
+  return Number.isSafeInteger(value) ? BigInt(value) : value;
+}
+
 function convert(value: unknown, left: Left, depth: number): CelJson {
   left.values -= 1;
   if (typeof value === 'string') left.characters -= value.length;
@@ -34,7 +40,7 @@ function convert(value: unknown, left: Left, depth: number): CelJson {
   if (left.characters < 0) throw new RangeError(`it has more than ${MAX_CHARACTERS} characters`);
   if (depth > MAX_DEPTH) throw new RangeError(`it is nested deeper than ${MAX_DEPTH} levels`);
   if (Array.isArray(value)) return value.map((item) => convert(item, left, depth + 1));
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
+  if (typeof value === 'number') return numberOf(value);
   if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value;
   if (typeof value !== 'object') throw new RangeError(`it has a value of the type ${typeof value}`);
   const map = new Map<string, CelJson>();

@@ -110,6 +110,10 @@ describe('a condition', () => {
     ['predicate.x.map(n, n == 1)', 'it gives something else than true or false'],
     ['predicate.yes ? true : 1', 'it gives something else than true or false'],
     ['string', 'it gives something else than true or false'],
+    ['predicate.score < 1e999', 'it has a number that is not finite'],
+    ['predicate.x.all(n, n > -1e400)', 'it has a number that is not finite'],
+    ['[1e309] == predicate.x', 'it has a number that is not finite'],
+    ['{1e309: 1} == predicate', 'it has a number that is not finite'],
     ['true'.padEnd(5000), 'it is longer than 4096 characters'],
     [`${'('.repeat(2000)}true${')'.repeat(2000)}`, 'it is nested too deeply'],
   ])('is refused before there is a statement: %s', (text, fault) => {
@@ -162,6 +166,8 @@ describe('a condition', () => {
   it.each<[string, unknown, string]>([
     ['a missing value', { predicate: undefined }, 'a value of the type undefined'],
     ['a function', { predicate: () => 1 }, 'a value of the type function'],
+    ['a number that is not finite', { predicate: JSON.parse('[1e999]') }, 'a number that is not'],
+    ['no number at all', { predicate: Number.NaN }, 'a number that is not finite'],
     ['too much text', { predicate: 'x'.repeat(16 * 1024 * 1024 + 1) }, 'more than 16777216 char'],
     ['too many values', { predicate: Array(500_001).fill(0) }, 'more than 500000 values'],
     [

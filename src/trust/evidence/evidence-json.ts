@@ -6,15 +6,35 @@
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { parseDocument } from '../../images/json/json.ts';
-import { Problem, type ProblemCode } from './problem.ts';
+import { infiniteNumber } from '../../images/json/json-numbers.ts';
+import { Problem, type ProblemCode, quoted } from './problem.ts';
 
-/** @throws Problem where `bytes` are not a document of that shape, with each member at most once */
+/**
+ * @throws Problem where `bytes` are not a document of that shape, with each member at most once, and
+ *   `number-not-finite` for a number that readers take for different ones
+ */
 export function readJson<T>(
   bytes: Buffer,
   schema: z.ZodType<T>,
   what: string,
   code: ProblemCode = 'malformed',
   maxValues?: number,
+): T {
+  const document = parse(bytes, schema, what, code, maxValues);
+  const number = infiniteNumber(bytes.toString('latin1'));
+  if (number === undefined) return document;
+  throw new Problem(
+    'number-not-finite',
+    `cannot read ${what}: the number ${quoted(number)} in it is too large to be finite`,
+  );
+}
+
+function parse<T>(
+  bytes: Buffer,
+  schema: z.ZodType<T>,
+  what: string,
+  code: ProblemCode,
+  maxValues: number | undefined,
 ): T {
   try {
     return parseDocument(bytes, schema, what, maxValues);

@@ -10,6 +10,7 @@ export type ProblemCode =
   | 'too-many-signatures'
   | 'too-large'
   | 'malformed'
+  | 'number-not-finite'
   | 'altered'
   | 'unknown-format'
   | 'other-subject'
