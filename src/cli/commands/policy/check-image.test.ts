@@ -139,6 +139,7 @@ describe('policy check of an image policy', () => {
       'kind',
       'policy',
       'digest',
+      'warnings',
     ]);
   });
 

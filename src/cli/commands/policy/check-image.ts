@@ -13,6 +13,7 @@ import { inputName } from '../../input-file.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { type Library, problemLines, refusing } from '../attest/load-library.ts';
+import { identityWarnings } from './identity-warnings.ts';
 import { describeImagePolicy, describeMatch } from './image-policy-text.ts';
 
 /**
@@ -32,16 +33,21 @@ export async function checkImagePolicy(
   const { home } = await context.config();
   const loaded = await load(policy, path, directory, home);
   const rule = repository === undefined ? undefined : loaded.match(repository);
+  const warnings = identityWarnings(policy);
   if (flags.bool('json')) {
     const { digest } = loaded;
     const match = repository === undefined ? {} : { repository, rule: rule ?? null };
-    context.stdout.write(jsonText({ valid: true, kind: 'image', policy, digest, ...match }));
+    const said = { valid: true, kind: 'image', policy, digest, warnings, ...match };
+    context.stdout.write(jsonText(said));
     return;
   }
   const said = [describeImagePolicy(policy, loaded)];
   if (repository !== undefined) said.push(describeMatch(policy, loaded, repository));
   said.push(printable(`The policy is valid. Its digest is ${loaded.digest}.\n`));
   context.stdout.write(said.join('\n'));
+  for (const line of problemLines(inputName(path), warnings)) {
+    context.stderr.write(printable(`WARNING: ${line}\n`));
+  }
 }
 
 function repositoryOf(image: string): string {

@@ -17,6 +17,7 @@ export const check: Command = {
   description:
     'Check an attestation or image policy (YAML or JSON) and display what it means, defaults included.\n' +
     'Of an image policy the keys and trusted roots are read, and the conditions compiled.\n' +
+    'Identities in it that can never match are warned of.\n' +
     'Exits with 0 for a valid policy, and with 2 for any other.',
   flags: [
     string('image', 'Say which rule of an image policy decides for this repository', {
