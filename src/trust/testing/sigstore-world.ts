@@ -36,8 +36,8 @@ export interface SigstoreWorld {
   logAnswer(body: object): Promise<object>;
   /** Rekor v2: with a proof alone. */
   logV2(body: object, kind: string): TransparencyLogEntry;
-  /** RFC 3161. */
-  stamp(content: Buffer): Promise<Buffer>;
+  /** RFC 3161, with the certificate of the authority in it or without. */
+  stamp(content: Buffer, withCertificate?: boolean): Promise<Buffer>;
   /** Of content with this SHA-256 hash. */
   stampHash(hash: Buffer): Promise<Buffer>;
 }
@@ -90,14 +90,14 @@ export async function sigstoreWorld(options: WorldOptions = {}): Promise<Sigstor
     certificateAuthorities: [authorityOf(ca.rootCertificate)],
     timestampAuthorities: [authorityOf(tsa.intCertificate, tsa.rootCertificate)],
   });
-  const stampHash = async (artifactHash: Buffer): Promise<Buffer> =>
+  const stampHash = async (artifactHash: Buffer, certReq = true): Promise<Buffer> =>
     bufferOf(
       await tsa.timestamp({
         artifactHash,
         hashAlgorithmOID: SHA256_OID,
         policyOID: TSA_POLICY_OID,
         nonce: 7,
-        certReq: true,
+        certReq,
       }),
     );
   return {
@@ -141,8 +141,9 @@ export async function sigstoreWorld(options: WorldOptions = {}): Promise<Sigstor
     },
     logAnswer: async (body) => await tlog.log(body),
     logV2: (body, kind) => entryV2(Buffer.from(JSON.stringify(body)), kind, logV2Keys),
-    stamp: async (content) => await stampHash(createHash('sha256').update(content).digest()),
-    stampHash,
+    stamp: async (content, withCertificate) =>
+      await stampHash(createHash('sha256').update(content).digest(), withCertificate),
+    stampHash: async (hash) => await stampHash(hash),
   };
 }
 
