@@ -17,17 +17,16 @@ import { extensionVectors } from './vectors/extensions.ts';
 import {
   type EvidenceVector,
   evidenceDocument,
-  type LaunchSpecVector,
   launchSpecDocument,
-  type ReportVector,
   reportDocument,
 } from './vectors/format.ts';
 import { launchSpecVectors } from './vectors/launch-spec.ts';
 import { launchSpecRuleVectors } from './vectors/launch-spec-rules.ts';
 import { processor } from './vectors/processor.ts';
-import { checkRatls, type RatlsVector, ratlsDocument, ratlsVectors } from './vectors/ratls.ts';
+import { checkRatls, ratlsDocument, ratlsVectors } from './vectors/ratls.ts';
 import { reportVectors } from './vectors/reports.ts';
 import { revocationVectors } from './vectors/revocation.ts';
+import { checkSigstore, sigstoreVectors } from './vectors/sigstore.ts';
 
 const ROOT = 'test/vectors';
 
@@ -40,7 +39,7 @@ const AREAS: Readonly<Record<string, () => readonly EvidenceVector[]>> = {
   appraisal: appraisalVectors,
 };
 
-function main(): void {
+async function main(): Promise<void> {
   const { values } = parseArgs({ options: { all: { type: 'boolean', default: false } } });
   const keep = !values.all;
   const reports = reportVectors();
@@ -57,17 +56,20 @@ function main(): void {
   const peers = ratlsVectors();
   wrong.push(...peers.flatMap(checkRatls));
   written += write('ratls/certificates', peers, ratlsDocument, keep);
+  const signatures = await sigstoreVectors();
+  for (const vector of signatures) wrong.push(...(await checkSigstore(vector)));
+  written += write('sigstore', signatures, (vector) => vector, keep);
   writeFileSync(`${ROOT}/roots.pem`, processor().roots().pem);
-  const areas = ['reports', ...Object.keys(AREAS), 'launch-spec', 'ratls/certificates'].map(
-    (area) => `${ROOT}/${area}`,
-  );
+  const areas = [
+    ...['reports', ...Object.keys(AREAS), 'launch-spec', 'ratls/certificates', 'sigstore'],
+  ].map((area) => `${ROOT}/${area}`);
   spawnSync('node_modules/.bin/biome', ['format', '--write', ...areas], { stdio: 'inherit' });
   console.log(`${written} vectors written`);
   for (const line of wrong) console.error(line);
   if (wrong.length > 0) process.exitCode = 1;
 }
 
-function write<V extends ReportVector | EvidenceVector | LaunchSpecVector | RatlsVector>(
+function write<V extends { readonly name: string }>(
   area: string,
   vectors: readonly V[],
   document: (vector: V) => object,
@@ -85,4 +87,4 @@ function write<V extends ReportVector | EvidenceVector | LaunchSpecVector | Ratl
   return missing.length;
 }
 
-main();
+await main();
