@@ -31,6 +31,27 @@ func (q *queue) enter(gone <-chan struct{}) (leave func(), err error) {
 	return func() { <-q.slots }, nil
 }
 
+// enterIdle answers how to leave, if nobody has to wait for the caller.
+func (q *queue) enterIdle() (leave func(), err error) {
+	select {
+	case q.slots <- struct{}{}:
+	default:
+		return nil, ErrTooMany
+	}
+	select {
+	case q.turn <- struct{}{}:
+		defer func() { <-q.turn }()
+	default:
+		<-q.slots
+		return nil, ErrTooMany
+	}
+	if !q.rate.Take() {
+		<-q.slots
+		return nil, ErrTooMany
+	}
+	return func() { <-q.slots }, nil
+}
+
 // await waits for the rate. A stranger who asks for more than it allows delays others by as many turns as there are connections, and cannot
 // have them refused, as it could if whoever comes first had what there is.
 func (q *queue) await(gone <-chan struct{}) error {

@@ -22,8 +22,9 @@ type Config struct {
 
 // Rates of reports, and how many can be waited for at once. Those who ask from outside and the workload cannot use up each other's.
 const (
-	sessionBurst      = 64
-	sessionPerSecond  = 16
+	sessionBurst = 64
+	// Not less than the connections that the RA-TLS server admits in a second, so that none of them waits long for its first.
+	sessionPerSecond  = 32
 	workloadBurst     = 16
 	workloadPerSecond = 4
 	// As many as there are connections, each of which asks for one at a time: nobody is turned away for what others ask.
@@ -54,14 +55,36 @@ func New(config Config) *Source {
 // Session proves to a peer that the guest holds this key, and is at the other end of this very connection. The nonce is the peer's. Peers
 // are answered in turn; one that is gone, which is when that channel is closed, is not waited with.
 func (s *Source) Session(gone <-chan struct{}, spki, nonce, exporter []byte) (*Document, error) {
-	return s.document(gone, &s.sessions, &binding{
-		purpose: purposeSession, spki: spki, nonce: nonce, exporter: exporter, role: roleServer,
-	})
+	leave, err := s.sessions.enter(gone)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return s.document(sessionBinding(spki, nonce, exporter))
+}
+
+// SessionAgain is Session for a peer that has had evidence of this connection. It is refused while others wait for their first.
+func (s *Source) SessionAgain(spki, nonce, exporter []byte) (*Document, error) {
+	leave, err := s.sessions.enterIdle()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return s.document(sessionBinding(spki, nonce, exporter))
+}
+
+func sessionBinding(spki, nonce, exporter []byte) *binding {
+	return &binding{purpose: purposeSession, spki: spki, nonce: nonce, exporter: exporter, role: roleServer}
 }
 
 // Workload proves that what runs in the guest has said these bytes.
 func (s *Source) Workload(data [64]byte) (*Document, error) {
-	return s.document(nil, &s.workload, &binding{purpose: purposeWorkload, nonce: data[:], role: roleWorkload})
+	leave, err := s.workload.enter(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return s.document(&binding{purpose: purposeWorkload, nonce: data[:], role: roleWorkload})
 }
 
 // Extension is the value of the extension of the certificate of a key. It is a hint and not
@@ -75,13 +98,8 @@ func (s *Source) Extension(spki []byte) ([]byte, error) {
 	return extension(report.Report, s.certificates(report), claims), nil
 }
 
-// document asks the processor, unless too many do.
-func (s *Source) document(gone <-chan struct{}, q *queue, about *binding) (*Document, error) {
-	leave, err := q.enter(gone)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
+// document asks the processor.
+func (s *Source) document(about *binding) (*Document, error) {
 	report, err := s.config.Processor.Report(about.reportData(s.config.Instance, s.config.SpecDigest))
 	if err != nil {
 		return nil, err

@@ -245,3 +245,27 @@ func TestAPeerThatIsGoneTakesNoTurn(t *testing.T) {
 		t.Errorf("got %v after %d reports", err, len(fake.Asked()))
 	}
 }
+
+// A stranger who asks again and again on every connection would otherwise have those who ask for the first time wait behind it.
+func TestEvidenceOnceMoreIsRefusedWhileOthersWait(t *testing.T) {
+	fake := &tee.Fake{}
+	s := source(fake)
+	if _, err := s.SessionAgain(spki, exporter, exporter); err != nil {
+		t.Fatal(err)
+	}
+	s.sessions.turn <- struct{}{}
+	if _, err := s.SessionAgain(spki, exporter, exporter); !errors.Is(err, ErrTooMany) {
+		t.Errorf("got %v", err)
+	}
+	<-s.sessions.turn
+	still := time.Unix(0, 0)
+	s.sessions.rate = newBucket(1, 1, func() time.Time { return still })
+	for _, want := range []error{nil, ErrTooMany} {
+		if _, err := s.SessionAgain(spki, exporter, exporter); !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+	}
+	if len(s.sessions.slots) != 0 || len(s.sessions.turn) != 0 {
+		t.Error("a place is still held")
+	}
+}
