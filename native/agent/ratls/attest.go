@@ -34,14 +34,13 @@ func (s *Server) attest(r *request) (any, error) {
 	if !r.connection.attests.Take() {
 		return nil, jsonapi.ErrTooMany
 	}
-	// While it waits its turn, nobody who asks for nothing takes its place.
 	r.connection.asked.Store(true)
-	s.crowd.settle(r.connection.member)
+	defer s.limiter.ask(r.connection.member)()
 	exporter, err := export(r.tls, attestLabel, c.Nonce)
 	if err != nil {
 		return nil, err
 	}
-	document, err := s.config.Evidence.Session(r.connection.closed, s.spki, c.Nonce, exporter)
+	document, err := s.evidence(r.connection, c.Nonce, exporter)
 	if errors.Is(err, evidence.ErrTooMany) {
 		return nil, err
 	}
@@ -50,4 +49,11 @@ func (s *Server) attest(r *request) (any, error) {
 	}
 	r.connection.attested.Store(true)
 	return document, nil
+}
+
+func (s *Server) evidence(c *connection, nonce, exporter []byte) (*evidence.Document, error) {
+	if c.attested.Load() {
+		return s.config.Evidence.SessionAgain(s.spki, nonce, exporter)
+	}
+	return s.config.Evidence.Session(c.closed, s.spki, nonce, exporter)
 }

@@ -128,7 +128,7 @@ func (h *held) Report(data [64]byte) (tee.Report, error) {
 func TestAConnectionAsksForOneReportAtATime(t *testing.T) {
 	h := &held{entered: make(chan struct{}), let: make(chan struct{})}
 	few := patient
-	few.connections = 1
+	few.connections, few.protect, few.hello = 2, 0, 0
 	g := serve(t, guestOptions{bounds: few, through: func(p tee.Processor) tee.Processor {
 		h.Processor = p
 		return h
@@ -142,11 +142,13 @@ func TestAConnectionAsksForOneReportAtATime(t *testing.T) {
 	<-h.entered
 	p.refused("POST", "/attest", map[string]any{"nonce": nonce}, 429, "rate-limited")
 	p.refused("PUT", "/secrets/token", map[string]any{"value": nonce}, 403, "not-attested")
-	// Who waits for a report has its place.
-	ours, theirs := net.Pipe()
-	defer theirs.Close()
-	if err := g.server.ServeConn(ours); !errors.Is(err, ErrCrowded) {
-		t.Errorf("got %v", err)
+	// A connection that waits for its report keeps its place.
+	for range 3 {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		if _, err := g.server.admit(ours); err != nil {
+			t.Error(err)
+		}
 	}
 	close(h.let)
 	if status := <-first; status != 200 {

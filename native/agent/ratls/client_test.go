@@ -27,7 +27,7 @@ var (
 
 // patient are bounds that no test runs into unless it narrows them.
 var patient = bounds{
-	connections: 8, keeps: time.Hour, handshake: time.Hour, attest: time.Hour, request: time.Hour, answer: time.Hour, idle: time.Hour,
+	connections: 32, protect: time.Hour, hello: time.Hour, handshake: time.Hour, attest: time.Hour, request: time.Hour, answer: time.Hour, idle: time.Hour,
 	attests: rate{100, 0}, injections: rate{100, 0},
 }
 

@@ -31,7 +31,11 @@ func (s *Server) inject(r *request) (any, error) {
 	if err := s.permit(r, &secret, &body); err != nil {
 		return nil, err
 	}
-	return nil, s.config.Secrets.Deliver(r.name, body.Value)
+	if err := s.config.Secrets.Deliver(r.name, body.Value); err != nil {
+		return nil, err
+	}
+	s.limiter.delivered(r.connection.member)
+	return nil, nil
 }
 
 // permit decides who may inject. A signature where none is needed has to be right all the same.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -34,8 +35,8 @@ const (
 // bounds are what strangers are held to.
 type bounds struct {
 	connections int
-	// keeps is how long one that was challenged has its place for sure, when there is none for others.
-	keeps time.Duration
+	// protect is how long a connection is not closed in favour of another one, and hello how long one without a ClientHello is not.
+	protect, hello time.Duration
 	// What a peer can have us wait for: its handshake, its first challenge, a request, an answer to be taken, and nothing.
 	handshake, attest, request, answer, idle time.Duration
 	// What one connection may ask for.
@@ -46,10 +47,12 @@ type rate struct{ size, perSecond float64 }
 
 var usual = bounds{
 	connections: 64,
-	keeps:       30 * time.Second,
-	handshake:   10 * time.Second,
-	attest:      30 * time.Second,
-	request:     30 * time.Second,
+	// Longer than a relying party takes from the beginning to an injected secret. Places become free at 64 in this time.
+	protect:   2500 * time.Millisecond,
+	hello:     time.Second,
+	handshake: 10 * time.Second,
+	attest:    30 * time.Second,
+	request:   30 * time.Second,
 	// The secure processor is waited for up to a minute.
 	answer: 90 * time.Second,
 	idle:   2 * time.Minute,
@@ -61,8 +64,8 @@ var usual = bounds{
 // Errors of connections.
 var (
 	errProtocol = errors.New("the peer does not speak h2 over TLS 1.3")
-	// ErrCrowded is a connection that there is no place for.
-	ErrCrowded = errors.New("there are too many RA-TLS connections")
+	// ErrTooMany is a connection that there is no place for.
+	ErrTooMany = errors.New("there are too many RA-TLS connections")
 )
 
 // Config is what a server answers for.
@@ -78,7 +81,7 @@ type Server struct {
 	tls    *tls.Config
 	// spki is the key's, in DER.
 	spki     []byte
-	crowd    crowd
+	limiter  limiter
 	http     *http.Server
 	accepted chan net.Conn
 	done     chan struct{}
@@ -93,25 +96,30 @@ func newServer(config Config, b bounds) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		config: config, bounds: b, spki: spki, tls: tlsConfig(certificate), crowd: crowd{size: b.connections, keeps: b.keeps, now: time.Now},
+		config: config, bounds: b, spki: spki,
+		limiter:  limiter{size: b.connections, protect: b.protect, hello: b.hello, now: time.Now, pick: rand.IntN},
 		accepted: make(chan net.Conn), done: make(chan struct{}),
 	}
+	s.tls = s.newTLS(certificate)
 	s.http = s.newHTTP()
 	// It ends when the server is closed, and for no other reason.
 	go func() { _ = s.http.Serve(handshaken{s}) }()
 	return s, nil
 }
 
-// tlsConfig knows TLS 1.3 alone, and no resumption: a resumed session shows no certificate, and its keys are older than itself.
-func tlsConfig(certificate *tls.Certificate) *tls.Config {
+// newTLS knows TLS 1.3 alone, and no resumption: a resumed session shows no certificate, and its keys are older than itself.
+func (s *Server) newTLS(certificate *tls.Certificate) *tls.Config {
 	return &tls.Config{
 		Certificates:           []tls.Certificate{*certificate},
 		MinVersion:             tls.VersionTLS13,
 		MaxVersion:             tls.VersionTLS13,
 		NextProtos:             []string{protocol},
 		SessionTicketsDisabled: true,
-		// Without ALPN the handshake would succeed.
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if conn, ok := hello.Conn.(*connection); ok {
+				s.limiter.greet(conn.member)
+			}
+			// Without ALPN the handshake would succeed.
 			if !slices.Contains(hello.SupportedProtos, protocol) {
 				return nil, errProtocol
 			}
@@ -164,7 +172,7 @@ func (s *Server) Serve(l net.Listener) error {
 			time.Sleep(pause)
 			continue
 		}
-		// Whoever came first has the longer wait behind it, whichever of them runs first.
+		// Connections are admitted in the order in which they came.
 		if admitted, err := s.admit(conn); err == nil {
 			go func() { _ = s.serve(admitted) }()
 		}
@@ -182,14 +190,14 @@ func (s *Server) ServeConn(raw net.Conn) error {
 
 func (s *Server) admit(raw net.Conn) (*connection, error) {
 	conn := s.bounds.newConnection(raw)
-	if conn.member = s.crowd.admit(func() { _ = conn.Close() }); conn.member == nil {
-		return nil, errors.Join(ErrCrowded, conn.Close())
+	if conn.member = s.limiter.admit(func() { _ = conn.Close() }); conn.member == nil {
+		return nil, errors.Join(ErrTooMany, conn.Close())
 	}
 	return conn, nil
 }
 
 func (s *Server) serve(conn *connection) error {
-	defer s.crowd.leave(conn.member)
+	defer s.limiter.leave(conn.member)
 	defer conn.Close()
 	secured, err := s.handshake(conn)
 	if err != nil {
@@ -227,7 +235,7 @@ func (s *Server) handshake(conn *connection) (*tls.Conn, error) {
 
 // Close ends all connections.
 func (s *Server) Close() error {
-	s.crowd.disperse()
+	s.limiter.closeAll()
 	close(s.done)
 	return s.http.Close()
 }
