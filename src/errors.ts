@@ -44,6 +44,7 @@ export const ERROR_STATUS = {
   conflict: 409,
   'too-large': 413,
   'registry-rate-limited': 429,
+  'ratls-busy': 429,
   'registry-unreachable': 502,
   'registry-failed': 502,
   'port-in-use': 500,

@@ -8,6 +8,7 @@ import type { Machine, MachineExit } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import { connectGuest, type KnownAgent } from '../guest/connection.ts';
 import type { Guest } from '../guest/guest.ts';
+import { RatlsConnections } from './confidential/ratls-connections.ts';
 import { BoxInput } from './input.ts';
 import { Locks } from './locks.ts';
 
@@ -51,7 +52,7 @@ export class LiveBox {
   /** Ids of the health probes that this server has started and still follows. */
   readonly probes = new Set<string>();
   /** Connections to the guest's RA-TLS server, those in the making too. */
-  ratlsLines = 0;
+  readonly ratlsConnections = new RatlsConnections();
 
   constructor(id: string, run: number, machine: Machine, options: LiveOptions) {
     this.id = id;

@@ -1,7 +1,7 @@
 // Both ends of the bytes to a guest's RA-TLS server: a guest that was taken over, and clients in numbers, or gone.
 import { createConnection, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { MAX_RATLS_LINES } from '../boxes/confidential/ratls-line.ts';
+import { MAX_RATLS_CONNECTIONS } from '../boxes/confidential/ratls-connections.ts';
 import { TestHome } from './testing/home.ts';
 import { endless, type Lie, lyingAgent, saying, silence } from './testing/hostile-agent.ts';
 import { allowConfidential } from './testing/trust.ts';
@@ -55,7 +55,7 @@ function connect(id: string): Connection {
   return { socket, first };
 }
 
-const lines = (id: string): number => home.runtime.live.expect(id).ratlsLines;
+const lines = (id: string): number => home.runtime.live.expect(id).ratlsConnections.count;
 const statusOf = (text: string): string => text.slice(9, 12);
 
 async function expectWorks(id: string): Promise<void> {
@@ -74,10 +74,8 @@ it('a thousand clients get as many connections as there are, and the box goes on
     const some = Array.from({ length: AT_ONCE }, () => connect(id).first);
     answers.push(...(await Promise.all(some)));
   }
-  const admitted = answers.filter((text) => statusOf(text) === '101');
-  const refused = answers.filter((text) => statusOf(text) === '409');
-  expect(admitted).toHaveLength(MAX_RATLS_LINES);
-  expect(refused).toHaveLength(CLIENTS - MAX_RATLS_LINES);
+  expect(new Set(answers.map(statusOf))).toEqual(new Set(['101', '429']));
+  expect(lines(id)).toBe(MAX_RATLS_CONNECTIONS);
   await expectWorks(id);
   expect(process.memoryUsage().rss - before).toBeLessThan(MOST_MEMORY);
   for (const socket of sockets) socket.destroy();
@@ -85,15 +83,27 @@ it('a thousand clients get as many connections as there are, and the box goes on
   expect(statusOf(await connect(id).first)).toBe('101');
 }, 120_000);
 
-it('says why it admits no more', async () => {
+it('a client that holds all connections keeps another one out for a few seconds', async () => {
   const id = await running();
-  home.runtime.live.expect(id).ratlsLines = MAX_RATLS_LINES;
+  const held = Array.from({ length: MAX_RATLS_CONNECTIONS }, () => connect(id));
+  let closed = 0;
+  for (const { socket, first } of held) {
+    expect(statusOf(await first)).toBe('101');
+    socket.once('close', () => {
+      closed += 1;
+    });
+    socket.resume();
+  }
   expect(await home.call('POST', `/a3s/v1/boxes/${id}/ratls`)).toMatchObject({
-    status: 409,
-    body: { code: 'conflict', remedy: expect.stringContaining('ratls') },
+    status: 429,
+    body: { code: 'ratls-busy', remedy: expect.stringContaining('ratls') },
   });
-  home.runtime.live.expect(id).ratlsLines = 0;
-});
+  await expect
+    .poll(async () => statusOf(await connect(id).first), { timeout: 10_000, interval: 100 })
+    .toBe('101');
+  await expect.poll(() => closed).toBe(1);
+  expect(lines(id)).toBe(MAX_RATLS_CONNECTIONS);
+}, 30_000);
 
 it('a client that vanished goes with its box at the latest', async () => {
   const id = await running((stream) => {
@@ -103,10 +113,10 @@ it('a client that vanished goes with its box at the latest', async () => {
   const { socket, first } = connect(id);
   await first;
   const live = home.runtime.live.expect(id);
-  expect(live.ratlsLines).toBe(1);
+  expect(live.ratlsConnections.count).toBe(1);
   socket.destroy();
   home.host.machine(id)?.crash();
-  await expect.poll(() => live.ratlsLines).toBe(0);
+  await expect.poll(() => live.ratlsConnections.count).toBe(0);
 });
 
 it('a client that is gone before the guest answers holds nothing', async () => {

@@ -9,13 +9,12 @@ import { linkSignals } from '../link.ts';
 import type { LiveBox } from '../live.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Stdio } from '../stdio.ts';
+import { MAX_RATLS_CONNECTIONS } from './ratls-connections.ts';
 
-/** For each box: they share the connection to its agent with all that keeps the box going. */
-export const MAX_RATLS_LINES = 64;
 /** How long a line is kept on which nothing gets on, and whose client may have gone unseen. */
 const STALLED_MS = 60_000;
 
-/** @throws A3sError `unsupported-option` for a plain box, `box-not-running`, `conflict` for too many at a time */
+/** @throws A3sError `unsupported-option` for a plain box, `box-not-running`, `ratls-busy` for too many at a time */
 export async function openRatls(rt: Runtime, id: string, signal: AbortSignal): Promise<Duplex> {
   const box = rt.store.expect(id);
   if (box.definition.confidential === undefined) {
@@ -25,24 +24,18 @@ export async function openRatls(rt: Runtime, id: string, signal: AbortSignal): P
       { remedy: 'Create it with --tee snp, or --tee simulate.' },
     );
   }
-  const live = rt.live.expect(id);
-  if (live.ratlsLines >= MAX_RATLS_LINES) {
-    throw new A3sError(
-      'conflict',
-      `Cannot reach ${box.name} by RA-TLS: ${MAX_RATLS_LINES} connections are open already`,
-      { remedy: 'Close some, or publish its RA-TLS port with -p PORT:ratls.' },
-    );
-  }
-  return await openLine(live, signal);
+  return await openLine(rt.live.expect(id), box.name, signal);
 }
 
-async function openLine(live: LiveBox, signal: AbortSignal): Promise<Duplex> {
-  const linked = linkSignals(signal, live.signal);
+async function openLine(live: LiveBox, name: string, signal: AbortSignal): Promise<Duplex> {
+  const evicted = new AbortController();
+  const leave = live.ratlsConnections.admit(() => evicted.abort(busy(name)));
+  if (leave === undefined) throw busy(name);
+  const linked = linkSignals(signal, live.signal, evicted.signal);
   const over = (): void => {
     linked.unlink();
-    live.ratlsLines -= 1;
+    leave();
   };
-  live.ratlsLines += 1;
   try {
     const line = await (await live.guest()).ratls(linked.signal);
     if (line.closed) over();
@@ -52,6 +45,14 @@ async function openLine(live: LiveBox, signal: AbortSignal): Promise<Duplex> {
     over();
     throw error;
   }
+}
+
+function busy(name: string): A3sError {
+  return new A3sError(
+    'ratls-busy',
+    `Cannot reach ${name} by RA-TLS: ${MAX_RATLS_CONNECTIONS} connections are open already`,
+    { remedy: 'Try again in a few seconds, or publish its RA-TLS port with -p PORT:ratls.' },
+  );
 }
 
 /**
