@@ -8,8 +8,9 @@ import { interruptible } from '../session/interruptible.ts';
 import { KEY_FLAG, privateKey } from '../signing-key.ts';
 import { UsageError } from '../usage-error.ts';
 import { SIMULATED_BANNER } from './attest/verdict-text.ts';
-import { inputErrorOf, isRejection, openSession } from './ratls/open-session.ts';
-import { type Library, PEER_FLAGS, type Trust, trustOf } from './ratls/peer-flags.ts';
+import { inputErrorOf, isRejection, type Session } from './ratls/open-session.ts';
+import { PEER_FLAGS, trustOf } from './ratls/peer-flags.ts';
+import { type SessionRequest, withSession } from './ratls/with-session.ts';
 
 /** As the launch spec has them. */
 const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
@@ -46,37 +47,21 @@ export const injectSecret: Command = {
     for (const [name, place] of named)
       secrets.push({ name, value: await secretValue(context, place) });
     return interruptible(context, (signal) =>
-      deliver({ context, library, target, trust, key }, secrets, signal),
+      deliver({ context, library, target, trust, signal }, secrets, key),
     );
   },
 };
 
-interface Delivery {
-  readonly context: Context;
-  readonly library: Library;
-  readonly target: string;
-  readonly trust: Trust;
-  readonly key: KeyObject;
-}
-
 async function deliver(
-  { context, library, target, trust, key }: Delivery,
+  request: SessionRequest,
   secrets: readonly Secret[],
-  signal: AbortSignal,
+  key: KeyObject,
 ): Promise<number> {
+  const { context, library } = request;
+  const delivery = new Delivery(request, secrets, key);
   try {
-    const session = await openSession(context, library, target, trust, signal);
-    try {
-      if (session.peer.simulated) context.stderr.write(SIMULATED_BANNER);
-      warnOfAnyInjector(context, session.peer.spec.secrets, secrets);
-      for (const { name, value } of secrets) {
-        await session.injectSecret(name, value, key, { signal });
-        context.stdout.write(`${name}\n`);
-      }
-      return 0;
-    } finally {
-      session.close();
-    }
+    await withSession(request, (session) => delivery.proceed(session));
+    return 0;
   } catch (error) {
     if (!(error instanceof library.RatlsError)) throw error;
     const refused = library.AGENT_CODES.some((code) => code === error.code) && !isOwn(error);
@@ -85,6 +70,56 @@ async function deliver(
     }
     printFailure(context, inputErrorOf(error));
     return 1;
+  }
+}
+
+/** Secrets on their way, over one session after the other where one breaks off. */
+class Delivery {
+  readonly #request: SessionRequest;
+  readonly #secrets: readonly Secret[];
+  readonly #key: KeyObject;
+  #announced = false;
+  #next = 0;
+  /** The answer about the next secret was lost with an earlier session. */
+  #unanswered = false;
+
+  constructor(request: SessionRequest, secrets: readonly Secret[], key: KeyObject) {
+    this.#request = request;
+    this.#secrets = secrets;
+    this.#key = key;
+  }
+
+  async proceed(session: Session): Promise<void> {
+    const { context } = this.#request;
+    if (!this.#announced) {
+      if (session.peer.simulated) context.stderr.write(SIMULATED_BANNER);
+      warnOfAnyInjector(context, session.peer.spec.secrets, this.#secrets);
+      this.#announced = true;
+    }
+    for (const secret of this.#secrets.slice(this.#next)) {
+      await this.#inject(session, secret);
+      context.stdout.write(`${secret.name}\n`);
+      this.#next += 1;
+      this.#unanswered = false;
+    }
+  }
+
+  async #inject(session: Session, { name, value }: Secret): Promise<void> {
+    const { library, signal } = this.#request;
+    try {
+      await session.injectSecret(name, value, this.#key, { signal });
+    } catch (error) {
+      if (!(error instanceof library.RatlsError)) throw error;
+      if (error.code === 'secret-already-delivered' && this.#unanswered) {
+        throw new library.RatlsError(
+          error.code,
+          `Cannot tell who injected ${name}: the answer to an earlier attempt was lost.`,
+          { found: error.found, remedy: 'See in the box whether it has your value.' },
+        );
+      }
+      this.#unanswered ||= error.code === 'closed';
+      throw error;
+    }
   }
 }
 

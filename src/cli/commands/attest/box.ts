@@ -6,8 +6,9 @@ import { interruptible } from '../../session/interruptible.ts';
 import { describeBox } from '../ratls/box-text.ts';
 import { acceptedBox, type BoxVerdict, rejectedBox } from '../ratls/box-verdict.ts';
 import { writeEvidence } from '../ratls/evidence-out.ts';
-import { inputErrorOf, isRejection, openSession } from '../ratls/open-session.ts';
+import { inputErrorOf, isRejection } from '../ratls/open-session.ts';
 import { type Library, PEER_FLAGS, type Trust, trustOf } from '../ratls/peer-flags.ts';
+import { withSession } from '../ratls/with-session.ts';
 import { failureOf, tellingPrograms } from './json-failure.ts';
 import { SIMULATED_BANNER } from './verdict-text.ts';
 
@@ -55,9 +56,8 @@ async function decide(
   signal: AbortSignal,
 ): Promise<BoxVerdict> {
   try {
-    const session = await openSession(context, library, target, trust, signal);
-    session.close();
-    const { peer } = session;
+    const request = { context, library, target, trust, signal };
+    const peer = await withSession(request, async (session) => session.peer);
     const out = flags.string('out');
     const files =
       out === undefined ? undefined : await writeEvidence(context, library, out, peer, trust);

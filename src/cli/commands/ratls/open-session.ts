@@ -10,7 +10,7 @@ import { UsageError } from '../../usage-error.ts';
 import type { Library, Trust } from './peer-flags.ts';
 
 type RatlsError = InstanceType<Library['RatlsError']>;
-type Session = Awaited<ReturnType<Library['connect']>>;
+export type Session = Awaited<ReturnType<Library['connect']>>;
 
 /** `HOST:PORT`, `[ADDRESS]:PORT`; a box's name has no colon. */
 const ADDRESS = /^(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^:[\]/]+)):(\d{1,5})$/;

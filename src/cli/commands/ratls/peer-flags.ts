@@ -30,7 +30,7 @@ export const PEER_FLAGS: readonly Flag[] = [
   string('simulated-root', 'Chain of the one installation whose simulation is meant, PEM', {
     value: 'file',
   }),
-  string('timeout', 'How long the box may take, such as 10s; 60s if not given', {
+  string('timeout', 'How long the box may take, attempts included, such as 10s; 60s if not given', {
     value: 'duration',
   }),
 ];

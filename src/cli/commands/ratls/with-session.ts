@@ -1,0 +1,67 @@
+/**
+ * A session with a box, and another attempt where the connection ends though the box may be well: it has few connections, and
+ * one that cannot be had now can be had a moment later.
+ *
+ * @module
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { A3sError } from '../../../errors.ts';
+import type { Context } from '../../context.ts';
+import { openSession, type Session } from './open-session.ts';
+import type { Library, Trust } from './peer-flags.ts';
+
+/** That of the library. */
+const DEFAULT_TIMEOUT_MS = 60_000;
+/** Between two attempts: so much, and up to so much more, so that clients do not keep step. */
+const PAUSE_MS = 100;
+const MOST_JITTER_MS = 50;
+
+export interface SessionRequest {
+  readonly context: Context;
+  readonly library: Library;
+  readonly target: string;
+  readonly trust: Trust;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Opens a session and acts in it, again and again until the time of `trust` is over. What `act` has done stays done.
+ *
+ * @throws RatlsError of the library, A3sError of the server, UsageError for what names no box
+ */
+export async function withSession<T>(
+  { context, library, target, trust, signal }: SessionRequest,
+  act: (session: Session) => Promise<T>,
+): Promise<T> {
+  const end = performance.now() + (trust.timeout ?? DEFAULT_TIMEOUT_MS);
+  let timeout = trust.timeout;
+  for (;;) {
+    try {
+      const session = await openSession(context, library, target, { ...trust, timeout }, signal);
+      try {
+        return await act(session);
+      } finally {
+        session.close();
+      }
+    } catch (error) {
+      const pause = PAUSE_MS + Math.random() * MOST_JITTER_MS;
+      timeout = Math.ceil(end - performance.now() - pause);
+      if (timeout <= 0 || !isPassing(library, error)) throw error;
+      await delay(pause, undefined, { signal });
+    }
+  }
+}
+
+/** What an operating system says of a connection that the peer, or a host in between, has ended. */
+const ENDED: ReadonlySet<unknown> = new Set([undefined, 'ECONNRESET', 'EPIPE']);
+
+/** Whether an attempt failed as it does where others take all connections, or all reports. */
+function isPassing(library: Library, error: unknown): boolean {
+  if (error instanceof A3sError) return error.code === 'ratls-busy';
+  if (!(error instanceof library.RatlsError)) return false;
+  const { code, found, cause } = error;
+  if (code === 'closed') return true;
+  if (code === 'attest-answer') return found === 'closed' || found === 'rate-limited';
+  if (code !== 'unreachable') return false;
+  return ENDED.has(cause instanceof Error && 'code' in cause ? cause.code : undefined);
+}
