@@ -176,13 +176,40 @@ func TestTheLaunchSpecIsAnswered(t *testing.T) {
 	}
 }
 
+// answered says whether a request is answered at all.
+func (c *client) answered(method, path string) bool {
+	request, err := http.NewRequest(method, "http://guest"+path, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	request.Header.Set("a3s-protocol", "3")
+	response, err := c.http.Do(request)
+	if err != nil {
+		return false
+	}
+	_ = response.Body.Close()
+	return true
+}
+
 func TestAGuestThatRefusesItsLaunchSpecSaysWhyAndEnds(t *testing.T) {
-	c, _, ended := confidential(t)
+	c, g, ended := confidential(t)
 	status, text := c.call("PUT", "/v1/launch-spec", "other")
 	if status != 403 || text != `{"error":{"code":"launch-spec-mismatch","message":"it is another"}}` {
 		t.Errorf("got %d %s", status, text)
 	}
+	refused := time.Now()
+	for _, request := range [][2]string{{"GET", "/v1/hello"}, {"GET", "/v1/state"}, {"GET", "/v1/secrets"}, {"PUT", "/v1/launch-spec"}} {
+		if c.answered(request[0], request[1]) {
+			t.Errorf("%s is answered", request)
+		}
+	}
+	if g.spec != nil {
+		t.Error("it took another launch spec")
+	}
 	<-ended
+	if took := time.Since(refused); took > 500*time.Millisecond {
+		t.Errorf("it ended after %s", took)
+	}
 }
 
 func TestSecretsAreToldOfWhenSomethingIsNew(t *testing.T) {
@@ -252,10 +279,12 @@ func TestBytesOfRATLSAreCarriedBothWays(t *testing.T) {
 func TestABrokenGuestSaysWhyAndEnds(t *testing.T) {
 	ended := make(chan struct{})
 	c := serve(t, Broken(&Error{"tee-unavailable", "there is none"}, func() { close(ended) }))
-	for _, path := range []string{"/v1/hello", "/v1/state"} {
-		if status, text := c.call("GET", path, ""); status != 500 || !strings.Contains(text, `"code":"tee-unavailable","message":"there is none"`) {
-			t.Errorf("got %d %s", status, text)
-		}
+	status, text := c.call("GET", "/v1/hello", "")
+	if status != 500 || !strings.Contains(text, `"code":"tee-unavailable","message":"there is none"`) {
+		t.Errorf("got %d %s", status, text)
+	}
+	if c.answered("GET", "/v1/state") {
+		t.Error("another request is answered")
 	}
 	<-ended
 }

@@ -70,26 +70,22 @@ func (s *Server) powerOff(t *http2.Stream, body []byte, _ string) {
 	}
 	writeJSON(t, reply{status: 202})
 	// The host learns of the guest's end by the machine's, so an answer that gets lost is no loss.
-	s.end(t, 0)
+	s.end(t)
 }
-
-// timeToRead is what a host has to read a reason in, before the machine is gone.
-const timeToRead = time.Second
 
 // timeToTake is what a host has to take an answer in. One that takes nothing does not keep a guest that should end.
 const timeToTake = 10 * time.Second
 
-// end ends the guest, once, when the answer on a stream has been given and the host had some time for it.
-func (s *Server) end(t *http2.Stream, after time.Duration) {
+// end ends the guest, once, as soon as the answer on a stream was given.
+func (s *Server) end(t *http2.Stream) {
 	if s.Box.Stop() {
-		endAfter(t, after, s.PowerOff)
+		endAfter(t, s.PowerOff)
 	}
 }
 
-func endAfter(t *http2.Stream, after time.Duration, end func()) {
+func endAfter(t *http2.Stream, end func()) {
 	go func() {
 		within(timeToTake, t.Flush)
-		time.Sleep(after)
 		end()
 	}()
 }

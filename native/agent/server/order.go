@@ -1,6 +1,9 @@
 package server
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // maxJobs bounds what waits for the guest to be set up.
 const maxJobs = 64
@@ -10,6 +13,8 @@ const maxJobs = 64
 // whose stack has grown already when a copy of the guest begins; all else waits for that, and for the start of its process.
 type order struct {
 	jobs chan func()
+	// ended: the guest ends, and nothing is begun any more.
+	ended atomic.Bool
 
 	mu sync.Mutex
 	// done is closed with the last job that was given so far; nil: there is none.

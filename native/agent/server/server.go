@@ -109,6 +109,9 @@ func (s *Server) HTTP() *http2.Server {
 
 // handle finds the route of a request, and sees that its answer is begun in its turn.
 func (s *Server) handle(t *http2.Stream) {
+	if s.over(t) {
+		return
+	}
 	route, id, err := s.find(t)
 	if err != nil {
 		writeError(t, err)
@@ -136,11 +139,19 @@ func (s *Server) dispatch(route *route, t *http2.Stream, body []byte, id string)
 	case route.stream != nil:
 		route.stream(s, t, body, id)
 	case route.setUp != nil:
-		if !s.order.setUp(func() { s.setUp(route, t, body) }) {
+		if !s.order.setUp(func() {
+			if !s.over(t) {
+				s.setUp(route, t, body)
+			}
+		}) {
 			writeError(t, errBusy)
 		}
 	default:
-		s.order.after(id, func() { give(t)(route.prompt(s, body, id)) })
+		s.order.after(id, func() {
+			if !s.over(t) {
+				give(t)(route.prompt(s, body, id))
+			}
+		})
 	}
 }
 
@@ -153,11 +164,23 @@ func (s *Server) setUp(route *route, t *http2.Stream, body []byte) {
 	writeJSON(t, answer)
 }
 
-// refuse tells why, and ends a guest that cannot go on from there.
+// over resets the stream of a request that comes after one that ended the guest.
+func (s *Server) over(t *http2.Stream) bool {
+	if !s.order.ended.Load() {
+		return false
+	}
+	t.Reset(http2.InternalError)
+	return true
+}
+
+// refuse tells why, and ends a guest that cannot go on from there. That guest answers nothing else any more.
 func (s *Server) refuse(route *route, t *http2.Stream, err error) {
+	if route.fatal {
+		s.order.ended.Store(true)
+	}
 	writeError(t, err)
 	if route.fatal {
-		s.end(t, timeToRead)
+		s.end(t)
 	}
 }
 
