@@ -5,6 +5,7 @@ package main
 import (
 	"a3s.dev/box/agent/boot"
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/http2"
 	"a3s.dev/box/agent/server"
 	// Runs instead of main in a stage.
 	_ "a3s.dev/box/agent/stage"
@@ -19,6 +20,7 @@ func main() { boot.Main(version, run) }
 func run(g *boot.Guest) error {
 	b := box.New(g.Reaper, g.Cgroup, g.Binary, g.Drivers)
 	s := &server.Server{Box: b, Version: version, PowerOff: func() { boot.PowerOff(b.Close()) }}
-	go func() { g.Failed <- s.HTTP().Serve(g.Control) }()
+	h := &http2.Server{Handler: s.Handler()}
+	go func() { g.Failed <- h.Serve(g.Control) }()
 	return <-g.Failed
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/http2"
 	"a3s.dev/box/agent/reaper"
 	"a3s.dev/box/agent/server"
 )
@@ -48,7 +49,7 @@ func serve(t *testing.T, b *box.Box) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := (&server.Server{Box: b, Version: "test", PowerOff: func() {}}).HTTP()
+	s := &http2.Server{Handler: (&server.Server{Box: b, Version: "test", PowerOff: func() {}}).Handler()}
 	go func() { _ = s.Serve(listener) }()
 	transport := &http.Transport{
 		Protocols: new(http.Protocols),

@@ -11,6 +11,7 @@ import (
 	"a3s.dev/box/agent/boot"
 	"a3s.dev/box/agent/box"
 	"a3s.dev/box/agent/control"
+	"a3s.dev/box/agent/http2"
 	"a3s.dev/box/agent/launch"
 	"a3s.dev/box/agent/secrets"
 	"a3s.dev/box/agent/server"
@@ -52,7 +53,8 @@ func run(g *boot.Guest) error {
 		}
 	}
 	s := &server.Server{Box: b, Version: version, PowerOff: end, Confidential: l}
-	go func() { g.Failed <- s.HTTP().Serve(g.Control) }()
+	h := &http2.Server{Handler: s.Handler()}
+	go func() { g.Failed <- h.Serve(g.Control) }()
 	return <-g.Failed
 }
 
@@ -90,8 +92,8 @@ func unavailable(err error) error {
 
 // serveBroken has the host told what is wrong, which has no other way to learn it: there is no console.
 func serveBroken(g *boot.Guest, cause error) error {
-	s := server.Broken(cause, func() { boot.Fail(cause) })
-	go func() { g.Failed <- s.Serve(g.Control) }()
+	h := &http2.Server{Handler: server.Broken(cause, func() { boot.Fail(cause) })}
+	go func() { g.Failed <- h.Serve(g.Control) }()
 	select {
 	case err := <-g.Failed:
 		return errors.Join(cause, err)

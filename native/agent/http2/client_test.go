@@ -12,11 +12,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"a3s.dev/box/agent/stream"
 )
 
 // echo answers what was sent: as a whole on /whole, as it comes on /stream, piece by piece on /each, and nothing on /never.
-func echo(s *Stream) {
-	switch s.Path {
+func echo(s stream.Stream) {
+	switch s.Head().Path {
 	case "/whole":
 		s.Collect(1<<20, func(body []byte, err error) {
 			if err != nil {
@@ -37,22 +39,22 @@ func echo(s *Stream) {
 		s.OnEnd(func() {})
 		go func() {
 			for piece := range pieces {
-				if s.Write(append(make([]byte, Room), piece...), false) != nil {
+				if s.Write(append(make([]byte, stream.Room), piece...), false) != nil {
 					return
 				}
 			}
-			_ = s.Write(make([]byte, Room), true)
+			_ = s.Write(make([]byte, stream.Room), true)
 		}()
 	case "/stream":
 		s.Begin(200, "")
 		go func() {
-			buffer := make([]byte, Room+32<<10)
+			buffer := make([]byte, stream.Room+32<<10)
 			for {
-				n, err := s.Read(buffer[Room:])
+				n, err := s.Read(buffer[stream.Room:])
 				if err != nil && !errors.Is(err, io.EOF) {
 					return
 				}
-				if s.Write(buffer[:Room+n], err != nil) != nil || err != nil {
+				if s.Write(buffer[:stream.Room+n], err != nil) != nil || err != nil {
 					return
 				}
 			}
@@ -62,14 +64,14 @@ func echo(s *Stream) {
 		s.Answer(204, "", nil)
 	case "/broken":
 		s.Begin(200, "")
-		s.Reset(InternalError)
+		s.Reset(stream.InternalError)
 	default:
 		s.Answer(404, "", nil)
 	}
 }
 
 // listen serves on a socket, and answers its path.
-func listen(t testing.TB, handler Handler) string {
+func listen(t testing.TB, handler stream.Handler) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
 	listener, err := net.Listen("unix", path)
@@ -117,7 +119,7 @@ type raw struct {
 }
 
 // dial serves one connection on a pair of sockets.
-func dial(t testing.TB, handler Handler) (*raw, <-chan struct{}) {
+func dial(t testing.TB, handler stream.Handler) (*raw, <-chan struct{}) {
 	t.Helper()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"a3s.dev/box/agent/stream"
 )
 
 // preface is what every client says first; section 3.4.
@@ -24,13 +26,13 @@ const maxWindow = 1<<31 - 1
 const lastWords = time.Second
 
 // fault is the end of a connection that broke the rules.
-type fault Code
+type fault stream.Code
 
 func (fault) Error() string { return "the connection broke the rules" }
 
 // connection is one client. One goroutine reads, and calls the handler; the fields of the first group are its own.
 type connection struct {
-	handler Handler
+	handler stream.Handler
 	headers *decoder
 	// last is the highest stream that the client opened.
 	last    uint32
@@ -57,7 +59,7 @@ type connection struct {
 	writing       bool
 }
 
-func newConnection(conn net.Conn, handler Handler) *connection {
+func newConnection(conn net.Conn, handler stream.Handler) *connection {
 	c := &connection{
 		net: conn, handler: handler, headers: newDecoder(), streams: map[uint32]*Stream{},
 		window: defaultWindow, initial: defaultWindow, maxFrame: maxFrame,
@@ -93,9 +95,9 @@ func (c *connection) serve(buffer []byte) {
 		}
 		rest, err := c.take(data)
 		if err != nil {
-			code := ProtocolError
+			code := stream.ProtocolError
 			if f, ok := err.(fault); ok {
-				code = Code(f)
+				code = stream.Code(f)
 			}
 			c.send(appendGoAway(nil, c.last, code))
 			timer := time.AfterFunc(lastWords, c.end)
@@ -140,10 +142,10 @@ func (c *connection) take(data []byte) (rest []byte, err error) {
 
 func (c *connection) handle(f *frame) error {
 	if !c.settled && (f.kind != typeSettings || f.has(flagAck)) {
-		return fault(ProtocolError)
+		return fault(stream.ProtocolError)
 	}
 	if c.continued != 0 && (f.kind != typeContinuation || f.stream != c.continued) {
-		return fault(ProtocolError)
+		return fault(stream.ProtocolError)
 	}
 	switch f.kind {
 	case typeData:
@@ -161,7 +163,7 @@ func (c *connection) handle(f *frame) error {
 			return fault(frameSizeError)
 		}
 		if f.stream != 0 {
-			return fault(ProtocolError)
+			return fault(stream.ProtocolError)
 		}
 		if !f.has(flagAck) {
 			c.send(append(appendHeader(nil, 8, typePing, flagAck, 0), f.payload...))
@@ -170,16 +172,16 @@ func (c *connection) handle(f *frame) error {
 		return c.windowUpdate(f)
 	case typePriority:
 		if f.stream == 0 {
-			return fault(ProtocolError)
+			return fault(stream.ProtocolError)
 		}
 		if len(f.payload) != 5 {
 			return fault(frameSizeError)
 		}
 	case typePush:
-		return fault(ProtocolError)
+		return fault(stream.ProtocolError)
 	case typeGoAway:
 		if f.stream != 0 {
-			return fault(ProtocolError)
+			return fault(stream.ProtocolError)
 		}
 		if len(f.payload) < 8 {
 			return fault(frameSizeError)
@@ -191,7 +193,7 @@ func (c *connection) handle(f *frame) error {
 
 func (c *connection) settings(f *frame) error {
 	if f.stream != 0 {
-		return fault(ProtocolError)
+		return fault(stream.ProtocolError)
 	}
 	if f.has(flagAck) {
 		if len(f.payload) != 0 {
@@ -219,7 +221,7 @@ func (c *connection) apply(settings []byte) error {
 		switch binary.BigEndian.Uint16(settings) {
 		case settingPush:
 			if value > 1 {
-				return fault(ProtocolError)
+				return fault(stream.ProtocolError)
 			}
 		case settingInitialWindow:
 			if value > maxWindow {
@@ -233,7 +235,7 @@ func (c *connection) apply(settings []byte) error {
 			c.initial = int(value)
 		case settingMaxFrame:
 			if value < maxFrame || value > 1<<24-1 {
-				return fault(ProtocolError)
+				return fault(stream.ProtocolError)
 			}
 			c.maxFrame = int(value)
 		}
@@ -251,7 +253,7 @@ func (c *connection) windowUpdate(f *frame) error {
 	if f.stream == 0 {
 		c.window += increment
 		if increment == 0 {
-			return fault(ProtocolError)
+			return fault(stream.ProtocolError)
 		}
 		if c.window > maxWindow {
 			return fault(flowControlError)
@@ -260,7 +262,7 @@ func (c *connection) windowUpdate(f *frame) error {
 		return nil
 	}
 	if f.stream > c.last {
-		return fault(ProtocolError)
+		return fault(stream.ProtocolError)
 	}
 	// A stream that has ended may still be given credit.
 	if s := c.streams[f.stream]; s != nil {
@@ -268,7 +270,7 @@ func (c *connection) windowUpdate(f *frame) error {
 		if increment == 0 || s.window > maxWindow {
 			code := flowControlError
 			if increment == 0 {
-				code = ProtocolError
+				code = stream.ProtocolError
 			}
 			c.queue(appendReset(nil, s.id, code))
 			s.endLocked()

@@ -10,14 +10,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"a3s.dev/box/agent/stream"
 )
 
-func codeOf(f frame) Code {
+func codeOf(f frame) stream.Code {
 	at := 0
 	if f.kind == typeGoAway {
 		at = 4
 	}
-	return Code(binary.BigEndian.Uint32(f.payload[at:]))
+	return stream.Code(binary.BigEndian.Uint32(f.payload[at:]))
 }
 
 // What breaks the rules of a connection ends it, with the reason.
@@ -30,43 +32,43 @@ func TestFaultsOfAConnection(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		said []byte
-		code Code
+		code stream.Code
 	}{
 		"a frame that is too large":                 {appendHeader(nil, maxFrame+1, typeData, 0, 1), frameSizeError},
-		"headers on stream 0":                       {request(0, 0, "/"), ProtocolError},
-		"headers on an even stream":                 {request(2, 0, "/"), ProtocolError},
-		"headers with too much padding":             {raise(typeHeaders, flagPadded|flagEndHeaders, 1, 5, 0), ProtocolError},
+		"headers on stream 0":                       {request(0, 0, "/"), stream.ProtocolError},
+		"headers on an even stream":                 {request(2, 0, "/"), stream.ProtocolError},
+		"headers with too much padding":             {raise(typeHeaders, flagPadded|flagEndHeaders, 1, 5, 0), stream.ProtocolError},
 		"headers with half a priority":              {raise(typeHeaders, flagPriority|flagEndHeaders, 1, 0), frameSizeError},
 		"headers that are none":                     {raise(typeHeaders, flagEndHeaders, 1, 0x80), compressionError},
 		"trailers that are none":                    {append(never, raise(typeHeaders, flagEndHeaders|flagEndStream, 1, 0x80)...), compressionError},
 		"headers that go on for ever":               {long, enhanceYourCalm},
 		"headers that go on with nothing":           {append(raise(typeHeaders, 0, 1, 0x82), raise(typeContinuation, 0, 1)...), enhanceYourCalm},
-		"a continuation of nothing":                 {raise(typeContinuation, flagEndHeaders, 1), ProtocolError},
-		"a continuation of another stream":          {append(raise(typeHeaders, 0, 1, 0x82), raise(typeContinuation, 0, 3)...), ProtocolError},
-		"another frame where headers go on":         {append(raise(typeHeaders, 0, 1, 0x82), raise(typePing, 0, 0, make([]byte, 8)...)...), ProtocolError},
-		"data on stream 0":                          {raise(typeData, 0, 0), ProtocolError},
-		"data on an idle stream":                    {raise(typeData, 0, 1), ProtocolError},
-		"data with too much padding":                {append(never, raise(typeData, flagPadded, 1, 1)...), ProtocolError},
-		"a reset of stream 0":                       {raise(typeReset, 0, 0, 0, 0, 0, 0), ProtocolError},
-		"a reset of an idle stream":                 {raise(typeReset, 0, 1, 0, 0, 0, 0), ProtocolError},
+		"a continuation of nothing":                 {raise(typeContinuation, flagEndHeaders, 1), stream.ProtocolError},
+		"a continuation of another stream":          {append(raise(typeHeaders, 0, 1, 0x82), raise(typeContinuation, 0, 3)...), stream.ProtocolError},
+		"another frame where headers go on":         {append(raise(typeHeaders, 0, 1, 0x82), raise(typePing, 0, 0, make([]byte, 8)...)...), stream.ProtocolError},
+		"data on stream 0":                          {raise(typeData, 0, 0), stream.ProtocolError},
+		"data on an idle stream":                    {raise(typeData, 0, 1), stream.ProtocolError},
+		"data with too much padding":                {append(never, raise(typeData, flagPadded, 1, 1)...), stream.ProtocolError},
+		"a reset of stream 0":                       {raise(typeReset, 0, 0, 0, 0, 0, 0), stream.ProtocolError},
+		"a reset of an idle stream":                 {raise(typeReset, 0, 1, 0, 0, 0, 0), stream.ProtocolError},
 		"a reset that is too short":                 {append(never, raise(typeReset, 0, 1, 0)...), frameSizeError},
-		"settings on a stream":                      {raise(typeSettings, 0, 1), ProtocolError},
+		"settings on a stream":                      {raise(typeSettings, 0, 1), stream.ProtocolError},
 		"half a setting":                            {raise(typeSettings, 0, 0, 0), frameSizeError},
 		"settings that are acknowledged with some":  {raise(typeSettings, flagAck, 0, make([]byte, 6)...), frameSizeError},
 		"a window that is too large":                {raise(typeSettings, 0, 0, 0, settingInitialWindow, 0x80, 0, 0, 0), flowControlError},
-		"frames that are too small":                 {raise(typeSettings, 0, 0, 0, settingMaxFrame, 0, 0, 0x3f, 0xff), ProtocolError},
-		"pushes that are neither on nor off":        {raise(typeSettings, 0, 0, 0, settingPush, 0, 0, 0, 2), ProtocolError},
-		"a push":                                    {raise(typePush, 0, 1, 0, 0, 0, 2), ProtocolError},
-		"a ping on a stream":                        {raise(typePing, 0, 1, make([]byte, 8)...), ProtocolError},
+		"frames that are too small":                 {raise(typeSettings, 0, 0, 0, settingMaxFrame, 0, 0, 0x3f, 0xff), stream.ProtocolError},
+		"pushes that are neither on nor off":        {raise(typeSettings, 0, 0, 0, settingPush, 0, 0, 0, 2), stream.ProtocolError},
+		"a push":                                    {raise(typePush, 0, 1, 0, 0, 0, 2), stream.ProtocolError},
+		"a ping on a stream":                        {raise(typePing, 0, 1, make([]byte, 8)...), stream.ProtocolError},
 		"a ping that is too short":                  {raise(typePing, 0, 0, 0), frameSizeError},
-		"a farewell on a stream":                    {raise(typeGoAway, 0, 1, make([]byte, 8)...), ProtocolError},
+		"a farewell on a stream":                    {raise(typeGoAway, 0, 1, make([]byte, 8)...), stream.ProtocolError},
 		"a farewell that is too short":              {raise(typeGoAway, 0, 0, 0), frameSizeError},
-		"a priority of stream 0":                    {raise(typePriority, 0, 0, make([]byte, 5)...), ProtocolError},
+		"a priority of stream 0":                    {raise(typePriority, 0, 0, make([]byte, 5)...), stream.ProtocolError},
 		"a priority that is too short":              {raise(typePriority, 0, 1, 0), frameSizeError},
-		"credit of nothing":                         {raise(typeWindowUpdate, 0, 0, window(0)...), ProtocolError},
+		"credit of nothing":                         {raise(typeWindowUpdate, 0, 0, window(0)...), stream.ProtocolError},
 		"credit of too much":                        {raise(typeWindowUpdate, 0, 0, window(maxWindow)...), flowControlError},
 		"credit that is too short":                  {raise(typeWindowUpdate, 0, 0, 0), frameSizeError},
-		"credit of an idle stream":                  {raise(typeWindowUpdate, 0, 1, window(1)...), ProtocolError},
+		"credit of an idle stream":                  {raise(typeWindowUpdate, 0, 1, window(1)...), stream.ProtocolError},
 		"a stream's window made too large by all's": {append(append(never, raise(typeWindowUpdate, 0, 1, window(maxWindow-defaultWindow)...)...), raise(typeSettings, 0, 0, 0, settingInitialWindow, 0, 1, 0, 0)...), flowControlError},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -98,28 +100,28 @@ func TestFaultsOfAStream(t *testing.T) {
 	counted := slices.Clip(raise(typeHeaders, flagEndHeaders, 1, append([]byte("\x82\x86\x04\x06/never"), literal("content-length", "2")...)...))
 	for name, c := range map[string]struct {
 		said []byte
-		code Code
+		code stream.Code
 	}{
-		"no method":                           {head(0x84, 0x86), ProtocolError},
-		"no path":                             {head(0x82, 0x86), ProtocolError},
-		"no scheme":                           {head(0x82, 0x84), ProtocolError},
-		"two methods":                         {head(0x82, 0x82, 0x84, 0x86), ProtocolError},
-		"a pseudo-header that is none":        {with(":status", "200"), ProtocolError},
-		"a pseudo-header behind another":      {head(append(literal("x", "y"), get...)...), ProtocolError},
-		"a name in capitals":                  {with("X", "y"), ProtocolError},
-		"no name":                             {with("", "y"), ProtocolError},
-		"a header of a connection":            {with("connection", "close"), ProtocolError},
-		"a length that is none":               {with("content-length", "x"), ProtocolError},
-		"a length that nothing has":           {with("content-length", "1"), ProtocolError},
-		"a body longer than its length":       {append(counted, raise(typeData, 0, 1, 1, 2, 3)...), ProtocolError},
-		"a body shorter than its length":      {append(counted, raise(typeData, flagEndStream, 1, 1)...), ProtocolError},
+		"no method":                           {head(0x84, 0x86), stream.ProtocolError},
+		"no path":                             {head(0x82, 0x86), stream.ProtocolError},
+		"no scheme":                           {head(0x82, 0x84), stream.ProtocolError},
+		"two methods":                         {head(0x82, 0x82, 0x84, 0x86), stream.ProtocolError},
+		"a pseudo-header that is none":        {with(":status", "200"), stream.ProtocolError},
+		"a pseudo-header behind another":      {head(append(literal("x", "y"), get...)...), stream.ProtocolError},
+		"a name in capitals":                  {with("X", "y"), stream.ProtocolError},
+		"no name":                             {with("", "y"), stream.ProtocolError},
+		"a header of a connection":            {with("connection", "close"), stream.ProtocolError},
+		"a length that is none":               {with("content-length", "x"), stream.ProtocolError},
+		"a length that nothing has":           {with("content-length", "1"), stream.ProtocolError},
+		"a body longer than its length":       {append(counted, raise(typeData, 0, 1, 1, 2, 3)...), stream.ProtocolError},
+		"a body shorter than its length":      {append(counted, raise(typeData, flagEndStream, 1, 1)...), stream.ProtocolError},
 		"data that no window has room for":    {flood, flowControlError},
 		"data after the end":                  {append(request(1, flagEndStream, "/never"), raise(typeData, 0, 1, 1)...), streamClosed},
-		"trailers that end nothing":           {append(never, raise(typeHeaders, flagEndHeaders, 1, 0x82)...), ProtocolError},
+		"trailers that end nothing":           {append(never, raise(typeHeaders, flagEndHeaders, 1, 0x82)...), stream.ProtocolError},
 		"headers of a stream that has ended":  {append(append(never, raise(typeReset, 0, 1, 0, 0, 0, 8)...), request(1, 0, "/")...), streamClosed},
-		"credit of nothing":                   {append(never, raise(typeWindowUpdate, 0, 1, 0, 0, 0, 0)...), ProtocolError},
+		"credit of nothing":                   {append(never, raise(typeWindowUpdate, 0, 1, 0, 0, 0, 0)...), stream.ProtocolError},
 		"credit of too much":                  {append(never, raise(typeWindowUpdate, 0, 1, 0x7f, 0xff, 0xff, 0xff)...), flowControlError},
-		"an answer that comes before its end": {request(1, 0, "/early"), NoError},
+		"an answer that comes before its end": {request(1, 0, "/early"), stream.NoError},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := greeted(t)
@@ -171,7 +173,7 @@ func TestAConnectionBeginsWithItsPreface(t *testing.T) {
 	}
 	client, _ := dial(t, echo)
 	client.say([]byte(preface), raise(typePing, 0, 0, make([]byte, 8)...))
-	if got := codeOf(client.await(typeGoAway)); got != ProtocolError {
+	if got := codeOf(client.await(typeGoAway)); got != stream.ProtocolError {
 		t.Errorf("a first frame that is no settings: got %d", got)
 	}
 }

@@ -1,9 +1,13 @@
 package http2
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"a3s.dev/box/agent/stream"
+)
 
 // headerBytes is the size of a frame's header; RFC 9113, section 4.1.
-const headerBytes = 9
+const headerBytes = stream.Room
 
 // Types of frames.
 const (
@@ -37,20 +41,14 @@ const (
 	settingMaxHeaderList = 6
 )
 
-// Code says why a stream or a connection ends; section 7.
-type Code uint32
-
-// Codes that this end sends.
+// Codes that this end sends besides those of package stream.
 const (
-	NoError          Code = 0
-	ProtocolError    Code = 1
-	InternalError    Code = 2
-	flowControlError Code = 3
-	streamClosed     Code = 5
-	frameSizeError   Code = 6
-	refusedStream    Code = 7
-	compressionError Code = 9
-	enhanceYourCalm  Code = 11
+	flowControlError stream.Code = 3
+	streamClosed     stream.Code = 5
+	frameSizeError   stream.Code = 6
+	refusedStream    stream.Code = 7
+	compressionError stream.Code = 9
+	enhanceYourCalm  stream.Code = 11
 )
 
 type frame struct {
@@ -73,7 +71,7 @@ func appendHeader(to []byte, length int, kind, flags byte, stream uint32) []byte
 	return binary.BigEndian.AppendUint32(to, stream)
 }
 
-func appendReset(to []byte, stream uint32, code Code) []byte {
+func appendReset(to []byte, stream uint32, code stream.Code) []byte {
 	return binary.BigEndian.AppendUint32(appendHeader(to, 4, typeReset, 0, stream), uint32(code))
 }
 
@@ -81,7 +79,7 @@ func appendWindowUpdate(to []byte, stream uint32, increment int) []byte {
 	return binary.BigEndian.AppendUint32(appendHeader(to, 4, typeWindowUpdate, 0, stream), uint32(increment))
 }
 
-func appendGoAway(to []byte, last uint32, code Code) []byte {
+func appendGoAway(to []byte, last uint32, code stream.Code) []byte {
 	to = binary.BigEndian.AppendUint32(appendHeader(to, 8, typeGoAway, 0, 0), last)
 	return binary.BigEndian.AppendUint32(to, uint32(code))
 }

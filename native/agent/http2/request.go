@@ -3,12 +3,14 @@ package http2
 import (
 	"strconv"
 	"strings"
+
+	"a3s.dev/box/agent/stream"
 )
 
 // begin takes the headers of a request, or the trailers of a body.
 func (c *connection) begin(f *frame) error {
 	if f.stream == 0 || f.stream%2 == 0 || !unpad(f) {
-		return fault(ProtocolError)
+		return fault(stream.ProtocolError)
 	}
 	if f.has(flagPriority) {
 		if len(f.payload) < 5 {
@@ -26,7 +28,7 @@ func (c *connection) begin(f *frame) error {
 
 func (c *connection) continuation(f *frame) error {
 	if c.continued == 0 {
-		return fault(ProtocolError)
+		return fault(stream.ProtocolError)
 	}
 	if len(c.block)+len(f.payload) > maxBlock || len(f.payload) == 0 && !f.has(flagEndHeaders) {
 		return fault(enhanceYourCalm)
@@ -53,12 +55,12 @@ func (c *connection) request(id uint32, flags byte, block []byte) error {
 		return fault(compressionError)
 	}
 	if !head.ok() {
-		c.send(appendReset(nil, id, ProtocolError))
+		c.send(appendReset(nil, id, stream.ProtocolError))
 		return nil
 	}
 	s := &Stream{Request: head.Request, c: c, id: id, length: head.length, credit: streamWindow, complete: flags&flagEndStream != 0}
 	if s.complete && s.length > 0 {
-		c.send(appendReset(nil, id, ProtocolError))
+		c.send(appendReset(nil, id, stream.ProtocolError))
 		return nil
 	}
 	c.mu.Lock()
@@ -84,7 +86,7 @@ func (c *connection) trailers(s *Stream, id uint32, flags byte, block []byte) er
 	case s == nil:
 		c.send(appendReset(nil, id, streamClosed))
 	case flags&flagEndStream == 0:
-		s.Reset(ProtocolError)
+		s.Reset(stream.ProtocolError)
 	default:
 		return c.data(&frame{kind: typeData, flags: flagEndStream, stream: id})
 	}
@@ -95,7 +97,7 @@ func (c *connection) trailers(s *Stream, id uint32, flags byte, block []byte) er
 func (c *connection) data(f *frame) error {
 	size := len(f.payload)
 	if f.stream == 0 || f.stream > c.last || !unpad(f) {
-		return fault(ProtocolError)
+		return fault(stream.ProtocolError)
 	}
 	// The connection's credit comes back at once, so that a body that nobody reads holds up no other.
 	if c.received += size; c.received >= connectionWindow/4 {
@@ -145,11 +147,11 @@ func (c *connection) data(f *frame) error {
 	case over:
 		s.Reset(flowControlError)
 	case broken:
-		s.Reset(ProtocolError)
+		s.Reset(stream.ProtocolError)
 	case tooLarge:
 		done := s.collect
 		s.collect = nil
-		done(nil, ErrTooLarge)
+		done(nil, stream.ErrTooLarge)
 	case s.each != nil:
 		s.each(f.payload, last)
 	case last && s.collect != nil:
@@ -163,7 +165,7 @@ func (c *connection) data(f *frame) error {
 
 func (c *connection) reset(f *frame) error {
 	if f.stream == 0 || f.stream > c.last {
-		return fault(ProtocolError)
+		return fault(stream.ProtocolError)
 	}
 	if len(f.payload) != 4 {
 		return fault(frameSizeError)
@@ -178,7 +180,7 @@ func (c *connection) reset(f *frame) error {
 
 // head gathers what the fields of a request say.
 type head struct {
-	Request
+	stream.Request
 	length    int
 	seen      [4]bool
 	regular   bool

@@ -3,14 +3,17 @@
 // Package net/http does the same and much more. What it executes for a first request is thousands of blocks of code that no
 // copy of a guest has executed before, and under emulation each of them is translated first, for some ten microseconds.
 //
-// The client is the host, which is trusted with more than this; all the same everything is bounded, and what breaks the rules
-// ends the connection.
+// Plain guests alone have it. Their client is the host, which holds their memory and their disks, and which a flaw in here would give
+// nothing that it lacks. Whatever it sends is bounded all the same, and what breaks the rules ends the connection. Confidential guests,
+// which do not trust the host, are served by net/http: see package httpstream.
 package http2
 
 import (
 	"errors"
 	"net"
 	"sync"
+
+	"a3s.dev/box/agent/stream"
 )
 
 // Bounds of a connection.
@@ -27,14 +30,10 @@ const (
 	maxQueued = 1 << 20
 )
 
-// Handler begins to answer a request, of which the headers have come. Handlers are called one at a time, in the order of the
-// requests, and must not wait for anything: the connection stands still meanwhile.
-type Handler func(s *Stream)
-
 // Server serves connections with a handler, one after the other. One goroutine does all of that, and has one buffer: in the copy
 // of a guest, neither its stack nor its memory has to grow before the first answer.
 type Server struct {
-	Handler Handler
+	Handler stream.Handler
 
 	mu       sync.Mutex
 	listener net.Listener

@@ -1,35 +1,14 @@
 package http2
 
 import (
-	"errors"
 	"io"
+
+	"a3s.dev/box/agent/stream"
 )
-
-// Room is what every Write needs before its data, for the frame's header.
-const Room = headerBytes
-
-// Errors of streams.
-var (
-	// ErrEnded is a stream that was reset, that was answered, or whose connection is gone.
-	ErrEnded = errors.New("the stream has ended")
-	// ErrTooLarge is a body beyond its bound.
-	ErrTooLarge = errors.New("the body is too large")
-)
-
-// Request is what the headers of a stream say.
-type Request struct {
-	Method, Path string
-	// Query is what follows the path's question mark.
-	Query string
-	// Protocols are the values of a3s-protocol.
-	Protocols []string
-	// HeaderBytes is the size of all names and values.
-	HeaderBytes int
-}
 
 // Stream is one request and its answer.
 type Stream struct {
-	Request
+	stream.Request
 
 	c  *connection
 	id uint32
@@ -52,7 +31,12 @@ type Stream struct {
 	onEnd    []func()
 }
 
-// Collect has the whole body handed over as soon as it has come, ErrTooLarge once it is larger than the limit. It is called by a
+var _ stream.Stream = (*Stream)(nil)
+
+// Head is what the headers say.
+func (s *Stream) Head() *stream.Request { return &s.Request }
+
+// Collect has the whole body handed over as soon as it has come, stream.ErrTooLarge once it is larger than the limit. It is called by a
 // handler, and `done` is then called as handlers are.
 func (s *Stream) Collect(limit int, done func(body []byte, err error)) {
 	if s.isComplete() {
@@ -91,7 +75,7 @@ func (s *Stream) OnEnd(end func()) {
 	}
 }
 
-// Read reads the body as it comes; io.EOF at its end, ErrEnded when the stream ends before.
+// Read reads the body as it comes; io.EOF at its end, stream.ErrEnded when the stream ends before.
 func (s *Stream) Read(data []byte) (int, error) {
 	c := s.c
 	c.mu.Lock()
@@ -100,7 +84,7 @@ func (s *Stream) Read(data []byte) (int, error) {
 	}
 	if s.ended {
 		c.mu.Unlock()
-		return 0, ErrEnded
+		return 0, stream.ErrEnded
 	}
 	if len(s.body) == 0 {
 		c.mu.Unlock()
@@ -148,7 +132,7 @@ func (s *Stream) Answer(status int, contentType string, body []byte) {
 	c.mu.Unlock()
 	c.send(nil)
 	if !fits {
-		data := append(make([]byte, Room, Room+len(body)), body...)
+		data := append(make([]byte, stream.Room, stream.Room+len(body)), body...)
 		go func() {
 			// A client that is gone has no use for the rest.
 			_ = s.Write(data, true)
@@ -175,10 +159,10 @@ func (s *Stream) headers(status int, contentType string, flags byte) {
 }
 
 // Write sends what follows the first Room bytes of data as part of the answer's body, and ends the stream when that is the
-// last. It waits as long as the client does not take it, overwrites what it has sent, and fails with ErrEnded.
+// last. It waits as long as the client does not take it, overwrites what it has sent, and fails with stream.ErrEnded.
 func (s *Stream) Write(data []byte, last bool) error {
 	c := s.c
-	for rest := len(data) - Room; ; {
+	for rest := len(data) - stream.Room; ; {
 		n, err := s.turn(rest)
 		if err != nil {
 			return err
@@ -188,8 +172,8 @@ func (s *Stream) Write(data []byte, last bool) error {
 			flags = flagEndStream
 		}
 		putHeader(data, n, typeData, flags, s.id)
-		if !c.writeAll(data[:Room+n]) {
-			return ErrEnded
+		if !c.writeAll(data[:stream.Room+n]) {
+			return stream.ErrEnded
 		}
 		data, rest = data[n:], rest-n
 		if flags == flagEndStream {
@@ -213,7 +197,7 @@ func (s *Stream) turn(rest int) (int, error) {
 		c.changed.Wait()
 	}
 	if s.ended || c.ended {
-		return 0, ErrEnded
+		return 0, stream.ErrEnded
 	}
 	n := min(rest, max(0, min(s.window, c.window)), c.maxFrame)
 	s.window -= n
@@ -226,14 +210,14 @@ func (s *Stream) turn(rest int) (int, error) {
 		ok := c.writeAll(data)
 		c.mu.Lock()
 		if !ok {
-			return 0, ErrEnded
+			return 0, stream.ErrEnded
 		}
 	}
 	return n, nil
 }
 
 // Reset ends the stream without an answer, or within one.
-func (s *Stream) Reset(code Code) {
+func (s *Stream) Reset(code stream.Code) {
 	s.c.mu.Lock()
 	if !s.ended {
 		s.c.queue(appendReset(nil, s.id, code))
@@ -252,7 +236,7 @@ func (s *Stream) close() {
 		return
 	}
 	if !s.complete {
-		s.c.queue(appendReset(nil, s.id, NoError))
+		s.c.queue(appendReset(nil, s.id, stream.NoError))
 	}
 	s.endLocked()
 }

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/box"
-	"a3s.dev/box/agent/http2"
 	"a3s.dev/box/agent/launchspec"
 	"a3s.dev/box/agent/secrets"
+	"a3s.dev/box/agent/stream"
 )
 
 // Confidential is what a confidential guest has besides its box.
@@ -53,8 +53,8 @@ func (s *Server) takeCertificates(body []byte, _ string) (reply, error) {
 }
 
 // secrets answers when there is something new to tell.
-func (s *Server) secrets(t *http2.Stream, _ []byte, _ string) {
-	seen, err := parseSeen(t.Query)
+func (s *Server) secrets(t stream.Stream, _ []byte, _ string) {
+	seen, err := parseSeen(t.Head().Query)
 	if err != nil {
 		writeError(t, err)
 		return
@@ -110,7 +110,7 @@ func appendSecrets(to []byte, status secrets.Status) []byte {
 const ratlsBuffer = 32 << 10
 
 // ratls carries the bytes of a connection to the guest's own server. The host cannot read them.
-func (s *Server) ratls(t *http2.Stream, _ []byte, _ string) {
+func (s *Server) ratls(t stream.Stream, _ []byte, _ string) {
 	if s.Confidential.Spec() == nil {
 		writeError(t, box.ErrSpecMissing)
 		return
@@ -128,7 +128,7 @@ func (s *Server) ratls(t *http2.Stream, _ []byte, _ string) {
 	go carryOut(ours, t)
 }
 
-func carryIn(from *http2.Stream, to net.Conn) {
+func carryIn(from stream.Stream, to net.Conn) {
 	buffer := make([]byte, ratlsBuffer)
 	for {
 		n, err := from.Read(buffer)
@@ -143,11 +143,11 @@ func carryIn(from *http2.Stream, to net.Conn) {
 	}
 }
 
-func carryOut(from net.Conn, to *http2.Stream) {
-	buffer := make([]byte, http2.Room+ratlsBuffer)
+func carryOut(from net.Conn, to stream.Stream) {
+	buffer := make([]byte, stream.Room+ratlsBuffer)
 	for {
-		n, err := from.Read(buffer[http2.Room:])
-		if to.Write(buffer[:http2.Room+n], err != nil) != nil || err != nil {
+		n, err := from.Read(buffer[stream.Room:])
+		if to.Write(buffer[:stream.Room+n], err != nil) != nil || err != nil {
 			return
 		}
 	}

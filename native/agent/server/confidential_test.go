@@ -19,6 +19,7 @@ import (
 	"a3s.dev/box/agent/http2"
 	"a3s.dev/box/agent/launchspec"
 	"a3s.dev/box/agent/secrets"
+	"a3s.dev/box/agent/stream"
 )
 
 // taking is a confidential guest that takes what is not "other".
@@ -62,7 +63,15 @@ type client struct {
 	http *http.Client
 }
 
-func serve(t *testing.T, s *http2.Server) *client {
+// server is one of a control stream.
+type server interface {
+	Serve(listener net.Listener) error
+	Close() error
+}
+
+func untrusting(handler stream.Handler) server { return &http2.Server{Handler: handler} }
+
+func serve(t *testing.T, s server) *client {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
 	listener, err := net.Listen("unix", path)
@@ -114,7 +123,7 @@ func confidential(t *testing.T, wanted ...launchspec.Secret) (*client, *taking, 
 	g := &taking{store: secrets.NewStore(wanted, time.Hour)}
 	t.Cleanup(func() { _ = g.store.Wipe() })
 	s := &Server{Box: box.New(nil, &box.Cgroup{}, -1, nil), Confidential: g, PowerOff: func() { close(ended) }}
-	return serve(t, s.HTTP()), g, ended
+	return serve(t, untrusting(s.Handler())), g, ended
 }
 
 func TestAConfidentialGuestSaysSo(t *testing.T) {
@@ -147,7 +156,8 @@ func TestAConfidentialGuestHasNoRoutesOfPlainOnes(t *testing.T) {
 			t.Errorf("%s %s: got %d %s", route.method, route.path, status, text)
 		}
 	}
-	plain := serve(t, (&Server{Box: box.New(nil, &box.Cgroup{}, -1, nil), PowerOff: func() {}}).HTTP())
+	s := &Server{Box: box.New(nil, &box.Cgroup{}, -1, nil), PowerOff: func() {}}
+	plain := serve(t, &http2.Server{Handler: s.Handler()})
 	for _, route := range routes {
 		if answers(route.method, route.path, false) {
 			continue
@@ -278,7 +288,7 @@ func TestBytesOfRATLSAreCarriedBothWays(t *testing.T) {
 
 func TestABrokenGuestSaysWhyAndEnds(t *testing.T) {
 	ended := make(chan struct{})
-	c := serve(t, Broken(&Error{"tee-unavailable", "there is none"}, func() { close(ended) }))
+	c := serve(t, untrusting(Broken(&Error{"tee-unavailable", "there is none"}, func() { close(ended) })))
 	status, text := c.call("GET", "/v1/hello", "")
 	if status != 500 || !strings.Contains(text, `"code":"tee-unavailable","message":"there is none"`) {
 		t.Errorf("got %d %s", status, text)

@@ -4,9 +4,9 @@ import (
 	"errors"
 
 	"a3s.dev/box/agent/box"
-	"a3s.dev/box/agent/http2"
 	"a3s.dev/box/agent/output"
 	"a3s.dev/box/agent/stage"
+	"a3s.dev/box/agent/stream"
 	"a3s.dev/box/agent/strictjson"
 )
 
@@ -65,7 +65,7 @@ func codeOf(err error) string {
 		return stage.CwdInvalid
 	case errors.As(err, &memory):
 		return "conflict"
-	case errors.Is(err, http2.ErrTooLarge):
+	case errors.Is(err, stream.ErrTooLarge):
 		return "too-large"
 	case errors.Is(err, box.ErrNotFound):
 		return "not-found"
@@ -82,7 +82,7 @@ func codeOf(err error) string {
 	return stage.SetupFailed
 }
 
-func writeError(t *http2.Stream, err error) {
+func writeError(t stream.Stream, err error) {
 	code := codeOf(err)
 	status, known := statuses[code]
 	if !known {
@@ -91,7 +91,7 @@ func writeError(t *http2.Stream, err error) {
 	writeJSON(t, reply{status, appendError(nil, code, err.Error())})
 }
 
-func writeJSON(t *http2.Stream, r reply) {
+func writeJSON(t stream.Stream, r reply) {
 	kind := "application/json"
 	if len(r.document) == 0 {
 		kind = ""

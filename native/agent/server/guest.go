@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/box"
-	"a3s.dev/box/agent/http2"
+	"a3s.dev/box/agent/stream"
 	"a3s.dev/box/agent/strictjson"
 )
 
 // errBody is a body where none belongs.
 var errBody = &Error{"invalid", "the request must have no body"}
 
-func (s *Server) hello(t *http2.Stream, _ []byte, _ string) {
+func (s *Server) hello(t stream.Stream, _ []byte, _ string) {
 	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
 		writeError(t, err)
@@ -37,7 +37,7 @@ func (s *Server) hello(t *http2.Stream, _ []byte, _ string) {
 	writeJSON(t, reply{200, append(to, '}')})
 }
 
-func (s *Server) state(t *http2.Stream, _ []byte, _ string) {
+func (s *Server) state(t stream.Stream, _ []byte, _ string) {
 	if s.Box.Asleep() {
 		writeError(t, box.ErrAsleep)
 		return
@@ -63,7 +63,7 @@ func (s *Server) takeSpec(body []byte) (reply, error) {
 	return reply{200, append(appendText([]byte(`{"spec":`), digest), '}')}, err
 }
 
-func (s *Server) powerOff(t *http2.Stream, body []byte, _ string) {
+func (s *Server) powerOff(t stream.Stream, body []byte, _ string) {
 	if len(body) > 0 {
 		writeError(t, errBody)
 		return
@@ -77,13 +77,13 @@ func (s *Server) powerOff(t *http2.Stream, body []byte, _ string) {
 const timeToTake = 10 * time.Second
 
 // end ends the guest, once, as soon as the answer on a stream was given.
-func (s *Server) end(t *http2.Stream) {
+func (s *Server) end(t stream.Stream) {
 	if s.Box.Stop() {
 		endAfter(t, s.PowerOff)
 	}
 }
 
-func endAfter(t *http2.Stream, end func()) {
+func endAfter(t stream.Stream, end func()) {
 	go func() {
 		within(timeToTake, t.Flush)
 		end()

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 
 	"a3s.dev/box/agent/box"
-	"a3s.dev/box/agent/http2"
 	"a3s.dev/box/agent/output"
+	"a3s.dev/box/agent/stream"
 	"a3s.dev/box/agent/strictjson"
 )
 
@@ -31,7 +31,7 @@ func (s *Server) startMain(body []byte) (reply, error) {
 }
 
 // exec is since version 4.
-func (s *Server) exec(t *http2.Stream, body []byte, _ string) {
+func (s *Server) exec(t stream.Stream, body []byte, _ string) {
 	var request struct {
 		ID      string      `json:"id"`
 		Process box.Process `json:"process"`
@@ -41,7 +41,7 @@ func (s *Server) exec(t *http2.Stream, body []byte, _ string) {
 	s.execute(t, err, request.ID, &request.Process, request.Group != nil && *request.Group)
 }
 
-func (s *Server) execUngrouped(t *http2.Stream, body []byte, _ string) {
+func (s *Server) execUngrouped(t stream.Stream, body []byte, _ string) {
 	var request struct {
 		ID      string      `json:"id"`
 		Process box.Process `json:"process"`
@@ -50,7 +50,7 @@ func (s *Server) execUngrouped(t *http2.Stream, body []byte, _ string) {
 	s.execute(t, err, request.ID, &request.Process, false)
 }
 
-func (s *Server) execute(t *http2.Stream, err error, id string, process *box.Process, grouped bool) {
+func (s *Server) execute(t stream.Stream, err error, id string, process *box.Process, grouped bool) {
 	if err == nil && (!isID(id) || id == box.MainID) {
 		err = &strictjson.Error{Path: "id", Reason: "is not an id"}
 	}
@@ -67,15 +67,15 @@ func (s *Server) execute(t *http2.Stream, err error, id string, process *box.Pro
 func (s *Server) process(_ []byte, id string) (reply, error) { return report(s.Box.Process(id)) }
 
 // ended answers when the process has exited, exit when its output has ended besides.
-func (s *Server) ended(t *http2.Stream, _ []byte, id string) {
+func (s *Server) ended(t stream.Stream, _ []byte, id string) {
 	s.answerExit(t, id, (*box.Handle).Ended)
 }
 
-func (s *Server) exit(t *http2.Stream, _ []byte, id string) {
+func (s *Server) exit(t stream.Stream, _ []byte, id string) {
 	s.answerExit(t, id, (*box.Handle).Complete)
 }
 
-func (s *Server) answerExit(t *http2.Stream, id string, when func(*box.Handle) <-chan struct{}) {
+func (s *Server) answerExit(t stream.Stream, id string, when func(*box.Handle) <-chan struct{}) {
 	s.order.after(id, func() {
 		h, err := s.Box.Process(id)
 		if err != nil {
@@ -101,8 +101,8 @@ func (s *Server) answerExit(t *http2.Stream, id string, when func(*box.Handle) <
 	})
 }
 
-func (s *Server) output(t *http2.Stream, _ []byte, id string) {
-	offset, err := parseOffset(t.Query)
+func (s *Server) output(t stream.Stream, _ []byte, id string) {
+	offset, err := parseOffset(t.Head().Query)
 	if err != nil {
 		writeError(t, err)
 		return
@@ -113,7 +113,7 @@ func (s *Server) output(t *http2.Stream, _ []byte, id string) {
 		// Nothing is sent before there is a reader.
 		if r == nil && len(piece) > 0 || r != nil && r.Take(piece, last) != nil {
 			// The status may be sent: a reset tells the host of a bad acknowledgement.
-			t.Reset(http2.ProtocolError)
+			t.Reset(stream.ProtocolError)
 		}
 	})
 	s.order.after(id, func() {
@@ -132,9 +132,9 @@ func (s *Server) output(t *http2.Stream, _ []byte, id string) {
 		reader.Store(r)
 		t.Begin(200, "application/octet-stream")
 		go func() {
-			if r.WriteFrames(t, http2.Room) != nil {
+			if r.WriteFrames(t, stream.Room) != nil {
 				// A reset tells the host of another reader.
-				t.Reset(http2.InternalError)
+				t.Reset(stream.InternalError)
 			}
 		}()
 	})
@@ -153,7 +153,7 @@ func parseOffset(query string) (uint64, error) {
 	return offset, nil
 }
 
-func (s *Server) stdin(t *http2.Stream, _ []byte, id string) {
+func (s *Server) stdin(t stream.Stream, _ []byte, id string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.OnEnd(cancel)
 	s.order.after(id, func() {
@@ -171,7 +171,7 @@ func (s *Server) stdin(t *http2.Stream, _ []byte, id string) {
 		go func() {
 			closed, err := writer.Write(ctx, t)
 			if errors.Is(err, box.ErrInputAborted) {
-				t.Reset(http2.InternalError)
+				t.Reset(stream.InternalError)
 				return
 			}
 			if err != nil {
@@ -219,7 +219,7 @@ func (s *Server) resize(body []byte, id string) (reply, error) {
 }
 
 // forget is answered beside all else: it may have to wait for the end of what the process left behind.
-func (s *Server) forget(t *http2.Stream, _ []byte, id string) {
+func (s *Server) forget(t stream.Stream, _ []byte, id string) {
 	s.order.after(id, func() {
 		go func() { give(t)(nothing, s.Box.Forget(id)) }()
 	})

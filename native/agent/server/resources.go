@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/box"
-	"a3s.dev/box/agent/http2"
+	"a3s.dev/box/agent/stream"
 	"a3s.dev/box/agent/strictjson"
 )
 
@@ -99,7 +99,7 @@ func separate(to []byte, index int) []byte {
 }
 
 // top is answered beside all else: what it reads is the box's, which may be slow to give it.
-func (s *Server) top(t *http2.Stream, _ []byte, _ string) {
+func (s *Server) top(t stream.Stream, _ []byte, _ string) {
 	s.order.after("", func() {
 		go func() {
 			entries, err := s.Box.Top()

@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"a3s.dev/box/agent/box"
-	"a3s.dev/box/agent/http2"
 	"a3s.dev/box/agent/launchspec"
+	"a3s.dev/box/agent/stream"
 )
 
 // Bounds of requests.
@@ -64,7 +64,7 @@ type route struct {
 	// One of these answers: at once, in the order of what sets the guest up, or by itself.
 	prompt func(s *Server, body []byte, id string) (reply, error)
 	setUp  func(s *Server, body []byte) (reply, error)
-	stream func(s *Server, t *http2.Stream, body []byte, id string)
+	stream func(s *Server, t stream.Stream, body []byte, id string)
 }
 
 var routes = []route{
@@ -101,14 +101,14 @@ var routes = []route{
 	{method: "POST", path: "/v1/poweroff", in: allGuests, may: free, limit: maxDocumentBytes, stream: (*Server).powerOff},
 }
 
-// HTTP makes the HTTP/2 server of the control stream.
-func (s *Server) HTTP() *http2.Server {
+// Handler answers the requests of the control stream.
+func (s *Server) Handler() stream.Handler {
 	s.order = newOrder()
-	return &http2.Server{Handler: s.handle}
+	return s.handle
 }
 
 // handle finds the route of a request, and sees that its answer is begun in its turn.
-func (s *Server) handle(t *http2.Stream) {
+func (s *Server) handle(t stream.Stream) {
 	if s.over(t) {
 		return
 	}
@@ -130,7 +130,7 @@ func (s *Server) handle(t *http2.Stream) {
 	})
 }
 
-func (s *Server) dispatch(route *route, t *http2.Stream, body []byte, id string) {
+func (s *Server) dispatch(route *route, t stream.Stream, body []byte, id string) {
 	if err := s.admit(route, id, body); err != nil {
 		writeError(t, err)
 		return
@@ -155,7 +155,7 @@ func (s *Server) dispatch(route *route, t *http2.Stream, body []byte, id string)
 	}
 }
 
-func (s *Server) setUp(route *route, t *http2.Stream, body []byte) {
+func (s *Server) setUp(route *route, t stream.Stream, body []byte) {
 	answer, err := route.setUp(s, body)
 	if err != nil {
 		s.refuse(route, t, err)
@@ -165,16 +165,16 @@ func (s *Server) setUp(route *route, t *http2.Stream, body []byte) {
 }
 
 // over resets the stream of a request that comes after one that ended the guest.
-func (s *Server) over(t *http2.Stream) bool {
+func (s *Server) over(t stream.Stream) bool {
 	if !s.order.ended.Load() {
 		return false
 	}
-	t.Reset(http2.InternalError)
+	t.Reset(stream.InternalError)
 	return true
 }
 
 // refuse tells why, and ends a guest that cannot go on from there. That guest answers nothing else any more.
-func (s *Server) refuse(route *route, t *http2.Stream, err error) {
+func (s *Server) refuse(route *route, t stream.Stream, err error) {
 	if route.fatal {
 		s.order.ended.Store(true)
 	}
@@ -185,7 +185,7 @@ func (s *Server) refuse(route *route, t *http2.Stream, err error) {
 }
 
 // give answers a request with what was made of it.
-func give(t *http2.Stream) func(reply, error) {
+func give(t stream.Stream) func(reply, error) {
 	return func(r reply, err error) {
 		if err != nil {
 			writeError(t, err)
@@ -195,16 +195,16 @@ func give(t *http2.Stream) func(reply, error) {
 	}
 }
 
-func (s *Server) find(t *http2.Stream) (*route, string, error) {
-	if t.HeaderBytes > maxHeaderBytes {
+func (s *Server) find(t stream.Stream) (*route, string, error) {
+	if t.Head().HeaderBytes > maxHeaderBytes {
 		return nil, "", &Error{"too-large", "the request's headers are larger than " + strconv.Itoa(maxHeaderBytes) + " bytes"}
 	}
 	for index := range routes {
 		route := &routes[index]
-		if route.method != t.Method {
+		if route.method != t.Head().Method {
 			continue
 		}
-		id, ok := match(route.path, t.Path)
+		id, ok := match(route.path, t.Head().Path)
 		if !ok || !route.in.has(s.Confidential != nil) {
 			continue
 		}
@@ -219,7 +219,7 @@ func (s *Server) find(t *http2.Stream) (*route, string, error) {
 			return route, id, nil
 		}
 	}
-	return nil, "", &Error{"not-found", "there is no route " + strconv.QuoteToASCII(t.Method+" "+t.Path)}
+	return nil, "", &Error{"not-found", "there is no route " + strconv.QuoteToASCII(t.Head().Method+" "+t.Head().Path)}
 }
 
 // minimum is the lowest version that this guest speaks.
@@ -231,9 +231,9 @@ func (s *Server) minimum() int {
 }
 
 // protocol is the version that host and agent agreed on.
-func (s *Server) protocol(t *http2.Stream) (int, error) {
-	if len(t.Protocols) == 1 && len(t.Protocols[0]) == 1 {
-		if version := int(t.Protocols[0][0] - '0'); version >= s.minimum() && version <= maxProtocol {
+func (s *Server) protocol(t stream.Stream) (int, error) {
+	if len(t.Head().Protocols) == 1 && len(t.Head().Protocols[0]) == 1 {
+		if version := int(t.Head().Protocols[0][0] - '0'); version >= s.minimum() && version <= maxProtocol {
 			return version, nil
 		}
 	}
