@@ -160,7 +160,7 @@ func attests(s *stranger, conn net.Conn) {
 			return
 		}
 		select {
-		case <-time.After(again):
+		case <-time.After(time.Second):
 		case <-s.ctx.Done():
 			return
 		}
