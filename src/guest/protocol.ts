@@ -18,6 +18,9 @@ export const PROTOCOL = { minimum: 1, maximum: 4 } as const;
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';
 
+/** The header that numbers the requests of a connection, from 1: an agent may come to see them in another order. */
+export const SEQUENCE_HEADER = 'a3s-sequence';
+
 /** The main process's id. */
 export const MAIN = 'main';
 

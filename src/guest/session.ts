@@ -9,7 +9,7 @@ import type * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import { narrow } from '../narrow.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
-import { PROTOCOL_HEADER } from './protocol.ts';
+import { PROTOCOL_HEADER, SEQUENCE_HEADER } from './protocol.ts';
 import { agentFailed, refusal } from './refusal.ts';
 
 /** What one stream may have in flight. A consumer that stalls holds back no more than this. */
@@ -39,6 +39,8 @@ export class GuestSession {
   version: number | undefined;
   /** Settles when the body that is being sent is, or its stream has ended. */
   #sending: Promise<void> | undefined;
+  /** How many requests there were. */
+  #requests = 0;
 
   constructor(socket: Duplex) {
     this.#socket = socket;
@@ -97,7 +99,12 @@ export class GuestSession {
     path: string,
     options: { endStream?: boolean; signal?: AbortSignal } = {},
   ): ClientHttp2Stream {
-    const headers: Record<string, string> = { ':method': method, ':path': path };
+    this.#requests += 1;
+    const headers: Record<string, string> = {
+      ':method': method,
+      ':path': path,
+      [SEQUENCE_HEADER]: String(this.#requests),
+    };
     if (this.version !== undefined) headers[PROTOCOL_HEADER] = String(this.version);
     try {
       return this.#session.request(headers, options);

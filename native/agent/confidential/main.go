@@ -11,7 +11,7 @@ import (
 	"a3s.dev/box/agent/boot"
 	"a3s.dev/box/agent/box"
 	"a3s.dev/box/agent/control"
-	"a3s.dev/box/agent/http2"
+	"a3s.dev/box/agent/httpstream"
 	"a3s.dev/box/agent/launch"
 	"a3s.dev/box/agent/secrets"
 	"a3s.dev/box/agent/server"
@@ -53,7 +53,7 @@ func run(g *boot.Guest) error {
 		}
 	}
 	s := &server.Server{Box: b, Version: version, PowerOff: end, Confidential: l}
-	h := &http2.Server{Handler: s.Handler()}
+	h := (&httpstream.Server{Handler: s.Handler()}).HTTP()
 	go func() { g.Failed <- h.Serve(g.Control) }()
 	return <-g.Failed
 }
@@ -92,7 +92,7 @@ func unavailable(err error) error {
 
 // serveBroken has the host told what is wrong, which has no other way to learn it: there is no console.
 func serveBroken(g *boot.Guest, cause error) error {
-	h := &http2.Server{Handler: server.Broken(cause, func() { boot.Fail(cause) })}
+	h := (&httpstream.Server{Handler: server.Broken(cause, func() { boot.Fail(cause) })}).HTTP()
 	go func() { g.Failed <- h.Serve(g.Control) }()
 	select {
 	case err := <-g.Failed:

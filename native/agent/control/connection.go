@@ -23,7 +23,9 @@ type connection struct {
 	// reading is held by a read, and protects heard, successor and ended.
 	reading sync.Mutex
 	// heard was read from the port before the server asked for it.
-	heard     []byte
+	heard []byte
+	// space is what is read into for a server that asks for little at a time.
+	space     []byte
 	successor []byte
 	ended     bool
 	// writing is held by a write, and protects closed: no write reaches into the next connection.
@@ -42,14 +44,27 @@ func (c *connection) Read(buffer []byte) (int, error) {
 		c.heard = c.heard[n:]
 		return n, nil
 	}
-	n, err := c.port.Read(buffer)
-	if bytes.HasPrefix(buffer[:n], []byte(preface)) {
-		c.successor = slices.Clone(buffer[:n])
+	// A preface has to be read in one piece.
+	into := buffer
+	if len(buffer) < readSize {
+		if c.space == nil {
+			c.space = make([]byte, readSize)
+		}
+		into = c.space
+	}
+	n, err := c.port.Read(into)
+	if bytes.HasPrefix(into[:n], []byte(preface)) {
+		c.successor = slices.Clone(into[:n])
 		n, err = 0, io.EOF
 	}
 	if err != nil {
 		c.ended = true
 		return 0, err
+	}
+	if len(buffer) < readSize {
+		c.heard = into[:n]
+		n = copy(buffer, c.heard)
+		c.heard = c.heard[n:]
 	}
 	return n, nil
 }

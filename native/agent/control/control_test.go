@@ -52,6 +52,33 @@ func TestAcceptWaitsForTheHostToSpeak(t *testing.T) {
 	expect(t, conn, "more")
 }
 
+// Package http reads the header of a frame, and then its payload.
+func TestASecondPrefaceIsSeenByAServerThatReadsLittleAtATime(t *testing.T) {
+	l, host := port(t)
+	say(t, host, preface)
+	first, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, first, preface)
+	say(t, host, "one frame, and half of anoth")
+	for _, part := range []string{"one", " frame,", " and half of anoth"} {
+		expect(t, first, part)
+	}
+	say(t, host, preface+"settings")
+	if n, err := first.Read(make([]byte, 9)); n != 0 || err != io.EOF {
+		t.Fatalf("the old connection reads %d, %v", n, err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, second, preface+"settings")
+}
+
 func TestASecondPrefaceBeginsTheNextConnection(t *testing.T) {
 	l, host := port(t)
 	say(t, host, preface)

@@ -17,6 +17,7 @@ import (
 
 	"a3s.dev/box/agent/box"
 	"a3s.dev/box/agent/http2"
+	"a3s.dev/box/agent/httpstream"
 	"a3s.dev/box/agent/launchspec"
 	"a3s.dev/box/agent/secrets"
 	"a3s.dev/box/agent/stream"
@@ -69,7 +70,8 @@ type server interface {
 	Close() error
 }
 
-func untrusting(handler stream.Handler) server { return &http2.Server{Handler: handler} }
+// untrusting serves as a confidential guest does.
+func untrusting(handler stream.Handler) server { return (&httpstream.Server{Handler: handler}).HTTP() }
 
 func serve(t *testing.T, s server) *client {
 	t.Helper()

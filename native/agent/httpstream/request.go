@@ -1,0 +1,198 @@
+package httpstream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"a3s.dev/box/agent/stream"
+)
+
+// errGone is a body whose stream ended before it was complete.
+var errGone = errors.New("the body is not complete")
+
+// request is one request of package http, and its answer. The goroutine in which package http has it answered writes whole answers, begins
+// others, and waits for the end.
+type request struct {
+	head   stream.Request
+	writer http.ResponseWriter
+	body   io.Reader
+	// over is closed with the stream; gone when package http has got all that it should send.
+	over <-chan struct{}
+	gone chan struct{}
+
+	// Set by the handler.
+	limit   int
+	collect func(body []byte, err error)
+	each    func(piece []byte, last bool)
+
+	// writing is held by whoever uses the writer, and protects `told`: the headers of the answer were given to it.
+	writing sync.Mutex
+	told    bool
+
+	mu sync.Mutex
+	// changed wakes the goroutine of package http.
+	changed chan struct{}
+	// status and kind are the answer's, once there is one; complete says that `document` is all of it.
+	status   int
+	kind     string
+	complete bool
+	document []byte
+	// ended is a stream that needs nothing more, and aborted one of these whose answer is not complete.
+	ended, aborted bool
+	onEnd          []func()
+}
+
+var _ stream.Stream = (*request)(nil)
+
+func newRequest(w http.ResponseWriter, r *http.Request) *request {
+	t := &request{
+		writer: w, body: r.Body, over: r.Context().Done(), gone: make(chan struct{}), changed: make(chan struct{}, 1),
+	}
+	t.head.Method = r.Method
+	t.head.Path, t.head.Query, _ = strings.Cut(r.RequestURI, "?")
+	t.head.HeaderBytes = len(r.Method) + len(r.RequestURI) + len(r.Host)
+	for name, values := range r.Header {
+		for _, value := range values {
+			t.head.HeaderBytes += len(name) + len(value)
+		}
+	}
+	// More than two are no better than two.
+	t.head.Protocols = r.Header.Values("A3s-Protocol")
+	context.AfterFunc(r.Context(), func() { t.end(true) })
+	return t
+}
+
+func (t *request) Head() *stream.Request { return &t.head }
+
+func (t *request) Collect(limit int, done func(body []byte, err error)) {
+	t.limit, t.collect = limit, done
+}
+
+func (t *request) Each(take func(piece []byte, last bool)) { t.each = take }
+
+// whole reads the body that is collected.
+func (t *request) whole() ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(t.body, int64(t.limit)+1))
+	switch {
+	case err != nil:
+		return nil, errGone
+	case len(body) > t.limit:
+		return nil, stream.ErrTooLarge
+	default:
+		return body, nil
+	}
+}
+
+// feed hands over the pieces of the body.
+func (t *request) feed() {
+	buffer := make([]byte, maxFrame)
+	for {
+		n, err := t.body.Read(buffer)
+		if err != nil && err != io.EOF {
+			return
+		}
+		if n > 0 || err != nil {
+			t.each(buffer[:n], err != nil)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (t *request) Read(data []byte) (int, error) {
+	n, err := t.body.Read(data)
+	if err != nil && err != io.EOF {
+		return n, stream.ErrEnded
+	}
+	return n, err
+}
+
+func (t *request) OnEnd(end func()) {
+	t.mu.Lock()
+	ended := t.ended
+	if !ended {
+		t.onEnd = append(t.onEnd, end)
+	}
+	t.mu.Unlock()
+	if ended {
+		end()
+	}
+}
+
+func (t *request) Answer(status int, contentType string, body []byte) {
+	t.mu.Lock()
+	if t.status == 0 && !t.ended {
+		t.status, t.kind, t.complete, t.document = status, contentType, true, body
+	}
+	t.mu.Unlock()
+	t.wake()
+}
+
+func (t *request) Begin(status int, contentType string) {
+	t.mu.Lock()
+	if t.status == 0 && !t.ended {
+		t.status, t.kind = status, contentType
+	}
+	t.mu.Unlock()
+	t.wake()
+}
+
+func (t *request) Write(data []byte, last bool) error {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	if t.tell() != nil {
+		return stream.ErrEnded
+	}
+	if _, err := t.writer.Write(data[stream.Room:]); err != nil {
+		return stream.ErrEnded
+	}
+	if last {
+		t.end(false)
+		return nil
+	}
+	if http.NewResponseController(t.writer).Flush() != nil {
+		return stream.ErrEnded
+	}
+	return nil
+}
+
+func (t *request) Reset(stream.Code) { t.end(true) }
+
+// flushTime is what package http has to write a frame in that ends a stream. It tells nobody when it has.
+const flushTime = 20 * time.Millisecond
+
+func (t *request) Flush() {
+	<-t.gone
+	<-t.over
+	time.Sleep(flushTime)
+}
+
+func (t *request) wake() {
+	select {
+	case t.changed <- struct{}{}:
+	default:
+	}
+}
+
+// end is the end of the stream: of a complete answer, or not.
+func (t *request) end(abort bool) {
+	t.mu.Lock()
+	if t.ended {
+		t.mu.Unlock()
+		return
+	}
+	t.ended, t.aborted = true, abort
+	ends := t.onEnd
+	t.onEnd = nil
+	t.mu.Unlock()
+	for _, end := range ends {
+		end()
+	}
+	t.wake()
+}

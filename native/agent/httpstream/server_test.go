@@ -1,0 +1,213 @@
+package httpstream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"a3s.dev/box/agent/stream"
+)
+
+func TestBodiesComeBackAsTheyWent(t *testing.T) {
+	c := client(t, echo)
+	data := large()
+	for path, body := range map[string][]byte{
+		"/whole":  data[:1<<20],
+		"/stream": data,
+		"/each":   data[:3<<20],
+	} {
+		for _, part := range [][]byte{body, body[:1], nil} {
+			status, got := send(t, c, "POST", path, bytes.NewReader(part))
+			if status != 200 || !bytes.Equal(got, part) {
+				t.Errorf("%s: %d, %d of %d bytes", path, status, len(got), len(part))
+			}
+		}
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	c := client(t, echo)
+	data := large()[:1<<20]
+	var all sync.WaitGroup
+	for index := range 200 {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			part := data[:index*5000]
+			path := []string{"/whole", "/stream"}[index%2]
+			if status, got := send(t, c, "POST", path, bytes.NewReader(part)); status != 200 || !bytes.Equal(got, part) {
+				t.Errorf("%d: %d, %d bytes", index, status, len(got))
+			}
+		}()
+	}
+	all.Wait()
+}
+
+func TestABodyIsBounded(t *testing.T) {
+	c := client(t, echo)
+	if status, _ := send(t, c, "POST", "/whole", bytes.NewReader(large()[:1<<20+1])); status != 413 {
+		t.Errorf("got %d", status)
+	}
+	// The connection is as good as before.
+	if status, got := send(t, c, "POST", "/whole", strings.NewReader("x")); status != 200 || string(got) != "x" {
+		t.Errorf("got %d %s", status, got)
+	}
+}
+
+func TestAnAnswerMayComeBeforeTheRequestIsComplete(t *testing.T) {
+	c := client(t, echo)
+	pipe, body := io.Pipe()
+	defer body.Close()
+	if status, _ := send(t, c, "POST", "/early", pipe); status != 204 {
+		t.Errorf("got %d", status)
+	}
+}
+
+func TestAResetIsSeen(t *testing.T) {
+	c := client(t, echo)
+	response, err := c.Get("http://guest/broken")
+	if err == nil {
+		_, err = io.ReadAll(response.Body)
+		_ = response.Body.Close()
+	}
+	if err == nil {
+		t.Error("a reset was not seen")
+	}
+	if status, _ := send(t, c, "GET", "/nothing", nil); status != 404 {
+		t.Errorf("got %d", status)
+	}
+}
+
+// A write that waits for a client which reads nothing ends with its stream, from whichever side that comes.
+func TestAStreamThatEndsIsToldOnce(t *testing.T) {
+	for name, reset := range map[string]bool{"by the client": false, "by the guest": true} {
+		ended, written := make(chan struct{}), make(chan error)
+		streams := make(chan stream.Stream, 1)
+		c := client(t, func(s stream.Stream) {
+			s.OnEnd(func() { close(ended) })
+			s.Begin(200, "")
+			streams <- s
+			go func() {
+				for {
+					if err := s.Write(make([]byte, stream.Room+1<<20), false); err != nil {
+						written <- err
+						return
+					}
+				}
+			}()
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		response, err := c.Do(newRequestTo(t, ctx, "GET", "/", nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := <-streams
+		if reset {
+			s.Reset(stream.InternalError)
+		} else {
+			cancel()
+		}
+		<-ended
+		if err := <-written; !errors.Is(err, stream.ErrEnded) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		late := make(chan struct{})
+		s.OnEnd(func() { close(late) })
+		<-late
+		cancel()
+		_ = response.Body.Close()
+	}
+}
+
+// A body that nobody reads holds up no other.
+func TestAStalledBodyHoldsUpNoOther(t *testing.T) {
+	c := client(t, echo)
+	data := large()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var stalled sync.WaitGroup
+	for range 64 {
+		request := newRequestTo(t, ctx, "POST", "/never", bytes.NewReader(data[:300_000]))
+		stalled.Add(1)
+		go func() {
+			defer stalled.Done()
+			if response, err := c.Do(request); err == nil {
+				_ = response.Body.Close()
+			}
+		}()
+	}
+	if status, got := send(t, c, "POST", "/stream", bytes.NewReader(data)); status != 200 || !bytes.Equal(got, data) {
+		t.Errorf("got %d, %d bytes", status, len(got))
+	}
+	cancel()
+	stalled.Wait()
+}
+
+func TestHeadersAreAsTheyWereSentAndBounded(t *testing.T) {
+	heads := make(chan stream.Request, 1)
+	c := client(t, func(s stream.Stream) {
+		heads <- *s.Head()
+		s.Answer(200, "application/json", []byte("{}"))
+	})
+	request := newRequestTo(t, t.Context(), "PUT", "/a%2fb?c=d%20", nil)
+	request.Header["A3s-Protocol"] = []string{"3", "4"}
+	request.Header.Set("x", strings.Repeat("y", 20_000))
+	response, err := c.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	head := <-heads
+	if head.Method != "PUT" || head.Path != "/a%2fb" || head.Query != "c=d%20" || len(head.Protocols) != 2 || head.HeaderBytes < 20_000 {
+		t.Errorf("got %+v", head)
+	}
+	if len(response.Header["Date"]) != 0 || response.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("got %v", response.Header)
+	}
+	request = newRequestTo(t, t.Context(), "GET", "/", nil)
+	request.Header.Set("x", strings.Repeat("y", maxHeaders+1024))
+	if response, err := c.Do(request); err == nil {
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+			t.Errorf("got %d", response.StatusCode)
+		}
+	}
+	if len(heads) != 0 {
+		t.Error("headers without bound reach the handler")
+	}
+}
+
+func TestWhatIsNotHTTP2IsNotAnswered(t *testing.T) {
+	conn, err := net.Dial("unix", serve(t, echo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("GET /early HTTP/1.1\r\nHost: guest\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := io.ReadAll(conn); err == nil && bytes.Contains(answer, []byte("204")) {
+		t.Errorf("got %q", answer)
+	}
+}
+
+func TestAnAnswerThatWasGivenIsOnItsWayOnceItIsFlushed(t *testing.T) {
+	flushed := make(chan struct{})
+	c := client(t, func(s stream.Stream) {
+		s.Answer(200, "", []byte("reason"))
+		go func() {
+			s.Flush()
+			close(flushed)
+		}()
+	})
+	if status, text := send(t, c, "GET", "/", nil); status != 200 || string(text) != "reason" {
+		t.Errorf("got %d %s", status, text)
+	}
+	<-flushed
+}
