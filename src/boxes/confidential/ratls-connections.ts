@@ -15,7 +15,7 @@ interface Connection {
   readonly close: () => void;
 }
 
-export interface RatlsConnectionsOptions {
+interface RatlsConnectionsOptions {
   readonly limit?: number;
   /** A clock, in milliseconds. */
   readonly now?: () => number;
