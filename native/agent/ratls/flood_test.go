@@ -16,11 +16,9 @@ import (
 )
 
 const (
-	// arrival is how often the stranger opens a connection; arrivals bounds how many.
+	// arrival is how often the stranger opens a connection; arrivals bounds how many, for twice the time that there is.
 	arrival  = time.Second / 30
-	arrivals = 300
-	// within is when a relying party has to be done.
-	within = 5 * time.Second
+	arrivals = 2 * within / arrival
 	// again is after how long it tries again, and step what the network and the verification take of each step.
 	again = 100 * time.Millisecond
 	step  = 300 * time.Millisecond
