@@ -29,7 +29,7 @@ export interface Ended {
 }
 
 export function a3sBox(args: readonly string[]): Ended {
-  const result = spawnSync(process.execPath, [join('dist', 'a3s-box.cjs'), ...args], {
+  const result = spawnSync(process.execPath, ['--', join('dist', 'a3s-box.cjs'), ...args], {
     encoding: 'utf8',
     timeout: 120_000,
   });

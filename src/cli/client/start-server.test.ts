@@ -49,11 +49,12 @@ function install(source: string): Promise<unknown> {
   return start();
 }
 
-const start = (): Promise<unknown> =>
+const start = (more: Readonly<Record<string, string>> = {}): Promise<unknown> =>
   connectOrStart(config, directory, {
     A3S_HOME: config.home,
     A3S_SOCKET: config.socket,
     PATH: process.env['PATH'],
+    ...more,
   });
 
 describe('connectOrStart', () => {
@@ -62,6 +63,17 @@ describe('connectOrStart', () => {
     const pid = readFileSync(join(config.home, 'pid'), 'utf8');
     await start();
     expect(readFileSync(join(config.home, 'pid'), 'utf8')).toBe(pid);
+  });
+
+  it('starts it with a double dash, and without NODE_OPTIONS', async () => {
+    const tell = `fs.writeFileSync(home + '/started', JSON.stringify({
+      options: process.env.NODE_OPTIONS ?? null, line: fs.readFileSync('/proc/self/cmdline', 'utf8').split('\\0') }));`;
+    writeFileSync(join(directory, 'server.cjs'), SERVER + tell);
+    await start({ NODE_OPTIONS: '--no-warnings' });
+    expect(JSON.parse(readFileSync(join(config.home, 'started'), 'utf8'))).toEqual({
+      options: null,
+      line: [process.execPath, '--', join(directory, 'server.cjs'), ''],
+    });
   });
 
   it('serves both of two commands that start at once', async () => {

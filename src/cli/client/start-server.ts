@@ -59,7 +59,7 @@ async function startServer(
   const log = await openLog(config.home);
   let child: ChildProcess;
   try {
-    child = spawn(process.execPath, [bundle], {
+    child = spawn(process.execPath, ['--', bundle], {
       cwd: '/',
       detached: true,
       env: serverEnvironment(env),
