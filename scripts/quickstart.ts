@@ -141,7 +141,7 @@ async function main(): Promise<void> {
   const failures = failedChecks();
   console.log(
     failures === 0
-      ? `\nNow try:  npx a3s-box run -it --rm ${TAG}`
+      ? `\nNow try:  ./a3s-box run -it --rm ${TAG}`
       : `\n${failures} of the checks above failed.`,
   );
   process.exitCode = failures === 0 ? 0 : 1;

@@ -81,8 +81,22 @@ process.on('uncaughtException', (error) => {
   process.exit(CRASHED);
 });
 
+async function run(args: readonly string[]): Promise<number> {
+  // Looked for here, since hardly any command has it.
+  if (args.some((arg) => arg.startsWith('--env-file'))) {
+    const { refuseOptionsOfNode } = await import('./node-options.ts');
+    try {
+      refuseOptionsOfNode(args);
+    } catch (error) {
+      printFailure(context, error);
+      return CRASHED;
+    }
+  }
+  return runCli(args, context);
+}
+
 /** Settled once the command is over, with its status set. */
-export const finished = runCli(process.argv.slice(2), context).then((status) => {
+export const finished = run(process.argv.slice(2)).then((status) => {
   process.exitCode = status;
   // The only handle that may still be open: output drains by itself, and then the loop is empty.
   if (touchedInput) process.stdin.destroy();

@@ -27,6 +27,11 @@ given more than once. What Docker has and this has not is refused by name, with 
 | anything | of \`run\`, \`exec\`, \`shell\`, \`attach\` and \`start --attach\`: that of the program in the box |
 | 0, 1, 2 | of \`attest\`, \`policy\`, \`image verify\` and \`trust\`: accepted, refused, undecided |
 
+Call the program itself: \`a3s-box\` where it is installed, \`./a3s-box\` in a checkout. Node reads
+\`--env-file\` anywhere in its own command line, and runs the NODE_OPTIONS of that file on this host.
+So \`--env-file\` is refused through \`node dist/a3s-box.cjs\` and \`npx a3s-box\`, but Node has read the
+file by then. \`npm exec a3s-box\` without \`--\` drops the flag, and nothing can tell.
+
 \`a3s-box completion\` prints what completes all of this in bash, zsh and fish.
 `;
 

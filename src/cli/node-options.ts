@@ -1,0 +1,72 @@
+/**
+ * Refuses a command line of which Node took a part for itself.
+ *
+ * Node 20 looks for `--env-file` in all of its command line up to the first `--`, behind the script's name as well. It takes
+ * NODE_OPTIONS out of that file, `--require` included, and ends with status 9 where the file is missing. The program's first
+ * line starts Node with `--`, so this concerns `node a3s-box.cjs` and `npx` alone. There Node has read the file before any
+ * line of this program runs: a refusal cannot undo that, but nobody gets used to it.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import { UsageError } from './usage-error.ts';
+
+/** npx runs programs by way of a shell. */
+const GENERATIONS = 2;
+
+/** What npm calls its own process while npx runs a program. */
+const NPX_TITLE = /^npm exec\b/;
+
+interface Started {
+  /** As the kernel has it: Node's own options, and `--`, included. */
+  readonly commandLine: readonly string[];
+  /** Those of the processes that this one descends from, nearest first. */
+  readonly ancestors: readonly (readonly string[])[];
+}
+
+/** @throws UsageError where Node or npx took an argument for an option of Node's own */
+export function refuseOptionsOfNode(args: readonly string[], started = startOf('self')): void {
+  const option = optionOfNode(args);
+  if (option === undefined) return;
+  const byNpx = started.ancestors.some(([title = '']) => NPX_TITLE.test(title));
+  const beforeArgs = started.commandLine.slice(0, started.commandLine.length - args.length);
+  if (!byNpx && beforeArgs.includes('--')) return;
+  const reader = byNpx ? 'npx' : 'node';
+  throw new UsageError(`cannot use ${option} through ${reader}: Node reads that file itself`, {
+    remedy:
+      'Run the program itself: a3s-box where it is installed, ./a3s-box in a checkout. Its own start keeps every argument from Node.',
+  });
+}
+
+function optionOfNode(args: readonly string[]): string | undefined {
+  const end = args.indexOf('--');
+  const read = end < 0 ? args : args.slice(0, end);
+  return read.find((arg) => arg.startsWith('--env-file'))?.replace(/=.*/s, '');
+}
+
+/** A process that is gone, or is somebody else's, has an empty command line, in which there is no `--`. */
+function startOf(process: string): Started {
+  const ancestors: string[][] = [];
+  let parent = parentOf(process);
+  while (parent !== undefined && ancestors.length < GENERATIONS) {
+    ancestors.push(commandLineOf(parent));
+    parent = parentOf(parent);
+  }
+  return { commandLine: commandLineOf(process), ancestors };
+}
+
+function commandLineOf(process: string): string[] {
+  return (readProcess(process, 'cmdline') ?? '').split('\0').slice(0, -1);
+}
+
+function parentOf(process: string): string | undefined {
+  return /^PPid:\t([1-9][0-9]*)$/m.exec(readProcess(process, 'status') ?? '')?.[1];
+}
+
+function readProcess(process: string, file: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${process}/${file}`, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
