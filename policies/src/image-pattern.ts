@@ -8,9 +8,12 @@
  * @module
  */
 import { hasTangledStars } from './glob.ts';
+import { hostSpelling } from './registry-host.ts';
 
 /** Longer than any repository, with a host name and a path of 255 characters each. */
 const MAX_PATTERN = 520;
+
+const HUB = 'docker.io';
 
 /** What a pattern should have been; undefined for one that is good. */
 export function imagePatternFault(text: unknown): string | undefined {
@@ -40,15 +43,28 @@ function hostFault(text: string): string | undefined {
   const slash = text.indexOf('/');
   const first = slash < 0 ? text : text.slice(0, slash);
   if (first.startsWith('*')) return wildHostFault(text, slash < 0);
-  if (!looksLikeHost(first)) return canonical(`docker.io/${onHub(text)}`);
+  if (!looksLikeHost(first)) return canonical(`${HUB}/${onHub(text)}`);
   if (slash >= 0 && !/^[^:]+(:[0-9*]{1,5})?$|^\[.*\](:[0-9*]{1,5})?$/.test(first)) {
     return 'a host with a port of digits, such as registry.example:5000';
   }
+  const spelling = slash < 0 ? undefined : hostSpellingFault(first);
+  if (spelling !== undefined) return spelling;
   if (slash >= 0 || text.includes('**')) return undefined;
   const [name = '', tag] = text.split(':');
   return tag === undefined || looksLikeHost(name)
     ? `${text}/** for all of that host`
-    : canonical(`docker.io/library/${name}`);
+    : canonical(`${HUB}/library/${name}`);
+}
+
+/** Images are named after a host in one spelling: a rule for another would match none. */
+function hostSpellingFault(first: string): string | undefined {
+  if (first.includes('*')) {
+    return /:0/.test(first.replace(/^\[.*\]/, '')) ? 'a port without a zero before it' : undefined;
+  }
+  const { host, fault } = hostSpelling(first);
+  if (fault !== undefined) return `another host: ${first} ${fault}`;
+  // What is Docker Hub, its own rules say with the whole name.
+  return host === first || host === HUB ? undefined : `the host as it is in names: ${host}`;
 }
 
 function wildHostFault(text: string, isOnePart: boolean): string | undefined {
@@ -68,10 +84,11 @@ function onHub(path: string): string {
 
 /** On Docker Hub every repository has two parts. */
 function hubFault(text: string): string | undefined {
-  const [host, ...path] = text.split('/');
-  if (host === 'index.docker.io') return canonical(`docker.io/${onHub(path.join('/'))}`);
-  if (host !== 'docker.io' || path.length !== 1 || text.includes('**')) return undefined;
-  return canonical(`docker.io/library/${path.join('')}`);
+  const [host = '', ...path] = text.split('/');
+  if (host.includes('*') || hostSpelling(host).host !== HUB) return undefined;
+  if (host !== HUB) return canonical(`${HUB}/${onHub(path.join('/'))}`);
+  if (path.length !== 1 || text.includes('**')) return undefined;
+  return canonical(`${HUB}/library/${path.join('')}`);
 }
 
 function canonical(name: string): string {

@@ -5,6 +5,7 @@ import * as image from './image-policy.ts';
 import * as index from './index.ts';
 import * as validated from './is-attestation-policy.ts';
 import * as narrowing from './narrow.ts';
+import * as host from './registry-host.ts';
 
 it('exports these names and no other', () => {
   expect(Object.keys(index).sort()).toEqual([
@@ -45,6 +46,7 @@ it('exports these names and no other', () => {
   ]);
   expect(Object.keys(validated)).toEqual(['isAttestationPolicy']);
   expect(Object.keys(narrowing)).toEqual(['narrow']);
+  expect(Object.keys(host)).toEqual(['hostSpelling']);
   expect(Object.keys(document).sort()).toEqual([
     'MAX_POLICY_DOCUMENT',
     'PolicyError',
