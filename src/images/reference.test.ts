@@ -26,7 +26,7 @@ describe('parseReference', () => {
     ['ghcr.io/a/b/c:v1.2', 'ghcr.io/a/b/c:v1.2', 'ghcr.io/a/b/c:v1.2'],
     ['[2001:db8::1]/app:1', '[2001:db8::1]/app:1', '[2001:db8::1]/app:1'],
     ['[::1]:5000/app', '[::1]:5000/app', '[::1]:5000/app'],
-    ['Host/app', 'Host/app', 'Host/app'],
+    ['Host:5000/app', 'Host:5000/app', 'Host:5000/app'],
     [`redis:7@${DIGEST}`, `docker.io/library/redis:7@${DIGEST}`, `redis:7@${DIGEST}`],
     ['a__b/c-----d.e_f', 'docker.io/a__b/c-----d.e_f', 'a__b/c-----d.e_f'],
     ['docker.io/my.repo/x', 'docker.io/my.repo/x', 'docker.io/my.repo/x'],

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hostSpelling } from '@a3s-box/policies/registry-host';
 import { A3sError } from '../errors.ts';
 import { type Digest, isDigest } from './digest.ts';
 
@@ -105,7 +106,7 @@ function read(text: string): Reference | string {
     return 'a tag has up to 128 letters, digits, "_", "." and "-", and starts with none of the last two';
   }
   const split = splitDomain(name);
-  const bad = checkName(split.domain, split.path);
+  const bad = checkName(split.domain, split.path) ?? checkSpelling(split.domain);
   return bad ?? { ...split, tag, digest };
 }
 
@@ -129,4 +130,13 @@ function checkName(domain: string, path: string): string | undefined {
     return 'each part of the name is lower-case letters and digits, separated by ".", "_", "__" or "-"';
   }
   return undefined;
+}
+
+/** A second spelling of a host would be another name of what an image policy has a rule for. */
+function checkSpelling(domain: string): string | undefined {
+  const { host, fault } = hostSpelling(domain);
+  if (fault !== undefined) return `its host ${fault}`;
+  return host === domain.toLowerCase() && (host !== DEFAULT_DOMAIN || host === domain)
+    ? undefined
+    : `its host is written ${host}`;
 }
