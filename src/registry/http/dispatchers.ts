@@ -3,9 +3,12 @@
  *
  * @module
  */
+import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
+import type { AddressKind } from '../hosts/address-kind.ts';
 import { type Proxies, proxyFor } from '../hosts/proxies.ts';
 import type { TransportLimits } from '../transport/transport-limits.ts';
+import type { AddressGuard } from './address-guard.ts';
 import type { Trust } from './trust.ts';
 
 /** Redirects lead to ever new hosts. */
@@ -14,19 +17,24 @@ const MAX_POOLS = 64;
 export class Dispatchers {
   readonly #proxies: Proxies;
   readonly #limits: TransportLimits;
+  readonly #guard: AddressGuard;
   /** Least recently used first. */
   readonly #pools = new Map<string, Dispatcher>();
 
-  constructor(proxies: Proxies, limits: TransportLimits) {
+  constructor(proxies: Proxies, limits: TransportLimits, guard: AddressGuard) {
     this.#proxies = proxies;
     this.#limits = limits;
+    this.#guard = guard;
   }
 
-  async for(url: URL, trust: Trust): Promise<Dispatcher> {
+  /** @param registry origin of the one that is asked, or that named the host of the URL */
+  async for(url: URL, trust: Trust, registry: string): Promise<Dispatcher> {
     // A server that no image is asked of need not know how.
     const http = await import('undici');
-    const key = `${url.origin} ${trust.identity}`;
-    const pool = this.#pools.get(key) ?? this.#make(http, url, trust);
+    const place = url.origin === registry ? 'own' : this.#guard.placeOf(registry);
+    // A connection is not for a request that would not have been let to its address.
+    const key = `${url.origin} ${trust.identity} ${place}`;
+    const pool = this.#pools.get(key) ?? this.#make(http, url, trust, place);
     this.#pools.delete(key);
     this.#pools.set(key, pool);
     for (const [oldest, unused] of this.#pools) {
@@ -45,7 +53,12 @@ export class Dispatchers {
     await Promise.all(pools.map((pool) => pool.destroy()));
   }
 
-  #make({ Pool, ProxyAgent }: typeof import('undici'), url: URL, trust: Trust): Dispatcher {
+  #make(
+    { Pool, ProxyAgent, buildConnector }: typeof import('undici'),
+    url: URL,
+    trust: Trust,
+    place: AddressKind | 'own',
+  ): Dispatcher {
     const { connectMs, headersMs, stallMs } = this.#limits;
     const { rejectUnauthorized } = trust;
     const connect = {
@@ -55,7 +68,12 @@ export class Dispatchers {
     };
     const timeouts = { headersTimeout: headersMs, bodyTimeout: stallMs };
     const proxy = proxyFor(this.#proxies, url);
-    if (proxy === undefined) return new Pool(url.origin, { ...timeouts, connect });
+    if (proxy === undefined) {
+      const build = (lookup: LookupFunction) => buildConnector({ ...connect, lookup });
+      const guarded =
+        place === 'own' ? this.#guard.own(url.origin, build) : this.#guard.foreign(place, build);
+      return new Pool(url.origin, { ...timeouts, connect: guarded });
+    }
     return new ProxyAgent({
       uri: proxy.href,
       // Plain http goes through a proxy as a request to it; few let it through as a tunnel.

@@ -14,6 +14,8 @@ export interface HttpRequest {
   readonly signal: AbortSignal | undefined;
   /** Whom the host's certificate may be from, and what we show it. */
   readonly trust: Trust;
+  /** Origin of the registry, or mirror, that is asked or that named the host. */
+  readonly registry: string;
 }
 
 export type HttpResponse = RegistryResponse;

@@ -15,6 +15,7 @@ const REQUEST: HttpRequest = {
   body: undefined,
   signal: undefined,
   trust: trustIn(NO_CERTIFICATES, [], true),
+  registry: 'https://r.example',
 };
 
 /** Answers in turn with statuses and errors, the last one for ever. */

@@ -5,13 +5,16 @@
  */
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import { A3sError } from '../../errors.ts';
+import { shown } from '../hosts/addresses.ts';
 import type { TransportLimits } from '../transport/transport-limits.ts';
+import { LocalAddress } from './address-guard.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import type { HttpRequest, HttpResponse, Send } from './message.ts';
 import { Unreached } from './unreached.ts';
 import { watchBody } from './watch-body.ts';
 
-/** Sends each request once. @throws Unreached; the reason of the request's signal once it is aborted */
+/** Sends each request once. @throws Unreached; A3sError `registry-failed` for an address of this host; the reason of the request's signal once it is aborted */
 export function wire(dispatchers: Dispatchers, limits: TransportLimits): Send {
   return async (request) => {
     request.signal?.throwIfAborted();
@@ -20,7 +23,7 @@ export function wire(dispatchers: Dispatchers, limits: TransportLimits): Send {
     const { signal, url } = request;
     const body = bodyOf(request, clock);
     try {
-      const dispatcher = await dispatchers.for(url, request.trust);
+      const dispatcher = await dispatchers.for(url, request.trust, request.registry);
       const answer = await dispatcher.request({
         origin: url.origin,
         path: url.pathname + url.search,
@@ -32,6 +35,7 @@ export function wire(dispatchers: Dispatchers, limits: TransportLimits): Send {
       return responseOf(answer, request);
     } catch (error) {
       signal?.throwIfAborted();
+      if (error instanceof LocalAddress) throw refused(request, error);
       throw new Unreached(url.host, late.signal.aborted ? late.signal.reason : error);
     } finally {
       clock.stop();
@@ -89,6 +93,22 @@ function bodyOf({ body }: HttpRequest, clock: HeadClock): Buffer | Readable | un
         clock.start();
       }
     })(),
+  );
+}
+
+function refused({ url, registry }: HttpRequest, { address }: LocalAddress): A3sError {
+  const base = new URL(registry);
+  const moved = url.origin === base.origin;
+  return new A3sError(
+    'registry-failed',
+    moved
+      ? `Cannot reach ${base.host}: its name leads to ${address} of this host now, and led elsewhere before`
+      : `Cannot use the answer of ${base.host}: it leads to ${shown(url)}, which is ${address} of this host`,
+    {
+      remedy: moved
+        ? 'If the registry was moved to this host, start the control server anew.'
+        : 'Ask whoever runs the registry; nothing was sent there.',
+    },
   );
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { LookupFunction } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -38,6 +39,7 @@ export interface Settings {
   readonly registries?: object;
   readonly certs?: string;
   readonly proxies?: Record<string, string>;
+  readonly lookup?: LookupFunction;
 }
 
 export class TransportBench {
@@ -80,6 +82,7 @@ export class TransportBench {
       registriesFiles: [file],
       limits: { ...LIMITS, ...settings.limits },
       proxies: readProxies(settings.proxies ?? {}),
+      ...(settings.lookup === undefined ? {} : { lookup: settings.lookup }),
     });
     this.onEnd(() => network.close());
     return createTransport({ network, domain, credentials: settings.credentials });

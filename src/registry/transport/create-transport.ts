@@ -146,6 +146,7 @@ class HttpTransport implements HostTransport {
       body: request.body,
       signal,
       trust,
+      registry: base.origin,
     });
     let sent = isOwn ? await unlessAborted(authenticator.authorization(scopes), signal) : undefined;
     let response = await send(withAuthorization(sent));
@@ -194,6 +195,7 @@ class HttpTransport implements HostTransport {
           ...request,
           signal: undefined,
           trust: request.url.origin === base.origin ? host.trust : await host.foreign(request.url),
+          registry: base.origin,
         }),
     });
     const known = credentials !== undefined && Object.values(credentials).some(Boolean);
@@ -213,6 +215,7 @@ class HttpTransport implements HostTransport {
           ...request,
           signal: undefined,
           trust: request.url.origin === base.origin ? trust : await host.foreign(request.url),
+          registry: base.origin,
         }),
     });
     return { domain: base.host, base, prefix, trust, authenticator, limits, known: false };

@@ -3,9 +3,10 @@
  *
  * @module
  */
-
+import type { LookupFunction } from 'node:net';
 import { type Host, type HostFiles, type Mirror, readHost } from '../hosts/host.ts';
 import { NO_PROXIES, type Proxies } from '../hosts/proxies.ts';
+import { AddressGuard } from '../http/address-guard.ts';
 import { Dispatchers } from '../http/dispatchers.ts';
 import { discard } from '../http/error-body.ts';
 import type { HttpResponse, Send } from '../http/message.ts';
@@ -17,6 +18,8 @@ import { TRANSPORT_LIMITS, type TransportLimits } from './transport-limits.ts';
 export interface NetworkOptions extends HostFiles {
   readonly proxies?: Proxies;
   readonly limits?: Partial<TransportLimits>;
+  /** Of the system, unless tests have another. */
+  readonly lookup?: LookupFunction;
 }
 
 export class Network {
@@ -33,7 +36,8 @@ export class Network {
   constructor(options: NetworkOptions) {
     this.limits = { ...TRANSPORT_LIMITS, ...options.limits };
     this.#files = options;
-    this.#dispatchers = new Dispatchers(options.proxies ?? NO_PROXIES, this.limits);
+    const guard = new AddressGuard(options.lookup);
+    this.#dispatchers = new Dispatchers(options.proxies ?? NO_PROXIES, this.limits, guard);
     this.wire = wire(this.#dispatchers, this.limits);
   }
 
@@ -57,7 +61,8 @@ export class Network {
         return await this.wire(request);
       } catch (error) {
         if (!(error instanceof Unreached) || !error.withoutTls) throw error;
-        return await this.#plain({ ...request, url: new URL('/v2/', http) }, error);
+        const url = new URL('/v2/', http);
+        return await this.#plain({ ...request, url, registry: url.origin }, error);
       }
     };
     const response = await persist(either, this.limits, { idempotent: true, reached })({
@@ -65,7 +70,7 @@ export class Network {
       url: new URL('/v2/', https),
       headers: {},
       body: undefined,
-      ...{ signal, trust: host.trust },
+      ...{ signal, trust: host.trust, registry: https.origin },
     });
     await discard(response);
     const base = new URL(response.url.origin);

@@ -1,0 +1,114 @@
+import { createServer, type LookupFunction, Socket } from 'node:net';
+import { type buildConnector, buildConnector as connectorOf } from 'undici';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AddressGuard, LocalAddress } from './address-guard.ts';
+
+const REGISTRY = 'http://registry.test';
+const server = createServer((socket) => socket.destroy());
+let port = '';
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  port = typeof address === 'object' ? String(address?.port) : '';
+});
+afterAll(() => server.close());
+
+const build = (lookup: LookupFunction) => connectorOf({ lookup });
+
+/** Where every name leads to. */
+const to =
+  (...addresses: string[]): LookupFunction =>
+  (_, __, callback) =>
+    callback(
+      null,
+      addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+    );
+
+/** Connects for real to what is on this host, and seemingly to all else. */
+const seemingly =
+  (remote: string) =>
+  (lookup: LookupFunction): buildConnector.connector =>
+  ({ hostname }, callback) => {
+    lookup(hostname, { all: true }, (error) => {
+      if (error !== null) return callback(error, null);
+      const socket = new Socket();
+      Object.defineProperty(socket, 'remoteAddress', { value: remote });
+      callback(null, socket);
+    });
+  };
+
+function connect(
+  connector: buildConnector.connector,
+  hostname = 'registry.test',
+): Promise<unknown> {
+  return new Promise((resolve) => {
+    connector({ hostname, protocol: 'http:', port }, (error, socket) => {
+      socket?.destroy();
+      resolve(error ?? 'connected');
+    });
+  });
+}
+
+describe('AddressGuard', () => {
+  it('knows where a registry is from its connections', async () => {
+    const guard = new AddressGuard(to('127.0.0.1'));
+    expect(guard.placeOf(REGISTRY)).toBe('elsewhere');
+    expect(await connect(guard.own(REGISTRY, build))).toBe('connected');
+    expect(guard.placeOf(REGISTRY)).toBe('loopback');
+    expect(await connect(guard.own(REGISTRY, seemingly('192.0.2.1')))).toBe('connected');
+    expect(guard.placeOf(REGISTRY)).toBe('elsewhere');
+    expect(guard.placeOf('http://another.test')).toBe('elsewhere');
+  });
+
+  it('does not follow the name of a registry from another host to this one', async () => {
+    const guard = new AddressGuard(to('127.0.0.1'));
+    const remote = new AddressGuard(to('192.0.2.1'));
+    expect(await connect(remote.own(REGISTRY, seemingly('192.0.2.1')))).toBe('connected');
+    expect(await connect(remote.own(REGISTRY, build), '127.0.0.1')).toBeInstanceOf(LocalAddress);
+    expect(await connect(guard.own(REGISTRY, seemingly('192.0.2.1')))).toBe('connected');
+    expect(await connect(guard.own(REGISTRY, build))).toMatchObject({ address: '127.0.0.1' });
+  });
+
+  it('connects to none but the addresses that it takes', async () => {
+    const guard = new AddressGuard(to('127.0.0.1', '192.0.2.1', '::1'));
+    const taken: unknown[] = [];
+    const record =
+      (lookup: LookupFunction): buildConnector.connector =>
+      ({ hostname }, callback) => {
+        lookup(hostname, { all: true }, (error, found) => {
+          taken.push(found);
+          callback(error ?? new Error('recorded'), null);
+        });
+      };
+    await connect(guard.foreign('elsewhere', record));
+    await connect(guard.foreign('link-local', record));
+    await connect(guard.foreign('loopback', record));
+    const remote = { address: '192.0.2.1', family: 4 };
+    expect(taken).toEqual([
+      [remote],
+      [remote],
+      [{ address: '127.0.0.1', family: 4 }, remote, { address: '::1', family: 6 }],
+    ]);
+  });
+
+  it('gives one address to who asks for one', async () => {
+    const guard = new AddressGuard(to('127.0.0.1', '192.0.2.1'));
+    const found = await new Promise((resolve) => {
+      guard.foreign('elsewhere', (lookup) => {
+        lookup('registry.test', {}, (_, address, family) => resolve([address, family]));
+        return () => undefined;
+      });
+    });
+    expect(found).toEqual(['192.0.2.1', 4]);
+  });
+
+  it('remembers a bounded number of registries', async () => {
+    const guard = new AddressGuard(to('127.0.0.1'));
+    for (let count = 0; count < 1025; count += 1) {
+      await connect(guard.own(`http://r${count}.test`, seemingly('127.0.0.1')));
+    }
+    expect(guard.placeOf('http://r0.test')).toBe('elsewhere');
+    expect(guard.placeOf('http://r1.test')).toBe('loopback');
+  });
+});
