@@ -63,7 +63,8 @@ async function findCommand(
       return findCommand([...rest, '--help'], context, statuses);
     }
     const { rootHelp } = await import('./help.ts');
-    context.stdout.write(rootHelp());
+    const { helpWidth } = await import('./output/help-width.ts');
+    context.stdout.write(rootHelp(helpWidth(context)));
     return 0;
   }
   const group = own(GROUPS, name);
@@ -89,7 +90,8 @@ async function findInGroup(
   const [verb, ...rest] = operands;
   if (verb === undefined || flags.length > 0) {
     const { groupHelp } = await import('./help.ts');
-    context.stdout.write(groupHelp(name, group));
+    const { helpWidth } = await import('./output/help-width.ts');
+    context.stdout.write(groupHelp(name, group, helpWidth(context)));
     return 0;
   }
   const entry = own(group.commands, verb);
@@ -108,7 +110,8 @@ async function runCommand(
   const values = new FlagValues(path, table, flags);
   if (values.bool('help')) {
     const { commandHelp } = await import('./command-help.ts');
-    context.stdout.write(commandHelp(path, command));
+    const { helpWidth } = await import('./output/help-width.ts');
+    context.stdout.write(commandHelp(path, command, helpWidth(context)));
     return 0;
   }
   checkOperands(path, command, operands.length);

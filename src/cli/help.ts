@@ -3,10 +3,17 @@
  *
  * @module
  */
-import type { Entries, Group } from './registry/entry.ts';
+import { hanging, helpRow } from './output/help-width.ts';
+import type { Group } from './registry/entry.ts';
 import { COMMON_COMMANDS, GROUPS, OTHER_COMMANDS } from './registry.ts';
 
-export function rootHelp(): string {
+type Summaries = Readonly<Record<string, { readonly summary: string }>>;
+
+const NAMES = 13;
+const GROUP_NAMES = 11;
+
+export function rootHelp(width: number): string {
+  const rows = (entries: Summaries): readonly string[] => commandRows(entries, NAMES, width);
   return [
     '',
     'Usage:  a3s-box [OPTIONS] COMMAND',
@@ -14,42 +21,42 @@ export function rootHelp(): string {
     'Runs OCI images, each in its own microVM',
     '',
     'Common Commands:',
-    ...commandLines(COMMON_COMMANDS),
+    ...rows(COMMON_COMMANDS),
     '',
     'Management Commands:',
-    ...Object.entries(GROUPS).map(([name, group]) => `  ${name.padEnd(13)} ${group.summary}`),
+    ...rows(GROUPS),
     '',
     'Commands:',
-    ...commandLines(OTHER_COMMANDS),
+    ...rows(OTHER_COMMANDS),
     '',
     'Global Options:',
     '      --help      Print usage',
     '  -v, --version   Print version information and quit',
     '',
-    "Run 'a3s-box COMMAND --help' for more information on a command.",
+    hanging('', "Run 'a3s-box COMMAND --help' for more information on a command.", width),
     '',
   ].join('\n');
 }
 
-function commandLines(entries: Entries): readonly string[] {
-  return Object.entries(entries).map(([name, { summary }]) => `  ${name.padEnd(13)} ${summary}`);
-}
-
-export function groupHelp(name: string, group: Group): string {
-  const width = Math.max(11, ...Object.keys(group.commands).map((command) => command.length));
-  const lines = Object.entries(group.commands).map(
-    ([command, { summary }]) => `  ${command.padEnd(width)} ${summary}`,
-  );
+export function groupHelp(name: string, group: Group, width: number): string {
+  const names = Object.keys(group.commands).map((command) => command.length);
   return [
     '',
     `Usage:  a3s-box ${name} COMMAND`,
     '',
-    group.summary,
+    hanging('', group.summary, width),
     '',
     'Commands:',
-    ...lines,
+    ...commandRows(group.commands, Math.max(GROUP_NAMES, ...names), width),
     '',
-    `Run 'a3s-box ${name} COMMAND --help' for more information on a command.`,
+    hanging('', `Run 'a3s-box ${name} COMMAND --help' for more information on a command.`, width),
     '',
   ].join('\n');
+}
+
+function commandRows(entries: Summaries, names: number, width: number): readonly string[] {
+  const columns = { terms: names + 3, width };
+  return Object.entries(entries).map(([name, { summary }]) =>
+    helpRow(`  ${name}`, summary, columns),
+  );
 }

@@ -25,6 +25,8 @@ export interface FakeEnds {
   readonly cwd?: string;
   /** That output is a terminal. */
   readonly terminal?: true;
+  /** How wide that terminal is. */
+  readonly columns?: number;
   /** That no server runs, for those who start none. */
   readonly noServer?: true;
   /** Called with output as it comes. */
@@ -45,6 +47,7 @@ export async function transcript(
   };
   const stdout = new Sink((soFar) => ends.onOutput?.(soFar, signal));
   stdout.isTTY = ends.terminal === true;
+  stdout.columns = ends.columns ?? 0;
   const stderr = new Sink(() => undefined);
   const context: Context = {
     config: async () => ({
@@ -80,6 +83,7 @@ export async function transcript(
 
 class Sink extends Writable {
   isTTY = false;
+  columns = 0;
   readonly #chunks: Buffer[] = [];
   readonly #onOutput: (soFar: string) => void;
 
