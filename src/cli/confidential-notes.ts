@@ -38,9 +38,12 @@ export function notesOf(box: unknown): Noteworthy {
   return noteworthy(objectOf(box)['Confidential']);
 }
 
+/** For a plain box. */
+export const NO_TEE = '-';
+
 /** In the list of boxes: `SIMULATED`, `snp`, or `-` for a plain box. */
 export function teeColumn(confidential: unknown): string {
-  if (!isObject(confidential)) return '-';
+  if (!isObject(confidential)) return NO_TEE;
   const { simulated } = noteworthy(confidential);
   const open = confidential['AllowAnyInjector'] === true ? ', any injector' : '';
   return `${simulated ? 'SIMULATED' : stringOf(confidential['Tee'])}${open}`;

@@ -40,9 +40,26 @@ describe('ps', () => {
 
   it("shows Docker's columns", async () => {
     expect((await ps()).stdout).toBe(
-      'CONTAINER ID   IMAGE            COMMAND                  CREATED       STATUS       TRUST     TEE       PORTS                            NAMES\n' +
-        'ffffffffffff   busybox:latest   "httpd -f -p 80 -h /…"   2 hours ago   Up 2 hours   signed    -         127.0.0.1:8080->80/tcp, 81/tcp   web\n',
+      'CONTAINER ID   IMAGE            COMMAND                  CREATED       STATUS       TRUST     PORTS                            NAMES\n' +
+        'ffffffffffff   busybox:latest   "httpd -f -p 80 -h /…"   2 hours ago   Up 2 hours   signed    127.0.0.1:8080->80/tcp, 81/tcp   web\n',
     );
+  });
+
+  it('fits 80 columns as far as its headings go', async () => {
+    server.answers.set('GET /containers/json', { json: [] });
+    const { stdout } = await a3s(['ps']);
+    expect(stdout).toMatch(/^CONTAINER ID .* TRUST +PORTS +NAMES\n$/);
+    expect(stdout.trimEnd().length).toBeLessThanOrEqual(80);
+  });
+
+  it('has a column for TEEs once a box has one, or where a format asks for it', async () => {
+    const confidential = { ...BOXES[0], Names: ['/db'], Confidential: { Tee: 'snp' } };
+    server.answers.set('GET /containers/json', { json: [BOXES[0], confidential] });
+    const { stdout } = await a3s(['ps']);
+    expect(stdout).toMatch(/ TRUST +TEE +PORTS .*\n.* signed +- +127\..*\n.* signed +snp +127\./);
+    for (const format of ['table', 'table {{.ID}}\\t{{.Tee}}']) {
+      expect((await ps('--format', format)).stdout).toMatch(/ TEE\b.*\n.* -/);
+    }
   });
 
   it.each([

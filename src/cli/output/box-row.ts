@@ -11,7 +11,7 @@ import {
   stringOf,
   stringsOf,
 } from '../client/json.ts';
-import { teeColumn } from '../confidential-notes.ts';
+import { NO_TEE, teeColumn } from '../confidential-notes.ts';
 import { ellipsis, humanDuration, humanSize, localTime } from './human.ts';
 import type { Listing, Row } from './listing.ts';
 
@@ -42,6 +42,7 @@ export const BOX_LISTING: Listing = {
     Mounts: 'MOUNTS',
     Networks: 'NETWORKS',
   },
+  sparse: { Tee: NO_TEE },
 };
 
 /** With `--size`. */

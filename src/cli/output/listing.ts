@@ -16,6 +16,8 @@ export interface Listing {
   readonly defaults: string;
   /** What heads a column, by field. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Fields whose column the plain table has only where a row says something else than this. */
+  readonly sparse?: Readonly<Record<string, string>>;
 }
 
 /** Prepared before the server is asked, so that a mistake in the format costs nothing. */
@@ -25,10 +27,23 @@ export type Format = (rows: readonly Row[]) => string;
 export function prepareFormat(format: string | undefined, listing: Listing): Format {
   const chosen = format === undefined || format === '' ? 'table' : format;
   if (chosen === 'json') return (rows) => rows.map((row) => `${json(row)}\n`).join('');
+  if (format === undefined || format === '') return plainTable(listing);
   if (chosen === 'table') return table(listing.defaults, listing);
   if (chosen.startsWith('table ')) return table(escapes(chosen.slice(6)), listing);
   const template = new Template(escapes(chosen));
   return (rows) => rows.map((row) => `${template.evaluate(asData(row, printable))}\n`).join('');
+}
+
+/** The table that nobody chose the columns of. */
+function plainTable(listing: Listing): Format {
+  const { defaults, sparse = {} } = listing;
+  return (rows) => {
+    const empty = Object.entries(sparse)
+      .filter(([field, nothing]) => rows.every((row) => row[field] === nothing))
+      .map(([field]) => `{{.${field}}}`);
+    const columns = defaults.split('\t').filter((column) => !empty.includes(column));
+    return table(columns.join('\t'), listing)(rows);
+  };
 }
 
 function table(columns: string, listing: Listing): Format {
