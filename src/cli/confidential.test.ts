@@ -77,6 +77,54 @@ describe('run --tee', () => {
   });
 });
 
+describe('run --tee snp', () => {
+  const hostWith = (snp: object): void => {
+    const tees = [
+      { name: 'sev-snp', ...snp },
+      { name: 'simulated', available: true },
+    ];
+    server.answers.set('GET /a3s/v1/host', { json: { engines: [{ name: 'qemu', tees }] } });
+  };
+  const LACKS = 'the CPU has no sev_snp flag; there is no /dev/sev';
+  const FIRMWARE = 'the boot set has no firmware for confidential boxes';
+
+  it.each([
+    'run --tee snp missing',
+    'run -it --tee snp -v /srv:/srv --secret token box',
+    'run -d --tee snp --image-policy absent.yaml --boot abc box',
+  ])('says before all else that the host has none: %s', async (line) => {
+    hostWith({ available: false, reason: LACKS });
+    expect(await a3s(line)).toMatchObject({
+      status: 125,
+      stdout: '',
+      stderr: expect.stringMatching(
+        `^a3s-box: cannot run it: this host has no SEV-SNP: ${LACKS} \\(tee-unavailable\\)\nRun it on`,
+      ),
+    });
+    expect(server.log).toEqual(['GET /a3s/v1/host']);
+  });
+
+  it('goes on where the host has it', async () => {
+    hostWith({ available: true });
+    expect(await a3s('run -d --tee snp box both')).toMatchObject({ status: 0, stderr: '' });
+    expect(sent()['Confidential']).toMatchObject({ Tee: 'snp' });
+  });
+
+  it('takes the firmware of another boot set for that of its own', async () => {
+    hostWith({ available: false, reason: FIRMWARE });
+    expect((await a3s('run -d --tee snp --boot abc box both')).status).toBe(0);
+    expect((await a3s('run -d --tee snp box both')).stderr).toContain(FIRMWARE);
+    server.answers.set('GET /a3s/v1/host', { json: { engines: [] } });
+    expect((await a3s('run -d --tee snp --boot abc box')).stderr).toContain('no engine can use it');
+  });
+
+  it('is the only run that asks for it', async () => {
+    await a3s('run -d --tee simulate box both');
+    await a3s('create --tee snp box');
+    expect(server.log).not.toContain('GET /a3s/v1/host');
+  });
+});
+
 describe('what a confidential box cannot be given', () => {
   it.each([
     ['run --tee simulate box', 'host-not-permitted', '--host-may logs'],

@@ -9,6 +9,7 @@ import { RUN_FLAGS } from '../flags/box-flags.ts';
 import type { FlagValues } from '../flags/flag-values.ts';
 import { createFork, forkRequest } from '../fork-request.ts';
 import { imageChoice } from '../image-choice.ts';
+import { requireSnp } from '../require-snp.ts';
 import { attached } from '../session/attached.ts';
 import { attend } from '../session/attend.ts';
 import { Session } from '../session/session.ts';
@@ -29,6 +30,7 @@ export const run: Command = {
   async run(invocation) {
     const { context, flags } = invocation;
     const detach = flags.bool('detach');
+    await requireSnp(invocation);
     const make = await maker(invocation);
     const keys = detachKeys(flags);
     if (!detach) checkTerminal(context, flags.bool('interactive') && flags.bool('tty'));
