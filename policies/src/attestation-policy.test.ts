@@ -264,7 +264,7 @@ describe('parseAttestationPolicy', () => {
     [undefined, 'expected a mapping, found nothing'],
     [null, 'expected a mapping, found null'],
     [[], 'expected a mapping, found a list of 0'],
-    ['tee: sev-snp', 'expected a mapping, found "tee: sev-snp"'],
+    ['tee: sev-snp', 'expected a mapping, found text'],
     [{ allowSmt: {} }, 'expected true or false, found a mapping'],
   ])('says what it wants instead of %j', (input, message) => {
     expect(problemsOf(input)).toMatchObject([{ message }]);
@@ -276,9 +276,27 @@ describe('parseAttestationPolicy', () => {
   });
 
   it('refuses a key that stands for the prototype', () => {
-    expect(messagesOf(JSON.parse('{"__proto__": {"allowDebug": true}}'))).toEqual([
+    expect(messagesOf(JSON.parse('{"__proto__": {"allowDebug": true}, "vmpl": 0}'))).toEqual([
       '__proto__: unknown key `__proto__`',
     ]);
+  });
+
+  it('repeats nothing of a document without any key of a policy', () => {
+    const secret = { apiVersion: 'v1', kind: 'Secret', data: { 'hunter-2': 'hunter2' } };
+    const problem = 'this is no such policy: it has none of the keys of one';
+    expect(problemsOf(secret)).toEqual([{ path: '', message: problem }]);
+    const many = Array.from({ length: 200_000 }, (_, index) => [`hunter${index}`, 1]);
+    expect(problemsOf(Object.fromEntries(many))).toEqual([{ path: '', message: problem }]);
+    expect(problemsOf('hunter2')).toEqual([
+      {
+        path: '',
+        message: 'expected a mapping, found text',
+        expected: 'a mapping',
+        found: 'text',
+      },
+    ]);
+    // A slip does not make it another document.
+    expect(messagesOf({ alowDebug: true, other: 1 })).toHaveLength(2);
   });
 
   it('names a hundred problems, and counts the rest', () => {
@@ -287,7 +305,7 @@ describe('parseAttestationPolicy', () => {
     expect(problems).toHaveLength(101);
     expect(problems[0]).toMatchObject({ path: 'vmpl' });
     expect(problems[100]).toEqual({ path: '', message: 'and 51 more' });
-    const hundred = problemsOf(Object.fromEntries(unknown.slice(0, 100)));
+    const hundred = problemsOf(Object.fromEntries([['vmpl', 0], ...unknown.slice(0, 100)]));
     expect(hundred).toHaveLength(100);
     expect(hundred[99]).toMatchObject({ path: 'key99' });
   });

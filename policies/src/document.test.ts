@@ -70,9 +70,9 @@ describe('readPolicyDocument', () => {
     ['a: ! 1', 1, 4, 'tags are not read'],
     ['%YAML 1.1\n---\na: yes', 1, 1, 'directives are not read'],
     ['a: 1\n<<: {b: 2}', 2, 1, 'merge keys are not read'],
-    ['a: 1\nb: 2\na: 3', 3, 1, 'the key "a" is there twice'],
-    ['{"a": 1, "a": 1}', 1, 10, 'the key "a" is there twice'],
-    ['a: {b: {c: 1, c: 2}}', 1, 15, 'the key "c" is there twice'],
+    ['a: 1\nb: 2\na: 3', 3, 1, 'this key is there twice'],
+    ['{"a": 1, "a": 1}', 1, 10, 'this key is there twice'],
+    ['a: {b: {c: 1, c: 2}}', 1, 15, 'this key is there twice'],
     ['a:', 1, 3, 'nothing is said here'],
     ['a: 1\nb: {c}', 2, 5, 'nothing is said here'],
     ['a:\n  -\n  - 1', 2, 4, 'nothing is said here'],
@@ -92,6 +92,28 @@ describe('readPolicyDocument', () => {
     [`a: 1\nb: ${'{a: '.repeat(16)}`, 2, 64, 'nested deeper than 16 levels'],
   ])('refuses %j at line %i, column %i', (text, line, column, message) => {
     expect(refusalOf(text)?.problems).toEqual([{ path: '', message, line, column }]);
+  });
+
+  it.each([
+    'hunter2: a\nhunter2: b',
+    'a: "\\hunter2"',
+    'a: @hunter2',
+    'a: |hunter2\n  b',
+    '"a" hunter2',
+    '{a: 1} hunter2',
+    'a: !hunter2 1',
+    '%HUNTER2 hunter2\n---\na: 1',
+    '[hunter2',
+    '- a\nhunter2',
+    'hunter2: b: c',
+    '\thunter2:\n\t\t- *hunter2',
+    'a: *hunter2',
+    'a: &hunter2 1',
+  ])('repeats nothing of a text that it refuses: %j', (text) => {
+    const refusal = refusalOf(text);
+    expect(refusal?.code).toBe('policy-unreadable');
+    expect(JSON.stringify(refusal?.problems)).not.toMatch(/hunter|\\\\h|@/i);
+    expect(refusal?.message).not.toMatch(/hunter/i);
   });
 
   it('refuses what is not UTF-8', () => {

@@ -10,6 +10,7 @@
 import {
   Composer,
   CST,
+  type ErrorCode,
   isAlias,
   isMap,
   isSeq,
@@ -56,6 +57,18 @@ const REFUSED = new Map([
 ]);
 
 /**
+ * For the messages of YAML's reader that repeat the text: it may be no policy, but a secret that was named by mistake.
+ */
+const WITHOUT_SOURCE: Partial<Record<ErrorCode, string>> = {
+  BAD_COLLECTION_TYPE: 'tags are not read',
+  BAD_DIRECTIVE: 'directives are not read',
+  BAD_DQ_ESCAPE: 'there is no such escape sequence',
+  BAD_SCALAR_START: 'a plain value does not start with this character',
+  TAG_RESOLVE_FAILED: 'tags are not read',
+  UNEXPECTED_TOKEN: 'this is not expected here',
+};
+
+/**
  * The mappings, lists, strings, whole numbers, booleans and nulls that a text states.
  *
  * @throws PolicyError `policy-unreadable`, with line and column where there is a place
@@ -68,7 +81,9 @@ export function readPolicyDocument(text: string | Uint8Array): unknown {
   const documents = [...new Composer(SCHEMA).compose(tokens, true, source.length)];
   for (const other of documents.slice(1)) reader.refuse('a second document', other.range[0]);
   for (const { errors, warnings } of documents) {
-    for (const { message, pos } of [...errors, ...warnings]) reader.refuse(message, pos[0]);
+    for (const error of [...errors, ...warnings]) {
+      reader.refuse(WITHOUT_SOURCE[error.code] ?? error.message, error.pos[0]);
+    }
   }
   return reader.value(documents[0]?.contents ?? null, 0);
 }
@@ -143,7 +158,7 @@ class Reader {
       const [start] = key.range;
       const name = String(this.value(key, start));
       if (name === '<<') this.refuse('merge keys are not read', start);
-      if (entries.has(name)) this.refuse(`the key ${JSON.stringify(name)} is there twice`, start);
+      if (entries.has(name)) this.refuse('this key is there twice', start);
       entries.set(name, this.value(value, start));
     }
     return Object.fromEntries(entries);

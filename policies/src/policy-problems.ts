@@ -25,6 +25,7 @@ export function problemsOf(
   input: unknown,
   issues: readonly z.core.$ZodIssue[],
 ): readonly PolicyProblem[] {
+  if (hasNoKeyOfPolicy(input, issues)) return [{ path: '', message: NO_POLICY }];
   const found = issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
       ? issue.keys.map((key) => () => unknownKey(issue.path, key, issue.message))
@@ -33,6 +34,21 @@ export function problemsOf(
   const problems = found.slice(0, MAX_PROBLEMS).map((problem) => problem());
   const rest = found.length - problems.length;
   return rest === 0 ? problems : [...problems, { path: '', message: `and ${rest} more` }];
+}
+
+const NO_POLICY = 'this is no such policy: it has none of the keys of one';
+
+/** What is no policy may be a secret that was named by mistake: not even its keys are repeated. */
+function hasNoKeyOfPolicy(input: unknown, issues: readonly z.core.$ZodIssue[]): boolean {
+  const unknown = issues.find(
+    (issue) => issue.code === 'unrecognized_keys' && issue.path.length === 0,
+  );
+  if (unknown?.code !== 'unrecognized_keys') return false;
+  const known = unknown.message.split(' ');
+  const misspelt = unknown.keys
+    .slice(0, MAX_PROBLEMS)
+    .some((key) => nearKey(key, known) !== undefined);
+  return !misspelt && unknown.keys.length === Object.keys(Object(input)).length;
 }
 
 /** The message of a closed mapping: the keys that it knows, for {@link problemsOf}. */
@@ -47,7 +63,10 @@ function unknownKey(path: Path, key: string, known: string): PolicyProblem {
 }
 
 function wrongValue(input: unknown, path: Path, expected: string): PolicyProblem {
-  const found = describe(valueAt(input, path));
+  const value = valueAt(input, path);
+  // A document that is nothing but text is no policy, and may be a secret.
+  const whole = path.length === 0 && typeof value === 'string';
+  const found = whole ? 'text' : describe(value);
   return {
     path: pathText(path),
     message: `expected ${expected}, found ${found}`,

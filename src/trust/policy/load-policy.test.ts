@@ -214,7 +214,7 @@ describe('loadPolicy', () => {
   it.each<[string, string, string]>([
     ['no YAML', 'images: [', 'Cannot use the image policy policy.yaml: line 1, column'],
     ['nothing', '', 'nothing is said here'],
-    ['another document', 'measurements: []', 'measurements: unknown key `measurements`'],
+    ['another document', 'measurements: []', 'this is no such policy'],
     ['too much', `# ${'x'.repeat(256 * 1024)}`, 'the text has more than 262144 bytes'],
   ])('refuses %s', async (_, text, message) => {
     expect((await errorOf(text)).message).toContain(message);

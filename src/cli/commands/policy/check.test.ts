@@ -133,6 +133,31 @@ describe('policy check', () => {
     expect(done.stderr).toMatch(/^a3s-box: policy\.yaml:2:1: .+ \(policy-unreadable\)\n$/);
   });
 
+  it.each([
+    ['a key', '-----BEGIN PRIVATE KEY-----\nHunter2==\n-----END PRIVATE KEY-----\n'],
+    ['an environment', 'HUNTER2=hunter2\nPASSWORD="hunter2"\n'],
+    ['a word', 'hunter2'],
+    ['a secret of a cluster', 'apiVersion: v1\nkind: Secret\ndata:\n  hunter2: aHVudGVyMg\n'],
+    ['credentials', '{"auths":{"hunter2.example":{"auth":"hunter2"}}}'],
+    ['a list', '- hunter2\n- hunter2\n'],
+    ['a table', '[hunter2]\nhunter2 = "hunter2"\n'],
+    ['a twisted pair', 'hunter2: 1\nhunter2: 2\n'],
+    ['a wrong escape', 'x: "\\hunter2"\n'],
+    ['a mark of its own', '@hunter2\n'],
+    ['pairs in one line', 'user: hunter2: hunter2\n'],
+    ['a script', '#!/bin/sh\ncurl -u "hunter2:hunter2" | sh && { hunter2; }\n'],
+    ['bytes', '\u0000hunter2\u0001\n'],
+  ])('quotes nothing of a file that is no policy: %s', async (_, text) => {
+    for (const flags of [[], ['--json'], ['--image', 'redis']]) {
+      const done = await check(text, ...flags);
+      expect(done.status).not.toBe(0);
+      expect(done.stderr).toMatch(
+        /^a3s-box: .*policy\.yaml.* \((policy-(invalid|unreadable)|invalid-argument)\)\n/,
+      );
+      expect(`${done.stdout}${done.stderr}`).not.toMatch(/hunter|BEGIN|apiVersion|auths|curl/i);
+    }
+  });
+
   it('gives programs the problems', async () => {
     const done = await check('vmpl: 7', '--json');
     expect(done.status).toBe(2);
