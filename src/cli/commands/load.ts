@@ -1,12 +1,13 @@
 import { createReadStream, type Stats, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { messages } from '../client/messages.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { bool, refused, string } from '../flags/flag.ts';
 import { tarDirectory } from '../layout-tar.ts';
-import { showProgress } from '../output/progress.ts';
+import { canMove, showProgress } from '../output/progress.ts';
+import { Upload } from '../output/upload-progress.ts';
 import { UsageError } from '../usage-error.ts';
 
 export const load: Command = {
@@ -21,36 +22,50 @@ export const load: Command = {
   ],
   operands: { min: 0, max: 0 },
   async run({ context, flags }) {
-    const body = openInput(context, flags.string('input'));
+    const input = openInput(context, flags.string('input'));
     try {
       const client = await context.connect();
-      const query = { quiet: flags.bool('quiet') };
-      const call = { method: 'POST', path: '/images/load', query, body } as const;
-      await showProgress(messages(client, call), context.stdout, context.env);
+      const quiet = flags.bool('quiet');
+      const shown = !quiet && canMove(context.stdout, context.env);
+      const upload = shown ? new Upload(input.body, input.name, input.size) : undefined;
+      const body = upload?.body ?? input.body;
+      const call = { method: 'POST', path: '/images/load', query: { quiet }, body } as const;
+      const answers = messages(client, call);
+      await showProgress(upload?.messages(answers) ?? answers, context.stdout, context.env);
       return 0;
     } finally {
-      body.destroy();
+      input.body.destroy();
     }
   },
 };
 
-function openInput(context: Context, path: string | undefined): Readable {
+interface Input {
+  readonly body: Readable;
+  readonly name: string;
+  /** In bytes; 0 where that is not known. */
+  readonly size: number;
+}
+
+function openInput(context: Context, path: string | undefined): Input {
   if (path === undefined || path === '') {
-    if (context.stdin.isTTY !== true) return context.stdin;
+    if (context.stdin.isTTY !== true) {
+      return { body: context.stdin, name: 'standard input', size: 0 };
+    }
     throw new UsageError('requested load from stdin, but stdin is empty', {
       status: 1,
       remedy: 'Name a file or directory with -i, or pipe an archive in.',
     });
   }
   const stats = statInput(path);
-  if (!stats.isDirectory()) return createReadStream(path);
+  const name = basename(resolve(context.cwd, path));
+  if (!stats.isDirectory()) return { body: createReadStream(path), name, size: stats.size };
   if (statSync(join(path, 'oci-layout'), { throwIfNoEntry: false })?.isFile() !== true) {
     throw new UsageError(`${path} is not an OCI layout: it has no file oci-layout`, {
       status: 1,
       code: 'invalid-image',
     });
   }
-  return Readable.from(tarDirectory(path), { objectMode: false });
+  return { body: Readable.from(tarDirectory(path), { objectMode: false }), name, size: 0 };
 }
 
 function statInput(path: string): Stats {

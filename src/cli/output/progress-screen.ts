@@ -39,6 +39,18 @@ export class ProgressScreen {
     else this.#schedule();
   }
 
+  /** Writes a line above the rows, which go on below it. */
+  above(text: string): void {
+    if (this.#drawn.length === 0) {
+      this.#terminal.write(`${text}\n`);
+      return;
+    }
+    const back = this.#isWhereItWas() ? UP(this.#drawn.length) : '';
+    this.#terminal.write(`${back}\r${text}${CLEAR_TO_END_OF_LINE}\n`);
+    this.#drawn = [];
+    this.#draw(this.#visible());
+  }
+
   /** Leaves all rows as they are for good, and writes below them. */
   line(text: string): void {
     this.#settle();

@@ -146,6 +146,26 @@ describe('progress on a terminal', () => {
     expect(screen.listenerCount('resize')).toBe(0);
   });
 
+  it('puts what the server says above the rows, which go on', async () => {
+    const screen = new Screen(100);
+    async function* source(): AsyncGenerator<JsonObject> {
+      yield { stream: 'first\n' };
+      yield layer(1, 'Loading', 1, 2);
+      yield { stream: 'second\n' };
+      yield layer(1, 'Loading', 2, 2);
+      await expect.poll(() => screen.shown).toContain('2B/2B');
+      yield { stream: 'third' };
+    }
+    await show(screen, source());
+    expect(screen.lines).toEqual([
+      'first',
+      'second',
+      'third',
+      expect.stringMatching(/^aaaaaaaaaaa1: Loading .* 2B\/2B$/),
+      '',
+    ]);
+  });
+
   it('an error leaves it as it was, with the cursor below', async () => {
     const screen = new Screen();
     function* source(): Generator<JsonObject> {

@@ -19,26 +19,32 @@ export async function showProgress(
   output: Context['stdout'] | undefined,
   env: Context['env'],
 ): Promise<void> {
-  const moving = output?.isTTY === true && env['TERM'] !== 'dumb';
-  const screen = moving ? new ProgressScreen(output) : undefined;
+  const screen =
+    output !== undefined && canMove(output, env) ? new ProgressScreen(output) : undefined;
   try {
     for await (const message of source) {
       if (output === undefined) continue;
       if (screen === undefined) showLine(message, output);
-      else showOn(screen, message, output);
+      else showOn(screen, message);
     }
   } finally {
     screen?.end();
   }
 }
 
-function showOn(screen: ProgressScreen, message: JsonObject, output: Context['stdout']): void {
+/** Whether lines can be drawn over. */
+export function canMove(output: Context['stdout'], env: Context['env']): boolean {
+  return output.isTTY === true && env['TERM'] !== 'dumb';
+}
+
+function showOn(screen: ProgressScreen, message: JsonObject): void {
   const id = stringOf(message['id']);
   // What has no share of a whole, such as the tag that is pulled, is news and no row.
   const isRow = id !== '' && (message['progressDetail'] !== undefined || screen.has(id));
   if (isRow) screen.show(progressRow(message));
-  else if (stringOf(message['stream']) !== '') output.write(printable(stringOf(message['stream'])));
-  else if (stringOf(message['status']) !== '') screen.line(statusLine(message));
+  else if (stringOf(message['stream']) !== '') {
+    screen.above(printable(stringOf(message['stream'])).replace(/\n$/, ''));
+  } else if (stringOf(message['status']) !== '') screen.line(statusLine(message));
 }
 
 /** A share of a whole is news only where it can be drawn over. */
