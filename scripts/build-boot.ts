@@ -1,5 +1,5 @@
 /**
- * Makes the boot artefacts: `build-boot [--update] [--firmware-only] [OUTPUT]`, from the root of the checkout.
+ * Makes the boot artefacts: `build-boot [--update] [--firmware-only] [--plain] [OUTPUT]`, from the root of the checkout.
  *
  * @module
  */
@@ -7,6 +7,7 @@
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildBootSet } from '../src/boot/build.ts';
+import { buildPlainBootSet } from '../src/boot/build-plain.ts';
 import { type Firmware, firmware } from '../src/boot/firmware.ts';
 import { A3sError } from '../src/errors.ts';
 import { EROFS_WRITER } from '../src/images/erofs/format.ts';
@@ -17,6 +18,7 @@ async function main(): Promise<void> {
     options: {
       update: { type: 'boolean', default: false },
       'firmware-only': { type: 'boolean', default: false },
+      plain: { type: 'boolean', default: false },
     },
   });
   const { update } = values;
@@ -28,14 +30,13 @@ async function main(): Promise<void> {
     await make(join(root, 'build', 'cache'));
     return;
   }
-  const { set, built } = await buildBootSet({
-    root,
-    output: resolve(positionals[0] ?? 'dist/boot'),
-    update,
-    erofsWriter: EROFS_WRITER,
-    firmware: make,
-    step,
-  });
+  const output = resolve(positionals[0] ?? 'dist/boot');
+  const common = { root, output, erofsWriter: EROFS_WRITER, step };
+  if (values.plain) {
+    await buildPlainBootSet(common);
+    return;
+  }
+  const { set, built } = await buildBootSet({ ...common, update, firmware: make });
   if (!built) process.stdout.write(`    unchanged: ${set.id}\n`);
 }
 

@@ -169,6 +169,19 @@ build_firmware() {
   mv "$STATE/firmware.new" "$STATE/firmware"
 }
 
+# What a first plain box boots from, before minutes go by with the firmware.
+plain_boot_done() {
+  boot_done || { [ -f dist/boot/boot.json ] && unchanged_since "$STATE/plain-boot" native/agent src/boot scripts; }
+}
+
+build_plain_boot() {
+  touch "$STATE/plain-boot.new"
+  # The set that was whole is not any more.
+  rm -f "$STATE/boot"
+  node build/build-boot.cjs --plain || fail 'Cannot make the boot artefacts.' 'Read the lines above, mend it, and run this again.'
+  mv "$STATE/plain-boot.new" "$STATE/plain-boot"
+}
+
 boot_done() { [ -f dist/boot/boot.json ] && unchanged_since "$STATE/boot" native src/boot scripts; }
 
 build_boot() {

@@ -5,12 +5,14 @@
 #
 #   scripts/setup.sh            what running needs
 #   scripts/setup.sh --tests    what the tests need as well
+#   scripts/setup.sh --plain    what plain boxes need: without the firmware, where that is not made yet
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup-steps.sh
 
-with_tests=no
+with_tests=no plain_alone=no
 [ "${1:-}" = --tests ] && with_tests=yes
+[ "${1:-}" = --plain ] && plain_alone=yes
 
 lock_setup
 check_machine
@@ -18,6 +20,11 @@ step packages 'Debian packages' install_packages
 step npm 'npm packages, native add-on compiled here' install_npm
 if [ "$with_tests" = yes ]; then step fuzzer 'coverage-guided fuzzer' install_fuzzer; fi
 step bundles 'TypeScript bundles' build_bundles
+if [ "$plain_alone" = yes ] && ! firmware_done; then
+  step plain_boot 'guest agent, kernel and initrd of plain boxes' build_plain_boot
+  finish_setup
+  exit
+fi
 step firmware 'firmware of confidential boxes, about a minute' build_firmware
 step boot 'guest agent, kernel and initrd' build_boot
 finish_setup

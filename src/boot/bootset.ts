@@ -33,7 +33,7 @@ export interface BootSet {
   readonly kernelPath: string;
   readonly initrdPath: string;
   readonly commandLine: readonly string[];
-  /** Undefined in a set that is older than confidential boxes. */
+  /** Undefined in a set that plain boxes alone boot from. */
   readonly confidential: ConfidentialBoot | undefined;
   readonly document: AnyBootDocument;
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type BootSet, installBootSet, pinnedBootSet, readBootSet } from './bootset.ts';
 import { buildBootSet } from './build.ts';
+import { buildPlainBootSet } from './build-plain.ts';
 import { BootDocument, bootSetId } from './document.ts';
 import {
   syntheticBzImage,
@@ -224,6 +225,29 @@ test('the confidential initrd lists the modules of each use, and all that they n
   expect(files.get('init')).not.toBe(initrdFiles(set.initrdPath).get('init'));
   const plain = [...initrdFiles(set.initrdPath).keys()].filter((name) => name.includes('order'));
   expect(plain).toEqual(['modules/order', 'modules/order.nic']);
+}, 120_000);
+
+test('a set without firmware boots plain boxes, and the whole set replaces it', async () => {
+  const lines: string[] = [];
+  const output = join(root, 'dist', 'boot');
+  const plain = await buildPlainBootSet({
+    ...{ root, output, erofsWriter: 'a writer 7' },
+    step: (line) => lines.push(line),
+  });
+  expect(plain.confidential).toBeUndefined();
+  expect(await readdir(output)).toEqual(['boot.json', 'bzImage', 'initrd', 'vmlinux']);
+  expect(lines.at(-1)).toContain(plain.id);
+  expect((await installBootSet(output, join(root, 'home'))).id).toBe(plain.id);
+  const { built, set } = await build();
+  expect(built).toBe(true);
+  expect(set.commandLine).toEqual(plain.commandLine);
+  const digests = (files: object) => Object.entries(files);
+  expect(digests(set.document.files)).toEqual(
+    expect.arrayContaining(digests(plain.document.files)),
+  );
+  expect(set.document.kernel).toEqual(plain.document.kernel);
+  expect(set.confidential).toBeDefined();
+  expect(await readdir(join(root, 'dist'))).toEqual(['boot']);
 }, 120_000);
 
 test('a set of before confidential boxes opens, without what they need', async () => {

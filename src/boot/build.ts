@@ -21,6 +21,7 @@ import { type BootSet, readBootSet } from './bootset.ts';
 import { extractVmlinux } from './bzimage.ts';
 import { sha256, sourceDigest } from './digest.ts';
 import {
+  type AnyBootDocument,
   BOOT_FILES,
   BOOT_SET_SCHEMA,
   type BootDocument,
@@ -89,17 +90,24 @@ export async function buildBootSet(
       return { set: there, built: false };
     }
   }
-  // The archive keeps no old kernels: a pin without its package is worth nothing.
-  const kept = pinned !== undefined && (await isCached(cache, pinned));
-  const kernel = kept ? pinned : await resolveKernelPackage();
+  const kernel = await availableKernel(cache, pinned);
   const set = await build(options, cache, inputs, kernel, firmware);
   await pinKernelPackage(cache, kernel);
   await writeFile(stamp, stampText(inputs, kernel, set.id));
   return { set, built: true };
 }
 
+/** The archive keeps no old kernels: a pin without its package is worth nothing. */
+export async function availableKernel(
+  cache: string,
+  pinned: KernelPackage | undefined,
+): Promise<KernelPackage> {
+  const kept = pinned !== undefined && (await isCached(cache, pinned));
+  return kept ? pinned : await resolveKernelPackage();
+}
+
 /** What builds that were killed left behind; a build takes minutes at most. */
-async function removeLeftovers(directory: string, prefix: string): Promise<void> {
+export async function removeLeftovers(directory: string, prefix: string): Promise<void> {
   const names = await readdir(directory).catch(() => []);
   for (const name of names.filter((entry) => entry.startsWith(prefix))) {
     const path = join(directory, name);
@@ -109,17 +117,23 @@ async function removeLeftovers(directory: string, prefix: string): Promise<void>
   }
 }
 
+/** What a set is made from, beside its kernel. */
 interface Inputs {
   readonly source: string;
   readonly go: string;
   readonly erofs: string;
+  /** `none` for a set that plain boxes alone boot from. */
   readonly firmware: string;
   readonly version: string;
   /** Of the code that builds. */
   readonly builder: string;
 }
 
-async function readInputs(root: string, erofs: string, firmware: Firmware): Promise<Inputs> {
+export async function readInputs(
+  root: string,
+  erofs: string,
+  firmware: Firmware | undefined,
+): Promise<Inputs> {
   const agent = join(root, 'native', 'agent');
   const [source, go, manifest, builder] = await Promise.all([
     sourceDigest(agent),
@@ -128,9 +142,13 @@ async function readInputs(root: string, erofs: string, firmware: Firmware): Prom
     builderDigest(join(root, 'src', 'boot')),
   ]);
   const { version } = JSON.parse(manifest) as { version: string };
+  return { source, go, erofs, firmware: digestOfFirmware(firmware), version, builder };
+}
+
+function digestOfFirmware(firmware: Firmware | undefined): string {
+  if (firmware === undefined) return 'none';
   const { image, ...origin } = firmware;
-  const made = sha256(`${sha256(image)} ${JSON.stringify(origin)}`);
-  return { source, go, erofs, firmware: made, version, builder };
+  return sha256(`${sha256(image)} ${JSON.stringify(origin)}`);
 }
 
 async function builderDigest(directory: string): Promise<string> {
@@ -193,8 +211,8 @@ interface Userland {
   readonly initrd: Buffer;
 }
 
-async function makeUserland(
-  { root, step }: BuildOptions,
+export async function makeUserland(
+  { root, step }: Pick<BuildOptions, 'root' | 'step'>,
   from: {
     readonly profile: ModuleProfile;
     readonly tree: KernelTree;
@@ -214,6 +232,14 @@ async function makeUserland(
   return { agent, modules, initrd: makeInitrd(agent, modules, profile) };
 }
 
+/** What `boot.json` says of a userland. */
+export function describeUserland({ agent, modules }: Userland) {
+  return {
+    modules: modules.map(({ name, data }) => ({ name, ...artefact(data) })),
+    agent: artefact(agent),
+  };
+}
+
 function describe(
   files: Files,
   made: Readonly<Record<ModuleProfile, Userland>>,
@@ -221,10 +247,6 @@ function describe(
   kernel: BootDocument['kernel'],
   { source, platform, tools }: Firmware,
 ): BootDocument {
-  const userland = ({ agent, modules }: Userland) => ({
-    modules: modules.map(({ name, data }) => ({ name, ...artefact(data) })),
-    agent: artefact(agent),
-  });
   const { snp, simulated } = CONFIDENTIAL_COMMAND_LINES;
   const content: Omit<BootDocument, 'id'> = {
     schema: BOOT_SET_SCHEMA,
@@ -238,10 +260,10 @@ function describe(
     kernel,
     agent: { version: inputs.version, go: inputs.go, source: inputs.source },
     erofs: inputs.erofs,
-    plain: { commandLine: [...PLAIN_COMMAND_LINE], ...userland(made.plain) },
+    plain: { commandLine: [...PLAIN_COMMAND_LINE], ...describeUserland(made.plain) },
     confidential: {
       commandLines: { snp: [...snp], simulated: [...simulated] },
-      ...userland(made.confidential),
+      ...describeUserland(made.confidential),
       firmware: { source, platform, tools },
       vcpuType: VCPU_TYPE,
       policy: `0x${LAUNCH_POLICY.toString(16)}`,
@@ -254,12 +276,16 @@ function sha256Of(set: BootSet, name: BootFile): string {
   return new Map(filesOf(set.document)).get(name)?.sha256 ?? '';
 }
 
-function artefact(data: Buffer): { sha256: string; size: number } {
+export function artefact(data: Buffer): { sha256: string; size: number } {
   return { sha256: sha256(data), size: data.length };
 }
 
 /** Files carry the time 0, so that archives of two equal sets are equal too. */
-async function writeSet(directory: string, files: Files, document: BootDocument): Promise<void> {
+export async function writeSet(
+  directory: string,
+  files: Readonly<Record<string, Buffer>>,
+  document: AnyBootDocument,
+): Promise<void> {
   await mkdir(directory, { mode: 0o755 });
   const contents = { ...files, 'boot.json': documentText(document) };
   for (const [name, data] of Object.entries(contents)) {
@@ -270,7 +296,7 @@ async function writeSet(directory: string, files: Files, document: BootDocument)
 }
 
 /** An interruption between the two renames leaves no set, and the next build makes it again. */
-async function putInPlace(from: string, to: string): Promise<void> {
+export async function putInPlace(from: string, to: string): Promise<void> {
   const old = `${from}.old`;
   await rename(to, old).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;

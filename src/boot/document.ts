@@ -10,6 +10,7 @@ import { FirmwareSource, FirmwareTools } from './firmware-source.ts';
 import { KernelPackage } from './kernel-package.ts';
 
 export const BOOT_SET_SCHEMA = 'a3s-box/boot-set/v2';
+export const PLAIN_BOOT_SET_SCHEMA = 'a3s-box/boot-set/v1';
 
 /** Longest `boot.json`. */
 export const MAX_DOCUMENT = 1024 * 1024;
@@ -82,9 +83,9 @@ export const BootDocument = z.strictObject({
 });
 export type BootDocument = z.infer<typeof BootDocument>;
 
-/** Of boxes that were created before there were confidential ones. */
-const BootDocumentV1 = z.strictObject({
-  schema: z.literal('a3s-box/boot-set/v1'),
+/** Of a set that plain boxes alone boot from: it needs no firmware. */
+export const PlainBootDocument = z.strictObject({
+  schema: z.literal(PLAIN_BOOT_SET_SCHEMA),
   id: digest,
   profile: z.literal('plain'),
   files: z.strictObject({ vmlinux: Artefact, bzImage: Artefact, initrd: Artefact }),
@@ -94,9 +95,10 @@ const BootDocumentV1 = z.strictObject({
   modules: Modules,
   erofs: line,
 });
+export type PlainBootDocument = z.infer<typeof PlainBootDocument>;
 
-/** A document of this version, or of an older one that boxes may still pin. */
-export const AnyBootDocument = z.discriminatedUnion('schema', [BootDocument, BootDocumentV1]);
+/** Either of them. */
+export const AnyBootDocument = z.discriminatedUnion('schema', [BootDocument, PlainBootDocument]);
 export type AnyBootDocument = z.infer<typeof AnyBootDocument>;
 
 /** `boot.json` itself: one document, one text. */
