@@ -45,6 +45,11 @@ export function parseReference(text: string): Reference {
   );
 }
 
+/** Whether a text is the name of an image. */
+export function isReference(text: string): boolean {
+  return typeof read(text) !== 'string';
+}
+
 /** The same name with `latest` where it has neither tag nor digest. */
 export function withDefaultTag(reference: Reference): Reference {
   if (reference.tag !== undefined || reference.digest !== undefined) return reference;

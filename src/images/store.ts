@@ -51,6 +51,7 @@ import { Pins } from './pins.ts';
 import { hostPlatform, type Platform } from './platform.ts';
 import { pruneImages } from './prune/prune-images.ts';
 import type { PruneOptions, PruneResult } from './prune/prune-options.ts';
+import { isReference } from './reference.ts';
 import { planRemoval, type RemoveOptions } from './remove.ts';
 import { noSuchImage, resolveImage } from './resolve.ts';
 import { saveImages } from './save/save-images.ts';
@@ -106,6 +107,8 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     blobPins: new Pins(),
     lock: new Semaphore(1),
   };
+  // A name that another version took, and this one refuses, could not even be removed.
+  parts.catalog.keepNames(isReference);
   await settle(parts);
   return new Store(parts);
 }

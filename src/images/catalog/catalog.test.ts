@@ -26,6 +26,26 @@ async function open(file: string) {
   return { database, store: await openImageStore({ directory, database, converter: convertHere }) };
 }
 
+describe('a home with a name that was taken before', () => {
+  it('keeps the image, which is known by its id and its other names', async () => {
+    const image = imageOf('app:1', 'a');
+    const { store, database } = await open('names.db');
+    const [{ id = '' } = {}] = await store.load(streamed(ociArchive([image])));
+    const { manifest } = database.prepare('SELECT manifest FROM image_names').get() as {
+      manifest: string;
+    };
+    database.prepare('INSERT INTO image_names VALUES (?, ?)').run('host:05000/x:1', manifest);
+    database
+      .prepare('INSERT INTO image_repo_digests VALUES (?, ?, ?)')
+      .run('host:05000/x', manifest, manifest);
+    await expect(store.list()).rejects.toMatchObject({ code: 'invalid-reference' });
+    database.close();
+    const again = await open('names.db');
+    expect(await again.store.list()).toMatchObject([{ id, tags: ['app:1'], repoDigests: [] }]);
+    again.database.close();
+  });
+});
+
 describe('a home of the former schema', () => {
   it('keeps its images, names and disks', async () => {
     const [tagged, nameless] = [imageOf('app:1', 'a'), imageOf('app:2', 'b')];

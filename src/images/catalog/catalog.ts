@@ -269,6 +269,19 @@ export class Catalog {
     })();
   }
 
+  /** Removes the names and repositories that are none; their images are known by their ids. */
+  keepNames(isName: (text: string) => boolean): void {
+    const names = this.#column('SELECT name FROM image_names');
+    const digests = this.#all('SELECT repository, digest FROM image_repo_digests').map((row) =>
+      readRow(RepoDigest, row),
+    );
+    this.remove(
+      names.filter((name) => !isName(name)),
+      digests.filter(({ repository }) => !isName(repository)),
+      undefined,
+    );
+  }
+
   #run(sql: string, ...values: readonly Value[]): void {
     this.#database.prepare(sql).run(...values);
   }
