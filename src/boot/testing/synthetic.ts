@@ -78,6 +78,7 @@ export function syntheticFirmware(): Firmware {
       original: { name: 'edk2_1.orig.tar.xz', ...tarball },
       debian: { name: 'edk2_1-1.debian.tar.xz', ...tarball },
     },
+    platform: 'cd'.repeat(32),
     tools: { gcc: 'gcc 14' },
   };
 }
