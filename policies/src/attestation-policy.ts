@@ -9,6 +9,7 @@
  */
 import * as z from 'zod/mini';
 import { untrustedIdBlock } from './id-block-trust.ts';
+import { VULNERABLE_CHIPS } from './known-vulnerable.ts';
 import { plainCopy } from './plain-copy.ts';
 import { PolicyError } from './policy-error.ts';
 import { problemsOf } from './policy-problems.ts';
@@ -27,6 +28,7 @@ import {
   nonZeroHex,
   oneOf,
   unsigned64,
+  vulnerableDigest,
 } from './policy-values.ts';
 import type { SnpPolicy } from './snp-policy.ts';
 import { TCB_MINIMUMS } from './tcb-minimums.ts';
@@ -111,6 +113,7 @@ const document = closed({
   allowMaskedChip: flag(false),
   chipAllow: z.optional(list(chipId, MAX_CHIPS)),
   chipDeny: z._default(list(chipId, MAX_CHIPS), []),
+  allowKnownVulnerable: z._default(list(vulnerableDigest), []),
   measurements: z._default(list(hex(48)), []),
   idKeyDigests: z.optional(list(nonZeroHex(48))),
   authorKeyDigests: z.optional(list(nonZeroHex(48))),
@@ -142,7 +145,17 @@ export function parseAttestationPolicy(input: unknown): SnpPolicy {
     throw new PolicyError('policy-invalid', problemsOf(own ?? input, issues));
   }
   const { schema: _, ...policy } = result.data;
-  return deepFreeze(markValidated<SnpPolicy>(policy));
+  return deepFreeze(markValidated<SnpPolicy>({ ...policy, chipDeny: deniedChips(policy) }));
+}
+
+/** Beside those that a policy denies, every chip whose keys are out, unless it is allowed by name. */
+function deniedChips(
+  policy: Pick<SnpPolicy, 'chipDeny' | 'allowKnownVulnerable'>,
+): readonly string[] {
+  const all = [...new Set([...policy.chipDeny, ...VULNERABLE_CHIPS])];
+  const allowed = (chip: string) =>
+    VULNERABLE_CHIPS.includes(chip) && policy.allowKnownVulnerable.includes(chip);
+  return all.filter((chip) => !allowed(chip));
 }
 
 function deepFreeze<Value extends object>(value: Value): Value {

@@ -13,6 +13,7 @@ it('exports these names and no other', () => {
     'BoxSpec',
     'Confinement',
     'HOST_PERMISSIONS',
+    'KNOWN_VULNERABLE_SCHEMA',
     'LAUNCH_SPEC_SCHEMA',
     'LaunchSpec',
     'LaunchSpecError',
@@ -23,6 +24,7 @@ it('exports these names and no other', () => {
     'canonicalJson',
     'differingFields',
     'launchSpecText',
+    'parseKnownVulnerable',
     'parseLaunchSpec',
   ]);
   expect(Object.keys(policy).sort()).toEqual([

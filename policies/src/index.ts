@@ -15,5 +15,6 @@ export {
   launchSpecText,
   MAX_LAUNCH_SPEC,
 } from './launch-spec.ts';
+export { KNOWN_VULNERABLE_SCHEMA, parseKnownVulnerable } from './parse-known-vulnerable.ts';
 export { LaunchSpecError, parseLaunchSpec } from './parse-launch-spec.ts';
 export { differingFields, type SpecDifference } from './spec-differences.ts';

@@ -114,6 +114,14 @@ export const chipId = converted(
     nonZero(readHex(value, TURIN_CHIP_ID))?.padEnd(CHIP_ID * 2, '0'),
 );
 
+const VULNERABLE_SIZES: readonly number[] = [32, 48, CHIP_ID];
+
+/** What the list of what is known to be vulnerable has: digests of firmware and launches, chips. */
+export const vulnerableDigest = converted(
+  'the SHA-256 of a firmware, a launch digest or a CHIP_ID: 64, 96 or 128 hexadecimal digits',
+  (value) => VULNERABLE_SIZES.map((size) => readHex(value, size)).find((hex) => hex !== undefined),
+);
+
 /** An unsigned number of 64 bits, from an integer, its digits, or `0x` and hexadecimal digits. */
 export const unsigned64 = converted(
   'an integer of 64 bits, from 0, or one in hexadecimal such as 0x1f',

@@ -87,8 +87,16 @@ export interface SnpPolicy {
   readonly allowMaskedChip: boolean;
   /** The chips that are taken, 64 bytes each; left out, all are. */
   readonly chipAllow?: readonly string[] | undefined;
-  /** Chips that are never taken. [none] */
+  /**
+   * Chips that are never taken. A policy adds to those of the list of what is known to be
+   * vulnerable, which are always in it. [those of the list]
+   */
   readonly chipDeny: readonly string[];
+  /**
+   * Exceptions from the list of what is known to be vulnerable, by their exact digests: launch
+   * digests, firmware (SHA-256 of the file, or the digest of its pages) or chips. [none]
+   */
+  readonly allowKnownVulnerable: readonly string[];
   /** Launch digests; may be empty where {@link idKeyDigests} says who is trusted to choose. [none] */
   readonly measurements: readonly string[];
   /** SHA-384 of the keys that may sign an ID block; left out, it is not looked at. */
