@@ -6,6 +6,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { toHex } from '../../attestation/src/hex.ts';
 import { signIdBlock } from '../../attestation/src/measure/id-sign.ts';
+import { measureOvmf } from '../../attestation/src/measure/measure.ts';
+import { affectedLaunch } from '../../attestation/src/measure/testing/affected-launch.ts';
 import { bad, type Case, MEASUREMENT, one, type Policy } from './appraisal-case.ts';
 import { type EvidenceOptions, LAUNCH } from './processor.ts';
 
@@ -35,6 +37,27 @@ function identified(): { readonly evidence: EvidenceOptions; readonly policy: Po
     },
   };
 }
+
+/** A launch with the firmware of A3S-2026-0001. */
+const AFFECTED = affectedLaunch('simulated', 2);
+const AFFECTED_DIGEST = measureOvmf(AFFECTED).digest;
+
+export const KNOWN_VULNERABLE: readonly Case[] = [
+  one(
+    'known-vulnerable',
+    ['known-vulnerable'],
+    'The firmware of A3S-2026-0001, by a digest that the policy names.',
+    { launch: { inputs: AFFECTED } },
+    { measurements: [AFFECTED_DIGEST] },
+  ),
+  one(
+    'known-vulnerable-allowed',
+    'accepted',
+    'The policy names the exception.',
+    { launch: { inputs: AFFECTED } },
+    { measurements: [AFFECTED_DIGEST], allowKnownVulnerable: [AFFECTED_DIGEST] },
+  ),
+];
 
 const FAMILY = 'fa'.repeat(16);
 const IMAGE = '1a'.repeat(16);

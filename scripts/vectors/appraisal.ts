@@ -6,7 +6,7 @@
 import { bad, type Case, NO_CRL, one, POLICY } from './appraisal-case.ts';
 import { FIRMWARE, PLATFORM } from './appraisal-firmware.ts';
 import { GUEST, PROCESSORS } from './appraisal-guest.ts';
-import { identityCases } from './appraisal-identity.ts';
+import { identityCases, KNOWN_VULNERABLE } from './appraisal-identity.ts';
 import { BINDING, REVOCATION, SIGNER } from './appraisal-signer.ts';
 import { type EvidenceVector, NOW } from './format.ts';
 import { evidenceOf, processor, REPORT_DATA } from './processor.ts';
@@ -66,6 +66,7 @@ export function appraisalVectors(): EvidenceVector[] {
     identityCases(),
     BINDING,
     REVOCATION,
+    KNOWN_VULNERABLE,
     MANY,
   ].flat();
   return cases.map(({ name, comment, evidence, policy, appraise, over }) => ({

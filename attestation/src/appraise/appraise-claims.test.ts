@@ -1,4 +1,5 @@
 import { parseAttestationPolicy, STRICT_POLICY } from '@a3s-box/policies/attestation-policy';
+import { KNOWN_VULNERABLE } from '@a3s-box/policies/known-vulnerable';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -63,6 +64,7 @@ const WORST: Specimen = {
     revocation: MILAN.revocation && { ...MILAN.revocation, obtainedAt: '2020-01-01T00:00:00Z' },
     launchMitVector: 0n,
     currentMitVector: 0n,
+    measurement: KNOWN_VULNERABLE.entries.find(({ kind }) => kind === 'launch')?.digest ?? '',
   },
   policy: DEMANDING,
   expected: {},

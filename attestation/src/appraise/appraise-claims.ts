@@ -16,6 +16,7 @@ import type { Rule, Subject } from './judgement.ts';
 import * as platform from './platform-rules.ts';
 import * as revocation from './revocation-rules.ts';
 import * as signer from './signer-rules.ts';
+import * as vulnerable from './vulnerable-rules.ts';
 
 export type { Appraisal, AppraisalCheck, AppraisalCode } from './checks.ts';
 
@@ -70,6 +71,7 @@ const RULES: Readonly<Record<AppraisalCode, Rule>> = {
   'crl-required': revocation.crlRequired,
   'crl-age': revocation.crlAge,
   'crl-number': revocation.crlNumber,
+  'known-vulnerable': vulnerable.knownVulnerable,
 };
 
 const CODES = Object.keys(RULES) as AppraisalCode[];

@@ -52,6 +52,7 @@ export const APPRAISAL_CHECKS = {
   'crl-required': 'the revocation list was looked at',
   'crl-age': 'the revocation list was got lately',
   'crl-number': 'the revocation list is not older than one that is known',
+  'known-vulnerable': 'the launch digest is not one that is known to be vulnerable',
 } as const;
 
 /** A stable code, one for each check. */

@@ -125,7 +125,7 @@ describe('chip-deny', () => {
     const specimen = { base: MASKED, policy: { ...VLEK, ...policy } };
     expect(checkOf('chip-deny', specimen)).toEqual({
       verdict: 'failed',
-      expected: 'a chip that is told, and none of 1 denied',
+      expected: 'a chip that is told, and none of 2 denied',
       actual: 'masked',
     });
   });

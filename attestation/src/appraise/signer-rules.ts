@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { VULNERABLE_CHIPS } from '@a3s-box/policies/known-vulnerable';
 import type { Claims } from '../verify/claims.ts';
 import { demand, NOT_ASKED, oneOf, type Rule, skip } from './judgement.ts';
 
@@ -55,8 +56,14 @@ export const chipAllow: Rule = ({ claims, policy }) => {
   );
 };
 
+/**
+ * A policy that denies a chip of its own wants to know the chip. Of those that every policy denies,
+ * none has a VLEK: a report under one that tells no chip is for `chip-masked` to refuse.
+ */
 export const chipDeny: Rule = ({ claims, policy }) => {
   const ids = chipIds(claims);
+  const own = policy.chipDeny.some((chip) => !VULNERABLE_CHIPS.includes(chip));
+  if (!own && ids.length === 0) return skip('any: the report tells no chip', chips(ids));
   if (policy.chipDeny.length === 0) return skip(NOT_ASKED, chips(ids));
   const denied = new Set(policy.chipDeny);
   return demand(

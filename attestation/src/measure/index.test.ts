@@ -43,5 +43,6 @@ it('exports what it promises, and nothing else', () => {
     'verifyIdBlock',
     'vmsaPage',
     'vmsaProfile',
+    'vulnerableLaunch',
   ]);
 });

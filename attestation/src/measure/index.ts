@@ -38,6 +38,7 @@ export {
   kernelHashesPage,
   kernelHashTable,
 } from './kernel-hashes.ts';
+export { vulnerableLaunch } from './known-vulnerable.ts';
 export { type KrunInputs, type KrunMeasurement, measureKrun } from './krun.ts';
 export {
   type BlankPageType,

@@ -52,7 +52,8 @@ export function knownInputs(known: KnownDigest): LaunchInputs {
   };
 }
 
-const MILAN_SECTIONS: readonly OvmfSection[] = [
+/** Of Debian's build too. */
+export const MILAN_SECTIONS: readonly OvmfSection[] = [
   ...AMD_SEV_SECTIONS.slice(0, 5),
   // This build measures the kernel's hashes last.
   { gpa: 0x811000, size: 0xf000, type: 'sec-mem' },

@@ -1,0 +1,94 @@
+import { KNOWN_VULNERABLE } from '@a3s-box/policies/known-vulnerable';
+import { describe, expect, it } from 'vitest';
+import { checkOf, failuresOf, MASKED, MEASUREMENT } from './testing/specimen.ts';
+
+const LISTED = KNOWN_VULNERABLE.entries.filter(({ kind }) => kind === 'launch');
+const [{ digest: LAUNCH } = { digest: '' }] = LISTED;
+const specimen = (policy: object = {}) => ({
+  claims: { measurement: LAUNCH },
+  policy: { measurements: [LAUNCH], ...policy },
+});
+
+describe('known-vulnerable', () => {
+  it('passes a launch digest that is not listed, and says of which day the list is', () => {
+    expect(checkOf('known-vulnerable')).toEqual({
+      verdict: 'passed',
+      expected: `a launch digest that is not on the list of ${KNOWN_VULNERABLE.date}`,
+      actual: MEASUREMENT,
+    });
+  });
+
+  it('fails each that is listed, though the policy names it', () => {
+    for (const { digest } of LISTED) {
+      const claims = { measurement: digest };
+      expect(failuresOf({ claims, policy: { measurements: [digest] } })).toEqual([
+        'known-vulnerable',
+      ]);
+    }
+  });
+
+  it('says which advisory it is, and why', () => {
+    expect(checkOf('known-vulnerable', specimen())?.actual).toMatch(
+      /^[0-9a-f]{96}, by A3S-2026-0001: the firmware starts a program of the host/,
+    );
+  });
+
+  it('fails it where the policy goes by the ID key alone', () => {
+    const key = '1d'.repeat(48);
+    const policy = { measurements: [], idKeyDigests: [key] };
+    const claims = { measurement: LAUNCH, idKeyDigest: key };
+    expect(failuresOf({ claims, policy })).toEqual(['known-vulnerable']);
+  });
+
+  it('is skipped for the digest that the policy allows by name, and for no other', () => {
+    const allowed = specimen({ allowKnownVulnerable: [LAUNCH] });
+    expect(failuresOf(allowed)).toEqual([]);
+    expect(checkOf('known-vulnerable', allowed)).toMatchObject({
+      verdict: 'skipped',
+      expected: expect.stringContaining('the policy allows this digest'),
+      actual: expect.stringContaining('A3S-2026-0001'),
+    });
+    const others = LISTED.slice(1).map(({ digest }) => digest);
+    const firmware = KNOWN_VULNERABLE.entries[0]?.digest;
+    for (const allowKnownVulnerable of [others, [firmware]]) {
+      expect(failuresOf(specimen({ allowKnownVulnerable }))).toEqual(['known-vulnerable']);
+    }
+  });
+});
+
+describe('chip-deny', () => {
+  const [CHIP = ''] = KNOWN_VULNERABLE.entries
+    .filter(({ kind }) => kind === 'chip')
+    .map(({ digest }) => digest);
+  const claims = { chipId: CHIP };
+  const endorsement = { ...MASKED.endorsement, kind: 'VCEK' as const, hwid: CHIP, cspId: null };
+
+  it('fails the chip whose keys are out, whatever the policy denies', () => {
+    expect(failuresOf({ claims })).toEqual(['chip-deny']);
+    expect(failuresOf({ claims, policy: { chipDeny: [] } })).toEqual(['chip-deny']);
+    expect(failuresOf({ claims, policy: { chipAllow: [CHIP] } })).toContain('chip-deny');
+  });
+
+  it('knows it by its VCEK where it masks itself', () => {
+    const masked = { chipId: '00'.repeat(64), chipMasked: true, endorsement };
+    expect(failuresOf({ claims: masked, policy: { allowMaskedChip: true } })).toEqual([
+      'chip-deny',
+    ]);
+  });
+
+  it('is skipped for it where the policy allows it by name', () => {
+    const policy = { allowKnownVulnerable: [CHIP] };
+    const told = { claims: { ...claims, endorsement: { ...endorsement, productName: 'Milan' } } };
+    expect(checkOf('chip-deny', { ...told, policy })?.verdict).toBe('skipped');
+  });
+
+  it('refuses no VLEK for the list alone: it is of no chip', () => {
+    const policy = {
+      signingKeys: ['VLEK'],
+      cspIds: ['CN=cc-us-east-2.amazonaws.com'],
+      allowMaskedChip: true,
+    };
+    expect(failuresOf({ base: MASKED, policy })).toEqual([]);
+    expect(checkOf('chip-deny', { base: MASKED, policy })?.verdict).toBe('skipped');
+  });
+});
