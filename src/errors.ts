@@ -25,6 +25,7 @@ export const ERROR_STATUS = {
   'registry-denied': 403,
   'image-untrusted': 403,
   'host-not-permitted': 403,
+  'known-vulnerable': 403,
   'no-such-image': 404,
   'not-in-registry': 404,
   'no-such-policy': 404,

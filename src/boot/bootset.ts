@@ -42,6 +42,8 @@ export interface BootSet {
 export interface ConfidentialBoot {
   /** OVMF, which checks the rest against the hashes that were measured. */
   readonly firmwarePath: string;
+  /** SHA-256 of it. */
+  readonly firmwareDigest: string;
   /** A bzImage: firmware starts no ELF kernel. */
   readonly kernelPath: string;
   readonly initrdPath: string;
@@ -91,6 +93,7 @@ function confidentialBoot(
   const { commandLines, vcpuType, policy } = document.confidential;
   return {
     firmwarePath: join(directory, 'OVMF.fd'),
+    firmwareDigest: document.files['OVMF.fd'].sha256,
     kernelPath: join(directory, 'bzImage'),
     initrdPath: join(directory, 'initrd-confidential'),
     commandLines,

@@ -17,3 +17,4 @@ export {
   listBootSets,
 } from './sets.ts';
 export { signBootSet } from './sign.ts';
+export { verifyBootSet } from './verify.ts';

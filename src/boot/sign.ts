@@ -9,6 +9,7 @@ import { type LaunchInputs, measureOvmf, signIdBlock } from '@a3s-box/attestatio
 import { A3sError } from '../errors.ts';
 import type { BootSet } from './bootset.ts';
 import { sha256 } from './digest.ts';
+import { refuseVulnerable } from './vulnerable.ts';
 
 export interface SignRequest {
   readonly set: BootSet;
@@ -58,10 +59,12 @@ export async function launchInputs(
   };
 }
 
-/** Throws `key-invalid` for keys that ID blocks do not take. */
+/** Throws `key-invalid` for keys that ID blocks do not take, `known-vulnerable` for a set that nobody should trust. */
 export async function signBootSet(request: SignRequest): Promise<SignedBootSet> {
   const { set, tee, cpus, idKey, authorKey, guestSvn, familyId, imageId } = request;
   for (const key of [idKey, authorKey]) requireP384(key);
+  if (set.confidential !== undefined)
+    refuseVulnerable(`sign the boot set ${set.id}`, set.confidential);
   const { digest } = measureOvmf(await launchInputs(set, tee, cpus));
   const launchDigest = Uint8Array.from(Buffer.from(digest, 'hex'));
   const policy = set.confidential?.policy ?? 0n;

@@ -6,6 +6,9 @@
  */
 import type { LaunchRecord } from '@a3s-box/attestation/measure';
 import { ATTESTATION_POLICY_SCHEMA } from '@a3s-box/policies/attestation-policy';
+import { findVulnerable } from '@a3s-box/policies/known-vulnerable';
+import type { ConfidentialBoot } from '../../boot/bootset.ts';
+import { knownVulnerable } from '../../boot/vulnerable.ts';
 import { A3sError } from '../../errors.ts';
 import { checkSpec } from '../check-spec.ts';
 import type { CreateRequest } from '../create-request.ts';
@@ -33,10 +36,14 @@ export interface Measured {
   readonly guestPolicy: string;
 }
 
-/** @throws A3sError as `createBox` does for the same request, but for what depends on this host */
+/**
+ * @param allowKnownVulnerable digests that a policy excepts from the list of what is known to be vulnerable
+ * @throws A3sError as `createBox` does for the same request, but for what depends on this host
+ */
 export async function measureBox(
   rt: Pick<Runtime, 'boot' | 'images'>,
   request: CreateRequest,
+  allowKnownVulnerable: readonly string[] = [],
 ): Promise<Measured> {
   const asked = request.confidential;
   if (asked === undefined) {
@@ -49,11 +56,14 @@ export async function measureBox(
   const hostname = request.hostname ?? DEFAULT_HOSTNAME;
   checkSpec({ ...planBox(request, image), hostname }, image.config);
   const bootSet = await rt.boot.current(asked.bootSet);
-  const { confidential } = await planConfidential(rt, { request, asked, image, bootSet });
+  const { confidential } = await planConfidential(rt, {
+    ...{ request, asked, image, bootSet, allowKnownVulnerable },
+  });
   if (confidential === undefined) throw new TypeError('what was planned is confidential');
-  const boot = await confidentialBoot(rt, bootSet);
+  const boot = await confidentialBoot(rt, bootSet, allowKnownVulnerable);
   const { tee, specDigest, launchSpec } = confidential;
   const launch = await launchRecordFor(boot, { tee, cpus: machineCpus(askedCpus(request)) });
+  const exception = exceptionFor(launch.digest, boot, allowKnownVulnerable);
   return {
     measurement: launch.digest,
     hostData: specDigest,
@@ -65,10 +75,25 @@ export async function measureBox(
       measurements: [launch.digest],
       hostData: specDigest,
       vmpl: 0,
+      ...exception,
       // Nobody revokes simulated keys.
       ...(tee === 'simulated' ? { crl: { required: false } } : {}),
     },
     bootSet,
     guestPolicy: `0x${boot.policy.toString(16)}`,
   };
+}
+
+/** What the policy has to except for a launch that is on the list; the digest of its firmware decides for it. */
+function exceptionFor(
+  digest: string,
+  { firmwareDigest }: ConfidentialBoot,
+  allowed: readonly string[],
+): { allowKnownVulnerable?: readonly string[] } {
+  const entry = findVulnerable('launch', digest);
+  if (entry === undefined) return {};
+  if (![digest, firmwareDigest].some((one) => allowed.includes(one))) {
+    throw knownVulnerable('measure the box', entry);
+  }
+  return { allowKnownVulnerable: [digest] };
 }

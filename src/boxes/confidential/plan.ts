@@ -5,6 +5,7 @@
  */
 import { parseIdAuth, parseIdBlock } from '@a3s-box/attestation/measure';
 import type { ConfidentialBoot } from '../../boot/bootset.ts';
+import { refuseVulnerable } from '../../boot/vulnerable.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { BoxDefinition } from '../box.ts';
@@ -23,17 +24,19 @@ export interface Plan {
   readonly asked: ConfidentialRequest;
   readonly image: Image;
   readonly bootSet: string;
+  /** Digests that a policy excepts from the list of what is known to be vulnerable. */
+  readonly allowKnownVulnerable?: readonly string[];
 }
 
 /** @throws A3sError for what does not fit: the box, its keys, the image's layers, the boot set, the ID block */
 export async function planConfidential(
   rt: Pick<Runtime, 'boot' | 'images'>,
-  { request, asked, image, bootSet }: Plan,
+  { request, asked, image, bootSet, allowKnownVulnerable }: Plan,
 ): Promise<Pick<BoxDefinition, 'hostname' | 'stopSignal' | 'confidential'>> {
   const planned = planBox(request, image);
   const hostname = request.hostname ?? DEFAULT_HOSTNAME;
   const stopSignal = signalName(planned.stopSignal);
-  const boot = await confidentialBoot(rt, bootSet);
+  const boot = await confidentialBoot(rt, bootSet, allowKnownVulnerable);
   const layers = await rt.images.verityLayers(image);
   const { spec, text, digest } = launchSpecOf(
     { ...planned, hostname, stopSignal },
@@ -63,13 +66,20 @@ export async function planConfidential(
   };
 }
 
-/** @throws A3sError `boot-set-missing`: also for a set that has nothing for confidential boxes */
+/**
+ * @param allowed digests that are excepted from the list of what is known to be vulnerable
+ * @throws A3sError `boot-set-missing`: also for a set that has nothing for confidential boxes; `known-vulnerable`
+ */
 export async function confidentialBoot(
   rt: Pick<Runtime, 'boot'>,
   bootSet: string,
+  allowed: readonly string[] = [],
 ): Promise<ConfidentialBoot> {
   const { confidential } = await rt.boot.open(bootSet);
-  if (confidential !== undefined) return confidential;
+  if (confidential !== undefined) {
+    refuseVulnerable(`use the boot set ${bootSet.slice(0, 12)}`, confidential, allowed);
+    return confidential;
+  }
   throw new A3sError(
     'boot-set-missing',
     `Cannot boot: the boot set ${bootSet.slice(0, 12)} has nothing that confidential boxes boot from`,

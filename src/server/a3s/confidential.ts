@@ -22,6 +22,8 @@ import { type Route, route, streamRoute } from '../route.ts';
 const access = 'owner';
 
 const digits = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
+/** Digests that a policy excepts from the list of what is known to be vulnerable. */
+const digestList = z.string().regex(/^[0-9a-f]{64,128}(,[0-9a-f]{64,128}){0,63}$/);
 const document = z.record(z.string(), z.unknown());
 
 /** As the verifier's own nonces are: 32 to 64 bytes. */
@@ -117,12 +119,16 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
   route('POST', '/a3s/v1/measure', {
     access,
     summary: 'What a confidential box would be, from the body of its create request; makes nothing',
-    query: query({ platform: z.string().max(64).optional() }),
+    query: query({
+      platform: z.string().max(64).optional(),
+      allowKnownVulnerable: digestList.optional(),
+    }),
     body: z.looseObject({ Image: z.string(), Confidential }),
     answers: { 200: Measured },
     handler: async ({ rt, query, body }) => {
       checkPlatform(query.platform, rt.host.architecture);
-      return json(await measureBox(rt, parseCreate(undefined, body)));
+      const allowed = query.allowKnownVulnerable?.split(',');
+      return json(await measureBox(rt, parseCreate(undefined, body), allowed));
     },
   }),
 ];

@@ -1,0 +1,120 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KNOWN_VULNERABLE } from '@a3s-box/policies/known-vulnerable';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ovmfImage } from '../../cli/fake/ovmf-image.ts';
+import { TestHome } from '../testing/home.ts';
+import { allowConfidential } from '../testing/trust.ts';
+
+/** A launch digest that is on the list too: those of the tests' small files are on none. */
+const more = vi.hoisted(() => ({ launch: '' }));
+vi.mock('@a3s-box/policies/known-vulnerable', async (original) => {
+  const list = await original<typeof import('@a3s-box/policies/known-vulnerable')>();
+  const [entry] = list.KNOWN_VULNERABLE.entries;
+  return {
+    ...list,
+    findVulnerable: (...[kind, digest]: Parameters<typeof list.findVulnerable>) =>
+      kind === 'launch' && digest === more.launch
+        ? { ...entry, kind, digest }
+        : list.findVulnerable(kind, digest),
+  };
+});
+
+const FIRMWARE = KNOWN_VULNERABLE.entries.find(({ kind }) => kind === 'firmware')?.digest ?? '';
+const SOUND = 'ab'.repeat(32);
+
+const home = new TestHome();
+const files = mkdtempSync(join(tmpdir(), 'a3s-vulnerable-'));
+
+beforeAll(async () => {
+  home.trust.rules = [allowConfidential('**')];
+  bootFrom(SOUND);
+  await home.start();
+});
+beforeEach(() => {
+  more.launch = '';
+  bootFrom(SOUND);
+});
+afterAll(async () => {
+  await home.remove();
+  rmSync(files, { recursive: true });
+});
+
+/** A boot set whose `boot.json` says this of its firmware. */
+function bootFrom(firmwareDigest: string): void {
+  const paths = { firmwarePath: 'OVMF.fd', kernelPath: 'bzImage', initrdPath: 'initrd' };
+  const [firmwarePath = '', kernelPath = '', initrdPath = ''] = Object.values(paths).map((name) => {
+    const path = join(files, name);
+    writeFileSync(path, name === 'OVMF.fd' ? ovmfImage() : name);
+    return path;
+  });
+  const { confidential } = home.boot;
+  if (confidential === undefined) throw new Error('the set has nothing for confidential boxes');
+  home.boot = {
+    ...home.boot,
+    confidential: { ...confidential, firmwarePath, firmwareDigest, kernelPath, initrdPath },
+  };
+}
+
+const BODY = {
+  Image: 'busybox',
+  Cmd: ['sleep', 'infinity'],
+  Confidential: { Tee: 'simulate' },
+};
+const REFUSED = {
+  status: 403,
+  body: {
+    code: 'known-vulnerable',
+    message: expect.stringContaining(`the firmware ${FIRMWARE} is known to be vulnerable`),
+  },
+};
+
+describe('a boot set that is known to be vulnerable', () => {
+  it('is what no confidential box is created from', async () => {
+    bootFrom(FIRMWARE);
+    const before = home.runtime.store.list().length;
+    expect(await home.call('POST', '/containers/create', BODY)).toMatchObject(REFUSED);
+    expect(home.runtime.store.list()).toHaveLength(before);
+  });
+
+  it('is what no confidential box starts from that has pinned it', async () => {
+    const id = await home.create(BODY.Cmd, { Confidential: BODY.Confidential });
+    bootFrom(FIRMWARE);
+    expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject(REFUSED);
+    bootFrom(SOUND);
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  });
+
+  it('does not keep plain boxes from starting', async () => {
+    bootFrom(FIRMWARE);
+    const id = await home.create(BODY.Cmd);
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  });
+
+  it('is measured for a policy alone that excepts exactly its firmware', async () => {
+    bootFrom(FIRMWARE);
+    const ask = (query: string) => home.call('POST', `/a3s/v1/measure${query}`, BODY);
+    expect(await ask('')).toMatchObject(REFUSED);
+    const others = [SOUND, 'cd'.repeat(48)].join(',');
+    expect(await ask(`?allowKnownVulnerable=${others}`)).toMatchObject(REFUSED);
+    expect(await ask(`?allowKnownVulnerable=${SOUND},${FIRMWARE}`)).toMatchObject({ status: 200 });
+    expect((await ask('?allowKnownVulnerable=all')).status).toBe(400);
+    expect((await ask('?allowKnownVulnerable=')).status).toBe(400);
+  });
+
+  it('is known by its launch digest too, which the policy of the box then excepts', async () => {
+    const ask = (query = '') => home.call('POST', `/a3s/v1/measure${query}`, BODY);
+    const { body } = await ask();
+    const { measurement, policy } = body as { measurement: string; policy: object };
+    expect(policy).not.toHaveProperty('allowKnownVulnerable');
+    more.launch = measurement;
+    expect(await ask()).toMatchObject({ status: 403, body: { code: 'known-vulnerable' } });
+    for (const allowed of [measurement, SOUND]) {
+      expect(await ask(`?allowKnownVulnerable=${allowed}`)).toMatchObject({
+        status: 200,
+        body: { policy: { allowKnownVulnerable: [measurement] } },
+      });
+    }
+  });
+});
