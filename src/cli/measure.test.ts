@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { canonicalJson } from '@a3s-box/policies';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
@@ -72,6 +72,30 @@ describe('measure', () => {
     expect(json).toMatchObject(ANSWER);
     const done = await a3s('measure --tee snp --format {{.Measurement}} img');
     expect(done.stdout).toBe(`${MEASUREMENT}\n`);
+  });
+
+  it('hands on what a policy excepts from the list of what is known to be vulnerable', async () => {
+    const json = { ...ANSWER, policy: { allowKnownVulnerable: [MEASUREMENT] } };
+    server.answers.set('POST /a3s/v1/measure', { json });
+    const digests = ['cd'.repeat(32), MEASUREMENT];
+    writeFileSync(join(directory, 'old.yaml'), `allowKnownVulnerable: [${digests.join(', ')}]\n`);
+    const flags = '--attestation-policy old.yaml --policy-out new.yaml';
+    expect(await a3s(`measure --tee snp ${flags} img`)).toMatchObject({ status: 0 });
+    const asked = server.called('POST /a3s/v1/measure');
+    expect(asked?.query.get('allowKnownVulnerable')).toBe(digests.join(','));
+    expect(read('new.yaml')).toContain('KNOWN TO BE VULNERABLE');
+    const policy = parseAttestationPolicy(readPolicyDocument(Buffer.from(read('new.yaml'))));
+    expect(policy.allowKnownVulnerable).toEqual([MEASUREMENT]);
+  });
+
+  it('says that a boot set is known to be vulnerable', async () => {
+    const json = { message: 'the firmware is known to be vulnerable', code: 'known-vulnerable' };
+    server.answers.set('POST /a3s/v1/measure', { status: 403, json });
+    const done = await a3s('measure --tee snp --policy-out r.yaml img');
+    expect(done).toMatchObject({ status: 1, stdout: '' });
+    expect(done.stderr).toContain('(known-vulnerable)');
+    expect(() => read('r.yaml')).toThrow('ENOENT');
+    expect(server.called('POST /a3s/v1/measure')?.query.has('allowKnownVulnerable')).toBe(false);
   });
 
   it('pulls an image that is missing, as run does', async () => {

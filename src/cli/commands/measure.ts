@@ -19,6 +19,8 @@ import { Template } from '../output/template.ts';
 import { checkOutputPath, writeOutput } from '../output-file.ts';
 import { interruptible } from '../session/interruptible.ts';
 import { NO_STREAMS } from '../values/streams.ts';
+import { exceptionsOf } from './attest/known-vulnerable.ts';
+import { loadLibrary } from './attest/load-library.ts';
 import { DOCUMENT_FORMAT_HELP } from './format-help.ts';
 
 export const measure: Command = {
@@ -30,6 +32,11 @@ export const measure: Command = {
   ].join('\n'),
   flags: byName([
     ...RUN_FLAGS.filter((flag) => flag !== FROM_SNAPSHOT_FLAG),
+    string(
+      'attestation-policy',
+      'Attestation policy that may except a boot set that is known to be vulnerable (allowKnownVulnerable)',
+      { value: 'file' },
+    ),
     string('format', DOCUMENT_FORMAT_HELP),
     string('launch-out', 'Write the launch, for attest explain --launch', { value: 'file' }),
     string('policy-out', 'Write the attestation policy', { value: 'file' }),
@@ -46,9 +53,10 @@ export const measure: Command = {
     const files = outputFiles(invocation);
     const format = flags.string('format') ?? '';
     const template = format === '' || format === 'json' ? undefined : new Template(format);
+    const allowed = await exceptions(invocation);
     const client = await context.connect();
     return interruptible(context, async (signal) => {
-      const answer = await ask(invocation, client, body, choice, signal);
+      const answer = await ask(invocation, client, body, { choice, allowed }, signal);
       const measurement = measurementOf(confidential, objectOf(answer));
       sayNotes(context, noteworthy(confidential));
       for (const { target, text } of files(measurement)) {
@@ -63,11 +71,19 @@ export const measure: Command = {
   },
 };
 
+/** Digests that a policy excepts; the library is loaded for such a policy alone. */
+async function exceptions({ context, flags }: Invocation): Promise<string | undefined> {
+  if (!flags.given('attestation-policy')) return undefined;
+  const library = await loadLibrary();
+  const digests = await exceptionsOf(context, flags, library, 'attestation-policy');
+  return digests.length === 0 ? undefined : digests.join(',');
+}
+
 async function ask(
   { context }: Invocation,
   client: Client,
   body: unknown,
-  choice: ImageChoice,
+  { choice, allowed }: { readonly choice: ImageChoice; readonly allowed: string | undefined },
   signal: AbortSignal,
 ): Promise<unknown> {
   // Nothing boots, so nothing is decided but what may be pulled.
@@ -75,7 +91,7 @@ async function ask(
   const call = {
     method: 'POST',
     path: '/a3s/v1/measure',
-    query: { platform: choice.platform },
+    query: { platform: choice.platform, allowKnownVulnerable: allowed },
     body,
     signal,
   } as const;
@@ -101,8 +117,13 @@ function measurementOf(confidential: Confidential, answer: JsonObject): Measurem
     });
   }
   const simulated = tee === 'simulated';
-  const policy = attestationPolicyText({ tee, measurement, hostData });
+  const excepted = exceptedBy(answer['policy']);
+  const policy = attestationPolicyText({ tee, measurement, hostData, excepted });
   return { tee, simulated, measurement, hostData, spec, launch, policy };
+}
+
+function exceptedBy(policy: unknown): boolean {
+  return isObject(policy) && policy['allowKnownVulnerable'] !== undefined;
 }
 
 function isJson(text: string): boolean {

@@ -10,9 +10,16 @@ export interface AcceptedBox {
   readonly measurement: string;
   /** 64 hexadecimal digits. */
   readonly hostData: string;
+  /** The launch digest is on the list of what is known to be vulnerable, and was allowed all the same. */
+  readonly excepted: boolean;
 }
 
-export function attestationPolicyText({ tee, measurement, hostData }: AcceptedBox): string {
+export function attestationPolicyText({
+  tee,
+  measurement,
+  hostData,
+  excepted,
+}: AcceptedBox): string {
   return [
     '# Accepts the confidential box that a3s-box measure computed, and no other.',
     ...(tee === 'simulated' ? SIMULATED : HARDWARE),
@@ -20,6 +27,7 @@ export function attestationPolicyText({ tee, measurement, hostData }: AcceptedBo
     '# Launch digest: firmware, kernel, initrd and command line of the boot set, number and model of the vCPUs.',
     'measurements:',
     `  - ${measurement}`,
+    ...(excepted ? ['', ...EXCEPTION, `  - ${measurement}`] : []),
     '',
     '# SHA-256 of the launch spec: image and layers, process, network, what the host may do, whose keys may inject secrets.',
     `hostData: ${hostData}`,
@@ -40,6 +48,11 @@ const SIMULATED = [
   '# SIMULATED: evidence that proves nothing to anybody, for development. Nothing from hardware passes.',
   SCHEMA,
   'tee: simulated',
+];
+
+const EXCEPTION = [
+  '# KNOWN TO BE VULNERABLE, and accepted all the same: the policy that the box was measured by says so.',
+  'allowKnownVulnerable:',
 ];
 
 const UNREVOKED = ['# Nobody revokes simulated keys.', 'crl:', '  required: false'];

@@ -91,5 +91,9 @@ export const boots: Group = {
       'Sign the ID block of a boot set',
       async () => (await import('../commands/boot/sign.ts')).signBoot,
     ),
+    verify: entry(
+      'Verify the files, the launch and the signature of a boot set',
+      async () => (await import('../commands/boot/verify.ts')).verifyBoot,
+    ),
   },
 };

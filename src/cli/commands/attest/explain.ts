@@ -12,8 +12,14 @@ import {
   explainHostData,
   type HostDataExplanation,
 } from './explain-host-data.ts';
+import {
+  describeVulnerableLaunches,
+  type VulnerableLaunch,
+  vulnerableOf,
+} from './explain-vulnerable.ts';
 import { describeExplanation } from './explanation-text.ts';
 import { failureOf, tellingPrograms } from './json-failure.ts';
+import { EXCEPTIONS_FLAG, exceptionsOf } from './known-vulnerable.ts';
 import { type LaunchDocument, readLaunch } from './launch-document.ts';
 import { MAX_OVMF, OVMF_FLAGS, ovmfLaunch } from './launch-flags.ts';
 import { type Library, loadLibrary, refusing } from './load-library.ts';
@@ -32,13 +38,15 @@ export const explain: Command = {
     'spec makes its HOST_DATA differ. --launch is the launch that was expected, as a3s-box measure --launch-out writes it;',
     'without it, flags say it, as for attest measure. What the host says with --record is believed only if it gives the',
     'actual values; without it, other launches are tried.',
-    'Exits with 0 if all is the expected one or explained, 1 if not, 2 for unusable input.',
+    'Exits with 0 if all is the expected one or explained, 1 if not or if either launch is known to be vulnerable and',
+    '--policy does not except it, 2 for unusable input.',
   ].join('\n'),
   flags: byName([
     string('actual', 'MEASUREMENT of the report, 96 hexadecimal digits', { value: 'hex' }),
     string('actual-host-data', 'HOST_DATA of the report, 64 hexadecimal digits', { value: 'hex' }),
     list('artefact', `What may have been launched instead: ${ARTEFACTS}`, { value: 'kind=value' }),
     ...OVMF_FLAGS,
+    EXCEPTIONS_FLAG,
     bool('json', 'Print a JSON document'),
     string('launch', 'Launch that was expected, of a3s-box measure --launch-out', {
       value: 'file',
@@ -64,20 +72,24 @@ export const explain: Command = {
     const digest = refusing(library, '', () =>
       library.explain(inputs, hex(actual), { record: claim?.record, artefacts }),
     );
+    const allowed = await exceptionsOf(context, flags, library);
+    const options = { record: claim?.record, artefacts };
     const explanation = {
       digest,
+      knownVulnerable: vulnerableOf(library, inputs, digest, options, allowed),
       hostData:
         hostData === undefined || spec === undefined
           ? undefined
           : explainHostData(library, spec, hex(hostData), claim?.spec),
     };
     context.stdout.write(flags.bool('json') ? documentOf(explanation) : describe(explanation));
-    return isExplained(explanation) ? 0 : 1;
+    return isExplained(explanation) && explanation.knownVulnerable.length === 0 ? 0 : 1;
   }, unexplained),
 };
 
 interface Explained {
   readonly digest: ReturnType<Library['explain']>;
+  readonly knownVulnerable: readonly VulnerableLaunch[];
   /** Undefined where it was not asked for. */
   readonly hostData: HostDataExplanation | undefined;
 }
@@ -88,13 +100,16 @@ function isExplained({ digest, hostData }: Explained): boolean {
 }
 
 function documentOf(explanation: Explained): string {
-  const { digest, hostData } = explanation;
-  return jsonText({ explained: isExplained(explanation), ...digest, hostData });
+  const { digest, hostData, knownVulnerable } = explanation;
+  const code = knownVulnerable.length === 0 ? {} : { code: 'known-vulnerable' };
+  const explained = isExplained(explanation);
+  return jsonText({ explained, ...code, ...digest, hostData, knownVulnerable });
 }
 
-function describe({ digest, hostData }: Explained): string {
+function describe({ digest, hostData, knownVulnerable }: Explained): string {
   const ofSpec = hostData === undefined ? '' : `\n${describeHostData(hostData)}`;
-  return `${describeExplanation(digest)}${ofSpec}`;
+  const vulnerable = describeVulnerableLaunches(knownVulnerable);
+  return `${describeExplanation(digest)}${ofSpec}${vulnerable}`;
 }
 
 function hex(bytes: Uint8Array): string {

@@ -21,3 +21,4 @@ export {
 } from '@a3s-box/policies/attestation-policy';
 export { readPolicyDocument } from '@a3s-box/policies/document';
 export { isImagePolicyDocument, parseImagePolicy } from '@a3s-box/policies/image-policy';
+export { findVulnerable } from '@a3s-box/policies/known-vulnerable';

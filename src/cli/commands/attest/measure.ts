@@ -7,12 +7,18 @@ import type { FlagValues } from '../../flags/flag-values.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { tellingPrograms } from './json-failure.ts';
+import {
+  EXCEPTIONS_FLAG,
+  exceptionsOf,
+  knownVulnerable,
+  vulnerableInputs,
+} from './known-vulnerable.ts';
 import { KRUN_FLAGS, krunLaunch } from './krun-launch.ts';
 import { OVMF_FLAGS, ovmfLaunch } from './launch-flags.ts';
 import { type Library, loadLibrary, refusing } from './load-library.ts';
 
 /** What only an OVMF launch has. */
-const ONLY_OVMF = ['append', 'ovmf', 'record', 'vcpu-type'];
+const ONLY_OVMF = ['append', 'ovmf', 'policy', 'record', 'vcpu-type'];
 const VMMS = ['qemu', 'ec2', 'gce', 'krun'] as const;
 
 export const measure: Command = {
@@ -21,11 +27,13 @@ export const measure: Command = {
     'Compute the launch digest that the MEASUREMENT of a report has for a guest, and print it.',
     'For --vmm krun, give --qboot, --kernel, --kernel-address, --initrd and --ram instead of --ovmf;',
     'that digest is read from the sources of libkrun, and not confirmed by hardware.',
-    'Exits with 0, and with 2 if the digest cannot be computed.',
+    'Exits with 0, and with 2 if the digest cannot be computed, or the firmware is known to be vulnerable and --policy',
+    'does not except it.',
   ].join('\n'),
   flags: byName([
     ...OVMF_FLAGS,
     ...KRUN_FLAGS,
+    EXCEPTIONS_FLAG,
     bool('json', 'Print a JSON document'),
     string('record', 'Write a launch record, for attest explain', { value: 'file' }),
     string('vmm', `Virtual machine monitor: ${VMMS.join(', ')}; qemu if not given`, {
@@ -54,6 +62,8 @@ async function measureOvmf(
   );
   const launch = await ovmfLaunch(context, flags, library, vmm);
   const record = refusing(library, '', () => library.launchRecordOf(launch));
+  const entry = vulnerableInputs(library, launch, await exceptionsOf(context, flags, library));
+  if (entry !== undefined) throw knownVulnerable(entry);
   const path = flags.string('record');
   if (path !== undefined) await writeRecord(context, path, record);
   const { digest, ovmf } = record;

@@ -7,9 +7,8 @@ import { checkOutputPath, writeOutput } from '../../output-file.ts';
 import { interruptible } from '../../session/interruptible.ts';
 import { KEY_FLAG, privateKey } from '../../signing-key.ts';
 import { parseHexBytes } from '../../values/hex.ts';
+import { cpusOf, teeOf, within } from './launch-flags.ts';
 
-/** As many as the launch digest takes. */
-const MAX_CPUS = 4096;
 const MAX_SVN = 0xffff_ffff;
 const ID_BYTES = 16;
 
@@ -66,22 +65,10 @@ function blockOf(flags: FlagValues) {
   const id = (name: string): Uint8Array =>
     flags.parsed(name, (text) => parseHexBytes(text, ID_BYTES)) ?? new Uint8Array(ID_BYTES);
   return {
-    tee: flags.parsed('tee', parseTee) ?? 'snp',
-    cpus: within(flags, 'cpus', 1, MAX_CPUS) ?? 1,
+    tee: teeOf(flags),
+    cpus: cpusOf(flags),
     guestSvn: within(flags, 'guest-svn', 0, MAX_SVN) ?? 0,
     familyId: id('family-id'),
     imageId: id('image-id'),
   } as const;
-}
-
-function parseTee(text: string): 'snp' | 'simulated' {
-  if (text === 'snp') return 'snp';
-  if (text === 'simulate') return 'simulated';
-  throw new RangeError('it takes snp or simulate');
-}
-
-function within(flags: FlagValues, name: string, min: number, max: number): number | undefined {
-  const value = flags.int(name);
-  if (value === undefined || (value >= min && value <= max)) return value;
-  throw flags.invalid(name, String(value), `it takes ${min} to ${max}`);
 }
