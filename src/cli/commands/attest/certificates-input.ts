@@ -15,11 +15,28 @@ export interface Certificates {
   readonly authorities: readonly Uint8Array[];
 }
 
-/** `--vek`: one certificate, DER or PEM. */
-export function vekOf(library: Library, path: string, bytes: Uint8Array): Uint8Array {
+/** `--vek`: one certificate, DER or PEM; or a PEM chain with one, as servers hand it out. */
+export function vekOf(
+  library: Library,
+  path: string,
+  bytes: Uint8Array,
+): Certificates & { readonly vek: Uint8Array } {
   const pem = pemIn(bytes);
-  if (pem === undefined) return bytes;
-  return onlyOne(path, 'one certificate', pemBlocks(library, path, pem, 'CERTIFICATE'));
+  if (pem === undefined) return { vek: bytes, authorities: [] };
+  const all = pemBlocks(library, path, pem, 'CERTIFICATE');
+  const [only, ...more] = all;
+  if (only !== undefined && more.length === 0) return { vek: only, authorities: [] };
+  const authorities = all.filter(isAuthority);
+  const veks = all.filter((der) => !authorities.includes(der));
+  const vek = onlyOne(
+    path,
+    'one endorsement key certificate, alone or with its authorities',
+    veks,
+    {
+      remedy: 'Give authorities without an endorsement key with --certs.',
+    },
+  );
+  return { vek, authorities };
 }
 
 /** `--crl`: one list, DER or PEM. */
@@ -59,12 +76,18 @@ function pemBlocks(
   return refusing(library, path, () => library.decodePem(bytes, label));
 }
 
-function onlyOne(path: string, expected: string, blocks: readonly Uint8Array[]): Uint8Array {
+function onlyOne(
+  path: string,
+  expected: string,
+  blocks: readonly Uint8Array[],
+  details: { readonly remedy?: string } = {},
+): Uint8Array {
   const [first, ...more] = blocks;
   if (first !== undefined && more.length === 0) return first;
   throw new InputError('pem-malformed', `${path}: expected ${expected}`, {
     expected,
     found: `${blocks.length}`,
+    ...details,
   });
 }
 

@@ -34,9 +34,13 @@ export const REPORT_FLAGS: readonly Flag[] = [
 ];
 
 export const CERTIFICATE_FLAGS: readonly Flag[] = [
-  string('vek', 'Certificate of the endorsement key (VCEK or VLEK), DER or PEM', {
-    value: 'file',
-  }),
+  string(
+    'vek',
+    'Certificate of the endorsement key (VCEK or VLEK), DER or PEM; also a PEM chain with it',
+    {
+      value: 'file',
+    },
+  ),
   string('certs', 'Certificates, as a PEM chain or a certificate table', { value: 'file' }),
 ];
 
@@ -81,11 +85,11 @@ export async function addCertificates(
   if (path !== undefined && certs.vek !== undefined) {
     throw new UsageError('--vek and --certs both have an endorsement key certificate');
   }
-  const vek =
+  const { vek, authorities: chained } =
     path === undefined
-      ? certs.vek
+      ? { vek: certs.vek, authorities: [] }
       : vekOf(library, inputName(path), await readInput(context, path, MAX_BYTES, '--vek'));
-  const authorities = [...(input.evidence.authorities ?? []), ...certs.authorities];
+  const authorities = [...(input.evidence.authorities ?? []), ...certs.authorities, ...chained];
   const evidence = { ...input.evidence, authorities };
   if (vek === undefined) return { ...input, evidence };
   return {

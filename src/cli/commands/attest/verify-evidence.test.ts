@@ -96,6 +96,31 @@ describe('where the evidence comes from', () => {
     expect(JSON.parse(done.stdout).sources.vek).toBe('--certs');
   });
 
+  it('a PEM chain as --vek, whose authorities are looked at as those of --certs', async () => {
+    const files = genoa();
+    const vek = pem([files.document.evidence.vek ?? '']);
+    const ask = amdFile('genoa_ask.pem').toString();
+    files.write('vek.der', `${vek}${ask}${amdFile('genoa_ark.pem')}`);
+    const done = await verify([...files.flags, acceptingGenoa(files), '--json']);
+    expect(done.status).toBe(0);
+    const { sources, checks } = JSON.parse(done.stdout);
+    expect(sources.vek).toBe('--vek');
+    expect(checks).toContainEqual(
+      expect.objectContaining({ code: 'ca-pinned', verdict: 'passed' }),
+    );
+    files.write('vek.der', `${vek}${ask}${amdFile('milan_ark.pem')}`);
+    expect(failed(await verify([...files.flags, '--json']))).toEqual(['ca-pinned']);
+  });
+
+  it('a PEM chain as --vek without an endorsement key, where --certs is named', async () => {
+    const files = genoa();
+    files.write('vek.der', `${amdFile('genoa_ask.pem')}${amdFile('genoa_ark.pem')}`);
+    const done = await verify(files.flags);
+    expect(done).toMatchObject({ status: 2, stdout: '' });
+    expect(done.stderr).toContain('(pem-malformed)');
+    expect(done.stderr).toContain('--certs');
+  });
+
   it('a chain whose root is not pinned is refused', async () => {
     const files = genoa();
     files.write(

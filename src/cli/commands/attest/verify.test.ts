@@ -87,7 +87,7 @@ describe('evidence of hardware', () => {
       code: 'report-length',
       verdict: 'passed',
     });
-    expect(document.checks.at(-1)).toMatchObject({ stage: 'policy', code: 'crl-number' });
+    expect(document.checks.at(-1)).toMatchObject({ stage: 'policy', code: 'known-vulnerable' });
   });
 
   it('shows of what fails what was expected and found, and what to do', async () => {
@@ -233,7 +233,7 @@ describe('what cannot be decided on', () => {
     ['damaged JSON', ['--report=brace'], '(json-malformed)'],
     ['JSON of something else', ['--report=object'], '(evidence-unrecognised)'],
     ['damaged PEM', ['--vek=dashes'], 'dashes: PEM: expected'],
-    ['two certificates as one', ['--vek=two.pem'], 'two.pem: expected one certificate'],
+    ['two keys as one', ['--vek=two.pem'], 'two.pem: expected one endorsement key certificate'],
     ['two endorsement keys', ['--certs=two.pem'], 'at most one endorsement key certificate'],
     ['a damaged table', ['--certs=text'], 'the certificate table has no end'],
     ['a policy of no YAML', ['--policy=brace'], '(policy-unreadable)'],
