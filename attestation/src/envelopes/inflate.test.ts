@@ -1,0 +1,184 @@
+import { constants, deflateRawSync, gzipSync } from 'node:zlib';
+import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { gunzip } from './gunzip.ts';
+import { inflate } from './inflate.ts';
+
+const bytes = (...values: number[]) => Uint8Array.from(values);
+const text = (of: string) => new TextEncoder().encode(of);
+
+/** Bits as they come in DEFLATE, the first the lowest of its byte. */
+function bits(...parts: string[]): Uint8Array {
+  const all = parts.join('').padEnd(Math.ceil(parts.join('').length / 8) * 8, '0');
+  const octets = all.match(/.{8}/g) ?? [];
+  return Uint8Array.from(octets, (octet) => Number.parseInt([...octet].reverse().join(''), 2));
+}
+
+/** A number of so many bits, the lowest first. */
+function number(value: number, size: number): string {
+  return [...value.toString(2).padStart(size, '0')].reverse().join('');
+}
+
+const FINAL_FIXED = '110';
+const FINAL_DYNAMIC = '101';
+
+/** The head of a dynamic block: counts of symbols, and the lengths of the code of lengths. */
+function head(literals: number, distances: number, lengths: readonly number[]): string {
+  const counts = [
+    number(literals - 257, 5),
+    number(distances - 1, 5),
+    number(lengths.length - 4, 4),
+  ];
+  return FINAL_DYNAMIC + counts.join('') + lengths.map((each) => number(each, 3)).join('');
+}
+
+describe('inflate', () => {
+  const SAMPLES = {
+    nothing: text(''),
+    text: text('to be or not to be, that is the question; to be or not to be'),
+    zeros: new Uint8Array(100_000),
+    everything: Uint8Array.from({ length: 3000 }, (_, index) => (index * index) >> 3),
+  };
+
+  for (const [name, sample] of Object.entries(SAMPLES)) {
+    it(`gives back ${name}, however it was compressed`, () => {
+      const strategies = [
+        constants.Z_DEFAULT_STRATEGY,
+        constants.Z_FIXED,
+        constants.Z_HUFFMAN_ONLY,
+      ];
+      for (const level of [0, 1, 6, 9]) {
+        for (const strategy of strategies) {
+          const compressed = Uint8Array.from(deflateRawSync(sample, { level, strategy }));
+          const { bytes: found, end } = inflate(compressed, 0, sample.length);
+          expect(Buffer.from(found).equals(sample)).toBe(true);
+          expect(end).toBe(compressed.length);
+        }
+      }
+    });
+  }
+
+  it('reads from where it is told, and says where the data ends', () => {
+    const compressed = deflateRawSync(text('text'));
+    const framed = bytes(1, 2, 3, ...compressed, 4, 5);
+    expect(inflate(framed, 3, 4)).toEqual({ bytes: text('text'), end: 3 + compressed.length });
+  });
+
+  it.each<[string, Uint8Array, string]>([
+    ['nothing at all', bytes(), 'ends too early'],
+    ['a block of type 3', bits('111'), 'unknown type'],
+    [
+      'a stored block whose length is told twice in two ways',
+      bytes(1, 2, 0, 0, 0),
+      'another length',
+    ],
+    ['a stored block that ends too early', bytes(1, 2, 0, 0xfd, 0xff, 7), 'ends too early'],
+    // The length 3 by its code 0000001, then the distance 1.
+    ['a distance to before the data', bits(FINAL_FIXED, '0000001', '00000'), 'before the data'],
+    ['a length that stands for nothing', bits(FINAL_FIXED, '11000110'), 'without a meaning'],
+    [
+      'a distance that stands for nothing',
+      bits(FINAL_FIXED, '00110000', '0000001', '11110'),
+      'without a meaning',
+    ],
+    ['too many literals', bits(head(287, 1, [0, 0, 0, 0])), 'too many symbols'],
+    ['too many distances', bits(head(257, 31, [0, 0, 0, 0])), 'too many symbols'],
+    [
+      'a code of lengths that leaves some over',
+      bits(head(257, 1, [1, 0, 0, 0])),
+      'too few symbols',
+    ],
+    ['a code of lengths that has too many', bits(head(257, 1, [1, 1, 1, 0])), 'too many symbols'],
+    ['nothing that could be repeated', bits(head(257, 1, [1, 1, 0, 0]), '0'), 'be repeated'],
+    [
+      'more code lengths than symbols',
+      bits(head(257, 1, [0, 1, 1, 0]), `1${'1'.repeat(7)}`, `1${'1'.repeat(7)}`),
+      'too many code lengths',
+    ],
+    [
+      'a block without an end',
+      // Lengths 0 by repetition, for 258 symbols: 138 and 120 of them.
+      bits(head(257, 1, [0, 1, 1, 0]), `1${'1'.repeat(7)}`, `1${number(120 - 11, 7)}`),
+      'without an end',
+    ],
+  ])('refuses %s', (_, data, message) => {
+    expect(() => inflate(data, 0, 1000)).toThrow(RangeError);
+    expect(() => inflate(data, 0, 1000)).toThrow(message);
+  });
+
+  it('takes a distance that stands alone, and no other code for it', () => {
+    // Lengths: symbol 97 and 256 and 257 of 2, 2 and 1 bits; one distance of 1 bit.
+    const lengths = new Array<number>(258).fill(0);
+    lengths[97] = 2;
+    lengths[256] = 2;
+    lengths[257] = 1;
+    // Code lengths 0, 1, 2 and 18 get 2 bits each: canonical codes 00, 01, 10 and 11.
+    const order = [0, 0, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 2];
+    const zeros = (count: number) => `11${number(count - 11, 7)}`;
+    const two = '10';
+    const one = '01';
+    const codes = [zeros(97), two, zeros(138), zeros(20), two, one, one].join('');
+    // The symbols: 257 is 0, 97 is 10, 256 is 11; the distance is 0.
+    const start = head(258, 1, order) + codes;
+    const repeated = bits(start, '10', '0', '0', '11');
+    expect(inflate(repeated, 0, 10).bytes).toEqual(text('aaaa'));
+    const other = bits(start, '10', '0', '1', '1111111111111111');
+    expect(() => inflate(other, 0, 10)).toThrow('stands for nothing');
+  });
+
+  it('gives no byte more than it may', () => {
+    const compressed = deflateRawSync(new Uint8Array(1000));
+    expect(inflate(compressed, 0, 1000).bytes).toHaveLength(1000);
+    expect(() => inflate(compressed, 0, 999)).toThrow('more data than there may be');
+  });
+
+  it('gives back what was compressed, and refuses all else with a RangeError', {
+    timeout: FUZZ_TIMEOUT,
+  }, async () => {
+    await fuzz(
+      fc.property(
+        fc.uint8Array({ maxLength: 300 }),
+        fc.integer({ min: 0, max: 9 }),
+        (data, level) => {
+          const compressed = Uint8Array.from(deflateRawSync(data, { level }));
+          expect(inflate(compressed, 0, data.length).bytes).toEqual(data);
+          try {
+            inflate(data, 0, 10_000);
+          } catch (error) {
+            expect(error).toBeInstanceOf(RangeError);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe('gunzip', () => {
+  const FILE = Uint8Array.from(gzipSync(text('a file')));
+  const changed = (at: number) => {
+    const copy = FILE.slice();
+    copy[at < 0 ? copy.length + at : at] = Number(copy.at(at)) ^ 1;
+    return copy;
+  };
+
+  it('gives back what was compressed', () => {
+    expect(gunzip(FILE, 100)).toEqual(text('a file'));
+  });
+
+  it.each<[string, Uint8Array, string]>([
+    ['another mark', changed(0), 'another header'],
+    ['another method', changed(2), 'another header'],
+    ['a flag', changed(3), 'another header'],
+    ['nothing', bytes(), 'another header'],
+    ['another checksum', changed(-8), 'another checksum'],
+    ['another length', changed(-4), 'another length'],
+    ['a byte behind it', bytes(...FILE, 0), 'something behind'],
+    ['a second member', bytes(...FILE, ...FILE), 'something behind'],
+    ['a byte too few', FILE.subarray(0, -1), 'something behind'],
+    ['another block', changed(10), 'another length'],
+  ])('refuses %s', (_, file, message) => {
+    expect(() => gunzip(file, 100)).toThrow(RangeError);
+    expect(() => gunzip(file, 100)).toThrow(message);
+  });
+});
