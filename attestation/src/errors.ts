@@ -15,6 +15,8 @@ export type InputCode =
   | 'pem-malformed'
   | 'json-malformed'
   | 'hcl-malformed'
+  | 'dstack-malformed'
+  | 'report-response-malformed'
   // Measurement
   | 'ovmf-malformed'
   | 'ovmf-no-kernel-hashes'

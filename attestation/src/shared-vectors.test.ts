@@ -4,12 +4,14 @@
  *
  * @module
  */
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { describe, expect, it } from 'vitest';
 import { appraise } from './appraise/appraise.ts';
 import { evidenceFromCocoJson } from './envelopes/coco.ts';
+import { evidenceFromDstack } from './envelopes/dstack.ts';
 import { decodePem } from './envelopes/pem.ts';
 import { codeOf } from './testing/code-of.ts';
 import { HAS_SHARED_VECTORS, SHARED_VECTORS } from './testing/shared-vectors.ts';
@@ -186,5 +188,13 @@ describe.runIf(HAS_SHARED_VECTORS)('shared evidence', () => {
     );
     const { claims } = verify(evidence, { now: new Date(TIMES['genoa-3']) });
     expect(Buffer.from(claims.reportData, 'hex').toString()).toMatch(/^genoa-test-fixture\0+$/);
+  });
+
+  it('milan-4: the same report in the attestation of dstack, bound to its configuration', () => {
+    const { evidence, mrConfig } = evidenceFromDstack(file('milan-4/sev_snp_attestation.bin'));
+    expect(evidence.report).toEqual(file('milan-4/report.bin'));
+    const { claims } = verified('milan-4', TIMES['milan-4']);
+    const bound = createHash('sha256').update(`dstack-mr-config-v3:\0${mrConfig}`).digest('hex');
+    expect(claims.hostData).toBe(bound);
   });
 });

@@ -182,7 +182,9 @@ describe('evidenceFromCocoJson', () => {
     const bare = { attestation_report: base64(sampleReport()), cert_chain: { vcek: base64(VCEK) } };
     const expected = { report: sampleReport(), vek: VCEK, authorities: [] };
     expect(evidenceFromCocoJson(bare)).toEqual(expected);
-    expect(evidenceFromCocoJson({ platform: 'snp', evidence: bare })).toEqual(expected);
+    for (const platform of ['snp', 'gcp-snp']) {
+      expect(evidenceFromCocoJson({ platform, evidence: bare })).toEqual(expected);
+    }
   });
 
   it('takes certificates by their types, and leaves those that it has no use for', () => {

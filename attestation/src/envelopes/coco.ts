@@ -30,12 +30,15 @@ const CERT_TYPES: ReadonlyMap<string, EntryName | null> = new Map([
   ['Empty', null],
 ] as const);
 
+/** The second is what attestation-rs says on Google's machines. */
+const PLATFORMS: readonly unknown[] = ['snp', 'gcp-snp'];
+
 const CHAIN_NAMES = ['vcek', 'vlek', 'ask', 'ark'] as const;
 
 /**
  * Evidence of the JSON that SNP attesters of Confidential Containers send, as text or parsed:
  * `{"attestation_report": …, "cert_chain": …}`, which may stand in
- * `{"platform": "snp", "evidence": …}`.
+ * `{"platform": "snp", "evidence": …}`, or with `gcp-snp`.
  *
  * A report is base64 of its bytes, or an object of its fields as virtee/sev prints them, in any
  * of its releases; its bytes are then put together again, and the signature over them tells
@@ -63,7 +66,9 @@ function unwrap(value: unknown): unknown {
     return value;
   }
   const wrapper = jsonObject(value, 'the envelope', ['platform', 'evidence']);
-  if (wrapper.get('platform') !== 'snp') throw jsonMalformed('platform', '"snp"');
+  if (!PLATFORMS.includes(wrapper.get('platform'))) {
+    throw jsonMalformed('platform', PLATFORMS.map((name) => JSON.stringify(name)).join(' or '));
+  }
   return wrapper.get('evidence');
 }
 

@@ -5,7 +5,9 @@
  *
  * @module
  */
+export { evidenceFromAttestationRsJson } from './attestation-rs.ts';
 export { evidenceFromAzureHcl, type HclEvidence, type HclHashAlgorithm } from './azure-hcl.ts';
+export { type AzureVtpmEvidence, evidenceFromAzureVtpmJson, type TpmQuote } from './azure-vtpm.ts';
 export {
   type CertificateTable,
   encodeCertificateTable,
@@ -13,6 +15,11 @@ export {
   parseCertificateTable,
 } from './certificate-table.ts';
 export { evidenceFromCocoJson } from './coco.ts';
+export { type DstackEvidence, evidenceFromDstack, evidenceFromDstackJson } from './dstack.ts';
 export { evidenceFromExtendedReport } from './extended-report.ts';
 export { evidenceFromGoSevGuestJson } from './go-sev-guest.ts';
 export { decodePem, encodePem, type PemLabel } from './pem.ts';
+export { evidenceFromReportPem } from './report-pem.ts';
+export { evidenceFromReportResponse } from './report-response.ts';
+export { evidenceFromTinfoilJson } from './tinfoil.ts';
+export { evidenceFromTsmReportJson } from './tsm-report.ts';

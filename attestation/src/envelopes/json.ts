@@ -84,6 +84,15 @@ export function jsonUint(value: unknown, path: string, size: number): bigint {
   return integer;
 }
 
+/** Hexadecimal of at most so many bytes, lower-case. */
+export function jsonHex(value: unknown, path: string, most: number): Uint8Array {
+  const isHex = typeof value === 'string' && /^([0-9a-f]{2})+$/.test(value);
+  if (!isHex || value.length > 2 * most) {
+    throw jsonMalformed(path, `hexadecimal of at most ${most} bytes`);
+  }
+  return Uint8Array.from(value.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
+}
+
 /** Base64 of bytes. */
 export function jsonBase64(value: unknown, path: string): Uint8Array {
   const bytes = typeof value === 'string' ? fromBase64(value) : undefined;

@@ -5,8 +5,16 @@
  */
 import { AttestationError, type AttestationErrorDetails } from '../errors.ts';
 
+/** Labels of reports: there is no standard one. */
+export const REPORT_LABELS = [
+  'ATTESTATION REPORT',
+  'SEV-SNP ATTESTATION REPORT',
+  'SNP ATTESTATION REPORT',
+  'SEV-SNP REPORT',
+] as const;
+
 /** What may be inside. */
-export type PemLabel = 'CERTIFICATE' | 'X509 CRL';
+export type PemLabel = 'CERTIFICATE' | 'X509 CRL' | (typeof REPORT_LABELS)[number];
 
 /** Enough for 16 of anything that the parsers take, certificates of 4 KiB or one list of 64 KiB. */
 const MAX_TEXT = 131_072;
