@@ -12,6 +12,7 @@ import { UsageError } from '../../usage-error.ts';
 import { type Certificates, certificatesOf, vekOf } from './certificates-input.ts';
 import { type Library, refusing } from './load-library.ts';
 import {
+  isJson,
   parseReportFormat,
   REPORT_FORMATS,
   type ReportFormat,
@@ -112,14 +113,14 @@ async function readCerts(
 }
 
 function opened(library: Library, format: ReportFormat, bytes: Uint8Array): EvidenceInput {
-  if (format === 'azure-hcl') return openedHcl(library, bytes);
+  if (isAzure(format)) return openedHcl(library, format, bytes);
   const evidence = openEnvelope(library, format, bytes);
   return { evidence, format, vekSource: evidence.vek === undefined ? undefined : 'the evidence' };
 }
 
 function openEnvelope(
   library: Library,
-  format: Exclude<ReportFormat, 'azure-hcl'>,
+  format: Exclude<ReportFormat, AzureFormat>,
   bytes: Uint8Array,
 ): Evidence {
   switch (format) {
@@ -131,15 +132,48 @@ function openEnvelope(
       return library.evidenceFromGoSevGuestJson(text(bytes));
     case 'coco':
       return library.evidenceFromCocoJson(text(bytes));
+    case 'report-response':
+      return library.evidenceFromReportResponse(bytes);
+    case 'pem':
+      return library.evidenceFromReportPem(bytes);
+    case 'tinfoil':
+      return library.evidenceFromTinfoilJson(text(bytes));
+    case 'tsm-report':
+      return library.evidenceFromTsmReportJson(text(bytes));
+    case 'dstack':
+      return (
+        isJson(bytes)
+          ? library.evidenceFromDstackJson(text(bytes))
+          : library.evidenceFromDstack(bytes)
+      ).evidence;
   }
 }
 
-function openedHcl(library: Library, bytes: Uint8Array): EvidenceInput {
-  const { evidence, runtimeData, hashAlgorithm } = library.evidenceFromAzureHcl(bytes);
+const AZURE_FORMATS = ['azure-hcl', 'az-snp-vtpm', 'attestation-rs'] as const;
+type AzureFormat = (typeof AZURE_FORMATS)[number];
+
+function isAzure(format: ReportFormat): format is AzureFormat {
+  return AZURE_FORMATS.some((each) => each === format);
+}
+
+function hclIn(library: Library, format: AzureFormat, bytes: Uint8Array) {
+  switch (format) {
+    case 'azure-hcl':
+      return library.evidenceFromAzureHcl(bytes);
+    case 'az-snp-vtpm':
+      return library.evidenceFromAzureVtpmJson(text(bytes));
+    case 'attestation-rs':
+      return library.evidenceFromAttestationRsJson(text(bytes));
+  }
+}
+
+function openedHcl(library: Library, format: AzureFormat, bytes: Uint8Array): EvidenceInput {
+  const { evidence, runtimeData, hashAlgorithm } = hclIn(library, format, bytes);
   const digest = createHash(hashAlgorithm).update(runtimeData).digest('hex');
   return {
     evidence,
-    format: 'azure-hcl',
+    format,
+    vekSource: evidence.vek === undefined ? undefined : 'the evidence',
     boundReportData: digest.padEnd(REPORT_DATA_SIZE * 2, '0'),
   };
 }

@@ -6,7 +6,20 @@
 import { objectOf } from '../../client/json.ts';
 import { InputError } from '../../input-error.ts';
 
-export const REPORT_FORMATS = ['raw', 'extended', 'go-sev-guest', 'coco', 'azure-hcl'] as const;
+export const REPORT_FORMATS = [
+  'raw',
+  'extended',
+  'report-response',
+  'pem',
+  'go-sev-guest',
+  'coco',
+  'azure-hcl',
+  'az-snp-vtpm',
+  'attestation-rs',
+  'tinfoil',
+  'dstack',
+  'tsm-report',
+] as const;
 
 export type ReportFormat = (typeof REPORT_FORMATS)[number];
 
@@ -17,6 +30,13 @@ const EMPTY_TABLE_SIZE = 24;
 /** What Azure's host compatibility layer hands out starts with this. */
 const HCL_MARK = 'HCLA';
 const BRACE = 0x7b;
+/** Sizes of what `/dev/sev-guest` answers, and how such an answer begins: success, and a report. */
+const RESPONSE_SIZES: readonly number[] = [1216, 1280, 4000];
+const RESPONSE_START = Buffer.from('00000000a0040000'.padEnd(64, '0'), 'hex');
+const PEM_REPORT = /^\s*-----BEGIN [A-Z -]*REPORT-----/;
+/** Version 0 of dstack's attestations, on SEV-SNP; and a map, as version 1 begins. */
+const DSTACK_0 = [0, 3];
+const DSTACK_1 = /^[\x80-\x8f\xde\xdf].{0,5}version/s;
 
 /** @throws RangeError for the name of no format */
 export function parseReportFormat(text: string): ReportFormat {
@@ -38,16 +58,27 @@ export function recogniseFormat(name: string, bytes: Uint8Array): ReportFormat {
   if (Buffer.from(bytes.subarray(0, HCL_MARK.length)).toString('latin1') === HCL_MARK) {
     return 'azure-hcl';
   }
+  if (isResponse(bytes)) return 'report-response';
+  const start = Buffer.from(bytes.subarray(0, 128)).toString('latin1');
+  if (PEM_REPORT.test(start)) return 'pem';
+  if (DSTACK_0.every((byte, index) => bytes[index] === byte) || DSTACK_1.test(start)) {
+    return 'dstack';
+  }
   const json = jsonFormat(name, bytes);
   if (json !== undefined) return json;
   if (startsAsReport(bytes)) {
     return bytes.length >= REPORT_SIZE + EMPTY_TABLE_SIZE ? 'extended' : 'raw';
   }
   throw new InputError('evidence-unrecognised', `Cannot tell what kind of evidence ${name} is`, {
-    expected: `a report of ${REPORT_SIZE} bytes, one with its certificate table, JSON of go-sev-guest or CoCo, or an Azure HCL report`,
+    expected: `a report of ${REPORT_SIZE} bytes, one with its certificate table, or one in an envelope: ${REPORT_FORMATS.slice(2).join(', ')}`,
     found: `${bytes.length} bytes of something else`,
     remedy: 'Name the format with --report-format if it is one of these.',
   });
+}
+
+/** Whether it begins as a JSON object does. */
+export function isJson(bytes: Uint8Array): boolean {
+  return bytes.find((byte) => byte > 0x20) === BRACE;
 }
 
 /** The version: a small number in four bytes, the lowest first. */
@@ -56,21 +87,45 @@ function startsAsReport(bytes: Uint8Array): boolean {
   return high.length === 3 && low > 0 && low < 32 && high.every((byte) => byte === 0);
 }
 
+function isResponse(bytes: Uint8Array): boolean {
+  const start = Buffer.from(bytes.subarray(0, RESPONSE_START.length));
+  return RESPONSE_SIZES.includes(bytes.length) && start.equals(RESPONSE_START);
+}
+
 /** Undefined for what is no JSON object, or one without the marks of one format alone. */
 function jsonFormat(name: string, bytes: Uint8Array): ReportFormat | undefined {
-  if (bytes.find((byte) => byte > 0x20) !== BRACE) return undefined;
+  if (!isJson(bytes)) return undefined;
   const document = parseObject(name, bytes);
-  const isCoco = Object.hasOwn(document, 'attestation_report') || isWrapped(document);
-  const isGoSevGuest = Object.hasOwn(document, 'report');
-  if (isCoco === isGoSevGuest) return undefined;
-  return isCoco ? 'coco' : 'go-sev-guest';
+  const found = JSON_MARKS.filter(([, isMarked]) => isMarked(document));
+  const [only, ...more] = found;
+  return more.length === 0 ? only?.[0] : undefined;
 }
 
-function isWrapped(document: object): boolean {
-  return Object.hasOwn(document, 'platform') && Object.hasOwn(document, 'evidence');
-}
+type Document = Readonly<Record<string, unknown>>;
 
-function parseObject(name: string, bytes: Uint8Array): object {
+const has =
+  (...names: readonly string[]) =>
+  (document: Document) =>
+    names.every((name) => Object.hasOwn(document, name));
+
+const isWrapped = has('platform', 'evidence');
+const isFromAzure = ({ platform }: Document) => platform === 'az-snp';
+
+/** One for each way in which a format can be told. */
+const JSON_MARKS: readonly (readonly [ReportFormat, (document: Document) => boolean])[] = [
+  ['coco', has('attestation_report')],
+  ['coco', (document) => isWrapped(document) && !isFromAzure(document)],
+  ['attestation-rs', (document) => isWrapped(document) && isFromAzure(document)],
+  ['go-sev-guest', (document) => has('report')(document) && !has('quote')(document)],
+  ['az-snp-vtpm', has('hcl_report')],
+  ['az-snp-vtpm', has('quote', 'report')],
+  ['tinfoil', has('enclaveAttestationReport')],
+  ['tinfoil', has('format', 'body')],
+  ['dstack', has('attestation')],
+  ['tsm-report', has('outblob')],
+];
+
+function parseObject(name: string, bytes: Uint8Array): Document {
   try {
     return objectOf(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
   } catch (cause) {
