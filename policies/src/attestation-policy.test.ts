@@ -86,6 +86,8 @@ describe('the shipped examples', () => {
     expect(example.minTcb).toEqual({ genoa: { bl: 10, tee: 0, snp: 27, ucode: 88 } });
     const simulated = parseAttestationPolicy(shipped('attestation-simulated-example.yaml'));
     expect(simulated.tee).toBe('simulated');
+    const aws = parseAttestationPolicy(shipped('attestation-aws-example.yaml'));
+    expect(aws).toMatchObject({ signingKeys: ['VLEK'], allowMaskedChip: true });
   });
 });
 

@@ -1,0 +1,54 @@
+/**
+ * The shipped example for EC2, against a report of an EC2 guest.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
+import { readPolicyDocument } from '@a3s-box/policies/document';
+import { describe, expect, it } from 'vitest';
+import { appraise } from './appraise/appraise.ts';
+import { readVector } from './testing/read-vectors.ts';
+import { verify } from './verify/verify.ts';
+
+const EXAMPLE = Object(
+  readPolicyDocument(
+    readFileSync(new URL('../../policies/defaults/attestation-aws-example.yaml', import.meta.url)),
+  ),
+);
+
+/** At privilege level 1, and from a time when no list of Milan's is at hand. */
+const { evidence, options } = readVector('hardware/milan-vlek-v3');
+const verified = verify(evidence, options);
+const { measurement, reportData } = verified.claims;
+const SEEN = { measurements: [measurement], vmpl: 1, crl: { required: false } };
+
+function failures(change: object): readonly string[] {
+  const policy = parseAttestationPolicy({ ...EXAMPLE, ...change });
+  const { checks } = appraise(verified, policy, { reportData });
+  return checks.filter(({ verdict }) => verdict === 'failed').map(({ code }) => code);
+}
+
+describe('the example policy for EC2', () => {
+  it('accepts a guest of EC2 once it names its measurement and what asked for the report', () => {
+    expect(verified.claims).toMatchObject({ chipMasked: true, endorsement: { kind: 'VLEK' } });
+    expect(failures(SEEN)).toEqual([]);
+  });
+
+  it("rejects it for what is the deployment's to say", () => {
+    expect(failures({})).toEqual(['vmpl', 'measurement', 'crl-required']);
+  });
+
+  it.each([
+    ['chip-masked', { allowMaskedChip: false }],
+    ['signing-key', { signingKeys: ['VCEK'] }],
+    ['csp-id', { cspIds: ['CN=cc-eu-west-1.amazonaws.com'] }],
+    ['provisional-firmware', { permitProvisionalFirmware: false }],
+    ['host-data', { hostData: '01'.repeat(32) }],
+    ['allowed-product', { products: ['Genoa'] }],
+    ['chip-deny', { chipDeny: ['38'.repeat(64)] }],
+    ['chip-allow', { chipAllow: ['38'.repeat(64)] }],
+  ])('needs each of its lines: %s', (code, change) => {
+    expect(failures({ ...SEEN, ...change })).toEqual([code]);
+  });
+});
