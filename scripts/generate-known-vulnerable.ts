@@ -12,6 +12,17 @@ const SOURCE = 'policies/defaults/known-vulnerable.json';
 const TARGET = 'policies/src/known-vulnerable-data.ts';
 
 const list = parseKnownVulnerable(JSON.parse(readFileSync(SOURCE, 'utf8')));
+
+/** What the digests of one advisory have in common is written once: it counts in browsers. */
+const commons = new Map<string, [kind: string, digest: string][]>();
+for (const { kind, digest, subject: _, ...common } of list.entries) {
+  const key = JSON.stringify(common);
+  commons.set(key, [...(commons.get(key) ?? []), [kind, digest]]);
+}
+const groups = [...commons].map(
+  ([common, digests]) => `{ ${common.slice(1, -1)}, digests: ${JSON.stringify(digests)} }`,
+);
+
 writeFileSync(
   TARGET,
   `/**
@@ -19,9 +30,12 @@ writeFileSync(
  *
  * @module
  */
-import type { KnownVulnerableList } from './known-vulnerable-entry.ts';
+import type { KnownVulnerableData } from './known-vulnerable-entry.ts';
 
-export const KNOWN_VULNERABLE_DATA: KnownVulnerableList = ${JSON.stringify(list)};
+export const KNOWN_VULNERABLE_DATA: KnownVulnerableData = {
+  date: ${JSON.stringify(list.date)},
+  groups: [${groups.join(', ')}],
+};
 `,
 );
 const { status } = spawnSync('node_modules/.bin/biome', ['check', '--write', TARGET], {

@@ -23,8 +23,6 @@ export interface KnownVulnerable {
   readonly kind: VulnerableKind;
   /** Lower-case hexadecimal. */
   readonly digest: string;
-  /** What has this digest. */
-  readonly subject: string;
   readonly reason: string;
   /** Where it is described: a path below `docs`. */
   readonly advisory: string;
@@ -34,4 +32,18 @@ export interface KnownVulnerableList {
   /** Day of the last change, `YYYY-MM-DD`. */
   readonly date: string;
   readonly entries: readonly KnownVulnerable[];
+}
+
+/** As the document has it. */
+export interface ListedVulnerable extends KnownVulnerable {
+  /** What has this digest. */
+  readonly subject: string;
+}
+
+/** The same, with what several digests have in common said once. */
+export interface KnownVulnerableData {
+  readonly date: string;
+  readonly groups: readonly (Omit<KnownVulnerable, 'kind' | 'digest'> & {
+    readonly digests: readonly (readonly [kind: VulnerableKind, digest: string])[];
+  })[];
 }

@@ -14,7 +14,9 @@ const LAUNCH =
 
 describe('the list of what is known to be vulnerable', () => {
   it('is the shipped document, which programs import as a module', () => {
-    expect(parseKnownVulnerable(shipped())).toEqual(KNOWN_VULNERABLE);
+    const { date, entries } = parseKnownVulnerable(shipped());
+    const listed = entries.map(({ subject: _, ...entry }) => entry);
+    expect({ date, entries: listed }).toEqual(KNOWN_VULNERABLE);
   });
 
   it('has an advisory for each entry', () => {
@@ -44,7 +46,7 @@ describe('the list of what is known to be vulnerable', () => {
   it('finds an entry by its kind and digest, in either case', () => {
     expect(findVulnerable('firmware', FIRMWARE)).toMatchObject({ id: 'A3S-2026-0001' });
     expect(findVulnerable('firmware', FIRMWARE.toUpperCase())).toBeDefined();
-    expect(findVulnerable('launch', LAUNCH)?.subject).toContain('--tee snp, 1 vCPU ');
+    expect(findVulnerable('launch', LAUNCH)).toMatchObject({ kind: 'launch', digest: LAUNCH });
     expect(findVulnerable('firmware-pages', LAUNCH)).toBeUndefined();
     expect(findVulnerable('launch', '00'.repeat(48))).toBeUndefined();
   });

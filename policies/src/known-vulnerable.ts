@@ -19,7 +19,12 @@ export type {
 } from './known-vulnerable-entry.ts';
 
 /** The list that is shipped. */
-export const KNOWN_VULNERABLE: KnownVulnerableList = KNOWN_VULNERABLE_DATA;
+export const KNOWN_VULNERABLE: KnownVulnerableList = {
+  date: KNOWN_VULNERABLE_DATA.date,
+  entries: KNOWN_VULNERABLE_DATA.groups.flatMap(({ digests, ...common }) =>
+    digests.map(([kind, digest]) => ({ ...common, kind, digest })),
+  ),
+};
 
 const BY_DIGEST = new Map(KNOWN_VULNERABLE.entries.map((entry) => [keyOf(entry), entry]));
 

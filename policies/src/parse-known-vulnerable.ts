@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import type {
   KnownVulnerable,
-  KnownVulnerableList,
+  ListedVulnerable,
   VulnerableKind,
 } from './known-vulnerable-entry.ts';
 import { narrow } from './narrow.ts';
@@ -67,7 +67,10 @@ function keyOf({ kind, digest }: Pick<KnownVulnerable, 'kind' | 'digest'>): stri
  *
  * @throws RangeError for any other document; the message names everything that is wrong
  */
-export function parseKnownVulnerable(document: unknown): KnownVulnerableList {
+export function parseKnownVulnerable(document: unknown): {
+  readonly date: string;
+  readonly entries: readonly ListedVulnerable[];
+} {
   const { success, data, error } = narrow(Document, document);
   if (!success) {
     const problems = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);

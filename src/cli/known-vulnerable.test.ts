@@ -26,23 +26,18 @@ vi.mock('../../policies/src/known-vulnerable-data.ts', async () => {
   const { createHash } = await import('node:crypto');
   const { ovmfImage } = await import('./fake/ovmf-image.ts');
   const image = Uint8Array.from(ovmfImage(0x66));
-  const common = { date: '2026-01-01', subject: 'a test', reason: 'it is a test' };
-  const more = { ...common, id: 'TEST-1', advisory: 'advisories/README.md' };
+  const group = { date: '2026-01-01', id: 'TEST-1', reason: 'it is a test' };
   const firmware = createHash('sha256').update(image).digest('hex');
   // What measures it imports the list, and would wait for this.
   const ovmfHash =
     '34fffd06460d86392dcf5ea419d3eb73dd4b1e2787747ab471fa84579bbbaa948dfe37b3ae74238c3587614fe968d937';
-  const launch = 'ee'.repeat(48);
-  return {
-    KNOWN_VULNERABLE_DATA: {
-      date: '2026-01-01',
-      entries: [
-        { ...more, kind: 'firmware', digest: firmware },
-        { ...more, kind: 'firmware-pages', digest: ovmfHash },
-        { ...more, kind: 'launch', digest: launch },
-      ],
-    },
-  };
+  const digests = [
+    ['firmware', firmware],
+    ['firmware-pages', ovmfHash],
+    ['launch', 'ee'.repeat(48)],
+  ];
+  const groups = [{ ...group, advisory: 'advisories/README.md', digests }];
+  return { KNOWN_VULNERABLE_DATA: { date: '2026-01-01', groups } };
 });
 
 let cwd: string;
