@@ -98,6 +98,9 @@ describe('evidenceFromDstack', () => {
     );
     refuses(scale({ chain: [table, table] }), 'no certificate');
     refuses(scale({ chain: [new Uint8Array(), GENOA_VCEK] }), 'no certificate');
+    refuses(scale({ chain: [new Uint8Array()] }), 'no certificate');
+    const three = encodePem('CERTIFICATE', GENOA_ASK).repeat(3);
+    refuses(scale({ chain: [new TextEncoder().encode(three)] }), 'too many certificates');
   });
 
   it.each<[string, Uint8Array, string]>([

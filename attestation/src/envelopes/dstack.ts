@@ -23,7 +23,8 @@ const MAX_CERTIFICATE_SIZE = 0x1_0000;
 const MAX_EVENTS = 4096;
 /** Of `AttestationQuote`, in the first version. */
 const SEV_SNP = 3;
-const PEM_OR_DER = [0x2d, 0x30];
+/** How PEM and DER begin, and nothing. */
+const CERTIFICATES: readonly unknown[] = [0x2d, 0x30, undefined];
 
 export interface DstackEvidence {
   readonly evidence: Evidence;
@@ -86,8 +87,7 @@ function read(bytes: Uint8Array): Attestation {
   try {
     return bytes[0] === 0 ? version0(new ScaleReader(bytes)) : version1(decodeMsgpack(bytes));
   } catch (error) {
-    if (!(error instanceof RangeError || error instanceof AttestationError)) throw error;
-    throw malformed(error.message, error);
+    throw malformed(String(Object(error).message), error);
   }
 }
 
@@ -151,22 +151,29 @@ function textOf(value: unknown, path: string): string {
 }
 
 function withChain(report: Uint8Array, chain: readonly Uint8Array[]): Evidence {
-  const [first, ...more] = chain;
-  const isTable = first !== undefined && !PEM_OR_DER.includes(Number(first[0]));
-  if (isTable && more.length === 0) return evidenceFromCertificateTable(report, first);
-  return evidenceOf(report, certificatesIn(chain));
+  const [first = new Uint8Array(), ...more] = chain;
+  const isTable = more.length === 0 && !CERTIFICATES.includes(first[0]);
+  return isTable
+    ? evidenceFromCertificateTable(report, first)
+    : evidenceOf(report, certificatesIn(chain));
 }
 
 function certificatesIn(chain: readonly Uint8Array[]): EnvelopeCertificates {
-  let ders: Uint8Array[];
+  const certificates = unnamedCertificates(chain.flatMap(certificatesOf));
+  if (certificates === undefined) throw malformed('it has two endorsement key certificates');
+  return certificates;
+}
+
+/** DER or PEM of one certificate, or PEM of a chain of two. */
+function certificatesOf(bytes: Uint8Array): Uint8Array[] {
+  let ders: Uint8Array[] | undefined;
   try {
-    ders = chain.flatMap((bytes) => entryContents('ask', bytes) ?? []);
+    ders = entryContents('ask', bytes);
   } catch (error) {
     throw malformed('its chain has something that is no certificate', error);
   }
-  const certificates = unnamedCertificates(ders);
-  if (certificates === undefined) throw malformed('it has two endorsement key certificates');
-  return certificates;
+  if (ders === undefined) throw malformed('its chain has an entry of too many certificates');
+  return ders;
 }
 
 function malformed(why: string, cause?: unknown): AttestationError {

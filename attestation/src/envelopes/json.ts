@@ -90,7 +90,9 @@ export function jsonHex(value: unknown, path: string, most: number): Uint8Array 
   if (!isHex || value.length > 2 * most) {
     throw jsonMalformed(path, `hexadecimal of at most ${most} bytes`);
   }
-  return Uint8Array.from(value.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
+  return Uint8Array.from({ length: value.length / 2 }, (_, index) =>
+    Number.parseInt(value.slice(2 * index, 2 * index + 2), 16),
+  );
 }
 
 /** Base64 of bytes. */

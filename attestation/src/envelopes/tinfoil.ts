@@ -12,14 +12,8 @@ import { jsonEntry } from './json-entry.ts';
 
 const FORMAT = 'https://tinfoil.sh/predicate/sev-snp-guest/v2';
 const DOCUMENT = ['format', 'body'];
-const BUNDLE = [
-  'domain',
-  'enclaveAttestationReport',
-  'digest',
-  'sigstoreBundle',
-  'vcek',
-  'enclaveCert',
-];
+const REPORT = 'enclaveAttestationReport';
+const BUNDLE = ['domain', REPORT, 'digest', 'sigstoreBundle', 'vcek', 'enclaveCert'];
 
 /**
  * Evidence of a bundle, `{"enclaveAttestationReport": {"format", "body"}, "vcek": …, …}`, or of the
@@ -35,12 +29,11 @@ const BUNDLE = [
  */
 export function evidenceFromTinfoilJson(input: unknown): Evidence {
   const value = jsonValue(input);
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, BUNDLE[1] ?? '')) {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, REPORT)) {
     return { report: reportOf(jsonObject(value, 'the attestation document', DOCUMENT)) };
   }
   const bundle = jsonObject(value, 'the bundle', BUNDLE);
-  const path = 'enclaveAttestationReport';
-  const report = reportOf(jsonObject(bundle.get(path), path, DOCUMENT));
+  const report = reportOf(jsonObject(bundle.get(REPORT), REPORT, DOCUMENT));
   const [vcek] = jsonEntry('vcek', jsonBase64(bundle.get('vcek'), 'vcek'), 'vcek');
   return evidenceOf(report, { vcek });
 }
