@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { describeVulnerable } from './known-vulnerable.ts';
 import type { Library } from './load-library.ts';
 import type { Sources, Verdict, VerdictCheck } from './verdict.ts';
 import type { Meanings, Refusal } from './verdict-text.ts';
@@ -13,6 +14,7 @@ type Policy = Library['STRICT_POLICY'];
 type Roots = Parameters<Library['verifySimulated']>[1];
 type Verified = Pick<InstanceType<Library['VerifiedReport']>, 'claims' | 'checks'>;
 type Appraisal = ReturnType<Library['appraise']>;
+type Record = ReturnType<Library['parseLaunchRecord']>;
 
 export interface Question {
   readonly evidence: Evidence;
@@ -23,6 +25,8 @@ export interface Question {
   /** What it has to be for what came along in the envelope, in hexadecimal. */
   readonly boundReportData: string | undefined;
   readonly sources: Sources;
+  /** What the host says that it launched; untrusted. */
+  readonly record?: Record | undefined;
   /** The simulated secure processor that is asked about; undefined for AMD's. */
   readonly simulatedRoots: Roots | undefined;
 }
@@ -52,7 +56,7 @@ export function judge(library: Library, question: Question): Answer {
     const checks = [
       ...staged('verify', verified.checks),
       ...boundTo(verified.claims.reportData, question.boundReportData),
-      ...staged('policy', appraisal.checks),
+      ...staged('policy', withRecord(library, question, verified, appraisal.checks)),
     ];
     const failed = checks.find(({ verdict }) => verdict === 'failed');
     const code = failed?.code ?? 'accepted';
@@ -88,6 +92,32 @@ function boundTo(actual: string, expected: string | undefined): readonly Verdict
   if (expected === undefined) return [];
   const verdict = actual === expected ? 'passed' : 'failed';
   return [{ stage: 'policy', code: 'runtime-data', verdict, expected, actual }];
+}
+
+/**
+ * A digest that is on no list may be of firmware that is: where the record gives that digest, the firmware decides. A record
+ * that does not give it says nothing of this guest, and is no reason to pass.
+ */
+function withRecord(
+  library: Library,
+  { record, policy }: Question,
+  { claims: { measurement } }: Verified,
+  checks: Appraisal['checks'],
+): readonly Omit<VerdictCheck, 'stage'>[] {
+  if (record === undefined) return checks;
+  const { digest } = library.measureRecord(record);
+  const entry = library.vulnerableLaunch({ ...record, digest }, policy.allowKnownVulnerable);
+  if (digest === measurement && entry === undefined) return checks;
+  const failure = {
+    verdict: 'failed' as const,
+    expected: 'a launch record that gives the measurement, of firmware that is not on the list',
+    actual: digest === measurement && entry !== undefined ? describeVulnerable(entry) : digest,
+  };
+  return checks.map((check) =>
+    check.code === 'known-vulnerable' && check.verdict === 'passed'
+      ? { ...check, ...failure }
+      : check,
+  );
 }
 
 function staged(

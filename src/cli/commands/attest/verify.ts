@@ -2,6 +2,7 @@ import type { Command, Invocation } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { bool, byName, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
+import { InputError } from '../../input-error.ts';
 import { inputName, readInput } from '../../input-file.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
@@ -18,6 +19,7 @@ import {
 } from './evidence-input.ts';
 import { failureOf, tellingPrograms } from './json-failure.ts';
 import { judge, meaningsOf, type Question } from './judge.ts';
+import { readLaunch } from './launch-document.ts';
 import { type Library, loadLibrary, refusing } from './load-library.ts';
 import { readPolicy } from './policy-input.ts';
 import { describeVerdict, SIMULATED_BANNER } from './verdict-text.ts';
@@ -45,6 +47,9 @@ export const verify: Command = {
     string('crl', 'Revocation list, DER or PEM, obtained now', { value: 'file' }),
     bool('json', 'Print a JSON document'),
     string('policy', 'Policy, YAML or JSON; without one the strict policy, which accepts nobody', {
+      value: 'file',
+    }),
+    string('record', 'Launch of the guest as its host says, whose firmware is then looked at', {
       value: 'file',
     }),
     ...REPORT_FLAGS,
@@ -87,6 +92,7 @@ async function run({ context, flags }: Invocation): Promise<number> {
       crl: list?.source ?? null,
       reportData: reportData === undefined ? null : '--report-data',
     },
+    record: await readRecord(context, flags, library),
     simulatedRoots,
   });
   if (flags.bool('json')) {
@@ -119,6 +125,18 @@ async function readSimulatedRoots(
   }
   const pem = await readInput(context, path, MAX_ROOTS, '--simulated-roots');
   return refusing(library, inputName(path), () => library.parseSimulatedRoots(pem));
+}
+
+async function readRecord(
+  context: Context,
+  flags: FlagValues,
+  library: Library,
+): Promise<Question['record']> {
+  const path = flags.string('record');
+  if (path === undefined) return undefined;
+  const { record } = await readLaunch(context, library, path, '--record');
+  if (record !== undefined) return record;
+  throw new InputError('launch-record-malformed', `${inputName(path)}: it has no launch record`);
 }
 
 async function chosenPolicy(
