@@ -31,6 +31,13 @@ while read -r patch _; do
   patch --batch --quiet --fuzz=0 -p1 <"debian/patches/$patch"
 done <debian/patches/series
 
+echo patching
+for patch in A3sBox/patches/*.patch; do
+  # edk2's lines end as DOS has them, and ours do not.
+  sed -n 's,^+++ b/,,p' "$patch" | xargs sed -i 's/\r$//'
+  patch --batch --quiet --fuzz=0 -p1 <"$patch"
+done
+
 echo describing the platform
 python3 A3sBox/platform.py . A3sBox/modules.txt
 (cd A3sBox/AcpiDxe && iasl -p Dsdt -tc Dsdt.asl)

@@ -25,7 +25,18 @@ RNG_COMPONENT = [f"  {RNG} {{", "    <LibraryClasses>", "      RngLib|MdePkg/Lib
 # Suspending a machine needs state that the host keeps.
 S3 = ("QemuFwCfgS3Lib/PeiQemuFwCfgS3LibFwCfg.inf", "QemuFwCfgS3Lib/BaseQemuFwCfgS3LibNull.inf")
 
+# Whatever the host says is checked by assertions in many places, which a release build leaves out.
+ASSERTIONS = [
+    ("  GCC:RELEASE_*_*_CC_FLAGS             = -DMDEPKG_NDEBUG\n", ""),
+    ("gEfiMdePkgTokenSpaceGuid.PcdDebugPropertyMask|0x2F", "gEfiMdePkgTokenSpaceGuid.PcdDebugPropertyMask|0x21"),
+    ("gEfiMdePkgTokenSpaceGuid.PcdDebugPrintErrorLevel|0x8000004F", "gEfiMdePkgTokenSpaceGuid.PcdDebugPrintErrorLevel|0"),
+]
+
 MODULE = re.compile(r"^\s*(?:INF\s+)?(?:RuleOverride\s*=\s*\S+\s+)?([^\s|]+\.inf)\s*(\{?)\s*$")
+STATEMENT = re.compile(r"^\s*(INF|FILE)\b")
+
+# Holds the compressed volumes, and no module.
+CONTAINER = "FV.FVMAIN_COMPACT"
 
 
 class Unexpected(Exception):
@@ -51,23 +62,38 @@ def section(line):
 
 def keep_modules(lines, is_list, kept, seen):
     """Leaves out each module that is not kept, with its block, where `is_list` says modules are listed."""
-    result, inside, dropping = [], False, False
+    result, inside, block, dropping, conditions = [], False, False, False, 0
     for line in lines:
+        text = line.strip()
+        if block:
+            block = text != "}"
+            if not dropping and not text.startswith("!"):
+                result.append(line)
+            continue
+        if section(line):
+            inside = is_list(section(line))
+        if not inside:
+            result.append(line)
+            continue
+        if text.startswith("!"):
+            conditions += text.startswith("!if") - text.startswith("!endif")
+            continue
+        match = MODULE.match(line)
+        if not match:
+            if STATEMENT.match(line) or (".inf" in text and not text.startswith("#")):
+                raise Unexpected(f"a line that is no module: {text!r}")
+            result.append(line)
+            continue
+        module, block = match.group(1), match.group(2) == "{"
+        dropping = module not in kept
         if dropping:
-            dropping = line.strip() != "}"
             continue
-        inside = is_list(section(line)) if section(line) else inside
-        match = inside and MODULE.match(line)
-        if match and match.group(1) not in kept:
-            dropping = match.group(2) == "{"
-            continue
-        if inside and line.lstrip().startswith("!"):
-            continue
-        if match:
-            seen.add(match.group(1))
+        if conditions > 0:
+            raise Unexpected(f"{module} is there under a condition")
+        seen.add(module)
         result.append(line)
-    if dropping:
-        raise Unexpected("a block of a module does not end")
+    if block or conditions != 0:
+        raise Unexpected("a block or a condition does not end")
     return result
 
 
@@ -82,9 +108,10 @@ def dsc(text, kept):
     replace_once(text, RNG_INCLUDES["dsc"], "")
     text = replace_once(text, "OvmfPkg/AmdSev/AmdSevX64.fdf", "OvmfPkg/AmdSev/A3sBox.fdf")
     text = replace_once(text, "PREBUILD                       = sh OvmfPkg/AmdSev/Grub/grub.sh\n", "")
-    text = replace_once(text, *S3)
+    for old, new in [S3, *ASSERTIONS]:
+        text = replace_once(text, old, new)
     seen = set()
-    lines = keep_modules(text.splitlines(), lambda name: name == "Components", kept, seen)
+    lines = keep_modules(text.splitlines(), lambda name: name.startswith("Components"), kept, seen)
     required(seen, kept, "AmdSevX64.dsc")
     own = [f"  {module}" for module in OWN]
     return "\n".join(lines + RNG_COMPONENT + own) + "\n"
@@ -95,7 +122,7 @@ def fdf(text, kept):
     added = [RNG, *OWN]
     text = replace_once(text, RNG_INCLUDES["fdf"], "\n".join(f"INF {module}" for module in added))
     seen = set()
-    is_volume = lambda name: name in ("FV.SECFV", "FV.PEIFV", "FV.DXEFV")
+    is_volume = lambda name: name.startswith("FV.") and name != CONTAINER
     lines = keep_modules(text.splitlines(), is_volume, [*kept, *added], seen)
     required(seen, kept, "AmdSevX64.fdf")
     return "\n".join(lines) + "\n"

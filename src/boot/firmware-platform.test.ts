@@ -12,8 +12,15 @@ const DSC = `[Defines]
   FLASH_DEFINITION               = OvmfPkg/AmdSev/AmdSevX64.fdf
   PREBUILD                       = sh OvmfPkg/AmdSev/Grub/grub.sh
 
+[BuildOptions]
+  GCC:RELEASE_*_*_CC_FLAGS             = -DMDEPKG_NDEBUG
+
 [LibraryClasses.common.PEIM]
   QemuFwCfgS3Lib|OvmfPkg/Library/QemuFwCfgS3Lib/PeiQemuFwCfgS3LibFwCfg.inf
+
+[PcdsFixedAtBuild]
+  gEfiMdePkgTokenSpaceGuid.PcdDebugPrintErrorLevel|0x8000004F
+  gEfiMdePkgTokenSpaceGuid.PcdDebugPropertyMask|0x2F
 
 [Components]
   Pkg/Core/Core.inf {
@@ -82,6 +89,9 @@ it('keeps the listed modules with their libraries, and adds ours', () => {
   expect(dsc).toContain('NULL|Pkg/Library/Decompress/Decompress.inf');
   expect(dsc).toContain('  A3sBox/KernelDxe/KernelDxe.inf');
   expect(dsc).not.toMatch(/Disk|Shell|grub|!include|!if/);
+  // Assertions hold, and end the boot.
+  expect(dsc).not.toContain('MDEPKG_NDEBUG');
+  expect(dsc).toContain('PcdDebugPropertyMask|0x21');
 });
 
 it('leaves every other module out of the image, wherever it is listed', () => {
@@ -115,6 +125,17 @@ const UNEXPECTED: Readonly<Record<string, () => { status: number | null; stderr:
     describePlatform(DSC.replace('OvmfRngComponents', 'Other'), FDF),
   'random numbers are in the image twice': () =>
     describePlatform(DSC, `${FDF}!include OvmfPkg/Include/Fdf/OvmfRngDxe.fdf.inc\n`),
+  'assertions are left out elsewhere': () =>
+    describePlatform(DSC.replace('MDEPKG_NDEBUG', 'NDEBUG'), FDF),
+  'a module is written in a way that is not known': () =>
+    describePlatform(DSC, FDF.replace('INF  Pkg/Core', 'INF  USE=X64 Pkg/Core')),
+  'a file is in a volume that is no module': () =>
+    describePlatform(DSC, FDF.replace('INF  Pkg/Core', 'FILE FREEFORM = 1 {\n}\nINF  Pkg/Core')),
+  'a kept module is there under a condition': () =>
+    describePlatform(
+      DSC,
+      FDF.replace('INF  Pkg/Core/Core.inf', '!if $(X)\nINF  Pkg/Core/Core.inf\n!endif'),
+    ),
   'a block does not end': () =>
     describePlatform(DSC.slice(0, DSC.lastIndexOf('Disk.inf') + 'Disk.inf\n'.length), FDF),
 };

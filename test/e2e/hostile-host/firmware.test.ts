@@ -191,7 +191,7 @@ const OFFERED: Readonly<Record<string, () => string[]>> = {
     ...['-fw_cfg', 'name=opt/org.tianocode/PagingLevel,string=5'],
     ...['-fw_cfg', 'name=opt/org.tianocore/UninstallMemAttrProtocol,string=y'],
     ...['-fw_cfg', 'name=opt/org.tianocore/X-Cpuhp-Bugcheck-Override,string=yes'],
-    ...['-fw_cfg', `name=opt/org.tianocore/sp800155evt/1,string=${'x'.repeat(300)}`],
+    ...['-fw_cfg', `name=opt/org.tianocode/sp800155evt/0,string=${'x'.repeat(300)}`],
     ...['-fw_cfg', `name=etc/hardware-info,file=${file('hardware', new Uint8Array(4096).fill(1))}`],
   ],
   'devices that no box has': () => [
