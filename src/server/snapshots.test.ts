@@ -2,22 +2,24 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { A3sError } from '../errors.ts';
-import { memoryDirectory } from '../snapshots/memory-directory.ts';
+import { recordedDirectory } from '../snapshots/memory-directory.ts';
 import { TestHome } from './testing/home.ts';
 import { deny } from './testing/trust.ts';
 
 const RUN = ['sleep', 'infinity'];
 let home: TestHome;
-let memory: string;
 beforeEach(async () => {
   home = new TestHome();
-  memory = memoryDirectory(home.config.home, process.geteuid?.() ?? 0);
   await home.start();
 });
 afterEach(async () => {
+  const memory = memoryPath();
   await home.remove();
   rmSync(memory, { recursive: true, force: true });
 });
+
+const memoryPath = (): string =>
+  recordedDirectory({ home: home.config.home, uid: process.geteuid?.() ?? 0 });
 
 async function running(args: readonly string[] = RUN, more = {}): Promise<string> {
   const id = await home.create(args, { HostConfig: { NetworkMode: 'none', ...more } });
@@ -77,9 +79,9 @@ describe('a memory snapshot', () => {
     expect(home.agents.get(box)?.frozen).toBe(false);
     const { body } = await home.call('GET', '/a3s/v1/snapshots');
     expect(body).toMatchObject({ snapshots: [{ name: 'origin', boxes: [] }] });
-    expect([left(memory).length, left(disks()).length]).toEqual([1, 1]);
+    expect([left(memoryPath()).length, left(disks()).length]).toEqual([1, 1]);
     expect((await home.call('DELETE', '/a3s/v1/snapshots/origin')).status).toBe(204);
-    expect([left(memory), left(disks())]).toEqual([[], []]);
+    expect([left(memoryPath()), left(disks())]).toEqual([[], []]);
     const gone = await home.call('GET', '/a3s/v1/snapshots/origin');
     expect(gone).toMatchObject({ status: 404, body: { code: 'no-such-snapshot' } });
   });
@@ -124,7 +126,7 @@ describe('a memory snapshot', () => {
     expect((await snapshot(box, 'taken')).body).toMatchObject({ code: 'name-in-use' });
     expect((await snapshot(box, '/')).body).toMatchObject({ code: 'invalid-argument' });
     expect(home.agents.get(box)?.frozen).toBe(false);
-    expect(left(memory).length).toBe(1);
+    expect(left(memoryPath()).length).toBe(1);
   });
 
   it('leaves the box running and no file where it fails', async () => {
@@ -134,7 +136,7 @@ describe('a memory snapshot', () => {
     machine.saveFailure = new A3sError('vmm-failed', 'it could not be saved');
     expect((await snapshot(box)).body).toMatchObject({ code: 'vmm-failed' });
     expect(home.agents.get(box)?.frozen).toBe(false);
-    expect([left(memory), left(disks())]).toEqual([[], []]);
+    expect([left(memoryPath()), left(disks())]).toEqual([[], []]);
     expect((await home.call('GET', '/a3s/v1/snapshots')).body).toEqual({ snapshots: [] });
   });
 
@@ -142,7 +144,7 @@ describe('a memory snapshot', () => {
     const box = await running();
     for (const machine of home.host.running) machine.savedBytes = 2 ** 40;
     expect((await snapshot(box)).body).toMatchObject({ code: 'vmm-failed' });
-    expect([left(memory), left(disks())]).toEqual([[], []]);
+    expect([left(memoryPath()), left(disks())]).toEqual([[], []]);
     expect(home.agents.get(box)?.frozen).toBe(false);
   });
 
@@ -153,7 +155,7 @@ describe('a memory snapshot', () => {
       code: 'agent-failed',
       message: expect.stringContaining('too old'),
     });
-    expect([left(memory), left(disks())]).toEqual([[], []]);
+    expect([left(memoryPath()), left(disks())]).toEqual([[], []]);
   });
 
   it('is ended when its server died, and the box goes on', async () => {
@@ -179,12 +181,12 @@ describe('a memory snapshot', () => {
     await home.start();
     await expect.poll(() => agent.frozen).toBe(false);
     expect((await home.call('GET', '/a3s/v1/snapshots')).body).toEqual({ snapshots: [] });
-    expect([left(memory), left(disks())]).toEqual([[], []]);
+    expect([left(memoryPath()), left(disks())]).toEqual([[], []]);
   });
 
   it('says when its memory is gone, and can be removed then', async () => {
     await snapshot(await running(), 'lost');
-    rmSync(memory, { recursive: true });
+    rmSync(memoryPath(), { recursive: true });
     expect((await home.call('GET', '/a3s/v1/snapshots/lost')).body).toMatchObject({
       state: 'gone',
     });

@@ -1,49 +1,135 @@
-import { chmod, mkdtemp, rm, stat, symlink } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  access,
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkRoom, ensureMemoryDirectory, memoryDirectory } from './memory-directory.ts';
+import {
+  checkRoom,
+  ensureMemoryDirectory,
+  isUsable,
+  recordedDirectory,
+} from './memory-directory.ts';
 
 const uid = process.geteuid?.() ?? 0;
+/** No account of this number exists; none is needed. */
+const STRANGER = '64321';
+const UNUSABLE = { code: 'state-unusable' };
+
 let parent: string;
+let home: string;
 beforeEach(async () => {
   parent = await mkdtemp('/dev/shm/snapshots-test-');
+  home = await mkdtemp(join(tmpdir(), 'snapshots-home-'));
 });
-afterEach(() => rm(parent, { recursive: true }));
+afterEach(async () => {
+  for (const path of [parent, home]) await rm(path, { recursive: true });
+});
+
+const owner = () => ({ home, uid, parent });
+/** As servers made it whose name everybody could know. */
+const earlier = (): string =>
+  join(parent, `a3s-box-${uid}-${createHash('sha256').update(home).digest('hex').slice(0, 16)}`);
+/** A directory of another user, or, where nobody else can be played, one that is open to others. */
+async function squat(path: string): Promise<void> {
+  await chmod(parent, 0o1777);
+  if (uid !== 0) return await mkdir(path).then(() => chmod(path, 0o777));
+  const ids = ['--reuid', STRANGER, '--regid', STRANGER, '--clear-groups'];
+  expect(spawnSync('setpriv', [...ids, 'mkdir', path]).status).toBe(0);
+}
 
 describe('the directory of snapshots’ memory', () => {
-  it('is one for each home and user, and nobody else’s', async () => {
-    const path = memoryDirectory('/home/a', uid, parent);
-    expect(path).not.toBe(memoryDirectory('/home/b', uid, parent));
-    expect(path).not.toBe(memoryDirectory('/home/a', uid + 1, parent));
-    await ensureMemoryDirectory(path, uid);
-    await ensureMemoryDirectory(path, uid);
+  it('has a name that nobody can know before, and keeps it', async () => {
+    const path = await ensureMemoryDirectory(owner());
+    expect(path.slice(parent.length)).toMatch(/^\/a3s-box-\d+-[0-9a-f]{32}$/);
+    expect(recordedDirectory(owner())).toBe(path);
+    expect(await ensureMemoryDirectory(owner())).toBe(path);
     expect((await stat(path)).mode & 0o777).toBe(0o700);
+    expect(await isUsable(path, uid)).toBe(true);
   });
 
-  it('is refused where others could look into it, or put it there', async () => {
-    const path = memoryDirectory('/home/a', uid, parent);
-    await ensureMemoryDirectory(path, uid);
-    const unusable = { code: 'state-unusable' };
-    await expect(ensureMemoryDirectory(path, uid + 1)).rejects.toMatchObject(unusable);
+  it('has another name once it is gone: the old one was seen', async () => {
+    const path = await ensureMemoryDirectory(owner());
+    await rm(path, { recursive: true });
+    expect(recordedDirectory(owner())).toBe(path);
+    await squat(path);
+    const next = await ensureMemoryDirectory(owner());
+    expect(next).not.toBe(path);
+    expect(recordedDirectory(owner())).toBe(next);
+  });
+
+  it('is made whoever has taken the name that it had in earlier servers', async () => {
+    await squat(earlier());
+    const path = await ensureMemoryDirectory(owner());
+    expect(path).not.toBe(earlier());
+    expect(await isUsable(path, uid)).toBe(true);
+    expect(await isUsable(earlier(), uid)).toBe(false);
+  });
+
+  it('is that of an earlier server where that is this user’s', async () => {
+    expect(recordedDirectory(owner())).toBe(earlier());
+    await mkdir(earlier(), { mode: 0o700 });
+    expect(await ensureMemoryDirectory(owner())).toBe(earlier());
+  });
+
+  it('is not used where others could look into it, or put it there', async () => {
+    const path = await ensureMemoryDirectory(owner());
+    expect(await isUsable(path, uid + 1)).toBe(false);
     await chmod(path, 0o750);
-    await expect(ensureMemoryDirectory(path, uid)).rejects.toMatchObject(unusable);
+    expect(await isUsable(path, uid)).toBe(false);
+    expect(await ensureMemoryDirectory(owner())).not.toBe(path);
+    await chmod(path, 0o700);
     const link = join(parent, 'link');
     await symlink(path, link);
-    await expect(ensureMemoryDirectory(link, uid)).rejects.toMatchObject(unusable);
-    const missing = join(parent, 'missing', 'directory');
-    await expect(ensureMemoryDirectory(missing, uid)).rejects.toMatchObject(unusable);
+    expect(await isUsable(link, uid)).toBe(false);
+    expect(await isUsable(join(parent, 'missing'), uid)).toBe(false);
+  });
+
+  it('is refused where others can rename it, behind a link, and where nothing is', async () => {
+    await chmod(parent, 0o777);
+    await expect(ensureMemoryDirectory(owner())).rejects.toMatchObject(UNUSABLE);
+    await chmod(parent, 0o700);
+    const link = join(home, 'link');
+    await symlink(parent, link);
+    await expect(ensureMemoryDirectory({ ...owner(), parent: link })).rejects.toMatchObject(
+      UNUSABLE,
+    );
+    const missing = join(parent, 'missing');
+    await expect(ensureMemoryDirectory({ ...owner(), parent: missing })).rejects.toMatchObject(
+      UNUSABLE,
+    );
+    if (uid === 0) await chown(parent, Number(STRANGER), Number(STRANGER));
+    const another = { ...owner(), uid: uid === 0 ? 0 : uid + 1 };
+    await expect(ensureMemoryDirectory(another)).rejects.toMatchObject(UNUSABLE);
+    await expect(access(join(home, 'snapshot-memory'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   it('is refused on a disk', async () => {
-    const disk = await mkdtemp(join(tmpdir(), 'snapshots-'));
+    const disk = await mkdtemp('/var/tmp/snapshots-');
     try {
       const onDisk = (await stat(disk)).dev !== (await stat(parent)).dev;
-      const made = ensureMemoryDirectory(join(disk, 'memory'), uid);
-      if (onDisk) await expect(made).rejects.toMatchObject({ code: 'state-unusable' });
+      const made = ensureMemoryDirectory({ ...owner(), parent: disk });
+      if (onDisk) await expect(made).rejects.toMatchObject(UNUSABLE);
       else await made;
     } finally {
       await rm(disk, { recursive: true });
+    }
+  });
+
+  it('is not guessed where its record cannot be read', async () => {
+    for (const text of ['', '../elsewhere\n', `a3s-box-0-${'0'.repeat(31)}/\n`]) {
+      await writeFile(join(home, 'snapshot-memory'), text);
+      expect(() => recordedDirectory(owner())).toThrow(expect.objectContaining(UNUSABLE));
     }
   });
 

@@ -2,10 +2,14 @@
  * Where the memory of snapshots lies: in memory, in a directory that only this user can enter. It outlives the server, and nothing
  * of it outlives the host's next start.
  *
+ * Everybody may make directories beside it. So its name is drawn when it is made, and put on record in the home: nobody can have
+ * made it before.
+ *
  * @module
  */
-import { createHash } from 'node:crypto';
-import { lstat, mkdir, readFile, statfs } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { lstat, mkdir, open, readFile, rename, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { availableBytes } from '../engine/memory.ts';
 import { A3sError } from '../errors.ts';
@@ -14,55 +18,114 @@ const SHARED_MEMORY = '/dev/shm';
 const TMPFS_MAGIC = 0x01021994;
 const RAMFS_MAGIC = 0x858458f6;
 const MEBIBYTE = 2 ** 20;
+const STICKY = 0o1000;
+const OTHERS_WRITE = 0o022;
+/** In the home: the name of the directory. */
+const RECORD = 'snapshot-memory';
+const NAME = /^a3s-box-\d{1,10}-[0-9a-f]{32}$/;
 
-/** The one of this user and home. */
-export function memoryDirectory(home: string, uid: number, parent = SHARED_MEMORY): string {
-  const digest = createHash('sha256').update(home).digest('hex').slice(0, 16);
-  return join(parent, `a3s-box-${uid}-${digest}`);
+/** Of whom the memory is, and where. */
+export interface MemoryOwner {
+  readonly home: string;
+  readonly uid: number;
+  /** Instead of `/dev/shm`. */
+  readonly parent?: string | undefined;
 }
 
 /**
- * Makes it where it is missing.
+ * The directory on record, which may be gone, or never have been there.
  *
- * @throws A3sError `state-unusable` where it is not in memory, or not this user's alone: others can make directories beside it
+ * @throws A3sError `state-unusable` where the record cannot be read
  */
-export async function ensureMemoryDirectory(path: string, uid: number): Promise<void> {
-  await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'EEXIST') return;
-    throw new A3sError('state-unusable', `Cannot make ${path}: ${error.message}`, {
-      remedy: `Mount a tmpfs on ${SHARED_MEMORY}.`,
-      cause: error,
-    });
-  });
-  await isOurs(path, uid);
-  const { type } = await statfs(path);
-  if (type !== TMPFS_MAGIC && type !== RAMFS_MAGIC) {
-    throw new A3sError(
-      'state-unusable',
-      `Cannot keep the memory of boxes in ${path}: it is on a disk`,
-      {
-        remedy: `Mount a tmpfs on ${SHARED_MEMORY}.`,
-      },
-    );
+export function recordedDirectory({ home, uid, parent }: MemoryOwner): string {
+  const path = join(home, RECORD);
+  let name: string;
+  try {
+    name = readFileSync(path, 'utf8').trimEnd();
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
+      return join(parent ?? SHARED_MEMORY, earlierName(home, uid));
+    }
+    throw new A3sError('state-unusable', `Cannot read ${path}`, { cause });
   }
+  if (NAME.test(name)) return join(parent ?? SHARED_MEMORY, name);
+  throw new A3sError('state-unusable', `Cannot read ${path}: it names no directory of memory`, {
+    remedy: 'Remove it. Snapshots that are there are gone then.',
+  });
+}
+
+/** Servers of before had one that everybody could know. Its snapshots go on, for as long as the directory is this user's. */
+function earlierName(home: string, uid: number): string {
+  return `a3s-box-${uid}-${createHash('sha256').update(home).digest('hex').slice(0, 16)}`;
 }
 
 /**
- * Whether it is there. To be asked before anything in it is read or removed: beside it others can make directories, and links
- * that lead to whatever this user may remove.
+ * The directory on record where it can be used, and otherwise a new one, which is on record when this returns.
  *
- * @throws A3sError `state-unusable` where it is not this user's alone
+ * @throws A3sError `state-unusable` where there is no memory for it, or others could take it away
  */
-export async function isOurs(path: string, uid: number): Promise<boolean> {
+export async function ensureMemoryDirectory(owner: MemoryOwner): Promise<string> {
+  const { home, uid, parent = SHARED_MEMORY } = owner;
+  const recorded = recordedDirectory(owner);
+  if (await isUsable(recorded, uid)) return recorded;
+  await checkParent(parent, uid);
+  const name = `a3s-box-${uid}-${randomBytes(16).toString('hex')}`;
+  await putOnRecord(home, name);
+  const path = join(parent, name);
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (cause) {
+    throw new A3sError('state-unusable', `Cannot make ${path}`, {
+      remedy: `Mount a tmpfs on ${SHARED_MEMORY}.`,
+      cause,
+    });
+  }
+  return path;
+}
+
+/** Before the directory is there: a server that dies in between leaves nothing that no other one knows of. */
+async function putOnRecord(home: string, name: string): Promise<void> {
+  const path = join(home, RECORD);
+  const file = await open(`${path}.new`, 'w', 0o600);
+  try {
+    await file.writeFile(`${name}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+}
+
+/** @throws A3sError `state-unusable` where it is not in memory, or where others could rename what is in it */
+async function checkParent(path: string, uid: number): Promise<void> {
+  const remedy = `Mount a tmpfs on ${SHARED_MEMORY}, with mode 1777.`;
+  const refused = (why: string, cause?: unknown): A3sError =>
+    new A3sError('state-unusable', `Cannot keep the memory of boxes in ${path}: ${why}`, {
+      remedy,
+      cause,
+    });
+  const found = await lstat(path).catch((cause: unknown) => {
+    throw refused('it cannot be looked at', cause);
+  });
+  if (!found.isDirectory()) throw refused('it is no directory');
+  if (found.uid !== 0 && found.uid !== uid) throw refused(`user ${found.uid} owns it`);
+  if ((found.mode & OTHERS_WRITE) !== 0 && (found.mode & STICKY) === 0) {
+    throw refused('others can rename what is in it');
+  }
+  const { type } = await statfs(path);
+  if (type !== TMPFS_MAGIC && type !== RAMFS_MAGIC) throw refused('it is on a disk');
+}
+
+/**
+ * Whether it is there, and this user's alone. To be asked before anything in it is read or removed: with a name that is known others
+ * can have made a directory, or a link that leads to whatever this user may remove.
+ */
+export async function isUsable(path: string, uid: number): Promise<boolean> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (found === undefined) return false;
-  if (found.isDirectory() && found.uid === uid && (found.mode & 0o77) === 0) return true;
-  throw new A3sError('state-unusable', `Cannot use ${path}: it is not this user’s alone`, {
-    remedy: 'Remove it.',
-  });
+  return found?.isDirectory() === true && found.uid === uid && (found.mode & 0o77) === 0;
 }
 
 /** @throws A3sError `out-of-memory` where so much may not fit */

@@ -2,7 +2,7 @@ import { access, chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'n
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { memoryDirectory } from './memory-directory.ts';
+import { recordedDirectory } from './memory-directory.ts';
 import { SNAPSHOT_MIGRATIONS, SnapshotRecords } from './records.ts';
 import type { SnapshotRecord } from './snapshot.ts';
 import { Snapshots } from './snapshots.ts';
@@ -24,7 +24,6 @@ const SAVED = {
 
 let root: string;
 let home: string;
-let memory: string;
 let database: Database.Database;
 let snapshots: Snapshots;
 
@@ -32,7 +31,6 @@ beforeEach(async () => {
   root = await mkdtemp('/dev/shm/snapshots-test-');
   home = join(root, 'home');
   await mkdir(home);
-  memory = memoryDirectory(home, uid, root);
   database = new Database(':memory:');
   for (const sql of SNAPSHOT_MIGRATIONS) database.exec(sql);
   const records = new SnapshotRecords(database);
@@ -42,6 +40,8 @@ afterEach(async () => {
   database.close();
   await rm(root, { recursive: true });
 });
+
+const memoryPath = (): string => recordedDirectory({ home, uid, parent: root });
 
 /** One that is made, as far as this room looks. */
 async function made(): Promise<void> {
@@ -53,9 +53,9 @@ async function made(): Promise<void> {
 describe('snapshots', () => {
   it('are opened, and swept of what is on no record', async () => {
     await made();
-    await mkdir(join(memory, 'stray'));
+    await mkdir(join(memoryPath(), 'stray'));
     expect(await snapshots.sweep()).toEqual([]);
-    await expect(access(join(memory, 'stray'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(access(join(memoryPath(), 'stray'))).rejects.toMatchObject({ code: 'ENOENT' });
     await using opened = await snapshots.open('one');
     expect(opened.snapshot.id).toBe(id);
   });
@@ -64,13 +64,14 @@ describe('snapshots', () => {
     const victim = join(root, 'victim');
     await mkdir(victim, { mode: 0o700 });
     await writeFile(join(victim, 'precious'), '');
-    await symlink(victim, memory);
+    await symlink(victim, memoryPath());
     expect(await snapshots.sweep()).toEqual([]);
     await access(join(victim, 'precious'));
   });
 
   it('are not read from, nor removed in, a directory that others can write to', async () => {
     await made();
+    const memory = memoryPath();
     const kept = join(root, 'kept');
     await rename(memory, kept);
     await symlink(kept, memory);

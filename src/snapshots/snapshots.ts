@@ -8,7 +8,13 @@ import { access, mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path';
 import { SAVED_FILES, type SavedCopy } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
-import { checkRoom, ensureMemoryDirectory, isOurs, memoryDirectory } from './memory-directory.ts';
+import {
+  checkRoom,
+  ensureMemoryDirectory,
+  isUsable,
+  type MemoryOwner,
+  recordedDirectory,
+} from './memory-directory.ts';
 import type { SnapshotRecords } from './records.ts';
 import type { Snapshot, SnapshotRecord } from './snapshot.ts';
 
@@ -31,14 +37,16 @@ export interface OpenSnapshot extends AsyncDisposable {
 
 export class Snapshots {
   readonly #home: string;
-  readonly #uid: number;
-  readonly #memory: string;
+  readonly #owner: MemoryOwner;
+  #memory: string;
+  #ensuring: Promise<string> | undefined;
   readonly #records: SnapshotRecords;
 
-  constructor(options: { home: string; uid: number; records: SnapshotRecords; parent?: string }) {
+  /** @throws A3sError `state-unusable` */
+  constructor(options: MemoryOwner & { readonly records: SnapshotRecords }) {
     this.#home = join(options.home, 'snapshots');
-    this.#uid = options.uid;
-    this.#memory = memoryDirectory(options.home, options.uid, options.parent);
+    this.#owner = options;
+    this.#memory = recordedDirectory(options);
     this.#records = options.records;
   }
 
@@ -81,7 +89,7 @@ export class Snapshots {
         },
       );
     }
-    await ensureMemoryDirectory(this.#memory, this.#uid);
+    await this.#ensureMemory();
     await checkRoom(this.#memory, bytes);
     this.#records.insert(record);
     const directories = this.directories(record.id);
@@ -161,12 +169,17 @@ export class Snapshots {
     return unfinished.map(({ box }) => box.id);
   }
 
-  /** There is a directory of memory, and nobody else has put it there: one that is another's holds nothing of ours. */
-  async #hasMemory(): Promise<boolean> {
-    return await isOurs(this.#memory, this.#uid).catch((error: unknown) => {
-      if (error instanceof A3sError) return false;
-      throw error;
+  /** One for all that are made at a time: the next one would take the place of the first on record. */
+  async #ensureMemory(): Promise<void> {
+    this.#ensuring ??= ensureMemoryDirectory(this.#owner).finally(() => {
+      this.#ensuring = undefined;
     });
+    this.#memory = await this.#ensuring;
+  }
+
+  /** There is a directory of memory, and nobody else has put it there: one that is another's holds nothing of ours. */
+  #hasMemory(): Promise<boolean> {
+    return isUsable(this.#memory, this.#owner.uid);
   }
 }
 

@@ -10,7 +10,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readConfig } from '../../src/config.ts';
-import { memoryDirectory } from '../../src/snapshots/memory-directory.ts';
+import { recordedDirectory } from '../../src/snapshots/memory-directory.ts';
 import type { Installation } from './installation.ts';
 import { processesWith, until } from './processes.ts';
 
@@ -51,11 +51,11 @@ export class Actor {
   readonly home: string;
   readonly socket: string;
   readonly runtimeDir: string;
-  /** Where the memory of snapshots lies, while there are some. */
-  readonly snapshotMemory: string;
   readonly env: Readonly<Record<string, string>>;
   readonly #installation: Installation;
   readonly #uid: number;
+  /** Once this actor has left. */
+  #lastMemory: string | undefined;
 
   constructor(name: ActorName, installation: Installation) {
     this.name = name;
@@ -80,7 +80,11 @@ export class Actor {
     const config = readConfig(this.env, this.#uid, join(installation.root, 'dist'));
     this.socket = config.socket;
     this.runtimeDir = config.runtimeDir;
-    this.snapshotMemory = memoryDirectory(this.home, this.#uid);
+  }
+
+  /** Where the memory of snapshots lies, while there are some. */
+  get snapshotMemory(): string {
+    return this.#lastMemory ?? recordedDirectory({ home: this.home, uid: this.#uid });
   }
 
   /** The argument vector that runs the command line as this actor. */
@@ -159,6 +163,7 @@ export class Actor {
     if (ids.length > 0) await this.run(['rm', '--force', ...ids]);
     await this.stopServer();
     await until('no process of the actor is left', () => this.machines().length === 0);
+    this.#lastMemory = this.snapshotMemory;
     rmSync(this.directory, { recursive: true, force: true });
     rmSync(this.runtimeDir, { recursive: true, force: true });
     rmSync(this.snapshotMemory, { recursive: true, force: true });

@@ -22,12 +22,10 @@ afterAll(() => installation.remove());
 
 describe.each(ACTORS)('a memory snapshot, %s', (name) => {
   let actor: Actor;
-  let memory: string;
   /** For what no user of the host makes a difference to. */
   const alike = alikeFor(name);
   beforeAll(async () => {
     actor = new Actor(name, installation);
-    memory = actor.snapshotMemory;
     await actor.load('busybox');
     await actor.ok([
       'run',
@@ -73,7 +71,7 @@ describe.each(ACTORS)('a memory snapshot, %s', (name) => {
     expect(await actor.ok(['snapshot', 'ls', '--format', '{{.Name}} {{.Box}} {{.State}}'])).toBe(
       'origin source ready',
     );
-    expect(readdirSync(memory)).toEqual([stdout.trim()]);
+    expect(readdirSync(actor.snapshotMemory)).toEqual([stdout.trim()]);
   });
 
   it('starts boxes that go on from the same number, each by itself and as itself', async () => {
@@ -147,7 +145,10 @@ describe.each(ACTORS)('a memory snapshot, %s', (name) => {
       await ended;
       await goesOn('source');
       const names = (await actor.ok(['snapshot', 'ls', '-q', '--no-trunc'])).split('\n');
-      await until('nothing else lies in memory', () => readdirSync(memory).length === names.length);
+      await until(
+        'nothing else lies in memory',
+        () => readdirSync(actor.snapshotMemory).length === names.length,
+      );
       await actor.run(['snapshot', 'rm', 'cut']);
     }
   });
@@ -220,7 +221,7 @@ describe.each(ACTORS)('a memory snapshot, %s', (name) => {
 
   it('can be removed while boxes run that went on from it, and leaves no memory', async () => {
     await actor.ok(['snapshot', 'rm', 'origin']);
-    expect(existsSync(memory)).toBe(false);
+    expect(existsSync(actor.snapshotMemory)).toBe(false);
     expect(readdirSync(join(actor.home, 'snapshots'))).toEqual([]);
     for (const box of ['source', ...FORKS]) await goesOn(box);
     await actor.ok(['rm', '-f', 'source', ...FORKS]);
