@@ -9,6 +9,9 @@ import { Duplex } from 'node:stream';
 class End extends Duplex {
   #peer: End | undefined;
   #resume: (() => void) | undefined;
+  /** As a socket has them. */
+  bytesRead = 0;
+  bytesWritten = 0;
 
   join(peer: End): void {
     this.#peer = peer;
@@ -27,6 +30,8 @@ class End extends Duplex {
       return;
     }
     peer.#resume = done;
+    this.bytesWritten += chunk.length;
+    peer.bytesRead += chunk.length;
     peer.push(chunk);
   }
 
@@ -45,7 +50,7 @@ class End extends Duplex {
 }
 
 /** @returns both ends */
-export function duplexPair(): [Duplex, Duplex] {
+export function duplexPair(): [End, End] {
   const left = new End();
   const right = new End();
   left.join(right);

@@ -208,13 +208,19 @@ export interface MachineExit {
   readonly detail: string;
 }
 
+/** The control stream of a machine, which counts its bytes as a socket does. */
+export interface ControlStream extends Duplex {
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+}
+
 /** A running virtual machine. Outlives the object and the process that hold it. */
 export interface Machine {
   readonly id: string;
   /** Process id of the VMM, 0 where there is no process. */
   readonly pid: number;
   /** Opens the control stream. At most one at a time; a second one ends the first. */
-  connect(signal: AbortSignal): Promise<Duplex>;
+  connect(signal: AbortSignal): Promise<ControlStream>;
   pause(): Promise<void>;
   resume(): Promise<void>;
   /**

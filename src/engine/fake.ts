@@ -15,6 +15,7 @@ import { A3sError } from '../errors.ts';
 import { duplexPair } from './duplex-pair.ts';
 import type {
   ConfidentialLaunch,
+  ControlStream,
   Disk,
   Engine,
   EngineReport,
@@ -123,7 +124,7 @@ export class FakeMachine implements FakeGuest {
     throw new A3sError('unsupported-option', 'A confidential machine cannot do that');
   }
 
-  open(): Duplex {
+  open(): ControlStream {
     if (!this.running) throw new A3sError('vmm-failed', 'Cannot connect: the machine is gone');
     for (const stream of this.#streams) stream.destroy();
     const [host, guest] = duplexPair();

@@ -9,7 +9,6 @@
  */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
@@ -36,7 +35,7 @@ export class ControlPort {
   }
 
   /** Opens the stream; one that is open ends. */
-  async connect(signal: AbortSignal): Promise<Duplex> {
+  async connect(signal: AbortSignal): Promise<Socket> {
     await this.close();
     if (performance.now() < this.#settled) await this.#reopened(signal);
     const stream = await retry(() => openSocket(this.#path), signal);

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LaunchRecord } from '@a3s-box/attestation/measure';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import type {
+  ControlStream,
   Disk,
   HostLimits,
   Machine,
@@ -78,7 +78,7 @@ export class QemuMachine implements Machine {
     });
   }
 
-  async connect(signal: AbortSignal): Promise<Duplex> {
+  async connect(signal: AbortSignal): Promise<ControlStream> {
     return this.#control.connect(AbortSignal.any([signal, this.#gone.signal]));
   }
 
