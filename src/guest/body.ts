@@ -4,6 +4,7 @@
  * @module
  */
 import { type ClientHttp2Stream, constants } from 'node:http2';
+import { A3sError } from '../errors.ts';
 import { agentFailed } from './refusal.ts';
 
 /**
@@ -40,7 +41,7 @@ export async function* bytesOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer
     stream.off('close', onReadable);
   }
   if (!ended || stream.rstCode !== constants.NGHTTP2_NO_ERROR) {
-    throw agentFailed('its answer broke off', stream.errored ?? undefined);
+    throw brokenOff('its answer broke off', stream.errored ?? undefined);
   }
 }
 
@@ -69,8 +70,13 @@ export function parseJson(bytes: Buffer): unknown {
 export function answerStatus(stream: ClientHttp2Stream): Promise<number> {
   return new Promise((resolve, reject) => {
     // Stays for the stream's whole life: an error without a listener would end the process.
-    stream.on('error', (error) => reject(agentFailed('the connection broke', error)));
+    stream.on('error', (error) => reject(brokenOff('the connection broke', error)));
     stream.once('response', (headers) => resolve(Number(headers[':status'])));
     stream.once('close', () => reject(agentFailed('it closed the stream without an answer')));
   });
+}
+
+/** The reason for which the session was ended from here, or what was seen of its end. */
+function brokenOff(what: string, cause: unknown): A3sError {
+  return cause instanceof A3sError ? cause : agentFailed(what, cause);
 }

@@ -12,13 +12,20 @@ import { Duplex } from 'node:stream';
  */
 class End extends Duplex {
   peer: End | undefined;
+  /** As a socket has them. */
+  bytesRead = 0;
+  bytesWritten = 0;
 
   override _read(): void {
     // Data is pushed as it comes.
   }
 
   override _write(chunk: Buffer, _: string, callback: (error?: Error | null) => void): void {
-    if (this.peer?.readable === true) this.peer.push(chunk);
+    this.bytesWritten += chunk.length;
+    if (this.peer?.readable === true) {
+      this.peer.bytesRead += chunk.length;
+      this.peer.push(chunk);
+    }
     callback();
   }
 
@@ -34,7 +41,7 @@ class End extends Duplex {
 }
 
 /** Two ends; as with a socket, the end of one is the end of the other. */
-export function fakeLink(): [host: Duplex, guest: Duplex] {
+export function fakeLink(): [host: End, guest: End] {
   const host = new End();
   const guest = new End();
   host.peer = guest;

@@ -153,10 +153,8 @@ export class Guest {
    * @param deadlineMs for the guest to take it
    */
   async ratls(signal?: AbortSignal, deadlineMs = PROMPT_MS): Promise<Duplex> {
-    await this.#session.inTurn();
-    signal?.throwIfAborted();
     const route = '/v1/ratls';
-    const stream = this.#session.open('POST', route);
+    const stream = await this.#session.openInTurn('POST', route, { signal });
     const onAbort = (): void => discard(stream);
     signal?.addEventListener('abort', onAbort, { once: true });
     stream.once('close', () => signal?.removeEventListener('abort', onAbort));
@@ -240,10 +238,8 @@ export class Guest {
 
   /** The process's output from `offset` on. A new reader displaces the old one. */
   async output(id: string, offset: number, signal?: AbortSignal): Promise<OutputReader> {
-    await this.#session.inTurn();
-    signal?.throwIfAborted();
     const route = `${path(id)}/output?offset=${offset}`;
-    const stream = this.#session.open('POST', route);
+    const stream = await this.#session.openInTurn('POST', route, { signal });
     const reader = new OutputReader(stream, offset, signal);
     const onAbort = (): void => reader.close();
     signal?.addEventListener('abort', onAbort, { once: true });

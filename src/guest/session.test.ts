@@ -1,28 +1,131 @@
-import { createServer } from 'node:http2';
-import { expect, it } from 'vitest';
-import * as z from 'zod';
-import { duplexPair } from '../engine/duplex-pair.ts';
-import { SEQUENCE_HEADER } from './protocol.ts';
+// Sessions that last, with an agent that does nothing wrong: whatever is transferred, and however much of it, they are not ended.
+import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
+import { finished } from 'node:stream/promises';
+import { afterEach, expect, test } from 'vitest';
+import { fakeLink } from './fake-link.ts';
+import { encodeFrame } from './frame.ts';
+import { Guest } from './guest.ts';
+import { OverheadBudget } from './overhead.ts';
 import { GuestSession } from './session.ts';
 
-it('numbers the requests of each connection from 1, in the order in which they are made', async () => {
-  const server = createServer();
-  const seen: string[] = [];
+const KIB = 1024;
+/** Of one stream, as the session has it. */
+const WINDOW = 512 * KIB;
+const opened: Guest[] = [];
+afterEach(() => {
+  for (const guest of opened.splice(0)) guest.close();
+});
+
+/** A session that is ended for little, with an agent that answers so; and how much that has sent, of whatever kind. */
+function lasting(bytes: number, answer: (stream: ServerHttp2Stream, path: string) => void) {
+  const [host, end] = fakeLink();
+  const server = performServerHandshake(end);
+  server.on('error', () => server.destroy());
   server.on('stream', (stream, headers) => {
-    seen.push(`${headers[SEQUENCE_HEADER]} ${headers[':path']}`);
-    stream.respond({ ':status': 200 });
-    stream.end('{}');
+    stream.on('error', () => stream.destroy());
+    answer(stream, String(headers[':path']));
   });
-  const expected = ['1 /a', '2 /b', '3 /c'];
-  for (const connection of ['first', 'second']) {
-    const [host, guest] = duplexPair();
-    server.emit('connection', guest);
-    const session = new GuestSession(host);
-    const calls = ['/a', '/b', '/c'].map((path) =>
-      session.call('PUT', path, { connection }, z.strictObject({})),
-    );
-    await Promise.all(calls);
-    session.destroy();
-    expect(seen.splice(0)).toEqual(expected);
+  const session = new GuestSession(host, new OverheadBudget(WINDOW, bytes));
+  session.version = 4;
+  const guest = new Guest(session);
+  opened.push(guest);
+  return { guest, received: () => host.bytesRead };
+}
+
+/** Settles when all of it is on its way, as a frame of its own. */
+const written = (stream: ServerHttp2Stream, bytes: Buffer): Promise<unknown> =>
+  new Promise((resolve) => stream.write(bytes, resolve));
+
+test('output in pieces of a byte outlasts the budget for their headers', async () => {
+  const [budget, pieces] = [16 * KIB, 5000];
+  const { guest, received } = lasting(budget, async (stream) => {
+    stream.respond({ ':status': 200 });
+    for (let n = 0; n < pieces; n += 1) {
+      await written(stream, encodeFrame('stdout', n, Buffer.from('x')));
+    }
+    stream.end(encodeFrame('end', pieces, Buffer.alloc(0)));
+  });
+  let bytes = 0;
+  for await (const { data } of await guest.output('main', 0)) bytes += data.length;
+  expect(bytes).toBe(pieces);
+  expect(received() - 17 * pieces).toBeGreaterThan(budget);
+});
+
+test('a bulk transfer into the box outlasts the budget for the credit that the agent gives', async () => {
+  const [budget, piece, pieces] = [4 * KIB, 256 * KIB, 512];
+  let taken = 0;
+  const { guest, received } = lasting(budget, (stream) => {
+    stream.on('data', (chunk: Buffer) => {
+      taken += chunk.length;
+    });
+    stream.on('end', () => {
+      stream.respond({ ':status': 200 });
+      stream.end('{"closed":true}');
+    });
+  });
+  const stdin = guest.stdin('main');
+  const bytes = Buffer.alloc(piece, 'x');
+  for (let n = 0; n < pieces; n += 1) {
+    await new Promise((resolve) => stdin.write(bytes, resolve));
   }
+  stdin.end();
+  await finished(stdin);
+  expect(taken).toBe(piece * pieces);
+  expect(received()).toBeGreaterThan(2 * budget);
+});
+
+test('answers without a body outlast the budget for their headers', async () => {
+  const budget = 4 * KIB;
+  const { guest, received } = lasting(budget, (stream) => {
+    stream.resume();
+    stream.respond({ ':status': 204 }, { endStream: true });
+  });
+  for (let n = 0; n < 1000; n += 1) await guest.signal('main', 'SIGHUP');
+  expect(received()).toBeGreaterThan(2 * budget);
+});
+
+test('what was on its way for readers that have gone ends no session', async () => {
+  const [budget, readers] = [KIB * KIB, 20];
+  const { guest, received } = lasting(budget, (stream) => {
+    stream.respond({ ':status': 200 });
+    for (let n = 0; n < 8; n += 1) {
+      stream.write(encodeFrame('stdout', n * 64 * KIB, Buffer.alloc(64 * KIB)));
+    }
+  });
+  for (let n = 0; n < readers; n += 1) (await guest.output('main', 0)).close();
+  for await (const { data } of await guest.output('main', 0)) {
+    expect(data.length).toBeGreaterThan(0);
+    break;
+  }
+  expect(received()).toBeGreaterThan(4 * budget);
+});
+
+test('of requests that wait for the same one none overtakes the body of another', async () => {
+  const complete: string[] = [];
+  const { guest } = lasting(KIB * KIB, (stream, path) => {
+    const take = (): void => void complete.push(path.replace(/\?.*/, ''));
+    if (path.includes('output')) {
+      take();
+      stream.respond({ ':status': 200 });
+      return;
+    }
+    stream.resume();
+    stream.on('end', () => {
+      take();
+      stream.respond({ ':status': 204 }, { endStream: true });
+    });
+  });
+  const env = ['A', 'B', 'C'].map((name) => `${name}=${'x'.repeat(100 * KIB)}`);
+  const spec = { args: ['cat'], env, cwd: '/', user: '', terminal: false, stdin: false };
+  const signalled = guest.signal('main', 'SIGHUP');
+  const started = guest.startProcess('one', spec).catch((error: unknown) => error);
+  const output = guest.output('one', 0);
+  await signalled;
+  (await output).close();
+  expect(await started).toMatchObject({ code: 'agent-failed' });
+  expect(complete).toEqual([
+    '/v1/processes/main/signal',
+    '/v1/processes',
+    '/v1/processes/one/output',
+  ]);
 });

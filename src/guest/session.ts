@@ -4,11 +4,13 @@
  * @module
  */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
-import type { Duplex } from 'node:stream';
 import type * as z from 'zod';
+import type { ControlStream } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import { narrow } from '../narrow.ts';
+import { atIntervals } from './at-intervals.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
+import { OverheadBudget } from './overhead.ts';
 import { PROTOCOL_HEADER, SEQUENCE_HEADER } from './protocol.ts';
 import { agentFailed, refusal } from './refusal.ts';
 
@@ -32,7 +34,10 @@ export interface CallOptions {
 
 export class GuestSession {
   readonly #session: ClientHttp2Session;
-  readonly #socket: Duplex;
+  readonly #socket: ControlStream;
+  readonly #overhead: OverheadBudget;
+  /** What of the socket's bytes the budget was told of. */
+  readonly #counted = { read: 0, written: 0 };
   /** Settles when the connection is gone, never rejects. */
   readonly closed: Promise<void>;
   /** The negotiated version; `hello` is asked without one. */
@@ -42,8 +47,10 @@ export class GuestSession {
   /** How many requests there were. */
   #requests = 0;
 
-  constructor(socket: Duplex) {
+  /** @param overhead what the guest may send besides answers */
+  constructor(socket: ControlStream, overhead = new OverheadBudget(STREAM_WINDOW)) {
     this.#socket = socket;
+    this.#overhead = overhead;
     this.#session = connect('http://guest', {
       createConnection: () => socket,
       maxSessionMemory: SESSION_MEMORY,
@@ -63,9 +70,28 @@ export class GuestSession {
     this.#session.on('error', () => this.destroy());
     this.#session.on('goaway', () => this.destroy());
     socket.on('close', () => this.#session.destroy());
+    // Node tells nothing of most frames, but how many bytes there were.
+    const stop = atIntervals(() => this.#checkOverhead());
     this.closed = new Promise((resolve) => {
-      this.#session.once('close', () => resolve());
+      this.#session.once('close', () => {
+        stop();
+        resolve();
+      });
     });
+  }
+
+  #checkOverhead(): void {
+    const { bytesRead, bytesWritten } = this.#socket;
+    const { read, written } = this.#counted;
+    Object.assign(this.#counted, { read: bytesRead, written: bytesWritten });
+    if (this.#overhead.settle(bytesRead - read, bytesWritten - written)) return;
+    this.#break('it sent too much that belongs to no answer');
+  }
+
+  /** Ends the session for what the guest did. Calls that are under way reject with it. */
+  #break(what: string): void {
+    this.#session.destroy(agentFailed(what));
+    this.#socket.destroy();
   }
 
   destroy(): void {
@@ -74,11 +100,21 @@ export class GuestSession {
   }
 
   /**
-   * Settles once what was asked before this is on its way as a whole. An agent of protocol 2 begins requests in the
+   * Opens a stream once what was asked before this is on its way as a whole. An agent of protocol 2 begins requests in the
    * order in which they are complete, and HTTP/2 may send the headers of a later one before the body of an earlier one.
    */
-  async inTurn(): Promise<void> {
+  async openInTurn(
+    method: string,
+    path: string,
+    options: { endStream?: boolean; signal?: AbortSignal | undefined; body?: unknown } = {},
+  ): Promise<ClientHttp2Stream> {
+    const { signal, endStream = false, body } = options;
+    // Nothing may come between the last look and the request: of two that wait, one would overtake the other's body.
     while (this.#sending !== undefined) await this.#sending;
+    signal?.throwIfAborted();
+    const stream = this.open(method, path, { endStream });
+    if (body !== undefined) this.#send(stream, body);
+    return stream;
   }
 
   #send(stream: ClientHttp2Stream, body: unknown): void {
@@ -106,11 +142,30 @@ export class GuestSession {
       [SEQUENCE_HEADER]: String(this.#requests),
     };
     if (this.version !== undefined) headers[PROTOCOL_HEADER] = String(this.version);
+    let stream: ClientHttp2Stream;
     try {
-      return this.#session.request(headers, options);
+      stream = this.#session.request(headers, options);
     } catch (error) {
       throw agentFailed('the connection is closed', error);
     }
+    this.#watch(stream);
+    return stream;
+  }
+
+  #watch(stream: ClientHttp2Stream): void {
+    const overhead = this.#overhead;
+    overhead.requested();
+    // All that arrives for a stream passes here, whoever reads it later; a stream that is gone is given nothing.
+    const push = stream.push.bind(stream);
+    stream.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
+      if (chunk !== null) overhead.delivered(chunk.length);
+      return push(chunk, encoding);
+    };
+    // Each costs far more than the bytes that it has, and the agent sends none.
+    stream.once('headers', () => this.#break('it sent an interim answer'));
+    stream.once('close', () => {
+      if (!stream.readableEnded) overhead.abandoned();
+    });
   }
 
   /** One request with a JSON answer, read by `schema`. */
@@ -136,10 +191,10 @@ export class GuestSession {
     body: unknown,
     options: CallOptions,
   ): Promise<{ status: number; bytes: Buffer }> {
-    if (this.#sending !== undefined) await this.inTurn();
-    options.signal?.throwIfAborted();
-    const stream = this.open(method, path, { endStream: body === undefined });
-    if (body !== undefined) this.#send(stream, body);
+    const { signal } = options;
+    const stream = await this.openInTurn(method, path, {
+      ...{ signal, body, endStream: body === undefined },
+    });
     const limits = new StreamLimits(stream, `${method} ${path}`, options);
     try {
       const status = await answerStatus(stream);

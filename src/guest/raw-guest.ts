@@ -4,11 +4,12 @@
  * @module
  */
 import type { Duplex } from 'node:stream';
-import type { FakeAgent } from '../../guest/fake-agent.ts';
+import type { FakeAgent } from './fake-agent.ts';
 
 export const TYPE = {
   data: 0,
   headers: 1,
+  priority: 2,
   resetStream: 3,
   settings: 4,
   pushPromise: 5,
@@ -16,12 +17,16 @@ export const TYPE = {
   goaway: 7,
   windowUpdate: 8,
   continuation: 9,
+  altSvc: 10,
+  origin: 12,
+  unknown: 0x77,
 } as const;
 
 const HEADER_BYTES = 9;
 const PREFACE_BYTES = 24;
-const END_STREAM = 1;
+export const END_STREAM = 1;
 export const END_HEADERS = 4;
+export const PADDED = 8;
 export const ACK = 1;
 /** `:status: 200` in HPACK's table of constants. */
 export const STATUS_200 = Buffer.from([0x88]);

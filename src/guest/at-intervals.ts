@@ -1,0 +1,24 @@
+/**
+ * One timer for all sessions: a server with a hundred boxes wakes up no more often than one with a single box.
+ *
+ * @module
+ */
+
+const INTERVAL_MS = 100;
+
+const checks = new Set<() => void>();
+let timer: NodeJS.Timeout | undefined;
+
+/** Calls it ten times a second, until the returned function is called. Keeps no process from its end. */
+export function atIntervals(check: () => void): () => void {
+  checks.add(check);
+  timer ??= setInterval(() => {
+    for (const each of checks) each();
+  }, INTERVAL_MS).unref();
+  return () => {
+    checks.delete(check);
+    if (checks.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+}
