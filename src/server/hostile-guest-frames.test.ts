@@ -1,7 +1,6 @@
 // A guest that was taken over, and says whatever it likes on its control stream: bytes that are no HTTP/2, or too much of it.
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { TestHome } from './testing/home.ts';
 import {
   ACK,
   END_HEADERS,
@@ -11,7 +10,8 @@ import {
   STATUS_200,
   setting,
   TYPE,
-} from './testing/raw-guest.ts';
+} from '../guest/raw-guest.ts';
+import { TestHome } from './testing/home.ts';
 import { allowConfidential } from './testing/trust.ts';
 
 const MIB = 2 ** 20;
@@ -97,28 +97,6 @@ const ATTACKS: readonly [string, (peer: RawPeer, stream: number) => Promise<void
     'sends headers that are small on the wire and large in memory',
     // Each reference to the one long header costs a byte.
     (peer, s) => peer.write(headers(s, Buffer.concat([LONG_HEADER, Buffer.alloc(12_000, 0xbe)]))),
-  ],
-  [
-    'has something to say before it answers, for ever',
-    async (peer, s) => {
-      const early = Buffer.concat([Buffer.from([0x08, 0x03]), Buffer.from('103')]);
-      await flood(peer, headers(s, early), 2 * MIB);
-      await peer.write(frame(TYPE.data, 0, s, FULL));
-    },
-  ],
-  [
-    'asks for a sign of life without end',
-    async (peer) => {
-      await flood(peer, frame(TYPE.ping, 0, 0, Buffer.alloc(8)), 32 * MIB);
-      await peer.write(frame(TYPE.ping, 0, 7, Buffer.alloc(8)));
-    },
-  ],
-  [
-    'changes its settings without end',
-    async (peer) => {
-      await flood(peer, frame(TYPE.settings, 0, 0, setting(4, 65_535)), 32 * MIB);
-      await peer.write(frame(TYPE.settings, 0, 0, setting(5, 1)));
-    },
   ],
   ['wants frames of 1 byte', (peer) => peer.write(frame(TYPE.settings, 0, 0, setting(5, 1)))],
   [
