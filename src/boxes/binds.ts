@@ -4,6 +4,7 @@
  * @module
  */
 import { stat } from 'node:fs/promises';
+import { posix } from 'node:path';
 import type { BoxSpec } from '@a3s-box/policies';
 import { SHARED_FILE, type Share } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
@@ -13,6 +14,38 @@ import type { Bind } from './box.ts';
 export interface BoundPaths {
   readonly shares: Share[];
   readonly mounts: BoxSpec['mounts'];
+}
+
+/** What the agent mounts in every box. */
+const OWN_MOUNTS = ['/proc', '/sys', '/dev'];
+/** A tmpfs of the box, which a bind takes the place of, as in a container. */
+const REPLACEABLE = '/dev/shm';
+
+/**
+ * Checks where the binds of a request appear in the box.
+ *
+ * @throws A3sError `invalid-argument` for two at one place, and for what the box has mounts of its own at
+ */
+export function checkDestinations(binds: readonly Bind[]): void {
+  const seen = new Set<string>();
+  for (const { destination } of binds) {
+    const target = `/${posix.normalize(destination).replace(/^\/+|\/+$/g, '')}`;
+    if (seen.has(target)) {
+      throw new A3sError('invalid-argument', `Duplicate mount point: ${destination}`);
+    }
+    seen.add(target);
+    const own = OWN_MOUNTS.find((each) => target === '/' || isAtOrBelow(target, each));
+    if (own === undefined || isAtOrBelow(target, REPLACEABLE)) continue;
+    throw new A3sError(
+      'invalid-argument',
+      `Cannot bind to ${destination}: the box has its own ${own}`,
+      { remedy: 'Choose another path in the box.' },
+    );
+  }
+}
+
+function isAtOrBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(`${directory}/`);
 }
 
 /**

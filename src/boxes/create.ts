@@ -5,8 +5,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
-import { A3sError } from '../errors.ts';
-import type { Bind, Box, BoxDefinition } from './box.ts';
+import { checkDestinations } from './binds.ts';
+import type { Box, BoxDefinition } from './box.ts';
 import { checkHealth } from './check-health.ts';
 import { checkResources } from './check-resources.ts';
 import { checkSpec } from './check-spec.ts';
@@ -95,14 +95,4 @@ export async function createBox(
   }
   publish(rt, box, 'create', { ...trustAttributes(trust), ...teeAttributes(box) });
   return box;
-}
-
-function checkDestinations(binds: readonly Bind[]): void {
-  const seen = new Set<string>();
-  for (const { destination } of binds) {
-    if (seen.has(destination)) {
-      throw new A3sError('invalid-argument', `Duplicate mount point: ${destination}`);
-    }
-    seen.add(destination);
-  }
 }

@@ -237,6 +237,12 @@ describe('create refuses before it changes anything', () => {
       400,
       'invalid-argument',
     ],
+    [
+      'a mount point over the box’s own /proc',
+      { Image: 'busybox', HostConfig: { Binds: ['/etc:/x/..//proc'] } },
+      400,
+      'invalid-argument',
+    ],
     ['a string for a list', { Image: 'busybox', Env: 'A=1' }, 400, 'invalid-argument'],
     ['an array', [], 400, 'invalid-argument'],
     ['a number', '1', 400, 'invalid-argument'],
