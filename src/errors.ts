@@ -42,6 +42,7 @@ export const ERROR_STATUS = {
   'image-in-use': 409,
   'box-not-running': 409,
   'box-running': 409,
+  'bind-source-changed': 409,
   conflict: 409,
   'too-large': 413,
   'registry-rate-limited': 429,

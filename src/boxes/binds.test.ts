@@ -1,8 +1,17 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bindPaths, checkDestinations } from './binds.ts';
+import { bindPaths, checkDestinations, recordSources } from './binds.ts';
 
 let root: string;
 
@@ -37,6 +46,60 @@ describe('a path of the host that a box binds', () => {
       message: 'Cannot bind /proc/nowhere/at/all: it does not exist, and cannot be made',
     });
     await expect(bind('/dev/null')).rejects.toMatchObject({ code: 'unsupported-option' });
+  });
+});
+
+describe('a path that a box binds, at a later start', () => {
+  const recorded = (source: string) =>
+    recordSources([{ source, destination: '/d', readonly: false }]);
+  const changed = { code: 'bind-source-changed' };
+
+  it('is where it was when the box was created, links and what is missing included', async () => {
+    const target = join(root, 'target');
+    mkdirSync(target);
+    symlinkSync(target, join(root, 'link'));
+    const [bind] = await recorded(join(root, 'link'));
+    expect(bind).toMatchObject({ source: join(root, 'link'), realPath: target });
+    const { shares } = await bindPaths(bind === undefined ? [] : [bind]);
+    expect(shares).toEqual([{ tag: 'bind-0', path: target, readonly: false, resolved: true }]);
+    const missing = await recorded(join(root, 'link/a/b'));
+    expect(missing).toMatchObject([{ realPath: join(target, 'a/b') }]);
+    await bindPaths(missing);
+    await bindPaths(missing);
+    expect(statSync(join(target, 'a/b')).isDirectory()).toBe(true);
+  });
+
+  it('is refused once its owner has put a link in its place', async () => {
+    const source = join(root, 'mine');
+    mkdirSync(source);
+    const binds = await recorded(source);
+    renameSync(source, join(root, 'aside'));
+    mkdirSync(join(root, 'secret'));
+    symlinkSync(join(root, 'secret'), source);
+    await expect(bindPaths(binds)).rejects.toMatchObject(changed);
+    rmSync(source);
+    renameSync(join(root, 'aside'), source);
+    expect((await bindPaths(binds)).shares).toHaveLength(1);
+  });
+
+  it('is refused where a link further up leads elsewhere, and nothing is made there', async () => {
+    const binds = await recorded(join(root, 'above/mine'));
+    mkdirSync(join(root, 'secret'));
+    symlinkSync(join(root, 'secret'), join(root, 'above'));
+    await expect(bindPaths(binds)).rejects.toMatchObject(changed);
+    expect(existsSync(join(root, 'secret/mine'))).toBe(false);
+  });
+
+  it('is refused where a link leads in circles', async () => {
+    symlinkSync(join(root, 'b'), join(root, 'a'));
+    symlinkSync(join(root, 'a'), join(root, 'b'));
+    await expect(recorded(join(root, 'a'))).rejects.toMatchObject({ code: 'bind-source-missing' });
+  });
+
+  it('is taken as it is found for a box of before, which recorded nothing', async () => {
+    symlinkSync(root, join(root, 'link'));
+    const source = join(root, 'link');
+    expect((await bind(source)).shares).toEqual([{ tag: 'bind-0', path: source, readonly: true }]);
   });
 });
 

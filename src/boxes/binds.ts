@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { stat } from 'node:fs/promises';
-import { posix } from 'node:path';
+import { realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, posix } from 'node:path';
 import type { BoxSpec } from '@a3s-box/policies';
 import { SHARED_FILE, type Share } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
@@ -49,20 +49,63 @@ function isAtOrBelow(path: string, directory: string): boolean {
 }
 
 /**
+ * The binds with the paths that their sources lead to now, which every start holds them to. What is missing of a source is
+ * made by the start, at the place that it would have now.
+ *
+ * @throws A3sError `bind-source-missing`
+ */
+export async function recordSources(binds: readonly Bind[]): Promise<Bind[]> {
+  return await Promise.all(
+    binds.map(async (bind) => ({ ...bind, realPath: await placeOf(bind.source) })),
+  );
+}
+
+async function placeOf(source: string): Promise<string> {
+  try {
+    return await realpath(source);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    const missing = code === 'ENOENT' || code === 'ENOTDIR';
+    if (missing && dirname(source) !== source) {
+      return join(await placeOf(dirname(source)), basename(source));
+    }
+    throw new A3sError('bind-source-missing', `Cannot bind ${source}: it cannot be looked up`, {
+      cause,
+    });
+  }
+}
+
+/**
  * Makes a source that is missing a directory, as Docker's `-v` does.
  *
- * @throws A3sError `bind-source-missing`, `unsupported-option` for what cannot be shared
+ * @throws A3sError `bind-source-missing`, `bind-source-changed`, `unsupported-option` for what cannot be shared
  */
 export async function bindPaths(binds: readonly Bind[]): Promise<BoundPaths> {
   const shares: Share[] = [];
   const mounts: BoxSpec['mounts'] = [];
-  for (const [index, { source, destination, readonly }] of binds.entries()) {
+  for (const [index, { source, destination, readonly, realPath }] of binds.entries()) {
     const tag = `bind-${index}`;
+    // Before anything is made: a link may lead to where its owner could not make it.
+    await checkPlace(source, realPath);
     const file = (await ensureSource(source)) === 'file' ? { file: SHARED_FILE } : {};
-    shares.push({ tag, path: source, readonly });
+    await checkPlace(source, realPath);
+    const path = realPath ?? source;
+    shares.push({ tag, path, readonly, ...(realPath === undefined ? {} : { resolved: true }) });
     mounts.push({ kind: 'virtiofs', tag, destination, readonly, ...file });
   }
   return { shares, mounts };
+}
+
+/** The owner of a source could have put a link in its place, to what only the user of this server may read. */
+async function checkPlace(source: string, realPath: string | undefined): Promise<void> {
+  if (realPath === undefined) return;
+  const place = await placeOf(source);
+  if (place === realPath) return;
+  throw new A3sError(
+    'bind-source-changed',
+    `Cannot bind ${source}: it leads to ${place} now, and led to ${realPath} when the box was created`,
+    { remedy: 'Put back what was there, or create the box again.' },
+  );
 }
 
 async function ensureSource(source: string): Promise<'file' | 'directory'> {

@@ -23,6 +23,8 @@ const Bind = z.strictObject({
   source: z.string(),
   destination: z.string(),
   readonly: z.boolean(),
+  /** Where the source led when the box was created. Old records have none. */
+  realPath: z.string().optional(),
 });
 /** A host path that appears in the box. */
 export type Bind = z.infer<typeof Bind>;

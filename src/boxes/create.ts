@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
-import { checkDestinations } from './binds.ts';
+import { checkDestinations, recordSources } from './binds.ts';
 import type { Box, BoxDefinition } from './box.ts';
 import { checkHealth } from './check-health.ts';
 import { checkResources } from './check-resources.ts';
@@ -56,6 +56,7 @@ export async function createBox(
   const bootSet = await rt.boot.current(asked?.bootSet);
   const confidential =
     asked === undefined ? {} : await planConfidential(rt, { request, asked, image, bootSet });
+  const binds = await recordSources(request.binds);
   const id = randomBytes(32).toString('hex');
   // From here to the record nothing waits, so that no identity and no name is given twice.
   const taken = takenUids(rt);
@@ -73,7 +74,7 @@ export async function createBox(
     labels: { ...image.config.labels, ...request.labels },
     ports: [...request.ports],
     exposedPorts: [...new Set([...request.exposedPorts, ...image.config.exposedPorts])],
-    binds: [...request.binds],
+    binds,
     volumes: [...image.config.volumes],
     ...confidential,
   };

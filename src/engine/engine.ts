@@ -38,10 +38,12 @@ export interface Share {
   readonly tag: string;
   /**
    * A directory, or a regular file: then the guest sees a directory with that one file in it, named `SHARED_FILE`.
-   * Symbolic links are followed once, at launch.
+   * Symbolic links are followed once, at launch, unless it is `resolved`.
    */
   readonly path: string;
   readonly readonly: boolean;
+  /** It has no links in it: one that is there is another's, and refused. */
+  readonly resolved?: boolean;
 }
 
 /** What machines have in common whose boxes can start from one template. */

@@ -115,6 +115,15 @@ it('holds a read-only share by a mount that the kernel itself does not write thr
   );
 });
 
+it('refuses a link in a path that has none', async () => {
+  await mkdir(join(root, 'real'));
+  await symlink(join(root, 'real'), join(root, 'link'));
+  const share = { tag: 's', path: join(root, 'link'), readonly: true, resolved: true };
+  const refused = startVirtiofsd(share, 0, runtimeDir, identity, never);
+  await expect(refused).rejects.toMatchObject({ code: 'bind-source-changed' });
+  expect(findProcesses(runtimeDir, isCellUid)).toEqual([]);
+});
+
 it('refuses what is missing, and what is neither directory nor file', async () => {
   const start = (path: string) =>
     startVirtiofsd({ tag: 's', path, readonly: true }, 0, runtimeDir, identity, never);

@@ -67,7 +67,7 @@ export function virtiofsdArguments(socket: string, readonly: boolean, root: bool
 /**
  * Starts the server of one share and waits until it listens.
  *
- * @throws A3sError `bind-source-missing`, `tool-missing`, `vmm-failed`; `state-unusable` without the namespace wall
+ * @throws A3sError `bind-source-missing`, `bind-source-changed`, `tool-missing`, `vmm-failed`; `state-unusable` without the namespace wall
  */
 export async function startVirtiofsd(
   share: Share,
@@ -115,17 +115,30 @@ export async function startVirtiofsd(
   }
 }
 
-async function resolveShare({ path }: Share): Promise<{ source: string; target: string }> {
+async function resolveShare({
+  path,
+  resolved,
+}: Share): Promise<{ source: string; target: string }> {
   try {
     const source = await realpath(path);
+    if (resolved === true && source !== path) throw changed(path, source);
     const found = await stat(source);
     if (found.isDirectory()) return { source, target: SHARED };
     if (found.isFile()) return { source, target: `${SHARED}/${SHARED_FILE}` };
   } catch (error) {
+    if (error instanceof A3sError) throw error;
     throw new A3sError('bind-source-missing', `Cannot mount ${path}: it does not exist`, {
       remedy: 'Create it first.',
       cause: error,
     });
   }
   throw new A3sError('bind-source-missing', `Cannot mount ${path}: neither directory nor file`);
+}
+
+function changed(path: string, place: string): A3sError {
+  return new A3sError(
+    'bind-source-changed',
+    `Cannot mount ${path}: it leads to ${place} now, through a link that was not there before`,
+    { remedy: 'Remove the link, or create the box again.' },
+  );
 }
