@@ -3,7 +3,7 @@
 
 RUN_PACKAGES=(
   g++ make python3             # better-sqlite3 is compiled here
-  golang-go                    # the guest agent
+  golang-go                    # the guest agent, unless A3S_GO names another Go
   xz-utils zstd gzip           # the kernel package is unpacked, archives are read
   nasm acpica-tools uuid-dev patch   # the firmware of confidential boxes is compiled here
   qemu-system-x86 seabios      # the virtual machine monitor
@@ -69,6 +69,7 @@ run_logged() { # LOG COMMAND…: shows what goes wrong, not what goes well
 }
 
 wanted_packages() {
+  # The agent's tests and checks run with Debian's Go, whatever compiles it.
   printf '%s\n' "${RUN_PACKAGES[@]}"
   if [ "$with_tests" = yes ]; then printf '%s\n' "${TEST_PACKAGES[@]}"; fi
   # Without the headers of this very Node, the add-on cannot be compiled.
@@ -169,9 +170,12 @@ build_firmware() {
   mv "$STATE/firmware.new" "$STATE/firmware"
 }
 
+go_key() { GOTOOLCHAIN=local "${A3S_GO:-go}" version 2>&1; }
+
 # What a first plain box boots from, before minutes go by with the firmware.
 plain_boot_done() {
-  boot_done || { [ -f dist/boot/boot.json ] && unchanged_since "$STATE/plain-boot" native/agent src/boot scripts; }
+  boot_done || { [ -f dist/boot/boot.json ] && [ "$(cat "$STATE/boot.go" 2>/dev/null)" = "$(go_key)" ] &&
+    unchanged_since "$STATE/plain-boot" native/agent src/boot scripts; }
 }
 
 build_plain_boot() {
@@ -182,11 +186,15 @@ build_plain_boot() {
   mv "$STATE/plain-boot.new" "$STATE/plain-boot"
 }
 
-boot_done() { [ -f dist/boot/boot.json ] && unchanged_since "$STATE/boot" native src/boot scripts; }
+boot_done() {
+  [ -f dist/boot/boot.json ] && [ "$(cat "$STATE/boot.go" 2>/dev/null)" = "$(go_key)" ] &&
+    unchanged_since "$STATE/boot" native src/boot scripts
+}
 
 build_boot() {
   touch "$STATE/boot.new"
   node build/build-boot.cjs || fail 'Cannot make the boot artefacts.' 'Read the lines above, mend it, and run this again.'
+  go_key >"$STATE/boot.go"
   mv "$STATE/boot.new" "$STATE/boot"
 }
 

@@ -4,17 +4,39 @@
  * @module
  */
 import { mkdir, readFile } from 'node:fs/promises';
+import { A3sError } from '../errors.ts';
 import { runTool } from './tool.ts';
 
-const REMEDY = 'Install the Debian package golang-go (1.24).';
+const REMEDY =
+  'Install the Debian package golang-go (1.24), or let A3S_GO name a newer go program.';
+/** Of the 1.x series; what the agent's go.mod asks for. */
+const OLDEST_MINOR = 24;
 
-/** Such as `go1.24.4`. */
+/** The compiler: Debian's, or the one that `A3S_GO` names. */
+function goProgram(): string {
+  const named = process.env['A3S_GO'];
+  return named === undefined || named === '' ? 'go' : named;
+}
+
+/**
+ * Such as `go1.24.4`: what `boot.json` says that the agent was compiled by.
+ *
+ * @throws A3sError `tool-missing` where there is none that can compile it
+ */
 export async function goVersion(): Promise<string> {
-  const output = await runTool('go', ['version'], {
+  const program = goProgram();
+  const output = await runTool(program, ['version'], {
     env: { GOTOOLCHAIN: 'local' },
     remedy: REMEDY,
   });
-  return output.toString('utf8').split(' ')[2] ?? '';
+  const text = output.toString('utf8').trimEnd();
+  const [, version, minor] = /^go version (go1\.(\d{1,4})(?:\.\d{1,4})?) /.exec(text) ?? [];
+  if (version !== undefined && Number(minor) >= OLDEST_MINOR) return version;
+  throw new A3sError(
+    'tool-missing',
+    `Cannot compile the agent by ${program}: it is ${JSON.stringify(text.slice(0, 200))}, and Go 1.${OLDEST_MINOR} or a later release is needed`,
+    { remedy: REMEDY },
+  );
 }
 
 /**
@@ -34,7 +56,8 @@ export async function buildAgent(
   const flags = `-s -w -buildid= -X main.version=${options.version} ${quiet}`;
   const goCache = process.env['GOCACHE'] ?? options.cache;
   await mkdir(goCache, { recursive: true });
-  await runTool('go', ['build', '-trimpath', `-ldflags=${flags}`, '-o', output, options.package], {
+  const build = ['build', '-trimpath', `-ldflags=${flags}`, '-o', output, options.package];
+  await runTool(goProgram(), build, {
     cwd: source,
     env: {
       CGO_ENABLED: '0',

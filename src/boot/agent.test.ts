@@ -1,0 +1,62 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { buildAgent, goVersion } from './agent.ts';
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'agent-'));
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(root, { recursive: true });
+});
+
+/** Has `A3S_GO` name a program that says it is this Go, and leaves its arguments in the file that it is to make. */
+async function useGo(version: string): Promise<void> {
+  const path = join(root, 'go');
+  const script = `#!/bin/sh
+if [ "$1" = version ]; then echo '${version}'; exit; fi
+while [ "$1" != -o ]; do shift; done
+echo "$GOTOOLCHAIN" "$3" >"$2"
+`;
+  await writeFile(path, script);
+  await chmod(path, 0o755);
+  vi.stubEnv('A3S_GO', path);
+}
+
+it.each(['go1.24', 'go1.24.4', 'go1.25.7', 'go1.26.0'])(
+  'the agent is compiled by the Go that A3S_GO names, here %s, and by no toolchain that it would fetch',
+  async (version) => {
+    await useGo(`go version ${version} linux/amd64`);
+    expect(await goVersion()).toBe(version);
+    const options = { package: './x', version: '1', cache: join(root, 'cache') };
+    const agent = await buildAgent(root, join(root, 'agent'), options);
+    expect(agent.toString()).toBe('local ./x\n');
+  },
+);
+
+it.each([
+  'go version go1.23.9 linux/amd64',
+  'go version devel go1.27-3fd729b linux/amd64',
+  'go version go2.0 linux/amd64',
+  'gccgo 14.2',
+  '',
+])('a compiler that says %j is refused', async (text) => {
+  await useGo(text);
+  await expect(goVersion()).rejects.toMatchObject({
+    code: 'tool-missing',
+    remedy: expect.stringContaining('A3S_GO'),
+  });
+});
+
+it('a program that is not there is refused, and not replaced by another', async () => {
+  vi.stubEnv('A3S_GO', join(root, 'missing'));
+  await expect(goVersion()).rejects.toMatchObject({ code: 'tool-missing' });
+});
+
+it('without A3S_GO the installed Go is used', async () => {
+  vi.stubEnv('A3S_GO', '');
+  expect(await goVersion()).toMatch(/^go1\.\d+/);
+});
