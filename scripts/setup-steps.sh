@@ -183,6 +183,7 @@ build_plain_boot() {
   # The set that was whole is not any more.
   rm -f "$STATE/boot"
   node build/build-boot.cjs --plain || fail 'Cannot make the boot artefacts.' 'Read the lines above, mend it, and run this again.'
+  go_key >"$STATE/boot.go"
   mv "$STATE/plain-boot.new" "$STATE/plain-boot"
 }
 
