@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { parseRequest } from '../http/parse.ts';
+import { goBody, goDocument } from './go-document.ts';
+
+const Schema = z.strictObject({
+  Name: z.string().default(''),
+  Count: z.int().default(0),
+  Words: z.array(z.string()).default([]),
+  Labels: z.record(z.string(), z.string()).default({}),
+  Ports: z
+    .record(z.string(), z.array(z.strictObject({ HostIp: z.string().default('') })).nullable())
+    .default({}),
+  Inner: z
+    .strictObject({ Deep: z.strictObject({ Value: z.int().default(7) }).optional() })
+    .nullish()
+    .transform((inner) => inner ?? undefined),
+});
+
+function read(value: unknown): { value: unknown; ignored: readonly string[] } {
+  const ignored: string[] = [];
+  return { value: goDocument(Schema, value, ignored), ignored };
+}
+
+describe('a document is read as Go reads it', () => {
+  it('takes the name of a field in any case, at any depth', () => {
+    const { value } = read({ nAME: 'a', COUNT: 1, inner: { deep: { VALUE: 2 } } });
+    expect(value).toEqual({ Name: 'a', Count: 1, Inner: { Deep: { Value: 2 } } });
+  });
+
+  it('prefers the last of two names for one field, unless it is null', () => {
+    expect(read({ name: 'a', Name: 'b' }).value).toEqual({ Name: 'b' });
+    expect(read({ Name: 'b', name: null }).value).toEqual({ Name: 'b' });
+  });
+
+  it('leaves the keys of maps alone', () => {
+    const value = { Labels: { Name: 'x', nAME: 'y' } };
+    expect(read(value).value).toEqual(value);
+  });
+
+  it('takes null in a field as absent, at any depth', () => {
+    const { value } = read({ Name: null, Inner: { Deep: { Value: null } } });
+    expect(value).toEqual({ Inner: { Deep: {} } });
+    expect(parseRequest(Schema, value)).toMatchObject({ Name: '', Inner: { Deep: { Value: 7 } } });
+    expect(read({ Inner: { Deep: null } }).value).toEqual({ Inner: {} });
+  });
+
+  it('takes null in a list or a map as an element that is zero', () => {
+    const { value } = read({ Words: ['a', null], Labels: { a: null }, Ports: { '80/tcp': null } });
+    expect(value).toEqual({ Words: ['a', ''], Labels: { a: '' }, Ports: { '80/tcp': null } });
+    expect(read({ Ports: { '80/tcp': [{ hostip: null }] } }).value).toEqual({
+      Ports: { '80/tcp': [{}] },
+    });
+  });
+
+  it('drops what nobody knows and asks for nothing, and tells its name', () => {
+    const zeros = { A: null, B: 0, C: '', D: false, E: [], F: {} };
+    expect(read({ ...zeros, Inner: { Deep: { G: null } } })).toEqual({
+      value: { Inner: { Deep: {} } },
+      ignored: ['A', 'B', 'C', 'D', 'E', 'F', 'Inner.Deep.G'],
+    });
+  });
+
+  it('keeps what nobody knows and asks for something, which the schema refuses', () => {
+    const { value, ignored } = read({ Inner: { Unheard: 1 } });
+    expect(ignored).toEqual([]);
+    expect(() => parseRequest(Schema, value)).toThrow(
+      expect.objectContaining({
+        code: 'invalid-argument',
+        message: expect.stringContaining('Unheard'),
+      }),
+    );
+  });
+
+  it.each([[7], ['text'], [null], [undefined], [[1, null]]])('leaves %j to the schema', (value) => {
+    expect(read(value).value).toEqual(value);
+  });
+
+  it('makes a schema for the body of a route', () => {
+    expect(parseRequest(goBody(Schema.nullish()), { NAME: 'x', Inner: null })).toMatchObject({
+      Name: 'x',
+    });
+  });
+});

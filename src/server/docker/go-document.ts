@@ -1,0 +1,117 @@
+/**
+ * Request documents as Go decodes them, which is what Docker's clients rely on: the name of a field matches in any case,
+ * and null leaves a field as if it were not there. Keys of maps are data and stay as they are.
+ *
+ * @module
+ */
+import * as z from 'zod';
+
+type Schema = z.core.$ZodType;
+
+/** A schema for a body that Docker reads with Go's decoder. */
+export function goBody<T extends z.ZodType>(schema: T) {
+  return z.preprocess((value) => goDocument(schema, value), schema);
+}
+
+/**
+ * The document with the names that the schema has, without what is null, and without unknown fields that ask for nothing.
+ *
+ * @param ignored takes the names of those, for the answer's warnings
+ */
+export function goDocument(
+  schema: Schema,
+  value: unknown,
+  ignored: string[] = [],
+  where = '',
+): unknown {
+  const inner = unwrapped(schema);
+  if (Array.isArray(value)) {
+    return inner instanceof z.ZodArray
+      ? value.map((each) => element(inner.element, each, ignored, where))
+      : value;
+  }
+  if (!isObject(value)) return value;
+  if (inner instanceof z.ZodRecord) {
+    const { valueType } = inner;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, each]) => [
+        key,
+        element(valueType, each, ignored, `${where}${key.slice(0, 64)}.`),
+      ]),
+    );
+  }
+  return inner instanceof z.ZodObject ? objectOf(inner, value, ignored, where) : value;
+}
+
+function objectOf(
+  { shape }: z.ZodObject,
+  value: object,
+  ignored: string[],
+  where: string,
+): Record<string, unknown> {
+  const nameOf = fieldNames(Object.keys(shape));
+  const kept: Record<string, unknown> = Object.create(null);
+  for (const [key, field] of Object.entries(value)) {
+    const name = nameOf(key);
+    const known = name === undefined ? undefined : shape[name];
+    if (name === undefined || known === undefined) {
+      if (isZero(field)) ignored.push(`${where}${key.slice(0, 64)}`);
+      else kept[key] = field;
+    } else if (field !== null) {
+      kept[name] = goDocument(known, field, ignored, `${where}${name}.`);
+    }
+  }
+  return kept;
+}
+
+/** What a key stands for: the field of this very name, or the one that differs in case alone. */
+export function fieldNames(names: readonly string[]): (key: string) => string | undefined {
+  const exact = new Set(names);
+  const folded = new Map(names.map((name) => [name.toLowerCase(), name]));
+  return (key) => (exact.has(key) ? key : folded.get(key.toLowerCase()));
+}
+
+/** Whether Go would have the same of a field that is not there. */
+export function isZero(value: unknown): boolean {
+  return (
+    value === null ||
+    value === undefined ||
+    value === '' ||
+    value === 0 ||
+    value === false ||
+    (Array.isArray(value) && value.length === 0) ||
+    (isObject(value) && Object.keys(value).length === 0)
+  );
+}
+
+/** Of a list or a map, where null is an element all the same: the zero value of its type. */
+function element(schema: Schema, value: unknown, ignored: string[], where: string): unknown {
+  return value === null ? zeroOf(schema) : goDocument(schema, value, ignored, where);
+}
+
+function zeroOf(schema: Schema): unknown {
+  if (schema instanceof z.ZodNullable) return null;
+  const inner = unwrapped(schema);
+  if (inner instanceof z.ZodString) return '';
+  if (inner instanceof z.ZodNumber) return 0;
+  if (inner instanceof z.ZodBoolean) return false;
+  if (inner instanceof z.ZodArray) return [];
+  if (inner instanceof z.ZodObject || inner instanceof z.ZodRecord) return {};
+  return null;
+}
+
+/** The schema that reads the value, without what says how it may be missing or what becomes of it. */
+function unwrapped(schema: Schema): Schema {
+  if (
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodNullable ||
+    schema instanceof z.ZodDefault
+  ) {
+    return unwrapped(schema.def.innerType);
+  }
+  return schema instanceof z.ZodPipe ? unwrapped(schema.def.in) : schema;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
