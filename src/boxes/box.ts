@@ -25,6 +25,8 @@ const Bind = z.strictObject({
   readonly: z.boolean(),
   /** Where the source led when the box was created. Old records have none. */
   realPath: z.string().optional(),
+  /** As it was given, for the inspection. Absent: empty, or of an old record. */
+  mode: z.string().optional(),
 });
 /** A host path that appears in the box. */
 export type Bind = z.infer<typeof Bind>;
@@ -120,11 +122,15 @@ export const BoxDefinition = z.strictObject({
   init: z.boolean().default(false),
   logging: LogSettings.default(DEFAULT_LOGGING),
   health: HealthCheck.optional(),
+  /** A health check that never runs, `NONE` or of a type that is not known, for the inspection. */
+  inertHealth: HealthCheck.shape.asked.optional(),
   network: z.enum(['default', 'none']),
   ports: z.array(Port),
   exposedPorts: z.array(z.string()),
   binds: z.array(Bind),
-  /** What the image declares as volumes: ordinary directories of the box. */
+  /** The client's note of where it wrote the id. */
+  containerIdFile: z.string().optional(),
+  /** What the image declares as volumes, and the request beside its bind mounts: ordinary directories of the box. */
   volumes: z.array(z.string()).default([]),
   /** Id of the memory snapshot that its first run goes on from. */
   snapshot: z.string().optional(),

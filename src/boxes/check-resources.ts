@@ -19,7 +19,6 @@ import {
 const MIB = 1024 * 1024;
 /** Docker's bounds. */
 const MIN_MEMORY = 6 * MIB;
-const MIN_NANO_CPUS = NANO / 100;
 const SHARES = { least: 2, most: 262_144 };
 const PERIOD = { least: 1000, most: 1_000_000 };
 const MIN_QUOTA = 1000;
@@ -91,8 +90,7 @@ function checkCpus(asked: AskedResources, host: ResourceHost): void {
   if (quota !== 0 && quota < MIN_QUOTA) {
     throw invalid('CPU cfs quota can not be less than 1ms (i.e. 1000)');
   }
-  const tooFew = nanoCpus !== 0 && nanoCpus < MIN_NANO_CPUS;
-  if (tooFew || askedCpus(asked) > host.cpus * NANO) {
+  if (askedCpus(asked) > host.cpus * NANO) {
     throw invalid(
       `Range of CPUs is from 0.01 to ${host.cpus}.00, as there are only ${host.cpus} CPUs available`,
     );

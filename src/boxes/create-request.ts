@@ -48,5 +48,8 @@ export interface CreateRequest {
   readonly ports: readonly Port[];
   readonly exposedPorts: readonly string[];
   readonly binds: readonly Bind[];
+  /** Mount points of its binds, which it calls volumes as well. */
+  readonly volumes: readonly string[];
+  readonly containerIdFile: string | undefined;
   readonly confidential?: ConfidentialRequest | undefined;
 }

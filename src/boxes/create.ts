@@ -75,7 +75,7 @@ export async function createBox(
     ports: [...request.ports],
     exposedPorts: [...new Set([...request.exposedPorts, ...image.config.exposedPorts])],
     binds,
-    volumes: [...image.config.volumes],
+    volumes: [...new Set([...image.config.volumes, ...request.volumes])],
     ...confidential,
   };
   const box = rt.store.insert(

@@ -2,7 +2,7 @@ import { test as property } from '@fast-check/vitest';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HealthRequest } from './create-request.ts';
-import { mergeHealth, probeCommand } from './health-check.ts';
+import { inertHealth, mergeHealth, probeCommand } from './health-check.ts';
 
 const SECOND = 1_000_000_000;
 const NOTHING: HealthRequest = {
@@ -49,6 +49,18 @@ describe('a health check', () => {
     });
   });
 
+  it('of a type that nobody knows is shown, and never runs, as in Docker', () => {
+    for (const test of [['curl', 'x'], ['true']]) {
+      const bare = { ...NOTHING, test, interval: SECOND };
+      expect(mergeHealth(bare, IMAGE)).toBeUndefined();
+      expect(inertHealth(bare, {})).toEqual({ Test: test, Interval: SECOND });
+      expect(inertHealth(undefined, { healthcheck: bare })).toMatchObject({ Test: test });
+    }
+    expect(inertHealth({ ...NOTHING, test: ['NONE'] }, {})).toEqual({ Test: ['NONE'] });
+    expect(inertHealth(undefined, IMAGE)).toBeUndefined();
+    expect(inertHealth(undefined, {})).toBeUndefined();
+  });
+
   it('hands its line to the image’s own shell', () => {
     const check = mergeHealth({ ...NOTHING, test: ['CMD-SHELL', 'a b'] }, { shell: ['/sh', '-x'] });
     expect(check).toMatchObject({ asked: { Test: ['CMD-SHELL', 'a b'] } });
@@ -61,7 +73,6 @@ describe('a health check', () => {
     ['StartPeriod in Healthcheck cannot be less than 1ms', { startPeriod: 1 }],
     ['StartInterval in Healthcheck cannot be less than 1ms', { startInterval: 0.5 }],
     ['Retries in Healthcheck cannot be negative', { retries: -1 }],
-    ["Unknown healthcheck type 'curl' (expected 'CMD' or 'CMD-SHELL')", { test: ['curl', 'x'] }],
     ["A health check of the type 'CMD' needs a command", { test: ['CMD'] }],
     ["A health check of the type 'CMD-SHELL' needs a command", { test: ['CMD-SHELL', 'a', 'b'] }],
     [

@@ -35,18 +35,8 @@ export function mergeHealth(
   image: Pick<ImageConfig, 'healthcheck' | 'shell'>,
 ): HealthCheck | undefined {
   if (request !== undefined) validate(request, 'invalid-argument');
-  const inherited = image.healthcheck ?? NOTHING;
-  const asked = request ?? NOTHING;
-  const test = asked.test.length > 0 ? asked.test : inherited.test;
-  if (test.length === 0 || test[0] === 'NONE') return undefined;
-  const merged = {
-    test: [...test],
-    interval: asked.interval || inherited.interval,
-    timeout: asked.timeout || inherited.timeout,
-    startPeriod: asked.startPeriod || inherited.startPeriod,
-    startInterval: asked.startInterval || inherited.startInterval,
-    retries: asked.retries || inherited.retries,
-  };
+  const merged = inheriting(request, image);
+  if (!isProbe(merged.test)) return undefined;
   validate(merged, 'invalid-image');
   return {
     test: withShell(merged.test, image.shell),
@@ -56,6 +46,36 @@ export function mergeHealth(
     startInterval: merged.startInterval || DEFAULTS.startInterval,
     retries: merged.retries || DEFAULT_RETRIES,
     asked: shown(merged),
+  };
+}
+
+/** What is shown of a check that never runs: `NONE`, or as in Docker one whose type nobody knows. Undefined for others. */
+export function inertHealth(
+  request: HealthRequest | undefined,
+  image: Pick<ImageConfig, 'healthcheck' | 'shell'>,
+): HealthCheck['asked'] | undefined {
+  const merged = inheriting(request, image);
+  return merged.test.length === 0 || isProbe(merged.test) ? undefined : shown(merged);
+}
+
+/** Whether a program is run for it: a list of words that begins with none of Docker's types names none. */
+export function isProbe([kind]: readonly string[]): boolean {
+  return kind === 'CMD' || kind === 'CMD-SHELL';
+}
+
+function inheriting(
+  request: HealthRequest | undefined,
+  image: Pick<ImageConfig, 'healthcheck'>,
+): HealthRequest & { readonly test: string[] } {
+  const inherited = image.healthcheck ?? NOTHING;
+  const asked = request ?? NOTHING;
+  return {
+    test: [...(asked.test.length > 0 ? asked.test : inherited.test)],
+    interval: asked.interval || inherited.interval,
+    timeout: asked.timeout || inherited.timeout,
+    startPeriod: asked.startPeriod || inherited.startPeriod,
+    startInterval: asked.startInterval || inherited.startInterval,
+    retries: asked.retries || inherited.retries,
   };
 }
 
@@ -70,17 +90,10 @@ function validate(check: HealthRequest, code: 'invalid-argument' | 'invalid-imag
   if (!Number.isSafeInteger(retries) || retries < 0) {
     throw new A3sError(code, 'Retries in Healthcheck cannot be negative');
   }
-  const [kind, ...words] = test;
-  if (kind === undefined || kind === 'NONE') return;
+  const [kind = '', ...words] = test;
+  if (!isProbe(test)) return;
   if (words.length === 0 || (kind === 'CMD-SHELL' && words.length > 1)) {
     throw new A3sError(code, `A health check of the type '${kind.slice(0, 32)}' needs a command`);
-  }
-  if (kind !== 'CMD' && kind !== 'CMD-SHELL') {
-    throw new A3sError(
-      code,
-      `Unknown healthcheck type '${kind.slice(0, 32)}' (expected 'CMD' or 'CMD-SHELL')`,
-      { remedy: 'Name a command with --health-cmd, or leave it out with --no-healthcheck.' },
-    );
   }
   const size = words.reduce((sum, word) => sum + Buffer.byteLength(word) + 1, 0);
   if (size > MAX_TEST || words.some((word) => word.includes('\0'))) {

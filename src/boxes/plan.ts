@@ -8,7 +8,7 @@ import type { Image } from '../images/image.ts';
 import type { BoxDefinition } from './box.ts';
 import type { CreateRequest } from './create-request.ts';
 import { mergeEnvironment } from './environment.ts';
-import { mergeHealth } from './health-check.ts';
+import { inertHealth, mergeHealth } from './health-check.ts';
 import { parseSignal } from './signal.ts';
 
 const DEFAULT_STOP_SIGNAL = 'SIGTERM';
@@ -24,9 +24,11 @@ export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {
   }
   const stopSignal = parseSignal(request.stopSignal ?? config.stopSignal ?? DEFAULT_STOP_SIGNAL);
   const health = mergeHealth(request.health, config);
+  const inert = health === undefined ? inertHealth(request.health, config) : undefined;
   return {
     ...command,
     ...(health === undefined ? {} : { health }),
+    ...(inert === undefined ? {} : { inertHealth: inert }),
     env: mergeEnvironment(request.env, config.env),
     cwd: directory(request.cwd ?? config.workingDir),
     user: request.user ?? config.user,
@@ -38,11 +40,12 @@ export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {
 function pick(request: CreateRequest) {
   const { terminal, openStdin, stdinOnce, attach, size, stopTimeout } = request;
   const { autoRemove, memoryBytes, nanoCpus, network } = request;
-  const { limits, restart, init, logging } = request;
+  const { limits, restart, init, logging, containerIdFile } = request;
   return {
     ...{ terminal, openStdin, stdinOnce, attach },
     ...(size === undefined ? {} : { size }),
     ...(stopTimeout === undefined ? {} : { stopTimeout }),
+    ...(containerIdFile === undefined ? {} : { containerIdFile }),
     ...{ autoRemove, memoryBytes, nanoCpus, network, limits, restart, init, logging },
   };
 }

@@ -37,7 +37,6 @@ describe('resources', () => {
     [{ memoryBytes: 5 * MIB }, 'Minimum memory limit allowed is 6MB'],
     [{ memoryBytes: 1000 * MIB }, 'this host has 1024 MiB'],
     [{ nanoCpus: 2e9 + 1 }, 'Range of CPUs is from 0.01 to 2.00'],
-    [{ nanoCpus: 1 }, 'Range of CPUs is from 0.01 to 2.00'],
     [{ cpuQuotaUs: 200_001 }, 'Range of CPUs is from 0.01 to 2.00'],
     [{ nanoCpus: 1e9, cpuQuotaUs: 1000 }, 'Nano CPUs and CPU Quota cannot both be set'],
     [{ nanoCpus: 1e9, cpuPeriodUs: 1000 }, 'Nano CPUs and CPU Period cannot both be set'],

@@ -93,8 +93,7 @@ describe('create refuses, before it makes anything', () => {
 
   it.each([
     [{ Test: ['CMD'] }, 'Invalid Test'],
-    [{ Test: ['NONE', 'x'] }, 'Invalid Test'],
-    [{ Test: ['true'] }, 'Invalid Test'],
+    [{ Test: ['CMD-SHELL', 'true', 'false'] }, 'Invalid Test'],
     [{ Test: ['CMD', 'true'], Interval: 1 }, 'Interval in Healthcheck cannot be less than 1ms'],
     [{ Test: ['CMD', 'true'], Retries: -1 }, 'Retries in Healthcheck cannot be negative'],
   ])('the health check %j', async (Healthcheck, words) => {

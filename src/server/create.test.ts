@@ -180,7 +180,7 @@ describe('create refuses before it changes anything', () => {
     ['HostConfig.Mounts', { HostConfig: { Mounts: [{ Type: 'volume' }] } }],
     ['HostConfig.ReadonlyRootfs', { HostConfig: { ReadonlyRootfs: true } }],
     ['HostConfig.Binds', { HostConfig: { Binds: ['volume:/data'] } }],
-    ['HostConfig.Binds', { HostConfig: { Binds: ['/a:/b:z'] } }],
+    ['HostConfig.Binds', { HostConfig: { Binds: ['/a:/b:rshared'] } }],
     ['HostConfig.PortBindings', { HostConfig: { PortBindings: { '53/udp': [{}] } } }],
     ['HostConfig.FromTheFuture', { HostConfig: { FromTheFuture: 1 } }],
     ['Volumes', { Volumes: { '/data': {} } }],
@@ -204,7 +204,6 @@ describe('create refuses before it changes anything', () => {
       { Image: 'busybox', HostConfig: { Memory: totalmem() } },
       ...([400, 'invalid-argument'] as const),
     ],
-    ['no CPU', { Image: 'busybox', HostConfig: { NanoCpus: 1 } }, 400, 'invalid-argument'],
     [
       'too many CPUs',
       { Image: 'busybox', HostConfig: { NanoCpus: 1e15 } },

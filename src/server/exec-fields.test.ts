@@ -14,6 +14,8 @@ afterAll(() => home.remove());
 
 /** Each field with a value, and the exec that it makes. */
 const WORKS: Readonly<Record<string, readonly [value: unknown, made: object]>> = {
+  // Empty: what is sent is below.
+  Container: ['', {}],
   AttachStdin: [true, { attach: { stdin: true } }],
   AttachStdout: [true, { attach: { stdout: true } }],
   AttachStderr: [true, { attach: { stderr: true } }],
@@ -55,3 +57,47 @@ it.each([...Object.keys(ABSENT_EXEC), 'Unheard', 'valueOf'])(
     expect(home.runtime.execs.ofBox(box)).toHaveLength(before);
   },
 );
+
+/** As the Python SDK sends it, with the name that its caller used. */
+const fromPython = (container: string) => ({
+  ...{ Container: container, User: '', Privileged: false, Tty: false },
+  ...{ AttachStdin: false, AttachStdout: true, AttachStderr: true },
+  ...{ Cmd: ['echo', 'hello'], Env: null, WorkingDir: '/w', detachKeys: 'ctrl-a' },
+});
+
+it('takes the box once more in the body, by its id, a part of it, or its name', async () => {
+  const { name } = home.runtime.store.expect(box);
+  for (const same of [box, box.slice(0, 12), name]) {
+    const answer = await home.call('POST', `/containers/${box}/exec`, fromPython(same));
+    expect(answer).toMatchObject({ status: 201 });
+    const { Id } = answer.body as { Id: string };
+    expect(home.runtime.execs.expect(Id)).toMatchObject({
+      ...{ attach: { stdin: false, stdout: true, stderr: true } },
+      ...{ process: { args: ['echo', 'hello'], cwd: '/w' }, detachKeys: Uint8Array.of(1) },
+    });
+  }
+});
+
+it('refuses another box in the body than in the path', async () => {
+  const other = await home.create(['true']);
+  expect(await home.call('POST', `/containers/${box}/exec`, fromPython(other))).toMatchObject({
+    status: 400,
+    body: { code: 'invalid-argument', message: expect.stringContaining('names another box') },
+  });
+  expect(await home.call('POST', `/containers/${box}/exec`, fromPython('gone'))).toMatchObject({
+    status: 404,
+    body: { code: 'no-such-box' },
+  });
+});
+
+it('takes a field that nobody knows and that asks for nothing', async () => {
+  const body = { Cmd: ['true'], Unheard: null, Another: false };
+  expect(await home.call('POST', `/containers/${box}/exec`, body)).toMatchObject({ status: 201 });
+});
+
+it('reads the start as Go does', async () => {
+  const { body } = await home.call('POST', `/containers/${box}/exec`, { cmd: ['true'] });
+  const { Id } = body as { Id: string };
+  const start = { detach: true, TTY: null, consoleSize: null };
+  expect(await home.call('POST', `/exec/${Id}/start`, start)).toMatchObject({ status: 200 });
+});

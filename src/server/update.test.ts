@@ -83,6 +83,33 @@ describe('update', () => {
     expect(limits(id)).toHaveLength(held ?? -1);
   });
 
+  it('warns of a field that nobody knows, where its value asks for nothing', async () => {
+    const id = await running({ Memory: 64 * MIB });
+    const before = definition(id);
+    const body = { Privileged: false, RestartPolicy: { Name: '', Delay: null } };
+    const warning = (name: string) =>
+      `${name} is not known here; it was ignored, as its value asks for nothing`;
+    expect(await update(id, body)).toMatchObject({
+      status: 200,
+      body: { Warnings: [warning('Privileged'), warning('RestartPolicy.Delay')] },
+    });
+    expect(definition(id)).toEqual(before);
+  });
+
+  it('reads its body as Go does', async () => {
+    const id = await running();
+    const body = {
+      memory: 32 * MIB,
+      PIDSLIMIT: 7,
+      restartpolicy: { name: 'always' },
+      cpuset: null,
+    };
+    expect(await update(id, body)).toMatchObject({ status: 200 });
+    expect(definition(id)).toMatchObject({
+      ...{ memoryBytes: 32 * MIB, limits: { pids: 7 }, restart: { name: 'always' } },
+    });
+  });
+
   it('takes a limit of processes away again', async () => {
     const id = await running({ PidsLimit: 7 });
     expect(resources(id)).toMatchObject({ pids: 7 });
@@ -185,7 +212,7 @@ describe('update', () => {
     [{ BlkioWeight: 500 }, 'unsupported-option', 'BlkioWeight'],
     [{ Ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }] }, 'unsupported-option', 'Ulimits'],
     [{ KernelMemory: 1 }, 'unsupported-option', 'KernelMemory'],
-    [{ Privileged: false }, 'unsupported-option', 'Privileged'],
+    [{ Privileged: true }, 'unsupported-option', 'Privileged'],
     [
       { BlkioDeviceReadBps: [{ Path: '/dev/sda', Rate: 1 }] },
       'unsupported-option',

@@ -128,7 +128,7 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
     handler: async ({ rt, query, body }) => {
       checkPlatform(query.platform, rt.host.architecture);
       const allowed = query.allowKnownVulnerable?.split(',');
-      return json(await measureBox(rt, parseCreate(undefined, body), allowed));
+      return json(await measureBox(rt, parseCreate(undefined, body).request, allowed));
     },
   }),
 ];

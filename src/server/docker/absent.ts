@@ -5,6 +5,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import { fieldNames, isZero } from './go-document.ts';
 
 type Test = (value: unknown) => boolean;
 
@@ -17,18 +18,11 @@ export interface Absent {
 }
 export type AbsentOptions = Readonly<Record<string, Absent>>;
 
-const empty: Test = (value) =>
-  value === '' ||
-  value === 0 ||
-  value === false ||
-  (Array.isArray(value) && value.length === 0) ||
-  (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
-
 function either(...values: readonly unknown[]): Test {
-  return (value) => empty(value) || values.includes(value);
+  return (value) => isZero(value) || values.includes(value);
 }
 
-function absent(why: string, neutral: Test = empty): Absent {
+function absent(why: string, neutral: Test = isZero): Absent {
   return { neutral, why };
 }
 
@@ -42,7 +36,7 @@ const NO_HOST = 'a box is a machine of its own, and shares nothing of the kind w
 const OWN_MACHINE = 'each box has a kernel of its own, and shares it with no other box';
 const NETWORKS = 'boxes are in a network of their own, or in none';
 const RESOLVER = 'the resolver of a box is the host’s';
-const VOLUMES = 'there are no volumes; a bind mount has a host path';
+export const NO_VOLUMES = 'there are no volumes; a bind mount has a host path';
 const GUEST_IO =
   'only the one disk that a box writes to can be held to rates: BlkioDeviceReadBps and its like';
 
@@ -53,7 +47,6 @@ export const ABSENT_CONFIG: AbsentOptions = {
   NetworkDisabled: absent('say HostConfig.NetworkMode none'),
   OnBuild: absent('images are not built here'),
   Shell: absent('images are not built here'),
-  Volumes: absent(VOLUMES),
 };
 
 export const ABSENT_HOST_CONFIG: AbsentOptions = {
@@ -66,7 +59,6 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   Cgroup: absent(NO_HOST),
   CgroupParent: absent('the control groups of a box are in its own kernel'),
   CgroupnsMode: absent(NO_HOST, either('private')),
-  ContainerIDFile: absent('the server writes no file for its client'),
   CpuCount: absent(WINDOWS),
   CpuPercent: absent(WINDOWS),
   CpuRealtimePeriod: absent('the kernel of a guest schedules nothing in real time'),
@@ -105,8 +97,8 @@ export const ABSENT_HOST_CONFIG: AbsentOptions = {
   Tmpfs: absent('there are no mounts but bind mounts'),
   UTSMode: absent(OWN_MACHINE),
   UsernsMode: absent(OWN_MACHINE),
-  VolumeDriver: absent(VOLUMES),
-  VolumesFrom: absent(VOLUMES),
+  VolumeDriver: absent(NO_VOLUMES),
+  VolumesFrom: absent(NO_VOLUMES),
 };
 
 /** Of one entry of `EndpointsConfig`. */
@@ -130,7 +122,6 @@ export const ABSENT_ENDPOINT: AbsentOptions = {
 
 export const ABSENT_EXEC: AbsentOptions = {
   Privileged: absent('what a box is held to holds for every process of it'),
-  Container: absent('the path says it'),
 };
 
 const ENDPOINTS = 'NetworkingConfig.EndpointsConfig';
@@ -140,12 +131,17 @@ const ENDPOINTS = 'NetworkingConfig.EndpointsConfig';
  *
  * @throws A3sError `unsupported-option` with the name, `invalid-argument`
  */
-export function checkNetworking(networking: unknown, network: 'default' | 'none'): void {
+export function checkNetworking(
+  networking: unknown,
+  network: 'default' | 'none',
+  ignored: string[],
+): void {
   const { EndpointsConfig } = withoutAbsent(
     'NetworkingConfig.',
     networking,
     ['EndpointsConfig'],
     {},
+    { ignored },
   );
   const endpoints = withoutAbsent(`${ENDPOINTS}.`, EndpointsConfig, undefined, {});
   for (const [name, endpoint] of Object.entries(endpoints)) {
@@ -155,15 +151,16 @@ export function checkNetworking(networking: unknown, network: 'default' | 'none'
     if ((name === 'none') !== (network === 'none')) {
       throw unsupported(ENDPOINTS, `the box's network is ${network}, and not ${name}`);
     }
-    withoutAbsent(`${ENDPOINTS}.${name}.`, endpoint, [], ABSENT_ENDPOINT);
+    withoutAbsent(`${ENDPOINTS}.${name}.`, endpoint, [], ABSENT_ENDPOINT, { ignored });
   }
 }
 
 /**
- * The options that are implemented; what is left must ask for nothing.
+ * The options that are implemented; what is left must ask for nothing. Names match in any case, as in Go.
  *
  * @param where prefix of names in messages, such as `HostConfig.`
  * @param implemented undefined: every name is
+ * @param more.ignored takes the names of options that nobody knows, and that ask for nothing
  * @throws A3sError `unsupported-option` with the name, `invalid-argument` for what is no object
  */
 export function withoutAbsent(
@@ -171,7 +168,7 @@ export function withoutAbsent(
   value: unknown,
   implemented: readonly string[] | undefined,
   absentOptions: AbsentOptions,
-  verb = CREATE,
+  more: { readonly verb?: string; readonly ignored?: string[] } = {},
 ): Record<string, unknown> {
   // What a client calls `__proto__` is a name like any other.
   const kept: Record<string, unknown> = Object.create(null);
@@ -180,20 +177,29 @@ export function withoutAbsent(
     const what = where.replace(/\.$/, '') || 'the body';
     throw new A3sError('invalid-argument', `Invalid request: ${what} must be an object`);
   }
+  const nameOf = fieldNames([...(implemented ?? []), ...Object.keys(absentOptions)]);
   for (const [key, option] of Object.entries(value)) {
-    // Absent, and null, ask for nothing anywhere.
-    if (option === null || option === undefined) continue;
-    if (implemented?.includes(key) ?? true) {
-      kept[key] = option;
+    const name = implemented === undefined ? key : nameOf(key);
+    const shown = `${where}${(name ?? key).slice(0, 64)}`;
+    if (name === undefined) {
+      if (!isZero(option)) throw unsupported(shown, 'there is no such option', more.verb);
+      more.ignored?.push(shown);
       continue;
     }
-    const known = Object.hasOwn(absentOptions, key) ? absentOptions[key] : undefined;
-    if (known?.neutral(option) !== true) {
-      const name = `${where}${key.slice(0, 64)}`;
-      throw unsupported(name, known?.why ?? 'there is no such option', verb);
-    }
+    // Absent, and null, ask for nothing anywhere.
+    if (option === null || option === undefined) continue;
+    const known = Object.hasOwn(absentOptions, name) ? absentOptions[name] : undefined;
+    if (known === undefined) kept[name] = option;
+    else if (!known.neutral(option)) throw unsupported(shown, known.why, more.verb);
   }
   return kept;
+}
+
+/** What an answer warns of where fields that nobody knows were passed over. */
+export function ignoredWarnings(ignored: readonly string[]): string[] {
+  return ignored.map(
+    (name) => `${name} is not known here; it was ignored, as its value asks for nothing`,
+  );
 }
 
 /** The refusal of an option that boxes do not have. */

@@ -8,8 +8,11 @@ import { A3sError } from '../../errors.ts';
 import { DEFAULT_DOMAIN, parseReference } from '../../images/reference.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
+import { goBody } from './go-document.ts';
 import { query } from './query.ts';
 import { AuthConfig, credentialsOf } from './registry-auth.ts';
+
+const Body = AuthConfig.extend({ serveraddress: z.string().max(4096).default('') });
 
 export const AUTH_ROUTES: readonly Route[] = [
   route('POST', '/auth', {
@@ -17,7 +20,8 @@ export const AUTH_ROUTES: readonly Route[] = [
     summary: 'Whether a registry takes these credentials; nothing of them is kept',
     answers: { 200: z.strictObject({ Status: z.string(), IdentityToken: z.string() }) },
     query: query({}),
-    body: AuthConfig.extend({ serveraddress: z.string().max(4096).default('') }),
+    body: goBody(Body),
+    document: Body,
     handler: async ({ rt, body, signal }) => {
       const credentials = credentialsOf(body);
       const domain = domainOf(body.serveraddress);

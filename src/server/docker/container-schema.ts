@@ -87,7 +87,7 @@ export const LimitsShown = z.strictObject({
 /** Every field of Docker's: what boxes do not have is what asks for nothing. */
 export const HostConfigShown = LimitsShown.extend({
   Binds: strings.nullable(),
-  ContainerIDFile: z.literal(''),
+  ContainerIDFile: z.string(),
   LogConfig: z.strictObject({ Type: z.enum(['json-file', 'local', 'none']), Config: labels }),
   NetworkMode: z.enum(['default', 'none']),
   PortBindings: Bindings,

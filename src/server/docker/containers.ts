@@ -52,9 +52,9 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     body: noBody,
     handler: async ({ rt, query, body, headers }) => {
       checkPlatform(query.platform, rt.host.architecture);
-      const request = parseCreate(query.name, withoutQuery(body, query));
+      const { request, warnings } = parseCreate(query.name, withoutQuery(body, query));
       const box = await createBox(rt, request, trustOptions(query, headers));
-      return json({ Id: box.definition.id, Warnings: [] }, 201);
+      return json({ Id: box.definition.id, Warnings: warnings }, 201);
     },
   }),
   route('GET', '/containers/:id/json', {

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import type { HealthRequest } from '../../boxes/create-request.ts';
+import { isProbe } from '../../boxes/health-check.ts';
 import { A3sError } from '../../errors.ts';
 
 const MILLISECOND = 1_000_000;
@@ -51,9 +52,17 @@ export function healthRequest(
   };
 }
 
+/** Of a test that is a bare list of words. Docker takes it, and never runs it. */
+export function healthWarnings(asked: HealthRequest | undefined): string[] {
+  const [kind] = asked?.test ?? [];
+  if (kind === undefined || kind === 'NONE' || isProbe([kind])) return [];
+  return [
+    `Healthcheck.Test: unknown type '${kind.slice(0, 32)}' (expected 'CMD' or 'CMD-SHELL'); no health check runs`,
+  ];
+}
+
 function checkTest([kind, ...words]: readonly string[]): void {
-  if (kind === undefined) return;
-  if (kind === 'NONE' && words.length === 0) return;
+  if (kind === undefined || !isProbe([kind])) return;
   if (kind === 'CMD' && words.length > 0) return;
   if (kind === 'CMD-SHELL' && words.length === 1) return;
   throw new A3sError(

@@ -13,12 +13,12 @@ const amount = z.int().min(0).default(0);
 
 const Ulimit = z.strictObject({
   Name: z.string().max(64),
-  Soft: z.int().min(-1),
-  Hard: z.int().min(-1),
+  Soft: z.int().min(-1).default(0),
+  Hard: z.int().min(-1).default(0),
 });
 
 const Rates = z
-  .array(z.strictObject({ Path: z.string().max(4096), Rate: z.int().min(0) }))
+  .array(z.strictObject({ Path: z.string().max(4096), Rate: z.int().min(0).default(0) }))
   .max(64)
   .default([]);
 

@@ -13,12 +13,13 @@ import {
   ABSENT_CONFIG,
   ABSENT_HOST_CONFIG,
   checkNetworking,
+  ignoredWarnings,
   unsupported,
   withoutAbsent,
 } from './absent.ts';
 import { Confidential, confidentialRequest } from './confidential-schema.ts';
 import { parseBind } from './create-binds.ts';
-import { Healthcheck, healthRequest } from './create-health.ts';
+import { Healthcheck, healthRequest, healthWarnings } from './create-health.ts';
 import { LIMIT_FIELDS, limitsOf } from './create-limits.ts';
 import {
   checkExposed,
@@ -29,6 +30,8 @@ import {
   withProtocol,
 } from './create-ports.ts';
 import { RestartPolicy, restartPolicy } from './create-restart.ts';
+import { checkVolumes, Volumes } from './create-volumes.ts';
+import { goDocument } from './go-document.ts';
 
 /** The kernel's own bound for one argument, and for all of them. */
 export const text = z
@@ -66,6 +69,7 @@ const Config = z.strictObject({
   StopTimeout: z.int().min(-1).max(2_147_483).optional(),
   ExposedPorts: z.record(port, z.strictObject({})).default({}),
   Healthcheck: Healthcheck.optional(),
+  Volumes: Volumes.default({}),
 });
 
 /** Clients send empty words for the driver that is configured. */
@@ -86,6 +90,8 @@ const HostConfig = z.strictObject({
   RestartPolicy: RestartPolicy.optional(),
   LogConfig: LogConfig.default({ Type: '', Config: {} }),
   Init: z.boolean().default(false),
+  /** Where the client wrote the id: a note of its own, which the inspection shows. */
+  ContainerIDFile: text.max(4096).default(''),
   ...LIMIT_FIELDS,
 });
 
@@ -102,13 +108,20 @@ export const CONFIG_KEYS = Object.keys(Config.shape);
 export const HOST_CONFIG_KEYS = Object.keys(HostConfig.shape);
 const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62})$/;
 
+export interface ParsedCreate {
+  readonly request: CreateRequest;
+  readonly warnings: readonly string[];
+}
+
 /** @throws A3sError `unsupported-option` by name, or `invalid-argument`; nothing was changed */
-export function parseCreate(name: string | undefined, body: unknown): CreateRequest {
+export function parseCreate(name: string | undefined, body: unknown): ParsedCreate {
+  const ignored: string[] = [];
   const whole = withoutAbsent(
     '',
     body,
     [...CONFIG_KEYS, 'HostConfig', 'NetworkingConfig', 'Confidential'],
     ABSENT_CONFIG,
+    { ignored },
   );
   const {
     HostConfig: hostPart,
@@ -118,10 +131,15 @@ export function parseCreate(name: string | undefined, body: unknown): CreateRequ
   } = whole;
   const confidential =
     asked === undefined ? undefined : confidentialRequest(parseRequest(Confidential, asked));
-  const config = parseRequest(Config, configPart);
+  const config = parseRequest(Config, goDocument(Config, configPart, ignored));
   const host = parseRequest(
     HostConfig,
-    withoutAbsent('HostConfig.', hostPart, HOST_CONFIG_KEYS, ABSENT_HOST_CONFIG),
+    goDocument(
+      HostConfig,
+      withoutAbsent('HostConfig.', hostPart, HOST_CONFIG_KEYS, ABSENT_HOST_CONFIG, { ignored }),
+      ignored,
+      'HostConfig.',
+    ),
   );
   const exposed = [...Object.keys(config.ExposedPorts), ...Object.keys(host.PortBindings)];
   if (confidential === undefined && exposed.some(isRatls)) {
@@ -129,7 +147,10 @@ export function parseCreate(name: string | undefined, body: unknown): CreateRequ
   }
   const ports = portBindings(host.PortBindings);
   const network = networkOf(host.NetworkMode);
-  checkNetworking(networking, network);
+  checkNetworking(networking, network, ignored);
+  const binds = host.Binds.map(parseBind);
+  const volumes = Object.keys(config.Volumes);
+  checkVolumes(volumes, binds);
   for (const key of Object.keys(config.ExposedPorts)) checkExposed(key);
   const restart = restartPolicy(host.RestartPolicy);
   if (host.AutoRemove && restart.name !== 'no') {
@@ -144,7 +165,7 @@ export function parseCreate(name: string | undefined, body: unknown): CreateRequ
       remedy: 'Leave out --network none, or the published ports.',
     });
   }
-  return {
+  const request: CreateRequest = {
     name: name === '' ? undefined : name,
     image: config.Image,
     entrypoint: config.Entrypoint,
@@ -172,9 +193,13 @@ export function parseCreate(name: string | undefined, body: unknown): CreateRequ
     network,
     ports,
     exposedPorts: exposed.map(withProtocol),
-    binds: host.Binds.map(parseBind),
+    binds,
+    volumes,
+    containerIdFile: orUndefined(host.ContainerIDFile),
     confidential,
   };
+  const warnings = [...ignoredWarnings(ignored), ...healthWarnings(request.health)];
+  return { request, warnings };
 }
 
 function logging({ Type, Config }: z.output<typeof LogConfig>): LogSettings {

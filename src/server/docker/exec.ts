@@ -22,11 +22,14 @@ import { type Route, route } from '../route.ts';
 import { ABSENT_EXEC, withoutAbsent } from './absent.ts';
 import { consoleSize, environment, sizeOf, text } from './create-schema.ts';
 import { parseDetachKeys } from './detach-keys.ts';
+import { goBody, goDocument } from './go-document.ts';
 import { noBody, query, sizeQuery } from './query.ts';
 
 const access = 'owner';
 
 const Create = z.strictObject({
+  /** The box once more, as a widely used client sends it. */
+  Container: z.string().max(1024).default(''),
   AttachStdin: z.boolean().default(false),
   AttachStdout: z.boolean().default(false),
   AttachStderr: z.boolean().default(false),
@@ -87,7 +90,9 @@ export const EXEC_ROUTES: readonly Route[] = [
     body: noBody,
     handler: ({ rt, id, body }) => {
       const { definition } = rt.store.resolve(id);
-      const asked = parseRequest(Create, withoutAbsent('', body, EXEC_KEYS, ABSENT_EXEC, 'exec'));
+      const given = withoutAbsent('', body, EXEC_KEYS, ABSENT_EXEC, { verb: 'exec' });
+      const asked = parseRequest(Create, goDocument(Create, given));
+      expectSameBox(rt, definition.id, asked.Container);
       const exec = createExec(rt, definition.id, {
         command: asked.Cmd,
         env: asked.Env,
@@ -110,7 +115,8 @@ export const EXEC_ROUTES: readonly Route[] = [
     summary: 'Starts it, and gives the client its streams',
     answers: { 101: HIJACK, 200: EMPTY },
     query: query({}),
-    body: Start,
+    body: goBody(Start),
+    document: Start,
     handler: async ({ rt, id, body }) => {
       const exec = rt.execs.expect(id);
       checkStartable(rt, exec);
@@ -146,6 +152,16 @@ export const EXEC_ROUTES: readonly Route[] = [
     handler: ({ rt, id }) => json(inspectExec(rt.execs.expect(id))),
   }),
 ];
+
+/** @throws A3sError `invalid-argument` for another box than the path's, `no-such-box` */
+function expectSameBox(rt: Runtime, id: string, reference: string): void {
+  if (reference === '' || rt.store.resolve(reference).definition.id === id) return;
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot exec: Container is ${reference.slice(0, 64)}, and the path names another box`,
+    { remedy: 'Leave Container out: the path says it.' },
+  );
+}
 
 /** As Docker does, a program that does not start says so where its output would be; its exit code is on record. */
 async function startShown(

@@ -17,7 +17,7 @@ export function hostConfigOf(box: Box): HostConfig {
   const { binds, ports, size, restart, logging } = definition;
   return {
     Binds: binds.length === 0 ? null : binds.map(bindText),
-    ContainerIDFile: '',
+    ContainerIDFile: definition.containerIdFile ?? '',
     LogConfig: { Type: logging.driver, Config: logging.options },
     NetworkMode: networkMode(box),
     PortBindings: byBoxPort(box, ports),

@@ -7,7 +7,7 @@ import type { Box } from '../../boxes/box.ts';
 import { GUEST_NETWORK } from '../../engine/network.ts';
 import type { Document } from '../replies.ts';
 import type { ContainerInspect } from './container-schema.ts';
-import { hasMachine, networkName } from './show.ts';
+import { bindMode, hasMachine, networkName } from './show.ts';
 
 type Inspect = Document<typeof ContainerInspect>;
 
@@ -16,7 +16,7 @@ export function mountsOf({ definition }: Box): Inspect['Mounts'] {
     Type: 'bind',
     Source: bind.source,
     Destination: bind.destination,
-    Mode: bind.readonly ? 'ro' : '',
+    Mode: bindMode(bind),
     RW: !bind.readonly,
     Propagation: 'rprivate',
   }));

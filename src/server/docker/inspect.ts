@@ -95,6 +95,7 @@ function execIds(rt: Runtime, id: string): string[] | null {
 function configOf(box: Box): Inspect['Config'] {
   const { definition } = box;
   const { stopTimeout, attach } = definition;
+  const healthcheck = definition.health?.asked ?? definition.inertHealth;
   return {
     Hostname: definition.hostname,
     Domainname: '',
@@ -124,7 +125,7 @@ function configOf(box: Box): Inspect['Config'] {
     Labels: definition.labels,
     StopSignal: definition.stopSignal,
     ...(stopTimeout === undefined ? {} : { StopTimeout: stopTimeout }),
-    ...(definition.health === undefined ? {} : { Healthcheck: definition.health.asked }),
+    ...(healthcheck === undefined ? {} : { Healthcheck: healthcheck }),
   };
 }
 

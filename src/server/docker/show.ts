@@ -96,7 +96,13 @@ export function portName(box: Box, boxPort: number): string {
 }
 
 export function bindText(bind: Box['definition']['binds'][number]): string {
-  return `${bind.source}:${bind.destination}${bind.readonly ? ':ro' : ''}`;
+  const mode = bindMode(bind);
+  return `${bind.source}:${bind.destination}${mode === '' ? '' : `:${mode}`}`;
+}
+
+/** As it was given; of records that did not keep it, what it came to. */
+export function bindMode({ mode, readonly }: Box['definition']['binds'][number]): string {
+  return mode ?? (readonly ? 'ro' : '');
 }
 
 export function networkMode(box: Box): 'default' | 'none' {

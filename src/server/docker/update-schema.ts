@@ -7,14 +7,15 @@ import * as z from 'zod';
 import type { UpdateRequest } from '../../boxes/update.ts';
 import { A3sError } from '../../errors.ts';
 import { parseRequest } from '../http/parse.ts';
+import { ignoredWarnings } from './absent.ts';
 import { LIMIT_FIELDS, limitsOf } from './create-limits.ts';
 import { RestartPolicy, restartPolicy } from './create-restart.ts';
+import { fieldNames, goDocument, isZero } from './go-document.ts';
 
 const { Ulimits: _, ...FIELDS } = LIMIT_FIELDS;
 /** What is taken. Docker's other fields may be there with the value that asks for nothing. */
 export const Update = z.strictObject({ ...FIELDS, RestartPolicy: RestartPolicy.optional() });
 export const UPDATE_KEYS = Object.keys(Update.shape);
-const KNOWN: ReadonlySet<string> = new Set(UPDATE_KEYS);
 
 const HOST_CGROUP = 'a box has control groups in its guest, and none on the host';
 const REAL_TIME = 'the guest has no real-time scheduling of groups';
@@ -46,28 +47,41 @@ export const NOT_UPDATED: ReadonlyMap<string, string> = new Map([
   ['IOMaximumBandwidth', WINDOWS],
 ]);
 
+const nameOf = fieldNames([...UPDATE_KEYS, ...NOT_UPDATED.keys()]);
+
+export interface ParsedUpdate {
+  readonly request: UpdateRequest;
+  readonly warnings: readonly string[];
+}
+
 /** @throws A3sError `unsupported-option` by name, or `invalid-argument`; nothing was changed */
-export function parseUpdate(body: unknown): UpdateRequest {
+export function parseUpdate(body: unknown): ParsedUpdate {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new A3sError('invalid-argument', 'Invalid request: the body must be an object');
   }
-  const given = Object.entries(body).filter(([key, value]) => {
-    if (!KNOWN.has(key) && !NOT_UPDATED.has(key)) {
-      throw unsupported(key, 'it is not known');
+  const ignored: string[] = [];
+  const given = Object.entries(body).flatMap(([key, value]): [string, unknown][] => {
+    const name = nameOf(key);
+    if (name === undefined) {
+      if (!isZero(value)) throw unsupported(key, 'it is not known');
+      ignored.push(key.slice(0, 64));
+      return [];
     }
     // A number of processes can be unlimited again: null alone changes nothing.
-    if (asksForNothing(value) && !(key === 'PidsLimit' && value === 0)) return false;
-    const why = NOT_UPDATED.get(key);
-    if (why !== undefined && !(key === 'MemorySwappiness' && value === -1)) {
-      throw unsupported(key, why);
-    }
-    return why === undefined;
+    if (isZero(value) && !(name === 'PidsLimit' && value === 0)) return [];
+    const why = NOT_UPDATED.get(name);
+    if (why === undefined) return [[name, value]];
+    if (name === 'MemorySwappiness' && value === -1) return [];
+    throw unsupported(name, why);
   });
-  return requestOf(given);
+  return { request: requestOf(given, ignored), warnings: ignoredWarnings(ignored) };
 }
 
-function requestOf(given: readonly (readonly [string, unknown])[]): UpdateRequest {
-  const asked = parseRequest(Update, Object.fromEntries(given));
+function requestOf(
+  given: readonly (readonly [string, unknown])[],
+  ignored: string[],
+): UpdateRequest {
+  const asked = parseRequest(Update, goDocument(Update, Object.fromEntries(given), ignored));
   const names = new Set(given.map(([key]) => key));
   const limits = limitsOf('', { ...asked, Ulimits: [] });
   const { disk } = limits;
@@ -98,17 +112,6 @@ function requestOf(given: readonly (readonly [string, unknown])[]): UpdateReques
 
 function asksForPolicy(policy: z.output<typeof RestartPolicy> | undefined): boolean {
   return policy !== undefined && (policy.Name !== '' || policy.MaximumRetryCount !== 0);
-}
-
-function asksForNothing(value: unknown): boolean {
-  return (
-    value === null ||
-    value === undefined ||
-    value === '' ||
-    value === 0 ||
-    value === false ||
-    (Array.isArray(value) && value.length === 0)
-  );
 }
 
 function unsupported(name: string, why: string): A3sError {

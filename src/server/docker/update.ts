@@ -22,8 +22,9 @@ export const UPDATE_ROUTES: readonly Route[] = [
     document: Update.partial(),
     handler: async ({ rt, id, body }) => {
       const boxId = rt.store.resolve(id).definition.id;
-      await updateBox(rt, boxId, parseUpdate(body));
-      return json({ Warnings: [] });
+      const { request, warnings } = parseUpdate(body);
+      await updateBox(rt, boxId, request);
+      return json({ Warnings: warnings });
     },
   }),
 ];

@@ -78,7 +78,7 @@ export const CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   Cmd: works(['sleep', '1000'], ({ spec }) => spec.process.args),
   Healthcheck: {
     ...differs(
-      'a probe is an exec, which the guest bounds',
+      'a probe is an exec, which the guest bounds; a bare list of words is taken and never run, with a warning',
       { Test: ['CMD', 'true'], Interval: 3_600_000_000_000, Retries: 2 },
       ({ record: { health } }) => ({ test: health?.test, retries: health?.retries }),
       { test: ['CMD', 'true'], retries: 2 },
@@ -86,7 +86,16 @@ export const CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   ArgsEscaped: refused(true),
   Image: works('busybox', ({ record }) => record.image.reference),
-  Volumes: refused({ '/data': {} }),
+  Volumes: {
+    ...differs(
+      'mount points of bind mounts, once more; there are no volumes',
+      { '/data': {} },
+      ({ record }) => record.volumes,
+      ['/data'],
+    ),
+    besideHost: { Binds: ['/tmp:/data'] },
+    refused: [{ '/data': {}, '/other': {} }],
+  },
   WorkingDir: works('/w', ({ spec }) => spec.process.cwd),
   Entrypoint: works(['sleep'], ({ spec }) => spec.process.args[0], 'sleep'),
   NetworkDisabled: refused(true),
@@ -171,7 +180,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   MemorySwappiness: refused(60, -1),
   NanoCpus: differs(
-    'a machine has as many processors as the share spreads over; one, where nothing is asked for',
+    'a machine has as many processors as the share spreads over; one, where nothing is asked for; less than a thousandth of one counts as that',
     500_000_000,
     ({ spec, machine }) => [spec.resources.cpuMillis, machine.cpus],
     [500, 1],
@@ -190,14 +199,18 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   IOMaximumBandwidth: refused(1),
   Binds: {
     ...differs(
-      'host paths, with mode ro or rw; no volumes, and no other mode',
+      'host paths; modes of SELinux and of caches ask for nothing here; no volumes, and no mount spreads to or from the host',
       ['/tmp:/data:ro'],
       ({ spec }) => spec.mounts.map(({ destination, readonly }) => ({ destination, readonly })),
       [{ destination: '/data', readonly: true }],
     ),
-    refused: [['volume:/data'], ['/a:/b:z']],
+    refused: [['volume:/data'], ['/a:/b:shared']],
   },
-  ContainerIDFile: refused('/tmp/x'),
+  ContainerIDFile: differs(
+    'a note of the client’s: the server writes no file',
+    '/tmp/x',
+    ({ record }) => record.containerIdFile,
+  ),
   LogConfig: {
     ...differs(
       'json-file, local and none',

@@ -61,6 +61,9 @@ the document does not describe does not compile, and every answer that a test ge
 - **Errors** are Docker's \`{"message": …}\`, with \`code\`, which is stable, and where there is a next step \`remedy\`.
 - **Nothing is taken and ignored.** A field is one of three: it *works*, it works and *differs* in what is said beside it, or it is *refused* by its name, with the reason, before anything changes.
   A refused field may be there with the value that asks for nothing, as clients send it.
+- **Documents are read as Go reads them.** The name of a field matches in any case, the keys of maps do not, and null is as if the field were not there.
+- **A field that is in no table below** is passed over where its value is zero (null, false, 0, or an empty text, list or object), as clients of later versions send everything that they know:
+  it asks for nothing, and the \`Warnings\` of create and update name it. With any other value it is refused, since what it asks for would not happen.
 - **Parameters of a query** that a route does not know are passed over, as Docker does. Filters that it does not know are refused.
 `;
 

@@ -1,0 +1,24 @@
+/**
+ * Volumes of Docker's create document. There are none: clients that bind a host path name its mount point there as well.
+ *
+ * @module
+ */
+import { posix } from 'node:path';
+import * as z from 'zod';
+import type { Bind } from '../../boxes/box.ts';
+import { NO_VOLUMES, unsupported } from './absent.ts';
+
+export const Volumes = z.record(z.string().max(4096), z.strictObject({}));
+
+/** @throws A3sError `unsupported-option` for one that no bind mount is at */
+export function checkVolumes(volumes: readonly string[], binds: readonly Bind[]): void {
+  const bound = new Set(binds.map(({ destination }) => destination));
+  const other = volumes.find((path) => !bound.has(mountPoint(path)));
+  if (other === undefined) return;
+  throw unsupported('Volumes', `${NO_VOLUMES}, and none is at ${other.slice(0, 128)}`);
+}
+
+/** A path as mount points are compared: without `.`, `..` and a slash at its end. */
+export function mountPoint(path: string): string {
+  return posix.normalize(path).replace(/(.)\/$/, '$1');
+}
