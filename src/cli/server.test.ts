@@ -83,6 +83,21 @@ describe('against the control server', () => {
     expect((await a3s('ps -aq')).stdout).toBe('');
   });
 
+  it('run -d of a box that cannot start keeps it as Created, with the error', async () => {
+    const done = await a3s('run -d --name kept busybox nosuchprogram');
+    expect(done.status).toBe(127);
+    const id = done.stdout.trim();
+    expect((await a3s('ps -a --format {{.ID}}={{.Status}}')).stdout).toBe(
+      `${id.slice(0, 12)}=Created\n`,
+    );
+    expect(JSON.parse((await a3s('inspect kept')).stdout)).toMatchObject([
+      { State: { Status: 'created', ExitCode: 127, Error: expect.stringContaining('not found') } },
+    ]);
+    expect((await a3s('rm kept')).status).toBe(0);
+    expect((await a3s('run -d --rm busybox nosuchprogram')).status).toBe(127);
+    expect((await a3s('ps -aq')).stdout).toBe('');
+  });
+
   it('images, info and version answer', async () => {
     expect((await a3s('images')).stdout).toMatch(
       /^REPOSITORY +TAG +IMAGE ID .*\nbusybox +latest +111111111111 /,
@@ -94,6 +109,8 @@ describe('against the control server', () => {
     expect(JSON.parse((await a3s('info -f json')).stdout)).toMatchObject({
       Socket: home.config.socket,
     });
+    expect((await a3s('version --format {{.Server.APIVersion}}')).stdout).toBe('1.45\n');
+    expect((await a3s('version --format {{.Client.APIVersion}}')).stdout).toBe('1.43\n');
     expect((await a3s('version')).stdout).toMatch(/^Client:\n[\s\S]*Server:\n/);
   });
 

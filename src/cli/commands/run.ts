@@ -90,9 +90,15 @@ interface NewBox {
   readonly starting: Starting;
 }
 
+/** As in Docker a box that cannot start stays: it is `Created`, with the error on record, and named all the same. */
 async function background(box: NewBox): Promise<number> {
-  const interrupted = await start(box);
-  return interrupted ?? printed(box.context, box.id);
+  try {
+    const interrupted = await start(box);
+    return interrupted ?? printed(box.context, box.id);
+  } catch (error) {
+    printed(box.context, box.id);
+    throw error;
+  }
 }
 
 function printed(context: Context, id: string): number {
@@ -131,7 +137,7 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
     attached(open(), waitFor(context, client, id, condition)),
   );
   try {
-    const interrupted = await start(box);
+    const interrupted = await undoing(box, () => start(box));
     if (interrupted !== undefined) return interrupted;
     starting.over();
     return await attend({
@@ -149,29 +155,27 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
   }
 }
 
-/** Starts the box; the exit status where a signal came first. A box that did not start is removed. */
+/** Starts the box; the exit status where a signal came first, which the box is removed for. */
 async function start(box: NewBox): Promise<number | undefined> {
   const { client, id, imagePolicy, starting } = box;
   const path = `/containers/${segment(id)}`;
   const query = { imagePolicy };
-  return undoing(box, async () => {
-    // The box may run already while the answer is on its way: then the signal is for it.
-    starting.offerTo((signal) =>
-      client.json({ method: 'POST', path: `${path}/kill`, query: { signal } }),
-    );
-    try {
-      starting.signal.throwIfAborted();
-      await client.json({ method: 'POST', path: `${path}/start`, query, signal: starting.signal });
-      return undefined;
-    } catch (error) {
-      if (starting.interrupted === undefined) throw error;
-      await remove(client, id);
-      return signalStatus(starting.interrupted);
-    }
-  });
+  // The box may run already while the answer is on its way: then the signal is for it.
+  starting.offerTo((signal) =>
+    client.json({ method: 'POST', path: `${path}/kill`, query: { signal } }),
+  );
+  try {
+    starting.signal.throwIfAborted();
+    await client.json({ method: 'POST', path: `${path}/start`, query, signal: starting.signal });
+    return undefined;
+  } catch (error) {
+    if (starting.interrupted === undefined) throw error;
+    await remove(client, id);
+    return signalStatus(starting.interrupted);
+  }
 }
 
-/** `run` is one act: where it fails before the box runs, the box that it made goes again. */
+/** `run` in the foreground is one act: where it fails before the box runs, the box that it made goes again. */
 async function undoing<T>(box: NewBox, act: () => Promise<T>): Promise<T> {
   try {
     return await act();

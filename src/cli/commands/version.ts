@@ -28,12 +28,21 @@ export const version: Command = {
     };
     const server = flags.bool('client') ? undefined : await serverVersion(context.connect());
     const data = { Client: client, ...(server === undefined ? {} : { Server: server }) };
-    if (template !== undefined) context.stdout.write(`${template.evaluate(data)}\n`);
-    else if (format === 'json') context.stdout.write(`${JSON.stringify(data)}\n`);
+    if (template !== undefined) {
+      const shown = Object.fromEntries(
+        Object.entries(data).map(([key, part]) => [key, named(part)]),
+      );
+      context.stdout.write(`${template.evaluate(shown)}\n`);
+    } else if (format === 'json') context.stdout.write(`${JSON.stringify(data)}\n`);
     else context.stdout.write(describe('Client', client) + describe('Server', server));
     return 0;
   },
 };
+
+/** Templates know the version of the API by Docker's name of the field as well, which differs from its JSON's. */
+function named(part: JsonObject): JsonObject {
+  return { ...part, APIVersion: part['ApiVersion'] ?? '' };
+}
 
 async function serverVersion(
   connecting: ReturnType<Parameters<Command['run']>[0]['context']['connect']>,
