@@ -67,6 +67,7 @@ export const ERROR_STATUS = {
   'server-unreachable': 500,
   internal: 500,
   'not-implemented': 501,
+  'not-in-swarm': 503,
 } as const satisfies Record<string, number>;
 
 /** A stable error code. */

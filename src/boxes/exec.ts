@@ -18,8 +18,10 @@ import { type LiveBox, notRunning } from './live.ts';
 import { onceThawed } from './once-thawed.ts';
 import { persist } from './persist.ts';
 import { publish, type Runtime } from './runtime.ts';
-import { exitCodeOf } from './start.ts';
 import { copyInput, DETACHED, type Stdio } from './stdio.ts';
+
+/** Docker's code for one that did not start, whatever was missing: the program, its user or its directory. */
+const NOT_STARTED = 126;
 
 export interface ExecRequest {
   readonly command: readonly string[];
@@ -150,7 +152,7 @@ async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): P
     return { live, guest, output: launched.output, exit: launched.exit };
   } catch (error) {
     exec.state = 'exited';
-    exec.exitCode = exitCodeOf(error);
+    exec.exitCode = NOT_STARTED;
     throw error;
   }
 }

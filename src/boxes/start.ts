@@ -180,7 +180,7 @@ const LASTING: ReadonlySet<string> = new Set([
 ]);
 
 /** Docker's codes for a process that could not start. */
-export function exitCodeOf(error: unknown): number {
+function exitCodeOf(error: unknown): number {
   if (!(error instanceof A3sError)) return 128;
   switch (error.code) {
     case 'command-not-found':

@@ -57,7 +57,8 @@ describe('docker', () => {
     });
     const input = randomBytes(300_000);
     expect((await run(['exec', '-i', 'one', 'cat'], input)).bytes.equals(input)).toBe(true);
-    expect(await run(['exec', 'one', 'nope'])).toMatchObject({ code: 127 });
+    expect(await run(['exec', 'one', 'nope'])).toMatchObject({ code: 126 });
+    expect(await run(['exec', '-u', 'nobodyy', 'one', 'true'])).toMatchObject({ code: 126 });
     expect((await run(['exec', '-d', 'one', 'sleep', '0'])).code).toBe(0);
     expect(await run(['stop', 'one'])).toMatchObject({ code: 0, stdout: 'one\n' });
     expect(await run(['start', 'one'])).toMatchObject({ code: 0, stdout: 'one\n' });

@@ -33,6 +33,7 @@ import { RENAME_ROUTES } from './docker/rename.ts';
 import { RESTART_ROUTES } from './docker/restart.ts';
 import { SAVE_ROUTES } from './docker/save.ts';
 import { STATS_ROUTES } from './docker/stats.ts';
+import { SWARM_ROUTES } from './docker/swarm.ts';
 import { SYSTEM_ROUTES } from './docker/system.ts';
 import { TAG_ROUTES } from './docker/tag.ts';
 import { TOP_ROUTES } from './docker/top.ts';
@@ -57,6 +58,7 @@ const SERVED: readonly Route[] = [
   ...OUTPUT_ROUTES,
   ...EXEC_ROUTES,
   ...UNSUPPORTED_ROUTES,
+  ...SWARM_ROUTES,
   ...PULL_ROUTES,
   ...PUSH_ROUTES,
   ...DISTRIBUTION_ROUTES,

@@ -82,7 +82,7 @@ describe('docker', () => {
     const bytes = randomBytes(300_000);
     const echoed = await run(['exec', '-i', 'daily', 'cat'], bytes);
     expect(digest(echoed.bytes)).toBe(digest(bytes));
-    expect((await run(['exec', 'daily', 'no-such-program'])).code).toBe(127);
+    expect((await run(['exec', 'daily', 'no-such-program'])).code).toBe(126);
 
     const following = ok(['logs', '--follow', 'daily']);
     await ok(['exec', '-i', 'daily', 'sh', '-c', 'cat > /say'], 'said while followed\n');

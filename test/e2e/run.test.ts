@@ -127,7 +127,7 @@ describe.each(ACTORS)('a box run by %s', (name) => {
       'echo $A; pwd; exit 9',
     ]);
     expect(exec).toMatchObject({ code: 9, stdout: 'b\n/tmp\n' });
-    expect((await actor.run(['exec', 'daily', 'no-such-program'])).code).toBe(127);
+    expect((await actor.run(['exec', 'daily', 'no-such-program'])).code).toBe(126);
     const piped = await actor.run(['exec', '-i', 'daily', 'cat'], { stdin: '\0\xff binary' });
     expect(piped.stdout).toBe('\0\xff binary');
     expect(await actor.ok(['stop', 'daily'])).toBe('daily');

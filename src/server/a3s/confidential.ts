@@ -15,7 +15,7 @@ import { parseCreate } from '../docker/create-schema.ts';
 import { noBody, query } from '../docker/query.ts';
 import { SIMULATED_NOTE } from '../docker/show-confidential.ts';
 import { json } from '../http/answer.ts';
-import { checkPlatform } from '../platform.ts';
+import { expectPlatform, parsePlatform } from '../platform.ts';
 import { type Document, HIJACK } from '../replies.ts';
 import { type Route, route, streamRoute } from '../route.ts';
 
@@ -126,9 +126,11 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
     body: z.looseObject({ Image: z.string(), Confidential }),
     answers: { 200: Measured },
     handler: async ({ rt, query, body }) => {
-      checkPlatform(query.platform, rt.host.architecture);
+      const platform = parsePlatform(query.platform);
+      const { request } = parseCreate(undefined, body);
+      await expectPlatform(rt, platform, request.image);
       const allowed = query.allowKnownVulnerable?.split(',');
-      return json(await measureBox(rt, parseCreate(undefined, body).request, allowed));
+      return json(await measureBox(rt, request, allowed));
     },
   }),
 ];

@@ -12,7 +12,7 @@ import { killBox, stopBox } from '../../boxes/stop.ts';
 import { type WaitResult, waitBox } from '../../boxes/wait.ts';
 import { A3sError } from '../../errors.ts';
 import { empty, json, stream } from '../http/answer.ts';
-import { checkPlatform } from '../platform.ts';
+import { expectPlatform, parsePlatform } from '../platform.ts';
 import { type Document, documentsOf, EMPTY } from '../replies.ts';
 import { type Route, route } from '../route.ts';
 import { ContainerInspect, ContainerSummary } from './container-schema.ts';
@@ -51,8 +51,9 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     }),
     body: noBody,
     handler: async ({ rt, query, body, headers }) => {
-      checkPlatform(query.platform, rt.host.architecture);
+      const platform = parsePlatform(query.platform);
       const { request, warnings } = parseCreate(query.name, withoutQuery(body, query));
+      await expectPlatform(rt, platform, request.image);
       const box = await createBox(rt, request, trustOptions(query, headers));
       return json({ Id: box.definition.id, Warnings: warnings }, 201);
     },

@@ -154,7 +154,7 @@ export const NETWORK_ROUTES: readonly Route[] = [
 ];
 
 /** By its name, or a part of its id. @throws A3sError `no-such-network` */
-function networkOf(reference: string): Network {
+export function networkOf(reference: string): Network {
   const found = NETWORKS.find(
     ({ Name, Id }) => Name === reference || (reference.length >= 12 && Id.startsWith(reference)),
   );

@@ -3,62 +3,112 @@
  *
  * @module
  */
+import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import { type Route, streamRoute } from '../route.ts';
+import { type Request, type Route, route, streamRoute } from '../route.ts';
+import { goBody } from './go-document.ts';
+import { networkOf } from './networks.ts';
 import { query } from './query.ts';
 
-type Refusal = readonly [method: Route['method'], path: string, what: string, remedy: string];
+interface Refusal {
+  readonly method: Route['method'];
+  readonly path: string;
+  readonly what: string;
+  readonly remedy: string;
+  /** Throws where what the request names is not there, which is said first, as by Docker. */
+  readonly find?: (call: Named) => void;
+}
+
+type Named = Pick<Request<z.output<typeof named>, unknown>, 'rt' | 'params' | 'query'>;
 
 const BUILD = 'Build with docker or podman elsewhere, and load the archive.';
 const COPY = 'Use a bind mount, or exec with tar.';
 const NETWORK = 'Boxes are in a network of their own, or in none.';
 const VOLUME = 'Use a bind mount.';
-const SWARM = 'This server is no node of a swarm.';
 const PLUGIN = 'This server takes no plugins.';
 
+const named = query({ container: z.string().max(1024).default('') });
+
+const box = ({ rt, params }: Named): void => {
+  rt.store.resolve(params['id'] ?? '');
+};
+
 const REFUSED: readonly Refusal[] = [
-  ['GET', '/images/search', 'search for images', 'Search on the registry’s own web site.'],
-  ['POST', '/build', 'build images', BUILD],
-  ['POST', '/build/cancel', 'cancel a build', 'Images are not built here.'],
-  ['POST', '/session', 'open a session for a build', BUILD],
-  ['POST', '/grpc', 'speak to a builder', BUILD],
-  ['POST', '/commit', 'make an image of a box', 'Build it with docker or podman elsewhere.'],
+  {
+    ...{ method: 'GET', path: '/images/search', what: 'search for images' },
+    remedy: 'Search on the registry’s own web site.',
+  },
+  { method: 'POST', path: '/build', what: 'build images', remedy: BUILD },
+  {
+    ...{ method: 'POST', path: '/build/cancel', what: 'cancel a build' },
+    remedy: 'Images are not built here.',
+  },
+  { method: 'POST', path: '/session', what: 'open a session for a build', remedy: BUILD },
+  { method: 'POST', path: '/grpc', what: 'speak to a builder', remedy: BUILD },
+  {
+    ...{ method: 'POST', path: '/commit', what: 'make an image of a box' },
+    remedy: 'Build it with docker or podman elsewhere.',
+    find: ({ rt, query: { container } }) => {
+      if (container !== '') rt.store.resolve(container);
+    },
+  },
   // HEAD of it is answered by the same route.
-  ['GET', '/containers/:id/archive', 'copy files out of a box', COPY],
-  ['PUT', '/containers/:id/archive', 'copy files into a box', COPY],
-  ['GET', '/containers/:id/changes', 'list what a box has changed', 'Use exec with find.'],
-  ['GET', '/containers/:id/export', 'export the files of a box', 'Use exec with tar.'],
-  [
-    'GET',
-    '/containers/:id/attach/ws',
-    'attach over a web socket',
+  ofBox('GET', 'archive', 'copy files out of a box', COPY),
+  ofBox('PUT', 'archive', 'copy files into a box', COPY),
+  ofBox('GET', 'changes', 'list what a box has changed', 'Use exec with find.'),
+  ofBox('GET', 'export', 'export the files of a box', 'Use exec with tar.'),
+  ofBox(
+    ...(['GET', 'attach/ws', 'attach over a web socket'] as const),
     'Use POST /containers/{id}/attach, which takes the connection over.',
-  ],
-  ['POST', '/networks/create', 'create a network', NETWORK],
-  ['POST', '/networks/:name/connect', 'connect a box to a network', NETWORK],
-  ['POST', '/networks/:name/disconnect', 'disconnect a box from a network', NETWORK],
-  ['PUT', '/volumes/:name', 'update a volume', VOLUME],
-  ['POST', '/volumes/create', 'create a volume', VOLUME],
-  ['GET', '/plugins/:name{.+}', 'manage plugins', PLUGIN],
-  ['POST', '/plugins/:name{.+}', 'manage plugins', PLUGIN],
-  ['DELETE', '/plugins/:name{.+}', 'manage plugins', PLUGIN],
-  ...['configs', 'nodes', 'secrets', 'services', 'swarm', 'tasks'].flatMap((noun): Refusal[] => [
-    ['GET', `/${noun}`, `list ${noun}`, SWARM],
-    ['GET', `/${noun}/:name{.+}`, `inspect ${noun}`, SWARM],
-    ['POST', `/${noun}/:name{.+}`, `manage ${noun}`, SWARM],
-    ['DELETE', `/${noun}/:name{.+}`, `remove ${noun}`, SWARM],
-  ]),
+  ),
+  { method: 'POST', path: '/networks/create', what: 'create a network', remedy: NETWORK },
+  { method: 'PUT', path: '/volumes/:name', what: 'update a volume', remedy: VOLUME },
+  { method: 'POST', path: '/volumes/create', what: 'create a volume', remedy: VOLUME },
+  ...(['GET', 'POST', 'DELETE'] as const).map((method): Refusal => {
+    return { method, path: '/plugins/:name{.+}', what: 'manage plugins', remedy: PLUGIN };
+  }),
 ];
 
-export const UNSUPPORTED_ROUTES: readonly Route[] = REFUSED.map(([method, path, what, remedy]) =>
-  // Of whatever body there is, nothing needs to be read.
-  streamRoute(method, path, {
-    access: 'owner',
-    summary: `Refused with 501: this server does not ${what}`,
-    query: query({}),
-    answers: {},
-    handler: () => {
-      throw new A3sError('not-implemented', `Cannot ${what}: it is not supported`, { remedy });
-    },
-  }),
-);
+function ofBox(method: Route['method'], path: string, what: string, remedy: string): Refusal {
+  return { method, path: `/containers/:id/${path}`, what, remedy, find: box };
+}
+
+const access = 'owner';
+const summaryOf = (what: string): string => `Refused with 501: this server does not ${what}`;
+
+function refusal(what: string, remedy: string): A3sError {
+  return new A3sError('not-implemented', `Cannot ${what}: it is not supported`, { remedy });
+}
+
+const Connection = z.looseObject({ Container: z.string().max(1024).default('') }).nullish();
+
+export const UNSUPPORTED_ROUTES: readonly Route[] = [
+  ...REFUSED.map(({ method, path, what, remedy, find }) =>
+    // Of whatever body there is, nothing needs to be read.
+    streamRoute(method, path, {
+      ...({ access, summary: summaryOf(what), query: named, answers: {} } as const),
+      handler: (call) => {
+        find?.(call);
+        throw refusal(what, remedy);
+      },
+    }),
+  ),
+  ...(['connect a box to', 'disconnect a box from'] as const).map((verb) =>
+    route('POST', `/networks/:name/${verb.split(' ')[0]}`, {
+      ...({
+        access,
+        summary: summaryOf(`${verb} a network`),
+        query: query({}),
+        answers: {},
+      } as const),
+      ...{ body: goBody(Connection), document: Connection },
+      handler: ({ rt, params, body }) => {
+        if (body?.Container !== undefined && body.Container !== '') {
+          rt.store.resolve(body.Container);
+        }
+        networkOf(params['name'] ?? '');
+        throw refusal(`${verb} a network`, NETWORK);
+      },
+    }),
+  ),
+];

@@ -122,8 +122,9 @@ function routes(served: readonly Route[]): string {
   const rows = served.map((route) => {
     const { summary } = route.description;
     const note = ROUTE_NOTES[nameOf(route)] ?? '';
-    const refused = summary.startsWith('Refused with 501');
-    const kind = refused ? 'refused, 501' : note === '' ? 'works' : 'differs';
+    const [, status] = /^Refused with (\d+)/.exec(summary) ?? [];
+    const refused = status !== undefined;
+    const kind = refused ? `refused, ${status}` : note === '' ? 'works' : 'differs';
     return [
       `\`${nameOf(route)}\``,
       kind,
