@@ -97,6 +97,7 @@ export const BoxDefinition = z.strictObject({
   cmd: z.array(z.string()),
   /** As Docker shows it: the user's entries, then the image's. */
   env: z.array(z.string()),
+  /** Empty: neither the request nor the image has one, and `/` is meant. */
   cwd: z.string(),
   user: z.string(),
   terminal: z.boolean(),
@@ -107,7 +108,8 @@ export const BoxDefinition = z.strictObject({
   size: z.strictObject({ rows: z.int(), columns: z.int() }).optional(),
   hostname: z.string(),
   labels: z.record(z.string(), z.string()),
-  stopSignal: z.string(),
+  /** Absent: neither the request nor the image has one, and SIGTERM is meant. */
+  stopSignal: z.string().optional(),
   /** Seconds between the stop signal and SIGKILL. */
   stopTimeout: z.int().optional(),
   autoRemove: z.boolean(),
@@ -219,6 +221,18 @@ export const INITIAL_STATE: BoxState = {
   stopRequested: false,
   restartCount: 0,
 };
+
+const DEFAULT_STOP_SIGNAL = 'SIGTERM';
+
+/** The signal that asks the main process to end. */
+export function stopSignalOf({ stopSignal }: Pick<BoxDefinition, 'stopSignal'>): string {
+  return stopSignal ?? DEFAULT_STOP_SIGNAL;
+}
+
+/** Where the processes of the box begin. */
+export function directoryOf({ cwd }: Pick<BoxDefinition, 'cwd'>): string {
+  return cwd === '' ? '/' : cwd;
+}
 
 /** The program and its arguments, as Docker joins them. */
 export function commandOf(definition: Pick<BoxDefinition, 'entrypoint' | 'cmd'>): string[] {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ProcessSpec } from '@a3s-box/policies';
-import type { BoxDefinition } from './box.ts';
+import { type BoxDefinition, directoryOf } from './box.ts';
 import { overrideEnvironment, processEnvironment } from './environment.ts';
 
 interface AskedProcess {
@@ -26,7 +26,7 @@ export function execProcess(
   return {
     args: [...command],
     env: overrideEnvironment(base, env),
-    cwd: cwd === '' ? definition.cwd : cwd,
+    cwd: cwd === '' ? directoryOf(definition) : cwd,
     user: user === '' ? definition.user : user,
     terminal,
     ...(size === undefined ? {} : { size }),

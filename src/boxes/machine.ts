@@ -14,7 +14,7 @@ import type { Image } from '../images/image.ts';
 import type { TakenTemplate } from '../templates/templates.ts';
 import { allDone } from './all-done.ts';
 import { bindPaths } from './binds.ts';
-import { type BoxDefinition, commandOf, type Port } from './box.ts';
+import { type BoxDefinition, commandOf, directoryOf, type Port } from './box.ts';
 import {
   CHANGES_DISK,
   copyChangesDisk,
@@ -193,7 +193,7 @@ export function mainProcess(
   return {
     args: commandOf(definition),
     env: processEnvironment(definition.hostname, definition.terminal, definition.env),
-    cwd: definition.cwd,
+    cwd: directoryOf(definition),
     user: definition.user,
     terminal: definition.terminal,
     ...(definition.size === undefined ? {} : { size: definition.size }),

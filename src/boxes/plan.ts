@@ -11,8 +11,6 @@ import { mergeEnvironment } from './environment.ts';
 import { inertHealth, mergeHealth } from './health-check.ts';
 import { parseSignal } from './signal.ts';
 
-const DEFAULT_STOP_SIGNAL = 'SIGTERM';
-
 /** @throws A3sError `invalid-argument` */
 export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {
   const { config } = image;
@@ -22,7 +20,7 @@ export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {
       remedy: 'Name a command after the image.',
     });
   }
-  const stopSignal = parseSignal(request.stopSignal ?? config.stopSignal ?? DEFAULT_STOP_SIGNAL);
+  const signal = request.stopSignal ?? config.stopSignal;
   const health = mergeHealth(request.health, config);
   const inert = health === undefined ? inertHealth(request.health, config) : undefined;
   return {
@@ -33,7 +31,7 @@ export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {
     cwd: directory(request.cwd ?? config.workingDir),
     user: request.user ?? config.user,
     ...pick(request),
-    stopSignal,
+    ...(signal === undefined ? {} : { stopSignal: parseSignal(signal) }),
   };
 }
 
@@ -67,7 +65,7 @@ export function mergeCommand(
   return { entrypoint: [...entrypoint], cmd: [...(cmd ?? [])] };
 }
 
-/** OCI working directories may be relative to the root. */
+/** OCI working directories may be relative to the root; none is none. */
 function directory(path: string): string {
-  return path.startsWith('/') ? path : `/${path}`;
+  return path === '' || path.startsWith('/') ? path : `/${path}`;
 }

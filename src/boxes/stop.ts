@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { A3sError } from '../errors.ts';
 import { MAIN } from '../guest/protocol.ts';
-import type { Box } from './box.ts';
+import { type Box, stopSignalOf } from './box.ts';
 import { expectPermission } from './confidential/host-may.ts';
 import { endStart } from './end-start.ts';
 import type { LiveBox } from './live.ts';
@@ -53,7 +53,7 @@ export async function stopBox(rt: Runtime, id: string, options: StopOptions): Pr
   if (live === undefined) return await stopLost(rt, id);
   live.kept ||= options.keep === true;
   const box = rt.store.amend(id, { stopRequested: true });
-  if (!(await endsOn(rt, live, asked ?? definition.stopSignal, patience))) await end(rt, live);
+  if (!(await endsOn(rt, live, asked ?? stopSignalOf(definition), patience))) await end(rt, live);
   publish(rt, rt.store.get(id) ?? box, 'stop');
   return true;
 }
@@ -101,7 +101,7 @@ export async function killBox(rt: Runtime, id: string, name: string): Promise<vo
   }
   const { state, definition } = rt.store.expect(id);
   if (state.status === 'stopping') throw notRunning(id);
-  const isStop = signalNumber(signal) === signalNumber(definition.stopSignal);
+  const isStop = signalNumber(signal) === signalNumber(stopSignalOf(definition));
   const box = isStop ? rt.store.amend(id, { stopRequested: true }) : rt.store.expect(id);
   await signalMain(live, signal);
   publish(rt, box, 'kill', { signal: signalNumber(signal) });
@@ -111,7 +111,7 @@ export async function killBox(rt: Runtime, id: string, name: string): Promise<vo
 
 /** Ending a box needs no permission. @throws A3sError `host-not-permitted` */
 function checkSignal(box: Box, signal: string): void {
-  if (isKill(signal) || signalNumber(signal) === signalNumber(box.definition.stopSignal)) return;
+  if (isKill(signal) || signalNumber(signal) === signalNumber(stopSignalOf(box.definition))) return;
   expectPermission(box, `send ${signal} to`, 'signals');
 }
 

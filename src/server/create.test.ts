@@ -113,7 +113,7 @@ describe('create merges the image and the request as Docker does', () => {
       Labels: { origin: 'image' },
       ExposedPorts: { '80/tcp': {} },
     });
-    expect(HostConfig).toMatchObject({ Memory: 0, NanoCpus: 0, NetworkMode: 'default' });
+    expect(HostConfig).toMatchObject({ Memory: 0, NanoCpus: 0, NetworkMode: 'bridge' });
   });
 
   it('and what it asks for wins', async () => {

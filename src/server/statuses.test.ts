@@ -61,20 +61,20 @@ describe('routes of a swarm answer as a dockerd that is in none', () => {
 });
 
 describe('what a request names is looked for before the request is refused', () => {
-  const requests = (box: string) =>
-    [
-      ['GET', `/containers/${box}/archive?path=/`],
-      ['HEAD', `/containers/${box}/archive?path=/`],
-      ['PUT', `/containers/${box}/archive?path=/`],
-      ['GET', `/containers/${box}/changes`],
-      ['GET', `/containers/${box}/export`],
-      ['GET', `/containers/${box}/attach/ws`],
-      ['POST', `/commit?container=${box}`],
-      ['POST', '/networks/bridge/connect', { container: box }],
-      ['POST', '/networks/bridge/disconnect', { Container: box }],
-    ] as const;
+  const requests = (box: string): readonly (readonly [string, string, object?])[] => [
+    ['GET', `/containers/${box}/archive?path=/`],
+    ['HEAD', `/containers/${box}/archive?path=/`],
+    ['PUT', `/containers/${box}/archive?path=/`],
+    ['GET', `/containers/${box}/changes`],
+    ['GET', `/containers/${box}/export`],
+    ['GET', `/containers/${box}/attach/ws`],
+    ['POST', `/commit?container=${box}`],
+    ['POST', '/networks/bridge/connect', { container: box }],
+    ['POST', '/networks/bridge/disconnect', { Container: box }],
+  ];
 
-  it.each(requests('gone'))('%s %s is 404 for a box that is gone', async (method, path, body) => {
+  it.each(requests('gone'))('%s %s is 404 for a box that is gone', async (...request) => {
+    const [method, path, body] = request;
     const answer = await home.call(method, path, body);
     expect(answer.status).toBe(404);
     if (method !== 'HEAD') expect(answer.body).toMatchObject({ code: 'no-such-box' });

@@ -28,13 +28,12 @@ export type SpecifiedBox = Pick<
   | 'terminal'
   | 'openStdin'
   | 'hostname'
-  | 'stopSignal'
   | 'memoryBytes'
   | 'nanoCpus'
   | 'limits'
   | 'network'
 > &
-  Partial<Pick<BoxDefinition, 'init'>>;
+  Partial<Pick<BoxDefinition, 'init'>> & { readonly stopSignal: string };
 
 export interface SpecifiedImage {
   readonly manifestDigest: string;

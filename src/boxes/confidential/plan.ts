@@ -8,7 +8,7 @@ import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import { refuseVulnerable } from '../../boot/vulnerable.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
-import type { BoxDefinition } from '../box.ts';
+import { type BoxDefinition, stopSignalOf } from '../box.ts';
 import type { CreateRequest } from '../create-request.ts';
 import { planBox } from '../plan.ts';
 import { askedCpus, machineCpus } from '../resources.ts';
@@ -35,7 +35,7 @@ export async function planConfidential(
 ): Promise<Pick<BoxDefinition, 'hostname' | 'stopSignal' | 'confidential'>> {
   const planned = planBox(request, image);
   const hostname = request.hostname ?? DEFAULT_HOSTNAME;
-  const stopSignal = signalName(planned.stopSignal);
+  const stopSignal = signalName(stopSignalOf(planned));
   const boot = await confidentialBoot(rt, bootSet, allowKnownVulnerable);
   const layers = await rt.images.verityLayers(image);
   const { spec, text, digest } = launchSpecOf(
@@ -49,7 +49,7 @@ export async function planConfidential(
   }
   return {
     hostname,
-    stopSignal,
+    ...(planned.stopSignal === undefined ? {} : { stopSignal }),
     confidential: {
       tee: asked.tee,
       launchSpec: text,

@@ -89,7 +89,7 @@ export const HostConfigShown = LimitsShown.extend({
   Binds: strings.nullable(),
   ContainerIDFile: z.string(),
   LogConfig: z.strictObject({ Type: z.enum(['json-file', 'local', 'none']), Config: labels }),
-  NetworkMode: z.enum(['default', 'none']),
+  NetworkMode: z.enum(['bridge', 'none']),
   PortBindings: Bindings,
   RestartPolicy: z.strictObject({
     Name: z.enum(['no', 'on-failure', 'always', 'unless-stopped']),
@@ -133,7 +133,7 @@ export const ConfigShown = z.strictObject({
   AttachStdin: z.boolean(),
   AttachStdout: z.boolean(),
   AttachStderr: z.boolean(),
-  ExposedPorts: z.record(z.string(), nothing),
+  ExposedPorts: z.record(z.string(), nothing).optional(),
   Tty: z.boolean(),
   OpenStdin: z.boolean(),
   StdinOnce: z.boolean(),
@@ -145,7 +145,7 @@ export const ConfigShown = z.strictObject({
   Entrypoint: strings.nullable(),
   OnBuild: z.null(),
   Labels: labels,
-  StopSignal: z.string(),
+  StopSignal: z.string().optional(),
   StopTimeout: z.int().optional(),
   /** As it was asked for, here or by the image. */
   Healthcheck: z.record(z.string(), z.union([z.int(), strings])).optional(),
@@ -256,7 +256,7 @@ export const ContainerSummary = z.strictObject({
   /** Verdict about the image; empty for a box that is older than trust. */
   Trust: z.string(),
   Confidential: ConfidentialSummary.nullable(),
-  HostConfig: z.strictObject({ NetworkMode: z.enum(['default', 'none']) }),
+  HostConfig: z.strictObject({ NetworkMode: z.enum(['bridge', 'none']) }),
   NetworkSettings: z.strictObject({ Networks: z.record(z.string(), Endpoint) }),
   Mounts: z.array(Mount),
   ...sizes,

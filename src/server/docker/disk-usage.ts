@@ -29,9 +29,9 @@ export const DISK_USAGE_ROUTES: readonly Route[] = [
         .transform((value) => new Set([value].flat())),
     }),
     body: noBody,
-    handler: async ({ rt, query: { type } }) => {
+    handler: async ({ rt, query: { type }, apiVersion }) => {
       return json({
-        ...(type.has('image') && (await images(rt))),
+        ...(type.has('image') && (await images(rt, apiVersion))),
         ...(type.has('container') && { Containers: await boxes(rt) }),
         ...(type.has('volume') && { Volumes: [] }),
         ...(type.has('build-cache') && { BuildCache: [], BuilderSize: 0 }),
@@ -40,13 +40,13 @@ export const DISK_USAGE_ROUTES: readonly Route[] = [
   }),
 ];
 
-async function images(rt: Runtime) {
+async function images(rt: Runtime, apiVersion: number) {
   const usage = await rt.images.usage();
   const listed = (await rt.images.list()).flatMap((image) => {
     const share = usage.images.get(image.id);
     if (share === undefined) return [];
     const { size, shared } = share;
-    return [{ ...imageSummary(rt, image), Size: size, VirtualSize: size, SharedSize: shared }];
+    return [imageSummary(rt, image, { apiVersion, size, shared })];
   });
   return { LayersSize: usage.total, Images: listed };
 }

@@ -26,7 +26,8 @@ export const ImageSummary = z.strictObject({
   /** Seconds since 1970. */
   Created: z.int(),
   Size: z.int(),
-  VirtualSize: z.int(),
+  /** Before version 1.44. */
+  VirtualSize: z.int().optional(),
   /** -1 where nobody asked. */
   SharedSize: z.int(),
   Labels: z.record(z.string(), z.string()),
@@ -47,10 +48,11 @@ export const ImageInspect = z.strictObject({
   Architecture: z.string(),
   Os: z.string(),
   Size: z.int(),
-  VirtualSize: z.int(),
+  /** Before version 1.44. */
+  VirtualSize: z.int().optional(),
   Config: z.strictObject({
     User: z.string(),
-    ExposedPorts: z.record(z.string(), nothing),
+    ExposedPorts: z.record(z.string(), nothing).optional(),
     Env: z.array(z.string()),
     Entrypoint: z.array(z.string()).nullable(),
     Cmd: z.array(z.string()).nullable(),

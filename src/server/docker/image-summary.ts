@@ -8,11 +8,24 @@ import type { Image } from '../../images/image.ts';
 import type { Document } from '../replies.ts';
 import type { ImageSummary } from './image-schema.ts';
 
-/** @param shared bytes that other images have too; -1 where nobody asked */
+interface ShownSizes {
+  readonly apiVersion: number;
+  readonly size?: number;
+  readonly shared?: number | undefined;
+}
+
+/** From this version on `VirtualSize`, which is `Size` once more, is left out. */
+const NO_VIRTUAL_SIZE_SINCE = 44;
+
+export function sizeFields(size: number, apiVersion: number) {
+  return { Size: size, ...(apiVersion < NO_VIRTUAL_SIZE_SINCE && { VirtualSize: size }) };
+}
+
+/** @param given.shared bytes that other images have too; -1 where nobody asked */
 export function imageSummary(
   rt: Pick<Runtime, 'store'>,
   image: Image,
-  shared = -1,
+  { apiVersion, size = image.size, shared = -1 }: ShownSizes,
 ): Document<typeof ImageSummary> {
   const holders = rt.store.list().filter(({ definition }) => definition.image.id === image.id);
   return {
@@ -21,8 +34,7 @@ export function imageSummary(
     RepoTags: image.tags,
     RepoDigests: image.repoDigests,
     Created: Math.floor(Date.parse(image.created) / 1000) || 0,
-    Size: image.size,
-    VirtualSize: image.size,
+    ...sizeFields(size, apiVersion),
     SharedSize: shared,
     Labels: image.config.labels,
     Containers: holders.length,

@@ -14,7 +14,7 @@ import { failureLine } from './failure-line.ts';
 import { filters, matchesGlob, matchesLabel } from './filters.ts';
 import { imageManifests } from './image-manifests.ts';
 import { ImageInspect, ImageSummary, Removed } from './image-schema.ts';
-import { imageSummary } from './image-summary.ts';
+import { imageSummary, sizeFields } from './image-summary.ts';
 import { ProgressLines } from './progress-lines.ts';
 import { ProgressLine } from './progress-schema.ts';
 import { flag, noBody, query } from './query.ts';
@@ -35,7 +35,7 @@ export const IMAGE_ROUTES: readonly Route[] = [
       filters: filters(['reference', 'label', 'dangling']),
     }),
     body: noBody,
-    handler: async ({ rt, query }) => {
+    handler: async ({ rt, query, apiVersion }) => {
       const wanted = query.filters;
       const images = (await rt.images.list()).filter(
         (image) =>
@@ -47,7 +47,7 @@ export const IMAGE_ROUTES: readonly Route[] = [
       const usage = query.manifests ? (await rt.images.usage()).images : undefined;
       return json(
         images.map((image) => ({
-          ...imageSummary(rt, image, shares?.get(image.id)?.shared ?? -1),
+          ...imageSummary(rt, image, { apiVersion, shared: shares?.get(image.id)?.shared }),
           ...(usage === undefined
             ? {}
             : { Manifests: imageManifests(rt, image, usage.get(image.id)?.size ?? image.size) }),
@@ -69,8 +69,11 @@ export const IMAGE_ROUTES: readonly Route[] = [
     answers: { 200: ImageInspect },
     query: query({}),
     body: noBody,
-    handler: async ({ rt, params }) => {
-      return json(inspect(await rt.images.resolve(params['name'] ?? '')));
+    handler: async ({ rt, params, apiVersion }) => {
+      const name = params['name'] ?? '';
+      const image = await rt.images.resolve(name);
+      const [latest] = await rt.images.history(name);
+      return json(inspect(image, latest?.comment ?? '', apiVersion));
     },
   }),
   route('DELETE', '/images/:name{.+}', {
@@ -153,23 +156,25 @@ function healthcheck(check: NonNullable<Image['config']['healthcheck']>) {
   };
 }
 
-function inspect(image: Image): Document<typeof ImageInspect> {
+/** @param comment of the latest step of its history, which is an import's message, as in Docker */
+function inspect(image: Image, comment: string, apiVersion: number): Document<typeof ImageInspect> {
   const { config } = image;
   return {
     Id: image.id,
     RepoTags: image.tags,
     RepoDigests: image.repoDigests,
     Parent: '',
-    Comment: '',
+    Comment: comment,
     Created: image.created,
     Author: image.author,
     Architecture: image.architecture,
     Os: image.os,
-    Size: image.size,
-    VirtualSize: image.size,
+    ...sizeFields(image.size, apiVersion),
     Config: {
       User: config.user,
-      ExposedPorts: Object.fromEntries(config.exposedPorts.map((port) => [port, {}])),
+      ...(config.exposedPorts.length > 0 && {
+        ExposedPorts: Object.fromEntries(config.exposedPorts.map((port) => [port, {}])),
+      }),
       Env: config.env,
       Entrypoint: config.entrypoint.length === 0 ? null : config.entrypoint,
       Cmd: config.cmd.length === 0 ? null : config.cmd,

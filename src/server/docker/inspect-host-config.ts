@@ -8,7 +8,7 @@ import { DEFAULT_CONFINEMENT } from '../../boxes/confinement.ts';
 import { BOX_DISK } from '../../boxes/limits.ts';
 import type { Document } from '../replies.ts';
 import type { HostConfigShown, LimitsShown } from './container-schema.ts';
-import { bindText, networkMode, portName } from './show.ts';
+import { bindText, networkName, portName } from './show.ts';
 
 type HostConfig = Document<typeof HostConfigShown>;
 
@@ -19,7 +19,7 @@ export function hostConfigOf(box: Box): HostConfig {
     Binds: binds.length === 0 ? null : binds.map(bindText),
     ContainerIDFile: definition.containerIdFile ?? '',
     LogConfig: { Type: logging.driver, Config: logging.options },
-    NetworkMode: networkMode(box),
+    NetworkMode: networkName(box),
     PortBindings: byBoxPort(box, ports),
     RestartPolicy: { Name: restart.name, MaximumRetryCount: restart.maximumRetryCount },
     AutoRemove: definition.autoRemove,

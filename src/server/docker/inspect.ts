@@ -94,7 +94,7 @@ function execIds(rt: Runtime, id: string): string[] | null {
 
 function configOf(box: Box): Inspect['Config'] {
   const { definition } = box;
-  const { stopTimeout, attach } = definition;
+  const { stopTimeout, stopSignal, attach } = definition;
   const healthcheck = definition.health?.asked ?? definition.inertHealth;
   return {
     Hostname: definition.hostname,
@@ -103,12 +103,7 @@ function configOf(box: Box): Inspect['Config'] {
     AttachStdin: attach.stdin,
     AttachStdout: attach.stdout,
     AttachStderr: attach.stderr,
-    ExposedPorts: Object.fromEntries(
-      definition.exposedPorts.map((port) => {
-        const [number = '', protocol = 'tcp'] = port.split('/');
-        return [`${portName(box, Number(number))}/${protocol}`, {}];
-      }),
-    ),
+    ...(definition.exposedPorts.length === 0 ? {} : { ExposedPorts: exposedPorts(box) }),
     Tty: definition.terminal,
     OpenStdin: definition.openStdin,
     StdinOnce: definition.stdinOnce,
@@ -123,10 +118,19 @@ function configOf(box: Box): Inspect['Config'] {
     Entrypoint: definition.entrypoint.length === 0 ? null : definition.entrypoint,
     OnBuild: null,
     Labels: definition.labels,
-    StopSignal: definition.stopSignal,
+    ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
     ...(stopTimeout === undefined ? {} : { StopTimeout: stopTimeout }),
     ...(healthcheck === undefined ? {} : { Healthcheck: healthcheck }),
   };
+}
+
+function exposedPorts(box: Box): Record<string, Record<string, never>> {
+  return Object.fromEntries(
+    box.definition.exposedPorts.map((port) => {
+      const [number = '', protocol = 'tcp'] = port.split('/');
+      return [`${portName(box, Number(number))}/${protocol}`, {}];
+    }),
+  );
 }
 
 function networkOf(box: Box): Inspect['NetworkSettings'] {

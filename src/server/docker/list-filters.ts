@@ -9,7 +9,7 @@ import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import { DOCKER_STATUSES } from './container-schema.ts';
 import { type Filters, filters, matchesLabel } from './filters.ts';
-import { dockerStatus, healthWord, networkMode, networkName } from './show.ts';
+import { dockerStatus, healthWord, networkName } from './show.ts';
 
 const KEYS = [
   'ancestor',
@@ -59,7 +59,7 @@ export async function listTests(
   any(checked('is-task', task, TRUTH), (_, value) => FALSE.includes(value));
   for (const value of exited ?? []) if (!/^\d{1,3}$/.test(value)) throw invalid('exited', value);
   any(exited, (box, value) => hasExited(box, Number(value)));
-  any(network, (box, value) => value === networkName(box) || value === networkMode(box));
+  any(network, (box, value) => value === networkName(box) || value === box.definition.network);
   any(publish?.map(portRange('publish')), (box, range) =>
     [...box.definition.ports, ...box.state.ports].some(({ boxPort }) =>
       isIn(boxPort, 'tcp', range),

@@ -15,7 +15,7 @@ import { type ListFilters, listTests } from './list-filters.ts';
 import {
   dockerStatus,
   hasMachine,
-  networkMode,
+  networkName,
   portName,
   publishedPorts,
   statusText,
@@ -93,7 +93,7 @@ function summary(box: Box, now: number): Summary {
     Status: statusText(box, now),
     Trust: trustOf(box)?.verdict ?? '',
     Confidential: summarizeConfidential(box),
-    HostConfig: { NetworkMode: networkMode(box) },
+    HostConfig: { NetworkMode: networkName(box) },
     NetworkSettings: { Networks: endpointsOf(box) },
     Mounts: mountsOf(box),
   };

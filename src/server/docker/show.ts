@@ -105,11 +105,7 @@ export function bindMode({ mode, readonly }: Box['definition']['binds'][number])
   return mode ?? (readonly ? 'ro' : '');
 }
 
-export function networkMode(box: Box): 'default' | 'none' {
-  return box.definition.network;
-}
-
-/** What Docker calls the network that boxes are in by default. */
+/** What Docker calls the network that boxes are in by default, whichever of its names was asked for. */
 export function networkName(box: Box): 'bridge' | 'none' {
   return box.definition.network === 'none' ? 'none' : 'bridge';
 }
