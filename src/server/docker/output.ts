@@ -12,7 +12,7 @@ import { logDetails } from '../../boxes/log-details.ts';
 import { type LogChunk, readLogs } from '../../boxes/logs.ts';
 import { A3sError } from '../../errors.ts';
 import { stream } from '../http/answer.ts';
-import { frame, MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from '../http/frames.ts';
+import { LogFrames, MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from '../http/frames.ts';
 import { bytesOf, HIJACK } from '../replies.ts';
 import { type Route, route, streamRoute } from '../route.ts';
 import { parseDetachKeys } from './detach-keys.ts';
@@ -75,6 +75,7 @@ export const OUTPUT_ROUTES: readonly Route[] = [
       return {
         kind: 'hijack' as const,
         multiplexed: !definition.terminal,
+        byLine: true,
         serve: (stdio) => attachBox(rt, definition.id, point, options, stdio),
       };
     },
@@ -86,7 +87,13 @@ async function* raw(chunks: AsyncIterable<LogChunk>): AsyncGenerator<Uint8Array>
 }
 
 async function* framed(chunks: AsyncIterable<LogChunk>): AsyncGenerator<Uint8Array> {
-  for await (const { stream: kind, bytes } of chunks) yield frame(kind, bytes);
+  const frames = new LogFrames();
+  for await (const { stream: kind, bytes } of chunks) {
+    const whole = frames.take(kind, bytes);
+    if (whole.length > 0) yield whole;
+  }
+  const rest = frames.end();
+  if (rest.length > 0) yield rest;
 }
 
 /** As Docker: anything but a number of lines is all of them. */

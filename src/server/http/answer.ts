@@ -30,6 +30,8 @@ export type Answer =
       readonly kind: 'hijack';
       /** A terminal's bytes travel as they are; otherwise each chunk names its stream. */
       readonly multiplexed: boolean;
+      /** No chunk that names its stream has two lines in it. */
+      readonly byLine?: boolean;
       readonly serve: (stdio: Stdio) => Promise<void>;
     };
 

@@ -13,7 +13,13 @@ import type { Duplex, Writable } from 'node:stream';
 import type { Stdio } from '../../boxes/stdio.ts';
 import type { Answer } from './answer.ts';
 import { SocketBytes } from './bytes.ts';
-import { frame, MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from './frames.ts';
+import {
+  frame,
+  lineFrames,
+  MULTIPLEXED_STREAM,
+  NAMES_FRAMING_SINCE,
+  RAW_STREAM,
+} from './frames.ts';
 
 type Hijack = Extract<Answer, { kind: 'hijack' }>;
 
@@ -98,7 +104,8 @@ export async function serveLine(
     gone: gone.signal,
     write: async (stream, bytes) => {
       if (gone.signal.aborted) return;
-      await send(output, answer.multiplexed ? frame(stream, bytes) : bytes, gone.signal);
+      const framed = answer.byLine === true ? lineFrames : frame;
+      await send(output, answer.multiplexed ? framed(stream, bytes) : bytes, gone.signal);
     },
   };
   try {

@@ -19,3 +19,62 @@ export function frame(stream: 1 | 2, bytes: Uint8Array): Buffer {
   framed.set(bytes, HEADER_BYTES);
   return framed;
 }
+
+const NEWLINE = 0x0a;
+/** Docker cuts longer lines. */
+const MAX_LINE = 16 * 1024;
+
+/** The bytes with a header before each line in them, and before what is left behind the last. */
+export function lineFrames(stream: 1 | 2, bytes: Uint8Array): Buffer {
+  const frames: Buffer[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const end = lineEnd(bytes, start) ?? bytes.length;
+    frames.push(frame(stream, bytes.subarray(start, end)));
+    start = end;
+  }
+  return Buffer.concat(frames);
+}
+
+/** One frame for each line of a log, however the pieces are cut that it comes in. */
+export class LogFrames {
+  readonly #open: Readonly<Record<1 | 2, { parts: Buffer[]; bytes: number }>> = {
+    1: { parts: [], bytes: 0 },
+    2: { parts: [], bytes: 0 },
+  };
+
+  /** The frames of the lines that end in it. The rest is kept, as a copy. */
+  take(stream: 1 | 2, bytes: Uint8Array): Buffer {
+    const open = this.#open[stream];
+    const frames: Buffer[] = [];
+    for (let start = 0; start < bytes.length; ) {
+      const room = Math.min(bytes.length, start + MAX_LINE - open.bytes);
+      const line = lineEnd(bytes.subarray(0, room), start);
+      const end = line ?? room;
+      open.parts.push(Buffer.from(bytes.subarray(start, end)));
+      open.bytes += end - start;
+      if (line !== undefined || open.bytes === MAX_LINE) frames.push(this.#close(stream));
+      start = end;
+    }
+    return Buffer.concat(frames);
+  }
+
+  /** The frames of lines that have not ended. */
+  end(): Buffer {
+    const left = ([1, 2] as const).filter((stream) => this.#open[stream].bytes > 0);
+    return Buffer.concat(left.map((stream) => this.#close(stream)));
+  }
+
+  #close(stream: 1 | 2): Buffer {
+    const open = this.#open[stream];
+    const line = Buffer.concat(open.parts);
+    open.parts = [];
+    open.bytes = 0;
+    return frame(stream, line);
+  }
+}
+
+/** Behind the newline that is next. */
+function lineEnd(bytes: Uint8Array, start: number): number | undefined {
+  const newline = bytes.indexOf(NEWLINE, start);
+  return newline === -1 ? undefined : newline + 1;
+}
