@@ -14,6 +14,7 @@ import { SNAPSHOT_ROUTES } from './a3s/snapshots.ts';
 import { TEMPLATE_ROUTES } from './a3s/templates.ts';
 import { TRUST_ROUTES } from './a3s/trust.ts';
 import { AUTH_ROUTES } from './docker/auth.ts';
+import { BUILDER_ROUTES } from './docker/builder.ts';
 import { CONTAINER_PRUNE_ROUTES } from './docker/container-prune.ts';
 import { CONTAINER_ROUTES } from './docker/containers.ts';
 import { DISK_USAGE_ROUTES } from './docker/disk-usage.ts';
@@ -57,6 +58,7 @@ const SERVED: readonly Route[] = [
   ...UPDATE_ROUTES,
   ...OUTPUT_ROUTES,
   ...EXEC_ROUTES,
+  ...BUILDER_ROUTES,
   ...UNSUPPORTED_ROUTES,
   ...SWARM_ROUTES,
   ...PULL_ROUTES,

@@ -6,6 +6,7 @@
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { type Request, type Route, route, streamRoute } from '../route.ts';
+import { NO_BUILDS } from './builder.ts';
 import { goBody } from './go-document.ts';
 import { networkOf } from './networks.ts';
 import { query } from './query.ts';
@@ -15,6 +16,7 @@ interface Refusal {
   readonly path: string;
   readonly what: string;
   readonly remedy: string;
+  readonly why?: string;
   /** Throws where what the request names is not there, which is said first, as by Docker. */
   readonly find?: (call: Named) => void;
 }
@@ -38,13 +40,11 @@ const REFUSED: readonly Refusal[] = [
     ...{ method: 'GET', path: '/images/search', what: 'search for images' },
     remedy: 'Search on the registry’s own web site.',
   },
-  { method: 'POST', path: '/build', what: 'build images', remedy: BUILD },
+  { method: 'POST', path: '/build', what: 'build images', remedy: BUILD, why: NO_BUILDS },
   {
     ...{ method: 'POST', path: '/build/cancel', what: 'cancel a build' },
     remedy: 'Images are not built here.',
   },
-  { method: 'POST', path: '/session', what: 'open a session for a build', remedy: BUILD },
-  { method: 'POST', path: '/grpc', what: 'speak to a builder', remedy: BUILD },
   {
     ...{ method: 'POST', path: '/commit', what: 'make an image of a box' },
     remedy: 'Build it with docker or podman elsewhere.',
@@ -76,20 +76,20 @@ function ofBox(method: Route['method'], path: string, what: string, remedy: stri
 const access = 'owner';
 const summaryOf = (what: string): string => `Refused with 501: this server does not ${what}`;
 
-function refusal(what: string, remedy: string): A3sError {
-  return new A3sError('not-implemented', `Cannot ${what}: it is not supported`, { remedy });
+function refusal(what: string, remedy: string, why = 'it is not supported'): A3sError {
+  return new A3sError('not-implemented', `Cannot ${what}: ${why}`, { remedy });
 }
 
 const Connection = z.looseObject({ Container: z.string().max(1024).default('') }).nullish();
 
 export const UNSUPPORTED_ROUTES: readonly Route[] = [
-  ...REFUSED.map(({ method, path, what, remedy, find }) =>
+  ...REFUSED.map(({ method, path, what, remedy, why, find }) =>
     // Of whatever body there is, nothing needs to be read.
     streamRoute(method, path, {
       ...({ access, summary: summaryOf(what), query: named, answers: {} } as const),
       handler: (call) => {
         find?.(call);
-        throw refusal(what, remedy);
+        throw refusal(what, remedy, why);
       },
     }),
   ),

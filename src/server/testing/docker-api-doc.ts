@@ -47,6 +47,9 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'DELETE /volumes/{id}': 'there are none',
   'POST /volumes/prune': 'there are none',
   'POST /build/prune': 'there is no build cache',
+  'POST /grpc':
+    'it has no worker, and refuses every build in words, so that `docker build` says so in one line and starts no builder of its own',
+  'POST /session': 'nothing is asked of it',
   'GET /plugins': 'there are none',
 };
 
