@@ -183,6 +183,8 @@ export const BoxSpec = z.strictObject({
   resources: Resources,
   /** Has an init of the agent's run as process 1 of the box, with the main process as its child. Absent is false. */
   init: z.boolean().optional(),
+  /** Directories that are made where the image lacks them: of its volumes. Absent is none. */
+  directories: z.array(absolutePath).max(256).optional(),
 });
 /** A validated box spec. */
 export type BoxSpec = z.infer<typeof BoxSpec>;

@@ -26,6 +26,7 @@ import { takenUids } from './taken-uids.ts';
 import { authorizeImage, type TrustOptions } from './trust.ts';
 import { namesUsed } from './trust-names.ts';
 import { trustAttributes, trustRecord } from './trust-record.ts';
+import { checkVolumes } from './volumes.ts';
 
 /** @throws A3sError for whatever does not fit, an image that is refused too, before anything is changed */
 export async function createBox(
@@ -41,6 +42,7 @@ export async function createBox(
   const asked = request.confidential;
   if (asked !== undefined) checkConfidential(request, asked);
   const image = await rt.images.resolve(request.image);
+  checkVolumes(image.config.volumes);
   const names = namesUsed(request.image, image);
   const trust = trustRecord(
     await authorizeImage(

@@ -26,6 +26,7 @@ import { DEFAULT_CONFINEMENT } from './confinement.ts';
 import { processEnvironment } from './environment.ts';
 import { askedCpus, hostLimitsOf, machineCpus, machineMemory, resourcesOf } from './resources.ts';
 import { boxDirectory, type Runtime } from './runtime.ts';
+import { volumeDirectories } from './volumes.ts';
 
 /** Serial of a disk of changes that has been used before, in a machine whose template has one of its own. */
 const KEPT_SERIAL = 'changes-kept';
@@ -162,7 +163,7 @@ export type Described = Pick<
   | 'limits'
   | 'size'
 > &
-  Partial<Pick<BoxDefinition, 'init'>>;
+  Partial<Pick<BoxDefinition, 'init' | 'volumes' | 'binds'>>;
 
 /** What the agent is told, from the record and what the host found for it. */
 export function specDocument(
@@ -183,6 +184,7 @@ export function specDocument(
     confinement: DEFAULT_CONFINEMENT,
     resources: resourcesOf(definition),
     ...(definition.init === true ? { init: true } : {}),
+    ...volumeDirectories(definition),
   };
 }
 

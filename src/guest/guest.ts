@@ -120,10 +120,15 @@ export class Guest {
     return this.#session.call('GET', '/v1/state', undefined, GuestState, options);
   }
 
-  /** Hands over the box spec, once. Returns the digest of the bytes that arrived. */
+  /**
+   * Hands over the box spec, once. Returns the digest of the bytes that arrived. An agent before protocol 5, of an older
+   * boot set, makes no directories of volumes, and refuses what it does not know: boxes begin as they always did with it.
+   */
   async putSpec(spec: BoxSpec, signal?: AbortSignal): Promise<string> {
     const options = { signal, deadlineMs: SETUP_MS };
-    return (await this.#session.call('PUT', '/v1/spec', spec, SpecTaken, options)).spec;
+    const { directories, ...rest } = spec;
+    const told = directories === undefined || this.speaks(5) ? spec : rest;
+    return (await this.#session.call('PUT', '/v1/spec', told, SpecTaken, options)).spec;
   }
 
   /**

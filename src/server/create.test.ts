@@ -89,6 +89,21 @@ it('shows what the image declares as volumes', async () => {
   expect(Config?.['Volumes']).toEqual({ '/data': {} });
 });
 
+it('has the agent make them, unless a bind mount is there, or the agent is an old one', async () => {
+  const directories = async (HostConfig: object, agent = {}) => {
+    home.agentOptions = agent;
+    const id = await home.create(['sleep', 'infinity'], { Image: 'server', User: '0', HostConfig });
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+    home.agentOptions = {};
+    return home.agents.get(id)?.spec?.directories;
+  };
+  const programs = { entry: async () => 0 };
+  expect(await directories({}, { programs })).toEqual(['/data']);
+  expect(await directories({ Binds: ['/tmp:/data'] }, { programs })).toBeUndefined();
+  const protocol = { minimum: 1, maximum: 4 };
+  expect(await directories({}, { programs, protocol })).toBeUndefined();
+});
+
 describe('create merges the image and the request as Docker does', () => {
   it.each([
     [{}, ['/entry', '--flag'], ['serve']],

@@ -82,7 +82,7 @@ describe('a greeting', () => {
     ['of another processor', { ...HELLO, tee: 'snp' }, 'launch-spec-mismatch'],
     [
       'of a protocol to come',
-      { ...HELLO, protocol: { minimum: 5, maximum: 2 ** 31 } },
+      { ...HELLO, protocol: { minimum: 6, maximum: 2 ** 31 } },
       'agent-failed',
     ],
     ['of no protocol at all', { ...HELLO, protocol: { minimum: 3, maximum: 1 } }, 'agent-failed'],

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
 import { ACTORS, Actor } from './actor.ts';
 import { BUSYBOX, DISTROLESS, type Installation, install } from './installation.ts';
 
@@ -64,6 +65,22 @@ describe.each(ACTORS)('a box run by %s', (name) => {
     const result = await actor.run(run(DISTROLESS));
     expect(result).toMatchObject({ code: 0, stderr: '' });
     expect(result.stdout).not.toBe('');
+  });
+
+  it('makes the directories of the image’s volumes, and has Docker’s mark of a container', async () => {
+    const archive = join(actor.directory, 'volumes.tar');
+    const image = busyboxImage('test/volumes:1');
+    const config = { ...image.config, Volumes: { '/data': {}, '/var/lib/deep/er': {} } };
+    writeFileSync(archive, dockerArchive([buildImage({ ...image, config })]));
+    await actor.ok(['load', '--quiet', '--input', archive]);
+    const look =
+      "stat -c '%n %a %u %F' /data /var/lib/deep/er /.dockerenv; : > /data/file && echo ok";
+    expect((await actor.run(run('test/volumes:1', 'sh', '-c', look))).stdout).toBe(
+      [
+        ...['/data 755 0 directory', '/var/lib/deep/er 755 0 directory'],
+        ...['/.dockerenv 755 0 regular empty file', 'ok', ''],
+      ].join('\n'),
+    );
   });
 
   it('ends as Docker ends when the command cannot start', async () => {

@@ -13,8 +13,8 @@ type CwdError struct{ message string }
 
 func (e *CwdError) Error() string { return e.message }
 
-// buildRoot assembles the box's root and enters it. In it nothing is written but what Docker writes too: empty mount points, and the
-// main process's working directory.
+// buildRoot assembles the box's root and enters it. In it nothing is written but what Docker writes too: empty mount points, the
+// directories of the image's volumes, and the main process's working directory.
 func (g *ground) buildRoot(spec *Spec, network *network) error {
 	layers, err := mountLayers(spec.Rootfs.Layers, g.disks)
 	if err != nil {
@@ -58,6 +58,9 @@ func (g *ground) fillRoot(spec *Spec, network *network) error {
 			return err
 		}
 	}
+	if err := makeDirectories(r, spec.Directories); err != nil {
+		return err
+	}
 	if err := makeCwd(r, spec.Process.Cwd); err != nil {
 		return err
 	}
@@ -76,6 +79,23 @@ func (r root) attach(a Attachment) error {
 	}
 	defer syscall.Close(target)
 	return linux.Attach(a.Mount, target)
+}
+
+// makeDirectories makes what the image lacks of them, as Docker makes the directories of volumes.
+func makeDirectories(r root, directories *[]string) error {
+	if directories == nil {
+		return nil
+	}
+	for _, path := range *directories {
+		fd, err := r.directory(path)
+		if err != nil {
+			return &deviceError{"make the directory", path, err}
+		}
+		if err := syscall.Close(fd); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func makeCwd(r root, cwd string) error {

@@ -13,6 +13,8 @@ type Spec struct {
 	Resources   Resources   `json:"resources"`
 	// Init has process 1 be an init of the agent's own, and the main process its child; nil is false.
 	Init *bool `json:"init"`
+	// Directories are made where the image lacks them; nil is none.
+	Directories *[]string `json:"directories"`
 	// Attachments are the agent's own mounts; no host can name one.
 	Attachments []Attachment `json:"-"`
 }

@@ -14,7 +14,7 @@ const example = `{"schema":"a3s-box/box-spec/v1","hostname":"box1","rootfs":{"la
 "nameservers":["10.0.2.3"],"search":["a.b"]},
 "confinement":{"capabilities":["CAP_CHOWN"],"noNewPrivileges":true,"seccomp":"default","maskedPaths":["/proc/kcore"],"readonlyPaths":[]},
 "resources":{"memoryBytes":1,"cpuMillis":2,"pids":3,"memoryReservationBytes":4,"cpuWeight":5,
-"ulimits":[{"name":"nofile","soft":6,"hard":-1},{"name":"core","soft":0,"hard":0}]},"init":true}`
+"ulimits":[{"name":"nofile","soft":6,"hard":-1},{"name":"core","soft":0,"hard":0}]},"init":true,"directories":["/data/x"]}`
 
 func TestParseSpecReadsEveryField(t *testing.T) {
 	spec, err := ParseSpec([]byte(example))
@@ -25,7 +25,8 @@ func TestParseSpecReadsEveryField(t *testing.T) {
 		t.Errorf("serials: got %v, want %v", got, want)
 	}
 	if *spec.Mounts[0].File != "a file" || spec.Process.Size.Columns != 80 || *spec.Network.MTU != 1500 || *spec.Resources.Pids != 3 ||
-		*spec.Resources.MemoryReservationBytes != 4 || *spec.Resources.CPUWeight != 5 || (*spec.Resources.Ulimits)[0].Hard != -1 || !*spec.Init {
+		*spec.Resources.MemoryReservationBytes != 4 || *spec.Resources.CPUWeight != 5 || (*spec.Resources.Ulimits)[0].Hard != -1 || !*spec.Init ||
+		(*spec.Directories)[0] != "/data/x" {
 		t.Errorf("got %+v", spec)
 	}
 }
@@ -56,6 +57,8 @@ func TestParseSpecRefuses(t *testing.T) {
 		"none with keys":         {`"kind":"nic"`, `"kind":"none"`, "network: has keys that do not belong to none"},
 		"a NIC that lacks a key": {`"mtu":1500,`, ``, "network: lacks a key"},
 		"a search injection":     {`"a.b"`, `"a\noptions x"`, "network.search: holds what is not a domain"},
+		"a relative directory":   {`"/data/x"`, `"data"`, "directories: holds what is not an absolute path"},
+		"too many directories":   {`"/data/x"`, `"/a"` + strings.Repeat(`,"/a"`, 256), "directories: has too many entries"},
 		"an unknown capability":  {"CAP_CHOWN", "CAP_ALL", "confinement.capabilities: holds what is not a capability"},
 		"an unknown profile":     {`"default"`, `"none"`, "confinement.seccomp: must be default or unconfined"},
 		"a relative masked path": {`"/proc/kcore"`, `"kcore"`, "confinement.maskedPaths: holds what is not an absolute path"},

@@ -37,6 +37,7 @@ func ParseSpec(data []byte) (*Spec, error) {
 	c.network(&spec.Network)
 	c.confinement(&spec.Confinement)
 	c.resources(&spec.Resources, "resources.")
+	c.directories(spec.Directories)
 	return spec, c.err
 }
 
@@ -104,6 +105,16 @@ func (c *checks) mounts(mounts []Mount) {
 		destination := path.Clean(mount.Destination)
 		c.that(destination != "/", field+"destination", "must not be the root")
 		c.that(destination != "/proc" && !strings.HasPrefix(destination, "/proc/"), field+"destination", "must not be in /proc")
+	}
+}
+
+func (c *checks) directories(directories *[]string) {
+	if directories == nil {
+		return
+	}
+	c.that(len(*directories) <= maxPaths, "directories", "has too many entries")
+	for _, path := range *directories {
+		c.that(isAbsolute(path), "directories", "holds what is not an absolute path")
 	}
 }
 

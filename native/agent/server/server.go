@@ -20,7 +20,7 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 4
+	maxProtocol = 5
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
 )

@@ -5,9 +5,9 @@
  */
 import { posix } from 'node:path';
 import type { Bind } from '../../boxes/box.ts';
+import { mountPoint } from '../../boxes/volumes.ts';
 import { A3sError } from '../../errors.ts';
 import { unsupported } from './absent.ts';
-import { mountPoint } from './create-volumes.ts';
 
 /** Modes that ask for something, or for nothing, as Docker has them: of each kind at most one. */
 const MODES: Readonly<Record<string, 'access' | 'label' | 'consistency' | 'propagation'>> = {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { posix } from 'node:path';
 import * as z from 'zod';
 import type { Bind } from '../../boxes/box.ts';
+import { mountPoint } from '../../boxes/volumes.ts';
 import { NO_VOLUMES, unsupported } from './absent.ts';
 
 export const Volumes = z.record(z.string().max(4096), z.strictObject({}));
@@ -16,9 +16,4 @@ export function checkVolumes(volumes: readonly string[], binds: readonly Bind[])
   const other = volumes.find((path) => !bound.has(mountPoint(path)));
   if (other === undefined) return;
   throw unsupported('Volumes', `${NO_VOLUMES}, and none is at ${other.slice(0, 128)}`);
-}
-
-/** A path as mount points are compared: without `.`, `..` and a slash at its end. */
-export function mountPoint(path: string): string {
-  return posix.normalize(path).replace(/(.)\/$/, '$1');
 }
