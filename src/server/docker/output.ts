@@ -12,7 +12,8 @@ import { logDetails } from '../../boxes/log-details.ts';
 import { type LogChunk, readLogs } from '../../boxes/logs.ts';
 import { A3sError } from '../../errors.ts';
 import { stream } from '../http/answer.ts';
-import { LogFrames, MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from '../http/frames.ts';
+import { MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from '../http/frames.ts';
+import { logFrames } from '../http/log-frames.ts';
 import { bytesOf, HIJACK } from '../replies.ts';
 import { type Route, route, streamRoute } from '../route.ts';
 import { parseDetachKeys } from './detach-keys.ts';
@@ -55,7 +56,7 @@ export const OUTPUT_ROUTES: readonly Route[] = [
       const chunks = readLogs(rt.outputs.of(definition.id), options, signal);
       if (definition.terminal) return stream(raw(chunks), RAW_STREAM);
       const named = apiVersion >= NAMES_FRAMING_SINCE;
-      return stream(framed(chunks), named ? MULTIPLEXED_STREAM : RAW_STREAM);
+      return stream(logFrames(chunks, follow), named ? MULTIPLEXED_STREAM : RAW_STREAM);
     },
   }),
   // Not read as a document: where the client does not upgrade, the request's body is the box's input.
@@ -84,16 +85,6 @@ export const OUTPUT_ROUTES: readonly Route[] = [
 
 async function* raw(chunks: AsyncIterable<LogChunk>): AsyncGenerator<Uint8Array> {
   for await (const { bytes } of chunks) yield bytes;
-}
-
-async function* framed(chunks: AsyncIterable<LogChunk>): AsyncGenerator<Uint8Array> {
-  const frames = new LogFrames();
-  for await (const { stream: kind, bytes } of chunks) {
-    const whole = frames.take(kind, bytes);
-    if (whole.length > 0) yield whole;
-  }
-  const rest = frames.end();
-  if (rest.length > 0) yield rest;
 }
 
 /** As Docker: anything but a number of lines is all of them. */

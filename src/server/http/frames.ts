@@ -58,6 +58,11 @@ export class LogFrames {
     return Buffer.concat(frames);
   }
 
+  /** Whether there is a line that has not ended. */
+  get open(): boolean {
+    return this.#open[1].bytes > 0 || this.#open[2].bytes > 0;
+  }
+
   /** The frames of lines that have not ended. */
   end(): Buffer {
     const left = ([1, 2] as const).filter((stream) => this.#open[stream].bytes > 0);
