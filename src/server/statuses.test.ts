@@ -61,28 +61,32 @@ describe('routes of a swarm answer as a dockerd that is in none', () => {
 });
 
 describe('what a request names is looked for before the request is refused', () => {
-  const requests = (box: string): readonly (readonly [string, string, object?])[] => [
-    ['GET', `/containers/${box}/archive?path=/`],
-    ['HEAD', `/containers/${box}/archive?path=/`],
-    ['PUT', `/containers/${box}/archive?path=/`],
-    ['GET', `/containers/${box}/changes`],
-    ['GET', `/containers/${box}/export`],
-    ['GET', `/containers/${box}/attach/ws`],
-    ['POST', `/commit?container=${box}`],
-    ['POST', '/networks/bridge/connect', { container: box }],
-    ['POST', '/networks/bridge/disconnect', { Container: box }],
+  interface Asked {
+    readonly method: string;
+    readonly path: string;
+    readonly body?: object;
+  }
+  const requests = (box: string): readonly Asked[] => [
+    { method: 'GET', path: `/containers/${box}/archive?path=/` },
+    { method: 'HEAD', path: `/containers/${box}/archive?path=/` },
+    { method: 'PUT', path: `/containers/${box}/archive?path=/` },
+    { method: 'GET', path: `/containers/${box}/changes` },
+    { method: 'GET', path: `/containers/${box}/export` },
+    { method: 'GET', path: `/containers/${box}/attach/ws` },
+    { method: 'POST', path: `/commit?container=${box}` },
+    { method: 'POST', path: '/networks/bridge/connect', body: { container: box } },
+    { method: 'POST', path: '/networks/bridge/disconnect', body: { Container: box } },
   ];
 
-  it.each(requests('gone'))('%s %s is 404 for a box that is gone', async (...request) => {
-    const [method, path, body] = request;
-    const answer = await home.call(method, path, body);
+  it.each(requests('gone'))('$method $path is 404 for a box that is gone', async (asked) => {
+    const answer = await home.call(asked.method, asked.path, asked.body);
     expect(answer.status).toBe(404);
-    if (method !== 'HEAD') expect(answer.body).toMatchObject({ code: 'no-such-box' });
+    if (asked.method !== 'HEAD') expect(answer.body).toMatchObject({ code: 'no-such-box' });
   });
 
   it('and 501 for one that is there', async () => {
     const box = await home.create(['true']);
-    for (const [method, path, body] of requests(box)) {
+    for (const { method, path, body } of requests(box)) {
       expect(await home.call(method, path, body)).toMatchObject({ status: 501 });
     }
   });
