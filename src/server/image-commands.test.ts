@@ -208,7 +208,13 @@ describe('docker', () => {
     await twoImages();
     const id = (await run(['run', '-d', 'team/app:1', 'sleep', '9'])).stdout.trim();
     expect(id).toMatch(/^[0-9a-f]{64}$/);
-    writeFileSync(join(home.config.home, 'boxes', id, 'changes.ext4'), Buffer.alloc(50_000, 1));
+    const sizes = async (): Promise<unknown> =>
+      (await home.call('GET', `/containers/${id}/json?size=1`)).body;
+    expect(await sizes()).toMatchObject({ SizeRw: 0 });
+    const disk = join(home.config.home, 'boxes', id, 'changes.ext4');
+    writeFileSync(disk, Buffer.alloc(1_000_000, 1));
+    const written = 245 * 4096 - 90 * 4096;
+    expect(await sizes()).toMatchObject({ SizeRw: written });
     const brief = await run(['system', 'df', '--format', '{{.Type}} {{.TotalCount}} {{.Active}}']);
     expect(lines(brief)).toEqual([
       'Images 2 1',
@@ -226,7 +232,7 @@ describe('docker', () => {
     if (first === undefined || second === undefined) expect.fail();
     expect(first.SharedSize).toBeGreaterThan(200_000);
     expect(LayersSize).toBe(first.Size + second.Size - first.SharedSize);
-    expect(Containers).toMatchObject([{ SizeRw: 53_248 }]);
+    expect(Containers).toMatchObject([{ SizeRw: written }]);
     const table = await run(['system', 'df', '-v']);
     expect(table).toMatchObject({ code: 0, stderr: '' });
     expect(table.stdout).toContain('SHARED SIZE');

@@ -72,8 +72,8 @@ describe('docker', () => {
     [['network', 'rm', 'bridge'], 'cannot be removed'],
     [['network', 'inspect', 'mine'], 'network mine not found'],
     [['volume', 'inspect', 'mine'], 'no such volume'],
-    [['swarm', 'init'], 'Cannot manage swarm'],
-    [['service', 'ls'], 'Cannot list services'],
+    [['swarm', 'init'], 'Cannot init a swarm'],
+    [['service', 'ls'], 'This node is not a swarm manager'],
     [['plugin', 'install', '--grant-all-permissions', 'x/y'], 'Cannot manage plugins'],
   ])('%j is refused by name', async (args, words) => {
     const result = await docker(home.config.socket, args);

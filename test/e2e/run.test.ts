@@ -83,6 +83,20 @@ describe.each(ACTORS)('a box run by %s', (name) => {
     );
   });
 
+  it('shows the size of what a box has written, which is 0 where it wrote nothing', async () => {
+    const sizeOf = async (...command: string[]): Promise<number> => {
+      const id = await actor.ok(['create', '--network', 'none', BUSYBOX, ...command]);
+      await actor.run(['start', '--attach', id]);
+      const size = await actor.ok(['inspect', '--size', '--format', '{{.SizeRw}}', id]);
+      await actor.ok(['rm', id]);
+      return Number(size);
+    };
+    expect(await sizeOf('true')).toBe(0);
+    const three = await sizeOf('dd', 'if=/dev/zero', 'of=/big', 'bs=1M', 'count=3');
+    expect(three).toBeGreaterThanOrEqual(3 * 2 ** 20);
+    expect(three).toBeLessThan(3.1 * 2 ** 20);
+  });
+
   it('ends as Docker ends when the command cannot start', async () => {
     const missing = await actor.run(run(BUSYBOX, 'no-such-program'));
     expect(missing.code).toBe(127);

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Box, commandOf } from '../../boxes/box.ts';
-import { changesBytes } from '../../boxes/disk-usage.ts';
+import { writtenBytes } from '../../boxes/disk-usage.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { trustOf } from '../../boxes/trust-record.ts';
 import type { ImageUsage } from '../../images/usage/shares.ts';
@@ -55,7 +55,7 @@ export async function listBoxes(rt: Runtime, options: ListOptions, now: number) 
 /** What a box takes on disk, beside its image and with it. */
 export async function sizesOf(rt: Runtime, box: Box, { images }: ImageUsage) {
   const { id, image } = box.definition;
-  const own = await changesBytes(rt, id);
+  const own = await writtenBytes(rt, id);
   return { SizeRw: own, SizeRootFs: own + (images.get(image.id)?.size ?? 0) };
 }
 
