@@ -1,6 +1,9 @@
+import { connect } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ABSENT_EXEC } from './docker/absent.ts';
 import { EXEC_KEYS } from './docker/exec.ts';
+import { framesIn } from './testing/frames.ts';
 import { TestHome } from './testing/home.ts';
 
 const home = new TestHome();
@@ -100,4 +103,51 @@ it('reads the start as Go does', async () => {
   const { Id } = body as { Id: string };
   const start = { detach: true, TTY: null, consoleSize: null };
   expect(await home.call('POST', `/exec/${Id}/start`, start)).toMatchObject({ status: 200 });
+});
+
+/** What a client reads that starts it with this document. */
+async function started(create: object, start: object): Promise<{ type: string; bytes: Buffer }> {
+  const { body } = await home.call('POST', `/containers/${box}/exec`, create);
+  const text = JSON.stringify(start);
+  const socket = connect(home.config.socket);
+  socket.write(
+    `POST /v1.45/exec/${(body as { Id: string }).Id}/start HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
+  );
+  const all = await buffer(socket);
+  const end = all.indexOf('\r\n\r\n');
+  const [, type = ''] = /Content-Type: \S*docker\.(\S+)-stream/.exec(all.toString('latin1')) ?? [];
+  return { type, bytes: all.subarray(end + 4) };
+}
+
+const BOTH = { AttachStdout: true, AttachStderr: true, Cmd: ['sh', '-c', 'echo out; fail err'] };
+
+it.each([
+  [false, { Tty: false }],
+  [false, {}],
+])('frames both streams for a start with %j and %j', async (Tty, start) => {
+  const { type, bytes } = await started({ ...BOTH, Tty }, start);
+  expect(type).toBe('multiplexed');
+  expect(framesIn(bytes).sort()).toEqual([
+    [1, 'out\n'],
+    [2, 'err\n'],
+  ]);
+});
+
+it('frames a terminal as well where the start does not ask for one, as the Python SDK', async () => {
+  const create = { AttachStdout: true, Cmd: ['echo', 'out'], Tty: true };
+  for (const start of [{ Tty: false, Detach: false }, {}]) {
+    const { type, bytes } = await started(create, start);
+    expect(type).toBe('multiplexed');
+    expect(framesIn(bytes).map(([stream]) => stream)).toEqual([1]);
+    expect(framesIn(bytes)[0]?.[1]).toContain('out');
+  }
+  const { type, bytes } = await started(create, { Tty: true });
+  expect(type).toBe('raw');
+  expect(bytes.toString()).toMatch(/^out\r?\n$/);
+});
+
+it('gives bytes as they are, of standard output alone, where only the start asks for a terminal', async () => {
+  const { type, bytes } = await started(BOTH, { Tty: true });
+  expect(type).toBe('raw');
+  expect(bytes.toString()).toBe('out\n');
 });

@@ -125,10 +125,12 @@ export const EXEC_ROUTES: readonly Route[] = [
         return empty(200);
       }
       const size = exec.process.terminal ? sizeOf(body?.ConsoleSize) : undefined;
+      // As in Docker the start says how the client reads it, whatever the process has.
+      const raw = body?.Tty === true;
       return {
         kind: 'hijack' as const,
-        multiplexed: !exec.process.terminal,
-        serve: (stdio) => startShown(rt, exec, size, stdio),
+        multiplexed: !raw,
+        serve: (stdio) => startShown(rt, exec, size, raw ? outputOf(stdio) : stdio),
       };
     },
   }),
@@ -161,6 +163,16 @@ function expectSameBox(rt: Runtime, id: string, reference: string): void {
     `Cannot exec: Container is ${reference.slice(0, 64)}, and the path names another box`,
     { remedy: 'Leave Container out: the path says it.' },
   );
+}
+
+/** A client that reads bytes as they are gets one stream: standard error is for those that can tell it apart. */
+function outputOf(stdio: Stdio): Stdio {
+  return {
+    ...stdio,
+    write: async (stream, bytes) => {
+      if (stream === 1) await stdio.write(1, bytes);
+    },
+  };
 }
 
 /** As Docker does, a program that does not start says so where its output would be; its exit code is on record. */
