@@ -28,7 +28,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
-          include: ['{policies,ratls,src,bench}/**/*.test.ts'],
+          include: ['{policies,ratls,src,bench,scripts}/**/*.test.ts'],
           testTimeout: UNIT_MILLISECONDS + FUZZ_MILLISECONDS,
           hookTimeout: UNIT_MILLISECONDS,
         },

@@ -1,7 +1,9 @@
 // npm run check: everything that is read off the sources without running them.
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { reportPath } from './report-path.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const agent = join(root, 'native/agent');
@@ -39,28 +41,26 @@ const CHECKS = [
   },
 ];
 
-/** Runs all checks and returns the names of those that failed. */
-export function runChecks() {
-  const failed = [];
-  for (const check of CHECKS) {
-    const [program, ...args] = check.run;
-    const result = spawnSync(program, args, {
-      cwd: check.cwd ?? root,
-      env: { ...process.env, NO_COLOR: '1', ...check.env },
-      encoding: 'utf8',
-      timeout: 600_000,
-    });
-    const ok = result.status === 0 && !(check.silent === true && result.stdout !== '');
-    console.log(`${ok ? '✓' : '✗'} ${check.name}`);
-    if (ok) continue;
-    failed.push(check.name);
-    console.log(
-      `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`.trimEnd(),
-    );
-  }
-  return { passed: CHECKS.length - failed.length, failed };
+/** Runs a check, says how it went, and returns what `npm test` reads. */
+function runCheck(check) {
+  const [program, ...args] = check.run;
+  const started = performance.now();
+  const result = spawnSync(program, args, {
+    cwd: check.cwd ?? root,
+    env: { ...process.env, NO_COLOR: '1', ...check.env },
+    encoding: 'utf8',
+    timeout: 600_000,
+  });
+  const seconds = (performance.now() - started) / 1000;
+  const ok = result.status === 0 && !(check.silent === true && result.stdout !== '');
+  console.log(`${ok ? '✓' : '✗'} ${check.name}`);
+  if (ok) return { name: check.name, seconds };
+  const output = `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`;
+  console.log(output.trimEnd());
+  return { name: check.name, seconds, failure: output };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  process.exitCode = runChecks().failed.length === 0 ? 0 : 1;
-}
+const results = CHECKS.map(runCheck);
+const report = reportPath(process.argv);
+if (report !== undefined) writeFileSync(report, JSON.stringify(results));
+process.exitCode = results.some(({ failure }) => failure !== undefined) ? 1 : 0;

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { reportPath } from './report-path.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const guided = join(root, 'test/fuzz/guided');
@@ -14,8 +15,8 @@ const jazzer = join(guided, 'node_modules/@jazzer.js/core/dist/cli.js');
 /** One input may not take longer than this, in seconds, nor more memory than this, in MiB. */
 const LIMITS = ['-timeout=5', '-rss_limit_mb=2048', '-max_len=70000'];
 
-/** Runs every target for so long and returns how many held. */
-export async function fuzzParsers(seconds) {
+/** Runs every target for so long and returns what `npm test` reads. */
+async function fuzzParsers(seconds) {
   const targets = readdirSync(join(guided, 'targets')).map((file) => file.replace(/\.ts$/, ''));
   mkdirSync(work, { recursive: true });
   writeFileSync(join(work, 'package.json'), '{"type":"commonjs"}\n');
@@ -25,15 +26,15 @@ export async function fuzzParsers(seconds) {
     encoding: 'utf8',
   });
   if (seeded.status !== 0) throw new Error(`Cannot lay out seeds: ${seeded.stderr}`);
-  let failed = 0;
-  for (const target of targets) {
-    const ok = fuzzTarget(target, seconds);
-    console.log(`${ok === '' ? '✓' : '✗'} ${target} (${seconds} s, guided by coverage)`);
-    if (ok === '') continue;
-    failed += 1;
-    console.log(ok);
-  }
-  return { passed: targets.length - failed, failed };
+  return targets.map((target) => {
+    const started = performance.now();
+    const output = fuzzTarget(target, seconds);
+    const took = { name: target, seconds: (performance.now() - started) / 1000 };
+    console.log(`${output === '' ? '✓' : '✗'} ${target} (${seconds} s, guided by coverage)`);
+    if (output === '') return took;
+    console.log(output);
+    return { ...took, failure: output };
+  });
 }
 
 function bundle(entries) {
@@ -80,7 +81,7 @@ function fuzzTarget(target, seconds) {
   return `${run.stdout}${run.stderr}${run.error?.message ?? ''}\ninputs are kept in ${found}`;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { failed } = await fuzzParsers(Number(process.env.FUZZ_SECONDS ?? '1'));
-  process.exitCode = failed === 0 ? 0 : 1;
-}
+const results = await fuzzParsers(Number(process.env.FUZZ_SECONDS ?? '1'));
+const report = reportPath(process.argv);
+if (report !== undefined) writeFileSync(report, JSON.stringify(results));
+process.exitCode = results.some(({ failure }) => failure !== undefined) ? 1 : 0;

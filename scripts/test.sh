@@ -4,4 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh --tests
-exec node scripts/test.mjs "$@"
+export TSX_DISABLE_CACHE=1
+exec node --import tsx scripts/test/main.ts "$@"

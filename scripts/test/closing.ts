@@ -1,0 +1,28 @@
+/**
+ * The last lines of `npm test`, and whether it was good.
+ *
+ * @module
+ */
+import { count, failuresIn, type StageReport } from './report.ts';
+
+export interface Closing {
+  readonly lines: readonly string[];
+  readonly green: boolean;
+}
+
+export function closing(reports: readonly StageReport[]): Closing {
+  const { passed, failed, skipped } = count(reports);
+  return {
+    lines: [
+      ...list('Failed:', '✗', reports.flatMap(failuresIn)),
+      '',
+      `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
+    ],
+    green: failed === 0 && passed > 0,
+  };
+}
+
+function list(title: string, mark: string, names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  return ['', title, ...names.map((name) => `${mark} ${name}`)];
+}

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { closing } from './closing.ts';
+import { count, failuresIn, type StageReport, singleTest } from './report.ts';
+
+const report: StageReport = {
+  stage: 'vm',
+  files: [
+    {
+      file: 'test/e2e/run.test.ts',
+      seconds: 12,
+      tests: [
+        { path: ['a box', 'starts'], state: 'passed', output: '' },
+        { path: ['a box', 'stops'], state: 'failed', output: 'timed out' },
+        { path: ['a box', 'sleeps'], state: 'skipped', output: '' },
+      ],
+      errors: ['Error: a process is left\n    at afterAll'],
+    },
+    singleTest('types', 3, undefined),
+  ],
+  errors: ['vitest ended with 1'],
+};
+
+describe('a report', () => {
+  it('counts an error outside of tests as a failure', () => {
+    expect(count([report])).toEqual({ passed: 2, failed: 3, skipped: 1 });
+  });
+
+  it('names each failure: a test by its titles, an error by its first line', () => {
+    expect(failuresIn(report)).toEqual([
+      'test/e2e/run.test.ts > a box > stops',
+      'test/e2e/run.test.ts: Error: a process is left',
+      'vm: vitest ended with 1',
+    ]);
+  });
+
+  it('names a check that failed by itself', () => {
+    const check = singleTest('types', 3, 'error TS2322');
+    expect(failuresIn({ stage: 'check', files: [check], errors: [] })).toEqual(['types']);
+  });
+});
+
+describe('the closing lines', () => {
+  const green: StageReport = {
+    stage: 'vm',
+    files: [singleTest('a', 1, undefined)],
+    errors: [],
+  };
+
+  it('end with the counts alone on their line', () => {
+    expect(closing([green])).toEqual({ lines: ['', '1 passed, 0 failed'], green: true });
+    expect(closing([report]).lines.at(-1)).toBe('2 passed, 3 failed, 1 skipped');
+  });
+
+  it('are green, and not with failures or without any test', () => {
+    expect(closing([green]).green).toBe(true);
+    expect(closing([green, report]).green).toBe(false);
+    expect(closing([]).green).toBe(false);
+  });
+});

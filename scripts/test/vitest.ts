@@ -1,0 +1,58 @@
+/**
+ * Runs a project of Vitest, or a part of it.
+ *
+ * @module
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { StageReport } from './report.ts';
+import { type Print, REPORTS, ROOT, run } from './run.ts';
+
+const REPORTER = join(import.meta.dirname, 'vitest-reporter.ts');
+
+export async function vitest(
+  project: string,
+  print: Print,
+  options: readonly string[] = [],
+): Promise<StageReport> {
+  const path = join(REPORTS, `${project}.json`);
+  mkdirSync(REPORTS, { recursive: true });
+  rmSync(path, { force: true });
+  const code = await run(
+    {
+      argv: [
+        join(ROOT, 'node_modules/.bin/vitest'),
+        ...['run', '--project', project, '--reporter=default', `--reporter=${REPORTER}`],
+        ...options,
+      ],
+      env: {
+        NODE_EXTRA_CA_CERTS: '',
+        // Programs that tests run from their source leave no compiled ones behind.
+        TSX_DISABLE_CACHE: '1',
+        A3S_TEST_REPORT: path,
+      },
+    },
+    print,
+  );
+  const ended = `vitest ended with ${code}`;
+  if (!existsSync(path)) {
+    return { stage: project, files: [], errors: [`${ended} and left no report`] };
+  }
+  return withoutSilentFailure({ ...readReport(path), stage: project }, code, ended);
+}
+
+function readReport(path: string): Omit<StageReport, 'stage'> {
+  return JSON.parse(readFileSync(path, 'utf8')) as Omit<StageReport, 'stage'>;
+}
+
+/** Whatever else fails a run of Vitest, like a threshold of coverage, fails the stage. */
+function withoutSilentFailure(report: StageReport, code: number, ended: string): StageReport {
+  const explained =
+    report.errors.length > 0 ||
+    report.files.some(
+      ({ tests, errors }) => errors.length > 0 || tests.some(({ state }) => state === 'failed'),
+    );
+  return code === 0 || explained
+    ? report
+    : { ...report, errors: [`${ended} without a failed test`] };
+}
