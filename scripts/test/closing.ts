@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Flake } from './flakes.ts';
 import { count, failuresIn, type StageReport } from './report.ts';
 
 export interface Closing {
@@ -10,11 +11,13 @@ export interface Closing {
   readonly green: boolean;
 }
 
-export function closing(reports: readonly StageReport[]): Closing {
+export function closing(reports: readonly StageReport[], flakes: readonly Flake[]): Closing {
   const { passed, failed, skipped } = count(reports);
+  const tests = flakes.map(({ test }) => test);
   return {
     lines: [
       ...list('Failed:', '✗', reports.flatMap(failuresIn)),
+      ...list('Flaky:', '~', tests),
       '',
       `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
     ],

@@ -1,14 +1,18 @@
 /**
- * `npm test` after its set-up: runs the stages and closes with one line that counts all tests.
+ * `npm test` after its set-up: runs the stages, then once more and alone what failed on virtual machines, and closes
+ * with one line that counts all tests.
  *
  * @module
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArguments, UsageError } from './arguments.ts';
 import { closing } from './closing.ts';
+import { type Flake, reruns, type SecondRun, settle } from './flakes.ts';
 import { count, type StageReport } from './report.ts';
 import { type Print, REPORTS } from './run.ts';
 import { STAGES, type StageName } from './stages.ts';
+import { again } from './vitest.ts';
 
 const print: Print = (text) => process.stdout.write(text);
 
@@ -22,12 +26,30 @@ async function runStage(name: StageName): Promise<StageReport> {
   return report;
 }
 
+/** Runs once more what failed, one file after the other. */
+async function rerunFailures(report: StageReport) {
+  const seconds = new Map<string, SecondRun>();
+  for (const rerun of reruns(report)) {
+    print(`\n==> ${rerun.file} once more, alone\n`);
+    seconds.set(rerun.file, await again(report.stage, rerun, print));
+  }
+  return settle(report, seconds, { flakesFail: process.env['SOAK'] !== undefined });
+}
+
 async function main(args: readonly string[]): Promise<boolean> {
   const { stages } = parseArguments(args);
   mkdirSync(REPORTS, { recursive: true });
   const reports: StageReport[] = [];
+  const flakes: Flake[] = [];
   for (const name of stages) reports.push(await runStage(name));
-  const { lines, green } = closing(reports);
+  for (const [index, report] of reports.entries()) {
+    if (report.stage !== 'vm') continue;
+    const settled = await rerunFailures(report);
+    reports[index] = settled.report;
+    flakes.push(...settled.flakes);
+  }
+  writeFileSync(join(REPORTS, 'flaky.json'), `${JSON.stringify(flakes, null, 2)}\n`);
+  const { lines, green } = closing(reports, flakes);
   print(`${lines.join('\n')}\n`);
   return green;
 }

@@ -45,15 +45,29 @@ describe('the closing lines', () => {
     files: [singleTest('a', 1, undefined)],
     errors: [],
   };
+  const flake = { test: 'run.test.ts > a box > stops', first: 'timed out', second: '' };
 
   it('end with the counts alone on their line', () => {
-    expect(closing([green])).toEqual({ lines: ['', '1 passed, 0 failed'], green: true });
-    expect(closing([report]).lines.at(-1)).toBe('2 passed, 3 failed, 1 skipped');
+    expect(closing([green], [])).toEqual({ lines: ['', '1 passed, 0 failed'], green: true });
+    expect(closing([report], []).lines.at(-1)).toBe('2 passed, 3 failed, 1 skipped');
   });
 
-  it('are green, and not with failures or without any test', () => {
-    expect(closing([green]).green).toBe(true);
-    expect(closing([green, report]).green).toBe(false);
-    expect(closing([]).green).toBe(false);
+  it('list flakes after failures, under a heading of their own', () => {
+    expect(closing([report], [flake]).lines).toEqual([
+      '',
+      'Failed:',
+      ...failuresIn(report).map((name) => `✗ ${name}`),
+      '',
+      'Flaky:',
+      '~ run.test.ts > a box > stops',
+      '',
+      '2 passed, 3 failed, 1 skipped',
+    ]);
+  });
+
+  it('are green with flakes, and not with failures or without any test', () => {
+    expect(closing([green], [flake]).green).toBe(true);
+    expect(closing([green, report], []).green).toBe(false);
+    expect(closing([], []).green).toBe(false);
   });
 });

@@ -1,9 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { reruns, settle } from './flakes.ts';
 import { count, type FileResult, type StageReport } from './report.ts';
 import { ROOT } from './run.ts';
-import { vitest } from './vitest.ts';
+import { again, vitest } from './vitest.ts';
 
 /** Fails the first time that it runs in a directory, and passes the second time. */
 const FLAKY = `
@@ -87,5 +88,24 @@ describe('a run of Vitest', () => {
   it('is a failure when Vitest ends before it reports', async () => {
     const report = await vitest('no-such-project', quiet, options());
     expect(count([report])).toEqual({ passed: 0, failed: 1, skipped: 0 });
+  });
+
+  it('tells, run again for what failed, flakes from failures', async () => {
+    const seconds = new Map();
+    for (const rerun of reruns(first)) {
+      seconds.set(rerun.file, await again('fixture', rerun, quiet, options()));
+    }
+    const { report, flakes } = settle(first, seconds, { flakesFail: false });
+    const place = relative(ROOT, directory);
+    expect(flakes.map(({ test }) => test).toSorted()).toEqual([
+      `${place}/flaky.test.mjs > a suite > wavers`,
+      `${place}/flaky.test.mjs > costs 1+1 (more)`,
+      `${place}/hook.test.mjs`,
+    ]);
+    // What breaks each time, and what does not load.
+    expect(count([report])).toEqual({ passed: 4, failed: 2, skipped: 0 });
+    const flake = flakes.find(({ test }) => test.endsWith('> wavers'));
+    expect(flake?.first).toContain('AssertionError: inner');
+    expect(flake?.second).toContain('2 passed');
   });
 });

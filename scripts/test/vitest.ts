@@ -5,17 +5,20 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { namePattern, type Rerun, type SecondRun } from './flakes.ts';
 import type { StageReport } from './report.ts';
 import { type Print, REPORTS, ROOT, run } from './run.ts';
 
 const REPORTER = join(import.meta.dirname, 'vitest-reporter.ts');
 
+/** `name` is that of the report's file. */
 export async function vitest(
   project: string,
   print: Print,
   options: readonly string[] = [],
+  name = project,
 ): Promise<StageReport> {
-  const path = join(REPORTS, `${project}.json`);
+  const path = join(REPORTS, `${name}.json`);
   mkdirSync(REPORTS, { recursive: true });
   rmSync(path, { force: true });
   const code = await run(
@@ -55,4 +58,24 @@ function withoutSilentFailure(report: StageReport, code: number, ended: string):
   return code === 0 || explained
     ? report
     : { ...report, errors: [`${ended} without a failed test`] };
+}
+
+/** Runs again what failed, with nothing beside it. */
+export async function again(
+  project: string,
+  rerun: Rerun,
+  print: Print,
+  options: readonly string[] = [],
+): Promise<SecondRun> {
+  const printed: string[] = [];
+  const report = await vitest(
+    project,
+    (text) => {
+      printed.push(text);
+      print(text);
+    },
+    [rerun.file, ...options, ...(rerun.tests === 'all' ? [] : ['-t', namePattern(rerun.tests)])],
+    `${project}-again`,
+  );
+  return { report, output: printed.join('') };
 }

@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import { namePattern, reruns, type SecondRun, settle } from './flakes.ts';
+import type { FileResult, StageReport, TestResult } from './report.ts';
+
+const GREEN = { flakesFail: false };
+
+function result(title: string, state: TestResult['state'], output = ''): TestResult {
+  return { path: ['a box', title], state, output };
+}
+
+function file(name: string, tests: readonly TestResult[], errors: readonly string[] = []) {
+  return { file: name, seconds: 1, tests, errors } satisfies FileResult;
+}
+
+function stage(...files: readonly FileResult[]): StageReport {
+  return { stage: 'vm', files, errors: [] };
+}
+
+function second(...files: readonly FileResult[]): ReadonlyMap<string, SecondRun> {
+  return new Map(
+    files.map((one) => [one.file, { report: stage(one), output: `printed by ${one.file}` }]),
+  );
+}
+
+const failed = stage(
+  file('run.test.ts', [result('starts', 'passed'), result('stops', 'failed', 'timed out')]),
+  file('logs.test.ts', [result('prints', 'passed')]),
+);
+
+describe('the failures that run again', () => {
+  it('are the failed tests of each file, by their titles', () => {
+    expect(reruns(failed)).toEqual([{ file: 'run.test.ts', tests: [['a box', 'stops']] }]);
+  });
+
+  it('are all tests of a file whose hook failed, since those of its suite never ran', () => {
+    const report = stage(
+      file('run.test.ts', [result('starts', 'skipped')], ['beforeAll: no boot']),
+    );
+    expect(reruns(report)).toEqual([{ file: 'run.test.ts', tests: 'all' }]);
+  });
+
+  it('are none when every test passed', () => {
+    expect(reruns(stage(file('run.test.ts', [result('starts', 'passed')])))).toEqual([]);
+  });
+});
+
+describe('a test that failed and ran again', () => {
+  const passes = second(
+    file('run.test.ts', [result('starts', 'skipped'), result('stops', 'passed')]),
+  );
+
+  it('counts as passed when it passes, and is a flake with both outputs', () => {
+    const settled = settle(failed, passes, GREEN);
+    expect(settled.report.files[0]?.tests.map(({ state }) => state)).toEqual(['passed', 'passed']);
+    expect(settled.report.files[1]).toBe(failed.files[1]);
+    expect(settled.flakes).toEqual([
+      {
+        test: 'run.test.ts > a box > stops',
+        first: 'timed out',
+        second: 'printed by run.test.ts',
+      },
+    ]);
+  });
+
+  it('stays failed in a soak, and is listed as a flake all the same', () => {
+    const settled = settle(failed, passes, { flakesFail: true });
+    expect(settled.report).toEqual(failed);
+    expect(settled.flakes.map(({ test }) => test)).toEqual(['run.test.ts > a box > stops']);
+  });
+
+  it('stays failed when it fails again', () => {
+    const again = second(file('run.test.ts', [result('stops', 'failed', 'timed out again')]));
+    const settled = settle(failed, again, GREEN);
+    expect(settled.report.files[0]?.tests[1]).toEqual(result('stops', 'failed', 'timed out again'));
+    expect(settled.flakes).toEqual([]);
+  });
+
+  it('stays failed when the second run skips it, has no such test, or left no report', () => {
+    for (const again of [
+      second(file('run.test.ts', [result('stops', 'skipped')])),
+      second(file('run.test.ts', [])),
+      new Map([['run.test.ts', { report: stage(), output: '' }]]),
+    ]) {
+      const settled = settle(failed, again, GREEN);
+      expect(settled.report.files[0]?.tests[1]?.state).toBe('failed');
+      expect(settled.flakes).toEqual([]);
+    }
+  });
+
+  it('stays failed when one of two tests with its titles fails again', () => {
+    const again = second(
+      file('run.test.ts', [result('stops', 'passed'), result('stops', 'failed')]),
+    );
+    expect(settle(failed, again, GREEN).flakes).toEqual([]);
+  });
+
+  it('keeps the run failed when a hook fails beside it', () => {
+    const again = second(file('run.test.ts', [result('stops', 'passed')], ['afterAll: a leak']));
+    expect(settle(failed, again, GREEN).report.files[0]?.errors).toEqual(['afterAll: a leak']);
+  });
+
+  it('keeps the run failed when the second run has an error that belongs to no file', () => {
+    const again: SecondRun = {
+      report: { stage: 'vm', files: [], errors: ['no report'] },
+      output: '',
+    };
+    const settled = settle(failed, new Map([['run.test.ts', again]]), GREEN);
+    expect(settled.report.errors).toEqual(['no report']);
+  });
+});
+
+describe('a file whose hook failed', () => {
+  const first = stage(
+    file('run.test.ts', [result('starts', 'skipped'), result('stops', 'passed')], ['no boot']),
+  );
+
+  it('is a flake when the whole file passes, and its tests count', () => {
+    const passes = file('run.test.ts', [result('starts', 'passed'), result('stops', 'passed')]);
+    const settled = settle(first, second(passes), GREEN);
+    expect(settled.report.files[0]).toMatchObject({ errors: [], tests: passes.tests });
+    expect(settled.flakes).toEqual([
+      { test: 'run.test.ts', first: 'no boot', second: 'printed by run.test.ts' },
+    ]);
+  });
+
+  it('stays failed when another of its tests fails in the second run', () => {
+    const again = file('run.test.ts', [result('starts', 'passed'), result('stops', 'failed')]);
+    expect(settle(first, second(again), GREEN).report.files[0]?.tests[1]?.state).toBe('failed');
+  });
+});
+
+describe('the pattern of names', () => {
+  it('matches the titles joined by spaces, whole, and their punctuation as it is', () => {
+    const pattern = new RegExp(namePattern([['a box (of root)', 'costs 1+1'], ['starts']]));
+    expect('a box (of root) costs 1+1').toMatch(pattern);
+    expect('starts').toMatch(pattern);
+    expect('a box (of root) costs 1+1 more').not.toMatch(pattern);
+    expect('it starts').not.toMatch(pattern);
+  });
+});

@@ -1,0 +1,95 @@
+/**
+ * Tells flakes from failures: what failed runs once more, alone, and what passes then is a flake.
+ *
+ * @module
+ */
+import { type FileResult, type StageReport, type TestResult, testName } from './report.ts';
+
+/** What of one file runs again. */
+export interface Rerun {
+  readonly file: string;
+  /** The titles of the tests; all of the file's when something outside its tests failed. */
+  readonly tests: readonly (readonly string[])[] | 'all';
+}
+
+export interface SecondRun {
+  readonly report: StageReport;
+  /** All that it printed. */
+  readonly output: string;
+}
+
+export interface Flake {
+  readonly test: string;
+  readonly first: string;
+  readonly second: string;
+}
+
+/** Errors that belong to no file have nothing that could run again: they stay failures. */
+export function reruns(report: StageReport): Rerun[] {
+  return report.files.flatMap(({ file, tests, errors }): Rerun[] => {
+    if (errors.length > 0) return [{ file, tests: 'all' }];
+    const failed = tests.filter(({ state }) => state === 'failed').map(({ path }) => path);
+    return failed.length === 0 ? [] : [{ file, tests: failed }];
+  });
+}
+
+export interface Settled {
+  readonly report: StageReport;
+  readonly flakes: readonly Flake[];
+}
+
+/**
+ * The report with the results of the second runs in it, by the file that each ran. With `flakesFail`, the first results
+ * stand: a soak looks for what goes wrong now and then.
+ */
+export function settle(
+  report: StageReport,
+  seconds: ReadonlyMap<string, SecondRun>,
+  { flakesFail }: { readonly flakesFail: boolean },
+): Settled {
+  const flakes: Flake[] = [];
+  const files = report.files.map((first) => {
+    const second = seconds.get(first.file);
+    if (second === undefined) return first;
+    const merged = mergeFile(first, second.report);
+    flakes.push(...flakesOf(first, merged, second.output));
+    return flakesFail ? first : merged;
+  });
+  const errors = [...seconds.values()].flatMap((second) => second.report.errors);
+  return { report: { ...report, files, errors: [...report.errors, ...errors] }, flakes };
+}
+
+function mergeFile(first: FileResult, { files }: StageReport): FileResult {
+  const second = files.find(({ file }) => file === first.file);
+  // The second run did not come to this file: its errors say why, and the first result stands.
+  if (second === undefined) return first;
+  const whole = first.errors.length > 0;
+  return {
+    ...first,
+    errors: second.errors,
+    tests: first.tests.map((test) =>
+      whole || test.state === 'failed' ? secondResult(test, second) : test,
+    ),
+  };
+}
+
+function secondResult(first: TestResult, { tests }: FileResult): TestResult {
+  const same = tests.filter(({ path }) => testName('', path) === testName('', first.path));
+  const failed = same.find(({ state }) => state === 'failed');
+  return failed ?? same.find(({ state }) => state === 'passed') ?? first;
+}
+
+function flakesOf(first: FileResult, merged: FileResult, second: string): Flake[] {
+  const tests = first.tests
+    .filter((test, index) => test.state === 'failed' && merged.tests[index]?.state === 'passed')
+    .map(({ path, output }) => ({ test: testName(first.file, path), first: output, second }));
+  const recovered = first.errors.length > 0 && merged.errors.length === 0;
+  if (!recovered) return tests;
+  return [...tests, { test: first.file, first: first.errors.join('\n'), second }];
+}
+
+/** For Vitest's `-t`, which compares with the titles joined by spaces. */
+export function namePattern(tests: readonly (readonly string[])[]): string {
+  const names = tests.map((path) => path.join(' ').replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&'));
+  return `^ *(${names.join('|')})$`;
+}
