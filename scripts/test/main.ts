@@ -12,6 +12,7 @@ import { type Flake, reruns, type SecondRun, settle } from './flakes.ts';
 import { count, type StageReport } from './report.ts';
 import { type Print, REPORTS } from './run.ts';
 import { STAGES, type StageName } from './stages.ts';
+import { timesOf, timeTable } from './times.ts';
 import { again } from './vitest.ts';
 
 const print: Print = (text) => process.stdout.write(text);
@@ -48,10 +49,16 @@ async function main(args: readonly string[]): Promise<boolean> {
     reports[index] = settled.report;
     flakes.push(...settled.flakes);
   }
-  writeFileSync(join(REPORTS, 'flaky.json'), `${JSON.stringify(flakes, null, 2)}\n`);
+  const times = timesOf(reports);
+  write('times.json', times);
+  write('flaky.json', flakes);
   const { lines, green } = closing(reports, flakes);
-  print(`${lines.join('\n')}\n`);
+  print(`\n${[...timeTable(times), ...lines].join('\n')}\n`);
   return green;
+}
+
+function write(name: string, content: unknown): void {
+  writeFileSync(join(REPORTS, name), `${JSON.stringify(content, null, 2)}\n`);
 }
 
 try {
