@@ -49,6 +49,7 @@ export default defineConfig({
         test: {
           name: 'vm',
           include: ['test/{e2e,clients,browser,docs}/**/*.test.ts'],
+          globalSetup: ['test/e2e/global-setup.ts'],
           testTimeout: 180_000,
           hookTimeout: 300_000,
           fileParallelism: false,

@@ -38,29 +38,50 @@ export interface Installation {
 export const BUSYBOX = 'test/busybox:1';
 export const DISTROLESS = 'test/distroless:1';
 
+/** Where a run of the tests has its one installation; see `global-setup.ts`. */
+const OF_THE_RUN = 'A3S_TEST_INSTALLATION';
+
+/** The one of this run of the tests, which outlives `remove`; otherwise one of the caller's own. */
 export async function install(): Promise<Installation> {
+  const root = process.env[OF_THE_RUN];
+  return root === undefined ? await makeInstallation() : installationAt(root, () => {});
+}
+
+/** Has every file of this run of the tests share one. */
+export async function installForAll(): Promise<Installation> {
+  const installation = await makeInstallation();
+  process.env[OF_THE_RUN] = installation.root;
+  return installation;
+}
+
+function installationAt(root: string, remove: () => void): Installation {
+  return {
+    root,
+    cli: join(root, 'dist/a3s-box.cjs'),
+    archives: {
+      busybox: join(root, 'images/busybox.tar'),
+      distroless: join(root, 'images/distroless.tar'),
+    },
+    remove,
+  };
+}
+
+async function makeInstallation(): Promise<Installation> {
   if (!existsSync(join(DIST, 'boot/boot.json'))) {
     throw new Error('dist/ is incomplete: run npm run setup first');
   }
   const root = mkdtempSync(join(tmpdir(), 'a3s-e2e-'));
   cpSync(DIST, join(root, 'dist'), { recursive: true });
   mkdirSync(join(root, 'images'));
-  const archives = {
-    busybox: join(root, 'images/busybox.tar'),
-    distroless: join(root, 'images/distroless.tar'),
-  };
+  const installation = installationAt(root, () => rmSync(root, { recursive: true, force: true }));
+  const { archives } = installation;
   const write = (path: string, image: ImageSpec) =>
     writeFileSync(path, dockerArchive([buildImage(image)]));
   write(archives.busybox, withSocketProbe(busyboxImage(BUSYBOX), root));
   write(archives.distroless, distrolessImage(DISTROLESS));
   // mkdtemp makes it private; the ordinary user comes in as well.
   chmodSync(root, 0o755);
-  return {
-    root,
-    cli: join(root, 'dist/a3s-box.cjs'),
-    archives,
-    remove: () => rmSync(root, { recursive: true, force: true }),
-  };
+  return installation;
 }
 
 /** Adds a program that says whether a socket of an address family can be made; busybox has none. */
