@@ -31,6 +31,9 @@ export function testsEverything(name: ActorName): boolean {
   return name === ACTORS[0] || process.env['SOAK'] !== undefined;
 }
 
+/** Who tests what is the same for every user: one of them, and in a soak all. */
+export const ANY_ACTOR: readonly ActorName[] = ACTORS.filter(testsEverything);
+
 export interface Result {
   /** Exit status, or the signal's name. */
   readonly code: number | string;
