@@ -23,13 +23,21 @@ function second(...files: readonly FileResult[]): ReadonlyMap<string, SecondRun>
 }
 
 const failed = stage(
-  file('run.test.ts', [result('starts', 'passed'), result('stops', 'failed', 'timed out')]),
+  file('run.test.ts', [
+    result('starts', 'passed'),
+    result('stops', 'failed', 'timed out'),
+    result('goes', 'passed'),
+  ]),
   file('logs.test.ts', [result('prints', 'passed')]),
 );
 
 describe('the failures that run again', () => {
-  it('are the failed tests of each file, by their titles', () => {
-    expect(reruns(failed)).toEqual([{ file: 'run.test.ts', tests: [['a box', 'stops']] }]);
+  it('are the failed tests of each file, with those before them, which they may build on', () => {
+    const tests = [
+      ['a box', 'starts'],
+      ['a box', 'stops'],
+    ];
+    expect(reruns(failed)).toEqual([{ file: 'run.test.ts', tests }]);
   });
 
   it('are all tests of a file whose hook failed, since those of its suite never ran', () => {
@@ -46,12 +54,13 @@ describe('the failures that run again', () => {
 
 describe('a test that failed and ran again', () => {
   const passes = second(
-    file('run.test.ts', [result('starts', 'skipped'), result('stops', 'passed')]),
+    file('run.test.ts', [result('starts', 'failed'), result('stops', 'passed')]),
   );
 
   it('counts as passed when it passes, and is a flake with both outputs', () => {
     const settled = settle(failed, passes, GREEN);
-    expect(settled.report.files[0]?.tests.map(({ state }) => state)).toEqual(['passed', 'passed']);
+    const states = settled.report.files[0]?.tests.map(({ state }) => state);
+    expect(states).toEqual(['passed', 'passed', 'passed']);
     expect(settled.report.files[1]).toBe(failed.files[1]);
     expect(settled.flakes).toEqual([
       {

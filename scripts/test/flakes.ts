@@ -1,5 +1,5 @@
 /**
- * Tells flakes from failures: what failed runs once more, alone, and what passes then is a flake.
+ * Tells flakes from failures: what failed runs once more, with nothing beside it, and what passes then is a flake.
  *
  * @module
  */
@@ -8,7 +8,10 @@ import { type FileResult, type StageReport, type TestResult, testName } from './
 /** What of one file runs again. */
 export interface Rerun {
   readonly file: string;
-  /** The titles of the tests; all of the file's when something outside its tests failed. */
+  /**
+   * The titles of the failed tests, and of those before them, which they may build on; all of the file's when something
+   * outside its tests failed.
+   */
   readonly tests: readonly (readonly string[])[] | 'all';
 }
 
@@ -28,8 +31,8 @@ export interface Flake {
 export function reruns(report: StageReport): Rerun[] {
   return report.files.flatMap(({ file, tests, errors }): Rerun[] => {
     if (errors.length > 0) return [{ file, tests: 'all' }];
-    const failed = tests.filter(({ state }) => state === 'failed').map(({ path }) => path);
-    return failed.length === 0 ? [] : [{ file, tests: failed }];
+    const last = tests.findLastIndex(({ state }) => state === 'failed');
+    return last < 0 ? [] : [{ file, tests: tests.slice(0, last + 1).map(({ path }) => path) }];
   });
 }
 

@@ -106,6 +106,6 @@ describe('a run of Vitest', () => {
     expect(count([report])).toEqual({ passed: 4, failed: 2, skipped: 0 });
     const flake = flakes.find(({ test }) => test.endsWith('> wavers'));
     expect(flake?.first).toContain('AssertionError: inner');
-    expect(flake?.second).toContain('2 passed');
+    expect(flake?.second).toContain('3 passed');
   });
 });
