@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ACTORS, Actor } from './actor.ts';
+import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => installation.remove());
 
-describe.each(ACTORS)('the restart policies of %s', (name) => {
+describe.each(ANY_ACTOR)('the restart policies of %s', (name) => {
   let actor: Actor;
   beforeAll(async () => {
     actor = new Actor(name, installation);
