@@ -19,7 +19,7 @@ const before = { ...process.env };
 beforeAll(async () => {
   installation = await install();
   actor = new Actor(ACTORS[0] ?? 'ordinary user', installation);
-  await actor.load('busybox');
+  await actor.prepare();
   overheard = await overhear(actor.socket);
   Object.assign(process.env, {
     DOCKER_HOST: `unix://${overheard.socket}`,

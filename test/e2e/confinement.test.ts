@@ -63,7 +63,7 @@ describe.each(ACTORS)('the confinement of a box of %s', (name) => {
 
   beforeAll(async () => {
     actor = new Actor(name, installation);
-    await actor.load('busybox');
+    await actor.prepare();
     await actor.ok([
       ...['run', '-d', '--name', 'cell', '--network', 'none', BUSYBOX],
       ...['sh', '-c', `${FACTS}\nsleep 1000`],

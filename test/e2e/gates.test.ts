@@ -26,9 +26,7 @@ describe.each(ACTORS)('%s', (name) => {
   let actor: Actor;
   beforeAll(async () => {
     actor = new Actor(name, installation);
-    await actor.load('busybox');
-    // Made beside the first box otherwise, whose machine and time it would take part in.
-    await actor.ok(['template', 'warm']);
+    await actor.prepare();
   });
   afterAll(() => actor.leave());
 

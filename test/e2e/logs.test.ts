@@ -25,8 +25,7 @@ describe('the log of a box', () => {
   let actor: Actor;
   beforeAll(async () => {
     actor = new Actor(name, installation);
-    await actor.load('busybox');
-    await actor.ok(['template', 'warm']);
+    await actor.prepare();
   });
   afterAll(() => actor.leave());
 

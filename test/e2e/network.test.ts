@@ -2,6 +2,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACTORS, Actor } from './actor.ts';
+import { alikeFor } from './alike.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
@@ -15,7 +16,7 @@ describe.each(ACTORS)('the network of a box of %s', (name) => {
   let actor: Actor;
   beforeAll(async () => {
     actor = new Actor(name, installation);
-    await actor.load('busybox');
+    await actor.prepare();
   });
   afterAll(() => actor.leave());
 
@@ -57,7 +58,7 @@ describe.each(ACTORS)('the network of a box of %s', (name) => {
     expect(result.stdout).toBe(addresses.map((address) => `${address}: \n`).join(''));
   });
 
-  it('is loopback alone with --network none', async () => {
+  alikeFor(name)('is loopback alone with --network none', async () => {
     const result = await actor.run([
       'run',
       '--rm',
@@ -71,7 +72,7 @@ describe.each(ACTORS)('the network of a box of %s', (name) => {
     expect(result.stdout).toBe('lo\n');
   });
 
-  it('is refused when the port is taken, before anything is made', async () => {
+  alikeFor(name)('is refused when the port is taken, before anything is made', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as AddressInfo;

@@ -45,9 +45,7 @@ describe.runIf(process.getuid?.() === 0).each(ACTORS)(
     let actor: Actor;
     beforeAll(async () => {
       actor = new Actor(name, installation);
-      await actor.load('busybox');
-      // None is in the making beside the box.
-      await actor.ok(['template', 'warm']);
+      await actor.prepare();
       await actor.ok([
         ...['run', '-d', '--name', 'secret', '--network', 'none', BUSYBOX],
         ...['sh', '-c', 'echo private; sleep 1000'],

@@ -163,7 +163,7 @@ describe.each(ACTORS)('a box of %s', (who) => {
   beforeAll(async () => {
     actor = new Actor(who, installation);
     api = new Api(actor);
-    await actor.load('busybox');
+    await actor.prepare();
   });
   afterAll(() => actor.leave());
 
@@ -195,7 +195,7 @@ describe('a box', () => {
     const [who = 'ordinary user'] = ACTORS;
     actor = new Actor(who, installation);
     api = new Api(actor);
-    await actor.load('busybox');
+    await actor.prepare();
   });
   afterAll(() => actor.leave());
 

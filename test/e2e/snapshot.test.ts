@@ -26,7 +26,7 @@ describe.each(ACTORS)('a memory snapshot, %s', (name) => {
   const alike = alikeFor(name);
   beforeAll(async () => {
     actor = new Actor(name, installation);
-    await actor.load('busybox');
+    await actor.prepare();
     await actor.ok([
       'run',
       '-d',
@@ -136,24 +136,27 @@ describe.each(ACTORS)('a memory snapshot, %s', (name) => {
     await goesOn('source');
   });
 
-  it('leaves the box running and nothing behind when the server dies in the middle', async () => {
-    for (const delay of [20, 60, 150]) {
-      const making = actor.start(['snapshot', 'create', '--memory', '--name', 'cut', 'source']);
-      const ended = new Promise((resolve) => making.once('close', resolve));
-      await new Promise((resolve) => setTimeout(resolve, delay + 60));
-      killServer();
-      await ended;
-      await goesOn('source');
-      const names = (await actor.ok(['snapshot', 'ls', '-q', '--no-trunc'])).split('\n');
-      await until(
-        'nothing else lies in memory',
-        () => readdirSync(actor.snapshotMemory).length === names.length,
-      );
-      await actor.run(['snapshot', 'rm', 'cut']);
-    }
-  });
+  alike(
+    'leaves the box running and nothing behind when the server dies in the middle',
+    async () => {
+      for (const delay of [20, 60, 150]) {
+        const making = actor.start(['snapshot', 'create', '--memory', '--name', 'cut', 'source']);
+        const ended = new Promise((resolve) => making.once('close', resolve));
+        await new Promise((resolve) => setTimeout(resolve, delay + 60));
+        killServer();
+        await ended;
+        await goesOn('source');
+        const names = (await actor.ok(['snapshot', 'ls', '-q', '--no-trunc'])).split('\n');
+        await until(
+          'nothing else lies in memory',
+          () => readdirSync(actor.snapshotMemory).length === names.length,
+        );
+        await actor.run(['snapshot', 'rm', 'cut']);
+      }
+    },
+  );
 
-  it('starts a copy as itself or not at all when the server dies meanwhile', async () => {
+  alike('starts a copy as itself or not at all when the server dies meanwhile', async () => {
     for (const delay of [150, 300, 500]) {
       const starting = actor.start(['run', '-d', '--name', 'torn', '--from-snapshot', 'origin']);
       const ended = new Promise((resolve) => starting.once('close', resolve));

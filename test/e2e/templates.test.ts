@@ -86,7 +86,7 @@ describe.each(ACTORS)('templates of %s', (name) => {
     expect(await list()).toBe(`${key} 1 on disk`);
   });
 
-  it('are dropped when they are damaged: the box boots, and a new one is made', async () => {
+  alike('are dropped when they are damaged: the box boots, and a new one is made', async () => {
     const key = await onlyKey();
     await actor.stopServer();
     flip(join(directory(), key, 'ram'), 1_000_000);
@@ -133,7 +133,7 @@ describe.each(ACTORS)('templates of %s', (name) => {
     },
   );
 
-  it('that were being made leave nothing, whether the server ends or is killed', async () => {
+  alike('that were being made leave nothing, whether the server ends or is killed', async () => {
     await actor.ok(['template', 'prune', '--force']);
     for (const end of ['stop', 'kill']) {
       const warming = actor.run(['template', 'warm']);

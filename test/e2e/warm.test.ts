@@ -11,7 +11,7 @@ import { until } from './processes.ts';
 const LAYERED = 'test/layered:1';
 /** Two more than a template has slots for. */
 const LAYERS = 9;
-const CLONES = 50;
+const CLONES = process.env['SOAK'] === undefined ? 12 : 50;
 
 let installation: Installation;
 beforeAll(async () => {
@@ -40,9 +40,9 @@ echo end
 
 async function server(name: ActorName, templates: 'on' | 'off'): Promise<Actor> {
   const actor = new Actor(name, installation);
+  await actor.prepare();
   // It is started by the first command, and keeps what that has in its environment.
   await actor.ok(['ps'], { env: { A3S_TEMPLATES: templates } });
-  await actor.load('busybox');
   return actor;
 }
 
@@ -60,9 +60,9 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
   /** For what no user of the host makes a difference to. */
   const alike = alikeFor(name);
   beforeAll(async () => {
-    [warm, cold] = await Promise.all([server(name, 'on'), server(name, 'off')]);
-    const shapes = everything ? ['--cpus', '1', '--cpus', '2'] : ['--cpus', '1'];
-    await warm.ok(['template', 'warm', ...shapes], { deadlineMs: 180_000 });
+    warm = await server(name, 'on');
+    cold = await server(name, 'off');
+    if (everything) await warm.ok(['template', 'warm', '--cpus', '2'], { deadlineMs: 180_000 });
   }, 240_000);
   afterAll(async () => {
     await warm.leave();
@@ -77,7 +77,7 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
     return mine;
   }
 
-  it('says so, and one of a server without templates does not', async () => {
+  alike('says so, and one of a server without templates does not', async () => {
     for (const [actor, start] of [
       [warm, 'template'],
       [cold, 'cold'],
@@ -118,11 +118,6 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
     expect(await run(BUSYBOX, 'sh', '-c', 'echo out; echo err >&2; exit 7')).toMatchObject({
       ...{ code: 7, stdout: 'out\n', stderr: 'err\n' },
     });
-    expect(await run(BUSYBOX, 'no-such-program')).toMatchObject({ code: 127 });
-    expect(await run(BUSYBOX, '/etc/passwd')).toMatchObject({ code: 126 });
-    expect(await run(BUSYBOX, 'sh', '-c', 'sh -c "kill -TERM \\$\\$"; exit $?')).toMatchObject({
-      code: 143,
-    });
     expect(await run('-h', 'named', BUSYBOX, 'hostname')).toMatchObject({ stdout: 'named\n' });
   });
 
@@ -149,11 +144,6 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
     const flags = ['run', '--rm', '-t', '--network', 'none', '-m', '900m'];
     const { stdout } = await warm.run([...flags, BUSYBOX, 'sh', '-c', 'tty; test -t 0 && echo in']);
     expect(stdout).toBe('/dev/pts/0\r\nin\r\n');
-  });
-
-  alike('has no more memory than it asks for', async () => {
-    const greedy = ['--network', 'none', '-m', '64m', BUSYBOX, 'tail', '/dev/zero'];
-    expect(await both(['run', '--rm', ...greedy])).toMatchObject({ code: 137 });
   });
 
   alike('keeps what it wrote, however often it starts', async () => {
@@ -230,7 +220,7 @@ describe.each(ACTORS)('a box of %s that starts from a template', (name) => {
     await warm.ok(['rm', '-f', 'web']);
   });
 
-  it('is whole, or undone, when the server is killed while it starts', async () => {
+  alike('is whole, or undone, when the server is killed while it starts', async () => {
     for (const [round, pause] of [0, 60, 150, 300].entries()) {
       const box = `cut-${round}`;
       await warm.ok(['create', '--name', box, '--network', 'none', BUSYBOX, 'sleep', '1000']);
@@ -274,7 +264,6 @@ describe('copies of one template', () => {
   let actor: Actor;
   beforeAll(async () => {
     actor = await server(ACTORS[0] ?? 'ordinary user', 'on');
-    await actor.ok(['template', 'warm'], { deadlineMs: 120_000 });
   }, 180_000);
   afterAll(() => actor.leave());
 
