@@ -55,6 +55,7 @@ function storedDisk(): string {
 
 const DAMAGE: Readonly<Record<string, (disk: string) => void>> = {
   'a byte of its superblock': (disk) => flipStored(disk, 1024 + 40),
+  'a byte in its middle': (disk) => flipStored(disk, statSync(disk).size >> 1),
   'a byte of its tree': (disk) => flipStored(disk, statSync(disk).size - 4096 + 3),
   'its last block': (disk) => truncateSync(disk, statSync(disk).size - 4096),
   'its root on record': (disk) => {
