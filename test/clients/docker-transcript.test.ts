@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { docker } from '../../src/server/testing/docker.ts';
 import { ACTORS, Actor } from '../e2e/actor.ts';
 import { type Installation, install } from '../e2e/installation.ts';
 import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
@@ -29,6 +31,7 @@ beforeAll(async () => {
   writeFileSync(at('labels'), 'from=file\n');
   podman = await startPodmanService();
   expect(await actor.ok(['info', '--format', '{{.Socket}}'])).toBe(actor.socket);
+  await actor.ok(['template', 'warm']);
 });
 afterAll(async () => {
   await podman?.stop();
@@ -62,6 +65,14 @@ describe('docker, of a3s-box and of podman', () => {
       CHAPTER_MS,
     );
   }
+
+  it('passes bytes in and out unchanged', async () => {
+    const bytes = randomBytes(1_000_000);
+    const run = ['run', '-i', '--rm', '--network', 'none', IMAGE, 'cat'];
+    const { code, bytes: back } = await docker(actor.socket, run, bytes);
+    expect(code).toBe(0);
+    expect(back.equals(bytes)).toBe(true);
+  });
 
   it('has nothing left that was refused, and nothing that runs', async () => {
     expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');

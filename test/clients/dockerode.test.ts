@@ -20,6 +20,7 @@ beforeAll(async () => {
   installation = await install();
   actor = new Actor(ACTORS[0] ?? 'ordinary user', installation);
   expect(await actor.ok(['info', '--format', '{{.Socket}}'])).toBe(actor.socket);
+  await actor.ok(['template', 'warm']);
   overheard = await overhear(actor.socket);
   client = new Docker({ socketPath: overheard.socket, version: 'v1.45' });
 });
