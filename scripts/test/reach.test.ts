@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { merged, reachOf } from './reach.ts';
+import { ROOT } from './run.ts';
+import { STAGE_NAMES } from './stage-names.ts';
+
+const everything = Object.fromEntries(STAGE_NAMES.map((name) => [name, 'all']));
+
+describe('what a change reaches', () => {
+  it('is everything where no rule fits: set-up, dependencies, configuration', () => {
+    for (const path of ['package-lock.json', 'scripts/setup.sh', 'vitest.config.ts', 'new/file']) {
+      expect(reachOf([path]), path).toEqual(everything);
+    }
+  });
+
+  it('is no check and no machine but those that read it, for prose', () => {
+    const plan = reachOf(['docs/images.md', 'README.md']);
+    expect(plan.check).toBeUndefined();
+    expect(plan.host).toEqual(['test/docs/']);
+    expect(plan.vm).not.toBe('all');
+  });
+
+  it('is Go and every machine for the guest agent', () => {
+    expect(reachOf(['native/agent/main.go'])).toEqual({ check: 'all', go: 'all', vm: 'all' });
+  });
+
+  it('is every machine for what they all go through, and some for what some do', () => {
+    expect(reachOf(['src/boxes/start.ts']).vm).toBe('all');
+    expect(reachOf(['src/snapshots/save.ts']).vm).toEqual(['test/e2e/snapshot.test.ts']);
+    expect(reachOf(['src/snapshots/save.ts', 'src/boxes/start.ts']).vm).toBe('all');
+  });
+
+  it('is what its imports show for a unit test', () => {
+    expect(reachOf(['src/boxes/start.test.ts'])).toMatchObject({ check: 'all', unit: [], vm: [] });
+    expect(reachOf(['src/boxes/start.test.ts']).go).toBeUndefined();
+  });
+
+  it('is nothing without a change', () => {
+    expect(reachOf([])).toEqual({});
+  });
+
+  it('is in files that there are', () => {
+    const paths = [
+      ...['README.md', 'LICENSE', 'attestation/src/x.ts', 'packaging/systemd/x', 'src/trust/x.ts'],
+      ...['src/templates/x.ts', 'src/snapshots/x.ts', 'src/images/x.ts'],
+    ];
+    const files = paths.flatMap((path) => Object.values(reachOf([path]))).flat();
+    const named = files.filter((file) => file.includes('/'));
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+  });
+});
+
+describe('two plans', () => {
+  it('are what either reaches, each file once', () => {
+    expect(merged({ unit: ['a'], vm: 'all' }, { unit: ['a', 'b'], vm: ['c'], go: 'all' })).toEqual({
+      unit: ['a', 'b'],
+      vm: 'all',
+      go: 'all',
+    });
+  });
+});

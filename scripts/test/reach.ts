@@ -1,0 +1,130 @@
+/**
+ * What a change can reach: the rules for what no import shows, like a program that a test starts or a file that it reads.
+ *
+ * @module
+ */
+import type { StageName } from './stage-names.ts';
+
+/** Of a stage: every test, or these files. A stage whose tests are no files runs for any file. */
+export type Selection = 'all' | readonly string[];
+export type Plan = Partial<Readonly<Record<StageName, Selection>>>;
+
+interface Rule {
+  readonly path: RegExp;
+  readonly reaches: Plan;
+}
+
+const e2e = (...names: string[]): string[] => names.map((name) => `test/e2e/${name}.test.ts`);
+const clients = (...names: string[]): string[] =>
+  names.map((name) => `test/clients/${name}.test.ts`);
+
+const CONFIDENTIAL = e2e(
+  ...['boot-sets', 'confidential-agent', 'confidential-box', 'confidential-engine'],
+  ...['confidential-firmware', 'confidential-lifecycle', 'measure'],
+  ...['files', 'launch-spec', 'layers', 'measured', 'permissions', 'secrets', 'sessions'].map(
+    (name) => `hostile-host/${name}`,
+  ),
+  'hostile-host/changes-disk',
+);
+const TEMPLATES = e2e(
+  ...['templates', 'template-engine', 'warm', 'pool', 'snapshot', 'gates', 'crash', 'run'],
+);
+const TRUST = [...e2e('trust', 'confidential-box'), ...clients('cosign')];
+const IMAGES = [
+  ...e2e('bad-input', 'damaged-home', 'poor-host', 'run', 'trust'),
+  ...e2e('confidential-agent', 'hostile-host/files', 'hostile-host/layers'),
+  ...clients('layers', 'cosign', 'docker-transcript', 'dockerode'),
+];
+export const EVERYTHING: Plan = {
+  check: 'all',
+  go: 'all',
+  unit: 'all',
+  attestation: 'all',
+  fuzz: 'all',
+  host: 'all',
+  vm: 'all',
+};
+
+/** The first that fits holds; a path that none fits reaches everything. */
+const RULES: readonly Rule[] = [
+  {
+    path: /\.md$/,
+    reaches: {
+      unit: [
+        'src/server/docker-api-doc.test.ts',
+        'src/cli/reference.test.ts',
+        'src/trust/conditions/conditions.test.ts',
+        'ratls/src/readme.test.ts',
+        'policies/src/image-policy.test.ts',
+      ],
+      host: ['test/docs/'],
+      vm: [...clients('docker-transcript'), ...e2e('hostile-host/files')],
+    },
+  },
+  { path: /^(LICENSE|\.gitignore)$/, reaches: { host: ['test/docs/package.test.ts'] } },
+  { path: /^native\/agent\//, reaches: { check: 'all', go: 'all', vm: 'all' } },
+  {
+    path: /^test\/vectors\//,
+    reaches: { go: 'all', unit: 'all', attestation: 'all', fuzz: 'all', host: 'all' },
+  },
+  { path: /^test\/fuzz\//, reaches: { check: 'all', unit: [], attestation: [], fuzz: 'all' } },
+  {
+    path: /^attestation\//,
+    // With thresholds of coverage: part of it would not come up to them.
+    reaches: {
+      check: 'all',
+      unit: [],
+      attestation: 'all',
+      fuzz: 'all',
+      host: [],
+      vm: CONFIDENTIAL,
+    },
+  },
+  {
+    path: /^(policies|ratls)\//,
+    reaches: {
+      check: 'all',
+      unit: [],
+      attestation: 'all',
+      fuzz: 'all',
+      host: [],
+      vm: CONFIDENTIAL,
+    },
+  },
+  { path: /\.test\.ts$/, reaches: { check: 'all', unit: [], attestation: [], host: [], vm: [] } },
+  { path: /^src\/(trust|signing|registry|distribution)\//, reaches: ofSource(TRUST) },
+  { path: /^src\/templates\//, reaches: ofSource(TEMPLATES) },
+  { path: /^src\/snapshots\//, reaches: ofSource(e2e('snapshot')) },
+  { path: /^src\/images\//, reaches: ofSource(IMAGES) },
+  { path: /^src\/cli\/commands\/(attest|measure|ratls|policy)/, reaches: ofSource(CONFIDENTIAL) },
+  { path: /^src\//, reaches: { check: 'all', unit: [], host: 'all', vm: 'all' } },
+  { path: /^packaging\//, reaches: { check: 'all', unit: 'all', vm: e2e('systemd') } },
+  { path: /^bench\/.*\.ts$/, reaches: { check: 'all', unit: [] } },
+  { path: /^scripts\/test\/.*\.ts$/, reaches: { check: 'all', unit: [] } },
+  // What imports a module of the tests shows.
+  { path: /^test\/.*\.ts$/, reaches: { check: 'all', unit: [], host: [], vm: [] } },
+];
+
+/** Of a part of the product: its unit tests by their imports, and these files, whichever stage has them. */
+function ofSource(files: readonly string[]): Plan {
+  return { check: 'all', unit: [], host: files, vm: files };
+}
+
+/** Everything that changes of these paths reach, imports aside. */
+export function reachOf(paths: readonly string[]): Plan {
+  return paths.reduce<Plan>((plan, path) => {
+    const { reaches } = RULES.find((rule) => rule.path.test(path)) ?? { reaches: EVERYTHING };
+    return merged(plan, reaches);
+  }, {});
+}
+
+/** What either reaches. */
+export function merged(one: Plan, other: Plan): Plan {
+  const plan: Partial<Record<StageName, Selection>> = { ...one };
+  for (const [stage, selection] of Object.entries(other) as [StageName, Selection][]) {
+    const present = plan[stage] ?? [];
+    plan[stage] =
+      present === 'all' || selection === 'all' ? 'all' : [...new Set([...present, ...selection])];
+  }
+  return plan;
+}
