@@ -1,10 +1,17 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 /** How long a property test searches; see test/fuzz. */
 const FUZZ_MILLISECONDS = Number(process.env['FUZZ_SECONDS'] ?? '1') * 1000;
 
 /** How long a unit test may take: only what hangs takes that long, whatever else the machine is busy with. */
 const UNIT_MILLISECONDS = 120_000;
+
+/** The programs as they are installed, and others beside them, without a virtual machine. */
+const HOST = [
+  'test/{browser,docs}/**/*.test.ts',
+  'test/clients/{attestation-peers,cosign}.test.ts',
+  'test/e2e/{bad-input,damaged-home}.test.ts',
+];
 
 const resolve = { conditions: ['a3s-source'] };
 const ssr = { resolve: { conditions: ['a3s-source'] } };
@@ -47,8 +54,20 @@ export default defineConfig({
         resolve,
         ssr,
         test: {
+          name: 'host',
+          include: HOST,
+          globalSetup: ['test/e2e/global-setup.ts'],
+          testTimeout: UNIT_MILLISECONDS,
+          hookTimeout: UNIT_MILLISECONDS,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
           name: 'vm',
-          include: ['test/{e2e,clients,browser,docs}/**/*.test.ts'],
+          include: ['test/{e2e,clients}/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...HOST],
           globalSetup: ['test/e2e/global-setup.ts'],
           testTimeout: 180_000,
           hookTimeout: 300_000,

@@ -5,60 +5,95 @@
  * @module
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArguments, UsageError } from './arguments.ts';
+import { planOf } from './changed.ts';
 import { closing } from './closing.ts';
-import { type Flake, reruns, type SecondRun, settle } from './flakes.ts';
+import { reruns, type SecondRun, settle } from './flakes.ts';
+import { lanesOf } from './lanes.ts';
+import { EVERYTHING, type Plan } from './reach.ts';
 import { count, type StageReport } from './report.ts';
 import { type Print, REPORTS } from './run.ts';
-import { STAGES, type StageName } from './stages.ts';
+import type { StageName } from './stage-names.ts';
+import { aloneFiles, STAGES } from './stages.ts';
 import { timesOf, timeTable } from './times.ts';
 import { again } from './vitest.ts';
 
 const print: Print = (text) => process.stdout.write(text);
 
-async function runStage(name: StageName): Promise<StageReport> {
-  print(`\n==> ${name}\n`);
+/** Runs stages one after the other. Beside another lane, each is printed when it has ended. */
+async function runLane(names: readonly StageName[], plan: Plan, beside: boolean) {
+  const reports: StageReport[] = [];
+  for (const name of names) {
+    const printed: string[] = [];
+    const say: Print = beside ? (text) => printed.push(text) : print;
+    say(`\n==> ${name}\n`);
+    const files = plan[name] ?? [];
+    reports.push(await timed(name, say, () => STAGES[name]({ print: say, files, beside })));
+    print(printed.join(''));
+  }
+  return reports;
+}
+
+/** A stage that cannot run has failed, and the other lane goes on. */
+async function timed(stage: StageName, say: Print, run: () => Promise<StageReport>) {
   const started = performance.now();
-  const report = await STAGES[name](print);
+  const report = await run().catch(
+    (error: unknown): StageReport => ({ stage, files: [], errors: [String(error)] }),
+  );
   const { passed, failed, skipped } = count([report]);
   const seconds = Math.round((performance.now() - started) / 1000);
-  print(`    ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds} s\n`);
+  say(`    ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds} s\n`);
   return report;
 }
 
-/** Runs once more what failed, one file after the other. */
-async function rerunFailures(report: StageReport) {
+/** With nothing beside them: the files that need that, and then what failed, once more. */
+async function finishMachines(report: StageReport, plan: Plan) {
+  print('\n==> vm, alone\n');
+  const alone = await timed('vm', print, () => aloneFiles(plan.vm ?? [], print));
+  const whole = {
+    ...report,
+    files: [...report.files, ...alone.files],
+    errors: [...report.errors, ...alone.errors],
+  };
   const seconds = new Map<string, SecondRun>();
-  for (const rerun of reruns(report)) {
+  for (const rerun of reruns(whole)) {
     print(`\n==> ${rerun.file} once more, alone\n`);
-    seconds.set(rerun.file, await again(report.stage, rerun, print));
+    seconds.set(rerun.file, await again(whole.stage, rerun, print));
   }
-  return settle(report, seconds, { flakesFail: process.env['SOAK'] !== undefined });
+  return settle(whole, seconds, { flakesFail: process.env['SOAK'] !== undefined });
+}
+
+function write(name: string, content: unknown): void {
+  writeFileSync(join(REPORTS, name), `${JSON.stringify(content, null, 2)}\n`);
 }
 
 async function main(args: readonly string[]): Promise<boolean> {
-  const { stages } = parseArguments(args);
-  mkdirSync(REPORTS, { recursive: true });
-  const reports: StageReport[] = [];
-  const flakes: Flake[] = [];
-  for (const name of stages) reports.push(await runStage(name));
-  for (const [index, report] of reports.entries()) {
-    if (report.stage !== 'vm') continue;
-    const settled = await rerunFailures(report);
-    reports[index] = settled.report;
-    flakes.push(...settled.flakes);
+  const { stages, changedSince } = parseArguments(args);
+  const plan = changedSince === undefined ? EVERYTHING : planOf(changedSince);
+  const reached = stages.filter((name) => (plan[name] ?? []).length > 0);
+  if (reached.length === 0) {
+    print('\nNothing of it is reached by the change.\n\n0 passed, 0 failed\n');
+    return true;
   }
+  mkdirSync(REPORTS, { recursive: true });
+  const { front, beside } = lanesOf(reached, availableParallelism());
+  const [first, second] = await Promise.all([
+    runLane(front, plan, false),
+    runLane(beside, plan, true),
+  ]);
+  const machines = first.find(({ stage }) => stage === 'vm');
+  const settled = machines === undefined ? undefined : await finishMachines(machines, plan);
+  const others = [...second, ...first].filter((report) => report !== machines);
+  const reports = settled === undefined ? others : [...others, settled.report];
+  const flakes = settled?.flakes ?? [];
   const times = timesOf(reports);
   write('times.json', times);
   write('flaky.json', flakes);
   const { lines, green } = closing(reports, flakes);
   print(`\n${[...timeTable(times), ...lines].join('\n')}\n`);
   return green;
-}
-
-function write(name: string, content: unknown): void {
-  writeFileSync(join(REPORTS, name), `${JSON.stringify(content, null, 2)}\n`);
 }
 
 try {
