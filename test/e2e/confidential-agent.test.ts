@@ -1,13 +1,12 @@
 // The agent of confidential guests against what a host tells it: one launch spec, which its own report has to cover, and nothing else.
+// Secrets: hostile-host/secrets.test.ts, and native/agent/secrets.
 import { execFile } from 'node:child_process';
-import { createHash, generateKeyPairSync } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { chmod, copyFile, cp, mkdir, mkdtemp, open, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { type LaunchSpec, launchSpecText } from '@a3s-box/policies';
-import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
-import { connect } from '@a3s-box/ratls';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
 import { identityFor } from '../../src/cell/identity.ts';
@@ -240,64 +239,4 @@ it('asks no simulated processor where its command line names a real one, and say
   await expect(asReal).rejects.toMatchObject({ code: 'tee-unavailable' });
   await expect(asReal).rejects.toThrow('this is no SEV-SNP guest');
   await machine?.exited;
-});
-
-it('has its main process wait for secrets, which come over RA-TLS that the host cannot read', async () => {
-  const { publicKey, privateKey: key } = generateKeyPairSync('ed25519');
-  const injector = createHash('sha256')
-    .update(publicKey.export({ type: 'spki', format: 'der' }))
-    .digest('hex');
-  const by = { injectors: [injector], allowAnyInjector: false };
-  const script = 'stat -c "%a %u" /run/secrets/token; cat /run/secrets/token; echo "[$PIN]"; env';
-  const text = launchSpecText({
-    ...spec,
-    process: { ...spec.process, args: ['sh', '-c', script], user: '1234' },
-    secrets: [
-      { name: 'pin', ...by, delivery: { kind: 'env', variable: 'PIN' } },
-      { name: 'token', ...by, delivery: { kind: 'file' } },
-    ],
-  });
-  const { machine, guest } = await boot(digest(text));
-  const taken = await guest.putLaunchSpec(text);
-  expect(await guest.startMain()).toMatchObject({ state: 'waiting', pid: 0 });
-  const policy = parseAttestationPolicy({
-    schema: 'a3s-box/attestation-policy/v1',
-    tee: 'simulated',
-    measurements: [machine.launched?.digest],
-    hostData: taken.specDigest,
-    crl: { required: false },
-  });
-  const session = await connect({
-    socket: await guest.ratls(signal()),
-    policy,
-    allowSimulated: true,
-    expect: { specDigest: taken.specDigest, instance: taken.instance },
-    signal: signal(),
-    timeout: LAUNCH_MS,
-  });
-  const before = await guest.secrets(0);
-  expect(before).toMatchObject({ state: 'waiting', secrets: [{ name: 'pin' }, { name: 'token' }] });
-  await session.injectSecret('token', Buffer.from('sesame\n'), key);
-  expect(await guest.secrets(before.version)).toMatchObject({
-    state: 'waiting',
-    secrets: [{ delivered: false }, { delivered: true }],
-  });
-  await session.injectSecret('pin', Buffer.from('0000'), key);
-  expect(await guest.exit('main')).toMatchObject({ exitCode: 0 });
-  expect(await outputOf(guest)).toMatch(/^400 1234\nsesame\n\[0000\]\n/);
-  session.close();
-});
-
-it('ends a main process whose secrets do not come in time', async () => {
-  const text = launchSpecText({
-    ...spec,
-    secrets: [{ name: 'token', injectors: [], allowAnyInjector: true, delivery: { kind: 'file' } }],
-    secretsDeadline: 1,
-  });
-  const { guest } = await boot(digest(text));
-  await guest.putLaunchSpec(text);
-  await guest.startMain();
-  const exit = await guest.exit('main');
-  expect(exit).toMatchObject({ exitCode: 125, signal: null, error: { code: 'secrets-deadline' } });
-  expect(await guest.secrets(0)).toMatchObject({ state: 'expired' });
 });
