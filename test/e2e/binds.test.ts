@@ -17,7 +17,7 @@ describe.each(ACTORS)('a bind mount of %s', (name) => {
   /** One box has all of them. */
   beforeAll(async () => {
     actor = new Actor(name, installation);
-    await actor.load('busybox');
+    await actor.prepare();
     shared = join(actor.directory, 'shared');
     const [program, ...args] = actor.program('mkdir', [shared]);
     expect(spawnSync(program, args).status).toBe(0);
