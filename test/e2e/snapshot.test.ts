@@ -115,27 +115,6 @@ describe.each(ACTORS)('a memory snapshot, %s', (name) => {
     }
   });
 
-  alike('is refused by name for what cannot be copied, and for what cannot be chosen', async () => {
-    const refused = async (args: readonly string[], words: string): Promise<void> => {
-      const { code, stderr } = await actor.run(args);
-      expect([code, stderr]).toEqual([expect.any(Number), expect.stringContaining(words)]);
-      expect(code).not.toBe(0);
-    };
-    await actor.ok([
-      ...['run', '-d', '--name', 'bound', '--network', 'none', '-v', `${actor.directory}:/host`],
-      ...[BUSYBOX, 'sleep', '1000'],
-    ]);
-    await refused(['snapshot', 'create', '--memory', 'bound'], 'the bind mount /host');
-    await actor.ok(['rm', '-f', 'bound']);
-    await refused(['snapshot', 'create', '--memory', 'bound'], 'No such container');
-    await refused(['snapshot', 'create', 'source'], '--memory is needed');
-    await refused(['snapshot', 'create', '--memory', '--name', 'origin', 'two'], 'in use');
-    await refused(['run', '-m', '1g', '--from-snapshot', 'origin'], '--memory');
-    await refused(['run', '--from-snapshot', 'origin', BUSYBOX], 'the image');
-    await refused(['run', '--from-snapshot', 'nothing'], 'No such snapshot');
-    await goesOn('source');
-  });
-
   alike(
     'leaves the box running and nothing behind when the server dies in the middle',
     async () => {

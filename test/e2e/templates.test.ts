@@ -156,9 +156,8 @@ describe.each(ACTORS)('templates of %s', (name) => {
     await actor.stopServer();
     const off = { env: { A3S_TEMPLATES: 'off' } };
     expect(await actor.ok(['info', '--format', '{{.templates.enabled}}'], off)).toBe('false');
-    expect(await startOf('plain')).toMatch(/^cold/);
+    // That its boxes boot: warm.test.ts.
     expect((await actor.run(['template', 'warm'])).stderr).toContain('(unsupported-option)');
-    await actor.ok(['rm', '--force', 'plain']);
     await actor.stopServer();
   });
 });
