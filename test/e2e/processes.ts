@@ -34,6 +34,9 @@ function read(path: string): readonly string[] {
   }
 }
 
+/** Most conditions cost a process each time that they are looked at, which takes its time from what is waited for. */
+const MOST_MS = 200;
+
 /** Waits for a condition that gives no event; fails with its name at the deadline. */
 export async function until(
   what: string,
@@ -41,8 +44,8 @@ export async function until(
   deadlineMs = 120_000,
 ): Promise<void> {
   const end = Date.now() + deadlineMs;
-  while (!(await condition())) {
+  for (let pauseMs = 10; !(await condition()); pauseMs = Math.min(2 * pauseMs, MOST_MS)) {
     if (Date.now() > end) throw new Error(`gave up after ${deadlineMs} ms: ${what}`);
-    await sleep(20);
+    await sleep(pauseMs);
   }
 }
