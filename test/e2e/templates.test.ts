@@ -151,15 +151,6 @@ describe.each(ACTORS)('templates of %s', (name) => {
       );
     }
   });
-
-  alike('are of no server that is told to have none', async () => {
-    await actor.stopServer();
-    const off = { env: { A3S_TEMPLATES: 'off' } };
-    expect(await actor.ok(['info', '--format', '{{.templates.enabled}}'], off)).toBe('false');
-    // That its boxes boot: warm.test.ts.
-    expect((await actor.run(['template', 'warm'])).stderr).toContain('(unsupported-option)');
-    await actor.stopServer();
-  });
 });
 
 /** As an upgrade brings one: it differs by a word for the kernel that means nothing to it. */
