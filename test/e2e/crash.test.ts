@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
+import { guestOf } from './support/guest-of.ts';
 
 let installation: Installation;
 beforeAll(async () => {
@@ -51,13 +52,18 @@ describe.each(ANY_ACTOR)('after a crash, %s', (name) => {
   });
 
   it('keeps the exit code of a box that ended while nobody served', async () => {
-    await actor.ok([
+    const id = await actor.ok([
       ...['run', '-d', '--name', 'alone', '--network', 'none', BUSYBOX],
-      ...['sh', '-c', 'echo before; sleep 2; echo after; exit 6'],
+      ...['sh', '-c', 'mkfifo /go; echo before; read x < /go; echo after; exit 6'],
     ]);
-    killServer();
+    await until('it waits', async () => (await actor.ok(['logs', 'alone'])) === 'before');
+    await actor.killServer();
     expect(actor.vmms().length).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    const guest = await guestOf(actor, id);
+    const go = { args: ['sh', '-c', 'echo > /go'], env: ['PATH=/bin'], cwd: '/', user: '' };
+    await guest.startProcess('go', { ...go, terminal: false, stdin: false });
+    expect(await guest.ended('main')).toMatchObject({ exitCode: 6 });
+    guest.close();
     expect(await actor.ok(['wait', 'alone'])).toBe('6');
     expect(await actor.ok(['logs', 'alone'])).toBe('before\nafter');
     await until('its machine is gone', () => actor.machines().length === 0);

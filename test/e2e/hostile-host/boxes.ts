@@ -7,16 +7,14 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type SimulatedGuest, SimulatedSecureProcessor } from '@a3s-box/attestation/simulated';
-import { vmmSockets } from '../../../src/engine/qemu/arguments.ts';
-import { connectGuest } from '../../../src/guest/connection.ts';
 import type { Guest } from '../../../src/guest/guest.ts';
 import { buildImage, busyboxImage, dockerArchive } from '../../images/build-image.ts';
 import { Actor, type ActorName, type Result } from '../actor.ts';
 import { type Installation, install } from '../installation.ts';
+import { guestOf } from '../support/guest-of.ts';
 
 /** Only what hangs takes so long. */
 export const PATIENCE_MS = 120_000;
@@ -161,20 +159,9 @@ export class BoxHost {
     await this.actor.killServer();
   }
 
-  /** The agent of a box, asked by whoever has its socket: the server must be dead, and is asked for nothing. */
-  async guest(id: string): Promise<Guest> {
-    const { control } = vmmSockets(join(this.actor.runtimeDir, id.slice(0, 12)));
-    const machine = {
-      connect: async (signal: AbortSignal) => {
-        const socket = connect({ path: control, signal });
-        await once(socket, 'connect');
-        return socket;
-      },
-      console: async () => Buffer.alloc(0),
-      exited: new Promise<never>(() => {}),
-    };
-    const signal = AbortSignal.timeout(PATIENCE_MS);
-    return connectGuest(machine, { signal, deadlineMs: PATIENCE_MS });
+  /** The agent of a box, behind the back of its server, which must be dead. */
+  guest(id: string): Promise<Guest> {
+    return guestOf(this.actor, id);
   }
 
   /** Who signs for the boxes of this host. In simulation that is the host's, so it can forge what it likes. */

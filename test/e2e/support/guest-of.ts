@@ -1,0 +1,31 @@
+/**
+ * The agent of a box, for a host that goes behind the back of its server.
+ *
+ * @module
+ */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { vmmSockets } from '../../../src/engine/qemu/arguments.ts';
+import { connectGuest } from '../../../src/guest/connection.ts';
+import type { Guest } from '../../../src/guest/guest.ts';
+import type { Actor } from '../actor.ts';
+
+/** Only what hangs takes so long. */
+const DEADLINE_MS = 120_000;
+
+/** Asked by whoever has its socket: the server must be dead, and is asked for nothing. */
+export async function guestOf(actor: Actor, id: string): Promise<Guest> {
+  const { control } = vmmSockets(join(actor.runtimeDir, id.slice(0, 12)));
+  const machine = {
+    connect: async (signal: AbortSignal) => {
+      const socket = connect({ path: control, signal });
+      await once(socket, 'connect');
+      return socket;
+    },
+    console: async () => Buffer.alloc(0),
+    exited: new Promise<never>(() => {}),
+  };
+  const signal = AbortSignal.timeout(DEADLINE_MS);
+  return connectGuest(machine, { signal, deadlineMs: DEADLINE_MS });
+}
