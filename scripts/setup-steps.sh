@@ -12,7 +12,7 @@ RUN_PACKAGES=(
   bubblewrap util-linux        # cells
   busybox-static ca-certificates
 )
-TEST_PACKAGES=(chromium ovmf openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli podman nftables runc procps iproute2 strace systemd)
+TEST_PACKAGES=(chromium git ovmf openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli podman nftables runc procps iproute2 strace systemd)
 
 STATE=build/setup
 

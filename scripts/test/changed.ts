@@ -3,24 +3,37 @@
  *
  * @module
  */
-import { execFileSync } from 'node:child_process';
+import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
 import { join, relative } from 'node:path';
+import { UsageError } from './arguments.ts';
 import { merged, type Plan, reachOf } from './reach.ts';
 import { ROOT } from './run.ts';
 
-const OUTPUT = { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 26 } as const;
+const OUTPUT: ExecFileSyncOptionsWithStringEncoding = {
+  encoding: 'utf8',
+  maxBuffer: 2 ** 26,
+  stdio: ['ignore', 'pipe', 'pipe'],
+};
 const PROJECTS = ['unit', 'attestation', 'host', 'vm'] as const;
 
-/** What differs from `since` in the working tree, what is not tracked yet included. */
-export function changedPaths(since: string): readonly string[] {
-  const git = (...args: string[]): string[] =>
-    execFileSync('git', args, OUTPUT)
+/** What differs from `since` in a working tree, what is not tracked yet included. */
+export function changedPaths(since: string, root = ROOT): readonly string[] {
+  const git = (...args: string[]): string => execFileSync('git', args, { ...OUTPUT, cwd: root });
+  const paths = (...args: string[]): string[] =>
+    git(...args)
       .split('\0')
       .filter((path) => path !== '');
+  try {
+    git('rev-parse', '--verify', '--end-of-options', `${since}^{commit}`);
+  } catch {
+    throw new UsageError(
+      `cannot test what changed since ${since}: there is no such commit here.\nName a commit or a branch.`,
+    );
+  }
   return [
     // Against where the branch began, and both names of what was renamed.
-    ...git('diff', '--name-only', '--no-renames', '-z', '--merge-base', since),
-    ...git('ls-files', '--others', '--exclude-standard', '-z'),
+    ...paths('diff', '--name-only', '--no-renames', '-z', '--merge-base', since),
+    ...paths('ls-files', '--others', '--exclude-standard', '-z'),
   ];
 }
 
@@ -29,7 +42,8 @@ function importers(since: string): Plan {
   const plan: Record<string, string[]> = {};
   for (const project of PROJECTS) {
     const args = ['list', '--filesOnly', '--json', '--changed', since, '--project', project];
-    const listed = execFileSync(join(ROOT, 'node_modules/.bin/vitest'), args, OUTPUT);
+    const vitest = join(ROOT, 'node_modules/.bin/vitest');
+    const listed = execFileSync(vitest, args, { ...OUTPUT, cwd: ROOT });
     const files = JSON.parse(listed.slice(listed.indexOf('['))) as readonly { file: string }[];
     plan[project] = files.map(({ file }) => relative(ROOT, file));
   }
