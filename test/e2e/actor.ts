@@ -126,13 +126,14 @@ export class Actor {
 
   /**
    * Gives the actor, before the first command, a home with both test images and a template, so that no test waits for a
-   * boot that it does not look at. The first one of a run is made, the others are copies of it.
+   * boot that it does not look at, and starts its server. The first home of a run is made, the others are copies of it.
    */
-  async prepare(): Promise<void> {
+  async prepare(env: Readonly<Record<string, string>> = {}): Promise<void> {
     const prepared = join(this.#installation.root, 'homes', String(this.#uid));
     if (!existsSync(prepared)) await this.#prepareHome(prepared);
     // The owners of its files as well: a machine's own files belong to its jail.
     execFileSync('cp', ['-a', `${prepared}/.`, this.home]);
+    await this.ok(['ps'], { env });
   }
 
   async #prepareHome(path: string): Promise<void> {

@@ -40,9 +40,8 @@ echo end
 
 async function server(name: ActorName, templates: 'on' | 'off'): Promise<Actor> {
   const actor = new Actor(name, installation);
-  await actor.prepare();
-  // It is started by the first command, and keeps what that has in its environment.
-  await actor.ok(['ps'], { env: { A3S_TEMPLATES: templates } });
+  // Its server keeps what the first command has in its environment.
+  await actor.prepare({ A3S_TEMPLATES: templates });
   return actor;
 }
 
