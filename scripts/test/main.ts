@@ -1,6 +1,6 @@
 /**
- * `npm test` after its set-up: runs the stages, then once more and alone what failed on virtual machines, and closes
- * with one line that counts all tests.
+ * `npm test` after its set-up: runs the stages, then once more and alone what failed with real programs, and closes with
+ * one line that counts all tests.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArguments, UsageError } from './arguments.ts';
 import { planOf } from './changed.ts';
 import { closing } from './closing.ts';
-import { reruns, type SecondRun, settle } from './flakes.ts';
+import { type Flake, reruns, type SecondRun, type Settled, settle } from './flakes.ts';
 import { lanesOf } from './lanes.ts';
 import { EVERYTHING, type Plan } from './reach.ts';
 import { count, type StageReport } from './report.ts';
@@ -19,6 +19,9 @@ import type { StageName } from './stage-names.ts';
 import { aloneFiles, STAGES } from './stages.ts';
 import { timesOf, timeTable } from './times.ts';
 import { again } from './vitest.ts';
+
+/** There, real programs wait for each other and for kernels, and a test may fail now and then. */
+const RUN_AGAIN: readonly string[] = ['host', 'vm'];
 
 const print: Print = (text) => process.stdout.write(text);
 
@@ -48,21 +51,25 @@ async function timed(stage: StageName, say: Print, run: () => Promise<StageRepor
   return report;
 }
 
-/** With nothing beside them: the files that need that, and then what failed, once more. */
-async function finishMachines(report: StageReport, plan: Plan) {
+/** With the files that have the machine to themselves, now that nothing is beside them. */
+async function withAlone(report: StageReport, plan: Plan): Promise<StageReport> {
   print('\n==> vm, alone\n');
   const alone = await timed('vm', print, () => aloneFiles(plan.vm ?? [], print));
-  const whole = {
+  return {
     ...report,
     files: [...report.files, ...alone.files],
     errors: [...report.errors, ...alone.errors],
   };
+}
+
+/** Runs once more what failed of a stage, with nothing beside it. */
+async function judged(report: StageReport): Promise<Settled> {
   const seconds = new Map<string, SecondRun>();
-  for (const rerun of reruns(whole)) {
+  for (const rerun of reruns(report)) {
     print(`\n==> ${rerun.file} once more, alone\n`);
-    seconds.set(rerun.file, await again(whole.stage, rerun, print));
+    seconds.set(rerun.file, await again(report.stage, rerun, print));
   }
-  return settle(whole, seconds, { flakesFail: process.env['SOAK'] !== undefined });
+  return settle(report, seconds, { flakesFail: process.env['SOAK'] !== undefined });
 }
 
 function write(name: string, content: unknown): void {
@@ -83,11 +90,17 @@ async function main(args: readonly string[]): Promise<boolean> {
     runLane(front, plan, false),
     runLane(beside, plan, true),
   ]);
-  const machines = first.find(({ stage }) => stage === 'vm');
-  const settled = machines === undefined ? undefined : await finishMachines(machines, plan);
-  const others = [...second, ...first].filter((report) => report !== machines);
-  const reports = settled === undefined ? others : [...others, settled.report];
-  const flakes = settled?.flakes ?? [];
+  const reports: StageReport[] = [];
+  for (const report of [...second, ...first]) {
+    reports.push(report.stage === 'vm' ? await withAlone(report, plan) : report);
+  }
+  const flakes: Flake[] = [];
+  for (const [index, report] of reports.entries()) {
+    if (!RUN_AGAIN.includes(report.stage)) continue;
+    const settled = await judged(report);
+    reports[index] = settled.report;
+    flakes.push(...settled.flakes);
+  }
   const times = timesOf(reports);
   write('times.json', times);
   write('flaky.json', flakes);

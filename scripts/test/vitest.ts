@@ -5,6 +5,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { namePattern, type Rerun, type SecondRun } from './flakes.ts';
 import type { StageReport } from './report.ts';
 import { type Print, REPORTS, ROOT, run } from './run.ts';
@@ -77,5 +78,5 @@ export async function again(
     [rerun.file, ...options, ...(rerun.tests === 'all' ? [] : ['-t', namePattern(rerun.tests)])],
     `${project}-again`,
   );
-  return { report, output: printed.join('') };
+  return { report, output: stripVTControlCharacters(printed.join('')) };
 }
