@@ -7,6 +7,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { installForAll } from '../../test/e2e/installation.ts';
 import { parseArguments, UsageError } from './arguments.ts';
 import { planOf } from './changed.ts';
 import { closing } from './closing.ts';
@@ -21,7 +22,7 @@ import { timesOf, timeTable } from './times.ts';
 import { again } from './vitest.ts';
 
 /** There, real programs wait for each other and for kernels, and a test may fail now and then. */
-const RUN_AGAIN: readonly string[] = ['host', 'vm'];
+const REAL_PROGRAMS: readonly string[] = ['host', 'vm'];
 
 const print: Print = (text) => process.stdout.write(text);
 
@@ -85,7 +86,17 @@ async function main(args: readonly string[]): Promise<boolean> {
     return true;
   }
   mkdirSync(REPORTS, { recursive: true });
-  const { front, beside } = lanesOf(reached, availableParallelism());
+  const installed = reached.some((name) => REAL_PROGRAMS.includes(name));
+  const installation = installed ? await installForAll() : undefined;
+  try {
+    return await runAll(reached, plan);
+  } finally {
+    installation?.remove();
+  }
+}
+
+async function runAll(stages: readonly StageName[], plan: Plan): Promise<boolean> {
+  const { front, beside } = lanesOf(stages, availableParallelism());
   const [first, second] = await Promise.all([
     runLane(front, plan, false),
     runLane(beside, plan, true),
@@ -96,7 +107,7 @@ async function main(args: readonly string[]): Promise<boolean> {
   }
   const flakes: Flake[] = [];
   for (const [index, report] of reports.entries()) {
-    if (!RUN_AGAIN.includes(report.stage)) continue;
+    if (!REAL_PROGRAMS.includes(report.stage)) continue;
     const settled = await judged(report);
     reports[index] = settled.report;
     flakes.push(...settled.flakes);

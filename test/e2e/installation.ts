@@ -47,8 +47,9 @@ export async function install(): Promise<Installation> {
   return root === undefined ? await makeInstallation() : installationAt(root, () => {});
 }
 
-/** Has every file of this run of the tests share one. */
+/** Has every file of this run of the tests share one. Who made it removes it: the runner of `npm test`, or Vitest. */
 export async function installForAll(): Promise<Installation> {
+  if (process.env[OF_THE_RUN] !== undefined) return await install();
   const installation = await makeInstallation();
   process.env[OF_THE_RUN] = installation.root;
   return installation;
