@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { merged, reachOf } from './reach.ts';
@@ -48,7 +48,11 @@ describe('what a change reaches', () => {
     const files = paths.flatMap((path) => Object.values(reachOf([path]))).flat();
     const named = files.filter((file) => file.includes('/'));
     expect(named.length).toBeGreaterThan(20);
-    expect(named.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+    const there = ['test', 'src', 'ratls', 'policies'].flatMap((directory) =>
+      readdirSync(join(ROOT, directory), { recursive: true }).map((path) => `${directory}/${path}`),
+    );
+    const missing = named.filter((file) => !there.some((path) => path.startsWith(file)));
+    expect(missing).toEqual([]);
   });
 });
 

@@ -48,7 +48,8 @@ export const STAGES: Readonly<Record<StageName, Stage>> = {
 
 /** The files of the vm stage that run alone, at its end. */
 export async function aloneFiles(files: Selection, print: Print): Promise<StageReport> {
-  const chosen = files === 'all' ? ALONE : ALONE.filter((file) => files.includes(file));
+  const chosen =
+    files === 'all' ? ALONE : ALONE.filter((file) => files.some((path) => file.startsWith(path)));
   if (chosen.length === 0) return { stage: 'vm', files: [], errors: [] };
   return await vitest('vm', print, chosen, 'vm-alone');
 }
