@@ -4,10 +4,10 @@
  * @module
  */
 import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
-import { join, relative } from 'node:path';
 import { UsageError } from './arguments.ts';
 import { merged, type Plan, reachOf } from './reach.ts';
 import { ROOT } from './run.ts';
+import { filesOf } from './vitest.ts';
 
 const OUTPUT: ExecFileSyncOptionsWithStringEncoding = {
   encoding: 'utf8',
@@ -39,15 +39,8 @@ export function changedPaths(since: string, root = ROOT): readonly string[] {
 
 /** The test files that import what changed, at any remove. */
 function importers(since: string): Plan {
-  const plan: Record<string, string[]> = {};
-  for (const project of PROJECTS) {
-    const args = ['list', '--filesOnly', '--json', '--changed', since, '--project', project];
-    const vitest = join(ROOT, 'node_modules/.bin/vitest');
-    const listed = execFileSync(vitest, args, { ...OUTPUT, cwd: ROOT });
-    const files = JSON.parse(listed.slice(listed.indexOf('['))) as readonly { file: string }[];
-    plan[project] = files.map(({ file }) => relative(ROOT, file));
-  }
-  return plan;
+  const files = PROJECTS.map((project) => [project, filesOf(project, '--changed', since)] as const);
+  return Object.fromEntries(files);
 }
 
 export function planOf(since: string): Plan {

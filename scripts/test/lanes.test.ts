@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { lanesOf } from './lanes.ts';
+import { ALONE, lanesOf, splitMachines } from './lanes.ts';
 import { ROOT } from './run.ts';
 import { STAGE_NAMES } from './stage-names.ts';
-import { ALONE } from './stages.ts';
 
 describe('the lanes of a run', () => {
   it('have everything that boots nothing beside the machines', () => {
@@ -23,5 +22,27 @@ describe('the lanes of a run', () => {
   it('end with files that there are', () => {
     expect(ALONE.length).toBeGreaterThan(0);
     expect(ALONE.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+  });
+});
+
+describe('the files of the vm stage', () => {
+  const [alone = ''] = ALONE;
+  const files = ['test/e2e/run.test.ts', alone, 'test/e2e/hostile-host/files.test.ts'];
+
+  it('run once each: beside others, or alone', () => {
+    expect(splitMachines(files, 'all')).toEqual({
+      shared: ['test/e2e/run.test.ts', 'test/e2e/hostile-host/files.test.ts'],
+      alone: [alone],
+    });
+  });
+
+  it('are those that were chosen, by how their paths begin', () => {
+    const none = { shared: [], alone: [] };
+    expect(splitMachines(files, ['test/e2e/hostile-host/'])).toEqual({
+      ...none,
+      shared: ['test/e2e/hostile-host/files.test.ts'],
+    });
+    expect(splitMachines(files, [alone])).toEqual({ ...none, alone: [alone] });
+    expect(splitMachines(files, [])).toEqual(none);
   });
 });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Selection } from './reach.ts';
 import { STAGE_NAMES, type StageName } from './stage-names.ts';
 
 export interface Lanes {
@@ -19,4 +20,23 @@ export function lanesOf(stages: readonly StageName[], processors: number): Lanes
     return { front: ordered, beside: [] };
   }
   return { front: ['vm'], beside: others };
+}
+
+/** What measures processors, disks or memory of the host, or takes all of them: these have the machine to themselves. */
+export const ALONE: readonly string[] = ['resources', 'hostile-guest', 'gates'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
+
+/** The chosen files of the vm stage: those that may have others beside them, and those that may not. */
+export function splitMachines(
+  files: readonly string[],
+  selection: Selection,
+): { readonly shared: readonly string[]; readonly alone: readonly string[] } {
+  const chosen = files.filter(
+    (file) => selection === 'all' || selection.some((path) => file.startsWith(path)),
+  );
+  return {
+    shared: chosen.filter((file) => !ALONE.includes(file)),
+    alone: chosen.filter((file) => ALONE.includes(file)),
+  };
 }

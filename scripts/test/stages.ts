@@ -4,20 +4,16 @@
  * @module
  */
 import { goTests } from './go.ts';
+import { splitMachines } from './lanes.ts';
 import type { Selection } from './reach.ts';
 import type { StageReport } from './report.ts';
 import type { Print } from './run.ts';
 import { script } from './script.ts';
 import type { StageName } from './stage-names.ts';
-import { vitest } from './vitest.ts';
+import { filesOf, vitest } from './vitest.ts';
 
 /** How long each fuzzer searches. */
 const FUZZ_SECONDS = Number(process.env['FUZZ_SECONDS'] ?? '1');
-
-/** What measures processors, disks or memory of the host, or takes all of them: these have the machine to themselves. */
-export const ALONE: readonly string[] = ['resources', 'hostile-guest', 'gates'].map(
-  (name) => `test/e2e/${name}.test.ts`,
-);
 
 export interface StageOptions {
   readonly print: Print;
@@ -43,13 +39,19 @@ export const STAGES: Readonly<Record<StageName, Stage>> = {
   attestation: ofVitest('attestation', '--coverage'),
   fuzz: ({ print }) => script('fuzz', print),
   host: ofVitest('host'),
-  vm: ofVitest('vm', ...ALONE.map((file) => `--exclude=${file}`)),
+  vm: async ({ print, files }) => machines('vm', splitMachines(filesOf('vm'), files).shared, print),
 };
 
 /** The files of the vm stage that run alone, at its end. */
 export async function aloneFiles(files: Selection, print: Print): Promise<StageReport> {
-  const chosen =
-    files === 'all' ? ALONE : ALONE.filter((file) => files.some((path) => file.startsWith(path)));
-  if (chosen.length === 0) return { stage: 'vm', files: [], errors: [] };
-  return await vitest('vm', print, chosen, 'vm-alone');
+  return await machines('vm-alone', splitMachines(filesOf('vm'), files).alone, print);
+}
+
+async function machines(
+  name: string,
+  files: readonly string[],
+  print: Print,
+): Promise<StageReport> {
+  if (files.length === 0) return { stage: 'vm', files: [], errors: [] };
+  return await vitest('vm', print, files, name);
 }

@@ -3,14 +3,29 @@
  *
  * @module
  */
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { namePattern, type Rerun, type SecondRun } from './flakes.ts';
 import type { StageReport } from './report.ts';
 import { type Print, REPORTS, ROOT, run } from './run.ts';
 
+const VITEST = join(ROOT, 'node_modules/.bin/vitest');
 const REPORTER = join(import.meta.dirname, 'vitest-reporter.ts');
+
+/** The test files of a project. */
+export function filesOf(project: string, ...options: readonly string[]): readonly string[] {
+  const args = ['list', '--filesOnly', '--json', '--project', project, ...options];
+  const listed = execFileSync(VITEST, args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const files = JSON.parse(listed.slice(listed.indexOf('['))) as readonly { file: string }[];
+  return files.map(({ file }) => relative(ROOT, file));
+}
 
 /** `name` is that of the report's file. */
 export async function vitest(
@@ -25,7 +40,7 @@ export async function vitest(
   const code = await run(
     {
       argv: [
-        join(ROOT, 'node_modules/.bin/vitest'),
+        VITEST,
         ...['run', '--project', project, '--reporter=default', `--reporter=${REPORTER}`],
         ...options,
       ],
