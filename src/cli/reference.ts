@@ -21,7 +21,7 @@ given more than once. What Docker has and this has not is refused by name, with 
 |---|---|
 | 0 | it is done |
 | 1 | the server refused, or something failed; of several boxes or images, at least one |
-| 125 | a flag that cannot be used; of \`run\` and \`create\`, also what kept the box from being made or started |
+| 125 | a flag that cannot be used; of \`run\`, also what kept the box from being made or started |
 | 126, 127 | of \`run\`: the program of the box cannot be executed, or is not there |
 | 126 | of \`exec\` and \`shell\`: the program did not start: it, its user or its directory is not there, or it cannot be executed |
 | 128 + *n* | signal *n* ended the command; 130 is Ctrl-C |
