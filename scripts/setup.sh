@@ -25,6 +25,6 @@ if [ "$plain_alone" = yes ] && ! firmware_done; then
   finish_setup
   exit
 fi
-step firmware 'firmware of confidential boxes, about a minute' build_firmware
+step firmware 'firmware of confidential boxes, about two minutes' build_firmware
 step boot 'guest agent, kernel and initrd' build_boot
 finish_setup

@@ -102,7 +102,7 @@ async function compile(
   const work = await mkdtemp(join(cache, 'firmware-work-'));
   const log = join(cache, 'firmware.log');
   try {
-    step('firmware  is compiled, which takes about a minute');
+    step('firmware  is compiled, which takes about two minutes');
     const [program, ...args] = [
       ...namespaces(),
       'bash',

@@ -62,7 +62,7 @@ the document does not describe does not compile, and every answer that a test ge
 - **Versions.** \`/v${MIN_API_VERSION}/…\` to \`/v${API_VERSION}/…\`, and without a version the newest. Docker changed little between 1.43 and 1.45, and what it added is answered for all of them. Since 1.42
   the type of \`logs\` and \`attach\` says whether streams are multiplexed. An unknown version is refused with 400, in words.
 - **Errors** are Docker's \`{"message": …}\`, with \`code\`, which is stable, and where there is a next step \`remedy\`.
-- **Nothing is taken and ignored.** A field is one of three: it *works*, it works and *differs* in what is said beside it, or it is *refused* by its name, with the reason, before anything changes.
+- **Nothing that asks for something is ignored.** A field in a table is one of three: it *works*, it works and *differs* in what is said beside it, or it is *refused* by its name, with the reason, before anything changes.
   A refused field may be there with the value that asks for nothing, as clients send it.
 - **Documents are read as Go reads them.** The name of a field matches in any case, the keys of maps do not, and null is as if the field were not there.
 - **A field that is in no table below** is passed over where its value is zero (null, false, 0, or an empty text, list or object), as clients of later versions send everything that they know:
