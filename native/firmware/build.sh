@@ -28,14 +28,15 @@ mount --bind "$work" "$here"
 cd "$here/source"
 while read -r patch _; do
   case $patch in '' | '#'*) continue ;; esac
-  patch --batch --quiet --fuzz=0 -p1 <"debian/patches/$patch"
+  patch --batch --forward --quiet --fuzz=0 -p1 <"debian/patches/$patch"
 done <debian/patches/series
 
 echo patching
 for patch in A3sBox/patches/*.patch; do
   # edk2's lines end as DOS has them, and ours do not.
   sed -n 's,^+++ b/,,p' "$patch" | xargs sed -i 's/\r$//'
-  patch --batch --quiet --fuzz=0 -p1 <"$patch"
+  # A change that edk2 has by itself fails as well: without --forward it would be undone.
+  patch --batch --forward --quiet --fuzz=0 -p1 <"$patch"
 done
 
 echo describing the platform
