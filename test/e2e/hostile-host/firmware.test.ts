@@ -21,8 +21,12 @@ const BOOT_MS = 120_000;
 /** What code of the host says, wherever it runs. */
 const HOST_CODE = 'CODE OF THE HOST\n';
 
-/** A firmware that takes what a host offers, from Debian's package `ovmf`. */
+/** A firmware that takes what a host offers, and a flash with its variables, from Debian's package `ovmf`. */
 const TAKING_FIRMWARE = '/usr/share/ovmf/OVMF.fd';
+const VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd';
+
+/** SMBIOS type 11, with one string (DMTF DSP0134, 7.12). */
+const OEM_STRINGS = Buffer.from('\x0b\x05\x00\x11\x01HOST\0\0', 'latin1');
 
 let root: string;
 let spec: ConfidentialSpec;
@@ -66,13 +70,16 @@ function compiledTable(name: string, source: string): string {
   return join(root, `${name}.aml`);
 }
 
-/** A table whose code says that it ran; with `memory`, it also writes to the guest's memory. */
+/** A table whose code says that it ran; with `memory`, that it wrote to the guest's memory and read it there. */
 function hostTable(name: string, memory: boolean): string {
-  const letters = [...HOST_CODE].map((letter) => `D = 0x${letter.charCodeAt(0).toString(16)}`);
+  const speak = [...HOST_CODE]
+    .map((letter) => `D = 0x${letter.charCodeAt(0).toString(16)}`)
+    .join(' ');
   const write = `
     OperationRegion (MEM, SystemMemory, 0x100000, 0x1000)
     Field (MEM, DWordAcc, NoLock, Preserve) { Offset(0x10), A, 32 }
-    A = 0x54534f48`;
+    A = 0x54534f48
+    If (A == 0x54534f48) { ${speak} }`;
   return compiledTable(
     name,
     `DefinitionBlock ("", "SSDT", 2, "HOST", "${name.toUpperCase()}", 1)
@@ -85,8 +92,7 @@ function hostTable(name: string, memory: boolean): string {
          {
            OperationRegion (DBG, SystemIO, 0x402, 1)
            Field (DBG, ByteAcc, NoLock, Preserve) { D, 8 }
-           ${letters.join(' ')}
-           ${memory ? write : ''}
+           ${memory ? write : speak}
          }
        }
      }`,
@@ -108,6 +114,11 @@ function bootDisk(): string[] {
 function cardWithRom(): string[] {
   const rom = file('rom', optionRom(HOST_CODE, { vendor: 0x8086, device: 0x10d3 }));
   return ['-device', `e1000e,romfile=${rom}`];
+}
+
+/** A copy that the VMM may write to. */
+function variables(): string {
+  return file('variables', readFileSync(VARIABLES));
 }
 
 const shim = (): string[] => ['-shim', file('shim', efiProgram(HOST_CODE))];
@@ -174,37 +185,65 @@ it.each(Object.entries(BLOBS))('switches the machine off for %s', async (_, extr
 });
 
 /** What the host may offer, and what a firmware that uses it would run or believe. */
-const OFFERED: Readonly<Record<string, () => string[]>> = {
-  'ACPI tables with code that writes memory, or that only speaks': () => [
-    ...['-acpitable', `file=${hostTable('hst0', true)}`],
-    ...['-acpitable', `file=${hostTable('hst1', false)}`],
-  ],
-  'SMBIOS tables': () => ['-smbios', 'type=1,manufacturer=HOST,product=HOST'],
-  'a card with an option ROM, and a disk to boot from in the boot order': () => [
-    ...cardWithRom(),
-    ...bootDisk(),
-    ...['-boot', 'order=dcn,menu=on,strict=on'],
-  ],
-  'settings of edk2': () => [
-    ...['-fw_cfg', 'name=opt/ovmf/X-PciMmio64Mb,string=32768'],
-    ...['-fw_cfg', 'name=opt/ovmf/PcdSetNxForStack,string=y'],
-    ...['-fw_cfg', 'name=opt/org.tianocode/PagingLevel,string=5'],
-    ...['-fw_cfg', 'name=opt/org.tianocore/UninstallMemAttrProtocol,string=y'],
-    ...['-fw_cfg', 'name=opt/org.tianocore/X-Cpuhp-Bugcheck-Override,string=yes'],
-    ...['-fw_cfg', `name=opt/org.tianocode/sp800155evt/0,string=${'x'.repeat(300)}`],
-    ...['-fw_cfg', `name=etc/hardware-info,file=${file('hardware', new Uint8Array(4096).fill(1))}`],
-  ],
-  'devices that no box has': () => [
-    ...['-device', 'VGA', '-device', 'qemu-xhci', '-device', 'usb-kbd'],
-    ...['-device', 'virtio-gpu-pci', '-device', 'virtio-balloon-pci', '-device', 'i6300esb'],
-    ...['-device', 'isa-serial', '-device', 'vmcoreinfo', '-device', 'pvpanic'],
-    ...['-device', 'vmgenid', '-device', 'pcie-root-port,id=rp0,chassis=1'],
-  ],
+const OFFERED: Readonly<Record<string, () => BootOptions>> = {
+  'ACPI tables with code that writes memory, or that only speaks': () => ({
+    extra: [
+      ...['-acpitable', `file=${hostTable('hst0', true)}`],
+      ...['-acpitable', `file=${hostTable('hst1', false)}`],
+    ],
+  }),
+  'SMBIOS tables, by field and as a file': () => ({
+    extra: [
+      ...['-smbios', 'type=1,manufacturer=HOST,product=HOST'],
+      ...['-smbios', `file=${file('smbios', OEM_STRINGS)}`],
+    ],
+  }),
+  'a card with an option ROM, a network and a disk to boot from in the boot order': () => ({
+    extra: [
+      ...cardWithRom(),
+      ...bootDisk(),
+      ...['-netdev', 'user,id=boot', '-device', 'virtio-net-pci,netdev=boot,bootindex=2'],
+      ...['-boot', 'order=dcn,menu=on,strict=on'],
+    ],
+  }),
+  'flash with EFI variables': () => ({
+    without: ['-bios'],
+    extra: [
+      ...[
+        '-blockdev',
+        'raw,node-name=code,read-only=on,file.driver=file,file.filename=/proc/self/fd/3',
+      ],
+      ...['-blockdev', `raw,node-name=variables,file.driver=file,file.filename=${variables()}`],
+      ...['-machine', 'pflash0=code,pflash1=variables'],
+    ],
+  }),
+  'settings of edk2': () => ({
+    extra: [
+      ...['-fw_cfg', 'name=opt/ovmf/X-PciMmio64Mb,string=32768'],
+      ...['-fw_cfg', 'name=opt/ovmf/PcdSetNxForStack,string=y'],
+      ...['-fw_cfg', 'name=opt/org.tianocode/PagingLevel,string=5'],
+      ...['-fw_cfg', 'name=opt/org.tianocore/UninstallMemAttrProtocol,string=y'],
+      ...['-fw_cfg', 'name=opt/org.tianocore/X-Cpuhp-Bugcheck-Override,string=yes'],
+      ...['-fw_cfg', `name=opt/org.tianocode/sp800155evt/0,string=${'x'.repeat(300)}`],
+      ...[
+        '-fw_cfg',
+        `name=etc/hardware-info,file=${file('hardware', new Uint8Array(4096).fill(1))}`,
+      ],
+    ],
+  }),
+  'devices that no box has': () => ({
+    extra: [
+      ...['-device', 'VGA', '-device', 'qemu-xhci', '-device', 'usb-kbd'],
+      ...['-device', 'virtio-gpu-pci', '-device', 'virtio-balloon-pci', '-device', 'i6300esb'],
+      ...['-device', 'isa-serial', '-device', 'vmcoreinfo', '-device', 'pvpanic'],
+      ...['-device', 'vmgenid', '-device', 'pcie-root-port,id=rp0,chassis=1'],
+    ],
+  }),
 };
 
 describe('is the same for its kernel, and runs no code of the host, when the host offers', () => {
-  it.each(Object.entries(OFFERED))('%s', async (_, extra) => {
-    expect(await boot(measured, { extra: extra() })).toBe(facts);
+  it.each(Object.entries(OFFERED))('%s', async (_, options) => {
+    expect(await boot(measured, options())).toBe(facts);
   });
 });
 
@@ -223,7 +262,10 @@ describe('a firmware that takes what a host offers', () => {
       'a disk to boot from',
       () => ({ extra: bootDisk(), without: ['-kernel', '-initrd', '-append'] }),
     ],
-    ['an ACPI table', () => ({ extra: ['-acpitable', `file=${hostTable('hst2', false)}`] })],
+    [
+      'an ACPI table, which writes memory',
+      () => ({ extra: ['-acpitable', `file=${hostTable('hst2', true)}`] }),
+    ],
   ])('runs the code in %s', async (_, options) => {
     expect(await boot(taking(), { ...options(), until })).toContain(HOST_CODE);
   });

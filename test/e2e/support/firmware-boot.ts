@@ -69,7 +69,8 @@ export async function bootFirmware(
   const vmm = spawn(QEMU, [...args, ...debug, ...extra], {
     stdio: ['ignore', 'pipe', 'pipe', ...files, listener.fd],
   });
-  const gone = once(vmm, 'exit');
+  // Its output has been read to the end by then.
+  const gone = once(vmm, 'close');
   let heard = '';
   let errors = '';
   vmm.stderr?.on('data', (data) => {
@@ -90,13 +91,13 @@ export async function bootFirmware(
       signal.aborted ? Promise.reject(error) : failed,
     );
     await Promise.race([found, failed, off]);
-    return heard;
   } finally {
     vmm.kill('SIGKILL');
     await gone;
     files.forEach((file) => void closeSync(file));
     rmSync(runtimeDir, { recursive: true });
   }
+  return heard;
 }
 
 /** Starts the machine, and waits for its end. */
