@@ -3,6 +3,7 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { END_HEADERS, frame, TYPE } from '../guest/raw-guest.ts';
 import { TestHome } from './testing/home.ts';
 
 const home = new TestHome();
@@ -79,6 +80,40 @@ it('what is no HTTP/2 ends the connection, and nothing else', async () => {
   socket.write('no preface at all, and quite a lot of it'.repeat(10));
   await ended;
   expect((await home.call('GET', '/_ping')).status).toBe(200);
+});
+
+it('the builder goes on after calls that are reset in the bytes that they begin in', async () => {
+  const socket = await dial('/grpc');
+  const [settings] = (await once(socket.resume(), 'data')) as [Buffer];
+  expect(settings[3]).toBe(TYPE.settings);
+  const path = Buffer.from('/moby.buildkit.v1.Control/ListWorkers');
+  // POST, http, an authority and a path, by their numbers in HPACK's static table.
+  const start = Buffer.from([0x83, 0x86, 0x01, 1, 0x78, 0x04, path.length]);
+  const block = Buffer.concat([start, path]);
+  const codes = [0, 8];
+  const calls = codes.flatMap((code, index) => [
+    frame(TYPE.headers, END_HEADERS, 2 * index + 1, block),
+    frame(TYPE.resetStream, 0, 2 * index + 1, Buffer.from([0, 0, 0, code])),
+  ]);
+  const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  const heard: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => heard.push(chunk));
+  // The answer to a ping comes after all that was done with the calls.
+  const ping = frame(TYPE.ping, 0, 0, Buffer.from('the end.'));
+  socket.write(Buffer.concat([preface, frame(TYPE.settings, 0, 0), ...calls]));
+  socket.write(ping);
+  while (!Buffer.concat(heard).includes('the end.')) await once(socket, 'data');
+  expect((await home.call('GET', '/_ping')).status).toBe(200);
+  socket.destroy();
+  const session = connectHttp2('http://builder', {
+    createConnection: (
+      (next) => () =>
+        next
+    )(await dial('/grpc')),
+  });
+  expect(await call(session, 'ListWorkers')).toMatchObject({ status: '0' });
+  session.close();
+  await once(session, 'close');
 });
 
 it('the session of a build is held until its client leaves', async () => {

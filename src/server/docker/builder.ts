@@ -55,6 +55,8 @@ async function serveBuilder(stdio: Stdio): Promise<void> {
   session.on('error', () => undefined);
   session.on('stream', (stream: ServerHttp2Stream, headers) => {
     stream.on('error', () => undefined);
+    // A reset in the same bytes as the call ends it before this event.
+    if (isOver(stream)) return;
     stream.resume();
     if (headers[':path'] === LIST_WORKERS) listNone(stream);
     else refuse(stream);
@@ -66,8 +68,15 @@ async function serveBuilder(stdio: Stdio): Promise<void> {
   stdio.gone.removeEventListener('abort', leave);
 }
 
+/** Whether Node refuses to send on it: a stream that was reset without an error is closed, and not destroyed. */
+function isOver(stream: ServerHttp2Stream): boolean {
+  return stream.closed || stream.destroyed;
+}
+
 function listNone(stream: ServerHttp2Stream): void {
-  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': OK }));
+  stream.on('wantTrailers', () => {
+    if (!isOver(stream)) stream.sendTrailers({ 'grpc-status': OK });
+  });
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
   stream.end(EMPTY_MESSAGE);
 }
