@@ -15,15 +15,46 @@ const RACE = [
   '-ldflags=-linkmode=external -extldflags=-static',
 ] as const;
 
-export async function goTests(print: Print, fuzzSeconds: number): Promise<StageReport> {
+/** What bounds a time that a client notices: the race detector makes all of it slower, so its bounds there are others. */
+const TIMED = ['-run=^TestAStrangerKeeps', './ratls'] as const;
+
+/** Runs `go test` and returns its exit status. */
+export type GoTest = (
+  args: readonly string[],
+  print: Print,
+  onLine: (line: string) => void,
+) => Promise<number>;
+
+export async function goTests(
+  print: Print,
+  fuzzSeconds: number,
+  go: GoTest = goTest,
+): Promise<StageReport> {
+  const raced = await tested(go, [...RACE, '-json', './...'], print);
+  const timed = await tested(go, ['-json', '-count=1', ...TIMED], print);
+  const fuzzed = await fuzz(go, print, fuzzSeconds);
+  const none = timed.files.some(({ tests }) => tests.length > 0) ? [] : ['no timed test ran'];
+  return {
+    stage: 'go',
+    files: [
+      ...raced.files,
+      ...timed.files.map((file) => ({ ...file, file: `${file.file} (timed)` })),
+      ...fuzzed.files,
+    ],
+    errors: [...raced.errors, ...timed.errors, ...none, ...fuzzed.errors],
+  };
+}
+
+type Part = Pick<StageReport, 'files' | 'errors'>;
+
+async function tested(go: GoTest, args: readonly string[], print: Print): Promise<Part> {
   const events = new GoEvents();
-  const code = await goTest([...RACE, '-json', './...'], print, (line) => print(events.add(line)));
+  const code = await go(args, print, (line) => print(events.add(line)));
   const files = events.files();
   const failed = files.some(
     ({ tests, errors }) => errors.length > 0 || tests.some(({ state }) => state === 'failed'),
   );
-  const errors = code !== 0 && !failed ? [`go test ended with ${code}`] : [];
-  return { stage: 'go', files: [...files, ...(await fuzz(print, fuzzSeconds))], errors };
+  return { files, errors: code !== 0 && !failed ? [`go test ended with ${code}`] : [] };
 }
 
 function goTest(args: readonly string[], print: Print, onLine: (line: string) => void) {
@@ -43,26 +74,34 @@ interface FuzzTarget {
   readonly name: string;
 }
 
-async function fuzzTargets(print: Print): Promise<readonly FuzzTarget[]> {
+interface FuzzTargets {
+  readonly targets: readonly FuzzTarget[];
+  readonly errors: readonly string[];
+}
+
+/** Without targets nothing would be searched, and nothing would fail. */
+async function fuzzTargets(go: GoTest, print: Print): Promise<FuzzTargets> {
   const targets: FuzzTarget[] = [];
   let names: string[] = [];
-  await goTest(['-list', '^Fuzz', './...'], print, (line) => {
+  const code = await go(['-list', '^Fuzz', './...'], print, (line) => {
     if (line.startsWith('Fuzz')) names.push(line);
     const path = /^ok\s+(\S+)/.exec(line)?.[1];
     if (path === undefined) return;
     targets.push(...names.map((name) => ({ package: path, name })));
     names = [];
   });
-  return targets;
+  if (code !== 0) return { targets, errors: [`go test -list ended with ${code}`] };
+  return { targets, errors: targets.length === 0 ? ['go test -list found no fuzz target'] : [] };
 }
 
 /** Go runs one fuzz target at a time. */
-async function fuzz(print: Print, seconds: number): Promise<readonly FileResult[]> {
-  const results: FileResult[] = [];
-  for (const target of await fuzzTargets(print)) {
+async function fuzz(go: GoTest, print: Print, seconds: number): Promise<Part> {
+  const files: FileResult[] = [];
+  const { targets, errors } = await fuzzTargets(go, print);
+  for (const target of targets) {
     const lines: string[] = [];
     const started = performance.now();
-    const code = await goTest(
+    const code = await go(
       [
         target.package,
         ...['-run=^$', `-fuzz=^${target.name}$`, `-fuzztime=${seconds}s`, '-parallel=2'],
@@ -74,7 +113,7 @@ async function fuzz(print: Print, seconds: number): Promise<readonly FileResult[
     print(`${code === 0 ? '✓' : '✗'} ${target.name} (${seconds} s)\n`);
     if (output !== undefined) print(`${output}\n`);
     const name = `${target.package} ${target.name}`;
-    results.push(singleTest(name, (performance.now() - started) / 1000, output));
+    files.push(singleTest(name, (performance.now() - started) / 1000, output));
   }
-  return results;
+  return { files, errors };
 }
