@@ -9,7 +9,10 @@ import (
 
 // answer waits for the answer, and returns when package http has it.
 func (t *request) answer() {
-	defer close(t.gone)
+	defer func() {
+		t.endsBefore, _ = t.conn.endsSoFar()
+		close(t.gone)
+	}()
 	for {
 		whole, ended, aborted := t.state()
 		switch {

@@ -90,7 +90,11 @@ func serve(t *testing.T, handler stream.Handler) string {
 
 func client(t *testing.T, handler stream.Handler) *http.Client {
 	t.Helper()
-	path := serve(t, handler)
+	return clientOf(t, serve(t, handler))
+}
+
+func clientOf(t *testing.T, path string) *http.Client {
+	t.Helper()
 	transport := &http.Transport{
 		Protocols: new(http.Protocols),
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -24,6 +24,9 @@ type request struct {
 	// over is closed with the stream; gone when package http has got all that it should send.
 	over <-chan struct{}
 	gone chan struct{}
+	conn *connection
+	// endsBefore counts the ends of streams on the connection when package http got all; set before gone is closed.
+	endsBefore uint64
 
 	// Set by the handler.
 	limit   int
@@ -52,6 +55,7 @@ var _ stream.Stream = (*request)(nil)
 func newRequest(w http.ResponseWriter, r *http.Request) *request {
 	t := &request{
 		writer: w, body: r.Body, over: r.Context().Done(), gone: make(chan struct{}), changed: make(chan struct{}, 1),
+		conn: r.Context().Value(connectionKey{}).(*connection),
 	}
 	t.head.Method = r.Method
 	t.head.Path, t.head.Query, _ = strings.Cut(r.RequestURI, "?")
@@ -164,13 +168,17 @@ func (t *request) Write(data []byte, last bool) error {
 
 func (t *request) Reset(stream.Code) { t.end(true) }
 
-// flushTime is what package http has to write a frame in that ends a stream. It tells nobody when it has.
-const flushTime = 20 * time.Millisecond
+// flushTime bounds the wait for a connection that takes no bytes.
+const flushTime = 5 * time.Second
 
+// Flush waits until the write of the frame that ends the stream has returned. Another stream that ends at the same time may be taken
+// for this one: package http does not say which number a request has.
 func (t *request) Flush() {
 	<-t.gone
 	<-t.over
-	time.Sleep(flushTime)
+	if _, _, aborted := t.state(); !aborted {
+		t.conn.awaitEnd(t.endsBefore, flushTime)
+	}
 }
 
 func (t *request) wake() {

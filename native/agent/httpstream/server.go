@@ -32,10 +32,10 @@ type Server struct {
 }
 
 // HTTP makes the server of a listener that has one connection at a time.
-func (s *Server) HTTP() *http.Server {
+func (s *Server) HTTP() *HTTPServer {
 	protocols := &http.Protocols{}
 	protocols.SetUnencryptedHTTP2(true)
-	return &http.Server{
+	return &HTTPServer{&http.Server{
 		Handler:        http.HandlerFunc(s.answer),
 		Protocols:      protocols,
 		MaxHeaderBytes: maxHeaders,
@@ -45,12 +45,12 @@ func (s *Server) HTTP() *http.Server {
 			MaxReceiveBufferPerConnection: connectionWindow,
 			MaxReceiveBufferPerStream:     streamWindow,
 		},
-		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
-			return context.WithValue(ctx, turnsKey{}, newTurns(patience))
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return context.WithValue(withConnection(ctx, conn), turnsKey{}, newTurns(patience))
 		},
 		// What it would say quotes the host, and nobody reads it.
 		ErrorLog: log.New(io.Discard, "", 0),
-	}
+	}}
 }
 
 // patience is how long a request waits for one that the host has numbered before it. A host that took that one back before it sent it

@@ -7,9 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"a3s.dev/box/agent/stream"
 )
@@ -195,6 +198,91 @@ func TestWhatIsNotHTTP2IsNotAnswered(t *testing.T) {
 	if answer, err := io.ReadAll(conn); err == nil && bytes.Contains(answer, []byte("204")) {
 		t.Errorf("got %q", answer)
 	}
+}
+
+// slow is a connection whose writes take their time, and that knows what it has written.
+type slow struct {
+	net.Conn
+	mu      sync.Mutex
+	written []byte
+}
+
+func (c *slow) Write(data []byte) (int, error) {
+	time.Sleep(200 * time.Millisecond)
+	n, err := c.Conn.Write(data)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.written = append(c.written, data[:n]...)
+	return n, err
+}
+
+type slowly struct {
+	net.Listener
+	accepted chan *slow
+}
+
+func (l slowly) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	c := &slow{Conn: conn}
+	l.accepted <- c
+	return c, nil
+}
+
+func TestAnAnswerIsWrittenToASlowConnectionOnceItIsFlushed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	unix, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := slowly{unix, make(chan *slow, 1)}
+	flushed := make(chan []byte, 1)
+	s := (&Server{Handler: func(s stream.Stream) {
+		s.Answer(403, "", []byte("reason"))
+		go func() {
+			s.Flush()
+			c := <-l.accepted
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			flushed <- bytes.Clone(c.written)
+		}()
+	}}).HTTP()
+	go func() { _ = s.Serve(l) }()
+	defer s.Close()
+	if status, text := send(t, clientOf(t, path), "GET", "/", nil); status != 403 || string(text) != "reason" {
+		t.Errorf("got %d %s", status, text)
+	}
+	if written := <-flushed; !bytes.Contains(written, []byte("reason")) {
+		t.Errorf("it was flushed with %q written", written)
+	}
+}
+
+func TestTheEndsOfStreamsAreCountedWhereverWritesCutThem(t *testing.T) {
+	frames := []byte("\x00\x00\x02\x01\x04\x00\x00\x00\x01ab" + // headers
+		"\x00\x00\x03\x00\x01\x00\x00\x00\x01\x03\x03\x03" + // data, the last
+		"\x00\x00\x00\x04\x01\x00\x00\x00\x00" + // an acknowledgement of settings
+		"\x00\x00\x00\x00\x01\x00\x00\x00\x03" + // data of no bytes, the last
+		"\x00\x00\x01\x01\x05\x00\x00\x00\x05c" + // headers, the last
+		"\x00\x00\x04\x03\x00\x00\x00\x00\x07\x00\x00\x00\x00") // a reset
+	for size := 1; size <= len(frames); size++ {
+		c := newConnection(nil)
+		for piece := range slices.Chunk(frames, size) {
+			c.count(piece)
+		}
+		if ended, _ := c.endsSoFar(); ended != 4 {
+			t.Errorf("in pieces of %d: %d", size, ended)
+		}
+	}
+}
+
+func TestNobodyWaitsForTheEndOfAStreamOnAConnectionThatIsClosed(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	c := newConnection(here)
+	_ = c.Close()
+	c.awaitEnd(0, time.Hour)
 }
 
 func TestAnAnswerThatWasGivenIsOnItsWayOnceItIsFlushed(t *testing.T) {
