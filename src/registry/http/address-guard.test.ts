@@ -27,7 +27,7 @@ const to =
 
 /** Connects for real to what is on this host, and seemingly to all else. */
 const seemingly =
-  (remote: string) =>
+  (remote: string | undefined) =>
   (lookup: LookupFunction): buildConnector.connector =>
   ({ hostname }, callback) => {
     lookup(hostname, { all: true }, (error) => {
@@ -59,6 +59,18 @@ describe('AddressGuard', () => {
     expect(await connect(guard.own(REGISTRY, seemingly('192.0.2.1')))).toBe('connected');
     expect(guard.placeOf(REGISTRY)).toBe('elsewhere');
     expect(guard.placeOf('http://another.test')).toBe('elsewhere');
+  });
+
+  it('learns nothing from a connection that its peer has reset already', async () => {
+    const guard = new AddressGuard(to('127.0.0.1'));
+    const reset = seemingly(undefined);
+    expect(await connect(guard.own(REGISTRY, reset))).toBe('connected');
+    expect(await connect(guard.own(REGISTRY, build))).toBe('connected');
+    expect(await connect(guard.own(REGISTRY, reset))).toBe('connected');
+    expect(guard.placeOf(REGISTRY)).toBe('loopback');
+    // An address says by itself where it is.
+    expect(await connect(guard.own('http://[::1]', reset), '[::1]')).toBe('connected');
+    expect(guard.placeOf('http://[::1]')).toBe('loopback');
   });
 
   it('does not follow the name of a registry from another host to this one', async () => {

@@ -78,7 +78,9 @@ export class AddressGuard {
       }
       connect(options, (...[error, socket]) => {
         if (error !== null) return callback(error, null);
-        note(socket.remoteAddress ?? literal);
+        // A peer that reset the connection at once leaves none: its place is not known, and not elsewhere.
+        const address = socket.remoteAddress ?? (isIP(literal) === 0 ? undefined : literal);
+        if (address !== undefined) note(address);
         callback(null, socket);
       });
     };
