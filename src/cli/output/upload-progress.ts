@@ -47,10 +47,10 @@ export class Upload {
     this.#tell('Read', 0);
   }
 
-  /** Progress that nobody has time for is not kept. */
-  #tell(status: string, total: number): void {
+  /** Progress that nobody has time for is not kept, its end excepted. */
+  #tell(status: 'Loading' | 'Read', total: number): void {
     const messages = this.#messages;
-    if (!messages.writable || (total > 0 && messages.writableNeedDrain)) return;
+    if (!messages.writable || (status !== 'Read' && messages.writableNeedDrain)) return;
     messages.write({
       id: this.#name,
       status,
