@@ -96,7 +96,7 @@ function boundTo(actual: string, expected: string | undefined): readonly Verdict
 
 /**
  * A digest that is on no list may be of firmware that is: where the record gives that digest, the firmware decides. A record
- * that does not give it says nothing of this guest, and is no reason to pass.
+ * that does not give it says nothing of this guest, and fails the check even where the policy excepts the digest.
  */
 function withRecord(
   library: Library,
@@ -113,10 +113,10 @@ function withRecord(
     expected: 'a launch record that gives the measurement, of firmware that is not on the list',
     actual: digest === measurement && entry !== undefined ? describeVulnerable(entry) : digest,
   };
+  const decides = (verdict: string): boolean =>
+    verdict === 'passed' || (verdict === 'skipped' && digest !== measurement);
   return checks.map((check) =>
-    check.code === 'known-vulnerable' && check.verdict === 'passed'
-      ? { ...check, ...failure }
-      : check,
+    check.code === 'known-vulnerable' && decides(check.verdict) ? { ...check, ...failure } : check,
   );
 }
 
