@@ -74,6 +74,8 @@ export interface ImageStoreOptions {
   readonly platform?: Platform;
   readonly converter: Converter;
   readonly spawn?: SpawnInCell;
+  /** Called with each name of an image that another version took, and this one removes. */
+  readonly onNameRemoved?: (name: string) => void;
 }
 
 /**
@@ -108,7 +110,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     lock: new Semaphore(1),
   };
   // A name that another version took, and this one refuses, could not even be removed.
-  parts.catalog.keepNames(isReference);
+  for (const name of parts.catalog.keepNames(isReference)) options.onNameRemoved?.(name);
   await settle(parts);
   return new Store(parts);
 }

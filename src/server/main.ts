@@ -58,7 +58,7 @@ async function run(announcer: Announcer, restore: boolean): Promise<void> {
     signal: stop.signal,
     listening,
     restore,
-    openParts: async (database) => ({
+    openParts: async (database, log) => ({
       boot,
       engine: new QemuEngine({
         boot: await boot.available(),
@@ -74,6 +74,7 @@ async function run(announcer: Announcer, restore: boolean): Promise<void> {
         directory: join(config.home, 'images'),
         database,
         converter: converterInCell(join(installDirectory(), 'converter.cjs'), spawnInCell),
+        onNameRemoved: (name) => log.info('an image lost a name that is refused now', { name }),
       }),
     }),
     onReady: (rt) => {

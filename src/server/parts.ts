@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BootSets } from '../boxes/runtime.ts';
+import type { BootSets, Logger } from '../boxes/runtime.ts';
 import type { Trust } from '../boxes/trust-policies.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
@@ -19,4 +19,4 @@ export interface Parts {
 }
 
 /** Makes the parts once the home is locked. */
-export type OpenParts = (database: Database) => Promise<Parts>;
+export type OpenParts = (database: Database, log: Logger) => Promise<Parts>;

@@ -70,7 +70,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
       const store = new BoxStore(database);
       const stopped = new AbortController();
       const shutdown = AbortSignal.any([options.signal, stopped.signal]);
-      const parts = await options.openParts(database);
+      const parts = await options.openParts(database, log);
       const records = new SnapshotRecords(database);
       const snapshots = new Snapshots({ home: config.home, uid, records });
       const given = { store, snapshots, log, shutdown, ...parts };

@@ -23,7 +23,10 @@ const inUse = () => false;
 async function open(file: string) {
   const database = openDatabase(join(root, file), migrations);
   const directory = join(root, 'images');
-  return { database, store: await openImageStore({ directory, database, converter: convertHere }) };
+  const removed: string[] = [];
+  const onNameRemoved = (name: string): number => removed.push(name);
+  const options = { directory, database, converter: convertHere, onNameRemoved };
+  return { database, removed, store: await openImageStore(options) };
 }
 
 describe('a home with a name that was taken before', () => {
@@ -42,7 +45,11 @@ describe('a home with a name that was taken before', () => {
     database.close();
     const again = await open('names.db');
     expect(await again.store.list()).toMatchObject([{ id, tags: ['app:1'], repoDigests: [] }]);
+    expect(again.removed).toEqual(['host:05000/x:1', `host:05000/x@${manifest}`]);
     again.database.close();
+    const third = await open('names.db');
+    expect(third.removed).toEqual([]);
+    third.database.close();
   });
 });
 

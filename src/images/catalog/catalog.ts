@@ -269,17 +269,16 @@ export class Catalog {
     })();
   }
 
-  /** Removes the names and repositories that are none; their images are known by their ids. */
-  keepNames(isName: (text: string) => boolean): void {
-    const names = this.#column('SELECT name FROM image_names');
+  /** Removes the names and repositories that are none, and returns them; their images are known by their ids. */
+  keepNames(isName: (text: string) => boolean): readonly string[] {
+    const all = this.#column('SELECT name FROM image_names');
+    const names = all.filter((name) => !isName(name));
     const digests = this.#all('SELECT repository, digest FROM image_repo_digests').map((row) =>
       readRow(RepoDigest, row),
     );
-    this.remove(
-      names.filter((name) => !isName(name)),
-      digests.filter(({ repository }) => !isName(repository)),
-      undefined,
-    );
+    const foreign = digests.filter(({ repository }) => !isName(repository));
+    this.remove(names, foreign, undefined);
+    return [...names, ...foreign.map(({ repository, digest }) => `${repository}@${digest}`)];
   }
 
   #run(sql: string, ...values: readonly Value[]): void {
