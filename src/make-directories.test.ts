@@ -1,8 +1,16 @@
-import { mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makeDirectories } from './make-directories.ts';
+import { makeDirectories, makeDirectoriesUnlinked } from './make-directories.ts';
 
 let root: string;
 beforeEach(() => {
@@ -10,15 +18,17 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
+const BOTH = [makeDirectories, makeDirectoriesUnlinked] as const;
+
 describe('directories', () => {
-  it('are made with all above them, once, whoever else makes them', async () => {
+  it.each(BOTH)('are made with all above them, once, whoever else makes them: %o', async (make) => {
     const path = join(root, 'a/b/c');
-    await Promise.all(Array.from({ length: 8 }, () => makeDirectories(path, 0o700)));
-    await makeDirectories(path, 0o755);
+    await Promise.all(Array.from({ length: 8 }, () => make(path, 0o700)));
+    await make(path, 0o755);
     for (const each of ['a', 'a/b', 'a/b/c']) {
       expect(statSync(join(root, each)).mode & 0o777).toBe(0o700);
     }
-    await makeDirectories('/', 0o700);
+    await make('/', 0o700);
   });
 
   it.each([
@@ -32,5 +42,30 @@ describe('directories', () => {
     symlinkSync('nowhere/at/all', join(root, 'dangling'));
     const full = path.startsWith('/') ? path : join(root, path);
     await expect(makeDirectories(full, 0o700)).rejects.toMatchObject({ code });
+    // There the dangling link is not looked into.
+    const unlinked = path.startsWith('dangling') ? 'ENOTDIR' : code;
+    await expect(makeDirectoriesUnlinked(full, 0o700)).rejects.toMatchObject({ code: unlinked });
+  });
+
+  it('are not made behind a link where none is followed', async () => {
+    mkdirSync(join(root, 'secret/inner'), { recursive: true });
+    mkdirSync(join(root, 'mine'));
+    symlinkSync(join(root, 'secret'), join(root, 'link'));
+    symlinkSync('../secret', join(root, 'mine/link'));
+    for (const path of ['link', 'link/a', 'link/inner/a', 'mine/link/a/b']) {
+      const making = makeDirectoriesUnlinked(join(root, path), 0o700);
+      await expect(making).rejects.toMatchObject({ code: 'ENOTDIR' });
+    }
+    expect(readdirSync(join(root, 'secret'))).toEqual(['inner']);
+    expect(readdirSync(join(root, 'secret/inner'))).toEqual([]);
+  });
+
+  it('leave no directory open', async () => {
+    const open = (): number => readdirSync('/proc/self/fd').length;
+    const before = open();
+    await makeDirectoriesUnlinked(join(root, 'a/b'), 0o700);
+    const refused = makeDirectoriesUnlinked('/proc/nowhere/a', 0o700);
+    await expect(refused).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(open()).toBe(before);
   });
 });

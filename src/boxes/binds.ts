@@ -8,7 +8,7 @@ import { basename, dirname, join, posix } from 'node:path';
 import type { BoxSpec } from '@a3s-box/policies';
 import { SHARED_FILE, type Share } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
-import { makeDirectories } from '../make-directories.ts';
+import { makeDirectories, makeDirectoriesUnlinked } from '../make-directories.ts';
 import type { Bind } from './box.ts';
 
 export interface BoundPaths {
@@ -87,7 +87,7 @@ export async function bindPaths(binds: readonly Bind[]): Promise<BoundPaths> {
     const tag = `bind-${index}`;
     // Before anything is made: a link may lead to where its owner could not make it.
     await checkPlace(source, realPath);
-    const file = (await ensureSource(source)) === 'file' ? { file: SHARED_FILE } : {};
+    const file = (await ensureSource(source, realPath)) === 'file' ? { file: SHARED_FILE } : {};
     await checkPlace(source, realPath);
     const path = realPath ?? source;
     shares.push({ tag, path, readonly, ...(realPath === undefined ? {} : { resolved: true }) });
@@ -108,12 +108,21 @@ async function checkPlace(source: string, realPath: string | undefined): Promise
   );
 }
 
-async function ensureSource(source: string): Promise<'file' | 'directory'> {
-  const refused = await makeDirectories(source, 0o777).catch((error: unknown) => ({ error }));
+/** A link that is put in the path meanwhile has nothing made where it leads. */
+async function ensureSource(
+  source: string,
+  realPath: string | undefined,
+): Promise<'file' | 'directory'> {
+  const making =
+    realPath === undefined
+      ? makeDirectories(source, 0o777)
+      : makeDirectoriesUnlinked(realPath, 0o777);
+  const refused = await making.catch((error: unknown) => ({ error }));
   const kind = await stat(source).catch(() => undefined);
   if (kind?.isDirectory() === true) return 'directory';
   if (kind?.isFile() === true) return 'file';
   if (kind === undefined) {
+    await checkPlace(source, realPath);
     throw new A3sError(
       'bind-source-missing',
       `Cannot bind ${source}: it does not exist, and cannot be made`,
