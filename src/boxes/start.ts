@@ -176,7 +176,7 @@ const LASTING: ReadonlySet<string> = new Set([
   ...['image-untrusted', 'policy-invalid', 'no-such-policy', 'no-such-image', 'invalid-image'],
   ...['launch-spec-mismatch', 'verity-mismatch', 'boot-set-missing', 'boot-set-invalid'],
   ...['command-not-found', 'command-not-executable', 'user-not-found', 'cwd-invalid'],
-  ...['invalid-argument', 'unsupported-option', 'host-not-permitted'],
+  ...['invalid-argument', 'unsupported-option', 'host-not-permitted', 'known-vulnerable'],
 ]);
 
 /** Docker's codes for a process that could not start. */
@@ -192,6 +192,7 @@ function exitCodeOf(error: unknown): number {
     case 'launch-spec-mismatch':
     case 'verity-mismatch':
     case 'tee-unavailable':
+    case 'known-vulnerable':
     case 'secrets-deadline':
     case 'policy-invalid':
     case 'no-such-policy':

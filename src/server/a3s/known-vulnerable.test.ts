@@ -82,8 +82,24 @@ describe('a boot set that is known to be vulnerable', () => {
     const id = await home.create(BODY.Cmd, { Confidential: BODY.Confidential });
     bootFrom(FIRMWARE);
     expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject(REFUSED);
+    expect(home.runtime.store.expect(id).state.exitCode).toBe(125);
     bootFrom(SOUND);
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  });
+
+  it('is not tried again and again by a restart policy', async () => {
+    const id = await home.create(BODY.Cmd, {
+      Confidential: BODY.Confidential,
+      HostConfig: { RestartPolicy: { Name: 'always' } },
+    });
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+    bootFrom(FIRMWARE);
+    home.host.machine(id)?.crash();
+    const state = () => home.runtime.store.expect(id).state;
+    await expect.poll(state, { timeout: 20_000 }).toMatchObject({
+      ...{ status: 'exited', exitCode: 125, restartDelayMs: undefined },
+      error: expect.stringContaining('is known to be vulnerable'),
+    });
   });
 
   it('does not keep plain boxes from starting', async () => {
