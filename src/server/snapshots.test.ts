@@ -184,6 +184,42 @@ describe('a memory snapshot', () => {
     expect([left(memoryPath()), left(disks())]).toEqual([[], []]);
   });
 
+  it('is refused while nobody can tell where its memory lies, and the server serves all else', async () => {
+    const box = await running();
+    await snapshot(box, 'kept');
+    const record = join(home.config.home, 'snapshot-memory');
+    const name = readFileSync(record, 'utf8');
+    const id = 'f'.repeat(64);
+    await home.runtime.snapshots.begin(
+      {
+        ...{ id, name: 'half', createdAt: new Date().toISOString(), bootSet: 'set' },
+        ...{ box: { id: box, name: 'box', image: 'image' }, definition: {} },
+      },
+      4096,
+    );
+    const agent = home.agents.get(box);
+    if (agent === undefined) throw new Error('no agent');
+    agent.frozen = true;
+    await home.crash();
+    writeFileSync(record, 'garbled\n');
+    await home.start();
+    await expect.poll(() => agent.frozen).toBe(false);
+    await running();
+    const unusable = { body: { code: 'state-unusable' } };
+    expect(await home.call('GET', '/a3s/v1/snapshots')).toMatchObject(unusable);
+    expect(await home.call('POST', '/a3s/v1/snapshots/kept/boxes', {})).toMatchObject(unusable);
+    expect(await home.call('DELETE', '/a3s/v1/snapshots/kept')).toMatchObject(unusable);
+    expect(await snapshot(box, 'next')).toMatchObject(unusable);
+    expect(readFileSync(join(home.config.home, 'server.log'), 'utf8')).toContain('be swept');
+    writeFileSync(record, name);
+    await fork('kept');
+    await home.crash();
+    await home.start();
+    expect((await home.call('DELETE', '/a3s/v1/snapshots/kept')).status).toBe(204);
+    expect((await home.call('GET', '/a3s/v1/snapshots')).body).toEqual({ snapshots: [] });
+    expect([left(memoryPath()), left(disks())]).toEqual([[], []]);
+  });
+
   it('says when its memory is gone, and can be removed then', async () => {
     await snapshot(await running(), 'lost');
     rmSync(memoryPath(), { recursive: true });

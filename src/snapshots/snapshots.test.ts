@@ -1,4 +1,14 @@
-import { access, chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -54,7 +64,7 @@ describe('snapshots', () => {
   it('are opened, and swept of what is on no record', async () => {
     await made();
     await mkdir(join(memoryPath(), 'stray'));
-    expect(await snapshots.sweep()).toEqual([]);
+    await snapshots.sweep();
     await expect(access(join(memoryPath(), 'stray'))).rejects.toMatchObject({ code: 'ENOENT' });
     await using opened = await snapshots.open('one');
     expect(opened.snapshot.id).toBe(id);
@@ -65,8 +75,30 @@ describe('snapshots', () => {
     await mkdir(victim, { mode: 0o700 });
     await writeFile(join(victim, 'precious'), '');
     await symlink(victim, memoryPath());
-    expect(await snapshots.sweep()).toEqual([]);
+    await snapshots.sweep();
     await access(join(victim, 'precious'));
+  });
+
+  it('are neither removed nor swept while the record of their memory is damaged', async () => {
+    await made();
+    const memory = memoryPath();
+    const record = join(home, 'snapshot-memory');
+    const name = await readFile(record);
+    await mkdir(join(memory, 'stray'));
+    await writeFile(record, 'garbled\n');
+    const options = { home, uid, records: new SnapshotRecords(database), parent: root };
+    const next = new Snapshots(options);
+    expect(next.list()).toHaveLength(1);
+    expect(next.unfinishedBoxes()).toEqual([]);
+    const unusable = { code: 'state-unusable' };
+    await expect(next.sweep()).rejects.toMatchObject(unusable);
+    await expect(next.discard(id)).rejects.toMatchObject(unusable);
+    await expect(next.open('one')).rejects.toMatchObject(unusable);
+    await expect(next.usable(next.resolve('one'))).rejects.toMatchObject(unusable);
+    await access(join(memory, 'stray'));
+    await writeFile(record, name);
+    await using opened = await next.open('one');
+    expect(opened.snapshot.id).toBe(id);
   });
 
   it('are not read from, nor removed in, a directory that others can write to', async () => {

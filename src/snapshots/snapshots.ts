@@ -38,15 +38,13 @@ export interface OpenSnapshot extends AsyncDisposable {
 export class Snapshots {
   readonly #home: string;
   readonly #owner: MemoryOwner;
-  #memory: string;
+  #memory: string | undefined;
   #ensuring: Promise<string> | undefined;
   readonly #records: SnapshotRecords;
 
-  /** @throws A3sError `state-unusable` */
   constructor(options: MemoryOwner & { readonly records: SnapshotRecords }) {
     this.#home = join(options.home, 'snapshots');
     this.#owner = options;
-    this.#memory = recordedDirectory(options);
     this.#records = options.records;
   }
 
@@ -60,11 +58,16 @@ export class Snapshots {
     return this.#records.resolve(reference);
   }
 
+  /** @throws A3sError `state-unusable` */
   directories(id: string): SnapshotDirectories {
-    return { memory: join(this.#memory, id), disk: join(this.#home, id) };
+    return { memory: join(this.#memoryPath(), id), disk: join(this.#home, id) };
   }
 
-  /** Whether boxes can start from it: its memory is gone when the host has started anew. */
+  /**
+   * Whether boxes can start from it: its memory is gone when the host has started anew.
+   *
+   * @throws A3sError `state-unusable`
+   */
   async usable({ id, saved }: SnapshotRecord): Promise<boolean> {
     if (saved === undefined || !(await this.#hasMemory())) return false;
     const { memory, disk } = this.directories(id);
@@ -89,8 +92,7 @@ export class Snapshots {
         },
       );
     }
-    await this.#ensureMemory();
-    await checkRoom(this.#memory, bytes);
+    await checkRoom(await this.#ensureMemory(), bytes);
     this.#records.insert(record);
     const directories = this.directories(record.id);
     try {
@@ -115,19 +117,23 @@ export class Snapshots {
     return made;
   }
 
-  /** Removes it. Boxes that were started from it have all that they need. */
+  /**
+   * Removes it. Boxes that were started from it have all that they need.
+   *
+   * @throws A3sError `state-unusable`; nothing is removed then
+   */
   async discard(id: string): Promise<void> {
     const { memory, disk } = this.directories(id);
     if (await this.#hasMemory()) {
       await rm(memory, { recursive: true, force: true });
-      await rmdir(this.#memory).catch(() => undefined);
+      await rmdir(this.#memoryPath()).catch(() => undefined);
     }
     await rm(disk, { recursive: true, force: true });
     // Last: until here a server that starts anew finds the record.
     this.#records.remove(id);
   }
 
-  /** @throws A3sError `no-such-snapshot`, `conflict` where its memory is gone or not there yet */
+  /** @throws A3sError `no-such-snapshot`, `state-unusable`, `conflict` where its memory is gone or not there yet */
   async open(reference: string): Promise<OpenSnapshot> {
     const record = this.resolve(reference);
     const { id, name, saved } = record;
@@ -154,32 +160,51 @@ export class Snapshots {
     };
   }
 
-  /** Removes what is on no record, and what was being made when a server ended. Returns the boxes of the latter. */
-  async sweep(): Promise<string[]> {
-    const unfinished = this.#records.list().filter(({ saved }) => saved === undefined);
-    for (const { id } of unfinished) await this.discard(id);
+  /** The boxes of those that were being made when a server ended. */
+  unfinishedBoxes(): string[] {
+    return this.#unfinished().map(({ box }) => box.id);
+  }
+
+  /**
+   * Removes what is on no record, and what was being made when a server ended.
+   *
+   * @throws A3sError `state-unusable`; nothing is removed then
+   */
+  async sweep(): Promise<void> {
+    const memory = this.#memoryPath();
+    for (const { id } of this.#unfinished()) await this.discard(id);
     const known = new Set(this.#records.list().map(({ id }) => id));
-    const directories = (await this.#hasMemory()) ? [this.#memory, this.#home] : [this.#home];
+    const directories = (await this.#hasMemory()) ? [memory, this.#home] : [this.#home];
     for (const directory of directories) {
       const names = await readdir(directory).catch(() => []);
       for (const name of names) {
         if (!known.has(name)) await rm(join(directory, name), { recursive: true, force: true });
       }
     }
-    return unfinished.map(({ box }) => box.id);
+  }
+
+  #unfinished(): SnapshotRecord[] {
+    return this.#records.list().filter(({ saved }) => saved === undefined);
   }
 
   /** One for all that are made at a time: the next one would take the place of the first on record. */
-  async #ensureMemory(): Promise<void> {
+  async #ensureMemory(): Promise<string> {
     this.#ensuring ??= ensureMemoryDirectory(this.#owner).finally(() => {
       this.#ensuring = undefined;
     });
     this.#memory = await this.#ensuring;
+    return this.#memory;
+  }
+
+  /** Read when it is needed first: a server whose record of it is damaged serves all else. */
+  #memoryPath(): string {
+    this.#memory ??= recordedDirectory(this.#owner);
+    return this.#memory;
   }
 
   /** There is a directory of memory, and nobody else has put it there: one that is another's holds nothing of ours. */
-  #hasMemory(): Promise<boolean> {
-    return isUsable(this.#memory, this.#owner.uid);
+  async #hasMemory(): Promise<boolean> {
+    return await isUsable(this.#memoryPath(), this.#owner.uid);
   }
 }
 
