@@ -17,7 +17,7 @@ type queue struct {
 	turn chan struct{}
 }
 
-// enter answers how to leave, once it is the caller's turn.
+// enter waits for the caller's turn, and returns a function that gives up the slot.
 func (q *queue) enter(gone <-chan struct{}) (leave func(), err error) {
 	select {
 	case q.slots <- struct{}{}:
@@ -31,7 +31,7 @@ func (q *queue) enter(gone <-chan struct{}) (leave func(), err error) {
 	return func() { <-q.slots }, nil
 }
 
-// enterIdle answers how to leave, if nobody has to wait for the caller.
+// enterIdle takes a slot if no other caller would have to wait, and returns a function that gives it up.
 func (q *queue) enterIdle() (leave func(), err error) {
 	select {
 	case q.slots <- struct{}{}:

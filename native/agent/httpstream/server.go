@@ -46,15 +46,15 @@ func (s *Server) HTTP() *HTTPServer {
 			MaxReceiveBufferPerStream:     streamWindow,
 		},
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
-			return context.WithValue(withConnection(ctx, conn), turnsKey{}, newTurns(patience))
+			return context.WithValue(withConnection(ctx, conn), requestQueueKey{}, newRequestQueue(patience))
 		},
-		// What it would say quotes the host, and nobody reads it.
+		// Its messages quote the host, and nobody reads them.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}}
 }
 
-// patience is how long a request waits for one that the host has numbered before it. A host that took that one back before it sent it
-// has the others wait for so long.
+// patience bounds how long a request waits for a request with a lower number. The host may cancel a request that it has numbered and
+// not sent: later requests then wait this long.
 const patience = time.Second
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
@@ -64,11 +64,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	t.answer()
 }
 
-// begin has the handler called in the turn of the request, and what collects its body called with it.
+// begin calls the handler when the request may begin, and then the function that collects its body.
 func (s *Server) begin(t *request, r *http.Request) {
-	turns := r.Context().Value(turnsKey{}).(*turns)
-	defer turns.enter(r)()
-	turns.call(func() { s.Handler(t) })
+	queue := r.Context().Value(requestQueueKey{}).(*requestQueue)
+	defer queue.enter(r)()
+	queue.call(func() { s.Handler(t) })
 	if t.collect == nil {
 		if t.each != nil {
 			go t.feed()
@@ -76,7 +76,7 @@ func (s *Server) begin(t *request, r *http.Request) {
 		return
 	}
 	if body, err := t.whole(); err != errGone {
-		turns.call(func() { t.collect(body, err) })
+		queue.call(func() { t.collect(body, err) })
 	}
 }
 

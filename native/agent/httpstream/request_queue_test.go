@@ -54,36 +54,36 @@ func TestRequestsBeginInTheOrderOfTheirNumbers(t *testing.T) {
 }
 
 func TestARequestThatNeverComesIsWaitedForAWhile(t *testing.T) {
-	turns := newTurns(time.Millisecond)
+	queue := newRequestQueue(time.Millisecond)
 	begun := make(chan int, 3)
-	first := turns.enter(numbered(t, 1))
+	first := queue.enter(numbered(t, 1))
 	var all sync.WaitGroup
 	for _, number := range []int{5, 3} {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			leave := turns.enter(numbered(t, number))
+			leave := queue.enter(numbered(t, number))
 			begun <- number
 			leave()
 		}()
 	}
-	// Nobody is given up while another one is begun.
+	// No request is given up while another one has entered.
 	for waiting := 0; waiting < 2; {
-		turns.mu.Lock()
-		waiting = len(turns.waiting)
-		turns.mu.Unlock()
+		queue.mu.Lock()
+		waiting = len(queue.waiting)
+		queue.mu.Unlock()
 	}
 	if len(begun) != 0 {
-		t.Error("one has begun out of its turn")
+		t.Error("one has begun out of order")
 	}
 	first()
 	all.Wait()
 	if a, b := <-begun, <-begun; a != 3 || b != 5 {
 		t.Errorf("got %d, %d", a, b)
 	}
-	// What comes late, or twice, has no turn.
+	// A request that comes late, or twice, does not wait.
 	for _, number := range []int{2, 5} {
-		turns.enter(numbered(t, number))()
+		queue.enter(numbered(t, number))()
 	}
-	turns.enter(numbered(t, 6))()
+	queue.enter(numbered(t, 6))()
 }
