@@ -1,5 +1,6 @@
 /**
- * Verifies a boot set: that it is what it says, what it launches, who signed that, and that no hole of it is known.
+ * Verifies a boot set: its files match its digests, its ID block is signed by the expected key, and the list of known
+ * vulnerable firmware does not name it.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import { filesOf } from './document.ts';
 import { launchInputs } from './sign.ts';
 import { knownVulnerable, refuseVulnerable } from './vulnerable.ts';
 
-/** A signed ID block, and whose it has to be. Anybody can sign one. */
+/** A signed ID block and the keys that must have signed it. Anybody can sign an ID block with their own key. */
 export interface ExpectedIdBlock {
   readonly block: Uint8Array;
   readonly auth: Uint8Array;
@@ -56,7 +57,7 @@ export async function verifyBootSet(question: BootSetQuestion): Promise<Verified
   const what = `trust the boot set ${set.id}`;
   refuseVulnerable(what, confidential, allowed);
   const entry = findVulnerable('launch', digest);
-  // The digest of a launch follows from its firmware: whoever allows that has decided.
+  // The firmware determines this digest, so a policy that excepts the firmware excepts the digest.
   if (
     entry !== undefined &&
     ![digest, confidential.firmwareDigest].some((one) => allowed.includes(one))

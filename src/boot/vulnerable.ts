@@ -1,5 +1,5 @@
 /**
- * Boot sets with a hole that is known.
+ * Refuses boot sets that are on the list of known vulnerable firmware.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import { A3sError } from '../errors.ts';
 import type { ConfidentialBoot } from './bootset.ts';
 
 /**
- * Refuses what the list of what is known to be vulnerable names.
+ * Refuses a boot set whose firmware is on the list of known vulnerable firmware.
  *
- * @param what cannot be done, such as `start the box`
+ * @param what the action that is refused, such as `start the box`
  * @param allowed digests that a policy excepts
  * @throws A3sError `known-vulnerable`
  */

@@ -49,8 +49,8 @@ function isAtOrBelow(path: string, directory: string): boolean {
 }
 
 /**
- * The binds with the paths that their sources lead to now, which every start holds them to. What is missing of a source is
- * made by the start, at the place that it would have now.
+ * Records the real path of each bind's source. Every start compares the source with that path. A start makes the directories
+ * that are missing, below the part of the path that exists now.
  *
  * @throws A3sError `bind-source-missing`
  */
@@ -108,7 +108,7 @@ async function checkPlace(source: string, realPath: string | undefined): Promise
   );
 }
 
-/** A link that is put in the path meanwhile has nothing made where it leads. */
+/** Follows no link below the recorded path, since others may put one there at any time. */
 async function ensureSource(
   source: string,
   realPath: string | undefined,

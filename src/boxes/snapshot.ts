@@ -90,7 +90,7 @@ export async function endUnfinishedSnapshots(rt: Runtime): Promise<void> {
   try {
     await rt.snapshots.sweep();
   } catch (error) {
-    // Whoever asks for snapshots hears of it. Boxes need none of them.
+    // Requests for snapshots report it. Boxes need no snapshots.
     if (!(error instanceof A3sError)) throw error;
     rt.log.error('snapshots could not be swept', error);
   }

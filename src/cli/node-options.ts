@@ -1,30 +1,30 @@
 /**
- * Refuses a command line of which Node took a part for itself.
+ * Refuses a command line from which Node took an option for itself.
  *
- * Node 20 looks for `--env-file` in all of its command line up to the first `--`, behind the script's name as well. It takes
- * NODE_OPTIONS out of that file, `--require` included, and ends with status 9 where the file is missing. The program's first
- * line starts Node with `--`, so this concerns `node a3s-box.cjs` and `npx` alone. There Node has read the file before any
- * line of this program runs: a refusal cannot undo that, but nobody gets used to it.
+ * Node 20 reads `--env-file` anywhere in its command line up to the first `--`, also after the script's name. It applies
+ * NODE_OPTIONS from that file, `--require` included, and exits with status 9 if the file is missing. The program's first line
+ * starts Node with `--`, so only `node a3s-box.cjs` and `npx` are affected. Node has read the file before this program runs.
+ * The refusal cannot undo that. It keeps users from relying on it.
  *
  * @module
  */
 import { readFileSync } from 'node:fs';
 import { UsageError } from './usage-error.ts';
 
-/** npx runs programs by way of a shell. */
+/** npx runs programs through a shell. */
 const GENERATIONS = 2;
 
 /** What npm calls its own process while npx runs a program. */
 const NPX_TITLE = /^npm exec\b/;
 
 interface Started {
-  /** As the kernel has it: Node's own options, and `--`, included. */
+  /** The kernel's view of it, which includes Node's own options and `--`. */
   readonly commandLine: readonly string[];
-  /** Those of the processes that this one descends from, nearest first. */
+  /** The command lines of the ancestors of this process, nearest first. */
   readonly ancestors: readonly (readonly string[])[];
 }
 
-/** @throws UsageError where Node or npx took an argument for an option of Node's own */
+/** @throws UsageError if Node or npx took an argument as an option of Node */
 export function refuseOptionsOfNode(args: readonly string[], started = startOf('self')): void {
   const option = optionOfNode(args);
   if (option === undefined) return;

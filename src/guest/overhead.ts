@@ -10,13 +10,13 @@ export const OVERHEAD_BYTES = 4 * 2 ** 20;
 const ANSWER_BYTES = 1024;
 /** The agent gives credit for what the host sends: 13 bytes for 32 KiB, and other servers as much for 4 KiB. */
 const SENT_PER_BYTE = 16;
-/** Of a session. Each answer that the host has given up can have a window on its way. */
+/** The most streams of a session. Each answer that the host gave up may have one window of payload on its way. */
 const MOST_STREAMS = 256;
 
 /**
- * A budget for the bytes that reach no stream as payload: every frame but DATA, the headers of frames, padding, and DATA of
- * streams that are gone. Payload, requests and what the host sends refill it, so that an honest session never uses it
- * up, however long it lasts. It holds no more than it began with, so that a guest that is taken over has saved nothing up.
+ * Limits the bytes that reach no stream as payload: every frame but DATA, the headers of frames, padding, and DATA of streams
+ * that have ended. Payload, requests and bytes that the host sends refill the budget, so an honest session never exhausts it.
+ * The refill stops at the initial size, so a hostile guest cannot save a budget up.
  */
 export class OverheadBudget {
   readonly #full: number;
@@ -48,16 +48,16 @@ export class OverheadBudget {
   }
 
   /**
-   * Takes off what has come since the last time, and gives back what that was allowed.
+   * Subtracts the bytes received since the last call, and adds the refill that they allow.
    *
-   * @param received bytes of whatever kind, payload included
-   * @param sent bytes of whatever kind: few enough count for answers to a flood not to feed it
-   * @returns whether that was within the budget
+   * @param received all bytes received, payload included
+   * @param sent all bytes sent. Only a fraction counts, so that answers to a flood do not pay for the flood.
+   * @returns whether the session is within its budget
    */
   settle(received: number, sent: number): boolean {
     this.#left -= received - this.#delivered;
     const refill = this.#delivered + sent / SENT_PER_BYTE + this.#requests * ANSWER_BYTES;
-    // What streams that are gone have on their way may be above the mark, and stays.
+    // The allowance for abandoned streams may exceed the initial size. A refill does not cut it.
     this.#left = Math.max(this.#left, Math.min(this.#left + refill, this.#full));
     const most = this.#full + MOST_STREAMS * this.#window;
     this.#left = Math.min(this.#left + this.#abandoned * this.#window, most);

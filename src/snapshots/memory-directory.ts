@@ -54,7 +54,7 @@ export function recordedDirectory({ home, uid, parent }: MemoryOwner): string {
   });
 }
 
-/** Servers of before had one that everybody could know. Its snapshots go on, for as long as the directory is this user's. */
+/** The predictable name that earlier versions used. Their snapshots stay usable while this user owns the directory. */
 function earlierName(home: string, uid: number): string {
   return `a3s-box-${uid}-${createHash('sha256').update(home).digest('hex').slice(0, 16)}`;
 }

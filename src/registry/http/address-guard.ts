@@ -28,7 +28,7 @@ export class LocalAddress extends Error {
 
 export class AddressGuard {
   readonly #resolve: LookupFunction;
-  /** Where registries were reached, by origin. One that was reached elsewhere once is no more of this host. */
+  /** The kind of address of each registry, by origin. A registry that had an address elsewhere once stays `elsewhere`. */
   readonly #reached = new Map<string, AddressKind>();
 
   constructor(resolve: LookupFunction = lookup) {
@@ -78,7 +78,7 @@ export class AddressGuard {
       }
       connect(options, (...[error, socket]) => {
         if (error !== null) return callback(error, null);
-        // A peer that reset the connection at once leaves none: its place is not known, and not elsewhere.
+        // A socket that its peer has reset has no remote address. Its kind is unknown then.
         const address = socket.remoteAddress ?? (isIP(literal) === 0 ? undefined : literal);
         if (address !== undefined) note(address);
         callback(null, socket);

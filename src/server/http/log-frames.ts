@@ -1,15 +1,15 @@
 /**
- * Lines of a log as Docker frames them: each in one frame, however the pieces are cut that it comes in.
+ * Puts each line of a log into one frame, as Docker does. The chunks that the log is read in may end anywhere in a line.
  *
  * @module
  */
 import type { LogChunk } from '../../boxes/logs.ts';
 import { LogFrames } from './frames.ts';
 
-/** How long whoever follows a log waits for the rest of a line: a question without a newline is to be seen. */
+/** A follower waits this long for the rest of a line. Then it gets what there is: a prompt has no newline. */
 const LINGER_MS = 100;
 
-/** @param follows the chunks come as they are written */
+/** @param follows whether the chunks arrive while the box writes them */
 export async function* logFrames(
   chunks: AsyncIterable<LogChunk>,
   follows: boolean,
@@ -36,7 +36,7 @@ async function isLate(next: Promise<unknown>): Promise<boolean> {
   const late = new Promise<true>((resolve) => {
     timer = setTimeout(() => resolve(true), LINGER_MS);
   });
-  // Whoever awaits it learns why it failed.
+  // The caller awaits `next` as well, and handles its failure.
   const come = next.then(
     () => false,
     () => false,
