@@ -17,7 +17,7 @@ const PATIENCE_MS = 300_000 + MANY * 10;
 const OUTPUT = { maxBuffer: 1 << 30, encoding: 'utf8', stdio: 'pipe' } as const;
 
 /** What the box itself mounts, or has files of its own in. */
-const OF_THE_BOX = ['proc', 'sys', 'dev', 'etc'];
+const OF_THE_BOX = ['proc', 'sys', 'dev', 'etc', '.dockerenv'];
 
 let installation: Installation;
 let actor: Actor;

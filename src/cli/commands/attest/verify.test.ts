@@ -237,7 +237,8 @@ describe('what cannot be decided on', () => {
     ['two endorsement keys', ['--certs=two.pem'], 'at most one endorsement key certificate'],
     ['a damaged table', ['--certs=text'], 'the certificate table has no end'],
     ['a policy of no YAML', ['--policy=brace'], '(policy-unreadable)'],
-    ['a policy of unknown keys', ['--policy=object'], 'object: a: unknown key `a`'],
+    ['a document of other keys', ['--policy=object'], 'it has none of the keys of one'],
+    ['a policy with an unknown key', ['--policy=unknown'], 'unknown: a: unknown key `a`'],
     ['an unknown format', ['--report-format=pdf'], 'it takes one of raw, extended'],
     ['a time without an offset', ['--at=2026-01-01T00:00:00'], 'date, time and offset'],
     ['a day that does not exist', ['--at=2026-02-29T00:00:00Z'], 'date, time and offset'],
@@ -252,6 +253,7 @@ describe('what cannot be decided on', () => {
     files.write('text', 'This is no evidence at all.');
     files.write('brace', '{"report": ');
     files.write('object', '{"a": 1}');
+    files.write('unknown', '{"schema": "a3s-box/attestation-policy/v1", "a": 1}');
     files.write('dashes', '-----BEGIN CERTIFICATE-----\n');
     const vek = files.document.evidence.vek ?? '';
     files.write('two.pem', pem([vek, vek]));
