@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { ERROR_STATUS } from '../../src/errors.ts';
+import { ERRORS } from '../../src/errors.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -31,7 +31,7 @@ describe('docs/trust.md', () => {
   });
 
   it('names errors that there are, and all about policies and registries', () => {
-    const known = Object.keys(ERROR_STATUS);
+    const known = Object.keys(ERRORS);
     const named = tableAfter('nothing boots.');
     expect(named.filter((code) => !known.includes(code))).toEqual([]);
     const wanted = known.filter((code) => /registry|policy|untrusted|^key-/.test(code));

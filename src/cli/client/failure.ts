@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { A3sError, ERROR_STATUS, type ErrorCode } from '../../errors.ts';
+import { A3sError, ERRORS, type ErrorCode } from '../../errors.ts';
 import { isObject } from './json.ts';
 
 /** Longest message of the server that is shown. */
 const MAX_MESSAGE = 64 * 1024;
 
 export function isErrorCode(value: unknown): value is ErrorCode {
-  return typeof value === 'string' && Object.hasOwn(ERROR_STATUS, value);
+  return typeof value === 'string' && Object.hasOwn(ERRORS, value);
 }
 
 /** `{message, code?, remedy?}` of an error body, or whatever the server answered instead. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { A3sError, ERROR_STATUS, type ErrorCode } from '../../errors.ts';
+import { A3sError, ERRORS, type ErrorCode } from '../../errors.ts';
 
 /** Docker's error body, with our stable code and the next step beside it. */
 export interface FailureBody {
@@ -30,7 +30,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof A3sError) {
     const { code, message, remedy } = error;
     const body = { message, code, ...(remedy === undefined ? {} : { remedy }) };
-    const status = ERROR_STATUS[code];
+    const status = ERRORS[code].status;
     return { status, body, unexpected: status >= 500 && !REFUSALS.has(code) };
   }
   if (FULL.some((code) => isSystemError(error, code))) {
