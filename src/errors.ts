@@ -11,6 +11,8 @@
 interface ErrorRow {
   /** HTTP status of the control server's answer. */
   readonly status: number;
+  /** The server refuses what it never does: its log does not need to say so. */
+  readonly unlogged?: true;
 }
 
 const ROWS = {
@@ -71,8 +73,8 @@ const ROWS = {
   'server-running': { status: 500 },
   'server-unreachable': { status: 500 },
   internal: { status: 500 },
-  'not-implemented': { status: 501 },
-  'not-in-swarm': { status: 503 },
+  'not-implemented': { status: 501, unlogged: true },
+  'not-in-swarm': { status: 503, unlogged: true },
 } as const satisfies Record<string, ErrorRow>;
 
 /** A stable error code. */

@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3';
 import { expect, it } from 'vitest';
 import * as z from 'zod';
+import { A3sError } from '../../errors.ts';
 import { failureOf } from './failure.ts';
 import { parseRequest } from './parse.ts';
 
@@ -23,6 +24,12 @@ it('blames a client for what it sent, and for nothing else', () => {
   expect(ours).toMatchObject({ status: 500, unexpected: true });
   expect(ours.body.code).toBe('internal');
   expect(ours.body.message).not.toContain('list');
+});
+
+it('does not count a route that it never serves as a failure of its own', () => {
+  const swarm = failureOf(new A3sError('not-in-swarm', 'this node is not a swarm manager'));
+  expect(swarm).toMatchObject({ status: 503, unexpected: false });
+  expect(failureOf(new A3sError('vmm-failed', 'it ended'))).toMatchObject({ unexpected: true });
 });
 
 it('says that a disk is full, whoever found out', () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { A3sError, ERRORS, type ErrorCode } from '../../errors.ts';
+import { A3sError, ERRORS } from '../../errors.ts';
 
 /** Docker's error body, with our stable code and the next step beside it. */
 export interface FailureBody {
@@ -22,16 +22,13 @@ export interface Failure {
 /** What the system and SQLite say where a disk takes no more. */
 const FULL = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'];
 
-/** What this server never does, whoever asks: nothing went wrong. */
-const REFUSALS: ReadonlySet<ErrorCode> = new Set(['not-implemented', 'not-in-swarm']);
-
 /** An error that nobody foresaw tells nothing of its inside. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof A3sError) {
     const { code, message, remedy } = error;
     const body = { message, code, ...(remedy === undefined ? {} : { remedy }) };
-    const status = ERRORS[code].status;
-    return { status, body, unexpected: status >= 500 && !REFUSALS.has(code) };
+    const { status, unlogged = false } = ERRORS[code];
+    return { status, body, unexpected: status >= 500 && !unlogged };
   }
   if (FULL.some((code) => isSystemError(error, code))) {
     const message = 'No space is left on the device that holds A3S_HOME';
