@@ -11,6 +11,8 @@
 interface ErrorRow {
   /** HTTP status of the control server's answer. */
   readonly status: number;
+  /** Docker's exit code of a box whose start fails with it; see `exit-code.ts`. */
+  readonly exitCode?: 125 | 126 | 127;
   /** The server refuses what it never does: its log does not need to say so. */
   readonly unlogged?: true;
 }
@@ -20,22 +22,22 @@ const ROWS = {
   'invalid-reference': { status: 400 },
   'invalid-image': { status: 400 },
   'unsupported-option': { status: 400 },
-  'command-not-found': { status: 400 },
-  'command-not-executable': { status: 400 },
+  'command-not-found': { status: 400, exitCode: 127 },
+  'command-not-executable': { status: 400, exitCode: 126 },
   'user-not-found': { status: 400 },
   'cwd-invalid': { status: 400 },
   'bind-source-missing': { status: 400 },
-  'policy-invalid': { status: 400 },
+  'policy-invalid': { status: 400, exitCode: 125 },
   'key-invalid': { status: 400 },
   'boot-set-invalid': { status: 400 },
   'registry-unauthorized': { status: 401 },
   'registry-denied': { status: 403 },
-  'image-untrusted': { status: 403 },
+  'image-untrusted': { status: 403, exitCode: 125 },
   'host-not-permitted': { status: 403 },
-  'known-vulnerable': { status: 403 },
+  'known-vulnerable': { status: 403, exitCode: 125 },
   'no-such-image': { status: 404 },
   'not-in-registry': { status: 404 },
-  'no-such-policy': { status: 404 },
+  'no-such-policy': { status: 404, exitCode: 125 },
   'no-such-template': { status: 404 },
   'no-such-snapshot': { status: 404 },
   'no-such-pool': { status: 404 },
@@ -60,11 +62,11 @@ const ROWS = {
   'disk-full': { status: 500 },
   'out-of-memory': { status: 500 },
   'boot-set-missing': { status: 500 },
-  'launch-spec-mismatch': { status: 500 },
-  'verity-mismatch': { status: 500 },
-  'secrets-deadline': { status: 500 },
+  'launch-spec-mismatch': { status: 500, exitCode: 125 },
+  'verity-mismatch': { status: 500, exitCode: 125 },
+  'secrets-deadline': { status: 500, exitCode: 125 },
   'tool-missing': { status: 500 },
-  'tee-unavailable': { status: 500 },
+  'tee-unavailable': { status: 500, exitCode: 125 },
   'vmm-failed': { status: 500 },
   'template-unusable': { status: 500 },
   'agent-timeout': { status: 500 },

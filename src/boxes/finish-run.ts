@@ -4,9 +4,11 @@
  * @module
  */
 import { rm } from 'node:fs/promises';
+import { A3sError } from '../errors.ts';
 import { allDone } from './all-done.ts';
 import type { Box, BoxState } from './box.ts';
 import { now, timestamp } from './clock.ts';
+import { exitCodeOf } from './exit-code.ts';
 import { machineOf } from './machine-of.ts';
 import { removeBox } from './remove.ts';
 import { restartAfter, restartRecord } from './restart-policy.ts';
@@ -14,8 +16,6 @@ import { publish, type Runtime } from './runtime.ts';
 import { isLive } from './states.ts';
 
 const KILLED = 137;
-/** Docker's code for a box that never came to run. */
-const NOT_STARTED = 125;
 
 /**
  * Nothing of the machine of a live box runs any more: cleans up behind it and puts the end on record. When the exit of the
@@ -69,7 +69,8 @@ function lostRun(
   detail: string,
 ): Pick<BoxState, 'exitCode' | 'error'> {
   if (launch?.secrets.state === 'expired') {
-    return { exitCode: NOT_STARTED, error: 'its secrets did not arrive in time' };
+    const expired = new A3sError('secrets-deadline', 'its secrets did not arrive in time');
+    return { exitCode: exitCodeOf(expired), error: expired.message };
   }
   const why = detail === '' ? 'it was killed' : detail;
   const error = stopRequested ? '' : `the virtual machine ended unexpectedly: ${why}`;

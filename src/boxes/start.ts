@@ -8,6 +8,7 @@ import type { Image } from '../images/image.ts';
 import type { Box, BoxState, RestartPolicy } from './box.ts';
 import { runBox } from './choose-start.ts';
 import { now, timestamp } from './clock.ts';
+import { exitCodeOf } from './exit-code.ts';
 import { sweepMachine } from './machine-of.ts';
 import { pinnedImage } from './pinned-image.ts';
 import { removeLocked } from './remove.ts';
@@ -178,26 +179,3 @@ const LASTING: ReadonlySet<string> = new Set([
   ...['command-not-found', 'command-not-executable', 'user-not-found', 'cwd-invalid'],
   ...['invalid-argument', 'unsupported-option', 'host-not-permitted', 'known-vulnerable'],
 ]);
-
-/** Docker's codes for a process that could not start. */
-function exitCodeOf(error: unknown): number {
-  if (!(error instanceof A3sError)) return 128;
-  switch (error.code) {
-    case 'command-not-found':
-      return 127;
-    case 'command-not-executable':
-      return 126;
-    // The box was not even tried.
-    case 'image-untrusted':
-    case 'launch-spec-mismatch':
-    case 'verity-mismatch':
-    case 'tee-unavailable':
-    case 'known-vulnerable':
-    case 'secrets-deadline':
-    case 'policy-invalid':
-    case 'no-such-policy':
-      return 125;
-    default:
-      return 128;
-  }
-}

@@ -1,13 +1,15 @@
 /**
- * Docker's exit status for a program that could not be started.
+ * Docker's exit status for a command that failed.
  *
  * @module
  */
-import { A3sError } from '../../errors.ts';
+import { A3sError, ERRORS } from '../../errors.ts';
 
+/** The record of a box whose start was refused; a command has a status of its own for that. */
+const REFUSED = 125;
+
+/** That of a program which could not be started, and `otherwise` for all else. */
 export function failureStatus(error: unknown, otherwise: number): number {
-  if (!(error instanceof A3sError)) return otherwise;
-  if (error.code === 'command-not-found') return 127;
-  if (error.code === 'command-not-executable') return 126;
-  return otherwise;
+  const exitCode = error instanceof A3sError ? ERRORS[error.code].exitCode : undefined;
+  return exitCode === undefined || exitCode === REFUSED ? otherwise : exitCode;
 }
