@@ -13,31 +13,33 @@ interface ErrorRow {
   readonly status: number;
   /** Docker's exit code of a box whose start fails with it; see `exit-code.ts`. */
   readonly exitCode?: 125 | 126 | 127;
+  /** A start that fails with it fails so again: no restart policy repeats it. */
+  readonly lasting?: true;
   /** The server refuses what it never does: its log does not need to say so. */
   readonly unlogged?: true;
 }
 
 const ROWS = {
-  'invalid-argument': { status: 400 },
+  'invalid-argument': { status: 400, lasting: true },
   'invalid-reference': { status: 400 },
-  'invalid-image': { status: 400 },
-  'unsupported-option': { status: 400 },
-  'command-not-found': { status: 400, exitCode: 127 },
-  'command-not-executable': { status: 400, exitCode: 126 },
-  'user-not-found': { status: 400 },
-  'cwd-invalid': { status: 400 },
+  'invalid-image': { status: 400, lasting: true },
+  'unsupported-option': { status: 400, lasting: true },
+  'command-not-found': { status: 400, exitCode: 127, lasting: true },
+  'command-not-executable': { status: 400, exitCode: 126, lasting: true },
+  'user-not-found': { status: 400, lasting: true },
+  'cwd-invalid': { status: 400, lasting: true },
   'bind-source-missing': { status: 400 },
-  'policy-invalid': { status: 400, exitCode: 125 },
+  'policy-invalid': { status: 400, exitCode: 125, lasting: true },
   'key-invalid': { status: 400 },
-  'boot-set-invalid': { status: 400 },
+  'boot-set-invalid': { status: 400, lasting: true },
   'registry-unauthorized': { status: 401 },
   'registry-denied': { status: 403 },
-  'image-untrusted': { status: 403, exitCode: 125 },
-  'host-not-permitted': { status: 403 },
-  'known-vulnerable': { status: 403, exitCode: 125 },
-  'no-such-image': { status: 404 },
+  'image-untrusted': { status: 403, exitCode: 125, lasting: true },
+  'host-not-permitted': { status: 403, lasting: true },
+  'known-vulnerable': { status: 403, exitCode: 125, lasting: true },
+  'no-such-image': { status: 404, lasting: true },
   'not-in-registry': { status: 404 },
-  'no-such-policy': { status: 404, exitCode: 125 },
+  'no-such-policy': { status: 404, exitCode: 125, lasting: true },
   'no-such-template': { status: 404 },
   'no-such-snapshot': { status: 404 },
   'no-such-pool': { status: 404 },
@@ -61,9 +63,9 @@ const ROWS = {
   'port-in-use': { status: 500 },
   'disk-full': { status: 500 },
   'out-of-memory': { status: 500 },
-  'boot-set-missing': { status: 500 },
-  'launch-spec-mismatch': { status: 500, exitCode: 125 },
-  'verity-mismatch': { status: 500, exitCode: 125 },
+  'boot-set-missing': { status: 500, lasting: true },
+  'launch-spec-mismatch': { status: 500, exitCode: 125, lasting: true },
+  'verity-mismatch': { status: 500, exitCode: 125, lasting: true },
   'secrets-deadline': { status: 500, exitCode: 125 },
   'tool-missing': { status: 500 },
   'tee-unavailable': { status: 500, exitCode: 125 },

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { A3sError } from '../errors.ts';
+import { A3sError, ERRORS } from '../errors.ts';
 import type { Image } from '../images/image.ts';
 import type { Box, BoxState, RestartPolicy } from './box.ts';
 import { runBox } from './choose-start.ts';
@@ -168,14 +168,6 @@ function nextTry(
   // A user learns of the failure, and decides.
   if (delayMs === undefined || stopRequested) return undefined;
   if (interrupted) return { delayMs, restartCount };
-  if (error instanceof A3sError && LASTING.has(error.code)) return undefined;
+  if (error instanceof A3sError && ERRORS[error.code].lasting === true) return undefined;
   return restartAfter(policy, { exitCode, stopRequested, ranMs: 0, restartCount, delayMs });
 }
-
-/** What a start is refused for however often it is tried; all else may pass: memory, ports, disks, a host that is just booting. */
-const LASTING: ReadonlySet<string> = new Set([
-  ...['image-untrusted', 'policy-invalid', 'no-such-policy', 'no-such-image', 'invalid-image'],
-  ...['launch-spec-mismatch', 'verity-mismatch', 'boot-set-missing', 'boot-set-invalid'],
-  ...['command-not-found', 'command-not-executable', 'user-not-found', 'cwd-invalid'],
-  ...['invalid-argument', 'unsupported-option', 'host-not-permitted', 'known-vulnerable'],
-]);
