@@ -15,6 +15,11 @@ interface ErrorRow {
   readonly exitCode?: 125 | 126 | 127;
   /** A start that fails with it fails so again: no restart policy repeats it. */
   readonly lasting?: true;
+  /**
+   * Whether the template or the pooled microVM is the cause where a start from it fails with this.
+   * The box boots without it then. `none`: a boot does not need the copy of a template's memory.
+   */
+  readonly machineFault?: 'certain' | 'possible' | 'none';
   /** The server refuses what it never does: its log does not need to say so. */
   readonly unlogged?: true;
 }
@@ -62,17 +67,17 @@ const ROWS = {
   'registry-failed': { status: 502 },
   'port-in-use': { status: 500 },
   'disk-full': { status: 500 },
-  'out-of-memory': { status: 500 },
+  'out-of-memory': { status: 500, machineFault: 'none' },
   'boot-set-missing': { status: 500, lasting: true },
   'launch-spec-mismatch': { status: 500, exitCode: 125, lasting: true },
   'verity-mismatch': { status: 500, exitCode: 125, lasting: true },
   'secrets-deadline': { status: 500, exitCode: 125 },
   'tool-missing': { status: 500 },
   'tee-unavailable': { status: 500, exitCode: 125 },
-  'vmm-failed': { status: 500 },
-  'template-unusable': { status: 500 },
-  'agent-timeout': { status: 500 },
-  'agent-failed': { status: 500 },
+  'vmm-failed': { status: 500, machineFault: 'possible' },
+  'template-unusable': { status: 500, machineFault: 'certain' },
+  'agent-timeout': { status: 500, machineFault: 'possible' },
+  'agent-failed': { status: 500, machineFault: 'possible' },
   'state-unusable': { status: 500 },
   'server-running': { status: 500 },
   'server-unreachable': { status: 500 },

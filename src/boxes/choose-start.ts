@@ -4,7 +4,7 @@
  * @module
  */
 import { rm } from 'node:fs/promises';
-import { A3sError } from '../errors.ts';
+import { A3sError, ERRORS } from '../errors.ts';
 import type { Image } from '../images/image.ts';
 import type { TakenTemplate } from '../templates/templates.ts';
 import { type Begun, begin, startMain } from './begin.ts';
@@ -45,7 +45,7 @@ export async function runBox(rt: Runtime, box: Box, image: Image): Promise<void>
 interface Setback {
   readonly key: string;
   readonly reason: string;
-  /** Whether it is the template's fault. */
+  /** Whether it is the template's fault; a boot shows whether what is possible was so. */
   readonly blame: 'certain' | 'possible' | 'none';
 }
 
@@ -63,38 +63,20 @@ async function startWarm(
     begun = await begin(rt, box, found, taken);
   } catch (error) {
     taken.release();
-    if (!isSetback(error) || rt.shutdown.aborted) throw error;
+    if (!(error instanceof A3sError) || rt.shutdown.aborted) throw error;
+    const blame = ERRORS[error.code].machineFault;
+    if (blame === undefined) throw error;
     rt.log.error('a box could not start from its template, so it boots', error, {
       box: id,
       template: key,
     });
     publish(rt, box, 'template-failed', { template: key, reason: error.message });
-    const setback: Setback = { key, reason: error.message, blame: blameFor(error) };
-    if (setback.blame === 'certain') await rt.templates.drop(key, setback.reason);
+    const setback: Setback = { key, reason: error.message, blame };
+    if (blame === 'certain') await rt.templates.drop(key, setback.reason);
     // A copy of what the template's guest had mounted.
     if (!found.keptChanges) await rm(changesPath(rt, id), { force: true });
     return setback;
   }
   await startMain(rt, begun);
   return 'none';
-}
-
-/** What a boot may get through. */
-function isSetback(error: unknown): error is A3sError {
-  return error instanceof A3sError && SETBACKS.has(error.code);
-}
-
-const SETBACKS: ReadonlySet<string> = new Set([
-  'template-unusable',
-  'vmm-failed',
-  'agent-timeout',
-  'agent-failed',
-  'out-of-memory',
-]);
-
-/** A boot shows whether what is possible was so. */
-function blameFor({ code }: A3sError): Setback['blame'] {
-  if (code === 'template-unusable') return 'certain';
-  // A boot needs no copy of a template's RAM.
-  return code === 'out-of-memory' ? 'none' : 'possible';
 }

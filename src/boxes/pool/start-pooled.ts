@@ -5,7 +5,7 @@
  */
 import { chown, rename, rm } from 'node:fs/promises';
 import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
-import { A3sError } from '../../errors.ts';
+import { A3sError, ERRORS } from '../../errors.ts';
 import { allDone } from '../all-done.ts';
 import { abandon, type Begun, startMain, syncChanges } from '../begin.ts';
 import type { Box, BoxDefinition } from '../box.ts';
@@ -16,9 +16,6 @@ import { publish, type Runtime, runtimeDirectory } from '../runtime.ts';
 import { Waking } from '../warm.ts';
 import type { PooledMachine } from './machine-pools.ts';
 import { endPooled } from './pooled-machine.ts';
-
-/** What can be the machine's fault. */
-const SETBACKS: ReadonlySet<string> = new Set(['vmm-failed', 'agent-timeout', 'agent-failed']);
 
 /** Starts the box in the machine. False when the machine was no good: nothing of the box ran, and nothing is left of it. */
 export async function startPooled(
@@ -41,8 +38,9 @@ export async function startPooled(
     await endPooled(rt, pooled);
     // It has been the machine's: the box has none of its own yet.
     await rm(changesPath(rt, id), { force: true });
-    if (!(error instanceof A3sError && SETBACKS.has(error.code)) || rt.shutdown.aborted)
-      throw error;
+    if (!(error instanceof A3sError) || rt.shutdown.aborted) throw error;
+    // The machine has its template's memory since it was restored: nothing fails of that any more.
+    if (ERRORS[error.code].machineFault !== 'possible') throw error;
     const machine = pooled.machine.id;
     rt.log.error('a box could not start in a machine of a pool', error, { box: id, machine });
     publish(rt, box, 'pool-failed', { machine, reason: error.message });
