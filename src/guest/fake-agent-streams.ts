@@ -9,7 +9,7 @@ import type * as z from 'zod';
 import type { FakeProcess } from './fake-process.ts';
 import { FakeRefusal } from './fake-refusal.ts';
 import { encodeFrame } from './frame.ts';
-import { GUEST_ERROR_STATUS } from './protocol.ts';
+import { GUEST_ERRORS } from './guest-errors.ts';
 
 /** Aborted when the stream is gone. */
 export function closing(stream: ServerHttp2Stream): AbortSignal {
@@ -34,7 +34,7 @@ export function refuse(stream: ServerHttp2Stream, error: unknown): void {
     return;
   }
   const { code, message } = error;
-  json(stream, GUEST_ERROR_STATUS[code], { error: { code, message } });
+  json(stream, GUEST_ERRORS[code].status, { error: { code, message } });
 }
 
 export async function readBytes(stream: ServerHttp2Stream, limit: number): Promise<Buffer> {

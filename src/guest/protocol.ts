@@ -24,28 +24,6 @@ export const SEQUENCE_HEADER = 'a3s-sequence';
 /** The main process's id. */
 export const MAIN = 'main';
 
-/** Every error code of the agent, with its HTTP status. */
-export const GUEST_ERROR_STATUS = {
-  invalid: 400,
-  'not-found': 404,
-  conflict: 409,
-  'spec-missing': 409,
-  'too-large': 413,
-  'offset-gone': 416,
-  'command-not-found': 422,
-  'command-not-executable': 422,
-  'user-not-found': 422,
-  'cwd-invalid': 422,
-  'protocol-unsupported': 426,
-  'setup-failed': 500,
-  'host-not-permitted': 403,
-  'launch-spec-malformed': 400,
-  'launch-spec-mismatch': 403,
-  'verity-mismatch': 500,
-  'tee-unavailable': 500,
-} as const satisfies Record<string, number>;
-export type GuestErrorCode = keyof typeof GUEST_ERROR_STATUS;
-
 /** Largest number that the protocol's documents hold exactly. */
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const line = z.string().max(256);

@@ -4,31 +4,12 @@
  *
  * @module
  */
-import { A3sError, type ErrorCode } from '../errors.ts';
+import { A3sError } from '../errors.ts';
 import { narrow } from '../narrow.ts';
-import { GuestErrorBody, type GuestErrorCode } from './protocol.ts';
+import { GUEST_ERRORS, isGuestErrorCode } from './guest-errors.ts';
+import { GuestErrorBody } from './protocol.ts';
 
 const MAX_TEXT = 1024;
-
-const HOST_CODE: Readonly<Record<GuestErrorCode, ErrorCode>> = {
-  invalid: 'invalid-argument',
-  'not-found': 'no-such-exec',
-  conflict: 'conflict',
-  'spec-missing': 'agent-failed',
-  'too-large': 'too-large',
-  'offset-gone': 'agent-failed',
-  'command-not-found': 'command-not-found',
-  'command-not-executable': 'command-not-executable',
-  'user-not-found': 'user-not-found',
-  'cwd-invalid': 'cwd-invalid',
-  'protocol-unsupported': 'agent-failed',
-  'setup-failed': 'agent-failed',
-  'host-not-permitted': 'host-not-permitted',
-  'launch-spec-malformed': 'launch-spec-mismatch',
-  'launch-spec-mismatch': 'launch-spec-mismatch',
-  'verity-mismatch': 'verity-mismatch',
-  'tee-unavailable': 'tee-unavailable',
-};
 
 /** `text` on one line, without control and text-direction characters, of at most 1024 characters. */
 export function guestText(text: string): string {
@@ -49,7 +30,7 @@ export function refusal(route: string, status: number, body: unknown): A3sError 
     return new A3sError('agent-failed', `The guest agent answered ${route} with status ${status}`);
   }
   const { code, message } = parsed.data.error;
-  const known = Object.hasOwn(HOST_CODE, code) ? HOST_CODE[code as GuestErrorCode] : 'agent-failed';
+  const known = isGuestErrorCode(code) ? GUEST_ERRORS[code].code : 'agent-failed';
   return new GuestRefusal(known, guestText(message) || `The guest agent refused ${route}`);
 }
 

@@ -1,0 +1,43 @@
+/**
+ * The agent's error codes: `docs/guest-protocol.md`, "Errors".
+ *
+ * @module
+ */
+import type { ErrorCode } from '../errors.ts';
+
+interface GuestErrorRow {
+  /** HTTP status of the agent's answer. */
+  readonly status: number;
+  /** The host's code for it. */
+  readonly code: ErrorCode;
+}
+
+const ROWS = {
+  invalid: { status: 400, code: 'invalid-argument' },
+  'not-found': { status: 404, code: 'no-such-exec' },
+  conflict: { status: 409, code: 'conflict' },
+  'spec-missing': { status: 409, code: 'agent-failed' },
+  'too-large': { status: 413, code: 'too-large' },
+  'offset-gone': { status: 416, code: 'agent-failed' },
+  'command-not-found': { status: 422, code: 'command-not-found' },
+  'command-not-executable': { status: 422, code: 'command-not-executable' },
+  'user-not-found': { status: 422, code: 'user-not-found' },
+  'cwd-invalid': { status: 422, code: 'cwd-invalid' },
+  'protocol-unsupported': { status: 426, code: 'agent-failed' },
+  'setup-failed': { status: 500, code: 'agent-failed' },
+  'host-not-permitted': { status: 403, code: 'host-not-permitted' },
+  'launch-spec-malformed': { status: 400, code: 'launch-spec-mismatch' },
+  'launch-spec-mismatch': { status: 403, code: 'launch-spec-mismatch' },
+  'verity-mismatch': { status: 500, code: 'verity-mismatch' },
+  'tee-unavailable': { status: 500, code: 'tee-unavailable' },
+} as const satisfies Record<string, GuestErrorRow>;
+
+/** An error code of the agent. */
+export type GuestErrorCode = keyof typeof ROWS;
+
+export const GUEST_ERRORS: Readonly<Record<GuestErrorCode, GuestErrorRow>> = ROWS;
+
+/** Whether the host knows the code; a newer agent may have more. */
+export function isGuestErrorCode(text: string): text is GuestErrorCode {
+  return Object.hasOwn(GUEST_ERRORS, text);
+}
