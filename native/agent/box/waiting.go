@@ -37,14 +37,14 @@ func (b *Box) Begin(h *Handle, environment []string) {
 		err = b.begin(h, &process)
 	}
 	if err != nil {
-		h.end(&Exit{ExitCode: exitCode(err), Error: ExitErrorOf(err)})
+		h.endFor(ExitErrorOf(err))
 	}
 }
 
 // Abandon ends a main process that waits; one that does not is left alone.
 func (b *Box) Abandon(h *Handle, reason *ExitError) {
 	if h.stopWaiting() {
-		h.end(&Exit{ExitCode: exitFailed, Error: reason})
+		h.endFor(reason)
 	}
 }
 
@@ -97,6 +97,9 @@ func (h *Handle) endWaiting(signal syscall.Signal) bool {
 	return true
 }
 
+// endFor ends a process that could not be started.
+func (h *Handle) endFor(reason *ExitError) { h.end(&Exit{ExitCode: exitCode(reason), Error: reason}) }
+
 // end is the end of a process that never ran.
 func (h *Handle) end(exit *Exit) {
 	exit.FinishedAt = *timestamp()
@@ -107,31 +110,4 @@ func (h *Handle) end(exit *Exit) {
 	h.Input.processExited()
 	h.Output.End()
 	close(h.complete)
-}
-
-// Exit codes of processes that could not be started, as Docker's.
-const (
-	exitFailed        = 125
-	exitNotExecutable = 126
-	exitNotFound      = 127
-)
-
-func exitCode(err error) int {
-	switch ExitErrorOf(err).Code {
-	case stage.CommandNotFound:
-		return exitNotFound
-	case stage.CommandNotExecutable:
-		return exitNotExecutable
-	default:
-		return exitFailed
-	}
-}
-
-// ExitErrorOf says why a process could not be started.
-func ExitErrorOf(err error) *ExitError {
-	var refusal *stage.Refusal
-	if errors.As(err, &refusal) {
-		return &ExitError{refusal.Code, refusal.Message}
-	}
-	return &ExitError{stage.SetupFailed, err.Error()}
 }

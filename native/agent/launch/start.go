@@ -36,7 +36,7 @@ func (l *Launch) awaitSecrets(h *box.Handle, store *secrets.Store) {
 		l.begin(h, store)
 		return
 	}
-	l.Box.Abandon(h, &box.ExitError{Code: "secrets-deadline", Message: "the secrets did not come in time"})
+	l.Box.Abandon(h, &box.ExitError{Code: box.SecretsDeadline, Message: "the secrets did not come in time"})
 	// The host is told by the exit, and then ends the guest. One that does not is not waited for.
 	if l.after != nil {
 		l.after(lingers, l.End)

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -296,14 +295,6 @@ func TestABrokenGuestSaysWhyAndEnds(t *testing.T) {
 		t.Error("another request is answered")
 	}
 	<-ended
-}
-
-func TestEveryCodeHasAStatus(t *testing.T) {
-	for _, code := range []string{"host-not-permitted", "launch-spec-malformed", "launch-spec-mismatch", "verity-mismatch", "tee-unavailable"} {
-		if statuses[code] == 0 || codeOf(errors.Join(&Error{code, "x"})) != code {
-			t.Errorf("%s has none", code)
-		}
-	}
 }
 
 // A host that reads nothing keeps a refusal from being written, and must not keep the guest by it.
