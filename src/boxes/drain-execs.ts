@@ -6,6 +6,7 @@
 import { A3sError } from '../errors.ts';
 import type { Guest } from '../guest/guest.ts';
 import { MAIN, type Process } from '../guest/protocol.ts';
+import { finality } from '../guest/refusal.ts';
 import { isProbe } from './health-probe.ts';
 import type { LiveBox } from './live.ts';
 import { persist } from './persist.ts';
@@ -37,7 +38,7 @@ async function drain(guest: Guest, exec: Process, signal: AbortSignal): Promise<
     await guest.forget(exec.id);
   } catch (error) {
     // It ended, or whoever follows it has forgotten it, meanwhile.
-    if (error instanceof A3sError && GONE.has(error.code)) return;
+    if (finality(error) === 'state') return;
     throw error;
   }
 }
@@ -50,5 +51,3 @@ async function kill(guest: Guest, id: string): Promise<void> {
     if (!(error instanceof A3sError) || error.code !== 'conflict') throw error;
   }
 }
-
-const GONE: ReadonlySet<string> = new Set(['no-such-exec', 'conflict']);

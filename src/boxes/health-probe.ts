@@ -9,6 +9,7 @@ import { A3sError } from '../errors.ts';
 import type { Guest } from '../guest/guest.ts';
 import type { OutputReader } from '../guest/output.ts';
 import type { Exit } from '../guest/protocol.ts';
+import { finality } from '../guest/refusal.ts';
 import type { Box, HealthCheck } from './box.ts';
 import { now, timestamp } from './clock.ts';
 import { execProcess } from './exec-process.ts';
@@ -68,7 +69,7 @@ export async function runProbe(
   } catch (error) {
     if (stopped.aborted || live.signal.aborted) return undefined;
     // The connection broke before the guest had heard of it, or the box stood still, or was about to end.
-    if (error instanceof A3sError && NOTHING.has(error.code)) return undefined;
+    if (finality(error) === 'state') return undefined;
     // As Docker has it: what cannot be started is a failure of the check.
     return end(FAILED, error instanceof Error ? error.message : String(error));
   } finally {
@@ -190,10 +191,7 @@ class Probe {
   }
 }
 
-/** The codes of what tells nothing of the box's health. */
-const NOTHING: ReadonlySet<string> = new Set(['no-such-exec', 'conflict']);
-
-/** The connection, not the process. */
+/** The connection failed, not the process. Only a probe whose start got no answer is looked for by its id. */
 function isLost(error: unknown): boolean {
   return error instanceof A3sError && ['agent-failed', 'agent-timeout'].includes(error.code);
 }

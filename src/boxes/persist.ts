@@ -4,8 +4,8 @@
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { A3sError } from '../errors.ts';
 import type { Guest } from '../guest/guest.ts';
+import { finality } from '../guest/refusal.ts';
 import type { LiveBox } from './live.ts';
 
 /** Pause before a lost connection is tried again. */
@@ -21,11 +21,8 @@ export async function persist(live: LiveBox, work: (guest: Guest) => Promise<voi
     try {
       return await work(await live.guest());
     } catch (error) {
-      const forgotten = error instanceof A3sError && FINAL.has(error.code);
-      if (live.signal.aborted || forgotten) throw error;
+      if (live.signal.aborted || finality(error) !== undefined) throw error;
       await delay(RETRY_MS, undefined, { signal: live.signal });
     }
   }
 }
-
-const FINAL: ReadonlySet<string> = new Set(['no-such-exec', 'conflict', 'invalid-argument']);

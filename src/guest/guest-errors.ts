@@ -13,12 +13,17 @@ interface GuestErrorRow {
   readonly status: number;
   /** The host's code for it. */
   readonly code: ErrorCode;
+  /**
+   * The request is not repeated: it gets the same answer. `state`: the process has ended, the agent
+   * has forgotten it, or it does not take this now. `request`: the agent cannot read the request.
+   */
+  readonly final?: 'state' | 'request';
 }
 
 const ROWS = {
-  invalid: { status: 400, code: 'invalid-argument' },
-  'not-found': { status: 404, code: 'no-such-exec' },
-  conflict: { status: 409, code: 'conflict' },
+  invalid: { status: 400, code: 'invalid-argument', final: 'request' },
+  'not-found': { status: 404, code: 'no-such-exec', final: 'state' },
+  conflict: { status: 409, code: 'conflict', final: 'state' },
   'spec-missing': { status: 409, code: 'agent-failed' },
   'too-large': { status: 413, code: 'too-large' },
   'offset-gone': { status: 416, code: 'agent-failed' },

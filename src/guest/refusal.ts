@@ -6,7 +6,7 @@
  */
 import { A3sError } from '../errors.ts';
 import { narrow } from '../narrow.ts';
-import { GUEST_ERRORS, isGuestErrorCode } from './guest-errors.ts';
+import { GUEST_ERRORS, type GuestErrorCode, isGuestErrorCode } from './guest-errors.ts';
 import { GuestErrorBody } from './protocol.ts';
 
 const MAX_TEXT = 1024;
@@ -21,7 +21,21 @@ export function guestText(text: string): string {
 }
 
 /** What the agent itself said, as against a connection that broke. */
-export class GuestRefusal extends A3sError {}
+export class GuestRefusal extends A3sError {
+  /** The agent's own code; undefined where the host does not know it. */
+  readonly guestCode: GuestErrorCode | undefined;
+
+  constructor(guestCode: GuestErrorCode | undefined, message: string) {
+    super(guestCode === undefined ? 'agent-failed' : GUEST_ERRORS[guestCode].code, message);
+    this.guestCode = guestCode;
+  }
+}
+
+/** Why the agent refuses the same request again; undefined where it, or a new connection, may not. */
+export function finality(error: unknown): 'state' | 'request' | undefined {
+  if (!(error instanceof GuestRefusal) || error.guestCode === undefined) return undefined;
+  return GUEST_ERRORS[error.guestCode].final;
+}
 
 /** The error that an answer with a status other than 2xx stands for. */
 export function refusal(route: string, status: number, body: unknown): A3sError {
@@ -30,7 +44,7 @@ export function refusal(route: string, status: number, body: unknown): A3sError 
     return new A3sError('agent-failed', `The guest agent answered ${route} with status ${status}`);
   }
   const { code, message } = parsed.data.error;
-  const known = isGuestErrorCode(code) ? GUEST_ERRORS[code].code : 'agent-failed';
+  const known = isGuestErrorCode(code) ? code : undefined;
   return new GuestRefusal(known, guestText(message) || `The guest agent refused ${route}`);
 }
 
