@@ -182,6 +182,7 @@ function forksAs({ id, hostname }: BoxDefinition, mac: string | null): KnownAgen
   let fork: Fork | undefined;
   return {
     protocol: PROTOCOL,
+    negotiate: true,
     first: async (guest, signal) => {
       // Made when it is sent, and once: the same may come twice, another one must not.
       fork ??= {

@@ -5,6 +5,7 @@ import { connectGuest } from './connection.ts';
 import { FakeAgent } from './fake-agent.ts';
 import { fakeMachine } from './fake-machine.ts';
 import type { Guest } from './guest.ts';
+import { PROTOCOL } from './protocol.ts';
 
 const signal = new AbortController().signal;
 
@@ -131,6 +132,16 @@ test('a copy is woken by the first request, and not greeted', async () => {
   expect(guest.hello).toBeUndefined();
   expect(agent.woken).toEqual(WAKE);
   expect(await guest.state()).toMatchObject({ spec: null });
+  guest.close();
+});
+
+test('a copy whose version is not known speaks the highest that both know after the first request', async () => {
+  const agent = await asleep();
+  const first = (guest: Guest, stop: AbortSignal) => guest.wake(WAKE, stop);
+  const known = { protocol: 2, negotiate: true, first };
+  const guest = await connectGuest(fakeMachine(agent), { signal, deadlineMs: 5000, known });
+  expect(agent.woken).toEqual(WAKE);
+  expect(guest.speaks(PROTOCOL.maximum)).toBe(true);
   guest.close();
 });
 

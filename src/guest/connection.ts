@@ -26,8 +26,10 @@ export interface ConnectOptions {
 }
 
 export interface KnownAgent {
-  /** The version that was agreed on before the copy was made. */
+  /** The version that was agreed on before the copy was made, or the lowest that it can have been. */
   readonly protocol: number;
+  /** Agree on a higher version after the first request. */
+  readonly negotiate?: boolean;
   /**
    * The first request, whose answer shows that the connection is one. It may be sent again when
    * its answer is lost, so it must be one that may come twice, as `wake` and `fork`.
@@ -142,7 +144,7 @@ async function meet(
   session.version = known.protocol;
   const guest = new Guest(session);
   await known.first(guest, AbortSignal.any([stop, AbortSignal.timeout(attemptMs)]));
-  return guest;
+  return known.negotiate === true ? await greet(session, stop, attemptMs) : guest;
 }
 
 class UnsupportedVersion extends Error {

@@ -303,6 +303,14 @@ describe('a box that goes on from a snapshot', () => {
     expect((await home.call('POST', path, { image: 'x' })).status).toBe(400);
   });
 
+  it('speaks the newest protocol with its agent', async () => {
+    await snapshot(await running(), 'origin');
+    const id = await fork('origin');
+    expect((await start(id)).status).toBe(204);
+    // It came with protocol 4; what a copy is made by came with 2.
+    expect((await home.call('GET', `/containers/${id}/top`)).status).toBe(200);
+  });
+
   it('is undone when the server ends before it has its identity', async () => {
     await snapshot(await running(), 'origin');
     const id = await fork('origin');
