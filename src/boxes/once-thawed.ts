@@ -10,8 +10,6 @@ import type { LiveBox } from './live.ts';
 const PAUSE_MS = 50;
 /** Longer than it takes to save a machine. */
 const PATIENCE_MS = 60_000;
-/** An agent's words: other conflicts do not pass by themselves. */
-const FROZEN = 'the box is frozen';
 
 /**
  * Starts it as soon as the box goes on.
@@ -36,6 +34,7 @@ export async function onceThawed<T>(
   }
 }
 
+/** Other conflicts do not pass by themselves. An agent before protocol 6 does not tell this one from them. */
 function isFrozen(error: unknown): boolean {
-  return error instanceof GuestRefusal && error.code === 'conflict' && error.message === FROZEN;
+  return error instanceof GuestRefusal && error.guestCode === 'frozen';
 }

@@ -84,10 +84,10 @@ test('the highest version that both know is taken, and none is said', async () =
   const guest = await connectGuest(machine, { signal, deadlineMs: 5000 });
   expect(await guest.state()).toMatchObject({ spec: null });
   guest.close();
-  const newer = fakeMachine(new FakeAgent({ protocol: { minimum: 6, maximum: 9 } }));
+  const newer = fakeMachine(new FakeAgent({ protocol: { minimum: 7, maximum: 9 } }));
   await expect(connectGuest(newer, { signal, deadlineMs: 5000 })).rejects.toMatchObject({
     code: 'agent-failed',
-    message: expect.stringContaining('speaks protocol 6 to 9'),
+    message: expect.stringContaining('speaks protocol 7 to 9'),
     remedy: expect.stringContaining('Recreate the box'),
   });
 });
@@ -187,7 +187,7 @@ test('a first request that is refused is not sent again', async () => {
 });
 
 test('a copy of a version that this server does not speak is not talked to', async () => {
-  const known = { protocol: 6, first: () => Promise.reject(new Error('unreachable')) };
+  const known = { protocol: 7, first: () => Promise.reject(new Error('unreachable')) };
   const machine = fakeMachine(new FakeAgent());
   await expect(connectGuest(machine, { signal, deadlineMs: 5000, known })).rejects.toMatchObject({
     code: 'agent-failed',

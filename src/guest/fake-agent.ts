@@ -306,7 +306,7 @@ export class FakeAgent {
     if (this.#processes.get(MAIN)?.state === 'exited' || this.#stopping) {
       throw new FakeRefusal('conflict', 'the box is stopping');
     }
-    if (this.frozen) throw new FakeRefusal('conflict', 'the box is frozen');
+    if (this.frozen) throw new FakeRefusal(version < 6 ? 'conflict' : 'frozen', 'it is frozen');
     const process = new FakeProcess(body.id, body.process);
     this.#start(process, false);
     this.#processes.set(body.id, process);

@@ -24,6 +24,8 @@ const ROWS = {
   invalid: { status: 400, code: 'invalid-argument', final: 'request' },
   'not-found': { status: 404, code: 'no-such-exec', final: 'state' },
   conflict: { status: 409, code: 'conflict', final: 'state' },
+  // Since protocol 6; an agent of an earlier one calls it a conflict.
+  frozen: { status: 409, code: 'conflict', final: 'state' },
   'spec-missing': { status: 409, code: 'agent-failed' },
   'too-large': { status: 413, code: 'too-large' },
   'offset-gone': { status: 416, code: 'agent-failed' },

@@ -351,7 +351,7 @@ test('a frozen box starts nothing, and takes no signal but SIGKILL, and the othe
   await guest.signal('e1', 'SIGKILL');
   expect(await guest.ended('e1')).toMatchObject({ signal: 'SIGKILL' });
   await expect(guest.startProcess('e2', process(['true']))).rejects.toMatchObject({
-    ...{ code: 'conflict', message: 'the box is frozen' },
+    ...{ code: 'conflict', guestCode: 'frozen' },
   });
   expect((await guest.process(MAIN)).state).toBe('running');
   await guest.thaw();

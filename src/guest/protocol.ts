@@ -13,7 +13,7 @@ import * as z from 'zod';
 const TEES = ['snp', 'simulated'] as const;
 
 /** The versions that this host speaks. */
-export const PROTOCOL = { minimum: 1, maximum: 5 } as const;
+export const PROTOCOL = { minimum: 1, maximum: 6 } as const;
 
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';

@@ -243,7 +243,7 @@ it('stands still while it is frozen, and can be ended then', async () => {
   const { cpuUsec } = await guest.stats();
   await guest.signal(MAIN, 'SIGWINCH');
   expect((await guest.top()).length).toBeGreaterThan(2);
-  await expect(start('true')).rejects.toMatchObject({ code: 'conflict' });
+  await expect(start('true')).rejects.toMatchObject({ code: 'conflict', guestCode: 'frozen' });
   expect((await guest.stats()).cpuUsec).toBe(cpuUsec);
   await guest.signal(id, 'SIGKILL');
   expect(await guest.ended(id)).toMatchObject({ signal: 'SIGKILL' });

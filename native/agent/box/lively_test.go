@@ -153,7 +153,10 @@ func TestNothingIsStartedInAFrozenBox(t *testing.T) {
 	if status, text := h.call("POST", "/v1/freeze", nil); status != http.StatusNoContent {
 		t.Fatal(text)
 	}
-	h.refuses("POST", "/v1/processes", h.body("e", script("true")), http.StatusConflict, "conflict")
+	for version, code := range map[string]string{"5": "conflict", "6": "frozen"} {
+		h.version = version
+		h.refuses("POST", "/v1/processes", h.body("e", script("true")), http.StatusConflict, code)
+	}
 	if status, text := h.call("POST", "/v1/thaw", nil); status != http.StatusNoContent {
 		t.Fatal(text)
 	}

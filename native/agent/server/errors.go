@@ -18,12 +18,16 @@ func (e *Error) Error() string { return e.Message }
 // errBusy is more set-up at once than a host has reason to ask for.
 var errBusy = &Error{"conflict", "there is too much to set up already"}
 
+// codeFrozen is of a box that starts nothing until it is thawed: a host may ask again.
+const codeFrozen = "frozen"
+
 // statuses are the HTTP statuses of the codes.
 var statuses = map[string]int{
 	"invalid":                  400,
 	"too-large":                413,
 	"not-found":                404,
 	"conflict":                 409,
+	codeFrozen:                 409,
 	"spec-missing":             409,
 	"protocol-unsupported":     426,
 	"offset-gone":              416,
@@ -43,7 +47,7 @@ var statuses = map[string]int{
 var conflicts = []error{
 	box.ErrSpecTaken, box.ErrStarted, box.ErrIDTaken, box.ErrTooMany, box.ErrNotRunning, box.ErrRunning,
 	box.ErrNoTerminal, box.ErrStopping, box.ErrInputTaken, box.ErrNoInput,
-	box.ErrFrozen, box.ErrTooManyTops, box.ErrMemoryInUse,
+	box.ErrTooManyTops, box.ErrMemoryInUse,
 	box.ErrAsleep, box.ErrNotAsleep, box.ErrPrepared, box.ErrNotFrozen, box.ErrNetwork,
 }
 
@@ -71,6 +75,8 @@ func codeOf(err error) string {
 		return "not-found"
 	case errors.Is(err, box.ErrSpecMissing):
 		return "spec-missing"
+	case errors.Is(err, box.ErrFrozen):
+		return codeFrozen
 	case errors.Is(err, output.ErrOffset):
 		return "offset-gone"
 	}
@@ -84,6 +90,9 @@ func codeOf(err error) string {
 
 func writeError(t stream.Stream, err error) {
 	code := codeOf(err)
+	if code == codeFrozen && asked(t) < minFrozen {
+		code = "conflict"
+	}
 	status, known := statuses[code]
 	if !known {
 		code, status = stage.SetupFailed, 500

@@ -20,9 +20,11 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 5
+	maxProtocol = 6
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
+	// minFrozen is the first that has a code of its own for a box that is frozen.
+	minFrozen = 6
 )
 
 // Server answers for one box.
@@ -232,12 +234,18 @@ func (s *Server) minimum() int {
 
 // protocol is the version that host and agent agreed on.
 func (s *Server) protocol(t stream.Stream) (int, error) {
-	if len(t.Head().Protocols) == 1 && len(t.Head().Protocols[0]) == 1 {
-		if version := int(t.Head().Protocols[0][0] - '0'); version >= s.minimum() && version <= maxProtocol {
-			return version, nil
-		}
+	if version := asked(t); version >= s.minimum() && version <= maxProtocol {
+		return version, nil
 	}
 	return 0, &Error{"protocol-unsupported", "a3s-protocol must be from " + strconv.Itoa(s.minimum()) + " to " + strconv.Itoa(maxProtocol)}
+}
+
+// asked is the version that a request is of; below 0 where it names none.
+func asked(t stream.Stream) int {
+	if len(t.Head().Protocols) != 1 || len(t.Head().Protocols[0]) != 1 {
+		return -1
+	}
+	return int(t.Head().Protocols[0][0]) - '0'
 }
 
 // match compares a path with a pattern, which has at most one id.

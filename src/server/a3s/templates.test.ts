@@ -58,7 +58,7 @@ describe('templates', () => {
     expect(await warm()).toEqual([{ cpus: 1, id, status: 'ready' }]);
     expect(await eventsOf(id)).toEqual(['create']);
     const { body } = await home.call('GET', `/a3s/v1/templates/${id.slice(0, 12)}`);
-    expect(body).toMatchObject({ id, protocol: 5, inputs: { cpus: '1' }, files: [{}, {}, {}] });
+    expect(body).toMatchObject({ id, protocol: 6, inputs: { cpus: '1' }, files: [{}, {}, {}] });
     expect((await home.call('GET', '/a3s/v1/host')).body).toMatchObject({
       templates: { enabled: true, count: 1, inUse: 0 },
     });
