@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import { isolatedFiles } from './scripts/test/isolation.ts';
 
 /** How long a property test searches; see test/fuzz. */
 const FUZZ_MILLISECONDS = Number(process.env['FUZZ_SECONDS'] ?? '1') * 1000;
@@ -12,6 +13,10 @@ const HOST = [
   'test/clients/{attestation-peers,cosign}.test.ts',
   'test/e2e/{bad-input,damaged-home}.test.ts',
 ];
+
+/** What has no process of its own: such a file takes that of the file before it, with the modules that it loaded. */
+const UNIT = ['policies', 'ratls', 'src', 'bench', 'scripts'];
+const UNIT_ISOLATED = isolatedFiles(import.meta.dirname, UNIT);
 
 const resolve = { conditions: ['a3s-source'] };
 const ssr = { resolve: { conditions: ['a3s-source'] } };
@@ -35,7 +40,19 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
-          include: ['{policies,ratls,src,bench,scripts}/**/*.test.ts'],
+          include: [`{${UNIT}}/**/*.test.ts`],
+          exclude: [...configDefaults.exclude, ...UNIT_ISOLATED],
+          isolate: false,
+          testTimeout: UNIT_MILLISECONDS + FUZZ_MILLISECONDS,
+          hookTimeout: UNIT_MILLISECONDS,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'unit-isolated',
+          include: UNIT_ISOLATED,
           testTimeout: UNIT_MILLISECONDS + FUZZ_MILLISECONDS,
           hookTimeout: UNIT_MILLISECONDS,
         },
@@ -46,6 +63,7 @@ export default defineConfig({
         test: {
           name: 'attestation',
           include: ['attestation/**/*.test.ts'],
+          isolate: false,
           testTimeout: UNIT_MILLISECONDS + FUZZ_MILLISECONDS,
           hookTimeout: UNIT_MILLISECONDS,
         },

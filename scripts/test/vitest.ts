@@ -14,9 +14,9 @@ import { type Print, REPORTS, ROOT, run } from './run.ts';
 const VITEST = join(ROOT, 'node_modules/.bin/vitest');
 const REPORTER = join(import.meta.dirname, 'vitest-reporter.ts');
 
-/** The test files of a project. */
+/** The test files of a project, and of its part whose files have a process each. */
 export function filesOf(project: string, ...options: readonly string[]): readonly string[] {
-  const args = ['list', '--filesOnly', '--json', '--project', project, ...options];
+  const args = ['list', '--filesOnly', '--json', '--project', `${project}*`, ...options];
   const listed = execFileSync(VITEST, args, {
     cwd: ROOT,
     encoding: 'utf8',
@@ -41,7 +41,7 @@ export async function vitest(
     {
       argv: [
         VITEST,
-        ...['run', '--project', project, '--reporter=default', `--reporter=${REPORTER}`],
+        ...['run', '--project', `${project}*`, '--reporter=default', `--reporter=${REPORTER}`],
         ...options,
       ],
       env: {

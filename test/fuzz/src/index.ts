@@ -1,11 +1,11 @@
 /**
- * How long property tests search: `FUZZ_SECONDS`, 2 where it is not set.
+ * How long property tests search: `FUZZ_SECONDS`, a quarter of one where it is not set.
  *
  * @module
  */
 import fc from 'fast-check';
 
-const MILLISECONDS = Number(process.env['FUZZ_SECONDS'] ?? '2') * 1000;
+const MILLISECONDS = Number(process.env['FUZZ_SECONDS'] ?? '0.25') * 1000;
 const ROUND = 20;
 
 /** For the test around it, in milliseconds. */

@@ -1,0 +1,64 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { changesItsProcess, isolatedFiles } from './isolation.ts';
+import { ROOT } from './run.ts';
+
+// In pieces, or this file would be one of them.
+const MOCKS = ['vi', "mock('node:fs');"].join('.');
+
+let root: string;
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'a3s-isolation-'));
+  const files = {
+    'src/mocks.test.ts': MOCKS,
+    'src/inner/mocks.test.ts': MOCKS,
+    'src/mocks.ts': MOCKS,
+    'src/plain.test.ts': 'expect(1).toBe(1);',
+    'src/node_modules/x/mocks.test.ts': MOCKS,
+    'other/mocks.test.ts': MOCKS,
+  };
+  for (const [path, source] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), source);
+  }
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+describe('a test file has a process of its own', () => {
+  it.each([
+    [['vi', "mock('node:fs')"]],
+    [['vi', 'hoisted(() => 1)']],
+    [['vi', "stubEnv('PATH', '')"]],
+    [['vi', 'useFakeTimers()']],
+    [['process', "env['PATH'] = directory"]],
+    [['process', "env.PATH ??= ''"]],
+    [['delete process', "env['PATH']"]],
+    [['process', 'chdir(root)']],
+    [['process', "on('unhandledRejection', note)"]],
+    [['globalThis', 'fetch = refuse']],
+  ])('when it changes the one that it has: %j', (pieces) => {
+    expect(changesItsProcess(pieces.join('.'))).toBe(true);
+  });
+
+  it('and shares one when it reads, compares and spies: spies are taken back after each file', () => {
+    for (const source of [
+      "const path = process.env['PATH'];",
+      "expect(process.env['PATH'] === '').toBe(false);",
+      "vi.spyOn(store, 'write');",
+      "child.on('exit', done);",
+    ]) {
+      expect(changesItsProcess(source), source).toBe(false);
+    }
+  });
+
+  it('wherever it lies below the folders that are named, except what is installed', () => {
+    expect(isolatedFiles(root, ['src'])).toEqual(['src/inner/mocks.test.ts', 'src/mocks.test.ts']);
+  });
+
+  it('but never of the verifier, whose coverage is counted in one project', () => {
+    expect(isolatedFiles(ROOT, ['attestation'])).toEqual([]);
+  });
+});
