@@ -3,16 +3,20 @@
 # the bundles, the firmware, the guest agent and the boot artefacts. Each step is skipped when its result is there
 # and its inputs are unchanged, and leaves its mark only when it is done: it can be interrupted and run again.
 #
-#   scripts/setup.sh            what running needs
-#   scripts/setup.sh --tests    what the tests need as well
-#   scripts/setup.sh --plain    what plain boxes need: without the firmware, where that is not made yet
+#   scripts/setup.sh                what running needs
+#   scripts/setup.sh --tests        what the tests need as well
+#   scripts/setup.sh --test-tools   of that, what the tests need that boot nothing
+#   scripts/setup.sh --plain        what plain boxes need: without the firmware, where that is not made yet
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup-steps.sh
 
-with_tests=no plain_alone=no
-[ "${1:-}" = --tests ] && with_tests=yes
-[ "${1:-}" = --plain ] && plain_alone=yes
+with_tests=no with_boot=yes plain_alone=no
+case "${1:-}" in
+  --tests) with_tests=yes ;;
+  --test-tools) with_tests=yes with_boot=no ;;
+  --plain) plain_alone=yes ;;
+esac
 
 lock_setup
 check_machine
@@ -20,6 +24,10 @@ step packages 'Debian packages' install_packages
 step npm 'npm packages, native add-on compiled here' install_npm
 if [ "$with_tests" = yes ]; then step fuzzer 'coverage-guided fuzzer' install_fuzzer; fi
 step bundles 'TypeScript bundles' build_bundles
+if [ "$with_boot" = no ]; then
+  finish_setup
+  exit
+fi
 if [ "$plain_alone" = yes ] && ! firmware_done; then
   step plain_boot 'guest agent, kernel and initrd of plain boxes' build_plain_boot
   finish_setup

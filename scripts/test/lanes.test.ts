@@ -1,22 +1,24 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ALONE, lanesOf, splitMachines } from './lanes.ts';
+import { ALONE, batchesOf, lanesOf, splitMachines } from './lanes.ts';
 import { ROOT } from './run.ts';
 import { STAGE_NAMES } from './stage-names.ts';
+import { filesOf } from './vitest.ts';
 
 describe('the lanes of a run', () => {
   it('have everything that boots nothing beside the machines', () => {
-    expect(lanesOf(STAGE_NAMES, 2)).toEqual({
-      front: ['vm'],
-      beside: ['check', 'go', 'unit', 'attestation', 'fuzz', 'host'],
-    });
+    const others = ['check', 'go', 'unit', 'attestation', 'fuzz', 'host'];
+    expect(lanesOf(STAGE_NAMES, 2)).toEqual({ front: [], beside: others });
   });
 
-  it('are one where no machine boots, where nothing else is asked for, and on one processor', () => {
-    expect(lanesOf(['unit', 'check'], 8)).toEqual({ front: ['check', 'unit'], beside: [] });
-    expect(lanesOf(['vm'], 8)).toEqual({ front: ['vm'], beside: [] });
-    expect(lanesOf(['vm', 'unit'], 1)).toEqual({ front: ['unit', 'vm'], beside: [] });
+  it('are two for machines alone', () => {
+    expect(lanesOf(['vm'], 2)).toEqual({ front: [], beside: [] });
+  });
+
+  it('are one where no machine boots, and on one processor', () => {
+    expect(lanesOf(['unit', 'check'], 8)).toEqual({ front: ['check', 'unit'], beside: undefined });
+    expect(lanesOf(['vm', 'unit'], 1)).toEqual({ front: ['unit'], beside: undefined });
   });
 
   it('end with files that there are', () => {
@@ -44,5 +46,18 @@ describe('the files of the vm stage', () => {
     });
     expect(splitMachines(files, [alone])).toEqual({ ...none, alone: [alone] });
     expect(splitMachines(files, [])).toEqual(none);
+  });
+
+  it('are taken a slow one at a time, then a few of the others, each once', () => {
+    const all = filesOf('vm').toReversed();
+    const batches = batchesOf(all);
+    expect(batches.flat().toSorted()).toEqual(all.toSorted());
+    expect(batches[0]).toEqual(['test/e2e/templates.test.ts']);
+    expect(Math.max(...batches.map((batch) => batch.length))).toBe(4);
+    // What is named as slow is there, and starts before any batch of others.
+    const single = batches.filter((batch) => batch.length === 1).length;
+    expect(single).toBeGreaterThanOrEqual(9);
+    expect(batches.slice(0, 9).every((batch) => batch.length === 1)).toBe(true);
+    expect(batchesOf([])).toEqual([]);
   });
 });

@@ -1,25 +1,27 @@
 /**
- * Two stages at a time: a guest has one processor, and the other one of the host would wait.
+ * Two lanes: a guest has one processor, and the other one of the host would wait.
  *
  * @module
  */
 import type { Selection } from './reach.ts';
 import { STAGE_NAMES, type StageName } from './stage-names.ts';
 
+/**
+ * The stages of each lane, one after the other. A lane that is through with them takes files of the vm stage, until
+ * there are none.
+ */
 export interface Lanes {
-  /** One after the other, each printing as it goes. */
+  /** Prints as it goes. */
   readonly front: readonly StageName[];
-  /** Meanwhile, also one after the other. */
-  readonly beside: readonly StageName[];
+  /** Meanwhile, where there is a second processor; each stage is printed when it has ended. */
+  readonly beside: readonly StageName[] | undefined;
 }
 
+/** The front lane has the machines at once, or the only lane there is has them last. */
 export function lanesOf(stages: readonly StageName[], processors: number): Lanes {
-  const ordered = STAGE_NAMES.filter((name) => stages.includes(name));
-  const others = ordered.filter((name) => name !== 'vm');
-  if (processors < 2 || others.length === 0 || others.length === ordered.length) {
-    return { front: ordered, beside: [] };
-  }
-  return { front: ['vm'], beside: others };
+  const others = STAGE_NAMES.filter((name) => name !== 'vm' && stages.includes(name));
+  if (processors < 2 || !stages.includes('vm')) return { front: others, beside: undefined };
+  return { front: [], beside: others };
 }
 
 /** What measures processors, disks or memory of the host, or takes all of them: these have the machine to themselves. */
@@ -39,4 +41,31 @@ export function splitMachines(
     shared: chosen.filter((file) => !ALONE.includes(file)),
     alone: chosen.filter((file) => ALONE.includes(file)),
   };
+}
+
+/** Files of the vm stage that take minutes, the slowest first: the last ones to start must not be among them. */
+const SLOW: readonly string[] = [
+  'test/e2e/templates.test.ts',
+  'test/clients/layers.test.ts',
+  'test/e2e/hostile-host/firmware.test.ts',
+  'test/e2e/systemd.test.ts',
+  'test/e2e/snapshot.test.ts',
+  'test/clients/docker-transcript.test.ts',
+  'test/e2e/device-mapper.test.ts',
+  'test/e2e/hostile-host/sessions.test.ts',
+  'test/e2e/poor-host.test.ts',
+];
+
+/** Others at a time: each start of Vitest takes two seconds. */
+const BATCH = 4;
+
+/** What a lane takes at a time of the files of the vm stage: a slow one, then a few of the others. */
+export function batchesOf(files: readonly string[]): string[][] {
+  const slow = SLOW.filter((file) => files.includes(file)).map((file) => [file]);
+  const others = files.filter((file) => !SLOW.includes(file));
+  const count = Math.ceil(others.length / BATCH);
+  const rest = Array.from({ length: count }, (_, batch) =>
+    others.slice(batch * BATCH, (batch + 1) * BATCH),
+  );
+  return [...slow, ...rest];
 }

@@ -7,61 +7,20 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { installForAll } from '../../test/e2e/installation.ts';
 import { parseArguments, UsageError } from './arguments.ts';
 import { planOf } from './changed.ts';
 import { closing } from './closing.ts';
 import { type Flake, reruns, type SecondRun, type Settled, settle } from './flakes.ts';
-import { lanesOf } from './lanes.ts';
+import { runLanes } from './lane.ts';
+import { needsPrograms, Programs } from './programs.ts';
 import { EVERYTHING, type Plan } from './reach.ts';
-import { count, type StageReport } from './report.ts';
+import type { StageReport } from './report.ts';
 import { type Print, REPORTS } from './run.ts';
 import type { StageName } from './stage-names.ts';
-import { aloneFiles, STAGES } from './stages.ts';
 import { timesOf, timeTable } from './times.ts';
 import { again } from './vitest.ts';
 
-/** There, real programs wait for each other and for kernels, and a test may fail now and then. */
-const REAL_PROGRAMS: readonly string[] = ['host', 'vm'];
-
 const print: Print = (text) => process.stdout.write(text);
-
-/** Runs stages one after the other. Beside another lane, each is printed when it has ended. */
-async function runLane(names: readonly StageName[], plan: Plan, beside: boolean) {
-  const reports: StageReport[] = [];
-  for (const name of names) {
-    const printed: string[] = [];
-    const say: Print = beside ? (text) => printed.push(text) : print;
-    say(`\n==> ${name}\n`);
-    const files = plan[name] ?? [];
-    reports.push(await timed(name, say, () => STAGES[name]({ print: say, files, beside })));
-    print(printed.join(''));
-  }
-  return reports;
-}
-
-/** A stage that cannot run has failed, and the other lane goes on. */
-async function timed(stage: StageName, say: Print, run: () => Promise<StageReport>) {
-  const started = performance.now();
-  const report = await run().catch(
-    (error: unknown): StageReport => ({ stage, files: [], errors: [String(error)] }),
-  );
-  const { passed, failed, skipped } = count([report]);
-  const seconds = Math.round((performance.now() - started) / 1000);
-  say(`    ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds} s\n`);
-  return report;
-}
-
-/** With the files that have the machine to themselves, now that nothing is beside them. */
-async function withAlone(report: StageReport, plan: Plan): Promise<StageReport> {
-  print('\n==> vm, alone\n');
-  const alone = await timed('vm', print, () => aloneFiles(plan.vm ?? [], print));
-  return {
-    ...report,
-    files: [...report.files, ...alone.files],
-    errors: [...report.errors, ...alone.errors],
-  };
-}
 
 /** Runs once more what failed of a stage, with nothing beside it. */
 async function judged(report: StageReport): Promise<Settled> {
@@ -86,28 +45,27 @@ async function main(args: readonly string[]): Promise<boolean> {
     return true;
   }
   mkdirSync(REPORTS, { recursive: true });
-  const installed = reached.some((name) => REAL_PROGRAMS.includes(name));
-  const installation = installed ? await installForAll() : undefined;
+  const programs = reached.some(needsPrograms) ? Programs.start(print) : undefined;
   try {
-    return await runAll(reached, plan);
+    return await runAll(reached, plan, programs);
   } finally {
-    installation?.remove();
+    await programs?.remove();
   }
 }
 
-async function runAll(stages: readonly StageName[], plan: Plan): Promise<boolean> {
-  const { front, beside } = lanesOf(stages, availableParallelism());
-  const [first, second] = await Promise.all([
-    runLane(front, plan, false),
-    runLane(beside, plan, true),
-  ]);
-  const reports: StageReport[] = [];
-  for (const report of [...second, ...first]) {
-    reports.push(report.stage === 'vm' ? await withAlone(report, plan) : report);
-  }
+async function runAll(
+  stages: readonly StageName[],
+  plan: Plan,
+  programs: Programs | undefined,
+): Promise<boolean> {
+  const reports = await runLanes(stages, plan, {
+    print,
+    processors: availableParallelism(),
+    programs,
+  });
   const flakes: Flake[] = [];
   for (const [index, report] of reports.entries()) {
-    if (!REAL_PROGRAMS.includes(report.stage)) continue;
+    if (!needsPrograms(report.stage)) continue;
     const settled = await judged(report);
     reports[index] = settled.report;
     flakes.push(...settled.flakes);

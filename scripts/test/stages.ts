@@ -4,7 +4,7 @@
  * @module
  */
 import { goTests } from './go.ts';
-import { splitMachines } from './lanes.ts';
+import { batchesOf, splitMachines } from './lanes.ts';
 import type { Selection } from './reach.ts';
 import type { StageReport } from './report.ts';
 import type { Print } from './run.ts';
@@ -18,40 +18,44 @@ const FUZZ_SECONDS = Number(process.env['FUZZ_SECONDS'] ?? '1');
 export interface StageOptions {
   readonly print: Print;
   readonly files: Selection;
-  /** Another stage runs at the same time. */
-  readonly beside: boolean;
 }
 
 type Stage = (options: StageOptions) => Promise<StageReport>;
 
 const ofVitest =
   (project: string, ...more: readonly string[]): Stage =>
-  ({ print, files, beside }) => {
-    const workers = beside ? ['--maxWorkers=1'] : [];
+  ({ print, files }) => {
     const chosen = files === 'all' ? [] : ['--passWithNoTests', ...files];
-    return vitest(project, print, [...chosen, ...workers, ...more]);
+    return vitest(project, print, [...chosen, ...more]);
   };
 
-export const STAGES: Readonly<Record<StageName, Stage>> = {
+/** Every stage but that of the machines, which is cut in parts. */
+export const STAGES: Readonly<Record<Exclude<StageName, 'vm'>, Stage>> = {
   check: ({ print }) => script('check', print),
   go: ({ print }) => goTests(print, FUZZ_SECONDS),
   unit: ofVitest('unit'),
   attestation: ofVitest('attestation', '--coverage'),
   fuzz: ({ print }) => script('fuzz', print),
   host: ofVitest('host'),
-  vm: async ({ print, files }) => machines('vm', splitMachines(filesOf('vm'), files).shared, print),
 };
 
-/** The files of the vm stage that run alone, at its end. */
-export async function aloneFiles(files: Selection, print: Print): Promise<StageReport> {
-  return await machines('vm-alone', splitMachines(filesOf('vm'), files).alone, print);
+/** The vm stage: parts that each run beside others, and the files that run alone, at its end. */
+export interface Machines {
+  readonly batches: string[][];
+  readonly alone: readonly string[];
 }
 
-async function machines(
-  name: string,
+export function machinesOf(files: Selection): Machines {
+  const { shared, alone } = splitMachines(filesOf('vm'), files);
+  return { batches: batchesOf(shared), alone };
+}
+
+/** Runs some files of the vm stage; `lane` tells their report from one that is written meanwhile. */
+export async function machines(
+  lane: string,
   files: readonly string[],
   print: Print,
 ): Promise<StageReport> {
   if (files.length === 0) return { stage: 'vm', files: [], errors: [] };
-  return await vitest('vm', print, files, name);
+  return await vitest('vm', print, files, `vm-${lane}`);
 }

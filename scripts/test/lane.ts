@@ -1,0 +1,105 @@
+/**
+ * Runs the stages, in two lanes where there are machines and processors for them.
+ *
+ * @module
+ */
+import { lanesOf } from './lanes.ts';
+import { needsPrograms, type Programs } from './programs.ts';
+import type { Plan } from './reach.ts';
+import { count, type StageReport } from './report.ts';
+import type { Print } from './run.ts';
+import type { StageName } from './stage-names.ts';
+import { type Machines, machines, machinesOf, STAGES } from './stages.ts';
+
+export interface LaneOptions {
+  readonly print: Print;
+  readonly processors: number;
+  /** Those that machines and the host stage need, which may still be in the making. */
+  readonly programs: Pick<Programs, 'ready'> | undefined;
+}
+
+/** One report a stage. */
+export async function runLanes(
+  stages: readonly StageName[],
+  plan: Plan,
+  options: LaneOptions,
+): Promise<StageReport[]> {
+  const { front, beside } = lanesOf(stages, options.processors);
+  const left = stages.includes('vm') ? machinesOf(plan.vm ?? []) : NO_MACHINES;
+  const lanes = [new Lane('front', plan, options), new Lane('beside', plan, options)] as const;
+  const reports = await Promise.all([
+    lanes[0].run(front, left.batches),
+    beside === undefined ? [] : lanes[1].run(beside, left.batches),
+  ]);
+  const [first, second] = reports;
+  const alone = await lanes[0].machines('alone', left.alone);
+  return merged([...second, ...first, ...alone]);
+}
+
+const NO_MACHINES: Machines = { batches: [], alone: [] };
+
+class Lane {
+  readonly #name: string;
+  readonly #plan: Plan;
+  readonly #options: LaneOptions;
+
+  constructor(name: string, plan: Plan, options: LaneOptions) {
+    this.#name = name;
+    this.#plan = plan;
+    this.#options = options;
+  }
+
+  /** Runs its stages, then takes files of the vm stage until both lanes have taken all. */
+  async run(names: readonly StageName[], batches: string[][]): Promise<StageReport[]> {
+    const reports: StageReport[] = [];
+    for (const name of names) {
+      if (name === 'vm') continue;
+      const files = this.#plan[name] ?? [];
+      reports.push(await this.#timed(name, name, (print) => STAGES[name]({ print, files })));
+    }
+    for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
+      reports.push(...(await this.machines(this.#name, batch)));
+    }
+    return reports;
+  }
+
+  async machines(lane: string, files: readonly string[]): Promise<StageReport[]> {
+    if (files.length === 0) return [];
+    return [await this.#timed('vm', `vm, ${lane}`, (print) => machines(lane, files, print))];
+  }
+
+  /** A stage that cannot run has failed, and what comes after it goes on. */
+  async #timed(stage: StageName, title: string, run: (print: Print) => Promise<StageReport>) {
+    const printed: string[] = [];
+    const say: Print = this.#name === 'front' ? this.#options.print : (text) => printed.push(text);
+    say(`\n==> ${title}\n`);
+    const started = performance.now();
+    const report = await this.#ready(stage)
+      .then(() => run(say))
+      .catch((error: unknown): StageReport => ({ stage, files: [], errors: [String(error)] }));
+    const { passed, failed, skipped } = count([report]);
+    const seconds = Math.round((performance.now() - started) / 1000);
+    say(`    ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds} s\n`);
+    this.#options.print(printed.join(''));
+    return report;
+  }
+
+  async #ready(stage: StageName): Promise<void> {
+    if (needsPrograms(stage)) await this.#options.programs?.ready();
+  }
+}
+
+/** The parts of a stage are one report. */
+export function merged(reports: readonly StageReport[]): StageReport[] {
+  const stages = new Map<string, StageReport>();
+  for (const report of reports) {
+    const { files = [], errors = [] } = stages.get(report.stage) ?? {};
+    stages.set(report.stage, {
+      stage: report.stage,
+      files: [...files, ...report.files],
+      // What kept every part from running is one error.
+      errors: [...new Set([...errors, ...report.errors])],
+    });
+  }
+  return [...stages.values()];
+}
