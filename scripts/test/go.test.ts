@@ -1,6 +1,10 @@
-import { describe, expect, it } from 'vitest';
-import { type GoTest, goTests } from './go.ts';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fuzzTargets, type GoTest, goTests } from './go.ts';
 import { count } from './report.ts';
+import { ROOT } from './run.ts';
 
 interface Answer {
   readonly code?: number;
@@ -15,22 +19,38 @@ const passed = (file: string, name: string): string[] =>
 
 const RACED = { lines: passed('agent/box', 'TestRun') };
 const TIMED = { lines: passed('agent/ratls', 'TestAStrangerKeepsNoRelyingPartyOut') };
-const LISTED = { lines: ['FuzzFrames', 'ok  \tagent/http2\t0.01s', 'ok  \tagent/box\t0.01s'] };
+const SOURCE = `package http2
+import "testing"
+func FuzzFrames(f *testing.F) {
+}
+// func FuzzNone(f *testing.F)
+func TestFuzzers(t *testing.T) {}
+`;
+
+let source: string;
+let empty: string;
+beforeAll(() => {
+  source = mkdtempSync(join(tmpdir(), 'a3s-go-'));
+  empty = join(source, 'empty');
+  for (const path of ['http2', 'empty']) mkdirSync(join(source, path));
+  writeFileSync(join(source, 'http2/frames_test.go'), SOURCE);
+  writeFileSync(join(source, 'http2/frames.go'), SOURCE);
+});
+afterAll(() => rmSync(source, { recursive: true, force: true }));
 
 /** Go with these answers, and the arguments that it was called with. */
-function fake({ timed = TIMED, listed = LISTED }: { timed?: Answer; listed?: Answer } = {}) {
+function fake({ timed = TIMED, targets = source, fuzz = 0 } = {}) {
   const calls: string[][] = [];
   const go: GoTest = (args, _, onLine) => {
     calls.push([...args]);
     const answer = ((): Answer => {
       if (args.includes('-race')) return RACED;
-      if (args.includes('-list')) return listed;
-      return args.includes('./ratls') ? timed : { lines: [] };
+      return args.includes('./ratls') ? timed : { code: fuzz, lines: ['what it printed'] };
     })();
     for (const line of answer.lines) onLine(line);
     return Promise.resolve(answer.code ?? 0);
   };
-  return { calls, report: goTests(() => undefined, 1, go) };
+  return { calls, report: goTests(() => undefined, 1, go, targets) };
 }
 
 describe('the go stage', () => {
@@ -39,7 +59,7 @@ describe('the go stage', () => {
     const { files, errors } = await report;
     expect(errors).toEqual([]);
     expect(files.map(({ file }) => file)).toEqual([
-      ...['agent/box', 'agent/ratls (timed)', 'agent/http2 FuzzFrames'],
+      ...['agent/box', 'agent/ratls (timed)', './http2 FuzzFrames'],
     ]);
     expect(count([await report])).toEqual({ passed: 3, failed: 0, skipped: 0 });
     const timed = calls.filter((args) => args.includes('./ratls'));
@@ -51,12 +71,19 @@ describe('the go stage', () => {
     expect((await fake({ timed: { lines } }).report).errors).toEqual(['no timed test ran']);
   });
 
-  it('fails where the list of fuzz targets fails, or is empty', async () => {
-    const refused = { ...LISTED, code: 2 };
-    expect((await fake({ listed: refused }).report).errors).toEqual(['go test -list ended with 2']);
-    const none = { lines: ['ok  \tagent/http2\t0.01s'] };
-    expect((await fake({ listed: none }).report).errors).toEqual([
-      'go test -list found no fuzz target',
+  it('searches with each fuzz target, and fails where one fails or there is none', async () => {
+    const { calls, report } = fake({ fuzz: 1 });
+    expect(count([await report])).toMatchObject({ passed: 2, failed: 1 });
+    expect(calls.at(-1)).toEqual([
+      ...['./http2', '-run=^$', '-fuzz=^FuzzFrames$', '-fuzztime=1s', '-parallel=2'],
     ]);
+    expect((await fake({ targets: empty }).report).errors).toEqual(['no fuzz target was found']);
+  });
+
+  it('finds the fuzz targets of the agent', () => {
+    expect(fuzzTargets(join(ROOT, 'native/agent'))).toContainEqual({
+      package: './launchspec',
+      name: 'FuzzParse',
+    });
   });
 });

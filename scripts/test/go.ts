@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { GoEvents } from './go-events.ts';
 import { type FileResult, type StageReport, singleTest } from './report.ts';
 import { type Print, ROOT, runLines } from './run.ts';
@@ -18,6 +19,8 @@ const RACE = [
 /** What bounds a time that a client notices: the race detector makes all of it slower, so its bounds there are others. */
 const TIMED = ['-run=^TestAStrangerKeeps', './ratls'] as const;
 
+const AGENT = join(ROOT, 'native/agent');
+
 /** Runs `go test` and returns its exit status. */
 export type GoTest = (
   args: readonly string[],
@@ -29,10 +32,11 @@ export async function goTests(
   print: Print,
   fuzzSeconds: number,
   go: GoTest = goTest,
+  source = AGENT,
 ): Promise<StageReport> {
   const raced = await tested(go, [...RACE, '-json', './...'], print);
   const timed = await tested(go, ['-json', '-count=1', ...TIMED], print);
-  const fuzzed = await fuzz(go, print, fuzzSeconds);
+  const fuzzed = await fuzz(go, print, fuzzSeconds, fuzzTargets(source));
   const none = timed.files.some(({ tests }) => tests.length > 0) ? [] : ['no timed test ran'];
   return {
     stage: 'go',
@@ -61,7 +65,7 @@ function goTest(args: readonly string[], print: Print, onLine: (line: string) =>
   return runLines(
     {
       argv: ['go', 'test', ...args],
-      cwd: join(ROOT, 'native/agent'),
+      cwd: AGENT,
       env: { GOFLAGS: '-mod=mod', GOPROXY: 'off', GOTOOLCHAIN: 'local' },
     },
     print,
@@ -74,30 +78,29 @@ interface FuzzTarget {
   readonly name: string;
 }
 
-interface FuzzTargets {
-  readonly targets: readonly FuzzTarget[];
-  readonly errors: readonly string[];
-}
+const TARGET = /^func (Fuzz\w*)\(\w+ \*testing\.F\)/gm;
 
-/** Without targets nothing would be searched, and nothing would fail. */
-async function fuzzTargets(go: GoTest, print: Print): Promise<FuzzTargets> {
-  const targets: FuzzTarget[] = [];
-  let names: string[] = [];
-  const code = await go(['-list', '^Fuzz', './...'], print, (line) => {
-    if (line.startsWith('Fuzz')) names.push(line);
-    const path = /^ok\s+(\S+)/.exec(line)?.[1];
-    if (path === undefined) return;
-    targets.push(...names.map((name) => ({ package: path, name })));
-    names = [];
-  });
-  if (code !== 0) return { targets, errors: [`go test -list ended with ${code}`] };
-  return { targets, errors: targets.length === 0 ? ['go test -list found no fuzz target'] : [] };
+/** Read off the source: for Go's own list every package is compiled and linked once more. */
+export function fuzzTargets(source: string): readonly FuzzTarget[] {
+  return readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('_test.go'))
+    .toSorted()
+    .flatMap((path) =>
+      [...readFileSync(join(source, path), 'utf8').matchAll(TARGET)].map(([, name = '']) => ({
+        package: `./${dirname(path)}`,
+        name,
+      })),
+    );
 }
 
 /** Go runs one fuzz target at a time. */
-async function fuzz(go: GoTest, print: Print, seconds: number): Promise<Part> {
+async function fuzz(
+  go: GoTest,
+  print: Print,
+  seconds: number,
+  targets: readonly FuzzTarget[],
+): Promise<Part> {
   const files: FileResult[] = [];
-  const { targets, errors } = await fuzzTargets(go, print);
   for (const target of targets) {
     const lines: string[] = [];
     const started = performance.now();
@@ -115,5 +118,6 @@ async function fuzz(go: GoTest, print: Print, seconds: number): Promise<Part> {
     const name = `${target.package} ${target.name}`;
     files.push(singleTest(name, (performance.now() - started) / 1000, output));
   }
-  return { files, errors };
+  // Without targets nothing would be searched, and nothing would fail.
+  return { files, errors: targets.length === 0 ? ['no fuzz target was found'] : [] };
 }
