@@ -8,8 +8,8 @@ import { Killer } from './support/killer.ts';
 import { tracesOf } from './support/traces.ts';
 
 const SOAK = process.env['SOAK'] !== undefined;
-const CREATES = SOAK ? 100 : 10;
-const CYCLES = SOAK ? 500 : 50;
+const CREATES = SOAK ? 50 : 10;
+const CYCLES = SOAK ? 200 : 50;
 /** Commands that run at once: each copy of a template takes half a second of a processor. */
 const AT_ONCE = 4;
 const GATE_MS = SOAK ? 3_600_000 : 600_000;
