@@ -34,11 +34,17 @@ async function becomes(id: string, expected: object): Promise<void> {
   await expect.poll(() => record(id)?.state, PATIENCE).toMatchObject(expected);
 }
 
-/** A box under the policy, in its run number `run`. */
-async function running(name: string, run: number, args = ['sleep', 'infinity']): Promise<string> {
+/** A box under the policy, in its run number `run`; `ready` holds before each crash of its machine. */
+async function running(
+  name: string,
+  run: number,
+  args = ['sleep', 'infinity'],
+  ready = async (_id: string, _run: number): Promise<void> => {},
+): Promise<string> {
   const id = await home.create(args, restarting(name));
   expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
   for (let i = 1; i < run; i += 1) {
+    await ready(id, i);
     home.host.machine(id)?.crash();
     await becomes(id, { status: 'running', run: i + 1 });
   }
@@ -97,12 +103,16 @@ describe('a restart policy', () => {
   });
 
   it('always starts a box again whose machine was lost, and keeps its output apart', async () => {
-    const id = await running('always', 3, ['sh', '-c', 'echo hello; sleep infinity']);
+    const said = async (id: string, times: number): Promise<void> => {
+      const log = async (): Promise<string> =>
+        String((await home.call('GET', `/containers/${id}/logs?stdout=1`)).body);
+      await expect.poll(async () => (await log()).match(/hello/g), PATIENCE).toHaveLength(times);
+    };
+    const id = await running('always', 3, ['sh', '-c', 'echo hello; sleep infinity'], said);
     expect(state(id)).toMatchObject({ restartCount: 2 });
     // It doubles, unless the run before lasted for ten seconds, as on a busy host.
     expect([100, 200]).toContain(state(id).restartDelayMs);
-    const { body } = await home.call('GET', `/containers/${id}/logs?stdout=1`);
-    expect(String(body).match(/hello/g)).toHaveLength(3);
+    await said(id, 3);
     expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
     expect(state(id)).toMatchObject({ status: 'exited', exitCode: 143, restartAt: undefined });
   });
