@@ -9,13 +9,8 @@ import { isLive } from './states.ts';
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
 
-export interface WaitResult {
-  readonly exitCode: number;
-  readonly error: string;
-}
-
 /**
- * Settles when the condition holds; rejects with the signal's reason. As with Docker, a box that its policy will start again
+ * Settles with the exit code when the condition holds; rejects with the signal's reason. As with Docker, a box that its policy will start again
  * runs, and yet each end of a run is one: a `not-running` that came in time for it is answered.
  */
 export async function waitBox(
@@ -23,9 +18,9 @@ export async function waitBox(
   id: string,
   condition: WaitCondition,
   signal: AbortSignal,
-): Promise<WaitResult> {
+): Promise<number> {
   const present = rt.store.expect(id);
-  if (condition === 'not-running' && !runs(present)) return resultOf(present);
+  if (condition === 'not-running' && !runs(present)) return present.state.exitCode;
   let last = present;
   await rt.store.when(
     id,
@@ -42,13 +37,9 @@ export async function waitBox(
     },
     signal,
   );
-  return resultOf(last);
+  return last.state.exitCode;
 }
 
 function runs({ state: { status } }: Box): boolean {
   return isLive(status) || status === 'restarting';
-}
-
-function resultOf(box: Box): WaitResult {
-  return { exitCode: box.state.exitCode, error: box.state.error };
 }

@@ -117,6 +117,8 @@ describe('a box', () => {
     });
     const inspected = await home.call('GET', `/containers/${id}/json`);
     expect(inspected.body).toMatchObject({ State: { Status: 'created', ExitCode: 127 } });
+    // Docker's client would say an error once more.
+    expect((await home.call('POST', `/containers/${id}/wait`)).body).toEqual({ StatusCode: 127 });
     expect(home.host.running).toEqual([]);
     expect(readdirSync(home.config.runtimeDir)).toEqual(['server.sock']);
   });

@@ -9,7 +9,7 @@ import { removeBox } from '../../boxes/remove.ts';
 import { resizeBox } from '../../boxes/resize.ts';
 import { startBox } from '../../boxes/start.ts';
 import { killBox, stopBox } from '../../boxes/stop.ts';
-import { type WaitResult, waitBox } from '../../boxes/wait.ts';
+import { waitBox } from '../../boxes/wait.ts';
 import { A3sError } from '../../errors.ts';
 import { empty, json, stream } from '../http/answer.ts';
 import { expectPlatform, parsePlatform } from '../platform.ts';
@@ -25,10 +25,7 @@ import { trustOptions, trustQuery } from './trust-query.ts';
 
 const access = 'owner';
 
-const Waited = z.strictObject({
-  StatusCode: z.int(),
-  Error: z.strictObject({ Message: z.string() }).optional(),
-});
+const Waited = z.strictObject({ StatusCode: z.int() });
 
 export const CONTAINER_ROUTES: readonly Route[] = [
   route('GET', '/containers/json', {
@@ -126,9 +123,9 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     handler: ({ rt, id, query, signal }) => {
       const box = rt.store.resolve(id);
       // Begun before the answer's headers leave: what the client does next is not missed.
-      const result = waitBox(rt, box.definition.id, query.condition || 'not-running', signal);
-      result.catch(() => undefined);
-      return stream(waitDocument(result), 'application/json');
+      const exitCode = waitBox(rt, box.definition.id, query.condition || 'not-running', signal);
+      exitCode.catch(() => undefined);
+      return stream(waitDocument(exitCode), 'application/json');
     },
   }),
   route('DELETE', '/containers/:id', {
@@ -155,11 +152,7 @@ function withoutQuery(body: unknown, query: Readonly<Record<string, unknown>>): 
   return Object.fromEntries(Object.entries(body).filter((entry) => !repeated(entry)));
 }
 
-async function* waitDocument(result: Promise<WaitResult>): AsyncGenerator<Uint8Array> {
-  const { exitCode, error } = await result;
-  const document: Document<typeof Waited> = {
-    StatusCode: exitCode,
-    ...(error === '' ? {} : { Error: { Message: error } }),
-  };
+async function* waitDocument(exitCode: Promise<number>): AsyncGenerator<Uint8Array> {
+  const document: Document<typeof Waited> = { StatusCode: await exitCode };
   yield Buffer.from(`${JSON.stringify(document)}\n`);
 }
