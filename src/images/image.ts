@@ -149,6 +149,16 @@ export interface IngestEvent {
   readonly total?: number;
 }
 
+/** What a removal took. */
+export interface RemovedImage {
+  /** Familiar names and digests. */
+  readonly untagged: readonly string[];
+  /** The image's id, where it went with its last name. */
+  readonly deleted: readonly string[];
+  /** Chain ids of the layers that no other image has, the uppermost first. */
+  readonly layers: readonly string[];
+}
+
 export interface ImageStore {
   /**
    * Reads an archive (docker-archive or OCI layout as tar, plain or compressed) and stores every image in it.
@@ -170,7 +180,7 @@ export interface ImageStore {
   remove(
     reference: string,
     options: { force: boolean; inUse: (imageId: string) => boolean },
-  ): Promise<{ untagged: readonly string[]; deleted: readonly string[] }>;
+  ): Promise<RemovedImage>;
   /** The image's layers as EROFS files, lowest first, made where missing. At most 56. */
   bootLayers(image: Image): Promise<readonly BootLayer[]>;
   /**

@@ -16,6 +16,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../state/database.ts';
 import { migrations } from './catalog/catalog-migrations.ts';
+import { chainIds } from './chain-ids.ts';
 import type { ImageStore } from './image.ts';
 import { openImageStore } from './store.ts';
 import {
@@ -255,10 +256,12 @@ describe('remove', () => {
     expect(await store.remove('app:1', { force: false, inUse })).toEqual({
       untagged: ['app:1'],
       deleted: [],
+      layers: [],
     });
     expect(await store.remove('app:2', { force: false, inUse })).toEqual({
       untagged: ['app:2'],
       deleted: [image.config.digest],
+      layers: image.diffIds,
     });
     expect([blobs(), disks(), await store.list()]).toEqual([[], [], []]);
   });
@@ -269,7 +272,8 @@ describe('remove', () => {
       buildImage({ name, layers: [shared, [{ path: name, data: name }]] }),
     );
     const [, second] = await store.load(streamed(ociArchive(images)));
-    await store.remove('a:1', { force: false, inUse });
+    const { layers } = await store.remove('a:1', { force: false, inUse });
+    expect(layers).toEqual([chainIds(images[0]?.diffIds ?? [])[1]]);
     expect(disks()).toHaveLength(2);
     expect(await store.bootLayers(second ?? expect.fail())).toHaveLength(2);
   });
@@ -284,6 +288,7 @@ describe('remove', () => {
     expect(await store.remove('app:1', { force: true, inUse: held })).toEqual({
       untagged: ['app:1'],
       deleted: [],
+      layers: [],
     });
     await expect(
       store.remove(image.config.digest, { force: true, inUse: held }),
@@ -301,6 +306,7 @@ describe('remove', () => {
     expect(await store.remove(digest, { force: true, inUse })).toEqual({
       untagged: ['app:1', 'app:2'],
       deleted: [digest],
+      layers: image.diffIds,
     });
   });
 });

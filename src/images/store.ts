@@ -21,6 +21,7 @@ import { attach, readAttachments } from './attachments/attachments.ts';
 import { loadedAttachments } from './attachments/loaded-attachments.ts';
 import { Blobs, sweepDirectory } from './blobs.ts';
 import { Catalog, type ImageRecord, type RepoDigest } from './catalog/catalog.ts';
+import { layersOnlyOf } from './chain-ids.ts';
 import { commitImages } from './commit.ts';
 import { withContent } from './content.ts';
 import type { Converter } from './converter/converter.ts';
@@ -38,6 +39,7 @@ import type {
   ImageStore,
   IngestEvent,
   Origin,
+  RemovedImage,
   VerityLayer,
 } from './image.ts';
 import { importImage } from './import/import-image.ts';
@@ -157,18 +159,17 @@ class Store implements ImageStore {
     );
   }
 
-  async remove(
-    reference: string,
-    options: RemoveOptions,
-  ): Promise<{ untagged: readonly string[]; deleted: readonly string[] }> {
+  async remove(reference: string, options: RemoveOptions): Promise<RemovedImage> {
     return await this.#parts.lock.run(async () => {
       const { catalog } = this.#parts;
       const { names, repoDigests, deleted } = planRemoval(reference, catalog, options);
+      const layers = deleted === undefined ? [] : layersOnlyOf(deleted, catalog);
       catalog.remove(names, repoDigests, deleted);
       await sweep(this.#parts);
       return {
         untagged: [...names.map(familiar), ...repoDigests.map(familiarDigest)],
         deleted: deleted === undefined ? [] : [deleted],
+        layers,
       };
     });
   }

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { chainIds } from '../images/chain-ids.ts';
 import type { Digest } from '../images/digest.ts';
 import { buildImage, ociArchive } from '../images/testing/build-image.ts';
 import { multiArchImage } from '../images/testing/signed-image.ts';
@@ -38,6 +39,11 @@ const tool = buildImage({
   layers: [base, [{ path: 'bin/tool', data: 'tool' }]],
   config: { Labels: { kind: 'tool' } },
   compression: 'none',
+});
+const later = buildImage({
+  name: 'docker.io/team/later:1',
+  created: '2026-01-01T00:00:00Z',
+  layers: [base],
 });
 const index = multiArchImage(app);
 
@@ -80,6 +86,19 @@ describe('docker', () => {
       expect(await run(['tag', 'team/app:1', target])).toMatchObject({ code: 1 });
     }
     expect((await run(['tag', 'nope', 'x'])).stderr).toContain('No such image: nope');
+  });
+
+  it('lists images made before or after others', async () => {
+    await twoImages();
+    const listed = async (filter: string): Promise<string[]> =>
+      lines(await run(['images', '--filter', filter, '--format', '{{.Repository}}'])).sort();
+    await temporary.store.load(streamed(ociArchive([later])));
+    expect(await listed('before=team/later:1')).toEqual(['team/app', 'team/tool']);
+    expect(await listed('since=team/app:1')).toEqual(['team/later']);
+    expect(await listed('since=team/later:1')).toEqual(['']);
+    expect((await run(['images', '--filter', 'since=nope'])).stderr).toContain(
+      'No such image: nope',
+    );
   });
 
   it('tells the history of an image', async () => {
@@ -197,7 +216,8 @@ describe('docker', () => {
     const all = await run([...labelled, 'until=24h']);
     expect(all.stdout).toMatch(
       new RegExp(
-        `^Deleted Images:\nuntagged: team/tool:1\ndeleted: ${tool.config.digest}\n\nTotal reclaimed space: \\d.*B\n$`,
+        `^Deleted Images:\nuntagged: team/tool:1\ndeleted: ${tool.config.digest}\n` +
+          `deleted: ${chainIds(tool.diffIds)[1]}\n\nTotal reclaimed space: \\d.*B\n$`,
       ),
     );
     await run(['rm', 'holder']);

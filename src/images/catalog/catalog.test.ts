@@ -125,18 +125,21 @@ describe('an image with names in several repositories', () => {
     ]);
     const remove = (name: string) => store.remove(name, { force: false, inUse });
     await expect(remove(built.config.digest)).rejects.toMatchObject({ code: 'conflict' });
-    expect(await remove('team/a:1')).toEqual({ untagged: ['team/a:1'], deleted: [] });
+    expect(await remove('team/a:1')).toEqual({ untagged: ['team/a:1'], deleted: [], layers: [] });
     expect(await remove('team/a:2')).toEqual({
       untagged: ['team/a:2', `team/a@${digest}`],
       deleted: [],
+      layers: [],
     });
     expect(await remove(`team/b@${digest}`)).toEqual({
       untagged: [`team/b@${digest}`],
       deleted: [],
+      layers: [],
     });
     expect(await remove('team/b:1')).toEqual({
       untagged: ['team/b:1'],
       deleted: [built.config.digest],
+      layers: built.diffIds,
     });
     database.close();
   });
@@ -149,6 +152,7 @@ describe('an image with names in several repositories', () => {
     expect(await store.remove(id, { force: false, inUse })).toEqual({
       untagged: ['team/a:1', `team/a@${digest}`],
       deleted: [id],
+      layers: built.diffIds,
     });
     database.close();
   });

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { layersOnlyOf } from '../chain-ids.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { sweep } from '../sweep.ts';
 import { diskParts } from '../usage/image-parts.ts';
@@ -30,9 +31,10 @@ export async function pruneImages(parts: StoreParts, options: PruneOptions): Pro
     // Nothing waits between the plan and its end.
     for (const { record, names } of planPrune(catalog, options)) {
       const repoDigests = catalog.repoDigestsOf(record.id);
+      const layers = layersOnlyOf(record.id, catalog);
       catalog.remove(names, repoDigests, record.id);
       const untagged = [...names.map(familiar), ...repoDigests.map(familiarDigest)];
-      removed.push({ id: record.id, untagged });
+      removed.push({ id: record.id, untagged, layers });
     }
     const reclaimed = sizeBefore - total();
     await sweep(parts);

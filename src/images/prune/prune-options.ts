@@ -18,6 +18,8 @@ export interface PrunedImage {
   readonly id: string;
   /** Familiar names and digests that went with it. */
   readonly untagged: readonly string[];
+  /** Chain ids of the layers that no image has any more, the uppermost first. */
+  readonly layers: readonly string[];
 }
 
 export interface PruneResult {

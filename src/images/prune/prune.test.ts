@@ -39,7 +39,7 @@ describe('prune', () => {
     const { total, images } = await temporary.store.usage();
     const share = images.get(old?.id ?? '') ?? expect.fail();
     expect(await prune()).toEqual({
-      removed: [{ id: old?.id, untagged: [] }],
+      removed: [{ id: old?.id, untagged: [], layers: [expect.stringMatching(/^sha256:/)] }],
       reclaimed: share.size - share.shared,
     });
     expect((await temporary.store.usage()).total).toBe(total - share.size + share.shared);

@@ -31,6 +31,15 @@ export interface ImageSpec {
   readonly compression?: 'gzip' | 'none';
   /** In Go's spelling; this host's where it is left out. */
   readonly architecture?: string;
+  /** RFC 3339; the beginning of 1970 where it is left out. */
+  readonly created?: string;
+  /** How it says that it was made; nothing where it is left out. */
+  readonly history?: readonly {
+    readonly created?: string;
+    readonly created_by?: string;
+    readonly comment?: string;
+    readonly empty_layer?: boolean;
+  }[];
 }
 
 export interface Descriptor {
@@ -80,11 +89,12 @@ export function buildImage(spec: ImageSpec): BuiltImage {
 function configBytes(spec: ImageSpec, diffIds: readonly string[]): Buffer {
   return Buffer.from(
     JSON.stringify({
-      created: '1970-01-01T00:00:00Z',
+      created: spec.created ?? '1970-01-01T00:00:00Z',
       architecture: spec.architecture ?? hostArchitecture(),
       os: 'linux',
       config: spec.config ?? {},
       rootfs: { type: 'layers', diff_ids: diffIds },
+      history: spec.history,
     }),
   );
 }

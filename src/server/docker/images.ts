@@ -11,7 +11,7 @@ import { failureOf } from '../http/failure.ts';
 import { type Document, documentsOf } from '../replies.ts';
 import { type Route, route, streamRoute } from '../route.ts';
 import { failureLine } from './failure-line.ts';
-import { filters, matchesGlob, matchesLabel } from './filters.ts';
+import { type Filters, filters, matchesGlob, matchesLabel } from './filters.ts';
 import { imageManifests } from './image-manifests.ts';
 import { ImageInspect, ImageSummary, Removed } from './image-schema.ts';
 import { imageSummary, sizeFields } from './image-summary.ts';
@@ -32,13 +32,15 @@ export const IMAGE_ROUTES: readonly Route[] = [
       digests: flag,
       'shared-size': flag,
       manifests: flag,
-      filters: filters(['reference', 'label', 'dangling']),
+      filters: filters(['before', 'dangling', 'label', 'reference', 'since']),
     }),
     body: noBody,
     handler: async ({ rt, query, apiVersion }) => {
       const wanted = query.filters;
+      const isBetween = await madeBetween(rt, wanted);
       const images = (await rt.images.list()).filter(
         (image) =>
+          isBetween(image) &&
           (wanted.label ?? []).every((label) => matchesLabel(image.config.labels, label)) &&
           (wanted.reference ?? [undefined]).some((pattern) => named(image, pattern)) &&
           (wanted.dangling ?? []).every((text) => isTrue(text) === (image.tags.length === 0)),
@@ -91,11 +93,28 @@ export const IMAGE_ROUTES: readonly Route[] = [
       for (const id of removed.deleted) rt.events.publish('image', 'delete', id, { name: id });
       return json([
         ...removed.untagged.map((tag) => ({ Untagged: tag })),
-        ...removed.deleted.map((id) => ({ Deleted: id })),
+        ...[...removed.deleted, ...removed.layers].map((id) => ({ Deleted: id })),
       ]);
     },
   }),
 ];
+
+/** Whether an image was made before those that `before` names, and after those that `since` names. @throws A3sError `no-such-image` */
+async function madeBetween(
+  rt: Pick<Runtime, 'images'>,
+  { before, since }: Filters<'before' | 'since'>,
+): Promise<(image: Image) => boolean> {
+  const timesOf = async (names: readonly string[] = []): Promise<readonly number[]> =>
+    (await Promise.all(names.map((name) => rt.images.resolve(name)))).map(madeAt);
+  const [ends, starts] = [await timesOf(before), await timesOf(since)];
+  return (image) =>
+    ends.every((end) => madeAt(image) < end) && starts.every((start) => madeAt(image) > start);
+}
+
+/** In milliseconds; an image that does not say when it was made is older than any other. */
+function madeAt({ created }: Image): number {
+  return Date.parse(created) || 0;
+}
 
 /** Lines of progress. The status is sent before the archive was read, so a failure is a line as well. */
 async function* load(

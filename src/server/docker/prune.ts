@@ -41,9 +41,9 @@ export const IMAGE_PRUNE_ROUTES: readonly Route[] = [
       }
       rt.events.publish('image', 'prune', '', { reclaimed: String(reclaimed) });
       return json({
-        ImagesDeleted: removed.flatMap(({ id, untagged }) => [
+        ImagesDeleted: removed.flatMap(({ id, untagged, layers }) => [
           ...untagged.map((name) => ({ Untagged: name })),
-          { Deleted: id },
+          ...[id, ...layers].map((each) => ({ Deleted: each })),
         ]),
         SpaceReclaimed: reclaimed,
       });

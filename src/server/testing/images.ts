@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Digest } from '../../images/digest.ts';
-import type { Image, ImageStore } from '../../images/image.ts';
+import type { Image, ImageStore, RemovedImage } from '../../images/image.ts';
 
 export const TEST_IMAGE: Image = {
   id: `sha256:${'1'.repeat(64)}`,
@@ -79,12 +79,12 @@ export class FakeImages implements ImageStore {
   async remove(
     reference: string,
     options: { force: boolean; inUse: (imageId: string) => boolean },
-  ): Promise<{ untagged: readonly string[]; deleted: readonly string[] }> {
+  ): Promise<RemovedImage> {
     const image = await this.resolve(reference);
     if (options.inUse(image.id)) {
       throw new A3sError('image-in-use', `conflict: unable to remove ${reference}: a box uses it`);
     }
-    return { untagged: image.tags, deleted: [image.id] };
+    return { untagged: image.tags, deleted: [image.id], layers: [] };
   }
 
   async bootLayers(): ReturnType<ImageStore['bootLayers']> {
