@@ -126,7 +126,7 @@ async function infoOf(rt: Runtime): Promise<Document<typeof Info>> {
     OSVersion: '',
     OSType: 'linux',
     Architecture: rt.host.architecture === 'amd64' ? 'x86_64' : 'aarch64',
-    IndexServerAddress: '',
+    IndexServerAddress: 'https://index.docker.io/v1/',
     RegistryConfig: null,
     NCPU: rt.host.cpus,
     MemTotal: rt.host.memoryBytes,
