@@ -136,6 +136,7 @@ async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): P
   const live = checkStartable(rt, exec);
   exec.state = 'running';
   try {
+    expectAbsolute(exec.process.cwd);
     const process = size === undefined ? exec.process : { ...exec.process, size };
     const { guest, launched } = await onceThawed(
       live,
@@ -155,6 +156,12 @@ async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): P
     exec.exitCode = NOT_STARTED;
     throw error;
   }
+}
+
+/** As Docker does, an exec is made with any directory, and does not start in one that is none. @throws A3sError `cwd-invalid` */
+function expectAbsolute(cwd: string): void {
+  if (cwd.startsWith('/')) return;
+  throw new A3sError('cwd-invalid', `Cwd must be an absolute path: it is ${cwd.slice(0, 64)}`);
 }
 
 /** Reads the output to its end, whether or not anyone takes it, and records the exit. Never rejects. */

@@ -13,6 +13,7 @@ describe('an exec that does not start has Docker’s exit code 126', () => {
     ['a program that cannot be executed', { Cmd: ['/etc/passwd'] }],
     ['a missing user', { Cmd: ['true'], User: 'nobodyy' }],
     ['a missing directory', { Cmd: ['true'], WorkingDir: '/missing' }],
+    ['a directory that is not absolute', { Cmd: ['true'], WorkingDir: 'tmp' }],
   ])('for %s, attached or not', async (_, asked) => {
     const box = await home.create(['sleep', 'infinity']);
     expect((await home.call('POST', `/containers/${box}/start`)).status).toBe(204);

@@ -121,7 +121,7 @@ export const HostConfigShown = LimitsShown.extend({
   ShmSize: z.int(),
   Runtime: z.literal('a3s-box'),
   Isolation: z.literal(''),
-  Init: z.boolean(),
+  Init: z.literal(true).optional(),
   MaskedPaths: strings,
   ReadonlyPaths: strings,
 });

@@ -39,10 +39,7 @@ const Create = z.strictObject({
   Cmd: z.array(text).max(65_536).default([]),
   Env: environment.default([]),
   User: text.max(256).default(''),
-  WorkingDir: text
-    .max(4096)
-    .regex(/^(\/|$)/, { error: 'must be an absolute path' })
-    .default(''),
+  WorkingDir: text.max(4096).default(''),
   ConsoleSize: consoleSize,
 });
 export const EXEC_KEYS = Object.keys(Create.shape);

@@ -48,7 +48,8 @@ export function hostConfigOf(box: Box): HostConfig {
     ShmSize: SHARED_MEMORY,
     Runtime: 'a3s-box',
     Isolation: '',
-    Init: definition.init,
+    // As Docker has it, left out where nobody asked.
+    ...(definition.init ? { Init: true as const } : {}),
     ...limitsOf(box),
     MaskedPaths: DEFAULT_CONFINEMENT.maskedPaths,
     ReadonlyPaths: DEFAULT_CONFINEMENT.readonlyPaths,

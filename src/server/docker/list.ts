@@ -76,7 +76,7 @@ function summary(box: Box, now: number): Summary {
     Names: [`/${box.name}`],
     Image: definition.image.reference,
     ImageID: definition.image.id,
-    Command: commandOf(definition).join(' '),
+    Command: shown(commandOf(definition)),
     Created: Math.floor(Date.parse(definition.createdAt) / 1000),
     Ports: [
       ...published.map(({ hostIp, boxPort, hostPort }) => ({
@@ -97,4 +97,9 @@ function summary(box: Box, now: number): Summary {
     NetworkSettings: { Networks: endpointsOf(box) },
     Mounts: mountsOf(box),
   };
+}
+
+/** As Docker shows a command: the program as it is, and an argument that has spaces in quotes. */
+function shown([program = '', ...args]: readonly string[]): string {
+  return [program, ...args.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ');
 }
