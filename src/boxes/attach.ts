@@ -6,7 +6,7 @@
 import { expectPermission } from './confidential/host-may.ts';
 import { expectKept } from './keeps-output.ts';
 import type { LiveBox } from './live.ts';
-import type { Runtime } from './runtime.ts';
+import { publish, type Runtime } from './runtime.ts';
 import { isLive } from './states.ts';
 import { copyInput, DETACHED, type Stdio } from './stdio.ts';
 
@@ -59,12 +59,16 @@ export async function attachBox(
   options: AttachOptions,
   stdio: Stdio,
 ): Promise<void> {
+  publish(rt, rt.store.expect(id), 'attach');
   const detached = new AbortController();
   const signal = AbortSignal.any([detached.signal, stdio.gone]);
   if (options.stdin && options.stream) {
     void feed(rt, id, point.run, options, stdio, signal).then(
       (result) => {
-        if (result === DETACHED) detached.abort();
+        if (result !== DETACHED) return;
+        const box = rt.store.get(id);
+        if (box !== undefined) publish(rt, box, 'detach');
+        detached.abort();
       },
       (error: unknown) => {
         if (!signal.aborted) rt.log.error('the input of a box broke off', error, { box: id });

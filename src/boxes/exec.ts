@@ -161,7 +161,7 @@ async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): P
 /** As Docker does, an exec is made with any directory, and does not start in one that is none. @throws A3sError `cwd-invalid` */
 function expectAbsolute(cwd: string): void {
   if (cwd.startsWith('/')) return;
-  throw new A3sError('cwd-invalid', `Cwd must be an absolute path: it is ${cwd.slice(0, 64)}`);
+  throw new A3sError('cwd-invalid', 'Cwd must be an absolute path');
 }
 
 /** Reads the output to its end, whether or not anyone takes it, and records the exit. Never rejects. */

@@ -53,7 +53,12 @@ export async function stopBox(rt: Runtime, id: string, options: StopOptions): Pr
   if (live === undefined) return await stopLost(rt, id);
   live.kept ||= options.keep === true;
   const box = rt.store.amend(id, { stopRequested: true });
-  if (!(await endsOn(rt, live, asked ?? stopSignalOf(definition), patience))) await end(rt, live);
+  const signal = asked ?? stopSignalOf(definition);
+  publish(rt, box, 'kill', { signal: signalNumber(signal) });
+  if (!(await endsOn(rt, live, signal, patience))) {
+    publish(rt, box, 'kill', { signal: signalNumber('SIGKILL') });
+    await end(rt, live);
+  }
   publish(rt, rt.store.get(id) ?? box, 'stop');
   return true;
 }

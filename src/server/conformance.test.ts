@@ -75,9 +75,11 @@ describe('GET /containers/json', () => {
     [{ name: ['.*'] }, []],
     [{ network: ['none'] }, ['ended']],
     [{ network: ['bridge'] }, ['paused', 'runs', 'made']],
-    [{ publish: ['80'] }, ['runs']],
-    [{ publish: ['79-81/tcp'] }, ['runs']],
-    [{ publish: ['80/udp'] }, []],
+    [{ publish: ['1024-65535/tcp'] }, ['runs']],
+    [{ publish: ['1024-65535'] }, ['runs']],
+    // The port of the box is not the one that is published.
+    [{ publish: ['80'] }, []],
+    [{ publish: ['1024-65535/udp'] }, []],
     [{ expose: ['81/tcp'] }, ['made']],
     [{ expose: ['80-99/udp'] }, ['paused']],
     [{ volume: ['/data'] }, ['runs']],
@@ -193,6 +195,20 @@ describe('the server tells of itself', () => {
   ])('system/df of type %s', async (type, keys) => {
     const { body } = await home.call('GET', `/system/df?type=${type}`);
     expect(Object.keys(body as object).sort()).toEqual(keys);
+  });
+});
+
+describe('GET /containers/{id}/json', () => {
+  it('has a port that is exposed and not published without one of the host, while the box runs', async () => {
+    const portsOf = async (name: string): Promise<unknown> => {
+      const { body } = await home.call('GET', `/containers/${name}/json`);
+      return (body as { NetworkSettings: { Ports: unknown } }).NetworkSettings.Ports;
+    };
+    expect(await portsOf('paused')).toEqual({ '90/udp': null });
+    expect(await portsOf('made')).toEqual({});
+    expect(await portsOf('runs')).toEqual({
+      '80/tcp': [{ HostIp: '127.0.0.1', HostPort: expect.stringMatching(/^\d+$/) }],
+    });
   });
 });
 

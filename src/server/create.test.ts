@@ -257,6 +257,7 @@ describe('create refuses before it changes anything', () => {
       400,
       'invalid-argument',
     ],
+    ['a relative directory', { Image: 'busybox', WorkingDir: 'tmp' }, 400, 'invalid-argument'],
     ['a string for a list', { Image: 'busybox', Env: 'A=1' }, 400, 'invalid-argument'],
     ['an array', [], 400, 'invalid-argument'],
     ['a number', '1', 400, 'invalid-argument'],

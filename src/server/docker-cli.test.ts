@@ -119,6 +119,7 @@ describe('docker', () => {
     ]);
     expect(stdout.trim().split('\n')).toEqual([
       'create <no value>',
+      'attach <no value>',
       'start <no value>',
       'die 1',
       'destroy <no value>',

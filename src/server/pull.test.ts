@@ -118,10 +118,13 @@ describe('POST /images/create', () => {
   it('refuses names, platforms and policies that are none', async () => {
     const bad = await home.call('POST', '/images/create?fromImage=Team/App');
     expect(bad).toMatchObject({ status: 400, body: { code: 'invalid-reference' } });
-    const [line] = await create({ fromImage: 'app', tag: '1', platform: 'windows/amd64' });
-    expect(line).toMatchObject({ code: 'invalid-argument' });
-    const [other] = await create({ fromImage: 'app', imagePolicy: `sha256:${'0'.repeat(64)}` });
-    expect(other).toMatchObject({ code: 'no-such-policy' });
+    const refused = (query: string) => home.call('POST', `/images/create?fromImage=app&${query}`);
+    expect(await refused('tag=1&platform=windows/amd64')).toMatchObject({
+      ...{ status: 400, body: { code: 'invalid-argument' } },
+    });
+    expect(await refused(`imagePolicy=sha256:${'0'.repeat(64)}`)).toMatchObject({
+      ...{ status: 404, body: { code: 'no-such-policy' } },
+    });
     expect(registry.asked).toEqual([]);
   });
 });
@@ -145,7 +148,8 @@ describe('docker pull', () => {
   it('fails with the reason', async () => {
     const { code, stderr } = await cli('pull', 'team/nothing:1');
     expect(code).toBe(1);
-    expect(stderr).toContain('has no such image');
+    // A status says what fails before anything was told, as Docker's does.
+    expect(stderr).toMatch(/^Error response from daemon: .*has no such image/);
   });
 });
 

@@ -63,7 +63,10 @@ const Config = z.strictObject({
   Env: environment.default([]),
   Cmd: command.optional(),
   Entrypoint: command.optional(),
-  WorkingDir: text.max(4096).default(''),
+  WorkingDir: text
+    .max(4096)
+    .regex(/^(\/|$)/, { error: 'it needs to be an absolute path' })
+    .default(''),
   Labels: z.record(z.string().max(1024), text).default({}),
   StopSignal: z.string().max(32).default(''),
   StopTimeout: z.int().min(-1).max(2_147_483).optional(),

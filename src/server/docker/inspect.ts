@@ -133,12 +133,18 @@ function exposedPorts(box: Box): Record<string, Record<string, never>> {
   );
 }
 
+/** Ports that a running box exposes, each without a port of the host. */
+function unpublished(box: Box): Record<string, null> {
+  if (!hasMachine(box) || box.definition.network === 'none') return {};
+  return Object.fromEntries(Object.keys(exposedPorts(box)).map((port) => [port, null]));
+}
+
 function networkOf(box: Box): Inspect['NetworkSettings'] {
   return {
     Bridge: '',
     SandboxID: '',
     SandboxKey: '',
-    Ports: byBoxPort(box, publishedPorts(box)),
+    Ports: { ...unpublished(box), ...byBoxPort(box, publishedPorts(box)) },
     ...addressOf(box),
     MacAddress: '',
     Networks: endpointsOf(box),

@@ -9,7 +9,7 @@ import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import { DOCKER_STATUSES } from './container-schema.ts';
 import { type Filters, filters, matchesLabel } from './filters.ts';
-import { dockerStatus, healthWord, networkName } from './show.ts';
+import { dockerStatus, healthWord, networkName, publishedPorts } from './show.ts';
 
 const KEYS = [
   'ancestor',
@@ -61,9 +61,8 @@ export async function listTests(
   any(exited, (box, value) => hasExited(box, Number(value)));
   any(network, (box, value) => value === networkName(box) || value === box.definition.network);
   any(publish?.map(portRange('publish')), (box, range) =>
-    [...box.definition.ports, ...box.state.ports].some(({ boxPort }) =>
-      isIn(boxPort, 'tcp', range),
-    ),
+    // As with Docker, the host's port, while there is one.
+    publishedPorts(box).some(({ hostPort }) => isIn(hostPort, 'tcp', range)),
   );
   any(expose?.map(portRange('expose')), (box, range) =>
     box.definition.exposedPorts.some((port) => {

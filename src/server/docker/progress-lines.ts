@@ -4,12 +4,38 @@
  *
  * @module
  */
+/** The chunks, once there is a first: what fails before it is thrown here, where a status can still tell it. */
+export async function begun(
+  chunks: AsyncGenerator<Uint8Array>,
+): Promise<AsyncIterable<Uint8Array>> {
+  const first = await chunks.next();
+  return rest(first, chunks);
+}
+
+async function* rest(
+  first: IteratorResult<Uint8Array>,
+  chunks: AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    if (first.done !== true) yield first.value;
+    yield* chunks;
+  } finally {
+    await chunks.return(undefined);
+  }
+}
+
 export class ProgressLines {
   /** In the order in which they are to be read; a position has its own key. */
   readonly #waiting = new Map<string, unknown>();
   #count = 0;
+  #puts = 0;
   #ended = false;
   #wake: () => void = () => undefined;
+
+  /** Whether there never was a line. */
+  get isEmpty(): boolean {
+    return this.#puts === 0;
+  }
 
   /** A line that has to be read. */
   push(line: unknown): void {
@@ -44,6 +70,7 @@ export class ProgressLines {
 
   #put(key: string, line: unknown): void {
     if (this.#ended) return;
+    this.#puts += 1;
     this.#waiting.set(key, line);
     this.#wake();
   }

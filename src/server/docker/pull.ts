@@ -22,7 +22,7 @@ import { documentsOf } from '../replies.ts';
 import { type Route, streamRoute } from '../route.ts';
 import { failureLine } from './failure-line.ts';
 import { importArchive, importQuery } from './import.ts';
-import { ProgressLines } from './progress-lines.ts';
+import { begun, ProgressLines } from './progress-lines.ts';
 import { ProgressLine } from './progress-schema.ts';
 import { pullLine } from './pull-lines.ts';
 import { query } from './query.ts';
@@ -44,7 +44,7 @@ export const PULL_ROUTES: readonly Route[] = [
       platform: z.string().max(128).default(''),
       imagePolicy,
     }),
-    handler: ({ rt, query, body, headers, signal }) => {
+    handler: async ({ rt, query, body, headers, signal }) => {
       const { fromImage, tag, platform } = query;
       if (fromImage === '') {
         return stream(importArchive(rt, body, query), 'application/json');
@@ -55,7 +55,7 @@ export const PULL_ROUTES: readonly Route[] = [
         credentials: registryAuth(headers),
         signal: AbortSignal.any([signal, rt.shutdown]),
       };
-      return stream(pull(rt, request, query.imagePolicy), 'application/json');
+      return stream(await begun(pull(rt, request, query.imagePolicy)), 'application/json');
     },
   }),
 ];
@@ -77,7 +77,7 @@ function withoutBoth(reference: Reference): string {
   return familiarName({ ...reference, tag: undefined, digest: undefined });
 }
 
-/** Lines of progress. The status is sent before the registry was asked, so a failure is a line as well. */
+/** Lines of progress. What fails before the first of them is thrown, and what fails after it is a line as well. */
 async function* pull(
   rt: Runtime,
   request: PullRequest,
@@ -86,16 +86,19 @@ async function* pull(
   const lines = new ProgressLines();
   const abandoned = new AbortController();
   const signals = [abandoned.signal, ...(request.signal === undefined ? [] : [request.signal])];
+  const failures: unknown[] = [];
   const work = run(rt, { ...request, signal: AbortSignal.any(signals) }, policyId, lines)
     .catch((error: unknown) => {
       const failure = failureOf(error);
       const wasLeft = signals.some(({ aborted }) => aborted);
+      if (lines.isEmpty) return void failures.push(error);
       if (failure.unexpected && !wasLeft) rt.log.error('an image could not be pulled', error);
       lines.push(failureLine(failure));
     })
     .finally(() => lines.end());
   try {
     yield* lines;
+    for (const failure of failures) throw failure;
   } finally {
     // Without a reader there is nobody who wants the image.
     abandoned.abort(new A3sError('registry-failed', 'The pull was abandoned by its client'));
