@@ -12,8 +12,14 @@ RUN_PACKAGES=(
   bubblewrap util-linux        # cells
   busybox-static ca-certificates
 )
-TEST_PACKAGES=(chromium git ovmf openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli podman nftables runc procps iproute2 strace systemd)
+TEST_PACKAGES=(chromium git ovmf openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli docker.io podman nftables runc procps iproute2 strace systemd)
 
+# Services that those packages bring and start. The tests start their own, out of sight of any other.
+UNWANTED_SERVICES=(docker.io:docker.socket docker.io:docker.service containerd:containerd.service)
+
+# There while systemd is process 1.
+RUNNING_SYSTEMD=/run/systemd/system
+UNITS=/usr/lib/systemd/system
 STATE=build/setup
 
 fail() { # MESSAGE REMEDY
@@ -101,8 +107,39 @@ install_packages() {
   run_logged dpkg dpkg --configure -a || fail 'Cannot complete an interrupted package installation.' 'Run: dpkg --configure -a'
   run_logged apt-update apt-get update -q -o DPkg::Lock::Timeout=300 ||
     fail 'Cannot read the package lists: the package archive does not answer.' 'Check the network and /etc/apt/sources.list.d, then run this again.'
-  run_logged apt-install apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}" ||
-    fail 'Cannot install the Debian packages.' "Read $STATE/apt-install.log, mend it, and run this again."
+  local services status=0
+  mapfile -t services < <(services_to_come)
+  hold_services "${services[@]}"
+  # What is there stays: a docker-ce, for example, is not to make room for docker.io.
+  run_logged apt-install apt-get install -q -y --no-install-recommends --no-remove -o DPkg::Lock::Timeout=300 "${missing[@]}" || status=$?
+  release_services "${services[@]}"
+  [ "$status" = 0 ] || fail 'Cannot install the Debian packages.' "Read $STATE/apt-install.log, mend it, and run this again."
+}
+
+# Of packages that are not installed yet: who has docker.io or containerd uses it, and nothing of it is touched.
+services_to_come() {
+  local each
+  for each in "${UNWANTED_SERVICES[@]}"; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "${each%%:*}" 2>/dev/null)" = installed ] || echo "${each##*:}"
+  done
+}
+
+# Masks that a reboot takes away, so an interruption leaves none for ever. Without systemd nothing starts them but
+# init scripts, which release_services ends.
+hold_services() { # SERVICE…
+  if [ -d "$RUNNING_SYSTEMD" ] && [ $# -gt 0 ]; then systemctl --quiet --runtime mask "$@"; fi
+}
+
+# Installed, and neither running nor started by a reboot.
+release_services() { # SERVICE…
+  local each
+  for each in "$@"; do
+    if [ -d "$RUNNING_SYSTEMD" ]; then systemctl --quiet --runtime unmask "$each"
+    elif [ -x "/etc/init.d/${each%.service}" ]; then invoke-rc.d --quiet "${each%.service}" stop; fi
+    # Not there where the installation failed.
+    if [ -e "$UNITS/$each" ]; then deb-systemd-helper disable "$each"; fi
+    if [ -x "/etc/init.d/${each%.service}" ]; then update-rc.d "${each%.service}" disable; fi
+  done
 }
 
 # The directory above include/node, for node-gyp.
