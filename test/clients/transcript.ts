@@ -22,10 +22,12 @@ export interface Command {
   readonly says?: string;
   /** Takes out what is each engine's own and no general rule covers. */
   readonly show?: (text: string) => string;
-  /** Asked again until standard output holds this, since nothing tells when it will. */
+  /** Asked again until the answer holds this, since nothing tells when it will. */
   readonly until?: string;
-  /** Why the engines differ here: the document that says so. */
+  /** Why our answer is not Docker's: the document that says so. */
   readonly differs?: Difference;
+  /** What it says on standard error is each engine's own, although nothing in it tells. */
+  readonly ownWords?: true;
 }
 
 export interface Difference {
@@ -40,6 +42,12 @@ export interface Entry {
   readonly stderr: string;
 }
 
+export interface Answer {
+  readonly raw: Entry;
+  /** As it is compared. */
+  readonly entry: Entry;
+}
+
 const DEADLINE_MS = 120_000;
 
 /** What the engine at `socket` answers, and the entry as it is compared. */
@@ -47,27 +55,20 @@ export async function take(
   socket: string,
   command: Command,
   env: Readonly<Record<string, string>>,
-): Promise<{ readonly raw: Entry; readonly entry: Entry }> {
+): Promise<Answer> {
   const end = Date.now() + DEADLINE_MS;
   for (;;) {
-    const raw = await docker(
-      socket,
-      wordsOf(command.line, { ...env, SOON: soon() }),
-      command.input,
-    );
-    const told = command.until === undefined || raw.stdout.includes(command.until);
+    const raw = await docker(socket, wordsOf(command.line, env), command.input);
+    const told =
+      command.until === undefined || `${raw.stdout}${raw.stderr}`.includes(command.until);
     if (told || Date.now() > end) return { raw, entry: entryOf(raw, command) };
     await sleep(100);
   }
 }
 
-/** A moment that the client, which rounds to seconds, does not take for past. */
-function soon(): string {
-  return String(Math.ceil(Date.now() / 1000) + 2);
-}
-
-function entryOf({ code, stdout, stderr }: Entry, { show = same }: Command): Entry {
-  return { code, stdout: show(neutral(stdout)), stderr: neutral(withoutWords(stderr)) };
+function entryOf({ code, stdout, stderr }: Entry, { show = same, ownWords }: Command): Entry {
+  const words = ownWords === true && stderr !== '' ? '…' : neutral(withoutWords(stderr));
+  return { code, stdout: show(neutral(stdout)), stderr: words };
 }
 
 const same = (text: string): string => text;
@@ -97,7 +98,7 @@ export function neutral(text: string): string {
   return NEUTRAL.reduce((result, [pattern, word]) => result.replace(pattern, word), text);
 }
 
-/** A command line's words: single or double quotes keep together what is between them, and `$NAME` is of `env`. */
+/** A command line's words: single or double quotes keep together what is between them, and `$NAME` is of `env` where that has it. */
 export function wordsOf(line: string, env: Readonly<Record<string, string>>): readonly string[] {
   const words = line.match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? [];
   return words.map((word) =>
@@ -106,6 +107,6 @@ export function wordsOf(line: string, env: Readonly<Record<string, string>>): re
         /'([^']*)'|"([^"]*)"/g,
         (_, single?: string, double?: string) => single ?? double ?? '',
       )
-      .replace(/^\$([A-Z]+)$/, (all, name: string) => env[name] ?? all),
+      .replace(/\$([A-Z]+)/g, (all, name: string) => env[name] ?? all),
   );
 }

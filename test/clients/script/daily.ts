@@ -3,34 +3,74 @@
  *
  * @module
  */
-import type { Command, Difference } from '../transcript.ts';
-import { columns, sorted } from './show.ts';
+import type { Command } from '../transcript.ts';
+import { columns, keys, reason, size, sorted } from './show.ts';
 
 /** Says what it is told through a pipe in its file system, and ends when it is told to. */
 const SPEAKER =
   'mkfifo /say; trap "echo bye; exit 3" TERM; echo ready; echo wrong >&2; while :; do { read line < /say && echo "$line"; } 2> /dev/null; done';
 
-/** podman's answer to the attachment is an error of the protocol, and the client's exit code is 1. */
-const NO_PROGRAM: Difference = {
-  document: 'https://docs.docker.com/engine/containers/run/#exit-status',
-  words: 'exit code 126: the command cannot be invoked; 127: it cannot be found',
-};
-
 export const RUN: readonly Command[] = [
   { line: "run --rm --network none $IMAGE sh -c 'echo out; echo err >&2; exit 7'", code: 7 },
   { line: 'run --rm --network none --interactive $IMAGE cat', input: 'in\nand out\n' },
-  { line: 'run --rm --network none $IMAGE no-such-program', code: 127, differs: NO_PROGRAM },
-  { line: 'run --rm --network none $IMAGE /etc/passwd', code: 126, differs: NO_PROGRAM },
+  { line: 'run --rm --network none $IMAGE no-such-program', code: 127 },
+  { line: 'run --rm --network none $IMAGE /etc/passwd', code: 126 },
   {
     line: "run --rm --network none --hostname other --user user --workdir /tmp --env A=b $IMAGE sh -c 'hostname; id -un; pwd; echo $A'",
   },
   { line: 'run --rm --network none --entrypoint echo $IMAGE one two' },
   { line: "run --rm --network none --tty $IMAGE sh -c 'test -t 1 && echo terminal'" },
+  { line: "run --rm --network none --init $IMAGE sh -c 'kill -9 $$'", code: 137 },
+  { line: 'run --rm --network none --user nobody-such $IMAGE true', code: 125 },
+  { line: 'run --rm --network none --user 1234:5678 $IMAGE id' },
+  { line: 'run --rm --network none --workdir /not/there $IMAGE pwd' },
+  { line: 'run --rm --network none --tty --interactive $IMAGE true', code: 1 },
+  { line: 'run --rm --network none --attach stdout $IMAGE sh -c "echo out; echo err >&2"' },
+  {
+    line: 'run --rm --network none --init --ulimit nofile=512:1024 $IMAGE sh -c "ulimit -Sn; ulimit -Hn"',
+  },
+  {
+    line: 'run --rm --network none --env-file $ENVFILE --env EMPTY --env A=1 $IMAGE sh -c "env | sort"',
+  },
+  {
+    line: 'run --rm --network none --volume $SHARED:/mnt:ro $IMAGE sh -c "cat /mnt/file; touch /mnt/new"',
+    code: 1,
+  },
+  { line: 'run --name failed --network none $IMAGE no-such-program', code: 127 },
+  { line: "inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.Path}}' failed" },
+  { line: 'logs failed' },
+  { line: 'rm failed' },
+  { line: 'run --detach --name kept --network none $IMAGE no-such-program', code: 127 },
+  { line: "ps --all --filter name=kept --format '{{.Names}} {{.State}} {{.Status}}'" },
+  { line: 'rm kept' },
+  {
+    line: 'run --detach --name unhealthy --network none --health-cmd "exit 1" --health-interval 1s --health-retries 1 --restart on-failure:2 $IMAGE sleep 1000',
+  },
+  {
+    line: "inspect --format '{{.State.Health.Status}} {{.State.Health.FailingStreak}}' unhealthy",
+    until: 'unhealthy',
+    show: (text) => text.replace(/\d+/, '<count>'),
+  },
+  { line: "ps --filter health=unhealthy --format '{{.Names}} {{.Status}}'" },
+  { line: "ps --filter health=healthy --format '{{.Names}}'" },
+  { line: 'rm --force unhealthy' },
+  { line: 'run --detach --name again --network none --restart on-failure:1 $IMAGE sh -c "exit 9"' },
+  { line: 'wait again', show: () => '' },
+  {
+    line: "inspect --format '{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}' again",
+    until: '1 exited',
+  },
+  { line: 'rm again' },
+  { line: 'run --detach --name quiet --network none --log-driver none $IMAGE true' },
+  { line: 'wait quiet' },
+  { line: 'logs quiet', code: 1, says: 'configured logging driver does not support reading' },
+  { line: 'rm quiet' },
   { line: 'ps --all --quiet' },
   {
     line: `run --detach --name day --hostname day --label team=a --label tier=front --env COLOR=blue --workdir /tmp --network none $IMAGE sh -c '${SPEAKER}'`,
   },
   { line: 'logs day', until: 'ready' },
+  { line: 'logs day', until: 'wrong' },
 ];
 
 export const EXEC: readonly Command[] = [
@@ -47,6 +87,17 @@ export const EXEC: readonly Command[] = [
   { line: 'exec day sh -c no-such-program', code: 127 },
   { line: 'exec day sh -c /etc/passwd', code: 126 },
   { line: "exec day sh -c 'kill -9 $$'", code: 137 },
+  { line: 'exec day no-such-program', code: 126, show: reason },
+  { line: 'exec day /etc/passwd', code: 126, show: reason },
+  { line: 'exec --user nobody-such day true', code: 126, show: reason },
+  { line: 'exec --workdir /not/there day pwd', code: 126, show: reason },
+  { line: 'exec --workdir tmp day pwd', code: 126, show: reason },
+  { line: 'exec --env-file $ENVFILE --env A day env', show: sorted },
+  { line: 'exec --tty --interactive day true', code: 1 },
+  { line: 'exec day', code: 1 },
+  { line: "exec day sh -c 'kill -TERM $$'", code: 143 },
+  { line: 'exec --interactive day sh -c "wc -c; exit 2"', input: 'x'.repeat(100_000), code: 2 },
+  { line: 'exec --detach day no-such-program', code: 1 },
   { line: 'exec day true' },
   { line: 'exec day false', code: 1 },
   { line: "exec --tty day sh -c 'test -t 1 && echo terminal'" },
@@ -55,7 +106,6 @@ export const EXEC: readonly Command[] = [
 
 export const LOGS: readonly Command[] = [
   { line: 'logs day' },
-  { line: 'logs --tail 1 day' },
   { line: 'logs --tail 0 day' },
   { line: 'logs --tail all day' },
   { line: 'logs --timestamps day' },
@@ -65,7 +115,14 @@ export const LOGS: readonly Command[] = [
   { line: "exec day sh -c 'echo second > /say'" },
   { line: 'logs day', until: 'second' },
   { line: 'logs --tail 1 day' },
-  { line: 'logs --tail 2 --timestamps day' },
+  { line: "exec day sh -c 'echo third > /say'" },
+  { line: 'logs --tail 2 --timestamps day', until: 'third' },
+  { line: 'logs --details --tail 1 day' },
+  { line: 'logs -n 1 -t day' },
+  { line: 'logs --follow --until 1h day' },
+  { line: 'logs --since 0 --tail 1 day' },
+  { line: 'logs --since yesterday day', code: 1 },
+  { line: 'logs --tail many day' },
   { line: 'logs nobody', code: 1, says: 'No such container: nobody' },
 ];
 
@@ -85,6 +142,27 @@ export const INSPECT: readonly Command[] = [
   { line: "inspect --format '{{.NetworkSettings.IPAddress}}' day" },
   { line: "inspect --format '{{gt .State.Pid 0}}' day" },
   { line: "inspect --type container --format '{{.Name}}' day" },
+  { line: "inspect --format '{{json .}}' day", show: keys },
+  { line: "inspect --format '{{json .State}}' day", show: keys },
+  { line: "inspect --format '{{json .HostConfig}}' day", show: keys },
+  { line: "inspect --format '{{json .Config}}' day", show: keys },
+  { line: "inspect --format '{{json .NetworkSettings}}' day", show: keys },
+  { line: "inspect --format '{{json .HostConfig.LogConfig}} {{json .HostConfig.Binds}}' day" },
+  { line: "inspect --format '{{.Created}} {{.State.StartedAt}} {{.State.FinishedAt}}' day" },
+  { line: "inspect --format '{{.Platform}} {{json .ExecIDs}} {{json .Mounts}}' day" },
+  {
+    line: "inspect --format '{{json .HostConfig.RestartPolicy}} {{json .HostConfig.PortBindings}}' day",
+  },
+  {
+    line: "inspect --format '{{json .Config.Entrypoint}} {{json .Config.Cmd}}' day",
+    show: (text) => text.replaceAll('\\u003e', '>'),
+  },
+  {
+    line: "inspect --format '{{range $name, $network := .NetworkSettings.Networks}}{{$name}} {{json $network.IPAddress}}{{end}}' day",
+  },
+  { line: 'container inspect --size --format "{{.SizeRw}}" day', show: size },
+  { line: 'inspect --type image day', code: 1, says: 'No such image: day' },
+  { line: 'container inspect nobody', code: 1, says: 'No such container: nobody' },
   { line: 'inspect nobody', code: 1, says: 'No such object: nobody' },
   { line: "inspect --format '{{.State.Status}}' day nobody", code: 1 },
 ];
@@ -108,11 +186,32 @@ export const LIST: readonly Command[] = [
   { line: "ps --all --filter ancestor=$IMAGE --format '{{.Names}}'", show: sorted },
   { line: "ps --all --filter before=still --format '{{.Names}}'" },
   { line: "ps --all --filter since=day --format '{{.Names}}'" },
+  { line: "ps --format '{{json .}}'", show: keys },
+  { line: "ps --format '{{.Command}} {{.Ports}} {{.Mounts}} {{.Networks}}'" },
+  { line: 'ps --no-trunc --format "{{.Command}}"', show: (text) => text.replaceAll('…', '') },
+  { line: "ps --filter network=none --format '{{.Names}}'" },
+  { line: "ps --filter health=none --format '{{.Names}}'" },
+  { line: "ps --filter volume=/mnt --format '{{.Names}}'" },
+  { line: "ps --filter publish=80 --format '{{.Names}}'" },
+  { line: "ps --all --filter id=nobody --format '{{.Names}}'" },
+  {
+    line: "ps --all --filter status=created --filter status=running --format '{{.Names}}'",
+    show: sorted,
+  },
+  { line: "ps --all --filter label=team=a --filter name=day --format '{{.Names}}'" },
+  { line: "ps --filter since=nobody --format '{{.Names}}'", code: 1 },
+  { line: "ps --all --format 'table {{.Names}}\\t{{.Image}}'", show: sorted },
+  { line: 'container ls --quiet --last 2', show: sorted },
   { line: 'ps --filter color=blue', code: 1 },
   { line: 'ps --filter status=odd', code: 1 },
   { line: 'top day', show: columns },
   { line: 'top day -ef', show: columns },
+  { line: 'top day -o pid,args', show: columns },
   { line: 'top still', code: 1 },
+  { line: 'stats --no-stream day', show: (text) => text.replace(/[\d.]+%/g, '<share>') },
+  { line: "stats --no-stream --format '{{.Name}} {{.ID}}' day" },
+  { line: "stats --no-stream --all --format '{{.Name}} {{.PIDs}}'", show: sorted },
+  { line: 'stats --no-stream still --format "{{.Name}} {{.MemPerc}}"' },
   { line: "stats --no-stream --format '{{.Container}} {{.PIDs}}' day" },
   { line: 'stats --no-stream nobody', code: 1, says: 'No such container: nobody' },
   { line: 'port day' },

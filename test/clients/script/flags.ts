@@ -3,13 +3,18 @@
  *
  * @module
  */
-import type { Command } from '../transcript.ts';
+import type { Command, Difference } from '../transcript.ts';
 import { sorted } from './show.ts';
 
 const ENVIRONMENT = '{{range .Config.Env}}{{println .}}{{end}}';
 
+const NO_SWAP: Difference = {
+  document: 'docs/boundaries.md',
+  words: '`MemorySwap` is 0 where nobody asked',
+};
+
 /** A flag, and the fields of the inspection that tell it. */
-const FLAGS: readonly (readonly [flag: string, format: string])[] = [
+const FLAGS: readonly (readonly [flag: string, format: string, differs?: Difference])[] = [
   ['--hostname example', '{{.Config.Hostname}}'],
   ['--env COLOR=blue --env EMPTY=', ENVIRONMENT],
   ['--env-file $ENVFILE', ENVIRONMENT],
@@ -52,16 +57,32 @@ const FLAGS: readonly (readonly [flag: string, format: string])[] = [
     '{{range .Mounts}}{{.Type}} {{.Source}} {{.Destination}} {{.RW}}{{end}}',
   ],
   ['--volume /tmp:/mnt', '{{range .Mounts}}{{.Type}} {{.Source}} {{.Destination}} {{.RW}}{{end}}'],
+  ['--volume /tmp:/mnt:ro,z', '{{json .HostConfig.Binds}}'],
+  ['--volume $SHARED:/mnt', '{{json (index .Mounts 0)}}'],
+  ['--init', '{{.HostConfig.Init}}'],
+  ['--cpus 0.5', '{{.HostConfig.NanoCpus}} {{.HostConfig.CpuQuota}}'],
+  ['--memory 1g', '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}', NO_SWAP],
+  ['--ulimit core=0', '{{json .HostConfig.Ulimits}}'],
+  ['--no-healthcheck', '{{json .Config.Healthcheck}}'],
+  ['--hostname example', '{{.Config.Hostname}} {{json .Config.Domainname}}'],
+  ['--attach stdout', '{{.Config.AttachStdin}} {{.Config.AttachStdout}} {{.Config.AttachStderr}}'],
+  ['--network bridge', '{{.HostConfig.NetworkMode}}'],
+  ['--label com.example=dotted', '{{index .Config.Labels "com.example"}}'],
+  ['--platform linux/amd64', '{{.Platform}}'],
+  ['--log-driver local --log-opt max-file=2', '{{json .HostConfig.LogConfig}}'],
+  ['--publish 127.0.0.1:18082:82 --publish 127.0.0.1::83', '{{json .HostConfig.PortBindings}}'],
+  ['--volume /tmp:/mnt --workdir /mnt', '{{.Config.WorkingDir}}'],
+  ['--entrypoint ""', '{{json .Config.Entrypoint}} {{json .Config.Cmd}}'],
   ['--privileged=false', '{{.HostConfig.Privileged}}'],
   ['--pull never', '{{.Config.Image}}'],
 ];
 
-export const FLAG_CHAPTER: readonly Command[] = FLAGS.flatMap(([flag, format]) => [
+export const FLAG_CHAPTER: readonly Command[] = FLAGS.flatMap(([flag, format, differs]) => [
   { line: `create --name flag ${flag} $IMAGE echo one two` },
   {
     line: `inspect --format '${format}' flag`,
-    // podman says so to whoever runs in it.
-    show: (text) => sorted(text.replace('container=podman\n', '')),
+    show: sorted,
+    ...(differs === undefined ? {} : { differs }),
   },
   { line: 'rm flag' },
 ]);

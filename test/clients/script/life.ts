@@ -4,7 +4,12 @@
  * @module
  */
 import type { Command, Difference } from '../transcript.ts';
-import { sorted } from './show.ts';
+import { keys, sorted } from './show.ts';
+
+const STAYS_ATTACHED: Difference = {
+  document: 'docs/boundaries.md',
+  words: '`attach` shows the output after its input has ended',
+};
 
 const STATE = "inspect --format '{{.State.Status}} {{.State.ExitCode}}'";
 
@@ -28,10 +33,18 @@ export const LIFE: readonly Command[] = [
   { line: 'update --restart no day' },
   { line: 'update --pids-limit 60 day' },
   { line: "inspect --format '{{.HostConfig.PidsLimit}}' day" },
+  { line: 'update --memory 96m --memory-swap 96m day' },
+  { line: "inspect --format '{{.HostConfig.Memory}}' day" },
+  { line: 'update --restart sometimes day', code: 1 },
+  { line: 'update day', code: 1 },
+  { line: 'update --cpus 0.5 day still', show: sorted },
+  { line: "inspect --format '{{.HostConfig.NanoCpus}}' day still" },
+  { line: 'rename day day', code: 1 },
+  { line: "rename day 'no name'", code: 1, says: 'Invalid container name' },
   { line: 'rm day', code: 1, says: 'container is running' },
   { line: 'start day' },
   { line: 'kill --signal CONT day' },
-  { line: 'kill --signal NOSUCH day', code: 1, says: 'Invalid signal: NOSUCH' },
+  { line: 'kill --signal NOSUCH day', code: 1, says: 'nvalid signal: NOSUCH' },
   { line: 'kill still', code: 1, says: 'is not running' },
   { line: 'restart --time 60 day' },
   { line: STATE.concat(' day') },
@@ -53,17 +66,31 @@ export const LIFE: readonly Command[] = [
   { line: 'start --attach --interactive typed', input: 'typed in\n', code: 5 },
   { line: 'logs typed' },
   {
-    line: "run --detach --interactive --name later --network none $IMAGE sh -c 'read line; echo got $line; exit 6'",
+    line: "run --detach --interactive --name later --network none $IMAGE sh -c 'read line; echo got $line; sleep 1; exit 6'",
   },
-  { line: 'attach later', input: 'go\n', code: 6 },
+  { line: 'attach later', input: 'go\n', code: 6, differs: STAYS_ATTACHED },
   { line: 'wait later typed' },
   { line: "create --name slow --network none $IMAGE sh -c 'echo one; sleep 1; echo two; exit 6'" },
   { line: 'start slow' },
   { line: 'logs --follow slow' },
   { line: 'wait slow' },
-  { line: 'start day' },
+  { line: 'start day nobody', code: 1, says: 'No such container: nobody' },
+  { line: 'attach --no-stdin --sig-proxy=false --detach-keys bad day', code: 1 },
   { line: 'kill day' },
   { line: 'wait day' },
+  { line: STATE.concat(' day') },
+  {
+    line: "create --name deaf --network none $IMAGE sh -c 'trap : TERM; while :; do sleep 1; done'",
+  },
+  { line: 'start deaf' },
+  { line: 'stop --time 0 deaf' },
+  { line: STATE.concat(' deaf') },
+  { line: "inspect --format '{{.State.OOMKilled}} {{.State.Pid}} {{json .State.Error}}' deaf" },
+  { line: 'rm deaf' },
+  { line: 'stop still day', show: sorted },
+  { line: 'kill day still', code: 1, says: 'is not running' },
+  { line: 'restart day nobody', code: 1, says: 'No such container: nobody' },
+  { line: 'stop --signal KILL day' },
   { line: STATE.concat(' day') },
   { line: 'rm --force nobody' },
   { line: 'rm nobody', code: 1, says: 'No such container: nobody' },
@@ -87,11 +114,29 @@ export const NETWORK: readonly Command[] = [
   { line: 'port web 81', code: 1 },
   { line: 'inspect --format \'{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostIp}}\' web' },
   { line: "exec web sh -c 'test -s /etc/resolv.conf && echo resolver'" },
+  {
+    line: "ps --filter publish=80 --format '{{.Names}} {{.Ports}}'",
+    show: (text) => text.replace(/:\d+->/, ':<port>->'),
+  },
+  { line: "ps --filter expose=81 --format '{{.Names}}'" },
+  { line: "ps --filter network=bridge --format '{{.Names}}'" },
+  {
+    line: "inspect --format '{{json .NetworkSettings.Ports}}' web",
+    show: (text) => text.replace(/"\d+"/, '<port>'),
+  },
+  {
+    line: 'inspect --format \'{{.HostConfig.NetworkMode}} {{len .NetworkSettings.Networks}} {{ne .NetworkSettings.IPAddress ""}}\' web',
+  },
+  { line: "inspect --format '{{json .NetworkSettings.Networks.bridge}}' web", show: keys },
+  { line: "exec web sh -c 'ip -o -4 addr show eth0 | wc -l; grep -c $HOSTNAME /etc/hosts'" },
+  { line: 'port web 80/udp', code: 1 },
+  { line: 'create --name taken --publish 127.0.0.1:0:80 --publish 127.0.0.1:0:82 $IMAGE true' },
+  { line: 'port taken' },
+  { line: 'rm taken' },
   { line: 'rm --force web' },
 ];
 
-// podman tells events that were until it has waited for the end, so that is a little later.
-const EVENTS_NOW = 'events --since 1h --until $SOON';
+const EVENTS_NOW = 'events --since 1h --until 0s';
 
 export const EVENTS: readonly Command[] = [
   {
@@ -101,6 +146,22 @@ export const EVENTS: readonly Command[] = [
     line: `${EVENTS_NOW} --filter container=day --filter event=rename --filter event=pause --filter event=unpause --format '{{.Action}}'`,
   },
   { line: `${EVENTS_NOW} --filter label=team=b --filter event=create --format '{{.Action}}'` },
+  {
+    line: `${EVENTS_NOW} --filter container=day --filter event=die --format '{{index .Actor.Attributes "exitCode"}}'`,
+  },
+  {
+    line: `${EVENTS_NOW} --filter container=day --filter event=kill --format '{{index .Actor.Attributes "signal"}}'`,
+  },
+  {
+    line: `${EVENTS_NOW} --filter container=deaf --filter event=kill --filter event=stop --filter event=die --filter event=destroy --format '{{.Action}}'`,
+    // Docker says that it stopped before or after its end.
+    show: sorted,
+  },
+  { line: `${EVENTS_NOW} --filter container=typed --format '{{.Action}}'` },
+  { line: `${EVENTS_NOW} --filter type=image --format '{{.Type}} {{.Action}}'`, show: sorted },
+  {
+    line: `${EVENTS_NOW} --filter container=slow --filter event=start --format '{{.Type}} {{.Action}} {{.From}} {{.Scope}}'`,
+  },
   { line: 'events --since 2001-01-01T00:00:00Z --until 2002-01-01T00:00:00Z' },
 ];
 
@@ -120,7 +181,34 @@ export const ERRORS: readonly Command[] = [
   { line: 'create --stop-signal NOSUCH $IMAGE true', code: 1 },
   { line: 'create --volume relative/path:/x $IMAGE true', code: 1 },
   { line: 'create --rm --restart always $IMAGE true', code: 125 },
-  { line: 'create --network no-such-network $IMAGE true', code: 1 },
+  { line: 'create --memory 1k $IMAGE true', code: 1, says: 'Minimum memory limit allowed is 6MB' },
+  { line: 'create --cpus 1000 $IMAGE true', code: 1, says: 'Range of CPUs is from 0.01 to' },
+  { line: 'create --memory 64m --memory-swap 32m $IMAGE true', code: 1 },
+  { line: 'create --memory-swap 64m $IMAGE true', code: 1 },
+  { line: 'create --volume /tmp:relative $IMAGE true', code: 1 },
+  {
+    line: 'create --volume /tmp:/x --volume /var:/x $IMAGE true',
+    code: 1,
+    says: 'Duplicate mount point: /x',
+  },
+  { line: 'create --volume /tmp:/x:rx $IMAGE true', code: 1 },
+  { line: 'create --workdir relative $IMAGE true', code: 1 },
+  { line: 'create --env =value $IMAGE true', code: 125 },
+  { line: 'create --label-file /no/such/file $IMAGE true', code: 125 },
+  { line: 'create --restart on-failure:-1 $IMAGE true', code: 1 },
+  { line: 'create --restart always:3 $IMAGE true', code: 1 },
+  { line: 'create --log-driver json-file --log-opt color=blue $IMAGE true', code: 1 },
+  { line: 'create --health-cmd true --health-interval 1us $IMAGE true', code: 1 },
+  { line: 'create --health-cmd true --no-healthcheck $IMAGE true', code: 125 },
+  { line: 'create --platform linux/arm64 $IMAGE true', code: 1 },
+  { line: 'create --ulimit nofile=9:1 $IMAGE true', code: 125 },
+  { line: 'create --ulimit nothing=1 $IMAGE true', code: 125 },
+  { line: 'create --expose no-port $IMAGE true', code: 125 },
+  { line: 'create --attach nothing $IMAGE true', code: 125 },
+  { line: 'create --name=-x $IMAGE true', code: 1, says: 'Invalid container name' },
+  { line: 'run --detach --rm --restart always $IMAGE true', code: 125 },
+  { line: 'run', code: 1 },
+  { line: 'run --pull never --rm Upper/Case true', code: 125 },
   { line: 'no-such-command', code: 1 },
   { line: "ps --format '{{.NoSuchField}}'", code: 1 },
   { line: "inspect --format '{{.NoSuchField}}' still", code: 1 },
@@ -129,6 +217,16 @@ export const ERRORS: readonly Command[] = [
 const NOT_SHARED: Difference = {
   document: 'docs/boundaries.md',
   words: 'there is no host namespace to share',
+};
+
+const NOT_ONES_OWN: Difference = {
+  document: 'docs/boundaries.md',
+  words: "the others contradict a machine of one's own",
+};
+
+const TWO_NETWORKS: Difference = {
+  document: 'docs/boundaries.md',
+  words: 'networks other than `default` and `none`',
 };
 
 export const REFUSED: readonly Command[] = [
@@ -143,7 +241,13 @@ export const REFUSED: readonly Command[] = [
   },
   { line: 'create --ipc host $IMAGE true', says: 'IpcMode', code: 1, differs: NOT_SHARED },
   { line: 'create --uts host $IMAGE true', says: 'UTSMode', code: 1, differs: NOT_SHARED },
-  { line: 'create --network container:gone $IMAGE true', says: 'NetworkMode', code: 1 },
+  {
+    line: 'create --network container:gone $IMAGE true',
+    says: 'NetworkMode',
+    code: 1,
+    differs: NOT_ONES_OWN,
+  },
+  { line: 'create --network elsewhere $IMAGE true', code: 1, differs: TWO_NETWORKS },
 ];
 
 export const END: readonly Command[] = [

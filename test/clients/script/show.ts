@@ -24,3 +24,28 @@ export function columns(text: string): string {
       .join(' ');
   return [names, ...lines.map(command)].join('\n');
 }
+
+/** Of a JSON object its keys, in the order of the alphabet, with those of the objects within it. */
+export function keys(text: string): string {
+  return [...keysOf(JSON.parse(text), '')].sort().join('\n');
+}
+
+function* keysOf(value: unknown, path: string): Generator<string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
+  for (const [key, below] of Object.entries(value)) {
+    yield `${path}${key}`;
+    yield* keysOf(below, `${path}${key}.`);
+  }
+}
+
+/** A number alone: a size, which is each engine's own. */
+export function size(text: string): string {
+  return text.replace(/^\d+$/gm, '<size>');
+}
+
+/** Why a process did not start, without those who say so. */
+export function reason(text: string): string {
+  return text
+    .replace(/^(OCI runtime )?exec failed: (unable to start container process: )?/, '')
+    .replace(/ set in config.json|: unknown\b/g, '');
+}
