@@ -44,7 +44,7 @@ export const RUN: readonly Command[] = [
   { line: "ps --all --filter name=kept --format '{{.Names}} {{.State}} {{.Status}}'" },
   { line: 'rm kept' },
   {
-    line: 'run --detach --name unhealthy --network none --health-cmd "exit 1" --health-interval 1s --health-retries 1 --restart on-failure:2 $IMAGE sleep 1000',
+    line: 'run --detach --name unhealthy --network none --health-cmd "exit 1" --health-interval 1s --health-retries 1 --restart on-failure:2 --stop-signal KILL $IMAGE sleep 1000',
   },
   {
     line: "inspect --format '{{.State.Health.Status}} {{.State.Health.FailingStreak}}' unhealthy",
@@ -119,7 +119,6 @@ export const LOGS: readonly Command[] = [
   { line: 'logs --tail 2 --timestamps day', until: 'third' },
   { line: 'logs --details --tail 1 day' },
   { line: 'logs -n 1 -t day' },
-  { line: 'logs --follow --until 1h day' },
   { line: 'logs --since 0 --tail 1 day' },
   { line: 'logs --since yesterday day', code: 1 },
   { line: 'logs --tail many day' },
