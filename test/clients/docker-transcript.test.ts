@@ -54,7 +54,8 @@ beforeAll(async () => {
   );
   writeFileSync(at('env'), 'FILE=one\nOTHER=two\n');
   writeFileSync(at('labels'), 'from=file\n');
-  [dockerd, podman] = await Promise.all([startDockerdService(), startPodmanService()]);
+  dockerd = await startDockerdService();
+  podman = await startPodmanService();
   // Both need root; the packages of the tests have both.
   if (process.getuid?.() === 0) expect([dockerd, podman]).not.toContain(undefined);
   expect(await actor.ok(['info', '--format', '{{.Socket}}'])).toBe(actor.socket);
