@@ -107,7 +107,9 @@ export const LIFE: readonly Command[] = [
 ];
 
 export const NETWORK: readonly Command[] = [
-  { line: 'run --detach --name web --stop-signal KILL --publish 127.0.0.1:0:80 --expose 81 $IMAGE sleep 1000' },
+  {
+    line: 'run --detach --name web --stop-signal KILL --publish 127.0.0.1:0:80 --expose 81 $IMAGE sleep 1000',
+  },
   { line: 'port web' },
   { line: 'port web 80' },
   { line: 'port web 80/tcp' },
