@@ -20,7 +20,7 @@ const text = z
   .max(MAX_STRING)
   .refine((value) => !value.includes('\0'), { error: 'must not contain a NUL character' });
 
-const absolutePath = text.max(4096).refine((path) => path.startsWith('/'), {
+export const absolutePath = text.max(4096).refine((path) => path.startsWith('/'), {
   error: 'must be an absolute path',
 });
 

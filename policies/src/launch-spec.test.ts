@@ -139,6 +139,7 @@ describe('launchSpecText', () => {
       { ...FULL, network: 'none' },
       { ...FULL, confinement: { ...FULL.confinement, seccomp: 'unconfined' } },
       { ...FULL, resources: {} },
+      { ...FULL, directories: ['/data'] },
       { ...FULL, hostMay: [] },
       { ...FULL, secrets: [] },
       { ...FULL, secretsDeadline: 601 },

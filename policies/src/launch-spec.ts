@@ -7,7 +7,7 @@
  * @module
  */
 import * as z from 'zod';
-import { Confinement, ProcessSpec, Resources } from './box-spec.ts';
+import { absolutePath, Confinement, ProcessSpec, Resources } from './box-spec.ts';
 import { canonicalJson } from './canonical-json.ts';
 
 /** The value of `schema` in every document of this version. */
@@ -71,6 +71,12 @@ const Secret = z
     error: 'injectors must be sorted, each once',
   });
 
+/** A path has one spelling here. The root is always there, so it is none of them. */
+const directory = absolutePath.refine(
+  (path) => path.split('/').every((part, at) => at === 0 || !['', '.', '..'].includes(part)),
+  { error: 'must have no empty component, . or ..' },
+);
+
 export const LaunchSpec = z.strictObject({
   schema: z.literal(LAUNCH_SPEC_SCHEMA),
   /** Name of the deployment, by which relying parties tell boxes of one image apart; empty for none. */
@@ -102,6 +108,16 @@ export const LaunchSpec = z.strictObject({
   ),
   /** Has an init of the agent's run as process 1 of the box. Absent is false. */
   init: z.boolean().optional(),
+  /**
+   * Directories that are made where the image lacks them: of its volumes. Absent is none. Since revision 2: `boot.json` has the
+   * revision that its agent reads, and an agent refuses fields that it does not know.
+   */
+  directories: z
+    .array(directory)
+    .min(1)
+    .max(256)
+    .refine((paths) => ascending(paths), { error: 'must be sorted, each once' })
+    .optional(),
   hostMay: z
     .array(z.enum(HOST_PERMISSIONS))
     .refine((permissions) => ascending(permissions), { error: 'must be sorted, each once' }),

@@ -8,6 +8,7 @@ import { ULIMITS } from '../../policies/src/box-spec.ts';
 import { canonicalJson } from '../../policies/src/canonical-json.ts';
 import type { LaunchSpec } from '../../policies/src/launch-spec.ts';
 import type { LaunchSpecVector } from './format.ts';
+import { DIRECTORY_RULES, numbered } from './launch-spec-directories.ts';
 import { type Change, RESOURCE_RULES, type Refused, ulimit } from './launch-spec-resources.ts';
 
 const A = 'a'.repeat(64);
@@ -180,6 +181,7 @@ const REFUSED: readonly Refused[] = [
   ['pids-null', 'Null for no limit.', ['resources.pids', null]],
   ['pids-unsafe', '2^53.', ['resources.pids', 2 ** 53]],
   ...RESOURCE_RULES,
+  ...DIRECTORY_RULES,
   ['resources-swap', 'An unknown limit.', ['resources.swap', 1]],
   ['host-may-unknown', 'An unknown permission.', ['hostMay', ['debug']]],
   ['host-may-all', 'A word for all of them.', ['hostMay', ['*']]],
@@ -331,6 +333,13 @@ export function launchSpecRuleVectors(): LaunchSpecVector[] {
       ULIMITS.map((name) => ulimit(name, 0, 0)),
     ]),
     accepted('init-false', 'Written out.', ['init', false]),
+    accepted('directories', 'Of volumes.', ['directories', ['/.d/...', '/a b', '/a/b']]),
+    accepted('directories-utf-16', 'Sorted as UTF-16, which is another order than that of bytes.', [
+      'directories',
+      ['/\u{1f512}', '/\uff5e'],
+    ]),
+    accepted('directories-256', 'All the directories.', ['directories', numbered(256)]),
+    accepted('directories-4096', 'The longest.', ['directories', [`/${'é'.repeat(4095)}`]]),
     accepted('secret-any', 'Whoever reaches the box may inject it.', ['secrets', [ENV]]),
     ...REFUSED.map(([name, comment, ...changes]) => vector(name, comment, changed(SMALL, changes))),
     ...OTHER_TEXTS.map(([name, comment, change]) => vector(name, comment, change(small))),

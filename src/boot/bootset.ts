@@ -50,6 +50,8 @@ export interface ConfidentialBoot {
   /** By who answers for the guest. */
   readonly commandLines: Readonly<Record<'snp' | 'simulated', readonly string[]>>;
   readonly vcpuType: VcpuType;
+  /** Revision of launch specs that its agent reads. */
+  readonly launchSpec: number;
   /** POLICY of the launch. */
   readonly policy: bigint;
 }
@@ -90,7 +92,7 @@ function confidentialBoot(
   document: AnyBootDocument,
 ): ConfidentialBoot | undefined {
   if (!('confidential' in document)) return undefined;
-  const { commandLines, vcpuType, policy } = document.confidential;
+  const { commandLines, vcpuType, launchSpec = 1, policy } = document.confidential;
   return {
     firmwarePath: join(directory, 'OVMF.fd'),
     firmwareDigest: document.files['OVMF.fd'].sha256,
@@ -98,6 +100,7 @@ function confidentialBoot(
     initrdPath: join(directory, 'initrd-confidential'),
     commandLines,
     vcpuType,
+    launchSpec,
     policy: BigInt(policy),
   };
 }

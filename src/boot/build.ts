@@ -48,6 +48,7 @@ import {
   AGENT_PACKAGES,
   CONFIDENTIAL_COMMAND_LINES,
   LAUNCH_POLICY,
+  LAUNCH_SPEC_REVISION,
   PLAIN_COMMAND_LINE,
 } from './profiles.ts';
 
@@ -264,6 +265,7 @@ function describe(
     confidential: {
       commandLines: { snp: [...snp], simulated: [...simulated] },
       ...describeUserland(made.confidential),
+      launchSpec: LAUNCH_SPEC_REVISION,
       firmware: { source, platform, tools },
       vcpuType: VCPU_TYPE,
       policy: `0x${LAUNCH_POLICY.toString(16)}`,

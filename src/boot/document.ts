@@ -69,6 +69,8 @@ export const BootDocument = z.strictObject({
     commandLines: z.strictObject({ snp: CommandLine, simulated: CommandLine }),
     modules: Modules,
     agent: Artefact,
+    /** Revision of launch specs that its agent reads: LAUNCH_SPEC_REVISION. None is 1. */
+    launchSpec: z.int().min(2).max(65_535).optional(),
     firmware: z.strictObject({
       source: FirmwareSource,
       /** Over `native/firmware`, as `sourceDigest` reads it; none in sets with edk2's own platform. */

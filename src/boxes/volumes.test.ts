@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkVolumes, mountPoint, volumeDirectories } from './volumes.ts';
+import { checkVolumes, mountPoint, specifiedDirectories, volumeDirectories } from './volumes.ts';
 
 const bind = (destination: string) => ({ source: '/tmp', destination, readonly: false });
 
@@ -10,6 +10,13 @@ it('directories are the volumes that no bind mount is at, each once', () => {
   });
   expect(volumeDirectories({ volumes: ['/bound'], binds: [bind('/bound')] })).toEqual({});
   expect(volumeDirectories({})).toEqual({});
+});
+
+it('directories of a launch spec are sorted, each once and without the root', () => {
+  expect(specifiedDirectories(['/var/lib/x/', '/', 'data', '/a/./b', '/data'])).toEqual({
+    directories: ['/a/b', '/data', '/var/lib/x'],
+  });
+  expect(specifiedDirectories(['/'])).toEqual({});
 });
 
 it('volumes of old records that no directory can be made of are passed over', () => {

@@ -5,7 +5,7 @@
  * @module
  */
 import { posix } from 'node:path';
-import type { BoxSpec } from '@a3s-box/policies';
+import type { BoxSpec, LaunchSpec } from '@a3s-box/policies';
 import { A3sError } from '../errors.ts';
 import type { BoxDefinition } from './box.ts';
 
@@ -44,6 +44,13 @@ export function volumeDirectories({
   // Records of earlier versions were not checked.
   const paths = volumes.filter(canBeMade).map((path) => mountPoint(posix.join('/', path)));
   const directories = [...new Set(paths)].filter((path) => !bound.has(path)).slice(0, MAX_VOLUMES);
+  return directories.length === 0 ? {} : { directories };
+}
+
+/** The same in the text of a launch spec: sorted, and without the root. A confidential box has no bind mounts. */
+export function specifiedDirectories(volumes: readonly string[]): Pick<LaunchSpec, 'directories'> {
+  const paths = volumeDirectories({ volumes: [...volumes] }).directories ?? [];
+  const directories = paths.filter((path) => path !== '/').sort();
   return directories.length === 0 ? {} : { directories };
 }
 

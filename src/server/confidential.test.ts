@@ -3,12 +3,21 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeRefusal } from '../guest/fake-refusal.ts';
+import type { Image } from '../images/image.ts';
 import { TestHome } from './testing/home.ts';
+import { FakeImages, TEST_IMAGE } from './testing/images.ts';
 import { allow, allowConfidential } from './testing/trust.ts';
+
+const WITH_VOLUME: Image = {
+  ...TEST_IMAGE,
+  ...{ id: `sha256:${'4'.repeat(64)}`, manifestDigest: `sha256:${'5'.repeat(64)}` },
+  tags: ['volume:latest'],
+  config: { ...TEST_IMAGE.config, volumes: ['/data'] },
+};
 
 let home: TestHome;
 beforeEach(async () => {
-  home = new TestHome();
+  home = new TestHome(new FakeImages(TEST_IMAGE, WITH_VOLUME));
   home.trust.rules = [allowConfidential('**')];
   await home.start();
 });
@@ -89,6 +98,19 @@ describe('creating a confidential box', () => {
       await home.create(MINUTE, body({ HostMay: ['exec', 'logs'], Deployment: 'db' })),
     );
     expect(again.definition.confidential?.specDigest).toBe(definition.confidential?.specDigest);
+  });
+
+  it('has the directories of the image’s volumes, unless the boot set’s agent knows none', async () => {
+    const specified = async () => {
+      const { definition } = record(await home.create(['x'], body({}, { Image: 'volume' })));
+      return JSON.parse(definition.confidential?.launchSpec ?? '') as { directories?: string[] };
+    };
+    const { directories, ...rest } = await specified();
+    expect(directories).toEqual(['/data']);
+    const { confidential } = home.boot;
+    if (confidential === undefined) throw new Error('the set has nothing for confidential boxes');
+    home.boot = { ...home.boot, confidential: { ...confidential, launchSpec: 1 } };
+    expect(await specified()).toEqual(rest);
   });
 
   it('tells the engine, which has time until the start', async () => {

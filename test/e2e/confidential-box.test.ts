@@ -10,12 +10,16 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
 import { ACTORS, Actor } from './actor.ts';
-import { BUSYBOX, type Installation, install } from './installation.ts';
+import { type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
 const SECRET = 'a-value-that-is-nowhere-else';
-const COMMAND = ['sh', '-c', 'sha256sum < /run/secrets/token; exec sleep 1000'];
+/** Has volumes of which no layer has the directories. */
+const IMAGE = 'test/volumes:1';
+const LOOK = "stat -c '%n %a %u' /data /var/lib/deep/er; sha256sum < /run/secrets/token";
+const COMMAND = ['sh', '-c', `${LOOK}; exec sleep 1000`];
 
 let installation: Installation;
 let actor: Actor;
@@ -25,7 +29,11 @@ beforeAll(async () => {
   installation = await install();
   // An ordinary user, where there is one to play.
   actor = new Actor(ACTORS.at(-1) ?? 'ordinary user', installation);
-  await actor.load('busybox');
+  const image = busyboxImage(IMAGE);
+  const config = { ...image.config, Volumes: { '/data': {}, '/var/lib/deep/er/': {} } };
+  const archive = join(actor.directory, 'volumes.tar');
+  writeFileSync(archive, dockerArchive([buildImage({ ...image, config })]), { mode: 0o644 });
+  await actor.ok(['load', '--quiet', '--input', archive]);
   write(
     'lax.yaml',
     'images: [{ pattern: "**", allowUnsigned: true, allowUnsignedConfidential: true }]',
@@ -69,19 +77,19 @@ function ask(path: string): Promise<Record<string, unknown>> {
 }
 
 it('fails closed for an unsigned image', async () => {
-  const refused = await actor.run(['run', '-d', ...flags, BUSYBOX, ...COMMAND]);
+  const refused = await actor.run(['run', '-d', ...flags, IMAGE, ...COMMAND]);
   expect(refused).toMatchObject({
     code: 125,
     stderr: expect.stringContaining('(image-untrusted)'),
   });
 });
 
-it('runs what was measured, waits for its secret, and gets it after its server was killed', async () => {
+it('runs what was measured, with the directories of its image’s volumes, and gets its secret after its server was killed', async () => {
   const policy = join(actor.directory, 'policy.yaml');
-  await actor.ok(['measure', ...flags, '--policy-out', policy, BUSYBOX, ...COMMAND]);
+  await actor.ok(['measure', ...flags, '--policy-out', policy, IMAGE, ...COMMAND]);
   const lax = ['--image-policy', join(actor.directory, 'lax.yaml')];
   const options = ['-d', '--name', 'db', '-p', '127.0.0.1::ratls', ...lax];
-  await actor.ok(['run', ...options, ...flags, BUSYBOX, ...COMMAND]);
+  await actor.ok(['run', ...options, ...flags, IMAGE, ...COMMAND]);
 
   const port = await actor.ok(['ps', '--format', '{{.Ports}}']);
   expect(port).toMatch(/^127\.0\.0\.1:\d+->ratls$/);
@@ -106,9 +114,13 @@ it('runs what was measured, waits for its secret, and gets it after its server w
   const trust = ['--policy', policy, '--allow-simulated'];
   const token = `token=@${join(actor.directory, 'token')}`;
   await actor.ok(['inject-secret', ...trust, ...key, target, token]);
-  await until('the workload has its secret', async () => (await actor.ok(['logs', 'db'])) !== '');
   const digest = execFileSync('sha256sum', { input: SECRET, encoding: 'utf8' });
-  expect(await actor.ok(['logs', 'db'])).toBe(digest.trim());
+  await until('the workload has its secret', async () =>
+    (await actor.ok(['logs', 'db'])).endsWith(digest.trim()),
+  );
+  expect(await actor.ok(['logs', 'db'])).toBe(
+    ['/data 755 0', '/var/lib/deep/er 755 0', digest.trim()].join('\n'),
+  );
   await until('the server knows', async () => {
     const { SecretsState } = (await inspect('db'))['Confidential'] ?? {};
     return SecretsState === 'ready';

@@ -33,6 +33,7 @@ func (s *Spec) Box() *box.Spec {
 			Terminal: s.Process.Terminal, Stdin: s.Process.Stdin,
 		},
 		Network: s.network(), Confinement: s.confinement(), Resources: s.Resources, Init: s.Init,
+		Directories: s.Directories,
 	}
 }
 

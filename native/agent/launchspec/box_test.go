@@ -70,6 +70,19 @@ func unhex(t *testing.T, text string) []byte {
 	return data
 }
 
+func TestABoxHasTheDirectoriesOfItsSpec(t *testing.T) {
+	for name, want := range map[string]int{"small": 0, "directories": 3} {
+		spec, err := Parse(textOf(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := spec.Box().Directories
+		if want == 0 && got != nil || want != 0 && (got == nil || len(*got) != want || (*got)[2] != "/a/b") {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
 func TestABoxWithoutANetworkHasNoAddress(t *testing.T) {
 	spec, err := Parse(textOf(t, "small"))
 	if err != nil {

@@ -2,6 +2,7 @@ package launchspec
 
 import (
 	"bytes"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,6 +72,7 @@ func (c *checks) spec(s *Spec) {
 	c.that(s.Network == box.NetworkNone || s.Network == box.NetworkNIC, "network", "must be none or nic")
 	c.confinement(&s.Confinement)
 	c.resources(&s.Resources)
+	c.directories(s.Directories)
 	c.hostMay(s.HostMay)
 	c.secrets(s.Secrets)
 	c.between(s.SecretsDeadline, 1, maxDeadline, "secretsDeadline")
@@ -123,6 +125,18 @@ func (c *checks) paths(paths []string, field string) {
 	for _, path := range paths {
 		c.that(isAbsolute(path), field, "holds what is not an absolute path")
 	}
+}
+
+// directories takes each path in its one spelling. An absent list is the only way to say that there are none.
+func (c *checks) directories(directories *[]string) {
+	if directories == nil {
+		return
+	}
+	c.between(int64(len(*directories)), 1, maxPaths, "directories")
+	for _, name := range *directories {
+		c.that(isAbsolute(name) && name != "/" && path.Clean(name) == name, "directories", "holds what is not a clean absolute path")
+	}
+	c.that(ascending(*directories), "directories", "must be sorted, each once")
 }
 
 func (c *checks) resources(r *box.Resources) {

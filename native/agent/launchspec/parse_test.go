@@ -84,6 +84,9 @@ func TestParseDecidesAsTheVectorsSay(t *testing.T) {
 
 func TestParseNamesWhatIsWrong(t *testing.T) {
 	for name, want := range map[string]string{
+		"directories-parent":    "directories: holds what is not a clean absolute path",
+		"directories-bytes":     "directories: must be sorted, each once",
+		"directories-none":      "directories: must be from 1 to 256",
 		"layer-bytes-odd":       "rootfs.layers[0].bytes: must be a multiple of 4096",
 		"ports":                 `unknown key "ports"`,
 		"key-twice-other-value": `key "network" occurs twice`,

@@ -22,6 +22,7 @@ type Spec struct {
 	Confinement     box.Confinement `json:"confinement"`
 	Resources       box.Resources   `json:"resources"`
 	Init            *bool           `json:"init"`
+	Directories     *[]string       `json:"directories"`
 	HostMay         []string        `json:"hostMay"`
 	Secrets         []Secret        `json:"secrets"`
 	SecretsDeadline int64           `json:"secretsDeadline"`

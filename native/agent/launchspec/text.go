@@ -1,7 +1,9 @@
 package launchspec
 
 import (
+	"slices"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -48,10 +50,10 @@ func matches(text string, limit int, first, other func(byte) bool) bool {
 	return true
 }
 
-// ascending says whether texts, which are ASCII, are sorted and each there once.
+// ascending says whether texts are sorted by their UTF-16 units, as relying parties sort them, and each there once.
 func ascending(texts []string) bool {
 	for index := 1; index < len(texts); index++ {
-		if texts[index-1] >= texts[index] {
+		if slices.Compare(utf16.Encode([]rune(texts[index-1])), utf16.Encode([]rune(texts[index]))) >= 0 {
 			return false
 		}
 	}

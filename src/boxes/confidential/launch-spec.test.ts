@@ -24,6 +24,7 @@ const BOX: SpecifiedBox = {
 const IMAGE = {
   manifestDigest: `sha256:${'2'.repeat(64)}`,
   layers: [{ diffId: `sha256:${'3'.repeat(64)}`, bytes: 8192, root: '4'.repeat(64) }],
+  volumes: [],
 };
 const ASKED: Parameters<typeof launchSpecOf>[2] = {
   hostMay: [],
@@ -73,6 +74,13 @@ describe('launchSpecOf', () => {
     expect(digest).toBe(createHash('sha256').update(text).digest('hex'));
   });
 
+  it('has the directories of the image’s volumes, and without any the text that it always had', () => {
+    const { spec, text } = launchSpecOf(BOX, { ...IMAGE, volumes: ['/var/x/', 'data'] }, ASKED);
+    expect(spec.directories).toEqual(['/data', '/var/x']);
+    const without = text.replace('"directories":["/data","/var/x"],', '');
+    expect(without).toBe(launchSpecOf(BOX, IMAGE, ASKED).text);
+  });
+
   it('does not depend on the order in which things are asked for', () => {
     const asked = (secrets: SecretRequest[], hostMay: ('logs' | 'exec')[]) =>
       launchSpecOf(BOX, IMAGE, { ...ASKED, secrets, hostMay }).digest;
@@ -104,6 +112,7 @@ describe('launchSpecOf', () => {
       launchSpecOf({ ...BOX, stopSignal: 'SIGINT' }, IMAGE, ASKED),
       launchSpecOf(BOX, { ...IMAGE, manifestDigest: `sha256:${'0'.repeat(64)}` }, ASKED),
       launchSpecOf(BOX, { ...IMAGE, layers: [...IMAGE.layers, ...IMAGE.layers] }, ASKED),
+      launchSpecOf(BOX, { ...IMAGE, volumes: ['/data'] }, ASKED),
       launchSpecOf(BOX, IMAGE, { ...ASKED, hostMay: ['stats'] }),
       launchSpecOf(BOX, IMAGE, { ...ASKED, deployment: 'db' }),
       launchSpecOf(BOX, IMAGE, { ...ASKED, changes: 'encrypted-disk' }),

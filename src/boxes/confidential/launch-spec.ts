@@ -11,6 +11,7 @@ import type { BoxDefinition } from '../box.ts';
 import { DEFAULT_CONFINEMENT } from '../confinement.ts';
 import { mainProcess } from '../machine.ts';
 import { resourcesOf } from '../resources.ts';
+import { specifiedDirectories } from '../volumes.ts';
 import { injectorDigest } from './injector-key.ts';
 import type { ConfidentialRequest, SecretRequest } from './request.ts';
 
@@ -39,6 +40,8 @@ export interface SpecifiedImage {
   readonly manifestDigest: string;
   /** Lowest first. */
   readonly layers: Readonly<LaunchSpec['rootfs']['layers']>;
+  /** As its configuration has them; none where the agent makes no directories of them. */
+  readonly volumes: readonly string[];
 }
 
 /** @throws A3sError `invalid-argument` for what cannot be in one, `key-invalid`, `too-large` */
@@ -71,6 +74,7 @@ export function launchSpecOf(
     secretsDeadline: asked.secretsDeadline,
     sealing: 'none',
     ...(box.init === true ? { init: true } : {}),
+    ...specifiedDirectories(image.volumes),
   });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

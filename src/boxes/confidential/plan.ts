@@ -18,6 +18,9 @@ import { DEFAULT_HOSTNAME, launchSpecOf } from './launch-spec.ts';
 import { launchRecordFor } from './measurement.ts';
 import type { ConfidentialRequest } from './request.ts';
 
+/** Revision of launch specs that brought `directories`: the agents of older boot sets refuse what they do not know. */
+const WITH_DIRECTORIES = 2;
+
 /** What is asked for, with nothing left open. */
 export interface Plan {
   readonly request: CreateRequest;
@@ -38,9 +41,10 @@ export async function planConfidential(
   const stopSignal = signalName(stopSignalOf(planned));
   const boot = await confidentialBoot(rt, bootSet, allowKnownVulnerable);
   const layers = await rt.images.verityLayers(image);
+  const volumes = boot.launchSpec < WITH_DIRECTORIES ? [] : image.config.volumes;
   const { spec, text, digest } = launchSpecOf(
     { ...planned, hostname, stopSignal },
-    { manifestDigest: image.manifestDigest, layers },
+    { manifestDigest: image.manifestDigest, layers, volumes },
     asked,
   );
   const { identity } = asked;
