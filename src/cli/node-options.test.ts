@@ -37,8 +37,12 @@ describe('refuseOptionsOfNode', () => {
     for (const ancestors of [[['npm exec a3s-box run']], [['sh', '-c'], ['npm exec a3s-box']]]) {
       expect(() => refuseOptionsOfNode(args, { commandLine, ancestors })).toThrow(REFUSED);
     }
-    const ancestors = [['bash'], ['npm run test']];
-    expect(() => refuseOptionsOfNode(args, { commandLine, ancestors })).not.toThrow();
+    for (const ancestors of [
+      [['bash'], ['npm run test']],
+      [['sh', '-c'], ['npm exec']],
+    ]) {
+      expect(() => refuseOptionsOfNode(args, { commandLine, ancestors })).not.toThrow();
+    }
   });
 });
 
@@ -107,6 +111,13 @@ describe('an --env-file with NODE_OPTIONS in it', () => {
     const ended = await run(program, ...before, 'run', '--env-file', '/nonexistent', 'box');
     expect(ended).toMatchObject({ status: 125, stdout: '' });
     expect(ended.stderr).toMatch(/^a3s-box: open \/nonexistent: no such file or directory \(/);
+  });
+
+  it('is read for the box alone by a command that npx gives to a shell', async () => {
+    const command = `a3s-box run --env-file ${file} box both`;
+    const ended = await run('npx', '--offline', '-c', command);
+    expect(ended).toMatchObject({ status: 0, stdout: 'to stdout\n' });
+    expect(environmentOfBox()).toContain('OTHER=1');
   });
 
   it.each([

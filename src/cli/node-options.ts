@@ -6,6 +6,9 @@
  * starts Node with `--`, so only `node a3s-box.cjs` and `npx` are affected. Node has read the file before this program runs.
  * The refusal cannot undo that. It keeps users from relying on it.
  *
+ * `npx -c COMMAND` keeps the command's arguments from Node, and so does `npx -- a3s-box`. Of these the first can be told from
+ * npm's title, and is not refused. npm hides the `--`, so the second is refused without need.
+ *
  * @module
  */
 import { readFileSync } from 'node:fs';
@@ -14,8 +17,8 @@ import { UsageError } from './usage-error.ts';
 /** npx runs programs through a shell. */
 const GENERATIONS = 2;
 
-/** What npm calls its own process while npx runs a program. */
-const NPX_TITLE = /^npm exec\b/;
+/** What npm calls its own process while npx runs a program by its name. With `-c` no name follows. */
+const NPX_TITLE = /^npm exec ./;
 
 interface Started {
   /** The kernel's view of it, which includes Node's own options and `--`. */
