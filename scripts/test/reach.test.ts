@@ -22,7 +22,19 @@ describe('what a change reaches', () => {
   });
 
   it('is Go and every machine for the guest agent', () => {
-    expect(reachOf(['native/agent/main.go'])).toEqual({ check: 'all', go: 'all', vm: 'all' });
+    expect(reachOf(['native/agent/main.go'])).toEqual({
+      ...{ check: 'all', go: 'all', vm: 'all' },
+      unit: ['ratls/src/errors.test.ts'],
+    });
+  });
+
+  it('is the tests that read its files, where no import shows that', () => {
+    expect(reachOf(['src/trust/evidence/problem.ts']).host).toContain('test/docs/trust.test.ts');
+    for (const path of ['attestation/src/verify/run.ts', 'policies/src/glob.ts']) {
+      const { host } = reachOf([path]);
+      expect(host, path).toContain('test/docs/package.test.ts');
+      expect(host, path).toContain('test/browser/');
+    }
   });
 
   it('is every machine for what they all go through, and some for what some do', () => {
