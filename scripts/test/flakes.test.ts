@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { namePattern, reruns, type SecondRun, settle } from './flakes.ts';
+import { mergeReruns, namePattern, reruns, type SecondRun } from './flakes.ts';
 import type { FileResult, StageReport, TestResult } from './report.ts';
 
 const GREEN = { flakesFail: false };
@@ -58,12 +58,12 @@ describe('a test that failed and ran again', () => {
   );
 
   it('counts as passed when it passes, and is a flake with both outputs', () => {
-    const settled = settle(failed, passes, GREEN);
-    const states = settled.report.files[0]?.tests.map(({ state }) => state);
+    const outcome = mergeReruns(failed, passes, GREEN);
+    const states = outcome.report.files[0]?.tests.map(({ state }) => state);
     expect(states).toEqual(['passed', 'passed', 'passed']);
-    expect(settled.report.files[1]).toBe(failed.files[1]);
+    expect(outcome.report.files[1]).toBe(failed.files[1]);
     // So is one before it that passed, and failed in the second run.
-    expect(settled.flakes).toEqual([
+    expect(outcome.flakes).toEqual([
       { test: 'run.test.ts > a box > starts', first: '', second: 'printed by run.test.ts' },
       {
         test: 'run.test.ts > a box > stops',
@@ -74,16 +74,16 @@ describe('a test that failed and ran again', () => {
   });
 
   it('stays failed in a soak, and is listed as a flake all the same', () => {
-    const settled = settle(failed, passes, { flakesFail: true });
-    expect(settled.report).toEqual(failed);
-    expect(settled.flakes.map(({ test }) => test)).toContain('run.test.ts > a box > stops');
+    const outcome = mergeReruns(failed, passes, { flakesFail: true });
+    expect(outcome.report).toEqual(failed);
+    expect(outcome.flakes.map(({ test }) => test)).toContain('run.test.ts > a box > stops');
   });
 
   it('stays failed when it fails again', () => {
     const again = second(file('run.test.ts', [result('stops', 'failed', 'timed out again')]));
-    const settled = settle(failed, again, GREEN);
-    expect(settled.report.files[0]?.tests[1]).toEqual(result('stops', 'failed', 'timed out again'));
-    expect(settled.flakes).toEqual([]);
+    const outcome = mergeReruns(failed, again, GREEN);
+    expect(outcome.report.files[0]?.tests[1]).toEqual(result('stops', 'failed', 'timed out again'));
+    expect(outcome.flakes).toEqual([]);
   });
 
   it('stays failed when the second run skips it, has no such test, or left no report', () => {
@@ -92,9 +92,9 @@ describe('a test that failed and ran again', () => {
       second(file('run.test.ts', [])),
       new Map([['run.test.ts', { report: stage(), output: '' }]]),
     ]) {
-      const settled = settle(failed, again, GREEN);
-      expect(settled.report.files[0]?.tests[1]?.state).toBe('failed');
-      expect(settled.flakes).toEqual([]);
+      const outcome = mergeReruns(failed, again, GREEN);
+      expect(outcome.report.files[0]?.tests[1]?.state).toBe('failed');
+      expect(outcome.flakes).toEqual([]);
     }
   });
 
@@ -102,12 +102,12 @@ describe('a test that failed and ran again', () => {
     const again = second(
       file('run.test.ts', [result('stops', 'passed'), result('stops', 'failed')]),
     );
-    expect(settle(failed, again, GREEN).flakes).toEqual([]);
+    expect(mergeReruns(failed, again, GREEN).flakes).toEqual([]);
   });
 
   it('keeps the run failed when a hook fails beside it', () => {
     const again = second(file('run.test.ts', [result('stops', 'passed')], ['afterAll: a leak']));
-    expect(settle(failed, again, GREEN).report.files[0]?.errors).toEqual(['afterAll: a leak']);
+    expect(mergeReruns(failed, again, GREEN).report.files[0]?.errors).toEqual(['afterAll: a leak']);
   });
 
   it('keeps the run failed when the second run has an error that belongs to no file', () => {
@@ -115,8 +115,8 @@ describe('a test that failed and ran again', () => {
       report: { stage: 'vm', files: [], errors: ['no report'] },
       output: '',
     };
-    const settled = settle(failed, new Map([['run.test.ts', again]]), GREEN);
-    expect(settled.report.errors).toEqual(['no report']);
+    const outcome = mergeReruns(failed, new Map([['run.test.ts', again]]), GREEN);
+    expect(outcome.report.errors).toEqual(['no report']);
   });
 });
 
@@ -127,16 +127,18 @@ describe('a file whose hook failed', () => {
 
   it('is a flake when the whole file passes, and its tests count', () => {
     const passes = file('run.test.ts', [result('starts', 'passed'), result('stops', 'passed')]);
-    const settled = settle(first, second(passes), GREEN);
-    expect(settled.report.files[0]).toMatchObject({ errors: [], tests: passes.tests });
-    expect(settled.flakes).toEqual([
+    const outcome = mergeReruns(first, second(passes), GREEN);
+    expect(outcome.report.files[0]).toMatchObject({ errors: [], tests: passes.tests });
+    expect(outcome.flakes).toEqual([
       { test: 'run.test.ts', first: 'no boot', second: 'printed by run.test.ts' },
     ]);
   });
 
   it('stays failed when another of its tests fails in the second run', () => {
     const again = file('run.test.ts', [result('starts', 'passed'), result('stops', 'failed')]);
-    expect(settle(first, second(again), GREEN).report.files[0]?.tests[1]?.state).toBe('failed');
+    expect(mergeReruns(first, second(again), GREEN).report.files[0]?.tests[1]?.state).toBe(
+      'failed',
+    );
   });
 });
 
@@ -145,14 +147,14 @@ describe('a file that did not load', () => {
 
   it('counts with the tests of the second run when it loads then', () => {
     const loads = file('run.test.ts', [result('starts', 'passed'), result('stops', 'failed')]);
-    const settled = settle(first, second(loads), GREEN);
-    expect(settled.report.files[0]).toMatchObject({ errors: [], tests: loads.tests });
+    const outcome = mergeReruns(first, second(loads), GREEN);
+    expect(outcome.report.files[0]).toMatchObject({ errors: [], tests: loads.tests });
   });
 
   it('stays failed when it does not load again', () => {
-    const settled = settle(first, second(file('run.test.ts', [], ['cannot load'])), GREEN);
-    expect(settled.report.files[0]?.errors).toEqual(['cannot load']);
-    expect(settled.flakes).toEqual([]);
+    const outcome = mergeReruns(first, second(file('run.test.ts', [], ['cannot load'])), GREEN);
+    expect(outcome.report.files[0]?.errors).toEqual(['cannot load']);
+    expect(outcome.flakes).toEqual([]);
   });
 });
 

@@ -36,7 +36,7 @@ export function reruns(report: StageReport): Rerun[] {
   });
 }
 
-export interface Settled {
+export interface RerunOutcome {
   readonly report: StageReport;
   readonly flakes: readonly Flake[];
 }
@@ -45,11 +45,11 @@ export interface Settled {
  * The report with the results of the second runs in it, by the file that each ran. With `flakesFail`, the first results
  * stand: a soak looks for what goes wrong now and then.
  */
-export function settle(
+export function mergeReruns(
   report: StageReport,
   seconds: ReadonlyMap<string, SecondRun>,
   { flakesFail }: { readonly flakesFail: boolean },
-): Settled {
+): RerunOutcome {
   const flakes: Flake[] = [];
   const files = report.files.map((first) => {
     const second = seconds.get(first.file);

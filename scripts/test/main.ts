@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArguments, UsageError } from './arguments.ts';
 import { planOf } from './changed.ts';
 import { closing } from './closing.ts';
-import { type Flake, reruns, type SecondRun, type Settled, settle } from './flakes.ts';
+import { type Flake, mergeReruns, type RerunOutcome, reruns, type SecondRun } from './flakes.ts';
 import { runLanes } from './lane.ts';
 import { needsPrograms, Programs } from './programs.ts';
 import { EVERYTHING, type Plan } from './reach.ts';
@@ -23,13 +23,13 @@ import { again } from './vitest.ts';
 const print: Print = (text) => process.stdout.write(text);
 
 /** Runs once more what failed of a stage, with nothing beside it. */
-async function judged(report: StageReport): Promise<Settled> {
+async function runFailedAgain(report: StageReport): Promise<RerunOutcome> {
   const seconds = new Map<string, SecondRun>();
   for (const rerun of reruns(report)) {
     print(`\n==> ${rerun.file} once more, alone\n`);
     seconds.set(rerun.file, await again(report.stage, rerun, print));
   }
-  return settle(report, seconds, { flakesFail: process.env['SOAK'] !== undefined });
+  return mergeReruns(report, seconds, { flakesFail: process.env['SOAK'] !== undefined });
 }
 
 function write(name: string, content: unknown): void {
@@ -66,9 +66,9 @@ async function runAll(
   const flakes: Flake[] = [];
   for (const [index, report] of reports.entries()) {
     if (!needsPrograms(report.stage)) continue;
-    const settled = await judged(report);
-    reports[index] = settled.report;
-    flakes.push(...settled.flakes);
+    const outcome = await runFailedAgain(report);
+    reports[index] = outcome.report;
+    flakes.push(...outcome.flakes);
   }
   const times = timesOf(reports);
   write('times.json', times);

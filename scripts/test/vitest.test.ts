@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { reruns, settle } from './flakes.ts';
+import { mergeReruns, reruns } from './flakes.ts';
 import { count, type FileResult, type StageReport } from './report.ts';
 import { ROOT } from './run.ts';
 import { again, vitest } from './vitest.ts';
@@ -95,7 +95,7 @@ describe('a run of Vitest', () => {
     for (const rerun of reruns(first)) {
       seconds.set(rerun.file, await again('fixture', rerun, quiet, options()));
     }
-    const { report, flakes } = settle(first, seconds, { flakesFail: false });
+    const { report, flakes } = mergeReruns(first, seconds, { flakesFail: false });
     const place = relative(ROOT, directory);
     expect(flakes.map(({ test }) => test).toSorted()).toEqual([
       `${place}/flaky.test.mjs > a suite > wavers`,
