@@ -9,6 +9,7 @@
 package stage
 
 import (
+	"errors"
 	"os"
 	"syscall"
 
@@ -66,10 +67,6 @@ func stage(reply reply) error {
 	}
 	// The agent's own score of -1000 would make the workload immune to the out-of-memory killer.
 	if err := os.WriteFile("/proc/self/oom_score_adj", []byte("0"), 0); err != nil {
-		return err
-	}
-	// setns of a mount namespace needs a root and working directory that no other thread shares.
-	if err := linux.Unshare(syscall.CLONE_FS); err != nil {
 		return err
 	}
 	syscall.Umask(0o022)
@@ -140,7 +137,6 @@ func enter(order *Order, network int) error {
 			namespace{FdUTS, syscall.CLONE_NEWUTS},
 			namespace{FdIPC, syscall.CLONE_NEWIPC},
 			namespace{FdPid, syscall.CLONE_NEWPID},
-			namespace{FdMount, syscall.CLONE_NEWNS},
 		)
 	}
 	for _, ns := range namespaces {
@@ -148,5 +144,26 @@ func enter(order *Order, network int) error {
 			return err
 		}
 	}
-	return nil
+	if order.Main {
+		return nil
+	}
+	return enterMounts(FdMount)
+}
+
+// mountAttempts is more than the scheduler starts threads in a row.
+const mountAttempts = 16
+
+// enterMounts moves this thread into a mount namespace. The kernel refuses that (EINVAL) while another thread shares its root and working
+// directory. Go's scheduler may start a thread from this one at any time, which shares them then: on a busy machine, where this thread had
+// to wait for its turn, it does. So they are unshared at the last moment, and again where a thread came between.
+func enterMounts(fd int) error {
+	for attempt := 1; ; attempt++ {
+		if err := linux.Unshare(syscall.CLONE_FS); err != nil {
+			return err
+		}
+		err := linux.SetNamespace(fd, syscall.CLONE_NEWNS)
+		if attempt == mountAttempts || !errors.Is(err, syscall.EINVAL) {
+			return err
+		}
+	}
 }
