@@ -1,0 +1,35 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { BLANK_DISK_BYTES, makeBlankDisk } from './blank-disk.ts';
+import { blankLayout } from './blank-layout.ts';
+
+const BLOCK = 4096;
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'blank-layout-'));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+it('what an empty disk has in use is all but the blocks that dumpe2fs calls free', async () => {
+  const path = join(directory, 'disk');
+  await makeBlankDisk(path);
+  const report = execFileSync('dumpe2fs', [path], { encoding: 'utf8', stdio: 'pipe' });
+  const free = [...report.matchAll(/^ {2}Free blocks: (.*)$/gm)].flatMap(([, list = '']) =>
+    [...list.matchAll(/(\d+)(?:-(\d+))?/g)].map(([, first, last = first]) => ({
+      start: Number(first) * BLOCK,
+      end: (Number(last) + 1) * BLOCK,
+    })),
+  );
+  const all = [...free, ...(await blankLayout())].sort((a, b) => a.start - b.start);
+  expect(free.length).toBeGreaterThan(5);
+  // Together they are the whole disk, and nothing is in both.
+  const end = all.reduce((at, each) => {
+    expect(each.start).toBe(at);
+    return each.end;
+  }, 0);
+  expect(end).toBe(BLANK_DISK_BYTES);
+});

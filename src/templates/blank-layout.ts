@@ -1,0 +1,81 @@
+/**
+ * Which blocks of an empty disk of changes the file system takes for itself: superblocks, descriptors, bitmaps, tables of
+ * inodes, the journal, and the first directories. A box's own bytes are in none of them.
+ *
+ * @module
+ */
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Extent } from '../engine/data-extents.ts';
+import { A3sError } from '../errors.ts';
+import { makeBlankDisk } from './blank-disk.ts';
+
+const SUPERBLOCK = { at: 1024, bytes: 1024, magic: 0xef53 };
+const BLOCK = 4096;
+/** Of a group's flags: its bitmap was never written, and nothing of it is in use. */
+const BLOCK_UNINIT = 2;
+
+let layout: Promise<readonly Extent[]> | undefined;
+
+/** Of the disks that this installation makes: one is made, once, and looked at. In rising order. */
+export function blankLayout(): Promise<readonly Extent[]> {
+  layout ??= measure().catch((error: unknown) => {
+    layout = undefined;
+    throw error;
+  });
+  return layout;
+}
+
+async function measure(): Promise<readonly Extent[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'a3s-box-layout-'));
+  try {
+    const path = join(directory, 'disk');
+    await makeBlankDisk(path);
+    return await extentsInUse(path);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Of a disk that was just made: no guest has written to it. */
+async function extentsInUse(path: string): Promise<readonly Extent[]> {
+  const file = await open(path, 'r');
+  try {
+    const superblock = await read(file, SUPERBLOCK.at, SUPERBLOCK.bytes);
+    if (superblock.readUInt16LE(56) !== SUPERBLOCK.magic || superblock.readUInt32LE(24) !== 2) {
+      throw new A3sError('internal', 'mkfs.ext4 made a disk that is no ext4 of 4096-byte blocks');
+    }
+    const perGroup = superblock.readUInt32LE(32);
+    const groups = Math.ceil(superblock.readUInt32LE(4) / perGroup);
+    const descriptor = superblock.readUInt16LE(254);
+    const table = await read(file, BLOCK, groups * descriptor);
+    const used: Extent[] = [];
+    for (let group = 0; group < groups; group++) {
+      const at = group * descriptor;
+      if ((table.readUInt16LE(at + 18) & BLOCK_UNINIT) !== 0) continue;
+      const bitmap = await read(file, table.readUInt32LE(at) * BLOCK, perGroup / 8);
+      addRuns(used, bitmap, group * perGroup);
+    }
+    return used;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Adds what the bits of a group say is in use; what touches the last one becomes part of it. */
+function addRuns(used: Extent[], bitmap: Buffer, first: number): void {
+  for (let bit = 0; bit < bitmap.length * 8; bit++) {
+    if (((bitmap[bit >> 3] ?? 0) & (1 << (bit & 7))) === 0) continue;
+    const start = (first + bit) * BLOCK;
+    const last = used.at(-1);
+    if (last?.end === start) used[used.length - 1] = { start: last.start, end: start + BLOCK };
+    else used.push({ start, end: start + BLOCK });
+  }
+}
+
+async function read(file: FileHandle, at: number, bytes: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, at);
+  if (bytesRead === bytes) return buffer;
+  throw new A3sError('internal', `mkfs.ext4 made a disk that ends within its tables, at ${at}`);
+}
