@@ -1,7 +1,6 @@
 package http2
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -14,61 +13,8 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/stream"
+	"a3s.dev/box/agent/stream/streamtest"
 )
-
-// echo answers what was sent: as a whole on /whole, as it comes on /stream, piece by piece on /each, and nothing on /never.
-func echo(s stream.Stream) {
-	switch s.Head().Path {
-	case "/whole":
-		s.Collect(1<<20, func(body []byte, err error) {
-			if err != nil {
-				s.Answer(413, "", nil)
-				return
-			}
-			s.Answer(200, "text/plain", body)
-		})
-	case "/each":
-		s.Begin(200, "")
-		pieces := make(chan []byte, 1024)
-		s.Each(func(piece []byte, last bool) {
-			pieces <- append([]byte{}, piece...)
-			if last {
-				close(pieces)
-			}
-		})
-		s.OnEnd(func() {})
-		go func() {
-			for piece := range pieces {
-				if s.Write(append(make([]byte, stream.Room), piece...), false) != nil {
-					return
-				}
-			}
-			_ = s.Write(make([]byte, stream.Room), true)
-		}()
-	case "/stream":
-		s.Begin(200, "")
-		go func() {
-			buffer := make([]byte, stream.Room+32<<10)
-			for {
-				n, err := s.Read(buffer[stream.Room:])
-				if err != nil && !errors.Is(err, io.EOF) {
-					return
-				}
-				if s.Write(buffer[:stream.Room+n], err != nil) != nil || err != nil {
-					return
-				}
-			}
-		}()
-	case "/never":
-	case "/early":
-		s.Answer(204, "", nil)
-	case "/broken":
-		s.Begin(200, "")
-		s.Reset(stream.InternalError)
-	default:
-		s.Answer(404, "", nil)
-	}
-}
 
 // listen serves on a socket, and answers its path.
 func listen(t testing.TB, handler stream.Handler) string {
@@ -95,18 +41,10 @@ func listen(t testing.TB, handler stream.Handler) string {
 // goClient is Go's own.
 func goClient(t *testing.T) *http.Client {
 	t.Helper()
-	path := listen(t, echo)
-	transport := &http.Transport{
-		Protocols: new(http.Protocols),
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", path)
-		},
-	}
-	transport.Protocols.SetUnencryptedHTTP2(true)
-	t.Cleanup(transport.CloseIdleConnections)
-	client := &http.Client{Transport: transport}
+	path := listen(t, streamtest.Echo)
+	client := streamtest.Client(t, path)
 	// The server has one client at a time, and this one would open a connection for each of its first requests.
-	if status, _ := send(t, client, "GET", "/early", nil); status != 204 {
+	if status, _ := streamtest.Send(t, client, "GET", "/early", nil); status != 204 {
 		t.Fatalf("got %d", status)
 	}
 	return client
@@ -153,7 +91,7 @@ func dial(t testing.TB, handler stream.Handler) (*raw, <-chan struct{}) {
 // greeted has said its preface and settings.
 func greeted(t testing.TB) *raw {
 	t.Helper()
-	c, _ := dial(t, echo)
+	c, _ := dial(t, streamtest.Echo)
 	c.say([]byte(preface), appendHeader(nil, 0, typeSettings, 0, 0))
 	return c
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/stream"
+	"a3s.dev/box/agent/stream/streamtest"
 )
 
 func codeOf(f frame) stream.Code {
@@ -163,7 +164,7 @@ func TestAConnectionBeginsWithItsPreface(t *testing.T) {
 		"one without a frame": preface,
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, done := dial(t, echo)
+			client, done := dial(t, streamtest.Echo)
 			client.say([]byte(said))
 			if err := client.conn.(*net.UnixConn).CloseWrite(); err != nil {
 				t.Fatal(err)
@@ -171,7 +172,7 @@ func TestAConnectionBeginsWithItsPreface(t *testing.T) {
 			<-done
 		})
 	}
-	client, _ := dial(t, echo)
+	client, _ := dial(t, streamtest.Echo)
 	client.say([]byte(preface), raise(typePing, 0, 0, make([]byte, 8)...))
 	if got := codeOf(client.await(typeGoAway)); got != stream.ProtocolError {
 		t.Errorf("a first frame that is no settings: got %d", got)
@@ -191,7 +192,7 @@ func TestStreamsAreBounded(t *testing.T) {
 
 // A client that asks and does not listen loses its connection, and nobody waits for it.
 func TestWhatAClientDoesNotReadIsBounded(t *testing.T) {
-	client, done := dial(t, echo)
+	client, done := dial(t, streamtest.Echo)
 	client.say([]byte(preface), appendHeader(nil, 0, typeSettings, 0, 0))
 	pings := bytes.Repeat(raise(typePing, 0, 0, make([]byte, 8)...), 1000)
 	for {
@@ -203,7 +204,7 @@ func TestWhatAClientDoesNotReadIsBounded(t *testing.T) {
 }
 
 func TestAnswersWaitForTheirWindow(t *testing.T) {
-	client, _ := dial(t, echo)
+	client, _ := dial(t, streamtest.Echo)
 	// No stream may send anything at first.
 	client.say([]byte(preface), raise(typeSettings, 0, 0, 0, settingInitialWindow, 0, 0, 0, 0))
 	client.say(request(1, 0, "/whole"), raise(typeData, flagEndStream, 1, []byte("abc")...))
@@ -250,7 +251,7 @@ func FuzzConnection(f *testing.F) {
 	f.Add(append(append(appendHeader(nil, 0, typeSettings, 0, 0), request(1, 0, "/stream")...), raise(typeData, flagEndStream, 1, 1, 2, 3)...))
 	f.Add(append(append(appendHeader(nil, 0, typeSettings, 0, 0), request(1, 0, "/each")...), raise(typeData, flagPadded, 1, 1, 2, 3)...))
 	f.Fuzz(func(t *testing.T, said []byte) {
-		client, done := dial(t, echo)
+		client, done := dial(t, streamtest.Echo)
 		heard := make(chan struct{})
 		go func() {
 			defer close(heard)

@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/stream"
+	"a3s.dev/box/agent/stream/streamtest"
 )
 
 func numbered(t *testing.T, number int) *http.Request {
 	t.Helper()
-	request := newRequestTo(t, t.Context(), "POST", "/"+strconv.Itoa(number), strings.NewReader("body"))
+	request := streamtest.NewRequest(t, t.Context(), "POST", "/"+strconv.Itoa(number), strings.NewReader("body"))
 	request.Header.Set(sequence, strconv.Itoa(number))
 	return request
 }

@@ -15,65 +15,15 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/stream"
+	"a3s.dev/box/agent/stream/streamtest"
 )
 
-func TestBodiesComeBackAsTheyWent(t *testing.T) {
-	c := client(t, echo)
-	data := large()
-	for path, body := range map[string][]byte{
-		"/whole":  data[:1<<20],
-		"/stream": data,
-		"/each":   data[:3<<20],
-	} {
-		for _, part := range [][]byte{body, body[:1], nil} {
-			status, got := send(t, c, "POST", path, bytes.NewReader(part))
-			if status != 200 || !bytes.Equal(got, part) {
-				t.Errorf("%s: %d, %d of %d bytes", path, status, len(got), len(part))
-			}
-		}
-	}
-}
-
-func TestManyAtOnce(t *testing.T) {
-	c := client(t, echo)
-	data := large()[:1<<20]
-	var all sync.WaitGroup
-	for index := range 200 {
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			part := data[:index*5000]
-			path := []string{"/whole", "/stream"}[index%2]
-			if status, got := send(t, c, "POST", path, bytes.NewReader(part)); status != 200 || !bytes.Equal(got, part) {
-				t.Errorf("%d: %d, %d bytes", index, status, len(got))
-			}
-		}()
-	}
-	all.Wait()
-}
-
-func TestABodyIsBounded(t *testing.T) {
-	c := client(t, echo)
-	if status, _ := send(t, c, "POST", "/whole", bytes.NewReader(large()[:1<<20+1])); status != 413 {
-		t.Errorf("got %d", status)
-	}
-	// The connection is as good as before.
-	if status, got := send(t, c, "POST", "/whole", strings.NewReader("x")); status != 200 || string(got) != "x" {
-		t.Errorf("got %d %s", status, got)
-	}
-}
-
-func TestAnAnswerMayComeBeforeTheRequestIsComplete(t *testing.T) {
-	c := client(t, echo)
-	pipe, body := io.Pipe()
-	defer body.Close()
-	if status, _ := send(t, c, "POST", "/early", pipe); status != 204 {
-		t.Errorf("got %d", status)
-	}
+func TestBodies(t *testing.T) {
+	streamtest.Bodies(t, func(t *testing.T) *http.Client { return client(t, streamtest.Echo) })
 }
 
 func TestAResetIsSeen(t *testing.T) {
-	c := client(t, echo)
+	c := client(t, streamtest.Echo)
 	response, err := c.Get("http://guest/broken")
 	if err == nil {
 		_, err = io.ReadAll(response.Body)
@@ -82,7 +32,7 @@ func TestAResetIsSeen(t *testing.T) {
 	if err == nil {
 		t.Error("a reset was not seen")
 	}
-	if status, _ := send(t, c, "GET", "/nothing", nil); status != 404 {
+	if status, _ := streamtest.Send(t, c, "GET", "/nothing", nil); status != 404 {
 		t.Errorf("got %d", status)
 	}
 }
@@ -106,7 +56,7 @@ func TestAStreamThatEndsIsToldOnce(t *testing.T) {
 			}()
 		})
 		ctx, cancel := context.WithCancel(t.Context())
-		response, err := c.Do(newRequestTo(t, ctx, "GET", "/", nil))
+		response, err := c.Do(streamtest.NewRequest(t, ctx, "GET", "/", nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,13 +80,13 @@ func TestAStreamThatEndsIsToldOnce(t *testing.T) {
 
 // A body that nobody reads holds up no other.
 func TestAStalledBodyHoldsUpNoOther(t *testing.T) {
-	c := client(t, echo)
-	data := large()
+	c := client(t, streamtest.Echo)
+	data := streamtest.Large()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var stalled sync.WaitGroup
 	for range 64 {
-		request := newRequestTo(t, ctx, "POST", "/never", bytes.NewReader(data[:300_000]))
+		request := streamtest.NewRequest(t, ctx, "POST", "/never", bytes.NewReader(data[:300_000]))
 		stalled.Add(1)
 		go func() {
 			defer stalled.Done()
@@ -145,7 +95,7 @@ func TestAStalledBodyHoldsUpNoOther(t *testing.T) {
 			}
 		}()
 	}
-	if status, got := send(t, c, "POST", "/stream", bytes.NewReader(data)); status != 200 || !bytes.Equal(got, data) {
+	if status, got := streamtest.Send(t, c, "POST", "/stream", bytes.NewReader(data)); status != 200 || !bytes.Equal(got, data) {
 		t.Errorf("got %d, %d bytes", status, len(got))
 	}
 	cancel()
@@ -158,7 +108,7 @@ func TestHeadersAreAsTheyWereSentAndBounded(t *testing.T) {
 		heads <- *s.Head()
 		s.Answer(200, "application/json", []byte("{}"))
 	})
-	request := newRequestTo(t, t.Context(), "PUT", "/a%2fb?c=d%20", nil)
+	request := streamtest.NewRequest(t, t.Context(), "PUT", "/a%2fb?c=d%20", nil)
 	request.Header["A3s-Protocol"] = []string{"3", "4"}
 	request.Header.Set("x", strings.Repeat("y", 20_000))
 	response, err := c.Do(request)
@@ -173,7 +123,7 @@ func TestHeadersAreAsTheyWereSentAndBounded(t *testing.T) {
 	if len(response.Header["Date"]) != 0 || response.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("got %v", response.Header)
 	}
-	request = newRequestTo(t, t.Context(), "GET", "/", nil)
+	request = streamtest.NewRequest(t, t.Context(), "GET", "/", nil)
 	request.Header.Set("x", strings.Repeat("y", maxHeaders+1024))
 	if response, err := c.Do(request); err == nil {
 		_ = response.Body.Close()
@@ -187,7 +137,7 @@ func TestHeadersAreAsTheyWereSentAndBounded(t *testing.T) {
 }
 
 func TestWhatIsNotHTTP2IsNotAnswered(t *testing.T) {
-	conn, err := net.Dial("unix", serve(t, echo))
+	conn, err := net.Dial("unix", serve(t, streamtest.Echo))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +201,7 @@ func TestAnAnswerIsWrittenToASlowConnectionOnceItIsFlushed(t *testing.T) {
 	}}).HTTP()
 	go func() { _ = s.Serve(l) }()
 	defer s.Close()
-	if status, text := send(t, clientOf(t, path), "GET", "/", nil); status != 403 || string(text) != "reason" {
+	if status, text := streamtest.Send(t, streamtest.Client(t, path), "GET", "/", nil); status != 403 || string(text) != "reason" {
 		t.Errorf("got %d %s", status, text)
 	}
 	if written := <-flushed; !bytes.Contains(written, []byte("reason")) {
@@ -294,7 +244,7 @@ func TestAnAnswerThatWasGivenIsOnItsWayOnceItIsFlushed(t *testing.T) {
 			close(flushed)
 		}()
 	})
-	if status, text := send(t, c, "GET", "/", nil); status != 200 || string(text) != "reason" {
+	if status, text := streamtest.Send(t, c, "GET", "/", nil); status != 200 || string(text) != "reason" {
 		t.Errorf("got %d %s", status, text)
 	}
 	<-flushed
