@@ -52,5 +52,8 @@ set +u
 . ./edksetup.sh
 set -u
 build -q -a X64 -t GCC5 -b RELEASE -n "$(nproc)" -p OvmfPkg/AmdSev/A3sBox.dsc
+
+echo checking what came out
+python3 A3sBox/contents.py . A3sBox/modules.txt Build/AmdSev/RELEASE_GCC5/FV/OVMF.fd
 cp Build/AmdSev/RELEASE_GCC5/FV/OVMF.fd "$here/OVMF.fd"
 echo done
