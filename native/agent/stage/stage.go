@@ -11,6 +11,7 @@ package stage
 import (
 	"errors"
 	"os"
+	"runtime"
 	"syscall"
 
 	"a3s.dev/box/agent/linux"
@@ -46,8 +47,11 @@ func init() {
 	}
 }
 
-// run is on the process's first thread, which an init function is locked to.
+// run is on the process's first thread, which an init function is locked to. That lock is the runtime's own, and lets the scheduler start
+// threads from this one. From a thread that has entered a pid namespace the kernel starts none (EINVAL), and Go ends the program then.
+// Under a lock of the caller, other threads start them.
 func run() int {
+	runtime.LockOSThread()
 	reply := reply{FdTalk}
 	if err := stage(reply); err != nil {
 		reply.refuse(err)
