@@ -104,11 +104,31 @@ func Unshare(flags uintptr) error {
 	return failed("unshare", "", errno)
 }
 
-// SetNamespace moves the thread into the namespace that fd is open on.
+// namespaceName is that of /proc/PID/ns.
+func namespaceName(kind uintptr) string {
+	switch kind {
+	case syscall.CLONE_NEWCGROUP:
+		return "cgroup"
+	case syscall.CLONE_NEWIPC:
+		return "ipc"
+	case syscall.CLONE_NEWNET:
+		return "net"
+	case syscall.CLONE_NEWNS:
+		return "mnt"
+	case syscall.CLONE_NEWPID:
+		return "pid"
+	case syscall.CLONE_NEWUTS:
+		return "uts"
+	default:
+		return ""
+	}
+}
+
+// SetNamespace moves the thread into the namespace that fd is open on. Its errors name the kind.
 func SetNamespace(fd int, kind uintptr) error {
 	const sysSetns = 308
 	_, errno := call(sysSetns, uintptr(fd), kind, 0, 0, 0, 0)
-	return failed("setns", "", errno)
+	return failed("setns", namespaceName(kind), errno)
 }
 
 // LoadModule loads the kernel module that fd is open on.
