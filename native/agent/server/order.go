@@ -18,12 +18,13 @@ type order struct {
 
 	mu sync.Mutex
 	// done is closed with the last job that was given so far; nil: there is none.
-	done   chan struct{}
-	starts map[string]chan struct{}
+	done chan struct{}
+	// last is closed once the last request of a process that had to wait is begun; a process without such a request is not there.
+	last map[string]chan struct{}
 }
 
 func newOrder() *order {
-	o := &order{jobs: make(chan func(), maxJobs), starts: map[string]chan struct{}{}}
+	o := &order{jobs: make(chan func(), maxJobs), last: map[string]chan struct{}{}}
 	go func() {
 		for job := range o.jobs {
 			job()
@@ -54,45 +55,45 @@ func (o *order) setUp(job func()) bool {
 	}
 }
 
-// after calls a function once the guest is set up as far as was asked for, and the process with an id is started if that was asked
-// for: at once when there is nothing to wait for.
+// after calls a function, which does not wait for anything, once the guest is set up as far as was asked for, and the process with an id
+// is started if that was asked for: at once when there is nothing to wait for. What waits is begun in the order in which it came, and
+// what comes later for the same process waits for that: of two writers, the first has the input.
 func (o *order) after(id string, begin func()) {
-	done, started := o.inFlight(id)
-	if done == nil && started == nil {
+	o.mu.Lock()
+	done, earlier := o.done, o.last[id]
+	if done == nil && earlier == nil {
+		o.mu.Unlock()
 		begin()
 		return
 	}
-	go func() {
-		wait(done)
-		wait(started)
-		begin()
-	}()
-}
-
-func (o *order) inFlight(id string) (done, started chan struct{}) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.done, o.starts[id]
+	begun := make(chan struct{})
+	if id != "" {
+		o.last[id] = begun
+	}
+	o.mu.Unlock()
+	go o.inTurn(id, begun, done, earlier, begin)
 }
 
 // start starts a process beside all else, so that one which takes long holds up none but what is asked of itself.
 func (o *order) start(id string, begin func()) {
-	done, earlier := o.inFlight(id)
-	started := make(chan struct{})
 	o.mu.Lock()
-	o.starts[id] = started
+	done, earlier := o.done, o.last[id]
+	begun := make(chan struct{})
+	o.last[id] = begun
 	o.mu.Unlock()
-	go func() {
-		wait(done)
-		wait(earlier)
-		begin()
-		o.mu.Lock()
-		if o.starts[id] == started {
-			delete(o.starts, id)
-		}
-		o.mu.Unlock()
-		close(started)
-	}()
+	go o.inTurn(id, begun, done, earlier, begin)
+}
+
+func (o *order) inTurn(id string, begun, done, earlier chan struct{}, begin func()) {
+	wait(done)
+	wait(earlier)
+	begin()
+	o.mu.Lock()
+	if o.last[id] == begun {
+		delete(o.last, id)
+	}
+	o.mu.Unlock()
+	close(begun)
 }
 
 func wait(done chan struct{}) {

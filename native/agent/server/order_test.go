@@ -86,3 +86,27 @@ func TestWhatWaitsForSetUpIsBounded(t *testing.T) {
 	}
 	close(hold)
 }
+
+// The answer to a start is on its way before the start counts as done: what the host asks for then must not overtake one another.
+func TestRequestsOfAProcessAreBegunAsTheyCame(t *testing.T) {
+	for range 200 {
+		o := newOrder()
+		answered, release := make(chan struct{}), make(chan struct{})
+		o.start("e1", func() {
+			close(answered)
+			<-release
+		})
+		<-answered
+		got := make(chan int, 3)
+		o.after("e1", func() { got <- 1 })
+		close(release)
+		o.after("e1", func() { got <- 2 })
+		o.after("e1", func() { got <- 3 })
+		for want := 1; want <= 3; want++ {
+			if begun := <-got; begun != want {
+				t.Fatalf("request %d was begun as number %d", begun, want)
+			}
+		}
+		close(o.jobs)
+	}
+}
