@@ -13,7 +13,10 @@ import { identityFor } from '../../src/cell/identity.ts';
 import type { Machine } from '../../src/engine/engine.ts';
 import { QemuEngine } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
+import type { OutputChunk } from '../../src/guest/frame.ts';
 import type { Guest } from '../../src/guest/guest.ts';
+import { until } from './processes.ts';
+import { within } from './support/within.ts';
 
 const run = promisify(execFile);
 const deadlineMs = 120_000;
@@ -98,7 +101,7 @@ afterAll(async () => {
 
 async function start(args: string[], more: Partial<ProcessSpec> = {}): Promise<string> {
   const id = `e${++count}`;
-  await guest.startProcess(id, processOf(args, more));
+  await within(`the start of ${args[0]}`, guest.startProcess(id, processOf(args, more)));
   return id;
 }
 
@@ -132,28 +135,43 @@ it('drops input that nobody reads, without an error', async () => {
   expect(await stdin.processClosed).toBe(true);
 });
 
+/** Reads so much of an output: the bytes of one write may come in pieces. */
+async function read(output: AsyncIterator<OutputChunk>, text: string): Promise<string> {
+  let seen = '';
+  while (seen.length < text.length) {
+    const { value, done } = await output.next();
+    if (done === true) break;
+    seen += value.data.toString();
+  }
+  return seen;
+}
+
+/** Whether the input takes this writer: the agent sees a little later that another one has let go. */
+async function takes(id: string, text: string): Promise<boolean> {
+  const writer = guest.stdin(id);
+  writer.end(text);
+  return await within('the agent answers a writer', finished(writer)).then(
+    () => true,
+    (error: unknown) => {
+      expect(error).toMatchObject({ code: 'conflict' });
+      return false;
+    },
+  );
+}
+
 it('lets one writer go and takes the next', async () => {
   const id = await start(['cat'], { stdin: true });
   const first = guest.stdin(id);
-  await new Promise((written) => first.write('one ', written));
-  await expect(finished(guest.stdin(id))).rejects.toMatchObject({ code: 'conflict' });
-  const output = (await guest.output(id, 0))[Symbol.asyncIterator]();
-  expect((await output.next()).value?.data.toString()).toBe('one ');
+  await within('the first write', new Promise((written) => first.write('one ', written)));
+  const second = within('the agent refuses a second writer', finished(guest.stdin(id)));
+  await expect(second).rejects.toMatchObject({ code: 'conflict' });
+  const reader = await within('the output', guest.output(id, 0));
+  const output = reader[Symbol.asyncIterator]();
+  expect(await within('the first output', read(output, 'one '))).toBe('one ');
   first.destroy();
-  // The agent sees the reset a little later.
-  for (let taken = false; !taken; ) {
-    const next = guest.stdin(id);
-    next.end('two');
-    taken = await finished(next).then(
-      () => true,
-      (error: { code: string }) => {
-        expect(error.code).toBe('conflict');
-        return false;
-      },
-    );
-  }
-  expect((await output.next()).value?.data.toString()).toBe('two');
-  expect((await output.next()).done).toBe(true);
+  await until('the first writer has let go', () => takes(id, 'two'));
+  expect(await within('the second output', read(output, 'two'))).toBe('two');
+  expect((await within('the end of the output', output.next())).done).toBe(true);
 });
 
 it('runs a terminal with a size and control characters', async () => {
