@@ -171,6 +171,25 @@ it('switches the machine off for another command line', async () => {
   expect(await boot(measured, {}, { boot: { ...spec.boot, commandLine } })).toBe('');
 });
 
+/** A machine without devices: one of another kind has no place for them. */
+const machine = (kind: string): BootOptions => ({
+  without: ['-machine', '-device'],
+  extra: ['-machine', `${kind},memory-backend=memory`],
+});
+
+/** Before there is memory, nothing can switch a machine off. */
+it.each<[string, BootOptions, Partial<ConfidentialSpec>]>([
+  ['another host bridge', { ...machine('pc'), halts: [] }, {}],
+  ['less memory than it needs', { halts: [] }, { memoryBytes: 64 * 2 ** 20 }],
+  ['a resume from suspension', { halts: [{ index: 0x0f, value: 0xfe }] }, {}],
+])('starts nothing for %s', async (_, options, changes) => {
+  expect(await boot(measured, options, changes)).toBe('');
+});
+
+it('comes to its kernel, and finds no table of hashes, on the same machine with its own host bridge', async () => {
+  expect(await boot(measured, machine('q35'))).toBe('');
+});
+
 /** Blobs that firmware of edk2 takes by name, and one that it does not know. */
 const BLOBS: Readonly<Record<string, () => string[]>> = {
   'a shim': shim,
@@ -262,6 +281,7 @@ describe('a firmware that takes what a host offers', () => {
       'a disk to boot from',
       () => ({ extra: bootDisk(), without: ['-kernel', '-initrd', '-append'] }),
     ],
+    ['an option ROM', () => ({ extra: cardWithRom(), without: ['-kernel', '-initrd', '-append'] })],
     [
       'an ACPI table, which writes memory',
       () => ({ extra: ['-acpitable', `file=${hostTable('hst2', true)}`] }),

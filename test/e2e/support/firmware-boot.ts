@@ -15,6 +15,7 @@ import { vmmSockets } from '../../../src/engine/qemu/arguments.ts';
 import { confidentialArguments } from '../../../src/engine/qemu/confidential/arguments.ts';
 import type { ConfidentialSpec } from '../../../src/engine/qemu/confidential/plan.ts';
 import { QEMU } from '../../../src/engine/qemu/vmm.ts';
+import { type Cmos, untilHalted } from './firmware-halt.ts';
 
 /** What a host hands over. */
 export interface HandedOver {
@@ -32,6 +33,8 @@ export interface BootOptions {
   readonly without?: readonly string[];
   /** Ends the boot once this was heard, not only when the machine switches itself off. */
   readonly until?: RegExp;
+  /** The firmware is to give up without switching the machine off; before that, the host sets these bytes. */
+  readonly halts?: readonly Cmos[];
 }
 
 /**
@@ -43,7 +46,7 @@ export async function bootFirmware(
   spec: ConfidentialSpec,
   handed: HandedOver,
   signal: AbortSignal,
-  { extra = [], without = [], until = /(?!)/ }: BootOptions = {},
+  { extra = [], without = [], until = /(?!)/, halts }: BootOptions = {},
 ): Promise<string> {
   const { runtimeDir } = spec;
   mkdirSync(runtimeDir);
@@ -87,8 +90,11 @@ export async function bootFirmware(
     const failed = gone.then(() => {
       throw new Error(`the VMM ended: ${errors}`);
     });
-    const off = switchedOff(runtimeDir, signal).catch((error: unknown) =>
-      signal.aborted ? Promise.reject(error) : failed,
+    const { monitor } = vmmSockets(runtimeDir);
+    const ended =
+      halts === undefined ? switchedOff(monitor, signal) : untilHalted(monitor, signal, halts);
+    const off = ended.catch((error: unknown) =>
+      signal.aborted || halts !== undefined ? Promise.reject(error) : failed,
     );
     await Promise.race([found, failed, off]);
   } finally {
@@ -101,8 +107,8 @@ export async function bootFirmware(
 }
 
 /** Starts the machine, and waits for its end. */
-async function switchedOff(runtimeDir: string, signal: AbortSignal): Promise<void> {
-  const monitor = connect({ path: vmmSockets(runtimeDir).monitor, signal });
+async function switchedOff(path: string, signal: AbortSignal): Promise<void> {
+  const monitor = connect({ path, signal });
   for (const execute of ['qmp_capabilities', 'cont'])
     monitor.write(`${JSON.stringify({ execute })}\n`);
   try {
