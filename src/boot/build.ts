@@ -43,7 +43,7 @@ import {
   resolveKernelPackage,
   unpackKernelPackage,
 } from './kernel-package.ts';
-import { type KernelModule, loadModules, type ModuleProfile } from './modules.ts';
+import { type KernelModule, loadModules, MODULE_PROFILES, type ModuleProfile } from './modules.ts';
 import {
   AGENT_PACKAGES,
   CONFIDENTIAL_COMMAND_LINES,
@@ -223,7 +223,7 @@ export async function makeUserland(
   },
 ): Promise<Userland> {
   const { profile, tree, inputs, cache, work } = from;
-  const modules = await loadModules(tree.modules, tree.release, profile);
+  const modules = await loadModules(tree.modules, tree.release, MODULE_PROFILES[profile]);
   step(`modules   ${profile}: ${modules.map(({ name }) => name).join(' ')}`);
   const agent = await buildAgent(join(root, 'native', 'agent'), join(work, `agent-${profile}`), {
     package: AGENT_PACKAGES[profile],

@@ -68,15 +68,18 @@ export function readModinfo(module: Buffer): { name: string; depends: string[]; 
   };
 }
 
+/** What is needed for each use, by the modules' names. */
+export type ModuleTable = Partial<Readonly<Record<ModuleUse, readonly string[]>>>;
+
 /**
- * The modules of a profile with everything they depend on, unpacked, in an order in which they load.
+ * The modules of a table with everything they depend on, unpacked, in an order in which they load.
  *
  * @param root the `lib/modules/RELEASE` directory of the kernel
  */
 export async function loadModules(
   root: string,
   release: string,
-  profile: ModuleProfile,
+  wanted: ModuleTable,
 ): Promise<KernelModule[]> {
   const files = await moduleFiles(root);
   const loaded = new Map<string, KernelModule & { readonly uses: Set<ModuleUse> }>();
@@ -89,9 +92,8 @@ export async function loadModules(
     module.uses.add(use);
     loaded.set(name, module);
   };
-  const uses: Partial<Record<ModuleUse, readonly string[]>> = MODULE_PROFILES[profile];
   for (const use of MODULE_USES) {
-    for (const name of uses[use] ?? []) await visit(use, name, []);
+    for (const name of wanted[use] ?? []) await visit(use, name, []);
   }
   return [...loaded.values()];
 }

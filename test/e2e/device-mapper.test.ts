@@ -13,7 +13,7 @@ import {
   pinnedKernelPackage,
   unpackKernelPackage,
 } from '../../src/boot/kernel-package.ts';
-import { type KernelModule, loadModules } from '../../src/boot/modules.ts';
+import { type KernelModule, loadModules, MODULE_PROFILES } from '../../src/boot/modules.ts';
 import { diskTree } from '../../src/images/verity/disk-tree.ts';
 import { saltOf, treeBytes } from '../../src/images/verity/tree.ts';
 
@@ -126,7 +126,7 @@ beforeAll(async () => {
   const cache = resolve('build/cache');
   const kernel = (await pinnedKernelPackage(cache)) ?? expect.fail('run npm run setup');
   const tree = await unpackKernelPackage(await fetchKernelPackage(cache, kernel), path('kernel'));
-  modules = await loadModules(tree.modules, tree.release, 'confidential');
+  modules = await loadModules(tree.modules, tree.release, MODULE_PROFILES.confidential);
 });
 
 afterAll(() => rm(root, { recursive: true, force: true }));
