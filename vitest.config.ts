@@ -18,6 +18,9 @@ const HOST = [
 const UNIT = ['policies', 'ratls', 'src', 'bench', 'scripts'];
 const UNIT_ISOLATED = isolatedFiles(import.meta.dirname, UNIT);
 
+/** Of the emulated host's command channel, which needs no host. */
+const CHANNEL = 'test/host/channel.test.ts';
+
 const resolve = { conditions: ['a3s-source'] };
 const ssr = { resolve: { conditions: ['a3s-source'] } };
 
@@ -40,7 +43,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
-          include: [`{${UNIT}}/**/*.test.ts`],
+          include: [`{${UNIT}}/**/*.test.ts`, CHANNEL],
           exclude: [...configDefaults.exclude, ...UNIT_ISOLATED],
           isolate: false,
           testTimeout: UNIT_MILLISECONDS + FUZZ_MILLISECONDS,
@@ -77,6 +80,19 @@ export default defineConfig({
           globalSetup: ['test/e2e/global-setup.ts'],
           testTimeout: UNIT_MILLISECONDS,
           hookTimeout: UNIT_MILLISECONDS,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'kvm',
+          include: ['test/host/*.test.ts'],
+          exclude: [...configDefaults.exclude, CHANNEL],
+          globalSetup: ['test/e2e/global-setup.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
         },
       },
       {

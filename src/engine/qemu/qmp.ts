@@ -29,6 +29,8 @@ const Reply = z.union([
   z.object({ return: z.unknown(), id: z.int().optional() }),
   z.object({ error: z.object({ class: z.string(), desc: z.string() }), id: z.int().optional() }),
 ]);
+/** Of an answer that nobody reads, or narrows here. */
+export const ANY_ANSWER = z.unknown();
 const Event = z.object({ event: z.string(), data: z.unknown().optional() });
 
 export interface QmpEvent {
@@ -92,7 +94,7 @@ export class QmpClient {
         if (client.#failure !== undefined) reject(client.#failure);
         void client.closed.then(() => reject(client.#failure));
       });
-      const negotiated = client.execute('qmp_capabilities', {}, z.unknown());
+      const negotiated = client.execute('qmp_capabilities', {}, ANY_ANSWER);
       await Promise.all([negotiated, Promise.resolve().then(meanwhile)]);
       signal.throwIfAborted();
       return client;
