@@ -42,3 +42,10 @@ it('has templates unless they are switched off, within bounds', () => {
     );
   }
 });
+
+it('waits ten seconds for the probe of KVM, or as long as it is told', () => {
+  const timeout = (env: Record<string, string>) => readConfig(env, 0, '/opt/a3s').kvmTimeoutMs;
+  expect(timeout({})).toBe(10_000);
+  expect(timeout({ A3S_KVM_TIMEOUT: '90' })).toBe(90_000);
+  expect(() => timeout({ A3S_KVM_TIMEOUT: '601' })).toThrow('it takes 1 to 600 whole seconds');
+});

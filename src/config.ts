@@ -21,6 +21,8 @@ export interface Config {
   readonly allowWeakCell: boolean;
   /** How long a guest may take until its agent answers, in milliseconds. `A3S_START_TIMEOUT`, in seconds. */
   readonly startTimeoutMs: number;
+  /** How long the probe of KVM waits for its guest at first, in milliseconds. `A3S_KVM_TIMEOUT`, in seconds. */
+  readonly kvmTimeoutMs: number;
   readonly templates: TemplatesConfig;
 }
 
@@ -36,6 +38,9 @@ export interface TemplatesConfig {
 /** Enough for a boot under emulation on a busy host. */
 const START_TIMEOUT_SECONDS = 120;
 const LONGEST_START_TIMEOUT_SECONDS = 3600;
+/** Many times what a host with hardware virtualization takes. */
+const KVM_TIMEOUT_SECONDS = 10;
+const LONGEST_KVM_TIMEOUT_SECONDS = 600;
 const TEMPLATES_MAX = 8;
 const MOST_TEMPLATES = 64;
 const TEMPLATE_MAX_AGE_SECONDS = 24 * 3600;
@@ -66,6 +71,12 @@ export function readConfig(
       1000 *
       wholeNumber(env, 'A3S_START_TIMEOUT', {
         ...{ otherwise: START_TIMEOUT_SECONDS, most: LONGEST_START_TIMEOUT_SECONDS },
+        unit: 'whole seconds',
+      }),
+    kvmTimeoutMs:
+      1000 *
+      wholeNumber(env, 'A3S_KVM_TIMEOUT', {
+        ...{ otherwise: KVM_TIMEOUT_SECONDS, most: LONGEST_KVM_TIMEOUT_SECONDS },
         unit: 'whole seconds',
       }),
     templates: readTemplates(env),

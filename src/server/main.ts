@@ -64,6 +64,8 @@ async function run(announcer: Announcer, restore: boolean): Promise<void> {
         boot: await boot.available(),
         cacheFile: join(config.home, 'accelerator.json'),
         runtimeDir: config.runtimeDir,
+        kvmTimeoutMs: config.kvmTimeoutMs,
+        onLateProbe: (reason) => log.info('boxes are emulated, without KVM', { reason }),
       }),
       registry: openRegistry({
         ...hostFiles(config.home, process.env),

@@ -19,6 +19,7 @@ beforeEach(() => {
     bootDir: directory,
     allowWeakCell: false,
     startTimeoutMs: 120_000,
+    kvmTimeoutMs: 10_000,
     templates: { enabled: false, max: 8, maxAgeMs: 86_400_000 },
   };
 });

@@ -57,6 +57,7 @@ export async function transcript(
       bootDir: ends.bootDir ?? '/nonexistent',
       allowWeakCell: false,
       startTimeoutMs: 120_000,
+      kvmTimeoutMs: 10_000,
       templates: { enabled: false, max: 8, maxAgeMs: 86_400_000 },
     }),
     installDir: '/nonexistent',

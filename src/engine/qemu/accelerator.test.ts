@@ -2,7 +2,13 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { chooseAccelerator, holds, judge, type ProbeOptions } from './accelerator.ts';
+import {
+  chooseAccelerator,
+  confirmAccelerator,
+  holds,
+  judge,
+  type ProbeOptions,
+} from './accelerator.ts';
 
 let directory: string;
 let options: ProbeOptions;
@@ -17,6 +23,7 @@ beforeEach(async () => {
     qemuVersion: '10.0',
     cacheFile: join(directory, 'home', 'accelerator.json'),
     runtimeDir: join(directory, 'probe'),
+    probeMs: 10_000,
   };
 });
 afterEach(() => rm(directory, { recursive: true }));
@@ -64,4 +71,31 @@ it('asks anew when a kept verdict has run out', async () => {
   const now = (): number => (first.until ?? 0) + 1;
   expect(await chooseAccelerator(options)).toEqual(first);
   expect((await chooseAccelerator({ ...options, now })).until).toBeUndefined();
+});
+
+it('is unsure of a first probe that was late, says so, and keeps what a longer second one says', async () => {
+  const first = await chooseAccelerator({ ...options, probeMs: 1 });
+  // Without a device there is nothing to probe, and nothing is kept.
+  if (first.reason?.includes('/dev/kvm') === true) return;
+  expect(first).toMatchObject({
+    accelerator: 'tcg',
+    reason: 'a guest did not come up with KVM within 0.001 s; it is tried again with 0.003 s',
+    unsure: true,
+  });
+  // A server that starts before the second one has ended begins with it.
+  expect((await chooseAccelerator(options)).unsure).toBe(true);
+  const second = await confirmAccelerator({ ...options, probeMs: 1 });
+  expect([second.accelerator, second.unsure]).toEqual(['tcg', undefined]);
+  expect(second.reason).toMatch(
+    /within 0\.003 s; it is tried again after an hour \(A3S_KVM_TIMEOUT /,
+  );
+  expect(await chooseAccelerator(options)).toEqual(second);
+});
+
+it('keeps nothing of a second probe that was given up', async () => {
+  const first = await chooseAccelerator({ ...options, probeMs: 1 });
+  if (first.reason?.includes('/dev/kvm') === true) return;
+  const confirming = confirmAccelerator({ ...options, signal: AbortSignal.abort() });
+  await expect(confirming).rejects.toThrow();
+  expect((await chooseAccelerator(options)).unsure).toBe(true);
 });

@@ -3,8 +3,11 @@
  *
  * A `/dev/kvm` that opens and makes vCPUs may still be unable to run an ordinary kernel: nested paravirtual ones hang,
  * or die in their emulator. So the very kernel that boxes boot is booted with KVM until its agent opens the control
- * port, with a deadline. The verdict is kept until QEMU, the host's kernel or the boot set changes; one that came of waiting
- * in vain, for an hour: the host may have been busy.
+ * port, with a deadline. The verdict is kept until QEMU, the host's kernel or the boot set changes.
+ *
+ * A probe that runs out of time proves nothing: the host may have been busy, or be slow itself. Until more is known, boxes
+ * are emulated; a second probe, which nobody waits for, has several times as long. If that one is late too, its verdict
+ * holds for an hour.
  *
  * @module
  */
@@ -21,7 +24,8 @@ import { type Accelerator, CONTROL_PORT_ID } from './arguments.ts';
 import { withProbe } from './probe.ts';
 import { startVmm } from './vmm.ts';
 
-const PROBE_MS = 10_000;
+/** How many times as long the second probe may take. */
+const SECOND_FACTOR = 3;
 const DOUBT_MS = 3_600_000;
 
 export interface Verdict {
@@ -30,6 +34,8 @@ export interface Verdict {
   readonly reason: string | undefined;
   /** Until when it holds, in milliseconds since 1970; undefined for as long as nothing changes. */
   readonly until: number | undefined;
+  /** A first probe was late, and no second one has ended. */
+  readonly unsure?: boolean | undefined;
 }
 
 export interface ProbeOptions {
@@ -39,8 +45,10 @@ export interface ProbeOptions {
   readonly cacheFile: string;
   /** A short path that does not exist; made and removed by the probe. */
   readonly runtimeDir: string;
-  /** How long a guest may take to come up. */
-  readonly probeMs?: number;
+  /** How long a guest may take to come up, at first. */
+  readonly probeMs: number;
+  /** Gives a probe up. */
+  readonly signal?: AbortSignal;
   readonly now?: () => number;
 }
 
@@ -49,9 +57,13 @@ const Cached = z.strictObject({
   accelerator: z.enum(['kvm', 'tcg']),
   reason: z.string().optional(),
   until: z.number().optional(),
+  unsure: z.boolean().optional(),
 });
 
-/** Never rejects: what cannot be found out means emulation. Boots only where nothing simpler decides. */
+/**
+ * Never rejects: what cannot be found out means emulation. Boots only where nothing simpler decides. A verdict that is
+ * unsure wants {@link confirmAccelerator}.
+ */
 export async function chooseAccelerator(options: ProbeOptions): Promise<Verdict> {
   const closed = await deviceProblem();
   if (closed !== undefined) return { accelerator: 'tcg', reason: closed, until: undefined };
@@ -59,7 +71,30 @@ export async function chooseAccelerator(options: ProbeOptions): Promise<Verdict>
   const key = await cacheKey(options);
   const cached = await readCache(options.cacheFile, key);
   if (cached !== undefined && holds(cached, now())) return cached;
-  const verdict = judge(await probe(options), now());
+  const failure = await probe(options, options.probeMs);
+  const verdict = judge(failure, now());
+  if (failure?.late !== true) return await kept(options, key, verdict);
+  const reason = `${failure.reason}; it is tried again with ${seconds(secondMs(options))}`;
+  return await kept(options, key, { ...verdict, reason, unsure: true });
+}
+
+/** The second probe, with more time, after a first one that was late. Rejects where its signal gives it up. */
+export async function confirmAccelerator(options: ProbeOptions): Promise<Verdict> {
+  const now = options.now ?? Date.now;
+  const failure = await probe(options, secondMs(options));
+  options.signal?.throwIfAborted();
+  const verdict = judge(failure, now());
+  const reason = failure?.late
+    ? `${failure.reason}; it is tried again after an hour (A3S_KVM_TIMEOUT gives it more time)`
+    : verdict.reason;
+  return await kept(options, await cacheKey(options), { ...verdict, reason });
+}
+
+function secondMs({ probeMs }: ProbeOptions): number {
+  return SECOND_FACTOR * probeMs;
+}
+
+async function kept(options: ProbeOptions, key: string, verdict: Verdict): Promise<Verdict> {
   await writeCache(options.cacheFile, { key, ...verdict });
   return verdict;
 }
@@ -95,19 +130,23 @@ async function deviceProblem(): Promise<string | undefined> {
 }
 
 /** @returns why KVM cannot be used */
-async function probe(options: ProbeOptions): Promise<ProbeFailure | undefined> {
-  const probeMs = options.probeMs ?? PROBE_MS;
+async function probe(options: ProbeOptions, probeMs: number): Promise<ProbeFailure | undefined> {
   const deadline = AbortSignal.timeout(probeMs);
+  const signal = AbortSignal.any([deadline, ...(options.signal ? [options.signal] : [])]);
   try {
-    await withProbe(options, (spec) => bootOnce(spec, deadline));
+    await withProbe(options, (spec) => bootOnce(spec, signal));
     return undefined;
   } catch (error) {
     if (deadline.aborted) {
-      return { reason: `a guest did not come up with KVM within ${probeMs / 1000} s`, late: true };
+      return { reason: `a guest did not come up with KVM within ${seconds(probeMs)}`, late: true };
     }
     const message = printable(error instanceof Error ? error.message : String(error));
     return { reason: `a guest could not be booted with KVM: ${message}`, late: false };
   }
+}
+
+function seconds(milliseconds: number): string {
+  return `${milliseconds / 1000} s`;
 }
 
 /** Resolves when the agent has opened the control port. */
@@ -163,8 +202,8 @@ async function readCache(path: string, key: string): Promise<Verdict | undefined
   }
   const cached = Cached.safeParse(parseJson(text));
   if (!cached.success || cached.data.key !== key) return undefined;
-  const { accelerator, reason, until } = cached.data;
-  return { accelerator, reason, until };
+  const { accelerator, reason, until, unsure } = cached.data;
+  return { accelerator, reason, until, unsure };
 }
 
 async function writeCache(path: string, cached: z.infer<typeof Cached>): Promise<void> {

@@ -25,7 +25,13 @@ import { checkPort } from '../passt.ts';
 import { InstalledProcessor } from '../secure-processor/processor.ts';
 import { endProcesses } from '../sweep.ts';
 import { reportTees } from '../tees.ts';
-import { chooseAccelerator, holds, type Verdict } from './accelerator.ts';
+import {
+  chooseAccelerator,
+  confirmAccelerator,
+  holds,
+  type ProbeOptions,
+  type Verdict,
+} from './accelerator.ts';
 import { type Accelerator, vmmSockets } from './arguments.ts';
 import { adoptConfidential } from './confidential/adopt.ts';
 import { type ConfidentialHost, launchConfidential } from './confidential/launch.ts';
@@ -48,6 +54,8 @@ import { qemuVersion } from './version.ts';
 import { findVmm } from './vmm.ts';
 
 const ADOPT_MS = 10_000;
+/** Unless the configuration tells. */
+const KVM_TIMEOUT_MS = 10_000;
 
 /** Room for the guest's kernel and for a box of the default size; the rest of larger ones is plugged in. */
 const TEMPLATE_BYTES = 512 * 2 ** 20;
@@ -61,6 +69,10 @@ export interface QemuEngineOptions {
   readonly cacheFile: string;
   /** The runtime directory of this home; the probe makes one of its own in it. */
   readonly runtimeDir: string;
+  /** How long the probe of KVM waits for its guest at first. */
+  readonly kvmTimeoutMs?: number;
+  /** Told why boxes are emulated where a probe of KVM ran out of time. */
+  readonly onLateProbe?: (reason: string) => void;
 }
 
 export class QemuEngine implements Engine {
@@ -69,6 +81,7 @@ export class QemuEngine implements Engine {
   readonly #inputs = new TemplateInputs();
   readonly #confidential: ConfidentialHost;
   #verdict: Promise<Verdict> | undefined;
+  readonly #closing = new AbortController();
   #stubKernel: Promise<FileHandle> | undefined;
 
   constructor(options: QemuEngineOptions) {
@@ -153,6 +166,7 @@ export class QemuEngine implements Engine {
   async close(): Promise<void> {
     // With what it found out on record, or the next server would have to find it out.
     await this.#verdict?.catch(() => undefined);
+    this.#closing.abort();
     await probesSettled();
   }
 
@@ -260,11 +274,13 @@ export class QemuEngine implements Engine {
     }
     this.#verdict ??= qemuVersion()
       .then((version) =>
-        chooseAccelerator({
+        this.#found({
           boot,
           qemuVersion: version,
           cacheFile,
           runtimeDir: join(runtimeDir, PROBE_DIRECTORIES.accelerator),
+          probeMs: this.#options.kvmTimeoutMs ?? KVM_TIMEOUT_MS,
+          signal: this.#closing.signal,
         }),
       )
       .catch((error: unknown) => {
@@ -273,6 +289,22 @@ export class QemuEngine implements Engine {
         throw error;
       });
     return this.#verdict;
+  }
+
+  /** What a late probe says holds only until the second one, which nobody waits for, has ended. */
+  async #found(options: ProbeOptions): Promise<Verdict> {
+    const verdict = await chooseAccelerator(options);
+    if (verdict.unsure !== true) return verdict;
+    this.#options.onLateProbe?.(verdict.reason ?? '');
+    confirmAccelerator(options).then(
+      (confirmed) => {
+        this.#verdict = Promise.resolve(confirmed);
+        if (confirmed.until !== undefined) this.#options.onLateProbe?.(confirmed.reason ?? '');
+      },
+      // Given up, as the server ends: the next one begins with a second probe.
+      () => undefined,
+    );
+    return verdict;
   }
 }
 

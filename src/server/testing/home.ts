@@ -63,6 +63,7 @@ export class TestHome {
       bootDir: join(root, 'boot'),
       allowWeakCell: false,
       startTimeoutMs: 120_000,
+      kvmTimeoutMs: 10_000,
       templates: { enabled: false, max: 8, maxAgeMs: 86_400_000 },
     };
     this.images = images;
