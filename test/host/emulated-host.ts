@@ -294,6 +294,8 @@ function diskArguments(disk: HostDisk, index: number): string[] {
 function serve({ path, readonly }: HostShare, socket: string): ChildProcess {
   return launch(VIRTIOFSD, [
     ...[`--socket-path=${socket}`, `--shared-dir=${path}`],
+    // Mount points would be automounts, which no overlay can lie over.
+    '--no-announce-submounts',
     ...['--sandbox=none', '--cache=always', '--xattr', '--migration-mode=find-paths'],
     ...(readonly === true ? ['--readonly'] : []),
   ]);
