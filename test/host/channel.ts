@@ -62,8 +62,10 @@ export class CommandChannel {
   constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('error', (error) => this.#fail(error));
-    socket.on('close', () => this.#fail(new Error('the emulated host is gone')));
+    const gone = (cause?: Error): void =>
+      this.#fail(new Error('the emulated host is gone', { cause }));
+    socket.on('error', gone);
+    socket.on('close', () => gone());
   }
 
   /** Starts a program, whose input stays open. */

@@ -56,7 +56,7 @@ describe('an emulated host', () => {
   });
 
   it('loses its power: whatever runs in it is gone, and says so', async () => {
-    const host = await EmulatedHost.start(spec);
+    await using host = await EmulatedHost.start(spec);
     await host.ready();
     const cut = host.run(['sleep', '1000']);
     const lost = expect(cut).rejects.toThrow('the emulated host is gone');
