@@ -1,5 +1,6 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 import { isolatedFiles } from './scripts/test/isolation.ts';
+import { scaled } from './test/e2e/time-scale.ts';
 
 /** How long a property test searches; see test/fuzz. */
 const FUZZ_MILLISECONDS = Number(process.env['FUZZ_SECONDS'] ?? '1') * 1000;
@@ -103,8 +104,8 @@ export default defineConfig({
           include: ['test/{e2e,clients}/**/*.test.ts'],
           exclude: [...configDefaults.exclude, ...HOST],
           globalSetup: ['test/e2e/global-setup.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 300_000,
+          testTimeout: scaled(180_000),
+          hookTimeout: scaled(300_000),
           fileParallelism: false,
         },
       },

@@ -13,6 +13,7 @@ import { readConfig } from '../../src/config.ts';
 import { recordedDirectory } from '../../src/snapshots/memory-directory.ts';
 import type { Installation } from './installation.ts';
 import { processesWith, until } from './processes.ts';
+import { scaled, slowHost } from './time-scale.ts';
 
 /** No account of this number exists; none is needed. */
 const ORDINARY_UID = 64_321;
@@ -79,6 +80,7 @@ export class Actor {
       XDG_RUNTIME_DIR: xdg,
       A3S_HOME: this.home,
       LANG: 'C.UTF-8',
+      ...slowHost(),
     };
     const config = readConfig(this.env, this.#uid, join(installation.root, 'dist'));
     this.socket = config.socket;
@@ -240,7 +242,7 @@ export async function finish(child: ChildProcess, options: RunOptions = {}): Pro
   // A program that does not read its input to the end is no failure of the test.
   child.stdin?.on('error', () => {});
   child.stdin?.end(options.stdin ?? '');
-  const deadline = setTimeout(() => child.kill('SIGKILL'), options.deadlineMs ?? 90_000);
+  const deadline = setTimeout(() => child.kill('SIGKILL'), scaled(options.deadlineMs ?? 90_000));
   const code = await new Promise<number | string>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (status, signal) => resolve(status ?? signal ?? 'unknown'));

@@ -5,6 +5,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { scaled } from './time-scale.ts';
 
 export interface HostProcess {
   readonly pid: number;
@@ -43,9 +44,9 @@ export async function until(
   condition: () => boolean | Promise<boolean>,
   deadlineMs = 120_000,
 ): Promise<void> {
-  const end = Date.now() + deadlineMs;
+  const end = Date.now() + scaled(deadlineMs);
   for (let pauseMs = 10; !(await condition()); pauseMs = Math.min(2 * pauseMs, MOST_MS)) {
-    if (Date.now() > end) throw new Error(`gave up after ${deadlineMs} ms: ${what}`);
+    if (Date.now() > end) throw new Error(`gave up after ${scaled(deadlineMs)} ms: ${what}`);
     await sleep(pauseMs);
   }
 }
