@@ -57,6 +57,14 @@ export interface HostSpec {
   readonly memory?: string;
 }
 
+/** What hosts of this process have on this machine, to be removed should it end before they do. */
+const left = new Set<() => void>();
+process.on('exit', () => {
+  for (const remove of left) remove();
+});
+// A worker of Vitest whose runner was killed would otherwise wait for its test.
+process.once('disconnect', () => process.exit(1));
+
 const DEFAULTS = { memoryMiB: 6144, processors: 2 };
 
 /** A host that runs. Whoever started it ends it: `await using`, or `kill()`, which is also a power cut. */
@@ -66,6 +74,7 @@ export class EmulatedHost implements AsyncDisposable {
   readonly #daemons: readonly ChildProcess[];
   readonly #monitor: QmpClient;
   readonly #channel: CommandChannel;
+  readonly #remove: () => void;
   /** Settles when its QEMU has ended, for whatever reason. */
   readonly ended: Promise<void>;
 
@@ -76,6 +85,7 @@ export class EmulatedHost implements AsyncDisposable {
     monitor: QmpClient;
     channel: CommandChannel;
     ended: Promise<void>;
+    remove: () => void;
   }) {
     this.#directory = parts.directory;
     this.#vmm = parts.vmm;
@@ -83,12 +93,19 @@ export class EmulatedHost implements AsyncDisposable {
     this.#monitor = parts.monitor;
     this.#channel = parts.channel;
     this.ended = parts.ended;
+    this.#remove = parts.remove;
   }
 
   /** Starts one. It boots while this has returned already: see {@link ready}. */
   static async start(spec: HostSpec): Promise<EmulatedHost> {
     const directory = mkdtempSync(join(tmpdir(), 'a3s-host-'));
     const children: ChildProcess[] = [];
+    const remove = (): void => {
+      for (const child of children) child.kill('SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+      left.delete(remove);
+    };
+    left.add(remove);
     try {
       const daemons = (spec.shares ?? []).map((share, index) =>
         serve(share, socketOf(directory, index)),
@@ -110,12 +127,12 @@ export class EmulatedHost implements AsyncDisposable {
       ]);
       failed.catch(() => undefined);
       const channel = new CommandChannel(createConnection(join(directory, 'port')));
-      const host = new EmulatedHost({ directory, vmm, daemons, monitor, channel, ended });
+      const host = new EmulatedHost({ directory, vmm, daemons, monitor, channel, ended, remove });
       if (spec.memory !== undefined) await host.#load(spec.memory);
       return host;
     } catch (error) {
       await Promise.all(children.map(killed));
-      rmSync(directory, { recursive: true, force: true });
+      remove();
       throw error;
     }
   }
@@ -190,7 +207,7 @@ export class EmulatedHost implements AsyncDisposable {
     await Promise.all([this.#vmm, ...this.#daemons].map(killed));
     this.#monitor.close();
     this.#channel.close();
-    rmSync(this.#directory, { recursive: true, force: true });
+    this.#remove();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
