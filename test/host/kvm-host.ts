@@ -1,0 +1,152 @@
+/**
+ * The emulated host that the tests with KVM share: this machine's programs, the product installed, and a home with the
+ * test images, whose probe of KVM has said yes.
+ *
+ * @module
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readConfig } from '../../src/config.ts';
+import type { Installation } from '../e2e/installation.ts';
+import { slowHost } from '../e2e/time-scale.ts';
+import type { CommandOptions } from './channel.ts';
+import type { EmulatedHost, HostSpec } from './emulated-host.ts';
+import { preparedHost } from './host-memory.ts';
+import { hostInitrd, ROOT_TAG, sharedRoot } from './initrd.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const INSTALLED = '/opt/a3s-box';
+const CLI = `${INSTALLED}/a3s-box.cjs`;
+const DIRECTORY = '/tmp/user';
+
+/**
+ * How many times as long everything may take there as on this machine: an emulated processor has to emulate the guests'
+ * as well.
+ */
+export const TIME_SCALE = 6;
+
+const ENVIRONMENT = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: DIRECTORY,
+  LANG: 'C.UTF-8',
+  A3S_HOME: `${DIRECTORY}/home`,
+  ...slowHost(TIME_SCALE),
+};
+
+const SOCKET = readConfig(ENVIRONMENT, 0, INSTALLED).socket;
+
+/** Its address on a network that leads nowhere. */
+export const ADDRESS = '192.168.76.15';
+const NETWORK = `
+busybox ip link set eth0 up
+busybox ip addr add ${ADDRESS}/24 dev eth0
+busybox ip route add default via 192.168.76.2
+`;
+
+/** Only what hangs takes so long. */
+const DEADLINE_MS = 600_000;
+
+export interface BoxResult {
+  readonly code: number | string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `a3s-box` in there, as root, with one home. */
+export class KvmHost {
+  readonly host: EmulatedHost;
+
+  constructor(host: EmulatedHost) {
+    this.host = host;
+  }
+
+  /** The argument vector of a command of `a3s-box`. */
+  command(args: readonly string[]): readonly string[] {
+    return ['node', '--', CLI, ...args];
+  }
+
+  /** Runs a command of `a3s-box` to its end. */
+  async run(args: readonly string[], options: CommandOptions = {}): Promise<BoxResult> {
+    return this.program(this.command(args), options);
+  }
+
+  /** Runs any program with the same environment. */
+  async program(argv: readonly string[], options: CommandOptions = {}): Promise<BoxResult> {
+    const { code, stdout, stderr } = await this.host.run(argv, {
+      ...{ env: ENVIRONMENT, cwd: DIRECTORY, deadlineMs: DEADLINE_MS },
+      ...options,
+    });
+    return { code, stdout: stdout.toString(), stderr: stderr.toString() };
+  }
+
+  /** A command that must succeed; returns its output without the last newline. */
+  async ok(args: readonly string[], options?: CommandOptions): Promise<string> {
+    const { code, stdout, stderr } = await this.run(args, options);
+    if (code === 0) return stdout.trimEnd();
+    throw new Error(`a3s-box ${args.join(' ')}: ${code}\n${stdout}${stderr}`);
+  }
+
+  /**
+   * The same of Docker's client, which starts in a fraction of the time: for questions. It starts no server.
+   */
+  async docker(args: readonly string[]): Promise<string> {
+    const argv = ['docker', '--host', `unix://${SOCKET}`, ...args];
+    const { code, stdout, stderr } = await this.program(argv);
+    if (code === 0) return stdout.trimEnd();
+    throw new Error(`docker ${args.join(' ')}: ${code}\n${stdout}${stderr}`);
+  }
+
+  /** The one object that `inspect` prints of a box. */
+  async inspect(box: string): Promise<Inspected> {
+    const [found] = JSON.parse(await this.docker(['inspect', box])) as [Inspected];
+    return found;
+  }
+
+  /** Process ids of what runs there with these words in its command line. */
+  async pids(pattern: string): Promise<readonly string[]> {
+    const { stdout } = await this.program(['pgrep', '--full', pattern]);
+    return stdout.split('\n').filter((line) => line !== '');
+  }
+}
+
+/** What the tests read of `inspect`. */
+export interface Inspected {
+  readonly Id: string;
+  readonly State: {
+    readonly Status: string;
+    readonly ExitCode: number;
+    readonly OOMKilled: boolean;
+  };
+  readonly RestartCount: number;
+  readonly Machine: { readonly Start: string } | null;
+}
+
+/** Starts it, from its kept memory where nothing changed. */
+export async function startKvmHost(installation: Installation): Promise<KvmHost> {
+  const initrd = join(ROOT, 'build/host/kvm.initrd');
+  mkdirSync(join(ROOT, 'build/host'), { recursive: true });
+  writeFileSync(initrd, await hostInitrd({ script: sharedRoot() }));
+  const spec: HostSpec = {
+    kernel: join(ROOT, 'dist/boot/vmlinux'),
+    initrd,
+    shares: [{ tag: ROOT_TAG, path: '/' }],
+    extra: [
+      ...['-netdev', 'user,id=net,net=192.168.76.0/24,restrict=on'],
+      ...['-device', 'virtio-net-pci,netdev=net,romfile='],
+    ],
+  };
+  const { busybox } = installation.archives;
+  const host = await preparedHost({
+    ...{ name: 'kvm', spec, inputs: [join(ROOT, 'dist'), busybox] },
+    // Its server runs on, in memory.
+    prepare: async (booted) => {
+      await booted.sh(NETWORK);
+      await booted.sh(`cp -a ${ROOT}/dist ${INSTALLED}; mkdir -p ${DIRECTORY}/home`);
+      const user = new KvmHost(booted);
+      await user.ok(['load', '--quiet'], { stdin: readFileSync(busybox) });
+      const info = await user.ok(['info', '--format', '{{json .engines}}']);
+      if (!info.includes('"name":"kvm","available":true')) throw new Error(`no KVM: ${info}`);
+    },
+  });
+  return new KvmHost(host);
+}
