@@ -14,7 +14,7 @@ const OUTPUT: ExecFileSyncOptionsWithStringEncoding = {
   maxBuffer: 2 ** 26,
   stdio: ['ignore', 'pipe', 'pipe'],
 };
-const PROJECTS = ['unit', 'attestation', 'host', 'vm'] as const;
+const PROJECTS = ['unit', 'attestation', 'host', 'kvm', 'vm'] as const;
 
 /** What differs from `since` in a working tree, what is not tracked yet included. */
 export function changedPaths(since: string, root = ROOT): readonly string[] {

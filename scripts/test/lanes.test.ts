@@ -8,7 +8,7 @@ import { filesOf } from './vitest.ts';
 
 describe('the lanes of a run', () => {
   it('have everything that boots nothing beside the machines', () => {
-    const others = ['check', 'go', 'unit', 'attestation', 'fuzz', 'host'];
+    const others = ['check', 'go', 'unit', 'attestation', 'fuzz', 'host', 'kvm'];
     expect(lanesOf(STAGE_NAMES, 2)).toEqual({ front: [], beside: others });
   });
 

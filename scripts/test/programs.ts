@@ -7,7 +7,7 @@ import { type Installation, installForAll } from '../../test/e2e/installation.ts
 import { type Print, run } from './run.ts';
 
 /** There, real programs wait for each other and for kernels, and a test may fail now and then. */
-const REAL_PROGRAMS: readonly string[] = ['host', 'vm'];
+const REAL_PROGRAMS: readonly string[] = ['host', 'kvm', 'vm'];
 
 export function needsPrograms(stage: string): boolean {
   return REAL_PROGRAMS.includes(stage);

@@ -23,7 +23,7 @@ describe('what a change reaches', () => {
 
   it('is Go and every machine for the guest agent', () => {
     expect(reachOf(['native/agent/main.go'])).toEqual({
-      ...{ check: 'all', go: 'all', vm: 'all' },
+      ...{ check: 'all', go: 'all', kvm: 'all', vm: 'all' },
       unit: ['ratls/src/errors.test.ts'],
     });
   });

@@ -45,6 +45,7 @@ export const EVERYTHING: Plan = {
   attestation: 'all',
   fuzz: 'all',
   host: 'all',
+  kvm: 'all',
   vm: 'all',
 };
 
@@ -68,7 +69,7 @@ const RULES: readonly Rule[] = [
   {
     path: /^native\/agent\//,
     // The API's document is read as a file.
-    reaches: { check: 'all', go: 'all', unit: ['ratls/src/errors.test.ts'], vm: 'all' },
+    reaches: { check: 'all', go: 'all', unit: ['ratls/src/errors.test.ts'], kvm: 'all', vm: 'all' },
   },
   {
     path: /^test\/vectors\//,
@@ -98,18 +99,21 @@ const RULES: readonly Rule[] = [
       vm: CONFIDENTIAL,
     },
   },
-  { path: /\.test\.ts$/, reaches: { check: 'all', unit: [], attestation: [], host: [], vm: [] } },
+  {
+    path: /\.test\.ts$/,
+    reaches: { check: 'all', unit: [], attestation: [], host: [], kvm: [], vm: [] },
+  },
   { path: /^src\/(trust|signing|registry|distribution)\//, reaches: ofSource(TRUST) },
-  { path: /^src\/templates\//, reaches: ofSource(TEMPLATES) },
-  { path: /^src\/snapshots\//, reaches: ofSource(e2e('snapshot')) },
+  { path: /^src\/templates\//, reaches: { ...ofSource(TEMPLATES), kvm: 'all' } },
+  { path: /^src\/snapshots\//, reaches: { ...ofSource(e2e('snapshot')), kvm: 'all' } },
   { path: /^src\/images\//, reaches: ofSource(IMAGES) },
   { path: /^src\/cli\/commands\/(attest|measure|ratls|policy)/, reaches: ofSource(CONFIDENTIAL) },
-  { path: /^src\//, reaches: { check: 'all', unit: [], host: 'all', vm: 'all' } },
+  { path: /^src\//, reaches: { check: 'all', unit: [], host: 'all', kvm: 'all', vm: 'all' } },
   { path: /^packaging\//, reaches: { check: 'all', unit: 'all', vm: e2e('systemd') } },
   { path: /^bench\/.*\.ts$/, reaches: { check: 'all', unit: [] } },
   { path: /^scripts\/test\/.*\.ts$/, reaches: { check: 'all', unit: [] } },
   // What imports a module of the tests shows.
-  { path: /^test\/.*\.ts$/, reaches: { check: 'all', unit: [], host: [], vm: [] } },
+  { path: /^test\/.*\.ts$/, reaches: { check: 'all', unit: [], host: [], kvm: [], vm: [] } },
 ];
 
 /** Of a part of the product: its unit tests by their imports, and these files, whichever stage has them. */

@@ -4,6 +4,15 @@
  * @module
  */
 
-export const STAGE_NAMES = ['check', 'go', 'unit', 'attestation', 'fuzz', 'host', 'vm'] as const;
+export const STAGE_NAMES = [
+  'check',
+  'go',
+  'unit',
+  'attestation',
+  'fuzz',
+  'host',
+  'kvm',
+  'vm',
+] as const;
 
 export type StageName = (typeof STAGE_NAMES)[number];

@@ -37,6 +37,7 @@ export const STAGES: Readonly<Record<Exclude<StageName, 'vm'>, Stage>> = {
   attestation: ofVitest('attestation', '--coverage'),
   fuzz: ({ print }) => script('fuzz', print),
   host: ofVitest('host'),
+  kvm: ofVitest('kvm'),
 };
 
 /** The vm stage: parts that each run beside others, and the files that run alone, at its end. */
