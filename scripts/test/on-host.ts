@@ -1,0 +1,84 @@
+/**
+ * `npm run test:host [FILES]` after its set-up: runs test files of the vm stage on an emulated host with KVM, all of them
+ * unless some are named, and reports them as `npm test` does.
+ *
+ * @module
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { install } from '../../test/e2e/installation.ts';
+import { startKvmHost, TIME_SCALE } from '../../test/host/kvm-host.ts';
+import { closing } from './closing.ts';
+import { count, type StageReport } from './report.ts';
+import { type Print, REPORTS, ROOT } from './run.ts';
+import { timesOf, timeTable } from './times.ts';
+import { filesOf } from './vitest.ts';
+
+const REPORT = '/tmp/report.json';
+/** Only what hangs takes so long. */
+const FILE_MS = 3_600_000;
+
+const print: Print = (text) => process.stdout.write(text);
+
+/** Runs one file, on the host as it is after its kept memory was loaded: no file sees what another one left. */
+async function onHost(file: string): Promise<StageReport> {
+  const installation = await install();
+  const { host } = await startKvmHost(installation);
+  try {
+    const vitest = ['node_modules/.bin/vitest', 'run', '--project', 'vm', '--reporter=default'];
+    const { code } = await host.run(
+      [...vitest, '--reporter=scripts/test/vitest-reporter.ts', file],
+      {
+        cwd: ROOT,
+        env: {
+          PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+          HOME: '/root',
+          LANG: 'C.UTF-8',
+          TSX_DISABLE_CACHE: '1',
+          A3S_TEST_REPORT: REPORT,
+          A3S_TIME_SCALE: String(TIME_SCALE),
+        },
+        deadlineMs: FILE_MS,
+        onOutput: (chunk) => print(chunk.toString()),
+      },
+    );
+    const { code: missing, stdout } = await host.run(['cat', REPORT]);
+    if (missing !== 0) {
+      return { stage: 'kvm', files: [], errors: [`${file}: vitest ended with ${code}, no report`] };
+    }
+    const { files, errors } = JSON.parse(stdout.toString()) as Omit<StageReport, 'stage'>;
+    return { stage: 'kvm', files, errors };
+  } finally {
+    await host.kill();
+    installation.remove();
+  }
+}
+
+async function main(names: readonly string[]): Promise<boolean> {
+  const known = filesOf('vm');
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new Error(`no files of the vm stage: ${unknown.join(', ')}`);
+  const reports: StageReport[] = [];
+  for (const file of names.length === 0 ? known : names) {
+    print(`\n==> ${file}, on a host with KVM\n`);
+    const report = await onHost(file).catch(
+      (error: unknown): StageReport => ({ stage: 'kvm', files: [], errors: [`${file}: ${error}`] }),
+    );
+    const { passed, failed } = count([report]);
+    print(`    ${passed} passed, ${failed} failed\n`);
+    reports.push(report);
+  }
+  mkdirSync(REPORTS, { recursive: true });
+  writeFileSync(join(REPORTS, 'on-host.json'), `${JSON.stringify(reports, null, 2)}\n`);
+  const { lines, green } = closing(reports, []);
+  print(`\n${[...timeTable(timesOf(reports)), ...lines].join('\n')}\n`);
+  return green;
+}
+
+try {
+  process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
+} catch (error) {
+  console.error(error);
+  print('\n0 passed, 1 failed\n');
+  process.exitCode = 1;
+}
