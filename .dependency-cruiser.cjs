@@ -8,6 +8,7 @@ const ROOMS = {
     'trust/policy/load-policy',
     'trust/policy/invalid-image-policy',
     'config',
+    'durable',
     'errors',
     'make-directories',
   ],
@@ -27,6 +28,7 @@ const ROOMS = {
     'cell',
     'state',
     'config',
+    'durable',
     'errors',
     'make-directories',
   ],
@@ -44,6 +46,7 @@ const ROOMS = {
     'cell',
     'state',
     'narrow',
+    'durable',
     'errors',
     'make-directories',
     'unless-aborted',
@@ -82,7 +85,7 @@ const ROOMS = {
     'trust/signer/key-kinds',
     'errors',
   ],
-  images: ['images', 'narrow', 'cell', 'state', 'errors', 'unless-aborted'],
+  images: ['images', 'narrow', 'cell', 'state', 'durable', 'errors', 'unless-aborted'],
   // The store of templates: what machines start from, not the boxes in them.
   templates: [
     'templates',
@@ -91,16 +94,17 @@ const ROOMS = {
     'boot',
     'cell',
     'state',
+    'durable',
     'errors',
     'make-directories',
     'unless-aborted',
   ],
   // Memory and disks of boxes as they were, not the boxes.
-  snapshots: ['snapshots', 'engine/engine', 'engine/memory', 'state', 'errors'],
-  engine: ['engine', 'narrow', 'cell', 'errors', 'unless-aborted'],
+  snapshots: ['snapshots', 'engine/engine', 'engine/memory', 'state', 'durable', 'errors'],
+  engine: ['engine', 'narrow', 'cell', 'durable', 'errors', 'unless-aborted'],
   // The interface alone: a guest is reached through a machine's byte stream.
   guest: ['guest', 'narrow', 'engine/engine', 'cell/cell', 'errors'],
-  boot: ['boot', 'errors'],
+  boot: ['boot', 'durable', 'errors'],
   cell: ['cell', 'errors'],
   state: ['state', 'errors'],
 };

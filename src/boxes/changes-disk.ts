@@ -4,7 +4,9 @@
  * @module
  */
 import { access, chmod, chown, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { CellIdentity } from '../cell/cell.ts';
+import { syncDirectory } from '../durable.ts';
 import { makeBlankDisk } from '../templates/blank-disk.ts';
 import type { TakenTemplate } from '../templates/templates.ts';
 
@@ -64,6 +66,9 @@ export async function syncChangesDisk(path: string): Promise<void> {
   } finally {
     await disk.close();
   }
+  const directory = dirname(path);
+  await syncDirectory(directory);
+  await syncDirectory(dirname(directory));
 }
 
 /** All of it, or nothing. */

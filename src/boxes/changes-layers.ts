@@ -7,9 +7,10 @@
  *
  * @module
  */
-import { chown, link, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chown, link, open, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { CellIdentity } from '../cell/cell.ts';
+import { publish } from '../durable.ts';
 import type { Disk } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import { overlayImage } from './overlay-image.ts';
@@ -49,7 +50,7 @@ export async function addLayer(base: string, identity: CellIdentity): Promise<st
     await rm(partial, { force: true });
     await write(partial, overlayImage((await stat(base)).size));
     if (process.geteuid?.() === 0) await chown(partial, identity.uid, identity.gid);
-    await rename(partial, path);
+    await publish(partial, path);
     return path;
   } catch (error) {
     await rm(partial, { force: true });

@@ -6,11 +6,12 @@
 import { createHash } from 'node:crypto';
 import { access, chmod, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { publish } from '../durable.ts';
 import { sweepDirectory } from './blobs.ts';
 import type { Converter, StoredLayer } from './converter/converter.ts';
 import { type Digest, hexOf } from './digest.ts';
 import { DiskBudget, explainDiskError } from './disk-budget.ts';
-import { createDurably, makePrivate, publish } from './files.ts';
+import { createDurably, makePrivate } from './files.ts';
 import type { Limits } from './limits.ts';
 import { Semaphore } from './semaphore.ts';
 import { Staging } from './staging.ts';

@@ -4,30 +4,14 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { chmod, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-
-/** Names survive a crash only once their directory is on disk too. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
+import { chmod, type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 
 /** Makes a directory that nobody else can read. */
 export async function makePrivate(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   // It may be there from a version that let others pass.
   await chmod(path, 0o700);
-}
-
-/** Moves a file that is already on disk to its final name. */
-export async function publish(from: string, to: string): Promise<void> {
-  await rename(from, to);
-  await syncDirectory(dirname(to));
 }
 
 /** Opens a new file, hands it to `fill`, and closes it once its bytes are on disk. */

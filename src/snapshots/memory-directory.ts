@@ -9,8 +9,9 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { lstat, mkdir, open, readFile, rename, statfs } from 'node:fs/promises';
+import { lstat, mkdir, open, readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { publish } from '../durable.ts';
 import { availableBytes } from '../engine/memory.ts';
 import { A3sError } from '../errors.ts';
 
@@ -93,7 +94,7 @@ async function putOnRecord(home: string, name: string): Promise<void> {
   } finally {
     await file.close();
   }
-  await rename(`${path}.new`, path);
+  await publish(`${path}.new`, path);
 }
 
 /** @throws A3sError `state-unusable` where it is not in memory, or where others could rename what is in it */

@@ -9,6 +9,7 @@ import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import type { CellIdentity } from '../cell/cell.ts';
 import { TEMPLATE_IDENTITY } from '../cell/identity.ts';
+import { syncDirectory } from '../durable.ts';
 import type { Engine, Machine, MachineShape } from '../engine/engine.ts';
 import { closeDescriptor, giveTo, memoryFile } from '../engine/memory-file.ts';
 import { A3sError } from '../errors.ts';
@@ -201,15 +202,6 @@ async function deviceFile(path: string): Promise<Packed> {
     const bytes = await handle.readFile();
     await handle.sync();
     return { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
-  } finally {
-    await handle.close();
-  }
-}
-
-export async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
   } finally {
     await handle.close();
   }

@@ -6,9 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { publish } from '../durable.ts';
 import { Damaged } from './damaged.ts';
 import type { LoadedTemplate } from './loaded.ts';
-import { syncDirectory } from './make-template.ts';
 import { checkPrivateDirectory } from './private-file.ts';
 import { readRecord, TEMPLATE_FILES, type TemplateRecord } from './record.ts';
 
@@ -101,8 +101,7 @@ export class Shelf {
     const before = this.#entries.get(record.key);
     if (before !== undefined) await this.remove(before);
     const path = join(this.#directory, record.key);
-    await rename(work, path);
-    await syncDirectory(this.#directory);
+    await publish(work, path);
     await this.#keep(record, path, this.#clock.wall());
     return { before };
   }

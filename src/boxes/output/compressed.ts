@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
+import { publish } from '../../durable.ts';
 
 /** Larger files stay as they are. */
 export const MAX_COMPRESSED = 4 * 1024 * 1024;
@@ -26,7 +27,8 @@ export async function compressFile(path: string): Promise<void> {
     } finally {
       await file.close();
     }
-    await rename(fresh, `${path}.gz`);
+    // Before the plain one goes: that name must not be on the disk first.
+    await publish(fresh, `${path}.gz`);
   } catch (error) {
     await rm(fresh, { force: true });
     throw error;

@@ -5,6 +5,7 @@
  */
 import { type FileHandle, open, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncDirectory } from '../../durable.ts';
 import { encodeMark, MARK_BYTES } from './mark.ts';
 import { RecordReader } from './reader.ts';
 import type { Retention } from './retention.ts';
@@ -192,14 +193,5 @@ export class LogFiles {
       this.segments.pop();
       await last.remove();
     }
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }

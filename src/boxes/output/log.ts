@@ -8,7 +8,9 @@
  */
 import { EventEmitter } from 'node:events';
 import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { syncDirectory } from '../../durable.ts';
 import { LogFiles, type Waypoint } from './files.ts';
 import { type Following, readRecords } from './follow.ts';
 import { MARK_BYTES } from './mark.ts';
@@ -90,7 +92,10 @@ export class OutputLog {
     const { end, tally, offset } = keptAs === undefined ? found : await files.scan(last, run);
     const file = await open(last.path, 'a', 0o600);
     try {
-      if (lasting) await file.datasync();
+      if (lasting) {
+        await file.datasync();
+        await syncDirectory(dirname(last.path));
+      }
     } catch (error) {
       await file.close();
       throw error;

@@ -5,6 +5,7 @@
  */
 import { constants } from 'node:fs';
 import { copyFile, type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { publish } from '../../durable.ts';
 import { decodeRecord, HEADER_BYTES, MAX_PAYLOAD } from './record.ts';
 
 const WINDOW_BYTES = 8 * (HEADER_BYTES + MAX_PAYLOAD);
@@ -52,7 +53,7 @@ async function rebuild(path: string, damaged: FileHandle, from: number): Promise
       await file.close();
     }
     await rename(path, aside);
-    await rename(fresh, path);
+    await publish(fresh, path);
     return aside;
   } catch (error) {
     await rm(fresh, { force: true });

@@ -4,8 +4,9 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { open, readlink, rename, rm } from 'node:fs/promises';
+import { open, readlink, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { publish } from '../../durable.ts';
 import { A3sError } from '../../errors.ts';
 import { makeDirectories } from '../../make-directories.ts';
 import { isObject, type JsonObject } from '../client/json.ts';
@@ -64,7 +65,7 @@ async function replace(target: string, text: string): Promise<void> {
     } finally {
       await file.close();
     }
-    await rename(temporary, target);
+    await publish(temporary, target);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;

@@ -5,10 +5,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import type { SimulatedGuestState } from '@a3s-box/attestation/simulated';
 import * as z from 'zod';
+import { publish } from '../../durable.ts';
 import { A3sError } from '../../errors.ts';
 import { narrow } from '../../narrow.ts';
 
@@ -43,8 +43,7 @@ export async function writeGuestFile(
     } finally {
       await file.close();
     }
-    await rename(staged, path);
-    await syncDirectory(dirname(path));
+    await publish(staged, path);
   } catch (cause) {
     await rm(staged, { force: true });
     throw unusable(path, 'it cannot be written', cause);
@@ -83,15 +82,6 @@ async function readPrivate(path: string, file: FileHandle): Promise<string> {
   }
   if (stats.size > MAX_BYTES) throw unusable(path, `it has ${stats.size} bytes`);
   return await file.readFile('utf8');
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 function parseJson(text: string): unknown {

@@ -11,11 +11,12 @@ import { createReadStream } from 'node:fs';
 import { chmod, type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod';
+import { publish } from '../../durable.ts';
 import { A3sError } from '../../errors.ts';
 import { explainDiskError } from '../disk-budget.ts';
 import { BLOCK_SIZE, imageBlocks } from '../erofs/format.ts';
 import { writeFully } from '../erofs/sparse-writer.ts';
-import { createDurably, publish } from '../files.ts';
+import { createDurably } from '../files.ts';
 import { Staging } from '../staging.ts';
 import { saltOf, type TreeSink, treeBytes, VERITY_BLOCK, verityRoot } from './tree.ts';
 

@@ -1,0 +1,23 @@
+/**
+ * What a file's own `fsync` leaves out: a name is part of the directory, and outlives a power cut once that is on the disk.
+ *
+ * @module
+ */
+import { open, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** Has the names in a directory outlive a power cut. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Gives a file that is on the disk its final name, which is on the disk as well when this returns. */
+export async function publish(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await syncDirectory(dirname(to));
+}
