@@ -11,18 +11,20 @@ import {
   mkdtemp,
   open,
   readFile,
-  rename,
   rm,
   stat,
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VcpuType } from '@a3s-box/attestation/measure';
+import { publish, syncDirectory } from '../durable.ts';
 import { A3sError } from '../errors.ts';
 import { sha256OfFile } from './digest.ts';
 import { AnyBootDocument, bootSetId, filesOf, MAX_DOCUMENT } from './document.ts';
 
 /** Begins the name of a directory whose set is not complete yet. */
 export const INSTALLING = '.install-';
+/** The same, of the server's own: a home has one server at a time. */
+export const SERVER_INSTALLING = `${INSTALLING}server-`;
 
 const BUILD = 'Run npm run setup, or let A3S_BOOT name a directory with a boot set.';
 
@@ -108,14 +110,20 @@ function confidentialBoot(
 /**
  * Copies a set to where boxes can pin it, for as long as one does. Every file's digest is checked, on
  * the copy, once: a set that is there already is taken as it is.
+ *
+ * @param prefix of the directory that it is copied in
  */
-export async function installBootSet(from: string, home: string): Promise<BootSet> {
+export async function installBootSet(
+  from: string,
+  home: string,
+  prefix = INSTALLING,
+): Promise<BootSet> {
   const source = await readBootSet(from);
   const target = pinnedDirectory(home, source.id);
   const there = await readBootSet(target).catch(() => undefined);
   if (there !== undefined) return there;
   await mkdir(join(home, 'boot'), { recursive: true, mode: 0o755 });
-  const work = await mkdtemp(join(home, 'boot', INSTALLING));
+  const work = await mkdtemp(join(home, 'boot', prefix));
   try {
     for (const [name, { sha256 }] of filesOf(source.document)) {
       const copy = join(work, name);
@@ -162,19 +170,20 @@ async function copyDurably(from: string, to: string): Promise<void> {
   }
 }
 
-/** A damaged set gives way; one that another process just put there is as good as ours. */
+/** A damaged set gives way; one that another process just put there is as good as ours. Durable when it returns. */
 export async function putInPlace(work: string, target: string): Promise<void> {
   const sound = async (): Promise<boolean> =>
     await readBootSet(target).then(
       () => true,
       () => false,
     );
+  await syncDirectory(work);
   try {
-    await rename(work, target);
+    await publish(work, target);
   } catch (error) {
     if (await sound()) return;
     await rm(target, { recursive: true, force: true });
-    await rename(work, target).catch(async (again: unknown) => {
+    await publish(work, target).catch(async (again: unknown) => {
       if (!(await sound())) throw again;
     });
     if (!(await sound())) throw error;

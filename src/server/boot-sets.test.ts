@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, uptime } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { importBootDirectory } from '../boot/sets.ts';
@@ -60,6 +60,12 @@ test('what nobody pins and nobody imported is swept; what arrives is not', async
   await mkdir(join(places, '.install-new'));
   await mkdir(join(places, '.install-old'));
   await utimes(join(places, '.install-old'), 0, 0);
+  // Of a server that lost power; this home has one server at a time.
+  await mkdir(join(places, '.install-server-0123456789ab-x'));
+  // Of a process that the host's last start ended.
+  await mkdir(join(places, '.install-before'));
+  const before = Date.now() / 1000 - uptime() - 60;
+  await utimes(join(places, '.install-before'), before, before);
   await mkdir(join(places, 'f'.repeat(64)));
   const stay = [installed.document.id, third.document.id, '.install-new'];
   await bootSets.sweep(new Set([other.document.id]));

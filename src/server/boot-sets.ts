@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { randomBytes } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
+import { uptime } from 'node:os';
 import { basename, isAbsolute, join } from 'node:path';
 import {
   type BootSet,
@@ -11,6 +13,7 @@ import {
   installBootSet,
   pinnedBootSet,
   readBootSet,
+  SERVER_INSTALLING,
 } from '../boot/bootset.ts';
 import { type BootPlaces, findBootSet, isKept } from '../boot/sets.ts';
 import type { BootSets } from '../boxes/runtime.ts';
@@ -20,17 +23,23 @@ const ARRIVAL_MS = 3_600_000;
 
 export class PinnedBootSets implements BootSets {
   readonly #config: BootPlaces;
+  /** What another server of this home has left with `SERVER_INSTALLING`, nobody goes on with. */
+  readonly #installing = `${SERVER_INSTALLING}${randomBytes(6).toString('hex')}-`;
 
   constructor(config: BootPlaces) {
     this.#config = config;
   }
 
   async current(asked?: string): Promise<string> {
-    const { bootDir, home } = this.#config;
-    if (asked === undefined) return (await installBootSet(bootDir, home)).id;
-    if (isAbsolute(asked)) return (await installBootSet(asked, home)).id;
+    const { bootDir } = this.#config;
+    if (asked === undefined) return (await this.#install(bootDir)).id;
+    if (isAbsolute(asked)) return (await this.#install(asked)).id;
     const { set, current } = await findBootSet(this.#config, asked);
-    return current ? (await installBootSet(bootDir, home)).id : set.id;
+    return current ? (await this.#install(bootDir)).id : set.id;
+  }
+
+  #install(from: string): Promise<BootSet> {
+    return installBootSet(from, this.#config.home, this.#installing);
   }
 
   open(id: string): Promise<BootSet> {
@@ -50,15 +59,20 @@ export class PinnedBootSets implements BootSets {
     const names = await readdir(directory).catch(() => []);
     for (const name of names) {
       const path = join(directory, name);
-      if (kept.has(name) || (await isKept(home, name)) || (await isArriving(path))) continue;
+      if (kept.has(name) || (await isKept(home, name)) || (await this.#isArriving(path))) continue;
       await rm(path, { recursive: true, force: true });
     }
   }
-}
 
-/** A set that is being copied or imported, by whatever process, is not taken away from it. */
-async function isArriving(path: string): Promise<boolean> {
-  if (!basename(path).startsWith(INSTALLING)) return false;
-  const found = await stat(path).catch(() => undefined);
-  return found !== undefined && Date.now() - found.mtimeMs < ARRIVAL_MS;
+  /** A set that is being copied or imported, by whatever process, is not taken away from it. */
+  async #isArriving(path: string): Promise<boolean> {
+    const name = basename(path);
+    if (name.startsWith(SERVER_INSTALLING)) return name.startsWith(this.#installing);
+    if (!name.startsWith(INSTALLING)) return false;
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined) return false;
+    const ageMs = Date.now() - found.mtimeMs;
+    // No process outlives its host.
+    return ageMs < ARRIVAL_MS && ageMs < uptime() * 1000;
+  }
 }
