@@ -208,7 +208,8 @@ async function readCache(path: string, key: string): Promise<Verdict | undefined
 
 async function writeCache(path: string, cached: z.infer<typeof Cached>): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}`;
+  // One name: what a crash leaves is written over.
+  const temporary = `${path}.new`;
   await writeFile(temporary, JSON.stringify(cached), { mode: 0o600 });
   await rename(temporary, path);
 }

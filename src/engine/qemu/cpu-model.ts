@@ -61,7 +61,8 @@ export async function expandedCpuModel(
   if (cached !== undefined) return cached;
   const digest = await ask(options, signal);
   await mkdir(dirname(cacheFile), { recursive: true });
-  const temporary = `${cacheFile}.${process.pid}`;
+  // One name: what a crash leaves is written over.
+  const temporary = `${cacheFile}.new`;
   await writeFile(temporary, JSON.stringify({ key, digest }), { mode: 0o600 });
   await rename(temporary, cacheFile);
   return digest;
