@@ -10,12 +10,14 @@ import { type Machine, PROBE_DIRECTORIES } from '../engine/engine.ts';
 import { MAIN } from '../guest/protocol.ts';
 import { abandon, enterRunning } from './begin.ts';
 import type { Box } from './box.ts';
+import { layersOf } from './changes-layers.ts';
 import { guestStatePath } from './confidential/machine.ts';
 import { drainExecs } from './drain-execs.ts';
 import { linkSignals } from './link.ts';
 import { LiveBox } from './live.ts';
 import { settleAdopted } from './live-limits.ts';
 import { endLost } from './lost.ts';
+import { changesPath } from './machine.ts';
 import { machineOf } from './machine-of.ts';
 import { removeLocked } from './remove.ts';
 import { isRestored } from './restart-policy.ts';
@@ -109,10 +111,17 @@ async function settleBox(
     await removeLocked(rt, box.definition.id);
   }
   if (status === 'restarting') return rt.restarts.wait(box);
-  if (!isLive(status)) return;
+  if (!isLive(status)) return await dropUnusedDisk(rt, box.definition.id);
   const machine = await findMachine(rt, box, patience, answered);
-  if (machine === 'silent') return await endLost(rt, box, 'its machine did not answer');
-  if (machine === undefined) return await endLost(rt, box, 'it was gone when the server came');
+  if (machine === undefined || machine === 'silent') {
+    const why = machine ?? 'gone';
+    await endLost(
+      rt,
+      box,
+      why === 'gone' ? 'it was gone when the server came' : 'its machine did not answer',
+    );
+    return await dropUnusedDisk(rt, box.definition.id);
+  }
   if (rt.shutdown.aborted) return await machine.release();
   const live = new LiveBox(box.definition.id, run, machine, { connectMs: rt.startTimeoutMs });
   rt.live.add(live);
@@ -127,6 +136,16 @@ async function settleBox(
   // Its guest may still be booting.
   answered();
   await settleStart(rt, box, live);
+}
+
+/**
+ * Removes the disk of a box that never ran. A power cut during its first start may have left the name of it without what was in it,
+ * and nothing on it was promised to anybody.
+ */
+async function dropUnusedDisk(rt: Runtime, id: string): Promise<void> {
+  const box = rt.store.get(id);
+  if (box === undefined || box.state.startedAt !== undefined || isLive(box.state.status)) return;
+  for (const file of await layersOf(changesPath(rt, id))) await rm(file, { force: true });
 }
 
 /** The box's machine; undefined when it is gone, `silent` when it is there and goes on not to answer. */

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import {
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -112,6 +113,43 @@ describe('a server that dies while a box starts', () => {
     await home.start();
     await settled(id, { Status: 'created', ExitCode: 128 });
     nothingRuns([id]);
+  });
+});
+
+describe('after a power cut, the disk of a box', () => {
+  const disk = (id: string): string => join(home.config.home, 'boxes', id, 'changes.ext4');
+
+  it('that never ran is made anew: its name may be all that is left of it', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    await home.crash();
+    writeFileSync(disk(id), '');
+    await home.start();
+    expect(existsSync(disk(id))).toBe(false);
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  });
+
+  it('whose first start was under way is made anew as well', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    const open = home.host.holdLaunches();
+    void ask('POST', `/containers/${id}/start`);
+    await expect.poll(() => home.host.launches.length).toBe(1);
+    const died = home.crash();
+    open();
+    await died;
+    writeFileSync(disk(id), '');
+    await home.start();
+    await settled(id, { Status: 'created' });
+    await expect.poll(() => existsSync(disk(id))).toBe(false);
+  });
+
+  it('that ran is kept', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    await home.call('POST', `/containers/${id}/start`);
+    await home.call('POST', `/containers/${id}/kill`);
+    await settled(id, { Status: 'exited' });
+    await home.crash();
+    await home.start();
+    expect(existsSync(disk(id))).toBe(true);
   });
 });
 
