@@ -16,6 +16,7 @@ export class Restarts {
   /** Those that wait for their turn because the host was started. */
   readonly #restored = new Set<string>();
   #start: Start = async () => undefined;
+  #held = false;
 
   /** @param most how many starts are under way at once: after a reboot all boxes want to */
   constructor(shutdown: AbortSignal, most: number) {
@@ -40,6 +41,11 @@ export class Restarts {
     );
   }
 
+  /** Starts none any more: those that wait are the next server's. */
+  hold(): void {
+    this.#held = true;
+  }
+
   /** Starts a box that does not run, in its turn. @param start never rejects, and asks `takes` */
   restore(id: string, start: () => Promise<void>): void {
     this.#restored.add(id);
@@ -59,7 +65,7 @@ export class Restarts {
   /** Does it as one of few; not at all where the server ends first. */
   async #inTurn(start: () => Promise<void>): Promise<void> {
     await this.#turns.run(async () => {
-      if (!this.#shutdown.aborted) await start();
+      if (!this.#shutdown.aborted && !this.#held) await start();
     });
   }
 }

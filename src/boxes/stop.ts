@@ -63,6 +63,28 @@ export async function stopBox(rt: Runtime, id: string, options: StopOptions): Pr
   return true;
 }
 
+/**
+ * Ends all boxes since their host ends, each as a stop does it. That is no user's word: their policies hold, and the next server
+ * starts those that are to be started.
+ *
+ * @param patienceMs the most that any box is given, whatever its own time is
+ */
+export async function stopForHost(rt: Runtime, patienceMs: number): Promise<void> {
+  rt.restarts.hold();
+  const boxes = rt.live.list();
+  rt.log.info('the host ends: boxes are asked to end', { boxes: boxes.length });
+  await Promise.all(
+    boxes.map(async (live) => {
+      const { definition, state } = rt.store.expect(live.id);
+      // Nothing of it has run, and its start is undone.
+      if (state.status === 'starting') return await live.machine.kill();
+      const seconds = definition.stopTimeout ?? DEFAULT_TIMEOUT_SECONDS;
+      const patience = seconds < 0 ? patienceMs : Math.min(seconds * 1000, patienceMs);
+      if (!(await endsOn(rt, live, stopSignalOf(definition), patience))) await end(rt, live);
+    }),
+  );
+}
+
 /** Whether it waited for a start by its policy. Nothing is between the question and its answer. */
 function endWait(rt: Runtime, id: string, action: string): boolean {
   if (rt.store.get(id)?.state.status !== 'restarting') return false;

@@ -8,6 +8,7 @@ import { A3sError } from '../errors.ts';
 import { failureOf } from './http/failure.ts';
 import type { Announcer } from './readiness.ts';
 import { takeServiceManager } from './systemd/environment.ts';
+import { managerStops } from './systemd/host-stops.ts';
 import { Service } from './systemd/service.ts';
 
 /** What the command line ends with when it could not do what it was told. */
@@ -15,6 +16,7 @@ const FAILED = 125;
 
 export class Foreground implements Announcer {
   readonly listening: readonly number[];
+  readonly #managed: boolean;
   readonly #service: Service;
   readonly #stderr: { write(text: string): unknown };
 
@@ -22,6 +24,7 @@ export class Foreground implements Announcer {
   constructor(env: NodeJS.ProcessEnv, pid: number, stderr: { write(text: string): unknown }) {
     const manager = takeServiceManager(env, pid);
     this.listening = manager.listening;
+    this.#managed = manager.notifySocket !== undefined;
     this.#service = new Service(manager);
     this.#stderr = stderr;
   }
@@ -30,6 +33,11 @@ export class Foreground implements Announcer {
     this.#stderr.write(`a3s-box: serving on ${socket}\n`);
     void this.#service.ready(store.list().length);
     shutdown.addEventListener('abort', () => void this.#service.stopping(), { once: true });
+  }
+
+  /** Asked of the service manager that has started it; a person ends the server alone. */
+  async hostStops(): Promise<boolean> {
+    return this.#managed && (await managerStops(process.geteuid?.() ?? 0));
   }
 
   /** In the words of the command line: one line with its code, then what to do. */

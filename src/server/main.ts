@@ -58,6 +58,7 @@ async function run(announcer: Announcer, restore: boolean): Promise<void> {
     signal: stop.signal,
     listening,
     restore,
+    hostStops: () => announcer.hostStops(),
     openParts: async (database, log) => ({
       boot,
       engine: new QemuEngine({

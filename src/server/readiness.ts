@@ -13,6 +13,8 @@ export interface Announcer {
   /** Descriptors of sockets that were opened for this server. */
   readonly listening: readonly number[];
   ready(socket: string, rt: Pick<Runtime, 'store' | 'shutdown'>): void;
+  /** Whether what ends this server ends its boxes as well. */
+  hostStops(): Promise<boolean>;
   /** @returns the exit status */
   failed(error: unknown): Promise<number>;
 }
@@ -31,6 +33,11 @@ export class Readiness implements Announcer {
 
   ready(): void {
     this.#tell('ready');
+  }
+
+  /** Nobody ends its boxes with it. */
+  async hostStops(): Promise<boolean> {
+    return false;
   }
 
   async failed(error: unknown): Promise<number> {

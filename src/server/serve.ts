@@ -19,6 +19,7 @@ import { PoolRecords } from '../boxes/pool/records.ts';
 import { Restarts } from '../boxes/restarts.ts';
 import { boxDirectory, type Runtime } from '../boxes/runtime.ts';
 import { endUnfinishedSnapshots } from '../boxes/snapshot.ts';
+import { stopForHost } from '../boxes/stop.ts';
 import { BoxStore } from '../boxes/store.ts';
 import { identityFor } from '../cell/identity.ts';
 import type { Config } from '../config.ts';
@@ -34,8 +35,10 @@ import type { ActivatedSocket } from './systemd/activated.ts';
 import { openTemplates } from './templates.ts';
 
 export interface ServeOptions {
-  /** Ends the server; boxes run on. */
+  /** Ends the server; boxes run on, unless the host ends. */
   readonly signal: AbortSignal;
+  /** Asked when that signal comes. */
+  readonly hostStops?: (() => Promise<boolean>) | undefined;
   readonly openParts: OpenParts;
   /** Called once requests are answered. */
   readonly onReady?: (rt: Runtime) => void;
@@ -48,6 +51,9 @@ export interface ServeOptions {
 
 /** Starts by policies; each is the work of a processor or two. */
 export const RESTARTS_AT_ONCE = Math.max(2, Math.floor(availableParallelism() / 2));
+
+/** What the boxes of a host that ends are given, below what systemd gives the service (`TimeoutStopSec=`). */
+const HOST_STOP_MS = 45_000;
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64' };
 
@@ -69,12 +75,19 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
     try {
       const store = new BoxStore(database);
       const stopped = new AbortController();
-      const shutdown = AbortSignal.any([options.signal, stopped.signal]);
+      const shutdown = stopped.signal;
+      let beforeStop: (() => Promise<void>) | undefined;
+      whenAborted(options.signal, () => {
+        if (beforeStop === undefined) stopped.abort();
+        else void beforeStop().finally(() => stopped.abort());
+      });
       const parts = await options.openParts(database, log);
       const records = new SnapshotRecords(database);
       const snapshots = new Snapshots({ home: config.home, uid, records });
       const given = { store, snapshots, log, shutdown, ...parts };
       const rt = await createRuntime(config, given, new PoolRecords(database));
+      const { hostStops } = options;
+      if (hostStops !== undefined) beforeStop = () => endBoxesWithHost(rt, hostStops);
       await serveRuntime(config, rt, options, () => stopped.abort());
     } finally {
       // It may be a dead server's: this one may have ended before it listened.
@@ -83,6 +96,14 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
     }
   } finally {
     database.close();
+  }
+}
+
+async function endBoxesWithHost(rt: Runtime, hostStops: () => Promise<boolean>): Promise<void> {
+  try {
+    if (await hostStops()) await stopForHost(rt, HOST_STOP_MS);
+  } catch (error) {
+    rt.log.error('boxes were not asked to end', error);
   }
 }
 
@@ -183,6 +204,11 @@ async function createRuntime(
   const templates = await openTemplates(config, rt);
   const host = { ...rt, templates };
   return Object.assign(host, { pools: new Pools(host, pools) });
+}
+
+function whenAborted(signal: AbortSignal, act: () => void): void {
+  if (signal.aborted) act();
+  else signal.addEventListener('abort', act, { once: true });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -46,6 +46,8 @@ export class TestHome {
   patience: AdoptionPatience | undefined;
   /** Servers are started as the host's start does it. */
   restore = false;
+  /** The host ends when the server is ended in order. */
+  hostStops = false;
   /** What holds the control stream of the machines that are launched from now on, in place of their agents. */
   takeover: ((agent: FakeAgent, stream: Duplex) => void) | undefined;
   #runtime: Runtime | undefined;
@@ -128,6 +130,7 @@ export class TestHome {
         onReady: resolve,
         patience: this.patience,
         restore: this.restore,
+        hostStops: this.hostStops ? async () => true : undefined,
       });
       this.#served.catch(reject);
     });
