@@ -13,6 +13,7 @@ const HOST = [
   'test/{browser,docs}/**/*.test.ts',
   'test/clients/{attestation-peers,cosign}.test.ts',
   'test/e2e/{bad-input,damaged-home}.test.ts',
+  'test/host/power-cut.test.ts',
 ];
 
 /** What has no process of its own: such a file takes that of the file before it, with the modules that it loaded. */
@@ -89,7 +90,7 @@ export default defineConfig({
         test: {
           name: 'kvm',
           include: ['test/host/*.test.ts'],
-          exclude: [...configDefaults.exclude, CHANNEL],
+          exclude: [...configDefaults.exclude, CHANNEL, ...HOST],
           globalSetup: ['test/e2e/global-setup.ts'],
           // Only what hangs takes so long: an emulated host on a busy machine is several times as slow as usual.
           testTimeout: 600_000,

@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type StartedRegistry, startRegistry } from '../../src/registry/testing/start-registry.ts';
+import { type Installation, install } from '../e2e/installation.ts';
+import { buildImage, dockerArchive } from '../images/build-image.ts';
+import { playCuts } from './power/play-cuts.ts';
+import { seedOf } from './power/random.ts';
+
+const SOAK = process.env['SOAK'] !== undefined;
+const STEPS = SOAK ? 120 : 25;
+const CUTS = SOAK ? 300 : 10;
+
+let installation: Installation;
+let registry: StartedRegistry;
+const remote = new Map<string, string>();
+beforeAll(async () => {
+  installation = await install();
+  registry = await startRegistry();
+  for (const name of ['first', 'second']) publish(name);
+});
+afterAll(async () => {
+  await registry.stop();
+  installation.remove();
+});
+
+/** Puts an image into the registry. */
+function publish(name: string): void {
+  const layers = ['below', 'above'].map((path) => [
+    { path, data: Buffer.alloc(1_500_000, `${name} ${path}`) },
+  ]);
+  const image = buildImage({ name: `test/${name}:1`, layers });
+  const archive = join(registry.directory, `${name}.tar`);
+  writeFileSync(archive, dockerArchive([image]));
+  const place = `${registry.host}/${name}:1`;
+  const copy = ['copy', '--quiet', '--dest-tls-verify=false'];
+  execFileSync('skopeo', [...copy, `docker-archive:${archive}`, `docker://${place}`]);
+  remote.set(place, image.config.digest);
+}
+
+const seed = seedOf();
+
+it(`keeps images and records that were promised, wherever the power is cut (A3S_SEED=${seed})`, {
+  timeout: SOAK ? 7_200_000 : 600_000,
+}, async () => {
+  const given = { installation, seed, remote, machines: false };
+  expect(await playCuts({ ...given, steps: STEPS, cuts: CUTS })).toEqual([]);
+});
+
+it(`would find a server that promises what is not on the disk (A3S_SEED=${seed})`, {
+  timeout: 600_000,
+}, async () => {
+  const root = mkdtempSync(join(tmpdir(), 'a3s-careless-'));
+  try {
+    cpSync(join(installation.root, 'dist'), join(root, 'dist'), { recursive: true });
+    const server = join(root, 'dist/server.cjs');
+    const careful = readFileSync(server, 'utf8');
+    const careless = careful.replaceAll('synchronous = FULL', 'synchronous = OFF');
+    expect(careless).not.toBe(careful);
+    writeFileSync(server, careless);
+    const other = { ...installation, root, cli: join(root, 'dist/a3s-box.cjs') };
+    const given = { installation: other, seed, remote, machines: false };
+    expect((await playCuts({ ...given, steps: 12, cuts: 10 })).length).toBeGreaterThan(0);
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+});

@@ -1,0 +1,44 @@
+/**
+ * What was promised, and when: each fact has a key, and a value from the moment on at which a command reported success.
+ *
+ * @module
+ */
+
+interface Change {
+  /** Position before the command was given, and after it had succeeded. */
+  readonly begun: number;
+  readonly done: number;
+  /** Undefined: there is none. */
+  readonly value: string | undefined;
+}
+
+export class Ledger {
+  readonly #changes = new Map<string, Change[]>();
+
+  /** To be told before the command is given, since the cut may come while it runs. */
+  begin(key: string, value: string | undefined, position: number): Pending {
+    const change = { begun: position, done: Number.POSITIVE_INFINITY, value };
+    const changes = this.#changes.get(key) ?? [];
+    changes.push(change);
+    this.#changes.set(key, changes);
+    return (done, settled = value) => {
+      change.done = done;
+      change.value = settled;
+    };
+  }
+
+  get keys(): readonly string[] {
+    return [...this.#changes.keys()];
+  }
+
+  /** Every value that the key may have after a cut at `position`: the one that was promised, and those that were on their way. */
+  allowed(key: string, position: number): readonly (string | undefined)[] {
+    const changes = this.#changes.get(key) ?? [];
+    const promised = changes.findLast(({ done }) => done <= position);
+    const underWay = changes.filter(({ begun, done }) => begun <= position && done > position);
+    return [promised?.value, ...underWay.map(({ value }) => value)];
+  }
+}
+
+/** Tells that the command has succeeded, and where it matters with what. */
+export type Pending = (position: number, value?: string) => void;
