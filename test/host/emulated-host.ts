@@ -53,6 +53,8 @@ export interface HostSpec {
   readonly disks?: readonly HostDisk[];
   readonly shares?: readonly HostShare[];
   readonly extra?: readonly string[];
+  /** How QEMU emulates: its threads side by side unless told. */
+  readonly accelerator?: string;
   /** Goes on from what {@link EmulatedHost.saveMemory} wrote, with the same other fields. */
   readonly memory?: string;
 }
@@ -65,7 +67,7 @@ process.on('exit', () => {
 // A worker of Vitest whose runner was killed would otherwise wait for its test.
 process.once('disconnect', () => process.exit(1));
 
-const DEFAULTS = { memoryMiB: 6144, processors: 2 };
+const DEFAULTS = { memoryMiB: 6144, processors: 2, accelerator: 'tcg,thread=multi' };
 
 /** A host that runs. Whoever started it ends it: `await using`, or `kill()`, which is also a power cut. */
 export class EmulatedHost implements AsyncDisposable {
@@ -257,10 +259,10 @@ function socketOf(directory: string, index: number): string {
 
 /** QEMU's command line. Exported for what has to know whether two hosts are alike. */
 export function hostArguments(spec: HostSpec, directory: string): string[] {
-  const { memoryMiB, processors } = { ...DEFAULTS, ...spec };
+  const { memoryMiB, processors, accelerator } = { ...DEFAULTS, ...spec };
   return [
     // Emulated, `rep movsb` goes byte by byte; the kernel uses it where it is promised to be fast.
-    ...['-accel', 'tcg,thread=multi', '-cpu', 'max,+svm,+npt,erms=off,fsrm=off'],
+    ...['-accel', accelerator, '-cpu', 'max,+svm,+npt,erms=off,fsrm=off'],
     ...['-machine', 'q35,memory-backend=memory,usb=off,sata=off,smbus=off,vmport=off'],
     ...['-object', `memory-backend-memfd,id=memory,size=${memoryMiB}M,share=on`],
     ...['-m', `${memoryMiB}M`, '-smp', String(processors)],
