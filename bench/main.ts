@@ -19,6 +19,7 @@ import { confidentialBoot } from './confidential-boot.ts';
 import { density } from './density.ts';
 import { exec } from './exec.ts';
 import { fork } from './fork.ts';
+import { instructions } from './instructions.ts';
 import { lifecycle } from './lifecycle.ts';
 import { describeMachine, type MachineDescription } from './machine.ts';
 import { pull } from './pull.ts';
@@ -50,6 +51,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   verifyImage,
   attest,
   confidentialBoot,
+  instructions,
 ];
 
 const LATEST = join(import.meta.dirname, '../build/bench/latest.json');

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { otherPrograms, readBaseline } from './baseline.ts';
+import { PARTS, STEPS } from './parts.ts';
+
+describe('the counts of the last version', () => {
+  it('are kept for every part of every step', () => {
+    const { medians } = readBaseline();
+    for (const step of STEPS) {
+      for (const part of PARTS) expect(medians[step][part]).toBeGreaterThan(0);
+      const { 'host-programs': programs, 'host-kernel': kernel, guest } = medians[step];
+      // Each is a median of its own.
+      expect((programs + kernel + guest) / medians[step].all).toBeCloseTo(1, 1);
+    }
+  });
+
+  it('name the programs that have changed since, since those change the counts as well', () => {
+    const then = { kernel: '6.12.1', qemu: '10.0.1', node: 'v20.1.0' };
+    expect(otherPrograms(then, then)).toEqual([]);
+    expect(otherPrograms(then, { ...then, node: 'v22.0.0' })).toEqual([
+      'node: v20.1.0 then, v22.0.0 now',
+    ]);
+  });
+});
