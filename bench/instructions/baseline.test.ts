@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { otherPrograms, readBaseline } from './baseline.ts';
 import { PARTS, STEPS } from './parts.ts';
@@ -11,6 +14,15 @@ describe('the counts of the last version', () => {
       // Each is a median of its own.
       expect((programs + kernel + guest) / medians[step].all).toBeCloseTo(1, 1);
     }
+  });
+
+  it('are refused where one is missing', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'a3s-baseline-'));
+    const path = join(directory, 'baseline.json');
+    const { medians, ...rest } = readBaseline();
+    writeFileSync(path, JSON.stringify({ ...rest, medians: { ...medians, exec: {} } }));
+    expect(() => readBaseline(path)).toThrow(`${path} has no count of all of exec`);
+    rmSync(directory, { recursive: true });
   });
 
   it('name the programs that have changed since, since those change the counts as well', () => {
