@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server, connect as tcpConnect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -204,6 +204,15 @@ it('ends when the VMM lets go, with nobody to end it', async () => {
   await nic.resolveGateway();
   nic.detach();
   if (!helper.ended.aborted) await once(helper.ended, 'abort');
+});
+
+it('says what to do where it may not write its socket, as under a profile of AppArmor', async () => {
+  await chmod(runtimeDir, 0o500);
+  await expect(start()).rejects.toMatchObject({
+    code: 'vmm-failed',
+    message: `Cannot start passt: it may not write into ${runtimeDir}`,
+    remedy: expect.stringMatching(/^If AppArmor confines passt here, add "owner \/[^"]+ rw,"/),
+  });
 });
 
 describe('a port', () => {

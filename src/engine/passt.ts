@@ -8,8 +8,10 @@
  */
 import { access } from 'node:fs/promises';
 import { createServer, isIPv6 } from 'node:net';
+import { dirname } from 'node:path';
 import type { CellIdentity, CellProgram } from '../cell/cell.ts';
 import { cellGroup } from '../cell/identity.ts';
+import { cellWalls } from '../cell/spawn.ts';
 import { findTool } from '../cell/tools.ts';
 import { A3sError } from '../errors.ts';
 import { deadline } from './deadline.ts';
@@ -30,6 +32,11 @@ const METADATA_ADDRESS = '169.254.169.254';
 const RESOLVER = '/etc/resolv.conf';
 const FIRST_ORDINARY_PORT = 1024;
 const READY_MS = 10_000;
+/**
+ * Below it passt sees the runtime directory. Debian's AppArmor profile lets passt write sockets below /tmp and the user's
+ * home alone, and goes by the names that passt itself sees.
+ */
+const RENAMED = '/tmp';
 
 export function passtSocket(runtimeDir: string): string {
   return `${runtimeDir}/passt.sock`;
@@ -79,19 +86,23 @@ export async function startPasst(
   identity: CellIdentity,
   signal: AbortSignal,
 ): Promise<Helper> {
-  const socket = passtSocket(runtimeDir);
+  const lowPorts =
+    process.geteuid?.() === 0 && nic.ports.some((port) => port.hostPort < FIRST_ORDINARY_PORT);
+  const renamed = !lowPorts && (await cellWalls()).namespaces;
+  const place = renamed ? `${RENAMED}${runtimeDir}` : runtimeDir;
+  const socket = passtSocket(place);
   const resolver = await exists(RESOLVER);
   const program: Omit<CellProgram, 'stdio' | 'outlives'> = {
     path: await findTool('passt'),
     args: passtArguments(socket, nic.ports),
     identity,
     group: cellGroup(runtimeDir),
-    writable: [runtimeDir],
+    writable: renamed ? [] : [runtimeDir],
+    binds: renamed ? [{ source: runtimeDir, target: place, readonly: false }] : [],
     readable: resolver ? [RESOLVER] : [],
     network: true,
     confinesItself: true,
-    lowPorts:
-      process.geteuid?.() === 0 && nic.ports.some((port) => port.hostPort < FIRST_ORDINARY_PORT),
+    lowPorts,
     // Every connection of the guest is a descriptor; passt raises its soft limit to the hard one.
     limits: { openFiles: 65_536 },
   };
@@ -107,7 +118,7 @@ export async function startPasst(
   } catch (error) {
     helper.release();
     signal.throwIfAborted();
-    throw explain(helper, error);
+    throw explain(helper, error, runtimeDir);
   }
 }
 
@@ -153,7 +164,13 @@ function portError(hostIp: string, hostPort: number, error: NodeJS.ErrnoExceptio
   });
 }
 
-function explain(helper: Helper, error: unknown): unknown {
+function explain(helper: Helper, error: unknown, runtimeDir: string): unknown {
+  if (helper.lastLine.includes('Failed to bind UNIX domain socket: Permission denied')) {
+    return new A3sError('vmm-failed', `Cannot start passt: it may not write into ${runtimeDir}`, {
+      remedy: `If AppArmor confines passt here, add "owner ${dirname(runtimeDir)}/** rw," to its profile, or publish no port below ${FIRST_ORDINARY_PORT}.`,
+      cause: error,
+    });
+  }
   // Someone took the port between the check and now.
   const taken = /Failed to bind port (\d+) \(Address already in use\)/.exec(helper.lastLine)?.[1];
   if (taken === undefined) return error;

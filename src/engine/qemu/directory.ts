@@ -9,8 +9,8 @@ import { A3sError } from '../../errors.ts';
 
 /** Longest path of a unix socket that Linux takes. */
 const SOCKET_PATH_BYTES = 107;
-/** The longest name in there. */
-const LONGEST_NAME = '/passt.sock';
+/** The longest name in there, and what passt sees before it. */
+const LONGEST_NAME = '/tmp/passt.sock';
 
 /**
  * Gives the directory to the box's user, and to nobody else.
