@@ -23,6 +23,9 @@ const UNIT_ISOLATED = isolatedFiles(import.meta.dirname, UNIT);
 /** Of the emulated host's command channel, which needs no host. */
 const CHANNEL = 'test/host/channel.test.ts';
 
+/** Hosts of other kinds take minutes each, and the packages of other Debians: of a soak alone. */
+const OTHER_HOSTS = process.env['SOAK'] === undefined ? ['test/host/hosts*.test.ts'] : [];
+
 const resolve = { conditions: ['a3s-source'] };
 const ssr = { resolve: { conditions: ['a3s-source'] } };
 
@@ -90,7 +93,7 @@ export default defineConfig({
         test: {
           name: 'kvm',
           include: ['test/host/*.test.ts'],
-          exclude: [...configDefaults.exclude, CHANNEL, ...HOST],
+          exclude: [...configDefaults.exclude, CHANNEL, ...HOST, ...OTHER_HOSTS],
           globalSetup: ['test/e2e/global-setup.ts'],
           // Only what hangs takes so long: an emulated host on a busy machine is several times as slow as usual.
           testTimeout: 600_000,

@@ -12,7 +12,7 @@ RUN_PACKAGES=(
   bubblewrap util-linux        # cells
   busybox-static ca-certificates
 )
-TEST_PACKAGES=(chromium git ovmf openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli docker.io podman nftables runc procps iproute2 strace systemd qemu-utils)
+TEST_PACKAGES=(apparmor chromium git ovmf openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli docker.io podman nftables runc procps iproute2 strace systemd qemu-utils)
 
 # Services that those packages bring and start. The tests start their own, out of sight of any other.
 UNWANTED_SERVICES=(docker.io:docker.socket docker.io:docker.service containerd:containerd.service)

@@ -107,15 +107,13 @@ export const ROOT_TAG = 'root';
  * The script of a host whose root is this machine's, read through a virtio-fs share: all programs are there. What it
  * writes stays its own, in an overlay; `/run`, `/tmp` and `/dev/shm` are its own and empty. The agent is process 1.
  * switch_root and not chroot: in a chroot no user namespace can be made.
+ *
+ * @param overlay without it the kernel needs no overlayfs, and the share has to be read-only: the rest of the root is too
  */
-export function sharedRoot(): string {
+export function sharedRoot({ overlay = true }: { readonly overlay?: boolean } = {}): string {
   return `
 set -e
-mkdir -p /lower /own
-mount -t virtiofs ${ROOT_TAG} /lower
-mount -t tmpfs own /own
-mkdir -p /own/upper /own/work
-mount -t overlay overlay -o lowerdir=/lower,upperdir=/own/upper,workdir=/own/work /mnt
+${overlay ? OVERLAID : `mount -t virtiofs -o ro ${ROOT_TAG} /mnt`}
 mount --move /proc /mnt/proc; mount --move /sys /mnt/sys; mount --move /dev /mnt/dev
 mount -t tmpfs -o mode=755 run /mnt/run
 mkdir -p /mnt/dev/pts /mnt/dev/shm
@@ -129,6 +127,12 @@ mkdir -p /mnt/run/a3s-host; cp /agent /mnt/run/a3s-host/agent
 exec switch_root /mnt /run/a3s-host/agent
 `;
 }
+
+const OVERLAID = `mkdir -p /lower /own
+mount -t virtiofs ${ROOT_TAG} /lower
+mount -t tmpfs own /own
+mkdir -p /own/upper /own/work
+mount -t overlay overlay -o lowerdir=/lower,upperdir=/own/upper,workdir=/own/work /mnt`;
 
 /** A checkout that lies in `/tmp` is to be seen in there all the same. */
 function ownTemporary(): string {

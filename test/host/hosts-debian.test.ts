@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';
+import { BoxUser, INSTALLATION_TAG, kvmOf, prepareForUsers } from './box-user.ts';
+import { kernelOf, QEMU_PLACE, qemuOf, type Suite } from './debian.ts';
+import { EmulatedHost } from './emulated-host.ts';
+import { hostInitrd, ROOT_TAG, sharedRoot } from './initrd.ts';
+
+const RUN = ['run', '--rm', '--network', 'none', BUSYBOX, 'echo', 'ran'];
+const QEMU_TAG = 'qemu';
+
+interface Debian {
+  readonly suite: Suite;
+  readonly kernel: RegExp;
+  readonly qemu: RegExp;
+}
+
+const DEBIANS: readonly Debian[] = [
+  { suite: 'bookworm', kernel: /^6\.1\./, qemu: /^7\.2\./ },
+  { suite: 'bookworm-backports', kernel: /\+deb12-/, qemu: /^10\.0\..*~bpo12/ },
+  { suite: 'trixie-backports', kernel: /^7\./, qemu: /^11\./ },
+];
+
+describe.each(DEBIANS)(
+  'a host with the kernel and the QEMU of $suite',
+  ({ suite, kernel, qemu }) => {
+    let directory: string;
+    let installation: Installation;
+    let host: EmulatedHost;
+    let user: BoxUser;
+
+    beforeAll(async () => {
+      installation = await install();
+      directory = mkdtempSync(join(tmpdir(), 'a3s-debian-'));
+      const tree = await kernelOf(suite, join(directory, 'kernel'));
+      const image = join(directory, 'bzImage');
+      writeFileSync(image, tree.bzImage);
+      const initrd = join(directory, 'initrd');
+      writeFileSync(initrd, await hostInitrd({ script: sharedRoot(), kernel: tree }));
+      host = await EmulatedHost.start({
+        kernel: image,
+        initrd,
+        shares: [
+          { tag: ROOT_TAG, path: '/', readonly: true },
+          { tag: INSTALLATION_TAG, path: installation.root, readonly: true },
+          { tag: QEMU_TAG, path: await qemuOf(suite), readonly: true },
+        ],
+      });
+      await host.ready();
+      await host.sh(`mount -t virtiofs ${QEMU_TAG} ${QEMU_PLACE}`);
+      await prepareForUsers(host);
+      user = await BoxUser.of(host, 'root');
+      await user.load(installation);
+    });
+    afterAll(async () => {
+      await host?.kill();
+      rmSync(directory, { recursive: true, force: true });
+      installation.remove();
+    });
+
+    it('is what info says, with KVM', async () => {
+      const info = await user.info();
+      expect(info.KernelVersion).toMatch(kernel);
+      expect(info.engines.find(({ name }) => name === 'qemu')?.version).toMatch(qemu);
+      expect(info.cell).toMatchObject({ identity: true, namespaces: true });
+      expect(kvmOf(info)).toEqual({ name: 'kvm', available: true });
+    });
+
+    it('runs a box that boots, and one from a template', async () => {
+      expect(await user.ok(RUN, { A3S_TEMPLATES: 'off' })).toBe('ran');
+      await user.stopServer();
+      await user.ok(['template', 'warm']);
+      expect(await user.ok(RUN)).toBe('ran');
+      expect(await user.ok(['template', 'ls', '--format', '{{.State}}'])).not.toBe('');
+    });
+  },
+);
