@@ -1,5 +1,6 @@
 // A guest that was taken over, and whose agent lies: in its greeting, its answers, and in what it says to people.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PROTOCOL } from '../guest/protocol.ts';
 import { TestHome } from './testing/home.ts';
 import { endless, type Lie, lyingAgent, saying, silence } from './testing/hostile-agent.ts';
 import { allowConfidential } from './testing/trust.ts';
@@ -82,7 +83,7 @@ describe('a greeting', () => {
     ['of another processor', { ...HELLO, tee: 'snp' }, 'launch-spec-mismatch'],
     [
       'of a protocol to come',
-      { ...HELLO, protocol: { minimum: 6, maximum: 2 ** 31 } },
+      { ...HELLO, protocol: { minimum: PROTOCOL.maximum + 1, maximum: 2 ** 31 } },
       'agent-failed',
     ],
     ['of no protocol at all', { ...HELLO, protocol: { minimum: 3, maximum: 1 } }, 'agent-failed'],
