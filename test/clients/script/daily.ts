@@ -25,7 +25,6 @@ export const RUN: readonly Command[] = [
   { line: 'run --rm --network none --user 1234:5678 $IMAGE id' },
   { line: 'run --rm --network none --workdir /not/there $IMAGE pwd' },
   { line: 'run --rm --network none --tty --interactive $IMAGE true', code: 1 },
-  { line: 'run --rm --network none --attach stdout $IMAGE sh -c "echo out; echo err >&2"' },
   {
     line: 'run --rm --network none --init --ulimit nofile=512:1024 $IMAGE sh -c "ulimit -Sn; ulimit -Hn"',
   },

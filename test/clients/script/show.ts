@@ -46,6 +46,6 @@ export function size(text: string): string {
 /** Why a process did not start, without those who say so. */
 export function reason(text: string): string {
   return text
-    .replace(/^(OCI runtime )?exec failed: (unable to start container process: )?/, '')
+    .replace(/^((OCI runtime )?exec failed: (unable to start container process: )?)+/, '')
     .replace(/ set in config.json|: unknown\b/g, '');
 }
