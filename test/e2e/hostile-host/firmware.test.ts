@@ -179,9 +179,8 @@ const machine = (kind: string): BootOptions => ({
 
 /** Before there is memory, nothing can switch a machine off. */
 it.each<[string, BootOptions, Partial<ConfidentialSpec>]>([
-  ['another host bridge', { ...machine('pc'), halts: [] }, {}],
-  ['less memory than it needs', { halts: [] }, { memoryBytes: 64 * 2 ** 20 }],
-  ['a resume from suspension', { halts: [{ index: 0x0f, value: 0xfe }] }, {}],
+  ['another host bridge', { ...machine('pc'), halts: true }, {}],
+  ['less memory than it needs', { halts: true }, { memoryBytes: 64 * 2 ** 20 }],
 ])('starts nothing for %s', async (_, options, changes) => {
   expect(await boot(measured, options, changes)).toBe('');
 });
@@ -281,7 +280,6 @@ describe('a firmware that takes what a host offers', () => {
       'a disk to boot from',
       () => ({ extra: bootDisk(), without: ['-kernel', '-initrd', '-append'] }),
     ],
-    ['an option ROM', () => ({ extra: cardWithRom(), without: ['-kernel', '-initrd', '-append'] })],
     [
       'an ACPI table, which writes memory',
       () => ({ extra: ['-acpitable', `file=${hostTable('hst2', true)}`] }),

@@ -15,7 +15,7 @@ import { vmmSockets } from '../../../src/engine/qemu/arguments.ts';
 import { confidentialArguments } from '../../../src/engine/qemu/confidential/arguments.ts';
 import type { ConfidentialSpec } from '../../../src/engine/qemu/confidential/plan.ts';
 import { QEMU } from '../../../src/engine/qemu/vmm.ts';
-import { type Cmos, untilHalted } from './firmware-halt.ts';
+import { untilHalted } from './firmware-halt.ts';
 
 /** What a host hands over. */
 export interface HandedOver {
@@ -33,8 +33,8 @@ export interface BootOptions {
   readonly without?: readonly string[];
   /** Ends the boot once this was heard, not only when the machine switches itself off. */
   readonly until?: RegExp;
-  /** The firmware is to give up without switching the machine off; before that, the host sets these bytes. */
-  readonly halts?: readonly Cmos[];
+  /** The firmware is to give up without switching the machine off. */
+  readonly halts?: boolean;
 }
 
 /**
@@ -46,7 +46,7 @@ export async function bootFirmware(
   spec: ConfidentialSpec,
   handed: HandedOver,
   signal: AbortSignal,
-  { extra = [], without = [], until = /(?!)/, halts }: BootOptions = {},
+  { extra = [], without = [], until = /(?!)/, halts = false }: BootOptions = {},
 ): Promise<string> {
   const { runtimeDir } = spec;
   mkdirSync(runtimeDir);
@@ -91,10 +91,9 @@ export async function bootFirmware(
       throw new Error(`the VMM ended: ${errors}`);
     });
     const { monitor } = vmmSockets(runtimeDir);
-    const ended =
-      halts === undefined ? switchedOff(monitor, signal) : untilHalted(monitor, signal, halts);
+    const ended = halts ? untilHalted(monitor, signal) : switchedOff(monitor, signal);
     const off = ended.catch((error: unknown) =>
-      signal.aborted || halts !== undefined ? Promise.reject(error) : failed,
+      signal.aborted || halts ? Promise.reject(error) : failed,
     );
     await Promise.race([found, failed, off]);
   } finally {

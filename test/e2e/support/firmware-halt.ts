@@ -1,17 +1,11 @@
 /**
- * Tells a firmware that gave up, and goes in a circle until somebody switches its machine off.
+ * Tells a firmware that gave up, and loops until somebody switches its machine off.
  *
  * @module
  */
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { until } from '../processes.ts';
-
-/** A byte of the clock's memory, which the host can set at any time. */
-export interface Cmos {
-  readonly index: number;
-  readonly value: number;
-}
 
 /** Times in a row that the processor has to be found in one loop of few instructions. */
 const LOOKS = 40;
@@ -23,11 +17,7 @@ const LOOP_BYTES = 32n;
  * @param monitor path of the socket
  * @throws where the machine is switched off instead
  */
-export async function untilHalted(
-  monitor: string,
-  signal: AbortSignal,
-  cmos: readonly Cmos[],
-): Promise<void> {
+export async function untilHalted(monitor: string, signal: AbortSignal): Promise<void> {
   const socket = connect({ path: monitor, signal });
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
   const ask = async (execute: string, args: object = {}): Promise<unknown> => {
@@ -45,13 +35,9 @@ export async function untilHalted(
     ask('human-monitor-command', { 'command-line': line });
   try {
     await ask('qmp_capabilities');
-    for (const { index, value } of cmos) {
-      await human(`o /b 0x70 ${index}`);
-      await human(`o /b 0x71 ${value}`);
-    }
     await ask('cont');
     const seen: bigint[] = [];
-    await until('the processor goes in a circle', async () => {
+    await until('the processor loops', async () => {
       const [, address] = /RIP=([0-9a-f]{16})/.exec(String(await human('info registers'))) ?? [];
       if (address === undefined) throw new Error('the monitor shows no instruction pointer');
       seen.push(BigInt(`0x${address}`));
