@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Installation, installForAll } from '../../test/e2e/installation.ts';
+import type { Installation } from '../../test/e2e/installation.ts';
+import { prepareRun } from '../../test/e2e/known-accelerator.ts';
 import { type Print, run } from './run.ts';
 
 /** There, real programs wait for each other and for kernels, and a test may fail now and then. */
@@ -41,5 +42,5 @@ export class Programs {
 async function install(print: Print): Promise<Installation> {
   const code = await run({ argv: ['bash', 'scripts/setup.sh', '--tests'] }, print);
   if (code !== 0) throw new Error(`cannot set up what real programs need: status ${code}`);
-  return await installForAll();
+  return await prepareRun();
 }

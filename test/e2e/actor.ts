@@ -5,7 +5,16 @@
  * @module
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,7 +82,16 @@ export class Actor {
       mkdirSync(path, { mode: 0o700 });
       if (process.getuid?.() === 0) chownSync(path, this.#uid, this.#uid);
     }
-    if (process.getuid?.() === 0) chownSync(this.directory, this.#uid, this.#uid);
+    const known = join(installation.root, 'accelerator.json');
+    if (existsSync(known)) copyFileSync(known, join(this.home, 'accelerator.json'));
+    if (process.getuid?.() === 0) {
+      for (const path of [
+        this.directory,
+        ...readdirSync(this.home).map((name) => join(this.home, name)),
+      ]) {
+        chownSync(path, this.#uid, this.#uid);
+      }
+    }
     this.env = {
       PATH: process.env['PATH'] ?? '/usr/bin:/bin',
       HOME: this.directory,

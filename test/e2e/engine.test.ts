@@ -13,6 +13,7 @@ import type { Machine, MachineSpec } from '../../src/engine/engine.ts';
 import { findProcesses } from '../../src/engine/processes.ts';
 import { QemuEngine, type QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
+import { engineCache } from './installation.ts';
 
 const ID = 'e2'.repeat(32);
 const LAUNCH_MS = 60_000;
@@ -34,7 +35,7 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'engine-'));
   await chmod(root, 0o711);
   runtimeDir = join(root, 'box');
-  options = { boot, cacheFile: join(root, 'accelerator.json'), runtimeDir: root };
+  options = { boot, cacheFile: engineCache(root), runtimeDir: root };
   engine = new QemuEngine(options);
   const [layer, changes] = [join(root, 'layer'), join(root, 'changes')];
   await writeFile(layer, 'layer');

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { installForAll } from './installation.ts';
+import { prepareRun } from './known-accelerator.ts';
 
 export default async function setUp(): Promise<() => void> {
-  const installation = await installForAll();
+  const installation = await prepareRun();
   return () => installation.remove();
 }

@@ -15,6 +15,7 @@ import { QemuEngine } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { OutputChunk } from '../../src/guest/frame.ts';
 import type { Guest } from '../../src/guest/guest.ts';
+import { engineCache } from './installation.ts';
 import { until } from './processes.ts';
 import { within } from './support/within.ts';
 
@@ -69,7 +70,7 @@ beforeAll(async () => {
   const boot = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
   const runtimeDir = join(root, 'box');
   await mkdir(runtimeDir);
-  const cacheFile = join(root, 'accelerator.json');
+  const cacheFile = engineCache(root);
   const engine = new QemuEngine({ boot, cacheFile, runtimeDir: root });
   const identity = identityFor(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, []);
   machine = await engine.launch(

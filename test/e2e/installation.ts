@@ -55,6 +55,11 @@ export async function installForAll(): Promise<Installation> {
   return installation;
 }
 
+/** Where engines that tests make by themselves keep what they find of KVM: for the whole run, or in `own`. */
+export function engineCache(own: string): string {
+  return join(process.env[OF_THE_RUN] ?? own, 'engine-accelerator.json');
+}
+
 function installationAt(root: string, remove: () => void): Installation {
   return {
     root,

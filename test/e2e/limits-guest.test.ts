@@ -13,6 +13,7 @@ import { QemuEngine } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { MAIN } from '../../src/guest/protocol.ts';
+import { engineCache } from './installation.ts';
 
 const run = promisify(execFile);
 const MIB = 1024 * 1024;
@@ -77,7 +78,7 @@ beforeAll(async () => {
   const boot = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
   const runtimeDir = join(root, 'box');
   await mkdir(runtimeDir);
-  const cacheFile = join(root, 'accelerator.json');
+  const cacheFile = engineCache(root);
   const engine = new QemuEngine({ boot, cacheFile, runtimeDir: root });
   const identity = identityFor(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, []);
   machine = await engine.launch(

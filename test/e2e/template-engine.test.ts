@@ -25,6 +25,7 @@ import { QemuEngine } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { ENTROPY_BYTES } from '../../src/guest/protocol.ts';
+import { engineCache } from './installation.ts';
 
 const LAUNCH_MS = 60_000;
 const uid = process.geteuid?.() ?? 0;
@@ -44,7 +45,7 @@ beforeAll(async () => {
   boot = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
   root = await mkdtemp(join(tmpdir(), 'tpl-'));
   await chmod(root, 0o711);
-  engine = new QemuEngine({ boot, cacheFile: at('accelerator.json'), runtimeDir: root });
+  engine = new QemuEngine({ boot, cacheFile: engineCache(root), runtimeDir: root });
   await emptyChanges(at('template-changes'));
   const writer = await open(at('ram'), 'wx+', 0o600);
   if (uid === 0) await writer.chown(identity.uid, identity.gid);
