@@ -1,6 +1,6 @@
 /**
- * Instructions that a warm run, an exec and a stop take with KVM, on the host and in the guest: figures that do not depend on
- * the machine. Against the last version's, and of run and exec against runc's on the same emulated host.
+ * Counts the instructions that a run, an exec and a stop take on an emulated host with KVM, on the host and in the guest.
+ * Against the last version's, and of run and exec against runc's on the same host.
  *
  * @module
  */
@@ -32,7 +32,7 @@ const MOST_SAMPLES = 5;
 const MILLION = 1_000_000;
 const BUNDLE = '/run/bundle';
 const LATEST = join(import.meta.dirname, '../build/bench/instructions.json');
-/** The same code ran if less than this came to it, in shares of the last version's. */
+/** In shares of the last version's. A guess: how far runs of the same code differ is not known. */
 const AIM = '<= 1.03';
 
 type Turn = Readonly<Record<Step | 'runc run' | 'runc exec', Counts>>;
@@ -98,7 +98,7 @@ async function turn(host: CountingHost): Promise<Turn> {
   };
 }
 
-/** One row for each part, against the last version; one against runc; and by how much the samples differ. */
+/** One row for each part, against the last version; one against runc; and by how much the samples differ, where there are two. */
 function rows(turns: readonly Turn[], step: Step, baseline: Baseline): readonly BenchmarkResult[] {
   const counts = turns.map((turn) => turn[step]);
   const name = `instructions-${step}`;
@@ -108,9 +108,14 @@ function rows(turns: readonly Turn[], step: Step, baseline: Baseline): readonly 
     const samples = counts.map((counts) => PART_OF[part](counts) / size);
     return compared(part === 'all' ? name : `${name}-${part}`, unit, samples, then, AIM);
   });
-  const all = counts.map(total);
-  const spread = (100 * (Math.max(...all) - Math.min(...all))) / percentile(all, 0.5);
-  return [...parts, ...peer(turns, step), alone(`${name}-spread`, '%', [spread], '<= 5')];
+  return [...parts, ...peer(turns, step), ...spread(`${name}-spread`, counts.map(total))];
+}
+
+/** One sample has no spread. */
+function spread(name: string, samples: readonly number[]): readonly BenchmarkResult[] {
+  if (samples.length < 2) return [];
+  const range = Math.max(...samples) - Math.min(...samples);
+  return [alone(name, '%', [(100 * range) / percentile(samples, 0.5)], '<= 5')];
 }
 
 function peer(turns: readonly Turn[], step: Step): readonly BenchmarkResult[] {
