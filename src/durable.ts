@@ -1,5 +1,5 @@
 /**
- * What a file's own `fsync` leaves out: a name is part of the directory, and outlives a power cut once that is on the disk.
+ * Makes names durable: fsync of a file does not cover its name, which is part of the directory.
  *
  * @module
  */

@@ -67,7 +67,7 @@ export async function begin(
   if (rt.shutdown.aborted) await live.release();
   try {
     const guest = await (waking === undefined ? live.guest() : wake(live));
-    await (waking?.told ?? guest.putSpec(spec, live.signal));
+    await (waking?.specSent ?? guest.putSpec(spec, live.signal));
     // The machine has it open.
     if (throwaway !== undefined) await rm(throwaway, { force: true });
     return { live, guest, offset: await opened, durable };

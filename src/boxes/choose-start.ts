@@ -32,21 +32,21 @@ export async function runBox(rt: Runtime, box: Box, image: Image): Promise<void>
   if (pooled !== undefined && (await startPooled(rt, box, found, pooled))) return;
   const shape = shapeOf(box.definition, found);
   const taken = await rt.templates.take(shape);
-  const setback = taken === undefined ? undefined : await startWarm(rt, box, found, taken);
-  if (setback === 'none') return;
+  const failure = taken === undefined ? undefined : await startWarm(rt, box, found, taken);
+  if (failure === 'none') return;
   const begun = await begin(rt, box, found, undefined);
   // What a boot gets through was not the box's fault.
-  if (setback?.blame === 'possible') await rt.templates.drop(setback.key, setback.reason);
+  if (failure?.machineFault === 'possible') await rt.templates.drop(failure.key, failure.reason);
   await startMain(rt, begun);
   rt.templates.booted(shape);
 }
 
 /** A template that no box came to run from. */
-interface Setback {
+interface TemplateFailure {
   readonly key: string;
   readonly reason: string;
   /** Whether it is the template's fault; a boot shows whether what is possible was so. */
-  readonly blame: 'certain' | 'possible' | 'none';
+  readonly machineFault: 'certain' | 'possible' | 'none';
 }
 
 /** Starts the box from the template, or tells what went wrong before anything of the box ran; nothing is left then. */
@@ -55,7 +55,7 @@ async function startWarm(
   box: Box,
   found: Found,
   taken: TakenTemplate,
-): Promise<Setback | 'none'> {
+): Promise<TemplateFailure | 'none'> {
   const { id } = box.definition;
   const { key } = taken.template;
   let begun: Begun;
@@ -64,18 +64,18 @@ async function startWarm(
   } catch (error) {
     taken.release();
     if (!(error instanceof A3sError) || rt.shutdown.aborted) throw error;
-    const blame = ERRORS[error.code].machineFault;
-    if (blame === undefined) throw error;
+    const { machineFault } = ERRORS[error.code];
+    if (machineFault === undefined) throw error;
     rt.log.error('a box could not start from its template, so it boots', error, {
       box: id,
       template: key,
     });
     publish(rt, box, 'template-failed', { template: key, reason: error.message });
-    const setback: Setback = { key, reason: error.message, blame };
-    if (blame === 'certain') await rt.templates.drop(key, setback.reason);
+    const failure: TemplateFailure = { key, reason: error.message, machineFault };
+    if (machineFault === 'certain') await rt.templates.drop(key, failure.reason);
     // A copy of what the template's guest had mounted.
     if (!found.keptChanges) await rm(changesPath(rt, id), { force: true });
-    return setback;
+    return failure;
   }
   await startMain(rt, begun);
   return 'none';

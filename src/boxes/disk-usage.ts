@@ -20,12 +20,12 @@ const MOST_EXTENTS = 16_384;
 /** Pieces that are looked at before others have their turn. */
 const EXTENTS_AT_ONCE = 512;
 
-/** Bytes that the box has written: what its disk holds beside the file system's own tables and journal. 0 for one that wrote nothing. */
+/** Bytes that the box has written: what its disk holds outside the file system's own tables and journal. 0 for one that wrote nothing. */
 export async function writtenBytes(rt: Pick<Runtime, 'home'>, id: string): Promise<number> {
   const disk = await open(changesPath(rt, id), 'r').catch(absent);
   if (disk === undefined) return 0;
   try {
-    return Math.max(0, (await bytesBeside(disk, await blankLayout())) - OWN_DIRECTORIES);
+    return Math.max(0, (await bytesOutside(disk, await blankLayout())) - OWN_DIRECTORIES);
   } finally {
     await disk.close();
   }
@@ -38,20 +38,20 @@ export async function changesBytes(rt: Pick<Runtime, 'home'>, id: string): Promi
 }
 
 /** Bytes that a file has outside of these extents. Beyond the most pieces, all that it has allocated counts. */
-async function bytesBeside(file: FileHandle, taken: readonly Extent[]): Promise<number> {
+async function bytesOutside(file: FileHandle, taken: readonly Extent[]): Promise<number> {
   const { size, blocks } = await file.stat();
   const allocated = blocks * STAT_BLOCK;
-  let [seen, beside, pieces] = [0, 0, 0];
+  let [seen, outside, pieces] = [0, 0, 0];
   for await (const extent of dataExtents(file.fd, size)) {
     const bytes = extent.end - extent.start;
     seen += bytes;
-    beside += bytes - overlap(extent, taken);
+    outside += bytes - overlap(extent, taken);
     pieces++;
-    if (pieces === MOST_EXTENTS) return beside + Math.max(0, allocated - seen);
+    if (pieces === MOST_EXTENTS) return outside + Math.max(0, allocated - seen);
     if (pieces % EXTENTS_AT_ONCE === 0) await setImmediate();
   }
   // A file system that knows no holes says that all of the file is data.
-  return Math.min(beside, allocated);
+  return Math.min(outside, allocated);
 }
 
 function overlap({ start, end }: Extent, taken: readonly Extent[]): number {

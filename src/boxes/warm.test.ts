@@ -41,21 +41,21 @@ function deafened(agent: FakeAgent, over: () => boolean): Pick<FakeAgent, 'serve
   };
 }
 
-it('is told its spec once, also where nobody heard that it was awake', async () => {
+it('gets its spec once, also where the answer to its waking is lost', async () => {
   const agent = new FakeAgent({ asleep: true });
   const waking = new Waking('a'.repeat(64), 2, SPEC);
   const machine = fakeMachine(deafened(agent, () => agent.spec !== undefined));
   const guest = await connectGuest(machine, { signal, deadlineMs: 5000, known: waking.known });
-  await waking.told;
+  await waking.specSent;
   expect(agent.spec?.hostname).toBe('box');
   guest.close();
 });
 
-it('is not taken for told where the agent refused its spec', async () => {
+it('reports that the agent refused its spec', async () => {
   const agent = new FakeAgent({ asleep: true, refuseSpec: new FakeRefusal('conflict', 'no') });
   const waking = new Waking('a'.repeat(64), 2, SPEC);
   const machine = fakeMachine(deafened(agent, () => true));
   const guest = await connectGuest(machine, { signal, deadlineMs: 5000, known: waking.known });
-  await expect(waking.told).rejects.toMatchObject({ code: 'conflict' });
+  await expect(waking.specSent).rejects.toMatchObject({ code: 'conflict' });
   guest.close();
 });

@@ -43,7 +43,7 @@ export function shapeOf(definition: BoxDefinition, { boot }: Found): MachineShap
 export class Waking {
   readonly known: KnownAgent;
   #wake: Wake | undefined;
-  #told: Promise<unknown> | undefined;
+  #specSent: Promise<unknown> | undefined;
 
   constructor(machineId: string, protocol: number, spec: BoxSpec) {
     this.known = {
@@ -57,15 +57,15 @@ export class Waking {
         };
         const woken = guest.wake(this.#wake, signal);
         // The same again is answered as before.
-        this.#told = guest.putSpec(spec);
-        this.#told.catch(() => undefined);
+        this.#specSent = guest.putSpec(spec);
+        this.#specSent.catch(() => undefined);
         await woken;
       },
     };
   }
 
   /** What became of the spec; undefined before the agent is met. */
-  get told(): Promise<unknown> | undefined {
-    return this.#told;
+  get specSent(): Promise<unknown> | undefined {
+    return this.#specSent;
   }
 }

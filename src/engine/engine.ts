@@ -276,7 +276,7 @@ export interface Engine {
   report(): Promise<EngineReport>;
   /** Starts a machine; rejects with `A3sError` and leaves nothing behind when it cannot. */
   launch(spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
-  /** A confidential machine will be launched: begins what takes long the first time. Nobody waits for it, and it never fails. */
+  /** A confidential machine will be launched: begins what takes long the first time, in the background. Never fails. */
   expectConfidential(tee: Tee): void;
   /**
    * What a template of this shape depends on beside the guest's own state: digests of kernel, initrd and VMM, the

@@ -23,7 +23,7 @@ const ARRIVAL_MS = 3_600_000;
 
 export class PinnedBootSets implements BootSets {
   readonly #config: BootPlaces;
-  /** What another server of this home has left with `SERVER_INSTALLING`, nobody goes on with. */
+  /** Copies with `SERVER_INSTALLING` and another suffix are of an earlier server and are removed. */
   readonly #installing = `${SERVER_INSTALLING}${randomBytes(6).toString('hex')}-`;
 
   constructor(config: BootPlaces) {

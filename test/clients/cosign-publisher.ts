@@ -1,5 +1,5 @@
 /**
- * Somebody who publishes images with skopeo and the real cosign, in a registry of a test.
+ * Publishes images with skopeo and the real cosign, in a registry of a test.
  *
  * @module
  */

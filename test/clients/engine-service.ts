@@ -2,8 +2,8 @@
  * Another engine that serves Docker's API, to compare ours with, for as long as a test runs.
  *
  * It lives in mount, network and PID namespaces of its own, with all that it keeps in one directory, so that it sees no
- * engine of the host and what it starts ends with it. Its socket lies in that directory: paths of sockets know no network
- * namespaces. Control groups know no such walls: those that it made are removed one by one.
+ * engine of the host and what it starts ends with it. Its socket lies in that directory: paths of sockets belong to no
+ * network namespace. Cgroups are outside of these namespaces: those that it made are removed one by one.
  *
  * @module
  */

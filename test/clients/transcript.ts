@@ -59,9 +59,9 @@ export async function take(
   const end = Date.now() + DEADLINE_MS;
   for (;;) {
     const raw = await docker(socket, wordsOf(command.line, env), command.input);
-    const told =
+    const complete =
       command.until === undefined || `${raw.stdout}${raw.stderr}`.includes(command.until);
-    if (told || Date.now() > end) return { raw, entry: entryOf(raw, command) };
+    if (complete || Date.now() > end) return { raw, entry: entryOf(raw, command) };
     await sleep(100);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Somebody who uses `a3s-box` on this host: root, or an ordinary user. Each has a home of its own and leaves
+ * A user of `a3s-box` on this host: root, or an ordinary user. Each has a home of its own and leaves
  * nothing behind.
  *
  * @module

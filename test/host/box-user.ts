@@ -1,5 +1,5 @@
 /**
- * Somebody who uses an installation of `a3s-box` on an emulated host: root, or an ordinary user.
+ * A user of an installed `a3s-box` on an emulated host: root, or an ordinary user.
  *
  * @module
  */

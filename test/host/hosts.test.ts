@@ -15,8 +15,8 @@ const LOW_PORT = ['run', '--rm', '--publish', '127.0.0.1:80:80', BUSYBOX, 'true'
 const COLD = { A3S_TEMPLATES: 'off' };
 const GIB = 2 ** 30;
 
-/** What `info` has to say of the cell: which walls there are, and why one is missing. */
-interface Cell {
+/** What `info` has to say of the jail: which features it has, and why one is missing. */
+interface JailFeatures {
   readonly identity: boolean;
   readonly namespaces: boolean;
   readonly reason?: unknown;
@@ -28,12 +28,12 @@ interface Condition {
   /** Of a shell, as root. */
   readonly begin: string;
   readonly end: string;
-  readonly cell: Cell;
+  readonly jail: JailFeatures;
   /** `ran`, or the code of a refusal that tells what to do. */
   readonly run: 'ran' | 'state-unusable';
 }
 
-const WALLS = { identity: true, namespaces: true };
+const JAIL_FEATURES = { identity: true, namespaces: true };
 const NO_NAMESPACES = { namespaces: false, reason: expect.stringMatching(/^user namespaces: /) };
 
 const CONDITIONS: readonly Condition[] = [
@@ -46,7 +46,7 @@ const CONDITIONS: readonly Condition[] = [
         mkdir /sys/fs/cgroup/$c; mount -t cgroup -o $c cgroup /sys/fs/cgroup/$c
       done`,
     end: `umount /sys/fs/cgroup/* /sys/fs/cgroup; mount -t cgroup2 cgroup /sys/fs/cgroup`,
-    cell: WALLS,
+    jail: JAIL_FEATURES,
     run: 'ran',
   },
   {
@@ -54,7 +54,7 @@ const CONDITIONS: readonly Condition[] = [
     user: 'root',
     begin: 'sysctl -qw user.max_user_namespaces=0',
     end: 'sysctl -qw user.max_user_namespaces=10000',
-    cell: { identity: true, ...NO_NAMESPACES },
+    jail: { identity: true, ...NO_NAMESPACES },
     run: 'ran',
   },
   {
@@ -62,7 +62,7 @@ const CONDITIONS: readonly Condition[] = [
     user: 'ordinary user',
     begin: 'sysctl -qw user.max_user_namespaces=0',
     end: 'sysctl -qw user.max_user_namespaces=10000',
-    cell: { identity: false, ...NO_NAMESPACES },
+    jail: { identity: false, ...NO_NAMESPACES },
     run: 'state-unusable',
   },
   {
@@ -70,7 +70,7 @@ const CONDITIONS: readonly Condition[] = [
     user: 'ordinary user',
     begin: 'sysctl -qw kernel.unprivileged_userns_clone=0',
     end: 'sysctl -qw kernel.unprivileged_userns_clone=1',
-    cell: { identity: false, ...NO_NAMESPACES },
+    jail: { identity: false, ...NO_NAMESPACES },
     run: 'state-unusable',
   },
 ];
@@ -124,19 +124,19 @@ describe('a host with 4 GiB of memory whose kernel has no overlayfs', () => {
     expect(await host.sh('grep -c overlay /proc/filesystems || true')).toBe('0');
     const info = await user('root').info();
     expect(kvmOf(info)).toEqual({ name: 'kvm', available: true });
-    expect(info.cell).toMatchObject(WALLS);
+    expect(info.cell).toMatchObject(JAIL_FEATURES);
     expect(info.MemTotal / GIB).toBeGreaterThan(3.5);
     expect(info.MemTotal / GIB).toBeLessThan(4);
     expect(await user('root').ok(RUN, COLD)).toBe('ran');
   });
 
-  for (const { title, user: name, begin, end, cell, run } of CONDITIONS)
+  for (const { title, user: name, begin, end, jail, run } of CONDITIONS)
     it(`${run === 'ran' ? 'runs' : 'refuses'} a box of ${name} ${title}`, async () => {
       const who = user(name);
       await who.stopServer();
       await host.sh(begin);
       try {
-        expect((await who.info(COLD)).cell).toMatchObject(cell);
+        expect((await who.info(COLD)).cell).toMatchObject(jail);
         const result = await who.run(RUN, COLD);
         if (run === 'ran') expect(result).toMatchObject({ code: 0, stdout: 'ran\n' });
         else expectRefusal(result, 125, run);

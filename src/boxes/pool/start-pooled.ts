@@ -84,7 +84,7 @@ async function begin(rt: Runtime, box: Box, found: Found, pooled: PooledMachine)
     const waking = new Waking(machine.id, taken.protocol, spec);
     // What is sent to it before it goes on is there when it does.
     await allDone([machine.resume(), waking.known.first(guest, live.signal)]);
-    await waking.told;
+    await waking.specSent;
     return { live, guest, offset: await opened, durable };
   } catch (error) {
     await failed;

@@ -6,7 +6,7 @@
  * port, with a deadline. The verdict is kept until QEMU, the host's kernel or the boot set changes.
  *
  * A probe that runs out of time proves nothing: the host may have been busy, or be slow itself. Until more is known, boxes
- * are emulated; a second probe, which nobody waits for, has several times as long. If that one is late too, its verdict
+ * are emulated; a second probe runs in the background, with several times as long. If that one is late too, its verdict
  * holds for an hour.
  *
  * @module

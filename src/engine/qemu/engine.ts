@@ -291,7 +291,7 @@ export class QemuEngine implements Engine {
     return this.#verdict;
   }
 
-  /** What a late probe says holds only until the second one, which nobody waits for, has ended. */
+  /** The verdict of a late probe holds until the second one, in the background, has ended. */
   async #found(options: ProbeOptions): Promise<Verdict> {
     const verdict = await chooseAccelerator(options);
     if (verdict.unsure !== true) return verdict;

@@ -225,7 +225,7 @@ export const ContainerInspect = z.strictObject({
     Bridge: z.literal(''),
     SandboxID: z.literal(''),
     SandboxKey: z.literal(''),
-    /** Null is of a port that is exposed and not published. */
+    /** Null: the port is exposed and not published. */
     Ports: z.record(z.string(), Bindings.valueType.nullable()),
     MacAddress: z.literal(''),
     Networks: z.record(z.string(), Endpoint),

@@ -5,7 +5,7 @@
  * @module
  */
 /** The chunks, once there is a first: what fails before it is thrown here, where a status can still tell it. */
-export async function begun(
+export async function afterFirstChunk(
   chunks: AsyncGenerator<Uint8Array>,
 ): Promise<AsyncIterable<Uint8Array>> {
   const first = await chunks.next();

@@ -22,7 +22,7 @@ import { documentsOf } from '../replies.ts';
 import { type Route, streamRoute } from '../route.ts';
 import { failureLine } from './failure-line.ts';
 import { importArchive, importQuery } from './import.ts';
-import { begun, ProgressLines } from './progress-lines.ts';
+import { afterFirstChunk, ProgressLines } from './progress-lines.ts';
 import { ProgressLine } from './progress-schema.ts';
 import { pullLine } from './pull-lines.ts';
 import { query } from './query.ts';
@@ -55,7 +55,10 @@ export const PULL_ROUTES: readonly Route[] = [
         credentials: registryAuth(headers),
         signal: AbortSignal.any([signal, rt.shutdown]),
       };
-      return stream(await begun(pull(rt, request, query.imagePolicy)), 'application/json');
+      return stream(
+        await afterFirstChunk(pull(rt, request, query.imagePolicy)),
+        'application/json',
+      );
     },
   }),
 ];

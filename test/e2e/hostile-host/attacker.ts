@@ -1,5 +1,5 @@
 /**
- * Somebody on the way to a box, or in its place.
+ * An attacker on the way to a box, or in its place.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Somebody who kills the server again and again while others work with it.
+ * Kills the server again and again while others work with it.
  *
  * @module
  */

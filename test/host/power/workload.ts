@@ -1,5 +1,5 @@
 /**
- * Somebody who does with A3S Box, at random, what is to outlive a power cut, and keeps account of what was promised.
+ * Runs random commands of A3S Box whose effects must outlive a power cut, and records what each one promises.
  *
  * @module
  */
