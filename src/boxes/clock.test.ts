@@ -1,0 +1,26 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { now } from './clock.ts';
+
+const MILLISECOND = 1_000_000n;
+const wall = Date.now;
+
+afterEach(() => vi.restoreAllMocks());
+
+it.each([
+  ['was set forward, or stood still while the host slept', 8 * 3_600_000],
+  ['was set back', -60_000],
+])('follows the clock of the host when it %s', (_, by) => {
+  now();
+  vi.spyOn(Date, 'now').mockImplementation(() => wall() + by);
+  const before = BigInt(Date.now()) * MILLISECOND;
+  const told = now();
+  expect(told).toBeGreaterThanOrEqual(before - 20n * MILLISECOND);
+  expect(told).toBeLessThanOrEqual(BigInt(Date.now() + 20) * MILLISECOND);
+});
+
+it('tells moments within a millisecond apart, in their order', () => {
+  vi.spyOn(Date, 'now').mockReturnValue(wall());
+  const told = Array.from({ length: 50 }, now);
+  expect(told.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(told);
+  expect(new Set(told.map((moment) => moment / MILLISECOND)).size).toBeLessThan(new Set(told).size);
+});
