@@ -25,6 +25,7 @@ const PORT = 'a3s.host';
 const MONITOR_MS = 30_000;
 const READY_MS = 120_000;
 const END_MS = 60_000;
+const CLOCK_MS = 1_000;
 
 export interface HostShare {
   readonly tag: string;
@@ -163,6 +164,16 @@ export class EmulatedHost implements AsyncDisposable {
     const { code, stdout, stderr } = await this.run(['sh', '-ec', script], options);
     if (code === 0) return stdout.toString().replace(/\n$/, '');
     throw new Error(`${code}: ${script}\n${stdout}${stderr}\nconsole:\n${this.console()}`);
+  }
+
+  /** Sets its clock, which stood still while its memory was kept, to within {@link CLOCK_MS} of this machine's. */
+  async setClock(): Promise<void> {
+    await until('its clock is set', async () => {
+      // Starting a program can take it seconds, by which the time that it is given is old.
+      const before = Date.now();
+      await this.sh(`date -s @${before / 1000} >/dev/null`);
+      return Date.now() - before < CLOCK_MS;
+    });
   }
 
   /** Starts a program in there, whose input stays open. */
