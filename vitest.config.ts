@@ -23,8 +23,9 @@ const UNIT_ISOLATED = isolatedFiles(import.meta.dirname, UNIT);
 /** Of the emulated host's command channel, which needs no host. */
 const CHANNEL = 'test/host/channel.test.ts';
 
-/** Hosts of other kinds take minutes each, and the packages of other Debians: of a soak alone. */
-const OTHER_HOSTS = process.env['SOAK'] === undefined ? ['test/host/hosts*.test.ts'] : [];
+/** They take minutes each, and the packages of other Debians: of a soak alone. */
+const LONG_HOSTS = ['test/host/{hosts*,kvm-longer}.test.ts'];
+const OTHER_HOSTS = process.env['SOAK'] === undefined ? LONG_HOSTS : [];
 
 const resolve = { conditions: ['a3s-source'] };
 const ssr = { resolve: { conditions: ['a3s-source'] } };

@@ -23,7 +23,7 @@ const print: Print = (text) => process.stdout.write(text);
 /** Runs one file, on the host as it is after its kept memory was loaded: no file sees what another one left. */
 async function onHost(file: string): Promise<StageReport> {
   const installation = await install();
-  const { host } = await startKvmHost(installation);
+  const { host } = await startKvmHost(installation, true);
   try {
     const vitest = ['node_modules/.bin/vitest', 'run', '--project', 'vm', '--reporter=default'];
     const { code } = await host.run(

@@ -27,18 +27,30 @@ export interface Preparation {
   readonly inputs: readonly string[];
   /** Brings a host that just booted to the state that is kept. Afterwards no command may run. */
   readonly prepare: (host: EmulatedHost) => Promise<void>;
+  /** Whether to keep it where it is not kept yet: to save and load it costs a host that is used once more than it gives. */
+  readonly keep: boolean;
 }
 
-/** A host that is prepared: from its kept memory, or booted, prepared and kept for the next time. */
+/** A host that is prepared: from its kept memory, or booted, prepared and, if so told, kept for the next time. */
 export async function preparedHost(preparation: Preparation): Promise<EmulatedHost> {
   const { name, spec, prepare } = preparation;
   const memory = join(KEPT, `${name}-${keyOf(preparation)}`);
-  if (!existsSync(memory)) await keep(memory, name, spec, prepare);
-  const host = await EmulatedHost.start({ ...spec, memory });
+  if (!existsSync(memory)) {
+    if (!preparation.keep) return booted(spec, prepare);
+    await keep(memory, name, spec, prepare);
+  }
+  return booted({ ...spec, memory }, async (host) => {
+    // Files of this machine may have changed.
+    await host.sh('echo 3 > /proc/sys/vm/drop_caches');
+    await host.setClock();
+  });
+}
+
+async function booted(spec: HostSpec, prepare: Preparation['prepare']): Promise<EmulatedHost> {
+  const host = await EmulatedHost.start(spec);
   try {
     await host.ready();
-    // Its clock stood still, and files of this machine may have changed.
-    await host.sh(`echo 3 > /proc/sys/vm/drop_caches; date -s @${Date.now() / 1000} >/dev/null`);
+    await prepare(host);
     return host;
   } catch (error) {
     await host.kill();
@@ -57,9 +69,7 @@ async function keep(
   for (const old of readdirSync(KEPT)) {
     if (old.startsWith(`${name}-`)) rmSync(join(KEPT, old));
   }
-  await using host = await EmulatedHost.start(spec);
-  await host.ready();
-  await prepare(host);
+  await using host = await booted(spec, prepare);
   // What is cached need not be kept, and would hide what changes in the checkout.
   await host.sh('sync; echo 3 > /proc/sys/vm/drop_caches');
   await host.saveMemory(`${memory}.new`);

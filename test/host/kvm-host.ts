@@ -79,6 +79,12 @@ export class KvmHost {
     return { code, stdout: stdout.toString(), stderr: stderr.toString() };
   }
 
+  /** The same with an input that does not end: at its end `script` would type a NUL. */
+  async typed(argv: readonly string[]): Promise<string> {
+    const { result } = this.host.command(argv, { env: ENVIRONMENT, cwd: DIRECTORY });
+    return (await result).stdout.toString();
+  }
+
   /** A command that must succeed; returns its output without the last newline. */
   async ok(args: readonly string[], options?: CommandOptions): Promise<string> {
     const { code, stdout, stderr } = await this.run(args, options);
@@ -121,8 +127,12 @@ export interface Inspected {
   readonly Machine: { readonly Start: string } | null;
 }
 
-/** Starts it, from its kept memory where nothing changed. */
-export async function startKvmHost(installation: Installation): Promise<KvmHost> {
+/**
+ * Starts it, from its kept memory where nothing changed.
+ *
+ * @param keep whether to keep its memory where none is kept, for whoever starts many
+ */
+export async function startKvmHost(installation: Installation, keep: boolean): Promise<KvmHost> {
   const initrd = join(ROOT, 'build/host/kvm.initrd');
   mkdirSync(join(ROOT, 'build/host'), { recursive: true });
   writeFileSync(initrd, await hostInitrd({ script: sharedRoot() }));
@@ -137,7 +147,7 @@ export async function startKvmHost(installation: Installation): Promise<KvmHost>
   };
   const { busybox } = installation.archives;
   const host = await preparedHost({
-    ...{ name: 'kvm', spec, inputs: [join(ROOT, 'dist'), busybox] },
+    ...{ name: 'kvm', spec, inputs: [join(ROOT, 'dist'), busybox], keep },
     // Its server runs on, in memory.
     prepare: async (booted) => {
       await booted.sh(NETWORK);
