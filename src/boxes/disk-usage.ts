@@ -7,25 +7,41 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { dataExtents, type Extent } from '../engine/data-extents.ts';
-import { blankLayout } from '../templates/blank-layout.ts';
+import { allocatedBytes, blankLayout } from '../templates/blank-layout.ts';
 import { CHANGES_DISK } from './changes-disk.ts';
 import { boxDirectory, type Runtime } from './runtime.ts';
 
-/** stat(2) counts blocks of this size, whatever the file system's are. */
-const STAT_BLOCK = 512;
 /** Directories that the guest makes: those of the overlay, and of mount points. So many where the image has no directory but /bin. */
 const OWN_DIRECTORIES = 16 * 4096;
+/** What a guest that mounts the disk writes at once to its journal and tables. */
+const MOUNTED = 16 * 4096;
 /** A guest decides in how many pieces its disk is. */
 const MOST_EXTENTS = 16_384;
 /** Pieces that are looked at before others have their turn. */
 const EXTENTS_AT_ONCE = 512;
 
-/** Bytes that the box has written: what its disk holds outside the file system's own tables and journal. 0 for one that wrote nothing. */
-export async function writtenBytes(rt: Pick<Runtime, 'home'>, id: string): Promise<number> {
+/**
+ * Bytes that the box has written: what its disk holds outside the file system's own tables and journal. 0 for one that
+ * wrote nothing.
+ *
+ * While a guest writes to the disk, they are told by what it has allocated: whoever looks for its pieces waits, and
+ * everyone with them, until the kernel has discarded what the guest discards, and that takes seconds.
+ *
+ * @param live whether a machine may have the disk
+ */
+export async function writtenBytes(
+  rt: Pick<Runtime, 'home'>,
+  id: string,
+  live: boolean,
+): Promise<number> {
+  if (live) {
+    const blank = (await blankLayout()).allocated;
+    return Math.max(0, (await changesBytes(rt, id)) - blank - OWN_DIRECTORIES - MOUNTED);
+  }
   const disk = await open(changesPath(rt, id), 'r').catch(absent);
   if (disk === undefined) return 0;
   try {
-    return Math.max(0, (await bytesOutside(disk, await blankLayout())) - OWN_DIRECTORIES);
+    return Math.max(0, (await bytesOutside(disk, (await blankLayout()).inUse)) - OWN_DIRECTORIES);
   } finally {
     await disk.close();
   }
@@ -34,15 +50,15 @@ export async function writtenBytes(rt: Pick<Runtime, 'home'>, id: string): Promi
 /** Bytes that the box's changes have allocated on the host; 0 for a box that never started. */
 export async function changesBytes(rt: Pick<Runtime, 'home'>, id: string): Promise<number> {
   const found = await stat(changesPath(rt, id)).catch(absent);
-  return found === undefined ? 0 : found.blocks * STAT_BLOCK;
+  return found === undefined ? 0 : allocatedBytes(found);
 }
 
 /** Bytes that a file has outside of these extents. Beyond the most pieces, all that it has allocated counts. */
 async function bytesOutside(file: FileHandle, taken: readonly Extent[]): Promise<number> {
-  const { size, blocks } = await file.stat();
-  const allocated = blocks * STAT_BLOCK;
+  const found = await file.stat();
+  const allocated = allocatedBytes(found);
   let [seen, outside, pieces] = [0, 0, 0];
-  for await (const extent of dataExtents(file.fd, size)) {
+  for await (const extent of dataExtents(file.fd, found.size)) {
     const bytes = extent.end - extent.start;
     seen += bytes;
     outside += bytes - overlap(extent, taken);

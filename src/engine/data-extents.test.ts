@@ -2,8 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { dataExtents, type Extent } from './data-extents.ts';
+import { libc } from './libc.ts';
+
+vi.mock(import('./libc.ts'), async (actual) => {
+  const real = await actual();
+  return { ...real, libc: vi.fn(real.libc) };
+});
 
 const SIZE = 64 * 2 ** 20;
 
@@ -42,4 +48,16 @@ it('finds all data, in order, and leaves most of the rest out', async () => {
 it('finds nothing where there is nothing', async () => {
   expect(await extentsOf([])).toEqual([]);
   expect(await extentsOf([], 0)).toEqual([]);
+});
+
+it('goes on where a hole was made between the two looks', async () => {
+  const looks = [8192, 8192, 16_384, 20_480, -1];
+  vi.mocked(libc).mockResolvedValueOnce({
+    ...(await libc()),
+    lseek: () => looks.shift() ?? 0,
+    errno: () => 6,
+  });
+  const found: Extent[] = [];
+  for await (const extent of dataExtents(0, SIZE)) found.push(extent);
+  expect(found).toEqual([{ start: 16_384, end: 20_480 }]);
 });

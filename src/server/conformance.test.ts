@@ -1,3 +1,5 @@
+import { mkdir, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestHome } from './testing/home.ts';
 
@@ -127,6 +129,21 @@ describe('GET /containers/json', () => {
     expect(one.body).toMatchObject({ SizeRw: 0, SizeRootFs: expect.any(Number) });
     const plain = await home.call('GET', `/containers/${ids.made}/json`);
     expect(plain.body).not.toHaveProperty('SizeRw');
+  });
+
+  it('lists a box whose size cannot be told without one, and the others with theirs', async () => {
+    const directory = join(home.config.home, 'boxes', ids.made);
+    const disk = join(directory, 'changes.ext4');
+    await mkdir(directory, { recursive: true });
+    await symlink(disk, disk);
+    const { status, body } = await home.call('GET', '/containers/json?all=1&size=1');
+    await rm(disk);
+    expect(status).toBe(200);
+    const sized = (body as { Id: string; SizeRw?: number }[]).map(
+      ({ Id, SizeRw }) => [Id === ids.made, SizeRw === undefined] as const,
+    );
+    expect(sized.length).toBeGreaterThan(1);
+    expect(sized.every(([broken, without]) => broken === without)).toBe(true);
   });
 });
 

@@ -240,13 +240,6 @@ describe('docker', () => {
     const sizes = async (): Promise<unknown> =>
       (await home.call('GET', `/containers/${id}/json?size=1`)).body;
     expect(await sizes()).toMatchObject({ SizeRw: 0 });
-    const disk = join(home.config.home, 'boxes', id, 'changes.ext4');
-    // Behind the tables of the file system, as a guest writes.
-    const file = openSync(disk, 'w');
-    writeSync(file, Buffer.alloc(1_000_000, 1), 0, 1_000_000, 64 * 2 ** 20);
-    closeSync(file);
-    const written = 1_000_000 - 16 * 4096;
-    expect(await sizes()).toMatchObject({ SizeRw: written });
     const brief = await run(['system', 'df', '--format', '{{.Type}} {{.TotalCount}} {{.Active}}']);
     expect(lines(brief)).toEqual([
       'Images 2 1',
@@ -254,6 +247,14 @@ describe('docker', () => {
       'Local Volumes 0 0',
       'Build Cache 0 0',
     ]);
+    expect((await run(['stop', id])).code).toBe(0);
+    const disk = join(home.config.home, 'boxes', id, 'changes.ext4');
+    // Behind the tables of the file system, as a guest writes.
+    const file = openSync(disk, 'w');
+    writeSync(file, Buffer.alloc(1_000_000, 1), 0, 1_000_000, 64 * 2 ** 20);
+    closeSync(file);
+    const written = 1_000_000 - 16 * 4096;
+    expect(await sizes()).toMatchObject({ SizeRw: written });
     const { body } = await home.call('GET', '/system/df');
     const { LayersSize, Images, Containers } = body as {
       LayersSize: number;

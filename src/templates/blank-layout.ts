@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Extent } from '../engine/data-extents.ts';
@@ -16,10 +17,20 @@ const BLOCK = 4096;
 /** Of a group's flags: its bitmap was never written, and nothing of it is in use. */
 const BLOCK_UNINIT = 2;
 
-let layout: Promise<readonly Extent[]> | undefined;
+/** stat(2) counts blocks of this size, whatever the file system's are. */
+const STAT_BLOCK = 512;
 
-/** Of the disks that this installation makes: one is made, once, and looked at. In rising order. */
-export function blankLayout(): Promise<readonly Extent[]> {
+export interface BlankLayout {
+  /** In rising order. */
+  readonly inUse: readonly Extent[];
+  /** Bytes that the disk has allocated on the host. */
+  readonly allocated: number;
+}
+
+let layout: Promise<BlankLayout> | undefined;
+
+/** Of the disks that this installation makes: one is made, once, and looked at. */
+export function blankLayout(): Promise<BlankLayout> {
   layout ??= measure().catch((error: unknown) => {
     layout = undefined;
     throw error;
@@ -27,15 +38,20 @@ export function blankLayout(): Promise<readonly Extent[]> {
   return layout;
 }
 
-async function measure(): Promise<readonly Extent[]> {
+async function measure(): Promise<BlankLayout> {
   const directory = await mkdtemp(join(tmpdir(), 'a3s-box-layout-'));
   try {
     const path = join(directory, 'disk');
     await makeBlankDisk(path);
-    return await extentsInUse(path);
+    return { inUse: await extentsInUse(path), allocated: allocatedBytes(await stat(path)) };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** Bytes that a file has allocated on the host. */
+export function allocatedBytes({ blocks }: Pick<Stats, 'blocks'>): number {
+  return blocks * STAT_BLOCK;
 }
 
 /** Of a disk that was just made: no guest has written to it. */

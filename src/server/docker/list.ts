@@ -6,6 +6,7 @@
 import { type Box, commandOf } from '../../boxes/box.ts';
 import { writtenBytes } from '../../boxes/disk-usage.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
+import { isLive } from '../../boxes/states.ts';
 import { trustOf } from '../../boxes/trust-record.ts';
 import type { ImageUsage } from '../../images/usage/shares.ts';
 import type { Document } from '../replies.ts';
@@ -46,7 +47,7 @@ export async function listBoxes(rt: Runtime, options: ListOptions, now: number) 
   const usage = options.size ? await rt.images.usage() : undefined;
   return await Promise.all(
     found.map(async (box): Promise<Summary> => {
-      const sizes = usage === undefined ? {} : await sizesOf(rt, box, usage);
+      const sizes = usage === undefined ? {} : await sizesOrNone(rt, box, usage);
       return { ...summary(box, now), ...sizes };
     }),
   );
@@ -55,8 +56,18 @@ export async function listBoxes(rt: Runtime, options: ListOptions, now: number) 
 /** What a box takes on disk, beside its image and with it. */
 export async function sizesOf(rt: Runtime, box: Box, { images }: ImageUsage) {
   const { id, image } = box.definition;
-  const own = await writtenBytes(rt, id);
+  const own = await writtenBytes(rt, id, isLive(box.state.status));
   return { SizeRw: own, SizeRootFs: own + (images.get(image.id)?.size ?? 0) };
+}
+
+/** In a list, a box whose size cannot be told goes without, and the others do not. */
+async function sizesOrNone(rt: Runtime, box: Box, usage: ImageUsage) {
+  try {
+    return await sizesOf(rt, box, usage);
+  } catch (error) {
+    rt.log.error('the size of a box could not be told', error, { box: box.definition.id });
+    return {};
+  }
 }
 
 /** As Docker counts: one that is paused, and one that its policy starts again, too. */
