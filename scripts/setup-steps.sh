@@ -20,6 +20,9 @@ UNWANTED_SERVICES=(docker.io:docker.socket docker.io:docker.service containerd:c
 # There while systemd is process 1.
 RUNNING_SYSTEMD=/run/systemd/system
 UNITS=/usr/lib/systemd/system
+# Where a unit of somebody else's may be, with that of packages.
+OTHER_UNITS=(/etc/systemd/system /lib/systemd/system)
+INIT_SCRIPTS=/etc/init.d
 STATE=build/setup
 
 fail() { # MESSAGE REMEDY
@@ -33,7 +36,16 @@ lock_setup() {
     fail "Cannot write to $PWD/build." 'Run this as the owner of the checkout, or clone it to a place of your own.'
   exec 9>"$STATE/lock"
   flock -n 9 || fail 'Another set-up of this checkout is running.' 'Wait until it is done and run this again.'
-  trap 'printf "\na3s-box: interrupted; run the same command again to go on from here.\n" >&2; exit 130' INT TERM
+  trap interrupted INT TERM
+  # Of a run that was killed.
+  release_held_services
+}
+
+interrupted() {
+  trap '' INT TERM
+  release_held_services
+  printf '\na3s-box: interrupted; run the same command again to go on from here.\n' >&2
+  exit 130
 }
 
 check_machine() {
@@ -77,9 +89,23 @@ run_logged() { # LOG COMMAND…: shows what goes wrong, not what goes well
 wanted_packages() {
   # The agent's tests and checks run with Debian's Go, whatever compiles it.
   printf '%s\n' "${RUN_PACKAGES[@]}"
-  if [ "$with_tests" = yes ]; then printf '%s\n' "${TEST_PACKAGES[@]}"; fi
+  if [ "$with_tests" = yes ]; then printf '%s\n' "${TEST_PACKAGES[@]}" | unless_docker_is_there; fi
   # Without the headers of this very Node, the add-on cannot be compiled.
   if ! node_headers >/dev/null; then echo libnode-dev; fi
+}
+
+# A docker-ce brings what the tests need of these, and conflicts with them.
+DOCKER_PROGRAMS=(docker.io:dockerd docker-cli:docker runc:runc)
+
+unless_docker_is_there() {
+  local each had=()
+  if command -v dockerd >/dev/null; then
+    for each in "${DOCKER_PROGRAMS[@]}"; do
+      # One that an interrupted set-up has unpacked is still to be configured.
+      if command -v "${each##*:}" >/dev/null && ! is_half_installed "${each%%:*}"; then had+=(-e "${each%%:*}"); fi
+    done
+  fi
+  if [ ${#had[@]} -gt 0 ]; then grep -vxF "${had[@]}"; else cat; fi
 }
 
 missing_packages() {
@@ -103,42 +129,91 @@ install_packages() {
     fail 'Cannot install packages: apt-get is missing.' 'Use a Debian 13 machine.'
   printf '    %s\n' "${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  # An installation that was interrupted is completed first.
-  run_logged dpkg dpkg --configure -a || fail 'Cannot complete an interrupted package installation.' 'Run: dpkg --configure -a'
-  run_logged apt-update apt-get update -q -o DPkg::Lock::Timeout=300 ||
-    fail 'Cannot read the package lists: the package archive does not answer.' 'Check the network and /etc/apt/sources.list.d, then run this again.'
   local services status=0
   mapfile -t services < <(services_to_come)
   hold_services "${services[@]}"
+  # An installation that was interrupted is completed first.
+  run_logged dpkg dpkg --configure -a ||
+    release_and_fail 'Cannot complete an interrupted package installation.' 'Run: dpkg --configure -a'
+  run_logged apt-update apt-get update -q -o DPkg::Lock::Timeout=300 ||
+    release_and_fail 'Cannot read the package lists: the package archive does not answer.' 'Check the network and /etc/apt/sources.list.d, then run this again.'
   # What is there stays: a docker-ce, for example, is not to make room for docker.io.
   run_logged apt-install apt-get install -q -y --no-install-recommends --no-remove -o DPkg::Lock::Timeout=300 "${missing[@]}" || status=$?
-  release_services "${services[@]}"
+  release_held_services
   [ "$status" = 0 ] || fail 'Cannot install the Debian packages.' "Read $STATE/apt-install.log, mend it, and run this again."
 }
 
-# Of packages that are not installed yet: who has docker.io or containerd uses it, and nothing of it is touched.
+release_and_fail() { # MESSAGE REMEDY
+  release_held_services
+  fail "$@"
+}
+
+package_status() { # PACKAGE
+  dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null || true
+}
+
+# Of packages that are not installed yet, and that nothing else, such as docker-ce, has brought: who has docker or
+# containerd uses it, and nothing of it is touched.
 services_to_come() {
   local each
   for each in "${UNWANTED_SERVICES[@]}"; do
-    [ "$(dpkg-query -W -f='${db:Status-Status}' "${each%%:*}" 2>/dev/null)" = installed ] || echo "${each##*:}"
+    if [ "$(package_status "${each%%:*}")" = installed ]; then continue; fi
+    if is_unfinished "$each" || ! service_is_there "${each##*:}"; then echo "$each"; fi
   done
 }
 
-# Masks that a reboot takes away, so an interruption leaves none for ever. Without systemd nothing starts them but
-# init scripts, which release_services ends.
-hold_services() { # SERVICE…
-  if [ -d "$RUNNING_SYSTEMD" ] && [ $# -gt 0 ]; then systemctl --quiet --runtime mask "$@"; fi
+service_is_there() { # SERVICE
+  local each
+  for each in "$UNITS" "${OTHER_UNITS[@]}"; do
+    # A link to nothing, or to /dev/null, is somebody's too.
+    if [ -e "$each/$1" ] || [ -L "$each/$1" ]; then return 0; fi
+  done
+  [ -e "$INIT_SCRIPTS/${1%.*}" ]
+}
+
+# Whether a set-up that was interrupted has brought it, and its package is not configured yet.
+is_unfinished() { # PACKAGE:SERVICE
+  grep -qsxF "$1" "$STATE/unfinished-services" && is_half_installed "${1%%:*}"
+}
+
+is_half_installed() { # PACKAGE
+  case "$(package_status "$1")" in
+    '' | not-installed | config-files | installed) return 1 ;;
+  esac
+}
+
+# Masks that a reboot takes away. What is held is on record before it is, so that an interruption or the next run
+# releases it. Without systemd nothing starts them but init scripts, which release_services ends.
+hold_services() { # PACKAGE:SERVICE…
+  [ $# -gt 0 ] || return 0
+  printf '%s\n' "$@" >"$STATE/held-services.new"
+  mv "$STATE/held-services.new" "$STATE/held-services"
+  if [ -d "$RUNNING_SYSTEMD" ]; then systemctl --quiet --runtime mask "${@##*:}"; fi
+}
+
+release_held_services() {
+  [ -e "$STATE/held-services" ] && [ "$(id -u)" = 0 ] || return 0
+  local held each
+  mapfile -t held <"$STATE/held-services"
+  release_services "${held[@]}"
+  # dpkg would enable these when it configures them.
+  for each in "${held[@]}"; do
+    if is_half_installed "${each%%:*}"; then echo "$each"; fi
+  done >"$STATE/unfinished-services"
+  rm "$STATE/held-services"
 }
 
 # Installed, and neither running nor started by a reboot.
-release_services() { # SERVICE…
-  local each
+release_services() { # PACKAGE:SERVICE…
+  local each package
   for each in "$@"; do
-    if [ -d "$RUNNING_SYSTEMD" ]; then systemctl --quiet --runtime unmask "$each"
-    elif [ -x "/etc/init.d/${each%.service}" ]; then invoke-rc.d --quiet "${each%.service}" stop; fi
-    # Not there where the installation failed.
+    package=${each%%:*} each=${each##*:}
+    if [ -d "$RUNNING_SYSTEMD" ]; then systemctl --quiet --runtime unmask "$each"; fi
+    # Not there where the installation failed; and what is there without it is somebody else's.
+    case "$(package_status "$package")" in '' | not-installed | config-files) continue ;; esac
+    if [ ! -d "$RUNNING_SYSTEMD" ] && [ -x "$INIT_SCRIPTS/${each%.service}" ]; then invoke-rc.d --quiet "${each%.service}" stop; fi
     if [ -e "$UNITS/$each" ]; then deb-systemd-helper disable "$each"; fi
-    if [ -x "/etc/init.d/${each%.service}" ]; then update-rc.d "${each%.service}" disable; fi
+    if [ -x "$INIT_SCRIPTS/${each%.service}" ]; then update-rc.d "${each%.service}" disable; fi
   done
 }
 

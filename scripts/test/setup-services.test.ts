@@ -1,80 +1,173 @@
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
 const STEPS = join(import.meta.dirname, '../setup-steps.sh');
 const UNITS = ['docker.socket', 'docker.service', 'containerd.service'];
+const PACKAGES = { 'docker.io': UNITS.slice(0, 2), containerd: UNITS.slice(2) };
+/** All that the steps run beside what is stood in for: whether this machine has Docker is no matter. */
+const TOOLS =
+  'bash cat comm dirname flock grep mkdir mv node readlink rm sed sort tail touch uname'.split(' ');
 
 let directory: string;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'a3s-setup-'));
-  for (const name of ['bin', 'systemd', 'units', 'build/setup']) {
+  for (const name of ['bin', 'systemd', 'units', 'etc', 'init.d', 'status', 'build/setup']) {
     mkdirSync(join(directory, name), { recursive: true });
   }
-  for (const unit of UNITS) writeFileSync(join(directory, 'units', unit), '');
+  for (const name of TOOLS) {
+    const [path = ''] = execFileSync('which', [name], { encoding: 'utf8' }).split('\n');
+    symlinkSync(path, join(directory, 'bin', name));
+  }
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-/** Runs `install_packages` with programs that write down how they were called, and returns that. */
-function install(installed: string, apt = 0): readonly string[] {
-  const log = join(directory, 'log');
-  rmSync(log, { force: true });
-  const program = (name: string, script: string): void => {
-    const path = join(directory, 'bin', name);
-    writeFileSync(path, `#!/bin/sh\necho "${name} $*" >> ${log}\n${script}\n`);
-    chmodSync(path, 0o755);
-  };
-  program('apt-get', `[ "$1" = update ] || exit ${apt}`);
-  program('dpkg', '');
-  program('systemctl', '');
-  program('deb-systemd-helper', '');
-  program('invoke-rc.d', '');
-  program('update-rc.d', '');
-  program('id', 'echo 0');
-  program('dpkg-query', `case "$*" in *" ${installed}") printf installed ;; esac`);
-  const steps = `set -euo pipefail; . ${STEPS}; with_tests=yes
-RUNNING_SYSTEMD=${directory}/systemd UNITS=${directory}/units
-install_packages`;
-  try {
-    execFileSync('bash', ['-c', steps], {
-      cwd: directory,
-      env: { PATH: `${directory}/bin:${process.env['PATH']}` },
-      stdio: 'ignore',
-    });
-  } catch (error) {
-    if (apt === 0) throw error;
+function file(path: string, text = ''): void {
+  writeFileSync(join(directory, path), text);
+}
+
+/** What apt does, in shell: the packages' units are there, and how far dpkg came with them. */
+function unpacked(status: string): string {
+  return Object.entries(PACKAGES)
+    .flatMap(([name, units]) => [
+      `printf ${status} > ${directory}/status/${name}`,
+      ...units.map((unit) => `: > ${directory}/units/${unit}`),
+    ])
+    .join('\n');
+}
+
+function program(name: string, script = ''): void {
+  const path = join(directory, 'bin', name);
+  writeFileSync(path, `#!/bin/sh\necho "${name} $*" >> ${directory}/log\n${script}\n`);
+  chmodSync(path, 0o755);
+}
+
+interface Outcome {
+  readonly status: number | null;
+  readonly calls: readonly string[];
+}
+
+/** Runs steps, `install_packages` usually, with programs that write down how they were called. */
+function install(apt = unpacked('installed'), steps = 'install_packages'): Outcome {
+  rmSync(join(directory, 'log'), { force: true });
+  file('log');
+  program('apt-get', `[ "$1" = update ] && exit\n${apt}`);
+  for (const name of ['dpkg', 'systemctl', 'deb-systemd-helper', 'invoke-rc.d', 'update-rc.d']) {
+    program(name);
   }
-  return readFileSync(log, 'utf8')
+  program('id', 'echo 0');
+  program(
+    'dpkg-query',
+    `for last; do :; done; case "$last" in -f*) ;; *) cat "${directory}/status/$last" ;; esac`,
+  );
+  const script = `set -euo pipefail; . ${STEPS}; with_tests=yes
+RUNNING_SYSTEMD=${directory}/systemd UNITS=${directory}/units
+OTHER_UNITS=(${directory}/etc) INIT_SCRIPTS=${directory}/init.d
+${steps}`;
+  const { status } = spawnSync('bash', ['-c', script], {
+    cwd: directory,
+    env: { PATH: `${directory}/bin` },
+    stdio: 'ignore',
+    timeout: 20_000,
+  });
+  const calls = readFileSync(join(directory, 'log'), 'utf8')
     .split('\n')
-    .filter((line) => /^(apt-get install|systemctl|deb-systemd-helper)/.test(line))
-    .map((line) => line.replace(/^apt-get install.*/, 'apt-get install'));
+    .filter((line) => /^(apt-get install|systemctl|deb-systemd-helper|dpkg )/.test(line));
+  return { status, calls };
+}
+
+const MASKED = `systemctl --quiet --runtime mask ${UNITS.join(' ')}`;
+const UNMASKED = UNITS.map((unit) => `systemctl --quiet --runtime unmask ${unit}`);
+const RELEASED = UNITS.flatMap((unit, index) => [
+  UNMASKED[index],
+  `deb-systemd-helper disable ${unit}`,
+]);
+
+function isHeld(): boolean {
+  return existsSync(join(directory, 'build/setup/held-services'));
 }
 
 it('installs docker.io with its services masked, and leaves them disabled', () => {
-  expect(install('nothing')).toEqual([
-    `systemctl --quiet --runtime mask ${UNITS.join(' ')}`,
-    'apt-get install',
-    ...UNITS.flatMap((unit) => [
-      `systemctl --quiet --runtime unmask ${unit}`,
-      `deb-systemd-helper disable ${unit}`,
-    ]),
+  const { status, calls } = install();
+  expect(status).toBe(0);
+  expect(calls).toEqual([
+    MASKED,
+    'dpkg --configure -a',
+    expect.stringMatching(/^apt-get install .*--no-remove .*docker-cli .*docker\.io .*runc /),
+    ...RELEASED,
   ]);
+  expect(isHeld()).toBe(false);
 });
 
 it('leaves the services alone of what is installed already', () => {
-  expect(install('containerd').join(' ')).not.toContain('containerd.service');
-  expect(install('docker.io').join(' ')).not.toContain('disable docker.service');
+  file('status/containerd', 'installed');
+  expect(install().calls.join(' ')).not.toContain('containerd.service');
+  file('status/docker.io', 'installed');
+  expect(install().calls.join(' ')).not.toMatch(/systemctl|deb-systemd-helper/);
 });
 
-it('unmasks them when the installation fails', () => {
-  expect(install('nothing', 1)).toContain('systemctl --quiet --runtime unmask docker.service');
+it.each(['units', 'etc'])('leaves services alone that others have put into %s', (place) => {
+  for (const unit of UNITS) file(`${place}/${unit}`);
+  expect(install('exit 1')).toMatchObject({
+    status: 1,
+    calls: ['dpkg --configure -a', expect.stringContaining('apt-get install')],
+  });
+  expect(install().calls.join(' ')).not.toMatch(/systemctl|deb-systemd-helper/);
 });
 
-it('never removes a package to install its own', () => {
-  install('nothing');
-  expect(readFileSync(join(directory, 'log'), 'utf8')).toMatch(
-    /apt-get install .*--no-remove .*docker\.io/,
-  );
+it('leaves an init script of others alone', () => {
+  file('init.d/docker');
+  expect(install().calls.join(' ')).not.toMatch(/docker\.(socket|service)/);
+});
+
+it('installs no docker.io beside the dockerd of others', () => {
+  for (const name of ['dockerd', 'docker', 'runc']) program(name);
+  const { status, calls } = install();
+  expect(status).toBe(0);
+  expect(calls.join(' ')).toMatch(/apt-get install .* podman /);
+  expect(calls.join(' ')).not.toMatch(/docker\.io|docker-cli| runc/);
+});
+
+it('unmasks them when the installation fails, and disables nothing', () => {
+  const { status, calls } = install('exit 1');
+  expect(status).toBe(1);
+  expect(calls.slice(-3)).toEqual(UNMASKED);
+  expect(isHeld()).toBe(false);
+});
+
+it('releases them when it is interrupted, and holds what is half installed until it is whole', () => {
+  const cut = install(`${unpacked('unpacked')}\nkill -TERM $PPID`, 'lock_setup; install_packages');
+  expect(cut.status).toBe(130);
+  expect(cut.calls.slice(-6)).toEqual(RELEASED);
+  expect(isHeld()).toBe(false);
+  program('dockerd');
+  const { status, calls } = install();
+  expect(status).toBe(0);
+  expect(calls[0]).toBe(MASKED);
+  expect(calls[2]).toContain(' docker.io ');
+  expect(calls.slice(-6)).toEqual(RELEASED);
+  // From here on they are whoever's enables them.
+  expect(install().calls.join(' ')).not.toMatch(/systemctl|deb-systemd-helper/);
+});
+
+it('releases what a run that was killed has left masked', () => {
+  expect(install('kill -KILL $PPID').status).toBe(null);
+  expect(isHeld()).toBe(true);
+  // By now others have brought a docker of theirs.
+  for (const unit of UNITS) file(`units/${unit}`);
+  const { status, calls } = install('', 'lock_setup; finish_setup');
+  expect(status).toBe(0);
+  expect(calls).toEqual(UNMASKED);
+  expect(isHeld()).toBe(false);
 });
