@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chainIds } from './chain-ids.ts';
+import { ChainCounts, chainIds } from './chain-ids.ts';
 
 describe('chain ids', () => {
   it('are those of OCI: the lowest layer has its diff id, one above it the digest of both', () => {
@@ -14,5 +14,27 @@ describe('chain ids', () => {
     expect(chainIds([a, b, c])).toEqual([a, second, third]);
     expect(chainIds([a, c])[1]).not.toBe(second);
     expect(chainIds([])).toEqual([]);
+  });
+
+  it('go with the last image that has them, the uppermost first, and each image is read once', () => {
+    let reads = 0;
+    const image = (id: string, ...diffIds: string[]) => ({
+      id,
+      get layers() {
+        reads++;
+        return diffIds.map((diffId) => ({ diffId }));
+      },
+    });
+    const chains = new ChainCounts([
+      image('1', 'a', 'b'),
+      image('2', 'a', 'b', 'c'),
+      image('3', 'a'),
+    ]);
+    const [, second, third] = chainIds(['a', 'b', 'c']);
+    expect(chains.remove('2')).toEqual([third]);
+    expect(chains.remove('9')).toEqual([]);
+    expect(chains.remove('1')).toEqual([second]);
+    expect(chains.remove('3')).toEqual(['a']);
+    expect(reads).toBe(3);
   });
 });

@@ -4,7 +4,6 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import type { Catalog } from './catalog/catalog.ts';
 
 /** Of each layer with those below it, the lowest first. https://github.com/opencontainers/image-spec/blob/main/config.md#layer-chainid */
 export function chainIds(diffIds: readonly string[]): readonly string[] {
@@ -16,15 +15,38 @@ export function chainIds(diffIds: readonly string[]): readonly string[] {
   return ids;
 }
 
-/** Chain ids that no image but this one has, the uppermost first. */
-export function layersOnlyOf(imageId: string, catalog: Pick<Catalog, 'all'>): readonly string[] {
-  const all = catalog.all().map(({ id, layers }) => ({
-    id,
-    chain: chainIds(layers.map(({ diffId }) => diffId)),
-  }));
-  const others = new Set(all.flatMap(({ id, chain }) => (id === imageId ? [] : chain)));
-  const own = all.find(({ id }) => id === imageId)?.chain ?? [];
-  return own.filter((id) => !others.has(id)).reverse();
+/** Which layers go with an image, while images are removed one after the other. Hashes all of them once. */
+export class ChainCounts {
+  readonly #chains: ReadonlyMap<string, readonly string[]>;
+  /** How many images have each. */
+  readonly #counts = new Map<string, number>();
+
+  constructor(
+    images: readonly {
+      readonly id: string;
+      readonly layers: readonly { readonly diffId: string }[];
+    }[],
+  ) {
+    this.#chains = new Map(
+      images.map(({ id, layers }) => [id, chainIds(layers.map(({ diffId }) => diffId))]),
+    );
+    for (const chain of this.#chains.values()) {
+      for (const id of chain) this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
+    }
+  }
+
+  /** The image is not one of them any more. Answers the chain ids that no other has, the uppermost first. */
+  remove(imageId: string): readonly string[] {
+    const own = this.#chains.get(imageId) ?? [];
+    return own.filter((id) => this.#leave(id)).reverse();
+  }
+
+  /** Whether that was the last image with it. */
+  #leave(id: string): boolean {
+    const left = (this.#counts.get(id) ?? 0) - 1;
+    this.#counts.set(id, left);
+    return left === 0;
+  }
 }
 
 function sha256(text: string): string {

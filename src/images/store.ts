@@ -21,7 +21,7 @@ import { attach, readAttachments } from './attachments/attachments.ts';
 import { loadedAttachments } from './attachments/loaded-attachments.ts';
 import { Blobs, sweepDirectory } from './blobs.ts';
 import { Catalog, type ImageRecord, type RepoDigest } from './catalog/catalog.ts';
-import { layersOnlyOf } from './chain-ids.ts';
+import { ChainCounts } from './chain-ids.ts';
 import { commitImages } from './commit.ts';
 import { withContent } from './content.ts';
 import type { Converter } from './converter/converter.ts';
@@ -163,7 +163,7 @@ class Store implements ImageStore {
     return await this.#parts.lock.run(async () => {
       const { catalog } = this.#parts;
       const { names, repoDigests, deleted } = planRemoval(reference, catalog, options);
-      const layers = deleted === undefined ? [] : layersOnlyOf(deleted, catalog);
+      const layers = deleted === undefined ? [] : new ChainCounts(catalog.all()).remove(deleted);
       catalog.remove(names, repoDigests, deleted);
       await sweep(this.#parts);
       return {

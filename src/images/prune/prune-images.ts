@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { layersOnlyOf } from '../chain-ids.ts';
+import { ChainCounts } from '../chain-ids.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { sweep } from '../sweep.ts';
 import { diskParts } from '../usage/image-parts.ts';
@@ -28,10 +28,11 @@ export async function pruneImages(parts: StoreParts, options: PruneOptions): Pro
     };
     const sizeBefore = total();
     const removed: PrunedImage[] = [];
+    const chains = new ChainCounts(catalog.all());
     // Nothing waits between the plan and its end.
     for (const { record, names } of planPrune(catalog, options)) {
       const repoDigests = catalog.repoDigestsOf(record.id);
-      const layers = layersOnlyOf(record.id, catalog);
+      const layers = chains.remove(record.id);
       catalog.remove(names, repoDigests, record.id);
       const untagged = [...names.map(familiar), ...repoDigests.map(familiarDigest)];
       removed.push({ id: record.id, untagged, layers });
