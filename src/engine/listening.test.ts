@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { listensHere, listensIn } from './listening.ts';
+import { listensHere, listensIn, listensRenamed } from './listening.ts';
 
 it('tells a socket that listens from one that is only bound', () => {
   const table = [
@@ -26,5 +26,27 @@ it('sees a server of this process from when it listens to when it closes', async
   expect(await listensHere(socket)).toBe(true);
   await new Promise((resolve) => server.close(resolve));
   expect(await listensHere(socket)).toBeUndefined();
+  await rm(directory, { recursive: true });
+});
+
+it('takes nobody else’s socket of the same name for one that is somewhere else', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'listening-'));
+  const [named, file] = [join(directory, 'named.sock'), join(directory, 'file.sock')];
+  const uid = process.geteuid?.() ?? 0;
+  const others = createServer();
+  await new Promise<void>((resolve) => others.listen(named, resolve));
+  expect(await listensHere(named)).toBe(true);
+  expect(await listensRenamed(named, file, uid)).toBeUndefined();
+  await writeFile(file, '');
+  expect(await listensRenamed(named, file, uid)).toBeUndefined();
+  await rm(file);
+  await symlink(named, file);
+  expect(await listensRenamed(named, file, uid)).toBeUndefined();
+  await rm(file);
+  const own = createServer();
+  await new Promise<void>((resolve) => own.listen(file, resolve));
+  expect(await listensRenamed(named, file, uid + 1)).toBeUndefined();
+  expect(await listensRenamed(named, file, uid)).toBe(true);
+  for (const server of [own, others]) await new Promise((resolve) => server.close(resolve));
   await rm(directory, { recursive: true });
 });

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { readFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import { isCellUid } from '../cell/identity.ts';
 import { findProcesses } from './processes.ts';
 
@@ -16,6 +16,27 @@ const ACCEPTS = 0x10000;
 /** For a program in this process's own network namespace. */
 export async function listensHere(socket: string): Promise<true | undefined> {
   return listensIn(await readFile('/proc/self/net/unix', 'utf8'), socket) || undefined;
+}
+
+/**
+ * For a program in this process's own network namespace that knows its socket by another name than this process. Anybody
+ * can bind a socket by that name, in a file tree of their own, so it must be at its real place too.
+ *
+ * @param socket as the program names it
+ * @param file where it is
+ * @param uid whom the program runs as
+ */
+export async function listensRenamed(
+  socket: string,
+  file: string,
+  uid: number,
+): Promise<true | undefined> {
+  const found = await lstat(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found === undefined || !found.isSocket() || found.uid !== uid) return undefined;
+  return await listensHere(socket);
 }
 
 /** For a program in a network namespace of its own, found through the directory that it works in. */

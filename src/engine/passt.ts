@@ -17,7 +17,7 @@ import { A3sError } from '../errors.ts';
 import { deadline } from './deadline.ts';
 import type { Nic, PortForward } from './engine.ts';
 import { Helper } from './helper.ts';
-import { listensHere } from './listening.ts';
+import { listensRenamed } from './listening.ts';
 import { GUEST_NETWORK } from './network.ts';
 import { retry } from './retry.ts';
 
@@ -113,7 +113,7 @@ export async function startPasst(
     deadline(READY_MS, 'vmm-failed', 'passt did not listen'),
   ]);
   try {
-    await retry(() => listensHere(socket), waiting);
+    await retry(() => listensRenamed(socket, passtSocket(runtimeDir), identity.uid), waiting);
     return helper;
   } catch (error) {
     helper.release();
