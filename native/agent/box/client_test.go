@@ -73,9 +73,9 @@ const document = `{"schema":"a3s-box/box-spec/v1","hostname":"box1","rootfs":{"l
 "readonlyPaths":["/proc/sys","/absent"]},"resources":{}}`
 
 // start runs a box by a spec, its main process included.
-func start(t *testing.T, spec string) *host {
+func start(t *testing.T, spec string, attachments ...box.Attachment) *host {
 	t.Helper()
-	h := prepared(t, spec)
+	h := prepared(t, spec, attachments...)
 	status, body := h.call("POST", "/v1/processes/main/start", nil)
 	if status != http.StatusOK {
 		t.Fatalf("start: %d %s", status, body)
@@ -88,7 +88,7 @@ func start(t *testing.T, spec string) *host {
 }
 
 // prepared makes a box by a spec, whose main process was not started.
-func prepared(t *testing.T, spec string) *host {
+func prepared(t *testing.T, spec string, attachments ...box.Attachment) *host {
 	t.Helper()
 	const shell = "/bin/busybox"
 	if os.Getuid() != 0 {
@@ -98,7 +98,7 @@ func prepared(t *testing.T, spec string) *host {
 		t.Skip("needs a static busybox at " + shell)
 	}
 	groupDir := t.TempDir()
-	b, err := box.NewTestBox(children, groupDir, shell, []byte(spec))
+	b, err := box.NewTestBox(children, groupDir, shell, []byte(spec), attachments...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,11 +11,12 @@ import (
 
 // NewTestBox makes a box on the host that runs the tests: its root is a tmpfs with busybox, its group a directory. All else is
 // done by the code that does it in a guest. shell is the path of a static busybox.
-func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte) (*Box, error) {
+func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte, attachments ...Attachment) (*Box, error) {
 	spec, err := ParseSpec(document)
 	if err != nil {
 		return nil, err
 	}
+	spec.Attachments = attachments
 	for name, content := range testGroup {
 		if err := os.WriteFile(groupDir+"/"+name, []byte(content), 0o600); err != nil {
 			return nil, err

@@ -53,13 +53,14 @@ func (g *ground) fillRoot(spec *Spec, network *network) error {
 	if err := mountShares(r, spec.Mounts); err != nil {
 		return err
 	}
+	// Before the agent's own mounts, in which nobody but the agent makes anything.
+	if err := makeDirectories(r, spec.Directories); err != nil {
+		return err
+	}
 	for _, attachment := range spec.Attachments {
 		if err := r.attach(attachment); err != nil {
 			return err
 		}
-	}
-	if err := makeDirectories(r, spec.Directories); err != nil {
-		return err
 	}
 	if err := makeCwd(r, spec.Process.Cwd); err != nil {
 		return err
