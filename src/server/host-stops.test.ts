@@ -39,6 +39,9 @@ it('ends boxes with their host, each by its stop signal, and starts those again 
 
 it('starts no box by its policy while the host ends', async () => {
   const id = await run('always');
+  // It has the host wait for longer than the policy does.
+  const stubborn = await home.create(['stubborn'], { StopTimeout: 2 });
+  expect((await home.call('POST', `/containers/${stubborn}/start`)).status).toBe(204);
   const started = home.host.launches.length;
   await home.stop();
   expect(home.host.launches.length).toBe(started);
