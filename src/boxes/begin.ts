@@ -14,6 +14,7 @@ import { syncChangesDisk } from './changes-disk.ts';
 import { now, timestamp } from './clock.ts';
 import { hostSeesOutput } from './confidential/host-may.ts';
 import { teeAttributes } from './confidential/show.ts';
+import { enter } from './enter.ts';
 import { firstHealth } from './health-state.ts';
 import { type Launched, launchMachine } from './launch.ts';
 import { LiveBox } from './live.ts';
@@ -63,8 +64,7 @@ export async function begin(
     copy: waking === undefined ? undefined : { known: waking.known, connectMs },
     held: taken,
   });
-  rt.live.add(live);
-  if (rt.shutdown.aborted) await live.release();
+  await enter(rt, live);
   try {
     const guest = await (waking === undefined ? live.guest() : wake(live));
     await (waking?.specSent ?? guest.putSpec(spec, live.signal));

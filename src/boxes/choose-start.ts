@@ -10,6 +10,7 @@ import type { TakenTemplate } from '../templates/templates.ts';
 import { type Begun, begin, startMain } from './begin.ts';
 import type { Box } from './box.ts';
 import { startConfidential } from './confidential/start.ts';
+import { isInterrupted } from './enter.ts';
 import { isFork, startFork } from './fork.ts';
 import { changesPath, type Found, findParts } from './machine.ts';
 import { startPooled } from './pool/start-pooled.ts';
@@ -63,7 +64,7 @@ async function startWarm(
     begun = await begin(rt, box, found, taken);
   } catch (error) {
     taken.release();
-    if (!(error instanceof A3sError) || rt.shutdown.aborted) throw error;
+    if (!(error instanceof A3sError) || isInterrupted(rt)) throw error;
     const { machineFault } = ERRORS[error.code];
     if (machineFault === undefined) throw error;
     rt.log.error('a box could not start from its template, so it boots', error, {

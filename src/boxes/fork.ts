@@ -18,6 +18,7 @@ import { CHANGES_DISK } from './changes-disk.ts';
 import { addLayer, changesLayers, layersOf, shareLayers } from './changes-layers.ts';
 import { now, timestamp } from './clock.ts';
 import { drainExecs } from './drain-execs.ts';
+import { enter } from './enter.ts';
 import { launchOnPorts } from './launch-on-ports.ts';
 import { LiveBox } from './live.ts';
 import { changesPath, describeMachine, type Found, makeRuntimeDirectory } from './machine.ts';
@@ -141,8 +142,7 @@ export async function startFork(rt: Runtime, box: Box, found: Found): Promise<vo
       connectMs: CONNECT_MS,
     },
   });
-  rt.live.add(live);
-  if (rt.shutdown.aborted) await live.release();
+  await enter(rt, live);
   try {
     const guest = await live.guest();
     await guest.thaw(live.signal);

@@ -46,6 +46,11 @@ export class Restarts {
     this.#held = true;
   }
 
+  /** The host goes down: nothing is started any more, by whomever. */
+  get held(): boolean {
+    return this.#held;
+  }
+
   /** Starts a box that does not run, in its turn. @param start never rejects, and asks `takes` */
   restore(id: string, start: () => Promise<void>): void {
     this.#restored.add(id);

@@ -8,6 +8,7 @@ import type { Image } from '../images/image.ts';
 import type { Box, BoxState, RestartPolicy } from './box.ts';
 import { runBox } from './choose-start.ts';
 import { now, timestamp } from './clock.ts';
+import { isInterrupted } from './enter.ts';
 import { exitCodeOf } from './exit-code.ts';
 import { sweepMachine } from './machine-of.ts';
 import { pinnedImage } from './pinned-image.ts';
@@ -72,7 +73,7 @@ async function startOwn(
   await rt.locks
     .run(id, async () => {
       const box = rt.store.get(id);
-      const counted = box === undefined || rt.shutdown.aborted ? undefined : counts(box);
+      const counted = box === undefined || isInterrupted(rt) ? undefined : counts(box);
       if (counted !== undefined) await startLocked(rt, id, counted, {});
     })
     // It is on record, and in the log.
@@ -86,6 +87,11 @@ async function startLocked(
   counted: Counted,
   options: TrustOptions,
 ): Promise<void> {
+  if (rt.restarts.held) {
+    throw new A3sError('conflict', 'Cannot start the box: the host goes down', {
+      remedy: 'Start it when the host is up again.',
+    });
+  }
   const run = rt.store.expect(id).state.run + 1;
   const box = rt.store.advance(id, 'start', {
     ...{ run, pid: 0, exitCode: 0, oomKilled: false, error: '', ports: [] },
@@ -125,13 +131,13 @@ async function authorizeStart(rt: Runtime, box: Box, options: TrustOptions): Pro
  * Takes back a start of which nothing runs any more. One that was the policy's own it will try again, unless what it was
  * refused for stays.
  *
- * @param interrupted it ended with its server: that is no failure of the box
+ * @param interrupted it ended with its server, or the host: that is no failure of the box
  */
 export async function undoStart(
   rt: Runtime,
   box: Box,
   error: unknown,
-  interrupted = rt.shutdown.aborted,
+  interrupted = isInterrupted(rt),
 ): Promise<void> {
   const { id } = box.definition;
   await sweepMachine(rt, box);

@@ -76,8 +76,11 @@ export async function stopForHost(rt: Runtime, patienceMs: number): Promise<void
   await Promise.all(
     boxes.map(async (live) => {
       const { definition, state } = rt.store.expect(live.id);
-      // Nothing of it has run, and its start is undone.
-      if (state.status === 'starting') return await live.machine.kill();
+      if (state.status === 'starting') {
+        // Nothing of it has run, and its start is undone.
+        await live.machine.kill();
+        return await live.finished;
+      }
       const seconds = definition.stopTimeout ?? DEFAULT_TIMEOUT_SECONDS;
       const patience = seconds < 0 ? patienceMs : Math.min(seconds * 1000, patienceMs);
       if (!(await endsOn(rt, live, stopSignalOf(definition), patience))) await end(rt, live);

@@ -10,6 +10,7 @@ import type { Guest } from '../../guest/guest.ts';
 import type { Image } from '../../images/image.ts';
 import { abandon, type Begun, startMain } from '../begin.ts';
 import type { Box } from '../box.ts';
+import { enter } from '../enter.ts';
 import { launchOnPorts } from '../launch-on-ports.ts';
 import { LiveBox } from '../live.ts';
 import { makeRuntimeDirectory } from '../machine.ts';
@@ -36,10 +37,9 @@ export async function startConfidential(
   const { id } = definition;
   const { machine, launch } = await launchMeasured(rt, box, confidential, image);
   const live = new LiveBox(id, state.run, machine, { connectMs: rt.startTimeoutMs });
-  rt.live.add(live);
-  if (rt.shutdown.aborted) await live.release();
+  await enter(rt, live);
   // Whoever ended this start found no machine yet.
-  else if (rt.store.expect(id).state.stopRequested) await machine.kill();
+  if (!live.released && rt.store.expect(id).state.stopRequested) await machine.kill();
   let begun: Begun;
   try {
     const guest = await live.guest();

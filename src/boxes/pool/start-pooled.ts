@@ -9,6 +9,7 @@ import { A3sError, ERRORS } from '../../errors.ts';
 import { allDone } from '../all-done.ts';
 import { abandon, type Begun, startMain, syncChanges } from '../begin.ts';
 import type { Box, BoxDefinition } from '../box.ts';
+import { enter, isInterrupted } from '../enter.ts';
 import { LiveBox } from '../live.ts';
 import { changesPath, describeMachine, type Found } from '../machine.ts';
 import { hostLimitsOf } from '../resources.ts';
@@ -38,7 +39,7 @@ export async function startPooled(
     await endPooled(rt, pooled);
     // It has been the machine's: the box has none of its own yet.
     await rm(changesPath(rt, id), { force: true });
-    if (!(error instanceof A3sError) || rt.shutdown.aborted) throw error;
+    if (!(error instanceof A3sError) || isInterrupted(rt)) throw error;
     // The machine has its template's memory since it was restored: nothing fails of that any more.
     if (ERRORS[error.code].machineFault !== 'possible') throw error;
     const machine = pooled.machine.id;
@@ -65,8 +66,7 @@ async function begin(rt: Runtime, box: Box, found: Found, pooled: PooledMachine)
   const live = new LiveBox(id, state.run, machine, {
     ...{ connectMs: rt.startTimeoutMs, guest, held: taken },
   });
-  rt.live.add(live);
-  if (rt.shutdown.aborted) await live.release();
+  await enter(rt, live);
   try {
     const changes = { disks: [], serial: TEMPLATE_SLOTS.changes, throwaway: undefined };
     const directory = runtimeDirectory(rt, machine.id);

@@ -1,0 +1,25 @@
+/**
+ * A start that gets its machine, also while the server or the host ends.
+ *
+ * @module
+ */
+import type { LiveBox } from './live.ts';
+import type { Runtime } from './runtime.ts';
+
+/** Whether a start that fails now fails because the server or the host ends, which is nobody's fault. */
+export function isInterrupted(rt: Pick<Runtime, 'restarts' | 'shutdown'>): boolean {
+  return rt.shutdown.aborted || rt.restarts.held;
+}
+
+/**
+ * Puts the machine of a start among the others. A server that stops lets go of it; with the host it ends, since whoever asked
+ * the boxes to end did not find it.
+ */
+export async function enter(
+  rt: Pick<Runtime, 'live' | 'restarts' | 'shutdown'>,
+  live: LiveBox,
+): Promise<void> {
+  rt.live.add(live);
+  if (rt.shutdown.aborted) await live.release();
+  else if (rt.restarts.held) await live.machine.kill();
+}
