@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { A3sError } from '../errors.ts';
 import { MAIN } from '../guest/protocol.ts';
+import { allDone } from './all-done.ts';
 import { type Box, stopSignalOf } from './box.ts';
 import { expectPermission } from './confidential/host-may.ts';
 import { endStart } from './end-start.ts';
@@ -67,13 +68,15 @@ export async function stopBox(rt: Runtime, id: string, options: StopOptions): Pr
  * Ends all boxes since their host ends, each as a stop does it. That is no user's word: their policies hold, and the next server
  * starts those that are to be started.
  *
+ * A box that cannot be ended keeps none of the others from it: the first failure is thrown when all are done with.
+ *
  * @param patienceMs the most that any box is given, whatever its own time is
  */
 export async function stopForHost(rt: Runtime, patienceMs: number): Promise<void> {
   rt.restarts.hold();
   const boxes = rt.live.list();
   rt.log.info('the host ends: boxes are asked to end', { boxes: boxes.length });
-  await Promise.all(
+  await allDone(
     boxes.map(async (live) => {
       const { definition, state } = rt.store.expect(live.id);
       if (state.status === 'starting') {

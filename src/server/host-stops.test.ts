@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { TestHome } from './testing/home.ts';
 
@@ -58,4 +60,20 @@ it('leaves boxes running where the server alone ends', async () => {
   expect(home.host.running.length).toBe(1);
   await home.start();
   expect(state(id).status).toBe('running');
+});
+
+it('ends the others where one cannot be ended, and says so', async () => {
+  const broken = await run('no');
+  const stubborn = await home.create(['stubborn'], { StopTimeout: 1 });
+  expect((await home.call('POST', `/containers/${stubborn}/start`)).status).toBe(204);
+  const { store } = home.runtime;
+  const expectBox = store.expect.bind(store);
+  store.expect = (id) => {
+    if (id === broken && home.runtime.restarts.held) throw new Error('no such page');
+    return expectBox(id);
+  };
+  await home.stop();
+  expect(home.host.machine(stubborn)?.running).toBe(false);
+  const log = readFileSync(join(home.config.home, 'server.log'), 'utf8');
+  expect(log).toMatch(/not all boxes could be stopped.*no such page/);
 });

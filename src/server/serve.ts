@@ -103,7 +103,7 @@ async function endBoxesWithHost(rt: Runtime, hostStops: () => Promise<boolean>):
   try {
     if (await hostStops()) await stopForHost(rt, HOST_STOP_MS);
   } catch (error) {
-    rt.log.error('boxes were not asked to end', error);
+    rt.log.error('not all boxes could be stopped', error);
   }
 }
 
