@@ -23,7 +23,7 @@ const DEFAULT_TIMEOUT_SECONDS = 10;
 const MAX_DELAY_MS = 2_147_483_647;
 const SIGNAL_ATTEMPTS = 5;
 /** Time for SIGKILL to reach the main process, before its machine is ended instead. */
-const KILL_MS = 10_000;
+export const KILL_MS = 10_000;
 
 export interface StopOptions {
   /** Instead of the box's own. */

@@ -35,8 +35,9 @@ export class Foreground implements Announcer {
     shutdown.addEventListener('abort', () => void this.#service.stopping(), { once: true });
   }
 
-  /** Asked of the service manager that has started it; a person ends the server alone. */
+  /** Asked of the service manager that has started it, which learns that the end has begun; a person ends the server alone. */
   async hostStops(): Promise<boolean> {
+    void this.#service.stopping();
     return this.#managed && (await managerStops(process.geteuid?.() ?? 0));
   }
 

@@ -52,8 +52,11 @@ export interface ServeOptions {
 /** Starts by policies; each is the work of a processor or two. */
 export const RESTARTS_AT_ONCE = Math.max(2, Math.floor(availableParallelism() / 2));
 
-/** What the boxes of a host that ends are given, below what systemd gives the service (`TimeoutStopSec=`). */
-const HOST_STOP_MS = 45_000;
+/**
+ * What the boxes of a host that ends are given before they are killed. With the question whether it ends, and the kill, that
+ * stays below what systemd gives the service (`TimeoutStopSec=`).
+ */
+export const HOST_STOP_MS = 30_000;
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64' };
 

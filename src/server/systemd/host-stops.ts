@@ -6,7 +6,7 @@
 import { execFile } from 'node:child_process';
 
 /** It answers at once; without an answer nothing is said to end. */
-const ANSWER_MS = 5000;
+export const ANSWER_MS = 5000;
 
 /** @param uid whose service manager is asked: root's is the host's */
 export function managerStops(uid: number): Promise<boolean> {

@@ -29,7 +29,8 @@ it.each(['path', 'abstract'])('tells a service manager behind a name that is %s'
   await service.ready(1);
   expect(manager.receive()).toBe('READY=1\nSTATUS=Serving 1 box');
   await service.stopping();
-  expect(manager.receive()).toBe('STOPPING=1\nSTATUS=Leaving the boxes to the next server');
+  await service.stopping();
+  expect(manager.receive()).toBe('STOPPING=1\nSTATUS=Stopping');
   await service.failed('one\ntwo');
   expect(manager.receive()).toBe('STATUS=one two');
   expect(manager.receive()).toBeUndefined();

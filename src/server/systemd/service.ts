@@ -9,6 +9,7 @@ import { notify } from './notify.ts';
 export class Service {
   readonly #socket: string | undefined;
   readonly #watchdogMs: number | undefined;
+  #stopping = false;
 
   constructor({ notifySocket, watchdogMs }: ServiceManager) {
     this.#socket = notifySocket;
@@ -22,9 +23,14 @@ export class Service {
     setInterval(() => void this.#tell('WATCHDOG=1'), this.#watchdogMs / 2).unref();
   }
 
-  /** It goes on telling that it lives: an end takes as long as the boxes' output takes to be safe. */
+  /**
+   * Tells it once. It goes on telling that it lives: an end takes as long as the boxes' output takes to be safe, or, where the
+   * host ends, as the boxes take.
+   */
   async stopping(): Promise<void> {
-    await this.#tell('STOPPING=1', 'STATUS=Leaving the boxes to the next server');
+    if (this.#stopping) return;
+    this.#stopping = true;
+    await this.#tell('STOPPING=1', 'STATUS=Stopping');
   }
 
   async failed(message: string): Promise<void> {

@@ -1,0 +1,19 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { KILL_MS } from '../../boxes/stop.ts';
+import { HOST_STOP_MS } from '../serve.ts';
+import { ANSWER_MS } from './host-stops.ts';
+
+/** For a server whose boxes have ended to close its files. */
+const LET_GO_MS = 10_000;
+
+it.each(['a3s-box.service', 'user/a3s-box.service'])(
+  'has %s give the server time to end the boxes with their host',
+  (unit) => {
+    const path = join(import.meta.dirname, '../../../packaging/systemd', unit);
+    const [, seconds] = /^TimeoutStopSec=([0-9]+)$/m.exec(readFileSync(path, 'utf8')) ?? [];
+    const takes = ANSWER_MS + HOST_STOP_MS + KILL_MS + LET_GO_MS;
+    expect(takes).toBeLessThan(1000 * Number(seconds));
+  },
+);
