@@ -38,7 +38,7 @@ export class Foreground implements Announcer {
   /** Asked of the service manager that has started it, which learns that the end has begun; a person ends the server alone. */
   async hostStops(): Promise<boolean> {
     void this.#service.stopping();
-    return this.#managed && (await managerStops(process.geteuid?.() ?? 0));
+    return this.#managed && (await managerStops(process.env));
   }
 
   /** In the words of the command line: one line with its code, then what to do. */

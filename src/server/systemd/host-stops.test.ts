@@ -1,0 +1,26 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { managerStops } from './host-stops.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'a3s-systemctl-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+/** A `systemctl` whose managers say this. */
+async function stops(host: string, user: string): Promise<boolean> {
+  const answer = `if [ "$1" = --user ]; then echo ${user}; else echo ${host}; fi; exit 1`;
+  writeFileSync(join(directory, 'systemctl'), `#!/bin/sh\n${answer}\n`, { mode: 0o755 });
+  return await managerStops({ PATH: directory });
+}
+
+it('finds that the host ends, or the user’s last session, whoever it runs as', async () => {
+  expect(await stops('stopping', 'running')).toBe(true);
+  expect(await stops('running', 'stopping')).toBe(true);
+  expect(await stops('stopping', '')).toBe(true);
+  expect(await stops('degraded', 'running')).toBe(false);
+  expect(await managerStops({ PATH: join(directory, 'nowhere') })).toBe(false);
+});
