@@ -14,7 +14,7 @@ import {
   rm,
   stat,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { VcpuType } from '@a3s-box/attestation/measure';
 import { publish, syncDirectory } from '../durable.ts';
 import { A3sError } from '../errors.ts';
@@ -181,10 +181,12 @@ export async function putInPlace(work: string, target: string): Promise<void> {
   try {
     await publish(work, target);
   } catch (error) {
-    if (await sound()) return;
+    // Its name may not be on the disk yet, whoever put it there.
+    if (await sound()) return await syncDirectory(dirname(target));
     await rm(target, { recursive: true, force: true });
     await publish(work, target).catch(async (again: unknown) => {
       if (!(await sound())) throw again;
+      await syncDirectory(dirname(target));
     });
     if (!(await sound())) throw error;
   }

@@ -1,0 +1,49 @@
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import * as durable from '../durable.ts';
+import { putInPlace, readBootSet } from './bootset.ts';
+import { writeSyntheticSet } from './testing/synthetic-set.ts';
+
+vi.mock('../durable.ts', { spy: true });
+
+let root: string;
+let work: string;
+let target: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'put-'));
+  [work, target] = [join(root, 'work'), join(root, 'sets/target')];
+  await mkdir(join(root, 'sets'));
+  await writeSyntheticSet(work);
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(root, { recursive: true });
+});
+
+it('has the set of another process outlive a power cut too', async () => {
+  await writeSyntheticSet(target);
+  await putInPlace(work, target);
+  expect(vi.mocked(durable.syncDirectory).mock.calls).toEqual([[work], [join(root, 'sets')]]);
+});
+
+it('fails where its name does not come to the disk', async () => {
+  const failure = new Error('EIO');
+  vi.mocked(durable.publish).mockImplementationOnce(async (from, to) => {
+    await rename(from, to);
+    throw failure;
+  });
+  vi.mocked(durable.syncDirectory)
+    .mockImplementationOnce(async () => undefined)
+    .mockRejectedValueOnce(failure);
+  await expect(putInPlace(work, target)).rejects.toBe(failure);
+});
+
+it('replaces a set that is damaged', async () => {
+  await writeSyntheticSet(target);
+  await rm(join(target, 'boot.json'));
+  await putInPlace(work, target);
+  expect((await readBootSet(target)).directory).toBe(target);
+  expect(await readdir(root)).toEqual(['sets']);
+});
