@@ -4,12 +4,11 @@
  * @module
  */
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { dataExtents, type Extent } from '../engine/data-extents.ts';
 import { allocatedBytes, blankLayout } from '../templates/blank-layout.ts';
-import { CHANGES_DISK } from './changes-disk.ts';
-import { boxDirectory, type Runtime } from './runtime.ts';
+import { changesPath } from './machine.ts';
+import type { Runtime } from './runtime.ts';
 
 /** Directories that the guest makes: those of the overlay, and of mount points. So many where the image has no directory but /bin. */
 const OWN_DIRECTORIES = 16 * 4096;
@@ -75,10 +74,6 @@ function overlap({ start, end }: Extent, taken: readonly Extent[]): number {
     (sum, each) => sum + Math.max(0, Math.min(end, each.end) - Math.max(start, each.start)),
     0,
   );
-}
-
-function changesPath(rt: Pick<Runtime, 'home'>, id: string): string {
-  return join(boxDirectory(rt, id), CHANGES_DISK);
 }
 
 function absent(error: unknown): undefined {
