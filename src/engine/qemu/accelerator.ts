@@ -12,15 +12,15 @@
  * @module
  */
 import { constants } from 'node:fs';
-import { access, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import { release } from 'node:os';
-import { dirname } from 'node:path';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { whenAborted } from '../deadline.ts';
 import type { MachineSpec } from '../engine.ts';
 import { printable } from '../helper.ts';
 import { type Accelerator, CONTROL_PORT_ID } from './arguments.ts';
+import { keep } from './keep.ts';
 import { withProbe } from './probe.ts';
 import { startVmm } from './vmm.ts';
 
@@ -95,7 +95,8 @@ function secondMs({ probeMs }: ProbeOptions): number {
 }
 
 async function kept(options: ProbeOptions, key: string, verdict: Verdict): Promise<Verdict> {
-  await writeCache(options.cacheFile, { key, ...verdict });
+  const cached: z.infer<typeof Cached> = { key, ...verdict };
+  await keep(options.cacheFile, cached);
   return verdict;
 }
 
@@ -204,14 +205,6 @@ async function readCache(path: string, key: string): Promise<Verdict | undefined
   if (!cached.success || cached.data.key !== key) return undefined;
   const { accelerator, reason, until, unsure } = cached.data;
   return { accelerator, reason, until, unsure };
-}
-
-async function writeCache(path: string, cached: z.infer<typeof Cached>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  // One name: what a crash leaves is written over.
-  const temporary = `${path}.new`;
-  await writeFile(temporary, JSON.stringify(cached), { mode: 0o600 });
-  await rename(temporary, path);
 }
 
 function parseJson(text: string): unknown {

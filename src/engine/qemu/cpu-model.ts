@@ -8,11 +8,11 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
-import { dirname } from 'node:path';
 import * as z from 'zod';
 import { type Accelerator, cpuModel } from './arguments.ts';
+import { keep } from './keep.ts';
 import { type ProbePlace, withProbe } from './probe.ts';
 import { startVmm } from './vmm.ts';
 
@@ -60,11 +60,7 @@ export async function expandedCpuModel(
   const cached = await readCache(cacheFile, key);
   if (cached !== undefined) return cached;
   const digest = await ask(options, signal);
-  await mkdir(dirname(cacheFile), { recursive: true });
-  // One name: what a crash leaves is written over.
-  const temporary = `${cacheFile}.new`;
-  await writeFile(temporary, JSON.stringify({ key, digest }), { mode: 0o600 });
-  await rename(temporary, cacheFile);
+  await keep(cacheFile, { key, digest });
   return digest;
 }
 
