@@ -1,13 +1,14 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, type TestContext } from 'vitest';
 import {
   chooseAccelerator,
   confirmAccelerator,
   holds,
   judge,
   type ProbeOptions,
+  type Verdict,
 } from './accelerator.ts';
 
 let directory: string;
@@ -28,6 +29,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
+/** There is nothing to probe then, and nothing is kept. */
+function skipWithoutDevice(context: TestContext, { reason }: Verdict): void {
+  if (reason?.includes('/dev/kvm') === true) context.skip(reason);
+}
+
 it('falls back to emulation with a reason when nothing boots, and leaves nothing behind', async () => {
   const verdict = await chooseAccelerator(options);
   expect(verdict.accelerator).toBe('tcg');
@@ -35,10 +41,9 @@ it('falls back to emulation with a reason when nothing boots, and leaves nothing
   expect(await readdir(directory)).not.toContain('probe');
 });
 
-it('trusts a verdict that was kept for the same QEMU, host and boot set, and no other', async () => {
+it('trusts a verdict that was kept for the same QEMU, host and boot set, and no other', async (context) => {
   const first = await chooseAccelerator(options);
-  // Without a device there is nothing to probe, and nothing is kept.
-  if (first.reason?.includes('/dev/kvm') === true) return;
+  skipWithoutDevice(context, first);
   const kept = JSON.parse(await readFile(options.cacheFile, 'utf8'));
   await writeFile(options.cacheFile, JSON.stringify({ key: kept.key, accelerator: 'kvm' }));
   expect((await chooseAccelerator(options)).accelerator).toBe('kvm');
@@ -63,20 +68,18 @@ it('doubts a verdict that came of waiting in vain after an hour, and no other', 
   expect([broken, judge(undefined, 1000)].every((each) => holds(each, 1e15))).toBe(true);
 });
 
-it('asks anew when a kept verdict has run out', async () => {
+it('asks anew when a kept verdict has run out', async (context) => {
   const first = await chooseAccelerator({ ...options, probeMs: 1 });
-  // Without a device there is nothing to probe, and nothing is kept.
-  if (first.reason?.includes('/dev/kvm') === true) return;
+  skipWithoutDevice(context, first);
   expect(first.until).toBeGreaterThan(Date.now());
   const now = (): number => (first.until ?? 0) + 1;
   expect(await chooseAccelerator(options)).toEqual(first);
   expect((await chooseAccelerator({ ...options, now })).until).toBeUndefined();
 });
 
-it('is unsure of a first probe that was late, says so, and keeps what a longer second one says', async () => {
+it('is unsure of a first probe that was late, says so, and keeps what a longer second one says', async (context) => {
   const first = await chooseAccelerator({ ...options, probeMs: 1 });
-  // Without a device there is nothing to probe, and nothing is kept.
-  if (first.reason?.includes('/dev/kvm') === true) return;
+  skipWithoutDevice(context, first);
   expect(first).toMatchObject({
     accelerator: 'tcg',
     reason: 'a guest did not come up with KVM within 0.001 s; it is tried again with 0.003 s',
@@ -92,10 +95,19 @@ it('is unsure of a first probe that was late, says so, and keeps what a longer s
   expect(await chooseAccelerator(options)).toEqual(second);
 });
 
-it('keeps nothing of a second probe that was given up', async () => {
+it('keeps nothing of a second probe that was given up', async (context) => {
   const first = await chooseAccelerator({ ...options, probeMs: 1 });
-  if (first.reason?.includes('/dev/kvm') === true) return;
+  skipWithoutDevice(context, first);
   const confirming = confirmAccelerator({ ...options, signal: AbortSignal.abort() });
   await expect(confirming).rejects.toThrow();
   expect((await chooseAccelerator(options)).unsure).toBe(true);
+});
+
+it('keeps nothing of a first probe that was given up', async (context) => {
+  const signal = AbortSignal.abort();
+  const asked = chooseAccelerator({ ...options, signal });
+  const verdict = await asked.catch((error: unknown) => error);
+  if (verdict !== signal.reason) skipWithoutDevice(context, verdict as Verdict);
+  expect(verdict).toBe(signal.reason);
+  await expect(readFile(options.cacheFile)).rejects.toThrow('ENOENT');
 });

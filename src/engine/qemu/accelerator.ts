@@ -61,8 +61,8 @@ const Cached = z.strictObject({
 });
 
 /**
- * Never rejects: what cannot be found out means emulation. Boots only where nothing simpler decides. A verdict that is
- * unsure wants {@link confirmAccelerator}.
+ * What cannot be found out means emulation; rejects where its signal gives it up. Boots only where nothing simpler decides. A
+ * verdict that is unsure wants {@link confirmAccelerator}.
  */
 export async function chooseAccelerator(options: ProbeOptions): Promise<Verdict> {
   const closed = await deviceProblem();
@@ -72,6 +72,8 @@ export async function chooseAccelerator(options: ProbeOptions): Promise<Verdict>
   const cached = await readCache(options.cacheFile, key);
   if (cached !== undefined && holds(cached, now())) return cached;
   const failure = await probe(options, options.probeMs);
+  // Given up: that says nothing of the host.
+  options.signal?.throwIfAborted();
   const verdict = judge(failure, now());
   if (failure?.late !== true) return await kept(options, key, verdict);
   const reason = `${failure.reason}; it is tried again with ${seconds(secondMs(options))}`;
