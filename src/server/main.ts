@@ -66,7 +66,10 @@ async function run(announcer: Announcer, restore: boolean): Promise<void> {
         cacheFile: join(config.home, 'accelerator.json'),
         runtimeDir: config.runtimeDir,
         kvmTimeoutMs: config.kvmTimeoutMs,
-        onLateProbe: (reason) => log.info('boxes are emulated, without KVM', { reason }),
+        onLateProbe: (accelerator, reason) => {
+          const found = accelerator === 'kvm' ? 'run with KVM' : 'are emulated, without KVM';
+          log.info(`boxes ${found}`, { reason });
+        },
       }),
       registry: openRegistry({
         ...hostFiles(config.home, process.env),

@@ -71,8 +71,8 @@ export interface QemuEngineOptions {
   readonly runtimeDir: string;
   /** How long the probe of KVM waits for its guest at first. */
   readonly kvmTimeoutMs?: number;
-  /** Told why boxes are emulated where a probe of KVM ran out of time. */
-  readonly onLateProbe?: (reason: string) => void;
+  /** Told what boxes run with, and why, where a probe of KVM ran out of time, and again after the second one. */
+  readonly onLateProbe?: (accelerator: Accelerator, reason: string) => void;
 }
 
 export class QemuEngine implements Engine {
@@ -295,14 +295,18 @@ export class QemuEngine implements Engine {
   async #found(options: ProbeOptions): Promise<Verdict> {
     const verdict = await chooseAccelerator(options);
     if (verdict.unsure !== true) return verdict;
-    this.#options.onLateProbe?.(verdict.reason ?? '');
+    const tell = this.#options.onLateProbe;
+    tell?.(verdict.accelerator, verdict.reason ?? '');
     confirmAccelerator(options).then(
       (confirmed) => {
         this.#verdict = Promise.resolve(confirmed);
-        if (confirmed.until !== undefined) this.#options.onLateProbe?.(confirmed.reason ?? '');
+        tell?.(confirmed.accelerator, confirmed.reason ?? 'a guest came up with more time');
       },
-      // Given up, as the server ends: the next one begins with a second probe.
-      () => undefined,
+      (error: unknown) => {
+        // Given up, as the server ends: the next one begins with a second probe.
+        if (options.signal?.aborted === true) return;
+        tell?.(verdict.accelerator, `the second probe of KVM failed: ${String(error)}`);
+      },
     );
     return verdict;
   }
