@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { BUSYBOX } from '../test/e2e/installation.ts';
+import { until } from '../test/e2e/processes.ts';
 import { buildImage, busyboxImage, dockerArchive } from '../test/images/build-image.ts';
 import type { Asked, Benchmark } from './benchmark.ts';
 import { inTurns } from './in-turns.ts';
@@ -29,6 +30,8 @@ const NAME = 'life';
 const PROGRAM = ['sh', '-c', 'trap "exit 0" TERM; echo here; while :; do sleep 1000 & wait; done'];
 /** A run under emulation takes half a minute. */
 const MOST_SAMPLES = 5;
+/** For a first line; each look at the log takes seconds under emulation. */
+const PRINTED_MS = 300_000;
 const MILLION = 1_000_000;
 const BUNDLE = '/run/bundle';
 const LATEST = join(import.meta.dirname, '../build/bench/instructions.json');
@@ -56,7 +59,7 @@ async function measured({ samples, signal }: Asked): Promise<readonly Turn[]> {
     await using host = await CountingHost.start(directory);
     await prepare(host, signal);
     const asked = { samples: Math.min(samples, MOST_SAMPLES), signal };
-    return (await inTurns(asked, { turn: () => turn(host) })).turn;
+    return (await inTurns(asked, { turn: () => turn(host, asked.signal) })).turn;
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -83,11 +86,15 @@ async function prepare(host: CountingHost, signal: AbortSignal): Promise<void> {
   `);
 }
 
-async function turn(host: CountingHost): Promise<Turn> {
+async function turn(host: CountingHost, signal: AbortSignal): Promise<Turn> {
   const run = await host.measureBox(['run', '--rm', '--network', 'none', BUSYBOX, 'true']);
   const options = ['--detach', '--name', NAME, '--network', 'none'];
   await host.box(['run', ...options, BUSYBOX, ...PROGRAM]);
-  while ((await host.box(['logs', NAME])) !== 'here');
+  const printed = async (): Promise<boolean> => {
+    signal.throwIfAborted();
+    return (await host.box(['logs', NAME])) === 'here';
+  };
+  await until('the box has printed its line', printed, PRINTED_MS);
   const exec = await host.measureBox(['exec', NAME, 'true']);
   const stop = await host.measureBox(['stop', NAME]);
   await host.box(['rm', NAME]);

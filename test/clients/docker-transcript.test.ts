@@ -35,8 +35,8 @@ let actor: Actor;
 let dockerd: EngineService | undefined;
 let podman: EngineService | undefined;
 let env: Readonly<Record<string, string>>;
-/** Commands that podman, asked once, answers as dockerd does. */
-let secondOpinions = 0;
+/** Commands that podman, asked once, answers in time, and those of them that it answers as dockerd does. */
+const opinions = { given: 0, same: 0 };
 
 beforeAll(async () => {
   installation = await install();
@@ -94,12 +94,15 @@ describe('docker, with a3s-box and with dockerd', () => {
     );
   }
 
-  it('has podman agree with dockerd on most of it, so that what is compared is no whim', () => {
-    if (podman !== undefined) expect(secondOpinions).toBeGreaterThan(0.75 * COMMANDS.length);
+  it('has podman agree with dockerd on most of it, so that what is compared is no whim', (context) => {
+    if (podman === undefined) return context.skip('podman does not run here');
+    // A slow host has it late more often: that is no answer.
+    expect(opinions.given).toBeGreaterThan(0.5 * COMMANDS.length);
+    expect(opinions.same).toBeGreaterThan(0.75 * opinions.given);
   });
 
-  it('takes an archive of the other’s', async () => {
-    if (dockerd === undefined) return;
+  it('takes an archive of the other’s', async (context) => {
+    if (dockerd === undefined) return context.skip('dockerd does not run here');
     for (const [from, to] of [
       [dockerd, actor],
       [actor, dockerd],
@@ -145,7 +148,10 @@ async function mistakes(command: Command): Promise<readonly unknown[]> {
     return raw.code === code && isSaid ? [] : [{ line, code, says, raw }];
   });
   if (docker === undefined || ours === undefined) return wrong;
-  if (other !== undefined && isSame(other, docker)) secondOpinions += 1;
+  if (other !== undefined) {
+    opinions.given += 1;
+    if (isSame(other, docker)) opinions.same += 1;
+  }
   if (isSame(ours, docker) !== (differs === undefined)) {
     const [entry, dockers, podmans] = [ours, docker, other].map((answer) => answer?.entry);
     wrong.push({ line, differs, ours: entry, dockerd: dockers, podman: podmans });

@@ -114,7 +114,7 @@ export class BoxUser {
   /** Ends this user's server, which keeps what it found out about the host as long as it runs. */
   async stopServer(): Promise<void> {
     await this.#host.sh(
-      `pkill -TERM --uid ${this.#uid} -f 'server[.]cjs' || true; while pgrep --uid ${this.#uid} -f 'server[.]cjs' >/dev/null; do :; done`,
+      `pkill -TERM --uid ${this.#uid} -f 'server[.]cjs' || true; while pgrep --uid ${this.#uid} -f 'server[.]cjs' >/dev/null; do sleep 0.1; done`,
     );
   }
 }
