@@ -3,12 +3,21 @@
  *
  * @module
  */
+import { A3sError } from '../errors.ts';
 import type { LiveBox } from './live.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Whether a start that fails now fails because the server or the host ends, which is nobody's fault. */
 export function isInterrupted(rt: Pick<Runtime, 'restarts' | 'shutdown'>): boolean {
   return rt.shutdown.aborted || rt.restarts.held;
+}
+
+/** @throws A3sError `conflict` while the host goes down: nothing is started any more */
+export function expectHostStays({ restarts }: Pick<Runtime, 'restarts'>): void {
+  if (!restarts.held) return;
+  throw new A3sError('conflict', 'Cannot start the box: the host goes down', {
+    remedy: 'Start it when the host is up again.',
+  });
 }
 
 /**

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { expectHostStays } from './enter.ts';
 import { publish, type Runtime } from './runtime.ts';
 import { startBox } from './start.ts';
 import { type StopOptions, stopBox } from './stop.ts';
@@ -12,7 +13,7 @@ import type { TrustOptions } from './trust.ts';
  * Ends its run, where it has one, and starts it: one that does not run is only started, and one that is removed at its end is
  * not removed for this.
  *
- * @throws A3sError `invalid-argument` for the signal; what a stop or a start is refused for
+ * @throws A3sError `invalid-argument` for the signal; `conflict` while the host goes down; what a stop or a start is refused for
  */
 export async function restartBox(
   rt: Runtime,
@@ -20,6 +21,8 @@ export async function restartBox(
   { signal, timeoutSeconds }: Pick<StopOptions, 'signal' | 'timeoutSeconds'>,
   options: TrustOptions = {},
 ): Promise<void> {
+  // A stop alone would have its policy rest.
+  expectHostStays(rt);
   await stopBox(rt, id, { signal, timeoutSeconds, keep: true });
   await startBox(rt, id, options);
   publish(rt, rt.store.expect(id), 'restart');

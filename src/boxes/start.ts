@@ -8,7 +8,7 @@ import type { Image } from '../images/image.ts';
 import type { Box, BoxState, RestartPolicy } from './box.ts';
 import { runBox } from './choose-start.ts';
 import { now, timestamp } from './clock.ts';
-import { isInterrupted } from './enter.ts';
+import { expectHostStays, isInterrupted } from './enter.ts';
 import { exitCodeOf } from './exit-code.ts';
 import { sweepMachine } from './machine-of.ts';
 import { pinnedImage } from './pinned-image.ts';
@@ -87,11 +87,7 @@ async function startLocked(
   counted: Counted,
   options: TrustOptions,
 ): Promise<void> {
-  if (rt.restarts.held) {
-    throw new A3sError('conflict', 'Cannot start the box: the host goes down', {
-      remedy: 'Start it when the host is up again.',
-    });
-  }
+  expectHostStays(rt);
   const run = rt.store.expect(id).state.run + 1;
   const box = rt.store.advance(id, 'start', {
     ...{ run, pid: 0, exitCode: 0, oomKilled: false, error: '', ports: [] },

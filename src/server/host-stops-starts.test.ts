@@ -87,3 +87,13 @@ it('starts no box that a user wants while the host ends, and says why', async ()
   expect(home.host.launches).toHaveLength(1);
   expect(home.host.running).toEqual([]);
 });
+
+it('restarts no box while the host ends, so that its policy holds', async () => {
+  const id = await stubborn();
+  const stopped = home.stop();
+  await expect.poll(() => home.runtime.restarts.held).toBe(true);
+  const refused = await home.call('POST', `/containers/${id}/restart`);
+  expect(refused).toMatchObject({ status: 409, body: { code: 'conflict' } });
+  expect(state(id).stopRequested).toBe(false);
+  await stopped;
+});
