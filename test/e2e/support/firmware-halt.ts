@@ -38,7 +38,8 @@ export async function untilHalted(monitor: string, signal: AbortSignal): Promise
     await ask('cont');
     const seen: bigint[] = [];
     await until('the processor loops', async () => {
-      const [, address] = /RIP=([0-9a-f]{16})/.exec(String(await human('info registers'))) ?? [];
+      const [, address] =
+        /\b[ER]IP=([0-9a-f]{8,16})/.exec(String(await human('info registers'))) ?? [];
       if (address === undefined) throw new Error('the monitor shows no instruction pointer');
       seen.push(BigInt(`0x${address}`));
       const [first, ...rest] = seen.slice(-LOOKS);
