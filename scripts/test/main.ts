@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseArguments, UsageError } from './arguments.ts';
 import { planOf } from './changed.ts';
 import { closing } from './closing.ts';
+import { crashedFiles } from './crashes.ts';
 import { type Flake, mergeReruns, type RerunOutcome, reruns, type SecondRun } from './flakes.ts';
 import { runLanes } from './lane.ts';
 import { needsPrograms, Programs } from './programs.ts';
@@ -25,7 +26,8 @@ const print: Print = (text) => process.stdout.write(text);
 /** Runs once more what failed of a stage, with nothing beside it. */
 async function runFailedAgain(report: StageReport): Promise<RerunOutcome> {
   const seconds = new Map<string, SecondRun>();
-  for (const rerun of reruns(report)) {
+  const programs = needsPrograms(report.stage);
+  for (const rerun of reruns(programs ? report : crashedFiles(report))) {
     print(`\n==> ${rerun.file} once more, alone\n`);
     seconds.set(rerun.file, await again(report.stage, rerun, print));
   }
@@ -65,7 +67,6 @@ async function runAll(
   });
   const flakes: Flake[] = [];
   for (const [index, report] of reports.entries()) {
-    if (!needsPrograms(report.stage)) continue;
     const outcome = await runFailedAgain(report);
     reports[index] = outcome.report;
     flakes.push(...outcome.flakes);

@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { UserConsoleLog } from 'vitest';
 import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
+import { UNFINISHED, withCrashes } from './crashes.ts';
 import type { FileResult, TestResult } from './report.ts';
 import { ROOT } from './run.ts';
 
@@ -29,7 +30,8 @@ export default class FileReporter implements Reporter {
 
   onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[]): void {
     const files = modules.map((module) => this.#file(module));
-    writeFileSync(this.#path, JSON.stringify({ files, errors: errors.map(describe) }, null, 2));
+    const report = withCrashes({ files, errors: errors.map(describe) });
+    writeFileSync(this.#path, JSON.stringify(report, null, 2));
   }
 
   #file(module: TestModule): FileResult {
@@ -50,7 +52,7 @@ export default class FileReporter implements Reporter {
       path: pathOf(test),
       // A test that did not come to its end did not pass.
       state: state === 'pending' ? 'failed' : state,
-      output: state === 'failed' ? output.trimEnd() : '',
+      output: state === 'pending' ? UNFINISHED : state === 'failed' ? output.trimEnd() : '',
     };
   }
 }

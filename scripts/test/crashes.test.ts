@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { crashedFiles, UNFINISHED, withCrashes } from './crashes.ts';
+import type { FileResult, TestResult } from './report.ts';
+
+const DEATH =
+  'Error: [vitest-pool]: Worker forks emitted error.\nCaused by: Error: Worker exited unexpectedly';
+
+function file(name: string, output = ''): FileResult {
+  const state: TestResult['state'] = output === '' ? 'passed' : 'failed';
+  return { file: name, seconds: 1, tests: [{ path: ['works'], state, output }], errors: [] };
+}
+
+describe('a process that died', () => {
+  it('is an error of the file that it left unfinished', () => {
+    const report = withCrashes({ files: [file('a'), file('b', UNFINISHED)], errors: [DEATH] });
+    expect(report.errors).toEqual([]);
+    expect(report.files.map(({ errors }) => errors)).toEqual([[], [DEATH]]);
+  });
+
+  it('is an error of the run where it left no file unfinished', () => {
+    const files = [file('a'), file('b', 'expected 1 to be 2')];
+    expect(withCrashes({ files, errors: [DEATH] })).toEqual({ files, errors: [DEATH] });
+  });
+
+  it('hides no other error', () => {
+    const { errors } = withCrashes({ files: [file('a', UNFINISHED)], errors: ['other', DEATH] });
+    expect(errors).toEqual(['other']);
+  });
+
+  it('has the files run again that it left, and none that failed', () => {
+    const { files } = withCrashes({
+      files: [file('a'), file('b', UNFINISHED)],
+      errors: [DEATH],
+    });
+    const report = {
+      stage: 'unit',
+      files: [...files, file('c', 'expected 1 to be 2')],
+      errors: [],
+    };
+    expect(crashedFiles(report).files.map(({ file }) => file)).toEqual(['b']);
+  });
+});
