@@ -102,10 +102,13 @@ export class SystemdHost {
     throw new Error(`a3s-box ${args.join(' ')}: ${code}\n${stdout}${stderr}\n${this.#console}`);
   }
 
-  /** The host's numbers of the machines that run in there, by their process ids in there. */
+  /** The process ids, in there, of the boxes' machines: a probe of KVM, whose UUID is zero, comes and goes. */
   async machines(): Promise<readonly string[]> {
-    const { stdout } = await this.#enter('root', ['pgrep', '-f', '^/usr/bin/qemu-system']);
-    return stdout.split('\n').filter((line) => line !== '');
+    const { stdout } = await this.#enter('root', ['pgrep', '-a', '-f', '^/usr/bin/qemu-system']);
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '' && !line.includes(' -uuid 00000000-'))
+      .map((line) => line.slice(0, line.indexOf(' ')));
   }
 
   async kill(pid: string, signal: string): Promise<void> {
