@@ -194,10 +194,11 @@ export class Actor {
     await until('the server is dead', () => this.serverPid() === undefined);
   }
 
-  /** Processes that belong to this actor's boxes. */
+  /** Processes that belong to this actor's boxes. A probe of KVM, whose UUID is zero, comes and goes. */
   machines() {
     return processesWith(this.runtimeDir).filter(
-      (process) => !process.commandLine.includes('server.cjs'),
+      ({ commandLine }) =>
+        !commandLine.includes('server.cjs') && !commandLine.includes(' -uuid 00000000-'),
     );
   }
 
