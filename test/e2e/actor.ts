@@ -196,9 +196,13 @@ export class Actor {
 
   /** Processes that belong to this actor's boxes. A probe of KVM, whose UUID is zero, comes and goes. */
   machines() {
+    return this.#processes().filter(({ commandLine }) => !commandLine.includes(' -uuid 00000000-'));
+  }
+
+  /** With probes: none of them outlives the server either. */
+  #processes() {
     return processesWith(this.runtimeDir).filter(
-      ({ commandLine }) =>
-        !commandLine.includes('server.cjs') && !commandLine.includes(' -uuid 00000000-'),
+      ({ commandLine }) => !commandLine.includes('server.cjs'),
     );
   }
 
@@ -215,7 +219,7 @@ export class Actor {
     const ids = all.stdout.split('\n').filter((line) => line !== '');
     if (ids.length > 0) await this.run(['rm', '--force', ...ids]);
     await this.stopServer();
-    await until('no process of the actor is left', () => this.machines().length === 0);
+    await until('no process of the actor is left', () => this.#processes().length === 0);
     this.#lastMemory = this.snapshotMemory;
     rmSync(this.directory, { recursive: true, force: true });
     rmSync(this.runtimeDir, { recursive: true, force: true });
@@ -229,7 +233,7 @@ export class Actor {
       .filter(({ environment }) => environment.includes(`A3S_HOME=${this.home}`));
     return [
       ...[this.directory, this.runtimeDir, this.snapshotMemory].filter(existsSync),
-      ...[...processes, ...this.machines()].map(({ commandLine }) => commandLine),
+      ...[...processes, ...this.#processes()].map(({ commandLine }) => commandLine),
     ];
   }
 
