@@ -69,7 +69,9 @@ describe.each(ACTORS)('the boot set of %s', (name) => {
     );
     expect(result.stderr).toContain('\nthis guest has nothing to say\n');
     expect(result.stderr).not.toMatch(/\n\s+at /);
-    expect(listing(actor.runtimeDir)).toEqual(['server.sock']);
+    // The second probe of KVM may still run; it ends with the server.
+    const left = listing(actor.runtimeDir).filter((path) => !/^probe(\/|$)/.test(path));
+    expect(left).toEqual(['server.sock']);
     expect(listing(join(actor.home, 'boxes'))).toEqual([]);
   });
 });
