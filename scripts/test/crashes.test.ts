@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { crashedFiles, UNFINISHED, withCrashes } from './crashes.ts';
+import { UNFINISHED, withCrashes } from './crashes.ts';
 import type { FileResult, TestResult } from './report.ts';
 
 const DEATH =
@@ -25,18 +25,5 @@ describe('a process that died', () => {
   it('hides no other error', () => {
     const { errors } = withCrashes({ files: [file('a', UNFINISHED)], errors: ['other', DEATH] });
     expect(errors).toEqual(['other']);
-  });
-
-  it('has the files run again that it left, and none that failed', () => {
-    const { files } = withCrashes({
-      files: [file('a'), file('b', UNFINISHED)],
-      errors: [DEATH],
-    });
-    const report = {
-      stage: 'unit',
-      files: [...files, file('c', 'expected 1 to be 2')],
-      errors: [],
-    };
-    expect(crashedFiles(report).files.map(({ file }) => file)).toEqual(['b']);
   });
 });

@@ -25,12 +25,6 @@ export function withCrashes({
   };
 }
 
-/** The report with the files alone whose process died. */
-export function crashedFiles(report: StageReport): StageReport {
-  const files = report.files.filter(({ errors }) => errors.some((error) => error.includes(DIED)));
-  return { ...report, files };
-}
-
 function isUnfinished({ tests }: FileResult): boolean {
   return tests.some(({ output }) => output === UNFINISHED);
 }

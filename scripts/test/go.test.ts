@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fuzzTargets, type GoTest, goTests } from './go.ts';
+import { fuzzTargets, type GoTest, goAgain, goTests } from './go.ts';
 import { count } from './report.ts';
 import { ROOT } from './run.ts';
 
@@ -85,5 +85,44 @@ describe('the go stage', () => {
       package: './launchspec',
       name: 'FuzzParse',
     });
+  });
+});
+
+describe('a package with a failed test', () => {
+  const failed = [['TestOther'], ['TestAStranger/that_waits'], ['TestAStranger']];
+
+  async function ranAgain(file: string, tests: readonly (readonly string[])[] | 'all') {
+    const calls: string[][] = [];
+    const go: GoTest = (args, _, onLine) => {
+      calls.push([...args]);
+      for (const line of passed('agent/ratls', 'TestAStranger')) onLine(line);
+      return Promise.resolve(0);
+    };
+    const second = await goAgain({ file, tests }, () => undefined, go)?.();
+    return { calls, second };
+  }
+
+  it('has those tests run once more, whole and as they ran first', async () => {
+    const { calls, second } = await ranAgain('agent/ratls', failed);
+    expect(calls).toEqual([
+      expect.arrayContaining(['-race', '-count=1', '-run=^(TestOther|TestAStranger)$']),
+    ]);
+    expect(second?.report.files.map(({ file }) => file)).toEqual(['agent/ratls']);
+  });
+
+  it('has tests of times run once more without the race detector', async () => {
+    const { calls, second } = await ranAgain('agent/ratls (timed)', failed);
+    expect(calls[0]).not.toContain('-race');
+    expect(calls[0]?.at(-1)).toBe('agent/ratls');
+    expect(second?.report.files.map(({ file }) => file)).toEqual(['agent/ratls (timed)']);
+  });
+
+  it('runs whole once more where it ended outside of a test', async () => {
+    const { calls } = await ranAgain('agent/ratls', 'all');
+    expect(calls.flat().filter((arg) => arg.startsWith('-run'))).toEqual([]);
+  });
+
+  it('is none where a fuzzer found something', () => {
+    expect(goAgain({ file: './http2 FuzzFrames', tests: 'all' }, () => undefined)).toBe(undefined);
   });
 });

@@ -5,6 +5,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Rerun, SecondRun } from './flakes.ts';
 import { GoEvents } from './go-events.ts';
 import { type FileResult, type StageReport, singleTest } from './report.ts';
 import { type Print, ROOT, runLines } from './run.ts';
@@ -40,12 +41,39 @@ export async function goTests(
   const none = timed.files.some(({ tests }) => tests.length > 0) ? [] : ['no timed test ran'];
   return {
     stage: 'go',
-    files: [
-      ...raced.files,
-      ...timed.files.map((file) => ({ ...file, file: `${file.file} (timed)` })),
-      ...fuzzed.files,
-    ],
+    files: [...raced.files, ...timed.files.map(asTimed), ...fuzzed.files],
     errors: [...raced.errors, ...timed.errors, ...none, ...fuzzed.errors],
+  };
+}
+
+const TIMED_SUFFIX = ' (timed)';
+
+function asTimed(file: FileResult): FileResult {
+  return { ...file, file: `${file.file}${TIMED_SUFFIX}` };
+}
+
+/** Runs again what failed of a package, as it ran first. Undefined for a fuzzer: what it found is found. */
+export function goAgain(
+  { file, tests }: Rerun,
+  print: Print,
+  go: GoTest = goTest,
+): (() => Promise<SecondRun>) | undefined {
+  const timed = file.endsWith(TIMED_SUFFIX);
+  const path = timed ? file.slice(0, -TIMED_SUFFIX.length) : file;
+  if (path.includes(' ')) return undefined;
+  // A test within a test has its name behind a slash, and `-run` takes no such alternatives.
+  const names = tests === 'all' ? [] : tests.map(([name = '']) => name.split('/', 1)[0] ?? '');
+  const chosen = names.length === 0 ? [] : [`-run=^(${[...new Set(names)].join('|')})$`];
+  return async () => {
+    const printed: string[] = [];
+    const say: Print = (text) => {
+      printed.push(text);
+      print(text);
+    };
+    const args = [...(timed ? [] : RACE), '-json', '-count=1', ...chosen, path];
+    const { files, errors } = await tested(go, args, say);
+    const report = { stage: 'go', files: timed ? files.map(asTimed) : files, errors };
+    return { report, output: printed.join('') };
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * `npm test` after its set-up: runs the stages, then once more and alone what failed with real programs, and closes with
- * one line that counts all tests.
+ * `npm test` after its set-up: runs the stages, then once more and alone what failed, and closes with one line that counts
+ * all tests.
  *
  * @module
  */
@@ -10,8 +10,15 @@ import { join } from 'node:path';
 import { parseArguments, UsageError } from './arguments.ts';
 import { planOf } from './changed.ts';
 import { closing } from './closing.ts';
-import { crashedFiles } from './crashes.ts';
-import { type Flake, mergeReruns, type RerunOutcome, reruns, type SecondRun } from './flakes.ts';
+import {
+  type Flake,
+  mergeReruns,
+  type Rerun,
+  type RerunOutcome,
+  reruns,
+  type SecondRun,
+} from './flakes.ts';
+import { goAgain } from './go.ts';
 import { runLanes } from './lane.ts';
 import { needsPrograms, Programs } from './programs.ts';
 import { EVERYTHING, type Plan } from './reach.ts';
@@ -26,12 +33,19 @@ const print: Print = (text) => process.stdout.write(text);
 /** Runs once more what failed of a stage, with nothing beside it. */
 async function runFailedAgain(report: StageReport): Promise<RerunOutcome> {
   const seconds = new Map<string, SecondRun>();
-  const programs = needsPrograms(report.stage);
-  for (const rerun of reruns(programs ? report : crashedFiles(report))) {
+  for (const rerun of reruns(report)) {
+    const runAgain = secondRun(report.stage, rerun);
+    if (runAgain === undefined) continue;
     print(`\n==> ${rerun.file} once more, alone\n`);
-    seconds.set(rerun.file, await again(report.stage, rerun, print));
+    seconds.set(rerun.file, await runAgain());
   }
   return mergeReruns(report, seconds, { flakesFail: process.env['SOAK'] !== undefined });
+}
+
+/** Undefined for checks, and for fuzzers: what one of these found once is found. */
+function secondRun(stage: string, rerun: Rerun): (() => Promise<SecondRun>) | undefined {
+  if (stage === 'check' || stage === 'fuzz') return undefined;
+  return stage === 'go' ? goAgain(rerun, print) : () => again(stage, rerun, print);
 }
 
 function write(name: string, content: unknown): void {
