@@ -4,5 +4,9 @@ package ratls
 
 import "time"
 
-// within is when a relying party has to be done.
-const within = 5 * time.Second
+const (
+	// within is when a relying party has to be done.
+	within = 5 * time.Second
+	// arrival is how often the stranger opens a connection.
+	arrival = time.Second / 30
+)

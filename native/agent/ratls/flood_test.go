@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	// arrival is how often the stranger opens a connection; arrivals bounds how many, for twice the time that there is.
-	arrival  = time.Second / 30
+	// arrivals bounds how many connections the stranger opens, for twice the time that there is.
 	arrivals = 2 * within / arrival
 	// again is after how long it tries again, and step what the network and the verification take of each step.
 	again = 100 * time.Millisecond
