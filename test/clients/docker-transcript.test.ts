@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -31,6 +32,8 @@ const PODMAN_MS = 10_000;
 const COMMANDS = CHAPTERS.flatMap(([, commands]) => commands);
 
 let installation: Installation;
+/** What the commands read and write. */
+let directory: string;
 let actor: Actor;
 let dockerd: EngineService | undefined;
 let podman: EngineService | undefined;
@@ -41,7 +44,10 @@ const opinions = { given: 0, same: 0 };
 beforeAll(async () => {
   installation = await install();
   actor = new Actor(ACTORS[0] ?? 'ordinary user', installation);
-  const at = (name: string): string => join(installation.root, name);
+  directory = mkdtempSync(join(tmpdir(), 'a3s-transcript-'));
+  // The ordinary user's boxes share a part of it.
+  chmodSync(directory, 0o755);
+  const at = (name: string): string => join(directory, name);
   env = {
     ...{ IMAGE, ARCHIVE: at('image.tar'), SHARED: at('shared') },
     ...{ ENVFILE: at('env'), LABELFILE: at('labels') },
@@ -64,6 +70,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([dockerd?.stop(), podman?.stop()]);
   await actor.leave();
+  rmSync(directory, { recursive: true, force: true });
   installation.remove();
   expect(actor.remains()).toEqual([]);
 });
@@ -167,7 +174,7 @@ async function ask(
   if (engine === undefined) return undefined;
   return await take(engine.socket, command, {
     ...env,
-    SAVED: join(installation.root, `${name}.tar`),
+    SAVED: join(directory, `${name}.tar`),
   });
 }
 
