@@ -66,7 +66,7 @@ export const LIFE: readonly Command[] = [
   { line: 'start --attach --interactive typed', input: 'typed in\n', code: 5 },
   { line: 'logs typed' },
   {
-    line: "run --detach --interactive --name later --network none $IMAGE sh -c 'read line; echo got $line; sleep 1; exit 6'",
+    line: "run --detach --interactive --name later --network none $IMAGE sh -c 'read line; sleep 2; echo got $line; exit 6'",
   },
   { line: 'attach later', input: 'go\n', code: 6, differs: STAYS_ATTACHED },
   { line: 'wait later typed' },
