@@ -29,6 +29,7 @@ const ROOMS = {
     'state',
     'config',
     'durable',
+    'async',
     'errors',
     'make-directories',
   ],
@@ -49,7 +50,7 @@ const ROOMS = {
     'durable',
     'errors',
     'make-directories',
-    'unless-aborted',
+    'async',
   ],
   // What a registry has meets what the store keeps.
   distribution: ['distribution', 'registry', 'images', 'trust', 'errors'],
@@ -69,7 +70,7 @@ const ROOMS = {
     'images/digest-text',
     'images/reference',
     'errors',
-    'unless-aborted',
+    'async',
   ],
   signing: [
     'signing',
@@ -85,7 +86,7 @@ const ROOMS = {
     'trust/signer/key-kinds',
     'errors',
   ],
-  images: ['images', 'narrow', 'cell', 'state', 'durable', 'errors', 'unless-aborted'],
+  images: ['images', 'narrow', 'cell', 'state', 'durable', 'errors', 'async'],
   // The store of templates: what machines start from, not the boxes in them.
   templates: [
     'templates',
@@ -97,16 +98,17 @@ const ROOMS = {
     'durable',
     'errors',
     'make-directories',
-    'unless-aborted',
+    'async',
   ],
   // Memory and disks of boxes as they were, not the boxes.
   snapshots: ['snapshots', 'engine/engine', 'engine/memory', 'state', 'durable', 'errors'],
-  engine: ['engine', 'narrow', 'cell', 'durable', 'errors', 'unless-aborted'],
+  engine: ['engine', 'narrow', 'cell', 'durable', 'errors', 'async'],
   // The interface alone: a guest is reached through a machine's byte stream.
-  guest: ['guest', 'narrow', 'engine/engine', 'cell/cell', 'errors'],
+  guest: ['guest', 'narrow', 'engine/engine', 'cell/cell', 'async', 'errors'],
   boot: ['boot', 'durable', 'errors'],
   cell: ['cell', 'errors'],
   state: ['state', 'errors'],
+  async: ['async'],
 };
 
 /** The same for the folders of attestation/src, where trust grows from top to bottom. */

@@ -10,6 +10,7 @@ import { EventEmitter, on, once } from 'node:events';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { retry } from '../src/async/retry.ts';
 import type { MachineSpec } from '../src/engine/engine.ts';
 import { memoryFile } from '../src/engine/memory-file.ts';
 import {
@@ -23,7 +24,6 @@ import { type Command, plug } from '../src/engine/qemu/hotplug.ts';
 import { growthLimit } from '../src/engine/qemu/memory-growth.ts';
 import { QmpClient, type QmpEvent } from '../src/engine/qemu/qmp.ts';
 import { stubKernel } from '../src/engine/qemu/stub-kernel.ts';
-import { retry } from '../src/engine/retry.ts';
 import { openSocket } from '../src/engine/socket.ts';
 import { connectGuest } from '../src/guest/connection.ts';
 import {

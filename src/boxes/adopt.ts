@@ -6,6 +6,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { linkSignals } from '../async/linked-signal.ts';
 import { type Machine, PROBE_DIRECTORIES } from '../engine/engine.ts';
 import { MAIN } from '../guest/protocol.ts';
 import { abandon, enterRunning } from './begin.ts';
@@ -13,7 +14,6 @@ import type { Box } from './box.ts';
 import { layersOf } from './changes-layers.ts';
 import { guestStatePath } from './confidential/machine.ts';
 import { drainExecs } from './drain-execs.ts';
-import { linkSignals } from './link.ts';
 import { LiveBox } from './live.ts';
 import { settleAdopted } from './live-limits.ts';
 import { endLost } from './lost.ts';

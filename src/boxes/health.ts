@@ -4,10 +4,10 @@
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { linkSignals } from '../async/linked-signal.ts';
 import type { Box, HealthCheck } from './box.ts';
 import { runProbe } from './health-probe.ts';
 import { healthAfter, type ProbeResult, pauseBefore } from './health-state.ts';
-import { linkSignals } from './link.ts';
 import type { LiveBox } from './live.ts';
 import { publish, type Runtime } from './runtime.ts';
 

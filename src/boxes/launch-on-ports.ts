@@ -3,9 +3,10 @@
  *
  * @module
  */
+
+import { linkSignals } from '../async/linked-signal.ts';
 import type { Machine, MachineSpec } from '../engine/engine.ts';
 import type { Box, BoxState, Port } from './box.ts';
-import { linkSignals } from './link.ts';
 import { mayTryOtherPorts, resolvePorts } from './ports.ts';
 import type { Runtime } from './runtime.ts';
 

@@ -4,11 +4,11 @@
  * @module
  */
 import type { BoxSpec } from '@a3s-box/policies';
+import { linkSignals } from '../async/linked-signal.ts';
 import type { Machine } from '../engine/engine.ts';
 import type { TakenTemplate } from '../templates/templates.ts';
 import { allDone } from './all-done.ts';
 import type { Box } from './box.ts';
-import { linkSignals } from './link.ts';
 import { changesDisks, describeMachine, type Found, makeRuntimeDirectory } from './machine.ts';
 import { mayTryOtherPorts, resolvePorts } from './ports.ts';
 import { type Runtime, runtimeDirectory } from './runtime.ts';

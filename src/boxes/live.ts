@@ -4,13 +4,13 @@
  * @module
  */
 import { setMaxListeners } from 'node:events';
+import { Locks } from '../async/keyed-lock.ts';
 import type { Machine, MachineExit } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import { connectGuest, type KnownAgent } from '../guest/connection.ts';
 import type { Guest } from '../guest/guest.ts';
 import { RatlsConnections } from './confidential/ratls-connections.ts';
 import { BoxInput } from './input.ts';
-import { Locks } from './locks.ts';
 
 export interface LiveOptions {
   /** Time for the guest to boot, or to be found again. */

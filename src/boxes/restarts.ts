@@ -4,7 +4,7 @@
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Semaphore } from '../images/semaphore.ts';
+import { Semaphore } from '../async/semaphore.ts';
 import type { Box } from './box.ts';
 
 /** Starts the box where it still waits for just that. Never rejects. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from 'node:path';
+import type { Locks } from '../async/keyed-lock.ts';
 import type { BootSet } from '../boot/bootset.ts';
 import type { CellIdentity } from '../cell/cell.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -15,7 +16,6 @@ import type { Box } from './box.ts';
 import type { Events } from './events.ts';
 import type { Execs } from './execs.ts';
 import type { LiveBoxes } from './live.ts';
-import type { Locks } from './locks.ts';
 import type { Outputs } from './output/outputs.ts';
 import type { MachinePools } from './pool/machine-pools.ts';
 import type { Restarts } from './restarts.ts';

@@ -4,6 +4,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
+import { linkSignals } from '../async/linked-signal.ts';
 import type { SavedMachine } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import type { Guest } from '../guest/guest.ts';
@@ -13,7 +14,6 @@ import type { SnapshotDirectories } from '../snapshots/snapshots.ts';
 import type { Box } from './box.ts';
 import { addLayer, layersOf, shareLayers } from './changes-layers.ts';
 import { now, timestamp } from './clock.ts';
-import { linkSignals } from './link.ts';
 import { type LiveBox, notRunning } from './live.ts';
 import { changesPath } from './machine.ts';
 import { checkName, inventName } from './name.ts';

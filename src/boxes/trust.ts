@@ -4,18 +4,19 @@
  *
  * @module
  */
+
+import { linkSignals } from '../async/linked-signal.ts';
+import { Semaphore } from '../async/semaphore.ts';
 import { freshAttachments } from '../distribution/refresh.ts';
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachments/attachment.ts';
 import type { Image } from '../images/image.ts';
 import { canonicalRepository, parseReference } from '../images/reference.ts';
-import { Semaphore } from '../images/semaphore.ts';
 import type { Credentials } from '../registry/registry.ts';
 import type { TrustDecision } from '../trust/decision.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';
 import type { TrustQuestion } from '../trust/question.ts';
 import { SharedWork } from '../trust/shared-work.ts';
-import { linkSignals } from './link.ts';
 import type { Runtime } from './runtime.ts';
 import { storedAttachments } from './stored-attachments.ts';
 import { refusalAttributes } from './trust-record.ts';

@@ -3,10 +3,11 @@
  *
  * @module
  */
+
+import { Semaphore } from '../async/semaphore.ts';
 import type { Attachment } from '../images/attachments/attachment.ts';
 import { type Digest, digestOf } from '../images/digest.ts';
 import { OCI_MANIFEST } from '../images/manifest.ts';
-import { Semaphore } from '../images/semaphore.ts';
 import type { Repository } from '../registry/registry.ts';
 import {
   type Artifact,

@@ -6,6 +6,8 @@
  *
  * @module
  */
+
+import { Semaphore } from '../async/semaphore.ts';
 import { A3sError } from '../errors.ts';
 import type { Digest } from '../images/digest.ts';
 import type { ContentBlob, Image, ImageStore, StoredDocument } from '../images/image.ts';
@@ -15,7 +17,6 @@ import {
   parseReference,
   type Reference,
 } from '../images/reference.ts';
-import { Semaphore } from '../images/semaphore.ts';
 import type { Credentials, Registry, Repository } from '../registry/registry.ts';
 import { pushSignatures, type SignatureEvent } from './push-signatures.ts';
 

@@ -5,6 +5,7 @@ import { createServer, type Server, connect as tcpConnect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { retry } from '../async/retry.ts';
 import { identityFor, isCellUid } from '../cell/identity.ts';
 import { findTool } from '../cell/tools.ts';
 import type { Nic, PortForward } from './engine.ts';
@@ -14,7 +15,6 @@ import { listensHere } from './listening.ts';
 import { checkPort, passtArguments, passtSocket, startPasst } from './passt.ts';
 import { findProcesses } from './processes.ts';
 import { prepareDirectory } from './qemu/directory.ts';
-import { retry } from './retry.ts';
 import { endProcesses } from './sweep.ts';
 
 /** Where this test itself connects from. */

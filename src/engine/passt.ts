@@ -9,6 +9,7 @@
 import { access } from 'node:fs/promises';
 import { createServer, isIPv6 } from 'node:net';
 import { dirname } from 'node:path';
+import { retry } from '../async/retry.ts';
 import type { CellIdentity, CellProgram } from '../cell/cell.ts';
 import { cellGroup } from '../cell/identity.ts';
 import { cellWalls } from '../cell/spawn.ts';
@@ -19,7 +20,6 @@ import type { Nic, PortForward } from './engine.ts';
 import { Helper } from './helper.ts';
 import { listensRenamed } from './listening.ts';
 import { GUEST_NETWORK } from './network.ts';
-import { retry } from './retry.ts';
 
 /**
  * Where clouds serve a machine its credentials. The route of the agent keeps the box's programs from all of 169.254/16;

@@ -8,8 +8,8 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { retry } from '../async/retry.ts';
 import { cellGroup } from '../cell/identity.ts';
-import { retry } from './retry.ts';
 
 export interface ProcessFence {
   readonly pid: number;

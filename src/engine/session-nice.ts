@@ -5,9 +5,9 @@
  * @module
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { retry } from '../async/retry.ts';
 import { deadline } from './deadline.ts';
 import { codeOf, isGone } from './gone.ts';
-import { retry } from './retry.ts';
 
 /** Far more than a host full of starts takes, at ten a second. */
 const TURN_MS = 30_000;

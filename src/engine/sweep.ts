@@ -6,9 +6,9 @@
  */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { retry } from '../async/retry.ts';
 import { isCellUid } from '../cell/identity.ts';
 import { findProcesses, KEEPER, killProcess } from './processes.ts';
-import { retry } from './retry.ts';
 
 /** Sockets of QEMU, passt and virtiofsd, and the lock file beside a virtiofsd's. */
 const SOCKETS = /^(?:qmp|ctl|sp|passt|fs\d+)\.sock(?:\.pid)?$/;

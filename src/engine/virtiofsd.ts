@@ -10,6 +10,7 @@
  * @module
  */
 import { lchown, realpath, stat } from 'node:fs/promises';
+import { retry } from '../async/retry.ts';
 import type { CellIdentity, RootCapability } from '../cell/cell.ts';
 import { cellGroup } from '../cell/identity.ts';
 import { cellWalls } from '../cell/spawn.ts';
@@ -19,7 +20,6 @@ import { deadline } from './deadline.ts';
 import { SHARED_FILE, type Share } from './engine.ts';
 import { Helper } from './helper.ts';
 import { listensInCell } from './listening.ts';
-import { retry } from './retry.ts';
 
 const SHARED = '/share';
 const READY_MS = 10_000;

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { access, chmod, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Semaphore } from '../async/semaphore.ts';
 import { publish } from '../durable.ts';
 import { sweepDirectory } from './blobs.ts';
 import type { Converter, StoredLayer } from './converter/converter.ts';
@@ -13,7 +14,6 @@ import { type Digest, hexOf } from './digest.ts';
 import { DiskBudget, explainDiskError } from './disk-budget.ts';
 import { createDurably, makePrivate } from './files.ts';
 import type { Limits } from './limits.ts';
-import { Semaphore } from './semaphore.ts';
 import { Staging } from './staging.ts';
 import { type DiskTree, diskTree, notePath } from './verity/disk-tree.ts';
 

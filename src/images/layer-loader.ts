@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+import { settleAll } from '../async/settle-all.ts';
 import type { ImagePlan, PlannedLayer } from './archive/image-plan.ts';
 import type { StoredLayer } from './converter/converter.ts';
 import {
@@ -13,7 +15,6 @@ import {
   planDisks,
   standAlone,
 } from './disks.ts';
-import { settleAll } from './settle-all.ts';
 
 export interface LoadedImage extends ImagePlan {
   readonly layers: readonly (PlannedLayer & PlannableLayer)[];

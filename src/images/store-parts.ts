@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+import type { Semaphore } from '../async/semaphore.ts';
 import type { Blobs } from './blobs.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import type { SpawnInCell } from './decoder.ts';
@@ -12,7 +14,6 @@ import type { Downloads } from './ingest/downloads.ts';
 import type { Limits } from './limits.ts';
 import type { Pins } from './pins.ts';
 import type { Platform } from './platform.ts';
-import type { Semaphore } from './semaphore.ts';
 
 export interface StoreParts {
   /** Directory for what is not known to be right yet. */

@@ -8,6 +8,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Semaphore } from '../async/semaphore.ts';
 import { spawnInCell } from '../cell/spawn.ts';
 import { A3sError } from '../errors.ts';
 import type { Database } from '../state/database.ts';
@@ -57,7 +58,6 @@ import { isReference } from './reference.ts';
 import { planRemoval, type RemoveOptions } from './remove.ts';
 import { noSuchImage, resolveImage } from './resolve.ts';
 import { saveImages } from './save/save-images.ts';
-import { Semaphore } from './semaphore.ts';
 import { Staging } from './staging.ts';
 import type { StoreParts } from './store-parts.ts';
 import { settle, sweep } from './sweep.ts';

@@ -7,7 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
-import { linkSignals } from '../boxes/link.ts';
+import { linkSignals } from '../async/linked-signal.ts';
 import type { Runtime } from '../boxes/runtime.ts';
 import { A3sError } from '../errors.ts';
 import type { Answer } from './http/answer.ts';

@@ -6,13 +6,13 @@
 import { rm } from 'node:fs/promises';
 import { arch, availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { Locks } from '../async/keyed-lock.ts';
 import { type AdoptionPatience, adoptBoxes } from '../boxes/adopt.ts';
 import { DEFAULT_LOGGING } from '../boxes/box.ts';
 import { Events } from '../boxes/events.ts';
 import { Execs } from '../boxes/execs.ts';
 import { keepsOutput } from '../boxes/keeps-output.ts';
 import { LiveBoxes } from '../boxes/live.ts';
-import { Locks } from '../boxes/locks.ts';
 import { Outputs } from '../boxes/output/outputs.ts';
 import { Pools } from '../boxes/pool/pools.ts';
 import { PoolRecords } from '../boxes/pool/records.ts';

@@ -4,9 +4,9 @@
  * @module
  */
 import { rm, statfs } from 'node:fs/promises';
+import { unlessAborted } from '../async/unless-aborted.ts';
 import type { MachineShape } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
-import { unlessAborted } from '../unless-aborted.ts';
 import { ageOf, due, expired } from './age.ts';
 import { excess } from './bounds.ts';
 import { Damaged } from './damaged.ts';

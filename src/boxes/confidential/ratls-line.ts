@@ -4,8 +4,8 @@
  * @module
  */
 import type { Duplex } from 'node:stream';
+import { linkSignals } from '../../async/linked-signal.ts';
 import { A3sError } from '../../errors.ts';
-import { linkSignals } from '../link.ts';
 import type { LiveBox } from '../live.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Stdio } from '../stdio.ts';

@@ -5,9 +5,9 @@
  */
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { unlessAborted } from '../../async/unless-aborted.ts';
 import { availableBytes } from '../../engine/memory.ts';
 import { A3sError } from '../../errors.ts';
-import { unlessAborted } from '../../unless-aborted.ts';
 import type { BoxDefinition } from '../box.ts';
 import type { Runtime } from '../runtime.ts';
 import { takenUids } from '../taken-uids.ts';

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Socket } from 'node:net';
+import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
-import { retry } from '../retry.ts';
 
 /** Of `sendmsg`: no SIGPIPE, and no waiting. */
 const MSG_NOSIGNAL = 0x4000;

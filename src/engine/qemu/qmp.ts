@@ -8,9 +8,9 @@
  */
 import type { Socket } from 'node:net';
 import * as z from 'zod';
+import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import { narrow } from '../../narrow.ts';
-import { retry } from '../retry.ts';
 import { openSocket } from '../socket.ts';
 import { passDescriptor } from './pass-descriptor.ts';
 

@@ -9,7 +9,7 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { retry } from '../retry.ts';
+import { retry } from '../../async/retry.ts';
 import { openSocket } from '../socket.ts';
 import { type AskedGuest, answerLine } from './answer.ts';
 import { LineReader } from './lines.ts';

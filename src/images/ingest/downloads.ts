@@ -6,8 +6,9 @@
  *
  * @module
  */
+
+import { unlessAborted } from '../../async/unless-aborted.ts';
 import { A3sError, MirrorError } from '../../errors.ts';
-import { unlessAborted } from '../../unless-aborted.ts';
 import type { Blobs } from '../blobs.ts';
 import type { Digest } from '../digest.ts';
 import type { StagedFile, Staging } from '../staging.ts';

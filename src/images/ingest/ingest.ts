@@ -6,6 +6,9 @@
  *
  * @module
  */
+
+import { Semaphore } from '../../async/semaphore.ts';
+import { settleAll } from '../../async/settle-all.ts';
 import type { PlannedLayer } from '../archive/image-plan.ts';
 import { readConfig } from '../archive/image-plan.ts';
 import { stageAttachments } from '../attachments/attachments.ts';
@@ -16,8 +19,6 @@ import { mergedCount, possibleDisks, standAlone } from '../disks.ts';
 import type { Image, ImageSource, IngestEvent } from '../image.ts';
 import { LayerLoader, type LoadedImage } from '../layer-loader.ts';
 import type { Descriptor } from '../manifest.ts';
-import { Semaphore } from '../semaphore.ts';
-import { settleAll } from '../settle-all.ts';
 import { Staging } from '../staging.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { readStoredDocument } from '../stored-document.ts';

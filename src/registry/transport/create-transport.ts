@@ -4,8 +4,8 @@
  * @module
  */
 import { Readable } from 'node:stream';
+import { unlessAborted } from '../../async/unless-aborted.ts';
 import { A3sError } from '../../errors.ts';
-import { unlessAborted } from '../../unless-aborted.ts';
 import { Authenticator } from '../auth/authenticator.ts';
 import { shown } from '../hosts/addresses.ts';
 import type { Host, Mirror } from '../hosts/host.ts';

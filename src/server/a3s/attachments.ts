@@ -5,7 +5,7 @@
  */
 
 import * as z from 'zod';
-import { linkSignals } from '../../boxes/link.ts';
+import { linkSignals } from '../../async/linked-signal.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { storedAttachments } from '../../boxes/stored-attachments.ts';
 import { namesUsed } from '../../boxes/trust-names.ts';

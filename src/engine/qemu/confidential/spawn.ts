@@ -6,9 +6,9 @@
 import { constants } from 'node:fs';
 import type { LaunchInputs, LaunchRecord } from '@a3s-box/attestation/measure';
 import type { SimulatedGuest } from '@a3s-box/attestation/simulated';
+import { unlessAborted } from '../../../async/unless-aborted.ts';
 import { findTool } from '../../../cell/tools.ts';
 import { A3sError } from '../../../errors.ts';
-import { unlessAborted } from '../../../unless-aborted.ts';
 import { Helper } from '../../helper.ts';
 import { writeGuestFile } from '../../secure-processor/guest-file.ts';
 import type { InstalledProcessor } from '../../secure-processor/processor.ts';
