@@ -3,7 +3,7 @@
  *
  * @module
  */
-export class Locks {
+export class KeyedLock {
   readonly #tails = new Map<string, Promise<void>>();
 
   /** Settles when nothing runs and nothing waits. */

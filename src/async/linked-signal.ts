@@ -13,7 +13,7 @@ export interface LinkedSignal {
   unlink(): void;
 }
 
-export function linkSignals(...sources: readonly AbortSignal[]): LinkedSignal {
+export function linkedSignal(...sources: readonly AbortSignal[]): LinkedSignal {
   const controller = new AbortController();
   const follow = (event: Event): void => controller.abort((event.target as AbortSignal).reason);
   for (const source of sources) {

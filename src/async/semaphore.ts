@@ -1,4 +1,8 @@
-/** Lets so many tasks run at once; the others wait in order. */
+/**
+ * Bounds how many tasks run at once; the others wait in order.
+ *
+ * @module
+ */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];

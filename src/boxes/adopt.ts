@@ -6,7 +6,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { linkSignals } from '../async/linked-signal.ts';
+import { linkedSignal } from '../async/linked-signal.ts';
 import { type Machine, PROBE_DIRECTORIES } from '../engine/engine.ts';
 import { MAIN } from '../guest/protocol.ts';
 import { abandon, enterRunning } from './begin.ts';
@@ -53,7 +53,7 @@ export async function adoptBoxes(
 ): Promise<void> {
   rt.restarts.begin((id, run) => restartByPolicy(rt, id, run));
   await sweepDirectories(rt);
-  const shutdown = linkSignals(rt.shutdown);
+  const shutdown = linkedSignal(rt.shutdown);
   const timer = new AbortController();
   const abort = (): void => timer.abort();
   shutdown.signal.addEventListener('abort', abort);

@@ -4,11 +4,11 @@
  * @module
  */
 import { rm } from 'node:fs/promises';
+import { settleAll } from '../async/settle-all.ts';
 import { A3sError } from '../errors.ts';
 import type { Guest } from '../guest/guest.ts';
 import { MAIN } from '../guest/protocol.ts';
 import type { TakenTemplate } from '../templates/templates.ts';
-import { allDone } from './all-done.ts';
 import type { Box, BoxDefinition } from './box.ts';
 import { syncChangesDisk } from './changes-disk.ts';
 import { now, timestamp } from './clock.ts';
@@ -118,7 +118,7 @@ export async function startMain(
   };
   for (const each of [followed.output, followed.exit]) each?.catch(() => undefined);
   try {
-    await allDone([started, durable]);
+    await settleAll([started, durable]);
     enterRunning(rt, live, followed);
   } catch (error) {
     followed.output?.then(

@@ -4,8 +4,8 @@
  * @module
  */
 import { rm } from 'node:fs/promises';
+import { settleAll } from '../async/settle-all.ts';
 import { A3sError } from '../errors.ts';
-import { allDone } from './all-done.ts';
 import type { Box, BoxState } from './box.ts';
 import { now, timestamp } from './clock.ts';
 import { exitCodeOf } from './exit-code.ts';
@@ -24,7 +24,7 @@ const KILLED = 137;
 export async function finishRun(rt: Runtime, box: Box, detail: string): Promise<void> {
   const { id } = box.definition;
   const output = rt.outputs.of(id);
-  await allDone([
+  await settleAll([
     rm(machineOf(rt, box).directory, { recursive: true, force: true }),
     output.close(),
   ]);

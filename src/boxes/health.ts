@@ -4,7 +4,7 @@
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { linkSignals } from '../async/linked-signal.ts';
+import { linkedSignal } from '../async/linked-signal.ts';
 import type { Box, HealthCheck } from './box.ts';
 import { runProbe } from './health-probe.ts';
 import { healthAfter, type ProbeResult, pauseBefore } from './health-state.ts';
@@ -60,7 +60,7 @@ async function untilProbed(
 /** A signal that aborts as soon as the box is not to be probed any more. */
 function whileRunning(rt: Runtime, live: LiveBox): { signal: AbortSignal; unlink(): void } {
   const ended = new AbortController();
-  const linked = linkSignals(live.signal, ended.signal);
+  const linked = linkedSignal(live.signal, ended.signal);
   const present = presentRun(rt, live);
   if (present === undefined || !isProbed(present)) ended.abort();
   rt.store

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { linkSignals } from '../async/linked-signal.ts';
+import { linkedSignal } from '../async/linked-signal.ts';
 import type { Machine, MachineSpec } from '../engine/engine.ts';
 import type { Box, BoxState, Port } from './box.ts';
 import { mayTryOtherPorts, resolvePorts } from './ports.ts';
@@ -24,7 +24,7 @@ export async function launchOnPorts(
     const ports = await resolvePorts(asked);
     const spec = describe(ports);
     rt.store.amend(id, { ...state, ports });
-    const shutdown = linkSignals(rt.shutdown);
+    const shutdown = linkedSignal(rt.shutdown);
     try {
       return { spec, machine: await rt.engine.launch(spec, shutdown.signal) };
     } catch (error) {

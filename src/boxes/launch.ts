@@ -4,10 +4,10 @@
  * @module
  */
 import type { BoxSpec } from '@a3s-box/policies';
-import { linkSignals } from '../async/linked-signal.ts';
+import { linkedSignal } from '../async/linked-signal.ts';
+import { settleAll } from '../async/settle-all.ts';
 import type { Machine } from '../engine/engine.ts';
 import type { TakenTemplate } from '../templates/templates.ts';
-import { allDone } from './all-done.ts';
 import type { Box } from './box.ts';
 import { changesDisks, describeMachine, type Found, makeRuntimeDirectory } from './machine.ts';
 import { mayTryOtherPorts, resolvePorts } from './ports.ts';
@@ -41,11 +41,11 @@ export async function launchMachine(
   await makeRuntimeDirectory(directory, identity);
   const made = changesDisks(rt, definition, { found, directory, taken });
   for (let attempt = 1; ; attempt += 1) {
-    const [ports, changes] = await allDone([resolvePorts(asked), made]);
+    const [ports, changes] = await settleAll([resolvePorts(asked), made]);
     const described = describeMachine(definition, { found, directory, ports, changes, taken });
     // On record before anything runs or is bound: whoever takes over finds it by this, and knows its ports.
     rt.store.amend(id, { ports, machine });
-    const shutdown = linkSignals(rt.shutdown);
+    const shutdown = linkedSignal(rt.shutdown);
     try {
       const launched = await rt.engine.launch(described.machine, shutdown.signal);
       return { machine: launched, spec: described.spec, throwaway: changes.throwaway };

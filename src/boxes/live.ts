@@ -4,7 +4,7 @@
  * @module
  */
 import { setMaxListeners } from 'node:events';
-import { Locks } from '../async/keyed-lock.ts';
+import { KeyedLock } from '../async/keyed-lock.ts';
 import type { Machine, MachineExit } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import { connectGuest, type KnownAgent } from '../guest/connection.ts';
@@ -34,7 +34,7 @@ export class LiveBox {
   /** Aborts when this server lets go of the box, or the machine is gone. */
   readonly signal: AbortSignal;
   /** Whoever has its processes stand still, or go on, does it alone. */
-  readonly standstill = new Locks();
+  readonly standstill = new KeyedLock();
   readonly #ended = new AbortController();
   readonly #connectMs: number;
   readonly #held: Disposable | undefined;

@@ -7,12 +7,12 @@ import { createHash } from 'node:crypto';
 import { chmod, chown, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BOX_SPEC_SCHEMA, BoxSpec } from '@a3s-box/policies';
+import { settleAll } from '../async/settle-all.ts';
 import { type Disk, type MachineSpec, TEMPLATE_SLOTS } from '../engine/engine.ts';
 import { GUEST_NETWORK } from '../engine/network.ts';
 import { A3sError } from '../errors.ts';
 import type { Image } from '../images/image.ts';
 import type { TakenTemplate } from '../templates/templates.ts';
-import { allDone } from './all-done.ts';
 import { bindPaths } from './binds.ts';
 import { type BoxDefinition, commandOf, directoryOf, type Port } from './box.ts';
 import {
@@ -49,7 +49,7 @@ export async function findParts(
   { id, bootSet, binds }: BoxDefinition,
   image: Image,
 ): Promise<Found> {
-  const [boot, layers, { shares, mounts }, keptChanges] = await allDone([
+  const [boot, layers, { shares, mounts }, keptChanges] = await settleAll([
     rt.boot.open(bootSet),
     rt.images.bootLayers(image),
     bindPaths(binds),

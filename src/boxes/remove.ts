@@ -4,8 +4,8 @@
  * @module
  */
 import { rm } from 'node:fs/promises';
+import { settleAll } from '../async/settle-all.ts';
 import { A3sError } from '../errors.ts';
-import { allDone } from './all-done.ts';
 import type { Box } from './box.ts';
 import { endStart } from './end-start.ts';
 import { machineOf } from './machine-of.ts';
@@ -52,7 +52,7 @@ export async function removeLocked(rt: Runtime, id: string): Promise<void> {
   if (rt.store.get(id) === undefined) return;
   const box = rt.store.advance(id, 'remove');
   await rt.outputs.forget(id);
-  await allDone([
+  await settleAll([
     // What its last machine left is gone since that one's end was put on record, and only an empty place may be left.
     rm(machineOf(rt, box).directory, { recursive: true, force: true }),
     rm(boxDirectory(rt, id), { recursive: true, force: true }),

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from 'node:path';
-import type { Locks } from '../async/keyed-lock.ts';
+import type { KeyedLock } from '../async/keyed-lock.ts';
 import type { BootSet } from '../boot/bootset.ts';
 import type { CellIdentity } from '../cell/cell.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -70,7 +70,7 @@ export interface Runtime {
   readonly live: LiveBoxes;
   readonly outputs: Outputs;
   readonly execs: Execs;
-  readonly locks: Locks;
+  readonly locks: KeyedLock;
   readonly restarts: Restarts;
   /** Aborts when the server ends. */
   readonly shutdown: AbortSignal;

@@ -4,7 +4,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { linkSignals } from '../async/linked-signal.ts';
+import { linkedSignal } from '../async/linked-signal.ts';
 import type { SavedMachine } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import type { Guest } from '../guest/guest.ts';
@@ -136,7 +136,7 @@ async function save(
   const base = changesPath(rt, live.id);
   const files = await layersOf(base);
   const overlayPath = await addLayer(base, box.definition.identity);
-  const shutdown = linkSignals(rt.shutdown);
+  const shutdown = linkedSignal(rt.shutdown);
   const signal = AbortSignal.any([shutdown.signal, live.signal]);
   const began = performance.now();
   try {

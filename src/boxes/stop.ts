@@ -4,9 +4,9 @@
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { settleAll } from '../async/settle-all.ts';
 import { A3sError } from '../errors.ts';
 import { MAIN } from '../guest/protocol.ts';
-import { allDone } from './all-done.ts';
 import { type Box, stopSignalOf } from './box.ts';
 import { expectPermission } from './confidential/host-may.ts';
 import { endStart } from './end-start.ts';
@@ -76,7 +76,7 @@ export async function stopForHost(rt: Runtime, patienceMs: number): Promise<void
   rt.restarts.hold();
   const boxes = rt.live.list();
   rt.log.info('the host ends: boxes are asked to end', { boxes: boxes.length });
-  await allDone(
+  await settleAll(
     boxes.map(async (live) => {
       const { definition, state } = rt.store.expect(live.id);
       if (state.status === 'starting') {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { linkSignals } from '../async/linked-signal.ts';
+import { linkedSignal } from '../async/linked-signal.ts';
 import { Semaphore } from '../async/semaphore.ts';
 import { freshAttachments } from '../distribution/refresh.ts';
 import { A3sError } from '../errors.ts';
@@ -136,7 +136,7 @@ async function freshOf(
   { credentials, keep }: Refresh,
 ): Promise<readonly Attachment[]> {
   const subjects = [image.manifestDigest, ...image.indexDigests];
-  const { signal, unlink } = linkSignals(rt.shutdown);
+  const { signal, unlink } = linkedSignal(rt.shutdown);
   try {
     const fresh = await freshAttachments(rt.registry, { names, subjects, credentials, signal });
     // One that the registry no longer has is gone here too.

@@ -7,7 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
-import { linkSignals } from '../async/linked-signal.ts';
+import { linkedSignal } from '../async/linked-signal.ts';
 import type { Runtime } from '../boxes/runtime.ts';
 import { A3sError } from '../errors.ts';
 import type { Answer } from './http/answer.ts';
@@ -65,7 +65,7 @@ async function dispatch(options: RouterOptions, route: Route, context: AppContex
   const url = new URL(context.req.raw.url);
   const { outgoing, upgraded } = context.env;
   // Streams end with the server, or it could not end.
-  const { signal, unlink } = linkSignals(
+  const { signal, unlink } = linkedSignal(
     upgraded?.signal ?? whenClosed(outgoing),
     options.rt.shutdown,
   );

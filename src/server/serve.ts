@@ -6,7 +6,7 @@
 import { rm } from 'node:fs/promises';
 import { arch, availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { Locks } from '../async/keyed-lock.ts';
+import { KeyedLock } from '../async/keyed-lock.ts';
 import { type AdoptionPatience, adoptBoxes } from '../boxes/adopt.ts';
 import { DEFAULT_LOGGING } from '../boxes/box.ts';
 import { Events } from '../boxes/events.ts';
@@ -200,7 +200,7 @@ async function createRuntime(
       },
     ),
     execs: new Execs(),
-    locks: new Locks(),
+    locks: new KeyedLock(),
     restarts: new Restarts(given.shutdown, RESTARTS_AT_ONCE),
     identityFor: (taken: Iterable<number>) => identityFor(uid, gid, taken),
   };

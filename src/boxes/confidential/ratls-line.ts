@@ -4,7 +4,7 @@
  * @module
  */
 import type { Duplex } from 'node:stream';
-import { linkSignals } from '../../async/linked-signal.ts';
+import { linkedSignal } from '../../async/linked-signal.ts';
 import { A3sError } from '../../errors.ts';
 import type { LiveBox } from '../live.ts';
 import type { Runtime } from '../runtime.ts';
@@ -31,7 +31,7 @@ async function openLine(live: LiveBox, name: string, signal: AbortSignal): Promi
   const evicted = new AbortController();
   const leave = live.ratlsConnections.admit(() => evicted.abort(busy(name)));
   if (leave === undefined) throw busy(name);
-  const linked = linkSignals(signal, live.signal, evicted.signal);
+  const linked = linkedSignal(signal, live.signal, evicted.signal);
   const over = (): void => {
     linked.unlink();
     leave();

@@ -7,14 +7,14 @@
  */
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { Semaphore } from '../../async/semaphore.ts';
 import { compressFile, forgetInflated, inflateFile, MAX_COMPRESSED } from './compressed.ts';
 import { decodeMark, MARK_BYTES } from './mark.ts';
 import { decodeRecord } from './record.ts';
 import { NOTHING, type Tally } from './tally.ts';
-import { Turns } from './turns.ts';
 
 /** Descriptors that all readers of all logs have open at once. */
-const turns = new Turns(64);
+const reads = new Semaphore(64);
 
 export class Segment {
   /** Position of its first byte in the log as a whole. */
@@ -57,7 +57,7 @@ export class Segment {
       try {
         return compressed
           ? (await inflateFile(`${this.path}.gz`)).subarray(at, at + length)
-          : await turns.take(() => readPart(this.path, at, length));
+          : await reads.run(() => readPart(this.path, at, length));
       } catch (error) {
         if (compressed && isDamage(error)) return Buffer.alloc(0);
         if (!isMissing(error)) throw error;

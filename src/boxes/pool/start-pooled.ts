@@ -4,9 +4,9 @@
  * @module
  */
 import { chown, rename, rm } from 'node:fs/promises';
+import { settleAll } from '../../async/settle-all.ts';
 import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../errors.ts';
-import { allDone } from '../all-done.ts';
 import { abandon, type Begun, startMain, syncChanges } from '../begin.ts';
 import type { Box, BoxDefinition } from '../box.ts';
 import { enter, isInterrupted } from '../enter.ts';
@@ -74,7 +74,7 @@ async function begin(rt: Runtime, box: Box, found: Found, pooled: PooledMachine)
     const { spec } = describeMachine(definition, {
       ...{ found, directory, ports: [], changes, taken },
     });
-    await allDone([
+    await settleAll([
       machine.insert(found.layers),
       takeChanges(rt, definition, pooled),
       limits === undefined ? Promise.resolve() : machine.applyLimits(limits),
@@ -83,7 +83,7 @@ async function begin(rt: Runtime, box: Box, found: Found, pooled: PooledMachine)
     durable.catch(() => undefined);
     const waking = new Waking(machine.id, taken.protocol, spec);
     // What is sent to it before it goes on is there when it does.
-    await allDone([machine.resume(), waking.known.first(guest, live.signal)]);
+    await settleAll([machine.resume(), waking.known.first(guest, live.signal)]);
     await waking.specSent;
     return { live, guest, offset: await opened, durable };
   } catch (error) {

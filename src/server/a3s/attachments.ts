@@ -5,7 +5,7 @@
  */
 
 import * as z from 'zod';
-import { linkSignals } from '../../async/linked-signal.ts';
+import { linkedSignal } from '../../async/linked-signal.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { storedAttachments } from '../../boxes/stored-attachments.ts';
 import { namesUsed } from '../../boxes/trust-names.ts';
@@ -158,7 +158,7 @@ async function upload(
       { remedy: 'Use the image by a name.' },
     );
   }
-  const { signal, unlink } = linkSignals(rt.shutdown);
+  const { signal, unlink } = linkedSignal(rt.shutdown);
   try {
     const options = { access: 'push', credentials, signal } as const;
     const place = rt.registry.repository(repository, options);
