@@ -1,10 +1,10 @@
 /** Which room may import which; the compiler's project references hold the packages, this holds the folders of src. */
 const ROOMS = {
   cli: [
+    'oci/reference',
     'cli',
     'signing',
     'boot/library',
-    'images/reference',
     'trust/policy/load-policy',
     'trust/policy/invalid-image-policy',
     'config',
@@ -13,6 +13,7 @@ const ROOMS = {
     'make-directories',
   ],
   server: [
+    'oci',
     'server',
     'narrow',
     'boxes',
@@ -34,6 +35,7 @@ const ROOMS = {
     'make-directories',
   ],
   boxes: [
+    'oci',
     'boxes',
     'images',
     'trust',
@@ -53,30 +55,12 @@ const ROOMS = {
     'async',
   ],
   // What a registry has meets what the store keeps.
-  distribution: ['distribution', 'registry', 'images', 'trust', 'errors'],
-  trust: [
-    'trust',
-    'images/attachments/attachment',
-    'images/digest',
-    'images/reference',
-    'images/json',
-    'make-directories',
-    'errors',
-  ],
-  registry: [
-    'registry',
-    'narrow',
-    'images/digest',
-    'images/digest-text',
-    'images/reference',
-    'errors',
-    'async',
-  ],
+  distribution: ['distribution', 'oci', 'registry', 'images', 'trust', 'async', 'errors'],
+  trust: ['oci', 'trust', 'images/attachments/attachment', 'make-directories', 'errors'],
+  registry: ['oci', 'registry', 'narrow', 'errors', 'async'],
   signing: [
+    'oci',
     'signing',
-    'images/digest',
-    'images/digest-text',
-    'images/json',
     // What is written and what is read have one form.
     'trust/evidence/dsse',
     'trust/evidence/statement',
@@ -86,7 +70,7 @@ const ROOMS = {
     'trust/signer/key-kinds',
     'errors',
   ],
-  images: ['images', 'narrow', 'cell', 'state', 'durable', 'errors', 'async'],
+  images: ['images', 'oci', 'narrow', 'cell', 'state', 'durable', 'errors', 'async'],
   // The store of templates: what machines start from, not the boxes in them.
   templates: [
     'templates',
@@ -108,6 +92,7 @@ const ROOMS = {
   boot: ['boot', 'durable', 'errors'],
   cell: ['cell', 'errors'],
   state: ['state', 'errors'],
+  oci: ['oci', 'narrow', 'errors'],
   async: ['async'],
 };
 

@@ -10,7 +10,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fetchAttachments } from '../src/distribution/fetch-attachments.ts';
-import { isDigest } from '../src/images/digest.ts';
+import { isDigest } from '../src/oci/digest.ts';
 import { openRegistry } from '../src/registry/open-registry.ts';
 import { decideTrust } from '../src/trust/decide.ts';
 import { loadPolicy } from '../src/trust/policy/load-policy.ts';

@@ -5,7 +5,7 @@
  */
 import { BoxSpec } from '@a3s-box/policies';
 import { A3sError } from '../errors.ts';
-import type { ImageConfig } from '../images/image.ts';
+import type { ImageConfig } from '../oci/config.ts';
 import { type Described, specDocument } from './machine.ts';
 
 /** What the agent takes as one document. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
-import type { ImageConfig } from '../images/image.ts';
+import type { ImageConfig } from '../oci/config.ts';
 import type { HealthCheck } from './box.ts';
 import type { HealthRequest } from './create-request.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Attachment } from '../images/attachments/attachment.ts';
-import type { Digest } from '../images/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import { storedAttachments } from './stored-attachments.ts';
 
 const digestOf = (n: number): Digest => `sha256:${n.toString(16).padStart(64, '0')}`;

@@ -11,7 +11,7 @@ import {
   parseReference,
   type Reference,
   withDefaultTag,
-} from '../images/reference.ts';
+} from '../oci/reference.ts';
 
 /** Names that one image is judged by; each of them costs a decision. */
 const MAX_NAMES = 64;

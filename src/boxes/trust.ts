@@ -11,7 +11,7 @@ import { freshAttachments } from '../distribution/refresh.ts';
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachments/attachment.ts';
 import type { Image } from '../images/image.ts';
-import { canonicalRepository, parseReference } from '../images/reference.ts';
+import { canonicalRepository, parseReference } from '../oci/reference.ts';
 import type { Credentials } from '../registry/registry.ts';
 import type { TrustDecision } from '../trust/decision.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';

@@ -10,7 +10,7 @@ import {
   parseReference,
   type Reference,
   withDefaultTag,
-} from '../images/reference.ts';
+} from '../oci/reference.ts';
 import type { Client } from './client/client.ts';
 import type { Invocation } from './command.ts';
 import type { Context } from './context.ts';

@@ -11,7 +11,7 @@ import {
   parseReference,
   type Reference,
   withDefaultTag,
-} from '../images/reference.ts';
+} from '../oci/reference.ts';
 import { type Client, segment } from './client/client.ts';
 import { objectOf, stringOf, stringsOf } from './client/json.ts';
 import type { Context } from './context.ts';

@@ -9,7 +9,7 @@ import {
   familiarRepository,
   parseReference,
   type Reference,
-} from '../images/reference.ts';
+} from '../oci/reference.ts';
 import type { Client } from './client/client.ts';
 import { messages } from './client/messages.ts';
 import type { Context } from './context.ts';

@@ -5,9 +5,9 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
-import type { Digest } from '../images/digest.ts';
-import { digestText } from '../images/digest-text.ts';
-import { openObject, parseDocument } from '../images/json/json.ts';
+import type { Digest } from '../oci/digest.ts';
+import { digestText } from '../oci/digest-text.ts';
+import { openObject, parseDocument } from '../oci/json/json.ts';
 
 const MAX_LAYERS = 1024;
 

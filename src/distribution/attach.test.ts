@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachments/attachment.ts';
-import { type Digest, digestOf } from '../images/digest.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
 import type { Registry, Repository } from '../registry/registry.ts';
 import { pushAttachment, storeAttachment } from './attach.ts';
 import { attachmentTag, type PayloadLayer } from './attachment-artifact.ts';

@@ -6,8 +6,8 @@
 
 import { Semaphore } from '../async/semaphore.ts';
 import type { Attachment } from '../images/attachments/attachment.ts';
-import { type Digest, digestOf } from '../images/digest.ts';
-import { OCI_MANIFEST } from '../images/manifest.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
+import { OCI_MANIFEST } from '../oci/manifest.ts';
 import type { Repository } from '../registry/registry.ts';
 import {
   type Artifact,

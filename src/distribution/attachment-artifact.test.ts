@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Digest, digestOf } from '../images/digest.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
 import { attachmentTag, type PayloadLayer, withLayers } from './attachment-artifact.ts';
 
 const SUBJECT: Digest = `sha256:${'1'.repeat(64)}`;

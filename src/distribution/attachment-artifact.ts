@@ -7,10 +7,10 @@
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachments/attachment.ts';
-import { type Digest, digestOf, hexOf } from '../images/digest.ts';
-import { digestText } from '../images/digest-text.ts';
-import { parseDocument } from '../images/json/json.ts';
-import { OCI_CONFIG, OCI_MANIFEST } from '../images/manifest.ts';
+import { type Digest, digestOf, hexOf } from '../oci/digest.ts';
+import { digestText } from '../oci/digest-text.ts';
+import { parseDocument } from '../oci/json/json.ts';
+import { OCI_CONFIG, OCI_MANIFEST } from '../oci/manifest.ts';
 
 export const ATTACHMENT_KINDS = ['signature', 'attestation'] as const;
 export type AttachmentKind = (typeof ATTACHMENT_KINDS)[number];

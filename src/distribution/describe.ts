@@ -5,11 +5,11 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
-import type { Digest } from '../images/digest.ts';
-import { openObject, parseDocument } from '../images/json/json.ts';
 import { DEFAULT_LIMITS } from '../images/limits.ts';
-import { INDEX_TYPES, parseIndex, parseManifest } from '../images/manifest.ts';
-import { familiarName, type Reference } from '../images/reference.ts';
+import type { Digest } from '../oci/digest.ts';
+import { openObject, parseDocument } from '../oci/json/json.ts';
+import { INDEX_TYPES, parseIndex, parseManifest } from '../oci/manifest.ts';
+import { familiarName, type Reference } from '../oci/reference.ts';
 import type { RemoteManifest, Repository } from '../registry/registry.ts';
 
 export interface RemoteDescription {

@@ -2,7 +2,7 @@ import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { expect } from 'vitest';
 import { A3sError } from '../errors.ts';
-import { parseIndex } from '../images/manifest.ts';
+import { parseIndex } from '../oci/manifest.ts';
 import { parseArtifact } from './artifact-manifest.ts';
 import { choosePlatform, selectPlatform } from './select-platform.ts';
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Digest } from '../images/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import { fetchAttachments } from './fetch-attachments.ts';
 import { FakeRegistry } from './testing/fake-registry.ts';
 

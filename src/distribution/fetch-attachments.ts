@@ -8,7 +8,7 @@
  */
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachments/attachment.ts';
-import { type Digest, digestOf, hexOf } from '../images/digest.ts';
+import { type Digest, digestOf, hexOf } from '../oci/digest.ts';
 import type { RemoteManifest, Repository } from '../registry/registry.ts';
 import { type ArtifactManifest, parseArtifact } from './artifact-manifest.ts';
 

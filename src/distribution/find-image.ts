@@ -4,10 +4,10 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
-import { type Digest, digestOf } from '../images/digest.ts';
 import type { StoredDocument } from '../images/image.ts';
-import { INDEX_TYPES, MANIFEST_TYPES, parseIndex } from '../images/manifest.ts';
-import { familiarName, familiarRepository, type Reference } from '../images/reference.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
+import { INDEX_TYPES, MANIFEST_TYPES, parseIndex } from '../oci/manifest.ts';
+import { familiarName, familiarRepository, type Reference } from '../oci/reference.ts';
 import type { RemoteManifest, Repository } from '../registry/registry.ts';
 import { type PlatformChoice, selectPlatform } from './select-platform.ts';
 

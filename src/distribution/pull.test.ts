@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseReference } from '../images/reference.ts';
 import { type BuiltImage, buildImage } from '../images/testing/build-image.ts';
 import { type TemporaryStore, temporaryStore } from '../images/testing/temporary-store.ts';
 import { withManifest } from '../images/testing/variants.ts';
+import { parseReference } from '../oci/reference.ts';
 import type { TrustQuestion } from '../trust/question.ts';
 import { type PullEvent, type PullRequest, type PullResult, pullImage } from './pull.ts';
 import { decisionOf } from './testing/decisions.ts';

@@ -8,15 +8,15 @@
  */
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachments/attachment.ts';
-import type { Digest } from '../images/digest.ts';
 import type { Image, ImageStore, IngestEvent, StoredDocument } from '../images/image.ts';
-import { hostPlatform, type Platform } from '../images/platform.ts';
+import type { Digest } from '../oci/digest.ts';
+import { hostPlatform, type Platform } from '../oci/platform.ts';
 import {
   canonicalName,
   canonicalRepository,
   familiarName,
   type Reference,
-} from '../images/reference.ts';
+} from '../oci/reference.ts';
 import type { Credentials, Registry, Repository } from '../registry/registry.ts';
 import type { TrustDecision } from '../trust/decision.ts';
 import type { TrustQuestion } from '../trust/question.ts';

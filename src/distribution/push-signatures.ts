@@ -6,10 +6,10 @@
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachments/attachment.ts';
-import { type Digest, digestOf } from '../images/digest.ts';
-import { digestText } from '../images/digest-text.ts';
 import type { Image, ImageStore } from '../images/image.ts';
-import { openObject, parseDocument } from '../images/json/json.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
+import { digestText } from '../oci/digest-text.ts';
+import { openObject, parseDocument } from '../oci/json/json.ts';
 import type { Repository } from '../registry/registry.ts';
 import { pushAttachment } from './attach.ts';
 import {

@@ -9,14 +9,14 @@
 
 import { Semaphore } from '../async/semaphore.ts';
 import { A3sError } from '../errors.ts';
-import type { Digest } from '../images/digest.ts';
 import type { ContentBlob, Image, ImageStore, StoredDocument } from '../images/image.ts';
+import type { Digest } from '../oci/digest.ts';
 import {
   canonicalRepository,
   familiarName,
   parseReference,
   type Reference,
-} from '../images/reference.ts';
+} from '../oci/reference.ts';
 import type { Credentials, Registry, Repository } from '../registry/registry.ts';
 import { pushSignatures, type SignatureEvent } from './push-signatures.ts';
 

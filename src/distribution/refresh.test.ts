@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Digest } from '../images/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Registry } from '../registry/registry.ts';
 import { freshAttachments } from './refresh.ts';
 import { FakeRegistry } from './testing/fake-registry.ts';

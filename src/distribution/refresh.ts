@@ -5,8 +5,8 @@
  */
 import { A3sError } from '../errors.ts';
 import type { Attachment } from '../images/attachments/attachment.ts';
-import type { Digest } from '../images/digest.ts';
-import { canonicalRepository, parseReference } from '../images/reference.ts';
+import type { Digest } from '../oci/digest.ts';
+import { canonicalRepository, parseReference } from '../oci/reference.ts';
 import type { Credentials, Registry } from '../registry/registry.ts';
 import { fetchAttachments, MAX_ATTACHMENTS, MAX_BYTES } from './fetch-attachments.ts';
 

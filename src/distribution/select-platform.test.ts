@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Index } from '../images/manifest.ts';
+import type { Index } from '../oci/manifest.ts';
 import { choosePlatform, selectPlatform } from './select-platform.ts';
 
 const HOST = { os: 'linux', architecture: 'amd64' };

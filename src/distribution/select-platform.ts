@@ -4,8 +4,8 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
-import { type Descriptor, type Index, isManifest } from '../images/manifest.ts';
-import type { Platform } from '../images/platform.ts';
+import { type Descriptor, type Index, isManifest } from '../oci/manifest.ts';
+import type { Platform } from '../oci/platform.ts';
 
 /** A platform as users and indexes name it. */
 export interface PlatformChoice extends Platform {

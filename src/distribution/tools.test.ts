@@ -3,8 +3,6 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { hostPlatform } from '../images/platform.ts';
-import { parseReference } from '../images/reference.ts';
 import {
   buildImage,
   type Descriptor,
@@ -13,6 +11,8 @@ import {
 } from '../images/testing/build-image.ts';
 import { busyboxImage } from '../images/testing/busybox-image.ts';
 import { type TemporaryStore, temporaryStore } from '../images/testing/temporary-store.ts';
+import { hostPlatform } from '../oci/platform.ts';
+import { parseReference } from '../oci/reference.ts';
 import { openRegistry } from '../registry/open-registry.ts';
 import type { Credentials, Registry } from '../registry/registry.ts';
 import {

@@ -8,7 +8,7 @@ import { chmod, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { publish, syncDirectory } from '../durable.ts';
 import { A3sError } from '../errors.ts';
-import { type Digest, hexOf } from './digest.ts';
+import { type Digest, hexOf } from '../oci/digest.ts';
 import { createDurably, makePrivate } from './files.ts';
 import type { StagedFile } from './staging.ts';
 

@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+import type { Digest } from '../oci/digest.ts';
 import type {
   AttachmentRecord,
   Catalog,
@@ -10,7 +12,6 @@ import type {
   NewAttachments,
   RepoDigest,
 } from './catalog/catalog.ts';
-import type { Digest } from './digest.ts';
 import type { Origin } from './image.ts';
 import type { LoadedImage } from './layer-loader.ts';
 import { MAX_ATTACHMENTS } from './limits.ts';

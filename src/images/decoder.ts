@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import type { CellProgram } from '../cell/cell.ts';
 import { converterIdentity } from '../cell/identity.ts';
 import { findTool } from '../cell/tools.ts';
-import { corrupt } from './tar/corrupt.ts';
+import { corrupt } from '../oci/corrupt.ts';
 
 /** Starts a program in a cell. */
 export type SpawnInCell = (program: CellProgram) => Promise<ChildProcess>;

@@ -7,8 +7,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { A3sError } from '../errors.ts';
+import { corrupt } from '../oci/corrupt.ts';
 import { decompressBy, type SpawnInCell } from './decoder.ts';
-import { corrupt } from './tar/corrupt.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Digest } from '../oci/digest.ts';
 import type { Conversion, Converter, StoredLayer } from './converter/converter.ts';
-import type { Digest } from './digest.ts';
 import { Disks, standAlone } from './disks.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 

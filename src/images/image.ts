@@ -3,8 +3,10 @@
  *
  * @module
  */
+
+import type { ImageConfig } from '../oci/config.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Attachment } from './attachments/attachment.ts';
-import type { Digest } from './digest.ts';
 import type { HistoryEntry } from './history/history.ts';
 import type { ImportOptions } from './import/import-options.ts';
 import type { PruneOptions, PruneResult } from './prune/prune-options.ts';
@@ -24,34 +26,6 @@ export interface VerityLayer extends BootLayer {
   readonly bytes: number;
   /** Root of the tree: 64 lower-case hexadecimal digits. */
   readonly root: string;
-}
-
-/** Docker's `HEALTHCHECK`: times in nanoseconds, 0 where the image says nothing. */
-export interface ImageHealthcheck {
-  readonly test: readonly string[];
-  readonly interval: number;
-  readonly timeout: number;
-  readonly startPeriod: number;
-  readonly startInterval: number;
-  readonly retries: number;
-}
-
-/** The parts of an OCI image configuration that a box is made from. */
-export interface ImageConfig {
-  readonly entrypoint: readonly string[];
-  readonly cmd: readonly string[];
-  readonly env: readonly string[];
-  readonly workingDir: string;
-  readonly user: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly stopSignal: string | undefined;
-  /** `80/tcp` and the like. */
-  readonly exposedPorts: readonly string[];
-  readonly volumes: readonly string[];
-  /** Docker's own; the OCI specification has neither. */
-  readonly healthcheck?: ImageHealthcheck | undefined;
-  /** What lines are handed to, `/bin/sh -c` where it is absent. */
-  readonly shell?: readonly string[] | undefined;
 }
 
 /** How an image came here. */

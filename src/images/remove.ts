@@ -4,8 +4,8 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
+import { canonicalRepository, familiarName, parseReference } from '../oci/reference.ts';
 import type { Catalog, RepoDigest } from './catalog/catalog.ts';
-import { canonicalRepository, familiarName, parseReference } from './reference.ts';
 import { resolveImage } from './resolve.ts';
 
 export interface RemoveOptions {

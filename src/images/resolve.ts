@@ -4,7 +4,6 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
-import type { Catalog, ImageRecord, RepoDigest } from './catalog/catalog.ts';
 import {
   canonicalName,
   canonicalRepository,
@@ -12,7 +11,8 @@ import {
   parseReference,
   type Reference,
   withDefaultTag,
-} from './reference.ts';
+} from '../oci/reference.ts';
+import type { Catalog, ImageRecord, RepoDigest } from './catalog/catalog.ts';
 
 /** An image id: all of it or its first digits, with or without the algorithm. */
 const ID = /^(?:sha256:)?([0-9a-f]{4,64})$/;

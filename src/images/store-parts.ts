@@ -5,15 +5,15 @@
  */
 
 import type { Semaphore } from '../async/semaphore.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Platform } from '../oci/platform.ts';
 import type { Blobs } from './blobs.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import type { SpawnInCell } from './decoder.ts';
-import type { Digest } from './digest.ts';
 import type { Disks } from './disks.ts';
 import type { Downloads } from './ingest/downloads.ts';
 import type { Limits } from './limits.ts';
 import type { Pins } from './pins.ts';
-import type { Platform } from './platform.ts';
 
 export interface StoreParts {
   /** Directory for what is not known to be right yet. */

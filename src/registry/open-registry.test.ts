@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Digest } from '../images/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import { OCI_INDEX } from './manifests/manifests-type.ts';
 import { openRegistry } from './open-registry.ts';
 import type { Credentials, Registry, Repository } from './registry.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Digest } from '../images/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 
 /** What a client sends along with a request, in Docker's `X-Registry-Auth`. */
 export interface Credentials {

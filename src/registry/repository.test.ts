@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { digestOf } from '../images/digest.ts';
+import { digestOf } from '../oci/digest.ts';
 import { openRegistry } from './open-registry.ts';
 import type { Repository } from './registry.ts';
 import { openRepository } from './repository.ts';

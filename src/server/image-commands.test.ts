@@ -14,12 +14,12 @@ import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { chainIds } from '../images/chain-ids.ts';
-import type { Digest } from '../images/digest.ts';
 import { buildImage, ociArchive } from '../images/testing/build-image.ts';
 import { multiArchImage } from '../images/testing/signed-image.ts';
 import { streamed } from '../images/testing/streams.ts';
 import { writeTar } from '../images/testing/tar-writer.ts';
 import { temporaryStore } from '../images/testing/temporary-store.ts';
+import type { Digest } from '../oci/digest.ts';
 import { type DockerResult, docker } from './testing/docker.ts';
 import { TestHome } from './testing/home.ts';
 

@@ -4,9 +4,9 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hostPlatform } from '../images/platform.ts';
 import { type BuiltImage, buildImage, ociArchive } from '../images/testing/build-image.ts';
 import { type TemporaryStore, temporaryStore } from '../images/testing/temporary-store.ts';
+import { hostPlatform } from '../oci/platform.ts';
 import { openRegistry } from '../registry/open-registry.ts';
 import {
   type StartedRegistry,

@@ -7,8 +7,8 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
-import { digestText } from '../images/digest-text.ts';
-import { parseDocument } from '../images/json/json.ts';
+import { digestText } from '../oci/digest-text.ts';
+import { parseDocument } from '../oci/json/json.ts';
 import { readEnvelope } from '../trust/evidence/dsse.ts';
 import { Problem } from '../trust/evidence/problem.ts';
 import { readStatement } from '../trust/evidence/statement.ts';

@@ -5,9 +5,9 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../errors.ts';
-import { hexOf } from '../images/digest.ts';
-import { parseDocument } from '../images/json/json.ts';
-import { endOfString } from '../images/json/json-strings.ts';
+import { hexOf } from '../oci/digest.ts';
+import { parseDocument } from '../oci/json/json.ts';
+import { endOfString } from '../oci/json/json-strings.ts';
 import { preAuthEncoding } from '../trust/evidence/dsse.ts';
 import { Problem } from '../trust/evidence/problem.ts';
 import {

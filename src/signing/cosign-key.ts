@@ -7,7 +7,7 @@ import { createPrivateKey, type KeyObject, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import * as z from 'zod';
-import { parseDocument } from '../images/json/json.ts';
+import { parseDocument } from '../oci/json/json.ts';
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 24;

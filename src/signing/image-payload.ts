@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
-import type { Digest } from '../images/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import { goJson } from './go-json.ts';
 
 /** What is signed, or spoken about. */

@@ -5,7 +5,7 @@
  */
 import type { KeyObject } from 'node:crypto';
 import type { TrustMaterial } from '@sigstore/verify';
-import type { Digest } from '../images/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { EvaluationTime } from './conditions/evaluation-time.ts';
 
 /** A key that a policy names. */

@@ -1,5 +1,5 @@
 import type { Attachment } from '../images/attachments/attachment.ts';
-import type { Digest } from '../images/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 
 /** What is asked about an image. */
 export interface TrustQuestion {

@@ -1,7 +1,7 @@
 import { createReadStream, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { familiarRepository, parseReference } from '../../images/reference.ts';
+import { familiarRepository, parseReference } from '../../oci/reference.ts';
 import { messages } from '../client/messages.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';

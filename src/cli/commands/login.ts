@@ -1,5 +1,5 @@
 import { A3sError } from '../../errors.ts';
-import { parseReference } from '../../images/reference.ts';
+import { parseReference } from '../../oci/reference.ts';
 import type { Client } from '../client/client.ts';
 import { printable } from '../client/failure.ts';
 import { objectOf, stringOf } from '../client/json.ts';

@@ -1,4 +1,4 @@
-import { canonicalName } from '../../images/reference.ts';
+import { canonicalName } from '../../oci/reference.ts';
 import type { Command } from '../command.ts';
 import { bool, refused, string } from '../flags/flag.ts';
 import { IMAGE_POLICY_FLAG, readImagePolicy, registerImagePolicy } from '../image-policy.ts';

@@ -3,7 +3,7 @@ import {
   canonicalRepository,
   familiarRepository,
   parseReference,
-} from '../../images/reference.ts';
+} from '../../oci/reference.ts';
 import { segment } from '../client/client.ts';
 import { messages } from '../client/messages.ts';
 import type { Command } from '../command.ts';

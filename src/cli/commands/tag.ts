@@ -1,4 +1,4 @@
-import { familiarRepository, parseReference } from '../../images/reference.ts';
+import { familiarRepository, parseReference } from '../../oci/reference.ts';
 import { segment } from '../client/client.ts';
 import type { Command } from '../command.ts';
 import { UsageError } from '../usage-error.ts';

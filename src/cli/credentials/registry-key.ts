@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DEFAULT_DOMAIN } from '../../images/reference.ts';
+import { DEFAULT_DOMAIN } from '../../oci/reference.ts';
 
 /** What Docker calls its own registry, for historical reasons. */
 export const DOCKER_HUB = 'https://index.docker.io/v1/';

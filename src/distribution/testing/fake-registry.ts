@@ -4,8 +4,8 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { type Digest, isDigest } from '../../images/digest.ts';
 import { type BuiltImage, sha256 } from '../../images/testing/build-image.ts';
+import { type Digest, isDigest } from '../../oci/digest.ts';
 import type {
   Referrer,
   Registry,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Digest, hexOf } from '../digest.ts';
+import { type Digest, hexOf } from '../../oci/digest.ts';
 import type { StagedFile } from '../staging.ts';
 
 export interface ArchiveFiles {

@@ -6,10 +6,10 @@
  * @module
  */
 import * as z from 'zod';
-import { openObject, parseDocument } from '../json/json.ts';
-import { OCI_MANIFEST } from '../manifest.ts';
+import { corrupt } from '../../oci/corrupt.ts';
+import { openObject, parseDocument } from '../../oci/json/json.ts';
+import { OCI_MANIFEST } from '../../oci/manifest.ts';
 import type { Staging } from '../staging.ts';
-import { corrupt } from '../tar/corrupt.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 import {
   archiveName,

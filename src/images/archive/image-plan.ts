@@ -4,14 +4,19 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import { type ConfigFile, parseConfig } from '../../oci/config.ts';
+import { corrupt } from '../../oci/corrupt.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { type Platform, samePlatform } from '../../oci/platform.ts';
+import {
+  canonicalName,
+  familiarRepository,
+  parseReference,
+  withDefaultTag,
+} from '../../oci/reference.ts';
 import type { AttachmentRecord } from '../catalog/catalog.ts';
-import { type ConfigFile, parseConfig } from '../config.ts';
-import type { Digest } from '../digest.ts';
 import type { Limits } from '../limits.ts';
-import { type Platform, samePlatform } from '../platform.ts';
-import { canonicalName, familiarRepository, parseReference, withDefaultTag } from '../reference.ts';
 import { readStaged, type StagedFile } from '../staging.ts';
-import { corrupt } from '../tar/corrupt.ts';
 import { type ArchiveFiles, blobPath } from './archive-files.ts';
 
 export interface PlannedLayer {

@@ -4,8 +4,8 @@
  * @module
  */
 import { open } from 'node:fs/promises';
+import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from '../../oci/manifest.ts';
 import { compressionOf } from '../decompress.ts';
-import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from '../manifest.ts';
 import type { StagedFile } from '../staging.ts';
 import type { PlannedLayer } from './image-plan.ts';
 

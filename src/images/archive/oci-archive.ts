@@ -4,8 +4,9 @@
  * @module
  */
 import * as z from 'zod';
-import type { Digest } from '../digest.ts';
-import { parseDocument } from '../json/json.ts';
+import { corrupt } from '../../oci/corrupt.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { parseDocument } from '../../oci/json/json.ts';
 import {
   type Descriptor,
   type Index,
@@ -13,10 +14,9 @@ import {
   isManifest,
   parseIndex,
   parseManifest,
-} from '../manifest.ts';
-import { samePlatform } from '../platform.ts';
+} from '../../oci/manifest.ts';
+import { samePlatform } from '../../oci/platform.ts';
 import type { StagedFile } from '../staging.ts';
-import { corrupt } from '../tar/corrupt.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 import { splitLayout } from './archived-attachments.ts';
 import {

@@ -6,9 +6,9 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import type { Digest } from '../digest.ts';
-import { digestText } from '../digest-text.ts';
-import { parseDocument } from '../json/json.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { digestText } from '../../oci/digest-text.ts';
+import { parseDocument } from '../../oci/json/json.ts';
 
 const MAX_LAYERS = 1024;
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Digest } from '../digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 
 /** An artifact, whole: its manifest and the blobs that the manifest lists as layers. Nothing in it is verified. */
 export interface Attachment {

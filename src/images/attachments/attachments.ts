@@ -6,14 +6,14 @@
  */
 import { open } from 'node:fs/promises';
 import { A3sError } from '../../errors.ts';
+import { corrupt } from '../../oci/corrupt.ts';
+import { type Digest, digestOf } from '../../oci/digest.ts';
 import type { AttachmentRecord } from '../catalog/catalog.ts';
 import { commitAttachments, type StagedAttachments } from '../commit.ts';
-import { type Digest, digestOf } from '../digest.ts';
 import { MAX_ATTACHMENTS } from '../limits.ts';
 import { noSuchImage } from '../resolve.ts';
 import { type StagedFile, Staging } from '../staging.ts';
 import type { StoreParts } from '../store-parts.ts';
-import { corrupt } from '../tar/corrupt.ts';
 import type { Attachment } from './attachment.ts';
 
 const MiB = 1024 * 1024;

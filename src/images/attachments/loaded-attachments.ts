@@ -4,10 +4,10 @@
  * @module
  */
 
+import type { Digest } from '../../oci/digest.ts';
 import type { ArchivedAttachment, ImagePlan } from '../archive/image-plan.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { StagedAttachments } from '../commit.ts';
-import type { Digest } from '../digest.ts';
 import { MAX_ATTACHMENTS } from '../limits.ts';
 import { checkBounds } from './attachments.ts';
 

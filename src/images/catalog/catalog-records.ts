@@ -5,8 +5,8 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import type { Digest } from '../digest.ts';
-import { digestText } from '../digest-text.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { digestText } from '../../oci/digest-text.ts';
 import type { Origin } from '../image.ts';
 
 const strings = z.array(z.string());

@@ -10,8 +10,8 @@
  * @module
  */
 import * as z from 'zod';
+import { type Digest, isDigest } from '../../oci/digest.ts';
 import type { Database } from '../../state/database.ts';
-import { type Digest, isDigest } from '../digest.ts';
 import type { Origin } from '../image.ts';
 import {
   AttachmentRecord,

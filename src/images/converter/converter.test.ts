@@ -20,7 +20,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { spawnInCell } from '../../cell/spawn.ts';
-import type { Digest } from '../digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { DiskBudget } from '../disk-budget.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import { convertHere } from '../testing/convert-here.ts';

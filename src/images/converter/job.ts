@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Digest } from '../digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { Limits } from '../limits.ts';
 
 /** Descriptor that the job comes in on; standard input is the program itself. */

@@ -4,8 +4,8 @@
  * @module
  */
 import * as z from 'zod';
-import type { Digest } from '../digest.ts';
-import { parseDocument } from '../json/json.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { parseDocument } from '../../oci/json/json.ts';
 
 /** Far above what builders write; an image may bring more, and then is told no further. */
 const MAX_ENTRIES = 10_000;

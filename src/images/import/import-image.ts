@@ -7,16 +7,16 @@
  */
 import { createHash } from 'node:crypto';
 import { A3sError } from '../../errors.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { OCI_MANIFEST } from '../../oci/manifest.ts';
+import { type Platform, samePlatform } from '../../oci/platform.ts';
 import { type ImagePlan, readConfig, wrongPlatform } from '../archive/image-plan.ts';
 import { makeManifest } from '../archive/make-manifest.ts';
 import { commitImages } from '../commit.ts';
 import { decompress } from '../decompress.ts';
-import type { Digest } from '../digest.ts';
 import { possibleDisks } from '../disks.ts';
 import type { Image } from '../image.ts';
 import { LayerLoader } from '../layer-loader.ts';
-import { OCI_MANIFEST } from '../manifest.ts';
-import { type Platform, samePlatform } from '../platform.ts';
 import { bytesOf, type StagedFile, Staging, streamFile } from '../staging.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { settle } from '../sweep.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Platform } from '../platform.ts';
+import type { Platform } from '../../oci/platform.ts';
 
 export interface ImportOptions {
   /** The image's name; undefined leaves it without one. */

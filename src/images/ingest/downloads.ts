@@ -9,10 +9,10 @@
 
 import { unlessAborted } from '../../async/unless-aborted.ts';
 import { A3sError, MirrorError } from '../../errors.ts';
+import { corrupt } from '../../oci/corrupt.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { Blobs } from '../blobs.ts';
-import type { Digest } from '../digest.ts';
 import type { StagedFile, Staging } from '../staging.ts';
-import { corrupt } from '../tar/corrupt.ts';
 
 /** Each starts from the first byte, and leaves what it has on disk until the pull ends. */
 const MAX_ATTEMPTS = 3;

@@ -9,21 +9,21 @@
 
 import { Semaphore } from '../../async/semaphore.ts';
 import { settleAll } from '../../async/settle-all.ts';
+import type { ConfigFile } from '../../oci/config.ts';
+import { corrupt } from '../../oci/corrupt.ts';
+import type { Descriptor } from '../../oci/manifest.ts';
 import type { PlannedLayer } from '../archive/image-plan.ts';
 import { readConfig } from '../archive/image-plan.ts';
 import { stageAttachments } from '../attachments/attachments.ts';
 import { commitImages } from '../commit.ts';
-import type { ConfigFile } from '../config.ts';
 import { diskFull } from '../disk-budget.ts';
 import { mergedCount, possibleDisks, standAlone } from '../disks.ts';
 import type { Image, ImageSource, IngestEvent } from '../image.ts';
 import { LayerLoader, type LoadedImage } from '../layer-loader.ts';
-import type { Descriptor } from '../manifest.ts';
 import { Staging } from '../staging.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { readStoredDocument } from '../stored-document.ts';
 import { settle } from '../sweep.ts';
-import { corrupt } from '../tar/corrupt.ts';
 import { viewOf } from '../view.ts';
 import { checkSource, type SourceDocuments } from './source-documents.ts';
 

@@ -4,19 +4,19 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { RepoDigest } from '../catalog/catalog.ts';
-import { type Digest, digestOf } from '../digest.ts';
-import type { ImageSource, StoredDocument } from '../image.ts';
-import type { Limits } from '../limits.ts';
+import { corrupt } from '../../oci/corrupt.ts';
+import { type Digest, digestOf } from '../../oci/digest.ts';
 import {
   INDEX_TYPES,
   MANIFEST_TYPES,
   type Manifest,
   parseIndex,
   parseManifest,
-} from '../manifest.ts';
+} from '../../oci/manifest.ts';
+import type { RepoDigest } from '../catalog/catalog.ts';
+import type { ImageSource, StoredDocument } from '../image.ts';
+import type { Limits } from '../limits.ts';
 import { tagTarget } from '../tag/tag-target.ts';
-import { corrupt } from '../tar/corrupt.ts';
 
 export interface SourceDocuments {
   readonly manifest: Manifest;

@@ -9,7 +9,7 @@ import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { spawnInCell } from '../../cell/spawn.ts';
-import type { Digest } from '../digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { DiskBudget } from '../disk-budget.ts';
 import { openNameless } from '../files.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';

@@ -6,15 +6,15 @@
  */
 import { createHash } from 'node:crypto';
 import { A3sError } from '../../errors.ts';
+import { corrupt } from '../../oci/corrupt.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { ByteReader } from '../byte-reader.ts';
 import type { SpawnInCell } from '../decoder.ts';
 import { decompress } from '../decompress.ts';
-import type { Digest } from '../digest.ts';
 import type { DiskBudget } from '../disk-budget.ts';
 import { ErofsWriter } from '../erofs/image-writer.ts';
 import type { PositionedFile } from '../erofs/sparse-writer.ts';
 import type { Limits } from '../limits.ts';
-import { corrupt } from '../tar/corrupt.ts';
 import { readTar } from '../tar/read-tar.ts';
 import { followLinks } from './follow-links.ts';
 import { LayerBudget, scanLayer } from './scan.ts';

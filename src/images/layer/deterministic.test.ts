@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { spawnInCell } from '../../cell/spawn.ts';
-import type { Digest } from '../digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { DiskBudget } from '../disk-budget.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import { streamed } from '../testing/streams.ts';

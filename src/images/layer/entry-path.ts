@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { corrupt, printable } from '../tar/corrupt.ts';
+import { corrupt, printable } from '../../oci/corrupt.ts';
 
 const MAX_COMPONENT = 255;
 

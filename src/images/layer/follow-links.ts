@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { corrupt, printable } from '../tar/corrupt.ts';
+import { corrupt, printable } from '../../oci/corrupt.ts';
 import { type DirectoryNode, implicitDirectory, type Node } from './tree.ts';
 
 /** As many as Linux follows on the way to one file. */

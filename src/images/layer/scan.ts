@@ -7,9 +7,9 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import { corrupt, printable } from '../../oci/corrupt.ts';
 import type { ByteReader } from '../byte-reader.ts';
 import type { Limits } from '../limits.ts';
-import { corrupt, printable } from '../tar/corrupt.ts';
 import { readTar, type TarEntry } from '../tar/read-tar.ts';
 import { parseEntryPath } from './entry-path.ts';
 import type { Scratch } from './scratch.ts';

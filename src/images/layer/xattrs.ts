@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { corrupt, printable } from '../tar/corrupt.ts';
+import { corrupt, printable } from '../../oci/corrupt.ts';
 
 const MAX_NAME = 255;
 const MAX_VALUE = 64 * 1024 - 1;

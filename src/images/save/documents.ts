@@ -6,9 +6,10 @@
  *
  * @module
  */
+
+import { OCI_INDEX } from '../../oci/manifest.ts';
+import { parseReference } from '../../oci/reference.ts';
 import { blobPath } from '../archive/archive-files.ts';
-import { OCI_INDEX } from '../manifest.ts';
-import { parseReference } from '../reference.ts';
 import type { SavedAttachment, SavedBlob, SavedImage } from './saved-image.ts';
 
 /** The full name: what Docker, containerd, podman and our own load read. */

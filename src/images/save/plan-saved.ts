@@ -3,11 +3,12 @@
  *
  * @module
  */
+
+import { type Digest, hexOf } from '../../oci/digest.ts';
+import { OCI_INDEX, parseIndex, parseManifest } from '../../oci/manifest.ts';
+import { canonicalRepository, parseReference } from '../../oci/reference.ts';
 import { artifactLayers } from '../attachments/artifact-layers.ts';
 import type { AttachmentRecord } from '../catalog/catalog.ts';
-import { type Digest, hexOf } from '../digest.ts';
-import { OCI_INDEX, parseIndex, parseManifest } from '../manifest.ts';
-import { canonicalRepository, parseReference } from '../reference.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { readStoredDocument } from '../stored-document.ts';
 import type { SavedAttachment, SavedBlob, SavedImage, SavedName } from './saved-image.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Digest } from '../digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { noSuchImage } from '../resolve.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { settle } from '../sweep.ts';

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Digest } from '../digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { buildImage, ociArchive } from '../testing/build-image.ts';
 import { multiArchImage, signatureOf } from '../testing/signed-image.ts';
 import { streamed } from '../testing/streams.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Digest } from '../digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 
 /** A blob, as a descriptor names it. */
 export interface SavedBlob {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parseReference } from '../reference.ts';
+import { parseReference } from '../../oci/reference.ts';
 
 /** 64 digits are an id and never a name, and so is what has the algorithm before it. */
 const ID = /^(?:sha256:[0-9a-f]{4,64}|[0-9a-f]{64})$/;

@@ -4,7 +4,12 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { canonicalName, familiarRepository, parseReference, withDefaultTag } from '../reference.ts';
+import {
+  canonicalName,
+  familiarRepository,
+  parseReference,
+  withDefaultTag,
+} from '../../oci/reference.ts';
 
 /**
  * The canonical name with a tag, `latest` where none is given.

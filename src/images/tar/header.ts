@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { corrupt } from './corrupt.ts';
+import { corrupt } from '../../oci/corrupt.ts';
 
 export const BLOCK = 512;
 const ZERO_BLOCK = Buffer.alloc(BLOCK);

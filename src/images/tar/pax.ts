@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { corrupt } from './corrupt.ts';
+import { corrupt } from '../../oci/corrupt.ts';
 
 /** More than any header of a real archive, extended attributes included. */
 export const MAX_PAX_BYTES = 1024 * 1024;

@@ -7,8 +7,8 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import { corrupt, printable } from '../../oci/corrupt.ts';
 import type { ByteReader } from '../byte-reader.ts';
-import { corrupt, printable } from './corrupt.ts';
 import { BLOCK, type Header, isZeroBlock, parseHeader } from './header.ts';
 import {
   MAX_PAX_BYTES,

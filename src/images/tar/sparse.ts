@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import { corrupt } from '../../oci/corrupt.ts';
 import type { ByteReader } from '../byte-reader.ts';
-import { corrupt } from './corrupt.ts';
 import { BLOCK, parseNumber } from './header.ts';
 import { type PaxRecords, paxNumber, paxText } from './pax.ts';
 

@@ -6,8 +6,8 @@
 import { open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { spawnInCell } from '../../cell/spawn.ts';
+import { isDigest } from '../../oci/digest.ts';
 import { converterInCell } from '../converter/converter.ts';
-import { isDigest } from '../digest.ts';
 import { DiskBudget } from '../disk-budget.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 

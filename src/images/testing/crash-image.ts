@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import { digestOf } from '../../oci/digest.ts';
 import type { Attachment } from '../attachments/attachment.ts';
-import { digestOf } from '../digest.ts';
 import { buildImage } from './build-image.ts';
 
 export const PULLED = buildImage({

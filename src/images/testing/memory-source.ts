@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import { type Digest, digestOf } from '../../oci/digest.ts';
 import type { Attachment } from '../attachments/attachment.ts';
-import { type Digest, digestOf } from '../digest.ts';
 import type { ImageSource, Origin, StoredDocument } from '../image.ts';
 import type { BuiltImage } from './build-image.ts';
 

@@ -3,10 +3,11 @@
  *
  * @module
  */
+
+import type { Digest } from '../../oci/digest.ts';
+import { OCI_INDEX, OCI_MANIFEST } from '../../oci/manifest.ts';
 import type { Attachment } from '../attachments/attachment.ts';
-import type { Digest } from '../digest.ts';
 import type { StoredDocument } from '../image.ts';
-import { OCI_INDEX, OCI_MANIFEST } from '../manifest.ts';
 import { type BuiltImage, hostArchitecture, ociLayout, sha256 } from './build-image.ts';
 import { writeTar } from './tar-writer.ts';
 

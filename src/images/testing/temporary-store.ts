@@ -6,11 +6,11 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hostPlatform, type Platform } from '../../oci/platform.ts';
 import { openDatabase } from '../../state/database.ts';
 import { migrations } from '../catalog/catalog-migrations.ts';
 import type { ImageStore } from '../image.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
-import { hostPlatform, type Platform } from '../platform.ts';
 import { openImageStore } from '../store.ts';
 import { convertHere } from './convert-here.ts';
 

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Digest } from '../../images/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { Patience } from '../exchange/trials.ts';
 import type { BlobDescriptor } from '../registry.ts';
 import { openRepository } from '../repository.ts';

@@ -5,8 +5,8 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { Digest } from '../../images/digest.ts';
-import { parseReference } from '../../images/reference.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { parseReference } from '../../oci/reference.ts';
 import { exchangeHead } from '../exchange/exchange.ts';
 import type { RepositoryContext } from '../exchange/repository-context.ts';
 import { checkDigestHeader } from '../manifests/manifests.ts';

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Digest } from '../../images/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { BlobDescriptor, Repository } from '../registry.ts';
 import { openRepository } from '../repository.ts';
 import { type Answer, type FaultRegistry, startFaultRegistry } from '../testing/fault-registry.ts';

@@ -7,7 +7,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { Digest } from '../../images/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { contentLength, exchangeHead } from '../exchange/exchange.ts';
 import { broken, type RepositoryContext } from '../exchange/repository-context.ts';
 import { Cut, isCut, Trials } from '../exchange/trials.ts';

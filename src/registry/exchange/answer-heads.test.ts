@@ -2,7 +2,7 @@ import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
-import type { Digest } from '../../images/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { startOfAnswer } from '../blobs/blob-download-answer.ts';
 import { endOfRange, startedBy, withDigest } from '../blobs/blob-upload-session.ts';
 import { checkDigestHeader } from '../manifests/manifests.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { parseReference } from '../../images/reference.ts';
+import { parseReference } from '../../oci/reference.ts';
 import type { RepositoryOptions } from '../registry.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Patience } from './trials.ts';

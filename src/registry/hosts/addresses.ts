@@ -4,7 +4,7 @@
  * @module
  */
 import { BlockList, isIP } from 'node:net';
-import { DEFAULT_DOMAIN, parseReference } from '../../images/reference.ts';
+import { DEFAULT_DOMAIN, parseReference } from '../../oci/reference.ts';
 
 /** What images of `docker.io` come from. */
 const DOCKER_HUB = 'registry-1.docker.io';

@@ -2,7 +2,7 @@ import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { afterEach, describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
-import { digestOf } from '../../images/digest.ts';
+import { digestOf } from '../../oci/digest.ts';
 import { openRepository } from '../repository.ts';
 import { type Answer, type FaultRegistry, startFaultRegistry } from '../testing/fault-registry.ts';
 import { type PlainTransport, plainTransport } from '../testing/plain-transport.ts';

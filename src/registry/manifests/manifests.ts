@@ -5,8 +5,8 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { type Digest, digestOf, isDigest } from '../../images/digest.ts';
-import { parseReference } from '../../images/reference.ts';
+import { type Digest, digestOf, isDigest } from '../../oci/digest.ts';
+import { parseReference } from '../../oci/reference.ts';
 import {
   contentLength,
   type Document,

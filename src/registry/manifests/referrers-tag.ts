@@ -6,9 +6,9 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import { type Digest, digestOf } from '../../images/digest.ts';
-import { digestText } from '../../images/digest-text.ts';
 import { narrow } from '../../narrow.ts';
+import { type Digest, digestOf } from '../../oci/digest.ts';
+import { digestText } from '../../oci/digest-text.ts';
 import type { RepositoryContext } from '../exchange/repository-context.ts';
 import { sendManifest } from './manifests.ts';
 import { OCI_INDEX, parseJson } from './manifests-type.ts';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { digestOf } from '../../images/digest.ts';
+import { digestOf } from '../../oci/digest.ts';
 import { openRepository } from '../repository.ts';
 import { type Answer, type FaultRegistry, startFaultRegistry } from '../testing/fault-registry.ts';
 import { type PlainTransport, plainTransport } from '../testing/plain-transport.ts';

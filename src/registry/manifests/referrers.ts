@@ -6,9 +6,9 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import type { Digest } from '../../images/digest.ts';
-import { hexOf } from '../../images/digest.ts';
-import { digestText } from '../../images/digest-text.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { hexOf } from '../../oci/digest.ts';
+import { digestText } from '../../oci/digest-text.ts';
 import { type Document, exchangeDocument } from '../exchange/exchange.ts';
 import { broken, quoted, type RepositoryContext } from '../exchange/repository-context.ts';
 import type { Referrer } from '../registry.ts';

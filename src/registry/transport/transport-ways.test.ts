@@ -3,7 +3,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { MirrorError } from '../../errors.ts';
-import { digestOf } from '../../images/digest.ts';
+import { digestOf } from '../../oci/digest.ts';
 import { openRepository } from '../repository.ts';
 import type { Answer } from '../testing/fault-server.ts';
 import { bodyOf, GET, ok, TransportBench, USER, withPassword } from '../testing/transport-bench.ts';

@@ -18,10 +18,10 @@ import {
 import { freshAttachments } from '../../distribution/refresh.ts';
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachments/attachment.ts';
-import type { Digest } from '../../images/digest.ts';
-import { digestText } from '../../images/digest-text.ts';
 import type { Image } from '../../images/image.ts';
-import { canonicalRepository, parseReference } from '../../images/reference.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { digestText } from '../../oci/digest-text.ts';
+import { canonicalRepository, parseReference } from '../../oci/reference.ts';
 import type { Credentials, Repository } from '../../registry/registry.ts';
 import { flag, noBody, query } from '../docker/query.ts';
 import { registryAuth } from '../docker/registry-auth.ts';

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import { DEFAULT_DOMAIN, parseReference } from '../../images/reference.ts';
+import { DEFAULT_DOMAIN, parseReference } from '../../oci/reference.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
 import { goBody } from './go-document.ts';

@@ -5,8 +5,8 @@
  */
 import * as z from 'zod';
 import { describeRemote } from '../../distribution/describe.ts';
-import { digestText } from '../../images/digest-text.ts';
-import { canonicalRepository, parseReference } from '../../images/reference.ts';
+import { digestText } from '../../oci/digest-text.ts';
+import { canonicalRepository, parseReference } from '../../oci/reference.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
 import { noBody, query } from './query.ts';

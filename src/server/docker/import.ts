@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { A3sError } from '../../errors.ts';
-import type { Platform } from '../../images/platform.ts';
+import type { Platform } from '../../oci/platform.ts';
 import { failureOf } from '../http/failure.ts';
 import { failureLine } from './failure-line.ts';
 import { dropUpload } from './refused-upload.ts';

@@ -9,13 +9,13 @@ import type { Runtime } from '../../boxes/runtime.ts';
 import { refusalAttributes } from '../../boxes/trust-record.ts';
 import { type PullRequest, pullImage } from '../../distribution/pull.ts';
 import { A3sError } from '../../errors.ts';
-import { isDigest } from '../../images/digest.ts';
+import { isDigest } from '../../oci/digest.ts';
 import {
   familiarName,
   parseReference,
   type Reference,
   withDefaultTag,
-} from '../../images/reference.ts';
+} from '../../oci/reference.ts';
 import { stream } from '../http/answer.ts';
 import { failureOf } from '../http/failure.ts';
 import { documentsOf } from '../replies.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import type { PushEvent } from '../../distribution/push.ts';
-import { parseReference } from '../../images/reference.ts';
+import { parseReference } from '../../oci/reference.ts';
 import { type LayerLine, layerId } from './layer-line.ts';
 
 const STATUS = {

@@ -14,7 +14,7 @@ import {
   familiarRepository,
   parseReference,
   type Reference,
-} from '../../images/reference.ts';
+} from '../../oci/reference.ts';
 import { stream } from '../http/answer.ts';
 import { failureOf } from '../http/failure.ts';
 import { documentsOf } from '../replies.ts';

@@ -6,8 +6,8 @@
 import { Readable } from 'node:stream';
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachments/attachment.ts';
-import type { Digest } from '../../images/digest.ts';
 import type { Image, ImageStore, RemovedImage } from '../../images/image.ts';
+import type { Digest } from '../../oci/digest.ts';
 
 export const TEST_IMAGE: Image = {
   id: `sha256:${'1'.repeat(64)}`,

@@ -5,8 +5,8 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachments/attachment.ts';
-import type { Digest } from '../../images/digest.ts';
 import type { Image } from '../../images/image.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { FakeImages, TEST_IMAGE } from './images.ts';
 import { allow, deny, signedOnly } from './trust.ts';
 

@@ -6,7 +6,7 @@
 import type { Trust } from '../../boxes/trust-policies.ts';
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachments/attachment.ts';
-import type { Digest } from '../../images/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { TrustDecision } from '../../trust/decision.ts';
 import type { HandedOver } from '../../trust/policy/call-policies.ts';

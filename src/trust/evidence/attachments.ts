@@ -6,9 +6,9 @@
 import { setImmediate } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Attachment } from '../../images/attachments/attachment.ts';
-import { digestOf, isDigest } from '../../images/digest.ts';
-import { openObject } from '../../images/json/json.ts';
-import { jsonSize } from '../../images/json/json-values.ts';
+import { digestOf, isDigest } from '../../oci/digest.ts';
+import { openObject } from '../../oci/json/json.ts';
+import { jsonSize } from '../../oci/json/json-values.ts';
 import type { Finding } from '../decision.ts';
 import type { TrustQuestion } from '../question.ts';
 import { bundleFormat, readBundle } from './bundle.ts';

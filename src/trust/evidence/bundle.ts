@@ -13,7 +13,7 @@ import {
   bundleFromJSON,
   ValidationError,
 } from '@sigstore/bundle';
-import { type Digest, isDigest } from '../../images/digest.ts';
+import { type Digest, isDigest } from '../../oci/digest.ts';
 import type { Finding } from '../decision.ts';
 import { checkIntermediate } from '../signer/signer-certificate.ts';
 import { BundleDocument } from './bundle-document.ts';

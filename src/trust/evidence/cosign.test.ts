@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Attachment } from '../../images/attachments/attachment.ts';
-import type { Digest } from '../../images/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { type StartedRegistry, startRegistry } from '../../registry/testing/start-registry.ts';
 import { decideTrust } from '../decide.ts';
 import { loadPolicy } from '../policy/load-policy.ts';

@@ -5,8 +5,8 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import { parseDocument } from '../../images/json/json.ts';
-import { infiniteNumber } from '../../images/json/json-numbers.ts';
+import { parseDocument } from '../../oci/json/json.ts';
+import { infiniteNumber } from '../../oci/json/json-numbers.ts';
 import { Problem, type ProblemCode, quoted } from './problem.ts';
 
 /**

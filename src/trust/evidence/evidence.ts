@@ -4,7 +4,7 @@
  * @module
  */
 import type { TransparencyLogEntry } from '@sigstore/bundle';
-import type { Digest } from '../../images/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { Finding } from '../decision.ts';
 import type { SimpleSigning } from './simple-signing.ts';
 import type { Statement } from './statement.ts';

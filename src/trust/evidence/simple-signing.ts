@@ -5,8 +5,8 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import type { Digest } from '../../images/digest.ts';
-import { parseReference } from '../../images/reference.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { parseReference } from '../../oci/reference.ts';
 import type { Requirement } from '../policy.ts';
 import type { TrustQuestion } from '../question.ts';
 import { readJson } from './evidence-json.ts';

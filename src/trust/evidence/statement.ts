@@ -5,8 +5,8 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import * as z from 'zod';
-import { type Digest, hexOf } from '../../images/digest.ts';
-import { openObject } from '../../images/json/json.ts';
+import { type Digest, hexOf } from '../../oci/digest.ts';
+import { openObject } from '../../oci/json/json.ts';
 import type { EvaluationTime } from '../conditions/evaluation-time.ts';
 import type { Requirement } from '../policy.ts';
 import { readJson } from './evidence-json.ts';

@@ -7,7 +7,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { Digest } from '../../images/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { LoadedPolicy } from '../policy.ts';
 import { loadPolicy, type PolicyEnvironment } from './load-policy.ts';
 

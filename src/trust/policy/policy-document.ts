@@ -14,7 +14,7 @@ import {
   MAX_MATERIAL,
   type TrustedRootSource,
 } from '@a3s-box/policies/image-policy';
-import type { Digest } from '../../images/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { PolicyKey } from '../policy.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { readTrustFile } from './policy-files.ts';

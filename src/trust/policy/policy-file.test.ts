@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Digest } from '../../images/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { type StartedRegistry, startRegistry } from '../../registry/testing/start-registry.ts';
 import { decideTrust } from '../decide.ts';
 import type { TrustDecision } from '../decision.ts';

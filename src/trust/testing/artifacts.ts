@@ -5,7 +5,7 @@
  */
 import { type KeyObject, sign } from 'node:crypto';
 import type { Attachment } from '../../images/attachments/attachment.ts';
-import type { Digest } from '../../images/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { preAuthEncoding } from '../evidence/dsse.ts';
 import { digestOf } from './policies.ts';
 

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import type { Attachment } from '../../images/attachments/attachment.ts';
-import type { Digest } from '../../images/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { digestOf } from './policies.ts';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';

@@ -6,7 +6,7 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import type { TrustMaterial } from '@sigstore/verify';
 import type { Attachment } from '../../images/attachments/attachment.ts';
-import type { Digest } from '../../images/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { LoadedPolicy, PolicyIdentity, PolicyKey, Requirement, Rule } from '../policy.ts';
 import type { TrustQuestion } from '../question.ts';
 

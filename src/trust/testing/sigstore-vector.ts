@@ -5,7 +5,7 @@
  * @module
  */
 import * as z from 'zod';
-import { isDigest } from '../../images/digest.ts';
+import { isDigest } from '../../oci/digest.ts';
 import { decideTrust } from '../decide.ts';
 import { InvalidImagePolicy } from '../policy/invalid-image-policy.ts';
 import { loadPolicy } from '../policy/load-policy.ts';

@@ -5,7 +5,7 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { ImagePolicy } from '@a3s-box/policies/image-policy';
-import { canonicalRepository, parseReference } from '../../../images/reference.ts';
+import { canonicalRepository, parseReference } from '../../../oci/reference.ts';
 import { printable } from '../../client/failure.ts';
 import type { Invocation } from '../../command.ts';
 import { InputError } from '../../input-error.ts';

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { narrow } from '../../narrow.ts';
-import { corrupt } from '../tar/corrupt.ts';
+import { corrupt } from '../corrupt.ts';
 import { repeatedMember } from './json-members.ts';
 import { jsonSize } from './json-values.ts';
 

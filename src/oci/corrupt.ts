@@ -1,4 +1,4 @@
-import { A3sError } from '../../errors.ts';
+import { A3sError } from '../errors.ts';
 
 /** What a reader throws when an archive is not what it should be; `what` names the archive. */
 export function corrupt(what: string, reason: string): A3sError {

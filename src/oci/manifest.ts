@@ -8,7 +8,6 @@
 import * as z from 'zod';
 import { digestText } from './digest-text.ts';
 import { openObject, parseDocument } from './json/json.ts';
-import type { Limits } from './limits.ts';
 
 export const MANIFEST_TYPES = [
   'application/vnd.oci.image.manifest.v1+json',
@@ -96,7 +95,12 @@ const Index = openObject({
 }).superRefine(isOneThing('layers'));
 export type Index = z.infer<typeof Index>;
 
-export function parseManifest(bytes: Buffer, what: string, limits: Limits): Manifest {
+/** @param limits `layers`: how many the manifest may have */
+export function parseManifest(
+  bytes: Buffer,
+  what: string,
+  limits: { readonly layers: number },
+): Manifest {
   const bounded = Manifest.refine(({ layers }) => layers.length <= limits.layers, {
     error: `has more than ${limits.layers} layers`,
   });

@@ -6,7 +6,6 @@
 import * as z from 'zod';
 import type { Digest } from './digest.ts';
 import { digestText } from './digest-text.ts';
-import type { ImageConfig } from './image.ts';
 import { openObject, parseDocument } from './json/json.ts';
 
 /** Go writes null for what is empty. */
@@ -47,6 +46,34 @@ const ConfigDocument = openObject({
     diff_ids: z.array(digestText).nullable(),
   }),
 });
+
+/** Docker's `HEALTHCHECK`: times in nanoseconds, 0 where the image says nothing. */
+export interface ImageHealthcheck {
+  readonly test: readonly string[];
+  readonly interval: number;
+  readonly timeout: number;
+  readonly startPeriod: number;
+  readonly startInterval: number;
+  readonly retries: number;
+}
+
+/** The parts of an OCI image configuration that a box is made from. */
+export interface ImageConfig {
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly env: readonly string[];
+  readonly workingDir: string;
+  readonly user: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly stopSignal: string | undefined;
+  /** `80/tcp` and the like. */
+  readonly exposedPorts: readonly string[];
+  readonly volumes: readonly string[];
+  /** Docker's own; the OCI specification has neither. */
+  readonly healthcheck?: ImageHealthcheck | undefined;
+  /** What lines are handed to, `/bin/sh -c` where it is absent. */
+  readonly shell?: readonly string[] | undefined;
+}
 
 export interface ConfigFile {
   readonly architecture: string;
