@@ -12,15 +12,15 @@ import type { ImageStore } from '../images/image.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
 import type { Templates } from '../templates/templates.ts';
-import type { Box } from './box.ts';
 import type { Events } from './events.ts';
-import type { Execs } from './execs.ts';
-import type { LiveBoxes } from './live.ts';
 import type { Outputs } from './output/outputs.ts';
+import type { Trust } from './policy/trust-policies.ts';
 import type { MachinePools } from './pool/machine-pools.ts';
-import type { Restarts } from './restarts.ts';
-import type { BoxStore } from './store.ts';
-import type { Trust } from './trust-policies.ts';
+import type { Box } from './record/box.ts';
+import type { BoxStore } from './record/store.ts';
+import type { Restarts } from './restart/restarts.ts';
+import type { Execs } from './run/execs.ts';
+import type { LiveBoxes } from './run/live.ts';
 
 /** What a machine boots from; a set that is older than confidential boxes has nothing for them. */
 export type BootFiles = Pick<BootSet, 'kernelPath' | 'initrdPath' | 'commandLine'> & {

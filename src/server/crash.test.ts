@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { BoxEvent } from '../boxes/states.ts';
+import type { BoxEvent } from '../boxes/record/states.ts';
 import { TestHome } from './testing/home.ts';
 
 let home: TestHome;

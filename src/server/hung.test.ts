@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { waitBox } from '../boxes/wait.ts';
+import { waitBox } from '../boxes/verbs/wait.ts';
 import type { FakeMachine } from '../engine/fake.ts';
 import { TestHome } from './testing/home.ts';
 

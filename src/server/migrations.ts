@@ -4,7 +4,7 @@
  * @module
  */
 import { POOL_MIGRATIONS } from '../boxes/pool/records.ts';
-import { BOX_MIGRATIONS } from '../boxes/store.ts';
+import { BOX_MIGRATIONS } from '../boxes/record/store.ts';
 import { migrations as IMAGE_MIGRATIONS } from '../images/catalog/catalog-migrations.ts';
 import { SNAPSHOT_MIGRATIONS } from '../snapshots/records.ts';
 import type { Migrations } from '../state/database.ts';

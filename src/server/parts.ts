@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import type { Trust } from '../boxes/policy/trust-policies.ts';
 import type { BootSets, Logger } from '../boxes/runtime.ts';
-import type { Trust } from '../boxes/trust-policies.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
 import type { Registry } from '../registry/registry.ts';

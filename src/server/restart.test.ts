@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Box } from '../boxes/box.ts';
-import { restartByPolicy } from '../boxes/start.ts';
-import type { BoxEvent } from '../boxes/states.ts';
-import { stopBox } from '../boxes/stop.ts';
-import { waitBox } from '../boxes/wait.ts';
+import type { Box } from '../boxes/record/box.ts';
+import type { BoxEvent } from '../boxes/record/states.ts';
+import { restartByPolicy } from '../boxes/start/start.ts';
+import { stopBox } from '../boxes/verbs/stop.ts';
+import { waitBox } from '../boxes/verbs/wait.ts';
 import { A3sError } from '../errors.ts';
 import { RESTARTS_AT_ONCE } from './serve.ts';
 import { TestHome } from './testing/home.ts';

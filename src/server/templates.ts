@@ -4,9 +4,9 @@
  * @module
  */
 import { join } from 'node:path';
-import type { Box } from '../boxes/box.ts';
+import type { Box } from '../boxes/record/box.ts';
+import { isLive } from '../boxes/record/states.ts';
 import type { Runtime } from '../boxes/runtime.ts';
-import { isLive } from '../boxes/states.ts';
 import type { Config } from '../config.ts';
 import { makeDirectories } from '../make-directories.ts';
 import { TemplateStore } from '../templates/store.ts';

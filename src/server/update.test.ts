@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { NO_LIMITS } from '../boxes/limits.ts';
+import { NO_LIMITS } from '../boxes/record/limits.ts';
 import type { FakeAgentOptions } from '../guest/fake-agent.ts';
 import { FakeRefusal } from '../guest/fake-refusal.ts';
 import { TestHome } from './testing/home.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { BoxEvent } from '../boxes/states.ts';
+import type { BoxEvent } from '../boxes/record/states.ts';
 import type { Config } from '../config.ts';
 import { TEMPLATE_PLUGS, TEMPLATE_SLOTS } from '../engine/engine.ts';
 import type { FakeMachine } from '../engine/fake.ts';

@@ -18,7 +18,7 @@ var exitCodes = map[string]int{
 }
 
 // exitUnknown is Docker's code of a container whose start failed for any other reason (exitUnknown in moby's daemon/start.go).
-// The host's counterpart is src/boxes/exit-code.ts.
+// The host's counterpart is src/boxes/start/exit-code.ts.
 const exitUnknown = 128
 
 // exitCode is the exit code of a process that was not started for this reason.

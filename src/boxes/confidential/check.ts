@@ -4,8 +4,8 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { CreateRequest } from '../create-request.ts';
-import type { Limits } from '../limits.ts';
+import type { CreateRequest } from '../create/create-request.ts';
+import type { Limits } from '../record/limits.ts';
 import type { ConfidentialRequest } from './request.ts';
 
 /** Refuses by name what a confidential box cannot have. @throws A3sError `unsupported-option`, `invalid-argument` */

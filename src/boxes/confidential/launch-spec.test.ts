@@ -1,8 +1,8 @@
 import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
-import { DEFAULT_CONFINEMENT } from '../confinement.ts';
-import { NO_LIMITS } from '../limits.ts';
+import { DEFAULT_CONFINEMENT } from '../create/confinement.ts';
+import { NO_LIMITS } from '../record/limits.ts';
 import { launchSpecOf, type SpecifiedBox } from './launch-spec.ts';
 import type { SecretRequest } from './request.ts';
 

@@ -7,11 +7,11 @@
 import { createHash } from 'node:crypto';
 import { LAUNCH_SPEC_SCHEMA, LaunchSpec, launchSpecText, MAX_LAUNCH_SPEC } from '@a3s-box/policies';
 import { A3sError } from '../../errors.ts';
-import type { BoxDefinition } from '../box.ts';
-import { DEFAULT_CONFINEMENT } from '../confinement.ts';
-import { mainProcess } from '../machine.ts';
-import { resourcesOf } from '../resources.ts';
-import { specifiedDirectories } from '../volumes.ts';
+import { DEFAULT_CONFINEMENT } from '../create/confinement.ts';
+import { resourcesOf } from '../create/resources.ts';
+import { specifiedDirectories } from '../create/volumes.ts';
+import type { BoxDefinition } from '../record/box.ts';
+import { mainProcess } from '../start/machine.ts';
 import { injectorDigest } from './injector-key.ts';
 import type { ConfidentialRequest, SecretRequest } from './request.ts';
 

@@ -12,10 +12,10 @@ import type { ConfidentialLaunch, Disk, MachineSpec } from '../../engine/engine.
 import { A3sError } from '../../errors.ts';
 import type { Image, VerityLayer } from '../../images/image.ts';
 import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
-import type { Box, BoxDefinition, Port } from '../box.ts';
-import { forward, macAddress } from '../machine.ts';
-import { askedCpus, hostLimitsOf, machineCpus, machineMemory } from '../resources.ts';
+import { askedCpus, hostLimitsOf, machineCpus, machineMemory } from '../create/resources.ts';
+import type { Box, BoxDefinition, Port } from '../record/box.ts';
 import { boxDirectory, type Runtime, runtimeDirectory } from '../runtime.ts';
+import { forward, macAddress } from '../start/machine.ts';
 import { confidentialBoot } from './plan.ts';
 import type { ConfidentialDefinition } from './record.ts';
 

@@ -6,9 +6,9 @@
 import type { Duplex } from 'node:stream';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import { A3sError } from '../../errors.ts';
-import type { LiveBox } from '../live.ts';
+import type { LiveBox } from '../run/live.ts';
+import type { Stdio } from '../run/stdio.ts';
 import type { Runtime } from '../runtime.ts';
-import type { Stdio } from '../stdio.ts';
 import { MAX_RATLS_CONNECTIONS } from './ratls-connections.ts';
 
 /** How long a line is kept on which nothing gets on, and whose client may have gone unseen. */

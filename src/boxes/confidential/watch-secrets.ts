@@ -5,8 +5,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Exit, SecretsReport } from '../../guest/protocol.ts';
-import type { BoxState } from '../box.ts';
-import type { LiveBox } from '../live.ts';
+import type { BoxState } from '../record/box.ts';
+import type { LiveBox } from '../run/live.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { teeAttributes } from './show.ts';
 

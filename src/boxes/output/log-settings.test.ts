@@ -2,7 +2,7 @@ import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
-import { LogSettings } from '../box.ts';
+import { LogSettings } from '../record/box.ts';
 import { parseLogSettings } from './log-settings.ts';
 
 it.each([

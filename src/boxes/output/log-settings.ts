@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { DEFAULT_LOGGING, type LogSettings } from '../box.ts';
+import { DEFAULT_LOGGING, type LogSettings } from '../record/box.ts';
 
 /** What every driver of Docker's takes. */
 const COMMON = ['mode'];

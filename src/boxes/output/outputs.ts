@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from 'node:path';
-import type { LogSettings } from '../box.ts';
+import type { LogSettings } from '../record/box.ts';
 import { type BoxOutput, LiveOutput } from './live-output.ts';
 import { OutputLog } from './log.ts';
 import { retentionOf } from './retention.ts';

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { LogSettings } from '../box.ts';
+import type { LogSettings } from '../record/box.ts';
 
 export interface Retention {
   /** Of one file. */

@@ -5,9 +5,9 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import { checkResources } from '../check-resources.ts';
-import { NO_LIMITS } from '../limits.ts';
-import { machineMemory, NANO } from '../resources.ts';
+import { checkResources } from '../create/check-resources.ts';
+import { machineMemory, NANO } from '../create/resources.ts';
+import { NO_LIMITS } from '../record/limits.ts';
 
 /** Of all pools together: each machine is a process that waits. */
 export const MOST_MACHINES = 64;

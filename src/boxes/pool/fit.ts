@@ -4,8 +4,8 @@
  * @module
  */
 import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
-import type { BoxDefinition } from '../box.ts';
-import { askedCpus, machineCpus, machineMemory } from '../resources.ts';
+import { askedCpus, machineCpus, machineMemory } from '../create/resources.ts';
+import type { BoxDefinition } from '../record/box.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
 import type { PoolableParts } from './machine-pools.ts';
 

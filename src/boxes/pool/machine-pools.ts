@@ -7,7 +7,7 @@ import type { CellIdentity } from '../../cell/cell.ts';
 import type { Machine } from '../../engine/engine.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
-import type { BoxDefinition } from '../box.ts';
+import type { BoxDefinition } from '../record/box.ts';
 import type { PoolDefinition } from './definition.ts';
 
 /** A pool as people see it. */

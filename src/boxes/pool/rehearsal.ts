@@ -9,8 +9,8 @@ import { type Disk, TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import { DiskBudget } from '../../images/disk-budget.ts';
 import { ErofsWriter } from '../../images/erofs/image-writer.ts';
 import type { Attributes, DirectoryNode, FileNode, Node } from '../../images/layer/tree.ts';
-import { NO_LIMITS } from '../limits.ts';
-import { guestNic, specDocument } from '../machine.ts';
+import { NO_LIMITS } from '../record/limits.ts';
+import { guestNic, specDocument } from '../start/machine.ts';
 import { rehearsalProgram } from './rehearsal-program.ts';
 
 /** The last slot: it is the one that boxes need the least. */

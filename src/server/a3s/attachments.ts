@@ -6,9 +6,9 @@
 
 import * as z from 'zod';
 import { linkedSignal } from '../../async/linked-signal.ts';
+import { storedAttachments } from '../../boxes/policy/stored-attachments.ts';
+import { namesUsed } from '../../boxes/policy/trust-names.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { storedAttachments } from '../../boxes/stored-attachments.ts';
-import { namesUsed } from '../../boxes/trust-names.ts';
 import { pushAttachment, storeAttachment } from '../../distribution/attach.ts';
 import {
   ATTACHMENT_KINDS,

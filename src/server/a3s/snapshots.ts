@@ -4,9 +4,9 @@
  * @module
  */
 import * as z from 'zod';
-import { createFork } from '../../boxes/fork.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { createSnapshot, removeSnapshot } from '../../boxes/snapshot.ts';
+import { createFork } from '../../boxes/start/fork.ts';
+import { createSnapshot, removeSnapshot } from '../../boxes/verbs/snapshot.ts';
 import { SnapshotRecord } from '../../snapshots/snapshot.ts';
 import { noBody, query } from '../docker/query.ts';
 import { trustOptions, trustQuery } from '../docker/trust-query.ts';

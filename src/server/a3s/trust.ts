@@ -9,8 +9,8 @@ import {
   judgeImage,
   type TrustOptions,
   type TrustSubject,
-} from '../../boxes/trust.ts';
-import { namesUsed } from '../../boxes/trust-names.ts';
+} from '../../boxes/policy/authorize-image.ts';
+import { namesUsed } from '../../boxes/policy/trust-names.ts';
 import type { ImageStore } from '../../images/image.ts';
 import { TrustDecision } from '../../trust/decision.ts';
 import type { LoadedPolicy, Requirement } from '../../trust/policy.ts';

@@ -6,7 +6,7 @@
  */
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import { Duplex } from 'node:stream';
-import type { Stdio } from '../../boxes/stdio.ts';
+import type { Stdio } from '../../boxes/run/stdio.ts';
 import { drop } from '../http/connection.ts';
 import { HIJACK } from '../replies.ts';
 import { type Route, streamRoute } from '../route.ts';

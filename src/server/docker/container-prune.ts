@@ -4,10 +4,10 @@
  * @module
  */
 import * as z from 'zod';
-import type { Box } from '../../boxes/box.ts';
-import { changesBytes } from '../../boxes/disk-usage.ts';
-import { removeBox } from '../../boxes/remove.ts';
+import { changesBytes } from '../../boxes/disks/disk-usage.ts';
+import type { Box } from '../../boxes/record/box.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
+import { removeBox } from '../../boxes/verbs/remove.ts';
 import { A3sError } from '../../errors.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';

@@ -4,12 +4,12 @@
  * @module
  */
 import * as z from 'zod';
-import { createBox } from '../../boxes/create.ts';
-import { removeBox } from '../../boxes/remove.ts';
-import { resizeBox } from '../../boxes/resize.ts';
-import { startBox } from '../../boxes/start.ts';
-import { killBox, stopBox } from '../../boxes/stop.ts';
-import { waitBox } from '../../boxes/wait.ts';
+import { createBox } from '../../boxes/create/create.ts';
+import { startBox } from '../../boxes/start/start.ts';
+import { removeBox } from '../../boxes/verbs/remove.ts';
+import { resizeBox } from '../../boxes/verbs/resize.ts';
+import { killBox, stopBox } from '../../boxes/verbs/stop.ts';
+import { waitBox } from '../../boxes/verbs/wait.ts';
 import { A3sError } from '../../errors.ts';
 import { empty, json, stream } from '../http/answer.ts';
 import { expectPlatform, parsePlatform } from '../platform.ts';

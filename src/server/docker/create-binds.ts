@@ -4,8 +4,8 @@
  * @module
  */
 import { posix } from 'node:path';
-import type { Bind } from '../../boxes/box.ts';
-import { mountPoint } from '../../boxes/volumes.ts';
+import { mountPoint } from '../../boxes/create/volumes.ts';
+import type { Bind } from '../../boxes/record/box.ts';
 import { A3sError } from '../../errors.ts';
 import { unsupported } from './absent.ts';
 

@@ -4,8 +4,8 @@
  * @module
  */
 import * as z from 'zod';
-import type { HealthRequest } from '../../boxes/create-request.ts';
-import { isProbe } from '../../boxes/health-check.ts';
+import type { HealthRequest } from '../../boxes/create/create-request.ts';
+import { isProbe } from '../../boxes/health/health-check.ts';
 import { A3sError } from '../../errors.ts';
 
 const MILLISECOND = 1_000_000;

@@ -5,7 +5,7 @@
  */
 import { ULIMITS } from '@a3s-box/policies';
 import * as z from 'zod';
-import { BOX_DISK, type Limits } from '../../boxes/limits.ts';
+import { BOX_DISK, type Limits } from '../../boxes/record/limits.ts';
 import { A3sError } from '../../errors.ts';
 import { unsupported } from './absent.ts';
 

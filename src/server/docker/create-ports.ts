@@ -5,8 +5,8 @@
  */
 import { isIP } from 'node:net';
 import * as z from 'zod';
-import type { Port } from '../../boxes/box.ts';
 import { RATLS_PORT } from '../../boxes/confidential/request.ts';
+import type { Port } from '../../boxes/record/box.ts';
 import { A3sError } from '../../errors.ts';
 import { unsupported } from './absent.ts';
 

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import type { RestartPolicy as Policy } from '../../boxes/box.ts';
+import type { RestartPolicy as Policy } from '../../boxes/record/box.ts';
 import { A3sError } from '../../errors.ts';
 
 export const RestartPolicy = z.strictObject({

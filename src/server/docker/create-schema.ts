@@ -4,9 +4,9 @@
  * @module
  */
 import * as z from 'zod';
-import type { LogSettings } from '../../boxes/box.ts';
-import type { CreateRequest } from '../../boxes/create-request.ts';
+import type { CreateRequest } from '../../boxes/create/create-request.ts';
 import { parseLogSettings } from '../../boxes/output/log-settings.ts';
+import type { LogSettings } from '../../boxes/record/box.ts';
 import { A3sError } from '../../errors.ts';
 import { parseRequest } from '../http/parse.ts';
 import {

@@ -4,8 +4,8 @@
  * @module
  */
 import * as z from 'zod';
-import type { Bind } from '../../boxes/box.ts';
-import { mountPoint } from '../../boxes/volumes.ts';
+import { mountPoint } from '../../boxes/create/volumes.ts';
+import type { Bind } from '../../boxes/record/box.ts';
 import { NO_VOLUMES, unsupported } from './absent.ts';
 
 export const Volumes = z.record(z.string().max(4096), z.strictObject({}));

@@ -4,16 +4,16 @@
  * @module
  */
 import * as z from 'zod';
+import type { Exec } from '../../boxes/run/execs.ts';
+import type { Stdio } from '../../boxes/run/stdio.ts';
+import type { Runtime } from '../../boxes/runtime.ts';
 import {
   checkStartable,
   createExec,
   resizeExec,
   startAttached,
   startDetached,
-} from '../../boxes/exec.ts';
-import type { Exec } from '../../boxes/execs.ts';
-import type { Runtime } from '../../boxes/runtime.ts';
-import type { Stdio } from '../../boxes/stdio.ts';
+} from '../../boxes/verbs/exec.ts';
 import { A3sError } from '../../errors.ts';
 import { empty, json } from '../http/answer.ts';
 import { parseRequest } from '../http/parse.ts';

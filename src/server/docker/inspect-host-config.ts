@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { Box, Port } from '../../boxes/box.ts';
-import { DEFAULT_CONFINEMENT } from '../../boxes/confinement.ts';
-import { BOX_DISK } from '../../boxes/limits.ts';
+
+import { DEFAULT_CONFINEMENT } from '../../boxes/create/confinement.ts';
+import type { Box, Port } from '../../boxes/record/box.ts';
+import { BOX_DISK } from '../../boxes/record/limits.ts';
 import type { Document } from '../replies.ts';
 import type { HostConfigShown, LimitsShown } from './container-schema.ts';
 import { bindText, networkName, portName } from './show.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Box } from '../../boxes/box.ts';
+import type { Box } from '../../boxes/record/box.ts';
 import { GUEST_NETWORK } from '../../engine/network.ts';
 import type { Document } from '../replies.ts';
 import type { ContainerInspect } from './container-schema.ts';

@@ -4,10 +4,10 @@
  * @module
  */
 import { join } from 'node:path';
-import { type Box, commandOf } from '../../boxes/box.ts';
 import { hostMay } from '../../boxes/confidential/host-may.ts';
+import { trustOf } from '../../boxes/policy/trust-record.ts';
+import { type Box, commandOf } from '../../boxes/record/box.ts';
 import { boxDirectory, type Runtime } from '../../boxes/runtime.ts';
-import { trustOf } from '../../boxes/trust-record.ts';
 import type { Document } from '../replies.ts';
 import type { ContainerInspect } from './container-schema.ts';
 import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';

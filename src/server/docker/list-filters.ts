@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Box } from '../../boxes/box.ts';
+import type { Box } from '../../boxes/record/box.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { type Box, commandOf } from '../../boxes/box.ts';
-import { writtenBytes } from '../../boxes/disk-usage.ts';
+
+import { writtenBytes } from '../../boxes/disks/disk-usage.ts';
+import { trustOf } from '../../boxes/policy/trust-record.ts';
+import { type Box, commandOf } from '../../boxes/record/box.ts';
+import { isLive } from '../../boxes/record/states.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { isLive } from '../../boxes/states.ts';
-import { trustOf } from '../../boxes/trust-record.ts';
 import type { ImageUsage } from '../../images/usage/shares.ts';
 import type { Document } from '../replies.ts';
 import type { ContainerSummary } from './container-schema.ts';

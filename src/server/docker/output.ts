@@ -4,12 +4,12 @@
  * @module
  */
 import * as z from 'zod';
-import { attachBox, attachPoint } from '../../boxes/attach.ts';
 import { expectPermission } from '../../boxes/confidential/host-may.ts';
-import { followBox } from '../../boxes/follow-box.ts';
-import { expectKept } from '../../boxes/keeps-output.ts';
-import { logDetails } from '../../boxes/log-details.ts';
-import { type LogChunk, readLogs } from '../../boxes/logs.ts';
+import { followBox } from '../../boxes/logs/follow-box.ts';
+import { logDetails } from '../../boxes/logs/log-details.ts';
+import { type LogChunk, readLogs } from '../../boxes/logs/logs.ts';
+import { expectKept } from '../../boxes/output/keeps-output.ts';
+import { attachBox, attachPoint } from '../../boxes/verbs/attach.ts';
 import { A3sError } from '../../errors.ts';
 import { stream } from '../http/answer.ts';
 import { MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from '../http/frames.ts';

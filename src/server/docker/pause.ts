@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { pauseBox, unpauseBox } from '../../boxes/pause.ts';
+import { pauseBox, unpauseBox } from '../../boxes/verbs/pause.ts';
 import { empty } from '../http/answer.ts';
 import { EMPTY } from '../replies.ts';
 import { type Route, route } from '../route.ts';

@@ -5,8 +5,8 @@
  */
 
 import * as z from 'zod';
+import { refusalAttributes } from '../../boxes/policy/trust-record.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { refusalAttributes } from '../../boxes/trust-record.ts';
 import { type PullRequest, pullImage } from '../../distribution/pull.ts';
 import { A3sError } from '../../errors.ts';
 import { isDigest } from '../../oci/digest.ts';

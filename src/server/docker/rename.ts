@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import { renameBox } from '../../boxes/rename.ts';
+import { renameBox } from '../../boxes/verbs/rename.ts';
 import { empty } from '../http/answer.ts';
 import { EMPTY } from '../replies.ts';
 import { type Route, route } from '../route.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import { restartBox } from '../../boxes/restart.ts';
+import { restartBox } from '../../boxes/verbs/restart.ts';
 import { empty } from '../http/answer.ts';
 import { EMPTY } from '../replies.ts';
 import { type Route, route } from '../route.ts';

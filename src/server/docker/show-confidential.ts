@@ -4,8 +4,9 @@
  *
  * @module
  */
-import type { Box } from '../../boxes/box.ts';
+
 import { ASKED_TEE, SIMULATED } from '../../boxes/confidential/show.ts';
+import type { Box } from '../../boxes/record/box.ts';
 import type { Document } from '../replies.ts';
 import type { Confidential, ConfidentialSummary } from './show-confidential-schema.ts';
 

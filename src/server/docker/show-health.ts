@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Box, HealthState } from '../../boxes/box.ts';
+import type { Box, HealthState } from '../../boxes/record/box.ts';
 
 /** `State.Health` of an inspection. */
 export function healthOf(health: HealthState) {

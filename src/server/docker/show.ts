@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { Box, BoxState, Port } from '../../boxes/box.ts';
+
 import { RATLS_PORT } from '../../boxes/confidential/request.ts';
 import { waitsForSecrets } from '../../boxes/confidential/show.ts';
+import type { Box, BoxState, Port } from '../../boxes/record/box.ts';
 import type { DOCKER_STATUSES } from './container-schema.ts';
 import { healthText } from './show-health.ts';
 

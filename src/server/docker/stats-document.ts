@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Box } from '../../boxes/box.ts';
+import type { Box } from '../../boxes/record/box.ts';
 import type { Stats } from '../../guest/protocol.ts';
 import type { Document } from '../replies.ts';
 import { ZERO_TIME } from './show.ts';

@@ -4,9 +4,9 @@
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Box } from '../../boxes/box.ts';
+import type { Box } from '../../boxes/record/box.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { checkStats, statsOf } from '../../boxes/stats.ts';
+import { checkStats, statsOf } from '../../boxes/verbs/stats.ts';
 import type { Stats } from '../../guest/protocol.ts';
 import { stream } from '../http/answer.ts';
 import { type Document, documentsOf } from '../replies.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import { topBox } from '../../boxes/top.ts';
+import { topBox } from '../../boxes/verbs/top.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
 import { noBody, query } from './query.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import type { TrustOptions } from '../../boxes/trust.ts';
+import type { TrustOptions } from '../../boxes/policy/authorize-image.ts';
 import { flag } from './query.ts';
 import { registryAuth } from './registry-auth.ts';
 

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import type { UpdateRequest } from '../../boxes/update.ts';
+import type { UpdateRequest } from '../../boxes/verbs/update.ts';
 import { A3sError } from '../../errors.ts';
 import { parseRequest } from '../http/parse.ts';
 import { ignoredWarnings } from './absent.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import { updateBox } from '../../boxes/update.ts';
+import { updateBox } from '../../boxes/verbs/update.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../route.ts';
 import { noBody, query } from './query.ts';

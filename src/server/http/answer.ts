@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Stdio } from '../../boxes/stdio.ts';
+import type { Stdio } from '../../boxes/run/stdio.ts';
 
 /** A document, a stream that the server sends, or a connection that the client and a process share. */
 export type Answer =

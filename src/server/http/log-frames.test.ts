@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { LogChunk } from '../../boxes/logs.ts';
+import type { LogChunk } from '../../boxes/logs/logs.ts';
 import { framesIn } from '../testing/frames.ts';
 import { logFrames } from './log-frames.ts';
 

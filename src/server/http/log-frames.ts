@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LogChunk } from '../../boxes/logs.ts';
+import type { LogChunk } from '../../boxes/logs/logs.ts';
 import { LogFrames } from './frames.ts';
 
 /** A follower waits this long for the rest of a line. Then it gets what there is: a prompt has no newline. */

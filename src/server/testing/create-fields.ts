@@ -5,7 +5,7 @@
  * @module
  */
 import type { BoxSpec } from '@a3s-box/policies';
-import type { BoxDefinition } from '../../boxes/box.ts';
+import type { BoxDefinition } from '../../boxes/record/box.ts';
 import type { MachineSpec } from '../../engine/engine.ts';
 
 const MIB = 2 ** 20;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Trust } from '../../boxes/trust-policies.ts';
+import type { Trust } from '../../boxes/policy/trust-policies.ts';
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Digest } from '../../oci/digest.ts';

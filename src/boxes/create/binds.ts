@@ -1,0 +1,136 @@
+/**
+ * From the host paths that a box binds to what its engine shares.
+ *
+ * @module
+ */
+import { realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, posix } from 'node:path';
+import type { BoxSpec } from '@a3s-box/policies';
+import { SHARED_FILE, type Share } from '../../engine/engine.ts';
+import { A3sError } from '../../errors.ts';
+import { makeDirectories, makeDirectoriesUnlinked } from '../../make-directories.ts';
+import type { Bind } from '../record/box.ts';
+
+export interface BoundPaths {
+  readonly shares: Share[];
+  readonly mounts: BoxSpec['mounts'];
+}
+
+/** What the agent mounts in every box. */
+const OWN_MOUNTS = ['/proc', '/sys', '/dev'];
+/** A tmpfs of the box, which a bind takes the place of, as in a container. */
+const REPLACEABLE = '/dev/shm';
+
+/**
+ * Checks where the binds of a request appear in the box.
+ *
+ * @throws A3sError `invalid-argument` for two at one place, and for what the box has mounts of its own at
+ */
+export function checkDestinations(binds: readonly Bind[]): void {
+  const seen = new Set<string>();
+  for (const { destination } of binds) {
+    const target = `/${posix.normalize(destination).replace(/^\/+|\/+$/g, '')}`;
+    if (seen.has(target)) {
+      throw new A3sError('invalid-argument', `Duplicate mount point: ${destination}`);
+    }
+    seen.add(target);
+    const own = OWN_MOUNTS.find((each) => target === '/' || isAtOrBelow(target, each));
+    if (own === undefined || isAtOrBelow(target, REPLACEABLE)) continue;
+    throw new A3sError(
+      'invalid-argument',
+      `Cannot bind to ${destination}: the box has its own ${own}`,
+      { remedy: 'Choose another path in the box.' },
+    );
+  }
+}
+
+function isAtOrBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(`${directory}/`);
+}
+
+/**
+ * Records the real path of each bind's source. Every start compares the source with that path. A start makes the directories
+ * that are missing, below the part of the path that exists now.
+ *
+ * @throws A3sError `bind-source-missing`
+ */
+export async function recordSources(binds: readonly Bind[]): Promise<Bind[]> {
+  return await Promise.all(
+    binds.map(async (bind) => ({ ...bind, realPath: await placeOf(bind.source) })),
+  );
+}
+
+async function placeOf(source: string): Promise<string> {
+  try {
+    return await realpath(source);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    const missing = code === 'ENOENT' || code === 'ENOTDIR';
+    if (missing && dirname(source) !== source) {
+      return join(await placeOf(dirname(source)), basename(source));
+    }
+    throw new A3sError('bind-source-missing', `Cannot bind ${source}: it cannot be looked up`, {
+      cause,
+    });
+  }
+}
+
+/**
+ * Makes a source that is missing a directory, as Docker's `-v` does.
+ *
+ * @throws A3sError `bind-source-missing`, `bind-source-changed`, `unsupported-option` for what cannot be shared
+ */
+export async function bindPaths(binds: readonly Bind[]): Promise<BoundPaths> {
+  const shares: Share[] = [];
+  const mounts: BoxSpec['mounts'] = [];
+  for (const [index, { source, destination, readonly, realPath }] of binds.entries()) {
+    const tag = `bind-${index}`;
+    // Before anything is made: a link may lead to where its owner could not make it.
+    await checkPlace(source, realPath);
+    const file = (await ensureSource(source, realPath)) === 'file' ? { file: SHARED_FILE } : {};
+    await checkPlace(source, realPath);
+    const path = realPath ?? source;
+    shares.push({ tag, path, readonly, ...(realPath === undefined ? {} : { resolved: true }) });
+    mounts.push({ kind: 'virtiofs', tag, destination, readonly, ...file });
+  }
+  return { shares, mounts };
+}
+
+/** The owner of a source could have put a link in its place, to what only the user of this server may read. */
+async function checkPlace(source: string, realPath: string | undefined): Promise<void> {
+  if (realPath === undefined) return;
+  const place = await placeOf(source);
+  if (place === realPath) return;
+  throw new A3sError(
+    'bind-source-changed',
+    `Cannot bind ${source}: it leads to ${place} now, and led to ${realPath} when the box was created`,
+    { remedy: 'Put back what was there, or create the box again.' },
+  );
+}
+
+/** Follows no link below the recorded path, since others may put one there at any time. */
+async function ensureSource(
+  source: string,
+  realPath: string | undefined,
+): Promise<'file' | 'directory'> {
+  const making =
+    realPath === undefined
+      ? makeDirectories(source, 0o777)
+      : makeDirectoriesUnlinked(realPath, 0o777);
+  const refused = await making.catch((error: unknown) => ({ error }));
+  const kind = await stat(source).catch(() => undefined);
+  if (kind?.isDirectory() === true) return 'directory';
+  if (kind?.isFile() === true) return 'file';
+  if (kind === undefined) {
+    await checkPlace(source, realPath);
+    throw new A3sError(
+      'bind-source-missing',
+      `Cannot bind ${source}: it does not exist, and cannot be made`,
+      { cause: refused?.error, remedy: 'Make the directory first.' },
+    );
+  }
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot bind ${source}: only directories and regular files can be shared with a box`,
+  );
+}

@@ -1,0 +1,56 @@
+/**
+ * What is asked for when a box is to be made.
+ *
+ * @module
+ */
+
+import type { ConfidentialRequest } from '../confidential/request.ts';
+import type { Bind, BoxDefinition, LogSettings, Port, RestartPolicy } from '../record/box.ts';
+import type { Limits } from '../record/limits.ts';
+
+/** As Docker's API has it: times in nanoseconds, 0 inherits. An empty test inherits the image's, `NONE` switches it off. */
+export interface HealthRequest {
+  readonly test: readonly string[];
+  readonly interval: number;
+  readonly timeout: number;
+  readonly startPeriod: number;
+  readonly startInterval: number;
+  readonly retries: number;
+}
+
+/** What the caller asks for. What is undefined comes from the image, or from a default. */
+export interface CreateRequest {
+  readonly name: string | undefined;
+  readonly image: string;
+  readonly entrypoint: readonly string[] | undefined;
+  readonly cmd: readonly string[] | undefined;
+  readonly env: readonly string[];
+  readonly cwd: string | undefined;
+  readonly user: string | undefined;
+  readonly hostname: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly terminal: boolean;
+  readonly openStdin: boolean;
+  readonly stdinOnce: boolean;
+  readonly attach: BoxDefinition['attach'];
+  readonly size: BoxDefinition['size'];
+  readonly stopSignal: string | undefined;
+  readonly stopTimeout: number | undefined;
+  readonly autoRemove: boolean;
+  readonly memoryBytes: number;
+  readonly nanoCpus: number;
+  readonly limits: Limits;
+  readonly restart: RestartPolicy;
+  readonly init: boolean;
+  readonly logging: LogSettings;
+  /** What of the image's health check is changed; undefined: nothing. */
+  readonly health: HealthRequest | undefined;
+  readonly network: BoxDefinition['network'];
+  readonly ports: readonly Port[];
+  readonly exposedPorts: readonly string[];
+  readonly binds: readonly Bind[];
+  /** Mount points of its binds, which it calls volumes as well. */
+  readonly volumes: readonly string[];
+  readonly containerIdFile: string | undefined;
+  readonly confidential?: ConfidentialRequest | undefined;
+}

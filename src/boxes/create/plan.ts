@@ -1,0 +1,71 @@
+/**
+ * What a request and an image make together, whatever the host.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { Image } from '../../images/image.ts';
+import { inertHealth, mergeHealth } from '../health/health-check.ts';
+import type { BoxDefinition } from '../record/box.ts';
+import { parseSignal } from '../verbs/signal.ts';
+import type { CreateRequest } from './create-request.ts';
+import { mergeEnvironment } from './environment.ts';
+
+/** @throws A3sError `invalid-argument` */
+export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {
+  const { config } = image;
+  const command = mergeCommand(request, image);
+  if (command.entrypoint.length + command.cmd.length === 0) {
+    throw new A3sError('invalid-argument', 'No command specified', {
+      remedy: 'Name a command after the image.',
+    });
+  }
+  const signal = request.stopSignal ?? config.stopSignal;
+  const health = mergeHealth(request.health, config);
+  const inert = health === undefined ? inertHealth(request.health, config) : undefined;
+  return {
+    ...command,
+    ...(health === undefined ? {} : { health }),
+    ...(inert === undefined ? {} : { inertHealth: inert }),
+    env: mergeEnvironment(request.env, config.env),
+    cwd: directory(request.cwd ?? config.workingDir),
+    user: request.user ?? config.user,
+    ...pick(request),
+    ...(signal === undefined ? {} : { stopSignal: parseSignal(signal) }),
+  };
+}
+
+function pick(request: CreateRequest) {
+  const { terminal, openStdin, stdinOnce, attach, size, stopTimeout } = request;
+  const { autoRemove, memoryBytes, nanoCpus, network } = request;
+  const { limits, restart, init, logging, containerIdFile } = request;
+  return {
+    ...{ terminal, openStdin, stdinOnce, attach },
+    ...(size === undefined ? {} : { size }),
+    ...(stopTimeout === undefined ? {} : { stopTimeout }),
+    ...(containerIdFile === undefined ? {} : { containerIdFile }),
+    ...{ autoRemove, memoryBytes, nanoCpus, network, limits, restart, init, logging },
+  };
+}
+
+/**
+ * A given entrypoint drops the image's command as well; `[""]` clears the entrypoint. This is Docker's rule, and
+ * it does not depend on whether the box has a terminal.
+ */
+export function mergeCommand(
+  request: Pick<CreateRequest, 'entrypoint' | 'cmd'>,
+  image: Pick<Image, 'config'>,
+): Pick<BoxDefinition, 'entrypoint' | 'cmd'> {
+  const { config } = image;
+  const given = request.entrypoint;
+  const cleared = given?.length === 1 && given[0] === '';
+  const entrypoint = cleared ? [] : (given ?? config.entrypoint);
+  const ownCommand = request.cmd !== undefined && request.cmd.length > 0;
+  const cmd = ownCommand ? request.cmd : (given ?? []).length === 0 ? config.cmd : [];
+  return { entrypoint: [...entrypoint], cmd: [...(cmd ?? [])] };
+}
+
+/** OCI working directories may be relative to the root; none is none. */
+function directory(path: string): string {
+  return path === '' || path.startsWith('/') ? path : `/${path}`;
+}

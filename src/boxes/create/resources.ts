@@ -1,0 +1,117 @@
+/**
+ * How much a box gets, and how large its machine must be for that.
+ *
+ * @module
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Resources } from '@a3s-box/policies';
+import type { HostLimits } from '../../engine/engine.ts';
+import type { BoxDefinition } from '../record/box.ts';
+import type { Limits } from '../record/limits.ts';
+import { parseCpuset } from './cpuset.ts';
+
+/** What of a definition, or of a request, says how much. */
+export type AskedResources = Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus' | 'limits'>;
+
+const MIB = 1024 * 1024;
+
+/** What a guest's kernel and agent need beside the box's own memory. */
+export const GUEST_OVERHEAD = 96 * MIB;
+/** Of that, what describes a page: a 64th of the memory it describes. There is room for the pages of so much. */
+const DESCRIBED = 512 * MIB;
+const DESCRIPTION = 64;
+/** Of a box that asks for nothing: a machine of 512 MiB. */
+const DEFAULT_MEMORY = 512 * MIB - GUEST_OVERHEAD;
+/** QEMU and the kernel want whole pages of 2 MiB. */
+const STEP = 2 * MIB;
+export const NANO = 1_000_000_000;
+/** Microseconds, of a quota that is given without one. */
+const DEFAULT_PERIOD = 100_000;
+/** Of a box that asks for none. */
+const DEFAULT_SHARES = 1024;
+/** The kernel's scheduler gives a tenth more or less of a processor for each step. */
+const NICE_FACTOR = 1.25;
+
+/** The limit of the box's processes. */
+export function boxMemory(asked: number): number {
+  return asked === 0 ? DEFAULT_MEMORY : asked;
+}
+
+/** The size of the machine: the box's memory and the guest's overhead, in whole steps. */
+export function machineMemory(asked: number): number {
+  const bytes = boxMemory(asked);
+  const descriptions = Math.max(0, bytes - DESCRIBED) / DESCRIPTION;
+  return Math.ceil((bytes + GUEST_OVERHEAD + descriptions) / STEP) * STEP;
+}
+
+/** CPU time in billionths of one CPU, however it was asked for; 0: nothing was. */
+export function askedCpus({
+  nanoCpus,
+  limits: { cpuPeriodUs, cpuQuotaUs },
+}: Pick<AskedResources, 'nanoCpus' | 'limits'>): number {
+  if (nanoCpus > 0 || cpuQuotaUs === 0) return nanoCpus;
+  return Math.ceil((cpuQuotaUs * NANO) / (cpuPeriodUs === 0 ? DEFAULT_PERIOD : cpuPeriodUs));
+}
+
+/** Virtual CPUs: one, or as many as the asked share spreads over. */
+export function machineCpus(nanoCpus: number): number {
+  return Math.max(1, Math.ceil(nanoCpus / NANO));
+}
+
+/** What the guest holds the box's processes to. What is not asked for is not there: the text of a launch spec depends on it. */
+export function resourcesOf(asked: AskedResources): Resources {
+  const { memoryReservationBytes, pids, cpuShares, ulimits } = asked.limits;
+  const nano = askedCpus(asked);
+  return {
+    memoryBytes: boxMemory(asked.memoryBytes),
+    ...(nano === 0 ? {} : { cpuMillis: Math.ceil(nano / 1_000_000) }),
+    ...(pids > 0 ? { pids } : {}),
+    ...(memoryReservationBytes > 0 ? { memoryReservationBytes } : {}),
+    ...(cpuShares > 0 ? { cpuWeight: cpuWeight(cpuShares) } : {}),
+    ...(ulimits.length > 0 ? { ulimits: [...ulimits] } : {}),
+  };
+}
+
+/** From the range 2 to 262144 to the range 1 to 10000, on a line, as runc does it. */
+function cpuWeight(shares: number): number {
+  return 1 + Math.floor(((shares - 2) * 9999) / 262_142);
+}
+
+/** What the host holds the machine's processes to; undefined: nothing was asked for. */
+export function hostLimitsOf(asked: Pick<AskedResources, 'limits'>): HostLimits | undefined {
+  const limits = askedHostLimits(asked);
+  const { processors, nice, disk } = limits;
+  const any =
+    processors !== undefined || nice !== undefined || Object.values(disk).some((rate) => rate > 0);
+  return any ? limits : undefined;
+}
+
+/**
+ * The same; no rates are unlimited ones. What was not asked for besides is the server's own, which its administrator may have
+ * held to something.
+ */
+export function askedHostLimits({ limits }: Pick<AskedResources, 'limits'>): HostLimits {
+  const { cpuset, cpuShares, disk } = limits;
+  return {
+    processors: cpuset === '' ? undefined : parseCpuset(cpuset),
+    nice: cpuShares === 0 ? undefined : niceOf(cpuShares),
+    disk,
+  };
+}
+
+/** What changes; undefined: nothing does. */
+export function changedHostLimits(before: Limits, after: Limits): HostLimits | undefined {
+  const { cpuset, cpuShares, disk } = after;
+  const processors = cpuset === before.cpuset ? undefined : parseCpuset(cpuset);
+  const nice = cpuShares === before.cpuShares ? undefined : niceOf(cpuShares);
+  const same = isDeepStrictEqual(before.disk, disk);
+  return processors === undefined && nice === undefined && same
+    ? undefined
+    : { processors, nice, disk };
+}
+
+/** The value at which the host's scheduler gives a process such a share beside others. */
+export function niceOf(shares: number): number {
+  const steps = Math.log(DEFAULT_SHARES / (shares === 0 ? DEFAULT_SHARES : shares));
+  return Math.max(-20, Math.min(19, Math.round(steps / Math.log(NICE_FACTOR)))) + 0;
+}

@@ -1,0 +1,59 @@
+/**
+ * What an image declares as volumes: ordinary directories of the box, kept with its changes. They are there even where no
+ * layer of the image has them, as with Docker.
+ *
+ * @module
+ */
+import { posix } from 'node:path';
+import type { BoxSpec, LaunchSpec } from '@a3s-box/policies';
+import { A3sError } from '../../errors.ts';
+import type { BoxDefinition } from '../record/box.ts';
+
+/** As many as the agent takes, and as long. */
+const MAX_VOLUMES = 256;
+const MAX_PATH = 4096;
+
+/** A path as mount points are compared: without `.`, `..` and a slash at its end. */
+export function mountPoint(path: string): string {
+  return posix.normalize(path).replace(/(.)\/$/, '$1');
+}
+
+/** @throws A3sError `invalid-image` for what no directory can be made of */
+export function checkVolumes(volumes: readonly string[]): void {
+  if (volumes.length > MAX_VOLUMES) {
+    throw new A3sError(
+      'invalid-image',
+      `Cannot use the image: it has ${volumes.length} volumes, more than ${MAX_VOLUMES}`,
+    );
+  }
+  const odd = volumes.find((path) => !canBeMade(path));
+  if (odd === undefined) return;
+  throw new A3sError(
+    'invalid-image',
+    `Cannot use the image: its volume ${JSON.stringify(odd.slice(0, 128))} is no path`,
+    { remedy: 'Build the image anew without it.' },
+  );
+}
+
+/** What the agent makes of them. A bind mount makes its own. */
+export function volumeDirectories({
+  volumes = [],
+  binds = [],
+}: Partial<Pick<BoxDefinition, 'volumes' | 'binds'>>): Pick<BoxSpec, 'directories'> {
+  const bound = new Set(binds.map(({ destination }) => destination));
+  // Records of earlier versions were not checked.
+  const paths = volumes.filter(canBeMade).map((path) => mountPoint(posix.join('/', path)));
+  const directories = [...new Set(paths)].filter((path) => !bound.has(path)).slice(0, MAX_VOLUMES);
+  return directories.length === 0 ? {} : { directories };
+}
+
+/** The same in the text of a launch spec: sorted, and without the root. A confidential box has no bind mounts. */
+export function specifiedDirectories(volumes: readonly string[]): Pick<LaunchSpec, 'directories'> {
+  const paths = volumeDirectories({ volumes: [...volumes] }).directories ?? [];
+  const directories = paths.filter((path) => path !== '/').sort();
+  return directories.length === 0 ? {} : { directories };
+}
+
+function canBeMade(path: string): boolean {
+  return path !== '' && path.length < MAX_PATH && !path.includes('\0');
+}

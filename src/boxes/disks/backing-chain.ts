@@ -1,0 +1,104 @@
+/**
+ * A disk of changes in layers: what a box had written when a snapshot of it was made, and what was written since.
+ *
+ * Layers are files beside the disk, in the order of their numbers; the last one alone is written to. A layer that a snapshot
+ * holds too is the same file under two names, and nobody writes to it. So making a layer takes no longer for a disk with much in
+ * it; an empty one that came to no use changes nothing of what the disk holds.
+ *
+ * @module
+ */
+import { chown, link, open, readdir, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { CellIdentity } from '../../cell/cell.ts';
+import { publish } from '../../durable.ts';
+import type { Disk } from '../../engine/engine.ts';
+import { A3sError } from '../../errors.ts';
+import { overlayImage } from './overlay-image.ts';
+
+const LAYER = /^changes\.([1-9]\d{0,3})\.qcow2$/;
+/** Each is another file that a read may have to be looked for in. */
+const MOST_LAYERS = 16;
+
+/** The disk's files: the one that is written to, and what is below it, lowest first. */
+export async function changesLayers(base: string): Promise<Pick<Disk, 'path' | 'backing'>> {
+  const files = await layersOf(base);
+  const path = files.pop() ?? base;
+  return files.length === 0 ? { path } : { path, backing: files };
+}
+
+/**
+ * Puts an empty layer on top, for a disk's user. It is on the disk before it has its name: what is below a layer that a power
+ * cut left empty could not be read.
+ *
+ * @throws A3sError `conflict` where there are too many, `disk-full`
+ */
+export async function addLayer(base: string, identity: CellIdentity): Promise<string> {
+  const files = await layersOf(base);
+  if (files.length > MOST_LAYERS) {
+    throw new A3sError(
+      'conflict',
+      `The disk of the box has ${MOST_LAYERS} layers, and can have no more`,
+      {
+        remedy:
+          'Each snapshot of a box adds one, and so does each start from a snapshot. Start anew from an image.',
+      },
+    );
+  }
+  const path = join(dirname(base), `changes.${numberOf(files.at(-1)) + 1}.qcow2`);
+  const partial = `${path}.new`;
+  try {
+    await rm(partial, { force: true });
+    await write(partial, overlayImage((await stat(base)).size));
+    if (process.geteuid?.() === 0) await chown(partial, identity.uid, identity.gid);
+    await publish(partial, path);
+    return path;
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw fullOr(error);
+  }
+}
+
+async function write(path: string, content: Buffer): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.chmod(0o600);
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Gives all files but those that are to be written later a second name, in another directory of the same file system. */
+export async function shareLayers(files: readonly string[], directory: string): Promise<void> {
+  try {
+    for (const file of files) {
+      const name = join(directory, basename(file));
+      await rm(name, { force: true });
+      await link(file, name);
+    }
+  } catch (error) {
+    throw fullOr(error);
+  }
+}
+
+/** All of them, lowest first. */
+export async function layersOf(base: string): Promise<string[]> {
+  const directory = dirname(base);
+  const layers = (await readdir(directory)).filter((name) => LAYER.test(name));
+  layers.sort((a, b) => numberOf(a) - numberOf(b));
+  return [base, ...layers.map((name) => join(directory, name))];
+}
+
+function numberOf(file = ''): number {
+  return Number(LAYER.exec(basename(file))?.[1] ?? 0);
+}
+
+function fullOr(error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new A3sError('disk-full', 'Cannot make a layer of the box’s disk: no space is left', {
+    remedy: 'Free some space and try again.',
+    cause: error,
+  });
+}

@@ -1,0 +1,96 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { dataExtents } from '../../engine/data-extents.ts';
+import { makeBlankDisk } from '../../templates/blank-disk.ts';
+import { blankLayout } from '../../templates/blank-layout.ts';
+import { changesBytes, writtenBytes } from './disk-usage.ts';
+import { CHANGES_DISK } from './writable-layer.ts';
+
+vi.mock(import('../../engine/data-extents.ts'), async (actual) => {
+  const real = await actual();
+  return { ...real, dataExtents: vi.fn(real.dataExtents) };
+});
+
+const ID = 'a7'.repeat(32);
+
+let home: string;
+let disk: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'disk-usage-'));
+  mkdirSync(join(home, 'boxes', ID), { recursive: true });
+  disk = join(home, 'boxes', ID, CHANGES_DISK);
+});
+afterEach(() => {
+  vi.mocked(dataExtents).mockClear();
+  rmSync(home, { recursive: true });
+});
+
+/** Fills some of the disk, as a guest that has mounted it does. */
+async function fill(start: number, bytes: number): Promise<void> {
+  const file = await open(disk, 'r+');
+  await file.write(Buffer.alloc(bytes, 1), 0, bytes, start);
+  await file.close();
+}
+
+async function endOfTables(): Promise<number> {
+  const [first] = (await blankLayout()).inUse;
+  if (first === undefined) throw new Error('the disk has no tables');
+  return first.end;
+}
+
+it('a box that never started, or has an empty disk, has written nothing', async () => {
+  expect(await writtenBytes({ home }, ID, false)).toBe(0);
+  await makeBlankDisk(disk);
+  expect(await writtenBytes({ home }, ID, false)).toBe(0);
+  expect(await changesBytes({ home }, ID)).toBeGreaterThan(100_000);
+});
+
+it('what fills the tables and the journal of the file system is not counted', async () => {
+  await makeBlankDisk(disk);
+  const longest = (await blankLayout()).inUse.reduce((a, b) =>
+    a.end - a.start > b.end - b.start ? a : b,
+  );
+  expect(longest.end - longest.start).toBe(64 * 2 ** 20);
+  await fill(longest.start, 8 * 2 ** 20);
+  expect(await writtenBytes({ home }, ID, false)).toBe(0);
+});
+
+it('what is written beside them is, but for the directories that every box has', async () => {
+  await makeBlankDisk(disk);
+  await fill(await endOfTables(), 64 * 1024);
+  expect(await writtenBytes({ home }, ID, false)).toBe(0);
+  await fill((await endOfTables()) + 64 * 1024, 300 * 1024);
+  expect(await writtenBytes({ home }, ID, false)).toBe(300 * 1024);
+});
+
+it('a disk in more pieces than are looked at counts by what it has allocated', async () => {
+  await makeBlankDisk(disk);
+  const [start, pieces] = [await endOfTables(), 17_000];
+  const file = await open(disk, 'r+');
+  const block = Buffer.alloc(4096, 1);
+  for (let piece = 0; piece < pieces; piece++) {
+    await file.write(block, 0, block.length, start + piece * 2 * block.length);
+  }
+  await file.close();
+  const written = await writtenBytes({ home }, ID, false);
+  expect(written).toBeGreaterThanOrEqual(pieces * 4096 - 64 * 1024);
+  expect(written).toBeLessThanOrEqual(await changesBytes({ home }, ID));
+});
+
+it('the pieces of a disk are not looked for while a guest may write to it', async () => {
+  expect(await writtenBytes({ home }, ID, true)).toBe(0);
+  await makeBlankDisk(disk);
+  expect(await writtenBytes({ home }, ID, true)).toBe(0);
+  await fill(await endOfTables(), 128 * 1024);
+  expect(await writtenBytes({ home }, ID, true)).toBe(0);
+  await fill((await endOfTables()) + 128 * 1024, 3 * 2 ** 20);
+  const written = await writtenBytes({ home }, ID, true);
+  // File systems differ in what they allocate for themselves.
+  expect(Math.abs(written - 3 * 2 ** 20)).toBeLessThanOrEqual(64 * 1024);
+  expect(dataExtents).not.toHaveBeenCalled();
+  await writtenBytes({ home }, ID, false);
+  expect(dataExtents).toHaveBeenCalledOnce();
+});

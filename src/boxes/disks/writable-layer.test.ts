@@ -1,0 +1,30 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CHANGES_DISK, ensureChangesDisk, hasChangesDisk } from './writable-layer.ts';
+
+const IDENTITY = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'changes-'));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+describe('the disk of changes of a box', () => {
+  it('is there or not, and kept where it is', async () => {
+    const path = join(directory, CHANGES_DISK);
+    expect(await hasChangesDisk(path)).toBe(false);
+    await writeFile(path, 'what the box has written');
+    expect(await hasChangesDisk(path)).toBe(true);
+    await ensureChangesDisk(path, IDENTITY);
+    expect(await readFile(path, 'utf8')).toBe('what the box has written');
+  });
+
+  it('is not taken for missing where that cannot be found out', async () => {
+    await writeFile(join(directory, 'file'), '');
+    const path = join(directory, 'file', CHANGES_DISK);
+    await expect(hasChangesDisk(path)).rejects.toMatchObject({ code: 'ENOTDIR' });
+    await expect(ensureChangesDisk(path, IDENTITY)).rejects.toMatchObject({ code: 'ENOTDIR' });
+  });
+});

@@ -1,0 +1,21 @@
+/**
+ * What of a box's health check cannot be kept, found out before anything is made.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { ConfidentialRequest } from '../confidential/request.ts';
+import type { BoxDefinition } from '../record/box.ts';
+
+/** @throws A3sError `host-not-permitted` */
+export function checkHealth(
+  { health }: Pick<BoxDefinition, 'health'>,
+  confidential: Pick<ConfidentialRequest, 'hostMay'> | undefined,
+): void {
+  if (health === undefined || (confidential?.hostMay.includes('exec') ?? true)) return;
+  throw new A3sError(
+    'host-not-permitted',
+    'Cannot create the box: its health check is a program that the host has run in it, which the launch spec of this confidential box does not let the host',
+    { remedy: 'Leave it out with --no-healthcheck, or create the box with --host-may exec.' },
+  );
+}

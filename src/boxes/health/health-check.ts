@@ -1,0 +1,128 @@
+/**
+ * The health check of a box, from what the image says and what the caller does.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { ImageConfig } from '../../oci/config.ts';
+import type { HealthRequest } from '../create/create-request.ts';
+import type { HealthCheck } from '../record/box.ts';
+
+const MILLISECOND = 1_000_000;
+const SECOND = 1000 * MILLISECOND;
+const DEFAULTS = { interval: 30 * SECOND, timeout: 30 * SECOND, startInterval: 5 * SECOND };
+const DEFAULT_RETRIES = 3;
+/** As much as the kernel takes for one argument. */
+const MAX_TEST = 128 * 1024 - 1;
+const NOTHING: HealthRequest = {
+  ...{ test: [], interval: 0, timeout: 0 },
+  ...{ startPeriod: 0, startInterval: 0, retries: 0 },
+};
+const TIMES = {
+  interval: 'Interval',
+  timeout: 'Timeout',
+  startPeriod: 'StartPeriod',
+  startInterval: 'StartInterval',
+} as const;
+
+/**
+ * Whatever the request leaves out is the image's, and then Docker's default. Undefined where nothing is checked.
+ *
+ * @throws A3sError `invalid-argument` in Docker's words, `invalid-image` for what the image says
+ */
+export function mergeHealth(
+  request: HealthRequest | undefined,
+  image: Pick<ImageConfig, 'healthcheck' | 'shell'>,
+): HealthCheck | undefined {
+  if (request !== undefined) validate(request, 'invalid-argument');
+  const merged = inheriting(request, image);
+  if (!isProbe(merged.test)) return undefined;
+  validate(merged, 'invalid-image');
+  return {
+    test: withShell(merged.test, image.shell),
+    interval: merged.interval || DEFAULTS.interval,
+    timeout: merged.timeout || DEFAULTS.timeout,
+    startPeriod: merged.startPeriod,
+    startInterval: merged.startInterval || DEFAULTS.startInterval,
+    retries: merged.retries || DEFAULT_RETRIES,
+    asked: shown(merged),
+  };
+}
+
+/** What is shown of a check that never runs: `NONE`, or as in Docker one whose type nobody knows. Undefined for others. */
+export function inertHealth(
+  request: HealthRequest | undefined,
+  image: Pick<ImageConfig, 'healthcheck' | 'shell'>,
+): HealthCheck['asked'] | undefined {
+  const merged = inheriting(request, image);
+  return merged.test.length === 0 || isProbe(merged.test) ? undefined : shown(merged);
+}
+
+/** Whether a program is run for it: a list of words that begins with none of Docker's types names none. */
+export function isProbe([kind]: readonly string[]): boolean {
+  return kind === 'CMD' || kind === 'CMD-SHELL';
+}
+
+function inheriting(
+  request: HealthRequest | undefined,
+  image: Pick<ImageConfig, 'healthcheck'>,
+): HealthRequest & { readonly test: string[] } {
+  const inherited = image.healthcheck ?? NOTHING;
+  const asked = request ?? NOTHING;
+  return {
+    test: [...(asked.test.length > 0 ? asked.test : inherited.test)],
+    interval: asked.interval || inherited.interval,
+    timeout: asked.timeout || inherited.timeout,
+    startPeriod: asked.startPeriod || inherited.startPeriod,
+    startInterval: asked.startInterval || inherited.startInterval,
+    retries: asked.retries || inherited.retries,
+  };
+}
+
+function validate(check: HealthRequest, code: 'invalid-argument' | 'invalid-image'): void {
+  for (const [key, name] of Object.entries(TIMES)) {
+    const value = check[key as keyof typeof TIMES];
+    if (!Number.isSafeInteger(value) || (value !== 0 && value < MILLISECOND)) {
+      throw new A3sError(code, `${name} in Healthcheck cannot be less than 1ms`);
+    }
+  }
+  const { retries, test } = check;
+  if (!Number.isSafeInteger(retries) || retries < 0) {
+    throw new A3sError(code, 'Retries in Healthcheck cannot be negative');
+  }
+  const [kind = '', ...words] = test;
+  if (!isProbe(test)) return;
+  if (words.length === 0 || (kind === 'CMD-SHELL' && words.length > 1)) {
+    throw new A3sError(code, `A health check of the type '${kind.slice(0, 32)}' needs a command`);
+  }
+  const size = words.reduce((sum, word) => sum + Buffer.byteLength(word) + 1, 0);
+  if (size > MAX_TEST || words.some((word) => word.includes('\0'))) {
+    throw new A3sError(code, `The command of a health check has at most ${MAX_TEST} bytes, none 0`);
+  }
+}
+
+/** An image has a shell of its own for lines. */
+function withShell(test: string[], shell: readonly string[] | undefined): string[] {
+  const [kind, line = ''] = test;
+  if (kind !== 'CMD-SHELL' || shell === undefined || shell.length === 0) return test;
+  return ['CMD', ...shell, line];
+}
+
+/** As Docker shows it: what nobody said is left out. */
+function shown({ test, retries, ...times }: HealthRequest): HealthCheck['asked'] {
+  const said = Object.entries(TIMES).flatMap(([key, name]) => {
+    const value = times[key as keyof typeof TIMES];
+    return value === 0 ? [] : [[name, value] as const];
+  });
+  return {
+    Test: [...test],
+    ...Object.fromEntries(said),
+    ...(retries === 0 ? {} : { Retries: retries }),
+  };
+}
+
+/** The argument vector of a probe. */
+export function probeCommand({ test }: Pick<HealthCheck, 'test'>): string[] {
+  const [kind, ...words] = test;
+  return kind === 'CMD-SHELL' ? ['/bin/sh', '-c', ...words] : words;
+}

@@ -1,0 +1,217 @@
+/**
+ * One probe of a box's health: a process of its own in the box, with a time and an amount of output that it may take.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { A3sError } from '../../errors.ts';
+import type { Guest } from '../../guest/guest.ts';
+import type { OutputReader } from '../../guest/output.ts';
+import type { Exit } from '../../guest/protocol.ts';
+import { finality } from '../../guest/refusal.ts';
+import type { Box, HealthCheck } from '../record/box.ts';
+import { now, timestamp } from '../record/clock.ts';
+import { execProcess } from '../run/exec-process.ts';
+import type { LiveBox } from '../run/live.ts';
+import { persist } from '../run/persist.ts';
+import { publish, type Runtime } from '../runtime.ts';
+import { probeCommand } from './health-check.ts';
+import { milliseconds, type ProbeResult } from './health-state.ts';
+
+/** No exec has such an id: theirs are hexadecimal. */
+const PREFIX = 'probe';
+const MAX_OUTPUT = 4096;
+/** Docker's exit code of a probe that did not come to its end. */
+const FAILED = -1;
+/** Time for a probe that was killed to be gone. */
+const KILL_MS = 10_000;
+
+/** Whether this process of a guest is a probe, of whichever server. */
+export function isProbe(id: string): boolean {
+  return id.startsWith(PREFIX);
+}
+
+/**
+ * Runs it to its end. Undefined where it tells nothing: the box ended, or stood still, meanwhile.
+ *
+ * @param stopped aborts when the probe is not wanted any more
+ */
+export async function runProbe(
+  rt: Runtime,
+  live: LiveBox,
+  box: Box,
+  check: HealthCheck,
+  stopped: AbortSignal,
+): Promise<ProbeResult | undefined> {
+  const start = timestamp(now());
+  const probe = new Probe(rt, live, box, probeCommand(check));
+  const end = (exitCode: number, output: string): ProbeResult => ({
+    ...{ start, end: timestamp(now()), exitCode, output },
+  });
+  const over = new AbortController();
+  const running = probe.run();
+  // Whoever comes too late to hear of it.
+  running.catch(() => undefined);
+  const timeout = milliseconds(check.timeout);
+  const timer = delay(timeout, 'late' as const, { signal: over.signal, ref: false });
+  timer.catch(() => undefined);
+  try {
+    const outcome = await Promise.race([running, timer, aborted(stopped, over.signal)]);
+    if (stopped.aborted || outcome === undefined) {
+      await probe.kill(running);
+      return undefined;
+    }
+    if (outcome !== 'late') return end(outcome.exitCode, probe.output);
+    await probe.kill(running);
+    const said = probe.output === '' ? '' : `: ${probe.output}`;
+    return end(FAILED, `Health check exceeded timeout (${duration(timeout)})${said}`);
+  } catch (error) {
+    if (stopped.aborted || live.signal.aborted) return undefined;
+    // The connection broke before the guest had heard of it, or the box stood still, or was about to end.
+    if (finality(error) === 'state') return undefined;
+    // As Docker has it: what cannot be started is a failure of the check.
+    return end(FAILED, error instanceof Error ? error.message : String(error));
+  } finally {
+    over.abort();
+  }
+}
+
+class Probe {
+  readonly #id = `${PREFIX}${randomBytes(16).toString('hex')}`;
+  readonly #rt: Runtime;
+  readonly #live: LiveBox;
+  readonly #box: Box;
+  readonly #command: readonly string[];
+  readonly #said: Buffer[] = [];
+  #bytes = 0;
+  #offset = 0;
+  #truncated = false;
+  #started = false;
+
+  constructor(rt: Runtime, live: LiveBox, box: Box, command: readonly string[]) {
+    this.#rt = rt;
+    this.#live = live;
+    this.#box = box;
+    this.#command = command;
+  }
+
+  /** What it wrote first. */
+  get output(): string {
+    const text = new TextDecoder().decode(Buffer.concat(this.#said));
+    return this.#truncated ? `${text}...` : text;
+  }
+
+  async run(): Promise<Exit> {
+    const { signal } = this.#live;
+    this.#tell(`exec_create: ${this.#command.join(' ')}`);
+    const process = execProcess(this.#box.definition, {
+      ...{ command: this.#command, env: [], cwd: '', user: '', terminal: false, size: undefined },
+      attach: { stdin: false },
+    });
+    const guest = await this.#live.guest();
+    this.#started = true;
+    this.#live.probes.add(this.#id);
+    const launched = guest.launch(this.#id, process, signal, { group: true });
+    const exit = await launched
+      .then(async (started) => {
+        this.#tell(`exec_start: ${this.#command.join(' ')}`);
+        return await this.#take(started.output, started.exit);
+      })
+      .catch(async (error: unknown) => {
+        if (signal.aborted || !guest.speaks(4) || !isLost(error)) throw error;
+        return await this.#goOn();
+      })
+      .catch((error: unknown) => {
+        // Nobody follows it any more.
+        this.#live.probes.delete(this.#id);
+        throw error;
+      });
+    this.#tell('exec_die', { exitCode: String(exit.exitCode) });
+    void this.#forget();
+    return exit;
+  }
+
+  /** After the connection was lost, which is no fault of the box. */
+  async #goOn(): Promise<Exit> {
+    const { signal } = this.#live;
+    let exit: Exit | undefined;
+    await persist(this.#live, async (guest: Guest) => {
+      const output = await guest.output(this.#id, this.#offset, signal);
+      exit = await this.#take(output, guest.exit(this.#id, signal));
+    });
+    if (exit === undefined) throw new A3sError('agent-failed', 'The end of a probe is not known');
+    return exit;
+  }
+
+  async #take(output: OutputReader, exited: Promise<Exit>): Promise<Exit> {
+    // Where the output breaks off nobody asks for it.
+    exited.catch(() => undefined);
+    for await (const { offset, data } of output) {
+      const kept = data.subarray(0, MAX_OUTPUT - this.#bytes);
+      this.#truncated ||= kept.length < data.length;
+      if (kept.length > 0) this.#said.push(Buffer.from(kept));
+      this.#bytes += kept.length;
+      this.#offset = offset + data.length;
+      output.ack(this.#offset);
+    }
+    return await exited;
+  }
+
+  /** Ends it with all that it started. */
+  async kill(running: Promise<unknown>): Promise<void> {
+    if (!this.#started || this.#live.signal.aborted) return;
+    const gone = running.then(
+      () => undefined,
+      () => undefined,
+    );
+    const killed = persist(this.#live, (guest) => guest.signal(this.#id, 'SIGKILL')).catch(
+      () => undefined,
+    );
+    const timer = new AbortController();
+    const late = delay(KILL_MS, undefined, { signal: timer.signal, ref: false });
+    await Promise.race([Promise.all([killed, gone]), late.catch(() => undefined)]);
+    timer.abort();
+  }
+
+  async #forget(): Promise<void> {
+    try {
+      await (await this.#live.guest()).forget(this.#id);
+    } catch (error) {
+      if (this.#live.signal.aborted) return;
+      this.#rt.log.error('a probe is not forgotten', error, { box: this.#live.id });
+    } finally {
+      this.#live.probes.delete(this.#id);
+    }
+  }
+
+  #tell(action: string, more: Readonly<Record<string, string>> = {}): void {
+    if (this.#live.signal.aborted) return;
+    publish(this.#rt, this.#box, action, { execID: this.#id, ...more });
+  }
+}
+
+/** The connection failed, not the process. Only a probe whose start got no answer is looked for by its id. */
+function isLost(error: unknown): boolean {
+  return error instanceof A3sError && ['agent-failed', 'agent-timeout'].includes(error.code);
+}
+
+/** Settles when either aborts. */
+function aborted(...signals: readonly AbortSignal[]): Promise<undefined> {
+  return new Promise((resolve) => {
+    for (const signal of signals) {
+      if (signal.aborted) resolve(undefined);
+      signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    }
+  });
+}
+
+/** As Go writes it. */
+function duration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${milliseconds}ms`;
+  const seconds = milliseconds / 1000;
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  if (hours > 0) return `${hours}h${minutes % 60}m${seconds % 60}s`;
+  return minutes > 0 ? `${minutes}m${seconds % 60}s` : `${seconds}s`;
+}

@@ -1,0 +1,51 @@
+/**
+ * How long `logs --follow` goes on: over restarts by the box's policy, to the end of the last run.
+ *
+ * @module
+ */
+
+import type { Following } from '../output/follow.ts';
+import type { Box } from '../record/box.ts';
+import { isLive } from '../record/states.ts';
+import type { Runtime } from '../runtime.ts';
+
+/** Undefined where nothing more will be written: the box does not run, and is not to be started again. */
+export function followBox(
+  rt: Pick<Runtime, 'store' | 'outputs'>,
+  id: string,
+): Following | undefined {
+  const { state, definition } = rt.store.expect(id);
+  const { status, run } = state;
+  if (status !== 'restarting' && !isLive(status)) return undefined;
+  // An earlier server may have seen that end.
+  if (status === 'restarting') rt.outputs.of(id).endRun(run);
+  return {
+    run,
+    // Without a policy, nobody needs to wait for the end of the machine.
+    next:
+      definition.restart.name === 'no'
+        ? undefined
+        : (ended, signal) => nextRun(rt, id, ended, signal),
+  };
+}
+
+async function nextRun(
+  rt: Pick<Runtime, 'store'>,
+  id: string,
+  ended: number,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const settled = (box: Box | undefined): boolean => box === undefined || !isUnsettled(box, ended);
+  const present = rt.store.get(id);
+  const box = settled(present)
+    ? present
+    : await rt.store.when(id, settled, signal).catch(() => undefined);
+  return box !== undefined && box.state.run > ended && isLive(box.state.status)
+    ? box.state.run
+    : undefined;
+}
+
+/** The run is ending, or another is to come. */
+function isUnsettled({ state: { status, run } }: Box, ended: number): boolean {
+  return run <= ended && (status === 'restarting' || isLive(status));
+}

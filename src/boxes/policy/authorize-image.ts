@@ -1,0 +1,186 @@
+/**
+ * The decision that stands before every boot. Whatever makes or starts a box goes through `authorizeImage`, and so does
+ * whatever builds on an image.
+ *
+ * @module
+ */
+
+import { linkedSignal } from '../../async/linked-signal.ts';
+import { Semaphore } from '../../async/semaphore.ts';
+import { freshAttachments } from '../../distribution/refresh.ts';
+import { A3sError } from '../../errors.ts';
+import type { Attachment } from '../../images/attachments/attachment.ts';
+import type { Image } from '../../images/image.ts';
+import { canonicalRepository, parseReference } from '../../oci/reference.ts';
+import type { Credentials } from '../../registry/registry.ts';
+import type { TrustDecision } from '../../trust/decision.ts';
+import type { LoadedPolicy } from '../../trust/policy.ts';
+import type { TrustQuestion } from '../../trust/question.ts';
+import { SharedWork } from '../../trust/shared-work.ts';
+import type { Runtime } from '../runtime.ts';
+import { storedAttachments } from './stored-attachments.ts';
+import { refusalAttributes } from './trust-record.ts';
+
+/** Decisions at once: each may have 64 MiB of signatures in memory, several times over. */
+const slots = new Semaphore(4);
+
+interface Refresh {
+  readonly credentials: Credentials | undefined;
+  /** What is fetched replaces what is stored. */
+  readonly keep: boolean;
+}
+
+/** What one call asks for on top. */
+export interface TrustOptions {
+  /** Id of a policy that replaces the standing one for this call. */
+  readonly policyId?: string | undefined;
+  /** Signatures are fetched from the registry, which has to answer. */
+  readonly refresh?: Refresh | undefined;
+}
+
+/** An image, and what it is called here. */
+export interface TrustSubject {
+  readonly image: Image;
+  /** As the caller named it. */
+  readonly reference: string;
+  /** Canonical names that rules are held against; each must be accepted. Empty: an image without a name. */
+  readonly names: readonly string[];
+  /** It is for a confidential box. */
+  readonly confidential: boolean;
+}
+
+/** The image is refused, and nothing may boot from it. */
+export class UntrustedImage extends A3sError {
+  readonly decision: TrustDecision;
+
+  constructor(decision: TrustDecision, confidential: boolean) {
+    super('image-untrusted', decision.reason, {
+      remedy: `See why with: ${explanation(decision, confidential)}`,
+    });
+    this.decision = decision;
+  }
+}
+
+/** By the policy that decided. */
+function explanation(
+  { policy: { source, path }, image: { reference } }: TrustDecision,
+  confidential: boolean,
+): string {
+  const flag = source === 'call' ? `--image-policy ${path ?? 'FILE'} ` : '';
+  return `a3s-box trust explain ${confidential ? '--confidential ' : ''}${flag}${reference}`;
+}
+
+type Parts = Pick<Runtime, 'trust' | 'images' | 'registry' | 'shutdown' | 'events'>;
+
+/**
+ * Decides by the image's manifest digest, from stored signatures that are verified again.
+ *
+ * @throws UntrustedImage when it is refused; A3sError when the policy cannot be used, or signatures were to be fetched
+ *   and could not be
+ */
+export async function authorizeImage(
+  rt: Parts,
+  subject: TrustSubject,
+  options: TrustOptions = {},
+): Promise<TrustDecision> {
+  const decision = await judgeImage(rt, subject, options);
+  if (decision.verdict === 'signed' || decision.verdict === 'unsigned') return decision;
+  const attributes = refusalAttributes(subject.reference, decision);
+  rt.events.publish('image', 'trust-refused', subject.image.id, attributes);
+  throw new UntrustedImage(decision, subject.confidential);
+}
+
+/**
+ * The decision, whatever it is. It allows nothing.
+ *
+ * @throws A3sError as `authorizeImage`, but for a refusal
+ */
+export async function judgeImage(
+  rt: Omit<Parts, 'events'>,
+  subject: TrustSubject,
+  options: TrustOptions = {},
+): Promise<TrustDecision> {
+  const { decisions } = await judgeEachName(rt, subject, options);
+  const [first, ...others] = decisions;
+  if (first === undefined) throw new TypeError('an image is judged by one name at least');
+  return others.reduce((a, b) => (RANK[b.verdict] > RANK[a.verdict] ? b : a), first);
+}
+
+/**
+ * One decision for each repository that the image is judged by, and the policy that they were made by.
+ *
+ * @throws A3sError as `judgeImage`
+ */
+export async function judgeEachName(
+  rt: Omit<Parts, 'events'>,
+  subject: TrustSubject,
+  options: TrustOptions = {},
+): Promise<{ readonly policy: LoadedPolicy; readonly decisions: readonly TrustDecision[] }> {
+  const { policyId, refresh } = options;
+  const policy = policyId === undefined ? await rt.trust.standing() : rt.trust.handedOver(policyId);
+  const fresh = refresh === undefined ? undefined : await freshOf(rt, subject, refresh);
+  return await slots.run(async () => {
+    const attachments = fresh ?? (await storedAttachments(rt.images, subject.image));
+    const work = new SharedWork();
+    const decisions: TrustDecision[] = [];
+    for (const question of questions(subject, policy, attachments)) {
+      decisions.push(await rt.trust.decide(question, policy, new Date(), work));
+    }
+    return { policy, decisions };
+  });
+}
+
+async function freshOf(
+  rt: Omit<Parts, 'events'>,
+  { image, names }: TrustSubject,
+  { credentials, keep }: Refresh,
+): Promise<readonly Attachment[]> {
+  const subjects = [image.manifestDigest, ...image.indexDigests];
+  const { signal, unlink } = linkedSignal(rt.shutdown);
+  try {
+    const fresh = await freshAttachments(rt.registry, { names, subjects, credentials, signal });
+    // One that the registry no longer has is gone here too.
+    if (keep) await rt.images.attach(subjects, fresh);
+    return fresh;
+  } finally {
+    unlink();
+  }
+}
+
+/** The worst one counts. */
+const RANK = { signed: 0, unsigned: 1, refused: 2 } as const;
+
+/** One for each repository; one for each name where a signature has to say which tag it is for. */
+function questions(
+  { image, reference, names, confidential }: TrustSubject,
+  policy: LoadedPolicy,
+  attachments: readonly Attachment[],
+): readonly TrustQuestion[] {
+  const { manifestDigest, indexDigests } = image;
+  const asked = new Map<string, TrustQuestion>();
+  for (const { repository, tag } of names.length === 0 ? [NAMELESS] : names.map(partsOf)) {
+    const key = comparesTags(policy, repository) ? `${repository}:${tag}` : repository;
+    if (asked.has(key)) continue;
+    const what = { reference, repository, tag };
+    asked.set(key, { ...what, manifestDigest, indexDigests, attachments, confidential });
+  }
+  return [...asked.values()];
+}
+
+type NameParts = Pick<TrustQuestion, 'repository' | 'tag'>;
+
+const NAMELESS: NameParts = { repository: '', tag: undefined };
+
+function partsOf(name: string): NameParts {
+  const reference = parseReference(name);
+  return { repository: canonicalRepository(reference), tag: reference.tag };
+}
+
+function comparesTags(policy: LoadedPolicy, repository: string): boolean {
+  const index = policy.match(repository);
+  const rule = index === undefined ? undefined : policy.rules[index];
+  return (
+    rule?.action === 'require' &&
+    rule.require.some(({ dockerReference }) => dockerReference === 'exact')
+  );
+}

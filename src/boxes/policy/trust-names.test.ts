@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import type { Image } from '../../images/image.ts';
+import { namesOnRecord, namesUsed } from './trust-names.ts';
+
+const DIGEST = `sha256:${'d'.repeat(64)}`;
+const image: Pick<Image, 'id' | 'tags' | 'repoDigests'> = {
+  id: `sha256:cafe${'1'.repeat(60)}`,
+  tags: ['app:1', 'app:latest', 'registry.example:5000/team/app:1'],
+  repoDigests: [`app@${DIGEST}`, `mirror.example/app@${DIGEST}`],
+};
+const ALL = [
+  'docker.io/library/app:1',
+  'docker.io/library/app:latest',
+  'registry.example:5000/team/app:1',
+  `mirror.example/app@${DIGEST}`,
+];
+
+describe('the names that an image is judged by', () => {
+  it.each([
+    ['app', ['docker.io/library/app:latest']],
+    ['docker.io/library/app:1', ['docker.io/library/app:1']],
+    ['registry.example:5000/team/app:1', ['registry.example:5000/team/app:1']],
+    [`mirror.example/app@${DIGEST}`, [`mirror.example/app@${DIGEST}`]],
+    [`app:1@${DIGEST}`, [`docker.io/library/app:1@${DIGEST}`]],
+  ])('are the one that was used: %s', (reference, names) => {
+    expect(namesUsed(reference, image)).toEqual(names);
+  });
+
+  it.each([
+    ['by id', image.id],
+    ['by its first digits', 'cafe'],
+    ['by its first digits with the algorithm', 'sha256:cafe11'],
+    ['by a digest alone', DIGEST],
+    ['by a name that is not the image’s', 'other:1'],
+    ['by a digest in a repository where it has no name', `other@${DIGEST}`],
+  ])('are all of them %s', (_, reference) => {
+    expect(namesUsed(reference, image)).toEqual(ALL);
+  });
+
+  it('are none where it has none', () => {
+    expect(namesUsed(image.id, { ...image, tags: [], repoDigests: [] })).toEqual([]);
+  });
+
+  it('are the name, for an image that is called like the first digits of its id', () => {
+    const tags = ['cafe:latest', 'other:1'];
+    expect(namesUsed('cafe', { ...image, tags })).toEqual(['docker.io/library/cafe:latest']);
+  });
+
+  it('are not too many', () => {
+    const tags = Array.from({ length: 65 }, (_, index) => `app:${index}`);
+    expect(() => namesUsed(image.id, { ...image, tags })).toThrow(
+      expect.objectContaining({ code: 'conflict', message: expect.stringContaining('names') }),
+    );
+    expect(namesUsed('app:64', { ...image, tags })).toEqual(['docker.io/library/app:64']);
+  });
+});
+
+describe('the names in a record that does not tell', () => {
+  it.each([
+    ['app:gone', ['docker.io/library/app:gone']],
+    ['beef', ['docker.io/library/beef:latest']],
+    ['cafe', ALL],
+    [image.id, ALL],
+  ])('%s', (reference, names) => {
+    expect(namesOnRecord(reference, image)).toEqual(names);
+  });
+});

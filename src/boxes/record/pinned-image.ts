@@ -1,0 +1,30 @@
+/**
+ * The image that a box boots, for all its life.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { Image } from '../../images/image.ts';
+import type { Runtime } from '../runtime.ts';
+import type { BoxDefinition } from './box.ts';
+
+/**
+ * By what the box's record pins. The id is the digest of the configuration, which names the content of every layer;
+ * signatures are for the manifest.
+ *
+ * @throws A3sError `no-such-image`; `image-untrusted` when the store has something else there: signatures for the one
+ *   would let the other boot
+ */
+export async function pinnedImage(
+  rt: Pick<Runtime, 'images'>,
+  definition: Pick<BoxDefinition, 'image'>,
+): Promise<Image> {
+  const { id, manifestDigest, reference } = definition.image;
+  const image = await rt.images.resolve(manifestDigest);
+  if (image.id === id && image.manifestDigest === manifestDigest) return image;
+  throw new A3sError(
+    'image-untrusted',
+    `Cannot use ${reference}: the box is for image ${id} by manifest ${manifestDigest}, and the store has ${image.id} by ${image.manifestDigest}`,
+    { remedy: 'Pull or load the image again, or create the box again.' },
+  );
+}

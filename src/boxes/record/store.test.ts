@@ -1,0 +1,148 @@
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { type Database, openDatabase } from '../../state/database.ts';
+import { type BoxDefinition, DEFAULT_LOGGING, type HealthState } from './box.ts';
+import { NO_LIMITS } from './limits.ts';
+import { BOX_MIGRATIONS, BoxStore } from './store.ts';
+
+let dir: string;
+let database: Database;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'a3s-store-'));
+  database = openDatabase(join(dir, 'state.db'), BOX_MIGRATIONS);
+});
+afterEach(() => {
+  database.close();
+  rmSync(dir, { recursive: true });
+});
+
+function definition(id: string): BoxDefinition {
+  return {
+    ...{ id, createdAt: `2026-01-01T00:00:0${id[0]}.000000000Z`, bootSet: 'set' },
+    image: { reference: 'busybox', id: 'sha256:1', manifestDigest: 'sha256:2' },
+    identity: { uid: 1, gid: 1 },
+    ...{ entrypoint: [], cmd: ['true'], env: [], cwd: '/', user: '', terminal: false },
+    ...{ openStdin: false, stdinOnce: false },
+    attach: { stdin: false, stdout: false, stderr: false },
+    ...{ hostname: 'h', labels: {}, stopSignal: 'SIGTERM', autoRemove: false },
+    ...{ memoryBytes: 0, nanoCpus: 0, network: 'none', ports: [], exposedPorts: [], binds: [] },
+    volumes: [],
+    limits: NO_LIMITS,
+    restart: { name: 'no', maximumRetryCount: 0 },
+    ...{ init: false, logging: DEFAULT_LOGGING },
+  };
+}
+
+const A = `1${'a'.repeat(63)}`;
+const B = `1b${'a'.repeat(62)}`;
+
+it('finds boxes by id, name and unique prefix, a name before a prefix', () => {
+  const store = new BoxStore(database);
+  store.insert(definition(A), 'one');
+  store.insert(definition(B), '1a');
+  expect(store.resolve(A).name).toBe('one');
+  expect(store.resolve('/one').definition.id).toBe(A);
+  expect(store.resolve('1b').definition.id).toBe(B);
+  expect(store.resolve('1a').definition.id).toBe(B);
+  expect(() => store.resolve('1')).toThrow(/Multiple IDs found with provided prefix: 1/);
+  for (const nothing of ['', 'x', '1c', '%', '1a%']) {
+    expect(() => store.resolve(nothing)).toThrow(expect.objectContaining({ code: 'no-such-box' }));
+  }
+});
+
+it('keeps every change over a restart, each with a new generation', () => {
+  const store = new BoxStore(database);
+  store.insert(definition(A), 'one');
+  store.advance(A, 'start', { run: 1 });
+  store.advance(A, 'started', { pid: 7 });
+  expect(() => store.advance(A, 'start')).toThrow(expect.objectContaining({ code: 'conflict' }));
+  const again = new BoxStore(database).expect(A);
+  expect(again).toEqual(store.expect(A));
+  expect(again).toMatchObject({ generation: 3, state: { status: 'running', run: 1, pid: 7 } });
+});
+
+it('gives a name once', () => {
+  const store = new BoxStore(database);
+  store.insert(definition(A), 'one');
+  expect(() => store.insert(definition(B), 'one')).toThrow(
+    expect.objectContaining({ code: 'name-in-use' }),
+  );
+  expect(store.list()).toHaveLength(1);
+});
+
+it('refuses a record that it cannot read, and leaves it there', () => {
+  new BoxStore(database).insert(definition(A), 'one');
+  database.prepare('UPDATE boxes SET state = ?').run('{"status":"dancing"}');
+  expect(() => new BoxStore(database)).toThrow(expect.objectContaining({ code: 'state-unusable' }));
+  expect(database.prepare('SELECT count(*) AS n FROM boxes').get()).toEqual({ n: 1 });
+});
+
+it('tells of every change, and of the end', async () => {
+  const store = new BoxStore(database);
+  store.insert(definition(A), 'one');
+  const { signal } = new AbortController();
+  const seen: unknown[] = [];
+  const end = store.when(
+    A,
+    (box) => {
+      seen.push(box?.state.status);
+      return box === undefined;
+    },
+    signal,
+  );
+  store.advance(A, 'start');
+  store.advance(A, 'undone-created');
+  store.advance(A, 'remove');
+  store.remove(A);
+  expect(await end).toBeUndefined();
+  expect(seen).toEqual(['starting', 'created', 'removing', undefined]);
+  const abort = new AbortController();
+  const waiting = store.when(A, () => true, abort.signal);
+  abort.abort(new Error('left'));
+  await expect(waiting).rejects.toThrow('left');
+});
+
+it('has on the disk at once what a power cut does not void', () => {
+  const pragma = vi.spyOn(database, 'pragma');
+  const unsynced = (): number =>
+    pragma.mock.calls.splice(0).filter(([text]) => text === 'synchronous = NORMAL').length;
+  const store = new BoxStore(database);
+  store.insert(definition(A), 'kept');
+  expect(unsynced()).toBe(0);
+  store.advance(A, 'start', { run: 1 });
+  store.amend(A, { ports: [] });
+  expect(unsynced()).toBe(2);
+  store.advance(A, 'started', { pid: 5 });
+  expect(unsynced()).toBe(0);
+  const health: HealthState = { status: 'healthy', failingStreak: 0, log: [] };
+  expect(store.noteHealth(A, health).state).toMatchObject({ health, pid: 5 });
+  expect(unsynced()).toBe(1);
+  store.advance(A, 'ended', { exitCode: 3 });
+  store.advance(A, 'gone');
+  store.advance(A, 'remove');
+  store.remove(A);
+  expect(unsynced()).toBe(0);
+  // One that goes at its end: where the host does, it has.
+  store.insert({ ...definition(B), autoRemove: true }, 'gone');
+  expect(unsynced()).toBe(0);
+  store.advance(B, 'start', { run: 1 });
+  store.advance(B, 'started');
+  store.remove(B);
+  expect(unsynced()).toBe(3);
+  expect(database.pragma('synchronous', { simple: true })).toBe(2);
+});
+
+it('has every change for the next server, synced or not', () => {
+  const store = new BoxStore(database);
+  store.insert({ ...definition(A), autoRemove: true }, 'a');
+  store.advance(A, 'start', { run: 7 });
+  // As SIGKILL leaves it: the log is there, and nothing was closed.
+  const copy = join(dir, 'copy.db');
+  copyFileSync(join(dir, 'state.db'), copy);
+  copyFileSync(join(dir, 'state.db-wal'), `${copy}-wal`);
+  const next = openDatabase(copy, BOX_MIGRATIONS);
+  expect(new BoxStore(next).expect(A).state.run).toBe(7);
+  next.close();
+});

@@ -1,0 +1,266 @@
+/**
+ * The records of all boxes: SQLite for keeps, a map for reading. The database is locked by this
+ * process, so the map is never behind.
+ *
+ * Every change is there for the next server, however this one ends. It is on the disk too when its method returns, except
+ * where a power cut makes it void: a start that has not come to its main process is undone by it, a box that is
+ * removed at its end has come to it once it was started, and the health of a run is over with it.
+ *
+ * @module
+ */
+import { EventEmitter } from 'node:events';
+import { A3sError } from '../../errors.ts';
+import { type Database, type Migrations, withoutSync } from '../../state/database.ts';
+import { type Box, BoxDefinition, BoxState, type HealthState, INITIAL_STATE } from './box.ts';
+import { type BoxEvent, transition } from './states.ts';
+
+/** The schema; version n is the first n steps. */
+export const BOX_MIGRATIONS: Migrations = [
+  `CREATE TABLE boxes (
+     id TEXT PRIMARY KEY,
+     name TEXT NOT NULL UNIQUE,
+     generation INTEGER NOT NULL,
+     definition TEXT NOT NULL,
+     state TEXT NOT NULL
+   ) STRICT`,
+];
+
+interface Row {
+  readonly id: string;
+  readonly name: string;
+  readonly generation: number;
+  readonly definition: string;
+  readonly state: string;
+}
+
+export class BoxStore {
+  readonly #database: Database;
+  readonly #boxes = new Map<string, Box>();
+  readonly #changes = new EventEmitter().setMaxListeners(0);
+
+  /** @throws A3sError `state-unusable` when a record cannot be read; nothing is dropped */
+  constructor(database: Database) {
+    this.#database = database;
+    const rows = database.prepare<[], Row>('SELECT * FROM boxes').all();
+    for (const row of rows) this.#boxes.set(row.id, read(row));
+  }
+
+  /** Oldest first. */
+  list(): Box[] {
+    return [...this.#boxes.values()].sort((a, b) =>
+      a.definition.createdAt < b.definition.createdAt ? -1 : 1,
+    );
+  }
+
+  get(id: string): Box | undefined {
+    return this.#boxes.get(id);
+  }
+
+  /** @throws A3sError `no-such-box` */
+  expect(id: string): Box {
+    const box = this.#boxes.get(id);
+    if (box === undefined) throw noSuchBox(id);
+    return box;
+  }
+
+  /**
+   * By full id, by name, or by a prefix of the id that no other box shares, in this order.
+   *
+   * @throws A3sError `no-such-box`, `invalid-argument` for a prefix of several
+   */
+  resolve(reference: string): Box {
+    const exact = this.#boxes.get(reference) ?? this.byName(reference.replace(/^\//, ''));
+    if (exact !== undefined) return exact;
+    if (!/^[0-9a-f]{1,64}$/.test(reference)) throw noSuchBox(reference);
+    const matches = [...this.#boxes.keys()].filter((id) => id.startsWith(reference));
+    const [first, second] = matches;
+    if (first === undefined) throw noSuchBox(reference);
+    if (second !== undefined) {
+      throw new A3sError(
+        'invalid-argument',
+        `Multiple IDs found with provided prefix: ${reference}`,
+      );
+    }
+    return this.expect(first);
+  }
+
+  byName(name: string): Box | undefined {
+    for (const box of this.#boxes.values()) if (box.name === name) return box;
+    return undefined;
+  }
+
+  /** @throws A3sError `name-in-use` */
+  insert(definition: BoxDefinition, name: string): Box {
+    const holder = this.byName(name);
+    if (holder !== undefined) throw nameInUse(name, holder.definition.id);
+    const box: Box = { definition, name, generation: 1, state: INITIAL_STATE };
+    this.#keep(isVoidable(box), () =>
+      this.#database
+        .prepare(
+          'INSERT INTO boxes (id, name, generation, definition, state) VALUES (?, ?, ?, ?, ?)',
+        )
+        .run(definition.id, name, 1, JSON.stringify(definition), JSON.stringify(box.state)),
+    );
+    this.#boxes.set(definition.id, box);
+    return box;
+  }
+
+  /**
+   * Takes the box through `event`, with what changes along.
+   *
+   * @throws A3sError `conflict` when the box's status does not allow the event
+   */
+  advance(id: string, event: BoxEvent, change: Partial<Omit<BoxState, 'status'>> = {}): Box {
+    const box = this.expect(id);
+    return this.#write(box, {
+      ...box.state,
+      ...change,
+      status: transition(box.state.status, event),
+    });
+  }
+
+  /** Changes what is not the status. */
+  amend(id: string, change: Partial<Omit<BoxState, 'status'>>): Box {
+    const box = this.expect(id);
+    return this.#write(box, { ...box.state, ...change });
+  }
+
+  /** Notes what a probe found. Every few seconds one does, in every box. */
+  noteHealth(id: string, health: HealthState): Box {
+    const box = this.expect(id);
+    const { definition, name } = box;
+    return this.#replace(box, { definition, name, state: { ...box.state, health } }, true);
+  }
+
+  /**
+   * Changes what the next start makes of the box, or its name.
+   *
+   * @throws A3sError `name-in-use`
+   */
+  redefine(
+    id: string,
+    change: Partial<Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus' | 'limits' | 'restart'>>,
+    name?: string,
+  ): Box {
+    const box = this.expect(id);
+    const holder = name === undefined ? undefined : this.byName(name);
+    if (name !== undefined && holder !== undefined && holder.definition.id !== id) {
+      throw nameInUse(name, holder.definition.id);
+    }
+    return this.#replace(box, {
+      ...box,
+      definition: { ...box.definition, ...change },
+      name: name ?? box.name,
+    });
+  }
+
+  remove(id: string): void {
+    const remove = () => this.#database.prepare('DELETE FROM boxes WHERE id = ?').run(id);
+    const box = this.#boxes.get(id);
+    if (box === undefined) remove();
+    else this.#keep(isVoidable(box), remove);
+    this.#boxes.delete(id);
+    this.#changes.emit(id, undefined);
+  }
+
+  /**
+   * Waits for a version of the record, or its removal (undefined), that `found` accepts. The present
+   * one is not looked at. No version is skipped.
+   */
+  when(
+    id: string,
+    found: (box: Box | undefined) => boolean,
+    signal: AbortSignal,
+  ): Promise<Box | undefined> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        this.#changes.off(id, onChange);
+        signal.removeEventListener('abort', onAbort);
+      };
+      const onChange = (box: Box | undefined): void => {
+        if (!found(box)) return;
+        settle();
+        resolve(box);
+      };
+      const onAbort = (): void => {
+        settle();
+        reject(signal.reason);
+      };
+      if (signal.aborted) return onAbort();
+      this.#changes.on(id, onChange);
+      signal.addEventListener('abort', onAbort);
+    });
+  }
+
+  #write(box: Box, state: BoxState): Box {
+    return this.#replace(box, { ...box, state });
+  }
+
+  #replace(box: Box, changed: Omit<Box, 'generation'>, ofHealth = false): Box {
+    const { id } = box.definition;
+    const { definition, name, state } = changed;
+    const next: Box = { definition, name, state, generation: box.generation + 1 };
+    const voidable = ofHealth || isVoidable(next);
+    const { changes } = this.#keep(voidable, () =>
+      definition === box.definition && name === box.name
+        ? this.#database
+            .prepare('UPDATE boxes SET generation = ?, state = ? WHERE id = ? AND generation = ?')
+            .run(next.generation, JSON.stringify(state), id, box.generation)
+        : this.#database
+            .prepare(
+              'UPDATE boxes SET generation = ?, name = ?, definition = ?, state = ? WHERE id = ? AND generation = ?',
+            )
+            .run(
+              ...[next.generation, name, JSON.stringify(definition), JSON.stringify(state)],
+              ...[id, box.generation],
+            ),
+    );
+    if (changes !== 1) {
+      throw new A3sError(
+        'state-unusable',
+        `Cannot write box ${id}: its record was changed by others`,
+      );
+    }
+    this.#boxes.set(id, next);
+    this.#changes.emit(id, next);
+    return next;
+  }
+
+  /** @param voidable the host's end voids it anyhow: it need not be on the disk when this returns */
+  #keep<T>(voidable: boolean, commit: () => T): T {
+    return voidable ? withoutSync(this.#database, commit) : commit();
+  }
+}
+
+/** A box that was created and not started yet is not void. */
+function isVoidable({ definition, state }: Box): boolean {
+  return state.status === 'starting' || (definition.autoRemove && state.status !== 'created');
+}
+
+function read(row: Row): Box {
+  try {
+    return {
+      definition: BoxDefinition.parse(JSON.parse(row.definition)),
+      name: row.name,
+      generation: row.generation,
+      state: BoxState.parse(JSON.parse(row.state)),
+    };
+  } catch (cause) {
+    throw new A3sError('state-unusable', `Cannot read the record of box ${row.id}`, {
+      remedy: 'Restore the database from a copy, or choose another A3S_HOME.',
+      cause,
+    });
+  }
+}
+
+function noSuchBox(reference: string): A3sError {
+  return new A3sError('no-such-box', `No such container: ${reference}`);
+}
+
+/** The refusal of a name that another box has. */
+export function nameInUse(name: string, holder: string): A3sError {
+  return new A3sError(
+    'name-in-use',
+    `Conflict. The container name "/${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`,
+  );
+}

@@ -1,0 +1,76 @@
+/**
+ * The boxes that a policy starts again: each waits for its time, and few start at once.
+ *
+ * @module
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Semaphore } from '../../async/semaphore.ts';
+import type { Box } from '../record/box.ts';
+
+/** Starts the box where it still waits for just that. Never rejects. */
+type Start = (id: string, run: number) => Promise<void>;
+
+export class Restarts {
+  readonly #shutdown: AbortSignal;
+  readonly #turns: Semaphore;
+  /** Those that wait for their turn because the host was started. */
+  readonly #restored = new Set<string>();
+  #start: Start = async () => undefined;
+  #held = false;
+
+  /** @param most how many starts are under way at once: after a reboot all boxes want to */
+  constructor(shutdown: AbortSignal, most: number) {
+    this.#shutdown = shutdown;
+    this.#turns = new Semaphore(most);
+  }
+
+  /** To be called before any box waits. */
+  begin(start: Start): void {
+    this.#start = start;
+  }
+
+  /** Starts a `restarting` box in the background when its time has come, if it waits for that still. */
+  wait({ definition: { id }, state }: Box): void {
+    const { run, restartAt, restartDelayMs = 0 } = state;
+    // The host's clock may have been set meanwhile: never longer than the policy said.
+    const left = restartAt === undefined ? 0 : Date.parse(restartAt) - Date.now();
+    const pause = Math.min(Math.max(left, 0), restartDelayMs);
+    delay(pause, undefined, { signal: this.#shutdown, ref: false }).then(
+      () => this.#inTurn(() => this.#start(id, run)),
+      () => undefined,
+    );
+  }
+
+  /** Starts none any more: those that wait are the next server's. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** The host goes down: nothing is started any more, by whomever. */
+  get held(): boolean {
+    return this.#held;
+  }
+
+  /** Starts a box that does not run, in its turn. @param start never rejects, and asks `takes` */
+  restore(id: string, start: () => Promise<void>): void {
+    this.#restored.add(id);
+    void this.#inTurn(start);
+  }
+
+  /** Whether it is to be restored still; it is not any more then. */
+  takes(id: string): boolean {
+    return this.#restored.delete(id);
+  }
+
+  /** It is not to be restored: a user wants it to rest. */
+  drop(id: string): void {
+    this.#restored.delete(id);
+  }
+
+  /** Does it as one of few; not at all where the server ends first. */
+  async #inTurn(start: () => Promise<void>): Promise<void> {
+    await this.#turns.run(async () => {
+      if (!this.#shutdown.aborted && !this.#held) await start();
+    });
+  }
+}

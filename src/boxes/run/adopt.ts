@@ -1,0 +1,233 @@
+/**
+ * Taking over what an earlier server left, whatever it was doing when it ended.
+ *
+ * @module
+ */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { linkedSignal } from '../../async/linked-signal.ts';
+import { type Machine, PROBE_DIRECTORIES } from '../../engine/engine.ts';
+import { MAIN } from '../../guest/protocol.ts';
+import { guestStatePath } from '../confidential/machine.ts';
+import { layersOf } from '../disks/backing-chain.ts';
+import type { Box } from '../record/box.ts';
+import { machineOf } from '../record/machine-of.ts';
+import { isLive } from '../record/states.ts';
+import { isRestored } from '../restart/restart-policy.ts';
+import { type Runtime, runtimeDirectory } from '../runtime.ts';
+import { abandon, enterRunning } from '../start/begin.ts';
+import { changesPath } from '../start/machine.ts';
+import { restartByPolicy, restoreByPolicy } from '../start/start.ts';
+import { removeLocked } from '../verbs/remove.ts';
+import { drainExecs } from './drain-execs.ts';
+import { LiveBox } from './live.ts';
+import { settleAdopted } from './live-limits.ts';
+import { endLost } from './orphaned.ts';
+import { supervise } from './supervise.ts';
+
+/** How long machines are given to answer the server that takes over. */
+export interface AdoptionPatience {
+  /** How often, and how far apart, a machine that does not answer is asked. */
+  readonly attempts: number;
+  readonly pauseMs: number;
+  /** Requests wait so long for machines, and are answered then even where some did not. */
+  readonly serveAfterMs: number;
+}
+
+const PATIENCE: AdoptionPatience = { attempts: 6, pauseMs: 5000, serveAfterMs: 5000 };
+
+export interface AdoptionOptions {
+  readonly patience?: AdoptionPatience | undefined;
+  /** Boxes are started whose policy says so when the host, and this server with it, was started. */
+  readonly restore?: boolean | undefined;
+}
+
+/**
+ * Brings every record in line with what is there. When it returns, every box whose machine answers is looked after;
+ * what must wait for a machine or a guest goes on in the background, under the box's lock, and so do starts by policies.
+ */
+export async function adoptBoxes(
+  rt: Runtime,
+  { patience = PATIENCE, restore = false }: AdoptionOptions = {},
+): Promise<void> {
+  rt.restarts.begin((id, run) => restartByPolicy(rt, id, run));
+  await sweepDirectories(rt);
+  const shutdown = linkedSignal(rt.shutdown);
+  const timer = new AbortController();
+  const abort = (): void => timer.abort();
+  shutdown.signal.addEventListener('abort', abort);
+  if (rt.shutdown.aborted) abort();
+  const late = delay(patience.serveAfterMs, undefined, { signal: timer.signal }).catch(
+    () => undefined,
+  );
+  try {
+    await Promise.race([
+      late,
+      Promise.all(rt.store.list().map((box) => adoptBox(rt, box, { patience, restore }))),
+    ]);
+  } finally {
+    shutdown.unlink();
+    timer.abort();
+  }
+}
+
+/** Settles when the box needs no more than patience, and never rejects: one box must not keep the others from it. */
+function adoptBox(
+  rt: Runtime,
+  box: Box,
+  { patience, restore }: Required<AdoptionOptions> & { patience: AdoptionPatience },
+): Promise<void> {
+  const { id } = box.definition;
+  return new Promise((answered) => {
+    // Verbs for this box find its lock taken, and wait.
+    rt.locks
+      .run(id, async () => {
+        await settleBox(rt, box, patience, answered);
+        if (restore) restoreBox(rt, id);
+      })
+      .catch((error: unknown) => {
+        if (!rt.shutdown.aborted) rt.log.error('a box could not be adopted', error, { box: id });
+      })
+      .finally(answered);
+  });
+}
+
+/** Starts it where its policy has that, in its turn among all. */
+function restoreBox(rt: Runtime, id: string): void {
+  const box = rt.store.get(id);
+  if (box === undefined || !isRestored(box)) return;
+  rt.restarts.restore(id, () => restoreByPolicy(rt, id, box.state.run));
+}
+
+async function settleBox(
+  rt: Runtime,
+  box: Box,
+  patience: AdoptionPatience,
+  answered: () => void,
+): Promise<void> {
+  const { status, run } = box.state;
+  if (status === 'removing' || (!isLive(status) && run > 0 && box.definition.autoRemove)) {
+    await removeLocked(rt, box.definition.id);
+  }
+  if (status === 'restarting') return rt.restarts.wait(box);
+  if (!isLive(status)) return await dropUnusedDisk(rt, box.definition.id);
+  const machine = await findMachine(rt, box, patience, answered);
+  if (machine === undefined || machine === 'silent') {
+    const why = machine ?? 'gone';
+    await endLost(
+      rt,
+      box,
+      why === 'gone' ? 'it was gone when the server came' : 'its machine did not answer',
+    );
+    return await dropUnusedDisk(rt, box.definition.id);
+  }
+  if (rt.shutdown.aborted) return await machine.release();
+  const live = new LiveBox(box.definition.id, run, machine, { connectMs: rt.startTimeoutMs });
+  rt.live.add(live);
+  rt.log.info('adopted a box', { box: live.id, pid: machine.pid });
+  if (status !== 'starting') {
+    supervise(rt, live);
+    void drainExecs(rt, live);
+    // Its guest may take its time; verbs for this box wait.
+    answered();
+    return await settleAdopted(rt, live);
+  }
+  // Its guest may still be booting.
+  answered();
+  await settleStart(rt, box, live);
+}
+
+/**
+ * Removes the disk of a box that never ran. A power cut during its first start may have left the name of it without what was in it,
+ * and nothing on it was promised to anybody.
+ */
+async function dropUnusedDisk(rt: Runtime, id: string): Promise<void> {
+  const box = rt.store.get(id);
+  if (box === undefined || box.state.startedAt !== undefined || isLive(box.state.status)) return;
+  for (const file of await layersOf(changesPath(rt, id))) await rm(file, { force: true });
+}
+
+/** The box's machine; undefined when it is gone, `silent` when it is there and goes on not to answer. */
+async function findMachine(
+  rt: Runtime,
+  box: Box,
+  patience: AdoptionPatience,
+  answered: () => void,
+): Promise<Machine | 'silent' | undefined> {
+  const { id, directory } = machineOf(rt, box);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await rt.engine.adopt(id, directory, confidentialOf(rt, box));
+    } catch (error) {
+      rt.log.error('a machine did not answer', error, { box: box.definition.id, attempt });
+    }
+    answered();
+    if (attempt === patience.attempts) return 'silent';
+    await delay(patience.pauseMs, undefined, { signal: rt.shutdown });
+  }
+}
+
+/** How the server goes on answering as the processor of a box whose processor is simulated. */
+function confidentialOf(rt: Runtime, { definition: { id, confidential } }: Box) {
+  if (confidential === undefined) return undefined;
+  return { tee: confidential.tee, guestStatePath: guestStatePath(rt, id) };
+}
+
+/** A start that had got as far as the main process is finished; any other is undone. */
+async function settleStart(rt: Runtime, box: Box, live: LiveBox): Promise<void> {
+  // The main process of a copy ran before it was one; that it has an identity of its own is not known.
+  const copy = box.state.machine?.start === 'snapshot';
+  const still = box.state.machine?.start === 'pool';
+  // Whoever ended this start came before its machine was found.
+  const ended = rt.store.expect(live.id).state.stopRequested;
+  if (!copy && !ended && (await mainStarted(live, still))) return enterRunning(rt, live);
+  if (live.released) return;
+  await abandon(rt, live);
+  await endLost(rt, box, '');
+}
+
+/** @param still the machine may stand still yet, as one of a pool does until its box goes on */
+async function mainStarted(live: LiveBox, still: boolean): Promise<boolean> {
+  try {
+    if (still) await live.machine.resume();
+    const { processes } = await (await live.guest()).state(live.signal);
+    return processes.some(({ id, state }) => id === MAIN && state !== 'created');
+  } catch {
+    // An agent that does not answer cannot have been told to start anything that we could go on with.
+    return false;
+  }
+}
+
+/**
+ * Removes the directories of boxes that are not on record, and sockets of boxes that do not run. A box that never ran may have come on
+ * record just before its directory was made, or before that was on the disk.
+ */
+async function sweepDirectories(rt: Runtime): Promise<void> {
+  const records = rt.store.list();
+  const known = new Set(records.map(({ definition }) => definition.id));
+  const boxes = join(rt.home, 'boxes');
+  const found = new Set(await readdir(boxes));
+  for (const { definition, state } of records) {
+    if (state.startedAt !== undefined || found.has(definition.id)) continue;
+    await mkdir(join(boxes, definition.id), { mode: 0o711 });
+  }
+  for (const id of found) {
+    if (known.has(id)) continue;
+    await rt.engine.sweep(id, runtimeDirectory(rt, id));
+    await rm(join(boxes, id), { recursive: true, force: true });
+  }
+  const live = new Set(
+    records
+      .filter(({ state }) => isLive(state.status))
+      .map((box) => basename(machineOf(rt, box).directory)),
+  );
+  const probes: readonly string[] = Object.values(PROBE_DIRECTORIES);
+  for (const name of await readdir(rt.runtimeDir)) {
+    const ofMachine = /^[0-9a-f]{12}$/.test(name) || probes.includes(name);
+    if (!ofMachine || live.has(name)) continue;
+    const directory = join(rt.runtimeDir, name);
+    await rt.engine.sweep(name, directory);
+    await rm(directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * Execs that nobody listens to: an earlier server's, or those of the box that this one is a copy of.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { Guest } from '../../guest/guest.ts';
+import { MAIN, type Process } from '../../guest/protocol.ts';
+import { finality } from '../../guest/refusal.ts';
+import { isProbe } from '../health/health-probe.ts';
+import type { Runtime } from '../runtime.ts';
+import type { LiveBox } from './live.ts';
+import { persist } from './persist.ts';
+
+/** Their clients are gone, so their output is read and dropped. Never rejects. */
+export async function drainExecs(rt: Pick<Runtime, 'log' | 'execs'>, live: LiveBox): Promise<void> {
+  try {
+    await persist(live, async (guest) => {
+      const { processes } = await guest.state(live.signal);
+      // Meanwhile this server may have started some of its own.
+      const own = new Set(rt.execs.ofBox(live.id).map(({ id }) => id));
+      const execs = processes.filter(
+        ({ id }) => id !== MAIN && !own.has(id) && !live.probes.has(id),
+      );
+      await Promise.all(execs.map((exec) => drain(guest, exec, live.signal)));
+    });
+  } catch (error) {
+    if (!live.signal.aborted) rt.log.error('execs were lost sight of', error, { box: live.id });
+  }
+}
+
+async function drain(guest: Guest, exec: Process, signal: AbortSignal): Promise<void> {
+  try {
+    // Nobody counts its time any more.
+    if (isProbe(exec.id) && exec.state === 'running') await kill(guest, exec.id);
+    const reader = await guest.output(exec.id, exec.acknowledged, signal);
+    for await (const { offset, data } of reader) reader.ack(offset + data.length);
+    await guest.forget(exec.id);
+  } catch (error) {
+    // It ended, or whoever follows it has forgotten it, meanwhile.
+    if (finality(error) === 'state') return;
+    throw error;
+  }
+}
+
+async function kill(guest: Guest, id: string): Promise<void> {
+  try {
+    await guest.signal(id, 'SIGKILL');
+  } catch (error) {
+    // It has ended meanwhile; the rest of its output is read still.
+    if (!(error instanceof A3sError) || error.code !== 'conflict') throw error;
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * What one more process of a box is started with: the box's own surroundings, unless it asks for others.
+ *
+ * @module
+ */
+import type { ProcessSpec } from '@a3s-box/policies';
+import { overrideEnvironment, processEnvironment } from '../create/environment.ts';
+import { type BoxDefinition, directoryOf } from '../record/box.ts';
+
+interface AskedProcess {
+  readonly command: readonly string[];
+  readonly env: readonly string[];
+  /** Empty: the box's own. */
+  readonly cwd: string;
+  readonly user: string;
+  readonly terminal: boolean;
+  readonly size: ProcessSpec['size'];
+  readonly attach: { readonly stdin: boolean };
+}
+
+export function execProcess(
+  definition: Pick<BoxDefinition, 'hostname' | 'env' | 'cwd' | 'user'>,
+  { command, env, cwd, user, terminal, size, attach }: AskedProcess,
+): ProcessSpec {
+  const base = processEnvironment(definition.hostname, terminal, definition.env);
+  return {
+    args: [...command],
+    env: overrideEnvironment(base, env),
+    cwd: cwd === '' ? directoryOf(definition) : cwd,
+    user: user === '' ? definition.user : user,
+    terminal,
+    ...(size === undefined ? {} : { size }),
+    stdin: attach.stdin,
+  };
+}

@@ -1,0 +1,88 @@
+/**
+ * The end of a run on record, and what follows from it: a restart, a removal, or nothing.
+ *
+ * @module
+ */
+import { rm } from 'node:fs/promises';
+import { settleAll } from '../../async/settle-all.ts';
+import { A3sError } from '../../errors.ts';
+import type { Box, BoxState } from '../record/box.ts';
+import { now, timestamp } from '../record/clock.ts';
+import { machineOf } from '../record/machine-of.ts';
+import { isLive } from '../record/states.ts';
+import { restartAfter, restartRecord } from '../restart/restart-policy.ts';
+import { publish, type Runtime } from '../runtime.ts';
+import { exitCodeOf } from '../start/exit-code.ts';
+import { removeBox } from '../verbs/remove.ts';
+
+const KILLED = 137;
+
+/**
+ * Nothing of the machine of a live box runs any more: cleans up behind it and puts the end on record. When the exit of the
+ * main process is not known, the box counts as killed.
+ */
+export async function finishRun(rt: Runtime, box: Box, detail: string): Promise<void> {
+  const { id } = box.definition;
+  const output = rt.outputs.of(id);
+  await settleAll([
+    rm(machineOf(rt, box).directory, { recursive: true, force: true }),
+    output.close(),
+  ]);
+  const current = rt.store.get(id);
+  // Whoever ended it may have put that on record meanwhile.
+  if (current === undefined || current.state.run !== box.state.run) return;
+  if (!isLive(current.state.status)) return;
+  const live = rt.live.get(id);
+  const ended = recordEnd(rt, current, detail);
+  // In the same step: whoever hears of the end finds no machine.
+  if (live !== undefined) rt.live.delete(live);
+  rt.execs.forgetBox(id);
+  output.endRun(ended.state.run);
+  if (ended.state.oomKilled) publish(rt, ended, 'oom');
+  publish(rt, ended, 'die', { exitCode: String(ended.state.exitCode) });
+  if (ended.state.status === 'restarting') rt.restarts.wait(ended);
+  // In turn with other verbs, some of which wait for this very run to end.
+  else if (ended.definition.autoRemove && live?.kept !== true) void removeAfterEnd(rt, id);
+}
+
+function recordEnd(rt: Runtime, { definition, state }: Box, detail: string): Box {
+  const known = state.status === 'stopping';
+  const finished = {
+    ...{ exitCode: state.exitCode, finishedAt: state.finishedAt },
+    ...(known ? {} : { ...lostRun(state, detail), finishedAt: timestamp(now()) }),
+  };
+  const { startedAt, restartDelayMs: delayMs, restartCount, stopRequested } = state;
+  const ranMs = Date.parse(finished.finishedAt ?? '') - Date.parse(startedAt ?? '');
+  const { exitCode } = finished;
+  const run = { exitCode, stopRequested, ranMs, restartCount, delayMs };
+  const restart = restartAfter(definition.restart, run);
+  return rt.store.advance(definition.id, restart === undefined ? 'gone' : 'gone-restart', {
+    ...{ pid: 0, ports: [], ...finished, ...restartRecord(restart) },
+    // As Docker has it of a box that nobody asks any more.
+    ...(state.health === undefined ? {} : { health: { ...state.health, status: 'unhealthy' } }),
+  });
+}
+
+/** Of a run whose end nobody has told. */
+function lostRun(
+  { launch, stopRequested }: BoxState,
+  detail: string,
+): Pick<BoxState, 'exitCode' | 'error'> {
+  if (launch?.secrets.state === 'expired') {
+    const expired = new A3sError('secrets-deadline', 'its secrets did not arrive in time');
+    return { exitCode: exitCodeOf(expired), error: expired.message };
+  }
+  const why = detail === '' ? 'it was killed' : detail;
+  const error = stopRequested ? '' : `the virtual machine ended unexpectedly: ${why}`;
+  return { exitCode: KILLED, error };
+}
+
+async function removeAfterEnd(rt: Runtime, id: string): Promise<void> {
+  try {
+    if (rt.store.get(id) !== undefined) await removeBox(rt, id, { force: false });
+  } catch (error) {
+    if (rt.store.get(id) !== undefined) {
+      rt.log.error('a box was not removed after its end', error, { box: id });
+    }
+  }
+}

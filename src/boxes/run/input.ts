@@ -1,0 +1,52 @@
+/**
+ * The input of a box's main process, shared by all clients that are attached to it.
+ *
+ * @module
+ */
+import { finished } from 'node:stream/promises';
+import type { Guest } from '../../guest/guest.ts';
+import { MAIN } from '../../guest/protocol.ts';
+import type { StdinWriter } from '../../guest/stdin.ts';
+
+export class BoxInput {
+  readonly #guest: () => Promise<Guest>;
+  #writer: StdinWriter | undefined;
+  #ended = false;
+
+  constructor(guest: () => Promise<Guest>) {
+    this.#guest = guest;
+  }
+
+  /** Waits until the process has room. After the end, or once nobody reads, bytes are dropped. */
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#ended) return;
+    const writer = await this.#open();
+    await new Promise<void>((resolve) => {
+      // A failure is a lost connection or a gone process: the next write opens anew, or drops.
+      writer.write(bytes, () => resolve());
+    });
+  }
+
+  /** Closes the input for good. */
+  async end(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    const writer = await this.#open();
+    writer.end();
+    await finished(writer).catch(() => undefined);
+  }
+
+  async #open(): Promise<StdinWriter> {
+    if (this.#writer !== undefined) return this.#writer;
+    const guest = await this.#guest();
+    if (this.#writer !== undefined) return this.#writer;
+    const writer = guest.stdin(MAIN);
+    this.#writer = writer;
+    const forget = (): void => {
+      if (this.#writer === writer) this.#writer = undefined;
+    };
+    writer.once('error', forget);
+    writer.once('close', forget);
+    return writer;
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Limits of boxes that run: they change in the guest and on the host, and a server that takes over a box holds it to its record.
+ *
+ * @module
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type AskedResources,
+  askedHostLimits,
+  changedHostLimits,
+  resourcesOf,
+} from '../create/resources.ts';
+import type { Runtime } from '../runtime.ts';
+import { standStillAgain } from './frozen.ts';
+import type { LiveBox } from './live.ts';
+
+/** How long verbs for a box wait for its guest to be held to the record: one that hangs must not keep them off. */
+const GUEST_MS = 10_000;
+
+/** Both, or neither: what was changed before something failed is changed back. */
+export async function applyLive(
+  rt: Pick<Runtime, 'log'>,
+  live: LiveBox,
+  before: AskedResources,
+  after: AskedResources,
+): Promise<void> {
+  const tried: (typeof inGuest)[] = [];
+  try {
+    for (const step of [inGuest, onHost]) {
+      // Before it is done: it may be, although nobody hears of it.
+      tried.push(step);
+      await step(live, before, after);
+    }
+  } catch (error) {
+    for (const step of tried) {
+      await step(live, after, before).catch((left: unknown) => {
+        if (live.signal.aborted) return;
+        rt.log.error('a box may be held to limits that are not its own', left, { box: live.id });
+      });
+    }
+    throw error;
+  }
+}
+
+async function inGuest(
+  live: LiveBox,
+  before: AskedResources,
+  after: AskedResources,
+): Promise<void> {
+  const resources = resourcesOf(after);
+  if (isDeepStrictEqual(resourcesOf(before), resources)) return;
+  await (await live.guest()).putResources(resources, live.signal);
+}
+
+async function onHost(live: LiveBox, before: AskedResources, after: AskedResources): Promise<void> {
+  const limits = changedHostLimits(before.limits, after.limits);
+  if (limits !== undefined) await live.machine.applyLimits(limits);
+}
+
+/**
+ * An earlier server may have ended in the middle of a pause, or of an update that lifted the last limit: what is on record holds.
+ * For whoever has the box's lock, which it keeps until the box is held, and no longer where its guest is not there. Never rejects.
+ */
+export async function settleAdopted(rt: Runtime, live: LiveBox): Promise<void> {
+  await reported(rt, live, async () => {
+    await live.machine.applyLimits(askedHostLimits(rt.store.expect(live.id).definition));
+  });
+  await reported(rt, live, async () => {
+    const guest = live.guest();
+    if (await inTime(guest, GUEST_MS)) return await settleGuest(rt, live);
+    // In its turn again, among verbs that came meanwhile.
+    const later = guest.then(() => rt.locks.run(live.id, () => settleGuest(rt, live)));
+    void reported(rt, live, () => later);
+  });
+}
+
+async function settleGuest(rt: Runtime, live: LiveBox): Promise<void> {
+  await reported(rt, live, async () => {
+    live.signal.throwIfAborted();
+    await standStillAgain(rt, live);
+    const { definition, state } = rt.store.expect(live.id);
+    // One that is measured has those of its launch; in one that has ended nothing is left to hold.
+    if (definition.confidential !== undefined || state.status === 'stopping') return;
+    const guest = await live.guest();
+    if (guest.speaks(4)) await guest.putResources(resourcesOf(definition), live.signal);
+  });
+}
+
+async function reported(rt: Runtime, live: LiveBox, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (live.signal.aborted) return;
+    rt.log.error('a box may be held to limits that are not its own', error, { box: live.id });
+  }
+}
+
+/** Whether it comes in time. @throws why it never will */
+async function inTime(coming: Promise<unknown>, milliseconds: number): Promise<boolean> {
+  const timer = new AbortController();
+  const late = delay(milliseconds, false, { ref: false, signal: timer.signal });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([coming.then(() => true), late]);
+  } finally {
+    timer.abort();
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * A box with a machine: its connection to the agent, and its input.
+ *
+ * @module
+ */
+import { setMaxListeners } from 'node:events';
+import { KeyedLock } from '../../async/keyed-lock.ts';
+import type { Machine, MachineExit } from '../../engine/engine.ts';
+import { A3sError } from '../../errors.ts';
+import { connectGuest, type KnownAgent } from '../../guest/connection.ts';
+import type { Guest } from '../../guest/guest.ts';
+import { RatlsConnections } from '../confidential/ratls-connections.ts';
+import { BoxInput } from './input.ts';
+
+export interface LiveOptions {
+  /** Time for the guest to boot, or to be found again. */
+  readonly connectMs: number;
+  /** The machine is a copy: its agent is met so, within this time, before anything else is asked of it. */
+  readonly copy?: { readonly known: KnownAgent; readonly connectMs: number } | undefined;
+  /** The connection that it has already. */
+  readonly guest?: Guest | undefined;
+  /** Let go of when the machine is gone, or this server lets go of the box. */
+  readonly held?: Disposable | undefined;
+}
+
+export class LiveBox {
+  readonly id: string;
+  readonly run: number;
+  readonly machine: Machine;
+  readonly input: BoxInput;
+  /** Settles when the record says that the run is over. Never rejects. */
+  readonly finished: Promise<void>;
+  readonly finish: () => void;
+  /** Aborts when this server lets go of the box, or the machine is gone. */
+  readonly signal: AbortSignal;
+  /** Whoever has its processes stand still, or go on, does it alone. */
+  readonly standstill = new KeyedLock();
+  readonly #ended = new AbortController();
+  readonly #connectMs: number;
+  readonly #held: Disposable | undefined;
+  #copy: LiveOptions['copy'];
+  #guest: Promise<Guest> | undefined;
+  #machineExit: MachineExit | undefined;
+  #released = false;
+  #leave: () => void = () => undefined;
+  /** Settles when this server lets go of the box. */
+  readonly left: Promise<void>;
+  /** Someone follows the box to its end, and will settle `finished`. */
+  watched = false;
+  /** Whoever ends this run needs the box afterwards, also one that is removed at its end. */
+  kept = false;
+  /** Ids of the health probes that this server has started and still follows. */
+  readonly probes = new Set<string>();
+  /** Connections to the guest's RA-TLS server, those in the making too. */
+  readonly ratlsConnections = new RatlsConnections();
+
+  constructor(id: string, run: number, machine: Machine, options: LiveOptions) {
+    this.id = id;
+    this.run = run;
+    this.machine = machine;
+    this.#connectMs = options.connectMs;
+    this.#copy = options.copy;
+    this.#held = options.held;
+    this.signal = this.#ended.signal;
+    // Every exec and every connection listens to it.
+    setMaxListeners(0, this.signal);
+    this.input = new BoxInput(() => this.guest());
+    if (options.guest !== undefined) this.#keep(Promise.resolve(options.guest));
+    let finish = (): void => undefined;
+    this.finished = new Promise((resolve) => {
+      finish = resolve;
+    });
+    this.finish = finish;
+    this.left = new Promise((resolve) => {
+      this.#leave = resolve;
+    });
+    void machine.exited.then((exit) => {
+      this.#machineExit = exit;
+      this.#held?.[Symbol.dispose]();
+      this.#ended.abort(new A3sError('box-not-running', `The machine of box ${id} is gone`));
+    });
+  }
+
+  /** How the machine ended; undefined while it runs. */
+  get machineExit(): MachineExit | undefined {
+    return this.#machineExit;
+  }
+
+  /** This server has let go of the box. */
+  get released(): boolean {
+    return this.#released;
+  }
+
+  /** The connection to the agent, made anew when it was lost. */
+  guest(): Promise<Guest> {
+    if (this.#guest !== undefined) return this.#guest;
+    const copy = this.#copy;
+    const connecting = connectGuest(this.machine, {
+      signal: this.signal,
+      deadlineMs: copy?.connectMs ?? this.#connectMs,
+      ...(copy === undefined ? {} : { known: copy.known }),
+    });
+    this.#keep(connecting);
+    return connecting;
+  }
+
+  /** For as long as it lasts. */
+  #keep(connecting: Promise<Guest>): void {
+    this.#guest = connecting;
+    const forget = (): void => {
+      if (this.#guest === connecting) this.#guest = undefined;
+    };
+    connecting.then((guest) => {
+      this.#copy = undefined;
+      void guest.closed.then(forget);
+    }, forget);
+  }
+
+  /** Lets go of the machine, which runs on. */
+  async release(): Promise<void> {
+    this.#released = true;
+    this.#leave();
+    this.#ended.abort(new A3sError('box-not-running', 'The server is stopping'));
+    await this.#guest?.then(
+      (guest) => guest.close(),
+      () => undefined,
+    );
+    await this.machine.release();
+    this.#held?.[Symbol.dispose]();
+  }
+}
+
+/** The boxes with a machine. */
+export class LiveBoxes {
+  readonly #boxes = new Map<string, LiveBox>();
+
+  get(id: string): LiveBox | undefined {
+    return this.#boxes.get(id);
+  }
+
+  /** @throws A3sError `box-not-running` */
+  expect(id: string): LiveBox {
+    const live = this.#boxes.get(id);
+    if (live === undefined) throw notRunning(id);
+    return live;
+  }
+
+  add(live: LiveBox): void {
+    this.#boxes.set(live.id, live);
+  }
+
+  delete(live: LiveBox): void {
+    if (this.#boxes.get(live.id) === live) this.#boxes.delete(live.id);
+  }
+
+  list(): LiveBox[] {
+    return [...this.#boxes.values()];
+  }
+}
+
+/** Docker's words for a verb that needs a running box. */
+export function notRunning(id: string): A3sError {
+  return new A3sError('box-not-running', `Container ${id} is not running`, {
+    remedy: 'Start it with a3s-box run, or the API’s start.',
+  });
+}

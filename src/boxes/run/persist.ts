@@ -1,0 +1,28 @@
+/**
+ * Work with a guest that outlives its connection.
+ *
+ * @module
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Guest } from '../../guest/guest.ts';
+import { finality } from '../../guest/refusal.ts';
+import type { LiveBox } from './live.ts';
+
+/** Pause before a lost connection is tried again. */
+const RETRY_MS = 500;
+
+/**
+ * Does the work over a connection that is made anew whenever it was lost, until it is done or the box is gone.
+ *
+ * @throws whatever the work does where the box is gone, or the agent knows the process no more
+ */
+export async function persist(live: LiveBox, work: (guest: Guest) => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      return await work(await live.guest());
+    } catch (error) {
+      if (live.signal.aborted || finality(error) !== undefined) throw error;
+      await delay(RETRY_MS, undefined, { signal: live.signal });
+    }
+  }
+}

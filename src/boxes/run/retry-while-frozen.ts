@@ -1,0 +1,40 @@
+/**
+ * Starting a process in a box that stands still for a moment, as one does while its memory is saved.
+ *
+ * @module
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { GuestRefusal } from '../../guest/refusal.ts';
+import type { LiveBox } from './live.ts';
+
+const PAUSE_MS = 50;
+/** Longer than it takes to save a machine. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * Starts it as soon as the box goes on.
+ *
+ * @param check throws where it is not to be started any more
+ * @throws A3sError what the guest refused, also where the box does not go on
+ */
+export async function onceThawed<T>(
+  live: Pick<LiveBox, 'signal'>,
+  start: () => Promise<T>,
+  check: () => void,
+): Promise<T> {
+  const end = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await start();
+    } catch (error) {
+      if (!isFrozen(error) || performance.now() > end) throw error;
+    }
+    await delay(PAUSE_MS, undefined, { signal: live.signal });
+    check();
+  }
+}
+
+/** Other conflicts do not pass by themselves. An agent before protocol 6 does not tell this one from them. */
+function isFrozen(error: unknown): boolean {
+  return error instanceof GuestRefusal && error.guestCode === 'frozen';
+}

@@ -1,0 +1,34 @@
+/**
+ * A start that gets its machine, also while the server or the host ends.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { LiveBox } from '../run/live.ts';
+import type { Runtime } from '../runtime.ts';
+
+/** Whether a start that fails now fails because the server or the host ends, which is nobody's fault. */
+export function isInterrupted(rt: Pick<Runtime, 'restarts' | 'shutdown'>): boolean {
+  return rt.shutdown.aborted || rt.restarts.held;
+}
+
+/** @throws A3sError `conflict` while the host goes down: nothing is started any more */
+export function expectHostStays({ restarts }: Pick<Runtime, 'restarts'>): void {
+  if (!restarts.held) return;
+  throw new A3sError('conflict', 'Cannot start the box: the host goes down', {
+    remedy: 'Start it when the host is up again.',
+  });
+}
+
+/**
+ * Puts the machine of a start among the others. A server that stops lets go of it; with the host it ends, since whoever asked
+ * the boxes to end did not find it.
+ */
+export async function enter(
+  rt: Pick<Runtime, 'live' | 'restarts' | 'shutdown'>,
+  live: LiveBox,
+): Promise<void> {
+  rt.live.add(live);
+  if (rt.shutdown.aborted) await live.release();
+  else if (rt.restarts.held) await live.machine.kill();
+}

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import * as z from 'zod';
+import { A3sError } from '../../errors.ts';
+import { refusal } from '../../guest/refusal.ts';
+import { exitCodeOf } from './exit-code.ts';
+
+/** The agent's test of the same file is `native/agent/box/exitcode_test.go`. */
+const { exits } = z
+  .object({ exits: z.record(z.string(), z.int()) })
+  .parse(
+    JSON.parse(
+      readFileSync(join(import.meta.dirname, '../../../test/vectors/guest-errors.json'), 'utf8'),
+    ),
+  );
+
+it.each(Object.entries(exits))(
+  'gives %s of the agent the exit code %i, as the agent does',
+  (code, exitCode) => {
+    const error =
+      code === 'secrets-deadline'
+        ? new A3sError(code, 'they did not come')
+        : refusal('POST /v1/processes/main/start', 422, { error: { code, message: 'no' } });
+    expect(exitCodeOf(error)).toBe(exitCode);
+  },
+);
+
+it('gives what nobody foresaw Docker’s default', () => {
+  expect(exitCodeOf(new Error('no'))).toBe(128);
+});

@@ -1,0 +1,248 @@
+/**
+ * From a record to the two documents of a start: what the engine builds, and what the agent is told.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { chmod, chown, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BOX_SPEC_SCHEMA, BoxSpec } from '@a3s-box/policies';
+import { settleAll } from '../../async/settle-all.ts';
+import { type Disk, type MachineSpec, TEMPLATE_SLOTS } from '../../engine/engine.ts';
+import { GUEST_NETWORK } from '../../engine/network.ts';
+import { A3sError } from '../../errors.ts';
+import type { Image } from '../../images/image.ts';
+import type { TakenTemplate } from '../../templates/templates.ts';
+import { bindPaths } from '../create/binds.ts';
+import { DEFAULT_CONFINEMENT } from '../create/confinement.ts';
+import { processEnvironment } from '../create/environment.ts';
+import {
+  askedCpus,
+  hostLimitsOf,
+  machineCpus,
+  machineMemory,
+  resourcesOf,
+} from '../create/resources.ts';
+import { volumeDirectories } from '../create/volumes.ts';
+import { changesLayers } from '../disks/backing-chain.ts';
+import {
+  CHANGES_DISK,
+  copyChangesDisk,
+  ensureChangesDisk,
+  hasChangesDisk,
+} from '../disks/writable-layer.ts';
+import { type BoxDefinition, commandOf, directoryOf, type Port } from '../record/box.ts';
+import { boxDirectory, type Runtime } from '../runtime.ts';
+
+/** Serial of a disk of changes that has been used before, in a machine whose template has one of its own. */
+const KEPT_SERIAL = 'changes-kept';
+/** Its name in the runtime directory: the template's own, which such a machine lays aside at once. */
+const THROWAWAY = 'changes.slot';
+
+/** What a start finds for its box, however its machine comes to be. */
+export interface Found {
+  readonly boot: MachineSpec['boot'];
+  readonly layers: readonly Disk[];
+  readonly shares: MachineSpec['shares'];
+  readonly mounts: BoxSpec['mounts'];
+  /** The box has a disk of changes, from an earlier run. */
+  readonly keptChanges: boolean;
+}
+
+/** Finds it; host paths that the box binds are made where they are missing. */
+export async function findParts(
+  rt: Pick<Runtime, 'home' | 'boot' | 'images'>,
+  { id, bootSet, binds }: BoxDefinition,
+  image: Image,
+): Promise<Found> {
+  const [boot, layers, { shares, mounts }, keptChanges] = await settleAll([
+    rt.boot.open(bootSet),
+    rt.images.bootLayers(image),
+    bindPaths(binds),
+    hasChangesDisk(changesPath(rt, id)),
+  ]);
+  return {
+    boot,
+    layers: layers.map(({ path }, index) => ({ path, serial: `layer-${index}`, readonly: true })),
+    shares,
+    mounts,
+    keptChanges,
+  };
+}
+
+/** The disks that hold changes. */
+export interface ChangesDisks {
+  readonly disks: readonly Disk[];
+  /** Of the one that the box's changes are on. */
+  readonly serial: string;
+  /** One of them that is of no use once the machine has it open. */
+  readonly throwaway: string | undefined;
+}
+
+/** Makes what is not there yet. */
+export async function changesDisks(
+  rt: Pick<Runtime, 'home'>,
+  { id, identity }: BoxDefinition,
+  {
+    found,
+    directory,
+    taken,
+  }: { found: Found; directory: string; taken: TakenTemplate | undefined },
+): Promise<ChangesDisks> {
+  const path = changesPath(rt, id);
+  const layers = found.keptChanges ? await changesLayers(path) : { path };
+  const own = (serial: string): Disk => ({ ...layers, serial, readonly: false });
+  const { changes } = TEMPLATE_SLOTS;
+  if (taken === undefined) {
+    await ensureChangesDisk(path, identity);
+    return { disks: [own(changes)], serial: changes, throwaway: undefined };
+  }
+  if (!found.keptChanges) {
+    await copyChangesDisk(path, taken, identity);
+    return { disks: [own(changes)], serial: changes, throwaway: undefined };
+  }
+  const throwaway = join(directory, THROWAWAY);
+  await rm(throwaway, { force: true });
+  await taken.writeChanges(throwaway, identity);
+  const slot = { path: throwaway, serial: changes, readonly: false };
+  return { disks: [slot, own(KEPT_SERIAL)], serial: KEPT_SERIAL, throwaway };
+}
+
+/** Where the box's changes are kept from run to run. */
+export function changesPath(rt: Pick<Runtime, 'home'>, id: string): string {
+  return join(boxDirectory(rt, id), CHANGES_DISK);
+}
+
+/** The two documents. Nothing is made. @param given.ports with their real numbers */
+export function describeMachine(
+  definition: BoxDefinition,
+  given: {
+    readonly found: Found;
+    readonly directory: string;
+    readonly ports: readonly Port[];
+    readonly changes: ChangesDisks;
+    readonly taken: TakenTemplate | undefined;
+  },
+): { machine: MachineSpec; spec: BoxSpec } {
+  const { found, directory, ports, changes, taken } = given;
+  const mac = macAddress(definition.id);
+  const nic = definition.network === 'none' ? undefined : { mac, ports: ports.map(forward) };
+  const machine: MachineSpec = {
+    id: definition.id,
+    runtimeDir: directory,
+    identity: definition.identity,
+    cpus: machineCpus(askedCpus(definition)),
+    // What the box needs, and so what the host must have: a template's copy may be larger, but what is not written in it
+    // takes no memory, and the box's limit in the guest is this one less the guest's share.
+    memoryBytes: machineMemory(definition.memoryBytes),
+    boot: found.boot,
+    disks: [...found.layers, ...changes.disks],
+    nic,
+    shares: found.shares,
+    template: taken?.template,
+    hostLimits: hostLimitsOf(definition),
+  };
+  const spec = BoxSpec.parse(
+    specDocument(definition, {
+      layers: found.layers.map(({ serial }) => ({ serial })),
+      changes: { kind: 'disk', serial: changes.serial },
+      mounts: found.mounts,
+      network: nic === undefined ? { kind: 'none' } : guestNic(mac),
+    }),
+  );
+  return { machine, spec };
+}
+
+/** What of a definition the agent is told. */
+export type Described = Pick<
+  BoxDefinition,
+  | 'hostname'
+  | 'entrypoint'
+  | 'cmd'
+  | 'env'
+  | 'cwd'
+  | 'user'
+  | 'terminal'
+  | 'openStdin'
+  | 'memoryBytes'
+  | 'nanoCpus'
+  | 'limits'
+  | 'size'
+> &
+  Partial<Pick<BoxDefinition, 'init' | 'volumes' | 'binds'>>;
+
+/** What the agent is told, from the record and what the host found for it. */
+export function specDocument(
+  definition: Described,
+  found: Pick<BoxSpec['rootfs'], 'layers' | 'changes'> & Pick<BoxSpec, 'mounts' | 'network'>,
+): BoxSpec {
+  return {
+    schema: BOX_SPEC_SCHEMA,
+    hostname: definition.hostname,
+    rootfs: {
+      layers: found.layers,
+      changes: found.changes,
+      readonly: false,
+    },
+    process: mainProcess(definition),
+    mounts: found.mounts,
+    network: found.network,
+    confinement: DEFAULT_CONFINEMENT,
+    resources: resourcesOf(definition),
+    ...(definition.init === true ? { init: true } : {}),
+    ...volumeDirectories(definition),
+  };
+}
+
+/** The process that the box is there for. */
+export function mainProcess(
+  definition: Omit<Described, 'memoryBytes' | 'nanoCpus' | 'limits'>,
+): BoxSpec['process'] {
+  return {
+    args: commandOf(definition),
+    env: processEnvironment(definition.hostname, definition.terminal, definition.env),
+    cwd: directoryOf(definition),
+    user: definition.user,
+    terminal: definition.terminal,
+    ...(definition.size === undefined ? {} : { size: definition.size }),
+    stdin: definition.openStdin,
+  };
+}
+
+/** A network card that the agent is told of. */
+export function guestNic(mac: string): BoxSpec['network'] {
+  const { address, prefixLength, gateway, nameserver, mtu } = GUEST_NETWORK;
+  const resolver = { nameservers: [nameserver], search: [] };
+  return { kind: 'nic', mac, mtu, address, prefixLength, gateway, ...resolver };
+}
+
+/** A published port, as the engine takes it. */
+export function forward(port: Port): {
+  hostIp: string;
+  hostPort: number;
+  boxPort: number;
+  protocol: 'tcp';
+} {
+  return { ...port, protocol: 'tcp' };
+}
+
+/** Locally administered, and the box's own for all its life. */
+export function macAddress(id: string): string {
+  const digits = createHash('sha256').update(`mac ${id}`).digest('hex').slice(0, 10);
+  return ['02', ...(digits.match(/../g) ?? [])].join(':');
+}
+
+/** Makes it anew, for its user alone. */
+export async function makeRuntimeDirectory(
+  path: string,
+  identity: MachineSpec['identity'],
+): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (cause) {
+    throw new A3sError('state-unusable', `Cannot make ${path}`, { cause });
+  }
+  await chmod(path, 0o700);
+  if (process.geteuid?.() === 0) await chown(path, identity.uid, identity.gid);
+}

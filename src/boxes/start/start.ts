@@ -1,0 +1,180 @@
+/**
+ * Starting a box.
+ *
+ * @module
+ */
+import { A3sError, ERRORS } from '../../errors.ts';
+import type { Image } from '../../images/image.ts';
+import { authorizeImage, type TrustOptions, UntrustedImage } from '../policy/authorize-image.ts';
+import { namesOnRecord } from '../policy/trust-names.ts';
+import { trustRecord } from '../policy/trust-record.ts';
+import type { Box, BoxState, RestartPolicy } from '../record/box.ts';
+import { now, timestamp } from '../record/clock.ts';
+import { sweepMachine } from '../record/machine-of.ts';
+import { pinnedImage } from '../record/pinned-image.ts';
+import {
+  isRestored,
+  type Restart,
+  restartAfter,
+  restartRecord,
+} from '../restart/restart-policy.ts';
+import type { Runtime } from '../runtime.ts';
+import { removeLocked } from '../verbs/remove.ts';
+import { runBox } from './choose-start.ts';
+import { expectHostStays, isInterrupted } from './enter.ts';
+import { exitCodeOf } from './exit-code.ts';
+
+/**
+ * Starts the box's main process in a machine of its own, as a user asks for it. False when it runs already.
+ *
+ * A start that fails leaves the box as it was, with the reason and Docker's exit code on record. So does one whose image
+ * is refused, before anything of a machine is made.
+ *
+ * @throws A3sError `conflict` for a paused one
+ */
+export function startBox(rt: Runtime, id: string, options: TrustOptions = {}): Promise<boolean> {
+  return rt.locks.run(id, async () => {
+    // Its last run may still be on its way out.
+    if (rt.store.expect(id).state.status === 'stopping') await rt.live.get(id)?.finished;
+    const { status } = rt.store.expect(id).state;
+    if (status === 'running') return false;
+    if (status === 'paused') {
+      throw new A3sError('conflict', 'cannot start a paused container, try unpause instead');
+    }
+    await startLocked(rt, id, { restartCount: 0, restartDelayMs: undefined }, options);
+    return true;
+  });
+}
+
+/** Starts a box that its policy has waited for since this run. What became of it meanwhile counts. Never rejects. */
+export function restartByPolicy(rt: Runtime, id: string, run: number): Promise<void> {
+  return startOwn(rt, id, ({ state }) => {
+    if (state.status !== 'restarting' || state.run !== run) return undefined;
+    return { restartCount: state.restartCount, restartDelayMs: state.restartDelayMs };
+  });
+}
+
+/**
+ * Starts a box that has not run since this run, because the host, or its server, was started. What became of it, and of its
+ * policy, meanwhile counts. Never rejects.
+ */
+export function restoreByPolicy(rt: Runtime, id: string, run: number): Promise<void> {
+  return startOwn(rt, id, (box) => {
+    const wanted = rt.restarts.takes(id);
+    if (!wanted || box.state.run !== run || !isRestored(box)) return undefined;
+    return { restartCount: 0, restartDelayMs: 0 };
+  });
+}
+
+/** How often the policy has started a box, and how long it waited; undefined where a user starts it. */
+type Counted = Pick<BoxState, 'restartCount' | 'restartDelayMs'>;
+
+/** @param counts undefined: it is not to be started any more */
+async function startOwn(
+  rt: Runtime,
+  id: string,
+  counts: (box: Box) => Counted | undefined,
+): Promise<void> {
+  await rt.locks
+    .run(id, async () => {
+      const box = rt.store.get(id);
+      const counted = box === undefined || isInterrupted(rt) ? undefined : counts(box);
+      if (counted !== undefined) await startLocked(rt, id, counted, {});
+    })
+    // It is on record, and in the log.
+    .catch(() => undefined);
+}
+
+/** For callers that hold the box's lock. */
+async function startLocked(
+  rt: Runtime,
+  id: string,
+  counted: Counted,
+  options: TrustOptions,
+): Promise<void> {
+  expectHostStays(rt);
+  const run = rt.store.expect(id).state.run + 1;
+  const box = rt.store.advance(id, 'start', {
+    ...{ run, pid: 0, exitCode: 0, oomKilled: false, error: '', ports: [] },
+    ...{ stopRequested: false, trust: undefined, machine: undefined, launch: undefined },
+    ...{ ...counted, restartAt: undefined, health: undefined },
+  });
+  try {
+    const image = await authorizeStart(rt, box, options);
+    await runBox(rt, box, image);
+  } catch (error) {
+    // A server that stops lets go in the middle: the next one settles this start.
+    if (rt.live.get(id)?.released !== true) await undoStart(rt, rt.store.expect(id), error);
+    throw error;
+  }
+}
+
+/** By the image and the names on record: a tag that has moved changes nothing. */
+async function authorizeStart(rt: Runtime, box: Box, options: TrustOptions): Promise<Image> {
+  const { id, image: pinned } = box.definition;
+  const image = await pinnedImage(rt, box.definition);
+  const { reference, names = namesOnRecord(reference, image) } = pinned;
+  try {
+    const confidential = box.definition.confidential !== undefined;
+    const subject = { image, reference, names, confidential };
+    const decision = await authorizeImage(rt, subject, options);
+    rt.store.amend(id, { trust: trustRecord(decision) });
+    return image;
+  } catch (error) {
+    if (error instanceof UntrustedImage) {
+      rt.store.amend(id, { trust: trustRecord(error.decision) });
+    }
+    throw error;
+  }
+}
+
+/**
+ * Takes back a start of which nothing runs any more. One that was the policy's own it will try again, unless what it was
+ * refused for stays.
+ *
+ * @param interrupted it ended with its server, or the host: that is no failure of the box
+ */
+export async function undoStart(
+  rt: Runtime,
+  box: Box,
+  error: unknown,
+  interrupted = isInterrupted(rt),
+): Promise<void> {
+  const { id } = box.definition;
+  await sweepMachine(rt, box);
+  const output = rt.outputs.of(id);
+  await output.close();
+  const { state, definition } = rt.store.expect(id);
+  const exitCode = exitCodeOf(error);
+  const restart = nextTry(definition.restart, { ...state, exitCode }, error, interrupted);
+  const ranBefore = state.startedAt !== undefined;
+  const undone = rt.store.advance(
+    id,
+    restart !== undefined ? 'undone-restart' : ranBefore ? 'undone-exited' : 'undone-created',
+    {
+      exitCode,
+      error: error instanceof Error ? error.message : String(error),
+      ports: [],
+      finishedAt: ranBefore ? timestamp(now()) : undefined,
+      ...restartRecord(restart),
+    },
+  );
+  output.endRun(box.state.run);
+  rt.log.error('a box did not start', error, { box: id });
+  if (restart !== undefined) rt.restarts.wait(undone);
+  if (undone.definition.autoRemove) await removeLocked(rt, id);
+}
+
+function nextTry(
+  policy: RestartPolicy,
+  state: BoxState,
+  error: unknown,
+  interrupted: boolean,
+): Restart | undefined {
+  const { restartDelayMs: delayMs, restartCount, stopRequested, exitCode } = state;
+  // A user learns of the failure, and decides.
+  if (delayMs === undefined || stopRequested) return undefined;
+  if (interrupted) return { delayMs, restartCount };
+  if (error instanceof A3sError && ERRORS[error.code].lasting === true) return undefined;
+  return restartAfter(policy, { exitCode, stopRequested, ranMs: 0, restartCount, delayMs });
+}

@@ -1,0 +1,61 @@
+import type { Duplex } from 'node:stream';
+import { expect, it } from 'vitest';
+import { connectGuest } from '../../guest/connection.ts';
+import { FakeAgent } from '../../guest/fake-agent.ts';
+import { fakeMachine } from '../../guest/fake-machine.ts';
+import { FakeRefusal } from '../../guest/fake-refusal.ts';
+import { NO_LIMITS } from '../record/limits.ts';
+import { specDocument } from './machine.ts';
+import { Waking } from './warm.ts';
+
+const signal = new AbortController().signal;
+const SPEC = specDocument(
+  {
+    ...{ hostname: 'box', entrypoint: [], cmd: ['/true'], env: [], cwd: '/', user: '' },
+    ...{ terminal: false, openStdin: false, memoryBytes: 0, nanoCpus: 0 },
+    limits: NO_LIMITS,
+  },
+  {
+    layers: [{ serial: 'layer-0' }],
+    changes: { kind: 'memory' },
+    mounts: [],
+    network: { kind: 'none' },
+  },
+);
+
+/** Loses what the agent answers from its wake on, and the connection once `over`. */
+function deafened(agent: FakeAgent, over: () => boolean): Pick<FakeAgent, 'serve'> {
+  let lost = false;
+  return {
+    serve: (stream: Duplex) => {
+      agent.serve(stream);
+      if (lost) return;
+      lost = true;
+      const pass = stream.write.bind(stream);
+      stream.write = ((chunk: Buffer, ...rest: []) => {
+        if (agent.woken === undefined) return pass(chunk, ...rest);
+        if (over()) stream.destroy();
+        return true;
+      }) as typeof stream.write;
+    },
+  };
+}
+
+it('gets its spec once, also where the answer to its waking is lost', async () => {
+  const agent = new FakeAgent({ asleep: true });
+  const waking = new Waking('a'.repeat(64), 2, SPEC);
+  const machine = fakeMachine(deafened(agent, () => agent.spec !== undefined));
+  const guest = await connectGuest(machine, { signal, deadlineMs: 5000, known: waking.known });
+  await waking.specSent;
+  expect(agent.spec?.hostname).toBe('box');
+  guest.close();
+});
+
+it('reports that the agent refused its spec', async () => {
+  const agent = new FakeAgent({ asleep: true, refuseSpec: new FakeRefusal('conflict', 'no') });
+  const waking = new Waking('a'.repeat(64), 2, SPEC);
+  const machine = fakeMachine(deafened(agent, () => true));
+  const guest = await connectGuest(machine, { signal, deadlineMs: 5000, known: waking.known });
+  await expect(waking.specSent).rejects.toMatchObject({ code: 'conflict' });
+  guest.close();
+});

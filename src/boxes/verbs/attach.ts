@@ -1,0 +1,121 @@
+/**
+ * Attaching a client to a box's main process.
+ *
+ * @module
+ */
+import { expectPermission } from '../confidential/host-may.ts';
+import { expectKept } from '../output/keeps-output.ts';
+import { isLive } from '../record/states.ts';
+import type { LiveBox } from '../run/live.ts';
+import { copyInput, DETACHED, type Stdio } from '../run/stdio.ts';
+import { publish, type Runtime } from '../runtime.ts';
+
+export interface AttachOptions {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** Begins with the output that is there already. */
+  readonly logs: boolean;
+  /** Goes on until the run ends. */
+  readonly stream: boolean;
+  readonly detachKeys: Uint8Array;
+}
+
+/**
+ * Where a client comes in: to be fixed before it is told that it is attached, so that nothing is missed
+ * of what it starts next.
+ */
+export interface AttachPoint {
+  readonly from: number;
+  readonly run: number;
+}
+
+/** @throws A3sError `host-not-permitted` */
+export async function attachPoint(
+  rt: Runtime,
+  id: string,
+  { stdin, stdout, stderr, logs }: Pick<AttachOptions, 'stdin' | 'stdout' | 'stderr' | 'logs'>,
+): Promise<AttachPoint> {
+  const box = rt.store.expect(id);
+  if (logs) {
+    expectPermission(box, 'show the output of', 'logs');
+    expectKept(box);
+  }
+  if (stdout || stderr) expectPermission(box, 'attach to', 'logs', 'attach');
+  if (stdin && box.definition.openStdin) expectPermission(box, 'attach an input to', 'attach');
+  const { state } = box;
+  const run = isLive(state.status) ? state.run : state.run + 1;
+  return { run, from: logs ? 0 : await rt.outputs.of(id).end() };
+}
+
+/**
+ * Connects the client's input and output with the box. Returns when the run has ended, the client is gone, or it typed the
+ * detach keys; the box runs on in the latter two. Output comes from the log, so a slow client holds up nobody.
+ */
+export async function attachBox(
+  rt: Runtime,
+  id: string,
+  point: AttachPoint,
+  options: AttachOptions,
+  stdio: Stdio,
+): Promise<void> {
+  publish(rt, rt.store.expect(id), 'attach');
+  const detached = new AbortController();
+  const signal = AbortSignal.any([detached.signal, stdio.gone]);
+  if (options.stdin && options.stream) {
+    void feed(rt, id, point.run, options, stdio, signal).then(
+      (result) => {
+        if (result !== DETACHED) return;
+        const box = rt.store.get(id);
+        if (box !== undefined) publish(rt, box, 'detach');
+        detached.abort();
+      },
+      (error: unknown) => {
+        if (!signal.aborted) rt.log.error('the input of a box broke off', error, { box: id });
+      },
+    );
+  }
+  const log = rt.outputs.of(id);
+  const following = options.stream ? { run: point.run } : undefined;
+  try {
+    for await (const { stream, payload } of log.read(point.from, following, signal)) {
+      if (stream === 1 ? options.stdout : options.stderr) await stdio.write(stream, payload);
+    }
+  } finally {
+    detached.abort();
+  }
+}
+
+async function feed(
+  rt: Runtime,
+  id: string,
+  run: number,
+  options: AttachOptions,
+  stdio: Stdio,
+  signal: AbortSignal,
+): Promise<typeof DETACHED | undefined> {
+  const { terminal, openStdin, stdinOnce } = rt.store.expect(id).definition;
+  if (!openStdin) return undefined;
+  const live = await whenLive(rt, id, run, signal);
+  const keys = terminal ? options.detachKeys : new Uint8Array();
+  try {
+    return await copyInput(stdio.input, keys, (bytes) => live.input.write(bytes));
+  } finally {
+    // As Docker does, whether the client ended its input or went away.
+    if (stdinOnce && !terminal && !live.signal.aborted) await live.input.end();
+  }
+}
+
+async function whenLive(
+  rt: Runtime,
+  id: string,
+  run: number,
+  signal: AbortSignal,
+): Promise<LiveBox> {
+  for (;;) {
+    const live = rt.live.get(id);
+    const { status } = rt.store.expect(id).state;
+    if (live?.run === run && status !== 'starting') return live;
+    await rt.store.when(id, () => true, signal);
+  }
+}

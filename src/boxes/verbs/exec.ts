@@ -1,0 +1,247 @@
+/**
+ * Running one more process in a box.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { finished } from 'node:stream/promises';
+import { A3sError } from '../../errors.ts';
+import type { Guest, LaunchedProcess } from '../../guest/guest.ts';
+import type { OutputReader } from '../../guest/output.ts';
+import type { Exit, TerminalSize } from '../../guest/protocol.ts';
+import type { StdinWriter } from '../../guest/stdin.ts';
+import { expectPermission } from '../confidential/host-may.ts';
+import type { Box } from '../record/box.ts';
+import { execProcess } from '../run/exec-process.ts';
+import type { Exec } from '../run/execs.ts';
+import { type LiveBox, notRunning } from '../run/live.ts';
+import { persist } from '../run/persist.ts';
+import { onceThawed } from '../run/retry-while-frozen.ts';
+import { copyInput, DETACHED, type Stdio } from '../run/stdio.ts';
+import { publish, type Runtime } from '../runtime.ts';
+
+/** Docker's code for one that did not start, whatever was missing: the program, its user or its directory. */
+const NOT_STARTED = 126;
+
+export interface ExecRequest {
+  readonly command: readonly string[];
+  readonly env: readonly string[];
+  /** Empty: the box's own. */
+  readonly cwd: string;
+  readonly user: string;
+  readonly terminal: boolean;
+  readonly size: TerminalSize | undefined;
+  readonly attach: Exec['attach'];
+  readonly detachKeys: Uint8Array;
+}
+
+/** Puts an exec on record; nothing runs yet. @throws A3sError `box-not-running`, `invalid-argument` */
+export function createExec(rt: Runtime, boxId: string, request: ExecRequest): Exec {
+  const box = rt.store.expect(boxId);
+  expectPermission(box, 'run a program in', 'exec');
+  checkActive(box);
+  const live = rt.live.expect(boxId);
+  if (request.command.length === 0) {
+    throw new A3sError('invalid-argument', 'No exec command specified');
+  }
+  const exec: Exec = {
+    id: randomBytes(32).toString('hex'),
+    boxId,
+    run: live.run,
+    process: execProcess(box.definition, request),
+    attach: request.attach,
+    detachKeys: request.detachKeys,
+    state: 'created',
+    pid: 0,
+    exitCode: undefined,
+  };
+  rt.execs.add(exec);
+  publish(rt, box, `exec_create: ${request.command.join(' ')}`, { execID: exec.id });
+  return exec;
+}
+
+/** @throws A3sError `box-not-running`, `conflict` for one that stands still, or waits for its next run */
+function checkActive({ definition: { id }, state: { status } }: Box): void {
+  if (status === 'running') return;
+  if (status === 'paused') {
+    throw new A3sError('conflict', `Container ${id} is paused, unpause the container before exec`);
+  }
+  if (status === 'restarting') {
+    throw new A3sError(
+      'conflict',
+      `Container ${id} is restarting, wait until the container is running`,
+    );
+  }
+  throw notRunning(id);
+}
+
+/** @throws A3sError `conflict` for one that was started, `box-not-running` */
+export function checkStartable(rt: Runtime, exec: Exec): LiveBox {
+  const live = rt.live.expect(exec.boxId);
+  if (live.run !== exec.run) throw notRunning(exec.boxId);
+  checkActive(rt.store.expect(exec.boxId));
+  if (exec.state !== 'created') {
+    const state = exec.state === 'running' ? 'already running' : 'already exited';
+    throw new A3sError('conflict', `Error: Exec command ${exec.id} is ${state}`);
+  }
+  return live;
+}
+
+/**
+ * Starts the exec and returns; its output is read and dropped, so that it never stalls.
+ *
+ * @throws A3sError what the guest refused
+ */
+export async function startDetached(rt: Runtime, exec: Exec): Promise<void> {
+  const started = await start(rt, exec, undefined);
+  void follow(rt, exec, started, undefined);
+}
+
+/**
+ * Starts the exec and connects the client with it until the process has ended, or the client has detached.
+ * A client that goes away leaves the process running, its output read and dropped.
+ */
+export async function startAttached(
+  rt: Runtime,
+  exec: Exec,
+  size: TerminalSize | undefined,
+  stdio: Stdio,
+): Promise<void> {
+  const started = await start(rt, exec, size);
+  const detached = new AbortController();
+  if (exec.attach.stdin) {
+    void feed(exec, started.guest, stdio).then(
+      (result) => {
+        if (result === DETACHED) detached.abort();
+      },
+      (error: unknown) => {
+        if (!stdio.gone.aborted)
+          rt.log.error('the input of an exec broke off', error, { exec: exec.id });
+      },
+    );
+  }
+  const left = new Promise<void>((resolve) => {
+    AbortSignal.any([detached.signal, stdio.gone]).addEventListener('abort', () => resolve());
+  });
+  const attached = { ...stdio, gone: AbortSignal.any([detached.signal, stdio.gone]) };
+  await Promise.race([follow(rt, exec, started, attached), left]);
+}
+
+interface Started extends Pick<LaunchedProcess, 'output' | 'exit'> {
+  readonly live: LiveBox;
+  readonly guest: Guest;
+}
+
+async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): Promise<Started> {
+  const live = checkStartable(rt, exec);
+  exec.state = 'running';
+  try {
+    expectAbsolute(exec.process.cwd);
+    const process = size === undefined ? exec.process : { ...exec.process, size };
+    const { guest, launched } = await onceThawed(
+      live,
+      async () => {
+        const guest = await live.guest();
+        return { guest, launched: await guest.launch(exec.id, process, live.signal) };
+      },
+      () => checkActive(rt.store.expect(exec.boxId)),
+    );
+    exec.pid = launched.process.pid;
+    publish(rt, rt.store.expect(exec.boxId), `exec_start: ${process.args.join(' ')}`, {
+      execID: exec.id,
+    });
+    return { live, guest, output: launched.output, exit: launched.exit };
+  } catch (error) {
+    exec.state = 'exited';
+    exec.exitCode = NOT_STARTED;
+    throw error;
+  }
+}
+
+/** As Docker does, an exec is made with any directory, and does not start in one that is none. @throws A3sError `cwd-invalid` */
+function expectAbsolute(cwd: string): void {
+  if (cwd.startsWith('/')) return;
+  throw new A3sError('cwd-invalid', 'Cwd must be an absolute path');
+}
+
+/** Reads the output to its end, whether or not anyone takes it, and records the exit. Never rejects. */
+async function follow(
+  rt: Runtime,
+  exec: Exec,
+  { live, guest, output: first, exit }: Started,
+  stdio: Pick<Stdio, 'write' | 'gone'> | undefined,
+): Promise<void> {
+  const progress = { offset: 0 };
+  const take = async (
+    connection: Guest,
+    output: OutputReader,
+    exited: Promise<Exit>,
+  ): Promise<void> => {
+    // Where the output breaks off nobody asks for it.
+    exited.catch(() => undefined);
+    for await (const { stream, offset, data } of output) {
+      const kind = stream === 'stdout' ? 1 : 2;
+      const shown = kind === 1 ? exec.attach.stdout : exec.attach.stderr;
+      if (shown && stdio?.gone.aborted === false) await stdio.write(kind, data);
+      progress.offset = offset + data.length;
+      output.ack(progress.offset);
+    }
+    exec.exitCode = (await exited).exitCode;
+    // Nobody waits for it.
+    connection.forget(exec.id).catch((error: unknown) => {
+      if (!live.signal.aborted) rt.log.error('an exec is not forgotten', error, { exec: exec.id });
+    });
+  };
+  try {
+    await take(guest, first, exit).catch(async (error: unknown) => {
+      rt.log.error('the connection to an exec was lost', error, { exec: exec.id });
+      await persist(live, async (again) => {
+        const output = await again.output(exec.id, progress.offset, live.signal);
+        await take(again, output, again.exit(exec.id, live.signal));
+      });
+    });
+  } catch (error) {
+    // The end of the box is the end of its execs.
+    exec.exitCode ??= 137;
+    if (!live.signal.aborted) rt.log.error('an exec was lost sight of', error, { exec: exec.id });
+  } finally {
+    exec.state = 'exited';
+    const box = rt.store.get(exec.boxId);
+    if (box !== undefined) {
+      publish(rt, box, 'exec_die', { execID: exec.id, exitCode: String(exec.exitCode) });
+    }
+  }
+}
+
+async function feed(exec: Exec, guest: Guest, stdio: Stdio): Promise<typeof DETACHED | undefined> {
+  const writer = guest.stdin(exec.id);
+  // An exec that ends takes its input along; `write` then calls back without a word.
+  writer.on('error', () => undefined);
+  const keys = exec.process.terminal ? exec.detachKeys : new Uint8Array();
+  try {
+    const result = await copyInput(stdio.input, keys, (bytes) => writeTo(writer, bytes));
+    if (result !== DETACHED) writer.end();
+    else writer.destroy();
+    await finished(writer).catch(() => undefined);
+    return result;
+  } catch (error) {
+    writer.end();
+    throw error;
+  }
+}
+
+function writeTo(writer: StdinWriter, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    writer.write(bytes, (error) => {
+      if (error === null || error === undefined) resolve();
+      else reject(error);
+    });
+  });
+}
+
+/** @throws A3sError `box-not-running` when it does not run */
+export async function resizeExec(rt: Runtime, exec: Exec, size: TerminalSize): Promise<void> {
+  const live = rt.live.expect(exec.boxId);
+  if (exec.state !== 'running') throw notRunning(exec.boxId);
+  await (await live.guest()).resize(exec.id, size);
+}

@@ -1,0 +1,41 @@
+/**
+ * Pausing a box: none of its processes runs until it goes on, and all that they have stays as it is.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import { expectPermission } from '../confidential/host-may.ts';
+import { goOn, standStill } from '../run/frozen.ts';
+import { notRunning } from '../run/live.ts';
+import type { Runtime } from '../runtime.ts';
+
+/** @throws A3sError `conflict` for one that is paused or waits for its next run, `box-not-running`, `host-not-permitted` */
+export async function pauseBox(rt: Runtime, id: string): Promise<void> {
+  expectPermission(rt.store.expect(id), 'pause', 'signals');
+  await rt.locks.run(id, async () => {
+    const { status } = rt.store.expect(id).state;
+    if (status === 'paused') throw new A3sError('conflict', `Container ${id} is already paused`);
+    if (status === 'restarting') {
+      throw new A3sError(
+        'conflict',
+        `Container ${id} is restarting, wait until the container is running`,
+      );
+    }
+    const live = rt.live.get(id);
+    if (status !== 'running' || live === undefined) throw notRunning(id);
+    await standStill(rt, live);
+  });
+}
+
+/** @throws A3sError `conflict` for one that is not paused, `host-not-permitted` */
+export async function unpauseBox(rt: Runtime, id: string): Promise<void> {
+  expectPermission(rt.store.expect(id), 'unpause', 'signals');
+  await rt.locks.run(id, async () => {
+    const { status } = rt.store.expect(id).state;
+    const live = rt.live.get(id);
+    if (live === undefined || status !== 'paused') {
+      throw new A3sError('conflict', `Container ${id} is not paused`);
+    }
+    await goOn(rt, live);
+  });
+}

@@ -1,0 +1,64 @@
+/**
+ * Removing a box.
+ *
+ * @module
+ */
+import { rm } from 'node:fs/promises';
+import { settleAll } from '../../async/settle-all.ts';
+import { A3sError } from '../../errors.ts';
+import type { Box } from '../record/box.ts';
+import { machineOf } from '../record/machine-of.ts';
+import { boxDirectory, publish, type Runtime } from '../runtime.ts';
+import { endStart } from '../start/end-start.ts';
+
+/**
+ * Removes the box with all that it wrote.
+ *
+ * @param options.force ends it first when it runs
+ * @throws A3sError `box-running` without `force`
+ */
+export async function removeBox(
+  rt: Runtime,
+  id: string,
+  options: { force: boolean },
+): Promise<void> {
+  const ended = options.force && (await endStart(rt, id));
+  await rt.locks.run(id, async () => {
+    // It was to be removed when its start failed.
+    if (ended && rt.store.get(id) === undefined) return;
+    const box = rt.store.expect(id);
+    const live = rt.live.get(id);
+    if (live !== undefined) {
+      if (!options.force) throw boxRunning(box);
+      rt.store.amend(id, { stopRequested: true });
+      await live.machine.kill();
+      await live.finished;
+    } else if (box.state.status === 'restarting' && !options.force) throw boxRunning(box);
+    await removeLocked(rt, id);
+  });
+}
+
+/** In Docker's words, to which one that waits for its restart runs. */
+function boxRunning({ name, state: { status } }: Box): A3sError {
+  const how =
+    status === 'paused'
+      ? 'container is paused and must be unpaused first'
+      : `container is ${status === 'restarting' ? status : 'running'}: stop the container before removing or force remove`;
+  return new A3sError('box-running', `cannot remove container "/${name}": ${how}`);
+}
+
+/** For callers that hold the box's lock. The box has no machine. */
+export async function removeLocked(rt: Runtime, id: string): Promise<void> {
+  if (rt.store.get(id) === undefined) return;
+  const box = rt.store.advance(id, 'remove');
+  await rt.outputs.forget(id);
+  await settleAll([
+    // What its last machine left is gone since that one's end was put on record, and only an empty place may be left.
+    rm(machineOf(rt, box).directory, { recursive: true, force: true }),
+    rm(boxDirectory(rt, id), { recursive: true, force: true }),
+  ]);
+  rt.execs.forgetBox(id);
+  // Last: until here a server that starts anew finds the record and finishes this.
+  rt.store.remove(id);
+  publish(rt, box, 'destroy');
+}

@@ -1,0 +1,15 @@
+/**
+ * Resizing the terminal of a box's main process.
+ *
+ * @module
+ */
+import { MAIN, type TerminalSize } from '../../guest/protocol.ts';
+import { expectPermission } from '../confidential/host-may.ts';
+import type { Runtime } from '../runtime.ts';
+
+/** @throws A3sError `box-not-running`, `invalid-argument` for a box without a terminal */
+export async function resizeBox(rt: Runtime, id: string, size: TerminalSize): Promise<void> {
+  expectPermission(rt.store.expect(id), 'resize the terminal of', 'attach');
+  const guest = await rt.live.expect(id).guest();
+  await guest.resize(MAIN, size);
+}

@@ -1,0 +1,30 @@
+/**
+ * Restarting a box, as a user asks for it: its policy has no say in it.
+ *
+ * @module
+ */
+
+import type { TrustOptions } from '../policy/authorize-image.ts';
+import { publish, type Runtime } from '../runtime.ts';
+import { expectHostStays } from '../start/enter.ts';
+import { startBox } from '../start/start.ts';
+import { type StopOptions, stopBox } from './stop.ts';
+
+/**
+ * Ends its run, where it has one, and starts it: one that does not run is only started, and one that is removed at its end is
+ * not removed for this.
+ *
+ * @throws A3sError `invalid-argument` for the signal; `conflict` while the host goes down; what a stop or a start is refused for
+ */
+export async function restartBox(
+  rt: Runtime,
+  id: string,
+  { signal, timeoutSeconds }: Pick<StopOptions, 'signal' | 'timeoutSeconds'>,
+  options: TrustOptions = {},
+): Promise<void> {
+  // A stop alone would have its policy rest.
+  expectHostStays(rt);
+  await stopBox(rt, id, { signal, timeoutSeconds, keep: true });
+  await startBox(rt, id, options);
+  publish(rt, rt.store.expect(id), 'restart');
+}

@@ -1,0 +1,186 @@
+/**
+ * Making a memory snapshot of a running box, and removing it.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { linkedSignal } from '../../async/linked-signal.ts';
+import type { SavedMachine } from '../../engine/engine.ts';
+import { A3sError } from '../../errors.ts';
+import type { Guest } from '../../guest/guest.ts';
+import { MAIN } from '../../guest/protocol.ts';
+import type { Snapshot, SnapshotRecord } from '../../snapshots/snapshot.ts';
+import type { SnapshotDirectories } from '../../snapshots/snapshots.ts';
+import { machineMemory } from '../create/resources.ts';
+import { addLayer, layersOf, shareLayers } from '../disks/backing-chain.ts';
+import type { Box } from '../record/box.ts';
+import { now, timestamp } from '../record/clock.ts';
+import { checkName, inventName } from '../record/name.ts';
+import { type LiveBox, notRunning } from '../run/live.ts';
+import { persist } from '../run/persist.ts';
+import type { Runtime } from '../runtime.ts';
+import { changesPath } from '../start/machine.ts';
+
+/** Memory is plugged in in whole steps of it. */
+const GROWTH_STEP = 128 * 2 ** 20;
+
+/**
+ * Memory and disk of the box as they are at one moment. The box stands still meanwhile, and goes on, whatever comes of it.
+ *
+ * @param name undefined: one is made up
+ * @throws A3sError for a box that cannot be copied, before anything is changed
+ */
+export function createSnapshot(
+  rt: Runtime,
+  id: string,
+  name: string | undefined,
+): Promise<Snapshot> {
+  const chosen = name === undefined ? undefined : checkName(name);
+  return rt.locks.run(id, async () => {
+    const box = rt.store.expect(id);
+    const live = checkCopyable(rt, box);
+    const taken = (each: string): boolean => rt.snapshots.list().some((s) => s.name === each);
+    const record: SnapshotRecord = {
+      id: randomBytes(32).toString('hex'),
+      name: chosen ?? inventName(taken),
+      createdAt: timestamp(now()),
+      box: { id, name: box.name, image: box.definition.image.reference },
+      bootSet: box.definition.bootSet,
+      definition: box.definition,
+    };
+    const most = Math.max(machineMemory(box.definition.memoryBytes), rt.engine.templateMemoryBytes);
+    const directories = await rt.snapshots.begin(record, most);
+    try {
+      const saved = await save(rt, box, live, directories);
+      checkMemory(saved.machine, most + GROWTH_STEP);
+      const made = await rt.snapshots.finish(record, saved);
+      rt.events.publish('snapshot', 'create', made.id, attributesOf(made));
+      return made;
+    } catch (error) {
+      // A server that stops leaves it to the next one.
+      if (!live.released) await rt.snapshots.discard(record.id);
+      throw error;
+    }
+  });
+}
+
+/** A guest that has taken over its VMM decides what that has saved, but not how much memory its copies get. */
+function checkMemory({ memory, growth }: SavedMachine, most: number): void {
+  const bytes = memory.bytes + (growth?.bytes ?? 0);
+  if (bytes <= most) return;
+  throw new A3sError(
+    'vmm-failed',
+    `The box was saved with ${bytes} bytes of memory: ${most} are its most`,
+  );
+}
+
+/** @throws A3sError `no-such-snapshot`, `conflict` while it is made */
+export async function removeSnapshot(rt: Runtime, reference: string): Promise<void> {
+  const record = rt.snapshots.resolve(reference);
+  if (record.saved === undefined) {
+    throw new A3sError('conflict', `The snapshot ${record.name} is not made yet`);
+  }
+  await rt.snapshots.discard(record.id);
+  rt.events.publish('snapshot', 'remove', record.id, attributesOf(record));
+}
+
+/** Ends what an earlier server was making: its boxes go on. For boxes that are adopted, or being adopted. */
+export async function endUnfinishedSnapshots(rt: Runtime): Promise<void> {
+  const boxes = rt.snapshots.unfinishedBoxes();
+  try {
+    await rt.snapshots.sweep();
+  } catch (error) {
+    // Requests for snapshots report it. Boxes need no snapshots.
+    if (!(error instanceof A3sError)) throw error;
+    rt.log.error('snapshots could not be swept', error);
+  }
+  for (const id of boxes) {
+    // In turn with its adoption, which may wait for its machine.
+    const thawed = rt.locks.run(id, async () => {
+      const live = rt.live.get(id);
+      if (live !== undefined) await thaw(rt, live);
+    });
+    thawed.catch((error: unknown) => {
+      if (!rt.shutdown.aborted) rt.log.error('a box may stand still', error, { box: id });
+    });
+  }
+}
+
+function checkCopyable(rt: Runtime, { definition, state, name }: Box): LiveBox {
+  const live = rt.live.get(definition.id);
+  if (live === undefined || state.status !== 'running') throw notRunning(definition.id);
+  if (definition.confidential !== undefined) {
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot snapshot the memory of ${name}: it is confidential, and the host cannot read it`,
+      { remedy: 'Run a plain box where snapshots are wanted.' },
+    );
+  }
+  if (definition.binds.length > 0) {
+    const [first] = definition.binds;
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot snapshot the memory of ${name}: it has the bind mount ${first?.destination}`,
+      { remedy: 'Start it without -v; copy files in with exec instead.' },
+    );
+  }
+  return live;
+}
+
+async function save(
+  rt: Runtime,
+  box: Box,
+  live: LiveBox,
+  { memory, disk }: SnapshotDirectories,
+): Promise<Omit<Snapshot['saved'], 'bytes'>> {
+  const base = changesPath(rt, live.id);
+  const files = await layersOf(base);
+  const overlayPath = await addLayer(base, box.definition.identity);
+  const shutdown = linkedSignal(rt.shutdown);
+  const signal = AbortSignal.any([shutdown.signal, live.signal]);
+  const began = performance.now();
+  try {
+    const guest = await live.guest();
+    await freeze(guest, signal);
+    const main = await guest.process(MAIN, signal);
+    if (main.state !== 'running') throw notRunning(live.id);
+    const machine = await live.machine.save({ directory: memory, overlayPath }, signal);
+    const pausedMs = Math.round(performance.now() - began);
+    await shareLayers(files, disk);
+    return { machine, written: main.written, pausedMs };
+  } finally {
+    shutdown.unlink();
+    if (!live.signal.aborted) await thaw(rt, live);
+  }
+}
+
+async function freeze(guest: Guest, signal: AbortSignal): Promise<void> {
+  try {
+    await guest.freeze(signal);
+  } catch (cause) {
+    if (!isTooOld(cause)) throw cause;
+    throw new A3sError('agent-failed', 'The agent of the box cannot be copied: it is too old', {
+      remedy: 'Create the box anew, so that it boots with the current agent.',
+      cause,
+    });
+  }
+}
+
+/** Whatever became of the rest: a box must not stand still for ever. */
+async function thaw(rt: Pick<Runtime, 'log'>, live: LiveBox): Promise<void> {
+  try {
+    await persist(live, (guest) => guest.thaw(live.signal));
+  } catch (error) {
+    if (live.signal.aborted || isTooOld(error)) return;
+    rt.log.error('a box may stand still', error, { box: live.id });
+  }
+}
+
+/** It has no such route. */
+function isTooOld(error: unknown): boolean {
+  return error instanceof A3sError && error.code === 'no-such-exec';
+}
+
+function attributesOf({ name, box }: SnapshotRecord): Record<string, string> {
+  return { name, box: box.id, boxName: box.name, image: box.image };
+}

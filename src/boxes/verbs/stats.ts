@@ -1,0 +1,32 @@
+/**
+ * What a box uses, as its guest counts it.
+ *
+ * @module
+ */
+import type { Stats } from '../../guest/protocol.ts';
+import { expectPermission } from '../confidential/host-may.ts';
+import type { Box } from '../record/box.ts';
+import type { Runtime } from '../runtime.ts';
+
+/** @throws A3sError `host-not-permitted` */
+export function checkStats(box: Pick<Box, 'definition' | 'name'>): void {
+  expectPermission(box, 'count what is used by', 'stats');
+}
+
+/** Undefined while it does not run. */
+export async function statsOf(
+  rt: Runtime,
+  id: string,
+  signal: AbortSignal,
+): Promise<Stats | undefined> {
+  const status = rt.store.get(id)?.state.status;
+  const live = rt.live.get(id);
+  if (live === undefined || (status !== 'running' && status !== 'paused')) return undefined;
+  try {
+    return await (await live.guest()).stats(signal);
+  } catch (error) {
+    // It ended meanwhile.
+    if (live.machineExit !== undefined || rt.live.get(id) !== live) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * Stopping a box, and sending it signals.
+ *
+ * @module
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { settleAll } from '../../async/settle-all.ts';
+import { A3sError } from '../../errors.ts';
+import { MAIN } from '../../guest/protocol.ts';
+import { expectPermission } from '../confidential/host-may.ts';
+import { type Box, stopSignalOf } from '../record/box.ts';
+import { isLive } from '../record/states.ts';
+import { goOn } from '../run/frozen.ts';
+import type { LiveBox } from '../run/live.ts';
+import { notRunning } from '../run/live.ts';
+import { endLost } from '../run/orphaned.ts';
+import { publish, type Runtime } from '../runtime.ts';
+import { endStart } from '../start/end-start.ts';
+import { isKill, parseSignal, signalNumber } from './signal.ts';
+
+const DEFAULT_TIMEOUT_SECONDS = 10;
+/** Longest delay that a timer takes, a little under 25 days. */
+const MAX_DELAY_MS = 2_147_483_647;
+const SIGNAL_ATTEMPTS = 5;
+/** Time for SIGKILL to reach the main process, before its machine is ended instead. */
+export const KILL_MS = 10_000;
+
+export interface StopOptions {
+  /** Instead of the box's own. */
+  readonly signal?: string | undefined;
+  /** Seconds until SIGKILL; negative waits for ever. */
+  readonly timeoutSeconds?: number | undefined;
+  /** It is needed afterwards, also where it is to be removed at its end. */
+  readonly keep?: boolean | undefined;
+}
+
+/**
+ * Asks the main process to end, ends it when it does not, and its machine when that is of no avail either. A box that
+ * waits for its restart waits no more. Its policy rests until somebody starts it.
+ *
+ * @returns false when it does not run
+ * @throws A3sError `invalid-argument` for the signal; nothing was changed
+ */
+export async function stopBox(rt: Runtime, id: string, options: StopOptions): Promise<boolean> {
+  const asked = options.signal === undefined ? undefined : parseSignal(options.signal);
+  if (asked !== undefined) checkSignal(rt.store.expect(id), asked);
+  const { definition } = rt.store.expect(id);
+  const seconds = options.timeoutSeconds ?? definition.stopTimeout ?? DEFAULT_TIMEOUT_SECONDS;
+  const patience = seconds < 0 ? Number.POSITIVE_INFINITY : seconds * 1000;
+  await settled(rt, id, patience);
+  rt.restarts.drop(id);
+  if (endWait(rt, id, 'stop')) return true;
+  const live = rt.live.get(id);
+  if (live === undefined) return await stopLost(rt, id);
+  live.kept ||= options.keep === true;
+  const box = rt.store.amend(id, { stopRequested: true });
+  const signal = asked ?? stopSignalOf(definition);
+  publish(rt, box, 'kill', { signal: signalNumber(signal) });
+  if (!(await endsOn(rt, live, signal, patience))) {
+    publish(rt, box, 'kill', { signal: signalNumber('SIGKILL') });
+    await end(rt, live);
+  }
+  publish(rt, rt.store.get(id) ?? box, 'stop');
+  return true;
+}
+
+/**
+ * Ends all boxes since their host ends, each as a stop does it. That is no user's word: their policies hold, and the next server
+ * starts those that are to be started.
+ *
+ * A box that cannot be ended keeps none of the others from it: the first failure is thrown when all are done with.
+ *
+ * @param patienceMs the most that any box is given, whatever its own time is
+ */
+export async function stopForHost(rt: Runtime, patienceMs: number): Promise<void> {
+  rt.restarts.hold();
+  const boxes = rt.live.list();
+  rt.log.info('the host ends: boxes are asked to end', { boxes: boxes.length });
+  await settleAll(
+    boxes.map(async (live) => {
+      const { definition, state } = rt.store.expect(live.id);
+      if (state.status === 'starting') {
+        // Nothing of it has run, and its start is undone.
+        await live.machine.kill();
+        return await live.finished;
+      }
+      const seconds = definition.stopTimeout ?? DEFAULT_TIMEOUT_SECONDS;
+      const patience = seconds < 0 ? patienceMs : Math.min(seconds * 1000, patienceMs);
+      if (!(await endsOn(rt, live, stopSignalOf(definition), patience))) await end(rt, live);
+    }),
+  );
+}
+
+/** Whether it waited for a start by its policy. Nothing is between the question and its answer. */
+function endWait(rt: Runtime, id: string, action: string): boolean {
+  if (rt.store.get(id)?.state.status !== 'restarting') return false;
+  const change = { stopRequested: true, restartAt: undefined, restartDelayMs: undefined };
+  publish(rt, rt.store.advance(id, 'give-up', change), action);
+  return true;
+}
+
+/** A box that nobody could take over or end: what is left of it ends now. False when it does not run. */
+async function stopLost(rt: Runtime, id: string): Promise<boolean> {
+  const box = rt.store.get(id);
+  if (box === undefined || !isLive(box.state.status)) return false;
+  return await rt.locks.run(id, async () => {
+    const box = rt.store.expect(id);
+    const live = rt.live.get(id);
+    if (live === undefined && !isLive(box.state.status)) return true;
+    // A start by its policy may have come first: it is not to start it again.
+    const asked = rt.store.amend(id, { stopRequested: true });
+    if (live !== undefined) await end(rt, live);
+    else await endLost(rt, asked, '');
+    return true;
+  });
+}
+
+/**
+ * Sends a signal to the main process; after SIGKILL the box is gone when this returns. After that, or its own stop signal, its
+ * policy rests, as after a stop.
+ *
+ * @throws A3sError `box-not-running`, `invalid-argument`
+ */
+export async function killBox(rt: Runtime, id: string, name: string): Promise<void> {
+  const signal = parseSignal(name);
+  checkSignal(rt.store.expect(id), signal);
+  await settled(rt, id, isKill(signal) ? 0 : Number.POSITIVE_INFINITY);
+  if (endWait(rt, id, 'kill')) return;
+  const live = rt.live.expect(id);
+  if (isKill(signal)) {
+    const box = rt.store.amend(id, { stopRequested: true });
+    publish(rt, box, 'kill', { signal: signalNumber(signal) });
+    return await end(rt, live);
+  }
+  const { state, definition } = rt.store.expect(id);
+  if (state.status === 'stopping') throw notRunning(id);
+  const isStop = signalNumber(signal) === signalNumber(stopSignalOf(definition));
+  const box = isStop ? rt.store.amend(id, { stopRequested: true }) : rt.store.expect(id);
+  await signalMain(live, signal);
+  publish(rt, box, 'kill', { signal: signalNumber(signal) });
+  // As Docker does: one that stands still could not end.
+  if (isStop) await goOn(rt, live);
+}
+
+/** Ending a box needs no permission. @throws A3sError `host-not-permitted` */
+function checkSignal(box: Box, signal: string): void {
+  if (isKill(signal) || signalNumber(signal) === signalNumber(stopSignalOf(box.definition))) return;
+  expectPermission(box, `send ${signal} to`, 'signals');
+}
+
+/** A start, or an adoption, that is under way comes first; a start that takes longer than this ends. */
+async function settled(rt: Runtime, id: string, patience: number): Promise<void> {
+  const { status } = rt.store.expect(id).state;
+  const unsettled = status === 'starting' || (isLive(status) && rt.live.get(id) === undefined);
+  if (unsettled) {
+    const turn = rt.locks.run(id, async () => undefined);
+    const ended = !(await inTime(turn, patience)) && (await endStart(rt, id));
+    await turn;
+    // One that was to be removed at its end is gone, as was asked.
+    if (ended) return;
+  }
+  rt.store.expect(id);
+}
+
+async function end(rt: Runtime, live: LiveBox): Promise<void> {
+  if (await endsOn(rt, live, 'SIGKILL', KILL_MS)) return;
+  await live.machine.kill();
+  await live.finished;
+}
+
+/** Whether a signal ended the box in time; false at once when an agent does not take it. */
+async function endsOn(
+  rt: Runtime,
+  live: LiveBox,
+  signal: string,
+  milliseconds: number,
+): Promise<boolean> {
+  const ended = inTime(live.finished, milliseconds);
+  const told = signalMain(live, signal)
+    .then(() => goOn(rt, live))
+    .then(
+      () => ended,
+      (error: unknown) => {
+        rt.log.error('a box did not take a signal', error, { box: live.id, signal });
+        return false;
+      },
+    );
+  return await Promise.race([ended, told]);
+}
+
+/** Over a new connection where the one was lost meanwhile; an agent that goes on to answer wrongly is not asked for ever. */
+async function signalMain(live: LiveBox, signal: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await (await live.guest()).signal(MAIN, signal);
+    } catch (error) {
+      // It ended in between: that is what was wanted.
+      if (live.machineExit !== undefined) return;
+      const { code = 'internal' } = error instanceof A3sError ? error : {};
+      if (code === 'conflict') return;
+      if (code !== 'agent-failed' || attempt === SIGNAL_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Whether it settles in time. */
+async function inTime(settling: Promise<void>, milliseconds: number): Promise<boolean> {
+  if (milliseconds === Number.POSITIVE_INFINITY) {
+    await settling;
+    return true;
+  }
+  const timer = new AbortController();
+  try {
+    return await Promise.race([
+      settling.then(() => true),
+      delay(Math.min(milliseconds, MAX_DELAY_MS), false, {
+        signal: timer.signal,
+        ref: false,
+      }),
+    ]);
+  } finally {
+    timer.abort();
+  }
+}

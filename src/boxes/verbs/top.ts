@@ -1,0 +1,41 @@
+/**
+ * The processes of a box, as `ps` shows them.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import { expectPermission } from '../confidential/host-may.ts';
+import { boxMemory } from '../create/resources.ts';
+import { parsePsArguments } from '../ps/arguments.ts';
+import { type PsTable, psTable } from '../ps/table.ts';
+import type { Box } from '../record/box.ts';
+import { notRunning } from '../run/live.ts';
+import type { Runtime } from '../runtime.ts';
+
+/**
+ * @param psArguments such as `aux` or `-eo pid,comm`
+ * @throws A3sError `invalid-argument` for what is not supported of `ps`, `box-not-running`, `conflict`, `host-not-permitted`
+ */
+export async function topBox(
+  rt: Runtime,
+  box: Box,
+  psArguments: string,
+  signal: AbortSignal,
+): Promise<PsTable> {
+  const { definition, state } = box;
+  expectPermission(box, 'list the processes of', 'stats');
+  const columns = parsePsArguments(psArguments);
+  if (state.status === 'restarting') {
+    throw new A3sError(
+      'conflict',
+      `Container ${definition.id} is restarting, wait until the container is running`,
+    );
+  }
+  if (state.status !== 'running' && state.status !== 'paused') throw notRunning(definition.id);
+  const guest = await rt.live.expect(definition.id).guest();
+  const processes = await guest.top(signal);
+  return psTable(columns, processes, {
+    now: Date.now(),
+    memoryBytes: boxMemory(definition.memoryBytes),
+  });
+}

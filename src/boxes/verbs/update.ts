@@ -1,0 +1,164 @@
+/**
+ * Changing what a box may use, and how it is restarted, while it runs or before its next start.
+ *
+ * @module
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { A3sError } from '../../errors.ts';
+import { checkRates } from '../confidential/check.ts';
+import { checkResources } from '../create/check-resources.ts';
+import { askedCpus, machineCpus, machineMemory, resourcesOf } from '../create/resources.ts';
+import type { Box, BoxDefinition, RestartPolicy } from '../record/box.ts';
+import type { Limits } from '../record/limits.ts';
+import { type LiveBox, notRunning } from '../run/live.ts';
+import { applyLive } from '../run/live-limits.ts';
+import { publish, type Runtime } from '../runtime.ts';
+
+/** What is undefined stays as it is. */
+export interface UpdateRequest {
+  readonly memoryBytes?: number | undefined;
+  readonly nanoCpus?: number | undefined;
+  readonly limits: {
+    readonly [Key in keyof Omit<Limits, 'disk' | 'ulimits'>]?: Limits[Key] | undefined;
+  };
+  readonly disk: { readonly [Key in keyof Limits['disk']]?: number | undefined };
+  readonly restart?: RestartPolicy | undefined;
+}
+
+type Changed = Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus' | 'limits' | 'restart'>;
+
+/**
+ * All of it, or nothing.
+ *
+ * @throws A3sError `invalid-argument` and `unsupported-option` as at create; `conflict` for what does not go with what the box has,
+ *   or with its machine, which runs
+ */
+export async function updateBox(rt: Runtime, id: string, request: UpdateRequest): Promise<void> {
+  await rt.locks.run(id, async () => {
+    const box = rt.store.expect(id);
+    const { definition, state } = box;
+    if (state.status === 'removing') {
+      throw refused(id, 'Container is marked for removal and cannot be "update".');
+    }
+    checkTogether(definition, request);
+    const { memoryBytes, nanoCpus, limits, restart } = definition;
+    const before: Changed = { memoryBytes, nanoCpus, limits, restart };
+    const after = changed(before, request);
+    checkResources(after, rt.host);
+    checkMeasured(box, after);
+    const live = runningOf(rt, box);
+    if (live !== undefined) await checkMachine(live, before, after);
+    // On record first: a server that comes in between holds the machine to it.
+    const updated = rt.store.redefine(id, after);
+    try {
+      if (live !== undefined) await applyLive(rt, live, before, after);
+    } catch (error) {
+      rt.store.redefine(id, before);
+      throw error;
+    }
+    publish(rt, updated, 'update');
+  });
+}
+
+function runningOf(
+  rt: Runtime,
+  { definition: { id }, state: { status } }: Box,
+): LiveBox | undefined {
+  if (status !== 'running' && status !== 'paused') return undefined;
+  const live = rt.live.get(id);
+  if (live === undefined) throw notRunning(id);
+  return live;
+}
+
+/** What Docker finds out before it looks at any value. */
+function checkTogether(definition: BoxDefinition, request: UpdateRequest): void {
+  const { id, nanoCpus, autoRemove, limits: had } = definition;
+  const { cpuPeriodUs = 0, cpuQuotaUs = 0 } = request.limits;
+  if (autoRemove && (request.restart?.name ?? 'no') !== 'no') {
+    throw refused(
+      id,
+      'Restart policy cannot be updated because AutoRemove is enabled for the container',
+    );
+  }
+  if ((request.nanoCpus ?? 0) > 0) {
+    const set = had.cpuPeriodUs > 0 ? 'Period' : had.cpuQuotaUs > 0 ? 'Quota' : undefined;
+    if (set !== undefined) {
+      throw refused(
+        id,
+        `Conflicting options: Nano CPUs cannot be updated as CPU ${set} has already been set`,
+      );
+    }
+  }
+  const given = cpuPeriodUs > 0 ? 'Period' : cpuQuotaUs > 0 ? 'Quota' : undefined;
+  if (given !== undefined && nanoCpus > 0) {
+    throw refused(
+      id,
+      `Conflicting options: CPU ${given} cannot be updated as NanoCPUs has already been set`,
+    );
+  }
+}
+
+function changed(before: Changed, request: UpdateRequest): Changed {
+  const memoryBytes = request.memoryBytes ?? before.memoryBytes;
+  const limits: Limits = {
+    ...before.limits,
+    ...defined(request.limits),
+    disk: { ...before.limits.disk, ...defined(request.disk) },
+  };
+  const { memorySwapBytes: swap } = limits;
+  // There is no swap, so memory and swap together are the memory, whichever of them was named.
+  const follows = request.limits.memorySwapBytes === undefined && swap > 0;
+  return {
+    memoryBytes,
+    nanoCpus: request.nanoCpus ?? before.nanoCpus,
+    limits: follows ? { ...limits, memorySwapBytes: memoryBytes } : limits,
+    restart: request.restart ?? before.restart,
+  };
+}
+
+function defined<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [Key in keyof T]?: Exclude<T[Key], undefined>;
+  };
+}
+
+/** Relying parties have seen what a confidential box may use, and its guest takes it once. */
+function checkMeasured({ definition, name }: Box, after: Changed): void {
+  if (definition.confidential === undefined) return;
+  checkRates(after.limits, definition.confidential.changes);
+  if (isDeepStrictEqual(resourcesOf(definition), resourcesOf(after))) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot update what ${name} may use: it is confidential, and its memory, CPUs, shares, reservation and number of processes are in the launch spec that is measured`,
+    { remedy: 'Create another box with other limits.' },
+  );
+}
+
+/** The guest has no more than it was started with. */
+async function checkMachine(live: LiveBox, before: Changed, after: Changed): Promise<void> {
+  const cpus = machineCpus(askedCpus(after));
+  const memoryBytes = machineMemory(after.memoryBytes);
+  const moreMemory = memoryBytes > machineMemory(before.memoryBytes);
+  if (!moreMemory && cpus <= machineCpus(askedCpus(before))) return;
+  const size = await live.machine.size();
+  if (moreMemory && memoryBytes > size.memoryBytes) {
+    throw outgrown(live.id, `${mib(memoryBytes)} MiB of memory`, `${mib(size.memoryBytes)} MiB`);
+  }
+  if (cpus > size.cpus) throw outgrown(live.id, `${cpus} CPUs`, `${size.cpus}`);
+}
+
+function outgrown(id: string, needed: string, has: string): A3sError {
+  return new A3sError(
+    'conflict',
+    `Cannot update container ${id}: its machine would need ${needed}, and was started with ${has}`,
+    { remedy: 'Stop the box, update it, and start it again.' },
+  );
+}
+
+function mib(bytes: number): number {
+  return Math.ceil(bytes / 2 ** 20);
+}
+
+function refused(id: string, why: string): A3sError {
+  return new A3sError('conflict', `Cannot update container ${id}: ${why}`);
+}
