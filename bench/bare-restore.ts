@@ -18,12 +18,12 @@ import {
   type Beginning,
   CONTROL_PORT_ID,
   vmmSockets,
-} from '../src/engine/qemu/arguments.ts';
-import { STATE_URI } from '../src/engine/qemu/descriptor-sets.ts';
-import { type Command, plug } from '../src/engine/qemu/hotplug.ts';
-import { growthLimit } from '../src/engine/qemu/memory-growth.ts';
-import { QmpClient, type QmpEvent } from '../src/engine/qemu/qmp.ts';
-import { stubKernel } from '../src/engine/qemu/stub-kernel.ts';
+} from '../src/engine/qemu/command-line/arguments.ts';
+import { STATE_URI } from '../src/engine/qemu/command-line/descriptor-sets.ts';
+import { stubKernel } from '../src/engine/qemu/command-line/stub-kernel.ts';
+import { type Command, plug } from '../src/engine/qemu/monitor/hotplug.ts';
+import { QmpClient, type QmpEvent } from '../src/engine/qemu/monitor/qmp.ts';
+import { growthLimit } from '../src/engine/qemu/template/memory-growth.ts';
 import { openSocket } from '../src/engine/socket.ts';
 import { connectGuest } from '../src/guest/connection.ts';
 import {

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MachineSpec } from '../src/engine/engine.ts';
-import type { Accelerator } from '../src/engine/qemu/arguments.ts';
+import type { Accelerator } from '../src/engine/qemu/command-line/arguments.ts';
 import { BUSYBOX } from '../test/e2e/installation.ts';
 import type { Benchmark } from './benchmark.ts';
 import { inTurns } from './in-turns.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { waitBox } from '../boxes/verbs/wait.ts';
-import type { FakeMachine } from '../engine/fake.ts';
+import type { FakeMachine } from '../engine/testing/fake.ts';
 import { TestHome } from './testing/home.ts';
 
 let home: TestHome;

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BoxEvent } from '../boxes/record/states.ts';
 import type { Config } from '../config.ts';
 import { TEMPLATE_PLUGS, TEMPLATE_SLOTS } from '../engine/engine.ts';
-import type { FakeMachine } from '../engine/fake.ts';
+import type { FakeMachine } from '../engine/testing/fake.ts';
 import { A3sError } from '../errors.ts';
 import { FakeRefusal } from '../guest/fake-refusal.ts';
 import { TestHome } from './testing/home.ts';

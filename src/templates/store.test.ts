@@ -23,7 +23,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeEngine, FakeHost } from '../engine/fake.ts';
+import { FakeEngine, FakeHost } from '../engine/testing/fake.ts';
 import { A3sError } from '../errors.ts';
 import { FakeAgent, type FakeAgentOptions } from '../guest/fake-agent.ts';
 import { PROTOCOL } from '../guest/protocol.ts';

@@ -8,12 +8,12 @@ import { measureOvmf, measureRecord } from '@a3s-box/attestation/measure';
 import { openSimulatedProcessor, verifySimulated } from '@a3s-box/attestation/simulated';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { ConfidentialLaunch, Machine, MachineSpec } from '../../src/engine/engine.ts';
+import { prepareDirectory } from '../../src/engine/qemu/boot/directory.ts';
+import { findVmm } from '../../src/engine/qemu/boot/vmm.ts';
 import type { ConfidentialSpec } from '../../src/engine/qemu/confidential/plan.ts';
 import { closeSealed, sealFile } from '../../src/engine/qemu/confidential/sealed-file.ts';
 import { spawnMeasured } from '../../src/engine/qemu/confidential/spawn.ts';
-import { prepareDirectory } from '../../src/engine/qemu/directory.ts';
 import { QemuEngine, type QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
-import { findVmm } from '../../src/engine/qemu/vmm.ts';
 import { InstalledProcessor } from '../../src/engine/secure-processor/processor.ts';
 import { confidentialPlace, flipped } from './support/confidential-machine.ts';
 

@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
 import { cellGroup, identityFor, isCellUid } from '../../src/cell/identity.ts';
 import type { Machine, MachineSpec } from '../../src/engine/engine.ts';
-import { findProcesses } from '../../src/engine/processes.ts';
+import { findProcesses } from '../../src/engine/processes/processes.ts';
 import { QemuEngine, type QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import { engineCache } from './installation.ts';

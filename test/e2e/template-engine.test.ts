@@ -20,7 +20,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
 import { identityFor, isCellUid } from '../../src/cell/identity.ts';
 import type { Machine, MachineSpec, Template } from '../../src/engine/engine.ts';
-import { findProcesses } from '../../src/engine/processes.ts';
+import { findProcesses } from '../../src/engine/processes/processes.ts';
 import { QemuEngine } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';

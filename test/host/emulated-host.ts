@@ -9,7 +9,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ANY_ANSWER, QmpClient } from '../../src/engine/qemu/qmp.ts';
+import { ANY_ANSWER, QmpClient } from '../../src/engine/qemu/monitor/qmp.ts';
 import { until } from '../e2e/processes.ts';
 import {
   CommandChannel,

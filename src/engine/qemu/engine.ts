@@ -20,38 +20,38 @@ import {
   type Tee,
   type TemplateRequest,
 } from '../engine.ts';
+import { checkPort } from '../helpers/passt.ts';
 import { checkMemory } from '../memory.ts';
-import { checkPort } from '../passt.ts';
+import { endProcesses } from '../processes/sweep.ts';
 import { InstalledProcessor } from '../secure-processor/processor.ts';
-import { endProcesses } from '../sweep.ts';
 import { reportTees } from '../tees.ts';
+import { prepareDirectory } from './boot/directory.ts';
+import { launchMachine } from './boot/launch.ts';
+import { findVmm } from './boot/vmm.ts';
+import { type Accelerator, vmmSockets } from './command-line/arguments.ts';
+import { openStubKernel } from './command-line/stub-kernel.ts';
+import { adoptConfidential } from './confidential/adopt.ts';
+import { type ConfidentialHost, launchConfidential } from './confidential/launch.ts';
+import { SealedFiles } from './confidential/sealed-files.ts';
+import { QemuMachine, UNSEEN } from './machine.ts';
+import { MachineEvents } from './monitor/events.ts';
+import { QmpClient } from './monitor/qmp.ts';
 import {
   chooseAccelerator,
   confirmAccelerator,
   holds,
   type ProbeOptions,
   type Verdict,
-} from './accelerator.ts';
-import { type Accelerator, vmmSockets } from './arguments.ts';
-import { adoptConfidential } from './confidential/adopt.ts';
-import { type ConfidentialHost, launchConfidential } from './confidential/launch.ts';
-import { SealedFiles } from './confidential/sealed-files.ts';
-import { prepareDirectory } from './directory.ts';
-import { MachineEvents } from './events.ts';
-import { forkMachine } from './fork.ts';
-import { launchMachine } from './launch.ts';
-import { QemuMachine, UNSEEN } from './machine.ts';
-import { growthLimit } from './memory-growth.ts';
-import { qemuObjects } from './objects.ts';
-import { probesSettled } from './probe.ts';
-import { QmpClient } from './qmp.ts';
-import { restoreMachine, wasLaunched } from './restore.ts';
-import { saveTemplate } from './save.ts';
-import { endSaving } from './save-running.ts';
-import { openStubKernel } from './stub-kernel.ts';
-import { TemplateInputs } from './template-inputs.ts';
-import { qemuVersion } from './version.ts';
-import { findVmm } from './vmm.ts';
+} from './probe/accelerator.ts';
+import { qemuObjects } from './probe/objects.ts';
+import { probesSettled } from './probe/probe.ts';
+import { qemuVersion } from './probe/version.ts';
+import { forkMachine } from './snapshot/fork.ts';
+import { endSaving } from './snapshot/save-running.ts';
+import { growthLimit } from './template/memory-growth.ts';
+import { saveTemplate } from './template/save-template.ts';
+import { restoreMachine, wasLaunched } from './template/start-from-template.ts';
+import { TemplateInputs } from './template/template-inputs.ts';
 
 const ADOPT_MS = 10_000;
 /** Unless the configuration tells. */

@@ -17,19 +17,19 @@ import type {
   SavedMachine,
   SaveRequest,
 } from '../engine.ts';
-import { type Helper, printable } from '../helper.ts';
-import { limitProcesses } from '../process-limits.ts';
-import { killProcess, type ProcessFence, untilGone } from '../processes.ts';
+import { type Helper, printable } from '../helpers/helper.ts';
+import { limitProcesses } from '../processes/process-limits.ts';
+import { killProcess, type ProcessFence, untilGone } from '../processes/processes.ts';
+import { endProcesses, removeSockets } from '../processes/sweep.ts';
 import type { ProcessorPort } from '../secure-processor/port.ts';
-import { endProcesses, removeSockets } from '../sweep.ts';
-import { vmmSockets } from './arguments.ts';
-import { throttleDisk } from './block-throttle.ts';
-import { panicReason, readConsole } from './console.ts';
-import { ControlPort } from './control-port.ts';
-import { insertDisks } from './insert.ts';
-import type { QmpClient } from './qmp.ts';
-import { saveRunning } from './save-running.ts';
-import { machineSize } from './size.ts';
+import { ControlPort } from './boot/control-port.ts';
+import { vmmSockets } from './command-line/arguments.ts';
+import { insertDisks } from './monitor/attach-disks.ts';
+import { throttleDisk } from './monitor/block-throttle.ts';
+import { panicReason, readConsole } from './monitor/console.ts';
+import type { QmpClient } from './monitor/qmp.ts';
+import { machineSize } from './monitor/size.ts';
+import { saveRunning } from './snapshot/save-running.ts';
 
 /** The helper's name that is the VMM itself. */
 export const VMM = 'qemu';

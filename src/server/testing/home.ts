@@ -13,7 +13,7 @@ import type { BoxSpec } from '@a3s-box/policies';
 import type { AdoptionPatience } from '../../boxes/run/adopt.ts';
 import type { BootFiles, Runtime } from '../../boxes/runtime.ts';
 import type { Config } from '../../config.ts';
-import { FakeEngine, type FakeGuest, FakeHost } from '../../engine/fake.ts';
+import { FakeEngine, type FakeGuest, FakeHost } from '../../engine/testing/fake.ts';
 import { FakeAgent, type FakeAgentOptions } from '../../guest/fake-agent.ts';
 import type { FakeConfidentialOptions } from '../../guest/fake-confidential.ts';
 import type { ImageStore } from '../../images/image.ts';

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { FakeEngine, FakeHost } from '../../engine/fake.ts';
+import { FakeEngine, FakeHost } from '../../engine/testing/fake.ts';
 import { A3sError } from '../../errors.ts';
 import { FakeAgent } from '../../guest/fake-agent.ts';
 import { TemplateStore } from '../store.ts';

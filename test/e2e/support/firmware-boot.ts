@@ -10,11 +10,11 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { cpio } from '../../../src/boot/cpio.ts';
-import { listenFor } from '../../../src/engine/listener.ts';
-import { vmmSockets } from '../../../src/engine/qemu/arguments.ts';
+import { listenFor } from '../../../src/engine/helpers/listener.ts';
+import { QEMU } from '../../../src/engine/qemu/boot/vmm.ts';
+import { vmmSockets } from '../../../src/engine/qemu/command-line/arguments.ts';
 import { confidentialArguments } from '../../../src/engine/qemu/confidential/arguments.ts';
 import type { ConfidentialSpec } from '../../../src/engine/qemu/confidential/plan.ts';
-import { QEMU } from '../../../src/engine/qemu/vmm.ts';
 import { untilHalted } from './firmware-halt.ts';
 
 /** What a host hands over. */

@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { vmmSockets } from '../../../src/engine/qemu/arguments.ts';
+import { vmmSockets } from '../../../src/engine/qemu/command-line/arguments.ts';
 import { connectGuest } from '../../../src/guest/connection.ts';
 import type { Guest } from '../../../src/guest/guest.ts';
 import type { Actor } from '../actor.ts';

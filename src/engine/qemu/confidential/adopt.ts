@@ -8,7 +8,7 @@ import type { ConfidentialLaunch } from '../../engine.ts';
 import { readGuestFile } from '../../secure-processor/guest-file.ts';
 import { ProcessorPort } from '../../secure-processor/port.ts';
 import type { InstalledProcessor } from '../../secure-processor/processor.ts';
-import { vmmSockets } from '../arguments.ts';
+import { vmmSockets } from '../command-line/arguments.ts';
 import type { ConfidentialParts } from '../machine.ts';
 
 /**

@@ -8,7 +8,7 @@
  * @module
  */
 import type { Nic } from '../../engine.ts';
-import { passtSocket } from '../../passt.ts';
+import { passtSocket } from '../../helpers/passt.ts';
 import {
   acceleration,
   addFd,
@@ -22,9 +22,9 @@ import {
   optionValue,
   processors,
   vmmSockets,
-} from '../arguments.ts';
-import { diskSet, KVM_SET } from '../descriptor-sets.ts';
-import { asArguments, type Command, NETDEV, placedDisks, translator } from '../hotplug.ts';
+} from '../command-line/arguments.ts';
+import { diskSet, KVM_SET } from '../command-line/descriptor-sets.ts';
+import { asArguments, type Command, NETDEV, placedDisks, translator } from '../monitor/hotplug.ts';
 import type { ConfidentialPlan, ConfidentialSpec } from './plan.ts';
 import { cardPlace, diskPlaces, FIXED_PLACES } from './slots.ts';
 

@@ -4,14 +4,14 @@
  * @module
  */
 import * as z from 'zod';
-import type { Helper } from '../../helper.ts';
-import { startPasst } from '../../passt.ts';
+import type { Helper } from '../../helpers/helper.ts';
+import { startPasst } from '../../helpers/passt.ts';
 import { ProcessorPort } from '../../secure-processor/port.ts';
 import type { InstalledProcessor } from '../../secure-processor/processor.ts';
-import { vmmSockets } from '../arguments.ts';
-import { MachineEvents } from '../events.ts';
+import { answeringVmm } from '../boot/vmm.ts';
+import { vmmSockets } from '../command-line/arguments.ts';
 import { QemuMachine } from '../machine.ts';
-import { answeringVmm } from '../vmm.ts';
+import { MachineEvents } from '../monitor/events.ts';
 import { type ConfidentialPlan, type ConfidentialSpec, checkPlan } from './plan.ts';
 import { closeSealed, type SealedFile } from './sealed-file.ts';
 import type { SealedFiles } from './sealed-files.ts';

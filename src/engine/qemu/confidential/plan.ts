@@ -5,7 +5,7 @@
  */
 import { A3sError } from '../../../errors.ts';
 import type { ConfidentialLaunch, MachineSpec } from '../../engine.ts';
-import type { Accelerator } from '../arguments.ts';
+import type { Accelerator } from '../command-line/arguments.ts';
 import { MOST_DISKS } from './slots.ts';
 
 /** A spec whose machine is launched measured. */

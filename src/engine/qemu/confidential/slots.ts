@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Slot } from '../slots.ts';
+import type { Slot } from '../command-line/slots.ts';
 
 const BUS = 'pcie.0';
 const FUNCTIONS = 8;

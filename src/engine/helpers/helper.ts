@@ -1,0 +1,89 @@
+/**
+ * A helper program of a machine while this process is its parent.
+ *
+ * Its standard error is a pipe that keeps a short tail here. When the server goes away nobody reads the pipe, and what
+ * the program writes is dropped: there is no file that could grow.
+ *
+ * @module
+ */
+import type { ChildProcess } from 'node:child_process';
+import { Socket } from 'node:net';
+import { constants } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CellProgram } from '../../cell/cell.ts';
+import { spawnInCell } from '../../cell/spawn.ts';
+import { A3sError } from '../../errors.ts';
+
+const TAIL_BYTES = 4096;
+/** From a broken connection to the end of the process that broke it. */
+const LAST_WORDS_MS = 1000;
+
+export class Helper {
+  readonly name: string;
+  /** Aborted, with the reason as an `A3sError`, when the program ends. */
+  readonly ended: AbortSignal;
+  readonly #child: ChildProcess;
+  #tail = '';
+
+  private constructor(name: string, child: ChildProcess) {
+    this.name = name;
+    this.#child = child;
+    const controller = new AbortController();
+    this.ended = controller.signal;
+    child.stderr?.setEncoding('latin1').on('data', (text: string) => {
+      this.#tail = (this.#tail + text).slice(-TAIL_BYTES);
+    });
+    // Not `exit`: its last words come before `close`.
+    child.once('close', (code, signal) => {
+      controller.abort(new A3sError('vmm-failed', `${name} ended: ${this.#words(code, signal)}`));
+    });
+    // The machine outlives this process, so it must not keep this process alive either.
+    child.unref();
+    if (child.stderr instanceof Socket) child.stderr.unref();
+  }
+
+  static async start(
+    name: string,
+    program: Omit<CellProgram, 'stdio' | 'outlives'>,
+    fds: readonly number[] = [],
+  ): Promise<Helper> {
+    const stdio = ['ignore', 'ignore', 'pipe', ...fds] as const;
+    return new Helper(name, await spawnInCell({ ...program, stdio, outlives: true }));
+  }
+
+  /** Process id of what was started: the program itself, or the keeper of its cell. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** The last line that it wrote to standard error, for people. */
+  get lastLine(): string {
+    return printable(this.#tail.trim().split('\n').at(-1) ?? '');
+  }
+
+  /** Why it ended, once it has; undefined when it goes on for longer than its last words could take. */
+  async lastWords(): Promise<A3sError | undefined> {
+    if (!this.ended.aborted) {
+      await delay(LAST_WORDS_MS, undefined, { signal: this.ended }).catch(() => undefined);
+    }
+    return this.ended.reason instanceof A3sError ? this.ended.reason : undefined;
+  }
+
+  /** Stops listening to it. */
+  release(): void {
+    this.#child.stderr?.destroy();
+  }
+
+  #words(code: number | null, signal: NodeJS.Signals | null): string {
+    if (this.lastLine !== '') return this.lastLine;
+    // The cell's keeper reports a signal as a shell does.
+    const name =
+      signal ?? Object.entries(constants.signals).find(([, n]) => n === (code ?? 0) - 128)?.[0];
+    return name === undefined ? `exit status ${code ?? 0}` : `signal ${name}`;
+  }
+}
+
+/** What a guest can influence never reaches a terminal as it is. */
+export function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 400);
+}

@@ -1,0 +1,59 @@
+/**
+ * Whether a program listens on its socket yet, seen from outside.
+ *
+ * That the file exists is not enough: passt binds it, confines itself, and only then listens. Connecting is too much:
+ * passt and virtiofsd serve their first connection alone.
+ *
+ * @module
+ */
+import { lstat, readFile } from 'node:fs/promises';
+import { isCellUid } from '../../cell/identity.ts';
+import { findProcesses } from '../processes/processes.ts';
+
+/** `__SO_ACCEPTCON`, in the flags column of `/proc/net/unix`. */
+const ACCEPTS = 0x10000;
+
+/** For a program in this process's own network namespace. */
+export async function listensHere(socket: string): Promise<true | undefined> {
+  return listensIn(await readFile('/proc/self/net/unix', 'utf8'), socket) || undefined;
+}
+
+/**
+ * For a program in this process's own network namespace that knows its socket by another name than this process. Anybody
+ * can bind a socket by that name, in a file tree of their own, so it must be at its real place too.
+ *
+ * @param socket as the program names it
+ * @param file where it is
+ * @param uid whom the program runs as
+ */
+export async function listensRenamed(
+  socket: string,
+  file: string,
+  uid: number,
+): Promise<true | undefined> {
+  const found = await lstat(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found === undefined || !found.isSocket() || found.uid !== uid) return undefined;
+  return await listensHere(socket);
+}
+
+/** For a program in a network namespace of its own, found through the directory that it works in. */
+export async function listensInCell(socket: string, runtimeDir: string): Promise<true | undefined> {
+  for (const { pid, args } of findProcesses(runtimeDir, isCellUid)) {
+    if (!args.some((arg) => arg.includes(socket))) continue;
+    // It may end between the two looks, and then it does not listen.
+    const table = await readFile(`/proc/${pid}/net/unix`, 'utf8').catch(() => '');
+    if (listensIn(table, socket)) return true;
+  }
+  return undefined;
+}
+
+/** @param table of `/proc/net/unix` */
+export function listensIn(table: string, socket: string): boolean {
+  return table.split('\n').some((line) => {
+    const [, flags, path] = /^\S+ \S+ \S+ ([0-9A-F]+) \S+ \S+ +\d+ (.+)$/.exec(line) ?? [];
+    return path === socket && (Number.parseInt(flags ?? '0', 16) & ACCEPTS) !== 0;
+  });
+}

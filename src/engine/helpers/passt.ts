@@ -1,0 +1,188 @@
+/**
+ * A box's network: passt translates between the guest's frames and ordinary sockets of the host, without privileges.
+ *
+ * The host's loopback is out of reach: passt would map the gateway address to it, and is told not to. The one exception
+ * is the host's first resolver, wherever it is, at `GUEST_NETWORK.nameserver`: its ports 53 and 853 alone. Published ports are sockets of passt, so they outlive the server.
+ *
+ * @module
+ */
+import { access } from 'node:fs/promises';
+import { createServer, isIPv6 } from 'node:net';
+import { dirname } from 'node:path';
+import { retry } from '../../async/retry.ts';
+import type { CellIdentity, CellProgram } from '../../cell/cell.ts';
+import { cellGroup } from '../../cell/identity.ts';
+import { cellWalls } from '../../cell/spawn.ts';
+import { findTool } from '../../cell/tools.ts';
+import { A3sError } from '../../errors.ts';
+import { deadline } from '../deadline.ts';
+import type { Nic, PortForward } from '../engine.ts';
+import { GUEST_NETWORK } from '../network.ts';
+import { Helper } from './helper.ts';
+import { listensRenamed } from './listening.ts';
+
+/**
+ * Where clouds serve a machine its credentials. The route of the agent keeps the box's programs from all of 169.254/16;
+ * this keeps a guest's kernel that was taken over from this one address. passt then connects to the guest's own address
+ * as the host sees it: whoever has 10.0.2.15 in the host's network, who can be reached in no other way and, as everyone
+ * there, is not the metadata service. The address cannot be one that nobody has: until the guest's first packet, passt
+ * delivers to it.
+ */
+const METADATA_ADDRESS = '169.254.169.254';
+const RESOLVER = '/etc/resolv.conf';
+const FIRST_ORDINARY_PORT = 1024;
+const READY_MS = 10_000;
+/**
+ * Below it passt sees the runtime directory. Debian's AppArmor profile lets passt write sockets below /tmp and the user's
+ * home alone, and goes by the names that passt itself sees.
+ */
+const RENAMED = '/tmp';
+
+export function passtSocket(runtimeDir: string): string {
+  return `${runtimeDir}/passt.sock`;
+}
+
+export function passtArguments(socket: string, ports: readonly PortForward[]): string[] {
+  return [
+    '--foreground',
+    '--quiet',
+    // Ends when the VMM lets go of the socket, also when no server is there to end it.
+    '--one-off',
+    '--ipv4-only',
+    '--socket',
+    socket,
+    '--address',
+    GUEST_NETWORK.address,
+    '--netmask',
+    String(GUEST_NETWORK.prefixLength),
+    '--gateway',
+    GUEST_NETWORK.gateway,
+    '--mtu',
+    String(GUEST_NETWORK.mtu),
+    '--no-map-gw',
+    '--map-guest-addr',
+    METADATA_ADDRESS,
+    '--dns-forward',
+    GUEST_NETWORK.nameserver,
+    '--udp-ports',
+    'none',
+    ...(ports.length === 0
+      ? ['--tcp-ports', 'none']
+      : ports.flatMap((port) => [
+          '--tcp-ports',
+          `${port.hostIp}/${port.hostPort}:${port.boxPort}`,
+        ])),
+  ];
+}
+
+/**
+ * Starts passt and waits until it listens.
+ *
+ * @throws A3sError `port-in-use` when a published port is taken, `tool-missing`, `vmm-failed`
+ */
+export async function startPasst(
+  nic: Nic,
+  runtimeDir: string,
+  identity: CellIdentity,
+  signal: AbortSignal,
+): Promise<Helper> {
+  const lowPorts =
+    process.geteuid?.() === 0 && nic.ports.some((port) => port.hostPort < FIRST_ORDINARY_PORT);
+  const renamed = !lowPorts && (await cellWalls()).namespaces;
+  const place = renamed ? `${RENAMED}${runtimeDir}` : runtimeDir;
+  const socket = passtSocket(place);
+  const resolver = await exists(RESOLVER);
+  const program: Omit<CellProgram, 'stdio' | 'outlives'> = {
+    path: await findTool('passt'),
+    args: passtArguments(socket, nic.ports),
+    identity,
+    group: cellGroup(runtimeDir),
+    writable: renamed ? [] : [runtimeDir],
+    binds: renamed ? [{ source: runtimeDir, target: place, readonly: false }] : [],
+    readable: resolver ? [RESOLVER] : [],
+    network: true,
+    confinesItself: true,
+    lowPorts,
+    // Every connection of the guest is a descriptor; passt raises its soft limit to the hard one.
+    limits: { openFiles: 65_536 },
+  };
+  const helper = await Helper.start('passt', program);
+  const waiting = AbortSignal.any([
+    signal,
+    helper.ended,
+    deadline(READY_MS, 'vmm-failed', 'passt did not listen'),
+  ]);
+  try {
+    await retry(() => listensRenamed(socket, passtSocket(runtimeDir), identity.uid), waiting);
+    return helper;
+  } catch (error) {
+    helper.release();
+    signal.throwIfAborted();
+    throw explain(helper, error, runtimeDir);
+  }
+}
+
+/**
+ * Finds out by binding it whether a port can be published; a taken one is found before anything was started.
+ *
+ * @throws A3sError `port-in-use`, `unsupported-option` for an IPv6 address, or `invalid-argument` for an address that is not the host's
+ */
+export async function checkPort({ hostIp, hostPort }: PortForward): Promise<void> {
+  if (isIPv6(hostIp)) {
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot publish [${hostIp}]:${hostPort}: a box's network is IPv4 alone`,
+      { remedy: 'Publish at an IPv4 address, such as 127.0.0.1 or 0.0.0.0.' },
+    );
+  }
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: hostIp, port: hostPort, exclusive: true }, resolve);
+  }).catch((error: NodeJS.ErrnoException) => {
+    throw portError(hostIp, hostPort, error);
+  });
+  await new Promise((resolve) => server.close(resolve));
+}
+
+function portError(hostIp: string, hostPort: number, error: NodeJS.ErrnoException): A3sError {
+  const where = `${hostIp}:${hostPort}`;
+  if (error.code === 'EADDRINUSE') {
+    return new A3sError('port-in-use', `Cannot publish ${where}: the port is already in use`, {
+      remedy: 'Stop what listens there, or publish another port.',
+      cause: error,
+    });
+  }
+  if (error.code === 'EACCES') {
+    return new A3sError('invalid-argument', `Cannot publish ${where}: ports below 1024 need root`, {
+      remedy: 'Publish a port from 1024 up.',
+      cause: error,
+    });
+  }
+  return new A3sError('invalid-argument', `Cannot publish ${where}: ${error.message}`, {
+    cause: error,
+  });
+}
+
+function explain(helper: Helper, error: unknown, runtimeDir: string): unknown {
+  if (helper.lastLine.includes('Failed to bind UNIX domain socket: Permission denied')) {
+    return new A3sError('vmm-failed', `Cannot start passt: it may not write into ${runtimeDir}`, {
+      remedy: `If AppArmor confines passt here, add "owner ${dirname(runtimeDir)}/** rw," to its profile, or publish no port below ${FIRST_ORDINARY_PORT}.`,
+      cause: error,
+    });
+  }
+  // Someone took the port between the check and now.
+  const taken = /Failed to bind port (\d+) \(Address already in use\)/.exec(helper.lastLine)?.[1];
+  if (taken === undefined) return error;
+  return new A3sError('port-in-use', `Cannot publish port ${taken}: the port is already in use`, {
+    remedy: 'Stop what listens there, or publish another port.',
+    cause: error,
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,136 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { identityFor, isCellUid } from '../../cell/identity.ts';
+import { findProcesses, KEEPER } from '../processes/processes.ts';
+import { endProcesses } from '../processes/sweep.ts';
+import { prepareDirectory } from '../qemu/boot/directory.ts';
+import { startVirtiofsd, virtiofsdArguments } from './virtiofsd.ts';
+
+const never = new AbortController().signal;
+const uid = process.geteuid?.() ?? 0;
+const identity = identityFor(uid, process.getegid?.() ?? 0, []);
+
+let root: string;
+let runtimeDir: string;
+let shared: string;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'fs-'));
+  runtimeDir = join(root, 'run');
+  shared = join(root, 'shared');
+  await mkdir(runtimeDir);
+  await mkdir(shared);
+  await writeFile(join(shared, 'a'), 'a');
+  await writeFile(join(shared, 'b'), 'b');
+  await prepareDirectory(runtimeDir, identity);
+});
+afterEach(async () => {
+  await endProcesses(runtimeDir);
+  await rm(root, { recursive: true });
+});
+
+it.runIf(process.geteuid?.() === 0)(
+  'has a keeper of the machine’s group as its parent',
+  async () => {
+    const share = { tag: 'share-0', path: shared, readonly: true };
+    await startVirtiofsd(share, 0, runtimeDir, identity, AbortSignal.timeout(10_000));
+    // virtiofsd itself gives up all groups when it starts, as root may.
+    const keeper = findProcesses(runtimeDir, isCellUid).find(({ program }) => program === KEEPER);
+    expect(keeper).toMatchObject({ inGroup: true });
+    expect(status(server(), 'PPid')).toBe(String(keeper?.pid));
+  },
+);
+
+/** Process id of the one file server that runs. */
+function server(): number {
+  const found = findProcesses(runtimeDir, isCellUid).find(({ program }) => program === 'virtiofsd');
+  if (found === undefined) throw new Error('no virtiofsd runs');
+  return found.pid;
+}
+
+/** The same once it is as it stays: it listens before it has gone into its root and given up what it does not need. */
+async function settledServer(): Promise<number> {
+  const pid = server();
+  await vi.waitFor(() => expect(status(pid, 'Seccomp')).toBe('2'), { timeout: 30_000 });
+  return pid;
+}
+
+function status(pid: number, field: string): string | undefined {
+  const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return new RegExp(`^${field}:\\t(.*)$`, 'm').exec(text)?.[1];
+}
+
+it('acts as every user of the box for root, and as one for an ordinary user', () => {
+  expect(virtiofsdArguments('/run/box/fs0.sock', true, true)).toEqual([
+    '--socket-path=/run/box/fs0.sock',
+    '--shared-dir=/share',
+    '--sandbox=chroot',
+    '--seccomp=kill',
+    '--log-level=error',
+    '--rlimit-nofile=0',
+    '--readonly',
+    '--modcaps=-mknod:-setfcap',
+  ]);
+  expect(virtiofsdArguments('/run/box/fs0.sock', false, false).slice(-3)).toEqual([
+    '--modcaps=-mknod:-setfcap:-setuid:-setgid',
+    '--translate-uid=squash-guest:0:0:4294967295',
+    '--translate-gid=squash-guest:0:0:4294967295',
+  ]);
+});
+
+it('serves from a root that is the shared directory, with six capabilities at most', async () => {
+  await startVirtiofsd({ tag: 's', path: shared, readonly: false }, 0, runtimeDir, identity, never);
+  const pid = await settledServer();
+  expect((await readdir(`/proc/${pid}/root/`)).sort()).toEqual(['a', 'b']);
+  // CHOWN, DAC_OVERRIDE, FOWNER, FSETID; and SETGID, SETUID where they mean anything.
+  expect(status(pid, 'CapEff')).toBe(uid === 0 ? '00000000000000db' : '000000000000001b');
+  expect(status(pid, 'CapBnd')).toBe('0000000000000000');
+  expect(status(pid, 'NoNewPrivs')).toBe('1');
+});
+
+it('sees one file alone, under a fixed name, when a file is shared', async () => {
+  const link = join(root, 'link');
+  await symlink(join(shared, 'b'), link);
+  await startVirtiofsd({ tag: 's', path: link, readonly: false }, 0, runtimeDir, identity, never);
+  const files = `/proc/${await settledServer()}/root/`;
+  expect(await readdir(files)).toEqual(['file']);
+  expect(readFileSync(`${files}file`, 'utf8')).toBe('b');
+});
+
+it('holds a read-only share by a mount that the kernel itself does not write through', async () => {
+  await startVirtiofsd({ tag: 's', path: shared, readonly: true }, 0, runtimeDir, identity, never);
+  const pid = await settledServer();
+  const mount = readFileSync(`/proc/${pid}/mountinfo`, 'utf8')
+    .split('\n')
+    .find((line) => line.split(' ')[4] === '/');
+  expect(mount?.split(' ')[5]).toMatch(/^ro,/);
+  const touch = ['/usr/bin/touch', `/proc/${pid}/root/new`];
+  expect(() => execFileSync(touch[0] ?? '', touch.slice(1), { stdio: 'pipe' })).toThrow(
+    /Read-only file system/,
+  );
+});
+
+it('refuses a link in a path that has none', async () => {
+  await mkdir(join(root, 'real'));
+  await symlink(join(root, 'real'), join(root, 'link'));
+  const share = { tag: 's', path: join(root, 'link'), readonly: true, resolved: true };
+  const refused = startVirtiofsd(share, 0, runtimeDir, identity, never);
+  await expect(refused).rejects.toMatchObject({ code: 'bind-source-changed' });
+  expect(findProcesses(runtimeDir, isCellUid)).toEqual([]);
+});
+
+it('refuses what is missing, and what is neither directory nor file', async () => {
+  const start = (path: string) =>
+    startVirtiofsd({ tag: 's', path, readonly: true }, 0, runtimeDir, identity, never);
+  await expect(start(join(root, 'missing'))).rejects.toMatchObject({ code: 'bind-source-missing' });
+  const socket = createServer();
+  await new Promise<void>((resolve) => socket.listen(join(root, 'x.sock'), resolve));
+  await expect(start(join(root, 'x.sock'))).rejects.toMatchObject({ code: 'bind-source-missing' });
+  await new Promise((resolve) => socket.close(resolve));
+  expect(findProcesses(runtimeDir, isCellUid)).toEqual([]);
+});

@@ -1,0 +1,144 @@
+/**
+ * File servers for host paths that a box mounts: one virtiofsd each.
+ *
+ * Docker's semantics need a server that acts as whoever acts inside: root in the box writes root's files. So root's
+ * virtiofsd keeps user id 0 with six capabilities over files and identities (no mknod, no setfcap, no sys_admin), but
+ * its file tree holds the shared path alone, it is chrooted there, and it has no network. An ordinary user's acts as
+ * that user, whoever acts inside. A single file is bound into an empty directory, so its siblings are not there at all.
+ * `:ro` is a read-only mount of the host's kernel: nothing that guest, VMM or virtiofsd do can write through it.
+ *
+ * @module
+ */
+import { lchown, realpath, stat } from 'node:fs/promises';
+import { retry } from '../../async/retry.ts';
+import type { CellIdentity, RootCapability } from '../../cell/cell.ts';
+import { cellGroup } from '../../cell/identity.ts';
+import { cellWalls } from '../../cell/spawn.ts';
+import { findTool } from '../../cell/tools.ts';
+import { A3sError } from '../../errors.ts';
+import { deadline } from '../deadline.ts';
+import { SHARED_FILE, type Share } from '../engine.ts';
+import { Helper } from './helper.ts';
+import { listensInCell } from './listening.ts';
+
+const SHARED = '/share';
+const READY_MS = 10_000;
+const OPEN_FILES = 65_536;
+
+/** `setpcap` and `sys_chroot` it gives up by itself, once it is in its root and has dropped all others. */
+const CAPABILITIES: readonly RootCapability[] = [
+  'chown',
+  'dac_override',
+  'fowner',
+  'fsetid',
+  'setgid',
+  'setuid',
+  'setpcap',
+  'sys_chroot',
+];
+const ALL_IDS = 2 ** 32 - 1;
+
+export function shareSocket(runtimeDir: string, index: number): string {
+  return `${runtimeDir}/fs${index}.sock`;
+}
+
+/** @param root whether it acts as every user of the box, or as one user for all */
+export function virtiofsdArguments(socket: string, readonly: boolean, root: boolean): string[] {
+  const squash = `squash-guest:0:0:${ALL_IDS}`;
+  return [
+    `--socket-path=${socket}`,
+    `--shared-dir=${SHARED}`,
+    '--sandbox=chroot',
+    '--seccomp=kill',
+    '--log-level=error',
+    // Its cell sets the limit.
+    '--rlimit-nofile=0',
+    ...(readonly ? ['--readonly'] : []),
+    ...(root
+      ? ['--modcaps=-mknod:-setfcap']
+      : [
+          '--modcaps=-mknod:-setfcap:-setuid:-setgid',
+          `--translate-uid=${squash}`,
+          `--translate-gid=${squash}`,
+        ]),
+  ];
+}
+
+/**
+ * Starts the server of one share and waits until it listens.
+ *
+ * @throws A3sError `bind-source-missing`, `bind-source-changed`, `tool-missing`, `vmm-failed`; `state-unusable` without the namespace wall
+ */
+export async function startVirtiofsd(
+  share: Share,
+  index: number,
+  runtimeDir: string,
+  identity: CellIdentity,
+  signal: AbortSignal,
+): Promise<Helper> {
+  const walls = await cellWalls();
+  if (!walls.namespaces) {
+    throw new A3sError(
+      'state-unusable',
+      `Cannot mount ${share.path}: a file server needs namespaces of its own (${walls.reason ?? ''})`,
+      { remedy: 'Install bubblewrap, and allow user namespaces.' },
+    );
+  }
+  const { source, target } = await resolveShare(share);
+  const socket = shareSocket(runtimeDir, index);
+  signal.throwIfAborted();
+  const helper = await Helper.start(`virtiofsd for ${share.path}`, {
+    path: await findTool('virtiofsd'),
+    args: virtiofsdArguments(socket, share.readonly, walls.identity),
+    identity,
+    group: cellGroup(runtimeDir),
+    rootCapabilities: CAPABILITIES,
+    writable: [runtimeDir],
+    readable: [],
+    binds: [{ source, target, readonly: share.readonly }],
+    network: false,
+    limits: { openFiles: OPEN_FILES },
+  });
+  const waiting = AbortSignal.any([
+    signal,
+    helper.ended,
+    deadline(READY_MS, 'vmm-failed', 'virtiofsd did not listen'),
+  ]);
+  try {
+    await retry(() => listensInCell(socket, runtimeDir), waiting);
+    // The VMM, which is not root, must be able to connect. Not through a link that the box's user might have put there.
+    await lchown(socket, identity.uid, identity.gid);
+    return helper;
+  } catch (error) {
+    helper.release();
+    throw error;
+  }
+}
+
+async function resolveShare({
+  path,
+  resolved,
+}: Share): Promise<{ source: string; target: string }> {
+  try {
+    const source = await realpath(path);
+    if (resolved === true && source !== path) throw changed(path, source);
+    const found = await stat(source);
+    if (found.isDirectory()) return { source, target: SHARED };
+    if (found.isFile()) return { source, target: `${SHARED}/${SHARED_FILE}` };
+  } catch (error) {
+    if (error instanceof A3sError) throw error;
+    throw new A3sError('bind-source-missing', `Cannot mount ${path}: it does not exist`, {
+      remedy: 'Create it first.',
+      cause: error,
+    });
+  }
+  throw new A3sError('bind-source-missing', `Cannot mount ${path}: neither directory nor file`);
+}
+
+function changed(path: string, place: string): A3sError {
+  return new A3sError(
+    'bind-source-changed',
+    `Cannot mount ${path}: it leads to ${place} now, through a link that was not there before`,
+    { remedy: 'Remove the link, or create the box again.' },
+  );
+}

@@ -1,0 +1,107 @@
+/**
+ * Holds processes of a machine to processors of the host and to a share of their time, thread by thread: what a thread
+ * makes later inherits both.
+ *
+ * @module
+ */
+import { readdirSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
+import { isCellUid } from '../../cell/identity.ts';
+import { A3sError } from '../../errors.ts';
+import type { HostLimits } from '../engine.ts';
+import { libc } from '../libc.ts';
+import { isGone } from './gone.ts';
+import { findProcesses, isRunning, type ProcessFence } from './processes.ts';
+import { setSessionNice } from './session-nice.ts';
+
+type ProcessLimits = Pick<HostLimits, 'processors' | 'nice'>;
+
+/** As many as Linux counts at most, in bytes. */
+const MASK_BYTES = 1024;
+/** A program that goes on making threads makes them of threads that are held already, after one look or two. */
+const MOST_LOOKS = 64;
+
+/** All processes of the machine that works in a runtime directory, as they are now. @throws A3sError as `limitProcess` does */
+export async function limitProcesses(runtimeDir: string, limits: ProcessLimits): Promise<void> {
+  if (limits.processors === undefined && limits.nice === undefined) return;
+  for (const each of findProcesses(runtimeDir, isCellUid)) await limitProcess(each, limits);
+}
+
+/**
+ * One process; nothing for one that is gone.
+ *
+ * @throws A3sError `invalid-argument` for processors that this host does not let it have, and where only root may lower a nice value;
+ *   `vmm-failed` where the kernel took no nice value of its session in time
+ */
+export async function limitProcess(
+  fence: ProcessFence,
+  { processors, nice }: ProcessLimits,
+): Promise<void> {
+  if (processors === undefined && nice === undefined) return;
+  const { schedSetaffinity, errno } = await libc();
+  const mask = processors === undefined ? undefined : maskOf(processors);
+  const done = new Set<number>();
+  for (let look = 0; look < MOST_LOOKS; look++) {
+    // Looked at right before: its id may have become another's.
+    if (!isRunning(fence)) return;
+    const found = threads(fence.pid).filter((thread) => !done.has(thread));
+    if (found.length === 0) {
+      if (nice !== undefined) await setGroupNice(fence.pid, nice);
+      return;
+    }
+    for (const thread of found) {
+      const failed = mask !== undefined && schedSetaffinity(thread, mask) !== 0;
+      if (failed && errno() !== constants.errno.ESRCH) {
+        throw refused(`processors ${processors?.join(',')}`, `error ${errno()}`);
+      }
+      if (nice !== undefined) setNice(thread, nice);
+      done.add(thread);
+    }
+  }
+  throw new A3sError(
+    'vmm-failed',
+    `Cannot limit process ${fence.pid}: it makes threads all the time`,
+  );
+}
+
+function threads(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map(Number);
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
+}
+
+function setNice(thread: number, nice: number): void {
+  try {
+    // The kernel takes a thread's id as well.
+    setPriority(thread, nice);
+  } catch (error) {
+    if (!isGone(error)) throw refused(`a nice value of ${nice}`, String(error));
+  }
+}
+
+async function setGroupNice(pid: number, nice: number): Promise<void> {
+  try {
+    await setSessionNice(pid, nice);
+  } catch (error) {
+    throw error instanceof A3sError ? error : refused(`a nice value of ${nice}`, String(error));
+  }
+}
+
+/** @param processors none: all that there can be; the kernel takes those that are */
+export function maskOf(processors: readonly number[]): Uint8Array {
+  const mask = new Uint8Array(MASK_BYTES).fill(processors.length === 0 ? 0xff : 0);
+  for (const each of processors) {
+    const byte = each >> 3;
+    mask[byte] = (mask[byte] ?? 0) | (1 << (each & 7));
+  }
+  return mask;
+}
+
+function refused(what: string, why: string): A3sError {
+  return new A3sError('invalid-argument', `Cannot hold the machine to ${what}: ${why}`, {
+    remedy: 'Only root may give a running box a larger share of the host’s processors than it has.',
+  });
+}

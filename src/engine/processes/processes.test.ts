@@ -1,0 +1,119 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { cellGroup } from '../../cell/identity.ts';
+import { findProcesses, isRunning, killProcess, untilGone } from './processes.ts';
+
+const directory = `/run/a3s-box-test/${process.pid}`;
+const own = (uid: number): boolean => uid === process.geteuid?.();
+const never = new AbortController().signal;
+const children: ChildProcess[] = [];
+
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+
+async function start(name: string, ...args: string[]): Promise<ChildProcess> {
+  const child = spawn('/usr/bin/perl', ['-e', 'sleep 600', '--', ...args], {
+    argv0: name,
+    stdio: 'ignore',
+  });
+  children.push(child);
+  await once(child, 'spawn');
+  return child;
+}
+
+it('finds the programs that work in a directory, and no other', async () => {
+  const vmm = await start('qemu-system-x86_64', `path=${directory}/qmp.sock,server=on`);
+  const keeper = await start('/usr/bin/bwrap', '--bind', directory, directory);
+  await start('virtiofsd', `--socket-path=${directory}0/fs0.sock`);
+  await start('tail', `${directory}/ctl.sock`);
+  const found = findProcesses(directory, own);
+  expect(found.map(({ pid, program }) => [pid, program]).sort()).toEqual(
+    [
+      [vmm.pid, 'qemu-system-x86_64'],
+      [keeper.pid, 'bwrap'],
+    ].sort(),
+  );
+  expect(findProcesses(directory, () => false)).toEqual([]);
+});
+
+it('counts a zombie as gone', async () => {
+  // The shell starts a child and never waits for it.
+  const parent = spawn(
+    '/usr/bin/perl',
+    ['-e', `$|=1; my $p = fork; if (!$p) { exit } print "$p\\n"; sleep 600`],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  children.push(parent);
+  const [line] = await once(parent.stdout, 'data');
+  const pid = Number(line);
+  await untilGone([{ pid, startTime: startTimeOf(pid) }], never);
+  expect(process.kill(pid, 0)).toBe(true);
+});
+
+it('takes a process id that another process has now for gone, and does not kill it', async () => {
+  const child = await start('passt', `${directory}/passt.sock`);
+  const [found] = findProcesses(directory, own);
+  if (found === undefined) throw new Error('not found');
+  const earlier = { pid: found.pid, startTime: String(Number(found.startTime) - 1) };
+  expect(isRunning(earlier)).toBe(false);
+  killProcess(earlier);
+  expect(isRunning(found)).toBe(true);
+  killProcess(found);
+  await untilGone([found], never);
+  expect(child.pid).toBe(found.pid);
+});
+
+function startTimeOf(pid: number): string {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+describe.runIf(process.geteuid?.() === 0)('of a machine that root runs', () => {
+  const groups = [`--groups=${cellGroup(directory)}`, '--reuid=54321', '--regid=54321'];
+  const box = (uid: number): boolean => uid === 54_321;
+
+  /** What a VMM does that its guest took over: writes another command line over its own, or none. */
+  async function disguised(title: string, ...privileges: string[]): Promise<ChildProcess> {
+    const script = `$|=1; $0 = ${title}; print "up"; sleep 600`;
+    const args = [...privileges, '/usr/bin/perl', '-e', script, `${directory}/qmp.sock`];
+    const child = spawn('/usr/bin/setpriv', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    children.push(child);
+    if (child.stdout !== null) await once(child.stdout, 'data');
+    return child;
+  }
+
+  it('each is found and ended by its group, whatever it calls itself', async () => {
+    const other = `qemu-system-x86_64\\0/run/other/qmp.sock`;
+    const hidden = [await disguised(`""`, ...groups), await disguised(`"${other}"`, ...groups)];
+    const found = findProcesses(directory, box);
+    expect(found.map(({ pid }) => pid).sort()).toEqual(hidden.map(({ pid }) => pid).sort());
+    expect(found.every(({ inGroup }) => inGroup)).toBe(true);
+    for (const each of found) killProcess(each);
+    await untilGone(found, never);
+    expect(findProcesses(directory, box)).toEqual([]);
+  });
+
+  it('another box’s process under this one’s name is not of its group', async () => {
+    const name = `"qemu-system-x86_64\\0${directory}/qmp.sock"`;
+    const others = [`--groups=${cellGroup('/run/other')}`, '--reuid=54321', '--regid=54321'];
+    await disguised(name, ...others);
+    expect(findProcesses(directory, box).filter(({ inGroup }) => inGroup)).toEqual([]);
+  });
+});
+
+it('finds the program of a keeper, whatever it calls itself', async () => {
+  const script = `$|=1; if (!fork) { $0 = "innocent"; print "$$\\n"; sleep 600; exit } wait`;
+  const keeper = spawn('/usr/bin/perl', ['-e', script, '--', directory], {
+    argv0: 'bwrap',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  children.push(keeper);
+  const [line] = await once(keeper.stdout, 'data');
+  const found = findProcesses(directory, own);
+  expect(found.map(({ pid }) => pid)).toContain(Number(line));
+  for (const each of found) killProcess(each);
+  await untilGone(found, never);
+});

@@ -1,0 +1,185 @@
+/**
+ * Processes of a machine, found through `/proc`, so that a server that did not start them can end them.
+ *
+ * A process id alone may belong to another process by now: each is fenced by the time it started. A zombie counts as
+ * gone; it has no memory, no files and no code, it waits for a parent that may never look.
+ *
+ * @module
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { retry } from '../../async/retry.ts';
+import { cellGroup } from '../../cell/identity.ts';
+
+export interface ProcessFence {
+  readonly pid: number;
+  /** In clock ticks since the host's start. */
+  readonly startTime: string;
+}
+
+export interface FoundProcess extends ProcessFence {
+  /** Name of the program that it runs. */
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Whether the kernel says that it is of the machine's group. */
+  readonly inGroup: boolean;
+}
+
+/** The program that stays beside each program in a cell of namespaces, and ends with it. */
+export const KEEPER = 'bwrap';
+
+/** Programs that make up a machine, the builders of their cells among them. */
+const PROGRAMS = new Set([
+  KEEPER,
+  'passt',
+  'prlimit',
+  'qemu-system-x86_64',
+  'setpriv',
+  'virtiofsd',
+]);
+
+/**
+ * All processes of the machine that works in a runtime directory.
+ *
+ * A command line belongs to its process, which can write another one over it. So three things count: the machine's group,
+ * where root gave one; the command line; and being a child of a process that counts, which no process can change either
+ * and which leads from a cell's keeper to its program: to virtiofsd, which gives up its groups as root may.
+ *
+ * @param counts whose processes count, by user id: anyone can give a process any command line
+ */
+export function findProcesses(
+  runtimeDir: string,
+  counts: (uid: number) => boolean,
+): FoundProcess[] {
+  const inside = `${runtimeDir}/`;
+  const group = cellGroup(runtimeDir);
+  const all = readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && pid !== process.pid)
+    .flatMap((pid) => describe(pid, group, counts) ?? []);
+  const found = new Map<number, Described>();
+  for (const each of all) {
+    const works = each.args.some((arg) => arg === runtimeDir || arg.includes(inside));
+    if (each.inGroup || (works && PROGRAMS.has(each.program))) found.set(each.pid, each);
+  }
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    for (const each of all) if (found.has(each.parent)) found.set(each.pid, each);
+  }
+  return [...found.values()];
+}
+
+/**
+ * The one process of that program among a process and its children's children: a program in its cell, from the keeper.
+ * Far less to read than all of `/proc`.
+ */
+export function findDescendant(
+  pid: number,
+  program: string,
+  runtimeDir: string,
+): FoundProcess | undefined {
+  const group = cellGroup(runtimeDir);
+  let generation = [pid];
+  for (let depth = 0; depth < DEPTH; depth++) {
+    for (const each of generation) {
+      const found = describe(each, group, () => true);
+      if (found?.program === program) return found;
+    }
+    generation = generation.flatMap(children);
+  }
+  return undefined;
+}
+
+/** Whether the process still runs: the same one, and not a zombie. */
+export function isRunning({ pid, startTime }: ProcessFence): boolean {
+  const stat = readStat(pid);
+  return stat !== undefined && stat.startTime === startTime && !'ZX'.includes(stat.state);
+}
+
+/** Kills at once. The fence is looked at right before, which is as near as a process can come without pidfds. */
+export function killProcess(fence: ProcessFence): void {
+  if (!isRunning(fence)) return;
+  try {
+    process.kill(fence.pid, 'SIGKILL');
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error;
+  }
+}
+
+/** Waits until all are gone. No event exists for a process that is not a child. */
+export async function untilGone(
+  fences: readonly ProcessFence[],
+  signal: AbortSignal,
+): Promise<void> {
+  await retry(async () => (fences.some(isRunning) ? undefined : true), signal);
+}
+
+/** A keeper, its program, and one more. */
+const DEPTH = 3;
+
+/** None where the kernel does not say. */
+function children(pid: number): number[] {
+  const text = read(`/proc/${pid}/task/${pid}/children`) ?? '';
+  return text
+    .split(' ')
+    .filter((word) => word !== '')
+    .map(Number);
+}
+
+interface Described extends FoundProcess {
+  readonly parent: number;
+}
+
+function describe(
+  pid: number,
+  group: number,
+  counts: (uid: number) => boolean,
+): Described | undefined {
+  const stat = readStat(pid);
+  if (stat === undefined || 'ZX'.includes(stat.state)) return undefined;
+  const status = read(`/proc/${pid}/status`) ?? '';
+  const uid = /^Uid:\t(\d+)/m.exec(status)?.[1];
+  if (uid === undefined || !counts(Number(uid))) return undefined;
+  const groups = /^Groups:\t(.*)$/m.exec(status)?.[1]?.trim().split(' ') ?? [];
+  const inGroup = groups.includes(String(group));
+  // Empty where the process made it so.
+  const [name = '', ...args] = read(`/proc/${pid}/cmdline`)?.split('\0') ?? [];
+  return {
+    pid,
+    startTime: stat.startTime,
+    parent: stat.parent,
+    program: basename(name),
+    args: args.slice(0, -1),
+    inGroup,
+  };
+}
+
+interface Stat {
+  readonly state: string;
+  readonly parent: number;
+  readonly startTime: string;
+}
+
+function readStat(pid: number): Stat | undefined {
+  const stat = read(`/proc/${pid}/stat`);
+  if (stat === undefined) return undefined;
+  // The name, in parentheses, may hold anything; what follows the last one is fields 3 and up.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state, parent, startTime] = [fields[0], fields[1], fields[19]];
+  return state === undefined || startTime === undefined
+    ? undefined
+    : { state, parent: Number(parent), startTime };
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ESRCH', 'EACCES'].includes(errorCode(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}

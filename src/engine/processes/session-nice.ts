@@ -1,0 +1,65 @@
+/**
+ * The nice value of a session. Each cell is one, and where the kernel makes sessions into groups of their own
+ * (`kernel.sched_autogroup_enabled`), nice values count within the group alone: so the group has one too.
+ *
+ * @module
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { retry } from '../../async/retry.ts';
+import { deadline } from '../deadline.ts';
+import { codeOf, isGone } from './gone.ts';
+
+/** Far more than a host full of starts takes, at ten a second. */
+const TURN_MS = 30_000;
+
+export interface SessionFile {
+  read(path: string): string;
+  write(path: string, text: string): void;
+}
+
+const FILE: SessionFile = {
+  read: (path) => readFileSync(path, 'utf8'),
+  write: (path, text) => writeFileSync(path, text),
+};
+
+/**
+ * Written where it is another one alone: the kernel takes ten a second from all users but root together.
+ *
+ * @throws A3sError `vmm-failed` where others took every turn, what the kernel answers otherwise
+ */
+export async function setSessionNice(
+  pid: number,
+  nice: number,
+  file: SessionFile = FILE,
+  milliseconds: number = TURN_MS,
+): Promise<void> {
+  if (isSet(pid, nice, file)) return;
+  const attempt = async (): Promise<true | undefined> => {
+    try {
+      // A process of the same session may have had its turn.
+      if (!isSet(pid, nice, file)) file.write(pathOf(pid), String(nice));
+      return true;
+    } catch (error) {
+      if (isGone(error)) return true;
+      if (codeOf(error) === 'EAGAIN') return undefined;
+      throw error;
+    }
+  };
+  const what = `Cannot hold the machine to its CPU shares: the kernel lets the users of this host set the nice values of ten sessions a second, and it was not the turn of process ${pid}`;
+  await retry(attempt, deadline(milliseconds, 'vmm-failed', what));
+}
+
+/** Nothing is to be done either where the kernel has no such groups, or the process is in none. */
+function isSet(pid: number, nice: number, file: SessionFile): boolean {
+  try {
+    const found = / nice (-?\d+)$/m.exec(file.read(pathOf(pid)))?.[1];
+    return found === undefined || Number(found) === nice;
+  } catch (error) {
+    if (isGone(error)) return true;
+    throw error;
+  }
+}
+
+function pathOf(pid: number): string {
+  return `/proc/${pid}/autogroup`;
+}

@@ -1,0 +1,53 @@
+/**
+ * Ends everything of the machine that works in a runtime directory, whoever started it. Only then may root remove that
+ * directory: the machine's user owns it, and could put links in the way of whoever removes.
+ *
+ * @module
+ */
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { retry } from '../../async/retry.ts';
+import { isCellUid } from '../../cell/identity.ts';
+import { findProcesses, KEEPER, killProcess } from './processes.ts';
+
+/** Sockets of QEMU, passt and virtiofsd, and the lock file beside a virtiofsd's. */
+const SOCKETS = /^(?:qmp|ctl|sp|passt|fs\d+)\.sock(?:\.pid)?$/;
+
+/** How long a cell's keeper may take to notice that its program is dead, before it is killed too. */
+const KEEPER_MS = 1000;
+
+/** @returns when no process is left and the sockets are removed; the directory itself stays */
+export async function endProcesses(runtimeDir: string): Promise<void> {
+  let empty = 0;
+  const patience = performance.now() + KEEPER_MS;
+  const attempt = async (): Promise<true | undefined> => {
+    // Looked for anew each time: a helper may be in the middle of its start.
+    const found = findProcesses(runtimeDir, isCellUid);
+    const patient = performance.now() < patience;
+    // A keeper ends by itself, and reaps its program; killed first, it would leave a zombie to the system's init,
+    // which in a container may never look.
+    for (const each of found) if (!patient || each.program !== KEEPER) killProcess(each);
+    // Twice: a look walks the process ids once, and a process that forks just then may be behind it and its child before.
+    empty = found.length === 0 ? empty + 1 : 0;
+    return empty === 2 || undefined;
+  };
+  // Without a deadline: nothing but a stuck kernel keeps a killed process, and then it is not gone.
+  await retry(attempt, new AbortController().signal);
+  await removeSockets(runtimeDir);
+}
+
+/** For a machine of which no process is left. */
+export async function removeSockets(runtimeDir: string): Promise<void> {
+  for (const name of await list(runtimeDir)) {
+    if (SOCKETS.test(name)) await rm(join(runtimeDir, name), { force: true });
+  }
+}
+
+async function list(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The host's end of the control stream.
+ *
+ * When a host goes, the agent closes its end and opens it again. What the next host sends in between is lost in the
+ * guest, without a word. So a connection that follows on another waits until the guest has closed and opened.
+ * The monitor's event for that is limited to one a second, too slow; its state is asked for instead.
+ *
+ * @module
+ */
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as z from 'zod';
+import { retry } from '../../../async/retry.ts';
+import { A3sError } from '../../../errors.ts';
+import { openSocket } from '../../socket.ts';
+import { CONTROL } from '../command-line/arguments.ts';
+import type { QmpClient } from '../monitor/qmp.ts';
+
+/** A guest takes a few milliseconds, a busy host's many; the agent's client tries again anyway. */
+const REOPEN_MS = 500;
+
+const Chardevs = z.array(z.object({ label: z.string(), 'frontend-open': z.boolean() }));
+
+export class ControlPort {
+  readonly #path: string;
+  readonly #monitor: QmpClient;
+  #stream: Socket | undefined;
+  /** When the guest will have done with the stream before. */
+  #settled = 0;
+
+  constructor(path: string, monitor: QmpClient) {
+    this.#path = path;
+    this.#monitor = monitor;
+  }
+
+  /** Opens the stream; one that is open ends. */
+  async connect(signal: AbortSignal): Promise<Socket> {
+    await this.close();
+    if (performance.now() < this.#settled) await this.#reopened(signal);
+    const stream = await retry(() => openSocket(this.#path), signal);
+    this.#stream = stream;
+    stream.once('close', () => {
+      this.#settled = performance.now() + REOPEN_MS;
+    });
+    return stream;
+  }
+
+  async close(): Promise<void> {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    if (stream === undefined || stream.closed) return;
+    stream.destroy();
+    await once(stream, 'close');
+  }
+
+  /**
+   * Ends a stream that is open, and waits until the guest is ready for the next.
+   *
+   * @throws A3sError `vmm-failed` when it is not in time
+   */
+  async settle(signal: AbortSignal): Promise<void> {
+    await this.close();
+    if (performance.now() < this.#settled) await this.#reopened(signal);
+    if (await this.#guestHasIt()) return;
+    throw new A3sError('vmm-failed', 'The guest does not listen on its control port');
+  }
+
+  /** Asks without pause until the guest has closed its end: it may stay closed for less than any pause. */
+  async #reopened(signal: AbortSignal): Promise<void> {
+    while (performance.now() < this.#settled && (await this.#guestHasIt())) signal.throwIfAborted();
+    while (performance.now() < this.#settled && !(await this.#guestHasIt())) {
+      await delay(1);
+      signal.throwIfAborted();
+    }
+  }
+
+  async #guestHasIt(): Promise<boolean> {
+    const chardevs = await this.#monitor.execute('query-chardev', {}, Chardevs);
+    return chardevs.find(({ label }) => label === CONTROL)?.['frontend-open'] === true;
+  }
+}

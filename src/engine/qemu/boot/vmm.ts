@@ -1,0 +1,156 @@
+/**
+ * Starts one QEMU in its cell, from opened files, up to a monitor that answers and a guest that has not begun.
+ *
+ * @module
+ */
+import { constants } from 'node:fs';
+import type { CellProgram } from '../../../cell/cell.ts';
+import { cellGroup, isCellUid } from '../../../cell/identity.ts';
+import { findTool } from '../../../cell/tools.ts';
+import { A3sError } from '../../../errors.ts';
+import { deadline } from '../../deadline.ts';
+import type { MachineSpec } from '../../engine.ts';
+import { Helper } from '../../helpers/helper.ts';
+import { limitProcess } from '../../processes/process-limits.ts';
+import { type FoundProcess, findDescendant, findProcesses } from '../../processes/processes.ts';
+import { guestName, qemuArguments, type VmmPlan, vmmSockets } from '../command-line/arguments.ts';
+import { DescriptorTable } from '../command-line/descriptor-table.ts';
+import { VMM } from '../machine.ts';
+import { QmpClient, type QmpEvent } from '../monitor/qmp.ts';
+
+export const QEMU = 'qemu-system-x86_64';
+const { O_RDONLY, O_RDWR } = constants;
+const READY_MS = 30_000;
+
+export interface StartedVmm {
+  readonly helper: Helper;
+  readonly monitor: QmpClient;
+  readonly process: FoundProcess;
+}
+
+/** Open files of the caller that QEMU inherits; they stay the caller's to close. */
+export interface InheritedFiles {
+  /** In place of the boot set's kernel and initrd. */
+  readonly kernel?: number;
+  readonly ram?: number;
+  readonly state?: number;
+}
+
+/**
+ * One heap for all threads, which grows by a megabyte at a time. Larger pages (`glibc.malloc.hugetlb=1`) spare page faults, but
+ * twenty starts at once then wait for the host to clear them.
+ */
+const ENVIRONMENT = {
+  GLIBC_TUNABLES: 'glibc.malloc.arena_max=1:glibc.malloc.top_pad=1048576',
+  // No locale: a dozen files that four programs would read.
+  LC_ALL: 'C',
+};
+
+/** @throws A3sError `vmm-failed` with QEMU's last line, `tool-missing`, `state-unusable` for a file that cannot be opened */
+export async function startVmm(
+  plan: VmmPlan,
+  inherited: InheritedFiles,
+  onEvent: (event: QmpEvent) => void,
+  signal: AbortSignal,
+  /** Called when its process is there. */
+  spawned: () => void = () => undefined,
+): Promise<StartedVmm> {
+  const { spec } = plan;
+  const { monitor: socket } = vmmSockets(spec.runtimeDir);
+  const helper = await spawnVmm(plan, inherited, socket);
+  spawned();
+  return await answeringVmm(spec, helper, onEvent, signal);
+}
+
+/**
+ * Waits for the monitor of a VMM that was just spawned.
+ *
+ * @throws A3sError `vmm-failed` with QEMU's last line
+ */
+export async function answeringVmm(
+  spec: Pick<MachineSpec, 'id' | 'runtimeDir' | 'hostLimits'>,
+  helper: Helper,
+  onEvent: (event: QmpEvent) => void,
+  signal: AbortSignal,
+): Promise<StartedVmm> {
+  const { monitor: socket } = vmmSockets(spec.runtimeDir);
+  const waiting = AbortSignal.any([
+    signal,
+    helper.ended,
+    deadline(READY_MS, 'vmm-failed', 'QEMU did not answer'),
+  ]);
+  try {
+    let found: FoundProcess | undefined;
+    const monitor = await QmpClient.connect(socket, onEvent, waiting, () => {
+      if (helper.pid !== undefined) found = findDescendant(helper.pid, QEMU, spec.runtimeDir);
+    });
+    const process = found ?? findVmm(spec.id, spec.runtimeDir);
+    if (process === undefined) throw new A3sError('vmm-failed', 'Cannot find the VMM in /proc');
+    // Before its guest begins: what belongs to the machine besides is held to them once it is there.
+    if (spec.hostLimits !== undefined) await limitProcess(process, spec.hostLimits);
+    return { helper, monitor, process };
+  } catch (error) {
+    const words = signal.aborted ? undefined : await helper.lastWords();
+    helper.release();
+    signal.throwIfAborted();
+    throw words ?? error;
+  }
+}
+
+/**
+ * The VMM of a box, found by what is in its command line. For root it must be of the box's group too: another box's VMM,
+ * taken over by its guest, can write this one's command line over its own.
+ */
+export function findVmm(id: string, runtimeDir: string): FoundProcess | undefined {
+  const name = `${guestName(id)},`;
+  const grouped = process.geteuid?.() === 0;
+  return findProcesses(runtimeDir, isCellUid).find(
+    ({ program, args, inGroup }) =>
+      program === QEMU && args.some((arg) => arg.startsWith(name)) && (inGroup || !grouped),
+  );
+}
+
+/** How a VMM is walled in: it sees its box's runtime directory, and has what else it needs as open files. */
+export function vmmCell({
+  identity,
+  runtimeDir,
+}: Pick<MachineSpec, 'identity' | 'runtimeDir'>): Omit<
+  CellProgram,
+  'path' | 'args' | 'stdio' | 'outlives'
+> {
+  return {
+    identity,
+    group: cellGroup(runtimeDir),
+    writable: [runtimeDir],
+    readable: [],
+    network: false,
+    limits: { openFiles: 4096 },
+    environment: ENVIRONMENT,
+  };
+}
+
+async function spawnVmm(plan: VmmPlan, inherited: InheritedFiles, socket: string): Promise<Helper> {
+  const { spec, accelerator } = plan;
+  const path = await findTool(QEMU);
+  await using table = new DescriptorTable();
+  const lend = (fd: number | undefined): number | undefined =>
+    fd === undefined ? undefined : table.lend(fd);
+  const { boot, disks } = spec;
+  const kernel = lend(inherited.kernel) ?? (await table.open(boot.kernelPath, O_RDONLY));
+  const initrd =
+    inherited.kernel === undefined ? await table.open(boot.initrdPath, O_RDONLY) : undefined;
+  const kvm = accelerator === 'kvm' ? await table.open('/dev/kvm', O_RDWR) : undefined;
+  const [ram, state] = [lend(inherited.ram), lend(inherited.state)];
+  const diskFds: number[] = [];
+  const backing: number[][] = [];
+  for (const { path, readonly, backing: below = [] } of disks) {
+    diskFds.push(await table.open(path, readonly ? O_RDONLY : O_RDWR));
+    const lower: number[] = [];
+    for (const image of below) lower.push(await table.open(image, O_RDONLY));
+    backing.push(lower);
+  }
+  const monitor = await table.listen(socket);
+  const numbers = { kernel, initrd, kvm, ram, state, monitor, disks: diskFds, backing };
+  const args = qemuArguments(plan, numbers);
+  return await Helper.start(VMM, { ...vmmCell(spec), path, args }, table.fds);
+}

@@ -1,0 +1,77 @@
+import { expect, it } from 'vitest';
+import type { MachineSpec } from '../../engine.ts';
+import { qemuArguments, type VmmPlan } from './arguments.ts';
+
+const MEBIBYTE = 2 ** 20;
+const spec: MachineSpec = {
+  id: '0123456789abcdef'.repeat(4),
+  runtimeDir: '/run/a,b',
+  identity: { uid: 1, gid: 1 },
+  cpus: 2,
+  memoryBytes: 256 * MEBIBYTE,
+  boot: {
+    kernelPath: '/boot/vmlinux',
+    initrdPath: '/boot/initrd',
+    commandLine: ['console=ttyS0', 'quiet'],
+  },
+  disks: [
+    { path: '/images/layer', serial: 'layer-0', readonly: true },
+    { path: '/boxes/changes', serial: 'changes', readonly: false },
+  ],
+  nic: undefined,
+  shares: [],
+};
+function plan(changes: Partial<VmmPlan> = {}): VmmPlan {
+  return { spec, accelerator: 'tcg', beginning: 'boot', growthBytes: 0, ...changes };
+}
+const rootPorts = Array.from({ length: 4 }, (_, n) => [
+  '-device',
+  `pcie-root-port,id=rp${n},chassis=${n + 1},slot=${n + 1},bus=pcie.0`,
+]).flat();
+
+it('says everything of the machine and nothing of the box', () => {
+  const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, disks: [5, 6] };
+  expect(qemuArguments(plan(), fds)).toEqual([
+    ...['-name', `guest=${spec.id},process=a3s-0123456789a`],
+    ...['-uuid', '01234567-89ab-cdef-0123-456789abcdef'],
+    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    '-nodefaults',
+    '-no-user-config',
+    ...['-display', 'none'],
+    ...['-vga', 'none'],
+    '-machine',
+    'q35,memory-backend=memory,dump-guest-core=off,smbus=off,sata=off,vmport=off,usb=off',
+    ...['-accel', 'tcg,thread=multi', '-cpu', 'max,erms=off,fsrm=off'],
+    ...['-add-fd', 'fd=5,set=2', '-add-fd', 'fd=6,set=3'],
+    ...['-smp', 'cpus=2,sockets=1,cores=2,threads=1'],
+    ...['-m', 'size=268435456B'],
+    ...['-object', 'memory-backend-ram,id=memory,size=268435456B,dump=off,merge=off,share=off'],
+    ...['-kernel', '/proc/self/fd/3'],
+    ...['-initrd', '/proc/self/fd/4'],
+    ...['-append', 'console=ttyS0 quiet'],
+    ...['-chardev', 'ringbuf,id=console,size=65536'],
+    ...['-serial', 'chardev:console'],
+    ...['-device', 'virtio-rng-pci,bus=pcie.0,disable-legacy=on'],
+    ...['-device', 'virtio-serial-pci,bus=pcie.0,disable-legacy=on,max_ports=2'],
+    ...['-chardev', 'socket,id=control,path=/run/a,,b/ctl.sock,server=on,wait=off'],
+    ...['-device', 'virtserialport,id=control-port,chardev=control,name=a3s.control'],
+    ...['-chardev', 'socket,id=monitor,fd=9,server=on,wait=off'],
+    ...['-mon', 'chardev=monitor,mode=control'],
+    ...rootPorts,
+    ...['-action', 'reboot=shutdown,shutdown=pause,panic=pause', '-S'],
+  ]);
+});
+
+it('opens KVM through a descriptor, since the cell has no device', () => {
+  const fds = { kernel: 3, initrd: 4, kvm: 5, monitor: 9, disks: [] };
+  const line = qemuArguments(plan({ accelerator: 'kvm' }), fds).join(' ');
+  expect(line).toContain('-accel kvm,device=/dev/fdset/1 -cpu host -add-fd fd=5,set=1 -smp');
+});
+
+it('shares the guest’s memory only with file servers', () => {
+  const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, disks: [] };
+  const shares = [{ tag: 'share-0', path: '/srv', readonly: true }];
+  expect(qemuArguments(plan({ spec: { ...spec, shares } }), fds)).toContain(
+    'memory-backend-memfd,id=memory,size=268435456B,dump=off,merge=off,share=on',
+  );
+});

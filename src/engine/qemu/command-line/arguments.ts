@@ -1,0 +1,249 @@
+/**
+ * QEMU's command line, as a pure function of what the machine is.
+ *
+ * Only what every machine of a shape has is here, and the slots of templates. What else belongs to one box (disks,
+ * network, shares) is plugged through the monitor, see `hotplug.ts`.
+ *
+ * @module
+ */
+import type { MachineSpec } from '../../engine.ts';
+import { forkDevices, forkMemory } from '../snapshot/fork-devices.ts';
+import { templateDevices } from '../template/template-devices.ts';
+import { backingSet, diskSet, KVM_SET, STATE_SET, setFile } from './descriptor-sets.ts';
+import { rootPorts, templatePorts } from './slots.ts';
+
+export type Accelerator = 'kvm' | 'tcg';
+
+/** How a machine begins: by itself; to be saved as a template; as a copy of one; as a copy of one that ran. */
+export type Beginning = 'boot' | 'save' | 'restore' | 'fork';
+
+/** Descriptors that QEMU inherits, by number. */
+export interface VmmDescriptors {
+  readonly kernel: number;
+  /** Not where a machine is restored. */
+  readonly initrd: number | undefined;
+  /** The file that RAM is mapped from, where it is one. */
+  readonly ram?: number | undefined;
+  /** The file with the devices' state, to be written or read. */
+  readonly state?: number | undefined;
+  /** `/dev/kvm`, opened for reading and writing; only with that accelerator. */
+  readonly kvm: number | undefined;
+  /** A listening socket, which the monitor answers on. */
+  readonly monitor: number;
+  /** One per disk, in the spec's order. */
+  readonly disks: readonly number[];
+  /** For each disk, those of what it is a layer over. */
+  readonly backing?: readonly (readonly number[])[];
+}
+
+/** Sockets of one machine, in its runtime directory. */
+export interface VmmSockets {
+  readonly monitor: string;
+  readonly control: string;
+  /** Of a confidential machine whose secure processor is simulated. */
+  readonly processor: string;
+}
+
+/** Name of the virtio-serial port, as the guest protocol says. */
+export const CONTROL_PORT = 'a3s.control';
+/** The port's id in the monitor's events, which tell when the guest opens it. */
+export const CONTROL_PORT_ID = 'control-port';
+/** The guest's console is a ring of this many bytes in the VMM. */
+export const CONSOLE_BYTES = 64 * 1024;
+/** Chardev that the console ends in. */
+export const CONSOLE = 'console';
+
+/** Chardev that the control port ends in. */
+export const CONTROL = 'control';
+
+/**
+ * All that QEMU can emulate, but for the promise that `rep movsb` is fast: emulated it goes byte by byte, and without the promise
+ * the kernel clears and copies memory by eight bytes at a time.
+ */
+const EMULATED_CPU = 'max,erms=off,fsrm=off';
+
+export function vmmSockets(runtimeDir: string): VmmSockets {
+  return {
+    monitor: `${runtimeDir}/qmp.sock`,
+    control: `${runtimeDir}/ctl.sock`,
+    processor: `${runtimeDir}/sp.sock`,
+  };
+}
+
+/** What names the machine in the VMM's command line; found again by it. */
+export function guestName(id: string): string {
+  return `guest=${id}`;
+}
+
+/** The guest's CPU. */
+export function cpuModel(accelerator: Accelerator): string {
+  return accelerator === 'kvm' ? 'host' : EMULATED_CPU;
+}
+
+/** What a command line is made from. */
+export interface VmmPlan {
+  readonly spec: MachineSpec;
+  readonly accelerator: Accelerator;
+  readonly beginning: Beginning;
+  /** How far the RAM of machines from templates can grow, in bytes; the same for all of one template. */
+  readonly growthBytes: number;
+}
+
+export function qemuArguments(plan: VmmPlan, fds: VmmDescriptors): string[] {
+  return [
+    ...identity(plan.spec),
+    ...confinement(),
+    ...platform(plan, fds),
+    ...memory(plan, fds),
+    ...boot(plan, fds),
+    ...devices(plan, fds),
+    ...deviceArguments(plan),
+    ...lifecycle(),
+  ];
+}
+
+function deviceArguments({ spec, beginning }: VmmPlan): string[] {
+  if (beginning === 'boot') return [];
+  return spec.copyOf === undefined ? templateDevices(spec) : forkDevices(spec, spec.copyOf);
+}
+
+export function identity({ id }: MachineSpec): string[] {
+  const uuid = [
+    id.slice(0, 8),
+    id.slice(8, 12),
+    id.slice(12, 16),
+    id.slice(16, 20),
+    id.slice(20, 32),
+  ];
+  return ['-name', `${guestName(id)},process=a3s-${id.slice(0, 11)}`, '-uuid', uuid.join('-')];
+}
+
+export function confinement(): string[] {
+  return [
+    '-sandbox',
+    'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
+    '-nodefaults',
+    '-no-user-config',
+    '-display',
+    'none',
+    '-vga',
+    'none',
+  ];
+}
+
+function platform({ spec, accelerator }: VmmPlan, fds: VmmDescriptors): string[] {
+  return [
+    '-machine',
+    'q35,memory-backend=memory,dump-guest-core=off,smbus=off,sata=off,vmport=off,usb=off',
+    ...acceleration(accelerator),
+    '-cpu',
+    cpuModel(accelerator),
+    ...addFd(fds.kvm, KVM_SET),
+    ...fds.disks.flatMap((fd, index) => addFd(fd, diskSet(index))),
+    ...(fds.backing ?? []).flatMap((below, disk) =>
+      below.flatMap((fd, n) => addFd(fd, backingSet(disk, n))),
+    ),
+    ...processors(spec),
+  ];
+}
+
+export function acceleration(accelerator: Accelerator): string[] {
+  return accelerator === 'kvm'
+    ? ['-accel', `kvm,device=${setFile(KVM_SET)}`]
+    : ['-accel', 'tcg,thread=multi'];
+}
+
+export function processors({ cpus }: MachineSpec): string[] {
+  return ['-smp', `cpus=${cpus},sockets=1,cores=${cpus},threads=1`];
+}
+
+/** Guest memory never lies on a disk. Device processes map it too where the box has shares, so then it is a memfd. */
+function memory({ spec, beginning, growthBytes }: VmmPlan, fds: VmmDescriptors): string[] {
+  if (beginning === 'boot') {
+    const common = `id=memory,size=${spec.memoryBytes}B,dump=off,merge=off`;
+    const backend =
+      spec.shares.length === 0
+        ? `memory-backend-ram,${common},share=off`
+        : `memory-backend-memfd,${common},share=on`;
+    return ['-m', `size=${spec.memoryBytes}B`, '-object', backend];
+  }
+  if (spec.copyOf !== undefined) return forkMemory(spec.copyOf, growthBytes, fds.ram);
+  const size = spec.template?.memoryBytes ?? spec.memoryBytes;
+  // A copy of its own where it is shared with device processes; else the template's, of which only pages that are written get copied.
+  const access =
+    beginning === 'save' || spec.shares.length > 0 ? 'share=on' : 'share=off,readonly=on,rom=off';
+  return [
+    '-m',
+    `size=${size}B,slots=1,maxmem=${growthBytes}B`,
+    '-object',
+    `memory-backend-file,id=memory,size=${size}B,mem-path=/proc/self/fd/${fds.ram},${access},dump=off,merge=off`,
+  ];
+}
+
+export function addFd(fd: number | undefined, set: number): string[] {
+  return fd === undefined ? [] : ['-add-fd', `fd=${fd},set=${set}`];
+}
+
+/** A restored machine has its kernel in RAM already; what stands for it here is never run. */
+function boot({ spec, beginning }: VmmPlan, fds: VmmDescriptors): string[] {
+  const kernel = ['-kernel', `/proc/self/fd/${fds.kernel}`];
+  if (beginning === 'restore' || beginning === 'fork') {
+    return [...kernel, ...addFd(fds.state, STATE_SET), '-incoming', 'defer'];
+  }
+  return [
+    ...kernel,
+    '-initrd',
+    `/proc/self/fd/${fds.initrd}`,
+    '-append',
+    spec.boot.commandLine.join(' '),
+    ...addFd(fds.state, STATE_SET),
+  ];
+}
+
+function devices({ spec, beginning }: VmmPlan, fds: VmmDescriptors): string[] {
+  const ownPorts = beginning === 'boot' || spec.copyOf?.arrangement === 'boot';
+  const ports = ownPorts ? rootPorts(spec) : templatePorts();
+  const { control } = vmmSockets(spec.runtimeDir);
+  return [
+    '-chardev',
+    `ringbuf,id=${CONSOLE},size=${CONSOLE_BYTES}`,
+    '-serial',
+    `chardev:${CONSOLE}`,
+    '-device',
+    'virtio-rng-pci,bus=pcie.0,disable-legacy=on',
+    '-device',
+    'virtio-serial-pci,bus=pcie.0,disable-legacy=on,max_ports=2',
+    '-chardev',
+    `socket,id=${CONTROL},path=${optionValue(control)},server=on,wait=off`,
+    '-device',
+    `virtserialport,id=${CONTROL_PORT_ID},chardev=${CONTROL},name=${CONTROL_PORT}`,
+    ...monitorArguments(fds.monitor),
+    ...Array.from({ length: ports }, (_, index) => [
+      '-device',
+      `pcie-root-port,id=rp${index},chassis=${index + 1},slot=${index + 1},bus=pcie.0`,
+    ]).flat(),
+  ];
+}
+
+export function monitorArguments(fd: number): string[] {
+  return [
+    '-chardev',
+    `socket,id=monitor,fd=${fd},server=on,wait=off`,
+    '-mon',
+    'chardev=monitor,mode=control',
+  ];
+}
+
+/**
+ * A guest that powers off, resets (a kernel panic does, with `panic=-1`) or triple-faults stops the machine and leaves
+ * the VMM, since the console's last bytes live in it. Whoever holds the machine reads them and ends the VMM; when
+ * nobody does, the next server.
+ */
+export function lifecycle(): string[] {
+  return ['-action', 'reboot=shutdown,shutdown=pause,panic=pause', '-S'];
+}
+
+/** QEMU's option syntax ends a value at a comma; two stand for one. */
+export function optionValue(value: string): string {
+  return value.replaceAll(',', ',,');
+}

@@ -1,0 +1,95 @@
+/**
+ * Where box-specific devices are plugged: eight functions behind each PCIe root port.
+ *
+ * @module
+ */
+import { type Disk, type MachineSpec, TEMPLATE_PLUGS, TEMPLATE_SLOTS } from '../../engine.ts';
+
+const FUNCTIONS = TEMPLATE_PLUGS.functions;
+/** So that small boxes share a shape. Each port costs the guest about 20 ms of boot under emulation. */
+const FEWEST_PORTS = 4;
+
+/**
+ * Of a machine that starts from a template: the network's, the slots', and those for what is plugged in later. Each costs
+ * every start 0.8 ms, in QEMU.
+ */
+const TEMPLATE_PORTS = 2 + TEMPLATE_PLUGS.ports;
+
+/** The network's, then as many as the disks need, then the shares'. */
+const NIC_PORT = 0;
+
+/** A place for one device; a slot comes alive when its function 0 is plugged, so that comes last. */
+export interface Slot {
+  readonly bus: string;
+  readonly addr: string;
+  readonly multifunction: boolean;
+}
+
+export function rootPorts({ disks, shares }: MachineSpec): number {
+  return Math.max(FEWEST_PORTS, 1 + portsFor(disks.length) + portsFor(shares.length));
+}
+
+/** Serials of the disks that a templated machine has from the start, with their places. */
+export function templateSlots(): [serial: string, slot: Slot][] {
+  const serials = [TEMPLATE_SLOTS.changes, ...TEMPLATE_SLOTS.layers];
+  return serials.map((serial, n) => [
+    serial,
+    { bus: `rp${NIC_PORT + 1}`, addr: `0x0.0x${n}`, multifunction: true },
+  ]);
+}
+
+/** Root ports of every templated machine. */
+export function templatePorts(): number {
+  return TEMPLATE_PORTS;
+}
+
+/**
+ * Where a machine from a template takes what has no slot of its own.
+ *
+ * @returns index of each such disk with its place, in the order to plug them; undefined when there are too many
+ */
+export function extraSlots(
+  spec: Pick<MachineSpec, 'disks' | 'shares'>,
+): { disks: [number, Slot][]; shares: [number, Slot][] } | undefined {
+  const slots = new Set(templateSlots().map(([serial]) => serial));
+  const extra = spec.disks.flatMap((disk: Disk, index) => (slots.has(disk.serial) ? [] : [index]));
+  const first = NIC_PORT + 2;
+  const sharesFrom = first + portsFor(extra.length);
+  if (sharesFrom + portsFor(spec.shares.length) > TEMPLATE_PORTS) return undefined;
+  const disks = fill(extra.length, first).flatMap(([n, slot]): [number, Slot][] => {
+    const index = extra[n];
+    return index === undefined ? [] : [[index, slot]];
+  });
+  return { disks, shares: fill(spec.shares.length, sharesFrom) };
+}
+
+export function nicSlot(): Slot {
+  return { bus: `rp${NIC_PORT}`, addr: '0x0.0x0', multifunction: false };
+}
+
+/** @returns index of each disk with its slot, in the order to plug them */
+export function diskSlots({ disks }: MachineSpec): [number, Slot][] {
+  return fill(disks.length, NIC_PORT + 1);
+}
+
+/** @returns index of each share with its slot, in the order to plug them */
+export function shareSlots({ disks, shares }: MachineSpec): [number, Slot][] {
+  return fill(shares.length, NIC_PORT + 1 + portsFor(disks.length));
+}
+
+function portsFor(count: number): number {
+  return Math.ceil(count / FUNCTIONS);
+}
+
+function fill(count: number, firstPort: number): [number, Slot][] {
+  const slots: [number, Slot][] = [];
+  for (let port = 0; port < portsFor(count); port++) {
+    const first = port * FUNCTIONS;
+    const used = Math.min(FUNCTIONS, count - first);
+    for (let n = used - 1; n >= 0; n--) {
+      const slot = { bus: `rp${firstPort + port}`, addr: `0x0.0x${n}`, multifunction: used > 1 };
+      slots.push([first + n, slot]);
+    }
+  }
+  return slots;
+}

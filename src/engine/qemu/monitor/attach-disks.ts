@@ -1,0 +1,69 @@
+/**
+ * Puts disks into slots of a machine that runs, or stands still: below the node that the guest's device has, what was nothing is
+ * replaced by the image.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import * as z from 'zod';
+import { A3sError } from '../../../errors.ts';
+import { type Disk, TEMPLATE_SLOTS } from '../../engine.ts';
+import { insertedSet, setFile } from '../command-line/descriptor-sets.ts';
+import { type Command, plug } from './hotplug.ts';
+import type { QmpClient } from './qmp.ts';
+
+type Monitor = Pick<QmpClient, 'execute'>;
+
+const SLOTS: readonly string[] = TEMPLATE_SLOTS.layers;
+
+/** @throws A3sError `invalid-argument` for what has no slot, `state-unusable` for a file that cannot be opened, `vmm-failed` */
+export async function insertDisks(monitor: Monitor, disks: readonly Disk[]): Promise<void> {
+  const placed = disks.map((disk) => ({ ...disk, slot: SLOTS.indexOf(disk.serial) }));
+  if (placed.some(({ slot, readonly }) => slot < 0 || !readonly)) {
+    throw new A3sError('invalid-argument', 'Cannot put a disk into a slot that is not for it');
+  }
+  for (const { path, slot } of placed) await handOver(monitor, path, insertedSet(slot));
+  await plug(
+    monitor,
+    placed.flatMap(({ serial, slot }) => insertion(serial, insertedSet(slot))),
+  );
+}
+
+async function handOver(monitor: Monitor, path: string, set: number): Promise<void> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(
+    (cause: unknown) => {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new A3sError('state-unusable', `Cannot give a machine ${path}: ${why}`, { cause });
+    },
+  );
+  try {
+    await monitor.execute('add-fd', { 'fdset-id': set }, z.unknown(), file.fd);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The device goes on with its node, which is over the image then. Its set keeps no descriptor that nobody uses. */
+function insertion(serial: string, set: number): Command[] {
+  // A name of its own: what was in the slot before, such as a rehearsal's disk, keeps the one that it has.
+  const file = `${serial}-${randomBytes(8).toString('hex')}`;
+  return [
+    [
+      'blockdev-add',
+      {
+        driver: 'file',
+        'node-name': file,
+        filename: setFile(set),
+        'read-only': true,
+        locking: 'off',
+      },
+    ],
+    [
+      'blockdev-reopen',
+      { options: [{ driver: 'raw', 'node-name': serial, 'read-only': true, file }] },
+    ],
+    ['remove-fd', { 'fdset-id': set }],
+  ];
+}

@@ -1,0 +1,34 @@
+/**
+ * What the monitor reports before there is a machine to tell it to.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { QemuMachine } from '../machine.ts';
+import type { QmpEvent } from './qmp.ts';
+
+const Shutdown = z.object({ reason: z.string() });
+
+/** Takes a monitor's events, and passes the end of the guest on, at once or as soon as the machine is known. */
+export class MachineEvents {
+  #machine: QemuMachine | undefined;
+  #end: string | undefined;
+
+  receive(event: QmpEvent): void {
+    // A monitor that breaks meanwhile ends the machine by itself.
+    if (event.name === 'STOP') this.#machine?.halted().catch(() => undefined);
+    if (event.name === 'GUEST_PANICKED') this.#ended('guest-panic');
+    if (event.name !== 'SHUTDOWN') return;
+    this.#ended(Shutdown.safeParse(event.data).data?.reason ?? 'no reason');
+  }
+
+  forward(machine: QemuMachine): void {
+    this.#machine = machine;
+    if (this.#end !== undefined) void machine.stopped(this.#end);
+  }
+
+  #ended(reason: string): void {
+    this.#end ??= reason;
+    void this.#machine?.stopped(reason);
+  }
+}

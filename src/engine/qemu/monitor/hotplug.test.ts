@@ -1,0 +1,149 @@
+import { expect, it } from 'vitest';
+import type { Disk, MachineSpec } from '../../engine.ts';
+import { extraSlots, rootPorts, templateSlots } from '../command-line/slots.ts';
+import { diskCommands, nicCommands, shareCommands } from './hotplug.ts';
+
+function machine(disks: number, shares: number): MachineSpec {
+  return {
+    id: 'a'.repeat(64),
+    runtimeDir: '/run/box',
+    identity: { uid: 1, gid: 1 },
+    cpus: 1,
+    memoryBytes: 2 ** 28,
+    boot: { kernelPath: '/k', initrdPath: '/i', commandLine: [] },
+    disks: Array.from({ length: disks }, (_, n): Disk => {
+      return { path: `/d${n}`, serial: `layer-${n}`, readonly: n > 0 };
+    }),
+    nic: undefined,
+    shares: Array.from({ length: shares }, (_, n) => {
+      return { tag: `share-${n}`, path: `/s${n}`, readonly: false };
+    }),
+  };
+}
+
+it('plugs a disk from its descriptor, locked only where it has one writer', () => {
+  const [node, device, readonlyNode] = diskCommands(machine(9, 0)).slice(-4);
+  expect(readonlyNode).toEqual([
+    'blockdev-add',
+    {
+      driver: 'raw',
+      'node-name': 'disk8',
+      'read-only': true,
+      discard: 'ignore',
+      file: { driver: 'file', filename: '/dev/fdset/10', locking: 'off' },
+    },
+  ]);
+  expect(node).toEqual([
+    'blockdev-add',
+    {
+      driver: 'raw',
+      'node-name': 'disk0',
+      'read-only': false,
+      discard: 'unmap',
+      file: { driver: 'file', filename: '/dev/fdset/2', locking: 'on' },
+    },
+  ]);
+  expect(device).toEqual([
+    'device_add',
+    {
+      driver: 'virtio-blk-pci',
+      bus: 'rp1',
+      addr: '0x0.0x0',
+      multifunction: true,
+      drive: 'disk0',
+      id: 'disk0',
+      serial: 'layer-0',
+      werror: 'report',
+      rerror: 'report',
+    },
+  ]);
+});
+
+it('fills a slot from its last function to function 0, which makes it come alive', () => {
+  const places = diskCommands(machine(10, 0))
+    .filter(([name]) => name === 'device_add')
+    .map(([, args]) => `${args['serial']} ${args['bus']} ${args['addr']} ${args['multifunction']}`);
+  expect(places).toEqual([
+    ...[7, 6, 5, 4, 3, 2, 1, 0].map((n) => `layer-${n} rp1 0x0.0x${n} true`),
+    'layer-9 rp2 0x0.0x1 true',
+    'layer-8 rp2 0x0.0x0 true',
+  ]);
+});
+
+it('plugs the network behind a port of its own', () => {
+  expect(nicCommands('02:00:00:00:00:01', '/run/box/passt.sock')).toEqual([
+    [
+      'netdev_add',
+      {
+        type: 'stream',
+        id: 'net0',
+        server: false,
+        addr: { type: 'unix', path: '/run/box/passt.sock' },
+      },
+    ],
+    [
+      'device_add',
+      {
+        driver: 'virtio-net-pci',
+        bus: 'rp0',
+        addr: '0x0.0x0',
+        multifunction: false,
+        netdev: 'net0',
+        id: 'nic0',
+        mac: '02:00:00:00:00:01',
+        romfile: '',
+      },
+    ],
+  ]);
+});
+
+it('plugs shares behind the ports after the disks’', () => {
+  expect(shareCommands(machine(3, 1), ['/run/box/fs0.sock'])).toEqual([
+    [
+      'chardev-add',
+      {
+        id: 'share0',
+        backend: {
+          type: 'socket',
+          data: { addr: { type: 'unix', data: { path: '/run/box/fs0.sock' } }, server: false },
+        },
+      },
+    ],
+    [
+      'device_add',
+      {
+        driver: 'vhost-user-fs-pci',
+        bus: 'rp2',
+        addr: '0x0.0x0',
+        multifunction: false,
+        chardev: 'share0',
+        id: 'share0',
+        tag: 'share-0',
+      },
+    ],
+  ]);
+});
+
+it('has a port for the largest box, and the same four for all small ones', () => {
+  expect(rootPorts(machine(2, 0))).toBe(4);
+  expect(rootPorts(machine(40, 16))).toBe(8);
+  expect(rootPorts(machine(57, 64))).toBe(17);
+});
+
+it('has a place for every slot of a template, and places after them for what has none', () => {
+  expect(templateSlots().map(([serial, { bus, addr }]) => `${serial} ${bus} ${addr}`)).toEqual([
+    'changes rp1 0x0.0x0',
+    ...[0, 1, 2, 3, 4, 5, 6].map((n) => `layer-${n} rp1 0x0.0x${n + 1}`),
+  ]);
+  const places = extraSlots(machine(9, 1));
+  expect(places?.disks.map(([index, { bus, addr }]) => `${index} ${bus} ${addr}`)).toEqual([
+    '8 rp2 0x0.0x1',
+    '7 rp2 0x0.0x0',
+  ]);
+  expect(places?.shares.map(([index, { bus }]) => `${index} ${bus}`)).toEqual(['0 rp3']);
+});
+
+it('says where there is no room beside a template’s slots', () => {
+  expect(extraSlots(machine(7 + 8, 24))).toBeDefined();
+  expect(extraSlots(machine(7 + 9, 24))).toBeUndefined();
+});

@@ -1,0 +1,156 @@
+/**
+ * Plugs what belongs to one box into its machine, through the monitor.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { Disk, MachineSpec } from '../../engine.ts';
+import { backingSet, diskSet, setFile } from '../command-line/descriptor-sets.ts';
+import { diskSlots, nicSlot, type Slot, shareSlots } from '../command-line/slots.ts';
+import type { QmpClient } from './qmp.ts';
+
+/** The backend of the network card. */
+export const NETDEV = 'net0';
+
+/** One monitor command. */
+export type Command = readonly [name: string, args: Readonly<Record<string, unknown>>];
+
+/** Disks, by their inherited descriptors. */
+export function diskCommands(spec: MachineSpec): Command[] {
+  return placedDisks(spec, diskSlots(spec));
+}
+
+/** Those disks alone, at those places. */
+export function placedDisks(
+  { disks }: Pick<MachineSpec, 'disks'>,
+  places: readonly (readonly [number, Slot])[],
+): Command[] {
+  return places.flatMap(([index, slot]) => {
+    const disk = disks[index];
+    return disk === undefined ? [] : diskPair(disk, index, `disk${index}`, slot);
+  });
+}
+
+/** @param index of the disk among the descriptors that QEMU inherits */
+export function diskPair(disk: Disk, index: number, id: string, slot: Slot): Command[] {
+  const { backing = [], readonly } = disk;
+  const top = {
+    'node-name': id,
+    'read-only': readonly,
+    discard: readonly ? 'ignore' : 'unmap',
+    file: {
+      driver: 'file',
+      filename: setFile(diskSet(index)),
+      // A layer is shared and read-only, so nobody can lock it for writing; a box's own disk has one writer.
+      locking: readonly ? 'off' : 'on',
+    },
+  };
+  const below = backing.map((_, n): Command => ['blockdev-add', backingNode(id, index, n)]);
+  const over = `${id}-${backing.length - 1}`;
+  const node = below.length === 0 ? { driver: 'raw', ...top } : qcow2(top, over);
+  return [...below, ['blockdev-add', node], diskDevice(disk.serial, id, slot)];
+}
+
+/** What the disk is a layer over; many disks may be, and nobody writes to it. */
+function backingNode(id: string, index: number, n: number): Record<string, unknown> {
+  const filename = setFile(backingSet(index, n));
+  const file = { driver: 'file', filename, locking: 'off' };
+  const node = { 'node-name': `${id}-${n}`, 'read-only': true, file };
+  return n === 0 ? { driver: 'raw', ...node } : qcow2(node, `${id}-${n - 1}`);
+}
+
+/** A layer; what its file says of what is below is not followed. */
+export function qcow2(
+  node: Readonly<Record<string, unknown>>,
+  backing: string | null,
+): Record<string, unknown> {
+  return { driver: 'qcow2', ...node, backing };
+}
+
+/** The device of a disk whose backend has the same id. */
+export function diskDevice(serial: string, id: string, slot: Slot): Command {
+  return [
+    'device_add',
+    {
+      ...placed('virtio-blk-pci', slot),
+      drive: id,
+      id,
+      serial,
+      // A host without space is an error that the guest sees; QEMU's default stops the machine without a word.
+      werror: 'report',
+      rerror: 'report',
+    },
+  ];
+}
+
+/** The network card, joined to the translator that listens on `socket`. */
+export function nicCommands(mac: string, socket: string): Command[] {
+  return [translator(NETDEV, socket), nicDevice(mac)];
+}
+
+/** What a card's frames go to; it listens already. */
+export function translator(id: string, socket: string): Command {
+  const addr = { type: 'unix', path: socket };
+  return ['netdev_add', { type: 'stream', id, server: false, addr }];
+}
+
+/** The network card, on the backend `NETDEV`. */
+export function nicDevice(mac: string): Command {
+  return [
+    'device_add',
+    // No boot ROM: nothing here boots from the network.
+    { ...placed('virtio-net-pci', nicSlot()), netdev: NETDEV, id: 'nic0', mac, romfile: '' },
+  ];
+}
+
+/** Shares, each joined to the file server that listens on its socket, in the spec's order. */
+export function shareCommands(spec: MachineSpec, sockets: readonly string[]): Command[] {
+  return placedShares(spec, shareSlots(spec), sockets);
+}
+
+/** Those shares at those places. */
+export function placedShares(
+  { shares }: Pick<MachineSpec, 'shares'>,
+  places: readonly (readonly [number, Slot])[],
+  sockets: readonly string[],
+): Command[] {
+  return places.flatMap(([index, slot]) => {
+    const share = shares[index];
+    const path = sockets[index];
+    if (share === undefined || path === undefined) return [];
+    const id = `share${index}`;
+    const addr = { type: 'unix', data: { path } };
+    const backend = { type: 'socket', data: { addr, server: false } };
+    return [
+      ['chardev-add', { id, backend }],
+      ['device_add', { ...placed('vhost-user-fs-pci', slot), chardev: id, id, tag: share.tag }],
+    ] satisfies Command[];
+  });
+}
+
+/** Runs commands in order, without waiting for one before the next is sent; the first refusal is thrown. */
+export async function plug(
+  monitor: Pick<QmpClient, 'execute'>,
+  commands: readonly Command[],
+): Promise<void> {
+  await Promise.all(commands.map(([name, args]) => monitor.execute(name, args, z.unknown())));
+}
+
+const OPTIONS: Readonly<Record<string, string>> = {
+  'blockdev-add': '-blockdev',
+  device_add: '-device',
+  netdev_add: '-netdev',
+};
+
+/** The same, for a machine that has it from the start. */
+export function asArguments(commands: readonly Command[]): string[] {
+  return commands.flatMap(([name, args]) => {
+    const option = OPTIONS[name];
+    if (option === undefined) throw new TypeError(`${name} is no option of a command line`);
+    return [option, JSON.stringify(args)];
+  });
+}
+
+function placed(driver: string, slot: Slot): Record<string, unknown> {
+  return { driver, ...slot };
+}

@@ -1,0 +1,23 @@
+/**
+ * How large a machine is, asked of the VMM.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { MachineSize } from '../../engine.ts';
+import type { QmpClient } from './qmp.ts';
+
+const Memory = z.object({
+  'base-memory': z.int().min(0),
+  'plugged-memory': z.int().min(0).optional(),
+});
+const Processors = z.array(z.object({ 'cpu-index': z.int() })).max(4096);
+
+export async function machineSize(monitor: Pick<QmpClient, 'execute'>): Promise<MachineSize> {
+  const memory = await monitor.execute('query-memory-size-summary', {}, Memory);
+  const processors = await monitor.execute('query-cpus-fast', {}, Processors);
+  return {
+    cpus: processors.length,
+    memoryBytes: memory['base-memory'] + (memory['plugged-memory'] ?? 0),
+  };
+}

@@ -1,0 +1,218 @@
+/**
+ * Chooses between KVM and emulation, by booting once.
+ *
+ * A `/dev/kvm` that opens and makes vCPUs may still be unable to run an ordinary kernel: nested paravirtual ones hang,
+ * or die in their emulator. So the very kernel that boxes boot is booted with KVM until its agent opens the control
+ * port, with a deadline. The verdict is kept until QEMU, the host's kernel or the boot set changes.
+ *
+ * A probe that runs out of time proves nothing: the host may have been busy, or be slow itself. Until more is known, boxes
+ * are emulated; a second probe runs in the background, with several times as long. If that one is late too, its verdict
+ * holds for an hour.
+ *
+ * @module
+ */
+import { constants } from 'node:fs';
+import { access, readFile, stat } from 'node:fs/promises';
+import { release } from 'node:os';
+import * as z from 'zod';
+import { A3sError } from '../../../errors.ts';
+import { whenAborted } from '../../deadline.ts';
+import type { MachineSpec } from '../../engine.ts';
+import { printable } from '../../helpers/helper.ts';
+import { startVmm } from '../boot/vmm.ts';
+import { type Accelerator, CONTROL_PORT_ID } from '../command-line/arguments.ts';
+import { keep } from './keep.ts';
+import { withProbe } from './probe.ts';
+
+/** How many times as long the second probe may take. */
+const SECOND_FACTOR = 3;
+const DOUBT_MS = 3_600_000;
+
+export interface Verdict {
+  readonly accelerator: Accelerator;
+  /** Why it is not KVM. */
+  readonly reason: string | undefined;
+  /** Until when it holds, in milliseconds since 1970; undefined for as long as nothing changes. */
+  readonly until: number | undefined;
+  /** A first probe was late, and no second one has ended. */
+  readonly unsure?: boolean | undefined;
+}
+
+export interface ProbeOptions {
+  readonly boot: MachineSpec['boot'];
+  readonly qemuVersion: string;
+  /** Where the verdict is kept. */
+  readonly cacheFile: string;
+  /** A short path that does not exist; made and removed by the probe. */
+  readonly runtimeDir: string;
+  /** How long a guest may take to come up, at first. */
+  readonly probeMs: number;
+  /** Gives a probe up. */
+  readonly signal?: AbortSignal;
+  readonly now?: () => number;
+}
+
+const Cached = z.strictObject({
+  key: z.string(),
+  accelerator: z.enum(['kvm', 'tcg']),
+  reason: z.string().optional(),
+  until: z.number().optional(),
+  unsure: z.boolean().optional(),
+});
+
+/**
+ * What cannot be found out means emulation; rejects where its signal gives it up. Boots only where nothing simpler decides. A
+ * verdict that is unsure wants {@link confirmAccelerator}.
+ */
+export async function chooseAccelerator(options: ProbeOptions): Promise<Verdict> {
+  const closed = await deviceProblem();
+  if (closed !== undefined) return { accelerator: 'tcg', reason: closed, until: undefined };
+  const now = options.now ?? Date.now;
+  const key = await cacheKey(options);
+  const cached = await readCache(options.cacheFile, key);
+  if (cached !== undefined && holds(cached, now())) return cached;
+  const failure = await probe(options, options.probeMs);
+  // Given up: that says nothing of the host.
+  options.signal?.throwIfAborted();
+  const verdict = judge(failure, now());
+  if (failure?.late !== true) return await kept(options, key, verdict);
+  const reason = `${failure.reason}; it is tried again with ${seconds(secondMs(options))}`;
+  return await kept(options, key, { ...verdict, reason, unsure: true });
+}
+
+/** The second probe, with more time, after a first one that was late. Rejects where its signal gives it up. */
+export async function confirmAccelerator(options: ProbeOptions): Promise<Verdict> {
+  const now = options.now ?? Date.now;
+  const failure = await probe(options, secondMs(options));
+  options.signal?.throwIfAborted();
+  const verdict = judge(failure, now());
+  const reason = failure?.late
+    ? `${failure.reason}; it is tried again after an hour (A3S_KVM_TIMEOUT gives it more time)`
+    : verdict.reason;
+  return await kept(options, await cacheKey(options), { ...verdict, reason });
+}
+
+function secondMs({ probeMs }: ProbeOptions): number {
+  return SECOND_FACTOR * probeMs;
+}
+
+async function kept(options: ProbeOptions, key: string, verdict: Verdict): Promise<Verdict> {
+  const cached: z.infer<typeof Cached> = { key, ...verdict };
+  await keep(options.cacheFile, cached);
+  return verdict;
+}
+
+/** Whether a verdict need not be found out again yet. */
+export function holds({ until }: Verdict, now: number): boolean {
+  // Not further ahead than any verdict reaches either: the clock may have been set back.
+  return until === undefined || (now < until && until <= now + DOUBT_MS);
+}
+
+/** What a probe says; that it ran out of time is no fact about the host. */
+export function judge(failure: ProbeFailure | undefined, now: number): Verdict {
+  if (failure === undefined) return { accelerator: 'kvm', reason: undefined, until: undefined };
+  const { reason, late } = failure;
+  return { accelerator: 'tcg', reason, until: late ? now + DOUBT_MS : undefined };
+}
+
+interface ProbeFailure {
+  readonly reason: string;
+  /** It ran out of time. */
+  readonly late: boolean;
+}
+
+async function deviceProblem(): Promise<string | undefined> {
+  try {
+    await access('/dev/kvm', constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EACCES') return '/dev/kvm may not be opened by this user (join the group kvm)';
+    return 'there is no /dev/kvm: no hardware virtualization, or its kernel module is not loaded';
+  }
+}
+
+/** @returns why KVM cannot be used */
+async function probe(options: ProbeOptions, probeMs: number): Promise<ProbeFailure | undefined> {
+  const deadline = AbortSignal.timeout(probeMs);
+  const signal = AbortSignal.any([deadline, ...(options.signal ? [options.signal] : [])]);
+  try {
+    await withProbe(options, (spec) => bootOnce(spec, signal));
+    return undefined;
+  } catch (error) {
+    if (deadline.aborted) {
+      return { reason: `a guest did not come up with KVM within ${seconds(probeMs)}`, late: true };
+    }
+    const message = printable(error instanceof Error ? error.message : String(error));
+    return { reason: `a guest could not be booted with KVM: ${message}`, late: false };
+  }
+}
+
+function seconds(milliseconds: number): string {
+  return `${milliseconds / 1000} s`;
+}
+
+/** Resolves when the agent has opened the control port. */
+async function bootOnce(spec: MachineSpec, signal: AbortSignal): Promise<void> {
+  let opened = (): void => undefined;
+  const up = new Promise<void>((resolve) => {
+    opened = resolve;
+  });
+  const { monitor, helper } = await startVmm(
+    { spec, accelerator: 'kvm', beginning: 'boot', growthBytes: 0 },
+    {},
+    (event) => {
+      const change = PortChange.safeParse(event.data);
+      if (change.data?.id === CONTROL_PORT_ID && change.data.open) opened();
+    },
+    signal,
+  );
+  try {
+    await monitor.execute('cont', {}, z.unknown());
+    await Promise.race([
+      up,
+      whenAborted(AbortSignal.any([signal, helper.ended])),
+      lost(monitor.closed),
+    ]);
+  } finally {
+    monitor.close();
+    helper.release();
+  }
+}
+
+const PortChange = z.object({ id: z.string(), open: z.boolean() });
+
+async function lost(closed: Promise<void>): Promise<never> {
+  await closed;
+  throw new A3sError('vmm-failed', 'the VMM ended');
+}
+
+/** Files are named by size and time: a boot set is never changed in place. */
+async function cacheKey({ qemuVersion, boot }: ProbeOptions): Promise<string> {
+  const files = [boot.kernelPath, boot.initrdPath].map(async (path) => {
+    const { size, mtimeMs } = await stat(path);
+    return [path, size, Math.floor(mtimeMs)].join(' ');
+  });
+  return [qemuVersion, release(), ...(await Promise.all(files)), ...boot.commandLine].join(' ');
+}
+
+async function readCache(path: string, key: string): Promise<Verdict | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+  const cached = Cached.safeParse(parseJson(text));
+  if (!cached.success || cached.data.key !== key) return undefined;
+  const { accelerator, reason, until, unsure } = cached.data;
+  return { accelerator, reason, until, unsure };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

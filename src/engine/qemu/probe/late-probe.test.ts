@@ -1,0 +1,85 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { QemuEngine, type QemuEngineOptions } from '../engine.ts';
+import * as accelerator from './accelerator.ts';
+
+vi.mock('./accelerator.ts', { spy: true });
+
+let directory: string;
+let kernelPath: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'late-'));
+  kernelPath = join(directory, 'kernel');
+  // Nothing boots from this, with KVM or without.
+  await writeFile(kernelPath, 'not a kernel', { mode: 0o444 });
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(directory, { recursive: true });
+});
+
+type Told = [accelerator: string, reason: string];
+
+function engineThat(onLateProbe: QemuEngineOptions['onLateProbe']): QemuEngine {
+  return new QemuEngine({
+    boot: { kernelPath, initrdPath: kernelPath, commandLine: [] },
+    cacheFile: join(directory, 'accelerator.json'),
+    runtimeDir: join(directory, 'run'),
+    kvmTimeoutMs: 1,
+    ...(onLateProbe === undefined ? {} : { onLateProbe }),
+  });
+}
+
+async function kvmOf(engine: QemuEngine) {
+  const { accelerators } = await engine.report();
+  return accelerators.find(({ name }) => name === 'kvm') ?? expect.fail();
+}
+
+it('emulates after a late probe, says so, and probes once more behind it', async (context) => {
+  const told: Told[] = [];
+  const engine = engineThat((...found) => told.push(found));
+  try {
+    const first = await kvmOf(engine);
+    expect(first.available).toBe(false);
+    if (first.reason?.includes('/dev/kvm') === true) {
+      return context.skip(`there is nothing to probe: ${first.reason}`);
+    }
+    await vi.waitFor(() => expect(told).toHaveLength(2), 20_000);
+    expect(told[0]).toEqual([
+      'tcg',
+      expect.stringMatching(/within 0\.001 s; it is tried again with 0\.003 s$/),
+    ]);
+    const [, second] = told[1] ?? [];
+    expect(second).toMatch(/within 0\.003 s; it is tried again after an hour/);
+    expect((await kvmOf(engine)).reason).toBe(second);
+  } finally {
+    await engine.close();
+  }
+});
+
+const LATE = { accelerator: 'tcg', reason: 'late', until: Date.now() + 60_000 } as const;
+
+it('says that the second probe found KVM, or why it found nothing', async () => {
+  for (const [second, said] of [
+    [
+      async () => ({ accelerator: 'kvm', reason: undefined, until: undefined }) as const,
+      ['kvm', 'a guest came up with more time'],
+    ],
+    [
+      () => Promise.reject(new Error('ENOSPC')),
+      ['tcg', 'the second probe of KVM failed: Error: ENOSPC'],
+    ],
+  ] as const) {
+    vi.mocked(accelerator.chooseAccelerator).mockResolvedValueOnce({ ...LATE, unsure: true });
+    vi.mocked(accelerator.confirmAccelerator).mockImplementationOnce(second);
+    const told: Told[] = [];
+    const engine = engineThat((...found) => told.push(found));
+    await kvmOf(engine);
+    await vi.waitFor(() => expect(told).toEqual([['tcg', 'late'], said]), 20_000);
+    expect((await kvmOf(engine)).available).toBe(said[0] === 'kvm');
+    await engine.close();
+  }
+});

@@ -1,0 +1,66 @@
+/**
+ * A machine of no box, to find something out with.
+ *
+ * @module
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { CONVERTER_IDENTITY, identityFor } from '../../../cell/identity.ts';
+import type { MachineSpec } from '../../engine.ts';
+import { endProcesses } from '../../processes/sweep.ts';
+import { prepareDirectory } from '../boot/directory.ts';
+
+const MEMORY = 256 * 2 ** 20;
+
+export interface ProbePlace {
+  readonly boot: MachineSpec['boot'];
+  /** A short path that does not exist; made and removed. */
+  readonly runtimeDir: string;
+}
+
+/** Those that are under way. */
+const probes = new Set<Promise<unknown>>();
+
+/** Settles when no machine of this process runs to find something out, and nothing is left of any. */
+export async function probesSettled(): Promise<void> {
+  await Promise.allSettled([...probes]);
+}
+
+/** @param use starts the machine; whatever is left of it afterwards is ended */
+export async function withProbe<T>(
+  place: ProbePlace,
+  use: (spec: MachineSpec) => Promise<T>,
+): Promise<T> {
+  const probe = probeOnce(place, use);
+  probes.add(probe);
+  try {
+    return await probe;
+  } finally {
+    probes.delete(probe);
+  }
+}
+
+async function probeOnce<T>(
+  { boot, runtimeDir }: ProbePlace,
+  use: (spec: MachineSpec) => Promise<T>,
+): Promise<T> {
+  const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+  const identity = own.uid === 0 ? CONVERTER_IDENTITY : identityFor(own.uid, own.gid, []);
+  await mkdir(runtimeDir, { recursive: true });
+  try {
+    await prepareDirectory(runtimeDir, identity);
+    return await use({
+      id: '0'.repeat(64),
+      runtimeDir,
+      identity,
+      cpus: 1,
+      memoryBytes: MEMORY,
+      boot,
+      disks: [],
+      nic: undefined,
+      shares: [],
+    });
+  } finally {
+    await endProcesses(runtimeDir);
+    await rm(runtimeDir, { recursive: true, force: true });
+  }
+}

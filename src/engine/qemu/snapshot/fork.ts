@@ -1,0 +1,71 @@
+/**
+ * One launch as the copy of a machine that ran: the VMM maps the saved RAM, loads the state, and goes on from there.
+ *
+ * @module
+ */
+import { A3sError } from '../../../errors.ts';
+import { whenAborted } from '../../deadline.ts';
+import type { MachineSpec, SavedCopy } from '../../engine.ts';
+import { passtSocket, startPasst } from '../../helpers/passt.ts';
+import { together } from '../boot/launch.ts';
+import { startVmm } from '../boot/vmm.ts';
+import type { VmmPlan } from '../command-line/arguments.ts';
+import { QemuMachine } from '../machine.ts';
+import { MachineEvents } from '../monitor/events.ts';
+import { plug } from '../monitor/hotplug.ts';
+import { load, marker } from '../template/start-from-template.ts';
+import { joinCommands } from '../template/template-devices.ts';
+
+/** A plan whose machine is a copy. */
+export type ForkPlan = VmmPlan & { readonly spec: MachineSpec & { readonly copyOf: SavedCopy } };
+
+/**
+ * On failure processes may be left; the caller ends them, by the runtime directory.
+ *
+ * @param kernel descriptor of the stub
+ */
+export async function forkMachine(
+  plan: ForkPlan,
+  kernel: number,
+  signal: AbortSignal,
+): Promise<QemuMachine> {
+  const { id, runtimeDir, identity, nic, copyOf, shares } = plan.spec;
+  if (shares.length > 0) {
+    throw new A3sError('invalid-argument', 'Cannot start a copy of a machine with shares');
+  }
+  const events = new MachineEvents();
+  let resumed = (): void => undefined;
+  const runs = new Promise<void>((resolve) => {
+    resumed = resolve;
+  });
+  const [vmm, ...servers] = await together(signal, (waiting) => [
+    startVmm(
+      plan,
+      { kernel, ram: copyOf.ram, state: copyOf.state },
+      (event) => {
+        if (event.name === 'RESUME') resumed();
+        events.receive(event);
+      },
+      waiting,
+    ),
+    ...(nic === undefined ? [] : [startPasst(nic, runtimeDir, identity, waiting)]),
+  ]);
+  const { monitor, helper, process } = vmm;
+  try {
+    if (nic !== undefined) await plug(monitor, joinCommands(passtSocket(runtimeDir)));
+    await load(monitor);
+    await Promise.race([runs, whenAborted(helper.ended), whenAborted(signal)]);
+    await plug(monitor, [marker()]);
+    signal.throwIfAborted();
+  } catch (error) {
+    monitor.close();
+    signal.throwIfAborted();
+    throw (await helper.lastWords()) ?? error;
+  }
+  const machine = new QemuMachine({
+    ...{ id, runtimeDir, vmm: process, monitor },
+    helpers: [helper, ...servers],
+  });
+  events.forward(machine);
+  return machine;
+}

@@ -1,0 +1,170 @@
+import {
+  type FileHandle,
+  mkdtemp,
+  open,
+  readdir,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { z } from 'zod';
+import { A3sError } from '../../../errors.ts';
+import { endSaving, saveRunning } from './save-running.ts';
+
+const MEBIBYTE = 2 ** 20;
+
+/** A QEMU that answers, and notes what it was told. */
+class FakeMonitor {
+  readonly told: string[] = [];
+  readonly chardevs = new Set<string>();
+  running = true;
+  /** Of the migration, each time that it is asked for. */
+  progress = ['active', 'completed'];
+  /** What is refused. */
+  refuses: string | undefined;
+  /** Of what is saved of the devices. */
+  deviceBytes = 11;
+  serials: Record<string, string> = { disk0: 'layer-0', disk1: 'changes' };
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async execute<T>(name: string, args: Readonly<Record<string, unknown>>, schema: z.ZodType<T>) {
+    this.told.push(name);
+    if (name === this.refuses) throw new A3sError('vmm-failed', `QEMU refused ${name}`);
+    return schema.parse(await this.#answer(name, args));
+  }
+
+  async #answer(name: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
+    switch (name) {
+      case 'query-block':
+        return Object.keys(this.serials).map((id) => ({
+          qdev: `/machine/peripheral/${id}/virtio-backend`,
+          inserted: { ro: this.serials[id]?.startsWith('layer') === true, 'node-name': id },
+        }));
+      case 'qom-get':
+        return this.serials[String(args['path']).split('/')[3] ?? ''];
+      case 'query-chardev':
+        return [...this.chardevs].map((label) => ({ label }));
+      case 'chardev-add':
+        this.chardevs.add(String(args['id']));
+        return {};
+      case 'chardev-remove':
+        this.chardevs.delete(String(args['id']));
+        return {};
+      case 'stop':
+        this.running = false;
+        return {};
+      case 'cont':
+        this.running = true;
+        return {};
+      case 'query-migrate':
+        return { status: this.progress.length > 1 ? this.progress.shift() : this.progress[0] };
+      case 'migrate_cancel':
+        this.progress = ['cancelled'];
+        return {};
+      case 'migrate':
+        await this.#save();
+        return {};
+      default:
+        return {};
+    }
+  }
+
+  async #save(): Promise<void> {
+    const header = Buffer.from('5145564d00000003', 'hex');
+    const devices = join(this.#directory, 'devices');
+    await writeFile(devices, Buffer.concat([header, Buffer.from('dev')]));
+    await truncate(devices, this.deviceBytes);
+    const ram: FileHandle = await open(join(this.#directory, 'ram'), 'r+');
+    const machine = Buffer.from('\x07\0\0\0\x02pc', 'latin1');
+    const section = Buffer.from('\x01\0\0\0\x01\x03ram\0\0\0\0\0\0\0\x04', 'latin1');
+    const numbers = Buffer.alloc(8 + 7 + 8 + 4 + 24);
+    numbers.writeBigUInt64BE(BigInt(MEBIBYTE + 4), 0);
+    numbers.write('\x06memory', 8, 'latin1');
+    numbers.writeBigUInt64BE(BigInt(MEBIBYTE), 15);
+    numbers.writeUInt32BE(1, 23);
+    numbers.writeBigUInt64BE(4096n, 27);
+    numbers.writeBigUInt64BE(BigInt(MEBIBYTE), 43);
+    await ram.write(Buffer.concat([header, machine, section, numbers]), 0, undefined, 0);
+    await ram.truncate(2 * MEBIBYTE);
+    await ram.close();
+  }
+}
+
+let directory: string;
+let overlayPath: string;
+let monitor: FakeMonitor;
+const never = new AbortController().signal;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'save-'));
+  overlayPath = join(directory, 'overlay');
+  await writeFile(overlayPath, '');
+  monitor = new FakeMonitor(directory);
+});
+afterEach(() => rm(directory, { recursive: true }));
+const save = () => saveRunning(monitor, { directory, overlayPath }, never);
+
+describe('a machine that is saved while it runs', () => {
+  it('stands still while its disk is kept and its memory written, and goes on', async () => {
+    expect(await save()).toEqual({
+      ...{ arrangement: 'boot', changesSerial: 'changes' },
+      memory: { offset: MEBIBYTE, bytes: MEBIBYTE },
+    });
+    const still = monitor.told.slice(monitor.told.indexOf('stop'), monitor.told.indexOf('cont'));
+    expect(still.slice(0, 4)).toEqual([
+      ...['stop', 'blockdev-snapshot', 'xen-save-devices-state', 'migrate'],
+    ]);
+    expect([monitor.running, [...monitor.chardevs]]).toEqual([true, []]);
+    expect((await readdir(directory)).sort()).toEqual(['overlay', 'ram', 'state']);
+    expect((await stat(join(directory, 'ram'))).mode & 0o777).toBe(0o444);
+  });
+
+  it('has its disk of changes found by serial, whichever slot it is in', async () => {
+    monitor.serials = { 'layer-0': 'layer-0', changes: 'changes', disk2: 'changes-kept' };
+    expect(await save()).toMatchObject({ arrangement: 'template', changesSerial: 'changes-kept' });
+  });
+
+  it.each(['stop', 'blockdev-snapshot', 'xen-save-devices-state', 'migrate'])(
+    'goes on when %s fails',
+    async (command) => {
+      monitor.refuses = command;
+      await expect(save()).rejects.toMatchObject({ code: 'vmm-failed' });
+      expect([monitor.running, [...monitor.chardevs]]).toEqual([true, []]);
+    },
+  );
+
+  it('goes on when its memory cannot be written, or nobody waits any more', async () => {
+    monitor.progress = ['failed'];
+    await expect(save()).rejects.toMatchObject({ code: 'vmm-failed' });
+    expect(monitor.running).toBe(true);
+    await rm(join(directory, 'ram'));
+    await rm(join(directory, 'devices'));
+    monitor.progress = ['active'];
+    const gone = AbortSignal.abort(new A3sError('internal', 'nobody waits'));
+    const abandoned = saveRunning(monitor, { directory, overlayPath }, gone);
+    await expect(abandoned).rejects.toMatchObject({ code: 'internal' });
+    expect([monitor.running, monitor.told.includes('migrate_cancel')]).toEqual([true, true]);
+  });
+
+  it('has no more read of its devices than there can be', async () => {
+    monitor.deviceBytes = 2 ** 40;
+    await expect(save()).rejects.toMatchObject({ code: 'vmm-failed' });
+    expect(monitor.running).toBe(true);
+  });
+
+  it('is told by its mark from one that stands still for another reason', async () => {
+    monitor.running = false;
+    await endSaving(monitor);
+    expect(monitor.running).toBe(false);
+    monitor.chardevs.add('saving');
+    await endSaving(monitor);
+    expect([monitor.running, [...monitor.chardevs]]).toEqual([true, []]);
+  });
+});

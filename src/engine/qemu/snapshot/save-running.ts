@@ -1,0 +1,199 @@
+/**
+ * Saves a machine that goes on running: RAM and devices as they are at one moment, and the disk of changes, which stays as
+ * it was then while what is written later goes to a layer over it.
+ *
+ * The machine stands still for as long as its RAM takes to be written to memory: about 1 ms for each MiB in use. Blocks in
+ * flight are finished before (`stop` waits for them), so that the disk is what the guest believes it to be.
+ *
+ * @module
+ */
+import { constants } from 'node:fs';
+import { chmod, type FileHandle, open, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { retry } from '../../../async/retry.ts';
+import { A3sError } from '../../../errors.ts';
+import { deadline } from '../../deadline.ts';
+import { SAVED_FILES, type SavedMachine, type SaveRequest } from '../../engine.ts';
+import { overlaySet, SAVING_SETS, setFile } from '../command-line/descriptor-sets.ts';
+import { findDisks } from '../monitor/find-disks.ts';
+import { plug, qcow2 } from '../monitor/hotplug.ts';
+import type { QmpClient } from '../monitor/qmp.ts';
+import { RAM_BLOCKS } from './fork-devices.ts';
+import { forkState, MOST_DEVICES_BYTES } from './fork-state.ts';
+import { readSavedRam } from './saved-ram.ts';
+
+type Monitor = Pick<QmpClient, 'execute'>;
+
+const SAVE_MS = 120_000;
+/** The backend whose presence says that the machine stands still only to be saved. */
+const SAVING = 'saving';
+/** The default is meant for a network. */
+const BANDWIDTH = 2 ** 42;
+
+/** @throws A3sError `vmm-failed`, `out-of-memory`; the machine goes on nevertheless */
+export async function saveRunning(
+  monitor: Monitor,
+  { directory, overlayPath }: SaveRequest,
+  signal: AbortSignal,
+): Promise<SavedMachine> {
+  const devicesPath = join(directory, 'devices');
+  const ramPath = join(directory, SAVED_FILES.ram);
+  const found = await findDisk(monitor);
+  const limit = AbortSignal.any([
+    signal,
+    deadline(SAVE_MS, 'vmm-failed', 'The machine was not saved in time'),
+  ]);
+  const files: FileHandle[] = [];
+  const make = async (path: string, set: number, flags: number): Promise<void> => {
+    const file = await open(path, flags, 0o600);
+    files.push(file);
+    // One that an earlier server left.
+    await monitor.execute('remove-fd', { 'fdset-id': set }, z.unknown()).catch(() => undefined);
+    await monitor.execute('add-fd', { 'fdset-id': set }, z.unknown(), file.fd);
+  };
+  const overlay = overlaySet();
+  try {
+    // QEMU takes a descriptor for nothing but what it was opened for.
+    const fresh = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+    await make(ramPath, SAVING_SETS.ram, fresh);
+    await make(devicesPath, SAVING_SETS.devices, fresh);
+    await make(overlayPath, overlay, constants.O_RDWR | constants.O_NOFOLLOW);
+    await standStill(monitor, found, overlay, limit);
+  } finally {
+    for (const file of files) await file.close();
+    for (const set of [SAVING_SETS.ram, SAVING_SETS.devices]) {
+      await monitor.execute('remove-fd', { 'fdset-id': set }, z.unknown()).catch(() => undefined);
+    }
+  }
+  return await describe(directory, devicesPath, found);
+}
+
+interface FoundDisk extends Pick<SavedMachine, 'arrangement' | 'changesSerial'> {
+  /** Of the disk of changes, as it is now. */
+  readonly node: string;
+}
+
+/** Everything while the guest does nothing. */
+async function standStill(
+  monitor: Monitor,
+  { node }: FoundDisk,
+  overlay: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const layer = `over-${overlay}`;
+  const file = { driver: 'file', filename: setFile(overlay) };
+  const image = { 'node-name': layer, 'read-only': false, discard: 'unmap', file };
+  await plug(monitor, [
+    ['chardev-add', { id: SAVING, backend: { type: 'null', data: {} } }],
+    ['migrate-set-capabilities', { capabilities: CAPABILITIES }],
+    ['migrate-set-parameters', { 'max-bandwidth': BANDWIDTH }],
+    ['blockdev-add', qcow2(image, null)],
+  ]);
+  try {
+    await plug(monitor, [
+      ['stop', {}],
+      ['blockdev-snapshot', { node, overlay: layer }],
+      ['xen-save-devices-state', { filename: setFile(SAVING_SETS.devices), live: false }],
+      ['migrate', { uri: `file:${setFile(SAVING_SETS.ram)}` }],
+    ]);
+    await retry(() => migrated(monitor), signal);
+  } finally {
+    await endSaving(monitor);
+  }
+}
+
+const CAPABILITIES = [
+  { capability: 'x-ignore-shared', state: false },
+  { capability: 'events', state: false },
+  { capability: 'mapped-ram', state: true },
+];
+
+const Migration = z.object({ status: z.string(), 'error-desc': z.string().optional() });
+
+async function migrated(monitor: Monitor): Promise<true | undefined> {
+  const answer = await monitor.execute('query-migrate', {}, Migration);
+  if (answer.status === 'completed') return true;
+  if (answer.status !== 'failed' && answer.status !== 'cancelled') return undefined;
+  const why = answer['error-desc'] ?? answer.status;
+  throw new A3sError('vmm-failed', `The machine’s RAM could not be saved: ${why.slice(0, 200)}`);
+}
+
+const Chardevs = z.array(z.object({ label: z.string() }));
+
+/** Has a machine go on that stands still to be saved; any other is left as it is. */
+export async function endSaving(monitor: Monitor): Promise<void> {
+  const chardevs = await monitor.execute('query-chardev', {}, Chardevs);
+  if (!chardevs.some(({ label }) => label === SAVING)) return;
+  const answer = await monitor.execute(
+    'query-migrate',
+    {},
+    z.object({ status: z.string().optional() }),
+  );
+  if (RUNNING.has(answer.status ?? '')) {
+    await monitor.execute('migrate_cancel', {}, z.unknown());
+    const limit = deadline(SAVE_MS, 'vmm-failed', 'The machine did not stop being saved');
+    await retry(async () => {
+      const { status } = await monitor.execute('query-migrate', {}, Migration);
+      return RUNNING.has(status) ? undefined : true;
+    }, limit);
+  }
+  await plug(monitor, [
+    ['cont', {}],
+    ['chardev-remove', { id: SAVING }],
+  ]);
+}
+
+const RUNNING: ReadonlySet<string> = new Set(['setup', 'active', 'device', 'cancelling']);
+
+/** The disk of changes, among all that the machine has. */
+async function findDisk(monitor: Monitor): Promise<FoundDisk> {
+  const { templated, changes } = await findDisks(monitor);
+  if (changes === undefined) {
+    throw new A3sError('vmm-failed', 'The machine has no disk of changes');
+  }
+  const { serial, node } = changes;
+  return { arrangement: templated ? 'template' : 'boot', changesSerial: serial, node };
+}
+
+async function describe(
+  directory: string,
+  devicesPath: string,
+  { arrangement, changesSerial }: FoundDisk,
+): Promise<SavedMachine> {
+  const ramPath = join(directory, SAVED_FILES.ram);
+  const statePath = join(directory, SAVED_FILES.state);
+  const ram = await open(ramPath, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const saved = await readSavedRam(ram);
+    const names = new Set<string>(Object.values(RAM_BLOCKS));
+    const state = await forkState(ram, saved, await readDevices(devicesPath), names);
+    await writeFile(statePath, state, { mode: 0o600, flag: 'wx' });
+    const [memory, growth] = [RAM_BLOCKS.memory, RAM_BLOCKS.growth].map((wanted) => {
+      const block = saved.blocks.find(({ name }) => name === wanted);
+      return block === undefined ? undefined : { offset: block.offset, bytes: block.bytes };
+    });
+    if (memory === undefined) throw new A3sError('vmm-failed', 'QEMU saved no RAM');
+    // Copies are other users, who open it by way of a descriptor; the directory keeps all others out.
+    for (const path of [ramPath, statePath]) await chmod(path, 0o444);
+    return { arrangement, changesSerial, memory, ...(growth === undefined ? {} : { growth }) };
+  } finally {
+    await ram.close();
+    await rm(devicesPath, { force: true });
+  }
+}
+
+/** A guest that has taken over its VMM may have written any number of bytes. */
+async function readDevices(path: string): Promise<Buffer> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const { size } = await file.stat();
+    if (size > MOST_DEVICES_BYTES) {
+      throw new A3sError('vmm-failed', `QEMU saved ${size} bytes of devices`);
+    }
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}

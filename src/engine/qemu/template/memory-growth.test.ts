@@ -1,0 +1,51 @@
+import { expect, it } from 'vitest';
+import type { MachineSpec } from '../../engine.ts';
+import { growthCommands, growthLimit } from './memory-growth.ts';
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+function machine(memoryBytes: number): MachineSpec {
+  const boot = { kernelPath: '/k', initrdPath: '/i', commandLine: [] };
+  return {
+    id: 'a'.repeat(64),
+    runtimeDir: '/run/box',
+    identity: { uid: 1, gid: 1 },
+    cpus: 1,
+    memoryBytes,
+    boot,
+    disks: [],
+    nic: undefined,
+    shares: [],
+    template: {
+      key: '0'.repeat(64),
+      shape: { cpus: 1, boot },
+      memoryBytes: 512 * MIB,
+      ram: 3,
+      devicePath: '/d',
+    },
+  };
+}
+const sizes = (memoryBytes: number): unknown[] =>
+  growthCommands({ spec: machine(memoryBytes), growthBytes: 8 * GIB }).map(
+    ([, args]) => args['size'] ?? args['driver'],
+  );
+
+it('plugs in nothing where the template has enough', () => {
+  expect(sizes(256 * MIB)).toEqual([]);
+  expect(sizes(512 * MIB)).toEqual([]);
+});
+
+it('plugs in the rest as one piece, in whole steps', () => {
+  expect(sizes(513 * MIB)).toEqual([128 * MIB, 'pc-dimm']);
+  expect(sizes(2 * GIB)).toEqual([1536 * MIB, 'pc-dimm']);
+});
+
+it('refuses what is more than machines can grow to', () => {
+  expect(() => sizes(9 * GIB)).toThrow(expect.objectContaining({ code: 'out-of-memory' }));
+});
+
+it('lets machines grow to what the host has', () => {
+  expect(growthLimit(512 * MIB, 3.5 * GIB)).toBe(5 * GIB);
+  expect(growthLimit(512 * MIB, 256 * MIB)).toBe(2 * GIB);
+});

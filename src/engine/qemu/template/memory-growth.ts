@@ -1,0 +1,39 @@
+/**
+ * Machines that have more RAM than their template.
+ *
+ * @module
+ */
+import { totalmem } from 'node:os';
+import { A3sError } from '../../../errors.ts';
+import type { VmmPlan } from '../command-line/arguments.ts';
+import type { Command } from '../monitor/hotplug.ts';
+
+/** What the guest's kernel takes and gives back RAM in. */
+const STEP = 128 * 2 ** 20;
+const GIB = 2 ** 30;
+
+/** How large machines from templates may get on this host: as much as it has, in whole GiB, and one for alignment. */
+export function growthLimit(templateBytes: number, hostBytes = totalmem()): number {
+  return Math.ceil(Math.max(hostBytes, templateBytes) / GIB) * GIB + GIB;
+}
+
+/** What a machine lacks, plugged in as one piece. */
+export function growthCommands({
+  spec,
+  growthBytes,
+}: Pick<VmmPlan, 'spec' | 'growthBytes'>): Command[] {
+  const base = spec.template?.memoryBytes ?? spec.memoryBytes;
+  if (spec.memoryBytes <= base) return [];
+  const size = Math.ceil((spec.memoryBytes - base) / STEP) * STEP;
+  if (base + size > growthBytes) {
+    const limit = Math.floor(growthBytes / 2 ** 20);
+    throw new A3sError('out-of-memory', `Cannot give a machine more than ${limit} MiB`);
+  }
+  const shared = spec.shares.length > 0;
+  const id = 'growth';
+  const backend = shared ? 'memory-backend-memfd' : 'memory-backend-ram';
+  return [
+    ['object-add', { 'qom-type': backend, id, size, share: shared, dump: false, merge: false }],
+    ['device_add', { driver: 'pc-dimm', id: 'dimm0', memdev: id }],
+  ];
+}

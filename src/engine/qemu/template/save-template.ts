@@ -1,0 +1,146 @@
+/**
+ * Makes a template: boots a machine, lets the caller prepare its guest, stops it and saves it.
+ *
+ * Its RAM is the request's file itself; only the devices' state is written.
+ *
+ * @module
+ */
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import * as z from 'zod';
+import { A3sError } from '../../../errors.ts';
+import { deadline, whenAborted } from '../../deadline.ts';
+import { type MachineSpec, TEMPLATE_SLOTS, type TemplateRequest } from '../../engine.ts';
+import { startVmm } from '../boot/vmm.ts';
+import type { Accelerator } from '../command-line/arguments.ts';
+import { STATE_URI } from '../command-line/descriptor-sets.ts';
+import { QemuMachine } from '../machine.ts';
+import { MachineEvents } from '../monitor/events.ts';
+import { plug } from '../monitor/hotplug.ts';
+import type { QmpClient, QmpEvent } from '../monitor/qmp.ts';
+
+const SAVE_MS = 30_000;
+/** What every state begins with. */
+const MAGIC = 'QEVM';
+
+const Migration = z.object({ status: z.string() });
+
+/** On failure processes may be left; the caller ends them, by the runtime directory. */
+export async function saveTemplate(
+  request: TemplateRequest,
+  host: { accelerator: Accelerator; memoryBytes: number; growthBytes: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const { accelerator, memoryBytes, growthBytes } = host;
+  // QEMU takes a descriptor for nothing but what it was opened for.
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+  const state = await open(request.devicePath, flags, 0o600);
+  try {
+    const events = new MachineEvents();
+    const saved = new Saved();
+    const spec = machineOf(request, memoryBytes);
+    const { monitor, helper, process } = await startVmm(
+      { spec, accelerator, beginning: 'save', growthBytes },
+      { ram: request.ram, state: state.fd },
+      (event) => {
+        events.receive(event);
+        saved.receive(event);
+      },
+      signal,
+    );
+    const { id, runtimeDir } = request;
+    const machine = new QemuMachine({ id, runtimeDir, vmm: process, monitor, helpers: [helper] });
+    events.forward(machine);
+    try {
+      await plug(monitor, [['cont', {}]]);
+      await Promise.race([prepare(request, machine, signal), gone(machine), whenAborted(signal)]);
+      await plug(monitor, [['stop', {}]]);
+      await save(monitor, saved, signal);
+    } finally {
+      await machine.kill();
+    }
+    // On the disk before anybody hears of it.
+    await state.sync();
+    await checkState(request.devicePath);
+  } finally {
+    await state.close();
+  }
+}
+
+function machineOf(request: TemplateRequest, memoryBytes: number): MachineSpec {
+  const { id, runtimeDir, identity, shape, changesPath } = request;
+  return {
+    id,
+    runtimeDir,
+    identity,
+    ...shape,
+    memoryBytes,
+    disks: [{ path: changesPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
+    nic: undefined,
+    shares: [],
+  };
+}
+
+async function prepare(
+  request: TemplateRequest,
+  machine: QemuMachine,
+  signal: AbortSignal,
+): Promise<void> {
+  await request.prepare(machine, signal);
+  await machine.settle(signal);
+}
+
+async function gone(machine: QemuMachine): Promise<never> {
+  const { reason, detail } = await machine.exited;
+  throw new A3sError('vmm-failed', `The template's machine ended (${reason}) ${detail}`.trim());
+}
+
+async function save(monitor: QmpClient, saved: Saved, signal: AbortSignal): Promise<void> {
+  const capabilities = ['x-ignore-shared', 'events'].map((capability) => {
+    return { capability, state: true };
+  });
+  await plug(monitor, [
+    ['migrate-set-capabilities', { capabilities }],
+    ['migrate', { uri: STATE_URI }],
+  ]);
+  const late = deadline(SAVE_MS, 'vmm-failed', 'The machine was not saved');
+  await Promise.race([saved.done, whenAborted(AbortSignal.any([signal, late])), lost(monitor)]);
+}
+
+/** Learns from the monitor's events when the state is written. */
+class Saved {
+  readonly done: Promise<void>;
+  #settle: (status: string) => void = () => undefined;
+
+  constructor() {
+    this.done = new Promise((resolve, reject) => {
+      this.#settle = (status) => {
+        if (status === 'completed') resolve();
+        else reject(new A3sError('vmm-failed', `The machine could not be saved: ${status}`));
+      };
+    });
+    this.done.catch(() => undefined);
+  }
+
+  receive(event: QmpEvent): void {
+    if (event.name !== 'MIGRATION') return;
+    const status = Migration.safeParse(event.data).data?.status ?? 'unknown';
+    if (['completed', 'failed', 'cancelled', 'unknown'].includes(status)) this.#settle(status);
+  }
+}
+
+async function lost(monitor: QmpClient): Promise<never> {
+  await monitor.closed;
+  throw new A3sError('vmm-failed', 'The VMM ended while it was saved');
+}
+
+async function checkState(path: string): Promise<void> {
+  const state = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const { buffer } = await state.read(Buffer.alloc(MAGIC.length), 0, MAGIC.length, 0);
+    if (buffer.toString('latin1') === MAGIC) return;
+  } finally {
+    await state.close();
+  }
+  throw new A3sError('vmm-failed', 'QEMU wrote no state of the machine');
+}

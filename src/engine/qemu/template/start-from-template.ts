@@ -1,0 +1,226 @@
+/**
+ * One launch from a template: the VMM starts with the box's disks in its slots, loads the devices' state over the template's
+ * RAM, and runs. What has no slot is plugged in while the guest runs already.
+ *
+ * @module
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import * as z from 'zod';
+import { A3sError } from '../../../errors.ts';
+import { whenAborted } from '../../deadline.ts';
+import type { MachineSpec, Template } from '../../engine.ts';
+import type { Helper } from '../../helpers/helper.ts';
+import { passtSocket, startPasst } from '../../helpers/passt.ts';
+import { shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
+import { together } from '../boot/launch.ts';
+import { type StartedVmm, startVmm } from '../boot/vmm.ts';
+import type { VmmPlan } from '../command-line/arguments.ts';
+import { STATE_URI } from '../command-line/descriptor-sets.ts';
+import { extraSlots } from '../command-line/slots.ts';
+import { QemuMachine } from '../machine.ts';
+import { MachineEvents } from '../monitor/events.ts';
+import { type Command, placedDisks, placedShares, plug } from '../monitor/hotplug.ts';
+import type { QmpClient } from '../monitor/qmp.ts';
+import { growthCommands } from './memory-growth.ts';
+import { privateRam } from './ram-copy.ts';
+import { joinCommands } from './template-devices.ts';
+
+/** The backend whose presence says that a launch from a template came to its end. */
+export const LAUNCHED = 'launched';
+
+/** A plan whose machine has a template. */
+export type RestorePlan = VmmPlan & {
+  readonly spec: MachineSpec & { readonly template: Template };
+};
+
+/**
+ * On failure processes may be left; the caller ends them, by the runtime directory.
+ *
+ * @param kernel descriptor of the stub
+ * @throws A3sError `template-unusable` where it failed for the template, or may have
+ */
+export async function restoreMachine(
+  plan: RestorePlan,
+  kernel: number,
+  signal: AbortSignal,
+): Promise<QemuMachine> {
+  const { spec } = plan;
+  const { id, runtimeDir, identity, nic, shares } = spec;
+  const slots = extraSlots(spec);
+  if (slots === undefined) {
+    throw new A3sError('invalid-argument', 'Cannot start from a template: too many disks');
+  }
+  const growth = growthCommands(plan);
+  // Nothing is plugged in while the state is loaded.
+  const inRunning = growth.length + slots.disks.length + shares.length > 0;
+  const events = new MachineEvents();
+  const [vmm, ...servers] = await together(signal, (waiting) => {
+    const { copying, spawned } = startCopy(plan, kernel, events, waiting);
+    // After the VMM, which takes longest.
+    const second = spawned.then(() => waiting.throwIfAborted());
+    const passt =
+      nic === undefined
+        ? undefined
+        : second.then(() => startPasst(nic, runtimeDir, identity, waiting));
+    const files = shares.map((share, index) =>
+      second.then(() => startVirtiofsd(share, index, runtimeDir, identity, waiting)),
+    );
+    second.catch(() => undefined);
+    const restored = copying.then(async (copy) => {
+      const { monitor } = copy;
+      const uplink = passt?.then(() => joinCommands(passtSocket(runtimeDir)));
+      const running = run(copy, waiting);
+      const queued = queue(monitor, uplink, inRunning ? [] : [marker()]);
+      // What QEMU says when it cannot load comes first.
+      queued.catch(() => undefined);
+      await running;
+      if (inRunning) {
+        const sockets = shares.map((_, index) => shareSocket(runtimeDir, index));
+        await Promise.all([
+          plug(monitor, [...growth, ...placedDisks(spec, slots.disks)]),
+          Promise.all(files).then(() => plug(monitor, placedShares(spec, slots.shares, sockets))),
+          queued,
+        ]);
+        await plug(monitor, [marker()]);
+      }
+      await queued;
+      return copy;
+    });
+    return [restored, ...(passt === undefined ? [] : [passt]), ...files];
+  });
+  const { monitor, helper, process } = vmm;
+  if (signal.aborted) monitor.close();
+  signal.throwIfAborted();
+  const helpers: Helper[] = [helper, ...servers];
+  const machine = new QemuMachine({ id, runtimeDir, vmm: process, monitor, helpers });
+  events.forward(machine);
+  return machine;
+}
+
+/** All of it is sent in one go, once the uplink is there; QEMU takes it while it loads the state, or after. */
+async function queue(
+  monitor: QmpClient,
+  uplink: Promise<Command[]> | undefined,
+  commands: readonly Command[],
+): Promise<void> {
+  await plug(monitor, [...((await uplink) ?? []), ...commands]);
+}
+
+/** A VMM that is about to load a state. */
+interface Copy extends StartedVmm {
+  /** When its guest runs. */
+  readonly runs: Promise<void>;
+}
+
+/** `spawned` resolves when the VMM's process is there, or will not be. */
+function startCopy(
+  plan: RestorePlan,
+  kernel: number,
+  events: MachineEvents,
+  signal: AbortSignal,
+): { copying: Promise<Copy>; spawned: Promise<void> } {
+  let begun = (): void => undefined;
+  const spawned = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const copying = copyOf(plan, { kernel, events, spawned: begun }, signal).finally(begun);
+  return { copying, spawned };
+}
+
+/** Up to a VMM that takes commands, and has the RAM. */
+async function copyOf(
+  plan: RestorePlan,
+  { kernel, events, spawned }: { kernel: number; events: MachineEvents; spawned: () => void },
+  signal: AbortSignal,
+): Promise<Copy> {
+  const { template, shares, identity } = plan.spec;
+  const state = await openState(template.devicePath);
+  const copy = shares.length === 0 ? undefined : await privateRam(template, identity);
+  let resumed = (): void => undefined;
+  const runs = new Promise<void>((resolve) => {
+    resumed = resolve;
+  });
+  try {
+    const ram = copy?.file.fd ?? template.ram;
+    const vmm = await startVmm(
+      plan,
+      { kernel, ram, state: state.fd },
+      (event) => {
+        if (event.name === 'RESUME') resumed();
+        events.receive(event);
+      },
+      signal,
+      spawned,
+    );
+    try {
+      // Devices look into it when they are loaded.
+      await copy?.filled;
+    } catch (error) {
+      vmm.monitor.close();
+      throw error;
+    }
+    return { ...vmm, runs };
+  } catch (error) {
+    throw blamed(error, signal);
+  } finally {
+    await state.close();
+    // Not while it is written to.
+    await copy?.filled.catch(() => undefined);
+    await copy?.file.close();
+  }
+}
+
+/** Loads the state, and waits until the guest runs. */
+async function run({ monitor, helper, runs }: Copy, signal: AbortSignal): Promise<void> {
+  try {
+    await load(monitor);
+    await Promise.race([runs, whenAborted(helper.ended), whenAborted(signal)]);
+  } catch (error) {
+    monitor.close();
+    signal.throwIfAborted();
+    throw blamed((await helper.lastWords()) ?? error, signal);
+  }
+}
+
+/** Unless it is certain that something else is to blame. */
+function blamed(error: unknown, signal: AbortSignal): unknown {
+  signal.throwIfAborted();
+  return error instanceof A3sError && error.code !== 'vmm-failed' ? error : unusable(error);
+}
+
+/** All at once: `cont` is taken while the state is loaded, and done after. */
+export async function load(monitor: QmpClient): Promise<void> {
+  const capabilities = [{ capability: 'x-ignore-shared', state: true }];
+  await plug(monitor, [
+    ['migrate-set-capabilities', { capabilities }],
+    ['migrate-incoming', { uri: STATE_URI }],
+    ['cont', {}],
+  ]);
+}
+
+export function marker(): Command {
+  return ['chardev-add', { id: LAUNCHED, backend: { type: 'null', data: {} } }];
+}
+
+const Chardevs = z.array(z.object({ label: z.string() }));
+
+/** Whether a machine from a template was launched to the end. */
+export async function wasLaunched(monitor: QmpClient): Promise<boolean> {
+  const chardevs = await monitor.execute('query-chardev', {}, Chardevs);
+  return chardevs.some(({ label }) => label === LAUNCHED);
+}
+
+async function openState(path: string): Promise<FileHandle> {
+  try {
+    // It can be the link in /proc to an open file.
+    return await open(path, constants.O_RDONLY);
+  } catch (error) {
+    throw unusable(error);
+  }
+}
+
+function unusable(cause: unknown): A3sError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new A3sError('template-unusable', `Cannot start from the template: ${why}`, { cause });
+}

@@ -1,0 +1,86 @@
+/**
+ * Devices that a templated machine has from its boot on, so that its guest knows them when it is saved: a network card and
+ * the slots of disks. In the template nothing is behind most of them; a copy has its box's disks there.
+ *
+ * @module
+ */
+import { type MachineSpec, TEMPLATE_SLOTS } from '../../engine.ts';
+import { templateSlots } from '../command-line/slots.ts';
+import {
+  asArguments,
+  type Command,
+  diskDevice,
+  diskPair,
+  NETDEV,
+  nicDevice,
+  translator,
+} from '../monitor/hotplug.ts';
+
+/** The card has it until the agent sets the box's own. */
+export const TEMPLATE_MAC = '02:00:00:00:00:00';
+
+/** Of a disk that is not there: more than any that may take its place, since the guest asks only once. */
+const ABSENT_BYTES = 2 ** 40;
+
+export const HUB = 0;
+
+/** On the command line. */
+export function templateDevices(spec: Pick<MachineSpec, 'disks' | 'nic'>): string[] {
+  return [
+    '-global',
+    // Not that the machine was stopped when it was saved: a copy runs as soon as it may.
+    'migration.store-global-state=off',
+    // Not `migration.announce-rounds=0`: the card then has no timer, and QEMU dies when its guest powers off and resets it.
+    '-device',
+    // Tells the guest's kernel that it is a copy: it then seeds its random numbers anew.
+    'vmgenid,guid=auto',
+    ...asArguments([
+      // A hub, so that a translator can be joined to it while the guest runs.
+      ['netdev_add', { type: 'hubport', id: NETDEV, hubid: HUB }],
+      ...(spec.nic === undefined ? [sink()] : []),
+      nicDevice(TEMPLATE_MAC),
+      ...slotCommands(spec),
+    ]),
+  ];
+}
+
+/**
+ * Takes the frames of a card that no translator is joined to. A hub keeps a frame that it has no port for, and the guest
+ * would complain for ever that the card does not send.
+ */
+function sink(): Command {
+  return ['netdev_add', { type: 'hubport', id: 'sink', hubid: HUB }];
+}
+
+/** Joins the network card to the translator that listens on `socket`. */
+export function joinCommands(socket: string): Command[] {
+  const id = 'passt';
+  return [
+    translator(id, socket),
+    ['netdev_add', { type: 'hubport', id: 'uplink', hubid: HUB, netdev: id }],
+  ];
+}
+
+function slotCommands({ disks }: Pick<MachineSpec, 'disks'>): Command[] {
+  return templateSlots().flatMap(([serial, slot]): Command[] => {
+    const index = disks.findIndex((disk) => disk.serial === serial);
+    const disk = disks[index];
+    if (disk !== undefined) return diskPair(disk, index, serial, slot);
+    return [absent(serial), diskDevice(serial, serial, slot)];
+  });
+}
+
+function absent(serial: string): Command {
+  const readonly = serial !== TEMPLATE_SLOTS.changes;
+  const nothing = { driver: 'null-co', size: ABSENT_BYTES, 'read-zeroes': true };
+  return [
+    'blockdev-add',
+    {
+      // So that something else can be put below it.
+      driver: 'raw',
+      'node-name': serial,
+      'read-only': readonly,
+      file: { ...nothing, 'read-only': readonly },
+    },
+  ];
+}

@@ -1,0 +1,365 @@
+/**
+ * An engine without processes, for the tests of the tiers above it.
+ *
+ * `FakeHost` is what would be the operating system: its machines go on when an engine is thrown away, and a second
+ * `FakeEngine` on the same host adopts them, as a restarted server does.
+ *
+ * @module
+ */
+import { ftruncateSync, writeSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import type { LaunchRecord } from '@a3s-box/attestation/measure';
+import { A3sError } from '../../errors.ts';
+import { duplexPair } from '../duplex-pair.ts';
+import type {
+  ConfidentialLaunch,
+  ControlStream,
+  Disk,
+  Engine,
+  EngineReport,
+  HostLimits,
+  Machine,
+  MachineExit,
+  MachineShape,
+  MachineSpec,
+  SavedMachine,
+  SaveRequest,
+  Tee,
+  TemplateRequest,
+} from '../engine.ts';
+import { SAVED_FILES, TEMPLATE_SLOTS } from '../engine.ts';
+import { checkPlan } from '../qemu/confidential/plan.ts';
+import { fakeLaunchRecord } from './fake-launch-record.ts';
+
+/** RAM of a fake template: enough for more than one chunk of whoever stores it. */
+const TEMPLATE_BYTES = 16 * 2 ** 20;
+
+/** What the inside of a fake machine can do to it. */
+export interface FakeGuest {
+  readonly spec: MachineSpec;
+  /** It is a copy of a template, which was prepared when it was saved. */
+  readonly prepared: boolean;
+  /** Ends the machine as the guest's own power-off does. */
+  poweroff(): void;
+}
+
+/** Made once per machine; called with each control stream that a host opens. */
+export type FakeAgent = (guest: FakeGuest) => (stream: Duplex) => void;
+
+/** A machine as its host sees it; tests reach it through `FakeHost.machine`. */
+export class FakeMachine implements FakeGuest {
+  readonly spec: MachineSpec;
+  readonly prepared: boolean;
+  readonly exited: Promise<MachineExit>;
+  /** Bytes that `Machine.console` answers. */
+  console: Buffer = Buffer.from('');
+  /** The agent never answers: streams open, and nothing comes. */
+  silent = false;
+  paused = false;
+  /** Why it cannot be saved. */
+  saveFailure: Error | undefined;
+  /** What was put into its slots. */
+  readonly inserted: Disk[] = [];
+  /** Of the RAM that it says it has saved; its own where this is undefined. */
+  savedBytes: number | undefined;
+  /** Why nothing can be put there. */
+  insertFailure: Error | undefined;
+  /** What it is held to on the host, each time that was said, the launch included. */
+  readonly limits: HostLimits[] = [];
+  /** Why it cannot be held to anything else, once. */
+  limitsFailure: Error | undefined;
+  /** The VMM hangs: it cannot be adopted. */
+  hung = false;
+  readonly #serve: (stream: Duplex) => void;
+  readonly #streams = new Set<Duplex>();
+  #settle: (exit: MachineExit) => void = () => undefined;
+  #exit: MachineExit | undefined;
+
+  constructor(spec: MachineSpec, agent: FakeAgent) {
+    this.spec = spec;
+    this.prepared = spec.template !== undefined;
+    this.exited = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    if (spec.hostLimits !== undefined) this.limits.push(spec.hostLimits);
+    this.#serve = agent(this);
+  }
+
+  get running(): boolean {
+    return this.#exit === undefined;
+  }
+
+  async insert(disks: readonly Disk[]): Promise<void> {
+    this.#requirePlain();
+    if (this.insertFailure !== undefined) throw this.insertFailure;
+    this.inserted.push(...disks);
+  }
+
+  async applyLimits(limits: HostLimits): Promise<void> {
+    const failure = this.limitsFailure;
+    this.limitsFailure = undefined;
+    if (failure !== undefined) throw failure;
+    this.limits.push(limits);
+  }
+
+  /** Leaves something to tell it by in each file; the next save that was told to fail does. */
+  async save({ directory }: SaveRequest, signal: AbortSignal): Promise<SavedMachine> {
+    this.#requirePlain();
+    signal.throwIfAborted();
+    if (this.saveFailure !== undefined) throw this.saveFailure;
+    for (const name of Object.values(SAVED_FILES)) {
+      await writeFile(join(directory, name), `${name} of ${this.spec.id}`, { flag: 'wx' });
+    }
+    return {
+      arrangement: 'boot',
+      changesSerial: TEMPLATE_SLOTS.changes,
+      memory: { offset: 0, bytes: this.savedBytes ?? this.spec.memoryBytes },
+    };
+  }
+
+  #requirePlain(): void {
+    if (this.spec.confidential === undefined) return;
+    throw new A3sError('unsupported-option', 'A confidential machine cannot do that');
+  }
+
+  open(): ControlStream {
+    if (!this.running) throw new A3sError('vmm-failed', 'Cannot connect: the machine is gone');
+    for (const stream of this.#streams) stream.destroy();
+    const [host, guest] = duplexPair();
+    this.#streams.add(host);
+    host.once('close', () => this.#streams.delete(host));
+    if (this.silent) guest.resume();
+    else this.#serve(guest);
+    return host;
+  }
+
+  /** Cuts the control stream and leaves the machine running. */
+  disconnect(): void {
+    for (const stream of this.#streams) stream.destroy();
+  }
+
+  poweroff(): void {
+    this.#end({ reason: 'poweroff', detail: '' });
+  }
+
+  panic(detail = 'Kernel panic - not syncing'): void {
+    this.#end({ reason: 'panic', detail });
+  }
+
+  crash(detail = 'the VMM ended with signal SIGKILL'): void {
+    this.#end({ reason: 'crashed', detail });
+  }
+
+  killed(): void {
+    this.#end({ reason: 'killed', detail: '' });
+  }
+
+  #end(exit: MachineExit): void {
+    if (this.#exit !== undefined) return;
+    this.#exit = exit;
+    this.disconnect();
+    this.#settle(exit);
+  }
+}
+
+type AdoptedLaunch = Pick<ConfidentialLaunch, 'tee' | 'guestStatePath'>;
+
+/** Where fake machines live. */
+export class FakeHost {
+  readonly #machines = new Map<string, FakeMachine>();
+  readonly #agent: FakeAgent;
+  /** Every launch that was asked for, failed ones included. */
+  readonly launches: MachineSpec[] = [];
+  /** Every template that was asked for, failed ones included. */
+  readonly templates: TemplateRequest[] = [];
+  /** Every machine that was looked for, with what was said of it. */
+  readonly adoptions: { id: string; confidential: AdoptedLaunch | undefined }[] = [];
+  /** Confidential machines that were announced. */
+  readonly expected: Tee[] = [];
+  /** Ids that were swept. */
+  readonly sweeps: string[] = [];
+  #failures: Error[] = [];
+  #templateFailures: Error[] = [];
+  #gate: Promise<void> | undefined;
+
+  constructor(agent: FakeAgent) {
+    this.#agent = agent;
+  }
+
+  /** The next launch rejects with this. */
+  failNextLaunch(error: Error): void {
+    this.#failures.push(error);
+  }
+
+  /** The next template that is asked for is not made: it rejects with this, once it was prepared. */
+  failNextTemplate(error: Error): void {
+    this.#templateFailures.push(error);
+  }
+
+  /** Launches wait until the returned function is called. */
+  holdLaunches(): () => void {
+    let open = (): void => undefined;
+    this.#gate = new Promise((resolve) => {
+      open = () => {
+        this.#gate = undefined;
+        resolve();
+      };
+    });
+    return open;
+  }
+
+  /** The machine of a box, also after its end. */
+  machine(id: string): FakeMachine | undefined {
+    return this.#machines.get(id);
+  }
+
+  get running(): readonly FakeMachine[] {
+    return [...this.#machines.values()].filter((machine) => machine.running);
+  }
+
+  async start(spec: MachineSpec, signal: AbortSignal): Promise<FakeMachine> {
+    this.launches.push(spec);
+    const { confidential } = spec;
+    if (confidential !== undefined) {
+      checkPlan({ spec: { ...spec, confidential }, accelerator: 'kvm' });
+    }
+    await this.#gate;
+    signal.throwIfAborted();
+    const failure = this.#failures.shift();
+    if (failure !== undefined) throw failure;
+    if (this.#machines.get(spec.id)?.running === true) {
+      throw new A3sError('conflict', `Cannot launch ${spec.id}: its machine is running`);
+    }
+    const machine = new FakeMachine(spec, this.#agent);
+    this.#machines.set(spec.id, machine);
+    return machine;
+  }
+
+  /** Prepares a machine, then leaves something to tell it by in each file. */
+  async makeTemplate(request: TemplateRequest, signal: AbortSignal): Promise<void> {
+    this.templates.push(request);
+    const { id, runtimeDir, identity, shape, changesPath, ram, devicePath } = request;
+    signal.throwIfAborted();
+    const machine = new FakeMachine(
+      {
+        id,
+        runtimeDir,
+        identity,
+        ...shape,
+        memoryBytes: TEMPLATE_BYTES,
+        disks: [{ path: changesPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
+        nic: undefined,
+        shares: [],
+      },
+      this.#agent,
+    );
+    try {
+      await request.prepare(handle(machine), signal);
+      signal.throwIfAborted();
+      const failure = this.#templateFailures.shift();
+      if (failure !== undefined) throw failure;
+      ftruncateSync(ram, TEMPLATE_BYTES);
+      writeSync(ram, `RAM of ${id}`, TEMPLATE_BYTES / 2);
+      await writeFile(changesPath, `changes of ${id}`, { flag: 'r+' });
+      await writeFile(devicePath, `devices of ${id}`, { flag: 'wx', mode: 0o600 });
+    } finally {
+      machine.killed();
+    }
+  }
+}
+
+/** An `Engine` over a `FakeHost`. */
+export class FakeEngine implements Engine {
+  readonly name = 'fake';
+  readonly #host: FakeHost;
+
+  constructor(host: FakeHost) {
+    this.#host = host;
+  }
+
+  async report(): Promise<EngineReport> {
+    return {
+      name: this.name,
+      available: true,
+      version: '1',
+      reason: undefined,
+      accelerators: [{ name: 'none', available: true, reason: undefined }],
+      tees: [],
+    };
+  }
+
+  async launch(spec: MachineSpec, signal: AbortSignal): Promise<Machine> {
+    const { confidential } = spec;
+    const launched =
+      confidential === undefined ? undefined : fakeLaunchRecord({ ...spec, confidential });
+    return handle(await this.#host.start(spec, signal), launched);
+  }
+
+  async close(): Promise<void> {}
+
+  expectConfidential(tee: Tee): void {
+    this.#host.expected.push(tee);
+  }
+
+  readonly templateMemoryBytes = TEMPLATE_BYTES;
+
+  async templateInputs({ cpus, boot }: MachineShape): Promise<Readonly<Record<string, string>>> {
+    const { kernelPath, initrdPath, commandLine } = boot;
+    return {
+      engine: this.name,
+      cpus: String(cpus),
+      boot: [kernelPath, initrdPath, ...commandLine].join(' '),
+    };
+  }
+
+  async makeTemplate(request: TemplateRequest, signal: AbortSignal): Promise<void> {
+    await this.#host.makeTemplate(request, signal);
+  }
+
+  async adopt(
+    id: string,
+    _runtimeDir?: string,
+    confidential?: AdoptedLaunch,
+  ): Promise<Machine | undefined> {
+    this.#host.adoptions.push({ id, confidential });
+    const machine = this.#host.machine(id);
+    if (machine?.running === true && machine.hung) {
+      throw new A3sError('vmm-failed', `The machine of ${id} does not answer`);
+    }
+    return machine?.running === true ? handle(machine) : undefined;
+  }
+
+  async sweep(id: string): Promise<void> {
+    this.#host.sweeps.push(id);
+    this.#host.machine(id)?.killed();
+  }
+}
+
+function handle(machine: FakeMachine, launched?: LaunchRecord): Machine {
+  const confidential = machine.spec.confidential !== undefined;
+  return {
+    id: machine.spec.id,
+    pid: 0,
+    exited: machine.exited,
+    connect: async (signal) => {
+      signal.throwIfAborted();
+      return machine.open();
+    },
+    pause: async () => {
+      machine.paused = true;
+    },
+    resume: async () => {
+      machine.paused = false;
+    },
+    insert: (disks) => machine.insert(disks),
+    applyLimits: (limits) => machine.applyLimits(limits),
+    size: async () => ({ cpus: machine.spec.cpus, memoryBytes: machine.spec.memoryBytes }),
+    save: (request, signal) => machine.save(request, signal),
+    kill: async () => machine.killed(),
+    launched,
+    console: async () => (confidential ? Buffer.alloc(0) : machine.console),
+    release: async () => machine.disconnect(),
+  };
+}
