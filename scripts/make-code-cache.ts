@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import { codeCachePath, sealCodeCache } from '../src/cli/code-cache.ts';
-import { FakeServer } from '../src/cli/fake/fake-server.ts';
+import { FakeServer } from '../src/cli/testing/fake-server.ts';
 import { readConfig } from '../src/config.ts';
 
 const COMMANDS = [

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { idKeyDigest, measureOvmf, verifyIdBlock } from '@a3s-box/attestation/measure';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ovmfImage } from '../cli/fake/ovmf-image.ts';
+import { ovmfImage } from '../cli/testing/ovmf-image.ts';
 import { type BootSet, readBootSet } from './bootset.ts';
 import { CONFIDENTIAL_COMMAND_LINES } from './profiles.ts';
 import { launchInputs, type SignRequest, signBootSet } from './sign.ts';

@@ -6,8 +6,8 @@ import { PassThrough } from 'node:stream';
 import { verifyIdBlock } from '@a3s-box/attestation/measure';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { syntheticSet, writeSyntheticSet } from '../boot/testing/synthetic-set.ts';
-import { type FakeEnds, type Transcript, transcript } from './fake/fake-context.ts';
-import { ovmfImage } from './fake/ovmf-image.ts';
+import { type FakeEnds, type Transcript, transcript } from './testing/fake-context.ts';
+import { ovmfImage } from './testing/ovmf-image.ts';
 
 const SET = syntheticSet({ 'OVMF.fd': ovmfImage() });
 const { id: ID } = SET.document;

@@ -14,7 +14,7 @@ import {
   specText,
 } from '@a3s-box/ratls/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type FakeEnds, transcript } from './fake/fake-context.ts';
+import { type FakeEnds, transcript } from './testing/fake-context.ts';
 
 const injector = generateKeyPairSync('ec', { namedCurve: 'secp384r1' });
 const stranger = generateKeyPairSync('ed25519');

@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HOST_PERMISSIONS } from '@a3s-box/policies';
 import { describe, expect, it } from 'vitest';
-import { type Transcript, transcript } from './fake/fake-context.ts';
-import { serveFake } from './fake/serve-fake.ts';
+import { type Transcript, transcript } from './testing/fake-context.ts';
+import { serveFake } from './testing/serve-fake.ts';
 import { PERMISSIONS } from './values/host-permission.ts';
 
 const { server, socket, directory } = serveFake();

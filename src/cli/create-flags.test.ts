@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { ULIMITS } from '@a3s-box/policies';
 import { describe, expect, it } from 'vitest';
-import { type FakeEnds, type Transcript, transcript } from './fake/fake-context.ts';
-import { serveFake } from './fake/serve-fake.ts';
+import { type FakeEnds, type Transcript, transcript } from './testing/fake-context.ts';
+import { serveFake } from './testing/serve-fake.ts';
 import { ULIMIT_NAMES } from './values/ulimit.ts';
 
 const { server, socket, directory } = serveFake();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { docker } from '../server/testing/docker.ts';
-import { transcript } from './fake/fake-context.ts';
-import { serveFake } from './fake/serve-fake.ts';
+import { transcript } from './testing/fake-context.ts';
+import { serveFake } from './testing/serve-fake.ts';
 
 const { server, socket } = serveFake();
 

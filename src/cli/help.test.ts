@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { transcript } from './fake/fake-context.ts';
 import type { Entries } from './registry/entry.ts';
 import { COMMANDS, GROUPS } from './registry.ts';
+import { transcript } from './testing/fake-context.ts';
 
 const verbs = (entries: Entries): string[] => Object.keys(entries);
 const LINES: readonly string[] = [

@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { docker } from '../server/testing/docker.ts';
-import { type FakeEnds, type Transcript, transcript } from './fake/fake-context.ts';
-import { serveFake } from './fake/serve-fake.ts';
 import type { Entry } from './registry/entry.ts';
 import { COMMANDS, GROUPS } from './registry.ts';
+import { type FakeEnds, type Transcript, transcript } from './testing/fake-context.ts';
+import { serveFake } from './testing/serve-fake.ts';
 
 const { server, socket } = serveFake();
 

@@ -6,8 +6,8 @@ import { launchRecordOf } from '@a3s-box/attestation/measure';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sha256 } from '../boot/digest.ts';
 import { syntheticSet, writeSyntheticSet } from '../boot/testing/synthetic-set.ts';
-import { type Transcript, transcript } from './fake/fake-context.ts';
-import { ovmfImage } from './fake/ovmf-image.ts';
+import { type Transcript, transcript } from './testing/fake-context.ts';
+import { ovmfImage } from './testing/ovmf-image.ts';
 
 /** A list that names this image: the real one is of firmware of 4 MiB. */
 const LISTED = ovmfImage(0x66);
@@ -24,7 +24,7 @@ const PAGES = ovmf.hash;
 
 vi.mock('../../policies/src/known-vulnerable-data.ts', async () => {
   const { createHash } = await import('node:crypto');
-  const { ovmfImage } = await import('./fake/ovmf-image.ts');
+  const { ovmfImage } = await import('./testing/ovmf-image.ts');
   const image = Uint8Array.from(ovmfImage(0x66));
   const group = { date: '2026-01-01', id: 'TEST-1', reason: 'it is a test' };
   const firmware = createHash('sha256').update(image).digest('hex');

@@ -2,8 +2,8 @@ import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type FakeEnds, transcript } from './fake/fake-context.ts';
-import { serveFake } from './fake/serve-fake.ts';
+import { type FakeEnds, transcript } from './testing/fake-context.ts';
+import { serveFake } from './testing/serve-fake.ts';
 
 const { server, socket, directory } = serveFake();
 

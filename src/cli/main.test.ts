@@ -5,10 +5,10 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { codeCachePath, readCodeCache } from './code-cache.ts';
-import { BuiltCli } from './fake/built-cli.ts';
-import { EvidenceFiles } from './fake/evidence-files.ts';
-import { FakeServer } from './fake/fake-server.ts';
-import { Screen } from './fake/screen.ts';
+import { BuiltCli } from './testing/built-cli.ts';
+import { EvidenceFiles } from './testing/evidence-files.ts';
+import { FakeServer } from './testing/fake-server.ts';
+import { Screen } from './testing/screen.ts';
 import { VERSION } from './version.ts';
 
 const cli = new BuiltCli();

@@ -5,8 +5,8 @@ import { canonicalJson } from '@a3s-box/policies';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { readPolicyDocument } from '@a3s-box/policies/document';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Transcript, transcript } from './fake/fake-context.ts';
-import { serveFake } from './fake/serve-fake.ts';
+import { type Transcript, transcript } from './testing/fake-context.ts';
+import { serveFake } from './testing/serve-fake.ts';
 
 const { server, socket, directory } = serveFake();
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../errors.ts';
 import { TestHome } from '../server/testing/home.ts';
-import { type Transcript, transcript } from './fake/fake-context.ts';
+import { type Transcript, transcript } from './testing/fake-context.ts';
 
 type Case = readonly [args: readonly string[], status: number, code: ErrorCode];
 

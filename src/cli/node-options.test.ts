@@ -4,9 +4,9 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { BuiltCli } from './fake/built-cli.ts';
-import { FakeServer } from './fake/fake-server.ts';
 import { refuseOptionsOfNode } from './node-options.ts';
+import { BuiltCli } from './testing/built-cli.ts';
+import { FakeServer } from './testing/fake-server.ts';
 
 const REFUSED = expect.objectContaining({ code: 'invalid-argument', status: 125 });
 

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { docker } from '../server/testing/docker.ts';
-import { type FakeEnds, type Transcript, transcript } from './fake/fake-context.ts';
-import { serveFake } from './fake/serve-fake.ts';
+import { type FakeEnds, type Transcript, transcript } from './testing/fake-context.ts';
+import { serveFake } from './testing/serve-fake.ts';
 
 const { server, socket, directory } = serveFake();
 const config = join(directory, 'docker');

@@ -14,7 +14,7 @@ import {
   specText,
 } from '@a3s-box/ratls/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { transcript } from './fake/fake-context.ts';
+import { transcript } from './testing/fake-context.ts';
 
 const injector = generateKeyPairSync('ed25519');
 const spki = injector.publicKey.export({ format: 'der', type: 'spki' });

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestHome } from '../server/testing/home.ts';
-import { type FakeEnds, type Transcript, transcript } from './fake/fake-context.ts';
+import { type FakeEnds, type Transcript, transcript } from './testing/fake-context.ts';
 
 /** The command line against the real control server, whose machines are fakes. */
 const home = new TestHome();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Transcript, transcript } from './fake/fake-context.ts';
-import { serveFake } from './fake/serve-fake.ts';
+import { type Transcript, transcript } from './testing/fake-context.ts';
+import { serveFake } from './testing/serve-fake.ts';
 
 const { server, socket } = serveFake();
 

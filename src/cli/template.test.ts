@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { type FakeEnds, type Transcript, transcript } from './fake/fake-context.ts';
-import { serveFake } from './fake/serve-fake.ts';
+import { type FakeEnds, type Transcript, transcript } from './testing/fake-context.ts';
+import { serveFake } from './testing/serve-fake.ts';
 
 const { server, socket } = serveFake();
 

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { BuiltCli } from './fake/built-cli.ts';
-import { FakeServer } from './fake/fake-server.ts';
-import { Screen } from './fake/screen.ts';
+import { BuiltCli } from './testing/built-cli.ts';
+import { FakeServer } from './testing/fake-server.ts';
+import { Screen } from './testing/screen.ts';
 
 const cli = new BuiltCli();
 const server = new FakeServer();

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Transcript, transcript } from './fake/fake-context.ts';
-import { serveFake } from './fake/serve-fake.ts';
+import { type Transcript, transcript } from './testing/fake-context.ts';
+import { serveFake } from './testing/serve-fake.ts';
 
 const { server, socket, directory } = serveFake();
 

@@ -3,9 +3,9 @@ import { FUZZ_TIMEOUT, fuzzRuns } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { A3sError } from '../errors.ts';
-import { fakeLink } from './fake-link.ts';
 import { Guest } from './guest.ts';
 import { GuestSession } from './session.ts';
+import { fakeLink } from './testing/fake-link.ts';
 
 const hello = { protocol: { minimum: 1, maximum: 1 }, agent: 'x', kernel: 'x', bootId: 'x' };
 

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import { connectGuest } from './connection.ts';
-import { FakeAgent } from './fake-agent.ts';
-import { fakeMachine } from './fake-machine.ts';
 import type { Guest } from './guest.ts';
 import { PROTOCOL } from './protocol.ts';
+import { FakeAgent } from './testing/fake-agent.ts';
+import { fakeMachine } from './testing/fake-machine.ts';
 
 const signal = new AbortController().signal;
 

@@ -3,11 +3,11 @@ import { finished } from 'node:stream/promises';
 import { BOX_SPEC_SCHEMA, type BoxSpec, type ProcessSpec } from '@a3s-box/policies';
 import { afterEach, expect, test } from 'vitest';
 import { connectGuest } from './connection.ts';
-import { FakeAgent, type FakeAgentOptions } from './fake-agent.ts';
-import { fakeMachine } from './fake-machine.ts';
-import { FakeRefusal } from './fake-refusal.ts';
 import type { Guest } from './guest.ts';
 import { MAIN } from './protocol.ts';
+import { FakeAgent, type FakeAgentOptions } from './testing/fake-agent.ts';
+import { fakeMachine } from './testing/fake-machine.ts';
+import { FakeRefusal } from './testing/fake-refusal.ts';
 
 const open: { agent: FakeAgent; guest: Guest }[] = [];
 

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http2';
 import { expect, it } from 'vitest';
 import * as z from 'zod';
-import { duplexPair } from '../engine/duplex-pair.ts';
+import { duplexPair } from '../engine/testing/duplex-pair.ts';
 import { SEQUENCE_HEADER } from './protocol.ts';
 import { GuestSession } from './session.ts';
 

@@ -2,11 +2,11 @@
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import { finished } from 'node:stream/promises';
 import { afterEach, expect, test } from 'vitest';
-import { fakeLink } from './fake-link.ts';
 import { encodeFrame } from './frame.ts';
 import { Guest } from './guest.ts';
 import { OverheadBudget } from './overhead.ts';
 import { GuestSession } from './session.ts';
+import { fakeLink } from './testing/fake-link.ts';
 
 const KIB = 1024;
 /** Of one stream, as the session has it. */

@@ -3,7 +3,7 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { END_HEADERS, frame, TYPE } from '../guest/raw-guest.ts';
+import { END_HEADERS, frame, TYPE } from '../guest/testing/raw-guest.ts';
 import { TestHome } from './testing/home.ts';
 
 const home = new TestHome();

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeRefusal } from '../guest/fake-refusal.ts';
+import { FakeRefusal } from '../guest/testing/fake-refusal.ts';
 import type { Image } from '../images/image.ts';
 import { TestHome } from './testing/home.ts';
 import { FakeImages, TEST_IMAGE } from './testing/images.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeProbe } from '../guest/fake-probe.ts';
+import { FakeProbe } from '../guest/testing/fake-probe.ts';
 import { TestHome } from './testing/home.ts';
 import { lyingAgent, saying } from './testing/hostile-agent.ts';
 import { FakeImages, TEST_IMAGE } from './testing/images.ts';

@@ -11,7 +11,7 @@ import {
   STATUS_200,
   setting,
   TYPE,
-} from '../guest/raw-guest.ts';
+} from '../guest/testing/raw-guest.ts';
 import { TestHome } from './testing/home.ts';
 import { allowConfidential } from './testing/trust.ts';
 

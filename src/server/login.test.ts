@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Transcript, transcript } from '../cli/fake/fake-context.ts';
+import { type Transcript, transcript } from '../cli/testing/fake-context.ts';
 import { type BuiltImage, buildImage, ociArchive } from '../images/testing/build-image.ts';
 import { type TemporaryStore, temporaryStore } from '../images/testing/temporary-store.ts';
 import { openRegistry } from '../registry/open-registry.ts';

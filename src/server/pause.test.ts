@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeRefusal } from '../guest/fake-refusal.ts';
+import { FakeRefusal } from '../guest/testing/fake-refusal.ts';
 import { TestHome } from './testing/home.ts';
 
 let home: TestHome;

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { A3sError } from '../errors.ts';
-import { FakeRefusal } from '../guest/fake-refusal.ts';
+import { FakeRefusal } from '../guest/testing/fake-refusal.ts';
 import { NONE, PoolHome, until } from './testing/pool-home.ts';
 
 let home: PoolHome;

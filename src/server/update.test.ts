@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { NO_LIMITS } from '../boxes/record/limits.ts';
-import type { FakeAgentOptions } from '../guest/fake-agent.ts';
-import { FakeRefusal } from '../guest/fake-refusal.ts';
+import type { FakeAgentOptions } from '../guest/testing/fake-agent.ts';
+import { FakeRefusal } from '../guest/testing/fake-refusal.ts';
 import { TestHome } from './testing/home.ts';
 
 const MIB = 2 ** 20;

@@ -6,7 +6,7 @@ import type { Config } from '../config.ts';
 import { TEMPLATE_PLUGS, TEMPLATE_SLOTS } from '../engine/engine.ts';
 import type { FakeMachine } from '../engine/testing/fake.ts';
 import { A3sError } from '../errors.ts';
-import { FakeRefusal } from '../guest/fake-refusal.ts';
+import { FakeRefusal } from '../guest/testing/fake-refusal.ts';
 import { TestHome } from './testing/home.ts';
 import { FakeImages, TEST_IMAGE } from './testing/images.ts';
 import { FakeTemplates, TEMPLATE_KEY } from './testing/templates.ts';

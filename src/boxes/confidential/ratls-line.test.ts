@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { duplexPair } from '../../engine/duplex-pair.ts';
+import { duplexPair } from '../../engine/testing/duplex-pair.ts';
 import type { Stdio } from '../run/stdio.ts';
 import { carryRatls } from './ratls-line.ts';
 

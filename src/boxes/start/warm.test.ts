@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream';
 import { expect, it } from 'vitest';
 import { connectGuest } from '../../guest/connection.ts';
-import { FakeAgent } from '../../guest/fake-agent.ts';
-import { fakeMachine } from '../../guest/fake-machine.ts';
-import { FakeRefusal } from '../../guest/fake-refusal.ts';
+import { FakeAgent } from '../../guest/testing/fake-agent.ts';
+import { fakeMachine } from '../../guest/testing/fake-machine.ts';
+import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import { NO_LIMITS } from '../record/limits.ts';
 import { specDocument } from './machine.ts';
 import { Waking } from './warm.ts';

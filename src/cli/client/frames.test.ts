@@ -2,7 +2,7 @@ import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
-import { frame } from '../fake/fake-box.ts';
+import { frame } from '../testing/fake-box.ts';
 import { demultiplex } from './frames.ts';
 
 async function* chunked(bytes: Buffer, cuts: readonly number[]): AsyncGenerator<Buffer> {

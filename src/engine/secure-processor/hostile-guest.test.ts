@@ -2,7 +2,7 @@
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { duplexPair } from '../duplex-pair.ts';
+import { duplexPair } from '../testing/duplex-pair.ts';
 import { type AskedGuest, answerLine } from './answer.ts';
 import { Pace } from './pace.ts';
 import { converse } from './port.ts';

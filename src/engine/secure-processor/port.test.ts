@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { duplexPair } from '../duplex-pair.ts';
+import { duplexPair } from '../testing/duplex-pair.ts';
 import type { AskedGuest } from './answer.ts';
 import { type Clock, Pace } from './pace.ts';
 import { converse, ProcessorPort } from './port.ts';

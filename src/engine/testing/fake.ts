@@ -12,7 +12,6 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { LaunchRecord } from '@a3s-box/attestation/measure';
 import { A3sError } from '../../errors.ts';
-import { duplexPair } from '../duplex-pair.ts';
 import type {
   ConfidentialLaunch,
   ControlStream,
@@ -31,6 +30,7 @@ import type {
 } from '../engine.ts';
 import { SAVED_FILES, TEMPLATE_SLOTS } from '../engine.ts';
 import { checkPlan } from '../qemu/confidential/plan.ts';
+import { duplexPair } from './duplex-pair.ts';
 import { fakeLaunchRecord } from './fake-launch-record.ts';
 
 /** RAM of a fake template: enough for more than one chunk of whoever stores it. */

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { measureRecord, parseLaunchRecord, signIdBlock } from '@a3s-box/attestation/measure';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ovmfImage } from '../../cli/fake/ovmf-image.ts';
+import { ovmfImage } from '../../cli/testing/ovmf-image.ts';
 import { testAuthority } from '../../registry/testing/test-authority.ts';
 import { type JsonAnswer, TestHome } from '../testing/home.ts';
 import { type Challenge, type RatlsServer, ratlsServer } from '../testing/ratls.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KNOWN_VULNERABLE } from '@a3s-box/policies/known-vulnerable';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ovmfImage } from '../../cli/fake/ovmf-image.ts';
+import { ovmfImage } from '../../cli/testing/ovmf-image.ts';
 import { TestHome } from '../testing/home.ts';
 import { allowConfidential } from '../testing/trust.ts';
 

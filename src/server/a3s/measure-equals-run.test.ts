@@ -7,7 +7,7 @@ import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ovmfImage } from '../../cli/fake/ovmf-image.ts';
+import { ovmfImage } from '../../cli/testing/ovmf-image.ts';
 import { TestHome } from '../testing/home.ts';
 import { allowConfidential } from '../testing/trust.ts';
 

@@ -5,8 +5,8 @@
  */
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import type { FakeAgent } from '../../guest/fake-agent.ts';
-import { buffered } from '../../guest/fake-link.ts';
+import type { FakeAgent } from '../../guest/testing/fake-agent.ts';
+import { buffered } from '../../guest/testing/fake-link.ts';
 
 export type Lie = (stream: ServerHttp2Stream) => void;
 

@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { FakeEngine, FakeHost } from '../../engine/testing/fake.ts';
 import { A3sError } from '../../errors.ts';
-import { FakeAgent } from '../../guest/fake-agent.ts';
+import { FakeAgent } from '../../guest/testing/fake-agent.ts';
 import { TemplateStore } from '../store.ts';
 
 const MEBIBYTE = 2 ** 20;

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { launchRecordOf } from '@a3s-box/attestation/measure';
 import { canonicalJson } from '@a3s-box/policies';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Transcript, transcript } from '../../fake/fake-context.ts';
-import { ovmfImage } from '../../fake/ovmf-image.ts';
+import { type Transcript, transcript } from '../../testing/fake-context.ts';
+import { ovmfImage } from '../../testing/ovmf-image.ts';
 
 let cwd: string;
 

@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { amdFile, EvidenceFiles } from '../../fake/evidence-files.ts';
-import { type Transcript, transcript } from '../../fake/fake-context.ts';
-import { FakeKds } from '../../fake/fake-kds.ts';
+import { amdFile, EvidenceFiles } from '../../testing/evidence-files.ts';
+import { type Transcript, transcript } from '../../testing/fake-context.ts';
+import { FakeKds } from '../../testing/fake-kds.ts';
 
 let cwd: string;
 let kds: FakeKds;

@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Transcript, transcript } from '../../fake/fake-context.ts';
-import { ovmfImage } from '../../fake/ovmf-image.ts';
+import { type Transcript, transcript } from '../../testing/fake-context.ts';
+import { ovmfImage } from '../../testing/ovmf-image.ts';
 
 let cwd: string;
 

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { EvidenceFiles } from '../../fake/evidence-files.ts';
-import { type Transcript, transcript } from '../../fake/fake-context.ts';
+import { EvidenceFiles } from '../../testing/evidence-files.ts';
+import { type Transcript, transcript } from '../../testing/fake-context.ts';
 
 let cwd: string;
 

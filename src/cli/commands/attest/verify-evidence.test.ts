@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { amdFile, EvidenceFiles, pem } from '../../fake/evidence-files.ts';
-import type { FakeEnds, Transcript } from '../../fake/fake-context.ts';
-import { acceptingGenoa, failed, verifyIn } from '../../fake/verify-in.ts';
+import { amdFile, EvidenceFiles, pem } from '../../testing/evidence-files.ts';
+import type { FakeEnds, Transcript } from '../../testing/fake-context.ts';
+import { acceptingGenoa, failed, verifyIn } from '../../testing/verify-in.ts';
 
 let cwd: string;
 

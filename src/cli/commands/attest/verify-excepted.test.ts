@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { launchRecordOf } from '@a3s-box/attestation/measure';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { EvidenceFiles, SIMULATED_ROOTS } from '../../fake/evidence-files.ts';
-import { failed, verifyIn } from '../../fake/verify-in.ts';
+import { EvidenceFiles, SIMULATED_ROOTS } from '../../testing/evidence-files.ts';
+import { failed, verifyIn } from '../../testing/verify-in.ts';
 
 /** The launch digest of the vectors. */
 const DIGEST = vi.hoisted(

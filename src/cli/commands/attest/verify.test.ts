@@ -8,9 +8,9 @@ import {
   pem,
   SIMULATED_ROOTS,
   vectorNames,
-} from '../../fake/evidence-files.ts';
-import { type FakeEnds, type Transcript, transcript } from '../../fake/fake-context.ts';
-import { acceptingGenoa, type Check, failed, verifyIn } from '../../fake/verify-in.ts';
+} from '../../testing/evidence-files.ts';
+import { type FakeEnds, type Transcript, transcript } from '../../testing/fake-context.ts';
+import { acceptingGenoa, type Check, failed, verifyIn } from '../../testing/verify-in.ts';
 
 let cwd: string;
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Transcript, transcript } from '../../fake/fake-context.ts';
+import { type Transcript, transcript } from '../../testing/fake-context.ts';
 
 let cwd: string;
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseImagePolicy } from '@a3s-box/policies/image-policy';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Transcript, transcript } from '../../fake/fake-context.ts';
+import { type Transcript, transcript } from '../../testing/fake-context.ts';
 import { identityWarnings } from './identity-warnings.ts';
 
 const ISSUER = 'https://issuer.example';

@@ -14,6 +14,16 @@ import {
 import { constants as osConstants } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { BoxSpec, Resources } from '@a3s-box/policies';
+import {
+  type Fork,
+  MAIN,
+  PROTOCOL,
+  PROTOCOL_HEADER,
+  Signal,
+  StartProcess,
+  TerminalSize,
+  type Wake,
+} from '../protocol.ts';
 import { closing, json, readJson, refuse, sendFrames, takeStdin } from './fake-agent-streams.ts';
 import { FakeConfidential, type FakeConfidentialOptions } from './fake-confidential.ts';
 import { FakeCopies } from './fake-copies.ts';
@@ -24,16 +34,6 @@ import { FakeProcess, type FakeProgram } from './fake-process.ts';
 import { fakePrograms, findProgram } from './fake-programs.ts';
 import { FakeRefusal } from './fake-refusal.ts';
 import { hasRoute, isOrdered } from './fake-routes.ts';
-import {
-  type Fork,
-  MAIN,
-  PROTOCOL,
-  PROTOCOL_HEADER,
-  Signal,
-  StartProcess,
-  TerminalSize,
-  type Wake,
-} from './protocol.ts';
 
 export interface FakeAgentOptions {
   /** More programs, by the last part of `args[0]`. */

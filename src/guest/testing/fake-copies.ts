@@ -6,9 +6,9 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { isDeepStrictEqual } from 'node:util';
 import { BoxSpec } from '@a3s-box/policies';
+import { Fork, Wake } from '../protocol.ts';
 import { json, readJson } from './fake-agent-streams.ts';
 import { FakeRefusal } from './fake-refusal.ts';
-import { Fork, Wake } from './protocol.ts';
 
 const JSON_BYTES = 64 * 1024;
 const SPEC_BYTES = 4 * 1024 * 1024;

@@ -7,11 +7,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import type { ServerHttp2Stream } from 'node:http2';
 import { type HostPermission, LaunchSpec, launchSpecText } from '@a3s-box/policies';
-import type { Tee } from '../engine/engine.ts';
+import type { Tee } from '../../engine/engine.ts';
+import { MAX_CERTIFICATES, type SecretsReport } from '../protocol.ts';
 import { closing, json, readBytes } from './fake-agent-streams.ts';
 import type { FakeProcess } from './fake-process.ts';
 import { FakeRefusal } from './fake-refusal.ts';
-import { MAX_CERTIFICATES, type SecretsReport } from './protocol.ts';
 
 export interface FakeConfidentialOptions {
   readonly tee: Tee;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Machine, MachineExit } from '../engine/engine.ts';
+import type { Machine, MachineExit } from '../../engine/engine.ts';
 import type { FakeAgent } from './fake-agent.ts';
 import { fakeLink } from './fake-link.ts';
 

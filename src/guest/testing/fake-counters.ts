@@ -4,8 +4,8 @@
  * @module
  */
 import type { Resources } from '@a3s-box/policies';
+import type { ProcessEntry, Stats } from '../protocol.ts';
 import type { FakeProcess } from './fake-process.ts';
-import type { ProcessEntry, Stats } from './protocol.ts';
 
 /** The same every time but for the processes and limits, so that tests can compare. */
 export function fakeStats(pids: number, resources: Resources, detailed: boolean): Stats {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { GuestErrorCode } from './guest-errors.ts';
+import type { GuestErrorCode } from '../guest-errors.ts';
 
 export class FakeRefusal extends Error {
   readonly code: GuestErrorCode;

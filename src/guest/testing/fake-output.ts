@@ -4,7 +4,7 @@
  * @module
  */
 import { EventEmitter, once } from 'node:events';
-import { MAX_FRAME_PAYLOAD, type OutputStream } from './frame.ts';
+import { MAX_FRAME_PAYLOAD, type OutputStream } from '../frame.ts';
 
 export const RING_BYTES = 1024 * 1024;
 

@@ -6,10 +6,10 @@
 import { once } from 'node:events';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type * as z from 'zod';
+import { encodeFrame } from '../frame.ts';
+import { GUEST_ERRORS } from '../guest-errors.ts';
 import type { FakeProcess } from './fake-process.ts';
 import { FakeRefusal } from './fake-refusal.ts';
-import { encodeFrame } from './frame.ts';
-import { GUEST_ERRORS } from './guest-errors.ts';
 
 /** Aborted when the stream is gone. */
 export function closing(stream: ServerHttp2Stream): AbortSignal {

@@ -6,8 +6,8 @@
 import { EventEmitter, once } from 'node:events';
 import { constants } from 'node:os';
 import type { ProcessSpec } from '@a3s-box/policies';
+import type { Exit, Process, TerminalSize } from '../protocol.ts';
 import { FakeOutput } from './fake-output.ts';
-import type { Exit, Process, TerminalSize } from './protocol.ts';
 
 /** What a scripted program sees of its process. */
 export interface FakeProgramContext {
