@@ -5,8 +5,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorReference } from '../src/cli/error-reference.ts';
-import { cliReference } from '../src/cli/reference.ts';
+import { errorReference } from '../src/cli/help/error-reference.ts';
+import { cliReference } from '../src/cli/help/reference.ts';
 
 const docs = join(import.meta.dirname, '../docs');
 writeFileSync(join(docs, 'cli.md'), await cliReference());

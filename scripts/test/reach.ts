@@ -56,7 +56,7 @@ const RULES: readonly Rule[] = [
     reaches: {
       unit: [
         'src/server/docker-api-doc.test.ts',
-        'src/cli/reference.test.ts',
+        'src/cli/help/reference.test.ts',
         'src/trust/conditions/conditions.test.ts',
         'ratls/src/readme.test.ts',
         'policies/src/image-policy.test.ts',

@@ -5,14 +5,14 @@
  */
 import { GLOBAL_FLAGS } from './cli-flags.ts';
 import type { Command } from './command.ts';
+import { COMMANDS, GROUPS } from './command-table/command-table.ts';
+import type { Entry } from './command-table/entry.ts';
+import { HIDDEN_COMMANDS } from './command-table/system.ts';
 import type { Context } from './context.ts';
 import { HELP } from './flags/flag.ts';
 import { FlagValues } from './flags/flag-values.ts';
 import { canonicalize, type Given, seeHelp, UnknownFlag } from './flags/pflag.ts';
 import { printFailure } from './print-failure.ts';
-import type { Entry } from './registry/entry.ts';
-import { HIDDEN_COMMANDS } from './registry/system.ts';
-import { COMMANDS, GROUPS } from './registry.ts';
 import { failureStatus } from './session/failure-status.ts';
 import { UsageError } from './usage-error.ts';
 import { VERSION } from './version.ts';
@@ -62,7 +62,7 @@ async function findCommand(
     if (name === 'help' && rest.length > 0) {
       return findCommand([...rest, '--help'], context, statuses);
     }
-    const { rootHelp } = await import('./help.ts');
+    const { rootHelp } = await import('./help/help.ts');
     const { helpWidth } = await import('./output/help-width.ts');
     context.stdout.write(rootHelp(helpWidth(context)));
     return 0;
@@ -89,7 +89,7 @@ async function findInGroup(
   const { flags, operands } = canonicalize(name, [HELP], args, false);
   const [verb, ...rest] = operands;
   if (verb === undefined || flags.length > 0) {
-    const { groupHelp } = await import('./help.ts');
+    const { groupHelp } = await import('./help/help.ts');
     const { helpWidth } = await import('./output/help-width.ts');
     context.stdout.write(groupHelp(name, group, helpWidth(context)));
     return 0;
@@ -109,7 +109,7 @@ async function runCommand(
   const { flags, operands } = canonicalize(path, table, args, command.passThrough !== true);
   const values = new FlagValues(path, table, flags);
   if (values.bool('help')) {
-    const { commandHelp } = await import('./command-help.ts');
+    const { commandHelp } = await import('./help/command-help.ts');
     const { helpWidth } = await import('./output/help-width.ts');
     context.stdout.write(commandHelp(path, command, helpWidth(context)));
     return 0;
@@ -138,8 +138,8 @@ async function unknownCommand(
   name: string,
   known: readonly string[],
 ): Promise<UsageError> {
-  const { nearest } = await import('./nearest.ts');
-  const { UNSUPPORTED_COMMANDS } = await import('./unsupported-commands.ts');
+  const { nearest } = await import('./help/nearest.ts');
+  const { UNSUPPORTED_COMMANDS } = await import('./command-table/unsupported-commands.ts');
   const path = group === '' ? name : `${group} ${name}`;
   const instead = UNSUPPORTED_COMMANDS.get(name);
   if (instead !== undefined) {
@@ -160,7 +160,7 @@ async function unknownCommand(
 /** The same mistake, with the flag that was likely meant. */
 async function withSuggestion(error: unknown): Promise<unknown> {
   if (!(error instanceof UnknownFlag)) return error;
-  const { nearest } = await import('./nearest.ts');
+  const { nearest } = await import('./help/nearest.ts');
   const guess = nearest(error.flag, error.known);
   if (guess === undefined) return error;
   const remedy = `Did you mean --${guess}? ${error.remedy ?? ''}`.trim();

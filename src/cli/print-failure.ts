@@ -7,7 +7,7 @@ import { inspect } from 'node:util';
 import { A3sError } from '../errors.ts';
 import { printable } from './client/failure.ts';
 import type { Context } from './context.ts';
-import { InputError } from './input-error.ts';
+import { InputError } from './files/input-error.ts';
 
 export function printFailure(context: Pick<Context, 'stderr' | 'env'>, error: unknown): void {
   context.stderr.write(describeFailure(error));

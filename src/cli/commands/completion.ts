@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
+import type { Entries, Group } from '../command-table/entry.ts';
 import type { Place } from '../completion/model.ts';
-import type { Entries, Group } from '../registry/entry.ts';
 import { UsageError } from '../usage-error.ts';
 
 type Script = (places: readonly Place[]) => string;
@@ -32,7 +32,7 @@ export const completionOf = (
         status: 1,
       });
     }
-    const { commandTree } = await import('../command-tree.ts');
+    const { commandTree } = await import('../command-table/command-tree.ts');
     const { places } = await import('../completion/model.ts');
     const script = await load();
     context.stdout.write(script(places(await commandTree(commands, groups))));

@@ -1,14 +1,14 @@
-import { withCidFile } from '../cid-file.ts';
 import type { Client } from '../client/client.ts';
 import { objectOf, stringOf, stringsOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
-import { noteworthy, sayNotes } from '../confidential-notes.ts';
-import { confidentialRequest } from '../confidential-request.ts';
 import type { Context } from '../context.ts';
-import { type CreateRequest, createRequest, streamsOf } from '../create-request.ts';
+import { withCidFile } from '../files/cid-file.ts';
 import { CREATE_FLAGS } from '../flags/box-flags.ts';
-import { type ImageChoice, imageChoice, refreshAuth, withImage } from '../image-choice.ts';
-import { registerImagePolicy } from '../image-policy.ts';
+import { noteworthy, sayNotes } from '../requests/confidential-notes.ts';
+import { confidentialRequest } from '../requests/confidential-request.ts';
+import { type CreateRequest, createRequest, streamsOf } from '../requests/create-request.ts';
+import { type ImageChoice, imageChoice, refreshAuth, withImage } from '../requests/image-choice.ts';
+import { registerImagePolicy } from '../requests/image-policy.ts';
 import { interruptible } from '../session/interruptible.ts';
 
 export const create: Command = {

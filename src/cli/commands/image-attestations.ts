@@ -1,14 +1,14 @@
 import { Readable } from 'node:stream';
-import { type Attestation, attestationsOf } from '../attestations.ts';
 import { printable } from '../client/failure.ts';
 import type { Command, Invocation } from '../command.ts';
+import { inputName, readInput } from '../files/input-file.ts';
+import { checkOutputPath, writeOutput } from '../files/output-file.ts';
 import { bool, byName, string } from '../flags/flag.ts';
-import { inputName, readInput } from '../input-file.ts';
 import { humanSize } from '../output/human.ts';
 import { type Listing, prepareFormat, type Row } from '../output/listing.ts';
-import { checkOutputPath, writeOutput } from '../output-file.ts';
 import { interruptible } from '../session/interruptible.ts';
-import { withSigning } from '../signing-library.ts';
+import { type Attestation, attestationsOf } from '../signing/attestations.ts';
+import { withSigning } from '../signing/signing-library.ts';
 import { FORMAT_HELP } from './format-help.ts';
 
 const MAX_KEY = 128 * 1024;

@@ -2,7 +2,7 @@ import type { Command } from '../command.ts';
 import { byName, string } from '../flags/flag.ts';
 import { Template } from '../output/template.ts';
 import { describeDecision } from '../output/trust-text.ts';
-import { askAboutTrust, TRUST_FLAGS } from '../trust-request.ts';
+import { askAboutTrust, TRUST_FLAGS } from '../requests/trust-request.ts';
 import { DOCUMENT_FORMAT_HELP } from './format-help.ts';
 
 /** Exit status where nothing was decided; 1 says that the image is refused. */

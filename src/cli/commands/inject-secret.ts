@@ -1,11 +1,11 @@
 import type { KeyObject } from 'node:crypto';
 import type { Command, Invocation } from '../command.ts';
 import type { Context } from '../context.ts';
+import { readInput } from '../files/input-file.ts';
 import { byName } from '../flags/flag.ts';
-import { readInput } from '../input-file.ts';
 import { printFailure } from '../print-failure.ts';
 import { interruptible } from '../session/interruptible.ts';
-import { KEY_FLAG, privateKey } from '../signing-key.ts';
+import { KEY_FLAG, privateKey } from '../signing/signing-key.ts';
 import { UsageError } from '../usage-error.ts';
 import { SIMULATED_BANNER } from './attest/verdict-text.ts';
 import { inputErrorOf, isRejection, type Session } from './ratls/open-session.ts';

@@ -5,11 +5,11 @@
  */
 import { type Client, segment } from '../client/client.ts';
 import type { Command, Invocation } from '../command.ts';
-import { notesOf, sayNotes } from '../confidential-notes.ts';
 import { string } from '../flags/flag.ts';
 import { forTerminals } from '../output/json-text.ts';
 import { Template } from '../output/template.ts';
 import { printFailure } from '../print-failure.ts';
+import { notesOf, sayNotes } from '../requests/confidential-notes.ts';
 import { DOCUMENT_FORMAT_HELP } from './format-help.ts';
 
 export const INSPECT_FORMAT = string('format', DOCUMENT_FORMAT_HELP, { short: 'f' });

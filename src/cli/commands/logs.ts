@@ -1,7 +1,7 @@
 import { segment } from '../client/client.ts';
 import type { Command } from '../command.ts';
-import { sayNotes } from '../confidential-notes.ts';
 import { bool, string } from '../flags/flag.ts';
+import { sayNotes } from '../requests/confidential-notes.ts';
 import { copyOutput } from '../session/output.ts';
 import { leaveOnSignals, signalStatus } from '../session/signals.ts';
 import { parseTimestamp } from '../values/timestamp.ts';

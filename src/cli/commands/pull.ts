@@ -1,8 +1,12 @@
 import { canonicalName } from '../../oci/reference.ts';
 import type { Command } from '../command.ts';
 import { bool, refused, string } from '../flags/flag.ts';
-import { IMAGE_POLICY_FLAG, readImagePolicy, registerImagePolicy } from '../image-policy.ts';
-import { pullImage, withTag } from '../pull-image.ts';
+import {
+  IMAGE_POLICY_FLAG,
+  readImagePolicy,
+  registerImagePolicy,
+} from '../requests/image-policy.ts';
+import { pullImage, withTag } from '../requests/pull-image.ts';
 import { interruptible } from '../session/interruptible.ts';
 import { parsePlatform } from '../values/platform.ts';
 

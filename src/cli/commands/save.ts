@@ -2,8 +2,8 @@ import { pipeline } from 'node:stream/promises';
 import { A3sError } from '../../errors.ts';
 import { unreachable } from '../client/failure.ts';
 import type { Command } from '../command.ts';
+import { checkOutputPath, writeOutput } from '../files/output-file.ts';
 import { string } from '../flags/flag.ts';
-import { checkOutputPath, writeOutput } from '../output-file.ts';
 import { interruptible } from '../session/interruptible.ts';
 import { UsageError } from '../usage-error.ts';
 

@@ -2,8 +2,12 @@ import { type Client, segment } from '../client/client.ts';
 import type { Command, Invocation } from '../command.ts';
 import { bool, refused, string } from '../flags/flag.ts';
 import { REFRESH_SIGNATURES_FLAG } from '../flags/image-flags.ts';
-import { refreshAuth } from '../image-choice.ts';
-import { IMAGE_POLICY_FLAG, readImagePolicy, registerImagePolicy } from '../image-policy.ts';
+import { refreshAuth } from '../requests/image-choice.ts';
+import {
+  IMAGE_POLICY_FLAG,
+  readImagePolicy,
+  registerImagePolicy,
+} from '../requests/image-policy.ts';
 import { attached } from '../session/attached.ts';
 import { attend } from '../session/attend.ts';
 import { detachKeys } from '../session/terminal.ts';

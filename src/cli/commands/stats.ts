@@ -5,8 +5,8 @@ import { bool, string } from '../flags/flag.ts';
 import { type Format, prepareFormat } from '../output/listing.ts';
 import { STATS_LISTING, statsRow } from '../output/stats-row.ts';
 import { interruptible } from '../session/interruptible.ts';
-import { isGone, isItsOwn, StatsWatch, type Watched } from '../stats-watch.ts';
 import { FORMAT_HELP } from './format-help.ts';
+import { isGone, isItsOwn, StatsWatch, type Watched } from './stats-watch.ts';
 
 /** How often the table is drawn, as Docker does. */
 const REDRAW_MS = 500;

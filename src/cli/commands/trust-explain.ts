@@ -2,7 +2,7 @@ import type { Command } from '../command.ts';
 import { bool, byName } from '../flags/flag.ts';
 import { jsonText } from '../output/json-text.ts';
 import { describeExplanation } from '../output/trust-text.ts';
-import { askAboutTrust, TRUST_FLAGS } from '../trust-request.ts';
+import { askAboutTrust, TRUST_FLAGS } from '../requests/trust-request.ts';
 
 export const explainTrust: Command = {
   usage: '[OPTIONS] IMAGE',

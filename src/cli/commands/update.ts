@@ -3,7 +3,7 @@ import { objectOf, stringsOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
 import { byName } from '../flags/flag.ts';
 import { LIMIT_FLAGS, REFUSED_LIMIT_FLAGS } from '../flags/resource-flags.ts';
-import { givesLimits, limits } from '../resource-request.ts';
+import { givesLimits, limits } from '../requests/resource-request.ts';
 import { UsageError } from '../usage-error.ts';
 import { eachOf } from './each-of.ts';
 

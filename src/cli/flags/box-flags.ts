@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { FROM_SNAPSHOT_FLAG } from '../fork-request.ts';
+import { FROM_SNAPSHOT_FLAG } from '../requests/fork-request.ts';
 import { CONFIDENTIAL_FLAGS } from './confidential-flags.ts';
 import { bool, byName, type Flag, int, list, refused, string } from './flag.ts';
 import { HEALTH_FLAGS } from './health-flags.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { IMAGE_POLICY_FLAG } from '../image-policy.ts';
+import { IMAGE_POLICY_FLAG } from '../requests/image-policy.ts';
 import { bool, type Flag, string } from './flag.ts';
 
 export const REFRESH_SIGNATURES_FLAG: Flag = bool(

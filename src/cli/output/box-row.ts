@@ -11,7 +11,7 @@ import {
   stringOf,
   stringsOf,
 } from '../client/json.ts';
-import { NO_TEE, teeColumn } from '../confidential-notes.ts';
+import { NO_TEE, teeColumn } from '../requests/confidential-notes.ts';
 import { ellipsis, humanDuration, humanSize, localTime } from './human.ts';
 import type { Listing, Row } from './listing.ts';
 

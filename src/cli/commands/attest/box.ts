@@ -1,6 +1,6 @@
 import type { Command, Invocation } from '../../command.ts';
+import { InputError } from '../../files/input-error.ts';
 import { bool, byName, string } from '../../flags/flag.ts';
-import { InputError } from '../../input-error.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { interruptible } from '../../session/interruptible.ts';
 import { describeBox } from '../ratls/box-text.ts';

@@ -6,7 +6,7 @@
  * @module
  */
 import { X509Certificate } from 'node:crypto';
-import { InputError } from '../../input-error.ts';
+import { InputError } from '../../files/input-error.ts';
 import { type Library, refusing } from './load-library.ts';
 
 /** What endorses a report. */

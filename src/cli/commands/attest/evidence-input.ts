@@ -5,9 +5,9 @@
  */
 import { createHash } from 'node:crypto';
 import type { Context } from '../../context.ts';
+import { inputName, readInput } from '../../files/input-file.ts';
 import { type Flag, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { inputName, readInput } from '../../input-file.ts';
 import { UsageError } from '../../usage-error.ts';
 import { type Certificates, certificatesOf, vekOf } from './certificates-input.ts';
 import { type Library, refusing } from './load-library.ts';

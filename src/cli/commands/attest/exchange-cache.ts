@@ -6,8 +6,8 @@
 import { stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Invocation } from '../../command.ts';
+import { inputName, readInput } from '../../files/input-file.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { inputName, readInput } from '../../input-file.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { openCache } from './cached-endorsements.ts';

@@ -1,9 +1,9 @@
 import type { Command, Invocation } from '../../command.ts';
 import type { Context } from '../../context.ts';
+import { InputError } from '../../files/input-error.ts';
+import { hashInput, inputName, readInput } from '../../files/input-file.ts';
 import { bool, byName, list, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { InputError } from '../../input-error.ts';
-import { hashInput, inputName, readInput } from '../../input-file.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parseHexBytes } from '../../values/hex.ts';

@@ -1,7 +1,7 @@
 import type { Command, Invocation } from '../../command.ts';
+import { InputError } from '../../files/input-error.ts';
 import { bool, byName, type Flag, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { InputError } from '../../input-error.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { printFailure } from '../../print-failure.ts';
 import { UsageError } from '../../usage-error.ts';

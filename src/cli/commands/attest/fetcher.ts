@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { InputError } from '../../input-error.ts';
+import { InputError } from '../../files/input-error.ts';
 import { type Library, refusingLater } from './load-library.ts';
 import type { Product, VcekRequest } from './wanted-vcek.ts';
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Command, Invocation } from '../../command.ts';
-import { InputError } from '../../input-error.ts';
+import { InputError } from '../../files/input-error.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 

@@ -5,9 +5,9 @@
  */
 import { createHash } from 'node:crypto';
 import type { Context } from '../../context.ts';
+import { InputError } from '../../files/input-error.ts';
 import { type Flag, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { InputError } from '../../input-error.ts';
 import type { Library } from './load-library.ts';
 import { readPolicy } from './policy-input.ts';
 

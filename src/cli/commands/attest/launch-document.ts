@@ -5,8 +5,8 @@
  */
 import { isObject } from '../../client/json.ts';
 import type { Context } from '../../context.ts';
-import { InputError } from '../../input-error.ts';
-import { inputName, readInput } from '../../input-file.ts';
+import { InputError } from '../../files/input-error.ts';
+import { inputName, readInput } from '../../files/input-file.ts';
 import { type Library, refusing } from './load-library.ts';
 
 /** A spec of 4 MiB, each of its characters escaped, and more. */

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Context } from '../../context.ts';
+import { hashInput, readInput } from '../../files/input-file.ts';
 import { type Flag, int, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { hashInput, readInput } from '../../input-file.ts';
 import { parseHexNumber } from '../../values/hex.ts';
 import type { Library } from './load-library.ts';
 

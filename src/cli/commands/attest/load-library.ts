@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { InputError } from '../../input-error.ts';
+import { InputError } from '../../files/input-error.ts';
 
 /** Everything of it: a class of another copy would not recognise what this one throws. */
 export type Library = typeof import('#attestation');

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Context } from '../../context.ts';
-import { inputName, readInput } from '../../input-file.ts';
+import { inputName, readInput } from '../../files/input-file.ts';
 import { type Library, refusing } from './load-library.ts';
 
 /** Longest text of a policy. */

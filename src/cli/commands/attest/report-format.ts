@@ -4,7 +4,7 @@
  * @module
  */
 import { objectOf } from '../../client/json.ts';
-import { InputError } from '../../input-error.ts';
+import { InputError } from '../../files/input-error.ts';
 
 export const REPORT_FORMATS = [
   'raw',

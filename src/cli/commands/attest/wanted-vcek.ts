@@ -4,7 +4,7 @@
  * @module
  */
 import type { Invocation } from '../../command.ts';
-import { InputError } from '../../input-error.ts';
+import { InputError } from '../../files/input-error.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parseHexBytes } from '../../values/hex.ts';
 import { parseTcb, type TcbParts } from '../../values/tcb.ts';

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { namedBootSet, SET_HELP, withBoot } from '../../boot-library.ts';
 import type { Command } from '../../command.ts';
+import { checkOutputPath, writeOutput } from '../../files/output-file.ts';
 import { string } from '../../flags/flag.ts';
-import { checkOutputPath, writeOutput } from '../../output-file.ts';
 import { interruptible } from '../../session/interruptible.ts';
 
 export const exportBoot: Command = {

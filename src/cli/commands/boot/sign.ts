@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
 import { namedBootSet, SET_HELP, withBoot } from '../../boot-library.ts';
 import type { Command } from '../../command.ts';
+import { checkOutputPath, writeOutput } from '../../files/output-file.ts';
 import { byName, int, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { checkOutputPath, writeOutput } from '../../output-file.ts';
 import { interruptible } from '../../session/interruptible.ts';
-import { KEY_FLAG, privateKey } from '../../signing-key.ts';
+import { KEY_FLAG, privateKey } from '../../signing/signing-key.ts';
 import { parseHexBytes } from '../../values/hex.ts';
 import { cpusOf, teeOf, within } from './launch-flags.ts';
 

@@ -1,7 +1,7 @@
 import { namedBootSet, SET_HELP, withBoot } from '../../boot-library.ts';
 import type { Command, Invocation } from '../../command.ts';
+import { readIdBlock } from '../../files/id-block-file.ts';
 import { byName, int, string } from '../../flags/flag.ts';
-import { readIdBlock } from '../../id-block-file.ts';
 import { UsageError } from '../../usage-error.ts';
 import { parseHexBytes } from '../../values/hex.ts';
 import { EXCEPTIONS_FLAG, exceptionsOf } from '../attest/known-vulnerable.ts';

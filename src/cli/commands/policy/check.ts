@@ -1,8 +1,8 @@
 import { isObject } from '../../client/json.ts';
 import type { Command, Invocation } from '../../command.ts';
+import { InputError } from '../../files/input-error.ts';
+import { inputName } from '../../files/input-file.ts';
 import { bool, string } from '../../flags/flag.ts';
-import { InputError } from '../../input-error.ts';
-import { inputName } from '../../input-file.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { failureOf, tellingPrograms } from '../attest/json-failure.ts';

@@ -5,7 +5,7 @@
  */
 import { segment } from '../../client/client.ts';
 import type { Context } from '../../context.ts';
-import { InputError } from '../../input-error.ts';
+import { InputError } from '../../files/input-error.ts';
 import { UsageError } from '../../usage-error.ts';
 import type { Library, Trust } from './peer-flags.ts';
 

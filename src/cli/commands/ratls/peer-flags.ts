@@ -4,9 +4,9 @@
  * @module
  */
 import type { Context } from '../../context.ts';
+import { inputName, readInput } from '../../files/input-file.ts';
 import { bool, type Flag, string } from '../../flags/flag.ts';
 import type { FlagValues } from '../../flags/flag-values.ts';
-import { inputName, readInput } from '../../input-file.ts';
 import { parseTimeLimit } from '../../values/duration.ts';
 import { parseHexBytes } from '../../values/hex.ts';
 import { cachedCrl, cachedVek } from '../attest/cached-endorsements.ts';

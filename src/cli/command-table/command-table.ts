@@ -1,0 +1,64 @@
+/**
+ * Every command by name.
+ *
+ * @module
+ */
+import { BOX_COMMANDS, boxes } from './boxes.ts';
+import { attest, boots, CONFIDENTIAL_COMMANDS, policy } from './confidential.ts';
+import { type Entries, entry, type Group } from './entry.ts';
+import { IMAGE_COMMANDS, image, trust } from './images.ts';
+import { pools, snapshots, templates } from './machines.ts';
+import { SYSTEM_COMMANDS, system } from './system.ts';
+
+/** Those of every day, which the help shows first. */
+const { run, exec, ps, ...boxCommands } = BOX_COMMANDS;
+const { pull, push, images, login, logout, ...imageCommands } = IMAGE_COMMANDS;
+const { version, info, ...systemCommands } = SYSTEM_COMMANDS;
+
+export const COMMON_COMMANDS: Entries = {
+  run,
+  exec,
+  ps,
+  pull,
+  push,
+  images,
+  login,
+  logout,
+  version,
+  info,
+};
+
+/** Of all commands, itself among them. */
+const completion = entry('Print a script that completes commands in a shell', async () => {
+  const { completionOf } = await import('../commands/completion.ts');
+  return completionOf(COMMANDS, GROUPS);
+});
+
+export const OTHER_COMMANDS: Entries = byName({
+  ...boxCommands,
+  ...imageCommands,
+  ...CONFIDENTIAL_COMMANDS,
+  ...systemCommands,
+  completion,
+});
+
+export const COMMANDS: Entries = { ...COMMON_COMMANDS, ...OTHER_COMMANDS };
+
+/** Docker's management forms, `container run`, `image ls`, and what Docker has no word for. */
+export const GROUPS: Readonly<Record<string, Group>> = {
+  attest,
+  boot: boots,
+  box: boxes,
+  container: boxes,
+  image,
+  policy,
+  pool: pools,
+  snapshot: snapshots,
+  system,
+  template: templates,
+  trust,
+};
+
+function byName(entries: Entries): Entries {
+  return Object.fromEntries(Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

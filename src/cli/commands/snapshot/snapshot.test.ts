@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { type Transcript, transcript } from '../../testing/fake-context.ts';
+import { serveFake } from '../../testing/serve-fake.ts';
+
+const { server, socket } = serveFake();
+
+const a3s = (...args: string[]): Promise<Transcript> => transcript(socket, args);
+
+const ID = '3'.repeat(64);
+const SNAPSHOT = {
+  ...{ id: ID, name: 'warm', box: { id: '4'.repeat(64), name: 'web', image: 'web:1' } },
+  createdAt: new Date(Date.now() - 90_000).toISOString(),
+  ...{ state: 'ready', memoryBytes: 76_100_000, pausedMs: 90, boxes: ['5'.repeat(64)] },
+};
+
+describe('snapshot', () => {
+  it('is listed as a table, as ids, and as a format asks for', async () => {
+    server.answers.set('GET /a3s/v1/snapshots', { json: { snapshots: [SNAPSHOT] } });
+    expect((await a3s('snapshot', 'ls')).stdout).toBe(
+      [
+        'SNAPSHOT ID    NAME      BOX       IMAGE     CREATED              MEMORY    STATE',
+        '333333333333   warm      web       web:1     About a minute ago   76.1MB    ready',
+        '',
+      ].join('\n'),
+    );
+    expect((await a3s('snapshot', 'ls', '-q', '--no-trunc')).stdout).toBe(`${ID}\n`);
+    const format = '{{.Name}} {{.Boxes}}';
+    expect((await a3s('snapshot', 'ls', '--format', format)).stdout).toBe('warm 1\n');
+  });
+
+  it('is made of one box, with what is not copied said on stderr', async () => {
+    const json = { ...SNAPSHOT, warnings: ['connections are reset'] };
+    server.answers.set('POST /a3s/v1/snapshots', { status: 201, json });
+    const made = await a3s('snapshot', 'create', '--memory', '--name', 'warm', 'web');
+    expect(made).toMatchObject({
+      ...{ status: 0, stdout: `${ID}\n` },
+      stderr: 'WARNING: connections are reset\n',
+    });
+    const body = server.called('POST /a3s/v1/snapshots')?.body ?? '';
+    expect(JSON.parse(body)).toEqual({ box: 'web', name: 'warm' });
+  });
+
+  it('is not made without its memory', async () => {
+    const { status, stderr } = await a3s('snapshot', 'create', 'web');
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('--memory is needed');
+  });
+
+  it('is removed by name', async () => {
+    server.answers.set('DELETE /a3s/v1/snapshots/warm', { status: 204 });
+    expect(await a3s('snapshot', 'rm', 'warm')).toMatchObject({ status: 0, stdout: 'warm\n' });
+  });
+});
+
+describe('run --from-snapshot', () => {
+  it.each([
+    [['-m', '1g'], '--memory'],
+    [['--cpus', '2'], '--cpus'],
+    [['-e', 'A=1'], '--env'],
+    [['-v', '/a:/b'], '--volume'],
+    [['-it'], '--interactive'],
+    [['--network', 'none'], '--network'],
+    [['--entrypoint', 'x'], '--entrypoint'],
+    [['--pull', 'never'], '--pull'],
+  ])('refuses %j by name, before the server is asked', async (args, flag) => {
+    const before = server.calls.length;
+    const { status, stderr } = await a3s('run', '-d', ...args, '--from-snapshot', 'warm');
+    expect(status).toBe(125);
+    expect(stderr).toContain(`${flag} with --from-snapshot`);
+    expect(server.calls.length).toBe(before);
+  });
+
+  it('refuses an image and a command', async () => {
+    const { status, stderr } = await a3s('run', '--from-snapshot', 'warm', 'busybox', 'true');
+    expect(status).toBe(125);
+    expect(stderr).toContain('the image and command busybox true');
+  });
+
+  it('is one of two ways to name what runs', async () => {
+    const { status, stderr } = await a3s('run', '-d');
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('requires at least 1 argument');
+    expect((await a3s('run', '--from-snapshot', '')).status).toBe(125);
+  });
+});

@@ -1,0 +1,142 @@
+/**
+ * The boxes that `stats` shows, each with its last sample. Those that start appear, those that end go.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import { type Client, segment } from '../client/client.ts';
+import { unreachable } from '../client/failure.ts';
+import { type JsonObject, objectOf, stringOf } from '../client/json.ts';
+import { messages } from '../client/messages.ts';
+
+export interface Watched {
+  /** As the user calls the box, or its id. */
+  readonly name: string;
+  /** Undefined until the first has come. */
+  readonly sample: JsonObject | undefined;
+}
+
+interface Entry {
+  sample: JsonObject | undefined;
+  readonly stop: () => void;
+}
+
+export class StatsWatch {
+  readonly #client: Client;
+  readonly #signal: AbortSignal;
+  readonly #boxes = new Map<string, Entry>();
+  readonly #named: boolean;
+  #failure: unknown;
+
+  /** @param named the user named each box: what is wrong with one of them ends all */
+  constructor(client: Client, signal: AbortSignal, named: boolean) {
+    this.#client = client;
+    this.#signal = signal;
+    this.#named = named;
+  }
+
+  get boxes(): readonly Watched[] {
+    return [...this.#boxes].map(([name, { sample }]) => ({ name, sample }));
+  }
+
+  /** @throws what went wrong meanwhile */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Resolves with the first sample, or with the end of the box. @throws A3sError `no-such-box` */
+  async add(name: string): Promise<void> {
+    if (this.#boxes.has(name)) return;
+    const stopping = new AbortController();
+    this.#boxes.set(name, { sample: undefined, stop: () => stopping.abort() });
+    const signal = AbortSignal.any([this.#signal, stopping.signal]);
+    const samples = messages(this.#client, {
+      method: 'GET',
+      path: `/containers/${segment(name)}/stats`,
+      query: { stream: true },
+      signal,
+    });
+    try {
+      const first = await samples.next();
+      if (first.done === true) this.#boxes.delete(name);
+      else this.#take(name, first.value);
+    } catch (error) {
+      if (stopping.signal.aborted) this.#boxes.delete(name);
+      else this.#lose(name, error);
+      return;
+    }
+    this.#follow(name, samples).catch((error: unknown) => {
+      if (!signal.aborted && !isGone(error)) this.#fail(name, error);
+    });
+  }
+
+  drop(name: string): void {
+    this.#boxes.get(name)?.stop();
+    this.#boxes.delete(name);
+  }
+
+  /** Follows what starts and what ends, until aborted; never resolves. @param all also those that do not run */
+  async followEvents(all: boolean): Promise<never> {
+    const filters = JSON.stringify({
+      type: ['container'],
+      event: ['create', 'start', 'die', 'destroy'],
+    });
+    const call = {
+      method: 'GET',
+      path: '/events',
+      query: { filters },
+      signal: this.#signal,
+    } as const;
+    for await (const event of messages(this.#client, call)) {
+      const id = stringOf(objectOf(event['Actor'])['ID']);
+      const action = stringOf(event['Action']);
+      if (action === 'start' || (action === 'create' && all)) {
+        this.add(id).catch((error: unknown) => {
+          if (!this.#signal.aborted) this.#failure ??= error;
+        });
+      }
+      if (action === 'destroy' || (action === 'die' && !all)) this.drop(id);
+    }
+    throw unreachable(new Error('it hung up'), this.#client.socket);
+  }
+
+  async #follow(name: string, samples: AsyncIterable<JsonObject>): Promise<void> {
+    for await (const sample of samples) this.#take(name, sample);
+    this.#boxes.delete(name);
+  }
+
+  /** @throws the error, unless it is one box's own and nobody asked for that box */
+  #lose(name: string, error: unknown): void {
+    if (this.#named || !isItsOwn(error)) {
+      this.#boxes.delete(name);
+      throw error;
+    }
+    this.#forget(name, error);
+  }
+
+  #fail(name: string, error: unknown): void {
+    if (this.#named || !isItsOwn(error)) this.#failure ??= error;
+    else this.#forget(name, error);
+  }
+
+  /** A box that is there stays in the table, with nothing known of it. */
+  #forget(name: string, error: unknown): void {
+    const box = this.#boxes.get(name);
+    if (isGone(error)) this.#boxes.delete(name);
+    else if (box !== undefined) box.sample = undefined;
+  }
+
+  #take(name: string, sample: JsonObject): void {
+    const box = this.#boxes.get(name);
+    if (box !== undefined) box.sample = sample;
+  }
+}
+
+/** What one box does not tell is no reason to show none. */
+export function isItsOwn(error: unknown): boolean {
+  return error instanceof A3sError && error.code !== 'server-unreachable';
+}
+
+export function isGone(error: unknown): boolean {
+  return error instanceof A3sError && error.code === 'no-such-box';
+}

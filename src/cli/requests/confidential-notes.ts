@@ -1,0 +1,50 @@
+/**
+ * What is said wherever a confidential box is made or looked at, and nobody may overlook.
+ *
+ * @module
+ */
+import { isObject, objectOf, objectsOf, stringOf } from '../client/json.ts';
+import type { Context } from '../context.ts';
+
+/** Of the box, or of the request that makes it: both call these alike. */
+export interface Noteworthy {
+  readonly simulated: boolean;
+  /** Secrets that whoever reaches the box may inject. */
+  readonly openSecrets: readonly string[];
+}
+
+const SIMULATED =
+  'SIMULATED: no hardware protects this box; its host can read its memory, secrets included';
+
+/** On stderr, so that output stays the box's own. */
+export function sayNotes({ stderr }: Pick<Context, 'stderr'>, noted: Noteworthy): void {
+  if (noted.simulated) stderr.write(`${SIMULATED}\n`);
+  if (noted.openSecrets.length === 0) return;
+  stderr.write(`WARNING: whoever reaches the box may inject: ${noted.openSecrets.join(', ')}\n`);
+}
+
+/** Of `Confidential` in a create request, or in a box's document. */
+export function noteworthy(confidential: unknown): Noteworthy {
+  const { Tee, Secrets } = objectOf(confidential);
+  const open = objectsOf(Secrets).filter((secret) => secret['AllowAnyInjector'] === true);
+  return {
+    simulated: Tee === 'simulate',
+    openSecrets: open.map((secret) => stringOf(secret['Name'])),
+  };
+}
+
+/** Of a box's document. */
+export function notesOf(box: unknown): Noteworthy {
+  return noteworthy(objectOf(box)['Confidential']);
+}
+
+/** For a plain box. */
+export const NO_TEE = '-';
+
+/** In the list of boxes: `SIMULATED`, `snp`, or `-` for a plain box. */
+export function teeColumn(confidential: unknown): string {
+  if (!isObject(confidential)) return NO_TEE;
+  const { simulated } = noteworthy(confidential);
+  const open = confidential['AllowAnyInjector'] === true ? ', any injector' : '';
+  return `${simulated ? 'SIMULATED' : stringOf(confidential['Tee'])}${open}`;
+}

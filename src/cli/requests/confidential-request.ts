@@ -1,0 +1,149 @@
+/**
+ * The flags of a confidential box, as `Confidential` of a create request.
+ *
+ * What cannot be combined is refused here, before the server is asked.
+ *
+ * @module
+ */
+import type { HostPermission } from '@a3s-box/policies';
+import { bootDirectory } from '../boot-library.ts';
+import type { Invocation } from '../command.ts';
+import { readIdBlock } from '../files/id-block-file.ts';
+import { CONFIDENTIAL_ONLY, TEE_FLAG } from '../flags/confidential-flags.ts';
+import { readInjectorKey } from '../signing/injector-key.ts';
+import { UsageError } from '../usage-error.ts';
+import { parseDeadline } from '../values/duration.ts';
+import { parsePermissions } from '../values/host-permission.ts';
+import { parseSecret, type SecretFlag } from '../values/secret.ts';
+
+/** Who will answer for the box: the processor, or what stands in for it. */
+type TeeFlag = 'snp' | 'simulate';
+
+export interface Confidential {
+  readonly Tee: TeeFlag;
+  readonly HostMay: readonly HostPermission[];
+  readonly Secrets: readonly Readonly<Record<string, unknown>>[];
+  readonly Deployment?: string;
+  readonly Changes?: string;
+  readonly SecretsDeadline?: number;
+  readonly BootSet?: string;
+  readonly IdBlock?: string;
+  readonly IdAuth?: string;
+}
+
+const DEPLOYMENT = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+const CHANGES = ['memory', 'encrypted-disk'];
+
+/** Undefined for a plain box. @throws UsageError by name for a flag that the box cannot have */
+export async function confidentialRequest(
+  invocation: Invocation,
+): Promise<Confidential | undefined> {
+  const { context, flags } = invocation;
+  const tee = flags.parsed(TEE_FLAG.name, parseTee);
+  if (tee === undefined) return refuseWithoutTee(invocation);
+  const hostMay = permissions(invocation);
+  refuseInputs(invocation, hostMay);
+  const secrets = flags.parsedList('secret', parseSecret);
+  refuseTwice(secrets);
+  const file = flags.string('id-block');
+  const written = {
+    Deployment: flags.parsed('deployment', parseDeployment),
+    Changes: flags.parsed('changes', parseChanges),
+    SecretsDeadline: flags.parsed('secrets-deadline', parseDeadline),
+    BootSet: flags.parsed('boot', (text) => parseBoot(context.cwd, text)),
+    ...(file === undefined ? {} : await readIdBlock(context, file)),
+  };
+  return {
+    Tee: tee,
+    HostMay: hostMay,
+    Secrets: await Promise.all(secrets.map((secret) => secretBody(invocation, secret))),
+    ...Object.fromEntries(Object.entries(written).filter(([, value]) => value !== undefined)),
+  };
+}
+
+/** A foreground run shows output, which the host may not see unless it is permitted. @throws UsageError */
+export function requireOutput({ HostMay }: Confidential): void {
+  if (HostMay.includes('logs')) return;
+  throw new UsageError(
+    'cannot run it in the foreground: the host may not see the output of this confidential box',
+    {
+      code: 'host-not-permitted',
+      remedy: 'Run it with -d, or permit the host to see what it writes with --host-may logs.',
+    },
+  );
+}
+
+function parseTee(text: string): TeeFlag {
+  if (text === 'snp' || text === 'simulate') return text;
+  throw new RangeError('it takes snp or simulate');
+}
+
+function parseDeployment(text: string): string {
+  if (DEPLOYMENT.test(text)) return text;
+  throw new RangeError("it takes lower-case letters, digits, '.', '_' and '-', at most 63");
+}
+
+function parseChanges(text: string): string {
+  if (CHANGES.includes(text)) return text;
+  throw new RangeError(`it takes ${CHANGES.join(' or ')}`);
+}
+
+function parseBoot(cwd: string, text: string): string {
+  if (text !== '') return bootDirectory(cwd, text) ?? text;
+  throw new RangeError('it names a boot set');
+}
+
+function refuseWithoutTee({ flags }: Invocation): undefined {
+  const other = CONFIDENTIAL_ONLY.find(({ name }) => flags.given(name));
+  if (other === undefined) return undefined;
+  throw new UsageError(`cannot use --${other.name} without --tee: it is for confidential boxes`, {
+    code: 'unsupported-option',
+    remedy: 'Add --tee snp, or --tee simulate where the host has no such hardware.',
+  });
+}
+
+function permissions({ flags }: Invocation): readonly HostPermission[] {
+  return [...new Set(flags.parsedList('host-may', parsePermissions).flat())].sort();
+}
+
+/** What the host would put into the box, or take out of it. */
+function refuseInputs({ flags }: Invocation, hostMay: readonly HostPermission[]): void {
+  if (flags.given('volume')) {
+    throw new UsageError('cannot use -v, --volume with --tee: the host would choose the files', {
+      code: 'unsupported-option',
+      remedy: 'Put the files into the image, or have them fetched by the workload.',
+    });
+  }
+  const typed = ['interactive', 'tty'].find((name) => flags.bool(name));
+  if (typed === undefined || hostMay.includes('attach')) return;
+  throw new UsageError(`cannot use --${typed}: the host may not attach to this confidential box`, {
+    code: 'host-not-permitted',
+    remedy: 'Permit it with --host-may attach.',
+  });
+}
+
+function refuseTwice(secrets: readonly SecretFlag[]): void {
+  const twice = repeated(secrets.map(({ name }) => name));
+  if (twice !== undefined) throw new UsageError(`--secret: ${twice} is given twice`);
+  const variable = repeated(secrets.map((secret) => secret.variable));
+  if (variable === undefined) return;
+  throw new UsageError(`--secret: the variable ${variable} is given twice`, {
+    remedy: 'Give each secret a variable of its own with env=VARIABLE.',
+  });
+}
+
+function repeated(words: readonly (string | undefined)[]): string | undefined {
+  return words.find((word, index) => word !== undefined && words.indexOf(word) !== index);
+}
+
+async function secretBody(
+  { context }: Invocation,
+  { name, keyFiles, allowAnyInjector, variable }: SecretFlag,
+): Promise<Readonly<Record<string, unknown>>> {
+  return {
+    Name: name,
+    InjectorKeys: await Promise.all(keyFiles.map((path) => readInjectorKey(context, path))),
+    AllowAnyInjector: allowAnyInjector,
+    ...(variable === undefined ? {} : { Env: variable }),
+  };
+}

@@ -1,0 +1,197 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { ULIMITS } from '@a3s-box/policies';
+import { describe, expect, it } from 'vitest';
+import { type FakeEnds, type Transcript, transcript } from '../testing/fake-context.ts';
+import { serveFake } from '../testing/serve-fake.ts';
+import { ULIMIT_NAMES } from '../values/ulimit.ts';
+
+const { server, socket, directory } = serveFake();
+
+const a3s = (args: readonly string[], ends: FakeEnds = {}): Promise<Transcript> =>
+  transcript(socket, args, ends);
+
+async function created(...args: string[]): Promise<Record<string, never>> {
+  const done = await a3s(['create', ...args, 'img']);
+  expect(done.stderr).toBe('');
+  return JSON.parse(server.calls.at(-1)?.body ?? '');
+}
+
+describe('flags of run and create', () => {
+  it.each([
+    [['--memory-swap', '-1'], { MemorySwap: -1 }],
+    [['--memory-swap', '1g'], { MemorySwap: 1024 ** 3 }],
+    [['--memory-reservation', '64m'], { MemoryReservation: 64 * 1024 ** 2 }],
+    [['--pids-limit', '100'], { PidsLimit: 100 }],
+    [['-c', '512'], { CpuShares: 512 }],
+    [['--cpu-period=50000', '--cpu-quota=25000'], { CpuPeriod: 50_000, CpuQuota: 25_000 }],
+    [['--cpuset-cpus', '0,1'], { CpusetCpus: '0,1' }],
+    [
+      ['--ulimit', 'nofile=1024:2048', '--ulimit', 'core=-1', '--ulimit', 'nproc=5'],
+      {
+        Ulimits: [
+          { Name: 'nofile', Soft: 1024, Hard: 2048 },
+          { Name: 'core', Soft: -1, Hard: -1 },
+          { Name: 'nproc', Soft: 5, Hard: 5 },
+        ],
+      },
+    ],
+    [
+      ['--device-read-bps', '/dev/root:1mb', '--device-write-iops', '/dev/root:100'],
+      {
+        BlkioDeviceReadBps: [{ Path: '/dev/root', Rate: 1024 ** 2 }],
+        BlkioDeviceWriteIOps: [{ Path: '/dev/root', Rate: 100 }],
+      },
+    ],
+    [['--restart', 'always'], { RestartPolicy: { Name: 'always', MaximumRetryCount: 0 } }],
+    [
+      ['--restart', 'on-failure:3'],
+      { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 3 } },
+    ],
+    [['--restart=no', '--rm'], { RestartPolicy: { Name: 'no', MaximumRetryCount: 0 } }],
+    [['--init'], { Init: true }],
+    [['--init=false'], { Init: false }],
+    [
+      ['--log-driver', 'local', '--log-opt', 'max-size=10m', '--log-opt', 'max-file=3'],
+      { LogConfig: { Type: 'local', Config: { 'max-size': '10m', 'max-file': '3' } } },
+    ],
+  ])('%j', async (args, part) => {
+    const { HostConfig } = await created(...args);
+    expect(HostConfig).toMatchObject(part);
+  });
+
+  it('send nothing where they are not given', async () => {
+    const { HostConfig, Healthcheck } = await created();
+    expect(Object.keys(HostConfig ?? {}).sort()).toEqual([
+      'AutoRemove',
+      'Binds',
+      'NetworkMode',
+      'PortBindings',
+    ]);
+    expect(Healthcheck).toBeUndefined();
+  });
+
+  it.each([
+    [['--no-healthcheck'], { Test: ['NONE'] }],
+    [['--health-cmd', 'wget -q localhost'], { Test: ['CMD-SHELL', 'wget -q localhost'] }],
+    [
+      ['--health-interval', '1m30s', '--health-timeout=500ms', '--health-retries', '2'],
+      { Interval: 90e9, Timeout: 5e8, Retries: 2 },
+    ],
+    [
+      ['--health-start-period', '1h', '--health-start-interval', '1.5s'],
+      { StartPeriod: 3600e9, StartInterval: 1.5e9 },
+    ],
+  ])('%j', async (args, healthcheck) => {
+    expect((await created(...args))['Healthcheck']).toEqual(healthcheck);
+  });
+
+  it('expose ports, ranges too', async () => {
+    const { ExposedPorts } = await created('--expose', '80', '--expose', '90-91/udp', '-p', '70');
+    expect(Object.keys(ExposedPorts ?? {})).toEqual(['70/tcp', '80/tcp', '90/udp', '91/udp']);
+  });
+
+  it('publish ranges', async () => {
+    const { HostConfig } = await created('-p', '8000-8002:80-82');
+    expect(HostConfig).toMatchObject({
+      PortBindings: {
+        '80/tcp': [{ HostPort: '8000' }],
+        '81/tcp': [{ HostPort: '8001' }],
+        '82/tcp': [{ HostPort: '8002' }],
+      },
+    });
+  });
+
+  it.each([
+    ['--rm --restart always', 'conflicting options: cannot specify both --restart and --rm'],
+    ['--restart on-failure:x', 'maximum retry count must be an integer'],
+    ['--restart a:b:c', 'invalid restart policy format: too many colons'],
+    ['--ulimit nofile', 'invalid ulimit argument: nofile'],
+    ['--ulimit foo=5', 'invalid ulimit type: foo'],
+    ['--ulimit nofile=5:2', 'soft limit must be less than or equal to hard limit: 5 > 2'],
+    ['--ulimit nofile=-1:2', 'soft limit must be less than or equal to hard limit: -1 > 2'],
+    ['--ulimit nofile=1:2:3', 'too many limit value arguments'],
+    ['--ulimit nofile=a', 'a limit is a whole number, or -1: "a"'],
+    ['--device-read-bps foo', 'bad format: foo'],
+    ['--device-read-bps root:1', 'bad format for device path: root:1'],
+    [
+      '--device-read-bps /dev/sda:1',
+      'unsupported device /dev/sda: the one disk of a box is /dev/root',
+    ],
+    ['--device-write-bps /dev/root:x', 'The correct format is <device-path>:<number>[<unit>].'],
+    ['--device-read-iops /dev/root:1m', 'The correct format is <device-path>:<number>.'],
+    ['--memory-swap -2', 'invalid argument "-2" for "--memory-swap" flag'],
+    ['--pids-limit x', 'invalid argument "x" for "--pids-limit" flag'],
+    ['--health-interval 1', 'time: missing unit in duration "1"'],
+    ['--health-interval 1x', 'time: unknown unit "x" in duration "1x"'],
+    ['--health-timeout soon', 'time: invalid duration "soon"'],
+    ['--health-timeout=-1s', '--health-timeout cannot be negative'],
+    ['--health-cmd x --health-retries=-1', '--health-retries cannot be negative'],
+    ['--no-healthcheck --health-cmd x', '--no-healthcheck conflicts with --health-* options'],
+    ['--log-driver none --log-opt a=b', 'invalid logging opts for driver none'],
+    ['--expose 5000-4000', 'invalid range format for --expose: 5000-4000'],
+    ['--expose 80/icmp', 'invalid port format for --expose: 80/icmp'],
+    ['-p 8000-8002:80-81', 'Invalid ranges specified for container and host Ports'],
+    ['--blkio-weight 10', 'unsupported flag --blkio-weight for run'],
+    ['-a foo', 'valid streams are STDIN, STDOUT and STDERR'],
+    ['-d -a stdout', 'conflicting options: cannot specify both --attach and --detach'],
+    [`--cidfile ${directory}`, 'box ID file found'],
+    [`--cidfile /nonexistent/cid`, 'failed to create the box ID file /nonexistent/cid: ENOENT'],
+  ])('run %s is refused', async (line, message) => {
+    const done = await a3s(['run', ...line.split(' '), 'img']);
+    expect(done.stderr).toContain(message);
+    expect(done).toMatchObject({ status: 125, stdout: '' });
+    expect(server.log).toEqual([]);
+  });
+
+  it('know every limit of the schema', () => {
+    expect(ULIMIT_NAMES).toEqual(ULIMITS);
+  });
+});
+
+describe('--cidfile', () => {
+  it('holds the id, and is never written over', async () => {
+    const path = join(directory, 'cid');
+    const done = await a3s(['run', '-d', '--cidfile', 'cid', 'box', 'signals'], { cwd: directory });
+    expect(`${readFileSync(path, 'utf8')}\n`).toBe(done.stdout);
+    const again = await a3s(['create', '--cidfile', path, 'box']);
+    expect(again.status).toBe(125);
+    expect(again.stderr).toContain("make sure the other box isn't running or delete");
+  });
+
+  it('is not there where no box was made', async () => {
+    const path = join(directory, 'none');
+    await a3s(['create', '--pull', 'never', '--cidfile', path, 'missing']);
+    expect(existsSync(path)).toBe(false);
+    writeFileSync(path, 'kept');
+    await a3s(['create', '--cidfile', path, 'box']);
+    expect(readFileSync(path, 'utf8')).toBe('kept');
+  });
+});
+
+describe('--attach', () => {
+  const attachQuery = (): Record<string, string> =>
+    Object.fromEntries(server.calls.find(({ call }) => call.endsWith('/attach'))?.query ?? []);
+
+  it.each([
+    [[], { stdin: '0', stdout: '1', stderr: '1' }],
+    [['-a', 'stdout'], { stdin: '0', stdout: '1', stderr: '0' }],
+    [['--attach=STDERR', '-i'], { stdin: '1', stdout: '0', stderr: '1' }],
+  ])('%j attaches %j', async (args, query) => {
+    const stdin = new PassThrough();
+    stdin.end();
+    expect(await a3s(['run', ...args, 'box', 'exit', '3'], { stdin })).toMatchObject({ status: 3 });
+    expect(attachQuery()).toMatchObject(query);
+  });
+
+  it('of input alone ends with it, and prints the id', async () => {
+    const stdin = new PassThrough();
+    stdin.end('x');
+    const done = await a3s(['run', '-i', '-a', 'stdin', 'box', 'signals'], { stdin });
+    expect(done).toMatchObject({ status: 0, stderr: '' });
+    expect(done.stdout).toMatch(/^a+1\n$/);
+    const body = JSON.parse(server.called('POST /containers/create')?.body ?? '');
+    expect(body).toMatchObject({ AttachStdin: true, AttachStdout: false, StdinOnce: true });
+  });
+});

@@ -1,0 +1,166 @@
+/**
+ * The command line of `run` and `create`, as the body of a create request.
+ *
+ * Everything is checked here before the server is asked, or even started.
+ *
+ * @module
+ */
+import { resolve } from 'node:path';
+import type { Invocation } from '../command.ts';
+import type { FlagValues } from '../flags/flag-values.ts';
+import { UsageError } from '../usage-error.ts';
+import {
+  parseEnvironment,
+  readEnvironmentFile,
+  readLabelFile,
+  toMap,
+} from '../values/environment.ts';
+import { parseExpose } from '../values/expose.ts';
+import { type PortBinding, parsePort, RATLS_PORT } from '../values/port.ts';
+import { parseRestartPolicy } from '../values/restart-policy.ts';
+import { attachedStreams, parseStream, type Streams } from '../values/streams.ts';
+import { parseVolume } from '../values/volume.ts';
+import type { Confidential } from './confidential-request.ts';
+import { healthcheck } from './health-request.ts';
+import { logConfig } from './log-request.ts';
+import { createLimits } from './resource-request.ts';
+
+export interface CreateRequest {
+  readonly name: string | undefined;
+  readonly body: Record<string, unknown>;
+  /** Where its id goes; absolute. */
+  readonly cidFile: string | undefined;
+}
+
+/**
+ * @param attached what a client will hold from the box's start
+ * @param confidential undefined for a plain box
+ */
+export function createRequest(
+  invocation: Invocation,
+  attached: Streams,
+  confidential?: Confidential,
+): CreateRequest {
+  const { flags, operands, context } = invocation;
+  const [image = '', ...command] = operands;
+  if (image === '')
+    throw new UsageError('invalid reference: the image is empty', { code: 'invalid-reference' });
+  const interactive = flags.bool('interactive');
+  const ports = flags.parsedList('publish', parsePort).flat();
+  checkRatlsPort(invocation, ports, confidential);
+  const exposed = flags.parsedList('expose', parseExpose).flat();
+  checkConflicts(flags);
+  const entrypoint = flags.string('entrypoint');
+  const body = {
+    Image: image,
+    ...(command.length === 0 ? {} : { Cmd: command }),
+    // An empty entrypoint clears the image's: Docker sends one empty string.
+    ...(entrypoint === undefined ? {} : { Entrypoint: [entrypoint] }),
+    Env: environment(invocation),
+    Labels: toMap([...flags.list('label-file').flatMap(readLabelFile), ...flags.list('label')]),
+    ...given('Hostname', flags.string('hostname')),
+    ...given('User', flags.string('user')),
+    ...given('WorkingDir', flags.string('workdir')),
+    ...given('StopSignal', flags.string('stop-signal')),
+    ...given('StopTimeout', flags.int('stop-timeout')),
+    Tty: flags.bool('tty'),
+    OpenStdin: interactive,
+    StdinOnce: interactive && attached.stdin,
+    AttachStdin: attached.stdin,
+    AttachStdout: attached.stdout,
+    AttachStderr: attached.stderr,
+    ExposedPorts: Object.fromEntries(
+      [...ports.map(({ boxPort }) => boxPort), ...exposed].map((port) => [port, {}]),
+    ),
+    ...given('Healthcheck', healthcheck(flags)),
+    HostConfig: {
+      AutoRemove: flags.bool('rm'),
+      Binds: flags.parsedList('volume', (spec) => parseVolume(spec, context.cwd)),
+      NetworkMode: flags.parsed('network', network) ?? 'default',
+      PortBindings: portBindings(ports),
+      ...createLimits(flags),
+      ...given('Init', flags.given('init') ? flags.bool('init') : undefined),
+      ...given('LogConfig', logConfig(flags)),
+      ...consoleSize(invocation),
+    },
+    ...given('Confidential', confidential),
+  };
+  const cidFile = flags.string('cidfile');
+  return {
+    name: flags.string('name'),
+    body,
+    cidFile: cidFile === undefined || cidFile === '' ? undefined : resolve(context.cwd, cidFile),
+  };
+}
+
+/** What a client will hold, by `--attach` and `-i`. */
+export function streamsOf(flags: FlagValues): Streams {
+  return attachedStreams(flags.parsedList('attach', parseStream), flags.bool('interactive'));
+}
+
+/** @throws UsageError in Docker's words for flags that contradict each other */
+function checkConflicts(flags: FlagValues): void {
+  const policy = flags.parsed('restart', parseRestartPolicy)?.Name ?? 'no';
+  if (flags.bool('rm') && policy !== 'no') {
+    throw new UsageError('conflicting options: cannot specify both --restart and --rm');
+  }
+}
+
+function environment({ flags, context }: Invocation): readonly string[] {
+  const fromFiles = flags
+    .list('env-file')
+    .flatMap((path) => readEnvironmentFile(path, context.env));
+  const fromFlags = flags.parsedList('env', (text) => parseEnvironment(text, context.env));
+  return [...fromFiles, ...fromFlags.filter((entry) => entry !== undefined)];
+}
+
+function network(name: string): string {
+  if (name === 'none' || name === 'default') return name;
+  if (name === 'bridge') return 'default';
+  throw new UsageError(`unsupported network ${name}: a box has the default network or none`, {
+    code: 'unsupported-option',
+    remedy: 'Use --network none, or leave the flag out.',
+  });
+}
+
+/** Only a confidential box answers there, and only on a network. */
+function checkRatlsPort(
+  { flags }: Invocation,
+  ports: readonly PortBinding[],
+  confidential: Confidential | undefined,
+): void {
+  if (!ports.some(({ boxPort }) => boxPort === RATLS_PORT)) return;
+  if (confidential === undefined) {
+    throw new UsageError('cannot publish ratls without --tee: only a confidential box has it', {
+      code: 'unsupported-option',
+      remedy: 'Add --tee snp, or --tee simulate where the host has no such hardware.',
+    });
+  }
+  if (flags.string('network') !== 'none') return;
+  throw new UsageError('cannot publish ratls with --network none: nothing reaches the box', {
+    code: 'unsupported-option',
+    remedy: "Leave one of both out; through the server, the box's name is enough.",
+  });
+}
+
+function portBindings(ports: readonly PortBinding[]): Record<string, unknown> {
+  const byPort: Record<string, { HostIp: string; HostPort: string }[]> = {};
+  for (const port of ports) {
+    const bindings = byPort[port.boxPort] ?? [];
+    bindings.push({ HostIp: port.hostIp, HostPort: port.hostPort });
+    byPort[port.boxPort] = bindings;
+  }
+  return byPort;
+}
+
+function consoleSize({ flags, context }: Invocation): { ConsoleSize?: readonly [number, number] } {
+  if (!flags.bool('tty')) return {};
+  const { rows, columns } = context.stdout;
+  if (rows === undefined || columns === undefined) return {};
+  return { ConsoleSize: [rows, columns] };
+}
+
+function given<K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> {
+  if (value === undefined) return {};
+  return { [key]: value } as Partial<Record<K, V>>;
+}

@@ -1,0 +1,96 @@
+/**
+ * The command line of `run --from-snapshot`: what such a box may be given, and by name what it cannot.
+ *
+ * @module
+ */
+import { type Client, segment } from '../client/client.ts';
+import { objectOf, stringOf, stringsOf } from '../client/json.ts';
+import type { Invocation } from '../command.ts';
+import type { Context } from '../context.ts';
+import { type Flag, flagLabel, string } from '../flags/flag.ts';
+import { UsageError } from '../usage-error.ts';
+import { type PortBinding, parsePort, RATLS_PORT } from '../values/port.ts';
+import { type ImagePolicyInput, readImagePolicy, registerImagePolicy } from './image-policy.ts';
+
+const FLAG = 'from-snapshot';
+
+export const FROM_SNAPSHOT_FLAG: Flag = string(
+  FLAG,
+  'Go on from a memory snapshot, instead of starting an image',
+  { value: 'snapshot' },
+);
+
+/** Everything else is what the running box was started with. */
+const APPLY: ReadonlySet<string> = new Set([
+  ...[FLAG, 'detach', 'detach-keys', 'help', 'image-policy', 'name', 'publish', 'rm', 'sig-proxy'],
+]);
+
+export interface ForkRequest {
+  readonly snapshot: string;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly policy: ImagePolicyInput | undefined;
+}
+
+/**
+ * Undefined where no snapshot is asked for.
+ *
+ * @throws UsageError by name, before the server is asked
+ */
+export async function forkRequest(
+  invocation: Invocation,
+  table: readonly Flag[],
+): Promise<ForkRequest | undefined> {
+  const { flags, operands } = invocation;
+  const snapshot = flags.string(FLAG);
+  if (snapshot === undefined) return undefined;
+  if (snapshot === '') throw flags.invalid(FLAG, snapshot, 'must name a snapshot');
+  const [operand] = operands;
+  if (operand !== undefined) {
+    throw cannot(
+      `the ${operands.length === 1 ? 'image' : 'image and command'} ${operands.join(' ')}`,
+    );
+  }
+  const other = table.find(({ name }) => !APPLY.has(name) && flags.given(name));
+  if (other !== undefined) throw cannot(flagLabel(other));
+  const ports = flags.parsedList('publish', parsePort).flat();
+  if (ports.some(({ boxPort }) => boxPort === RATLS_PORT)) throw cannot('-p ratls');
+  const name = flags.string('name');
+  return {
+    snapshot,
+    body: {
+      ...(name === undefined ? {} : { name }),
+      autoRemove: flags.bool('rm'),
+      ports: ports.map(portOf),
+    },
+    policy: await readImagePolicy(invocation),
+  };
+}
+
+/** Makes the box; it goes on at its start. */
+export async function createFork(
+  context: Context,
+  client: Client,
+  { snapshot, body, policy }: ForkRequest,
+  signal: AbortSignal,
+): Promise<{ id: string; imagePolicy: string | undefined; terminal: boolean }> {
+  const imagePolicy = await registerImagePolicy(client, policy);
+  const path = `/a3s/v1/snapshots/${segment(snapshot)}/boxes`;
+  const query = { imagePolicy };
+  const created = objectOf(await client.json({ method: 'POST', path, query, body, signal }));
+  for (const warning of stringsOf(created['warnings'])) {
+    context.stderr.write(`WARNING: ${warning}\n`);
+  }
+  return { id: stringOf(created['id']), imagePolicy, terminal: created['terminal'] === true };
+}
+
+function portOf({ hostIp, hostPort, boxPort }: PortBinding): Record<string, unknown> {
+  return { hostIp, hostPort: Number(hostPort), boxPort: Number.parseInt(boxPort, 10) };
+}
+
+function cannot(what: string): UsageError {
+  return new UsageError(`cannot use ${what} with --from-snapshot: the box goes on as it was`, {
+    code: 'unsupported-option',
+    remedy:
+      'Only --name, --publish, --rm, --detach, --detach-keys, --sig-proxy and --image-policy apply.',
+  });
+}

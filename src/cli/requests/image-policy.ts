@@ -1,0 +1,68 @@
+/**
+ * `--image-policy FILE`: a policy for one call, in place of the standing one.
+ *
+ * @module
+ */
+import { dirname, resolve } from 'node:path';
+import type { Client } from '../client/client.ts';
+import { objectOf, stringOf } from '../client/json.ts';
+import type { Invocation } from '../command.ts';
+import { inputName, readInput } from '../files/input-file.ts';
+import { type Flag, string } from '../flags/flag.ts';
+import { UsageError } from '../usage-error.ts';
+
+const MAX_POLICY = 1024 * 1024;
+
+export const IMAGE_POLICY_FLAG: Flag = string(
+  'image-policy',
+  'Image policy to decide by for this call, instead of the standing one',
+  { value: 'file' },
+);
+
+/** A policy as it was read, and where the files that it names are looked for. */
+export interface ImagePolicyInput {
+  readonly text: string;
+  /** Absolute. */
+  readonly directory: string;
+  /** Absolute; for messages. */
+  readonly path?: string;
+}
+
+/**
+ * What the flag names, `-` for standard input; undefined where it is not given.
+ *
+ * @throws UsageError for a file that cannot be read, is too long, or is no text
+ */
+export async function readImagePolicy({
+  context,
+  flags,
+}: Pick<Invocation, 'context' | 'flags'>): Promise<ImagePolicyInput | undefined> {
+  const path = flags.string('image-policy');
+  if (path === undefined) return undefined;
+  const bytes = await readInput(context, path, MAX_POLICY, '--image-policy');
+  const file = path === '-' ? undefined : resolve(context.cwd, path);
+  const place =
+    file === undefined ? { directory: context.cwd } : { directory: dirname(file), path: file };
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), ...place };
+  } catch {
+    throw new UsageError(`--image-policy: ${inputName(path)} is not UTF-8 text`, {
+      code: 'policy-invalid',
+    });
+  }
+}
+
+/**
+ * Hands the policy to the server, which checks it.
+ *
+ * @returns its id for the query parameter `imagePolicy`; undefined where there is no policy
+ * @throws A3sError `policy-invalid`
+ */
+export async function registerImagePolicy(
+  client: Client,
+  policy: ImagePolicyInput | undefined,
+): Promise<string | undefined> {
+  if (policy === undefined) return undefined;
+  const path = '/a3s/v1/image-policies';
+  return stringOf(objectOf(await client.json({ method: 'POST', path, body: policy }))['id']);
+}
