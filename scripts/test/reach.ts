@@ -55,7 +55,7 @@ const RULES: readonly Rule[] = [
     path: /\.md$/,
     reaches: {
       unit: [
-        'src/server/docker-api-doc.test.ts',
+        'src/server/docker/docker-api-doc.test.ts',
         'src/cli/help/reference.test.ts',
         'src/trust/conditions/conditions.test.ts',
         'ratls/src/readme.test.ts',

@@ -14,13 +14,13 @@ import { openImageStore } from '../images/store.ts';
 import { hostFiles } from '../registry/hosts/host.ts';
 import { readProxies } from '../registry/hosts/proxies.ts';
 import { openRegistry } from '../registry/open-registry.ts';
-import { PinnedBootSets } from './boot-sets.ts';
-import { Foreground } from './foreground.ts';
-import { leave } from './leave.ts';
-import { type Announcer, Readiness } from './readiness.ts';
+import { PinnedBootSets } from './home/boot-sets.ts';
+import { openTrust } from './home/trust.ts';
+import { Foreground } from './process/foreground.ts';
+import { leave } from './process/leave.ts';
+import { type Announcer, Readiness } from './process/readiness.ts';
 import { serve } from './serve.ts';
 import { activatedSockets } from './systemd/activated.ts';
-import { openTrust } from './trust.ts';
 
 async function main(): Promise<void> {
   // Nothing that this server makes is for others, whatever mode it asks for.

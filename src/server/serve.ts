@@ -26,13 +26,18 @@ import type { Config } from '../config.ts';
 import { SnapshotRecords } from '../snapshots/records.ts';
 import { Snapshots } from '../snapshots/snapshots.ts';
 import { openDatabase } from '../state/database.ts';
-import { leaveRuntimeDir, prepareHome, prepareRuntimeDir, refuseOrphans } from './directories.ts';
-import { HttpServer } from './http-server.ts';
-import { FileLog } from './log.ts';
-import { MIGRATIONS } from './migrations.ts';
+import {
+  leaveRuntimeDir,
+  prepareHome,
+  prepareRuntimeDir,
+  refuseOrphans,
+} from './home/directories.ts';
+import { FileLog } from './home/log.ts';
+import { MIGRATIONS } from './home/migrations.ts';
+import { openTemplates } from './home/templates.ts';
+import { HttpServer } from './http/http-server.ts';
 import type { OpenParts, Parts } from './parts.ts';
 import type { ActivatedSocket } from './systemd/activated.ts';
-import { openTemplates } from './templates.ts';
 
 export interface ServeOptions {
   /** Ends the server; boxes run on, unless the host ends. */

@@ -8,10 +8,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import { Problem } from '../../src/server/openapi.ts';
-import type { Reply } from '../../src/server/replies.ts';
-import type { Route } from '../../src/server/route.ts';
-import { ROUTES } from '../../src/server/routes.ts';
+import { Problem } from '../../src/server/http/openapi.ts';
+import type { Reply } from '../../src/server/http/replies.ts';
+import type { Route } from '../../src/server/http/route.ts';
+import { ROUTES } from '../../src/server/http/routes.ts';
 import { splitVersion } from '../../src/server/version.ts';
 
 export interface Overheard {

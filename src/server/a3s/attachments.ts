@@ -23,13 +23,13 @@ import type { Digest } from '../../oci/digest.ts';
 import { digestText } from '../../oci/digest-text.ts';
 import { canonicalRepository, parseReference } from '../../oci/reference.ts';
 import type { Credentials, Repository } from '../../registry/registry.ts';
+import { registryAuth } from '../docker/images/registry-auth.ts';
 import { flag, noBody, query } from '../docker/query.ts';
-import { registryAuth } from '../docker/registry-auth.ts';
 import { json } from '../http/answer.ts';
 import { readJson } from '../http/body.ts';
 import { parseRequest } from '../http/parse.ts';
-import type { Document } from '../replies.ts';
-import { type Route, route, streamRoute } from '../route.ts';
+import type { Document } from '../http/replies.ts';
+import { type Route, route, streamRoute } from '../http/route.ts';
 
 const access = 'owner';
 

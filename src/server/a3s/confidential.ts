@@ -10,14 +10,14 @@ import { measureBox } from '../../boxes/confidential/measure.ts';
 import { carryRatls, openRatls } from '../../boxes/confidential/ratls-line.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { A3sError } from '../../errors.ts';
-import { Confidential } from '../docker/confidential-schema.ts';
-import { parseCreate } from '../docker/create-schema.ts';
+import { Confidential } from '../docker/containers/create/confidential-schema.ts';
+import { parseCreate } from '../docker/containers/create/create-schema.ts';
+import { SIMULATED_NOTE } from '../docker/containers/inspect/show-confidential.ts';
+import { expectPlatform, parsePlatform } from '../docker/platform.ts';
 import { noBody, query } from '../docker/query.ts';
-import { SIMULATED_NOTE } from '../docker/show-confidential.ts';
 import { json } from '../http/answer.ts';
-import { expectPlatform, parsePlatform } from '../platform.ts';
-import { type Document, HIJACK } from '../replies.ts';
-import { type Route, route, streamRoute } from '../route.ts';
+import { type Document, HIJACK } from '../http/replies.ts';
+import { type Route, route, streamRoute } from '../http/route.ts';
 
 const access = 'owner';
 

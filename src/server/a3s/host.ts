@@ -11,7 +11,7 @@ import { reportKrun } from '../../engine/krun/report.ts';
 import { A3sError } from '../../errors.ts';
 import { noBody, query } from '../docker/query.ts';
 import { json } from '../http/answer.ts';
-import { type Route, route } from '../route.ts';
+import { type Route, route } from '../http/route.ts';
 
 const Capability = z.strictObject({
   name: z.string(),

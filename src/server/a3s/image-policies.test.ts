@@ -2,8 +2,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { openTrust } from '../home/trust.ts';
 import { TestHome } from '../testing/home.ts';
-import { openTrust } from '../trust.ts';
 
 const PATH = '/a3s/v1/image-policies';
 const TEXT = `

@@ -7,7 +7,7 @@ import { isAbsolute } from 'node:path';
 import * as z from 'zod';
 import { query } from '../docker/query.ts';
 import { json } from '../http/answer.ts';
-import { type Route, route } from '../route.ts';
+import { type Route, route } from '../http/route.ts';
 
 const MAX_POLICY = 1024 * 1024;
 const absolutePath = z

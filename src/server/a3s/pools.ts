@@ -8,8 +8,8 @@ import { PoolDefinition } from '../../boxes/pool/definition.ts';
 import { noBody, query } from '../docker/query.ts';
 import { empty, json } from '../http/answer.ts';
 import { parseRequest } from '../http/parse.ts';
-import { EMPTY } from '../replies.ts';
-import { type Route, route } from '../route.ts';
+import { EMPTY } from '../http/replies.ts';
+import { type Route, route } from '../http/route.ts';
 
 const access = 'owner';
 

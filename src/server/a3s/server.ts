@@ -5,8 +5,8 @@
  */
 import { noBody, query } from '../docker/query.ts';
 import { empty } from '../http/answer.ts';
-import { EMPTY } from '../replies.ts';
-import { type Route, route } from '../route.ts';
+import { EMPTY } from '../http/replies.ts';
+import { type Route, route } from '../http/route.ts';
 
 export const SERVER_ROUTES: readonly Route[] = [
   route('POST', '/a3s/v1/server/stop', {

@@ -8,11 +8,11 @@ import type { Runtime } from '../../boxes/runtime.ts';
 import { createFork } from '../../boxes/start/fork.ts';
 import { createSnapshot, removeSnapshot } from '../../boxes/verbs/snapshot.ts';
 import { SnapshotRecord } from '../../snapshots/snapshot.ts';
+import { trustOptions, trustQuery } from '../docker/images/trust-query.ts';
 import { noBody, query } from '../docker/query.ts';
-import { trustOptions, trustQuery } from '../docker/trust-query.ts';
 import { empty, json } from '../http/answer.ts';
-import { type Document, EMPTY } from '../replies.ts';
-import { type Route, route } from '../route.ts';
+import { type Document, EMPTY } from '../http/replies.ts';
+import { type Route, route } from '../http/route.ts';
 
 const access = 'owner';
 const name = z.string().max(1024).optional();

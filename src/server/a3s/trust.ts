@@ -14,11 +14,11 @@ import { namesUsed } from '../../boxes/policy/trust-names.ts';
 import type { ImageStore } from '../../images/image.ts';
 import { TrustDecision } from '../../trust/decision.ts';
 import type { LoadedPolicy, Requirement } from '../../trust/policy.ts';
+import { imagePolicy, trustOptions } from '../docker/images/trust-query.ts';
 import { flag, noBody, query } from '../docker/query.ts';
-import { imagePolicy, trustOptions } from '../docker/trust-query.ts';
 import { json } from '../http/answer.ts';
-import type { Document } from '../replies.ts';
-import { type Route, route } from '../route.ts';
+import type { Document } from '../http/replies.ts';
+import { type Route, route } from '../http/route.ts';
 
 const access = 'owner';
 /** `confidential`: as for a confidential box, whose image must be signed. */

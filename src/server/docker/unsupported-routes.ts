@@ -5,11 +5,11 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import { type Request, type Route, route, streamRoute } from '../route.ts';
-import { NO_BUILDS } from './builder.ts';
+import { type Request, type Route, route, streamRoute } from '../http/route.ts';
 import { goBody } from './go-document.ts';
-import { networkOf } from './networks.ts';
+import { networkOf } from './networks/networks.ts';
 import { query } from './query.ts';
+import { NO_BUILDS } from './system/builder.ts';
 
 interface Refusal {
   readonly method: Route['method'];

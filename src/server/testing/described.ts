@@ -4,10 +4,10 @@
  * @module
  */
 import * as z from 'zod';
-import { Problem } from '../openapi.ts';
-import type { Reply } from '../replies.ts';
-import type { Route } from '../route.ts';
-import { ROUTES } from '../routes.ts';
+import { Problem } from '../http/openapi.ts';
+import type { Reply } from '../http/replies.ts';
+import type { Route } from '../http/route.ts';
+import { ROUTES } from '../http/routes.ts';
 import { splitVersion } from '../version.ts';
 
 interface Received {

@@ -9,12 +9,12 @@ import {
   ABSENT_EXEC,
   ABSENT_HOST_CONFIG,
   type AbsentOptions,
-} from '../docker/absent.ts';
-import { EXEC_KEYS } from '../docker/exec.ts';
-import { NOT_UPDATED, UPDATE_KEYS } from '../docker/update-schema.ts';
-import { openApiPath } from '../openapi.ts';
-import type { Route } from '../route.ts';
-import { ROUTES } from '../routes.ts';
+} from '../docker/containers/create/unsupported-options.ts';
+import { NOT_UPDATED, UPDATE_KEYS } from '../docker/containers/create/update-schema.ts';
+import { EXEC_KEYS } from '../docker/containers/exec.ts';
+import { openApiPath } from '../http/openapi.ts';
+import type { Route } from '../http/route.ts';
+import { ROUTES } from '../http/routes.ts';
 import { API_VERSION, MIN_API_VERSION } from '../version.ts';
 import { CONFIG_FIELDS, ENDPOINT_FIELDS, type Field, HOST_CONFIG_FIELDS } from './create-fields.ts';
 

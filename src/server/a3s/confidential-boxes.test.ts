@@ -1,0 +1,595 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
+import type { Image } from '../../images/image.ts';
+import { TestHome } from '../testing/home.ts';
+import { FakeImages, TEST_IMAGE } from '../testing/images.ts';
+import { allow, allowConfidential } from '../testing/trust.ts';
+
+const WITH_VOLUME: Image = {
+  ...TEST_IMAGE,
+  ...{ id: `sha256:${'4'.repeat(64)}`, manifestDigest: `sha256:${'5'.repeat(64)}` },
+  tags: ['volume:latest'],
+  config: { ...TEST_IMAGE.config, volumes: ['/data'] },
+};
+
+let home: TestHome;
+beforeEach(async () => {
+  home = new TestHome(new FakeImages(TEST_IMAGE, WITH_VOLUME));
+  home.trust.rules = [allowConfidential('**')];
+  await home.start();
+});
+afterEach(() => home.remove());
+
+const { publicKey } = generateKeyPairSync('ed25519');
+const KEY = String(publicKey.export({ type: 'spki', format: 'pem' }));
+const TOKEN = { Name: 'token', InjectorKeys: [KEY] };
+const MINUTE = ['sleep', 'infinity'];
+
+function body(confidential: Record<string, unknown> = {}, more: Record<string, unknown> = {}) {
+  return { Confidential: { Tee: 'simulate', ...confidential }, ...more };
+}
+
+async function running(confidential: Record<string, unknown> = {}, args = MINUTE): Promise<string> {
+  const id = await home.create(args, body(confidential));
+  const { status, body: answer } = await home.call('POST', `/containers/${id}/start`);
+  expect({ status, answer }).toEqual({ status: 204, answer: undefined });
+  return id;
+}
+
+async function inspect(id: string) {
+  const { body } = await home.call('GET', `/containers/${id}/json`);
+  return body as Record<string, unknown> & {
+    readonly State: Record<string, unknown>;
+    readonly Confidential: Record<string, unknown>;
+  };
+}
+
+async function listed(id: string): Promise<Record<string, unknown> | undefined> {
+  const { body } = await home.call('GET', '/containers/json?all=1');
+  return (body as Record<string, unknown>[]).find((each) => each['Id'] === id);
+}
+
+/** The guest inside. */
+function guestOf(id: string) {
+  const guest = home.agents.get(id)?.confidential;
+  if (guest === undefined) throw new Error('no confidential guest was launched');
+  return guest;
+}
+
+function changed(id: string, found: (box: ReturnType<typeof record>) => boolean) {
+  if (found(record(id))) return record(id);
+  return home.runtime.store.when(id, (box) => box !== undefined && found(box), TIMEOUT());
+}
+
+const record = (id: string) => home.runtime.store.expect(id);
+const TIMEOUT = (): AbortSignal => AbortSignal.timeout(10_000);
+
+describe('creating a confidential box', () => {
+  it('has its launch spec on record, and says that it is simulated', async () => {
+    const id = await home.create(MINUTE, body({ HostMay: ['logs', 'exec'], Deployment: 'db' }));
+    const { definition } = record(id);
+    const spec = JSON.parse(definition.confidential?.launchSpec ?? '') as Record<string, unknown>;
+    expect(spec).toMatchObject({ hostname: 'box', hostMay: ['exec', 'logs'], deployment: 'db' });
+    expect(JSON.stringify(spec)).not.toContain(id.slice(0, 12));
+    expect(definition.hostname).toBe('box');
+    expect((await inspect(id)).Confidential).toMatchObject({
+      Tee: 'simulate',
+      Simulated: true,
+      Note: expect.stringContaining('SIMULATED'),
+      HostData: definition.confidential?.specDigest,
+      Measurement: '',
+      HostMay: ['exec', 'logs'],
+      Deployment: 'db',
+      Secrets: [],
+      SecretsState: 'none',
+    });
+    expect(await listed(id)).toMatchObject({
+      Confidential: {
+        Tee: 'simulate',
+        Simulated: true,
+        SecretsState: 'none',
+        AllowAnyInjector: false,
+      },
+    });
+    const again = record(
+      await home.create(MINUTE, body({ HostMay: ['exec', 'logs'], Deployment: 'db' })),
+    );
+    expect(again.definition.confidential?.specDigest).toBe(definition.confidential?.specDigest);
+  });
+
+  it('has the directories of the image’s volumes, unless the boot set’s agent knows none', async () => {
+    const specified = async () => {
+      const { definition } = record(await home.create(['x'], body({}, { Image: 'volume' })));
+      return JSON.parse(definition.confidential?.launchSpec ?? '') as { directories?: string[] };
+    };
+    const { directories, ...rest } = await specified();
+    expect(directories).toEqual(['/data']);
+    const { confidential } = home.boot;
+    if (confidential === undefined) throw new Error('the set has nothing for confidential boxes');
+    home.boot = { ...home.boot, confidential: { ...confidential, launchSpec: 1 } };
+    expect(await specified()).toEqual(rest);
+  });
+
+  it('tells the engine, which has time until the start', async () => {
+    await home.create(MINUTE);
+    expect(home.host.expected).toEqual([]);
+    await home.create(MINUTE, body());
+    expect(home.host.expected).toEqual(['simulated']);
+  });
+
+  it('says SIMULATED in its events', async () => {
+    await running();
+    const all = { since: 1n, until: undefined };
+    const heard: Record<string, string>[] = [];
+    for await (const { action, attributes } of home.runtime.events.follow(all, TIMEOUT())) {
+      heard.push({ action, ...attributes });
+      if (action === 'start') break;
+    }
+    for (const action of ['create', 'start']) {
+      expect(heard).toContainEqual(expect.objectContaining({ action, tee: 'SIMULATED' }));
+    }
+  });
+
+  it('is null for a plain box', async () => {
+    const id = await home.create(MINUTE);
+    expect((await inspect(id))['Confidential']).toBeNull();
+    expect(await listed(id)).toMatchObject({ Confidential: null });
+  });
+
+  it.each<[string, Record<string, unknown>, Record<string, unknown>, string]>([
+    ['a bind mount', {}, { HostConfig: { Binds: ['/srv:/srv'] } }, 'unsupported-option'],
+    ['a processor that there is not', { Tee: 'tdx' }, {}, 'invalid-argument'],
+    ['an unknown key', { Debug: true }, {}, 'invalid-argument'],
+    ['an unknown permission', { HostMay: ['debug'] }, {}, 'invalid-argument'],
+    ['half an ID block', { IdBlock: 'AAAA' }, {}, 'invalid-argument'],
+    ['an ID block that is none', { IdBlock: 'AAAA', IdAuth: 'AAAA' }, {}, 'invalid-argument'],
+    ['a secret without a name', { Secrets: [{ ...TOKEN, Name: '../x' }] }, {}, 'invalid-argument'],
+    ['a secret that nobody injects', { Secrets: [{ Name: 'a' }] }, {}, 'invalid-argument'],
+    ['a key that is none', { Secrets: [{ Name: 'a', InjectorKeys: ['x'] }] }, {}, 'key-invalid'],
+    [
+      'a variable that is set',
+      { Secrets: [{ ...TOKEN, Env: 'TOKEN' }] },
+      { Env: ['TOKEN=1'] },
+      'invalid-argument',
+    ],
+    ['a deadline of nothing', { SecretsDeadline: 0 }, {}, 'invalid-argument'],
+  ])('refuses %s, before anything is made', async (_, confidential, more, code) => {
+    const asked = { Image: 'busybox', Cmd: MINUTE, ...body(confidential, more) };
+    const answer = await home.call('POST', '/containers/create', asked);
+    expect(answer).toMatchObject({ status: 400, body: { code } });
+    expect(home.runtime.store.list()).toEqual([]);
+  });
+
+  it('refuses an unsigned image where the policy does not name confidential boxes', async () => {
+    home.trust.rules = [allow('**')];
+    const asked = { Image: 'busybox', Cmd: MINUTE, ...body() };
+    expect(await home.call('POST', '/containers/create', asked)).toMatchObject({
+      status: 403,
+      body: { code: 'image-untrusted', remedy: expect.stringContaining('--confidential') },
+    });
+    await home.create(MINUTE);
+  });
+
+  it('refuses a boot set that has nothing for it', async () => {
+    const { confidential: _, ...old } = home.boot;
+    home.boot = old;
+    const asked = { Image: 'busybox', Cmd: MINUTE, ...body() };
+    expect(await home.call('POST', '/containers/create', asked)).toMatchObject({
+      status: 500,
+      body: { code: 'boot-set-missing' },
+    });
+  });
+
+  it('publishes the port of RA-TLS by its name, for confidential boxes alone', async () => {
+    const ports = {
+      HostConfig: { PortBindings: { 'ratls/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] } },
+    };
+    const refused = { Image: 'busybox', Cmd: MINUTE, ...ports };
+    expect(await home.call('POST', '/containers/create', refused)).toMatchObject({
+      status: 400,
+      body: { code: 'unsupported-option', message: expect.stringContaining('ratls') },
+    });
+    const id = await home.create(MINUTE, body({}, ports));
+    await home.call('POST', `/containers/${id}/start`);
+    expect(home.host.machine(id)?.spec.nic?.ports).toMatchObject([{ boxPort: 4433 }]);
+    const shown = await inspect(id);
+    expect(shown['NetworkSettings']).toMatchObject({
+      Ports: { 'ratls/tcp': [{ HostIp: '127.0.0.1' }] },
+    });
+    expect(shown['Config']).toMatchObject({ ExposedPorts: { 'ratls/tcp': {} } });
+    expect(await listed(id)).toMatchObject({ Ports: [{ PrivatePort: 4433, Name: 'ratls' }] });
+  });
+});
+
+describe('starting a confidential box', () => {
+  it('launches it measured, with disks to verify, and hands over the very text', async () => {
+    const id = await running({ Changes: 'encrypted-disk' });
+    const { definition, state } = record(id);
+    const spec = home.host.machine(id)?.spec;
+    expect(spec).toMatchObject({
+      boot: { kernelPath: '/boot/bzImage', commandLine: ['a3s.tee=simulated'] },
+      shares: [],
+      disks: [
+        { serial: 'layer-0', readonly: true },
+        { serial: 'changes', readonly: false },
+      ],
+      confidential: { tee: 'simulated', policy: 0x30000n, vcpuType: 'EPYC-Milan-v2' },
+    });
+    expect(spec?.template).toBeUndefined();
+    const digest = definition.confidential?.specDigest ?? '';
+    expect(Buffer.from(spec?.confidential?.hostData ?? []).toString('hex')).toBe(digest);
+    expect(guestOf(id).specDigest).toBe(digest);
+    expect(state.launch).toMatchObject({
+      hostData: digest,
+      policy: '0x30000',
+      bootSet: 'set',
+      instance: guestOf(id).instance,
+      record: { schema: 'a3s-box/launch-record/v1', append: 'a3s.tee=simulated' },
+      measurement: expect.stringMatching(/^[0-9a-f]{96}$/),
+    });
+    expect((await inspect(id)).Confidential).toMatchObject({
+      Instance: guestOf(id).instance,
+      Measurement: state.launch?.measurement,
+    });
+    const log = readFileSync(join(home.config.home, 'server.log'), 'utf8');
+    expect(log).toContain('SIMULATED');
+  });
+
+  it('is a new instance each time, with a disk of changes of its own', async () => {
+    const id = await running({ Changes: 'encrypted-disk' });
+    const disk = home.host.machine(id)?.spec.disks.at(-1)?.path ?? '';
+    const { size, blocks, mode } = statSync(disk);
+    expect({ blocks, mode: mode & 0o777 }).toEqual({ blocks: 0, mode: 0o600 });
+    expect(size).toBeGreaterThan(2 ** 30);
+    writeFileSync(disk, 'of the first run', { flag: 'r+' });
+    const first = record(id).state.launch?.instance;
+    await home.call('POST', `/containers/${id}/stop`);
+    await home.call('POST', `/containers/${id}/start`);
+    expect(record(id).state.launch?.instance).not.toBe(first);
+    expect(statSync(disk)).toMatchObject({ size, blocks: 0 });
+  });
+
+  it('hands a guest on hardware the endorsements that lie in the home, of bounded size', async () => {
+    const file = join(home.config.home, 'snp-certificates');
+    const table = Buffer.alloc(64 * 1024, 'a');
+    writeFileSync(file, table);
+    const id = await running({ Tee: 'snp' });
+    expect(guestOf(id).certificates).toEqual(table);
+    expect(guestOf(await running()).certificates).toBeUndefined();
+    writeFileSync(file, Buffer.alloc(64 * 1024 + 1));
+    await home.call('POST', `/containers/${id}/stop`);
+    expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject({
+      status: 413,
+      body: { code: 'too-large' },
+    });
+  });
+
+  it.each<[string, () => void, string]>([
+    [
+      'a guest that finds another digest in its report',
+      () => {
+        home.guestOptions = { hostData: Buffer.alloc(32) };
+      },
+      'launch-spec-mismatch',
+    ],
+    [
+      'a guest that finds a layer changed',
+      () => {
+        home.guestOptions = { refuse: new FakeRefusal('verity-mismatch', 'layer-0 was changed') };
+      },
+      'verity-mismatch',
+    ],
+    [
+      'a guest that says it took another spec',
+      () => {
+        home.guestOptions = { claims: 'f'.repeat(64) };
+      },
+      'launch-spec-mismatch',
+    ],
+    [
+      'a guest of another kind',
+      () => {
+        home.guestOptions = { tee: 'snp' };
+      },
+      'launch-spec-mismatch',
+    ],
+    [
+      'a plain guest',
+      () => {
+        home.agentOptions = { confidential: undefined };
+      },
+      'launch-spec-mismatch',
+    ],
+  ])('refuses %s, and leaves nothing running', async (_, tamper, code) => {
+    const id = await home.create(MINUTE, body());
+    tamper();
+    const answer = await home.call('POST', `/containers/${id}/start`);
+    expect(answer).toMatchObject({ status: 500, body: { code } });
+    expect((await inspect(id)).State).toMatchObject({
+      ...{ Status: 'created', ExitCode: 125 },
+      Error: (answer.body as { message: string }).message,
+    });
+    expect(home.host.running).toEqual([]);
+  });
+
+  it('refuses layers that are not those of its launch spec any more', async () => {
+    const id = await home.create(MINUTE, body());
+    const [layer] = await home.images.bootLayers(await home.images.resolve('busybox'));
+    home.images.verityLayers = async () =>
+      layer === undefined ? [] : [{ ...layer, bytes: 4096, root: '5'.repeat(64) }];
+    expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject({
+      status: 500,
+      body: { code: 'verity-mismatch' },
+    });
+    expect(home.host.launches).toEqual([]);
+  });
+
+  it('judges the image as that of a confidential box again', async () => {
+    const id = await home.create(MINUTE, body());
+    home.trust.rules = [allow('**')];
+    expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject({
+      status: 403,
+      body: { code: 'image-untrusted' },
+    });
+  });
+});
+
+describe('what the host may', () => {
+  const EXEC = { Cmd: ['true'] };
+
+  it('is nothing by default, and said before anything changes', async () => {
+    const id = await running();
+    const before = record(id).generation;
+    const denied = [
+      await home.call('POST', `/containers/${id}/exec`, EXEC),
+      await home.call('GET', `/containers/${id}/logs?stdout=1`),
+      await home.call('POST', `/containers/${id}/attach?stream=1&stdout=1`),
+      await home.call('POST', `/containers/${id}/attach?logs=1&stdout=1`),
+      await home.call('POST', `/containers/${id}/resize?h=1&w=1`),
+      await home.call('POST', `/containers/${id}/kill?signal=SIGUSR1`),
+      await home.call('POST', `/containers/${id}/stop?signal=SIGUSR1`),
+    ];
+    for (const answer of denied) {
+      expect(answer).toMatchObject({
+        status: 403,
+        body: { code: 'host-not-permitted', remedy: expect.stringContaining('--host-may ') },
+      });
+    }
+    expect(record(id).generation).toBe(before);
+    expect(existsSync(join(home.config.home, 'boxes', id, 'output.log'))).toBe(false);
+  });
+
+  it('never lacks the end of the box', async () => {
+    const id = await running();
+    expect((await home.call('POST', `/containers/${id}/kill?signal=TERM`)).status).toBe(204);
+    await changed(id, ({ state }) => state.status === 'exited');
+    await home.call('POST', `/containers/${id}/start`);
+    expect((await home.call('POST', `/containers/${id}/kill`)).status).toBe(204);
+    expect(record(id).state).toMatchObject({ status: 'exited', exitCode: 137 });
+  });
+
+  it('keeps no output on the host unless it may have logs', async () => {
+    const quiet = await home.create(['sh', '-c', 'echo seen'], body());
+    const kept = await home.create(['sh', '-c', 'echo seen'], body({ HostMay: ['logs'] }));
+    for (const id of [quiet, kept]) {
+      const waiting = home.call('POST', `/containers/${id}/wait?condition=next-exit`);
+      await home.call('POST', `/containers/${id}/start`);
+      expect((await waiting).body).toEqual({ StatusCode: 0 });
+    }
+    expect(readdirSync(join(home.config.home, 'boxes', quiet))).not.toContain('output.log');
+    const { body: output } = await home.call('GET', `/containers/${kept}/logs?stdout=1`);
+    expect(String(output)).toContain('seen');
+  });
+
+  it('lets a client watch where it may attach, and keeps none of it', async () => {
+    const id = await home.create(
+      ['sh', '-c', 'echo seen'],
+      body({ HostMay: ['attach'] }, { Tty: true }),
+    );
+    const attached = home.call('POST', `/containers/${id}/attach?stream=1&stdout=1`);
+    const waiting = home.call('POST', `/containers/${id}/wait?condition=next-exit`);
+    await home.call('POST', `/containers/${id}/start`);
+    await waiting;
+    expect((await attached).body).toContain('seen');
+    expect(readdirSync(join(home.config.home, 'boxes', id))).not.toContain('output.log');
+    expect(await home.call('GET', `/containers/${id}/logs?stdout=1`)).toMatchObject({
+      body: { code: 'host-not-permitted' },
+    });
+  });
+
+  it('is told by the guest too, whatever this host has on record', async () => {
+    const id = await running({ HostMay: ['exec'] });
+    const { spec } = guestOf(id);
+    if (spec !== undefined) guestOf(id).spec = { ...spec, hostMay: [] };
+    const exec = await home.call('POST', `/containers/${id}/exec`, { ...EXEC, Detach: true });
+    const started = await home.call('POST', `/exec/${(exec.body as { Id: string }).Id}/start`, {
+      Detach: true,
+    });
+    expect(started).toMatchObject({ status: 403, body: { code: 'host-not-permitted' } });
+  });
+
+  it('refuses to snapshot it', async () => {
+    const id = await running();
+    expect(await home.call('POST', '/a3s/v1/snapshots', { box: id })).toMatchObject({
+      status: 400,
+      body: { code: 'unsupported-option' },
+    });
+  });
+});
+
+describe('a box that waits for secrets', () => {
+  const SECRETS = { Secrets: [TOKEN, { Name: 'any', AllowAnyInjector: true, Env: 'ANY' }] };
+
+  it('says so, and which have come, until it has all', async () => {
+    const id = await running(SECRETS);
+    expect(await listed(id)).toMatchObject({
+      State: 'running',
+      Status: expect.stringMatching(/^Up .* \(waiting for secrets\)$/),
+    });
+    guestOf(id).deliver('token');
+    await changed(id, ({ state }) => state.launch?.secrets.delivered.includes('token') === true);
+    expect((await inspect(id)).Confidential).toMatchObject({
+      SecretsState: 'waiting',
+      Secrets: [
+        { Name: 'any', Delivered: false, AllowAnyInjector: true },
+        { Name: 'token', Delivered: true, AllowAnyInjector: false },
+      ],
+    });
+    guestOf(id).deliver('any');
+    await changed(id, ({ state }) => state.launch?.secrets.state === 'ready');
+    expect(await listed(id)).toMatchObject({ Status: expect.not.stringContaining('waiting') });
+  });
+
+  it('ends with 125 and the reason when they do not come', async () => {
+    const id = await running(SECRETS);
+    guestOf(id).expire();
+    await changed(id, ({ state }) => state.status === 'exited');
+    expect((await inspect(id)).State).toMatchObject({
+      ...{ Status: 'exited', ExitCode: 125 },
+      Error: expect.stringContaining('secrets'),
+    });
+    expect((await inspect(id)).Confidential).toMatchObject({ SecretsState: 'expired' });
+  });
+
+  it('ends with 125 too where the guest is gone before it told of the exit', async () => {
+    const id = await running(SECRETS);
+    home.runtime.store.amend(id, {
+      launch: {
+        ...(record(id).state.launch ?? { hostData: '', policy: '', bootSet: '' }),
+        secrets: { state: 'expired', delivered: [] },
+      },
+    });
+    home.host.machine(id)?.poweroff();
+    await changed(id, ({ state }) => state.status === 'exited');
+    expect(record(id).state).toMatchObject({ exitCode: 125 });
+  });
+
+  it('can be stopped', async () => {
+    const id = await running(SECRETS);
+    expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
+    expect(record(id).state.status).toBe('exited');
+  });
+
+  it('is followed on by the next server, which goes on as its processor', async () => {
+    const id = await running(SECRETS);
+    const { instance } = guestOf(id);
+    await home.crash();
+    await home.start();
+    expect(home.host.adoptions.at(-1)).toEqual({
+      id,
+      confidential: {
+        tee: 'simulated',
+        guestStatePath: join(home.config.home, 'boxes', id, 'processor.json'),
+      },
+    });
+    expect(record(id).state).toMatchObject({ status: 'running', launch: { instance } });
+    for (const name of ['token', 'any']) guestOf(id).deliver(name);
+    await changed(id, ({ state }) => state.launch?.secrets.state === 'ready');
+  });
+
+  it('believes no names that its launch spec lacks, and nothing that goes backwards', async () => {
+    const id = await running(SECRETS);
+    guestOf(id).deliver('forged');
+    guestOf(id).deliver('token');
+    await changed(id, ({ state }) => state.launch?.secrets.delivered.length === 1);
+    expect(record(id).state.launch?.secrets).toEqual({ state: 'waiting', delivered: ['token'] });
+  });
+});
+
+describe('ending a box whose guest does not come', () => {
+  /** As behind firmware that refuses what it was handed. */
+  async function starting(more: Record<string, unknown> = {}) {
+    const launch = home.host.start.bind(home.host);
+    const launched = new Promise<void>((resolve) => {
+      home.host.start = async (spec, signal) => {
+        const machine = await launch(spec, signal);
+        machine.silent = true;
+        resolve();
+        return machine;
+      };
+    });
+    const id = await home.create(MINUTE, body({}, more));
+    const start = home.call('POST', `/containers/${id}/start`);
+    await launched;
+    return { id, start };
+  }
+
+  it('stops it when its patience is over', async () => {
+    const { id, start } = await starting();
+    expect((await home.call('POST', `/containers/${id}/stop?t=0`)).status).toBe(304);
+    expect((await start).status).toBe(409);
+    expect(record(id).state).toMatchObject({ status: 'created', exitCode: 128 });
+    expect(home.host.running).toEqual([]);
+  });
+
+  it('kills it at once', async () => {
+    const { id, start } = await starting();
+    expect((await home.call('POST', `/containers/${id}/kill`)).status).toBe(409);
+    expect((await start).status).toBe(409);
+    expect(home.host.running).toEqual([]);
+  });
+
+  it.each([false, true])('removes it by force, when it removes itself: %s', async (AutoRemove) => {
+    const { id, start } = await starting({ HostConfig: { AutoRemove } });
+    expect((await home.call('DELETE', `/containers/${id}?force=1`)).status).toBe(204);
+    expect((await start).status).toBe(409);
+    expect(home.runtime.store.get(id)).toBeUndefined();
+    expect(home.host.running).toEqual([]);
+  });
+
+  it('removes one by force whose machine the next server has not found yet', async () => {
+    const { id, start } = await starting();
+    start.catch(() => undefined);
+    const machine = home.host.machine(id);
+    if (machine === undefined) throw new Error('there is no machine');
+    await expect.poll(() => home.runtime.live.get(id)).toBeDefined();
+    await home.crash();
+    machine.hung = true;
+    home.patience = { attempts: 1000, pauseMs: 10, serveAfterMs: 100 };
+    await home.start();
+    const removed = home.call('DELETE', `/containers/${id}?force=1`);
+    await home.runtime.store.when(id, (box) => box?.state.stopRequested === true, TIMEOUT());
+    machine.hung = false;
+    expect((await removed).status).toBe(204);
+    expect(home.host.running).toEqual([]);
+  });
+
+  it('removes one by force that has no machine yet', async () => {
+    const launch = home.host.start.bind(home.host);
+    let go: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const asked = new Promise<void>((resolve) => {
+      home.host.start = async (spec, signal) => {
+        resolve();
+        await gate;
+        return await launch(spec, signal);
+      };
+    });
+    const id = await home.create(MINUTE, body());
+    const start = home.call('POST', `/containers/${id}/start`);
+    await asked;
+    const removed = home.call('DELETE', `/containers/${id}?force=1`);
+    await home.runtime.store.when(id, (box) => box?.state.stopRequested === true, TIMEOUT());
+    go();
+    expect((await removed).status).toBe(204);
+    expect((await start).status).toBe(409);
+    expect(home.host.running).toEqual([]);
+  });
+});
+
+describe('a record from before there were confidential boxes', () => {
+  it('is read as that of a plain box', async () => {
+    const id = await home.create(MINUTE);
+    await home.call('POST', `/containers/${id}/start`);
+    await home.stop();
+    await home.start();
+    expect(record(id).definition.confidential).toBeUndefined();
+    expect(record(id).state.launch).toBeUndefined();
+    expect(record(id).state.status).toBe('running');
+  });
+});

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestHome } from '../testing/home.ts';
+import { allowConfidential } from '../testing/trust.ts';
+
+const home = new TestHome();
+beforeAll(async () => {
+  home.trust.rules = [allowConfidential('**')];
+  await home.start();
+});
+afterAll(() => home.remove());
+
+const MIB = 2 ** 20;
+const RATES = [{ Path: '/dev/root', Rate: 5 }];
+
+async function running(
+  confidential: Record<string, unknown> = {},
+  host: Record<string, unknown> = {},
+): Promise<string> {
+  const id = await home.create(['sleep', 'infinity'], {
+    Confidential: { Tee: 'simulate', ...confidential },
+    HostConfig: host,
+  });
+  expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  return id;
+}
+
+const ask = (id: string, verb: string, body?: unknown) =>
+  home.call('POST', `/containers/${id}/${verb}`, body);
+const definition = (id: string) => home.runtime.store.expect(id).definition;
+
+describe('a confidential box', () => {
+  it('has its limits in the launch spec that is measured, and the host’s beside it', async () => {
+    const host = { Memory: 64 * MIB, PidsLimit: 9, CpuQuota: 50_000, CpusetCpus: '0' };
+    const id = await running({}, host);
+    const spec: unknown = JSON.parse(definition(id).confidential?.launchSpec ?? '');
+    expect(spec).toMatchObject({
+      resources: { memoryBytes: 64 * MIB, cpuMillis: 500, pids: 9 },
+    });
+    expect(home.host.machine(id)?.limits).toMatchObject([{ processors: [0] }]);
+  });
+
+  it('keeps what is measured, and changes what is not', async () => {
+    const id = await running({}, { Memory: 64 * MIB });
+    for (const body of [{ Memory: 32 * MIB }, { PidsLimit: 4 }, { CpuShares: 512 }]) {
+      expect(await ask(id, 'update', body)).toMatchObject({
+        status: 400,
+        body: { code: 'unsupported-option', message: expect.stringContaining('launch spec') },
+      });
+    }
+    expect(definition(id)).toMatchObject({ memoryBytes: 64 * MIB, limits: { pids: 0 } });
+    const allowed = { CpusetCpus: '0', RestartPolicy: { Name: 'always' } };
+    expect((await ask(id, 'update', allowed)).status).toBe(200);
+    expect(definition(id)).toMatchObject({ limits: { cpuset: '0' }, restart: { name: 'always' } });
+    expect(home.host.machine(id)?.limits).toMatchObject([{ processors: [0] }]);
+  });
+
+  it('has no rates of a disk that it has not', async () => {
+    const asked = {
+      ...{ Image: 'busybox', Cmd: ['true'], Confidential: { Tee: 'simulate' } },
+      HostConfig: { BlkioDeviceWriteBps: RATES },
+    };
+    const refused = { status: 400, body: { code: 'unsupported-option' } };
+    expect(await home.call('POST', '/containers/create', asked)).toMatchObject(refused);
+    const id = await running();
+    expect(await ask(id, 'update', { BlkioDeviceWriteBps: RATES })).toMatchObject(refused);
+  });
+
+  it('is paused, counted and listed by a host that may', async () => {
+    const may = await running({ HostMay: ['signals', 'stats'] });
+    expect((await ask(may, 'pause')).status).toBe(204);
+    expect((await ask(may, 'unpause')).status).toBe(204);
+    expect((await home.call('GET', `/containers/${may}/stats?stream=0&one-shot=1`)).status).toBe(
+      200,
+    );
+    expect((await home.call('GET', `/containers/${may}/top`)).status).toBe(200);
+    const not = await running();
+    const refused = { status: 403, body: { code: 'host-not-permitted' } };
+    for (const verb of ['pause', 'unpause']) expect(await ask(not, verb)).toMatchObject(refused);
+    for (const what of ['stats?stream=0', 'stats', 'top']) {
+      expect(await home.call('GET', `/containers/${not}/${what}`)).toMatchObject(refused);
+    }
+  });
+});

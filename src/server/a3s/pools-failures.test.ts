@@ -1,0 +1,93 @@
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { A3sError } from '../../errors.ts';
+import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
+import { NONE, PoolHome, until } from '../testing/pool-home.ts';
+
+let home: PoolHome;
+beforeEach(async () => {
+  home = new PoolHome();
+  await home.serve();
+});
+afterEach(() => home.remove());
+
+describe('a fill that fails', () => {
+  it('is told of, leaves nothing, and is tried again later, or when it is asked for', async () => {
+    home.host.failNextLaunch(new A3sError('out-of-memory', 'no room'));
+    expect((await home.set(1)).status).toBe(200);
+    const waiting = await home.call('POST', '/a3s/v1/pools/default/wait');
+    expect(waiting).toMatchObject({ status: 500, body: { code: 'out-of-memory' } });
+    expect(await home.pool()).toMatchObject({ ready: 0, state: 'failing', error: 'no room' });
+    expect(await home.happened('pool')).toEqual(['create', 'fail']);
+    expect(home.host.launches).toHaveLength(1);
+    expect([...home.poolDisks(), ...home.leftDirectories()]).toEqual([]);
+    expect(home.templates.held).toBe(0);
+    await home.filled(1);
+    expect(await home.pool()).toMatchObject({ ready: 1, error: '' });
+  });
+
+  it('is so when the guest cannot rehearse', async () => {
+    home.agentOptions = { refuseRehearsal: new FakeRefusal('setup-failed', 'no') };
+    await home.set(1);
+    await until(async () => (await home.pool()).state === 'failing');
+    expect(home.host.running).toEqual([]);
+    expect([...home.poolDisks(), ...home.leftDirectories()]).toEqual([]);
+  });
+
+  it('drops a template that is no good', async () => {
+    home.host.failNextLaunch(new A3sError('template-unusable', 'bad'));
+    await home.set(1);
+    await until(() => home.templates.drops.length === 1);
+    expect(home.templates.drops).toEqual(['bad']);
+  });
+
+  it('is so when no template can be made', async () => {
+    home.templates.warmFailure = new A3sError('disk-full', 'no space');
+    await home.set(1);
+    await until(async () => (await home.pool()).error === 'no space');
+    expect(home.host.launches).toEqual([]);
+  });
+});
+
+describe('a start in a machine that is no good', () => {
+  it.each([
+    ['it takes no layers', () => insertFails()],
+    ['its agent is gone', () => home.host.running[0]?.crash()],
+    ['its disk is gone', () => home.host.running.map(({ spec }) => unlink(spec.disks[0]?.path))],
+  ])('goes on from the template: %s', async (_, spoil) => {
+    await home.filled(1);
+    const [machine] = home.host.running;
+    const id = await home.create(['sleep', 'infinity'], NONE);
+    // Before the pool hears of it.
+    const started = home.startBox(id);
+    spoil();
+    expect(await started).toBe(204);
+    await until(() => machine?.running === false);
+    expect(await home.machineOf(id)).toMatch(/template/);
+    expect(existsSync(join(home.config.runtimeDir, machine?.spec.id.slice(0, 12) ?? ''))).toBe(
+      false,
+    );
+  });
+
+  it('leaves no machine and no disk where the box is to blame', async () => {
+    await home.filled(1);
+    const [machine] = home.host.running;
+    const id = await home.create(['sleep', 'infinity'], NONE);
+    const started = home.startBox(id);
+    if (machine !== undefined) machine.insertFailure = new A3sError('state-unusable', 'no layer');
+    expect(await started).toBe(500);
+    expect(machine?.running).toBe(false);
+    expect(existsSync(join(home.config.home, 'boxes', id, 'changes.ext4'))).toBe(false);
+  });
+
+  function insertFails(): void {
+    for (const machine of home.host.running) {
+      machine.insertFailure = new A3sError('vmm-failed', 'no');
+    }
+  }
+
+  function unlink(path: string | undefined): void {
+    if (path !== undefined) rmSync(path);
+  }
+});

@@ -1,0 +1,261 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NONE, PoolHome, until } from '../testing/pool-home.ts';
+import { TEMPLATE_KEY } from '../testing/templates.ts';
+
+let home: PoolHome;
+beforeEach(async () => {
+  home = new PoolHome();
+  await home.serve();
+});
+afterEach(() => home.remove());
+
+describe('a pool', () => {
+  it('serves a box with limits of the host, which its machine is held to before the box runs', async () => {
+    await home.filled(1);
+    const limits = { CpusetCpus: '0', CpuShares: 512 };
+    const id = await home.create(['sleep', 'infinity'], {
+      HostConfig: { NetworkMode: 'none', ...limits },
+    });
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.machineOf(id)).toBe('pool');
+    const machine = home.runtime.store.expect(id).state.machine?.id ?? '';
+    expect(home.host.machine(machine)?.limits).toMatchObject([{ processors: [0], nice: 3 }]);
+  });
+
+  it('is filled in the background with machines that have rehearsed and stand still', async () => {
+    await home.filled(2);
+    expect(await home.pool()).toMatchObject({ size: 2, ready: 2, state: 'full', error: '' });
+    expect(home.host.running).toHaveLength(2);
+    for (const machine of home.host.running) {
+      expect(machine.paused).toBe(true);
+      expect(machine.spec.template?.key).toBe(TEMPLATE_KEY);
+      const agent = home.agents.get(machine.spec.id);
+      expect(agent?.rehearsed?.process.args).toEqual(['true']);
+      expect(agent?.woken).toBeUndefined();
+    }
+    const uids = home.host.running.map(({ spec }) => spec.identity.uid);
+    if (process.geteuid?.() === 0) expect(new Set(uids).size).toBe(2);
+    expect(await home.happened('pool')).toEqual(['create', 'fill', 'fill']);
+  });
+
+  it('gives one to a box, and gets another one', async () => {
+    await home.filled(1);
+    const [machine] = home.host.running;
+    const machineId = machine?.spec.id ?? '';
+    const id = await home.create(['sleep', 'infinity'], NONE);
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.machineOf(id)).toBe('pool');
+    expect(machine?.paused).toBe(false);
+    expect(machine?.inserted.map(({ path, serial }) => [basename(path), serial])).toEqual([
+      ['rehearsal.erofs', 'layer-6'],
+      ['null', 'layer-0'],
+    ]);
+    const agent = home.agents.get(machineId);
+    expect(agent?.woken?.machineId.replaceAll('-', '')).toBe(machineId.slice(0, 32));
+    expect(agent?.spec?.hostname).toBe(id.slice(0, 12));
+    const disk = join(home.config.home, 'boxes', id, 'changes.ext4');
+    expect(readFileSync(disk, 'utf8')).toBe('template');
+    await home.full();
+    expect(home.host.running).toHaveLength(2);
+    expect(home.poolDisks()).toHaveLength(1);
+    expect(await home.happened('pool')).toEqual(['create', 'fill', 'take', 'fill']);
+    expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
+    expect(machine?.running).toBe(false);
+    expect(existsSync(join(home.config.runtimeDir, machineId.slice(0, 12)))).toBe(false);
+    // Its disk has been used: it comes from the template the next time.
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.machineOf(id)).toBe('template');
+    expect(await home.pool()).toMatchObject({ ready: 1 });
+  });
+
+  it('serves each of two boxes that start at once with a machine of its own', async () => {
+    await home.filled(2);
+    const ids = [await home.create(['true'], NONE), await home.create(['true'], NONE)];
+    expect(await Promise.all(ids.map((id) => home.startBox(id)))).toEqual([204, 204]);
+    const machines = ids.map((id) => home.runtime.store.expect(id).state.machine?.id);
+    expect(new Set(machines).size).toBe(2);
+    expect(await Promise.all(ids.map((id) => home.machineOf(id)))).toEqual(['pool', 'pool']);
+    const entropies = machines.map((id) => home.agents.get(id ?? '')?.woken?.entropy);
+    expect(new Set(entropies).size).toBe(2);
+  });
+
+  it('is passed by where it has none ready, and says so', async () => {
+    await home.filled(1);
+    const first = await home.create(['sleep', 'infinity'], NONE);
+    const open = home.host.holdLaunches();
+    await home.startBox(first);
+    const second = await home.create(['sleep', 'infinity'], NONE);
+    const started = home.startBox(second);
+    await until(() => home.host.launches.some(({ id }) => id === second));
+    open();
+    expect(await started).toBe(204);
+    expect(await home.machineOf(second)).toBe('template');
+    expect(await home.happened('pool')).toContain('miss');
+  });
+
+  it.each([
+    ['the other network', {}],
+    ['more memory', { HostConfig: { NetworkMode: 'none', Memory: 2 ** 30 } }],
+    ['a bind mount', { HostConfig: { NetworkMode: 'none', Binds: ['/tmp:/mnt'] } }],
+  ])('is nothing for a box with %s', async (_, more) => {
+    await home.filled(1);
+    const id = await home.create(['sleep', 'infinity'], more);
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.machineOf(id)).toBe('template');
+    expect(await home.pool()).toMatchObject({ ready: 1 });
+  });
+
+  it('shrinks, grows, and changes its shape', async () => {
+    await home.filled(2);
+    const before = home.host.running.map(({ spec }) => spec.id);
+    await home.filled(1);
+    await until(() => home.host.running.length === 1);
+    expect(before).toContain(home.host.running[0]?.spec.id);
+    await home.filled(1, { memoryBytes: 2 ** 29 });
+    // Who waits does not wait for those that go.
+    const large = await home.create(['true'], {
+      HostConfig: { NetworkMode: 'none', Memory: 2 ** 29 },
+    });
+    expect(await home.startBox(large)).toBe(204);
+    expect(await home.machineOf(large)).toBe('pool');
+    await home.full();
+    await until(() => home.host.running.length === 1 && home.poolDisks().length === 1);
+    expect(before).not.toContain(home.host.running[0]?.spec.id);
+    await home.filled(0);
+    await until(() => home.host.running.length === 0 && home.leftDirectories().length === 0);
+    await until(() => home.poolDisks().length === 0 && home.templates.held === 0);
+  });
+
+  it('is removed with its machines, also while one is made', async () => {
+    await home.filled(1);
+    const open = home.host.holdLaunches();
+    await home.set(2);
+    await until(() => home.host.launches.length === 2);
+    expect((await home.call('DELETE', '/a3s/v1/pools/default')).status).toBe(204);
+    open();
+    await until(() => home.host.running.length === 0 && home.poolDisks().length === 0);
+    expect((await home.call('GET', '/a3s/v1/pools')).body).toEqual({ pools: [] });
+    expect((await home.call('GET', '/a3s/v1/pools/default')).status).toBe(404);
+    expect((await home.call('DELETE', '/a3s/v1/pools/default')).status).toBe(404);
+    expect(home.templates.held).toBe(0);
+  });
+
+  it('replaces machines that end by themselves', async () => {
+    await home.filled(1);
+    const [machine] = home.host.running;
+    machine?.crash();
+    await until(async () => (await home.happened('pool')).includes('end'));
+    await until(() => home.leftDirectories().length === 0);
+    await home.set(1);
+    await home.full();
+    expect(home.host.running).toHaveLength(1);
+    expect(home.host.running[0]).not.toBe(machine);
+  });
+
+  it('replaces machines whose template is too old or given up', async () => {
+    home.templates.expiresAt = new Date(Date.now() - 1).toISOString();
+    await home.set(1);
+    // Its age is looked at when it is ready: until one has gone for it, the template stays old.
+    await until(async () => (await home.happened('pool')).includes('end'));
+    home.templates.expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+    await home.full();
+    await until(() => home.host.running.length === 1);
+    const [machine] = home.host.running;
+    home.templates.there = false;
+    const id = await home.create(['sleep', 'infinity'], NONE);
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.machineOf(id)).toBe('cold');
+    await home.set(1);
+    await until(() => machine?.running === false);
+    expect(await home.pool()).toMatchObject({ ready: 0 });
+  });
+});
+
+describe('what cannot be had', () => {
+  it.each([
+    ['too many machines', { size: 65 }, 400],
+    ['more processors than there are', { size: 1, cpus: 1024 }, 400],
+    ['another network', { size: 1, network: 'host' }, 400],
+    ['something unknown', { size: 1, binds: 1 }, 400],
+  ])('is refused: %s', async (_, body, status) => {
+    expect((await home.call('PUT', '/a3s/v1/pools/default', body)).status).toBe(status);
+    expect((await home.call('GET', '/a3s/v1/pools')).body).toEqual({ pools: [] });
+  });
+
+  it('is a name that is none', async () => {
+    expect((await home.set(1, {}, '%20')).status).toBe(400);
+    expect((await home.set(1, {}, 'x'.repeat(64))).status).toBe(400);
+  });
+
+  it('is more than the host has memory for', async () => {
+    const memoryBytes = Math.floor(home.runtime.host.memoryBytes / 2);
+    const answer = await home.set(64, { memoryBytes });
+    expect(answer).toMatchObject({ status: 500, body: { code: 'out-of-memory' } });
+    expect((await home.call('GET', '/a3s/v1/pools')).body).toEqual({ pools: [] });
+  });
+
+  it('is a pool without templates', async () => {
+    Object.assign(home.templates, { enabled: false });
+    expect(await home.set(1)).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
+  });
+});
+
+describe('a server that ends', () => {
+  it('drains its pools, and the next one fills them again', async () => {
+    await home.filled(2);
+    await home.stop();
+    expect(home.host.running).toEqual([]);
+    expect(existsSync(join(home.config.home, 'pools'))).toBe(false);
+    expect(existsSync(home.config.runtimeDir)).toBe(false);
+    expect(home.templates.held).toBe(0);
+    await home.start();
+    expect(await home.pool()).toMatchObject({ size: 2 });
+  });
+
+  it('drains them while one is filled and another is taken', async () => {
+    await home.filled(1);
+    const id = await home.create(['sleep', 'infinity'], NONE);
+    await Promise.all([home.startBox(id).catch(() => 0), home.stop()]);
+    const { machine } = home.runtime.store.expect(id).state;
+    const others = home.host.running.filter(({ spec }) => spec.id !== machine?.id);
+    expect(others).toEqual([]);
+    await home.serve();
+    await until(() => home.runtime.store.expect(id).state.status !== 'starting');
+    expect(['created', 'running']).toContain(home.runtime.store.expect(id).state.status);
+  });
+
+  it('killed while a box takes a machine, has the next one undo that start', async () => {
+    await home.filled(1);
+    const [machine] = home.host.running;
+    const id = await home.create(['sleep', 'infinity'], NONE);
+    // It is on record, and its machine was not woken yet.
+    home.runtime.store.advance(id, 'start', { run: 1 });
+    const { spec } = machine ?? {};
+    if (spec === undefined) throw new Error('there is no machine');
+    const state = { id: spec.id, identity: spec.identity, start: 'pool' as const };
+    home.runtime.store.amend(id, { machine: { ...state, source: TEMPLATE_KEY } });
+    // The dead server ends no machine of its pool.
+    const kept = home.runtime.pools.close.bind(home.runtime.pools);
+    Object.assign(home.runtime.pools, { close: async () => undefined });
+    await home.crash();
+    await home.serve();
+    await until(() => home.runtime.store.expect(id).state.status === 'created');
+    expect(machine?.running).toBe(false);
+    await kept();
+  });
+
+  it('killed, leaves nothing that the next one does not remove', async () => {
+    const left = 'f'.repeat(64);
+    await home.stop();
+    const disks = join(home.config.home, 'pools', left);
+    mkdirSync(disks, { recursive: true });
+    writeFileSync(join(disks, 'changes.ext4'), '');
+    mkdirSync(join(home.config.runtimeDir, left.slice(0, 12)), { recursive: true });
+    await home.serve();
+    expect(home.host.sweeps).toContain(left.slice(0, 12));
+    await until(() => home.poolDisks().length === 0);
+    expect(home.leftDirectories()).toEqual([]);
+  });
+});

@@ -1,0 +1,68 @@
+/**
+ * `docker container prune`.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { changesBytes } from '../../../boxes/disks/disk-usage.ts';
+import type { Box } from '../../../boxes/record/box.ts';
+import type { Runtime } from '../../../boxes/runtime.ts';
+import { removeBox } from '../../../boxes/verbs/remove.ts';
+import { A3sError } from '../../../errors.ts';
+import { json } from '../../http/answer.ts';
+import { type Route, route } from '../../http/route.ts';
+import { type Filters, filters, matchesLabel } from '../filters.ts';
+import { untilOf } from '../images/prune.ts';
+import { noBody, query } from '../query.ts';
+
+const FILTERS = ['until', 'label', 'label!'] as const;
+type Wanted = Filters<(typeof FILTERS)[number]>;
+
+export const CONTAINER_PRUNE_ROUTES: readonly Route[] = [
+  route('POST', '/containers/prune', {
+    access: 'owner',
+    summary: 'Removes boxes that do not run',
+    answers: {
+      200: z.strictObject({ ContainersDeleted: z.array(z.string()), SpaceReclaimed: z.int() }),
+    },
+    query: query({ filters: filters(FILTERS) }),
+    body: noBody,
+    handler: async ({ rt, query }) => {
+      const removed: string[] = [];
+      let reclaimed = 0;
+      for (const { definition } of toPrune(rt, query.filters)) {
+        const bytes = await changesBytes(rt, definition.id);
+        if (!(await removeStopped(rt, definition.id))) continue;
+        removed.push(definition.id);
+        reclaimed += bytes;
+      }
+      rt.events.publish('container', 'prune', '', { reclaimed: String(reclaimed) });
+      return json({ ContainersDeleted: removed, SpaceReclaimed: reclaimed });
+    },
+  }),
+];
+
+/** Found out before the first is removed. @throws A3sError `invalid-argument` */
+function toPrune(rt: Runtime, { until, label = [], 'label!': notLabel }: Wanted): Box[] {
+  const before = untilOf(until);
+  return rt.store.list().filter(({ definition: { createdAt, labels }, state }) => {
+    const isOld = before === undefined || Date.parse(createdAt) < before;
+    const isMeant =
+      label.every((each) => matchesLabel(labels, each)) &&
+      !(notLabel?.every((each) => matchesLabel(labels, each)) ?? false);
+    return isOld && isMeant && ['created', 'exited'].includes(state.status);
+  });
+}
+
+/** One that somebody started, or removed, meanwhile is left to them. */
+async function removeStopped(rt: Runtime, id: string): Promise<boolean> {
+  try {
+    await removeBox(rt, id, { force: false });
+    return true;
+  } catch (error) {
+    const taken =
+      error instanceof A3sError && ['box-running', 'no-such-box', 'conflict'].includes(error.code);
+    if (taken) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * The routes of boxes, apart from their streams.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { createBox } from '../../../boxes/create/create.ts';
+import { startBox } from '../../../boxes/start/start.ts';
+import { removeBox } from '../../../boxes/verbs/remove.ts';
+import { resizeBox } from '../../../boxes/verbs/resize.ts';
+import { killBox, stopBox } from '../../../boxes/verbs/stop.ts';
+import { waitBox } from '../../../boxes/verbs/wait.ts';
+import { A3sError } from '../../../errors.ts';
+import { empty, json, stream } from '../../http/answer.ts';
+import { type Document, documentsOf, EMPTY } from '../../http/replies.ts';
+import { type Route, route } from '../../http/route.ts';
+import { trustOptions, trustQuery } from '../images/trust-query.ts';
+import { expectPlatform, parsePlatform } from '../platform.ts';
+import { flag, noBody, optionalInt, query, sizeQuery } from '../query.ts';
+import { CreateBody, parseCreate } from './create/create-schema.ts';
+import { ContainerInspect, ContainerSummary } from './inspect/container-schema.ts';
+import { inspectBox } from './inspect/inspect.ts';
+import { listBoxes, sizesOf } from './inspect/list.ts';
+import { listFilters } from './inspect/list-filters.ts';
+
+const access = 'owner';
+
+const Waited = z.strictObject({ StatusCode: z.int() });
+
+export const CONTAINER_ROUTES: readonly Route[] = [
+  route('GET', '/containers/json', {
+    access,
+    summary: 'The boxes, newest first',
+    answers: { 200: z.array(ContainerSummary) },
+    query: query({ all: flag, limit: optionalInt, size: flag, filters: listFilters }),
+    body: noBody,
+    handler: async ({ rt, query }) => json(await listBoxes(rt, query, Date.now())),
+  }),
+  route('POST', '/containers/create', {
+    access,
+    summary: 'Makes a box',
+    document: CreateBody,
+    answers: { 201: z.strictObject({ Id: z.string(), Warnings: z.array(z.string()) }) },
+    query: query({
+      name: z.string().max(1024).optional(),
+      platform: z.string().max(64).optional(),
+      ...trustQuery,
+    }),
+    body: noBody,
+    handler: async ({ rt, query, body, headers }) => {
+      const platform = parsePlatform(query.platform);
+      const { request, warnings } = parseCreate(query.name, withoutQuery(body, query));
+      await expectPlatform(rt, platform, request.image);
+      const box = await createBox(rt, request, trustOptions(query, headers));
+      return json({ Id: box.definition.id, Warnings: warnings }, 201);
+    },
+  }),
+  route('GET', '/containers/:id/json', {
+    access,
+    summary: 'All about one box',
+    answers: { 200: ContainerInspect },
+    query: query({ size: flag }),
+    body: noBody,
+    handler: async ({ rt, id, query }) => {
+      const box = rt.store.resolve(id);
+      const sizes = query.size ? await sizesOf(rt, box, await rt.images.usage()) : {};
+      return json({ ...inspectBox(rt, box), ...sizes });
+    },
+  }),
+  route('POST', '/containers/:id/start', {
+    access,
+    summary: 'Starts a box',
+    answers: { 204: EMPTY, 304: EMPTY },
+    query: query({ detachKeys: z.string().max(256).optional(), ...trustQuery }),
+    body: noBody,
+    handler: async ({ rt, id, query, headers }) => {
+      const options = trustOptions(query, headers);
+      const started = await startBox(rt, rt.store.resolve(id).definition.id, options);
+      return empty(started ? 204 : 304);
+    },
+  }),
+  route('POST', '/containers/:id/stop', {
+    access,
+    summary: 'Ends a box, by its signal and after a while by force',
+    answers: { 204: EMPTY, 304: EMPTY },
+    query: query({ t: optionalInt, signal: z.string().max(32).optional() }),
+    body: noBody,
+    handler: async ({ rt, id, query }) => {
+      const options = { timeoutSeconds: query.t, signal: query.signal || undefined };
+      const stopped = await stopBox(rt, rt.store.resolve(id).definition.id, options);
+      return empty(stopped ? 204 : 304);
+    },
+  }),
+  route('POST', '/containers/:id/kill', {
+    access,
+    summary: 'Sends a signal to the main process',
+    answers: { 204: EMPTY },
+    query: query({ signal: z.string().max(32).default('SIGKILL') }),
+    body: noBody,
+    handler: async ({ rt, id, query }) => {
+      await killBox(rt, rt.store.resolve(id).definition.id, query.signal || 'SIGKILL');
+      return empty();
+    },
+  }),
+  route('POST', '/containers/:id/resize', {
+    access,
+    summary: 'Changes the size of the terminal',
+    answers: { 200: EMPTY },
+    query: sizeQuery,
+    body: noBody,
+    handler: async ({ rt, id, query }) => {
+      const size = { rows: query.h, columns: query.w };
+      await resizeBox(rt, rt.store.resolve(id).definition.id, size);
+      return empty(200);
+    },
+  }),
+  route('POST', '/containers/:id/wait', {
+    access,
+    summary: 'Answers when the box has ended, or is gone',
+    answers: { 200: documentsOf(Waited) },
+    query: query({ condition: z.enum(['not-running', 'next-exit', 'removed', '']).optional() }),
+    body: noBody,
+    handler: ({ rt, id, query, signal }) => {
+      const box = rt.store.resolve(id);
+      // Begun before the answer's headers leave: what the client does next is not missed.
+      const exitCode = waitBox(rt, box.definition.id, query.condition || 'not-running', signal);
+      exitCode.catch(() => undefined);
+      return stream(waitDocument(exitCode), 'application/json');
+    },
+  }),
+  route('DELETE', '/containers/:id', {
+    access,
+    summary: 'Removes a box',
+    answers: { 204: EMPTY },
+    query: query({ v: flag, force: flag, link: flag }),
+    body: noBody,
+    handler: async ({ rt, id, query }) => {
+      if (query.link) {
+        throw new A3sError('unsupported-option', 'Cannot remove a link: boxes have none');
+      }
+      await removeBox(rt, rt.store.resolve(id).definition.id, { force: query.force });
+      return empty();
+    },
+  }),
+];
+
+/** A widely used client repeats the query's parameters in the body. */
+function withoutQuery(body: unknown, query: Readonly<Record<string, unknown>>): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  const repeated = ([key, value]: [string, unknown]): boolean =>
+    Object.hasOwn(query, key) && query[key] === value;
+  return Object.fromEntries(Object.entries(body).filter((entry) => !repeated(entry)));
+}
+
+async function* waitDocument(exitCode: Promise<number>): AsyncGenerator<Uint8Array> {
+  const document: Document<typeof Waited> = { StatusCode: await exitCode };
+  yield Buffer.from(`${JSON.stringify(document)}\n`);
+}

@@ -1,0 +1,52 @@
+// What becomes of a box whose bind mount leads elsewhere than when it was created.
+import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { TestHome } from '../../../testing/home.ts';
+
+let home: TestHome;
+let source: string;
+beforeEach(async () => {
+  home = new TestHome();
+  await home.start();
+  source = join(home.config.home, 'mine');
+  mkdirSync(source);
+});
+afterEach(() => home.remove());
+
+/** What whoever may write to the directory above can do. */
+function replaceByLink(): void {
+  renameSync(source, `${source}.aside`);
+  mkdirSync(join(home.config.home, 'secret'));
+  symlinkSync(join(home.config.home, 'secret'), source);
+}
+
+const shared = (): readonly string[] =>
+  home.host.launches.flatMap(({ shares }) => shares.map(({ path }) => path));
+
+it('is not restarted by its policy with what its owner linked to', async () => {
+  const id = await home.create(['sleep', 'infinity'], {
+    HostConfig: { Binds: [`${source}:/data`], RestartPolicy: { Name: 'always' } },
+  });
+  expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  replaceByLink();
+  home.host.machine(id)?.crash();
+  const error = () => home.runtime.store.expect(id).state.error;
+  await expect.poll(error, { timeout: 20_000 }).toContain('when the box was created');
+  expect(shared()).toEqual([source]);
+});
+
+it('is not started with it by a user, until what was there is back', async () => {
+  const id = await home.create(['sleep', 'infinity'], {
+    HostConfig: { Binds: [`${source}:/data`] },
+  });
+  replaceByLink();
+  expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject({
+    status: 409,
+    body: { code: 'bind-source-changed' },
+  });
+  rmSync(source);
+  renameSync(`${source}.aside`, source);
+  expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  expect(shared()).toEqual([source]);
+});

@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestHome } from '../../../testing/home.ts';
+
+const home = new TestHome();
+beforeAll(async () => {
+  await home.start();
+});
+afterAll(() => home.remove());
+
+type Document = Readonly<Record<string, unknown>>;
+
+async function created(body: Document): Promise<{ Id: string; Warnings: readonly string[] }> {
+  const answer = await home.call('POST', '/containers/create', { Image: 'busybox', ...body });
+  expect(answer).toMatchObject({ status: 201 });
+  return answer.body as { Id: string; Warnings: readonly string[] };
+}
+
+async function inspected(body: Document): Promise<Readonly<Record<string, Document>>> {
+  const { Id } = await created(body);
+  return (await home.call('GET', `/containers/${Id}/json`)).body as Record<string, Document>;
+}
+
+async function refused(body: Document): Promise<Document> {
+  const before = home.runtime.store.list().length;
+  const answer = await home.call('POST', '/containers/create', { Image: 'busybox', ...body });
+  expect(answer).toMatchObject({ status: 400 });
+  expect(home.runtime.store.list()).toHaveLength(before);
+  return answer.body as Document;
+}
+
+describe('create takes what the Python SDK sends', () => {
+  it('a volume beside the bind mount at the same path', async () => {
+    const { Config, Mounts } = await inspected({
+      ...{ Cmd: ['ls', '/mnt'], Volumes: { '/mnt': {} } },
+      HostConfig: { Binds: ['/tmp:/mnt:rw'], NetworkMode: 'bridge' },
+    });
+    expect(Config).toMatchObject({ Volumes: { '/mnt': {} } });
+    expect(Mounts).toMatchObject([{ Source: '/tmp', Destination: '/mnt', Mode: 'rw', RW: true }]);
+  });
+
+  it('a volume whose path is the bind mount’s in other words, and null for what is in it', async () => {
+    await created({ Volumes: { '/mnt/.//x/': null }, HostConfig: { Binds: ['/tmp:/mnt/x'] } });
+  });
+
+  it.each([
+    [['/mnt', '/other'], ['/tmp:/mnt']],
+    [['/mnt'], []],
+    [['mnt'], ['/tmp:/mnt']],
+  ])('and no volume %j beside the binds %j', async (paths, Binds) => {
+    const Volumes = Object.fromEntries(paths.map((path) => [path, {}]));
+    expect(await refused({ Volumes, HostConfig: { Binds } })).toMatchObject({
+      code: 'unsupported-option',
+      message: expect.stringContaining(`none is at ${paths.at(-1)}`),
+    });
+  });
+
+  it.each([
+    ['z', true],
+    ['Z', true],
+    ['rw,z', true],
+    ['ro,Z', false],
+    ['consistent', true],
+    ['cached', true],
+    ['delegated', true],
+    ['ro,cached,z', false],
+    ['rprivate', true],
+    ['', true],
+  ])('the bind mode %j, which is shown as it was given', async (mode, RW) => {
+    const bind = mode === '' ? '/tmp:/b' : `/tmp:/b:${mode}`;
+    const { HostConfig, Mounts } = await inspected({ HostConfig: { Binds: [bind] } });
+    expect(HostConfig).toMatchObject({ Binds: [bind] });
+    expect(Mounts).toMatchObject([{ Mode: mode, RW }]);
+  });
+
+  it.each(['z,Z', 'ro,rw', 'ro,ro', 'cached,delegated', 'q', 'nocopy', ',', 'valueOf'])(
+    'and refuses the bind mode %j, in Docker’s words',
+    async (mode) => {
+      expect(await refused({ HostConfig: { Binds: [`/tmp:/b:${mode}`] } })).toMatchObject({
+        ...{ code: 'invalid-argument', message: `invalid mode: ${mode}` },
+      });
+    },
+  );
+
+  it('less than a hundredth of a processor', async () => {
+    const { Id } = await created({ Cmd: ['sleep', '1'], HostConfig: { NanoCpus: 1 } });
+    expect((await home.call('POST', `/containers/${Id}/start`)).status).toBe(204);
+    expect(home.agents.get(Id)?.spec?.resources).toMatchObject({ cpuMillis: 1 });
+    expect(home.host.machine(Id)?.spec.cpus).toBe(1);
+    expect((await home.call('GET', `/containers/${Id}/json`)).body).toMatchObject({
+      HostConfig: { NanoCpus: 1 },
+    });
+  });
+
+  it('a health check that is a bare list: it is shown, never run, and warned of', async () => {
+    const { Id, Warnings } = await created({
+      ...{ Cmd: ['sleep', '1'], Healthcheck: { Test: ['true'], Interval: 1_000_000_000 } },
+    });
+    expect(Warnings).toEqual([expect.stringContaining("unknown type 'true'")]);
+    expect((await home.call('POST', `/containers/${Id}/start`)).status).toBe(204);
+    const { body } = await home.call('GET', `/containers/${Id}/json`);
+    expect(body).toMatchObject({ Config: { Healthcheck: { Test: ['true'] } } });
+    expect(body).not.toHaveProperty('State.Health');
+  });
+
+  it('NONE for a health check, without a warning', async () => {
+    const body = { Healthcheck: { Test: ['NONE'] } };
+    expect((await created(body)).Warnings).toEqual([]);
+    expect((await inspected(body))['Config']).toMatchObject(body);
+  });
+});
+
+describe('create reads its body as Go does', () => {
+  it('takes names in any case', async () => {
+    const { Config, HostConfig } = await inspected({
+      ...{ CMD: ['a'], env: ['A=1'], workingdir: '/w', labels: { Name: 'x', name: 'y' } },
+      hostConfig: { memory: 2 ** 26, restartpolicy: { name: 'always' }, LOGCONFIG: { type: '' } },
+    });
+    expect(Config).toMatchObject({
+      ...{ Cmd: ['a'], Env: expect.arrayContaining(['A=1']), WorkingDir: '/w' },
+      Labels: { Name: 'x', name: 'y' },
+    });
+    expect(HostConfig).toMatchObject({ Memory: 2 ** 26, RestartPolicy: { Name: 'always' } });
+  });
+
+  it('refuses what boxes do not have in any case', async () => {
+    expect(await refused({ hostconfig: { PRIVILEGED: true } })).toMatchObject({
+      code: 'unsupported-option',
+      message: expect.stringContaining('HostConfig.Privileged is not supported'),
+    });
+    expect(await refused({ onbuild: ['RUN true'] })).toMatchObject({ code: 'unsupported-option' });
+  });
+
+  it('takes null inside nested objects as absent', async () => {
+    const { HostConfig, Config } = await inspected({
+      ...{ Labels: { a: null }, ExposedPorts: { '80/tcp': null }, Env: null },
+      Healthcheck: { Test: null, Interval: null, Retries: null },
+      HostConfig: {
+        ...{ LogConfig: { Type: null, Config: null }, PortBindings: { '80/tcp': null } },
+        ...{ RestartPolicy: { Name: null, MaximumRetryCount: null }, Ulimits: null },
+        BlkioDeviceReadBps: [{ Path: '/dev/root', Rate: null }],
+      },
+      NetworkingConfig: { EndpointsConfig: { bridge: { IPAMConfig: null, Aliases: null } } },
+    });
+    expect(HostConfig).toMatchObject({
+      ...{ LogConfig: { Type: 'json-file', Config: {} }, BlkioDeviceReadBps: null },
+      RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+    });
+    expect(Config).toMatchObject({ Labels: { a: '' }, ExposedPorts: { '80/tcp': {} } });
+  });
+});
+
+describe('a field that nobody knows', () => {
+  it('is warned of where its value asks for nothing', async () => {
+    const { Warnings } = await created({
+      ...{ Unheard: null, Another: 0 },
+      HostConfig: { FromTheFuture: [], RestartPolicy: { Name: 'no', Delay: 0 } },
+      NetworkingConfig: { EndpointsConfig: { default: { Speed: '' } }, Fabric: {} },
+    });
+    const names = [
+      ...['Unheard', 'Another', 'HostConfig.FromTheFuture', 'HostConfig.RestartPolicy.Delay'],
+      ...['NetworkingConfig.Fabric', 'NetworkingConfig.EndpointsConfig.default.Speed'],
+    ];
+    expect([...Warnings].sort()).toEqual(
+      names
+        .map((name) => `${name} is not known here; it was ignored, as its value asks for nothing`)
+        .sort(),
+    );
+  });
+
+  it.each([
+    ['Unheard', { Unheard: true }, 'unsupported-option'],
+    ['FromTheFuture', { HostConfig: { FromTheFuture: { a: 1 } } }, 'unsupported-option'],
+    ['Delay', { HostConfig: { RestartPolicy: { Name: 'no', Delay: 1 } } }, 'invalid-argument'],
+  ])('%s is refused by its name where it asks for something', async (name, body, code) => {
+    expect(await refused(body)).toMatchObject({ code, message: expect.stringContaining(name) });
+  });
+});

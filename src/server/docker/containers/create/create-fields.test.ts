@@ -1,0 +1,197 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  CONFIG_FIELDS,
+  ENDPOINT_FIELDS,
+  type Field,
+  HOST_CONFIG_FIELDS,
+  type Refused,
+  type Works,
+} from '../../../testing/create-fields.ts';
+import { TestHome } from '../../../testing/home.ts';
+import { CONFIG_KEYS, HOST_CONFIG_KEYS } from './create-schema.ts';
+import {
+  ABSENT_CONFIG,
+  ABSENT_ENDPOINT,
+  ABSENT_HOST_CONFIG,
+  type AbsentOptions,
+} from './unsupported-options.ts';
+
+const home = new TestHome();
+beforeAll(async () => {
+  await home.start();
+});
+afterAll(() => home.remove());
+
+type Body = Readonly<Record<string, unknown>>;
+type Place = 'Config' | 'HostConfig' | 'Endpoint';
+
+const PLACES: readonly (readonly [Place, Readonly<Record<string, Field>>, AbsentOptions])[] = [
+  ['Config', CONFIG_FIELDS, ABSENT_CONFIG],
+  ['HostConfig', HOST_CONFIG_FIELDS, ABSENT_HOST_CONFIG],
+  ['Endpoint', ENDPOINT_FIELDS, ABSENT_ENDPOINT],
+];
+
+function bodyWith(place: Place, name: string, value: unknown, field?: Partial<Works>): Body {
+  const base = { Image: 'busybox', Cmd: ['sleep', 'infinity'], ...field?.beside };
+  const host = { ...field?.besideHost };
+  switch (place) {
+    case 'Config':
+      return { ...base, [name]: value, HostConfig: host };
+    case 'HostConfig':
+      return { ...base, HostConfig: { ...host, [name]: value } };
+    case 'Endpoint':
+      return {
+        ...base,
+        NetworkingConfig: { EndpointsConfig: { default: { [name]: value } } },
+      };
+  }
+}
+
+async function created(body: Body): Promise<string> {
+  const answer = await home.call('POST', '/containers/create', body);
+  expect(answer).toMatchObject({ status: 201 });
+  return (answer.body as { Id: string }).Id;
+}
+
+async function inspected(id: string): Promise<Record<string, Body>> {
+  return (await home.call('GET', `/containers/${id}/json`)).body as Record<string, Body>;
+}
+
+async function remove(id: string): Promise<void> {
+  expect((await home.call('DELETE', `/containers/${id}?force=1`)).status).toBe(204);
+}
+
+/** Nothing of what two boxes are told differs, but for who they are. */
+async function documentsOf(body: Body) {
+  const id = await created(body);
+  const { Config, HostConfig } = await inspected(id);
+  const {
+    id: _,
+    createdAt,
+    identity,
+    trust,
+    hostname,
+    ...record
+  } = home.runtime.store.expect(id).definition;
+  await remove(id);
+  return { Config: { ...Config, Hostname: '' }, HostConfig, record };
+}
+
+const fieldsOf = <Kind extends Field['kind']>(...kinds: readonly Kind[]) =>
+  PLACES.flatMap(([place, fields]) =>
+    Object.entries(fields)
+      .filter(([, { kind }]) => kinds.some((each) => each === kind))
+      .map(([name, field]) => [place, name, field] as const),
+  ) as (readonly [Place, string, Extract<Field, { kind: Kind }>])[];
+
+it('the lists are what the schemas know, and all of it', () => {
+  const both = (...lists: readonly (readonly string[])[]): string[] => lists.flat().sort();
+  expect(Object.keys(CONFIG_FIELDS).sort()).toEqual(both(CONFIG_KEYS, Object.keys(ABSENT_CONFIG)));
+  // Old clients' word for CapAdd and CapDrop together.
+  const host = both(HOST_CONFIG_KEYS, Object.keys(ABSENT_HOST_CONFIG));
+  expect(Object.keys(HOST_CONFIG_FIELDS).sort()).toEqual(
+    host.filter((name) => name !== 'Capabilities'),
+  );
+  expect(Object.keys(ENDPOINT_FIELDS).sort()).toEqual(both(Object.keys(ABSENT_ENDPOINT)));
+});
+
+describe('what works is shown as it was given, and gets where it takes effect', () => {
+  it.each(fieldsOf('works', 'differs'))('%s.%s', async (place, name, field: Works) => {
+    const id = await created(bodyWith(place, name, field.value, field));
+    expect((await inspected(id))[place]?.[name]).toEqual(field.shown ?? field.value);
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+    const machine = home.host.machine(id)?.spec;
+    const spec = home.agents.get(id)?.spec;
+    if (machine === undefined || spec === undefined) throw new Error('the box does not run');
+    const { definition: record } = home.runtime.store.expect(id);
+    expect(field.told({ record, machine, spec })).toEqual(field.expected);
+    // Without it, it is otherwise.
+    const plain = await created(bodyWith('Config', 'Image', 'busybox'));
+    const { [place]: shown } = await inspected(plain);
+    if (name !== 'Image') expect(shown?.[name]).not.toEqual(field.shown ?? field.value);
+    await remove(plain);
+    await remove(id);
+  });
+});
+
+describe('what is not there is refused by name, with the reason, before there is a record', () => {
+  it.each(fieldsOf('refused'))('%s.%s', async (place, name, field: Refused) => {
+    const before = home.runtime.store.list().length;
+    const answer = await home.call(
+      'POST',
+      '/containers/create',
+      bodyWith(place, name, field.value),
+    );
+    expect(answer).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
+    const { message } = answer.body as { message: string };
+    const reasons = PLACES.find(([each]) => each === place)?.[2];
+    expect(message).toContain(`${name} is not supported: ${reasons?.[name]?.why}`);
+    expect(home.runtime.store.list()).toHaveLength(before);
+  });
+
+  it.each(
+    fieldsOf('works', 'differs').flatMap(([place, name, { refused = [] }]) =>
+      refused.map((value) => [place, name, value] as const),
+    ),
+  )('%s.%s: %j', async (place, name, value) => {
+    const before = home.runtime.store.list().length;
+    const answer = await home.call('POST', '/containers/create', bodyWith(place, name, value));
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { code: 'unsupported-option', message: expect.stringContaining(name) },
+    });
+    expect(home.runtime.store.list()).toHaveLength(before);
+  });
+});
+
+it.each(fieldsOf('refused'))(
+  '%s.%s that asks for nothing makes a box like any other',
+  async (place, name, field: Refused) => {
+    const plain = await documentsOf(bodyWith('Config', 'Image', 'busybox'));
+    for (const value of [null, ...(field.neutral ?? [])]) {
+      expect(await documentsOf(bodyWith(place, name, value))).toEqual(plain);
+    }
+  },
+);
+
+it.each(['valueOf', '__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
+  'a name such as %s is a name that nobody knows, anywhere',
+  async (name) => {
+    const odd = (at: string, value: unknown): string =>
+      at === ''
+        ? `{"Image":"busybox","Cmd":["x"],"${name}":${JSON.stringify(value)}}`
+        : `{"Image":"busybox","Cmd":["x"],"${at}":{"${name}":${JSON.stringify(value)}}}`;
+    for (const at of ['', 'HostConfig', 'NetworkingConfig', 'ExposedPorts', 'Healthcheck']) {
+      expect((await home.call('POST', '/containers/create', odd(at, 1))).status).toBe(400);
+    }
+    const networking = `{"Image":"busybox","NetworkingConfig":{"EndpointsConfig":{"${name}":{}}}}`;
+    expect(await home.call('POST', '/containers/create', networking)).toMatchObject({
+      status: 400,
+      body: { code: name === '__proto__' ? 'invalid-argument' : 'unsupported-option' },
+    });
+    for (const path of [`/containers/${name}/json`, `/images/${name}/json`]) {
+      expect((await home.call('GET', path)).status).toBe(404);
+    }
+  },
+);
+
+it.each([
+  ['none', {}, 'default'],
+  ['bridge', { NetworkMode: 'none' }, 'none'],
+])('an endpoint of %s is no network of a box that has another one', async (endpoint, host, has) => {
+  const EndpointsConfig = { [endpoint]: {} };
+  const body = { Image: 'busybox', HostConfig: host, NetworkingConfig: { EndpointsConfig } };
+  const refused = await home.call('POST', '/containers/create', body);
+  expect(refused).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
+  expect(JSON.stringify(refused.body)).toContain(`network is ${has}, and not ${endpoint}`);
+});
+
+it.each([
+  ['0/tcp', 'invalid-argument'],
+  ['99999/tcp', 'invalid-argument'],
+  ['80-90/tcp', 'unsupported-option'],
+])('an exposed port %s is refused', async (port, code) => {
+  const body = { Image: 'busybox', ExposedPorts: { [port]: {} } };
+  const refused = await home.call('POST', '/containers/create', body);
+  expect(refused).toMatchObject({ status: 400, body: { code } });
+});

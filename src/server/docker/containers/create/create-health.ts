@@ -1,0 +1,73 @@
+/**
+ * Docker's health check, as it is asked for.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { HealthRequest } from '../../../../boxes/create/create-request.ts';
+import { isProbe } from '../../../../boxes/health/health-check.ts';
+import { A3sError } from '../../../../errors.ts';
+
+const MILLISECOND = 1_000_000;
+
+const word = z
+  .string()
+  .max(128 * 1024)
+  .refine((value) => !value.includes('\0'), { error: 'must not contain a NUL character' });
+
+/** Times are in nanoseconds. */
+export const Healthcheck = z.strictObject({
+  Test: z
+    .array(word)
+    .max(65_536)
+    .nullish()
+    .transform((test) => test ?? []),
+  Interval: z.int().default(0),
+  Timeout: z.int().default(0),
+  StartPeriod: z.int().default(0),
+  StartInterval: z.int().default(0),
+  Retries: z.int().default(0),
+});
+
+/** Undefined: the image's own holds as it is. @throws A3sError `invalid-argument`, in Docker's words */
+export function healthRequest(
+  asked: z.output<typeof Healthcheck> | undefined,
+): HealthRequest | undefined {
+  if (asked === undefined) return undefined;
+  const { Test: test, Retries: retries } = asked;
+  checkTest(test);
+  for (const name of ['Interval', 'Timeout', 'StartPeriod', 'StartInterval'] as const) {
+    if (asked[name] === 0 || asked[name] >= MILLISECOND) continue;
+    throw new A3sError('invalid-argument', `${name} in Healthcheck cannot be less than 1ms`);
+  }
+  if (retries < 0) {
+    throw new A3sError('invalid-argument', 'Retries in Healthcheck cannot be negative');
+  }
+  const { Interval, Timeout, StartPeriod, StartInterval } = asked;
+  const times = [Interval, Timeout, StartPeriod, StartInterval];
+  if (test.length === 0 && retries === 0 && times.every((time) => time === 0)) return undefined;
+  return {
+    ...{ test, interval: Interval, timeout: Timeout },
+    ...{ startPeriod: StartPeriod, startInterval: StartInterval, retries },
+  };
+}
+
+/** Of a test that is a bare list of words. Docker takes it, and never runs it. */
+export function healthWarnings(asked: HealthRequest | undefined): string[] {
+  const [kind] = asked?.test ?? [];
+  if (kind === undefined || kind === 'NONE' || isProbe([kind])) return [];
+  return [
+    `Healthcheck.Test: unknown type '${kind.slice(0, 32)}' (expected 'CMD' or 'CMD-SHELL'); no health check runs`,
+  ];
+}
+
+function checkTest([kind, ...words]: readonly string[]): void {
+  if (kind === undefined || !isProbe([kind])) return;
+  if (kind === 'CMD' && words.length > 0) return;
+  if (kind === 'CMD-SHELL' && words.length === 1) return;
+  throw new A3sError(
+    'invalid-argument',
+    `Invalid Test in Healthcheck: ${JSON.stringify([kind, ...words]).slice(0, 128)}`,
+    { remedy: 'It is ["NONE"], ["CMD", PROGRAM, ARGUMENT…] or ["CMD-SHELL", LINE].' },
+  );
+}

@@ -1,0 +1,120 @@
+/**
+ * What a box is held to, as Docker's create and update documents have it.
+ *
+ * @module
+ */
+import { ULIMITS } from '@a3s-box/policies';
+import * as z from 'zod';
+import { BOX_DISK, type Limits } from '../../../../boxes/record/limits.ts';
+import { A3sError } from '../../../../errors.ts';
+import { unsupported } from './unsupported-options.ts';
+
+const amount = z.int().min(0).default(0);
+
+const Ulimit = z.strictObject({
+  Name: z.string().max(64),
+  Soft: z.int().min(-1).default(0),
+  Hard: z.int().min(-1).default(0),
+});
+
+const Rates = z
+  .array(z.strictObject({ Path: z.string().max(4096), Rate: z.int().min(0).default(0) }))
+  .max(64)
+  .default([]);
+
+const RATES = {
+  readBps: 'BlkioDeviceReadBps',
+  writeBps: 'BlkioDeviceWriteBps',
+  readIops: 'BlkioDeviceReadIOps',
+  writeIops: 'BlkioDeviceWriteIOps',
+} as const;
+
+/** Absent is 0: nothing is asked for. */
+export const LIMIT_FIELDS = {
+  Memory: amount,
+  NanoCpus: amount,
+  MemorySwap: z.int().min(-1).default(0),
+  MemoryReservation: amount,
+  PidsLimit: z.int().min(-1).default(0),
+  CpuShares: amount,
+  CpuPeriod: amount,
+  CpuQuota: z.int().min(-1).default(0),
+  CpusetCpus: z.string().max(1024).default(''),
+  Ulimits: z.array(Ulimit).max(64).default([]),
+  BlkioDeviceReadBps: Rates,
+  BlkioDeviceWriteBps: Rates,
+  BlkioDeviceReadIOps: Rates,
+  BlkioDeviceWriteIOps: Rates,
+};
+const LimitFields = z.strictObject(LIMIT_FIELDS);
+type LimitFields = z.output<typeof LimitFields>;
+
+/** `0-3,8`, as the kernel lists processors. */
+const CPUSET = /^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/;
+
+/**
+ * How the values go together, and with this host, is found out where the box is made.
+ *
+ * @param where prefix of names in messages, such as `HostConfig.`
+ * @throws A3sError `unsupported-option`, `invalid-argument`
+ */
+export function limitsOf(where: string, asked: LimitFields): Limits {
+  const cpuset = asked.CpusetCpus.replaceAll(' ', '');
+  if (cpuset !== '' && !CPUSET.test(cpuset)) {
+    throw new A3sError('invalid-argument', `Invalid value ${asked.CpusetCpus} for cpuset cpus`);
+  }
+  return {
+    memorySwapBytes: asked.MemorySwap,
+    memoryReservationBytes: asked.MemoryReservation,
+    pids: asked.PidsLimit,
+    cpuShares: asked.CpuShares,
+    cpuPeriodUs: asked.CpuPeriod,
+    // Docker's other word for no quota.
+    cpuQuotaUs: Math.max(0, asked.CpuQuota),
+    cpuset,
+    ulimits: ulimitsOf(where, asked.Ulimits),
+    disk: {
+      readBps: rateOf(where, RATES.readBps, asked),
+      writeBps: rateOf(where, RATES.writeBps, asked),
+      readIops: rateOf(where, RATES.readIops, asked),
+      writeIops: rateOf(where, RATES.writeIops, asked),
+    },
+  };
+}
+
+function ulimitsOf(where: string, asked: LimitFields['Ulimits']): Limits['ulimits'] {
+  const seen = new Set<string>();
+  return asked.map(({ Name, Soft: soft, Hard: hard }) => {
+    const name = ULIMITS.find((known) => known === Name);
+    if (name === undefined) {
+      throw new A3sError('invalid-argument', `${where}Ulimits: invalid ulimit type: ${Name}`, {
+        remedy: `It is one of ${ULIMITS.join(', ')}.`,
+      });
+    }
+    if (seen.has(name)) {
+      throw new A3sError('invalid-argument', `${where}Ulimits: ${name} is there twice`);
+    }
+    seen.add(name);
+    if (hard !== -1 && (soft === -1 || soft > hard)) {
+      throw new A3sError(
+        'invalid-argument',
+        `${where}Ulimits: ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`,
+      );
+    }
+    return { name, soft, hard };
+  });
+}
+
+/** A box has one disk that it writes to, so there is one rate of each kind. */
+function rateOf(where: string, field: (typeof RATES)[keyof typeof RATES], asked: LimitFields) {
+  const [first, second] = asked[field];
+  const other = asked[field].find(({ Path }) => Path !== BOX_DISK);
+  if (other !== undefined) {
+    const why = `${other.Path} is not ${BOX_DISK}, the one disk that a box writes to`;
+    throw unsupported(`${where}${field}`, why);
+  }
+  if (second !== undefined) {
+    throw new A3sError('invalid-argument', `${where}${field}: ${BOX_DISK} is there twice`);
+  }
+  return first?.Rate ?? 0;
+}

@@ -1,0 +1,77 @@
+/**
+ * Published ports of Docker's create document.
+ *
+ * @module
+ */
+import { isIP } from 'node:net';
+import * as z from 'zod';
+import { RATLS_PORT } from '../../../../boxes/confidential/request.ts';
+import type { Port } from '../../../../boxes/record/box.ts';
+import { A3sError } from '../../../../errors.ts';
+import { unsupported } from './unsupported-options.ts';
+
+const MAX_PORTS = 1024;
+
+/** `ratls` is the port at which a confidential box serves RA-TLS. */
+export const port = z.string().regex(/^(\d{1,5}(-\d{1,5})?(\/(tcp|udp|sctp))?|ratls(\/tcp)?)$/, {
+  error: 'must be PORT/PROTOCOL',
+});
+
+export const PortBindings = z.record(
+  port,
+  z
+    .array(
+      z.strictObject({
+        HostIp: z.string().max(64).default(''),
+        HostPort: z.string().max(16).default(''),
+      }),
+    )
+    .max(64)
+    .nullable(),
+);
+
+/** @throws A3sError `unsupported-option` for a range, `invalid-argument` */
+export function checkExposed(key: string): void {
+  if (isRatls(key) || portNumber(key.split('/')[0] ?? '', key) !== 0) return;
+  throw new A3sError('invalid-argument', `Invalid containerPort: ${key}`);
+}
+
+/** @throws A3sError `unsupported-option`, `invalid-argument` */
+export function portBindings(bindings: z.infer<typeof PortBindings>): Port[] {
+  const ports: Port[] = [];
+  for (const [key, hosts] of Object.entries(bindings)) {
+    const [number = '', protocol = 'tcp'] = key.split('/');
+    if (protocol !== 'tcp') throw unsupported('HostConfig.PortBindings', `${key} is not TCP`);
+    const boxPort = isRatls(key) ? RATLS_PORT : portNumber(number, key);
+    if (boxPort === 0) throw new A3sError('invalid-argument', `Invalid containerPort: ${key}`);
+    for (const { HostIp, HostPort } of hosts ?? []) {
+      if (HostIp !== '' && isIP(HostIp) === 0) {
+        throw new A3sError('invalid-argument', `Invalid IP address: ${HostIp}`);
+      }
+      if (isIP(HostIp) === 6) {
+        throw unsupported('HostConfig.PortBindings', `${HostIp} is not an address of IPv4`);
+      }
+      ports.push({ boxPort, hostIp: HostIp, hostPort: portNumber(HostPort || '0', HostPort) });
+    }
+  }
+  if (ports.length > MAX_PORTS) {
+    throw new A3sError('invalid-argument', `Cannot publish more than ${MAX_PORTS} ports`);
+  }
+  return ports;
+}
+
+function portNumber(digits: string, shown: string): number {
+  if (digits.includes('-')) throw unsupported('a range of ports', shown);
+  const number = /^\d{1,5}$/.test(digits) ? Number(digits) : Number.NaN;
+  if (number <= 65_535) return number;
+  throw new A3sError('invalid-argument', `Invalid hostPort: ${shown}`);
+}
+
+export function isRatls(key: string): boolean {
+  return key.split('/')[0] === 'ratls';
+}
+
+export function withProtocol(key: string): string {
+  if (isRatls(key)) return `${RATLS_PORT}/tcp`;
+  return key.includes('/') ? key : `${key}/tcp`;
+}

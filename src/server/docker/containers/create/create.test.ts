@@ -1,0 +1,346 @@
+import { totalmem } from 'node:os';
+import { fuzzRuns } from '@a3s-box/test-fuzz';
+import { fc, test as fuzz } from '@fast-check/vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Image } from '../../../../images/image.ts';
+import { TestHome } from '../../../testing/home.ts';
+import { FakeImages, TEST_IMAGE } from '../../../testing/images.ts';
+
+const SERVER_IMAGE: Image = {
+  ...TEST_IMAGE,
+  id: `sha256:${'4'.repeat(64)}`,
+  manifestDigest: `sha256:${'6'.repeat(64)}`,
+  tags: ['server:latest'],
+  config: {
+    ...TEST_IMAGE.config,
+    entrypoint: ['/entry', '--flag'],
+    cmd: ['serve'],
+    workingDir: 'srv',
+    user: 'www',
+    stopSignal: 'SIGQUIT',
+    exposedPorts: ['80/tcp'],
+    volumes: ['/data'],
+  },
+};
+
+const ODD_CONFIGS = {
+  empty: { env: ['=x'] },
+  nul: { env: ['A=b\0c'] },
+  command: { cmd: ['a\0b'] },
+  place: { workingDir: 'a\0b' },
+  user: { user: 'u'.repeat(300) },
+};
+const ODD_IMAGES = Object.entries(ODD_CONFIGS).map(
+  ([name, config], index): Image => ({
+    ...TEST_IMAGE,
+    id: `sha256:${String(index).padStart(64, '5')}`,
+    manifestDigest: `sha256:${String(index).padStart(64, '7')}`,
+    tags: [`${name}:latest`],
+    config: { ...TEST_IMAGE.config, ...config },
+  }),
+);
+
+const home = new TestHome(new FakeImages(TEST_IMAGE, SERVER_IMAGE, ...ODD_IMAGES));
+beforeAll(async () => {
+  await home.start();
+});
+afterAll(() => home.remove());
+
+async function inspect(id: string): Promise<Record<string, Record<string, unknown>>> {
+  const { body } = await home.call('GET', `/containers/${id}/json`);
+  return body as Record<string, Record<string, unknown>>;
+}
+
+async function refused(body: unknown): Promise<{ status: number; code: string; message: string }> {
+  const before = (await home.call('GET', '/containers/json?all=1')).body as unknown[];
+  const answer = await home.call('POST', '/containers/create', body);
+  const after = (await home.call('GET', '/containers/json?all=1')).body as unknown[];
+  expect(after).toHaveLength(before.length);
+  return { status: answer.status, ...(answer.body as { code: string; message: string }) };
+}
+
+describe('create finds out what could not start', () => {
+  it.each(Object.keys(ODD_CONFIGS))('in an image: %s', async (name) => {
+    expect(await refused({ Image: name })).toMatchObject({ status: 400, code: 'invalid-image' });
+  });
+
+  it('in a published address that is not of IPv4', async () => {
+    const HostConfig = { PortBindings: { '80/tcp': [{ HostIp: '::1', HostPort: '8080' }] } };
+    expect(await refused({ Image: 'busybox', HostConfig })).toMatchObject({
+      code: 'unsupported-option',
+    });
+  });
+
+  it('in variables: many large ones are taken, and more than the agent takes are not', async () => {
+    const variables = (count: number): string[] =>
+      Array.from({ length: count }, (_, index) => `V${index}=${'x'.repeat(100_000)}`);
+    await home.create(['true'], { Env: variables(12) });
+    expect(await refused({ Image: 'busybox', Env: variables(41) })).toMatchObject({
+      status: 413,
+      code: 'too-large',
+    });
+    const wide = [`V=${'é'.repeat(100_000)}`];
+    expect(await refused({ Image: 'busybox', Env: wide })).toMatchObject({ code: 'too-large' });
+  });
+});
+
+it('shows what the image declares as volumes', async () => {
+  const { Config } = await inspect(await home.create(['x'], { Image: 'server' }));
+  expect(Config?.['Volumes']).toEqual({ '/data': {} });
+});
+
+it('has the agent make them, unless a bind mount is there, or the agent is an old one', async () => {
+  const directories = async (HostConfig: object, agent = {}) => {
+    home.agentOptions = agent;
+    const id = await home.create(['sleep', 'infinity'], { Image: 'server', User: '0', HostConfig });
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+    home.agentOptions = {};
+    return home.agents.get(id)?.spec?.directories;
+  };
+  const programs = { entry: async () => 0 };
+  expect(await directories({}, { programs })).toEqual(['/data']);
+  expect(await directories({ Binds: ['/tmp:/data'] }, { programs })).toBeUndefined();
+  const protocol = { minimum: 1, maximum: 4 };
+  expect(await directories({}, { programs, protocol })).toBeUndefined();
+});
+
+describe('create merges the image and the request as Docker does', () => {
+  it.each([
+    [{}, ['/entry', '--flag'], ['serve']],
+    [{ Cmd: ['other'] }, ['/entry', '--flag'], ['other']],
+    [{ Entrypoint: ['/mine'] }, ['/mine'], null],
+    [{ Entrypoint: ['/mine'], Cmd: ['x'] }, ['/mine'], ['x']],
+    [{ Entrypoint: [''], Cmd: ['x'] }, null, ['x']],
+    [{ Entrypoint: '/mine', Cmd: [] }, ['/mine'], null],
+    [{ Entrypoint: null, Cmd: null, Tty: true, OpenStdin: true }, ['/entry', '--flag'], ['serve']],
+  ])('%j', async (given, entrypoint, cmd) => {
+    const { body } = await home.call('POST', '/containers/create', { Image: 'server', ...given });
+    const { Config } = await inspect((body as { Id: string }).Id);
+    expect(Config).toMatchObject({ Entrypoint: entrypoint, Cmd: cmd ?? [] });
+  });
+
+  it('and takes the rest from the image where the request is silent', async () => {
+    const id = await home.create(['x'], { Image: 'server' });
+    const { Config, HostConfig } = await inspect(id);
+    expect(Config).toMatchObject({
+      ...{ Hostname: id.slice(0, 12), User: 'www', WorkingDir: '/srv', StopSignal: 'SIGQUIT' },
+      Env: ['PATH=/bin', 'FROM_IMAGE=yes'],
+      Labels: { origin: 'image' },
+      ExposedPorts: { '80/tcp': {} },
+    });
+    expect(HostConfig).toMatchObject({ Memory: 0, NanoCpus: 0, NetworkMode: 'bridge' });
+  });
+
+  it('and what it asks for wins', async () => {
+    const id = await home.create(['x'], {
+      ...{ Image: 'server', Hostname: 'h', User: '1:2', WorkingDir: '/w', StopSignal: '2' },
+      Env: ['FROM_IMAGE=no', 'MINE=1'],
+      Labels: { origin: 'me', more: '1' },
+      HostConfig: {
+        ...{ Memory: 64 * 2 ** 20, NanoCpus: 1.5e9, NetworkMode: 'none' },
+        Binds: ['/tmp:/data:ro'],
+      },
+    });
+    const { Config, HostConfig, Mounts } = await inspect(id);
+    expect(Config).toMatchObject({
+      ...{ Hostname: 'h', User: '1:2', WorkingDir: '/w', StopSignal: '2' },
+      Env: ['FROM_IMAGE=no', 'MINE=1', 'PATH=/bin'],
+      Labels: { origin: 'me', more: '1' },
+    });
+    expect(HostConfig).toMatchObject({ Memory: 64 * 2 ** 20, NetworkMode: 'none' });
+    expect(Mounts).toMatchObject([{ Source: '/tmp', Destination: '/data', RW: false }]);
+  });
+});
+
+describe('what the machine and the agent are told', () => {
+  it('follows from the record', async () => {
+    const id = await home.create(['env'], {
+      Env: ['MINE=1', 'PATH'],
+      Tty: true,
+      HostConfig: {
+        ...{ Memory: 64 * 2 ** 20, NanoCpus: 1.5e9, ConsoleSize: [24, 80] },
+        PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] },
+      },
+    });
+    await home.call('POST', `/containers/${id}/start`);
+    const machine = home.host.machine(id)?.spec;
+    expect(machine).toMatchObject({ cpus: 2, memoryBytes: (64 + 96) * 2 ** 20 });
+    expect(machine?.nic?.ports).toMatchObject([{ hostIp: '127.0.0.1', boxPort: 80 }]);
+    expect(machine?.nic?.ports[0]?.hostPort).toBeGreaterThan(0);
+    const spec = home.agents.get(id)?.spec;
+    expect(spec?.process.env).toEqual([
+      `HOSTNAME=${id.slice(0, 12)}`,
+      ...['TERM=xterm', 'MINE=1', 'FROM_IMAGE=yes'],
+    ]);
+    expect(spec).toMatchObject({
+      process: { size: { rows: 24, columns: 80 }, cwd: '/' },
+      resources: { memoryBytes: 64 * 2 ** 20, cpuMillis: 1500 },
+      network: { kind: 'nic', mac: machine?.nic?.mac },
+      confinement: { seccomp: 'default' },
+    });
+    expect(spec?.confinement.capabilities).toHaveLength(14);
+  });
+});
+
+describe('create refuses before it changes anything', () => {
+  it.each([
+    ['HostConfig.Privileged', { HostConfig: { Privileged: true } }],
+    ['HostConfig.CapAdd', { HostConfig: { CapAdd: ['SYS_ADMIN'] } }],
+    ['HostConfig.CapDrop', { HostConfig: { CapDrop: ['ALL'] } }],
+    ['HostConfig.SecurityOpt', { HostConfig: { SecurityOpt: ['seccomp=unconfined'] } }],
+    ['HostConfig.MaskedPaths', { HostConfig: { MaskedPaths: [] } }],
+    ['HostConfig.PidMode', { HostConfig: { PidMode: 'host' } }],
+    ['HostConfig.NetworkMode', { HostConfig: { NetworkMode: 'host' } }],
+    ['HostConfig.LogConfig', { HostConfig: { LogConfig: { Type: 'syslog' } } }],
+    ['HostConfig.Mounts', { HostConfig: { Mounts: [{ Type: 'volume' }] } }],
+    ['HostConfig.ReadonlyRootfs', { HostConfig: { ReadonlyRootfs: true } }],
+    ['HostConfig.Binds', { HostConfig: { Binds: ['volume:/data'] } }],
+    ['HostConfig.Binds', { HostConfig: { Binds: ['/a:/b:rshared'] } }],
+    ['HostConfig.PortBindings', { HostConfig: { PortBindings: { '53/udp': [{}] } } }],
+    ['HostConfig.FromTheFuture', { HostConfig: { FromTheFuture: 1 } }],
+    ['Volumes', { Volumes: { '/data': {} } }],
+    ['Unheard', { Unheard: 1 }],
+    [
+      'NetworkingConfig.EndpointsConfig',
+      { NetworkingConfig: { EndpointsConfig: { mine: { Aliases: ['x'] } } } },
+    ],
+  ])('%s', async (name, options) => {
+    const answer = await refused({ Image: 'busybox', ...options });
+    expect(answer).toMatchObject({ status: 400, code: 'unsupported-option' });
+    expect(answer.message).toContain(name);
+  });
+
+  it.each([
+    ['no image', {}, 400, 'invalid-argument'],
+    ['an unknown image', { Image: 'nope' }, 404, 'no-such-image'],
+    ['too little memory', { Image: 'busybox', HostConfig: { Memory: 1 } }, 400, 'invalid-argument'],
+    [
+      'more memory than there is',
+      { Image: 'busybox', HostConfig: { Memory: totalmem() } },
+      ...([400, 'invalid-argument'] as const),
+    ],
+    [
+      'too many CPUs',
+      { Image: 'busybox', HostConfig: { NanoCpus: 1e15 } },
+      400,
+      'invalid-argument',
+    ],
+    ['an unknown signal', { Image: 'busybox', StopSignal: 'SIGNOPE' }, 400, 'invalid-argument'],
+    ['a wrong hostname', { Image: 'busybox', Hostname: 'a b' }, 400, 'invalid-argument'],
+    [
+      'a wrong address',
+      { Image: 'busybox', HostConfig: { PortBindings: { '1/tcp': [{ HostIp: 'x' }] } } },
+      400,
+      'invalid-argument',
+    ],
+    [
+      'a wrong port',
+      { Image: 'busybox', HostConfig: { PortBindings: { '1/tcp': [{ HostPort: '99999' }] } } },
+      400,
+      'invalid-argument',
+    ],
+    [
+      'the root as mount point',
+      { Image: 'busybox', HostConfig: { Binds: ['/a:/'] } },
+      400,
+      'invalid-argument',
+    ],
+    [
+      'one mount point twice',
+      { Image: 'busybox', HostConfig: { Binds: ['/a:/x', '/b:/x/'] } },
+      400,
+      'invalid-argument',
+    ],
+    [
+      'a mount point over the box’s own /proc',
+      { Image: 'busybox', HostConfig: { Binds: ['/etc:/x/..//proc'] } },
+      400,
+      'invalid-argument',
+    ],
+    ['a relative directory', { Image: 'busybox', WorkingDir: 'tmp' }, 400, 'invalid-argument'],
+    ['a string for a list', { Image: 'busybox', Env: 'A=1' }, 400, 'invalid-argument'],
+    ['an array', [], 400, 'invalid-argument'],
+    ['a number', '1', 400, 'invalid-argument'],
+    ['no JSON', '{"Image":', 400, 'invalid-argument'],
+    ['a NUL', { Image: 'busybox', Cmd: ['a\0b'] }, 400, 'invalid-argument'],
+  ])('%s', async (_, body, status, code) => {
+    expect(await refused(body)).toMatchObject({ status, code });
+  });
+
+  it('a name that is taken or malformed', async () => {
+    const named = { Image: 'busybox', Cmd: ['x'] };
+    expect((await home.call('POST', '/containers/create?name=taken', named)).status).toBe(201);
+    expect(await home.call('POST', '/containers/create?name=taken', named)).toMatchObject({
+      status: 409,
+      body: { code: 'name-in-use' },
+    });
+    expect((await home.call('POST', '/containers/create?name=-x', named)).status).toBe(400);
+  });
+
+  it('accepts every option at the value with which Docker’s client asks for nothing', async () => {
+    const { status } = await home.call('POST', '/containers/create', NOTHING_ASKED);
+    expect(status).toBe(201);
+  });
+});
+
+fuzz.prop([fc.jsonValue({ maxDepth: 5 })], fuzzRuns())(
+  'arbitrary JSON never makes a box, and is never our fault',
+  async (body) => {
+    const { status } = await home.call('POST', '/containers/create', JSON.stringify(body));
+    expect(status).toBe(400);
+  },
+);
+
+const optionNames = fc.constantFrom(
+  ...['Cmd', 'Entrypoint', 'Env', 'HostConfig', 'Labels', 'Tty', 'StopTimeout', 'User', 'Volumes'],
+);
+const hostNames = fc.constantFrom(
+  ...['Binds', 'PortBindings', 'Memory', 'NanoCpus', 'ConsoleSize', 'LogConfig', 'RestartPolicy'],
+);
+const options = fc.dictionary(
+  optionNames,
+  fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.dictionary(hostNames, fc.jsonValue({ maxDepth: 3 }))),
+);
+
+fuzz.prop([options], fuzzRuns())(
+  'known options with any value are taken or refused',
+  async (body) => {
+    const answer = await home.call('POST', '/containers/create', { ...body, Image: 'busybox' });
+    expect([201, 400]).toContain(answer.status);
+    if (answer.status === 201) {
+      await home.call('DELETE', `/containers/${(answer.body as { Id: string }).Id}`);
+    }
+  },
+);
+
+const NOTHING_ASKED = {
+  ...{ Hostname: '', Domainname: '', User: '', AttachStdin: false, AttachStdout: true },
+  ...{ AttachStderr: true, Tty: false, OpenStdin: false, StdinOnce: false, Env: null },
+  ...{ Cmd: ['true'], Image: 'busybox', Volumes: {}, WorkingDir: '', Entrypoint: null },
+  ...{ OnBuild: null, Labels: {}, MacAddress: '', Healthcheck: null, ExposedPorts: {} },
+  HostConfig: {
+    ...{ Binds: null, ContainerIDFile: '', LogConfig: { Type: '', Config: {} } },
+    ...{ NetworkMode: 'default', PortBindings: {}, AutoRemove: false, VolumeDriver: '' },
+    ...{ RestartPolicy: { Name: 'no', MaximumRetryCount: 0 }, VolumesFrom: null },
+    ...{ ConsoleSize: [0, 0], CapAdd: null, CapDrop: null, CgroupnsMode: '', Dns: [] },
+    ...{ DnsOptions: [], DnsSearch: [], ExtraHosts: null, GroupAdd: null, IpcMode: '' },
+    ...{ Cgroup: '', Links: null, OomScoreAdj: 0, PidMode: '', Privileged: false },
+    ...{ PublishAllPorts: false, ReadonlyRootfs: false, SecurityOpt: null, UTSMode: '' },
+    ...{ UsernsMode: '', ShmSize: 0, Isolation: '', CpuShares: 0, Memory: 0, NanoCpus: 0 },
+    ...{ CgroupParent: '', BlkioWeight: 0, BlkioWeightDevice: [], BlkioDeviceReadBps: [] },
+    ...{ BlkioDeviceWriteBps: [], BlkioDeviceReadIOps: [], BlkioDeviceWriteIOps: [] },
+    ...{ CpuPeriod: 0, CpuQuota: 0, CpuRealtimePeriod: 0, CpuRealtimeRuntime: 0 },
+    ...{ CpusetCpus: '', CpusetMems: '', Devices: [], DeviceCgroupRules: null },
+    ...{ DeviceRequests: null, MemoryReservation: 0, MemorySwap: 0, MemorySwappiness: -1 },
+    ...{ OomKillDisable: false, PidsLimit: 0, Ulimits: [], CpuCount: 0, CpuPercent: 0 },
+    ...{ IOMaximumIOps: 0, IOMaximumBandwidth: 0, MaskedPaths: null, ReadonlyPaths: null },
+  },
+  NetworkingConfig: {
+    EndpointsConfig: {
+      default: {
+        ...{ IPAMConfig: null, Links: null, Aliases: null, MacAddress: '', NetworkID: '' },
+        ...{ EndpointID: '', Gateway: '', IPAddress: '', IPPrefixLen: 0, DriverOpts: null },
+      },
+    },
+  },
+};

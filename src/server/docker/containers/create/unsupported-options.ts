@@ -1,0 +1,210 @@
+/**
+ * Options of Docker's that boxes do not have. Each may be given with the value that asks for nothing, as clients do;
+ * any other value is refused by name, never stored and ignored.
+ *
+ * @module
+ */
+import { A3sError } from '../../../../errors.ts';
+import { fieldNames, isZero } from '../../go-document.ts';
+
+type Test = (value: unknown) => boolean;
+
+/** An option that boxes do not have. */
+export interface Absent {
+  /** Whether a value asks for nothing. */
+  readonly neutral: Test;
+  /** Why there is no such thing. */
+  readonly why: string;
+}
+export type AbsentOptions = Readonly<Record<string, Absent>>;
+
+function either(...values: readonly unknown[]): Test {
+  return (value) => isZero(value) || values.includes(value);
+}
+
+function absent(why: string, neutral: Test = isZero): Absent {
+  return { neutral, why };
+}
+
+/** What cannot be done, in messages. */
+const CREATE = 'create the box';
+
+const never: Test = () => false;
+
+const WINDOWS = 'it is of Windows';
+const NO_HOST = 'a box is a machine of its own, and shares nothing of the kind with the host';
+const OWN_MACHINE = 'each box has a kernel of its own, and shares it with no other box';
+const NETWORKS = 'boxes are in a network of their own, or in none';
+const RESOLVER = 'the resolver of a box is the host’s';
+export const NO_VOLUMES = 'there are no volumes; a bind mount has a host path';
+const GUEST_IO =
+  'only the one disk that a box writes to can be held to rates: BlkioDeviceReadBps and its like';
+
+export const ABSENT_CONFIG: AbsentOptions = {
+  ArgsEscaped: absent(WINDOWS),
+  Domainname: absent('boxes have a hostname, and no domain'),
+  MacAddress: absent('the address of a box’s network card is not chosen'),
+  NetworkDisabled: absent('say HostConfig.NetworkMode none'),
+  OnBuild: absent('images are not built here'),
+  Shell: absent('images are not built here'),
+};
+
+export const ABSENT_HOST_CONFIG: AbsentOptions = {
+  Annotations: absent('no runtime is there to read them; use Labels'),
+  BlkioWeight: absent(GUEST_IO),
+  BlkioWeightDevice: absent(GUEST_IO),
+  CapAdd: absent('boxes have Docker’s default capabilities, and none beyond'),
+  CapDrop: absent('boxes have Docker’s default capabilities'),
+  Capabilities: absent('boxes have Docker’s default capabilities'),
+  Cgroup: absent(NO_HOST),
+  CgroupParent: absent('the control groups of a box are in its own kernel'),
+  CgroupnsMode: absent(NO_HOST, either('private')),
+  CpuCount: absent(WINDOWS),
+  CpuPercent: absent(WINDOWS),
+  CpuRealtimePeriod: absent('the kernel of a guest schedules nothing in real time'),
+  CpuRealtimeRuntime: absent('the kernel of a guest schedules nothing in real time'),
+  CpusetMems: absent('a box’s memory is bound to no node of the host'),
+  DeviceCgroupRules: absent('no device of the host is in a box'),
+  DeviceRequests: absent('no device of the host is in a box'),
+  Devices: absent('no device of the host is in a box'),
+  Dns: absent(RESOLVER),
+  DnsOptions: absent(RESOLVER),
+  DnsSearch: absent(RESOLVER),
+  ExtraHosts: absent('/etc/hosts is the image’s'),
+  GroupAdd: absent('a process has the groups that the image’s /etc/group says'),
+  IOMaximumBandwidth: absent(WINDOWS),
+  IOMaximumIOps: absent(WINDOWS),
+  IpcMode: absent(OWN_MACHINE, either('private')),
+  Isolation: absent(WINDOWS, either('default')),
+  KernelMemory: absent('Docker has removed it'),
+  KernelMemoryTCP: absent('Docker has removed it'),
+  Links: absent(NETWORKS),
+  MaskedPaths: absent('Docker’s own are masked, always', never),
+  MemorySwappiness: absent('a guest has no swap', either(-1)),
+  Mounts: absent('give bind mounts as Binds'),
+  OomKillDisable: absent('a box that has no memory left would stand still for ever'),
+  OomScoreAdj: absent('the host’s out-of-memory killer knows no process of a box'),
+  PidMode: absent(OWN_MACHINE),
+  Privileged: absent('no device, and no kernel, of the host is in a box'),
+  PublishAllPorts: absent('publish each port by its number'),
+  ReadonlyPaths: absent('Docker’s own are read-only, always', never),
+  ReadonlyRootfs: absent('the root of a box can be written to'),
+  Runtime: absent('there is one runtime, a3s-box', either('a3s-box')),
+  SecurityOpt: absent('Docker’s default seccomp profile holds, and there is no other'),
+  ShmSize: absent('/dev/shm has 64 MiB', either(64 * 1024 * 1024)),
+  StorageOpt: absent('the disk of changes has one size'),
+  Sysctls: absent('the settings of a guest’s kernel are the boot set’s'),
+  Tmpfs: absent('there are no mounts but bind mounts'),
+  UTSMode: absent(OWN_MACHINE),
+  UsernsMode: absent(OWN_MACHINE),
+  VolumeDriver: absent(NO_VOLUMES),
+  VolumesFrom: absent(NO_VOLUMES),
+};
+
+/** Of one entry of `EndpointsConfig`. */
+export const ABSENT_ENDPOINT: AbsentOptions = {
+  IPAMConfig: absent('the address of a box is not chosen'),
+  Links: absent(NETWORKS),
+  Aliases: absent(NETWORKS),
+  MacAddress: absent('the address of a box’s network card is not chosen'),
+  NetworkID: absent('a server says it, and no client'),
+  EndpointID: absent('a server says it, and no client'),
+  Gateway: absent('a server says it, and no client'),
+  IPAddress: absent('a server says it, and no client'),
+  IPPrefixLen: absent('a server says it, and no client'),
+  IPv6Gateway: absent('boxes have no IPv6'),
+  GlobalIPv6Address: absent('boxes have no IPv6'),
+  GlobalIPv6PrefixLen: absent('boxes have no IPv6'),
+  DriverOpts: absent('a box’s network has no options'),
+  DNSNames: absent(NETWORKS),
+  GwPriority: absent(NETWORKS),
+};
+
+export const ABSENT_EXEC: AbsentOptions = {
+  Privileged: absent('what a box is held to holds for every process of it'),
+};
+
+const ENDPOINTS = 'NetworkingConfig.EndpointsConfig';
+
+/**
+ * Endpoints are of the network that the box has, and of no other.
+ *
+ * @throws A3sError `unsupported-option` with the name, `invalid-argument`
+ */
+export function checkNetworking(
+  networking: unknown,
+  network: 'default' | 'none',
+  ignored: string[],
+): void {
+  const { EndpointsConfig } = withoutAbsent(
+    'NetworkingConfig.',
+    networking,
+    ['EndpointsConfig'],
+    {},
+    { ignored },
+  );
+  const endpoints = withoutAbsent(`${ENDPOINTS}.`, EndpointsConfig, undefined, {});
+  for (const [name, endpoint] of Object.entries(endpoints)) {
+    if (!['default', 'bridge', 'none'].includes(name)) {
+      throw unsupported(ENDPOINTS, `there is no network ${name.slice(0, 64)}: ${NETWORKS}`);
+    }
+    if ((name === 'none') !== (network === 'none')) {
+      throw unsupported(ENDPOINTS, `the box's network is ${network}, and not ${name}`);
+    }
+    withoutAbsent(`${ENDPOINTS}.${name}.`, endpoint, [], ABSENT_ENDPOINT, { ignored });
+  }
+}
+
+/**
+ * The options that are implemented; what is left must ask for nothing. Names match in any case, as in Go.
+ *
+ * @param where prefix of names in messages, such as `HostConfig.`
+ * @param implemented undefined: every name is
+ * @param more.ignored takes the names of options that nobody knows, and that ask for nothing
+ * @throws A3sError `unsupported-option` with the name, `invalid-argument` for what is no object
+ */
+export function withoutAbsent(
+  where: string,
+  value: unknown,
+  implemented: readonly string[] | undefined,
+  absentOptions: AbsentOptions,
+  more: { readonly verb?: string; readonly ignored?: string[] } = {},
+): Record<string, unknown> {
+  // What a client calls `__proto__` is a name like any other.
+  const kept: Record<string, unknown> = Object.create(null);
+  if (value === null || value === undefined) return kept;
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    const what = where.replace(/\.$/, '') || 'the body';
+    throw new A3sError('invalid-argument', `Invalid request: ${what} must be an object`);
+  }
+  const nameOf = fieldNames([...(implemented ?? []), ...Object.keys(absentOptions)]);
+  for (const [key, option] of Object.entries(value)) {
+    const name = implemented === undefined ? key : nameOf(key);
+    const shown = `${where}${(name ?? key).slice(0, 64)}`;
+    if (name === undefined) {
+      if (!isZero(option)) throw unsupported(shown, 'there is no such option', more.verb);
+      more.ignored?.push(shown);
+      continue;
+    }
+    // Absent, and null, ask for nothing anywhere.
+    if (option === null || option === undefined) continue;
+    const known = Object.hasOwn(absentOptions, name) ? absentOptions[name] : undefined;
+    if (known === undefined) kept[name] = option;
+    else if (!known.neutral(option)) throw unsupported(shown, known.why, more.verb);
+  }
+  return kept;
+}
+
+/** What an answer warns of where fields that nobody knows were passed over. */
+export function ignoredWarnings(ignored: readonly string[]): string[] {
+  return ignored.map(
+    (name) => `${name} is not known here; it was ignored, as its value asks for nothing`,
+  );
+}
+
+/** The refusal of an option that boxes do not have. */
+export function unsupported(name: string, detail: string, verb = CREATE): A3sError {
+  return new A3sError('unsupported-option', `Cannot ${verb}: ${name} is not supported: ${detail}`, {
+    remedy: 'Leave the option out.',
+  });
+}

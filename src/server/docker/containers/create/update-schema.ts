@@ -1,0 +1,123 @@
+/**
+ * From Docker's update document to a change of a box. As there, a value that asks for nothing changes nothing.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { UpdateRequest } from '../../../../boxes/verbs/update.ts';
+import { A3sError } from '../../../../errors.ts';
+import { parseRequest } from '../../../http/parse.ts';
+import { fieldNames, goDocument, isZero } from '../../go-document.ts';
+import { LIMIT_FIELDS, limitsOf } from './create-limits.ts';
+import { RestartPolicy, restartPolicy } from './create-restart.ts';
+import { ignoredWarnings } from './unsupported-options.ts';
+
+const { Ulimits: _, ...FIELDS } = LIMIT_FIELDS;
+/** What is taken. Docker's other fields may be there with the value that asks for nothing. */
+export const Update = z.strictObject({ ...FIELDS, RestartPolicy: RestartPolicy.optional() });
+export const UPDATE_KEYS = Object.keys(Update.shape);
+
+const HOST_CGROUP = 'a box has control groups in its guest, and none on the host';
+const REAL_TIME = 'the guest has no real-time scheduling of groups';
+const NUMA = 'a guest has one memory node';
+const KERNEL = 'Docker itself has no such limit any more';
+const DEVICE = 'a box has no device of the host';
+const WINDOWS = 'it is an option of Windows containers';
+const WEIGHT = 'a machine has one disk of its own, and QEMU does not weigh it against others';
+
+/** What may be there with the value that asks for nothing, and why it cannot have another. */
+export const NOT_UPDATED: ReadonlyMap<string, string> = new Map([
+  ['CgroupParent', HOST_CGROUP],
+  ['BlkioWeight', WEIGHT],
+  ['BlkioWeightDevice', WEIGHT],
+  ['CpuRealtimePeriod', REAL_TIME],
+  ['CpuRealtimeRuntime', REAL_TIME],
+  ['CpusetMems', NUMA],
+  ['Devices', DEVICE],
+  ['DeviceCgroupRules', DEVICE],
+  ['DeviceRequests', DEVICE],
+  ['KernelMemory', KERNEL],
+  ['KernelMemoryTCP', KERNEL],
+  ['MemorySwappiness', 'a box has no swap'],
+  ['OomKillDisable', 'a guest without memory has to end something'],
+  ['Ulimits', 'processes that run keep theirs: they are given at create'],
+  ['CpuCount', WINDOWS],
+  ['CpuPercent', WINDOWS],
+  ['IOMaximumIOps', WINDOWS],
+  ['IOMaximumBandwidth', WINDOWS],
+]);
+
+const nameOf = fieldNames([...UPDATE_KEYS, ...NOT_UPDATED.keys()]);
+
+export interface ParsedUpdate {
+  readonly request: UpdateRequest;
+  readonly warnings: readonly string[];
+}
+
+/** @throws A3sError `unsupported-option` by name, or `invalid-argument`; nothing was changed */
+export function parseUpdate(body: unknown): ParsedUpdate {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new A3sError('invalid-argument', 'Invalid request: the body must be an object');
+  }
+  const ignored: string[] = [];
+  const given = Object.entries(body).flatMap(([key, value]): [string, unknown][] => {
+    const name = nameOf(key);
+    if (name === undefined) {
+      if (!isZero(value)) throw unsupported(key, 'it is not known');
+      ignored.push(key.slice(0, 64));
+      return [];
+    }
+    // A number of processes can be unlimited again: null alone changes nothing.
+    if (isZero(value) && !(name === 'PidsLimit' && value === 0)) return [];
+    const why = NOT_UPDATED.get(name);
+    if (why === undefined) return [[name, value]];
+    if (name === 'MemorySwappiness' && value === -1) return [];
+    throw unsupported(name, why);
+  });
+  return { request: requestOf(given, ignored), warnings: ignoredWarnings(ignored) };
+}
+
+function requestOf(
+  given: readonly (readonly [string, unknown])[],
+  ignored: string[],
+): UpdateRequest {
+  const asked = parseRequest(Update, goDocument(Update, Object.fromEntries(given), ignored));
+  const names = new Set(given.map(([key]) => key));
+  const limits = limitsOf('', { ...asked, Ulimits: [] });
+  const { disk } = limits;
+  const when = <T>(name: keyof typeof asked, value: T): T | undefined =>
+    names.has(name) ? value : undefined;
+  const policy = asked.RestartPolicy;
+  return {
+    memoryBytes: when('Memory', asked.Memory),
+    nanoCpus: when('NanoCpus', asked.NanoCpus),
+    limits: {
+      memorySwapBytes: when('MemorySwap', limits.memorySwapBytes),
+      memoryReservationBytes: when('MemoryReservation', limits.memoryReservationBytes),
+      pids: when('PidsLimit', limits.pids),
+      cpuShares: when('CpuShares', limits.cpuShares),
+      cpuPeriodUs: when('CpuPeriod', limits.cpuPeriodUs),
+      cpuQuotaUs: when('CpuQuota', limits.cpuQuotaUs),
+      cpuset: when('CpusetCpus', limits.cpuset),
+    },
+    disk: {
+      readBps: when('BlkioDeviceReadBps', disk.readBps),
+      writeBps: when('BlkioDeviceWriteBps', disk.writeBps),
+      readIops: when('BlkioDeviceReadIOps', disk.readIops),
+      writeIops: when('BlkioDeviceWriteIOps', disk.writeIops),
+    },
+    restart: asksForPolicy(policy) ? restartPolicy(policy) : undefined,
+  };
+}
+
+function asksForPolicy(policy: z.output<typeof RestartPolicy> | undefined): boolean {
+  return policy !== undefined && (policy.Name !== '' || policy.MaximumRetryCount !== 0);
+}
+
+function unsupported(name: string, why: string): A3sError {
+  return new A3sError(
+    'unsupported-option',
+    `Cannot update the box: ${name.slice(0, 64)} is not supported: ${why}`,
+    { remedy: 'Leave the option out.' },
+  );
+}

@@ -1,0 +1,153 @@
+import { connect } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { framesIn } from '../../testing/frames.ts';
+import { TestHome } from '../../testing/home.ts';
+import { ABSENT_EXEC } from './create/unsupported-options.ts';
+import { EXEC_KEYS } from './exec.ts';
+
+const home = new TestHome();
+let box: string;
+beforeAll(async () => {
+  await home.start();
+  box = await home.create(['sleep', 'infinity']);
+  expect((await home.call('POST', `/containers/${box}/start`)).status).toBe(204);
+});
+afterAll(() => home.remove());
+
+/** Each field with a value, and the exec that it makes. */
+const WORKS: Readonly<Record<string, readonly [value: unknown, made: object]>> = {
+  // Empty: what is sent is below.
+  Container: ['', {}],
+  AttachStdin: [true, { attach: { stdin: true } }],
+  AttachStdout: [true, { attach: { stdout: true } }],
+  AttachStderr: [true, { attach: { stderr: true } }],
+  Tty: [true, { process: { terminal: true } }],
+  // As in Docker, how it is started says so.
+  Detach: [true, {}],
+  DetachKeys: ['ctrl-a', { detachKeys: Uint8Array.of(1) }],
+  Cmd: [['id', '-u'], { process: { args: ['id', '-u'] } }],
+  Env: [['A=1'], { process: { env: expect.arrayContaining(['A=1']) } }],
+  User: ['1:2', { process: { user: '1:2' } }],
+  WorkingDir: ['/w', { process: { cwd: '/w' } }],
+  ConsoleSize: [[24, 80], { process: { size: { rows: 24, columns: 80 } } }],
+};
+
+it('the list has every field', () => {
+  expect(Object.keys(WORKS).sort()).toEqual([...EXEC_KEYS].sort());
+});
+
+it.each(Object.entries(WORKS))('%s reaches the process', async (name, [value, made]) => {
+  const body = { Cmd: ['true'], ...(name === 'ConsoleSize' ? { Tty: true } : {}), [name]: value };
+  const answer = await home.call('POST', `/containers/${box}/exec`, body);
+  expect(answer).toMatchObject({ status: 201 });
+  const { Id } = answer.body as { Id: string };
+  expect(home.runtime.execs.expect(Id)).toMatchObject(made);
+});
+
+it.each([...Object.keys(ABSENT_EXEC), 'Unheard', 'valueOf'])(
+  '%s is refused by name, with the reason',
+  async (name) => {
+    const before = home.runtime.execs.ofBox(box).length;
+    const body = { Cmd: ['true'], [name]: true };
+    expect(await home.call('POST', `/containers/${box}/exec`, body)).toMatchObject({
+      status: 400,
+      body: {
+        code: 'unsupported-option',
+        message: expect.stringMatching(new RegExp(`^Cannot exec: ${name} is not supported: .`)),
+      },
+    });
+    expect(home.runtime.execs.ofBox(box)).toHaveLength(before);
+  },
+);
+
+/** As the Python SDK sends it, with the name that its caller used. */
+const fromPython = (container: string) => ({
+  ...{ Container: container, User: '', Privileged: false, Tty: false },
+  ...{ AttachStdin: false, AttachStdout: true, AttachStderr: true },
+  ...{ Cmd: ['echo', 'hello'], Env: null, WorkingDir: '/w', detachKeys: 'ctrl-a' },
+});
+
+it('takes the box once more in the body, by its id, a part of it, or its name', async () => {
+  const { name } = home.runtime.store.expect(box);
+  for (const same of [box, box.slice(0, 12), name]) {
+    const answer = await home.call('POST', `/containers/${box}/exec`, fromPython(same));
+    expect(answer).toMatchObject({ status: 201 });
+    const { Id } = answer.body as { Id: string };
+    expect(home.runtime.execs.expect(Id)).toMatchObject({
+      ...{ attach: { stdin: false, stdout: true, stderr: true } },
+      ...{ process: { args: ['echo', 'hello'], cwd: '/w' }, detachKeys: Uint8Array.of(1) },
+    });
+  }
+});
+
+it('refuses another box in the body than in the path', async () => {
+  const other = await home.create(['true']);
+  expect(await home.call('POST', `/containers/${box}/exec`, fromPython(other))).toMatchObject({
+    status: 400,
+    body: { code: 'invalid-argument', message: expect.stringContaining('names another box') },
+  });
+  expect(await home.call('POST', `/containers/${box}/exec`, fromPython('gone'))).toMatchObject({
+    status: 404,
+    body: { code: 'no-such-box' },
+  });
+});
+
+it('takes a field that nobody knows and that asks for nothing', async () => {
+  const body = { Cmd: ['true'], Unheard: null, Another: false };
+  expect(await home.call('POST', `/containers/${box}/exec`, body)).toMatchObject({ status: 201 });
+});
+
+it('reads the start as Go does', async () => {
+  const { body } = await home.call('POST', `/containers/${box}/exec`, { cmd: ['true'] });
+  const { Id } = body as { Id: string };
+  const start = { detach: true, TTY: null, consoleSize: null };
+  expect(await home.call('POST', `/exec/${Id}/start`, start)).toMatchObject({ status: 200 });
+});
+
+/** What a client reads that starts it with this document. */
+async function started(create: object, start: object): Promise<{ type: string; bytes: Buffer }> {
+  const { body } = await home.call('POST', `/containers/${box}/exec`, create);
+  const text = JSON.stringify(start);
+  const socket = connect(home.config.socket);
+  socket.write(
+    `POST /v1.45/exec/${(body as { Id: string }).Id}/start HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
+  );
+  const all = await buffer(socket);
+  const end = all.indexOf('\r\n\r\n');
+  const [, type = ''] = /Content-Type: \S*docker\.(\S+)-stream/.exec(all.toString('latin1')) ?? [];
+  return { type, bytes: all.subarray(end + 4) };
+}
+
+const BOTH = { AttachStdout: true, AttachStderr: true, Cmd: ['sh', '-c', 'echo out; fail err'] };
+
+it.each([
+  [false, { Tty: false }],
+  [false, {}],
+])('frames both streams for a start with %j and %j', async (Tty, start) => {
+  const { type, bytes } = await started({ ...BOTH, Tty }, start);
+  expect(type).toBe('multiplexed');
+  expect(framesIn(bytes).sort()).toEqual([
+    [1, 'out\n'],
+    [2, 'err\n'],
+  ]);
+});
+
+it('frames a terminal as well where the start does not ask for one, as the Python SDK', async () => {
+  const create = { AttachStdout: true, Cmd: ['echo', 'out'], Tty: true };
+  for (const start of [{ Tty: false, Detach: false }, {}]) {
+    const { type, bytes } = await started(create, start);
+    expect(type).toBe('multiplexed');
+    expect(framesIn(bytes).map(([stream]) => stream)).toEqual([1]);
+    expect(framesIn(bytes)[0]?.[1]).toContain('out');
+  }
+  const { type, bytes } = await started(create, { Tty: true });
+  expect(type).toBe('raw');
+  expect(bytes.toString()).toMatch(/^out\r?\n$/);
+});
+
+it('gives bytes as they are, of standard output alone, where only the start asks for a terminal', async () => {
+  const { type, bytes } = await started(BOTH, { Tty: true });
+  expect(type).toBe('raw');
+  expect(bytes.toString()).toBe('out\n');
+});

@@ -1,0 +1,211 @@
+/**
+ * The routes of exec.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { Exec } from '../../../boxes/run/execs.ts';
+import type { Stdio } from '../../../boxes/run/stdio.ts';
+import type { Runtime } from '../../../boxes/runtime.ts';
+import {
+  checkStartable,
+  createExec,
+  resizeExec,
+  startAttached,
+  startDetached,
+} from '../../../boxes/verbs/exec.ts';
+import { A3sError } from '../../../errors.ts';
+import { empty, json } from '../../http/answer.ts';
+import { parseRequest } from '../../http/parse.ts';
+import { type Document, EMPTY, HIJACK } from '../../http/replies.ts';
+import { type Route, route } from '../../http/route.ts';
+import { goBody, goDocument } from '../go-document.ts';
+import { noBody, query, sizeQuery } from '../query.ts';
+import { consoleSize, environment, sizeOf, text } from './create/create-schema.ts';
+import { ABSENT_EXEC, withoutAbsent } from './create/unsupported-options.ts';
+import { parseDetachKeys } from './detach-keys.ts';
+
+const access = 'owner';
+
+const Create = z.strictObject({
+  /** The box once more, as a widely used client sends it. */
+  Container: z.string().max(1024).default(''),
+  AttachStdin: z.boolean().default(false),
+  AttachStdout: z.boolean().default(false),
+  AttachStderr: z.boolean().default(false),
+  Tty: z.boolean().default(false),
+  Detach: z.boolean().default(false),
+  DetachKeys: z.string().max(256).default(''),
+  Cmd: z.array(text).max(65_536).default([]),
+  Env: environment.default([]),
+  User: text.max(256).default(''),
+  WorkingDir: text.max(4096).default(''),
+  ConsoleSize: consoleSize,
+});
+export const EXEC_KEYS = Object.keys(Create.shape);
+
+const Start = z
+  .strictObject({
+    Detach: z.boolean().nullish(),
+    Tty: z.boolean().nullish(),
+    ConsoleSize: consoleSize,
+    // A widely used client sends its own options along; they say how it holds the connection.
+    hijack: z.boolean().optional(),
+    stdin: z.boolean().optional(),
+  })
+  .nullish();
+
+const ExecInspect = z.strictObject({
+  ID: z.string(),
+  Running: z.boolean(),
+  /** Null until it ended. */
+  ExitCode: z.int().nullable(),
+  ProcessConfig: z.strictObject({
+    tty: z.boolean(),
+    entrypoint: z.string(),
+    arguments: z.array(z.string()),
+    privileged: z.literal(false),
+    user: z.string(),
+  }),
+  OpenStdin: z.boolean(),
+  OpenStderr: z.boolean(),
+  OpenStdout: z.boolean(),
+  CanRemove: z.boolean(),
+  ContainerID: z.string(),
+  DetachKeys: z.literal(''),
+  /** In the guest. */
+  Pid: z.int(),
+});
+
+export const EXEC_ROUTES: readonly Route[] = [
+  route('POST', '/containers/:id/exec', {
+    access,
+    summary: 'Makes a process of a running box, to be started',
+    document: Create,
+    answers: { 201: z.strictObject({ Id: z.string() }) },
+    query: query({}),
+    body: noBody,
+    handler: ({ rt, id, body }) => {
+      const { definition } = rt.store.resolve(id);
+      const given = withoutAbsent('', body, EXEC_KEYS, ABSENT_EXEC, { verb: 'exec' });
+      const asked = parseRequest(Create, goDocument(Create, given));
+      expectSameBox(rt, definition.id, asked.Container);
+      const exec = createExec(rt, definition.id, {
+        command: asked.Cmd,
+        env: asked.Env,
+        cwd: asked.WorkingDir,
+        user: asked.User,
+        terminal: asked.Tty,
+        size: sizeOf(asked.ConsoleSize),
+        attach: {
+          stdin: asked.AttachStdin,
+          stdout: asked.AttachStdout,
+          stderr: asked.AttachStderr,
+        },
+        detachKeys: parseDetachKeys(asked.DetachKeys),
+      });
+      return json({ Id: exec.id }, 201);
+    },
+  }),
+  route('POST', '/exec/:id/start', {
+    access,
+    summary: 'Starts it, and gives the client its streams',
+    answers: { 101: HIJACK, 200: EMPTY },
+    query: query({}),
+    body: goBody(Start),
+    document: Start,
+    handler: async ({ rt, id, body }) => {
+      const exec = rt.execs.expect(id);
+      checkStartable(rt, exec);
+      if (body?.Detach === true) {
+        await startDetached(rt, exec);
+        return empty(200);
+      }
+      const size = exec.process.terminal ? sizeOf(body?.ConsoleSize) : undefined;
+      // As in Docker the start says how the client reads it, whatever the process has.
+      const raw = body?.Tty === true;
+      return {
+        kind: 'hijack' as const,
+        multiplexed: !raw,
+        serve: (stdio) => startShown(rt, exec, size, raw ? outputOf(stdio) : stdio),
+      };
+    },
+  }),
+  route('POST', '/exec/:id/resize', {
+    access,
+    summary: 'Changes the size of its terminal',
+    answers: { 200: EMPTY },
+    query: sizeQuery,
+    body: noBody,
+    handler: async ({ rt, id, query }) => {
+      await resizeExec(rt, rt.execs.expect(id), { rows: query.h, columns: query.w });
+      return empty(200);
+    },
+  }),
+  route('GET', '/exec/:id/json', {
+    access,
+    summary: 'How it is with such a process',
+    answers: { 200: ExecInspect },
+    query: query({}),
+    body: noBody,
+    handler: ({ rt, id }) => json(inspectExec(rt.execs.expect(id))),
+  }),
+];
+
+/** @throws A3sError `invalid-argument` for another box than the path's, `no-such-box` */
+function expectSameBox(rt: Runtime, id: string, reference: string): void {
+  if (reference === '' || rt.store.resolve(reference).definition.id === id) return;
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot exec: Container is ${reference.slice(0, 64)}, and the path names another box`,
+    { remedy: 'Leave Container out: the path says it.' },
+  );
+}
+
+/** A client that reads bytes as they are gets one stream: standard error is for those that can tell it apart. */
+function outputOf(stdio: Stdio): Stdio {
+  return {
+    ...stdio,
+    write: async (stream, bytes) => {
+      if (stream === 1) await stdio.write(1, bytes);
+    },
+  };
+}
+
+/** As Docker does, a program that does not start says so where its output would be; its exit code is on record. */
+async function startShown(
+  rt: Runtime,
+  exec: Exec,
+  size: { rows: number; columns: number } | undefined,
+  stdio: Stdio,
+): Promise<void> {
+  try {
+    await startAttached(rt, exec, size, stdio);
+  } catch (error) {
+    if (!(error instanceof A3sError)) throw error;
+    await stdio.write(1, Buffer.from(`exec failed: ${error.message}\r\n`));
+  }
+}
+
+function inspectExec(exec: Exec): Document<typeof ExecInspect> {
+  const [entrypoint = '', ...args] = exec.process.args;
+  return {
+    ID: exec.id,
+    Running: exec.state === 'running',
+    ExitCode: exec.exitCode ?? null,
+    ProcessConfig: {
+      tty: exec.process.terminal,
+      entrypoint,
+      arguments: args,
+      privileged: false,
+      user: exec.process.user,
+    },
+    OpenStdin: exec.attach.stdin,
+    OpenStderr: exec.attach.stderr,
+    OpenStdout: exec.attach.stdout,
+    CanRemove: exec.state === 'exited',
+    ContainerID: exec.boxId,
+    DetachKeys: '',
+    Pid: exec.pid,
+  };
+}

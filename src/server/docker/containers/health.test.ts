@@ -1,0 +1,256 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FakeProbe } from '../../../guest/testing/fake-probe.ts';
+import { TestHome } from '../../testing/home.ts';
+import { lyingAgent, saying } from '../../testing/hostile-agent.ts';
+import { FakeImages, TEST_IMAGE } from '../../testing/images.ts';
+
+const MILLISECOND = 1_000_000;
+const PATIENCE = { timeout: 20_000 };
+/** The image says nothing of the times: a test would wait for them. */
+const OFTEN = { Interval: 10 * MILLISECOND, Timeout: 20_000 * MILLISECOND, Retries: 2 };
+
+let home: TestHome;
+let probe: FakeProbe;
+beforeEach(async () => {
+  const healthcheck = {
+    ...{ test: ['CMD', 'probe', 'of-image'], interval: 0, timeout: 0 },
+    ...{ startPeriod: 0, startInterval: 0, retries: 0 },
+  };
+  const config = { ...TEST_IMAGE.config, healthcheck };
+  home = new TestHome(
+    new FakeImages(TEST_IMAGE, {
+      ...TEST_IMAGE,
+      ...{ id: `sha256:${'9'.repeat(64)}`, manifestDigest: `sha256:${'8'.repeat(64)}` },
+      ...{ tags: ['checked:latest'], config },
+    }),
+  );
+  probe = new FakeProbe();
+  home.agentOptions = { programs: { probe: probe.program } };
+  await home.start();
+});
+afterEach(() => home.remove());
+
+function checked(more: Record<string, unknown> = {}) {
+  return { Healthcheck: { Test: ['CMD', 'probe'], ...OFTEN, ...more } };
+}
+
+async function start(more: Record<string, unknown> = checked()): Promise<string> {
+  const id = await home.create(['sleep', 'infinity'], more);
+  expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  return id;
+}
+
+async function stateOf(id: string): Promise<Record<string, unknown>> {
+  const { body } = await home.call('GET', `/containers/${id}/json`);
+  return (body as { State: Record<string, unknown> }).State;
+}
+
+function health(id: string) {
+  return home.runtime.store.expect(id).state.health;
+}
+
+async function becomes(id: string, status: string): Promise<void> {
+  await expect.poll(() => health(id)?.status, PATIENCE).toBe(status);
+}
+
+async function statusText(id: string): Promise<string> {
+  const { body } = await home.call('GET', '/containers/json?all=1');
+  return (body as { Id: string; Status: string }[]).find(({ Id }) => Id === id)?.Status ?? '';
+}
+
+function events(): string[] {
+  const seen: string[] = [];
+  const { events } = home.runtime;
+  const publish = events.publish.bind(events);
+  events.publish = (type, action, id, attributes) => {
+    seen.push(action);
+    publish(type, action, id, attributes);
+  };
+  return seen;
+}
+
+describe('a health check', () => {
+  it('finds a box healthy, then unhealthy, then healthy, and tells of it', async () => {
+    const seen = events();
+    probe.output = 'fine\n';
+    const id = await start();
+    await becomes(id, 'healthy');
+    expect(await statusText(id)).toMatch(/^Up .* \(healthy\)$/);
+    probe.outcome = 1;
+    await becomes(id, 'unhealthy');
+    expect(await statusText(id)).toMatch(/ \(unhealthy\)$/);
+    probe.outcome = 0;
+    await becomes(id, 'healthy');
+    expect(await stateOf(id)).toMatchObject({
+      Health: {
+        Status: 'healthy',
+        FailingStreak: 0,
+        Log: expect.arrayContaining([
+          expect.objectContaining({ ExitCode: 0, Output: 'fine\n', Start: expect.any(String) }),
+        ]),
+      },
+    });
+    expect(health(id)?.log.length).toBeLessThanOrEqual(5);
+    expect(seen.filter((action) => action.startsWith('health_status'))).toEqual([
+      ...['health_status: healthy', 'health_status: unhealthy', 'health_status: healthy'],
+    ]);
+    const first = seen.indexOf('exec_create: probe');
+    expect(seen.slice(first, first + 3)).toEqual([
+      ...['exec_create: probe', 'exec_start: probe', 'exec_die'],
+    ]);
+  });
+
+  it('of the image holds, unless the caller has another or none', async () => {
+    const inherit = { Image: 'checked', Healthcheck: { Interval: 10 * MILLISECOND } };
+    const id = await start(inherit);
+    await becomes(id, 'healthy');
+    const { body } = await home.call('GET', `/containers/${id}/json`);
+    expect(body).toMatchObject({ Config: { Healthcheck: { Test: ['CMD', 'probe', 'of-image'] } } });
+    const off = await start({ Image: 'checked', Healthcheck: { Test: ['NONE'] } });
+    expect(health(off)).toBeUndefined();
+    expect(await stateOf(off)).not.toHaveProperty('Health');
+  });
+
+  it('runs as the box does: its user, its directory, its variables', async () => {
+    const program = { args: [] as unknown, seen: 0 };
+    home.agentOptions = {
+      programs: {
+        probe: async ({ spec }) => {
+          Object.assign(program, { args: spec });
+          return 0;
+        },
+      },
+    };
+    const id = await start({ ...checked(), User: 'nobody', WorkingDir: '/work', Env: ['A=b'] });
+    await becomes(id, 'healthy');
+    expect(program.args).toMatchObject({
+      ...{ args: ['probe'], user: 'nobody', cwd: '/work', terminal: false, stdin: false },
+      env: expect.arrayContaining(['A=b', 'FROM_IMAGE=yes']),
+    });
+    expect([...(home.agents.get(id)?.grouped ?? [])]).not.toEqual([]);
+  });
+
+  it('that hangs is killed at its time, and its output is bounded', async () => {
+    probe.outcome = 'hang';
+    probe.output = 'x'.repeat(10_000);
+    const id = await start(checked({ Timeout: 50 * MILLISECOND }));
+    await becomes(id, 'unhealthy');
+    await expect.poll(() => health(id)?.log.length ?? 0, PATIENCE).toBeGreaterThan(1);
+    expect(health(id)?.log[0]).toMatchObject({
+      exitCode: -1,
+      output: expect.stringMatching(/^Health check exceeded timeout \(50ms\): x{4096}\.\.\.$/),
+    });
+    expect(probe.running).toBeLessThanOrEqual(1);
+  });
+
+  it('whose program is missing fails with the reason', async () => {
+    const id = await start(checked({ Test: ['CMD', 'no-such-program'] }));
+    await becomes(id, 'unhealthy');
+    expect(health(id)?.log[0]).toMatchObject({
+      exitCode: -1,
+      output: expect.stringContaining('executable file not found in $PATH'),
+    });
+  });
+
+  it('waits while the box is paused, and goes on', async () => {
+    const id = await start();
+    await becomes(id, 'healthy');
+    home.runtime.store.advance(id, 'pause');
+    await expect.poll(() => probe.running, PATIENCE).toBe(0);
+    const { runs } = probe;
+    const before = health(id);
+    // As many events as a probe would have had by now.
+    for (let i = 0; i < 10; i += 1) await home.call('GET', '/_ping');
+    expect(probe.runs - runs).toBeLessThanOrEqual(1);
+    expect(health(id)).toEqual(before);
+    home.runtime.store.advance(id, 'unpause');
+    await expect.poll(() => probe.runs, PATIENCE).toBeGreaterThan(runs + 1);
+  });
+
+  it('begins anew with each run, and ends with it', async () => {
+    probe.outcome = 1;
+    const id = await start();
+    await becomes(id, 'unhealthy');
+    await home.call('POST', `/containers/${id}/stop`);
+    expect(health(id)).toMatchObject({ status: 'unhealthy' });
+    expect(await statusText(id)).toMatch(/^Exited/);
+    probe.outcome = 'hang';
+    await home.call('POST', `/containers/${id}/start`);
+    expect(health(id)).toEqual({ status: 'starting', failingStreak: 0, log: [] });
+    expect(await statusText(id)).toMatch(/ \(health: starting\)$/);
+    await home.call('POST', `/containers/${id}/kill`);
+    await expect.poll(() => probe.running, PATIENCE).toBe(0);
+  });
+
+  it('goes on over a lost connection, which is no failure', async () => {
+    probe.outcome = 'hang';
+    const id = await start();
+    await expect.poll(() => probe.running, PATIENCE).toBe(1);
+    const live = home.runtime.live.expect(id);
+    const lost = await live.guest();
+    home.host.machine(id)?.disconnect();
+    await lost.closed;
+    await expect.poll(async () => (await live.guest()) !== lost, PATIENCE).toBe(true);
+    expect(health(id)).toMatchObject({ status: 'starting', failingStreak: 0 });
+    // The same probe is read again; it is no other's. The next one hangs.
+    expect(probe.runs).toBe(1);
+    probe.end(0);
+    await becomes(id, 'healthy');
+    expect(health(id)).toMatchObject({ failingStreak: 0, log: [{ exitCode: 0 }] });
+  });
+
+  it('goes on when the server is killed, whose probe is killed too', async () => {
+    const id = await start();
+    await becomes(id, 'healthy');
+    probe.outcome = 'hang';
+    await expect.poll(() => probe.running, PATIENCE).toBe(1);
+    await home.crash();
+    probe.outcome = 1;
+    await home.start();
+    await becomes(id, 'unhealthy');
+    await expect.poll(() => probe.running, PATIENCE).toBe(0);
+  });
+
+  it('leaves no probe of a killed server behind, also one that ends before it is killed', async () => {
+    home.takeover = lyingAgent({
+      'POST /v1/processes/probeleft/signal': (stream) => {
+        probe.end(0);
+        saying({ error: { code: 'conflict', message: 'it does not run' } }, 409)(stream);
+      },
+    });
+    const id = await start({});
+    probe.outcome = 'hang';
+    const guest = await home.runtime.live.expect(id).guest();
+    const process = { args: ['probe'], env: [], cwd: '/', user: '', terminal: false, stdin: false };
+    await guest.launch('probeleft', process, new AbortController().signal, { group: true });
+    await home.crash();
+    await home.start();
+    const left = async () => {
+      const { processes } = await (await home.runtime.live.expect(id).guest()).state();
+      return processes.map((each) => each.id);
+    };
+    await expect.poll(left, PATIENCE).toEqual(['main']);
+  });
+
+  it('forgets a probe that could not be started', async () => {
+    const id = await start(checked({ Test: ['CMD', 'no-such-program'] }));
+    await becomes(id, 'unhealthy');
+    home.runtime.store.advance(id, 'pause');
+    await expect.poll(() => home.runtime.live.expect(id).probes.size, PATIENCE).toBe(0);
+  });
+
+  it('is refused for a confidential box whose host may run nothing in it', async () => {
+    home.trust.rules = [{ pattern: '**', action: 'allowUnsigned', confidential: true }];
+    const create = (hostMay: readonly string[]) =>
+      home.call('POST', '/containers/create', {
+        Image: 'busybox',
+        ...checked(),
+        Confidential: { Tee: 'simulate', HostMay: hostMay },
+      });
+    expect(await create([])).toMatchObject({
+      status: 403,
+      body: { code: 'host-not-permitted', message: expect.stringContaining('health check') },
+    });
+    expect((await create(['exec'])).status).toBe(201);
+  });
+});

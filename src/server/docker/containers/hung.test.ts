@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { waitBox } from '../../../boxes/verbs/wait.ts';
+import type { FakeMachine } from '../../../engine/testing/fake.ts';
+import { TestHome } from '../../testing/home.ts';
+
+let home: TestHome;
+beforeEach(async () => {
+  home = new TestHome();
+  home.patience = { attempts: 3, pauseMs: 20, serveAfterMs: 2000 };
+  await home.start();
+});
+afterEach(() => home.remove());
+
+async function running(args: readonly string[] = ['sleep', 'infinity']): Promise<string> {
+  const id = await home.create(args);
+  expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  return id;
+}
+
+/** A box whose start was cut off by the death of the server, at its last step. */
+async function starting(): Promise<string> {
+  const id = await home.create(['sleep', 'infinity']);
+  const store = home.runtime.store;
+  const advance = store.advance.bind(store);
+  await new Promise<void>((died) => {
+    store.advance = (box, event, change) => {
+      if (event !== 'started') return advance(box, event, change);
+      died(home.crash());
+      throw new Error('the server is dead');
+    };
+    home.call('POST', `/containers/${id}/start`).catch(() => undefined);
+  });
+  return id;
+}
+
+function machine(id: string): FakeMachine {
+  const found = home.host.machine(id);
+  if (found === undefined) throw new Error('the box has no machine');
+  return found;
+}
+
+async function state(id: string): Promise<unknown> {
+  const { body } = await home.call('GET', `/containers/${id}/json`);
+  return (body as { State: unknown }).State;
+}
+
+describe('a machine that does not answer the next server', () => {
+  it('is ended, and its start undone, when its box was starting', async () => {
+    const id = await starting();
+    machine(id).hung = true;
+    await home.start();
+    await expect
+      .poll(() => state(id))
+      .toMatchObject({
+        Status: 'created',
+        ExitCode: 128,
+        Error: expect.stringMatching(/while the box was starting/),
+      });
+    expect(home.host.running).toEqual([]);
+    expect((await home.call('DELETE', `/containers/${id}`)).status).toBe(204);
+  });
+
+  it('and recovers is taken over', async () => {
+    const id = await starting();
+    machine(id).hung = true;
+    home.patience = { attempts: 1000, pauseMs: 10, serveAfterMs: 2000 };
+    await home.start();
+    expect(await state(id)).toMatchObject({ Running: false });
+    machine(id).hung = false;
+    await expect.poll(() => state(id)).toMatchObject({ Status: 'running' });
+  });
+
+  it('is ended when its box was running', async () => {
+    const id = await running();
+    await home.crash();
+    machine(id).hung = true;
+    await home.start();
+    await expect
+      .poll(() => state(id))
+      .toMatchObject({
+        Status: 'exited',
+        ExitCode: 137,
+        Error: expect.stringMatching(/did not answer/),
+      });
+    expect(home.host.running).toEqual([]);
+  });
+
+  it('keeps neither requests nor other boxes waiting, and no server from its end', async () => {
+    const ids = [await running(), await running(), await running()];
+    await home.crash();
+    for (const id of ids.slice(0, 2)) machine(id).hung = true;
+    home.patience = { attempts: 1000, pauseMs: 60_000, serveAfterMs: 60_000 };
+    await home.start();
+    expect(await state(ids[2] ?? '')).toMatchObject({ Status: 'running' });
+    await home.stop();
+  });
+
+  it('is ended by stop where nobody looks after it any more', async () => {
+    const id = await running();
+    const live = home.runtime.live.expect(id);
+    home.runtime.live.delete(live);
+    expect((await home.call('POST', `/containers/${id}/stop?t=0`)).status).toBe(204);
+    expect(await state(id)).toMatchObject({ Status: 'exited', ExitCode: 137 });
+    expect(home.host.running).toEqual([]);
+  });
+});
+
+describe('stop', () => {
+  it('ends the machine of an agent that does not answer', async () => {
+    const id = await running();
+    machine(id).silent = true;
+    machine(id).disconnect();
+    expect((await home.call('POST', `/containers/${id}/stop?t=0`)).status).toBe(204);
+    expect(await state(id)).toMatchObject({ Status: 'exited', ExitCode: 137, Error: '' });
+    expect(home.host.running).toEqual([]);
+  }, 30_000);
+
+  it('goes on to force when the agent refuses the signal', async () => {
+    const id = await running();
+    const guest = await home.runtime.live.expect(id).guest();
+    const signal = guest.signal.bind(guest);
+    guest.signal = (process, name) =>
+      name === 'SIGKILL' ? signal(process, name) : Promise.reject(new Error('refused'));
+    expect((await home.call('POST', `/containers/${id}/stop?t=600`)).status).toBe(204);
+    expect(await state(id)).toMatchObject({ Status: 'exited', ExitCode: 137 });
+  });
+
+  it('changes nothing for a signal that there is not', async () => {
+    const id = await running();
+    expect((await home.call('POST', `/containers/${id}/stop?signal=BOGUS`)).status).toBe(400);
+    expect(home.runtime.store.expect(id).state.stopRequested).toBe(false);
+  });
+});
+
+it('a wait that began while a box was starting ends when the start is undone', async () => {
+  const id = await home.create(['sleep', 'infinity']);
+  const open = home.host.holdLaunches();
+  home.host.failNextLaunch(new Error('no machine'));
+  const start = home.call('POST', `/containers/${id}/start`);
+  await expect.poll(() => home.host.launches.length).toBe(1);
+  expect(home.runtime.store.expect(id).state.status).toBe('starting');
+  const waiting = waitBox(home.runtime, id, 'not-running', new AbortController().signal);
+  open();
+  expect((await start).status).toBe(500);
+  expect(await waiting).toBe(128);
+});
+
+describe('an exec whose connection is lost', () => {
+  it('goes on where it was, and keeps its exit code', async () => {
+    let end: (code: number) => void = () => undefined;
+    const code = new Promise<number>((resolve) => {
+      end = resolve;
+    });
+    home.agentOptions = { programs: { told: () => code } };
+    const id = await running();
+    const created = await home.call('POST', `/containers/${id}/exec`, { Cmd: ['told'] });
+    const { Id } = created.body as { Id: string };
+    expect((await home.call('POST', `/exec/${Id}/start`, { Detach: true })).status).toBe(200);
+    machine(id).disconnect();
+    const inspect = async (): Promise<unknown> => (await home.call('GET', `/exec/${Id}/json`)).body;
+    expect(await inspect()).toMatchObject({ Running: true });
+    end(9);
+    await expect.poll(inspect, { timeout: 10_000 }).toMatchObject({ Running: false, ExitCode: 9 });
+  });
+});

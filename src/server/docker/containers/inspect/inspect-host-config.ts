@@ -1,0 +1,119 @@
+/**
+ * `HostConfig` of an inspection: every field of Docker's, as it was asked for. What boxes do not have shows the value that asks for nothing.
+ *
+ * @module
+ */
+
+import { DEFAULT_CONFINEMENT } from '../../../../boxes/create/confinement.ts';
+import type { Box, Port } from '../../../../boxes/record/box.ts';
+import { BOX_DISK } from '../../../../boxes/record/limits.ts';
+import type { Document } from '../../../http/replies.ts';
+import type { HostConfigShown, LimitsShown } from './container-schema.ts';
+import { bindText, networkName, portName } from './show.ts';
+
+type HostConfig = Document<typeof HostConfigShown>;
+
+export function hostConfigOf(box: Box): HostConfig {
+  const { definition } = box;
+  const { binds, ports, size, restart, logging } = definition;
+  return {
+    Binds: binds.length === 0 ? null : binds.map(bindText),
+    ContainerIDFile: definition.containerIdFile ?? '',
+    LogConfig: { Type: logging.driver, Config: logging.options },
+    NetworkMode: networkName(box),
+    PortBindings: byBoxPort(box, ports),
+    RestartPolicy: { Name: restart.name, MaximumRetryCount: restart.maximumRetryCount },
+    AutoRemove: definition.autoRemove,
+    VolumeDriver: '',
+    VolumesFrom: null,
+    ConsoleSize: size === undefined ? [0, 0] : [size.rows, size.columns],
+    CapAdd: null,
+    CapDrop: null,
+    CgroupnsMode: 'private',
+    Dns: null,
+    DnsOptions: null,
+    DnsSearch: null,
+    ExtraHosts: null,
+    GroupAdd: null,
+    IpcMode: 'private',
+    Cgroup: '',
+    Links: null,
+    OomScoreAdj: 0,
+    PidMode: '',
+    Privileged: false,
+    PublishAllPorts: false,
+    ReadonlyRootfs: false,
+    SecurityOpt: null,
+    UTSMode: '',
+    UsernsMode: '',
+    ShmSize: SHARED_MEMORY,
+    Runtime: 'a3s-box',
+    Isolation: '',
+    // As Docker has it, left out where nobody asked.
+    ...(definition.init ? { Init: true as const } : {}),
+    ...limitsOf(box),
+    MaskedPaths: DEFAULT_CONFINEMENT.maskedPaths,
+    ReadonlyPaths: DEFAULT_CONFINEMENT.readonlyPaths,
+  };
+}
+
+/** Of `/dev/shm`. */
+export const SHARED_MEMORY = 64 * 1024 * 1024;
+
+function limitsOf({
+  definition: { memoryBytes, nanoCpus, limits },
+}: Box): Document<typeof LimitsShown> {
+  const { disk } = limits;
+  return {
+    CpuShares: limits.cpuShares,
+    Memory: memoryBytes,
+    NanoCpus: nanoCpus,
+    CgroupParent: '',
+    BlkioWeight: 0,
+    BlkioWeightDevice: null,
+    BlkioDeviceReadBps: rate(disk.readBps),
+    BlkioDeviceWriteBps: rate(disk.writeBps),
+    BlkioDeviceReadIOps: rate(disk.readIops),
+    BlkioDeviceWriteIOps: rate(disk.writeIops),
+    CpuPeriod: limits.cpuPeriodUs,
+    CpuQuota: limits.cpuQuotaUs,
+    CpuRealtimePeriod: 0,
+    CpuRealtimeRuntime: 0,
+    CpusetCpus: limits.cpuset,
+    CpusetMems: '',
+    Devices: null,
+    DeviceCgroupRules: null,
+    DeviceRequests: null,
+    MemoryReservation: limits.memoryReservationBytes,
+    MemorySwap: limits.memorySwapBytes,
+    MemorySwappiness: null,
+    OomKillDisable: false,
+    PidsLimit: limits.pids === 0 ? null : limits.pids,
+    Ulimits:
+      limits.ulimits.length === 0
+        ? null
+        : limits.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+    CpuCount: 0,
+    CpuPercent: 0,
+    IOMaximumIOps: 0,
+    IOMaximumBandwidth: 0,
+  };
+}
+
+function rate(value: number) {
+  return value === 0 ? null : [{ Path: BOX_DISK, Rate: value }];
+}
+
+export function byBoxPort(
+  box: Box,
+  ports: readonly Port[],
+): Record<string, { HostIp: string; HostPort: string }[]> {
+  const result: Record<string, { HostIp: string; HostPort: string }[]> = {};
+  for (const { boxPort, hostIp, hostPort } of ports) {
+    const key = `${portName(box, boxPort)}/tcp`;
+    const bindings = result[key] ?? [];
+    bindings.push({ HostIp: hostIp, HostPort: hostPort === 0 ? '' : String(hostPort) });
+    result[key] = bindings;
+  }
+  return result;
+}

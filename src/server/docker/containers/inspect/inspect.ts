@@ -1,0 +1,152 @@
+/**
+ * `GET /containers/{id}/json`.
+ *
+ * @module
+ */
+import { join } from 'node:path';
+import { hostMay } from '../../../../boxes/confidential/host-may.ts';
+import { trustOf } from '../../../../boxes/policy/trust-record.ts';
+import { type Box, commandOf } from '../../../../boxes/record/box.ts';
+import { boxDirectory, type Runtime } from '../../../../boxes/runtime.ts';
+import type { Document } from '../../../http/replies.ts';
+import type { ContainerInspect } from './container-schema.ts';
+import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';
+import { addressOf, endpointsOf, mountsOf } from './inspect-parts.ts';
+import { dockerStatus, hasMachine, portName, publishedPorts, ZERO_TIME } from './show.ts';
+import { showConfidential } from './show-confidential.ts';
+import { healthOf } from './show-health.ts';
+
+type Inspect = Document<typeof ContainerInspect>;
+
+export function inspectBox(rt: Runtime, box: Box): Inspect {
+  const { definition } = box;
+  const [path = '', ...args] = commandOf(definition);
+  return {
+    Id: definition.id,
+    Created: definition.createdAt,
+    Path: path,
+    Args: args,
+    State: stateOf(box),
+    Image: definition.image.id,
+    // Docker has no word for these: the last decision about the image, and the one at create.
+    Trust: trustOf(box) ?? null,
+    TrustAtCreate: definition.trust ?? null,
+    // Neither for this: how the machine of this run, or the last one, came to be.
+    Machine: machineOf(box),
+    // Null for a plain box.
+    Confidential: showConfidential(box),
+    ResolvConfPath: '',
+    HostnamePath: '',
+    HostsPath: '',
+    LogPath: logPath(rt, box),
+    Name: `/${box.name}`,
+    RestartCount: box.state.restartCount,
+    Driver: 'erofs',
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    ExecIDs: execIds(rt, definition.id),
+    HostConfig: hostConfigOf(box),
+    GraphDriver: { Name: 'erofs', Data: {} },
+    Mounts: mountsOf(box),
+    Config: configOf(box),
+    NetworkSettings: networkOf(box),
+  };
+}
+
+/** None where this host may not keep what the box writes, or does not in one file. */
+function logPath(rt: Runtime, box: Box): string {
+  const { id, logging } = box.definition;
+  const kept = hostMay(box, 'logs') && logging.driver === 'json-file';
+  return kept ? join(boxDirectory(rt, id), 'output.log') : '';
+}
+
+function machineOf({ state: { machine } }: Box) {
+  return machine === undefined ? null : { Start: machine.start, Source: machine.source ?? '' };
+}
+
+function stateOf(box: Box): Inspect['State'] {
+  const { state } = box;
+  const status = dockerStatus(state);
+  const running = hasMachine(box);
+  return {
+    Status: status,
+    // Docker's does not say that it stopped, either.
+    Running: running || status === 'restarting',
+    Paused: status === 'paused',
+    Restarting: status === 'restarting',
+    OOMKilled: state.oomKilled,
+    Dead: false,
+    Pid: state.pid,
+    ExitCode: running ? 0 : state.exitCode,
+    Error: state.error,
+    StartedAt: state.startedAt ?? ZERO_TIME,
+    FinishedAt: (running ? undefined : state.finishedAt) ?? ZERO_TIME,
+    ...(state.health === undefined ? {} : { Health: healthOf(state.health) }),
+  };
+}
+
+function execIds(rt: Runtime, id: string): string[] | null {
+  const running = rt.execs.ofBox(id).filter(({ state }) => state !== 'exited');
+  return running.length === 0 ? null : running.map((exec) => exec.id);
+}
+
+function configOf(box: Box): Inspect['Config'] {
+  const { definition } = box;
+  const { stopTimeout, stopSignal, attach } = definition;
+  const healthcheck = definition.health?.asked ?? definition.inertHealth;
+  return {
+    Hostname: definition.hostname,
+    Domainname: '',
+    User: definition.user,
+    AttachStdin: attach.stdin,
+    AttachStdout: attach.stdout,
+    AttachStderr: attach.stderr,
+    ...(definition.exposedPorts.length === 0 ? {} : { ExposedPorts: exposedPorts(box) }),
+    Tty: definition.terminal,
+    OpenStdin: definition.openStdin,
+    StdinOnce: definition.stdinOnce,
+    Env: definition.env,
+    Cmd: definition.cmd,
+    Image: definition.image.reference,
+    Volumes:
+      definition.volumes.length === 0
+        ? null
+        : Object.fromEntries(definition.volumes.map((path) => [path, {}])),
+    WorkingDir: definition.cwd,
+    Entrypoint: definition.entrypoint.length === 0 ? null : definition.entrypoint,
+    OnBuild: null,
+    Labels: definition.labels,
+    ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
+    ...(stopTimeout === undefined ? {} : { StopTimeout: stopTimeout }),
+    ...(healthcheck === undefined ? {} : { Healthcheck: healthcheck }),
+  };
+}
+
+function exposedPorts(box: Box): Record<string, Record<string, never>> {
+  return Object.fromEntries(
+    box.definition.exposedPorts.map((port) => {
+      const [number = '', protocol = 'tcp'] = port.split('/');
+      return [`${portName(box, Number(number))}/${protocol}`, {}];
+    }),
+  );
+}
+
+/** Ports that a running box exposes, each without a port of the host. */
+function unpublished(box: Box): Record<string, null> {
+  if (!hasMachine(box) || box.definition.network === 'none') return {};
+  return Object.fromEntries(Object.keys(exposedPorts(box)).map((port) => [port, null]));
+}
+
+function networkOf(box: Box): Inspect['NetworkSettings'] {
+  return {
+    Bridge: '',
+    SandboxID: '',
+    SandboxKey: '',
+    Ports: { ...unpublished(box), ...byBoxPort(box, publishedPorts(box)) },
+    ...addressOf(box),
+    MacAddress: '',
+    Networks: endpointsOf(box),
+  };
+}

@@ -1,0 +1,168 @@
+/**
+ * The filters of `GET /containers/json`.
+ *
+ * @module
+ */
+import type { Box } from '../../../../boxes/record/box.ts';
+import type { Runtime } from '../../../../boxes/runtime.ts';
+import { A3sError } from '../../../../errors.ts';
+import type { Image } from '../../../../images/image.ts';
+import { type Filters, filters, matchesLabel } from '../../filters.ts';
+import { DOCKER_STATUSES } from './container-schema.ts';
+import { dockerStatus, healthWord, networkName, publishedPorts } from './show.ts';
+
+const KEYS = [
+  'ancestor',
+  'before',
+  'exited',
+  'expose',
+  'health',
+  'id',
+  'is-task',
+  'label',
+  'name',
+  'network',
+  'publish',
+  'since',
+  'status',
+  'volume',
+] as const;
+export type ListFilters = Filters<(typeof KEYS)[number]>;
+
+export const listFilters = filters(KEYS);
+
+type Test = (box: Box) => boolean;
+
+/** A box is listed where all hold. @throws A3sError `invalid-argument` for a value that means nothing */
+export async function listTests(
+  rt: Pick<Runtime, 'store' | 'images'>,
+  wanted: ListFilters,
+): Promise<readonly Test[]> {
+  const { ancestor, before, exited, expose, health, id, label, name } = wanted;
+  const { network, publish, since, status, volume, 'is-task': task } = wanted;
+  const tests: Test[] = [];
+  /** Of most filters one value is enough. */
+  const any = <Value>(
+    values: readonly Value[] | undefined,
+    test: (box: Box, value: Value) => boolean,
+  ) => {
+    if (values !== undefined) tests.push((box) => values.some((value) => test(box, value)));
+  };
+  any(id, (box, value) => box.definition.id.startsWith(value));
+  any(name?.map(nameTest), (box, test) => test(box.name));
+  // Every label must be there.
+  for (const value of label ?? []) tests.push((box) => matchesLabel(box.definition.labels, value));
+  const statuses = [...DOCKER_STATUSES, 'dead'];
+  any(checked('status', status, statuses), (box, value) => dockerStatus(box.state) === value);
+  any(checked('health', health, HEALTH), (box, value) => healthWord(box) === value);
+  // Tasks are a swarm's.
+  any(checked('is-task', task, TRUTH), (_, value) => FALSE.includes(value));
+  for (const value of exited ?? []) if (!/^\d{1,3}$/.test(value)) throw invalid('exited', value);
+  any(exited, (box, value) => hasExited(box, Number(value)));
+  any(network, (box, value) => value === networkName(box) || value === box.definition.network);
+  any(publish?.map(portRange('publish')), (box, range) =>
+    // As with Docker, the host's port, while there is one.
+    publishedPorts(box).some(({ hostPort }) => isIn(hostPort, 'tcp', range)),
+  );
+  any(expose?.map(portRange('expose')), (box, range) =>
+    box.definition.exposedPorts.some((port) => {
+      const [number, protocol = 'tcp'] = port.split('/');
+      return isIn(Number(number), protocol, range);
+    }),
+  );
+  any(volume, ({ definition: { binds } }, value) =>
+    binds.some(({ source, destination }) => source === value || destination === value),
+  );
+  any(
+    ancestor && (await Promise.all(ancestor.map((value) => ancestorTest(rt, value)))),
+    (box, test) => test(box),
+  );
+  for (const value of before ?? []) {
+    const { createdAt } = rt.store.resolve(value).definition;
+    tests.push((box) => box.definition.createdAt < createdAt);
+  }
+  for (const value of since ?? []) {
+    const { createdAt } = rt.store.resolve(value).definition;
+    tests.push((box) => box.definition.createdAt > createdAt);
+  }
+  return tests;
+}
+
+const HEALTH = ['starting', 'healthy', 'unhealthy', 'none'];
+const FALSE = ['false', '0'];
+const TRUTH = ['true', '1', ...FALSE];
+
+function checked(
+  filter: string,
+  values: readonly string[] | undefined,
+  known: readonly string[],
+): readonly string[] | undefined {
+  const odd = values?.find((value) => !known.includes(value));
+  if (odd !== undefined) throw invalid(filter, odd);
+  return values;
+}
+
+/** A part of the name, which `^` and `$` bind to its ends. Docker's is a regular expression: no other of its signs is one here. */
+function nameTest(filter: string): (name: string) => boolean {
+  const [, start, part = '', end] = /^(\^?)(.*?)(\$?)$/s.exec(filter) ?? [];
+  const wanted = part.replace(/^\//, '');
+  if (start && end) return (name) => name === wanted;
+  if (start) return (name) => name.startsWith(wanted);
+  if (end) return (name) => name.endsWith(wanted);
+  return (name) => name.includes(wanted);
+}
+
+function hasExited(box: Box, exitCode: number): boolean {
+  return box.state.status === 'exited' && box.state.exitCode === exitCode;
+}
+
+/** Boxes of that very image, or that were made by that name. */
+async function ancestorTest(
+  { images }: Pick<Runtime, 'images'>,
+  wanted: string,
+): Promise<(box: Box) => boolean> {
+  const image = await found(() => images.resolve(wanted));
+  return ({ definition: { image: used } }) =>
+    used.id === image?.id ||
+    isPrefix(wanted, used.id) ||
+    [used.reference, used.reference.replace(/:latest$/, '')].includes(wanted);
+}
+
+/** Docker's short form, with the algorithm or without. */
+function isPrefix(wanted: string, id: string): boolean {
+  const digits = wanted.replace(/^sha256:/, '');
+  return digits.length >= 12 && id.startsWith(`sha256:${digits}`);
+}
+
+async function found(resolve: () => Promise<Image>): Promise<Image | undefined> {
+  try {
+    return await resolve();
+  } catch (error) {
+    if (error instanceof A3sError) return undefined;
+    throw error;
+  }
+}
+
+interface PortRange {
+  readonly first: number;
+  readonly last: number;
+  readonly protocol: string;
+}
+
+/** `80`, `80/tcp`, `80-90/udp`. */
+function portRange(filter: string): (text: string) => PortRange {
+  return (text) => {
+    const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/.exec(text);
+    if (match === null) throw invalid(filter, text);
+    const [, first, last = first, protocol = 'tcp'] = match;
+    return { first: Number(first), last: Number(last), protocol };
+  };
+}
+
+function isIn(port: number, protocol: string, range: PortRange): boolean {
+  return protocol === range.protocol && port >= range.first && port <= range.last;
+}
+
+function invalid(filter: string, value: string): A3sError {
+  return new A3sError('invalid-argument', `invalid filter '${filter}=${value.slice(0, 64)}'`);
+}

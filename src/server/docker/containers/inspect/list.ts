@@ -1,0 +1,117 @@
+/**
+ * `GET /containers/json`.
+ *
+ * @module
+ */
+
+import { writtenBytes } from '../../../../boxes/disks/disk-usage.ts';
+import { trustOf } from '../../../../boxes/policy/trust-record.ts';
+import { type Box, commandOf } from '../../../../boxes/record/box.ts';
+import { isLive } from '../../../../boxes/record/states.ts';
+import type { Runtime } from '../../../../boxes/runtime.ts';
+import type { ImageUsage } from '../../../../images/usage/shares.ts';
+import type { Document } from '../../../http/replies.ts';
+import type { ContainerSummary } from './container-schema.ts';
+import { endpointsOf, mountsOf } from './inspect-parts.ts';
+import { type ListFilters, listTests } from './list-filters.ts';
+import {
+  dockerStatus,
+  hasMachine,
+  networkName,
+  portName,
+  publishedPorts,
+  statusText,
+} from './show.ts';
+import { summarizeConfidential } from './show-confidential.ts';
+
+export interface ListOptions {
+  readonly all: boolean;
+  readonly limit: number | undefined;
+  /** What each takes on disk. */
+  readonly size: boolean;
+  readonly filters: ListFilters;
+}
+
+type Summary = Document<typeof ContainerSummary>;
+
+/** Newest first. @throws A3sError `invalid-argument` for a filter value that means nothing */
+export async function listBoxes(rt: Runtime, options: ListOptions, now: number) {
+  const tests = await listTests(rt, options.filters);
+  const limit = options.limit !== undefined && options.limit > 0 ? options.limit : undefined;
+  const all = options.all || limit !== undefined || options.filters.status !== undefined;
+  const found = rt.store
+    .list()
+    .reverse()
+    .filter((box) => all || runs(box))
+    .filter((box) => tests.every((test) => test(box)))
+    .slice(0, limit);
+  const usage = options.size ? await rt.images.usage() : undefined;
+  return await Promise.all(
+    found.map(async (box): Promise<Summary> => {
+      const sizes = usage === undefined ? {} : await sizesOrNone(rt, box, usage);
+      return { ...summary(box, now), ...sizes };
+    }),
+  );
+}
+
+/** What a box takes on disk, beside its image and with it. */
+export async function sizesOf(rt: Runtime, box: Box, { images }: ImageUsage) {
+  const { id, image } = box.definition;
+  const own = await writtenBytes(rt, id, isLive(box.state.status));
+  return { SizeRw: own, SizeRootFs: own + (images.get(image.id)?.size ?? 0) };
+}
+
+/** In a list, a box whose size cannot be told goes without, and the others do not. */
+async function sizesOrNone(rt: Runtime, box: Box, usage: ImageUsage) {
+  try {
+    return await sizesOf(rt, box, usage);
+  } catch (error) {
+    rt.log.error('the size of a box could not be told', error, { box: box.definition.id });
+    return {};
+  }
+}
+
+/** As Docker counts: one that is paused, and one that its policy starts again, too. */
+function runs({ state }: Box): boolean {
+  return ['running', 'paused', 'restarting'].includes(dockerStatus(state));
+}
+
+function summary(box: Box, now: number): Summary {
+  const { definition, state } = box;
+  const published = publishedPorts(box);
+  const publishedNumbers = new Set(published.map(({ boxPort }) => boxPort));
+  const exposed = definition.exposedPorts
+    .map((port) => ({ PrivatePort: Number.parseInt(port, 10), Type: port.split('/')[1] ?? 'tcp' }))
+    .filter(({ PrivatePort }) => !publishedNumbers.has(PrivatePort));
+  return {
+    Id: definition.id,
+    Names: [`/${box.name}`],
+    Image: definition.image.reference,
+    ImageID: definition.image.id,
+    Command: shown(commandOf(definition)),
+    Created: Math.floor(Date.parse(definition.createdAt) / 1000),
+    Ports: [
+      ...published.map(({ hostIp, boxPort, hostPort }) => ({
+        IP: hostIp,
+        PrivatePort: boxPort,
+        PublicPort: hostPort,
+        Type: 'tcp',
+        ...(portName(box, boxPort) === 'ratls' ? { Name: 'ratls' as const } : {}),
+      })),
+      ...(hasMachine(box) ? exposed : []),
+    ],
+    Labels: definition.labels,
+    State: dockerStatus(state),
+    Status: statusText(box, now),
+    Trust: trustOf(box)?.verdict ?? '',
+    Confidential: summarizeConfidential(box),
+    HostConfig: { NetworkMode: networkName(box) },
+    NetworkSettings: { Networks: endpointsOf(box) },
+    Mounts: mountsOf(box),
+  };
+}
+
+/** As Docker shows a command: the program as it is, and an argument that has spaces in quotes. */
+function shown([program = '', ...args]: readonly string[]): string {
+  return [program, ...args.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ');
+}

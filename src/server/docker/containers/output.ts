@@ -1,0 +1,93 @@
+/**
+ * The routes of a box's output and input.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { expectPermission } from '../../../boxes/confidential/host-may.ts';
+import { followBox } from '../../../boxes/logs/follow-box.ts';
+import { logDetails } from '../../../boxes/logs/log-details.ts';
+import { type LogChunk, readLogs } from '../../../boxes/logs/logs.ts';
+import { expectKept } from '../../../boxes/output/keeps-output.ts';
+import { attachBox, attachPoint } from '../../../boxes/verbs/attach.ts';
+import { A3sError } from '../../../errors.ts';
+import { stream } from '../../http/answer.ts';
+import { MULTIPLEXED_STREAM, NAMES_FRAMING_SINCE, RAW_STREAM } from '../../http/frames.ts';
+import { logFrames } from '../../http/log-frames.ts';
+import { bytesOf, HIJACK } from '../../http/replies.ts';
+import { type Route, route, streamRoute } from '../../http/route.ts';
+import { flag, noBody, optionalTime, query } from '../query.ts';
+import { parseDetachKeys } from './detach-keys.ts';
+
+const access = 'owner';
+
+export const OUTPUT_ROUTES: readonly Route[] = [
+  route('GET', '/containers/:id/logs', {
+    access,
+    summary: 'What a box has written, and what it goes on to write',
+    answers: { 200: bytesOf(RAW_STREAM, MULTIPLEXED_STREAM) },
+    query: query({
+      ...{ follow: flag, stdout: flag, stderr: flag, timestamps: flag, details: flag },
+      ...{ since: optionalTime, until: optionalTime },
+      tail: z
+        .string()
+        .max(16)
+        .optional()
+        .transform((text) => tailOf(text)),
+    }),
+    body: noBody,
+    handler: ({ rt, id, query, signal, apiVersion }) => {
+      const box = rt.store.resolve(id);
+      expectPermission(box, 'show the output of', 'logs');
+      const { definition } = box;
+      const { follow, stdout, stderr } = query;
+      if (!stdout && !stderr) {
+        throw new A3sError(
+          'invalid-argument',
+          'Bad parameters: you must choose at least one stream',
+        );
+      }
+      expectKept(box);
+      const options = {
+        ...query,
+        following: follow ? followBox(rt, definition.id) : undefined,
+        details: query.details ? logDetails(definition) : undefined,
+      };
+      const chunks = readLogs(rt.outputs.of(definition.id), options, signal);
+      if (definition.terminal) return stream(raw(chunks), RAW_STREAM);
+      const named = apiVersion >= NAMES_FRAMING_SINCE;
+      return stream(logFrames(chunks, follow), named ? MULTIPLEXED_STREAM : RAW_STREAM);
+    },
+  }),
+  // Not read as a document: where the client does not upgrade, the request's body is the box's input.
+  streamRoute('POST', '/containers/:id/attach', {
+    access,
+    summary: 'The streams of a box, for a client to hold',
+    upload: RAW_STREAM,
+    answers: { 101: HIJACK },
+    query: query({
+      ...{ stdin: flag, stdout: flag, stderr: flag, logs: flag, stream: flag },
+      detachKeys: z.string().max(256).optional(),
+    }),
+    handler: async ({ rt, id, query }) => {
+      const { definition } = rt.store.resolve(id);
+      const options = { ...query, detachKeys: parseDetachKeys(query.detachKeys) };
+      const point = await attachPoint(rt, definition.id, options);
+      return {
+        kind: 'hijack' as const,
+        multiplexed: !definition.terminal,
+        byLine: true,
+        serve: (stdio) => attachBox(rt, definition.id, point, options, stdio),
+      };
+    },
+  }),
+];
+
+async function* raw(chunks: AsyncIterable<LogChunk>): AsyncGenerator<Uint8Array> {
+  for await (const { bytes } of chunks) yield bytes;
+}
+
+/** As Docker: anything but a number of lines is all of them. */
+function tailOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+}

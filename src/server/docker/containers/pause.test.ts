@@ -1,0 +1,154 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FakeRefusal } from '../../../guest/testing/fake-refusal.ts';
+import { TestHome } from '../../testing/home.ts';
+
+let home: TestHome;
+beforeEach(async () => {
+  home = new TestHome();
+  await home.start();
+});
+afterEach(() => home.remove());
+
+async function running(args: readonly string[] = ['sleep', 'infinity']): Promise<string> {
+  const id = await home.create(args);
+  expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  return id;
+}
+
+const ask = (id: string, verb: string) => home.call('POST', `/containers/${id}/${verb}`);
+const status = (id: string) => home.runtime.store.expect(id).state.status;
+const frozen = (id: string) => home.agents.get(id)?.frozen;
+
+class Gate {
+  open: () => void = () => undefined;
+  readonly opened = new Promise<void>((resolve) => {
+    this.open = resolve;
+  });
+}
+
+describe('a paused box', () => {
+  it('stands still until it goes on', async () => {
+    const id = await running();
+    expect((await ask(id, 'pause')).status).toBe(204);
+    expect([status(id), frozen(id)]).toEqual(['paused', true]);
+    const { body } = await home.call('GET', `/containers/${id}/json`);
+    expect(body).toMatchObject({ State: { Status: 'paused' } });
+    expect((await ask(id, 'unpause')).status).toBe(204);
+    expect([status(id), frozen(id)]).toEqual(['running', false]);
+  });
+
+  it('is refused in Docker’s words what it cannot do', async () => {
+    const id = await running();
+    expect(await ask(id, 'unpause')).toMatchObject({
+      ...{ status: 409, body: { code: 'conflict', message: `Container ${id} is not paused` } },
+    });
+    await ask(id, 'pause');
+    expect(await ask(id, 'pause')).toMatchObject({
+      ...{ status: 409, body: { code: 'conflict', message: `Container ${id} is already paused` } },
+    });
+    const created = await home.create(['true']);
+    expect(await ask(created, 'pause')).toMatchObject({
+      ...{ status: 409, body: { code: 'box-not-running' } },
+    });
+  });
+
+  it('is stopped by its signal, which it gets when it goes on', async () => {
+    const id = await running();
+    await ask(id, 'pause');
+    expect((await ask(id, 'stop')).status).toBe(204);
+    const { body } = await home.call('GET', `/containers/${id}/json`);
+    expect(body).toMatchObject({ State: { Status: 'exited', ExitCode: 143 } });
+  });
+
+  it('is killed', async () => {
+    const id = await running();
+    await ask(id, 'pause');
+    expect((await ask(id, 'kill')).status).toBe(204);
+    const { body } = await home.call('GET', `/containers/${id}/json`);
+    expect(body).toMatchObject({ State: { Status: 'exited', ExitCode: 137 } });
+  });
+
+  it('keeps a signal that is not to end it until it goes on', async () => {
+    const id = await running();
+    await ask(id, 'pause');
+    expect((await ask(id, 'kill?signal=INT')).status).toBe(204);
+    expect(status(id)).toBe('paused');
+    const ended = ask(id, 'wait');
+    await ask(id, 'unpause');
+    expect((await ended).body).toEqual({ StatusCode: 130 });
+  });
+
+  it('is paused for the next server too, also where the last one came not as far', async () => {
+    const id = await running();
+    await ask(id, 'pause');
+    const agent = home.agents.get(id);
+    if (agent !== undefined) agent.frozen = false;
+    await home.crash();
+    await home.start();
+    // In turn with what the server does for it.
+    expect(await ask(id, 'pause')).toMatchObject({ status: 409 });
+    expect([status(id), frozen(id)]).toEqual(['paused', true]);
+    expect((await ask(id, 'unpause')).status).toBe(204);
+    expect(frozen(id)).toBe(false);
+  });
+
+  it('is not stopped again by a server that was about to, once a signal has had it go on', async () => {
+    const id = await running();
+    await ask(id, 'pause');
+    await home.crash();
+    const machine = home.host.machine(id);
+    if (machine === undefined) throw new Error('it has no machine');
+    const gate = new Gate();
+    machine.applyLimits = () => gate.opened;
+    await home.start();
+    const live = home.runtime.live.expect(id);
+    const guest = await live.guest();
+    // Its own stop signal, which it does not end by.
+    guest.signal = async () => undefined;
+    expect((await ask(id, 'kill?signal=TERM')).status).toBe(204);
+    expect([status(id), frozen(id)]).toEqual(['running', false]);
+    gate.open();
+    await home.runtime.locks.run(id, async () => undefined);
+    expect([status(id), frozen(id)]).toEqual(['running', false]);
+  });
+
+  it('goes on after a signal that comes while it is made to stand still', async () => {
+    const id = await running();
+    const live = home.runtime.live.expect(id);
+    const guest = await live.guest();
+    const [begun, gate] = [new Gate(), new Gate()];
+    const freeze = guest.freeze.bind(guest);
+    guest.freeze = async (signal) => {
+      begun.open();
+      await gate.opened;
+      await freeze(signal);
+    };
+    guest.signal = async () => undefined;
+    const paused = ask(id, 'pause');
+    await begun.opened;
+    const killed = ask(id, 'kill?signal=TERM');
+    await expect.poll(() => home.runtime.store.expect(id).state.stopRequested).toBe(true);
+    gate.open();
+    expect([(await paused).status, (await killed).status]).toEqual([204, 204]);
+    expect([status(id), frozen(id)]).toEqual(['running', false]);
+  });
+
+  it('has exited when its machine is gone', async () => {
+    const id = await running();
+    await ask(id, 'pause');
+    const ended = ask(id, 'wait');
+    home.host.machine(id)?.crash();
+    expect((await ended).body).toMatchObject({ StatusCode: 137 });
+    expect(status(id)).toBe('exited');
+  });
+
+  it('is none where its guest does not stand still', async () => {
+    const id = await running();
+    home.takeover = undefined;
+    const live = home.runtime.live.expect(id);
+    const guest = await live.guest();
+    guest.freeze = () => Promise.reject(new FakeRefusal('setup-failed', 'no'));
+    expect((await ask(id, 'pause')).status).toBe(500);
+    expect([status(id), frozen(id)]).toEqual(['running', false]);
+  });
+});

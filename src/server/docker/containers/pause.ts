@@ -1,0 +1,35 @@
+/**
+ * The routes that pause a box, and have it go on.
+ *
+ * @module
+ */
+import { pauseBox, unpauseBox } from '../../../boxes/verbs/pause.ts';
+import { empty } from '../../http/answer.ts';
+import { EMPTY } from '../../http/replies.ts';
+import { type Route, route } from '../../http/route.ts';
+import { noBody, query } from '../query.ts';
+
+export const PAUSE_ROUTES: readonly Route[] = [
+  route('POST', '/containers/:id/pause', {
+    access: 'owner',
+    summary: 'Has all processes of a box stand still',
+    answers: { 204: EMPTY },
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt, id }) => {
+      await pauseBox(rt, rt.store.resolve(id).definition.id);
+      return empty();
+    },
+  }),
+  route('POST', '/containers/:id/unpause', {
+    access: 'owner',
+    summary: 'Has the processes of a paused box go on',
+    answers: { 204: EMPTY },
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt, id }) => {
+      await unpauseBox(rt, rt.store.resolve(id).definition.id);
+      return empty();
+    },
+  }),
+];

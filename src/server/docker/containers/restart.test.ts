@@ -1,0 +1,363 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Box } from '../../../boxes/record/box.ts';
+import type { BoxEvent } from '../../../boxes/record/states.ts';
+import { restartByPolicy } from '../../../boxes/start/start.ts';
+import { stopBox } from '../../../boxes/verbs/stop.ts';
+import { waitBox } from '../../../boxes/verbs/wait.ts';
+import { A3sError } from '../../../errors.ts';
+import { RESTARTS_AT_ONCE } from '../../serve.ts';
+import { TestHome } from '../../testing/home.ts';
+import { allow, deny } from '../../testing/trust.ts';
+
+let home: TestHome;
+beforeEach(async () => {
+  home = new TestHome();
+  await home.start();
+});
+afterEach(() => home.remove());
+
+const PATIENCE = { timeout: 20_000 };
+
+function restarting(name: string, count = 0) {
+  return { HostConfig: { RestartPolicy: { Name: name, MaximumRetryCount: count } } };
+}
+
+function record(id: string): Box | undefined {
+  return home.runtime.store.get(id);
+}
+
+function state(id: string) {
+  return home.runtime.store.expect(id).state;
+}
+
+async function becomes(id: string, expected: object): Promise<void> {
+  await expect.poll(() => record(id)?.state, PATIENCE).toMatchObject(expected);
+}
+
+/** A box under the policy, in its run number `run`; `ready` holds before each crash of its machine. */
+async function running(
+  name: string,
+  run: number,
+  args = ['sleep', 'infinity'],
+  ready = async (_id: string, _run: number): Promise<void> => {},
+): Promise<string> {
+  const id = await home.create(args, restarting(name));
+  expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  for (let i = 1; i < run; i += 1) {
+    await ready(id, i);
+    home.host.machine(id)?.crash();
+    await becomes(id, { status: 'running', run: i + 1 });
+  }
+  return id;
+}
+
+/** A box that waits for its policy, long enough to be asked meanwhile. */
+async function waiting(): Promise<string> {
+  const id = await running('always', 1);
+  const { store } = home.runtime;
+  const advance = store.advance.bind(store);
+  store.advance = (box, event, change) => {
+    const later = {
+      restartAt: new Date(Date.now() + 60_000).toISOString(),
+      restartDelayMs: 60_000,
+    };
+    return advance(box, event, event === 'gone-restart' ? { ...change, ...later } : change);
+  };
+  home.host.machine(id)?.crash();
+  await becomes(id, { status: 'restarting' });
+  store.advance = advance;
+  return id;
+}
+
+function events(): string[] {
+  const seen: string[] = [];
+  const { events } = home.runtime;
+  const publish = events.publish.bind(events);
+  events.publish = (type, action, id, attributes) => {
+    seen.push(action);
+    publish(type, action, id, attributes);
+  };
+  return seen;
+}
+
+describe('a restart policy', () => {
+  it('on-failure:2 starts the box twice more, and tells of each', async () => {
+    const id = await home.create(['exit', '3'], restarting('on-failure', 2));
+    const seen = events();
+    await home.call('POST', `/containers/${id}/start`);
+    await becomes(id, { status: 'exited', exitCode: 3, restartCount: 2, run: 3 });
+    expect(seen.filter((action) => action === 'start' || action === 'die')).toEqual([
+      ...['start', 'die', 'start', 'die', 'start', 'die'],
+    ]);
+    const { body } = await home.call('GET', `/containers/${id}/json`);
+    expect(body).toMatchObject({ RestartCount: 2, State: { Status: 'exited', ExitCode: 3 } });
+    // A user's start begins anew.
+    await home.call('POST', `/containers/${id}/start`);
+    await becomes(id, { status: 'exited', restartCount: 2, run: 6 });
+  });
+
+  it('on-failure leaves a box alone that ended well', async () => {
+    const id = await home.create(['true'], restarting('on-failure'));
+    await home.call('POST', `/containers/${id}/start`);
+    await becomes(id, { status: 'exited', exitCode: 0, run: 1 });
+  });
+
+  it('always starts a box again whose machine was lost, and keeps its output apart', async () => {
+    const said = async (id: string, times: number): Promise<void> => {
+      const log = async (): Promise<string> =>
+        String((await home.call('GET', `/containers/${id}/logs?stdout=1`)).body);
+      await expect.poll(async () => (await log()).match(/hello/g), PATIENCE).toHaveLength(times);
+    };
+    const id = await running('always', 3, ['sh', '-c', 'echo hello; sleep infinity'], said);
+    expect(state(id)).toMatchObject({ restartCount: 2 });
+    // It doubles, unless the run before lasted for ten seconds, as on a busy host.
+    expect([100, 200]).toContain(state(id).restartDelayMs);
+    await said(id, 3);
+    expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
+    expect(state(id)).toMatchObject({ status: 'exited', exitCode: 143, restartAt: undefined });
+  });
+
+  it.each(['stop', 'kill', 'kill?signal=TERM'])('rests after a user’s %s', async (verb) => {
+    const id = await running('unless-stopped', 2);
+    expect((await home.call('POST', `/containers/${id}/${verb}`)).status).toBe(204);
+    await becomes(id, { status: 'exited', stopRequested: true, run: 2 });
+    expect(home.host.running).toEqual([]);
+  });
+
+  it('goes on after a signal that is none of its ends', async () => {
+    const id = await running('always', 1);
+    await home.call('POST', `/containers/${id}/kill?signal=INT`);
+    await becomes(id, { status: 'running', run: 2 });
+  });
+
+  it('tries a start again that failed for now, and gives up what stays refused', async () => {
+    const id = await running('always', 1);
+    home.host.failNextLaunch(new A3sError('vmm-failed', 'QEMU did not start'));
+    home.host.machine(id)?.crash();
+    await becomes(id, { status: 'running', restartCount: 2, run: 3 });
+    home.trust.rules = [deny('**')];
+    home.host.machine(id)?.crash();
+    await becomes(id, { status: 'exited', exitCode: 125, restartDelayMs: undefined });
+    home.trust.rules = [allow('**')];
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+    expect(state(id)).toMatchObject({ restartCount: 0 });
+  });
+
+  it('is no affair of a start that a user asked for', async () => {
+    const id = await home.create(['no-such-program'], restarting('always'));
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(400);
+    expect(state(id)).toMatchObject({ status: 'created', exitCode: 127 });
+  });
+
+  it('and --rm are refused together', async () => {
+    const answer = await home.call('POST', '/containers/create', {
+      Image: 'busybox',
+      HostConfig: { AutoRemove: true, RestartPolicy: { Name: 'always' } },
+    });
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { code: 'invalid-argument', message: expect.stringContaining('AutoRemove') },
+    });
+  });
+});
+
+describe('a box that waits for its restart', () => {
+  it('shows that, and is not removed without force', async () => {
+    const id = await waiting();
+    const list = await home.call('GET', '/containers/json?all=1');
+    expect(list.body).toMatchObject([
+      { State: 'restarting', Status: expect.stringMatching(/^Restarting \(137\)/) },
+    ]);
+    const refused = await home.call('DELETE', `/containers/${id}`);
+    expect(refused).toMatchObject({ status: 409, body: { code: 'box-running' } });
+    expect((await home.call('DELETE', `/containers/${id}?force=1`)).status).toBe(204);
+    expect(record(id)).toBeUndefined();
+  });
+
+  it.each(['stop', 'kill'])('is at rest after a %s', async (verb) => {
+    const id = await waiting();
+    const seen = events();
+    const ended = home.call('POST', `/containers/${id}/wait`);
+    const exec = await home.call('POST', `/containers/${id}/exec`, { Cmd: ['true'] });
+    expect(exec.status).toBe(409);
+    expect((await home.call('POST', `/containers/${id}/${verb}`)).status).toBe(204);
+    expect(state(id)).toMatchObject({ status: 'exited', exitCode: 137, stopRequested: true });
+    expect((await ended).body).toMatchObject({ StatusCode: 137 });
+    expect(seen).toEqual([verb]);
+  });
+
+  it('rests after a stop that its start has come before', async () => {
+    const id = await waiting();
+    const { run } = state(id);
+    // Its turn comes between the stop's look at it and the stop.
+    const started = restartByPolicy(home.runtime, id, run);
+    const stopped = stopBox(home.runtime, id, {});
+    expect([await stopped, await started]).toEqual([true, undefined]);
+    await becomes(id, { status: 'exited', stopRequested: true, run: run + 1 });
+  });
+
+  it('starts at once when a user wants it', async () => {
+    const id = await waiting();
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+    expect(state(id)).toMatchObject({ status: 'running', restartCount: 0, run: 2 });
+  });
+
+  it.each(['not-running', 'next-exit'] as const)(
+    'was waited for: %s ends with each run',
+    async (how) => {
+      const id = await running('always', 1);
+      const ended = waitBox(home.runtime, id, how, home.runtime.shutdown);
+      home.host.machine(id)?.crash();
+      expect(await ended).toBe(137);
+      await becomes(id, { status: 'running', run: 2 });
+    },
+  );
+});
+
+describe('a restart that a user asks for', () => {
+  it('stops and starts the box, and its policy has no say', async () => {
+    const id = await running('always', 2);
+    const seen = events();
+    expect((await home.call('POST', `/containers/${id}/restart?t=5`)).status).toBe(204);
+    expect(state(id)).toMatchObject({ status: 'running', run: 3, restartCount: 0 });
+    expect(seen).toEqual(['kill', 'die', 'stop', 'start', 'restart']);
+  });
+
+  it('takes a signal, and a box that does not run or is removed at its end', async () => {
+    const id = await home.create(['sleep', 'infinity'], { HostConfig: { AutoRemove: true } });
+    expect((await home.call('POST', `/containers/${id}/restart`)).status).toBe(204);
+    expect((await home.call('POST', `/containers/${id}/restart?signal=INT`)).status).toBe(204);
+    expect(state(id)).toMatchObject({ status: 'running', run: 2 });
+    const refused = await home.call('POST', `/containers/${id}/restart?signal=NO`);
+    expect(refused).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });
+    await home.call('POST', `/containers/${id}/stop`);
+    await expect.poll(() => record(id), PATIENCE).toBeUndefined();
+  });
+});
+
+describe('a server that is killed', () => {
+  it('while a box waits for its restart is followed by one that starts it', async () => {
+    const id = await waiting();
+    await home.crash();
+    const { state: before } = home.runtime.store.expect(id);
+    expect(before).toMatchObject({ status: 'restarting', restartDelayMs: 60_000 });
+    await home.start();
+    expect(state(id)).toMatchObject({ status: 'restarting', restartAt: before.restartAt });
+    home.runtime.store.amend(id, { restartAt: new Date(0).toISOString() });
+    await home.crash();
+    await home.start();
+    await becomes(id, { status: 'running', run: 2, restartCount: 1 });
+  });
+
+  it('with all machines, as by a reboot, is followed by one that applies the policies', async () => {
+    const policies = ['no', 'on-failure', 'always', 'unless-stopped'];
+    const ids = await Promise.all(policies.map((name) => running(name, 1)));
+    await home.crash();
+    for (const machine of home.host.running) machine.killed();
+    await home.start();
+    const [none = '', ...others] = ids;
+    for (const id of others) await becomes(id, { status: 'running', run: 2, restartCount: 1 });
+    await becomes(none, { status: 'exited', exitCode: 137, run: 1 });
+  });
+
+  it.each([
+    ['start', 'before'],
+    ['start', 'after'],
+    ['started', 'before'],
+    ['started', 'after'],
+    ['gone-restart', 'before'],
+    ['gone-restart', 'after'],
+  ] as const)(
+    'at %s (%s) of a policy’s start is followed by one that finishes it',
+    async (event, when) => {
+      const id = await running('on-failure', 1);
+      const died = dieAt(event, when);
+      home.host.machine(id)?.crash();
+      await died;
+      await home.start();
+      await becomes(id, { status: 'running', restartCount: 1 });
+      expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
+      expect((await home.call('DELETE', `/containers/${id}`)).status).toBe(204);
+      expect(home.host.running).toEqual([]);
+    },
+  );
+
+  it('and one that restores start what was stopped only where the policy says so', async () => {
+    const always = await running('always', 1);
+    const unless = await running('unless-stopped', 1);
+    const never = await home.create(['sleep', 'infinity'], restarting('always'));
+    for (const id of [always, unless]) await home.call('POST', `/containers/${id}/stop`);
+    await home.stop();
+    await home.start();
+    expect([always, unless, never].map((id) => state(id).status)).toEqual([
+      ...['exited', 'exited', 'created'],
+    ]);
+    await home.stop();
+    home.restore = true;
+    await home.start();
+    await becomes(always, { status: 'running', restartCount: 0 });
+    expect([unless, never].map((id) => state(id).status)).toEqual(['exited', 'created']);
+  });
+
+  it('does not make requests wait for restores, nor start all boxes at once', async () => {
+    const { ids, open } = await restoring(RESTARTS_AT_ONCE + 2);
+    expect((await home.call('GET', '/_ping')).status).toBe(200);
+    expect(ids.filter((id) => state(id).status === 'exited')).toHaveLength(2);
+    open();
+    for (const id of ids) await becomes(id, { status: 'running' });
+  });
+
+  it('does not restore what a user wants to rest before its turn', async () => {
+    const { ids, open } = await restoring(RESTARTS_AT_ONCE + 4);
+    const queued = ids.filter((id) => state(id).status === 'exited');
+    const [stopped = '', updated = '', removed = '', last = ''] = queued;
+    expect((await home.call('POST', `/containers/${stopped}/stop`)).status).toBe(304);
+    const never = { RestartPolicy: { Name: 'no' } };
+    expect((await home.call('POST', `/containers/${updated}/update`, never)).status).toBe(200);
+    expect((await home.call('DELETE', `/containers/${removed}`)).status).toBe(204);
+    open();
+    await becomes(last, { status: 'running', run: 2 });
+    expect(state(stopped)).toMatchObject({ status: 'exited', run: 1 });
+    expect(state(updated)).toMatchObject({ status: 'exited', run: 1 });
+    expect(record(removed)).toBeUndefined();
+  });
+
+  it('does not restore what a user has started, and stopped, before its turn', async () => {
+    const { ids, open } = await restoring(RESTARTS_AT_ONCE + 2);
+    const [again = '', last = ''] = ids.filter((id) => state(id).status === 'exited');
+    const { store } = home.runtime;
+    // As a start and an end by itself leave it, which would take their turn here.
+    store.amend(again, { run: 2 });
+    open();
+    await becomes(last, { status: 'running', run: 2 });
+    expect(state(again)).toMatchObject({ status: 'exited', run: 2 });
+  });
+});
+
+/** So many boxes that a server restores, in a test that holds their launches: as many as start at once do. */
+async function restoring(count: number): Promise<{ ids: readonly string[]; open: () => void }> {
+  const ids: string[] = [];
+  for (let i = 0; i < count; i += 1) ids.push(await running('always', 1));
+  for (const id of ids) await home.call('POST', `/containers/${id}/stop`);
+  await home.stop();
+  home.restore = true;
+  const open = home.host.holdLaunches();
+  await home.start();
+  const starting = () => ids.filter((id) => state(id).status === 'starting');
+  await expect.poll(() => starting().length, PATIENCE).toBe(RESTARTS_AT_ONCE);
+  return { ids, open };
+}
+
+/** The server dies around the moment at which the next `event` goes on record. */
+function dieAt(event: BoxEvent, when: 'before' | 'after'): Promise<void> {
+  const { store } = home.runtime;
+  const advance = store.advance.bind(store);
+  return new Promise((died) => {
+    store.advance = (id, happened, change) => {
+      if (happened !== event) return advance(id, happened, change);
+      if (when === 'after') advance(id, happened, change);
+      died(home.crash());
+      throw new Error('the server is dead');
+    };
+  });
+}

@@ -1,0 +1,28 @@
+/**
+ * `POST /containers/{id}/restart`.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { restartBox } from '../../../boxes/verbs/restart.ts';
+import { empty } from '../../http/answer.ts';
+import { EMPTY } from '../../http/replies.ts';
+import { type Route, route } from '../../http/route.ts';
+import { trustOptions, trustQuery } from '../images/trust-query.ts';
+import { noBody, optionalInt, query } from '../query.ts';
+
+export const RESTART_ROUTES: readonly Route[] = [
+  route('POST', '/containers/:id/restart', {
+    access: 'owner',
+    summary: 'Ends a box where it runs, and starts it',
+    answers: { 204: EMPTY },
+    query: query({ t: optionalInt, signal: z.string().max(32).optional(), ...trustQuery }),
+    body: noBody,
+    handler: async ({ rt, id, query, headers }) => {
+      const how = { timeoutSeconds: query.t, signal: query.signal || undefined };
+      const { id: boxId } = rt.store.resolve(id).definition;
+      await restartBox(rt, boxId, how, trustOptions(query, headers));
+      return empty();
+    },
+  }),
+];

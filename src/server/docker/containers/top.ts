@@ -1,0 +1,27 @@
+/**
+ * The route that lists the processes of a box.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { topBox } from '../../../boxes/verbs/top.ts';
+import { json } from '../../http/answer.ts';
+import { type Route, route } from '../../http/route.ts';
+import { noBody, query } from '../query.ts';
+
+const Processes = z.strictObject({
+  Titles: z.array(z.string()),
+  Processes: z.array(z.array(z.string())),
+});
+
+export const TOP_ROUTES: readonly Route[] = [
+  route('GET', '/containers/:id/top', {
+    access: 'owner',
+    summary: 'The processes of a box, as ps lists them',
+    answers: { 200: Processes },
+    query: query({ ps_args: z.string().max(8192).default('') }),
+    body: noBody,
+    handler: async ({ rt, id, query, signal }) =>
+      json(await topBox(rt, rt.store.resolve(id), query.ps_args, signal)),
+  }),
+];

@@ -1,0 +1,253 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { NO_LIMITS } from '../../../boxes/record/limits.ts';
+import type { FakeAgentOptions } from '../../../guest/testing/fake-agent.ts';
+import { FakeRefusal } from '../../../guest/testing/fake-refusal.ts';
+import { TestHome } from '../../testing/home.ts';
+
+const MIB = 2 ** 20;
+
+let home: TestHome;
+beforeAll(async () => {
+  home = new TestHome();
+  await home.start();
+});
+beforeEach(() => {
+  home.agentOptions = {};
+});
+afterAll(() => home.remove());
+
+async function running(
+  host: Record<string, unknown> = {},
+  agent: FakeAgentOptions = {},
+): Promise<string> {
+  home.agentOptions = agent;
+  const id = await home.create(['sleep', 'infinity'], { HostConfig: host });
+  expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  return id;
+}
+
+const update = (id: string, body: unknown) => home.call('POST', `/containers/${id}/update`, body);
+const definition = (id: string) => home.runtime.store.expect(id).definition;
+const resources = (id: string) => home.agents.get(id)?.resources;
+const limits = (id: string) => home.host.machine(id)?.limits;
+
+/** As Docker's command line sends it. */
+const NOTHING = {
+  ...{ CpuShares: 0, Memory: 0, NanoCpus: 0, CgroupParent: '', BlkioWeight: 0 },
+  ...{ BlkioWeightDevice: null, BlkioDeviceReadBps: null, BlkioDeviceWriteBps: null },
+  ...{ BlkioDeviceReadIOps: null, BlkioDeviceWriteIOps: null, CpuPeriod: 0, CpuQuota: 0 },
+  ...{ CpuRealtimePeriod: 0, CpuRealtimeRuntime: 0, CpusetCpus: '', CpusetMems: '' },
+  ...{ Devices: [], DeviceCgroupRules: null, DeviceRequests: null, MemoryReservation: 0 },
+  ...{ MemorySwap: 0, MemorySwappiness: null, OomKillDisable: null, PidsLimit: null },
+  ...{ Ulimits: null, CpuCount: 0, CpuPercent: 0, IOMaximumIOps: 0, IOMaximumBandwidth: 0 },
+  RestartPolicy: { Name: '', MaximumRetryCount: 0 },
+};
+
+describe('update', () => {
+  it('changes the guest, the host’s side and the record of a box that runs, and says so', async () => {
+    const id = await running({ Memory: 64 * MIB, PidsLimit: 7 });
+    const events = home.runtime.events;
+    const heard: string[] = [];
+    const body = {
+      ...NOTHING,
+      ...{ Memory: 32 * MIB, MemoryReservation: 16 * MIB, NanoCpus: 5e8, PidsLimit: 9 },
+      ...{ CpuShares: 512, CpusetCpus: '0', BlkioDeviceWriteBps: [{ Path: '/dev/root', Rate: 5 }] },
+      RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 2 },
+    };
+    const publish = events.publish.bind(events);
+    events.publish = (...args: Parameters<typeof publish>) => {
+      heard.push(args[1]);
+      return publish(...args);
+    };
+    expect(await update(id, body)).toMatchObject({ status: 200, body: { Warnings: [] } });
+    events.publish = publish;
+    expect(heard).toEqual(['update']);
+    expect(resources(id)).toEqual({
+      ...{ memoryBytes: 32 * MIB, cpuMillis: 500, pids: 9, memoryReservationBytes: 16 * MIB },
+      cpuWeight: 20,
+    });
+    const disk = { ...NO_LIMITS.disk, writeBps: 5 };
+    expect(limits(id)).toEqual([{ processors: [0], nice: 3, disk }]);
+    expect(definition(id)).toMatchObject({
+      ...{ memoryBytes: 32 * MIB, nanoCpus: 5e8 },
+      limits: { pids: 9, cpuset: '0', cpuShares: 512, disk },
+      restart: { name: 'on-failure', maximumRetryCount: 2 },
+    });
+  });
+
+  it('with nothing in it changes nothing', async () => {
+    const id = await running({ Memory: 64 * MIB, CpuShares: 512 });
+    const [before, held] = [definition(id), limits(id)?.length];
+    expect((await update(id, NOTHING)).status).toBe(200);
+    expect(definition(id)).toEqual(before);
+    expect(limits(id)).toHaveLength(held ?? -1);
+  });
+
+  it('warns of a field that nobody knows, where its value asks for nothing', async () => {
+    const id = await running({ Memory: 64 * MIB });
+    const before = definition(id);
+    const body = { Privileged: false, RestartPolicy: { Name: '', Delay: null } };
+    const warning = (name: string) =>
+      `${name} is not known here; it was ignored, as its value asks for nothing`;
+    expect(await update(id, body)).toMatchObject({
+      status: 200,
+      body: { Warnings: [warning('Privileged'), warning('RestartPolicy.Delay')] },
+    });
+    expect(definition(id)).toEqual(before);
+  });
+
+  it('reads its body as Go does', async () => {
+    const id = await running();
+    const body = {
+      memory: 32 * MIB,
+      PIDSLIMIT: 7,
+      restartpolicy: { name: 'always' },
+      cpuset: null,
+    };
+    expect(await update(id, body)).toMatchObject({ status: 200 });
+    expect(definition(id)).toMatchObject({
+      ...{ memoryBytes: 32 * MIB, limits: { pids: 7 }, restart: { name: 'always' } },
+    });
+  });
+
+  it('takes a limit of processes away again', async () => {
+    const id = await running({ PidsLimit: 7 });
+    expect(resources(id)).toMatchObject({ pids: 7 });
+    expect((await update(id, { PidsLimit: 0 })).status).toBe(200);
+    expect(resources(id)).not.toHaveProperty('pids');
+    expect((await update(id, { PidsLimit: 5 })).status).toBe(200);
+    expect((await update(id, { PidsLimit: -1 })).status).toBe(200);
+    expect(resources(id)).not.toHaveProperty('pids');
+  });
+
+  it('has memory and swap stay one', async () => {
+    const id = await running({ Memory: 64 * MIB, MemorySwap: 64 * MIB });
+    expect((await update(id, { Memory: 32 * MIB })).status).toBe(200);
+    expect(definition(id).limits.memorySwapBytes).toBe(32 * MIB);
+  });
+
+  it('changes whatever is asked for while the box does not run', async () => {
+    const id = await home.create(['true']);
+    expect((await update(id, { Memory: 1024 * MIB, CpuQuota: 150_000 })).status).toBe(200);
+    expect(definition(id)).toMatchObject({
+      ...{ memoryBytes: 1024 * MIB, limits: { cpuQuotaUs: 150_000 } },
+    });
+  });
+
+  it('gives a box that runs no more than its machine has', async () => {
+    const id = await running({ Memory: 64 * MIB });
+    for (const [body, needed] of [
+      [{ Memory: 128 * MIB }, 'would need 224 MiB of memory, and was started with 160 MiB'],
+      [{ NanoCpus: 1.5e9 }, 'would need 2 CPUs, and was started with 1'],
+    ] as const) {
+      expect(await update(id, body)).toMatchObject({
+        status: 409,
+        body: { code: 'conflict', message: expect.stringContaining(needed) },
+      });
+    }
+    expect(definition(id)).toMatchObject({ memoryBytes: 64 * MIB, nanoCpus: 0 });
+    // What it was started with it may have again.
+    expect((await update(id, { Memory: 32 * MIB })).status).toBe(200);
+    expect((await update(id, { Memory: 64 * MIB })).status).toBe(200);
+    expect(resources(id)).toMatchObject({ memoryBytes: 64 * MIB });
+  });
+
+  it('leaves everything as it was where the guest refuses', async () => {
+    const refuseResources = new FakeRefusal('invalid', 'no');
+    const id = await running({ Memory: 64 * MIB }, { refuseResources });
+    const body = { Memory: 32 * MIB, CpusetCpus: '0' };
+    expect(await update(id, body)).toMatchObject({ status: 400 });
+    expect(definition(id)).toMatchObject({ memoryBytes: 64 * MIB, limits: NO_LIMITS });
+    expect(limits(id)).toEqual([]);
+  });
+
+  it('leaves everything as it was where the host refuses', async () => {
+    const id = await running({ Memory: 64 * MIB });
+    const machine = home.host.machine(id);
+    if (machine !== undefined) machine.limitsFailure = new Error('no');
+    expect(await update(id, { Memory: 32 * MIB, CpusetCpus: '0' })).toMatchObject({ status: 500 });
+    expect(definition(id)).toMatchObject({ memoryBytes: 64 * MIB, limits: NO_LIMITS });
+    expect(resources(id)).toEqual({ memoryBytes: 64 * MIB });
+    expect(limits(id)?.at(-1)).toMatchObject({ processors: [] });
+  });
+
+  it('needs an agent that can do it', async () => {
+    const id = await running({}, { protocol: { minimum: 1, maximum: 3 } });
+    expect(await update(id, { PidsLimit: 5 })).toMatchObject({
+      body: { code: 'agent-failed', message: expect.stringContaining('protocol 4') },
+    });
+    expect(definition(id).limits.pids).toBe(0);
+    // What is the host's alone does not.
+    expect((await update(id, { RestartPolicy: { Name: 'always' } })).status).toBe(200);
+  });
+
+  it('holds after the server was killed, which the next one sees to', async () => {
+    const id = await running({ Memory: 64 * MIB, CpusetCpus: '0' });
+    expect((await update(id, { PidsLimit: 5 })).status).toBe(200);
+    const agent = home.agents.get(id);
+    if (agent !== undefined) agent.resources = {};
+    await home.crash();
+    await home.start();
+    expect((await update(id, { NanoCpus: 5e8 })).status).toBe(200);
+    expect(resources(id)).toEqual({ memoryBytes: 64 * MIB, pids: 5, cpuMillis: 500 });
+    expect(limits(id)?.at(-1)).toMatchObject({ processors: [0] });
+  });
+
+  it('that lifts the last limit holds after the server was killed in the middle of it', async () => {
+    const id = await running({ PidsLimit: 5 });
+    const { limits: had } = definition(id);
+    home.runtime.store.redefine(id, { limits: { ...had, pids: 0 } });
+    await home.crash();
+    await home.start();
+    await home.runtime.locks.run(id, async () => undefined);
+    expect(resources(id)).toEqual({ memoryBytes: 416 * MIB });
+    expect(limits(id)).toEqual([{ disk: NO_LIMITS.disk }]);
+  });
+
+  it.each([
+    [{ Memory: 1 }, 'invalid-argument', 'Minimum memory limit allowed is 6MB'],
+    [{ NanoCpus: 1e9, CpuQuota: 5000 }, 'invalid-argument', 'cannot both be set'],
+    [{ CpusetCpus: 'x' }, 'invalid-argument', 'Invalid value x for cpuset cpus'],
+    [{ MemorySwap: 128 * MIB, Memory: 64 * MIB }, 'unsupported-option', 'a box has no swap'],
+    [{ BlkioWeight: 500 }, 'unsupported-option', 'BlkioWeight'],
+    [{ Ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }] }, 'unsupported-option', 'Ulimits'],
+    [{ KernelMemory: 1 }, 'unsupported-option', 'KernelMemory'],
+    [{ Privileged: true }, 'unsupported-option', 'Privileged'],
+    [
+      { BlkioDeviceReadBps: [{ Path: '/dev/sda', Rate: 1 }] },
+      'unsupported-option',
+      'BlkioDeviceReadBps',
+    ],
+    [{ RestartPolicy: { Name: 'sometimes' } }, 'invalid-argument', 'unknown policy'],
+    [
+      { RestartPolicy: { MaximumRetryCount: 5 } },
+      'invalid-argument',
+      "only be used with 'on-failure'",
+    ],
+    ['[]', 'invalid-argument', 'must be an object'],
+  ])('refuses %j', async (body, code, message) => {
+    const id = await home.create(['true']);
+    const before = definition(id);
+    const answer = await update(id, body);
+    expect(answer.body).toMatchObject({ code, message: expect.stringContaining(message) });
+    expect(definition(id)).toEqual(before);
+  });
+
+  it.each([
+    [{ NanoCpus: 1e9 }, { CpuPeriod: 50_000 }, 'CPU Period cannot be updated as NanoCPUs'],
+    [{ NanoCpus: 1e9 }, { CpuQuota: 50_000 }, 'CPU Quota cannot be updated as NanoCPUs'],
+    [{ CpuPeriod: 50_000 }, { NanoCpus: 1e9 }, 'Nano CPUs cannot be updated as CPU Period'],
+    [{ CpuQuota: 50_000 }, { NanoCpus: 1e9 }, 'Nano CPUs cannot be updated as CPU Quota'],
+    [
+      { AutoRemove: true },
+      { RestartPolicy: { Name: 'always' } },
+      'Restart policy cannot be updated because AutoRemove is enabled for the container',
+    ],
+  ])('of a box with %j refuses %j, in Docker’s words', async (host, body, message) => {
+    const id = await home.create(['true'], { HostConfig: host });
+    expect(await update(id, body)).toMatchObject({
+      status: 409,
+      body: { code: 'conflict', message: expect.stringContaining(message) },
+    });
+  });
+});

@@ -1,0 +1,30 @@
+/**
+ * The route that changes what a box may use, and how it is restarted.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { updateBox } from '../../../boxes/verbs/update.ts';
+import { json } from '../../http/answer.ts';
+import { type Route, route } from '../../http/route.ts';
+import { noBody, query } from '../query.ts';
+import { parseUpdate, Update } from './create/update-schema.ts';
+
+const Updated = z.strictObject({ Warnings: z.array(z.string()) });
+
+export const UPDATE_ROUTES: readonly Route[] = [
+  route('POST', '/containers/:id/update', {
+    access: 'owner',
+    summary: 'Changes what a box may use, and how it is restarted',
+    answers: { 200: Updated },
+    query: query({}),
+    body: noBody,
+    document: Update.partial(),
+    handler: async ({ rt, id, body }) => {
+      const boxId = rt.store.resolve(id).definition.id;
+      const { request, warnings } = parseUpdate(body);
+      await updateBox(rt, boxId, request);
+      return json({ Warnings: warnings });
+    },
+  }),
+];

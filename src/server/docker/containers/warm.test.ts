@@ -1,0 +1,465 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { BoxEvent } from '../../../boxes/record/states.ts';
+import type { Config } from '../../../config.ts';
+import { TEMPLATE_PLUGS, TEMPLATE_SLOTS } from '../../../engine/engine.ts';
+import type { FakeMachine } from '../../../engine/testing/fake.ts';
+import { A3sError } from '../../../errors.ts';
+import { FakeRefusal } from '../../../guest/testing/fake-refusal.ts';
+import { TestHome } from '../../testing/home.ts';
+import { FakeImages, TEST_IMAGE } from '../../testing/images.ts';
+import { FakeTemplates, TEMPLATE_KEY } from '../../testing/templates.ts';
+
+let home: TestHome;
+let templates: FakeTemplates;
+beforeEach(async () => {
+  home = new TestHome();
+  await serve();
+});
+afterEach(() => home.remove());
+
+/** A server with a template. */
+async function serve(config: Config = home.config): Promise<void> {
+  const rt = await home.startOn(config);
+  templates = new FakeTemplates();
+  Object.assign(rt, { templates });
+}
+
+async function start(id: string): Promise<number> {
+  return (await home.call('POST', `/containers/${id}/start`)).status;
+}
+
+async function stop(id: string): Promise<void> {
+  expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
+}
+
+interface Inspected {
+  readonly State: { Status: string; Error: string };
+  readonly Machine: { Start: string; Source: string } | null;
+}
+
+async function inspect(id: string): Promise<Inspected> {
+  return (await home.call('GET', `/containers/${id}/json`)).body as Inspected;
+}
+
+/** Attributes of what happened to boxes so far. */
+async function happened(action: string): Promise<Readonly<Record<string, string>>[]> {
+  const found: Readonly<Record<string, string>>[] = [];
+  const range = { since: 0n, until: BigInt(Date.now() + 1000) * 1_000_000n };
+  const done = new AbortController();
+  home.runtime.events.publish('container', 'last', '', {});
+  for await (const event of home.runtime.events.follow(range, done.signal)) {
+    if (event.action === action) found.push(event.attributes);
+    if (event.action === 'last') break;
+  }
+  return found;
+}
+
+/** Every machine that starts from a template is changed before anybody talks to it. */
+function copies(change: (machine: FakeMachine) => void): void {
+  const launch = home.host.start.bind(home.host);
+  home.host.start = async (spec, signal) => {
+    const machine = await launch(spec, signal);
+    if (spec.template !== undefined) change(machine);
+    return machine;
+  };
+}
+
+function disks(launch: number) {
+  return home.host.launches[launch]?.disks.map(({ path, serial }) => [serial, basename(path)]);
+}
+
+const changesOf = (id: string): string => join(home.config.home, 'boxes', id, 'changes.ext4');
+const runtimeOf = (id: string): string => join(home.config.runtimeDir, id.slice(0, 12));
+/** Layers that a machine from a template takes: those with slots, and those that are plugged in. */
+const ROOM = TEMPLATE_SLOTS.layers.length + TEMPLATE_PLUGS.ports * TEMPLATE_PLUGS.functions;
+const WARM = { Start: 'template', Source: TEMPLATE_KEY };
+const COLD = { Start: 'cold', Source: '' };
+
+describe('a box with a template', () => {
+  it('starts as a copy of it, with an identity of its own', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    const other = await home.create(['sleep', 'infinity']);
+    expect([await start(id), await start(other)]).toEqual([204, 204]);
+    expect(home.host.launches[0]?.template?.key).toBe(TEMPLATE_KEY);
+    expect(disks(0)).toEqual([
+      ['layer-0', 'null'],
+      ['changes', 'changes.ext4'],
+    ]);
+    expect(readFileSync(changesOf(id), 'utf8')).toBe('template');
+    const woken = home.agents.get(id)?.woken;
+    expect(woken?.machineId.replaceAll('-', '')).toBe(id.slice(0, 32));
+    expect(Math.abs(Date.parse(woken?.time ?? '') - Date.now())).toBeLessThan(60_000);
+    expect(woken?.entropy).not.toBe(home.agents.get(other)?.woken?.entropy);
+    expect(await inspect(id)).toMatchObject({ State: { Status: 'running' }, Machine: WARM });
+    expect(templates).toMatchObject({ held: 2, boots: [], drops: [] });
+    await stop(id);
+    await stop(other);
+    expect(templates.held).toBe(0);
+    expect((await inspect(id)).Machine).toEqual(WARM);
+    const [attributes] = await happened('start');
+    expect(attributes).toMatchObject({ machine: 'template', machineSource: TEMPLATE_KEY });
+  });
+
+  it('keeps its disk of changes at its next start, and lays the template’s aside', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    await start(id);
+    await stop(id);
+    await start(id);
+    expect(disks(1)).toEqual([
+      ['layer-0', 'null'],
+      ['changes', 'changes.slot'],
+      ['changes-kept', 'changes.ext4'],
+    ]);
+    const changes = { kind: 'disk', serial: 'changes-kept' };
+    expect(home.agents.get(id)?.spec?.rootfs).toMatchObject({ changes });
+    expect(templates.written.map((path) => basename(path))).toEqual([
+      ...['changes.ext4.new', 'changes.slot'],
+    ]);
+    expect(existsSync(join(runtimeOf(id), 'changes.slot'))).toBe(false);
+    expect((await inspect(id)).Machine).toEqual(WARM);
+  });
+
+  it('that has booted before starts from it too', async () => {
+    templates.there = false;
+    const id = await home.create(['sleep', 'infinity']);
+    await start(id);
+    await stop(id);
+    templates.there = true;
+    await start(id);
+    expect(disks(1)?.map(([serial]) => serial)).toEqual(['layer-0', 'changes', 'changes-kept']);
+  });
+
+  it('tries another port with the same disk', async () => {
+    const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1' }] };
+    const id = await home.create(['sleep', 'infinity'], { HostConfig: { PortBindings } });
+    home.host.failNextLaunch(new A3sError('port-in-use', 'taken'));
+    expect(await start(id)).toBe(204);
+    expect(home.host.launches.map(({ template }) => template?.key)).toEqual([
+      ...[TEMPLATE_KEY, TEMPLATE_KEY],
+    ]);
+    expect(templates).toMatchObject({ held: 1, drops: [] });
+    expect(templates.written).toHaveLength(1);
+  });
+
+  it('does not start for want of its program as any other box', async () => {
+    const id = await home.create(['no-such-program']);
+    expect(await start(id)).toBe(400);
+    expect(home.host.launches).toHaveLength(1);
+    expect(templates).toMatchObject({ held: 0, drops: [] });
+    expect(home.host.running).toEqual([]);
+  });
+
+  it('does not start on a full disk, and leaves nothing half made', async () => {
+    templates.failure = new A3sError('disk-full', 'no space');
+    const id = await home.create(['true']);
+    expect((await home.call('POST', `/containers/${id}/start`)).body).toMatchObject({
+      code: 'disk-full',
+    });
+    expect(templates).toMatchObject({ held: 0, drops: [] });
+    expect(home.host.launches).toEqual([]);
+    expect(readdirSync(join(home.config.home, 'boxes', id))).toEqual(['output.log']);
+  });
+
+  it('is not made for a box that is refused', async () => {
+    home.trust.rules = [];
+    const id = await home.create(['true']).catch(() => undefined);
+    expect(id).toBeUndefined();
+    expect(templates).toMatchObject({ held: 0, written: [] });
+  });
+});
+
+describe('a box without a template', () => {
+  it('boots, and says that it did', async () => {
+    templates.there = false;
+    const id = await home.create(['sleep', 'infinity'], { HostConfig: { NanoCpus: 1e9 } });
+    await start(id);
+    expect(home.host.launches[0]?.template).toBeUndefined();
+    expect((await inspect(id)).Machine).toEqual(COLD);
+    expect(templates.boots).toMatchObject([{ cpus: 1 }]);
+    const [attributes] = await happened('start');
+    expect(attributes).toMatchObject({ machine: 'cold' });
+  });
+
+  it('and one that does not come to run is no reason to make one', async () => {
+    templates.there = false;
+    const id = await home.create(['no-such-program']);
+    await start(id);
+    expect(templates.boots).toEqual([]);
+    expect((await inspect(await home.create(['true']))).Machine).toBeNull();
+  });
+
+  it('boots where it has more layers than a template has room for', async () => {
+    await home.remove();
+    const layers = Array.from({ length: ROOM + 1 }, (_, n) => ({
+      diffId: `sha256:${n}`,
+      path: '/dev/null',
+    }));
+    const images = new (class extends FakeImages {
+      override async bootLayers() {
+        return layers as Awaited<ReturnType<FakeImages['bootLayers']>>;
+      }
+    })(TEST_IMAGE);
+    home = new TestHome(images);
+    await serve();
+    const many = await home.create(['sleep', 'infinity']);
+    await start(many);
+    expect((await inspect(many)).Machine).toEqual(COLD);
+    expect(templates).toMatchObject({ held: 0, boots: [] });
+    layers.length = ROOM;
+    const fewer = await home.create(['sleep', 'infinity']);
+    await start(fewer);
+    expect((await inspect(fewer)).Machine).toEqual(WARM);
+  });
+});
+
+describe('a template that is no good', () => {
+  /** What came of it: the box runs, and everybody can know how. */
+  async function bootedAfterAll(id: string, reason: RegExp): Promise<void> {
+    expect(await inspect(id)).toMatchObject({ State: { Status: 'running' }, Machine: COLD });
+    expect(home.host.launches.map(({ template }) => template?.key)).toEqual([
+      ...[TEMPLATE_KEY, undefined],
+    ]);
+    expect(home.host.running).toHaveLength(1);
+    expect(templates.drops).toEqual([expect.stringMatching(reason)]);
+    expect(templates).toMatchObject({ held: 0, boots: [{ cpus: 1 }] });
+    expect(await happened('template-failed')).toMatchObject([
+      { template: TEMPLATE_KEY, reason: expect.stringMatching(reason) },
+    ]);
+    // A disk of the box's own, not a copy.
+    expect(statSync(changesOf(id)).size).toBeGreaterThan('template'.length);
+    const log = readFileSync(join(home.config.home, 'server.log'), 'utf8');
+    expect(log).toMatch(/could not start from its template/);
+  }
+
+  it.each(['template-unusable', 'vmm-failed'] as const)(
+    'is dropped when its copy fails with %s, and the box boots',
+    async (code) => {
+      home.host.failNextLaunch(new A3sError(code, 'cannot be restored'));
+      const id = await home.create(['sleep', 'infinity']);
+      expect(await start(id)).toBe(204);
+      await bootedAfterAll(id, /cannot be restored/);
+    },
+  );
+
+  it('is dropped when its guest does not answer', async () => {
+    await home.stop();
+    await serve({ ...home.config, startTimeoutMs: 500 });
+    copies((machine) => {
+      machine.silent = true;
+    });
+    const id = await home.create(['sleep', 'infinity']);
+    expect(await start(id)).toBe(204);
+    await bootedAfterAll(id, /does not wake/);
+  });
+
+  it('is dropped when its guest is awake already', async () => {
+    home.agentOptions = { asleep: false };
+    const id = await home.create(['sleep', 'infinity']);
+    expect(await start(id)).toBe(204);
+    await bootedAfterAll(id, /does not wake.*not asleep/);
+  });
+
+  it('is dropped when its guest speaks what this server does not', async () => {
+    templates.protocol = 99;
+    const id = await home.create(['sleep', 'infinity']);
+    expect(await start(id)).toBe(204);
+    await bootedAfterAll(id, /does not wake.*protocol 99/);
+  });
+
+  it('is dropped when its machine ends while it wakes', async () => {
+    copies((machine) => machine.crash());
+    const id = await home.create(['sleep', 'infinity']);
+    expect(await start(id)).toBe(204);
+    await bootedAfterAll(id, /does not wake/);
+  });
+
+  it('does not cost a box what it kept', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    await start(id);
+    await stop(id);
+    home.host.failNextLaunch(new A3sError('template-unusable', 'cannot be restored'));
+    await start(id);
+    expect(disks(2)).toEqual([
+      ['layer-0', 'null'],
+      ['changes', 'changes.ext4'],
+    ]);
+    expect(readFileSync(changesOf(id), 'utf8')).toBe('template');
+    expect((await inspect(id)).Machine).toEqual(COLD);
+  });
+
+  it('is not what a box blames that would not start anyhow', async () => {
+    home.agentOptions = { refuseSpec: new FakeRefusal('setup-failed', 'no such mount point') };
+    const id = await home.create(['true']);
+    expect(await start(id)).toBe(500);
+    expect(home.host.launches).toHaveLength(2);
+    expect(templates).toMatchObject({ held: 0, drops: [], boots: [] });
+    expect(await inspect(id)).toMatchObject({
+      State: { Status: 'created', Error: expect.stringMatching(/no such mount point/) },
+    });
+    expect(home.host.running).toEqual([]);
+  });
+
+  it('is kept when there is no room for a copy of its memory, and the box boots', async () => {
+    home.host.failNextLaunch(new A3sError('out-of-memory', '/dev/shm is full'));
+    const id = await home.create(['sleep', 'infinity']);
+    expect(await start(id)).toBe(204);
+    expect((await inspect(id)).Machine).toEqual(COLD);
+    expect(templates).toMatchObject({ held: 0, drops: [] });
+    expect(await happened('template-failed')).toMatchObject([{ reason: '/dev/shm is full' }]);
+  });
+
+  it('is kept when its host is short of memory, and the box does not start', async () => {
+    const launch = home.host.start.bind(home.host);
+    home.host.start = async (spec, signal) => {
+      home.host.failNextLaunch(new A3sError('out-of-memory', 'too little'));
+      return await launch(spec, signal);
+    };
+    const id = await home.create(['true']);
+    expect(await start(id)).toBe(500);
+    expect(templates).toMatchObject({ held: 0, drops: [], boots: [] });
+    expect(home.host.running).toEqual([]);
+  });
+});
+
+describe('a server that dies while a box starts from a template', () => {
+  function nothingRuns(id: string): void {
+    expect(home.host.running).toEqual([]);
+    expect(readdirSync(home.config.runtimeDir)).toEqual(['server.sock']);
+    expect(readdirSync(join(home.config.home, 'boxes'))).toEqual([id]);
+  }
+
+  async function restart(): Promise<void> {
+    await serve();
+  }
+
+  async function settled(id: string, status: string): Promise<void> {
+    await expect
+      .poll(async () => (await inspect(id)).State.Status, { timeout: 10_000 })
+      .toBe(status);
+  }
+
+  it.each([
+    ['start', 'after', 'created'],
+    ['started', 'before', 'running'],
+    ['started', 'after', 'running'],
+  ] as const)('at %s (%s) leaves it %s', async (event, when, expected) => {
+    const id = await home.create(['sleep', 'infinity']);
+    const died = dieAt(event, when);
+    void home.call('POST', `/containers/${id}/start`).catch(() => undefined);
+    await died;
+    await restart();
+    await settled(id, expected);
+    if (expected === 'created') nothingRuns(id);
+    else expect((await inspect(id)).Machine).toEqual(WARM);
+  });
+
+  it('before the copy has woken ends it', async () => {
+    let launched: (machine: FakeMachine) => void = () => undefined;
+    const there = new Promise<FakeMachine>((resolve) => {
+      launched = resolve;
+    });
+    let copied = 0;
+    copies((machine) => {
+      copied += 1;
+      machine.silent = copied === 1;
+      launched(machine);
+    });
+    const id = await home.create(['sleep', 'infinity']);
+    void home.call('POST', `/containers/${id}/start`).catch(() => undefined);
+    const machine = await there;
+    expect(home.runtime.store.expect(id).state.machine).toMatchObject({
+      ...{ id, start: 'template', source: TEMPLATE_KEY },
+    });
+    await home.crash();
+    machine.silent = false;
+    await restart();
+    await settled(id, 'created');
+    nothingRuns(id);
+    expect(await start(id)).toBe(204);
+    expect((await inspect(id)).Machine).toEqual(WARM);
+  });
+
+  it('during the launch ends what nobody knew of yet', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    const open = home.host.holdLaunches();
+    void home.call('POST', `/containers/${id}/start`).catch(() => undefined);
+    await expect.poll(() => home.host.launches.length).toBe(1);
+    const died = home.crash();
+    open();
+    await died;
+    const [spec] = home.host.launches;
+    if (spec === undefined) throw new Error('nothing was launched');
+    await home.host.start(spec, new AbortController().signal);
+    await restart();
+    await settled(id, 'created');
+    nothingRuns(id);
+  });
+
+  it('in order undoes it, and lets go of the template', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    const open = home.host.holdLaunches();
+    void home.call('POST', `/containers/${id}/start`).catch(() => undefined);
+    await expect.poll(() => home.host.launches.length).toBe(1);
+    const stopping = home.stop();
+    open();
+    await stopping;
+    expect(templates).toMatchObject({ held: 0, drops: [] });
+    expect(home.host.running).toEqual([]);
+    await restart();
+    await settled(id, 'created');
+  });
+
+  it('that lets go of running boxes holds no template for them', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    await start(id);
+    expect(templates.held).toBe(1);
+    await home.stop();
+    expect(templates.held).toBe(0);
+    await restart();
+    await settled(id, 'running');
+    expect(home.runtime.store.expect(id).state.machine?.source).toBe(TEMPLATE_KEY);
+  });
+
+  /** The server dies around the moment at which the next `event` goes on record. */
+  function dieAt(event: BoxEvent, when: 'before' | 'after'): Promise<void> {
+    const { store } = home.runtime;
+    return new Promise((died) => {
+      const advance = store.advance.bind(store);
+      store.advance = (id, step, change) => {
+        if (step !== event) return advance(id, step, change);
+        if (when === 'after') advance(id, step, change);
+        died(home.crash());
+        throw new Error('the server is dead');
+      };
+    });
+  }
+});
+
+describe('a machine with an id of its own', () => {
+  const OWN = 'd'.repeat(64);
+
+  it('is looked for, swept and cleaned up by it', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    await start(id);
+    const { identity } = home.runtime.store.expect(id).definition;
+    home.runtime.store.amend(id, { machine: { id: OWN, identity, start: 'pool' } });
+    const spec = home.host.launches[0];
+    if (spec === undefined) throw new Error('nothing was launched');
+    const agentOf = home.agents.get(id);
+    await home.crash();
+    home.host.machine(id)?.killed();
+    agentOf?.kill();
+    const machine = await home.host.start(
+      { ...spec, id: OWN, runtimeDir: runtimeOf(OWN) },
+      new AbortController().signal,
+    );
+    machine.hung = true;
+    home.patience = { attempts: 1, pauseMs: 1, serveAfterMs: 1000 };
+    await serve();
+    await expect.poll(async () => (await inspect(id)).State.Status).toBe('exited');
+    expect(home.host.sweeps).toContain(OWN);
+    expect(machine.running).toBe(false);
+  });
+});

@@ -1,0 +1,44 @@
+/**
+ * `GET /distribution/{name}/json`: what a name stands for in its registry.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { describeRemote } from '../../../distribution/describe.ts';
+import { digestText } from '../../../oci/digest-text.ts';
+import { canonicalRepository, parseReference } from '../../../oci/reference.ts';
+import { json } from '../../http/answer.ts';
+import { type Route, route } from '../../http/route.ts';
+import { noBody, query } from '../query.ts';
+import { registryAuth } from './registry-auth.ts';
+
+const Remote = z.strictObject({
+  Descriptor: z.strictObject({ mediaType: z.string(), digest: digestText, size: z.int() }),
+  Platforms: z.array(
+    z.strictObject({
+      architecture: z.string(),
+      os: z.string(),
+      variant: z.string().optional(),
+    }),
+  ),
+});
+
+export const DISTRIBUTION_ROUTES: readonly Route[] = [
+  route('GET', '/distribution/:name{.+}/json', {
+    access: 'owner',
+    summary: 'What a name stands for in its registry',
+    answers: { 200: Remote },
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt, params, headers, signal }) => {
+      const reference = parseReference(params['name'] ?? '');
+      const repository = rt.registry.repository(canonicalRepository(reference), {
+        access: 'pull',
+        credentials: registryAuth(headers),
+        signal: AbortSignal.any([signal, rt.shutdown]),
+      });
+      const { platforms, ...descriptor } = await describeRemote(repository, reference);
+      return json({ Descriptor: descriptor, Platforms: platforms });
+    },
+  }),
+];

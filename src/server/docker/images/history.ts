@@ -1,0 +1,35 @@
+/**
+ * `docker history`.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { json } from '../../http/answer.ts';
+import { type Route, route } from '../../http/route.ts';
+import { noBody, query } from '../query.ts';
+import { HistoryEntry } from './image-schema.ts';
+
+const access = 'owner';
+
+export const HISTORY_ROUTES: readonly Route[] = [
+  route('GET', '/images/:name{.+}/history', {
+    access,
+    summary: 'What an image was made of, step by step',
+    answers: { 200: z.array(HistoryEntry) },
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt, params }) => {
+      const entries = await rt.images.history(params['name'] ?? '');
+      return json(
+        entries.map(({ id, created, createdBy, comment, size, tags }) => ({
+          Id: id,
+          Created: Math.floor(Date.parse(created) / 1000) || 0,
+          CreatedBy: createdBy,
+          Tags: tags.length === 0 ? null : tags,
+          Size: size,
+          Comment: comment,
+        })),
+      );
+    },
+  }),
+];

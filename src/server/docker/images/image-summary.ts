@@ -1,0 +1,42 @@
+/**
+ * An image in a list, as Docker shows it.
+ *
+ * @module
+ */
+import type { Runtime } from '../../../boxes/runtime.ts';
+import type { Image } from '../../../images/image.ts';
+import type { Document } from '../../http/replies.ts';
+import type { ImageSummary } from './image-schema.ts';
+
+interface ShownSizes {
+  readonly apiVersion: number;
+  readonly size?: number;
+  readonly shared?: number | undefined;
+}
+
+/** From this version on `VirtualSize`, which is `Size` once more, is left out. */
+const NO_VIRTUAL_SIZE_SINCE = 44;
+
+export function sizeFields(size: number, apiVersion: number) {
+  return { Size: size, ...(apiVersion < NO_VIRTUAL_SIZE_SINCE && { VirtualSize: size }) };
+}
+
+/** @param given.shared bytes that other images have too; -1 where nobody asked */
+export function imageSummary(
+  rt: Pick<Runtime, 'store'>,
+  image: Image,
+  { apiVersion, size = image.size, shared = -1 }: ShownSizes,
+): Document<typeof ImageSummary> {
+  const holders = rt.store.list().filter(({ definition }) => definition.image.id === image.id);
+  return {
+    Id: image.id,
+    ParentId: '',
+    RepoTags: image.tags,
+    RepoDigests: image.repoDigests,
+    Created: Math.floor(Date.parse(image.created) / 1000) || 0,
+    ...sizeFields(size, apiVersion),
+    SharedSize: shared,
+    Labels: image.config.labels,
+    Containers: holders.length,
+  };
+}

@@ -1,0 +1,171 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BuiltImage, buildImage, ociArchive } from '../../../images/testing/build-image.ts';
+import { type TemporaryStore, temporaryStore } from '../../../images/testing/temporary-store.ts';
+import { hostPlatform } from '../../../oci/platform.ts';
+import { openRegistry } from '../../../registry/open-registry.ts';
+import {
+  type StartedRegistry,
+  startRegistry,
+  TEST_USER,
+} from '../../../registry/testing/start-registry.ts';
+import { type DockerResult, docker } from '../../testing/docker.ts';
+import { TestHome } from '../../testing/home.ts';
+
+const run = promisify(execFile);
+const registry = openRegistry({
+  certsDirectories: [],
+  registriesFiles: [],
+  limits: { attempts: 1 },
+});
+
+let started: StartedRegistry;
+let temporary: TemporaryStore;
+let home: TestHome;
+let image: BuiltImage;
+beforeAll(async () => {
+  started = await startRegistry();
+  temporary = await temporaryStore();
+  home = new TestHome(temporary.store);
+  home.registry = registry;
+  await home.start();
+  image = buildImage({
+    name: `${started.host}/team/app:1`,
+    layers: [
+      [{ path: 'base', data: randomBytes(3_000_000) }],
+      [{ path: 'file', data: 'a file of the second layer' }],
+    ],
+  });
+  async function* archive() {
+    yield ociArchive([image]);
+  }
+  await temporary.store.load(archive());
+});
+afterAll(async () => {
+  await home?.remove();
+  await registry.close();
+  temporary?.remove();
+  await started?.stop();
+});
+
+const cli = (...args: readonly string[]): Promise<DockerResult> => docker(home.config.socket, args);
+const digestAt = async (name: string): Promise<string> => {
+  const at = `docker://${started.host}/${name}`;
+  const args = ['inspect', '--no-tags', '--format', '{{.Digest}}', '--tls-verify=false', at];
+  return (await run('skopeo', args)).stdout.trim();
+};
+
+describe('docker push', () => {
+  it('pushes what skopeo finds there, and tells it as Docker does', async () => {
+    const { code, stdout, stderr } = await cli('push', `${started.host}/team/app:1`);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(`The push refers to repository [${started.host}/team/app]`);
+    for (const { digest } of image.layers)
+      expect(stdout).toContain(`${digest.slice(7, 19)}: Pushed`);
+    const { digest, size } = image.manifest;
+    expect(stdout).toContain(`1: digest: ${digest} size: ${size}\n`);
+    expect(await digestAt('team/app:1')).toBe(digest);
+    const listed = await cli('images', '--digests', `${started.host}/team/app`);
+    expect(listed.stdout).toContain(digest);
+    expect((await cli('push', `${started.host}/team/app:1`)).stdout).toContain(
+      'Layer already exists',
+    );
+    expect(await cli('push', '-q', `${started.host}/team/app:1`)).toMatchObject({
+      code: 0,
+      stdout: `${started.host}/team/app:1\n`,
+    });
+  });
+
+  it('--all-tags pushes each of them', async () => {
+    await temporary.store.tag(`${started.host}/team/app:1`, `${started.host}/team/all:a`);
+    await temporary.store.tag(`${started.host}/team/app:1`, `${started.host}/team/all:b`);
+    const { code, stdout } = await cli('push', '--all-tags', `${started.host}/team/all`);
+    expect(code).toBe(0);
+    expect(stdout).toContain('a: digest: ');
+    expect(stdout).toContain('b: digest: ');
+    expect(await digestAt('team/all:b')).toBe(image.manifest.digest);
+  });
+
+  it('says what is missing, and which registry is', async () => {
+    const absent = await cli('push', `${started.host}/team/absent:1`);
+    expect(absent.code).toBe(1);
+    expect(absent.stderr).toContain('No such image');
+    const none = await cli('push', '--all-tags', `${started.host}/team/absent`);
+    expect(none.stderr).toContain('no image here has that name');
+    await temporary.store.tag(`${started.host}/team/app:1`, '127.0.0.1:1/app:1');
+    const unreachable = await cli('push', '127.0.0.1:1/app:1');
+    expect(unreachable.code).toBe(1);
+    expect(unreachable.stderr).toContain('Cannot reach 127.0.0.1:1');
+  });
+
+  it('is an event', async () => {
+    const until = Math.ceil(Date.now() / 1000) + 1;
+    const events = await cli(
+      ...['events', '--since', '1', '--until', String(until)],
+      ...['--filter', 'event=push', '--format', '{{.Actor.ID}}'],
+    );
+    expect(events.stdout.split('\n')).toContain(`${started.host}/team/app:1`);
+  });
+});
+
+describe('docker push to a registry with passwords', () => {
+  it('takes the credentials that docker has', async () => {
+    const guarded = await startRegistry({ htpasswd: true });
+    const config = mkdtempSync(join(guarded.directory, 'docker-'));
+    try {
+      const name = `${guarded.host}/team/app:1`;
+      await temporary.store.tag(`${started.host}/team/app:1`, name);
+      const nobody = await cli('push', name);
+      expect(nobody.code).toBe(1);
+      expect(nobody.stderr).toContain(`${guarded.host} wants to know who asks`);
+      const { username, password } = TEST_USER;
+      const auth = Buffer.from(`${username}:${password}`).toString('base64');
+      const auths = { [guarded.host]: { auth } };
+      writeFileSync(join(config, 'config.json'), JSON.stringify({ auths }));
+      const known = await cli('--config', config, 'push', name);
+      expect(known).toMatchObject({ code: 0, stderr: '' });
+      expect(known.stdout).toContain(`1: digest: ${image.manifest.digest}`);
+    } finally {
+      await guarded.stop();
+    }
+  });
+});
+
+describe('POST /images/{name}/push and GET /distribution/{name}/json', () => {
+  it('answer with the lines of Docker, the last one for programs', async () => {
+    const path = `/images/${started.host}/team/app/push?tag=1`;
+    const { status, body } = await home.call('POST', path);
+    expect(status).toBe(200);
+    const lines = String(body).trim().split('\r\n');
+    const aux = { Tag: '1', Digest: image.manifest.digest, Size: image.manifest.size };
+    expect(JSON.parse(lines.at(-1) ?? '')).toEqual({ progressDetail: {}, aux });
+  });
+
+  it('say what a name stands for in its registry', async () => {
+    const { digest, size, mediaType } = image.manifest;
+    const path = `/distribution/${started.host}/team/app:1/json`;
+    expect(await home.call('GET', path)).toMatchObject({
+      status: 200,
+      body: { Descriptor: { digest, size, mediaType }, Platforms: [hostPlatform()] },
+    });
+    expect(await home.call('GET', `/distribution/${started.host}/team/app:2/json`)).toMatchObject({
+      status: 404,
+      body: { code: 'not-in-registry' },
+    });
+  });
+
+  it('refuse a digest, and names that are none', async () => {
+    const digest = image.manifest.digest;
+    for (const path of [
+      `/images/${started.host}/team/app@${digest}/push`,
+      `/images/${started.host}/TEAM/push?tag=1`,
+      `/images/${started.host}/team/app/push?tag=../x`,
+    ]) {
+      expect((await home.call('POST', path)).status).toBe(400);
+    }
+  });
+});

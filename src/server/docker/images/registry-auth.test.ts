@@ -1,0 +1,56 @@
+import { fuzzRuns } from '@a3s-box/test-fuzz';
+import { fc, test as fuzz } from '@fast-check/vitest';
+import { describe, expect, it } from 'vitest';
+import { A3sError } from '../../../errors.ts';
+import { registryAuth } from './registry-auth.ts';
+
+const header = (value: unknown, encoding: BufferEncoding = 'base64url'): Headers =>
+  new Headers({ 'X-Registry-Auth': Buffer.from(JSON.stringify(value)).toString(encoding) });
+
+describe('credentials of a request', () => {
+  it('are what the client sent, in either alphabet', () => {
+    const sent = { username: 'u', password: '>>>???', email: '', serveraddress: 'r.example' };
+    const read = {
+      username: 'u',
+      password: '>>>???',
+      identityToken: undefined,
+      registryToken: undefined,
+    };
+    expect(registryAuth(header(sent))).toEqual(read);
+    expect(registryAuth(header(sent, 'base64'))).toEqual(read);
+    expect(registryAuth(header({ identitytoken: 'i', registrytoken: 'r' }))).toMatchObject({
+      identityToken: 'i',
+      registryToken: 'r',
+    });
+  });
+
+  it.each([[new Headers()], [header({})], [header({ username: '', password: '' })]])(
+    'are none where none were given: %#',
+    (headers) => {
+      expect(registryAuth(headers)).toBeUndefined();
+    },
+  );
+
+  it('that cannot be read are refused, and not quoted', () => {
+    for (const bad of ['%%', 'c2VjcmV0', 'W10', 'eyJwYXNzd29yZCI6MX0']) {
+      expect(() => registryAuth(new Headers({ 'X-Registry-Auth': bad }))).toThrow(
+        expect.objectContaining({
+          code: 'invalid-argument',
+          message: expect.not.stringContaining('secret'),
+        }),
+      );
+    }
+  });
+
+  const sent = fc.oneof(
+    fc.string({ minLength: 1, unit: 'grapheme-ascii' }),
+    fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value)).toString('base64url')),
+  );
+  fuzz.prop([sent], fuzzRuns())('are read or refused, whatever was sent', (value) => {
+    try {
+      registryAuth(new Headers({ 'X-Registry-Auth': value }));
+    } catch (error) {
+      if (!(error instanceof A3sError)) throw error;
+    }
+  });
+});

@@ -1,0 +1,76 @@
+/**
+ * Images as archives: `docker save`.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { Runtime } from '../../../boxes/runtime.ts';
+import { A3sError } from '../../../errors.ts';
+import { stream } from '../../http/answer.ts';
+import { bytesOf } from '../../http/replies.ts';
+import { type Route, route } from '../../http/route.ts';
+import { noBody, query } from '../query.ts';
+
+const access = 'owner';
+
+const name = z.string().max(4096);
+/** One, or several. */
+const names = z
+  .union([name, z.array(name).max(1024)])
+  .default([])
+  .transform((value) => [value].flat());
+
+const ARCHIVE = 'application/x-tar';
+
+export const SAVE_ROUTES: readonly Route[] = [
+  route('GET', '/images/get', {
+    access,
+    summary: 'Images as one archive',
+    answers: { 200: bytesOf(ARCHIVE) },
+    query: query({ names }),
+    body: noBody,
+    handler: ({ rt, query }) => save(rt, query.names),
+  }),
+  route('GET', '/images/:name{.+}/get', {
+    access,
+    summary: 'An image as an archive',
+    answers: { 200: bytesOf(ARCHIVE) },
+    query: query({}),
+    body: noBody,
+    handler: ({ rt, params }) => save(rt, [params['name'] ?? '']),
+  }),
+];
+
+async function save(
+  rt: Runtime,
+  references: readonly string[],
+): Promise<ReturnType<typeof stream>> {
+  const archive = await rt.images.save(references);
+  for (const reference of references) {
+    rt.events.publish('image', 'save', await idOf(rt, reference), { name: reference });
+  }
+  return stream(logged(rt, archive), ARCHIVE);
+}
+
+/** The name itself where the image was removed meanwhile. */
+async function idOf(rt: Runtime, reference: string): Promise<string> {
+  try {
+    return (await rt.images.resolve(reference)).id;
+  } catch (error) {
+    if (error instanceof A3sError) return reference;
+    throw error;
+  }
+}
+
+/** The client only sees that its archive has no end: the reason is told here. */
+async function* logged(
+  rt: Runtime,
+  archive: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* archive;
+  } catch (error) {
+    rt.log.error('images could not be saved', error);
+    throw error;
+  }
+}

@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import { connect, type Socket } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { END_HEADERS, frame, TYPE } from '../../../guest/testing/raw-guest.ts';
+import { TestHome } from '../../testing/home.ts';
+
+const home = new TestHome();
+const sockets: Socket[] = [];
+beforeAll(async () => {
+  await home.start();
+});
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+});
+afterAll(() => home.remove());
+
+/** A connection that has left HTTP, as BuildKit's clients ask for it. */
+async function dial(path: string): Promise<Socket> {
+  const socket = connect(home.config.socket);
+  sockets.push(socket);
+  socket.on('error', () => undefined);
+  socket.write(
+    `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 0\r\n\r\n`,
+  );
+  const [head] = (await once(socket, 'data')) as [Buffer];
+  expect(head.toString()).toMatch(/^HTTP\/1\.1 101 /);
+  socket.pause();
+  // The builder speaks first, as HTTP/2 has it.
+  socket.unshift(head.subarray(head.indexOf('\r\n\r\n') + 4));
+  return socket;
+}
+
+interface Called {
+  readonly message: Buffer;
+  readonly status: unknown;
+  readonly words: unknown;
+}
+
+/** One call of gRPC, with a message of no bytes. */
+async function call(session: ClientHttp2Session, method: string): Promise<Called> {
+  const stream = session.request({
+    ...{ ':method': 'POST', ':path': `/moby.buildkit.v1.Control/${method}` },
+    ...{ 'content-type': 'application/grpc', te: 'trailers' },
+  });
+  stream.end(Buffer.alloc(5));
+  let said: Record<string, unknown> = {};
+  stream.on('response', (headers) => {
+    said = { ...said, ...headers };
+  });
+  stream.on('trailers', (trailers) => {
+    said = { ...said, ...trailers };
+  });
+  const message = await buffer(stream);
+  expect(said).toMatchObject({ ':status': 200, 'content-type': 'application/grpc' });
+  return { message, status: said['grpc-status'], words: said['grpc-message'] };
+}
+
+it('BuildKit’s clients find a builder without workers, which refuses every build in a line', async () => {
+  const socket = await dial('/v1.45/grpc');
+  const session = connectHttp2('http://builder', { createConnection: () => socket });
+  expect(await call(session, 'ListWorkers')).toMatchObject({
+    ...{ message: Buffer.alloc(5), status: '0' },
+  });
+  for (const method of ['Solve', 'Status', 'Info', 'Nothing']) {
+    const { message, status, words } = await call(session, method);
+    expect(message).toHaveLength(0);
+    expect(status).toBe('12');
+    expect(words).toMatch(/^this server does not build images yet: [^\n]+$/);
+  }
+  session.close();
+  await once(session, 'close');
+});
+
+it('what is no HTTP/2 ends the connection, and nothing else', async () => {
+  const socket = await dial('/grpc');
+  socket.resume();
+  const ended = once(socket, 'close');
+  socket.write('no preface at all, and quite a lot of it'.repeat(10));
+  await ended;
+  expect((await home.call('GET', '/_ping')).status).toBe(200);
+});
+
+it('the builder goes on after calls that are reset in the bytes that they begin in', async () => {
+  const socket = await dial('/grpc');
+  const [settings] = (await once(socket.resume(), 'data')) as [Buffer];
+  expect(settings[3]).toBe(TYPE.settings);
+  const path = Buffer.from('/moby.buildkit.v1.Control/ListWorkers');
+  // POST, http, an authority and a path, by their numbers in HPACK's static table.
+  const start = Buffer.from([0x83, 0x86, 0x01, 1, 0x78, 0x04, path.length]);
+  const block = Buffer.concat([start, path]);
+  const codes = [0, 8];
+  const calls = codes.flatMap((code, index) => [
+    frame(TYPE.headers, END_HEADERS, 2 * index + 1, block),
+    frame(TYPE.resetStream, 0, 2 * index + 1, Buffer.from([0, 0, 0, code])),
+  ]);
+  const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  const heard: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => heard.push(chunk));
+  // The answer to a ping comes after all that was done with the calls.
+  const ping = frame(TYPE.ping, 0, 0, Buffer.from('the end.'));
+  socket.write(Buffer.concat([preface, frame(TYPE.settings, 0, 0), ...calls]));
+  socket.write(ping);
+  while (!Buffer.concat(heard).includes('the end.')) await once(socket, 'data');
+  expect((await home.call('GET', '/_ping')).status).toBe(200);
+  socket.destroy();
+  const session = connectHttp2('http://builder', {
+    createConnection: (
+      (next) => () =>
+        next
+    )(await dial('/grpc')),
+  });
+  expect(await call(session, 'ListWorkers')).toMatchObject({ status: '0' });
+  session.close();
+  await once(session, 'close');
+});
+
+it('the session of a build is held until its client leaves', async () => {
+  const socket = await dial('/session');
+  socket.resume();
+  const ended = once(socket, 'close');
+  socket.write('SETTINGS');
+  expect((await home.call('GET', '/_ping')).status).toBe(200);
+  expect(socket.destroyed).toBe(false);
+  socket.end();
+  await ended;
+});
+
+it('the builder that needs no BuildKit refuses in the same words', async () => {
+  expect(await home.call('POST', '/build')).toMatchObject({
+    status: 501,
+    body: {
+      code: 'not-implemented',
+      message: expect.stringContaining('this server does not build images yet'),
+    },
+  });
+});

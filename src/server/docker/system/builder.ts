@@ -1,0 +1,106 @@
+/**
+ * What BuildKit's clients find here. `docker build` asks its server for a builder over gRPC, and starts one in a container of its
+ * own where it finds none: so there is one that answers, has no worker, and refuses every build in words.
+ *
+ * @module
+ */
+import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
+import { Duplex } from 'node:stream';
+import type { Stdio } from '../../../boxes/run/stdio.ts';
+import { drop } from '../../http/connection.ts';
+import { HIJACK } from '../../http/replies.ts';
+import { type Route, streamRoute } from '../../http/route.ts';
+import { query } from '../query.ts';
+
+export const NO_BUILDS =
+  'this server does not build images yet: build with docker or podman elsewhere, and load the archive with docker load';
+
+const LIST_WORKERS = '/moby.buildkit.v1.Control/ListWorkers';
+/** A frame of gRPC: not compressed, and a message of no bytes, which has no worker in it. */
+const EMPTY_MESSAGE = Buffer.alloc(5);
+/** As gRPC numbers them. */
+const OK = '0';
+const UNIMPLEMENTED = '12';
+/** A client has a few calls at a time. */
+const MAX_STREAMS = 16;
+const MAX_SESSION_MIB = 1;
+
+const access = 'owner';
+
+export const BUILDER_ROUTES: readonly Route[] = [
+  streamRoute('POST', '/grpc', {
+    ...({ access, query: query({}), answers: { 101: HIJACK } } as const),
+    summary: 'A builder for BuildKit’s clients, which refuses every build',
+    handler: () => ({ kind: 'hijack' as const, multiplexed: false, serve: serveBuilder }),
+  }),
+  streamRoute('POST', '/session', {
+    ...({ access, query: query({}), answers: { 101: HIJACK } } as const),
+    summary: 'The files of a build for its builder, which asks for none',
+    // The client is the server of it: it waits for calls until its build is refused.
+    handler: () => ({
+      ...{ kind: 'hijack' as const, multiplexed: false },
+      serve: (stdio: Stdio) => drop(stdio.input),
+    }),
+  }),
+];
+
+/** Speaks gRPC until the client leaves. */
+async function serveBuilder(stdio: Stdio): Promise<void> {
+  const session = performServerHandshake(duplexOf(stdio), {
+    maxSessionMemory: MAX_SESSION_MIB,
+    settings: { maxConcurrentStreams: MAX_STREAMS, enablePush: false },
+  });
+  const closed = new Promise<void>((resolve) => session.once('close', resolve));
+  // What breaks off, or is no HTTP/2, ends the session: `close` follows.
+  session.on('error', () => undefined);
+  session.on('stream', (stream: ServerHttp2Stream, headers) => {
+    stream.on('error', () => undefined);
+    // A reset in the same bytes as the call ends it before this event.
+    if (isOver(stream)) return;
+    stream.resume();
+    if (headers[':path'] === LIST_WORKERS) listNone(stream);
+    else refuse(stream);
+  });
+  const leave = (): void => session.destroy();
+  stdio.gone.addEventListener('abort', leave);
+  if (stdio.gone.aborted) leave();
+  await closed;
+  stdio.gone.removeEventListener('abort', leave);
+}
+
+/** Whether Node refuses to send on it: a stream that was reset without an error is closed, and not destroyed. */
+function isOver(stream: ServerHttp2Stream): boolean {
+  return stream.closed || stream.destroyed;
+}
+
+function listNone(stream: ServerHttp2Stream): void {
+  stream.on('wantTrailers', () => {
+    if (!isOver(stream)) stream.sendTrailers({ 'grpc-status': OK });
+  });
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+  stream.end(EMPTY_MESSAGE);
+}
+
+function refuse(stream: ServerHttp2Stream): void {
+  const headers = {
+    ...{ ':status': 200, 'content-type': 'application/grpc' },
+    ...{ 'grpc-status': UNIMPLEMENTED, 'grpc-message': NO_BUILDS },
+  };
+  stream.respond(headers, { endStream: true });
+}
+
+/** The connection as a stream, which is what an HTTP/2 session is made on. */
+function duplexOf(stdio: Stdio): Duplex {
+  const input = stdio.input[Symbol.asyncIterator]();
+  return new Duplex({
+    read() {
+      input.next().then(
+        ({ done, value }) => this.push(done === true ? null : value),
+        (error: Error) => this.destroy(error),
+      );
+    },
+    write(chunk: Buffer, _encoding, done) {
+      stdio.write(1, chunk).then(() => done(), done);
+    },
+  });
+}

@@ -1,0 +1,57 @@
+/**
+ * `docker system df`: what images and boxes take on disk.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { Runtime } from '../../../boxes/runtime.ts';
+import { json } from '../../http/answer.ts';
+import { type Route, route } from '../../http/route.ts';
+import { listBoxes } from '../containers/inspect/list.ts';
+import { imageSummary } from '../images/image-summary.ts';
+import { noBody, query } from '../query.ts';
+import { DiskUsage } from './system-schema.ts';
+
+const access = 'owner';
+
+const OBJECTS = ['container', 'image', 'volume', 'build-cache'] as const;
+const object = z.enum(OBJECTS);
+
+export const DISK_USAGE_ROUTES: readonly Route[] = [
+  route('GET', '/system/df', {
+    access,
+    summary: 'What images and boxes take on disk',
+    answers: { 200: DiskUsage },
+    query: query({
+      type: z
+        .union([object, z.array(object)])
+        .default([...OBJECTS])
+        .transform((value) => new Set([value].flat())),
+    }),
+    body: noBody,
+    handler: async ({ rt, query: { type }, apiVersion }) => {
+      return json({
+        ...(type.has('image') && (await images(rt, apiVersion))),
+        ...(type.has('container') && { Containers: await boxes(rt) }),
+        ...(type.has('volume') && { Volumes: [] }),
+        ...(type.has('build-cache') && { BuildCache: [], BuilderSize: 0 }),
+      });
+    },
+  }),
+];
+
+async function images(rt: Runtime, apiVersion: number) {
+  const usage = await rt.images.usage();
+  const listed = (await rt.images.list()).flatMap((image) => {
+    const share = usage.images.get(image.id);
+    if (share === undefined) return [];
+    const { size, shared } = share;
+    return [imageSummary(rt, image, { apiVersion, size, shared })];
+  });
+  return { LayersSize: usage.total, Images: listed };
+}
+
+async function boxes(rt: Runtime) {
+  const all = { all: true, limit: undefined, size: true, filters: {} };
+  return await listBoxes(rt, all, Date.now());
+}

@@ -1,0 +1,94 @@
+/**
+ * `GET /events`.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { ActorEvent } from '../../../boxes/events.ts';
+import { stream } from '../../http/answer.ts';
+import { type Document, documentsOf } from '../../http/replies.ts';
+import { type Route, route } from '../../http/route.ts';
+import { type Filters, filters, matchesLabel } from '../filters.ts';
+import { optionalTime, query } from '../query.ts';
+import { EventMessage } from './system-schema.ts';
+
+/** Of kinds of things that are not here, which so match nothing. */
+const ABSENT = [
+  'config',
+  'daemon',
+  'network',
+  'node',
+  'plugin',
+  'secret',
+  'service',
+  'volume',
+] as const;
+const FILTERS = ['container', 'event', 'image', 'label', 'scope', 'type', ...ABSENT] as const;
+type Wanted = Filters<(typeof FILTERS)[number]>;
+
+export const EVENT_ROUTES: readonly Route[] = [
+  route('GET', '/events', {
+    access: 'owner',
+    summary: 'What happens, and of the last few hundred events what happened',
+    answers: { 200: documentsOf(EventMessage) },
+    query: query({ since: optionalTime, until: optionalTime, filters: filters(FILTERS) }),
+    body: z.unknown(),
+    handler: ({ rt, query, signal }) => {
+      const { since, until } = query;
+      const events = rt.events.follow({ since, until }, signal);
+      return stream(eventLines(events, query.filters), 'application/json');
+    },
+  }),
+];
+
+async function* eventLines(
+  events: AsyncIterable<ActorEvent>,
+  wanted: Wanted,
+): AsyncGenerator<Uint8Array> {
+  for await (const event of events) {
+    if (matches(event, wanted)) yield Buffer.from(`${JSON.stringify(message(event))}\n`);
+  }
+}
+
+function matches(event: ActorEvent, wanted: Wanted): boolean {
+  const { container, event: actions, image, label, type, scope } = wanted;
+  const action = event.action.split(':')[0] ?? '';
+  const { attributes, id } = event;
+  const isContainer = event.type === 'container';
+  const any = (values: readonly string[] | undefined, test: (value: string) => boolean): boolean =>
+    values === undefined || values.some(test);
+  return (
+    ABSENT.every((kind) => wanted[kind] === undefined) &&
+    any(type, (value) => value === event.type) &&
+    any(actions, (value) => value === action || value === event.action) &&
+    any(scope, (value) => value === 'local') &&
+    any(
+      container,
+      (value) => isContainer && (id.startsWith(value) || attributes['name'] === value),
+    ) &&
+    any(image, (value) => isImage(event, value)) &&
+    (label ?? []).every((value) => matchesLabel(attributes, value))
+  );
+}
+
+/** The image itself, or the one that a box is of; with its tag or without. */
+function isImage({ type, id, attributes }: ActorEvent, wanted: string): boolean {
+  if (type === 'image' && id === wanted) return true;
+  const name = attributes[type === 'image' ? 'name' : 'image'];
+  return name !== undefined && [name, name.replace(/:[^:/]*$/, '')].includes(wanted);
+}
+
+function message(event: ActorEvent): Document<typeof EventMessage> {
+  const { type, action, id, attributes, time } = event;
+  return {
+    status: action,
+    id,
+    ...(type === 'container' ? { from: attributes['image'] } : {}),
+    Type: type,
+    Action: action,
+    Actor: { ID: id, Attributes: attributes },
+    scope: 'local',
+    time: Number(time / 1_000_000_000n),
+    timeNano: Number(time),
+  };
+}

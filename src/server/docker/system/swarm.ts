@@ -1,0 +1,47 @@
+/**
+ * Docker's routes of swarms: refused as a dockerd refuses them that is in none, which clients are prepared for.
+ *
+ * @module
+ */
+import { A3sError } from '../../../errors.ts';
+import { type Route, streamRoute } from '../../http/route.ts';
+import { query } from '../query.ts';
+
+const NO_MANAGER =
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+const NO_NODE = 'This node is not part of a swarm';
+
+const NOUNS = ['configs', 'nodes', 'secrets', 'services', 'swarm', 'tasks'] as const;
+
+export const SWARM_ROUTES: readonly Route[] = [
+  ...(['init', 'join'] as const).map((verb) =>
+    refused(
+      'POST',
+      `/swarm/${verb}`,
+      'Refused with 501: this server does not manage swarms',
+      () => {
+        throw new A3sError('not-implemented', `Cannot ${verb} a swarm: it is not supported`, {
+          remedy: 'This server is no node of a swarm, and cannot become one.',
+        });
+      },
+    ),
+  ),
+  outside('POST', '/swarm/leave', NO_NODE),
+  ...NOUNS.flatMap((noun) => [
+    outside('GET', `/${noun}`),
+    ...(['GET', 'POST', 'DELETE'] as const).map((method) => outside(method, `/${noun}/:name{.+}`)),
+  ]),
+];
+
+function outside(method: Route['method'], path: string, words = NO_MANAGER): Route {
+  return refused(method, path, 'Refused with 503: this server is in no swarm', () => {
+    throw new A3sError('not-in-swarm', words);
+  });
+}
+
+/** Of whatever body there is, nothing needs to be read. */
+function refused(method: Route['method'], path: string, summary: string, handler: () => never) {
+  return streamRoute(method, path, {
+    ...{ access: 'owner' as const, summary, query: query({}), answers: {}, handler },
+  });
+}

@@ -1,0 +1,151 @@
+/**
+ * The routes that tell about the server itself.
+ *
+ * @module
+ */
+import { hostname, release } from 'node:os';
+import type { Runtime } from '../../../boxes/runtime.ts';
+import { json } from '../../http/answer.ts';
+import { type Document, TEXT } from '../../http/replies.ts';
+import { type Route, route } from '../../http/route.ts';
+import { API_VERSION, MIN_API_VERSION, VERSION } from '../../version.ts';
+import { dockerStatus } from '../containers/inspect/show.ts';
+import { noBody, query } from '../query.ts';
+import { Info, Version } from './system-schema.ts';
+
+const access = 'owner';
+
+const ping = {
+  kind: 'text',
+  status: 200,
+  body: 'OK',
+  headers: {
+    'Cache-Control': 'no-cache, no-store, must-revalidate',
+    Pragma: 'no-cache',
+    // The builder without plugins: what it asks for is refused here, in words.
+    'Builder-Version': '1',
+    Swarm: 'inactive',
+  },
+} as const;
+
+export const SYSTEM_ROUTES: readonly Route[] = [
+  // HEAD, which Docker's CLI asks with, is answered by the same route.
+  route('GET', '/_ping', {
+    access,
+    summary: 'Whether the server is there',
+    query: query({}),
+    body: noBody,
+    answers: { 200: TEXT },
+    handler: () => ping,
+  }),
+  route('GET', '/version', {
+    access,
+    summary: 'What this server is',
+    answers: { 200: Version },
+    query: query({}),
+    body: noBody,
+    handler: ({ rt }) => json(versionOf(rt)),
+  }),
+  route('GET', '/info', {
+    access,
+    summary: 'What this server has, and what it can do',
+    answers: { 200: Info },
+    query: query({}),
+    body: noBody,
+    handler: async ({ rt }) => json(await infoOf(rt)),
+  }),
+];
+
+function versionOf(rt: Runtime): Document<typeof Version> {
+  const details = {
+    ApiVersion: API_VERSION,
+    Arch: rt.host.architecture,
+    KernelVersion: release(),
+    MinAPIVersion: MIN_API_VERSION,
+    Os: 'linux' as const,
+    Node: process.version,
+  };
+  return {
+    Platform: { Name: 'A3S Box' },
+    Components: [
+      { Name: 'Engine', Version: VERSION, Details: { ...details, Experimental: 'false' } },
+    ],
+    Version: VERSION,
+    ...details,
+    GitCommit: '',
+    GoVersion: '',
+    BuildTime: '',
+  };
+}
+
+async function infoOf(rt: Runtime): Promise<Document<typeof Info>> {
+  const boxes = rt.store.list();
+  const count = (...statuses: readonly string[]): number =>
+    boxes.filter(({ state }) => statuses.includes(dockerStatus(state))).length;
+  const paused = count('paused');
+  // As Docker counts: one that its policy starts again has not stopped.
+  const running = count('running', 'restarting');
+  return {
+    ID: rt.home,
+    Containers: boxes.length,
+    ContainersRunning: running,
+    ContainersPaused: paused,
+    ContainersStopped: boxes.length - running - paused,
+    Images: (await rt.images.list()).length,
+    Driver: 'erofs',
+    DriverStatus: [],
+    Plugins: {
+      Volume: [],
+      Network: ['bridge', 'null'],
+      Authorization: null,
+      Log: ['json-file', 'local', 'none'],
+    },
+    MemoryLimit: true,
+    // A guest has no swap.
+    SwapLimit: false,
+    CpuCfsPeriod: true,
+    CpuCfsQuota: true,
+    CPUShares: true,
+    CPUSet: true,
+    PidsLimit: true,
+    OomKillDisable: false,
+    IPv4Forwarding: true,
+    BridgeNfIptables: false,
+    BridgeNfIp6tables: false,
+    Debug: false,
+    NFd: 0,
+    NGoroutines: 0,
+    NEventsListener: rt.events.listeners,
+    SystemTime: new Date().toISOString(),
+    LoggingDriver: 'json-file',
+    // The host's control groups hold no box; each guest's own do.
+    CgroupDriver: 'none',
+    CgroupVersion: '2',
+    KernelVersion: release(),
+    OperatingSystem: 'A3S Box',
+    OSVersion: '',
+    OSType: 'linux',
+    Architecture: rt.host.architecture === 'amd64' ? 'x86_64' : 'aarch64',
+    IndexServerAddress: 'https://index.docker.io/v1/',
+    RegistryConfig: null,
+    NCPU: rt.host.cpus,
+    MemTotal: rt.host.memoryBytes,
+    GenericResources: null,
+    DockerRootDir: rt.home,
+    HttpProxy: '',
+    HttpsProxy: '',
+    NoProxy: '',
+    Name: hostname(),
+    Labels: [],
+    ExperimentalBuild: false,
+    ServerVersion: VERSION,
+    Runtimes: { 'a3s-box': { path: 'a3s-box' } },
+    DefaultRuntime: 'a3s-box',
+    Swarm: { LocalNodeState: 'inactive' },
+    LiveRestoreEnabled: true,
+    Isolation: '',
+    InitBinary: 'a3s-agent',
+    SecurityOptions: ['name=seccomp,profile=builtin'],
+    Warnings: null,
+  };
+}

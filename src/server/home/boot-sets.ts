@@ -1,0 +1,78 @@
+/**
+ * The boot sets of a home: each box pins the one that was current when it was created.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { uptime } from 'node:os';
+import { basename, isAbsolute, join } from 'node:path';
+import {
+  type BootSet,
+  INSTALLING,
+  installBootSet,
+  pinnedBootSet,
+  readBootSet,
+  SERVER_INSTALLING,
+} from '../../boot/bootset.ts';
+import { type BootPlaces, findBootSet, isKept } from '../../boot/sets.ts';
+import type { BootSets } from '../../boxes/runtime.ts';
+
+/** Far longer than the copying of a set takes. */
+const ARRIVAL_MS = 3_600_000;
+
+export class PinnedBootSets implements BootSets {
+  readonly #config: BootPlaces;
+  /** Copies with `SERVER_INSTALLING` and another suffix are of an earlier server and are removed. */
+  readonly #installing = `${SERVER_INSTALLING}${randomBytes(6).toString('hex')}-`;
+
+  constructor(config: BootPlaces) {
+    this.#config = config;
+  }
+
+  async current(asked?: string): Promise<string> {
+    const { bootDir } = this.#config;
+    if (asked === undefined) return (await this.#install(bootDir)).id;
+    if (isAbsolute(asked)) return (await this.#install(asked)).id;
+    const { set, current } = await findBootSet(this.#config, asked);
+    return current ? (await this.#install(bootDir)).id : set.id;
+  }
+
+  #install(from: string): Promise<BootSet> {
+    return installBootSet(from, this.#config.home, this.#installing);
+  }
+
+  open(id: string): Promise<BootSet> {
+    return pinnedBootSet(this.#config.home, id);
+  }
+
+  /** The set that came with this installation; undefined where there is none yet. */
+  async available(): Promise<BootSet | undefined> {
+    return await readBootSet(this.#config.bootDir).catch(() => undefined);
+  }
+
+  /** Removes the sets that neither a box pins nor anybody imported; the current one comes back when it is needed. */
+  async sweep(pinned: ReadonlySet<string>): Promise<void> {
+    const { home } = this.#config;
+    const directory = join(home, 'boot');
+    const kept = new Set([...pinned, (await this.available())?.id]);
+    const names = await readdir(directory).catch(() => []);
+    for (const name of names) {
+      const path = join(directory, name);
+      if (kept.has(name) || (await isKept(home, name)) || (await this.#isArriving(path))) continue;
+      await rm(path, { recursive: true, force: true });
+    }
+  }
+
+  /** A set that is being copied or imported, by whatever process, is not taken away from it. */
+  async #isArriving(path: string): Promise<boolean> {
+    const name = basename(path);
+    if (name.startsWith(SERVER_INSTALLING)) return name.startsWith(this.#installing);
+    if (!name.startsWith(INSTALLING)) return false;
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined) return false;
+    const ageMs = Date.now() - found.mtimeMs;
+    // No process outlives its host.
+    return ageMs < ARRIVAL_MS && ageMs < uptime() * 1000;
+  }
+}

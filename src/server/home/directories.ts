@@ -1,0 +1,99 @@
+/**
+ * The directories of a home and of its sockets.
+ *
+ * @module
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { chmod, lstat, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Config } from '../../config.ts';
+import { A3sError } from '../../errors.ts';
+import { makeDirectories } from '../../make-directories.ts';
+
+/**
+ * The home, which nobody else can enter: machines get what is theirs in it as open files.
+ *
+ * @throws A3sError `state-unusable` for a directory that others could have put there
+ */
+export async function prepareHome(config: Config, uid: number): Promise<void> {
+  for (const path of [config.home, join(config.home, 'boxes')]) await ensure(path, 0o700, uid);
+}
+
+/**
+ * Records that are missing while boxes or images are there were lost or moved away. A server that starts without them would
+ * take all of that for leftovers.
+ *
+ * @throws A3sError `state-unusable`
+ */
+export function refuseOrphans(config: Config): void {
+  const { home } = config;
+  const boxes = holdsAny(join(home, 'boxes'));
+  const images = ['blobs', 'erofs'].some((name) => holdsFiles(join(home, 'images', name)));
+  if (!boxes && !images) return;
+  const what = boxes ? (images ? 'boxes and images' : 'boxes') : 'images';
+  throw new A3sError(
+    'state-unusable',
+    `Cannot use ${home}: it holds ${what}, and ${join(home, 'state.db')} has no record of them`,
+    {
+      remedy:
+        'Put state.db back together with its -wal file, or move the whole directory aside to start empty.',
+    },
+  );
+}
+
+function holdsAny(path: string): boolean {
+  return existsSync(path) && readdirSync(path).length > 0;
+}
+
+function holdsFiles(path: string): boolean {
+  if (!existsSync(path)) return false;
+  return readdirSync(path, { recursive: true, withFileTypes: true }).some((entry) =>
+    entry.isFile(),
+  );
+}
+
+/** Machines of root's boxes run as other users, who pass through to their sockets; nobody can list. */
+function socketsMode(uid: number): number {
+  return uid === 0 ? 0o711 : 0o700;
+}
+
+/**
+ * The directory of sockets; the caller holds the home's lock, since the server before removes it.
+ *
+ * @throws A3sError `state-unusable`, as above: its parent may be one where everybody can make directories
+ */
+export async function prepareRuntimeDir(config: Config, uid: number): Promise<void> {
+  for (const path of [dirname(config.runtimeDir), config.runtimeDir]) {
+    await ensure(path, socketsMode(uid), uid);
+  }
+}
+
+/** Removes the directory of sockets, unless a box that runs on has some in it. */
+export async function leaveRuntimeDir(config: Config): Promise<void> {
+  try {
+    await rmdir(config.runtimeDir);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code !== 'ENOTEMPTY' && code !== 'ENOENT') throw error;
+  }
+}
+
+async function ensure(path: string, mode: number, uid: number): Promise<void> {
+  try {
+    await makeDirectories(path, mode);
+    const found = await lstat(path);
+    if (!found.isDirectory()) throw notOurs(path, 'it is not a directory');
+    if (found.uid !== uid) throw notOurs(path, `it belongs to user ${found.uid}`);
+    await chmod(path, mode);
+  } catch (cause) {
+    if (cause instanceof A3sError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new A3sError('state-unusable', `Cannot use ${path}: ${reason}`, { cause });
+  }
+}
+
+function notOurs(path: string, reason: string): A3sError {
+  return new A3sError('state-unusable', `Cannot use ${path}: ${reason}`, {
+    remedy: 'Remove it, or choose another A3S_HOME or XDG_RUNTIME_DIR.',
+  });
+}

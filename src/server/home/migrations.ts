@@ -1,0 +1,17 @@
+/**
+ * The schema of a home, in the order in which it grew. Steps are only ever put at the end.
+ *
+ * @module
+ */
+import { POOL_MIGRATIONS } from '../../boxes/pool/records.ts';
+import { BOX_MIGRATIONS } from '../../boxes/record/store.ts';
+import { migrations as IMAGE_MIGRATIONS } from '../../images/catalog/catalog-migrations.ts';
+import { SNAPSHOT_MIGRATIONS } from '../../snapshots/records.ts';
+import type { Migrations } from '../../state/database.ts';
+
+export const MIGRATIONS: Migrations = [
+  ...BOX_MIGRATIONS,
+  ...IMAGE_MIGRATIONS,
+  ...SNAPSHOT_MIGRATIONS,
+  ...POOL_MIGRATIONS,
+];

@@ -1,0 +1,53 @@
+/**
+ * The templates of a home, wired to its boxes.
+ *
+ * @module
+ */
+import { join } from 'node:path';
+import type { Box } from '../../boxes/record/box.ts';
+import { isLive } from '../../boxes/record/states.ts';
+import type { Runtime } from '../../boxes/runtime.ts';
+import type { Config } from '../../config.ts';
+import { makeDirectories } from '../../make-directories.ts';
+import { TemplateStore } from '../../templates/store.ts';
+import { NoTemplates, type Templates } from '../../templates/templates.ts';
+
+/** Of the host's memory, for templates that are loaded. What boxes share of one is counted once. */
+const MEMORY_SHARE = 0.25;
+
+type Around = Pick<
+  Runtime,
+  'home' | 'runtimeDir' | 'startTimeoutMs' | 'host' | 'store' | 'events' | 'boot' | 'engine' | 'log'
+> &
+  Pick<Runtime, 'locks'>;
+
+/** Opens them, and ends what an earlier server was making. Where that fails, every boot goes cold, and the log says why. */
+export async function openTemplates(config: Config, around: Around): Promise<Templates> {
+  const { enabled, max, maxAgeMs } = config.templates;
+  const { runtimeDir, engine, boot, log, store, locks, events } = around;
+  const directory = join(around.home, 'templates');
+  const templates = new TemplateStore({
+    ...{ directory, runtimeDir, engine, boot, log },
+    bootMs: around.startTimeoutMs,
+    limits: { max, maxAgeMs, memoryBytes: around.host.memoryBytes * MEMORY_SHARE },
+    inUse: () => new Set(store.list().flatMap(sourcesOf)),
+    pinned: () => store.list().map(({ definition }) => definition.bootSet),
+    quiet: () => locks.idle(),
+    tell: (action, key, attributes) => events.publish('template', action, key, attributes),
+  });
+  try {
+    await makeDirectories(directory, 0o700);
+    await templates.open();
+  } catch (error) {
+    log.error('templates cannot be used; every boot goes cold', error);
+    return new NoTemplates();
+  }
+  // Even where there are none: what was being made when the server before ended has to go.
+  return enabled ? templates : new NoTemplates();
+}
+
+/** The template whose memory the machine of a running box is a copy of. */
+function sourcesOf({ state: { status, machine } }: Box): string[] {
+  if (!isLive(status) || machine?.source === undefined || machine.start === 'snapshot') return [];
+  return [machine.source];
+}

@@ -1,0 +1,175 @@
+// Both ends of the bytes to a guest's RA-TLS server: a guest that was taken over, and clients in numbers, or gone.
+import { createConnection, type Socket } from 'node:net';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { MAX_RATLS_CONNECTIONS } from '../../boxes/confidential/ratls-connections.ts';
+import { TestHome } from '../testing/home.ts';
+import { endless, type Lie, lyingAgent, saying, silence } from '../testing/hostile-agent.ts';
+import { allowConfidential } from '../testing/trust.ts';
+
+const CLIENTS = 1000;
+const AT_ONCE = 200;
+const MOST_MEMORY = 400 * 2 ** 20;
+const MINUTE = ['sleep', 'infinity'];
+const WORKING = { Confidential: { Tee: 'simulate', HostMay: ['exec'] } };
+
+let home: TestHome;
+let sockets: Socket[];
+beforeEach(async () => {
+  sockets = [];
+  home = new TestHome();
+  home.trust.rules = [allowConfidential('**')];
+  await home.start();
+});
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  await home.remove();
+});
+
+async function running(lie?: Lie): Promise<string> {
+  home.takeover = lie === undefined ? undefined : lyingAgent({ 'POST /v1/ratls': lie });
+  const id = await home.create(MINUTE, WORKING);
+  expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  return id;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  /** Settles with what the server says first, or nothing where it says nothing. */
+  readonly first: Promise<string>;
+}
+
+function connect(id: string): Connection {
+  const socket = createConnection(home.config.socket);
+  sockets.push(socket);
+  socket.on('error', () => undefined);
+  socket.write(
+    `POST /a3s/v1/boxes/${id}/ratls HTTP/1.1\r\nHost: a3s-box\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
+  );
+  const first = new Promise<string>((resolve) => {
+    socket.once('data', (chunk) => {
+      socket.pause();
+      resolve(String(chunk));
+    });
+    socket.once('close', () => resolve(''));
+  });
+  return { socket, first };
+}
+
+const lines = (id: string): number => home.runtime.live.expect(id).ratlsConnections.count;
+const statusOf = (text: string): string => text.slice(9, 12);
+
+async function expectWorks(id: string): Promise<void> {
+  const created = await home.call('POST', `/containers/${id}/exec`, { Cmd: ['true'] });
+  const { Id } = created.body as { Id: string };
+  const { status } = await home.call('POST', `/exec/${Id}/start`, { Detach: true });
+  expect(status).toBe(200);
+}
+
+it('a thousand clients get as many connections as there are, and the box goes on', async () => {
+  const id = await running();
+  const before = process.memoryUsage().rss;
+  const answers: string[] = [];
+  while (answers.length < CLIENTS) {
+    // More at once than a socket's backlog has room for are refused by the kernel.
+    const some = Array.from({ length: AT_ONCE }, () => connect(id).first);
+    answers.push(...(await Promise.all(some)));
+  }
+  expect(new Set(answers.map(statusOf))).toEqual(new Set(['101', '429']));
+  expect(lines(id)).toBe(MAX_RATLS_CONNECTIONS);
+  await expectWorks(id);
+  expect(process.memoryUsage().rss - before).toBeLessThan(MOST_MEMORY);
+  for (const socket of sockets) socket.destroy();
+  await expect.poll(() => lines(id), { timeout: 20_000 }).toBe(0);
+  expect(statusOf(await connect(id).first)).toBe('101');
+}, 120_000);
+
+it('a client that holds all connections keeps another one out for a few seconds', async () => {
+  const id = await running();
+  const held = Array.from({ length: MAX_RATLS_CONNECTIONS }, () => connect(id));
+  let closed = 0;
+  for (const { socket, first } of held) {
+    expect(statusOf(await first)).toBe('101');
+    socket.once('close', () => {
+      closed += 1;
+    });
+    socket.resume();
+  }
+  expect(await home.call('POST', `/a3s/v1/boxes/${id}/ratls`)).toMatchObject({
+    status: 429,
+    body: { code: 'ratls-busy', remedy: expect.stringContaining('ratls') },
+  });
+  await expect
+    .poll(async () => statusOf(await connect(id).first), { timeout: 10_000, interval: 100 })
+    .toBe('101');
+  await expect.poll(() => closed).toBe(1);
+  expect(lines(id)).toBe(MAX_RATLS_CONNECTIONS);
+}, 30_000);
+
+it('a client that vanished goes with its box at the latest', async () => {
+  const id = await running((stream) => {
+    stream.resume();
+    stream.respond({ ':status': 200 });
+  });
+  const { socket, first } = connect(id);
+  await first;
+  const live = home.runtime.live.expect(id);
+  expect(live.ratlsConnections.count).toBe(1);
+  socket.destroy();
+  home.host.machine(id)?.crash();
+  await expect.poll(() => live.ratlsConnections.count).toBe(0);
+});
+
+it('a client that is gone before the guest answers holds nothing', async () => {
+  const id = await running(silence);
+  const { socket } = connect(id);
+  await expect.poll(() => lines(id)).toBe(1);
+  await expectWorks(id);
+  socket.destroy();
+  await home.call('POST', `/containers/${id}/stop?t=0`);
+  await expect.poll(() => home.runtime.live.get(id)).toBeUndefined();
+});
+
+it('a guest that never answers is given up', async () => {
+  const id = await running(silence);
+  const guest = await home.runtime.live.expect(id).guest();
+  await expect(guest.ratls(undefined, 30)).rejects.toMatchObject({ code: 'agent-timeout' });
+});
+
+it.each<[string, Lie, string]>([
+  ['refuses', saying({ error: { code: 'conflict', message: 'a\u001b[2Jb' } }, 409), 'conflict'],
+  ['refuses without end', (stream) => stream.respond({ ':status': 500 }), 'agent-timeout'],
+  ['answers with nonsense', saying('\u001b[31m', 418), 'agent-failed'],
+  ['resets the stream', (stream) => stream.close(2), 'agent-failed'],
+])('of a guest that %s the client learns in HTTP', async (_, lie, code) => {
+  const id = await running(lie);
+  if (code === 'agent-timeout') {
+    const guest = await home.runtime.live.expect(id).guest();
+    await expect(guest.ratls(undefined, 30)).rejects.toMatchObject({ code });
+    return;
+  }
+  const { body } = await home.call('POST', `/a3s/v1/boxes/${id}/ratls`);
+  expect(body).toMatchObject({ code });
+  expect((body as { message: string }).message).not.toMatch(/\p{Cc}/u);
+  expect(lines(id)).toBe(0);
+});
+
+it('a guest that never ends is held back by a client that reads nothing', async () => {
+  const id = await running(endless);
+  const before = process.memoryUsage().rss;
+  const all = Array.from({ length: 16 }, () => connect(id));
+  for (const { first } of all) expect(statusOf(await first)).toBe('101');
+  for (let n = 0; n < 20; n += 1) await expectWorks(id);
+  expect(process.memoryUsage().rss - before).toBeLessThan(MOST_MEMORY);
+  for (const { socket } of all) socket.destroy();
+  await expect.poll(() => lines(id), { timeout: 20_000 }).toBe(0);
+  await expectWorks(id);
+}, 60_000);
+
+it('bytes that are no TLS are no evidence', async () => {
+  const id = await running(endless);
+  expect(await home.call('GET', `/a3s/v1/boxes/${id}/evidence`)).toMatchObject({
+    status: 500,
+    body: { code: 'agent-failed' },
+  });
+  await expect.poll(() => lines(id)).toBe(0);
+});

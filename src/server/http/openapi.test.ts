@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import * as z from 'zod';
+import { expectDescribed } from '../testing/described.ts';
+import { TestHome } from '../testing/home.ts';
+import { empty, json } from './answer.ts';
+import { openApiPath } from './openapi.ts';
+import { EMPTY } from './replies.ts';
+import { route } from './route.ts';
+import { ROUTES } from './routes.ts';
+
+const home = new TestHome();
+beforeAll(async () => {
+  await home.start();
+});
+afterAll(() => home.remove());
+
+type Operations = Record<string, { summary: string; responses: Record<string, unknown> }>;
+
+async function paths(prefix = ''): Promise<Record<string, Operations>> {
+  const { status, body } = await home.call('GET', `${prefix}/a3s/v1/openapi.json`);
+  expect(status).toBe(200);
+  return (body as { paths: Record<string, Operations> }).paths;
+}
+
+it('the document has every route of the table, and no other', async () => {
+  const described = Object.entries(await paths()).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  const served = ROUTES.map(({ method, path }) => `${method} ${openApiPath(path)}`);
+  expect(described.sort()).toEqual(served.sort());
+  expect(new Set(served).size).toBe(served.length);
+});
+
+it('every route says what it does, and what it answers with unless it refuses', async () => {
+  for (const [path, operations] of Object.entries(await paths('/v1.43'))) {
+    for (const { summary, responses } of Object.values(operations)) {
+      expect(summary, path).toMatch(/^[A-Z][^.]+$/);
+      expect(responses, path).toHaveProperty('default');
+      // Of volumes there are none to answer with.
+      const refuses =
+        /^Refused with 50[13]: /.test(summary) || /(networks|volumes)\/{id}$/.test(path);
+      expect(refuses || Object.keys(responses).length > 1, path).toBe(true);
+    }
+  }
+});
+
+it('a path that is in no document is not served', async () => {
+  for (const [method, path] of [
+    ['GET', '/nope'],
+    ['PATCH', '/containers/json'],
+    ['GET', '/a3s/v2/openapi.json'],
+  ] as const) {
+    expect(await home.call(method, path)).toMatchObject({
+      status: 404,
+      body: { code: 'no-such-route' },
+    });
+  }
+});
+
+it('tests take no answer that is not described', () => {
+  const type = 'application/json';
+  const told = (status: number, body: unknown) => () =>
+    expectDescribed('GET', '/v1.44/networks', { status, type, text: JSON.stringify(body) });
+  expect(told(200, [])).not.toThrow();
+  expect(told(200, [{ Name: 'mine' }])).toThrow('is not what the route is described with');
+  expect(told(204, [])).toThrow('it has no such answer');
+  expect(told(404, { message: 'x' })).toThrow('code');
+  expect(told(404, { message: 'x', code: 'no-such-box' })).not.toThrow();
+});
+
+it('a handler’s answer is typed by what the route is described with', () => {
+  const definition = {
+    access: 'owner',
+    summary: 'X',
+    query: z.object({}),
+    body: z.unknown(),
+    answers: { 200: z.strictObject({ Id: z.string() }), 204: EMPTY },
+  } as const;
+  route('GET', '/x', { ...definition, handler: () => json({ Id: 'x' }) });
+  route('GET', '/x', { ...definition, handler: () => empty() });
+  // @ts-expect-error Id is text
+  route('GET', '/x', { ...definition, handler: () => json({ Id: 1 }) });
+  // @ts-expect-error Id is missing
+  route('GET', '/x', { ...definition, handler: () => json({}) });
+  // @ts-expect-error no document comes with this status
+  route('GET', '/x', { ...definition, handler: () => json({ Id: 'x' }, 201) });
+  // @ts-expect-error nor this status at all
+  route('GET', '/x', { ...definition, handler: () => empty(304) });
+});
+
+it.each(['/containers/create', '/containers/{id}/exec', '/containers/{id}/update', '/auth'])(
+  'the document that POST %s takes is in it',
+  async (path) => {
+    const { body } = await home.call('GET', '/a3s/v1/openapi.json');
+    const { paths } = body as { paths: Record<string, { post: { requestBody?: unknown } }> };
+    expect(paths[path]?.post.requestBody).toMatchObject({
+      content: { 'application/json': { schema: { type: 'object' } } },
+    });
+  },
+);

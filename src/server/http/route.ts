@@ -1,0 +1,136 @@
+/**
+ * What a route is, and how a request reaches its handler: narrowed once, by the route's schemas.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { Runtime } from '../../boxes/runtime.ts';
+import type { Answer } from './answer.ts';
+import { readJson, readStream } from './body.ts';
+import { parseRequest } from './parse.ts';
+import type { AnswerOf, Replies } from './replies.ts';
+
+/**
+ * Who may call a route. `owner`: whoever can open the socket, whose mode is 0600. A route
+ * without this field does not compile; one with a value that `authorize` does not know is refused.
+ */
+export type Access = 'owner';
+
+/** A request as it arrived. */
+export interface Call {
+  readonly rt: Runtime;
+  /** Parts of the path, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly headers: Headers;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** As asked for in the path's prefix: 1.45 is 45. */
+  readonly apiVersion: number;
+  /** Aborts when the client is gone. */
+  readonly signal: AbortSignal;
+  /** Ends the server once this request is answered. */
+  readonly stopServer: () => void;
+}
+
+export interface Request<Query, Body> extends Omit<Call, 'query' | 'body'> {
+  readonly query: Query;
+  readonly body: Body;
+  /** The path's `id`, or the empty string. */
+  readonly id: string;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  /** In Hono's notation, without the version. */
+  readonly path: string;
+  readonly access: Access;
+  readonly handle: (call: Call) => Promise<Answer>;
+  /** For the OpenAPI document. */
+  readonly description: Description;
+}
+
+export interface Description {
+  readonly summary: string;
+  readonly query: z.ZodType;
+  readonly body: DescribedBody | undefined;
+  readonly answers: Replies;
+}
+
+export interface DescribedBody {
+  /** Of its media. */
+  readonly type: string;
+  /** Of a JSON document. */
+  readonly document: z.ZodType | undefined;
+}
+
+interface Definition<Q extends z.ZodType, R extends Replies> {
+  readonly access: Access;
+  /** What it does, in a line. */
+  readonly summary: string;
+  readonly query: Q;
+  /** What there may be in the body, where the handler narrows it by itself. */
+  readonly document?: z.ZodType;
+  readonly answers: R;
+}
+
+/** A route whose body is one JSON document, or none. */
+export function route<Q extends z.ZodType, B extends z.ZodType, R extends Replies>(
+  method: Route['method'],
+  path: string,
+  definition: Definition<Q, R> & {
+    readonly body: B;
+    readonly handler: (
+      request: Request<z.output<Q>, z.output<B>>,
+    ) => Promise<AnswerOf<R>> | AnswerOf<R>;
+  },
+): Route {
+  const { access, handler, query: querySchema } = definition;
+  const handle = async (call: Call): Promise<Answer> => {
+    const query = parseRequest(querySchema, queryRecord(call.query));
+    const body = parseRequest(definition.body, await readJson(call.body));
+    return await handler({ ...call, query, body, id: call.params['id'] ?? '' });
+  };
+  const document =
+    definition.document ?? (definition.body instanceof z.ZodUnknown ? undefined : definition.body);
+  const body = document && { type: 'application/json', document };
+  return { method, path, access, handle, description: describe(definition, body) };
+}
+
+/** A route whose body is a stream of bytes: an archive, or a process's input. */
+export function streamRoute<Q extends z.ZodType, R extends Replies>(
+  method: Route['method'],
+  path: string,
+  definition: Definition<Q, R> & {
+    /** Media type of the body; absent where nothing of one is read. */
+    readonly upload?: string;
+    readonly handler: (
+      request: Request<z.output<Q>, AsyncIterable<Uint8Array>>,
+    ) => Promise<AnswerOf<R>> | AnswerOf<R>;
+  },
+): Route {
+  const { access, handler, query: querySchema, upload, document } = definition;
+  const handle = async (call: Call): Promise<Answer> => {
+    const query = parseRequest(querySchema, queryRecord(call.query));
+    const body = readStream(call.body);
+    return await handler({ ...call, query, body, id: call.params['id'] ?? '' });
+  };
+  const body = upload === undefined ? undefined : { type: upload, document };
+  return { method, path, access, handle, description: describe(definition, body) };
+}
+
+function describe<Q extends z.ZodType, R extends Replies>(
+  { summary, query, answers }: Definition<Q, R>,
+  body: DescribedBody | undefined,
+): Description {
+  return { summary, query, body, answers };
+}
+
+/** A repeated parameter becomes a list, which a schema for one value refuses. */
+function queryRecord(query: URLSearchParams): Record<string, string | string[]> {
+  const record: Record<string, string | string[]> = Object.create(null);
+  for (const key of new Set(query.keys())) {
+    const values = query.getAll(key);
+    record[key] = values.length === 1 ? (values[0] ?? '') : values;
+  }
+  return record;
+}

@@ -1,0 +1,150 @@
+/**
+ * Puts the table of routes to work: one dispatch for ordinary requests and for connections that are taken over, so
+ * that both pass the same checks.
+ *
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { type Context, Hono } from 'hono';
+import { linkedSignal } from '../../async/linked-signal.ts';
+import type { Runtime } from '../../boxes/runtime.ts';
+import { A3sError } from '../../errors.ts';
+import { API_VERSION, MIN_API_VERSION, splitVersion } from '../version.ts';
+import type { Answer } from './answer.ts';
+import { chunkedLine, drop, type Line, rawLine, serveLine } from './connection.ts';
+import { failureOf } from './failure.ts';
+import { iterateBody, responseOf } from './response.ts';
+import type { Access, Route } from './route.ts';
+
+export interface Bindings {
+  readonly incoming: IncomingMessage;
+  /** Absent on an upgraded connection. */
+  readonly outgoing?: ServerResponse;
+  /** Present on an upgraded connection. */
+  readonly upgraded?: Upgraded;
+}
+
+/** An upgraded connection, and whether a handler took it. */
+export interface Upgraded {
+  readonly line: Line;
+  readonly signal: AbortSignal;
+  taken: Promise<void> | undefined;
+}
+
+export interface RouterOptions {
+  readonly rt: Runtime;
+  readonly routes: readonly Route[];
+  readonly stopServer: () => void;
+}
+
+type App = Hono<{ Bindings: Bindings }>;
+type AppContext = Context<{ Bindings: Bindings }>;
+
+export function createRouter(options: RouterOptions): App {
+  const app: App = new Hono({
+    getPath: (request) => splitVersion(pathname(request.url))?.path ?? UNSERVED,
+  });
+  for (const route of options.routes) {
+    app.on(route.method, route.path, (context) => dispatch(options, route, context));
+  }
+  app.notFound((context) => refuse(options, context, notFound(context)));
+  app.onError((error, context) => refuse(options, context, error));
+  return app;
+}
+
+/** Matches no route. */
+const UNSERVED = '/\0';
+
+function pathname(url: string): string {
+  return new URL(url).pathname;
+}
+
+async function dispatch(options: RouterOptions, route: Route, context: AppContext) {
+  authorize(route.access);
+  const url = new URL(context.req.raw.url);
+  const { outgoing, upgraded } = context.env;
+  // Streams end with the server, or it could not end.
+  const { signal, unlink } = linkedSignal(
+    upgraded?.signal ?? whenClosed(outgoing),
+    options.rt.shutdown,
+  );
+  signal.addEventListener('abort', unlink);
+  const call = {
+    rt: options.rt,
+    params: context.req.param(),
+    query: url.searchParams,
+    headers: context.req.raw.headers,
+    body: iterateBody(hasBody(context.env.incoming) ? context.req.raw.body : null),
+    apiVersion: splitVersion(url.pathname)?.minor ?? 0,
+    signal,
+    stopServer: options.stopServer,
+  };
+  const answer = await route.handle(call);
+  if (answer.kind !== 'hijack') return responseOf(answer, call.signal);
+  return takeOver(options, context, answer, call);
+}
+
+/** RFC 9112, 6.3. Of a body that is not there no stream is made, and no request to hold it: most requests have none. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  const length = headers['content-length'] ?? '0';
+  return length !== '0' || headers['transfer-encoding'] !== undefined;
+}
+
+/** Aborts when the answer is sent, or nobody waits for it any more. */
+function whenClosed(outgoing: ServerResponse | undefined): AbortSignal {
+  const closed = new AbortController();
+  outgoing?.once('close', () => closed.abort());
+  return closed.signal;
+}
+
+function takeOver(
+  options: RouterOptions,
+  context: AppContext,
+  answer: Extract<Answer, { kind: 'hijack' }>,
+  call: { body: AsyncIterable<Uint8Array>; apiVersion: number; signal: AbortSignal },
+): Response {
+  const { incoming, outgoing, upgraded } = context.env;
+  const onError = (error: unknown): void =>
+    options.rt.log.error('a connection broke off', error, { path: context.req.path });
+  const serve = (line: Line): Promise<void> =>
+    serveLine(line, answer, call.apiVersion, call.signal, onError);
+  if (upgraded !== undefined) {
+    // What a body says that no route asked for must not become input.
+    upgraded.taken = drop(call.body).then(() => serve(upgraded.line));
+  } else if (outgoing !== undefined && incoming.headers['transfer-encoding'] !== undefined) {
+    void serve(chunkedLine(outgoing, call.body));
+  } else if (outgoing !== undefined) {
+    void drop(call.body).then(() => serve(rawLine(outgoing, incoming.socket)));
+  }
+  return RESPONSE_ALREADY_SENT;
+}
+
+/** Whoever can open the socket is its owner; there is no other way in. */
+function authorize(access: Access): void {
+  if (access !== 'owner') throw new A3sError('no-such-route', 'page not found');
+}
+
+function notFound(context: AppContext): A3sError {
+  const { pathname } = new URL(context.req.raw.url);
+  if (splitVersion(pathname) === undefined) {
+    return new A3sError(
+      'invalid-argument',
+      `client version ${pathname.split('/')[1]?.slice(1, 12)} is not supported: this server speaks ${MIN_API_VERSION} to ${API_VERSION}`,
+      { remedy: `Set DOCKER_API_VERSION=${API_VERSION}.` },
+    );
+  }
+  return new A3sError(
+    'no-such-route',
+    `page not found: ${context.req.method} ${pathname.slice(0, 200)} is not part of this API`,
+  );
+}
+
+function refuse(options: RouterOptions, context: AppContext, error: unknown): Response {
+  const { status, body, unexpected } = failureOf(error);
+  if (unexpected) {
+    const { method, path } = context.req;
+    options.rt.log.error('a request failed', error, { method, path });
+  }
+  return responseOf({ kind: 'json', status, body }, options.rt.shutdown);
+}

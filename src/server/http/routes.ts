@@ -1,0 +1,94 @@
+/**
+ * The whole API: method, path, who may, what is read, who answers. Streams that leave HTTP are in it too.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { ATTACHMENT_ROUTES } from '../a3s/attachments.ts';
+import { CONFIDENTIAL_ROUTES } from '../a3s/confidential.ts';
+import { HOST_ROUTES } from '../a3s/host.ts';
+import { IMAGE_POLICY_ROUTES } from '../a3s/image-policies.ts';
+import { POOL_ROUTES } from '../a3s/pools.ts';
+import { SERVER_ROUTES } from '../a3s/server.ts';
+import { SNAPSHOT_ROUTES } from '../a3s/snapshots.ts';
+import { TEMPLATE_ROUTES } from '../a3s/templates.ts';
+import { TRUST_ROUTES } from '../a3s/trust.ts';
+import { CONTAINER_PRUNE_ROUTES } from '../docker/containers/container-prune.ts';
+import { CONTAINER_ROUTES } from '../docker/containers/containers.ts';
+import { EXEC_ROUTES } from '../docker/containers/exec.ts';
+import { OUTPUT_ROUTES } from '../docker/containers/output.ts';
+import { PAUSE_ROUTES } from '../docker/containers/pause.ts';
+import { RENAME_ROUTES } from '../docker/containers/rename.ts';
+import { RESTART_ROUTES } from '../docker/containers/restart.ts';
+import { STATS_ROUTES } from '../docker/containers/stats.ts';
+import { TOP_ROUTES } from '../docker/containers/top.ts';
+import { UPDATE_ROUTES } from '../docker/containers/update.ts';
+import { DISTRIBUTION_ROUTES } from '../docker/images/distribution.ts';
+import { HISTORY_ROUTES } from '../docker/images/history.ts';
+import { IMAGE_ROUTES } from '../docker/images/images.ts';
+import { IMAGE_PRUNE_ROUTES } from '../docker/images/prune.ts';
+import { PULL_ROUTES } from '../docker/images/pull.ts';
+import { PUSH_ROUTES } from '../docker/images/push.ts';
+import { SAVE_ROUTES } from '../docker/images/save.ts';
+import { TAG_ROUTES } from '../docker/images/tag.ts';
+import { NETWORK_ROUTES } from '../docker/networks/networks.ts';
+import { noBody, query } from '../docker/query.ts';
+import { AUTH_ROUTES } from '../docker/system/auth.ts';
+import { BUILDER_ROUTES } from '../docker/system/builder.ts';
+import { DISK_USAGE_ROUTES } from '../docker/system/disk-usage.ts';
+import { EVENT_ROUTES } from '../docker/system/events.ts';
+import { SWARM_ROUTES } from '../docker/system/swarm.ts';
+import { SYSTEM_ROUTES } from '../docker/system/system.ts';
+import { UNSUPPORTED_ROUTES } from '../docker/unsupported-routes.ts';
+import { json } from './answer.ts';
+import { openApiDocument } from './openapi.ts';
+import { type Route, route } from './route.ts';
+
+const SERVED: readonly Route[] = [
+  ...SYSTEM_ROUTES,
+  ...EVENT_ROUTES,
+  ...NETWORK_ROUTES,
+  ...AUTH_ROUTES,
+  ...CONTAINER_ROUTES,
+  ...RESTART_ROUTES,
+  ...PAUSE_ROUTES,
+  ...RENAME_ROUTES,
+  ...STATS_ROUTES,
+  ...TOP_ROUTES,
+  ...UPDATE_ROUTES,
+  ...OUTPUT_ROUTES,
+  ...EXEC_ROUTES,
+  ...BUILDER_ROUTES,
+  ...UNSUPPORTED_ROUTES,
+  ...SWARM_ROUTES,
+  ...PULL_ROUTES,
+  ...PUSH_ROUTES,
+  ...DISTRIBUTION_ROUTES,
+  ...SAVE_ROUTES,
+  ...HISTORY_ROUTES,
+  ...TAG_ROUTES,
+  ...CONTAINER_PRUNE_ROUTES,
+  ...IMAGE_PRUNE_ROUTES,
+  ...DISK_USAGE_ROUTES,
+  ...IMAGE_ROUTES,
+  ...IMAGE_POLICY_ROUTES,
+  ...POOL_ROUTES,
+  ...SNAPSHOT_ROUTES,
+  ...TRUST_ROUTES,
+  ...ATTACHMENT_ROUTES,
+  ...TEMPLATE_ROUTES,
+  ...HOST_ROUTES,
+  ...CONFIDENTIAL_ROUTES,
+  ...SERVER_ROUTES,
+];
+
+const OPENAPI_ROUTE = route('GET', '/a3s/v1/openapi.json', {
+  access: 'owner',
+  query: query({}),
+  body: noBody,
+  summary: 'All of this, described',
+  answers: { 200: z.record(z.string(), z.unknown()) },
+  handler: () => json(openApiDocument(ROUTES)),
+});
+
+export const ROUTES: readonly Route[] = [...SERVED, OPENAPI_ROUTE];

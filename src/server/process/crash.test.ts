@@ -1,0 +1,337 @@
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { BoxEvent } from '../../boxes/record/states.ts';
+import { TestHome } from '../testing/home.ts';
+
+let home: TestHome;
+beforeEach(async () => {
+  home = new TestHome();
+  await home.start();
+});
+afterEach(() => home.remove());
+
+/** The server dies around the moment at which the next `event` goes on record. */
+function dieAt(event: BoxEvent | 'deleted', when: 'before' | 'after'): Promise<void> {
+  const store = home.runtime.store;
+  return new Promise((died) => {
+    const around = <T>(step: () => T): T => {
+      if (when === 'after') step();
+      died(home.crash());
+      throw new Error('the server is dead');
+    };
+    const advance = store.advance.bind(store);
+    const remove = store.remove.bind(store);
+    if (event === 'deleted') store.remove = (id) => around(() => remove(id));
+    else {
+      store.advance = (id, happened, change) =>
+        happened === event
+          ? around(() => advance(id, happened, change))
+          : advance(id, happened, change);
+    }
+  });
+}
+
+async function status(id: string): Promise<unknown> {
+  const { status: code, body } = await home.call('GET', `/containers/${id}/json`);
+  return code === 404 ? 'gone' : (body as { State: unknown }).State;
+}
+
+async function settled(id: string, expected: object | string): Promise<void> {
+  const matcher = typeof expected === 'string' ? expected : expect.objectContaining(expected);
+  await expect.poll(() => status(id), { timeout: 10_000 }).toEqual(matcher);
+}
+
+function nothingRuns(boxes: readonly string[]): void {
+  expect(home.host.running).toEqual([]);
+  expect(readdirSync(home.config.runtimeDir)).toEqual(['server.sock']);
+  expect(readdirSync(join(home.config.home, 'boxes')).sort()).toEqual([...boxes].sort());
+}
+
+/** A request that the death of the server may cut off. */
+function ask(method: string, path: string): Promise<unknown> {
+  return home.call(method, path).catch(() => undefined);
+}
+
+describe('a server that dies while a box starts', () => {
+  it.each([
+    ['start', 'before', 'created'],
+    ['start', 'after', 'created'],
+    ['started', 'before', 'running'],
+    ['started', 'after', 'running'],
+  ] as const)('at %s (%s) leaves it %s', async (event, when, expected) => {
+    const id = await home.create(['sleep', 'infinity']);
+    const died = dieAt(event, when);
+    void ask('POST', `/containers/${id}/start`);
+    await died;
+    await home.start();
+    await settled(id, { Status: expected });
+    if (expected === 'created') nothingRuns([id]);
+    // It is whole: it starts, or stops, and goes away.
+    if (expected === 'created') await home.call('POST', `/containers/${id}/start`);
+    expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
+    expect((await home.call('DELETE', `/containers/${id}`)).status).toBe(204);
+    nothingRuns([]);
+  });
+
+  it('during the launch ends the machine that nobody knew of yet', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    const open = home.host.holdLaunches();
+    void ask('POST', `/containers/${id}/start`);
+    await expect.poll(() => home.host.launches.length).toBe(1);
+    const died = home.crash();
+    open();
+    await died;
+    // What the dead server had just spawned.
+    const [spec] = home.host.launches;
+    if (spec === undefined) throw new Error('nothing was launched');
+    await home.host.start(spec, new AbortController().signal);
+    await home.start();
+    await settled(id, { Status: 'created', ExitCode: 128 });
+    nothingRuns([id]);
+  });
+
+  it('that ends in order during a launch undoes it', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    const open = home.host.holdLaunches();
+    void ask('POST', `/containers/${id}/start`);
+    await expect.poll(() => home.host.launches.length).toBe(1);
+    const stopping = home.stop();
+    open();
+    await stopping;
+    expect(home.host.running).toEqual([]);
+    await home.start();
+    await settled(id, { Status: 'created', ExitCode: 128 });
+    nothingRuns([id]);
+  });
+});
+
+describe('after a power cut, the disk of a box', () => {
+  const disk = (id: string): string => join(home.config.home, 'boxes', id, 'changes.ext4');
+
+  it('that never ran is made anew: its name may be all that is left of it', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    await home.crash();
+    writeFileSync(disk(id), '');
+    await home.start();
+    expect(existsSync(disk(id))).toBe(false);
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  });
+
+  it('whose first start was under way is made anew as well', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    const open = home.host.holdLaunches();
+    void ask('POST', `/containers/${id}/start`);
+    await expect.poll(() => home.host.launches.length).toBe(1);
+    const died = home.crash();
+    open();
+    await died;
+    writeFileSync(disk(id), '');
+    await home.start();
+    await settled(id, { Status: 'created' });
+    await expect.poll(() => existsSync(disk(id))).toBe(false);
+  });
+
+  it('that ran is kept', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    await home.call('POST', `/containers/${id}/start`);
+    await home.call('POST', `/containers/${id}/kill`);
+    await settled(id, { Status: 'exited' });
+    await home.crash();
+    await home.start();
+    expect(existsSync(disk(id))).toBe(true);
+  });
+});
+
+describe('a server that dies while a box ends', () => {
+  it.each([
+    ['ended', 'before'],
+    ['ended', 'after'],
+    ['gone', 'before'],
+    ['gone', 'after'],
+  ] as const)('at %s (%s) keeps its exit code and its output', async (event, when) => {
+    const id = await home.create(['sh', '-c', 'echo last words; exit 42'], { Tty: true });
+    const died = dieAt(event, when);
+    void ask('POST', `/containers/${id}/start`);
+    await died;
+    await home.start();
+    await settled(id, { Status: 'exited', ExitCode: 42, Error: '' });
+    const logs = await home.call('GET', `/containers/${id}/logs?stdout=1`);
+    expect(logs.body).toBe('last words\n');
+    nothingRuns([id]);
+  });
+
+  it.each([
+    ['gone', 'after'],
+    ['remove', 'before'],
+    ['remove', 'after'],
+    ['deleted', 'before'],
+    ['deleted', 'after'],
+  ] as const)('at %s (%s) still removes one that asked for it', async (event, when) => {
+    const id = await home.create(['true'], { HostConfig: { AutoRemove: true } });
+    const died = dieAt(event, when);
+    void ask('POST', `/containers/${id}/start`);
+    await died;
+    await home.start();
+    await settled(id, 'gone');
+    nothingRuns([]);
+  });
+});
+
+describe('a box that runs while the server dies', () => {
+  it('loses no byte of its output, however often', async () => {
+    const total = 3_000_000;
+    const id = await home.create(['bytes', String(total)], { Tty: true });
+    await home.call('POST', `/containers/${id}/start`);
+    for (let death = 0; death < 5; death += 1) {
+      await home.crash();
+      await home.start();
+      await home.call('GET', `/containers/${id}/json`);
+    }
+    await settled(id, { Status: 'exited', ExitCode: 0 });
+    const log = home.runtime.outputs.of(id);
+    let offset = 0;
+    for await (const record of log.read(0, undefined, new AbortController().signal)) {
+      expect(record.offset).toBe(offset);
+      for (const [index, byte] of record.payload.entries()) {
+        if (byte !== (offset + index) % 251) expect.fail(`byte ${offset + index} is ${byte}`);
+      }
+      offset += record.payload.length;
+    }
+    expect(offset).toBe(total);
+  });
+
+  it('and ends meanwhile keeps its exit code', async () => {
+    let end: (code: number) => void = () => undefined;
+    const code = new Promise<number>((resolve) => {
+      end = resolve;
+    });
+    home.agentOptions = { programs: { told: () => code } };
+    const id = await home.create(['told']);
+    await home.call('POST', `/containers/${id}/start`);
+    await home.crash();
+    end(9);
+    await code;
+    await home.start();
+    await settled(id, { Status: 'exited', ExitCode: 9 });
+  });
+
+  it('and loses its machine meanwhile has exited with 137', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    await home.call('POST', `/containers/${id}/start`);
+    await home.crash();
+    home.host.machine(id)?.crash();
+    await home.start();
+    await settled(id, { Status: 'exited', ExitCode: 137, Error: expect.stringMatching(/gone/) });
+    nothingRuns([id]);
+  });
+
+  it('still takes execs, signals and input afterwards', async () => {
+    const id = await home.create(['cat'], { OpenStdin: true, Tty: true });
+    await home.call('POST', `/containers/${id}/start`);
+    await home.crash();
+    await home.start();
+    const exec = await home.call('POST', `/containers/${id}/exec`, {
+      ...{ Cmd: ['echo', 'again'], AttachStdout: true, Tty: true },
+    });
+    const { Id } = exec.body as { Id: string };
+    const started = await home.call('POST', `/exec/${Id}/start`, { Tty: true });
+    expect(started.body).toBe('again\n');
+    expect((await home.call('POST', `/containers/${id}/stop?t=5`)).status).toBe(204);
+    await settled(id, { Status: 'exited', ExitCode: 143 });
+  });
+
+  it('and whose server ends in order runs on', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    await home.call('POST', `/containers/${id}/start`);
+    expect((await home.call('POST', '/a3s/v1/server/stop')).status).toBe(202);
+    await home.stop();
+    expect(readdirSync(home.config.runtimeDir)).toEqual([id.slice(0, 12)]);
+    expect(home.host.running).toHaveLength(1);
+    await home.start();
+    await settled(id, { Status: 'running' });
+  });
+});
+
+describe('a server that starts', () => {
+  it('has a place for a box that never ran, also where its directory had not come about', async () => {
+    const id = await home.create(['sleep', 'infinity']);
+    await home.crash();
+    rmSync(join(home.config.home, 'boxes', id), { recursive: true });
+    await home.start();
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  });
+
+  it('is refused while another one serves', async () => {
+    const second = new TestHome();
+    await expect(second.startOn(home.config)).rejects.toMatchObject({ code: 'server-running' });
+    rmSync(join(second.config.home, '..'), { recursive: true });
+    expect((await home.call('GET', '/_ping')).status).toBe(200);
+  });
+
+  it('takes the place of a socket that a dead one left', async () => {
+    await home.stop();
+    const { runtimeDir, socket } = home.config;
+    mkdirSync(runtimeDir, { recursive: true });
+    const program = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
+    expect(spawnSync(process.execPath, ['-e', program, socket]).signal).toBe('SIGKILL');
+    expect(lstatSync(socket).isSocket()).toBe(true);
+    await home.start();
+    expect((await home.call('GET', '/_ping')).status).toBe(200);
+  });
+
+  it.each([
+    ['a file', (path: string) => writeFileSync(path, '')],
+    ['a link', (path: string) => symlinkSync('/tmp', path)],
+  ])('does not use %s in place of its directory', async (_, make) => {
+    await home.stop();
+    make(home.config.runtimeDir);
+    await expect(home.start()).rejects.toMatchObject({ code: 'state-unusable' });
+    rmSync(home.config.runtimeDir);
+    await home.start();
+  });
+
+  it('refuses a home whose records were moved away, and deletes nothing of it', async () => {
+    const id = await home.create(['true']);
+    await home.stop();
+    const { home: directory } = home.config;
+    const image = join(directory, 'images', 'blobs', 'sha256');
+    mkdirSync(image, { recursive: true });
+    writeFileSync(join(image, 'a'), '');
+    renameSync(join(directory, 'state.db'), join(directory, 'saved'));
+    const refused = { code: 'state-unusable', remedy: expect.stringMatching(/whole directory/) };
+    await expect(home.start()).rejects.toMatchObject(refused);
+    await expect(home.start()).rejects.toMatchObject(refused);
+    expect(readdirSync(join(directory, 'boxes'))).toEqual([id]);
+    expect(readdirSync(image)).toEqual(['a']);
+    renameSync(join(directory, 'saved'), join(directory, 'state.db'));
+    await home.start();
+    await settled(id, { Status: 'created' });
+  });
+
+  it('lets nobody else into its home', async () => {
+    await home.create(['true'], { Env: ['SECRET=hidden'] });
+    const { home: directory } = home.config;
+    for (const path of [directory, join(directory, 'boxes')]) {
+      expect(lstatSync(path).mode & 0o077).toBe(0);
+    }
+  });
+
+  it('sweeps directories that no record knows', async () => {
+    await home.stop();
+    mkdirSync(join(home.config.home, 'boxes', 'f'.repeat(64)));
+    mkdirSync(join(home.config.runtimeDir, 'f'.repeat(12)), { recursive: true });
+    await home.start();
+    nothingRuns([]);
+  });
+});

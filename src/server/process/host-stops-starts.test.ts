@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { TestHome } from '../testing/home.ts';
+import { FakeTemplates } from '../testing/templates.ts';
+
+let home: TestHome;
+let templates: FakeTemplates;
+beforeEach(async () => {
+  home = new TestHome();
+  home.hostStops = true;
+  templates = new FakeTemplates();
+  templates.there = false;
+  Object.assign(await home.start(), { templates });
+});
+afterEach(() => home.remove());
+
+/** A box that has its host wait: its main process ends by SIGKILL alone. */
+async function stubborn(): Promise<string> {
+  const id = await home.create(['stubborn'], { StopTimeout: 2 });
+  expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  return id;
+}
+
+const always = { HostConfig: { RestartPolicy: { Name: 'always' } } };
+const state = (id: string) => home.runtime.store.expect(id).state;
+
+it('undoes a start that is under way when the host ends, and blames no template', async () => {
+  await stubborn();
+  const id = await home.create(['sleep', 'infinity'], always);
+  templates.there = true;
+  const launch = home.host.start.bind(home.host);
+  const silent = new Promise<void>((resolve) => {
+    home.host.start = async (spec, signal) => {
+      const machine = await launch(spec, signal);
+      machine.silent = true;
+      resolve();
+      return machine;
+    };
+  });
+  const starting = home.call('POST', `/containers/${id}/start`);
+  await silent;
+  await expect.poll(() => home.runtime.live.get(id)).toBeDefined();
+  const stopped = home.stop();
+  expect((await starting).status).toBe(500);
+  await stopped;
+  expect(templates).toMatchObject({ held: 0, drops: [], boots: [{}] });
+  expect(home.host.launches).toHaveLength(2);
+  expect(home.host.running).toEqual([]);
+  await home.start();
+  expect(state(id).status).toBe('created');
+});
+
+it('ends the machine of a start that only gets it while the host ends', async () => {
+  await stubborn();
+  const id = await home.create(['sleep', 'infinity'], always);
+  const launch = home.host.start.bind(home.host);
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const asked = new Promise<void>((resolve) => {
+    home.host.start = async (spec, signal) => {
+      resolve();
+      await held;
+      return await launch(spec, signal);
+    };
+  });
+  const starting = home.call('POST', `/containers/${id}/start`);
+  await asked;
+  const stopped = home.stop();
+  await expect.poll(() => home.runtime.restarts.held).toBe(true);
+  release();
+  // It was gone before anybody talked to its guest.
+  expect((await starting).status).toBe(409);
+  await stopped;
+  expect(home.host.running).toEqual([]);
+});
+
+it('starts no box that a user wants while the host ends, and says why', async () => {
+  await stubborn();
+  const id = await home.create(['sleep', 'infinity']);
+  const stopped = home.stop();
+  await expect.poll(() => home.runtime.restarts.held).toBe(true);
+  const refused = await home.call('POST', `/containers/${id}/start`);
+  expect(refused).toMatchObject({ status: 409, body: { code: 'conflict' } });
+  expect(refused.body).toMatchObject({ message: expect.stringContaining('the host goes down') });
+  await stopped;
+  expect(home.host.launches).toHaveLength(1);
+  expect(home.host.running).toEqual([]);
+});
+
+it('restarts no box while the host ends, so that its policy holds', async () => {
+  const id = await stubborn();
+  const stopped = home.stop();
+  await expect.poll(() => home.runtime.restarts.held).toBe(true);
+  const refused = await home.call('POST', `/containers/${id}/restart`);
+  expect(refused).toMatchObject({ status: 409, body: { code: 'conflict' } });
+  expect(state(id).stopRequested).toBe(false);
+  await stopped;
+});
