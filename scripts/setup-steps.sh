@@ -9,7 +9,7 @@ RUN_PACKAGES=(
   qemu-system-x86 seabios      # the virtual machine monitor
   passt virtiofsd              # networks and bind mounts
   e2fsprogs                    # writable disks
-  bubblewrap util-linux        # cells
+  bubblewrap util-linux        # jails
   busybox-static ca-certificates
 )
 TEST_PACKAGES=(apparmor chromium git ovmf openssl cosign cryptsetup-bin docker-registry erofs-utils go-staticcheck skopeo umoci docker-cli docker.io podman nftables runc procps iproute2 strace systemd qemu-utils)

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { readConfig } from './config.ts';
 
-it('accepts weak cells only where exactly that is asked for', () => {
+it('accepts weak jails only where exactly that is asked for', () => {
   const accepts = (value: string | undefined): boolean =>
-    readConfig({ A3S_ALLOW_WEAK_CELL: value }, 1000, '/opt/a3s').allowWeakCell;
+    readConfig({ A3S_ALLOW_WEAK_JAIL: value }, 1000, '/opt/a3s').allowWeakJail;
   expect(accepts('1')).toBe(true);
   for (const value of [undefined, '', '0', 'no', 'true']) expect(accepts(value)).toBe(false);
 });

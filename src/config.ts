@@ -17,8 +17,8 @@ export interface Config {
   readonly socket: string;
   /** The boot set that came with this installation: kernel, initrd, `boot.json`. `A3S_BOOT`. */
   readonly bootDir: string;
-  /** Programs may start without walls around them, where none can be built. `A3S_ALLOW_WEAK_CELL=1`. */
-  readonly allowWeakCell: boolean;
+  /** Programs may start without a jail around them, where the host offers none. `A3S_ALLOW_WEAK_JAIL=1`. */
+  readonly allowWeakJail: boolean;
   /** How long a guest may take until its agent answers, in milliseconds. `A3S_START_TIMEOUT`, in seconds. */
   readonly startTimeoutMs: number;
   /** How long the probe of KVM waits for its guest at first, in milliseconds. `A3S_KVM_TIMEOUT`, in seconds. */
@@ -66,7 +66,7 @@ export function readConfig(
     // The usual home's has a name that a socket unit can be written for, without knowing whose home it is.
     socket: join(home === usualHome ? root : runtimeDir, 'server.sock'),
     bootDir: nonEmpty(env['A3S_BOOT']) ?? join(installDir, 'boot'),
-    allowWeakCell: env['A3S_ALLOW_WEAK_CELL'] === '1',
+    allowWeakJail: env['A3S_ALLOW_WEAK_JAIL'] === '1',
     startTimeoutMs:
       1000 *
       wholeNumber(env, 'A3S_START_TIMEOUT', {

@@ -6,9 +6,9 @@
 import { join } from 'node:path';
 import type { KeyedLock } from '../async/keyed-lock.ts';
 import type { BootSet } from '../boot/bootset.ts';
-import type { CellIdentity } from '../cell/cell.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
+import type { JailIdentity } from '../jail/jail.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
 import type { Templates } from '../templates/templates.ts';
@@ -75,7 +75,7 @@ export interface Runtime {
   /** Aborts when the server ends. */
   readonly shutdown: AbortSignal;
   /** Who a new box's processes run as. */
-  identityFor(taken: Iterable<number>): CellIdentity;
+  identityFor(taken: Iterable<number>): JailIdentity;
 }
 
 /** Where a box's disk and output lie. */

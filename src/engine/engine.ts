@@ -6,7 +6,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { LaunchRecord, VcpuType } from '@a3s-box/attestation/measure';
-import type { CellIdentity } from '../cell/cell.ts';
+import type { JailIdentity } from '../jail/jail.ts';
 
 export interface Disk {
   /** Absolute path of a raw image. */
@@ -83,7 +83,7 @@ export interface TemplateRequest {
   /** Names the machine while it runs: 64 lower-case hexadecimal digits. */
   readonly id: string;
   readonly runtimeDir: string;
-  readonly identity: CellIdentity;
+  readonly identity: JailIdentity;
   readonly shape: MachineShape;
   /** An empty disk of changes; afterwards as the guest left it, mounted. */
   readonly changesPath: string;
@@ -177,7 +177,7 @@ export interface MachineSpec {
   /** Per-box directory with a short path, for sockets. Made and removed by the caller. */
   readonly runtimeDir: string;
   /** Who the VMM and its helpers run as. */
-  readonly identity: CellIdentity;
+  readonly identity: JailIdentity;
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly boot: {

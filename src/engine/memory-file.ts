@@ -6,8 +6,8 @@
  */
 import { close, fchmod, fchown, ftruncate, open } from 'node:fs';
 import { promisify } from 'node:util';
-import type { CellIdentity } from '../cell/cell.ts';
 import { A3sError } from '../errors.ts';
+import type { JailIdentity } from '../jail/jail.ts';
 import { libc } from './libc.ts';
 
 const closeFd = promisify(close);
@@ -51,7 +51,7 @@ export async function memoryFile(name: string): Promise<number> {
 }
 
 /** Lets the programs of this identity write it. */
-export async function giveTo(fd: number, identity: CellIdentity): Promise<void> {
+export async function giveTo(fd: number, identity: JailIdentity): Promise<void> {
   if (process.geteuid?.() === 0) await chownFd(fd, identity.uid, identity.gid);
 }
 

@@ -1,18 +1,18 @@
 /**
- * Decompression by the system's `zstd` and `gzip` in a cell: a decoder that hostile input can keep busy for hours, or
+ * Decompression by the system's `zstd` and `gzip` in a jail: a decoder that hostile input can keep busy for hours, or
  * worse, has no place in the server's own process.
  *
  * @module
  */
 import type { ChildProcess } from 'node:child_process';
 import { pipeline } from 'node:stream/promises';
-import type { CellProgram } from '../cell/cell.ts';
-import { converterIdentity } from '../cell/identity.ts';
-import { findTool } from '../cell/tools.ts';
+import { converterIdentity } from '../jail/identity.ts';
+import type { JailProgram } from '../jail/jail.ts';
+import { findTool } from '../jail/tools.ts';
 import { corrupt } from '../oci/corrupt.ts';
 
-/** Starts a program in a cell. */
-export type SpawnInCell = (program: CellProgram) => Promise<ChildProcess>;
+/** Starts a program in a jail. */
+export type SpawnInJail = (program: JailProgram) => Promise<ChildProcess>;
 
 /** The largest window that `zstd` itself accepts unasked; images stay far below. */
 const WINDOW = '128MiB';
@@ -29,7 +29,7 @@ export async function* decompressBy(
   tool: keyof typeof ARGUMENTS,
   source: AsyncIterable<Uint8Array>,
   what: string,
-  spawn: SpawnInCell,
+  spawn: SpawnInJail,
 ): AsyncGenerator<Uint8Array> {
   const child = await spawn({
     path: await findTool(tool),

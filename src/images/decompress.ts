@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { A3sError } from '../errors.ts';
 import { corrupt } from '../oci/corrupt.ts';
-import { decompressBy, type SpawnInCell } from './decoder.ts';
+import { decompressBy, type SpawnInJail } from './decoder.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
@@ -17,9 +17,9 @@ export interface Expansion {
   readonly what: string;
   /** Bytes that may come out; more is `too-large`. */
   readonly maxBytes: number;
-  readonly spawn: SpawnInCell;
-  /** Where gzip is decoded: `here` is only for a process that is in a cell itself. */
-  readonly gunzip: 'cell' | 'here';
+  readonly spawn: SpawnInJail;
+  /** Where gzip is decoded: `here` is only for a process that is in a jail itself. */
+  readonly gunzip: 'jail' | 'here';
 }
 
 const SNIFFED = 6;

@@ -9,7 +9,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Blobs } from './blobs.ts';
 import type { Catalog } from './catalog/catalog.ts';
-import type { SpawnInCell } from './decoder.ts';
+import type { SpawnInJail } from './decoder.ts';
 import type { Disks } from './disks.ts';
 import type { Downloads } from './ingest/downloads.ts';
 import type { Limits } from './limits.ts';
@@ -20,7 +20,7 @@ export interface StoreParts {
   readonly staging: string;
   readonly limits: Limits;
   readonly platform: Platform;
-  readonly spawn: SpawnInCell;
+  readonly spawn: SpawnInJail;
   readonly blobs: Blobs;
   readonly disks: Disks;
   readonly catalog: Catalog;

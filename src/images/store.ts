@@ -9,8 +9,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Semaphore } from '../async/semaphore.ts';
-import { spawnInCell } from '../cell/spawn.ts';
 import { A3sError } from '../errors.ts';
+import { spawnInJail } from '../jail/spawn.ts';
 import { corrupt } from '../oci/corrupt.ts';
 import type { Digest } from '../oci/digest.ts';
 import { hostPlatform, type Platform } from '../oci/platform.ts';
@@ -30,7 +30,7 @@ import { ChainCounts } from './chain-ids.ts';
 import { commitImages } from './commit.ts';
 import { withContent } from './content.ts';
 import type { Converter } from './converter/converter.ts';
-import type { SpawnInCell } from './decoder.ts';
+import type { SpawnInJail } from './decoder.ts';
 import { Disks, planDisks, possibleDisks } from './disks.ts';
 import { makePrivate } from './files.ts';
 import type { HistoryEntry } from './history/history.ts';
@@ -75,7 +75,7 @@ export interface ImageStoreOptions {
   readonly limits?: Limits;
   readonly platform?: Platform;
   readonly converter: Converter;
-  readonly spawn?: SpawnInCell;
+  readonly spawn?: SpawnInJail;
   /** Called with each name of an image that another version took, and this one removes. */
   readonly onNameRemoved?: (name: string) => void;
 }
@@ -89,7 +89,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   const { directory, database } = options;
   const limits = options.limits ?? DEFAULT_LIMITS;
   const platform = options.platform ?? hostPlatform();
-  const spawn = options.spawn ?? spawnInCell;
+  const spawn = options.spawn ?? spawnInJail;
   await makePrivate(directory);
   const staging = join(directory, 'staging');
   await makePrivate(staging);

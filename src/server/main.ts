@@ -6,11 +6,11 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
-import { acceptWeakCells, spawnInCell } from '../cell/spawn.ts';
 import { readConfig, readyDescriptor } from '../config.ts';
 import { QemuEngine } from '../engine/qemu/engine.ts';
-import { converterInCell } from '../images/converter/converter.ts';
+import { converterInJail } from '../images/converter/converter.ts';
 import { openImageStore } from '../images/store.ts';
+import { acceptWeakJails, spawnInJail } from '../jail/spawn.ts';
 import { hostFiles } from '../registry/hosts/host.ts';
 import { readProxies } from '../registry/hosts/proxies.ts';
 import { openRegistry } from '../registry/open-registry.ts';
@@ -47,7 +47,7 @@ async function main(): Promise<void> {
 async function run(announcer: Announcer, restore: boolean): Promise<void> {
   const uid = process.geteuid?.() ?? 0;
   const config = readConfig(process.env, uid, installDirectory());
-  acceptWeakCells(config.allowWeakCell);
+  acceptWeakJails(config.allowWeakJail);
   const listening = await activatedSockets(announcer.listening, uid);
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
@@ -79,7 +79,7 @@ async function run(announcer: Announcer, restore: boolean): Promise<void> {
       images: await openImageStore({
         directory: join(config.home, 'images'),
         database,
-        converter: converterInCell(join(installDirectory(), 'converter.cjs'), spawnInCell),
+        converter: converterInJail(join(installDirectory(), 'converter.cjs'), spawnInJail),
         onNameRemoved: (name) => log.info('an image lost a name that is refused now', { name }),
       }),
     }),

@@ -5,8 +5,8 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { findTool } from '../cell/tools.ts';
 import { A3sError } from '../errors.ts';
+import { findTool } from '../jail/tools.ts';
 
 const run = promisify(execFile);
 
@@ -36,7 +36,7 @@ const OPTIONS = [
 export const BLANK_DISK = [...OPTIONS, SIZE].join(' ');
 
 /**
- * Makes a new one at `path`. Nothing of a guest is read here, so no cell is needed. It takes about 15 ms.
+ * Makes a new one at `path`. Nothing of a guest is read here, so no jail is needed. It takes about 15 ms.
  *
  * @throws A3sError `disk-full`, `tool-missing`
  */

@@ -8,9 +8,9 @@ import { write } from 'node:fs';
 import { chown, type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { CellIdentity } from '../cell/cell.ts';
 import { closeDescriptor, memoryFile, pathOf, seal, setLength } from '../engine/memory-file.ts';
 import { A3sError } from '../errors.ts';
+import type { JailIdentity } from '../jail/jail.ts';
 import { BLANK_DISK_BYTES } from './blank-disk.ts';
 import { Damaged } from './damaged.ts';
 import { type Packed, unpack } from './packed.ts';
@@ -60,7 +60,7 @@ export class LoadedTemplate {
    *
    * @throws A3sError `disk-full`
    */
-  async writeChanges(path: string, identity: CellIdentity): Promise<void> {
+  async writeChanges(path: string, identity: JailIdentity): Promise<void> {
     let handle: FileHandle | undefined;
     try {
       handle = await open(path, 'wx', 0o600);

@@ -7,14 +7,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, chown, type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
-import type { CellIdentity } from '../cell/cell.ts';
-import { TEMPLATE_IDENTITY } from '../cell/identity.ts';
 import { syncDirectory } from '../durable.ts';
 import type { Engine, Machine, MachineShape } from '../engine/engine.ts';
 import { closeDescriptor, giveTo, memoryFile } from '../engine/memory-file.ts';
 import { A3sError } from '../errors.ts';
 import { connectGuest } from '../guest/connection.ts';
 import { PROTOCOL } from '../guest/protocol.ts';
+import { TEMPLATE_IDENTITY } from '../jail/identity.ts';
+import type { JailIdentity } from '../jail/jail.ts';
 import { BLANK_DISK_BYTES, makeBlankDisk } from './blank-disk.ts';
 import { type Inputs, TEMPLATE_SCHEMA } from './key.ts';
 import { CHANGES_CHUNK, RAM_CHUNK } from './loaded.ts';
@@ -92,7 +92,7 @@ export async function makeTemplate(making: Making, signal: AbortSignal): Promise
 
 async function runMachine(
   making: Making,
-  given: { identity: CellIdentity; ram: number; blank: string },
+  given: { identity: JailIdentity; ram: number; blank: string },
   signal: AbortSignal,
 ): Promise<number> {
   const { engine, id, runtimeDir, shape, directory, bootMs } = making;
@@ -207,13 +207,13 @@ async function deviceFile(path: string): Promise<Packed> {
   }
 }
 
-async function giveFile(path: string, identity: CellIdentity): Promise<void> {
+async function giveFile(path: string, identity: JailIdentity): Promise<void> {
   await chmod(path, 0o600);
   if (process.geteuid?.() === 0) await chown(path, identity.uid, identity.gid);
 }
 
 /** An own one, which no box has; an ordinary user has no other. */
-function makerIdentity(): CellIdentity {
+function makerIdentity(): JailIdentity {
   const uid = process.geteuid?.() ?? 0;
   return uid === 0 ? TEMPLATE_IDENTITY : { uid, gid: process.getegid?.() ?? 0 };
 }

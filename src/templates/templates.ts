@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { CellIdentity } from '../cell/cell.ts';
+
 import type { MachineShape, Template } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
+import type { JailIdentity } from '../jail/jail.ts';
 
 /** A template that is loaded, and stays so until it is released. */
 export interface TakenTemplate {
@@ -18,7 +19,7 @@ export interface TakenTemplate {
    *
    * @throws A3sError `disk-full`; nothing is left then
    */
-  writeChanges(path: string, identity: CellIdentity): Promise<void>;
+  writeChanges(path: string, identity: JailIdentity): Promise<void>;
   /** For when the machine is gone, or this server lets go of it. More than once is once. */
   release(): void;
   [Symbol.dispose](): void;

@@ -206,7 +206,7 @@ export class Actor {
     );
   }
 
-  /** The virtual machine monitors among them; the walls around one name it too, but do not begin with it. */
+  /** The virtual machine monitors among them; the jail around one name it too, but do not begin with it. */
   vmms() {
     return this.machines().filter(({ commandLine }) =>
       commandLine.startsWith('/usr/bin/qemu-system'),

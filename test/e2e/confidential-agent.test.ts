@@ -9,12 +9,12 @@ import { promisify } from 'node:util';
 import { type LaunchSpec, launchSpecText } from '@a3s-box/policies';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
-import { identityFor } from '../../src/cell/identity.ts';
 import type { Machine, MachineSpec } from '../../src/engine/engine.ts';
 import { QemuEngine } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { diskTree } from '../../src/images/verity/disk-tree.ts';
+import { identityFor } from '../../src/jail/identity.ts';
 
 const run = promisify(execFile);
 const ID = 'ca'.repeat(32);

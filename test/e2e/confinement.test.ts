@@ -65,16 +65,16 @@ describe.each(ACTORS)('the confinement of a box of %s', (name) => {
     actor = new Actor(name, installation);
     await actor.prepare();
     await actor.ok([
-      ...['run', '-d', '--name', 'cell', '--network', 'none', BUSYBOX],
+      ...['run', '-d', '--name', 'jail', '--network', 'none', BUSYBOX],
       ...['sh', '-c', `${FACTS}\nsleep 1000`],
     ]);
-    const logs = actor.start(['logs', '--follow', 'cell']);
+    const logs = actor.start(['logs', '--follow', 'jail']);
     facts['main'] = await untilEnd((onText) =>
       logs.stdout?.on('data', (chunk: Buffer) => onText(chunk.toString())),
     );
     logs.kill();
-    facts['exec'] = (await actor.run(['exec', 'cell', 'sh', '-c', FACTS])).stdout;
-    const [program, ...args] = actor.command(['exec', '-it', 'cell', 'sh', '-c', FACTS]);
+    facts['exec'] = (await actor.run(['exec', 'jail', 'sh', '-c', FACTS])).stdout;
+    const [program, ...args] = actor.command(['exec', '-it', 'jail', 'sh', '-c', FACTS]);
     const terminal = spawn(program, args, { env: { ...actor.env }, cwd: actor.directory });
     facts['exec -t'] = await untilEnd((onText) => terminal.onData(onText));
   });
@@ -125,7 +125,7 @@ describe.each(ACTORS)('the confinement of a box of %s', (name) => {
       'exec',
       '-u',
       'nobody',
-      'cell',
+      'jail',
       'grep',
       '-E',
       'Cap(Eff|Prm)',
@@ -165,9 +165,9 @@ describe.each(ACTORS)('the confinement of a box of %s', (name) => {
   });
 
   it('refuses a vsock socket', async () => {
-    const probe = await actor.run(['exec', 'cell', '/bin/socket-probe', '40']);
+    const probe = await actor.run(['exec', 'jail', '/bin/socket-probe', '40']);
     expect(probe.stdout).toBe('EPERM\n');
-    const control = await actor.run(['exec', 'cell', '/bin/socket-probe', '1']);
+    const control = await actor.run(['exec', 'jail', '/bin/socket-probe', '1']);
     expect(control.stdout).toBe('ok\n');
   });
 });

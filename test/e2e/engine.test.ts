@@ -8,11 +8,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
-import { cellGroup, identityFor, isCellUid } from '../../src/cell/identity.ts';
 import type { Machine, MachineSpec } from '../../src/engine/engine.ts';
 import { findProcesses } from '../../src/engine/processes/processes.ts';
 import { QemuEngine, type QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
+import { identityFor, isJailUid, jailGroup } from '../../src/jail/identity.ts';
 import { engineCache } from './installation.ts';
 
 const ID = 'e2'.repeat(32);
@@ -74,7 +74,7 @@ async function launch(changes: Partial<MachineSpec> = {}): Promise<Machine> {
 
 /** No process, no socket, no file. */
 async function expectNothingLeft(): Promise<void> {
-  expect(findProcesses(runtimeDir, isCellUid)).toEqual([]);
+  expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
   expect(await readdir(runtimeDir)).toEqual([]);
 }
 
@@ -128,7 +128,7 @@ it('boots to an agent that answers, lets another process adopt it, and ends when
   await expectNothingLeft();
 });
 
-it('keeps the VMM in its cell, with the box’s files and no others', async () => {
+it('keeps the VMM in its jail, with the box’s files and no others', async () => {
   const machine = await launch();
   const status = readFileSync(`/proc/${machine.pid}/status`, 'utf8');
   for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
@@ -139,7 +139,7 @@ it('keeps the VMM in its cell, with the box’s files and no others', async () =
   expect(status).toMatch(new RegExp(`^Uid:\t${identity.uid}\t${identity.uid}\t`, 'm'));
   // What the kernel keeps of whose process it is, and no process can change.
   if (uid === 0) {
-    expect(status).toMatch(new RegExp(`^Groups:\t${cellGroup(runtimeDir)} *$`, 'm'));
+    expect(status).toMatch(new RegExp(`^Groups:\t${jailGroup(runtimeDir)} *$`, 'm'));
   }
   const tree = readdirSync(`/proc/${machine.pid}/root/`);
   for (const hidden of [
@@ -226,7 +226,7 @@ it('leaves nothing when a launch is given up', async () => {
   const nic = { mac: '02:00:00:00:00:01', ports: [] };
   const launching = engine.launch({ ...spec, nic }, controller.signal);
   const reason = new Error('given up');
-  await expect.poll(() => findProcesses(runtimeDir, isCellUid).length).toBeGreaterThan(0);
+  await expect.poll(() => findProcesses(runtimeDir, isJailUid).length).toBeGreaterThan(0);
   controller.abort(reason);
   await expect(launching).rejects.toBe(reason);
   await expectNothingLeft();

@@ -7,12 +7,12 @@ import { promisify } from 'node:util';
 import { BOX_SPEC_SCHEMA, type BoxSpec, type ProcessSpec } from '@a3s-box/policies';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
-import { identityFor } from '../../src/cell/identity.ts';
 import type { Machine } from '../../src/engine/engine.ts';
 import { QemuEngine } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { MAIN } from '../../src/guest/protocol.ts';
+import { identityFor } from '../../src/jail/identity.ts';
 import { engineCache } from './installation.ts';
 
 const run = promisify(execFile);

@@ -56,12 +56,12 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
       await host.ok(user, ['load', '--quiet', '--input', installation.archives.busybox]);
       expect(await host.property(user, SERVICE, 'ActiveState')).toBe('active');
       expect(await host.property(user, SERVICE, 'StatusText')).toMatch(/^Serving 0 boxes$/);
-      // The walls of cells are those that they are without a service manager.
+      // Jails have the features that they have without a service manager.
       const info = await host.ok(user, ['info', '--format', '{{json .}}']);
       expect(JSON.parse(info)).toMatchObject({
         Socket:
           user === 'root' ? '/run/a3s-box/server.sock' : '/run/user/64321/a3s-box/server.sock',
-        cell: { namespaces: true },
+        jail: { namespaces: true },
       });
     });
 

@@ -18,13 +18,13 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
-import { identityFor, isCellUid } from '../../src/cell/identity.ts';
 import type { Machine, MachineSpec, Template } from '../../src/engine/engine.ts';
 import { findProcesses } from '../../src/engine/processes/processes.ts';
 import { QemuEngine } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { ENTROPY_BYTES } from '../../src/guest/protocol.ts';
+import { identityFor, isJailUid } from '../../src/jail/identity.ts';
 import { engineCache } from './installation.ts';
 
 const LAUNCH_MS = 60_000;
@@ -69,7 +69,7 @@ beforeAll(async () => {
   );
   await writer.chmod(0o444);
   await writer.close();
-  expect(findProcesses(at('template'), isCellUid)).toEqual([]);
+  expect(findProcesses(at('template'), isJailUid)).toEqual([]);
   ram = await open(at('ram'), 'r');
   const { templateMemoryBytes: memoryBytes } = engine;
   template = { key: '0'.repeat(64), shape, memoryBytes, ram: ram.fd, devicePath: at('device') };
@@ -149,7 +149,7 @@ it('plugs in what has no slot: more memory, a share, the network', async () => {
   });
   const guest = await wake(machine);
   expect(await guest.state()).toBeDefined();
-  const programs = findProcesses(at('b1'), isCellUid).map(({ program }) => program);
+  const programs = findProcesses(at('b1'), isJailUid).map(({ program }) => program);
   expect(programs).toEqual(expect.arrayContaining(['passt', 'qemu-system-x86_64', 'virtiofsd']));
 });
 
@@ -159,7 +159,7 @@ it('says that the template is at fault where its state is damaged, and leaves no
   await expect(launch('c1', { template: damaged })).rejects.toMatchObject({
     code: 'template-unusable',
   });
-  expect(findProcesses(at('c1'), isCellUid)).toEqual([]);
+  expect(findProcesses(at('c1'), isJailUid)).toEqual([]);
   expect(await readdir(at('c1'))).toEqual([]);
 });
 

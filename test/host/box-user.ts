@@ -26,7 +26,7 @@ export interface HostInfo {
     readonly version?: string;
     readonly accelerators: readonly Ability[];
   }[];
-  readonly cell: Readonly<Record<'identity' | 'namespaces', boolean>> & {
+  readonly jail: Readonly<Record<'identity' | 'namespaces', boolean>> & {
     readonly reason?: string;
   };
   readonly MemTotal: number;

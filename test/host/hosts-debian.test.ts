@@ -64,7 +64,7 @@ describe.each(DEBIANS)(
       const info = await user.info();
       expect(info.KernelVersion).toMatch(kernel);
       expect(info.engines.find(({ name }) => name === 'qemu')?.version).toMatch(qemu);
-      expect(info.cell).toMatchObject({ identity: true, namespaces: true });
+      expect(info.jail).toMatchObject({ identity: true, namespaces: true });
       expect(kvmOf(info)).toEqual({ name: 'kvm', available: true });
     });
 

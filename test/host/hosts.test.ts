@@ -124,7 +124,7 @@ describe('a host with 4 GiB of memory whose kernel has no overlayfs', () => {
     expect(await host.sh('grep -c overlay /proc/filesystems || true')).toBe('0');
     const info = await user('root').info();
     expect(kvmOf(info)).toEqual({ name: 'kvm', available: true });
-    expect(info.cell).toMatchObject(JAIL_FEATURES);
+    expect(info.jail).toMatchObject(JAIL_FEATURES);
     expect(info.MemTotal / GIB).toBeGreaterThan(3.5);
     expect(info.MemTotal / GIB).toBeLessThan(4);
     expect(await user('root').ok(RUN, COLD)).toBe('ran');
@@ -136,7 +136,7 @@ describe('a host with 4 GiB of memory whose kernel has no overlayfs', () => {
       await who.stopServer();
       await host.sh(begin);
       try {
-        expect((await who.info(COLD)).cell).toMatchObject(jail);
+        expect((await who.info(COLD)).jail).toMatchObject(jail);
         const result = await who.run(RUN, COLD);
         if (run === 'ran') expect(result).toMatchObject({ code: 0, stdout: 'ran\n' });
         else expectRefusal(result, 125, run);

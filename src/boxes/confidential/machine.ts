@@ -7,10 +7,10 @@ import { chown, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LaunchSpec } from '@a3s-box/policies';
 import type { ConfidentialBoot } from '../../boot/bootset.ts';
-import type { CellIdentity } from '../../cell/cell.ts';
 import type { ConfidentialLaunch, Disk, MachineSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image, VerityLayer } from '../../images/image.ts';
+import type { JailIdentity } from '../../jail/jail.ts';
 import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
 import { askedCpus, hostLimitsOf, machineCpus, machineMemory } from '../create/resources.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
@@ -113,7 +113,7 @@ export function describeConfidential(
 export async function renewChanges(
   rt: Pick<Runtime, 'home'>,
   id: string,
-  { uid, gid }: CellIdentity,
+  { uid, gid }: JailIdentity,
 ): Promise<void> {
   const path = changesPath(rt, id);
   await rm(path, { force: true });

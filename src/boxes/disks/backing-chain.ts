@@ -9,10 +9,10 @@
  */
 import { chown, link, open, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { CellIdentity } from '../../cell/cell.ts';
 import { publish } from '../../durable.ts';
 import type { Disk } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
+import type { JailIdentity } from '../../jail/jail.ts';
 import { overlayImage } from './overlay-image.ts';
 
 const LAYER = /^changes\.([1-9]\d{0,3})\.qcow2$/;
@@ -32,7 +32,7 @@ export async function changesLayers(base: string): Promise<Pick<Disk, 'path' | '
  *
  * @throws A3sError `conflict` where there are too many, `disk-full`
  */
-export async function addLayer(base: string, identity: CellIdentity): Promise<string> {
+export async function addLayer(base: string, identity: JailIdentity): Promise<string> {
   const files = await layersOf(base);
   if (files.length > MOST_LAYERS) {
     throw new A3sError(

@@ -5,8 +5,8 @@
  */
 import { access, chmod, chown, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { CellIdentity } from '../../cell/cell.ts';
 import { syncDirectory } from '../../durable.ts';
+import type { JailIdentity } from '../../jail/jail.ts';
 import { makeBlankDisk } from '../../templates/blank-disk.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 
@@ -16,12 +16,12 @@ export const CHANGES_DISK = 'changes.ext4';
 /**
  * Makes the disk at `path` where it is not there yet, owned by the identity of its machine.
  *
- * It starts empty: nothing of a guest is read here, so no cell is needed. It takes about 15 ms, which starts from
+ * It starts empty: nothing of a guest is read here, so no jail is needed. It takes about 15 ms, which starts from
  * templates do not need.
  *
  * @throws A3sError `disk-full`, `tool-missing`
  */
-export async function ensureChangesDisk(path: string, identity: CellIdentity): Promise<void> {
+export async function ensureChangesDisk(path: string, identity: JailIdentity): Promise<void> {
   if (await hasChangesDisk(path)) return;
   await make(path, async (partial) => {
     await makeBlankDisk(partial);
@@ -38,7 +38,7 @@ export async function ensureChangesDisk(path: string, identity: CellIdentity): P
 export async function copyChangesDisk(
   path: string,
   taken: Pick<TakenTemplate, 'writeChanges'>,
-  identity: CellIdentity,
+  identity: JailIdentity,
 ): Promise<void> {
   await make(path, (partial) => taken.writeChanges(partial, identity));
 }

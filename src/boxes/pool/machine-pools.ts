@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { CellIdentity } from '../../cell/cell.ts';
+
 import type { Machine } from '../../engine/engine.ts';
 import type { Guest } from '../../guest/guest.ts';
+import type { JailIdentity } from '../../jail/jail.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import type { PoolDefinition } from './definition.ts';
@@ -32,7 +33,7 @@ export interface Expiry {
 /** One machine of a pool, which serves one box, or none. */
 export interface PooledMachine {
   readonly machine: Machine;
-  readonly identity: CellIdentity;
+  readonly identity: JailIdentity;
   readonly guest: Guest;
   readonly taken: TakenTemplate;
   /** What it was restored for. */

@@ -6,10 +6,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CellIdentity } from '../../cell/cell.ts';
 import { type MachineSpec, TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import { connectGuest } from '../../guest/connection.ts';
+import type { JailIdentity } from '../../jail/jail.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { CHANGES_DISK } from '../disks/writable-layer.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
@@ -48,7 +48,7 @@ export function inventMachineId(): string {
 export async function fillOne(
   rt: Host,
   shape: PoolDefinition,
-  { id, identity }: { readonly id: string; readonly identity: CellIdentity },
+  { id, identity }: { readonly id: string; readonly identity: JailIdentity },
   signal: AbortSignal,
 ): Promise<PooledMachine> {
   const bootSet = await rt.boot.current();

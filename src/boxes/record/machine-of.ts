@@ -5,14 +5,14 @@
  * @module
  */
 import { rm } from 'node:fs/promises';
-import type { CellIdentity } from '../../cell/cell.ts';
+import type { JailIdentity } from '../../jail/jail.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import type { Box, BoxState } from './box.ts';
 
 /** What everything of a machine is found by: its VMM, its helpers, its sockets. */
 export interface BoxMachine {
   readonly id: string;
-  readonly identity: CellIdentity;
+  readonly identity: JailIdentity;
   /** Where its sockets lie. */
   readonly directory: string;
 }

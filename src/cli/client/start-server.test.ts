@@ -17,7 +17,7 @@ beforeEach(() => {
     runtimeDir: directory,
     socket: join(directory, 's'),
     bootDir: directory,
-    allowWeakCell: false,
+    allowWeakJail: false,
     startTimeoutMs: 120_000,
     kvmTimeoutMs: 10_000,
     templates: { enabled: false, max: 8, maxAgeMs: 86_400_000 },

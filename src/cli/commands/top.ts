@@ -20,13 +20,13 @@ export const top: Command = {
     const path = `/containers/${segment(box)}/top`;
     const { Titles, Processes } = objectOf(await client.json({ method: 'GET', path, query }));
     const rows = Array.isArray(Processes) ? Processes.map(stringsOf) : [];
-    const lines = [stringsOf(Titles), ...rows].map((cells) => cells.map(oneCell).join('\t'));
+    const lines = [stringsOf(Titles), ...rows].map((jails) => jails.map(oneJail).join('\t'));
     context.stdout.write(alignColumns(lines, MIN_WIDTH));
     return 0;
   },
 };
 
-/** Programs name themselves: what they say must not become another cell, nor a terminal's to obey. */
-function oneCell(text: string): string {
+/** Programs name themselves: what they say must not become another jail, nor a terminal's to obey. */
+function oneJail(text: string): string {
   return printable(text).replaceAll(/[\t\n]/g, ' ');
 }

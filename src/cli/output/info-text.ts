@@ -29,7 +29,7 @@ export function describeInfo(info: JsonObject): string {
     ['A3S Root Dir', stringOf(info['DockerRootDir'])],
     ['Socket', stringOf(info['Socket'])],
     ['Rootless', info['root'] === false ? 'true' : ''],
-    ['Cell', cell(objectOf(info['cell']))],
+    ['Jail', jail(objectOf(info['jail']))],
     ['Image Policy', imagePolicy(objectOf(info['imagePolicy']))],
     ['Templates', templates(objectOf(info['templates']))],
   ];
@@ -49,14 +49,14 @@ function counts(info: JsonObject): readonly string[] {
 }
 
 /** What stands between the host and what serves a box. */
-function cell(walls: JsonObject): string {
+function jail(features: JsonObject): string {
   const built = [
-    ...(walls['identity'] === true ? ['own user id'] : []),
-    ...(walls['namespaces'] === true ? ['own namespaces'] : []),
+    ...(features['identity'] === true ? ['own user id'] : []),
+    ...(features['namespaces'] === true ? ['own namespaces'] : []),
   ];
-  const reason = stringOf(walls['reason']);
-  const accepted = walls['weakAccepted'] === true;
-  const none = accepted ? 'none, as A3S_ALLOW_WEAK_CELL=1 accepts' : 'none';
+  const reason = stringOf(features['reason']);
+  const accepted = features['weakAccepted'] === true;
+  const none = accepted ? 'none, as A3S_ALLOW_WEAK_JAIL=1 accepts' : 'none';
   return [built.join(', ') || none, ...(reason === '' ? [] : [`(${reason})`])].join(' ').trim();
 }
 

@@ -55,7 +55,7 @@ export async function transcript(
       runtimeDir: '/nonexistent',
       socket,
       bootDir: ends.bootDir ?? '/nonexistent',
-      allowWeakCell: false,
+      allowWeakJail: false,
       startTimeoutMs: 120_000,
       kvmTimeoutMs: 10_000,
       templates: { enabled: false, max: 8, maxAgeMs: 86_400_000 },

@@ -10,9 +10,9 @@ import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CellProgram } from '../../cell/cell.ts';
-import { spawnInCell } from '../../cell/spawn.ts';
 import { A3sError } from '../../errors.ts';
+import type { JailProgram } from '../../jail/jail.ts';
+import { spawnInJail } from '../../jail/spawn.ts';
 
 const TAIL_BYTES = 4096;
 /** From a broken connection to the end of the process that broke it. */
@@ -44,14 +44,14 @@ export class Helper {
 
   static async start(
     name: string,
-    program: Omit<CellProgram, 'stdio' | 'outlives'>,
+    program: Omit<JailProgram, 'stdio' | 'outlives'>,
     fds: readonly number[] = [],
   ): Promise<Helper> {
     const stdio = ['ignore', 'ignore', 'pipe', ...fds] as const;
-    return new Helper(name, await spawnInCell({ ...program, stdio, outlives: true }));
+    return new Helper(name, await spawnInJail({ ...program, stdio, outlives: true }));
   }
 
-  /** Process id of what was started: the program itself, or the keeper of its cell. */
+  /** Process id of what was started: the program itself, or the keeper of its jail. */
   get pid(): number | undefined {
     return this.#child.pid;
   }
@@ -76,7 +76,7 @@ export class Helper {
 
   #words(code: number | null, signal: NodeJS.Signals | null): string {
     if (this.lastLine !== '') return this.lastLine;
-    // The cell's keeper reports a signal as a shell does.
+    // The jail's keeper reports a signal as a shell does.
     const name =
       signal ?? Object.entries(constants.signals).find(([, n]) => n === (code ?? 0) - 128)?.[0];
     return name === undefined ? `exit status ${code ?? 0}` : `signal ${name}`;

@@ -7,7 +7,7 @@
  * @module
  */
 import { lstat, readFile } from 'node:fs/promises';
-import { isCellUid } from '../../cell/identity.ts';
+import { isJailUid } from '../../jail/identity.ts';
 import { findProcesses } from '../processes/processes.ts';
 
 /** `__SO_ACCEPTCON`, in the flags column of `/proc/net/unix`. */
@@ -40,8 +40,8 @@ export async function listensRenamed(
 }
 
 /** For a program in a network namespace of its own, found through the directory that it works in. */
-export async function listensInCell(socket: string, runtimeDir: string): Promise<true | undefined> {
-  for (const { pid, args } of findProcesses(runtimeDir, isCellUid)) {
+export async function listensInJail(socket: string, runtimeDir: string): Promise<true | undefined> {
+  for (const { pid, args } of findProcesses(runtimeDir, isJailUid)) {
     if (!args.some((arg) => arg.includes(socket))) continue;
     // It may end between the two looks, and then it does not listen.
     const table = await readFile(`/proc/${pid}/net/unix`, 'utf8').catch(() => '');

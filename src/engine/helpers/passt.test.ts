@@ -6,8 +6,8 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { retry } from '../../async/retry.ts';
-import { identityFor, isCellUid } from '../../cell/identity.ts';
-import { findTool } from '../../cell/tools.ts';
+import { identityFor, isJailUid } from '../../jail/identity.ts';
+import { findTool } from '../../jail/tools.ts';
 import type { Nic, PortForward } from '../engine.ts';
 import { findProcesses } from '../processes/processes.ts';
 import { endProcesses } from '../processes/sweep.ts';
@@ -193,7 +193,7 @@ describe('a guest, frame by frame', () => {
 
 it.runIf(process.geteuid?.() === 0)('is of the machine’s group once it is confined', async () => {
   await start();
-  const found = findProcesses(runtimeDir, isCellUid);
+  const found = findProcesses(runtimeDir, isJailUid);
   expect(found.map(({ program, inGroup }) => [program, inGroup])).toContainEqual(['passt', true]);
   expect(found.every(({ inGroup }) => inGroup)).toBe(true);
 });

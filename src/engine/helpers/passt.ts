@@ -10,11 +10,11 @@ import { access } from 'node:fs/promises';
 import { createServer, isIPv6 } from 'node:net';
 import { dirname } from 'node:path';
 import { retry } from '../../async/retry.ts';
-import type { CellIdentity, CellProgram } from '../../cell/cell.ts';
-import { cellGroup } from '../../cell/identity.ts';
-import { cellWalls } from '../../cell/spawn.ts';
-import { findTool } from '../../cell/tools.ts';
 import { A3sError } from '../../errors.ts';
+import { jailGroup } from '../../jail/identity.ts';
+import type { JailIdentity, JailProgram } from '../../jail/jail.ts';
+import { jailFeatures } from '../../jail/spawn.ts';
+import { findTool } from '../../jail/tools.ts';
 import { deadline } from '../deadline.ts';
 import type { Nic, PortForward } from '../engine.ts';
 import { GUEST_NETWORK } from '../network.ts';
@@ -83,20 +83,20 @@ export function passtArguments(socket: string, ports: readonly PortForward[]): s
 export async function startPasst(
   nic: Nic,
   runtimeDir: string,
-  identity: CellIdentity,
+  identity: JailIdentity,
   signal: AbortSignal,
 ): Promise<Helper> {
   const lowPorts =
     process.geteuid?.() === 0 && nic.ports.some((port) => port.hostPort < FIRST_ORDINARY_PORT);
-  const renamed = !lowPorts && (await cellWalls()).namespaces;
+  const renamed = !lowPorts && (await jailFeatures()).namespaces;
   const place = renamed ? `${RENAMED}${runtimeDir}` : runtimeDir;
   const socket = passtSocket(place);
   const resolver = await exists(RESOLVER);
-  const program: Omit<CellProgram, 'stdio' | 'outlives'> = {
+  const program: Omit<JailProgram, 'stdio' | 'outlives'> = {
     path: await findTool('passt'),
     args: passtArguments(socket, nic.ports),
     identity,
-    group: cellGroup(runtimeDir),
+    group: jailGroup(runtimeDir),
     writable: renamed ? [] : [runtimeDir],
     binds: renamed ? [{ source: runtimeDir, target: place, readonly: false }] : [],
     readable: resolver ? [RESOLVER] : [],

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { identityFor, isCellUid } from '../../cell/identity.ts';
+import { identityFor, isJailUid } from '../../jail/identity.ts';
 import { findProcesses, KEEPER } from '../processes/processes.ts';
 import { endProcesses } from '../processes/sweep.ts';
 import { prepareDirectory } from '../qemu/boot/directory.ts';
@@ -40,7 +40,7 @@ it.runIf(process.geteuid?.() === 0)(
     const share = { tag: 'share-0', path: shared, readonly: true };
     await startVirtiofsd(share, 0, runtimeDir, identity, AbortSignal.timeout(10_000));
     // virtiofsd itself gives up all groups when it starts, as root may.
-    const keeper = findProcesses(runtimeDir, isCellUid).find(({ program }) => program === KEEPER);
+    const keeper = findProcesses(runtimeDir, isJailUid).find(({ program }) => program === KEEPER);
     expect(keeper).toMatchObject({ inGroup: true });
     expect(status(server(), 'PPid')).toBe(String(keeper?.pid));
   },
@@ -48,7 +48,7 @@ it.runIf(process.geteuid?.() === 0)(
 
 /** Process id of the one file server that runs. */
 function server(): number {
-  const found = findProcesses(runtimeDir, isCellUid).find(({ program }) => program === 'virtiofsd');
+  const found = findProcesses(runtimeDir, isJailUid).find(({ program }) => program === 'virtiofsd');
   if (found === undefined) throw new Error('no virtiofsd runs');
   return found.pid;
 }
@@ -121,7 +121,7 @@ it('refuses a link in a path that has none', async () => {
   const share = { tag: 's', path: join(root, 'link'), readonly: true, resolved: true };
   const refused = startVirtiofsd(share, 0, runtimeDir, identity, never);
   await expect(refused).rejects.toMatchObject({ code: 'bind-source-changed' });
-  expect(findProcesses(runtimeDir, isCellUid)).toEqual([]);
+  expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
 });
 
 it('refuses what is missing, and what is neither directory nor file', async () => {
@@ -132,5 +132,5 @@ it('refuses what is missing, and what is neither directory nor file', async () =
   await new Promise<void>((resolve) => socket.listen(join(root, 'x.sock'), resolve));
   await expect(start(join(root, 'x.sock'))).rejects.toMatchObject({ code: 'bind-source-missing' });
   await new Promise((resolve) => socket.close(resolve));
-  expect(findProcesses(runtimeDir, isCellUid)).toEqual([]);
+  expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
 });

@@ -11,15 +11,15 @@
  */
 import { lchown, realpath, stat } from 'node:fs/promises';
 import { retry } from '../../async/retry.ts';
-import type { CellIdentity, RootCapability } from '../../cell/cell.ts';
-import { cellGroup } from '../../cell/identity.ts';
-import { cellWalls } from '../../cell/spawn.ts';
-import { findTool } from '../../cell/tools.ts';
 import { A3sError } from '../../errors.ts';
+import { jailGroup } from '../../jail/identity.ts';
+import type { JailIdentity, RootCapability } from '../../jail/jail.ts';
+import { jailFeatures } from '../../jail/spawn.ts';
+import { findTool } from '../../jail/tools.ts';
 import { deadline } from '../deadline.ts';
 import { SHARED_FILE, type Share } from '../engine.ts';
 import { Helper } from './helper.ts';
-import { listensInCell } from './listening.ts';
+import { listensInJail } from './listening.ts';
 
 const SHARED = '/share';
 const READY_MS = 10_000;
@@ -51,7 +51,7 @@ export function virtiofsdArguments(socket: string, readonly: boolean, root: bool
     '--sandbox=chroot',
     '--seccomp=kill',
     '--log-level=error',
-    // Its cell sets the limit.
+    // Its jail sets the limit.
     '--rlimit-nofile=0',
     ...(readonly ? ['--readonly'] : []),
     ...(root
@@ -67,20 +67,20 @@ export function virtiofsdArguments(socket: string, readonly: boolean, root: bool
 /**
  * Starts the server of one share and waits until it listens.
  *
- * @throws A3sError `bind-source-missing`, `bind-source-changed`, `tool-missing`, `vmm-failed`; `state-unusable` without the namespace wall
+ * @throws A3sError `bind-source-missing`, `bind-source-changed`, `tool-missing`, `vmm-failed`; `state-unusable` without namespaces
  */
 export async function startVirtiofsd(
   share: Share,
   index: number,
   runtimeDir: string,
-  identity: CellIdentity,
+  identity: JailIdentity,
   signal: AbortSignal,
 ): Promise<Helper> {
-  const walls = await cellWalls();
-  if (!walls.namespaces) {
+  const features = await jailFeatures();
+  if (!features.namespaces) {
     throw new A3sError(
       'state-unusable',
-      `Cannot mount ${share.path}: a file server needs namespaces of its own (${walls.reason ?? ''})`,
+      `Cannot mount ${share.path}: a file server needs namespaces of its own (${features.reason ?? ''})`,
       { remedy: 'Install bubblewrap, and allow user namespaces.' },
     );
   }
@@ -89,9 +89,9 @@ export async function startVirtiofsd(
   signal.throwIfAborted();
   const helper = await Helper.start(`virtiofsd for ${share.path}`, {
     path: await findTool('virtiofsd'),
-    args: virtiofsdArguments(socket, share.readonly, walls.identity),
+    args: virtiofsdArguments(socket, share.readonly, features.identity),
     identity,
-    group: cellGroup(runtimeDir),
+    group: jailGroup(runtimeDir),
     rootCapabilities: CAPABILITIES,
     writable: [runtimeDir],
     readable: [],
@@ -105,7 +105,7 @@ export async function startVirtiofsd(
     deadline(READY_MS, 'vmm-failed', 'virtiofsd did not listen'),
   ]);
   try {
-    await retry(() => listensInCell(socket, runtimeDir), waiting);
+    await retry(() => listensInJail(socket, runtimeDir), waiting);
     // The VMM, which is not root, must be able to connect. Not through a link that the box's user might have put there.
     await lchown(socket, identity.uid, identity.gid);
     return helper;

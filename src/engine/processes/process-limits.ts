@@ -6,8 +6,8 @@
  */
 import { readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
-import { isCellUid } from '../../cell/identity.ts';
 import { A3sError } from '../../errors.ts';
+import { isJailUid } from '../../jail/identity.ts';
 import type { HostLimits } from '../engine.ts';
 import { libc } from '../libc.ts';
 import { isGone } from './gone.ts';
@@ -24,7 +24,7 @@ const MOST_LOOKS = 64;
 /** All processes of the machine that works in a runtime directory, as they are now. @throws A3sError as `limitProcess` does */
 export async function limitProcesses(runtimeDir: string, limits: ProcessLimits): Promise<void> {
   if (limits.processors === undefined && limits.nice === undefined) return;
-  for (const each of findProcesses(runtimeDir, isCellUid)) await limitProcess(each, limits);
+  for (const each of findProcesses(runtimeDir, isJailUid)) await limitProcess(each, limits);
 }
 
 /**

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { cellGroup } from '../../cell/identity.ts';
+import { jailGroup } from '../../jail/identity.ts';
 import { findProcesses, isRunning, killProcess, untilGone } from './processes.ts';
 
 const directory = `/run/a3s-box-test/${process.pid}`;
@@ -72,7 +72,7 @@ function startTimeOf(pid: number): string {
 }
 
 describe.runIf(process.geteuid?.() === 0)('of a machine that root runs', () => {
-  const groups = [`--groups=${cellGroup(directory)}`, '--reuid=54321', '--regid=54321'];
+  const groups = [`--groups=${jailGroup(directory)}`, '--reuid=54321', '--regid=54321'];
   const box = (uid: number): boolean => uid === 54_321;
 
   /** What a VMM does that its guest took over: writes another command line over its own, or none. */
@@ -98,7 +98,7 @@ describe.runIf(process.geteuid?.() === 0)('of a machine that root runs', () => {
 
   it('another box’s process under this one’s name is not of its group', async () => {
     const name = `"qemu-system-x86_64\\0${directory}/qmp.sock"`;
-    const others = [`--groups=${cellGroup('/run/other')}`, '--reuid=54321', '--regid=54321'];
+    const others = [`--groups=${jailGroup('/run/other')}`, '--reuid=54321', '--regid=54321'];
     await disguised(name, ...others);
     expect(findProcesses(directory, box).filter(({ inGroup }) => inGroup)).toEqual([]);
   });

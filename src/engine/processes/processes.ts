@@ -9,7 +9,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { retry } from '../../async/retry.ts';
-import { cellGroup } from '../../cell/identity.ts';
+import { jailGroup } from '../../jail/identity.ts';
 
 export interface ProcessFence {
   readonly pid: number;
@@ -25,10 +25,10 @@ export interface FoundProcess extends ProcessFence {
   readonly inGroup: boolean;
 }
 
-/** The program that stays beside each program in a cell of namespaces, and ends with it. */
+/** The program that stays beside each program in a jail of namespaces, and ends with it. */
 export const KEEPER = 'bwrap';
 
-/** Programs that make up a machine, the builders of their cells among them. */
+/** Programs that make up a machine, the builders of their jails among them. */
 const PROGRAMS = new Set([
   KEEPER,
   'passt',
@@ -43,7 +43,7 @@ const PROGRAMS = new Set([
  *
  * A command line belongs to its process, which can write another one over it. So three things count: the machine's group,
  * where root gave one; the command line; and being a child of a process that counts, which no process can change either
- * and which leads from a cell's keeper to its program: to virtiofsd, which gives up its groups as root may.
+ * and which leads from a jail's keeper to its program: to virtiofsd, which gives up its groups as root may.
  *
  * @param counts whose processes count, by user id: anyone can give a process any command line
  */
@@ -52,7 +52,7 @@ export function findProcesses(
   counts: (uid: number) => boolean,
 ): FoundProcess[] {
   const inside = `${runtimeDir}/`;
-  const group = cellGroup(runtimeDir);
+  const group = jailGroup(runtimeDir);
   const all = readdirSync('/proc')
     .map(Number)
     .filter((pid) => Number.isInteger(pid) && pid !== process.pid)
@@ -70,7 +70,7 @@ export function findProcesses(
 }
 
 /**
- * The one process of that program among a process and its children's children: a program in its cell, from the keeper.
+ * The one process of that program among a process and its children's children: a program in its jail, from the keeper.
  * Far less to read than all of `/proc`.
  */
 export function findDescendant(
@@ -78,7 +78,7 @@ export function findDescendant(
   program: string,
   runtimeDir: string,
 ): FoundProcess | undefined {
-  const group = cellGroup(runtimeDir);
+  const group = jailGroup(runtimeDir);
   let generation = [pid];
   for (let depth = 0; depth < DEPTH; depth++) {
     for (const each of generation) {

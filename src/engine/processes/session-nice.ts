@@ -1,5 +1,5 @@
 /**
- * The nice value of a session. Each cell is one, and where the kernel makes sessions into groups of their own
+ * The nice value of a session. Each jail is one, and where the kernel makes sessions into groups of their own
  * (`kernel.sched_autogroup_enabled`), nice values count within the group alone: so the group has one too.
  *
  * @module

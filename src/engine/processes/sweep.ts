@@ -7,13 +7,13 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { retry } from '../../async/retry.ts';
-import { isCellUid } from '../../cell/identity.ts';
+import { isJailUid } from '../../jail/identity.ts';
 import { findProcesses, KEEPER, killProcess } from './processes.ts';
 
 /** Sockets of QEMU, passt and virtiofsd, and the lock file beside a virtiofsd's. */
 const SOCKETS = /^(?:qmp|ctl|sp|passt|fs\d+)\.sock(?:\.pid)?$/;
 
-/** How long a cell's keeper may take to notice that its program is dead, before it is killed too. */
+/** How long a jail's keeper may take to notice that its program is dead, before it is killed too. */
 const KEEPER_MS = 1000;
 
 /** @returns when no process is left and the sockets are removed; the directory itself stays */
@@ -22,7 +22,7 @@ export async function endProcesses(runtimeDir: string): Promise<void> {
   const patience = performance.now() + KEEPER_MS;
   const attempt = async (): Promise<true | undefined> => {
     // Looked for anew each time: a helper may be in the middle of its start.
-    const found = findProcesses(runtimeDir, isCellUid);
+    const found = findProcesses(runtimeDir, isJailUid);
     const patient = performance.now() < patience;
     // A keeper ends by itself, and reaps its program; killed first, it would leave a zombie to the system's init,
     // which in a container may never look.

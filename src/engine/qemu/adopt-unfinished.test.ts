@@ -3,13 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { isCellUid } from '../../cell/identity.ts';
-import { findTool } from '../../cell/tools.ts';
+import { isJailUid } from '../../jail/identity.ts';
+import { findTool } from '../../jail/tools.ts';
 import { Helper } from '../helpers/helper.ts';
 import { findProcesses } from '../processes/processes.ts';
 import { endProcesses } from '../processes/sweep.ts';
 import { prepareDirectory } from './boot/directory.ts';
-import { QEMU, vmmCell } from './boot/vmm.ts';
+import { QEMU, vmmJail } from './boot/vmm.ts';
 import { guestName, vmmSockets } from './command-line/arguments.ts';
 import { QemuEngine } from './engine.ts';
 import { plug } from './monitor/hotplug.ts';
@@ -30,8 +30,8 @@ beforeEach(async () => {
     ...['-name', `${guestName(ID)},process=a3s-test`, '-machine', 'none', '-nodefaults'],
     ...['-display', 'none', '-incoming', 'defer', '-qmp', `unix:${monitor},server=on,wait=off`],
   ];
-  const cell = vmmCell({ identity, runtimeDir });
-  helper = await Helper.start('qemu', { ...cell, path: await findTool(QEMU), args });
+  const jail = vmmJail({ identity, runtimeDir });
+  helper = await Helper.start('qemu', { ...jail, path: await findTool(QEMU), args });
 });
 afterEach(async () => {
   await endProcesses(runtimeDir);
@@ -62,5 +62,5 @@ it.each([
   const cacheFile = join(runtimeDir, 'accelerator.json');
   const engine = new QemuEngine({ boot: undefined, cacheFile, runtimeDir });
   expect(await engine.adopt(ID, runtimeDir)).toBeUndefined();
-  expect(findProcesses(runtimeDir, isCellUid)).toEqual([]);
+  expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
 });

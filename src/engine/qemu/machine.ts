@@ -180,7 +180,7 @@ export class QemuMachine implements Machine {
   }
 }
 
-/** How long the keeper of a VMM's cell may take to end behind it, before all processes of the host are looked through. */
+/** How long the keeper of a VMM's jail may take to end behind it, before all processes of the host are looked through. */
 const KEEPER_MS = 1000;
 
 /**

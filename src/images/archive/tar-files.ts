@@ -6,7 +6,7 @@
 import { A3sError } from '../../errors.ts';
 import { corrupt, printable } from '../../oci/corrupt.ts';
 import { ByteReader } from '../byte-reader.ts';
-import type { SpawnInCell } from '../decoder.ts';
+import type { SpawnInJail } from '../decoder.ts';
 import { decompress } from '../decompress.ts';
 import { parseEntryPath } from '../layer/entry-path.ts';
 import type { Limits } from '../limits.ts';
@@ -20,7 +20,7 @@ const MAX_LINKS = 8;
 export interface ReadArchiveOptions {
   readonly staging: Staging;
   readonly limits: Limits;
-  readonly spawn: SpawnInCell;
+  readonly spawn: SpawnInJail;
 }
 
 /** @throws A3sError `invalid-image`, `too-large`, `disk-full` */
@@ -30,7 +30,7 @@ export async function readTarFiles(
 ): Promise<ArchiveFiles> {
   const what = 'the archive';
   const files = new TarFiles(what);
-  const plain = decompress(bytes, { what, maxBytes: limits.archiveBytes, spawn, gunzip: 'cell' });
+  const plain = decompress(bytes, { what, maxBytes: limits.archiveBytes, spawn, gunzip: 'jail' });
   const reader = new ByteReader(plain, what);
   try {
     for await (const entry of readTar(reader, limits.archiveEntries)) {

@@ -19,13 +19,13 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { spawnInCell } from '../../cell/spawn.ts';
+import { spawnInJail } from '../../jail/spawn.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { DiskBudget } from '../disk-budget.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import { convertHere } from '../testing/convert-here.ts';
 import { writeTar } from '../testing/tar-writer.ts';
-import { type Converter, cellProgram, converterInCell, type StoredLayer } from './converter.ts';
+import { type Converter, converterInJail, jailProgram, type StoredLayer } from './converter.ts';
 
 function bundle(entry: URL, outfile: string) {
   return build({
@@ -52,7 +52,7 @@ beforeAll(async () => {
 });
 
 beforeEach(() => {
-  converter = converterInCell(program, spawnInCell);
+  converter = converterInJail(program, spawnInJail);
 });
 
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -93,7 +93,7 @@ async function convert(
   return { done, bytes: readFileSync(path) };
 }
 
-describe('a converter in a cell', () => {
+describe('a converter in a jail', () => {
   it.each([
     ['plain', tar],
     ['gzip', gzipSync(tar)],
@@ -160,7 +160,7 @@ describe('a converter in a cell', () => {
   ])('fails closed when its process says %s', async (_, source, end) => {
     const path = join(root, 'hostile.cjs');
     writeFileSync(path, source);
-    await expect(convert(converterInCell(path, spawnInCell), [stored(tar)])).rejects.toMatchObject({
+    await expect(convert(converterInJail(path, spawnInJail), [stored(tar)])).rejects.toMatchObject({
       code: 'invalid-image',
       message: expect.stringMatching(end),
     });
@@ -169,7 +169,7 @@ describe('a converter in a cell', () => {
   it('reaches neither the home, nor the network, nor another process', async () => {
     const home = join(root, 'home');
     mkdirSync(home);
-    // Even where modes would allow it, there is no such name in the cell.
+    // Even where modes would allow it, there is no such name in the jail.
     for (const name of ['state.db', 'other-blob']) writeFileSync(join(home, name), 'secret');
     chmodSync(root, 0o700);
     const probe = join(root, 'probe.cjs');
@@ -195,8 +195,8 @@ describe('a converter in a cell', () => {
     );
     const blob = openSync(stored(tar).path, 'r');
     const stdio = [openSync(probe, 'r'), 'pipe', 'pipe', 'ignore', blob] as const;
-    const child = await spawnInCell(
-      await cellProgram(stdio, { layers: [], limits: DEFAULT_LIMITS }),
+    const child = await spawnInJail(
+      await jailProgram(stdio, { layers: [], limits: DEFAULT_LIMITS }),
     );
     const [out, complaint] = await Promise.all(
       [child.stdout, child.stderr].map((stream) => text(stream ?? expect.fail())),

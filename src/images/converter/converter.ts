@@ -1,5 +1,5 @@
 /**
- * Converts layers to disks in a process of its own, in a cell: decompression, tar and EROFS code never meet a layer's
+ * Converts layers to disks in a process of its own, in a jail: decompression, tar and EROFS code never meet a layer's
  * bytes in the server.
  *
  * What the process answers is believed. A layer that takes it over can therefore forge the disk that is being made, and
@@ -14,12 +14,12 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import * as z from 'zod';
-import type { CellProgram } from '../../cell/cell.ts';
-import { converterIdentity } from '../../cell/identity.ts';
 import { A3sError } from '../../errors.ts';
+import { converterIdentity } from '../../jail/identity.ts';
+import type { JailProgram } from '../../jail/jail.ts';
 import { narrow } from '../../narrow.ts';
 import type { Digest } from '../../oci/digest.ts';
-import type { SpawnInCell } from '../decoder.ts';
+import type { SpawnInJail } from '../decoder.ts';
 import type { DiskBudget } from '../disk-budget.ts';
 import { openNameless } from '../files.ts';
 import type { Limits } from '../limits.ts';
@@ -68,7 +68,7 @@ const ANSWER = z.discriminatedUnion('result', [
  * @param program the bundle of `main.ts`
  * @returns a converter that starts it once for each job
  */
-export function converterInCell(program: string, spawn: SpawnInCell): Converter {
+export function converterInJail(program: string, spawn: SpawnInJail): Converter {
   return async (conversion) => {
     const opened: FileHandle[] = [];
     const openFile = async (path: string): Promise<number> => {
@@ -98,24 +98,24 @@ export function converterInCell(program: string, spawn: SpawnInCell): Converter 
         directory: budget.directory,
         limits,
       };
-      return await converse(await spawn(await cellProgram(stdio, job)), job);
+      return await converse(await spawn(await jailProgram(stdio, job)), job);
     } finally {
       await Promise.all(opened.map((file) => file.close()));
     }
   };
 }
 
-/** The cell of a converter with these descriptors. */
-export async function cellProgram(
-  stdio: CellProgram['stdio'],
+/** The jail of a converter with these descriptors. */
+export async function jailProgram(
+  stdio: JailProgram['stdio'],
   { layers, limits }: Pick<Job, 'layers' | 'limits'>,
-): Promise<CellProgram> {
+): Promise<JailProgram> {
   const node = process.execPath;
   const isSystems = node.startsWith('/usr/');
   if (!isSystems) await checkReachable(node);
   return {
     path: node,
-    // The program comes on standard input: where it lies may be no place that the cell can look into.
+    // The program comes on standard input: where it lies may be no place that the jail can look into.
     args: [`--max-old-space-size=${HEAP_MIB}`, '-'],
     identity: converterIdentity(),
     stdio,

@@ -1,8 +1,8 @@
 /**
- * The converter's program: decompresses, checks and converts the layers of one disk, in a cell.
+ * The converter's program: decompresses, checks and converts the layers of one disk, in a jail.
  *
  * It has no file of its own: the program, the job, the blobs and the disk are descriptors. `zstd` runs beside it in the
- * same cell.
+ * same jail.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { createReadStream, ftruncate, read, write } from 'node:fs';
 import { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import type { CellProgram } from '../../cell/cell.ts';
-import { findTool } from '../../cell/tools.ts';
 import { A3sError } from '../../errors.ts';
+import type { JailProgram } from '../../jail/jail.ts';
+import { findTool } from '../../jail/tools.ts';
 import { DiskBudget, explainDiskError } from '../disk-budget.ts';
 import { convertLayers, type LayerSource, verifyLayer } from '../layer/convert.ts';
 import type { ScratchFile } from '../layer/scratch.ts';
@@ -52,8 +52,8 @@ function fileOf(fd: number): ScratchFile {
   };
 }
 
-/** This process is in a cell, and what it starts is too. */
-async function startBeside({ path, args, limits }: CellProgram) {
+/** This process is in a jail, and what it starts is too. */
+async function startBeside({ path, args, limits }: JailProgram) {
   const bound = `--as=${limits.addressSpaceBytes ?? 'unlimited'}`;
   return spawn(await findTool('prlimit'), [bound, '--', path, ...args], { stdio: 'pipe' });
 }

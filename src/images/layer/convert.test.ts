@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { spawnInCell } from '../../cell/spawn.ts';
+import { spawnInJail } from '../../jail/spawn.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { DiskBudget } from '../disk-budget.ts';
 import { openNameless } from '../files.ts';
@@ -42,7 +42,7 @@ async function convert(
   try {
     await convertLayers({ layers, below: [] }, file, new DiskBudget(root, space), {
       limits: { ...DEFAULT_LIMITS, ...limits },
-      spawn: spawnInCell,
+      spawn: spawnInJail,
       ...(scratch === undefined ? {} : { scratch }),
     });
   } finally {

@@ -9,7 +9,7 @@ import { A3sError } from '../../errors.ts';
 import { corrupt } from '../../oci/corrupt.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { ByteReader } from '../byte-reader.ts';
-import type { SpawnInCell } from '../decoder.ts';
+import type { SpawnInJail } from '../decoder.ts';
 import { decompress } from '../decompress.ts';
 import type { DiskBudget } from '../disk-budget.ts';
 import { ErofsWriter } from '../erofs/image-writer.ts';
@@ -38,8 +38,8 @@ export interface LayerSource {
 
 export interface ConvertOptions {
   readonly limits: Limits;
-  /** Starts `zstd`: beside this code in its cell. */
-  readonly spawn: SpawnInCell;
+  /** Starts `zstd`: beside this code in its jail. */
+  readonly spawn: SpawnInJail;
   /** Saves a second decompression. */
   readonly scratch?: ScratchFile;
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { spawnInCell } from '../../cell/spawn.ts';
+import { spawnInJail } from '../../jail/spawn.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { DiskBudget } from '../disk-budget.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
@@ -37,7 +37,7 @@ async function convert(name: string, tar: Buffer, blob: Buffer): Promise<string>
   const file = await open(path, 'w');
   const diffId: Digest = `sha256:${sha256(tar)}`;
   const layer = { diffId, size: blob.length, open: () => streamed(blob, 77) };
-  const options = { limits: DEFAULT_LIMITS, spawn: spawnInCell };
+  const options = { limits: DEFAULT_LIMITS, spawn: spawnInJail };
   try {
     const source = { layers: [layer], below: undefined };
     expect(await convertLayers(source, file, new DiskBudget(root, 1 << 30), options)).toBe(true);

@@ -1,13 +1,13 @@
 /**
- * Converts one layer in a cell. Arguments: the converter's program, the blob, its diff ID, the disk to write.
+ * Converts one layer in a jail. Arguments: the converter's program, the blob, its diff ID, the disk to write.
  *
  * @module
  */
 import { open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { spawnInCell } from '../../cell/spawn.ts';
+import { spawnInJail } from '../../jail/spawn.ts';
 import { isDigest } from '../../oci/digest.ts';
-import { converterInCell } from '../converter/converter.ts';
+import { converterInJail } from '../converter/converter.ts';
 import { DiskBudget } from '../disk-budget.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 
@@ -18,9 +18,9 @@ async function main([program, path, diffId, disk]: readonly string[]): Promise<v
   if (!isDigest(diffId)) throw new RangeError('The third is a digest');
   const output = await open(disk, 'wx', 0o600);
   const { size } = await stat(path);
-  const done = await converterInCell(
+  const done = await converterInJail(
     program,
-    spawnInCell,
+    spawnInJail,
   )({
     layers: [{ diffId, size, path }],
     below: undefined,

@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises';
-import { spawnInCell } from '../../cell/spawn.ts';
+import { spawnInJail } from '../../jail/spawn.ts';
 import { type Converter, explainMissing, type StoredLayer } from '../converter/converter.ts';
 import { convertLayers, type LayerSource, verifyLayer } from '../layer/convert.ts';
 import { streamFile } from '../staging.ts';
@@ -9,7 +9,7 @@ export const convertHere: Converter = async ({ layers, below, output, budget, li
   for (const layer of [...layers, ...(below ?? [])]) {
     await access(layer.path).catch(explainMissing(layer));
   }
-  const options = { limits, spawn: spawnInCell };
+  const options = { limits, spawn: spawnInJail };
   const sources = layers.map(sourceOf);
   if (output !== undefined) {
     return await convertLayers(

@@ -6,9 +6,9 @@
 import { geteuid } from 'node:process';
 import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { cellWalls } from '../../cell/spawn.ts';
 import { reportKrun } from '../../engine/krun/report.ts';
 import { A3sError } from '../../errors.ts';
+import { jailFeatures } from '../../jail/spawn.ts';
 import { noBody, query } from '../docker/query.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../http/route.ts';
@@ -27,7 +27,7 @@ const Host = z.strictObject({
       tees: z.array(Capability),
     }),
   ),
-  cell: z.strictObject({
+  jail: z.strictObject({
     identity: z.boolean(),
     namespaces: z.boolean(),
     reason: z.string().optional(),
@@ -62,7 +62,7 @@ export const HOST_ROUTES: readonly Route[] = [
     handler: async ({ rt }) =>
       json({
         engines: [await rt.engine.report(), await reportKrun()],
-        cell: await cellWalls(),
+        jail: await jailFeatures(),
         imagePolicy: await standingPolicyOf(rt),
         templates: templatesOf(rt),
         root: geteuid?.() === 0,

@@ -63,7 +63,7 @@ export class TestHome {
       runtimeDir,
       socket: join(runtimeDir, 'server.sock'),
       bootDir: join(root, 'boot'),
-      allowWeakCell: false,
+      allowWeakJail: false,
       startTimeoutMs: 120_000,
       kvmTimeoutMs: 10_000,
       templates: { enabled: false, max: 8, maxAgeMs: 86_400_000 },

@@ -4,7 +4,7 @@ import { chown, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { launchSpecText } from '@a3s-box/policies';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { identityFor } from '../../../src/cell/identity.ts';
+import { identityFor } from '../../../src/jail/identity.ts';
 import { HostileHost, linesOf, specOf } from './host.ts';
 
 const DISK_BYTES = 140 * 2 ** 20;

@@ -26,12 +26,12 @@ import { type LaunchSpec, launchSpecText } from '@a3s-box/policies';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { connect, type RatlsSession } from '@a3s-box/ratls';
 import { type ConfidentialBoot, readBootSet } from '../../../src/boot/bootset.ts';
-import { identityFor } from '../../../src/cell/identity.ts';
 import type { Disk, Machine } from '../../../src/engine/engine.ts';
 import { QemuEngine } from '../../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../../src/guest/connection.ts';
 import type { Guest } from '../../../src/guest/guest.ts';
 import { diskTree } from '../../../src/images/verity/disk-tree.ts';
+import { identityFor } from '../../../src/jail/identity.ts';
 
 const run = promisify(execFile);
 

@@ -10,9 +10,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readBootSet } from '../../../src/boot/bootset.ts';
 import { cpio } from '../../../src/boot/cpio.ts';
-import { identityFor } from '../../../src/cell/identity.ts';
 import type { ConfidentialSpec } from '../../../src/engine/qemu/confidential/plan.ts';
 import type { QemuEngineOptions } from '../../../src/engine/qemu/engine.ts';
+import { identityFor } from '../../../src/jail/identity.ts';
 
 export interface ConfidentialPlace {
   /** The caller removes it. */

@@ -4,8 +4,8 @@
  * @module
  */
 import { chmod, chown } from 'node:fs/promises';
-import type { CellIdentity } from '../../../cell/cell.ts';
 import { A3sError } from '../../../errors.ts';
+import type { JailIdentity } from '../../../jail/jail.ts';
 
 /** Longest path of a unix socket that Linux takes. */
 const SOCKET_PATH_BYTES = 107;
@@ -17,7 +17,7 @@ const LONGEST_NAME = '/tmp/passt.sock';
  *
  * @throws A3sError `state-unusable` when sockets in it would have too long a path
  */
-export async function prepareDirectory(path: string, identity: CellIdentity): Promise<void> {
+export async function prepareDirectory(path: string, identity: JailIdentity): Promise<void> {
   if (Buffer.byteLength(path + LONGEST_NAME) > SOCKET_PATH_BYTES) {
     throw new A3sError('state-unusable', `Cannot put sockets into ${path}: the path is too long`, {
       remedy: 'Set XDG_RUNTIME_DIR to a directory with a shorter path.',

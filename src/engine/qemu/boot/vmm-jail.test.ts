@@ -1,5 +1,5 @@
 /**
- * From the VMM's cell, another box's disk, the state and the control socket cannot be opened: with both walls, and with
+ * From the VMM's jail, another box's disk, the state and the control socket cannot be opened: with both features, and with
  * either one alone. A program that tries stands in for a VMM that its guest took over.
  */
 import { execFileSync } from 'node:child_process';
@@ -9,20 +9,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type BuiltWalls, cellCommand } from '../../../cell/arguments.ts';
-import type { CellIdentity, CellProgram } from '../../../cell/cell.ts';
-import { identityFor } from '../../../cell/identity.ts';
-import { cellHost, cellWalls, spawnInCell } from '../../../cell/spawn.ts';
-import { vmmCell } from './vmm.ts';
+import { type BuiltFeatures, jailCommand } from '../../../jail/arguments.ts';
+import { identityFor } from '../../../jail/identity.ts';
+import type { JailIdentity, JailProgram } from '../../../jail/jail.ts';
+import { jailFeatures, jailHost, spawnInJail } from '../../../jail/spawn.ts';
+import { vmmJail } from './vmm.ts';
 
 const uid = process.geteuid?.() ?? 0;
 const gid = process.getegid?.() ?? 0;
 const asRoot = uid === 0;
 /** Nobody's processes: an ordinary user, for root to become. */
-const ORDINARY: CellIdentity = { uid: 54_321, gid: 54_321 };
-const BOTH: BuiltWalls = { identity: true, namespaces: true };
-const IDENTITY: BuiltWalls = { identity: true, namespaces: false };
-const NAMESPACES: BuiltWalls = { identity: false, namespaces: true };
+const ORDINARY: JailIdentity = { uid: 54_321, gid: 54_321 };
+const BOTH: BuiltFeatures = { identity: true, namespaces: true };
+const IDENTITY: BuiltFeatures = { identity: true, namespaces: false };
+const NAMESPACES: BuiltFeatures = { identity: false, namespaces: true };
 
 /** Opens each file to read and to write, connects to each socket, and prints what succeeded. */
 const PROBE = `
@@ -54,8 +54,8 @@ afterEach(async () => {
 });
 
 /** The home and the runtime directory of a server of this owner, with two boxes, as the server makes them. */
-async function prepare(owner: CellIdentity, box: CellIdentity, other: CellIdentity): Promise<void> {
-  const own = (path: string, { uid, gid }: CellIdentity): Promise<void> =>
+async function prepare(owner: JailIdentity, box: JailIdentity, other: JailIdentity): Promise<void> {
+  const own = (path: string, { uid, gid }: JailIdentity): Promise<void> =>
     asRoot ? chown(path, uid, gid) : Promise.resolve();
   await chmod(root, 0o755);
   for (const path of ['boxes', 'boxes/other', 'run']) {
@@ -82,9 +82,9 @@ async function prepare(owner: CellIdentity, box: CellIdentity, other: CellIdenti
   }
 }
 
-function probe(identity: CellIdentity): CellProgram {
+function probe(identity: JailIdentity): JailProgram {
   return {
-    ...vmmCell({ identity, runtimeDir: at('run/own') }),
+    ...vmmJail({ identity, runtimeDir: at('run/own') }),
     path: '/usr/bin/perl',
     args: ['-e', PROBE, at('run/own'), ...files(), ...sockets()],
     stdio: ['ignore', 'pipe', 2],
@@ -104,32 +104,32 @@ const everything = (): string[] => [
 ];
 const nothing = ['own', 'done'];
 
-describe('a program in the VMM’s cell', () => {
-  it('opens nothing but its own, with the walls of this host; outside it opens everything', async () => {
+describe('a program in the VMM’s jail', () => {
+  it('opens nothing but its own, with the features of this host; outside it opens everything', async () => {
     const identity = identityFor(uid, gid, []);
     await prepare({ uid, gid }, identity, identityFor(uid, gid, [identity.uid]));
     const program = probe(identity);
     expect(run([program.path, ...program.args])).toEqual(everything());
     await rm(at('run/own/probe'));
-    expect(await cellWalls()).toMatchObject({ identity: asRoot, namespaces: true });
-    const { stdout } = await spawnInCell(program);
+    expect(await jailFeatures()).toMatchObject({ identity: asRoot, namespaces: true });
+    const { stdout } = await spawnInJail(program);
     if (stdout === null) throw new Error('no pipe');
     expect((await text(stdout)).trim().split('\n')).toEqual(nothing);
   });
 
   it.runIf(asRoot).each([
-    ['both walls', BOTH],
-    ['the identity wall alone', IDENTITY],
-  ])('opens nothing but its own, as root with %s', async (_, walls) => {
+    ['both features', BOTH],
+    ['the identity alone', IDENTITY],
+  ])('opens nothing but its own, as root with %s', async (_, features) => {
     const identity = identityFor(uid, gid, []);
     await prepare({ uid, gid }, identity, identityFor(uid, gid, [identity.uid]));
-    expect(run(cellCommand(await cellHost(), walls, probe(identity)))).toEqual(nothing);
+    expect(run(jailCommand(await jailHost(), features, probe(identity)))).toEqual(nothing);
   });
 
-  it.runIf(asRoot)('opens nothing but its own, as root with the namespace wall alone', async () => {
+  it.runIf(asRoot)('opens nothing but its own, as root with the namespaces alone', async () => {
     const own = { uid, gid };
     await prepare(own, own, own);
-    expect(run(cellCommand(await cellHost(), NAMESPACES, probe(own)))).toEqual(nothing);
+    expect(run(jailCommand(await jailHost(), NAMESPACES, probe(own)))).toEqual(nothing);
   });
 
   it.runIf(asRoot)('opens nothing but its own, as an ordinary user', async () => {
@@ -143,6 +143,6 @@ describe('a program in the VMM’s cell', () => {
     ];
     const program = probe(ORDINARY);
     expect(run(become([program.path, ...program.args]))).toEqual(everything());
-    expect(run(become(cellCommand(await cellHost(), NAMESPACES, program)))).toEqual(nothing);
+    expect(run(become(jailCommand(await jailHost(), NAMESPACES, program)))).toEqual(nothing);
   });
 });

@@ -1,13 +1,13 @@
 /**
- * Starts one QEMU in its cell, from opened files, up to a monitor that answers and a guest that has not begun.
+ * Starts one QEMU in its jail, from opened files, up to a monitor that answers and a guest that has not begun.
  *
  * @module
  */
 import { constants } from 'node:fs';
-import type { CellProgram } from '../../../cell/cell.ts';
-import { cellGroup, isCellUid } from '../../../cell/identity.ts';
-import { findTool } from '../../../cell/tools.ts';
 import { A3sError } from '../../../errors.ts';
+import { isJailUid, jailGroup } from '../../../jail/identity.ts';
+import type { JailProgram } from '../../../jail/jail.ts';
+import { findTool } from '../../../jail/tools.ts';
 import { deadline } from '../../deadline.ts';
 import type { MachineSpec } from '../../engine.ts';
 import { Helper } from '../../helpers/helper.ts';
@@ -104,23 +104,23 @@ export async function answeringVmm(
 export function findVmm(id: string, runtimeDir: string): FoundProcess | undefined {
   const name = `${guestName(id)},`;
   const grouped = process.geteuid?.() === 0;
-  return findProcesses(runtimeDir, isCellUid).find(
+  return findProcesses(runtimeDir, isJailUid).find(
     ({ program, args, inGroup }) =>
       program === QEMU && args.some((arg) => arg.startsWith(name)) && (inGroup || !grouped),
   );
 }
 
 /** How a VMM is walled in: it sees its box's runtime directory, and has what else it needs as open files. */
-export function vmmCell({
+export function vmmJail({
   identity,
   runtimeDir,
 }: Pick<MachineSpec, 'identity' | 'runtimeDir'>): Omit<
-  CellProgram,
+  JailProgram,
   'path' | 'args' | 'stdio' | 'outlives'
 > {
   return {
     identity,
-    group: cellGroup(runtimeDir),
+    group: jailGroup(runtimeDir),
     writable: [runtimeDir],
     readable: [],
     network: false,
@@ -152,5 +152,5 @@ async function spawnVmm(plan: VmmPlan, inherited: InheritedFiles, socket: string
   const monitor = await table.listen(socket);
   const numbers = { kernel, initrd, kvm, ram, state, monitor, disks: diskFds, backing };
   const args = qemuArguments(plan, numbers);
-  return await Helper.start(VMM, { ...vmmCell(spec), path, args }, table.fds);
+  return await Helper.start(VMM, { ...vmmJail(spec), path, args }, table.fds);
 }

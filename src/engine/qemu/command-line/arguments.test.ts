@@ -62,7 +62,7 @@ it('says everything of the machine and nothing of the box', () => {
   ]);
 });
 
-it('opens KVM through a descriptor, since the cell has no device', () => {
+it('opens KVM through a descriptor, since the jail has no device', () => {
   const fds = { kernel: 3, initrd: 4, kvm: 5, monitor: 9, disks: [] };
   const line = qemuArguments(plan({ accelerator: 'kvm' }), fds).join(' ');
   expect(line).toContain('-accel kvm,device=/dev/fdset/1 -cpu host -add-fd fd=5,set=1 -smp');

@@ -7,12 +7,12 @@ import { constants } from 'node:fs';
 import type { LaunchInputs, LaunchRecord } from '@a3s-box/attestation/measure';
 import type { SimulatedGuest } from '@a3s-box/attestation/simulated';
 import { unlessAborted } from '../../../async/unless-aborted.ts';
-import { findTool } from '../../../cell/tools.ts';
 import { A3sError } from '../../../errors.ts';
+import { findTool } from '../../../jail/tools.ts';
 import { Helper } from '../../helpers/helper.ts';
 import { writeGuestFile } from '../../secure-processor/guest-file.ts';
 import type { InstalledProcessor } from '../../secure-processor/processor.ts';
-import { QEMU, vmmCell } from '../boot/vmm.ts';
+import { QEMU, vmmJail } from '../boot/vmm.ts';
 import { vmmSockets } from '../command-line/arguments.ts';
 import { DescriptorTable } from '../command-line/descriptor-table.ts';
 import { VMM } from '../machine.ts';
@@ -77,7 +77,7 @@ export async function spawnMeasured(
       disks.push(await table.open(disk.path, disk.readonly ? O_RDONLY : O_RDWR));
     }
     const args = confidentialArguments(plan, fds);
-    const helper = await Helper.start(VMM, { ...vmmCell(spec), path, args }, table.fds);
+    const helper = await Helper.start(VMM, { ...vmmJail(spec), path, args }, table.fds);
     return { helper, launched, guest };
   } finally {
     if (hashes !== undefined) await closeSealed(hashes);

@@ -2,7 +2,7 @@
  * What a guest's CPU can do on this host, in QEMU's own words.
  *
  * The name of a model says little: `host` is another one on each host, and `max` in each QEMU. A machine that was saved
- * with one cannot run on another. QEMU is asked once, in its cell, and the answer kept until it, the accelerator, the
+ * with one cannot run on another. QEMU is asked once, in its jail, and the answer kept until it, the accelerator, the
  * host's CPU or its kernel change.
  *
  * @module

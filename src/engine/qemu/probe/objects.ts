@@ -4,7 +4,7 @@
  * @module
  */
 import { execFile } from 'node:child_process';
-import { findTool } from '../../../cell/tools.ts';
+import { findTool } from '../../../jail/tools.ts';
 import { QEMU } from '../boot/vmm.ts';
 
 const DEADLINE_MS = 10_000;

@@ -4,7 +4,7 @@
  * @module
  */
 import { mkdir, rm } from 'node:fs/promises';
-import { CONVERTER_IDENTITY, identityFor } from '../../../cell/identity.ts';
+import { CONVERTER_IDENTITY, identityFor } from '../../../jail/identity.ts';
 import type { MachineSpec } from '../../engine.ts';
 import { endProcesses } from '../../processes/sweep.ts';
 import { prepareDirectory } from '../boot/directory.ts';

@@ -4,8 +4,8 @@
  * @module
  */
 import { execFile } from 'node:child_process';
-import { findTool } from '../../../cell/tools.ts';
 import { A3sError } from '../../../errors.ts';
+import { findTool } from '../../../jail/tools.ts';
 import { QEMU } from '../boot/vmm.ts';
 
 const DEADLINE_MS = 10_000;

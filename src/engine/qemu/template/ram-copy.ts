@@ -8,8 +8,8 @@
 import { constants, read, write } from 'node:fs';
 import { type FileHandle, open, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import type { CellIdentity } from '../../../cell/cell.ts';
 import { A3sError } from '../../../errors.ts';
+import type { JailIdentity } from '../../../jail/jail.ts';
 import { dataExtents, type Extent } from '../../data-extents.ts';
 import type { Template } from '../../engine.ts';
 
@@ -31,7 +31,7 @@ export interface PrivateRam {
 }
 
 /** @throws A3sError `out-of-memory` where there is no room in memory for it */
-export async function privateRam(template: Template, identity: CellIdentity): Promise<PrivateRam> {
+export async function privateRam(template: Template, identity: JailIdentity): Promise<PrivateRam> {
   await checkRoom(template.memoryBytes);
   const file = await open(DIRECTORY, constants.O_RDWR | O_TMPFILE, 0o600);
   try {

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { findTool } from '../../../cell/tools.ts';
+
 import { A3sError } from '../../../errors.ts';
+import { findTool } from '../../../jail/tools.ts';
 import { type MachineShape, TEMPLATE_SLOTS } from '../../engine.ts';
 import { QEMU } from '../boot/vmm.ts';
 import { type Accelerator, qemuArguments } from '../command-line/arguments.ts';

@@ -1,22 +1,22 @@
 /**
- * Finds out which walls a cell can have, by building one.
+ * Finds out which features a jail can have, by building one.
  *
  * @module
  */
 import { execFile } from 'node:child_process';
-import { type CellHost, cellCommand, cellEnvironment } from './arguments.ts';
-import type { CellProgram, CellWalls } from './cell.ts';
+import { type JailHost, jailCommand, jailEnvironment } from './arguments.ts';
 import { CONVERTER_IDENTITY } from './identity.ts';
+import type { JailFeatures, JailProgram } from './jail.ts';
 
 const DEADLINE_MS = 10_000;
 
-/** Runs `true` in a cell with every wall; what fails is left out, with the reason. */
-export async function probeWalls(host: CellHost): Promise<Omit<CellWalls, 'weakAccepted'>> {
+/** Runs `true` in a jail with every feature; what fails is left out, with the reason. */
+export async function probeFeatures(host: JailHost): Promise<Omit<JailFeatures, 'weakAccepted'>> {
   const identity = process.geteuid?.() === 0;
   if (host.bwrap === undefined) {
     return { identity, namespaces: false, reason: 'bwrap is missing (apt-get install bubblewrap)' };
   }
-  const program: CellProgram = {
+  const program: JailProgram = {
     path: '/usr/bin/true',
     args: [],
     identity: CONVERTER_IDENTITY,
@@ -28,8 +28,8 @@ export async function probeWalls(host: CellHost): Promise<Omit<CellWalls, 'weakA
     limits: { openFiles: 64 },
   };
   const reason = await failure(
-    cellCommand(host, { identity, namespaces: true }, program),
-    cellEnvironment(program),
+    jailCommand(host, { identity, namespaces: true }, program),
+    jailEnvironment(program),
   );
   return { identity, namespaces: reason === undefined, reason };
 }

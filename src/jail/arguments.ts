@@ -1,18 +1,18 @@
 /**
- * The command lines that build a cell's walls, as pure data.
+ * The command lines that build a jail, as pure data.
  *
  * @module
  */
-import type { CellProgram, CellWalls } from './cell.ts';
+import type { JailFeatures, JailProgram } from './jail.ts';
 
-/** Which walls a command line builds. */
-export type BuiltWalls = Pick<CellWalls, 'identity' | 'namespaces'>;
+/** Which features a command line builds. */
+export type BuiltFeatures = Pick<JailFeatures, 'identity' | 'namespaces'>;
 
-/** Where the wall builders are, and what the host's file tree looks like. */
-export interface CellHost {
+/** Where the programs that build jails are, and what the host's file tree looks like. */
+export interface JailHost {
   readonly prlimit: string;
   readonly setpriv: string;
-  /** Undefined where it is not installed; needed for the namespace wall. */
+  /** Undefined where it is not installed; needed for the namespaces. */
   readonly bwrap: string | undefined;
   /** `/bin`, `/lib` and the like: the target where it is a link, undefined where it is a directory. */
   readonly roots: ReadonlyMap<string, string | undefined>;
@@ -20,12 +20,12 @@ export interface CellHost {
   readonly hardLimits: ReadonlyMap<string, number>;
 }
 
-/** Reachable in a cell besides `/usr`: the dynamic loader's cache and the links behind some libraries. */
+/** Reachable in a jail besides `/usr`: the dynamic loader's cache and the links behind some libraries. */
 const CONFIGURATION = ['/etc/ld.so.cache', '/etc/alternatives'];
 const DEVICES = ['/dev/null', '/dev/zero', '/dev/urandom'];
 
-/** Everything a program in a cell finds in its environment. */
-export function cellEnvironment(program: CellProgram): Record<string, string> {
+/** Everything a program in a jail finds in its environment. */
+export function jailEnvironment(program: JailProgram): Record<string, string> {
   const temporary = program.temporaryDirectory;
   return {
     PATH: '/usr/sbin:/usr/bin',
@@ -36,27 +36,27 @@ export function cellEnvironment(program: CellProgram): Record<string, string> {
 }
 
 /** @returns the program to start and its arguments */
-export function cellCommand(
-  host: CellHost,
-  walls: BuiltWalls,
-  program: CellProgram,
+export function jailCommand(
+  host: JailHost,
+  features: BuiltFeatures,
+  program: JailProgram,
 ): readonly [string, ...string[]] {
   return [
     host.prlimit,
     ...limits(host, program),
     '--',
     host.setpriv,
-    ...privileges(walls, program),
+    ...privileges(features, program),
     '--',
-    ...(walls.namespaces && host.bwrap !== undefined && program.lowPorts !== true
-      ? [host.bwrap, ...namespaces(host, walls, program), '--']
+    ...(features.namespaces && host.bwrap !== undefined && program.lowPorts !== true
+      ? [host.bwrap, ...namespaces(host, features, program), '--']
       : []),
     program.path,
     ...program.args,
   ];
 }
 
-function limits({ hardLimits }: CellHost, { limits }: CellProgram): string[] {
+function limits({ hardLimits }: JailHost, { limits }: JailProgram): string[] {
   const bound = (name: string, value: number | undefined): string[] =>
     value === undefined
       ? []
@@ -70,10 +70,10 @@ function limits({ hardLimits }: CellHost, { limits }: CellProgram): string[] {
   ];
 }
 
-/** What bwrap itself needs of root to build the namespace wall; it gives them up before the program starts. */
+/** What bwrap itself needs of root to build the namespaces; it gives them up before the program starts. */
 const BUILDER_CAPABILITIES = ['sys_admin', 'net_admin', 'setpcap'];
 
-function privileges(walls: BuiltWalls, program: CellProgram): string[] {
+function privileges(features: BuiltFeatures, program: JailProgram): string[] {
   const { uid, gid } = program.identity;
   const kept =
     program.rootCapabilities === undefined
@@ -85,10 +85,10 @@ function privileges(walls: BuiltWalls, program: CellProgram): string[] {
   // Ambient capabilities are what an ordinary user id keeps across the start of a program.
   const ambient = program.lowPorts === true ? set : '-all';
   return [
-    ...(walls.identity && program.rootCapabilities === undefined
+    ...(features.identity && program.rootCapabilities === undefined
       ? [`--reuid=${uid}`, `--regid=${gid}`]
       : []),
-    ...(walls.identity
+    ...(features.identity
       ? [
           program.group === undefined ? '--clear-groups' : `--groups=${program.group}`,
           `--bounding-set=${set}`,
@@ -101,11 +101,11 @@ function privileges(walls: BuiltWalls, program: CellProgram): string[] {
   ];
 }
 
-function namespaces(host: CellHost, walls: BuiltWalls, program: CellProgram): string[] {
+function namespaces(host: JailHost, features: BuiltFeatures, program: JailProgram): string[] {
   return [
-    ...isolation(walls, program),
+    ...isolation(features, program),
     '--new-session',
-    // Nothing in a cell has children to reap, so the program can be the first process itself.
+    // Nothing in a jail has children to reap, so the program can be the first process itself.
     '--as-pid-1',
     '--cap-drop',
     'ALL',
@@ -139,10 +139,10 @@ function namespaces(host: CellHost, walls: BuiltWalls, program: CellProgram): st
   ];
 }
 
-function isolation(walls: BuiltWalls, program: CellProgram): string[] {
+function isolation(features: BuiltFeatures, program: JailProgram): string[] {
   const network = program.network ? ['--share-net'] : [];
   const asRoot = program.rootCapabilities !== undefined;
-  if (asRoot && walls.identity) {
+  if (asRoot && features.identity) {
     // Real root's capabilities over the host's files would not reach out of a user namespace.
     const own = ['--unshare-ipc', '--unshare-pid', '--unshare-uts', '--unshare-cgroup-try'];
     return program.network ? own : [...own, '--unshare-net'];

@@ -1,36 +1,36 @@
 /**
- * The cell: how every helper program starts that handles bytes of a guest or an image.
+ * The jail: how every helper program starts that handles bytes of a guest or an image.
  *
- * A cell has two walls, each enough to keep one box from another:
+ * A jail has two features, each enough to keep one box from another:
  *  - *identity* (root only): an own user id, no capability, no new privileges;
  *  - *namespaces*: an own file tree that holds the system's programs and what was handed over, own process ids, own
  *    network unless it is the program's job, no capability.
  * Root has both, or the first alone where the kernel refuses user namespaces. An ordinary user has the second; without
- * it a cell is `weak`, and nothing starts unless the user accepts that.
+ * it a jail is `weak`, and nothing starts unless the user accepts that.
  *
  * @module
  */
 
-/** The user and group that a cell's processes run as. */
-export interface CellIdentity {
+/** The user and group that a jail's processes run as. */
+export interface JailIdentity {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** Which walls this host can build. */
-export interface CellWalls {
+/** Which features this host can build. */
+export interface JailFeatures {
   /** An own user id. */
   readonly identity: boolean;
   /** Own namespaces. */
   readonly namespaces: boolean;
-  /** Why a wall is missing. */
+  /** Why a feature is missing. */
   readonly reason: string | undefined;
-  /** The user accepted cells without any wall. */
+  /** The user accepted jails that have neither feature. */
   readonly weakAccepted: boolean;
 }
 
 /** Upper bounds that the kernel holds the program to. */
-export interface CellLimits {
+export interface JailLimits {
   readonly openFiles: number;
   /** Largest file that it can write, in bytes. */
   readonly fileBytes?: number;
@@ -38,14 +38,14 @@ export interface CellLimits {
   readonly addressSpaceBytes?: number;
 }
 
-/** A program to start in a cell. */
-export interface CellProgram {
+/** A program to start in a jail. */
+export interface JailProgram {
   /** Absolute path, as `findTool` gives it. */
   readonly path: string;
   readonly args: readonly string[];
-  readonly identity: CellIdentity;
+  readonly identity: JailIdentity;
   /**
-   * A supplementary group, with the identity wall only. It opens nothing: it is the kernel's own mark of whose process
+   * A supplementary group, with a user id of its own only. It opens nothing: it is the kernel's own mark of whose process
    * this is, which the program cannot change as it can its command line.
    */
   readonly group?: number;
@@ -62,13 +62,13 @@ export interface CellProgram {
   readonly network: boolean;
   /** Whether it goes on when this process ends. */
   readonly outlives: boolean;
-  readonly limits: CellLimits;
-  /** What it finds in its environment besides what every program in a cell does. */
+  readonly limits: JailLimits;
+  /** What it finds in its environment besides what every program in a jail does. */
   readonly environment?: Readonly<Record<string, string>>;
   /** A writable path for temporary files, where the program needs one. */
   readonly temporaryDirectory?: string;
-  /** Things that it sees under another name; they need the namespace wall. */
-  readonly binds?: readonly CellBind[];
+  /** Things that it sees under another name; they need namespaces. */
+  readonly binds?: readonly JailBind[];
   /**
    * Acts on files as root does, with these capabilities and no other: real root for root; for an ordinary user a root
    * whose powers end at that user's own files. `identity` is then not used.
@@ -77,7 +77,7 @@ export interface CellProgram {
   /** Builds further namespaces for itself and needs `/tmp` as a mount point for that. */
   readonly confinesItself?: boolean;
   /**
-   * Binds ports below 1024. Only with the identity wall, and without the namespace wall: in a user namespace no
+   * Binds ports below 1024. Only with a user id of its own, and without namespaces: in a user namespace no
    * capability reaches the host's network.
    */
   readonly lowPorts?: boolean;
@@ -94,7 +94,7 @@ export type RootCapability =
   | 'setuid'
   | 'sys_chroot';
 
-export interface CellBind {
+export interface JailBind {
   readonly source: string;
   readonly target: string;
   readonly readonly: boolean;

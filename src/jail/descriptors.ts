@@ -1,6 +1,6 @@
 /**
  * Descriptors that this process was itself started with, by a parent that forgot to close them. Node opens everything
- * close-on-exec, but these would pass through to every cell.
+ * close-on-exec, but these would pass through to every jail.
  *
  * @module
  */

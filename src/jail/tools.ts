@@ -20,7 +20,7 @@ const PACKAGES = {
 
 export type Tool = keyof typeof PACKAGES;
 
-/** Never `PATH`: what root starts must not depend on who called. All of them are seen inside a cell. */
+/** Never `PATH`: what root starts must not depend on who called. All of them are seen inside a jail. */
 const DIRECTORIES = [
   '/usr/local/sbin',
   '/usr/local/bin',

@@ -1,5 +1,5 @@
 /**
- * Starts programs in cells.
+ * Starts programs in jails.
  *
  * @module
  */
@@ -7,66 +7,66 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { lstat, readFile, readlink } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
-import { type CellHost, cellCommand, cellEnvironment } from './arguments.ts';
-import type { CellProgram, CellWalls } from './cell.ts';
+import { type JailHost, jailCommand, jailEnvironment } from './arguments.ts';
 import { coverLeaked, leakedDescriptors } from './descriptors.ts';
+import { probeFeatures } from './features.ts';
+import type { JailFeatures, JailProgram } from './jail.ts';
 import { parseHardLimits } from './limits.ts';
 import { findTool } from './tools.ts';
-import { probeWalls } from './walls.ts';
 
 const ROOTS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 
-let host: Promise<CellHost> | undefined;
+let host: Promise<JailHost> | undefined;
 let nothing: number | undefined;
 let leaked: readonly number[] | undefined;
-let walls: Promise<Omit<CellWalls, 'weakAccepted'>> | undefined;
+let features: Promise<Omit<JailFeatures, 'weakAccepted'>> | undefined;
 let weakAccepted = false;
 
-/** Which walls cells have on this host; found out once. */
-export async function cellWalls(): Promise<CellWalls> {
-  const known = await cellHost();
-  walls ??= probeWalls(known);
-  return { ...(await walls), weakAccepted };
+/** Which features jails have on this host; found out once. */
+export async function jailFeatures(): Promise<JailFeatures> {
+  const known = await jailHost();
+  features ??= probeFeatures(known);
+  return { ...(await features), weakAccepted };
 }
 
-/** What cells are built with here; found out once. */
-export function cellHost(): Promise<CellHost> {
+/** What jails are built with here; found out once. */
+export function jailHost(): Promise<JailHost> {
   host ??= readHost();
   return host;
 }
 
-/** Says whether programs may start where no wall can be built. Unless it is called, none may. */
-export function acceptWeakCells(accepted: boolean): void {
+/** Says whether programs may start where the host offers neither feature. Unless it is called, none may. */
+export function acceptWeakJails(accepted: boolean): void {
   weakAccepted = accepted;
 }
 
 /**
- * Starts a program in a cell, in a session of its own.
+ * Starts a program in a jail, in a session of its own.
  *
  * Resolves when the process was created; that it could not become the program shows as its exit.
- * With the namespace wall the child is the wall's keeper, and the program is its only child: to end a program that
+ * With namespaces, the child keeps the jail, and the program is its only child: to end a program that
  * `outlives`, end both.
  *
- * @throws A3sError `tool-missing`; `state-unusable` when no wall can be built and the user did not accept that
+ * @throws A3sError `tool-missing`; `state-unusable` when the host offers neither feature and the user did not accept that
  */
-export async function spawnInCell(program: CellProgram): Promise<ChildProcess> {
-  const built = await cellWalls();
+export async function spawnInJail(program: JailProgram): Promise<ChildProcess> {
+  const built = await jailFeatures();
   if (!built.identity && !built.namespaces && !built.weakAccepted) {
     throw new A3sError(
       'state-unusable',
-      `Cannot start ${program.path} confined: ${built.reason ?? 'no wall can be built'}`,
+      `Cannot start ${program.path} confined: ${built.reason ?? 'the host offers neither feature'}`,
       {
-        remedy: `Install bubblewrap and allow user namespaces, run as root, or accept it with A3S_ALLOW_WEAK_CELL=1.`,
+        remedy: `Install bubblewrap and allow user namespaces, run as root, or accept it with A3S_ALLOW_WEAK_JAIL=1.`,
       },
     );
   }
-  const [path, ...args] = cellCommand(await cellHost(), built, program);
+  const [path, ...args] = jailCommand(await jailHost(), built, program);
   nothing ??= openSync('/dev/null', 'r+');
   // Once: what this process opens itself, Node opens close-on-exec, and there may be thousands.
   leaked ??= leakedDescriptors();
   const child = spawn(path, args, {
     cwd: '/',
-    env: cellEnvironment(program),
+    env: jailEnvironment(program),
     detached: true,
     stdio: coverLeaked(program.stdio, leaked, nothing),
   });
@@ -77,7 +77,7 @@ export async function spawnInCell(program: CellProgram): Promise<ChildProcess> {
   return child;
 }
 
-async function readHost(): Promise<CellHost> {
+async function readHost(): Promise<JailHost> {
   const [prlimit, setpriv, bwrap] = await Promise.all([
     findTool('prlimit'),
     findTool('setpriv'),

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { A3sError } from '../errors.ts';
-import type { CellIdentity } from './cell.ts';
+import type { JailIdentity } from './jail.ts';
 
 /**
  * First id of the range. Debian and systemd give none out from here: above containers' (524288 to 1879048191),
@@ -15,16 +15,16 @@ const FIRST = 0x7a35_0000;
 const COUNT = 0xffff;
 
 /** Who image converters run as: the last of the range, never a box's. */
-export const CONVERTER_IDENTITY: CellIdentity = { uid: FIRST + COUNT, gid: FIRST + COUNT };
+export const CONVERTER_IDENTITY: JailIdentity = { uid: FIRST + COUNT, gid: FIRST + COUNT };
 
 /** Who machines run as that are made to be copied: one at a time, and never a box. */
-export const TEMPLATE_IDENTITY: CellIdentity = { uid: FIRST + COUNT - 1, gid: FIRST + COUNT - 1 };
+export const TEMPLATE_IDENTITY: JailIdentity = { uid: FIRST + COUNT - 1, gid: FIRST + COUNT - 1 };
 
 /** How many are for boxes. */
 const BOXES = COUNT - 1;
 
 /** Who a converter runs as: an identity of its own when root asks, the caller's otherwise. */
-export function converterIdentity(): CellIdentity {
+export function converterIdentity(): JailIdentity {
   const uid = process.geteuid?.() ?? 0;
   return uid === 0 ? CONVERTER_IDENTITY : { uid, gid: process.getegid?.() ?? 0 };
 }
@@ -35,7 +35,7 @@ export function converterIdentity(): CellIdentity {
  * @param taken the user ids of all boxes that exist
  * @throws A3sError `conflict` when all 65534 are taken
  */
-export function allocateIdentity(taken: Iterable<number>): CellIdentity {
+export function allocateIdentity(taken: Iterable<number>): JailIdentity {
   const used = new Set(taken);
   for (let uid = FIRST; uid < FIRST + BOXES; uid++) {
     if (!used.has(uid)) return { uid, gid: uid };
@@ -50,7 +50,7 @@ export function allocateIdentity(taken: Iterable<number>): CellIdentity {
  *
  * @param uid the effective user id of this process
  */
-export function identityFor(uid: number, gid: number, taken: Iterable<number>): CellIdentity {
+export function identityFor(uid: number, gid: number, taken: Iterable<number>): JailIdentity {
   return uid === 0 ? allocateIdentity(taken) : { uid, gid };
 }
 
@@ -62,13 +62,13 @@ const GROUP_BYTES = 3;
  * The group that marks the processes of one machine. User ids alone do not: they are given out for each home, so two
  * homes of root may have the same.
  */
-export function cellGroup(runtimeDir: string): number {
+export function jailGroup(runtimeDir: string): number {
   const digest = createHash('sha256').update(`group ${runtimeDir}`).digest();
   return FIRST_GROUP + digest.readUIntBE(0, GROUP_BYTES);
 }
 
-/** Whether processes of this user id can be cells' of this user: its own, and for root those of the range. */
-export function isCellUid(uid: number): boolean {
+/** Whether processes of this user id can be jails' of this user: its own, and for root those of the range. */
+export function isJailUid(uid: number): boolean {
   const own = process.geteuid?.();
   return uid === own || (own === 0 && uid >= FIRST && uid <= FIRST + COUNT);
 }

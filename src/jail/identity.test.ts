@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import {
   allocateIdentity,
   CONVERTER_IDENTITY,
-  cellGroup,
   identityFor,
+  jailGroup,
   TEMPLATE_IDENTITY,
 } from './identity.ts';
 
@@ -31,8 +31,8 @@ it('leaves an ordinary user as it is', () => {
 });
 
 it('marks each machine by a group that is no user’s and no other machine’s', () => {
-  expect(cellGroup('/run/a3s-box/1/a')).toBe(cellGroup('/run/a3s-box/1/a'));
-  expect(cellGroup('/run/a3s-box/1/a')).not.toBe(cellGroup('/run/a3s-box/2/a'));
-  expect(cellGroup('/run/a3s-box/1/a')).toBeGreaterThan(CONVERTER_IDENTITY.gid);
-  expect(cellGroup('/run/a3s-box/1/a')).toBeLessThan(2 ** 31);
+  expect(jailGroup('/run/a3s-box/1/a')).toBe(jailGroup('/run/a3s-box/1/a'));
+  expect(jailGroup('/run/a3s-box/1/a')).not.toBe(jailGroup('/run/a3s-box/2/a'));
+  expect(jailGroup('/run/a3s-box/1/a')).toBeGreaterThan(CONVERTER_IDENTITY.gid);
+  expect(jailGroup('/run/a3s-box/1/a')).toBeLessThan(2 ** 31);
 });

@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CellHost, cellCommand } from './arguments.ts';
-import type { CellProgram } from './cell.ts';
+import { type JailHost, jailCommand } from './arguments.ts';
 import { allocateIdentity, identityFor } from './identity.ts';
-import { acceptWeakCells, cellWalls, spawnInCell } from './spawn.ts';
+import type { JailProgram } from './jail.ts';
+import { acceptWeakJails, jailFeatures, spawnInJail } from './spawn.ts';
 
 const uid = process.geteuid?.() ?? 0;
 const gid = process.getegid?.() ?? 0;
@@ -30,7 +30,7 @@ socket(my $s, PF_UNIX, SOCK_STREAM, 0); print connect($s, pack_sockaddr_un($sock
 print kill(0, $pid) ? "signalled\\n" : ""; print open(my $m, '<', "/proc/$pid/environ") ? "environ\\n" : "";
 print "done\\n";`;
 
-function probe(overrides: Partial<CellProgram> = {}): CellProgram {
+function probe(overrides: Partial<JailProgram> = {}): JailProgram {
   const targets = [path('other', 'disk'), path('state.db'), path('server.sock'), `${process.pid}`];
   return {
     path: '/usr/bin/perl',
@@ -53,13 +53,13 @@ async function output(child: ChildProcess): Promise<string> {
   return out + err;
 }
 
-async function run(args: readonly string[], overrides: Partial<CellProgram> = {}): Promise<string> {
+async function run(args: readonly string[], overrides: Partial<JailProgram> = {}): Promise<string> {
   const [program, ...rest] = args;
-  return output(await spawnInCell(probe({ path: program ?? '', args: rest, ...overrides })));
+  return output(await spawnInJail(probe({ path: program ?? '', args: rest, ...overrides })));
 }
 
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'cell-'));
+  root = await mkdtemp(join(tmpdir(), 'jail-'));
   await chmod(root, 0o711);
   for (const [name, owner] of [
     ['own', identity],
@@ -82,7 +82,7 @@ afterAll(async () => {
   await rm(root, { recursive: true });
 });
 
-it('outside a cell the same program reaches all of it', () => {
+it('outside a jail the same program reaches all of it', () => {
   const reached = execFileSync('/usr/bin/perl', [...probe().args], { encoding: 'utf8' });
   const [disk, state] = [path('other', 'disk'), path('state.db')];
   expect(reached.trim().split('\n')).toEqual([
@@ -97,9 +97,9 @@ it('outside a cell the same program reaches all of it', () => {
   ]);
 });
 
-describe('from a cell', () => {
+describe('from a jail', () => {
   it('neither another box’s disk, nor the state, nor the control socket, nor this process is reached', async () => {
-    expect(await output(await spawnInCell(probe()))).toBe('done\n');
+    expect(await output(await spawnInJail(probe()))).toBe('done\n');
   });
 
   it('the box’s own directory is', async () => {
@@ -107,7 +107,7 @@ describe('from a cell', () => {
   });
 
   it('nothing but the system’s programs is seen', async () => {
-    const { namespaces } = await cellWalls();
+    const { namespaces } = await jailFeatures();
     expect(namespaces).toBe(true);
     const seen = (await run(['/usr/bin/ls', '-A', '/'])).trim().split('\n');
     const roots = ['bin', 'dev', 'etc', 'lib', 'lib32', 'lib64', 'libx32', 'proc', 'sbin', 'usr'];
@@ -146,7 +146,7 @@ describe('from a cell', () => {
 
   it('a program that does not outlive its parent takes its keeper along', async () => {
     const args = ['-c', 'echo up; exec sleep 600'];
-    const child = await spawnInCell(probe({ path: '/usr/bin/sh', args }));
+    const child = await spawnInJail(probe({ path: '/usr/bin/sh', args }));
     // Until the program runs, its keeper has not tied it to its own life.
     if (child.stdout !== null) await once(child.stdout, 'data');
     child.kill('SIGKILL');
@@ -155,22 +155,22 @@ describe('from a cell', () => {
   });
 });
 
-it.runIf(uid === 0)('the identity wall alone keeps a cell from all of it too', async () => {
-  const host: CellHost = {
+it.runIf(uid === 0)('a user id of its own alone keeps a program from all of it too', async () => {
+  const host: JailHost = {
     prlimit: '/usr/bin/prlimit',
     setpriv: '/usr/bin/setpriv',
     bwrap: undefined,
     roots: new Map(),
     hardLimits: new Map(),
   };
-  const walls = { identity: true, namespaces: false, reason: 'for this test' };
-  const [program, ...args] = cellCommand(host, walls, probe({ identity: allocateIdentity([]) }));
+  const features = { identity: true, namespaces: false, reason: 'for this test' };
+  const [program, ...args] = jailCommand(host, features, probe({ identity: allocateIdentity([]) }));
   expect(execFileSync(program, args, { encoding: 'utf8', cwd: '/' })).toBe('done\n');
 });
 
-it('says with its walls whether weak cells are accepted, which they are not unless someone says so', async () => {
-  expect((await cellWalls()).weakAccepted).toBe(false);
-  acceptWeakCells(true);
-  expect((await cellWalls()).weakAccepted).toBe(true);
-  acceptWeakCells(false);
+it('accepts weak jails only where somebody said so, and reports it with the features', async () => {
+  expect((await jailFeatures()).weakAccepted).toBe(false);
+  acceptWeakJails(true);
+  expect((await jailFeatures()).weakAccepted).toBe(true);
+  acceptWeakJails(false);
 });

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { type BuiltWalls, type CellHost, cellCommand, cellEnvironment } from './arguments.ts';
-import type { CellProgram } from './cell.ts';
+import { type BuiltFeatures, type JailHost, jailCommand, jailEnvironment } from './arguments.ts';
+import type { JailProgram } from './jail.ts';
 
-const host: CellHost = {
+const host: JailHost = {
   prlimit: '/usr/bin/prlimit',
   setpriv: '/usr/bin/setpriv',
   bwrap: '/usr/bin/bwrap',
@@ -12,7 +12,7 @@ const host: CellHost = {
   ]),
   hardLimits: new Map([['nofile', 20_000]]),
 };
-const program: CellProgram = {
+const program: JailProgram = {
   path: '/usr/bin/tool',
   args: ['--flag', 'a b'],
   identity: { uid: 70_001, gid: 70_002 },
@@ -23,9 +23,9 @@ const program: CellProgram = {
   outlives: true,
   limits: { openFiles: 64, fileBytes: 4096 },
 };
-const both: BuiltWalls = { identity: true, namespaces: true };
-const user: BuiltWalls = { identity: false, namespaces: true };
-const identityOnly: BuiltWalls = { identity: true, namespaces: false };
+const both: BuiltFeatures = { identity: true, namespaces: true };
+const user: BuiltFeatures = { identity: false, namespaces: true };
+const identityOnly: BuiltFeatures = { identity: true, namespaces: false };
 
 const tree = [
   ...['--ro-bind', '/usr', '/usr'],
@@ -45,14 +45,14 @@ const handedOver = [
 const end = ['--remount-ro', '/', '--chdir', '/', '--', '/usr/bin/tool', '--flag', 'a b'];
 
 it('marks a machine’s processes by a group, in place of the groups of who starts them', () => {
-  const command = cellCommand(host, both, { ...program, group: 0x7b12_3456 });
+  const command = jailCommand(host, both, { ...program, group: 0x7b12_3456 });
   expect(command).toContain(`--groups=${0x7b12_3456}`);
   expect(command).not.toContain('--clear-groups');
-  expect(cellCommand(host, user, { ...program, group: 1 })).not.toContain('--groups=1');
+  expect(jailCommand(host, user, { ...program, group: 1 })).not.toContain('--groups=1');
 });
 
-it('gives root both walls', () => {
-  expect(cellCommand(host, both, program)).toEqual([
+it('gives root both features', () => {
+  expect(jailCommand(host, both, program)).toEqual([
     '/usr/bin/prlimit',
     ...limits,
     '/usr/bin/setpriv',
@@ -79,7 +79,7 @@ it('gives root both walls', () => {
 });
 
 it('changes no user id for an ordinary user', () => {
-  const command = cellCommand(host, user, program);
+  const command = jailCommand(host, user, program);
   expect(command.slice(5, 11)).toEqual([
     '/usr/bin/setpriv',
     '--inh-caps=-all',
@@ -91,57 +91,57 @@ it('changes no user id for an ordinary user', () => {
 });
 
 it('leaves out the namespaces where the kernel has none', () => {
-  expect(cellCommand(host, identityOnly, program).slice(-4)).toEqual([
+  expect(jailCommand(host, identityOnly, program).slice(-4)).toEqual([
     '--',
     '/usr/bin/tool',
     '--flag',
     'a b',
   ]);
-  expect(cellCommand(host, identityOnly, program)).not.toContain('/usr/bin/bwrap');
+  expect(jailCommand(host, identityOnly, program)).not.toContain('/usr/bin/bwrap');
 });
 
 it('ties a program that must not outlive this process to its parent, at each step', () => {
-  const command = cellCommand(host, both, { ...program, outlives: false });
+  const command = jailCommand(host, both, { ...program, outlives: false });
   expect(command).toContain('--pdeathsig=KILL');
   expect(command).toContain('--die-with-parent');
 });
 
 it('lets a network program keep the network, and nest namespaces when it confines itself', () => {
-  const command = cellCommand(host, both, { ...program, network: true, confinesItself: true });
+  const command = jailCommand(host, both, { ...program, network: true, confinesItself: true });
   expect(command).toContain('--share-net');
   expect(command).not.toContain('--disable-userns');
   expect(command.join(' ')).toContain('--dir /tmp');
 });
 
 it('gives low ports one capability, and drops the namespaces that would void it', () => {
-  const command = cellCommand(host, both, { ...program, lowPorts: true });
+  const command = jailCommand(host, both, { ...program, lowPorts: true });
   expect(command).toContain('--bounding-set=-all,+net_bind_service');
   expect(command).toContain('--ambient-caps=-all,+net_bind_service');
   expect(command).not.toContain('/usr/bin/bwrap');
 });
 
 it('keeps the user id of root for a program that acts as several, and its listed capabilities alone', () => {
-  const server: CellProgram = {
+  const server: JailProgram = {
     ...program,
     rootCapabilities: ['chown', 'setuid'],
     binds: [{ source: '/srv', target: '/share', readonly: true }],
   };
-  const asRoot = cellCommand(host, both, server);
+  const asRoot = jailCommand(host, both, server);
   expect(asRoot).not.toContain('--reuid=70001');
   expect(asRoot).toContain('--bounding-set=-all,+chown,+setuid,+sys_admin,+net_admin,+setpcap');
   expect(asRoot).not.toContain('--unshare-user');
   expect(asRoot.join(' ')).toContain('--cap-drop ALL --cap-add CAP_CHOWN --cap-add CAP_SETUID');
   expect(asRoot.join(' ')).toContain('--ro-bind /srv /share');
-  const asUser = cellCommand(host, user, server).join(' ');
+  const asUser = jailCommand(host, user, server).join(' ');
   expect(asUser).toContain('--unshare-user --unshare-all --disable-userns --uid 0 --gid 0');
 });
 
 it('asks for no limit above the own one', () => {
-  const command = cellCommand(host, both, { ...program, limits: { openFiles: 1_000_000 } });
+  const command = jailCommand(host, both, { ...program, limits: { openFiles: 1_000_000 } });
   expect(command).toContain('--nofile=20000');
 });
 
 it('passes nothing of the own environment on', () => {
-  expect(cellEnvironment(program)).toEqual({ PATH: '/usr/sbin:/usr/bin', LC_ALL: 'C.UTF-8' });
-  expect(cellEnvironment({ ...program, temporaryDirectory: '/t' })).toMatchObject({ TMPDIR: '/t' });
+  expect(jailEnvironment(program)).toEqual({ PATH: '/usr/sbin:/usr/bin', LC_ALL: 'C.UTF-8' });
+  expect(jailEnvironment({ ...program, temporaryDirectory: '/t' })).toMatchObject({ TMPDIR: '/t' });
 });
