@@ -20,7 +20,7 @@ import type { Box } from './record/box.ts';
 import type { BoxStore } from './record/store.ts';
 import type { Restarts } from './restart/restarts.ts';
 import type { Execs } from './run/execs.ts';
-import type { LiveBoxes } from './run/live.ts';
+import type { RunningBoxes } from './run/running-box.ts';
 
 /** What a machine boots from; a set that is older than confidential boxes has nothing for them. */
 export type BootFiles = Pick<BootSet, 'kernelPath' | 'initrdPath' | 'commandLine'> & {
@@ -67,7 +67,7 @@ export interface Runtime {
   readonly templates: Templates;
   readonly pools: MachinePools;
   readonly log: Logger;
-  readonly live: LiveBoxes;
+  readonly running: RunningBoxes;
   readonly outputs: Outputs;
   readonly execs: Execs;
   readonly locks: KeyedLock;

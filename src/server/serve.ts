@@ -17,7 +17,7 @@ import { BoxStore } from '../boxes/record/store.ts';
 import { Restarts } from '../boxes/restart/restarts.ts';
 import { type AdoptionPatience, adoptBoxes } from '../boxes/run/adopt.ts';
 import { Execs } from '../boxes/run/execs.ts';
-import { LiveBoxes } from '../boxes/run/live.ts';
+import { RunningBoxes } from '../boxes/run/running-box.ts';
 import { boxDirectory, type Runtime } from '../boxes/runtime.ts';
 import { endUnfinishedSnapshots } from '../boxes/verbs/snapshot.ts';
 import { stopForHost } from '../boxes/verbs/stop.ts';
@@ -159,8 +159,8 @@ async function removeSocket(config: Config, { listening }: ServeOptions): Promis
  * server can.
  */
 async function letGo(rt: Runtime): Promise<void> {
-  const boxes = rt.live.list();
-  await Promise.all(boxes.map((live) => live.release()));
+  const boxes = rt.running.list();
+  await Promise.all(boxes.map((running) => running.release()));
   await rt.locks.idle();
   // Nothing takes a machine any more.
   await rt.pools.close();
@@ -188,7 +188,7 @@ async function createRuntime(
       architecture: ARCHITECTURES[arch()] ?? arch(),
     },
     events: new Events(),
-    live: new LiveBoxes(),
+    running: new RunningBoxes(),
     outputs: new Outputs(
       (id) => boxDirectory({ home }, id),
       (id, error) =>

@@ -6,7 +6,7 @@
 import type { Duplex } from 'node:stream';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import { A3sError } from '../../errors.ts';
-import type { LiveBox } from '../run/live.ts';
+import type { RunningBox } from '../run/running-box.ts';
 import type { Stdio } from '../run/stdio.ts';
 import type { Runtime } from '../runtime.ts';
 import { MAX_RATLS_CONNECTIONS } from './ratls-connections.ts';
@@ -24,20 +24,20 @@ export async function openRatls(rt: Runtime, id: string, signal: AbortSignal): P
       { remedy: 'Create it with --tee snp, or --tee simulate.' },
     );
   }
-  return await openLine(rt.live.expect(id), box.name, signal);
+  return await openLine(rt.running.expect(id), box.name, signal);
 }
 
-async function openLine(live: LiveBox, name: string, signal: AbortSignal): Promise<Duplex> {
+async function openLine(running: RunningBox, name: string, signal: AbortSignal): Promise<Duplex> {
   const evicted = new AbortController();
-  const leave = live.ratlsConnections.admit(() => evicted.abort(busy(name)));
+  const leave = running.ratlsConnections.admit(() => evicted.abort(busy(name)));
   if (leave === undefined) throw busy(name);
-  const linked = linkedSignal(signal, live.signal, evicted.signal);
+  const linked = linkedSignal(signal, running.signal, evicted.signal);
   const over = (): void => {
     linked.unlink();
     leave();
   };
   try {
-    const line = await (await live.guest()).ratls(linked.signal);
+    const line = await (await running.guest()).ratls(linked.signal);
     if (line.closed) over();
     else line.once('close', over);
     return line;

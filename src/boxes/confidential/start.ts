@@ -9,7 +9,7 @@ import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { Image } from '../../images/image.ts';
 import type { Box } from '../record/box.ts';
-import { LiveBox } from '../run/live.ts';
+import { RunningBox } from '../run/running-box.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import { abandon, type Begun, startMain } from '../start/begin.ts';
 import { enter } from '../start/enter.ts';
@@ -36,18 +36,18 @@ export async function startConfidential(
   const { definition, state } = box;
   const { id } = definition;
   const { machine, launch } = await launchMeasured(rt, box, confidential, image);
-  const live = new LiveBox(id, state.run, machine, { connectMs: rt.startTimeoutMs });
-  await enter(rt, live);
+  const running = new RunningBox(id, state.run, machine, { connectMs: rt.startTimeoutMs });
+  await enter(rt, running);
   // Whoever ended this start found no machine yet.
-  if (!live.released && rt.store.expect(id).state.stopRequested) await machine.kill();
+  if (!running.released && rt.store.expect(id).state.stopRequested) await machine.kill();
   let begun: Begun;
   try {
-    const guest = await live.guest();
-    await handOver(rt, live, guest, confidential, launch);
+    const guest = await running.guest();
+    await handOver(rt, running, guest, confidential, launch);
     const offset = await openOutput(rt, box);
-    begun = { live, guest, offset, durable: Promise.resolve() };
+    begun = { running, guest, offset, durable: Promise.resolve() };
   } catch (error) {
-    if (!live.released) await abandon(rt, live);
+    if (!running.released) await abandon(rt, running);
     throw error;
   }
   await startMain(rt, begun);
@@ -89,7 +89,7 @@ async function launchMeasured(
 /** What the guest answers is not believed: that it took these bytes is for relying parties to see in its evidence. */
 async function handOver(
   rt: Runtime,
-  live: LiveBox,
+  running: RunningBox,
   guest: Guest,
   { tee, launchSpec, specDigest }: ConfidentialDefinition,
   launch: ConfidentialState,
@@ -109,9 +109,9 @@ async function handOver(
       `Cannot start the box: its guest took the launch spec ${taken.specDigest}, and ${specDigest} was sent`,
     );
   }
-  rt.store.amend(live.id, { launch: { ...launch, instance: taken.instance } });
+  rt.store.amend(running.id, { launch: { ...launch, instance: taken.instance } });
   const table = tee === 'snp' ? await hostCertificates(rt) : undefined;
-  if (table !== undefined) await guest.putCertificates(table, live.signal);
+  if (table !== undefined) await guest.putCertificates(table, running.signal);
 }
 
 /** @returns where it goes on; nothing is kept where the host may not see it */

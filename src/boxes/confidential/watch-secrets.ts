@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Exit, SecretsReport } from '../../guest/protocol.ts';
 import type { BoxState } from '../record/box.ts';
-import type { LiveBox } from '../run/live.ts';
+import type { RunningBox } from '../run/running-box.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { teeAttributes } from './show.ts';
 
@@ -15,35 +15,36 @@ const PAUSE_MS = 100;
 const RETRY_MS = 1000;
 
 /** Until the secrets are there or will not come any more. Never rejects. */
-export async function watchSecrets(rt: Runtime, live: LiveBox): Promise<void> {
+export async function watchSecrets(rt: Runtime, running: RunningBox): Promise<void> {
   let seen = 0;
-  while (isWaiting(rt, live)) {
+  while (isWaiting(rt, running)) {
     let failure: unknown;
     try {
-      const report = await (await live.guest()).secrets(seen, live.signal);
+      const report = await (await running.guest()).secrets(seen, running.signal);
       seen = report.version;
-      if (isWaiting(rt, live)) note(rt, live, report);
+      if (isWaiting(rt, running)) note(rt, running, report);
     } catch (error) {
       failure = error;
     }
     const pause = failure === undefined ? PAUSE_MS : RETRY_MS;
-    await delay(pause, undefined, { signal: live.signal, ref: false }).catch(() => undefined);
+    await delay(pause, undefined, { signal: running.signal, ref: false }).catch(() => undefined);
     // One that ends answers nobody any more: that is no failure.
-    if (failure !== undefined && isWaiting(rt, live)) {
-      rt.log.error('a guest does not tell of its secrets', failure, { box: live.id });
+    if (failure !== undefined && isWaiting(rt, running)) {
+      rt.log.error('a guest does not tell of its secrets', failure, { box: running.id });
     }
   }
 }
 
-function isWaiting(rt: Runtime, live: LiveBox): boolean {
-  const state = rt.store.get(live.id)?.state;
-  const present = !live.signal.aborted && state?.run === live.run && state.status === 'running';
+function isWaiting(rt: Runtime, running: RunningBox): boolean {
+  const state = rt.store.get(running.id)?.state;
+  const present =
+    !running.signal.aborted && state?.run === running.run && state.status === 'running';
   return present && state.launch?.secrets.state === 'waiting';
 }
 
 /** Only names that the launch spec has, and only forwards: a guest that lies can have the record written so often, and no more. */
-function note(rt: Runtime, live: LiveBox, report: SecretsReport): void {
-  const box = rt.store.expect(live.id);
+function note(rt: Runtime, running: RunningBox, report: SecretsReport): void {
+  const box = rt.store.expect(running.id);
   const { launch } = box.state;
   const wanted = box.definition.confidential?.secrets ?? [];
   if (launch === undefined) return;
@@ -54,7 +55,9 @@ function note(rt: Runtime, live: LiveBox, report: SecretsReport): void {
   );
   const state = report.state === 'none' ? 'waiting' : report.state;
   if (state === launch.secrets.state && delivered.length === before.size) return;
-  const noted = rt.store.amend(live.id, { launch: { ...launch, secrets: { state, delivered } } });
+  const noted = rt.store.amend(running.id, {
+    launch: { ...launch, secrets: { state, delivered } },
+  });
   const fresh = delivered.filter((name) => !before.has(name));
   for (const secret of fresh) publish(rt, noted, 'secret-delivered', { secret });
   if (state !== 'waiting') publish(rt, noted, `secrets-${state}`, teeAttributes(noted));

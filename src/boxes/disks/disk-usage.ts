@@ -26,14 +26,14 @@ const EXTENTS_AT_ONCE = 512;
  * While a guest writes to the disk, they are told by what it has allocated: whoever looks for its pieces waits, and
  * everyone with them, until the kernel has discarded what the guest discards, and that takes seconds.
  *
- * @param live whether a machine may have the disk
+ * @param running whether a machine may have the disk
  */
 export async function writtenBytes(
   rt: Pick<Runtime, 'home'>,
   id: string,
-  live: boolean,
+  running: boolean,
 ): Promise<number> {
-  if (live) {
+  if (running) {
     const blank = (await blankLayout()).allocated;
     return Math.max(0, (await changesBytes(rt, id)) - blank - OWN_DIRECTORIES - MOUNTED);
   }

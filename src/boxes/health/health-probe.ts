@@ -13,8 +13,8 @@ import { finality } from '../../guest/refusal.ts';
 import type { Box, HealthCheck } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { execProcess } from '../run/exec-process.ts';
-import type { LiveBox } from '../run/live.ts';
 import { persist } from '../run/persist.ts';
+import type { RunningBox } from '../run/running-box.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { probeCommand } from './health-check.ts';
 import { milliseconds, type ProbeResult } from './health-state.ts';
@@ -39,35 +39,35 @@ export function isProbe(id: string): boolean {
  */
 export async function runProbe(
   rt: Runtime,
-  live: LiveBox,
+  running: RunningBox,
   box: Box,
   check: HealthCheck,
   stopped: AbortSignal,
 ): Promise<ProbeResult | undefined> {
   const start = timestamp(now());
-  const probe = new Probe(rt, live, box, probeCommand(check));
+  const probe = new Probe(rt, running, box, probeCommand(check));
   const end = (exitCode: number, output: string): ProbeResult => ({
     ...{ start, end: timestamp(now()), exitCode, output },
   });
   const over = new AbortController();
-  const running = probe.run();
-  // Whoever comes too late to hear of it.
-  running.catch(() => undefined);
+  const ending = probe.run();
+  // It may fail after nobody waits for it any more.
+  ending.catch(() => undefined);
   const timeout = milliseconds(check.timeout);
   const timer = delay(timeout, 'late' as const, { signal: over.signal, ref: false });
   timer.catch(() => undefined);
   try {
-    const outcome = await Promise.race([running, timer, aborted(stopped, over.signal)]);
+    const outcome = await Promise.race([ending, timer, aborted(stopped, over.signal)]);
     if (stopped.aborted || outcome === undefined) {
-      await probe.kill(running);
+      await probe.kill(ending);
       return undefined;
     }
     if (outcome !== 'late') return end(outcome.exitCode, probe.output);
-    await probe.kill(running);
+    await probe.kill(ending);
     const said = probe.output === '' ? '' : `: ${probe.output}`;
     return end(FAILED, `Health check exceeded timeout (${duration(timeout)})${said}`);
   } catch (error) {
-    if (stopped.aborted || live.signal.aborted) return undefined;
+    if (stopped.aborted || running.signal.aborted) return undefined;
     // The connection broke before the guest had heard of it, or the box stood still, or was about to end.
     if (finality(error) === 'state') return undefined;
     // As Docker has it: what cannot be started is a failure of the check.
@@ -80,7 +80,7 @@ export async function runProbe(
 class Probe {
   readonly #id = `${PREFIX}${randomBytes(16).toString('hex')}`;
   readonly #rt: Runtime;
-  readonly #live: LiveBox;
+  readonly #running: RunningBox;
   readonly #box: Box;
   readonly #command: readonly string[];
   readonly #said: Buffer[] = [];
@@ -89,9 +89,9 @@ class Probe {
   #truncated = false;
   #started = false;
 
-  constructor(rt: Runtime, live: LiveBox, box: Box, command: readonly string[]) {
+  constructor(rt: Runtime, running: RunningBox, box: Box, command: readonly string[]) {
     this.#rt = rt;
-    this.#live = live;
+    this.#running = running;
     this.#box = box;
     this.#command = command;
   }
@@ -103,15 +103,15 @@ class Probe {
   }
 
   async run(): Promise<Exit> {
-    const { signal } = this.#live;
+    const { signal } = this.#running;
     this.#tell(`exec_create: ${this.#command.join(' ')}`);
     const process = execProcess(this.#box.definition, {
       ...{ command: this.#command, env: [], cwd: '', user: '', terminal: false, size: undefined },
       attach: { stdin: false },
     });
-    const guest = await this.#live.guest();
+    const guest = await this.#running.guest();
     this.#started = true;
-    this.#live.probes.add(this.#id);
+    this.#running.probes.add(this.#id);
     const launched = guest.launch(this.#id, process, signal, { group: true });
     const exit = await launched
       .then(async (started) => {
@@ -124,7 +124,7 @@ class Probe {
       })
       .catch((error: unknown) => {
         // Nobody follows it any more.
-        this.#live.probes.delete(this.#id);
+        this.#running.probes.delete(this.#id);
         throw error;
       });
     this.#tell('exec_die', { exitCode: String(exit.exitCode) });
@@ -134,9 +134,9 @@ class Probe {
 
   /** After the connection was lost, which is no fault of the box. */
   async #goOn(): Promise<Exit> {
-    const { signal } = this.#live;
+    const { signal } = this.#running;
     let exit: Exit | undefined;
-    await persist(this.#live, async (guest: Guest) => {
+    await persist(this.#running, async (guest: Guest) => {
       const output = await guest.output(this.#id, this.#offset, signal);
       exit = await this.#take(output, guest.exit(this.#id, signal));
     });
@@ -160,12 +160,12 @@ class Probe {
 
   /** Ends it with all that it started. */
   async kill(running: Promise<unknown>): Promise<void> {
-    if (!this.#started || this.#live.signal.aborted) return;
+    if (!this.#started || this.#running.signal.aborted) return;
     const gone = running.then(
       () => undefined,
       () => undefined,
     );
-    const killed = persist(this.#live, (guest) => guest.signal(this.#id, 'SIGKILL')).catch(
+    const killed = persist(this.#running, (guest) => guest.signal(this.#id, 'SIGKILL')).catch(
       () => undefined,
     );
     const timer = new AbortController();
@@ -176,17 +176,17 @@ class Probe {
 
   async #forget(): Promise<void> {
     try {
-      await (await this.#live.guest()).forget(this.#id);
+      await (await this.#running.guest()).forget(this.#id);
     } catch (error) {
-      if (this.#live.signal.aborted) return;
-      this.#rt.log.error('a probe is not forgotten', error, { box: this.#live.id });
+      if (this.#running.signal.aborted) return;
+      this.#rt.log.error('a probe is not forgotten', error, { box: this.#running.id });
     } finally {
-      this.#live.probes.delete(this.#id);
+      this.#running.probes.delete(this.#id);
     }
   }
 
   #tell(action: string, more: Readonly<Record<string, string>> = {}): void {
-    if (this.#live.signal.aborted) return;
+    if (this.#running.signal.aborted) return;
     publish(this.#rt, this.#box, action, { execID: this.#id, ...more });
   }
 }

@@ -6,30 +6,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import type { Box, HealthCheck } from '../record/box.ts';
-import type { LiveBox } from '../run/live.ts';
+import type { RunningBox } from '../run/running-box.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { runProbe } from './health-probe.ts';
 import { healthAfter, type ProbeResult, pauseBefore } from './health-state.ts';
 
 /** Probes the box until its run is over. Never rejects. */
-export async function watchHealth(rt: Runtime, live: LiveBox): Promise<void> {
-  const check = rt.store.get(live.id)?.definition.health;
+export async function watchHealth(rt: Runtime, running: RunningBox): Promise<void> {
+  const check = rt.store.get(running.id)?.definition.health;
   if (check === undefined) return;
   try {
     for (;;) {
-      const box = await untilProbed(rt, live, check);
+      const box = await untilProbed(rt, running, check);
       if (box === undefined) return;
-      const stopped = whileRunning(rt, live);
+      const stopped = whileRunning(rt, running);
       try {
-        const result = await runProbe(rt, live, box, check, stopped.signal);
-        if (result !== undefined) note(rt, live, check, result);
+        const result = await runProbe(rt, running, box, check, stopped.signal);
+        if (result !== undefined) note(rt, running, check, result);
       } finally {
         stopped.unlink();
       }
     }
   } catch (error) {
-    if (!live.signal.aborted) {
-      rt.log.error('the health of a box is not checked any more', error, { box: live.id });
+    if (!running.signal.aborted) {
+      rt.log.error('the health of a box is not checked any more', error, { box: running.id });
     }
   }
 }
@@ -37,34 +37,34 @@ export async function watchHealth(rt: Runtime, live: LiveBox): Promise<void> {
 /** Waits for the next probe's time, and for a box that is paused; undefined when the run is over. */
 async function untilProbed(
   rt: Runtime,
-  live: LiveBox,
+  running: RunningBox,
   check: HealthCheck,
 ): Promise<Box | undefined> {
   for (;;) {
-    const box = presentRun(rt, live);
+    const box = presentRun(rt, running);
     if (box === undefined) return undefined;
     const { health = { status: 'starting' } } = box.state;
     const pause = pauseBefore(check, health, startOf(box), Date.now());
-    await delay(pause, undefined, { signal: live.signal, ref: false });
-    const present = presentRun(rt, live);
+    await delay(pause, undefined, { signal: running.signal, ref: false });
+    const present = presentRun(rt, running);
     if (present === undefined) return undefined;
     if (isProbed(present)) return present;
     await rt.store.when(
-      live.id,
-      (changed) => changed === undefined || isProbed(changed) || isOver(live, changed),
-      live.signal,
+      running.id,
+      (changed) => changed === undefined || isProbed(changed) || isOver(running, changed),
+      running.signal,
     );
   }
 }
 
 /** A signal that aborts as soon as the box is not to be probed any more. */
-function whileRunning(rt: Runtime, live: LiveBox): { signal: AbortSignal; unlink(): void } {
+function whileRunning(rt: Runtime, running: RunningBox): { signal: AbortSignal; unlink(): void } {
   const ended = new AbortController();
-  const linked = linkedSignal(live.signal, ended.signal);
-  const present = presentRun(rt, live);
+  const linked = linkedSignal(running.signal, ended.signal);
+  const present = presentRun(rt, running);
   if (present === undefined || !isProbed(present)) ended.abort();
   rt.store
-    .when(live.id, (box) => box === undefined || !isProbed(box), linked.signal)
+    .when(running.id, (box) => box === undefined || !isProbed(box), linked.signal)
     .then(
       () => ended.abort(),
       () => undefined,
@@ -78,23 +78,23 @@ function whileRunning(rt: Runtime, live: LiveBox): { signal: AbortSignal; unlink
   };
 }
 
-function note(rt: Runtime, live: LiveBox, check: HealthCheck, result: ProbeResult): void {
-  const box = presentRun(rt, live);
+function note(rt: Runtime, running: RunningBox, check: HealthCheck, result: ProbeResult): void {
+  const box = presentRun(rt, running);
   if (box === undefined) return;
   const before = box.state.health ?? { status: 'starting' as const, failingStreak: 0, log: [] };
   const health = healthAfter(check, before, result, startOf(box));
-  const noted = rt.store.noteHealth(live.id, health);
+  const noted = rt.store.noteHealth(running.id, health);
   if (health.status !== before.status) publish(rt, noted, `health_status: ${health.status}`);
 }
 
 /** The record of this very run, while it goes on and this server looks after it. */
-function presentRun(rt: Runtime, live: LiveBox): Box | undefined {
-  const box = rt.store.get(live.id);
-  return box === undefined || live.signal.aborted || isOver(live, box) ? undefined : box;
+function presentRun(rt: Runtime, running: RunningBox): Box | undefined {
+  const box = rt.store.get(running.id);
+  return box === undefined || running.signal.aborted || isOver(running, box) ? undefined : box;
 }
 
-function isOver(live: LiveBox, { state }: Box): boolean {
-  return state.run !== live.run || (state.status !== 'running' && state.status !== 'paused');
+function isOver(running: RunningBox, { state }: Box): boolean {
+  return state.run !== running.run || (state.status !== 'running' && state.status !== 'paused');
 }
 
 /** It may wait for its secrets before its program begins. */

@@ -9,7 +9,7 @@ import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../errors.ts';
 import { hostLimitsOf } from '../create/resources.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
-import { LiveBox } from '../run/live.ts';
+import { RunningBox } from '../run/running-box.ts';
 import { publish, type Runtime, runtimeDirectory } from '../runtime.ts';
 import { abandon, type Begun, startMain, syncChanges } from '../start/begin.ts';
 import { enter, isInterrupted } from '../start/enter.ts';
@@ -30,7 +30,7 @@ export async function startPooled(
   try {
     begun = await begin(rt, box, found, pooled);
   } catch (error) {
-    if (rt.live.get(id)?.released === true) {
+    if (rt.running.get(id)?.released === true) {
       // A server that stops leaves the machine to the next.
       await rm(pooled.directory, { recursive: true, force: true });
       throw error;
@@ -63,10 +63,10 @@ async function begin(rt: Runtime, box: Box, found: Found, pooled: PooledMachine)
   });
   const opened = rt.outputs.of(id).open(state.run, !definition.autoRemove);
   const failed = opened.catch(() => undefined);
-  const live = new LiveBox(id, state.run, machine, {
+  const running = new RunningBox(id, state.run, machine, {
     ...{ connectMs: rt.startTimeoutMs, guest, held: taken },
   });
-  await enter(rt, live);
+  await enter(rt, running);
   try {
     const changes = { disks: [], serial: TEMPLATE_SLOTS.changes, throwaway: undefined };
     const directory = runtimeDirectory(rt, machine.id);
@@ -83,12 +83,12 @@ async function begin(rt: Runtime, box: Box, found: Found, pooled: PooledMachine)
     durable.catch(() => undefined);
     const waking = new Waking(machine.id, taken.protocol, spec);
     // What is sent to it before it goes on is there when it does.
-    await settleAll([machine.resume(), waking.known.first(guest, live.signal)]);
+    await settleAll([machine.resume(), waking.known.first(guest, running.signal)]);
     await waking.specSent;
-    return { live, guest, offset: await opened, durable };
+    return { running, guest, offset: await opened, durable };
   } catch (error) {
     await failed;
-    if (!live.released) await abandon(rt, live);
+    if (!running.released) await abandon(rt, running);
     throw error;
   }
 }

@@ -21,9 +21,9 @@ import { changesPath } from '../start/machine.ts';
 import { restartByPolicy, restoreByPolicy } from '../start/start.ts';
 import { removeLocked } from '../verbs/remove.ts';
 import { drainExecs } from './drain-execs.ts';
-import { LiveBox } from './live.ts';
-import { settleAdopted } from './live-limits.ts';
 import { endLost } from './orphaned.ts';
+import { RunningBox } from './running-box.ts';
+import { reconcileAdopted } from './running-limits.ts';
 import { supervise } from './supervise.ts';
 
 /** How long machines are given to answer the server that takes over. */
@@ -123,19 +123,19 @@ async function settleBox(
     return await dropUnusedDisk(rt, box.definition.id);
   }
   if (rt.shutdown.aborted) return await machine.release();
-  const live = new LiveBox(box.definition.id, run, machine, { connectMs: rt.startTimeoutMs });
-  rt.live.add(live);
-  rt.log.info('adopted a box', { box: live.id, pid: machine.pid });
+  const running = new RunningBox(box.definition.id, run, machine, { connectMs: rt.startTimeoutMs });
+  rt.running.add(running);
+  rt.log.info('adopted a box', { box: running.id, pid: machine.pid });
   if (status !== 'starting') {
-    supervise(rt, live);
-    void drainExecs(rt, live);
+    supervise(rt, running);
+    void drainExecs(rt, running);
     // Its guest may take its time; verbs for this box wait.
     answered();
-    return await settleAdopted(rt, live);
+    return await reconcileAdopted(rt, running);
   }
   // Its guest may still be booting.
   answered();
-  await settleStart(rt, box, live);
+  await settleStart(rt, box, running);
 }
 
 /**
@@ -175,23 +175,23 @@ function confidentialOf(rt: Runtime, { definition: { id, confidential } }: Box) 
 }
 
 /** A start that had got as far as the main process is finished; any other is undone. */
-async function settleStart(rt: Runtime, box: Box, live: LiveBox): Promise<void> {
+async function settleStart(rt: Runtime, box: Box, running: RunningBox): Promise<void> {
   // The main process of a copy ran before it was one; that it has an identity of its own is not known.
   const copy = box.state.machine?.start === 'snapshot';
   const still = box.state.machine?.start === 'pool';
   // Whoever ended this start came before its machine was found.
-  const ended = rt.store.expect(live.id).state.stopRequested;
-  if (!copy && !ended && (await mainStarted(live, still))) return enterRunning(rt, live);
-  if (live.released) return;
-  await abandon(rt, live);
+  const ended = rt.store.expect(running.id).state.stopRequested;
+  if (!copy && !ended && (await mainStarted(running, still))) return enterRunning(rt, running);
+  if (running.released) return;
+  await abandon(rt, running);
   await endLost(rt, box, '');
 }
 
 /** @param still the machine may stand still yet, as one of a pool does until its box goes on */
-async function mainStarted(live: LiveBox, still: boolean): Promise<boolean> {
+async function mainStarted(running: RunningBox, still: boolean): Promise<boolean> {
   try {
-    if (still) await live.machine.resume();
-    const { processes } = await (await live.guest()).state(live.signal);
+    if (still) await running.machine.resume();
+    const { processes } = await (await running.guest()).state(running.signal);
     return processes.some(({ id, state }) => id === MAIN && state !== 'created');
   } catch {
     // An agent that does not answer cannot have been told to start anything that we could go on with.
@@ -217,7 +217,7 @@ async function sweepDirectories(rt: Runtime): Promise<void> {
     await rt.engine.sweep(id, runtimeDirectory(rt, id));
     await rm(join(boxes, id), { recursive: true, force: true });
   }
-  const live = new Set(
+  const running = new Set(
     records
       .filter(({ state }) => isLive(state.status))
       .map((box) => basename(machineOf(rt, box).directory)),
@@ -225,7 +225,7 @@ async function sweepDirectories(rt: Runtime): Promise<void> {
   const probes: readonly string[] = Object.values(PROBE_DIRECTORIES);
   for (const name of await readdir(rt.runtimeDir)) {
     const ofMachine = /^[0-9a-f]{12}$/.test(name) || probes.includes(name);
-    if (!ofMachine || live.has(name)) continue;
+    if (!ofMachine || running.has(name)) continue;
     const directory = join(rt.runtimeDir, name);
     await rt.engine.sweep(name, directory);
     await rm(directory, { recursive: true, force: true });

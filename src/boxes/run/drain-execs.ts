@@ -9,23 +9,27 @@ import { MAIN, type Process } from '../../guest/protocol.ts';
 import { finality } from '../../guest/refusal.ts';
 import { isProbe } from '../health/health-probe.ts';
 import type { Runtime } from '../runtime.ts';
-import type { LiveBox } from './live.ts';
 import { persist } from './persist.ts';
+import type { RunningBox } from './running-box.ts';
 
 /** Their clients are gone, so their output is read and dropped. Never rejects. */
-export async function drainExecs(rt: Pick<Runtime, 'log' | 'execs'>, live: LiveBox): Promise<void> {
+export async function drainExecs(
+  rt: Pick<Runtime, 'log' | 'execs'>,
+  running: RunningBox,
+): Promise<void> {
   try {
-    await persist(live, async (guest) => {
-      const { processes } = await guest.state(live.signal);
+    await persist(running, async (guest) => {
+      const { processes } = await guest.state(running.signal);
       // Meanwhile this server may have started some of its own.
-      const own = new Set(rt.execs.ofBox(live.id).map(({ id }) => id));
+      const own = new Set(rt.execs.ofBox(running.id).map(({ id }) => id));
       const execs = processes.filter(
-        ({ id }) => id !== MAIN && !own.has(id) && !live.probes.has(id),
+        ({ id }) => id !== MAIN && !own.has(id) && !running.probes.has(id),
       );
-      await Promise.all(execs.map((exec) => drain(guest, exec, live.signal)));
+      await Promise.all(execs.map((exec) => drain(guest, exec, running.signal)));
     });
   } catch (error) {
-    if (!live.signal.aborted) rt.log.error('execs were lost sight of', error, { box: live.id });
+    if (!running.signal.aborted)
+      rt.log.error('execs were lost sight of', error, { box: running.id });
   }
 }
 

@@ -18,7 +18,7 @@ import { removeBox } from '../verbs/remove.ts';
 const KILLED = 137;
 
 /**
- * Nothing of the machine of a live box runs any more: cleans up behind it and puts the end on record. When the exit of the
+ * Nothing of the machine of a running box runs any more: cleans up behind it and puts the end on record. When the exit of the
  * main process is not known, the box counts as killed.
  */
 export async function finishRun(rt: Runtime, box: Box, detail: string): Promise<void> {
@@ -32,17 +32,17 @@ export async function finishRun(rt: Runtime, box: Box, detail: string): Promise<
   // Whoever ended it may have put that on record meanwhile.
   if (current === undefined || current.state.run !== box.state.run) return;
   if (!isLive(current.state.status)) return;
-  const live = rt.live.get(id);
+  const running = rt.running.get(id);
   const ended = recordEnd(rt, current, detail);
   // In the same step: whoever hears of the end finds no machine.
-  if (live !== undefined) rt.live.delete(live);
+  if (running !== undefined) rt.running.delete(running);
   rt.execs.forgetBox(id);
   output.endRun(ended.state.run);
   if (ended.state.oomKilled) publish(rt, ended, 'oom');
   publish(rt, ended, 'die', { exitCode: String(ended.state.exitCode) });
   if (ended.state.status === 'restarting') rt.restarts.wait(ended);
   // In turn with other verbs, some of which wait for this very run to end.
-  else if (ended.definition.autoRemove && live?.kept !== true) void removeAfterEnd(rt, id);
+  else if (ended.definition.autoRemove && running?.kept !== true) void removeAfterEnd(rt, id);
 }
 
 function recordEnd(rt: Runtime, { definition, state }: Box, detail: string): Box {

@@ -6,19 +6,19 @@
  */
 
 import { publish, type Runtime } from '../runtime.ts';
-import { type LiveBox, notRunning } from './live.ts';
+import { notRunning, type RunningBox } from './running-box.ts';
 
 /** @throws A3sError `box-not-running`, what the guest answers; then it is not paused */
-export async function standStill(rt: Runtime, live: LiveBox): Promise<void> {
-  await inTurn(live, async () => {
-    if (rt.store.get(live.id)?.state.status !== 'running') throw notRunning(live.id);
+export async function standStill(rt: Runtime, running: RunningBox): Promise<void> {
+  await inTurn(running, async () => {
+    if (rt.store.get(running.id)?.state.status !== 'running') throw notRunning(running.id);
     // On record first: a server that comes in between finds what has to be done, and does it.
-    const box = rt.store.advance(live.id, 'pause');
+    const box = rt.store.advance(running.id, 'pause');
     try {
-      await (await live.guest()).freeze(live.signal);
+      await (await running.guest()).freeze(running.signal);
     } catch (error) {
-      if (isPaused(rt, live)) rt.store.advance(live.id, 'unpause');
-      await thawAgain(rt, live);
+      if (isPaused(rt, running)) rt.store.advance(running.id, 'unpause');
+      await thawAgain(rt, running);
       throw error;
     }
     publish(rt, box, 'pause');
@@ -26,38 +26,38 @@ export async function standStill(rt: Runtime, live: LiveBox): Promise<void> {
 }
 
 /** For one that is on record as paused, which may have gone on. */
-export async function standStillAgain(rt: Runtime, live: LiveBox): Promise<void> {
-  await inTurn(live, async () => {
-    if (isPaused(rt, live)) await (await live.guest()).freeze(live.signal);
+export async function standStillAgain(rt: Runtime, running: RunningBox): Promise<void> {
+  await inTurn(running, async () => {
+    if (isPaused(rt, running)) await (await running.guest()).freeze(running.signal);
   });
 }
 
 /** Nothing where it is not paused, or not any more. */
-export async function goOn(rt: Runtime, live: LiveBox): Promise<void> {
-  await inTurn(live, async () => {
-    if (!isPaused(rt, live)) return;
-    await (await live.guest()).thaw(live.signal);
+export async function goOn(rt: Runtime, running: RunningBox): Promise<void> {
+  await inTurn(running, async () => {
+    if (!isPaused(rt, running)) return;
+    await (await running.guest()).thaw(running.signal);
     // A signal that it had got before ends it now.
-    if (isPaused(rt, live)) publish(rt, rt.store.advance(live.id, 'unpause'), 'unpause');
+    if (isPaused(rt, running)) publish(rt, rt.store.advance(running.id, 'unpause'), 'unpause');
   });
 }
 
-function isPaused(rt: Runtime, { id }: LiveBox): boolean {
+function isPaused(rt: Runtime, { id }: RunningBox): boolean {
   return rt.store.get(id)?.state.status === 'paused';
 }
 
 /** A guest that is asked for one while it does the other would say nothing of which came last. */
-async function inTurn(live: LiveBox, work: () => Promise<void>): Promise<void> {
-  await live.standstill.run(live.id, work);
+async function inTurn(running: RunningBox, work: () => Promise<void>): Promise<void> {
+  await running.standstill.run(running.id, work);
 }
 
 /** It may stand still although nobody has heard of it. */
-async function thawAgain(rt: Runtime, live: LiveBox): Promise<void> {
-  if (live.signal.aborted) return;
+async function thawAgain(rt: Runtime, running: RunningBox): Promise<void> {
+  if (running.signal.aborted) return;
   try {
-    await (await live.guest()).thaw(live.signal);
+    await (await running.guest()).thaw(running.signal);
   } catch (error) {
-    if (live.signal.aborted) return;
-    rt.log.error('a box that was not paused may stand still', error, { box: live.id });
+    if (running.signal.aborted) return;
+    rt.log.error('a box that was not paused may stand still', error, { box: running.id });
   }
 }

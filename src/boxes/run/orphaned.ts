@@ -1,5 +1,5 @@
 /**
- * Ending what no server can go on with: a live box without a machine that answers.
+ * Ending what no server can go on with: a running box without a machine that answers.
  *
  * @module
  */

@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Guest } from '../../guest/guest.ts';
 import { finality } from '../../guest/refusal.ts';
-import type { LiveBox } from './live.ts';
+import type { RunningBox } from './running-box.ts';
 
 /** Pause before a lost connection is tried again. */
 const RETRY_MS = 500;
@@ -16,13 +16,16 @@ const RETRY_MS = 500;
  *
  * @throws whatever the work does where the box is gone, or the agent knows the process no more
  */
-export async function persist(live: LiveBox, work: (guest: Guest) => Promise<void>): Promise<void> {
+export async function persist(
+  running: RunningBox,
+  work: (guest: Guest) => Promise<void>,
+): Promise<void> {
   for (;;) {
     try {
-      return await work(await live.guest());
+      return await work(await running.guest());
     } catch (error) {
-      if (live.signal.aborted || finality(error) !== undefined) throw error;
-      await delay(RETRY_MS, undefined, { signal: live.signal });
+      if (running.signal.aborted || finality(error) !== undefined) throw error;
+      await delay(RETRY_MS, undefined, { signal: running.signal });
     }
   }
 }

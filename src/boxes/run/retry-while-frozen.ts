@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { GuestRefusal } from '../../guest/refusal.ts';
-import type { LiveBox } from './live.ts';
+import type { RunningBox } from './running-box.ts';
 
 const PAUSE_MS = 50;
 /** Longer than it takes to save a machine. */
@@ -18,7 +18,7 @@ const PATIENCE_MS = 60_000;
  * @throws A3sError what the guest refused, also where the box does not go on
  */
 export async function onceThawed<T>(
-  live: Pick<LiveBox, 'signal'>,
+  running: Pick<RunningBox, 'signal'>,
   start: () => Promise<T>,
   check: () => void,
 ): Promise<T> {
@@ -29,7 +29,7 @@ export async function onceThawed<T>(
     } catch (error) {
       if (!isFrozen(error) || performance.now() > end) throw error;
     }
-    await delay(PAUSE_MS, undefined, { signal: live.signal });
+    await delay(PAUSE_MS, undefined, { signal: running.signal });
     check();
   }
 }

@@ -18,7 +18,7 @@ import { now, timestamp } from '../record/clock.ts';
 import { isLive } from '../record/states.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { finishRun } from './finish-run.ts';
-import type { LiveBox } from './live.ts';
+import type { RunningBox } from './running-box.ts';
 
 /** Time for a guest to sync its disks and end. */
 const POWEROFF_MS = 15_000;
@@ -45,35 +45,39 @@ interface Progress {
 }
 
 /**
- * Follows the box to its end, in the background; `live.finished` tells when.
+ * Follows the box to its end, in the background; `running.finished` tells when.
  *
  * @param followed what is followed already; its log is open then
  */
-export function supervise(rt: Runtime, live: LiveBox, followed?: Followed): void {
-  live.watched = true;
-  void watchSecrets(rt, live);
-  void watchHealth(rt, live);
+export function supervise(rt: Runtime, running: RunningBox, followed?: Followed): void {
+  running.watched = true;
+  void watchSecrets(rt, running);
+  void watchHealth(rt, running);
   void (async () => {
     try {
-      const exit = await followMain(rt, live, followed);
-      await Promise.race([concludeSurely(rt, live, exit), live.left]);
+      const exit = await followMain(rt, running, followed);
+      await Promise.race([concludeSurely(rt, running, exit), running.left]);
     } catch (error) {
-      if (!live.released) rt.log.error('a box was lost sight of', error, { box: live.id });
+      if (!running.released) rt.log.error('a box was lost sight of', error, { box: running.id });
     } finally {
-      rt.live.delete(live);
-      live.finish();
+      rt.running.delete(running);
+      running.finish();
     }
   })();
 }
 
 /** On a full disk the record cannot be written: tries until it can, so that no exit code is lost. */
-async function concludeSurely(rt: Runtime, live: LiveBox, exit: Exit | undefined): Promise<void> {
+async function concludeSurely(
+  rt: Runtime,
+  running: RunningBox,
+  exit: Exit | undefined,
+): Promise<void> {
   for (;;) {
     try {
-      return await conclude(rt, live, exit);
+      return await conclude(rt, running, exit);
     } catch (error) {
-      if (live.released) throw error;
-      rt.log.error('the end of a box could not be recorded', error, { box: live.id });
+      if (running.released) throw error;
+      rt.log.error('the end of a box could not be recorded', error, { box: running.id });
       await delay(RECORD_RETRY_MS, undefined, { ref: false });
     }
   }
@@ -82,14 +86,14 @@ async function concludeSurely(rt: Runtime, live: LiveBox, exit: Exit | undefined
 /** The exit of the main process, with all its output safe unless its machine went; undefined when that ended first. */
 async function followMain(
   rt: Runtime,
-  live: LiveBox,
+  running: RunningBox,
   followed: Followed | undefined,
 ): Promise<Exit | undefined> {
-  const box = rt.store.expect(live.id);
+  const box = rt.store.expect(running.id);
   const { state, definition } = box;
   if (state.status === 'stopping') return undefined;
   const seesOutput = hostSeesOutput(box);
-  const log = rt.outputs.of(live.id);
+  const log = rt.outputs.of(running.id);
   let progress = followed?.progress;
   let first = followed;
   let heard: Exit | undefined;
@@ -97,11 +101,11 @@ async function followMain(
     try {
       if (progress === undefined || log.broken) {
         // That of a copy begins behind what the process of its snapshot had written.
-        const logged = seesOutput ? await log.open(live.run, !definition.autoRemove) : 0;
-        const gone = keepsOutput(box) ? (state.machine?.written ?? 0) : await passed(live);
+        const logged = seesOutput ? await log.open(running.run, !definition.autoRemove) : 0;
+        const gone = keepsOutput(box) ? (state.machine?.written ?? 0) : await passed(running);
         progress = { offset: Math.max(logged, gone) };
       }
-      const { output, exit } = first ?? (await follow(live, progress, seesOutput));
+      const { output, exit } = first ?? (await follow(running, progress, seesOutput));
       first = undefined;
       // An agent of protocol 4 tells at once, so that it is known whatever becomes of the output.
       exit.then(
@@ -110,35 +114,35 @@ async function followMain(
         },
         () => undefined,
       );
-      if (output !== undefined) await copyOutput(rt, live, await output, progress);
+      if (output !== undefined) await copyOutput(rt, running, await output, progress);
       return await exit;
     } catch (error) {
       first = undefined;
-      if (live.released) throw error;
-      if (live.machineExit !== undefined) {
-        await saveRest(rt, live.id);
+      if (running.released) throw error;
+      if (running.machineExit !== undefined) {
+        await saveRest(rt, running.id);
         return heard;
       }
-      rt.log.error('the connection to a box was lost', error, { box: live.id });
-      await delay(RETRY_MS, undefined, { signal: live.signal }).catch(() => undefined);
+      rt.log.error('the connection to a box was lost', error, { box: running.id });
+      await delay(RETRY_MS, undefined, { signal: running.signal }).catch(() => undefined);
     }
   }
 }
 
 /** What an earlier server has taken of output that is kept nowhere. */
-async function passed(live: LiveBox): Promise<number> {
-  return (await (await live.guest()).process(MAIN, live.signal)).acknowledged;
+async function passed(running: RunningBox): Promise<number> {
+  return (await (await running.guest()).process(MAIN, running.signal)).acknowledged;
 }
 
 /** Asks for both at once: the answer to the second has not far to go then. */
 async function follow(
-  live: LiveBox,
+  running: RunningBox,
   { offset }: Progress,
   seesOutput: boolean,
 ): Promise<Pick<Followed, 'output' | 'exit'>> {
-  const guest = await live.guest();
-  const output = seesOutput ? guest.output(MAIN, offset, live.signal) : undefined;
-  const exit = mainExit(guest, live.signal);
+  const guest = await running.guest();
+  const output = seesOutput ? guest.output(MAIN, offset, running.signal) : undefined;
+  const exit = mainExit(guest, running.signal);
   exit.catch(() => undefined);
   return { output, exit };
 }
@@ -163,11 +167,11 @@ async function saveRest(rt: Runtime, id: string): Promise<void> {
 
 async function copyOutput(
   rt: Runtime,
-  live: LiveBox,
+  running: RunningBox,
   reader: OutputReader,
   progress: Progress,
 ): Promise<void> {
-  const log = rt.outputs.of(live.id);
+  const log = rt.outputs.of(running.id);
   let acknowledging: Promise<void> | undefined;
   let acknowledged = progress.offset;
   let failure: unknown;
@@ -182,7 +186,7 @@ async function copyOutput(
   for await (const { stream, offset, data } of reader) {
     if (failure !== undefined) throw failure;
     const kind = stream === 'stdout' ? 1 : 2;
-    log.append({ stream: kind, run: live.run, time: now(), offset, payload: data });
+    log.append({ stream: kind, run: running.run, time: now(), offset, payload: data });
     progress.offset = offset + data.length;
     acknowledging ??= acknowledge()
       .catch((error: unknown) => {
@@ -199,11 +203,11 @@ async function copyOutput(
 }
 
 /** The end of a run, in an order that a crash at any point can be picked up from. */
-async function conclude(rt: Runtime, live: LiveBox, exit: Exit | undefined): Promise<void> {
-  const { state } = rt.store.expect(live.id);
+async function conclude(rt: Runtime, running: RunningBox, exit: Exit | undefined): Promise<void> {
+  const { state } = rt.store.expect(running.id);
   if (exit !== undefined && (state.status === 'running' || state.status === 'paused')) {
     const expired = expiredBy(exit, state);
-    const ended = rt.store.advance(live.id, 'ended', {
+    const ended = rt.store.advance(running.id, 'ended', {
       ...expired,
       exitCode: exit.exitCode,
       oomKilled: exit.oomKilled,
@@ -212,18 +216,18 @@ async function conclude(rt: Runtime, live: LiveBox, exit: Exit | undefined): Pro
     });
     if (expired.launch !== undefined) publish(rt, ended, 'secrets-expired', teeAttributes(ended));
     // Clients that follow the output need not wait for the machine.
-    rt.outputs.of(live.id).endRun(live.run);
+    rt.outputs.of(running.id).endRun(running.run);
   }
-  const box = rt.store.get(live.id);
+  const box = rt.store.get(running.id);
   if (box === undefined || !isLive(box.state.status)) return;
-  if (box.state.status === 'stopping') await endMachine(rt, live, box);
-  await live.machine.exited;
-  await finishRun(rt, box, live.machineExit?.detail ?? '');
-  await live.machine.release();
+  if (box.state.status === 'stopping') await endMachine(rt, running, box);
+  await running.machine.exited;
+  await finishRun(rt, box, running.machineExit?.detail ?? '');
+  await running.machine.release();
 }
 
 /** The agent syncs the disk of changes, unless that goes away anyhow. */
-async function endMachine(rt: Runtime, live: LiveBox, box: Box): Promise<void> {
+async function endMachine(rt: Runtime, running: RunningBox, box: Box): Promise<void> {
   const { autoRemove, binds } = box.definition;
   // The guest of a confidential box wipes its secrets.
   const keepsSecrets = box.definition.confidential !== undefined;
@@ -233,16 +237,16 @@ async function endMachine(rt: Runtime, live: LiveBox, box: Box): Promise<void> {
     if (nothingToSync) return;
     const deadline = delay(POWEROFF_MS, undefined, { signal: timer.signal, ref: false });
     const orderly = (async () => {
-      await (await live.guest()).poweroff();
-      await live.machine.exited;
+      await (await running.guest()).poweroff();
+      await running.machine.exited;
     })();
-    await Promise.race([orderly, deadline, live.machine.exited]);
+    await Promise.race([orderly, deadline, running.machine.exited]);
   } catch (error) {
-    if (live.machineExit === undefined) {
-      rt.log.error('a guest did not power off by itself', error, { box: live.id });
+    if (running.machineExit === undefined) {
+      rt.log.error('a guest did not power off by itself', error, { box: running.id });
     }
   } finally {
     timer.abort();
-    if (live.machineExit === undefined) await live.machine.kill();
+    if (running.machineExit === undefined) await running.machine.kill();
   }
 }

@@ -17,7 +17,7 @@ import { trustAttributes } from '../policy/trust-record.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { machineAttributes } from '../record/machine-of.ts';
-import { LiveBox } from '../run/live.ts';
+import { RunningBox } from '../run/running-box.ts';
 import { type Followed, mainExit, supervise } from '../run/supervise.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { enter } from './enter.ts';
@@ -27,7 +27,7 @@ import { WAKE_MS, Waking } from './warm.ts';
 
 /** A box whose guest has its spec, and its output's log open. */
 export interface Begun {
-  readonly live: LiveBox;
+  readonly running: RunningBox;
   readonly guest: Guest;
   /** Where its output goes on. */
   readonly offset: number;
@@ -59,21 +59,21 @@ export async function begin(
   durable.catch(() => undefined);
   const waking = taken === undefined ? undefined : new Waking(machine.id, taken.protocol, spec);
   const connectMs = Math.min(WAKE_MS, rt.startTimeoutMs);
-  const live = new LiveBox(id, state.run, machine, {
+  const running = new RunningBox(id, state.run, machine, {
     connectMs: rt.startTimeoutMs,
     copy: waking === undefined ? undefined : { known: waking.known, connectMs },
     held: taken,
   });
-  await enter(rt, live);
+  await enter(rt, running);
   try {
-    const guest = await (waking === undefined ? live.guest() : wake(live));
-    await (waking?.specSent ?? guest.putSpec(spec, live.signal));
+    const guest = await (waking === undefined ? running.guest() : wake(running));
+    await (waking?.specSent ?? guest.putSpec(spec, running.signal));
     // The machine has it open.
     if (throwaway !== undefined) await rm(throwaway, { force: true });
-    return { live, guest, offset: await opened, durable };
+    return { running, guest, offset: await opened, durable };
   } catch (error) {
     await failed;
-    if (!live.released) await abandon(rt, live);
+    if (!running.released) await abandon(rt, running);
     throw error;
   }
 }
@@ -87,11 +87,11 @@ export async function syncChanges(
 }
 
 /** Nothing of the box is in a copy that was not woken: whatever is wrong with it is wrong with the template. */
-async function wake(live: LiveBox): Promise<Guest> {
+async function wake(running: RunningBox): Promise<Guest> {
   try {
-    return await live.guest();
+    return await running.guest();
   } catch (cause) {
-    if (live.released || !(cause instanceof A3sError)) throw cause;
+    if (running.released || !(cause instanceof A3sError)) throw cause;
     throw new A3sError(
       'template-unusable',
       `A copy of the template does not wake: ${cause.message}`,
@@ -105,27 +105,27 @@ async function wake(live: LiveBox): Promise<Guest> {
 /** Starts it, and says so on record. Its output and its end are asked for in the same breath. */
 export async function startMain(
   rt: Runtime,
-  { live, guest, offset, durable }: Begun,
+  { running, guest, offset, durable }: Begun,
 ): Promise<void> {
-  const started = guest.startMain(live.signal);
+  const started = guest.startMain(running.signal);
   const followed: Followed = {
     guest,
     progress: { offset },
-    output: hostSeesOutput(rt.store.expect(live.id))
-      ? guest.output(MAIN, offset, live.signal)
+    output: hostSeesOutput(rt.store.expect(running.id))
+      ? guest.output(MAIN, offset, running.signal)
       : undefined,
-    exit: mainExit(guest, live.signal),
+    exit: mainExit(guest, running.signal),
   };
   for (const each of [followed.output, followed.exit]) each?.catch(() => undefined);
   try {
     await settleAll([started, durable]);
-    enterRunning(rt, live, followed);
+    enterRunning(rt, running, followed);
   } catch (error) {
     followed.output?.then(
       (reader) => reader.close(),
       () => undefined,
     );
-    if (!live.released) await abandon(rt, live);
+    if (!running.released) await abandon(rt, running);
     throw error;
   }
 }
@@ -135,25 +135,25 @@ export async function startMain(
  *
  * @param followed what of it is followed already
  */
-export function enterRunning(rt: Runtime, live: LiveBox, followed?: Followed): void {
-  const box = rt.store.advance(live.id, 'started', {
-    pid: live.machine.pid,
+export function enterRunning(rt: Runtime, running: RunningBox, followed?: Followed): void {
+  const box = rt.store.advance(running.id, 'started', {
+    pid: running.machine.pid,
     startedAt: timestamp(now()),
-    health: firstHealth(rt.store.expect(live.id).definition),
+    health: firstHealth(rt.store.expect(running.id).definition),
   });
   publish(rt, box, 'start', {
     ...trustAttributes(box.state.trust),
     ...machineAttributes(box.state.machine),
     ...teeAttributes(box),
   });
-  supervise(rt, live, followed);
+  supervise(rt, running, followed);
 }
 
 /** Ends the machine of a start that failed. */
-export async function abandon(rt: Runtime, live: LiveBox): Promise<void> {
-  await live.machine.kill();
-  await live.machine.exited;
-  await live.release();
-  rt.live.delete(live);
-  live.finish();
+export async function abandon(rt: Runtime, running: RunningBox): Promise<void> {
+  await running.machine.kill();
+  await running.machine.exited;
+  await running.release();
+  rt.running.delete(running);
+  running.finish();
 }

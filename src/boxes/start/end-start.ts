@@ -13,10 +13,13 @@ import type { Runtime } from '../runtime.ts';
  *
  * @returns whether there is such a start
  */
-export async function endStart(rt: Pick<Runtime, 'store' | 'live'>, id: string): Promise<boolean> {
+export async function endStart(
+  rt: Pick<Runtime, 'store' | 'running'>,
+  id: string,
+): Promise<boolean> {
   const box = rt.store.get(id);
   if (box?.definition.confidential === undefined || box.state.status !== 'starting') return false;
   rt.store.amend(id, { stopRequested: true });
-  await rt.live.get(id)?.machine.kill();
+  await rt.running.get(id)?.machine.kill();
   return true;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { LiveBox } from '../run/live.ts';
+import type { RunningBox } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** Whether a start that fails now fails because the server or the host ends, which is nobody's fault. */
@@ -25,10 +25,10 @@ export function expectHostStays({ restarts }: Pick<Runtime, 'restarts'>): void {
  * the boxes to end did not find it.
  */
 export async function enter(
-  rt: Pick<Runtime, 'live' | 'restarts' | 'shutdown'>,
-  live: LiveBox,
+  rt: Pick<Runtime, 'running' | 'restarts' | 'shutdown'>,
+  running: RunningBox,
 ): Promise<void> {
-  rt.live.add(live);
-  if (rt.shutdown.aborted) await live.release();
-  else if (rt.restarts.held) await live.machine.kill();
+  rt.running.add(running);
+  if (rt.shutdown.aborted) await running.release();
+  else if (rt.restarts.held) await running.machine.kill();
 }

@@ -24,7 +24,7 @@ import { pinnedImage } from '../record/pinned-image.ts';
 import { nameInUse } from '../record/store.ts';
 import { takenUids } from '../record/taken-uids.ts';
 import { drainExecs } from '../run/drain-execs.ts';
-import { LiveBox } from '../run/live.ts';
+import { RunningBox } from '../run/running-box.ts';
 import { boxDirectory, publish, type Runtime, runtimeDirectory } from '../runtime.ts';
 import { abandon, enterRunning } from './begin.ts';
 import { enter } from './enter.ts';
@@ -135,24 +135,24 @@ export async function startFork(rt: Runtime, box: Box, found: Found): Promise<vo
   await using taken = await rt.snapshots.open(definition.snapshot ?? '');
   await makeDisk(rt, definition, taken.disk);
   const { machine, spec } = await launch(rt, box, found, taken);
-  const live = new LiveBox(id, state.run, machine, {
+  const running = new RunningBox(id, state.run, machine, {
     connectMs: rt.startTimeoutMs,
     copy: {
       known: forksAs(definition, spec.nic?.mac ?? null),
       connectMs: CONNECT_MS,
     },
   });
-  await enter(rt, live);
+  await enter(rt, running);
   try {
-    const guest = await live.guest();
-    await guest.thaw(live.signal);
-    enterRunning(rt, live);
+    const guest = await running.guest();
+    await guest.thaw(running.signal);
+    enterRunning(rt, running);
   } catch (error) {
-    if (!live.released) await abandon(rt, live);
+    if (!running.released) await abandon(rt, running);
     throw error;
   }
   // Of the source: their clients are not this box's.
-  void drainExecs(rt, live);
+  void drainExecs(rt, running);
 }
 
 async function launch(

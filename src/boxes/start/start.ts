@@ -35,7 +35,7 @@ import { exitCodeOf } from './exit-code.ts';
 export function startBox(rt: Runtime, id: string, options: TrustOptions = {}): Promise<boolean> {
   return rt.locks.run(id, async () => {
     // Its last run may still be on its way out.
-    if (rt.store.expect(id).state.status === 'stopping') await rt.live.get(id)?.finished;
+    if (rt.store.expect(id).state.status === 'stopping') await rt.running.get(id)?.finished;
     const { status } = rt.store.expect(id).state;
     if (status === 'running') return false;
     if (status === 'paused') {
@@ -104,7 +104,7 @@ async function startLocked(
     await runBox(rt, box, image);
   } catch (error) {
     // A server that stops lets go in the middle: the next one settles this start.
-    if (rt.live.get(id)?.released !== true) await undoStart(rt, rt.store.expect(id), error);
+    if (rt.running.get(id)?.released !== true) await undoStart(rt, rt.store.expect(id), error);
     throw error;
   }
 }

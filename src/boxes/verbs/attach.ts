@@ -6,7 +6,7 @@
 import { expectPermission } from '../confidential/host-may.ts';
 import { expectKept } from '../output/keeps-output.ts';
 import { isLive } from '../record/states.ts';
-import type { LiveBox } from '../run/live.ts';
+import type { RunningBox } from '../run/running-box.ts';
 import { copyInput, DETACHED, type Stdio } from '../run/stdio.ts';
 import { publish, type Runtime } from '../runtime.ts';
 
@@ -96,13 +96,13 @@ async function feed(
 ): Promise<typeof DETACHED | undefined> {
   const { terminal, openStdin, stdinOnce } = rt.store.expect(id).definition;
   if (!openStdin) return undefined;
-  const live = await whenLive(rt, id, run, signal);
+  const running = await whenLive(rt, id, run, signal);
   const keys = terminal ? options.detachKeys : new Uint8Array();
   try {
-    return await copyInput(stdio.input, keys, (bytes) => live.input.write(bytes));
+    return await copyInput(stdio.input, keys, (bytes) => running.input.write(bytes));
   } finally {
     // As Docker does, whether the client ended its input or went away.
-    if (stdinOnce && !terminal && !live.signal.aborted) await live.input.end();
+    if (stdinOnce && !terminal && !running.signal.aborted) await running.input.end();
   }
 }
 
@@ -111,11 +111,11 @@ async function whenLive(
   id: string,
   run: number,
   signal: AbortSignal,
-): Promise<LiveBox> {
+): Promise<RunningBox> {
   for (;;) {
-    const live = rt.live.get(id);
+    const running = rt.running.get(id);
     const { status } = rt.store.expect(id).state;
-    if (live?.run === run && status !== 'starting') return live;
+    if (running?.run === run && status !== 'starting') return running;
     await rt.store.when(id, () => true, signal);
   }
 }

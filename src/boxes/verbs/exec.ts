@@ -14,9 +14,9 @@ import { expectPermission } from '../confidential/host-may.ts';
 import type { Box } from '../record/box.ts';
 import { execProcess } from '../run/exec-process.ts';
 import type { Exec } from '../run/execs.ts';
-import { type LiveBox, notRunning } from '../run/live.ts';
 import { persist } from '../run/persist.ts';
 import { onceThawed } from '../run/retry-while-frozen.ts';
+import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { copyInput, DETACHED, type Stdio } from '../run/stdio.ts';
 import { publish, type Runtime } from '../runtime.ts';
 
@@ -40,14 +40,14 @@ export function createExec(rt: Runtime, boxId: string, request: ExecRequest): Ex
   const box = rt.store.expect(boxId);
   expectPermission(box, 'run a program in', 'exec');
   checkActive(box);
-  const live = rt.live.expect(boxId);
+  const running = rt.running.expect(boxId);
   if (request.command.length === 0) {
     throw new A3sError('invalid-argument', 'No exec command specified');
   }
   const exec: Exec = {
     id: randomBytes(32).toString('hex'),
     boxId,
-    run: live.run,
+    run: running.run,
     process: execProcess(box.definition, request),
     attach: request.attach,
     detachKeys: request.detachKeys,
@@ -76,15 +76,15 @@ function checkActive({ definition: { id }, state: { status } }: Box): void {
 }
 
 /** @throws A3sError `conflict` for one that was started, `box-not-running` */
-export function checkStartable(rt: Runtime, exec: Exec): LiveBox {
-  const live = rt.live.expect(exec.boxId);
-  if (live.run !== exec.run) throw notRunning(exec.boxId);
+export function checkStartable(rt: Runtime, exec: Exec): RunningBox {
+  const running = rt.running.expect(exec.boxId);
+  if (running.run !== exec.run) throw notRunning(exec.boxId);
   checkActive(rt.store.expect(exec.boxId));
   if (exec.state !== 'created') {
     const state = exec.state === 'running' ? 'already running' : 'already exited';
     throw new A3sError('conflict', `Error: Exec command ${exec.id} is ${state}`);
   }
-  return live;
+  return running;
 }
 
 /**
@@ -128,21 +128,21 @@ export async function startAttached(
 }
 
 interface Started extends Pick<LaunchedProcess, 'output' | 'exit'> {
-  readonly live: LiveBox;
+  readonly running: RunningBox;
   readonly guest: Guest;
 }
 
 async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): Promise<Started> {
-  const live = checkStartable(rt, exec);
+  const running = checkStartable(rt, exec);
   exec.state = 'running';
   try {
     expectAbsolute(exec.process.cwd);
     const process = size === undefined ? exec.process : { ...exec.process, size };
     const { guest, launched } = await onceThawed(
-      live,
+      running,
       async () => {
-        const guest = await live.guest();
-        return { guest, launched: await guest.launch(exec.id, process, live.signal) };
+        const guest = await running.guest();
+        return { guest, launched: await guest.launch(exec.id, process, running.signal) };
       },
       () => checkActive(rt.store.expect(exec.boxId)),
     );
@@ -150,7 +150,7 @@ async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): P
     publish(rt, rt.store.expect(exec.boxId), `exec_start: ${process.args.join(' ')}`, {
       execID: exec.id,
     });
-    return { live, guest, output: launched.output, exit: launched.exit };
+    return { running, guest, output: launched.output, exit: launched.exit };
   } catch (error) {
     exec.state = 'exited';
     exec.exitCode = NOT_STARTED;
@@ -168,7 +168,7 @@ function expectAbsolute(cwd: string): void {
 async function follow(
   rt: Runtime,
   exec: Exec,
-  { live, guest, output: first, exit }: Started,
+  { running, guest, output: first, exit }: Started,
   stdio: Pick<Stdio, 'write' | 'gone'> | undefined,
 ): Promise<void> {
   const progress = { offset: 0 };
@@ -189,21 +189,23 @@ async function follow(
     exec.exitCode = (await exited).exitCode;
     // Nobody waits for it.
     connection.forget(exec.id).catch((error: unknown) => {
-      if (!live.signal.aborted) rt.log.error('an exec is not forgotten', error, { exec: exec.id });
+      if (!running.signal.aborted)
+        rt.log.error('an exec is not forgotten', error, { exec: exec.id });
     });
   };
   try {
     await take(guest, first, exit).catch(async (error: unknown) => {
       rt.log.error('the connection to an exec was lost', error, { exec: exec.id });
-      await persist(live, async (again) => {
-        const output = await again.output(exec.id, progress.offset, live.signal);
-        await take(again, output, again.exit(exec.id, live.signal));
+      await persist(running, async (again) => {
+        const output = await again.output(exec.id, progress.offset, running.signal);
+        await take(again, output, again.exit(exec.id, running.signal));
       });
     });
   } catch (error) {
     // The end of the box is the end of its execs.
     exec.exitCode ??= 137;
-    if (!live.signal.aborted) rt.log.error('an exec was lost sight of', error, { exec: exec.id });
+    if (!running.signal.aborted)
+      rt.log.error('an exec was lost sight of', error, { exec: exec.id });
   } finally {
     exec.state = 'exited';
     const box = rt.store.get(exec.boxId);
@@ -241,7 +243,7 @@ function writeTo(writer: StdinWriter, bytes: Uint8Array): Promise<void> {
 
 /** @throws A3sError `box-not-running` when it does not run */
 export async function resizeExec(rt: Runtime, exec: Exec, size: TerminalSize): Promise<void> {
-  const live = rt.live.expect(exec.boxId);
+  const running = rt.running.expect(exec.boxId);
   if (exec.state !== 'running') throw notRunning(exec.boxId);
-  await (await live.guest()).resize(exec.id, size);
+  await (await running.guest()).resize(exec.id, size);
 }

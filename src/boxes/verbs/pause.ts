@@ -6,7 +6,7 @@
 import { A3sError } from '../../errors.ts';
 import { expectPermission } from '../confidential/host-may.ts';
 import { goOn, standStill } from '../run/frozen.ts';
-import { notRunning } from '../run/live.ts';
+import { notRunning } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** @throws A3sError `conflict` for one that is paused or waits for its next run, `box-not-running`, `host-not-permitted` */
@@ -21,9 +21,9 @@ export async function pauseBox(rt: Runtime, id: string): Promise<void> {
         `Container ${id} is restarting, wait until the container is running`,
       );
     }
-    const live = rt.live.get(id);
-    if (status !== 'running' || live === undefined) throw notRunning(id);
-    await standStill(rt, live);
+    const running = rt.running.get(id);
+    if (status !== 'running' || running === undefined) throw notRunning(id);
+    await standStill(rt, running);
   });
 }
 
@@ -32,10 +32,10 @@ export async function unpauseBox(rt: Runtime, id: string): Promise<void> {
   expectPermission(rt.store.expect(id), 'unpause', 'signals');
   await rt.locks.run(id, async () => {
     const { status } = rt.store.expect(id).state;
-    const live = rt.live.get(id);
-    if (live === undefined || status !== 'paused') {
+    const running = rt.running.get(id);
+    if (running === undefined || status !== 'paused') {
       throw new A3sError('conflict', `Container ${id} is not paused`);
     }
-    await goOn(rt, live);
+    await goOn(rt, running);
   });
 }

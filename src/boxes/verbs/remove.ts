@@ -27,12 +27,12 @@ export async function removeBox(
     // It was to be removed when its start failed.
     if (ended && rt.store.get(id) === undefined) return;
     const box = rt.store.expect(id);
-    const live = rt.live.get(id);
-    if (live !== undefined) {
+    const running = rt.running.get(id);
+    if (running !== undefined) {
       if (!options.force) throw boxRunning(box);
       rt.store.amend(id, { stopRequested: true });
-      await live.machine.kill();
-      await live.finished;
+      await running.machine.kill();
+      await running.finished;
     } else if (box.state.status === 'restarting' && !options.force) throw boxRunning(box);
     await removeLocked(rt, id);
   });

@@ -16,8 +16,8 @@ import { addLayer, layersOf, shareLayers } from '../disks/backing-chain.ts';
 import type { Box } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { checkName, inventName } from '../record/name.ts';
-import { type LiveBox, notRunning } from '../run/live.ts';
 import { persist } from '../run/persist.ts';
+import { notRunning, type RunningBox } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
 import { changesPath } from '../start/machine.ts';
 
@@ -38,7 +38,7 @@ export function createSnapshot(
   const chosen = name === undefined ? undefined : checkName(name);
   return rt.locks.run(id, async () => {
     const box = rt.store.expect(id);
-    const live = checkCopyable(rt, box);
+    const running = checkCopyable(rt, box);
     const taken = (each: string): boolean => rt.snapshots.list().some((s) => s.name === each);
     const record: SnapshotRecord = {
       id: randomBytes(32).toString('hex'),
@@ -51,14 +51,14 @@ export function createSnapshot(
     const most = Math.max(machineMemory(box.definition.memoryBytes), rt.engine.templateMemoryBytes);
     const directories = await rt.snapshots.begin(record, most);
     try {
-      const saved = await save(rt, box, live, directories);
+      const saved = await save(rt, box, running, directories);
       checkMemory(saved.machine, most + GROWTH_STEP);
       const made = await rt.snapshots.finish(record, saved);
       rt.events.publish('snapshot', 'create', made.id, attributesOf(made));
       return made;
     } catch (error) {
       // A server that stops leaves it to the next one.
-      if (!live.released) await rt.snapshots.discard(record.id);
+      if (!running.released) await rt.snapshots.discard(record.id);
       throw error;
     }
   });
@@ -97,8 +97,8 @@ export async function endUnfinishedSnapshots(rt: Runtime): Promise<void> {
   for (const id of boxes) {
     // In turn with its adoption, which may wait for its machine.
     const thawed = rt.locks.run(id, async () => {
-      const live = rt.live.get(id);
-      if (live !== undefined) await thaw(rt, live);
+      const running = rt.running.get(id);
+      if (running !== undefined) await thaw(rt, running);
     });
     thawed.catch((error: unknown) => {
       if (!rt.shutdown.aborted) rt.log.error('a box may stand still', error, { box: id });
@@ -106,9 +106,9 @@ export async function endUnfinishedSnapshots(rt: Runtime): Promise<void> {
   }
 }
 
-function checkCopyable(rt: Runtime, { definition, state, name }: Box): LiveBox {
-  const live = rt.live.get(definition.id);
-  if (live === undefined || state.status !== 'running') throw notRunning(definition.id);
+function checkCopyable(rt: Runtime, { definition, state, name }: Box): RunningBox {
+  const running = rt.running.get(definition.id);
+  if (running === undefined || state.status !== 'running') throw notRunning(definition.id);
   if (definition.confidential !== undefined) {
     throw new A3sError(
       'unsupported-option',
@@ -124,33 +124,33 @@ function checkCopyable(rt: Runtime, { definition, state, name }: Box): LiveBox {
       { remedy: 'Start it without -v; copy files in with exec instead.' },
     );
   }
-  return live;
+  return running;
 }
 
 async function save(
   rt: Runtime,
   box: Box,
-  live: LiveBox,
+  running: RunningBox,
   { memory, disk }: SnapshotDirectories,
 ): Promise<Omit<Snapshot['saved'], 'bytes'>> {
-  const base = changesPath(rt, live.id);
+  const base = changesPath(rt, running.id);
   const files = await layersOf(base);
   const overlayPath = await addLayer(base, box.definition.identity);
   const shutdown = linkedSignal(rt.shutdown);
-  const signal = AbortSignal.any([shutdown.signal, live.signal]);
+  const signal = AbortSignal.any([shutdown.signal, running.signal]);
   const began = performance.now();
   try {
-    const guest = await live.guest();
+    const guest = await running.guest();
     await freeze(guest, signal);
     const main = await guest.process(MAIN, signal);
-    if (main.state !== 'running') throw notRunning(live.id);
-    const machine = await live.machine.save({ directory: memory, overlayPath }, signal);
+    if (main.state !== 'running') throw notRunning(running.id);
+    const machine = await running.machine.save({ directory: memory, overlayPath }, signal);
     const pausedMs = Math.round(performance.now() - began);
     await shareLayers(files, disk);
     return { machine, written: main.written, pausedMs };
   } finally {
     shutdown.unlink();
-    if (!live.signal.aborted) await thaw(rt, live);
+    if (!running.signal.aborted) await thaw(rt, running);
   }
 }
 
@@ -167,12 +167,12 @@ async function freeze(guest: Guest, signal: AbortSignal): Promise<void> {
 }
 
 /** Whatever became of the rest: a box must not stand still for ever. */
-async function thaw(rt: Pick<Runtime, 'log'>, live: LiveBox): Promise<void> {
+async function thaw(rt: Pick<Runtime, 'log'>, running: RunningBox): Promise<void> {
   try {
-    await persist(live, (guest) => guest.thaw(live.signal));
+    await persist(running, (guest) => guest.thaw(running.signal));
   } catch (error) {
-    if (live.signal.aborted || isTooOld(error)) return;
-    rt.log.error('a box may stand still', error, { box: live.id });
+    if (running.signal.aborted || isTooOld(error)) return;
+    rt.log.error('a box may stand still', error, { box: running.id });
   }
 }
 

@@ -20,13 +20,13 @@ export async function statsOf(
   signal: AbortSignal,
 ): Promise<Stats | undefined> {
   const status = rt.store.get(id)?.state.status;
-  const live = rt.live.get(id);
-  if (live === undefined || (status !== 'running' && status !== 'paused')) return undefined;
+  const running = rt.running.get(id);
+  if (running === undefined || (status !== 'running' && status !== 'paused')) return undefined;
   try {
-    return await (await live.guest()).stats(signal);
+    return await (await running.guest()).stats(signal);
   } catch (error) {
     // It ended meanwhile.
-    if (live.machineExit !== undefined || rt.live.get(id) !== live) return undefined;
+    if (running.machineExit !== undefined || rt.running.get(id) !== running) return undefined;
     throw error;
   }
 }

@@ -11,9 +11,9 @@ import { expectPermission } from '../confidential/host-may.ts';
 import { type Box, stopSignalOf } from '../record/box.ts';
 import { isLive } from '../record/states.ts';
 import { goOn } from '../run/frozen.ts';
-import type { LiveBox } from '../run/live.ts';
-import { notRunning } from '../run/live.ts';
 import { endLost } from '../run/orphaned.ts';
+import type { RunningBox } from '../run/running-box.ts';
+import { notRunning } from '../run/running-box.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { endStart } from '../start/end-start.ts';
 import { isKill, parseSignal, signalNumber } from './signal.ts';
@@ -50,15 +50,15 @@ export async function stopBox(rt: Runtime, id: string, options: StopOptions): Pr
   await settled(rt, id, patience);
   rt.restarts.drop(id);
   if (endWait(rt, id, 'stop')) return true;
-  const live = rt.live.get(id);
-  if (live === undefined) return await stopLost(rt, id);
-  live.kept ||= options.keep === true;
+  const running = rt.running.get(id);
+  if (running === undefined) return await stopLost(rt, id);
+  running.kept ||= options.keep === true;
   const box = rt.store.amend(id, { stopRequested: true });
   const signal = asked ?? stopSignalOf(definition);
   publish(rt, box, 'kill', { signal: signalNumber(signal) });
-  if (!(await endsOn(rt, live, signal, patience))) {
+  if (!(await endsOn(rt, running, signal, patience))) {
     publish(rt, box, 'kill', { signal: signalNumber('SIGKILL') });
-    await end(rt, live);
+    await end(rt, running);
   }
   publish(rt, rt.store.get(id) ?? box, 'stop');
   return true;
@@ -74,19 +74,19 @@ export async function stopBox(rt: Runtime, id: string, options: StopOptions): Pr
  */
 export async function stopForHost(rt: Runtime, patienceMs: number): Promise<void> {
   rt.restarts.hold();
-  const boxes = rt.live.list();
+  const boxes = rt.running.list();
   rt.log.info('the host ends: boxes are asked to end', { boxes: boxes.length });
   await settleAll(
-    boxes.map(async (live) => {
-      const { definition, state } = rt.store.expect(live.id);
+    boxes.map(async (running) => {
+      const { definition, state } = rt.store.expect(running.id);
       if (state.status === 'starting') {
         // Nothing of it has run, and its start is undone.
-        await live.machine.kill();
-        return await live.finished;
+        await running.machine.kill();
+        return await running.finished;
       }
       const seconds = definition.stopTimeout ?? DEFAULT_TIMEOUT_SECONDS;
       const patience = seconds < 0 ? patienceMs : Math.min(seconds * 1000, patienceMs);
-      if (!(await endsOn(rt, live, stopSignalOf(definition), patience))) await end(rt, live);
+      if (!(await endsOn(rt, running, stopSignalOf(definition), patience))) await end(rt, running);
     }),
   );
 }
@@ -105,11 +105,11 @@ async function stopLost(rt: Runtime, id: string): Promise<boolean> {
   if (box === undefined || !isLive(box.state.status)) return false;
   return await rt.locks.run(id, async () => {
     const box = rt.store.expect(id);
-    const live = rt.live.get(id);
-    if (live === undefined && !isLive(box.state.status)) return true;
+    const running = rt.running.get(id);
+    if (running === undefined && !isLive(box.state.status)) return true;
     // A start by its policy may have come first: it is not to start it again.
     const asked = rt.store.amend(id, { stopRequested: true });
-    if (live !== undefined) await end(rt, live);
+    if (running !== undefined) await end(rt, running);
     else await endLost(rt, asked, '');
     return true;
   });
@@ -126,20 +126,20 @@ export async function killBox(rt: Runtime, id: string, name: string): Promise<vo
   checkSignal(rt.store.expect(id), signal);
   await settled(rt, id, isKill(signal) ? 0 : Number.POSITIVE_INFINITY);
   if (endWait(rt, id, 'kill')) return;
-  const live = rt.live.expect(id);
+  const running = rt.running.expect(id);
   if (isKill(signal)) {
     const box = rt.store.amend(id, { stopRequested: true });
     publish(rt, box, 'kill', { signal: signalNumber(signal) });
-    return await end(rt, live);
+    return await end(rt, running);
   }
   const { state, definition } = rt.store.expect(id);
   if (state.status === 'stopping') throw notRunning(id);
   const isStop = signalNumber(signal) === signalNumber(stopSignalOf(definition));
   const box = isStop ? rt.store.amend(id, { stopRequested: true }) : rt.store.expect(id);
-  await signalMain(live, signal);
+  await signalMain(running, signal);
   publish(rt, box, 'kill', { signal: signalNumber(signal) });
   // As Docker does: one that stands still could not end.
-  if (isStop) await goOn(rt, live);
+  if (isStop) await goOn(rt, running);
 }
 
 /** Ending a box needs no permission. @throws A3sError `host-not-permitted` */
@@ -151,7 +151,7 @@ function checkSignal(box: Box, signal: string): void {
 /** A start, or an adoption, that is under way comes first; a start that takes longer than this ends. */
 async function settled(rt: Runtime, id: string, patience: number): Promise<void> {
   const { status } = rt.store.expect(id).state;
-  const unsettled = status === 'starting' || (isLive(status) && rt.live.get(id) === undefined);
+  const unsettled = status === 'starting' || (isLive(status) && rt.running.get(id) === undefined);
   if (unsettled) {
     const turn = rt.locks.run(id, async () => undefined);
     const ended = !(await inTime(turn, patience)) && (await endStart(rt, id));
@@ -162,26 +162,26 @@ async function settled(rt: Runtime, id: string, patience: number): Promise<void>
   rt.store.expect(id);
 }
 
-async function end(rt: Runtime, live: LiveBox): Promise<void> {
-  if (await endsOn(rt, live, 'SIGKILL', KILL_MS)) return;
-  await live.machine.kill();
-  await live.finished;
+async function end(rt: Runtime, running: RunningBox): Promise<void> {
+  if (await endsOn(rt, running, 'SIGKILL', KILL_MS)) return;
+  await running.machine.kill();
+  await running.finished;
 }
 
 /** Whether a signal ended the box in time; false at once when an agent does not take it. */
 async function endsOn(
   rt: Runtime,
-  live: LiveBox,
+  running: RunningBox,
   signal: string,
   milliseconds: number,
 ): Promise<boolean> {
-  const ended = inTime(live.finished, milliseconds);
-  const told = signalMain(live, signal)
-    .then(() => goOn(rt, live))
+  const ended = inTime(running.finished, milliseconds);
+  const told = signalMain(running, signal)
+    .then(() => goOn(rt, running))
     .then(
       () => ended,
       (error: unknown) => {
-        rt.log.error('a box did not take a signal', error, { box: live.id, signal });
+        rt.log.error('a box did not take a signal', error, { box: running.id, signal });
         return false;
       },
     );
@@ -189,13 +189,13 @@ async function endsOn(
 }
 
 /** Over a new connection where the one was lost meanwhile; an agent that goes on to answer wrongly is not asked for ever. */
-async function signalMain(live: LiveBox, signal: string): Promise<void> {
+async function signalMain(running: RunningBox, signal: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await (await live.guest()).signal(MAIN, signal);
+      return await (await running.guest()).signal(MAIN, signal);
     } catch (error) {
       // It ended in between: that is what was wanted.
-      if (live.machineExit !== undefined) return;
+      if (running.machineExit !== undefined) return;
       const { code = 'internal' } = error instanceof A3sError ? error : {};
       if (code === 'conflict') return;
       if (code !== 'agent-failed' || attempt === SIGNAL_ATTEMPTS) throw error;

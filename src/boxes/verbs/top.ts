@@ -9,7 +9,7 @@ import { boxMemory } from '../create/resources.ts';
 import { parsePsArguments } from '../ps/arguments.ts';
 import { type PsTable, psTable } from '../ps/table.ts';
 import type { Box } from '../record/box.ts';
-import { notRunning } from '../run/live.ts';
+import { notRunning } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
 
 /**
@@ -32,7 +32,7 @@ export async function topBox(
     );
   }
   if (state.status !== 'running' && state.status !== 'paused') throw notRunning(definition.id);
-  const guest = await rt.live.expect(definition.id).guest();
+  const guest = await rt.running.expect(definition.id).guest();
   const processes = await guest.top(signal);
   return psTable(columns, processes, {
     now: Date.now(),

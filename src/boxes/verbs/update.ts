@@ -10,8 +10,8 @@ import { checkResources } from '../create/check-resources.ts';
 import { askedCpus, machineCpus, machineMemory, resourcesOf } from '../create/resources.ts';
 import type { Box, BoxDefinition, RestartPolicy } from '../record/box.ts';
 import type { Limits } from '../record/limits.ts';
-import { type LiveBox, notRunning } from '../run/live.ts';
-import { applyLive } from '../run/live-limits.ts';
+import { notRunning, type RunningBox } from '../run/running-box.ts';
+import { applyToRunning } from '../run/running-limits.ts';
 import { publish, type Runtime } from '../runtime.ts';
 
 /** What is undefined stays as it is. */
@@ -46,12 +46,12 @@ export async function updateBox(rt: Runtime, id: string, request: UpdateRequest)
     const after = changed(before, request);
     checkResources(after, rt.host);
     checkMeasured(box, after);
-    const live = runningOf(rt, box);
-    if (live !== undefined) await checkMachine(live, before, after);
+    const running = runningOf(rt, box);
+    if (running !== undefined) await checkMachine(running, before, after);
     // On record first: a server that comes in between holds the machine to it.
     const updated = rt.store.redefine(id, after);
     try {
-      if (live !== undefined) await applyLive(rt, live, before, after);
+      if (running !== undefined) await applyToRunning(rt, running, before, after);
     } catch (error) {
       rt.store.redefine(id, before);
       throw error;
@@ -63,11 +63,11 @@ export async function updateBox(rt: Runtime, id: string, request: UpdateRequest)
 function runningOf(
   rt: Runtime,
   { definition: { id }, state: { status } }: Box,
-): LiveBox | undefined {
+): RunningBox | undefined {
   if (status !== 'running' && status !== 'paused') return undefined;
-  const live = rt.live.get(id);
-  if (live === undefined) throw notRunning(id);
-  return live;
+  const running = rt.running.get(id);
+  if (running === undefined) throw notRunning(id);
+  return running;
 }
 
 /** What Docker finds out before it looks at any value. */
@@ -135,16 +135,16 @@ function checkMeasured({ definition, name }: Box, after: Changed): void {
 }
 
 /** The guest has no more than it was started with. */
-async function checkMachine(live: LiveBox, before: Changed, after: Changed): Promise<void> {
+async function checkMachine(running: RunningBox, before: Changed, after: Changed): Promise<void> {
   const cpus = machineCpus(askedCpus(after));
   const memoryBytes = machineMemory(after.memoryBytes);
   const moreMemory = memoryBytes > machineMemory(before.memoryBytes);
   if (!moreMemory && cpus <= machineCpus(askedCpus(before))) return;
-  const size = await live.machine.size();
+  const size = await running.machine.size();
   if (moreMemory && memoryBytes > size.memoryBytes) {
-    throw outgrown(live.id, `${mib(memoryBytes)} MiB of memory`, `${mib(size.memoryBytes)} MiB`);
+    throw outgrown(running.id, `${mib(memoryBytes)} MiB of memory`, `${mib(size.memoryBytes)} MiB`);
   }
-  if (cpus > size.cpus) throw outgrown(live.id, `${cpus} CPUs`, `${size.cpus}`);
+  if (cpus > size.cpus) throw outgrown(running.id, `${cpus} CPUs`, `${size.cpus}`);
 }
 
 function outgrown(id: string, needed: string, has: string): A3sError {

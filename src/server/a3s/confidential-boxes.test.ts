@@ -545,7 +545,7 @@ describe('ending a box whose guest does not come', () => {
     start.catch(() => undefined);
     const machine = home.host.machine(id);
     if (machine === undefined) throw new Error('there is no machine');
-    await expect.poll(() => home.runtime.live.get(id)).toBeDefined();
+    await expect.poll(() => home.runtime.running.get(id)).toBeDefined();
     await home.crash();
     machine.hung = true;
     home.patience = { attempts: 1000, pauseMs: 10, serveAfterMs: 100 };

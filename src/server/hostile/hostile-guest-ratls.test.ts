@@ -25,7 +25,7 @@ afterEach(async () => {
   await home.remove();
 });
 
-async function running(lie?: Lie): Promise<string> {
+async function runBox(lie?: Lie): Promise<string> {
   home.takeover = lie === undefined ? undefined : lyingAgent({ 'POST /v1/ratls': lie });
   const id = await home.create(MINUTE, WORKING);
   expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
@@ -55,7 +55,7 @@ function connect(id: string): Connection {
   return { socket, first };
 }
 
-const lines = (id: string): number => home.runtime.live.expect(id).ratlsConnections.count;
+const lines = (id: string): number => home.runtime.running.expect(id).ratlsConnections.count;
 const statusOf = (text: string): string => text.slice(9, 12);
 
 async function expectWorks(id: string): Promise<void> {
@@ -66,7 +66,7 @@ async function expectWorks(id: string): Promise<void> {
 }
 
 it('a thousand clients get as many connections as there are, and the box goes on', async () => {
-  const id = await running();
+  const id = await runBox();
   const before = process.memoryUsage().rss;
   const answers: string[] = [];
   while (answers.length < CLIENTS) {
@@ -84,7 +84,7 @@ it('a thousand clients get as many connections as there are, and the box goes on
 }, 120_000);
 
 it('a client that holds all connections keeps another one out for a few seconds', async () => {
-  const id = await running();
+  const id = await runBox();
   const held = Array.from({ length: MAX_RATLS_CONNECTIONS }, () => connect(id));
   let closed = 0;
   for (const { socket, first } of held) {
@@ -106,32 +106,32 @@ it('a client that holds all connections keeps another one out for a few seconds'
 }, 30_000);
 
 it('a client that vanished goes with its box at the latest', async () => {
-  const id = await running((stream) => {
+  const id = await runBox((stream) => {
     stream.resume();
     stream.respond({ ':status': 200 });
   });
   const { socket, first } = connect(id);
   await first;
-  const live = home.runtime.live.expect(id);
-  expect(live.ratlsConnections.count).toBe(1);
+  const running = home.runtime.running.expect(id);
+  expect(running.ratlsConnections.count).toBe(1);
   socket.destroy();
   home.host.machine(id)?.crash();
-  await expect.poll(() => live.ratlsConnections.count).toBe(0);
+  await expect.poll(() => running.ratlsConnections.count).toBe(0);
 });
 
 it('a client that is gone before the guest answers holds nothing', async () => {
-  const id = await running(silence);
+  const id = await runBox(silence);
   const { socket } = connect(id);
   await expect.poll(() => lines(id)).toBe(1);
   await expectWorks(id);
   socket.destroy();
   await home.call('POST', `/containers/${id}/stop?t=0`);
-  await expect.poll(() => home.runtime.live.get(id)).toBeUndefined();
+  await expect.poll(() => home.runtime.running.get(id)).toBeUndefined();
 });
 
 it('a guest that never answers is given up', async () => {
-  const id = await running(silence);
-  const guest = await home.runtime.live.expect(id).guest();
+  const id = await runBox(silence);
+  const guest = await home.runtime.running.expect(id).guest();
   await expect(guest.ratls(undefined, 30)).rejects.toMatchObject({ code: 'agent-timeout' });
 });
 
@@ -141,9 +141,9 @@ it.each<[string, Lie, string]>([
   ['answers with nonsense', saying('\u001b[31m', 418), 'agent-failed'],
   ['resets the stream', (stream) => stream.close(2), 'agent-failed'],
 ])('of a guest that %s the client learns in HTTP', async (_, lie, code) => {
-  const id = await running(lie);
+  const id = await runBox(lie);
   if (code === 'agent-timeout') {
-    const guest = await home.runtime.live.expect(id).guest();
+    const guest = await home.runtime.running.expect(id).guest();
     await expect(guest.ratls(undefined, 30)).rejects.toMatchObject({ code });
     return;
   }
@@ -154,7 +154,7 @@ it.each<[string, Lie, string]>([
 });
 
 it('a guest that never ends is held back by a client that reads nothing', async () => {
-  const id = await running(endless);
+  const id = await runBox(endless);
   const before = process.memoryUsage().rss;
   const all = Array.from({ length: 16 }, () => connect(id));
   for (const { first } of all) expect(statusOf(await first)).toBe('101');
@@ -166,7 +166,7 @@ it('a guest that never ends is held back by a client that reads nothing', async 
 }, 60_000);
 
 it('bytes that are no TLS are no evidence', async () => {
-  const id = await running(endless);
+  const id = await runBox(endless);
   expect(await home.call('GET', `/a3s/v1/boxes/${id}/evidence`)).toMatchObject({
     status: 500,
     body: { code: 'agent-failed' },

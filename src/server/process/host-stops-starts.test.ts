@@ -38,7 +38,7 @@ it('undoes a start that is under way when the host ends, and blames no template'
   });
   const starting = home.call('POST', `/containers/${id}/start`);
   await silent;
-  await expect.poll(() => home.runtime.live.get(id)).toBeDefined();
+  await expect.poll(() => home.runtime.running.get(id)).toBeDefined();
   const stopped = home.stop();
   expect((await starting).status).toBe(500);
   await stopped;

@@ -146,7 +146,7 @@ export class TestHome {
 
   /** Ends the server as SIGKILL does: from here on nothing of it reaches the home. */
   async crash(): Promise<void> {
-    for (const live of this.runtime.live.list()) void live.release();
+    for (const running of this.runtime.running.list()) void running.release();
     this.#database?.close();
     this.#stop.abort();
     await this.#served;

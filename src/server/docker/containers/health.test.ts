@@ -186,11 +186,11 @@ describe('a health check', () => {
     probe.outcome = 'hang';
     const id = await start();
     await expect.poll(() => probe.running, PATIENCE).toBe(1);
-    const live = home.runtime.live.expect(id);
-    const lost = await live.guest();
+    const running = home.runtime.running.expect(id);
+    const lost = await running.guest();
     home.host.machine(id)?.disconnect();
     await lost.closed;
-    await expect.poll(async () => (await live.guest()) !== lost, PATIENCE).toBe(true);
+    await expect.poll(async () => (await running.guest()) !== lost, PATIENCE).toBe(true);
     expect(health(id)).toMatchObject({ status: 'starting', failingStreak: 0 });
     // The same probe is read again; it is no other's. The next one hangs.
     expect(probe.runs).toBe(1);
@@ -220,13 +220,13 @@ describe('a health check', () => {
     });
     const id = await start({});
     probe.outcome = 'hang';
-    const guest = await home.runtime.live.expect(id).guest();
+    const guest = await home.runtime.running.expect(id).guest();
     const process = { args: ['probe'], env: [], cwd: '/', user: '', terminal: false, stdin: false };
     await guest.launch('probeleft', process, new AbortController().signal, { group: true });
     await home.crash();
     await home.start();
     const left = async () => {
-      const { processes } = await (await home.runtime.live.expect(id).guest()).state();
+      const { processes } = await (await home.runtime.running.expect(id).guest()).state();
       return processes.map((each) => each.id);
     };
     await expect.poll(left, PATIENCE).toEqual(['main']);
@@ -236,7 +236,7 @@ describe('a health check', () => {
     const id = await start(checked({ Test: ['CMD', 'no-such-program'] }));
     await becomes(id, 'unhealthy');
     home.runtime.store.advance(id, 'pause');
-    await expect.poll(() => home.runtime.live.expect(id).probes.size, PATIENCE).toBe(0);
+    await expect.poll(() => home.runtime.running.expect(id).probes.size, PATIENCE).toBe(0);
   });
 
   it('is refused for a confidential box whose host may run nothing in it', async () => {

@@ -11,7 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => home.remove());
 
-async function running(args: readonly string[] = ['sleep', 'infinity']): Promise<string> {
+async function runBox(args: readonly string[] = ['sleep', 'infinity']): Promise<string> {
   const id = await home.create(args);
   expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
   return id;
@@ -71,7 +71,7 @@ describe('a machine that does not answer the next server', () => {
   });
 
   it('is ended when its box was running', async () => {
-    const id = await running();
+    const id = await runBox();
     await home.crash();
     machine(id).hung = true;
     await home.start();
@@ -86,7 +86,7 @@ describe('a machine that does not answer the next server', () => {
   });
 
   it('keeps neither requests nor other boxes waiting, and no server from its end', async () => {
-    const ids = [await running(), await running(), await running()];
+    const ids = [await runBox(), await runBox(), await runBox()];
     await home.crash();
     for (const id of ids.slice(0, 2)) machine(id).hung = true;
     home.patience = { attempts: 1000, pauseMs: 60_000, serveAfterMs: 60_000 };
@@ -96,9 +96,9 @@ describe('a machine that does not answer the next server', () => {
   });
 
   it('is ended by stop where nobody looks after it any more', async () => {
-    const id = await running();
-    const live = home.runtime.live.expect(id);
-    home.runtime.live.delete(live);
+    const id = await runBox();
+    const running = home.runtime.running.expect(id);
+    home.runtime.running.delete(running);
     expect((await home.call('POST', `/containers/${id}/stop?t=0`)).status).toBe(204);
     expect(await state(id)).toMatchObject({ Status: 'exited', ExitCode: 137 });
     expect(home.host.running).toEqual([]);
@@ -107,7 +107,7 @@ describe('a machine that does not answer the next server', () => {
 
 describe('stop', () => {
   it('ends the machine of an agent that does not answer', async () => {
-    const id = await running();
+    const id = await runBox();
     machine(id).silent = true;
     machine(id).disconnect();
     expect((await home.call('POST', `/containers/${id}/stop?t=0`)).status).toBe(204);
@@ -116,8 +116,8 @@ describe('stop', () => {
   }, 30_000);
 
   it('goes on to force when the agent refuses the signal', async () => {
-    const id = await running();
-    const guest = await home.runtime.live.expect(id).guest();
+    const id = await runBox();
+    const guest = await home.runtime.running.expect(id).guest();
     const signal = guest.signal.bind(guest);
     guest.signal = (process, name) =>
       name === 'SIGKILL' ? signal(process, name) : Promise.reject(new Error('refused'));
@@ -126,7 +126,7 @@ describe('stop', () => {
   });
 
   it('changes nothing for a signal that there is not', async () => {
-    const id = await running();
+    const id = await runBox();
     expect((await home.call('POST', `/containers/${id}/stop?signal=BOGUS`)).status).toBe(400);
     expect(home.runtime.store.expect(id).state.stopRequested).toBe(false);
   });
@@ -152,7 +152,7 @@ describe('an exec whose connection is lost', () => {
       end = resolve;
     });
     home.agentOptions = { programs: { told: () => code } };
-    const id = await running();
+    const id = await runBox();
     const created = await home.call('POST', `/containers/${id}/exec`, { Cmd: ['told'] });
     const { Id } = created.body as { Id: string };
     expect((await home.call('POST', `/exec/${Id}/start`, { Detach: true })).status).toBe(200);

@@ -9,7 +9,7 @@ beforeEach(async () => {
 });
 afterEach(() => home.remove());
 
-async function running(args: readonly string[] = ['sleep', 'infinity']): Promise<string> {
+async function runBox(args: readonly string[] = ['sleep', 'infinity']): Promise<string> {
   const id = await home.create(args);
   expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
   return id;
@@ -28,7 +28,7 @@ class Gate {
 
 describe('a paused box', () => {
   it('stands still until it goes on', async () => {
-    const id = await running();
+    const id = await runBox();
     expect((await ask(id, 'pause')).status).toBe(204);
     expect([status(id), frozen(id)]).toEqual(['paused', true]);
     const { body } = await home.call('GET', `/containers/${id}/json`);
@@ -38,7 +38,7 @@ describe('a paused box', () => {
   });
 
   it('is refused in Docker’s words what it cannot do', async () => {
-    const id = await running();
+    const id = await runBox();
     expect(await ask(id, 'unpause')).toMatchObject({
       ...{ status: 409, body: { code: 'conflict', message: `Container ${id} is not paused` } },
     });
@@ -53,7 +53,7 @@ describe('a paused box', () => {
   });
 
   it('is stopped by its signal, which it gets when it goes on', async () => {
-    const id = await running();
+    const id = await runBox();
     await ask(id, 'pause');
     expect((await ask(id, 'stop')).status).toBe(204);
     const { body } = await home.call('GET', `/containers/${id}/json`);
@@ -61,7 +61,7 @@ describe('a paused box', () => {
   });
 
   it('is killed', async () => {
-    const id = await running();
+    const id = await runBox();
     await ask(id, 'pause');
     expect((await ask(id, 'kill')).status).toBe(204);
     const { body } = await home.call('GET', `/containers/${id}/json`);
@@ -69,7 +69,7 @@ describe('a paused box', () => {
   });
 
   it('keeps a signal that is not to end it until it goes on', async () => {
-    const id = await running();
+    const id = await runBox();
     await ask(id, 'pause');
     expect((await ask(id, 'kill?signal=INT')).status).toBe(204);
     expect(status(id)).toBe('paused');
@@ -79,7 +79,7 @@ describe('a paused box', () => {
   });
 
   it('is paused for the next server too, also where the last one came not as far', async () => {
-    const id = await running();
+    const id = await runBox();
     await ask(id, 'pause');
     const agent = home.agents.get(id);
     if (agent !== undefined) agent.frozen = false;
@@ -93,7 +93,7 @@ describe('a paused box', () => {
   });
 
   it('is not stopped again by a server that was about to, once a signal has had it go on', async () => {
-    const id = await running();
+    const id = await runBox();
     await ask(id, 'pause');
     await home.crash();
     const machine = home.host.machine(id);
@@ -101,8 +101,8 @@ describe('a paused box', () => {
     const gate = new Gate();
     machine.applyLimits = () => gate.opened;
     await home.start();
-    const live = home.runtime.live.expect(id);
-    const guest = await live.guest();
+    const running = home.runtime.running.expect(id);
+    const guest = await running.guest();
     // Its own stop signal, which it does not end by.
     guest.signal = async () => undefined;
     expect((await ask(id, 'kill?signal=TERM')).status).toBe(204);
@@ -113,9 +113,9 @@ describe('a paused box', () => {
   });
 
   it('goes on after a signal that comes while it is made to stand still', async () => {
-    const id = await running();
-    const live = home.runtime.live.expect(id);
-    const guest = await live.guest();
+    const id = await runBox();
+    const running = home.runtime.running.expect(id);
+    const guest = await running.guest();
     const [begun, gate] = [new Gate(), new Gate()];
     const freeze = guest.freeze.bind(guest);
     guest.freeze = async (signal) => {
@@ -134,7 +134,7 @@ describe('a paused box', () => {
   });
 
   it('has exited when its machine is gone', async () => {
-    const id = await running();
+    const id = await runBox();
     await ask(id, 'pause');
     const ended = ask(id, 'wait');
     home.host.machine(id)?.crash();
@@ -143,10 +143,10 @@ describe('a paused box', () => {
   });
 
   it('is none where its guest does not stand still', async () => {
-    const id = await running();
+    const id = await runBox();
     home.takeover = undefined;
-    const live = home.runtime.live.expect(id);
-    const guest = await live.guest();
+    const running = home.runtime.running.expect(id);
+    const guest = await running.guest();
     guest.freeze = () => Promise.reject(new FakeRefusal('setup-failed', 'no'));
     expect((await ask(id, 'pause')).status).toBe(500);
     expect([status(id), frozen(id)]).toEqual(['running', false]);

@@ -23,7 +23,7 @@ function state(id: string) {
 
 /** As the verb of users does it. */
 async function pause(id: string): Promise<void> {
-  const guest = await home.runtime.live.expect(id).guest();
+  const guest = await home.runtime.running.expect(id).guest();
   await guest.freeze();
   home.runtime.store.advance(id, 'pause');
 }

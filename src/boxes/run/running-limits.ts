@@ -13,15 +13,15 @@ import {
 } from '../create/resources.ts';
 import type { Runtime } from '../runtime.ts';
 import { standStillAgain } from './frozen.ts';
-import type { LiveBox } from './live.ts';
+import type { RunningBox } from './running-box.ts';
 
 /** How long verbs for a box wait for its guest to be held to the record: one that hangs must not keep them off. */
 const GUEST_MS = 10_000;
 
 /** Both, or neither: what was changed before something failed is changed back. */
-export async function applyLive(
+export async function applyToRunning(
   rt: Pick<Runtime, 'log'>,
-  live: LiveBox,
+  running: RunningBox,
   before: AskedResources,
   after: AskedResources,
 ): Promise<void> {
@@ -30,13 +30,13 @@ export async function applyLive(
     for (const step of [inGuest, onHost]) {
       // Before it is done: it may be, although nobody hears of it.
       tried.push(step);
-      await step(live, before, after);
+      await step(running, before, after);
     }
   } catch (error) {
     for (const step of tried) {
-      await step(live, after, before).catch((left: unknown) => {
-        if (live.signal.aborted) return;
-        rt.log.error('a box may be held to limits that are not its own', left, { box: live.id });
+      await step(running, after, before).catch((left: unknown) => {
+        if (running.signal.aborted) return;
+        rt.log.error('a box may be held to limits that are not its own', left, { box: running.id });
       });
     }
     throw error;
@@ -44,55 +44,63 @@ export async function applyLive(
 }
 
 async function inGuest(
-  live: LiveBox,
+  running: RunningBox,
   before: AskedResources,
   after: AskedResources,
 ): Promise<void> {
   const resources = resourcesOf(after);
   if (isDeepStrictEqual(resourcesOf(before), resources)) return;
-  await (await live.guest()).putResources(resources, live.signal);
+  await (await running.guest()).putResources(resources, running.signal);
 }
 
-async function onHost(live: LiveBox, before: AskedResources, after: AskedResources): Promise<void> {
+async function onHost(
+  running: RunningBox,
+  before: AskedResources,
+  after: AskedResources,
+): Promise<void> {
   const limits = changedHostLimits(before.limits, after.limits);
-  if (limits !== undefined) await live.machine.applyLimits(limits);
+  if (limits !== undefined) await running.machine.applyLimits(limits);
 }
 
 /**
  * An earlier server may have ended in the middle of a pause, or of an update that lifted the last limit: what is on record holds.
  * For whoever has the box's lock, which it keeps until the box is held, and no longer where its guest is not there. Never rejects.
  */
-export async function settleAdopted(rt: Runtime, live: LiveBox): Promise<void> {
-  await reported(rt, live, async () => {
-    await live.machine.applyLimits(askedHostLimits(rt.store.expect(live.id).definition));
+export async function reconcileAdopted(rt: Runtime, running: RunningBox): Promise<void> {
+  await reported(rt, running, async () => {
+    await running.machine.applyLimits(askedHostLimits(rt.store.expect(running.id).definition));
   });
-  await reported(rt, live, async () => {
-    const guest = live.guest();
-    if (await inTime(guest, GUEST_MS)) return await settleGuest(rt, live);
+  await reported(rt, running, async () => {
+    const guest = running.guest();
+    if (await inTime(guest, GUEST_MS)) return await settleGuest(rt, running);
     // In its turn again, among verbs that came meanwhile.
-    const later = guest.then(() => rt.locks.run(live.id, () => settleGuest(rt, live)));
-    void reported(rt, live, () => later);
+    const later = guest.then(() => rt.locks.run(running.id, () => settleGuest(rt, running)));
+    void reported(rt, running, () => later);
   });
 }
 
-async function settleGuest(rt: Runtime, live: LiveBox): Promise<void> {
-  await reported(rt, live, async () => {
-    live.signal.throwIfAborted();
-    await standStillAgain(rt, live);
-    const { definition, state } = rt.store.expect(live.id);
+async function settleGuest(rt: Runtime, running: RunningBox): Promise<void> {
+  await reported(rt, running, async () => {
+    running.signal.throwIfAborted();
+    await standStillAgain(rt, running);
+    const { definition, state } = rt.store.expect(running.id);
     // One that is measured has those of its launch; in one that has ended nothing is left to hold.
     if (definition.confidential !== undefined || state.status === 'stopping') return;
-    const guest = await live.guest();
-    if (guest.speaks(4)) await guest.putResources(resourcesOf(definition), live.signal);
+    const guest = await running.guest();
+    if (guest.speaks(4)) await guest.putResources(resourcesOf(definition), running.signal);
   });
 }
 
-async function reported(rt: Runtime, live: LiveBox, work: () => Promise<void>): Promise<void> {
+async function reported(
+  rt: Runtime,
+  running: RunningBox,
+  work: () => Promise<void>,
+): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (live.signal.aborted) return;
-    rt.log.error('a box may be held to limits that are not its own', error, { box: live.id });
+    if (running.signal.aborted) return;
+    rt.log.error('a box may be held to limits that are not its own', error, { box: running.id });
   }
 }
 

@@ -23,7 +23,7 @@ export interface LiveOptions {
   readonly held?: Disposable | undefined;
 }
 
-export class LiveBox {
+export class RunningBox {
   readonly id: string;
   readonly run: number;
   readonly machine: Machine;
@@ -131,29 +131,29 @@ export class LiveBox {
 }
 
 /** The boxes with a machine. */
-export class LiveBoxes {
-  readonly #boxes = new Map<string, LiveBox>();
+export class RunningBoxes {
+  readonly #boxes = new Map<string, RunningBox>();
 
-  get(id: string): LiveBox | undefined {
+  get(id: string): RunningBox | undefined {
     return this.#boxes.get(id);
   }
 
   /** @throws A3sError `box-not-running` */
-  expect(id: string): LiveBox {
-    const live = this.#boxes.get(id);
-    if (live === undefined) throw notRunning(id);
-    return live;
+  expect(id: string): RunningBox {
+    const running = this.#boxes.get(id);
+    if (running === undefined) throw notRunning(id);
+    return running;
   }
 
-  add(live: LiveBox): void {
-    this.#boxes.set(live.id, live);
+  add(running: RunningBox): void {
+    this.#boxes.set(running.id, running);
   }
 
-  delete(live: LiveBox): void {
-    if (this.#boxes.get(live.id) === live) this.#boxes.delete(live.id);
+  delete(running: RunningBox): void {
+    if (this.#boxes.get(running.id) === running) this.#boxes.delete(running.id);
   }
 
-  list(): LiveBox[] {
+  list(): RunningBox[] {
     return [...this.#boxes.values()];
   }
 }
