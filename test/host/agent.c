@@ -96,8 +96,8 @@ static void start(uint32_t number, char *payload, size_t length) {
     answer(number, 'X', "\177\0", 2);
     return;
   }
-  int in[2], out[2], err[2];
-  if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC)) fail("pipe");
+  int in[2], out[2], err[2], executed[2];
+  if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || pipe2(executed, O_CLOEXEC)) fail("pipe");
   pid_t pid = fork();
   if (pid < 0) fail("fork");
   if (pid == 0) {
@@ -112,7 +112,10 @@ static void start(uint32_t number, char *payload, size_t length) {
     fprintf(stderr, "host agent: cannot run %s: %s\n", argv[0], strerror(errno));
     _exit(127);
   }
-  close(in[0]), close(out[1]), close(err[1]);
+  close(in[0]), close(out[1]), close(err[1]), close(executed[1]);
+  /* Until then it may have no group of its own, and a signal to that group would be lost. */
+  while (read(executed[0], &(char){0}, 1) < 0 && errno == EINTR) continue;
+  close(executed[0]);
   fcntl(in[1], F_SETFL, O_NONBLOCK);
   *c = (struct command){.number = number, .pid = pid, .input = in[1], .output = {out[0], err[0]}};
 }
