@@ -4,8 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ACTORS, Actor } from './actor.ts';
-import { alikeFor } from './alike.ts';
+import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
@@ -25,10 +24,8 @@ head -c 16 /dev/urandom | od -An -tx1 | tr -d ' '
 cat /proc/sys/kernel/random/uuid
 `;
 
-describe.each(ACTORS)('a pool of %s', (name) => {
+describe.each(ANY_ACTOR)('a pool of %s', (name) => {
   let actor: Actor;
-  /** For what no user of the host makes a difference to. */
-  const alike = alikeFor(name);
   beforeAll(async () => {
     actor = new Actor(name, installation);
     await actor.prepare();
@@ -78,72 +75,60 @@ describe.each(ACTORS)('a pool of %s', (name) => {
     await actor.ok(['rm', '-f', 'first', 'second']);
   }, 280_000);
 
-  alike(
-    'keeps nothing of a rehearsal in a box',
-    async () => {
-      await fill(1, 'none');
-      const script = 'ls -a /; df -P / | tail -1; cat /proc/1/comm; ls /sys/class/net';
-      const flags = ['--rm', '--network', 'none'];
-      const pooled = await actor.ok(['run', ...flags, BUSYBOX, 'sh', '-c', script]);
-      await fill(0, 'none');
-      const warm = await actor.ok(['run', ...flags, BUSYBOX, 'sh', '-c', script]);
-      const withoutSizes = (text: string): string => text.replaceAll(/\s+\d+/g, ' N');
-      expect(withoutSizes(pooled)).toBe(withoutSizes(warm));
-      expect(pooled).not.toContain('rehears');
-    },
-    280_000,
-  );
+  it('keeps nothing of a rehearsal in a box', async () => {
+    await fill(1, 'none');
+    const script = 'ls -a /; df -P / | tail -1; cat /proc/1/comm; ls /sys/class/net';
+    const flags = ['--rm', '--network', 'none'];
+    const pooled = await actor.ok(['run', ...flags, BUSYBOX, 'sh', '-c', script]);
+    await fill(0, 'none');
+    const warm = await actor.ok(['run', ...flags, BUSYBOX, 'sh', '-c', script]);
+    const withoutSizes = (text: string): string => text.replaceAll(/\s+\d+/g, ' N');
+    expect(withoutSizes(pooled)).toBe(withoutSizes(warm));
+    expect(pooled).not.toContain('rehears');
+  }, 280_000);
 
-  alike(
-    'gives boxes with the default network one that works',
-    async () => {
-      const address = Object.values(networkInterfaces())
-        .flat()
-        .find((each) => each?.family === 'IPv4' && !each.internal)?.address;
-      const server = createServer((_, answer) => answer.end('reached'));
-      await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
-      const { port } = server.address() as AddressInfo;
-      try {
-        await fill(1, 'default');
-        const command = [
-          'sh',
-          '-c',
-          `ip link show eth0 | grep -o 'ether [^ ]*'; wget -qO- http://${address}:${port}/`,
-        ];
-        await actor.ok(['run', '-d', '--name', 'net', BUSYBOX, 'sleep', '1000']);
-        expect(await startOf('net')).toBe('pool');
-        const said = await actor.ok(['exec', 'net', ...command], WAIT);
-        expect(said).toMatch(/^ether 02:(?!00:00:00:00)[0-9a-f:]+\nreached$/);
-      } finally {
-        await new Promise((resolve) => server.close(resolve));
-        await actor.run(['rm', '-f', 'net']);
-      }
-    },
-    280_000,
-  );
+  it('gives boxes with the default network one that works', async () => {
+    const address = Object.values(networkInterfaces())
+      .flat()
+      .find((each) => each?.family === 'IPv4' && !each.internal)?.address;
+    const server = createServer((_, answer) => answer.end('reached'));
+    await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      await fill(1, 'default');
+      const command = [
+        'sh',
+        '-c',
+        `ip link show eth0 | grep -o 'ether [^ ]*'; wget -qO- http://${address}:${port}/`,
+      ];
+      await actor.ok(['run', '-d', '--name', 'net', BUSYBOX, 'sleep', '1000']);
+      expect(await startOf('net')).toBe('pool');
+      const said = await actor.ok(['exec', 'net', ...command], WAIT);
+      expect(said).toMatch(/^ether 02:(?!00:00:00:00)[0-9a-f:]+\nreached$/);
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+      await actor.run(['rm', '-f', 'net']);
+    }
+  }, 280_000);
 
-  alike(
-    'is gone with its server, and filled by the next one',
-    async () => {
-      await fill(1, 'none');
-      expect(actor.vmms().length).toBeGreaterThan(0);
-      await actor.stopServer();
-      expect(actor.vmms()).toEqual([]);
-      expect(existsSync(join(actor.home, 'pools'))).toBe(false);
-      expect(await actor.ok(['pool', 'ls', '-q'])).toBe('default');
-      await fill(1, 'none');
-      const killed = actor.serverPid();
-      if (killed === undefined) throw new Error('there is no server');
-      const left = actor.vmms();
-      process.kill(killed, 'SIGKILL');
-      await until('the server is gone', () => actor.serverPid() === undefined);
-      await fill(1, 'none');
-      const now = actor.vmms().map(({ pid }) => pid);
-      for (const { pid } of left) expect(now).not.toContain(pid);
-      expect(now).toHaveLength(1);
-      await actor.ok(['pool', 'rm', 'default']);
-      expect(actor.vmms()).toEqual([]);
-    },
-    280_000,
-  );
+  it('is gone with its server, and filled by the next one', async () => {
+    await fill(1, 'none');
+    expect(actor.vmms().length).toBeGreaterThan(0);
+    await actor.stopServer();
+    expect(actor.vmms()).toEqual([]);
+    expect(existsSync(join(actor.home, 'pools'))).toBe(false);
+    expect(await actor.ok(['pool', 'ls', '-q'])).toBe('default');
+    await fill(1, 'none');
+    const killed = actor.serverPid();
+    if (killed === undefined) throw new Error('there is no server');
+    const left = actor.vmms();
+    process.kill(killed, 'SIGKILL');
+    await until('the server is gone', () => actor.serverPid() === undefined);
+    await fill(1, 'none');
+    const now = actor.vmms().map(({ pid }) => pid);
+    for (const { pid } of left) expect(now).not.toContain(pid);
+    expect(now).toHaveLength(1);
+    await actor.ok(['pool', 'rm', 'default']);
+    expect(actor.vmms()).toEqual([]);
+  }, 280_000);
 });

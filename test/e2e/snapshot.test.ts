@@ -1,8 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ACTORS, Actor } from './actor.ts';
-import { alikeFor } from './alike.ts';
+import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
@@ -20,10 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => installation.remove());
 
-describe.each(ACTORS)('a memory snapshot, %s', (name) => {
+describe.each(ANY_ACTOR)('a memory snapshot, %s', (name) => {
   let actor: Actor;
-  /** For what no user of the host makes a difference to. */
-  const alike = alikeFor(name);
   beforeAll(async () => {
     actor = new Actor(name, installation);
     await actor.prepare();
@@ -104,7 +101,7 @@ describe.each(ACTORS)('a memory snapshot, %s', (name) => {
     await goesOn('one');
   });
 
-  alike('is made of such boxes too, and of one that started anew', async () => {
+  it('is made of such boxes too, and of one that started anew', async () => {
     for (const box of ['one', 'two']) {
       await actor.ok(['snapshot', 'create', '--memory', '--name', `of-${box}`, box]);
       await actor.ok(['run', '-d', '--name', `${box}-again`, '--from-snapshot', `of-${box}`]);
@@ -115,27 +112,24 @@ describe.each(ACTORS)('a memory snapshot, %s', (name) => {
     }
   });
 
-  alike(
-    'leaves the box running and nothing behind when the server dies in the middle',
-    async () => {
-      for (const delay of [20, 60, 150]) {
-        const making = actor.start(['snapshot', 'create', '--memory', '--name', 'cut', 'source']);
-        const ended = new Promise((resolve) => making.once('close', resolve));
-        await new Promise((resolve) => setTimeout(resolve, delay + 60));
-        killServer();
-        await ended;
-        await goesOn('source');
-        const names = (await actor.ok(['snapshot', 'ls', '-q', '--no-trunc'])).split('\n');
-        await until(
-          'nothing else lies in memory',
-          () => readdirSync(actor.snapshotMemory).length === names.length,
-        );
-        await actor.run(['snapshot', 'rm', 'cut']);
-      }
-    },
-  );
+  it('leaves the box running and nothing behind when the server dies in the middle', async () => {
+    for (const delay of [20, 60, 150]) {
+      const making = actor.start(['snapshot', 'create', '--memory', '--name', 'cut', 'source']);
+      const ended = new Promise((resolve) => making.once('close', resolve));
+      await new Promise((resolve) => setTimeout(resolve, delay + 60));
+      killServer();
+      await ended;
+      await goesOn('source');
+      const names = (await actor.ok(['snapshot', 'ls', '-q', '--no-trunc'])).split('\n');
+      await until(
+        'nothing else lies in memory',
+        () => readdirSync(actor.snapshotMemory).length === names.length,
+      );
+      await actor.run(['snapshot', 'rm', 'cut']);
+    }
+  });
 
-  alike('starts a copy as itself or not at all when the server dies meanwhile', async () => {
+  it('starts a copy as itself or not at all when the server dies meanwhile', async () => {
     for (const delay of [150, 300, 500]) {
       const starting = actor.start(['run', '-d', '--name', 'torn', '--from-snapshot', 'origin']);
       const ended = new Promise((resolve) => starting.once('close', resolve));
@@ -160,7 +154,7 @@ describe.each(ACTORS)('a memory snapshot, %s', (name) => {
     }
   });
 
-  alike('is made of boxes with plugged in memory, several CPUs and a network too', async () => {
+  it('is made of boxes with plugged in memory, several CPUs and a network too', async () => {
     await actor.ok(['template', 'warm', '--cpus', '2'], { deadlineMs: 60_000 });
     const published = async (box: string): Promise<string> => {
       const [, port] = /127\.0\.0\.1:(\d+)->/.exec(
