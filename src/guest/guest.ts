@@ -86,7 +86,7 @@ export class Guest {
    * Has a copy that is asleep do what it will be asked for, in namespaces that it throws away, so that an emulated
    * processor knows that code when it is. Protocol 2; may come again.
    */
-  async rehearse(spec: BoxSpec, signal?: AbortSignal): Promise<void> {
+  async warmUp(spec: BoxSpec, signal?: AbortSignal): Promise<void> {
     const options = { signal, deadlineMs: SETUP_MS };
     await this.#session.call('POST', '/v1/rehearse', spec, nothing, options);
   }

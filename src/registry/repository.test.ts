@@ -31,11 +31,11 @@ afterEach(async () => {
   await proxy?.stop();
 });
 
-const patience = { backoffMs: 1, attempts: 20 };
+const retryLimits = { backoffMs: 1, attempts: 20 };
 
 /** Straight to the registry. */
 function open(path: string): Repository {
-  return openRepository(direct, `${registry.host}/${path}`, { access: 'push', patience });
+  return openRepository(direct, `${registry.host}/${path}`, { access: 'push', retryLimits });
 }
 
 /** Over a network that can be cut. */
@@ -45,7 +45,7 @@ async function openProxied(path: string) {
   const name = `${proxy.host}/${path}`;
   return {
     proxy,
-    repository: openRepository(proxied, name, { access: 'push', patience }),
+    repository: openRepository(proxied, name, { access: 'push', retryLimits }),
   };
 }
 

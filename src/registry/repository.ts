@@ -5,8 +5,8 @@
  */
 import { downloadBlob } from './blobs/blob-download.ts';
 import { hasBlob, uploadBlob } from './blobs/blob-upload.ts';
+import { RETRY_LIMITS, type RetryLimits } from './exchange/attempts.ts';
 import { broken, quoted, repositoryContext } from './exchange/repository-context.ts';
-import { PATIENCE, type Patience } from './exchange/trials.ts';
 import { describeManifest, getManifest, sendManifest } from './manifests/manifests.ts';
 import { listReferrers } from './manifests/referrers.ts';
 import { addToFallback, describeReferrer } from './manifests/referrers-tag.ts';
@@ -16,7 +16,7 @@ import type { Transport } from './transport/transport.ts';
 export interface OpenOptions
   extends Pick<RepositoryOptions, 'access' | 'signal' | 'mirrorMayDeny'> {
   /** How cuts and slowness are borne with. */
-  readonly patience?: Partial<Patience>;
+  readonly retryLimits?: Partial<RetryLimits>;
 }
 
 /**
@@ -28,8 +28,8 @@ export function openRepository(
   name: string,
   options: OpenOptions,
 ): Repository {
-  const patience = { ...PATIENCE, ...options.patience };
-  const context = repositoryContext(transport, name, options, patience);
+  const retryLimits = { ...RETRY_LIMITS, ...options.retryLimits };
+  const context = repositoryContext(transport, name, options, retryLimits);
   let turn: Promise<unknown> = Promise.resolve();
   /** One list of referrers must not lose what another of our own requests adds to it. */
   const inTurn = async (task: () => Promise<void>): Promise<void> => {

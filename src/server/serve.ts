@@ -15,7 +15,7 @@ import { PoolRecords } from '../boxes/pool/records.ts';
 import { DEFAULT_LOGGING } from '../boxes/record/box.ts';
 import { BoxStore } from '../boxes/record/store.ts';
 import { Restarts } from '../boxes/restart/restarts.ts';
-import { type AdoptionPatience, adoptBoxes } from '../boxes/run/adopt.ts';
+import { type AdoptionTiming, adoptBoxes } from '../boxes/run/adopt.ts';
 import { Execs } from '../boxes/run/execs.ts';
 import { RunningBoxes } from '../boxes/run/running-box.ts';
 import { boxDirectory, type Runtime } from '../boxes/runtime.ts';
@@ -47,7 +47,7 @@ export interface ServeOptions {
   readonly openParts: OpenParts;
   /** Called once requests are answered. */
   readonly onReady?: (rt: Runtime) => void;
-  readonly patience?: AdoptionPatience | undefined;
+  readonly adoption?: AdoptionTiming | undefined;
   /** Boxes are started whose restart policy asks for it, as after a reboot of the host. */
   readonly restore?: boolean | undefined;
   /** Sockets that a service manager listens on; they are neither made nor removed here. */
@@ -123,7 +123,7 @@ async function serveRuntime(
 ): Promise<void> {
   const http = new HttpServer(rt, stopServer);
   try {
-    await adoptBoxes(rt, { patience: options.patience, restore: options.restore });
+    await adoptBoxes(rt, { timing: options.adoption, restore: options.restore });
     await endUnfinishedSnapshots(rt);
     if (rt.shutdown.aborted) return;
     const given = options.listening ?? [];

@@ -4,9 +4,9 @@
  * @module
  */
 import type { TemplateRecord } from './record.ts';
-import type { Clock, Shelved } from './shelf.ts';
+import type { Clock, StoredTemplate } from './template-directory.ts';
 
-type Dated = Pick<Shelved, 'seen'> & { readonly record: Pick<TemplateRecord, 'createdAt'> };
+type Dated = Pick<StoredTemplate, 'seen'> & { readonly record: Pick<TemplateRecord, 'createdAt'> };
 
 /** Clocks that are set by a little make nothing older or younger. */
 const SLACK_MS = 5 * 60_000;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Shelved } from './shelf.ts';
+import type { StoredTemplate } from './template-directory.ts';
 
 export interface Bounds {
   readonly max: number;
@@ -11,7 +11,7 @@ export interface Bounds {
   readonly diskBytes: number;
 }
 
-type Kept = Pick<Shelved, 'sizeBytes' | 'lastUsed'>;
+type Kept = Pick<StoredTemplate, 'sizeBytes' | 'lastUsed'>;
 
 /**
  * The ones that were not used for longest, until the rest fits; none that is in use.

@@ -4,15 +4,15 @@
  * @module
  */
 import { A3sError } from '../errors.ts';
-import type { Job } from './makings.ts';
-import type { Shelved } from './shelf.ts';
+import type { Job } from './build-queue.ts';
+import type { StoredTemplate } from './template-directory.ts';
 import { noSuchTemplate, type TemplateDetails, type TemplateSummary } from './templates.ts';
 
 /** Newest first. */
 export function summaries(
-  entries: readonly Shelved[],
+  entries: readonly StoredTemplate[],
   jobs: readonly Job<void>[],
-  isUsed: (entry: Shelved) => boolean,
+  isUsed: (entry: StoredTemplate) => boolean,
   memoryBytes: number,
 ): TemplateSummary[] {
   const kept = new Set(entries.map(({ record }) => record.key));
@@ -28,7 +28,7 @@ export function summaries(
   return [...making.reverse(), ...entries.map((entry) => summary(entry, isUsed(entry)))];
 }
 
-function summary(entry: Shelved, used: boolean): TemplateSummary {
+function summary(entry: StoredTemplate, used: boolean): TemplateSummary {
   const { record, sizeBytes, uses, lastUsed } = entry;
   const { key, cpus, memoryBytes, createdAt } = record;
   const there = entry.loaded === undefined ? 'on disk' : 'loaded';
@@ -41,7 +41,7 @@ function summary(entry: Shelved, used: boolean): TemplateSummary {
 
 export function detailsOf(
   summary: TemplateSummary,
-  entry: Shelved | undefined,
+  entry: StoredTemplate | undefined,
   maxAgeMs: number,
 ): TemplateDetails {
   if (entry === undefined) {

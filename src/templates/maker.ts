@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MachineShape } from '../engine/engine.ts';
 import { Backoff } from './backoff.ts';
+import { BuildQueue, type Job } from './build-queue.ts';
 import type { Inputs } from './key.ts';
 import { inventMachineId, makeTemplate, NotCopyable } from './make-template.ts';
-import { type Job, Makings } from './makings.ts';
 import type { TemplateStoreOptions } from './options.ts';
 import type { TemplateRecord } from './record.ts';
-import type { Clock } from './shelf.ts';
+import type { Clock } from './template-directory.ts';
 
 /** Starts of boxes come first, but not for ever. */
 const QUIET_MS = 30_000;
@@ -37,7 +37,7 @@ export interface MakerOptions extends TemplateStoreOptions {
 
 export class Maker {
   readonly #options: MakerOptions;
-  readonly #makings = new Makings<void>();
+  readonly #queue = new BuildQueue<void>();
   readonly #backoff: Backoff;
   /** Keys of boot sets whose agent cannot be copied. */
   readonly #notCopyable = new Map<string, NotCopyable>();
@@ -48,7 +48,7 @@ export class Maker {
   }
 
   list(): readonly Job<void>[] {
-    return this.#makings.list();
+    return this.#queue.list();
   }
 
   /** A machine did not start from it. Once may be chance; what fails again and again is not worth a boot each time. */
@@ -63,7 +63,7 @@ export class Maker {
 
   /** Settles when nothing is made and nothing waits. */
   idle(): Promise<void> {
-    return this.#makings.idle();
+    return this.#queue.idle();
   }
 
   /** Makes what is missing, unless it was tried in vain just now. */
@@ -76,7 +76,7 @@ export class Maker {
   /** @param onTurn called when it is no longer waiting for others; not where it was begun before */
   begin(wanted: Wanted, onTurn: () => void = () => undefined): Job<void> {
     const about = { cpus: wanted.shape.cpus, since: this.#options.clock.wall() };
-    const job = this.#makings.begin(wanted.key, about, async () => {
+    const job = this.#queue.begin(wanted.key, about, async () => {
       onTurn();
       await this.#make(wanted);
     });
@@ -113,11 +113,11 @@ export class Maker {
   }
 
   async #whenQuiet(): Promise<void> {
-    const patience = new AbortController();
-    const signal = AbortSignal.any([patience.signal, this.#options.signal]);
+    const timeout = new AbortController();
+    const signal = AbortSignal.any([timeout.signal, this.#options.signal]);
     const enough = delay(QUIET_MS, undefined, { signal }).catch(() => undefined);
     await Promise.race([this.#options.quiet(), enough]);
-    patience.abort();
+    timeout.abort();
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Engine, MachineShape } from '../engine/engine.ts';
-import type { Clock } from './shelf.ts';
+import type { Clock } from './template-directory.ts';
 
 export type TemplateAction =
   | 'create'

@@ -12,11 +12,11 @@ import { excess } from './bounds.ts';
 import { Damaged } from './damaged.ts';
 import { detailsOf, find, summaries } from './describe.ts';
 import { keyOf } from './key.ts';
-import { Lender } from './lender.ts';
 import { Maker, machineDirectory, type Wanted } from './maker.ts';
 import type { TemplateAction, TemplateStoreOptions } from './options.ts';
 import type { TemplateRecord } from './record.ts';
-import { type Clock, Shelf, type Shelved } from './shelf.ts';
+import { TemplateCache } from './template-cache.ts';
+import { type Clock, type StoredTemplate, TemplateDirectory } from './template-directory.ts';
 import type {
   TakenTemplate,
   TemplateDetails,
@@ -33,8 +33,8 @@ export class TemplateStore implements Templates {
   readonly enabled = true;
   readonly #options: TemplateStoreOptions;
   readonly #clock: Clock;
-  readonly #shelf: Shelf;
-  readonly #lender: Lender;
+  readonly #stored: TemplateDirectory;
+  readonly #cache: TemplateCache;
   readonly #maker: Maker;
   /** Keys that nothing asks for any more, and that were in use when that was found. */
   readonly #stale = new Set<string>();
@@ -44,9 +44,9 @@ export class TemplateStore implements Templates {
   constructor(options: TemplateStoreOptions) {
     this.#options = options;
     this.#clock = options.clock ?? CLOCK;
-    this.#shelf = new Shelf(options.directory, this.#clock);
-    this.#lender = new Lender(
-      () => this.#shelf.list(),
+    this.#stored = new TemplateDirectory(options.directory, this.#clock);
+    this.#cache = new TemplateCache(
+      () => this.#stored.list(),
       options.limits.memoryBytes,
       (error) => options.log.error('a template could not be let go', error),
     );
@@ -54,7 +54,7 @@ export class TemplateStore implements Templates {
       ...options,
       clock: this.#clock,
       signal: this.#closing.signal,
-      workDirectory: (id) => this.#shelf.workDirectory(id),
+      workDirectory: (id) => this.#stored.workDirectory(id),
       keep: (directory, record, milliseconds) => this.#keep(directory, record, milliseconds),
     });
   }
@@ -62,7 +62,7 @@ export class TemplateStore implements Templates {
   /** Finds what an earlier server left, and ends what it was making. Before anything else. */
   async open(): Promise<void> {
     const { engine, runtimeDir, log } = this.#options;
-    await this.#shelf.open(
+    await this.#stored.open(
       async (id) => {
         const directory = machineDirectory(runtimeDir, id);
         await engine.sweep(id, directory);
@@ -84,7 +84,7 @@ export class TemplateStore implements Templates {
       // Somebody does ask for it.
       this.#stale.delete(key);
       await this.#sweepStale();
-      const entry = this.#shelf.get(key);
+      const entry = this.#stored.get(key);
       if (entry === undefined) {
         this.#miss(key, shape, 'there is none');
         return undefined;
@@ -114,7 +114,7 @@ export class TemplateStore implements Templates {
   }
 
   async drop(key: string, reason: string): Promise<void> {
-    const entry = this.#shelf.get(key);
+    const entry = this.#stored.get(key);
     if (entry === undefined) return;
     this.#maker.distrust(key);
     await this.#remove(entry, 'drop', { reason: reason.slice(0, 512) });
@@ -143,19 +143,19 @@ export class TemplateStore implements Templates {
   }
 
   list(): TemplateSummary[] {
-    const isUsed = (entry: Shelved): boolean => this.#isUsed(entry);
+    const isUsed = (entry: StoredTemplate): boolean => this.#isUsed(entry);
     const { templateMemoryBytes } = this.#options.engine;
-    return summaries(this.#shelf.list(), this.#maker.list(), isUsed, templateMemoryBytes);
+    return summaries(this.#stored.list(), this.#maker.list(), isUsed, templateMemoryBytes);
   }
 
   inspect(reference: string): TemplateDetails {
     const summary = find(this.list(), reference);
-    return detailsOf(summary, this.#shelf.get(summary.key), this.#options.limits.maxAgeMs);
+    return detailsOf(summary, this.#stored.get(summary.key), this.#options.limits.maxAgeMs);
   }
 
   async remove(reference: string): Promise<string> {
     const { key, state } = find(this.list(), reference);
-    const entry = this.#shelf.get(key);
+    const entry = this.#stored.get(key);
     if (entry === undefined || state === 'making') {
       throw new A3sError('conflict', `Cannot remove template ${key}: it is being made`, {
         remedy: 'Wait until it is there.',
@@ -173,7 +173,7 @@ export class TemplateStore implements Templates {
   async prune(): Promise<{ removed: string[]; freedBytes: number }> {
     const removed: string[] = [];
     let freedBytes = 0;
-    for (const entry of this.#shelf.list()) {
+    for (const entry of this.#stored.list()) {
       if (this.#isUsed(entry)) continue;
       await this.#remove(entry, 'remove', { reason: 'it was asked for' });
       removed.push(entry.record.key);
@@ -184,7 +184,7 @@ export class TemplateStore implements Templates {
 
   refresh(): void {
     this.#inBackground('templates could not be refreshed', async () => {
-      const entries = this.#shelf.list();
+      const entries = this.#stored.list();
       if (entries.length === 0) return;
       const shapes = new Set(
         [...entries].sort((a, b) => b.lastUsed - a.lastUsed).map(({ record }) => record.cpus),
@@ -205,7 +205,7 @@ export class TemplateStore implements Templates {
     this.#closing.abort(new A3sError('internal', 'The server is stopping'));
     await this.#maker.idle();
     await Promise.all(this.#background);
-    await Promise.all(this.#shelf.list().map((entry) => this.#lender.unload(entry)));
+    await Promise.all(this.#stored.list().map((entry) => this.#cache.unload(entry)));
   }
 
   async #wanted(shape: MachineShape): Promise<Wanted | undefined> {
@@ -244,7 +244,7 @@ export class TemplateStore implements Templates {
 
   /** There is one that machines can start from. */
   #fit(key: string): boolean {
-    const entry = this.#shelf.get(key);
+    const entry = this.#stored.get(key);
     if (entry === undefined) return false;
     return !expired(ageOf(entry, this.#clock), this.#options.limits.maxAgeMs);
   }
@@ -254,40 +254,41 @@ export class TemplateStore implements Templates {
   }
 
   async #keep(directory: string, record: TemplateRecord, milliseconds: string): Promise<void> {
-    const { before } = await this.#shelf.put(directory, record);
-    if (before !== undefined) await this.#lender.retire(before);
+    const { before } = await this.#stored.put(directory, record);
+    if (before !== undefined) await this.#cache.retire(before);
     this.#tell('create', record.key, { cpus: String(record.cpus), milliseconds });
     await this.#evict(record.key);
   }
 
   /** @param newest is kept, unless it alone is too much */
   async #evict(newest: string): Promise<void> {
-    const entries = this.#shelf.list();
+    const entries = this.#stored.list();
     const total = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     const { bavail, bsize } = await statfs(this.#options.directory);
     const bounds = {
       max: this.#options.limits.max,
       diskBytes: (bavail * bsize + total) * DISK_SHARE,
     };
-    const others = (entry: Shelved): boolean => entry.record.key === newest || this.#isUsed(entry);
+    const others = (entry: StoredTemplate): boolean =>
+      entry.record.key === newest || this.#isUsed(entry);
     for (const entry of excess(entries, others, bounds)) {
       await this.#remove(entry, 'evict', { reason: 'others were used since' });
     }
-    const left = excess(this.#shelf.list(), (entry) => this.#isUsed(entry), bounds);
+    const left = excess(this.#stored.list(), (entry) => this.#isUsed(entry), bounds);
     for (const entry of left) await this.#remove(entry, 'evict', { reason: 'there is no room' });
-    if (this.#shelf.get(newest) !== undefined) return;
+    if (this.#stored.get(newest) !== undefined) return;
     throw new A3sError('disk-full', 'Cannot keep the template: there is no room for it', {
       remedy: 'Free some disk space, stop boxes, or raise A3S_TEMPLATES_MAX.',
     });
   }
 
-  async #lend(entry: Shelved, shape: MachineShape): Promise<TakenTemplate | undefined> {
+  async #lend(entry: StoredTemplate, shape: MachineShape): Promise<TakenTemplate | undefined> {
     try {
-      const taken = await this.#lender.lend(entry, shape);
+      const taken = await this.#cache.lend(entry, shape);
       if (taken === undefined) this.#miss(entry.record.key, shape, 'there is no memory for it');
       else {
         this.#inBackground('the use of a template could not be noted', () =>
-          this.#shelf.touch(entry),
+          this.#stored.touch(entry),
         );
       }
       return taken;
@@ -298,27 +299,27 @@ export class TemplateStore implements Templates {
     }
   }
 
-  #isUsed(entry: Shelved): boolean {
+  #isUsed(entry: StoredTemplate): boolean {
     return entry.holders > 0 || this.#options.inUse().has(entry.record.key);
   }
 
   async #remove(
-    entry: Shelved,
+    entry: StoredTemplate,
     action: TemplateAction,
     attributes: Readonly<Record<string, string>>,
   ): Promise<void> {
     if (entry.removed) return;
     const { key } = entry.record;
     this.#stale.delete(key);
-    await this.#shelf.remove(entry);
-    await this.#lender.retire(entry);
+    await this.#stored.remove(entry);
+    await this.#cache.retire(entry);
     this.#tell(action, key, { cpus: String(entry.record.cpus), ...attributes });
   }
 
   /** Of those that nothing asks for: the ones that nothing uses any more either. */
   async #sweepStale(): Promise<void> {
     for (const key of [...this.#stale]) {
-      const entry = this.#shelf.get(key);
+      const entry = this.#stored.get(key);
       if (entry === undefined) this.#stale.delete(key);
       else if (!this.#isUsed(entry))
         await this.#remove(entry, 'stale', { reason: 'nothing asks for it any more' });

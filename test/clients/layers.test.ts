@@ -12,7 +12,7 @@ import { differences, type FileTree, readTree } from './file-tree.ts';
 /** In `npm test`; the soak takes ten times as many. */
 const MANY = Number(process.env['LAYER_FILES'] ?? '20000');
 /** Under emulation a box reads a few hundred files a second. */
-const PATIENCE_MS = 300_000 + MANY * 10;
+const TIMEOUT_MS = 300_000 + MANY * 10;
 
 const OUTPUT = { maxBuffer: 1 << 30, encoding: 'utf8', stdio: 'pipe' } as const;
 
@@ -42,10 +42,10 @@ afterAll(async () => {
 async function inBox(image: ImageSpec): Promise<FileTree> {
   const archive = join(root, 'image.tar');
   writeFileSync(archive, ociArchive([buildImage(image)]));
-  await actor.ok(['load', '--quiet', '--input', archive], { deadlineMs: PATIENCE_MS });
+  await actor.ok(['load', '--quiet', '--input', archive], { deadlineMs: TIMEOUT_MS });
   const walk = ['/walk', '/', ...OF_THE_BOX];
   const run = ['run', '--rm', '--network', 'none', String(image.name), ...walk];
-  return readTree(await actor.ok(run, { deadlineMs: PATIENCE_MS }));
+  return readTree(await actor.ok(run, { deadlineMs: TIMEOUT_MS }));
 }
 
 function layoutOf(image: ImageSpec): string {
@@ -125,6 +125,6 @@ describe.runIf(process.getuid?.() === 0)('the files in a box', () => {
       expect(box.size).toBeGreaterThan(MANY);
       expect(differences(box, unpackedByUmoci(image))).toEqual([]);
     },
-    3 * PATIENCE_MS,
+    3 * TIMEOUT_MS,
   );
 });

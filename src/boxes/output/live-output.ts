@@ -30,7 +30,7 @@ export type BoxOutput = Pick<
 const IDLE_BYTES = 256 * 1024;
 /** More than a supervisor appends before it waits for a flush. */
 const READ_BYTES = 4 * 1024 * 1024;
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 interface Reader {
   next: number;
@@ -41,7 +41,7 @@ export class LiveOutput implements BoxOutput {
   readonly broken = false;
   readonly #changes = new EventEmitter().setMaxListeners(0);
   readonly #readers = new Set<Reader>();
-  readonly #patienceMs: number;
+  readonly #timeoutMs: number;
   #records: OutputRecord[] = [];
   #bytes = 0;
   /** How many have been dropped: positions count all of them. */
@@ -49,8 +49,8 @@ export class LiveOutput implements BoxOutput {
   #endedRun = 0;
   #closed = false;
 
-  constructor(patienceMs = PATIENCE_MS) {
-    this.#patienceMs = patienceMs;
+  constructor(timeoutMs = TIMEOUT_MS) {
+    this.#timeoutMs = timeoutMs;
   }
 
   async open(): Promise<number> {
@@ -76,7 +76,7 @@ export class LiveOutput implements BoxOutput {
     while (!this.#closed) {
       const awaited = [...this.#readers]
         .filter(({ next }) => next < end)
-        .map((reader) => this.#patienceWith(reader));
+        .map((reader) => this.#timeLeft(reader));
       const left = Math.max(0, ...awaited);
       if (left === 0) break;
       const late = AbortSignal.timeout(left);
@@ -138,14 +138,14 @@ export class LiveOutput implements BoxOutput {
   }
 
   /** Milliseconds for which a reader that has not taken all is still waited for. */
-  #patienceWith({ movedAt }: Reader): number {
-    return Math.ceil(movedAt + this.#patienceMs - performance.now());
+  #timeLeft({ movedAt }: Reader): number {
+    return Math.ceil(movedAt + this.#timeoutMs - performance.now());
   }
 
   #drop(): void {
     const now = this.#closed
       ? []
-      : [...this.#readers].filter((reader) => this.#patienceWith(reader) > 0);
+      : [...this.#readers].filter((reader) => this.#timeLeft(reader) > 0);
     const slowest = Math.min(...now.map(({ next }) => next), Number.POSITIVE_INFINITY);
     while (this.#records.length > 1 && this.#bytes > READ_BYTES) this.#shift();
     while (this.#records.length > 1 && this.#bytes > IDLE_BYTES && this.#dropped < slowest)

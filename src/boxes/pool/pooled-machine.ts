@@ -1,5 +1,5 @@
 /**
- * One machine of a pool: restored, rehearsed, and standing still until a box takes it. It serves one box, or none.
+ * One machine of a pool: started from a template, warmed up, and paused until a box takes it. It serves one box, or none.
  *
  * @module
  */
@@ -17,11 +17,11 @@ import { makeRuntimeDirectory } from '../start/machine.ts';
 import { WAKE_MS } from '../start/warm.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
 import type { Expiry, PooledMachine } from './machine-pools.ts';
-import { rehearsalDisk, rehearsalSpec, writeRehearsalDisk } from './rehearsal.ts';
+import { warmUpDisk, warmUpSpec, writeWarmUpDisk } from './warm-up.ts';
 
 /** The card has it until its box's own is set. */
 const MAC = '02:00:00:00:00:00';
-const REHEARSAL_DISK = 'rehearsal.erofs';
+const WARM_UP_DISK = 'warm-up.erofs';
 /** Where nothing says when the template is too old. */
 const LONGEST_MS = 24 * 3_600_000;
 
@@ -68,8 +68,8 @@ export async function fillOne(
     await mkdir(directory, { mode: 0o700 });
     const changesPath = join(directory, CHANGES_DISK);
     await taken.writeChanges(changesPath, identity);
-    const stage = join(directory, REHEARSAL_DISK);
-    await writeRehearsalDisk(stage);
+    const stage = join(directory, WARM_UP_DISK);
+    await writeWarmUpDisk(stage);
     const spec: MachineSpec = {
       ...{ id, runtimeDir, identity, cpus, boot },
       memoryBytes: poolMemory(shape),
@@ -81,10 +81,10 @@ export async function fillOne(
     const machine = await rt.engine.launch(spec, signal);
     const guest = await connectGuest(machine, { signal, deadlineMs: WAKE_MS });
     // As the box's layers will come, while the guest runs.
-    await machine.insert([rehearsalDisk(stage)]);
-    const rehearsal = rehearsalSpec(shape.network);
+    await machine.insert([warmUpDisk(stage)]);
+    const warmUp = warmUpSpec(shape.network);
     // The guest clears up behind the first while it does the second, and goes other ways where it has been before.
-    for (let times = 0; times < 2; times += 1) await guest.rehearse(rehearsal, signal);
+    for (let times = 0; times < 2; times += 1) await guest.warmUp(warmUp, signal);
     await machine.pause();
     return { machine, identity, guest, taken, shape, bootSet, expiry, changesPath, directory };
   } catch (error) {

@@ -27,7 +27,7 @@ import { reconcileAdopted } from './running-limits.ts';
 import { supervise } from './supervise.ts';
 
 /** How long machines are given to answer the server that takes over. */
-export interface AdoptionPatience {
+export interface AdoptionTiming {
   /** How often, and how far apart, a machine that does not answer is asked. */
   readonly attempts: number;
   readonly pauseMs: number;
@@ -35,10 +35,10 @@ export interface AdoptionPatience {
   readonly serveAfterMs: number;
 }
 
-const PATIENCE: AdoptionPatience = { attempts: 6, pauseMs: 5000, serveAfterMs: 5000 };
+const TIMING: AdoptionTiming = { attempts: 6, pauseMs: 5000, serveAfterMs: 5000 };
 
 export interface AdoptionOptions {
-  readonly patience?: AdoptionPatience | undefined;
+  readonly timing?: AdoptionTiming | undefined;
   /** Boxes are started whose policy says so when the host, and this server with it, was started. */
   readonly restore?: boolean | undefined;
 }
@@ -49,7 +49,7 @@ export interface AdoptionOptions {
  */
 export async function adoptBoxes(
   rt: Runtime,
-  { patience = PATIENCE, restore = false }: AdoptionOptions = {},
+  { timing = TIMING, restore = false }: AdoptionOptions = {},
 ): Promise<void> {
   rt.restarts.begin((id, run) => restartByPolicy(rt, id, run));
   await sweepDirectories(rt);
@@ -58,13 +58,13 @@ export async function adoptBoxes(
   const abort = (): void => timer.abort();
   shutdown.signal.addEventListener('abort', abort);
   if (rt.shutdown.aborted) abort();
-  const late = delay(patience.serveAfterMs, undefined, { signal: timer.signal }).catch(
+  const late = delay(timing.serveAfterMs, undefined, { signal: timer.signal }).catch(
     () => undefined,
   );
   try {
     await Promise.race([
       late,
-      Promise.all(rt.store.list().map((box) => adoptBox(rt, box, { patience, restore }))),
+      Promise.all(rt.store.list().map((box) => adoptBox(rt, box, { timing, restore }))),
     ]);
   } finally {
     shutdown.unlink();
@@ -72,18 +72,18 @@ export async function adoptBoxes(
   }
 }
 
-/** Settles when the box needs no more than patience, and never rejects: one box must not keep the others from it. */
+/** Settles when the box has been decided on, and never rejects: one box must not keep the others from it. */
 function adoptBox(
   rt: Runtime,
   box: Box,
-  { patience, restore }: Required<AdoptionOptions> & { patience: AdoptionPatience },
+  { timing, restore }: Required<AdoptionOptions> & { timing: AdoptionTiming },
 ): Promise<void> {
   const { id } = box.definition;
   return new Promise((answered) => {
     // Verbs for this box find its lock taken, and wait.
     rt.locks
       .run(id, async () => {
-        await settleBox(rt, box, patience, answered);
+        await reconcileBox(rt, box, timing, answered);
         if (restore) restoreBox(rt, id);
       })
       .catch((error: unknown) => {
@@ -100,10 +100,10 @@ function restoreBox(rt: Runtime, id: string): void {
   rt.restarts.restore(id, () => restoreByPolicy(rt, id, box.state.run));
 }
 
-async function settleBox(
+async function reconcileBox(
   rt: Runtime,
   box: Box,
-  patience: AdoptionPatience,
+  timing: AdoptionTiming,
   answered: () => void,
 ): Promise<void> {
   const { status, run } = box.state;
@@ -112,7 +112,7 @@ async function settleBox(
   }
   if (status === 'restarting') return rt.restarts.wait(box);
   if (!isLive(status)) return await dropUnusedDisk(rt, box.definition.id);
-  const machine = await findMachine(rt, box, patience, answered);
+  const machine = await findMachine(rt, box, timing, answered);
   if (machine === undefined || machine === 'silent') {
     const why = machine ?? 'gone';
     await endLost(
@@ -135,7 +135,7 @@ async function settleBox(
   }
   // Its guest may still be booting.
   answered();
-  await settleStart(rt, box, running);
+  await reconcileStart(rt, box, running);
 }
 
 /**
@@ -152,7 +152,7 @@ async function dropUnusedDisk(rt: Runtime, id: string): Promise<void> {
 async function findMachine(
   rt: Runtime,
   box: Box,
-  patience: AdoptionPatience,
+  timing: AdoptionTiming,
   answered: () => void,
 ): Promise<Machine | 'silent' | undefined> {
   const { id, directory } = machineOf(rt, box);
@@ -163,8 +163,8 @@ async function findMachine(
       rt.log.error('a machine did not answer', error, { box: box.definition.id, attempt });
     }
     answered();
-    if (attempt === patience.attempts) return 'silent';
-    await delay(patience.pauseMs, undefined, { signal: rt.shutdown });
+    if (attempt === timing.attempts) return 'silent';
+    await delay(timing.pauseMs, undefined, { signal: rt.shutdown });
   }
 }
 
@@ -175,7 +175,7 @@ function confidentialOf(rt: Runtime, { definition: { id, confidential } }: Box) 
 }
 
 /** A start that had got as far as the main process is finished; any other is undone. */
-async function settleStart(rt: Runtime, box: Box, running: RunningBox): Promise<void> {
+async function reconcileStart(rt: Runtime, box: Box, running: RunningBox): Promise<void> {
   // The main process of a copy ran before it was one; that it has an identity of its own is not known.
   const copy = box.state.machine?.start === 'snapshot';
   const still = box.state.machine?.start === 'pool';

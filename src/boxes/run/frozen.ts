@@ -9,7 +9,7 @@ import { publish, type Runtime } from '../runtime.ts';
 import { notRunning, type RunningBox } from './running-box.ts';
 
 /** @throws A3sError `box-not-running`, what the guest answers; then it is not paused */
-export async function standStill(rt: Runtime, running: RunningBox): Promise<void> {
+export async function freeze(rt: Runtime, running: RunningBox): Promise<void> {
   await inTurn(running, async () => {
     if (rt.store.get(running.id)?.state.status !== 'running') throw notRunning(running.id);
     // On record first: a server that comes in between finds what has to be done, and does it.
@@ -18,7 +18,7 @@ export async function standStill(rt: Runtime, running: RunningBox): Promise<void
       await (await running.guest()).freeze(running.signal);
     } catch (error) {
       if (isPaused(rt, running)) rt.store.advance(running.id, 'unpause');
-      await thawAgain(rt, running);
+      await undoFreeze(rt, running);
       throw error;
     }
     publish(rt, box, 'pause');
@@ -26,14 +26,14 @@ export async function standStill(rt: Runtime, running: RunningBox): Promise<void
 }
 
 /** For one that is on record as paused, which may have gone on. */
-export async function standStillAgain(rt: Runtime, running: RunningBox): Promise<void> {
+export async function freezeAgain(rt: Runtime, running: RunningBox): Promise<void> {
   await inTurn(running, async () => {
     if (isPaused(rt, running)) await (await running.guest()).freeze(running.signal);
   });
 }
 
 /** Nothing where it is not paused, or not any more. */
-export async function goOn(rt: Runtime, running: RunningBox): Promise<void> {
+export async function thaw(rt: Runtime, running: RunningBox): Promise<void> {
   await inTurn(running, async () => {
     if (!isPaused(rt, running)) return;
     await (await running.guest()).thaw(running.signal);
@@ -48,11 +48,11 @@ function isPaused(rt: Runtime, { id }: RunningBox): boolean {
 
 /** A guest that is asked for one while it does the other would say nothing of which came last. */
 async function inTurn(running: RunningBox, work: () => Promise<void>): Promise<void> {
-  await running.standstill.run(running.id, work);
+  await running.freezeLock.run(running.id, work);
 }
 
 /** It may stand still although nobody has heard of it. */
-async function thawAgain(rt: Runtime, running: RunningBox): Promise<void> {
+async function undoFreeze(rt: Runtime, running: RunningBox): Promise<void> {
   if (running.signal.aborted) return;
   try {
     await (await running.guest()).thaw(running.signal);

@@ -9,7 +9,7 @@ import type { RunningBox } from './running-box.ts';
 
 const PAUSE_MS = 50;
 /** Longer than it takes to save a machine. */
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 /**
  * Starts it as soon as the box goes on.
@@ -17,12 +17,12 @@ const PATIENCE_MS = 60_000;
  * @param check throws where it is not to be started any more
  * @throws A3sError what the guest refused, also where the box does not go on
  */
-export async function onceThawed<T>(
+export async function retryWhileFrozen<T>(
   running: Pick<RunningBox, 'signal'>,
   start: () => Promise<T>,
   check: () => void,
 ): Promise<T> {
-  const end = performance.now() + PATIENCE_MS;
+  const end = performance.now() + TIMEOUT_MS;
   for (;;) {
     try {
       return await start();

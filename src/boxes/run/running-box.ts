@@ -34,7 +34,7 @@ export class RunningBox {
   /** Aborts when this server lets go of the box, or the machine is gone. */
   readonly signal: AbortSignal;
   /** Whoever has its processes stand still, or go on, does it alone. */
-  readonly standstill = new KeyedLock();
+  readonly freezeLock = new KeyedLock();
   readonly #ended = new AbortController();
   readonly #connectMs: number;
   readonly #held: Disposable | undefined;

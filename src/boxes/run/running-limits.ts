@@ -12,7 +12,7 @@ import {
   resourcesOf,
 } from '../create/resources.ts';
 import type { Runtime } from '../runtime.ts';
-import { standStillAgain } from './frozen.ts';
+import { freezeAgain } from './frozen.ts';
 import type { RunningBox } from './running-box.ts';
 
 /** How long verbs for a box wait for its guest to be held to the record: one that hangs must not keep them off. */
@@ -72,17 +72,17 @@ export async function reconcileAdopted(rt: Runtime, running: RunningBox): Promis
   });
   await reported(rt, running, async () => {
     const guest = running.guest();
-    if (await inTime(guest, GUEST_MS)) return await settleGuest(rt, running);
+    if (await inTime(guest, GUEST_MS)) return await reconcileGuest(rt, running);
     // In its turn again, among verbs that came meanwhile.
-    const later = guest.then(() => rt.locks.run(running.id, () => settleGuest(rt, running)));
+    const later = guest.then(() => rt.locks.run(running.id, () => reconcileGuest(rt, running)));
     void reported(rt, running, () => later);
   });
 }
 
-async function settleGuest(rt: Runtime, running: RunningBox): Promise<void> {
+async function reconcileGuest(rt: Runtime, running: RunningBox): Promise<void> {
   await reported(rt, running, async () => {
     running.signal.throwIfAborted();
-    await standStillAgain(rt, running);
+    await freezeAgain(rt, running);
     const { definition, state } = rt.store.expect(running.id);
     // One that is measured has those of its launch; in one that has ended nothing is left to hold.
     if (definition.confidential !== undefined || state.status === 'stopping') return;

@@ -15,7 +15,7 @@ import type { Box } from '../record/box.ts';
 import { execProcess } from '../run/exec-process.ts';
 import type { Exec } from '../run/execs.ts';
 import { persist } from '../run/persist.ts';
-import { onceThawed } from '../run/retry-while-frozen.ts';
+import { retryWhileFrozen } from '../run/retry-while-frozen.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { copyInput, DETACHED, type Stdio } from '../run/stdio.ts';
 import { publish, type Runtime } from '../runtime.ts';
@@ -138,7 +138,7 @@ async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): P
   try {
     expectAbsolute(exec.process.cwd);
     const process = size === undefined ? exec.process : { ...exec.process, size };
-    const { guest, launched } = await onceThawed(
+    const { guest, launched } = await retryWhileFrozen(
       running,
       async () => {
         const guest = await running.guest();

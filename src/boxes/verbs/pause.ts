@@ -5,7 +5,7 @@
  */
 import { A3sError } from '../../errors.ts';
 import { expectPermission } from '../confidential/host-may.ts';
-import { goOn, standStill } from '../run/frozen.ts';
+import { freeze, thaw } from '../run/frozen.ts';
 import { notRunning } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
 
@@ -23,7 +23,7 @@ export async function pauseBox(rt: Runtime, id: string): Promise<void> {
     }
     const running = rt.running.get(id);
     if (status !== 'running' || running === undefined) throw notRunning(id);
-    await standStill(rt, running);
+    await freeze(rt, running);
   });
 }
 
@@ -36,6 +36,6 @@ export async function unpauseBox(rt: Runtime, id: string): Promise<void> {
     if (running === undefined || status !== 'paused') {
       throw new A3sError('conflict', `Container ${id} is not paused`);
     }
-    await goOn(rt, running);
+    await thaw(rt, running);
   });
 }

@@ -10,7 +10,7 @@ import { MAIN } from '../../guest/protocol.ts';
 import { expectPermission } from '../confidential/host-may.ts';
 import { type Box, stopSignalOf } from '../record/box.ts';
 import { isLive } from '../record/states.ts';
-import { goOn } from '../run/frozen.ts';
+import { thaw } from '../run/frozen.ts';
 import { endLost } from '../run/orphaned.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { notRunning } from '../run/running-box.ts';
@@ -46,8 +46,8 @@ export async function stopBox(rt: Runtime, id: string, options: StopOptions): Pr
   if (asked !== undefined) checkSignal(rt.store.expect(id), asked);
   const { definition } = rt.store.expect(id);
   const seconds = options.timeoutSeconds ?? definition.stopTimeout ?? DEFAULT_TIMEOUT_SECONDS;
-  const patience = seconds < 0 ? Number.POSITIVE_INFINITY : seconds * 1000;
-  await settled(rt, id, patience);
+  const timeout = seconds < 0 ? Number.POSITIVE_INFINITY : seconds * 1000;
+  await startEnded(rt, id, timeout);
   rt.restarts.drop(id);
   if (endWait(rt, id, 'stop')) return true;
   const running = rt.running.get(id);
@@ -56,7 +56,7 @@ export async function stopBox(rt: Runtime, id: string, options: StopOptions): Pr
   const box = rt.store.amend(id, { stopRequested: true });
   const signal = asked ?? stopSignalOf(definition);
   publish(rt, box, 'kill', { signal: signalNumber(signal) });
-  if (!(await endsOn(rt, running, signal, patience))) {
+  if (!(await endsOn(rt, running, signal, timeout))) {
     publish(rt, box, 'kill', { signal: signalNumber('SIGKILL') });
     await end(rt, running);
   }
@@ -70,9 +70,9 @@ export async function stopBox(rt: Runtime, id: string, options: StopOptions): Pr
  *
  * A box that cannot be ended keeps none of the others from it: the first failure is thrown when all are done with.
  *
- * @param patienceMs the most that any box is given, whatever its own time is
+ * @param timeoutMs the most that any box is given, whatever its own time is
  */
-export async function stopForHost(rt: Runtime, patienceMs: number): Promise<void> {
+export async function stopForHost(rt: Runtime, timeoutMs: number): Promise<void> {
   rt.restarts.hold();
   const boxes = rt.running.list();
   rt.log.info('the host ends: boxes are asked to end', { boxes: boxes.length });
@@ -85,8 +85,8 @@ export async function stopForHost(rt: Runtime, patienceMs: number): Promise<void
         return await running.finished;
       }
       const seconds = definition.stopTimeout ?? DEFAULT_TIMEOUT_SECONDS;
-      const patience = seconds < 0 ? patienceMs : Math.min(seconds * 1000, patienceMs);
-      if (!(await endsOn(rt, running, stopSignalOf(definition), patience))) await end(rt, running);
+      const timeout = seconds < 0 ? timeoutMs : Math.min(seconds * 1000, timeoutMs);
+      if (!(await endsOn(rt, running, stopSignalOf(definition), timeout))) await end(rt, running);
     }),
   );
 }
@@ -124,7 +124,7 @@ async function stopLost(rt: Runtime, id: string): Promise<boolean> {
 export async function killBox(rt: Runtime, id: string, name: string): Promise<void> {
   const signal = parseSignal(name);
   checkSignal(rt.store.expect(id), signal);
-  await settled(rt, id, isKill(signal) ? 0 : Number.POSITIVE_INFINITY);
+  await startEnded(rt, id, isKill(signal) ? 0 : Number.POSITIVE_INFINITY);
   if (endWait(rt, id, 'kill')) return;
   const running = rt.running.expect(id);
   if (isKill(signal)) {
@@ -139,7 +139,7 @@ export async function killBox(rt: Runtime, id: string, name: string): Promise<vo
   await signalMain(running, signal);
   publish(rt, box, 'kill', { signal: signalNumber(signal) });
   // As Docker does: one that stands still could not end.
-  if (isStop) await goOn(rt, running);
+  if (isStop) await thaw(rt, running);
 }
 
 /** Ending a box needs no permission. @throws A3sError `host-not-permitted` */
@@ -149,12 +149,12 @@ function checkSignal(box: Box, signal: string): void {
 }
 
 /** A start, or an adoption, that is under way comes first; a start that takes longer than this ends. */
-async function settled(rt: Runtime, id: string, patience: number): Promise<void> {
+async function startEnded(rt: Runtime, id: string, timeout: number): Promise<void> {
   const { status } = rt.store.expect(id).state;
   const unsettled = status === 'starting' || (isLive(status) && rt.running.get(id) === undefined);
   if (unsettled) {
     const turn = rt.locks.run(id, async () => undefined);
-    const ended = !(await inTime(turn, patience)) && (await endStart(rt, id));
+    const ended = !(await inTime(turn, timeout)) && (await endStart(rt, id));
     await turn;
     // One that was to be removed at its end is gone, as was asked.
     if (ended) return;
@@ -177,7 +177,7 @@ async function endsOn(
 ): Promise<boolean> {
   const ended = inTime(running.finished, milliseconds);
   const told = signalMain(running, signal)
-    .then(() => goOn(rt, running))
+    .then(() => thaw(rt, running))
     .then(
       () => ended,
       (error: unknown) => {

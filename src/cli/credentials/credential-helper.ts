@@ -95,8 +95,8 @@ export class CredentialHelper {
         reject(error);
       };
       const deadline = setTimeout(() => {
-        const patience = `${this.#deadlineMs / 1000} seconds`;
-        giveUp(this.#failed(action, `it did not answer within ${patience}`));
+        const timeout = `${this.#deadlineMs / 1000} seconds`;
+        giveUp(this.#failed(action, `it did not answer within ${timeout}`));
       }, this.#deadlineMs);
       child.on('error', (error: NodeJS.ErrnoException) => {
         const missing = error.code === 'ENOENT';

@@ -10,16 +10,16 @@ import { setTimeout } from 'node:timers/promises';
 import { A3sError } from '../../errors.ts';
 
 const RETRY_MS = 20;
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /**
  * Waits for the lock of `path`. It is an abstract socket: the kernel frees it with the process, however that ends.
  *
  * @throws A3sError `conflict` where another process keeps it
  */
-export async function lockFile(path: string, patienceMs = PATIENCE_MS): Promise<Disposable> {
+export async function lockFile(path: string, timeoutMs = TIMEOUT_MS): Promise<Disposable> {
   const name = createHash('sha256').update(path).digest('hex');
-  const deadline = Date.now() + patienceMs;
+  const deadline = Date.now() + timeoutMs;
   for (;;) {
     const holder = await listen(`\0a3s-box/file-lock/${name}`);
     if (holder !== undefined) return { [Symbol.dispose]: () => holder.close() };

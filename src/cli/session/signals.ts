@@ -19,7 +19,7 @@ export const PROXIED: readonly NodeJS.Signals[] = [
 ];
 
 /** A box that ignores its signals must not keep the user: the third one ends this command, as Docker's does. */
-const PATIENCE = 3;
+const MOST_SIGNALS = 3;
 
 /** @returns what stops it */
 export function proxySignals(
@@ -30,7 +30,7 @@ export function proxySignals(
 ): () => void {
   let urgent = 0;
   const subscription = context.onSignals(PROXIED, (signal) => {
-    if ((signal === 'SIGINT' || signal === 'SIGTERM') && ++urgent >= PATIENCE) {
+    if ((signal === 'SIGINT' || signal === 'SIGTERM') && ++urgent >= MOST_SIGNALS) {
       giveUp(signal);
       return;
     }

@@ -7,7 +7,7 @@ import { spawn as spawnTerminal } from '@lydell/node-pty';
 import type { BuiltCli } from './built-cli.ts';
 
 /** Far longer than anything takes; then the test says what it saw. */
-const PATIENCE_MS = 100_000;
+const TIMEOUT_MS = 100_000;
 
 /** `isig` and `icanon` are what raw mode switches off. */
 const SANE =
@@ -45,7 +45,7 @@ export class Screen {
 
   /** Until the screen shows it; what was shown before is forgotten. */
   async until(wanted: string | RegExp): Promise<string> {
-    const deadline = AbortSignal.timeout(PATIENCE_MS);
+    const deadline = AbortSignal.timeout(TIMEOUT_MS);
     deadline.addEventListener('abort', () => this.#wake());
     for (;;) {
       if (deadline.aborted)

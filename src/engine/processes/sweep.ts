@@ -19,14 +19,14 @@ const KEEPER_MS = 1000;
 /** @returns when no process is left and the sockets are removed; the directory itself stays */
 export async function endProcesses(runtimeDir: string): Promise<void> {
   let empty = 0;
-  const patience = performance.now() + KEEPER_MS;
+  const deadline = performance.now() + KEEPER_MS;
   const attempt = async (): Promise<true | undefined> => {
     // Looked for anew each time: a helper may be in the middle of its start.
     const found = findProcesses(runtimeDir, isJailUid);
-    const patient = performance.now() < patience;
+    const waits = performance.now() < deadline;
     // A keeper ends by itself, and reaps its program; killed first, it would leave a zombie to the system's init,
     // which in a container may never look.
-    for (const each of found) if (!patient || each.program !== KEEPER) killProcess(each);
+    for (const each of found) if (!waits || each.program !== KEEPER) killProcess(each);
     // Twice: a look walks the process ids once, and a process that forks just then may be behind it and its child before.
     empty = found.length === 0 ? empty + 1 : 0;
     return empty === 2 || undefined;

@@ -42,8 +42,8 @@ export interface FakeAgentOptions {
   readonly refuseSpec?: FakeRefusal;
   /** `{ minimum: 1, maximum: 3 }` is an agent that an earlier version left running. */
   readonly protocol?: { minimum: number; maximum: number };
-  /** Fails the rehearsal. */
-  readonly refuseRehearsal?: FakeRefusal;
+  /** Fails the warm-up. */
+  readonly refuseWarmUp?: FakeRefusal;
   /** Refuses other limits. */
   readonly refuseResources?: FakeRefusal;
   /** Users that the box knows, apart from numbers. */
@@ -98,7 +98,7 @@ export class FakeAgent {
 
   constructor(options: FakeAgentOptions = {}) {
     this.#options = options;
-    this.#copies = new FakeCopies(options.asleep === true, options.refuseRehearsal);
+    this.#copies = new FakeCopies(options.asleep === true, options.refuseWarmUp);
     this.#programs = fakePrograms({ probe: this.probe.program, ...options.programs });
     this.poweredOff = new Promise((resolve) => {
       this.#powerOff = resolve;
@@ -109,7 +109,7 @@ export class FakeAgent {
     const id = '/v1/processes/([a-z0-9]{1,64})';
     this.#routes = [
       ['POST', /^\/v1\/prepare$/, async (s) => this.#copies.prepare(s, this.#copied())],
-      ['POST', /^\/v1\/rehearse$/, (stream) => this.#copies.rehearse(stream)],
+      ['POST', /^\/v1\/rehearse$/, (stream) => this.#copies.warmUp(stream)],
       ['POST', /^\/v1\/wake$/, (stream) => this.#copies.wake(stream)],
       ['POST', /^\/v1\/fork$/, (stream) => this.#copies.fork(stream, this.#copied())],
       ['POST', /^\/v1\/freeze$/, async (stream) => this.#freeze(stream, true)],
@@ -147,9 +147,9 @@ export class FakeAgent {
     return this.#copies.forked;
   }
 
-  /** What was rehearsed last. */
-  get rehearsed(): BoxSpec | undefined {
-    return this.#copies.rehearsed;
+  /** What the last warm-up ran. */
+  get warmedUp(): BoxSpec | undefined {
+    return this.#copies.warmedUp;
   }
 
   /** Serves a host on `duplex`; an earlier one is cut off. */

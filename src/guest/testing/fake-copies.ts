@@ -1,5 +1,5 @@
 /**
- * What the fake agent knows of copies: it is prepared, rehearsed, woken and forked as the real one is.
+ * What the fake agent knows of copies: it is prepared, warmed up, woken and forked as the real one is.
  *
  * @module
  */
@@ -24,12 +24,12 @@ export class FakeCopies {
   asleep: boolean;
   woken: Wake | undefined;
   forked: Fork | undefined;
-  rehearsed: BoxSpec | undefined;
-  readonly #refuseRehearsal: FakeRefusal | undefined;
+  warmedUp: BoxSpec | undefined;
+  readonly #refuseWarmUp: FakeRefusal | undefined;
 
-  constructor(asleep: boolean, refuseRehearsal: FakeRefusal | undefined) {
+  constructor(asleep: boolean, refuseWarmUp: FakeRefusal | undefined) {
     this.asleep = asleep;
-    this.#refuseRehearsal = refuseRehearsal;
+    this.#refuseWarmUp = refuseWarmUp;
   }
 
   /** Refuses what a guest that is asleep does not do. */
@@ -47,11 +47,11 @@ export class FakeCopies {
     json(stream, 204);
   }
 
-  async rehearse(stream: ServerHttp2Stream): Promise<void> {
+  async warmUp(stream: ServerHttp2Stream): Promise<void> {
     const { value } = await readJson(stream, BoxSpec, SPEC_BYTES);
     if (!this.asleep) throw new FakeRefusal('conflict', 'the guest is not asleep');
-    if (this.#refuseRehearsal !== undefined) throw this.#refuseRehearsal;
-    this.rehearsed = value;
+    if (this.#refuseWarmUp !== undefined) throw this.#refuseWarmUp;
+    this.warmedUp = value;
     json(stream, 204);
   }
 

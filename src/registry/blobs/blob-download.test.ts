@@ -4,7 +4,7 @@ import { fuzzRuns } from '@a3s-box/test-fuzz';
 import { fc, test as fuzz } from '@fast-check/vitest';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Digest } from '../../oci/digest.ts';
-import type { Patience } from '../exchange/trials.ts';
+import type { RetryLimits } from '../exchange/attempts.ts';
 import type { BlobDescriptor } from '../registry.ts';
 import { openRepository } from '../repository.ts';
 import {
@@ -29,18 +29,18 @@ afterEach(async () => {
 });
 
 interface Faulty {
-  readonly patience?: Partial<Patience>;
+  readonly retryLimits?: Partial<RetryLimits>;
   readonly signal?: AbortSignal;
 }
 
-async function repository(answer: Answer, { patience, signal }: Faulty = {}) {
+async function repository(answer: Answer, { retryLimits, signal }: Faulty = {}) {
   await transport?.close();
   await registry?.stop();
   registry = await startFaultRegistry(answer);
   transport = plainTransport(registry.host);
   return openRepository(transport, `${registry.host}/team/app`, {
     access: 'pull',
-    patience: { ...QUICK, ...patience },
+    retryLimits: { ...QUICK, ...retryLimits },
     ...(signal === undefined ? {} : { signal }),
   });
 }
@@ -139,7 +139,7 @@ describe('a cut connection', () => {
           }
         },
         large,
-        { patience: { attempts: 20 } },
+        { retryLimits: { attempts: 20 } },
       );
       expect(got.equals(large)).toBe(true);
     },
@@ -318,7 +318,7 @@ describe('a slow registry', () => {
       response.write(SMALL.subarray(0, 20));
       return undefined;
     };
-    expect(await pull(answer, SMALL, { patience: { stallMs: 50 } })).toEqual(SMALL);
+    expect(await pull(answer, SMALL, { retryLimits: { stallMs: 50 } })).toEqual(SMALL);
     expect(registry?.requests[1]?.headers.range).toBe('bytes=20-');
   });
 
@@ -333,7 +333,7 @@ describe('a slow registry', () => {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     };
-    const drip = pull(answer, large, { patience: { stallMs: 30 } });
+    const drip = pull(answer, large, { retryLimits: { stallMs: 30 } });
     await expect(drip).rejects.toEqual(failed('fewer than 16384 bytes came in 0.03 seconds'));
     expect(registry?.requests).toHaveLength(6);
   });
@@ -341,7 +341,7 @@ describe('a slow registry', () => {
   it('is not what a slow reader makes of it', async () => {
     const large = randomBytes(2_000_000);
     const repo = await repository((request, response) => serveBlob(request, response, large), {
-      patience: { stallMs: 100, attempts: 1 },
+      retryLimits: { stallMs: 100, attempts: 1 },
     });
     let length = 0;
     for await (const chunk of repo.blob(descriptorOf(large))) {
@@ -406,7 +406,7 @@ describe('a reader', () => {
     const answer: Answer = (request, response) => serveBlob(request, response, SMALL, 0);
     const pulling = pull(answer, SMALL, {
       signal: aborting.signal,
-      patience: { backoffMs: 1_000_000 },
+      retryLimits: { backoffMs: 1_000_000 },
     });
     const refused = expect(pulling).rejects.toMatchObject({ name: 'AbortError' });
     await vi.waitFor(() => expect(registry?.requests).toHaveLength(1));

@@ -6,9 +6,9 @@
  */
 import { createHash } from 'node:crypto';
 import { A3sError, MirrorError } from '../../errors.ts';
+import { Attempts, Cut, isCut, Stall } from '../exchange/attempts.ts';
 import { exchange } from '../exchange/exchange.ts';
 import { broken, type RepositoryContext } from '../exchange/repository-context.ts';
-import { Cut, isCut, Stall, Trials } from '../exchange/trials.ts';
 import type { BlobDescriptor } from '../registry.ts';
 import { startOfAnswer } from './blob-download-answer.ts';
 
@@ -40,7 +40,7 @@ async function* download(
 ): AsyncGenerator<Uint8Array> {
   const { digest, size } = descriptor;
   const what = `blob ${digest} of ${context.name}`;
-  const trials = new Trials(context.patience, size, context.signal);
+  const attempts = new Attempts(context.retryLimits, size, context.signal);
   const hash = createHash('sha256');
   const state: Transfer = { offset: 0, ranges: true, mirrors };
   for (let complete = false; !complete; ) {
@@ -60,7 +60,7 @@ async function* download(
       else {
         // A drip would otherwise be progress for ever.
         const progressed = state.offset > before && !(error instanceof Stall);
-        await trials.next(error, { progressed });
+        await attempts.next(error, { progressed });
       }
     }
   }

@@ -4,9 +4,9 @@
  * @module
  */
 
+import { Cut } from '../exchange/attempts.ts';
 import { type Exchange, exchangeHead } from '../exchange/exchange.ts';
 import { broken, quoted, type RepositoryContext } from '../exchange/repository-context.ts';
-import { Cut } from '../exchange/trials.ts';
 
 export interface UploadSession {
   readonly location: URL;

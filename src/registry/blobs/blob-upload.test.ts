@@ -21,7 +21,7 @@ async function repository(answer: Answer): Promise<Repository> {
   transport = plainTransport(registry.host);
   return openRepository(transport, `${registry.host}/team/app`, {
     access: 'push',
-    patience: { backoffMs: 1 },
+    retryLimits: { backoffMs: 1 },
   });
 }
 

@@ -8,9 +8,9 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { Attempts, Cut, isCut } from '../exchange/attempts.ts';
 import { contentLength, exchangeHead } from '../exchange/exchange.ts';
 import { broken, type RepositoryContext } from '../exchange/repository-context.ts';
-import { Cut, isCut, Trials } from '../exchange/trials.ts';
 import { checkDigestHeader } from '../manifests/manifests.ts';
 import type { BlobDescriptor, Repository } from '../registry.ts';
 import { mountBlob } from './blob-upload-mount.ts';
@@ -102,7 +102,7 @@ class Upload {
 
   async run(begun: UploadSession | undefined): Promise<void> {
     const { digest, size } = this.#descriptor;
-    const trials = new Trials(this.#context.patience, size, this.#context.signal);
+    const attempts = new Attempts(this.#context.retryLimits, size, this.#context.signal);
     let session = begun;
     let best = 0;
     for (;;) {
@@ -113,13 +113,13 @@ class Upload {
       } catch (error) {
         if (this.#unreadable !== undefined) throw this.#unreadable.error;
         if (!isCut(error)) throw error;
-        const setback = error instanceof Setback ? error : undefined;
+        const failure = error instanceof UploadFailure ? error : undefined;
         const reached: UploadSession | undefined =
-          session === undefined || setback?.restart === true ? undefined : await this.#ask(session);
+          session === undefined || failure?.restart === true ? undefined : await this.#ask(session);
         const offset = reached?.offset ?? 0;
-        const progressed = offset > best || setback?.learned === true;
+        const progressed = offset > best || failure?.learned === true;
         if (!progressed) this.#suspectSize();
-        await trials.next(error, { progressed });
+        await attempts.next(error, { progressed });
         best = Math.max(best, offset);
         // The answer may be all that was lost.
         if (await hasBlob(this.#context, digest, size)) return;
@@ -205,7 +205,7 @@ class Upload {
         throw forgotten(this.#what);
       case 400:
       case 416:
-        throw new Setback(this.#what, 'the registry cannot use what it got before the cut', {
+        throw new UploadFailure(this.#what, 'the registry cannot use what it got before the cut', {
           restart: true,
           learned: false,
         });
@@ -228,7 +228,10 @@ class Upload {
     }
     const restart = session.offset === 0;
     if (restart) await cancelUpload(this.#context, session, this.#what);
-    throw new Setback(this.#what, 'requests of this size are refused', { restart, learned: true });
+    throw new UploadFailure(this.#what, 'requests of this size are refused', {
+      restart,
+      learned: true,
+    });
   }
 
   /** Who refuses large requests may well cut the connection before saying so. */
@@ -283,7 +286,7 @@ class Upload {
 }
 
 /** Something that another attempt can do better. */
-class Setback extends Cut {
+class UploadFailure extends Cut {
   /** Whether the upload has to start anew. */
   readonly restart: boolean;
   /** Whether the next attempt is another one. */
@@ -300,7 +303,7 @@ class Setback extends Cut {
   }
 }
 
-function forgotten(what: string): Setback {
+function forgotten(what: string): UploadFailure {
   const why = 'the registry has forgotten it';
-  return new Setback(what, why, { restart: true, learned: false });
+  return new UploadFailure(what, why, { restart: true, learned: false });
 }

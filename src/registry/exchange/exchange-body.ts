@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import { Cut, type RetryLimits, Stall } from './attempts.ts';
 import type { RepositoryContext } from './repository-context.ts';
-import { Cut, type Patience, Stall } from './trials.ts';
 
 /** Reads a body at a bearable pace; whoever stops reading ends the exchange. */
 export class BodyReader implements AsyncIterator<Uint8Array, undefined> {
@@ -27,7 +28,7 @@ export class BodyReader implements AsyncIterator<Uint8Array, undefined> {
     this.#context = options.context;
     this.#ended = options.ended;
     this.#what = options.what;
-    this.#pace = new Pace(options.context.patience, options.ended);
+    this.#pace = new Pace(options.context.retryLimits, options.ended);
   }
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
@@ -62,24 +63,24 @@ export class BodyReader implements AsyncIterator<Uint8Array, undefined> {
 
 /** Time that the reader does not spend waiting does not count against the registry. */
 class Pace {
-  readonly #patience: Patience;
+  readonly #retryLimits: RetryLimits;
   readonly #ended: AbortController;
   #waited = 0;
   #came = 0;
 
-  constructor(patience: Patience, ended: AbortController) {
-    this.#patience = patience;
+  constructor(retryLimits: RetryLimits, ended: AbortController) {
+    this.#retryLimits = retryLimits;
     this.#ended = ended;
   }
 
   get verdict(): string {
-    const { stallBytes, stallMs } = this.#patience;
+    const { stallBytes, stallMs } = this.#retryLimits;
     return `fewer than ${stallBytes} bytes came in ${stallMs / 1000} seconds`;
   }
 
   async measure<T>(waiting: Promise<T>): Promise<T> {
     const start = performance.now();
-    const left = Math.max(this.#patience.stallMs - this.#waited, 1);
+    const left = Math.max(this.#retryLimits.stallMs - this.#waited, 1);
     const timer = setTimeout(() => this.#ended.abort(), left);
     try {
       return await waiting;
@@ -91,7 +92,7 @@ class Pace {
 
   count(bytes: number): void {
     this.#came += bytes;
-    if (this.#came < this.#patience.stallBytes) return;
+    if (this.#came < this.#retryLimits.stallBytes) return;
     this.#came = 0;
     this.#waited = 0;
   }

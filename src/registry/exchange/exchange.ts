@@ -6,9 +6,9 @@
 
 import { A3sError } from '../../errors.ts';
 import type { RegistryRequest, RegistryResponse } from '../transport/transport.ts';
+import { Attempts, Cut, isCut } from './attempts.ts';
 import { BodyReader } from './exchange-body.ts';
 import { broken, quoted, type RepositoryContext } from './repository-context.ts';
-import { Cut, isCut, Trials } from './trials.ts';
 
 /** Bytes of an answer that are read although nobody wants them. */
 const MAX_IGNORED_BYTES = 64 * 1024;
@@ -18,7 +18,7 @@ export type Request = Omit<RegistryRequest, 'scopes' | 'signal'> &
   Partial<Pick<RegistryRequest, 'scopes'>>;
 
 export interface Exchange extends Omit<RegistryResponse, 'body'> {
-  /** Fails with a `Cut` where the connection does, or where it is slower than patience allows. */
+  /** Fails with a `Cut` where the connection does, or where it is slower than retryLimits allows. */
   readonly body: AsyncIterable<Uint8Array>;
   /** Ends it before the body does. */
   drop(): Promise<void>;
@@ -75,7 +75,7 @@ export async function exchangeDocument(
   request: Request,
   { what, maxBytes }: { readonly what: string; readonly maxBytes: number },
 ): Promise<Document> {
-  const trials = new Trials(context.patience, 0, context.signal);
+  const attempts = new Attempts(context.retryLimits, 0, context.signal);
   for (;;) {
     try {
       const { body, drop, ...head } = await exchange(context, request, what);
@@ -88,7 +88,7 @@ export async function exchangeDocument(
     } catch (error) {
       // Where no answer came at all, the transport has tried again already.
       if (!(error instanceof Cut)) throw error;
-      await trials.next(error, { progressed: false });
+      await attempts.next(error, { progressed: false });
     }
   }
 }

@@ -7,7 +7,7 @@ import { A3sError } from '../../errors.ts';
 import { parseReference } from '../../oci/reference.ts';
 import type { RepositoryOptions } from '../registry.ts';
 import type { Transport } from '../transport/transport.ts';
-import type { Patience } from './trials.ts';
+import type { RetryLimits } from './attempts.ts';
 
 export interface RepositoryContext {
   readonly transport: Transport;
@@ -21,7 +21,7 @@ export interface RepositoryContext {
   /** Of what lies beside an image: signatures, and lists of referrers. */
   readonly mirrorMayDeny: boolean;
   readonly signal: AbortSignal | undefined;
-  readonly patience: Patience;
+  readonly retryLimits: RetryLimits;
 }
 
 /** @throws A3sError `invalid-reference` when `name` is not that of a repository */
@@ -29,7 +29,7 @@ export function repositoryContext(
   transport: Transport,
   name: string,
   { access, signal, mirrorMayDeny = false }: Omit<RepositoryOptions, 'credentials'>,
-  patience: Patience,
+  retryLimits: RetryLimits,
 ): RepositoryContext {
   const { domain, path, tag, digest } = parseReference(name);
   if (tag !== undefined || digest !== undefined) {
@@ -44,7 +44,7 @@ export function repositoryContext(
   const actions = access === 'push' ? 'pull,push' : 'pull';
   const scopes = [`repository:${path}:${actions}`];
   const names = { name: `${domain}/${path}`, domain, path };
-  return { transport, ...names, scopes, mirrorMayDeny, signal, patience };
+  return { transport, ...names, scopes, mirrorMayDeny, signal, retryLimits };
 }
 
 /** An answer that no registry should give; `what` says what was wanted. */

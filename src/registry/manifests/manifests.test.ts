@@ -29,7 +29,7 @@ async function repository(answer: Answer) {
   transport = plainTransport(registry.host);
   return openRepository(transport, `${registry.host}/team/app`, {
     access: 'push',
-    patience: { backoffMs: 1 },
+    retryLimits: { backoffMs: 1 },
   });
 }
 

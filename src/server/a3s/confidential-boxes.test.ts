@@ -517,7 +517,7 @@ describe('ending a box whose guest does not come', () => {
     return { id, start };
   }
 
-  it('stops it when its patience is over', async () => {
+  it('stops it when the time for adoption is over', async () => {
     const { id, start } = await starting();
     expect((await home.call('POST', `/containers/${id}/stop?t=0`)).status).toBe(304);
     expect((await start).status).toBe(409);
@@ -548,7 +548,7 @@ describe('ending a box whose guest does not come', () => {
     await expect.poll(() => home.runtime.running.get(id)).toBeDefined();
     await home.crash();
     machine.hung = true;
-    home.patience = { attempts: 1000, pauseMs: 10, serveAfterMs: 100 };
+    home.adoption = { attempts: 1000, pauseMs: 10, serveAfterMs: 100 };
     await home.start();
     const removed = home.call('DELETE', `/containers/${id}?force=1`);
     await home.runtime.store.when(id, (box) => box?.state.stopRequested === true, TIMEOUT());

@@ -27,8 +27,8 @@ describe('a fill that fails', () => {
     expect(await home.pool()).toMatchObject({ ready: 1, error: '' });
   });
 
-  it('is so when the guest cannot rehearse', async () => {
-    home.agentOptions = { refuseRehearsal: new FakeRefusal('setup-failed', 'no') };
+  it('is so when the guest cannot warm up', async () => {
+    home.agentOptions = { refuseWarmUp: new FakeRefusal('setup-failed', 'no') };
     await home.set(1);
     await until(async () => (await home.pool()).state === 'failing');
     expect(home.host.running).toEqual([]);

@@ -24,7 +24,7 @@ describe('a pool', () => {
     expect(home.host.machine(machine)?.limits).toMatchObject([{ processors: [0], nice: 3 }]);
   });
 
-  it('is filled in the background with machines that have rehearsed and stand still', async () => {
+  it('is filled in the background with machines that are warmed up and paused', async () => {
     await home.filled(2);
     expect(await home.pool()).toMatchObject({ size: 2, ready: 2, state: 'full', error: '' });
     expect(home.host.running).toHaveLength(2);
@@ -32,7 +32,7 @@ describe('a pool', () => {
       expect(machine.paused).toBe(true);
       expect(machine.spec.template?.key).toBe(TEMPLATE_KEY);
       const agent = home.agents.get(machine.spec.id);
-      expect(agent?.rehearsed?.process.args).toEqual(['true']);
+      expect(agent?.warmedUp?.process.args).toEqual(['true']);
       expect(agent?.woken).toBeUndefined();
     }
     const uids = home.host.running.map(({ spec }) => spec.identity.uid);
@@ -49,7 +49,7 @@ describe('a pool', () => {
     expect(await home.machineOf(id)).toBe('pool');
     expect(machine?.paused).toBe(false);
     expect(machine?.inserted.map(({ path, serial }) => [basename(path), serial])).toEqual([
-      ['rehearsal.erofs', 'layer-6'],
+      ['warm-up.erofs', 'layer-6'],
       ['null', 'layer-0'],
     ]);
     const agent = home.agents.get(machineId);

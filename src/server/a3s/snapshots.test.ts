@@ -37,7 +37,7 @@ async function fork(reference: string, body = {}): Promise<string> {
   return Reflect.get(Object(made.body), 'id');
 }
 const start = (id: string) => home.call('POST', `/containers/${id}/start`);
-const PATIENCE = { timeout: 20_000 };
+const TIMEOUT = { timeout: 20_000 };
 /** How often the box was asked to start a process, from now on. */
 function launches(id: string): () => number {
   const agent = home.agents.get(id);
@@ -92,9 +92,9 @@ describe('a memory snapshot', () => {
     const asked = launches(id);
     const release = holdSave(id);
     const made = snapshot(id);
-    await expect.poll(() => home.agents.get(id)?.frozen, PATIENCE).toBe(true);
+    await expect.poll(() => home.agents.get(id)?.frozen, TIMEOUT).toBe(true);
     const started = home.call('POST', `/exec/${exec}/start`, { Detach: true });
-    await expect.poll(asked, PATIENCE).toBeGreaterThan(1);
+    await expect.poll(asked, TIMEOUT).toBeGreaterThan(1);
     release();
     expect([(await made).status, (await started).status]).toEqual([201, 200]);
   });
@@ -105,12 +105,12 @@ describe('a memory snapshot', () => {
     const id = await home.create(RUN, { ...none, Healthcheck: check });
     expect((await start(id)).status).toBe(204);
     const health = () => home.runtime.store.expect(id).state.health?.status;
-    await expect.poll(health, PATIENCE).toBe('healthy');
+    await expect.poll(health, TIMEOUT).toBe('healthy');
     const release = holdSave(id);
     const made = snapshot(id);
-    await expect.poll(() => home.agents.get(id)?.frozen, PATIENCE).toBe(true);
+    await expect.poll(() => home.agents.get(id)?.frozen, TIMEOUT).toBe(true);
     const asked = launches(id);
-    await expect.poll(asked, PATIENCE).toBeGreaterThan(2);
+    await expect.poll(asked, TIMEOUT).toBeGreaterThan(2);
     expect(health()).toBe('healthy');
     release();
     expect((await made).status).toBe(201);

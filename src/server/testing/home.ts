@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { BoxSpec } from '@a3s-box/policies';
-import type { AdoptionPatience } from '../../boxes/run/adopt.ts';
+import type { AdoptionTiming } from '../../boxes/run/adopt.ts';
 import type { BootFiles, Runtime } from '../../boxes/runtime.ts';
 import type { Config } from '../../config.ts';
 import { FakeEngine, type FakeGuest, FakeHost } from '../../engine/testing/fake.ts';
@@ -43,7 +43,7 @@ export class TestHome {
   guestOptions: Partial<FakeConfidentialOptions> = {};
   /** What boxes boot from. */
   boot: BootFiles = BOOT;
-  patience: AdoptionPatience | undefined;
+  adoption: AdoptionTiming | undefined;
   /** Servers are started as the host's start does it. */
   restore = false;
   /** The host ends when the server is ended in order. */
@@ -128,7 +128,7 @@ export class TestHome {
           };
         },
         onReady: resolve,
-        patience: this.patience,
+        adoption: this.adoption,
         restore: this.restore,
         hostStops: this.hostStops ? async () => true : undefined,
       });

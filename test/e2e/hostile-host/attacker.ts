@@ -18,7 +18,7 @@ import {
   speakHttp2,
 } from '@a3s-box/ratls/testing';
 
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 const LIMIT = 16 * 2 ** 20;
 
 export interface Said {
@@ -44,12 +44,12 @@ export class Unverified {
   static async open(port: number): Promise<Unverified> {
     const host = '127.0.0.1';
     const socket = connect({ host, port, ALPNProtocols: ['h2'], rejectUnauthorized: false });
-    await once(socket, 'secureConnect', { signal: AbortSignal.timeout(PATIENCE_MS) });
+    await once(socket, 'secureConnect', { signal: AbortSignal.timeout(TIMEOUT_MS) });
     return new Unverified(socket);
   }
 
   async ask(method: 'GET' | 'POST' | 'PUT', path: string, body?: object): Promise<Said> {
-    const asked = { method, path, limit: LIMIT, timeout: PATIENCE_MS, signal: undefined };
+    const asked = { method, path, limit: LIMIT, timeout: TIMEOUT_MS, signal: undefined };
     const answer = await exchange(
       this.#session,
       body === undefined ? asked : { ...asked, body: JSON.stringify(body) },

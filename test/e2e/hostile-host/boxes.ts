@@ -17,7 +17,7 @@ import { type Installation, install } from '../installation.ts';
 import { guestOf } from '../support/guest-of.ts';
 
 /** Only what hangs takes so long. */
-export const PATIENCE_MS = 120_000;
+export const TIMEOUT_MS = 120_000;
 
 /** Busybox with `ask`, which talks to the agent from inside. */
 export const IMAGE = 'test/asking:1';
@@ -88,7 +88,7 @@ export class BoxHost {
       this.at('images.yaml'),
     ];
     await this.actor.ok(['run', '-d', '--tee', 'simulate', ...host, ...flags, IMAGE, ...command], {
-      deadlineMs: PATIENCE_MS,
+      deadlineMs: TIMEOUT_MS,
     });
   }
 
@@ -147,7 +147,7 @@ export class BoxHost {
     const asked = request({ socketPath: this.actor.socket, method, path, headers });
     asked.end(body === undefined ? undefined : JSON.stringify(body));
     const [response] = await once(asked, 'response', {
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     const said = await text(response);
     const [, code] = /"code":"([a-z-]+)"/.exec(said) ?? [];

@@ -36,10 +36,10 @@ import { identityFor } from '../../../src/jail/identity.ts';
 const run = promisify(execFile);
 
 /** A guest may take so long for anything: only what hangs does. */
-const PATIENCE_MS = 120_000;
+const TIMEOUT_MS = 120_000;
 const APPLETS = ['sh', 'cat', 'date', 'echo', 'grep', 'head', 'seq', 'sha256sum', 'sleep', 'sync'];
 
-export const patience = (): AbortSignal => AbortSignal.timeout(PATIENCE_MS);
+export const deadline = (): AbortSignal => AbortSignal.timeout(TIMEOUT_MS);
 export const sha256 = (bytes: Uint8Array | string): Buffer =>
   createHash('sha256').update(bytes).digest();
 
@@ -152,10 +152,10 @@ export class HostileHost {
           guestStatePath: join(this.root, 'home', `${number}.json`),
         },
       },
-      patience(),
+      deadline(),
     );
     this.#machines.push(machine);
-    const guest = await connectGuest(machine, { signal: patience(), deadlineMs: PATIENCE_MS });
+    const guest = await connectGuest(machine, { signal: deadline(), deadlineMs: TIMEOUT_MS });
     this.#guests.push(guest);
     return { machine, guest };
   }
@@ -163,8 +163,8 @@ export class HostileHost {
   /** Starts it, and its main process. */
   async start(launch: HostedLaunch): Promise<Hosted> {
     const hosted = await this.launch(launch);
-    await hosted.guest.putLaunchSpec(launch.admitted, patience());
-    await hosted.guest.startMain(patience());
+    await hosted.guest.putLaunchSpec(launch.admitted, deadline());
+    await hosted.guest.startMain(deadline());
     return hosted;
   }
 
@@ -187,8 +187,8 @@ export class HostileHost {
       hostData: sha256(admitted).toString('hex'),
       crl: { required: false },
     });
-    const socket = await guest.ratls(patience());
-    return await connect({ socket, policy, allowSimulated: true, timeout: PATIENCE_MS });
+    const socket = await guest.ratls(deadline());
+    return await connect({ socket, policy, allowSimulated: true, timeout: TIMEOUT_MS });
   }
 
   /** A file of this content, which the caller may change. */
@@ -257,7 +257,7 @@ export function textOf(layers: readonly HostedLayer[], script: string): string {
 
 /** What a process has written, once it has written `lines` lines. */
 export async function linesOf(guest: Guest, id: string, lines: number): Promise<readonly string[]> {
-  const reader = await guest.output(id, 0, patience());
+  const reader = await guest.output(id, 0, deadline());
   let text = '';
   for await (const { data } of reader) {
     text += data.toString();
@@ -278,7 +278,7 @@ export async function ran(
 ): Promise<{ readonly text: string; readonly exitCode: number }> {
   const plain = { env: ['PATH=/bin'], cwd: '/', user: '', terminal: false, stdin: false };
   const process = { ...plain, args: [...args] };
-  const { output, exit } = await guest.launch(id, process, patience());
+  const { output, exit } = await guest.launch(id, process, deadline());
   let text = '';
   for await (const { data } of output) text += data.toString();
   return { text, exitCode: (await exit).exitCode };

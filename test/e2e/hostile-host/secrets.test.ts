@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ACTORS } from '../actor.ts';
 import { until } from '../processes.ts';
 import { type Keys, Unverified } from './attacker.ts';
-import { BoxHost, PATIENCE_MS } from './boxes.ts';
+import { BoxHost, TIMEOUT_MS } from './boxes.ts';
 
 const COMMAND = ['sh', '-c', 'sha256sum < /run/secrets/token; exec sleep 1000'];
 const VALUE = 'the value of the token';
@@ -121,7 +121,7 @@ it('takes each secret once, and starts the workload when all are there', async (
   await until(
     'the workload has its secret',
     async () => (await host.actor.ok(['logs', 'keeper'])) === `${digest}  -`,
-    PATIENCE_MS,
+    TIMEOUT_MS,
   );
   expect(JSON.stringify(await host.inspect('keeper'))).not.toContain(VALUE);
 });
@@ -165,7 +165,7 @@ it('ends a box whose secrets do not come in time, without starting its workload'
   await until(
     'it has ended',
     async () => (await host.inspect('late')).State.Status === 'exited',
-    PATIENCE_MS,
+    TIMEOUT_MS,
   );
   const { State, Confidential } = await host.inspect('late');
   expect(State).toMatchObject({ ExitCode: 125, Error: expect.stringContaining('secret') });

@@ -47,7 +47,7 @@ async function handOver(monitor: Monitor, path: string, set: number): Promise<vo
 
 /** The device goes on with its node, which is over the image then. Its set keeps no descriptor that nobody uses. */
 function insertion(serial: string, set: number): Command[] {
-  // A name of its own: what was in the slot before, such as a rehearsal's disk, keeps the one that it has.
+  // A name of its own: what was in the slot before, such as the disk of a warm-up, keeps the one that it has.
   const file = `${serial}-${randomBytes(8).toString('hex')}`;
   return [
     [

@@ -172,7 +172,7 @@ async function bootOnce(spec: MachineSpec, signal: AbortSignal): Promise<void> {
     await Promise.race([
       up,
       whenAborted(AbortSignal.any([signal, helper.ended])),
-      lost(monitor.closed),
+      monitorClosed(monitor.closed),
     ]);
   } finally {
     monitor.close();
@@ -182,7 +182,7 @@ async function bootOnce(spec: MachineSpec, signal: AbortSignal): Promise<void> {
 
 const PortChange = z.object({ id: z.string(), open: z.boolean() });
 
-async function lost(closed: Promise<void>): Promise<never> {
+async function monitorClosed(closed: Promise<void>): Promise<never> {
   await closed;
   throw new A3sError('vmm-failed', 'the VMM ended');
 }

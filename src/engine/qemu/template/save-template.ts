@@ -104,7 +104,11 @@ async function save(monitor: QmpClient, saved: Saved, signal: AbortSignal): Prom
     ['migrate', { uri: STATE_URI }],
   ]);
   const late = deadline(SAVE_MS, 'vmm-failed', 'The machine was not saved');
-  await Promise.race([saved.done, whenAborted(AbortSignal.any([signal, late])), lost(monitor)]);
+  await Promise.race([
+    saved.done,
+    whenAborted(AbortSignal.any([signal, late])),
+    monitorClosed(monitor),
+  ]);
 }
 
 /** Learns from the monitor's events when the state is written. */
@@ -129,7 +133,7 @@ class Saved {
   }
 }
 
-async function lost(monitor: QmpClient): Promise<never> {
+async function monitorClosed(monitor: QmpClient): Promise<never> {
   await monitor.closed;
   throw new A3sError('vmm-failed', 'The VMM ended while it was saved');
 }

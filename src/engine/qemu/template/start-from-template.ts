@@ -162,7 +162,7 @@ async function copyOf(
     }
     return { ...vmm, runs };
   } catch (error) {
-    throw blamed(error, signal);
+    throw templateFailure(error, signal);
   } finally {
     await state.close();
     // Not while it is written to.
@@ -179,12 +179,12 @@ async function run({ monitor, helper, runs }: Copy, signal: AbortSignal): Promis
   } catch (error) {
     monitor.close();
     signal.throwIfAborted();
-    throw blamed((await helper.lastWords()) ?? error, signal);
+    throw templateFailure((await helper.lastWords()) ?? error, signal);
   }
 }
 
 /** Unless it is certain that something else is to blame. */
-function blamed(error: unknown, signal: AbortSignal): unknown {
+function templateFailure(error: unknown, signal: AbortSignal): unknown {
   signal.throwIfAborted();
   return error instanceof A3sError && error.code !== 'vmm-failed' ? error : unusable(error);
 }

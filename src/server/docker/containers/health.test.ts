@@ -5,7 +5,7 @@ import { lyingAgent, saying } from '../../testing/hostile-agent.ts';
 import { FakeImages, TEST_IMAGE } from '../../testing/images.ts';
 
 const MILLISECOND = 1_000_000;
-const PATIENCE = { timeout: 20_000 };
+const TIMEOUT = { timeout: 20_000 };
 /** The image says nothing of the times: a test would wait for them. */
 const OFTEN = { Interval: 10 * MILLISECOND, Timeout: 20_000 * MILLISECOND, Retries: 2 };
 
@@ -50,7 +50,7 @@ function health(id: string) {
 }
 
 async function becomes(id: string, status: string): Promise<void> {
-  await expect.poll(() => health(id)?.status, PATIENCE).toBe(status);
+  await expect.poll(() => health(id)?.status, TIMEOUT).toBe(status);
 }
 
 async function statusText(id: string): Promise<string> {
@@ -135,7 +135,7 @@ describe('a health check', () => {
     probe.output = 'x'.repeat(10_000);
     const id = await start(checked({ Timeout: 50 * MILLISECOND }));
     await becomes(id, 'unhealthy');
-    await expect.poll(() => health(id)?.log.length ?? 0, PATIENCE).toBeGreaterThan(1);
+    await expect.poll(() => health(id)?.log.length ?? 0, TIMEOUT).toBeGreaterThan(1);
     expect(health(id)?.log[0]).toMatchObject({
       exitCode: -1,
       output: expect.stringMatching(/^Health check exceeded timeout \(50ms\): x{4096}\.\.\.$/),
@@ -156,7 +156,7 @@ describe('a health check', () => {
     const id = await start();
     await becomes(id, 'healthy');
     home.runtime.store.advance(id, 'pause');
-    await expect.poll(() => probe.running, PATIENCE).toBe(0);
+    await expect.poll(() => probe.running, TIMEOUT).toBe(0);
     const { runs } = probe;
     const before = health(id);
     // As many events as a probe would have had by now.
@@ -164,7 +164,7 @@ describe('a health check', () => {
     expect(probe.runs - runs).toBeLessThanOrEqual(1);
     expect(health(id)).toEqual(before);
     home.runtime.store.advance(id, 'unpause');
-    await expect.poll(() => probe.runs, PATIENCE).toBeGreaterThan(runs + 1);
+    await expect.poll(() => probe.runs, TIMEOUT).toBeGreaterThan(runs + 1);
   });
 
   it('begins anew with each run, and ends with it', async () => {
@@ -179,18 +179,18 @@ describe('a health check', () => {
     expect(health(id)).toEqual({ status: 'starting', failingStreak: 0, log: [] });
     expect(await statusText(id)).toMatch(/ \(health: starting\)$/);
     await home.call('POST', `/containers/${id}/kill`);
-    await expect.poll(() => probe.running, PATIENCE).toBe(0);
+    await expect.poll(() => probe.running, TIMEOUT).toBe(0);
   });
 
   it('goes on over a lost connection, which is no failure', async () => {
     probe.outcome = 'hang';
     const id = await start();
-    await expect.poll(() => probe.running, PATIENCE).toBe(1);
+    await expect.poll(() => probe.running, TIMEOUT).toBe(1);
     const running = home.runtime.running.expect(id);
     const lost = await running.guest();
     home.host.machine(id)?.disconnect();
     await lost.closed;
-    await expect.poll(async () => (await running.guest()) !== lost, PATIENCE).toBe(true);
+    await expect.poll(async () => (await running.guest()) !== lost, TIMEOUT).toBe(true);
     expect(health(id)).toMatchObject({ status: 'starting', failingStreak: 0 });
     // The same probe is read again; it is no other's. The next one hangs.
     expect(probe.runs).toBe(1);
@@ -203,12 +203,12 @@ describe('a health check', () => {
     const id = await start();
     await becomes(id, 'healthy');
     probe.outcome = 'hang';
-    await expect.poll(() => probe.running, PATIENCE).toBe(1);
+    await expect.poll(() => probe.running, TIMEOUT).toBe(1);
     await home.crash();
     probe.outcome = 1;
     await home.start();
     await becomes(id, 'unhealthy');
-    await expect.poll(() => probe.running, PATIENCE).toBe(0);
+    await expect.poll(() => probe.running, TIMEOUT).toBe(0);
   });
 
   it('leaves no probe of a killed server behind, also one that ends before it is killed', async () => {
@@ -229,14 +229,14 @@ describe('a health check', () => {
       const { processes } = await (await home.runtime.running.expect(id).guest()).state();
       return processes.map((each) => each.id);
     };
-    await expect.poll(left, PATIENCE).toEqual(['main']);
+    await expect.poll(left, TIMEOUT).toEqual(['main']);
   });
 
   it('forgets a probe that could not be started', async () => {
     const id = await start(checked({ Test: ['CMD', 'no-such-program'] }));
     await becomes(id, 'unhealthy');
     home.runtime.store.advance(id, 'pause');
-    await expect.poll(() => home.runtime.running.expect(id).probes.size, PATIENCE).toBe(0);
+    await expect.poll(() => home.runtime.running.expect(id).probes.size, TIMEOUT).toBe(0);
   });
 
   it('is refused for a confidential box whose host may run nothing in it', async () => {

@@ -6,7 +6,7 @@ import { TestHome } from '../../testing/home.ts';
 let home: TestHome;
 beforeEach(async () => {
   home = new TestHome();
-  home.patience = { attempts: 3, pauseMs: 20, serveAfterMs: 2000 };
+  home.adoption = { attempts: 3, pauseMs: 20, serveAfterMs: 2000 };
   await home.start();
 });
 afterEach(() => home.remove());
@@ -63,7 +63,7 @@ describe('a machine that does not answer the next server', () => {
   it('and recovers is taken over', async () => {
     const id = await starting();
     machine(id).hung = true;
-    home.patience = { attempts: 1000, pauseMs: 10, serveAfterMs: 2000 };
+    home.adoption = { attempts: 1000, pauseMs: 10, serveAfterMs: 2000 };
     await home.start();
     expect(await state(id)).toMatchObject({ Running: false });
     machine(id).hung = false;
@@ -89,7 +89,7 @@ describe('a machine that does not answer the next server', () => {
     const ids = [await runBox(), await runBox(), await runBox()];
     await home.crash();
     for (const id of ids.slice(0, 2)) machine(id).hung = true;
-    home.patience = { attempts: 1000, pauseMs: 60_000, serveAfterMs: 60_000 };
+    home.adoption = { attempts: 1000, pauseMs: 60_000, serveAfterMs: 60_000 };
     await home.start();
     expect(await state(ids[2] ?? '')).toMatchObject({ Status: 'running' });
     await home.stop();

@@ -9,7 +9,7 @@ beforeEach(async () => {
 });
 afterEach(() => home.remove());
 
-const PATIENCE = { timeout: 20_000 };
+const TIMEOUT = { timeout: 20_000 };
 
 async function start(args: readonly string[], more = {}): Promise<string> {
   const id = await home.create(args, more);
@@ -44,7 +44,7 @@ describe('the exit of a box', () => {
     expect((await home.call('POST', `/exec/${exec}/start`, { Detach: true })).status).toBe(200);
     expect(state(id).status).toBe('running');
     home.host.machine(id)?.crash();
-    await expect.poll(() => state(id), PATIENCE).toMatchObject({ status: 'exited', exitCode: 7 });
+    await expect.poll(() => state(id), TIMEOUT).toMatchObject({ status: 'exited', exitCode: 7 });
   });
 });
 
@@ -72,7 +72,7 @@ describe('a stop', () => {
     const id = await start(['stubborn']);
     const stopping = home.call('POST', `/containers/${id}/stop?t=-1`);
     const said = async () => (await home.call('GET', `/containers/${id}/logs?stdout=1`)).body;
-    await expect.poll(said, PATIENCE).toContain('ignored SIGTERM');
+    await expect.poll(said, TIMEOUT).toContain('ignored SIGTERM');
     expect(state(id)).toMatchObject({ status: 'running', stopRequested: true });
     expect((await home.call('POST', `/containers/${id}/kill`)).status).toBe(204);
     expect((await stopping).status).toBe(204);
@@ -102,7 +102,7 @@ describe('a box that is paused', () => {
     await pause(id);
     expect((await home.call('POST', `/containers/${id}/${verb}`)).status).toBe(204);
     const status = verb === 'restart' ? 'running' : 'exited';
-    await expect.poll(() => state(id).status, PATIENCE).toBe(status);
+    await expect.poll(() => state(id).status, TIMEOUT).toBe(status);
     expect(home.agents.get(id)?.frozen).toBe(false);
   });
 
@@ -115,6 +115,6 @@ describe('a box that is paused', () => {
     await home.start();
     expect(state(id).status).toBe('paused');
     home.host.machine(id)?.crash();
-    await expect.poll(() => state(id), PATIENCE).toMatchObject({ status: 'running', run: 2 });
+    await expect.poll(() => state(id), TIMEOUT).toMatchObject({ status: 'running', run: 2 });
   });
 });

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => home.remove());
 
-const PATIENCE = { timeout: 20_000 };
+const TIMEOUT = { timeout: 20_000 };
 
 function restarting(name: string, count = 0) {
   return { HostConfig: { RestartPolicy: { Name: name, MaximumRetryCount: count } } };
@@ -31,7 +31,7 @@ function state(id: string) {
 }
 
 async function becomes(id: string, expected: object): Promise<void> {
-  await expect.poll(() => record(id)?.state, PATIENCE).toMatchObject(expected);
+  await expect.poll(() => record(id)?.state, TIMEOUT).toMatchObject(expected);
 }
 
 /** A box under the policy, in its run number `run`; `ready` holds before each crash of its machine. */
@@ -106,7 +106,7 @@ describe('a restart policy', () => {
     const said = async (id: string, times: number): Promise<void> => {
       const log = async (): Promise<string> =>
         String((await home.call('GET', `/containers/${id}/logs?stdout=1`)).body);
-      await expect.poll(async () => (await log()).match(/hello/g), PATIENCE).toHaveLength(times);
+      await expect.poll(async () => (await log()).match(/hello/g), TIMEOUT).toHaveLength(times);
     };
     const id = await running('always', 3, ['sh', '-c', 'echo hello; sleep infinity'], said);
     expect(state(id)).toMatchObject({ restartCount: 2 });
@@ -231,7 +231,7 @@ describe('a restart that a user asks for', () => {
     const refused = await home.call('POST', `/containers/${id}/restart?signal=NO`);
     expect(refused).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });
     await home.call('POST', `/containers/${id}/stop`);
-    await expect.poll(() => record(id), PATIENCE).toBeUndefined();
+    await expect.poll(() => record(id), TIMEOUT).toBeUndefined();
   });
 });
 
@@ -344,7 +344,7 @@ async function restoring(count: number): Promise<{ ids: readonly string[]; open:
   const open = home.host.holdLaunches();
   await home.start();
   const starting = () => ids.filter((id) => state(id).status === 'starting');
-  await expect.poll(() => starting().length, PATIENCE).toBe(RESTARTS_AT_ONCE);
+  await expect.poll(() => starting().length, TIMEOUT).toBe(RESTARTS_AT_ONCE);
   return { ids, open };
 }
 

@@ -456,7 +456,7 @@ describe('a machine with an id of its own', () => {
       new AbortController().signal,
     );
     machine.hung = true;
-    home.patience = { attempts: 1, pauseMs: 1, serveAfterMs: 1000 };
+    home.adoption = { attempts: 1, pauseMs: 1, serveAfterMs: 1000 };
     await serve();
     await expect.poll(async () => (await inspect(id)).State.Status).toBe('exited');
     expect(home.host.sweeps).toContain(OWN);

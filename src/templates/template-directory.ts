@@ -19,7 +19,7 @@ const GONE = /^\.gone-/;
 const TOUCH_MS = 60_000;
 
 /** One that is there. */
-export interface Shelved {
+export interface StoredTemplate {
   readonly record: TemplateRecord;
   readonly directory: string;
   readonly sizeBytes: number;
@@ -44,10 +44,10 @@ export interface Clock {
   steady(): number;
 }
 
-export class Shelf {
+export class TemplateDirectory {
   readonly #directory: string;
   readonly #clock: Clock;
-  readonly #entries = new Map<string, Shelved>();
+  readonly #entries = new Map<string, StoredTemplate>();
 
   /** @param directory is there, and nobody else's */
   constructor(directory: string, clock: Clock) {
@@ -80,12 +80,12 @@ export class Shelf {
     }
   }
 
-  get(key: string): Shelved | undefined {
+  get(key: string): StoredTemplate | undefined {
     return this.#entries.get(key);
   }
 
   /** Newest first. */
-  list(): Shelved[] {
+  list(): StoredTemplate[] {
     // Of equal age, the one that came last: the sort is stable.
     const entries = [...this.#entries.values()].reverse();
     return entries.sort((a, b) => Date.parse(b.record.createdAt) - Date.parse(a.record.createdAt));
@@ -97,7 +97,7 @@ export class Shelf {
   }
 
   /** Keeps what was made in a directory of this shelf, in place of one that has the same key. */
-  async put(work: string, record: TemplateRecord): Promise<{ before: Shelved | undefined }> {
+  async put(work: string, record: TemplateRecord): Promise<{ before: StoredTemplate | undefined }> {
     const before = this.#entries.get(record.key);
     if (before !== undefined) await this.remove(before);
     const path = join(this.#directory, record.key);
@@ -107,7 +107,7 @@ export class Shelf {
   }
 
   /** Takes it away. Who holds it goes on. */
-  async remove(entry: Shelved): Promise<void> {
+  async remove(entry: StoredTemplate): Promise<void> {
     if (entry.removed) return;
     entry.removed = true;
     this.#entries.delete(entry.record.key);
@@ -115,7 +115,7 @@ export class Shelf {
   }
 
   /** It was used. */
-  async touch(entry: Shelved): Promise<void> {
+  async touch(entry: StoredTemplate): Promise<void> {
     const now = this.#clock.wall();
     entry.uses += 1;
     entry.lastUsed = now;

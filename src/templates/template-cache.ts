@@ -7,15 +7,15 @@ import { fstat } from 'node:fs';
 import { promisify } from 'node:util';
 import type { MachineShape } from '../engine/engine.ts';
 import { type LoadedTemplate, loadTemplate } from './loaded.ts';
-import type { Shelved } from './shelf.ts';
+import type { StoredTemplate } from './template-directory.ts';
 import type { TakenTemplate } from './templates.ts';
 
 const statFd = promisify(fstat);
 /** What `st_blocks` counts in. */
 const BLOCK_BYTES = 512;
 
-export class Lender {
-  readonly #entries: () => readonly Shelved[];
+export class TemplateCache {
+  readonly #entries: () => readonly StoredTemplate[];
   readonly #memoryBytes: number;
   readonly #onError: (error: unknown) => void;
 
@@ -24,7 +24,7 @@ export class Lender {
    * @param onError for what goes wrong when one is let go, which nobody waits for
    */
   constructor(
-    entries: () => readonly Shelved[],
+    entries: () => readonly StoredTemplate[],
     memoryBytes: number,
     onError: (error: unknown) => void,
   ) {
@@ -38,7 +38,7 @@ export class Lender {
    *
    * @throws Damaged
    */
-  async lend(entry: Shelved, shape: MachineShape): Promise<TakenTemplate | undefined> {
+  async lend(entry: StoredTemplate, shape: MachineShape): Promise<TakenTemplate | undefined> {
     // Before it is loaded, so that nothing unloads it meanwhile.
     entry.holders += 1;
     let held = true;
@@ -62,7 +62,7 @@ export class Lender {
   }
 
   /** Lets go of it in memory; machines keep what they map. */
-  async unload(entry: Shelved): Promise<void> {
+  async unload(entry: StoredTemplate): Promise<void> {
     const { loaded } = entry;
     entry.loaded = undefined;
     entry.loading = undefined;
@@ -70,11 +70,11 @@ export class Lender {
   }
 
   /** It is no longer kept: it goes with the last one that holds it. */
-  async retire(entry: Shelved): Promise<void> {
+  async retire(entry: StoredTemplate): Promise<void> {
     if (entry.holders === 0) await this.unload(entry);
   }
 
-  async #load(entry: Shelved): Promise<LoadedTemplate | undefined> {
+  async #load(entry: StoredTemplate): Promise<LoadedTemplate | undefined> {
     if (entry.loading === undefined) {
       if (!(await this.#makeRoom(entry))) return undefined;
       entry.loading ??= loadTemplate(entry.directory, entry.record);
@@ -89,10 +89,10 @@ export class Lender {
   }
 
   /** Unloads those that were not used for longest. */
-  async #makeRoom(entry: Shelved): Promise<boolean> {
+  async #makeRoom(entry: StoredTemplate): Promise<boolean> {
     const needed = entry.record.files.ram.bytes;
     const others = this.#entries().filter((other) => other !== entry && other.loaded !== undefined);
-    const sizes = new Map<Shelved, number>();
+    const sizes = new Map<StoredTemplate, number>();
     let taken = 0;
     for (const other of others) {
       const size = other.loaded === undefined ? 0 : await sizeOf(other.loaded);

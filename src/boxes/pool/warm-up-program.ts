@@ -1,5 +1,5 @@
 /**
- * The program of a rehearsal: it asks the kernel for what the start of nearly every program does, and ends.
+ * The program of a warm-up: it asks the kernel for what the start of nearly every program does, and ends.
  *
  * Its file is large enough to be read from the disk in pieces, as those of real programs are.
  *
@@ -45,7 +45,7 @@ const CALL = {
 const MOVES = [[0xbf], [0xbe], [0xba], [0x41, 0xba], [0x41, 0xb8], [0x41, 0xb9]] as const;
 
 /** @returns an ELF file that runs without any other */
-export function rehearsalProgram(): Buffer {
+export function warmUpProgram(): Buffer {
   const file = Buffer.alloc(TEXT_BYTES + DATA_BYTES);
   // Nothing of it may be a hole, which is read from no disk.
   for (let at = 0; at < file.length; at += 64) file.writeUInt32LE(at + 1, at);

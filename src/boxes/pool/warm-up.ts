@@ -1,5 +1,5 @@
 /**
- * What a machine of a pool rehearses with: the smallest box there is, which is nobody's.
+ * What a machine of a pool warms up with: the smallest possible box, which belongs to nobody.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { ErofsWriter } from '../../images/erofs/image-writer.ts';
 import type { Attributes, DirectoryNode, FileNode, Node } from '../../images/layer/tree.ts';
 import { NO_LIMITS } from '../record/limits.ts';
 import { guestNic, specDocument } from '../start/machine.ts';
-import { rehearsalProgram } from './rehearsal-program.ts';
+import { warmUpProgram } from './warm-up-program.ts';
 
 /** The last slot: it is the one that boxes need the least. */
 const SLOT = TEMPLATE_SLOTS.layers[6];
@@ -22,7 +22,7 @@ const MAC = '02:00:00:00:00:01';
 const MOST_BYTES = 4 << 20;
 
 /** The disk, in the machine's last slot. */
-export function rehearsalDisk(path: string): Disk {
+export function warmUpDisk(path: string): Disk {
   return { path, serial: SLOT, readonly: true };
 }
 
@@ -32,7 +32,7 @@ const ATTRIBUTES: Attributes = {
 };
 
 /** Writes it: one program, and who may run it. */
-export async function writeRehearsalDisk(path: string): Promise<void> {
+export async function writeWarmUpDisk(path: string): Promise<void> {
   const contents = new Map<FileNode, Buffer>();
   const file = (content: Buffer | string): FileNode => {
     const data = Buffer.from(content);
@@ -44,7 +44,7 @@ export async function writeRehearsalDisk(path: string): Promise<void> {
     return node;
   };
   const root = directory({
-    bin: directory({ [PROGRAM]: file(rehearsalProgram()) }),
+    bin: directory({ [PROGRAM]: file(warmUpProgram()) }),
     etc: directory({
       group: file('root:x:0:\nbin:x:1:root\n'),
       passwd: file('root:x:0:0:root:/root:/bin/sh\nbin:x:1:1:bin:/bin:/bin/sh\n'),
@@ -75,9 +75,9 @@ async function* once(data: Buffer): AsyncGenerator<Buffer> {
 }
 
 /** What the guest is told: as much like an ordinary box's spec as can be. */
-export function rehearsalSpec(network: 'default' | 'none'): BoxSpec {
+export function warmUpSpec(network: 'default' | 'none'): BoxSpec {
   const definition = {
-    ...{ hostname: 'rehearsal', entrypoint: [], cmd: [PROGRAM], env: [PATH] },
+    ...{ hostname: 'warm-up', entrypoint: [], cmd: [PROGRAM], env: [PATH] },
     ...{ cwd: '/', user: '', terminal: false, openStdin: false, memoryBytes: 0, nanoCpus: 0 },
     limits: NO_LIMITS,
   };

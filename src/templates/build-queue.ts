@@ -13,7 +13,7 @@ export interface Job<T> {
   started: boolean;
 }
 
-export class Makings<T> {
+export class BuildQueue<T> {
   readonly #jobs = new Map<string, Job<T>>();
   #tail: Promise<unknown> = Promise.resolve();
 

@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { A3sError } from '../../errors.ts';
 import { Unreached } from '../http/unreached.ts';
 
-export interface Patience {
+export interface RetryLimits {
   /** Attempts in a row that bring nothing. */
   readonly attempts: number;
   /** Milliseconds of the first pause; each further one in a row is twice as long. */
@@ -17,7 +17,7 @@ export interface Patience {
   readonly stallBytes: number;
 }
 
-export const PATIENCE: Patience = {
+export const RETRY_LIMITS: RetryLimits = {
   attempts: 6,
   backoffMs: 250,
   stallMs: 45_000,
@@ -30,15 +30,15 @@ const FREE_CUTS = 64;
 const BYTES_PER_CUT = 1024 * 1024;
 
 /** Counts the attempts at transferring so many bytes. */
-export class Trials {
-  readonly #patience: Patience;
+export class Attempts {
+  readonly #retryLimits: RetryLimits;
   readonly #signal: AbortSignal | undefined;
   readonly #allowed: number;
   #all = 0;
   #barren = 0;
 
-  constructor(patience: Patience, size: number, signal: AbortSignal | undefined) {
-    this.#patience = patience;
+  constructor(retryLimits: RetryLimits, size: number, signal: AbortSignal | undefined) {
+    this.#retryLimits = retryLimits;
     this.#signal = signal;
     this.#allowed = FREE_CUTS + Math.ceil(size / BYTES_PER_CUT);
   }
@@ -47,9 +47,9 @@ export class Trials {
   async next(error: unknown, { progressed }: { readonly progressed: boolean }): Promise<void> {
     this.#all += 1;
     this.#barren = progressed ? 0 : this.#barren + 1;
-    if (this.#barren >= this.#patience.attempts || this.#all >= this.#allowed) throw error;
+    if (this.#barren >= this.#retryLimits.attempts || this.#all >= this.#allowed) throw error;
     if (this.#barren === 0) return;
-    const pause = Math.min(this.#patience.backoffMs * 2 ** (this.#barren - 1), MAX_PAUSE_MS);
+    const pause = Math.min(this.#retryLimits.backoffMs * 2 ** (this.#barren - 1), MAX_PAUSE_MS);
     await setTimeout(pause, undefined, this.#signal === undefined ? {} : { signal: this.#signal });
   }
 }
