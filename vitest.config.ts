@@ -24,7 +24,7 @@ const UNIT_ISOLATED = isolatedFiles(import.meta.dirname, UNIT);
 const CHANNEL = 'test/host/channel.test.ts';
 
 /** They take minutes each, and the packages of other Debians: of a soak alone. */
-const LONG_HOSTS = ['test/host/{hosts*,kvm-longer}.test.ts'];
+const LONG_HOSTS = ['test/host/{emulated-host,hosts*,kvm-longer}.test.ts'];
 const OTHER_HOSTS = process.env['SOAK'] === undefined ? LONG_HOSTS : [];
 
 const resolve = { conditions: ['a3s-source'] };

@@ -39,7 +39,7 @@ beforeAll(() => {
 afterAll(() => rmSync(source, { recursive: true, force: true }));
 
 /** Go with these answers, and the arguments that it was called with. */
-function fake({ timed = TIMED, targets = source, fuzz = 0 } = {}) {
+function fake({ timed = TIMED, targets = source, fuzz = 0, seconds = 1 } = {}) {
   const calls: string[][] = [];
   const go: GoTest = (args, _, onLine) => {
     calls.push([...args]);
@@ -50,7 +50,7 @@ function fake({ timed = TIMED, targets = source, fuzz = 0 } = {}) {
     for (const line of answer.lines) onLine(line);
     return Promise.resolve(answer.code ?? 0);
   };
-  return { calls, report: goTests(() => undefined, 1, go, targets) };
+  return { calls, report: goTests(() => undefined, seconds, go, targets) };
 }
 
 describe('the go stage', () => {
@@ -78,6 +78,12 @@ describe('the go stage', () => {
       ...['./http2', '-run=^$', '-fuzz=^FuzzFrames$', '-fuzztime=1s', '-parallel=2'],
     ]);
     expect((await fake({ targets: empty }).report).errors).toEqual(['no fuzz target was found']);
+  });
+
+  it('searches with none where no time is given to it', async () => {
+    const { calls, report } = fake({ seconds: 0 });
+    expect(count([await report])).toEqual({ passed: 2, failed: 0, skipped: 0 });
+    expect(calls.flat().filter((arg) => arg.startsWith('-fuzz'))).toEqual([]);
   });
 
   it('finds the fuzz targets of the agent', () => {

@@ -1,5 +1,5 @@
 /**
- * The tests of the guest agent, and its fuzz targets.
+ * The tests of the guest agent, the seeds of its fuzz targets among them, and a search by each target.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export async function goTests(
 ): Promise<StageReport> {
   const raced = await tested(go, [...RACE, '-json', './...'], print);
   const timed = await tested(go, ['-json', '-count=1', ...TIMED], print);
-  const fuzzed = await fuzz(go, print, fuzzSeconds, fuzzTargets(source));
+  const fuzzed = fuzzSeconds > 0 ? await fuzz(go, print, fuzzSeconds, source) : NOTHING;
   const none = timed.files.some(({ tests }) => tests.length > 0) ? [] : ['no timed test ran'];
   return {
     stage: 'go',
@@ -78,6 +78,8 @@ export function goAgain(
 }
 
 type Part = Pick<StageReport, 'files' | 'errors'>;
+
+const NOTHING: Part = { files: [], errors: [] };
 
 async function tested(go: GoTest, args: readonly string[], print: Print): Promise<Part> {
   const events = new GoEvents();
@@ -122,12 +124,8 @@ export function fuzzTargets(source: string): readonly FuzzTarget[] {
 }
 
 /** Go runs one fuzz target at a time. */
-async function fuzz(
-  go: GoTest,
-  print: Print,
-  seconds: number,
-  targets: readonly FuzzTarget[],
-): Promise<Part> {
+async function fuzz(go: GoTest, print: Print, seconds: number, source: string): Promise<Part> {
+  const targets = fuzzTargets(source);
   const files: FileResult[] = [];
   for (const target of targets) {
     const lines: string[] = [];

@@ -25,7 +25,7 @@ export function lanesOf(stages: readonly StageName[], processors: number): Lanes
 }
 
 /** What measures processors, disks or memory of the host, or takes all of them: these have the machine to themselves. */
-export const ALONE: readonly string[] = ['resources', 'hostile-guest', 'gates'].map(
+export const ALONE: readonly string[] = ['resources', 'hostile-guest'].map(
   (name) => `test/e2e/${name}.test.ts`,
 );
 
@@ -45,15 +45,19 @@ export function splitMachines(
 
 /** Files of the vm stage that take minutes, the slowest first: the last ones to start must not be among them. */
 const SLOW: readonly string[] = [
-  'test/e2e/templates.test.ts',
-  'test/clients/layers.test.ts',
+  'test/e2e/warm.test.ts',
   'test/e2e/hostile-host/firmware.test.ts',
-  'test/e2e/systemd.test.ts',
-  'test/e2e/snapshot.test.ts',
   'test/clients/docker-transcript.test.ts',
+  'test/e2e/templates.test.ts',
+  'test/e2e/systemd.test.ts',
   'test/e2e/device-mapper.test.ts',
+  'test/e2e/gates.test.ts',
+  'test/e2e/hostile-host/measured.test.ts',
+  'test/e2e/snapshot.test.ts',
   'test/e2e/hostile-host/sessions.test.ts',
-  'test/e2e/poor-host.test.ts',
+  'test/e2e/hostile-host/layers.test.ts',
+  'test/clients/layers.test.ts',
+  'test/e2e/pool.test.ts',
 ];
 
 /** Others at a time: each start of Vitest takes two seconds. */
