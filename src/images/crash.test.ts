@@ -22,7 +22,7 @@ import { openImageStore } from './store.ts';
 import { buildImage, ociArchive } from './testing/build-image.ts';
 import { convertHere } from './testing/convert-here.ts';
 import { pulledAttachment } from './testing/crash-image.ts';
-import { treeBytes } from './verity/tree.ts';
+import { treeBytes } from './verity/hash-tree.ts';
 
 let programs: string;
 beforeAll(async () => {

@@ -6,7 +6,7 @@
 import { A3sError } from '../errors.ts';
 import type { Credentials, Registry } from './registry.ts';
 import { openRepository } from './repository.ts';
-import { createTransport } from './transport/create-transport.ts';
+import { HttpTransport } from './transport/http-transport.ts';
 import { Network, type NetworkOptions } from './transport/network.ts';
 
 export function openRegistry(options: NetworkOptions): Registry {
@@ -14,7 +14,7 @@ export function openRegistry(options: NetworkOptions): Registry {
   return {
     repository: (name, { credentials, ...rest }) => {
       const domain = name.slice(0, name.indexOf('/'));
-      return openRepository(createTransport({ network, domain, credentials }), name, rest);
+      return openRepository(new HttpTransport({ network, domain, credentials }), name, rest);
     },
     login: (domain, credentials, signal) => logIn(network, domain, credentials, signal),
     close: () => network.close(),
@@ -27,7 +27,7 @@ async function logIn(
   credentials: Credentials,
   signal: AbortSignal | undefined,
 ): Promise<{ identityToken: string | undefined }> {
-  const transport = createTransport({ network, domain, credentials, offline: true });
+  const transport = new HttpTransport({ network, domain, credentials, offline: true });
   const { body } = await transport
     .send({
       method: 'GET',

@@ -15,7 +15,7 @@ import { hostFiles } from '../registry/hosts/host.ts';
 import { readProxies } from '../registry/hosts/proxies.ts';
 import { openRegistry } from '../registry/open-registry.ts';
 import { PinnedBootSets } from './home/boot-sets.ts';
-import { openTrust } from './home/trust.ts';
+import { openTrust } from './home/image-policies.ts';
 import { Foreground } from './process/foreground.ts';
 import { leave } from './process/leave.ts';
 import { type Announcer, Readiness } from './process/readiness.ts';

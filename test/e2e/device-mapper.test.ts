@@ -15,7 +15,7 @@ import {
 } from '../../src/boot/kernel-package.ts';
 import { type KernelModule, loadModules, MODULE_PROFILES } from '../../src/boot/modules.ts';
 import { diskTree } from '../../src/images/verity/disk-tree.ts';
-import { saltOf, treeBytes } from '../../src/images/verity/tree.ts';
+import { saltOf, treeBytes } from '../../src/images/verity/hash-tree.ts';
 
 const run = promisify(execFile);
 const MARKER = `a3s-plaintext-${randomBytes(8).toString('hex')}`;

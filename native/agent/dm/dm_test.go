@@ -77,7 +77,7 @@ func TestVerityTable(t *testing.T) {
 	}
 }
 
-// TestTreeBytes has the sizes that src/images/verity/tree.test.ts has of veritysetup.
+// TestTreeBytes has the sizes that src/images/verity/hash-tree.test.ts has of veritysetup.
 func TestTreeBytes(t *testing.T) {
 	for blocks, want := range map[int64]int64{
 		1: 0, 2: 1, 127: 1, 128: 1, 129: 3, 128 * 128: 129, 128*128 + 1: 129 + 1 + 2, 40_000: 313 + 3 + 1,

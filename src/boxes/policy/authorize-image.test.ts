@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Image } from '../../images/image.ts';
 import { FakeImages, TEST_IMAGE } from '../../server/testing/images.ts';
-import { FakeTrust, NO_REGISTRY } from '../../server/testing/trust.ts';
+import { FakeTrust, NO_REGISTRY } from '../../server/testing/signed-images.ts';
 import { judgeImage } from './authorize-image.ts';
 
 const IMAGE: Image = { ...TEST_IMAGE, tags: ['team.example/app:1'] };

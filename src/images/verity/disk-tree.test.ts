@@ -17,7 +17,7 @@ import { bytesOf } from '../staging.ts';
 import { buildImage, ociArchive } from '../testing/build-image.ts';
 import { type TemporaryStore, temporaryStore } from '../testing/temporary-store.ts';
 import { diskTree, notePath } from './disk-tree.ts';
-import { saltOf, treeBytes } from './tree.ts';
+import { saltOf, treeBytes } from './hash-tree.ts';
 
 let temporary: TemporaryStore;
 beforeEach(async () => {

@@ -18,7 +18,7 @@ import { BLOCK_SIZE, imageBlocks } from '../erofs/format.ts';
 import { writeFully } from '../erofs/sparse-writer.ts';
 import { createDurably } from '../files.ts';
 import { Staging } from '../staging.ts';
-import { saltOf, type TreeSink, treeBytes, VERITY_BLOCK, verityRoot } from './tree.ts';
+import { saltOf, type TreeSink, treeBytes, VERITY_BLOCK, verityRoot } from './hash-tree.ts';
 
 /** What the guest needs to know of a disk to have its every block checked. */
 export interface DiskTree {

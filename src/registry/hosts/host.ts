@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { type Trust, trustIn } from '../http/trust.ts';
+import { type TlsTrust, tlsTrust } from '../http/tls-trust.ts';
 import { isDomain, isLoopback, registryHost } from './addresses.ts';
 import { type HostCertificates, readHostCertificates } from './certs-directory.ts';
 import { type Registries, readRegistries } from './registries-file.ts';
@@ -25,17 +25,17 @@ export interface Mirror {
   readonly base: URL;
   /** Put before the names of repositories: nothing, or `hub/`. */
   readonly prefix: string;
-  readonly trust: Trust;
+  readonly trust: TlsTrust;
 }
 
 export interface Host {
   readonly domain: string;
   /** Where the registry may be, in the order of trial: https, and http where that may be. */
   readonly bases: readonly URL[];
-  readonly trust: Trust;
+  readonly trust: TlsTrust;
   readonly mirrors: readonly Mirror[];
   /** For another host that the registry leads to: its authorities, and never a certificate of ours. */
-  foreign(url: URL): Promise<Trust>;
+  foreign(url: URL): Promise<TlsTrust>;
 }
 
 /** The files for a user's home, and those of the system. */
@@ -80,7 +80,7 @@ export async function readHost(domain: string, files: HostFiles): Promise<Host> 
   return {
     domain,
     bases,
-    trust: trustIn(certificates, roots, !insecure),
+    trust: tlsTrust(certificates, roots, !insecure),
     mirrors: await Promise.all(mirrors.map((url) => mirrorAt(url, files, registries, roots))),
     foreign: (url) => foreignTrust(url, certificates, files, registries, roots),
   };
@@ -97,7 +97,7 @@ async function mirrorAt(
   return {
     base: new URL(url.origin),
     prefix: path === '' ? '' : `${path}/`,
-    trust: trustIn(certificates, roots, registries.get(url.host)?.insecure !== true),
+    trust: tlsTrust(certificates, roots, registries.get(url.host)?.insecure !== true),
   };
 }
 
@@ -107,8 +107,8 @@ async function foreignTrust(
   files: HostFiles,
   registries: Registries,
   roots: readonly string[],
-): Promise<Trust> {
+): Promise<TlsTrust> {
   const own = await readHostCertificates(files.certsDirectories, url.host);
   const authorities = [...new Set([...registry.authorities, ...own.authorities])];
-  return trustIn({ authorities, clients: [] }, roots, registries.get(url.host)?.insecure !== true);
+  return tlsTrust({ authorities, clients: [] }, roots, registries.get(url.host)?.insecure !== true);
 }

@@ -9,7 +9,7 @@ import type { AddressKind } from '../hosts/address-kind.ts';
 import { type Proxies, proxyFor } from '../hosts/proxies.ts';
 import type { TransportLimits } from '../transport/transport-limits.ts';
 import type { AddressGuard } from './address-guard.ts';
-import type { Trust } from './trust.ts';
+import type { TlsTrust } from './tls-trust.ts';
 
 /** Redirects lead to ever new hosts. */
 const MAX_POOLS = 64;
@@ -28,7 +28,7 @@ export class Dispatchers {
   }
 
   /** @param registry origin of the one that is asked, or that named the host of the URL */
-  async for(url: URL, trust: Trust, registry: string): Promise<Dispatcher> {
+  async for(url: URL, trust: TlsTrust, registry: string): Promise<Dispatcher> {
     // A server that no image is asked of need not know how.
     const http = await import('undici');
     const place = url.origin === registry ? 'own' : this.#guard.placeOf(registry);
@@ -56,7 +56,7 @@ export class Dispatchers {
   #make(
     { Pool, ProxyAgent, buildConnector }: typeof import('undici'),
     url: URL,
-    trust: Trust,
+    trust: TlsTrust,
     place: AddressKind | 'own',
   ): Dispatcher {
     const { connectMs, headersMs, stallMs } = this.#limits;

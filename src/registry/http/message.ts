@@ -4,7 +4,7 @@
  * @module
  */
 import type { RegistryRequest, RegistryResponse } from '../transport/transport.ts';
-import type { Trust } from './trust.ts';
+import type { TlsTrust } from './tls-trust.ts';
 
 export interface HttpRequest {
   readonly method: RegistryRequest['method'];
@@ -13,7 +13,7 @@ export interface HttpRequest {
   readonly body: RegistryRequest['body'] | undefined;
   readonly signal: AbortSignal | undefined;
   /** Whom the host's certificate may be from, and what we show it. */
-  readonly trust: Trust;
+  readonly trust: TlsTrust;
   /** Origin of the registry, or mirror, that is asked or that named the host. */
   readonly registry: string;
 }

@@ -3,11 +3,13 @@
  *
  * @module
  */
+
 import { A3sError } from '../../errors.ts';
+import { isOwnOrigin } from '../auth/own-origin.ts';
 import { shown } from '../hosts/addresses.ts';
 import { discard } from './error-body.ts';
 import type { HttpRequest, HttpResponse, Send } from './message.ts';
-import type { Trust } from './trust.ts';
+import type { TlsTrust } from './tls-trust.ts';
 
 const MAX_REDIRECTS = 10;
 const MAX_LOCATION = 16 * 1024;
@@ -28,7 +30,7 @@ const PRIVATE = ['authorization', 'cookie', 'proxy-authorization'];
 export function followRedirects(
   send: Send,
   expected: readonly number[],
-  foreign: (url: URL) => Promise<Trust>,
+  foreign: (url: URL) => Promise<TlsTrust>,
 ): Send {
   return async (first) => {
     let request = first;
@@ -49,7 +51,7 @@ export function followRedirects(
 async function next(
   request: HttpRequest,
   response: HttpResponse,
-  foreign: (url: URL) => Promise<Trust>,
+  foreign: (url: URL) => Promise<TlsTrust>,
 ): Promise<HttpRequest> {
   const url = targetOf(request, response.headers['location']);
   const reads = request.method === 'GET' || request.method === 'HEAD';
@@ -62,7 +64,7 @@ async function next(
   if (request.url.protocol === 'https:' && url.protocol !== 'https:') {
     throw refused(request.url, `it redirects from https to ${shown(url)}`);
   }
-  if (url.origin === request.url.origin) return { ...request, url };
+  if (isOwnOrigin(url, request.url)) return { ...request, url };
   const headers = Object.fromEntries(
     Object.entries(request.headers).filter(([name]) => !PRIVATE.includes(name.toLowerCase())),
   );

@@ -4,11 +4,13 @@
  *
  * @module
  */
+
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { hexOf } from '../../oci/digest.ts';
 import { digestText } from '../../oci/digest-text.ts';
+import { isOwnOrigin } from '../auth/own-origin.ts';
 import { type Document, exchangeDocument } from '../exchange/exchange.ts';
 import { broken, quoted, type RepositoryContext } from '../exchange/repository-context.ts';
 import type { Referrer } from '../registry.ts';
@@ -113,7 +115,7 @@ function nextPage({ headers, url }: Document, what: string): URL | undefined {
   const [, target] = /^<([^<>]{1,8192})>\s*;\s*rel="?next"?\s*$/i.exec(text) ?? [];
   const next =
     target !== undefined && URL.canParse(target, url.href) ? new URL(target, url) : undefined;
-  if (next !== undefined && next.origin === url.origin) return next;
+  if (next !== undefined && isOwnOrigin(next, url)) return next;
   throw broken(what, `the registry continues them at ${quoted(text)}`);
 }
 

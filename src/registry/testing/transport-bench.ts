@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { readProxies } from '../hosts/proxies.ts';
 import type { Credentials } from '../registry.ts';
-import { createTransport } from '../transport/create-transport.ts';
+import { HttpTransport } from '../transport/http-transport.ts';
 import { Network } from '../transport/network.ts';
 import type { RegistryRequest, Transport } from '../transport/transport.ts';
 import type { TransportLimits } from '../transport/transport-limits.ts';
@@ -85,7 +85,7 @@ export class TransportBench {
       ...(settings.lookup === undefined ? {} : { lookup: settings.lookup }),
     });
     this.onEnd(() => network.close());
-    return createTransport({ network, domain, credentials: settings.credentials });
+    return new HttpTransport({ network, domain, credentials: settings.credentials });
   }
 
   /** A certs.d with the authority for these hosts, and a client certificate for the first one. */

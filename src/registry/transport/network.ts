@@ -10,9 +10,9 @@ import { AddressGuard } from '../http/address-guard.ts';
 import { Dispatchers } from '../http/dispatchers.ts';
 import { discard } from '../http/error-body.ts';
 import type { HttpResponse, Send } from '../http/message.ts';
-import { persist } from '../http/persist.ts';
 import { Unreached } from '../http/unreached.ts';
 import { wire } from '../http/wire.ts';
+import { withRetries } from '../http/with-retries.ts';
 import { TRANSPORT_LIMITS, type TransportLimits } from './transport-limits.ts';
 
 export interface NetworkOptions extends HostFiles {
@@ -65,7 +65,7 @@ export class Network {
         return await this.#plain({ ...request, url, registry: url.origin }, error);
       }
     };
-    const response = await persist(either, this.limits, { idempotent: true, reached })({
+    const response = await withRetries(either, this.limits, { idempotent: true, reached })({
       method: 'GET',
       url: new URL('/v2/', https),
       headers: {},

@@ -6,7 +6,7 @@ import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import type { Image } from '../../images/image.ts';
 import { TestHome } from '../testing/home.ts';
 import { FakeImages, TEST_IMAGE } from '../testing/images.ts';
-import { allow, allowConfidential } from '../testing/trust.ts';
+import { allow, allowConfidential } from '../testing/signed-images.ts';
 
 const WITH_VOLUME: Image = {
   ...TEST_IMAGE,

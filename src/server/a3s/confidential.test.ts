@@ -11,7 +11,7 @@ import { ovmfImage } from '../../cli/testing/ovmf-image.ts';
 import { testAuthority } from '../../registry/testing/test-authority.ts';
 import { type JsonAnswer, TestHome } from '../testing/home.ts';
 import { type Challenge, type RatlsServer, ratlsServer } from '../testing/ratls.ts';
-import { allowConfidential } from '../testing/trust.ts';
+import { allowConfidential } from '../testing/signed-images.ts';
 
 const home = new TestHome();
 const files = mkdtempSync(join(tmpdir(), 'a3s-conf-'));

@@ -5,7 +5,7 @@ import { KNOWN_VULNERABLE } from '@a3s-box/policies/known-vulnerable';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ovmfImage } from '../../cli/testing/ovmf-image.ts';
 import { TestHome } from '../testing/home.ts';
-import { allowConfidential } from '../testing/trust.ts';
+import { allowConfidential } from '../testing/signed-images.ts';
 
 /** A launch digest that is on the list too: those of the tests' small files are on none. */
 const more = vi.hoisted(() => ({ launch: '' }));

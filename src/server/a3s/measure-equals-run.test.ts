@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ovmfImage } from '../../cli/testing/ovmf-image.ts';
 import { TestHome } from '../testing/home.ts';
-import { allowConfidential } from '../testing/trust.ts';
+import { allowConfidential } from '../testing/signed-images.ts';
 
 const home = new TestHome();
 const files = mkdtempSync(join(tmpdir(), 'a3s-measure-'));

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { A3sError } from '../../errors.ts';
 import { recordedDirectory } from '../../snapshots/memory-directory.ts';
 import { TestHome } from '../testing/home.ts';
-import { deny } from '../testing/trust.ts';
+import { deny } from '../testing/signed-images.ts';
 
 const RUN = ['sleep', 'infinity'];
 let home: TestHome;

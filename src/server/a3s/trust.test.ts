@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Image } from '../../images/image.ts';
 import { TestHome } from '../testing/home.ts';
 import { APP, MovingImages, OTHER, RULES } from '../testing/moving-images.ts';
-import { signatureFor } from '../testing/trust.ts';
+import { signatureFor } from '../testing/signed-images.ts';
 
 let images: MovingImages;
 let home: TestHome;

@@ -13,7 +13,7 @@ import {
   TYPE,
 } from '../../guest/testing/raw-guest.ts';
 import { TestHome } from '../testing/home.ts';
-import { allowConfidential } from '../testing/trust.ts';
+import { allowConfidential } from '../testing/signed-images.ts';
 
 const MIB = 2 ** 20;
 /** What the guest would send. */

@@ -12,7 +12,7 @@ import {
   TYPE,
 } from '../../guest/testing/raw-guest.ts';
 import { TestHome } from '../testing/home.ts';
-import { allowConfidential } from '../testing/trust.ts';
+import { allowConfidential } from '../testing/signed-images.ts';
 
 const MIB = 2 ** 20;
 /** What a session may hold, and generous room for a garbage collector that is late. */

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { MAX_RATLS_CONNECTIONS } from '../../boxes/confidential/ratls-connections.ts';
 import { TestHome } from '../testing/home.ts';
 import { endless, type Lie, lyingAgent, saying, silence } from '../testing/hostile-agent.ts';
-import { allowConfidential } from '../testing/trust.ts';
+import { allowConfidential } from '../testing/signed-images.ts';
 
 const CLIENTS = 1000;
 const AT_ONCE = 200;

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PROTOCOL } from '../../guest/protocol.ts';
 import { TestHome } from '../testing/home.ts';
 import { endless, type Lie, lyingAgent, saying, silence } from '../testing/hostile-agent.ts';
-import { allowConfidential } from '../testing/trust.ts';
+import { allowConfidential } from '../testing/signed-images.ts';
 
 const MIB = 2 ** 20;
 const MOST_MEMORY = 400 * MIB;

@@ -22,7 +22,7 @@ import type { Database } from '../../state/database.ts';
 import { serve } from '../serve.ts';
 import { expectDescribed } from './described.ts';
 import { FakeImages, TEST_IMAGE } from './images.ts';
-import { FakeTrust, NO_REGISTRY } from './trust.ts';
+import { FakeTrust, NO_REGISTRY } from './signed-images.ts';
 
 export interface JsonAnswer {
   readonly status: number;

@@ -8,7 +8,7 @@ import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Image } from '../../images/image.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { FakeImages, TEST_IMAGE } from './images.ts';
-import { allow, deny, signedOnly } from './trust.ts';
+import { allow, deny, signedOnly } from './signed-images.ts';
 
 /** Images whose names move, and signatures that come and go. */
 export class MovingImages extends FakeImages {

@@ -7,7 +7,7 @@ import { waitBox } from '../../../boxes/verbs/wait.ts';
 import { A3sError } from '../../../errors.ts';
 import { RESTARTS_AT_ONCE } from '../../serve.ts';
 import { TestHome } from '../../testing/home.ts';
-import { allow, deny } from '../../testing/trust.ts';
+import { allow, deny } from '../../testing/signed-images.ts';
 
 let home: TestHome;
 beforeEach(async () => {

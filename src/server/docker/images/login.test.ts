@@ -17,7 +17,7 @@ import {
 } from '../../../registry/testing/start-registry.ts';
 import { docker } from '../../testing/docker.ts';
 import { TestHome } from '../../testing/home.ts';
-import { deny } from '../../testing/trust.ts';
+import { deny } from '../../testing/signed-images.ts';
 
 const run = promisify(execFile);
 const directory = mkdtempSync(join(tmpdir(), 'a3s-login-'));

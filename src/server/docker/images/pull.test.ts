@@ -5,7 +5,7 @@ import { type BuiltImage, buildImage } from '../../../images/testing/build-image
 import { type TemporaryStore, temporaryStore } from '../../../images/testing/temporary-store.ts';
 import { type DockerResult, docker } from '../../testing/docker.ts';
 import { TestHome } from '../../testing/home.ts';
-import { allow, deny } from '../../testing/trust.ts';
+import { allow, deny } from '../../testing/signed-images.ts';
 
 let temporary: TemporaryStore;
 let home: TestHome;

@@ -22,7 +22,7 @@ export interface Persistence {
 }
 
 /** The same, with attempts and pauses as the limits say. The last answer or error is the caller's. */
-export function persist(
+export function withRetries(
   send: Send,
   limits: TransportLimits,
   { idempotent, reached }: Persistence,

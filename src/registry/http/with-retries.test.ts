@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { NO_CERTIFICATES } from '../hosts/certs-directory.ts';
 import { TRANSPORT_LIMITS } from '../transport/transport-limits.ts';
 import type { HttpRequest, HttpResponse, Send } from './message.ts';
-import { persist, retryAfter } from './persist.ts';
-import { trustIn } from './trust.ts';
+import { tlsTrust } from './tls-trust.ts';
 import { Unreached } from './unreached.ts';
+import { retryAfter, withRetries } from './with-retries.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const LIMITS = { ...TRANSPORT_LIMITS, attempts: 3, backoffMs: 1, longestPauseMs: 2000 };
@@ -14,7 +14,7 @@ const REQUEST: HttpRequest = {
   headers: {},
   body: undefined,
   signal: undefined,
-  trust: trustIn(NO_CERTIFICATES, [], true),
+  trust: tlsTrust(NO_CERTIFICATES, [], true),
   registry: 'https://r.example',
 };
 
@@ -63,7 +63,7 @@ describe('a request that is tried again', () => {
   for (const [what, answers, idempotent, outcome, attempts] of cases) {
     it(`is so ${what}`, async () => {
       const { send, count } = answering(...answers);
-      const result = persist(send, LIMITS, { idempotent, reached: true })(REQUEST);
+      const result = withRetries(send, LIMITS, { idempotent, reached: true })(REQUEST);
       if (typeof outcome === 'number') expect((await result).status).toBe(outcome);
       else await expect(result).rejects.toMatchObject({ code: 'registry-unreachable' });
       expect(count()).toBe(attempts);
@@ -76,7 +76,7 @@ describe('a request that is tried again', () => {
       [true, 3],
     ] as const) {
       const { send, count } = answering('ECONNREFUSED');
-      const sent = persist(send, LIMITS, { idempotent: true, reached })(REQUEST);
+      const sent = withRetries(send, LIMITS, { idempotent: true, reached })(REQUEST);
       await expect(sent).rejects.toMatchObject({ code: 'registry-unreachable' });
       expect(count()).toBe(attempts);
     }
@@ -87,7 +87,7 @@ describe('a request that is tried again', () => {
     const signal = AbortSignal.abort(new Error('stopped by the user'));
     const slow = { ...LIMITS, backoffMs: 60_000, longestPauseMs: 60_000 };
     await expect(
-      persist(send, slow, { idempotent: true, reached: true })({ ...REQUEST, signal }),
+      withRetries(send, slow, { idempotent: true, reached: true })({ ...REQUEST, signal }),
     ).rejects.toThrow('stopped by the user');
     expect(count()).toBe(1);
   });

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { HostCertificates } from '../hosts/certs-directory.ts';
 
-export interface Trust {
+export interface TlsTrust {
   /** Connections are shared between requests with the same identity. */
   readonly identity: string;
   readonly rejectUnauthorized: boolean;
@@ -19,11 +19,11 @@ export interface Trust {
  * @param roots PEM: what is trusted beside the host's own authorities
  * @param verified false takes any certificate
  */
-export function trustIn(
+export function tlsTrust(
   { authorities, clients }: HostCertificates,
   roots: readonly string[],
   verified: boolean,
-): Trust {
+): TlsTrust {
   const ca = [...roots, ...authorities];
   const cert = clients.map((client) => client.cert);
   const key = clients.map((client) => client.key);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saltOf, treeBytes, VERITY_BLOCK, verityRoot } from './tree.ts';
+import { saltOf, treeBytes, VERITY_BLOCK, verityRoot } from './hash-tree.ts';
 
 let root: string;
 beforeAll(() => {

@@ -7,16 +7,17 @@ import { Readable } from 'node:stream';
 import { unlessAborted } from '../../async/unless-aborted.ts';
 import { A3sError } from '../../errors.ts';
 import { Authenticator } from '../auth/authenticator.ts';
+import { isOwnOrigin } from '../auth/own-origin.ts';
 import { shown } from '../hosts/addresses.ts';
 import type { Host, Mirror } from '../hosts/host.ts';
 import { discard } from '../http/error-body.ts';
 import type { HttpRequest, HttpResponse } from '../http/message.ts';
-import { persist } from '../http/persist.ts';
 import { followRedirects } from '../http/redirects.ts';
 import { refusal } from '../http/refusal.ts';
-import type { Trust } from '../http/trust.ts';
+import type { TlsTrust } from '../http/tls-trust.ts';
 import { Unreached } from '../http/unreached.ts';
 import { watchBody } from '../http/watch-body.ts';
+import { withRetries } from '../http/with-retries.ts';
 import type { Credentials } from '../registry.ts';
 import type { Network } from './network.ts';
 import type { RegistryRequest, RegistryResponse, Transport } from './transport.ts';
@@ -31,28 +32,19 @@ export interface TransportOptions {
   readonly offline?: boolean;
 }
 
-export interface HostTransport extends Transport {
-  /** Of the latest answer of a token server that had one. */
-  readonly refreshToken: string | undefined;
-}
-
 /** A place to send requests to, and the user's proof to it. */
 interface Endpoint {
   /** For messages, and for `a3s-box login`. */
   readonly domain: string;
   readonly base: URL;
   readonly prefix: string;
-  readonly trust: Trust;
+  readonly trust: TlsTrust;
   readonly authenticator: Authenticator;
   readonly limits: TransportLimits;
   readonly known: boolean;
 }
 
-export function createTransport(options: TransportOptions): HostTransport {
-  return new HttpTransport(options);
-}
-
-class HttpTransport implements HostTransport {
+export class HttpTransport implements Transport {
   readonly #options: TransportOptions;
   readonly #network: Network;
   readonly #mirrors = new Map<Mirror, Endpoint>();
@@ -68,6 +60,7 @@ class HttpTransport implements HostTransport {
     this.#network = options.network;
   }
 
+  /** Of the latest answer of a token server that had one. */
   get refreshToken(): string | undefined {
     return this.#authenticator?.refreshToken;
   }
@@ -130,12 +123,12 @@ class HttpTransport implements HostTransport {
   async #sendTo(host: Host, endpoint: Endpoint, request: RegistryRequest): Promise<HttpResponse> {
     const { base, authenticator, limits } = endpoint;
     const url = urlOf(request, endpoint);
-    const isOwn = url.origin === base.origin;
+    const isOwn = isOwnOrigin(url, base);
     const { scopes, expected, signal } = request;
     const trust = await trustFor(url, host, endpoint);
     const reached = this.#reached;
     const send = followRedirects(
-      persist(this.#network.wire, limits, { idempotent: isIdempotent(request), reached }),
+      withRetries(this.#network.wire, limits, { idempotent: isIdempotent(request), reached }),
       expected,
       (target) => trustFor(target, host, endpoint),
     );
@@ -151,7 +144,7 @@ class HttpTransport implements HostTransport {
     let sent = isOwn ? await unlessAborted(authenticator.authorization(scopes), signal) : undefined;
     let response = await send(withAuthorization(sent));
     this.#reached = true;
-    if (response.status === 401 && isOwn && response.url.origin === base.origin) {
+    if (response.status === 401 && isOwn && isOwnOrigin(response.url, base)) {
       const second = await this.#secondTry(endpoint, request, response, sent);
       if (second !== undefined) {
         await discard(response);
@@ -190,11 +183,11 @@ class HttpTransport implements HostTransport {
     this.#authenticator ??= new Authenticator({
       ...{ domain: host.domain, credentials, offline },
       ask: async (request) =>
-        persist(this.#network.wire, limits, { idempotent: true, reached: false })({
+        withRetries(this.#network.wire, limits, { idempotent: true, reached: false })({
           body: undefined,
           ...request,
           signal: undefined,
-          trust: request.url.origin === base.origin ? host.trust : await host.foreign(request.url),
+          trust: isOwnOrigin(request.url, base) ? host.trust : await host.foreign(request.url),
           registry: base.origin,
         }),
     });
@@ -214,7 +207,7 @@ class HttpTransport implements HostTransport {
           body: undefined,
           ...request,
           signal: undefined,
-          trust: request.url.origin === base.origin ? trust : await host.foreign(request.url),
+          trust: isOwnOrigin(request.url, base) ? trust : await host.foreign(request.url),
           registry: base.origin,
         }),
     });
@@ -256,8 +249,8 @@ function urlOf({ target, query }: RegistryRequest, { base, prefix }: Endpoint): 
   return url;
 }
 
-async function trustFor(url: URL, host: Host, { base, trust }: Endpoint): Promise<Trust> {
-  return url.origin === base.origin ? trust : await host.foreign(url);
+async function trustFor(url: URL, host: Host, { base, trust }: Endpoint): Promise<TlsTrust> {
+  return isOwnOrigin(url, base) ? trust : await host.foreign(url);
 }
 
 /** What a registry could repeat, and a message must not. */

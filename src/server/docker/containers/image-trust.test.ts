@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { A3sError } from '../../errors.ts';
-import type { Image } from '../../images/image.ts';
-import type { Digest } from '../../oci/digest.ts';
-import { TrustDecision } from '../../trust/decision.ts';
-import { type JsonAnswer, TestHome } from '../testing/home.ts';
-import { APP, MovingImages, OTHER, RULES } from '../testing/moving-images.ts';
-import { allow, deny, signatureFor, signedByTag, testPolicy } from '../testing/trust.ts';
+import { A3sError } from '../../../errors.ts';
+import type { Image } from '../../../images/image.ts';
+import type { Digest } from '../../../oci/digest.ts';
+import { TrustDecision } from '../../../trust/decision.ts';
+import { type JsonAnswer, TestHome } from '../../testing/home.ts';
+import { APP, MovingImages, OTHER, RULES } from '../../testing/moving-images.ts';
+import { allow, deny, signatureFor, signedByTag, testPolicy } from '../../testing/signed-images.ts';
 
 let images: MovingImages;
 let home: TestHome;

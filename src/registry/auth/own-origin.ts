@@ -1,0 +1,9 @@
+/**
+ * Credentials and the TLS trust of a registry hold for its own origin alone: the same scheme, host and port (RFC 6454).
+ * What a registry names elsewhere, by a redirect or an absolute location, gets neither.
+ *
+ * @module
+ */
+export function isOwnOrigin(url: URL, registry: URL): boolean {
+  return url.origin === registry.origin;
+}
