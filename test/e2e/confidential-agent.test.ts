@@ -10,11 +10,12 @@ import { type LaunchSpec, launchSpecText } from '@a3s-box/policies';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
 import type { Machine, MachineSpec } from '../../src/engine/engine.ts';
-import { QemuEngine } from '../../src/engine/qemu/engine.ts';
+import type { QemuEngine } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { diskTree } from '../../src/images/verity/disk-tree.ts';
 import { identityFor } from '../../src/jail/identity.ts';
+import { closeEngines, openEngine } from './support/engines.ts';
 
 const run = promisify(execFile);
 const ID = 'ca'.repeat(32);
@@ -63,7 +64,7 @@ beforeAll(async () => {
   const state = join(home, 'simulated', 'processor.json');
   await copyFile('test/vectors/simulated/state.json', state);
   await chmod(state, 0o600);
-  engine = new QemuEngine({
+  engine = openEngine({
     boot: undefined,
     cacheFile: join(home, 'accelerator.json'),
     runtimeDir: root,
@@ -134,7 +135,10 @@ afterEach(async () => {
   await rm(runtimeDir, { recursive: true, force: true });
 });
 
-afterAll(() => rm(root, { recursive: true }));
+afterAll(async () => {
+  await closeEngines();
+  await rm(root, { recursive: true });
+});
 
 /** A guest that was launched with that HOST_DATA, and has no spec yet. */
 async function boot(

@@ -13,9 +13,10 @@ import { findVmm } from '../../src/engine/qemu/boot/vmm.ts';
 import type { ConfidentialSpec } from '../../src/engine/qemu/confidential/plan.ts';
 import { closeSealed, sealFile } from '../../src/engine/qemu/confidential/sealed-file.ts';
 import { spawnMeasured } from '../../src/engine/qemu/confidential/spawn.ts';
-import { QemuEngine, type QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
+import type { QemuEngine, QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
 import { InstalledProcessor } from '../../src/engine/secure-processor/processor.ts';
 import { confidentialPlace, flipped } from './support/confidential-machine.ts';
+import { closeEngines, openEngine } from './support/engines.ts';
 
 const ID = 'c0'.repeat(32);
 const LAUNCH_MS = 120_000;
@@ -30,7 +31,7 @@ let spec: ConfidentialSpec;
 beforeAll(async () => {
   ({ root, stateFile, options, spec } = await confidentialPlace(ID));
   ({ runtimeDir } = spec);
-  engine = new QemuEngine(options);
+  engine = openEngine(options);
 });
 
 afterEach(async () => {
@@ -38,7 +39,10 @@ afterEach(async () => {
   await rm(runtimeDir, { recursive: true, force: true });
 });
 
-afterAll(() => rm(root, { recursive: true }));
+afterAll(async () => {
+  await closeEngines();
+  await rm(root, { recursive: true });
+});
 
 async function launch(changes: Partial<MachineSpec> = {}): Promise<Machine> {
   await mkdir(runtimeDir);
@@ -156,7 +160,7 @@ it('boots what was measured, answers for it, and goes on when a server adopts it
 
   stream.destroy();
   await machine.release();
-  const other = new QemuEngine(options);
+  const other = openEngine(options);
   const adopted = await other.adopt(ID, runtimeDir, spec.confidential);
   if (adopted === undefined) throw new Error('the machine is gone');
   expect(adopted.pid).toBe(machine.pid);
@@ -176,7 +180,7 @@ it('is not adopted where nobody can answer for it any more', async () => {
   const { guestStatePath } = spec.confidential;
   const kept = await readFile(guestStatePath, 'utf8');
   const adopt = (): Promise<unknown> =>
-    new QemuEngine(options).adopt(ID, runtimeDir, spec.confidential);
+    openEngine(options).adopt(ID, runtimeDir, spec.confidential);
   for (const text of [
     kept.replace(ID, 'c1'.repeat(32)),
     kept.slice(0, 100),

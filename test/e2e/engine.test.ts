@@ -10,10 +10,11 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
 import type { Machine, MachineSpec } from '../../src/engine/engine.ts';
 import { findProcesses } from '../../src/engine/processes/processes.ts';
-import { QemuEngine, type QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
+import type { QemuEngine, QemuEngineOptions } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import { identityFor, isJailUid, jailGroup } from '../../src/jail/identity.ts';
 import { engineCache } from './installation.ts';
+import { closeEngines, openEngine } from './support/engines.ts';
 
 const ID = 'e2'.repeat(32);
 const LAUNCH_MS = 60_000;
@@ -36,7 +37,7 @@ beforeAll(async () => {
   await chmod(root, 0o711);
   runtimeDir = join(root, 'box');
   options = { boot, cacheFile: engineCache(root), runtimeDir: root };
-  engine = new QemuEngine(options);
+  engine = openEngine(options);
   const [layer, changes] = [join(root, 'layer'), join(root, 'changes')];
   await writeFile(layer, 'layer');
   await truncate(layer, 4096);
@@ -65,7 +66,10 @@ afterEach(async () => {
   await rm(runtimeDir, { recursive: true, force: true });
 });
 
-afterAll(() => rm(root, { recursive: true }));
+afterAll(async () => {
+  await closeEngines();
+  await rm(root, { recursive: true });
+});
 
 async function launch(changes: Partial<MachineSpec> = {}): Promise<Machine> {
   await mkdir(runtimeDir);
@@ -116,7 +120,7 @@ it('boots to an agent that answers, lets another process adopt it, and ends when
   const { stdout } = await run(process.execPath, ['--import', 'tsx', script, job]);
   expect(JSON.parse(stdout)).toEqual({ pid: machine.pid, hello });
 
-  const adopted = await new QemuEngine(options).adopt(ID, runtimeDir);
+  const adopted = await openEngine(options).adopt(ID, runtimeDir);
   if (adopted === undefined) throw new Error('the machine is gone');
   expect(adopted.pid).toBe(machine.pid);
   const last = await connectGuest(adopted, { signal, deadlineMs: LAUNCH_MS });

@@ -10,13 +10,13 @@ import { BOX_SPEC_SCHEMA, type BoxSpec, type ProcessSpec } from '@a3s-box/polici
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
 import type { Machine } from '../../src/engine/engine.ts';
-import { QemuEngine } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { OutputChunk } from '../../src/guest/frame.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { identityFor } from '../../src/jail/identity.ts';
 import { engineCache } from './installation.ts';
 import { until } from './processes.ts';
+import { closeEngines, openEngine } from './support/engines.ts';
 import { within } from './support/within.ts';
 
 const run = promisify(execFile);
@@ -71,7 +71,7 @@ beforeAll(async () => {
   const runtimeDir = join(root, 'box');
   await mkdir(runtimeDir);
   const cacheFile = engineCache(root);
-  const engine = new QemuEngine({ boot, cacheFile, runtimeDir: root });
+  const engine = openEngine({ boot, cacheFile, runtimeDir: root });
   const identity = identityFor(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, []);
   machine = await engine.launch(
     {
@@ -97,6 +97,7 @@ beforeAll(async () => {
 afterAll(async () => {
   guest?.close();
   await machine?.kill();
+  await closeEngines();
   await rm(root, { recursive: true });
 });
 

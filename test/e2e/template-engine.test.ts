@@ -20,12 +20,13 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
 import type { Machine, MachineSpec, Template } from '../../src/engine/engine.ts';
 import { findProcesses } from '../../src/engine/processes/processes.ts';
-import { QemuEngine } from '../../src/engine/qemu/engine.ts';
+import type { QemuEngine } from '../../src/engine/qemu/engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { ENTROPY_BYTES } from '../../src/guest/protocol.ts';
 import { identityFor, isJailUid } from '../../src/jail/identity.ts';
 import { engineCache } from './installation.ts';
+import { closeEngines, openEngine } from './support/engines.ts';
 
 const LAUNCH_MS = 60_000;
 const uid = process.geteuid?.() ?? 0;
@@ -45,7 +46,7 @@ beforeAll(async () => {
   boot = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
   root = await mkdtemp(join(tmpdir(), 'tpl-'));
   await chmod(root, 0o711);
-  engine = new QemuEngine({ boot, cacheFile: engineCache(root), runtimeDir: root });
+  engine = openEngine({ boot, cacheFile: engineCache(root), runtimeDir: root });
   await emptyChanges(at('template-changes'));
   const writer = await open(at('ram'), 'wx+', 0o600);
   if (uid === 0) await writer.chown(identity.uid, identity.gid);
@@ -81,6 +82,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   await ram.close();
+  await closeEngines();
   await rm(root, { recursive: true });
 });
 

@@ -8,11 +8,13 @@ import { connectGuest } from '../../../src/guest/connection.ts';
 
 async function main(): Promise<void> {
   const { options, id, runtimeDir } = JSON.parse(process.argv[2] ?? '');
-  const machine = await new QemuEngine(options).adopt(id, runtimeDir);
+  const engine = new QemuEngine(options);
+  const machine = await engine.adopt(id, runtimeDir);
   if (machine === undefined) throw new Error('there is no machine');
   const signal = new AbortController().signal;
   const { hello } = await connectGuest(machine, { signal, deadlineMs: 60_000 });
   await machine.release();
+  await engine.close();
   process.stdout.write(JSON.stringify({ pid: machine.pid, hello }));
 }
 

@@ -1,0 +1,20 @@
+/**
+ * Engines that a test makes by itself. They are closed at its end: an engine may still find out in the background
+ * whether KVM works, by a machine that would outlive the process of the test.
+ *
+ * @module
+ */
+import { QemuEngine, type QemuEngineOptions } from '../../../src/engine/qemu/engine.ts';
+
+const engines: QemuEngine[] = [];
+
+export function openEngine(options: QemuEngineOptions): QemuEngine {
+  const engine = new QemuEngine(options);
+  engines.push(engine);
+  return engine;
+}
+
+/** Ends the probes of all of them. */
+export async function closeEngines(): Promise<void> {
+  await Promise.all(engines.splice(0).map((engine) => engine.close()));
+}
