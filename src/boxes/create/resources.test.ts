@@ -3,9 +3,11 @@ import { type Limits, NO_LIMITS } from '../record/limits.ts';
 import { checkResources } from './check-resources.ts';
 import {
   askedCpus,
+  boxMemory,
   changedHostLimits,
   hostLimitsOf,
   machineCpus,
+  machineMemory,
   niceOf,
   resourcesOf,
 } from './resources.ts';
@@ -158,5 +160,17 @@ describe('the host', () => {
   it('gives a share by a nice value', () => {
     const values = [0, 1024, 512, 102, 2, 2048, 262_144].map(niceOf);
     expect(values).toEqual([0, 0, 3, 10, 19, -3, -20]);
+  });
+});
+
+describe('resources', () => {
+  it('give the box what it asks for, and the guest what it needs beside', () => {
+    expect(machineMemory(0)).toBe(512 * MIB);
+    expect(boxMemory(0)).toBe(416 * MIB);
+    expect(machineMemory(64 * MIB)).toBe(160 * MIB);
+    expect(machineMemory(64 * MIB + 1)).toBe(162 * MIB);
+    // The kernel describes every page.
+    expect(machineMemory(8192 * MIB)).toBe((8192 + 96 + 120) * MIB);
+    expect([0, 1e7, 1e9, 1.1e9].map(machineCpus)).toEqual([1, 1, 1, 2]);
   });
 });

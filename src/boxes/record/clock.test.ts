@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { now } from './clock.ts';
+import { now, timestamp } from './clock.ts';
 
 const MILLISECOND = 1_000_000n;
 const wall = Date.now;
@@ -23,4 +23,8 @@ it('tells moments within a millisecond apart, in their order', () => {
   const told = Array.from({ length: 50 }, now);
   expect(told.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(told);
   expect(new Set(told.map((moment) => moment / MILLISECOND)).size).toBeLessThan(new Set(told).size);
+});
+
+it('writes a time with nine digits behind the second', () => {
+  expect(timestamp(1_767_225_600_000_000_001n)).toBe('2026-01-01T00:00:00.000000001Z');
 });
