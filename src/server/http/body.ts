@@ -32,9 +32,12 @@ export async function readJson(
   return parseJson(Buffer.concat(parts));
 }
 
-/** A body that is too long to hold, given up when the client stays silent. */
+/**
+ * A body that is too long to hold, given up when the client stays silent. A loop that is left early leaves the rest to
+ * the next loop, as `chunks` does.
+ */
 export function readStream(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  return timed(chunks, () => IDLE_MS);
+  return { [Symbol.asyncIterator]: () => timed(chunks, () => IDLE_MS) };
 }
 
 function parseJson(bytes: Buffer): unknown {

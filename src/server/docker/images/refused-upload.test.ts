@@ -8,7 +8,8 @@ import { FakeImages, TEST_IMAGE } from '../../testing/images.ts';
 /** Refuses an archive after its first bytes. */
 class FullDisk extends FakeImages {
   override async load(archive: AsyncIterable<Uint8Array>): Promise<never> {
-    await archive[Symbol.asyncIterator]().next();
+    // Leaving the loop ends this iterator, as the store's reader does.
+    for await (const _ of archive) break;
     throw new A3sError('disk-full', 'Cannot keep the image: the disk is full');
   }
 }
