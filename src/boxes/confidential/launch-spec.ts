@@ -11,7 +11,7 @@ import { DEFAULT_CONFINEMENT } from '../create/confinement.ts';
 import { resourcesOf } from '../create/resources.ts';
 import { specifiedDirectories } from '../create/volumes.ts';
 import type { BoxDefinition } from '../record/box.ts';
-import { mainProcess } from '../start/machine.ts';
+import { mainProcess } from '../start/describe.ts';
 import { injectorDigest } from './injector-key.ts';
 import type { ConfidentialRequest, SecretRequest } from './request.ts';
 

@@ -15,7 +15,7 @@ import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
 import { askedCpus, hostLimitsOf, machineCpus, machineMemory } from '../create/resources.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
 import { boxDirectory, type Runtime, runtimeDirectory } from '../runtime.ts';
-import { forward, macAddress } from '../start/machine.ts';
+import { forward, macAddress } from '../start/describe.ts';
 import { confidentialBoot } from './plan.ts';
 import type { ConfidentialDefinition } from './record.ts';
 

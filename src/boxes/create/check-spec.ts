@@ -6,7 +6,7 @@
 import { BoxSpec } from '@a3s-box/policies';
 import { A3sError } from '../../errors.ts';
 import type { ImageConfig } from '../../oci/config.ts';
-import { type Described, specDocument } from '../start/machine.ts';
+import { type Described, specDocument } from '../start/describe.ts';
 
 /** What the agent takes as one document. */
 const MAX_SPEC = 4 * 1024 * 1024;

@@ -13,7 +13,7 @@ import type { JailIdentity } from '../../jail/jail.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { CHANGES_DISK } from '../disks/writable-layer.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
-import { makeRuntimeDirectory } from '../start/machine.ts';
+import { makeRuntimeDirectory } from '../start/describe.ts';
 import { WAKE_MS } from '../start/warm.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
 import type { Expiry, PooledMachine } from './machine-pools.ts';

@@ -10,7 +10,7 @@ import { DiskBudget } from '../../images/disk-budget.ts';
 import { ErofsWriter } from '../../images/erofs/image-writer.ts';
 import type { Attributes, DirectoryNode, FileNode, Node } from '../../images/layer/tree.ts';
 import { NO_LIMITS } from '../record/limits.ts';
-import { guestNic, specDocument } from '../start/machine.ts';
+import { guestNic, specDocument } from '../start/describe.ts';
 import { warmUpProgram } from './warm-up-program.ts';
 
 /** The last slot: it is the one that boxes need the least. */

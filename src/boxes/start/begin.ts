@@ -20,9 +20,9 @@ import { machineAttributes } from '../record/machine-of.ts';
 import { RunningBox } from '../run/running-box.ts';
 import { type Followed, mainExit, supervise } from '../run/supervise.ts';
 import { publish, type Runtime } from '../runtime.ts';
+import { changesPath, type Found } from './describe.ts';
 import { enter } from './enter.ts';
 import { type Launched, launchMachine } from './launch.ts';
-import { changesPath, type Found } from './machine.ts';
 import { WAKE_MS, Waking } from './warm.ts';
 
 /** A box whose guest has its spec, and its output's log open. */

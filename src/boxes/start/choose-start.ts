@@ -7,14 +7,14 @@ import { rm } from 'node:fs/promises';
 import { A3sError, ERRORS } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
-import { startConfidential } from '../confidential/start.ts';
-import { startPooled } from '../pool/start-pooled.ts';
 import type { Box } from '../record/box.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { type Begun, begin, startMain } from './begin.ts';
+import { changesPath, type Found, findParts } from './describe.ts';
 import { isInterrupted } from './enter.ts';
-import { isFork, startFork } from './fork.ts';
-import { changesPath, type Found, findParts } from './machine.ts';
+import { startConfidential } from './sources/confidential.ts';
+import { startPooled } from './sources/pool.ts';
+import { isFork, startFork } from './sources/snapshot.ts';
 import { reasonToBoot, shapeOf } from './warm.ts';
 
 /** In a machine that waits for it, from its template where there is one that fits; by a boot of its own otherwise, or when the template is no good. */

@@ -10,7 +10,7 @@ import type { Machine } from '../../engine/engine.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import type { Box } from '../record/box.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
-import { changesDisks, describeMachine, type Found, makeRuntimeDirectory } from './machine.ts';
+import { changesDisks, describeMachine, type Found, makeRuntimeDirectory } from './describe.ts';
 import { mayTryOtherPorts, resolvePorts } from './ports.ts';
 
 export interface Launched {

@@ -5,7 +5,7 @@ import { FakeAgent } from '../../guest/testing/fake-agent.ts';
 import { fakeMachine } from '../../guest/testing/fake-machine.ts';
 import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import { NO_LIMITS } from '../record/limits.ts';
-import { specDocument } from './machine.ts';
+import { specDocument } from './describe.ts';
 import { Waking } from './warm.ts';
 
 const signal = new AbortController().signal;

@@ -12,7 +12,7 @@ import { ENTROPY_BYTES, type Wake } from '../../guest/protocol.ts';
 import { askedCpus, machineCpus } from '../create/resources.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
-import type { Found } from './machine.ts';
+import type { Found } from './describe.ts';
 
 /** How long a copy may take to answer. Fifty at once share the host's processors, so it is no tight bound. */
 export const WAKE_MS = 60_000;

@@ -19,7 +19,7 @@ import { checkName, inventName } from '../record/name.ts';
 import { persist } from '../run/persist.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
-import { changesPath } from '../start/machine.ts';
+import { changesPath } from '../start/describe.ts';
 
 /** Memory is plugged in in whole steps of it. */
 const GROWTH_STEP = 128 * 2 ** 20;

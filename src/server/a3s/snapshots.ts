@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { createFork } from '../../boxes/start/fork.ts';
+import { createFork } from '../../boxes/start/sources/snapshot.ts';
 import { createSnapshot, removeSnapshot } from '../../boxes/verbs/snapshot.ts';
 import { SnapshotRecord } from '../../snapshots/snapshot.ts';
 import { trustOptions, trustQuery } from '../docker/images/trust-query.ts';

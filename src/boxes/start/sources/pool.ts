@@ -4,19 +4,19 @@
  * @module
  */
 import { chown, rename, rm } from 'node:fs/promises';
-import { settleAll } from '../../async/settle-all.ts';
-import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
-import { A3sError, ERRORS } from '../../errors.ts';
-import { hostLimitsOf } from '../create/resources.ts';
-import type { Box, BoxDefinition } from '../record/box.ts';
-import { RunningBox } from '../run/running-box.ts';
-import { publish, type Runtime, runtimeDirectory } from '../runtime.ts';
-import { abandon, type Begun, startMain, syncChanges } from '../start/begin.ts';
-import { enter, isInterrupted } from '../start/enter.ts';
-import { changesPath, describeMachine, type Found } from '../start/machine.ts';
-import { Waking } from '../start/warm.ts';
-import type { PooledMachine } from './machine-pools.ts';
-import { endPooled } from './pooled-machine.ts';
+import { settleAll } from '../../../async/settle-all.ts';
+import { TEMPLATE_SLOTS } from '../../../engine/engine.ts';
+import { A3sError, ERRORS } from '../../../errors.ts';
+import { hostLimitsOf } from '../../create/resources.ts';
+import type { PooledMachine } from '../../pool/machine-pools.ts';
+import { endPooled } from '../../pool/pooled-machine.ts';
+import type { Box, BoxDefinition } from '../../record/box.ts';
+import { RunningBox } from '../../run/running-box.ts';
+import { publish, type Runtime, runtimeDirectory } from '../../runtime.ts';
+import { abandon, type Begun, startMain, syncChanges } from '../begin.ts';
+import { changesPath, describeMachine, type Found } from '../describe.ts';
+import { enter, isInterrupted } from '../enter.ts';
+import { Waking } from '../warm.ts';
 
 /** Starts the box in the machine. False when the machine was no good: nothing of the box ran, and nothing is left of it. */
 export async function startPooled(

@@ -4,22 +4,26 @@
  * @module
  */
 import { measureRecord } from '@a3s-box/attestation/measure';
-import type { Machine } from '../../engine/engine.ts';
-import { A3sError } from '../../errors.ts';
-import type { Guest } from '../../guest/guest.ts';
-import type { Image } from '../../images/image.ts';
-import type { Box } from '../record/box.ts';
-import { RunningBox } from '../run/running-box.ts';
-import { type Runtime, runtimeDirectory } from '../runtime.ts';
-import { abandon, type Begun, startMain } from '../start/begin.ts';
-import { enter } from '../start/enter.ts';
-import { launchOnPorts } from '../start/launch-on-ports.ts';
-import { makeRuntimeDirectory } from '../start/machine.ts';
-import { hostCertificates } from './host-certificates.ts';
-import { hostSeesOutput } from './host-may.ts';
-import { describeConfidential, findConfidential, renewChanges } from './machine.ts';
-import type { ConfidentialDefinition, ConfidentialState } from './record.ts';
-import { teeAttributes } from './show.ts';
+import type { Machine } from '../../../engine/engine.ts';
+import { A3sError } from '../../../errors.ts';
+import type { Guest } from '../../../guest/guest.ts';
+import type { Image } from '../../../images/image.ts';
+import { hostCertificates } from '../../confidential/host-certificates.ts';
+import { hostSeesOutput } from '../../confidential/host-may.ts';
+import {
+  describeConfidential,
+  findConfidential,
+  renewChanges,
+} from '../../confidential/machine.ts';
+import type { ConfidentialDefinition, ConfidentialState } from '../../confidential/record.ts';
+import { teeAttributes } from '../../confidential/show.ts';
+import type { Box } from '../../record/box.ts';
+import { RunningBox } from '../../run/running-box.ts';
+import { type Runtime, runtimeDirectory } from '../../runtime.ts';
+import { abandon, type Begun, startMain } from '../begin.ts';
+import { makeRuntimeDirectory } from '../describe.ts';
+import { enter } from '../enter.ts';
+import { launchOnPorts } from '../launch-on-ports.ts';
 
 /**
  * Every start is a launch of its own, and an instance of its own: never a copy of anything.
