@@ -14,10 +14,10 @@ import type { JailIdentity } from '../../jail/jail.ts';
 import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
 import { askedCpus, hostLimitsOf, machineCpus, machineMemory } from '../create/resources.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
+import type { ConfidentialDefinition } from '../record/confidential.ts';
 import { boxDirectory, type Runtime, runtimeDirectory } from '../runtime.ts';
 import { forward, macAddress } from '../start/describe.ts';
 import { confidentialBoot } from './plan.ts';
-import type { ConfidentialDefinition } from './record.ts';
 
 /** Of the disk that changes go to, encrypted under a key that only the guest has. */
 const CHANGES = 'changes';

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { TrustDecision } from '../../trust/decision.ts';
-import { ConfidentialDefinition, ConfidentialState } from '../confidential/record.ts';
+import { ConfidentialDefinition, ConfidentialState } from './confidential.ts';
 import { Limits, NO_LIMITS } from './limits.ts';
 import { BOX_STATUSES } from './states.ts';
 

@@ -15,9 +15,9 @@ import {
   findConfidential,
   renewChanges,
 } from '../../confidential/machine.ts';
-import type { ConfidentialDefinition, ConfidentialState } from '../../confidential/record.ts';
 import { teeAttributes } from '../../confidential/show.ts';
 import type { Box } from '../../record/box.ts';
+import type { ConfidentialDefinition, ConfidentialState } from '../../record/confidential.ts';
 import { RunningBox } from '../../run/running-box.ts';
 import { type Runtime, runtimeDirectory } from '../../runtime.ts';
 import { abandon, type Begun, startMain } from '../begin.ts';
