@@ -4,14 +4,12 @@
  * @module
  */
 import type { BoxSpec } from '@a3s-box/policies';
-import { linkedSignal } from '../../async/linked-signal.ts';
-import { settleAll } from '../../async/settle-all.ts';
 import type { Machine } from '../../engine/engine.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import type { Box } from '../record/box.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import { changesDisks, describeMachine, type Found, makeRuntimeDirectory } from './describe.ts';
-import { mayTryOtherPorts, resolvePorts } from './ports.ts';
+import { launchOnPorts } from './ports.ts';
 
 export interface Launched {
   readonly machine: Machine;
@@ -21,7 +19,6 @@ export interface Launched {
   readonly throwaway: string | undefined;
 }
 
-/** A port that was free when it was chosen may be taken when it is bound: then another one is chosen. */
 export async function launchMachine(
   rt: Runtime,
   box: Box,
@@ -29,30 +26,18 @@ export async function launchMachine(
   taken: TakenTemplate | undefined,
 ): Promise<Launched> {
   const { definition } = box;
-  const { id, identity, ports: asked } = definition;
+  const { id, identity } = definition;
   const directory = runtimeDirectory(rt, id);
-  const machine = {
-    id,
-    identity,
-    ...(taken === undefined
+  const start =
+    taken === undefined
       ? { start: 'cold' as const }
-      : { start: 'template' as const, source: taken.template.key }),
-  };
+      : { start: 'template' as const, source: taken.template.key };
   await makeRuntimeDirectory(directory, identity);
-  const made = changesDisks(rt, definition, { found, directory, taken });
-  for (let attempt = 1; ; attempt += 1) {
-    const [ports, changes] = await settleAll([resolvePorts(asked), made]);
-    const described = describeMachine(definition, { found, directory, ports, changes, taken });
-    // On record before anything runs or is bound: whoever takes over finds it by this, and knows its ports.
-    rt.store.amend(id, { ports, machine });
-    const shutdown = linkedSignal(rt.shutdown);
-    try {
-      const launched = await rt.engine.launch(described.machine, shutdown.signal);
-      return { machine: launched, spec: described.spec, throwaway: changes.throwaway };
-    } catch (error) {
-      if (!mayTryOtherPorts(error, asked, attempt)) throw error;
-    } finally {
-      shutdown.unlink();
-    }
-  }
+  const { machine, disks, description } = await launchOnPorts(rt, box, {
+    state: { machine: { id, identity, ...start } },
+    disks: changesDisks(rt, definition, { found, directory, taken }),
+    describe: (ports, changes) =>
+      describeMachine(definition, { found, directory, ports, changes, taken }),
+  });
+  return { machine, spec: description.spec, throwaway: disks.throwaway };
 }

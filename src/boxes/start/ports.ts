@@ -1,15 +1,60 @@
 /**
- * From the ports that were asked for to the ones that are bound.
+ * Launching a machine on the ports that a box publishes.
  *
  * @module
  */
 import { createServer } from 'node:net';
+import { linkedSignal } from '../../async/linked-signal.ts';
+import { settleAll } from '../../async/settle-all.ts';
+import type { Machine, MachineSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
-import type { Port } from '../record/box.ts';
+import type { Box, BoxState, Port } from '../record/box.ts';
+import type { Runtime } from '../runtime.ts';
 
 const EVERY_ADDRESS = '0.0.0.0';
 /** Launches of one start. */
 const ATTEMPTS = 3;
+
+/** What a launch is made from, once its ports have their real numbers. */
+export interface LaunchPlan<Disks, Description extends { readonly machine: MachineSpec }> {
+  /** What is on record of the machine. */
+  readonly state: Partial<Omit<BoxState, 'status' | 'ports'>>;
+  /** Made beside the choice of the ports. */
+  readonly disks: Promise<Disks>;
+  readonly describe: (ports: readonly Port[], disks: Disks) => Description;
+}
+
+/**
+ * Chooses the ports and launches the machine. A port that was free when it was chosen may be taken when it is bound: then
+ * another one is chosen.
+ *
+ * Ports and machine are on record before anything runs or is bound: the server that takes over finds the machine by this,
+ * and knows its ports.
+ */
+export async function launchOnPorts<Disks, Description extends { readonly machine: MachineSpec }>(
+  rt: Pick<Runtime, 'engine' | 'store' | 'shutdown'>,
+  { definition: { id, ports: asked } }: Box,
+  { state, disks: made, describe }: LaunchPlan<Disks, Description>,
+): Promise<{
+  readonly machine: Machine;
+  readonly disks: Disks;
+  readonly description: Description;
+}> {
+  for (let attempt = 1; ; attempt += 1) {
+    const [ports, disks] = await settleAll([resolvePorts(asked), made]);
+    const description = describe(ports, disks);
+    rt.store.amend(id, { ...state, ports });
+    const shutdown = linkedSignal(rt.shutdown);
+    try {
+      const machine = await rt.engine.launch(description.machine, shutdown.signal);
+      return { machine, disks, description };
+    } catch (error) {
+      if (!mayTryOtherPorts(error, asked, attempt)) throw error;
+    } finally {
+      shutdown.unlink();
+    }
+  }
+}
 
 /**
  * Gives every port its host address and number, and checks that it is free now. The engine binds
@@ -17,7 +62,7 @@ const ATTEMPTS = 3;
  *
  * @throws A3sError `port-in-use`, `invalid-argument` for an address that is not the host's
  */
-export async function resolvePorts(ports: readonly Port[]): Promise<Port[]> {
+async function resolvePorts(ports: readonly Port[]): Promise<Port[]> {
   const resolved: Port[] = [];
   for (const { boxPort, hostIp, hostPort } of ports) {
     const address = hostIp === '' ? EVERY_ADDRESS : hostIp;
@@ -27,12 +72,11 @@ export async function resolvePorts(ports: readonly Port[]): Promise<Port[]> {
 }
 
 /**
- * Whether a launch that failed is worth another one: a port that was free when it was chosen may be taken when it is
- * bound, and then another one is chosen.
+ * Whether other ports may let a launch succeed that failed.
  *
  * @param attempt the number of the one that failed, from 1
  */
-export function mayTryOtherPorts(error: unknown, asked: readonly Port[], attempt: number): boolean {
+function mayTryOtherPorts(error: unknown, asked: readonly Port[], attempt: number): boolean {
   const busy = error instanceof A3sError && error.code === 'port-in-use';
   return busy && asked.some(({ hostPort }) => hostPort === 0) && attempt < ATTEMPTS;
 }

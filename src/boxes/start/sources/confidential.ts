@@ -23,7 +23,7 @@ import { type Runtime, runtimeDirectory } from '../../runtime.ts';
 import { abandon, type Begun, startMain } from '../begin.ts';
 import { makeRuntimeDirectory } from '../describe.ts';
 import { enter } from '../enter.ts';
-import { launchOnPorts } from '../launch-on-ports.ts';
+import { launchOnPorts } from '../ports.ts';
 
 /**
  * Every start is a launch of its own, and an instance of its own: never a copy of anything.
@@ -74,10 +74,11 @@ async function launchMeasured(
     bootSet,
     secrets: { state: confidential.secrets.length === 0 ? 'none' : 'waiting', delivered: [] },
   };
-  const state = { machine: { id, identity, start: 'cold' as const }, launch: planned };
-  const { machine } = await launchOnPorts(rt, box, state, (ports) =>
-    describeConfidential(rt, box, confidential, parts, ports),
-  );
+  const { machine } = await launchOnPorts(rt, box, {
+    state: { machine: { id, identity, start: 'cold' }, launch: planned },
+    disks: Promise.resolve(),
+    describe: (ports) => ({ machine: describeConfidential(rt, box, confidential, parts, ports) }),
+  });
   const record = machine.launched;
   if (record === undefined) return { machine, launch: planned };
   const launch = { ...planned, record, measurement: measureRecord(record).digest };

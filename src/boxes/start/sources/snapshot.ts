@@ -29,7 +29,7 @@ import { boxDirectory, publish, type Runtime, runtimeDirectory } from '../../run
 import { abandon, enterRunning } from '../begin.ts';
 import { changesPath, describeMachine, type Found, makeRuntimeDirectory } from '../describe.ts';
 import { enter } from '../enter.ts';
-import { launchOnPorts } from '../launch-on-ports.ts';
+import { launchOnPorts } from '../ports.ts';
 
 /** The protocol of agents that can freeze and be forked, which snapshots are made with. */
 const PROTOCOL = 2;
@@ -168,13 +168,16 @@ async function launch(
   const serial = copyOf.changesSerial;
   const layers = await changesLayers(changesPath(rt, id));
   const disk: Disk = { ...layers, serial, readonly: false };
-  const changes = { disks: [disk], serial, throwaway: undefined };
   const { written } = snapshot.saved;
-  const machine = { id, identity, start: 'snapshot' as const, source: snapshot.id, written };
-  return await launchOnPorts(rt, box, { machine }, (ports) => {
-    const given = { found, directory, ports, changes, taken: undefined };
-    return { ...describeMachine(definition, given).machine, copyOf };
+  const { machine, description } = await launchOnPorts(rt, box, {
+    state: { machine: { id, identity, start: 'snapshot', source: snapshot.id, written } },
+    disks: Promise.resolve({ disks: [disk], serial, throwaway: undefined }),
+    describe: (ports, changes) => {
+      const given = { found, directory, ports, changes, taken: undefined };
+      return { machine: { ...describeMachine(definition, given).machine, copyOf } };
+    },
   });
+  return { machine, spec: description.machine };
 }
 
 /** How the agent of a copy is met: it gets what no two boxes may share, while the box is frozen still. */
