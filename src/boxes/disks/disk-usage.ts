@@ -8,7 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import { dataExtents, type Extent } from '../../engine/data-extents.ts';
 import { allocatedBytes, blankLayout } from '../../templates/blank-layout.ts';
 import type { Runtime } from '../runtime.ts';
-import { changesPath } from '../start/describe.ts';
+import { changesPath } from './writable-layer.ts';
 
 /** Directories that the guest makes: those of the overlay, and of mount points. So many where the image has no directory but /bin. */
 const OWN_DIRECTORIES = 16 * 4096;

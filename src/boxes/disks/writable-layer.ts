@@ -4,14 +4,20 @@
  * @module
  */
 import { access, chmod, chown, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { syncDirectory } from '../../durable.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import { makeBlankDisk } from '../../templates/blank-disk.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
+import { boxDirectory, type Runtime } from '../runtime.ts';
 
 /** Its name in the box's directory. */
 export const CHANGES_DISK = 'changes.ext4';
+
+/** Where the box's changes are kept from run to run. */
+export function changesPath(rt: Pick<Runtime, 'home'>, id: string): string {
+  return join(boxDirectory(rt, id), CHANGES_DISK);
+}
 
 /**
  * Makes the disk at `path` where it is not there yet, owned by the identity of its machine.

@@ -26,13 +26,13 @@ import {
 import { volumeDirectories } from '../create/volumes.ts';
 import { changesLayers } from '../disks/backing-chain.ts';
 import {
-  CHANGES_DISK,
+  changesPath,
   copyChangesDisk,
   ensureChangesDisk,
   hasChangesDisk,
 } from '../disks/writable-layer.ts';
 import { type BoxDefinition, commandOf, directoryOf, type Port } from '../record/box.ts';
-import { boxDirectory, type Runtime } from '../runtime.ts';
+import type { Runtime } from '../runtime.ts';
 
 /** Serial of a disk of changes that has been used before, in a machine whose template has one of its own. */
 const KEPT_SERIAL = 'changes-kept';
@@ -106,11 +106,6 @@ export async function changesDisks(
   await taken.writeChanges(throwaway, identity);
   const slot = { path: throwaway, serial: changes, readonly: false };
   return { disks: [slot, own(KEPT_SERIAL)], serial: KEPT_SERIAL, throwaway };
-}
-
-/** Where the box's changes are kept from run to run. */
-export function changesPath(rt: Pick<Runtime, 'home'>, id: string): string {
-  return join(boxDirectory(rt, id), CHANGES_DISK);
 }
 
 /** The two documents. Nothing is made. @param given.ports with their real numbers */

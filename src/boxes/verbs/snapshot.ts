@@ -13,13 +13,13 @@ import type { Snapshot, SnapshotRecord } from '../../snapshots/snapshot.ts';
 import type { SnapshotDirectories } from '../../snapshots/snapshots.ts';
 import { machineMemory } from '../create/resources.ts';
 import { addLayer, layersOf, shareLayers } from '../disks/backing-chain.ts';
+import { changesPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { checkName, inventName } from '../record/name.ts';
 import { persist } from '../run/persist.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
-import { changesPath } from '../start/describe.ts';
 
 /** Memory is plugged in in whole steps of it. */
 const GROWTH_STEP = 128 * 2 ** 20;

@@ -8,13 +8,14 @@ import { settleAll } from '../../../async/settle-all.ts';
 import { TEMPLATE_SLOTS } from '../../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../../errors.ts';
 import { hostLimitsOf } from '../../create/resources.ts';
+import { changesPath } from '../../disks/writable-layer.ts';
 import type { PooledMachine } from '../../pool/machine-pools.ts';
 import { endPooled } from '../../pool/pooled-machine.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
 import { RunningBox } from '../../run/running-box.ts';
 import { publish, type Runtime, runtimeDirectory } from '../../runtime.ts';
 import { abandon, type Begun, startMain, syncChanges } from '../begin.ts';
-import { changesPath, describeMachine, type Found } from '../describe.ts';
+import { describeMachine, type Found } from '../describe.ts';
 import { enter, isInterrupted } from '../enter.ts';
 import { Waking } from '../warm.ts';
 

@@ -13,7 +13,7 @@ import type { KnownAgent } from '../../../guest/connection.ts';
 import { ENTROPY_BYTES, type Fork } from '../../../guest/protocol.ts';
 import type { OpenSnapshot } from '../../../snapshots/snapshots.ts';
 import { addLayer, changesLayers, layersOf, shareLayers } from '../../disks/backing-chain.ts';
-import { CHANGES_DISK } from '../../disks/writable-layer.ts';
+import { CHANGES_DISK, changesPath } from '../../disks/writable-layer.ts';
 import { authorizeImage, type TrustOptions } from '../../policy/authorize-image.ts';
 import { namesOnRecord } from '../../policy/trust-names.ts';
 import { trustAttributes, trustRecord } from '../../policy/trust-record.ts';
@@ -27,7 +27,7 @@ import { drainExecs } from '../../run/drain-execs.ts';
 import { RunningBox } from '../../run/running-box.ts';
 import { boxDirectory, publish, type Runtime, runtimeDirectory } from '../../runtime.ts';
 import { abandon, enterRunning } from '../begin.ts';
-import { changesPath, describeMachine, type Found, makeRuntimeDirectory } from '../describe.ts';
+import { describeMachine, type Found, makeRuntimeDirectory } from '../describe.ts';
 import { enter } from '../enter.ts';
 import { launchOnPorts } from '../ports.ts';
 
