@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
 import { checkConfidential } from '../confidential/check.ts';
 import { DEFAULT_HOSTNAME } from '../confidential/launch-spec.ts';
 import { planConfidential } from '../confidential/plan.ts';
@@ -13,19 +11,14 @@ import { checkHealth } from '../health/check-health.ts';
 import { authorizeImage, type TrustOptions } from '../policy/authorize-image.ts';
 import { namesUsed } from '../policy/trust-names.ts';
 import { trustAttributes, trustRecord } from '../policy/trust-record.ts';
-import type { Box, BoxDefinition } from '../record/box.ts';
-import { now, timestamp } from '../record/clock.ts';
-import { checkName, inventName } from '../record/name.ts';
-import { pinnedImage } from '../record/pinned-image.ts';
-import { nameInUse } from '../record/store.ts';
-import { takenUids } from '../record/taken-uids.ts';
-
-import { boxDirectory, publish, type Runtime } from '../runtime.ts';
+import type { Box } from '../record/box.ts';
+import { publish, type Runtime } from '../runtime.ts';
 import { checkDestinations, recordSources } from './binds.ts';
 import { checkResources } from './check-resources.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
 import { planBox } from './plan.ts';
+import { checkNewName, recordBox } from './record-box.ts';
 import { checkVolumes } from './volumes.ts';
 
 /** @throws A3sError for whatever does not fit, an image that is refused too, before anything is changed */
@@ -34,9 +27,7 @@ export async function createBox(
   request: CreateRequest,
   options: TrustOptions = {},
 ): Promise<Box> {
-  const name = request.name === undefined ? undefined : checkName(request.name);
-  const holder = name === undefined ? undefined : rt.store.byName(name);
-  if (name !== undefined && holder !== undefined) throw nameInUse(name, holder.definition.id);
+  const name = checkNewName(rt, request.name);
   checkResources(request, rt.host);
   checkDestinations(request.binds);
   const asked = request.confidential;
@@ -59,11 +50,9 @@ export async function createBox(
   const confidential =
     asked === undefined ? {} : await planConfidential(rt, { request, asked, image, bootSet });
   const binds = await recordSources(request.binds);
-  const id = randomBytes(32).toString('hex');
-  // From here to the record nothing waits, so that no identity and no name is given twice.
-  const taken = takenUids(rt);
-  const definition: BoxDefinition = {
-    ...{ id, createdAt: timestamp(now()), bootSet, identity: rt.identityFor(taken) },
+  const box = await recordBox(rt, name, (unique) => ({
+    ...unique,
+    bootSet,
     image: {
       reference: request.image,
       id: image.id,
@@ -72,30 +61,16 @@ export async function createBox(
     },
     trust,
     ...planned,
-    hostname: request.hostname ?? id.slice(0, 12),
+    hostname: request.hostname ?? unique.id.slice(0, 12),
     labels: { ...image.config.labels, ...request.labels },
     ports: [...request.ports],
     exposedPorts: [...new Set([...request.exposedPorts, ...image.config.exposedPorts])],
     binds,
     volumes: [...new Set([...image.config.volumes, ...request.volumes])],
     ...confidential,
-  };
-  const box = rt.store.insert(
-    definition,
-    name ?? inventName((n) => rt.store.byName(n) !== undefined),
-  );
-  try {
-    await mkdir(boxDirectory(rt, id), { mode: 0o711 });
-    // It could be removed, or replaced, until the record held it.
-    await pinnedImage(rt, definition);
-  } catch (error) {
-    await rm(boxDirectory(rt, id), { recursive: true, force: true });
-    rt.store.remove(id);
-    throw error;
-  }
-  if (definition.confidential !== undefined) {
-    rt.engine.expectConfidential(definition.confidential.tee);
-  }
+  }));
+  const { tee } = box.definition.confidential ?? {};
+  if (tee !== undefined) rt.engine.expectConfidential(tee);
   publish(rt, box, 'create', { ...trustAttributes(trust), ...teeAttributes(box) });
   return box;
 }

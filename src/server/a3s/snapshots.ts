@@ -4,8 +4,8 @@
  * @module
  */
 import * as z from 'zod';
+import { createFork } from '../../boxes/create/create-fork.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { createFork } from '../../boxes/start/sources/snapshot.ts';
 import { createSnapshot, removeSnapshot } from '../../boxes/verbs/snapshot.ts';
 import { SnapshotRecord } from '../../snapshots/snapshot.ts';
 import { trustOptions, trustQuery } from '../docker/images/trust-query.ts';

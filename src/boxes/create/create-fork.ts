@@ -1,0 +1,77 @@
+/**
+ * Creating a box that goes on from a memory snapshot.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import { forkChangesDisk } from '../disks/fork-changes-disk.ts';
+import { authorizeImage, type TrustOptions } from '../policy/authorize-image.ts';
+import { namesOnRecord } from '../policy/trust-names.ts';
+import { trustAttributes, trustRecord } from '../policy/trust-record.ts';
+import { type Box, BoxDefinition, type Port } from '../record/box.ts';
+import { pinnedImage } from '../record/pinned-image.ts';
+import { publish, type Runtime } from '../runtime.ts';
+import { checkNewName, recordBox } from './record-box.ts';
+
+/** What a box may be given that is not its source's. */
+export interface ForkRequest {
+  readonly name: string | undefined;
+  /** None of the source's. */
+  readonly ports: readonly Port[];
+  readonly autoRemove: boolean;
+}
+
+/**
+ * Makes a box whose first start goes on from the snapshot. The image policy decides as for any other box.
+ *
+ * @throws A3sError for whatever does not fit, before anything is changed
+ */
+export async function createFork(
+  rt: Runtime,
+  reference: string,
+  request: ForkRequest,
+  options: TrustOptions = {},
+): Promise<Box> {
+  const name = checkNewName(rt, request.name);
+  await using taken = await rt.snapshots.open(reference);
+  const source = BoxDefinition.parse(taken.snapshot.definition);
+  if (source.confidential !== undefined) {
+    throw new A3sError(
+      'unsupported-option',
+      'Cannot fork a confidential box: it is measured anew',
+      {
+        remedy: 'Create another box from the same image.',
+      },
+    );
+  }
+  if (source.network === 'none' && request.ports.length > 0) {
+    throw new A3sError('invalid-argument', 'Cannot publish ports of a box without a network', {
+      remedy: 'The snapshot was made of one that was started with --network none.',
+    });
+  }
+  const image = await pinnedImage(rt, source);
+  const { reference: called, names = namesOnRecord(called, image) } = source.image;
+  const trust = trustRecord(
+    await authorizeImage(rt, { image, reference: called, names, confidential: false }, options),
+  );
+  const snapshot = taken.snapshot.id;
+  const box = await recordBox(
+    rt,
+    name,
+    (unique) => ({
+      ...source,
+      ...unique,
+      trust,
+      hostname: unique.id.slice(0, 12),
+      ports: [...request.ports],
+      autoRemove: request.autoRemove,
+      // One that is removed at its end is not started again.
+      ...(request.autoRemove ? { restart: { name: 'no', maximumRetryCount: 0 } } : {}),
+      attach: { stdin: false, stdout: true, stderr: true },
+      snapshot,
+    }),
+    (definition) => forkChangesDisk(rt, definition, taken.disk),
+  );
+  publish(rt, box, 'create', { ...trustAttributes(trust), snapshot });
+  return box;
+}

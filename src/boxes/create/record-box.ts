@@ -1,0 +1,62 @@
+/**
+ * Putting a new box on record, with its directory.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import type { Box, BoxDefinition } from '../record/box.ts';
+import { now, timestamp } from '../record/clock.ts';
+import { checkName, inventName } from '../record/name.ts';
+import { pinnedImage } from '../record/pinned-image.ts';
+import { nameInUse } from '../record/store.ts';
+import { takenUids } from '../record/taken-uids.ts';
+import { boxDirectory, type Runtime } from '../runtime.ts';
+
+/** What each box has that no other box has. */
+type Unique = Pick<BoxDefinition, 'id' | 'createdAt' | 'identity'>;
+
+/** @throws A3sError `invalid-argument` for a name that no box can have; `conflict` for one that a box has */
+export function checkNewName(
+  { store }: Pick<Runtime, 'store'>,
+  asked: string | undefined,
+): string | undefined {
+  if (asked === undefined) return undefined;
+  const name = checkName(asked);
+  const holder = store.byName(name);
+  if (holder !== undefined) throw nameInUse(name, holder.definition.id);
+  return name;
+}
+
+/**
+ * Makes the record, then the box's directory. Removes both again when the directory cannot be filled, or the image is gone.
+ *
+ * @param name undefined: one is invented
+ * @param fill makes what the directory has from the beginning
+ */
+export async function recordBox(
+  rt: Pick<Runtime, 'home' | 'store' | 'images' | 'pools' | 'identityFor'>,
+  name: string | undefined,
+  define: (unique: Unique) => BoxDefinition,
+  fill: (definition: BoxDefinition) => Promise<void> = async () => undefined,
+): Promise<Box> {
+  const id = randomBytes(32).toString('hex');
+  // From here to the record nothing waits, so that no identity and no name is given twice.
+  const identity = rt.identityFor(takenUids(rt));
+  const definition = define({ id, createdAt: timestamp(now()), identity });
+  const box = rt.store.insert(
+    definition,
+    name ?? inventName((n) => rt.store.byName(n) !== undefined),
+  );
+  try {
+    await mkdir(boxDirectory(rt, id), { mode: 0o711 });
+    await fill(definition);
+    // The image could be removed, or replaced, until the record held it.
+    await pinnedImage(rt, definition);
+  } catch (error) {
+    await rm(boxDirectory(rt, id), { recursive: true, force: true });
+    rt.store.remove(id);
+    throw error;
+  }
+  return box;
+}
