@@ -7,7 +7,7 @@ import { A3sError } from '../../errors.ts';
 import type { Box } from '../record/box.ts';
 import { sweepMachine } from '../record/machine-of.ts';
 import type { Runtime } from '../runtime.ts';
-import { undoStart } from '../start/start.ts';
+import { undoStart } from '../start/undo.ts';
 import { finishRun } from './finish-run.ts';
 
 /** Ends what is left of the machine, and puts that on record. For callers that hold the box's lock. */

@@ -3,26 +3,18 @@
  *
  * @module
  */
-import { A3sError, ERRORS } from '../../errors.ts';
+import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import { authorizeImage, type TrustOptions, UntrustedImage } from '../policy/authorize-image.ts';
 import { namesOnRecord } from '../policy/trust-names.ts';
 import { trustRecord } from '../policy/trust-record.ts';
-import type { Box, BoxState, RestartPolicy } from '../record/box.ts';
-import { now, timestamp } from '../record/clock.ts';
-import { sweepMachine } from '../record/machine-of.ts';
+import type { Box, BoxState } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
-import {
-  isRestored,
-  type Restart,
-  restartAfter,
-  restartRecord,
-} from '../restart/restart-policy.ts';
+import { isRestored } from '../restart/restart-policy.ts';
 import type { Runtime } from '../runtime.ts';
-import { removeLocked } from '../verbs/remove.ts';
 import { runBox } from './choose-start.ts';
 import { expectHostStays, isInterrupted } from './enter.ts';
-import { exitCodeOf } from './exit-code.ts';
+import { undoStart } from './undo.ts';
 
 /**
  * Starts the box's main process in a machine of its own, as a user asks for it. False when it runs already.
@@ -126,55 +118,4 @@ async function authorizeStart(rt: Runtime, box: Box, options: TrustOptions): Pro
     }
     throw error;
   }
-}
-
-/**
- * Takes back a start of which nothing runs any more. One that was the policy's own it will try again, unless what it was
- * refused for stays.
- *
- * @param interrupted it ended with its server, or the host: that is no failure of the box
- */
-export async function undoStart(
-  rt: Runtime,
-  box: Box,
-  error: unknown,
-  interrupted = isInterrupted(rt),
-): Promise<void> {
-  const { id } = box.definition;
-  await sweepMachine(rt, box);
-  const output = rt.outputs.of(id);
-  await output.close();
-  const { state, definition } = rt.store.expect(id);
-  const exitCode = exitCodeOf(error);
-  const restart = nextTry(definition.restart, { ...state, exitCode }, error, interrupted);
-  const ranBefore = state.startedAt !== undefined;
-  const undone = rt.store.advance(
-    id,
-    restart !== undefined ? 'undone-restart' : ranBefore ? 'undone-exited' : 'undone-created',
-    {
-      exitCode,
-      error: error instanceof Error ? error.message : String(error),
-      ports: [],
-      finishedAt: ranBefore ? timestamp(now()) : undefined,
-      ...restartRecord(restart),
-    },
-  );
-  output.endRun(box.state.run);
-  rt.log.error('a box did not start', error, { box: id });
-  if (restart !== undefined) rt.restarts.wait(undone);
-  if (undone.definition.autoRemove) await removeLocked(rt, id);
-}
-
-function nextTry(
-  policy: RestartPolicy,
-  state: BoxState,
-  error: unknown,
-  interrupted: boolean,
-): Restart | undefined {
-  const { restartDelayMs: delayMs, restartCount, stopRequested, exitCode } = state;
-  // A user learns of the failure, and decides.
-  if (delayMs === undefined || stopRequested) return undefined;
-  if (interrupted) return { delayMs, restartCount };
-  if (error instanceof A3sError && ERRORS[error.code].lasting === true) return undefined;
-  return restartAfter(policy, { exitCode, stopRequested, ranMs: 0, restartCount, delayMs });
 }
