@@ -17,7 +17,7 @@ import { machineOf } from '../record/machine-of.ts';
 import { isLive } from '../record/states.ts';
 import { isRestored } from '../restart/restart-policy.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
-import { abandon, enterRunning } from '../start/begin.ts';
+import { abandon, enterRunning } from '../start/launch.ts';
 import { restartByPolicy, restoreByPolicy } from '../start/start.ts';
 import { removeLocked } from '../verbs/remove.ts';
 import { drainExecs } from './drain-execs.ts';

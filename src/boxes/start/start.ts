@@ -12,8 +12,8 @@ import type { Box, BoxState } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
 import { isRestored } from '../restart/restart-policy.ts';
 import type { Runtime } from '../runtime.ts';
-import { runBox } from './choose-start.ts';
 import { expectHostStays, isInterrupted } from './enter.ts';
+import { runBox } from './run-box.ts';
 import { undoStart } from './undo.ts';
 
 /**

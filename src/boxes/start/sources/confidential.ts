@@ -20,9 +20,9 @@ import type { Box } from '../../record/box.ts';
 import type { ConfidentialDefinition, ConfidentialState } from '../../record/confidential.ts';
 import { RunningBox } from '../../run/running-box.ts';
 import { type Runtime, runtimeDirectory } from '../../runtime.ts';
-import { abandon, type Begun, startMain } from '../begin.ts';
 import { makeRuntimeDirectory } from '../describe.ts';
 import { enter } from '../enter.ts';
+import { abandon, type Begun, startMain } from '../launch.ts';
 import { launchOnPorts } from '../ports.ts';
 
 /**

@@ -14,9 +14,9 @@ import { endPooled } from '../../pool/pooled-machine.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
 import { RunningBox } from '../../run/running-box.ts';
 import { publish, type Runtime, runtimeDirectory } from '../../runtime.ts';
-import { abandon, type Begun, startMain, syncChanges } from '../begin.ts';
 import { describeMachine, type Found } from '../describe.ts';
 import { enter, isInterrupted } from '../enter.ts';
+import { abandon, type Begun, startMain, syncChanges } from '../launch.ts';
 import { Waking } from '../warm.ts';
 
 /** Starts the box in the machine. False when the machine was no good: nothing of the box ran, and nothing is left of it. */

@@ -18,9 +18,9 @@ import { now, timestamp } from '../../record/clock.ts';
 import { drainExecs } from '../../run/drain-execs.ts';
 import { RunningBox } from '../../run/running-box.ts';
 import { type Runtime, runtimeDirectory } from '../../runtime.ts';
-import { abandon, enterRunning } from '../begin.ts';
 import { describeMachine, type Found, makeRuntimeDirectory } from '../describe.ts';
 import { enter } from '../enter.ts';
+import { abandon, enterRunning } from '../launch.ts';
 import { launchOnPorts } from '../ports.ts';
 
 /** The protocol of agents that can freeze and be forked, which snapshots are made with. */
