@@ -9,6 +9,7 @@ import { syncDirectory } from '../../durable.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import { makeBlankDisk } from '../../templates/blank-disk.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
+import type { BoxDefinition } from '../record/box.ts';
 import { boxDirectory, type Runtime } from '../runtime.ts';
 
 /** Its name in the box's directory. */
@@ -65,7 +66,7 @@ export async function hasChangesDisk(path: string): Promise<boolean> {
 }
 
 /** Has a disk that was just made outlast a power cut, with its name. The guest may write to it meanwhile. */
-export async function syncChangesDisk(path: string): Promise<void> {
+async function syncChangesDisk(path: string): Promise<void> {
   const disk = await open(path, 'r');
   try {
     await disk.sync();
@@ -75,6 +76,14 @@ export async function syncChangesDisk(path: string): Promise<void> {
   const directory = dirname(path);
   await syncDirectory(directory);
   await syncDirectory(dirname(directory));
+}
+
+/** Syncs a disk that is new, beside all that a start waits for. A box that goes with the host's power needs none. */
+export async function syncChanges(
+  rt: Pick<Runtime, 'home'>,
+  { id, autoRemove }: Pick<BoxDefinition, 'id' | 'autoRemove'>,
+): Promise<void> {
+  if (!autoRemove) await syncChangesDisk(changesPath(rt, id));
 }
 
 /** All of it, or nothing. */

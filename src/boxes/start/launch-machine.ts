@@ -1,30 +1,34 @@
 /**
- * One attempt at a machine for a box: everything is made, put on record, and launched.
+ * Launching the machine of a box that boots, or starts from a template.
  *
  * @module
  */
 import type { BoxSpec } from '@a3s-box/policies';
 import type { Machine } from '../../engine/engine.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
+import { syncChanges } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import { changesDisks, describeMachine, type Found, makeRuntimeDirectory } from './describe.ts';
 import { launchOnPorts } from './ports.ts';
 
-export interface Launched {
+export interface LaunchedMachine {
   readonly machine: Machine;
   /** What its guest is to be told. */
   readonly spec: BoxSpec;
-  /** A file that is of no use any more. */
+  /** A file that is of no use once the machine has it open. */
   readonly throwaway: string | undefined;
+  /** Settles when a writable layer that is new outlasts a power cut. */
+  readonly durable: Promise<void>;
 }
 
+/** @param taken undefined: the machine boots */
 export async function launchMachine(
-  rt: Runtime,
+  rt: Pick<Runtime, 'home' | 'runtimeDir' | 'engine' | 'store' | 'shutdown'>,
   box: Box,
   found: Found,
   taken: TakenTemplate | undefined,
-): Promise<Launched> {
+): Promise<LaunchedMachine> {
   const { definition } = box;
   const { id, identity } = definition;
   const directory = runtimeDirectory(rt, id);
@@ -39,5 +43,8 @@ export async function launchMachine(
     describe: (ports, changes) =>
       describeMachine(definition, { found, directory, ports, changes, taken }),
   });
-  return { machine, spec: description.spec, throwaway: disks.throwaway };
+  const durable = found.keptChanges ? Promise.resolve() : syncChanges(rt, definition);
+  // Whoever starts the main process learns of it; until then nobody may.
+  durable.catch(() => undefined);
+  return { machine, spec: description.spec, throwaway: disks.throwaway, durable };
 }

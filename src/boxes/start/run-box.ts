@@ -1,84 +1,65 @@
 /**
- * How a box comes to run: in a machine of a pool, from a template, or by a boot of its own.
+ * How a box comes to run: its sources are tried, one after the other.
  *
  * @module
  */
-import { rm } from 'node:fs/promises';
-import { A3sError, ERRORS } from '../../errors.ts';
+import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
-import type { TakenTemplate } from '../../templates/templates.ts';
-import { changesPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
-import { publish, type Runtime } from '../runtime.ts';
-import { type Found, findParts } from './describe.ts';
-import { isInterrupted } from './enter.ts';
-import { type Begun, begin, startMain } from './launch.ts';
-import { startConfidential } from './sources/confidential.ts';
-import { startPooled } from './sources/pool.ts';
-import { isFork, startFork } from './sources/snapshot.ts';
-import { reasonToBoot, shapeOf } from './warm.ts';
+import type { Runtime } from '../runtime.ts';
+import { findParts } from './describe.ts';
+import { type Launched, launch } from './launch.ts';
+import { runMain } from './main-process.ts';
+import type { StartSource } from './source.ts';
+import { BootSource } from './sources/boot.ts';
+import { ConfidentialSource } from './sources/confidential.ts';
+import { PoolSource } from './sources/pool.ts';
+import { isFork, SnapshotSource } from './sources/snapshot.ts';
+import { TemplateSource } from './sources/template.ts';
+import { reasonToBoot } from './warm.ts';
 
-/** In a machine that waits for it, from its template where there is one that fits; by a boot of its own otherwise, or when the template is no good. */
+/** Returns when the main process runs, and is on record. */
 export async function runBox(rt: Runtime, box: Box, image: Image): Promise<void> {
+  const passed: StartSource[] = [];
+  for (const source of await sourcesOf(rt, box, image)) {
+    const launched = await tryLaunch(rt, box, source);
+    if (launched !== undefined) {
+      for (const each of passed) await each.onNextLaunched?.();
+      await runMain(rt, launched);
+      for (const each of passed) each.onNextStarted?.();
+      return;
+    }
+    passed.push(source);
+  }
+  throw new A3sError('internal', 'Cannot start the box: no source had a machine for it');
+}
+
+/** The sources that the box may start from, the fastest first. */
+async function sourcesOf(rt: Runtime, box: Box, image: Image): Promise<readonly StartSource[]> {
   const { confidential } = box.definition;
   // Measured from the first instruction on: whatever is a copy of something else could not be.
-  if (confidential !== undefined) return await startConfidential(rt, box, confidential, image);
+  if (confidential !== undefined) return [new ConfidentialSource(rt, box, confidential, image)];
   const found = await findParts(rt, box.definition, image);
-  if (isFork(box)) return await startFork(rt, box, found);
+  if (isFork(box)) return [new SnapshotSource(rt, box, found)];
+  const boot = new BootSource(rt, box, found);
   const reason = reasonToBoot(found);
-  if (reason !== undefined) {
-    rt.log.info('a box boots', { box: box.definition.id, reason });
-    return await startMain(rt, await begin(rt, box, found, undefined));
+  if (reason === undefined) {
+    return [new PoolSource(rt, box, found), new TemplateSource(rt, box, found), boot];
   }
-  const pooled = rt.pools.take(box.definition, found);
-  if (pooled !== undefined && (await startPooled(rt, box, found, pooled))) return;
-  const shape = shapeOf(box.definition, found);
-  const taken = await rt.templates.take(shape);
-  const failure = taken === undefined ? undefined : await startWarm(rt, box, found, taken);
-  if (failure === 'none') return;
-  const begun = await begin(rt, box, found, undefined);
-  // What a boot gets through was not the box's fault.
-  if (failure?.machineFault === 'possible') await rt.templates.drop(failure.key, failure.reason);
-  await startMain(rt, begun);
-  rt.templates.booted(shape);
+  rt.log.info('a box boots', { box: box.definition.id, reason });
+  return [boot];
 }
 
-/** A template that no box came to run from. */
-interface TemplateFailure {
-  readonly key: string;
-  readonly reason: string;
-  /** Whether it is the template's fault; a boot shows whether what is possible was so. */
-  readonly machineFault: 'certain' | 'possible' | 'none';
-}
-
-/** Starts the box from the template, or tells what went wrong before anything of the box ran; nothing is left then. */
-async function startWarm(
-  rt: Runtime,
+/** @returns undefined where the next source is to be tried */
+async function tryLaunch(
+  rt: Parameters<typeof launch>[0],
   box: Box,
-  found: Found,
-  taken: TakenTemplate,
-): Promise<TemplateFailure | 'none'> {
-  const { id } = box.definition;
-  const { key } = taken.template;
-  let begun: Begun;
+  source: StartSource,
+): Promise<Launched | undefined> {
   try {
-    begun = await begin(rt, box, found, taken);
+    return await launch(rt, box, source);
   } catch (error) {
-    taken.release();
-    if (!(error instanceof A3sError) || isInterrupted(rt)) throw error;
-    const { machineFault } = ERRORS[error.code];
-    if (machineFault === undefined) throw error;
-    rt.log.error('a box could not start from its template, so it boots', error, {
-      box: id,
-      template: key,
-    });
-    publish(rt, box, 'template-failed', { template: key, reason: error.message });
-    const failure: TemplateFailure = { key, reason: error.message, machineFault };
-    if (machineFault === 'certain') await rt.templates.drop(key, failure.reason);
-    // A copy of what the template's guest had mounted.
-    if (!found.keptChanges) await rm(changesPath(rt, id), { force: true });
-    return failure;
+    if ((await source.onFailure(error)) === 'fail') throw error;
+    return undefined;
   }
-  await startMain(rt, begun);
-  return 'none';
 }

@@ -18,47 +18,62 @@ import {
 import { teeAttributes } from '../../confidential/show.ts';
 import type { Box } from '../../record/box.ts';
 import type { ConfidentialDefinition, ConfidentialState } from '../../record/confidential.ts';
-import { RunningBox } from '../../run/running-box.ts';
+import type { RunningBox } from '../../run/running-box.ts';
 import { type Runtime, runtimeDirectory } from '../../runtime.ts';
 import { makeRuntimeDirectory } from '../describe.ts';
-import { enter } from '../enter.ts';
-import { abandon, type Begun, startMain } from '../launch.ts';
 import { launchOnPorts } from '../ports.ts';
+import type { Acquired, StartSource } from '../source.ts';
 
-/**
- * Every start is a launch of its own, and an instance of its own: never a copy of anything.
- *
- * @throws A3sError `launch-spec-mismatch`, `verity-mismatch` where the guest, or this host, finds that something is not
- *   what the box's relying parties were told
- */
-export async function startConfidential(
-  rt: Runtime,
-  box: Box,
-  confidential: ConfidentialDefinition,
-  image: Image,
-): Promise<void> {
-  const { definition, state } = box;
-  const { id } = definition;
-  const { machine, launch } = await launchMeasured(rt, box, confidential, image);
-  const running = new RunningBox(id, state.run, machine, { connectMs: rt.startTimeoutMs });
-  await enter(rt, running);
-  // Whoever ended this start found no machine yet.
-  if (!running.released && rt.store.expect(id).state.stopRequested) await machine.kill();
-  let begun: Begun;
-  try {
-    const guest = await running.guest();
-    await handOver(rt, running, guest, confidential, launch);
-    const offset = await openOutput(rt, box);
-    begun = { running, guest, offset, durable: Promise.resolve() };
-  } catch (error) {
-    if (!running.released) await abandon(rt, running);
-    throw error;
+type Host = Pick<
+  Runtime,
+  'home' | 'runtimeDir' | 'boot' | 'images' | 'engine' | 'store' | 'shutdown' | 'log'
+>;
+
+/** Every start is a launch of its own, and an instance of its own: never a copy of anything. */
+export class ConfidentialSource implements StartSource {
+  readonly #rt: Host;
+  readonly #box: Box;
+  readonly #confidential: ConfidentialDefinition;
+  readonly #image: Image;
+
+  constructor(rt: Host, box: Box, confidential: ConfidentialDefinition, image: Image) {
+    this.#rt = rt;
+    this.#box = box;
+    this.#confidential = confidential;
+    this.#image = image;
   }
-  await startMain(rt, begun);
+
+  /**
+   * @throws A3sError `verity-mismatch` where this host finds that something is not what the box's relying parties were
+   *   told; `handOver` throws it, and `launch-spec-mismatch`, where the guest finds that
+   */
+  async acquire(openOutput: () => Promise<number>): Promise<Acquired> {
+    const rt = this.#rt;
+    const box = this.#box;
+    const confidential = this.#confidential;
+    const { machine, launch } = await launchMeasured(rt, box, confidential, this.#image);
+    return {
+      machine,
+      handOver: async (running) => {
+        // Whoever ended this start found no machine yet.
+        const { stopRequested } = rt.store.expect(running.id).state;
+        if (!running.released && stopRequested) await machine.kill();
+        const guest = await running.guest();
+        await handOver(rt, running, guest, confidential, launch);
+        // Nothing is kept where the host may not see it.
+        const offset = hostSeesOutput(box) ? await openOutput() : 0;
+        return { guest, offset, durable: Promise.resolve() };
+      },
+    };
+  }
+
+  async onFailure(): Promise<'fail'> {
+    return 'fail';
+  }
 }
 
 async function launchMeasured(
-  rt: Runtime,
+  rt: Host,
   box: Box,
   confidential: ConfidentialDefinition,
   image: Image,
@@ -93,7 +108,7 @@ async function launchMeasured(
 
 /** What the guest answers is not believed: that it took these bytes is for relying parties to see in its evidence. */
 async function handOver(
-  rt: Runtime,
+  rt: Pick<Runtime, 'home' | 'store'>,
   running: RunningBox,
   guest: Guest,
   { tee, launchSpec, specDigest }: ConfidentialDefinition,
@@ -117,11 +132,4 @@ async function handOver(
   rt.store.amend(running.id, { launch: { ...launch, instance: taken.instance } });
   const table = tee === 'snp' ? await hostCertificates(rt) : undefined;
   if (table !== undefined) await guest.putCertificates(table, running.signal);
-}
-
-/** @returns where it goes on; nothing is kept where the host may not see it */
-async function openOutput(rt: Runtime, box: Box): Promise<number> {
-  if (!hostSeesOutput(box)) return 0;
-  const { definition, state } = box;
-  return await rt.outputs.of(definition.id).open(state.run, !definition.autoRemove);
 }

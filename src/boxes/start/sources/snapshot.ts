@@ -1,11 +1,11 @@
 /**
- * Boxes that go on from a snapshot: their first run continues what a running box did, under an identity of its own. From
+ * Starting a box from a memory snapshot: its first run continues what a running box did, under an identity of its own. From
  * the second start on such a box is as any other, with the disk that it has by then.
  *
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import type { Disk, Machine, MachineSpec } from '../../../engine/engine.ts';
+import type { Disk, Machine } from '../../../engine/engine.ts';
 import { machineUuid } from '../../../engine/machine-uuid.ts';
 import type { KnownAgent } from '../../../guest/connection.ts';
 import { ENTROPY_BYTES, type Fork } from '../../../guest/protocol.ts';
@@ -15,13 +15,10 @@ import { forkChangesDisk } from '../../disks/fork-changes-disk.ts';
 import { changesPath } from '../../disks/writable-layer.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
 import { now, timestamp } from '../../record/clock.ts';
-import { drainExecs } from '../../run/drain-execs.ts';
-import { RunningBox } from '../../run/running-box.ts';
 import { type Runtime, runtimeDirectory } from '../../runtime.ts';
 import { describeMachine, type Found, makeRuntimeDirectory } from '../describe.ts';
-import { enter } from '../enter.ts';
-import { abandon, enterRunning } from '../launch.ts';
 import { launchOnPorts } from '../ports.ts';
+import type { Acquired, StartSource } from '../source.ts';
 
 /** The protocol of agents that can freeze and be forked, which snapshots are made with. */
 const PROTOCOL = 2;
@@ -32,39 +29,51 @@ export function isFork({ definition, state }: Box): boolean {
   return definition.snapshot !== undefined && state.startedAt === undefined;
 }
 
-/** Everything up to a box that runs. It does nothing of its own before it has its identity. */
-export async function startFork(rt: Runtime, box: Box, found: Found): Promise<void> {
-  const { definition, state } = box;
-  const { id } = definition;
-  await using taken = await rt.snapshots.open(definition.snapshot ?? '');
-  await forkChangesDisk(rt, definition, taken.disk);
-  const { machine, spec } = await launch(rt, box, found, taken);
-  const running = new RunningBox(id, state.run, machine, {
-    connectMs: rt.startTimeoutMs,
-    copy: {
-      known: forksAs(definition, spec.nic?.mac ?? null),
-      connectMs: CONNECT_MS,
-    },
-  });
-  await enter(rt, running);
-  try {
-    const guest = await running.guest();
-    await guest.thaw(running.signal);
-    enterRunning(rt, running);
-  } catch (error) {
-    if (!running.released) await abandon(rt, running);
-    throw error;
+type Host = Pick<Runtime, 'home' | 'runtimeDir' | 'engine' | 'store' | 'shutdown' | 'snapshots'>;
+
+/** The box does nothing of its own before it has its identity. */
+export class SnapshotSource implements StartSource {
+  readonly #rt: Host;
+  readonly #box: Box;
+  readonly #found: Found;
+  #open: OpenSnapshot | undefined;
+
+  constructor(rt: Host, box: Box, found: Found) {
+    this.#rt = rt;
+    this.#box = box;
+    this.#found = found;
   }
-  // Of the source: their clients are not this box's.
-  void drainExecs(rt, running);
+
+  async acquire(): Promise<Acquired> {
+    const { definition } = this.#box;
+    const open = await this.#rt.snapshots.open(definition.snapshot ?? '');
+    this.#open = open;
+    await forkChangesDisk(this.#rt, definition, open.disk);
+    const { machine, mac } = await launchCopy(this.#rt, this.#box, this.#found, open);
+    return {
+      machine,
+      copy: { known: forksAs(definition, mac), connectMs: CONNECT_MS },
+      handOver: async (running) => {
+        const guest = await running.guest();
+        await guest.thaw(running.signal);
+        await open[Symbol.asyncDispose]();
+        return 'running';
+      },
+    };
+  }
+
+  async onFailure(): Promise<'fail'> {
+    await this.#open?.[Symbol.asyncDispose]();
+    return 'fail';
+  }
 }
 
-async function launch(
-  rt: Runtime,
+async function launchCopy(
+  rt: Host,
   box: Box,
   found: Found,
   { copyOf, snapshot }: OpenSnapshot,
-): Promise<{ machine: Machine; spec: MachineSpec }> {
+): Promise<{ machine: Machine; mac: string | null }> {
   const { definition } = box;
   const { id, identity } = definition;
   const directory = runtimeDirectory(rt, id);
@@ -81,7 +90,7 @@ async function launch(
       return { machine: { ...describeMachine(definition, given).machine, copyOf } };
     },
   });
-  return { machine, spec: description.machine };
+  return { machine, mac: description.machine.nic?.mac ?? null };
 }
 
 /** How the agent of a copy is met: it gets what no two boxes may share, while the box is frozen still. */

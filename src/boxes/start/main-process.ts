@@ -1,0 +1,80 @@
+/**
+ * The main process of a box whose guest has all that it needs: started, on record, and followed to its end.
+ *
+ * @module
+ */
+import { settleAll } from '../../async/settle-all.ts';
+import { MAIN } from '../../guest/protocol.ts';
+import { hostSeesOutput } from '../confidential/host-may.ts';
+import { teeAttributes } from '../confidential/show.ts';
+import { firstHealth } from '../health/health-state.ts';
+import { trustAttributes } from '../policy/trust-record.ts';
+import { now, timestamp } from '../record/clock.ts';
+import { machineAttributes } from '../record/machine-of.ts';
+import { drainExecs } from '../run/drain-execs.ts';
+import type { RunningBox } from '../run/running-box.ts';
+import { type Followed, mainExit, supervise } from '../run/supervise.ts';
+import { publish, type Runtime } from '../runtime.ts';
+import { abandon } from './abandon.ts';
+import type { Launched } from './launch.ts';
+import type { PreparedMain } from './source.ts';
+
+/** Starts the main process, or goes on with one that runs already, and puts that on record. Abandons the machine on failure. */
+export async function runMain(rt: Runtime, { running, main }: Launched): Promise<void> {
+  try {
+    if (main === 'running') enterRunning(rt, running);
+    else await startMain(rt, running, main);
+  } catch (error) {
+    if (!running.released) await abandon(rt, running);
+    throw error;
+  }
+  // The clients of execs that run already are another box's.
+  if (main === 'running') void drainExecs(rt, running);
+}
+
+/** Its output and its end are asked for in the same breath. */
+async function startMain(
+  rt: Runtime,
+  running: RunningBox,
+  { guest, offset, durable }: PreparedMain,
+): Promise<void> {
+  const started = guest.startMain(running.signal);
+  const followed: Followed = {
+    guest,
+    progress: { offset },
+    output: hostSeesOutput(rt.store.expect(running.id))
+      ? guest.output(MAIN, offset, running.signal)
+      : undefined,
+    exit: mainExit(guest, running.signal),
+  };
+  for (const each of [followed.output, followed.exit]) each?.catch(() => undefined);
+  try {
+    await settleAll([started, durable]);
+    enterRunning(rt, running, followed);
+  } catch (error) {
+    followed.output?.then(
+      (reader) => reader.close(),
+      () => undefined,
+    );
+    throw error;
+  }
+}
+
+/**
+ * The main process runs: says so on record, and watches over it from here on.
+ *
+ * @param followed what of it is followed already
+ */
+export function enterRunning(rt: Runtime, running: RunningBox, followed?: Followed): void {
+  const box = rt.store.advance(running.id, 'started', {
+    pid: running.machine.pid,
+    startedAt: timestamp(now()),
+    health: firstHealth(rt.store.expect(running.id).definition),
+  });
+  publish(rt, box, 'start', {
+    ...trustAttributes(box.state.trust),
+    ...machineAttributes(box.state.machine),
+    ...teeAttributes(box),
+  });
+  supervise(rt, running, followed);
+}

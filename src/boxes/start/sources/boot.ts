@@ -1,0 +1,39 @@
+/**
+ * Starting a box by a boot of its own.
+ *
+ * @module
+ */
+import type { Box } from '../../record/box.ts';
+import type { Found } from '../describe.ts';
+import { launchMachine } from '../launch-machine.ts';
+import type { Acquired, StartSource } from '../source.ts';
+
+export class BootSource implements StartSource {
+  readonly #rt: Parameters<typeof launchMachine>[0];
+  readonly #box: Box;
+  readonly #found: Found;
+
+  constructor(rt: Parameters<typeof launchMachine>[0], box: Box, found: Found) {
+    this.#rt = rt;
+    this.#box = box;
+    this.#found = found;
+  }
+
+  async acquire(openOutput: () => Promise<number>): Promise<Acquired> {
+    const opened = openOutput();
+    const launched = await launchMachine(this.#rt, this.#box, this.#found, undefined);
+    const { machine, spec, durable } = launched;
+    return {
+      machine,
+      handOver: async (running) => {
+        const guest = await running.guest();
+        await guest.putSpec(spec, running.signal);
+        return { guest, offset: await opened, durable };
+      },
+    };
+  }
+
+  async onFailure(): Promise<'fail'> {
+    return 'fail';
+  }
+}

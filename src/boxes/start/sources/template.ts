@@ -1,0 +1,108 @@
+/**
+ * Starting a box from a template: its guest is a copy of one that has booted.
+ *
+ * @module
+ */
+import { rm } from 'node:fs/promises';
+import type { MachineShape } from '../../../engine/engine.ts';
+import { A3sError, ERRORS } from '../../../errors.ts';
+import type { Guest } from '../../../guest/guest.ts';
+import type { TakenTemplate } from '../../../templates/templates.ts';
+import { changesPath } from '../../disks/writable-layer.ts';
+import type { Box } from '../../record/box.ts';
+import type { RunningBox } from '../../run/running-box.ts';
+import { publish, type Runtime } from '../../runtime.ts';
+import type { Found } from '../describe.ts';
+import { isInterrupted } from '../enter.ts';
+import { launchMachine } from '../launch-machine.ts';
+import type { Acquired, StartSource } from '../source.ts';
+import { shapeOf, WAKE_MS, Waking } from '../warm.ts';
+
+type Host = Parameters<typeof launchMachine>[0] &
+  Pick<Runtime, 'events' | 'log' | 'restarts' | 'startTimeoutMs' | 'templates'>;
+
+export class TemplateSource implements StartSource {
+  readonly #rt: Host;
+  readonly #box: Box;
+  readonly #found: Found;
+  readonly #shape: MachineShape;
+  #taken: TakenTemplate | undefined;
+  /** Why the template may be at fault; the box's next source shows whether it is. */
+  #suspicion: string | undefined;
+
+  constructor(rt: Host, box: Box, found: Found) {
+    this.#rt = rt;
+    this.#box = box;
+    this.#found = found;
+    this.#shape = shapeOf(box.definition, found);
+  }
+
+  async acquire(openOutput: () => Promise<number>): Promise<Acquired | undefined> {
+    const taken = await this.#rt.templates.take(this.#shape);
+    if (taken === undefined) return undefined;
+    this.#taken = taken;
+    const opened = openOutput();
+    const launched = await launchMachine(this.#rt, this.#box, this.#found, taken);
+    const { machine, spec, throwaway, durable } = launched;
+    const waking = new Waking(machine.id, taken.protocol, spec);
+    const connectMs = Math.min(WAKE_MS, this.#rt.startTimeoutMs);
+    return {
+      machine,
+      copy: { known: waking.known, connectMs },
+      held: taken,
+      handOver: async (running) => {
+        const guest = await wake(running);
+        await waking.specSent;
+        // The machine has it open.
+        if (throwaway !== undefined) await rm(throwaway, { force: true });
+        return { guest, offset: await opened, durable };
+      },
+    };
+  }
+
+  /** The box boots instead where the template may be at fault. */
+  async onFailure(error: unknown): Promise<'next' | 'fail'> {
+    const taken = this.#taken;
+    if (taken === undefined) return 'fail';
+    taken.release();
+    if (!(error instanceof A3sError) || isInterrupted(this.#rt)) return 'fail';
+    const { machineFault } = ERRORS[error.code];
+    if (machineFault === undefined) return 'fail';
+    const { id } = this.#box.definition;
+    const { key } = taken.template;
+    this.#rt.log.error('a box could not start from its template, so it boots', error, {
+      box: id,
+      template: key,
+    });
+    publish(this.#rt, this.#box, 'template-failed', { template: key, reason: error.message });
+    if (machineFault === 'certain') await this.#rt.templates.drop(key, error.message);
+    if (machineFault === 'possible') this.#suspicion = error.message;
+    // A copy of what the template's guest had mounted.
+    if (!this.#found.keptChanges) await rm(changesPath(this.#rt, id), { force: true });
+    return 'next';
+  }
+
+  /** What a boot gets through was not the box's fault. */
+  async onNextLaunched(): Promise<void> {
+    if (this.#taken === undefined || this.#suspicion === undefined) return;
+    await this.#rt.templates.drop(this.#taken.template.key, this.#suspicion);
+  }
+
+  onNextStarted(): void {
+    this.#rt.templates.booted(this.#shape);
+  }
+}
+
+/** Nothing of the box is in a copy that was not woken: whatever is wrong with it is wrong with the template. */
+async function wake(running: RunningBox): Promise<Guest> {
+  try {
+    return await running.guest();
+  } catch (cause) {
+    if (running.released || !(cause instanceof A3sError)) throw cause;
+    throw new A3sError(
+      'template-unusable',
+      `A copy of the template does not wake: ${cause.message}`,
+      { cause },
+    );
+  }
+}
