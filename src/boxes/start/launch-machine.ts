@@ -22,9 +22,12 @@ export interface LaunchedMachine {
   readonly durable: Promise<void>;
 }
 
+/** What a launch needs of the server. */
+export type LaunchHost = Pick<Runtime, 'home' | 'runtimeDir' | 'engine' | 'store' | 'shutdown'>;
+
 /** @param taken undefined: the machine boots */
 export async function launchMachine(
-  rt: Pick<Runtime, 'home' | 'runtimeDir' | 'engine' | 'store' | 'shutdown'>,
+  rt: LaunchHost,
   box: Box,
   found: Found,
   taken: TakenTemplate | undefined,

@@ -17,13 +17,19 @@ export interface Launched {
   readonly main: PreparedMain | 'running';
 }
 
+/** What every start needs of the server, besides what its source does. */
+export type StartHost = Pick<
+  Runtime,
+  'outputs' | 'running' | 'restarts' | 'shutdown' | 'startTimeoutMs'
+>;
+
 /**
  * Makes one attempt to launch the box. Abandons its machine on failure, unless this server has let go of it.
  *
  * @returns undefined where the source has no machine for this box
  */
 export async function launch(
-  rt: Pick<Runtime, 'outputs' | 'running' | 'restarts' | 'shutdown' | 'startTimeoutMs'>,
+  rt: StartHost,
   { definition: { id, autoRemove }, state: { run } }: Box,
   source: StartSource,
 ): Promise<Launched | undefined> {

@@ -8,7 +8,7 @@ import type { Image } from '../../images/image.ts';
 import type { Box } from '../record/box.ts';
 import type { Runtime } from '../runtime.ts';
 import { findParts } from './describe.ts';
-import { type Launched, launch } from './launch.ts';
+import { type Launched, launch, type StartHost } from './launch.ts';
 import { runMain } from './main-process.ts';
 import type { StartSource } from './source.ts';
 import { BootSource } from './sources/boot.ts';
@@ -52,7 +52,7 @@ async function sourcesOf(rt: Runtime, box: Box, image: Image): Promise<readonly 
 
 /** @returns undefined where the next source is to be tried */
 async function tryLaunch(
-  rt: Parameters<typeof launch>[0],
+  rt: StartHost,
   box: Box,
   source: StartSource,
 ): Promise<Launched | undefined> {

@@ -5,15 +5,15 @@
  */
 import type { Box } from '../../record/box.ts';
 import type { Found } from '../describe.ts';
-import { launchMachine } from '../launch-machine.ts';
+import { type LaunchHost, launchMachine } from '../launch-machine.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
 export class BootSource implements StartSource {
-  readonly #rt: Parameters<typeof launchMachine>[0];
+  readonly #rt: LaunchHost;
   readonly #box: Box;
   readonly #found: Found;
 
-  constructor(rt: Parameters<typeof launchMachine>[0], box: Box, found: Found) {
+  constructor(rt: LaunchHost, box: Box, found: Found) {
     this.#rt = rt;
     this.#box = box;
     this.#found = found;

@@ -21,13 +21,11 @@ import type { ConfidentialDefinition, ConfidentialState } from '../../record/con
 import type { RunningBox } from '../../run/running-box.ts';
 import { type Runtime, runtimeDirectory } from '../../runtime.ts';
 import { makeRuntimeDirectory } from '../describe.ts';
+import type { LaunchHost } from '../launch-machine.ts';
 import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
-type Host = Pick<
-  Runtime,
-  'home' | 'runtimeDir' | 'boot' | 'images' | 'engine' | 'store' | 'shutdown' | 'log'
->;
+type Host = LaunchHost & Pick<Runtime, 'boot' | 'images' | 'log'>;
 
 /** Every start is a launch of its own, and an instance of its own: never a copy of anything. */
 export class ConfidentialSource implements StartSource {

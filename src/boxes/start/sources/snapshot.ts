@@ -17,6 +17,7 @@ import type { Box, BoxDefinition } from '../../record/box.ts';
 import { now, timestamp } from '../../record/clock.ts';
 import { type Runtime, runtimeDirectory } from '../../runtime.ts';
 import { describeMachine, type Found, makeRuntimeDirectory } from '../describe.ts';
+import type { LaunchHost } from '../launch-machine.ts';
 import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
@@ -29,7 +30,7 @@ export function isFork({ definition, state }: Box): boolean {
   return definition.snapshot !== undefined && state.startedAt === undefined;
 }
 
-type Host = Pick<Runtime, 'home' | 'runtimeDir' | 'engine' | 'store' | 'shutdown' | 'snapshots'>;
+type Host = LaunchHost & Pick<Runtime, 'snapshots'>;
 
 /** The box does nothing of its own before it has its identity. */
 export class SnapshotSource implements StartSource {

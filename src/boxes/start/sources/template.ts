@@ -14,11 +14,11 @@ import type { RunningBox } from '../../run/running-box.ts';
 import { publish, type Runtime } from '../../runtime.ts';
 import type { Found } from '../describe.ts';
 import { isInterrupted } from '../enter.ts';
-import { launchMachine } from '../launch-machine.ts';
+import { type LaunchHost, launchMachine } from '../launch-machine.ts';
 import type { Acquired, StartSource } from '../source.ts';
 import { shapeOf, WAKE_MS, Waking } from '../warm.ts';
 
-type Host = Parameters<typeof launchMachine>[0] &
+type Host = LaunchHost &
   Pick<Runtime, 'events' | 'log' | 'restarts' | 'startTimeoutMs' | 'templates'>;
 
 export class TemplateSource implements StartSource {
