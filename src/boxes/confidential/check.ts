@@ -4,9 +4,9 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import type { ConfidentialRequest } from '../create/confidential-request.ts';
 import type { CreateRequest } from '../create/create-request.ts';
 import type { Limits } from '../record/limits.ts';
-import type { ConfidentialRequest } from './request.ts';
 
 /** Refuses by name what a confidential box cannot have. @throws A3sError `unsupported-option`, `invalid-argument` */
 export function checkConfidential(request: CreateRequest, asked: ConfidentialRequest): void {

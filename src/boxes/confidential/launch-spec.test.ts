@@ -1,10 +1,10 @@
 import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
+import type { SecretRequest } from '../create/confidential-request.ts';
 import { DEFAULT_CONFINEMENT } from '../create/confinement.ts';
 import { NO_LIMITS } from '../record/limits.ts';
 import { launchSpecOf, type SpecifiedBox } from './launch-spec.ts';
-import type { SecretRequest } from './request.ts';
 
 const BOX: SpecifiedBox = {
   entrypoint: ['/entry'],

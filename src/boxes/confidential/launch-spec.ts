@@ -7,13 +7,13 @@
 import { createHash } from 'node:crypto';
 import { LAUNCH_SPEC_SCHEMA, LaunchSpec, launchSpecText, MAX_LAUNCH_SPEC } from '@a3s-box/policies';
 import { A3sError } from '../../errors.ts';
+import type { ConfidentialRequest, SecretRequest } from '../create/confidential-request.ts';
 import { DEFAULT_CONFINEMENT } from '../create/confinement.ts';
 import { resourcesOf } from '../create/resources.ts';
 import { specifiedDirectories } from '../create/volumes.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import { mainProcess } from '../start/describe.ts';
 import { injectorDigest } from './injector-key.ts';
-import type { ConfidentialRequest, SecretRequest } from './request.ts';
 
 /** Of a box that was given none: an id would be the host's choice. */
 export const DEFAULT_HOSTNAME = 'box';

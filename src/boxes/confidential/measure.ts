@@ -14,12 +14,12 @@ import { checkSpec } from '../create/check-spec.ts';
 import type { CreateRequest } from '../create/create-request.ts';
 import { planBox } from '../create/plan.ts';
 import { askedCpus, machineCpus } from '../create/resources.ts';
+import { EVIDENCE_TEE } from '../record/tee-names.ts';
 import type { Runtime } from '../runtime.ts';
 import { checkConfidential } from './check.ts';
 import { DEFAULT_HOSTNAME } from './launch-spec.ts';
 import { launchRecordFor } from './measurement.ts';
 import { confidentialBoot, planConfidential } from './plan.ts';
-import { EVIDENCE_TEE } from './show.ts';
 
 export interface Measured {
   /** Launch digest: 96 hexadecimal digits. */

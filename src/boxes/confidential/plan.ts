@@ -8,6 +8,7 @@ import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import { refuseVulnerable } from '../../boot/vulnerable.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
+import type { ConfidentialRequest } from '../create/confidential-request.ts';
 import type { CreateRequest } from '../create/create-request.ts';
 import { planBox } from '../create/plan.ts';
 import { askedCpus, machineCpus } from '../create/resources.ts';
@@ -16,7 +17,6 @@ import type { Runtime } from '../runtime.ts';
 import { signalName } from '../verbs/signal.ts';
 import { DEFAULT_HOSTNAME, launchSpecOf } from './launch-spec.ts';
 import { launchRecordFor } from './measurement.ts';
-import type { ConfidentialRequest } from './request.ts';
 
 /** Revision of launch specs that brought `directories`: the agents of older boot sets refuse what they do not know. */
 const WITH_DIRECTORIES = 2;

@@ -6,10 +6,10 @@
 import type { Duplex } from 'node:stream';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import { A3sError } from '../../errors.ts';
+import { MAX_RATLS_CONNECTIONS } from '../run/ratls-connections.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import type { Stdio } from '../run/stdio.ts';
 import type { Runtime } from '../runtime.ts';
-import { MAX_RATLS_CONNECTIONS } from './ratls-connections.ts';
 
 /** How long a line is kept on which nothing gets on, and whose client may have gone unseen. */
 const STALLED_MS = 60_000;

@@ -6,9 +6,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Exit, SecretsReport } from '../../guest/protocol.ts';
 import type { BoxState } from '../record/box.ts';
+import { teeAttributes } from '../record/tee-names.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { publish, type Runtime } from '../runtime.ts';
-import { teeAttributes } from './show.ts';
 
 /** Between two questions: a guest that answers at once, for ever, is asked no more often. */
 const PAUSE_MS = 100;

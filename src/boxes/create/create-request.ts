@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { ConfidentialRequest } from '../confidential/request.ts';
 import type { Bind, BoxDefinition, LogSettings, Port, RestartPolicy } from '../record/box.ts';
 import type { Limits } from '../record/limits.ts';
+import type { ConfidentialRequest } from './confidential-request.ts';
 
 /** As Docker's API has it: times in nanoseconds, 0 inherits. An empty test inherits the image's, `NONE` switches it off. */
 export interface HealthRequest {

@@ -6,12 +6,12 @@
 import { checkConfidential } from '../confidential/check.ts';
 import { DEFAULT_HOSTNAME } from '../confidential/launch-spec.ts';
 import { planConfidential } from '../confidential/plan.ts';
-import { teeAttributes } from '../confidential/show.ts';
 import { checkHealth } from '../health/check-health.ts';
 import { authorizeImage, type TrustOptions } from '../policy/authorize-image.ts';
 import { namesUsed } from '../policy/trust-names.ts';
 import { trustAttributes, trustRecord } from '../policy/trust-record.ts';
 import type { Box } from '../record/box.ts';
+import { teeAttributes } from '../record/tee-names.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { checkDestinations, recordSources } from './binds.ts';
 import { checkResources } from './check-resources.ts';

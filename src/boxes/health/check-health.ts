@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { ConfidentialRequest } from '../confidential/request.ts';
+import type { ConfidentialRequest } from '../create/confidential-request.ts';
 import type { BoxDefinition } from '../record/box.ts';
 
 /** @throws A3sError `host-not-permitted` */

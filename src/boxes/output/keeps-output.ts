@@ -4,8 +4,8 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { hostMay } from '../confidential/host-may.ts';
 import type { Box } from '../record/box.ts';
+import { hostMay } from '../record/host-may.ts';
 
 export function keepsOutput(box: Pick<Box, 'definition'>): boolean {
   return hostMay(box, 'logs') && box.definition.logging.driver !== 'none';

@@ -9,8 +9,8 @@ import type { Machine, MachineExit } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import { connectGuest, type KnownAgent } from '../../guest/connection.ts';
 import type { Guest } from '../../guest/guest.ts';
-import { RatlsConnections } from '../confidential/ratls-connections.ts';
 import { BoxInput } from './input.ts';
+import { RatlsConnections } from './ratls-connections.ts';
 
 export interface LiveOptions {
   /** Time for the guest to boot, or to be found again. */

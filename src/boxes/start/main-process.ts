@@ -5,12 +5,12 @@
  */
 import { settleAll } from '../../async/settle-all.ts';
 import { MAIN } from '../../guest/protocol.ts';
-import { hostSeesOutput } from '../confidential/host-may.ts';
-import { teeAttributes } from '../confidential/show.ts';
 import { firstHealth } from '../health/health-state.ts';
 import { trustAttributes } from '../policy/trust-record.ts';
 import { now, timestamp } from '../record/clock.ts';
+import { hostSeesOutput } from '../record/host-may.ts';
 import { machineAttributes } from '../record/machine-of.ts';
+import { teeAttributes } from '../record/tee-names.ts';
 import { drainExecs } from '../run/drain-execs.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { type Followed, mainExit, supervise } from '../run/supervise.ts';

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { expectPermission } from '../confidential/host-may.ts';
+
 import { expectKept } from '../output/keeps-output.ts';
+import { expectPermission } from '../record/host-may.ts';
 import { isLive } from '../record/states.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { copyInput, DETACHED, type Stdio } from '../run/stdio.ts';

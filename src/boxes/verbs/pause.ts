@@ -4,7 +4,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { expectPermission } from '../confidential/host-may.ts';
+import { expectPermission } from '../record/host-may.ts';
 import { freeze, thaw } from '../run/frozen.ts';
 import { notRunning } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import { MAIN, type TerminalSize } from '../../guest/protocol.ts';
-import { expectPermission } from '../confidential/host-may.ts';
+import { expectPermission } from '../record/host-may.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** @throws A3sError `box-not-running`, `invalid-argument` for a box without a terminal */

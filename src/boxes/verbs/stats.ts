@@ -4,8 +4,8 @@
  * @module
  */
 import type { Stats } from '../../guest/protocol.ts';
-import { expectPermission } from '../confidential/host-may.ts';
 import type { Box } from '../record/box.ts';
+import { expectPermission } from '../record/host-may.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** @throws A3sError `host-not-permitted` */

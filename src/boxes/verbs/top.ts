@@ -4,11 +4,11 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import { expectPermission } from '../confidential/host-may.ts';
 import { boxMemory } from '../create/resources.ts';
 import { parsePsArguments } from '../ps/arguments.ts';
 import { type PsTable, psTable } from '../ps/table.ts';
 import type { Box } from '../record/box.ts';
+import { expectPermission } from '../record/host-may.ts';
 import { notRunning } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
 

@@ -1,7 +1,7 @@
 // Both ends of the bytes to a guest's RA-TLS server: a guest that was taken over, and clients in numbers, or gone.
 import { createConnection, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { MAX_RATLS_CONNECTIONS } from '../../boxes/confidential/ratls-connections.ts';
+import { MAX_RATLS_CONNECTIONS } from '../../boxes/run/ratls-connections.ts';
 import { TestHome } from '../testing/home.ts';
 import { endless, type Lie, lyingAgent, saying, silence } from '../testing/hostile-agent.ts';
 import { allowConfidential } from '../testing/signed-images.ts';

@@ -9,15 +9,15 @@ import { A3sError } from '../../../errors.ts';
 import type { Guest } from '../../../guest/guest.ts';
 import type { Image } from '../../../images/image.ts';
 import { hostCertificates } from '../../confidential/host-certificates.ts';
-import { hostSeesOutput } from '../../confidential/host-may.ts';
 import {
   describeConfidential,
   findConfidential,
   renewChanges,
 } from '../../confidential/machine.ts';
-import { teeAttributes } from '../../confidential/show.ts';
 import type { Box } from '../../record/box.ts';
 import type { ConfidentialDefinition, ConfidentialState } from '../../record/confidential.ts';
+import { hostSeesOutput } from '../../record/host-may.ts';
+import { teeAttributes } from '../../record/tee-names.ts';
 import type { RunningBox } from '../../run/running-box.ts';
 import { type Runtime, runtimeDirectory } from '../../runtime.ts';
 import { makeRuntimeDirectory } from '../describe.ts';

@@ -4,11 +4,11 @@
  * @module
  */
 import * as z from 'zod';
-import { expectPermission } from '../../../boxes/confidential/host-may.ts';
 import { followBox } from '../../../boxes/logs/follow-box.ts';
 import { logDetails } from '../../../boxes/logs/log-details.ts';
 import { type LogChunk, readLogs } from '../../../boxes/logs/logs.ts';
 import { expectKept } from '../../../boxes/output/keeps-output.ts';
+import { expectPermission } from '../../../boxes/record/host-may.ts';
 import { attachBox, attachPoint } from '../../../boxes/verbs/attach.ts';
 import { A3sError } from '../../../errors.ts';
 import { stream } from '../../http/answer.ts';

@@ -5,7 +5,7 @@
  */
 import { HOST_PERMISSIONS, LaunchSpec } from '@a3s-box/policies';
 import * as z from 'zod';
-import type { ConfidentialRequest } from '../../../../boxes/confidential/request.ts';
+import type { ConfidentialRequest } from '../../../../boxes/create/confidential-request.ts';
 
 const MAX_KEYS = 64;
 const MAX_SECRETS = 64;

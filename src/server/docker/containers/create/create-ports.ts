@@ -5,7 +5,7 @@
  */
 import { isIP } from 'node:net';
 import * as z from 'zod';
-import { RATLS_PORT } from '../../../../boxes/confidential/request.ts';
+import { RATLS_PORT } from '../../../../boxes/create/confidential-request.ts';
 import type { Port } from '../../../../boxes/record/box.ts';
 import { A3sError } from '../../../../errors.ts';
 import { unsupported } from './unsupported-options.ts';

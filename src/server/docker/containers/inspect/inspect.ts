@@ -4,9 +4,9 @@
  * @module
  */
 import { join } from 'node:path';
-import { hostMay } from '../../../../boxes/confidential/host-may.ts';
 import { trustOf } from '../../../../boxes/policy/trust-record.ts';
 import { type Box, commandOf } from '../../../../boxes/record/box.ts';
+import { hostMay } from '../../../../boxes/record/host-may.ts';
 import { boxDirectory, type Runtime } from '../../../../boxes/runtime.ts';
 import type { Document } from '../../../http/replies.ts';
 import type { ContainerInspect } from './container-schema.ts';

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { ASKED_TEE, SIMULATED } from '../../../../boxes/confidential/show.ts';
 import type { Box } from '../../../../boxes/record/box.ts';
+import { ASKED_TEE, SIMULATED } from '../../../../boxes/record/tee-names.ts';
 import type { Document } from '../../../http/replies.ts';
 import type { Confidential, ConfidentialSummary } from './show-confidential-schema.ts';
 

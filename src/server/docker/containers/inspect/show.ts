@@ -4,9 +4,9 @@
  * @module
  */
 
-import { RATLS_PORT } from '../../../../boxes/confidential/request.ts';
-import { waitsForSecrets } from '../../../../boxes/confidential/show.ts';
+import { RATLS_PORT } from '../../../../boxes/create/confidential-request.ts';
 import type { Box, BoxState, Port } from '../../../../boxes/record/box.ts';
+import { waitsForSecrets } from '../../../../boxes/record/tee-names.ts';
 import type { DOCKER_STATUSES } from './container-schema.ts';
 import { healthText } from './show-health.ts';
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Tee } from '../../engine/engine.ts';
-import type { Box } from '../record/box.ts';
+import type { Box } from './box.ts';
 
 /** In every output about a box whose processor is simulated. */
 export const SIMULATED = 'SIMULATED';

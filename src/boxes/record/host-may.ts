@@ -6,7 +6,7 @@
  */
 import type { HostPermission } from '@a3s-box/policies';
 import { A3sError } from '../../errors.ts';
-import type { Box } from '../record/box.ts';
+import type { Box } from './box.ts';
 
 /** Whether a plain box, or one whose spec says so. */
 export function hostMay({ definition }: Pick<Box, 'definition'>, permission: HostPermission) {
