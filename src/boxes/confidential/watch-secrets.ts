@@ -15,7 +15,10 @@ const PAUSE_MS = 100;
 const RETRY_MS = 1000;
 
 /** Until the secrets are there or will not come any more. Never rejects. */
-export async function watchSecrets(rt: Runtime, running: RunningBox): Promise<void> {
+export async function watchSecrets(
+  rt: Pick<Runtime, 'events' | 'log' | 'store'>,
+  running: RunningBox,
+): Promise<void> {
   let seen = 0;
   while (isWaiting(rt, running)) {
     let failure: unknown;
@@ -35,7 +38,7 @@ export async function watchSecrets(rt: Runtime, running: RunningBox): Promise<vo
   }
 }
 
-function isWaiting(rt: Runtime, running: RunningBox): boolean {
+function isWaiting(rt: Pick<Runtime, 'store'>, running: RunningBox): boolean {
   const state = rt.store.get(running.id)?.state;
   const present =
     !running.signal.aborted && state?.run === running.run && state.status === 'running';
@@ -43,7 +46,11 @@ function isWaiting(rt: Runtime, running: RunningBox): boolean {
 }
 
 /** Only names that the launch spec has, and only forwards: a guest that lies can have the record written so often, and no more. */
-function note(rt: Runtime, running: RunningBox, report: SecretsReport): void {
+function note(
+  rt: Pick<Runtime, 'events' | 'store'>,
+  running: RunningBox,
+  report: SecretsReport,
+): void {
   const box = rt.store.expect(running.id);
   const { launch } = box.state;
   const wanted = box.definition.confidential?.secrets ?? [];

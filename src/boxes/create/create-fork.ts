@@ -11,7 +11,7 @@ import { trustAttributes, trustRecord } from '../policy/trust-record.ts';
 import { type Box, BoxDefinition, type Port } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
 import { publish, type Runtime } from '../runtime.ts';
-import { checkNewName, recordBox } from './record-box.ts';
+import { checkNewName, type RecordHost, recordBox } from './record-box.ts';
 
 /** What a box may be given that is not its source's. */
 export interface ForkRequest {
@@ -27,7 +27,7 @@ export interface ForkRequest {
  * @throws A3sError for whatever does not fit, before anything is changed
  */
 export async function createFork(
-  rt: Runtime,
+  rt: RecordHost & Pick<Runtime, 'events' | 'registry' | 'shutdown' | 'snapshots' | 'trust'>,
   reference: string,
   request: ForkRequest,
   options: TrustOptions = {},

@@ -18,12 +18,13 @@ import { checkResources } from './check-resources.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
 import { planBox } from './plan.ts';
-import { checkNewName, recordBox } from './record-box.ts';
+import { checkNewName, type RecordHost, recordBox } from './record-box.ts';
 import { checkVolumes } from './volumes.ts';
 
 /** @throws A3sError for whatever does not fit, an image that is refused too, before anything is changed */
 export async function createBox(
-  rt: Runtime,
+  rt: RecordHost &
+    Pick<Runtime, 'boot' | 'engine' | 'events' | 'host' | 'registry' | 'shutdown' | 'trust'>,
   request: CreateRequest,
   options: TrustOptions = {},
 ): Promise<Box> {

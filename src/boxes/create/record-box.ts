@@ -28,6 +28,9 @@ export function checkNewName(
   return name;
 }
 
+/** What a new record needs of the server. */
+export type RecordHost = Pick<Runtime, 'home' | 'store' | 'images' | 'pools' | 'identityFor'>;
+
 /**
  * Makes the record, then the box's directory. Removes both again when the directory cannot be filled, or the image is gone.
  *
@@ -35,7 +38,7 @@ export function checkNewName(
  * @param fill makes what the directory has from the beginning
  */
 export async function recordBox(
-  rt: Pick<Runtime, 'home' | 'store' | 'images' | 'pools' | 'identityFor'>,
+  rt: RecordHost,
   name: string | undefined,
   define: (unique: Unique) => BoxDefinition,
   fill: (definition: BoxDefinition) => Promise<void> = async () => undefined,

@@ -38,7 +38,7 @@ export function isProbe(id: string): boolean {
  * @param stopped aborts when the probe is not wanted any more
  */
 export async function runProbe(
-  rt: Runtime,
+  rt: Pick<Runtime, 'events' | 'log'>,
   running: RunningBox,
   box: Box,
   check: HealthCheck,
@@ -79,7 +79,7 @@ export async function runProbe(
 
 class Probe {
   readonly #id = `${PREFIX}${randomBytes(16).toString('hex')}`;
-  readonly #rt: Runtime;
+  readonly #rt: Pick<Runtime, 'events' | 'log'>;
   readonly #running: RunningBox;
   readonly #box: Box;
   readonly #command: readonly string[];
@@ -89,7 +89,12 @@ class Probe {
   #truncated = false;
   #started = false;
 
-  constructor(rt: Runtime, running: RunningBox, box: Box, command: readonly string[]) {
+  constructor(
+    rt: Pick<Runtime, 'events' | 'log'>,
+    running: RunningBox,
+    box: Box,
+    command: readonly string[],
+  ) {
     this.#rt = rt;
     this.#running = running;
     this.#box = box;

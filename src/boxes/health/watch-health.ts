@@ -11,8 +11,11 @@ import { publish, type Runtime } from '../runtime.ts';
 import { runProbe } from './health-probe.ts';
 import { healthAfter, type ProbeResult, pauseBefore } from './health-state.ts';
 
+/** What probes need of the server. */
+type HealthHost = Pick<Runtime, 'events' | 'log' | 'store'>;
+
 /** Probes the box until its run is over. Never rejects. */
-export async function watchHealth(rt: Runtime, running: RunningBox): Promise<void> {
+export async function watchHealth(rt: HealthHost, running: RunningBox): Promise<void> {
   const check = rt.store.get(running.id)?.definition.health;
   if (check === undefined) return;
   try {
@@ -36,7 +39,7 @@ export async function watchHealth(rt: Runtime, running: RunningBox): Promise<voi
 
 /** Waits for the next probe's time, and for a box that is paused; undefined when the run is over. */
 async function untilProbed(
-  rt: Runtime,
+  rt: HealthHost,
   running: RunningBox,
   check: HealthCheck,
 ): Promise<Box | undefined> {
@@ -58,7 +61,10 @@ async function untilProbed(
 }
 
 /** A signal that aborts as soon as the box is not to be probed any more. */
-function whileRunning(rt: Runtime, running: RunningBox): { signal: AbortSignal; unlink(): void } {
+function whileRunning(
+  rt: HealthHost,
+  running: RunningBox,
+): { signal: AbortSignal; unlink(): void } {
   const ended = new AbortController();
   const linked = linkedSignal(running.signal, ended.signal);
   const present = presentRun(rt, running);
@@ -78,7 +84,7 @@ function whileRunning(rt: Runtime, running: RunningBox): { signal: AbortSignal; 
   };
 }
 
-function note(rt: Runtime, running: RunningBox, check: HealthCheck, result: ProbeResult): void {
+function note(rt: HealthHost, running: RunningBox, check: HealthCheck, result: ProbeResult): void {
   const box = presentRun(rt, running);
   if (box === undefined) return;
   const before = box.state.health ?? { status: 'starting' as const, failingStreak: 0, log: [] };
@@ -88,7 +94,7 @@ function note(rt: Runtime, running: RunningBox, check: HealthCheck, result: Prob
 }
 
 /** The record of this very run, while it goes on and this server looks after it. */
-function presentRun(rt: Runtime, running: RunningBox): Box | undefined {
+function presentRun(rt: HealthHost, running: RunningBox): Box | undefined {
   const box = rt.store.get(running.id);
   return box === undefined || running.signal.aborted || isOver(running, box) ? undefined : box;
 }

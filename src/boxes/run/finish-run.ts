@@ -13,15 +13,18 @@ import { isLive } from '../record/states.ts';
 import { restartAfter, restartRecord } from '../restart/restart-policy.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { exitCodeOf } from '../start/exit-code.ts';
-import { removeBox } from '../verbs/remove.ts';
+import { type RemovalHost, removeBox } from '../verbs/remove.ts';
 
 const KILLED = 137;
+
+/** What the end of a run needs of the server. */
+export type EndHost = RemovalHost & Pick<Runtime, 'locks' | 'log' | 'restarts' | 'running'>;
 
 /**
  * Nothing of the machine of a running box runs any more: cleans up behind it and puts the end on record. When the exit of the
  * main process is not known, the box counts as killed.
  */
-export async function finishRun(rt: Runtime, box: Box, detail: string): Promise<void> {
+export async function finishRun(rt: EndHost, box: Box, detail: string): Promise<void> {
   const { id } = box.definition;
   const output = rt.outputs.of(id);
   await settleAll([
@@ -45,7 +48,7 @@ export async function finishRun(rt: Runtime, box: Box, detail: string): Promise<
   else if (ended.definition.autoRemove && running?.kept !== true) void removeAfterEnd(rt, id);
 }
 
-function recordEnd(rt: Runtime, { definition, state }: Box, detail: string): Box {
+function recordEnd(rt: Pick<Runtime, 'store'>, { definition, state }: Box, detail: string): Box {
   const known = state.status === 'stopping';
   const finished = {
     ...{ exitCode: state.exitCode, finishedAt: state.finishedAt },
@@ -77,7 +80,7 @@ function lostRun(
   return { exitCode: KILLED, error };
 }
 
-async function removeAfterEnd(rt: Runtime, id: string): Promise<void> {
+async function removeAfterEnd(rt: EndHost, id: string): Promise<void> {
   try {
     if (rt.store.get(id) !== undefined) await removeBox(rt, id, { force: false });
   } catch (error) {

@@ -6,12 +6,11 @@
 import { A3sError } from '../../errors.ts';
 import type { Box } from '../record/box.ts';
 import { sweepMachine } from '../record/machine-of.ts';
-import type { Runtime } from '../runtime.ts';
-import { undoStart } from '../start/undo.ts';
-import { finishRun } from './finish-run.ts';
+import { type UndoHost, undoStart } from '../start/undo.ts';
+import { type EndHost, finishRun } from './finish-run.ts';
 
 /** Ends what is left of the machine, and puts that on record. For callers that hold the box's lock. */
-export async function endLost(rt: Runtime, box: Box, why: string): Promise<void> {
+export async function endLost(rt: EndHost & UndoHost, box: Box, why: string): Promise<void> {
   await sweepMachine(rt, box);
   if (box.state.status !== 'starting') return await finishRun(rt, box, why);
   const interrupted = new A3sError('internal', 'The server ended while the box was starting', {

@@ -17,7 +17,7 @@ import { hostSeesOutput } from '../record/host-may.ts';
 import { isLive } from '../record/states.ts';
 import { teeAttributes } from '../record/tee-names.ts';
 import { publish, type Runtime } from '../runtime.ts';
-import { finishRun } from './finish-run.ts';
+import { type EndHost, finishRun } from './finish-run.ts';
 import type { RunningBox } from './running-box.ts';
 
 /** Time for a guest to sync its disks and end. */
@@ -49,7 +49,7 @@ interface Progress {
  *
  * @param followed what is followed already; its log is open then
  */
-export function supervise(rt: Runtime, running: RunningBox, followed?: Followed): void {
+export function supervise(rt: EndHost, running: RunningBox, followed?: Followed): void {
   running.watched = true;
   void watchSecrets(rt, running);
   void watchHealth(rt, running);
@@ -68,7 +68,7 @@ export function supervise(rt: Runtime, running: RunningBox, followed?: Followed)
 
 /** On a full disk the record cannot be written: tries until it can, so that no exit code is lost. */
 async function concludeSurely(
-  rt: Runtime,
+  rt: EndHost,
   running: RunningBox,
   exit: Exit | undefined,
 ): Promise<void> {
@@ -85,7 +85,7 @@ async function concludeSurely(
 
 /** The exit of the main process, with all its output safe unless its machine went; undefined when that ended first. */
 async function followMain(
-  rt: Runtime,
+  rt: EndHost,
   running: RunningBox,
   followed: Followed | undefined,
 ): Promise<Exit | undefined> {
@@ -153,7 +153,7 @@ export function mainExit(guest: Guest, signal: AbortSignal): Promise<Exit> {
 }
 
 /** What had arrived when the machine went. On a full disk it is given up: nothing can be held back any more. */
-async function saveRest(rt: Runtime, id: string): Promise<void> {
+async function saveRest(rt: Pick<Runtime, 'log' | 'outputs'>, id: string): Promise<void> {
   const log = rt.outputs.of(id);
   const timer = setTimeout(() => void log.close(), REST_MS);
   try {
@@ -166,7 +166,7 @@ async function saveRest(rt: Runtime, id: string): Promise<void> {
 }
 
 async function copyOutput(
-  rt: Runtime,
+  rt: Pick<Runtime, 'outputs'>,
   running: RunningBox,
   reader: OutputReader,
   progress: Progress,
@@ -203,7 +203,7 @@ async function copyOutput(
 }
 
 /** The end of a run, in an order that a crash at any point can be picked up from. */
-async function conclude(rt: Runtime, running: RunningBox, exit: Exit | undefined): Promise<void> {
+async function conclude(rt: EndHost, running: RunningBox, exit: Exit | undefined): Promise<void> {
   const { state } = rt.store.expect(running.id);
   if (exit !== undefined && (state.status === 'running' || state.status === 'paused')) {
     const expired = expiredBy(exit, state);
@@ -227,7 +227,7 @@ async function conclude(rt: Runtime, running: RunningBox, exit: Exit | undefined
 }
 
 /** The agent syncs the disk of changes, unless that goes away anyhow. */
-async function endMachine(rt: Runtime, running: RunningBox, box: Box): Promise<void> {
+async function endMachine(rt: Pick<Runtime, 'log'>, running: RunningBox, box: Box): Promise<void> {
   const { autoRemove, binds } = box.definition;
   // The guest of a confidential box wipes its secrets.
   const keepsSecrets = box.definition.confidential !== undefined;

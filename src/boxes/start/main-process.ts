@@ -12,15 +12,16 @@ import { hostSeesOutput } from '../record/host-may.ts';
 import { machineAttributes } from '../record/machine-of.ts';
 import { teeAttributes } from '../record/tee-names.ts';
 import { drainExecs } from '../run/drain-execs.ts';
+import type { EndHost } from '../run/finish-run.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { type Followed, mainExit, supervise } from '../run/supervise.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../runtime.ts';
 import { abandon } from './abandon.ts';
 import type { Launched } from './launch.ts';
 import type { PreparedMain } from './source.ts';
 
 /** Starts the main process, or goes on with one that runs already, and puts that on record. Abandons the machine on failure. */
-export async function runMain(rt: Runtime, { running, main }: Launched): Promise<void> {
+export async function runMain(rt: EndHost, { running, main }: Launched): Promise<void> {
   try {
     if (main === 'running') enterRunning(rt, running);
     else await startMain(rt, running, main);
@@ -34,7 +35,7 @@ export async function runMain(rt: Runtime, { running, main }: Launched): Promise
 
 /** Its output and its end are asked for in the same breath. */
 async function startMain(
-  rt: Runtime,
+  rt: EndHost,
   running: RunningBox,
   { guest, offset, durable }: PreparedMain,
 ): Promise<void> {
@@ -65,7 +66,7 @@ async function startMain(
  *
  * @param followed what of it is followed already
  */
-export function enterRunning(rt: Runtime, running: RunningBox, followed?: Followed): void {
+export function enterRunning(rt: EndHost, running: RunningBox, followed?: Followed): void {
   const box = rt.store.advance(running.id, 'started', {
     pid: running.machine.pid,
     startedAt: timestamp(now()),

@@ -102,7 +102,11 @@ async function startLocked(
 }
 
 /** By the image and the names on record: a tag that has moved changes nothing. */
-async function authorizeStart(rt: Runtime, box: Box, options: TrustOptions): Promise<Image> {
+async function authorizeStart(
+  rt: Pick<Runtime, 'events' | 'images' | 'registry' | 'shutdown' | 'store' | 'trust'>,
+  box: Box,
+  options: TrustOptions,
+): Promise<Image> {
   const { id, image: pinned } = box.definition;
   const image = await pinnedImage(rt, box.definition);
   const { reference, names = namesOnRecord(reference, image) } = pinned;

@@ -9,9 +9,12 @@ import { now, timestamp } from '../record/clock.ts';
 import { sweepMachine } from '../record/machine-of.ts';
 import { type Restart, restartAfter, restartRecord } from '../restart/restart-policy.ts';
 import type { Runtime } from '../runtime.ts';
-import { removeLocked } from '../verbs/remove.ts';
+import { type RemovalHost, removeLocked } from '../verbs/remove.ts';
 import { isInterrupted } from './enter.ts';
 import { exitCodeOf } from './exit-code.ts';
+
+/** What undoing a start needs of the server. */
+export type UndoHost = RemovalHost & Pick<Runtime, 'engine' | 'log' | 'restarts' | 'shutdown'>;
 
 /**
  * Takes back a start of which nothing runs any more. One that was the policy's own it will try again, unless what it was
@@ -20,7 +23,7 @@ import { exitCodeOf } from './exit-code.ts';
  * @param interrupted it ended with its server, or the host: that is no failure of the box
  */
 export async function undoStart(
-  rt: Runtime,
+  rt: UndoHost,
   box: Box,
   error: unknown,
   interrupted = isInterrupted(rt),

@@ -11,6 +11,12 @@ import { machineOf } from '../record/machine-of.ts';
 import { boxDirectory, publish, type Runtime } from '../runtime.ts';
 import { endStart } from '../start/end-start.ts';
 
+/** What a removal needs of the server. */
+export type RemovalHost = Pick<
+  Runtime,
+  'home' | 'runtimeDir' | 'store' | 'outputs' | 'execs' | 'events'
+>;
+
 /**
  * Removes the box with all that it wrote.
  *
@@ -18,7 +24,7 @@ import { endStart } from '../start/end-start.ts';
  * @throws A3sError `box-running` without `force`
  */
 export async function removeBox(
-  rt: Runtime,
+  rt: RemovalHost & Pick<Runtime, 'locks' | 'running'>,
   id: string,
   options: { force: boolean },
 ): Promise<void> {
@@ -48,7 +54,7 @@ function boxRunning({ name, state: { status } }: Box): A3sError {
 }
 
 /** For callers that hold the box's lock. The box has no machine. */
-export async function removeLocked(rt: Runtime, id: string): Promise<void> {
+export async function removeLocked(rt: RemovalHost, id: string): Promise<void> {
   if (rt.store.get(id) === undefined) return;
   const box = rt.store.advance(id, 'remove');
   await rt.outputs.forget(id);
