@@ -12,7 +12,7 @@ import type { Guest } from '../../guest/guest.ts';
 import { BoxInput } from './input.ts';
 import { RatlsConnections } from './ratls-connections.ts';
 
-export interface LiveOptions {
+export interface RunningBoxOptions {
   /** Time for the guest to boot, or to be found again. */
   readonly connectMs: number;
   /** The machine is a copy: its agent is met so, within this time, before anything else is asked of it. */
@@ -38,7 +38,7 @@ export class RunningBox {
   readonly #ended = new AbortController();
   readonly #connectMs: number;
   readonly #held: Disposable | undefined;
-  #copy: LiveOptions['copy'];
+  #copy: RunningBoxOptions['copy'];
   #guest: Promise<Guest> | undefined;
   #machineExit: MachineExit | undefined;
   #released = false;
@@ -54,7 +54,7 @@ export class RunningBox {
   /** Connections to the guest's RA-TLS server, those in the making too. */
   readonly ratlsConnections = new RatlsConnections();
 
-  constructor(id: string, run: number, machine: Machine, options: LiveOptions) {
+  constructor(id: string, run: number, machine: Machine, options: RunningBoxOptions) {
     this.id = id;
     this.run = run;
     this.machine = machine;

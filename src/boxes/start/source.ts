@@ -5,7 +5,7 @@
  */
 import type { Machine } from '../../engine/engine.ts';
 import type { Guest } from '../../guest/guest.ts';
-import type { LiveOptions, RunningBox } from '../run/running-box.ts';
+import type { RunningBox, RunningBoxOptions } from '../run/running-box.ts';
 
 /** One way in which a box gets its machine. Serves one start. */
 export interface StartSource {
@@ -30,7 +30,7 @@ export interface StartSource {
 }
 
 /** A machine that is the box's, and how its guest is reached. */
-export interface Acquired extends Omit<LiveOptions, 'connectMs'> {
+export interface Acquired extends Omit<RunningBoxOptions, 'connectMs'> {
   readonly machine: Machine;
   /** Gives the guest all that it needs to start the main process; `running` where the guest's memory has one that runs. */
   readonly handOver: (running: RunningBox) => Promise<PreparedMain | 'running'>;
