@@ -4,10 +4,10 @@
  * @module
  */
 import type { Box } from '../../../boxes/record/box.ts';
+import type { ContainerStats } from '../../../docker-api/stats.ts';
 import type { Stats } from '../../../guest/protocol.ts';
 import type { Document } from '../../http/replies.ts';
 import { ZERO_TIME } from './inspect/show.ts';
-import type { ContainerStats } from './stats-schema.ts';
 
 type Detail = NonNullable<Stats['detail']>;
 

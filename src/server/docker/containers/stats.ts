@@ -7,13 +7,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Box } from '../../../boxes/record/box.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import { checkStats, statsOf } from '../../../boxes/verbs/stats.ts';
+import { ContainerStats } from '../../../docker-api/stats.ts';
 import type { Stats } from '../../../guest/protocol.ts';
 import { stream } from '../../http/answer.ts';
 import { type Document, documentsOf } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { flag, noBody, query } from '../query.ts';
 import { statsDocument } from './stats-document.ts';
-import { ContainerStats } from './stats-schema.ts';
 
 const INTERVAL_MS = 1000;
 

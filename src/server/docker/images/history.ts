@@ -4,10 +4,10 @@
  * @module
  */
 import * as z from 'zod';
+import { HistoryEntry } from '../../../docker-api/image.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
 import { noBody, query } from '../query.ts';
-import { HistoryEntry } from './image-schema.ts';
 
 const access = 'owner';
 

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Runtime } from '../../../boxes/runtime.ts';
+import type { ImageSummary } from '../../../docker-api/image.ts';
 import type { Image } from '../../../images/image.ts';
 import type { Document } from '../../http/replies.ts';
-import type { ImageSummary } from './image-schema.ts';
 
 /** @param disk bytes that the image takes here, its layers' disks included */
 export function imageManifests(

@@ -5,6 +5,8 @@
  */
 import * as z from 'zod';
 import type { Runtime } from '../../../boxes/runtime.ts';
+import { ImageInspect, ImageSummary, Removed } from '../../../docker-api/image.ts';
+import { ProgressLine } from '../../../docker-api/progress.ts';
 import type { Image } from '../../../images/image.ts';
 import { json, stream } from '../../http/answer.ts';
 import { failureOf } from '../../http/failure.ts';
@@ -14,10 +16,8 @@ import { type Filters, filters, matchesGlob, matchesLabel } from '../filters.ts'
 import { flag, noBody, query } from '../query.ts';
 import { failureLine } from './failure-line.ts';
 import { imageManifests } from './image-manifests.ts';
-import { ImageInspect, ImageSummary, Removed } from './image-schema.ts';
 import { imageSummary, sizeFields } from './image-summary.ts';
 import { ProgressLines } from './progress-lines.ts';
-import { ProgressLine } from './progress-schema.ts';
 import { dropUpload } from './refused-upload.ts';
 
 const access = 'owner';

@@ -4,13 +4,13 @@
  * @module
  */
 import * as z from 'zod';
+import { Removed } from '../../../docker-api/image.ts';
 import { A3sError } from '../../../errors.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
 import { filters, matchesLabel } from '../filters.ts';
 import { parsePruneTime } from '../prune-time.ts';
 import { noBody, query } from '../query.ts';
-import { Removed } from './image-schema.ts';
 
 const access = 'owner';
 

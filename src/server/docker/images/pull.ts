@@ -8,6 +8,7 @@ import * as z from 'zod';
 import { refusalAttributes } from '../../../boxes/policy/trust-record.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import { type PullRequest, pullImage } from '../../../distribution/pull.ts';
+import { ProgressLine } from '../../../docker-api/progress.ts';
 import { A3sError } from '../../../errors.ts';
 import { isDigest } from '../../../oci/digest.ts';
 import {
@@ -24,7 +25,6 @@ import { query } from '../query.ts';
 import { failureLine } from './failure-line.ts';
 import { importArchive, importQuery } from './import.ts';
 import { afterFirstChunk, ProgressLines } from './progress-lines.ts';
-import { ProgressLine } from './progress-schema.ts';
 import { pullLine } from './pull-lines.ts';
 import { registryAuth } from './registry-auth.ts';
 import { imagePolicy } from './trust-query.ts';

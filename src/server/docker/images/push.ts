@@ -7,6 +7,7 @@
 import * as z from 'zod';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import { type PushRequest, pushImage } from '../../../distribution/push.ts';
+import { ProgressLine } from '../../../docker-api/progress.ts';
 import { A3sError } from '../../../errors.ts';
 import {
   canonicalRepository,
@@ -22,7 +23,6 @@ import { type Route, route } from '../../http/route.ts';
 import { flag, noBody, query } from '../query.ts';
 import { failureLine } from './failure-line.ts';
 import { ProgressLines } from './progress-lines.ts';
-import { ProgressLine } from './progress-schema.ts';
 import { pushLine } from './push-lines.ts';
 import { registryAuth } from './registry-auth.ts';
 

@@ -5,12 +5,12 @@
  */
 import * as z from 'zod';
 import type { Runtime } from '../../../boxes/runtime.ts';
+import { DiskUsage } from '../../../docker-api/system.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
 import { listBoxes } from '../containers/inspect/list.ts';
 import { imageSummary } from '../images/image-summary.ts';
 import { noBody, query } from '../query.ts';
-import { DiskUsage } from './system-schema.ts';
 
 const access = 'owner';
 

@@ -5,12 +5,12 @@
  */
 import * as z from 'zod';
 import type { ActorEvent } from '../../../boxes/events.ts';
+import { EventMessage } from '../../../docker-api/system.ts';
 import { stream } from '../../http/answer.ts';
 import { type Document, documentsOf } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { type Filters, filters, matchesLabel } from '../filters.ts';
 import { optionalTime, query } from '../query.ts';
-import { EventMessage } from './system-schema.ts';
 
 /** Of kinds of things that are not here, which so match nothing. */
 const ABSENT = [

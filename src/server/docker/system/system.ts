@@ -5,13 +5,13 @@
  */
 import { hostname, release } from 'node:os';
 import type { Runtime } from '../../../boxes/runtime.ts';
+import { Info, Version } from '../../../docker-api/system.ts';
 import { json } from '../../http/answer.ts';
 import { type Document, TEXT } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { API_VERSION, MIN_API_VERSION, VERSION } from '../../version.ts';
 import { dockerStatus } from '../containers/inspect/show.ts';
 import { noBody, query } from '../query.ts';
-import { Info, Version } from './system-schema.ts';
 
 const access = 'owner';
 

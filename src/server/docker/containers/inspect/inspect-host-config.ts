@@ -7,8 +7,8 @@
 import { DEFAULT_CONFINEMENT } from '../../../../boxes/create/confinement.ts';
 import type { Box, Port } from '../../../../boxes/record/box.ts';
 import { BOX_DISK } from '../../../../boxes/record/limits.ts';
+import type { HostConfigShown, LimitsShown } from '../../../../docker-api/container.ts';
 import type { Document } from '../../../http/replies.ts';
-import type { HostConfigShown, LimitsShown } from './container-schema.ts';
 import { bindText, networkName, portName } from './show.ts';
 
 type HostConfig = Document<typeof HostConfigShown>;

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Box } from '../../../../boxes/record/box.ts';
+import type { ContainerInspect } from '../../../../docker-api/container.ts';
 import { GUEST_NETWORK } from '../../../../engine/network.ts';
 import type { Document } from '../../../http/replies.ts';
-import type { ContainerInspect } from './container-schema.ts';
 import { bindMode, hasMachine, networkName } from './show.ts';
 
 type Inspect = Document<typeof ContainerInspect>;

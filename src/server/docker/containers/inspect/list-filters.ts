@@ -5,10 +5,10 @@
  */
 import type { Box } from '../../../../boxes/record/box.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
+import { DOCKER_STATUSES } from '../../../../docker-api/container.ts';
 import { A3sError } from '../../../../errors.ts';
 import type { Image } from '../../../../images/image.ts';
 import { type Filters, filters, matchesLabel } from '../../filters.ts';
-import { DOCKER_STATUSES } from './container-schema.ts';
 import { dockerStatus, healthWord, networkName, publishedPorts } from './show.ts';
 
 const KEYS = [

@@ -9,9 +9,9 @@ import { trustOf } from '../../../../boxes/policy/trust-record.ts';
 import { type Box, commandOf } from '../../../../boxes/record/box.ts';
 import { isLive } from '../../../../boxes/record/states.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
+import type { ContainerSummary } from '../../../../docker-api/container.ts';
 import type { ImageUsage } from '../../../../images/usage/shares.ts';
 import type { Document } from '../../../http/replies.ts';
-import type { ContainerSummary } from './container-schema.ts';
 import { endpointsOf, mountsOf } from './inspect-parts.ts';
 import { type ListFilters, listTests } from './list-filters.ts';
 import {

@@ -7,8 +7,8 @@
 
 import type { Box } from '../../../../boxes/record/box.ts';
 import { ASKED_TEE, SIMULATED } from '../../../../boxes/record/tee-names.ts';
+import type { Confidential, ConfidentialSummary } from '../../../../docker-api/confidential-box.ts';
 import type { Document } from '../../../http/replies.ts';
-import type { Confidential, ConfidentialSummary } from './show-confidential-schema.ts';
 
 /** What is said beside everything that comes of a simulated box. */
 export const SIMULATED_NOTE = `${SIMULATED}: no hardware vouches for this box, and its host can read all of its memory`;

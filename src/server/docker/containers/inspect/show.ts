@@ -7,7 +7,7 @@
 import { RATLS_PORT } from '../../../../boxes/create/confidential-request.ts';
 import type { Box, BoxState, Port } from '../../../../boxes/record/box.ts';
 import { waitsForSecrets } from '../../../../boxes/record/tee-names.ts';
-import type { DOCKER_STATUSES } from './container-schema.ts';
+import type { DOCKER_STATUSES } from '../../../../docker-api/container.ts';
 import { healthText } from './show-health.ts';
 
 export const ZERO_TIME = '0001-01-01T00:00:00Z';

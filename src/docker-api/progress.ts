@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import { FailureLine } from './failure-line.ts';
+import { FailureLine } from '../server/docker/images/failure-line.ts';
 
 export const ProgressLine = z.union([
   z.strictObject({

@@ -4,8 +4,8 @@
  * @module
  */
 import * as z from 'zod';
-import { ContainerSummary } from '../containers/inspect/container-schema.ts';
-import { ImageSummary } from '../images/image-schema.ts';
+import { ContainerSummary } from './container.ts';
+import { ImageSummary } from './image.ts';
 
 const details = {
   ApiVersion: z.string(),

@@ -5,8 +5,8 @@
  */
 import { ULIMITS } from '@a3s-box/policies';
 import * as z from 'zod';
-import { TrustDecision } from '../../../../trust/decision.ts';
-import { Confidential, ConfidentialSummary } from './show-confidential-schema.ts';
+import { TrustDecision } from '../trust/decision.ts';
+import { Confidential, ConfidentialSummary } from './confidential-box.ts';
 
 /** Docker's words; a box that starts or ends is still what it was. */
 export const DOCKER_STATUSES = [
