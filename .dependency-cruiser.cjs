@@ -7,6 +7,7 @@ const ROOMS = {
     'boot/library',
     'trust/policy/load-policy',
     'trust/policy/invalid-image-policy',
+    'docker-api',
     'config',
     'durable',
     'errors',
@@ -15,6 +16,7 @@ const ROOMS = {
   server: [
     'oci',
     'server',
+    'docker-api',
     'narrow',
     'boxes',
     'images',
@@ -34,6 +36,8 @@ const ROOMS = {
     'errors',
     'make-directories',
   ],
+  // The documents that a client and the server exchange; a decision about an image is one of them.
+  'docker-api': ['docker-api', 'oci', 'narrow', 'errors', 'trust/decision'],
   boxes: [
     'oci',
     'boxes',
@@ -162,6 +166,14 @@ module.exports = {
   forbidden: [
     ...roomsOf('src', ROOMS),
     ...roomsOf('attestation/src', ATTESTATION_ROOMS),
+    {
+      name: 'cli-has-no-schemas',
+      comment:
+        'the command line names the documents of the API by their types, and does not load zod for them',
+      severity: 'error',
+      from: { path: '^src/cli/', pathNot: TEST_FILES },
+      to: { path: '^src/docker-api/', dependencyTypesNot: ['type-only'] },
+    },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'policies-stands-alone',

@@ -5,11 +5,12 @@
  */
 import { HOST_PERMISSIONS } from '@a3s-box/policies';
 import * as z from 'zod';
+import type { Document } from './document.ts';
 
 const tee = z.enum(['snp', 'simulate']);
 const secretsState = z.enum(['none', 'waiting', 'ready', 'expired']);
 
-export const Confidential = z.strictObject({
+export const ConfidentialShown = z.strictObject({
   Tee: tee,
   Simulated: z.boolean(),
   Note: z.string().optional(),
@@ -26,6 +27,7 @@ export const Confidential = z.strictObject({
   SecretsDeadline: z.int(),
   Instance: z.string().optional(),
 });
+export type ConfidentialShown = Document<typeof ConfidentialShown>;
 
 export const ConfidentialSummary = z.strictObject({
   Tee: tee,
@@ -33,3 +35,4 @@ export const ConfidentialSummary = z.strictObject({
   SecretsState: secretsState,
   AllowAnyInjector: z.boolean(),
 });
+export type ConfidentialSummary = Document<typeof ConfidentialSummary>;

@@ -6,7 +6,8 @@
 import { ULIMITS } from '@a3s-box/policies';
 import * as z from 'zod';
 import { TrustDecision } from '../trust/decision.ts';
-import { Confidential, ConfidentialSummary } from './confidential-box.ts';
+import { ConfidentialShown, ConfidentialSummary } from './confidential-box.ts';
+import type { Document } from './document.ts';
 
 /** Docker's words; a box that starts or ends is still what it was. */
 export const DOCKER_STATUSES = [
@@ -83,6 +84,7 @@ export const LimitsShown = z.strictObject({
   IOMaximumIOps: z.literal(0),
   IOMaximumBandwidth: z.literal(0),
 });
+export type LimitsShown = Document<typeof LimitsShown>;
 
 /** Every field of Docker's: what boxes do not have is what asks for nothing. */
 export const HostConfigShown = LimitsShown.extend({
@@ -125,6 +127,7 @@ export const HostConfigShown = LimitsShown.extend({
   MaskedPaths: strings,
   ReadonlyPaths: strings,
 });
+export type HostConfigShown = Document<typeof HostConfigShown>;
 
 export const ConfigShown = z.strictObject({
   Hostname: z.string(),
@@ -150,6 +153,7 @@ export const ConfigShown = z.strictObject({
   /** As it was asked for, here or by the image. */
   Healthcheck: z.record(z.string(), z.union([z.int(), strings])).optional(),
 });
+export type ConfigShown = Document<typeof ConfigShown>;
 
 export const HealthShown = z.strictObject({
   Status: z.enum(['starting', 'healthy', 'unhealthy']),
@@ -164,6 +168,7 @@ export const HealthShown = z.strictObject({
     }),
   ),
 });
+export type HealthShown = Document<typeof HealthShown>;
 
 export const StateShown = z.strictObject({
   Status: z.enum(DOCKER_STATUSES),
@@ -179,6 +184,7 @@ export const StateShown = z.strictObject({
   FinishedAt: z.string(),
   Health: HealthShown.optional(),
 });
+export type StateShown = Document<typeof StateShown>;
 
 const sizes = {
   /** Bytes that the box's changes take on this host; with `size` alone. */
@@ -204,7 +210,7 @@ export const ContainerInspect = z.strictObject({
     })
     .nullable(),
   /** Null for a plain box. */
-  Confidential: Confidential.nullable(),
+  Confidential: ConfidentialShown.nullable(),
   ResolvConfPath: z.literal(''),
   HostnamePath: z.literal(''),
   HostsPath: z.literal(''),
@@ -232,6 +238,7 @@ export const ContainerInspect = z.strictObject({
   }),
   ...sizes,
 });
+export type ContainerInspect = Document<typeof ContainerInspect>;
 
 export const ContainerSummary = z.strictObject({
   Id: z.string(),
@@ -262,3 +269,4 @@ export const ContainerSummary = z.strictObject({
   Mounts: z.array(Mount),
   ...sizes,
 });
+export type ContainerSummary = Document<typeof ContainerSummary>;

@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from 'zod';
+import type { Document } from './document.ts';
 
 const Manifest = z.strictObject({
   ID: z.string(),
@@ -34,6 +35,7 @@ export const ImageSummary = z.strictObject({
   Containers: z.int(),
   Manifests: z.array(Manifest).optional(),
 });
+export type ImageSummary = Document<typeof ImageSummary>;
 
 const nothing = z.strictObject({});
 
@@ -75,12 +77,14 @@ export const ImageInspect = z.strictObject({
     }),
   ),
 });
+export type ImageInspect = Document<typeof ImageInspect>;
 
 /** What a removal did, step by step. */
 export const Removed = z.union([
   z.strictObject({ Untagged: z.string() }),
   z.strictObject({ Deleted: z.string() }),
 ]);
+export type Removed = Document<typeof Removed>;
 
 export const HistoryEntry = z.strictObject({
   Id: z.string(),
@@ -90,3 +94,4 @@ export const HistoryEntry = z.strictObject({
   Size: z.int(),
   Comment: z.string(),
 });
+export type HistoryEntry = Document<typeof HistoryEntry>;

@@ -4,7 +4,8 @@
  * @module
  */
 import * as z from 'zod';
-import { FailureLine } from '../server/docker/images/failure-line.ts';
+import type { Document } from './document.ts';
+import { FailureLine } from './failure-line.ts';
 
 export const ProgressLine = z.union([
   z.strictObject({
@@ -22,3 +23,4 @@ export const ProgressLine = z.union([
   }),
   FailureLine,
 ]);
+export type ProgressLine = Document<typeof ProgressLine>;

@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from 'zod';
+import type { Document } from './document.ts';
 
 const count = z.int().min(0);
 
@@ -70,3 +71,4 @@ export const ContainerStats = z.strictObject({
     )
     .optional(),
 });
+export type ContainerStats = Document<typeof ContainerStats>;

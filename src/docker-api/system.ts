@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { ContainerSummary } from './container.ts';
+import type { Document } from './document.ts';
 import { ImageSummary } from './image.ts';
 
 const details = {
@@ -31,6 +32,7 @@ export const Version = z.strictObject({
   GoVersion: z.literal(''),
   BuildTime: z.literal(''),
 });
+export type Version = Document<typeof Version>;
 
 const none = z.array(z.never());
 
@@ -95,6 +97,7 @@ export const Info = z.strictObject({
   SecurityOptions: z.array(z.string()),
   Warnings: z.array(z.string()).nullable(),
 });
+export type Info = Document<typeof Info>;
 
 export const EventMessage = z.strictObject({
   status: z.string(),
@@ -109,6 +112,7 @@ export const EventMessage = z.strictObject({
   /** Above what a number of JavaScript holds exactly. */
   timeNano: z.number(),
 });
+export type EventMessage = Document<typeof EventMessage>;
 
 /** Each part is there for which `type` asks. */
 export const DiskUsage = z.strictObject({
@@ -119,3 +123,4 @@ export const DiskUsage = z.strictObject({
   BuildCache: none.optional(),
   BuilderSize: z.literal(0).optional(),
 });
+export type DiskUsage = Document<typeof DiskUsage>;

@@ -16,6 +16,7 @@ import {
   type PayloadLayer,
 } from '../../distribution/attachment-artifact.ts';
 import { freshAttachments } from '../../distribution/refresh.ts';
+import type { Document } from '../../docker-api/document.ts';
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Image } from '../../images/image.ts';
@@ -28,7 +29,6 @@ import { flag, noBody, query } from '../docker/query.ts';
 import { json } from '../http/answer.ts';
 import { readJson } from '../http/body.ts';
 import { parseRequest } from '../http/parse.ts';
-import type { Document } from '../http/replies.ts';
 import { type Route, route, streamRoute } from '../http/route.ts';
 
 const access = 'owner';

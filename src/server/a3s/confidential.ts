@@ -9,6 +9,7 @@ import { Attested, askEvidence } from '../../boxes/confidential/evidence.ts';
 import { measureBox } from '../../boxes/confidential/measure.ts';
 import { carryRatls, openRatls } from '../../boxes/confidential/ratls-line.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
+import type { Document } from '../../docker-api/document.ts';
 import { A3sError } from '../../errors.ts';
 import { Confidential } from '../docker/containers/create/confidential-schema.ts';
 import { parseCreate } from '../docker/containers/create/create-schema.ts';
@@ -16,7 +17,7 @@ import { SIMULATED_NOTE } from '../docker/containers/inspect/show-confidential.t
 import { expectPlatform, parsePlatform } from '../docker/platform.ts';
 import { noBody, query } from '../docker/query.ts';
 import { json } from '../http/answer.ts';
-import { type Document, HIJACK } from '../http/replies.ts';
+import { HIJACK } from '../http/replies.ts';
 import { type Route, route, streamRoute } from '../http/route.ts';
 
 const access = 'owner';

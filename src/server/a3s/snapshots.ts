@@ -7,11 +7,12 @@ import * as z from 'zod';
 import { createFork } from '../../boxes/create/create-fork.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { createSnapshot, removeSnapshot } from '../../boxes/verbs/snapshot.ts';
+import type { Document } from '../../docker-api/document.ts';
 import { SnapshotRecord } from '../../snapshots/snapshot.ts';
 import { trustOptions, trustQuery } from '../docker/images/trust-query.ts';
 import { noBody, query } from '../docker/query.ts';
 import { empty, json } from '../http/answer.ts';
-import { type Document, EMPTY } from '../http/replies.ts';
+import { EMPTY } from '../http/replies.ts';
 import { type Route, route } from '../http/route.ts';
 
 const access = 'owner';

@@ -5,15 +5,17 @@
  */
 import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
+import type { Document } from '../../docker-api/document.ts';
+import { FailureLine } from '../../docker-api/failure-line.ts';
 import { A3sError } from '../../errors.ts';
 import type { TemplateDetails, TemplateSummary } from '../../templates/templates.ts';
 import { type Filters, filters } from '../docker/filters.ts';
-import { FailureLine, failureLine } from '../docker/images/failure-line.ts';
+import { failureLine } from '../docker/images/failure-line.ts';
 import { ProgressLines } from '../docker/images/progress-lines.ts';
 import { noBody, query } from '../docker/query.ts';
 import { json, stream } from '../http/answer.ts';
 import { failureOf } from '../http/failure.ts';
-import { type Document, documentsOf } from '../http/replies.ts';
+import { documentsOf } from '../http/replies.ts';
 import { type Route, route } from '../http/route.ts';
 
 const access = 'owner';

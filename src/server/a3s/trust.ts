@@ -11,13 +11,13 @@ import {
   type TrustSubject,
 } from '../../boxes/policy/authorize-image.ts';
 import { namesUsed } from '../../boxes/policy/trust-names.ts';
+import type { Document } from '../../docker-api/document.ts';
 import type { ImageStore } from '../../images/image.ts';
 import { TrustDecision } from '../../trust/decision.ts';
 import type { LoadedPolicy, Requirement } from '../../trust/policy.ts';
 import { imagePolicy, trustOptions } from '../docker/images/trust-query.ts';
 import { flag, noBody, query } from '../docker/query.ts';
 import { json } from '../http/answer.ts';
-import type { Document } from '../http/replies.ts';
 import { type Route, route } from '../http/route.ts';
 
 const access = 'owner';

@@ -5,6 +5,7 @@
  * @module
  */
 import type * as z from 'zod';
+import type { Document } from '../../docker-api/document.ts';
 import type { Answer } from './answer.ts';
 
 /** A status alone. */
@@ -34,11 +35,6 @@ export type Reply = z.ZodType | typeof EMPTY | typeof TEXT | typeof HIJACK | Str
 export interface Replies {
   readonly [status: number]: Reply;
 }
-
-/** The document that a schema describes; nobody changes one that is answered. */
-export type Document<Schema extends z.ZodType> = Shown<z.input<Schema>>;
-
-type Shown<T> = T extends object ? { readonly [Key in keyof T]: Shown<T[Key]> } : T;
 
 /** What a handler of these replies returns. */
 export type AnswerOf<R extends Replies> = {

@@ -14,10 +14,11 @@ import {
   startAttached,
   startDetached,
 } from '../../../boxes/verbs/exec.ts';
+import type { Document } from '../../../docker-api/document.ts';
 import { A3sError } from '../../../errors.ts';
 import { empty, json } from '../../http/answer.ts';
 import { parseRequest } from '../../http/parse.ts';
-import { type Document, EMPTY, HIJACK } from '../../http/replies.ts';
+import { EMPTY, HIJACK } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { goBody, goDocument } from '../go-document.ts';
 import { noBody, query, sizeQuery } from '../query.ts';

@@ -6,7 +6,6 @@
 import type { Box } from '../../../boxes/record/box.ts';
 import type { ContainerStats } from '../../../docker-api/stats.ts';
 import type { Stats } from '../../../guest/protocol.ts';
-import type { Document } from '../../http/replies.ts';
 import { ZERO_TIME } from './inspect/show.ts';
 
 type Detail = NonNullable<Stats['detail']>;
@@ -30,7 +29,7 @@ export function statsDocument(
   { definition, name }: Pick<Box, 'definition' | 'name'>,
   stats: Stats | undefined,
   before: Stats | undefined,
-): Document<typeof ContainerStats> {
+): ContainerStats {
   const detail = stats?.detail;
   return {
     read: timeOf(stats),

@@ -10,7 +10,7 @@ import { checkStats, statsOf } from '../../../boxes/verbs/stats.ts';
 import { ContainerStats } from '../../../docker-api/stats.ts';
 import type { Stats } from '../../../guest/protocol.ts';
 import { stream } from '../../http/answer.ts';
-import { type Document, documentsOf } from '../../http/replies.ts';
+import { documentsOf } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { flag, noBody, query } from '../query.ts';
 import { statsDocument } from './stats-document.ts';
@@ -43,7 +43,7 @@ function once(box: Box, stats: Stats | undefined, before: Stats | undefined) {
   return stream(lines(statsDocument(box, stats, before)), 'application/json');
 }
 
-async function* lines(document: Document<typeof ContainerStats>): AsyncGenerator<Uint8Array> {
+async function* lines(document: ContainerStats): AsyncGenerator<Uint8Array> {
   yield Buffer.from(`${JSON.stringify(document)}\n`);
 }
 

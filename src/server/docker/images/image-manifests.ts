@@ -6,14 +6,13 @@
 import type { Runtime } from '../../../boxes/runtime.ts';
 import type { ImageSummary } from '../../../docker-api/image.ts';
 import type { Image } from '../../../images/image.ts';
-import type { Document } from '../../http/replies.ts';
 
 /** @param disk bytes that the image takes here, its layers' disks included */
 export function imageManifests(
   rt: Pick<Runtime, 'store'>,
   image: Image,
   disk: number,
-): NonNullable<Document<typeof ImageSummary>['Manifests']> {
+): NonNullable<ImageSummary['Manifests']> {
   const holders = rt.store.list().filter(({ definition }) => definition.image.id === image.id);
   return [
     {

@@ -6,7 +6,6 @@
 import type { Runtime } from '../../../boxes/runtime.ts';
 import type { ImageSummary } from '../../../docker-api/image.ts';
 import type { Image } from '../../../images/image.ts';
-import type { Document } from '../../http/replies.ts';
 
 interface ShownSizes {
   readonly apiVersion: number;
@@ -26,7 +25,7 @@ export function imageSummary(
   rt: Pick<Runtime, 'store'>,
   image: Image,
   { apiVersion, size = image.size, shared = -1 }: ShownSizes,
-): Document<typeof ImageSummary> {
+): ImageSummary {
   const holders = rt.store.list().filter(({ definition }) => definition.image.id === image.id);
   return {
     Id: image.id,

@@ -10,7 +10,7 @@ import { ProgressLine } from '../../../docker-api/progress.ts';
 import type { Image } from '../../../images/image.ts';
 import { json, stream } from '../../http/answer.ts';
 import { failureOf } from '../../http/failure.ts';
-import { type Document, documentsOf } from '../../http/replies.ts';
+import { documentsOf } from '../../http/replies.ts';
 import { type Route, route, streamRoute } from '../../http/route.ts';
 import { type Filters, filters, matchesGlob, matchesLabel } from '../filters.ts';
 import { flag, noBody, query } from '../query.ts';
@@ -176,7 +176,7 @@ function healthcheck(check: NonNullable<Image['config']['healthcheck']>) {
 }
 
 /** @param comment of the latest step of its history, which is an import's message, as in Docker */
-function inspect(image: Image, comment: string, apiVersion: number): Document<typeof ImageInspect> {
+function inspect(image: Image, comment: string, apiVersion: number): ImageInspect {
   const { config } = image;
   return {
     Id: image.id,

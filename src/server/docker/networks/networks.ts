@@ -6,10 +6,10 @@
  */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import type { Document } from '../../../docker-api/document.ts';
 import { GUEST_NETWORK } from '../../../engine/network.ts';
 import { A3sError } from '../../../errors.ts';
 import { json } from '../../http/answer.ts';
-import type { Document } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { filters } from '../filters.ts';
 import { noBody, query } from '../query.ts';

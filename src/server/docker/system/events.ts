@@ -7,7 +7,7 @@ import * as z from 'zod';
 import type { ActorEvent } from '../../../boxes/events.ts';
 import { EventMessage } from '../../../docker-api/system.ts';
 import { stream } from '../../http/answer.ts';
-import { type Document, documentsOf } from '../../http/replies.ts';
+import { documentsOf } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { type Filters, filters, matchesLabel } from '../filters.ts';
 import { optionalTime, query } from '../query.ts';
@@ -78,7 +78,7 @@ function isImage({ type, id, attributes }: ActorEvent, wanted: string): boolean 
   return name !== undefined && [name, name.replace(/:[^:/]*$/, '')].includes(wanted);
 }
 
-function message(event: ActorEvent): Document<typeof EventMessage> {
+function message(event: ActorEvent): EventMessage {
   const { type, action, id, attributes, time } = event;
   return {
     status: action,

@@ -7,7 +7,7 @@ import { hostname, release } from 'node:os';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import { Info, Version } from '../../../docker-api/system.ts';
 import { json } from '../../http/answer.ts';
-import { type Document, TEXT } from '../../http/replies.ts';
+import { TEXT } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { API_VERSION, MIN_API_VERSION, VERSION } from '../../version.ts';
 import { dockerStatus } from '../containers/inspect/show.ts';
@@ -56,7 +56,7 @@ export const SYSTEM_ROUTES: readonly Route[] = [
   }),
 ];
 
-function versionOf(rt: Runtime): Document<typeof Version> {
+function versionOf(rt: Runtime): Version {
   const details = {
     ApiVersion: API_VERSION,
     Arch: rt.host.architecture,
@@ -78,7 +78,7 @@ function versionOf(rt: Runtime): Document<typeof Version> {
   };
 }
 
-async function infoOf(rt: Runtime): Promise<Document<typeof Info>> {
+async function infoOf(rt: Runtime): Promise<Info> {
   const boxes = rt.store.list();
   const count = (...statuses: readonly string[]): number =>
     boxes.filter(({ state }) => statuses.includes(dockerStatus(state))).length;

@@ -8,10 +8,9 @@ import { DEFAULT_CONFINEMENT } from '../../../../boxes/create/confinement.ts';
 import type { Box, Port } from '../../../../boxes/record/box.ts';
 import { BOX_DISK } from '../../../../boxes/record/limits.ts';
 import type { HostConfigShown, LimitsShown } from '../../../../docker-api/container.ts';
-import type { Document } from '../../../http/replies.ts';
 import { bindText, networkName, portName } from './show.ts';
 
-type HostConfig = Document<typeof HostConfigShown>;
+type HostConfig = HostConfigShown;
 
 export function hostConfigOf(box: Box): HostConfig {
   const { definition } = box;
@@ -60,9 +59,7 @@ export function hostConfigOf(box: Box): HostConfig {
 /** Of `/dev/shm`. */
 export const SHARED_MEMORY = 64 * 1024 * 1024;
 
-function limitsOf({
-  definition: { memoryBytes, nanoCpus, limits },
-}: Box): Document<typeof LimitsShown> {
+function limitsOf({ definition: { memoryBytes, nanoCpus, limits } }: Box): LimitsShown {
   const { disk } = limits;
   return {
     CpuShares: limits.cpuShares,

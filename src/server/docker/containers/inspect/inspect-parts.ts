@@ -6,10 +6,9 @@
 import type { Box } from '../../../../boxes/record/box.ts';
 import type { ContainerInspect } from '../../../../docker-api/container.ts';
 import { GUEST_NETWORK } from '../../../../engine/network.ts';
-import type { Document } from '../../../http/replies.ts';
 import { bindMode, hasMachine, networkName } from './show.ts';
 
-type Inspect = Document<typeof ContainerInspect>;
+type Inspect = ContainerInspect;
 
 export function mountsOf({ definition }: Box): Inspect['Mounts'] {
   return definition.binds.map((bind) => ({

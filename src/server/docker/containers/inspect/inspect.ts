@@ -9,14 +9,13 @@ import { type Box, commandOf } from '../../../../boxes/record/box.ts';
 import { hostMay } from '../../../../boxes/record/host-may.ts';
 import { boxDirectory, type Runtime } from '../../../../boxes/runtime.ts';
 import type { ContainerInspect } from '../../../../docker-api/container.ts';
-import type { Document } from '../../../http/replies.ts';
 import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';
 import { addressOf, endpointsOf, mountsOf } from './inspect-parts.ts';
 import { dockerStatus, hasMachine, portName, publishedPorts, ZERO_TIME } from './show.ts';
 import { showConfidential } from './show-confidential.ts';
 import { healthOf } from './show-health.ts';
 
-type Inspect = Document<typeof ContainerInspect>;
+type Inspect = ContainerInspect;
 
 export function inspectBox(rt: Runtime, box: Box): Inspect {
   const { definition } = box;

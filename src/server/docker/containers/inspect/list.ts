@@ -11,7 +11,6 @@ import { isLive } from '../../../../boxes/record/states.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
 import type { ContainerSummary } from '../../../../docker-api/container.ts';
 import type { ImageUsage } from '../../../../images/usage/shares.ts';
-import type { Document } from '../../../http/replies.ts';
 import { endpointsOf, mountsOf } from './inspect-parts.ts';
 import { type ListFilters, listTests } from './list-filters.ts';
 import {
@@ -32,7 +31,7 @@ export interface ListOptions {
   readonly filters: ListFilters;
 }
 
-type Summary = Document<typeof ContainerSummary>;
+type Summary = ContainerSummary;
 
 /** Newest first. @throws A3sError `invalid-argument` for a filter value that means nothing */
 export async function listBoxes(rt: Runtime, options: ListOptions, now: number) {

@@ -9,12 +9,16 @@ import type { Box } from '../../../../boxes/record/box.ts';
 import { ASKED_TEE, SIMULATED } from '../../../../boxes/record/tee-names.ts';
 import type { Confidential, ConfidentialSummary } from '../../../../docker-api/confidential-box.ts';
 import type { Document } from '../../../http/replies.ts';
+import type {
+  ConfidentialShown,
+  ConfidentialSummary,
+} from '../../../../docker-api/confidential-box.ts';
 
 /** What is said beside everything that comes of a simulated box. */
 export const SIMULATED_NOTE = `${SIMULATED}: no hardware vouches for this box, and its host can read all of its memory`;
 
 /** For the inspection; null for a plain box. */
-export function showConfidential({ definition, state }: Box): Document<typeof Confidential> | null {
+export function showConfidential({ definition, state }: Box): ConfidentialShown | null {
   const { confidential } = definition;
   if (confidential === undefined) return null;
   const { launch } = state;
@@ -40,7 +44,7 @@ export function showConfidential({ definition, state }: Box): Document<typeof Co
 }
 
 /** For the list; null for a plain box. */
-export function summarizeConfidential(box: Box): Document<typeof ConfidentialSummary> | null {
+export function summarizeConfidential(box: Box): ConfidentialSummary | null {
   const shown = showConfidential(box);
   if (shown === null) return null;
   const { Tee, Simulated, SecretsState, Secrets } = shown;

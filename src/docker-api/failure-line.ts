@@ -1,0 +1,16 @@
+/**
+ * A failure in a stream of progress: its status has been sent, so the failure is a line like any other.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { Document } from './document.ts';
+
+export const FailureLine = z.strictObject({
+  message: z.string(),
+  code: z.string(),
+  remedy: z.string().optional(),
+  error: z.string(),
+  errorDetail: z.strictObject({ message: z.string() }),
+});
+export type FailureLine = Document<typeof FailureLine>;
