@@ -11,7 +11,8 @@ import { resizeBox } from '../../../boxes/verbs/resize.ts';
 import { killBox, stopBox } from '../../../boxes/verbs/stop.ts';
 import { waitBox } from '../../../boxes/verbs/wait.ts';
 import { ContainerInspect, ContainerSummary } from '../../../docker-api/container.ts';
-import type { Document } from '../../../docker-api/document.ts';
+import { CreateBody, Created } from '../../../docker-api/create.ts';
+import { Waited } from '../../../docker-api/wait.ts';
 import { A3sError } from '../../../errors.ts';
 import { empty, json, stream } from '../../http/answer.ts';
 import { documentsOf, EMPTY } from '../../http/replies.ts';
@@ -19,14 +20,12 @@ import { type Route, route } from '../../http/route.ts';
 import { trustOptions, trustQuery } from '../images/trust-query.ts';
 import { expectPlatform, parsePlatform } from '../platform.ts';
 import { flag, noBody, optionalInt, query, sizeQuery } from '../query.ts';
-import { CreateBody, parseCreate } from './create/create-schema.ts';
+import { parseCreate } from './create/create-schema.ts';
 import { inspectBox } from './inspect/inspect.ts';
 import { listBoxes, sizesOf } from './inspect/list.ts';
 import { listFilters } from './inspect/list-filters.ts';
 
 const access = 'owner';
-
-const Waited = z.strictObject({ StatusCode: z.int() });
 
 export const CONTAINER_ROUTES: readonly Route[] = [
   route('GET', '/containers/json', {
@@ -41,7 +40,7 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     access,
     summary: 'Makes a box',
     document: CreateBody,
-    answers: { 201: z.strictObject({ Id: z.string(), Warnings: z.array(z.string()) }) },
+    answers: { 201: Created },
     query: query({
       name: z.string().max(1024).optional(),
       platform: z.string().max(64).optional(),
@@ -154,6 +153,6 @@ function withoutQuery(body: unknown, query: Readonly<Record<string, unknown>>): 
 }
 
 async function* waitDocument(exitCode: Promise<number>): AsyncGenerator<Uint8Array> {
-  const document: Document<typeof Waited> = { StatusCode: await exitCode };
+  const document: Waited = { StatusCode: await exitCode };
   yield Buffer.from(`${JSON.stringify(document)}\n`);
 }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import * as z from 'zod';
 import type { Exec } from '../../../boxes/run/execs.ts';
 import type { Stdio } from '../../../boxes/run/stdio.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
@@ -14,7 +13,7 @@ import {
   startAttached,
   startDetached,
 } from '../../../boxes/verbs/exec.ts';
-import type { Document } from '../../../docker-api/document.ts';
+import { ExecCreate, ExecCreated, ExecInspect, ExecStart } from '../../../docker-api/exec.ts';
 import { A3sError } from '../../../errors.ts';
 import { empty, json } from '../../http/answer.ts';
 import { parseRequest } from '../../http/parse.ts';
@@ -22,74 +21,26 @@ import { EMPTY, HIJACK } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { goBody, goDocument } from '../go-document.ts';
 import { noBody, query, sizeQuery } from '../query.ts';
-import { consoleSize, environment, sizeOf, text } from './create/create-schema.ts';
+import { sizeOf } from './create/create-schema.ts';
 import { ABSENT_EXEC, withoutAbsent } from './create/unsupported-options.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 
 const access = 'owner';
 
-const Create = z.strictObject({
-  /** The box once more, as a widely used client sends it. */
-  Container: z.string().max(1024).default(''),
-  AttachStdin: z.boolean().default(false),
-  AttachStdout: z.boolean().default(false),
-  AttachStderr: z.boolean().default(false),
-  Tty: z.boolean().default(false),
-  Detach: z.boolean().default(false),
-  DetachKeys: z.string().max(256).default(''),
-  Cmd: z.array(text).max(65_536).default([]),
-  Env: environment.default([]),
-  User: text.max(256).default(''),
-  WorkingDir: text.max(4096).default(''),
-  ConsoleSize: consoleSize,
-});
-export const EXEC_KEYS = Object.keys(Create.shape);
-
-const Start = z
-  .strictObject({
-    Detach: z.boolean().nullish(),
-    Tty: z.boolean().nullish(),
-    ConsoleSize: consoleSize,
-    // A widely used client sends its own options along; they say how it holds the connection.
-    hijack: z.boolean().optional(),
-    stdin: z.boolean().optional(),
-  })
-  .nullish();
-
-const ExecInspect = z.strictObject({
-  ID: z.string(),
-  Running: z.boolean(),
-  /** Null until it ended. */
-  ExitCode: z.int().nullable(),
-  ProcessConfig: z.strictObject({
-    tty: z.boolean(),
-    entrypoint: z.string(),
-    arguments: z.array(z.string()),
-    privileged: z.literal(false),
-    user: z.string(),
-  }),
-  OpenStdin: z.boolean(),
-  OpenStderr: z.boolean(),
-  OpenStdout: z.boolean(),
-  CanRemove: z.boolean(),
-  ContainerID: z.string(),
-  DetachKeys: z.literal(''),
-  /** In the guest. */
-  Pid: z.int(),
-});
+export const EXEC_KEYS = Object.keys(ExecCreate.shape);
 
 export const EXEC_ROUTES: readonly Route[] = [
   route('POST', '/containers/:id/exec', {
     access,
     summary: 'Makes a process of a running box, to be started',
-    document: Create,
-    answers: { 201: z.strictObject({ Id: z.string() }) },
+    document: ExecCreate,
+    answers: { 201: ExecCreated },
     query: query({}),
     body: noBody,
     handler: ({ rt, id, body }) => {
       const { definition } = rt.store.resolve(id);
       const given = withoutAbsent('', body, EXEC_KEYS, ABSENT_EXEC, { verb: 'exec' });
-      const asked = parseRequest(Create, goDocument(Create, given));
+      const asked = parseRequest(ExecCreate, goDocument(ExecCreate, given));
       expectSameBox(rt, definition.id, asked.Container);
       const exec = createExec(rt, definition.id, {
         command: asked.Cmd,
@@ -113,8 +64,8 @@ export const EXEC_ROUTES: readonly Route[] = [
     summary: 'Starts it, and gives the client its streams',
     answers: { 101: HIJACK, 200: EMPTY },
     query: query({}),
-    body: goBody(Start),
-    document: Start,
+    body: goBody(ExecStart),
+    document: ExecStart,
     handler: async ({ rt, id, body }) => {
       const exec = rt.execs.expect(id);
       checkStartable(rt, exec);
@@ -188,7 +139,7 @@ async function startShown(
   }
 }
 
-function inspectExec(exec: Exec): Document<typeof ExecInspect> {
+function inspectExec(exec: Exec): ExecInspect {
   const [entrypoint = '', ...args] = exec.process.args;
   return {
     ID: exec.id,

@@ -5,14 +5,10 @@
  */
 import * as z from 'zod';
 import { topBox } from '../../../boxes/verbs/top.ts';
+import { Processes } from '../../../docker-api/top.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
 import { noBody, query } from '../query.ts';
-
-const Processes = z.strictObject({
-  Titles: z.array(z.string()),
-  Processes: z.array(z.array(z.string())),
-});
 
 export const TOP_ROUTES: readonly Route[] = [
   route('GET', '/containers/:id/top', {

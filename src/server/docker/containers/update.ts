@@ -3,14 +3,12 @@
  *
  * @module
  */
-import * as z from 'zod';
 import { updateBox } from '../../../boxes/verbs/update.ts';
+import { Update, Updated } from '../../../docker-api/update.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
 import { noBody, query } from '../query.ts';
-import { parseUpdate, Update } from './create/update-schema.ts';
-
-const Updated = z.strictObject({ Warnings: z.array(z.string()) });
+import { parseUpdate } from './create/update-schema.ts';
 
 export const UPDATE_ROUTES: readonly Route[] = [
   route('POST', '/containers/:id/update', {

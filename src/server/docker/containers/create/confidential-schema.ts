@@ -1,5 +1,5 @@
 /**
- * The part of a create document that makes a box confidential.
+ * From the part of a create document that makes a box confidential to what is asked for.
  *
  * @module
  */
@@ -12,7 +12,6 @@ const MAX_SECRETS = 64;
 const MAX_PEM = 16 * 1024;
 const ID_BLOCK_TEXT = 4 * Math.ceil(4096 / 3);
 const DEFAULT_DEADLINE = 600;
-
 const Secret = z.strictObject({
   /** Its file is `/run/secrets/NAME`. */
   Name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, {
@@ -29,9 +28,7 @@ const Secret = z.strictObject({
     .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, { error: 'must be the name of a variable' })
     .nullish(),
 });
-
 const idText = z.base64().max(ID_BLOCK_TEXT).nullish();
-
 export const Confidential = z
   .strictObject({
     Tee: z.enum(['snp', 'simulate']),
@@ -57,6 +54,8 @@ export const Confidential = z
       Secrets.every((each) => each.InjectorKeys.length > 0 !== each.AllowAnyInjector),
     { error: 'each secret must name InjectorKeys, or say AllowAnyInjector, and not both' },
   );
+import type * as z from 'zod';
+import type { Confidential } from '../../../../docker-api/confidential.ts';
 
 export function confidentialRequest(
   asked: z.output<typeof Confidential> | undefined,

@@ -3,31 +3,13 @@
  *
  * @module
  */
-import * as z from 'zod';
+import type * as z from 'zod';
 import type { HealthRequest } from '../../../../boxes/create/create-request.ts';
 import { isProbe } from '../../../../boxes/health/health-check.ts';
+import type { Healthcheck } from '../../../../docker-api/healthcheck.ts';
 import { A3sError } from '../../../../errors.ts';
 
 const MILLISECOND = 1_000_000;
-
-const word = z
-  .string()
-  .max(128 * 1024)
-  .refine((value) => !value.includes('\0'), { error: 'must not contain a NUL character' });
-
-/** Times are in nanoseconds. */
-export const Healthcheck = z.strictObject({
-  Test: z
-    .array(word)
-    .max(65_536)
-    .nullish()
-    .transform((test) => test ?? []),
-  Interval: z.int().default(0),
-  Timeout: z.int().default(0),
-  StartPeriod: z.int().default(0),
-  StartInterval: z.int().default(0),
-  Retries: z.int().default(0),
-});
 
 /** Undefined: the image's own holds as it is. @throws A3sError `invalid-argument`, in Docker's words */
 export function healthRequest(

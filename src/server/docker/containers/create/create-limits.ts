@@ -4,23 +4,11 @@
  * @module
  */
 import { ULIMITS } from '@a3s-box/policies';
-import * as z from 'zod';
+import type * as z from 'zod';
 import { BOX_DISK, type Limits } from '../../../../boxes/record/limits.ts';
+import type { LimitFields } from '../../../../docker-api/limits.ts';
 import { A3sError } from '../../../../errors.ts';
 import { unsupported } from './unsupported-options.ts';
-
-const amount = z.int().min(0).default(0);
-
-const Ulimit = z.strictObject({
-  Name: z.string().max(64),
-  Soft: z.int().min(-1).default(0),
-  Hard: z.int().min(-1).default(0),
-});
-
-const Rates = z
-  .array(z.strictObject({ Path: z.string().max(4096), Rate: z.int().min(0).default(0) }))
-  .max(64)
-  .default([]);
 
 const RATES = {
   readBps: 'BlkioDeviceReadBps',
@@ -29,25 +17,7 @@ const RATES = {
   writeIops: 'BlkioDeviceWriteIOps',
 } as const;
 
-/** Absent is 0: nothing is asked for. */
-export const LIMIT_FIELDS = {
-  Memory: amount,
-  NanoCpus: amount,
-  MemorySwap: z.int().min(-1).default(0),
-  MemoryReservation: amount,
-  PidsLimit: z.int().min(-1).default(0),
-  CpuShares: amount,
-  CpuPeriod: amount,
-  CpuQuota: z.int().min(-1).default(0),
-  CpusetCpus: z.string().max(1024).default(''),
-  Ulimits: z.array(Ulimit).max(64).default([]),
-  BlkioDeviceReadBps: Rates,
-  BlkioDeviceWriteBps: Rates,
-  BlkioDeviceReadIOps: Rates,
-  BlkioDeviceWriteIOps: Rates,
-};
-const LimitFields = z.strictObject(LIMIT_FIELDS);
-type LimitFields = z.output<typeof LimitFields>;
+type Asked = z.output<typeof LimitFields>;
 
 /** `0-3,8`, as the kernel lists processors. */
 const CPUSET = /^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/;
@@ -58,7 +28,7 @@ const CPUSET = /^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/;
  * @param where prefix of names in messages, such as `HostConfig.`
  * @throws A3sError `unsupported-option`, `invalid-argument`
  */
-export function limitsOf(where: string, asked: LimitFields): Limits {
+export function limitsOf(where: string, asked: Asked): Limits {
   const cpuset = asked.CpusetCpus.replaceAll(' ', '');
   if (cpuset !== '' && !CPUSET.test(cpuset)) {
     throw new A3sError('invalid-argument', `Invalid value ${asked.CpusetCpus} for cpuset cpus`);
@@ -82,7 +52,7 @@ export function limitsOf(where: string, asked: LimitFields): Limits {
   };
 }
 
-function ulimitsOf(where: string, asked: LimitFields['Ulimits']): Limits['ulimits'] {
+function ulimitsOf(where: string, asked: Asked['Ulimits']): Limits['ulimits'] {
   const seen = new Set<string>();
   return asked.map(({ Name, Soft: soft, Hard: hard }) => {
     const name = ULIMITS.find((known) => known === Name);
@@ -106,7 +76,7 @@ function ulimitsOf(where: string, asked: LimitFields['Ulimits']): Limits['ulimit
 }
 
 /** A box has one disk that it writes to, so there is one rate of each kind. */
-function rateOf(where: string, field: (typeof RATES)[keyof typeof RATES], asked: LimitFields) {
+function rateOf(where: string, field: (typeof RATES)[keyof typeof RATES], asked: Asked) {
   const [first, second] = asked[field];
   const other = asked[field].find(({ Path }) => Path !== BOX_DISK);
   if (other !== undefined) {

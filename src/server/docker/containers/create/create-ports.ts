@@ -6,29 +6,13 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
 import { RATLS_PORT } from '../../../../boxes/create/confidential-request.ts';
+import type * as z from 'zod';
 import type { Port } from '../../../../boxes/record/box.ts';
+import type { PortBindings } from '../../../../docker-api/ports.ts';
 import { A3sError } from '../../../../errors.ts';
 import { unsupported } from './unsupported-options.ts';
 
 const MAX_PORTS = 1024;
-
-/** `ratls` is the port at which a confidential box serves RA-TLS. */
-export const port = z.string().regex(/^(\d{1,5}(-\d{1,5})?(\/(tcp|udp|sctp))?|ratls(\/tcp)?)$/, {
-  error: 'must be PORT/PROTOCOL',
-});
-
-export const PortBindings = z.record(
-  port,
-  z
-    .array(
-      z.strictObject({
-        HostIp: z.string().max(64).default(''),
-        HostPort: z.string().max(16).default(''),
-      }),
-    )
-    .max(64)
-    .nullable(),
-);
 
 /** @throws A3sError `unsupported-option` for a range, `invalid-argument` */
 export function checkExposed(key: string): void {

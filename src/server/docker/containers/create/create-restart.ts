@@ -3,14 +3,10 @@
  *
  * @module
  */
-import * as z from 'zod';
+import type * as z from 'zod';
 import type { RestartPolicy as Policy } from '../../../../boxes/record/box.ts';
+import type { RestartPolicy } from '../../../../docker-api/restart-policy.ts';
 import { A3sError } from '../../../../errors.ts';
-
-export const RestartPolicy = z.strictObject({
-  Name: z.string().max(64).default(''),
-  MaximumRetryCount: z.int().default(0),
-});
 
 const NAMES = ['no', 'always', 'on-failure', 'unless-stopped'] as const;
 

@@ -3,27 +3,22 @@
  *
  * @module
  */
-import * as z from 'zod';
+import type * as z from 'zod';
 import type { CreateRequest } from '../../../../boxes/create/create-request.ts';
 import { parseLogSettings } from '../../../../boxes/output/log-settings.ts';
 import type { LogSettings } from '../../../../boxes/record/box.ts';
+import { Confidential } from '../../../../docker-api/confidential.ts';
+import { Config, HostConfig, type LogConfig } from '../../../../docker-api/create.ts';
 import { A3sError } from '../../../../errors.ts';
 import { parseRequest } from '../../../http/parse.ts';
 import { goDocument } from '../../go-document.ts';
-import { Confidential, confidentialRequest } from './confidential-schema.ts';
+import { confidentialRequest } from './confidential-schema.ts';
 import { parseBind } from './create-binds.ts';
-import { Healthcheck, healthRequest, healthWarnings } from './create-health.ts';
-import { LIMIT_FIELDS, limitsOf } from './create-limits.ts';
-import {
-  checkExposed,
-  isRatls,
-  PortBindings,
-  port,
-  portBindings,
-  withProtocol,
-} from './create-ports.ts';
-import { RestartPolicy, restartPolicy } from './create-restart.ts';
-import { checkVolumes, Volumes } from './create-volumes.ts';
+import { healthRequest, healthWarnings } from './create-health.ts';
+import { limitsOf } from './create-limits.ts';
+import { checkExposed, isRatls, portBindings, withProtocol } from './create-ports.ts';
+import { restartPolicy } from './create-restart.ts';
+import { checkVolumes } from './create-volumes.ts';
 import {
   ABSENT_CONFIG,
   ABSENT_HOST_CONFIG,
@@ -32,80 +27,6 @@ import {
   unsupported,
   withoutAbsent,
 } from './unsupported-options.ts';
-
-/** The kernel's own bound for one argument, and for all of them. */
-export const text = z
-  .string()
-  .max(128 * 1024)
-  .refine((value) => !value.includes('\0'), { error: 'must not contain a NUL character' });
-const texts = z.array(text).max(65_536);
-/** One string is a list of one, as in Docker. */
-const command = z.union([texts, text.transform((one) => [one])]);
-/** Rows, then columns. */
-export const consoleSize = z
-  .tuple([z.int().min(0).max(65_535), z.int().min(0).max(65_535)])
-  .nullish()
-  .transform((size) => size ?? undefined);
-export const environment = z
-  .array(text.regex(/^[^=]/, { error: 'must be NAME=value' }))
-  .max(65_536);
-
-const Config = z.strictObject({
-  Image: z.string().min(1).max(4096),
-  Hostname: z.string().max(63).default(''),
-  User: text.max(256).default(''),
-  AttachStdin: z.boolean().default(false),
-  AttachStdout: z.boolean().default(false),
-  AttachStderr: z.boolean().default(false),
-  Tty: z.boolean().default(false),
-  OpenStdin: z.boolean().default(false),
-  StdinOnce: z.boolean().default(false),
-  Env: environment.default([]),
-  Cmd: command.optional(),
-  Entrypoint: command.optional(),
-  WorkingDir: text
-    .max(4096)
-    .regex(/^(\/|$)/, { error: 'it needs to be an absolute path' })
-    .default(''),
-  Labels: z.record(z.string().max(1024), text).default({}),
-  StopSignal: z.string().max(32).default(''),
-  StopTimeout: z.int().min(-1).max(2_147_483).optional(),
-  ExposedPorts: z.record(port, z.strictObject({})).default({}),
-  Healthcheck: Healthcheck.optional(),
-  Volumes: Volumes.default({}),
-});
-
-/** Clients send empty words for the driver that is configured. */
-const LogConfig = z.strictObject({
-  Type: z.string().max(64).default(''),
-  Config: z
-    .record(z.string().max(64), text)
-    .nullish()
-    .transform((config) => config ?? {}),
-});
-
-const HostConfig = z.strictObject({
-  AutoRemove: z.boolean().default(false),
-  Binds: z.array(text.max(8192)).max(64).default([]),
-  NetworkMode: z.string().max(256).default('default'),
-  PortBindings: PortBindings.default({}),
-  ConsoleSize: consoleSize,
-  RestartPolicy: RestartPolicy.optional(),
-  LogConfig: LogConfig.default({ Type: '', Config: {} }),
-  Init: z.boolean().default(false),
-  /** Where the client wrote the id: a note of its own, which the inspection shows. */
-  ContainerIDFile: text.max(4096).default(''),
-  ...LIMIT_FIELDS,
-});
-
-/** What is taken. Docker's other fields may be there with the value that asks for nothing: see `absent.ts`. */
-export const CreateBody = Config.partial()
-  .required({ Image: true })
-  .extend({
-    HostConfig: HostConfig.partial().optional(),
-    NetworkingConfig: z.looseObject({}).optional(),
-    Confidential: Confidential.optional(),
-  });
 
 export const CONFIG_KEYS = Object.keys(Config.shape);
 export const HOST_CONFIG_KEYS = Object.keys(HostConfig.shape);

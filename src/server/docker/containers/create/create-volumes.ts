@@ -3,12 +3,9 @@
  *
  * @module
  */
-import * as z from 'zod';
 import { mountPoint } from '../../../../boxes/create/volumes.ts';
 import type { Bind } from '../../../../boxes/record/box.ts';
 import { NO_VOLUMES, unsupported } from './unsupported-options.ts';
-
-export const Volumes = z.record(z.string().max(4096), z.strictObject({}));
 
 /** @throws A3sError `unsupported-option` for one that no bind mount is at */
 export function checkVolumes(volumes: readonly string[], binds: readonly Bind[]): void {

@@ -3,18 +3,17 @@
  *
  * @module
  */
-import * as z from 'zod';
+import type * as z from 'zod';
 import type { UpdateRequest } from '../../../../boxes/verbs/update.ts';
+import type { RestartPolicy } from '../../../../docker-api/restart-policy.ts';
+import { Update } from '../../../../docker-api/update.ts';
 import { A3sError } from '../../../../errors.ts';
 import { parseRequest } from '../../../http/parse.ts';
 import { fieldNames, goDocument, isZero } from '../../go-document.ts';
-import { LIMIT_FIELDS, limitsOf } from './create-limits.ts';
-import { RestartPolicy, restartPolicy } from './create-restart.ts';
+import { limitsOf } from './create-limits.ts';
+import { restartPolicy } from './create-restart.ts';
 import { ignoredWarnings } from './unsupported-options.ts';
 
-const { Ulimits: _, ...FIELDS } = LIMIT_FIELDS;
-/** What is taken. Docker's other fields may be there with the value that asks for nothing. */
-export const Update = z.strictObject({ ...FIELDS, RestartPolicy: RestartPolicy.optional() });
 export const UPDATE_KEYS = Object.keys(Update.shape);
 
 const HOST_CGROUP = 'a box has control groups in its guest, and none on the host';

@@ -1,0 +1,79 @@
+/**
+ * The document that a box is made by, and the answer.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { Confidential } from './confidential.ts';
+import type { Document } from './document.ts';
+import { Healthcheck } from './healthcheck.ts';
+import { LIMIT_FIELDS } from './limits.ts';
+import { PortBindings, port } from './ports.ts';
+import { consoleSize, environment, text, texts } from './process.ts';
+import { RestartPolicy } from './restart-policy.ts';
+
+/** One string is a list of one, as in Docker. */
+const command = z.union([texts, text.transform((one) => [one])]);
+
+export const Config = z.strictObject({
+  Image: z.string().min(1).max(4096),
+  Hostname: z.string().max(63).default(''),
+  User: text.max(256).default(''),
+  AttachStdin: z.boolean().default(false),
+  AttachStdout: z.boolean().default(false),
+  AttachStderr: z.boolean().default(false),
+  Tty: z.boolean().default(false),
+  OpenStdin: z.boolean().default(false),
+  StdinOnce: z.boolean().default(false),
+  Env: environment.default([]),
+  Cmd: command.optional(),
+  Entrypoint: command.optional(),
+  WorkingDir: text
+    .max(4096)
+    .regex(/^(\/|$)/, { error: 'it needs to be an absolute path' })
+    .default(''),
+  Labels: z.record(z.string().max(1024), text).default({}),
+  StopSignal: z.string().max(32).default(''),
+  StopTimeout: z.int().min(-1).max(2_147_483).optional(),
+  ExposedPorts: z.record(port, z.strictObject({})).default({}),
+  Healthcheck: Healthcheck.optional(),
+  /** There are none: clients that bind a host path name its mount point here as well. */
+  Volumes: z.record(z.string().max(4096), z.strictObject({})).default({}),
+});
+
+/** Clients send empty words for the driver that is configured. */
+export const LogConfig = z.strictObject({
+  Type: z.string().max(64).default(''),
+  Config: z
+    .record(z.string().max(64), text)
+    .nullish()
+    .transform((config) => config ?? {}),
+});
+
+export const HostConfig = z.strictObject({
+  AutoRemove: z.boolean().default(false),
+  Binds: z.array(text.max(8192)).max(64).default([]),
+  NetworkMode: z.string().max(256).default('default'),
+  PortBindings: PortBindings.default({}),
+  ConsoleSize: consoleSize,
+  RestartPolicy: RestartPolicy.optional(),
+  LogConfig: LogConfig.default({ Type: '', Config: {} }),
+  Init: z.boolean().default(false),
+  /** Where the client wrote the id: a note of its own, which the inspection shows. */
+  ContainerIDFile: text.max(4096).default(''),
+  ...LIMIT_FIELDS,
+});
+export type HostConfig = Document<typeof HostConfig>;
+
+/** What is taken. Docker's other fields may be there with the value that asks for nothing: the server refuses any other. */
+export const CreateBody = Config.partial()
+  .required({ Image: true })
+  .extend({
+    HostConfig: HostConfig.partial().optional(),
+    NetworkingConfig: z.looseObject({}).optional(),
+    Confidential: Confidential.optional(),
+  });
+export type CreateBody = Document<typeof CreateBody>;
+
+export const Created = z.strictObject({ Id: z.string(), Warnings: z.array(z.string()) });
+export type Created = Document<typeof Created>;
