@@ -12,7 +12,7 @@ import type { Runtime } from '../../boxes/runtime.ts';
 import { Confidential } from '../../docker-api/confidential.ts';
 import type { Document } from '../../docker-api/document.ts';
 import { A3sError } from '../../errors.ts';
-import { parseCreate } from '../docker/containers/create/create-schema.ts';
+import { parseCreate } from '../docker/containers/create/parse-create.ts';
 import { SIMULATED_NOTE } from '../docker/containers/inspect/show-confidential.ts';
 import { expectPlatform, parsePlatform } from '../docker/platform.ts';
 import { noBody, query } from '../docker/query.ts';

@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+import { NOT_UPDATED, UPDATE_KEYS } from '../docker/containers/create/parse-update.ts';
 import {
   ABSENT_CONFIG,
   ABSENT_ENDPOINT,
@@ -10,7 +12,6 @@ import {
   ABSENT_HOST_CONFIG,
   type AbsentOptions,
 } from '../docker/containers/create/unsupported-options.ts';
-import { NOT_UPDATED, UPDATE_KEYS } from '../docker/containers/create/update-schema.ts';
 import { EXEC_KEYS } from '../docker/containers/exec.ts';
 import { openApiPath } from '../http/openapi.ts';
 import type { Route } from '../http/route.ts';

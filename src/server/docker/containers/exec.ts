@@ -21,7 +21,7 @@ import { EMPTY, HIJACK } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { goBody, goDocument } from '../go-document.ts';
 import { noBody, query, sizeQuery } from '../query.ts';
-import { sizeOf } from './create/create-schema.ts';
+import { sizeOf } from './create/parse-create.ts';
 import { ABSENT_EXEC, withoutAbsent } from './create/unsupported-options.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 

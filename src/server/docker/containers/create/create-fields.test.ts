@@ -8,7 +8,7 @@ import {
   type Works,
 } from '../../../testing/create-fields.ts';
 import { TestHome } from '../../../testing/home.ts';
-import { CONFIG_KEYS, HOST_CONFIG_KEYS } from './create-schema.ts';
+import { CONFIG_KEYS, HOST_CONFIG_KEYS } from './parse-create.ts';
 import {
   ABSENT_CONFIG,
   ABSENT_ENDPOINT,

@@ -12,7 +12,7 @@ import { Config, HostConfig, type LogConfig } from '../../../../docker-api/creat
 import { A3sError } from '../../../../errors.ts';
 import { parseRequest } from '../../../http/parse.ts';
 import { goDocument } from '../../go-document.ts';
-import { confidentialRequest } from './confidential-schema.ts';
+import { confidentialRequest } from './confidential-request.ts';
 import { parseBind } from './create-binds.ts';
 import { healthRequest, healthWarnings } from './create-health.ts';
 import { limitsOf } from './create-limits.ts';
