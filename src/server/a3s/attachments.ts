@@ -27,9 +27,7 @@ import type { Credentials, Repository } from '../../registry/registry.ts';
 import { registryAuth } from '../docker/images/registry-auth.ts';
 import { flag, noBody, query } from '../docker/query.ts';
 import { json } from '../http/answer.ts';
-import { readJson } from '../http/body.ts';
-import { parseRequest } from '../http/parse.ts';
-import { type Route, route, streamRoute } from '../http/route.ts';
+import { type Route, route } from '../http/route.ts';
 
 const access = 'owner';
 
@@ -99,16 +97,15 @@ export const ATTACHMENT_ROUTES: readonly Route[] = [
       return json(wanted.map((attachment) => shown(attachment, shows)));
     },
   }),
-  streamRoute('POST', '/a3s/v1/images/:name{.+}/attachments', {
+  route('POST', '/a3s/v1/images/:name{.+}/attachments', {
     access,
     summary: 'Puts a signature or an attestation beside an image, and into its registry',
     query: query({ upload: flag.default(true) }),
-    upload: 'application/json',
-    document: Addition,
+    body: Addition,
+    limit: MAX_BODY,
     answers: { 201: z.strictObject({ digest: digestText, subject: digestText }) },
-    handler: async ({ rt, params, query, headers, body }) => {
+    handler: async ({ rt, params, query, headers, body: added }) => {
       const credentials = registryAuth(headers);
-      const added = parseRequest(Addition, await readJson(body, MAX_BODY));
       const name = params['name'] ?? '';
       const image = await findStored(rt, name, query.upload);
       const subject = added.subject ?? image?.manifestDigest ?? parseReference(name).digest;

@@ -124,11 +124,11 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
       platform: z.string().max(64).optional(),
       allowKnownVulnerable: digestList.optional(),
     }),
-    body: z.looseObject({ Image: z.string(), Confidential }),
+    body: { schema: z.looseObject({ Image: z.string(), Confidential }), read: parseCreate },
     answers: { 200: Measured },
-    handler: async ({ rt, query, body }) => {
+    handler: async ({ rt, query, body: { request: asked } }) => {
       const platform = parsePlatform(query.platform);
-      const { request } = parseCreate(undefined, body);
+      const request = { ...asked, name: undefined };
       await expectPlatform(rt, platform, request.image);
       const allowed = query.allowKnownVulnerable?.split(',');
       return json(await measureBox(rt, request, allowed));

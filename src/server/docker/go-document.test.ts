@@ -77,7 +77,7 @@ describe('a document is read as Go reads it', () => {
   });
 
   it('makes a schema for the body of a route', () => {
-    expect(parseRequest(goBody(Schema.nullish()), { NAME: 'x', Inner: null })).toMatchObject({
+    expect(goBody(Schema.nullish()).read({ NAME: 'x', Inner: null }, {})).toMatchObject({
       Name: 'x',
     });
   });

@@ -5,12 +5,14 @@
  * @module
  */
 import * as z from 'zod';
+import { parseRequest } from '../http/parse.ts';
+import type { Reader } from '../http/route.ts';
 
 type Schema = z.core.$ZodType;
 
-/** A schema for a body that Docker reads with Go's decoder. */
-export function goBody<T extends z.ZodType>(schema: T) {
-  return z.preprocess((value) => goDocument(schema, value), schema);
+/** A body that Docker reads with Go's decoder. */
+export function goBody<T extends z.ZodType>(schema: T): Reader<z.output<T>> {
+  return { schema, read: (document) => parseRequest(schema, goDocument(schema, document)) };
 }
 
 /**

@@ -101,7 +101,7 @@ export const UNSUPPORTED_ROUTES: readonly Route[] = [
         query: query({}),
         answers: {},
       } as const),
-      ...{ body: goBody(Connection), document: Connection },
+      ...{ body: goBody(Connection) },
       handler: ({ rt, params, body }) => {
         if (body?.Container !== undefined && body.Container !== '') {
           rt.store.resolve(body.Container);

@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
 import type { Answer } from './answer.ts';
-import { readJson, readStream } from './body.ts';
+import { MAX_JSON, readJson, readStream } from './body.ts';
 import { parseRequest } from './parse.ts';
 import type { AnswerOf, Replies } from './replies.ts';
 
@@ -63,41 +63,61 @@ export interface DescribedBody {
   readonly document: z.ZodType | undefined;
 }
 
-interface Definition<Q extends z.ZodType, R extends Replies> {
+/** How a document that came becomes what its handler takes, where its schema alone does not say it. */
+export interface Reader<Body> {
+  /** What the document is, for the OpenAPI document. */
+  readonly schema: z.ZodType;
+  /** @throws A3sError `invalid-argument`, `unsupported-option` */
+  readonly read: (document: unknown, query: Readonly<Record<string, unknown>>) => Body;
+}
+
+type BodyOf<B> = B extends z.ZodType ? z.output<B> : B extends Reader<infer Body> ? Body : never;
+
+interface Definition<Q extends z.ZodObject, R extends Replies> {
   readonly access: Access;
   /** What it does, in a line. */
   readonly summary: string;
   readonly query: Q;
-  /** What there may be in the body, where the handler narrows it by itself. */
-  readonly document?: z.ZodType;
   readonly answers: R;
 }
 
 /** A route whose body is one JSON document, or none. */
-export function route<Q extends z.ZodType, B extends z.ZodType, R extends Replies>(
+export function route<
+  Q extends z.ZodObject,
+  B extends z.ZodType | Reader<unknown>,
+  R extends Replies,
+>(
   method: Route['method'],
   path: string,
   definition: Definition<Q, R> & {
     readonly body: B;
+    /** Most bytes of the body. */
+    readonly limit?: number;
     readonly handler: (
-      request: Request<z.output<Q>, z.output<B>>,
+      request: Request<z.output<Q>, BodyOf<B>>,
     ) => Promise<AnswerOf<R>> | AnswerOf<R>;
   },
 ): Route {
-  const { access, handler, query: querySchema } = definition;
+  const { access, handler, query: querySchema, limit = MAX_JSON } = definition;
+  const { schema, read } = readerOf(definition.body);
   const handle = async (call: Call): Promise<Answer> => {
     const query = parseRequest(querySchema, queryRecord(call.query));
-    const body = parseRequest(definition.body, await readJson(call.body));
+    const body = read(await readJson(call.body, limit), query);
     return await handler({ ...call, query, body, id: call.params['id'] ?? '' });
   };
-  const document =
-    definition.document ?? (definition.body instanceof z.ZodUnknown ? undefined : definition.body);
-  const body = document && { type: 'application/json', document };
+  const body =
+    schema instanceof z.ZodUnknown ? undefined : { type: 'application/json', document: schema };
   return { method, path, access, handle, description: describe(definition, body) };
 }
 
+function readerOf<B extends z.ZodType | Reader<unknown>>(body: B): Reader<BodyOf<B>>;
+function readerOf(body: z.ZodType | Reader<unknown>): Reader<unknown> {
+  if (!(body instanceof z.ZodType)) return body;
+  return { schema: body, read: (document) => parseRequest(body, document) };
+}
+
 /** A route whose body is a stream of bytes: an archive, or a process's input. */
-export function streamRoute<Q extends z.ZodType, R extends Replies>(
+export function streamRoute<Q extends z.ZodObject, R extends Replies>(
   method: Route['method'],
   path: string,
   definition: Definition<Q, R> & {
@@ -108,17 +128,17 @@ export function streamRoute<Q extends z.ZodType, R extends Replies>(
     ) => Promise<AnswerOf<R>> | AnswerOf<R>;
   },
 ): Route {
-  const { access, handler, query: querySchema, upload, document } = definition;
+  const { access, handler, query: querySchema, upload } = definition;
   const handle = async (call: Call): Promise<Answer> => {
     const query = parseRequest(querySchema, queryRecord(call.query));
     const body = readStream(call.body);
     return await handler({ ...call, query, body, id: call.params['id'] ?? '' });
   };
-  const body = upload === undefined ? undefined : { type: upload, document };
+  const body = upload === undefined ? undefined : { type: upload, document: undefined };
   return { method, path, access, handle, description: describe(definition, body) };
 }
 
-function describe<Q extends z.ZodType, R extends Replies>(
+function describe<Q extends z.ZodObject, R extends Replies>(
   { summary, query, answers }: Definition<Q, R>,
   body: DescribedBody | undefined,
 ): Description {

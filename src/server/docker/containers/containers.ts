@@ -39,17 +39,19 @@ export const CONTAINER_ROUTES: readonly Route[] = [
   route('POST', '/containers/create', {
     access,
     summary: 'Makes a box',
-    document: CreateBody,
     answers: { 201: Created },
     query: query({
       name: z.string().max(1024).optional(),
       platform: z.string().max(64).optional(),
       ...trustQuery,
     }),
-    body: noBody,
-    handler: async ({ rt, query, body, headers }) => {
+    body: {
+      schema: CreateBody,
+      read: (document, asked) => parseCreate(withoutQuery(document, asked)),
+    },
+    handler: async ({ rt, query, body: { request: asked, warnings }, headers }) => {
       const platform = parsePlatform(query.platform);
-      const { request, warnings } = parseCreate(query.name, withoutQuery(body, query));
+      const request = { ...asked, name: query.name || undefined };
       await expectPlatform(rt, platform, request.image);
       const box = await createBox(rt, request, trustOptions(query, headers));
       return json({ Id: box.definition.id, Warnings: warnings }, 201);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type * as z from 'zod';
 import type { Exec } from '../../../boxes/run/execs.ts';
 import type { Stdio } from '../../../boxes/run/stdio.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
@@ -33,14 +34,11 @@ export const EXEC_ROUTES: readonly Route[] = [
   route('POST', '/containers/:id/exec', {
     access,
     summary: 'Makes a process of a running box, to be started',
-    document: ExecCreate,
     answers: { 201: ExecCreated },
     query: query({}),
-    body: noBody,
-    handler: ({ rt, id, body }) => {
+    body: { schema: ExecCreate, read: readCreate },
+    handler: ({ rt, id, body: asked }) => {
       const { definition } = rt.store.resolve(id);
-      const given = withoutAbsent('', body, EXEC_KEYS, ABSENT_EXEC, { verb: 'exec' });
-      const asked = parseRequest(ExecCreate, goDocument(ExecCreate, given));
       expectSameBox(rt, definition.id, asked.Container);
       const exec = createExec(rt, definition.id, {
         command: asked.Cmd,
@@ -65,7 +63,6 @@ export const EXEC_ROUTES: readonly Route[] = [
     answers: { 101: HIJACK, 200: EMPTY },
     query: query({}),
     body: goBody(ExecStart),
-    document: ExecStart,
     handler: async ({ rt, id, body }) => {
       const exec = rt.execs.expect(id);
       checkStartable(rt, exec);
@@ -103,6 +100,12 @@ export const EXEC_ROUTES: readonly Route[] = [
     handler: ({ rt, id }) => json(inspectExec(rt.execs.expect(id))),
   }),
 ];
+
+/** @throws A3sError `unsupported-option` by name, or `invalid-argument` */
+function readCreate(document: unknown): z.output<typeof ExecCreate> {
+  const given = withoutAbsent('', document, EXEC_KEYS, ABSENT_EXEC, { verb: 'exec' });
+  return parseRequest(ExecCreate, goDocument(ExecCreate, given));
+}
 
 /** @throws A3sError `invalid-argument` for another box than the path's, `no-such-box` */
 function expectSameBox(rt: Runtime, id: string, reference: string): void {

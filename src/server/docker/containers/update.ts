@@ -7,7 +7,7 @@ import { updateBox } from '../../../boxes/verbs/update.ts';
 import { Update, Updated } from '../../../docker-api/update.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
-import { noBody, query } from '../query.ts';
+import { query } from '../query.ts';
 import { parseUpdate } from './create/parse-update.ts';
 
 export const UPDATE_ROUTES: readonly Route[] = [
@@ -16,11 +16,9 @@ export const UPDATE_ROUTES: readonly Route[] = [
     summary: 'Changes what a box may use, and how it is restarted',
     answers: { 200: Updated },
     query: query({}),
-    body: noBody,
-    document: Update.partial(),
-    handler: async ({ rt, id, body }) => {
+    body: { schema: Update.partial(), read: parseUpdate },
+    handler: async ({ rt, id, body: { request, warnings } }) => {
       const boxId = rt.store.resolve(id).definition.id;
-      const { request, warnings } = parseUpdate(body);
       await updateBox(rt, boxId, request);
       return json({ Warnings: warnings });
     },

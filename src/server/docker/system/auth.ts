@@ -21,7 +21,6 @@ export const AUTH_ROUTES: readonly Route[] = [
     answers: { 200: z.strictObject({ Status: z.string(), IdentityToken: z.string() }) },
     query: query({}),
     body: goBody(Body),
-    document: Body,
     handler: async ({ rt, body, signal }) => {
       const credentials = credentialsOf(body);
       const domain = domainOf(body.serveraddress);

@@ -33,12 +33,13 @@ export const HOST_CONFIG_KEYS = Object.keys(HostConfig.shape);
 const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62})$/;
 
 export interface ParsedCreate {
-  readonly request: CreateRequest;
+  /** The name is the query's. */
+  readonly request: Omit<CreateRequest, 'name'>;
   readonly warnings: readonly string[];
 }
 
 /** @throws A3sError `unsupported-option` by name, or `invalid-argument`; nothing was changed */
-export function parseCreate(name: string | undefined, body: unknown): ParsedCreate {
+export function parseCreate(body: unknown): ParsedCreate {
   const ignored: string[] = [];
   const whole = withoutAbsent(
     '',
@@ -89,8 +90,7 @@ export function parseCreate(name: string | undefined, body: unknown): ParsedCrea
       remedy: 'Leave out --network none, or the published ports.',
     });
   }
-  const request: CreateRequest = {
-    name: name === '' ? undefined : name,
+  const request = {
     image: config.Image,
     entrypoint: config.Entrypoint,
     cmd: config.Cmd,
