@@ -13,11 +13,16 @@ const Ulimit = z.strictObject({
   Soft: z.int().min(-1).default(0),
   Hard: z.int().min(-1).default(0),
 });
+export type Ulimit = Document<typeof Ulimit>;
 
-const Rates = z
-  .array(z.strictObject({ Path: z.string().max(4096), Rate: z.int().min(0).default(0) }))
-  .max(64)
-  .default([]);
+/** How much a second, of one disk. */
+const DeviceRate = z.strictObject({
+  Path: z.string().max(4096),
+  Rate: z.int().min(0).default(0),
+});
+export type DeviceRate = Document<typeof DeviceRate>;
+
+const Rates = z.array(DeviceRate).max(64).default([]);
 
 /** Absent is 0: nothing is asked for. */
 export const LIMIT_FIELDS = {

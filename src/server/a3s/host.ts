@@ -4,53 +4,14 @@
  * @module
  */
 import { geteuid } from 'node:process';
-import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
+import { Host } from '../../docker-api/host.ts';
 import { reportKrun } from '../../engine/krun/report.ts';
 import { A3sError } from '../../errors.ts';
 import { jailFeatures } from '../../jail/spawn.ts';
 import { noBody, query } from '../docker/query.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../http/route.ts';
-
-const Capability = z.strictObject({
-  name: z.string(),
-  available: z.boolean(),
-  reason: z.string().optional(),
-});
-
-const Host = z.strictObject({
-  engines: z.array(
-    Capability.extend({
-      version: z.string().optional(),
-      accelerators: z.array(Capability),
-      tees: z.array(Capability),
-    }),
-  ),
-  jail: z.strictObject({
-    identity: z.boolean(),
-    namespaces: z.boolean(),
-    reason: z.string().optional(),
-    weakAccepted: z.boolean(),
-  }),
-  imagePolicy: z.union([
-    z.strictObject({
-      source: z.enum(['built-in', 'file', 'call']),
-      digest: z.string(),
-      rules: z.int(),
-      path: z.string().optional(),
-    }),
-    z.strictObject({ problem: z.strictObject({ code: z.string(), message: z.string() }) }),
-  ]),
-  templates: z.strictObject({
-    enabled: z.boolean(),
-    count: z.int(),
-    inUse: z.int(),
-    sizeBytes: z.int(),
-  }),
-  root: z.boolean(),
-  home: z.string(),
-});
 
 export const HOST_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/host', {

@@ -8,6 +8,7 @@ import { createFork } from '../../boxes/create/create-fork.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { createSnapshot, removeSnapshot } from '../../boxes/verbs/snapshot.ts';
 import type { Document } from '../../docker-api/document.ts';
+import { ForkBody, Forked } from '../../docker-api/fork.ts';
 import { SnapshotRecord } from '../../snapshots/snapshot.ts';
 import { trustOptions, trustQuery } from '../docker/images/trust-query.ts';
 import { noBody, query } from '../docker/query.ts';
@@ -17,7 +18,6 @@ import { type Route, route } from '../http/route.ts';
 
 const access = 'owner';
 const name = z.string().max(1024).optional();
-const MOST_PORTS = 1024;
 
 /** What people are told who make a snapshot, or start from one. */
 const DROPPED =
@@ -76,26 +76,9 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   route('POST', '/a3s/v1/snapshots/:id/boxes', {
     access,
     summary: 'Makes a box whose first start goes on from a snapshot',
-    answers: {
-      201: z.strictObject({ id: z.string(), terminal: z.boolean(), warnings: z.array(z.string()) }),
-    },
+    answers: { 201: Forked },
     query: query({ ...trustQuery }),
-    body: z.strictObject({
-      name,
-      autoRemove: z.boolean().default(false),
-      ports: z
-        .array(
-          z.strictObject({
-            boxPort: z.int().min(1).max(65_535),
-            /** Empty: every address of the host. */
-            hostIp: z.union([z.ipv4(), z.ipv6(), z.literal('')]).default(''),
-            /** 0: a free one. */
-            hostPort: z.int().min(0).max(65_535).default(0),
-          }),
-        )
-        .max(MOST_PORTS)
-        .default([]),
-    }),
+    body: ForkBody,
     handler: async ({ rt, id, query, body, headers }) => {
       const box = await createFork(
         rt,
