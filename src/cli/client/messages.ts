@@ -3,29 +3,32 @@
  *
  * @module
  */
+import type { FailureLine } from '../../docker-api/failure-line.ts';
 import { A3sError } from '../../errors.ts';
 import type { Call, Client } from './client.ts';
 import { isErrorCode, printable, unreachable } from './failure.ts';
-import { type JsonObject, objectOf, stringOf } from './json.ts';
+import { type JsonObject, objectOf, type Received, stringOf } from './json.ts';
 import { jsonLines } from './json-lines.ts';
 
 /** @throws A3sError for the failure that the stream reports, or the loss of the server */
-export async function* messages(client: Client, call: Call): AsyncGenerator<JsonObject> {
+export async function* messages<Message = JsonObject>(
+  client: Client,
+  call: Call,
+): AsyncGenerator<Received<Message> & object> {
   const response = await client.stream(call);
   try {
     for await (const line of jsonLines(response)) {
-      const message = objectOf(line);
-      throwFailure(message);
-      yield message;
+      throwFailure(objectOf<FailureLine>(line));
+      yield objectOf<Message>(line);
     }
   } catch (error) {
     throw error instanceof A3sError ? error : unreachable(error, client.socket);
   }
 }
 
-function throwFailure({ error, errorDetail, code, remedy }: JsonObject): void {
+function throwFailure({ error, errorDetail, code, remedy }: Received<FailureLine>): void {
   if (typeof error !== 'string' && errorDetail === undefined) return;
-  const detail = objectOf(errorDetail);
+  const detail = objectOf<JsonObject>(errorDetail);
   const known = [code, detail['code']].find(isErrorCode);
   const hint = stringOf(remedy ?? detail['remedy']);
   throw new A3sError(

@@ -1,3 +1,4 @@
+import type { ContainerInspect } from '../../docker-api/container.ts';
 import { A3sError } from '../../errors.ts';
 import { type Client, segment } from '../client/client.ts';
 import { objectOf, stringOf } from '../client/json.ts';
@@ -67,17 +68,17 @@ export interface AttachedBox {
 
 export async function inspectBox(client: Client, name: string): Promise<AttachedBox> {
   const path = `/containers/${segment(name)}/json`;
-  const box = objectOf(await client.json({ method: 'GET', path }));
+  const box = objectOf<ContainerInspect>(await client.json({ method: 'GET', path }));
   const { Id, State, Config, HostConfig } = box;
   const config = objectOf(Config);
   return {
     id: stringOf(Id),
-    running: objectOf(State)['Running'] === true,
-    status: stringOf(objectOf(State)['Status']),
-    terminal: config['Tty'] === true,
-    openStdin: config['OpenStdin'] === true,
-    autoRemove: objectOf(HostConfig)['AutoRemove'] === true,
-    image: stringOf(config['Image']),
+    running: objectOf(State).Running === true,
+    status: stringOf(objectOf(State).Status),
+    terminal: config.Tty === true,
+    openStdin: config.OpenStdin === true,
+    autoRemove: objectOf(HostConfig).AutoRemove === true,
+    image: stringOf(config.Image),
     notes: notesOf(box),
   };
 }

@@ -1,3 +1,4 @@
+import type { Created } from '../../docker-api/create.ts';
 import type { Client } from '../client/client.ts';
 import { objectOf, stringOf, stringsOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
@@ -61,12 +62,12 @@ export async function createBox(
     body: request.body,
   } as const;
   return withCidFile(request.cidFile, async () => {
-    const created = objectOf(
+    const created = objectOf<Created>(
       await withImage(context, client, choice, imagePolicy, signal, () => client.json(call)),
     );
-    for (const warning of stringsOf(created['Warnings'])) {
+    for (const warning of stringsOf(created.Warnings)) {
       context.stderr.write(`WARNING: ${warning}\n`);
     }
-    return { id: stringOf(created['Id']), imagePolicy };
+    return { id: stringOf(created.Id), imagePolicy };
   });
 }

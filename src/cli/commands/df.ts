@@ -1,4 +1,5 @@
-import { type JsonObject, objectOf, objectsOf } from '../client/json.ts';
+import type { DiskUsage } from '../../docker-api/system.ts';
+import { objectOf, objectsOf, type Received } from '../client/json.ts';
 import type { Command } from '../command.ts';
 import { bool, string } from '../flags/flag.ts';
 import { prepareFormat } from '../output/listing.ts';
@@ -27,13 +28,13 @@ export const df: Command = {
     const verbose = flags.bool('verbose');
     const show = prepare(flags.string('format') ?? '', verbose);
     const client = await context.connect();
-    const usage = objectOf(await client.json({ method: 'GET', path: '/system/df' }));
+    const usage = objectOf<DiskUsage>(await client.json({ method: 'GET', path: '/system/df' }));
     context.stdout.write(show(usage, Date.now()));
     return 0;
   },
 };
 
-type Show = (usage: JsonObject, now: number) => string;
+type Show = (usage: Received<DiskUsage>, now: number) => string;
 
 /** A mistake in the format is found before the server is asked. */
 function prepare(format: string, verbose: boolean): Show {
@@ -59,10 +60,10 @@ function prepare(format: string, verbose: boolean): Show {
   return (usage, now) => `${template.evaluate(details(usage, now))}\n`;
 }
 
-function details(usage: JsonObject, now: number) {
+function details(usage: Received<DiskUsage>, now: number) {
   return {
-    Images: objectsOf(usage['Images']).map((image) => imageUsageRow(image, now)),
-    Containers: objectsOf(usage['Containers']).map((box) => boxUsageRow(box, now)),
+    Images: objectsOf(usage.Images).map((image) => imageUsageRow(image, now)),
+    Containers: objectsOf(usage.Containers).map((box) => boxUsageRow(box, now)),
     // Nothing here makes these yet.
     Volumes: [],
     BuildCache: [],

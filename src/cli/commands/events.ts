@@ -1,3 +1,4 @@
+import type { EventMessage } from '../../docker-api/system.ts';
 import { messages } from '../client/messages.ts';
 import type { Command } from '../command.ts';
 import { list, string } from '../flags/flag.ts';
@@ -29,7 +30,8 @@ export const events: Command = {
     const client = await context.connect();
     return interruptible(context, async (signal) => {
       const call = { method: 'GET', path: '/events', query, signal } as const;
-      for await (const event of messages(client, call)) context.stdout.write(`${show(event)}\n`);
+      for await (const event of messages<EventMessage>(client, call))
+        context.stdout.write(`${show(event)}\n`);
       return 0;
     });
   },

@@ -1,3 +1,4 @@
+import type { ExecCreate, ExecCreated, ExecInspect, ExecStart } from '../../docker-api/exec.ts';
 import { A3sError } from '../../errors.ts';
 import { type Client, segment } from '../client/client.ts';
 import { numberOf, objectOf, stringOf } from '../client/json.ts';
@@ -64,11 +65,12 @@ export async function runExec(invocation: Invocation, execution: Execution): Pro
   const id = await createExec(client, box, body);
   const path = `/exec/${segment(id)}`;
   if (detach) {
-    const start = { Detach: true, Tty: terminal };
+    const start: ExecStart = { Detach: true, Tty: terminal };
     await client.json({ method: 'POST', path: `${path}/start`, body: start });
     return 0;
   }
-  const start = { Detach: false, Tty: terminal, ...consoleSize(context, terminal) };
+  const ConsoleSize = consoleSize(context, terminal);
+  const start: ExecStart = { Detach: false, Tty: terminal, ConsoleSize };
   const { stream } = await client.hijack({ method: 'POST', path: `${path}/start`, body: start });
   const session = new Session(context, stream, { terminal, input, detachKeys: keys });
   return attend({
@@ -84,7 +86,7 @@ export async function runExec(invocation: Invocation, execution: Execution): Pro
 function execRequest(
   { context, flags }: Invocation,
   { command, detach, input, terminal }: Execution,
-): Record<string, unknown> {
+): ExecCreate {
   const attach = !detach;
   const fromFiles = flags
     .list('env-file')
@@ -100,23 +102,22 @@ function execRequest(
     User: flags.string('user') ?? '',
     WorkingDir: flags.string('workdir') ?? '',
     DetachKeys: flags.string('detach-keys') ?? '',
-    ...consoleSize(context, terminal),
+    ConsoleSize: consoleSize(context, terminal),
   };
 }
 
-function consoleSize({ stdout }: Context, terminal: boolean): { ConsoleSize?: readonly number[] } {
+function consoleSize({ stdout }: Context, terminal: boolean): ExecCreate['ConsoleSize'] {
   const { rows, columns } = stdout;
-  if (!terminal || rows === undefined || columns === undefined) return {};
-  return { ConsoleSize: [rows, columns] };
+  return terminal && rows !== undefined && columns !== undefined ? [rows, columns] : undefined;
 }
 
-async function createExec(client: Client, box: string, body: unknown): Promise<string> {
+async function createExec(client: Client, box: string, body: ExecCreate): Promise<string> {
   const path = `/containers/${segment(box)}/exec`;
-  return stringOf(objectOf(await client.json({ method: 'POST', path, body }))['Id']);
+  return stringOf(objectOf<ExecCreated>(await client.json({ method: 'POST', path, body })).Id);
 }
 
 async function exitStatus(client: Client, path: string): Promise<number> {
-  const { Running, ExitCode } = objectOf(
+  const { Running, ExitCode } = objectOf<ExecInspect>(
     await client.json({ method: 'GET', path: `${path}/json` }),
   );
   if (Running === true || typeof ExitCode !== 'number') {

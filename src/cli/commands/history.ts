@@ -1,3 +1,4 @@
+import type { HistoryEntry } from '../../docker-api/image.ts';
 import { segment } from '../client/client.ts';
 import { objectsOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
@@ -25,7 +26,7 @@ export const history: Command = {
     );
     const client = await context.connect();
     const path = `/images/${segment(operands[0] ?? '')}/history`;
-    const steps = objectsOf(await client.json({ method: 'GET', path }));
+    const steps = objectsOf<HistoryEntry>(await client.json({ method: 'GET', path }));
     const now = Date.now();
     context.stdout.write(format(steps.map((step) => historyRow(step, full, human, now))));
     return 0;

@@ -1,5 +1,6 @@
+import type { ImageSummary } from '../../docker-api/image.ts';
 import { type Client, segment } from '../client/client.ts';
-import { type JsonObject, objectOf, objectsOf, stringOf } from '../client/json.ts';
+import { objectOf, objectsOf, type Received, stringOf } from '../client/json.ts';
 import type { Command, Invocation } from '../command.ts';
 import { bool, list, string } from '../flags/flag.ts';
 import { imageListing, imageRows } from '../output/image-row.ts';
@@ -29,7 +30,9 @@ export const images: Command = {
     if (tree) checkTree(invocation);
     const query = imageQuery(invocation);
     const client = await context.connect();
-    const found = objectsOf(await client.json({ method: 'GET', path: '/images/json', query }));
+    const found = objectsOf<ImageSummary>(
+      await client.json({ method: 'GET', path: '/images/json', query }),
+    );
     context.stdout.write(show?.(found) ?? imageTree(await withAttachments(client, found)));
     return 0;
   },
@@ -50,7 +53,7 @@ function imageQuery({ flags, operands }: Invocation) {
 }
 
 /** A mistake in the format is found before the server is asked. */
-function table({ flags }: Invocation): (images: readonly JsonObject[]) => string {
+function table({ flags }: Invocation): (images: readonly Received<ImageSummary>[]) => string {
   const full = flags.bool('no-trunc');
   const format = prepareFormat(
     flags.string('format') ?? (flags.bool('quiet') ? '{{.ID}}' : undefined),
@@ -69,10 +72,10 @@ function checkTree({ flags }: Invocation): void {
   }
 }
 
-async function withAttachments(client: Client, found: readonly JsonObject[]) {
+async function withAttachments(client: Client, found: readonly Received<ImageSummary>[]) {
   const trees = [];
   for (const summary of found) {
-    const path = `/a3s/v1/images/${segment(stringOf(summary['Id']))}/attachments`;
+    const path = `/a3s/v1/images/${segment(stringOf(summary.Id))}/attachments`;
     const answer = await client.json({ method: 'GET', path });
     const attachments = Array.isArray(answer) ? answer : objectOf(answer)['attachments'];
     trees.push({ summary, attachments: objectsOf(attachments).length });

@@ -1,6 +1,7 @@
 import { createReadStream, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
+import type { ProgressLine } from '../../docker-api/progress.ts';
 import { familiarRepository, parseReference } from '../../oci/reference.ts';
 import { messages } from '../client/messages.ts';
 import type { Command } from '../command.ts';
@@ -36,7 +37,7 @@ export const importImage: Command = {
       const client = await context.connect();
       return await interruptible(context, async (signal) => {
         const call = { method: 'POST', path: '/images/create', query, body, signal } as const;
-        await showProgress(messages(client, call), context.stdout, context.env);
+        await showProgress(messages<ProgressLine>(client, call), context.stdout, context.env);
         return 0;
       });
     } finally {

@@ -1,3 +1,5 @@
+import type { Host } from '../../docker-api/host.ts';
+import type { Info } from '../../docker-api/system.ts';
 import { objectOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
 import { string } from '../flags/flag.ts';
@@ -19,7 +21,7 @@ export const info: Command = {
       client.json({ method: 'GET', path: '/a3s/v1/host' }),
     ]);
     // Docker's document, and beside it what Docker has no word for.
-    const data = { ...objectOf(docker), ...objectOf(host), Socket: client.socket };
+    const data = { ...objectOf<Info>(docker), ...objectOf<Host>(host), Socket: client.socket };
     if (template !== undefined) context.stdout.write(`${template.evaluate(data)}\n`);
     else if (format === 'json') context.stdout.write(`${JSON.stringify(data)}\n`);
     else context.stdout.write(describeInfo(data));

@@ -1,6 +1,7 @@
 import { createReadStream, type Stats, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
+import type { ProgressLine } from '../../docker-api/progress.ts';
 import { messages } from '../client/messages.ts';
 import type { Command } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -30,7 +31,7 @@ export const load: Command = {
       const upload = shown ? new Upload(input.body, input.name, input.size) : undefined;
       const body = upload?.body ?? input.body;
       const call = { method: 'POST', path: '/images/load', query: { quiet }, body } as const;
-      const answers = messages(client, call);
+      const answers = messages<ProgressLine>(client, call);
       await showProgress(upload?.messages(answers) ?? answers, context.stdout, context.env);
       return 0;
     } finally {

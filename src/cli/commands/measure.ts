@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import type { Confidential } from '../../docker-api/confidential.ts';
 import { A3sError } from '../../errors.ts';
 import type { Client } from '../client/client.ts';
 import { isObject, type JsonObject, objectOf, stringOf } from '../client/json.ts';
@@ -12,7 +13,7 @@ import { describeMeasurement, type Measurement } from '../output/measurement-tex
 import { attestationPolicyText } from '../output/policy-yaml.ts';
 import { Template } from '../output/template.ts';
 import { noteworthy, sayNotes } from '../requests/confidential-notes.ts';
-import { type Confidential, confidentialRequest } from '../requests/confidential-request.ts';
+import { confidentialRequest } from '../requests/confidential-request.ts';
 import { createRequest } from '../requests/create-request.ts';
 import { FROM_SNAPSHOT_FLAG } from '../requests/fork-request.ts';
 import { type ImageChoice, imageChoice, withImage } from '../requests/image-choice.ts';

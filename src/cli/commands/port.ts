@@ -1,3 +1,4 @@
+import type { ContainerInspect } from '../../docker-api/container.ts';
 import { A3sError } from '../../errors.ts';
 import { segment } from '../client/client.ts';
 import { objectOf, objectsOf, stringOf } from '../client/json.ts';
@@ -14,8 +15,8 @@ export const port: Command = {
     const key = asked === undefined ? undefined : parsePrivatePort(asked);
     const client = await context.connect();
     const path = `/containers/${segment(box)}/json`;
-    const document = objectOf(await client.json({ method: 'GET', path }));
-    const ports = objectOf(objectOf(document['NetworkSettings'])['Ports']);
+    const document = objectOf<ContainerInspect>(await client.json({ method: 'GET', path }));
+    const ports = objectOf(objectOf(document.NetworkSettings).Ports);
     if (key === undefined) {
       const names = Object.keys(ports).sort(byNumber);
       const lines = names.flatMap((name) =>

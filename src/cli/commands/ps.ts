@@ -1,3 +1,4 @@
+import type { ContainerSummary } from '../../docker-api/container.ts';
 import { objectsOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
 import { bool, int, list, string } from '../flags/flag.ts';
@@ -36,7 +37,9 @@ export const ps: Command = {
       filters: encodeFilters(flags.parsedList('filter', parseFilter)),
     };
     const client = await context.connect();
-    const boxes = objectsOf(await client.json({ method: 'GET', path: '/containers/json', query }));
+    const boxes = objectsOf<ContainerSummary>(
+      await client.json({ method: 'GET', path: '/containers/json', query }),
+    );
     const now = Date.now();
     context.stdout.write(format(boxes.map((box) => boxRow(box, full, now))));
     return 0;

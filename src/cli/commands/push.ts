@@ -1,3 +1,4 @@
+import type { ProgressLine } from '../../docker-api/progress.ts';
 import {
   canonicalName,
   canonicalRepository,
@@ -54,7 +55,11 @@ export const push: Command = {
         },
         signal,
       } as const;
-      await showProgress(messages(client, call), quiet ? undefined : stdout, context.env);
+      await showProgress(
+        messages<ProgressLine>(client, call),
+        quiet ? undefined : stdout,
+        context.env,
+      );
       if (quiet) stdout.write(`${canonicalName(reference)}\n`);
       return 0;
     });

@@ -1,3 +1,4 @@
+import type { Removed } from '../../docker-api/image.ts';
 import { segment } from '../client/client.ts';
 import { objectsOf, stringOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
@@ -17,7 +18,7 @@ export const rmi: Command = {
     const client = await context.connect();
     return eachOf(context, operands, async (name) => {
       const path = `/images/${segment(name)}`;
-      const gone = objectsOf(await client.json({ method: 'DELETE', path, query }));
+      const gone = objectsOf<Removed>(await client.json({ method: 'DELETE', path, query }));
       const lines = gone.map(({ Untagged, Deleted }) =>
         Untagged === undefined
           ? `Deleted: ${stringOf(Deleted)}`

@@ -3,21 +3,25 @@
  *
  * @module
  */
+import type { ContainerStats } from '../../docker-api/stats.ts';
+import type { EventMessage } from '../../docker-api/system.ts';
 import { A3sError } from '../../errors.ts';
 import { type Client, segment } from '../client/client.ts';
 import { unreachable } from '../client/failure.ts';
-import { type JsonObject, objectOf, stringOf } from '../client/json.ts';
+import { objectOf, type Received, stringOf } from '../client/json.ts';
 import { messages } from '../client/messages.ts';
+
+type Sample = Received<ContainerStats>;
 
 export interface Watched {
   /** As the user calls the box, or its id. */
   readonly name: string;
   /** Undefined until the first has come. */
-  readonly sample: JsonObject | undefined;
+  readonly sample: Sample | undefined;
 }
 
 interface Entry {
-  sample: JsonObject | undefined;
+  sample: Sample | undefined;
   readonly stop: () => void;
 }
 
@@ -50,7 +54,7 @@ export class StatsWatch {
     const stopping = new AbortController();
     this.#boxes.set(name, { sample: undefined, stop: () => stopping.abort() });
     const signal = AbortSignal.any([this.#signal, stopping.signal]);
-    const samples = messages(this.#client, {
+    const samples = messages<ContainerStats>(this.#client, {
       method: 'GET',
       path: `/containers/${segment(name)}/stats`,
       query: { stream: true },
@@ -87,9 +91,9 @@ export class StatsWatch {
       query: { filters },
       signal: this.#signal,
     } as const;
-    for await (const event of messages(this.#client, call)) {
-      const id = stringOf(objectOf(event['Actor'])['ID']);
-      const action = stringOf(event['Action']);
+    for await (const event of messages<EventMessage>(this.#client, call)) {
+      const id = stringOf(objectOf(event.Actor).ID);
+      const action = stringOf(event.Action);
       if (action === 'start' || (action === 'create' && all)) {
         this.add(id).catch((error: unknown) => {
           if (!this.#signal.aborted) this.#failure ??= error;
@@ -100,7 +104,7 @@ export class StatsWatch {
     throw unreachable(new Error('it hung up'), this.#client.socket);
   }
 
-  async #follow(name: string, samples: AsyncIterable<JsonObject>): Promise<void> {
+  async #follow(name: string, samples: AsyncIterable<Sample>): Promise<void> {
     for await (const sample of samples) this.#take(name, sample);
     this.#boxes.delete(name);
   }
@@ -126,7 +130,7 @@ export class StatsWatch {
     else if (box !== undefined) box.sample = undefined;
   }
 
-  #take(name: string, sample: JsonObject): void {
+  #take(name: string, sample: Sample): void {
     const box = this.#boxes.get(name);
     if (box !== undefined) box.sample = sample;
   }

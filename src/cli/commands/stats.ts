@@ -1,3 +1,5 @@
+import type { ContainerSummary } from '../../docker-api/container.ts';
+import type { ContainerStats } from '../../docker-api/stats.ts';
 import { type Client, segment } from '../client/client.ts';
 import { objectOf, objectsOf, stringOf } from '../client/json.ts';
 import type { Command, Invocation } from '../command.ts';
@@ -93,13 +95,13 @@ function rowsOf({ flags }: Invocation, format: Format, boxes: readonly Watched[]
 
 async function listed(client: Client, all: boolean): Promise<readonly string[]> {
   const call = { method: 'GET', path: '/containers/json', query: { all } } as const;
-  return objectsOf(await client.json(call)).map(({ Id }) => stringOf(Id));
+  return objectsOf<ContainerSummary>(await client.json(call)).map(({ Id }) => stringOf(Id));
 }
 
 async function oneSample(client: Client, name: string, signal: AbortSignal): Promise<Watched> {
   const path = `/containers/${segment(name)}/stats`;
   const call = { method: 'GET', path, query: { stream: false }, signal } as const;
-  return { name, sample: objectOf(await client.json(call)) };
+  return { name, sample: objectOf<ContainerStats>(await client.json(call)) };
 }
 
 /** Of a box that nobody named: none where it has gone, and nothing known where it does not tell. */

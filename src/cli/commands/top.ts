@@ -1,3 +1,4 @@
+import type { Processes as Listed } from '../../docker-api/top.ts';
 import { segment } from '../client/client.ts';
 import { printable } from '../client/failure.ts';
 import { objectOf, stringsOf } from '../client/json.ts';
@@ -18,7 +19,9 @@ export const top: Command = {
     const query = { ps_args: options.length === 0 ? undefined : options.join(' ') };
     const client = await context.connect();
     const path = `/containers/${segment(box)}/top`;
-    const { Titles, Processes } = objectOf(await client.json({ method: 'GET', path, query }));
+    const { Titles, Processes } = objectOf<Listed>(
+      await client.json({ method: 'GET', path, query }),
+    );
     const rows = Array.isArray(Processes) ? Processes.map(stringsOf) : [];
     const lines = [stringsOf(Titles), ...rows].map((jails) => jails.map(oneJail).join('\t'));
     context.stdout.write(alignColumns(lines, MIN_WIDTH));

@@ -1,3 +1,4 @@
+import type { Updated } from '../../docker-api/update.ts';
 import { segment } from '../client/client.ts';
 import { objectOf, stringsOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
@@ -22,7 +23,7 @@ export const update: Command = {
     const client = await context.connect();
     return eachOf(context, operands, async (name) => {
       const path = `/containers/${segment(name)}/update`;
-      const { Warnings } = objectOf(await client.json({ method: 'POST', path, body }));
+      const { Warnings } = objectOf<Updated>(await client.json({ method: 'POST', path, body }));
       for (const warning of stringsOf(Warnings)) context.stderr.write(`WARNING: ${warning}\n`);
       return name;
     });

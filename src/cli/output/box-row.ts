@@ -3,11 +3,12 @@
  *
  * @module
  */
+import type { ContainerSummary } from '../../docker-api/container.ts';
 import {
-  type JsonObject,
   numberOf,
   objectOf,
   objectsOf,
+  type Received,
   stringOf,
   stringsOf,
 } from '../client/json.ts';
@@ -51,24 +52,24 @@ export const SIZED_BOX_LISTING: Listing = {
   defaults: `${BOX_LISTING.defaults}\t{{.Size}}`,
 };
 
-export function boxRow(box: JsonObject, full: boolean, now: number): Row {
-  const created = numberOf(box['Created']) * 1000;
-  const labels = objectOf(box['Labels']);
-  const id = stringOf(box['Id']);
-  const command = stringOf(box['Command']);
+export function boxRow(box: Received<ContainerSummary>, full: boolean, now: number): Row {
+  const created = numberOf(box.Created) * 1000;
+  const labels = objectOf(box.Labels);
+  const id = stringOf(box.Id);
+  const command = stringOf(box.Command);
   return {
     ID: full ? id : id.slice(0, SHORT_ID),
-    Image: imageName(stringOf(box['Image']), full),
+    Image: imageName(stringOf(box.Image), full),
     Command: JSON.stringify(full ? command : ellipsis(command, MAX_COMMAND)),
     CreatedAt: localTime(created),
     RunningFor: `${humanDuration(now - created)} ago`,
-    Ports: ports(objectsOf(box['Ports'])),
-    State: stringOf(box['State']),
-    Status: stringOf(box['Status']),
-    Trust: stringOf(box['Trust']) || UNJUDGED,
-    Tee: teeColumn(box['Confidential']),
+    Ports: ports(objectsOf(box.Ports)),
+    State: stringOf(box.State),
+    Status: stringOf(box.Status),
+    Trust: stringOf(box.Trust) || UNJUDGED,
+    Tee: teeColumn(box.Confidential),
     Size: sizes(box),
-    Names: stringsOf(box['Names'])
+    Names: stringsOf(box.Names)
       .map((name) => name.replace(/^\//, ''))
       .join(','),
     Labels: Object.entries(labels)
@@ -76,11 +77,11 @@ export function boxRow(box: JsonObject, full: boolean, now: number): Row {
       .sort()
       .join(','),
     LocalVolumes: '0',
-    Mounts: objectsOf(box['Mounts'])
-      .map((mount) => stringOf(mount['Source']))
+    Mounts: objectsOf(box.Mounts)
+      .map((mount) => stringOf(mount.Source))
       .map((source) => (full ? source : ellipsis(source, MAX_MOUNT)))
       .join(','),
-    Networks: Object.keys(objectOf(objectOf(box['NetworkSettings'])['Networks']))
+    Networks: Object.keys(objectOf(objectOf(box.NetworkSettings).Networks))
       .sort()
       .join(','),
     Label: (name: string): string => stringOf(labels[name]),
@@ -88,9 +89,9 @@ export function boxRow(box: JsonObject, full: boolean, now: number): Row {
 }
 
 /** What the box has written, and with it what its image has. */
-function sizes(box: JsonObject): string {
-  const written = humanSize(numberOf(box['SizeRw']));
-  const whole = numberOf(box['SizeRootFs']);
+function sizes(box: Received<ContainerSummary>): string {
+  const written = humanSize(numberOf(box.SizeRw));
+  const whole = numberOf(box.SizeRootFs);
   return whole > 0 ? `${written} (virtual ${humanSize(whole)})` : written;
 }
 
@@ -100,14 +101,14 @@ function imageName(image: string, full: boolean): string {
   return image.slice('sha256:'.length, 'sha256:'.length + SHORT_ID);
 }
 
-function ports(bindings: readonly JsonObject[]): string {
+function ports(bindings: readonly Received<ContainerSummary['Ports'][number]>[]): string {
   const texts = bindings.map((binding) => {
     // A port of the guest's own has a name.
-    const number = numberOf(binding['PrivatePort']);
-    const box = stringOf(binding['Name']) || `${number}/${stringOf(binding['Type'])}`;
-    const host = numberOf(binding['PublicPort']);
+    const number = numberOf(binding.PrivatePort);
+    const box = stringOf(binding.Name) || `${number}/${stringOf(binding.Type)}`;
+    const host = numberOf(binding.PublicPort);
     if (host === 0) return box;
-    const ip = stringOf(binding['IP']);
+    const ip = stringOf(binding.IP);
     return `${ip.includes(':') ? `[${ip}]` : ip}:${host}->${box}`;
   });
   return texts.join(', ');

@@ -3,12 +3,15 @@
  *
  * @module
  */
+import type { EventMessage } from '../../docker-api/system.ts';
 import { printable } from '../client/failure.ts';
-import { type JsonObject, numberOf, objectOf, stringOf } from '../client/json.ts';
+import { type JsonObject, numberOf, objectOf, type Received, stringOf } from '../client/json.ts';
 import { Template } from './template.ts';
 
+type Event = Received<EventMessage>;
+
 /** One line, without its end. */
-export type EventText = (event: JsonObject) => string;
+export type EventText = (event: Event) => string;
 
 /** @throws UsageError for a template that cannot be parsed */
 export function prepareEventText(format: string | undefined): EventText {
@@ -18,19 +21,19 @@ export function prepareEventText(format: string | undefined): EventText {
   return (event) => printable(template.evaluate(fieldsOf(event)));
 }
 
-function line(event: JsonObject): string {
-  const { ID, Attributes } = objectOf(event['Actor']);
+function line(event: Event): string {
+  const { ID, Attributes } = objectOf(event.Actor);
   const attributes = sorted(Attributes).map(([name, value]) => `${name}=${stringOf(value)}`);
   const words = [
-    localTime(numberOf(event['timeNano'])),
-    ...[event['Type'], event['Action'], ID].map(stringOf),
+    localTime(numberOf(event.timeNano)),
+    ...[event.Type, event.Action, ID].map(stringOf),
     ...(attributes.length === 0 ? [] : [`(${attributes.join(', ')})`]),
   ];
   return printable(words.join(' ')).replaceAll('\n', ' ');
 }
 
-function json(event: JsonObject): string {
-  const { ID, Attributes } = objectOf(event['Actor']);
+function json(event: Event): string {
+  const { ID, Attributes } = objectOf(event.Actor);
   return JSON.stringify({
     ...event,
     Actor: { ID, Attributes: Object.fromEntries(sorted(Attributes)) },
@@ -61,16 +64,16 @@ function zoneOf(date: Date): string {
 }
 
 /** By the names that templates of Docker's use. */
-function fieldsOf(event: JsonObject): JsonObject {
+function fieldsOf(event: Event): JsonObject {
   return {
-    Status: stringOf(event['status']),
-    ID: stringOf(event['id']),
-    From: stringOf(event['from']),
-    Type: stringOf(event['Type']),
-    Action: stringOf(event['Action']),
-    Actor: objectOf(event['Actor']),
-    Scope: stringOf(event['scope']),
-    Time: numberOf(event['time']),
-    TimeNano: numberOf(event['timeNano']),
+    Status: stringOf(event.status),
+    ID: stringOf(event.id),
+    From: stringOf(event.from),
+    Type: stringOf(event.Type),
+    Action: stringOf(event.Action),
+    Actor: objectOf(event.Actor),
+    Scope: stringOf(event.scope),
+    Time: numberOf(event.time),
+    TimeNano: numberOf(event.timeNano),
   };
 }

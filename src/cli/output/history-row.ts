@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type JsonObject, numberOf, stringOf } from '../client/json.ts';
+import type { HistoryEntry } from '../../docker-api/image.ts';
+import { numberOf, type Received, stringOf } from '../client/json.ts';
 import { ellipsis, humanDuration, humanSize, localTime } from './human.ts';
 import type { Listing, Row } from './listing.ts';
 
@@ -26,18 +27,23 @@ export function historyListing(human: boolean): Listing {
   };
 }
 
-export function historyRow(step: JsonObject, full: boolean, human: boolean, now: number): Row {
-  const created = numberOf(step['Created']) * 1000;
-  const command = stringOf(step['CreatedBy']).replaceAll('\t', ' ');
-  const id = stringOf(step['Id']);
-  const size = numberOf(step['Size']);
+export function historyRow(
+  step: Received<HistoryEntry>,
+  full: boolean,
+  human: boolean,
+  now: number,
+): Row {
+  const created = numberOf(step.Created) * 1000;
+  const command = stringOf(step.CreatedBy).replaceAll('\t', ' ');
+  const id = stringOf(step.Id);
+  const size = numberOf(step.Size);
   return {
     ID: full ? id : id.replace(/^sha256:/, '').slice(0, SHORT_ID),
     CreatedSince: created > 0 ? `${humanDuration(now - created)} ago` : 'N/A',
     CreatedAt: isoTime(created),
     CreatedBy: full ? command : ellipsis(command, MAX_COMMAND),
     Size: human ? humanSize(size) : String(size),
-    Comment: stringOf(step['Comment']),
+    Comment: stringOf(step.Comment),
   };
 }
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type JsonObject, numberOf, stringOf, stringsOf } from '../client/json.ts';
+import type { ImageSummary } from '../../docker-api/image.ts';
+import { numberOf, type Received, stringOf, stringsOf } from '../client/json.ts';
 import { humanDuration, humanSize, localTime } from './human.ts';
 import type { Listing, Row } from './listing.ts';
 
@@ -32,11 +33,15 @@ export function imageListing(digests: boolean): Listing {
   };
 }
 
-export function imageRows(image: JsonObject, full: boolean, now: number): readonly Row[] {
-  const created = numberOf(image['Created']) * 1000;
-  const id = stringOf(image['Id']);
-  const size = numberOf(image['Size']);
-  const names = splitNames(stringsOf(image['RepoTags']), stringsOf(image['RepoDigests']));
+export function imageRows(
+  image: Received<ImageSummary>,
+  full: boolean,
+  now: number,
+): readonly Row[] {
+  const created = numberOf(image.Created) * 1000;
+  const id = stringOf(image.Id);
+  const size = numberOf(image.Size);
+  const names = splitNames(stringsOf(image.RepoTags), stringsOf(image.RepoDigests));
   return names.map(({ repository, tag, digest }) => ({
     Repository: repository,
     Tag: tag,

@@ -3,11 +3,13 @@
  *
  * @module
  */
+import type { ImageSummary } from '../../docker-api/image.ts';
 import {
   type JsonObject,
   numberOf,
   objectOf,
   objectsOf,
+  type Received,
   stringOf,
   stringsOf,
 } from '../client/json.ts';
@@ -18,11 +20,12 @@ const GAP = '   ';
 const USED = '✔';
 
 const HEADERS = ['IMAGE', 'ID', 'DISK USAGE', 'CONTENT SIZE', 'USED'] as const;
+type Manifest = Received<NonNullable<ImageSummary['Manifests']>[number]>;
 type Cells = readonly [string, string, string, string, string];
 
 export interface TreeImage {
   /** As `GET /images/json?manifests=1` has it. */
-  readonly summary: JsonObject;
+  readonly summary: Received<ImageSummary>;
   /** How many signatures, attestations and the like the store has beside it. */
   readonly attachments: number;
 }
@@ -48,15 +51,15 @@ function layOut(cells: Cells, widths: readonly number[]): string {
 }
 
 function linesOf({ summary, attachments }: TreeImage): readonly Cells[] {
-  const names = stringsOf(summary['RepoTags']).filter((name) => name !== '<none>:<none>');
+  const names = stringsOf(summary.RepoTags).filter((name) => name !== '<none>:<none>');
   const top = names.length === 0 ? ['<untagged>'] : names;
-  const manifests = objectsOf(summary['Manifests']);
-  const total = sizeOf(manifests, 'Total') || numberOf(summary['Size']);
-  const content = sizeOf(manifests, 'Content') || numberOf(summary['Size']);
-  const used = numberOf(summary['Containers']) > 0 ? USED : '';
+  const manifests = objectsOf(summary.Manifests);
+  const total = sizeOf(manifests, 'Total') || numberOf(summary.Size);
+  const content = sizeOf(manifests, 'Content') || numberOf(summary.Size);
+  const used = numberOf(summary.Containers) > 0 ? USED : '';
   const lines: Cells[] = top.map((name, index): Cells => {
     if (index < top.length - 1) return [name, '', '', '', ''];
-    const id = shortDigest(stringOf(summary['Id']));
+    const id = shortDigest(stringOf(summary.Id));
     return [name, id, humanSize(total), humanSize(content), used];
   });
   const children: Cells[] = manifests.map(childOf);
@@ -69,15 +72,13 @@ function linesOf({ summary, attachments }: TreeImage): readonly Cells[] {
   return lines;
 }
 
-function childOf(manifest: JsonObject): Cells {
-  const image = objectOf(manifest['ImageData']);
-  const used = stringsOf(image['Containers']).length > 0 ? USED : '';
-  const { Total, Content } = objectOf(manifest['Size']);
+function childOf(manifest: Manifest): Cells {
+  const image = objectOf(manifest.ImageData);
+  const used = stringsOf(image.Containers).length > 0 ? USED : '';
+  const { Total, Content } = objectOf(manifest.Size);
   return [
-    stringOf(manifest['Kind']) === 'attestation'
-      ? 'attestation'
-      : platform(objectOf(image['Platform'])),
-    shortDigest(stringOf(manifest['ID'])),
+    stringOf(manifest.Kind) === 'attestation' ? 'attestation' : platform(objectOf(image.Platform)),
+    shortDigest(stringOf(manifest.ID)),
     humanSize(numberOf(Total)),
     humanSize(numberOf(Content)),
     used,
@@ -89,7 +90,7 @@ function platform({ os, architecture, variant }: JsonObject): string {
   return parts.length === 0 ? 'unknown' : parts.join('/');
 }
 
-function sizeOf(manifests: readonly JsonObject[], which: 'Total' | 'Content'): number {
+function sizeOf(manifests: readonly Manifest[], which: 'Total' | 'Content'): number {
   return manifests.reduce((sum, { Size }) => sum + numberOf(objectOf(Size)[which]), 0);
 }
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type JsonObject, numberOf, objectOf, stringOf } from '../client/json.ts';
+import type { ProgressLine } from '../../docker-api/progress.ts';
+import { numberOf, objectOf, type Received, stringOf } from '../client/json.ts';
 import { humanSize } from './human.ts';
 
 const DIGITS = 4;
@@ -20,13 +21,13 @@ export interface ProgressRow {
   readonly total: number;
 }
 
-export function progressRow(message: JsonObject): ProgressRow {
-  const detail = objectOf(message['progressDetail']);
+export function progressRow(message: Received<ProgressLine>): ProgressRow {
+  const detail = objectOf(message.progressDetail);
   return {
-    id: plain(stringOf(message['id'])),
-    status: plain(stringOf(message['status'])),
-    current: numberOf(detail['current']),
-    total: numberOf(detail['total']),
+    id: plain(stringOf(message.id)),
+    status: plain(stringOf(message.status)),
+    current: numberOf(detail.current),
+    total: numberOf(detail.total),
   };
 }
 

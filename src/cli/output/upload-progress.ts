@@ -3,9 +3,11 @@
  *
  * @module
  */
+
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { JsonObject } from '../client/json.ts';
+import type { ProgressLine } from '../../docker-api/progress.ts';
+import type { Received } from '../client/json.ts';
 
 export class Upload {
   readonly body: Readable;
@@ -28,7 +30,9 @@ export class Upload {
   }
 
   /** The server's messages, and between them how far the upload is. @throws what the server's messages throw */
-  async *messages(answers: AsyncIterable<JsonObject>): AsyncGenerator<JsonObject> {
+  async *messages(
+    answers: AsyncIterable<Received<ProgressLine>>,
+  ): AsyncGenerator<Received<ProgressLine>> {
     const piped = pipeline(answers, this.#messages);
     // Read below: what goes wrong destroys the stream that is read.
     piped.catch(() => undefined);

@@ -3,7 +3,10 @@
  *
  * @module
  */
-import { type JsonObject, numberOf, objectOf, objectsOf } from '../client/json.ts';
+import type { ContainerSummary } from '../../docker-api/container.ts';
+import type { ImageSummary } from '../../docker-api/image.ts';
+import type { DiskUsage } from '../../docker-api/system.ts';
+import { numberOf, objectsOf, type Received } from '../client/json.ts';
 import { boxRow } from './box-row.ts';
 import { humanSize } from './human.ts';
 import { imageRows } from './image-row.ts';
@@ -22,11 +25,11 @@ export const USAGE_LISTING: Listing = {
   },
 };
 
-export function usageRows(usage: JsonObject): readonly Row[] {
-  const images = objectsOf(usage['Images']);
-  const boxes = objectsOf(usage['Containers']);
-  const used = images.filter((image) => numberOf(image['Containers']) > 0);
-  const layers = numberOf(usage['LayersSize']);
+export function usageRows(usage: Received<DiskUsage>): readonly Row[] {
+  const images = objectsOf(usage.Images);
+  const boxes = objectsOf(usage.Containers);
+  const used = images.filter((image) => numberOf(image.Containers) > 0);
+  const layers = numberOf(usage.LayersSize);
   const running = boxes.filter(({ State }) => State === 'running' || State === 'paused');
   const rows = [
     {
@@ -46,12 +49,8 @@ export function usageRows(usage: JsonObject): readonly Row[] {
     },
   ];
   // Nothing here makes these yet; scripts look for Docker's four rows.
-  for (const [type, items] of [
-    ['Local Volumes', objectsOf(usage['Volumes'])],
-    ['Build Cache', objectsOf(usage['BuildCache'])],
-  ] as const) {
-    const size = sum(items.map((item) => numberOf(objectOf(item['UsageData'] ?? item)['Size'])));
-    rows.push({ type, total: items.length, active: 0, size, free: size });
+  for (const type of ['Local Volumes', 'Build Cache']) {
+    rows.push({ type, total: 0, active: 0, size: 0, free: 0 });
   }
   return rows.map(({ type, total, active, size, free }) => ({
     Type: type,
@@ -78,15 +77,15 @@ export const IMAGE_USAGE_LISTING: Listing = {
 };
 
 /** One row, by its first name, as Docker has it here. */
-export function imageUsageRow(image: JsonObject, now: number): Row {
+export function imageUsageRow(image: Received<ImageSummary>, now: number): Row {
   const [shared, unique] = isMeasured(image)
-    ? [humanSize(numberOf(image['SharedSize']), DIGITS), humanSize(uniqueSize(image), DIGITS)]
+    ? [humanSize(numberOf(image.SharedSize), DIGITS), humanSize(uniqueSize(image), DIGITS)]
     : ['N/A', 'N/A'];
   return {
     ...imageRows(image, false, now)[0],
     SharedSize: shared,
     UniqueSize: unique,
-    Containers: String(numberOf(image['Containers'])),
+    Containers: String(numberOf(image.Containers)),
   };
 }
 
@@ -105,7 +104,7 @@ export const BOX_USAGE_LISTING: Listing = {
   },
 };
 
-export function boxUsageRow(box: JsonObject, now: number): Row {
+export function boxUsageRow(box: Received<ContainerSummary>, now: number): Row {
   return { ...boxRow(box, false, now), Size: humanSize(writtenSize(box)) };
 }
 
@@ -130,16 +129,16 @@ export const BUILD_USAGE_LISTING: Listing = {
   },
 };
 
-function isMeasured(image: JsonObject): boolean {
-  return numberOf(image['Size']) >= 0 && numberOf(image['SharedSize']) >= 0;
+function isMeasured(image: Received<ImageSummary>): boolean {
+  return numberOf(image.Size) >= 0 && numberOf(image.SharedSize) >= 0;
 }
 
-function uniqueSize(image: JsonObject): number {
-  return numberOf(image['Size']) - numberOf(image['SharedSize']);
+function uniqueSize(image: Received<ImageSummary>): number {
+  return numberOf(image.Size) - numberOf(image.SharedSize);
 }
 
-function writtenSize(box: JsonObject): number {
-  return numberOf(box['SizeRw']);
+function writtenSize(box: Received<ContainerSummary>): number {
+  return numberOf(box.SizeRw);
 }
 
 function share(part: number, whole: number): string {

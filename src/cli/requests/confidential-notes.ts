@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { isObject, objectOf, objectsOf, stringOf } from '../client/json.ts';
+import type { ConfidentialShown, ConfidentialSummary } from '../../docker-api/confidential-box.ts';
+import type { ContainerInspect } from '../../docker-api/container.ts';
+import { objectOf, objectsOf, type Received, stringOf } from '../client/json.ts';
 import type { Context } from '../context.ts';
 
 /** Of the box, or of the request that makes it: both call these alike. */
@@ -23,28 +25,36 @@ export function sayNotes({ stderr }: Pick<Context, 'stderr'>, noted: Noteworthy)
   stderr.write(`WARNING: whoever reaches the box may inject: ${noted.openSecrets.join(', ')}\n`);
 }
 
+/** What both documents say. */
+interface Noted {
+  readonly Tee?: ConfidentialShown['Tee'];
+  readonly Secrets?:
+    | readonly { readonly Name?: string; readonly AllowAnyInjector?: boolean | undefined }[]
+    | undefined;
+}
+
 /** Of `Confidential` in a create request, or in a box's document. */
-export function noteworthy(confidential: unknown): Noteworthy {
+export function noteworthy(confidential: Noted | null | undefined): Noteworthy {
   const { Tee, Secrets } = objectOf(confidential);
-  const open = objectsOf(Secrets).filter((secret) => secret['AllowAnyInjector'] === true);
+  const open = objectsOf(Secrets).filter((secret) => secret.AllowAnyInjector === true);
   return {
     simulated: Tee === 'simulate',
-    openSecrets: open.map((secret) => stringOf(secret['Name'])),
+    openSecrets: open.map((secret) => stringOf(secret.Name)),
   };
 }
 
 /** Of a box's document. */
 export function notesOf(box: unknown): Noteworthy {
-  return noteworthy(objectOf(box)['Confidential']);
+  return noteworthy(objectOf<ContainerInspect>(box).Confidential);
 }
 
 /** For a plain box. */
 export const NO_TEE = '-';
 
 /** In the list of boxes: `SIMULATED`, `snp`, or `-` for a plain box. */
-export function teeColumn(confidential: unknown): string {
-  if (!isObject(confidential)) return NO_TEE;
-  const { simulated } = noteworthy(confidential);
-  const open = confidential['AllowAnyInjector'] === true ? ', any injector' : '';
-  return `${simulated ? 'SIMULATED' : stringOf(confidential['Tee'])}${open}`;
+export function teeColumn(confidential: Received<ConfidentialSummary> | null | undefined): string {
+  const { Tee, AllowAnyInjector } = objectOf(confidential);
+  if (Tee === undefined) return NO_TEE;
+  const open = AllowAnyInjector === true ? ', any injector' : '';
+  return `${Tee === 'simulate' ? 'SIMULATED' : stringOf(Tee)}${open}`;
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import type { HostPermission } from '@a3s-box/policies';
+import type { Confidential } from '../../docker-api/confidential.ts';
 import { bootDirectory } from '../boot-library.ts';
 import type { Invocation } from '../command.ts';
 import { readIdBlock } from '../files/id-block-file.ts';
@@ -16,23 +17,10 @@ import { parseDeadline } from '../values/duration.ts';
 import { parsePermissions } from '../values/host-permission.ts';
 import { parseSecret, type SecretFlag } from '../values/secret.ts';
 
-/** Who will answer for the box: the processor, or what stands in for it. */
-type TeeFlag = 'snp' | 'simulate';
-
-export interface Confidential {
-  readonly Tee: TeeFlag;
-  readonly HostMay: readonly HostPermission[];
-  readonly Secrets: readonly Readonly<Record<string, unknown>>[];
-  readonly Deployment?: string;
-  readonly Changes?: string;
-  readonly SecretsDeadline?: number;
-  readonly BootSet?: string;
-  readonly IdBlock?: string;
-  readonly IdAuth?: string;
-}
+type Secret = NonNullable<Confidential['Secrets']>[number];
 
 const DEPLOYMENT = /^[a-z0-9][a-z0-9._-]{0,62}$/;
-const CHANGES = ['memory', 'encrypted-disk'];
+const CHANGES = ['memory', 'encrypted-disk'] as const;
 
 /** Undefined for a plain box. @throws UsageError by name for a flag that the box cannot have */
 export async function confidentialRequest(
@@ -46,24 +34,21 @@ export async function confidentialRequest(
   const secrets = flags.parsedList('secret', parseSecret);
   refuseTwice(secrets);
   const file = flags.string('id-block');
-  const written = {
+  return {
+    Tee: tee,
+    HostMay: hostMay,
+    Secrets: await Promise.all(secrets.map((secret) => secretBody(invocation, secret))),
     Deployment: flags.parsed('deployment', parseDeployment),
     Changes: flags.parsed('changes', parseChanges),
     SecretsDeadline: flags.parsed('secrets-deadline', parseDeadline),
     BootSet: flags.parsed('boot', (text) => parseBoot(context.cwd, text)),
     ...(file === undefined ? {} : await readIdBlock(context, file)),
   };
-  return {
-    Tee: tee,
-    HostMay: hostMay,
-    Secrets: await Promise.all(secrets.map((secret) => secretBody(invocation, secret))),
-    ...Object.fromEntries(Object.entries(written).filter(([, value]) => value !== undefined)),
-  };
 }
 
 /** A foreground run shows output, which the host may not see unless it is permitted. @throws UsageError */
 export function requireOutput({ HostMay }: Confidential): void {
-  if (HostMay.includes('logs')) return;
+  if (HostMay?.includes('logs') === true) return;
   throw new UsageError(
     'cannot run it in the foreground: the host may not see the output of this confidential box',
     {
@@ -73,7 +58,8 @@ export function requireOutput({ HostMay }: Confidential): void {
   );
 }
 
-function parseTee(text: string): TeeFlag {
+/** Who will answer for the box: the processor, or what stands in for it. */
+function parseTee(text: string): Confidential['Tee'] {
   if (text === 'snp' || text === 'simulate') return text;
   throw new RangeError('it takes snp or simulate');
 }
@@ -83,8 +69,9 @@ function parseDeployment(text: string): string {
   throw new RangeError("it takes lower-case letters, digits, '.', '_' and '-', at most 63");
 }
 
-function parseChanges(text: string): string {
-  if (CHANGES.includes(text)) return text;
+function parseChanges(text: string): (typeof CHANGES)[number] {
+  const changes = CHANGES.find((known) => known === text);
+  if (changes !== undefined) return changes;
   throw new RangeError(`it takes ${CHANGES.join(' or ')}`);
 }
 
@@ -139,11 +126,11 @@ function repeated(words: readonly (string | undefined)[]): string | undefined {
 async function secretBody(
   { context }: Invocation,
   { name, keyFiles, allowAnyInjector, variable }: SecretFlag,
-): Promise<Readonly<Record<string, unknown>>> {
+): Promise<Secret> {
   return {
     Name: name,
     InjectorKeys: await Promise.all(keyFiles.map((path) => readInjectorKey(context, path))),
     AllowAnyInjector: allowAnyInjector,
-    ...(variable === undefined ? {} : { Env: variable }),
+    Env: variable,
   };
 }

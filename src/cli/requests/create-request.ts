@@ -6,6 +6,9 @@
  * @module
  */
 import { resolve } from 'node:path';
+import type { Confidential } from '../../docker-api/confidential.ts';
+import type { CreateBody, HostConfig } from '../../docker-api/create.ts';
+import type { PortBindings } from '../../docker-api/ports.ts';
 import type { Invocation } from '../command.ts';
 import type { FlagValues } from '../flags/flag-values.ts';
 import { UsageError } from '../usage-error.ts';
@@ -20,14 +23,13 @@ import { type PortBinding, parsePort, RATLS_PORT } from '../values/port.ts';
 import { parseRestartPolicy } from '../values/restart-policy.ts';
 import { attachedStreams, parseStream, type Streams } from '../values/streams.ts';
 import { parseVolume } from '../values/volume.ts';
-import type { Confidential } from './confidential-request.ts';
 import { healthcheck } from './health-request.ts';
 import { logConfig } from './log-request.ts';
 import { createLimits } from './resource-request.ts';
 
 export interface CreateRequest {
   readonly name: string | undefined;
-  readonly body: Record<string, unknown>;
+  readonly body: CreateBody;
   /** Where its id goes; absolute. */
   readonly cidFile: string | undefined;
 }
@@ -51,18 +53,18 @@ export function createRequest(
   const exposed = flags.parsedList('expose', parseExpose).flat();
   checkConflicts(flags);
   const entrypoint = flags.string('entrypoint');
-  const body = {
+  const body: CreateBody = {
     Image: image,
-    ...(command.length === 0 ? {} : { Cmd: command }),
+    Cmd: command.length === 0 ? undefined : command,
     // An empty entrypoint clears the image's: Docker sends one empty string.
-    ...(entrypoint === undefined ? {} : { Entrypoint: [entrypoint] }),
+    Entrypoint: entrypoint === undefined ? undefined : [entrypoint],
     Env: environment(invocation),
     Labels: toMap([...flags.list('label-file').flatMap(readLabelFile), ...flags.list('label')]),
-    ...given('Hostname', flags.string('hostname')),
-    ...given('User', flags.string('user')),
-    ...given('WorkingDir', flags.string('workdir')),
-    ...given('StopSignal', flags.string('stop-signal')),
-    ...given('StopTimeout', flags.int('stop-timeout')),
+    Hostname: flags.string('hostname'),
+    User: flags.string('user'),
+    WorkingDir: flags.string('workdir'),
+    StopSignal: flags.string('stop-signal'),
+    StopTimeout: flags.int('stop-timeout'),
     Tty: flags.bool('tty'),
     OpenStdin: interactive,
     StdinOnce: interactive && attached.stdin,
@@ -72,18 +74,18 @@ export function createRequest(
     ExposedPorts: Object.fromEntries(
       [...ports.map(({ boxPort }) => boxPort), ...exposed].map((port) => [port, {}]),
     ),
-    ...given('Healthcheck', healthcheck(flags)),
+    Healthcheck: healthcheck(flags),
     HostConfig: {
       AutoRemove: flags.bool('rm'),
       Binds: flags.parsedList('volume', (spec) => parseVolume(spec, context.cwd)),
       NetworkMode: flags.parsed('network', network) ?? 'default',
       PortBindings: portBindings(ports),
       ...createLimits(flags),
-      ...given('Init', flags.given('init') ? flags.bool('init') : undefined),
-      ...given('LogConfig', logConfig(flags)),
-      ...consoleSize(invocation),
+      Init: flags.given('init') ? flags.bool('init') : undefined,
+      LogConfig: logConfig(flags),
+      ConsoleSize: consoleSize(invocation),
     },
-    ...given('Confidential', confidential),
+    Confidential: confidential,
   };
   const cidFile = flags.string('cidfile');
   return {
@@ -143,7 +145,7 @@ function checkRatlsPort(
   });
 }
 
-function portBindings(ports: readonly PortBinding[]): Record<string, unknown> {
+function portBindings(ports: readonly PortBinding[]): PortBindings {
   const byPort: Record<string, { HostIp: string; HostPort: string }[]> = {};
   for (const port of ports) {
     const bindings = byPort[port.boxPort] ?? [];
@@ -153,14 +155,8 @@ function portBindings(ports: readonly PortBinding[]): Record<string, unknown> {
   return byPort;
 }
 
-function consoleSize({ flags, context }: Invocation): { ConsoleSize?: readonly [number, number] } {
-  if (!flags.bool('tty')) return {};
+function consoleSize({ flags, context }: Invocation): HostConfig['ConsoleSize'] {
+  if (!flags.bool('tty')) return undefined;
   const { rows, columns } = context.stdout;
-  if (rows === undefined || columns === undefined) return {};
-  return { ConsoleSize: [rows, columns] };
-}
-
-function given<K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> {
-  if (value === undefined) return {};
-  return { [key]: value } as Partial<Record<K, V>>;
+  return rows === undefined || columns === undefined ? undefined : [rows, columns];
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ForkBody, Forked } from '../../docker-api/fork.ts';
 import { type Client, segment } from '../client/client.ts';
 import { objectOf, stringOf, stringsOf } from '../client/json.ts';
 import type { Invocation } from '../command.ts';
@@ -27,7 +28,7 @@ const APPLY: ReadonlySet<string> = new Set([
 
 export interface ForkRequest {
   readonly snapshot: string;
-  readonly body: Readonly<Record<string, unknown>>;
+  readonly body: ForkBody;
   readonly policy: ImagePolicyInput | undefined;
 }
 
@@ -54,11 +55,10 @@ export async function forkRequest(
   if (other !== undefined) throw cannot(flagLabel(other));
   const ports = flags.parsedList('publish', parsePort).flat();
   if (ports.some(({ boxPort }) => boxPort === RATLS_PORT)) throw cannot('-p ratls');
-  const name = flags.string('name');
   return {
     snapshot,
     body: {
-      ...(name === undefined ? {} : { name }),
+      name: flags.string('name'),
       autoRemove: flags.bool('rm'),
       ports: ports.map(portOf),
     },
@@ -76,14 +76,16 @@ export async function createFork(
   const imagePolicy = await registerImagePolicy(client, policy);
   const path = `/a3s/v1/snapshots/${segment(snapshot)}/boxes`;
   const query = { imagePolicy };
-  const created = objectOf(await client.json({ method: 'POST', path, query, body, signal }));
-  for (const warning of stringsOf(created['warnings'])) {
+  const created = objectOf<Forked>(
+    await client.json({ method: 'POST', path, query, body, signal }),
+  );
+  for (const warning of stringsOf(created.warnings)) {
     context.stderr.write(`WARNING: ${warning}\n`);
   }
-  return { id: stringOf(created['id']), imagePolicy, terminal: created['terminal'] === true };
+  return { id: stringOf(created.id), imagePolicy, terminal: created.terminal === true };
 }
 
-function portOf({ hostIp, hostPort, boxPort }: PortBinding): Record<string, unknown> {
+function portOf({ hostIp, hostPort, boxPort }: PortBinding) {
   return { hostIp, hostPort: Number(hostPort), boxPort: Number.parseInt(boxPort, 10) };
 }
 

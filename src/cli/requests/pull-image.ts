@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ProgressLine } from '../../docker-api/progress.ts';
 import {
   canonicalRepository,
   DEFAULT_TAG,
@@ -44,7 +45,7 @@ export async function pullImage(
     headers: await registryAuth(context, canonicalRepository(reference)),
     signal: options.signal,
   } as const;
-  await showProgress(messages(client, call), options.output, context.env);
+  await showProgress(messages<ProgressLine>(client, call), options.output, context.env);
 }
 
 /** What an image is called in a command, with `latest` where nothing else is said; `say` is told of that. */

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { LimitFields } from '../../docker-api/limits.ts';
+import type { Update } from '../../docker-api/update.ts';
 import type { Flag } from '../flags/flag.ts';
 import type { FlagValues } from '../flags/flag-values.ts';
 import { LIMIT_FLAGS } from '../flags/resource-flags.ts';
@@ -11,11 +13,9 @@ import { parseRestartPolicy } from '../values/restart-policy.ts';
 import { parseBytes, parseCpus } from '../values/size.ts';
 import { parseUlimit } from '../values/ulimit.ts';
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** What `update` can change too. @throws UsageError that names the flag */
-export function limits(flags: FlagValues): Fields {
-  return present({
+export function limits(flags: FlagValues): Update {
+  return {
     CpuPeriod: flags.int('cpu-period'),
     CpuQuota: flags.int('cpu-quota'),
     CpuShares: flags.int('cpu-shares'),
@@ -26,20 +26,18 @@ export function limits(flags: FlagValues): Fields {
     NanoCpus: flags.parsed('cpus', parseCpus),
     PidsLimit: flags.int('pids-limit'),
     RestartPolicy: flags.parsed('restart', parseRestartPolicy),
-  });
+  };
 }
 
 /** What a box is made with. @throws UsageError that names the flag */
-export function createLimits(flags: FlagValues): Fields {
+export function createLimits(flags: FlagValues): Update & Partial<LimitFields> {
   return {
     ...limits(flags),
-    ...lists({
-      BlkioDeviceReadBps: flags.parsedList('device-read-bps', parseByteRate),
-      BlkioDeviceReadIOps: flags.parsedList('device-read-iops', parseOperationRate),
-      BlkioDeviceWriteBps: flags.parsedList('device-write-bps', parseByteRate),
-      BlkioDeviceWriteIOps: flags.parsedList('device-write-iops', parseOperationRate),
-      Ulimits: flags.parsedList('ulimit', parseUlimit),
-    }),
+    BlkioDeviceReadBps: given(flags.parsedList('device-read-bps', parseByteRate)),
+    BlkioDeviceReadIOps: given(flags.parsedList('device-read-iops', parseOperationRate)),
+    BlkioDeviceWriteBps: given(flags.parsedList('device-write-bps', parseByteRate)),
+    BlkioDeviceWriteIOps: given(flags.parsedList('device-write-iops', parseOperationRate)),
+    Ulimits: given(flags.parsedList('ulimit', parseUlimit)),
   };
 }
 
@@ -52,10 +50,7 @@ function parseSwap(text: string): number {
   return text === '-1' ? -1 : parseBytes(text);
 }
 
-function present(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-}
-
-function lists(fields: Readonly<Record<string, readonly unknown[]>>): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([, items]) => items.length > 0));
+/** A list that nothing was given for is not sent. */
+function given<T>(list: readonly T[]): readonly T[] | undefined {
+  return list.length === 0 ? undefined : list;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ImageInspect } from '../../docker-api/image.ts';
 import { A3sError } from '../../errors.ts';
 import {
   canonicalRepository,
@@ -96,20 +97,20 @@ async function findStored(
     throw error;
   });
   if (found === undefined) return undefined;
-  const document = objectOf(found);
+  const document = objectOf<ImageInspect>(found);
   const repository = canonicalRepository(reference);
   const own = (names: unknown): readonly Reference[] =>
     stringsOf(names)
       .map(parseReference)
       .filter((each) => canonicalRepository(each) === repository);
-  const pulled = own(document['RepoDigests']).flatMap(({ digest }) => digest ?? []);
-  if (pulled.length === 0 && own(document['RepoTags']).length === 0) {
+  const pulled = own(document.RepoDigests).flatMap(({ digest }) => digest ?? []);
+  if (pulled.length === 0 && own(document.RepoTags).length === 0) {
     // A signature names a repository, and an id is in none.
     throw new A3sError('invalid-argument', `Cannot sign ${image}: it is an image's id`, {
       remedy: 'Use the image by its name.',
     });
   }
-  return { manifest: stringOf(objectOf(document['Descriptor'])['digest']), pulled };
+  return { manifest: stringOf(objectOf(document.Descriptor).digest), pulled };
 }
 
 async function remoteDigest(

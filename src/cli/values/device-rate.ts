@@ -3,14 +3,9 @@
  *
  * @module
  */
+import type { DeviceRate } from '../../docker-api/limits.ts';
 import { UsageError } from '../usage-error.ts';
 import { parseBytes } from './size.ts';
-
-/** As Docker's API has it. */
-export interface DeviceRate {
-  readonly Path: string;
-  readonly Rate: number;
-}
 
 /** The one disk of a box. */
 const ROOT = '/dev/root';

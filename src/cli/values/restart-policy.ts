@@ -3,12 +3,7 @@
  *
  * @module
  */
-
-/** As Docker's API has it. */
-export interface RestartPolicy {
-  readonly Name: string;
-  readonly MaximumRetryCount: number;
-}
+import type { RestartPolicy } from '../../docker-api/restart-policy.ts';
 
 const NAMES = ['no', 'always', 'unless-stopped', 'on-failure'];
 

@@ -3,13 +3,7 @@
  *
  * @module
  */
-
-/** As Docker's API has it. */
-export interface Ulimit {
-  readonly Name: string;
-  readonly Soft: number;
-  readonly Hard: number;
-}
+import type { Ulimit } from '../../docker-api/limits.ts';
 
 /** Written here once more: the schema library is not loaded for it. */
 export const ULIMIT_NAMES: readonly string[] = [
