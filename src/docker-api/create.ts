@@ -66,13 +66,11 @@ export const HostConfig = z.strictObject({
 export type HostConfig = Document<typeof HostConfig>;
 
 /** What is taken. Docker's other fields may be there with the value that asks for nothing: the server refuses any other. */
-export const CreateBody = Config.partial()
-  .required({ Image: true })
-  .extend({
-    HostConfig: HostConfig.partial().optional(),
-    NetworkingConfig: z.looseObject({}).optional(),
-    Confidential: Confidential.optional(),
-  });
+export const CreateBody = Config.extend({
+  HostConfig: HostConfig.optional(),
+  NetworkingConfig: z.looseObject({}).optional(),
+  Confidential: Confidential.optional(),
+});
 export type CreateBody = Document<typeof CreateBody>;
 
 export const Created = z.strictObject({ Id: z.string(), Warnings: z.array(z.string()) });

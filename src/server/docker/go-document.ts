@@ -42,14 +42,15 @@ export function goDocument(
       ]),
     );
   }
-  return inner instanceof z.ZodObject ? objectOf(inner, value, ignored, where) : value;
+  return inner instanceof z.ZodObject ? goObject(inner, value, ignored, where) : value;
 }
 
-function objectOf(
+/** The same of a document that is an object. */
+export function goObject(
   { shape }: z.ZodObject,
   value: object,
   ignored: string[],
-  where: string,
+  where = '',
 ): Record<string, unknown> {
   const nameOf = fieldNames(Object.keys(shape));
   const kept: Record<string, unknown> = Object.create(null);

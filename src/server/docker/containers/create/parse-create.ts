@@ -7,11 +7,10 @@ import type * as z from 'zod';
 import type { CreateRequest } from '../../../../boxes/create/create-request.ts';
 import { parseLogSettings } from '../../../../boxes/output/log-settings.ts';
 import type { LogSettings } from '../../../../boxes/record/box.ts';
-import { Confidential } from '../../../../docker-api/confidential.ts';
-import { Config, HostConfig, type LogConfig } from '../../../../docker-api/create.ts';
+import { Config, CreateBody, HostConfig, type LogConfig } from '../../../../docker-api/create.ts';
 import { A3sError } from '../../../../errors.ts';
 import { parseRequest } from '../../../http/parse.ts';
-import { goDocument } from '../../go-document.ts';
+import { goObject } from '../../go-document.ts';
 import { confidentialRequest } from './confidential-request.ts';
 import { parseBind } from './create-binds.ts';
 import { healthRequest, healthWarnings } from './create-health.ts';
@@ -28,6 +27,7 @@ import {
   withoutAbsent,
 } from './unsupported-options.ts';
 
+const Document = CreateBody.extend({ HostConfig });
 export const CONFIG_KEYS = Object.keys(Config.shape);
 export const HOST_CONFIG_KEYS = Object.keys(HostConfig.shape);
 const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62})$/;
@@ -48,24 +48,19 @@ export function parseCreate(body: unknown): ParsedCreate {
     ABSENT_CONFIG,
     { ignored },
   );
-  const {
-    HostConfig: hostPart,
-    NetworkingConfig: networking,
-    Confidential: asked,
-    ...configPart
-  } = whole;
-  const confidential =
-    asked === undefined ? undefined : confidentialRequest(parseRequest(Confidential, asked));
-  const config = parseRequest(Config, goDocument(Config, configPart, ignored));
-  const host = parseRequest(
-    HostConfig,
-    goDocument(
-      HostConfig,
-      withoutAbsent('HostConfig.', hostPart, HOST_CONFIG_KEYS, ABSENT_HOST_CONFIG, { ignored }),
-      ignored,
-      'HostConfig.',
-    ),
+  const { NetworkingConfig: networking, Confidential: own, ...docker } = whole;
+  const hostPart = withoutAbsent(
+    'HostConfig.',
+    docker['HostConfig'],
+    HOST_CONFIG_KEYS,
+    ABSENT_HOST_CONFIG,
+    { ignored },
   );
+  const document = goObject(Document, { ...docker, HostConfig: hostPart }, ignored);
+  // What Docker has no word for is not read as Go reads: its names are exact.
+  const config = parseRequest(Document, { ...document, Confidential: own });
+  const { HostConfig: host } = config;
+  const confidential = confidentialRequest(config.Confidential);
   const exposed = [...Object.keys(config.ExposedPorts), ...Object.keys(host.PortBindings)];
   if (confidential === undefined && exposed.some(isRatls)) {
     throw unsupported('the port ratls', 'only confidential boxes serve RA-TLS');
