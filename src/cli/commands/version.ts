@@ -1,5 +1,6 @@
 import { arch, platform } from 'node:process';
-import { isObject, type JsonObject, objectOf, stringOf } from '../client/json.ts';
+import type { Version } from '../../docker-api/system.ts';
+import { objectOf, type Received, stringOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
 import { bool, string } from '../flags/flag.ts';
 import { Template } from '../output/template.ts';
@@ -39,26 +40,31 @@ export const version: Command = {
   },
 };
 
+/** Of this client, or of a server. */
+type Shown = Partial<
+  Record<'Version' | 'ApiVersion' | 'Node' | 'Os' | 'Arch' | 'KernelVersion', string>
+>;
+
 /** Templates know the version of the API by Docker's name of the field as well, which differs from its JSON's. */
-function named(part: JsonObject): JsonObject {
-  return { ...part, APIVersion: part['ApiVersion'] ?? '' };
+function named(part: Shown) {
+  return { ...part, APIVersion: part.ApiVersion ?? '' };
 }
 
 async function serverVersion(
   connecting: ReturnType<Parameters<Command['run']>[0]['context']['connect']>,
-): Promise<JsonObject> {
+): Promise<Received<Version>> {
   const client = await connecting;
-  return objectOf(await client.json({ method: 'GET', path: '/version' }));
+  return objectOf<Version>(await client.json({ method: 'GET', path: '/version' }));
 }
 
-function describe(title: string, version: JsonObject | undefined): string {
-  if (!isObject(version)) return '';
+function describe(title: string, version: Shown | undefined): string {
+  if (version === undefined) return '';
   const lines = [
-    ['Version', version['Version']],
-    ['API version', version['ApiVersion']],
-    ['Node version', version['Node']],
-    ['OS/Arch', `${stringOf(version['Os'])}/${stringOf(version['Arch'])}`],
-    ['Kernel', version['KernelVersion']],
+    ['Version', version.Version],
+    ['API version', version.ApiVersion],
+    ['Node version', version.Node],
+    ['OS/Arch', `${stringOf(version.Os)}/${stringOf(version.Arch)}`],
+    ['Kernel', version.KernelVersion],
   ].filter(([, value]) => typeof value === 'string' && value !== '');
   const body = lines.map(([name, value]) => ` ${`${name}:`.padEnd(18)} ${value}\n`).join('');
   return `${title}:\n${body}`;

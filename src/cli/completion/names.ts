@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { ContainerSummary } from '../../docker-api/container.ts';
+import type { ImageSummary } from '../../docker-api/image.ts';
 import type { Client } from '../client/client.ts';
 import { type JsonObject, objectOf, objectsOf, stringOf, stringsOf } from '../client/json.ts';
 
@@ -12,7 +14,9 @@ const LISTS: Readonly<Record<string, (client: Client) => Promise<readonly string
   paused: (client) => boxNames(client, ['paused']),
   stopped: (client) => boxNames(client, ['created', 'exited', 'dead']),
   images: async (client) => {
-    const found = objectsOf(await client.json({ method: 'GET', path: '/images/json' }));
+    const found = objectsOf<ImageSummary>(
+      await client.json({ method: 'GET', path: '/images/json' }),
+    );
     return found.flatMap(({ RepoTags }) => stringsOf(RepoTags));
   },
   pools: (client) => ours(client, 'pools', 'name'),
@@ -40,7 +44,7 @@ export async function namesOf(client: Client, kind: string): Promise<readonly st
 async function boxNames(client: Client, statuses: readonly string[]): Promise<readonly string[]> {
   const filters = statuses.length === 0 ? undefined : JSON.stringify({ status: statuses });
   const call = { method: 'GET', path: '/containers/json', query: { all: true, filters } } as const;
-  const found = objectsOf(await client.json(call));
+  const found = objectsOf<ContainerSummary>(await client.json(call));
   return found.flatMap(({ Names }) => stringsOf(Names)).map((name) => name.replace(/^\//, ''));
 }
 
