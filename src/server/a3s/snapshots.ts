@@ -7,9 +7,9 @@ import * as z from 'zod';
 import { createFork } from '../../boxes/create/create-fork.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { createSnapshot, removeSnapshot } from '../../boxes/verbs/snapshot.ts';
-import type { Document } from '../../docker-api/document.ts';
 import { ForkBody, Forked } from '../../docker-api/fork.ts';
-import { SnapshotRecord } from '../../snapshots/snapshot.ts';
+import { Snapshot } from '../../docker-api/snapshot.ts';
+import type { SnapshotRecord } from '../../snapshots/snapshot.ts';
 import { trustOptions, trustQuery } from '../docker/images/trust-query.ts';
 import { noBody, query } from '../docker/query.ts';
 import { empty, json } from '../http/answer.ts';
@@ -22,15 +22,6 @@ const name = z.string().max(1024).optional();
 /** What people are told who make a snapshot, or start from one. */
 const DROPPED =
   'Network connections out of the box are not copied: in boxes from the snapshot they are reset.';
-
-const Snapshot = SnapshotRecord.pick({ id: true, name: true, createdAt: true, box: true }).extend({
-  state: z.enum(['creating', 'ready', 'gone']),
-  memoryBytes: z.int(),
-  /** How long the box stood still. */
-  pausedMs: z.number(),
-  /** Ids of those that run from it. */
-  boxes: z.array(z.string()),
-});
 
 export const SNAPSHOT_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/snapshots', {
@@ -92,7 +83,7 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   }),
 ];
 
-async function show(rt: Runtime, record: SnapshotRecord): Promise<Document<typeof Snapshot>> {
+async function show(rt: Runtime, record: SnapshotRecord): Promise<Snapshot> {
   const { id, name, createdAt, box, saved } = record;
   const usable = await rt.snapshots.usable(record);
   const running = rt.store.list().filter(({ state }) => state.machine?.source === id);

@@ -5,10 +5,9 @@
  */
 import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
-import type { Document } from '../../docker-api/document.ts';
-import { FailureLine } from '../../docker-api/failure-line.ts';
+import { TemplateDetails, TemplateSummary, WarmUpLine } from '../../docker-api/template.ts';
 import { A3sError } from '../../errors.ts';
-import type { TemplateDetails, TemplateSummary } from '../../templates/templates.ts';
+import type * as stored from '../../templates/templates.ts';
 import { type Filters, filters } from '../docker/filters.ts';
 import { failureLine } from '../docker/images/failure-line.ts';
 import { ProgressLines } from '../docker/images/progress-lines.ts';
@@ -22,40 +21,11 @@ const access = 'owner';
 const MOST_SHAPES = 64;
 const FILTERS = ['id', 'state', 'cpus'] as const;
 
-const Summary = z.strictObject({
-  id: z.string(),
-  state: z.enum(['making', 'on disk', 'loaded', 'in use']),
-  cpus: z.int(),
-  /** Of the machine. */
-  memoryBytes: z.int(),
-  sizeBytes: z.int(),
-  createdAt: z.string(),
-  /** Starts from it since this server runs. */
-  uses: z.int(),
-  lastUsedAt: z.string().optional(),
-});
-
-const Details = Summary.extend({
-  inputs: z.record(z.string(), z.string()),
-  protocol: z.int().optional(),
-  expiresAt: z.string().optional(),
-  files: z.array(z.strictObject({ name: z.string(), bytes: z.int(), sha256: z.string() })),
-});
-
-const Progress = z.union([
-  z.strictObject({
-    cpus: z.int(),
-    id: z.string().optional(),
-    status: z.enum(['waiting', 'making', 'ready']),
-  }),
-  FailureLine,
-]);
-
 export const TEMPLATE_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/templates', {
     access,
     summary: 'All templates',
-    answers: { 200: z.strictObject({ templates: z.array(Summary) }) },
+    answers: { 200: z.strictObject({ templates: z.array(TemplateSummary) }) },
     query: query({ filters: filters(FILTERS) }),
     body: noBody,
     handler: ({ rt, query }) => {
@@ -66,7 +36,7 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/templates/:id', {
     access,
     summary: 'One template, with all that it depends on',
-    answers: { 200: Details },
+    answers: { 200: TemplateDetails },
     query: query({}),
     body: noBody,
     handler: ({ rt, id }) => json(detailsOf(rt.templates.inspect(id))),
@@ -90,7 +60,7 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
   route('POST', '/a3s/v1/templates/warm', {
     access,
     summary: 'Has templates made, and tells how far it is',
-    answers: { 200: documentsOf(Progress) },
+    answers: { 200: documentsOf(WarmUpLine) },
     query: query({}),
     body: z
       .strictObject({
@@ -140,7 +110,7 @@ async function* warm(
 }
 
 function matches(
-  { key, state, cpus }: TemplateSummary,
+  { key, state, cpus }: stored.TemplateSummary,
   wanted: Filters<(typeof FILTERS)[number]>,
 ): boolean {
   const any = (values: readonly string[] | undefined, test: (value: string) => boolean): boolean =>
@@ -152,10 +122,10 @@ function matches(
   );
 }
 
-function summaryOf({ key, ...rest }: TemplateSummary): Document<typeof Summary> {
+function summaryOf({ key, ...rest }: stored.TemplateSummary): TemplateSummary {
   return { id: key, ...rest };
 }
 
-function detailsOf({ key, ...rest }: TemplateDetails): Document<typeof Details> {
+function detailsOf({ key, ...rest }: stored.TemplateDetails): TemplateDetails {
   return { id: key, ...rest };
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import * as z from 'zod';
+import type * as z from 'zod';
 import {
   judgeEachName,
   judgeImage,
@@ -11,7 +11,7 @@ import {
   type TrustSubject,
 } from '../../boxes/policy/authorize-image.ts';
 import { namesUsed } from '../../boxes/policy/trust-names.ts';
-import type { Document } from '../../docker-api/document.ts';
+import { Explanation, type Rule } from '../../docker-api/trust.ts';
 import type { ImageStore } from '../../images/image.ts';
 import { TrustDecision } from '../../trust/decision.ts';
 import type { LoadedPolicy, Requirement } from '../../trust/policy.ts';
@@ -23,41 +23,6 @@ import { type Route, route } from '../http/route.ts';
 const access = 'owner';
 /** `confidential`: as for a confidential box, whose image must be signed. */
 const trustQuery = query({ imagePolicy, refresh: flag, confidential: flag });
-
-const Rule = z.discriminatedUnion('action', [
-  z.strictObject({
-    pattern: z.string(),
-    action: z.literal('require'),
-    require: z.array(
-      z.strictObject({
-        keys: z.array(z.strictObject({ name: z.string(), keyId: z.string() })),
-        identities: z.array(z.string()),
-        threshold: z.int(),
-        annotations: z.record(z.string(), z.string()),
-        transparencyLog: z.enum(['required', 'none']),
-        dockerReference: z.enum(['ignore', 'repository', 'exact']),
-        attestation: z
-          .strictObject({ predicateType: z.string(), conditions: z.array(z.string()) })
-          .optional(),
-      }),
-    ),
-  }),
-  z.strictObject({
-    pattern: z.string(),
-    action: z.literal('deny'),
-    reason: z.string().optional(),
-  }),
-  z.strictObject({
-    pattern: z.string(),
-    action: z.literal('allowUnsigned'),
-    confidential: z.literal(true).optional(),
-  }),
-]);
-
-const Explanation = z.strictObject({
-  decisions: z.array(TrustDecision),
-  rules: z.array(Rule),
-});
 
 export const TRUST_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/images/:name{.+}/trust', {
@@ -101,7 +66,7 @@ async function subjectOf(
 }
 
 /** What the rule expects, for people. */
-function shown(rule: LoadedPolicy['rules'][number]): Document<typeof Rule> {
+function shown(rule: LoadedPolicy['rules'][number]): Rule {
   const { pattern, action } = rule;
   switch (action) {
     case 'require':

@@ -1,0 +1,22 @@
+/**
+ * Memory snapshots.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import type { Document } from './document.ts';
+
+export const Snapshot = z.strictObject({
+  id: z.string().regex(/^[0-9a-f]{64}$/),
+  name: z.string(),
+  createdAt: z.string(),
+  /** The box that it was made of, which may be gone. */
+  box: z.strictObject({ id: z.string(), name: z.string(), image: z.string() }),
+  state: z.enum(['creating', 'ready', 'gone']),
+  memoryBytes: z.int(),
+  /** How long the box stood still. */
+  pausedMs: z.number(),
+  /** Ids of those that run from it. */
+  boxes: z.array(z.string()),
+});
+export type Snapshot = Document<typeof Snapshot>;
