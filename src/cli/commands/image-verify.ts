@@ -1,3 +1,4 @@
+import type { Explanation } from '../../docker-api/trust.ts';
 import type { Command } from '../command.ts';
 import { byName, string } from '../flags/flag.ts';
 import { Template } from '../output/template.ts';
@@ -22,7 +23,7 @@ export const verifyImage: Command = {
     const { stdout } = invocation.context;
     const format = invocation.flags.string('format') ?? '';
     const template = format === '' || format === 'json' ? undefined : new Template(format);
-    const decision = await askAboutTrust(invocation, 'trust');
+    const decision = await askAboutTrust<Explanation['decisions'][number]>(invocation, 'trust');
     if (template !== undefined) stdout.write(`${template.evaluate(decision)}\n`);
     else if (format === 'json') stdout.write(`${JSON.stringify(decision)}\n`);
     else stdout.write(describeDecision(decision));

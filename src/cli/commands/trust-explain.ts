@@ -1,3 +1,4 @@
+import type { Explanation } from '../../docker-api/trust.ts';
 import type { Command } from '../command.ts';
 import { bool, byName } from '../flags/flag.ts';
 import { jsonText } from '../output/json-text.ts';
@@ -14,7 +15,7 @@ export const explainTrust: Command = {
   failureStatus: 2,
   async run(invocation) {
     const { context, flags } = invocation;
-    const explanation = await askAboutTrust(invocation, 'trust/explanation');
+    const explanation = await askAboutTrust<Explanation>(invocation, 'trust/explanation');
     context.stdout.write(
       flags.bool('json') ? jsonText(explanation) : describeExplanation(explanation),
     );

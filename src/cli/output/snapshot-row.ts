@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type JsonObject, numberOf, objectOf, stringOf, stringsOf } from '../client/json.ts';
+import type { Snapshot } from '../../docker-api/snapshot.ts';
+import { numberOf, objectOf, type Received, stringOf, stringsOf } from '../client/json.ts';
 import { humanDuration, humanSize, localTime } from './human.ts';
 import type { Listing, Row } from './listing.ts';
 
@@ -24,19 +25,19 @@ export const SNAPSHOT_LISTING: Listing = {
   },
 };
 
-export function snapshotRow(snapshot: JsonObject, full: boolean, now: number): Row {
-  const id = stringOf(snapshot['id']);
-  const created = Date.parse(stringOf(snapshot['createdAt']));
-  const box = objectOf(snapshot['box']);
+export function snapshotRow(snapshot: Received<Snapshot>, full: boolean, now: number): Row {
+  const id = stringOf(snapshot.id);
+  const created = Date.parse(stringOf(snapshot.createdAt));
+  const box = objectOf(snapshot.box);
   return {
     ID: full ? id : id.slice(0, SHORT_ID),
-    Name: stringOf(snapshot['name']),
-    Box: stringOf(box['name']),
-    Image: stringOf(box['image']),
+    Name: stringOf(snapshot.name),
+    Box: stringOf(box.name),
+    Image: stringOf(box.image),
     CreatedSince: `${humanDuration(Math.max(0, now - created))} ago`,
     CreatedAt: localTime(created),
-    Memory: humanSize(numberOf(snapshot['memoryBytes'])),
-    Boxes: String(stringsOf(snapshot['boxes']).length),
-    State: stringOf(snapshot['state']),
+    Memory: humanSize(numberOf(snapshot.memoryBytes)),
+    Boxes: String(stringsOf(snapshot.boxes).length),
+    State: stringOf(snapshot.state),
   };
 }

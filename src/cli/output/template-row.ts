@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type JsonObject, numberOf, stringOf } from '../client/json.ts';
+import type { TemplateSummary } from '../../docker-api/template.ts';
+import { numberOf, type Received, stringOf } from '../client/json.ts';
 import { humanDuration, humanMemory, humanSize, localTime } from './human.ts';
 import type { Listing, Row } from './listing.ts';
 
@@ -26,21 +27,21 @@ export const TEMPLATE_LISTING: Listing = {
   },
 };
 
-export function templateRow(template: JsonObject, full: boolean, now: number): Row {
-  const id = stringOf(template['id']);
-  const created = Date.parse(stringOf(template['createdAt']));
-  const used = Date.parse(stringOf(template['lastUsedAt']));
+export function templateRow(template: Received<TemplateSummary>, full: boolean, now: number): Row {
+  const id = stringOf(template.id);
+  const created = Date.parse(stringOf(template.createdAt));
+  const used = Date.parse(stringOf(template.lastUsedAt));
   return {
     ID: shortId(id, full),
-    CPUs: String(numberOf(template['cpus'])),
-    Memory: humanMemory(numberOf(template['memoryBytes'])),
-    Size: humanSize(numberOf(template['sizeBytes'])),
+    CPUs: String(numberOf(template.cpus)),
+    Memory: humanMemory(numberOf(template.memoryBytes)),
+    Size: humanSize(numberOf(template.sizeBytes)),
     CreatedSince: ago(created, now),
     CreatedAt: Number.isNaN(created) ? 'N/A' : localTime(created),
     LastUsed: Number.isNaN(used) ? 'never' : ago(used, now),
     LastUsedAt: Number.isNaN(used) ? 'N/A' : localTime(used),
-    Uses: String(numberOf(template['uses'])),
-    State: stringOf(template['state']),
+    Uses: String(numberOf(template.uses)),
+    State: stringOf(template.state),
   };
 }
 

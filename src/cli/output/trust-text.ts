@@ -3,13 +3,14 @@
  *
  * @module
  */
+import type { Explanation } from '../../docker-api/trust.ts';
 import { printable } from '../client/failure.ts';
 import {
   isObject,
-  type JsonObject,
   numberOf,
   objectOf,
   objectsOf,
+  type Received,
   stringOf,
   stringsOf,
 } from '../client/json.ts';
@@ -24,8 +25,16 @@ const VERDICTS: Readonly<Record<string, string>> = {
   refused: 'Refused',
 };
 
+type Decision = Received<Explanation['decisions'][number]>;
+type Rule = Received<Explanation['rules'][number]>;
+type Wanted = Received<
+  Extract<Explanation['rules'][number], { action: 'require' }>['require'][number]
+>;
+type Result = Received<Explanation['decisions'][number]['requirements'][number]>;
+type Finding = NonNullable<Result['findings']>[number];
+
 /** The decision alone. */
-export function describeDecision(decision: JsonObject): string {
+export function describeDecision(decision: Decision): string {
   return printable([...facts(decision), '', ...conclusion(decision), ''].join('\n'));
 }
 
@@ -34,9 +43,9 @@ export function describeDecision(decision: JsonObject): string {
  *
  * @param explanation `decisions`, and `rules` with what they expect
  */
-export function describeExplanation(explanation: JsonObject): string {
-  const rules = objectsOf(explanation['rules']);
-  const lines = objectsOf(explanation['decisions']).flatMap((decision, index) => [
+export function describeExplanation(explanation: Received<Explanation>): string {
+  const rules = objectsOf(explanation.rules);
+  const lines = objectsOf(explanation.decisions).flatMap((decision, index) => [
     ...(index === 0 ? [...facts(decision), ''] : []),
     `${repositoryOf(decision)} is held against the rules in turn, and the first that matches decides:`,
     '',
@@ -48,52 +57,52 @@ export function describeExplanation(explanation: JsonObject): string {
   return printable(lines.join('\n'));
 }
 
-function facts(decision: JsonObject): readonly string[] {
-  const image = objectOf(decision['image']);
-  const policy = objectOf(decision['policy']);
+function facts(decision: Decision): readonly string[] {
+  const image = objectOf(decision.image);
+  const policy = objectOf(decision.policy);
   return [
-    `Image:      ${oneLine(stringOf(image['reference']))}`,
-    `Manifest:   ${stringOf(image['manifestDigest'])}`,
-    ...stringsOf(image['indexDigests']).map((digest) => `Listed by:  ${digest}`),
+    `Image:      ${oneLine(stringOf(image.reference))}`,
+    `Manifest:   ${stringOf(image.manifestDigest)}`,
+    ...stringsOf(image.indexDigests).map((digest) => `Listed by:  ${digest}`),
     `Policy:     ${policyName(policy)}`,
-    `            ${stringOf(policy['digest'])}`,
+    `            ${stringOf(policy.digest)}`,
   ];
 }
 
-function policyName(policy: JsonObject): string {
-  const path = stringOf(policy['path']);
+function policyName(policy: NonNullable<Decision['policy']>): string {
+  const path = stringOf(policy.path);
   if (path !== '') return oneLine(path);
-  return policy['source'] === 'call' ? 'given with this call' : 'built in';
+  return policy.source === 'call' ? 'given with this call' : 'built in';
 }
 
-function conclusion(decision: JsonObject): readonly string[] {
-  const verdict = stringOf(decision['verdict']);
-  return hanging(`${VERDICTS[verdict] ?? verdict}: `, stringOf(decision['reason']), '');
+function conclusion(decision: Decision): readonly string[] {
+  const verdict = stringOf(decision.verdict);
+  return hanging(`${VERDICTS[verdict] ?? verdict}: `, stringOf(decision.reason), '');
 }
 
-function repositoryOf(decision: JsonObject): string {
-  const repository = stringOf(objectOf(decision['image'])['repository']);
+function repositoryOf(decision: Decision): string {
+  const repository = stringOf(objectOf(decision.image).repository);
   return repository === '' ? 'An image without a name' : repository;
 }
 
-function ruleLines(rule: JsonObject, at: number, decision: JsonObject): readonly string[] {
-  const chosen = isObject(decision['rule']) ? numberOf(decision['rule']['index']) : undefined;
-  const name = `rule ${at + 1} (${oneLine(stringOf(rule['pattern']))})`;
+function ruleLines(rule: Rule, at: number, decision: Decision): readonly string[] {
+  const chosen = isObject(decision.rule) ? numberOf(decision.rule.index) : undefined;
+  const name = `rule ${at + 1} (${oneLine(stringOf(rule.pattern))})`;
   if (chosen === undefined || at < chosen) return [`  - ${name}: does not match`];
   if (at > chosen) return [`  - ${name}: not looked at`];
-  switch (rule['action']) {
+  switch (rule.action) {
     case 'deny': {
-      const reason = stringOf(rule['reason']);
+      const reason = stringOf(rule.reason);
       return [`  ✗ ${name}: matches, and denies it${reason && `: ${oneLine(reason)}`}`];
     }
     case 'allowUnsigned':
-      return decision['verdict'] === 'refused'
+      return decision.verdict === 'refused'
         ? [`  ✗ ${name}: matches, and allows unsigned images for plain boxes alone`]
         : [`  ✓ ${name}: matches, and allows unsigned images`];
     default: {
-      const mark = decision['verdict'] === 'signed' ? '✓' : '✗';
-      const results = objectsOf(decision['requirements']);
-      const expected = objectsOf(rule['require']);
+      const mark = decision.verdict === 'signed' ? '✓' : '✗';
+      const results = objectsOf(decision.requirements);
+      const expected = objectsOf(rule.require);
       return [
         `  ${mark} ${name}: matches, and every requirement has to be met`,
         ...expected.flatMap((wanted, index) => requirementLines(wanted, index, results[index])),
@@ -103,9 +112,9 @@ function ruleLines(rule: JsonObject, at: number, decision: JsonObject): readonly
 }
 
 function requirementLines(
-  wanted: JsonObject,
+  wanted: Wanted,
   index: number,
-  result: JsonObject | undefined,
+  result: Result | undefined,
 ): readonly string[] {
   const { met, signers, threshold, findings } = objectOf(result);
   const found = objectsOf(findings);
@@ -120,36 +129,36 @@ function requirementLines(
   ];
 }
 
-function expectations(wanted: JsonObject): readonly string[] {
-  const keys = objectsOf(wanted['keys']).map(
+function expectations(wanted: Wanted): readonly string[] {
+  const keys = objectsOf(wanted.keys).map(
     ({ name, keyId }) => `key ${stringOf(name)} (SHA-256 ${stringOf(keyId)})`,
   );
-  const identities = stringsOf(wanted['identities']).map((text) => `identity ${text}`);
+  const identities = stringsOf(wanted.identities).map((text) => `identity ${text}`);
   const signers = [...keys, ...identities];
-  const attestation = objectOf(wanted['attestation']);
-  const type = stringOf(attestation['predicateType']);
-  const annotations = Object.entries(objectOf(wanted['annotations']));
-  const reference = stringOf(wanted['dockerReference']);
+  const attestation = objectOf(wanted.attestation);
+  const type = stringOf(attestation.predicateType);
+  const annotations = Object.entries(objectOf(wanted.annotations));
+  const reference = stringOf(wanted.dockerReference);
   return [
     type === '' ? 'a signature' : `an attestation of type ${type}`,
-    ...stringsOf(attestation['conditions']).map((text) => `for which holds: ${text}`),
+    ...stringsOf(attestation.conditions).map((text) => `for which holds: ${text}`),
     ...signers.map((text, at) => `${at === 0 ? 'by' : 'or'} ${text}`),
     ...annotations.map(([name, value]) => `with annotation ${name}=${stringOf(value)}`),
     ...(reference === 'repository' || reference === 'exact'
       ? [`whose docker-reference is the image's ${reference === 'exact' ? 'name' : 'repository'}`]
       : []),
-    wanted['transparencyLog'] === 'none'
+    wanted.transparencyLog === 'none'
       ? 'no transparency log is asked'
       : 'on record in a transparency log',
   ];
 }
 
-function findingLines(finding: JsonObject): readonly string[] {
+function findingLines(finding: Finding): readonly string[] {
   const { artifact, subject, format, accepted, problem, predicateType } = finding;
-  const signer = signerText(objectOf(finding['signer']));
+  const signer = signerText(objectOf(finding.signer));
   const { code, message } = objectOf(problem);
-  const log = stringOf(finding['logIndex']);
-  const time = stringOf(finding['signedAt']);
+  const log = stringOf(finding.logIndex);
+  const time = stringOf(finding.signedAt);
   const rest = ' '.repeat(14);
   return [
     `${' '.repeat(10)}${accepted === true ? '✓' : '✗'} ${stringOf(format)} ${stringOf(artifact)}`,
@@ -162,12 +171,12 @@ function findingLines(finding: JsonObject): readonly string[] {
   ];
 }
 
-function signerText(signer: JsonObject): string {
-  if (signer['kind'] === 'key') {
-    return `key ${stringOf(signer['name'])} (SHA-256 ${stringOf(signer['keyId'])})`;
+function signerText(signer: NonNullable<Finding['signer']>): string {
+  if (signer.kind === 'key') {
+    return `key ${stringOf(signer.name)} (SHA-256 ${stringOf(signer.keyId)})`;
   }
-  if (signer['kind'] !== 'identity') return '';
-  return `${stringOf(signer['subject'])} of ${stringOf(signer['issuer'])}`;
+  if (signer.kind !== 'identity') return '';
+  return `${stringOf(signer.subject)} of ${stringOf(signer.issuer)}`;
 }
 
 /** Where the text has several lines, all begin below its first one. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { segment } from '../client/client.ts';
-import { type JsonObject, objectOf } from '../client/json.ts';
+import { objectOf, type Received } from '../client/json.ts';
 import type { Invocation } from '../command.ts';
 import { bool, type Flag } from '../flags/flag.ts';
 import { REFRESH_SIGNATURES_FLAG } from '../flags/image-flags.ts';
@@ -21,7 +21,10 @@ export const TRUST_FLAGS: readonly Flag[] = [
  * @param what below the image: `trust`, or `trust/explanation`
  * @throws UsageError for a policy that cannot be read; A3sError as the server refuses
  */
-export async function askAboutTrust(invocation: Invocation, what: string): Promise<JsonObject> {
+export async function askAboutTrust<Answer>(
+  invocation: Invocation,
+  what: string,
+): Promise<Received<Answer> & object> {
   const { context, flags, operands } = invocation;
   const image = operands[0] ?? '';
   const refresh = flags.bool('refresh-signatures');
@@ -32,5 +35,5 @@ export async function askAboutTrust(invocation: Invocation, what: string): Promi
   const path = `/a3s/v1/images/${segment(image)}/${what}`;
   const confidential = flags.bool('confidential') || undefined;
   const query = { imagePolicy, refresh: refresh || undefined, confidential };
-  return objectOf(await client.json({ method: 'GET', path, query, headers }));
+  return objectOf<Answer>(await client.json({ method: 'GET', path, query, headers }));
 }

@@ -1,3 +1,4 @@
+import type { TemplateSummary } from '../../../docker-api/template.ts';
 import { objectOf, objectsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, list, string } from '../../flags/flag.ts';
@@ -30,7 +31,9 @@ export const listTemplates: Command = {
     const client = await context.connect();
     const answer = objectOf(await client.json({ method: 'GET', path: '/a3s/v1/templates', query }));
     const now = Date.now();
-    const rows = objectsOf(answer['templates']).map((each) => templateRow(each, full, now));
+    const rows = objectsOf<TemplateSummary>(answer['templates']).map((each) =>
+      templateRow(each, full, now),
+    );
     context.stdout.write(format(rows));
     return 0;
   },

@@ -1,4 +1,5 @@
-import { type JsonObject, numberOf, stringOf } from '../../client/json.ts';
+import type { WarmUpLine } from '../../../docker-api/template.ts';
+import { numberOf, type Received, stringOf } from '../../client/json.ts';
 import { messages } from '../../client/messages.ts';
 import type { Command } from '../../command.ts';
 import { bool, list } from '../../flags/flag.ts';
@@ -26,7 +27,7 @@ export const warmTemplates: Command = {
       path: '/a3s/v1/templates/warm',
       body: cpus.length === 0 ? {} : { cpus },
     } as const;
-    for await (const message of messages(client, call)) {
+    for await (const message of messages<WarmUpLine>(client, call)) {
       const line = quiet ? idOf(message) : lineOf(message);
       if (line !== '') context.stdout.write(`${line}\n`);
     }
@@ -43,7 +44,7 @@ function parseCpus(text: string): number {
   });
 }
 
-function idOf({ status, id }: JsonObject): string {
+function idOf({ status, id }: Received<WarmUpLine>): string {
   return status === 'ready' ? shortId(stringOf(id)) : '';
 }
 
@@ -53,7 +54,7 @@ const STEPS: Readonly<Record<string, string>> = {
   ready: 'Ready',
 };
 
-function lineOf({ cpus, status, id }: JsonObject): string {
+function lineOf({ cpus, status, id }: Received<WarmUpLine>): string {
   const count = numberOf(cpus);
   const what = `${count} CPU${count === 1 ? '' : 's'}`;
   return `${shortId(stringOf(id))}: ${what}: ${STEPS[stringOf(status)] ?? stringOf(status)}`;
