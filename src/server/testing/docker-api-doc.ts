@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import { NOT_UPDATED, UPDATE_KEYS } from '../docker/containers/create/parse-update.ts';
 import {
   ABSENT_CONFIG,

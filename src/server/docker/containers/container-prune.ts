@@ -3,11 +3,11 @@
  *
  * @module
  */
-import * as z from 'zod';
 import { changesBytes } from '../../../boxes/disks/disk-usage.ts';
 import type { Box } from '../../../boxes/record/box.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
 import { removeBox } from '../../../boxes/verbs/remove.ts';
+import { ContainersPruned } from '../../../docker-api/prune.ts';
 import { A3sError } from '../../../errors.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
@@ -22,9 +22,7 @@ export const CONTAINER_PRUNE_ROUTES: readonly Route[] = [
   route('POST', '/containers/prune', {
     access: 'owner',
     summary: 'Removes boxes that do not run',
-    answers: {
-      200: z.strictObject({ ContainersDeleted: z.array(z.string()), SpaceReclaimed: z.int() }),
-    },
+    answers: { 200: ContainersPruned },
     query: query({ filters: filters(FILTERS) }),
     body: noBody,
     handler: async ({ rt, query }) => {

@@ -3,25 +3,13 @@
  *
  * @module
  */
-import * as z from 'zod';
 import { describeRemote } from '../../../distribution/describe.ts';
-import { digestText } from '../../../oci/digest-text.ts';
+import { Remote } from '../../../docker-api/distribution.ts';
 import { canonicalRepository, parseReference } from '../../../oci/reference.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
 import { noBody, query } from '../query.ts';
 import { registryAuth } from './registry-auth.ts';
-
-const Remote = z.strictObject({
-  Descriptor: z.strictObject({ mediaType: z.string(), digest: digestText, size: z.int() }),
-  Platforms: z.array(
-    z.strictObject({
-      architecture: z.string(),
-      os: z.string(),
-      variant: z.string().optional(),
-    }),
-  ),
-});
 
 export const DISTRIBUTION_ROUTES: readonly Route[] = [
   route('GET', '/distribution/:name{.+}/json', {

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import * as z from 'zod';
-import { Removed } from '../../../docker-api/image.ts';
+import { ImagesPruned } from '../../../docker-api/prune.ts';
 import { A3sError } from '../../../errors.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
@@ -20,9 +19,7 @@ export const IMAGE_PRUNE_ROUTES: readonly Route[] = [
   route('POST', '/images/prune', {
     access,
     summary: 'Removes images that nothing uses',
-    answers: {
-      200: z.strictObject({ ImagesDeleted: z.array(Removed), SpaceReclaimed: z.int() }),
-    },
+    answers: { 200: ImagesPruned },
     query: query({ filters: filters(FILTERS) }),
     body: noBody,
     handler: async ({ rt, query }) => {
