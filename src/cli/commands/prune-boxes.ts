@@ -1,3 +1,4 @@
+import type { ContainersPruned } from '../../docker-api/prune.ts';
 import type { Client } from '../client/client.ts';
 import { numberOf, objectOf, stringsOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
@@ -32,10 +33,10 @@ export interface Pruned {
 
 export async function removeStopped(client: Client, filters: string | undefined): Promise<Pruned> {
   const call = { method: 'POST', path: '/containers/prune', query: { filters } } as const;
-  const answer = objectOf(await client.json(call));
-  const gone = stringsOf(answer['ContainersDeleted']);
+  const answer = objectOf<ContainersPruned>(await client.json(call));
+  const gone = stringsOf(answer.ContainersDeleted);
   return {
     text: gone.length > 0 ? `Deleted Boxes:\n${gone.join('\n')}\n\n` : '',
-    bytes: numberOf(answer['SpaceReclaimed']),
+    bytes: numberOf(answer.SpaceReclaimed),
   };
 }

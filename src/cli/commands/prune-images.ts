@@ -1,3 +1,4 @@
+import type { ImagesPruned } from '../../docker-api/prune.ts';
 import type { Client } from '../client/client.ts';
 import { numberOf, objectOf, objectsOf, stringOf } from '../client/json.ts';
 import type { Command } from '../command.ts';
@@ -39,12 +40,12 @@ export async function removeUnused(
 ): Promise<Pruned> {
   const filters = encodeFilters([...given, ['dangling', String(!all)]]);
   const call = { method: 'POST', path: '/images/prune', query: { filters } } as const;
-  const answer = objectOf(await client.json(call));
-  const gone = objectsOf(answer['ImagesDeleted']).map(({ Untagged, Deleted }) =>
+  const answer = objectOf<ImagesPruned>(await client.json(call));
+  const gone = objectsOf(answer.ImagesDeleted).map(({ Untagged, Deleted }) =>
     Untagged === undefined ? `deleted: ${stringOf(Deleted)}` : `untagged: ${stringOf(Untagged)}`,
   );
   return {
     text: gone.length > 0 ? `Deleted Images:\n${gone.join('\n')}\n\n` : '',
-    bytes: numberOf(answer['SpaceReclaimed']),
+    bytes: numberOf(answer.SpaceReclaimed),
   };
 }

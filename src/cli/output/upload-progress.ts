@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ProgressLine } from '../../docker-api/progress.ts';

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Remote } from '../../docker-api/distribution.ts';
 import type { ImageInspect } from '../../docker-api/image.ts';
 import { A3sError } from '../../errors.ts';
 import {
@@ -119,8 +120,8 @@ async function remoteDigest(
   headers: Readonly<Record<string, string>>,
 ): Promise<string> {
   const path = `/distribution/${segment(familiarName(reference))}/json`;
-  const described = objectOf(await client.json({ method: 'GET', path, headers }));
-  return stringOf(objectOf(described['Descriptor'])['digest']);
+  const described = objectOf<Remote>(await client.json({ method: 'GET', path, headers }));
+  return stringOf(objectOf(described.Descriptor).digest);
 }
 
 function onlyOne({ manifest, pulled }: Stored): string {
