@@ -4,9 +4,8 @@
  * @module
  */
 import { isIP } from 'node:net';
-import * as z from 'zod';
-import { RATLS_PORT } from '../../../../boxes/create/confidential-request.ts';
 import type * as z from 'zod';
+import { RATLS_PORT } from '../../../../boxes/create/confidential-request.ts';
 import type { Port } from '../../../../boxes/record/box.ts';
 import type { PortBindings } from '../../../../docker-api/ports.ts';
 import { A3sError } from '../../../../errors.ts';

@@ -7,8 +7,6 @@
 
 import type { Box } from '../../../../boxes/record/box.ts';
 import { ASKED_TEE, SIMULATED } from '../../../../boxes/record/tee-names.ts';
-import type { Confidential, ConfidentialSummary } from '../../../../docker-api/confidential-box.ts';
-import type { Document } from '../../../http/replies.ts';
 import type {
   ConfidentialShown,
   ConfidentialSummary,
