@@ -22,7 +22,7 @@ func TestAGuestIsPreparedForWhatTheHostAsksFor(t *testing.T) {
 		}
 		return string(text)
 	}
-	confinement := source("boxes/confinement.ts")
+	confinement := source("boxes/create/confinement.ts")
 	for field, want := range map[string][]string{
 		"capabilities": expectedCapabilities, "maskedPaths": expectedProtection.masked, "readonlyPaths": expectedProtection.readonly,
 	} {
