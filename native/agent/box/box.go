@@ -37,7 +37,7 @@ const maxProcesses = 1024
 
 // Box is the one box of this guest. It takes one spec, once; its main process is started once.
 type Box struct {
-	launcher launcher
+	launcher *launcher
 	// drivers is called once, before the box is set up.
 	drivers func(uses ...string) error
 
@@ -57,16 +57,17 @@ type Box struct {
 	// ulimits are those of processes to come.
 	ulimits *[]Ulimit
 	filters filters
-	// tops are the lists of processes that are being made.
-	tops  chan struct{}
-	spare spare
+	// tops holds a place for each of the lists of processes that are being made.
+	tops chan struct{}
+	// standby is nil before the first stage is kept.
+	standby *standby
 }
 
 // New makes a box without a spec. binary is open on this program, which nobody can write to. drivers gives the box's devices their drivers, those
 // of some uses where it has any, and bars all others; it is called once, before anything of the box runs.
 func New(r *reaper.Reaper, cgroup *Cgroup, binary int, drivers func(uses ...string) error) *Box {
 	return &Box{
-		launcher: launcher{r, binary, cgroup, dockerLimits}, drivers: drivers, handles: map[string]*Handle{}, tops: make(chan struct{}, maxTops),
+		launcher: &launcher{r, binary, cgroup, dockerLimits}, drivers: drivers, handles: map[string]*Handle{}, tops: make(chan struct{}, maxTops),
 	}
 }
 
@@ -137,23 +138,25 @@ func (b *Box) lay(spec *Spec) error {
 		if err := b.drivers(spec.uses()...); err != nil {
 			return err
 		}
-		if err := b.makeGround(spec.protection()); err != nil {
+		if err := b.makeGround(protectionOf(spec)); err != nil {
 			return err
 		}
-		var err error
-		if b.ground.bootID, err = b.ground.texts.identify(); err != nil {
+		if err := b.ground.identify(); err != nil {
 			return err
 		}
 	}
-	return b.ground.setup(&b.launcher, spec)
+	return b.ground.setup(b.launcher, spec)
 }
 
 // makeGround keeps even what was made in part, so that Close finds it.
 func (b *Box) makeGround(p protection) error {
-	g, err := newGround(&b.launcher, p)
+	g, err := newGround(b.launcher, p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ground = g
+	if g != nil {
+		b.standby = newStandby(b.launcher, &g.namespaces)
+	}
 	return err
 }
 
@@ -183,6 +186,9 @@ func (b *Box) Digest() string {
 	return b.digest
 }
 
+// ForbidCoreDumps sees that no process of the box leaves its memory in a file. It is called before the box takes its spec.
+func (b *Box) ForbidCoreDumps() { b.launcher.limits = limitsWithoutCore() }
+
 // Start starts the main process.
 func (b *Box) Start() (*Handle, error) {
 	h, err := b.claimMain()
@@ -198,14 +204,10 @@ func (b *Box) begin(h *Handle, process *Process) error {
 	order.Main = true
 	order.Init = b.spec.Init != nil && *b.spec.Init
 	w := b.ground.main
-	if err := w.streams.narrow(order.Terminal, order.Stdin); err != nil {
+	if err := w.narrow(order.Terminal, order.Stdin); err != nil {
 		return err
 	}
-	network := b.ground.namespaces.Network
-	if b.ground.bornIn.namespace == network {
-		network = -1
-	}
-	return b.launch(h, w, order, stage.Place{Network: network, Cgroup: -1}, 0)
+	return b.launch(h, w, order, stage.Place{Network: b.ground.mainNetwork(), Cgroup: -1}, 0)
 }
 
 func (b *Box) claimMain() (*Handle, error) {
@@ -304,38 +306,33 @@ func (b *Box) order(process *Process) *stage.Order {
 }
 
 func (b *Box) exec(h *Handle, order *stage.Order) error {
-	w, err := b.takeSpare()
+	w, err := b.standby.take()
 	if err != nil {
 		return err
 	}
-	if err := w.streams.narrow(order.Terminal, order.Stdin); err != nil {
-		return errors.Join(err, w.kill(), w.streams.closeOurs())
+	if err := w.narrow(order.Terminal, order.Stdin); err != nil {
+		return errors.Join(err, w.abandon())
 	}
 	kills, err := b.launcher.cgroup.oomKills()
 	if err != nil {
-		return errors.Join(err, w.kill(), w.streams.closeOurs())
+		return errors.Join(err, w.abandon())
 	}
 	place := stage.Place{Network: b.ground.namespaces.Network, Cgroup: -1}
 	if h.group != nil {
 		place.Cgroup = h.group.procs
 	}
 	err = b.launch(h, w, order, place, kills)
-	go b.replaceSpare(h)
+	go b.standby.replace(h)
 	return err
 }
 
 // launch gives a stage its order. killsBefore is how many processes of the box had been killed for lack of memory: none before main starts.
 func (b *Box) launch(h *Handle, w *waiting, order *stage.Order, place stage.Place, killsBefore uint64) error {
-	s, err := b.launcher.start(w, order, place)
-	if err != nil {
-		return errors.Join(err, w.streams.closeOurs())
-	}
-	h.run(s, w.streams, func(status syscall.WaitStatus) bool {
+	return b.launcher.run(h, w, order, place, func(status syscall.WaitStatus) bool {
 		kills, err := b.launcher.cgroup.oomKills()
-		// Docker calls a box OOM-killed when any of its processes was. An exec speaks for itself only.
+		// Docker calls a box OOM-killed when any of its processes was. An exec counts for itself only.
 		return err == nil && kills > killsBefore && (order.Main || status.Signaled() && status.Signal() == syscall.SIGKILL)
 	})
-	return nil
 }
 
 // Process finds a process.
@@ -384,15 +381,4 @@ func (b *Box) Forget(id string) error {
 	defer b.mu.Unlock()
 	delete(b.handles, id)
 	return nil
-}
-
-// Stats answers the counters of the box.
-func (b *Box) Stats() (*Stats, error) {
-	if b.Asleep() {
-		return nil, ErrAsleep
-	}
-	if b.Digest() == "" {
-		return nil, ErrSpecMissing
-	}
-	return b.launcher.cgroup.stats()
 }

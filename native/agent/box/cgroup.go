@@ -9,8 +9,10 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/poll"
 )
 
 const (
@@ -136,7 +138,7 @@ func (c *Cgroup) limit(resources *Resources) (short bool, err error) {
 			return short, ErrMemoryInUse
 		}
 		if err != nil {
-			return short, &deviceError{"limit", file, err}
+			return short, &os.PathError{Op: "limit", Path: file, Err: err}
 		}
 		c.limits[file] = value
 	}
@@ -180,6 +182,20 @@ func (c *Cgroup) oomKills() (uint64, error) { return c.counter("memory.events", 
 
 // kill ends everything in the box at once.
 func (c *Cgroup) kill() error { return os.WriteFile(c.dir+"/cgroup.kill", []byte("1"), 0) }
+
+// killDeadline bounds the wait for the end of processes that were killed.
+const killDeadline = 10 * time.Second
+
+// killAll ends everything in the box, and returns when nothing is left.
+func (c *Cgroup) killAll() error {
+	if err := c.kill(); err != nil {
+		return err
+	}
+	return poll.Until(killDeadline, "power off", "the box", func() (bool, error) {
+		populated, err := c.populated()
+		return !populated, err
+	})
+}
 
 // populated says whether a process is left.
 func (c *Cgroup) populated() (bool, error) {

@@ -7,7 +7,7 @@ import (
 )
 
 func TestABoxCanBeForbiddenToDumpCore(t *testing.T) {
-	forbidden, usual := &box.Box{}, box.New(nil, nil, -1, nil)
+	forbidden, usual := box.New(nil, nil, -1, nil), box.New(nil, nil, -1, nil)
 	forbidden.ForbidCoreDumps()
 	if forbidden.CoreLimit() != 0 {
 		t.Errorf("got %d", forbidden.CoreLimit())

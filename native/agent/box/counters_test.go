@@ -11,8 +11,8 @@ func TestCountersAreRead(t *testing.T) {
 	if want := []Counter{{"anon", 12}, {"file", 0}, {"last", 1<<64 - 1}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v", got)
 	}
-	if valueIn(got, "anon") != 12 || valueIn(got, "none") != 0 {
-		t.Errorf("got %d, %d", valueIn(got, "anon"), valueIn(got, "none"))
+	if Value(got, "anon") != 12 || Value(got, "none") != 0 {
+		t.Errorf("got %d, %d", Value(got, "anon"), Value(got, "none"))
 	}
 }
 

@@ -30,9 +30,6 @@ type Detail struct {
 	Networks                    []NetworkDevice
 }
 
-// Value is that of a line; 0 where the kernel has none.
-func Value(counters []Counter, name string) uint64 { return valueIn(counters, name) }
-
 // IODevice is what was read from a block device, and written to it.
 type IODevice struct {
 	Device                                 string
@@ -48,14 +45,13 @@ type NetworkDevice struct {
 // NetworkCounters count in one direction.
 type NetworkCounters struct{ Bytes, Packets, Errors, Dropped uint64 }
 
-// Detail reads them all.
-func (b *Box) Detail() (*Detail, error) {
+// readDetail reads them all. network is the text of the box's /proc/net/dev.
+func readDetail(c *Cgroup, network string) (*Detail, error) {
 	cpus, err := onlineCPUs()
 	if err != nil {
 		return nil, err
 	}
-	d := &Detail{CPUs: uint64(cpus), ReadAt: *timestamp(), SystemUsec: uint64(sinceBoot().Microseconds()) * uint64(cpus)}
-	c := b.launcher.cgroup
+	d := &Detail{CPUs: uint64(cpus), ReadAt: time.Now().UTC().Format(time.RFC3339Nano), SystemUsec: uint64(sinceBoot().Microseconds()) * uint64(cpus)}
 	for file, counters := range map[string]*[]Counter{"cpu.stat": &d.CPU, "memory.stat": &d.Memory, "memory.events": &d.Events} {
 		content, err := c.read(file)
 		if err != nil {
@@ -75,8 +71,8 @@ func (b *Box) Detail() (*Detail, error) {
 	if content, err := c.read("io.stat"); err == nil {
 		d.IO = parseIO(string(content))
 	}
-	d.Networks, err = b.ground.networkDevices()
-	return d, err
+	d.Networks = parseNetworks(network)
+	return d, nil
 }
 
 // sinceBoot is how long the guest has been running.
@@ -141,22 +137,6 @@ func parseIO(content string) []IODevice {
 		devices = append(devices, device)
 	}
 	return devices
-}
-
-// networkDevices reads the counters of the box's network.
-func (g *ground) networkDevices() ([]NetworkDevice, error) {
-	for _, network := range g.networks {
-		if network.namespace != g.namespaces.Network {
-			continue
-		}
-		content := make([]byte, maxCounters)
-		n, err := syscall.Pread(network.counters, content, 0)
-		if err != nil {
-			return nil, &os.PathError{Op: "read", Path: "net/dev", Err: err}
-		}
-		return parseNetworks(string(content[:n])), nil
-	}
-	return nil, nil
 }
 
 // parseNetworks reads the lines of /proc/net/dev: a name, a colon, eight numbers of what was received and eight of what was sent.

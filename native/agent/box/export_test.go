@@ -74,16 +74,16 @@ func (b *Box) setupOnHost(shell string) error {
 		if err := syscall.Sethostname([]byte(b.spec.Hostname)); err != nil {
 			return err
 		}
-		if err := g.park(&b.launcher, network); err != nil {
+		if err := g.park(b.launcher, network); err != nil {
 			return err
 		}
 		if err := g.keepBase(); err != nil {
 			return err
 		}
-		if err := g.protect(b.spec.protection()); err != nil {
+		if err := g.protect(protectionOf(b.spec)); err != nil {
 			return err
 		}
-		if err := g.fillRoot(b.spec, network); err != nil {
+		if err := g.root.fill(b.spec, g.system, network.system, g.texts); err != nil {
 			return err
 		}
 		return enterRoot(g.root)
@@ -117,7 +117,7 @@ func makeTestRoot(busybox []byte) error {
 // CloseTestBox lets go of the namespaces, and with them of the root.
 func CloseTestBox(b *Box) error {
 	err := errors.Join(syscall.Close(b.launcher.cgroup.Procs), syscall.Close(b.launcher.binary))
-	return errors.Join(err, b.spare.end(), b.ground.main.kill(), b.ground.close(), syscall.Close(b.launcher.cgroup.Namespace))
+	return errors.Join(err, b.standby.end(), b.ground.main.kill(), b.ground.close(), syscall.Close(b.launcher.cgroup.Namespace))
 }
 
 // CoreLimit is the largest core dump that a process of the box may leave.

@@ -17,33 +17,6 @@ var ErrNotFrozen = errors.New("the processes of the box do not stand still")
 // freezeTime is how long they are given.
 const freezeTime = 10 * time.Second
 
-// Freeze lets no process of the box run until Thaw. When it returns, none does.
-func (b *Box) Freeze() error {
-	if b.Digest() == "" {
-		return ErrSpecMissing
-	}
-	b.setFrozen(true)
-	if err := b.launcher.cgroup.freeze(); err != nil {
-		return errors.Join(err, b.Thaw())
-	}
-	return nil
-}
-
-func (b *Box) setFrozen(frozen bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.frozen = frozen
-}
-
-// Thaw lets them run again; those of a box that is not frozen do already.
-func (b *Box) Thaw() error {
-	err := b.launcher.cgroup.thaw()
-	if err == nil {
-		b.setFrozen(false)
-	}
-	return err
-}
-
 func (c *Cgroup) thaw() error { return os.WriteFile(c.dir+"/cgroup.freeze", []byte("0"), 0) }
 
 func (c *Cgroup) openEvents() (int, error) {

@@ -2,36 +2,11 @@ package box
 
 import (
 	"errors"
-	"os"
 	"syscall"
 
 	"a3s.dev/box/agent/linux"
 	"a3s.dev/box/agent/netlink"
 )
-
-// Directories of the agent. All of them but changesDir exist in the box's mount namespace only, and there only until the box's
-// root is entered.
-const (
-	changesDir  = "/run/changes"
-	boxDir      = "/run/box"
-	layersDir   = boxDir + "/layers"
-	nodesDir    = boxDir + "/nodes"
-	pointsDir   = boxDir + "/points"
-	textsDir    = boxDir + "/texts"
-	sharesDir   = boxDir + "/shares"
-	systemDir   = boxDir + "/system"
-	networksDir = boxDir + "/networks"
-	rootDir     = boxDir + "/root"
-)
-
-// What the overlay writes to, below the directory of the changes.
-const (
-	upperName = "/upper"
-	workName  = "/work"
-)
-
-// Namespaces are descriptors of the namespaces that every process of the box joins.
-type Namespaces struct{ Mount, UTS, IPC, Network, Cgroup, Pid int }
 
 // ground is what a box stands on, whatever its spec says: its namespaces, and the kernel's filesystems in them. A prepared guest has one
 // before there is a spec; any other makes its own for the spec.
@@ -86,29 +61,12 @@ func newGround(l *launcher, p protection) (*ground, error) {
 	return g, g.thread.do(func() error { return g.lay(l) })
 }
 
-func (g *ground) lay(l *launcher) error {
+func (g *ground) lay(l *launcher) (err error) {
 	if err := g.unshare(l.cgroup.Namespace); err != nil {
 		return err
 	}
-	if err := enterBase(); err != nil {
-		return err
-	}
-	var err error
-	if g.texts, err = newTexts(); err != nil {
-		return err
-	}
-	if err := makePoints(); err != nil {
-		return err
-	}
-	for index := range usualLayers {
-		if err := os.MkdirAll(layerDir(index), 0o755); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir(rootDir, 0o755); err != nil {
-		return err
-	}
-	return nil
+	g.texts, err = makeBase()
+	return err
 }
 
 // park starts main's stage where this thread is, and makes what shows its namespaces.
@@ -121,10 +79,24 @@ func (g *ground) park(l *launcher, in *network) error {
 	if g.main, g.proc, err = l.park(); err != nil {
 		return err
 	}
-	if err := g.mountSystem(g.protection); err != nil {
+	if g.system, err = mountSystem(g.texts, g.proc, g.protection); err != nil {
 		return err
 	}
 	g.namespaces.Pid, err = linux.OpenAt(-1, "/proc/thread-self/ns/pid_for_children", syscall.O_RDONLY, 0, 0)
+	return err
+}
+
+// mainNetwork is the network namespace that main's stage has yet to enter, or -1.
+func (g *ground) mainNetwork() int {
+	if g.bornIn.namespace == g.namespaces.Network {
+		return -1
+	}
+	return g.namespaces.Network
+}
+
+// identify gives a guest that was not started from a copy the ids that its kernel has.
+func (g *ground) identify() (err error) {
+	g.bootID, err = g.texts.identify()
 	return err
 }
 
@@ -149,74 +121,31 @@ func (g *ground) unshare(cgroupNamespace int) error {
 	return nil
 }
 
-// enterBase makes an empty tmpfs, with the agent's own view of the kernel, the root of this thread's mount namespace.
-//
-// pivot_root cannot replace an initramfs, so it is moved on top, as switch_root does, and everything else is unmounted. What lies below
-// is an empty, read-only directory.
-func enterBase() error {
-	below, err := linux.OpenAt(-1, "/", linux.OPath|syscall.O_DIRECTORY, 0, 0)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(below)
-	others, err := topMounts("/proc/thread-self/mountinfo")
-	if err != nil {
-		return err
-	}
-	if err := mountAt("tmpfs", boxDir, 0, linux.Option{Key: "mode", Value: "0755"}); err != nil {
-		return err
-	}
-	for _, path := range []string{"/dev", "/proc", "/sys"} {
-		mount, err := linux.CloneMount(-1, path, false)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(attachAt(mount, boxDir+path), syscall.Close(mount)); err != nil {
-			return err
-		}
-	}
-	if err := linux.SetAttributes(below, linux.Readonly, false); err != nil {
-		return err
-	}
-	if err := syscall.Chdir(boxDir); err != nil {
-		return err
-	}
-	if err := syscall.Mount(boxDir, "/", "", syscall.MS_MOVE, ""); err != nil {
-		return &linux.Error{Op: "move", On: boxDir, Errno: err.(syscall.Errno)}
-	}
-	if err := syscall.Chroot("."); err != nil {
-		return &linux.Error{Op: "chroot", On: boxDir, Errno: err.(syscall.Errno)}
-	}
-	if err := syscall.Fchdir(below); err != nil {
-		return err
-	}
-	for _, path := range others {
-		if err := syscall.Unmount(path, syscall.MNT_DETACH); err != nil {
-			return &linux.Error{Op: "unmount", On: path, Errno: err.(syscall.Errno)}
-		}
-	}
-	return syscall.Chdir("/")
-}
-
 // keepBase clones what is mounted before the box's root is entered.
 func (g *ground) keepBase() (err error) {
 	g.base, err = linux.CloneMount(-1, "/", true)
 	return err
 }
 
-// enterRoot makes the box's root that of the mount namespace, and of all who are in the base. Nothing else stays mounted.
-func enterRoot(r root) error {
-	if err := syscall.Fchdir(r.fd); err != nil {
+// end ends what is left of main, and leaves the changes clean on their disk. Every step is tried.
+func (g *ground) end() error {
+	var err error
+	if g.main != nil {
+		// Even where there is no control group.
+		err = g.main.kill()
+	}
+	if g.changes.Kind == ChangesEncrypted {
+		err = errors.Join(err, abandonChanges())
+	}
+	syscall.Sync()
+	err = errors.Join(err, g.close())
+	switch g.changes.Kind {
+	case "":
 		return err
+	case ChangesDisk:
+		err = errors.Join(err, cleanChanges())
 	}
-	// The base comes to lie on top of the root, where "." then leads.
-	if err := syscall.PivotRoot(".", "."); err != nil {
-		return &linux.Error{Op: "pivot_root", On: rootDir, Errno: err.(syscall.Errno)}
-	}
-	if err := syscall.Unmount(".", syscall.MNT_DETACH); err != nil {
-		return &linux.Error{Op: "unmount", On: "the base", Errno: err.(syscall.Errno)}
-	}
-	return syscall.Chdir("/")
+	return errors.Join(err, unmountChanges())
 }
 
 // close lets go of all that keeps the box's mount namespace, and with it the overlay.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/poll"
 )
 
 // groupPrefix begins the names of the control groups below the box's.
@@ -42,11 +43,14 @@ func (g *group) entered() error {
 	return err
 }
 
-// kill ends all that is in it; ErrNotRunning where nothing is.
+// ErrEmpty is a group without a process.
+var ErrEmpty = errors.New("no process is in the control group")
+
+// kill ends all that is in it; ErrEmpty where nothing is.
 func (g *group) kill() error {
 	populated, err := g.populated()
 	if errors.Is(err, os.ErrNotExist) || err == nil && !populated {
-		return ErrNotRunning
+		return ErrEmpty
 	}
 	if err != nil {
 		return err
@@ -64,10 +68,10 @@ func (g *group) tidy() { _ = syscall.Rmdir(g.dir) }
 
 // end ends all that is in it, and removes it.
 func (g *group) end() error {
-	if err := g.kill(); err != nil && err != ErrNotRunning {
+	if err := g.kill(); err != nil && err != ErrEmpty {
 		return err
 	}
-	for end := time.Now().Add(groupTime); ; time.Sleep(pollInterval) {
+	for end := time.Now().Add(groupTime); ; time.Sleep(poll.Interval) {
 		err := syscall.Rmdir(g.dir)
 		if err != syscall.EBUSY || time.Now().After(end) {
 			if err == nil || err == syscall.ENOENT {

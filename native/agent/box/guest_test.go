@@ -106,7 +106,7 @@ func TestGuestAFlippedByteIsNeverRead(t *testing.T) {
 	}
 }
 
-func changesForTest(t *testing.T, changes Changes, memory *int64) {
+func changesForTest(t *testing.T, changes Changes, memory int64) {
 	t.Helper()
 	disks, err := listDisks()
 	if err != nil {
@@ -119,7 +119,7 @@ func changesForTest(t *testing.T, changes Changes, memory *int64) {
 
 func TestGuestChangesInMemoryAreBounded(t *testing.T) {
 	limit := int64(32 << 20)
-	changesForTest(t, Changes{Kind: ChangesMemory}, &limit)
+	changesForTest(t, Changes{Kind: ChangesMemory}, limit)
 	defer unmountChanges()
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(changesDir, &stat); err != nil || int64(stat.Blocks)*stat.Bsize != limit/2 {
@@ -132,7 +132,7 @@ func TestGuestChangesInMemoryAreBounded(t *testing.T) {
 
 func TestGuestEncryptedChanges(t *testing.T) {
 	serial := "changes"
-	changesForTest(t, Changes{Kind: ChangesEncrypted, Serial: &serial}, nil)
+	changesForTest(t, Changes{Kind: ChangesEncrypted, Serial: &serial}, 64<<20)
 	content := bytes.Repeat([]byte(guesttest.Word(t, "marker")), 1000)
 	path := changesDir + upperName + "/file"
 	if err := os.WriteFile(path, content, 0o600); err != nil {

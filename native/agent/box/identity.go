@@ -2,11 +2,8 @@ package box
 
 import (
 	"errors"
-	"os"
-	"strings"
 	"time"
 
-	"a3s.dev/box/agent/linux"
 	"a3s.dev/box/agent/strictjson"
 )
 
@@ -73,8 +70,7 @@ func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, ma
 	if frozen, err := b.launcher.cgroup.frozen(); err != nil || !frozen {
 		return errors.Join(err, ErrNotFrozen)
 	}
-	network := b.ground.networks[b.spec.Network.Kind]
-	if (mac != nil) != (network.index != 0) {
+	if (mac != nil) != b.ground.hasNIC() {
 		return ErrNetwork
 	}
 	if err := b.ground.renew(entropy, now, machineID); err != nil {
@@ -86,21 +82,7 @@ func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, ma
 	if mac == nil {
 		return nil
 	}
-	if err := network.setMAC(mac); err != nil {
-		return err
-	}
-	return b.ground.thread.do(network.disconnect)
-}
-
-// rename gives the box another host name, wherever it reads it.
-func (g *ground) rename(hostname string, network *Network) error {
-	if err := g.thread.do(func() error { return setHostname(hostname) }); err != nil {
-		return err
-	}
-	if err := g.texts.hostname.set(hostname + "\n"); err != nil {
-		return err
-	}
-	return g.texts.hosts.set(hosts(hostname, network))
+	return b.ground.readdress(mac)
 }
 
 // BootID is what the box reads as the id of its boot; empty in a guest that is asleep, since the kernel makes its id when it is first
@@ -114,48 +96,5 @@ func (b *Box) BootID() (string, error) {
 	if b.ground != nil && b.ground.bootID != "" {
 		return b.ground.bootID, nil
 	}
-	content, err := os.ReadFile(bootIDPath)
-	return strings.TrimSpace(string(content)), err
-}
-
-// renew gives the guest what no two copies may share.
-func (g *ground) renew(entropy []byte, now time.Time, machineID string) error {
-	if err := linux.AddEntropy(g.random, entropy); err != nil {
-		return err
-	}
-	if err := linux.SetClock(now.Unix(), int64(now.Nanosecond())); err != nil {
-		return err
-	}
-	if err := g.texts.machineID.set(machineID + "\n"); err != nil {
-		return err
-	}
-	bootID, err := newBootID()
-	if err != nil {
-		return err
-	}
-	g.bootID = bootID
-	return g.texts.bootID.set(bootID + "\n")
-}
-
-// newBootID makes a random UUID.
-func newBootID() (string, error) {
-	id := make([]byte, 16)
-	for read := 0; read < len(id); {
-		n, err := linux.Random(id[read:])
-		if err != nil {
-			return "", err
-		}
-		read += n
-	}
-	id[6] = id[6]&0x0f | 0x40
-	id[8] = id[8]&0x3f | 0x80
-	const digits = "0123456789abcdef"
-	text := make([]byte, 0, 36)
-	for index, octet := range id {
-		if index == 4 || index == 6 || index == 8 || index == 10 {
-			text = append(text, '-')
-		}
-		text = append(text, digits[octet>>4], digits[octet&15])
-	}
-	return string(text), nil
+	return kernelBootID()
 }

@@ -67,12 +67,6 @@ func (g *ground) network(config *Network) (*network, error) {
 	return n, n.setMAC(config.MAC)
 }
 
-// equal compares all but the MAC address, which any network can be given.
-func (n *Network) equal(other *Network) bool {
-	return n.Kind == other.Kind && (n.Kind == NetworkNone || *n.MTU == *other.MTU && *n.Address == *other.Address &&
-		*n.PrefixLength == *other.PrefixLength && *n.Gateway == *other.Gateway)
-}
-
 // findNIC waits for the network device of an address, or for any where none is given: a launch spec leaves the address to the host.
 func (g *ground) findNIC(address *string) (nic, error) {
 	mac := ""
@@ -146,21 +140,8 @@ func (n *network) make(device nic, g *ground) (err error) {
 
 // mountSystem makes the /sys that shows the network namespace of this thread.
 func (n *network) mountSystem(g *ground) (err error) {
-	if n.system, err = makeRoot(networksDir); err != nil {
-		return err
-	}
-	if err := mountAll(n.system, networkMounts); err != nil {
-		return err
-	}
-	// A machine without firmware tables has no id.
-	if _, _, err := n.system.look(machineIDPath); err == nil {
-		if err := g.texts.machineID.cover(n.system, machineIDPath, harmless|linux.Readonly); err != nil {
-			return err
-		}
-	} else if !errors.Is(err, syscall.ENOENT) {
-		return err
-	}
-	return g.protection.below("/sys").apply(n.system)
+	n.system, err = mountNetworkSystem(g.texts, g.protection)
+	return err
 }
 
 // configure gives the namespace its addresses and routes.
@@ -201,6 +182,28 @@ func (n *network) setMAC(mac *string) error {
 	}
 	n.config.MAC = mac
 	return nil
+}
+
+// inUse is the network of the box; nil before it has one.
+func (g *ground) inUse() *network {
+	for _, n := range g.networks {
+		if n.namespace == g.namespaces.Network {
+			return n
+		}
+	}
+	return nil
+}
+
+// hasNIC says whether the box has a network device.
+func (g *ground) hasNIC() bool { return g.inUse().index != 0 }
+
+// readdress gives the box's network device another address, and ends the box's connections to others.
+func (g *ground) readdress(mac *string) error {
+	n := g.inUse()
+	if err := n.setMAC(mac); err != nil {
+		return err
+	}
+	return g.thread.do(n.disconnect)
 }
 
 // disconnect ends the box's connections to others.
@@ -251,6 +254,23 @@ func (n *network) writeSysctls() error {
 		}
 	}
 	return nil
+}
+
+// maxDevices is more than the kernel has in the file of a namespace's devices.
+const maxDevices = 16 << 10
+
+// devices reads the box's /proc/net/dev; it is empty before the box has a network.
+func (g *ground) devices() (string, error) {
+	network := g.inUse()
+	if network == nil {
+		return "", nil
+	}
+	content := make([]byte, maxDevices)
+	n, err := syscall.Pread(network.counters, content, 0)
+	if err != nil {
+		return "", &os.PathError{Op: "read", Path: "net/dev", Err: err}
+	}
+	return string(content[:n]), nil
 }
 
 func (n *network) close() error {

@@ -99,7 +99,10 @@ func (h *Handle) Signal(signal syscall.Signal) error {
 		return nil
 	}
 	if h.group != nil && signal == syscall.SIGKILL {
-		return h.group.kill()
+		if err := h.group.kill(); err != ErrEmpty {
+			return err
+		}
+		return ErrNotRunning
 	}
 	h.mu.Lock()
 	child := h.child

@@ -13,6 +13,11 @@ import (
 // protection is what of a root nobody may write to, and what nobody may see.
 type protection struct{ readonly, masked []string }
 
+// protectionOf is what a spec asks for.
+func protectionOf(s *Spec) protection {
+	return protection{s.Confinement.ReadonlyPaths, s.Confinement.MaskedPaths}
+}
+
 func (p protection) equal(other protection) bool {
 	return slices.Equal(p.readonly, other.readonly) && slices.Equal(p.masked, other.masked)
 }
@@ -45,35 +50,6 @@ func (p protection) apply(r root) error {
 	for _, name := range p.masked {
 		if err := mask(r, name); err != nil {
 			return &deviceError{"mask", name, err}
-		}
-	}
-	return nil
-}
-
-// protect mounts once more what was protected in another way before the spec was known.
-func (g *ground) protect(p protection) error {
-	if g.protection.equal(p) {
-		return nil
-	}
-	// A clone is without what is mounted below.
-	proc, err := linux.CloneMount(g.proc, "", false)
-	if err != nil {
-		return err
-	}
-	previous := g.proc
-	g.proc = proc
-	if err := syscall.Close(previous); err != nil {
-		return err
-	}
-	if err := g.mountSystem(p); err != nil {
-		return err
-	}
-	for _, n := range g.networks {
-		if err := linux.SetNamespace(n.namespace, syscall.CLONE_NEWNET); err != nil {
-			return err
-		}
-		if err := n.mountSystem(g); err != nil {
-			return err
 		}
 	}
 	return nil

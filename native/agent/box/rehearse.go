@@ -4,15 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"os"
 	"syscall"
 	"time"
 
 	"a3s.dev/box/agent/linux"
 )
-
-// rehearsalDir is where a rehearsal's box writes, on the disk of changes; nothing of it is left.
-const rehearsalDir = changesDir + "/rehearsal"
 
 // rehearsalTime is how long the main process of a rehearsal may take.
 const rehearsalTime = 30 * time.Second
@@ -58,43 +54,18 @@ func (b *Box) Rehearse(data []byte, now time.Time, entropy []byte, machineID str
 		handles: map[string]*Handle{MainID: main},
 	}
 	r.filters.capabilities, r.filters.program = b.filters.capabilities, b.filters.program
-	if r.ground, err = newGround(&r.launcher, spec.protection()); err == nil {
+	if r.ground, err = newGround(r.launcher, protectionOf(spec)); err == nil {
 		err = r.perform(b.ground)
 	}
 	if r.ground != nil {
-		err = errors.Join(err, r.leave(outside))
+		err = errors.Join(err, r.ground.leaveRehearsal(outside))
 	}
 	return main.Report(), err
 }
 
 // perform runs the rehearsal's box, which has the devices of a prepared guest.
 func (r *Box) perform(prepared *ground) error {
-	g := r.ground
-	g.disks = prepared.disks
-	for _, dir := range []string{rehearsalDir, rehearsalDir + upperName, rehearsalDir + workName} {
-		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-	}
-	// Mounted where the agent is already.
-	g.changes, g.changesAt = r.spec.Rootfs.Changes, rehearsalDir
-	if err := g.showChanges(); err != nil {
-		return err
-	}
-	none, err := g.makeNetwork(&Network{Kind: NetworkNone}, nic{})
-	if err != nil {
-		return err
-	}
-	if r.spec.Network.Kind != NetworkNone {
-		// The device is not the rehearsal's.
-		if _, err := g.makeNetwork(&r.spec.Network, nic{}); err != nil {
-			return err
-		}
-	}
-	if err := g.thread.do(func() error { return g.park(&r.launcher, none) }); err != nil {
-		return err
-	}
-	if err := g.setup(&r.launcher, r.spec); err != nil {
+	if err := r.ground.rehearse(r.launcher, prepared, r.spec); err != nil {
 		return err
 	}
 	h, err := r.Start()
@@ -107,17 +78,4 @@ func (r *Box) perform(prepared *ground) error {
 	case <-time.After(rehearsalTime):
 		return errors.Join(errRehearsal, h.Signal(syscall.SIGKILL))
 	}
-}
-
-// leave ends what is left of a rehearsal, and removes what it wrote. outside is a mount namespace that goes on.
-func (r *Box) leave(outside int) error {
-	g := r.ground
-	var err error
-	if g.main != nil {
-		// Ended already, unless something failed on the way.
-		err = g.main.kill()
-		<-g.main.child.Done()
-	}
-	err = errors.Join(err, g.thread.do(func() error { return linux.SetNamespace(outside, syscall.CLONE_NEWNS) }), g.close())
-	return errors.Join(err, os.RemoveAll(rehearsalDir))
 }

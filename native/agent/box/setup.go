@@ -34,11 +34,59 @@ func (g *ground) setup(l *launcher, spec *Spec) error {
 		if err := setHostname(spec.Hostname); err != nil {
 			return err
 		}
-		if err := g.protect(spec.protection()); err != nil {
+		if err := g.protect(protectionOf(spec)); err != nil {
 			return err
 		}
 		return g.buildRoot(spec, network)
 	})
+}
+
+// protect mounts once more what was protected in another way before the spec was known.
+func (g *ground) protect(p protection) error {
+	if g.protection.equal(p) {
+		return nil
+	}
+	// A clone is without what is mounted below.
+	proc, err := linux.CloneMount(g.proc, "", false)
+	if err != nil {
+		return err
+	}
+	previous := g.proc
+	g.proc = proc
+	if err := syscall.Close(previous); err != nil {
+		return err
+	}
+	g.protection = p
+	if g.system, err = mountSystem(g.texts, g.proc, p); err != nil {
+		return err
+	}
+	for _, n := range g.networks {
+		if err := linux.SetNamespace(n.namespace, syscall.CLONE_NEWNET); err != nil {
+			return err
+		}
+		if err := n.mountSystem(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buildRoot assembles the box's root and enters it. In it nothing is written but what Docker writes too: empty mount points, the
+// directories of the image's volumes, and the main process's working directory.
+func (g *ground) buildRoot(spec *Spec, network *network) error {
+	layers, err := mountLayers(spec.Rootfs.Layers, g.disks)
+	if err != nil {
+		return err
+	}
+	overlay, err := mountOverlay(layers, g.changesAt)
+	if err != nil {
+		return err
+	}
+	g.root = root{overlay}
+	if err := g.root.fill(spec, g.system, network.system, g.texts); err != nil {
+		return err
+	}
+	return enterRoot(g.root)
 }
 
 func setHostname(name string) error {
@@ -46,36 +94,4 @@ func setHostname(name string) error {
 		return &linux.Error{Op: "sethostname", On: name, Errno: err.(syscall.Errno)}
 	}
 	return nil
-}
-
-func (s *Spec) serials() []string {
-	var serials []string
-	for _, layer := range s.Rootfs.Layers {
-		serials = append(serials, layer.Serial)
-	}
-	if s.Rootfs.Changes.Serial != nil {
-		serials = append(serials, *s.Rootfs.Changes.Serial)
-	}
-	return serials
-}
-
-// Uses of drivers that not every box has.
-const (
-	UseNIC     = "nic"
-	UseChanges = "changes"
-)
-
-func (s *Spec) uses() []string {
-	var uses []string
-	if s.Network.Kind == NetworkNIC {
-		uses = append(uses, UseNIC)
-	}
-	if s.Rootfs.Changes.Kind == ChangesEncrypted {
-		uses = append(uses, UseChanges)
-	}
-	return uses
-}
-
-func (s *Spec) protection() protection {
-	return protection{s.Confinement.ReadonlyPaths, s.Confinement.MaskedPaths}
 }

@@ -9,12 +9,15 @@ import (
 	"a3s.dev/box/agent/stage"
 )
 
-// quiet is how long a process that was just started has the machine for itself before the next one's stage is started.
+// quiet is how long a process that was just started has the guest for itself before the next stage is started.
 const quiet = time.Second
 
-// spare is a stage that waits for the next exec: starting one takes longer than all that it does. A prepared guest has one from the
-// beginning, any other one from its first exec on.
-type spare struct {
+// standby keeps one stage waiting for the next exec: starting a stage takes longer than all that it does. A prepared guest has one from the
+// beginning, any other guest from its first exec on.
+type standby struct {
+	launcher   *launcher
+	namespaces *Namespaces
+
 	mu sync.Mutex
 	// stage is nil while there is none.
 	stage *waiting
@@ -22,14 +25,18 @@ type spare struct {
 	closed bool
 }
 
-// takeSpare answers the stage that waits, or a new one.
-func (b *Box) takeSpare() (*waiting, error) {
-	b.spare.mu.Lock()
-	w := b.spare.stage
-	b.spare.stage = nil
-	b.spare.mu.Unlock()
+func newStandby(l *launcher, namespaces *Namespaces) *standby {
+	return &standby{launcher: l, namespaces: namespaces}
+}
+
+// take returns the stage that waits, or a new one.
+func (s *standby) take() (*waiting, error) {
+	s.mu.Lock()
+	w := s.stage
+	s.stage = nil
+	s.mu.Unlock()
 	if w == nil {
-		return b.newSpare()
+		return s.start()
 	}
 	select {
 	case <-w.child.Done():
@@ -37,18 +44,18 @@ func (b *Box) takeSpare() (*waiting, error) {
 		if err := w.close(); err != nil {
 			return nil, err
 		}
-		return b.newSpare()
+		return s.start()
 	default:
 		return w, nil
 	}
 }
 
-func (b *Box) newSpare() (*waiting, error) {
+func (s *standby) start() (*waiting, error) {
 	streams, err := openStreams(false, true)
 	if err != nil {
 		return nil, err
 	}
-	w, err := b.launcher.spawn(&b.ground.namespaces, streams, stage.Name)
+	w, err := s.launcher.spawn(s.namespaces, streams, stage.Name)
 	if err != nil {
 		return nil, errors.Join(err, streams.closeTheirs(), streams.closeOurs())
 	}
@@ -58,37 +65,37 @@ func (b *Box) newSpare() (*waiting, error) {
 	return w, nil
 }
 
-// close lets go of the agent's ends.
+// close closes the agent's ends.
 func (w *waiting) close() error {
 	return errors.Join(syscall.Close(w.socket), w.streams.closeOurs())
 }
 
-// replaceSpare starts the stage of the next exec once the one that was started last is done, or has had its time.
-func (b *Box) replaceSpare(last *Handle) {
+// replace starts the stage of the next exec once the last process has ended, or has had its time.
+func (s *standby) replace(last *Handle) {
 	timer := time.NewTimer(quiet)
 	defer timer.Stop()
 	select {
 	case <-last.Complete():
 	case <-timer.C:
 	}
-	// The next exec tells of what goes wrong here: it then starts its own.
-	_ = b.keepSpare()
+	// The next exec starts a stage of its own then, and reports what goes wrong.
+	_ = s.keep()
 }
 
-// keepSpare has a stage wait, if none does.
-func (b *Box) keepSpare() error {
-	b.spare.mu.Lock()
-	defer b.spare.mu.Unlock()
-	if b.spare.closed || b.spare.stage != nil {
+// keep starts a stage if none waits.
+func (s *standby) keep() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.stage != nil {
 		return nil
 	}
-	w, err := b.newSpare()
-	b.spare.stage = w
+	w, err := s.start()
+	s.stage = w
 	return err
 }
 
-// end lets no stage wait any more.
-func (s *spare) end() error {
+// end ends the stage that waits, and starts no other.
+func (s *standby) end() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true

@@ -99,9 +99,6 @@ func FuzzSpec(f *testing.F) {
 				t.Fatalf("serial %q", serial)
 			}
 		}
-		if strings.ContainsAny(hosts(spec.Hostname, &spec.Network), "\x00\r") || strings.ContainsAny(resolvConf(&spec.Network), "\x00\r;#") {
-			t.Fatal("a file of the network can be forged")
-		}
 		if len(spec.Process.Args) == 0 || !strings.HasPrefix(spec.Process.Cwd, "/") {
 			t.Fatalf("process %+v", spec.Process)
 		}

@@ -1,6 +1,7 @@
 package box
 
 import (
+	"errors"
 	"os"
 	"syscall"
 
@@ -33,27 +34,46 @@ var networkMounts = []systemMount{
 	{"/sys/fs/cgroup", "cgroup2", harmless | linux.Readonly, nil},
 }
 
-// mountSystem makes the box's /dev and /proc, where they wait for its root.
-func (g *ground) mountSystem(p protection) error {
-	var err error
-	if g.system, err = makeRoot(systemDir); err != nil {
-		return err
+// mountSystem makes the box's /dev and /proc, where they wait for its root. proc is a mount of its /proc. What was made in part is returned too.
+func mountSystem(t *texts, proc int, p protection) (root, error) {
+	r, err := makeRoot(systemDir)
+	if err != nil {
+		return r, err
 	}
-	g.protection = p
-	if err := mountAll(g.system, ownMounts); err != nil {
-		return err
+	if err := mountAll(r, ownMounts); err != nil {
+		return r, err
 	}
-	if err := makeDevices(g.system); err != nil {
-		return err
+	if err := makeDevices(r); err != nil {
+		return r, err
 	}
-	if err := attachTo(g.system, g.proc, "/proc"); err != nil {
-		return err
+	if err := attachTo(r, proc, "/proc"); err != nil {
+		return r, err
 	}
 	// First, so that it is as read-only as what is around it.
-	if err := g.texts.bootID.cover(g.system, bootIDPath, harmless|linux.Readonly); err != nil {
-		return err
+	if err := t.bootID.cover(r, bootIDPath, harmless|linux.Readonly); err != nil {
+		return r, err
 	}
-	return p.below("/dev", "/proc").apply(g.system)
+	return r, p.below("/dev", "/proc").apply(r)
+}
+
+// mountNetworkSystem makes a /sys that shows the network namespace of this thread. What was made in part is returned too.
+func mountNetworkSystem(t *texts, p protection) (root, error) {
+	r, err := makeRoot(networksDir)
+	if err != nil {
+		return r, err
+	}
+	if err := mountAll(r, networkMounts); err != nil {
+		return r, err
+	}
+	// A machine without firmware tables has no id.
+	if _, _, err := r.look(machineIDPath); err == nil {
+		if err := t.machineID.cover(r, machineIDPath, harmless|linux.Readonly); err != nil {
+			return r, err
+		}
+	} else if !errors.Is(err, syscall.ENOENT) {
+		return r, err
+	}
+	return r, p.below("/sys").apply(r)
 }
 
 // makeRoot makes a new directory of this thread's mount namespace, in another one.
@@ -124,82 +144,4 @@ func (r root) plainDirectory(path string) error {
 		return err
 	}
 	return syscall.Close(fd)
-}
-
-// device is a node that a box may open.
-type device struct {
-	name         string
-	major, minor int
-}
-
-var devices = []device{
-	{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0},
-}
-
-// link is a symbolic link below /dev.
-type link struct{ name, target string }
-
-var deviceLinks = []link{
-	{"ptmx", "pts/ptmx"}, {"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
-	{"stderr", "/proc/self/fd/2"}, {"core", "/proc/kcore"},
-}
-
-// makeDevices fills the box's /dev. It is nodev, so that no node that the box makes opens anything; each permitted
-// node is a mount of its own from a filesystem that the box never sees.
-func makeDevices(r root) error {
-	if err := mountAt("tmpfs", nodesDir, linux.Nosuid|linux.Noexec, linux.Option{Key: "mode", Value: "0700"}); err != nil {
-		return err
-	}
-	for _, device := range devices {
-		if err := makeDevice(r, device); err != nil {
-			return &deviceError{"device", device.name, err}
-		}
-	}
-	dev, err := r.open("/dev", syscall.O_DIRECTORY, linux.NoSymlinks)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(dev)
-	for _, link := range deviceLinks {
-		if err := linux.SymlinkAt(link.target, dev, link.name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// makeConsole makes what the main process's terminal is mounted on.
-func makeConsole(r root) error {
-	fd, err := r.file("/dev/console")
-	if err != nil {
-		return err
-	}
-	return syscall.Close(fd)
-}
-
-func makeDevice(r root, d device) error {
-	node := nodesDir + "/" + d.name
-	if err := syscall.Mknod(node, syscall.S_IFCHR|0o666, d.major<<8|d.minor); err != nil {
-		return err
-	}
-	// The umask of the agent does not matter.
-	if err := os.Chmod(node, 0o666); err != nil {
-		return err
-	}
-	mount, err := linux.CloneMount(-1, node, false)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(mount)
-	return attachFile(r, mount, "/dev/"+d.name)
-}
-
-// attachFile mounts over a file of the box, made empty if missing.
-func attachFile(r root, mount int, path string) error {
-	target, err := r.file(path)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(target)
-	return linux.Attach(mount, target)
 }

@@ -104,6 +104,12 @@ func newTexts() (*texts, error) {
 	return t, nil
 }
 
+// kernelBootID reads the id that the kernel has for this boot.
+func kernelBootID() (string, error) {
+	content, err := os.ReadFile(bootIDPath)
+	return strings.TrimSpace(string(content)), err
+}
+
 // identify gives a machine that was started by itself the ids that its kernel knows, and answers that of its boot.
 func (t *texts) identify() (bootID string, err error) {
 	for _, known := range []struct {
@@ -123,6 +129,22 @@ func (t *texts) identify() (bootID string, err error) {
 		bootID = strings.TrimSpace(string(content))
 	}
 	return bootID, nil
+}
+
+// rename gives the box another host name in the files that hold it.
+func (t *texts) rename(hostname string, network *Network) error {
+	if err := t.hostname.set(hostname + "\n"); err != nil {
+		return err
+	}
+	return t.hosts.set(hosts(hostname, network))
+}
+
+// reidentify gives the box other ids of its machine and its boot.
+func (t *texts) reidentify(machineID, bootID string) error {
+	if err := t.machineID.set(machineID + "\n"); err != nil {
+		return err
+	}
+	return t.bootID.set(bootID + "\n")
 }
 
 // prepare gives each its page, so that a copy has only to write it.

@@ -1,7 +1,6 @@
 package box
 
 import (
-	"errors"
 	"io"
 	"os"
 	"strconv"
@@ -39,27 +38,9 @@ type ProcessEntry struct {
 	Args              []string
 }
 
-// maxTops bounds how many lists are made at once: one that a hostile filesystem or program of the box holds up keeps a thread.
-const maxTops = 4
-
-// ErrTooManyTops is more than that.
-var ErrTooManyTops = errors.New("too many ask for the processes of the box already")
-
-// Top lists the processes of the box.
-func (b *Box) Top() ([]ProcessEntry, error) {
-	if _, err := b.present(); err != nil {
-		return nil, err
-	}
-	if h, err := b.Process(MainID); err != nil || h.Report().State != StateRunning {
-		return nil, errors.Join(err, ErrNotRunning)
-	}
-	select {
-	case b.tops <- struct{}{}:
-		defer func() { <-b.tops }()
-	default:
-		return nil, ErrTooManyTops
-	}
-	entries, err := listProcesses(b.ground.proc)
+// listProcesses reads a /proc of the box, whatever the box mounted over it, and the names of users below a root.
+func listProcesses(proc, root int) ([]ProcessEntry, error) {
+	entries, err := readProcesses(proc)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +48,8 @@ func (b *Box) Top() ([]ProcessEntry, error) {
 	for _, entry := range entries {
 		seen[entry.UID] = true
 	}
-	// A box without accounts, or with such as nobody can read, has numbers.
-	passwd, _ := linux.ReadFile(b.ground.root.fd, "/etc/passwd", linux.InRoot|linux.NoMagicLinks, users.MaxFile)
+	// A box without accounts, or with unreadable ones, has numbers.
+	passwd, _ := linux.ReadFile(root, "/etc/passwd", linux.InRoot|linux.NoMagicLinks, users.MaxFile)
 	names := users.Names(passwd, seen)
 	for index := range entries {
 		entries[index].User = names[entries[index].UID]
@@ -76,8 +57,7 @@ func (b *Box) Top() ([]ProcessEntry, error) {
 	return entries, nil
 }
 
-// listProcesses reads a /proc of the box, whatever the box mounted over it.
-func listProcesses(proc int) ([]ProcessEntry, error) {
+func readProcesses(proc int) ([]ProcessEntry, error) {
 	fd, err := linux.OpenAt(proc, ".", syscall.O_RDONLY|syscall.O_DIRECTORY, 0, linux.Beneath|linux.NoCrossing)
 	if err != nil {
 		return nil, err

@@ -15,9 +15,7 @@ func (b *Box) Await() (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.state = StateWaiting
+	h.wait()
 	return h, nil
 }
 
@@ -37,14 +35,14 @@ func (b *Box) Begin(h *Handle, environment []string) {
 		err = b.begin(h, &process)
 	}
 	if err != nil {
-		h.endFor(ExitErrorOf(err))
+		h.fail(ExitErrorOf(err))
 	}
 }
 
 // Abandon ends a main process that waits; one that does not is left alone.
 func (b *Box) Abandon(h *Handle, reason *ExitError) {
 	if h.stopWaiting() {
-		h.endFor(reason)
+		h.fail(reason)
 	}
 }
 
@@ -69,45 +67,4 @@ func (b *Box) MainUser() (users.User, error) {
 		return user, &stage.Refusal{Code: stage.UserNotFound, Message: missing.Error()}
 	}
 	return user, err
-}
-
-// stopWaiting says whether the process waited: then it is its caller's.
-func (h *Handle) stopWaiting() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.state != StateWaiting {
-		return false
-	}
-	h.state = StateCreated
-	return true
-}
-
-// endWaiting ends a process that waits by a signal that would have ended it, and says whether it waited.
-func (h *Handle) endWaiting(signal syscall.Signal) bool {
-	switch signal {
-	case syscall.SIGCHLD, syscall.SIGCONT, syscall.SIGURG, syscall.SIGWINCH,
-		syscall.SIGSTOP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU:
-		return false
-	}
-	if !h.stopWaiting() {
-		return false
-	}
-	name := signalName(signal)
-	h.end(&Exit{ExitCode: 128 + int(signal), Signal: &name})
-	return true
-}
-
-// endFor ends a process that could not be started.
-func (h *Handle) endFor(reason *ExitError) { h.end(&Exit{ExitCode: exitCode(reason), Error: reason}) }
-
-// end is the end of a process that never ran.
-func (h *Handle) end(exit *Exit) {
-	exit.FinishedAt = *timestamp()
-	h.mu.Lock()
-	h.state, h.exit = StateExited, exit
-	h.mu.Unlock()
-	close(h.ended)
-	h.Input.processExited()
-	h.Output.End()
-	close(h.complete)
 }

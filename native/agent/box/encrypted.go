@@ -11,44 +11,6 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// errBelieves is a spec that holds its host to one thing and takes its word for another.
-var errBelieves = errors.New("a box whose layers are checked takes nothing else of its host unchecked")
-
-// believe refuses a spec in which some of what the host gives is checked and some is not. A launch spec is never one.
-func (s *Spec) believe() error {
-	checked := 0
-	for _, layer := range s.Rootfs.Layers {
-		if layer.Verity != nil {
-			checked++
-		}
-	}
-	changes := s.Rootfs.Changes.Kind
-	switch {
-	case checked == 0 && changes != ChangesEncrypted:
-		return nil
-	case checked < len(s.Rootfs.Layers) || changes == ChangesDisk || len(s.Mounts) > 0:
-		return errBelieves
-	}
-	return nil
-}
-
-// device is what the layer is mounted from: the disk, or a device that gives nothing of it but what was checked.
-func (l *Layer) device(disk string) (string, error) {
-	if l.Verity == nil {
-		return disk, nil
-	}
-	device, err := dm.OpenVerity(l.Serial, disk, &dm.Verity{Bytes: l.Verity.Bytes, Root: l.Verity.Root, Salt: l.Verity.Salt})
-	return device.Path, err
-}
-
-// explain tells a layer that was tampered with from one that cannot be mounted.
-func (l *Layer) explain(err error) error {
-	if l.Verity != nil && errors.Is(err, syscall.EIO) {
-		return &dm.VerityError{Reason: "a block of the disk is not what the hash tree says", Cause: err}
-	}
-	return err
-}
-
 // encryptedOptions read no inode ahead besides: it may never have been written, and then is no ciphertext.
 const encryptedOptions = diskOptions + ",inode_readahead_blks=0"
 

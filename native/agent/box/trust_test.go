@@ -2,10 +2,7 @@ package box
 
 import (
 	"errors"
-	"syscall"
 	"testing"
-
-	"a3s.dev/box/agent/dm"
 )
 
 func TestASpecBelievesItsHostOrDoesNot(t *testing.T) {
@@ -34,28 +31,5 @@ func TestASpecBelievesItsHostOrDoesNot(t *testing.T) {
 		if err := spec.believe(); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
 		}
-	}
-}
-
-func TestALayerThatWasTamperedWithIsToldFromOneThatIsNone(t *testing.T) {
-	checked, plain := Layer{Verity: &Verity{}}, Layer{}
-	var tampered *dm.VerityError
-	if err := checked.explain(&deviceError{"mount", "layer", syscall.EIO}); !errors.As(err, &tampered) {
-		t.Errorf("got %v", err)
-	}
-	for _, err := range []error{checked.explain(syscall.EINVAL), plain.explain(syscall.EIO)} {
-		if errors.As(err, &tampered) || err == nil {
-			t.Errorf("got %v", err)
-		}
-	}
-	if err := checked.explain(nil); err != nil {
-		t.Errorf("got %v", err)
-	}
-	if device, err := plain.device("/dev/vda"); device != "/dev/vda" || err != nil {
-		t.Errorf("got %s, %v", device, err)
-	}
-	var refused *dm.VerityError
-	if _, err := checked.device("/dev/vda"); !errors.As(err, &refused) {
-		t.Errorf("got %v", err)
 	}
 }

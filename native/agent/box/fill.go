@@ -2,7 +2,6 @@ package box
 
 import (
 	"errors"
-	"os"
 	"syscall"
 
 	"a3s.dev/box/agent/linux"
@@ -13,31 +12,12 @@ type CwdError struct{ message string }
 
 func (e *CwdError) Error() string { return e.message }
 
-// buildRoot assembles the box's root and enters it. In it nothing is written but what Docker writes too: empty mount points, the
-// directories of the image's volumes, and the main process's working directory.
-func (g *ground) buildRoot(spec *Spec, network *network) error {
-	layers, err := mountLayers(spec.Rootfs.Layers, g.disks)
-	if err != nil {
-		return err
-	}
-	overlay, err := mountOverlay(layers, g.changesAt)
-	if err != nil {
-		return err
-	}
-	g.root = root{overlay}
-	if err := g.fillRoot(spec, network); err != nil {
-		return err
-	}
-	return enterRoot(g.root)
-}
-
-// fillRoot mounts in the root what is not of the image.
-func (g *ground) fillRoot(spec *Spec, network *network) error {
-	r := g.root
+// fill mounts in the root what is not of the image. system and network are the roots with its /dev, /proc and /sys.
+func (r root) fill(spec *Spec, system, network root, t *texts) error {
 	for _, moved := range []struct {
 		from root
 		path string
-	}{{g.system, "/proc"}, {g.system, "/dev"}, {network.system, "/sys"}} {
+	}{{system, "/proc"}, {system, "/dev"}, {network, "/sys"}} {
 		if err := r.adopt(moved.from, moved.path); err != nil {
 			return err
 		}
@@ -47,7 +27,7 @@ func (g *ground) fillRoot(spec *Spec, network *network) error {
 			return err
 		}
 	}
-	if err := g.texts.mountEtc(r, spec); err != nil {
+	if err := t.mountEtc(r, spec); err != nil {
 		return err
 	}
 	if err := mountShares(r, spec.Mounts); err != nil {
@@ -70,7 +50,7 @@ func (g *ground) fillRoot(spec *Spec, network *network) error {
 			return err
 		}
 	}
-	return spec.protection().outside("/dev", "/proc", "/sys").apply(r)
+	return protectionOf(spec).outside("/dev", "/proc", "/sys").apply(r)
 }
 
 func (r root) attach(a Attachment) error {
@@ -108,31 +88,4 @@ func makeCwd(r root, cwd string) error {
 		return err
 	}
 	return syscall.Close(fd)
-}
-
-func mountAt(kind, path string, attributes uint64, options ...linux.Option) error {
-	mount, err := linux.NewMount(kind, attributes, append(options, linux.Option{Key: "source", Value: kind})...)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(mount)
-	return attachAt(mount, path)
-}
-
-// attachAt attaches a mount to a directory of the agent's own, made if missing.
-func attachAt(mount int, path string) error {
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return err
-	}
-	return attach(mount, path)
-}
-
-// attach attaches a mount to a directory of the agent's own that is there.
-func attach(mount int, path string) error {
-	target, err := linux.OpenAt(-1, path, linux.OPath|syscall.O_DIRECTORY, 0, 0)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(target)
-	return linux.Attach(mount, target)
 }

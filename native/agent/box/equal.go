@@ -1,0 +1,11 @@
+package box
+
+func (c Changes) equal(other Changes) bool {
+	return c.Kind == other.Kind && (c.Kind == ChangesMemory || *c.Serial == *other.Serial)
+}
+
+// equal compares all but the MAC address, which any network can be given.
+func (n *Network) equal(other *Network) bool {
+	return n.Kind == other.Kind && (n.Kind == NetworkNone || *n.MTU == *other.MTU && *n.Address == *other.Address &&
+		*n.PrefixLength == *other.PrefixLength && *n.Gateway == *other.Gateway)
+}
