@@ -19,8 +19,8 @@ func TestTheDirectoriesOfVolumesAreNotMadeInTheMountsOfTheAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer syscall.Close(mount)
-	spec := strings.Replace(document, `"resources":{}`, `"resources":{},"directories":["/data","/run/secrets/db"]`, 1)
-	h := start(t, spec, box.Attachment{Mount: mount, Path: "/run/secrets"})
+	document := strings.Replace(document, `"resources":{}`, `"resources":{},"directories":["/data","/run/secrets/db"]`, 1)
+	h := start(t, document, box.Attachment{Mount: mount, Path: "/run/secrets"})
 	got, _ := h.run("a", script("busybox ls -d /data; busybox ls -A /run/secrets; busybox grep -c ' /run/secrets tmpfs' /proc/mounts"))
 	if got != "/data\n1\n" {
 		t.Errorf("got %q", got)

@@ -63,30 +63,14 @@ func (b *Box) setupOnHost(shell string) error {
 	if err != nil {
 		return err
 	}
-	g.namespaces.Network = network.namespace
-	return g.thread.do(func() error {
+	if err := g.keepBase(); err != nil {
+		return err
+	}
+	return g.setupOn(b.launcher, b.spec, network, func() (root, error) {
 		if err := makeTestRoot(busybox); err != nil {
-			return err
+			return root{-1}, err
 		}
-		if g.root.fd, err = linux.OpenAt(-1, rootDir, linux.OPath|syscall.O_DIRECTORY, 0, 0); err != nil {
-			return err
-		}
-		if err := syscall.Sethostname([]byte(b.spec.Hostname)); err != nil {
-			return err
-		}
-		if err := g.park(b.launcher, network); err != nil {
-			return err
-		}
-		if err := g.keepBase(); err != nil {
-			return err
-		}
-		if err := g.protect(protectionOf(b.spec)); err != nil {
-			return err
-		}
-		if err := g.root.fill(b.spec, g.system, network.system, g.texts); err != nil {
-			return err
-		}
-		return enterRoot(g.root)
+		return openDirectory(rootDir)
 	})
 }
 
@@ -117,15 +101,15 @@ func makeTestRoot(busybox []byte) error {
 // CloseTestBox lets go of the namespaces, and with them of the root.
 func CloseTestBox(b *Box) error {
 	err := errors.Join(syscall.Close(b.launcher.cgroup.Procs), syscall.Close(b.launcher.binary))
-	return errors.Join(err, b.standby.end(), b.ground.main.kill(), b.ground.close(), syscall.Close(b.launcher.cgroup.Namespace))
+	return errors.Join(err, b.standby.end(), b.ground.end(), syscall.Close(b.launcher.cgroup.Namespace))
 }
 
 // CoreLimit is the largest core dump that a process of the box may leave.
 func (b *Box) CoreLimit() uint64 {
 	for _, limit := range b.launcher.limits {
-		if limit.Resource == rlimitCore {
+		if limit.Resource == syscall.RLIMIT_CORE {
 			return limit.Hard
 		}
 	}
-	return unlimited
+	return ^uint64(0)
 }

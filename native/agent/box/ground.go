@@ -122,9 +122,11 @@ func (g *ground) unshare(cgroupNamespace int) error {
 }
 
 // keepBase clones what is mounted before the box's root is entered.
-func (g *ground) keepBase() (err error) {
-	g.base, err = linux.CloneMount(-1, "/", true)
-	return err
+func (g *ground) keepBase() error {
+	return g.thread.do(func() (err error) {
+		g.base, err = linux.CloneMount(-1, "/", true)
+		return err
+	})
 }
 
 // end ends what is left of main, and leaves the changes clean on their disk. Every step is tried.

@@ -57,5 +57,5 @@ func (g *ground) prepare(l *launcher) error {
 			return err
 		}
 	}
-	return g.thread.do(g.keepBase)
+	return g.keepBase()
 }

@@ -12,7 +12,7 @@ import (
 const rehearsalDir = changesDir + "/rehearsal"
 
 // rehearse sets up a box for a rehearsal, with the devices of a prepared guest.
-func (g *ground) rehearse(l *launcher, prepared *ground, spec *Spec) error {
+func (g *ground) rehearse(l *launcher, prepared *ground, wanted *Spec) error {
 	g.disks = prepared.disks
 	for _, dir := range []string{rehearsalDir, rehearsalDir + upperName, rehearsalDir + workName} {
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
@@ -20,7 +20,7 @@ func (g *ground) rehearse(l *launcher, prepared *ground, spec *Spec) error {
 		}
 	}
 	// Mounted where the agent is already.
-	g.changes, g.changesAt = spec.Rootfs.Changes, rehearsalDir
+	g.changes, g.changesAt = wanted.Rootfs.Changes, rehearsalDir
 	if err := g.showChanges(); err != nil {
 		return err
 	}
@@ -28,16 +28,16 @@ func (g *ground) rehearse(l *launcher, prepared *ground, spec *Spec) error {
 	if err != nil {
 		return err
 	}
-	if spec.Network.Kind != NetworkNone {
+	if wanted.Network.Kind != NetworkNone {
 		// The device is not the rehearsal's.
-		if _, err := g.makeNetwork(&spec.Network, nic{}); err != nil {
+		if _, err := g.makeNetwork(&wanted.Network, nic{}); err != nil {
 			return err
 		}
 	}
 	if err := g.thread.do(func() error { return g.park(l, none) }); err != nil {
 		return err
 	}
-	return g.setup(l, spec)
+	return g.setup(l, wanted)
 }
 
 // leaveRehearsal ends what is left of a rehearsal, and removes what it wrote. outside is a mount namespace that goes on.

@@ -18,6 +18,12 @@ var errNotDirectory = errors.New("not a directory")
 // root is a directory whose paths resolve inside it: absolute links and `..` stay below it.
 type root struct{ fd int }
 
+// openDirectory returns a directory of this thread's as a root.
+func openDirectory(path string) (root, error) {
+	fd, err := linux.OpenAt(-1, path, linux.OPath|syscall.O_DIRECTORY, 0, 0)
+	return root{fd}, err
+}
+
 // open opens a name in the root for use as a mount point.
 func (r root) open(path string, flags int, resolve uint64) (int, error) {
 	return linux.OpenAt(r.fd, path, linux.OPath|flags, 0, resolve|linux.InRoot|linux.NoMagicLinks)

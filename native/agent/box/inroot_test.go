@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 
@@ -39,7 +40,7 @@ func tree(t *testing.T) (r root, inside, outside string) {
 // where answers the path of a descriptor, relative to the root.
 func where(t *testing.T, inside string, fd int) string {
 	t.Helper()
-	path, err := os.Readlink("/proc/self/fd/" + itoa(fd))
+	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package box
 import (
 	"errors"
 	"os"
+	"strconv"
 	"syscall"
 
 	"a3s.dev/box/agent/dm"
@@ -12,7 +13,7 @@ import (
 // usualLayers have their directories made beforehand.
 const usualLayers = 8
 
-func layerDir(index int) string { return layersDir + "/" + itoa(index) }
+func layerDir(index int) string { return layersDir + "/" + strconv.Itoa(index) }
 
 // mountLayers mounts the layers below layersDir and answers where, lowest first.
 func mountLayers(layers []Layer, disks map[string]string) ([]string, error) {

@@ -11,7 +11,7 @@ import (
 
 // mountOverlay mounts the overlay on rootDir and answers it. The upper layer is below a directory of the changes. The long way, after the
 // short one has failed, takes one layer at a time, so that their number is not bounded by a page of mount options.
-func mountOverlay(layers []string, changes string) (int, error) {
+func mountOverlay(layers []string, changes string) (root, error) {
 	layers = append(slices.Clone(layers), pointsDir)
 	slices.Reverse(layers[:len(layers)-1])
 	options := []linux.Option{
@@ -28,7 +28,7 @@ func mountOverlay(layers []string, changes string) (int, error) {
 		text += "," + option.Key + "=" + option.Value
 	}
 	if len(text) < os.Getpagesize() && syscall.Mount("overlay", rootDir, "overlay", syscall.MS_NODEV, text) == nil {
-		return linux.OpenAt(-1, rootDir, linux.OPath|syscall.O_DIRECTORY, 0, 0)
+		return openDirectory(rootDir)
 	}
 	options = append(options, linux.Option{Key: "source", Value: "overlay"})
 	for _, layer := range layers {
@@ -36,7 +36,7 @@ func mountOverlay(layers []string, changes string) (int, error) {
 	}
 	mount, err := linux.NewMount("overlay", linux.Nodev, options...)
 	if err != nil {
-		return -1, err
+		return root{-1}, err
 	}
-	return mount, attach(mount, rootDir)
+	return root{mount}, attach(mount, rootDir)
 }

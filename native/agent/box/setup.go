@@ -1,13 +1,10 @@
 package box
 
 import (
-	"strconv"
 	"syscall"
 
 	"a3s.dev/box/agent/linux"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // setup makes a box of the ground: what of its spec needs no process.
 func (g *ground) setup(l *launcher, spec *Spec) error {
@@ -24,10 +21,22 @@ func (g *ground) setup(l *launcher, spec *Spec) error {
 	if err != nil {
 		return err
 	}
-	g.namespaces.Network = network.namespace
-	return g.thread.do(func() error {
+	return g.setupOn(l, spec, network, func() (root, error) {
+		layers, err := mountLayers(spec.Rootfs.Layers, g.disks)
+		if err != nil {
+			return root{-1}, err
+		}
+		return mountOverlay(layers, g.changesAt)
+	})
+}
+
+// setupOn starts main's stage, and builds the box's root on one that a function mounts in the box's mount namespace. In the root nothing is
+// written but what Docker writes too: empty mount points, the directories of the image's volumes, and the main process's working directory.
+func (g *ground) setupOn(l *launcher, spec *Spec, in *network, mountRoot func() (root, error)) error {
+	g.namespaces.Network = in.namespace
+	return g.thread.do(func() (err error) {
 		if g.main == nil {
-			if err := g.park(l, network); err != nil {
+			if err := g.park(l, in); err != nil {
 				return err
 			}
 		}
@@ -37,7 +46,13 @@ func (g *ground) setup(l *launcher, spec *Spec) error {
 		if err := g.protect(protectionOf(spec)); err != nil {
 			return err
 		}
-		return g.buildRoot(spec, network)
+		if g.root, err = mountRoot(); err != nil {
+			return err
+		}
+		if err := g.root.fill(spec, g.system, in.system, g.texts); err != nil {
+			return err
+		}
+		return enterRoot(g.root)
 	})
 }
 
@@ -69,24 +84,6 @@ func (g *ground) protect(p protection) error {
 		}
 	}
 	return nil
-}
-
-// buildRoot assembles the box's root and enters it. In it nothing is written but what Docker writes too: empty mount points, the
-// directories of the image's volumes, and the main process's working directory.
-func (g *ground) buildRoot(spec *Spec, network *network) error {
-	layers, err := mountLayers(spec.Rootfs.Layers, g.disks)
-	if err != nil {
-		return err
-	}
-	overlay, err := mountOverlay(layers, g.changesAt)
-	if err != nil {
-		return err
-	}
-	g.root = root{overlay}
-	if err := g.root.fill(spec, g.system, network.system, g.texts); err != nil {
-		return err
-	}
-	return enterRoot(g.root)
 }
 
 func setHostname(name string) error {

@@ -3,6 +3,7 @@ package box
 import (
 	"errors"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -13,7 +14,7 @@ import (
 // mountShares mounts the virtio-fs shares at places that are resolved inside the root.
 func mountShares(r root, mounts []Mount) error {
 	for index, m := range mounts {
-		if err := mountShare(r, m, sharesDir+"/"+itoa(index)); err != nil {
+		if err := mountShare(r, m, sharesDir+"/"+strconv.Itoa(index)); err != nil {
 			return &deviceError{"share " + m.Tag + " at", m.Destination, err}
 		}
 	}

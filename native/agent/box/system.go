@@ -85,8 +85,7 @@ func makeRoot(parent string) (root, error) {
 	if err != nil {
 		return root{-1}, err
 	}
-	fd, err := linux.OpenAt(-1, path, linux.OPath|syscall.O_DIRECTORY, 0, 0)
-	return root{fd}, err
+	return openDirectory(path)
 }
 
 func mountAll(r root, mounts []systemMount) error {
