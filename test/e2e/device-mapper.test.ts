@@ -134,7 +134,7 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 // How many tests each has at least: none of them may go missing unseen.
 it.each([
   ['dm', 12],
-  ['box', 6],
+  ['box/rootfs', 6],
   ['secrets', 17],
   ['workload', 10],
 ])('passes in a guest: package %s', async (name, tests) => {

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/cgroup"
 	"a3s.dev/box/agent/control"
 	"a3s.dev/box/agent/linux"
 	"a3s.dev/box/agent/reaper"
@@ -23,7 +23,7 @@ const garbagePercent = 400
 // Guest is a machine that has booted and has no box yet.
 type Guest struct {
 	Reaper *reaper.Reaper
-	Cgroup *box.Cgroup
+	Cgroup *cgroup.Cgroup
 	// Binary is open on this program.
 	Binary int
 	// Control hands out the host's connections.
@@ -71,7 +71,7 @@ func start() (*Guest, error) {
 	if err := emptyInitrd(); err != nil {
 		return nil, &StepError{"empty the initrd", err}
 	}
-	if g.Cgroup, err = box.NewCgroup(); err != nil {
+	if g.Cgroup, err = cgroup.New(); err != nil {
 		return nil, &StepError{"make control groups", err}
 	}
 	g.Reaper = reaper.New()

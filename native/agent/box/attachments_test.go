@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"testing"
 
-	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
 )
 
@@ -20,7 +20,7 @@ func TestTheDirectoriesOfVolumesAreNotMadeInTheMountsOfTheAgent(t *testing.T) {
 	}
 	defer syscall.Close(mount)
 	document := strings.Replace(document, `"resources":{}`, `"resources":{},"directories":["/data","/run/secrets/db"]`, 1)
-	h := start(t, document, box.Attachment{Mount: mount, Path: "/run/secrets"})
+	h := start(t, document, spec.Attachment{Mount: mount, Path: "/run/secrets"})
 	got, _ := h.run("a", script("busybox ls -d /data; busybox ls -A /run/secrets; busybox grep -c ' /run/secrets tmpfs' /proc/mounts"))
 	if got != "/data\n1\n" {
 		t.Errorf("got %q", got)

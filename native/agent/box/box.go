@@ -1,3 +1,4 @@
+// Package box is the one box of a guest: the order in which its parts are made, and what is refused when.
 package box
 
 import (
@@ -8,6 +9,11 @@ import (
 	"strings"
 	"sync"
 
+	"a3s.dev/box/agent/box/cgroup"
+	"a3s.dev/box/agent/box/process"
+	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/sandbox"
+	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/reaper"
 	"a3s.dev/box/agent/uevent"
 )
@@ -19,9 +25,7 @@ var (
 	ErrStarted     = errors.New("the process was started already")
 	ErrIDTaken     = errors.New("the id is in use")
 	ErrTooMany     = errors.New("there are too many processes")
-	ErrNotRunning  = errors.New("the process is not running")
 	ErrRunning     = errors.New("the process is running")
-	ErrNoTerminal  = errors.New("the process has no terminal")
 	ErrStopping    = errors.New("the box is stopping")
 	ErrNotFound    = errors.New("there is no such process")
 	ErrFrozen      = errors.New("the box is frozen")
@@ -35,12 +39,12 @@ const maxProcesses = 1024
 
 // Box is the one box of this guest. It takes one spec, once; its main process is started once.
 type Box struct {
-	launcher *launcher
+	launcher *process.Launcher
 	// drivers is called once, before the box is set up.
 	drivers func(uses ...string) error
 
 	mu       sync.Mutex
-	spec     *Spec
+	spec     *spec.Spec
 	digest   string
 	ready    bool
 	stopping bool
@@ -48,31 +52,31 @@ type Box struct {
 	// asleep: prepared, or about to be, and not woken.
 	asleep   bool
 	prepared bool
-	ground   *ground
+	sandbox  *sandbox.Sandbox
 	// frozen: no process of the box runs until it is thawed, so none can be started.
 	frozen  bool
-	handles map[string]*Handle
+	handles map[string]*process.Handle
 	// ulimits are those of processes to come.
-	ulimits *[]Ulimit
-	filters filters
+	ulimits *[]spec.Ulimit
+	filters process.Filters
 	// tops holds a place for each of the lists of processes that are being made.
 	tops chan struct{}
 	// standby is nil before the first stage is kept.
-	standby *standby
+	standby *process.Standby
 }
 
 // New makes a box without a spec. binary is open on this program, which nobody can write to. drivers gives the box's devices their drivers, those
 // of some uses where it has any, and bars all others; it is called once, before anything of the box runs.
-func New(r *reaper.Reaper, cgroup *Cgroup, binary int, drivers func(uses ...string) error) *Box {
+func New(r *reaper.Reaper, cgroup *cgroup.Cgroup, binary int, drivers func(uses ...string) error) *Box {
 	return &Box{
-		launcher: &launcher{r, binary, cgroup, dockerLimits}, drivers: drivers, handles: map[string]*Handle{}, tops: make(chan struct{}, maxTops),
+		launcher: &process.Launcher{Reaper: r, Binary: binary, Cgroup: cgroup, Limits: process.DockerLimits}, drivers: drivers, handles: map[string]*process.Handle{}, tops: make(chan struct{}, maxTops),
 	}
 }
 
 // TakeSpec parses a spec, and sets the box up by it. The digest is that of the bytes as they came. The same bytes once more change
 // nothing: a host whose connection broke does not know whether they were taken. It is called by one goroutine at a time.
 func (b *Box) TakeSpec(data []byte) (digest string, err error) {
-	spec, err := ParseSpec(data)
+	spec, err := spec.Parse(data)
 	if err != nil {
 		return "", err
 	}
@@ -87,15 +91,15 @@ func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 }
 
 // Take sets the box up by a spec that was checked, once. The digest is that of the document that it comes from.
-func (b *Box) Take(spec *Spec, digest string) error {
+func (b *Box) Take(spec *spec.Spec, digest string) error {
 	if err := b.claim(spec, digest); err != nil {
 		return err
 	}
-	short, err := b.launcher.cgroup.limit(&spec.Resources)
+	short, err := b.launcher.Cgroup.Limit(&spec.Resources)
 	if err != nil {
 		return err
 	}
-	if err := b.lay(spec); err != nil {
+	if err := b.setup(spec); err != nil {
 		return err
 	}
 	if short && b.prepared {
@@ -105,7 +109,7 @@ func (b *Box) Take(spec *Spec, digest string) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.handles[MainID] = NewHandle(MainID)
+	b.handles[MainID] = process.New(MainID)
 	b.ulimits = spec.Resources.Ulimits
 	b.ready = true
 	return nil
@@ -118,9 +122,9 @@ func digestOf(spec []byte) string {
 
 // awaitMemory waits until the memory that this machine has more than the prepared one is the guest's: programs size their heaps by
 // what they find when they start.
-func (b *Box) awaitMemory(resources *Resources) error {
-	_, err := uevent.Wait(plugDeadline, func() (struct{}, bool, error) {
-		short, err := b.launcher.cgroup.limit(resources)
+func (b *Box) awaitMemory(resources *spec.Resources) error {
+	_, err := uevent.Wait(rootfs.PlugDeadline, func() (struct{}, bool, error) {
+		short, err := b.launcher.Cgroup.Limit(resources)
 		return struct{}{}, !short, err
 	})
 	// A box that gets less than it may take is held to that, as one in a machine of that size is.
@@ -131,35 +135,35 @@ func (b *Box) awaitMemory(resources *Resources) error {
 }
 
 // lay builds what the spec asks for, on the ground that there is, or on a new one.
-func (b *Box) lay(spec *Spec) error {
-	if b.ground == nil {
-		if err := b.drivers(spec.uses()...); err != nil {
+func (b *Box) setup(spec *spec.Spec) error {
+	if b.sandbox == nil {
+		if err := b.drivers(spec.Uses()...); err != nil {
 			return err
 		}
-		if err := b.makeGround(protectionOf(spec)); err != nil {
+		if err := b.makeSandbox(rootfs.ProtectionOf(spec)); err != nil {
 			return err
 		}
-		if err := b.ground.identify(); err != nil {
+		if err := b.sandbox.Identify(); err != nil {
 			return err
 		}
 	}
-	return b.ground.setup(b.launcher, spec)
+	return b.sandbox.SetUp(b.launcher, spec)
 }
 
 // makeGround keeps even what was made in part, so that Close finds it.
-func (b *Box) makeGround(p protection) error {
-	g, err := newGround(b.launcher, p)
+func (b *Box) makeSandbox(p rootfs.Protection) error {
+	g, err := sandbox.New(b.launcher, p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ground = g
+	b.sandbox = g
 	if g != nil {
-		b.standby = newStandby(b.launcher, &g.namespaces)
+		b.standby = process.NewStandby(b.launcher, &g.Namespaces)
 	}
 	return err
 }
 
 // claim lets one spec in, whatever becomes of it: a set-up that failed cannot be tried again with another one.
-func (b *Box) claim(spec *Spec, digest string) error {
+func (b *Box) claim(spec *spec.Spec, digest string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -185,7 +189,7 @@ func (b *Box) Digest() string {
 }
 
 // Process finds a process.
-func (b *Box) Process(id string) (*Handle, error) {
+func (b *Box) Process(id string) (*process.Handle, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch h := b.handles[id]; {
@@ -201,14 +205,14 @@ func (b *Box) Process(id string) (*Handle, error) {
 }
 
 // Processes lists all, by id.
-func (b *Box) Processes() []*Handle {
+func (b *Box) Processes() []*process.Handle {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	handles := make([]*Handle, 0, len(b.handles))
+	handles := make([]*process.Handle, 0, len(b.handles))
 	for _, h := range b.handles {
 		handles = append(handles, h)
 	}
-	slices.SortFunc(handles, func(x, y *Handle) int { return strings.Compare(x.ID, y.ID) })
+	slices.SortFunc(handles, func(x, y *process.Handle) int { return strings.Compare(x.ID, y.ID) })
 	return handles
 }
 
@@ -218,11 +222,11 @@ func (b *Box) Forget(id string) error {
 	if err != nil {
 		return err
 	}
-	if id == MainID || h.Report().State != StateExited {
+	if id == MainID || h.Report().State != process.StateExited {
 		return ErrRunning
 	}
-	if h.group != nil {
-		if err := h.group.end(); err != nil {
+	if h.Group != nil {
+		if err := h.Group.End(); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/http2"
 	"a3s.dev/box/agent/reaper"
 	"a3s.dev/box/agent/server"
@@ -73,7 +74,7 @@ const document = `{"schema":"a3s-box/box-spec/v1","hostname":"box1","rootfs":{"l
 "readonlyPaths":["/proc/sys","/absent"]},"resources":{}}`
 
 // start runs a box by a spec, its main process included.
-func start(t *testing.T, spec string, attachments ...box.Attachment) *host {
+func start(t *testing.T, spec string, attachments ...spec.Attachment) *host {
 	t.Helper()
 	h := prepared(t, spec, attachments...)
 	status, body := h.call("POST", "/v1/processes/main/start", nil)
@@ -88,7 +89,7 @@ func start(t *testing.T, spec string, attachments ...box.Attachment) *host {
 }
 
 // prepared makes a box by a spec, whose main process was not started.
-func prepared(t *testing.T, spec string, attachments ...box.Attachment) *host {
+func prepared(t *testing.T, spec string, attachments ...spec.Attachment) *host {
 	t.Helper()
 	const shell = "/bin/busybox"
 	if os.Getuid() != 0 {
@@ -161,8 +162,8 @@ func (h *host) refuses(method, path string, body io.Reader, status int, code str
 	}
 }
 
-// process is what a test changes of an exec.
-type process struct {
+// command is what a test changes of an exec.
+type command struct {
 	Args     []string `json:"args"`
 	Env      []string `json:"env"`
 	Cwd      string   `json:"cwd"`
@@ -171,11 +172,11 @@ type process struct {
 	Stdin    bool     `json:"stdin"`
 }
 
-func script(text string) process {
-	return process{Args: []string{"/bin/busybox", "sh", "-c", text}, Env: []string{"PATH=/bin"}, Cwd: "/"}
+func script(text string) command {
+	return command{Args: []string{"/bin/busybox", "sh", "-c", text}, Env: []string{"PATH=/bin"}, Cwd: "/"}
 }
 
-func (h *host) body(id string, p process) io.Reader {
+func (h *host) body(id string, p command) io.Reader {
 	h.t.Helper()
 	text, err := json.Marshal(map[string]any{"id": id, "process": p})
 	if err != nil {
@@ -232,13 +233,13 @@ func readFrame(r io.Reader) (stream byte, offset uint64, payload []byte, err err
 }
 
 // run executes a process and answers its output and exit.
-func (h *host) run(id string, p process) (string, exit) {
+func (h *host) run(id string, p command) (string, exit) {
 	h.t.Helper()
 	h.launch(id, p)
 	return h.output(id), h.exit(id)
 }
 
-func (h *host) launch(id string, p process) {
+func (h *host) launch(id string, p command) {
 	h.t.Helper()
 	if status, text := h.call("POST", "/v1/processes", h.body(id, p)); status != http.StatusOK {
 		h.t.Fatalf("exec %s: %d %s", id, status, text)

@@ -4,14 +4,16 @@ import (
 	"errors"
 	"syscall"
 
+	"a3s.dev/box/agent/box/process"
+	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/stage"
 )
 
 // ForbidCoreDumps sees that no process of the box leaves its memory in a file. It is called before the box takes its spec.
-func (b *Box) ForbidCoreDumps() { b.launcher.limits = limitsWithoutCore() }
+func (b *Box) ForbidCoreDumps() { b.launcher.Limits = process.LimitsWithoutCore() }
 
 // Start starts the main p.
-func (b *Box) Start() (*Handle, error) {
+func (b *Box) Start() (*process.Handle, error) {
 	h, err := b.claimMain()
 	if err != nil {
 		return nil, err
@@ -20,18 +22,18 @@ func (b *Box) Start() (*Handle, error) {
 }
 
 // begin has the main process run.
-func (b *Box) begin(h *Handle, p *Process) error {
-	order := b.order(p)
+func (b *Box) begin(h *process.Handle, p *spec.Process) error {
+	order := b.request(p)
 	order.Main = true
 	order.Init = b.spec.Init != nil && *b.spec.Init
-	w := b.ground.main
-	if err := w.narrow(order.Terminal, order.Stdin); err != nil {
+	w := b.sandbox.Main
+	if err := w.Narrow(order.Terminal, order.Stdin); err != nil {
 		return err
 	}
-	return b.launch(h, w, order, stage.Place{Network: b.ground.mainNetwork(), Cgroup: -1}, 0)
+	return b.launch(h, w, order, stage.Place{Network: b.sandbox.MainNetwork(), Cgroup: -1}, 0)
 }
 
-func (b *Box) claimMain() (*Handle, error) {
+func (b *Box) claimMain() (*process.Handle, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -51,37 +53,37 @@ func (b *Box) claimMain() (*Handle, error) {
 }
 
 // Exec starts another process in the box. A grouped one has a control group of its own below the box's.
-func (b *Box) Exec(id string, p *Process, grouped bool) (*Handle, error) {
+func (b *Box) Exec(id string, p *spec.Process, grouped bool) (*process.Handle, error) {
 	h, err := b.claimExec(id)
 	if err != nil {
 		return nil, err
 	}
 	if grouped {
-		h.group, err = b.launcher.cgroup.newGroup(id)
+		h.Group, err = b.launcher.Cgroup.NewChild(id)
 	}
 	if err == nil {
-		err = b.exec(h, b.order(p))
+		err = b.exec(h, b.request(p))
 	}
-	if h.group != nil {
-		err = errors.Join(err, h.group.entered())
+	if h.Group != nil {
+		err = errors.Join(err, h.Group.Entered())
 	}
 	if err == nil {
 		return h, nil
 	}
-	if h.group != nil {
-		err = errors.Join(err, h.group.end())
+	if h.Group != nil {
+		err = errors.Join(err, h.Group.End())
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.handles, id)
 	// A box whose main process ends meanwhile takes no process in, for reasons that the kernel words oddly.
-	if b.handles[MainID].Report().State != StateRunning {
-		return nil, ErrNotRunning
+	if b.handles[MainID].Report().State != process.StateRunning {
+		return nil, process.ErrNotRunning
 	}
 	return nil, err
 }
 
-func (b *Box) claimExec(id string) (*Handle, error) {
+func (b *Box) claimExec(id string) (*process.Handle, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -95,20 +97,20 @@ func (b *Box) claimExec(id string) (*Handle, error) {
 		return nil, ErrIDTaken
 	case len(b.handles) >= maxProcesses:
 		return nil, ErrTooMany
-	case b.handles[MainID].Report().State != StateRunning:
-		return nil, ErrNotRunning
+	case b.handles[MainID].Report().State != process.StateRunning:
+		return nil, process.ErrNotRunning
 	case b.frozen:
 		return nil, ErrFrozen
 	}
-	h := NewHandle(id)
+	h := process.New(id)
 	b.handles[id] = h
 	return h, nil
 }
 
 // order is what main, exec and terminals have in common: the confinement is the box's.
-func (b *Box) order(p *Process) *stage.Order {
+func (b *Box) request(p *spec.Process) *stage.Order {
 	b.mu.Lock()
-	limits := limitsWith(b.launcher.limits, b.ulimits)
+	limits := process.LimitsWith(b.launcher.Limits, b.ulimits)
 	b.mu.Unlock()
 	order := &stage.Order{
 		Args: p.Args, Env: p.Env, Cwd: p.Cwd, User: p.User,
@@ -119,38 +121,38 @@ func (b *Box) order(p *Process) *stage.Order {
 	if p.Size != nil {
 		order.Rows, order.Columns = uint16(p.Size.Rows), uint16(p.Size.Columns)
 	}
-	order.Capabilities = capabilitySet(b.spec.Confinement.Capabilities)
-	if b.spec.Confinement.Seccomp == SeccompDefault {
-		order.Filter = b.filters.of(order.Capabilities)
+	order.Capabilities = process.CapabilitySet(b.spec.Confinement.Capabilities)
+	if b.spec.Confinement.Seccomp == spec.SeccompDefault {
+		order.Filter = b.filters.Of(order.Capabilities)
 	}
 	return order
 }
 
-func (b *Box) exec(h *Handle, order *stage.Order) error {
-	w, err := b.standby.take()
+func (b *Box) exec(h *process.Handle, order *stage.Order) error {
+	w, err := b.standby.Take()
 	if err != nil {
 		return err
 	}
-	if err := w.narrow(order.Terminal, order.Stdin); err != nil {
-		return errors.Join(err, w.abandon())
+	if err := w.Narrow(order.Terminal, order.Stdin); err != nil {
+		return errors.Join(err, w.Abandon())
 	}
-	kills, err := b.launcher.cgroup.oomKills()
+	kills, err := b.launcher.Cgroup.OomKills()
 	if err != nil {
-		return errors.Join(err, w.abandon())
+		return errors.Join(err, w.Abandon())
 	}
-	place := stage.Place{Network: b.ground.namespaces.Network, Cgroup: -1}
-	if h.group != nil {
-		place.Cgroup = h.group.procs
+	place := stage.Place{Network: b.sandbox.Namespaces.Network, Cgroup: -1}
+	if h.Group != nil {
+		place.Cgroup = h.Group.Procs
 	}
 	err = b.launch(h, w, order, place, kills)
-	go b.standby.replace(h)
+	go b.standby.Replace(h)
 	return err
 }
 
 // launch gives a stage its order. killsBefore is how many processes of the box had been killed for lack of memory: none before main starts.
-func (b *Box) launch(h *Handle, w *waiting, order *stage.Order, place stage.Place, killsBefore uint64) error {
-	return b.launcher.run(h, w, order, place, func(status syscall.WaitStatus) bool {
-		kills, err := b.launcher.cgroup.oomKills()
+func (b *Box) launch(h *process.Handle, w *process.Stage, order *stage.Order, place stage.Place, killsBefore uint64) error {
+	return b.launcher.Run(h, w, order, place, func(status syscall.WaitStatus) bool {
+		kills, err := b.launcher.Cgroup.OomKills()
 		// Docker calls a box OOM-killed when any of its processes was. An exec counts for itself only.
 		return err == nil && kills > killsBefore && (order.Main || status.Signaled() && status.Signal() == syscall.SIGKILL)
 	})

@@ -5,14 +5,19 @@ import (
 	"os"
 	"syscall"
 
+	"a3s.dev/box/agent/box/cgroup"
+	"a3s.dev/box/agent/box/process"
+	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/sandbox"
+	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
 	"a3s.dev/box/agent/reaper"
 )
 
 // NewTestBox makes a box on the host that runs the tests: its root is a tmpfs with busybox, its group a directory. All else is
 // done by the code that does it in a guest. shell is the path of a static busybox.
-func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte, attachments ...Attachment) (*Box, error) {
-	spec, err := ParseSpec(document)
+func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte, attachments ...spec.Attachment) (*Box, error) {
+	spec, err := spec.Parse(document)
 	if err != nil {
 		return nil, err
 	}
@@ -22,7 +27,7 @@ func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte, attac
 			return nil, err
 		}
 	}
-	cgroup := &Cgroup{dir: groupDir}
+	cgroup := &cgroup.Cgroup{Dir: groupDir}
 	if cgroup.Procs, err = linux.OpenAt(-1, groupDir+"/cgroup.procs", syscall.O_WRONLY, 0, 0); err != nil {
 		return nil, err
 	}
@@ -35,9 +40,9 @@ func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte, attac
 	}
 	b := New(r, cgroup, binary, nil)
 	// Raising limits takes a capability that even root may lack where tests run.
-	b.launcher.limits = nil
+	b.launcher.Limits = nil
 	b.spec, b.ready, b.digest, b.ulimits = spec, true, digestOf(document), spec.Resources.Ulimits
-	b.handles[MainID] = NewHandle(MainID)
+	b.handles[MainID] = process.New(MainID)
 	return b, b.setupOnHost(shell)
 }
 
@@ -55,31 +60,31 @@ func (b *Box) setupOnHost(shell string) error {
 		return err
 	}
 	// As in a guest that was prepared for another spec.
-	if err := b.makeGround(expectedProtection); err != nil {
+	if err := b.makeSandbox(sandbox.ExpectedProtection); err != nil {
 		return err
 	}
-	g := b.ground
-	network, err := g.makeNetwork(&b.spec.Network, nic{})
+	g := b.sandbox
+	network, err := g.MakeNetwork(&b.spec.Network, sandbox.Nic{})
 	if err != nil {
 		return err
 	}
-	if err := g.keepBase(); err != nil {
+	if err := g.KeepBase(); err != nil {
 		return err
 	}
-	return g.setupOn(b.launcher, b.spec, network, func() (root, error) {
+	return g.SetUpOn(b.launcher, b.spec, network, func() (rootfs.Root, error) {
 		if err := makeTestRoot(busybox); err != nil {
-			return root{-1}, err
+			return rootfs.Root{FD: -1}, err
 		}
-		return openDirectory(rootDir)
+		return rootfs.OpenDirectory(rootfs.RootDir)
 	})
 }
 
 func makeTestRoot(busybox []byte) error {
-	if err := mountAt("tmpfs", rootDir, linux.Nodev, linux.Option{Key: "mode", Value: "0755"}); err != nil {
+	if err := rootfs.MountAt("tmpfs", rootfs.RootDir, linux.Nodev, linux.Option{Key: "mode", Value: "0755"}); err != nil {
 		return err
 	}
 	for _, dir := range []string{"/bin", "/etc", "/tmp", "/secret"} {
-		if err := os.Mkdir(rootDir+dir, 0o755); err != nil {
+		if err := os.Mkdir(rootfs.RootDir+dir, 0o755); err != nil {
 			return err
 		}
 	}
@@ -88,25 +93,25 @@ func makeTestRoot(busybox []byte) error {
 		"/etc/passwd": []byte("root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n"),
 		"/etc/group":  []byte("root:x:0:\napp:x:1000:\nextra:x:2000:app\n"), "/secret/file": []byte("secret\n"),
 	} {
-		if err := os.WriteFile(rootDir+path, content, 0o755); err != nil {
+		if err := os.WriteFile(rootfs.RootDir+path, content, 0o755); err != nil {
 			return err
 		}
 	}
-	if err := os.WriteFile(rootDir+"/bin/plain", []byte("x"), 0o644); err != nil {
+	if err := os.WriteFile(rootfs.RootDir+"/bin/plain", []byte("x"), 0o644); err != nil {
 		return err
 	}
-	return os.Chmod(rootDir+"/tmp", 0o777)
+	return os.Chmod(rootfs.RootDir+"/tmp", 0o777)
 }
 
 // CloseTestBox lets go of the namespaces, and with them of the root.
 func CloseTestBox(b *Box) error {
-	err := errors.Join(syscall.Close(b.launcher.cgroup.Procs), syscall.Close(b.launcher.binary))
-	return errors.Join(err, b.standby.end(), b.ground.end(), syscall.Close(b.launcher.cgroup.Namespace))
+	err := errors.Join(syscall.Close(b.launcher.Cgroup.Procs), syscall.Close(b.launcher.Binary))
+	return errors.Join(err, b.standby.End(), b.sandbox.End(), syscall.Close(b.launcher.Cgroup.Namespace))
 }
 
 // CoreLimit is the largest core dump that a process of the box may leave.
 func (b *Box) CoreLimit() uint64 {
-	for _, limit := range b.launcher.limits {
+	for _, limit := range b.launcher.Limits {
 		if limit.Resource == syscall.RLIMIT_CORE {
 			return limit.Hard
 		}

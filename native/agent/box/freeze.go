@@ -1,84 +1,30 @@
 package box
 
-import (
-	"errors"
-	"os"
-	"strings"
-	"syscall"
-	"time"
-	"unsafe"
+import "errors"
 
-	"a3s.dev/box/agent/linux"
-)
-
-// ErrNotFrozen is a box that does not stand still: one of its processes waits for a device, or it is forked without having been frozen.
-var ErrNotFrozen = errors.New("the processes of the box do not stand still")
-
-// freezeTime is how long they are given.
-const freezeTime = 10 * time.Second
-
-func (c *Cgroup) thaw() error { return os.WriteFile(c.dir+"/cgroup.freeze", []byte("0"), 0) }
-
-func (c *Cgroup) openEvents() (int, error) {
-	return linux.OpenAt(-1, c.dir+"/cgroup.events", syscall.O_RDONLY, 0, 0)
-}
-
-// frozen says whether no process of it runs.
-func (c *Cgroup) frozen() (bool, error) {
-	events, err := c.openEvents()
-	if err != nil {
-		return false, err
+// Freeze lets no process of the box run until Thaw. When it returns, none does.
+func (b *Box) Freeze() error {
+	if b.Digest() == "" {
+		return ErrSpecMissing
 	}
-	defer func() { _ = syscall.Close(events) }()
-	return isFrozen(events)
-}
-
-func (c *Cgroup) freeze() error {
-	// Opened first, so that no change is missed.
-	events, err := c.openEvents()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = syscall.Close(events) }()
-	if err := os.WriteFile(c.dir+"/cgroup.freeze", []byte("1"), 0); err != nil {
-		return err
-	}
-	for end := time.Now().Add(freezeTime); ; {
-		// Reading also arms the next wait.
-		frozen, err := isFrozen(events)
-		if err != nil || frozen {
-			return err
-		}
-		left := time.Until(end)
-		if left <= 0 {
-			return ErrNotFrozen
-		}
-		if err := awaitChange(events, left); err != nil {
-			return err
-		}
-	}
-}
-
-func isFrozen(events int) (bool, error) {
-	buffer := make([]byte, 256)
-	n, err := syscall.Pread(events, buffer, 0)
-	if err != nil {
-		return false, err
-	}
-	return strings.Contains(string(buffer[:n]), "frozen 1\n"), nil
-}
-
-// awaitChange waits until a file of a control group is another than was read last, at most for a time.
-func awaitChange(fd int, atMost time.Duration) error {
-	const priority = 2
-	set := struct {
-		fd              int32
-		events, revents int16
-	}{int32(fd), priority, 0}
-	timeout := syscall.NsecToTimespec(int64(atMost))
-	_, _, errno := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&set)), 1, uintptr(unsafe.Pointer(&timeout)), 0, 0, 0)
-	if errno != 0 && errno != syscall.EINTR {
-		return errno
+	b.setFrozen(true)
+	if err := b.launcher.Cgroup.Freeze(); err != nil {
+		return errors.Join(err, b.Thaw())
 	}
 	return nil
+}
+
+func (b *Box) setFrozen(frozen bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.frozen = frozen
+}
+
+// Thaw lets them run again; those of a box that is not frozen do already.
+func (b *Box) Thaw() error {
+	err := b.launcher.Cgroup.Thaw()
+	if err == nil {
+		b.setFrozen(false)
+	}
+	return err
 }

@@ -25,7 +25,7 @@ func (b *Box) Listen(port int) (net.Listener, error) {
 	go func() {
 		// Never unlocked: the thread, which is in the box's network, ends with this function. A socket stays where it was made.
 		runtime.LockOSThread()
-		if err := linux.SetNamespace(b.ground.namespaces.Network, syscall.CLONE_NEWNET); err != nil {
+		if err := linux.SetNamespace(b.sandbox.Namespaces.Network, syscall.CLONE_NEWNET); err != nil {
 			done <- listening{nil, err}
 			return
 		}

@@ -35,7 +35,7 @@ func latest(t *testing.T, spec string) *host {
 
 func TestTheProcessesOfTheBoxAreListed(t *testing.T) {
 	h := latest(t, document)
-	p := process{Args: []string{"busybox", "sleep", "1000"}, Env: []string{"PATH=/bin"}, Cwd: "/", User: "app"}
+	p := command{Args: []string{"busybox", "sleep", "1000"}, Env: []string{"PATH=/bin"}, Cwd: "/", User: "app"}
 	h.launch("s", p)
 	got := h.top()
 	if len(got) != 2 {

@@ -3,6 +3,10 @@ package box
 import (
 	"runtime"
 	"syscall"
+
+	"a3s.dev/box/agent/box/process"
+	"a3s.dev/box/agent/box/sandbox"
+	"a3s.dev/box/agent/box/spec"
 )
 
 // Prepare does all of a box's set-up that does not depend on its spec. After it, until Wake, every other verb fails with ErrAsleep;
@@ -11,27 +15,27 @@ func (b *Box) Prepare() error {
 	if err := b.fallAsleep(); err != nil {
 		return err
 	}
-	if err := b.drivers(UseNIC); err != nil {
+	if err := b.drivers(spec.UseNIC); err != nil {
 		return err
 	}
 	// Not at the end: it empties the allocator's caches, which every copy would fill again.
 	runtime.GC()
-	if err := b.makeGround(expectedProtection); err != nil {
+	if err := b.makeSandbox(sandbox.ExpectedProtection); err != nil {
 		return err
 	}
-	if err := b.ground.prepare(b.launcher); err != nil {
+	if err := b.sandbox.Prepare(b.launcher); err != nil {
 		return err
 	}
-	if _, err := b.launcher.cgroup.limit(&Resources{MemoryBytes: &expectedMemory}); err != nil {
+	if _, err := b.launcher.Cgroup.Limit(&spec.Resources{MemoryBytes: &sandbox.ExpectedMemory}); err != nil {
 		return err
 	}
-	if _, err := b.launcher.cgroup.oomKills(); err != nil {
+	if _, err := b.launcher.Cgroup.OomKills(); err != nil {
 		return err
 	}
-	if err := b.standby.keep(); err != nil {
+	if err := b.standby.Keep(); err != nil {
 		return err
 	}
-	b.filters.of(capabilitySet(expectedCapabilities))
+	b.filters.Of(process.CapabilitySet(sandbox.ExpectedCapabilities))
 	// What is dirty would be written by every copy.
 	syscall.Sync()
 	b.mu.Lock()
@@ -46,7 +50,7 @@ func (b *Box) fallAsleep() error {
 	switch {
 	case b.stopping:
 		return ErrStopping
-	case b.asleep || b.spec != nil || b.ground != nil:
+	case b.asleep || b.spec != nil || b.sandbox != nil:
 		return ErrPrepared
 	}
 	b.asleep = true

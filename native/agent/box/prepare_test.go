@@ -4,13 +4,16 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"a3s.dev/box/agent/box/process"
+	"a3s.dev/box/agent/box/spec"
 )
 
 func TestAGuestThatIsAsleepDoesNothing(t *testing.T) {
-	b := &Box{asleep: true, handles: map[string]*Handle{}}
+	b := &Box{asleep: true, handles: map[string]*process.Handle{}}
 	_, taken := b.TakeSpec([]byte(minimalSpec))
 	_, started := b.Start()
-	_, executed := b.Exec("e", &Process{}, false)
+	_, executed := b.Exec("e", &spec.Process{}, false)
 	_, found := b.Process(MainID)
 	_, counted := b.Stats()
 	for verb, err := range map[string]error{
@@ -34,7 +37,7 @@ func TestAGuestThatIsAsleepDoesNothing(t *testing.T) {
 }
 
 func TestAGuestThatIsAwakeIsNotWoken(t *testing.T) {
-	b := &Box{handles: map[string]*Handle{}}
+	b := &Box{handles: map[string]*process.Handle{}}
 	if err := b.Wake(nil, time.Time{}, ""); !errors.Is(err, ErrNotAsleep) {
 		t.Errorf("got %v", err)
 	}
@@ -44,13 +47,13 @@ func TestAGuestThatIsAwakeIsNotWoken(t *testing.T) {
 }
 
 func TestOnlyAGuestWhoseMainRunsIsForked(t *testing.T) {
-	b := &Box{handles: map[string]*Handle{}}
+	b := &Box{handles: map[string]*process.Handle{}}
 	if err := b.Fork(nil, time.Time{}, "", "name", nil); !errors.Is(err, ErrSpecMissing) {
 		t.Errorf("without a spec: got %v", err)
 	}
 	b.ready = true
-	b.handles[MainID] = NewHandle(MainID)
-	if err := b.Fork(nil, time.Time{}, "", "name", nil); !errors.Is(err, ErrNotRunning) {
+	b.handles[MainID] = process.New(MainID)
+	if err := b.Fork(nil, time.Time{}, "", "name", nil); !errors.Is(err, process.ErrNotRunning) {
 		t.Errorf("before the start: got %v", err)
 	}
 	mac := "02:00:00:00:00:0G"

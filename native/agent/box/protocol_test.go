@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/cgroup"
 )
 
 // fresh is an agent that has no spec yet; nothing that these tests ask for reaches the kernel.
 func fresh(t *testing.T) *host {
 	t.Helper()
-	return serve(t, box.New(children, &box.Cgroup{}, -1, nil))
+	return serve(t, box.New(children, &cgroup.Cgroup{}, -1, nil))
 }
 
 func TestHelloNeedsNoVersion(t *testing.T) {

@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/process"
 )
 
 // waiting is a box whose main process waits.
-func waiting(t *testing.T, spec string) (*host, *box.Box, *box.Handle) {
+func Stage(t *testing.T, spec string) (*host, *box.Box, *process.Handle) {
 	t.Helper()
 	const shell = "/bin/busybox"
 	if os.Getuid() != 0 {
@@ -42,7 +43,7 @@ func running(text string) string {
 }
 
 func TestAMainProcessThatWaitsSaysSo(t *testing.T) {
-	h, b, main := waiting(t, running("echo $A $B"))
+	h, b, main := Stage(t, running("echo $A $B"))
 	if _, text := h.call("GET", "/v1/processes/main", nil); !strings.HasPrefix(text, `{"id":"main","state":"waiting","pid":0,"startedAt":null,"exit":null`) {
 		t.Errorf("got %s", text)
 	}
@@ -58,7 +59,7 @@ func TestAMainProcessThatWaitsSaysSo(t *testing.T) {
 }
 
 func TestASignalEndsAMainProcessThatWaits(t *testing.T) {
-	h, b, main := waiting(t, document)
+	h, b, main := Stage(t, document)
 	// One that a program does not even notice does not.
 	h.refuses("POST", "/v1/processes/main/signal", strings.NewReader(`{"signal":"SIGWINCH"}`), http.StatusConflict, "conflict")
 	if status, text := h.call("POST", "/v1/processes/main/signal", strings.NewReader(`{"signal":"SIGTERM"}`)); status != http.StatusNoContent {
@@ -68,8 +69,8 @@ func TestASignalEndsAMainProcessThatWaits(t *testing.T) {
 		t.Errorf("got %+v", e)
 	}
 	b.Begin(main, nil)
-	b.Abandon(main, &box.ExitError{Code: "late"})
-	if report := main.Report(); report.State != box.StateExited || report.Pid != 0 || report.Exit.Error != nil {
+	b.Abandon(main, &process.ExitError{Code: "late"})
+	if report := main.Report(); report.State != process.StateExited || report.Pid != 0 || report.Exit.Error != nil {
 		t.Errorf("got %+v", report)
 	}
 	if got := h.output("main"); got != "" {
@@ -78,8 +79,8 @@ func TestASignalEndsAMainProcessThatWaits(t *testing.T) {
 }
 
 func TestAMainProcessThatIsGivenUpSaysWhy(t *testing.T) {
-	h, b, main := waiting(t, document)
-	b.Abandon(main, &box.ExitError{Code: "secrets-deadline", Message: "late"})
+	h, b, main := Stage(t, document)
+	b.Abandon(main, &process.ExitError{Code: "secrets-deadline", Message: "late"})
 	if _, text := h.call("GET", "/v1/processes/main/exit", nil); !strings.HasPrefix(text, `{"exitCode":125,"signal":null,"oomKilled":false`) ||
 		!strings.HasSuffix(text, `"error":{"code":"secrets-deadline","message":"late"}}`) {
 		t.Errorf("got %s", text)
@@ -94,7 +95,7 @@ func TestAMainProcessThatCannotBeginSaysWhy(t *testing.T) {
 		"/nope": {127, "command-not-found"}, "/bin/plain": {126, "command-not-executable"}, "/etc": {126, "command-not-executable"},
 	} {
 		t.Run(program, func(t *testing.T) {
-			_, b, main := waiting(t, strings.Replace(document, `["/bin/busybox","cat"]`, `["`+program+`"]`, 1))
+			_, b, main := Stage(t, strings.Replace(document, `["/bin/busybox","cat"]`, `["`+program+`"]`, 1))
 			b.Begin(main, nil)
 			<-main.Complete()
 			if exit := main.Report().Exit; exit.ExitCode != want.exitCode || exit.Error == nil || exit.Error.Code != want.code {
@@ -107,21 +108,21 @@ func TestAMainProcessThatCannotBeginSaysWhy(t *testing.T) {
 func TestTheMainUserIsTheBoxesOwn(t *testing.T) {
 	for user, want := range map[string][2]uint32{"": {0, 0}, "app": {1000, 1000}, "5:extra": {5, 2000}} {
 		t.Run(user, func(t *testing.T) {
-			_, b, _ := waiting(t, strings.Replace(document, `"user":""`, `"user":"`+user+`"`, 1))
+			_, b, _ := Stage(t, strings.Replace(document, `"user":""`, `"user":"`+user+`"`, 1))
 			if got, err := b.MainUser(); err != nil || got.UID != want[0] || got.GID != want[1] {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})
 	}
-	_, b, _ := waiting(t, strings.Replace(document, `"user":""`, `"user":"ghost"`, 1))
+	_, b, _ := Stage(t, strings.Replace(document, `"user":""`, `"user":"ghost"`, 1))
 	_, err := b.MainUser()
-	if err == nil || box.ExitErrorOf(err).Code != "user-not-found" {
+	if err == nil || process.ExitErrorOf(err).Code != "user-not-found" {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestTheAgentListensInTheBoxesNetwork(t *testing.T) {
-	h, b, main := waiting(t, running("busybox cat /proc/net/tcp"))
+	h, b, main := Stage(t, running("busybox cat /proc/net/tcp"))
 	listener, err := b.Listen(4433)
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,7 @@ package main
 
 import (
 	"a3s.dev/box/agent/boot"
-	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/evidence"
 	"a3s.dev/box/agent/launch"
 	"a3s.dev/box/agent/ratls"
@@ -31,5 +31,5 @@ func offer(kind tee.Kind, processor tee.Processor, born *launch.Born) (*launch.S
 	go func() {
 		boot.Report("a3s-agent: " + workload.Directory + ": " + workload.Serve(socket, source).Error())
 	}()
-	return &launch.Services{RATLS: server, Attachments: []box.Attachment{{Mount: socket.Mount(), Path: workload.Directory}}}, nil
+	return &launch.Services{RATLS: server, Attachments: []spec.Attachment{{Mount: socket.Mount(), Path: workload.Directory}}}, nil
 }

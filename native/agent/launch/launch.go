@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/process"
+	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/dm"
 	"a3s.dev/box/agent/launchspec"
 	"a3s.dev/box/agent/secrets"
@@ -31,13 +33,13 @@ const lingers = 30 * time.Second
 
 // Box is what a launch needs of package box.
 type Box interface {
-	Take(spec *box.Spec, digest string) error
+	Take(spec *spec.Spec, digest string) error
 	Listen(port int) (net.Listener, error)
-	Process(id string) (*box.Handle, error)
-	Start() (*box.Handle, error)
-	Await() (*box.Handle, error)
-	Begin(h *box.Handle, environment []string)
-	Abandon(h *box.Handle, reason *box.ExitError)
+	Process(id string) (*process.Handle, error)
+	Start() (*process.Handle, error)
+	Await() (*process.Handle, error)
+	Begin(h *process.Handle, environment []string)
+	Abandon(h *process.Handle, reason *process.ExitError)
 	MainUser() (users.User, error)
 }
 
@@ -62,7 +64,7 @@ type Server interface {
 type Services struct {
 	RATLS Server
 	// Attachments are mounts for the box, such as the one with the socket that its workload is answered on.
-	Attachments []box.Attachment
+	Attachments []spec.Attachment
 }
 
 // Launch is the launch of one confidential guest.
@@ -174,27 +176,27 @@ func (l *Launch) covers(digest [32]byte) error {
 
 // make makes the box, and what answers for it.
 func (l *Launch) make(born *Born) error {
-	spec := born.Spec.Box()
+	b := born.Spec.Box()
 	born.Secrets = secrets.NewStore(born.Spec.Secrets, time.Duration(born.Spec.SecretsDeadline)*time.Second)
 	services, err := l.Offer(born)
 	if err != nil {
 		return err
 	}
-	spec.Attachments = append(spec.Attachments, services.Attachments...)
+	b.Attachments = append(b.Attachments, services.Attachments...)
 	var files *secrets.Files
 	if slices.ContainsFunc(born.Spec.Secrets, isFile) {
 		if files, err = secrets.NewFiles(); err != nil {
 			return err
 		}
-		spec.Attachments = append(spec.Attachments, box.Attachment{Mount: files.Mount(), Path: secrets.Directory})
+		b.Attachments = append(b.Attachments, spec.Attachment{Mount: files.Mount(), Path: secrets.Directory})
 	}
-	if err := l.take(spec, born.SpecDigest); err != nil {
+	if err := l.take(b, born.SpecDigest); err != nil {
 		return err
 	}
 	if err := l.hide(born.Spec); err != nil {
 		return err
 	}
-	if born.Spec.Network == box.NetworkNIC {
+	if born.Spec.Network == spec.NetworkNIC {
 		listener, err := l.Box.Listen(Port)
 		if err != nil {
 			return err
@@ -216,7 +218,7 @@ func (l *Launch) serve(s Server, listener net.Listener) {
 
 func isFile(secret launchspec.Secret) bool { return secret.Delivery.Kind == launchspec.DeliveryFile }
 
-func (l *Launch) take(spec *box.Spec, digest [32]byte) error {
+func (l *Launch) take(spec *spec.Spec, digest [32]byte) error {
 	err := l.Box.Take(spec, "sha256:"+hex.EncodeToString(digest[:]))
 	var refused *dm.VerityError
 	if errors.As(err, &refused) {

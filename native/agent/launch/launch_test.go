@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/process"
+	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/dm"
 	"a3s.dev/box/agent/secrets"
 	"a3s.dev/box/agent/server"
@@ -24,19 +26,19 @@ import (
 
 // guest is a box that does as it is told.
 type guest struct {
-	main      *box.Handle
-	spec      *box.Spec
+	main      *process.Handle
+	spec      *spec.Spec
 	digest    string
 	takes     int
 	listening []int
 	started   bool
 	begun     chan []string
-	abandoned chan *box.ExitError
+	abandoned chan *process.ExitError
 	// refuse, noUser are what fails.
 	refuse, noUser error
 }
 
-func (g *guest) Take(spec *box.Spec, digest string) error {
+func (g *guest) Take(spec *spec.Spec, digest string) error {
 	g.takes++
 	g.spec, g.digest = spec, digest
 	return g.refuse
@@ -47,17 +49,17 @@ func (g *guest) Listen(port int) (net.Listener, error) {
 	return net.Listen("tcp4", "127.0.0.1:0")
 }
 
-func (g *guest) Process(string) (*box.Handle, error) { return g.main, nil }
+func (g *guest) Process(string) (*process.Handle, error) { return g.main, nil }
 
-func (g *guest) Start() (*box.Handle, error) {
+func (g *guest) Start() (*process.Handle, error) {
 	g.started = true
 	return g.main, nil
 }
 
-func (g *guest) Await() (*box.Handle, error)                  { return g.main, nil }
-func (g *guest) Begin(_ *box.Handle, environment []string)    { g.begun <- environment }
-func (g *guest) Abandon(_ *box.Handle, reason *box.ExitError) { g.abandoned <- reason }
-func (g *guest) MainUser() (users.User, error)                { return users.User{UID: 7}, g.noUser }
+func (g *guest) Await() (*process.Handle, error)                      { return g.main, nil }
+func (g *guest) Begin(_ *process.Handle, environment []string)        { g.begun <- environment }
+func (g *guest) Abandon(_ *process.Handle, reason *process.ExitError) { g.abandoned <- reason }
+func (g *guest) MainUser() (users.User, error)                        { return users.User{UID: 7}, g.noUser }
 
 // services is a server that serves until its listener is closed.
 type services struct{ carried chan net.Conn }
@@ -109,7 +111,7 @@ type launched struct {
 func launchOf(t *testing.T, text []byte) *launched {
 	t.Helper()
 	l := &launched{
-		box:       &guest{main: box.NewHandle(box.MainID), begun: make(chan []string, 1), abandoned: make(chan *box.ExitError, 1)},
+		box:       &guest{main: process.New(box.MainID), begun: make(chan []string, 1), abandoned: make(chan *process.ExitError, 1)},
 		processor: &tee.Fake{HostData: sha256.Sum256(text)},
 		carried:   make(chan net.Conn, 1), later: make(chan func(), 1), ended: make(chan struct{}),
 	}
@@ -117,7 +119,7 @@ func launchOf(t *testing.T, text []byte) *launched {
 		Box: l.box, Kind: tee.Simulated, Processor: l.processor,
 		Offer: func(born *Born) (*Services, error) {
 			l.offered = born
-			return &Services{services{l.carried}, []box.Attachment{{Mount: 9, Path: "/run/a3s"}}}, nil
+			return &Services{services{l.carried}, []spec.Attachment{{Mount: 9, Path: "/run/a3s"}}}, nil
 		},
 		End:    func() { close(l.ended) },
 		Report: func(string) {},

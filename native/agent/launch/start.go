@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/secrets"
 )
 
 // Start starts the main process. One that has secrets waits for them, and is answered for at once.
-func (l *Launch) Start() (*box.Handle, error) {
+func (l *Launch) Start() (*process.Handle, error) {
 	born := l.isBorn()
 	if born == nil {
 		return nil, box.ErrSpecMissing
@@ -26,7 +27,7 @@ func (l *Launch) Start() (*box.Handle, error) {
 	return h, nil
 }
 
-func (l *Launch) awaitSecrets(h *box.Handle, store *secrets.Store) {
+func (l *Launch) awaitSecrets(h *process.Handle, store *secrets.Store) {
 	select {
 	case <-store.Settled():
 	case <-h.Complete():
@@ -36,7 +37,7 @@ func (l *Launch) awaitSecrets(h *box.Handle, store *secrets.Store) {
 		l.begin(h, store)
 		return
 	}
-	l.Box.Abandon(h, &box.ExitError{Code: box.SecretsDeadline, Message: "the secrets did not come in time"})
+	l.Box.Abandon(h, &process.ExitError{Code: process.SecretsDeadline, Message: "the secrets did not come in time"})
 	// The host is told by the exit, and then ends the guest. One that does not is not waited for.
 	if l.after != nil {
 		l.after(lingers, l.End)
@@ -55,15 +56,15 @@ func (l *Launch) wipeAfter(ended <-chan struct{}, store *secrets.Store) {
 }
 
 // begin hands the secrets over to a process that has not begun yet.
-func (l *Launch) begin(h *box.Handle, store *secrets.Store) {
+func (l *Launch) begin(h *process.Handle, store *secrets.Store) {
 	owner, err := l.Box.MainUser()
 	if err != nil {
-		l.Box.Abandon(h, box.ExitErrorOf(err))
+		l.Box.Abandon(h, process.ExitErrorOf(err))
 		return
 	}
 	environment, err := store.HandOver(l.files, owner)
 	if err != nil {
-		l.Box.Abandon(h, box.ExitErrorOf(err))
+		l.Box.Abandon(h, process.ExitErrorOf(err))
 		return
 	}
 	l.Box.Begin(h, environment)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strconv"
 
-	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/spec"
 )
 
 // What every confidential box has of a network; none of it is the host's to choose. GUEST_NETWORK of the host's engine is the same.
@@ -25,10 +25,10 @@ const (
 )
 
 // Box is the box that a spec describes, as package box makes it.
-func (s *Spec) Box() *box.Spec {
-	return &box.Spec{
-		Schema: box.Schema, Hostname: s.Hostname, Rootfs: s.rootfs(),
-		Process: box.Process{
+func (s *Spec) Box() *spec.Spec {
+	return &spec.Spec{
+		Schema: spec.Schema, Hostname: s.Hostname, Rootfs: s.rootfs(),
+		Process: spec.Process{
 			Args: s.Process.Args, Env: s.Process.Env, Cwd: s.Process.Cwd, User: s.Process.User,
 			Terminal: s.Process.Terminal, Stdin: s.Process.Stdin,
 		},
@@ -42,7 +42,7 @@ func (s *Spec) Box() *box.Spec {
 var kernelPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 
 // confinement is what the spec says, and never less than what keeps the workload from the agent and its secure processor.
-func (s *Spec) confinement() box.Confinement {
+func (s *Spec) confinement() spec.Confinement {
 	confinement := s.Confinement
 	confinement.ReadonlyPaths = slices.Clone(s.Confinement.ReadonlyPaths)
 	for _, path := range kernelPaths {
@@ -54,15 +54,15 @@ func (s *Spec) confinement() box.Confinement {
 }
 
 // rootfs holds every layer against the root that the spec has for it.
-func (s *Spec) rootfs() box.Rootfs {
-	rootfs := box.Rootfs{Changes: box.Changes{Kind: box.ChangesMemory}, Readonly: s.Rootfs.Readonly}
+func (s *Spec) rootfs() spec.Rootfs {
+	rootfs := spec.Rootfs{Changes: spec.Changes{Kind: spec.ChangesMemory}, Readonly: s.Rootfs.Readonly}
 	if s.Rootfs.Changes == ChangesEncryptedDisk {
 		serial := changesSerial
-		rootfs.Changes = box.Changes{Kind: box.ChangesEncrypted, Serial: &serial}
+		rootfs.Changes = spec.Changes{Kind: spec.ChangesEncrypted, Serial: &serial}
 	}
 	for index, layer := range s.Rootfs.Layers {
-		verity := &box.Verity{Bytes: layer.Bytes, Root: digest(layer.Root), Salt: sha256.Sum256([]byte(layer.DiffID))}
-		rootfs.Layers = append(rootfs.Layers, box.Layer{Serial: layerSerial + strconv.Itoa(index), Verity: verity})
+		verity := &spec.Verity{Bytes: layer.Bytes, Root: digest(layer.Root), Salt: sha256.Sum256([]byte(layer.DiffID))}
+		rootfs.Layers = append(rootfs.Layers, spec.Layer{Serial: layerSerial + strconv.Itoa(index), Verity: verity})
 	}
 	return rootfs
 }
@@ -76,14 +76,14 @@ func digest(text string) (sum [32]byte) {
 	return sum
 }
 
-func (s *Spec) network() box.Network {
-	if s.Network == box.NetworkNone {
-		return box.Network{Kind: box.NetworkNone}
+func (s *Spec) network() spec.Network {
+	if s.Network == spec.NetworkNone {
+		return spec.Network{Kind: spec.NetworkNone}
 	}
 	own := func(text string) *string { return &text }
 	size, prefix := int64(mtu), int64(prefixLength)
-	return box.Network{
-		Kind: box.NetworkNIC, MTU: &size, Address: own(address), PrefixLength: &prefix, Gateway: own(gateway),
+	return spec.Network{
+		Kind: spec.NetworkNIC, MTU: &size, Address: own(address), PrefixLength: &prefix, Gateway: own(gateway),
 		Nameservers: &[]string{nameserver}, Search: &[]string{},
 	}
 }

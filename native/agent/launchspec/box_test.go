@@ -7,15 +7,15 @@ import (
 	"slices"
 	"testing"
 
-	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/spec"
 )
 
 func TestABoxHasWhatItsSpecSays(t *testing.T) {
-	spec, err := Parse(textOf(t, "most"))
+	launched, err := Parse(textOf(t, "most"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := spec.Box()
+	b := launched.Box()
 	if b.Hostname != "Shop-1.example" || b.Process.Cwd != "/srv/../x" || b.Process.User != "app:1000" || !b.Process.Terminal ||
 		!b.Process.Stdin || b.Process.Size != nil || len(b.Process.Args) != 4 || len(b.Process.Env) != 4 {
 		t.Errorf("got %+v", b)
@@ -24,21 +24,21 @@ func TestABoxHasWhatItsSpecSays(t *testing.T) {
 		t.Errorf("got %+v", b.Rootfs)
 	}
 	for index, layer := range b.Rootfs.Layers {
-		said := spec.Rootfs.Layers[index]
-		want := box.Verity{Bytes: said.Bytes, Root: [32]byte(unhex(t, said.Root)), Salt: sha256.Sum256([]byte(said.DiffID))}
+		said := launched.Rootfs.Layers[index]
+		want := spec.Verity{Bytes: said.Bytes, Root: [32]byte(unhex(t, said.Root)), Salt: sha256.Sum256([]byte(said.DiffID))}
 		if layer.Verity == nil || *layer.Verity != want {
 			t.Errorf("layer %d: got %+v, want %+v", index, layer.Verity, want)
 		}
 	}
-	if c := b.Rootfs.Changes; c.Kind != box.ChangesEncrypted || *c.Serial != "changes" {
+	if c := b.Rootfs.Changes; c.Kind != spec.ChangesEncrypted || *c.Serial != "changes" {
 		t.Errorf("got %+v", c)
 	}
 	confinement := b.Confinement
-	confinement.ReadonlyPaths = confinement.ReadonlyPaths[:len(spec.Confinement.ReadonlyPaths)]
-	if !reflect.DeepEqual(confinement, spec.Confinement) || !reflect.DeepEqual(b.Resources, spec.Resources) || len(b.Mounts) != 0 {
+	confinement.ReadonlyPaths = confinement.ReadonlyPaths[:len(launched.Confinement.ReadonlyPaths)]
+	if !reflect.DeepEqual(confinement, launched.Confinement) || !reflect.DeepEqual(b.Resources, launched.Resources) || len(b.Mounts) != 0 {
 		t.Errorf("got %+v", b)
 	}
-	if n := b.Network; n.Kind != box.NetworkNIC || n.MAC != nil || *n.Address != "10.0.2.15" || *n.PrefixLength != 24 ||
+	if n := b.Network; n.Kind != spec.NetworkNIC || n.MAC != nil || *n.Address != "10.0.2.15" || *n.PrefixLength != 24 ||
 		*n.Gateway != "10.0.2.2" || *n.MTU != 65520 || (*n.Nameservers)[0] != "10.0.2.3" || len(*n.Search) != 0 {
 		t.Errorf("got %+v", n)
 	}
@@ -84,14 +84,14 @@ func TestABoxHasTheDirectoriesOfItsSpec(t *testing.T) {
 }
 
 func TestABoxWithoutANetworkHasNoAddress(t *testing.T) {
-	spec, err := Parse(textOf(t, "small"))
+	launched, err := Parse(textOf(t, "small"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := spec.Box().Network; n != (box.Network{Kind: box.NetworkNone}) {
+	if n := launched.Box().Network; n != (spec.Network{Kind: spec.NetworkNone}) {
 		t.Errorf("got %+v", n)
 	}
-	if c := spec.Box().Rootfs.Changes; c != (box.Changes{Kind: box.ChangesMemory}) {
+	if c := launched.Box().Rootfs.Changes; c != (spec.Changes{Kind: spec.ChangesMemory}) {
 		t.Errorf("got %+v", c)
 	}
 }

@@ -7,8 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/capability"
+	"a3s.dev/box/agent/signals"
 	"a3s.dev/box/agent/strictjson"
 )
 
@@ -67,9 +68,9 @@ func (c *checks) spec(s *Spec) {
 	c.that(isHostname(s.Hostname), "hostname", "is not a host name")
 	c.rootfs(&s.Rootfs)
 	c.process(&s.Process)
-	_, known := box.ParseSignal(s.StopSignal)
+	_, known := signals.Parse(s.StopSignal)
 	c.that(known && strings.HasPrefix(s.StopSignal, "SIG"), "stopSignal", "is not a signal")
-	c.that(s.Network == box.NetworkNone || s.Network == box.NetworkNIC, "network", "must be none or nic")
+	c.that(s.Network == spec.NetworkNone || s.Network == spec.NetworkNIC, "network", "must be none or nic")
 	c.confinement(&s.Confinement)
 	c.resources(&s.Resources)
 	c.directories(s.Directories)
@@ -107,14 +108,14 @@ func (c *checks) process(p *Process) {
 // ask the secure processor for a report over any bytes, which is then as good as the agent's own.
 var guestCapabilities = []string{"CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO"}
 
-func (c *checks) confinement(f *box.Confinement) {
+func (c *checks) confinement(f *spec.Confinement) {
 	c.that(len(f.Capabilities) <= maxCapabilities, "confinement.capabilities", "has too many entries")
 	for _, name := range f.Capabilities {
 		_, known := capability.Number(name)
 		c.that(known, "confinement.capabilities", "holds what is not a capability")
 		c.that(!slices.Contains(guestCapabilities, name), "confinement.capabilities", "holds "+name+", which is good for the whole guest")
 	}
-	known := f.Seccomp == box.SeccompDefault || f.Seccomp == box.SeccompUnconfined
+	known := f.Seccomp == spec.SeccompDefault || f.Seccomp == spec.SeccompUnconfined
 	c.that(known, "confinement.seccomp", "must be default or unconfined")
 	c.paths(f.MaskedPaths, "confinement.maskedPaths")
 	c.paths(f.ReadonlyPaths, "confinement.readonlyPaths")
@@ -139,8 +140,8 @@ func (c *checks) directories(directories *[]string) {
 	c.that(ascending(*directories), "directories", "must be sorted, each once")
 }
 
-func (c *checks) resources(r *box.Resources) {
-	if err := box.CheckResources(r, "resources."); err != nil && c.err == nil {
+func (c *checks) resources(r *spec.Resources) {
+	if err := spec.CheckResources(r, "resources."); err != nil && c.err == nil {
 		c.err = err
 	}
 	if r.Ulimits == nil {

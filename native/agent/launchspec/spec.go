@@ -1,7 +1,7 @@
 // Package launchspec reads launch specs: what a confidential box is, as its relying parties see it.
 package launchspec
 
-import "a3s.dev/box/agent/box"
+import "a3s.dev/box/agent/box/spec"
 
 // Schema is the value of Spec.Schema.
 const Schema = "a3s-box/launch-spec/v1"
@@ -11,22 +11,22 @@ const MaxBytes = 4 << 20
 
 // Spec is a launch spec; policies/src/launch-spec.ts describes every field.
 type Spec struct {
-	Schema          string          `json:"schema"`
-	Deployment      string          `json:"deployment"`
-	Image           Image           `json:"image"`
-	Hostname        string          `json:"hostname"`
-	Rootfs          Rootfs          `json:"rootfs"`
-	Process         Process         `json:"process"`
-	StopSignal      string          `json:"stopSignal"`
-	Network         string          `json:"network"`
-	Confinement     box.Confinement `json:"confinement"`
-	Resources       box.Resources   `json:"resources"`
-	Init            *bool           `json:"init"`
-	Directories     *[]string       `json:"directories"`
-	HostMay         []string        `json:"hostMay"`
-	Secrets         []Secret        `json:"secrets"`
-	SecretsDeadline int64           `json:"secretsDeadline"`
-	Sealing         string          `json:"sealing"`
+	Schema          string           `json:"schema"`
+	Deployment      string           `json:"deployment"`
+	Image           Image            `json:"image"`
+	Hostname        string           `json:"hostname"`
+	Rootfs          Rootfs           `json:"rootfs"`
+	Process         Process          `json:"process"`
+	StopSignal      string           `json:"stopSignal"`
+	Network         string           `json:"network"`
+	Confinement     spec.Confinement `json:"confinement"`
+	Resources       spec.Resources   `json:"resources"`
+	Init            *bool            `json:"init"`
+	Directories     *[]string        `json:"directories"`
+	HostMay         []string         `json:"hostMay"`
+	Secrets         []Secret         `json:"secrets"`
+	SecretsDeadline int64            `json:"secretsDeadline"`
+	Sealing         string           `json:"sealing"`
 }
 
 // Image is what the box was made from.

@@ -6,6 +6,7 @@ import (
 
 	"a3s.dev/box/agent/box"
 	"a3s.dev/box/agent/launchspec"
+	"a3s.dev/box/agent/signals"
 	"a3s.dev/box/agent/strictjson"
 )
 
@@ -71,7 +72,7 @@ func maySignal(spec *launchspec.Spec, id string, body []byte) error {
 	}
 	// By their numbers: a signal has several names.
 	for _, name := range []string{"SIGKILL", spec.StopSignal} {
-		if admitted, ok := box.ParseSignal(name); ok && asked == admitted {
+		if admitted, ok := signals.Parse(name); ok && asked == admitted {
 			return nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/launchspec"
 	"a3s.dev/box/agent/secrets"
 )
@@ -19,12 +20,12 @@ var allPermissions = []string{
 // guest is a confidential one that does nothing.
 type guest struct{ spec *launchspec.Spec }
 
-func (g *guest) TEE() string                    { return "simulated" }
-func (g *guest) Spec() *launchspec.Spec         { return g.spec }
-func (g *guest) Take([]byte) (*Taken, error)    { return nil, box.ErrSpecTaken }
-func (g *guest) TakeCertificates([]byte)        {}
-func (g *guest) Start() (*box.Handle, error)    { return nil, box.ErrSpecMissing }
-func (g *guest) ServeRATLS(conn net.Conn) error { return conn.Close() }
+func (g *guest) TEE() string                     { return "simulated" }
+func (g *guest) Spec() *launchspec.Spec          { return g.spec }
+func (g *guest) Take([]byte) (*Taken, error)     { return nil, box.ErrSpecTaken }
+func (g *guest) TakeCertificates([]byte)         {}
+func (g *guest) Start() (*process.Handle, error) { return nil, box.ErrSpecMissing }
+func (g *guest) ServeRATLS(conn net.Conn) error  { return conn.Close() }
 func (g *guest) Secrets(<-chan struct{}, int64) (secrets.Status, error) {
 	return secrets.Status{}, box.ErrSpecMissing
 }

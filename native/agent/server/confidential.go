@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/launchspec"
 	"a3s.dev/box/agent/secrets"
 	"a3s.dev/box/agent/stream"
@@ -24,7 +25,7 @@ type Confidential interface {
 	// TakeCertificates keeps what the host says endorses the processor's reports.
 	TakeCertificates(table []byte)
 	// Start starts the main process, or has it wait for its secrets.
-	Start() (*box.Handle, error)
+	Start() (*process.Handle, error)
 	// Secrets answers once the version is not the seen one, or when done is closed.
 	Secrets(done <-chan struct{}, seen int64) (secrets.Status, error)
 	// ServeRATLS serves a connection to the guest's own server until it ends.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/cgroup"
 	"a3s.dev/box/agent/http2"
 	"a3s.dev/box/agent/httpstream"
 	"a3s.dev/box/agent/launchspec"
@@ -123,7 +124,7 @@ func confidential(t *testing.T, wanted ...launchspec.Secret) (*client, *taking, 
 	ended := make(chan struct{})
 	g := &taking{store: secrets.NewStore(wanted, time.Hour)}
 	t.Cleanup(func() { _ = g.store.Wipe() })
-	s := &Server{Box: box.New(nil, &box.Cgroup{}, -1, nil), Confidential: g, PowerOff: func() { close(ended) }}
+	s := &Server{Box: box.New(nil, &cgroup.Cgroup{}, -1, nil), Confidential: g, PowerOff: func() { close(ended) }}
 	return serve(t, untrusting(s.Handler())), g, ended
 }
 
@@ -157,7 +158,7 @@ func TestAConfidentialGuestHasNoRoutesOfPlainOnes(t *testing.T) {
 			t.Errorf("%s %s: got %d %s", route.method, route.path, status, text)
 		}
 	}
-	s := &Server{Box: box.New(nil, &box.Cgroup{}, -1, nil), PowerOff: func() {}}
+	s := &Server{Box: box.New(nil, &cgroup.Cgroup{}, -1, nil), PowerOff: func() {}}
 	plain := serve(t, &http2.Server{Handler: s.Handler()})
 	for _, route := range routes {
 		if answers(route.method, route.path, false) {

@@ -48,7 +48,7 @@ func (s *Server) rehearse(body []byte) (reply, error) {
 		return reply{}, err
 	}
 	// The clock is right until it is set.
-	report, err := s.Box.Rehearse(body, time.Now(), copied.entropy, rehearsedID)
+	report, err := s.Box.WarmUp(body, time.Now(), copied.entropy, rehearsedID)
 	if err != nil {
 		return reply{}, err
 	}

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/process"
 )
 
 // The documents of the protocol are few and flat, so they are written out: what package encoding/json executes for the first
@@ -52,7 +52,7 @@ func appendError(to []byte, code, message string) []byte {
 	return append(to, "}}"...)
 }
 
-func appendExit(to []byte, exit *box.Exit) []byte {
+func appendExit(to []byte, exit *process.Exit) []byte {
 	if exit == nil {
 		return append(to, "null"...)
 	}
@@ -68,7 +68,7 @@ func appendExit(to []byte, exit *box.Exit) []byte {
 	return append(to, '}')
 }
 
-func appendReport(to []byte, report box.Report) []byte {
+func appendReport(to []byte, report process.Report) []byte {
 	to = appendText(append(to, `{"id":`...), report.ID)
 	to = appendText(append(to, `,"state":`...), report.State)
 	to = strconv.AppendInt(append(to, `,"pid":`...), int64(report.Pid), 10)

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/process"
 )
 
 // sameAsJSON insists that a document says what package encoding/json would.
@@ -36,15 +36,15 @@ func sameAsJSON(t *testing.T, document []byte, value any) {
 
 func TestDocumentsAreJSON(t *testing.T) {
 	signal, at := "SIGKILL", "2026-01-02T03:04:05.6Z"
-	exit := &box.Exit{ExitCode: 137, Signal: &signal, OOMKilled: true, FinishedAt: at}
-	ended := &box.Exit{ExitCode: 125, FinishedAt: at, Error: &box.ExitError{Code: "secrets-deadline", Message: "\"late\""}}
-	for _, exit := range []*box.Exit{nil, {FinishedAt: at}, exit, ended} {
+	exit := &process.Exit{ExitCode: 137, Signal: &signal, OOMKilled: true, FinishedAt: at}
+	ended := &process.Exit{ExitCode: 125, FinishedAt: at, Error: &process.ExitError{Code: "secrets-deadline", Message: "\"late\""}}
+	for _, exit := range []*process.Exit{nil, {FinishedAt: at}, exit, ended} {
 		sameAsJSON(t, appendExit(nil, exit), exit)
 	}
-	for _, report := range []box.Report{
-		{ID: "main", State: box.StateCreated},
-		{ID: "a", State: box.StateRunning, Pid: 7, StartedAt: &at, Written: 1<<53 - 1, Acknowledged: 1},
-		{ID: "b", State: box.StateExited, Pid: 8, StartedAt: &at, Exit: exit},
+	for _, report := range []process.Report{
+		{ID: "main", State: process.StateCreated},
+		{ID: "a", State: process.StateRunning, Pid: 7, StartedAt: &at, Written: 1<<53 - 1, Acknowledged: 1},
+		{ID: "b", State: process.StateExited, Pid: 8, StartedAt: &at, Exit: exit},
 	} {
 		sameAsJSON(t, appendReport(nil, report), report)
 	}

@@ -4,6 +4,9 @@ import (
 	"errors"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/cgroup"
+	"a3s.dev/box/agent/box/process"
+	"a3s.dev/box/agent/box/rootfs"
 	"a3s.dev/box/agent/output"
 	"a3s.dev/box/agent/stage"
 	"a3s.dev/box/agent/stream"
@@ -45,10 +48,10 @@ var statuses = map[string]int{
 
 // conflicts are the states that a request does not fit.
 var conflicts = []error{
-	box.ErrSpecTaken, box.ErrStarted, box.ErrIDTaken, box.ErrTooMany, box.ErrNotRunning, box.ErrRunning,
-	box.ErrNoTerminal, box.ErrStopping, box.ErrInputTaken, box.ErrNoInput,
-	box.ErrTooManyTops, box.ErrMemoryInUse,
-	box.ErrAsleep, box.ErrNotAsleep, box.ErrPrepared, box.ErrNotFrozen, box.ErrNetwork,
+	box.ErrSpecTaken, box.ErrStarted, box.ErrIDTaken, box.ErrTooMany, process.ErrNotRunning, box.ErrRunning,
+	process.ErrNoTerminal, box.ErrStopping, process.ErrInputTaken, process.ErrNoInput,
+	box.ErrTooManyTops, cgroup.ErrMemoryInUse,
+	box.ErrAsleep, box.ErrNotAsleep, box.ErrPrepared, cgroup.ErrNotFrozen, box.ErrNetwork,
 }
 
 // codeOf gives an error its code; what nobody foresaw is a set-up that failed.
@@ -56,7 +59,7 @@ func codeOf(err error) string {
 	var own *Error
 	var refusal *stage.Refusal
 	var invalid *strictjson.Error
-	var cwd *box.CwdError
+	var cwd *rootfs.CwdError
 	var memory *box.MemoryError
 	switch {
 	case errors.As(err, &own):

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/signals"
 	"a3s.dev/box/agent/stream"
 	"a3s.dev/box/agent/strictjson"
 )
@@ -104,7 +105,7 @@ func within(limit time.Duration, do func()) {
 }
 
 func parseSignal(text string) (syscall.Signal, error) {
-	signal, ok := box.ParseSignal(text)
+	signal, ok := signals.Parse(text)
 	if !ok {
 		return 0, &strictjson.Error{Path: "signal", Reason: "is not a signal"}
 	}

@@ -8,12 +8,14 @@ import (
 	"sync/atomic"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/process"
+	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/output"
 	"a3s.dev/box/agent/stream"
 	"a3s.dev/box/agent/strictjson"
 )
 
-func report(h *box.Handle, err error) (reply, error) {
+func report(h *process.Handle, err error) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
@@ -33,9 +35,9 @@ func (s *Server) startMain(body []byte) (reply, error) {
 // exec is since version 4.
 func (s *Server) exec(t stream.Stream, body []byte, _ string) {
 	var request struct {
-		ID      string      `json:"id"`
-		Process box.Process `json:"process"`
-		Group   *bool       `json:"group"`
+		ID      string       `json:"id"`
+		Process spec.Process `json:"process"`
+		Group   *bool        `json:"group"`
 	}
 	err := strictjson.Decode(body, &request)
 	s.execute(t, err, request.ID, &request.Process, request.Group != nil && *request.Group)
@@ -43,19 +45,19 @@ func (s *Server) exec(t stream.Stream, body []byte, _ string) {
 
 func (s *Server) execUngrouped(t stream.Stream, body []byte, _ string) {
 	var request struct {
-		ID      string      `json:"id"`
-		Process box.Process `json:"process"`
+		ID      string       `json:"id"`
+		Process spec.Process `json:"process"`
 	}
 	err := strictjson.Decode(body, &request)
 	s.execute(t, err, request.ID, &request.Process, false)
 }
 
-func (s *Server) execute(t stream.Stream, err error, id string, process *box.Process, grouped bool) {
+func (s *Server) execute(t stream.Stream, err error, id string, process *spec.Process, grouped bool) {
 	if err == nil && (!isID(id) || id == box.MainID) {
 		err = &strictjson.Error{Path: "id", Reason: "is not an id"}
 	}
 	if err == nil {
-		err = box.CheckProcess(process, "process.")
+		err = spec.CheckProcess(process, "process.")
 	}
 	if err != nil {
 		writeError(t, err)
@@ -68,14 +70,14 @@ func (s *Server) process(_ []byte, id string) (reply, error) { return report(s.B
 
 // ended answers when the process has exited, exit when its output has ended besides.
 func (s *Server) ended(t stream.Stream, _ []byte, id string) {
-	s.answerExit(t, id, (*box.Handle).Ended)
+	s.answerExit(t, id, (*process.Handle).Ended)
 }
 
 func (s *Server) exit(t stream.Stream, _ []byte, id string) {
-	s.answerExit(t, id, (*box.Handle).Complete)
+	s.answerExit(t, id, (*process.Handle).Complete)
 }
 
-func (s *Server) answerExit(t stream.Stream, id string, when func(*box.Handle) <-chan struct{}) {
+func (s *Server) answerExit(t stream.Stream, id string, when func(*process.Handle) <-chan struct{}) {
 	s.order.after(id, func() {
 		h, err := s.Box.Process(id)
 		if err != nil {
@@ -170,7 +172,7 @@ func (s *Server) stdin(t stream.Stream, _ []byte, id string) {
 		}
 		go func() {
 			closed, err := writer.Write(ctx, t)
-			if errors.Is(err, box.ErrInputAborted) {
+			if errors.Is(err, process.ErrInputAborted) {
 				t.Reset(stream.InternalError)
 				return
 			}
@@ -204,7 +206,7 @@ func (s *Server) signal(body []byte, id string) (reply, error) {
 }
 
 func (s *Server) resize(body []byte, id string) (reply, error) {
-	var size box.Size
+	var size spec.Size
 	if err := strictjson.Decode(body, &size); err != nil {
 		return reply{}, err
 	}

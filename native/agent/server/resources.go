@@ -4,13 +4,14 @@ import (
 	"strconv"
 	"time"
 
-	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/box/stats"
 	"a3s.dev/box/agent/stream"
 	"a3s.dev/box/agent/strictjson"
 )
 
 func (s *Server) putResources(body []byte) (reply, error) {
-	var resources box.Resources
+	var resources spec.Resources
 	if err := strictjson.Decode(body, &resources); err != nil {
 		return reply{}, err
 	}
@@ -56,23 +57,23 @@ func appendNumbers(to []byte, numbers ...number) []byte {
 	return to
 }
 
-func appendStats(to []byte, stats *box.Stats) []byte {
+func appendStats(to []byte, stats *stats.Stats) []byte {
 	return appendNumbers(append(to, '{'), number{"memoryBytes", stats.MemoryBytes}, number{"memoryPeakBytes", stats.MemoryPeakBytes},
 		number{"cpuUsec", stats.CPUUsec}, number{"pids", stats.Pids})
 }
 
-func appendDetail(to []byte, d *box.Detail) []byte {
+func appendDetail(to []byte, d *stats.Detail) []byte {
 	to = appendText(append(to, `{"readAt":`...), d.ReadAt)
-	to = appendNumbers(to, number{"systemUsec", d.SystemUsec}, number{"cpus", d.CPUs}, number{"userUsec", box.Value(d.CPU, "user_usec")},
-		number{"kernelUsec", box.Value(d.CPU, "system_usec")})
-	to = appendNumbers(append(to, `,"throttled":{`...), number{"periods", box.Value(d.CPU, "nr_periods")},
-		number{"throttledPeriods", box.Value(d.CPU, "nr_throttled")}, number{"throttledUsec", box.Value(d.CPU, "throttled_usec")})
+	to = appendNumbers(to, number{"systemUsec", d.SystemUsec}, number{"cpus", d.CPUs}, number{"userUsec", stats.Value(d.CPU, "user_usec")},
+		number{"kernelUsec", stats.Value(d.CPU, "system_usec")})
+	to = appendNumbers(append(to, `,"throttled":{`...), number{"periods", stats.Value(d.CPU, "nr_periods")},
+		number{"throttledPeriods", stats.Value(d.CPU, "nr_throttled")}, number{"throttledUsec", stats.Value(d.CPU, "throttled_usec")})
 	to = appendNumbers(append(to, '}'), number{"memoryLimitBytes", d.MemoryLimitBytes}, number{"pidsLimit", d.PidsLimit})
 	to = append(to, `,"memory":{`...)
 	for _, line := range d.Memory {
 		to = appendNumbers(to, number{line.Name, line.Value})
 	}
-	to = appendNumbers(append(to, '}'), number{"oomKills", box.Value(d.Events, "oom_kill")})
+	to = appendNumbers(append(to, '}'), number{"oomKills", stats.Value(d.Events, "oom_kill")})
 	to = append(to, `,"io":[`...)
 	for index, device := range d.IO {
 		to = appendText(append(separate(to, index), `{"device":`...), device.Device)
@@ -112,7 +113,7 @@ func (s *Server) top(t stream.Stream, _ []byte, _ string) {
 	})
 }
 
-func appendTop(to []byte, entries []box.ProcessEntry) []byte {
+func appendTop(to []byte, entries []stats.ProcessEntry) []byte {
 	to = append(to, `{"processes":[`...)
 	for index, entry := range entries {
 		to = appendNumbers(append(separate(to, index), '{'), number{"pid", uint64(entry.Pid)}, number{"ppid", uint64(entry.PPid)},

@@ -1,6 +1,8 @@
 package server
 
-import "testing"
+import (
+	"testing"
+)
 
 func TestPathsMatchAsAWhole(t *testing.T) {
 	for path, want := range map[string]string{

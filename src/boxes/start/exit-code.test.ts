@@ -6,7 +6,7 @@ import { A3sError } from '../../errors.ts';
 import { refusal } from '../../guest/refusal.ts';
 import { exitCodeOf } from './exit-code.ts';
 
-/** The agent's test of the same file is `native/agent/box/exitcode_test.go`. */
+/** The agent's test of the same file is `native/agent/box/process/exitcode_test.go`. */
 const { exits } = z
   .object({ exits: z.record(z.string(), z.int()) })
   .parse(

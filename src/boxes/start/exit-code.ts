@@ -2,7 +2,7 @@
  * The exit code of a box that could not start.
  *
  * One that could not start after its secrets came has its exit code from the guest, whose counterpart
- * is `native/agent/box/exitcode.go`. `test/vectors/guest-errors.json` holds both.
+ * is `native/agent/box/process/exitcode.go`. `test/vectors/guest-errors.json` holds both.
  *
  * @module
  */

@@ -1,0 +1,71 @@
+package box
+
+import (
+	"errors"
+	"syscall"
+
+	"a3s.dev/box/agent/box/process"
+	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/stage"
+	"a3s.dev/box/agent/users"
+)
+
+// Await starts the main process in so far that it waits: Begin has it run, Abandon and signals end it before.
+func (b *Box) Await() (*process.Handle, error) {
+	h, err := b.claimMain()
+	if err != nil {
+		return nil, err
+	}
+	h.Wait()
+	return h, nil
+}
+
+// Begin has the main process run that waits, with more entries in its environment. Where that fails, the process has exited, with the
+// reason; so it does where it was ended meanwhile.
+func (b *Box) Begin(h *process.Handle, environment []string) {
+	if !h.StopWaiting() {
+		return
+	}
+	b.mu.Lock()
+	stopping := b.stopping
+	b.mu.Unlock()
+	err := ErrStopping
+	if !stopping {
+		process := b.spec.Process
+		process.Env = append(append([]string{}, process.Env...), environment...)
+		err = b.begin(h, &process)
+	}
+	if err != nil {
+		h.Fail(process.ExitErrorOf(err))
+	}
+}
+
+// Abandon ends a main process that waits; one that does not is left alone.
+func (b *Box) Abandon(h *process.Handle, reason *process.ExitError) {
+	if h.StopWaiting() {
+		h.Fail(reason)
+	}
+}
+
+// MainUser is who the main process will run as, by the box's own accounts.
+func (b *Box) MainUser() (users.User, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ready {
+		return users.User{}, ErrSpecMissing
+	}
+	var accounts [2][]byte
+	for index, path := range []string{"/etc/passwd", "/etc/group"} {
+		content, err := linux.ReadFile(b.sandbox.Root.FD, path, linux.InRoot|linux.NoMagicLinks, users.MaxFile)
+		if err != nil && !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.ENOTDIR) {
+			return users.User{}, &stage.Refusal{Code: stage.UserNotFound, Message: err.Error()}
+		}
+		accounts[index] = content
+	}
+	user, err := users.Resolve(b.spec.Process.User, accounts[0], accounts[1])
+	var missing *users.NotFound
+	if errors.As(err, &missing) {
+		return user, &stage.Refusal{Code: stage.UserNotFound, Message: missing.Error()}
+	}
+	return user, err
+}

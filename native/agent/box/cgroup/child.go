@@ -1,0 +1,84 @@
+package cgroup
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/poll"
+)
+
+// groupPrefix begins the names of the control groups below the box's.
+const groupPrefix = "exec-"
+
+// groupTime is how long the processes of a group that was killed are waited for.
+const groupTime = 10 * time.Second
+
+// Child is the control group of one process and of all that it starts, below the box's. It has no limits of its own.
+type Child struct {
+	dir string
+	// procs is open on what names its members, until the process is one.
+	Procs int
+}
+
+// NewChild makes a control group below the box's. Its caller opens it to one process, and calls Entered after that.
+func (c *Cgroup) NewChild(id string) (*Child, error) {
+	g := &Child{dir: c.Dir + "/" + groupPrefix + id, Procs: -1}
+	if err := os.Mkdir(g.dir, 0o755); err != nil {
+		return nil, err
+	}
+	var err error
+	if g.Procs, err = linux.OpenAt(-1, g.dir+"/cgroup.procs", syscall.O_WRONLY, 0, 0); err != nil {
+		return nil, errors.Join(err, syscall.Rmdir(g.dir))
+	}
+	return g, nil
+}
+
+// Entered lets go of what a process enters it by.
+func (g *Child) Entered() error {
+	err := syscall.Close(g.Procs)
+	g.Procs = -1
+	return err
+}
+
+// ErrEmpty is a group without a process.
+var ErrEmpty = errors.New("no process is in the control group")
+
+// Kill ends all that is in it; ErrEmpty where nothing is.
+func (g *Child) Kill() error {
+	populated, err := g.populated()
+	if errors.Is(err, os.ErrNotExist) || err == nil && !populated {
+		return ErrEmpty
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(g.dir+"/cgroup.kill", []byte("1"), 0)
+}
+
+func (g *Child) populated() (bool, error) {
+	events, err := os.ReadFile(g.dir + "/cgroup.events")
+	return strings.Contains(string(events), "populated 1\n"), err
+}
+
+// Tidy removes it unless something is left in it: that goes on, as what any other process leaves behind, until it is killed or the process forgotten.
+func (g *Child) Tidy() { _ = syscall.Rmdir(g.dir) }
+
+// End ends all that is in it, and removes it.
+func (g *Child) End() error {
+	if err := g.Kill(); err != nil && err != ErrEmpty {
+		return err
+	}
+	for end := time.Now().Add(groupTime); ; time.Sleep(poll.Interval) {
+		err := syscall.Rmdir(g.dir)
+		if err != syscall.EBUSY || time.Now().After(end) {
+			if err == nil || err == syscall.ENOENT {
+				return nil
+			}
+			return &os.PathError{Op: "remove", Path: g.dir, Err: err}
+		}
+	}
+}

@@ -1,0 +1,28 @@
+package box
+
+import (
+	"errors"
+	"syscall"
+)
+
+// Stop lets nothing new begin. It says whether this call was the first.
+func (b *Box) Stop() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	first := !b.stopping
+	b.stopping = true
+	return first
+}
+
+// Close kills what is left in the box and leaves its changes clean on their disk. Every step is tried.
+func (b *Box) Close() error {
+	b.mu.Lock()
+	ground, standby := b.sandbox, b.standby
+	b.mu.Unlock()
+	err := b.launcher.Cgroup.KillAll()
+	if ground == nil {
+		syscall.Sync()
+		return err
+	}
+	return errors.Join(err, standby.End(), ground.End())
+}

@@ -1,0 +1,104 @@
+package box
+
+import (
+	"errors"
+	"time"
+
+	"a3s.dev/box/agent/box/cgroup"
+	"a3s.dev/box/agent/box/process"
+	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/strictjson"
+)
+
+// Errors of guests that copies are made of.
+var (
+	// ErrAsleep is a guest that was prepared and not woken: it does nothing else before that.
+	ErrAsleep = errors.New("the guest was prepared, and not woken yet")
+	// ErrNotAsleep is a guest that was woken already, or never prepared.
+	ErrNotAsleep = errors.New("the guest is not asleep")
+	// ErrPrepared is a guest that cannot be prepared: it was already, or has a spec.
+	ErrPrepared = errors.New("the guest was prepared already, or has a spec")
+	// ErrNetwork is a MAC address for a box without a network device, or none for one with it.
+	ErrNetwork = errors.New("a MAC address belongs to a box with a network device, and to no other")
+)
+
+// Asleep says whether the guest was prepared and not woken.
+func (b *Box) Asleep() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.asleep
+}
+
+// Wake makes the copy of a prepared guest one of its own: random numbers, the time, and an id (a lower-case UUID). A guest that it fails
+// on stays asleep.
+func (b *Box) Wake(entropy []byte, now time.Time, machineID string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopping {
+		return ErrStopping
+	}
+	// A guest that could not be prepared is asleep for ever.
+	if !b.asleep || !b.prepared {
+		return ErrNotAsleep
+	}
+	if err := b.sandbox.Renew(entropy, now, machineID); err != nil {
+		return err
+	}
+	b.asleep = false
+	return nil
+}
+
+// Fork makes the copy of a guest whose main process runs, but for being frozen, one of its own: what Wake does, besides a new boot id, a host name,
+// and the MAC address of eth0 where there is one (nil where there is none). Connections that lead out of the box end.
+func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, mac *string) error {
+	if !spec.IsHostname(hostname) {
+		return &strictjson.Error{Path: "hostname", Reason: "is not a host name"}
+	}
+	if mac != nil && !spec.IsMAC(*mac) {
+		return &strictjson.Error{Path: "mac", Reason: "is not a MAC address in lower case"}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.stopping:
+		return ErrStopping
+	case b.asleep:
+		return ErrAsleep
+	case !b.ready:
+		return ErrSpecMissing
+	case b.handles[MainID].Report().State != process.StateRunning:
+		return process.ErrNotRunning
+	}
+	// What ran on would do so with what the source has.
+	if frozen, err := b.launcher.Cgroup.Frozen(); err != nil || !frozen {
+		return errors.Join(err, cgroup.ErrNotFrozen)
+	}
+	if (mac != nil) != b.sandbox.HasNIC() {
+		return ErrNetwork
+	}
+	if err := b.sandbox.Renew(entropy, now, machineID); err != nil {
+		return err
+	}
+	if err := b.sandbox.Rename(hostname, &b.spec.Network); err != nil {
+		return err
+	}
+	if mac == nil {
+		return nil
+	}
+	return b.sandbox.Readdress(mac)
+}
+
+// BootID is what the box reads as the id of its boot; empty in a guest that is asleep, since the kernel makes its id when it is first
+// asked for it.
+func (b *Box) BootID() (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.asleep {
+		return "", nil
+	}
+	if b.sandbox != nil && b.sandbox.BootID != "" {
+		return b.sandbox.BootID, nil
+	}
+	return rootfs.KernelBootID()
+}

@@ -1,0 +1,114 @@
+package rootfs
+
+import (
+	"errors"
+	"os"
+	"syscall"
+
+	"a3s.dev/box/agent/linux"
+)
+
+// Directories of the agent. All of them but changesDir exist in the box's mount namespace only, and there only until the box's
+// root is entered.
+const (
+	ChangesDir  = "/run/changes"
+	boxDir      = "/run/box"
+	layersDir   = boxDir + "/layers"
+	nodesDir    = boxDir + "/nodes"
+	pointsDir   = boxDir + "/points"
+	textsDir    = boxDir + "/texts"
+	sharesDir   = boxDir + "/shares"
+	systemDir   = boxDir + "/system"
+	networksDir = boxDir + "/networks"
+	RootDir     = boxDir + "/root"
+)
+
+// What the overlay writes to, below the directory of the changes.
+const (
+	UpperName = "/upper"
+	WorkName  = "/work"
+)
+
+// MakeBase makes all of the box's mount namespace that does not depend on a spec, and enters it.
+func MakeBase() (*Texts, error) {
+	if err := enterBase(); err != nil {
+		return nil, err
+	}
+	t, err := newTexts()
+	if err != nil {
+		return nil, err
+	}
+	if err := makePoints(); err != nil {
+		return t, err
+	}
+	for index := range usualLayers {
+		if err := os.MkdirAll(layerDir(index), 0o755); err != nil {
+			return t, err
+		}
+	}
+	return t, os.Mkdir(RootDir, 0o755)
+}
+
+// enterBase makes an empty tmpfs, with the agent's own view of the kernel, the root of this thread's mount namespace.
+//
+// pivot_root cannot replace an initramfs, so it is moved on top, as switch_root does, and everything else is unmounted. What lies below
+// is an empty, read-only directory.
+func enterBase() error {
+	below, err := linux.OpenAt(-1, "/", linux.OPath|syscall.O_DIRECTORY, 0, 0)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(below)
+	others, err := topMounts("/proc/thread-self/mountinfo")
+	if err != nil {
+		return err
+	}
+	if err := MountAt("tmpfs", boxDir, 0, linux.Option{Key: "mode", Value: "0755"}); err != nil {
+		return err
+	}
+	for _, path := range []string{"/dev", "/proc", "/sys"} {
+		mount, err := linux.CloneMount(-1, path, false)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(AttachAt(mount, boxDir+path), syscall.Close(mount)); err != nil {
+			return err
+		}
+	}
+	if err := linux.SetAttributes(below, linux.Readonly, false); err != nil {
+		return err
+	}
+	if err := syscall.Chdir(boxDir); err != nil {
+		return err
+	}
+	if err := syscall.Mount(boxDir, "/", "", syscall.MS_MOVE, ""); err != nil {
+		return &linux.Error{Op: "move", On: boxDir, Errno: err.(syscall.Errno)}
+	}
+	if err := syscall.Chroot("."); err != nil {
+		return &linux.Error{Op: "chroot", On: boxDir, Errno: err.(syscall.Errno)}
+	}
+	if err := syscall.Fchdir(below); err != nil {
+		return err
+	}
+	for _, path := range others {
+		if err := syscall.Unmount(path, syscall.MNT_DETACH); err != nil {
+			return &linux.Error{Op: "unmount", On: path, Errno: err.(syscall.Errno)}
+		}
+	}
+	return syscall.Chdir("/")
+}
+
+// EnterRoot makes the box's root that of the mount namespace, and of all who are in the base. Nothing else stays mounted.
+func EnterRoot(r Root) error {
+	if err := syscall.Fchdir(r.FD); err != nil {
+		return err
+	}
+	// The base comes to lie on top of the root, where "." then leads.
+	if err := syscall.PivotRoot(".", "."); err != nil {
+		return &linux.Error{Op: "pivot_root", On: RootDir, Errno: err.(syscall.Errno)}
+	}
+	if err := syscall.Unmount(".", syscall.MNT_DETACH); err != nil {
+		return &linux.Error{Op: "unmount", On: "the base", Errno: err.(syscall.Errno)}
+	}
+	return syscall.Chdir("/")
+}

@@ -1,0 +1,61 @@
+package rootfs
+
+import (
+	"strings"
+
+	"a3s.dev/box/agent/box/spec"
+)
+
+const (
+	hostnamePath   = "/etc/hostname"
+	hostsPath      = "/etc/hosts"
+	resolvConfPath = "/etc/resolv.conf"
+)
+
+// mountEtc lays the three files of the network over those of the image, like Docker: what the image has there
+// stays as it is.
+func (t *Texts) mountEtc(r Root, spec *spec.Spec) error {
+	for _, file := range []struct {
+		text          *text
+		path, content string
+	}{
+		{t.hostname, hostnamePath, spec.Hostname + "\n"},
+		{t.hosts, hostsPath, hosts(spec.Hostname, &spec.Network)},
+		{t.resolvConf, resolvConfPath, resolvConf(&spec.Network)},
+	} {
+		if err := file.text.set(file.content); err != nil {
+			return err
+		}
+		if err := file.text.cover(r, file.path, 0); err != nil {
+			return &DeviceError{"mount", file.path, err}
+		}
+	}
+	return nil
+}
+
+func hosts(hostname string, network *spec.Network) string {
+	text := "127.0.0.1\tlocalhost\n" +
+		"::1\tlocalhost ip6-localhost ip6-loopback\n" +
+		"fe00::\tip6-localnet\n" +
+		"ff00::\tip6-mcastprefix\n" +
+		"ff02::1\tip6-allnodes\n" +
+		"ff02::2\tip6-allrouters\n"
+	if network.Kind == spec.NetworkNIC {
+		text += *network.Address + "\t" + hostname + "\n"
+	}
+	return text
+}
+
+func resolvConf(network *spec.Network) string {
+	if network.Kind != spec.NetworkNIC {
+		return ""
+	}
+	var b strings.Builder
+	for _, server := range *network.Nameservers {
+		b.WriteString("nameserver " + server + "\n")
+	}
+	if len(*network.Search) > 0 {
+		b.WriteString("search " + strings.Join(*network.Search, " ") + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,41 @@
+package rootfs
+
+import (
+	"strings"
+	"testing"
+
+	"a3s.dev/box/agent/box/spec"
+)
+
+func TestFilesOfTheNetwork(t *testing.T) {
+	address, nameservers, search := "10.0.2.15", []string{"10.0.2.3"}, []string{"a.b"}
+	network := &spec.Network{Kind: spec.NetworkNIC, Address: &address, Nameservers: &nameservers, Search: &search}
+	if got, want := resolvConf(network), "nameserver 10.0.2.3\nsearch a.b\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := hosts("box1", network); got[len(got)-len("10.0.2.15\tbox1\n"):] != "10.0.2.15\tbox1\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// specOfNetwork is a spec but for its host name, an address, a name server and a search domain.
+const specOfNetwork = `{"schema":"a3s-box/box-spec/v1","hostname":HOSTNAME,"rootfs":{"layers":[{"serial":"layer-0"}],
+"changes":{"kind":"memory"},"readonly":false},"process":{"args":["sh"],"env":[],"cwd":"/","user":"","terminal":false,"stdin":false},
+"mounts":[],"network":{"kind":"nic","mac":"52:54:00:12:34:56","mtu":1500,"address":ADDRESS,"prefixLength":24,"gateway":"10.0.2.2",
+"nameservers":[NAMESERVER],"search":[SEARCH]},
+"confinement":{"capabilities":[],"noNewPrivileges":true,"seccomp":"default","maskedPaths":[],"readonlyPaths":[]},"resources":{}}`
+
+// FuzzFilesOfTheNetwork: no spec that is accepted forges a line of the files.
+func FuzzFilesOfTheNetwork(f *testing.F) {
+	f.Add(`"box1"`, `"10.0.2.15"`, `"10.0.2.3"`, `"a.b"`)
+	f.Fuzz(func(t *testing.T, hostname, address, nameserver, search string) {
+		document := strings.NewReplacer("HOSTNAME", hostname, "ADDRESS", address, "NAMESERVER", nameserver, "SEARCH", search).Replace(specOfNetwork)
+		spec, err := spec.Parse([]byte(document))
+		if err != nil {
+			return
+		}
+		if strings.ContainsAny(hosts(spec.Hostname, &spec.Network), "\x00\r") || strings.ContainsAny(resolvConf(&spec.Network), "\x00\r;#") {
+			t.Fatal("a file of the network can be forged")
+		}
+	})
+}

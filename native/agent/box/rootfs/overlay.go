@@ -1,0 +1,42 @@
+package rootfs
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"a3s.dev/box/agent/linux"
+)
+
+// MountOverlay mounts the overlay on rootDir and answers it. The upper layer is below a directory of the changes. The long way, after the
+// short one has failed, takes one layer at a time, so that their number is not bounded by a page of mount options.
+func MountOverlay(layers []string, changes string) (Root, error) {
+	layers = append(slices.Clone(layers), pointsDir)
+	slices.Reverse(layers[:len(layers)-1])
+	options := []linux.Option{
+		{Key: "upperdir", Value: changes + UpperName},
+		{Key: "workdir", Value: changes + WorkName},
+		// A layer must not point into another one by an xattr of its own.
+		{Key: "redirect_dir", Value: "nofollow"},
+		{Key: "metacopy", Value: "off"},
+		// Nothing outlives the box that would have to tell one overlay from another, so none is numbered.
+		{Key: "uuid", Value: "null"},
+	}
+	text := "lowerdir=" + strings.Join(layers, ":")
+	for _, option := range options {
+		text += "," + option.Key + "=" + option.Value
+	}
+	if len(text) < os.Getpagesize() && syscall.Mount("overlay", RootDir, "overlay", syscall.MS_NODEV, text) == nil {
+		return OpenDirectory(RootDir)
+	}
+	options = append(options, linux.Option{Key: "source", Value: "overlay"})
+	for _, layer := range layers {
+		options = append(options, linux.Option{Key: "lowerdir+", Value: layer})
+	}
+	mount, err := linux.NewMount("overlay", linux.Nodev, options...)
+	if err != nil {
+		return Root{-1}, err
+	}
+	return Root{mount}, attach(mount, RootDir)
+}

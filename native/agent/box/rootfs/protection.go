@@ -1,0 +1,110 @@
+package rootfs
+
+import (
+	"errors"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/linux"
+)
+
+// Protection is what of a root nobody may write to, and what nobody may see.
+type Protection struct{ Readonly, Masked []string }
+
+// ProtectionOf is what a spec asks for.
+func ProtectionOf(s *spec.Spec) Protection {
+	return Protection{s.Confinement.ReadonlyPaths, s.Confinement.MaskedPaths}
+}
+
+// Equal compares the paths in their order.
+func (p Protection) Equal(other Protection) bool {
+	return slices.Equal(p.Readonly, other.Readonly) && slices.Equal(p.Masked, other.Masked)
+}
+
+// below keeps the paths in one of some directories; outside keeps all others.
+func (p Protection) below(directories ...string) Protection {
+	return Protection{slices.DeleteFunc(slices.Clone(p.Readonly), without(directories)), slices.DeleteFunc(slices.Clone(p.Masked), without(directories))}
+}
+
+func (p Protection) outside(directories ...string) Protection {
+	in := func(name string) bool { return !without(directories)(name) }
+	return Protection{slices.DeleteFunc(slices.Clone(p.Readonly), in), slices.DeleteFunc(slices.Clone(p.Masked), in)}
+}
+
+// without says of a path that it is not in one of the directories, or not written in the one way in which that is plain.
+func without(directories []string) func(name string) bool {
+	return func(name string) bool {
+		return path.Clean(name) != name ||
+			!slices.ContainsFunc(directories, func(directory string) bool { return strings.HasPrefix(name, directory+"/") })
+	}
+}
+
+// apply protects what there is of it below a root.
+func (p Protection) apply(r Root) error {
+	for _, name := range p.Readonly {
+		if err := makeReadonly(r, name); err != nil {
+			return &DeviceError{"protect", name, err}
+		}
+	}
+	for _, name := range p.Masked {
+		if err := mask(r, name); err != nil {
+			return &DeviceError{"mask", name, err}
+		}
+	}
+	return nil
+}
+
+// openPresent opens a path of the root; -1 when there is nothing to hide or to protect.
+func openPresent(r Root, name string) (int, error) {
+	fd, err := r.open(name, 0, 0)
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) {
+		return -1, nil
+	}
+	return fd, err
+}
+
+// makeReadonly makes a path a mount of its own that nobody can write to, with all that is mounted below.
+func makeReadonly(r Root, name string) error {
+	target, err := openPresent(r, name)
+	if err != nil || target < 0 {
+		return err
+	}
+	defer syscall.Close(target)
+	mount, err := linux.CloneMount(target, "", true)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(mount)
+	if err := linux.SetAttributes(mount, linux.Readonly, true); err != nil {
+		return err
+	}
+	return linux.Attach(mount, target)
+}
+
+// mask lays an empty directory or /dev/null over a path.
+func mask(r Root, name string) error {
+	target, err := openPresent(r, name)
+	if err != nil || target < 0 {
+		return err
+	}
+	defer syscall.Close(target)
+	var stat syscall.Stat_t
+	if err := syscall.Fstat(target, &stat); err != nil {
+		return err
+	}
+	var mount int
+	if stat.Mode&syscall.S_IFMT == syscall.S_IFDIR {
+		mount, err = linux.NewMount("tmpfs", linux.Readonly|harmless,
+			linux.Option{Key: "source", Value: "tmpfs"}, linux.Option{Key: "nr_inodes", Value: "1"})
+	} else {
+		mount, err = linux.CloneMount(-1, nodesDir+"/null", false)
+	}
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(mount)
+	return linux.Attach(mount, target)
+}

@@ -1,0 +1,84 @@
+package rootfs
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/uevent"
+)
+
+// mountShares mounts the virtio-fs shares at places that are resolved inside the root.
+func mountShares(r Root, mounts []spec.Mount) error {
+	for index, m := range mounts {
+		if err := mountShare(r, m, sharesDir+"/"+strconv.Itoa(index)); err != nil {
+			return &DeviceError{"share " + m.Tag + " at", m.Destination, err}
+		}
+	}
+	return nil
+}
+
+func mountShare(r Root, m spec.Mount, own string) error {
+	if err := awaitShare(m.Tag); err != nil {
+		return err
+	}
+	attributes := linux.Nodev
+	if m.Readonly {
+		attributes |= linux.Readonly
+	}
+	mount, err := linux.NewMount("virtiofs", attributes, linux.Option{Key: "source", Value: m.Tag})
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(mount)
+	if m.File != nil {
+		return mountSharedFile(r, mount, *m.File, m.Destination, own)
+	}
+	target, err := r.directory(m.Destination)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(target)
+	return linux.Attach(mount, target)
+}
+
+// mountSharedFile mounts one file of a share. Only an attached mount can be cloned, so the share is attached out of the box's sight.
+func mountSharedFile(r Root, share int, name, destination, own string) error {
+	if err := AttachAt(share, own); err != nil {
+		return err
+	}
+	file, err := linux.OpenAt(share, name, linux.OPath, 0, linux.Beneath|linux.NoSymlinks)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(file)
+	mount, err := linux.CloneMount(file, "", false)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(mount)
+	return attachFile(r, mount, destination)
+}
+
+// awaitShare waits until a share of that tag is plugged in.
+func awaitShare(tag string) error {
+	const list = "/sys/fs/virtiofs"
+	_, err := uevent.Wait(PlugDeadline, func() (struct{}, bool, error) {
+		entries, err := os.ReadDir(list)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return struct{}{}, false, err
+		}
+		for _, entry := range entries {
+			content, err := os.ReadFile(list + "/" + entry.Name() + "/tag")
+			if err == nil && strings.TrimSpace(string(content)) == tag {
+				return struct{}{}, true, nil
+			}
+		}
+		return struct{}{}, false, nil
+	})
+	return err
+}

@@ -1,0 +1,146 @@
+package rootfs
+
+import (
+	"errors"
+	"os"
+	"syscall"
+
+	"a3s.dev/box/agent/linux"
+)
+
+// systemMount is a filesystem of the kernel that every box has.
+type systemMount struct {
+	path       string
+	kind       string
+	attributes uint64
+	options    []linux.Option
+}
+
+const harmless = linux.Nosuid | linux.Nodev | linux.Noexec
+
+// ownMounts are in the order in which they are mounted. /proc is missing: main's stage brings it. devpts is not nodev, or no terminal could be opened; nobody can make nodes in it.
+var ownMounts = []systemMount{
+	{"/dev", "tmpfs", linux.Nosuid | linux.Nodev, []linux.Option{{Key: "mode", Value: "0755"}, {Key: "size", Value: "65536k"}}},
+	{"/dev/pts", "devpts", linux.Nosuid | linux.Noexec, []linux.Option{
+		{Key: "newinstance"}, {Key: "ptmxmode", Value: "0666"}, {Key: "mode", Value: "0620"}, {Key: "gid", Value: "5"},
+	}},
+	{"/dev/shm", "tmpfs", harmless, []linux.Option{{Key: "mode", Value: "1777"}, {Key: "size", Value: "65536k"}}},
+	{"/dev/mqueue", "mqueue", harmless, nil},
+}
+
+// networkMounts show the network namespace of who mounts them.
+var networkMounts = []systemMount{
+	{"/sys", "sysfs", harmless | linux.Readonly, nil},
+	{"/sys/fs/cgroup", "cgroup2", harmless | linux.Readonly, nil},
+}
+
+// MountSystem makes the box's /dev and /proc, where they wait for its root. proc is a mount of its /proc. What was made in part is returned too.
+func MountSystem(t *Texts, proc int, p Protection) (Root, error) {
+	r, err := makeRoot(systemDir)
+	if err != nil {
+		return r, err
+	}
+	if err := mountAll(r, ownMounts); err != nil {
+		return r, err
+	}
+	if err := makeDevices(r); err != nil {
+		return r, err
+	}
+	if err := attachTo(r, proc, "/proc"); err != nil {
+		return r, err
+	}
+	// First, so that it is as read-only as what is around it.
+	if err := t.bootID.cover(r, bootIDPath, harmless|linux.Readonly); err != nil {
+		return r, err
+	}
+	return r, p.below("/dev", "/proc").apply(r)
+}
+
+// MountNetworkSystem makes a /sys that shows the network namespace of this thread. What was made in part is returned too.
+func MountNetworkSystem(t *Texts, p Protection) (Root, error) {
+	r, err := makeRoot(networksDir)
+	if err != nil {
+		return r, err
+	}
+	if err := mountAll(r, networkMounts); err != nil {
+		return r, err
+	}
+	// A machine without firmware tables has no id.
+	if _, _, err := r.Lookup(machineIDPath); err == nil {
+		if err := t.machineID.cover(r, machineIDPath, harmless|linux.Readonly); err != nil {
+			return r, err
+		}
+	} else if !errors.Is(err, syscall.ENOENT) {
+		return r, err
+	}
+	return r, p.below("/sys").apply(r)
+}
+
+// makeRoot makes a new directory of this thread's mount namespace, in another one.
+func makeRoot(parent string) (Root, error) {
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return Root{-1}, err
+	}
+	path, err := os.MkdirTemp(parent, "")
+	if err != nil {
+		return Root{-1}, err
+	}
+	return OpenDirectory(path)
+}
+
+func mountAll(r Root, mounts []systemMount) error {
+	for _, m := range mounts {
+		if err := mountIn(r, m); err != nil {
+			return &DeviceError{"mount", m.path, err}
+		}
+	}
+	return nil
+}
+
+func mountIn(r Root, m systemMount) error {
+	mount, err := linux.NewMount(m.kind, m.attributes, append(m.options, linux.Option{Key: "source", Value: m.kind})...)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(mount)
+	return attachTo(r, mount, m.path)
+}
+
+// attachTo insists on an ordinary directory: a link of the image at /sys would lead the mount astray.
+func attachTo(r Root, mount int, path string) error {
+	if err := r.plainDirectory(path); err != nil {
+		return err
+	}
+	target, err := r.open(path, syscall.O_DIRECTORY, linux.NoSymlinks)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(target)
+	return linux.Attach(mount, target)
+}
+
+// adopt moves a mount, with all that is mounted below, from another root of this mount namespace to the same path.
+func (r Root) adopt(other Root, path string) error {
+	mount, err := other.open(path, syscall.O_DIRECTORY, linux.NoSymlinks)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(mount)
+	if err := attachTo(r, mount, path); err != nil {
+		return &DeviceError{"mount", path, err}
+	}
+	return nil
+}
+
+// plainDirectory makes a directory that may be missing but must not be a link.
+func (r Root) plainDirectory(path string) error {
+	_, kind, err := r.Lookup(path)
+	if err == nil && kind != syscall.S_IFDIR {
+		return &linux.Error{Op: "mount on", On: path, Errno: syscall.ENOTDIR}
+	}
+	fd, err := r.directory(path)
+	if err != nil {
+		return err
+	}
+	return syscall.Close(fd)
+}

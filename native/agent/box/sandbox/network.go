@@ -1,0 +1,280 @@
+package sandbox
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/netlink"
+	"a3s.dev/box/agent/uevent"
+)
+
+// nicName is what the box calls its network device.
+const nicName = "eth0"
+
+// loopbackIndex is the index of lo in every network namespace.
+const loopbackIndex = 1
+
+// linkLocal holds the metadata services of clouds; a box has no business there.
+var linkLocal = netip.MustParsePrefix("169.254.0.0/16")
+
+// network is a network namespace for a box, set up.
+type network struct {
+	namespace int
+	config    spec.Network
+	// system is a directory with the /sys that shows this namespace.
+	system rootfs.Root
+	// inside speaks to the namespace.
+	inside *netlink.Connection
+	// counters is open on what its devices have received and sent.
+	counters int
+	// index is that of eth0, 0 where there is none.
+	index int
+}
+
+// Nic is a network device outside of the box's namespace; index 0 is none.
+type Nic struct {
+	index int
+	// outside speaks to the namespace that it is in.
+	outside *netlink.Connection
+}
+
+// network answers the network of a spec: the one that is there already, where it is like that.
+func (g *Sandbox) network(config *spec.Network) (*network, error) {
+	made := g.networks[config.Kind]
+	if made != nil && made.config.EqualButMAC(config) {
+		return made, made.setMAC(config.MAC)
+	}
+	device := Nic{}
+	switch {
+	case config.Kind == spec.NetworkNone:
+	case made != nil:
+		device = Nic{made.index, made.inside}
+	default:
+		var err error
+		if device, err = g.findNIC(config.MAC); err != nil {
+			return nil, err
+		}
+	}
+	n, err := g.MakeNetwork(config, device)
+	if err != nil {
+		return nil, err
+	}
+	return n, n.setMAC(config.MAC)
+}
+
+// findNIC waits for the network device of an address, or for any where none is given: a launch spec leaves the address to the host.
+func (g *Sandbox) findNIC(address *string) (Nic, error) {
+	mac := ""
+	if address != nil {
+		mac = *address
+	}
+	index, err := uevent.Wait(rootfs.PlugDeadline, func() (int, bool, error) { return findLink(mac) })
+	if err != nil {
+		return Nic{}, &rootfs.DeviceError{Kind: "network device", Name: mac, Cause: err}
+	}
+	return Nic{index, g.outside}, nil
+}
+
+// findLink finds a network device outside of every box, by its address; any but the loopback when that is empty.
+func findLink(mac string) (int, bool, error) {
+	const list = "/sys/class/net"
+	entries, err := os.ReadDir(list)
+	if err != nil {
+		return 0, false, err
+	}
+	for _, entry := range entries {
+		address, err := os.ReadFile(list + "/" + entry.Name() + "/address")
+		if err != nil || entry.Name() == "lo" || mac != "" && strings.TrimSpace(string(address)) != mac {
+			continue
+		}
+		text, err := os.ReadFile(list + "/" + entry.Name() + "/ifindex")
+		if err != nil {
+			continue
+		}
+		index, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		return index, err == nil, err
+	}
+	return 0, false, nil
+}
+
+// MakeNetwork makes a network namespace and moves the device there.
+func (g *Sandbox) MakeNetwork(config *spec.Network, device Nic) (*network, error) {
+	n := &network{config: *config, index: device.index}
+	err := g.thread.do(func() error { return n.make(device, g) })
+	g.networks[config.Kind] = n
+	return n, err
+}
+
+func (n *network) make(device Nic, g *Sandbox) (err error) {
+	if err := linux.Unshare(syscall.CLONE_NEWNET); err != nil {
+		return err
+	}
+	if n.namespace, err = linux.OpenAt(-1, "/proc/thread-self/ns/net", syscall.O_RDONLY, 0, 0); err != nil {
+		return err
+	}
+	if n.inside, err = netlink.Open(); err != nil {
+		return err
+	}
+	if n.counters, err = linux.OpenAt(-1, "/proc/thread-self/net/dev", syscall.O_RDONLY, 0, 0); err != nil {
+		return err
+	}
+	if device.index != 0 {
+		if err := device.outside.Move(device.index, n.namespace, nicName); err != nil {
+			return &rootfs.DeviceError{Kind: "network device", Name: nicName, Cause: err}
+		}
+	}
+	// First, so that IPv6 is off before the device comes up.
+	if err := n.writeSysctls(); err != nil {
+		return err
+	}
+	if err := n.configure(); err != nil {
+		return err
+	}
+	return n.mountSystem(g)
+}
+
+// mountSystem makes the /sys that shows the network namespace of this thread.
+func (n *network) mountSystem(g *Sandbox) (err error) {
+	n.system, err = rootfs.MountNetworkSystem(g.texts, g.protection)
+	return err
+}
+
+// configure gives the namespace its addresses and routes.
+func (n *network) configure() error {
+	if err := n.inside.Up(loopbackIndex, 0); err != nil {
+		return &rootfs.DeviceError{Kind: "network device", Name: "lo", Cause: err}
+	}
+	if n.index == 0 {
+		return nil
+	}
+	var err error
+	if n.index, err = n.inside.Index(nicName); err != nil {
+		return &rootfs.DeviceError{Kind: "network device", Name: nicName, Cause: err}
+	}
+	for _, step := range []func() error{
+		func() error {
+			return n.inside.AddAddress(n.index, ipv4(*n.config.Address), int(*n.config.PrefixLength))
+		},
+		announceWhenUp,
+		func() error { return n.inside.Up(n.index, uint32(*n.config.MTU)) },
+		func() error { return n.inside.AddDefaultRoute(n.index, ipv4(*n.config.Gateway)) },
+		func() error { return n.inside.AddUnreachable(linkLocal.Addr().As4(), linkLocal.Bits()) },
+	} {
+		if err := step(); err != nil {
+			return &rootfs.DeviceError{Kind: "network device", Name: nicName, Cause: err}
+		}
+	}
+	return nil
+}
+
+// setMAC gives eth0 another address, which the kernel then tells to the network as it does when the device comes up.
+func (n *network) setMAC(mac *string) error {
+	if mac == nil || n.config.MAC != nil && *n.config.MAC == *mac {
+		return nil
+	}
+	if err := n.inside.SetAddress(n.index, parseMAC(*mac)); err != nil {
+		return &rootfs.DeviceError{Kind: "network device", Name: *mac, Cause: err}
+	}
+	n.config.MAC = mac
+	return nil
+}
+
+// inUse is the network of the box; nil before it has one.
+func (g *Sandbox) inUse() *network {
+	for _, n := range g.networks {
+		if n.namespace == g.Namespaces.Network {
+			return n
+		}
+	}
+	return nil
+}
+
+// HasNIC says whether the box has a network device.
+func (g *Sandbox) HasNIC() bool { return g.inUse().index != 0 }
+
+// Readdress gives the box's network device another address, and ends the box's connections to others.
+func (g *Sandbox) Readdress(mac *string) error {
+	n := g.inUse()
+	if err := n.setMAC(mac); err != nil {
+		return err
+	}
+	return g.thread.do(n.disconnect)
+}
+
+// disconnect ends the box's connections to others.
+func (n *network) disconnect() (err error) {
+	if err := linux.SetNamespace(n.namespace, syscall.CLONE_NEWNET); err != nil {
+		return err
+	}
+	diag, err := netlink.OpenDiag()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, diag.Close()) }()
+	if err := diag.Disconnect(ipv4(*n.config.Address)); err != nil {
+		return &rootfs.DeviceError{Kind: "connections of", Name: nicName, Cause: err}
+	}
+	return nil
+}
+
+// parseMAC reads what isMAC lets through.
+func parseMAC(text string) (mac [6]byte) {
+	for index := range mac {
+		octet, _ := strconv.ParseUint(text[3*index:3*index+2], 16, 8)
+		mac[index] = byte(octet)
+	}
+	return mac
+}
+
+// announceWhenUp has the kernel tell the device's address to the network when the device comes up, or gets another one. passt learns
+// it from the first frame; until then it cannot deliver a connection to a box that only listens.
+func announceWhenUp() error {
+	return os.WriteFile("/proc/sys/net/ipv4/conf/"+nicName+"/arp_notify", []byte("1"), 0)
+}
+
+func ipv4(text string) [4]byte { return netip.MustParseAddr(text).As4() }
+
+// writeSysctls sets what Docker sets: any user may listen on any port and send pings. There is no IPv6 way out of a box.
+func (n *network) writeSysctls() error {
+	values := [][2]string{
+		{"net/ipv4/ip_unprivileged_port_start", "0"},
+		{"net/ipv4/ping_group_range", "0 2147483647"},
+	}
+	if n.index != 0 {
+		values = append(values, [2]string{"net/ipv6/conf/" + nicName + "/disable_ipv6", "1"})
+	}
+	for _, value := range values {
+		if err := os.WriteFile("/proc/sys/"+value[0], []byte(value[1]), 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxDevices is more than the kernel has in the file of a namespace's devices.
+const maxDevices = 16 << 10
+
+// Devices reads the box's /proc/net/dev; it is empty before the box has a network.
+func (g *Sandbox) Devices() (string, error) {
+	network := g.inUse()
+	if network == nil {
+		return "", nil
+	}
+	content := make([]byte, maxDevices)
+	n, err := syscall.Pread(network.counters, content, 0)
+	if err != nil {
+		return "", &os.PathError{Op: "read", Path: "net/dev", Err: err}
+	}
+	return string(content[:n]), nil
+}
+
+func (n *network) close() error {
+	return errors.Join(n.inside.Close(), syscall.Close(n.namespace), syscall.Close(n.counters), syscall.Close(n.system.FD))
+}

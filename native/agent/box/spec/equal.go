@@ -1,0 +1,12 @@
+package spec
+
+// Equal says whether both name the same place to write to.
+func (c Changes) Equal(other Changes) bool {
+	return c.Kind == other.Kind && (c.Kind == ChangesMemory || *c.Serial == *other.Serial)
+}
+
+// EqualButMAC compares all but the MAC address, which any network can be given.
+func (n *Network) EqualButMAC(other *Network) bool {
+	return n.Kind == other.Kind && (n.Kind == NetworkNone || *n.MTU == *other.MTU && *n.Address == *other.Address &&
+		*n.PrefixLength == *other.PrefixLength && *n.Gateway == *other.Gateway)
+}

@@ -1,0 +1,24 @@
+package spec
+
+import "errors"
+
+// errBelieves is a spec that holds its host to one thing and takes its word for another.
+var errIntegrity = errors.New("a box whose layers are checked takes nothing else of its host unchecked")
+
+// CheckIntegrity refuses a spec in which some of what the host gives is checked and some is not. A launch spec is never one.
+func (s *Spec) CheckIntegrity() error {
+	checked := 0
+	for _, layer := range s.Rootfs.Layers {
+		if layer.Verity != nil {
+			checked++
+		}
+	}
+	changes := s.Rootfs.Changes.Kind
+	switch {
+	case checked == 0 && changes != ChangesEncrypted:
+		return nil
+	case checked < len(s.Rootfs.Layers) || changes == ChangesDisk || len(s.Mounts) > 0:
+		return errIntegrity
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+package spec
+
+// Serials are those of all disks that the box needs.
+func (s *Spec) Serials() []string {
+	var serials []string
+	for _, layer := range s.Rootfs.Layers {
+		serials = append(serials, layer.Serial)
+	}
+	if s.Rootfs.Changes.Serial != nil {
+		serials = append(serials, *s.Rootfs.Changes.Serial)
+	}
+	return serials
+}
+
+// Uses of drivers that not every box has.
+const (
+	UseNIC     = "nic"
+	UseChanges = "changes"
+)
+
+// Uses are the uses of drivers that the box needs.
+func (s *Spec) Uses() []string {
+	var uses []string
+	if s.Network.Kind == NetworkNIC {
+		uses = append(uses, UseNIC)
+	}
+	if s.Rootfs.Changes.Kind == ChangesEncrypted {
+		uses = append(uses, UseChanges)
+	}
+	return uses
+}

@@ -1,0 +1,121 @@
+// Package spec has the box spec: its types, its checks, and what a box by it needs of its guest.
+package spec
+
+// Spec is the document that says what the box is; policies/src/box-spec.ts describes every field.
+type Spec struct {
+	Schema      string      `json:"schema"`
+	Hostname    string      `json:"hostname"`
+	Rootfs      Rootfs      `json:"rootfs"`
+	Process     Process     `json:"process"`
+	Mounts      []Mount     `json:"mounts"`
+	Network     Network     `json:"network"`
+	Confinement Confinement `json:"confinement"`
+	Resources   Resources   `json:"resources"`
+	// Init has process 1 be an init of the agent's own, and the main process its child; nil is false.
+	Init *bool `json:"init"`
+	// Directories are made where the image lacks them; nil is none.
+	Directories *[]string `json:"directories"`
+	// Attachments are the agent's own mounts; no host can name one.
+	Attachments []Attachment `json:"-"`
+}
+
+// Attachment is a mount, open and attached nowhere, for a directory of the box, which is made where it is missing.
+type Attachment struct {
+	Mount int
+	Path  string
+}
+
+// Schema is the value of Spec.Schema.
+const Schema = "a3s-box/box-spec/v1"
+
+// Rootfs is what the box's root is made of, lowest layer first.
+type Rootfs struct {
+	Layers   []Layer `json:"layers"`
+	Changes  Changes `json:"changes"`
+	Readonly bool    `json:"readonly"`
+}
+
+// Layer is a read-only EROFS disk.
+type Layer struct {
+	Serial string `json:"serial"`
+	// Verity is what every block of the disk is held against; nil in a plain guest, which believes its host.
+	Verity *Verity `json:"-"`
+}
+
+// Verity is a dm-verity tree, which begins where the EROFS image of Bytes bytes ends: format 1, SHA-256, blocks of 4096 bytes.
+type Verity struct {
+	Bytes      int64
+	Root, Salt [32]byte
+}
+
+// Kinds of Changes. No box spec of a host has the last one.
+const (
+	ChangesDisk      = "disk"
+	ChangesMemory    = "memory"
+	ChangesEncrypted = "encrypted-disk"
+)
+
+// Changes is where the box writes: an ext4 disk, memory, or a disk that is encrypted and authenticated under a key of this guest.
+type Changes struct {
+	Kind   string  `json:"kind"`
+	Serial *string `json:"serial"`
+}
+
+// Process is a process of the box.
+type Process struct {
+	Args     []string `json:"args"`
+	Env      []string `json:"env"`
+	Cwd      string   `json:"cwd"`
+	User     string   `json:"user"`
+	Terminal bool     `json:"terminal"`
+	Size     *Size    `json:"size"`
+	Stdin    bool     `json:"stdin"`
+}
+
+// Size is a terminal's, in character cells.
+type Size struct {
+	Rows    int64 `json:"rows"`
+	Columns int64 `json:"columns"`
+}
+
+// Mount is a virtio-fs share inside the box.
+type Mount struct {
+	Kind        string  `json:"kind"`
+	Tag         string  `json:"tag"`
+	File        *string `json:"file"`
+	Destination string  `json:"destination"`
+	Readonly    bool    `json:"readonly"`
+}
+
+// Kinds of Network.
+const (
+	NetworkNone = "none"
+	NetworkNIC  = "nic"
+)
+
+// Network is the box's one network device, or none: then only Kind is set.
+type Network struct {
+	Kind         string    `json:"kind"`
+	MAC          *string   `json:"mac"`
+	MTU          *int64    `json:"mtu"`
+	Address      *string   `json:"address"`
+	PrefixLength *int64    `json:"prefixLength"`
+	Gateway      *string   `json:"gateway"`
+	Nameservers  *[]string `json:"nameservers"`
+	Search       *[]string `json:"search"`
+}
+
+// Seccomp profiles.
+const (
+	SeccompDefault    = "default"
+	SeccompUnconfined = "unconfined"
+)
+
+// Confinement is what every process of the box is held to.
+type Confinement struct {
+	Capabilities    []string `json:"capabilities"`
+	NoNewPrivileges bool     `json:"noNewPrivileges"`
+	Seccomp         string   `json:"seccomp"`
+	MaskedPaths     []string `json:"maskedPaths"`
+	ReadonlyPaths   []string `json:"readonlyPaths"`
+}

@@ -1,0 +1,106 @@
+package spec
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+)
+
+const example = `{"schema":"a3s-box/box-spec/v1","hostname":"box1","rootfs":{"layers":[{"serial":"layer-0"},{"serial":"layer-1"}],
+"changes":{"kind":"disk","serial":"changes"},"readonly":false},"process":{"args":["sh"],"env":["PATH=/bin","A="],
+"cwd":"/","user":"app:1","terminal":true,"size":{"rows":24,"columns":80},"stdin":true},
+"mounts":[{"kind":"virtiofs","tag":"share-0","destination":"/data","readonly":true,"file":"a file"}],
+"network":{"kind":"nic","mac":"52:54:00:12:34:56","mtu":1500,"address":"10.0.2.15","prefixLength":24,"gateway":"10.0.2.2",
+"nameservers":["10.0.2.3"],"search":["a.b"]},
+"confinement":{"capabilities":["CAP_CHOWN"],"noNewPrivileges":true,"seccomp":"default","maskedPaths":["/proc/kcore"],"readonlyPaths":[]},
+"resources":{"memoryBytes":1,"cpuMillis":2,"pids":3,"memoryReservationBytes":4,"cpuWeight":5,
+"ulimits":[{"name":"nofile","soft":6,"hard":-1},{"name":"core","soft":0,"hard":0}]},"init":true,"directories":["/data/x"]}`
+
+func TestParseSpecReadsEveryField(t *testing.T) {
+	spec, err := Parse([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := spec.Serials(), []string{"layer-0", "layer-1", "changes"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("serials: got %v, want %v", got, want)
+	}
+	if *spec.Mounts[0].File != "a file" || spec.Process.Size.Columns != 80 || *spec.Network.MTU != 1500 || *spec.Resources.Pids != 3 ||
+		*spec.Resources.MemoryReservationBytes != 4 || *spec.Resources.CPUWeight != 5 || (*spec.Resources.Ulimits)[0].Hard != -1 || !*spec.Init ||
+		(*spec.Directories)[0] != "/data/x" {
+		t.Errorf("got %+v", spec)
+	}
+}
+
+func TestParseSpecRefuses(t *testing.T) {
+	for name, c := range map[string]struct{ old, new, message string }{
+		"another schema":         {"spec/v1", "spec/v2", "schema: must be a3s-box/box-spec/v1"},
+		"a bad host name":        {`"box1"`, `"-box"`, "hostname: is not a host name"},
+		"a long host name":       {`"box1"`, `"` + strings.Repeat("a", 64) + `"`, "hostname: is not a host name"},
+		"no layer":               {`[{"serial":"layer-0"},{"serial":"layer-1"}]`, `[]`, "rootfs.layers: must be from 1 to 128"},
+		"a long serial":          {"layer-0", "layer-0123456789abcde", "rootfs.layers: holds a serial that is not one"},
+		"a serial with a path":   {"layer-0", "../x", "rootfs.layers: holds a serial that is not one"},
+		"unknown changes":        {`"kind":"disk"`, `"kind":"tape"`, "rootfs.changes.kind: must be disk or memory"},
+		"memory with a serial":   {`"kind":"disk"`, `"kind":"memory"`, "rootfs.changes.serial: does not belong to memory"},
+		"disk without a serial":  {`,"serial":"changes"`, ``, "rootfs.changes.serial: is not a serial"},
+		"no argument":            {`["sh"]`, `[]`, "process.args: must be from 1 to 65536"},
+		"NUL in an argument":     {`["sh"]`, `["a\u0000"]`, "process.args: holds a text that is too long or holds NUL"},
+		"env without a name":     {`"A="`, `"=A"`, "process.env: holds an entry that is not NAME=value"},
+		"a relative cwd":         {`"cwd":"/"`, `"cwd":"tmp"`, "process.cwd: is not an absolute path"},
+		"a size of nothing":      {`"rows":24`, `"rows":0`, "process.size.rows: must be from 1 to 65535"},
+		"another kind of mount":  {"virtiofs", "9p", "mounts[0].kind: must be virtiofs"},
+		"a mount on the root":    {`"/data"`, `"/x/.."`, "mounts[0].destination: must not be the root"},
+		"a mount in /proc":       {`"/data"`, `"//proc/sys"`, "mounts[0].destination: must not be in /proc"},
+		"a file elsewhere":       {`"a file"`, `"../x"`, "mounts[0].file: is not the name of a file"},
+		"a MAC in upper case":    {"52:54:00:12:34:56", "52:54:00:12:34:5A", "network.mac: is not a MAC address in lower case"},
+		"an IPv6 address":        {`"10.0.2.15"`, `"::1"`, "network.address: is not an IPv4 address"},
+		"a mapped IPv4 address":  {`"10.0.2.15"`, `"::ffff:1.2.3.4"`, "network.address: is not an IPv4 address"},
+		"none with keys":         {`"kind":"nic"`, `"kind":"none"`, "network: has keys that do not belong to none"},
+		"a NIC that lacks a key": {`"mtu":1500,`, ``, "network: lacks a key"},
+		"a search injection":     {`"a.b"`, `"a\noptions x"`, "network.search: holds what is not a domain"},
+		"a relative directory":   {`"/data/x"`, `"data"`, "directories: holds what is not an absolute path"},
+		"too many directories":   {`"/data/x"`, `"/a"` + strings.Repeat(`,"/a"`, 256), "directories: has too many entries"},
+		"an unknown capability":  {"CAP_CHOWN", "CAP_ALL", "confinement.capabilities: holds what is not a capability"},
+		"an unknown profile":     {`"default"`, `"none"`, "confinement.seccomp: must be default or unconfined"},
+		"a relative masked path": {`"/proc/kcore"`, `"kcore"`, "confinement.maskedPaths: holds what is not an absolute path"},
+		"no process":             {`"pids":3`, `"pids":0`, "resources.pids: must be at least 1"},
+		"no reservation":         {`Bytes":4`, `Bytes":0`, "resources.memoryReservationBytes: must be at least 1"},
+		"a weight beyond":        {`"cpuWeight":5`, `"cpuWeight":10001`, "resources.cpuWeight: must be from 1 to 10000"},
+		"an unknown limit":       {`"nofile"`, `"files"`, "resources.ulimits[0].name: is not a limit"},
+		"a limit twice":          {`"core"`, `"nofile"`, "resources.ulimits[1].name: is there twice"},
+		"a negative limit":       {`"soft":6`, `"soft":-2`, "resources.ulimits[0].soft: must be at least -1"},
+		"soft above hard":        {`"hard":-1`, `"hard":5`, "resources.ulimits[0].soft: must not be above the hard limit"},
+		"soft without bound":     {`"soft":0`, `"soft":-1`, "resources.ulimits[1].soft: must not be above the hard limit"},
+		"an init that is a word": {`"init":true`, `"init":"true"`, "init: must be true or false"},
+		"an unknown key":         {`"pids":3`, `"pids":3,"cpus":1`, `resources: unknown key "cpus"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			document := strings.Replace(example, c.old, c.new, 1)
+			if document == example {
+				t.Fatal("the test changes nothing")
+			}
+			if _, err := Parse([]byte(document)); err == nil || err.Error() != c.message {
+				t.Errorf("got %v, want %q", err, c.message)
+			}
+		})
+	}
+}
+
+// FuzzSpec: what is accepted keeps to the bounds that the rest of the agent builds on.
+func FuzzSpec(f *testing.F) {
+	f.Add([]byte(example))
+	f.Add([]byte(strings.Replace(example, `"disk","serial":"changes"`, `"memory"`, 1)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		spec, err := Parse(data)
+		if err != nil {
+			return
+		}
+		for _, serial := range spec.Serials() {
+			if strings.ContainsAny(serial, "/\x00 ") || serial == "" {
+				t.Fatalf("serial %q", serial)
+			}
+		}
+		if len(spec.Process.Args) == 0 || !strings.HasPrefix(spec.Process.Cwd, "/") {
+			t.Fatalf("process %+v", spec.Process)
+		}
+	})
+}

@@ -1,0 +1,222 @@
+package spec
+
+import (
+	"net/netip"
+	"path"
+	"strconv"
+	"strings"
+
+	"a3s.dev/box/agent/capability"
+	"a3s.dev/box/agent/strictjson"
+)
+
+const (
+	maxString      = 128 << 10
+	maxPath        = 4096
+	maxList        = 65536
+	maxLayers      = 128
+	maxMounts      = 64
+	maxPaths       = 256
+	maxUser        = 256
+	maxNameservers = 3
+	maxSearch      = 6
+)
+
+// Parse reads and checks a spec. Its errors name the field.
+func Parse(data []byte) (*Spec, error) {
+	spec := &Spec{}
+	if err := strictjson.Decode(data, spec); err != nil {
+		return nil, err
+	}
+	c := &checks{}
+	c.that(spec.Schema == Schema, "schema", "must be "+Schema)
+	c.that(IsHostname(spec.Hostname), "hostname", "is not a host name")
+	c.rootfs(&spec.Rootfs)
+	c.process(&spec.Process, "process.")
+	c.mounts(spec.Mounts)
+	c.network(&spec.Network)
+	c.confinement(&spec.Confinement)
+	c.resources(&spec.Resources, "resources.")
+	c.directories(spec.Directories)
+	return spec, c.err
+}
+
+// CheckProcess checks a process that came by itself.
+func CheckProcess(process *Process, prefix string) error {
+	c := &checks{}
+	c.process(process, prefix)
+	return c.err
+}
+
+// checks keeps the first thing that is wrong.
+type checks struct{ err error }
+
+func (c *checks) that(ok bool, path, reason string) {
+	if !ok && c.err == nil {
+		c.err = &strictjson.Error{Path: path, Reason: reason}
+	}
+}
+
+func (c *checks) between(n, low, high int64, path string) {
+	c.that(n >= low && n <= high, path, "must be from "+strconv.FormatInt(low, 10)+" to "+strconv.FormatInt(high, 10))
+}
+
+func (c *checks) rootfs(rootfs *Rootfs) {
+	c.between(int64(len(rootfs.Layers)), 1, maxLayers, "rootfs.layers")
+	for _, layer := range rootfs.Layers {
+		c.that(isSerial(layer.Serial), "rootfs.layers", "holds a serial that is not one")
+	}
+	switch changes := rootfs.Changes; changes.Kind {
+	case ChangesDisk:
+		c.that(changes.Serial != nil && isSerial(*changes.Serial), "rootfs.changes.serial", "is not a serial")
+	case ChangesMemory:
+		c.that(changes.Serial == nil, "rootfs.changes.serial", "does not belong to memory")
+	default:
+		c.that(false, "rootfs.changes.kind", "must be disk or memory")
+	}
+}
+
+func (c *checks) process(process *Process, prefix string) {
+	c.between(int64(len(process.Args)), 1, maxList, prefix+"args")
+	for _, argument := range process.Args {
+		c.that(isText(argument, maxString), prefix+"args", "holds a text that is too long or holds NUL")
+	}
+	c.that(len(process.Env) <= maxList, prefix+"env", "has too many entries")
+	for _, entry := range process.Env {
+		c.that(isText(entry, maxString) && strings.Index(entry, "=") > 0, prefix+"env", "holds an entry that is not NAME=value")
+	}
+	c.that(isAbsolute(process.Cwd), prefix+"cwd", "is not an absolute path")
+	c.that(isText(process.User, maxUser), prefix+"user", "is too long or holds NUL")
+	if process.Size != nil {
+		c.between(process.Size.Rows, 1, 65535, prefix+"size.rows")
+		c.between(process.Size.Columns, 1, 65535, prefix+"size.columns")
+	}
+}
+
+func (c *checks) mounts(mounts []Mount) {
+	c.that(len(mounts) <= maxMounts, "mounts", "has too many entries")
+	for index, mount := range mounts {
+		field := "mounts[" + strconv.Itoa(index) + "]."
+		c.that(mount.Kind == "virtiofs", field+"kind", "must be virtiofs")
+		c.that(matches(mount.Tag, 36, isLowerDigit, isLowerDigitDash), field+"tag", "is not a tag")
+		c.that(mount.File == nil || isFileName(*mount.File), field+"file", "is not the name of a file")
+		c.that(isAbsolute(mount.Destination), field+"destination", "is not an absolute path")
+		// The box's own /proc does not exist yet when shares are mounted, and would hide them.
+		destination := path.Clean(mount.Destination)
+		c.that(destination != "/", field+"destination", "must not be the root")
+		c.that(destination != "/proc" && !strings.HasPrefix(destination, "/proc/"), field+"destination", "must not be in /proc")
+	}
+}
+
+func (c *checks) directories(directories *[]string) {
+	if directories == nil {
+		return
+	}
+	c.that(len(*directories) <= maxPaths, "directories", "has too many entries")
+	for _, path := range *directories {
+		c.that(isAbsolute(path), "directories", "holds what is not an absolute path")
+	}
+}
+
+func (c *checks) network(network *Network) {
+	switch network.Kind {
+	case NetworkNone:
+		c.that(*network == Network{Kind: NetworkNone}, "network", "has keys that do not belong to none")
+		return
+	case NetworkNIC:
+	default:
+		c.that(false, "network.kind", "must be none or nic")
+		return
+	}
+	if network.MAC == nil || network.MTU == nil || network.Address == nil || network.PrefixLength == nil ||
+		network.Gateway == nil || network.Nameservers == nil || network.Search == nil {
+		c.that(false, "network", "lacks a key")
+		return
+	}
+	c.that(IsMAC(*network.MAC), "network.mac", "is not a MAC address in lower case")
+	c.between(*network.MTU, 576, 65535, "network.mtu")
+	c.that(isIPv4(*network.Address), "network.address", "is not an IPv4 address")
+	c.between(*network.PrefixLength, 1, 32, "network.prefixLength")
+	c.that(isIPv4(*network.Gateway), "network.gateway", "is not an IPv4 address")
+	c.that(len(*network.Nameservers) <= maxNameservers, "network.nameservers", "has too many entries")
+	for _, server := range *network.Nameservers {
+		c.that(isIPv4(server), "network.nameservers", "holds what is not an IPv4 address")
+	}
+	c.that(len(*network.Search) <= maxSearch, "network.search", "has too many entries")
+	for _, domain := range *network.Search {
+		c.that(matches(domain, 253, isDomainByte, isDomainByte), "network.search", "holds what is not a domain")
+	}
+}
+
+func (c *checks) confinement(confinement *Confinement) {
+	c.that(len(confinement.Capabilities) <= 64, "confinement.capabilities", "has too many entries")
+	for _, name := range confinement.Capabilities {
+		_, known := capability.Number(name)
+		c.that(known, "confinement.capabilities", "holds what is not a capability")
+	}
+	profile := confinement.Seccomp
+	c.that(profile == SeccompDefault || profile == SeccompUnconfined, "confinement.seccomp", "must be default or unconfined")
+	for field, paths := range map[string][]string{
+		"confinement.maskedPaths": confinement.MaskedPaths, "confinement.readonlyPaths": confinement.ReadonlyPaths,
+	} {
+		c.that(len(paths) <= maxPaths, field, "has too many entries")
+		for _, path := range paths {
+			c.that(isAbsolute(path), field, "holds what is not an absolute path")
+		}
+	}
+}
+
+func isText(text string, limit int) bool {
+	return len(text) <= 3*limit && !strings.Contains(text, "\x00")
+}
+
+func isAbsolute(path string) bool { return strings.HasPrefix(path, "/") && isText(path, maxPath) }
+
+func isIPv4(text string) bool {
+	address, err := netip.ParseAddr(text)
+	return err == nil && address.Is4()
+}
+
+func isFileName(name string) bool {
+	return name != "" && name != "." && name != ".." && len(name) <= 255 && !strings.ContainsAny(name, "/\x00")
+}
+
+// IsMAC says whether a text is a MAC address in lower case.
+func IsMAC(text string) bool {
+	if len(text) != len("00:00:00:00:00:00") {
+		return false
+	}
+	for index := range len(text) {
+		c := text[index]
+		if index%3 == 2 && c != ':' || index%3 != 2 && !(isDigit(c) || 'a' <= c && c <= 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// IsHostname says whether a text is a host name that Linux takes.
+func IsHostname(text string) bool {
+	return matches(text, 63, isAlphanumeric, func(c byte) bool { return isAlphanumeric(c) || c == '.' || c == '-' })
+}
+
+func isSerial(text string) bool { return matches(text, 20, isLowerDigit, isLowerDigitDash) }
+
+// matches says whether text has 1 to limit bytes, the first and all others of some kind.
+func matches(text string, limit int, first, other func(byte) bool) bool {
+	if text == "" || len(text) > limit || !first(text[0]) {
+		return false
+	}
+	for index := 1; index < len(text); index++ {
+		if !other(text[index]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isDigit(c byte) bool          { return '0' <= c && c <= '9' }
+func isLowerDigit(c byte) bool     { return isDigit(c) || 'a' <= c && c <= 'z' }
+func isLowerDigitDash(c byte) bool { return isLowerDigit(c) || c == '-' }
+func isAlphanumeric(c byte) bool   { return isLowerDigit(c) || 'A' <= c && c <= 'Z' }
+func isDomainByte(c byte) bool     { return isAlphanumeric(c) || c == '.' || c == '_' || c == '-' }

@@ -1,0 +1,64 @@
+package box
+
+import (
+	"strconv"
+
+	"a3s.dev/box/agent/box/cgroup"
+	"a3s.dev/box/agent/box/spec"
+)
+
+// MemoryError is more memory than the guest can give the box.
+type MemoryError struct{ Asked, Most int64 }
+
+// Error names both sizes.
+func (e *MemoryError) Error() string {
+	return "the box cannot have " + strconv.FormatInt(e.Asked, 10) + " bytes of memory: its machine was started with enough for " +
+		strconv.FormatInt(e.Most, 10)
+}
+
+// PutResources holds the box to other limits: all of them, and none but these. Limits of single processes are for those to come. It is
+// called by one goroutine at a time.
+func (b *Box) PutResources(resources *spec.Resources) error {
+	if err := spec.CheckResources(resources, ""); err != nil {
+		return err
+	}
+	started, err := b.present()
+	if err != nil {
+		return err
+	}
+	if asked := resources.MemoryBytes; asked != nil {
+		most, err := cgroup.MemoryLimit(nil)
+		if err != nil {
+			return err
+		}
+		// What it was started with it may have again, though the guest's own share is part of it.
+		if started != nil {
+			most = max(most, *started)
+		}
+		if *asked > most {
+			return &MemoryError{*asked, most}
+		}
+	}
+	if _, err := b.launcher.Cgroup.Limit(resources); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ulimits = resources.Ulimits
+	return nil
+}
+
+// present answers the memory that the box was started with.
+func (b *Box) present() (memory *int64, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.stopping:
+		return nil, ErrStopping
+	case b.asleep:
+		return nil, ErrAsleep
+	case !b.ready:
+		return nil, ErrSpecMissing
+	}
+	return b.spec.Resources.MemoryBytes, nil
+}
