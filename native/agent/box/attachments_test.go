@@ -1,19 +1,17 @@
 package box_test
 
 import (
-	"os"
 	"strings"
 	"syscall"
 	"testing"
 
 	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/guesttest"
 	"a3s.dev/box/agent/linux"
 )
 
 func TestTheDirectoriesOfVolumesAreNotMadeInTheMountsOfTheAgent(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root")
-	}
+	guesttest.NeedRoot(t)
 	mount, err := linux.NewMount("tmpfs", linux.Nodev)
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	"a3s.dev/box/agent/box"
 	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/guesttest"
 	"a3s.dev/box/agent/http2"
 	"a3s.dev/box/agent/reaper"
 	"a3s.dev/box/agent/server"
@@ -88,16 +89,22 @@ func start(t *testing.T, spec string, attachments ...spec.Attachment) *host {
 	return h
 }
 
-// prepared makes a box by a spec, whose main process was not started.
-func prepared(t *testing.T, spec string, attachments ...spec.Attachment) *host {
+// shell is the static busybox that the boxes of tests have for an image.
+const shell = "/bin/busybox"
+
+// needBox skips a test where no box can be made.
+func needBox(t *testing.T) {
 	t.Helper()
-	const shell = "/bin/busybox"
-	if os.Getuid() != 0 {
-		t.Skip("needs root")
-	}
+	guesttest.NeedRoot(t)
 	if _, err := os.Stat(shell); err != nil {
 		t.Skip("needs a static busybox at " + shell)
 	}
+}
+
+// prepared makes a box by a spec, whose main process was not started.
+func prepared(t *testing.T, spec string, attachments ...spec.Attachment) *host {
+	t.Helper()
+	needBox(t)
 	groupDir := t.TempDir()
 	b, err := box.NewTestBox(children, groupDir, shell, []byte(spec), attachments...)
 	if err != nil {

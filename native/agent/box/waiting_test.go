@@ -2,7 +2,6 @@ package box_test
 
 import (
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
@@ -13,13 +12,7 @@ import (
 // waiting is a box whose main process waits.
 func Stage(t *testing.T, spec string) (*host, *box.Box, *process.Handle) {
 	t.Helper()
-	const shell = "/bin/busybox"
-	if os.Getuid() != 0 {
-		t.Skip("needs root")
-	}
-	if _, err := os.Stat(shell); err != nil {
-		t.Skip("needs a static busybox at " + shell)
-	}
+	needBox(t)
 	b, err := box.NewTestBox(children, t.TempDir(), shell, []byte(spec))
 	if err != nil {
 		t.Fatal(err)

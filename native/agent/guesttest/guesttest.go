@@ -1,6 +1,5 @@
 //go:build guest
 
-// Package guesttest has the tests of a package run as process 1 of a guest, whose disks test/e2e/device-mapper.test.ts has made.
 package guesttest
 
 import (
@@ -22,7 +21,7 @@ type Tree struct {
 	Root, Salt [32]byte
 }
 
-// Start boots the guest, and has the tests run that match.
+// Start boots the guest, whose disks test/e2e/device-mapper.test.ts has made, and runs the tests that match.
 func Start(pattern string) {
 	if err := boot(); err != nil {
 		fmt.Println("cannot start:", err)
@@ -31,7 +30,7 @@ func Start(pattern string) {
 	os.Args = append(os.Args[:1], "-test.v", "-test.run="+pattern)
 }
 
-// End tells how the tests went, and ends the guest.
+// End prints the exit code of the tests, and ends the guest.
 func End(code int) {
 	fmt.Printf("guest tests ended with %d\n", code)
 	syscall.Sync()

@@ -2,19 +2,17 @@ package netlink
 
 import (
 	"errors"
-	"os"
 	"runtime"
 	"syscall"
 	"testing"
 
+	"a3s.dev/box/agent/guesttest"
 	"a3s.dev/box/agent/linux"
 )
 
 // In a network namespace of its own, where both ends are, but only one of two addresses is said to be.
 func TestConnectionsThatLeadOutAreReset(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root")
-	}
+	guesttest.NeedRoot(t)
 	// Never unlocked: the thread ends with the test.
 	runtime.LockOSThread()
 	if err := linux.Unshare(syscall.CLONE_NEWNET); err != nil {

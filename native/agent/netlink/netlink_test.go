@@ -3,11 +3,11 @@ package netlink
 import (
 	"encoding/hex"
 	"errors"
-	"os"
 	"runtime"
 	"syscall"
 	"testing"
 
+	"a3s.dev/box/agent/guesttest"
 	"a3s.dev/box/agent/linux"
 )
 
@@ -67,9 +67,7 @@ func TestAnswers(t *testing.T) {
 
 // In a network namespace of its own the kernel itself is the judge.
 func TestTheKernelTakesTheMessages(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root")
-	}
+	guesttest.NeedRoot(t)
 	// Never unlocked: the thread ends with the test.
 	runtime.LockOSThread()
 	if err := linux.Unshare(syscall.CLONE_NEWNET); err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"a3s.dev/box/agent/guesttest"
 	"a3s.dev/box/agent/launchspec"
 	"a3s.dev/box/agent/users"
 )
@@ -17,9 +18,7 @@ import (
 // handed delivers secrets as files to a user, and answers the directory that they are in.
 func handed(t *testing.T, values map[string]string) (*Store, string) {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("mounting needs root")
-	}
+	guesttest.NeedRoot(t)
 	var wanted []launchspec.Secret
 	for name := range values {
 		wanted = append(wanted, file(name))

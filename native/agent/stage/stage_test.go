@@ -6,14 +6,13 @@ import (
 	"syscall"
 	"testing"
 
+	"a3s.dev/box/agent/guesttest"
 	"a3s.dev/box/agent/linux"
 )
 
 // The threads of a test share one root and working directory, as those do that Go's scheduler starts from the thread of a stage.
 func TestAThreadEntersMountsThatSharedItsRootWithOthers(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root")
-	}
+	guesttest.NeedRoot(t)
 	file, err := os.Open("/proc/self/ns/mnt")
 	if err != nil {
 		t.Fatal(err)

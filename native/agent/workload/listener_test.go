@@ -8,12 +8,12 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"a3s.dev/box/agent/guesttest"
 )
 
 func TestTheSocketIsEverybodysAndStaysWhatItIs(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("mounting needs root")
-	}
+	guesttest.NeedRoot(t)
 	l, err := Listen()
 	if err != nil {
 		t.Fatal(err)
