@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"a3s.dev/box/agent/box"
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/launchspec"
 	"a3s.dev/box/agent/secrets"
@@ -53,7 +52,7 @@ func (s *Server) takeCertificates(body []byte, _ string) (reply, error) {
 	return nothing, nil
 }
 
-// secrets answers when there is something new to tell.
+// secrets answers once the secrets have another version than the seen one.
 func (s *Server) secrets(t stream.Stream, _ []byte, _ string) {
 	seen, err := parseSeen(t.Head().Query)
 	if err != nil {
@@ -105,51 +104,4 @@ func appendSecrets(to []byte, status secrets.Status) []byte {
 		to = append(strconv.AppendBool(append(to, `,"delivered":`...), secret.Delivered), '}')
 	}
 	return append(to, "]}"...)
-}
-
-// ratlsBuffer is what is carried of a connection at once.
-const ratlsBuffer = 32 << 10
-
-// ratls carries the bytes of a connection to the guest's own server. The host cannot read them.
-func (s *Server) ratls(t stream.Stream, _ []byte, _ string) {
-	if s.Confidential.Spec() == nil {
-		writeError(t, box.ErrSpecMissing)
-		return
-	}
-	// Unlike a stream, a pipe has deadlines, which the server bounds its clients with.
-	ours, theirs := net.Pipe()
-	t.OnEnd(func() { _ = ours.Close() })
-	t.Begin(200, "application/octet-stream")
-	go func() {
-		// The client is told by the end of the connection.
-		_ = s.Confidential.ServeRATLS(theirs)
-		_ = theirs.Close()
-	}()
-	go carryIn(t, ours)
-	go carryOut(ours, t)
-}
-
-func carryIn(from stream.Stream, to net.Conn) {
-	buffer := make([]byte, ratlsBuffer)
-	for {
-		n, err := from.Read(buffer)
-		if err == nil {
-			_, err = to.Write(buffer[:n])
-		}
-		if err != nil {
-			// With the end of what the client says ends what it is told: TLS has no use for half a connection.
-			_ = to.Close()
-			return
-		}
-	}
-}
-
-func carryOut(from net.Conn, to stream.Stream) {
-	buffer := make([]byte, stream.Room+ratlsBuffer)
-	for {
-		n, err := from.Read(buffer[stream.Room:])
-		if to.Write(buffer[:stream.Room+n], err != nil) != nil || err != nil {
-			return
-		}
-	}
 }
