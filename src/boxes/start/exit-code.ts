@@ -1,16 +1,18 @@
 /**
  * The exit code of a box that could not start.
  *
- * One that could not start after its secrets came has its exit code from the guest, whose counterpart
- * is `native/agent/box/process/exitcode.go`. `test/vectors/guest-errors.json` holds both.
+ * The guest's counterpart is `native/agent/box/process/exitcode.go`: where the secrets of a box came
+ * first, the guest has its exit code. Both have the same codes and the same default;
+ * `test/vectors/guest-errors.json` has the codes.
  *
  * @module
  */
 import { A3sError, ERRORS } from '../../errors.ts';
 
 /**
- * Docker's default (`exitUnknown` in moby's daemon/start.go): it is on the container's record.
- * 125 is the status of the command `docker run` then, and not of the container.
+ * Docker's default (`exitUnknown` in moby's daemon/start.go), which is in `State.ExitCode`. The
+ * command `docker run` exits with 125 then: that is its own status, and not the container's.
+ * `exitUnknown` of the guest is the same.
  */
 const UNKNOWN = 128;
 

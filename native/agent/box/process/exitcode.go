@@ -6,22 +6,26 @@ import (
 	"a3s.dev/box/agent/stage"
 )
 
-// SecretsDeadline is the code of a main process that was given up, since its secrets did not come in time.
+// SecretsDeadline is the code of a main process that was ended because its secrets did not come in time.
 const SecretsDeadline = "secrets-deadline"
 
-// exitCodes are those of processes that could not be started. The host's counterpart is the column exitCode of
-// src/errors.ts; test/vectors/guest-errors.json holds both.
+// exitCodes are the exit codes of main processes that had waited and could not be started, by the reason: as Docker has them, 127 for a command
+// that does not exist and 126 for one that cannot be executed. 125 is Docker's code for a failure of Docker itself before the command: here, the
+// secrets did not come.
+//
+// The host has the same codes for boxes whose start it was refused: src/boxes/start/exit-code.ts, and the column exitCode of src/errors.ts.
+// test/vectors/guest-errors.json has both.
 var exitCodes = map[string]int{
 	stage.CommandNotFound:      127,
 	stage.CommandNotExecutable: 126,
 	SecretsDeadline:            125,
 }
 
-// exitUnknown is Docker's code of a container whose start failed for any other reason (exitUnknown in moby's daemon/start.go).
-// The host's counterpart is src/boxes/start/exit-code.ts.
+// exitUnknown is Docker's exit code of a container whose start failed for any other reason (exitUnknown in moby's daemon/start.go). The default of
+// the host, UNKNOWN in src/boxes/start/exit-code.ts, is the same: a box must not have another exit code because its secrets came first.
 const exitUnknown = 128
 
-// exitCode is the exit code of a process that was not started for this reason.
+// exitCode returns the exit code of a process that was not started for this reason.
 func exitCode(reason *ExitError) int {
 	if code, known := exitCodes[reason.Code]; known {
 		return code
@@ -29,7 +33,7 @@ func exitCode(reason *ExitError) int {
 	return exitUnknown
 }
 
-// ExitErrorOf says why a process could not be started.
+// ExitErrorOf returns the reason for which a process could not be started.
 func ExitErrorOf(err error) *ExitError {
 	var refusal *stage.Refusal
 	if errors.As(err, &refusal) {

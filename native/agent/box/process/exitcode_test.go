@@ -2,6 +2,7 @@ package process
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"testing"
 )
@@ -24,6 +25,15 @@ func TestExitCodesAreThoseOfTheHost(t *testing.T) {
 	for code := range exitCodes {
 		if vector.Exits[code] == 0 {
 			t.Errorf("%s is not in the vector", code)
+		}
+	}
+}
+
+// The host's test of its default is in src/boxes/start/exit-code.test.ts.
+func TestAnUnknownReasonHasTheExitCodeOfDocker(t *testing.T) {
+	for _, reason := range []*ExitError{{Code: "unknown"}, ExitErrorOf(errors.New("broken"))} {
+		if got := exitCode(reason); got != 128 {
+			t.Errorf("%s: got %d", reason.Code, got)
 		}
 	}
 }
