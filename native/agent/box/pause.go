@@ -2,7 +2,7 @@ package box
 
 import "errors"
 
-// Freeze lets no process of the box run until Thaw. When it returns, none does.
+// Freeze freezes all processes of the box until Thaw. When it returns, all are frozen.
 func (b *Box) Freeze() error {
 	if b.Digest() == "" {
 		return ErrSpecMissing
@@ -20,7 +20,7 @@ func (b *Box) setFrozen(frozen bool) {
 	b.frozen = frozen
 }
 
-// Thaw lets them run again; those of a box that is not frozen do already.
+// Thaw lets the processes run again. It does nothing to a box that is not frozen.
 func (b *Box) Thaw() error {
 	err := b.launcher.Cgroup.Thaw()
 	if err == nil {
