@@ -75,7 +75,7 @@ describe.each(ANY_ACTOR)('a pool of %s', (name) => {
     await actor.ok(['rm', '-f', 'first', 'second']);
   }, 280_000);
 
-  it('keeps nothing of a rehearsal in a box', async () => {
+  it('keeps nothing of a warm-up in a box', async () => {
     await fill(1, 'none');
     const script = 'ls -a /; df -P / | tail -1; cat /proc/1/comm; ls /sys/class/net';
     const flags = ['--rm', '--network', 'none'];
@@ -84,7 +84,7 @@ describe.each(ANY_ACTOR)('a pool of %s', (name) => {
     const warm = await actor.ok(['run', ...flags, BUSYBOX, 'sh', '-c', script]);
     const withoutSizes = (text: string): string => text.replaceAll(/\s+\d+/g, ' N');
     expect(withoutSizes(pooled)).toBe(withoutSizes(warm));
-    expect(pooled).not.toContain('rehears');
+    expect(pooled).not.toContain('warm-up');
   }, 280_000);
 
   it('gives boxes with the default network one that works', async () => {

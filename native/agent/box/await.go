@@ -10,7 +10,7 @@ import (
 	"a3s.dev/box/agent/users"
 )
 
-// Await starts the main process in so far that it waits: Begin has it run, Abandon and signals end it before.
+// Await makes the main process wait. Begin starts it; Abandon and signals end it.
 func (b *Box) Await() (*process.Handle, error) {
 	h, err := b.claimMain()
 	if err != nil {
@@ -20,8 +20,8 @@ func (b *Box) Await() (*process.Handle, error) {
 	return h, nil
 }
 
-// Begin has the main process run that waits, with more entries in its environment. Where that fails, the process has exited, with the
-// reason; so it does where it was ended meanwhile.
+// Begin starts the main process that waits, with more entries in its environment. Where that fails, the process has exited with the reason. It does
+// nothing to a process that was ended meanwhile.
 func (b *Box) Begin(h *process.Handle, environment []string) {
 	if !h.StopWaiting() {
 		return
@@ -40,14 +40,14 @@ func (b *Box) Begin(h *process.Handle, environment []string) {
 	}
 }
 
-// Abandon ends a main process that waits; one that does not is left alone.
+// Abandon ends a main process that waits, and does nothing to any other.
 func (b *Box) Abandon(h *process.Handle, reason *process.ExitError) {
 	if h.StopWaiting() {
 		h.Fail(reason)
 	}
 }
 
-// MainUser is who the main process will run as, by the box's own accounts.
+// MainUser returns the user of the main process, by the box's own accounts.
 func (b *Box) MainUser() (users.User, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

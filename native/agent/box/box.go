@@ -49,14 +49,14 @@ type Box struct {
 	ready    bool
 	stopping bool
 	started  bool
-	// asleep: prepared, or about to be, and not woken.
+	// asleep: the guest was or is being prepared, and has no identity of its own yet.
 	asleep   bool
 	prepared bool
 	sandbox  *sandbox.Sandbox
 	// frozen: no process of the box runs until it is thawed, so none can be started.
 	frozen  bool
 	handles map[string]*process.Handle
-	// ulimits are those of processes to come.
+	// ulimits are those of processes that are started from now on.
 	ulimits *[]spec.Ulimit
 	filters process.Filters
 	// tops holds a place for each of the lists of processes that are being made.
@@ -65,16 +65,17 @@ type Box struct {
 	standby *process.Standby
 }
 
-// New makes a box without a spec. binary is open on this program, which nobody can write to. drivers gives the box's devices their drivers, those
-// of some uses where it has any, and bars all others; it is called once, before anything of the box runs.
+// New makes a box without a spec. binary is open on this program, which nobody can write to. drivers loads the drivers of the box's devices and of
+// some uses, and bars all others. It is called once, before a process of the box runs.
 func New(r *reaper.Reaper, cgroup *cgroup.Cgroup, binary int, drivers func(uses ...string) error) *Box {
 	return &Box{
-		launcher: &process.Launcher{Reaper: r, Binary: binary, Cgroup: cgroup, Limits: process.DockerLimits}, drivers: drivers, handles: map[string]*process.Handle{}, tops: make(chan struct{}, maxTops),
+		launcher: &process.Launcher{Reaper: r, Binary: binary, Cgroup: cgroup, Limits: process.DockerLimits},
+		drivers:  drivers, handles: map[string]*process.Handle{}, tops: make(chan struct{}, maxTops),
 	}
 }
 
-// TakeSpec parses a spec, and sets the box up by it. The digest is that of the bytes as they came. The same bytes once more change
-// nothing: a host whose connection broke does not know whether they were taken. It is called by one goroutine at a time.
+// TakeSpec parses a spec, and sets the box up by it. The digest is that of these bytes. The same bytes again change nothing, since a host whose
+// connection broke does not know whether they were taken. One goroutine at a time calls it.
 func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 	spec, err := spec.Parse(data)
 	if err != nil {
@@ -90,7 +91,7 @@ func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 	return digest, nil
 }
 
-// Take sets the box up by a spec that was checked, once. The digest is that of the document that it comes from.
+// Take sets the box up, once, by a spec that was checked. The digest is that of the document that the spec comes from.
 func (b *Box) Take(spec *spec.Spec, digest string) error {
 	if err := b.claim(spec, digest); err != nil {
 		return err
@@ -120,21 +121,21 @@ func digestOf(spec []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// awaitMemory waits until the memory that this machine has more than the prepared one is the guest's: programs size their heaps by
-// what they find when they start.
+// awaitMemory waits until the guest has the memory that its VM was given beyond that of the prepared one: programs size their heaps by the memory
+// that they find when they start.
 func (b *Box) awaitMemory(resources *spec.Resources) error {
 	_, err := uevent.Wait(rootfs.PlugDeadline, func() (struct{}, bool, error) {
 		short, err := b.launcher.Cgroup.Limit(resources)
 		return struct{}{}, !short, err
 	})
-	// A box that gets less than it may take is held to that, as one in a machine of that size is.
+	// A box that gets less than it may take has that as its limit, as it has in a VM of that size.
 	if errors.Is(err, uevent.ErrDeadline) {
 		return nil
 	}
 	return err
 }
 
-// lay builds what the spec asks for, on the ground that there is, or on a new one.
+// setup sets up the prepared sandbox, or a new one.
 func (b *Box) setup(spec *spec.Spec) error {
 	if b.sandbox == nil {
 		if err := b.drivers(spec.Uses()...); err != nil {
@@ -150,7 +151,7 @@ func (b *Box) setup(spec *spec.Spec) error {
 	return b.sandbox.SetUp(b.launcher, spec)
 }
 
-// makeGround keeps even what was made in part, so that Close finds it.
+// makeSandbox keeps a sandbox that could be made in part only, so that Close ends it.
 func (b *Box) makeSandbox(p rootfs.Protection) error {
 	g, err := sandbox.New(b.launcher, p)
 	b.mu.Lock()
@@ -162,7 +163,7 @@ func (b *Box) makeSandbox(p rootfs.Protection) error {
 	return err
 }
 
-// claim lets one spec in, whatever becomes of it: a set-up that failed cannot be tried again with another one.
+// claim takes one spec and refuses all others, also after a set-up that failed.
 func (b *Box) claim(spec *spec.Spec, digest string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -178,7 +179,7 @@ func (b *Box) claim(spec *spec.Spec, digest string) error {
 	return nil
 }
 
-// Digest is that of the spec; empty before the box is set up.
+// Digest returns the digest of the spec; empty before the box is set up.
 func (b *Box) Digest() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -188,7 +189,7 @@ func (b *Box) Digest() string {
 	return b.digest
 }
 
-// Process finds a process.
+// Process returns the process with an id.
 func (b *Box) Process(id string) (*process.Handle, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -204,7 +205,7 @@ func (b *Box) Process(id string) (*process.Handle, error) {
 	}
 }
 
-// Processes lists all, by id.
+// Processes returns all processes, sorted by id.
 func (b *Box) Processes() []*process.Handle {
 	b.mu.Lock()
 	defer b.mu.Unlock()

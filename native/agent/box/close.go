@@ -17,12 +17,12 @@ func (b *Box) Stop() bool {
 // Close kills what is left in the box and leaves its changes clean on their disk. Every step is tried.
 func (b *Box) Close() error {
 	b.mu.Lock()
-	ground, standby := b.sandbox, b.standby
+	sandbox, standby := b.sandbox, b.standby
 	b.mu.Unlock()
 	err := b.launcher.Cgroup.KillAll()
-	if ground == nil {
+	if sandbox == nil {
 		syscall.Sync()
 		return err
 	}
-	return errors.Join(err, standby.End(), ground.End())
+	return errors.Join(err, standby.End(), sandbox.End())
 }

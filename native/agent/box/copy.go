@@ -13,13 +13,13 @@ import (
 
 // Errors of guests that copies are made of.
 var (
-	// ErrAsleep is a guest that was prepared and not woken: it does nothing else before that.
+	// ErrAsleep is a guest that was prepared and not woken: it does nothing else before it is woken.
 	ErrAsleep = errors.New("the guest was prepared, and not woken yet")
 	// ErrNotAsleep is a guest that was woken already, or never prepared.
 	ErrNotAsleep = errors.New("the guest is not asleep")
 	// ErrPrepared is a guest that cannot be prepared: it was already, or has a spec.
 	ErrPrepared = errors.New("the guest was prepared already, or has a spec")
-	// ErrNetwork is a MAC address for a box without a network device, or none for one with it.
+	// ErrNetwork is a MAC address for a box without a network device, or none for a box with one.
 	ErrNetwork = errors.New("a MAC address belongs to a box with a network device, and to no other")
 )
 
@@ -30,8 +30,8 @@ func (b *Box) Asleep() bool {
 	return b.asleep
 }
 
-// Wake makes the copy of a prepared guest one of its own: random numbers, the time, and an id (a lower-case UUID). A guest that it fails
-// on stays asleep.
+// Wake gives an identity to the copy of a prepared guest: random numbers, the time, and an id (a lower-case UUID). Where that fails, the guest stays
+// asleep.
 func (b *Box) Wake(entropy []byte, now time.Time, machineID string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -49,8 +49,8 @@ func (b *Box) Wake(entropy []byte, now time.Time, machineID string) error {
 	return nil
 }
 
-// Fork makes the copy of a guest whose main process runs, but for being frozen, one of its own: what Wake does, besides a new boot id, a host name,
-// and the MAC address of eth0 where there is one (nil where there is none). Connections that lead out of the box end.
+// Fork gives an identity to the copy of a guest whose main process is frozen: what Wake gives, and a host name, and a MAC address where the box has
+// an eth0 (nil where it has none). Connections that lead out of the box end.
 func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, mac *string) error {
 	if !spec.IsHostname(hostname) {
 		return &strictjson.Error{Path: "hostname", Reason: "is not a host name"}
@@ -70,7 +70,7 @@ func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, ma
 	case b.handles[MainID].Report().State != process.StateRunning:
 		return process.ErrNotRunning
 	}
-	// What ran on would do so with what the source has.
+	// A process that ran would use the identity of the source.
 	if frozen, err := b.launcher.Cgroup.Frozen(); err != nil || !frozen {
 		return errors.Join(err, cgroup.ErrNotFrozen)
 	}
@@ -89,8 +89,8 @@ func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, ma
 	return b.sandbox.Readdress(mac)
 }
 
-// BootID is what the box reads as the id of its boot; empty in a guest that is asleep, since the kernel makes its id when it is first
-// asked for it.
+// BootID returns the boot id that the box reads. It is empty in a guest that is asleep, since the kernel makes its boot id when a process first
+// reads it.
 func (b *Box) BootID() (string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"a3s.dev/box/agent/stage"
 )
 
-// ForbidCoreDumps sees that no process of the box leaves its memory in a file. It is called before the box takes its spec.
+// ForbidCoreDumps lets no process of the box leave its memory in a file. It is called before the box takes its spec.
 func (b *Box) ForbidCoreDumps() { b.launcher.Limits = process.LimitsWithoutCore() }
 
 // Start starts the main p.
@@ -21,16 +21,16 @@ func (b *Box) Start() (*process.Handle, error) {
 	return h, b.begin(h, &b.spec.Process)
 }
 
-// begin has the main process run.
+// begin starts the main process by the stage that waits for it.
 func (b *Box) begin(h *process.Handle, p *spec.Process) error {
-	order := b.request(p)
-	order.Main = true
-	order.Init = b.spec.Init != nil && *b.spec.Init
+	request := b.request(p)
+	request.Main = true
+	request.Init = b.spec.Init != nil && *b.spec.Init
 	w := b.sandbox.Main
-	if err := w.Narrow(order.Terminal, order.Stdin); err != nil {
+	if err := w.Narrow(request.Terminal, request.Stdin); err != nil {
 		return err
 	}
-	return b.launch(h, w, order, stage.Place{Network: b.sandbox.MainNetwork(), Cgroup: -1}, 0)
+	return b.launch(h, w, request, stage.Place{Network: b.sandbox.MainNetwork(), Cgroup: -1}, 0)
 }
 
 func (b *Box) claimMain() (*process.Handle, error) {
@@ -52,7 +52,7 @@ func (b *Box) claimMain() (*process.Handle, error) {
 	return b.handles[MainID], nil
 }
 
-// Exec starts another process in the box. A grouped one has a control group of its own below the box's.
+// Exec starts another process in the box. A grouped process has a control group of its own below the box's.
 func (b *Box) Exec(id string, p *spec.Process, grouped bool) (*process.Handle, error) {
 	h, err := b.claimExec(id)
 	if err != nil {
@@ -76,7 +76,7 @@ func (b *Box) Exec(id string, p *spec.Process, grouped bool) (*process.Handle, e
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.handles, id)
-	// A box whose main process ends meanwhile takes no process in, for reasons that the kernel words oddly.
+	// Where the main process has ended meanwhile, the kernel refuses to start a process, with various errors.
 	if b.handles[MainID].Report().State != process.StateRunning {
 		return nil, process.ErrNotRunning
 	}
@@ -107,33 +107,33 @@ func (b *Box) claimExec(id string) (*process.Handle, error) {
 	return h, nil
 }
 
-// order is what main, exec and terminals have in common: the confinement is the box's.
-func (b *Box) request(p *spec.Process) *stage.Order {
+// request makes the exec request for main, execs and terminals, which all have the confinement of the box.
+func (b *Box) request(p *spec.Process) *stage.ExecRequest {
 	b.mu.Lock()
 	limits := process.LimitsWith(b.launcher.Limits, b.ulimits)
 	b.mu.Unlock()
-	order := &stage.Order{
+	request := &stage.ExecRequest{
 		Args: p.Args, Env: p.Env, Cwd: p.Cwd, User: p.User,
 		Terminal: p.Terminal, Stdin: p.Stdin,
 		NoNewPrivileges: b.spec.Confinement.NoNewPrivileges,
 		Limits:          limits,
 	}
 	if p.Size != nil {
-		order.Rows, order.Columns = uint16(p.Size.Rows), uint16(p.Size.Columns)
+		request.Rows, request.Columns = uint16(p.Size.Rows), uint16(p.Size.Columns)
 	}
-	order.Capabilities = process.CapabilitySet(b.spec.Confinement.Capabilities)
+	request.Capabilities = process.CapabilitySet(b.spec.Confinement.Capabilities)
 	if b.spec.Confinement.Seccomp == spec.SeccompDefault {
-		order.Filter = b.filters.Of(order.Capabilities)
+		request.Filter = b.filters.Of(request.Capabilities)
 	}
-	return order
+	return request
 }
 
-func (b *Box) exec(h *process.Handle, order *stage.Order) error {
+func (b *Box) exec(h *process.Handle, request *stage.ExecRequest) error {
 	w, err := b.standby.Take()
 	if err != nil {
 		return err
 	}
-	if err := w.Narrow(order.Terminal, order.Stdin); err != nil {
+	if err := w.Narrow(request.Terminal, request.Stdin); err != nil {
 		return errors.Join(err, w.Abandon())
 	}
 	kills, err := b.launcher.Cgroup.OomKills()
@@ -144,16 +144,17 @@ func (b *Box) exec(h *process.Handle, order *stage.Order) error {
 	if h.Group != nil {
 		place.Cgroup = h.Group.Procs
 	}
-	err = b.launch(h, w, order, place, kills)
+	err = b.launch(h, w, request, place, kills)
 	go b.standby.Replace(h)
 	return err
 }
 
-// launch gives a stage its order. killsBefore is how many processes of the box had been killed for lack of memory: none before main starts.
-func (b *Box) launch(h *process.Handle, w *process.Stage, order *stage.Order, place stage.Place, killsBefore uint64) error {
-	return b.launcher.Run(h, w, order, place, func(status syscall.WaitStatus) bool {
+// launch starts a process by a stage. killsBefore is the number of processes of the box that had been killed for lack of memory: none before
+// main starts.
+func (b *Box) launch(h *process.Handle, w *process.Stage, request *stage.ExecRequest, place stage.Place, killsBefore uint64) error {
+	return b.launcher.Run(h, w, request, place, func(status syscall.WaitStatus) bool {
 		kills, err := b.launcher.Cgroup.OomKills()
 		// Docker calls a box OOM-killed when any of its processes was. An exec counts for itself only.
-		return err == nil && kills > killsBefore && (order.Main || status.Signaled() && status.Signal() == syscall.SIGKILL)
+		return err == nil && kills > killsBefore && (request.Main || status.Signaled() && status.Signal() == syscall.SIGKILL)
 	})
 }

@@ -64,7 +64,7 @@ func (b *Box) setupOnHost(shell string) error {
 		return err
 	}
 	g := b.sandbox
-	network, err := g.MakeNetwork(&b.spec.Network, sandbox.Nic{})
+	network, err := g.MakeNetwork(&b.spec.Network, sandbox.NIC{})
 	if err != nil {
 		return err
 	}

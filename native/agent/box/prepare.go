@@ -9,8 +9,8 @@ import (
 	"a3s.dev/box/agent/box/spec"
 )
 
-// Prepare does all of a box's set-up that does not depend on its spec. After it, until Wake, every other verb fails with ErrAsleep;
-// so it does for ever when this fails.
+// Prepare does all of a box's set-up that does not depend on its spec. After it, every other verb fails with ErrAsleep until Wake, or for ever if
+// Prepare fails.
 func (b *Box) Prepare() error {
 	if err := b.fallAsleep(); err != nil {
 		return err
@@ -18,7 +18,7 @@ func (b *Box) Prepare() error {
 	if err := b.drivers(spec.UseNIC); err != nil {
 		return err
 	}
-	// Not at the end: it empties the allocator's caches, which every copy would fill again.
+	// The collection comes first: it empties the allocator's caches, which every copy would fill again.
 	runtime.GC()
 	if err := b.makeSandbox(sandbox.ExpectedProtection); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (b *Box) Prepare() error {
 		return err
 	}
 	b.filters.Of(process.CapabilitySet(sandbox.ExpectedCapabilities))
-	// What is dirty would be written by every copy.
+	// Every copy would write the dirty pages.
 	syscall.Sync()
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"a3s.dev/box/agent/box/spec"
 )
 
-// MemoryError is more memory than the guest can give the box.
+// MemoryError is a memory limit above what the guest can give the box.
 type MemoryError struct{ Asked, Most int64 }
 
 // Error names both sizes.
@@ -16,8 +16,8 @@ func (e *MemoryError) Error() string {
 		strconv.FormatInt(e.Most, 10)
 }
 
-// PutResources holds the box to other limits: all of them, and none but these. Limits of single processes are for those to come. It is
-// called by one goroutine at a time.
+// PutResources replaces all limits of the box. Limits of single processes apply to processes that are started from now on. One goroutine at a time
+// calls it.
 func (b *Box) PutResources(resources *spec.Resources) error {
 	if err := spec.CheckResources(resources, ""); err != nil {
 		return err
@@ -31,7 +31,7 @@ func (b *Box) PutResources(resources *spec.Resources) error {
 		if err != nil {
 			return err
 		}
-		// What it was started with it may have again, though the guest's own share is part of it.
+		// The box may have again what it was started with, which includes the guest's own share.
 		if started != nil {
 			most = max(most, *started)
 		}

@@ -27,10 +27,10 @@ func (b *Box) Detail() (*stats.Detail, error) {
 	return stats.ReadDetail(b.launcher.Cgroup, network)
 }
 
-// maxTops bounds how many lists are made at once: one that a hostile filesystem or program of the box holds up keeps a thread.
+// maxTops bounds the number of lists that are made at once: a hostile filesystem or program of the box can hold one up, which keeps a thread.
 const maxTops = 4
 
-// ErrTooManyTops is more than that.
+// ErrTooManyTops is a list of processes beyond that number.
 var ErrTooManyTops = errors.New("too many ask for the processes of the box already")
 
 // Top lists the processes of the box.

@@ -6,11 +6,11 @@ import (
 	"a3s.dev/box/agent/stream"
 )
 
-// Broken is the handler of a guest that cannot be what it should. The first request is told why, and then the guest ends.
+// Broken is the handler of a guest that failed to start. It answers the first request with the cause, and ends the guest.
 func Broken(cause error, end func()) stream.Handler {
-	var told atomic.Bool
+	var answered atomic.Bool
 	return func(t stream.Stream) {
-		if told.Swap(true) {
+		if answered.Swap(true) {
 			t.Reset(stream.InternalError)
 			return
 		}

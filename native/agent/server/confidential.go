@@ -61,7 +61,7 @@ func (s *Server) secrets(t stream.Stream, _ []byte, _ string) {
 	}
 	gone := make(chan struct{})
 	t.OnEnd(func() { close(gone) })
-	s.order.after("", func() {
+	s.queue.after("", func() {
 		go func() {
 			status, err := s.Confidential.Secrets(gone, seen)
 			if err != nil {

@@ -13,8 +13,8 @@ import (
 // entropyBytes is what a copy's random number generator is given.
 const entropyBytes = 64
 
-// once answers the same document again as it did the first time: a host whose connection broke does not know whether
-// what it sent was done.
+// once recognises a document that was taken before. Its answer is repeated then, since a host whose connection broke does not know whether the
+// document was taken.
 type once struct {
 	done bool
 	of   [sha256.Size]byte
@@ -31,36 +31,36 @@ func (s *Server) prepare(body []byte) (reply, error) {
 	return nothing, s.Box.Prepare()
 }
 
-// What a rehearsal takes for an identity.
+// The identity of a warm-up.
 const (
-	rehearsedTime = "2026-01-01T00:00:00.000000000Z"
-	rehearsedID   = "00000000-0000-4000-8000-000000000000"
+	warmUpTime = "2026-01-01T00:00:00.000000000Z"
+	warmUpID   = "00000000-0000-4000-8000-000000000000"
 )
 
-func (s *Server) rehearse(body []byte) (reply, error) {
+func (s *Server) warmUp(body []byte) (reply, error) {
 	entropy := make([]byte, entropyBytes)
-	// The kernel gives so few at once.
+	// The kernel gives as few bytes as these at once.
 	if _, err := linux.Random(entropy); err != nil {
 		return reply{}, err
 	}
-	copied, err := parseCopy(base64.StdEncoding.EncodeToString(entropy), rehearsedTime, rehearsedID)
+	copied, err := parseCopy(base64.StdEncoding.EncodeToString(entropy), warmUpTime, warmUpID)
 	if err != nil {
 		return reply{}, err
 	}
 	// The clock is right until it is set.
-	report, err := s.Box.WarmUp(body, time.Now(), copied.entropy, rehearsedID)
+	report, err := s.Box.WarmUp(body, time.Now(), copied.entropy, warmUpID)
 	if err != nil {
 		return reply{}, err
 	}
-	// What a start and an exit are answered with, in a rehearsal for nobody.
+	// The encoding of the answers to a start and an exit is warmed up too.
 	text := appendReport(make([]byte, 0, 512), report)
 	if report.Exit == nil || report.Exit.ExitCode != 0 || len(text) == 0 {
-		return reply{}, errRehearsed
+		return reply{}, errWarmUp
 	}
 	return nothing, nil
 }
 
-var errRehearsed = errors.New("the main process of the rehearsal failed")
+var errWarmUp = errors.New("the main process of the warm-up failed")
 
 func (s *Server) wake(body []byte) (reply, error) {
 	var request struct {

@@ -63,7 +63,7 @@ func (s *Server) execute(t stream.Stream, err error, id string, process *spec.Pr
 		writeError(t, err)
 		return
 	}
-	s.order.start(id, func() { give(t)(report(s.Box.Exec(id, process, grouped))) })
+	s.queue.start(id, func() { give(t)(report(s.Box.Exec(id, process, grouped))) })
 }
 
 func (s *Server) process(_ []byte, id string) (reply, error) { return report(s.Box.Process(id)) }
@@ -78,7 +78,7 @@ func (s *Server) exit(t stream.Stream, _ []byte, id string) {
 }
 
 func (s *Server) answerExit(t stream.Stream, id string, when func(*process.Handle) <-chan struct{}) {
-	s.order.after(id, func() {
+	s.queue.after(id, func() {
 		h, err := s.Box.Process(id)
 		if err != nil {
 			writeError(t, err)
@@ -118,7 +118,7 @@ func (s *Server) output(t stream.Stream, _ []byte, id string) {
 			t.Reset(stream.ProtocolError)
 		}
 	})
-	s.order.after(id, func() {
+	s.queue.after(id, func() {
 		h, err := s.Box.Process(id)
 		if err != nil {
 			writeError(t, err)
@@ -158,7 +158,7 @@ func parseOffset(query string) (uint64, error) {
 func (s *Server) stdin(t stream.Stream, _ []byte, id string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.OnEnd(cancel)
-	s.order.after(id, func() {
+	s.queue.after(id, func() {
 		h, err := s.Box.Process(id)
 		if err != nil {
 			writeError(t, err)
@@ -222,7 +222,7 @@ func (s *Server) resize(body []byte, id string) (reply, error) {
 
 // forget is answered beside all else: it may have to wait for the end of what the process left behind.
 func (s *Server) forget(t stream.Stream, _ []byte, id string) {
-	s.order.after(id, func() {
+	s.queue.after(id, func() {
 		go func() { give(t)(nothing, s.Box.Forget(id)) }()
 	})
 }

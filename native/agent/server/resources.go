@@ -101,7 +101,7 @@ func separate(to []byte, index int) []byte {
 
 // top is answered beside all else: what it reads is the box's, which may be slow to give it.
 func (s *Server) top(t stream.Stream, _ []byte, _ string) {
-	s.order.after("", func() {
+	s.queue.after("", func() {
 		go func() {
 			entries, err := s.Box.Top()
 			if err != nil {

@@ -37,7 +37,7 @@ type Server struct {
 	// Confidential is what a confidential guest has besides; nil in a plain one.
 	Confidential Confidential
 
-	order         *order
+	queue         *requestQueue
 	woken, forked once
 }
 
@@ -54,7 +54,7 @@ var nothing = reply{status: 204}
 // A route that a later version changed is there once for each way in which it is answered, the latest first.
 type route struct {
 	method, path string
-	// in is which guests have it, and may what the host must be permitted in a confidential one; whoever adds a route has to say both.
+	// in says which guests have the route, and may what the launch spec of a confidential guest must permit the host. Every route has both.
 	in  guests
 	may access
 	// since is the version that brought it.
@@ -71,7 +71,7 @@ type route struct {
 
 var routes = []route{
 	{method: "POST", path: "/v1/prepare", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).prepare},
-	{method: "POST", path: "/v1/rehearse", in: plainGuests, may: free, since: 2, limit: maxSpecBytes, setUp: (*Server).rehearse},
+	{method: "POST", path: "/v1/rehearse", in: plainGuests, may: free, since: 2, limit: maxSpecBytes, setUp: (*Server).warmUp},
 	{method: "POST", path: "/v1/wake", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).wake},
 	{method: "POST", path: "/v1/fork", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).fork},
 	{method: "POST", path: "/v1/freeze", in: plainGuests, may: free, since: 2, limit: maxDocumentBytes, setUp: (*Server).freeze},
@@ -105,11 +105,11 @@ var routes = []route{
 
 // Handler answers the requests of the control stream.
 func (s *Server) Handler() stream.Handler {
-	s.order = newOrder()
+	s.queue = newRequestQueue()
 	return s.handle
 }
 
-// handle finds the route of a request, and sees that its answer is begun in its turn.
+// handle finds the route of a request, and puts the request in the queue.
 func (s *Server) handle(t stream.Stream) {
 	if s.over(t) {
 		return
@@ -141,7 +141,7 @@ func (s *Server) dispatch(route *route, t stream.Stream, body []byte, id string)
 	case route.stream != nil:
 		route.stream(s, t, body, id)
 	case route.setUp != nil:
-		if !s.order.setUp(func() {
+		if !s.queue.setUp(func() {
 			if !s.over(t) {
 				s.setUp(route, t, body)
 			}
@@ -149,7 +149,7 @@ func (s *Server) dispatch(route *route, t stream.Stream, body []byte, id string)
 			writeError(t, errBusy)
 		}
 	default:
-		s.order.after(id, func() {
+		s.queue.after(id, func() {
 			if !s.over(t) {
 				give(t)(route.prompt(s, body, id))
 			}
@@ -168,7 +168,7 @@ func (s *Server) setUp(route *route, t stream.Stream, body []byte) {
 
 // over resets the stream of a request that comes after one that ended the guest.
 func (s *Server) over(t stream.Stream) bool {
-	if !s.order.ended.Load() {
+	if !s.queue.ended.Load() {
 		return false
 	}
 	t.Reset(stream.InternalError)
@@ -178,7 +178,7 @@ func (s *Server) over(t stream.Stream) bool {
 // refuse tells why, and ends a guest that cannot go on from there. That guest answers nothing else any more.
 func (s *Server) refuse(route *route, t stream.Stream, err error) {
 	if route.fatal {
-		s.order.ended.Store(true)
+		s.queue.ended.Store(true)
 	}
 	writeError(t, err)
 	if route.fatal {

@@ -11,8 +11,8 @@ import (
 )
 
 // confine makes this thread what the workload's process has to be, and finds the program as that user.
-func confine(order *Order, stdio *stdio) (path string, err error) {
-	user, err := resolveUser(order.User)
+func confine(request *ExecRequest, stdio *stdio) (path string, err error) {
+	user, err := resolveUser(request.User)
 	if err != nil {
 		return "", err
 	}
@@ -20,41 +20,41 @@ func confine(order *Order, stdio *stdio) (path string, err error) {
 		return "", err
 	}
 	// They are set when nothing is left to do; who may raise them is root before it gives up its privileges.
-	for _, limit := range order.Limits {
+	for _, limit := range request.Limits {
 		if err := linux.RaiseLimit(limit.Resource, limit.Hard); err != nil {
 			return "", &Refusal{SetupFailed, "error setting rlimit type " + strconv.Itoa(limit.Resource) + ": " + err.(*linux.Error).Errno.Error()}
 		}
 	}
 	// As root first, as the user below: either may be the only one who can.
-	cwd := syscall.Chdir(order.Cwd)
+	cwd := syscall.Chdir(request.Cwd)
 	if cwd != nil && cwd != syscall.EACCES {
-		return "", cwdRefusal(order.Cwd, cwd)
+		return "", cwdRefusal(request.Cwd, cwd)
 	}
-	if err := dropPrivileges(order, user); err != nil {
+	if err := dropPrivileges(request, user); err != nil {
 		return "", err
 	}
 	if cwd != nil {
-		if cwd = syscall.Chdir(order.Cwd); cwd != nil {
-			return "", cwdRefusal(order.Cwd, cwd)
+		if cwd = syscall.Chdir(request.Cwd); cwd != nil {
+			return "", cwdRefusal(request.Cwd, cwd)
 		}
 	}
-	order.Env = environment(order.Env, user.Home)
-	path, err = lookPath(order.Args[0], order.Env)
-	if err != nil || !order.NoNewPrivileges {
+	request.Env = environment(request.Env, user.Home)
+	path, err = lookPath(request.Args[0], request.Env)
+	if err != nil || !request.NoNewPrivileges {
 		return path, err
 	}
-	return path, installFilter(order)
+	return path, installFilter(request)
 }
 
-func dropPrivileges(order *Order, user users.User) error {
-	if err := dropBounding(order.Capabilities); err != nil {
+func dropPrivileges(request *ExecRequest, user users.User) error {
+	if err := dropBounding(request.Capabilities); err != nil {
 		return err
 	}
-	if order.NoNewPrivileges {
+	if request.NoNewPrivileges {
 		if err := linux.SetNoNewPrivileges(); err != nil {
 			return err
 		}
-	} else if err := installFilter(order); err != nil {
+	} else if err := installFilter(request); err != nil {
 		// Without no_new_privs only CAP_SYS_ADMIN may install a filter, so it comes before the capabilities go.
 		return err
 	}
@@ -64,18 +64,18 @@ func dropPrivileges(order *Order, user users.User) error {
 	if err := linux.SetCredentials(user.UID, user.GID, user.Groups); err != nil {
 		return err
 	}
-	capabilities := order.Capabilities
+	capabilities := request.Capabilities
 	if user.UID != 0 {
 		capabilities = 0
 	}
 	return linux.SetCapabilities(capabilities)
 }
 
-func installFilter(order *Order) error {
-	if len(order.Filter) == 0 {
+func installFilter(request *ExecRequest) error {
+	if len(request.Filter) == 0 {
 		return nil
 	}
-	return linux.SetFilter(order.Filter)
+	return linux.SetFilter(request.Filter)
 }
 
 // dropBounding removes every capability that the kernel knows and the box is not given.

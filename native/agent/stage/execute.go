@@ -50,14 +50,14 @@ type limit struct {
 }
 
 // execute starts the program and answers only when it could not.
-func execute(order *Order, path string, stdio *stdio, cgroup int, reply reply) error {
-	l := &launch{fds: stdio.fds, terminal: stdio.terminal, session: !order.Main || order.Init, cgroup: -1, reply: reply.fd, zero: [2]byte{'0'}}
-	if !order.Main {
+func execute(request *ExecRequest, path string, stdio *stdio, cgroup int, reply reply) error {
+	l := &launch{fds: stdio.fds, terminal: stdio.terminal, session: !request.Main || request.Init, cgroup: -1, reply: reply.fd, zero: [2]byte{'0'}}
+	if !request.Main {
 		l.cgroup = cgroup
 	}
-	for _, given := range order.Limits {
+	for _, given := range request.Limits {
 		if given.Resource < 0 || given.Resource >= maxLimits {
-			return errOrder
+			return errRequest
 		}
 		l.limits[given.Resource] = limit{true, [2]uint64{given.Soft, given.Hard}}
 	}
@@ -65,25 +65,25 @@ func execute(order *Order, path string, stdio *stdio, cgroup int, reply reply) e
 	if l.path, err = syscall.BytePtrFromString(path); err != nil {
 		return err
 	}
-	argv, err := syscall.SlicePtrFromStrings(order.Args)
+	argv, err := syscall.SlicePtrFromStrings(request.Args)
 	if err != nil {
 		return err
 	}
-	envv, err := syscall.SlicePtrFromStrings(order.Env)
+	envv, err := syscall.SlicePtrFromStrings(request.Env)
 	if err != nil {
 		return err
 	}
 	l.argv, l.envv = &argv[0], &envv[0]
-	if order.Main && order.Init {
-		if err := l.prepareInit(order.Args); err != nil {
+	if request.Main && request.Init {
+		if err := l.prepareInit(request.Args); err != nil {
 			return err
 		}
 	}
-	if order.Main {
+	if request.Main {
 		if err := reply.ready(0); err != nil {
 			return err
 		}
-		if order.Init {
+		if request.Init {
 			becomeInit(l)
 		} else {
 			become(l)
@@ -122,7 +122,7 @@ func forkAndBecome(l *launch) (uintptr, syscall.Errno) {
 
 const sigSetmask = 2
 
-// become turns this process into the workload. It returns when it cannot, after telling the agent why.
+// become turns this process into the workload. It returns when it cannot, after it has written the reason to the agent.
 //
 //go:norace
 //go:noinline
@@ -168,7 +168,7 @@ func become(l *launch) {
 		return
 	}
 	pid, _, _ := syscall.RawSyscall(syscall.SYS_GETPID, 0, 0, 0)
-	say(l, MessagePid, uint32(pid), 0)
+	write(l, MessagePid, uint32(pid), 0)
 	_, _, errno := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(l.path)), uintptr(unsafe.Pointer(l.argv)), uintptr(unsafe.Pointer(l.envv)))
 	fail(l, StepExecute, errno)
 }
@@ -192,11 +192,11 @@ func setLimits(l *launch) syscall.Errno {
 
 //go:norace
 //go:nosplit
-func fail(l *launch, step byte, errno syscall.Errno) { say(l, MessageFailed, uint32(errno), step) }
+func fail(l *launch, step byte, errno syscall.Errno) { write(l, MessageFailed, uint32(errno), step) }
 
 //go:norace
 //go:nosplit
-func say(l *launch, kind byte, number uint32, step byte) {
+func write(l *launch, kind byte, number uint32, step byte) {
 	l.message[0] = kind
 	l.message[1] = byte(number)
 	l.message[2] = byte(number >> 8)

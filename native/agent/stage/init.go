@@ -74,7 +74,7 @@ func (l *launch) prepareInit(args []string) (err error) {
 }
 
 // becomeInit starts the workload in a child of this process, which is process 1 of the box, and turns this process into the init. Like become it
-// returns only when it cannot, after telling the agent why.
+// returns only when it cannot, after it has written the reason to the agent.
 //
 //go:norace
 //go:noinline

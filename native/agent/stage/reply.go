@@ -22,17 +22,18 @@ func (r *Refusal) Error() string { return r.Message }
 
 // Kinds of message on the socket between agent and stage; each is one packet.
 const (
-	// messageOrder, from the agent, is followed by the order.
-	messageOrder = 'o'
-	// messageLetter, from the agent, carries the order as a descriptor, and where to go as others; its second byte says which.
-	messageLetter = 'l'
+	// messageRequest, from the agent, is followed by the exec request.
+	messageRequest = 'o'
+	// messageRequestFile, from the agent, carries a file with the exec request as a descriptor, and the place as others; its second byte says
+	// which.
+	messageRequestFile = 'l'
 	// MessageWaiting is a stage's first; main's carries a mount of /proc that is attached nowhere.
 	MessageWaiting = 'w'
 	// MessageRefused is followed by the code, a zero byte and the text.
 	MessageRefused = 'x'
 	// MessageTerminal carries the master of the terminal as a descriptor.
 	MessageTerminal = 't'
-	// MessageReady is followed by the id of the child as the agent sees it, zero for main.
+	// MessageReady is followed by the id of the child in the agent's pid namespace, zero for main.
 	MessageReady = 'r'
 	// MessagePid is followed by the id that the process has inside the box.
 	MessagePid = 'p'
@@ -58,7 +59,7 @@ func (r reply) ready(pid int) error {
 	return r.send(MessageReady, binary.LittleEndian.AppendUint32(nil, uint32(pid)), nil)
 }
 
-// refuse has no one to tell when the socket fails: the agent then sees the stage end without a word.
+// refuse writes why the process is not started. Where the socket fails, the agent sees the stage end without a message.
 func (r reply) refuse(err error) {
 	var refusal *Refusal
 	if !errors.As(err, &refusal) {

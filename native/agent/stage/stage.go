@@ -1,6 +1,6 @@
 // Package stage is the process that turns into a process of the box.
 //
-// The agent executes its own binary under the name Name. That process holds no secret. It waits for its order,
+// The agent executes its own binary under the name Name. That process holds no secret. It waits for its exec request,
 // confines one thread, and executes the workload on it: main in its own place, as the first process of the
 // namespaces that it was born in; any other one enters them, and starts a child, because a process cannot enter a
 // pid namespace itself. The child's parent is the agent (CLONE_PARENT).
@@ -25,7 +25,7 @@ const (
 
 // Descriptors of a stage, as the agent lays them out; 0 and 1 are /dev/null, 2 is the console.
 const (
-	FdTalk = iota + 3
+	FdSocket = iota + 3
 	FdStdin
 	FdStdout
 	FdStderr
@@ -52,7 +52,7 @@ func init() {
 // Under a lock of the caller, other threads start them.
 func run() int {
 	runtime.LockOSThread()
-	reply := reply{FdTalk}
+	reply := reply{FdSocket}
 	if err := stage(reply); err != nil {
 		reply.refuse(err)
 		return 1
@@ -61,8 +61,8 @@ func run() int {
 }
 
 func stage(reply reply) error {
-	// Whatever this process has inherited, the workload gets three descriptors.
-	if err := linux.CloseOnExecFrom(FdTalk); err != nil {
+	// The workload gets three descriptors, and none of those that this process has inherited.
+	if err := linux.CloseOnExecFrom(FdSocket); err != nil {
 		return err
 	}
 	// Until the workload is executed nobody in the box may look into this process or its child.
@@ -77,24 +77,24 @@ func stage(reply reply) error {
 	if err := linux.NewSessionKeyring(); err != nil {
 		return err
 	}
-	if err := rehearse(); err != nil {
+	if err := warmUp(); err != nil {
 		return err
 	}
 	if err := wait(reply); err != nil {
 		return err
 	}
-	order, place, err := receive(FdTalk)
-	if err != nil || order == nil {
+	request, place, err := receive(FdSocket)
+	if err != nil || request == nil {
 		return err
 	}
-	if err := enter(order, place.Network); err != nil {
+	if err := enter(request, place.Network); err != nil {
 		return err
 	}
-	stdio, err := openStdio(order, reply)
+	stdio, err := openStdio(request, reply)
 	if err != nil {
 		return err
 	}
-	path, err := confine(order, stdio)
+	path, err := confine(request, stdio)
 	if err != nil {
 		return err
 	}
@@ -102,10 +102,11 @@ func stage(reply reply) error {
 	if place.Cgroup >= 0 {
 		cgroup = place.Cgroup
 	}
-	return execute(order, path, stdio, cgroup, reply)
+	return execute(request, path, stdio, cgroup, reply)
 }
 
-// wait tells the agent that this process waits. Main is in the box's control group and in a session of its own from then on, and hands over a /proc: it shows the pid namespace of who mounts it.
+// wait writes to the agent that this process waits. Main is in the box's control group and in a session of its own from then on. It passes a
+// mount of /proc to the agent, since such a mount shows the pid namespace of the process that makes it.
 func wait(reply reply) error {
 	if len(os.Args) == 1 {
 		return reply.send(MessageWaiting, nil, nil)
@@ -126,7 +127,7 @@ func wait(reply reply) error {
 }
 
 // enter moves this thread into the box's namespaces. Main was born in all of them, but maybe the network's.
-func enter(order *Order, network int) error {
+func enter(request *ExecRequest, network int) error {
 	type namespace struct {
 		fd   int
 		kind uintptr
@@ -135,7 +136,7 @@ func enter(order *Order, network int) error {
 	if network >= 0 {
 		namespaces = append(namespaces, namespace{network, syscall.CLONE_NEWNET})
 	}
-	if !order.Main {
+	if !request.Main {
 		namespaces = append(namespaces,
 			namespace{FdCgroupNamespace, syscall.CLONE_NEWCGROUP},
 			namespace{FdUTS, syscall.CLONE_NEWUTS},
@@ -148,7 +149,7 @@ func enter(order *Order, network int) error {
 			return err
 		}
 	}
-	if order.Main {
+	if request.Main {
 		return nil
 	}
 	return enterMounts(FdMount)
@@ -170,4 +171,31 @@ func enterMounts(fd int) error {
 			return err
 		}
 	}
+}
+
+// usualRequest is a usual exec request.
+var usualRequest = ExecRequest{
+	Args: []string{"true"}, Env: []string{"PATH=" + defaultPath, "HOSTNAME=box"}, Cwd: "/",
+	Filter: make([]linux.Instruction, 1024), Limits: make([]Limit, 3),
+}
+
+// warmUp does what an exec request makes a stage do, as far as that changes nothing. Stack, heap and tables of types then have the room that
+// the request needs, also in a copy of the guest.
+func warmUp() error {
+	request, err := decodeRequest(usualRequest.encode(nil))
+	if err != nil {
+		return err
+	}
+	// There are no accounts and no programs in the agent's root.
+	user, err := resolveUser(request.User)
+	if err != nil {
+		return err
+	}
+	request.Env = environment(request.Env, user.Home)
+	_, _ = lookPath(request.Args[0], request.Env)
+	if _, err := syscall.SlicePtrFromStrings(request.Args); err != nil {
+		return err
+	}
+	_, err = syscall.SlicePtrFromStrings(request.Env)
+	return err
 }

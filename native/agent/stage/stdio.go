@@ -12,12 +12,12 @@ type stdio struct {
 	terminal bool
 }
 
-func openStdio(order *Order, reply reply) (*stdio, error) {
-	if order.Terminal {
-		return openTerminal(order, reply)
+func openStdio(request *ExecRequest, reply reply) (*stdio, error) {
+	if request.Terminal {
+		return openTerminal(request, reply)
 	}
 	stdio := &stdio{fds: [3]int{FdStdin, FdStdout, FdStderr}}
-	if !order.Stdin {
+	if !request.Stdin {
 		null, err := linux.OpenAt(-1, "/dev/null", syscall.O_RDONLY|syscall.O_NONBLOCK, 0, linux.NoSymlinks)
 		if err != nil {
 			return nil, err
@@ -28,17 +28,17 @@ func openStdio(order *Order, reply reply) (*stdio, error) {
 }
 
 // openTerminal opens a pseudo-terminal of the box's own devpts and hands its master to the agent.
-func openTerminal(order *Order, reply reply) (*stdio, error) {
+func openTerminal(request *ExecRequest, reply reply) (*stdio, error) {
 	master, slave, err := linux.OpenTerminal("/dev/pts/ptmx")
 	if err != nil {
 		return nil, err
 	}
-	if order.Rows > 0 && order.Columns > 0 {
-		if err := linux.SetWindowSize(slave, order.Rows, order.Columns); err != nil {
+	if request.Rows > 0 && request.Columns > 0 {
+		if err := linux.SetWindowSize(slave, request.Rows, request.Columns); err != nil {
 			return nil, err
 		}
 	}
-	if order.Main {
+	if request.Main {
 		if err := bindConsole(slave); err != nil {
 			return nil, err
 		}

@@ -31,11 +31,11 @@ const (
 
 // Cgroup is the control group that holds the box.
 type Cgroup struct {
-	// Procs is open on cgroup.procs: who writes "0" to it moves in.
+	// Procs is open on cgroup.procs: a process that writes "0" to it joins the group.
 	Procs int
 	// Namespace is a cgroup namespace whose root is the group.
 	Namespace int
-	// dir is the group's directory.
+	// Dir is the group's directory.
 	Dir string
 
 	// mu protects what follows.
@@ -66,7 +66,7 @@ func New() (*Cgroup, error) {
 	return &Cgroup{Procs: procs, Namespace: namespace, Dir: cgroupBox}, err
 }
 
-// delegate has the groups below the root take part in these controllers.
+// delegate enables controllers for the groups below the root.
 func delegate(controllers ...string) error {
 	return os.WriteFile(cgroupRoot+"/cgroup.subtree_control", []byte("+"+strings.Join(controllers, " +")), 0)
 }
@@ -103,13 +103,13 @@ func cgroupNamespace() (int, error) {
 // ErrMemoryInUse is a memory limit below what the box uses and cannot do without.
 var ErrMemoryInUse = errors.New("the box uses more memory than that")
 
-// unlimitedGroup is what a new control group is held to.
+// unlimitedGroup has the limits of a new control group.
 var unlimitedGroup = map[string]string{
 	"cpu.max": "max 100000", "pids.max": "max", "memory.low": "0", "cpu.weight": "100",
 }
 
-// Limit holds the box to its resources, and to nothing else. It says whether the guest has less memory than the box may take. The memory is
-// first: a box that uses more keeps its limits.
+// Limit sets the limits of the box, and removes those that the resources do not name. It says whether the guest has less memory than the box may
+// take. Memory is set first, so that a box that uses more keeps all of its limits.
 func (c *Cgroup) Limit(resources *spec.Resources) (short bool, err error) {
 	bytes, err := MemoryLimit(resources.MemoryBytes)
 	if err != nil {
@@ -154,7 +154,8 @@ func decimal(limit *int64, otherwise string) string {
 	return strconv.FormatInt(*limit, 10)
 }
 
-// MemoryLimit never promises what the guest does not have: the agent must outlive a box that takes all it can.
+// MemoryLimit returns the limit for a box that asks for this much memory. It leaves some to the agent, which must outlive a box that takes all
+// that it can.
 func MemoryLimit(asked *int64) (int64, error) {
 	var info syscall.Sysinfo_t
 	if err := syscall.Sysinfo(&info); err != nil {

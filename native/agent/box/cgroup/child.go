@@ -14,13 +14,13 @@ import (
 // groupPrefix begins the names of the control groups below the box's.
 const groupPrefix = "exec-"
 
-// groupTime is how long the processes of a group that was killed are waited for.
+// groupTime bounds the wait for the end of the processes of a killed group.
 const groupTime = 10 * time.Second
 
 // Child is the control group of one process and of all that it starts, below the box's. It has no limits of its own.
 type Child struct {
 	dir string
-	// procs is open on what names its members, until the process is one.
+	// Procs is open on what names its members, until the process is one.
 	Procs int
 }
 
@@ -37,7 +37,7 @@ func (c *Cgroup) NewChild(id string) (*Child, error) {
 	return g, nil
 }
 
-// Entered lets go of what a process enters it by.
+// Entered closes the file that a process joins the group by.
 func (g *Child) Entered() error {
 	err := syscall.Close(g.Procs)
 	g.Procs = -1
@@ -47,7 +47,7 @@ func (g *Child) Entered() error {
 // ErrEmpty is a group without a process.
 var ErrEmpty = errors.New("no process is in the control group")
 
-// Kill ends all that is in it; ErrEmpty where nothing is.
+// Kill kills all processes of the group; ErrEmpty where there are none.
 func (g *Child) Kill() error {
 	populated, err := g.populated()
 	if errors.Is(err, os.ErrNotExist) || err == nil && !populated {
@@ -64,10 +64,10 @@ func (g *Child) populated() (bool, error) {
 	return strings.Contains(string(events), "populated 1\n"), err
 }
 
-// Tidy removes it unless something is left in it: that goes on, as what any other process leaves behind, until it is killed or the process forgotten.
+// Tidy removes the group if it is empty. What the process has left behind goes on until it is killed, or the process is forgotten.
 func (g *Child) Tidy() { _ = syscall.Rmdir(g.dir) }
 
-// End ends all that is in it, and removes it.
+// End kills all processes of the group, and removes it.
 func (g *Child) End() error {
 	if err := g.Kill(); err != nil && err != ErrEmpty {
 		return err

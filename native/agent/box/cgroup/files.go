@@ -13,7 +13,7 @@ import (
 // maxCounters is more than the kernel has in a file of counters.
 const maxCounters = 16 << 10
 
-// Read reads a file of the group, which stays open.
+// Read reads a file of the group, and keeps it open for the next read.
 func (c *Cgroup) Read(file string) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -38,7 +38,7 @@ func (c *Cgroup) Read(file string) ([]byte, error) {
 
 var errCounter = errors.New("counter is missing")
 
-// Counter reads a file that is one number, or the line of one that begins with a key.
+// Counter reads a file with one number, or, where a key is given, the line of a file that begins with it.
 func (c *Cgroup) Counter(file, key string) (uint64, error) {
 	content, err := c.Read(file)
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// ErrNotFrozen is a box that does not stand still: one of its processes waits for a device, or it is forked without having been frozen.
-var ErrNotFrozen = errors.New("the processes of the box do not stand still")
+// ErrNotFrozen is a box that is not frozen: one of its processes waits for a device, or nobody has frozen it before a fork.
+var ErrNotFrozen = errors.New("the processes of the box are not frozen")
 
-// freezeTime is how long they are given.
+// freezeTime bounds the wait until all processes are frozen.
 const freezeTime = 10 * time.Second
 
 // Thaw lets the processes of the group run again.
@@ -24,7 +24,7 @@ func (c *Cgroup) openEvents() (int, error) {
 	return linux.OpenAt(-1, c.Dir+"/cgroup.events", syscall.O_RDONLY, 0, 0)
 }
 
-// Frozen says whether no process of it runs.
+// Frozen says whether all processes of the group are frozen.
 func (c *Cgroup) Frozen() (bool, error) {
 	events, err := c.openEvents()
 	if err != nil {
@@ -70,7 +70,7 @@ func isFrozen(events int) (bool, error) {
 	return strings.Contains(string(buffer[:n]), "frozen 1\n"), nil
 }
 
-// awaitChange waits until a file of a control group is another than was read last, at most for a time.
+// awaitChange waits until the kernel changes a file of a control group after the last read, or the time is over.
 func awaitChange(fd int, atMost time.Duration) error {
 	const priority = 2
 	set := struct {

@@ -8,7 +8,7 @@ import (
 	"a3s.dev/box/agent/seccomp"
 )
 
-// Filters keeps the default profile for the capabilities that it was compiled for last.
+// Filters keeps the default seccomp profile for the capabilities that it was last compiled for.
 type Filters struct {
 	mu           sync.Mutex
 	Capabilities uint64
@@ -25,7 +25,7 @@ func (f *Filters) Of(capabilities uint64) []linux.Instruction {
 	return f.Program
 }
 
-// CapabilitySet has a bit for each; their names were checked.
+// CapabilitySet returns a set with a bit for each capability. The names were checked.
 func CapabilitySet(names []string) uint64 {
 	var set uint64
 	for _, name := range names {

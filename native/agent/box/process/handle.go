@@ -43,13 +43,13 @@ type Exit struct {
 	Error *ExitError `json:"error,omitempty"`
 }
 
-// ExitError is an end that was not the process's own.
+// ExitError is the reason for which the agent ended a process, or could not start it.
 type ExitError struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
 
-// Report is what the host learns of a process.
+// Report is what the host reads of a process.
 type Report struct {
 	ID           string  `json:"id"`
 	State        string  `json:"state"`
@@ -60,8 +60,8 @@ type Report struct {
 	Acknowledged uint64  `json:"acknowledged"`
 }
 
-// Handle is a process that was started, with its streams. Its life goes one way: created, running, exited. The main process of a box that
-// waits for something is waiting in between.
+// Handle is a process of the box, with its streams. Its states are created, running and exited, in this order. A main process that waits for
+// its secrets is waiting after it was created.
 type Handle struct {
 	ID     string
 	Output *output.Ring
@@ -74,7 +74,7 @@ type Handle struct {
 	exit      *Exit
 	child     *reaper.Child
 	terminal  *os.File
-	// group is its own control group, or nil.
+	// Group is its own control group, or nil.
 	Group *cgroup.Child
 	// ended is closed when the process has exited, and complete when its output has ended besides.
 	ended, complete chan struct{}
@@ -82,7 +82,7 @@ type Handle struct {
 	reader func()
 }
 
-// New is a process that was not started yet.
+// New makes a process that has not been started yet.
 func New(id string) *Handle {
 	return &Handle{
 		ID: id, Output: output.New(), Input: newInput(), state: StateCreated, ended: make(chan struct{}), complete: make(chan struct{}),
@@ -179,9 +179,9 @@ func (h *Handle) run(s *started, streams *streams, oomKilled func(status syscall
 	}
 	go func() {
 		h.watch(outputs, oomKilled)
-		// Whoever waits for the end is told of it first.
+		// The goroutines that wait for the end run first.
 		runtime.Gosched()
-		// Nobody is left to be told of an error.
+		// No caller is left that an error could be returned to.
 		for _, source := range outputs {
 			_ = source.file.Close()
 		}
@@ -194,7 +194,7 @@ func (h *Handle) watch(outputs []source, oomKilled func(status syscall.WaitStatu
 		go func() {
 			source.pump(h.Output)
 			if h.terminal != nil {
-				// Who comes back to a terminal that all had left finds it hung up.
+				// A process that opens the terminal again, after all others have closed it, finds it hung up.
 				_ = source.file.Close()
 			}
 		}()

@@ -13,7 +13,7 @@ import (
 	"a3s.dev/box/agent/stage"
 )
 
-// started is what a stage made of an order.
+// started is the process that a stage has started.
 type started struct {
 	child *reaper.Child
 	// pid is the process's id inside the box.
@@ -22,21 +22,21 @@ type started struct {
 	terminal *os.File
 }
 
-// Stage is a stage that waits for its order.
+// Stage is a stage process that waits for its exec request.
 type Stage struct {
 	child *reaper.Child
-	// socket is our end of its socket.
+	// socket is the agent's end of the stage's socket.
 	socket  int
 	streams *streams
-	// room is for what is said to the stage and by it.
-	room []byte
+	// buffer is for the messages to and from the stage.
+	buffer []byte
 }
 
-var errSilent = errors.New("the stage does not wait as it should")
+var errSilent = errors.New("the stage did not report that it waits")
 
-// await returns when the stage waits for its order, with the descriptor that came along, or -1.
+// await returns when the stage waits for its exec request. It returns the descriptor that the stage has sent, or -1.
 func (w *Stage) await() (int, error) {
-	message := w.room
+	message := w.buffer
 	rights := make([]byte, syscall.CmsgSpace(4))
 	for {
 		n, rightsLength, _, _, err := syscall.Recvmsg(w.socket, message, rights, syscall.MSG_CMSG_CLOEXEC)
@@ -52,12 +52,12 @@ func (w *Stage) await() (int, error) {
 		case message[0] == stage.MessageWaiting:
 			return oneRight(rights[:rightsLength])
 		}
-		t := &replies{}
-		if err := t.read(message[:n], nil); err != nil {
+		r := &replies{}
+		if err := r.read(message[:n], nil); err != nil {
 			return -1, err
 		}
-		if t.refusal != nil {
-			return -1, t.refusal
+		if r.refusal != nil {
+			return -1, r.refusal
 		}
 		return -1, errSilent
 	}
@@ -71,81 +71,81 @@ func (w *Stage) Kill() error {
 	return nil
 }
 
-// talk is all that a stage and its child said.
+// replies holds what a stage and its child have written.
 type replies struct {
 	ready bool
-	// executed: the refusal is execve's.
+	// executed: the refusal is that of execve.
 	executed   bool
 	pid, child int
 	terminal   *os.File
 	refusal    *stage.Refusal
 }
 
-// abandon answers an error and lets go of what the stage handed over.
-func (t *replies) fail(err error) error {
-	if t.terminal != nil {
-		return errors.Join(err, t.terminal.Close())
+// fail returns an error after it has closed the descriptor that the stage has sent.
+func (r *replies) fail(err error) error {
+	if r.terminal != nil {
+		return errors.Join(err, r.terminal.Close())
 	}
 	return err
 }
 
-var errReply = errors.New("the stage said something unknown")
+var errReply = errors.New("the stage has written an unknown message")
 
-// listen reads until every holder of the other end is gone or has executed the workload.
+// readReplies reads until no process holds the other end: the stage and its child have exited, or executed the workload.
 func readReplies(socket int, message []byte) (*replies, error) {
-	t := &replies{}
+	r := &replies{}
 	rights := make([]byte, syscall.CmsgSpace(4))
 	for {
 		n, rightsLength, _, _, err := syscall.Recvmsg(socket, message, rights, syscall.MSG_CMSG_CLOEXEC)
 		switch {
 		case err == syscall.EINTR:
 		case err != nil:
-			return t, err
+			return r, err
 		case n == 0:
-			return t, nil
+			return r, nil
 		default:
-			if err := t.read(message[:n], rights[:rightsLength]); err != nil {
-				return t, err
+			if err := r.read(message[:n], rights[:rightsLength]); err != nil {
+				return r, err
 			}
 		}
 	}
 }
 
-func (t *replies) read(message, rights []byte) error {
+func (r *replies) read(message, rights []byte) error {
 	body := message[1:]
 	switch kind := message[0]; {
 	case kind == stage.MessageRefused:
 		code, text, _ := strings.Cut(string(body), "\x00")
-		t.refusal = &stage.Refusal{Code: code, Message: text}
+		r.refusal = &stage.Refusal{Code: code, Message: text}
 	case kind == stage.MessageTerminal:
-		return t.takeTerminal(rights)
+		return r.takeTerminal(rights)
 	case kind == stage.MessageReady && len(body) == 4:
-		t.ready = true
-		t.child = int(binary.LittleEndian.Uint32(body))
+		r.ready = true
+		r.child = int(binary.LittleEndian.Uint32(body))
 	case kind == stage.MessagePid && len(body) == 5:
-		t.pid = int(binary.LittleEndian.Uint32(body))
+		r.pid = int(binary.LittleEndian.Uint32(body))
 	case kind == stage.MessageFailed && len(body) == 5:
-		t.executed = body[4] == stage.StepExecute
-		t.refusal = executeRefusal(syscall.Errno(binary.LittleEndian.Uint32(body)), body[4])
+		r.executed = body[4] == stage.StepExecute
+		r.refusal = executeRefusal(syscall.Errno(binary.LittleEndian.Uint32(body)), body[4])
 	default:
 		return errReply
 	}
 	return nil
 }
 
-func (t *replies) takeTerminal(rights []byte) error {
-	if t.terminal != nil {
+func (r *replies) takeTerminal(rights []byte) error {
+	if r.terminal != nil {
 		return errReply
 	}
 	fd, err := oneRight(rights)
 	if err != nil {
 		return err
 	}
-	t.terminal = os.NewFile(uintptr(fd), "terminal")
+	r.terminal = os.NewFile(uintptr(fd), "terminal")
 	return nil
 }
 
-// oneRight answers the one descriptor that came with a message.
+// oneRight returns the one descriptor that came with a message.
 func oneRight(rights []byte) (int, error) {
 	messages, err := syscall.ParseSocketControlMessage(rights)
 	if err != nil || len(messages) != 1 {
@@ -158,7 +158,7 @@ func oneRight(rights []byte) (int, error) {
 	return fds[0], nil
 }
 
-// executeRefusal explains the steps that run too late for words.
+// executeRefusal describes a failure of the last steps, which write a number and no text.
 func executeRefusal(errno syscall.Errno, step byte) *stage.Refusal {
 	if step != stage.StepExecute {
 		names := map[byte]string{
@@ -182,13 +182,13 @@ func describe(status syscall.WaitStatus) string {
 	return "exit code " + strconv.Itoa(status.ExitStatus())
 }
 
-// Narrow keeps of all streams those that the process has.
+// Narrow closes the streams that the process does not have.
 func (w *Stage) Narrow(terminal, stdin bool) error { return w.streams.narrow(terminal, stdin) }
 
-// Abandon ends a stage that gets no order.
+// Abandon kills a stage that gets no exec request, and closes its streams.
 func (w *Stage) Abandon() error { return errors.Join(w.Kill(), w.streams.closeOurs()) }
 
-// End ends a stage, and returns when it is gone.
+// End kills a stage, and returns when it has exited.
 func (w *Stage) End() error {
 	err := w.Kill()
 	<-w.child.Done()

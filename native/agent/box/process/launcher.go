@@ -15,23 +15,27 @@ import (
 // Namespaces are descriptors of the namespaces that every process of the box joins.
 type Namespaces struct{ Mount, UTS, IPC, Network, Cgroup, Pid int }
 
-// Launcher starts stages.
+// NoNamespaces has no descriptor: the process stays where it is started.
+var NoNamespaces = Namespaces{-1, -1, -1, -1, -1, -1}
+
+// Launcher starts stages, and processes by them.
 type Launcher struct {
 	Reaper *reaper.Reaper
-	// binary is open on this program, which nobody can write to.
+	// Binary is open on this program, which nobody can write to.
 	Binary int
 	Cgroup *cgroup.Cgroup
+	// Limits are those of a process whose box sets none.
 	Limits []stage.Limit
 }
 
-// StartMain starts main's stage in the namespaces of this thread, and returns when it waits, with a mount of its /proc. What
-// its streams are for is not known yet.
+// StartMain starts main's stage in the namespaces of this thread. It returns when the stage waits, with a mount of its /proc. The stage has all
+// streams: whether main has a terminal or an input is not known yet.
 func (l *Launcher) StartMain() (w *Stage, proc int, err error) {
 	streams, err := openStreams(false, true)
 	if err != nil {
 		return nil, -1, err
 	}
-	none := Namespaces{-1, -1, -1, -1, -1, -1}
+	none := NoNamespaces
 	if w, err = l.spawn(&none, streams, stage.Name, stage.Main); err != nil {
 		return nil, -1, err
 	}
@@ -42,37 +46,37 @@ func (l *Launcher) StartMain() (w *Stage, proc int, err error) {
 	return w, proc, err
 }
 
-// start gives a stage its order, and answers once the workload has been executed, or why it was not.
-func (l *Launcher) start(w *Stage, order *stage.Order, place stage.Place) (*started, error) {
+// start sends a stage its exec request. It returns once the workload has been executed, or with the reason why it was not.
+func (l *Launcher) start(w *Stage, request *stage.ExecRequest, place stage.Place) (*started, error) {
 	defer syscall.Close(w.socket)
 	done := l.Reaper.Adopting()
 	defer done()
-	if err := order.Send(w.socket, place, w.room); err != nil {
+	if err := request.Send(w.socket, place, w.buffer); err != nil {
 		return nil, errors.Join(err, w.Kill())
 	}
-	talk, err := readReplies(w.socket, w.room)
+	r, err := readReplies(w.socket, w.buffer)
 	if err != nil {
-		return nil, talk.fail(errors.Join(err, w.Kill()))
+		return nil, r.fail(errors.Join(err, w.Kill()))
 	}
 	workload := w.child
-	if !order.Main {
+	if !request.Main {
 		<-w.child.Done()
-		if talk.child != 0 {
-			workload = l.Reaper.Adopt(talk.child)
+		if r.child != 0 {
+			workload = l.Reaper.Adopt(r.child)
 		}
 	}
 	switch {
-	case talk.refusal != nil:
+	case r.refusal != nil:
 		<-workload.Done()
-		if talk.executed {
-			talk.refusal.Message = "exec " + order.Args[0] + ": " + talk.refusal.Message
+		if r.executed {
+			r.refusal.Message = "exec " + request.Args[0] + ": " + r.refusal.Message
 		}
-		return nil, talk.fail(talk.refusal)
-	case !talk.ready || !order.Main && talk.child == 0:
+		return nil, r.fail(r.refusal)
+	case !r.ready || !request.Main && r.child == 0:
 		<-w.child.Done()
-		return nil, talk.fail(&stage.Refusal{Code: stage.SetupFailed, Message: "the stage ended: " + describe(w.child.Status())})
+		return nil, r.fail(&stage.Refusal{Code: stage.SetupFailed, Message: "the stage ended: " + describe(w.child.Status())})
 	}
-	return &started{child: workload, pid: talk.pid, terminal: talk.terminal}, nil
+	return &started{child: workload, pid: r.pid, terminal: r.terminal}, nil
 }
 
 // spawn starts a stage, whose descriptors are the namespaces that it has to enter.
@@ -81,7 +85,7 @@ func (l *Launcher) spawn(ns *Namespaces, streams *streams, arguments ...string) 
 	if err != nil {
 		return nil, err
 	}
-	// The end of the conversation is seen only when nobody else holds their end.
+	// The agent reads the end of the stage's messages only when no other process holds the stage's end.
 	defer syscall.Close(theirs)
 	null, err := linux.OpenAt(-1, os.DevNull, syscall.O_RDWR, 0, 0)
 	if err != nil {
@@ -90,7 +94,7 @@ func (l *Launcher) spawn(ns *Namespaces, streams *streams, arguments ...string) 
 	defer syscall.Close(null)
 	stdio := streams.theirs
 	files := [stage.FdCount]int{
-		null, null, syscall.Stderr, stage.FdTalk: theirs,
+		null, null, syscall.Stderr, stage.FdSocket: theirs,
 		stage.FdStdin: stdio[0], stage.FdStdout: stdio[1], stage.FdStderr: stdio[2],
 		stage.FdCgroup: l.Cgroup.Procs, stage.FdMount: ns.Mount, stage.FdUTS: ns.UTS, stage.FdIPC: ns.IPC,
 		stage.FdCgroupNamespace: ns.Cgroup, stage.FdPid: ns.Pid,
@@ -105,7 +109,7 @@ func (l *Launcher) spawn(ns *Namespaces, streams *streams, arguments ...string) 
 		}
 		attributes.Files = append(attributes.Files, uintptr(fd))
 	}
-	// By the agent's own number: in the child the descriptors are rearranged already when it executes.
+	// The agent's own process number: the child has rearranged its descriptors when it executes the path.
 	path := "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(l.Binary)
 	child, err := l.Reaper.Start(func() (int, error) { return syscall.ForkExec(path, arguments, attributes) })
 	if err != nil {
@@ -119,9 +123,9 @@ func socketPair() (ours, theirs int, err error) {
 	return pair[0], pair[1], err
 }
 
-// Run starts a process by a stage, and watches it to its end. oomKilled says of an exit whether it came of a lack of memory.
-func (l *Launcher) Run(h *Handle, w *Stage, order *stage.Order, place stage.Place, oomKilled func(status syscall.WaitStatus) bool) error {
-	s, err := l.start(w, order, place)
+// Run starts a process by a stage, and watches it to its end. oomKilled says whether the kernel ended the process for lack of memory.
+func (l *Launcher) Run(h *Handle, w *Stage, request *stage.ExecRequest, place stage.Place, oomKilled func(status syscall.WaitStatus) bool) error {
+	s, err := l.start(w, request, place)
 	if err != nil {
 		return errors.Join(err, w.streams.closeOurs())
 	}

@@ -7,7 +7,7 @@ import (
 	"a3s.dev/box/agent/stage"
 )
 
-// DockerLimits are those that Docker's service gives to its containers.
+// DockerLimits are the limits that Docker's service gives to its containers.
 var DockerLimits = []stage.Limit{
 	{Resource: rlimitCore, Soft: spec.Unlimited, Hard: spec.Unlimited},
 	{Resource: rlimitNproc, Soft: spec.Unlimited, Hard: spec.Unlimited},
@@ -20,7 +20,7 @@ const (
 	rlimitNofile = 7
 )
 
-// LimitsWithoutCore are Docker's, but no process leaves its memory in a file.
+// LimitsWithoutCore returns Docker's limits without core dumps, so that no process leaves its memory in a file.
 func LimitsWithoutCore() []stage.Limit {
 	limits := slices.Clone(DockerLimits)
 	for index := range limits {
@@ -31,7 +31,7 @@ func LimitsWithoutCore() []stage.Limit {
 	return limits
 }
 
-// LimitsWith are the limits of a process: those that were asked for, and the usual ones of all other resources.
+// LimitsWith returns the limits of a process: those that its box sets, and the usual ones for all other resources.
 func LimitsWith(usual []stage.Limit, asked *[]spec.Ulimit) []stage.Limit {
 	if asked == nil {
 		return usual

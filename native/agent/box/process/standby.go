@@ -71,7 +71,7 @@ func (w *Stage) close() error {
 	return errors.Join(syscall.Close(w.socket), w.streams.closeOurs())
 }
 
-// Replace starts the stage of the next exec once the last process has ended, or has had its time.
+// Replace starts the stage of the next exec once the last process has ended, or has run for a while.
 func (s *Standby) Replace(last *Handle) {
 	timer := time.NewTimer(quiet)
 	defer timer.Stop()
@@ -95,7 +95,7 @@ func (s *Standby) Keep() error {
 	return err
 }
 
-// End ends the stage that waits, and starts no other.
+// End ends the stage that waits. No other is started any more.
 func (s *Standby) End() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

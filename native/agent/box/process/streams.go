@@ -13,13 +13,13 @@ import (
 
 // streams are the agent's ends of a process's standard streams, and the process's own.
 type streams struct {
-	// pipe is our end of the standard input, and input the same once something may be written to it. A process without an input never has
-	// the latter, and the former is closed when all else is done.
+	// pipe is the agent's end of the standard input, and input is the same end once the process has an input. A process without one keeps pipe
+	// until it has exited.
 	pipe                  int
 	input, stdout, stderr *os.File
 	theirs                [3]int
-	// rooms are what the output is read into.
-	rooms [2][]byte
+	// buffers are what the output is read into.
+	buffers [2][]byte
 }
 
 // room is how much of an output is read at once.
@@ -50,11 +50,11 @@ func openStreams(terminal, stdin bool) (*streams, error) {
 			return nil, errors.Join(err, s.closeTheirs(), s.closeOurs())
 		}
 	}
-	s.rooms = [2][]byte{make([]byte, room), make([]byte, room)}
+	s.buffers = [2][]byte{make([]byte, room), make([]byte, room)}
 	return s, nil
 }
 
-// polled wraps our end of a pipe. O_NONBLOCK belongs to the end, so the process's own stays as it is.
+// polled wraps the agent's end of a pipe. O_NONBLOCK belongs to one end, so the process's end still blocks.
 func polled(fd int, name string) (*os.File, error) {
 	if err := syscall.SetNonblock(fd, true); err != nil {
 		return nil, errors.Join(err, syscall.Close(fd))
@@ -62,7 +62,7 @@ func polled(fd int, name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// narrow keeps of all streams those that a process has.
+// narrow closes the streams that a process does not have.
 func (s *streams) narrow(terminal, stdin bool) (err error) {
 	if terminal {
 		err = errors.Join(s.stdout.Close(), s.stderr.Close())
@@ -87,7 +87,7 @@ func (s *streams) closeTheirs() error {
 	return errors.Join(errs...)
 }
 
-// closePipe lets go of the input of a process that has none.
+// closePipe closes the input of a process that has none.
 func (s *streams) closePipe() error {
 	if s.pipe < 0 {
 		return nil
@@ -111,7 +111,7 @@ func (s *streams) outputs() []source {
 	if s.stdout == nil {
 		return nil
 	}
-	return []source{newSource(output.Stdout, s.stdout, s.rooms[0]), newSource(output.Stderr, s.stderr, s.rooms[1])}
+	return []source{newSource(output.Stdout, s.stdout, s.buffers[0]), newSource(output.Stderr, s.stderr, s.buffers[1])}
 }
 
 // source is one stream that a process writes to.
@@ -139,7 +139,7 @@ func (s source) pump(ring *output.Ring) {
 			s.drain(ring, buffer)
 		}
 		if err != nil {
-			// The end of a pipe is EOF, that of a terminal EIO. Nobody is left to be told of another one.
+			// The end of a pipe is EOF, that of a terminal EIO. No caller is left that another error could be returned to.
 			return
 		}
 	}

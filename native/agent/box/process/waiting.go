@@ -6,14 +6,14 @@ import (
 	"a3s.dev/box/agent/signals"
 )
 
-// Wait has a process wait that was not started yet.
+// Wait makes a process wait that was not started yet.
 func (h *Handle) Wait() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.state = StateWaiting
 }
 
-// StopWaiting says whether the process waited: then it is its caller's.
+// StopWaiting says whether the process waited. It does not any more then, and the caller starts or ends it.
 func (h *Handle) StopWaiting() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -42,7 +42,7 @@ func (h *Handle) endWaiting(signal syscall.Signal) bool {
 // Fail ends a process that could not be started, with the exit code that the reason has.
 func (h *Handle) Fail(reason *ExitError) { h.end(&Exit{ExitCode: exitCode(reason), Error: reason}) }
 
-// end is the end of a process that never ran.
+// end records the end of a process that never ran.
 func (h *Handle) end(exit *Exit) {
 	exit.FinishedAt = *timestamp()
 	h.mu.Lock()

@@ -29,7 +29,7 @@ const (
 	WorkName  = "/work"
 )
 
-// MakeBase makes all of the box's mount namespace that does not depend on a spec, and enters it.
+// MakeBase replaces the root of this thread's mount namespace by the base, and makes in it all that does not depend on a spec.
 func MakeBase() (*Texts, error) {
 	if err := enterBase(); err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func enterBase() error {
 	return syscall.Chdir("/")
 }
 
-// EnterRoot makes the box's root that of the mount namespace, and of all who are in the base. Nothing else stays mounted.
+// EnterRoot makes the box's root the root of the mount namespace, and of all processes in the base. Nothing else stays mounted.
 func EnterRoot(r Root) error {
 	if err := syscall.Fchdir(r.FD); err != nil {
 		return err

@@ -14,8 +14,8 @@ import (
 
 const diskFlags = syscall.MS_NODEV | syscall.MS_NOATIME
 
-// diskOptions keep the kernel from reading bitmaps ahead and from zeroing tables, which are zero on a new disk: its thread for that would
-// still be at it, and end, when the copy of a guest begins.
+// diskOptions keep the kernel from reading bitmaps ahead, and from zeroing tables, which are zero on a new disk. Its thread for that would still run
+// when the copy of a guest begins.
 const diskOptions = "errors=remount-ro,no_prefetch_block_bitmaps,noinit_itable"
 
 // UnmountChanges unmounts what the box writes to.
@@ -51,8 +51,8 @@ func MountChanges(changes spec.Changes, disks map[string]string, memory int64) e
 	return nil
 }
 
-// mountMemory leaves a box half of the memory that it may take for its processes: a disk that is full is an error that a program can
-// handle, memory that has run out is its end.
+// mountMemory gives the tmpfs half of the memory that the box may take, and leaves the other half to its processes: a program can handle a full
+// disk, and is killed when memory has run out.
 func mountMemory(memory int64) error {
 	return syscall.Mount("tmpfs", ChangesDir, "tmpfs", diskFlags, "mode=755,size="+strconv.FormatInt(memory/2, 10))
 }

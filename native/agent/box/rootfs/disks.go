@@ -12,7 +12,7 @@ import (
 // PlugDeadline is the time that a device has to appear; under emulation on a busy host a plug takes seconds.
 const PlugDeadline = 30 * time.Second
 
-// AwaitDisks answers the device files of all disks by serial, once some are there.
+// AwaitDisks returns the device files of all disks by serial, once those with these serials exist.
 func AwaitDisks(serials []string) (map[string]string, error) {
 	missing := ""
 	disks, err := uevent.Wait(PlugDeadline, func() (map[string]string, bool, error) {
@@ -34,7 +34,7 @@ func AwaitDisks(serials []string) (map[string]string, error) {
 	return disks, err
 }
 
-// ListDisks leaves out what has no serial or is being unplugged.
+// ListDisks returns the device files of disks by serial. It leaves out disks that have no serial or are being unplugged.
 func ListDisks() (map[string]string, error) {
 	entries, err := os.ReadDir("/sys/block")
 	if err != nil {

@@ -14,7 +14,7 @@ type CwdError struct{ message string }
 // Error is the message that Docker has for it.
 func (e *CwdError) Error() string { return e.message }
 
-// Fill mounts in the root what is not of the image. system and network are the roots with its /dev, /proc and /sys.
+// Fill mounts in the root what is not of the image. system and network are the roots that hold its /dev and /proc, and its /sys.
 func (r Root) Fill(spec *spec.Spec, system, network Root, t *Texts) error {
 	for _, moved := range []struct {
 		from Root
@@ -35,7 +35,7 @@ func (r Root) Fill(spec *spec.Spec, system, network Root, t *Texts) error {
 	if err := mountShares(r, spec.Mounts); err != nil {
 		return err
 	}
-	// Before the agent's own mounts, in which nobody but the agent makes anything.
+	// Before the agent's own mounts, in which only the agent makes files.
 	if err := makeDirectories(r, spec.Directories); err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (r Root) attach(a spec.Attachment) error {
 	return linux.Attach(a.Mount, target)
 }
 
-// makeDirectories makes what the image lacks of them, as Docker makes the directories of volumes.
+// makeDirectories makes the directories that the image lacks, as Docker makes those of volumes.
 func makeDirectories(r Root, directories *[]string) error {
 	if directories == nil {
 		return nil

@@ -16,7 +16,7 @@ const usualLayers = 8
 
 func layerDir(index int) string { return layersDir + "/" + strconv.Itoa(index) }
 
-// MountLayers mounts the layers below layersDir and answers where, lowest first.
+// MountLayers mounts the layers below layersDir, and returns their directories, lowest first.
 func MountLayers(layers []spec.Layer, disks map[string]string) ([]string, error) {
 	var paths []string
 	for index, layer := range layers {
@@ -33,7 +33,8 @@ func MountLayers(layers []spec.Layer, disks map[string]string) ([]string, error)
 	return paths, nil
 }
 
-// mountLayer goes the short way, which in the copy of a guest is a third of the code; where that fails, the long one tells why.
+// mountLayer uses mount(2), which runs a third of the code that fsopen(2) does, for the first time in the copy of a guest. Where it fails, fsopen(2)
+// returns the reason.
 func mountLayer(device, path string, missing bool) error {
 	if missing {
 		if err := os.MkdirAll(path, 0o755); err != nil {
@@ -59,7 +60,7 @@ func openLayer(l *spec.Layer, disk string) (string, error) {
 	return device.Path, err
 }
 
-// explainLayer tells a layer that was tampered with from one that cannot be mounted.
+// explainLayer makes the error of a mount one of dm-verity where the kernel has read a block that the hash tree does not have.
 func explainLayer(l *spec.Layer, err error) error {
 	if l.Verity != nil && errors.Is(err, syscall.EIO) {
 		return &dm.VerityError{Reason: "a block of the disk is not what the hash tree says", Cause: err}

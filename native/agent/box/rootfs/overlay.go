@@ -9,8 +9,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// MountOverlay mounts the overlay on rootDir and answers it. The upper layer is below a directory of the changes. The long way, after the
-// short one has failed, takes one layer at a time, so that their number is not bounded by a page of mount options.
+// MountOverlay mounts the overlay on RootDir. The upper layer is below a directory of the changes. mount(2) is bounded by a page of options; where it
+// fails, fsopen(2) takes one layer at a time.
 func MountOverlay(layers []string, changes string) (Root, error) {
 	layers = append(slices.Clone(layers), pointsDir)
 	slices.Reverse(layers[:len(layers)-1])
@@ -20,7 +20,7 @@ func MountOverlay(layers []string, changes string) (Root, error) {
 		// A layer must not point into another one by an xattr of its own.
 		{Key: "redirect_dir", Value: "nofollow"},
 		{Key: "metacopy", Value: "off"},
-		// Nothing outlives the box that would have to tell one overlay from another, so none is numbered.
+		// An overlay does not outlive its box, so it needs no number.
 		{Key: "uuid", Value: "null"},
 	}
 	text := "lowerdir=" + strings.Join(layers, ":")

@@ -11,10 +11,10 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Protection is what of a root nobody may write to, and what nobody may see.
+// Protection has the paths of a root that are read-only, and those that are masked.
 type Protection struct{ Readonly, Masked []string }
 
-// ProtectionOf is what a spec asks for.
+// ProtectionOf returns the protection of a spec.
 func ProtectionOf(s *spec.Spec) Protection {
 	return Protection{s.Confinement.ReadonlyPaths, s.Confinement.MaskedPaths}
 }
@@ -34,7 +34,7 @@ func (p Protection) outside(directories ...string) Protection {
 	return Protection{slices.DeleteFunc(slices.Clone(p.Readonly), in), slices.DeleteFunc(slices.Clone(p.Masked), in)}
 }
 
-// without says of a path that it is not in one of the directories, or not written in the one way in which that is plain.
+// without says whether a path is in none of the directories, or is not clean, so that it may be anywhere.
 func without(directories []string) func(name string) bool {
 	return func(name string) bool {
 		return path.Clean(name) != name ||
@@ -57,7 +57,7 @@ func (p Protection) apply(r Root) error {
 	return nil
 }
 
-// openPresent opens a path of the root; -1 when there is nothing to hide or to protect.
+// openPresent opens a path of the root; -1 where the path does not exist.
 func openPresent(r Root, name string) (int, error) {
 	fd, err := r.open(name, 0, 0)
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) {

@@ -14,7 +14,7 @@ import (
 // maxLinks is the kernel's own bound on symbolic links in one path.
 const maxLinks = 40
 
-// errNotDirectory is a path of the box that leads through something else.
+// errNotDirectory is a path of the box with a component that is no directory.
 var errNotDirectory = errors.New("not a directory")
 
 // Root is a directory whose paths resolve inside it: absolute links and `..` stay below it.
@@ -85,8 +85,8 @@ func (r Root) create(name string) error {
 }
 
 // resolve follows the links of a path one by one, dangling ones too, and makes missing directories; the last component
-// only when it is to be a directory. The answer holds no link. What others rename meanwhile can make a step
-// fail, but each step is bounded by the root.
+// only when it is to be a directory. The result holds no link. A step can fail when a process renames a
+// directory meanwhile, but no step leaves the root.
 func (r Root) resolve(name string, lastIsDirectory bool) (resolved string, exists bool, err error) {
 	resolved = "/"
 	pending := strings.Split(name, "/")
@@ -133,7 +133,7 @@ func more(pending []string) bool {
 	return false
 }
 
-// Lookup tells what a name without links before its last component is, and where it points if it is a link.
+// Lookup returns the kind of a file, and the target if it is a link. The name has no links before its last component.
 func (r Root) Lookup(name string) (target string, kind uint32, err error) {
 	fd, err := r.open(name, syscall.O_NOFOLLOW, 0)
 	if err != nil {

@@ -18,7 +18,8 @@ type systemMount struct {
 
 const harmless = linux.Nosuid | linux.Nodev | linux.Noexec
 
-// ownMounts are in the order in which they are mounted. /proc is missing: main's stage brings it. devpts is not nodev, or no terminal could be opened; nobody can make nodes in it.
+// ownMounts are in the order in which they are mounted. They do not have /proc, which main's stage mounts. devpts is not nodev, or no terminal could
+// be opened; no process can make nodes in it.
 var ownMounts = []systemMount{
 	{"/dev", "tmpfs", linux.Nosuid | linux.Nodev, []linux.Option{{Key: "mode", Value: "0755"}, {Key: "size", Value: "65536k"}}},
 	{"/dev/pts", "devpts", linux.Nosuid | linux.Noexec, []linux.Option{
@@ -28,7 +29,7 @@ var ownMounts = []systemMount{
 	{"/dev/mqueue", "mqueue", harmless, nil},
 }
 
-// networkMounts show the network namespace of who mounts them.
+// networkMounts show the network namespace of the thread that mounts them.
 var networkMounts = []systemMount{
 	{"/sys", "sysfs", harmless | linux.Readonly, nil},
 	{"/sys/fs/cgroup", "cgroup2", harmless | linux.Readonly, nil},

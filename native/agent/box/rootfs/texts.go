@@ -10,13 +10,13 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// text is a small file of the agent's that lies over one of the box's. The box cannot write to those that are the kernel's.
+// text is a small file of the agent's that is mounted over a file of the box. The box cannot write to those of the kernel's.
 type text struct {
 	file *os.File
 	// length is that of the content, unless the box wrote to it.
 	length int
-	// theirs: the box can write to it.
-	theirs bool
+	// writable: the box can write to the file.
+	writable bool
 }
 
 // newText makes an empty one in textsDir of this thread's mount namespace.
@@ -36,7 +36,7 @@ func (t *text) cover(r Root, path string, attributes uint64) error {
 		return err
 	}
 	defer syscall.Close(mount)
-	t.theirs = t.theirs || attributes&linux.Readonly == 0
+	t.writable = t.writable || attributes&linux.Readonly == 0
 	if attributes != 0 {
 		if err := linux.SetAttributes(mount, attributes, false); err != nil {
 			return err
@@ -48,8 +48,8 @@ func (t *text) cover(r Root, path string, attributes uint64) error {
 // set replaces the content: readers see the old one, the new one, or in between nothing.
 func (t *text) set(content string) error {
 	fd := int(t.file.Fd())
-	// What is overwritten as a whole keeps its page.
-	if t.theirs || len(content) < t.length {
+	// A file that is overwritten as a whole keeps its page.
+	if t.writable || len(content) < t.length {
 		if err := syscall.Ftruncate(fd, 0); err != nil {
 			return &os.PathError{Op: "truncate", Path: t.file.Name(), Err: err}
 		}
@@ -77,7 +77,7 @@ type Texts struct {
 	machineID, bootID, hostname, hosts, resolvConf *text
 }
 
-// Files of the kernel that tell machines apart; /sys/class/dmi/id leads to the first.
+// Files of the kernel with ids of the machine and the boot; /sys/class/dmi/id leads to the first.
 const (
 	machineIDPath = "/sys/devices/virtual/dmi/id/product_uuid"
 	bootIDPath    = "/proc/sys/kernel/random/boot_id"
@@ -111,7 +111,7 @@ func KernelBootID() (string, error) {
 	return strings.TrimSpace(string(content)), err
 }
 
-// Identify gives a machine that was started by itself the ids that its kernel knows, and answers that of its boot.
+// Identify gives the files the ids that the kernel has, and returns that of the boot. It is for a guest that is not the copy of another.
 func (t *Texts) Identify() (bootID string, err error) {
 	for _, known := range []struct {
 		path string
@@ -148,7 +148,7 @@ func (t *Texts) Reidentify(machineID, bootID string) error {
 	return t.bootID.set(bootID + "\n")
 }
 
-// Prepare gives each its page, so that a copy has only to write it.
+// Prepare gives each file its page, so that a copy only writes to it.
 func (t *Texts) Prepare() error {
 	for _, each := range []*text{t.machineID, t.bootID, t.hostname, t.hosts, t.resolvConf} {
 		if err := each.set("\n"); err != nil {

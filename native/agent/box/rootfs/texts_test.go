@@ -16,7 +16,7 @@ func TestATextIsReplaced(t *testing.T) {
 	text := &text{file: file}
 	for _, content := range []string{"one\n", "two\n", "a longer one\n", "short\n", "", "\n", "boxed\n", "boxed\n"} {
 		// A box writes to what is its own.
-		if text.theirs = content == "boxed\n"; text.theirs {
+		if text.writable = content == "boxed\n"; text.writable {
 			if err := os.WriteFile(file.Name(), []byte("much longer than what was set\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}

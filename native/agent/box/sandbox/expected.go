@@ -6,7 +6,7 @@ import (
 	"a3s.dev/box/agent/box/spec"
 )
 
-// What a guest is prepared for: what nearly every spec asks for. Another spec takes what fits, and makes the rest anew.
+// A guest is prepared for what nearly every spec asks for. For another spec, SetUp keeps what fits and makes the rest anew.
 var (
 	expectedMTU          int64 = 65520
 	expectedAddress            = "10.0.2.15"
@@ -34,34 +34,34 @@ var (
 	expectedChanges       = spec.Changes{Kind: spec.ChangesDisk, Serial: &expectedSerial}
 )
 
-// Prepare does what setup does with a usual spec, as far as that needs no spec.
-func (g *Sandbox) Prepare(l *process.Launcher) error {
+// Prepare does what SetUp does with a usual spec, as far as that needs no spec.
+func (s *Sandbox) Prepare(l *process.Launcher) error {
 	index, found, err := findLink("")
 	if err != nil {
 		return err
 	}
 	if found {
-		if _, err := g.MakeNetwork(&expectedNIC, Nic{index, g.outside}); err != nil {
+		if _, err := s.MakeNetwork(&expectedNIC, NIC{index, s.outside}); err != nil {
 			return err
 		}
 	}
-	if err := g.texts.Prepare(); err != nil {
+	if err := s.texts.Prepare(); err != nil {
 		return err
 	}
-	none, err := g.MakeNetwork(&spec.Network{Kind: spec.NetworkNone}, Nic{})
+	none, err := s.MakeNetwork(&spec.Network{Kind: spec.NetworkNone}, NIC{})
 	if err != nil {
 		return err
 	}
-	if err := g.thread.do(func() error { return g.startMain(l, none) }); err != nil {
+	if err := s.thread.do(func() error { return s.startMain(l, none) }); err != nil {
 		return err
 	}
-	if g.disks, err = rootfs.ListDisks(); err != nil {
+	if s.disks, err = rootfs.ListDisks(); err != nil {
 		return err
 	}
-	if g.disks[expectedSerial] != "" {
-		if err := g.takeChanges(expectedChanges, nil); err != nil {
+	if s.disks[expectedSerial] != "" {
+		if err := s.takeChanges(expectedChanges, nil); err != nil {
 			return err
 		}
 	}
-	return g.KeepBase()
+	return s.KeepBase()
 }

@@ -7,9 +7,9 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Renew gives the guest what no two copies may share.
-func (g *Sandbox) Renew(entropy []byte, now time.Time, machineID string) error {
-	if err := linux.AddEntropy(g.random, entropy); err != nil {
+// Renew gives the guest random numbers, the time and ids of its own, which no two copies may share.
+func (s *Sandbox) Renew(entropy []byte, now time.Time, machineID string) error {
+	if err := linux.AddEntropy(s.random, entropy); err != nil {
 		return err
 	}
 	if err := linux.SetClock(now.Unix(), int64(now.Nanosecond())); err != nil {
@@ -19,8 +19,8 @@ func (g *Sandbox) Renew(entropy []byte, now time.Time, machineID string) error {
 	if err != nil {
 		return err
 	}
-	g.BootID = bootID
-	return g.texts.Reidentify(machineID, bootID)
+	s.BootID = bootID
+	return s.texts.Reidentify(machineID, bootID)
 }
 
 // newBootID makes a random UUID.
@@ -46,10 +46,10 @@ func newBootID() (string, error) {
 	return string(text), nil
 }
 
-// Rename gives the box another host name, wherever it reads it.
-func (g *Sandbox) Rename(hostname string, network *spec.Network) error {
-	if err := g.thread.do(func() error { return setHostname(hostname) }); err != nil {
+// Rename gives the box another host name, in its UTS namespace and in its files.
+func (s *Sandbox) Rename(hostname string, network *spec.Network) error {
+	if err := s.thread.do(func() error { return setHostname(hostname) }); err != nil {
 		return err
 	}
-	return g.texts.Rename(hostname, network)
+	return s.texts.Rename(hostname, network)
 }

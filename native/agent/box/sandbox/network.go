@@ -21,16 +21,16 @@ const nicName = "eth0"
 // loopbackIndex is the index of lo in every network namespace.
 const loopbackIndex = 1
 
-// linkLocal holds the metadata services of clouds; a box has no business there.
+// linkLocal holds the metadata services of clouds, which boxes must not reach.
 var linkLocal = netip.MustParsePrefix("169.254.0.0/16")
 
-// network is a network namespace for a box, set up.
-type network struct {
+// Network is a network namespace for a box, set up.
+type Network struct {
 	namespace int
 	config    spec.Network
 	// system is a directory with the /sys that shows this namespace.
 	system rootfs.Root
-	// inside speaks to the namespace.
+	// inside is connected to the namespace.
 	inside *netlink.Connection
 	// counters is open on what its devices have received and sent.
 	counters int
@@ -38,31 +38,31 @@ type network struct {
 	index int
 }
 
-// Nic is a network device outside of the box's namespace; index 0 is none.
-type Nic struct {
+// NIC is a network device outside of the box's namespace; index 0 is none.
+type NIC struct {
 	index int
-	// outside speaks to the namespace that it is in.
+	// outside is connected to the namespace that it is in.
 	outside *netlink.Connection
 }
 
-// network answers the network of a spec: the one that is there already, where it is like that.
-func (g *Sandbox) network(config *spec.Network) (*network, error) {
-	made := g.networks[config.Kind]
+// network returns a network as a spec has it: the one that exists already if it is the same, or a new one.
+func (s *Sandbox) network(config *spec.Network) (*Network, error) {
+	made := s.networks[config.Kind]
 	if made != nil && made.config.EqualButMAC(config) {
 		return made, made.setMAC(config.MAC)
 	}
-	device := Nic{}
+	device := NIC{}
 	switch {
 	case config.Kind == spec.NetworkNone:
 	case made != nil:
-		device = Nic{made.index, made.inside}
+		device = NIC{made.index, made.inside}
 	default:
 		var err error
-		if device, err = g.findNIC(config.MAC); err != nil {
+		if device, err = s.findNIC(config.MAC); err != nil {
 			return nil, err
 		}
 	}
-	n, err := g.MakeNetwork(config, device)
+	n, err := s.MakeNetwork(config, device)
 	if err != nil {
 		return nil, err
 	}
@@ -70,16 +70,16 @@ func (g *Sandbox) network(config *spec.Network) (*network, error) {
 }
 
 // findNIC waits for the network device of an address, or for any where none is given: a launch spec leaves the address to the host.
-func (g *Sandbox) findNIC(address *string) (Nic, error) {
+func (s *Sandbox) findNIC(address *string) (NIC, error) {
 	mac := ""
 	if address != nil {
 		mac = *address
 	}
 	index, err := uevent.Wait(rootfs.PlugDeadline, func() (int, bool, error) { return findLink(mac) })
 	if err != nil {
-		return Nic{}, &rootfs.DeviceError{Kind: "network device", Name: mac, Cause: err}
+		return NIC{}, &rootfs.DeviceError{Kind: "network device", Name: mac, Cause: err}
 	}
-	return Nic{index, g.outside}, nil
+	return NIC{index, s.outside}, nil
 }
 
 // findLink finds a network device outside of every box, by its address; any but the loopback when that is empty.
@@ -105,14 +105,14 @@ func findLink(mac string) (int, bool, error) {
 }
 
 // MakeNetwork makes a network namespace and moves the device there.
-func (g *Sandbox) MakeNetwork(config *spec.Network, device Nic) (*network, error) {
-	n := &network{config: *config, index: device.index}
-	err := g.thread.do(func() error { return n.make(device, g) })
-	g.networks[config.Kind] = n
+func (s *Sandbox) MakeNetwork(config *spec.Network, device NIC) (*Network, error) {
+	n := &Network{config: *config, index: device.index}
+	err := s.thread.do(func() error { return n.make(device, s) })
+	s.networks[config.Kind] = n
 	return n, err
 }
 
-func (n *network) make(device Nic, g *Sandbox) (err error) {
+func (n *Network) make(device NIC, s *Sandbox) (err error) {
 	if err := linux.Unshare(syscall.CLONE_NEWNET); err != nil {
 		return err
 	}
@@ -137,17 +137,17 @@ func (n *network) make(device Nic, g *Sandbox) (err error) {
 	if err := n.configure(); err != nil {
 		return err
 	}
-	return n.mountSystem(g)
+	return n.mountSystem(s)
 }
 
 // mountSystem makes the /sys that shows the network namespace of this thread.
-func (n *network) mountSystem(g *Sandbox) (err error) {
-	n.system, err = rootfs.MountNetworkSystem(g.texts, g.protection)
+func (n *Network) mountSystem(s *Sandbox) (err error) {
+	n.system, err = rootfs.MountNetworkSystem(s.texts, s.protection)
 	return err
 }
 
 // configure gives the namespace its addresses and routes.
-func (n *network) configure() error {
+func (n *Network) configure() error {
 	if err := n.inside.Up(loopbackIndex, 0); err != nil {
 		return &rootfs.DeviceError{Kind: "network device", Name: "lo", Cause: err}
 	}
@@ -174,8 +174,8 @@ func (n *network) configure() error {
 	return nil
 }
 
-// setMAC gives eth0 another address, which the kernel then tells to the network as it does when the device comes up.
-func (n *network) setMAC(mac *string) error {
+// setMAC gives eth0 another address. The kernel announces it to the network as it does when the device comes up.
+func (n *Network) setMAC(mac *string) error {
 	if mac == nil || n.config.MAC != nil && *n.config.MAC == *mac {
 		return nil
 	}
@@ -186,10 +186,10 @@ func (n *network) setMAC(mac *string) error {
 	return nil
 }
 
-// inUse is the network of the box; nil before it has one.
-func (g *Sandbox) inUse() *network {
-	for _, n := range g.networks {
-		if n.namespace == g.Namespaces.Network {
+// inUse returns the network of the box; nil before it has one.
+func (s *Sandbox) inUse() *Network {
+	for _, n := range s.networks {
+		if n.namespace == s.Namespaces.Network {
 			return n
 		}
 	}
@@ -197,19 +197,19 @@ func (g *Sandbox) inUse() *network {
 }
 
 // HasNIC says whether the box has a network device.
-func (g *Sandbox) HasNIC() bool { return g.inUse().index != 0 }
+func (s *Sandbox) HasNIC() bool { return s.inUse().index != 0 }
 
 // Readdress gives the box's network device another address, and ends the box's connections to others.
-func (g *Sandbox) Readdress(mac *string) error {
-	n := g.inUse()
+func (s *Sandbox) Readdress(mac *string) error {
+	n := s.inUse()
 	if err := n.setMAC(mac); err != nil {
 		return err
 	}
-	return g.thread.do(n.disconnect)
+	return s.thread.do(n.disconnect)
 }
 
 // disconnect ends the box's connections to others.
-func (n *network) disconnect() (err error) {
+func (n *Network) disconnect() (err error) {
 	if err := linux.SetNamespace(n.namespace, syscall.CLONE_NEWNET); err != nil {
 		return err
 	}
@@ -233,8 +233,8 @@ func parseMAC(text string) (mac [6]byte) {
 	return mac
 }
 
-// announceWhenUp has the kernel tell the device's address to the network when the device comes up, or gets another one. passt learns
-// it from the first frame; until then it cannot deliver a connection to a box that only listens.
+// announceWhenUp makes the kernel announce the device's address when the device comes up, or gets another one. passt reads the address from the
+// first frame; until then it cannot deliver a connection to a box that only listens.
 func announceWhenUp() error {
 	return os.WriteFile("/proc/sys/net/ipv4/conf/"+nicName+"/arp_notify", []byte("1"), 0)
 }
@@ -242,7 +242,7 @@ func announceWhenUp() error {
 func ipv4(text string) [4]byte { return netip.MustParseAddr(text).As4() }
 
 // writeSysctls sets what Docker sets: any user may listen on any port and send pings. There is no IPv6 way out of a box.
-func (n *network) writeSysctls() error {
+func (n *Network) writeSysctls() error {
 	values := [][2]string{
 		{"net/ipv4/ip_unprivileged_port_start", "0"},
 		{"net/ipv4/ping_group_range", "0 2147483647"},
@@ -262,8 +262,8 @@ func (n *network) writeSysctls() error {
 const maxDevices = 16 << 10
 
 // Devices reads the box's /proc/net/dev; it is empty before the box has a network.
-func (g *Sandbox) Devices() (string, error) {
-	network := g.inUse()
+func (s *Sandbox) Devices() (string, error) {
+	network := s.inUse()
 	if network == nil {
 		return "", nil
 	}
@@ -275,6 +275,6 @@ func (g *Sandbox) Devices() (string, error) {
 	return string(content[:n]), nil
 }
 
-func (n *network) close() error {
+func (n *Network) close() error {
 	return errors.Join(n.inside.Close(), syscall.Close(n.namespace), syscall.Close(n.counters), syscall.Close(n.system.FD))
 }

@@ -12,42 +12,42 @@ import (
 	"a3s.dev/box/agent/netlink"
 )
 
-// Sandbox is what a box stands on, whatever its spec says: its namespaces, and the kernel's filesystems in them. A prepared guest has one
-// before there is a spec; any other makes its own for the spec.
+// Sandbox has the namespaces of a box, and the kernel's filesystems in them. A prepared guest has a sandbox before it has a spec; any other guest
+// makes one for the spec.
 type Sandbox struct {
 	// thread is in the namespaces. Its children are born in the box's pid namespace.
 	thread     *thread
 	Namespaces process.Namespaces
-	// system is a directory with the box's /dev and /proc, which only have to be moved.
+	// system is a directory with the box's /dev and /proc, which are moved to its root.
 	system     rootfs.Root
 	protection rootfs.Protection
-	// proc is the mount of the latter.
+	// Proc is a mount of that /proc.
 	Proc int
-	// outside speaks to the network namespace that devices are plugged into.
+	// outside is connected to the network namespace that devices appear in.
 	outside  *netlink.Connection
-	networks map[string]*network
+	networks map[string]*Network
 	texts    *rootfs.Texts
-	// changes is the mounted disk or memory that the box writes to; zero for none yet.
+	// changes is the mounted disk or memory that the box writes to; zero before it is mounted.
 	changes spec.Changes
 	// changesAt is the directory in it that is the box's.
 	changesAt string
-	// disks are device files by serial, as far as they were looked for.
+	// disks are the device files that were found, by serial.
 	disks map[string]string
-	// main is the stage that becomes the main process, and bornIn the network that it is in.
+	// Main is the stage that becomes the main process, and mainStarted the network that it was started in.
 	Main        *process.Stage
-	mainStarted *network
+	mainStarted *Network
 	// random is open on the kernel's random numbers.
 	random int
-	// bootID is what the box reads as such.
+	// BootID is the boot id that the box reads.
 	BootID string
-	// base is a clone of what a prepared guest has mounted before the box's root is entered: what leaves the namespace then need not be
-	// taken apart.
+	// base is a clone of what a prepared guest has mounted before the box's root is entered. The kernel need not take those mounts apart then
+	// when they leave the namespace.
 	base int
-	// root is the box's, once it was built.
+	// Root is the box's root once it has been built.
 	Root rootfs.Root
 }
 
-// New makes namespaces for a box, and what it sees of the kernel in them.
+// New makes the namespaces of a box, and mounts in them all that needs no spec. Where it fails, it returns what has been made, to be ended.
 func New(l *process.Launcher, p rootfs.Protection) (*Sandbox, error) {
 	outside, err := netlink.Open()
 	if err != nil {
@@ -57,54 +57,54 @@ func New(l *process.Launcher, p rootfs.Protection) (*Sandbox, error) {
 	if err != nil {
 		return nil, errors.Join(err, outside.Close())
 	}
-	g := &Sandbox{
+	s := &Sandbox{
 		protection: p,
-		thread:     startThread(), outside: outside, networks: map[string]*network{},
-		Namespaces: process.Namespaces{Mount: -1, UTS: -1, IPC: -1, Network: -1, Cgroup: -1, Pid: -1}, system: rootfs.Root{FD: -1}, Proc: -1, base: -1, Root: rootfs.Root{FD: -1}, random: random,
+		thread:     startThread(), outside: outside, networks: map[string]*Network{},
+		Namespaces: process.NoNamespaces, system: rootfs.Root{FD: -1}, Proc: -1, base: -1, Root: rootfs.Root{FD: -1}, random: random,
 	}
-	return g, g.thread.do(func() error { return g.enter(l) })
+	return s, s.thread.do(func() error { return s.enter(l) })
 }
 
-func (g *Sandbox) enter(l *process.Launcher) (err error) {
-	if err := g.unshare(l.Cgroup.Namespace); err != nil {
+func (s *Sandbox) enter(l *process.Launcher) (err error) {
+	if err := s.unshare(l.Cgroup.Namespace); err != nil {
 		return err
 	}
-	g.texts, err = rootfs.MakeBase()
+	s.texts, err = rootfs.MakeBase()
 	return err
 }
 
-// park starts main's stage where this thread is, and makes what shows its namespaces.
-func (g *Sandbox) startMain(l *process.Launcher, in *network) error {
+// startMain starts main's stage in the namespaces of this thread, and mounts what shows these namespaces.
+func (s *Sandbox) startMain(l *process.Launcher, in *Network) error {
 	var err error
 	if err := linux.SetNamespace(in.namespace, syscall.CLONE_NEWNET); err != nil {
 		return err
 	}
-	g.mainStarted = in
-	if g.Main, g.Proc, err = l.StartMain(); err != nil {
+	s.mainStarted = in
+	if s.Main, s.Proc, err = l.StartMain(); err != nil {
 		return err
 	}
-	if g.system, err = rootfs.MountSystem(g.texts, g.Proc, g.protection); err != nil {
+	if s.system, err = rootfs.MountSystem(s.texts, s.Proc, s.protection); err != nil {
 		return err
 	}
-	g.Namespaces.Pid, err = linux.OpenAt(-1, "/proc/thread-self/ns/pid_for_children", syscall.O_RDONLY, 0, 0)
+	s.Namespaces.Pid, err = linux.OpenAt(-1, "/proc/thread-self/ns/pid_for_children", syscall.O_RDONLY, 0, 0)
 	return err
 }
 
-// MainNetwork is the network namespace that main's stage has yet to enter, or -1.
-func (g *Sandbox) MainNetwork() int {
-	if g.mainStarted.namespace == g.Namespaces.Network {
+// MainNetwork returns the network namespace that main's stage has yet to enter, or -1.
+func (s *Sandbox) MainNetwork() int {
+	if s.mainStarted.namespace == s.Namespaces.Network {
 		return -1
 	}
-	return g.Namespaces.Network
+	return s.Namespaces.Network
 }
 
 // Identify gives a guest that was not started from a copy the ids that its kernel has.
-func (g *Sandbox) Identify() (err error) {
-	g.BootID, err = g.texts.Identify()
+func (s *Sandbox) Identify() (err error) {
+	s.BootID, err = s.texts.Identify()
 	return err
 }
 
-func (g *Sandbox) unshare(cgroupNamespace int) error {
+func (s *Sandbox) unshare(cgroupNamespace int) error {
 	if err := linux.SetNamespace(cgroupNamespace, syscall.CLONE_NEWCGROUP); err != nil {
 		return err
 	}
@@ -115,8 +115,8 @@ func (g *Sandbox) unshare(cgroupNamespace int) error {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return &linux.Error{Op: "make private", On: "/", Errno: err.(syscall.Errno)}
 	}
-	g.Namespaces.Cgroup = cgroupNamespace
-	for name, fd := range map[string]*int{"mnt": &g.Namespaces.Mount, "uts": &g.Namespaces.UTS, "ipc": &g.Namespaces.IPC} {
+	s.Namespaces.Cgroup = cgroupNamespace
+	for name, fd := range map[string]*int{"mnt": &s.Namespaces.Mount, "uts": &s.Namespaces.UTS, "ipc": &s.Namespaces.IPC} {
 		var err error
 		if *fd, err = linux.OpenAt(-1, "/proc/thread-self/ns/"+name, syscall.O_RDONLY, 0, 0); err != nil {
 			return err
@@ -126,26 +126,26 @@ func (g *Sandbox) unshare(cgroupNamespace int) error {
 }
 
 // KeepBase clones what is mounted before the box's root is entered.
-func (g *Sandbox) KeepBase() error {
-	return g.thread.do(func() (err error) {
-		g.base, err = linux.CloneMount(-1, "/", true)
+func (s *Sandbox) KeepBase() error {
+	return s.thread.do(func() (err error) {
+		s.base, err = linux.CloneMount(-1, "/", true)
 		return err
 	})
 }
 
-// End ends what is left of main, and leaves the changes clean on their disk. Every step is tried.
-func (g *Sandbox) End() error {
+// End ends main's stage, closes the sandbox, and leaves the changes clean on their disk. Every step is tried.
+func (s *Sandbox) End() error {
 	var err error
-	if g.Main != nil {
-		// Even where there is no control group.
-		err = g.Main.Kill()
+	if s.Main != nil {
+		// Its control group may have failed to kill it.
+		err = s.Main.Kill()
 	}
-	if g.changes.Kind == spec.ChangesEncrypted {
+	if s.changes.Kind == spec.ChangesEncrypted {
 		err = errors.Join(err, rootfs.AbandonChanges())
 	}
 	syscall.Sync()
-	err = errors.Join(err, g.close())
-	switch g.changes.Kind {
+	err = errors.Join(err, s.close())
+	switch s.changes.Kind {
 	case "":
 		return err
 	case spec.ChangesDisk:
@@ -154,18 +154,18 @@ func (g *Sandbox) End() error {
 	return errors.Join(err, rootfs.UnmountChanges())
 }
 
-// close lets go of all that keeps the box's mount namespace, and with it the overlay.
-func (g *Sandbox) close() error {
-	g.thread.end()
-	err := errors.Join(g.texts.Close(), g.outside.Close())
+// close closes all that keeps the box's mount namespace, and with it the overlay.
+func (s *Sandbox) close() error {
+	s.thread.end()
+	err := errors.Join(s.texts.Close(), s.outside.Close())
 	for _, fd := range []int{
-		g.Namespaces.Mount, g.Namespaces.UTS, g.Namespaces.IPC, g.Namespaces.Pid, g.system.FD, g.Proc, g.base, g.Root.FD, g.random,
+		s.Namespaces.Mount, s.Namespaces.UTS, s.Namespaces.IPC, s.Namespaces.Pid, s.system.FD, s.Proc, s.base, s.Root.FD, s.random,
 	} {
 		if fd >= 0 {
 			err = errors.Join(err, syscall.Close(fd))
 		}
 	}
-	for _, network := range g.networks {
+	for _, network := range s.networks {
 		err = errors.Join(err, network.close())
 	}
 	return err

@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"errors"
+	"os"
 	"syscall"
 
 	"a3s.dev/box/agent/box/process"
@@ -9,80 +11,80 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// SetUp makes a box of the ground: what of its spec needs no process.
-func (g *Sandbox) SetUp(l *process.Launcher, spec *spec.Spec) error {
+// SetUp sets up the sandbox by a spec, up to the start of the main process.
+func (s *Sandbox) SetUp(l *process.Launcher, spec *spec.Spec) error {
 	if err := spec.CheckIntegrity(); err != nil {
 		return err
 	}
-	if err := g.findDisks(spec.Serials()); err != nil {
+	if err := s.findDisks(spec.Serials()); err != nil {
 		return err
 	}
-	if err := g.takeChanges(spec.Rootfs.Changes, spec.Resources.MemoryBytes); err != nil {
+	if err := s.takeChanges(spec.Rootfs.Changes, spec.Resources.MemoryBytes); err != nil {
 		return err
 	}
-	network, err := g.network(&spec.Network)
+	network, err := s.network(&spec.Network)
 	if err != nil {
 		return err
 	}
-	return g.SetUpOn(l, spec, network, func() (rootfs.Root, error) {
-		layers, err := rootfs.MountLayers(spec.Rootfs.Layers, g.disks)
+	return s.SetUpOn(l, spec, network, func() (rootfs.Root, error) {
+		layers, err := rootfs.MountLayers(spec.Rootfs.Layers, s.disks)
 		if err != nil {
 			return rootfs.Root{FD: -1}, err
 		}
-		return rootfs.MountOverlay(layers, g.changesAt)
+		return rootfs.MountOverlay(layers, s.changesAt)
 	})
 }
 
-// SetUpOn starts main's stage, and builds the box's root on one that a function mounts in the box's mount namespace. In the root nothing is
-// written but what Docker writes too: empty mount points, the directories of the image's volumes, and the main process's working directory.
-func (g *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *network, mountRoot func() (rootfs.Root, error)) error {
-	g.Namespaces.Network = in.namespace
-	return g.thread.do(func() (err error) {
-		if g.Main == nil {
-			if err := g.startMain(l, in); err != nil {
+// SetUpOn starts main's stage, and completes the root that a function mounts in the box's mount namespace. It writes to the root what Docker
+// writes too: empty mount points, the directories of the image's volumes, and the main process's working directory.
+func (s *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *Network, mountRoot func() (rootfs.Root, error)) error {
+	s.Namespaces.Network = in.namespace
+	return s.thread.do(func() (err error) {
+		if s.Main == nil {
+			if err := s.startMain(l, in); err != nil {
 				return err
 			}
 		}
 		if err := setHostname(spec.Hostname); err != nil {
 			return err
 		}
-		if err := g.protect(rootfs.ProtectionOf(spec)); err != nil {
+		if err := s.protect(rootfs.ProtectionOf(spec)); err != nil {
 			return err
 		}
-		if g.Root, err = mountRoot(); err != nil {
+		if s.Root, err = mountRoot(); err != nil {
 			return err
 		}
-		if err := g.Root.Fill(spec, g.system, in.system, g.texts); err != nil {
+		if err := s.Root.Fill(spec, s.system, in.system, s.texts); err != nil {
 			return err
 		}
-		return rootfs.EnterRoot(g.Root)
+		return rootfs.EnterRoot(s.Root)
 	})
 }
 
-// protect mounts once more what was protected in another way before the spec was known.
-func (g *Sandbox) protect(p rootfs.Protection) error {
-	if g.protection.Equal(p) {
+// protect mounts /dev, /proc and /sys once more where the spec protects other paths than they were mounted with.
+func (s *Sandbox) protect(p rootfs.Protection) error {
+	if s.protection.Equal(p) {
 		return nil
 	}
-	// A clone is without what is mounted below.
-	proc, err := linux.CloneMount(g.Proc, "", false)
+	// The clone has none of the mounts below it.
+	proc, err := linux.CloneMount(s.Proc, "", false)
 	if err != nil {
 		return err
 	}
-	previous := g.Proc
-	g.Proc = proc
+	previous := s.Proc
+	s.Proc = proc
 	if err := syscall.Close(previous); err != nil {
 		return err
 	}
-	g.protection = p
-	if g.system, err = rootfs.MountSystem(g.texts, g.Proc, p); err != nil {
+	s.protection = p
+	if s.system, err = rootfs.MountSystem(s.texts, s.Proc, p); err != nil {
 		return err
 	}
-	for _, n := range g.networks {
+	for _, n := range s.networks {
 		if err := linux.SetNamespace(n.namespace, syscall.CLONE_NEWNET); err != nil {
 			return err
 		}
-		if err := n.mountSystem(g); err != nil {
+		if err := n.mountSystem(s); err != nil {
 			return err
 		}
 	}
@@ -94,4 +96,47 @@ func setHostname(name string) error {
 		return &linux.Error{Op: "sethostname", On: name, Errno: err.(syscall.Errno)}
 	}
 	return nil
+}
+
+// warmUpDir is where the box of a warm-up writes, on the disk of changes. It is removed afterwards.
+const warmUpDir = rootfs.ChangesDir + "/warm-up"
+
+// SetUpWarmUp sets up the sandbox of a warm-up, with the disks of a prepared guest.
+func (s *Sandbox) SetUpWarmUp(l *process.Launcher, prepared *Sandbox, wanted *spec.Spec) error {
+	s.disks = prepared.disks
+	for _, dir := range []string{warmUpDir, warmUpDir + rootfs.UpperName, warmUpDir + rootfs.WorkName} {
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	}
+	// They are mounted in the agent's own namespace already.
+	s.changes, s.changesAt = wanted.Rootfs.Changes, warmUpDir
+	if err := s.showChanges(); err != nil {
+		return err
+	}
+	none, err := s.MakeNetwork(&spec.Network{Kind: spec.NetworkNone}, NIC{})
+	if err != nil {
+		return err
+	}
+	if wanted.Network.Kind != spec.NetworkNone {
+		// The network device stays with the prepared sandbox.
+		if _, err := s.MakeNetwork(&wanted.Network, NIC{}); err != nil {
+			return err
+		}
+	}
+	if err := s.thread.do(func() error { return s.startMain(l, none) }); err != nil {
+		return err
+	}
+	return s.SetUp(l, wanted)
+}
+
+// CloseWarmUp ends what is left of a warm-up, and removes what it wrote. outside is a mount namespace that goes on.
+func (s *Sandbox) CloseWarmUp(outside int) error {
+	var err error
+	if s.Main != nil {
+		// Ended already, unless something failed on the way.
+		err = s.Main.End()
+	}
+	err = errors.Join(err, s.thread.do(func() error { return linux.SetNamespace(outside, syscall.CLONE_NEWNS) }), s.close())
+	return errors.Join(err, os.RemoveAll(warmUpDir))
 }

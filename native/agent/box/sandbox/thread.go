@@ -17,12 +17,12 @@ func startThread() *thread {
 	return t
 }
 
-// do runs a function there, and answers what it answers.
+// do runs a function on the thread, and returns its error.
 func (t *thread) do(work func() error) error {
 	done := make(chan error, 1)
 	t.work <- func() { done <- work() }
 	return <-done
 }
 
-// end lets the thread go, and with it what it holds of the namespaces.
+// end ends the thread, which holds the namespaces until then.
 func (t *thread) end() { close(t.work) }

@@ -2,10 +2,10 @@ package spec
 
 import "errors"
 
-// errBelieves is a spec that holds its host to one thing and takes its word for another.
+// errIntegrity is a spec that checks some of what its host gives, and trusts the host for the rest.
 var errIntegrity = errors.New("a box whose layers are checked takes nothing else of its host unchecked")
 
-// CheckIntegrity refuses a spec in which some of what the host gives is checked and some is not. A launch spec is never one.
+// CheckIntegrity refuses a spec in which some of what the host gives is checked and some is not. No launch spec makes such a box.
 func (s *Spec) CheckIntegrity() error {
 	checked := 0
 	for _, layer := range s.Rootfs.Layers {

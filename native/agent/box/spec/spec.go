@@ -38,7 +38,7 @@ type Rootfs struct {
 // Layer is a read-only EROFS disk.
 type Layer struct {
 	Serial string `json:"serial"`
-	// Verity is what every block of the disk is held against; nil in a plain guest, which believes its host.
+	// Verity is the hash tree that every block of the disk is checked against; nil in a plain guest, which trusts its host.
 	Verity *Verity `json:"-"`
 }
 
@@ -111,7 +111,7 @@ const (
 	SeccompUnconfined = "unconfined"
 )
 
-// Confinement is what every process of the box is held to.
+// Confinement has the privileges of every process of the box.
 type Confinement struct {
 	Capabilities    []string `json:"capabilities"`
 	NoNewPrivileges bool     `json:"noNewPrivileges"`

@@ -11,13 +11,13 @@ import (
 	"a3s.dev/box/agent/box/cgroup"
 )
 
-// Bounds of what is told of devices.
+// Bounds of the lists of devices.
 const (
 	maxIODevices = 256
 	maxNetworks  = 16
 )
 
-// Detail is what there is to know of a box's use of its guest besides Stats.
+// Detail has the counters of the box that are not in Stats.
 type Detail struct {
 	// ReadAt is the time of the guest's clock.
 	ReadAt string
@@ -47,7 +47,7 @@ type NetworkDevice struct {
 // NetworkCounters count in one direction.
 type NetworkCounters struct{ Bytes, Packets, Errors, Dropped uint64 }
 
-// ReadDetail reads them all. network is the text of the box's /proc/net/dev.
+// ReadDetail reads the counters that hosts know since version 4. network is the text of the box's /proc/net/dev.
 func ReadDetail(c *cgroup.Cgroup, network string) (*Detail, error) {
 	cpus, err := onlineCPUs()
 	if err != nil {

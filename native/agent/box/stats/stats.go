@@ -11,7 +11,7 @@ type Stats struct {
 	Pids            uint64
 }
 
-// Read reads the counters that every host is told.
+// Read reads the counters of the box that every protocol version has.
 func Read(c *cgroup.Cgroup) (*Stats, error) {
 	stats := &Stats{}
 	var err error

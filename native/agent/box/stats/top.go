@@ -12,12 +12,12 @@ import (
 	"a3s.dev/box/agent/users"
 )
 
-// Bounds of what is told of processes.
+// Bounds of a list of processes.
 const (
 	maxEntries = 4096
 	maxArgs    = 256
 	maxArg     = 4096
-	// maxAllArgs bounds the arguments of all of them together: those that come then have none.
+	// maxAllArgs bounds the arguments of all processes together: the processes beyond that have none.
 	maxAllArgs = 512 << 10
 )
 
@@ -38,7 +38,8 @@ type ProcessEntry struct {
 	Args              []string
 }
 
-// ListProcesses reads a /proc of the box, whatever the box mounted over it, and the names of users below a root.
+// ListProcesses reads the processes from a mount of the box's /proc, which the box cannot mount over, and the names of users from the accounts
+// below a root.
 func ListProcesses(proc, root int) ([]ProcessEntry, error) {
 	entries, err := readProcesses(proc)
 	if err != nil {
@@ -143,8 +144,8 @@ func readProc(proc int, path string, limit int) ([]byte, error) {
 // ticksPerSecond is what the kernel counts in for programs: USER_HZ.
 const ticksPerSecond = 100
 
-// parseStat reads `/proc/PID/stat`, and answers the ticks after the boot at which the process was started besides. The name is the process's
-// own, and may hold anything, so it ends with the last parenthesis.
+// parseStat reads `/proc/PID/stat`, and returns also the ticks between the boot and the start of the process. A process chooses its name, which
+// may hold parentheses, so the name ends with the last one.
 func parseStat(text string) (entry ProcessEntry, started uint64, ok bool) {
 	before, rest, found := strings.Cut(text, " (")
 	end := strings.LastIndex(rest, ") ")
@@ -208,7 +209,7 @@ func parseOwner(text string) (uid, gid uint32) {
 	return uid, gid
 }
 
-// parseArgs cuts a command line into its arguments, the first of them, and each to what is told of it.
+// parseArgs splits a command line into its arguments. It bounds their number and the length of each.
 func parseArgs(content []byte) []string {
 	text := strings.TrimSuffix(string(content), "\x00")
 	args := []string{}

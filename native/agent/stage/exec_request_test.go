@@ -10,41 +10,41 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-var sampleOrder = &Order{
+var sampleRequest = &ExecRequest{
 	Main: true, Init: true, Args: []string{"a", ""}, Env: []string{"A=b"}, Cwd: "/", User: "u", Terminal: true, Stdin: true, Rows: 1, Columns: 2,
 	Capabilities: 1 << 40, NoNewPrivileges: true, Filter: []linux.Instruction{{Code: 1, Jt: 2, Jf: 3, K: 4}},
 	Limits: []Limit{{7, 1 << 10, 1 << 20}},
 }
 
-func TestAnOrderArrivesAsItWasGiven(t *testing.T) {
-	got, err := decodeOrder(sampleOrder.encode(nil))
-	if err != nil || !reflect.DeepEqual(got, sampleOrder) {
+func TestAnExecRequestArrivesAsItWasGiven(t *testing.T) {
+	got, err := decodeRequest(sampleRequest.encode(nil))
+	if err != nil || !reflect.DeepEqual(got, sampleRequest) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
-func TestAnOrderThatIsCutShortIsRefused(t *testing.T) {
-	whole := sampleOrder.encode(nil)
+func TestAnExecRequestThatIsCutShortIsRefused(t *testing.T) {
+	whole := sampleRequest.encode(nil)
 	for length := range whole {
-		if _, err := decodeOrder(whole[:length]); err == nil {
+		if _, err := decodeRequest(whole[:length]); err == nil {
 			t.Errorf("%d of %d bytes were taken", length, len(whole))
 		}
 	}
-	if _, err := decodeOrder(append(whole, 0)); err == nil {
+	if _, err := decodeRequest(append(whole, 0)); err == nil {
 		t.Error("trailing bytes were taken")
 	}
 }
 
-func TestAnOrderIsDeliveredWithItsPlace(t *testing.T) {
-	long := *sampleOrder
+func TestAnExecRequestArrivesWithItsPlace(t *testing.T) {
+	long := *sampleRequest
 	long.Env = []string{"A=" + strings.Repeat("x", MaxMessage)}
 	for name, c := range map[string]struct {
-		order           *Order
+		request         *ExecRequest
 		network, cgroup bool
 	}{
-		"a short one": {sampleOrder, false, false}, "a short one elsewhere": {sampleOrder, true, false},
+		"a short one": {sampleRequest, false, false}, "a short one elsewhere": {sampleRequest, true, false},
 		"a long one": {&long, false, false}, "a long one elsewhere": {&long, true, false},
-		"one in a group": {sampleOrder, false, true}, "one in a group elsewhere": {&long, true, true},
+		"one in a group": {sampleRequest, false, true}, "one in a group elsewhere": {&long, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
@@ -59,11 +59,11 @@ func TestAnOrderIsDeliveredWithItsPlace(t *testing.T) {
 			if c.cgroup {
 				sent.Cgroup = syscall.Stderr
 			}
-			if err := c.order.Send(pair[0], sent, nil); err != nil {
+			if err := c.request.Send(pair[0], sent, nil); err != nil {
 				t.Fatal(err)
 			}
 			got, place, err := receive(pair[1])
-			if err != nil || !reflect.DeepEqual(got, c.order) || !isSame(t, place.Network, sent.Network) || !isSame(t, place.Cgroup, sent.Cgroup) {
+			if err != nil || !reflect.DeepEqual(got, c.request) || !isSame(t, place.Network, sent.Network) || !isSame(t, place.Cgroup, sent.Cgroup) {
 				t.Fatalf("got %+v, %+v, %v", got, place, err)
 			}
 			for _, fd := range []int{place.Network, place.Cgroup} {
@@ -92,8 +92,8 @@ func isSame(t *testing.T, a, b int) bool {
 	return first.Dev == second.Dev && first.Ino == second.Ino
 }
 
-func TestTheRehearsalSucceedsWithoutAccountsAndPrograms(t *testing.T) {
-	if err := rehearse(); err != nil {
+func TestTheWarmUpSucceedsWithoutAccountsAndPrograms(t *testing.T) {
+	if err := warmUp(); err != nil {
 		t.Error(err)
 	}
 }

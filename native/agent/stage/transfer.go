@@ -9,22 +9,22 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Place is where a workload belongs that is not where its stage is: a network namespace, and what names the members of a control
-// group; -1 for none.
+// Place is what a workload has to join besides the descriptors of its stage: a network namespace, and the file that lists the members of a
+// control group; -1 for none.
 type Place struct{ Network, Cgroup int }
 
-// Send gives a stage that waits its order. room is for the message, and may be nil.
-func (o *Order) Send(socket int, place Place, room []byte) error {
-	message := o.encode(append(room[:0], messageOrder))
+// Send sends the exec request to a stage that waits. room is a buffer for the message, and may be nil.
+func (r *ExecRequest) Send(socket int, place Place, room []byte) error {
+	message := r.encode(append(room[:0], messageRequest))
 	if place.Network < 0 && place.Cgroup < 0 && len(message) <= MaxMessage {
 		return send(socket, message, nil)
 	}
-	letter, err := linux.Memory("a3s-order", message[1:])
+	file, err := linux.Memory("a3s-exec-request", message[1:])
 	if err != nil {
 		return err
 	}
-	defer syscall.Close(letter)
-	fds := []int{letter}
+	defer syscall.Close(file)
+	fds := []int{file}
 	enclosed := byte(0)
 	for index, fd := range []int{place.Network, place.Cgroup} {
 		if fd >= 0 {
@@ -32,7 +32,7 @@ func (o *Order) Send(socket int, place Place, room []byte) error {
 			enclosed |= 1 << index
 		}
 	}
-	return send(socket, []byte{messageLetter, enclosed}, syscall.UnixRights(fds...))
+	return send(socket, []byte{messageRequestFile, enclosed}, syscall.UnixRights(fds...))
 }
 
 func send(socket int, message, rights []byte) error {
@@ -44,10 +44,10 @@ func send(socket int, message, rights []byte) error {
 	}
 }
 
-var errLetter = errors.New("the letter is not an order")
+var errRequestFile = errors.New("the file is not an exec request")
 
-// receive waits for an order, and where to go; none when the agent wants nothing of this stage any more.
-func receive(socket int) (order *Order, place Place, err error) {
+// receive reads an exec request and its place. The request is nil when the agent has closed the socket.
+func receive(socket int) (request *ExecRequest, place Place, err error) {
 	place = Place{-1, -1}
 	message := make([]byte, MaxMessage)
 	rights := make([]byte, syscall.CmsgSpace(3*4))
@@ -64,17 +64,17 @@ func receive(socket int) (order *Order, place Place, err error) {
 	if n == 0 {
 		return nil, place, nil
 	}
-	if message[0] == messageOrder {
-		order, err = decodeOrder(message[1:n])
-		return order, place, err
+	if message[0] == messageRequest {
+		request, err = decodeRequest(message[1:n])
+		return request, place, err
 	}
 	messages, err := syscall.ParseSocketControlMessage(rights[:rightsLength])
-	if err != nil || len(messages) != 1 || n != 2 || message[0] != messageLetter {
-		return nil, place, errors.Join(errLetter, err)
+	if err != nil || len(messages) != 1 || n != 2 || message[0] != messageRequestFile {
+		return nil, place, errors.Join(errRequestFile, err)
 	}
 	fds, err := syscall.ParseUnixRights(&messages[0])
 	if err != nil || len(fds) != 1+bits.OnesCount8(message[1]) {
-		return nil, place, errors.Join(errLetter, err)
+		return nil, place, errors.Join(errRequestFile, err)
 	}
 	next := 1
 	for index, fd := range []*int{&place.Network, &place.Cgroup} {
@@ -83,25 +83,25 @@ func receive(socket int) (order *Order, place Place, err error) {
 			next++
 		}
 	}
-	order, err = readOrder(fds[0])
-	return order, place, err
+	request, err = readRequest(fds[0])
+	return request, place, err
 }
 
-func readOrder(letter int) (*Order, error) {
+func readRequest(file int) (*ExecRequest, error) {
 	var stat syscall.Stat_t
-	if err := syscall.Fstat(letter, &stat); err != nil {
+	if err := syscall.Fstat(file, &stat); err != nil {
 		return nil, os.NewSyscallError("fstat", err)
 	}
 	data := make([]byte, stat.Size)
 	for read := 0; read < len(data); {
-		n, err := syscall.Pread(letter, data[read:], int64(read))
+		n, err := syscall.Pread(file, data[read:], int64(read))
 		if err != nil && err != syscall.EINTR {
 			return nil, os.NewSyscallError("pread", err)
 		}
 		if n == 0 {
-			return nil, errOrder
+			return nil, errRequest
 		}
 		read += max(n, 0)
 	}
-	return decodeOrder(data)
+	return decodeRequest(data)
 }

@@ -29,17 +29,17 @@ func (n *notes) are(t *testing.T, want ...string) {
 
 func TestWithNothingToWaitForARequestBeginsAtOnce(t *testing.T) {
 	var n notes
-	newOrder().after("a", func() { n.add("one") })
+	newRequestQueue().after("a", func() { n.add("one") })
 	n.are(t, "one")
 }
 
 func TestSetUpIsDoneInOrderAndAllElseAfterIt(t *testing.T) {
-	o := newOrder()
+	q := newRequestQueue()
 	var n notes
 	hold, ended := make(chan struct{}), make(chan struct{})
-	o.setUp(func() { <-hold; n.add("spec") })
-	o.setUp(func() { n.add("start") })
-	o.after("main", func() { n.add("output"); close(ended) })
+	q.setUp(func() { <-hold; n.add("spec") })
+	q.setUp(func() { n.add("start") })
+	q.after("main", func() { n.add("output"); close(ended) })
 	n.are(t)
 	close(hold)
 	<-ended
@@ -47,12 +47,12 @@ func TestSetUpIsDoneInOrderAndAllElseAfterIt(t *testing.T) {
 }
 
 func TestAStartHoldsUpWhatIsAskedOfItsProcessOnly(t *testing.T) {
-	o := newOrder()
+	q := newRequestQueue()
 	var n notes
 	hold, ended := make(chan struct{}), make(chan struct{})
-	o.start("a", func() { <-hold; n.add("start a") })
-	o.after("a", func() { n.add("output a"); close(ended) })
-	o.after("b", func() { n.add("output b") })
+	q.start("a", func() { <-hold; n.add("start a") })
+	q.after("a", func() { n.add("output a"); close(ended) })
+	q.after("b", func() { n.add("output b") })
 	n.are(t, "output b")
 	close(hold)
 	<-ended
@@ -60,28 +60,28 @@ func TestAStartHoldsUpWhatIsAskedOfItsProcessOnly(t *testing.T) {
 }
 
 func TestTwoStartsOfOneIDAreInOrder(t *testing.T) {
-	o := newOrder()
+	q := newRequestQueue()
 	var n notes
 	hold, ended := make(chan struct{}), make(chan struct{})
-	o.start("a", func() { <-hold; n.add("one") })
-	o.start("a", func() { n.add("two") })
-	o.after("a", func() { n.add("three"); close(ended) })
+	q.start("a", func() { <-hold; n.add("one") })
+	q.start("a", func() { n.add("two") })
+	q.after("a", func() { n.add("three"); close(ended) })
 	close(hold)
 	<-ended
 	n.are(t, "one", "two", "three")
 }
 
 func TestWhatWaitsForSetUpIsBounded(t *testing.T) {
-	o := newOrder()
+	q := newRequestQueue()
 	hold, begun := make(chan struct{}), make(chan struct{})
-	o.setUp(func() { close(begun); <-hold })
+	q.setUp(func() { close(begun); <-hold })
 	<-begun
 	for range maxJobs {
-		if !o.setUp(func() {}) {
+		if !q.setUp(func() {}) {
 			t.Fatal("too few")
 		}
 	}
-	if o.setUp(func() {}) {
+	if q.setUp(func() {}) {
 		t.Error("one more was taken")
 	}
 	close(hold)
@@ -90,23 +90,23 @@ func TestWhatWaitsForSetUpIsBounded(t *testing.T) {
 // The answer to a start is on its way before the start counts as done: what the host asks for then must not overtake one another.
 func TestRequestsOfAProcessAreBegunAsTheyCame(t *testing.T) {
 	for range 200 {
-		o := newOrder()
+		q := newRequestQueue()
 		answered, release := make(chan struct{}), make(chan struct{})
-		o.start("e1", func() {
+		q.start("e1", func() {
 			close(answered)
 			<-release
 		})
 		<-answered
 		got := make(chan int, 3)
-		o.after("e1", func() { got <- 1 })
+		q.after("e1", func() { got <- 1 })
 		close(release)
-		o.after("e1", func() { got <- 2 })
-		o.after("e1", func() { got <- 3 })
+		q.after("e1", func() { got <- 2 })
+		q.after("e1", func() { got <- 3 })
 		for want := 1; want <= 3; want++ {
 			if begun := <-got; begun != want {
 				t.Fatalf("request %d was begun as number %d", begun, want)
 			}
 		}
-		close(o.jobs)
+		close(q.jobs)
 	}
 }

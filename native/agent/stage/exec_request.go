@@ -7,8 +7,8 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Order is what the agent asks of a stage. It is trusted: it comes from the agent itself.
-type Order struct {
+// ExecRequest describes the process that a stage becomes or starts. It is trusted, since the agent writes it.
+type ExecRequest struct {
 	// Main makes the stage itself the main process, in the namespaces that it was started in.
 	// Otherwise it enters those of its descriptors, and starts a child there.
 	Main bool
@@ -38,36 +38,36 @@ type Limit struct {
 	Soft, Hard uint64
 }
 
-var errOrder = errors.New("the order is cut short")
+var errRequest = errors.New("the exec request is cut short")
 
-// encode appends an order for decodeOrder.
-func (o *Order) encode(b []byte) []byte {
-	for _, flag := range []bool{o.Main, o.Init, o.Terminal, o.Stdin, o.NoNewPrivileges} {
+// encode appends the exec request in the form that decodeRequest reads.
+func (r *ExecRequest) encode(b []byte) []byte {
+	for _, flag := range []bool{r.Main, r.Init, r.Terminal, r.Stdin, r.NoNewPrivileges} {
 		var bit byte
 		if flag {
 			bit = 1
 		}
 		b = append(b, bit)
 	}
-	b = binary.LittleEndian.AppendUint16(b, o.Rows)
-	b = binary.LittleEndian.AppendUint16(b, o.Columns)
-	b = binary.LittleEndian.AppendUint64(b, o.Capabilities)
-	b = appendText(b, o.Cwd)
-	b = appendText(b, o.User)
-	for _, list := range [][]string{o.Args, o.Env} {
+	b = binary.LittleEndian.AppendUint16(b, r.Rows)
+	b = binary.LittleEndian.AppendUint16(b, r.Columns)
+	b = binary.LittleEndian.AppendUint64(b, r.Capabilities)
+	b = appendText(b, r.Cwd)
+	b = appendText(b, r.User)
+	for _, list := range [][]string{r.Args, r.Env} {
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(list)))
 		for _, text := range list {
 			b = appendText(b, text)
 		}
 	}
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(o.Limits)))
-	for _, limit := range o.Limits {
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(r.Limits)))
+	for _, limit := range r.Limits {
 		b = binary.LittleEndian.AppendUint32(b, uint32(limit.Resource))
 		b = binary.LittleEndian.AppendUint64(b, limit.Soft)
 		b = binary.LittleEndian.AppendUint64(b, limit.Hard)
 	}
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(o.Filter)))
-	for _, in := range o.Filter {
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(r.Filter)))
+	for _, in := range r.Filter {
 		b = binary.LittleEndian.AppendUint16(b, in.Code)
 		b = append(b, in.Jt, in.Jf)
 		b = binary.LittleEndian.AppendUint32(b, in.K)
@@ -79,18 +79,18 @@ func appendText(b []byte, text string) []byte {
 	return append(binary.LittleEndian.AppendUint32(b, uint32(len(text))), text...)
 }
 
-func decodeOrder(data []byte) (*Order, error) {
+func decodeRequest(data []byte) (*ExecRequest, error) {
 	d := &decoder{data: data}
-	o := &Order{}
-	for _, flag := range []*bool{&o.Main, &o.Init, &o.Terminal, &o.Stdin, &o.NoNewPrivileges} {
+	r := &ExecRequest{}
+	for _, flag := range []*bool{&r.Main, &r.Init, &r.Terminal, &r.Stdin, &r.NoNewPrivileges} {
 		*flag = d.take(1)[0] == 1
 	}
-	o.Rows = binary.LittleEndian.Uint16(d.take(2))
-	o.Columns = binary.LittleEndian.Uint16(d.take(2))
-	o.Capabilities = binary.LittleEndian.Uint64(d.take(8))
-	o.Cwd = d.text()
-	o.User = d.text()
-	for _, list := range []*[]string{&o.Args, &o.Env} {
+	r.Rows = binary.LittleEndian.Uint16(d.take(2))
+	r.Columns = binary.LittleEndian.Uint16(d.take(2))
+	r.Capabilities = binary.LittleEndian.Uint64(d.take(8))
+	r.Cwd = d.text()
+	r.User = d.text()
+	for _, list := range []*[]string{&r.Args, &r.Env} {
 		for range d.count() {
 			*list = append(*list, d.text())
 		}
@@ -98,23 +98,23 @@ func decodeOrder(data []byte) (*Order, error) {
 	for range d.count() {
 		resource := int(binary.LittleEndian.Uint32(d.take(4)))
 		soft := binary.LittleEndian.Uint64(d.take(8))
-		o.Limits = append(o.Limits, Limit{resource, soft, binary.LittleEndian.Uint64(d.take(8))})
+		r.Limits = append(r.Limits, Limit{resource, soft, binary.LittleEndian.Uint64(d.take(8))})
 	}
 	instructions := d.count()
 	if instructions > 0 {
-		o.Filter = make([]linux.Instruction, 0, instructions)
+		r.Filter = make([]linux.Instruction, 0, instructions)
 	}
 	for range instructions {
 		in := linux.Instruction{Code: binary.LittleEndian.Uint16(d.take(2))}
 		jumps := d.take(2)
 		in.Jt, in.Jf = jumps[0], jumps[1]
 		in.K = binary.LittleEndian.Uint32(d.take(4))
-		o.Filter = append(o.Filter, in)
+		r.Filter = append(r.Filter, in)
 	}
 	if d.short || len(d.data) != 0 {
-		return nil, errOrder
+		return nil, errRequest
 	}
-	return o, nil
+	return r, nil
 }
 
 type decoder struct {

@@ -14,14 +14,13 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// rehearsalTime is how long the main process of a rehearsal may take.
+// warmUpTime bounds the run of the main process of a warm-up.
 const warmUpTime = 30 * time.Second
 
-var errWarmUp = errors.New("the main process of the rehearsal did not end")
+var errWarmUp = errors.New("the main process of the warm-up did not end")
 
-// WarmUp does what the guest will be asked for: it takes an identity, sets a box up by a spec, and runs its main process to the
-// end; in namespaces that are gone afterwards, besides the ones that wait for the real box. An emulated processor, and the
-// caches of kernel and agent, know that code then.
+// WarmUp takes an identity, sets a box up by a spec, and runs its main process to the end, in a sandbox that is gone afterwards. The prepared
+// sandbox stays as it is. An emulated processor has translated that code then, and the caches of kernel and agent are filled.
 //
 // The spec has the prepared disk of changes, and no shares. The report is that of the main process.
 func (b *Box) WarmUp(data []byte, now time.Time, entropy []byte, machineID string) (report process.Report, err error) {
@@ -39,14 +38,14 @@ func (b *Box) WarmUp(data []byte, now time.Time, entropy []byte, machineID strin
 	case !sleeps:
 		return report, ErrNotAsleep
 	}
-	// Wake replaces it.
+	// Wake replaces this identity.
 	if err := b.sandbox.Renew(entropy, now, machineID); err != nil {
 		return report, err
 	}
 	if _, err := b.launcher.Cgroup.Limit(&spec.Resources); err != nil {
 		return report, err
 	}
-	// What the thread returns to, so that nothing keeps the rehearsal's mounts.
+	// The thread of the sandbox returns to this namespace, so that it does not keep the mounts of the warm-up.
 	outside, err := linux.OpenAt(-1, "/proc/thread-self/ns/mnt", syscall.O_RDONLY, 0, 0)
 	if err != nil {
 		return report, err
@@ -67,7 +66,7 @@ func (b *Box) WarmUp(data []byte, now time.Time, entropy []byte, machineID strin
 	return main.Report(), err
 }
 
-// perform runs the rehearsal's box, which has the devices of a prepared guest.
+// runWarmUp runs the box of a warm-up, which has the disks of a prepared guest.
 func (r *Box) runWarmUp(prepared *sandbox.Sandbox) error {
 	if err := r.sandbox.SetUpWarmUp(r.launcher, prepared, r.spec); err != nil {
 		return err
