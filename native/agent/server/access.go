@@ -28,7 +28,7 @@ func (g guests) has(confidential bool) bool {
 // value lets nobody in.
 type access func(spec *launchspec.Spec, id string, body []byte) error
 
-// free needs no permission: what it tells the host knows already, or it ends the box, which the host can do by itself.
+// free needs no permission: the host knows the answer already, or the route ends the box, which the host can do by itself.
 func free(*launchspec.Spec, string, []byte) error { return nil }
 
 // may needs any one of these permissions.

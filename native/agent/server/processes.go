@@ -114,7 +114,7 @@ func (s *Server) output(t stream.Stream, _ []byte, id string) {
 		r := reader.Load()
 		// Nothing is sent before there is a reader.
 		if r == nil && len(piece) > 0 || r != nil && r.Take(piece, last) != nil {
-			// The status may be sent: a reset tells the host of a bad acknowledgement.
+			// The status may be sent already, so a reset is the answer to a bad acknowledgement.
 			t.Reset(stream.ProtocolError)
 		}
 	})
@@ -135,7 +135,7 @@ func (s *Server) output(t stream.Stream, _ []byte, id string) {
 		t.Begin(200, "application/octet-stream")
 		go func() {
 			if r.WriteFrames(t, stream.Room) != nil {
-				// A reset tells the host of another reader.
+				// A reset is how the host sees that another reader has come.
 				t.Reset(stream.InternalError)
 			}
 		}()
@@ -164,7 +164,7 @@ func (s *Server) stdin(t stream.Stream, _ []byte, id string) {
 			writeError(t, err)
 			return
 		}
-		// Taken here, so that of two writers it is the first who has it.
+		// The input is taken here, so that the first of two writers gets it.
 		writer, err := h.Input.Take()
 		if err != nil {
 			writeError(t, err)

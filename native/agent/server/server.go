@@ -175,7 +175,7 @@ func (s *Server) over(t stream.Stream) bool {
 	return true
 }
 
-// refuse tells why, and ends a guest that cannot go on from there. That guest answers nothing else any more.
+// refuse answers with an error. On a fatal route it also ends the guest, which answers no other request then.
 func (s *Server) refuse(route *route, t stream.Stream, err error) {
 	if route.fatal {
 		s.queue.ended.Store(true)

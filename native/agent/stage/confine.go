@@ -19,13 +19,13 @@ func confine(request *ExecRequest, stdio *stdio) (path string, err error) {
 	if err := stdio.chown(user.UID); err != nil {
 		return "", err
 	}
-	// They are set when nothing is left to do; who may raise them is root before it gives up its privileges.
+	// The limits are set at the end. Only root may raise them, so the hard ones are raised before the privileges are dropped.
 	for _, limit := range request.Limits {
 		if err := linux.RaiseLimit(limit.Resource, limit.Hard); err != nil {
 			return "", &Refusal{SetupFailed, "error setting rlimit type " + strconv.Itoa(limit.Resource) + ": " + err.(*linux.Error).Errno.Error()}
 		}
 	}
-	// As root first, as the user below: either may be the only one who can.
+	// Root tries first, and the user below: either may be the only one with access.
 	cwd := syscall.Chdir(request.Cwd)
 	if cwd != nil && cwd != syscall.EACCES {
 		return "", cwdRefusal(request.Cwd, cwd)

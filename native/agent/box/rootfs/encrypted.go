@@ -45,7 +45,7 @@ func format(encrypted *dm.Encrypted) error {
 	return errors.Join(err, device.Sync(), device.Close())
 }
 
-// AbandonChanges ends the filesystem on an encrypted disk, with what of it is in memory only. Nobody could read what would be written now, since the
+// AbandonChanges ends the filesystem on an encrypted disk, and drops what is in memory only. Nobody could read what would be written now, since the
 // key ends with the guest.
 func AbandonChanges() error {
 	// EXT4_IOC_SHUTDOWN, with EXT4_GOING_FLAGS_NOLOGFLUSH.

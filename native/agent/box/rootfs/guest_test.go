@@ -15,10 +15,12 @@ import (
 	"a3s.dev/box/agent/guesttest"
 )
 
-func init() {
-	if os.Getpid() == 1 {
-		guesttest.Start("^TestGuest")
+func TestMain(m *testing.M) {
+	if os.Getpid() != 1 {
+		os.Exit(m.Run())
 	}
+	guesttest.Start("^TestGuest")
+	guesttest.End(m.Run())
 }
 
 func layerOf(t *testing.T, serial, tree string) spec.Layer {
@@ -69,7 +71,7 @@ func TestGuestLayersAreMountedAsTheyWereMeasured(t *testing.T) {
 	}
 }
 
-func TestGuestPlainBoxesTakeNoNoticeOfATree(t *testing.T) {
+func TestGuestPlainBoxesIgnoreATree(t *testing.T) {
 	paths, err := mountForTest(t, spec.Layer{Serial: "good"})
 	if err != nil {
 		t.Fatal(err)

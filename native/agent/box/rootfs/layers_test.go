@@ -9,7 +9,7 @@ import (
 	"a3s.dev/box/agent/dm"
 )
 
-func TestALayerThatWasTamperedWithIsToldFromOneThatIsNone(t *testing.T) {
+func TestALayerThatWasTamperedWithHasAVerityError(t *testing.T) {
 	checked, plain := spec.Layer{Verity: &spec.Verity{}}, spec.Layer{}
 	var tampered *dm.VerityError
 	if err := explainLayer(&checked, &DeviceError{"mount", "layer", syscall.EIO}); !errors.As(err, &tampered) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestASpecBelievesItsHostOrDoesNot(t *testing.T) {
+func TestASpecChecksAllOfItsHostsDisksOrNone(t *testing.T) {
 	serial := "changes"
 	plain, checked := Layer{Serial: "layer-0"}, Layer{Serial: "layer-0", Verity: &Verity{Bytes: 4096}}
 	memory, disk := Changes{Kind: ChangesMemory}, Changes{Kind: ChangesDisk, Serial: &serial}

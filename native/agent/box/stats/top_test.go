@@ -54,7 +54,7 @@ func TestArgumentsAreBounded(t *testing.T) {
 	}
 }
 
-// FuzzStat: whatever a process calls itself, what is told of it is within bounds.
+// FuzzStat: whatever the name of a process is, its entry is within bounds.
 func FuzzStat(f *testing.F) {
 	f.Add(statOf("sh"), []byte("a\x00b"))
 	f.Fuzz(func(t *testing.T, text string, args []byte) {

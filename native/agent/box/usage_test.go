@@ -93,7 +93,7 @@ func TestArgumentsThatAreNotTextAreReplaced(t *testing.T) {
 	}
 }
 
-func TestCountersAreToldToHostsThatKnowThem(t *testing.T) {
+func TestCountersAreSentToHostsThatKnowThem(t *testing.T) {
 	h := start(t, document)
 	const usual = `{"memoryBytes":4096,"memoryPeakBytes":8192,"cpuUsec":30,"pids":3`
 	for _, version := range []string{"1", "3"} {
@@ -138,7 +138,7 @@ func TestAGroupThatCannotBeMadeLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestAnExitIsToldBeforeTheOutputHasEnded(t *testing.T) {
+func TestAnExitIsAnsweredBeforeTheOutputHasEnded(t *testing.T) {
 	h := latest(t, document)
 	// More than the agent keeps of an output that nobody takes.
 	h.launch("y", script("busybox yes & exit 5"))
