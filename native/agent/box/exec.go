@@ -12,7 +12,7 @@ import (
 // ForbidCoreDumps lets no process of the box leave its memory in a file. It is called before the box takes its spec.
 func (b *Box) ForbidCoreDumps() { b.launcher.Limits = process.LimitsWithoutCore() }
 
-// Start starts the main p.
+// Start starts the main process.
 func (b *Box) Start() (*process.Handle, error) {
 	h, err := b.claimMain()
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Directories of the agent. All of them but changesDir exist in the box's mount namespace only, and there only until the box's
+// Directories of the agent. All of them but ChangesDir exist in the box's mount namespace only, and there only until the box's
 // root is entered.
 const (
 	ChangesDir  = "/run/changes"

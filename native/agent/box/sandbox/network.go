@@ -224,7 +224,7 @@ func (n *Network) disconnect() (err error) {
 	return nil
 }
 
-// parseMAC reads what isMAC lets through.
+// parseMAC reads an address that spec.IsMAC accepts.
 func parseMAC(text string) (mac [6]byte) {
 	for index := range mac {
 		octet, _ := strconv.ParseUint(text[3*index:3*index+2], 16, 8)

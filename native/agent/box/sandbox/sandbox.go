@@ -29,7 +29,7 @@ type Sandbox struct {
 	texts    *rootfs.Texts
 	// changes is the mounted disk or memory that the box writes to; zero before it is mounted.
 	changes spec.Changes
-	// changesAt is the directory in it that is the box's.
+	// changesAt is the box's directory in it.
 	changesAt string
 	// disks are the device files that were found, by serial.
 	disks map[string]string
