@@ -96,7 +96,7 @@ func (c *connection) Close() error {
 }
 
 func (c *connection) leave() error {
-	// Whoever reads or writes ends here. What was written of a frame already makes the next host try again.
+	// Every reader and writer ends here. What was written of a frame already makes the next host try again.
 	if err := c.port.SetDeadline(time.Now()); err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (q *queue) enterIdle() (leave func(), err error) {
 }
 
 // await waits for the rate. A stranger who asks for more than it allows delays others by as many turns as there are connections, and cannot
-// have them refused, as it could if whoever comes first had what there is.
+// have them refused, as it could if the first clients had all places.
 func (q *queue) await(gone <-chan struct{}) error {
 	if q.turn == nil {
 		if !q.rate.Take() {

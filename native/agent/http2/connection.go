@@ -54,7 +54,7 @@ type connection struct {
 	// window is what may be sent on all streams together, initial what on a new one.
 	window, initial int
 	maxFrame        int
-	// queued waits for whoever writes. spare is a buffer for the same, out of use.
+	// queued has the frames that wait for the goroutine that writes. spare is a second buffer, which is not in use.
 	queued, spare []byte
 	writing       bool
 }
@@ -280,7 +280,7 @@ func (c *connection) windowUpdate(f *frame) error {
 	return nil
 }
 
-// end lets go of the client, and wakes whoever waits for it.
+// end closes the connection to the client, and wakes the goroutines that wait for it.
 func (c *connection) end() {
 	c.mu.Lock()
 	already := c.ended

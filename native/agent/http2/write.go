@@ -18,7 +18,7 @@ func (c *connection) send(frames []byte) {
 	}
 }
 
-// queue leaves frames to whoever writes; the caller holds the lock, and sees to it that somebody does.
+// queue leaves frames to the goroutine that writes. The caller holds the lock, and makes sure that one does.
 func (c *connection) queue(frames []byte) {
 	if c.ended {
 		return

@@ -19,7 +19,7 @@ func (t *request) answer() {
 		case aborted:
 			t.abort()
 		case ended:
-			// Whoever has written the last piece has let go of the writer then.
+			// The goroutine that has written the last piece has released the writer then.
 			t.writing.Lock()
 			defer t.writing.Unlock()
 			return

@@ -33,7 +33,7 @@ type request struct {
 	collect func(body []byte, err error)
 	each    func(piece []byte, last bool)
 
-	// writing is held by whoever uses the writer, and protects `told`: the headers of the answer were given to it.
+	// writing is held while the writer is used, and protects `told`: the headers of the answer were given to it.
 	writing sync.Mutex
 	told    bool
 

@@ -151,7 +151,7 @@ func (l *Launch) Take(text []byte) (*server.Taken, error) {
 	return &server.Taken{SpecDigest: born.SpecDigest, Instance: born.Instance}, nil
 }
 
-// covers insists on a report of this guest that has the digest for HOST_DATA: whoever trusts a quote of this guest trusts this spec. The report is one
+// covers insists on a report of this guest that has the digest for HOST_DATA: a relying party that trusts a quote of this guest trusts this spec. The report is one
 // that is asked for here and now, over bytes that nobody else knows.
 func (l *Launch) covers(digest [32]byte) error {
 	var data [64]byte
@@ -174,7 +174,7 @@ func (l *Launch) covers(digest [32]byte) error {
 	return nil
 }
 
-// make makes the box, and what answers for it.
+// make makes the box, and the services that answer for it.
 func (l *Launch) make(born *Born) error {
 	b := born.Spec.Box()
 	born.Secrets = secrets.NewStore(born.Spec.Secrets, time.Duration(born.Spec.SecretsDeadline)*time.Second)
@@ -209,7 +209,7 @@ func (l *Launch) make(born *Born) error {
 	return nil
 }
 
-// serve serves whoever comes over the network. Where that ends, the host can still carry connections.
+// serve serves the clients that come over the network. After it has ended, the host can still carry connections.
 func (l *Launch) serve(s Server, listener net.Listener) {
 	if err := s.Serve(listener); err != nil {
 		l.Report("a3s-agent: RA-TLS: " + err.Error())

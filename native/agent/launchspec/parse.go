@@ -28,7 +28,7 @@ const (
 	blockBytes      = 4096
 )
 
-// Parse reads a launch spec, of which there is one text: what the digest of these bytes covers is what is answered. Its errors name the field.
+// Parse reads a launch spec. It accepts one text for each spec, so that the digest of the bytes covers all that is returned. Its errors name the field.
 func Parse(text []byte) (*Spec, error) {
 	if len(text) > MaxBytes {
 		return nil, &strictjson.Error{Reason: "has more than " + strconv.Itoa(MaxBytes) + " bytes"}

@@ -41,7 +41,7 @@ type Ring struct {
 	written      uint64
 	ended        bool
 	discarded    bool
-	// changed tells whoever waits for any of it.
+	// changed wakes the goroutines that wait for a change.
 	changed *sync.Cond
 }
 

@@ -21,7 +21,7 @@ var (
 	notAfter  = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 )
 
-// Names of certificates. Whoever looks at one sees which is worth nothing.
+// Names of certificates. The name says whether the evidence is simulated, and so worth nothing.
 const (
 	subject          = "a3s-box"
 	subjectSimulated = "a3s-box SIMULATED, NOT HARDWARE"

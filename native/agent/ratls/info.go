@@ -20,7 +20,7 @@ type infoDocument struct {
 type infoSecret struct {
 	Name      string `json:"name"`
 	Delivered bool   `json:"delivered"`
-	// AllowAnyInjector: the launch spec lets whoever reaches the box inject this one.
+	// AllowAnyInjector: the launch spec lets every client inject this one.
 	AllowAnyInjector bool `json:"allowAnyInjector"`
 }
 

@@ -118,7 +118,7 @@ type identity struct {
 
 func parseCopy(entropy, now, machineID string) (*identity, error) {
 	bytes, err := base64.StdEncoding.Strict().DecodeString(entropy)
-	// The decoder skips line ends, of which there are none in the one spelling.
+	// The decoder skips line ends, which the one spelling does not have.
 	if err != nil || len(bytes) != entropyBytes || len(entropy) != base64.StdEncoding.EncodedLen(entropyBytes) {
 		return nil, &strictjson.Error{Path: "entropy", Reason: "is not 64 bytes in base64"}
 	}

@@ -18,6 +18,7 @@ const (
 // Refusal is why a process was not started.
 type Refusal struct{ Code, Message string }
 
+// Error is the message.
 func (r *Refusal) Error() string { return r.Message }
 
 // Kinds of message on the socket between agent and stage; each is one packet.

@@ -40,7 +40,7 @@ type Request struct {
 }
 
 // Handler begins to answer a request, of which the headers have come. Handlers are called one at a time, in the order of the
-// requests, and must not wait for anything: the connection stands still meanwhile.
+// requests, and must not wait for anything: the connection is blocked meanwhile.
 type Handler func(s Stream)
 
 // Stream is one request and its answer.
