@@ -5,7 +5,10 @@
  */
 import { createHash } from 'node:crypto';
 
-/** Of each layer with those below it, the lowest first. https://github.com/opencontainers/image-spec/blob/main/config.md#layer-chainid */
+/**
+ * The chain id of each layer with those below it, the lowest first.
+ * https://github.com/opencontainers/image-spec/blob/main/config.md#layer-chainid
+ */
 export function chainIds(diffIds: readonly string[]): readonly string[] {
   const ids: string[] = [];
   for (const diffId of diffIds) {
@@ -18,7 +21,7 @@ export function chainIds(diffIds: readonly string[]): readonly string[] {
 /** Which layers go with an image, while images are removed one after the other. Hashes all of them once. */
 export class ChainCounts {
   readonly #chains: ReadonlyMap<string, readonly string[]>;
-  /** How many images have each. */
+  /** The number of images that have each chain id. */
   readonly #counts = new Map<string, number>();
 
   constructor(
@@ -35,13 +38,13 @@ export class ChainCounts {
     }
   }
 
-  /** The image is not one of them any more. Answers the chain ids that no other has, the uppermost first. */
+  /** Removes the image from the set. Returns the chain ids that no other image has, the uppermost first. */
   remove(imageId: string): readonly string[] {
     const own = this.#chains.get(imageId) ?? [];
     return own.filter((id) => this.#leave(id)).reverse();
   }
 
-  /** Whether that was the last image with it. */
+  /** Whether that image was the last one with the chain id. */
   #leave(id: string): boolean {
     const left = (this.#counts.get(id) ?? 0) - 1;
     this.#counts.set(id, left);

@@ -31,7 +31,7 @@ export interface StagedAttachments {
   readonly records: readonly AttachmentRecord[];
   /** The bytes that the records name. */
   readonly files: readonly StagedFile[];
-  /** Whether what is there already stays, where there is room for both. */
+  /** Whether the existing attachments stay, where there is room for both. */
   readonly besideOthers?: boolean;
 }
 
@@ -86,7 +86,7 @@ function withOthers(attachments: StagedAttachments, catalog: Catalog): NewAttach
   const kept = subjects
     .flatMap((subject) => catalog.attachmentsOf(subject))
     .filter((old) => !records.some((each) => isSame(each, old)));
-  // Rather what just came than what would make both of no use.
+  // Keeps the new attachments where both together exceed the bound: an image over the bound could not be read.
   const all = [...kept, ...records];
   return { subjects, records: all.length > MAX_ATTACHMENTS ? records : all };
 }

@@ -1,5 +1,5 @@
 /**
- * Gives an image's content to whoever sends it on.
+ * Gives an image's content to a caller that sends it on.
  *
  * @module
  */
@@ -47,7 +47,7 @@ export async function withContent<T>(
     });
   });
   return await given.finally(async () => {
-    // What was removed meanwhile was left for this.
+    // The sweep deletes what was removed while the pins held it.
     if (catalog.byManifest(digest) === undefined) await settle(parts);
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Decompression by content: what the first bytes say counts, not what a media type claims.
+ * Decompresses by content: the first bytes of a stream decide the format, not the media type.
  *
  * @module
  */

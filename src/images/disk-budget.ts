@@ -1,12 +1,12 @@
 /**
- * Keeps what comes out of an archive from filling the disk that everything else needs too.
+ * Keeps the contents of an archive from filling the disk, which all else needs too.
  *
  * @module
  */
 import { statfs } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
 
-/** Stays free: databases, logs and boxes' disks need room to end well. */
+/** Bytes that stay free: databases, logs and boxes' disks need room. */
 const RESERVE = 128 * 1024 * 1024;
 
 export class DiskBudget {
@@ -45,7 +45,7 @@ export function diskFull(directory: string, cause?: unknown): A3sError {
   });
 }
 
-/** Turns the system's own complaint about a full disk into ours; gives back any other error. */
+/** Turns the system's error for a full disk into `disk-full`; returns any other error as it is. */
 export function explainDiskError(error: unknown, directory: string): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === 'ENOSPC' || code === 'EDQUOT' ? diskFull(directory, error) : error;

@@ -20,14 +20,14 @@ import { type DiskTree, diskTree, notePath } from './verity/disk-tree.ts';
 /** How many disks a box may have for its layers. */
 export const MAX_DISKS = 56;
 const CONVERSIONS_AT_ONCE = 2;
-/** Part of every name: a change of the format must not meet images of the old one. */
+/** Part of every name, so that a new format never uses an image of the old one. */
 const FORMAT = 'v2';
 
 /** What a disk is made from, lowest layer first. */
 export interface DiskPlan<L> {
   readonly digest: Digest;
   readonly layers: readonly L[];
-  /** What lies below, where the disk depends on it. */
+  /** The layers below, where the disk depends on them. */
   readonly below: readonly L[] | undefined;
 }
 
@@ -75,10 +75,10 @@ function digestOfAll(
   return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
 
-/** `made` from the layers that were given, `there` before, or not possible without those below. */
+/** `made` from the given layers, already `there`, or not possible without the layers below. */
 export type Outcome = 'made' | 'there' | 'depends';
 
-/** A tree that was found right, while its disk was as it was then. */
+/** A tree that was verified, and the state that its disk then had. */
 interface CheckedTree {
   readonly version: string;
   readonly tree: DiskTree;
@@ -104,7 +104,7 @@ export class Disks {
   }
 
   static async open(directory: string, staging: string, options: DiskOptions): Promise<Disks> {
-    // VMMs get the disks as descriptors.
+    // VMMs get the disks as file descriptors.
     await makePrivate(directory);
     return new Disks(directory, staging, options);
   }
@@ -113,12 +113,12 @@ export class Disks {
     return join(this.#directory, this.#name(digest));
   }
 
-  /** Makes the disk where it is missing; whoever asks for the same one meanwhile waits for it. */
+  /** Makes the disk where it is missing. Other callers that ask for the same disk wait for it. */
   async ensure(plan: DiskPlan<StoredLayer>): Promise<Outcome> {
     return (await this.#ensure(plan)).outcome;
   }
 
-  /** As `ensure`, and checks these very layers even where others made the disk. */
+  /** As `ensure`, and also checks these layers where the disk exists already. */
   async ensureVerified(plan: DiskPlan<StoredLayer>): Promise<Outcome> {
     const { outcome, checked } = await this.#ensure(plan);
     if (!checked) await this.#pool.run(() => this.#verify(plan.layers));
@@ -126,13 +126,13 @@ export class Disks {
   }
 
   /**
-   * The hash tree of a disk that is there: made the first time, and checked block by block once in the life of this
-   * process and of the file as it is.
+   * The hash tree of an existing disk. The first call makes it. Each process checks it block by block once, and again
+   * after the file changes.
    *
    * @throws A3sError `invalid-image`, `disk-full`
    */
   async tree(digest: Digest): Promise<DiskTree> {
-    // One after another for each disk: the second finds what the first has made.
+    // Calls for one disk run one after another: the second finds the disk that the first made.
     const before = this.#trees.get(digest) ?? Promise.resolve(undefined);
     const current = before.then((known) => this.#pool.run(() => this.#checkTree(digest, known)));
     this.#trees.set(
@@ -150,7 +150,7 @@ export class Disks {
     await sweepDirectory(this.#directory, (entry) => names.has(entry.name));
   }
 
-  /** @returns also whether these very layers were read to their ends and are what they have to be */
+  /** @returns also whether these layers were read to their ends and match their diff IDs */
   async #ensure(
     plan: DiskPlan<StoredLayer>,
   ): Promise<{ readonly outcome: Outcome; readonly checked: boolean }> {
@@ -179,7 +179,7 @@ export class Disks {
       });
       if (!written) return false;
       await chmod(path, 0o400);
-      // One that a failed sweep left here is of another file.
+      // A file that a failed sweep left here belongs to another disk.
       await rm(notePath(this.path(plan.digest)), { force: true });
       await publish(path, this.path(plan.digest));
       return true;

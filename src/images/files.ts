@@ -10,7 +10,7 @@ import { join } from 'node:path';
 /** Makes a directory that nobody else can read. */
 export async function makePrivate(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
-  // It may be there from a version that let others pass.
+  // An earlier version may have made it with wider permissions.
   await chmod(path, 0o700);
 }
 

@@ -31,7 +31,7 @@ export interface VerityLayer extends BootLayer {
 /** How an image came here. */
 export interface Origin {
   readonly kind: 'pull' | 'load' | 'import' | 'commit' | 'build';
-  /** What it was called there, as a familiar name; absent where it had no name. */
+  /** The image's name there, as a familiar name; absent where it had no name. */
   readonly reference?: string;
   /** ISO 8601; of the last time. */
   readonly at: string;
@@ -70,7 +70,7 @@ export interface StoredDocument {
   readonly bytes: Buffer;
 }
 
-/** A blob that can be read from any offset, by whoever sends it on. */
+/** A blob that can be read from any offset, to send it on. */
 export interface ContentBlob {
   readonly digest: Digest;
   readonly size: number;
@@ -78,14 +78,14 @@ export interface ContentBlob {
   open(offset: number): AsyncIterable<Uint8Array>;
 }
 
-/** All that a registry needs to have of an image. */
+/** All parts of an image that a registry needs. */
 export interface ImageContent {
   readonly manifest: StoredDocument;
   /** Configuration first, then the layers, lowest first; each once. */
   readonly blobs: readonly ContentBlob[];
 }
 
-/** An image somewhere else, of which the store takes what it lacks. Nothing in it needs to be verified. */
+/** An image outside the store. The store fetches what it lacks and verifies it; the source need not verify anything. */
 export interface ImageSource {
   readonly manifest: StoredDocument;
   /** Those that list the manifest. */
@@ -105,7 +105,7 @@ export interface ImageSource {
   readonly signal?: AbortSignal;
 }
 
-/** A layer comes nearer. */
+/** A layer's progress. */
 export interface IngestEvent {
   /** Of the layer's blob. */
   readonly layer: Digest;
@@ -123,11 +123,11 @@ export interface IngestEvent {
   readonly total?: number;
 }
 
-/** What a removal took. */
+/** What a removal removed. */
 export interface RemovedImage {
   /** Familiar names and digests. */
   readonly untagged: readonly string[];
-  /** The image's id, where it went with its last name. */
+  /** The image's id, where the image was removed with its last name. */
   readonly deleted: readonly string[];
   /** Chain ids of the layers that no other image has, the uppermost first. */
   readonly layers: readonly string[];
@@ -136,7 +136,7 @@ export interface RemovedImage {
 export interface ImageStore {
   /**
    * Reads an archive (docker-archive or OCI layout as tar, plain or compressed) and stores every image in it.
-   * Nothing becomes visible unless all of it is right. Of the images' names, those are given that the archive has.
+   * Nothing becomes visible unless all of it is right. Of the images' names, returns those that the archive has.
    */
   load(
     archive: AsyncIterable<Uint8Array>,
@@ -149,7 +149,7 @@ export interface ImageStore {
   list(): Promise<readonly Image[]>;
   /**
    * Removes a tag, and the image with its last one (`force`: all of its tags, when named by id).
-   * `inUse` tells which images boxes hold: such an image is only untagged, or refused with `image-in-use`.
+   * `inUse` says which images boxes use: such an image is only untagged, or refused with `image-in-use`.
    */
   remove(
     reference: string,
@@ -159,23 +159,25 @@ export interface ImageStore {
   bootLayers(image: Image): Promise<readonly BootLayer[]>;
   /**
    * The same with their dm-verity trees, which are made where missing. Each disk is read as a whole and compared with its
-   * tree, once in the life of this process and of the file. Throws `invalid-image` where one is not what it was.
+   * tree, once in the life of this process and of the file. Throws `invalid-image` where a disk has changed.
    */
   verityLayers(image: Image): Promise<readonly VerityLayer[]>;
   /**
    * Stores an image whose blobs are elsewhere: fetches those that are missing, each once, and checks everything.
-   * Nothing becomes visible unless all of it is right; then all of it at once, names included.
+   * Nothing becomes visible unless all of it is right. Then all of it becomes visible at once, names included.
    */
   ingest(source: ImageSource, progress?: (event: IngestEvent) => void): Promise<Image>;
   /** Gives the image `source` a further name, or moves the name to it. Throws `no-such-image`, `invalid-reference`. */
   tag(source: string, target: string): Promise<Image>;
   /** Replaces all that is attached to these digests. Throws `no-such-image` when a subject is not in the store. */
   attach(subjects: readonly Digest[], attachments: readonly Attachment[]): Promise<void>;
-  /** What is attached to these digests. Throws `invalid-image` where it is not what was stored. */
+  /** What is attached to these digests. Throws `invalid-image` where the bytes differ from what was stored. */
   attachments(subjects: readonly Digest[]): Promise<readonly Attachment[]>;
-  /** Hands over the image's content, which stays there until `use` has ended. */
+  /** Passes the image's content to `use`. The content stays in the store until `use` has ended. */
   content<T>(image: Image, use: (content: ImageContent) => Promise<T>): Promise<T>;
-  /** Notes that a canonical repository has this manifest now; nothing happens where the store has it no longer. */
+  /**
+   * Records that a canonical repository has this manifest now. Does nothing where the store no longer has the manifest.
+   */
   noteRepoDigest(repoDigest: {
     readonly repository: string;
     readonly digest: Digest;
@@ -193,6 +195,6 @@ export interface ImageStore {
   prune(options: PruneOptions): Promise<PruneResult>;
   /** What the images take on disk, blobs and disks together. */
   usage(): Promise<ImageUsage>;
-  /** What the images share, in the measure of `Image.size`. */
+  /** The bytes that the images share, counted as `Image.size` counts. */
   shares(): Promise<ImageUsage>;
 }

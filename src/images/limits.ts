@@ -1,5 +1,5 @@
 /**
- * Bounds on everything that an image brings along. Each is far above what real images have.
+ * Bounds on everything in an image. Each is far above what real images have.
  *
  * @module
  */
@@ -27,9 +27,9 @@ export interface Limits {
   readonly layerNameBytes: number;
   /** Bytes of one layer once decompressed. */
   readonly layerBytes: number;
-  /** A compressed layer may always grow to this... */
+  /** A compressed layer may always decompress to this many bytes... */
   readonly freeExpansion: number;
-  /** ...and beyond it to so many times its own size. */
+  /** ...and beyond that to this many times its own size. */
   readonly expansionRatio: number;
 }
 

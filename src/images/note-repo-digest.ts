@@ -1,12 +1,12 @@
 /**
- * What a registry has of an image that is here, after a push.
+ * Records, after a push, which digests of a stored image a registry has.
  *
  * @module
  */
 import type { RepoDigest } from './catalog/catalog.ts';
 import type { StoreParts } from './store-parts.ts';
 
-/** An image that was removed meanwhile has nothing to note. */
+/** An image that was removed in the meantime has nothing to record. */
 export async function noteRepoDigest(
   { lock, catalog }: StoreParts,
   repoDigest: RepoDigest,

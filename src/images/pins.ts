@@ -1,4 +1,4 @@
-/** Counts who needs something that a sweep would otherwise delete. */
+/** Counts the users of items that a sweep would otherwise delete. */
 export class Pins<T> {
   readonly #counts = new Map<T, number>();
 
@@ -6,7 +6,7 @@ export class Pins<T> {
     return this.#counts.keys();
   }
 
-  /** Holds the items until the function that is given back is called, which must be once. */
+  /** Holds the items until the returned function is called. The caller calls it exactly once. */
   take(items: readonly T[]): () => void {
     for (const item of items) this.#counts.set(item, (this.#counts.get(item) ?? 0) + 1);
     return () => {

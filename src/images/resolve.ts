@@ -1,5 +1,5 @@
 /**
- * From what a user typed to an image.
+ * Resolves a user's reference to an image.
  *
  * @module
  */
@@ -20,9 +20,9 @@ const FULL = 64;
 
 export interface Resolved {
   readonly record: ImageRecord;
-  /** The canonical name that led here; undefined when it was an id or a digest. */
+  /** The canonical name that was given; undefined when it was an id or a digest. */
   readonly name: string | undefined;
-  /** The digest of a repository that led here. */
+  /** The digest of a repository that was given. */
   readonly repoDigest: RepoDigest | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface Resolved {
  */
 export function resolveImage(text: string, catalog: Catalog): Resolved {
   const digits = ID.exec(text)?.[1];
-  // With the algorithm it is no name, and 64 digits never are one.
+  // A text with the algorithm is no name, and 64 digits never are a name.
   if (digits === undefined || (!text.includes(':') && digits.length < FULL)) {
     const reference = withDefaultTag(parseReference(text));
     const found = byReference(reference, catalog);

@@ -1,6 +1,6 @@
 /**
- * A place for what an archive brings before it is known to be right. Its files are numbered: no name that comes from
- * outside reaches the file system.
+ * A staging area for the files of an archive until they are verified. Its files are numbered: no name from outside
+ * reaches the file system.
  *
  * @module
  */
@@ -76,7 +76,7 @@ export class Staging {
   }
 }
 
-/** Chunks that are written together: what comes from a network comes in small ones. */
+/** Bytes that are written together: a network delivers small chunks. */
 class Batch {
   readonly #file: FileHandle;
   #chunks: Uint8Array[] = [];

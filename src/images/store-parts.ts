@@ -16,7 +16,7 @@ import type { Limits } from './limits.ts';
 import type { Pins } from './pins.ts';
 
 export interface StoreParts {
-  /** Directory for what is not known to be right yet. */
+  /** Directory for files that are not verified yet. */
   readonly staging: string;
   readonly limits: Limits;
   readonly platform: Platform;

@@ -241,7 +241,7 @@ describe('resolve', () => {
 });
 
 describe('remove', () => {
-  it('tells of a load the names that the archive has, though the image has others', async () => {
+  it('returns from a load only the names that the archive has, though the image has others', async () => {
     const image = fileImage('app:1', 'same');
     await store.load(streamed(ociArchive([image])));
     const [again] = await store.load(streamed(ociArchive([{ ...image, name: 'app:2' }])));

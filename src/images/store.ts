@@ -76,7 +76,7 @@ export interface ImageStoreOptions {
   readonly platform?: Platform;
   readonly converter: Converter;
   readonly spawn?: SpawnInJail;
-  /** Called with each name of an image that another version took, and this one removes. */
+  /** Called with each image name that another version accepted and this version removes. */
   readonly onNameRemoved?: (name: string) => void;
 }
 
@@ -111,7 +111,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     blobPins: new Pins(),
     lock: new Semaphore(1),
   };
-  // A name that another version took, and this one refuses, could not even be removed.
+  // A user could not even remove a name that another version accepted and this version refuses.
   for (const name of parts.catalog.keepNames(isReference)) options.onNameRemoved?.(name);
   await settle(parts);
   return new Store(parts);
@@ -233,7 +233,7 @@ class Store implements ImageStore {
     );
   }
 
-  /** Makes the disks that are missing, and holds them all until `use` has ended. */
+  /** Makes the missing disks, and pins all of them until `use` has ended. */
   async #withDisks<T>(
     image: Image,
     use: (layers: readonly (BootLayer & { readonly diffId: Digest })[]) => Promise<T>,

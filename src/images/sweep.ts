@@ -1,17 +1,17 @@
 /**
- * Brings the files in line with the catalog: what no image and no running task needs goes.
+ * Deletes the files that no image and no running task needs, by the catalog.
  *
  * @module
  */
 import { planDisks } from './disks.ts';
 import type { StoreParts } from './store-parts.ts';
 
-/** Waits its turn, then sweeps. */
+/** Takes the lock, then sweeps. */
 export async function settle(parts: StoreParts): Promise<void> {
   await parts.lock.run(() => sweep(parts));
 }
 
-/** For whoever holds the lock. */
+/** The caller holds the lock. */
 export async function sweep({
   blobs,
   disks,

@@ -9,7 +9,7 @@ import type { StagedFile } from '../staging.ts';
 export interface ArchiveFiles {
   /** What the archive is, for messages. */
   readonly what: string;
-  /** A copy of the file, hashed; undefined where there is none. */
+  /** A hashed copy of the file; undefined where the archive has no such file. */
   file(name: string): Promise<StagedFile | undefined>;
 }
 

@@ -76,19 +76,22 @@ describe('what an archive has beside its images', () => {
       { layers: [{ mediaType: 'x', digest: `sha256:${'7'.repeat(64)}`, size: 5 }] },
     ],
     ['very many payloads', { layers: Array.from({ length: 2000 }, () => ({})) }],
-  ])('is kept as it is, for whoever decides, where it is %s', async (_, value) => {
-    const strange = withManifest({ ...signatureOf(subject), blobs: new Map() }, value);
-    await temporary.store.load(streamed(signedArchive(image, [strange])));
-    expect(await stored()).toEqual([strange]);
-    const again = await temporaryStore();
-    try {
-      const bytes = await buffer(await temporary.store.save(['team/app:1']));
-      await again.store.load(streamed(bytes));
-      expect(await again.store.attachments([subject])).toEqual([strange]);
-    } finally {
-      again.remove();
-    }
-  });
+  ])(
+    'keeps an archived attachment unchanged for the policy to judge where it is %s',
+    async (_, value) => {
+      const strange = withManifest({ ...signatureOf(subject), blobs: new Map() }, value);
+      await temporary.store.load(streamed(signedArchive(image, [strange])));
+      expect(await stored()).toEqual([strange]);
+      const again = await temporaryStore();
+      try {
+        const bytes = await buffer(await temporary.store.save(['team/app:1']));
+        await again.store.load(streamed(bytes));
+        expect(await again.store.attachments([subject])).toEqual([strange]);
+      } finally {
+        again.remove();
+      }
+    },
+  );
 
   it('goes with the image', async () => {
     const [loaded] = await load(signatureOf(subject));

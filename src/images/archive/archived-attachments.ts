@@ -18,7 +18,7 @@ import { type ArchivedAttachment, readDocument, requireBlob } from './image-plan
 
 const REF_NAME = 'org.opencontainers.image.ref.name';
 const COSIGN_TAG = /^sha256-([0-9a-f]{64})\.(?:sig|att|sbom)$/;
-/** What `cosign save` writes: one image, and what is attached to it, told apart by `kind`. */
+/** What `cosign save` writes: one image, and what is attached to it, distinguished by `kind`. */
 const COSIGN_IMAGES = ['dev.cosignproject.cosign/image', 'dev.cosignproject.cosign/imageIndex'];
 const COSIGN_ATTACHED = ['dev.cosignproject.cosign/sigs', 'dev.cosignproject.cosign/atts'];
 
@@ -33,7 +33,11 @@ export interface SplitLayout {
   readonly attachments: readonly ArchivedAttachment[];
 }
 
-/** Tells the entries of a layout's index apart. @throws A3sError `invalid-image`, `too-large` */
+/**
+ * Separates the entries of a layout's index into images and attachments.
+ *
+ * @throws A3sError `invalid-image`, `too-large`
+ */
 export async function splitLayout(
   entries: readonly Descriptor[],
   files: ArchiveFiles,
@@ -62,7 +66,7 @@ function isOfKind({ annotations }: Descriptor, kinds: readonly string[]): boolea
   return kinds.includes(annotations?.['kind'] ?? '');
 }
 
-/** What an entry is attached to, by what the index says of it. */
+/** What an entry is attached to, according to the index. */
 function subjectByName(entry: Descriptor, savedImage: Digest | undefined): Digest | undefined {
   if (isOfKind(entry, COSIGN_ATTACHED)) return savedImage;
   const tagged = COSIGN_TAG.exec(entry.annotations?.[REF_NAME] ?? '')?.[1];
@@ -98,7 +102,7 @@ async function readAttachment(
   };
 }
 
-/** Those that are there: what is said without a payload, nobody believes. */
+/** The artifacts whose payloads exist: a statement without a payload has no effect. */
 async function payloadsOf(
   artifact: ArtifactLayers | undefined,
   files: ArchiveFiles,

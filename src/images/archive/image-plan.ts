@@ -1,5 +1,5 @@
 /**
- * An image that an archive holds, checked as far as documents go: what is left is to read its layers.
+ * An image of an archive whose documents are checked. Its layers are still to be read.
  *
  * @module
  */
@@ -50,7 +50,7 @@ export interface PlanOptions {
   readonly platform: Platform;
 }
 
-/** A staged file's bytes, when they are few enough. */
+/** A staged file's bytes, within a bound. */
 export async function readDocument(
   file: StagedFile,
   what: string,
@@ -116,14 +116,14 @@ export async function requireBlob(
   return file;
 }
 
-/** A name of an image that an archive brings; it is refused rather than made to fit. */
+/** A name of an image in an archive. An unusable name is refused, never changed. */
 export function archiveName(text: string, what: string): string {
   const reference = withDefaultTag(parseReference(text));
   const quoted = JSON.stringify(text.slice(0, 200));
   if (reference.tag === undefined || reference.digest !== undefined) {
     throw corrupt(what, `the image name ${quoted} must have a tag only`);
   }
-  // `sha256:abc…` on a command line is an id, so nobody could reach the name.
+  // `sha256:abc…` on a command line is an id, so no command could use the name.
   if (familiarRepository(reference) === 'sha256') {
     throw corrupt(what, `the image name ${quoted} looks like an id`);
   }

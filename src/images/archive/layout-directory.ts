@@ -10,7 +10,7 @@ import { A3sError } from '../../errors.ts';
 import type { StagedFile, Staging } from '../staging.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 
-/** The names that a layout has: nothing else is ever opened. */
+/** The file names that a layout may have: no other file is ever opened. */
 const NAME = /^(?:oci-layout|index\.json|blobs\/sha256\/[0-9a-f]{64})$/;
 
 export class LayoutDirectory implements ArchiveFiles {

@@ -1,5 +1,5 @@
 /**
- * A manifest for an image that has come without one: always the same for the same content.
+ * Makes a manifest for an image that has none: always the same for the same content.
  *
  * @module
  */

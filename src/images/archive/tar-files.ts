@@ -14,7 +14,7 @@ import type { StagedFile, Staging } from '../staging.ts';
 import { readTar, type TarEntry } from '../tar/read-tar.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 
-/** `docker save` once linked a layer that two images share; nobody links links further. */
+/** `docker save` once wrote a layer that two images share as a link; no tool links to a link. */
 const MAX_LINKS = 8;
 
 export interface ReadArchiveOptions {

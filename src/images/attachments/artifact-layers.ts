@@ -1,6 +1,6 @@
 /**
- * The payloads of an artifact, as far as its manifest can be read at all: registries and archives may have anything where
- * signatures are looked for.
+ * The payloads of an artifact, as far as its manifest can be read. Registries and archives may hold any content at the
+ * places of signatures.
  *
  * @module
  */
@@ -22,7 +22,7 @@ const Artifact = z.looseObject({
 });
 
 export interface ArtifactLayers {
-  /** What it says that it is attached to. */
+  /** The subject that the manifest names. */
   readonly subject: Digest | undefined;
   readonly layers: readonly {
     readonly mediaType: string;

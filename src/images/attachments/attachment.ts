@@ -7,7 +7,7 @@ import type { Digest } from '../../oci/digest.ts';
 
 /** An artifact, whole: its manifest and the blobs that the manifest lists as layers. Nothing in it is verified. */
 export interface Attachment {
-  /** What it was found at: the digest of an image's manifest, or of an index that lists it. */
+  /** The subject: the digest of an image's manifest, or of an index that lists it. */
   readonly subject: Digest;
   /** A tag `sha256-….sig` or `.att`, or the `subject` field of OCI 1.1. */
   readonly attachedBy: 'tag' | 'referrer';

@@ -1,6 +1,6 @@
 /**
  * What is attached to images, as it lies in the store: one row for each artifact, its bytes as blobs. They are compared
- * with their digests whenever they are read; who signed them is for others to find out.
+ * with their digests whenever they are read. The trust module verifies who signed them.
  *
  * @module
  */
@@ -76,7 +76,7 @@ export async function stageAttachments(
   return { subjects, records, files: [...files.values()] };
 }
 
-/** @throws A3sError `too-large` for more than one image may have beside it */
+/** @throws A3sError `too-large` for more attachments than one image may have */
 export function checkBounds(count: number, sizes: readonly number[]): void {
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
   if (count <= MAX_ATTACHMENTS && bytes <= MAX_BYTES) return;
@@ -113,7 +113,7 @@ export async function readAttachments(
   });
 }
 
-/** The file, or undefined where there is none; nothing of one that has another size than it should. */
+/** The file; undefined where it is missing or has the wrong size. */
 async function readBlob(path: string, size: number): Promise<Buffer | undefined> {
   const file = await open(path, 'r').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;

@@ -1,5 +1,5 @@
 /**
- * What an archive brings beside its images goes to what is there already: an archive without signatures takes none away.
+ * Adds an archive's attachments to those in the store: an archive without signatures removes none.
  *
  * @module
  */
@@ -33,11 +33,11 @@ export function loadedAttachments(
     const there = catalog.attachmentsOf(subject);
     const kept = there.filter(({ digest }) => !brought.has(digest));
     const fresh = [...brought.values()].map(({ record }) => {
-      // An archive that lacks a payload must not take it away.
+      // An archive that lacks a payload must not remove the stored one.
       const known = there.find(({ digest }) => digest === record.digest);
       return known !== undefined && known.blobs.length > record.blobs.length ? known : record;
     });
-    // Rather what just came than what would make both of no use.
+    // Keeps the new attachments where both together exceed the bound: an image over the bound could not be read.
     return kept.length + fresh.length > MAX_ATTACHMENTS ? fresh : [...kept, ...fresh];
   });
   const files = [...bySubject.values()].flatMap((brought) =>

@@ -3,7 +3,7 @@
  *
  * @module
  */
-/** To be put into the one list of migrations. */
+/** The caller adds them to the one list of migrations. */
 export const migrations: readonly string[] = [
   `
   CREATE TABLE image_images (
@@ -16,7 +16,7 @@ export const migrations: readonly string[] = [
     image_id TEXT NOT NULL REFERENCES image_images (id)
   ) STRICT;
   `,
-  // One image, several manifests; what it was pulled as, what lists it, where it came from.
+  // One image with several manifests; the digests that it was pulled by, the indexes that list it, and its origins.
   `
   CREATE TABLE image_manifests (
     digest TEXT NOT NULL PRIMARY KEY,

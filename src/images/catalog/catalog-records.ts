@@ -84,7 +84,7 @@ export interface NewImage {
   readonly indexes?: readonly Digest[] | undefined;
 }
 
-/** What is attached to some digests from now on, instead of what was. */
+/** The attachments that replace those of some digests. */
 export interface NewAttachments {
   readonly subjects: readonly Digest[];
   readonly records: readonly AttachmentRecord[];

@@ -76,7 +76,7 @@ export class Catalog {
     );
   }
 
-  /** Notes what a repository has of the image: the manifest, or an index that lists it. */
+  /** Records what a repository has of the image: the manifest, or an index that lists it. */
   addRepoDigest({ repository, digest }: RepoDigest, manifest: Digest): void {
     this.#run(
       `INSERT INTO image_repo_digests (repository, digest, manifest) VALUES (?, ?, ?)
@@ -269,7 +269,7 @@ export class Catalog {
     })();
   }
 
-  /** Removes the names and repositories that are none, and returns them; their images are known by their ids. */
+  /** Removes the invalid names and repositories, and returns them. Their images remain under their ids. */
   keepNames(isName: (text: string) => boolean): readonly string[] {
     const all = this.#column('SELECT name FROM image_names');
     const names = all.filter((name) => !isName(name));

@@ -131,7 +131,7 @@ describe('a converter in a jail', () => {
     });
   });
 
-  it('tells the code and the message of a refusal', async () => {
+  it('returns the code and the message of a refusal from the converter', async () => {
     const bomb = writeTar([{ path: 'zeros', data: Buffer.alloc(10_000_000) }]);
     for (const blob of [gzipSync(bomb), zstd(bomb)]) {
       await expect(

@@ -1,10 +1,11 @@
 /**
- * Converts layers to disks in a process of its own, in a jail: decompression, tar and EROFS code never meet a layer's
+ * Converts layers to disks in a separate process, in a jail. Decompression, tar and EROFS code never handle a layer's
  * bytes in the server.
  *
- * What the process answers is believed. A layer that takes it over can therefore forge the disk that is being made, and
- * the check of the diff IDs with it; a disk that merges layers, or takes directories from those below, counts as theirs
- * too. It can do no more: it holds descriptors of these blobs and of this one disk, and sees no other file.
+ * The server believes the process's answer. A layer that takes it over can therefore forge the disk that is being made,
+ * and the check of the diff IDs with it; a disk that merges layers, or takes directories from those below, counts as
+ * theirs too. The layer can do no more than that: the process holds descriptors of these blobs and of this one disk,
+ * and sees no other file.
  *
  * @module
  */
@@ -47,9 +48,9 @@ export interface Conversion {
 export type Converter = (conversion: Conversion) => Promise<boolean>;
 
 const DEADLINE_MS = 60 * 60 * 1000;
-/** Of JavaScript objects: a million files need one GiB, and two million two. */
+/** Memory for JavaScript objects: a million files need one GiB, and two million need two. */
 const HEAP_MIB = 3072;
-/** The layers of the largest image, and what Node opens for itself. */
+/** Descriptors for the layers of the largest image, and for the files that Node opens. */
 const OPEN_FILES = 512;
 const MAX_ANSWER = 64 * 1024;
 const MAX_COMPLAINT = 4096;
@@ -115,7 +116,7 @@ export async function jailProgram(
   if (!isSystems) await checkReachable(node);
   return {
     path: node,
-    // The program comes on standard input: where it lies may be no place that the jail can look into.
+    // The program comes on standard input, since the jail may not be able to read its directory.
     args: [`--max-old-space-size=${HEAP_MIB}`, '-'],
     identity: converterIdentity(),
     stdio,
@@ -130,7 +131,7 @@ export async function jailProgram(
   };
 }
 
-/** For root, whose converters are somebody else. @throws A3sError `tool-missing` */
+/** For root, whose converters run as another user. @throws A3sError `tool-missing` */
 async function checkReachable(node: string): Promise<void> {
   if (process.geteuid?.() !== 0) return;
   for (let path = node; path !== '/'; path = dirname(path)) {
@@ -156,7 +157,7 @@ async function converse(child: ChildProcess, job: Job): Promise<boolean> {
   const deadline = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
   const answer = collect(stdout, MAX_ANSWER, () => child.kill('SIGKILL'));
   const complaint = collect(stderr, MAX_COMPLAINT, () => undefined);
-  // It may be gone before it has read the job; its end says so.
+  // The process may exit before it has read the job; its exit reports that.
   jobPipe.on('error', () => undefined);
   jobPipe.end(JSON.stringify(job));
   const end = await ended;
@@ -179,7 +180,7 @@ function judge(text: string, end: string): boolean {
   });
 }
 
-/** It may be the work of a layer: nothing that a terminal would obey. */
+/** A layer may have produced the text, so it must hold no terminal control characters. */
 function onOneLine(text: string): string {
   return text.replace(/\p{Cc}+/gu, ' ');
 }
@@ -201,7 +202,7 @@ function collect(stream: Readable, max: number, onTooMuch: () => void): { text()
   return { text: () => bytes.toString('utf8') };
 }
 
-/** @returns a handler that says what to do about a blob that is not there */
+/** @returns a handler that names the remedy for a missing blob */
 export function explainMissing({ diffId }: StoredLayer): (cause: unknown) => never {
   return (cause) => {
     const gone = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';

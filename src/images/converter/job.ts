@@ -1,12 +1,12 @@
 /**
- * What the server and the converter's process say to each other.
+ * The messages between the server and the converter's process.
  *
  * @module
  */
 import type { Digest } from '../../oci/digest.ts';
 import type { Limits } from '../limits.ts';
 
-/** Descriptor that the job comes in on; standard input is the program itself. */
+/** Descriptor from which the job is read; standard input is the program itself. */
 export const JOB_DESCRIPTOR = 3;
 
 export interface JobLayer {

@@ -43,7 +43,7 @@ export class ErofsWriter {
     return this.#layout.files[this.#next]?.node;
   }
 
-  /** Takes the data of the file that is wanted. */
+  /** Takes data of the wanted file. */
   async writeData(body: AsyncIterable<Buffer>): Promise<void> {
     const placed = this.#layout.files[this.#next];
     if (placed === undefined) throw new RangeError('Cannot write data: every file has its own');

@@ -1,5 +1,5 @@
 /**
- * Decides where everything of a tree goes in its image, before any data is read.
+ * Computes the position of every part of a tree in its image, before any data is read.
  *
  * The order is the order of sorted names for inodes, and of the archives for file data. So one tree gives one image,
  * and data is written in one sweep.
@@ -11,7 +11,7 @@ import { type DirectoryPlan, planDirectory } from './directory.ts';
 import { BLOCK_SIZE, INODE_SIZE, METADATA_START, SLOT_SIZE } from './format.ts';
 import { encodeXattrs } from './xattrs.ts';
 
-/** A longer last part of a file gets a block of its own: behind the inode it would waste as much. */
+/** A longer last part of a file gets its own block: behind the inode it would waste as much space. */
 const MAX_INLINE = BLOCK_SIZE / 2;
 /** Metadata is built in memory, so no more parts of files go into it beyond this. */
 const MAX_INLINE_METADATA = 64 * 1024 * 1024;
@@ -28,7 +28,7 @@ export interface Placed {
   readonly xattrs: Buffer;
   /** Bytes of data. */
   readonly size: number;
-  /** Bytes of it that follow the inode. */
+  /** Bytes of the data that follow the inode. */
   readonly inlined: number;
   /** First block of the rest. */
   block: number;
@@ -60,7 +60,7 @@ class Placement {
   #end = METADATA_START;
 
   visit(root: DirectoryNode): void {
-    // A stack of its own: a hostile tree is deeper than the call stack.
+    // Uses an explicit stack: a hostile tree is deeper than the call stack.
     const pending: { node: Node; parent: number }[] = [{ node: root, parent: 0 }];
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       const { node, parent } = next;

@@ -1,5 +1,5 @@
 /**
- * Writes a file from some offset on, in order, in large pieces, leaving holes where all is zero.
+ * Writes a file in order from an offset, in large pieces. Runs of zeros become holes.
  *
  * @module
  */

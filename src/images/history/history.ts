@@ -1,5 +1,5 @@
 /**
- * How an image came to be, as its configuration tells it.
+ * How an image was built, as its configuration says.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import * as z from 'zod';
 import type { Digest } from '../../oci/digest.ts';
 import { parseDocument } from '../../oci/json/json.ts';
 
-/** Far above what builders write; an image may bring more, and then is told no further. */
+/** A bound far above what builders write. Entries of an image beyond it are left out. */
 const MAX_ENTRIES = 10_000;
 
 const History = z.looseObject({
@@ -26,7 +26,7 @@ const History = z.looseObject({
 });
 
 export interface HistoryEntry {
-  /** The image's id at its newest entry, `<missing>` below: what was in between has no id of its own. */
+  /** The image's id at its newest entry, `<missing>` below: the steps in between have no id of their own. */
   readonly id: string;
   /** RFC 3339, or empty where the image does not say. */
   readonly created: string;

@@ -1,5 +1,5 @@
 /**
- * `history`: reads what `historyOf` tells of from the store.
+ * `history`: reads from the store what `historyOf` needs.
  *
  * @module
  */

@@ -180,7 +180,7 @@ function execForm(text: string): readonly string[] | undefined {
     const parsed = z.array(z.string()).safeParse(JSON.parse(text));
     return parsed.success ? parsed.data : undefined;
   } catch {
-    // Docker reads what is no JSON as a line.
+    // Docker reads a value that is not JSON as a line for the shell.
     return undefined;
   }
 }
@@ -199,7 +199,7 @@ function assign(text: string, state: State, into: Map<string, string>): void {
     if (end <= 0) throw bad('', text, 'write each as NAME=VALUE');
     return [word.slice(0, end), word.slice(end + 1)];
   });
-  // All of a line sees the variables as they were before it.
+  // Every word of a line sees the variables as they were before the line.
   for (const [name, value] of pairs) into.set(name, value);
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** `Healthcheck` of an image's configuration: what was not said is left out. */
+/** `Healthcheck` of an image's configuration; options that were not given are left out. */
 export type HealthcheckConfig = Readonly<Record<string, number | readonly string[]>>;
 
 const TIMES: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 /**
- * Words as Dockerfiles have them: quotes, backslashes, and variables that earlier instructions set.
+ * Splits Dockerfile text into words: quotes, backslashes, and variables that earlier instructions set.
  *
  * @module
  */
@@ -24,7 +24,7 @@ class WordLexer {
   readonly #text: string;
   readonly #variables: ReadonlyMap<string, string>;
   #at = 0;
-  /** Characters of values that variables stood for. */
+  /** Characters that came from the values of variables. */
   #expanded = 0;
 
   constructor(text: string, variables: ReadonlyMap<string, string>) {

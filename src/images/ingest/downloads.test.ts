@@ -62,7 +62,7 @@ describe('a download that others wait for', () => {
     await expect(dripping).rejects.toThrow('enough');
   });
 
-  it('lets go of whoever is aborted', async () => {
+  it('ends the wait of an aborted download', async () => {
     const fetch = fetcher(new Downloads(blobs));
     const gate = new Gate();
     const first = fetch('first', async function* () {

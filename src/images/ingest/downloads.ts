@@ -1,8 +1,9 @@
 /**
- * Blobs on their way into the store: each comes once, however many pulls want it.
+ * Downloads of blobs into the store: each blob is fetched once, however many pulls want it.
  *
- * Who comes second waits. When the first fails, is aborted or hardly moves, one of those that wait goes on by itself,
- * from its own source: a pull is hardly ever worse for having had company, be that a registry that means harm.
+ * A second pull of a blob waits for the first. When the first fails, is aborted or hardly moves, one of the waiting
+ * pulls fetches the blob from its own source. So another pull, even one from a hostile registry, hardly ever makes a
+ * pull worse.
  *
  * @module
  */
@@ -30,7 +31,7 @@ export interface Download {
 
 export type Fetched = StagedFile & { readonly how: 'there' | 'shared' | 'downloaded' };
 
-/** Others wait for a download of which so many bytes come in this time. */
+/** Others wait for a download only while this many bytes arrive in this time. */
 export interface CompanyLimits {
   readonly milliseconds: number;
   readonly bytes: number;
@@ -76,7 +77,7 @@ export class Downloads {
         running.listeners.delete(onBytes);
       }
       signal.throwIfAborted();
-      // Of those that no longer want to wait, one starts and the others follow it.
+      // Of the pulls that stop waiting, one starts its own download and the others wait for that one.
       if (this.#running.get(digest) === running) this.#running.delete(digest);
     }
   }
@@ -90,7 +91,7 @@ export class Downloads {
     });
     let before = running.current;
     const clock = setInterval(() => {
-      // Where all is here, it is only written to the disk.
+      // Once all bytes have arrived, only the write to the disk remains.
       if (running.current - before < bytes && running.current < running.size) stop();
       before = running.current;
     }, milliseconds);
@@ -145,7 +146,7 @@ export class Downloads {
   }
 }
 
-/** Starts again where a mirror gave wrong bytes: somebody else is asked then. */
+/** Starts again where a mirror gave wrong bytes: another source is asked then. */
 async function stage(download: Download, onBytes: (current: number) => void): Promise<StagedFile> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -180,7 +181,7 @@ async function* bounded(
     }
     ended = true;
   } finally {
-    // A source that hangs would not let go either.
+    // A source that hangs would not end by itself.
     if (!ended) source.return?.().catch(() => undefined);
   }
 }

@@ -140,7 +140,7 @@ describe('a pull', () => {
     expect(await temporary.remains()).toEqual([]);
   });
 
-  it('takes a blob that a mirror gave wrong from whoever gives it next', async () => {
+  it('takes a blob that a mirror gave wrong from the next source', async () => {
     const image = imageOf('a', 'b');
     const wrong = new Set(image.layers.map(({ digest }) => digest));
     const source = new MemorySource(image, {

@@ -1,8 +1,9 @@
 /**
- * Takes an image from elsewhere into the store.
+ * Stores an image from an outside source.
  *
  * Documents are checked before anything else is fetched. Then layers come in parallel, and each becomes a disk as soon
- * as it is here. Their blobs are published at once, pinned: without the catalog's word they go with the next sweep.
+ * as it is here. Their blobs are published at once and pinned. A blob without a catalog row is deleted by the next
+ * sweep.
  *
  * @module
  */
@@ -28,7 +29,7 @@ import { viewOf } from '../view.ts';
 import { checkSource, type SourceDocuments } from './source-documents.ts';
 
 const DOWNLOADS_AT_ONCE = 3;
-/** Bytes come a thousand times a second, and nobody can see that. */
+/** Limits progress events: bytes arrive a thousand times a second, more often than a display needs. */
 const TELL_EVERY_MS = 100;
 
 type Progress = (event: IngestEvent) => void;
@@ -59,7 +60,7 @@ class IngestTask {
   readonly #documents: SourceDocuments;
   readonly #staging: Staging;
   readonly #progress: Progress;
-  /** The first failure ends what else is on its way. */
+  /** The first failure ends all other downloads. */
   readonly #failed = new AbortController();
   readonly #signal: AbortSignal;
   readonly #slots = new Semaphore(DOWNLOADS_AT_ONCE);
@@ -90,7 +91,7 @@ class IngestTask {
     const { config, layers } = this.#documents.manifest;
     return await this.#hold('blobPins', [config, ...layers].map(digestOf), async () => {
       const configBlob = await this.#fetch(config);
-      // What was there may have been changed since.
+      // A file that was there already may have changed since.
       await readStoredDocument(config.digest, this.#parts);
       const parsed = await readConfig(configBlob, layers.length, this.#parts);
       const planned = parsed.diffIds.map((diffId) => ({ diffId }));
@@ -114,7 +115,7 @@ class IngestTask {
     });
   }
 
-  /** Pins, once a sweep that may not know of it has ended. */
+  /** Pins the items, after any sweep ended that may not know of the pins. */
   async #hold<T>(
     which: 'blobPins' | 'diskPins',
     digests: readonly Descriptor['digest'][],
@@ -126,7 +127,7 @@ class IngestTask {
     });
   }
 
-  /** Rather now than after gigabytes. @throws A3sError `disk-full` */
+  /** Fails before the download rather than after gigabytes. @throws A3sError `disk-full` */
   async #checkSpace(layers: readonly Descriptor[]): Promise<void> {
     let missing = 0;
     for (const { digest, size } of new Map(layers.map((layer) => [layer.digest, layer])).values()) {
@@ -230,7 +231,7 @@ class IngestTask {
         : await stageAttachments(this.#staging, this.#documents.subjects, attachments);
     this.#signal.throwIfAborted();
     const { repoDigest } = this.#documents;
-    // What one repository says takes nothing away that another one said.
+    // Attachments from one repository never remove those from another one.
     const besideOthers = this.#parts.catalog
       .repoDigestsOf(image.configBlob.digest)
       .some(({ repository }) => repository !== repoDigest?.repository);

@@ -24,7 +24,7 @@ export interface SourceDocuments {
   /** Canonical. */
   readonly names: readonly string[];
   readonly repoDigest: RepoDigest | undefined;
-  /** What attachments may be of: the manifest and its indexes. */
+  /** The possible subjects of attachments: the manifest and its indexes. */
   readonly subjects: readonly Digest[];
 }
 
@@ -84,7 +84,7 @@ function checkBytes(
   }
 }
 
-/** Readers that go by the one and readers that go by the other would see different things. */
+/** Readers that use the one field and readers that use the other would see different content. */
 function checkType(inside: string | undefined, outside: string, what: string): void {
   if (inside !== undefined && inside !== outside) {
     throw corrupt(what, `it says that it is ${inside}, and it came as ${outside}`);

@@ -48,7 +48,10 @@ export interface ConvertOptions {
 export interface DiskSource {
   /** Merged into one where there are several; lowest first. */
   readonly layers: readonly LayerSource[];
-  /** What lies below a layer that does not describe all of its directories; undefined for one that must. */
+  /**
+   * The layers below, for a layer that does not describe all of its directories; undefined where a layer has to
+   * describe all of them.
+   */
   readonly below: readonly LayerSource[] | undefined;
 }
 

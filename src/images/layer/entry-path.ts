@@ -1,5 +1,5 @@
 /**
- * Names of a layer's entries: always relative to the root of the box, never able to leave it.
+ * Names of a layer's entries, always relative to the root of the box and never outside it.
  *
  * @module
  */

@@ -10,7 +10,7 @@
 import { corrupt, printable } from '../../oci/corrupt.ts';
 import { type DirectoryNode, implicitDirectory, type Node } from './tree.ts';
 
-/** As many as Linux follows on the way to one file. */
+/** The number of links that Linux follows in one path. */
 const MAX_LINKS = 40;
 
 /**
@@ -19,7 +19,7 @@ const MAX_LINKS = 40;
  * @throws A3sError `invalid-image` for links without end, and where two entries then have one name
  */
 export function followLinks(upper: DirectoryNode, lower: DirectoryNode, what: string): void {
-  // What was moved may lie below another link.
+  // A moved entry may lie below another link.
   for (let round = 0; ; round += 1) {
     const crossing = takeCrossing(upper, lower);
     if (crossing.length === 0) return;
@@ -54,7 +54,7 @@ function takeCrossing(upper: DirectoryNode, lower: DirectoryNode): readonly Cros
   return found;
 }
 
-/** Where a path leads; what is missing on the way is taken for directories, which it will become. */
+/** Resolves a path. Missing parts count as directories, since they become directories. */
 function resolve(path: readonly string[], lower: DirectoryNode, what: string): readonly string[] {
   const done: string[] = [];
   const pending = [...path];
@@ -88,7 +88,7 @@ function directoryAt(root: DirectoryNode, path: readonly string[], what: string)
   let directory = root;
   for (const part of path) {
     let child = directory.children.get(part) ?? implicitDirectory();
-    // Whiteouts speak of what lies below, not of what the layer itself has.
+    // Whiteouts refer to the layers below, not to entries of the layer itself.
     if (child.kind === 'whiteout') child = { ...implicitDirectory(), opaque: true };
     if (child.kind !== 'directory') throw twoOfOneName(path, what);
     directory.children.set(part, child);

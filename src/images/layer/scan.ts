@@ -1,8 +1,8 @@
 /**
- * Reads one layer's tar into a tree, and refuses what no honest layer holds.
+ * Reads one layer's tar into a tree, and refuses entries that no honest layer has.
  *
- * The tree is what the disk is written from: names are unique in it, parents are directories, hard links are second
- * names of files of the same layer. So nothing in a layer can reach outside it, whatever its entries say.
+ * The disk is written from the tree: names are unique in it, parents are directories, hard links are second names of
+ * files of the same layer. So nothing in a layer can reach outside it, whatever its entries say.
  *
  * @module
  */
@@ -33,7 +33,7 @@ const MAX_MAJOR = 0xfff;
 const MAX_MINOR = 0xf_ffff;
 const MAX_SYMLINK = 4095;
 
-/** What is left of the bounds that all layers of one disk share. */
+/** The remainder of the bounds that all layers of one disk share. */
 export class LayerBudget {
   readonly limits: Limits;
   entries = 0;
@@ -65,7 +65,7 @@ export class LayerBudget {
 }
 
 /**
- * @param layer the layer's index in its group, noted in every file
+ * @param layer the layer's index in its group, recorded in every file
  * @param scratch gets the data of the files
  * @throws A3sError `invalid-image` naming the offending entry, `too-large` over a bound
  */
@@ -110,7 +110,7 @@ class LayerScan {
       return;
     }
     if (entry.type === 'character' && entry.major === 0 && entry.minor === 0) {
-      // This is how overlayfs itself writes a whiteout down; the box would see it as one.
+      // Overlayfs itself stores a whiteout like this, so the box would see a whiteout.
       this.#whiteouts.push({ parent, name });
       return;
     }
@@ -123,7 +123,9 @@ class LayerScan {
     parent.children.set(name, this.#node(entry, index));
   }
 
-  /** Whiteouts speak of lower layers: what the layer itself has under the name stays, wherever it stood. */
+  /**
+   * Whiteouts refer to lower layers: an entry of the layer itself with the name stays, at whatever position it comes.
+   */
   finish(): DirectoryNode {
     for (const { parent, name } of this.#whiteouts) {
       const own = parent.children.get(name);
@@ -187,7 +189,7 @@ class LayerScan {
         if (entry.linkPath === '' || entry.linkPath.length > MAX_SYMLINK) {
           throw corrupt(this.#what, `the link ${printable(entry.path)} has no usable target`);
         }
-        // Linux knows no other mode of a link, whatever archives say.
+        // Linux has no other mode for a link, whatever archives say.
         return { kind: type, attributes: { ...attributes, mode: 0o777 }, target: entry.linkPath };
       case 'character':
       case 'block':

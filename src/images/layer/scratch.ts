@@ -1,8 +1,8 @@
 /**
- * The data of a disk's files between the pass that learns where it has to go and the pass that puts it there.
+ * Keeps the data of a disk's files between the pass that computes the layout and the pass that writes the data.
  *
- * A layer is decompressed and hashed once, then: what is read back are bytes that were checked. Where room is scarce
- * nothing is kept, and the second pass reads the layers again.
+ * A layer is then decompressed and hashed only once, and the bytes that are read back are checked ones. Where room is
+ * scarce, nothing is kept and the second pass reads the layers again.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface ScratchFile extends PositionedFile {
   ): Promise<{ bytesRead: number }>;
 }
 
-/** Of the room that is left: the disk takes about as much once more, and others write too. */
+/** Share of the free room: the disk takes about as much again, and others write too. */
 const SHARE = 4;
 const WINDOW = 1024 * 1024;
 
@@ -41,7 +41,7 @@ export class Scratch {
     this.#file = file;
     this.#budget = budget;
     this.#allowed = Math.floor(Math.max(0, budget.left) / SHARE);
-    // Bounded by what is allowed; the disk's own budget is charged with it below, and given it back.
+    // Bounded by the budget. The code below charges the disk's own budget with it and later returns it.
     this.#writer = new SparseWriter(file, 0, new DiskBudget(budget.directory, this.#allowed));
   }
 
@@ -69,11 +69,11 @@ export class Scratch {
     for await (const chunk of body) await this.#writer.write(chunk);
   }
 
-  /** Everything has been handed over. */
+  /** All data has been passed in. */
   async finish(): Promise<void> {
     if (!this.#complete) return;
     await this.#writer.flush();
-    // What ends in zeros ends in a hole.
+    // Trailing zeros become a hole.
     await this.#file.truncate(this.#writer.position);
     this.#budget.take(this.#writer.position);
   }

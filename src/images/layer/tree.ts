@@ -62,7 +62,7 @@ export type Node = DirectoryNode | FileNode | SymlinkNode | DeviceNode | FifoNod
 
 export const NO_XATTRS: ReadonlyMap<string, Buffer> = new Map();
 
-/** What a directory gets that no entry describes. */
+/** The attributes of a directory that no entry describes. */
 const IMPLICIT: Attributes = {
   mode: 0o755,
   uid: 0,
@@ -84,7 +84,7 @@ export function implicitDirectory(): DirectoryNode {
 }
 
 /**
- * Puts `upper` over `lower`, which it changes. Nothing lies below the result: it has neither whiteouts nor opaque
+ * Merges `upper` into `lower`, which it changes. Nothing lies below the result: it has neither whiteouts nor opaque
  * directories.
  */
 export function mergeOver(lower: DirectoryNode, upper: DirectoryNode): void {
@@ -123,7 +123,7 @@ export function hasImplicit(root: DirectoryNode): boolean {
 }
 
 /**
- * Gives directories without an entry of their own what lower layers say of them: a layer that only adds `tmp/x` must
+ * Gives directories without an entry of their own the attributes from lower layers: a layer that only adds `tmp/x` must
  * not change who may write to `/tmp`.
  */
 export function inheritAttributes(upper: DirectoryNode, lower: DirectoryNode): void {

@@ -1,5 +1,5 @@
 /**
- * Which images `prune` takes, by Docker's rules.
+ * Which images `prune` removes, by Docker's rules.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { PruneOptions } from './prune-options.ts';
 
 export interface Pruned {
   readonly record: ImageRecord;
-  /** Canonical names that go with it. */
+  /** Canonical names that are removed with it. */
   readonly names: readonly string[];
 }
 

@@ -1,8 +1,9 @@
 /**
  * `prune`: removes the images that nobody needs.
  *
- * What is decided and what is removed is one step, so no box can come in between; whoever makes a box looks again once
- * the box is on record. What a pull, a load or a save works with is pinned, and goes when they let go of it.
+ * The decision and the removal are one step, so no box can be created in between. The code that creates a box checks
+ * its image again once the box is recorded. The files of a running pull, load or save are pinned, and are deleted when
+ * it ends.
  *
  * @module
  */
@@ -29,7 +30,7 @@ export async function pruneImages(parts: StoreParts, options: PruneOptions): Pro
     const sizeBefore = total();
     const removed: PrunedImage[] = [];
     const chains = new ChainCounts(catalog.all());
-    // Nothing waits between the plan and its end.
+    // Nothing awaits between the plan and its end.
     for (const { record, names } of planPrune(catalog, options)) {
       const repoDigests = catalog.repoDigestsOf(record.id);
       const layers = chains.remove(record.id);

@@ -1,5 +1,5 @@
 /**
- * What a prune may take, and what it took.
+ * What a prune may remove, and what it removed.
  *
  * @module
  */
@@ -10,7 +10,7 @@ export interface PruneOptions {
   readonly until: number | undefined;
   /** What an image's labels must fulfil. */
   readonly matches: (labels: Readonly<Record<string, string>>) => boolean;
-  /** Ids of the images that boxes hold, which stay; asked at the moment when it is decided. */
+  /** Ids of the images that boxes use, which stay. Called at the moment of the decision. */
   readonly inUse: () => ReadonlySet<string>;
 }
 

@@ -12,9 +12,9 @@ import { parseReference } from '../../oci/reference.ts';
 import { blobPath } from '../archive/archive-files.ts';
 import type { SavedAttachment, SavedBlob, SavedImage } from './saved-image.ts';
 
-/** The full name: what Docker, containerd, podman and our own load read. */
+/** The full name: Docker, containerd, podman and our own load read it. */
 const FULL_NAME = 'io.containerd.image.name';
-/** The tag alone: what the OCI specification means by it, and skopeo and umoci ask for. */
+/** The tag alone: the OCI specification defines it so, and skopeo and umoci read it. */
 const REF_NAME = 'org.opencontainers.image.ref.name';
 
 /** Small files by their paths, in the order in which they are written. */
@@ -49,7 +49,7 @@ function layoutIndex(images: readonly SavedImage[]) {
   return { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...distinct.values()] };
 }
 
-/** One entry for each name; what no name stands for is there without one. */
+/** One entry for each name, and one without a name for each image that has none. */
 function imageEntries(image: SavedImage) {
   const { manifest, names, indexes, platform } = image;
   const own = { ...describe(manifest), platform };

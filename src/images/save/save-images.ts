@@ -34,7 +34,7 @@ export async function saveImages(
   return streamArchive(parts, images, needed);
 }
 
-/** Nothing is held for an archive that nobody starts to read. */
+/** An archive that is never read holds no pins. */
 async function* streamArchive(
   parts: StoreParts,
   images: readonly SavedImage[],
@@ -50,7 +50,7 @@ async function* streamArchive(
     yield* writeArchive(images, pathIn(parts));
   } finally {
     release();
-    // What was removed meanwhile was left for this.
+    // The sweep deletes what was removed while the pins held it.
     if (gone() !== undefined) await settle(parts);
   }
 }

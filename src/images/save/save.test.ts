@@ -48,7 +48,7 @@ const blobFile = (digest: string): string =>
   join(temporary.root, 'images/blobs/sha256', digest.slice(7));
 
 describe('an archive', () => {
-  it('has every blob once, whoever shares it, and both kinds of index', async () => {
+  it('writes every blob of an archive once, however many images share it, and both kinds of index', async () => {
     await load(one, two);
     const files = filesOf(await save('team/app:1', 'team/app:2'));
     const blobs = [...files.keys()].filter((name) => /^blobs\/sha256\/./.test(name));

@@ -1,5 +1,5 @@
 /**
- * What the arguments of `save` mean, by Docker's rules.
+ * Resolves the arguments of `save` by Docker's rules.
  *
  * @module
  */

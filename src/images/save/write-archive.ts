@@ -34,7 +34,7 @@ export async function* writeArchive(
   yield endOfArchive();
 }
 
-/** Refuses blobs that are missing or have another size: cheap, and before anything was promised. */
+/** Refuses blobs that are missing or have another size: a cheap check before the archive starts. */
 export async function checkBlobs(
   images: readonly SavedImage[],
   pathOf: (blob: SavedBlob) => string,
@@ -50,7 +50,7 @@ export async function checkBlobs(
 async function* verified(blob: SavedBlob, path: string): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
   let size = 0;
-  // The last chunk waits for the verdict: a reader never holds all of a blob that is wrong.
+  // The last chunk is sent only after the digest matched: a reader never gets all of a wrong blob.
   let held: Uint8Array | undefined;
   for await (const chunk of streamFile(path)) {
     size += chunk.length;

@@ -5,7 +5,7 @@
  */
 import { parseReference } from '../../oci/reference.ts';
 
-/** 64 digits are an id and never a name, and so is what has the algorithm before it. */
+/** 64 digits are an id and never a name, with the algorithm before them or without it. */
 const ID = /^(?:sha256:[0-9a-f]{4,64}|[0-9a-f]{64})$/;
 
 /** The canonical repository that `text` names without tag and digest; undefined where it has one, or is an id. */

@@ -24,7 +24,7 @@ export function tagTarget(text: string): string {
     });
   if (reference.digest !== undefined)
     throw refuse('a digest cannot be given, it follows from the content');
-  // On a command line `sha256:abc…` is an id, so nobody could reach the name.
+  // On a command line `sha256:abc…` is an id, so no command could use the name.
   if (familiarRepository(reference) === 'sha256') throw refuse('it looks like an image id');
   return canonicalName(reference);
 }

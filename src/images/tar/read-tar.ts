@@ -2,7 +2,7 @@
  * A strict streaming reader of tar archives, one pass, bounded memory.
  *
  * Where readers are known to disagree (repeated records, global headers that rename files, sizes of
- * links), the archive is refused: what we check must be what every other tool would see.
+ * links), the archive is refused: the content that we check has to be the content that every other tool sees.
  *
  * @module
  */
@@ -68,7 +68,7 @@ export interface TarEntry {
 }
 
 const MAX_NAME = 4096;
-/** Zeros after the end marker: GNU tar fills its last record, some writers a larger one. */
+/** Zeros after the end marker: GNU tar fills its last record, and some writers fill a larger one. */
 const MAX_PADDING = 4 * 1024 * 1024;
 const XATTR = 'SCHILY.xattr.';
 const ZEROS = Buffer.alloc(64 * 1024);
@@ -92,7 +92,7 @@ export async function* readTar(reader: ByteReader, maxEntries: number): AsyncGen
   let count = 0;
   for (;;) {
     const block = await reader.read(BLOCK);
-    // An archive without an end marker is whole when nothing is pending: Go's writers do that.
+    // An archive without an end marker is complete when nothing is pending: Go's writers leave the marker out.
     if (block === undefined || isZeroBlock(block)) {
       if (Object.values(pending).some((part) => part !== undefined)) throw reader.truncated();
       return await skipPadding(reader);

@@ -5,7 +5,7 @@
  */
 import { BLOCK } from './header.ts';
 
-/** What a size field of eleven octal digits holds. */
+/** The largest value of a size field of eleven octal digits. */
 const MAX_OCTAL_SIZE = 0o77777777777;
 const MAX_NAME = 100;
 
@@ -16,7 +16,7 @@ export function entryHeader(
 ): Buffer {
   if (entry.type === 'directory') return header(path, '5', 0o755, 0);
   if (entry.size <= MAX_OCTAL_SIZE) return header(path, '0', 0o644, entry.size);
-  // POSIX.1-2001: the record counts, and the field is what fits.
+  // POSIX.1-2001: the record takes precedence, and the field holds what fits.
   const record = paxRecord('size', String(entry.size));
   return Buffer.concat([
     header('PaxHeaders/size', 'x', 0o644, record.length),
@@ -31,7 +31,7 @@ export function padding(size: number): Buffer {
   return Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
 }
 
-/** What an archive ends with. */
+/** The end marker of an archive. */
 export function endOfArchive(): Buffer {
   return Buffer.alloc(2 * BLOCK);
 }

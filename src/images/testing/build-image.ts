@@ -33,7 +33,7 @@ export interface ImageSpec {
   readonly architecture?: string;
   /** RFC 3339; the beginning of 1970 where it is left out. */
   readonly created?: string;
-  /** How it says that it was made; nothing where it is left out. */
+  /** The history of the configuration; none where it is left out. */
   readonly history?: readonly {
     readonly created?: string;
     readonly created_by?: string;

@@ -1,5 +1,5 @@
 /**
- * What is pulled where a pull is killed.
+ * The image that the tests of a killed pull use.
  *
  * @module
  */

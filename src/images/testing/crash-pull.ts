@@ -1,5 +1,5 @@
 /**
- * Takes an image in from elsewhere, to be killed while it does. Argument: the root directory.
+ * Stores an image from an outside source; the test kills the process meanwhile. Argument: the root directory.
  *
  * @module
  */

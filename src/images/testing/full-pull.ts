@@ -1,5 +1,5 @@
 /**
- * Takes in an image that does not fit, and tells what is left of it. Argument: the root directory, on a small disk.
+ * Stores an image that does not fit, and prints what is left of it. Argument: the root directory, on a small disk.
  *
  * @module
  */

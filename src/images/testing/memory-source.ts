@@ -47,7 +47,7 @@ export class MemorySource implements ImageSource {
     this.add(image);
   }
 
-  /** Has the blobs of a further image. */
+  /** Adds the blobs of a further image. */
   add(image: BuiltImage): void {
     for (const [digest, bytes] of image.blobs) this.#blobs.set(digest, bytes);
   }

@@ -42,7 +42,7 @@ export function multiArchImage(image: BuiltImage): MultiArchImage {
   };
 }
 
-/** What looks like a signature or an attestation by cosign; nobody signed anything. */
+/** An artifact in the form of a signature or an attestation by cosign, without a valid signature. */
 export function signatureOf(
   subject: Digest,
   kind: 'sig' | 'att' | 'referrer' = 'sig',

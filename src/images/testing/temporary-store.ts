@@ -18,7 +18,7 @@ export interface TemporaryStore {
   /** Holds the store in `images`, and whatever a test puts beside it. */
   readonly root: string;
   readonly store: ImageStore;
-  /** Everything that a load could leave: none of it when nothing was loaded. */
+  /** The files that a load could leave: empty when nothing was loaded. */
   remains(): Promise<readonly unknown[]>;
   remove(): void;
 }

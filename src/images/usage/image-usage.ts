@@ -19,7 +19,7 @@ export async function imageUsage({ catalog, disks }: StoreParts): Promise<ImageU
   return share(all);
 }
 
-/** Of blobs alone, in the measure of `Image.size`: without a look at the disk. */
+/** Of blobs alone, counted as `Image.size` counts, without reading the disk. */
 export function imageShares({ catalog }: StoreParts): ImageUsage {
   return share(new Map(catalog.all().map((record) => [record.id, blobParts(record)])));
 }

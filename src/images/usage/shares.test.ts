@@ -18,7 +18,7 @@ it('counts once what several have', () => {
   });
 });
 
-it('tells of images what they take on disk, and of their blobs what they share', async () => {
+it('reports the disk usage of images, and the bytes that their blobs share', async () => {
   const temporary = await temporaryStore();
   try {
     const { store } = temporary;

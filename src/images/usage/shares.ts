@@ -1,9 +1,9 @@
 /**
- * Who needs how many bytes, where several need the same ones.
+ * Computes how many bytes each user of shared parts needs.
  *
  * @module
  */
-/** What something consists of: bytes by a key that says what they are. */
+/** The parts of one thing: bytes by a key that identifies them. */
 export type Parts = ReadonlyMap<string, number>;
 
 export interface Share {

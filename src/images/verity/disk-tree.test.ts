@@ -144,7 +144,7 @@ describe('a tree whose making was cut short', () => {
     }
   });
 
-  it('is refused where its note tells another root', async () => {
+  it('refuses a disk tree whose record names another root', async () => {
     await diskTree({ path, diffId, staging });
     spoil(notePath(path), 40);
     await expect(diskTree({ path, diffId, staging })).rejects.toMatchObject({

@@ -1,9 +1,9 @@
 /**
- * The hash tree behind a disk's EROFS image, made when a confidential box first needs it: plain boxes neither pay for it
- * nor see it, since EROFS reads nothing behind its own blocks.
+ * The hash tree behind a disk's EROFS image, made when a confidential box first needs it. Plain boxes neither pay for
+ * it nor see it, since EROFS reads nothing behind its own blocks.
  *
- * A note beside the disk tells its root once the tree is on disk. Until then whatever lies behind the image is the rest of
- * a crash, and is written anew.
+ * A file beside the disk records the tree's root once the tree is on disk. Without that record, bytes behind the image
+ * are the remains of a crash and are overwritten.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { createDurably } from '../files.ts';
 import { Staging } from '../staging.ts';
 import { saltOf, type TreeSink, treeBytes, VERITY_BLOCK, verityRoot } from './hash-tree.ts';
 
-/** What the guest needs to know of a disk to have its every block checked. */
+/** The values with which the guest checks every block of a disk. */
 export interface DiskTree {
   /** Bytes of the EROFS image; the tree begins there. */
   readonly bytes: number;
@@ -35,7 +35,7 @@ const Note = z.strictObject({
 const MAX_NOTE = 4096;
 const PIECE = 1024 * 1024;
 
-/** Where the note about a disk is. */
+/** Path of the file that records a disk's tree. */
 export function notePath(diskPath: string): string {
   return `${diskPath}.verity`;
 }
@@ -43,7 +43,7 @@ export function notePath(diskPath: string): string {
 export interface TreeOptions {
   /** Of the disk. */
   readonly path: string;
-  /** What the disk is of; its tree has the salt of that. */
+  /** The layers of the disk, which determine the salt of its tree. */
   readonly diffId: string;
   /** Directory for what is not complete yet. */
   readonly staging: string;
@@ -52,7 +52,7 @@ export interface TreeOptions {
 /**
  * The disk's tree, every block of it and of the image read and compared; made where it is missing.
  *
- * @throws A3sError `invalid-image` when the disk is not what it was when its tree was made, `disk-full`
+ * @throws A3sError `invalid-image` when the disk has changed since its tree was made, `disk-full`
  */
 export async function diskTree(options: TreeOptions): Promise<DiskTree> {
   const { path, diffId } = options;
@@ -139,7 +139,7 @@ async function imageBytes(file: FileHandle, path: string): Promise<number> {
   return bytes;
 }
 
-/** Undefined where there is none, or none that can be read: it is made again then. */
+/** Undefined where the record is missing or cannot be read: the tree is made again then. */
 async function readNote(diskPath: string): Promise<DiskTree | undefined> {
   const text = await readFile(notePath(diskPath), 'utf8').catch(() => '');
   if (text.length > MAX_NOTE) return undefined;

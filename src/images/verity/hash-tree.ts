@@ -13,7 +13,10 @@ export const VERITY_BLOCK = 4096;
 const DIGEST = 32;
 const FANOUT = VERITY_BLOCK / DIGEST;
 
-/** Takes the tree's blocks as they are complete, in no order, each once. `offset` counts from the start of the tree. */
+/**
+ * Called with each block of the tree once it is complete, in no order, each once. `offset` counts from the start of the
+ * tree.
+ */
 export type TreeSink = (block: Buffer, offset: number) => Promise<void>;
 
 /** The salt of a layer's tree: a property of the layer, so that equal layers have equal trees everywhere. */
