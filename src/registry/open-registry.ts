@@ -41,7 +41,7 @@ async function logIn(
   return { identityToken: transport.refreshToken ?? credentials.identityToken };
 }
 
-/** Whoever is logging in need not be told to log in. */
+/** A login that fails does not suggest to log in. */
 function refuseLogin(error: unknown): never {
   if (!(error instanceof A3sError) || error.code !== 'registry-unauthorized') throw error;
   const remedy = 'Check the user name and the password, and which registry they are for.';

@@ -5,7 +5,7 @@
  */
 import type { Digest } from '../oci/digest.ts';
 
-/** What a client sends along with a request, in Docker's `X-Registry-Auth`. */
+/** The credentials that a client sends with a request, in Docker's `X-Registry-Auth`. */
 export interface Credentials {
   readonly username?: string | undefined;
   readonly password?: string | undefined;
@@ -23,7 +23,7 @@ export interface BlobDescriptor {
 export interface RemoteManifest {
   readonly digest: Digest;
   readonly mediaType: string;
-  /** Exactly what the digest is of. */
+  /** The exact bytes that the digest covers. */
   readonly bytes: Buffer;
 }
 
@@ -37,16 +37,16 @@ export interface Referrer extends BlobDescriptor {
 export interface Repository {
   /** Canonical: `registry.example:5000/team/app`. */
   readonly name: string;
-  /** By tag or digest; undefined where there is none. What a digest asks for is verified against it. */
+  /** By tag or digest; undefined where there is none. A manifest that is requested by digest is verified against it. */
   manifest(reference: string): Promise<RemoteManifest | undefined>;
   /** Digest, type and size without the content; undefined where there is none. */
   describe(reference: string): Promise<(BlobDescriptor & { mediaType: string }) | undefined>;
-  /** The blob from its first byte: resumed where the connection is cut, and verified before it ends. */
+  /** The blob from its first byte. The download resumes where the connection is cut, and is verified before it ends. */
   blob(descriptor: BlobDescriptor): AsyncIterable<Uint8Array>;
   hasBlob(digest: Digest): Promise<boolean>;
   /**
-   * What names `subject` as its subject: the API of OCI 1.1, or the tag `sha256-…` where there is no API. With
-   * `artifactType`, only what has that type.
+   * The manifests that name `subject` as their subject, by the API of OCI 1.1, or by the tag `sha256-…` where there is
+   * no API. With `artifactType`, only those of that type.
    */
   referrers(subject: Digest, artifactType?: string): Promise<readonly Referrer[]>;
   putManifest(reference: string, mediaType: string, bytes: Buffer): Promise<Digest>;

@@ -81,7 +81,7 @@ describe('a pull', () => {
     expect(blobRequests(server).at(-1)?.headers.range).toBe('bytes=200000-');
   });
 
-  it('waits when it is told to', async () => {
+  it('waits before it asks a registry again as `Retry-After` says', async () => {
     const server = await start(async (request, response, index) => {
       if (index < 4) response.writeHead(429, { 'retry-after': '0' }).end();
       else await serveBlob(request, response, BLOB);
@@ -89,7 +89,7 @@ describe('a pull', () => {
     expect((await read(open(server.host).blob(DESCRIPTOR))).equals(BLOB)).toBe(true);
   });
 
-  it('that is told to wait too long, again and again, says so', async () => {
+  it('reports a request that is asked to wait too long again and again', async () => {
     const server = await start((_, response) => {
       response.writeHead(429, { 'retry-after': '86400' }).end();
     });

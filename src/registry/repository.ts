@@ -15,7 +15,7 @@ import type { Transport } from './transport/transport.ts';
 
 export interface OpenOptions
   extends Pick<RepositoryOptions, 'access' | 'signal' | 'mirrorMayDeny'> {
-  /** How cuts and slowness are borne with. */
+  /** Limits for cut and slow connections. */
   readonly retryLimits?: Partial<RetryLimits>;
 }
 
@@ -31,7 +31,7 @@ export function openRepository(
   const retryLimits = { ...RETRY_LIMITS, ...options.retryLimits };
   const context = repositoryContext(transport, name, options, retryLimits);
   let turn: Promise<unknown> = Promise.resolve();
-  /** One list of referrers must not lose what another of our own requests adds to it. */
+  /** Serializes updates of a list of referrers, so that none of our own requests loses what another adds. */
   const inTurn = async (task: () => Promise<void>): Promise<void> => {
     const mine = turn.then(task);
     turn = mine.catch(() => undefined);

@@ -1,5 +1,5 @@
 /**
- * One user's proof to one registry host: nothing, a password, or tokens, as the host asks for.
+ * Authenticates one user to one registry host: with nothing, a password, or tokens, as the host demands.
  *
  * @module
  */
@@ -24,14 +24,14 @@ type Scheme =
   | { readonly kind: 'bearer'; readonly server: TokenServer };
 
 const MAX_TOKENS = 64;
-/** A registry that names more in one challenge wants something else than to let us in. */
+/** Bound on the scopes in one challenge; no honest registry names more. */
 const MAX_SCOPES = 16;
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/;
 
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
   #scheme: Scheme | undefined;
-  /** By scopes; the oldest first. What is being fetched is fetched once. */
+  /** Tokens by scopes, oldest first. Concurrent requests for one token share one fetch. */
   readonly #tokens = new Map<string, Promise<Token>>();
   #refreshToken: string | undefined;
 
@@ -46,7 +46,7 @@ export class Authenticator {
     }
   }
 
-  /** Of the latest token answer that had one. */
+  /** The refresh token of the latest token answer that had one. */
   get refreshToken(): string | undefined {
     return this.#refreshToken;
   }
@@ -65,9 +65,9 @@ export class Authenticator {
   }
 
   /**
-   * The `Authorization` after a 401; undefined where there is none that could help.
+   * The `Authorization` after a 401; undefined where no other one could succeed.
    *
-   * @param sent the one that was refused
+   * @param sent the `Authorization` that was refused
    * @param registry where the answer came from
    */
   async answer(
@@ -76,7 +76,7 @@ export class Authenticator {
     sent: string | undefined,
     registry: URL,
   ): Promise<string | undefined> {
-    // A token that was given to us as it is, is all there is.
+    // A bearer token from the caller cannot be replaced.
     if (this.#registryToken !== undefined) return undefined;
     const challenges = parseChallenges(headers['www-authenticate'] ?? '');
     if (challenges === undefined) throw unreadable(this.#options.domain);
@@ -92,7 +92,7 @@ export class Authenticator {
     return password === sent ? undefined : password;
   }
 
-  /** A token for all that is wanted, which from now on is the one for `scopes`, too. */
+  /** Fetches a token for all wanted scopes, and uses it for `scopes` from now on, too. */
   async #betterToken(
     server: TokenServer,
     scopes: readonly string[],
@@ -101,7 +101,7 @@ export class Authenticator {
   ): Promise<string> {
     const key = keyOf(wanted);
     const kept = this.#tokens.get(key);
-    // Of many requests that meet the same end of a token, one fetches the next.
+    // When a token ends during many requests, one of them fetches the next.
     const value = kept === undefined ? undefined : `Bearer ${(await kept).value}`;
     if (value !== undefined && value !== sent) return value;
     if (this.#tokens.get(key) === kept) this.#tokens.delete(key);
@@ -131,7 +131,7 @@ export class Authenticator {
   }
 
   #keep(key: string, token: Promise<Token>): void {
-    // Whoever asked hears of its failure.
+    // The callers that asked for it handle its failure.
     token.catch(() => {
       if (this.#tokens.get(key) === token) this.#tokens.delete(key);
     });
@@ -168,7 +168,7 @@ function scopesOf({ parameters }: Challenge): readonly string[] {
   return scopes.slice(0, MAX_SCOPES);
 }
 
-/** Each once, and one entry for what is asked of the same repository. */
+/** Each scope once, with one entry for each repository. */
 function union(scopes: readonly string[], more: readonly string[]): readonly string[] {
   const actions = new Map<string, Set<string>>();
   for (const scope of [...scopes, ...more]) {

@@ -1,5 +1,5 @@
 /**
- * What a server wants to see before it answers: `WWW-Authenticate` (RFC 9110, 11.6.1).
+ * Parses the challenges of a server: `WWW-Authenticate` (RFC 9110, 11.6.1).
  *
  * @module
  */
@@ -22,7 +22,7 @@ const COMMAS = /[ \t,]*/y;
 const EQUALS = /[ \t]*=[ \t]*/y;
 const QUOTED = /"((?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\uffff]|\\[\t\x20-\x7e\x80-\uffff])*)"/y;
 
-/** The challenges of a field, several lines of it joined by commas; undefined when it is not made of such. */
+/** The challenges of a field, several lines of it joined by commas; undefined when the syntax is wrong. */
 export function parseChallenges(field: string): readonly Challenge[] | undefined {
   if (field.length > MAX_LENGTH) return undefined;
   const reader = new Reader(field);
@@ -41,7 +41,7 @@ export function parseChallenges(field: string): readonly Challenge[] | undefined
   return challenges;
 }
 
-/** Reads what stands behind a scheme, and stops before the next one. False for bad syntax. */
+/** Reads the parameters or token68 of a scheme, and stops before the next scheme. False for bad syntax. */
 function readParameters(reader: Reader, parameters: Map<string, string>): boolean {
   for (;;) {
     const start = reader.position;

@@ -1,5 +1,5 @@
 /**
- * The answer of a token server: a token, and until when it is used.
+ * The answer of a token server: a token, and the time until which it is used.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { narrow } from '../../narrow.ts';
 
 export interface Token {
   readonly value: string;
-  /** When a new one is fetched, in milliseconds since 1970; before this one ends. */
+  /** The time at which a new token is fetched, in milliseconds since 1970; before this one expires. */
   readonly renewAt: number;
   readonly refreshToken: string | undefined;
 }
 
 export const MAX_TOKEN_ANSWER = 1024 * 1024;
-/** Some registries take no longer head of a request. */
+/** Bound on the token: some registries refuse a longer request head. */
 const MAX_TOKEN = 32 * 1024;
 
 const DEFAULT_SECONDS = 60;
@@ -46,7 +46,7 @@ export function readTokenAnswer(bytes: Buffer, now: number, server: string): Tok
   try {
     value = JSON.parse(bytes.toString('utf8'));
   } catch {
-    // What JSON.parse says quotes the text, and that may hold a token.
+    // The message of JSON.parse quotes the text, which may hold a token.
     throw unusable(server, 'it is not JSON');
   }
   const answer = narrow(ANSWER, value);
@@ -69,7 +69,8 @@ function renewal(seconds: number, issuedAt: string | undefined, now: number): nu
   const issued = issuedAt === undefined ? Number.NaN : Date.parse(issuedAt);
   const early = Math.min(EARLY_MS, lifetime / 4);
   const end = issued + lifetime - early;
-  // By a clock that goes ahead a token would seem to last too long; by one that is behind, to be over already.
+  // With a server's clock that is ahead, a token would seem to last too long; with one that is behind, it would seem
+  // expired.
   return issued <= now && end > now ? end : now + lifetime - early;
 }
 
@@ -78,7 +79,7 @@ function unusable(server: string, why: string): A3sError {
     'registry-failed',
     `Cannot use the answer of the token server ${server}: ${why}`,
     {
-      remedy: 'Try again later, or ask whoever runs the registry.',
+      remedy: "Try again later, or ask the registry's operator.",
     },
   );
 }

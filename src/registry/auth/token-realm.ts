@@ -1,5 +1,5 @@
 /**
- * Which token servers a registry may name: credentials go there.
+ * Checks the token server that a registry names, since credentials are sent there.
  *
  * @module
  */
@@ -37,6 +37,6 @@ export function tokenServerOf({ parameters }: Challenge, registry: URL): TokenSe
 
 function refused(registry: URL, why: string): A3sError {
   return new A3sError('registry-failed', `Cannot log in to ${registry.host}: ${why}`, {
-    remedy: 'Ask whoever runs the registry; no credentials were sent there.',
+    remedy: "Ask the registry's operator; no credentials were sent there.",
   });
 }

@@ -1,5 +1,6 @@
 /**
- * Tokens from a token server: Docker's GET, or OAuth 2.0's POST where a refresh token is at hand or GET is not taken.
+ * Gets tokens from a token server: by Docker's GET, or by OAuth 2.0's POST where a refresh token is at hand or the
+ * server refuses GET.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { refusal } from '../http/refusal.ts';
 import type { Credentials } from '../registry.ts';
 import { MAX_TOKEN_ANSWER, readTokenAnswer, type Token } from './token-answer.ts';
 
-/** What a registry says of the server that gives its tokens. */
+/** A registry's description of its token server. */
 export interface TokenServer {
   readonly realm: URL;
   readonly service: string | undefined;
@@ -37,7 +38,10 @@ export type AskTokenServer = (request: {
 
 const CLIENT = 'a3s-box';
 
-/** @throws A3sError `registry-unauthorized` and its like; `registry-failed` for an answer without a token */
+/**
+ * @throws A3sError `registry-unauthorized` and other `registry-…` errors; `registry-failed` for an answer without a
+ * token
+ */
 export async function fetchToken(ask: AskTokenServer, question: TokenQuestion): Promise<Token> {
   const { server, credentials } = question;
   const { username, password, identityToken } = credentials ?? {};
@@ -113,7 +117,7 @@ async function answered(answer: HttpResponse, { realm }: TokenServer): Promise<H
   throw new A3sError(
     'registry-failed',
     `Cannot get a token: the token server ${shown(realm)} redirects, which is not followed`,
-    { remedy: 'Ask whoever runs the registry to name the right token server.' },
+    { remedy: "Ask the registry's operator to name the right token server." },
   );
 }
 

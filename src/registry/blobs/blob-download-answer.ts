@@ -1,5 +1,5 @@
 /**
- * Whether an answer is the part of a blob that was asked for (RFC 9110, 14 and 15.3.7).
+ * Checks that an answer is the requested part of a blob (RFC 9110, 14 and 15.3.7).
  *
  * @module
  */
@@ -26,7 +26,7 @@ export function startOfAnswer(
   switch (status) {
     case 404:
       throw new A3sError('not-in-registry', `Cannot find ${what}, although a manifest lists it`, {
-        remedy: 'Push the image again, or ask whoever keeps the registry.',
+        remedy: "Push the image again, or ask the registry's operator.",
       });
     case 416:
       checkUnsatisfied(headers['content-range'], size, what);

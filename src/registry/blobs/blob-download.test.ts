@@ -82,7 +82,7 @@ describe('a blob', () => {
     );
   });
 
-  it('that the registry does not have is told from one that is broken', async () => {
+  it('distinguishes a blob that the registry does not have from a broken one', async () => {
     const absent = pull((_, response) => void response.writeHead(404).end(), SMALL);
     await expect(absent).rejects.toMatchObject({ code: 'not-in-registry' });
   });
@@ -162,7 +162,7 @@ describe('a cut connection', () => {
     expect(registry?.requests).toHaveLength(65);
   });
 
-  it('that cannot be made again is told as it is', async () => {
+  it('throws the original error of a download that cannot be repeated', async () => {
     const gone = pull(async (request, response) => {
       await serveBlob(request, response, SMALL, 10);
       void registry?.stop();
@@ -192,7 +192,7 @@ describe('a cut connection', () => {
     expect(got).toEqual(SMALL);
   });
 
-  it('of a body without a length is told from its end', async () => {
+  it('distinguishes a cut of a body without a length from its end', async () => {
     const got = await pull((request, response, index) => {
       if (index > 0) return serveBlob(request, response, SMALL);
       response.writeHead(200).end(SMALL.subarray(0, 20));

@@ -1,6 +1,6 @@
 /**
- * Blobs out of a registry (distribution-spec 1.1, "Pulling blobs"): streamed, resumed where the connection is cut,
- * and verified over all of their bytes whatever number of answers they came in.
+ * Downloads blobs from a registry (distribution-spec 1.1, "Pulling blobs"). A blob is streamed, resumed where the
+ * connection is cut, and verified over all of its bytes, whatever number of answers they came in.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import type { BlobDescriptor } from '../registry.ts';
 import { startOfAnswer } from './blob-download-answer.ts';
 
 /**
- * The bytes of a blob, each once. The caller holds them for verified when this ends without an error.
+ * The bytes of a blob, each once. They are verified when this ends without an error.
  *
  * @throws A3sError `registry-failed` for other bytes, fewer or more of them, and when too many connections were cut;
- *   `not-in-registry`; and what the transport throws. MirrorError where a mirror had a part in what is wrong
+ * `not-in-registry`; and what the transport throws. MirrorError where a mirror contributed to the fault
  */
 export async function* downloadBlob(
   context: RepositoryContext,
@@ -52,13 +52,13 @@ async function* download(
       }
       complete = true;
     } catch (error) {
-      // Where nothing came yet and there is no answer, the transport has tried often enough.
+      // Without any byte and any answer, the transport has already made all of its attempts.
       const isLost = isCut(error) && (error instanceof Cut || state.offset > 0);
       if (!isLost) throw error;
-      // An answer without a length may have lost no more than its end.
+      // An answer without a length may lack only its end.
       if (state.offset === size && size > 0) complete = true;
       else {
-        // A drip would otherwise be progress for ever.
+        // Otherwise a few bytes at a time would count as progress for ever.
         const progressed = state.offset > before && !(error instanceof Stall);
         await attempts.next(error, { progressed });
       }
@@ -73,11 +73,11 @@ interface Transfer {
   offset: number;
   /** Whether the registry is asked for the rest alone. */
   ranges: boolean;
-  /** How to leave those alone that had a part in it. */
+  /** Functions that suspend the mirrors that contributed to the blob. */
   readonly mirrors: Set<() => void>;
 }
 
-/** One answer, without what is there already. */
+/** One answer, without the bytes that have arrived already. */
 async function* attempt(
   context: RepositoryContext,
   descriptor: BlobDescriptor,
@@ -115,7 +115,7 @@ async function* attempt(
       yield fresh;
     }
     if (position === descriptor.size) return;
-    // It may be all that this mirror has.
+    // This mirror may have no more of the blob.
     distrust?.();
     throw new Cut(what, `the answer ends after ${position} of ${descriptor.size} bytes`);
   } finally {

@@ -1,5 +1,5 @@
 /**
- * Blobs that a registry has in another repository already (distribution-spec 1.1, "Mounting a blob from another
+ * Mounts blobs that a registry has in another repository already (distribution-spec 1.1, "Mounting a blob from another
  * repository").
  *
  * @module
@@ -12,7 +12,7 @@ import type { RepositoryContext } from '../exchange/repository-context.ts';
 import { checkDigestHeader } from '../manifests/manifests.ts';
 import { cancelUpload, startedBy, type UploadSession } from './blob-upload-session.ts';
 
-/** Asking is cheaper than uploading, up to a point. */
+/** Bound on mount attempts: each is cheaper than an upload, up to a number. */
 const MAX_SOURCES = 4;
 
 export interface MountResult {
@@ -25,7 +25,7 @@ export interface MountResult {
 /**
  * Mounts a blob from the first of the repositories that has it.
  *
- * @param from canonical names; those of other registries are passed over
+ * @param from canonical names; those of other registries are skipped
  */
 export async function mountBlob(
   context: RepositoryContext,
@@ -71,7 +71,7 @@ async function tryMount(
     checkDigestHeader(head.headers, digest, what);
     return { from: `${context.domain}/${from}` };
   } catch (error) {
-    // No right to read the other repository is no reason not to push to this one.
+    // A missing right to read the other repository does not prevent the push to this one.
     if (isRefusal(error)) return {};
     throw error;
   }

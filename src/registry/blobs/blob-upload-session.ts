@@ -1,5 +1,5 @@
 /**
- * An upload that a registry has begun (distribution-spec 1.1, "Pushing blobs"): where it goes on, and how far it is.
+ * An upload that a registry has begun (distribution-spec 1.1, "Pushing blobs"): its location and its progress.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface UploadSession {
 
 const MAX_LOCATION = 8 * 1024;
 
-/** Failures of the registry that it may have got over the next time. */
+/** Failures of the registry that may have passed at the next attempt. */
 export const PASSING_FAILURES = [500, 502, 503, 504];
 
 /** @throws Cut for a failure that may pass */
@@ -66,7 +66,7 @@ export function moved(
   return { ...session, offset, location: locationOf(head, what) };
 }
 
-/** Asks how far an upload is; undefined when it cannot go on, or does not say where. */
+/** Asks for the progress of an upload; undefined when it cannot be resumed, or the registry does not say from where. */
 export async function askSession(
   context: RepositoryContext,
   session: UploadSession,
@@ -80,13 +80,13 @@ export async function askSession(
   );
   if (head.status >= 300) return undefined;
   const offset = endOfRange(head.headers, what);
-  // `0-0` is what Docker's registry says of one byte and of none.
+  // Docker's registry says `0-0` both for one byte and for none.
   if (offset === undefined || offset <= 1) return undefined;
   if (offset > size) throw broken(what, `the registry has ${offset} bytes of an upload of ${size}`);
   return moved(session, head, offset, what);
 }
 
-/** Lets the registry forget an upload. It does so by itself some day, so a refusal is no failure. */
+/** Cancels an upload. The registry drops it by itself some day, so a refusal is no failure. */
 export async function cancelUpload(
   context: RepositoryContext,
   { location }: UploadSession,
@@ -96,7 +96,7 @@ export async function cancelUpload(
   await exchangeHead(context, { method: 'DELETE', target: location, expected }, what);
 }
 
-/** How many bytes `Range: 0-N` speaks of; undefined without the header. */
+/** The number of bytes in `Range: 0-N`; undefined without the header. */
 export function endOfRange(headers: Exchange['headers'], what: string): number | undefined {
   const text = headers['range'];
   if (text === undefined) return undefined;

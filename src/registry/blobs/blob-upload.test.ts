@@ -170,7 +170,7 @@ describe('a blob to be pushed', () => {
     expect(methods()).toEqual(['HEAD', 'POST']);
   });
 
-  it('that the registry stored as something else is told', async () => {
+  it('reports content that the registry stored under another digest', async () => {
     const { answer } = memoryRegistry({
       PUT: async (request, response) => {
         await request.body();
@@ -184,7 +184,7 @@ describe('a blob to be pushed', () => {
     );
   });
 
-  it('that is shorter in its file is told, and not tried again', async () => {
+  it('reports a blob that is shorter in its file, and does not try again', async () => {
     const repo = await repository(memoryRegistry().answer);
     const short = source(BLOB.subarray(0, 1000));
     await expect(repo.putBlob(descriptorOf(BLOB), short.open)).rejects.toMatchObject({
@@ -407,7 +407,7 @@ describe('a request that is too large', () => {
     ).toBe(true);
   });
 
-  it('even with the smallest chunks is told', async () => {
+  it('reports a registry that refuses even the smallest chunks', async () => {
     const limit = atMost(1000);
     const { answer } = memoryRegistry({ PUT: limit, PATCH: limit });
     const repo = await repository(answer);

@@ -1,8 +1,8 @@
 /**
- * Blobs into a registry (distribution-spec 1.1, "Pushing blobs").
+ * Uploads blobs to a registry (distribution-spec 1.1, "Pushing blobs").
  *
- * A blob goes in one request, since every registry takes that. After a cut it goes on in chunks from where the registry
- * says that it is, and so it does where something on the way bounds the size of a request.
+ * A blob is sent in one request, since every registry accepts that. After a cut, or where a proxy bounds the size of a
+ * request, the upload continues in chunks from the offset that the registry reports.
  *
  * @module
  */
@@ -30,9 +30,12 @@ type PutBlob = Parameters<Repository['putBlob']>;
 type UploadOptions = NonNullable<PutBlob[2]>;
 
 const MiB = 1024 * 1024;
-/** Each is tried when requests as large as the one before are refused; the first is for what is left after a cut. */
+/** Each size is tried when requests of the size before are refused. The first is for the rest after a cut. */
 const CHUNKS = [64 * MiB, 16 * MiB, 4 * MiB, MiB];
-/** Chunks of one upload of which a registry keeps a part only: a byte of each would otherwise be progress for ever. */
+/**
+ * Bound on the chunks of one upload of which a registry keeps a part only. Otherwise one byte of each would count as
+ * progress for ever.
+ */
 const MAX_PARTS = 64;
 
 export async function hasBlob(
@@ -74,15 +77,15 @@ class Upload {
   readonly #open: PutBlob[1];
   readonly #onProgress: ((sent: number) => void) | undefined;
   readonly #what: string;
-  /** Which of `CHUNKS` is tried. */
+  /** Index in `CHUNKS` of the size in use. */
   #chunk = 0;
-  /** Whether requests of any size are tried. */
+  /** Whether requests of unbounded size are still tried. */
   #whole = true;
-  /** Whether the registry was told to go on where it says that it was. */
+  /** Whether the upload was resumed at the offset that the registry reported. */
   #resumed = false;
   /** Chunks of which the registry kept a part. */
   #parts = 0;
-  /** Cuts that brought nothing. */
+  /** Cuts without progress. */
   #barren = 0;
   /** Why the blob's own bytes cannot be read. */
   #unreadable: { readonly error: unknown } | undefined;
@@ -121,7 +124,7 @@ class Upload {
         if (!progressed) this.#suspectSize();
         await attempts.next(error, { progressed });
         best = Math.max(best, offset);
-        // The answer may be all that was lost.
+        // Perhaps only the answer was lost.
         if (await hasBlob(this.#context, digest, size)) return;
         session = reached;
         this.#resumed = reached !== undefined;
@@ -129,7 +132,7 @@ class Upload {
     }
   }
 
-  /** Brings the registry to where one last request completes the blob. */
+  /** Uploads until one last request completes the blob. */
   async #sendChunks(start: UploadSession): Promise<UploadSession> {
     const { size } = this.#descriptor;
     let session = start;
@@ -186,7 +189,7 @@ class Upload {
         target: withDigest(session.location, digest),
         headers: { 'content-type': 'application/octet-stream', 'content-length': String(left) },
         body: left === 0 ? Buffer.alloc(0) : () => this.#read(session.offset, left),
-        // A registry that went on at a wrong byte says 400 or 416: the blob is then sent from its start.
+        // A registry that resumed at a wrong byte answers 400 or 416: the blob is then sent from its start.
         expected: [
           200,
           201,
@@ -234,7 +237,7 @@ class Upload {
     });
   }
 
-  /** Who refuses large requests may well cut the connection before saying so. */
+  /** A server that refuses large requests may cut the connection before it answers. */
   #suspectSize(): void {
     this.#barren += 1;
     if (this.#barren % 2 !== 0) return;
@@ -242,7 +245,7 @@ class Upload {
     else this.#chunk = Math.min(this.#chunk + 1, CHUNKS.length - 1);
   }
 
-  /** Where the registry is; undefined when that cannot be found out, so that the upload starts anew. */
+  /** The registry's offset; undefined when it cannot be found out, so that the upload starts anew. */
   async #ask(session: UploadSession): Promise<UploadSession | undefined> {
     try {
       return await askSession(this.#context, session, this.#descriptor.size, this.#what);
@@ -264,7 +267,7 @@ class Upload {
     }
   }
 
-  /** Apart from its reader, into which a cut connection throws errors that say nothing of the blob. */
+  /** Separate from its reader, into which a cut connection throws errors that say nothing about the blob. */
   async *#source(offset: number): AsyncGenerator<Uint8Array> {
     const { digest, size } = this.#descriptor;
     let position = offset;
@@ -285,11 +288,11 @@ class Upload {
   }
 }
 
-/** Something that another attempt can do better. */
+/** A failure that another attempt can overcome. */
 class UploadFailure extends Cut {
   /** Whether the upload has to start anew. */
   readonly restart: boolean;
-  /** Whether the next attempt is another one. */
+  /** Whether the next attempt differs from this one. */
   readonly learned: boolean;
 
   constructor(

@@ -1,5 +1,5 @@
 /**
- * How often something is tried again after its connection was cut.
+ * Bounds the attempts after cut connections.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { A3sError } from '../../errors.ts';
 import { Unreached } from '../http/unreached.ts';
 
 export interface RetryLimits {
-  /** Attempts in a row that bring nothing. */
+  /** Attempts in a row without progress. */
   readonly attempts: number;
   /** Milliseconds of the first pause; each further one in a row is twice as long. */
   readonly backoffMs: number;
@@ -25,7 +25,7 @@ export const RETRY_LIMITS: RetryLimits = {
 };
 
 const MAX_PAUSE_MS = 15_000;
-/** Cuts that bring something are allowed more often, yet not so often as there are bytes. */
+/** Cuts with progress are allowed more often, but not once for each byte. */
 const FREE_CUTS = 64;
 const BYTES_PER_CUT = 1024 * 1024;
 
@@ -54,14 +54,14 @@ export class Attempts {
   }
 }
 
-/** Whether a request failed on its way, so that the same one can succeed the next time. */
+/** Whether a request failed in transit, so that the same request can succeed the next time. */
 export function isCut(error: unknown): boolean {
   if (error instanceof Cut) return true;
   if (error instanceof Unreached) return error.again !== 'never';
   return error instanceof A3sError && error.code === 'registry-unreachable';
 }
 
-/** An answer that ended before its time. */
+/** An answer that ended early. */
 export class Cut extends A3sError {
   constructor(what: string, why: string, cause?: unknown) {
     super('registry-failed', `Cannot finish ${what}: ${why}`, {
@@ -71,5 +71,5 @@ export class Cut extends A3sError {
   }
 }
 
-/** An answer that was ended here, since too little of it came in a long time. */
+/** An answer that this side ended, since too few bytes came in a long time. */
 export class Stall extends Cut {}

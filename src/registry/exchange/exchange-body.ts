@@ -1,5 +1,5 @@
 /**
- * The body of an answer, read so that neither silence nor a drip of bytes holds the reader up for ever.
+ * Reads the body of an answer, so that neither silence nor a few bytes at a time delay the reader for ever.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { Cut, type RetryLimits, Stall } from './attempts.ts';
 import type { RepositoryContext } from './repository-context.ts';
 
-/** Reads a body at a bearable pace; whoever stops reading ends the exchange. */
+/** Reads a body and enforces a minimum rate. A reader that stops ends the exchange. */
 export class BodyReader implements AsyncIterator<Uint8Array, undefined> {
   readonly #iterator: AsyncIterator<Uint8Array>;
   readonly #context: RepositoryContext;

@@ -10,10 +10,10 @@ import { Attempts, Cut, isCut } from './attempts.ts';
 import { BodyReader } from './exchange-body.ts';
 import { broken, quoted, type RepositoryContext } from './repository-context.ts';
 
-/** Bytes of an answer that are read although nobody wants them. */
+/** Bytes of an unwanted answer that are still read. */
 const MAX_IGNORED_BYTES = 64 * 1024;
 
-/** With the scopes of the repository, unless it names its own. */
+/** Has the scopes of the repository, unless the request names its own. */
 export type Request = Omit<RegistryRequest, 'scopes' | 'signal'> &
   Partial<Pick<RegistryRequest, 'scopes'>>;
 
@@ -43,7 +43,7 @@ export async function exchange(
   return { ...head, body: { [Symbol.asyncIterator]: () => reader }, drop: () => reader.drop() };
 }
 
-/** Sends a request whose answer says everything in its head. */
+/** Sends a request whose answer needs no body. */
 export async function exchangeHead(
   context: RepositoryContext,
   request: Request,
@@ -52,14 +52,14 @@ export async function exchangeHead(
   const { body, drop, ...head } = await exchange(context, request, what);
   let length = 0;
   try {
-    // Read to its end, the connection can serve the next request.
+    // Once the body is read to its end, the connection can serve the next request.
     for await (const chunk of body) {
       length += chunk.length;
       if (length > MAX_IGNORED_BYTES) break;
     }
   } catch (error) {
     if (!isCut(error)) throw error;
-    // What was asked for has happened, whether or not the rest of the answer comes.
+    // The request has taken effect, whether or not the rest of the answer comes.
     await drop();
   }
   return head;
@@ -86,14 +86,14 @@ export async function exchangeDocument(
         await drop();
       }
     } catch (error) {
-      // Where no answer came at all, the transport has tried again already.
+      // Without any answer, the transport has already tried again.
       if (!(error instanceof Cut)) throw error;
       await attempts.next(error, { progressed: false });
     }
   }
 }
 
-/** Refuses compressed answers: we ask for none, and what they expand to would have no bound. */
+/** Refuses compressed answers: we ask for none, and their decompressed size would have no bound. */
 export function requirePlain(headers: Exchange['headers'], what: string): void {
   const encoding = headers['content-encoding'];
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return;

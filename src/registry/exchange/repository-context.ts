@@ -1,5 +1,5 @@
 /**
- * What every request to one repository has in common.
+ * The context that all requests to one repository share.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface RepositoryContext {
   readonly path: string;
   /** Token scopes of the access that was asked for. */
   readonly scopes: readonly string[];
-  /** Of what lies beside an image: signatures, and lists of referrers. */
+  /** For what lies beside an image: signatures, and lists of referrers. */
   readonly mirrorMayDeny: boolean;
   readonly signal: AbortSignal | undefined;
   readonly retryLimits: RetryLimits;
@@ -47,7 +47,7 @@ export function repositoryContext(
   return { transport, ...names, scopes, mirrorMayDeny, signal, retryLimits };
 }
 
-/** An answer that no registry should give; `what` says what was wanted. */
+/** An answer that no registry should give; `what` names the request. */
 export function broken(what: string, why: string, cause?: unknown): A3sError {
   return new A3sError('registry-failed', `Cannot use ${what}: ${why}`, {
     remedy: 'Try again; if that does not help, the registry is damaged or not to be trusted.',

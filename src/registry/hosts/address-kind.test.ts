@@ -22,6 +22,6 @@ it.each([
   ['192.168.1.1', 'elsewhere'],
   ['::ffff:192.0.2.1', 'elsewhere'],
   ['2001:db8::1', 'elsewhere'],
-])('tells that %s is %s', (address, kind) => {
+])('classifies the address %s as %s', (address, kind) => {
   expect(addressKind(address)).toBe(kind);
 });

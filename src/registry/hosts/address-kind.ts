@@ -1,14 +1,14 @@
 /**
- * Which addresses lead to this host itself, or to the services that only its own link has.
+ * Classifies addresses: those of this host itself, and those of services that only its own link has.
  *
  * @module
  */
 import { BlockList, isIP } from 'node:net';
 
-/** `elsewhere` is another host, as far as an address tells. */
+/** `elsewhere` is another host, as far as an address shows. */
 export type AddressKind = 'loopback' | 'link-local' | 'elsewhere';
 
-// Addresses of IPv4 that are mapped into IPv6 are held against these as well.
+// IPv4 addresses that are mapped into IPv6 are compared with these as well.
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');

@@ -6,14 +6,14 @@
 import { BlockList, isIP } from 'node:net';
 import { DEFAULT_DOMAIN, parseReference } from '../../oci/reference.ts';
 
-/** What images of `docker.io` come from. */
+/** The registry that serves the images of `docker.io`. */
 const DOCKER_HUB = 'registry-1.docker.io';
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
-/** Whether images can be named after it. */
+/** Whether images can have it as their domain. */
 export function isDomain(text: string): boolean {
   try {
     return parseReference(`${text}/x/y`).domain === text;

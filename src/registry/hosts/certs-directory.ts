@@ -21,17 +21,18 @@ export interface HostCertificates {
 export const NO_CERTIFICATES: HostCertificates = { authorities: [], clients: [] };
 
 const MAX_FILES = 64;
-/** A whole bundle of public authorities has less. */
+/** Bound on a file; a whole bundle of public authorities is smaller. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
-/** What may become part of a path. */
+/** The texts that may become part of a path. */
 const HOST = /^[\w[][\w.:[\]-]*$/;
 
 /**
- * Reads the first of these directories that has one for the host.
+ * Reads the certificates from the first of these directories that has a directory for the host.
  *
  * @param host `HOST` or `HOST:PORT`
- * @throws A3sError `key-invalid` for a certificate without key, a key without certificate, and what is neither
+ * @throws A3sError `key-invalid` for a certificate without key, a key without certificate, and for a file that is
+ * neither
  */
 export async function readHostCertificates(
   directories: readonly string[],
@@ -99,7 +100,7 @@ async function readKey(path: string): Promise<string> {
   try {
     createPrivateKey(pem);
   } catch (error) {
-    // What OpenSSL says about a key is no secret, but the key's text is: none of it is quoted.
+    // OpenSSL's message about a key is no secret, but the key's text is: none of it is quoted.
     throw unusable(path, 'it is not a private key in PEM without a password', error);
   }
   return pem;
@@ -117,7 +118,7 @@ async function readText(path: string): Promise<string> {
   } catch (error) {
     throw unusable(path, error instanceof Error ? error.message : String(error), error);
   }
-  // Its directory has the name: a link that leads nowhere, or one that was taken away just now.
+  // The directory lists the name: it is a link to nothing, or a file that was just removed.
   if (bytes === undefined) throw unusable(path, 'there is no such file');
   return bytes.toString();
 }

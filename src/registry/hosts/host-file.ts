@@ -1,5 +1,5 @@
 /**
- * Files that an administrator has written about registries.
+ * Reads an administrator's files about registries.
  *
  * @module
  */
@@ -7,17 +7,17 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 
 /**
- * The content of a regular file, or undefined where nothing of that name is.
+ * The content of a regular file, or undefined where no file has that name.
  *
- * @throws Error that says in its message why it cannot be used; `cause` is the system's own
+ * @throws Error whose message says why the file cannot be used; `cause` is the system's own error
  */
 export async function readHostFile(path: string, maxBytes: number): Promise<Buffer | undefined> {
   try {
-    // Without waiting for whoever writes into a FIFO.
+    // Without O_NONBLOCK, opening a FIFO would wait for a writer.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       if (!(await file.stat()).isFile()) throw new Error('it is not a regular file');
-      // One more, to see that there is more: the size may grow while it is read.
+      // Reads one byte more than the bound, to detect a longer file: the size may grow meanwhile.
       const buffer = Buffer.alloc(maxBytes + 1);
       let length = 0;
       for (;;) {

@@ -1,5 +1,5 @@
 /**
- * All that is configured about the registry of a domain.
+ * The whole configuration of the registry of a domain.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import { type HostCertificates, readHostCertificates } from './certs-directory.t
 import { type Registries, readRegistries } from './registries-file.ts';
 import { readSystemRoots, rootsFiles } from './system-roots.ts';
 
-/** Where the configuration is; the first that is there counts. */
+/** Paths of the configuration; the first that exists counts. */
 export interface HostFiles {
   /** In the layout of Docker's `certs.d`. */
   readonly certsDirectories: readonly string[];
   /** `registries.yaml`. */
   readonly registriesFiles: readonly string[];
-  /** Bundles of authorities of the system; Node's own where none is there. */
+  /** The system's bundles of authorities; Node's own where none exists. */
   readonly rootsFiles?: readonly string[];
 }
 
@@ -30,11 +30,13 @@ export interface Mirror {
 
 export interface Host {
   readonly domain: string;
-  /** Where the registry may be, in the order of trial: https, and http where that may be. */
+  /** The registry's possible origins, in the order in which they are tried: https, and http where it is allowed. */
   readonly bases: readonly URL[];
   readonly trust: TlsTrust;
   readonly mirrors: readonly Mirror[];
-  /** For another host that the registry leads to: its authorities, and never a certificate of ours. */
+  /**
+   * The TLS trust for another host to which the registry redirects: its authorities, and never a client certificate.
+   */
   foreign(url: URL): Promise<TlsTrust>;
 }
 
@@ -56,7 +58,7 @@ export function hostFiles(
 }
 
 /**
- * Reads it anew, so that a change holds from the next pull on.
+ * Reads the configuration anew, so that a change applies from the next pull on.
  *
  * @throws A3sError `key-invalid`, `invalid-argument` for configuration that cannot be used; `invalid-reference`
  */

@@ -1,5 +1,5 @@
 /**
- * Proxies for HTTP, chosen as Go programs choose them, so that they hold for `docker` and for us alike.
+ * Proxies for HTTP, chosen as Go programs choose them, so that one configuration serves `docker` and us alike.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `registries.yaml`: what is said about single registries.
+ * `registries.yaml`: the configuration of single registries.
  *
  * ```yaml
  * registries:
@@ -23,7 +23,7 @@ import { readHostFile } from './host-file.ts';
 export interface RegistrySettings {
   /** Asked first when pulling, in this order. */
   readonly mirrors: readonly URL[];
-  /** Plain http, and TLS with any certificate, are good enough. */
+  /** Allows plain http, and TLS with any certificate. */
   readonly insecure: boolean;
 }
 
@@ -47,7 +47,7 @@ const FILE = z.strictObject({
 /**
  * Reads the first of these files that is there.
  *
- * @throws A3sError `invalid-argument` for one that is there and says something else than it may
+ * @throws A3sError `invalid-argument` for an existing file with invalid content
  */
 export async function readRegistries(paths: readonly string[]): Promise<Registries> {
   for (const path of paths) {
@@ -96,7 +96,7 @@ export function parseRegistries(text: Uint8Array, path: string): Registries {
   return registries;
 }
 
-/** What is wrong with the YAML; it is no policy, though the rules are the same. */
+/** The faults of the YAML. It is no policy, though the rules are the same. */
 function faultsOf({ problems }: PolicyError): string {
   const faults = problems.map(({ line, column, message }) =>
     line === undefined ? message : `line ${line}, column ${column}: ${message}`,

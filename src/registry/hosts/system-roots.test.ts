@@ -19,7 +19,7 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('the authorities of the system', () => {
-  it('are the bundle that OpenSSL is told of, or that of the distribution', () => {
+  it('reads the system roots from the bundle in the variable of OpenSSL, or from that of the distribution', () => {
     expect(rootsFiles({ SSL_CERT_FILE: '/roots.pem' })).toEqual(['/roots.pem']);
     expect(rootsFiles({})).toContain('/etc/ssl/certs/ca-certificates.crt');
   });

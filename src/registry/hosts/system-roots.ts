@@ -18,10 +18,10 @@ export function rootsFiles(env: Readonly<Record<string, string | undefined>>): r
 }
 
 /**
- * The first of these files that is there, and nothing beside it: what the administrator took away is not trusted.
- * Node's own list where there is none.
+ * The first of these files that exists, and nothing beside it: an authority that the administrator removed is not
+ * trusted. Node's own list where no file exists.
  *
- * @throws A3sError `key-invalid` for one that is there and cannot be used
+ * @throws A3sError `key-invalid` for an existing file that cannot be used
  */
 export async function readSystemRoots(files: readonly string[]): Promise<readonly string[]> {
   for (const path of files) {

@@ -1,9 +1,9 @@
 /**
- * Keeps registries from making this host ask itself.
+ * Prevents registries from making this host send requests to itself.
  *
- * A redirect, an upload location or a token realm is a registry's choice. Each connection to such a host is held against
- * the addresses that it is made to: a name that resolves to another address the next time is resolved for the connection
- * itself. A local address is taken only where the registry itself was reached at one of that kind.
+ * A registry chooses redirects, upload locations and token realms. Each connection to such a host is checked by the
+ * address that it connects to, so a name that resolves differently the next time gains nothing. A local address is
+ * accepted only where the registry itself was reached at one of that kind.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { buildConnector } from 'undici';
 import { type AddressKind, addressKind } from '../hosts/address-kind.ts';
 import { bareHost } from '../hosts/addresses.ts';
 
-/** Registries that are remembered: users name them, registries do not. */
+/** Bound on the remembered registries: users name them, registries do not. */
 const MAX_REGISTRIES = 1024;
 
 /** No request was sent: the address is one of this host. */
@@ -35,12 +35,15 @@ export class AddressGuard {
     this.#resolve = resolve;
   }
 
-  /** Where the registry of an origin is; one that was never reached directly is elsewhere. */
+  /** The kind of address of the registry of an origin. A registry that was never reached directly is `elsewhere`. */
   placeOf(registry: string): AddressKind {
     return this.#reached.get(registry) ?? 'elsewhere';
   }
 
-  /** For the registry itself: its first connection may lead anywhere, later ones to the same kind or elsewhere. */
+  /**
+   * For the registry itself: its first connection may lead anywhere, later ones to the same kind of address or
+   * `elsewhere`.
+   */
   own(registry: string, build: ConnectorBuilder): buildConnector.connector {
     const permitted = (kind: AddressKind): boolean => {
       const known = this.#reached.get(registry);
@@ -49,7 +52,7 @@ export class AddressGuard {
     return this.#connector(permitted, build, (address) => this.#note(registry, address));
   }
 
-  /** For a host that a registry named, which is at `place` itself. */
+  /** For a host that a registry named; the registry itself is at `place`. */
   foreign(place: AddressKind, build: ConnectorBuilder): buildConnector.connector {
     return this.#connector((kind) => kind === 'elsewhere' || kind === place, build);
   }
@@ -70,7 +73,7 @@ export class AddressGuard {
   ): buildConnector.connector {
     const connect = build(this.#lookup(permitted));
     return (options, callback) => {
-      // An address is not looked up.
+      // A literal address needs no lookup.
       const literal = bareHost(options.hostname);
       if (isIP(literal) !== 0 && !permitted(addressKind(literal))) {
         queueMicrotask(() => callback(new LocalAddress(literal), null));

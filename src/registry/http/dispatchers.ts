@@ -1,5 +1,5 @@
 /**
- * Connections, kept open between requests: one pool for each origin, trust and proxy.
+ * Keeps connections open between requests: one pool for each origin, trust and proxy.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { TransportLimits } from '../transport/transport-limits.ts';
 import type { AddressGuard } from './address-guard.ts';
 import type { TlsTrust } from './tls-trust.ts';
 
-/** Redirects lead to ever new hosts. */
+/** Bound on the pools: redirects lead to ever new hosts. */
 const MAX_POOLS = 64;
 
 export class Dispatchers {
@@ -27,12 +27,12 @@ export class Dispatchers {
     this.#guard = guard;
   }
 
-  /** @param registry origin of the one that is asked, or that named the host of the URL */
+  /** @param registry origin of the registry that is asked, or that named the host of the URL */
   async for(url: URL, trust: TlsTrust, registry: string): Promise<Dispatcher> {
-    // A server that no image is asked of need not know how.
+    // A server that pulls no image does not load this library.
     const http = await import('undici');
     const place = url.origin === registry ? 'own' : this.#guard.placeOf(registry);
-    // A connection is not for a request that would not have been let to its address.
+    // A request never shares a connection to an address that it would not be allowed to reach.
     const key = `${url.origin} ${trust.identity} ${place}`;
     const pool = this.#pools.get(key) ?? this.#make(http, url, trust, place);
     this.#pools.delete(key);
@@ -40,13 +40,13 @@ export class Dispatchers {
     for (const [oldest, unused] of this.#pools) {
       if (this.#pools.size <= MAX_POOLS) break;
       this.#pools.delete(oldest);
-      // Ends once its requests have.
+      // Ends the pool once its requests have ended.
       unused.close().catch(() => undefined);
     }
     return pool;
   }
 
-  /** Cuts what is still under way. */
+  /** Cuts the requests that are still running. */
   async close(): Promise<void> {
     const pools = [...this.#pools.values()];
     this.#pools.clear();
@@ -76,7 +76,7 @@ export class Dispatchers {
     }
     return new ProxyAgent({
       uri: proxy.href,
-      // Plain http goes through a proxy as a request to it; few let it through as a tunnel.
+      // Plain http goes through a proxy as a request to it; few proxies allow a tunnel for it.
       proxyTunnel: false,
       proxyTls: { timeout: connectMs },
       requestTls: connect,

@@ -1,5 +1,5 @@
 /**
- * What a registry says about its refusal (distribution-spec 1.1, "Error Codes"): a bounded, printable part of it.
+ * Reads a registry's reason for a refusal (distribution-spec 1.1, "Error Codes"): a bounded, printable part of it.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const ERRORS = z.object({
     .array(z.object({ code: z.string().optional(), message: z.string().optional() }))
     .max(1000),
 });
-/** Of OAuth (RFC 6749, 5.2), and of token servers that have their own way. */
+/** Errors of OAuth (RFC 6749, 5.2), and of token servers with a form of their own. */
 const OTHER = z.object({
   error: z.string().optional(),
   error_description: z.string().optional(),
@@ -28,7 +28,7 @@ const OTHER = z.object({
 /**
  * Reads an answer that is an error, and ends it. Empty where it says nothing that can be shown.
  *
- * @param secrets what the text must not hold, no part of it either
+ * @param secrets texts of which the result must hold no part
  */
 export async function readErrorBody(
   response: HttpResponse,
@@ -37,14 +37,14 @@ export async function readErrorBody(
   return describeErrorBody(await readStart(response.body), secrets);
 }
 
-/** Ends an answer that nobody wants, so that its connection can serve again where it is short. */
+/** Ends an unwanted answer. Where it is short, its connection can serve again. */
 export async function discard(response: HttpResponse): Promise<void> {
   await readStart(response.body);
 }
 
 /** @param bytes of JSON, or of anything else */
 export function describeErrorBody(bytes: Buffer, secrets: readonly string[] = []): string {
-  // Before anything is shortened: half of a secret would no longer be known for one.
+  // Removes secrets before the text is shortened: half of a secret could no longer be recognised.
   return printable(withoutSecrets(textOf(bytes), secrets));
 }
 
@@ -53,7 +53,7 @@ function textOf(bytes: Buffer): string {
   try {
     value = JSON.parse(bytes.toString('utf8'));
   } catch {
-    // A page for people, mostly HTML: of no use in a message.
+    // A page for people, mostly HTML, which has no use in a message.
     return '';
   }
   const list = narrow(ERRORS, value);
@@ -104,7 +104,7 @@ async function readStart(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
       length += next.value.length;
     }
   } catch {
-    // The status is known; a body that breaks off takes nothing from it.
+    // The status is known even when the body breaks off.
   } finally {
     over.abort();
     await iterator.return?.();

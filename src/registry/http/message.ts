@@ -12,7 +12,7 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: RegistryRequest['body'] | undefined;
   readonly signal: AbortSignal | undefined;
-  /** Whom the host's certificate may be from, and what we show it. */
+  /** The authorities that the host's certificate may be from, and our client certificate. */
   readonly trust: TlsTrust;
   /** Origin of the registry, or mirror, that is asked or that named the host. */
   readonly registry: string;

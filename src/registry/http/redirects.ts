@@ -1,5 +1,5 @@
 /**
- * Redirects, followed by hand: what was meant for one host does not reach another.
+ * Follows redirects by hand, so that what is meant for one host does not reach another.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const PRIVATE = ['authorization', 'cookie', 'proxy-authorization'];
 /**
  * The same, until an answer is no redirect, or one that the caller expects.
  *
- * @param foreign what connections to another host rest on, without any client certificate
+ * @param foreign the TLS trust for connections to another host, without any client certificate
  * @throws A3sError `registry-failed` for a redirect that is not followed
  */
 export function followRedirects(
@@ -91,6 +91,6 @@ function targetOf({ url }: HttpRequest, location: string | undefined): URL {
 
 function refused(url: URL, why: string): A3sError {
   return new A3sError('registry-failed', `Cannot use the answer of ${url.host}: ${why}`, {
-    remedy: 'Ask whoever runs the registry.',
+    remedy: "Ask the registry's operator.",
   });
 }

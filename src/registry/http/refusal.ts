@@ -1,5 +1,5 @@
 /**
- * Answers that say no, as errors.
+ * Turns refusals into errors.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface Refused {
   readonly domain: string;
   /** Whether credentials were sent. */
   readonly known: boolean;
-  /** What must not be in a message, whoever writes it there. */
+  /** Texts that must not appear in a message, not even in the registry's part of it. */
   readonly secrets: readonly string[];
 }
 
@@ -33,7 +33,7 @@ function describe(
   const lacking = parseChallenges(headers['www-authenticate'] ?? '')?.some(
     ({ parameters }) => parameters.get('error') === 'insufficient_scope',
   );
-  // Registries with tokens say so when they know who asks, and do not let them.
+  // Registries with tokens answer so when they know the user, and the user lacks the right.
   const denied = status === 401 && known && lacking === true;
   if (status === 401 && !denied) {
     return {

@@ -1,5 +1,5 @@
 /**
- * What TLS connections to a host rest on.
+ * The TLS trust for connections to a host.
  *
  * @module
  */
@@ -11,7 +11,7 @@ export interface TlsTrust {
   /** Connections are shared between requests with the same identity. */
   readonly identity: string;
   readonly rejectUnauthorized: boolean;
-  /** Made once for each pool of connections: reading a bundle of authorities takes longer than a handshake. */
+  /** Created once for each pool of connections: reading a bundle of authorities takes longer than a handshake. */
   secureContext(): SecureContext;
 }
 

@@ -1,5 +1,5 @@
 /**
- * A request without an answer: why there is none, and whether the same one may be sent again.
+ * A request without an answer: the reason, and whether the same request may be sent again.
  *
  * @module
  */
@@ -46,10 +46,13 @@ const NO_TLS = new Set([
   'UND_ERR_SOCKET',
 ]);
 
-/** What answered speaks something else than TLS. */
+/** The server speaks another protocol than TLS. */
 const SPEAKS_PLAIN = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
 
-/** Of TLS 1.3, a refused client learns after its part of the handshake, and often from the end of the connection. */
+/**
+ * With TLS 1.3, a refused client learns of the refusal after its part of the handshake, and often only by the end of
+ * the connection.
+ */
 const CUT = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 const REASONS: Readonly<Record<string, string>> = {

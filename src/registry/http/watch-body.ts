@@ -1,13 +1,13 @@
 /**
- * The body of an answer, with a say in how it ends.
+ * The body of an answer, with callbacks for its end.
  *
  * @module
  */
 
 interface Endings {
-  /** It failed: what the reader is told instead. */
+  /** Called when the body fails; returns the error that the reader gets instead. */
   readonly onFailure: (error: unknown) => unknown;
-  /** Its reader wants no more of it; left out, the body's own return. */
+  /** Called when the reader stops; the body's own return where it is left out. */
   readonly onReturn?: () => unknown;
 }
 

@@ -44,9 +44,9 @@ export function wire(dispatchers: Dispatchers, limits: TransportLimits): Send {
 }
 
 /**
- * Runs out when the head of an answer does not come, however many bytes of it do.
+ * Ends the wait for the head of an answer after a time, however many bytes of it have come.
  *
- * While a body is being sent the time of the dispatcher holds, which is that of silence.
+ * While a body is being sent, the dispatcher's timeout for silence applies.
  */
 class HeadClock {
   readonly #late: AbortController;
@@ -107,7 +107,7 @@ function refused({ url, registry }: HttpRequest, { address }: LocalAddress): A3s
     {
       remedy: moved
         ? 'If the registry was moved to this host, start the control server anew.'
-        : 'Ask whoever runs the registry; nothing was sent there.',
+        : "Ask the registry's operator; nothing was sent there.",
     },
   );
 }
@@ -118,7 +118,7 @@ function responseOf(answer: Dispatcher.ResponseData, request: HttpRequest): Http
     if (value === undefined) continue;
     headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
   }
-  // An error between two reads has nobody else to go to; the next read meets it all the same.
+  // Without this handler, an error between two reads would be unhandled. The next read still throws it.
   answer.body.on('error', () => undefined);
   return {
     status: answer.statusCode,

@@ -1,5 +1,5 @@
 /**
- * Trying again: after cut connections, refusals for being too busy, and failures of the server.
+ * Repeats requests after cut connections, refusals of a busy server, and failures of the server.
  *
  * @module
  */
@@ -11,17 +11,17 @@ import { Unreached } from './unreached.ts';
 
 const LATER = [408, 429];
 
-/** Someone who never reached a host wants to know that soon. */
+/** A user whose host was never reached should learn that soon. */
 const ATTEMPTS_TO_REACH = 2;
 
 export interface Persistence {
-  /** Whether the request may be sent again when it may have had its effect. */
+  /** Whether the request may be sent again although it may have taken effect. */
   readonly idempotent: boolean;
   /** Whether the host has answered before, and so is worth waiting for. */
   readonly reached: boolean;
 }
 
-/** The same, with attempts and pauses as the limits say. The last answer or error is the caller's. */
+/** Sends the request with attempts and pauses as the limits say. Returns the last answer, or throws the last error. */
 export function withRetries(
   send: Send,
   limits: TransportLimits,
@@ -35,7 +35,7 @@ export function withRetries(
         const response = await send(request);
         if (last || !isPassing(response.status, idempotent)) return response;
         const asked = retryAfter(response.headers['retry-after'], Date.now());
-        // A registry that is not to be asked for so long is a failure now.
+        // A registry that demands so long a pause counts as failed now.
         if (asked !== undefined && asked > limits.longestPauseMs) return response;
         await discard(response);
         pause = Math.max(asked ?? 0, backoff(attempt, limits));
@@ -71,7 +71,7 @@ function mayRepeat(error: unknown, idempotent: boolean): boolean {
   return error.again === 'always' || (error.again === 'if-idempotent' && idempotent);
 }
 
-/** Between half of the pause and all of it, so that many clients do not come back at once. */
+/** Waits between half of the pause and all of it, so that many clients do not return at once. */
 function backoff(attempt: number, { backoffMs, longestPauseMs }: TransportLimits): number {
   const whole = Math.min(backoffMs * 2 ** (attempt - 1), longestPauseMs);
   return whole * (0.5 + Math.random() / 2);

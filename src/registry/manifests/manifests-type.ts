@@ -16,10 +16,10 @@ const SCHEMA_1 = [
   'application/vnd.docker.distribution.manifest.v1+json',
   'application/vnd.docker.distribution.manifest.v1+prettyjws',
 ];
-/** What servers say that know of files only. */
+/** Content types of plain file servers. */
 const GENERIC = ['', 'application/json', 'application/octet-stream', 'text/plain'];
 
-/** Everything that we can use; a registry that has something else says so, or is refused. */
+/** All types that we can use. A registry with another type says so, or is refused. */
 export const ACCEPTED_TYPES = [...MANIFESTS, ...INDEXES];
 
 const Head = z.looseObject({

@@ -278,7 +278,7 @@ describe('a pushed manifest', () => {
     ]);
   });
 
-  it('that the registry stored as something else is told', async () => {
+  it('reports content that the registry stored under another digest', async () => {
     const repo = await repository((_, response) => {
       response.writeHead(201, { 'docker-content-digest': OTHER }).end();
     });

@@ -1,6 +1,6 @@
 /**
  * Manifests in a registry (distribution-spec 1.1, "Pulling manifests", "Pushing Manifests"). Their digests are
- * computed here; what the registry says of them is only compared.
+ * computed here; the registry's values are only compared with them.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { broken, quoted, type RepositoryContext } from '../exchange/repository-c
 import type { BlobDescriptor, RemoteManifest } from '../registry.ts';
 import { ACCEPTED_TYPES, bareType, manifestType } from './manifests-type.ts';
 
-/** The distribution specification asks registries to take as much, and clients to bound it. */
+/** The distribution specification asks registries to accept this size, and clients to bound it. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 /** Tags of signatures, and of lists of referrers. */
@@ -26,7 +26,7 @@ const BESIDE_AN_IMAGE = /^sha256-[0-9a-f]{64}(?:\.[a-z]+)?$/;
 
 const ACCEPT = { accept: ACCEPTED_TYPES.join(', ') };
 
-/** What a mirror gives wrong, another one is asked for, and the registry itself. */
+/** After a wrong answer of a mirror, another mirror is asked, and then the registry itself. */
 const MAX_SOURCES = 10;
 
 /** @throws A3sError `registry-failed` when it is not what was asked for; undefined where there is none */
@@ -67,7 +67,7 @@ function manifestOf(
   return { digest, mediaType: manifestType(bytes, headers['content-type'], what), bytes };
 }
 
-/** By the registry's word alone, except that it keeps to the digest that was asked for. */
+/** Trusts the registry's headers, except that the digest has to match a requested digest. */
 export async function describeManifest(
   context: RepositoryContext,
   reference: string,
@@ -92,7 +92,7 @@ export async function describeManifest(
   return { ...found, size: bytes.length };
 }
 
-/** Sends a manifest as it is; gives the answer's headers beside its digest. */
+/** Sends a manifest as it is; returns the answer's headers beside its digest. */
 export async function sendManifest(
   context: RepositoryContext,
   reference: string,
@@ -118,7 +118,7 @@ export async function sendManifest(
       target,
       headers: { 'content-type': mediaType },
       body: bytes,
-      // 200 and 202 are what some registries answer instead of the 201 of the specification.
+      // Some registries answer 200 or 202 instead of the specification's 201.
       expected: [200, 201, 202],
     },
     what,
@@ -138,14 +138,14 @@ export function checkDigestHeader(
   throw broken(what, `the registry says its digest is ${said}, and it is ${expected}`);
 }
 
-/** `Docker-Content-Digest`; never to be used before it was compared. */
+/** `Docker-Content-Digest`; never used before it was compared. */
 function digestHeader(headers: Exchange['headers'], what: string): Digest | undefined {
   const text = headers['docker-content-digest'];
   if (text === undefined || isDigest(text)) return text;
   throw broken(what, `the registry sends ${quoted(text)} as its digest, which is none`);
 }
 
-/** A reference as part of a URL, after a check that it is nothing else. */
+/** A reference as part of a URL, after a check that it is a plain tag or digest. */
 function locate(
   { name, path }: RepositoryContext,
   reference: string,

@@ -14,7 +14,7 @@ import { sendManifest } from './manifests.ts';
 import { OCI_INDEX, parseJson } from './manifests-type.ts';
 import { fallbackTag, type ReferrerDescriptor, readFallback } from './referrers.ts';
 
-/** Registries have no way to change a tag only if nobody else did, so that it is looked at afterwards. */
+/** Registries cannot change a tag conditionally, so the tag is read again after the change. */
 const ATTEMPTS = 4;
 
 const Subject = z.looseObject({

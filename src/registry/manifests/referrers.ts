@@ -1,6 +1,6 @@
 /**
- * What names a manifest as its subject (distribution-spec 1.1, "Listing Referrers"). Nothing of it is verified:
- * that a registry lists something says no more than that somebody pushed it.
+ * The manifests that name another one as their subject (distribution-spec 1.1, "Listing Referrers"). Nothing of them is
+ * verified: an entry only shows that somebody pushed it.
  *
  * @module
  */
@@ -37,7 +37,7 @@ const Index = z.looseObject({
 export type ReferrersIndex = z.infer<typeof Index>;
 
 /**
- * @throws A3sError `too-large` for more than 1024, `registry-failed` for what is no list of referrers
+ * @throws A3sError `too-large` for more than 1024, `registry-failed` for an answer that is no list of referrers
  */
 export async function listReferrers(
   context: RepositoryContext,
@@ -98,7 +98,7 @@ async function askApi(
       { what, maxBytes: MAX_MANIFEST_BYTES },
     );
     const isIndex = bareType(answer.headers['content-type']) === OCI_INDEX;
-    // Something before a registry without the API may answer every path with a page of its own.
+    // A proxy before a registry without the API may answer every path with its own page.
     if (page === 0 && (answer.status !== 200 || !isIndex)) return undefined;
     found.push(...(parseIndex(answer.bytes, what).manifests ?? []));
     if (found.length > MAX_REFERRERS) throw tooMany(what, `${MAX_REFERRERS}`);

@@ -1,5 +1,5 @@
 /**
- * A registry that does what no registry should: an HTTP server whose every answer the test writes.
+ * A faulty registry: an HTTP server whose every answer the test writes.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export async function startFaultRegistry(answer: Answer): Promise<FaultRegistry>
       for await (const chunk of request) chunks.push(chunk);
       return Buffer.concat(chunks);
     };
-    // A test that cuts connections has its own pipes broken, too.
+    // A test that cuts connections also breaks its own pipes.
     response.on('error', () => undefined);
     Promise.resolve(answer({ ...seen, body }, response, index)).catch(() => response.destroy());
   });
@@ -98,11 +98,11 @@ export function contentRange(start: number, size: number): string {
   return `bytes ${start}-${size - 1}/${size}`;
 }
 
-/** Sends so much of a body, and then neither ends it nor goes on. */
+/** Sends this much of a body, and then neither ends nor continues it. */
 export async function sendAndCut(response: ServerResponse, bytes: Buffer): Promise<void> {
   response.flushHeaders();
   if (bytes.length > 0)
     await new Promise<void>((resolve) => response.write(bytes, () => resolve()));
-  // What was written is sent before the connection's end is.
+  // The written bytes are sent before the connection ends.
   response.socket?.end();
 }

@@ -1,5 +1,5 @@
 /**
- * A small HTTP server that answers as a test says, and remembers what it was asked.
+ * A small HTTP server that answers as a test says, and records its requests.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Requests to a registry without credentials, mirrors and second attempts: what tests of the layer above need.
+ * Requests to a registry without credentials, mirrors and second attempts, for tests of the layer above.
  *
  * @module
  */

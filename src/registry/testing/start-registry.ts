@@ -141,7 +141,7 @@ function listening(child: ChildProcess): Promise<string> {
     };
     child.once('error', (error) => fail(error.message));
     child.once('exit', (code) => fail(`ended with ${code}`));
-    // Read to its end, or the registry stands still with a full pipe.
+    // Its output is read to the end, since a full pipe would stop the registry.
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       log = (log + text).slice(-65_536);
       const address = /listening on (127\.0\.0\.1:\d+)/.exec(log)?.[1];

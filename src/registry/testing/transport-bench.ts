@@ -1,5 +1,5 @@
 /**
- * Servers with faults, and transports to them, for tests: each of them goes when its test ends.
+ * Servers with faults, and transports to them, for tests. Each is closed when its test ends.
  *
  * @module
  */
@@ -124,7 +124,7 @@ export const withPassword =
     response.writeHead(401, { 'www-authenticate': 'Basic realm="r"' }).end();
   };
 
-/** Is well while it is only asked whether it is there. */
+/** Answers well while a client only checks that it exists. */
 export const afterPing =
   (answer: Answer): Answer =>
   (request, response) => {

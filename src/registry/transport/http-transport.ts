@@ -32,7 +32,7 @@ export interface TransportOptions {
   readonly offline?: boolean;
 }
 
-/** A place to send requests to, and the user's proof to it. */
+/** A host for requests, and the user's authentication to it. */
 interface Endpoint {
   /** For messages, and for `a3s-box login`. */
   readonly domain: string;
@@ -84,7 +84,7 @@ export class HttpTransport implements Transport {
     }
   }
 
-  /** The first answer of a mirror, or its 404 where that may count; undefined where none has what is asked for. */
+  /** The first answer of a mirror, or its 404 where that may count; undefined where no mirror has the content. */
   async #askMirrors(host: Host, request: RegistryRequest): Promise<RegistryResponse | undefined> {
     const mayDeny = request.mirrorMayDeny === true && request.expected.includes(404);
     let denial: RegistryResponse | undefined;
@@ -93,7 +93,7 @@ export class HttpTransport implements Transport {
       const endpoint = this.#mirrors.get(mirror) ?? this.#mirrorEndpoint(host, mirror);
       this.#mirrors.set(mirror, endpoint);
       const scopes = request.scopes.map((scope) => prefixScope(scope, mirror.prefix));
-      // What a mirror does not have, the registry may.
+      // The registry may have what a mirror lacks.
       const expected = request.expected.filter((status) => status !== 404 || mayDeny);
       try {
         const response = await this.#sendTo(host, endpoint, { ...request, scopes, expected });
@@ -103,7 +103,7 @@ export class HttpTransport implements Transport {
           continue;
         }
         const distrust = (): void => this.#network.rest(mirror);
-        // Where the body fails, the rest of it comes from somebody else.
+        // When the body fails, the rest of it comes from another host.
         const body = watchBody(response.body, {
           onFailure: (error) => {
             distrust();
@@ -196,7 +196,7 @@ export class HttpTransport implements Transport {
     return { domain: host.domain, base, prefix: '', trust, limits, known, authenticator };
   }
 
-  /** Nobody in particular asks a mirror: credentials are the registry's own. */
+  /** Mirrors are asked anonymously: credentials belong to the registry. */
   #mirrorEndpoint(host: Host, { base, prefix, trust }: Mirror): Endpoint {
     const limits = { ...this.#network.limits, attempts: 1 };
     const authenticator = new Authenticator({
@@ -215,7 +215,7 @@ export class HttpTransport implements Transport {
   }
 }
 
-/** Reading for someone who only reads: whoever pushes has to see the registry itself. */
+/** Whether mirrors may answer: only reads without the right to push. A push has to see the registry itself. */
 function isPull({ method, target, scopes }: RegistryRequest): boolean {
   const reads = method === 'GET' || method === 'HEAD';
   if (!reads || typeof target !== 'string' || scopes.length === 0) return false;
@@ -226,7 +226,7 @@ function prefixScope(scope: string, prefix: string): string {
   return scope.replace(/^repository:/, `repository:${prefix}`);
 }
 
-/** Requests of an upload move it on, so each of them is sent once. */
+/** Requests of an upload change its state, so each of them is sent once. */
 function isIdempotent({ method, target }: RegistryRequest): boolean {
   if (method === 'GET' || method === 'HEAD' || method === 'DELETE') return true;
   return method === 'PUT' && typeof target === 'string';
@@ -242,7 +242,7 @@ function urlOf({ target, query }: RegistryRequest, { base, prefix }: Endpoint): 
     throw new A3sError(
       'registry-failed',
       `Cannot use the answer of ${base.host}: it leads from https to ${shown(url)}`,
-      { remedy: 'Ask whoever runs the registry.' },
+      { remedy: "Ask the registry's operator." },
     );
   }
   for (const [name, value] of Object.entries(query ?? {})) url.searchParams.append(name, value);
@@ -253,7 +253,7 @@ async function trustFor(url: URL, host: Host, { base, trust }: Endpoint): Promis
   return isOwnOrigin(url, base) ? trust : await host.foreign(url);
 }
 
-/** What a registry could repeat, and a message must not. */
+/** The secrets that a registry could repeat and a message must not show. */
 function secretsIn(credentials: Credentials | undefined, sent: string | undefined): string[] {
   const { password, identityToken, registryToken } = credentials ?? {};
   return [password, identityToken, registryToken, sent?.replace(/^\w+ /, '')].filter(

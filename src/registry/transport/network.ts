@@ -1,5 +1,5 @@
 /**
- * What all requests to registries share: connections, configuration, and what was found out about hosts.
+ * The state that all requests to registries share: connections, configuration, and the results of earlier requests.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export class Network {
   readonly #dispatchers: Dispatchers;
   /** The schemes of hosts that may have either, by domain. */
   readonly #bases = new Map<string, URL>();
-  /** Until when mirrors that did not answer are left alone, in milliseconds since the process began. */
+  /** The time until which mirrors that did not answer are not asked, in milliseconds since the process began. */
   readonly #resting = new Map<string, number>();
 
   constructor(options: NetworkOptions) {
@@ -46,7 +46,7 @@ export class Network {
   }
 
   /**
-   * Where the registry answers: by https, or by http where it may be and https is not there.
+   * The origin at which the registry answers: https, or http where it is allowed and https does not answer.
    *
    * @param reached whether it has answered before
    */
@@ -78,7 +78,7 @@ export class Network {
     return base;
   }
 
-  /** After a request that did not reach it: it may have changed. */
+  /** Called after a request that did not reach the registry: its scheme may have changed. */
   forgetBase(host: Host): void {
     this.#bases.delete(host.domain);
   }
@@ -104,7 +104,7 @@ export class Network {
       throw error;
     }
     if (response.status !== 400) return response;
-    // What servers with TLS say to plain http.
+    // The answers of TLS servers to plain http.
     await discard(response);
     throw withTls;
   }

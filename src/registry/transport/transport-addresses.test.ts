@@ -30,7 +30,7 @@ function resolver(names: Record<string, readonly string[]>) {
   return { lookup, asked };
 }
 
-/** A registry on another host, as far as addresses tell: a proxy reaches it, and nothing else. */
+/** A registry on another host, as far as addresses show: a proxy reaches it, and nothing else. */
 async function registryElsewhere(answer: Answer, names: Record<string, readonly string[]> = {}) {
   const proxy = await bench.plain(answer);
   const { lookup, asked } = resolver(names);

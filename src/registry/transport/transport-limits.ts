@@ -1,5 +1,5 @@
 /**
- * How long a registry is waited for, and how often it is asked again.
+ * Timeouts and attempts for a registry.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export interface TransportLimits {
   readonly backoffMs: number;
   /** The longest pause, also where a registry asks for one by `Retry-After`. */
   readonly longestPauseMs: number;
-  /** How long a mirror that did not answer is left alone. */
+  /** The time for which a mirror that did not answer is not asked again. */
   readonly mirrorRestMs: number;
 }
 

@@ -86,15 +86,18 @@ describe('a mirror with wrong content', () => {
   it.each([
     ['of the same length', 'right by length only'],
     ['of another length', 'short'],
-  ])('sends a blob %s, which is told, and is not asked the next time', async (_, wrong) => {
-    const bytes = Buffer.from('this is the content.');
-    const { mirror, repository } = await open(serve(Buffer.from(wrong)), serve(bytes));
-    const descriptor = { digest: digestOf(bytes), size: bytes.length };
-    const read = async () => (await buffer(repository.blob(descriptor))).toString();
-    await expect(read()).rejects.toBeInstanceOf(MirrorError);
-    expect(await read()).toBe(bytes.toString());
-    expect(mirror.requests).toHaveLength(1);
-  });
+  ])(
+    'reports a mirror that sends a blob %s, and does not ask it the next time',
+    async (_, wrong) => {
+      const bytes = Buffer.from('this is the content.');
+      const { mirror, repository } = await open(serve(Buffer.from(wrong)), serve(bytes));
+      const descriptor = { digest: digestOf(bytes), size: bytes.length };
+      const read = async () => (await buffer(repository.blob(descriptor))).toString();
+      await expect(read()).rejects.toBeInstanceOf(MirrorError);
+      expect(await read()).toBe(bytes.toString());
+      expect(mirror.requests).toHaveLength(1);
+    },
+  );
 
   it('that the registry has wrong, too, is refused', async () => {
     const wrong = serve(Buffer.from('wrong'), { 'content-type': 'application/json' });
@@ -124,7 +127,7 @@ describe('a registry that cannot be reached', () => {
     const asked = origin.requests.length;
     expect(asked).toBeGreaterThan(0);
     expect((await transport.send(lacking)).status).toBe(404);
-    // Whoever waits for each of them waits too long.
+    // Waiting for each of them would take too long.
     expect(origin.requests).toHaveLength(asked);
     await expect(transport.send({ ...lacking, mirrorMayDeny: false })).rejects.toMatchObject({
       code: 'registry-unreachable',

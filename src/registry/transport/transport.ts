@@ -1,5 +1,5 @@
 /**
- * Requests to one registry: what the client of a repository needs of HTTP.
+ * Requests to one registry: the part of HTTP that the client of a repository needs.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface RegistryRequest {
   readonly expected: readonly number[];
   /** Where the registry itself cannot be reached, the 404 of a mirror is the answer. */
   readonly mirrorMayDeny?: boolean;
-  /** Ends this exchange at once, the body of its answer included; beside the signal of the repository. */
+  /** Ends this exchange at once, with the body of its answer. Applies in addition to the repository's signal. */
   readonly signal?: AbortSignal;
 }
 
@@ -30,11 +30,11 @@ export interface RegistryResponse {
   readonly url: URL;
   /** Has to be read to its end, or returned. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** Of a mirror: leaves it alone for a while, since what it sent is not what was asked for. */
+  /** For a mirror: suspends it for a while, since its answer was wrong. */
   readonly distrust?: () => void;
 }
 
-/** A registry host with one user's rights: authenticates, follows redirects, holds deadlines, chooses mirrors. */
+/** A registry host with one user's rights: authenticates, follows redirects, enforces deadlines, chooses mirrors. */
 export interface Transport {
   /** @throws A3sError `registry-unreachable`, `registry-unauthorized`, `registry-denied`, `registry-rate-limited`, `registry-failed` */
   send(request: RegistryRequest): Promise<RegistryResponse>;
