@@ -1,5 +1,5 @@
 /**
- * The manifest of an artifact that is attached to an image: which blobs it has, and what it says that it is.
+ * The manifest of an artifact that is attached to an image: its blobs and its declared type.
  *
  * @module
  */
@@ -27,7 +27,7 @@ const Manifest = openObject({
 
 export interface ArtifactManifest {
   readonly subject: Digest | undefined;
-  /** Everything that it names as its type, or as that of its parts. */
+  /** All types that the manifest names for itself and for its parts. */
   readonly types: readonly string[];
   readonly layers: readonly { readonly digest: Digest; readonly size: number }[];
 }

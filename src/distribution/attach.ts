@@ -1,5 +1,5 @@
 /**
- * Putting signatures and attestations beside an image: in its registry, and in the store.
+ * Attaches signatures and attestations to an image, in its registry and in the store.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
 } from './attachment-artifact.ts';
 import { putBytes } from './put-bytes.ts';
 
-/** What is put beside an image. */
+/** A signature or an attestation to attach to an image. */
 export interface Addition {
   /** The image's manifest, or an index that lists it. */
   readonly subject: Digest;
@@ -27,15 +27,15 @@ export interface Addition {
   readonly layers: readonly PayloadLayer[];
 }
 
-/** What of the store this works with. */
+/** The parts of the store that this module uses. */
 interface AttachmentStore {
   attach(subjects: readonly Digest[], attachments: readonly Attachment[]): Promise<void>;
   attachments(subjects: readonly Digest[]): Promise<readonly Attachment[]>;
 }
 
 /**
- * Adds layers to the artifact at cosign's tag. Those that are there stay, as cosign leaves them; two who do so at once
- * can lose one another's, since a registry cannot change a tag conditionally.
+ * Adds layers to the artifact at cosign's tag. The existing layers stay, as with cosign. Two clients that add layers at
+ * once can lose each other's, since a registry cannot change a tag conditionally.
  *
  * @returns digest of the artifact's manifest
  * @throws A3sError `registry-…`; `invalid-image` when something else has that tag
@@ -52,7 +52,7 @@ export async function pushAttachment(repository: Repository, addition: Addition)
   return await repository.putManifest(tag, OCI_MANIFEST, artifact.manifest);
 }
 
-/** What is read is what is written back: of two at once, one would be lost. */
+/** Serialized, since this reads the manifest and writes it back: of two changes at once, one would be lost. */
 const additions = new Semaphore(1);
 
 /** Adds layers to the artifact that is in the store, and to no registry. @returns digest of its manifest */

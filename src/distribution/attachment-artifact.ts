@@ -15,7 +15,7 @@ import { OCI_CONFIG, OCI_MANIFEST } from '../oci/manifest.ts';
 export const ATTACHMENT_KINDS = ['signature', 'attestation'] as const;
 export type AttachmentKind = (typeof ATTACHMENT_KINDS)[number];
 
-/** What is signed, or says something; its signature is in the annotations or within. */
+/** The signed payload or the statement; its signature is in the annotations or inside the content. */
 export interface PayloadLayer {
   readonly mediaType: string;
   readonly annotations: Readonly<Record<string, string>>;
@@ -70,7 +70,7 @@ export function isArtifactOf(
   return layers.length > 0 && layers.every(({ mediaType }) => mediaType === LAYER_TYPES[kind]);
 }
 
-/** None where it is no artifact: a registry may have anything at a tag. */
+/** Empty where it is no artifact: a registry may have any content at a tag. */
 function layersOf({ manifest, digest }: Attachment): readonly Layer[] {
   try {
     return parseDocument(manifest, ArtifactManifest, digest).layers;
@@ -81,10 +81,10 @@ function layersOf({ manifest, digest }: Attachment): readonly Layer[] {
 }
 
 /**
- * The artifact with more layers: those that it has stay, and one that it has already is not put in again.
+ * Adds layers to the artifact. Its own layers stay, and a layer that it already has is not added again.
  *
  * @param existing bytes of the manifest at the tag
- * @throws A3sError `invalid-image` when what is there is no such artifact
+ * @throws A3sError `invalid-image` when the existing manifest is no such artifact
  */
 export function withLayers(
   existing: Buffer | undefined,
@@ -121,7 +121,7 @@ function isSame(a: Layer, b: Layer): boolean {
   return left === right;
 }
 
-/** A configuration that says nothing but which layers there are: readers want one. */
+/** A configuration that lists only the layers; readers require one. */
 function configOf(layers: readonly Layer[]): Buffer {
   const created = '0001-01-01T00:00:00Z';
   return json({

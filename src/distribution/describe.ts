@@ -1,5 +1,5 @@
 /**
- * What a name stands for in its registry, without getting it: digest, type, and the platforms that it is there for.
+ * Describes what a name refers to in its registry, without a download: digest, type and platforms.
  *
  * @module
  */
@@ -32,7 +32,7 @@ const Platform = openObject({
 });
 
 /**
- * @param repository the one that `reference` names
+ * @param repository the repository that `reference` names
  * @throws A3sError `not-in-registry`, `invalid-image`, `registry-…`
  */
 export async function describeRemote(

@@ -178,7 +178,7 @@ describe('a registry that lies', () => {
     });
   });
 
-  it('or fails in any other way than that nothing is there, is told', async () => {
+  it('throws when a list of referrers fails in any other way than with 404', async () => {
     registry.before = (what) => {
       if (what.startsWith('referrers')) throw new RangeError('no answer');
     };

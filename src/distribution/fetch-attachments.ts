@@ -1,8 +1,8 @@
 /**
- * Finds what a registry has beside an image: at cosign's tags, and by OCI 1.1's referrers.
+ * Finds the artifacts that a registry has beside an image: at cosign's tags, and by OCI 1.1's referrers.
  *
- * Nothing is verified but digests. What cannot be an artifact at all is kept as its manifest alone, so that whoever
- * decides can say so. Missing is missing; any other failure is thrown on: behind it there might be a signature.
+ * Only digests are verified. Content that cannot be an artifact is kept as its manifest alone, so that the decision can
+ * report it. A missing artifact is no failure. Any other failure is thrown, since it might hide a signature.
  *
  * @module
  */
@@ -21,10 +21,10 @@ const MAX_MANIFEST = 4 * MiB;
 /** An image may have any number of indexes. */
 const SUBJECTS_AT_ONCE = 4;
 
-/** Signatures and attestations; an SBOM at `.sbom` is signed by nobody. */
+/** Tags of signatures and attestations; an SBOM at `.sbom` is unsigned. */
 const TAG_SUFFIXES = ['sig', 'att'];
 
-/** Types of artifacts that may say who stands for an image. */
+/** Types of artifacts that may hold signatures or attestations of an image. */
 const ARTIFACT_TYPES = [
   /^application\/vnd\.dev\.cosign\.artifact\.(?:sig|att)\.v1\+json$/,
   /^application\/vnd\.dev\.cosign\.simplesigning\.v1\+json$/,
@@ -33,7 +33,10 @@ const ARTIFACT_TYPES = [
   /^application\/vnd\.dsse\.envelope\.v1\+json$/,
 ];
 
-/** What a list says where it does not know better: cosign lists its bundles by the type of their empty configuration. */
+/**
+ * Types in a list that say nothing about the artifact: cosign lists its bundles by the type of their empty
+ * configuration.
+ */
 const VAGUE_TYPES = [
   undefined,
   'application/vnd.oci.empty.v1+json',
@@ -43,8 +46,8 @@ const VAGUE_TYPES = [
 /**
  * Everything that is attached to these digests and may be a signature or an attestation.
  *
- * @throws A3sError `too-large` when it is more than anybody needs, `invalid-image` for bytes of another digest, or
- *   `registry-…`
+ * @throws A3sError `too-large` when it exceeds the bounds, `invalid-image` for bytes of another digest, or
+ * `registry-…`
  */
 export async function fetchAttachments(
   repository: Repository,
@@ -57,7 +60,7 @@ export async function fetchAttachments(
     const perSubject = some.map((subject) => candidates(repository, subject, budget));
     for (const candidate of (await Promise.all(perSubject)).flat()) {
       const key = `${candidate.subject} ${candidate.manifest.digest}`;
-      // Cosign puts one artifact in both places.
+      // Cosign stores one artifact in both places.
       if (found.has(key)) continue;
       found.set(key, candidate);
       budget.count(candidate);
@@ -113,7 +116,7 @@ async function byReferrers(
     if (manifest === undefined) continue;
     budget.read(manifest);
     const each = candidate(subject, 'referrer', manifest);
-    // What it says itself counts, not what it is listed as.
+    // The artifact's own type counts, not the type in the list.
     const { artifact } = each;
     if (artifact?.subject !== subject || !artifact.types.some(isRelevant)) continue;
     found.push(each);
@@ -138,12 +141,12 @@ function candidate(
   return { subject, attachedBy, manifest, artifact: parseArtifact(manifest.bytes) };
 }
 
-/** What is announced is counted before any of it is fetched. */
+/** The announced sizes are counted before any blob is fetched. */
 class Budget {
   readonly #repository: string;
   #artifacts = 0;
   #bytes = 0;
-  /** Of manifests of what may turn out to be nothing of interest. */
+  /** Bytes of manifests that may turn out to be of no interest. */
   #read = 0;
 
   constructor(repository: string) {
@@ -204,7 +207,7 @@ function otherBytes(digest: Digest): A3sError {
   return new A3sError(
     'invalid-image',
     `Cannot read the signature ${digest}: the registry sent other bytes than its digest says`,
-    { remedy: 'Try again; if it stays so, ask whoever runs the registry.' },
+    { remedy: "Try again; if it stays so, ask the registry's operator." },
   );
 }
 

@@ -1,5 +1,5 @@
 /**
- * From a name to the manifest for one platform, each step checked against its digest.
+ * Resolves a name to the manifest for one platform. Each step is checked against its digest.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import type { RemoteManifest, Repository } from '../registry/registry.ts';
 import { type PlatformChoice, selectPlatform } from './select-platform.ts';
 
 export interface RemoteImage {
-  /** What the name stands for: the digest of the index, where there is one. */
+  /** The digest that the name refers to: that of the index, where there is one. */
   readonly digest: Digest;
   readonly manifest: StoredDocument;
-  /** The index that the manifest was found in; it lists it. */
+  /** The index that lists the manifest. */
   readonly index: StoredDocument | undefined;
 }
 
@@ -55,7 +55,7 @@ async function ask(
   throw new A3sError(
     'invalid-image',
     `Cannot pull ${familiarName(reference)}: the registry sent other bytes than ${isOther ? what : found.digest}`,
-    { remedy: 'Try again; if it stays so, ask whoever runs the registry.' },
+    { remedy: "Try again; if it stays so, ask the registry's operator." },
   );
 }
 
@@ -82,7 +82,7 @@ function missing(what: string, reference: Reference): A3sError {
       : `Cannot pull ${familiarName(reference)}: ${reference.domain} has no such image, or does not show it to you`,
     {
       remedy: isInside
-        ? 'Ask whoever pushed the image to push all of it.'
+        ? "Ask the image's publisher to push all of it."
         : `Check the name and the tag; if ${repository} is private, log in first: a3s-box login ${reference.domain}`,
     },
   );

@@ -106,7 +106,7 @@ describe('pull', () => {
     expect(registry.asked[0]).toBe(`manifest ${digest}`);
   });
 
-  it('tells each step of each layer', async () => {
+  it('reports each step of each layer of a pull', async () => {
     const built = imageOf('a');
     registry.push('1', built);
     const events: PullEvent[] = [];
@@ -160,7 +160,7 @@ describe('pull', () => {
     expect(await temporary.remains()).toEqual([]);
   });
 
-  it('refuses what is not there, and tells how to log in', async () => {
+  it('refuses to pull an image that is not there, and says how to log in', async () => {
     await expect(pull('r.example/app:1')).rejects.toMatchObject({
       code: 'not-in-registry',
       message: expect.stringContaining('r.example has no such image'),

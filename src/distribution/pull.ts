@@ -1,8 +1,8 @@
 /**
- * One image from its registry into the store, unless the image policy refuses it.
+ * Pulls one image from its registry into the store, unless the image policy refuses it.
  *
- * A name is asked for once. All after that goes by digest, so it does not matter when a tag moves meanwhile. Until the
- * decision nothing but documents and signatures is fetched, and nothing is stored.
+ * A name is resolved once. All later requests use digests, so a tag that moves meanwhile has no effect. Before the
+ * decision, only documents and signatures are fetched, and nothing is stored.
  *
  * @module
  */
@@ -27,9 +27,9 @@ import { choosePlatform } from './select-platform.ts';
 export interface PullParts {
   readonly registry: Registry;
   readonly images: Pick<ImageStore, 'ingest' | 'resolve'>;
-  /** What boxes here run; this host's where it is left out. */
+  /** The platform that boxes here run; this host's where it is left out. */
   readonly platform?: Platform;
-  /** The image policy's word, by whichever policy counts for this call. */
+  /** The decision by the image policy that applies to this call. */
   decide(question: TrustQuestion): Promise<TrustDecision>;
 }
 
@@ -49,7 +49,7 @@ export type PullEvent =
 
 export interface PullResult {
   readonly image: Image;
-  /** What the name stands for in the registry: the digest of an index or of a manifest. */
+  /** The digest that the name refers to in the registry: of an index or of a manifest. */
   readonly digest: Digest;
   readonly decision: TrustDecision;
   /** Whether the name meant this image before. */
@@ -106,13 +106,13 @@ async function pull(
       attachments,
       signal,
     },
-    // Docker says nothing of layers that nobody expects to come.
+    // Docker reports no progress for layers that are not announced.
     (event) => (upToDate && isNoNews(event) ? undefined : progress(event)),
   );
   return { image, digest: remote.digest, decision, upToDate };
 }
 
-/** What is not stored cannot be explained by what is stored; the policy can. */
+/** The store cannot explain an image that it does not have; the policy can. */
 function remedyFor({ policy, image }: TrustDecision): string {
   const command = `a3s-box policy check ${policy.path ?? 'FILE'} --image ${image.repository}`;
   return `Nothing of it was stored. See what the policy asks of it with: ${command}`;
@@ -134,7 +134,7 @@ function questionOf(
     manifestDigest: remote.manifest.digest,
     indexDigests: remote.index === undefined ? [] : [remote.index.digest],
     attachments,
-    // Whether it may boot as one is decided at create and start.
+    // Create and start decide whether the image may boot as a confidential box.
     confidential: false,
   };
 }
@@ -159,7 +159,7 @@ function isThere(document: StoredDocument | undefined): document is StoredDocume
   return document !== undefined;
 }
 
-/** What the name means here now. */
+/** The digest that the name refers to in the store now. */
 async function known(images: PullParts['images'], name: string): Promise<Image | undefined> {
   try {
     return await images.resolve(name);

@@ -1,5 +1,5 @@
 /**
- * What the store has of an image's signatures and attestations, put beside it in a registry.
+ * Pushes an image's signatures and attestations from the store to a registry.
  *
  * @module
  */
@@ -21,12 +21,14 @@ import {
 } from './attachment-artifact.ts';
 import { putBytes } from './put-bytes.ts';
 
-/** An artifact was pushed, or left out and why. */
+/** An artifact was pushed, or was left out for the given reason. */
 export type SignatureEvent =
   | { readonly state: 'signature-pushed'; readonly digest: Digest }
   | { readonly state: 'signature-left-out'; readonly digest: Digest; readonly reason: string };
 
-/** What artifacts of OCI 1.1 without a configuration have for one (image-spec, "Guidance for an Empty Descriptor"). */
+/**
+ * The configuration of OCI 1.1 artifacts that have none of their own (image-spec, "Guidance for an Empty Descriptor").
+ */
 const EMPTY_JSON = Buffer.from('{}');
 
 const Descriptor = openObject({
@@ -112,7 +114,7 @@ async function pushBlobs(
   attachment: Attachment,
   artifact: Artifact,
 ): Promise<void> {
-  // The store keeps no configurations, and there are but two that artifacts have: an empty one, and cosign's.
+  // The store keeps no configurations, and artifacts have only two kinds: an empty one, and cosign's.
   const cosigns = withLayers(undefined, payloadsOf(attachment, artifact), attachment.digest).config;
   const blobs = new Map([
     ...attachment.blobs,

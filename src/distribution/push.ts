@@ -1,8 +1,9 @@
 /**
- * One image from the store into a registry, byte by byte as it is here: its digest stays, and what was signed stays signed.
+ * Pushes one image from the store to a registry, byte by byte as it is here, so its digest and its signatures stay
+ * valid.
  *
- * Pushed is the manifest of the image itself. An index that it came through is not: the images for other platforms that
- * the index lists are not in the store.
+ * The manifest of the image itself is pushed. An index that lists it is not pushed, since the index's images for other
+ * platforms are not in the store.
  *
  * @module
  */
@@ -43,7 +44,7 @@ export interface PushRequest {
 
 export type PushEvent = LayerEvent | SignatureEvent;
 
-/** A layer comes nearer; `layer` is the digest of its blob. */
+/** A layer's progress; `layer` is the digest of its blob. */
 export type LayerEvent =
   | {
       readonly state: 'preparing' | 'waiting' | 'exists' | 'pushed';
@@ -66,7 +67,7 @@ export interface PushResult {
 }
 
 /**
- * The tag is the last thing that is pushed: whoever pulls it finds all of the image, and its signatures.
+ * The tag is pushed last, so a pull by tag finds all of the image and its signatures.
  *
  * @throws A3sError `no-such-image`, `invalid-argument` for a name without a tag, `registry-…`
  */
@@ -158,7 +159,7 @@ async function putDocument(
   throw new A3sError('registry-failed', `Cannot push ${digest}: the registry stored ${stored}`);
 }
 
-/** Waits for all, so that nothing goes on when the first failure, which ends the others, is told. */
+/** Waits for all tasks, so that none still runs when the first failure, which ends the others, is thrown. */
 async function inParallel<T>(
   items: readonly T[],
   task: (item: T) => Promise<void>,

@@ -1,5 +1,5 @@
 /**
- * A blob that is in memory, on its way into a registry.
+ * Pushes a blob from memory to a registry.
  *
  * @module
  */

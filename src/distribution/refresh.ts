@@ -1,5 +1,5 @@
 /**
- * What registries say about an image now, whatever the store has kept.
+ * Gets an image's signatures and attestations from its registries anew, whatever the store has.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { canonicalRepository, parseReference } from '../oci/reference.ts';
 import type { Credentials, Registry } from '../registry/registry.ts';
 import { fetchAttachments, MAX_ATTACHMENTS, MAX_BYTES } from './fetch-attachments.ts';
 
-/** A registry that sends byte after byte is never silent, and whoever starts a box waits for it. */
+/** A registry that sends single bytes is never silent, and the start of a box waits for it. */
 const DEADLINE_MS = 300_000;
 
 export interface RefreshRequest {
@@ -27,8 +27,8 @@ export interface RefreshRequest {
 /**
  * Signatures and attestations as they are there now, by digest.
  *
- * @throws A3sError `registry-…` when a registry does not answer, so that nobody takes the stored ones for fresh ones;
- *   `invalid-argument` for an image of no registry
+ * @throws A3sError `registry-…` when a registry does not answer, so that stored artifacts are never taken for fresh
+ * ones; `invalid-argument` for an image of no registry
  */
 export async function freshAttachments(
   registry: Registry,
@@ -44,7 +44,7 @@ export async function freshAttachments(
     try {
       const repository = registry.repository(name, { access: 'pull', credentials, signal });
       for (const attachment of await fetchAttachments(repository, subjects)) {
-        // One artifact may be of an image and of its index.
+        // One artifact may be attached to an image and to its index.
         found.set(`${attachment.subject} ${attachment.digest}`, attachment);
       }
       checkBounds([...found.values()]);
@@ -55,7 +55,11 @@ export async function freshAttachments(
   return [...found.values()];
 }
 
-/** As of one repository, and as the store has them: several are not to add up to more. @throws A3sError `too-large` */
+/**
+ * The bounds of one repository and of the store also apply to the sum of several repositories.
+ *
+ * @throws A3sError `too-large`
+ */
 function checkBounds(found: readonly Attachment[]): void {
   const sizes = found.flatMap(({ manifest, blobs }) =>
     [manifest, ...blobs.values()].map(({ length }) => length),
@@ -90,7 +94,7 @@ function repositoriesOf(names: readonly string[]): readonly RepositoryName[] {
   );
 }
 
-/** They are for one registry, and no other one may see them. */
+/** The credentials are for one registry, and no other one may see them. */
 function credentialsFor(
   repositories: readonly RepositoryName[],
   credentials: Credentials | undefined,

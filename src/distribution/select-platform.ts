@@ -1,5 +1,5 @@
 /**
- * Which image of an index is for a platform, by containerd's rules.
+ * Selects the image of an index for a platform, by containerd's rules.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Platform } from '../oci/platform.ts';
 
 /** A platform as users and indexes name it. */
 export interface PlatformChoice extends Platform {
-  /** Normalised: empty for what every machine of the architecture has. */
+  /** Normalised: empty for the baseline of the architecture. */
   readonly variant: string;
 }
 
@@ -22,9 +22,9 @@ const ALIASES: Readonly<Record<string, string>> = {
 };
 
 /**
- * What `--platform` means; this host where it is left out.
+ * Parses `--platform`; this host where it is left out.
  *
- * @throws A3sError `invalid-argument` for what is no platform, or none that boxes on this host can have
+ * @throws A3sError `invalid-argument` for a text that is no platform, or a platform that boxes on this host cannot run
  */
 export function choosePlatform(text: string | undefined, host: Platform): PlatformChoice {
   if (text === undefined || text === '') return normalize({ ...host, variant: '' });
@@ -57,7 +57,7 @@ export function choosePlatform(text: string | undefined, host: Platform): Platfo
  * The best match: the variant that was asked for, else the nearest older one. Without a variant, only images that run
  * on every machine of the architecture.
  *
- * @throws A3sError `not-in-registry` when there is none, naming those that there are
+ * @throws A3sError `not-in-registry` when none matches; the message names the platforms of the index
  */
 export function selectPlatform(index: Index, wanted: PlatformChoice, name: string): Descriptor {
   const manifests = index.manifests.filter(isManifest);
@@ -71,7 +71,7 @@ export function selectPlatform(index: Index, wanted: PlatformChoice, name: strin
     });
     if (found !== undefined) return found;
   }
-  // An index of one image may leave out what it is for; the image's configuration says.
+  // An index of one image may leave out the platform; the image's configuration names it.
   const [only, ...others] = manifests;
   if (only !== undefined && others.length === 0 && !only.platform) return only;
   throw noneFor(wanted, manifests, name);
@@ -120,6 +120,6 @@ function noneFor(wanted: PlatformChoice, manifests: readonly Descriptor[], name:
   return new A3sError(
     'not-in-registry',
     `Cannot pull ${name}: it has no image for ${nameOf(wanted)}${list === '' ? '' : `, only for ${list}`}`,
-    { remedy: `Ask whoever makes the image for one for ${nameOf(wanted)}.` },
+    { remedy: `Ask the image's publisher for one for ${nameOf(wanted)}.` },
   );
 }

@@ -270,7 +270,7 @@ describe.each<[string, StartRegistryOptions]>([
   beforeEach(open);
   afterAll(() => started?.stop());
 
-  it('gives an image to whoever may have it', async () => {
+  it('gives an image to a user who may read it', async () => {
     const { image } = await pull('team/app:1', isOpen ? undefined : TEST_USER);
     expect(image.id).toBe(busybox.config.digest);
   });

@@ -1,5 +1,5 @@
 /**
- * Decisions for tests of what is done with them.
+ * Policy decisions for tests.
  *
  * @module
  */

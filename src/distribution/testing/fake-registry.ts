@@ -1,5 +1,5 @@
 /**
- * A registry in memory, for tests: it gives what was put in, and lies where it is told to.
+ * A registry in memory, for tests: it returns the content that a test put in, and lies where the test says so.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export class FakeRegistry implements Registry {
   readonly manifests = new Map<string, RemoteManifest>();
   readonly blobs = new Map<Digest, Buffer>();
   readonly listed = new Map<Digest, Referrer[]>();
-  /** Everything that was asked for, in order. */
+  /** All requests, in order. */
   readonly asked: string[] = [];
   readonly opened: RepositoryOptions[] = [];
   /** Runs before each answer; throws to fail it. */
@@ -82,7 +82,7 @@ export class FakeRegistry implements Registry {
     return this.addManifest(bytes, image.manifest.mediaType, tag);
   }
 
-  /** An index of images that are here. */
+  /** An index of images in this registry. */
   pushIndex(
     tag: string,
     entries: readonly { readonly image: BuiltImage; readonly platform?: Platform }[],
@@ -125,7 +125,7 @@ export class FakeRegistry implements Registry {
     return digest;
   }
 
-  /** Says of a manifest that it is about a subject, true or not. */
+  /** Lists a manifest as a referrer of a subject, whether or not it is one. */
   list(subject: Digest, digest: Digest, artifactType: string | undefined): void {
     const size = this.manifests.get(digest)?.bytes.length ?? 0;
     const referrer = { digest, size, mediaType: OCI_MANIFEST, artifactType, annotations: {} };
