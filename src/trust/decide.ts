@@ -1,8 +1,8 @@
 /**
- * The one decision about an image: by manifest digest, from what lies beside it, under a policy.
+ * Decides about an image: by manifest digest, from the artifacts beside it, under a policy.
  *
- * A function of its arguments, but for waiting for a trusted root. A signature of an index covers
- * the manifests that the index lists; whoever asks has checked that it lists this one.
+ * The result depends on the arguments alone, apart from the wait for a trusted root. A signature of an index covers the
+ * manifests that the index lists; the caller has checked that it lists this one.
  *
  * @module
  */
@@ -17,8 +17,8 @@ import { SharedWork } from './shared-work.ts';
 /**
  * Whether an image may run. The first rule that matches decides, and without one it may not.
  *
- * @param now when it is decided; signatures are held against the time at which they were made
- * @param work what it shares with other decisions about the image
+ * @param now time of the decision; signatures are checked against the time at which they were made
+ * @param work the work that it shares with other decisions about the image
  */
 export async function decideTrust(
   question: TrustQuestion,
@@ -92,14 +92,14 @@ async function require(
     requirements.push(result);
     if (!result.met) failure ??= unmet(name, requirement, result);
   }
-  // That every one of none holds would be true, and no reason to run anything.
+  // An empty list of requirements would hold trivially, and must not allow an image to run.
   if (requirements.length === 0) failure = `${name} requires nothing that could hold`;
   return failure === undefined
     ? { verdict: 'signed', requirements, reason: signed(name, requirements) }
     : { verdict: 'refused', requirements, reason: failure };
 }
 
-/** What reads and verifies signatures is loaded with the first one: most of the time it is of no use. */
+/** The code that verifies signatures is loaded with the first signature: most of the time it is not needed. */
 async function read(question: TrustQuestion): Promise<readonly Found[]> {
   if (question.attachments.length === 0) return [];
   const { readAttachments } = await import('./evidence/attachments.ts');

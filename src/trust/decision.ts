@@ -1,5 +1,5 @@
 /**
- * What was decided about an image, and why: goes into the launch record of a box, and to whoever asks.
+ * The decision about an image and its reasons. The launch record of a box and the API show it.
  *
  * @module
  */
@@ -26,7 +26,7 @@ const Finding = z.strictObject({
   logId: z.string().optional(),
   /** When it was signed, as the log or the timestamp authority says; ISO 8601. */
   signedAt: z.string().optional(),
-  /** Why it does not count, with a stable code. */
+  /** The reason why it does not count, with a stable code. */
   problem: z.strictObject({ code: z.string(), message: z.string() }).optional(),
 });
 
@@ -42,7 +42,7 @@ const RequirementResult = z.strictObject({
 
 export const TrustDecision = z.strictObject({
   verdict: z.enum(['signed', 'unsigned', 'refused']),
-  /** When it was decided; ISO 8601. */
+  /** Time of the decision; ISO 8601. */
   at: z.string(),
   image: z.strictObject({
     /** As the caller named it. */

@@ -10,7 +10,7 @@ import type { EvaluationTime } from './conditions/evaluation-time.ts';
 
 /** A key that a policy names. */
 export interface PolicyKey {
-  /** As the policy names it, or `key N` for one that is written out. */
+  /** The policy's name for the key, or `key N` for an inline key. */
   readonly name: string;
   /** SHA-256 of its SubjectPublicKeyInfo in DER, in hexadecimal. */
   readonly keyId: string;
@@ -19,7 +19,7 @@ export interface PolicyKey {
 
 export interface PolicyIdentity {
   readonly issuer: string;
-  /** The certificate's subject alternative name: exact, or all of it by a pattern that cannot run away. */
+  /** The certificate's subject alternative name: exact, or matched as a whole by a pattern with bounded cost. */
   readonly matches: (subject: string) => boolean;
   /** For messages. */
   readonly text: string;
@@ -31,7 +31,7 @@ export interface Requirement {
   /** Distinct signers that are needed. */
   readonly threshold: number;
   readonly annotations: Readonly<Record<string, string>>;
-  /** Where it is there, attestations of this type are asked for, and not signatures. */
+  /** Where it is set, attestations of this type are required instead of signatures. */
   readonly attestation:
     | {
         readonly predicateType: string;
@@ -48,7 +48,10 @@ export interface Requirement {
 export interface Condition {
   /** CEL. */
   readonly text: string;
-  /** Undefined when it holds for the statement, or the reason why not: with no time left it does not. Never throws. */
+  /**
+   * Undefined when it holds for the statement; otherwise the reason. It does not hold when no time is left. Never
+   * throws.
+   */
   readonly failure: (statement: unknown, time: EvaluationTime) => string | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * A decision in one sentence, which names the rule and the cause.
+ * States a decision in one sentence, which names the rule and the cause.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * One entry of a rule's `require`, held against the signatures that there are.
+ * Checks one entry of a rule's `require` against the available signatures.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type { TrustQuestion } from './question.ts';
 import type { SharedWork } from './shared-work.ts';
 import { findSigner } from './signer/signer.ts';
 
-/** Looks at every signature, so that the result tells of all of them. Never throws for one. */
+/** Checks every signature, so that the result covers all of them. Never throws for a bad one. */
 export async function checkRequirement(
   requirement: Requirement,
   index: number,
@@ -27,7 +27,7 @@ export async function checkRequirement(
   const signers = new Set<string>();
   const findings: Finding[] = [];
   for (const one of found) {
-    // Hashing and verifying is work of the one thread that serves everybody.
+    // Hashing and verifying block the one thread that serves all clients.
     await setImmediate();
     if ('unreadable' in one) {
       if (isWanted(one.kind, requirement)) findings.push(one.unreadable);
@@ -54,7 +54,10 @@ interface Examined {
   readonly identity?: string;
 }
 
-/** What it is for comes first, as that costs least and explains most; nothing counts before all of it holds. */
+/**
+ * The subject is checked first, since that costs least and explains most. A signature counts only once every check
+ * holds.
+ */
 async function examine(
   evidence: Evidence,
   requirement: Requirement,
@@ -88,7 +91,7 @@ async function examine(
   }
 }
 
-/** Loaded when it is first needed, and then no more; a root that cannot be had proves nothing. */
+/** Loaded once, when first needed. With a root that cannot be loaded, no signature counts. */
 async function materialOf(
   { trustMaterial }: Requirement,
   work: SharedWork,

@@ -1,6 +1,6 @@
 /**
- * What decisions about one image have in common, so that one with many names costs what one with a single name costs:
- * its signatures are read once, a trusted root is asked for once, and conditions have one time to take.
+ * The work that decisions about one image share, so that an image with many names costs as much as one with a single
+ * name: its signatures are read once, each trusted root is loaded once, and all conditions share one time limit.
  *
  * @module
  */
@@ -16,7 +16,7 @@ type Load = () => Promise<TrustMaterial>;
 
 export class SharedWork {
   readonly conditionTime = new EvaluationTime(CONDITION_MILLISECONDS);
-  /** By how it is loaded. One that could not be had is not asked for again: others wait for the answer. */
+  /** Keyed by the function that loads it. A root that failed to load is not loaded again. */
   readonly #materials = new Map<Load, Promise<TrustMaterial>>();
   #read: { readonly of: TrustQuestion; readonly found: Promise<readonly Found[]> } | undefined;
 
@@ -28,7 +28,7 @@ export class SharedWork {
     return loading;
   }
 
-  /** What `read` makes of the question's attachments, or has made of them before. */
+  /** The result of `read` for the question's attachments, computed once. */
   found(
     question: TrustQuestion,
     read: (question: TrustQuestion) => Promise<readonly Found[]>,

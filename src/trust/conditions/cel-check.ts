@@ -1,9 +1,8 @@
 /**
- * What can be said about a condition before there is a statement: which names it uses, and whether
- * it can be true at all.
+ * Checks a condition before there is a statement: which names it uses, and whether it can ever be true.
  *
- * CEL tells of a misspelt name when it is evaluated, and only where it gets that far; a policy is to
- * be refused when it is read.
+ * CEL reports a misspelt name only during evaluation, and only where evaluation reaches it. A policy has to be refused
+ * when it is read.
  *
  * @module
  */
@@ -28,10 +27,10 @@ const BOOLEAN = [
   ...['contains', 'startsWith', 'endsWith', 'matches'],
 ];
 
-/** Of any type, which shows only with a value. */
+/** Of unknown type until there is a value. */
 const DYNAMIC = ['dyn', '_[_]'];
 
-/** @throws Error that names what is not known, or says why the condition is never true or false */
+/** @throws Error that names the unknown names, or says why the condition is never true or false */
 export function checkCondition(expr: Expr, env: CelEnv, variables: readonly string[]): void {
   checkNames(expr, env, new Set([...variables, ...TYPES]));
   if (!canBeBoolean(expr, new Map())) {
@@ -89,7 +88,7 @@ function callParts({ target, args }: Call): readonly Expr[] {
 }
 
 function checkFunction({ function: name }: Call, env: CelEnv): void {
-  // A copy of a text for each value of a list is more memory than there is, and JSON has no bytes to compare it with.
+  // A copy of a text for each value of a list would exhaust memory, and JSON has no bytes to compare it with.
   if (name === 'bytes') throw new Error('it makes bytes, and a statement has none');
   if (OPERATORS.includes(name) || env.funcs.find(name) !== undefined) return;
   throw new Error(`it knows no function ${quoted(name)}`);
@@ -105,7 +104,7 @@ function checkComprehension(
   checkAll([inner.loopCondition, inner.loopStep, inner.result], env, more);
 }
 
-/** @param accumulators what is known of the variables of comprehensions around it */
+/** @param accumulators the known types of the variables of enclosing comprehensions */
 function canBeBoolean(expr: Expr, accumulators: ReadonlyMap<string, boolean>): boolean {
   const { exprKind: kind } = expr;
   switch (kind.case) {

@@ -2,21 +2,21 @@
  * JSON as values of CEL.
  *
  * A whole number is an `int`, any other a `double`, so that `predicate.count == 3`,
- * `predicate.count + 1` and `predicate.score > 7` mean what they say; CEL itself compares across
- * the two. Beyond 2^53, where JSON's numbers are not exact, all are doubles.
+ * `predicate.count + 1` and `predicate.score > 7` work as written; CEL itself compares across the two. Beyond 2^53,
+ * where JSON's numbers are not exact, all are doubles.
  *
  * @module
  */
 import { MAX_STATEMENT_VALUES } from '../evidence/statement.ts';
 
-/** What CEL takes for a JSON value. */
+/** The CEL form of a JSON value. */
 export type CelJson = null | boolean | number | bigint | string | CelJson[] | Map<string, CelJson>;
 
 /** In the strings of one statement. */
 const MAX_CHARACTERS = 16 * 1024 * 1024;
 const MAX_DEPTH = 64;
 
-/** @throws RangeError for a document with more than what is bounded here */
+/** @throws RangeError for a document beyond these bounds */
 export function celJson(document: unknown): CelJson {
   const left = { values: MAX_STATEMENT_VALUES, characters: MAX_CHARACTERS };
   return convert(document, left, 0);
@@ -27,7 +27,7 @@ interface Left {
   characters: number;
 }
 
-/** JSON has none that is not finite; `JSON.parse` makes them of what is too large. */
+/** JSON has no infinite numbers; `JSON.parse` makes them from numbers that are too large. */
 function numberOf(value: number): bigint | number {
   if (!Number.isFinite(value)) throw new RangeError('it has a number that is not finite');
   return Number.isSafeInteger(value) ? BigInt(value) : value;

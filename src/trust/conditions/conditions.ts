@@ -2,13 +2,12 @@
  * Conditions on attestations, in CEL (Common Expression Language).
  *
  * A condition sees four variables: `statement`, the whole in-toto statement, and of it `predicate`,
- * `predicateType` and `subject`. It holds if it gives `true`; whatever else it gives, and every
- * error, is a reason why it does not.
+ * `predicateType` and `subject`. It holds if it evaluates to `true`. It does not hold for any other value or an error.
  *
- * CEL always ends, but loops within loops over a statement of 16 MiB may take hours, and the
- * library has no budget to give it. Loops within loops are useful (the digests of all dependencies),
- * so they are not refused; the engine is interrupted after a second instead, and all conditions of a
- * decision share four. One loop over all values that a statement may have takes a fraction of one.
+ * CEL always ends, but loops within loops over a statement of 16 MiB may take hours, and the library has no evaluation
+ * budget. Loops within loops are useful (the digests of all dependencies), so they are not refused; the engine is
+ * interrupted after a second instead, and all conditions of a decision share four. One loop over all values that a
+ * statement may have takes a fraction of one.
  *
  * @module
  */
@@ -27,7 +26,7 @@ const VARIABLES = {
   subject: CelScalar.DYN,
 };
 
-/** Nobody else is served meanwhile. */
+/** The server serves no other request during an evaluation. */
 const MAX_MILLISECONDS = 1000;
 
 type Variables = Readonly<Record<keyof typeof VARIABLES, CelJson>>;
@@ -35,7 +34,7 @@ type Variables = Readonly<Record<keyof typeof VARIABLES, CelJson>>;
 /** Several conditions look at one statement. */
 const variablesOf = new WeakMap<object, Variables>();
 
-/** @throws Error that says why it is no condition */
+/** @throws Error that says why the text is no condition */
 export function compileCondition(text: string): Condition {
   if (text.length > MAX_CONDITION) {
     throw new Error(`it is longer than ${MAX_CONDITION} characters`);
@@ -79,7 +78,7 @@ function bind(statement: unknown): Variables {
   return variables;
 }
 
-/** Runs `work`, which the engine stops wherever it is once it has taken too long. */
+/** Runs `work`, which the engine interrupts at any point once it has taken too long. */
 function interruptible<Result>(time: EvaluationTime, work: () => Result): Result {
   let result: { readonly value: Result } | undefined;
   const context = createContext({
@@ -90,7 +89,7 @@ function interruptible<Result>(time: EvaluationTime, work: () => Result): Result
   try {
     time.spend(MAX_MILLISECONDS, (timeout) => runInContext('work()', context, { timeout }));
   } catch (error) {
-    // It comes from the other context, whose errors are none of ours.
+    // The error comes from the other context, whose error classes are not ours.
     if (Reflect.get(Object(error), 'code') !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
     throw new Error('it takes too long, and was stopped');
   }
@@ -121,7 +120,7 @@ function oneLine(text: string): string {
   return line.length > 200 ? `${line.slice(0, 200)}…` : line;
 }
 
-/** For people: why a text was not taken for a condition. */
+/** For people: the reason why a text is no condition. */
 export function conditionFault(error: unknown): string {
   return messageOf(error);
 }

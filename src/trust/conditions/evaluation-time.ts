@@ -1,5 +1,5 @@
 /**
- * Time that conditions may take, all together.
+ * The time that all conditions may take together.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export class EvaluationTime {
    * @throws Error when there is no time left
    */
   spend<Result>(most: number, work: (milliseconds: number) => Result): Result {
-    // Timers are that exact, and may be early: less than one is none.
+    // Timers have this resolution and may fire early, so less than one millisecond counts as none.
     const milliseconds = Math.floor(Math.min(most, this.#left));
     if (milliseconds <= 0) {
       throw new Error(

@@ -114,7 +114,7 @@ describe('a signature', () => {
     );
   });
 
-  it('with a certificate is none by a key, whoever made it', async () => {
+  it('does not count a signature with a certificate as a signature by a key', async () => {
     const layer = signatureLayer(payload, signature, {
       'dev.sigstore.cosign/certificate': 'not even a certificate',
     });

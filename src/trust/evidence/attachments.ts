@@ -1,5 +1,5 @@
 /**
- * Which signatures and attestations there are at an image: read, bounded, and not verified.
+ * Reads the signatures and attestations of an image, bounded and unverified.
  *
  * @module
  */
@@ -28,7 +28,10 @@ const MAX_SIGNATURES = 128;
 const MAX_MANIFEST = 4 * 1024 * 1024;
 /** Of everything that is hashed: one blob may stand in a manifest many times. */
 const MAX_TOTAL = 64 * 1024 * 1024;
-/** In all statements: they are in memory at once, where each value takes many times what it takes as text. */
+/**
+ * Bound on the values of all statements: they are in memory at once, where each value takes many times the size of its
+ * text.
+ */
 const MAX_VALUES = 1_000_000;
 
 const Manifest = openObject({
@@ -50,7 +53,7 @@ export type Found =
   | { readonly evidence: Evidence }
   | { readonly unreadable: Finding; readonly kind: 'signature' | 'attestation' | 'any' };
 
-/** What of the bounds is left, while artifacts are read one after the other. */
+/** The remainder of the bounds, while artifacts are read one after the other. */
 interface Left {
   signatures: number;
   bytes: number;
@@ -58,7 +61,7 @@ interface Left {
   saidSo: boolean;
 }
 
-/** In an order of its own, so that the answer does not depend on the registry's. */
+/** Sorted, so that the result does not depend on the registry's order. */
 export async function readAttachments(question: TrustQuestion): Promise<readonly Found[]> {
   const sorted = inOrder(question);
   const left: Left = {
@@ -91,7 +94,7 @@ async function readAttachment(
   question: TrustQuestion,
   left: Left,
 ): Promise<readonly Found[]> {
-  // Hashing and reading is work of the one thread that serves everybody.
+  // Hashing and reading block the one thread that serves all clients.
   await setImmediate();
   try {
     const layers = layersOf(attachment, question);
@@ -102,7 +105,7 @@ async function readAttachment(
       await setImmediate();
       found.push(readLayer(layer, attachment, left));
     }
-    // One finding is enough for all that are too many.
+    // One finding covers all artifacts beyond the bound.
     if (looked.length === layers.length || left.saidSo) return found;
     left.saidSo = true;
     const most = `signatures after the first ${MAX_SIGNATURES} were not looked at`;
@@ -137,7 +140,7 @@ function readEvidence(
   return readBundle(bytes, attachment.blobs, place);
 }
 
-/** The layers that are signatures. An artifact without any, such as an SBOM, is none of ours. */
+/** The layers that are signatures. An artifact without any, such as an SBOM, is skipped. */
 function layersOf(attachment: Attachment, question: TrustQuestion): readonly Layer[] {
   const { subject, digest, manifest } = attachment;
   if (subject !== question.manifestDigest && !question.indexDigests.includes(subject)) {
@@ -195,7 +198,7 @@ function inOrder({ attachments, manifestDigest }: TrustQuestion): Attachment[] {
     `${subject === manifestDigest ? 0 : 1} ${subject} ${digest} ${attachedBy}`;
   const keyed = attachments.map((attachment) => ({ attachment, key: key(attachment) }));
   keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-  // Found by tag and by its subject alike, it is still one artifact.
+  // An artifact that is found by tag and by its subject counts once.
   const unique = keyed.filter(
     ({ attachment }, i) =>
       keyed[i - 1]?.attachment.digest !== attachment.digest ||

@@ -1,8 +1,8 @@
 /**
- * A bundle as JSON: no member that is not known, one of what there can be one of, all of it bounded.
+ * A bundle as JSON: without unknown members, with one of each exclusive member, and bounded.
  *
- * `@sigstore/bundle` reads protobuf's JSON, which ignores what it does not know, takes the last of
- * two contents, and takes any text for base64.
+ * `@sigstore/bundle` reads protobuf's JSON, which ignores unknown members, takes the last of two contents, and takes
+ * any text for base64.
  *
  * @module
  */
@@ -26,7 +26,7 @@ const TransparencyLogEntry = z.strictObject({
   logId: z.strictObject({ keyId: Bytes(64) }),
   kindVersion: z.strictObject({ kind: Text, version: Text }),
   integratedTime: Int64.optional(),
-  // Some writers write null for a message that is not there, which protobuf's JSON allows.
+  // Some writers write null for an absent message, which protobuf's JSON allows.
   inclusionPromise: z.strictObject({ signedEntryTimestamp: Bytes(4096) }).nullish(),
   inclusionProof: z
     .strictObject({

@@ -85,7 +85,7 @@ function contentOf(
     };
   }
   const { messageDigest, signature } = content.messageSignature;
-  // The library believes this digest; here it chooses the payload, and is computed from it again.
+  // The library trusts this digest. Here the digest selects the payload, and is computed from it again.
   const digest = `sha256:${messageDigest.digest.toString('hex')}`;
   const payload = isDigest(digest) ? blobs.get(digest) : undefined;
   if (payload === undefined) {

@@ -207,7 +207,7 @@ describe('what cosign signs without a key', () => {
     trustMaterial: world.material,
   });
 
-  it('is signed by whom its certificate names', async () => {
+  it('reads the signer of a cosign signature from its certificate', async () => {
     const signed = await (await image('team/keyless')).keyless('sign');
     expect(await signed.decide(by())).toMatchObject({ verdict: 'signed' });
     const other = await signed.decide({ ...by(), identities: [identityOf(ISSUER, 'x')] });

@@ -1,6 +1,5 @@
 /**
- * Signatures and attestations as cosign has always stored them: a layer for each, what belongs to it
- * in the layer's annotations.
+ * Signatures and attestations in cosign's classic form: a layer for each, with its data in the layer's annotations.
  *
  * @module
  */
@@ -81,7 +80,7 @@ export function readCosignAttestation(
     signed,
     payload,
     signature,
-    // cosign has no signature of its own in the annotations, and stamps the envelope instead.
+    // For attestations, cosign has no signature in the annotations, and timestamps the envelope instead.
     timestamped: envelope,
     envelope,
   };

@@ -10,7 +10,7 @@ import { STATEMENT_PAYLOAD_TYPE } from './statement.ts';
 
 const MAX_ENVELOPE = 16 * 1024 * 1024;
 
-/** One signature: with several it would not be clear which one a certificate or a log entry is for. */
+/** Exactly one signature: with several, the certificate or log entry would be ambiguous. */
 const EnvelopeDocument = z.strictObject({
   payloadType: z.string().max(4096),
   payload: Base64,

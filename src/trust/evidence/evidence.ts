@@ -1,5 +1,5 @@
 /**
- * One signature as it was found, in one shape whatever it was found in. Nothing of it is believed.
+ * One unverified signature, in one shape for all formats.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Finding } from '../decision.ts';
 import type { SimpleSigning } from './simple-signing.ts';
 import type { Statement } from './statement.ts';
 
-/** What a signature says, if it holds. */
+/** The statement of a signature, if it holds. */
 export type Claim =
   | { readonly kind: 'simple-signing'; readonly payload: SimpleSigning }
   | { readonly kind: 'statement'; readonly statement: Statement };
@@ -17,7 +17,7 @@ export type Claim =
 export interface Evidence {
   /** Digest of the manifest that it came in. */
   readonly artifact: Digest;
-  /** What it is attached to, and has to be for. */
+  /** The subject that it is attached to, and that it has to be for. */
   readonly subject: Digest;
   readonly format: Finding['format'];
   readonly claim: Claim;
@@ -37,7 +37,7 @@ export interface Evidence {
   readonly timestamps: readonly Buffer[];
 }
 
-/** Where a signature was found, for whatever is made of it. */
+/** Where a signature was found; findings quote it. */
 export type Place = Pick<Evidence, 'artifact' | 'subject'>;
 
 /** The predicate by which cosign's bundles say that they are signatures, and not attestations. */

@@ -1,10 +1,10 @@
 /**
- * Why a signature does not count.
+ * The reason why a signature does not count.
  *
  * @module
  */
 
-/** Stable: programs branch on them, and they stand in findings. */
+/** Stable: programs branch on these codes, and findings contain them. */
 export type ProblemCode =
   | 'too-many-attachments'
   | 'too-many-signatures'
@@ -52,7 +52,7 @@ export class Problem extends Error {
 
 const MAX_SHOWN = 200;
 const MAX_MESSAGE = 1000;
-/** Controls, and what changes the direction or the place of what is printed after it. */
+/** Control characters, and characters that change the direction or position of later text. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
 /** Text of unknown origin, in quotes and short enough for one sentence. */

@@ -15,7 +15,7 @@ import { Problem, quoted } from './problem.ts';
 const TYPE = 'cosign container image signature';
 const MAX_PAYLOAD = 64 * 1024;
 
-/** Nothing unknown in `critical`: it is there for what must not be ignored. */
+/** Nothing unknown in `critical`: its members must not be ignored. */
 const Payload = z.strictObject({
   critical: z.strictObject({
     identity: z.strictObject({ 'docker-reference': z.string().max(4096) }),
@@ -45,7 +45,7 @@ export function checkPayloadSize({ length }: Buffer): void {
   throw new Problem('too-large', `its payload has ${length} bytes, more than ${MAX_PAYLOAD}`);
 }
 
-/** Holds what a verified payload says against what is asked. @throws Problem */
+/** Compares a verified payload with the question. @throws Problem */
 export function checkSimpleSigning(
   payload: SimpleSigning,
   subject: Digest,
@@ -61,7 +61,7 @@ export function checkSimpleSigning(
   checkAnnotations(payload.optional ?? {}, requirement.annotations);
 }
 
-/** Exactly, and only own members: an annotation is what somebody signed. @throws Problem */
+/** Compares exactly, and own members only: an annotation is signed content. @throws Problem */
 export function checkAnnotations(
   found: Readonly<Record<string, unknown>>,
   wanted: Readonly<Record<string, string>>,

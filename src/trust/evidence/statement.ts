@@ -1,5 +1,5 @@
 /**
- * in-toto statements: something said about artifacts that are named by digest.
+ * in-toto statements: claims about artifacts that are named by digest.
  *
  * @module
  */
@@ -21,7 +21,7 @@ const MAX_SUBJECTS = 4096;
 /** Digests of one subject, by different algorithms. */
 const MAX_DIGESTS = 8;
 
-// Counted before any of them is looked at: each bad one would be a fault of its own.
+// Counted before any is validated: each bad one would be a fault of its own.
 const Digests = z
   .unknown()
   .refine((digests) => Object.keys(Object(digests)).length <= MAX_DIGESTS, 'has too many digests')
@@ -53,7 +53,7 @@ export function readStatement(bytes: Buffer): Statement {
   return readJson(bytes, StatementDocument, 'its statement', 'malformed', MAX_STATEMENT_VALUES);
 }
 
-/** What can be said without a signature: type and subject. @throws Problem */
+/** Checks what needs no signature: type and subject. @throws Problem */
 export function checkStatement(
   statement: Statement,
   subject: Digest,
@@ -80,7 +80,7 @@ export function checkStatement(
   checkAnnotations(about.annotations ?? {}, requirement.annotations);
 }
 
-/** What is asked about a statement that somebody signed. @throws Problem `condition-failed` */
+/** Checks the conditions on a signed statement. @throws Problem `condition-failed` */
 export async function checkConditions(
   statement: Statement,
   requirement: Requirement,

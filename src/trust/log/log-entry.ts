@@ -1,9 +1,9 @@
 /**
- * What an entry of a transparency log is about: it has to be this signature, by this key, over this payload.
+ * Checks the subject of a transparency log entry: this signature, by this key, over this payload.
  *
- * The log proves that it has an entry, not what for. The libraries compare signature and hash; the
- * key or certificate in the entry is compared here, with all the rest, so that nobody can show an
- * entry of theirs for a signature that was never logged.
+ * The log proves that it has an entry, not what the entry is for. The libraries compare signature and hash. This module
+ * compares the key or certificate in the entry, and everything else, so that nobody can present another entry for a
+ * signature that was never logged.
  *
  * @module
  */
@@ -45,7 +45,7 @@ export function checkLogEntry(
   );
 }
 
-/** The first thing that is not the same, or undefined. */
+/** The first difference, or undefined. */
 function difference(
   subject: EntrySubject,
   evidence: Evidence,
@@ -67,7 +67,7 @@ function difference(
   return sameVerifier(verifier, evidence.certificate, key) ? undefined : 'key or certificate';
 }
 
-/** Only by a hash that goes with the key: what a log takes says nothing about the others. */
+/** Only by a hash that fits the key: a log's acceptance says nothing about other hashes. */
 function isHashOf(
   { algorithm, digest }: SignedHash,
   { signed, certificate }: Evidence,
@@ -105,12 +105,12 @@ function sameVerifier(
     const pem = verifier.pem?.toString('latin1');
     return pem?.includes('PUBLIC KEY-----') === true && createPublicKey(pem).equals(key);
   } catch {
-    // What cannot be read is not the same.
+    // An unreadable value counts as different.
     return false;
   }
 }
 
-/** Bounds, and no more freedom than the verifier of proofs can bear. @throws Problem */
+/** Checks bounds and forms, for a verifier of proofs that relies on them. @throws Problem */
 function checkShape(entry: TransparencyLogEntry): void {
   if (entry.canonicalizedBody.length > MAX_BODY) {
     throw new Problem(
@@ -129,7 +129,7 @@ function checkShape(entry: TransparencyLogEntry): void {
   }
 }
 
-/** Names are those of hosts, with a path. What the proof repeats has to be the same. */
+/** Log names are host names with a path. Values that the proof repeats have to be equal. */
 function checkCheckpoint({ checkpoint, rootHash, treeSize }: InclusionProof): void {
   const text = checkpoint?.envelope ?? '';
   const [note = '', signatures = '', ...rest] = text.split('\n\n');

@@ -90,7 +90,7 @@ describe('the time for which the trusted root has a log', () => {
     }
   });
 
-  it('cannot be told for the signature of a key that has neither promise nor timestamp', async () => {
+  it('refuses the log entry of a key signature that has neither promise nor timestamp', async () => {
     const parts = await signOneIn(world, { key: alice.privateKey, log: 'v2' });
     expect((await decideIn(world, parts, 'bundle', KEY_POLICY)).verdict).toBe('signed');
     const { finding } = await decideIn(world, { ...parts, timestamps: [] }, 'bundle', KEY_POLICY);

@@ -1,5 +1,5 @@
 /**
- * Whether an entry is in the log that it names, at a time when the trusted root has that log.
+ * Checks that an entry is in the log that it names, at a time when the trusted root has that log.
  *
  * @module
  */
@@ -12,8 +12,8 @@ import { isIncluded } from './log-proof.ts';
 /**
  * A promise and a proof may both be there, and then both have to hold.
  *
- * @param times when it was signed, as far as somebody who is trusted says so: a proof tells of no time
- * @throws Problem `log-entry-unproven`, or `no-signed-time` where the log's time cannot be told
+ * @param times when it was signed, according to trusted parties: a proof contains no time
+ * @throws Problem `log-entry-unproven`, or `no-signed-time` where no trusted time is known
  */
 export function checkInclusion(
   entry: TransparencyLogEntry,

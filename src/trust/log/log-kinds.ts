@@ -1,6 +1,6 @@
 /**
  * The types of entries that Rekor has (github.com/sigstore/rekor/tree/main/pkg/types, and rekor-tiles for
- * version 2), each read for the same things.
+ * version 2), each read into the same fields.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface SignedHash {
   readonly digest: Buffer;
 }
 
-/** What an entry is about. */
+/** The contents of an entry. */
 export interface EntrySubject {
   /** Whether the entry is of a DSSE envelope; undefined for a kind that may be of one. */
   readonly envelope: boolean | undefined;

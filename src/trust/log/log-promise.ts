@@ -1,6 +1,5 @@
 /**
- * A log's promise to include an entry (Rekor v1, "signed entry timestamp"): the one thing by which a
- * log says when.
+ * A log's promise to include an entry (Rekor v1, "signed entry timestamp"): the only signed time of a log.
  *
  * @module
  */
@@ -11,7 +10,7 @@ import { isSignedBy } from '../signer/signer-key.ts';
 type Log = TrustMaterial['tlogs'][number];
 type Promised = Pick<TransparencyLogEntry, 'inclusionPromise' | 'integratedTime'>;
 
-/** Undefined where there is no promise: without one, nobody has signed the time in the entry. */
+/** Undefined without a promise: then nobody has signed the time in the entry. */
 export function promisedTime({ inclusionPromise, integratedTime }: Promised): Date | undefined {
   return inclusionPromise === undefined ? undefined : new Date(Number(integratedTime) * 1000);
 }

@@ -20,14 +20,14 @@ export function isIncluded(entry: TransparencyLogEntry, logs: readonly Log[]): b
   if (proof === undefined) return false;
   const { logIndex, treeSize, hashes, rootHash } = proof;
   const root = rootOf(canonicalizedBody, BigInt(logIndex), BigInt(treeSize), hashes);
-  // That the checkpoint is of this root was checked with its shape.
+  // An earlier check of the shape compared the checkpoint's root with this one.
   return (
     root?.equals(rootHash) === true &&
     logs.some((log) => hasSigned(log, proof.checkpoint?.envelope ?? ''))
   );
 }
 
-/** Undefined for hashes that are too few or too many, or an entry that is beyond the tree. */
+/** Undefined for too few or too many hashes, or an entry beyond the tree. */
 function rootOf(
   body: Buffer,
   index: bigint,
@@ -76,7 +76,7 @@ function hasSigned({ baseURL, logID, publicKey }: Log, checkpoint: string): bool
     });
 }
 
-/** What a log signs as: its URL without the scheme. Undefined for what is no URL. */
+/** The name under which a log signs: its URL without the scheme. Undefined for a text that is no URL. */
 function nameOf(baseUrl: string): string | undefined {
   if (!URL.canParse(baseUrl)) return undefined;
   const { host, pathname } = new URL(baseUrl);

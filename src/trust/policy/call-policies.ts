@@ -1,8 +1,7 @@
 /**
- * Policies that clients hand over for a call, by id: the digest of their self-contained form.
+ * Policies that clients upload for a call, by id: the digest of their self-contained form.
  *
- * They are kept in memory, the last used ones; a client that finds its policy gone hands it over
- * again.
+ * The most recently used ones stay in memory. A client whose policy was dropped uploads it again.
  *
  * @module
  */
@@ -15,7 +14,7 @@ const MAX_POLICIES = 64;
 
 export interface HandedOver {
   readonly text: string;
-  /** Of the client's file: what names in the policy are relative to. */
+  /** Directory of the client's file: file names in the policy are relative to it. */
   readonly directory: string;
   /** Of the client's file, for messages. */
   readonly path?: string | undefined;
@@ -23,7 +22,7 @@ export interface HandedOver {
 
 export class CallPolicies {
   readonly #environment: PolicyEnvironment;
-  /** The one that was used last is the last. */
+  /** The most recently used policy is last. */
   readonly #policies = new Map<string, LoadedPolicy>();
 
   constructor(environment: PolicyEnvironment) {

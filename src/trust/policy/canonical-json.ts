@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Keys are sorted by UTF-16 code units; what is undefined is left out. */
+/** Keys are sorted by UTF-16 code units; undefined members are left out. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

@@ -9,7 +9,7 @@
 import { type ImageIdentity, matchesGlob } from '@a3s-box/policies/image-policy';
 import type { PolicyIdentity } from '../policy.ts';
 
-/** Of a certificate that anybody may have made. */
+/** Bound on subjects: anybody may have made the certificate. */
 const MAX_SUBJECT = 4096;
 
 export function policyIdentity(identity: ImageIdentity): PolicyIdentity {

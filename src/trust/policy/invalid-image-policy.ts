@@ -1,11 +1,11 @@
 /**
- * What is wrong with an image policy.
+ * The faults of an image policy.
  *
  * @module
  */
 import { A3sError } from '../../errors.ts';
 
-/** More is not read by anybody. */
+/** Bound on the listed faults: nobody reads more. */
 const MAX_FAULTS = 10;
 
 /** One thing that is wrong with a policy; `path` is empty for all of it. */

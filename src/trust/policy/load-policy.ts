@@ -1,6 +1,6 @@
 /**
  * From the text of an image policy to one that decides: keys read, roots loaded, conditions
- * compiled. One that is not good in every part is not used at all.
+ * compiled. A policy with any fault is not used at all.
  *
  * @module
  */
@@ -27,12 +27,12 @@ export interface PolicySource {
   readonly path: string | undefined;
   /** YAML or JSON. */
   readonly text: string | Uint8Array;
-  /** What names of files in it are relative to. */
+  /** The directory to which file names in it are relative. */
   readonly directory: string;
 }
 
 export interface PolicyEnvironment {
-  /** Directory of what TUF mirrors have said. */
+  /** Directory for the metadata of TUF mirrors. */
   readonly tufCache: string;
 }
 
@@ -54,7 +54,7 @@ export async function loadParsedPolicy(
   const fault = (path: string, message: string): void => void faults.push({ path, message });
   const material = await readMaterial(policy, {
     directory: given.directory,
-    // A client names its own files; the standing policy's are the installation's.
+    // A call's policy names the client's own files; the standing policy names the installation's.
     othersMayWrite: given.source === 'call',
     fault,
   });
@@ -122,7 +122,7 @@ function hasConditions({ images }: ImagePolicy): boolean {
 interface Parts {
   readonly material: PolicyMaterial;
   readonly materials: Materials;
-  /** There where a rule has conditions. */
+  /** Set where a rule has conditions. */
   readonly compiler: typeof import('../conditions/conditions.ts') | undefined;
 }
 
@@ -164,7 +164,7 @@ class Loader {
     { keys, identities }: Pick<Requirement, 'keys' | 'identities'>,
     path: string,
   ): void {
-    // One that could not be read is a fault of its own.
+    // A file that could not be read is already a fault of its own.
     if (keys.length < entry.keys.length) return;
     if (entry.identities.some((identity) => 'subjectPattern' in identity)) return;
     const names = [...keys.map(({ keyId }) => keyId), ...identities.map(({ text }) => text)];
@@ -198,7 +198,7 @@ class Loader {
   }
 
   #trustMaterial(name: string): () => Promise<TrustMaterial> {
-    // Missing where its fault has been told already: then nothing is decided by this policy.
+    // Missing where its fault is already reported: the policy is then not used.
     return this.#materials.get(name) ?? (() => Promise.reject(new Error(`no root ${name}`)));
   }
 }

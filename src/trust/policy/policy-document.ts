@@ -1,6 +1,6 @@
 /**
  * The self-contained form of an image policy: keys and roots stand in it instead of the names of
- * their files. Two policies that decide alike because they say the same have one digest.
+ * their files. Two policies with the same content have one digest.
  *
  * @module
  */
@@ -38,15 +38,15 @@ export interface PolicyMaterial {
 }
 
 export interface MaterialRules {
-  /** What names of files are relative to. */
+  /** The directory to which file names are relative. */
   readonly directory: string;
-  /** Whether files that another user may write are taken: they are where the caller chose them. */
+  /** Whether files that another user may write are accepted, since the caller chose them. */
   readonly othersMayWrite: boolean;
-  /** Told of each thing that is wrong, with its path in the policy. */
+  /** Called with each fault and its path in the policy. */
   readonly fault: (path: string, message: string) => void;
 }
 
-/** Reads what a policy refers to; what cannot be read is told to `rules.fault`, and missing. */
+/** Reads the files that a policy refers to. Unreadable ones are reported to `rules.fault` and left out. */
 export async function readMaterial(
   policy: ImagePolicy,
   rules: MaterialRules,
@@ -149,7 +149,7 @@ function selfContained(rule: ImageRule, material: PolicyMaterial): object {
   return { ...rule, require };
 }
 
-/** With their names: a decision says them, so policies that differ in them are two. */
+/** Includes the names: decisions contain them, so policies that differ in names differ. */
 function keysOf({ keys }: ImageRequirement, material: PolicyMaterial): readonly object[] {
   return keys.flatMap((text) => {
     const key = material.keys.get(text);

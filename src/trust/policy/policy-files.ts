@@ -32,7 +32,7 @@ export async function isThere(path: string): Promise<boolean> {
     await lstat(path);
     return true;
   } catch (error) {
-    // Below what is no directory there is nothing; whatever else is wrong, something may be there.
+    // A path below a file that is no directory does not exist; after any other error it may exist.
     return !['ENOENT', 'ENOTDIR'].includes(codeOf(error));
   }
 }
@@ -45,7 +45,7 @@ export async function isThere(path: string): Promise<boolean> {
 export async function readTrustFile(path: string, rules: FileRules): Promise<Buffer> {
   if (path.includes('\0')) throw new Error('its name has a NUL');
   try {
-    // Without waiting for whoever writes into a FIFO.
+    // Without O_NONBLOCK, opening a FIFO would wait for a writer.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     try {
       const stats = await file.stat();
@@ -53,7 +53,7 @@ export async function readTrustFile(path: string, rules: FileRules): Promise<Buf
       if (!stats.isFile()) throw new Error('it is no regular file');
       if (!rules.othersMayWrite) await refuseOthers(path, stats);
       const bytes = await readUpTo(file, rules.maxBytes);
-      // Of half a policy, the half that is missing might be what refuses.
+      // A truncated policy might lack the rule that refuses.
       if (!isSame(stats, await file.stat())) throw new Error('it was written while it was read');
       return bytes;
     } finally {
@@ -74,7 +74,7 @@ function isSame(before: Stats, after: Stats): boolean {
 }
 
 async function readUpTo(file: Awaited<ReturnType<typeof open>>, maxBytes: number): Promise<Buffer> {
-  // One more, to see that there is more; what `stat` said may have changed.
+  // Reads one byte more than the bound, to detect a longer file: the size from `stat` may have changed.
   const buffer = Buffer.alloc(maxBytes + 1);
   let length = 0;
   for (;;) {
@@ -87,13 +87,13 @@ async function readUpTo(file: Awaited<ReturnType<typeof open>>, maxBytes: number
 
 /** Who can write a file, or put another in its place, decides what it says; where it is a link, also where it leads. */
 async function refuseOthers(path: string, file: Stats): Promise<void> {
-  // Without users, as on Windows, there is nothing to ask for.
+  // Systems without user ids, such as Windows, have nothing to check.
   const own = process.geteuid?.();
   if (own === undefined) return;
   refuseOtherWriters(file, 'it', own);
   for (const directory of new Set([dirname(path), dirname(await realpath(path))])) {
     const stats = await stat(directory);
-    // In a sticky directory nobody replaces the files of others.
+    // In a sticky directory no user can replace another's files.
     const { uid, mode } = stats;
     const masked = (mode & STICKY) === 0 ? mode : mode & ~OTHERS_WRITE;
     refuseOtherWriters({ uid, mode: masked }, `its directory ${directory}`, own);

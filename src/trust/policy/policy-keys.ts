@@ -7,7 +7,7 @@ import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import type { PolicyKey } from '../policy.ts';
 import { checkKeyKind } from '../signer/key-kinds.ts';
 
-/** All of a text; what is between the lines is for `createPublicKey`. */
+/** Matches all of a text; `createPublicKey` parses the lines in between. */
 const ONE_BLOCK = /^\s*-----BEGIN ([A-Z0-9 ]{1,64})-----[^-]*-----END \1-----\s*$/;
 
 /**
@@ -44,7 +44,7 @@ function parse(pem: string): KeyObject {
   }
 }
 
-/** One key has one id, also where its point is written in the short form. */
+/** One key has one id, also where its point is compressed. */
 function usable(key: KeyObject): KeyObject {
   checkKeyKind(key);
   if (key.asymmetricKeyType !== 'ec') return key;

@@ -7,8 +7,8 @@
  * from `seeds.json` of the package @sigstore/tuf 4.0.2, where it had the SHA-256
  * `6494e21ea73fa7ee769f85f57d5a3e6a08725eae1e38c755fc3517c9e6bc0b66`.
  *
- * It is not updated by itself: what is not in it when this program is built is not trusted. A policy
- * that wants the root of the day names a TUF mirror.
+ * It does not update itself: an authority that is missing when this program is built is not trusted. A policy that
+ * wants the root of the day names a TUF mirror.
  *
  * @module
  */

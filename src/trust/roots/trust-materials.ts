@@ -1,5 +1,5 @@
 /**
- * The trusted roots that an image policy names, each ready to be asked for.
+ * The trusted roots that an image policy names, each ready to be loaded.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { checkFirstRoot, fetchTufRoot } from './tuf-root.ts';
 /** By the name that the policy has for it. */
 export type Materials = ReadonlyMap<string, () => Promise<TrustMaterial>>;
 
-/** Roots that are at hand are read now, so that a bad one is found; mirrors are asked when a decision needs them. */
+/** Local roots are read now, so that a bad one is found. Mirrors are asked when a decision needs them. */
 export async function trustMaterials(
   roots: PolicyMaterial['roots'],
   tufCache: string,
@@ -27,7 +27,7 @@ export async function trustMaterials(
       if ('tuf' in root) {
         checkFirstRoot(root.root);
         const source = { mirror: root.tuf, root: root.root };
-        // Each decision anew: a policy that is kept must not outlive what the mirror has taken back.
+        // Loaded anew for each decision: a cached policy must not keep a root that the mirror has revoked.
         materials.set(name, () => mirrored(name, fetchTufRoot(source, tufCache)));
         continue;
       }
@@ -54,7 +54,7 @@ async function mirrored(name: string, fetching: Promise<string>): Promise<TrustM
   }
 }
 
-/** What failed is tried again the next time. */
+/** A failed load is tried again the next time. */
 function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
   let made: Promise<Value> | undefined;
   return () => {

@@ -23,8 +23,8 @@ export interface TufSource {
 }
 
 /**
- * Whether a text may be the first `root.json`; its signatures are verified when it is used. It may
- * have expired: the mirror leads on from it.
+ * Whether a text may be the first `root.json`; its signatures are verified when it is used. It may have expired: the
+ * mirror provides its successors.
  *
  * @throws Error that says why not
  */
@@ -51,7 +51,7 @@ const running = new Map<string, Promise<string>>();
  * @throws Error that says what went wrong
  */
 export function fetchTufRoot(source: TufSource, cache: string): Promise<string> {
-  // Trust that began with another root shares nothing.
+  // Metadata of another first root is kept apart.
   const name = createHash('sha256').update(JSON.stringify([source.mirror, source.root]));
   const directory = join(cache, name.digest('hex'));
   const known = running.get(directory);
@@ -81,13 +81,13 @@ async function fetchInto({ mirror, root }: TufSource, directory: string): Promis
   }
 }
 
-/** Where the TUF client keeps what is of one mirror. */
+/** The TUF client's directory for one mirror. */
 function metadataDirectory(directory: string, mirrorURL: string): string {
   const url = new URL(mirrorURL);
   return join(directory, encodeURIComponent(url.host + url.pathname.replace(/\/$/, '')));
 }
 
-/** The client writes in place, and goes on from a root that a crash has cut short no more. */
+/** The client writes in place, and cannot continue from a root that a crash has cut short. */
 async function dropTorn(metadata: string): Promise<void> {
   const path = join(metadata, 'root.json');
   try {
@@ -97,7 +97,7 @@ async function dropTorn(metadata: string): Promise<void> {
   }
 }
 
-/** The innermost cause says most. */
+/** The innermost cause is the most specific. */
 function reasonOf(error: unknown): string {
   let innermost: unknown = error;
   for (let depth = 0; depth < 8; depth += 1) {

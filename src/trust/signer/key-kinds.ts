@@ -7,7 +7,7 @@ import type { KeyObject } from 'node:crypto';
 
 const CURVES: readonly unknown[] = ['prime256v1', 'secp384r1', 'secp521r1'];
 const MIN_RSA_BITS = 2048;
-/** Longer ones take too long to verify with. */
+/** Verification with longer keys takes too long. */
 const MAX_RSA_BITS = 16_384;
 
 /** @throws Error that says which kinds are taken */
@@ -22,7 +22,7 @@ export function checkKeyKind(key: KeyObject): void {
     );
   }
   const { modulusLength = 0, publicExponent = 0n } = details;
-  // With 1 every signature is its own message.
+  // With exponent 1, every signature equals its own message.
   if (publicExponent < 3n) throw new Error(`its public exponent is ${publicExponent}`);
   if (modulusLength >= MIN_RSA_BITS && modulusLength <= MAX_RSA_BITS) return;
   throw new Error(

@@ -35,10 +35,10 @@ export function toEntity(evidence: Evidence): SignedEntity {
   };
   return {
     ...toSignedEntity(bundle, signed),
-    // Their promises are among its timestamps. What they are about and whether a log has them is for
-    // `log-entry.ts` and `log-inclusion.ts`.
+    // Their promises are among its timestamps. `log-entry.ts` checks their subjects, and `log-inclusion.ts` checks that
+    // a log has them.
     tlogEntries: [],
-    // Timestamps of cosign's attestations are over the envelope: only they look at `signature`.
+    // Timestamps of cosign's attestations are over the envelope; only timestamps use `signature`.
     signature: {
       signature: evidence.timestamped,
       compareSignature: () => false,
@@ -48,7 +48,7 @@ export function toEntity(evidence: Evidence): SignedEntity {
   };
 }
 
-/** What logs and timestamp authorities say; only with evidence that has been verified is it true. */
+/** The times of logs and timestamp authorities; true only for verified evidence. */
 export function signedTimes(evidence: Evidence): Date[] {
   return toEntity(evidence).timestamps.flatMap((stamp) => {
     if (stamp.$case === 'timestamp-authority') return [stamp.timestamp.signingTime];

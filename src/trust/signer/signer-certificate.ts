@@ -1,5 +1,5 @@
 /**
- * Whom a signing certificate is for: one name, and the issuer of the identity.
+ * The identity in a signing certificate: one name, and the issuer of the identity.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export interface CertifiedIdentity {
 /** @throws Problem `certificate-malformed`, `certificate-usage`, `sct-missing` */
 export function readCertificate(der: Buffer): X509Certificate {
   const certificate = parse(der);
-  // OpenSSL reads any digits as a time.
+  // OpenSSL accepts any digits as a time.
   if ([certificate.validFrom, certificate.validTo].some((time) => Number.isNaN(Date.parse(time)))) {
     throw malformed('a time in it is none');
   }
@@ -45,7 +45,12 @@ export function readCertificate(der: Buffer): X509Certificate {
   return certificate;
 }
 
-/** Of a chain that comes with a signature, which must not bring its own root. @throws Problem `certificate-malformed` */
+/**
+ * Reads a certificate of a signature's chain, which must not contain its own root.
+ *
+ * @throws Problem
+ * `certificate-malformed`
+ */
 export function checkIntermediate(der: Buffer): void {
   const { subject, issuer } = parse(der);
   if (subject === issuer) throw malformed('its chain has a root certificate in it');

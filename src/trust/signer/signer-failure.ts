@@ -1,5 +1,5 @@
 /**
- * What `@sigstore/verify` says, with our codes and in our words.
+ * Translates the errors of `@sigstore/verify` into our codes and messages.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export function problemOf(error: unknown, evidence: Evidence): Problem {
     case 'CERTIFICATE_ERROR':
       return certificateProblem(error, evidence);
     case 'TIMESTAMP_ERROR':
-      // The library has one code for two things, and this is how its version 3 tells them apart.
+      // The library has one code for two failures; its version 3 distinguishes them in this way.
       return error.message.startsWith('expected')
         ? new Problem('no-signed-time', 'nobody who is trusted says when it was signed')
         : new Problem(

@@ -39,7 +39,7 @@ export function isSignedBy(key: KeyObject, signed: Buffer, signature: Buffer): b
         return false;
     }
   } catch {
-    // OpenSSL throws for some malformed signatures, and is silent about others.
+    // OpenSSL throws for some malformed signatures, and returns false for others.
     return false;
   }
 }

@@ -48,7 +48,7 @@ const KEY_POLICY: Partial<Requirement> = {
 };
 
 describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature', (form) => {
-  it('counts, and the finding says by whom, when and where it is logged', async () => {
+  it('accepts a signature, and the finding names its signer, time and log entry', async () => {
     const parts = await sign();
     const { verdict, finding, reason } = await decide(parts, form);
     expect(reason).toBe(
@@ -102,7 +102,7 @@ describe.each(['legacy', 'bundle'] as const)('a certificate, in a %s signature',
     });
   });
 
-  it('does not count by whoever made it up, whatever times it says', async () => {
+  it('refuses a signature of an unknown authority, whatever times it claims', async () => {
     const parts = await sign();
     const certificate = parts.certificate ?? PAYLOAD;
     // A month 13 at the end: OpenSSL reads it, and cannot say when that is.

@@ -1,9 +1,9 @@
 /**
- * Who made a signature: one of the policy's keys, or the identity that a certificate was issued to.
+ * Finds the signer of a signature: one of the policy's keys, or the identity that a certificate was issued to.
  *
- * `@sigstore/verify` holds certificates, their logs and timestamps against the trusted root, with every
- * threshold given. The rest is done here: what an entry of a transparency log is about and whether the
- * log has it, what the certificate may be used for, and whom it names.
+ * `@sigstore/verify` checks certificates, their logs and timestamps against the trusted root, with explicit thresholds.
+ * This module does the rest: it checks the subject of a transparency log entry, its inclusion in the log, the permitted
+ * use of the certificate, and its identity.
  *
  * @module
  */
@@ -24,14 +24,14 @@ import { identityOfKey, isSignedBy } from './signer-key.ts';
 
 export interface FoundSigner {
   readonly signer: Signer;
-  /** The same for one signer under any name. */
+  /** Equal for one signer under any name. */
   readonly identity: string;
   readonly logIndex?: string;
   readonly logId?: string;
   readonly signedAt?: string;
 }
 
-/** @throws Problem where the signature is not by one whom the requirement names */
+/** @throws Problem where no signer of the requirement made the signature */
 export async function findSigner(
   evidence: Evidence,
   requirement: Requirement,
@@ -59,7 +59,7 @@ async function findKey(
   const { name, keyId, key } = found;
   const signer: Signer = { kind: 'key', keyId, name };
   const identity = `key ${identityOfKey(key)}`;
-  // Without a log, what else comes with the signature is neither needed nor believed.
+  // Without a log, the other material of the signature is neither needed nor trusted.
   if (transparencyLog === 'none') return { signer, identity };
   checkLogEntries(evidence, key);
   const trusted = { ...(await material()), publicKey: () => always(key) };
@@ -139,7 +139,7 @@ function whenAndWhere(evidence: Evidence): Pick<FoundSigner, 'logIndex' | 'logId
   const promised = promisedTime(entry);
   const at = promised ?? stamped;
   return {
-    // Where there is no promise, only the index in the proof has been proven.
+    // Without a promise, only the index in the proof is proven.
     logIndex:
       promised === undefined ? (entry.inclusionProof?.logIndex ?? entry.logIndex) : entry.logIndex,
     logId: entry.logId.keyId.toString('hex'),

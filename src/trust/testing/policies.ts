@@ -1,5 +1,5 @@
 /**
- * Policies and questions for tests, without files.
+ * Image policies and questions for tests, without files.
  *
  * @module
  */
