@@ -1,7 +1,7 @@
 /**
- * Attestations that lie beside an image, read to be listed: what each claims, and whether a given key signed it.
+ * Reads the attestations beside an image for a list: what each claims, and whether a given key signed it.
  *
- * Whether an image is trusted is decided elsewhere, by a policy.
+ * A policy decides elsewhere whether an image is trusted.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { isSignedBy } from '../trust/signer/signer-key.ts';
 const ENVELOPE = 'application/vnd.dsse.envelope.v1+json';
 const BUNDLE = /^application\/vnd\.dev\.sigstore\.bundle(?:\.v0\.\d+)?\+json(?:;version=0\.\d+)?$/;
 const MAX_LAYERS = 1024;
-/** Beyond what the store keeps, so that its own bound is the one that is met. */
+/** Above the store's bound, so that the store's bound takes effect first. */
 const MAX_MANIFEST = 4 * 1024 * 1024;
 
 const Manifest = z.looseObject({
@@ -42,11 +42,11 @@ export interface AttestationLayer {
 
 export interface ReadAttestation {
   readonly predicateType: string;
-  /** Digests that it speaks of. */
+  /** Digests of the subjects. */
   readonly subjects: readonly string[];
   /** As it was signed. */
   readonly statement: Buffer;
-  /** Of the public key that was asked about; undefined where none was. */
+  /** Whether the given public key signed it; undefined where no key was given. */
   readonly signed: boolean | undefined;
 }
 
@@ -70,7 +70,7 @@ function formatOf(mediaType: string): AttestationLayer['format'] | undefined {
  * Undefined for a bundle that is a signature, and no attestation.
  *
  * @param key a public key in PEM, with the name of its file
- * @throws A3sError `invalid-image` for what is malformed
+ * @throws A3sError `invalid-image` for a malformed attestation
  */
 export function readAttestation(
   layer: AttestationLayer,

@@ -20,10 +20,10 @@ import type { Subject } from './image-payload.ts';
 import type { PredicateType } from './predicate-types.ts';
 import type { SigningKey } from './signing-key.ts';
 
-/** Longest layer that is kept beside an image. */
+/** Longest layer that the store keeps beside an image. */
 const MAX_ENVELOPE = 16 * 1024 * 1024;
 
-/** With every member that it has: a record of zod's leaves some out. */
+/** Keeps every member: a record of zod's leaves some out. */
 const JsonDocument = z.custom<Readonly<Record<string, unknown>>>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   { error: 'must be an object' },
@@ -37,7 +37,7 @@ const QUOTE_OR_NUMBER = /"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
  * @param bytes of the predicate's file
  * @param what names that file
  * @param now goes into predicates of the type `custom` alone, which have a time
- * @throws A3sError `invalid-argument` where a reader would find something else in it, or nothing
+ * @throws A3sError `invalid-argument` where a reader would find different content in it, or none
  */
 export function statement(
   { name, digest }: Subject,
@@ -57,7 +57,7 @@ export function statement(
   return said;
 }
 
-/** Whoever verifies reads it under bounds of its own. */
+/** Verifiers read the envelope under bounds of their own. */
 function checkReadable(said: Buffer, what: string): void {
   try {
     readStatement(said);
@@ -117,7 +117,7 @@ function parsed(bytes: Buffer, what: string): Readonly<Record<string, unknown>> 
   }
 }
 
-/** A whole number that is beyond what a double holds exactly, or any that is beyond all of them. */
+/** A whole number that a double does not hold exactly, or any number beyond the range of doubles. */
 function changedNumber(text: string): string | undefined {
   const tokens = new RegExp(QUOTE_OR_NUMBER);
   for (;;) {

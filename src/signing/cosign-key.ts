@@ -59,7 +59,7 @@ export function parseCosignKey(document: Buffer): CosignKeyFile {
   return parseDocument(document, KeyFile, 'its encrypted key');
 }
 
-/** Undefined where the password is another one, or somebody changed the file: the two cannot be told apart. */
+/** Undefined where the password is wrong or the file was changed: the two cannot be distinguished. */
 export async function openCosignKey(
   { kdf, cipher, ciphertext }: CosignKeyFile,
   password: string,
@@ -82,7 +82,7 @@ function opened(secret: Buffer, nonce: Buffer, ciphertext: Buffer): Uint8Array |
   try {
     return Uint8Array.from(xsalsa20poly1305(secret, nonce).decrypt(ciphertext));
   } catch {
-    // The box does not open; there is nothing else that it can say.
+    // Opening the secretbox failed; the library gives no other reason.
     return undefined;
   }
 }

@@ -1,10 +1,10 @@
 /**
- * JSON in the one spelling of Go's `encoding/json`, which cosign writes what it signs with.
+ * JSON in the one spelling of Go's `encoding/json`, with which cosign writes what it signs.
  *
  * @module
  */
 
-/** What a browser would take for markup, and ends of lines of JavaScript: Go escapes them. */
+/** Go escapes characters that a browser would take for markup, and JavaScript's line terminators. */
 const ESCAPED = /[<>&\u2028\u2029]/g;
 
 /** Of a document that `JSON.parse` made: members sorted by the bytes of their names. */

@@ -1,5 +1,6 @@
 /**
- * What cosign signs of an image: which manifest, and under which name (cosign, `specs/SIGNATURE_SPEC.md`).
+ * The payload that cosign signs for an image: the manifest's digest and the image's name (cosign,
+ * `specs/SIGNATURE_SPEC.md`).
  *
  * @module
  */
@@ -7,7 +8,7 @@ import { A3sError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { goJson } from './go-json.ts';
 
-/** What is signed, or spoken about. */
+/** The image that is signed or attested. */
 export interface Subject {
   /** As cosign spells it; see `cosignRepository`. */
   readonly name: string;
@@ -22,7 +23,7 @@ export function cosignRepository(repository: string): string {
   return repository.replace(/^docker\.io\//, 'index.docker.io/');
 }
 
-/** @throws A3sError `too-large` for annotations that nobody would read */
+/** @throws A3sError `too-large` for annotations beyond the readers' bound */
 export function imagePayload(
   { name, digest }: Subject,
   annotations: ReadonlyMap<string, string>,

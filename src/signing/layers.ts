@@ -1,10 +1,10 @@
 /**
- * Signatures and attestations as layers of the artifacts that cosign looks for.
+ * Makes signatures and attestations as layers of the artifacts that cosign reads.
  *
  * @module
  */
 
-/** What the control server puts beside an image. */
+/** A layer that the control server attaches to an image. */
 export interface SignedLayer {
   readonly mediaType: string;
   readonly annotations: Readonly<Record<string, string>>;
@@ -14,7 +14,7 @@ export interface SignedLayer {
 
 const SIGNATURE = 'dev.cosignproject.cosign/signature';
 
-/** The signature stands beside what it is of. */
+/** The signature is in an annotation beside the payload. */
 export function signatureLayer(payload: Buffer, signature: Buffer): SignedLayer {
   return {
     mediaType: 'application/vnd.dev.cosign.simplesigning.v1+json',
@@ -23,7 +23,7 @@ export function signatureLayer(payload: Buffer, signature: Buffer): SignedLayer 
   };
 }
 
-/** The signature is within; cosign writes an empty annotation all the same. */
+/** The signature is inside the envelope; cosign writes an empty annotation all the same. */
 export function attestationLayer(envelope: Buffer, predicateType: string): SignedLayer {
   return {
     mediaType: 'application/vnd.dsse.envelope.v1+json',

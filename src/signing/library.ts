@@ -1,5 +1,5 @@
 /**
- * What signs, in one module that is loaded on demand.
+ * Exports the signing code as one module that is loaded on demand.
  *
  * It is bundled apart from the command line, so that no other command pays for it.
  *

@@ -9,7 +9,7 @@ export interface PredicateType {
   readonly uri: string;
   /** JSON stands in the statement as it is; text as a string; `custom` wraps text with the time. */
   readonly form: 'json' | 'text' | 'custom';
-  /** Members without which no reader can use it. */
+  /** Required members, without which no reader can use the predicate. */
   readonly required: readonly string[];
 }
 
@@ -42,7 +42,7 @@ const TYPES: Readonly<Record<string, PredicateType>> = {
 export const PREDICATE_NAMES: readonly string[] = Object.keys(TYPES);
 const MAX_URI = 4096;
 
-/** By one of cosign's names, or by a URI of anybody's. @throws A3sError `invalid-argument` */
+/** Resolves one of cosign's short names, or any URI. @throws A3sError `invalid-argument` */
 export function predicateType(text: string): PredicateType {
   const known = Object.hasOwn(TYPES, text) ? TYPES[text] : undefined;
   if (known !== undefined) return known;

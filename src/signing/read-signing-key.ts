@@ -9,7 +9,7 @@ import { openCosignKey, parseCosignKey } from './cosign-key.ts';
 import { SigningKey } from './signing-key.ts';
 
 const BEGIN = /-----BEGIN ([^\r\n]{0,64}?)-----/g;
-/** All of a text; what is between the lines is for whoever the label names. */
+/** Matches all of a text. The reader for the label parses the lines in between. */
 const ONE_BLOCK = /^\s*-----BEGIN ([A-Z0-9 ]{1,64})-----([^-]*)-----END \1-----\s*$/;
 
 /** cosign before 2.0 wrote the second. */
@@ -17,7 +17,7 @@ const COSIGN = ['ENCRYPTED SIGSTORE PRIVATE KEY', 'ENCRYPTED COSIGN PRIVATE KEY'
 const WRONG_PASSWORD = 'the password is wrong, or the file was changed';
 const CHECK_PASSWORD = { remedy: 'Check A3S_SIGNING_PASSWORD and COSIGN_PASSWORD, in that order.' };
 
-/** Asked for only where the key is encrypted; undefined where nobody can be asked. */
+/** The password, requested only where the key is encrypted; undefined where nobody can be asked. */
 export type Password = () => Promise<string | undefined>;
 
 /**
@@ -37,7 +37,7 @@ export async function readSigningKey(
   }
 }
 
-/** The same key for what signs otherwise than `cosign` does, of whatever kind it is. */
+/** Reads a key of any kind, for signatures other than cosign's. */
 export async function readPrivateKey(
   text: string,
   name: string,
