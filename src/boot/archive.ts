@@ -1,6 +1,6 @@
 /**
- * A boot set as one file: a tar archive with `boot.json` first, and one form only, so that equal sets have equal archives and nothing
- * in one that came from elsewhere needs to be interpreted.
+ * A boot set as one file: a tar archive with `boot.json` first, in exactly one form. So equal sets have equal archives,
+ * and no content of an outside archive needs interpretation.
  *
  * @module
  */
@@ -120,7 +120,7 @@ async function writeBounded(reader: ByteReader, path: string, size: number): Pro
   return hash.digest('hex');
 }
 
-/** A ustar header that says no more than name and size. */
+/** A ustar header with only a name and a size. */
 function header(name: string, size: number): Buffer {
   const block = Buffer.alloc(BLOCK);
   block.write(name, 0, 'latin1');

@@ -21,7 +21,7 @@ import { A3sError } from '../errors.ts';
 import { sha256OfFile } from './digest.ts';
 import { AnyBootDocument, bootSetId, filesOf, MAX_DOCUMENT } from './document.ts';
 
-/** Begins the name of a directory whose set is not complete yet. */
+/** Prefix of the name of a directory whose set is not complete yet. */
 export const INSTALLING = '.install-';
 /** The same, of the server's own: a home has one server at a time. */
 export const SERVER_INSTALLING = `${INSTALLING}server-`;
@@ -40,7 +40,7 @@ export interface BootSet {
   readonly document: AnyBootDocument;
 }
 
-/** What a confidential machine boots from. */
+/** The files that a confidential VM boots from. */
 export interface ConfidentialBoot {
   /** OVMF, which checks the rest against the hashes that were measured. */
   readonly firmwarePath: string;
@@ -49,7 +49,7 @@ export interface ConfidentialBoot {
   /** A bzImage: firmware starts no ELF kernel. */
   readonly kernelPath: string;
   readonly initrdPath: string;
-  /** By who answers for the guest. */
+  /** By the party that vouches for the guest. */
   readonly commandLines: Readonly<Record<'snp' | 'simulated', readonly string[]>>;
   readonly vcpuType: VcpuType;
   /** Revision of launch specs that its agent reads. */
@@ -108,8 +108,8 @@ function confidentialBoot(
 }
 
 /**
- * Copies a set to where boxes can pin it, for as long as one does. Every file's digest is checked, on
- * the copy, once: a set that is there already is taken as it is.
+ * Copies a set to a directory where boxes can pin it. The copy stays while a box pins it. Each file's digest is checked
+ * once, on the copy; an existing copy is used as it is.
  *
  * @param prefix of the directory that it is copied in
  */
@@ -133,7 +133,7 @@ export async function installBootSet(
     }
     await copyDurably(join(from, 'boot.json'), join(work, 'boot.json'));
     await readBootSet(work);
-    // Whoever the VMM runs as reads it; nobody writes it.
+    // Readable for the VMM's user, writable for nobody.
     await chmod(work, 0o755);
     await putInPlace(work, target);
   } finally {
@@ -170,7 +170,10 @@ async function copyDurably(from: string, to: string): Promise<void> {
   }
 }
 
-/** A damaged set gives way; one that another process just put there is as good as ours. Durable when it returns. */
+/**
+ * Replaces a damaged set, and keeps a set that another process has just put there. The set is durable when this
+ * returns.
+ */
 export async function putInPlace(work: string, target: string): Promise<void> {
   const sound = async (): Promise<boolean> =>
     await readBootSet(target).then(
@@ -181,7 +184,7 @@ export async function putInPlace(work: string, target: string): Promise<void> {
   try {
     await publish(work, target);
   } catch (error) {
-    // Its name may not be on the disk yet, whoever put it there.
+    // The directory entry may not be on the disk yet, also where another process made it.
     if (await sound()) return await syncDirectory(dirname(target));
     await rm(target, { recursive: true, force: true });
     await publish(work, target).catch(async (again: unknown) => {

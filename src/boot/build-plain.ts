@@ -28,7 +28,7 @@ import {
 } from './kernel-package.ts';
 import { PLAIN_COMMAND_LINE } from './profiles.ts';
 
-/** The kernel that it takes is pinned for the whole set, which replaces this one. */
+/** The full set that replaces this one uses the same pinned kernel. */
 export async function buildPlainBootSet(
   options: Pick<BuildOptions, 'root' | 'output' | 'erofsWriter' | 'step'>,
 ): Promise<BootSet> {

@@ -309,7 +309,7 @@ test('a download without the digest of the index is refused, and nothing is left
   expect(await readdir(join(root, 'build', 'cache'))).toEqual([]);
 });
 
-test('an installed set is verified once, pinned by its id, and told when it is gone', async () => {
+test('an installed boot set is verified once, pinned by its id, and reported when it is gone', async () => {
   const { set } = await build();
   const home = join(root, 'home');
   await mkdir(home);

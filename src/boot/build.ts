@@ -57,18 +57,18 @@ const LEFTOVER_MS = 3_600_000;
 export interface BuildOptions {
   /** Root of the checkout. */
   readonly root: string;
-  /** Where the set goes; replaced as a whole. */
+  /** Directory of the set, which is replaced as a whole. */
   readonly output: string;
   /** Takes the kernel and the firmware that apt offers now, instead of those that the last build took. */
   readonly update: boolean;
-  /** Name and version of what writes the layers that this set mounts. */
+  /** Name and version of the program that writes the layers that this set mounts. */
   readonly erofsWriter: string;
   /** Makes the firmware of confidential boxes, or takes it from `cache`, where an earlier build left it. */
   readonly firmware: (cache: string) => Promise<Firmware>;
   readonly step: (line: string) => void;
 }
 
-/** The set, and whether anything had to be done for it. */
+/** The set, and whether the build changed anything. */
 export async function buildBootSet(
   options: BuildOptions,
 ): Promise<{ set: BootSet; built: boolean }> {
@@ -98,7 +98,7 @@ export async function buildBootSet(
   return { set, built: true };
 }
 
-/** The archive keeps no old kernels: a pin without its package is worth nothing. */
+/** The archive keeps no old kernels: a pin without its package cannot be used. */
 export async function availableKernel(
   cache: string,
   pinned: KernelPackage | undefined,
@@ -107,7 +107,7 @@ export async function availableKernel(
   return kept ? pinned : await resolveKernelPackage();
 }
 
-/** What builds that were killed left behind; a build takes minutes at most. */
+/** Removes old files that killed builds left behind; a build takes minutes at most. */
 export async function removeLeftovers(directory: string, prefix: string): Promise<void> {
   const names = await readdir(directory).catch(() => []);
   for (const name of names.filter((entry) => entry.startsWith(prefix))) {
@@ -118,7 +118,7 @@ export async function removeLeftovers(directory: string, prefix: string): Promis
   }
 }
 
-/** What a set is made from, beside its kernel. */
+/** The inputs of a set, beside its kernel. */
 interface Inputs {
   readonly source: string;
   readonly go: string;
@@ -205,7 +205,7 @@ async function build(
 
 type Files = Readonly<Record<BootFile, Buffer>>;
 
-/** What a kernel starts with. */
+/** The inputs that a kernel starts with. */
 interface Userland {
   readonly agent: Buffer;
   readonly modules: readonly KernelModule[];
@@ -233,7 +233,7 @@ export async function makeUserland(
   return { agent, modules, initrd: makeInitrd(agent, modules, profile) };
 }
 
-/** What `boot.json` says of a userland. */
+/** A userland in `boot.json`. */
 export function describeUserland({ agent, modules }: Userland) {
   return {
     modules: modules.map(({ name, data }) => ({ name, ...artefact(data) })),

@@ -1,5 +1,5 @@
 /**
- * Takes a stream apart by counts of bytes.
+ * Reads exact numbers of bytes from a stream.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export class ByteReader {
     if (bytes.some((byte) => byte !== 0)) throw new RangeError('its padding is not zero');
   }
 
-  /** Nothing may be left. */
+  /** Checks that the stream has no further bytes. */
   async finish(): Promise<void> {
     while (this.#rest.length === 0) {
       if (!(await this.#more())) return;
@@ -45,7 +45,7 @@ export class ByteReader {
     throw new RangeError('it goes on behind its end');
   }
 
-  /** Lets go of the stream. */
+  /** Releases the stream. */
   async close(): Promise<void> {
     await this.#chunks.return?.();
   }

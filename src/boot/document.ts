@@ -1,5 +1,5 @@
 /**
- * `boot.json`: names everything that a boot set was made from and consists of.
+ * `boot.json`: names the sources and the files of a boot set.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export const BOOT_FILES = [
 ] as const;
 export type BootFile = (typeof BOOT_FILES)[number];
 
-/** Every machine of it has this one: what is measured depends on nothing that a host has. */
+/** Every VM of the set has this model: the measurement depends on no property of a host. */
 export const VCPU_TYPE = 'EPYC-Milan-v2' satisfies VcpuType;
 
 /** The largest of them is the unpacked kernel, less than a quarter of this. */
@@ -65,7 +65,7 @@ export const BootDocument = z.strictObject({
   plain: z.strictObject({ commandLine: CommandLine, modules: Modules, agent: Artefact }),
   /** `OVMF.fd`, and `bzImage` with `initrd-confidential` under it. */
   confidential: z.strictObject({
-    /** By who answers for the guest. */
+    /** By the party that vouches for the guest. */
     commandLines: z.strictObject({ snp: CommandLine, simulated: CommandLine }),
     modules: Modules,
     agent: Artefact,

@@ -13,7 +13,7 @@ import { runTool } from './tool.ts';
 const PACKAGE = 'edk2';
 const UPDATE = 'Run apt-get update, and check /etc/apt/sources.list.d and the network.';
 
-/** Whoever mirrors the archive: its index is signed by Debian. */
+/** Any mirror of the archive: its index is signed by Debian. */
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const PUBLIC_ARCHIVE = [
   'http://deb.debian.org/debian trixie main',
@@ -41,17 +41,17 @@ export const FirmwareSource = z.strictObject({
 });
 export type FirmwareSource = z.infer<typeof FirmwareSource>;
 
-/** What compiles it, by name and version: others may write other bytes. */
+/** The compilers, by name and version: other compilers may write other bytes. */
 export const FirmwareTools = z.record(z.string().min(1).max(32), z.string().min(1).max(256));
 export type FirmwareTools = z.infer<typeof FirmwareTools>;
 
-/** Names the source of the last build; the archive keeps older ones for a while only. */
+/** Names the source of the last build. The archive keeps older ones only for a while. */
 export async function pinnedFirmwareSource(cache: string): Promise<FirmwareSource | undefined> {
   try {
     const text = await readFile(join(cache, 'firmware.json'), 'utf8');
     return FirmwareSource.safeParse(JSON.parse(text)).data;
   } catch {
-    // No pin, or a damaged one: the source is resolved anew.
+    // Without a usable pin, the source is resolved anew.
     return undefined;
   }
 }
@@ -106,9 +106,9 @@ export interface FirmwareTarballs {
 }
 
 /**
- * Downloads into `cache`. Without a wish, the newest version.
+ * Downloads into `cache`. Without `wanted`, downloads the newest version.
  *
- * @param wanted what an earlier build took
+ * @param wanted the version that an earlier build used
  */
 export async function fetchFirmwareSource(
   cache: string,
@@ -119,7 +119,8 @@ export async function fetchFirmwareSource(
   const work = await mkdtemp(join(cache, 'download-'));
   try {
     const apt = await privateApt(work);
-    // The wish is for the same bytes, whatever the index says now; a version that is gone gives way to the present one.
+    // `wanted` asks for the same bytes, whatever the index says now. A version that is gone is replaced by the current
+    // one.
     const index = await apt('apt-cache', ['showsrc', '--only-source', PACKAGE]);
     const source = await newest(parseSourceIndex(index.toString('utf8')));
     const chosen = wanted?.version === source.version ? wanted : source;

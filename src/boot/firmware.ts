@@ -21,7 +21,7 @@ import { runTool } from './tool.ts';
 const PACKAGES = 'gcc g++ make nasm acpica-tools uuid-dev python3';
 const REMEDY = `Install the Debian packages ${PACKAGES}.`;
 
-/** What compiles, and what prints the version of it. */
+/** Each compiler, and the command that prints its version. */
 const TOOLS = {
   gcc: ['/usr/bin/gcc', ['--version']],
   ld: ['/usr/bin/ld', ['--version']],
@@ -39,7 +39,7 @@ export interface Firmware {
 }
 
 export interface FirmwareOptions {
-  /** Where sources, and what was built of them, are kept. */
+  /** Directory for sources and build results. */
   readonly cache: string;
   /** Directory of our platform, with the script that compiles, `build.sh`. */
   readonly platform: string;
@@ -82,7 +82,7 @@ async function firmwareTools(): Promise<FirmwareTools> {
   return FirmwareTools.parse(Object.fromEntries(await Promise.all(versions)));
 }
 
-/** The digest beside an image tells one that a full disk cut short. */
+/** The digest beside an image detects an image that a full disk cut short. */
 async function cachedImage(cache: string, key: string): Promise<Buffer | undefined> {
   try {
     const image = await readFile(join(cache, `firmware-${key}.fd`));
@@ -126,7 +126,7 @@ async function compile(
   }
 }
 
-/** When this process ends, for whatever reason, so does all that was started here. */
+/** All processes started here end with this process, for whatever reason it ends. */
 function namespaces(): [string, ...string[]] {
   const user = process.getuid?.() === 0 ? [] : ['unshare', '--map-root-user'];
   const dies = ['setpriv', '--pdeathsig', 'KILL'];

@@ -69,7 +69,7 @@ export async function pinnedKernelPackage(cache: string): Promise<KernelPackage 
     const text = await readFile(join(cache, 'kernel.json'), 'utf8');
     return KernelPackage.safeParse(JSON.parse(text)).data;
   } catch {
-    // No pin, or a damaged one: the package is resolved anew.
+    // Without a usable pin, the package is resolved anew.
     return undefined;
   }
 }

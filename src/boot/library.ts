@@ -1,5 +1,5 @@
 /**
- * What the commands need of boot sets, in one module that is loaded on demand.
+ * Exports the boot set code that the commands need, as one module that is loaded on demand.
  *
  * It is bundled apart from the command line, so that no other command pays for it.
  *

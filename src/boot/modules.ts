@@ -1,5 +1,5 @@
 /**
- * The kernel modules that an initrd carries: one table, and what it takes to load them.
+ * The kernel modules of an initrd: one table, and their dependencies.
  *
  * @module
  */
@@ -10,20 +10,22 @@ import { elfSection } from './elf.ts';
 import { runTool } from './tool.ts';
 
 /**
- * What each profile needs and Debian's cloud kernel has as a module. Built into it, and so not here: PCI
- * and PCIe hot-plug, virtio-pci, virtio-console (the control stream), ext4 with its checksums, virtio-fs, vmgenid.
+ * The modules that each profile needs and that Debian's cloud kernel does not have built in. Built into it, and so not
+ * here: PCI and PCIe hot-plug, virtio-pci, virtio-console (the control stream), ext4 with its checksums, virtio-fs,
+ * vmgenid.
  */
 export const MODULE_PROFILES = {
   plain: {
     common: ['virtio_blk', 'virtio_rng', 'erofs', 'overlay'],
-    // The second ends connections that the copy of a running guest must not go on with.
+    // The second ends connections that a copy of a running VM must not continue.
     nic: ['virtio_net', 'tcp_diag'],
   },
   confidential: {
     // No `virtio_rng`: random numbers come from the processor, and the host has no say in them.
     common: ['virtio_blk', 'erofs', 'overlay', 'dm_verity'],
     nic: ['virtio_net'],
-    // The last two make quick, in the processor's own instructions, what the kernel could do without.
+    // The last two use the processor's own instructions for ciphers that the kernel could compute without them, more
+    // slowly.
     changes: ['dm_crypt', 'dm_integrity', 'authenc', 'xts', 'aesni_intel', 'sha256_ssse3'],
     // It does not load where there is no secure processor.
     snp: ['sev_guest'],
@@ -31,8 +33,8 @@ export const MODULE_PROFILES = {
 } as const satisfies Record<string, Partial<Record<ModuleUse, readonly string[]>>>;
 
 /**
- * Every box needs the common modules; the others are loaded where there is what they are for: a network device, an encrypted disk
- * for changes, a secure processor.
+ * Every box needs the common modules. The others are loaded where the VM has the matching device: a network device, an
+ * encrypted disk for changes, a secure processor.
  */
 export const MODULE_USES = ['common', 'nic', 'changes', 'snp'] as const;
 export type ModuleUse = (typeof MODULE_USES)[number];
@@ -41,14 +43,14 @@ export type ModuleProfile = keyof typeof MODULE_PROFILES;
 
 export interface KernelModule {
   readonly name: string;
-  /** `common` alone, or each of the others that takes it. */
+  /** `common` alone, or each other group that needs the module. */
   readonly uses: ReadonlySet<ModuleUse>;
-  /** Names of the modules that must be there first. */
+  /** Names of the modules that must be loaded first. */
   readonly depends: readonly string[];
   readonly data: Buffer;
 }
 
-/** What a module says of itself, in its `.modinfo` section. */
+/** A module's own description, in its `.modinfo` section. */
 export function readModinfo(module: Buffer): { name: string; depends: string[]; vermagic: string } {
   const info = new Map<string, string>();
   for (const entry of (elfSection(module, '.modinfo') ?? Buffer.alloc(0))
@@ -68,7 +70,7 @@ export function readModinfo(module: Buffer): { name: string; depends: string[]; 
   };
 }
 
-/** What is needed for each use, by the modules' names. */
+/** The modules of each group, by name. */
 export type ModuleTable = Partial<Readonly<Record<ModuleUse, readonly string[]>>>;
 
 /**

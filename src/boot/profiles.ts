@@ -1,5 +1,5 @@
 /**
- * What kernels are started with, by profile. Nothing that differs between boxes stands here.
+ * The kernel command lines, by profile. They hold no value that differs between boxes.
  *
  * @module
  */
@@ -17,9 +17,10 @@ const COMMON = [
   'no_timer_check',
   // Sessions are not scheduled as groups: processes of a box are in its control group, which goes before that anyhow.
   'noautogroup',
-  // Of Debian's modules those that need no policy. The others would be asked about every file, process and socket, and know none.
+  // Debian's security modules that need no policy. The others would run for every file, process and socket without
+  // having a policy.
   'lsm=landlock,lockdown,yama',
-  // The kernel hands it to the agent. Go would interrupt goroutines by signals, which the agent has no use for.
+  // The kernel hands it to the agent. Go would interrupt goroutines by signals, which the agent does not need.
   'GODEBUG=asyncpreemptoff=1',
 ];
 
@@ -30,10 +31,10 @@ export const PLAIN_COMMAND_LINE: readonly string[] = [
   'swiotlb=noforce',
 ];
 
-/** The machine has no such console, so nothing that the kernel or the agent writes there leaves the guest. */
+/** The VM has no such console, so no output of the kernel or the agent leaves the guest there. */
 const CONFIDENTIAL = ['console=tty0', ...COMMON];
 
-/** By who answers for the guest; they differ in that word alone. */
+/** By the party that vouches for the guest; the command lines differ in that word alone. */
 export const CONFIDENTIAL_COMMAND_LINES = {
   snp: [...CONFIDENTIAL, 'a3s.tee=snp'],
   simulated: [...CONFIDENTIAL, 'a3s.tee=simulated'],

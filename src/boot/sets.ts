@@ -1,5 +1,6 @@
 /**
- * All boot sets of a home: the one of this installation, those that boxes have pinned, and those that were imported.
+ * Manages all boot sets of a home: the one of this installation, those that boxes have pinned, and those that were
+ * imported.
  *
  * @module
  */
@@ -17,16 +18,16 @@ import {
   readBootSet,
 } from './bootset.ts';
 
-/** Beside a set's files: it stays, whether a box pins it or not. */
+/** A mark beside a set's files: the set stays, whether a box pins it or not. */
 const KEPT = 'kept';
 
-/** Fewer digits of an id do not name a set. */
+/** Fewest digits of an id that name a set. */
 const MIN_PREFIX = 4;
 
 export interface BootPlaces {
   /** Where the set of this installation lies. */
   readonly bootDir: string;
-  /** Has the others, below `boot`. */
+  /** Directory with the other sets, below `boot`. */
   readonly home: string;
 }
 
@@ -38,7 +39,7 @@ export interface ListedSet {
   readonly imported: boolean;
 }
 
-/** Those that can be used, the current one first, the others by id. */
+/** The usable sets: the current one first, the others by id. */
 export async function listBootSets({ bootDir, home }: BootPlaces): Promise<readonly ListedSet[]> {
   const current = await readBootSet(bootDir).catch(() => undefined);
   const listed = new Map<string, ListedSet>();
@@ -78,7 +79,7 @@ export async function findBootSet(places: BootPlaces, asked: string): Promise<Li
 }
 
 /**
- * Takes a set in from an archive, to stay until it is removed.
+ * Imports a set from an archive. It stays until it is removed.
  *
  * @throws A3sError `boot-set-invalid`
  */
@@ -107,7 +108,7 @@ export async function importBootDirectory(home: string, directory: string): Prom
 }
 
 /**
- * Lets go of a set that was imported. Its files go when the server next starts and no box pins them.
+ * Releases an imported set. Its files are deleted when the server next starts and no box pins them.
  *
  * @throws A3sError `no-such-boot-set` for one that was not imported
  */
@@ -132,10 +133,10 @@ export async function isKept(home: string, id: string): Promise<boolean> {
   );
 }
 
-/** A set that was there before has no mark yet. */
+/** A set that existed before the import has no mark yet. */
 async function keep(home: string, id: string): Promise<BootSet> {
   const set = await pinnedBootSet(home, id);
-  // The mark is as little to be written as the rest, even by its owner.
+  // The mark is as read-only as the other files, even for its owner.
   if (await isKept(home, id)) return set;
   await writeFile(join(set.directory, KEPT), '', { mode: 0o444 });
   return set;

@@ -13,7 +13,7 @@ import { refuseVulnerable } from './vulnerable.ts';
 
 export interface SignRequest {
   readonly set: BootSet;
-  /** Who answers for the guest: the command lines differ, and so do the digests. */
+  /** The party that vouches for the guest: the command lines differ by it, and so do the digests. */
   readonly tee: 'snp' | 'simulated';
   /** vCPUs are measured: a block is for one count of them. */
   readonly cpus: number;
@@ -35,7 +35,7 @@ export interface SignedBootSet {
   readonly authorKeyDigest: string | undefined;
 }
 
-/** What a launch of the set measures. Throws `boot-set-missing` for a set without confidential boxes, or a damaged one. */
+/** The launch digests of the set. Throws `boot-set-missing` for a set without confidential boxes, or a damaged one. */
 export async function launchInputs(
   set: BootSet,
   tee: SignRequest['tee'],
@@ -59,7 +59,10 @@ export async function launchInputs(
   };
 }
 
-/** Throws `key-invalid` for keys that ID blocks do not take, `known-vulnerable` for a set that nobody should trust. */
+/**
+ * Throws `key-invalid` for keys that ID blocks do not accept, `known-vulnerable` for a set that is known to be
+ * vulnerable.
+ */
 export async function signBootSet(request: SignRequest): Promise<SignedBootSet> {
   const { set, tee, cpus, idKey, authorKey, guestSvn, familyId, imageId } = request;
   for (const key of [idKey, authorKey]) requireP384(key);

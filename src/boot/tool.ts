@@ -13,7 +13,7 @@ export interface ToolOptions {
   readonly input?: Uint8Array;
   /** Largest standard output. */
   readonly outputBytes?: number;
-  /** What to do when the tool is missing or fails. */
+  /** The remedy when the tool is missing or fails. */
   readonly remedy: string;
 }
 
@@ -43,7 +43,7 @@ export async function runTool(
   child.stderr.on('data', (data: Buffer) => {
     complaint = (complaint + data.toString('utf8')).slice(-ERROR_BYTES);
   });
-  // A tool that ends early says why in its exit code.
+  // A tool that exits early reports the reason by its exit code.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input);
   let code: unknown;

@@ -18,7 +18,7 @@ import { knownVulnerable, refuseVulnerable } from './vulnerable.ts';
 export interface ExpectedIdBlock {
   readonly block: Uint8Array;
   readonly auth: Uint8Array;
-  /** SHA-384 of the key, as policies have it; undefined where it may be any. */
+  /** SHA-384 of the key, as in policies; undefined where any key is accepted. */
   readonly idKeyDigest: string | undefined;
   readonly authorKeyDigest: string | undefined;
 }
@@ -28,7 +28,7 @@ export interface BootSetQuestion {
   readonly tee: 'snp' | 'simulated';
   readonly cpus: number;
   readonly idBlock: ExpectedIdBlock | undefined;
-  /** Digests that a policy excepts from the list of what is known to be vulnerable. */
+  /** Digests that a policy excepts from the list of known vulnerable firmware. */
   readonly allowKnownVulnerable: readonly string[];
 }
 
@@ -43,8 +43,8 @@ export interface VerifiedBootSet {
 /**
  * Every file is read, and every digest computed anew.
  *
- * @throws A3sError `boot-set-invalid` for a file or an ID block that is another, `boot-set-missing` for a set without
- *   confidential boxes, `known-vulnerable`
+ * @throws A3sError `boot-set-invalid` for a file or an ID block that does not match, `boot-set-missing` for a set
+ * without confidential boxes, `known-vulnerable`
  */
 export async function verifyBootSet(question: BootSetQuestion): Promise<VerifiedBootSet> {
   const { set, tee, cpus, idBlock, allowKnownVulnerable: allowed } = question;

@@ -1,5 +1,5 @@
 /**
- * Boot sets whose files are a few bytes of text, and right in every respect that is checked at run time.
+ * Boot sets whose files are a few bytes of text, and which pass every check at run time.
  *
  * @module
  */

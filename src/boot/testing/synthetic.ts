@@ -1,5 +1,5 @@
 /**
- * Small kernels and modules that are right in every respect the builder checks.
+ * Small kernels and modules that pass every check of the builder.
  *
  * @module
  */
