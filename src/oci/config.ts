@@ -12,7 +12,7 @@ import { openObject, parseDocument } from './json/json.ts';
 const strings = z.array(z.string()).nullish();
 const set = z.record(z.string(), z.looseObject({}).nullable()).nullish();
 
-/** What is not a whole number of nanoseconds is no time that Docker could have written. */
+/** Docker cannot have written a time that is no whole number of nanoseconds. */
 const time = z.int().nullish();
 const Healthcheck = openObject({
   Test: strings,
@@ -71,7 +71,7 @@ export interface ImageConfig {
   readonly volumes: readonly string[];
   /** Docker's own; the OCI specification has neither. */
   readonly healthcheck?: ImageHealthcheck | undefined;
-  /** What lines are handed to, `/bin/sh -c` where it is absent. */
+  /** The shell that runs shell-form commands; `/bin/sh -c` where it is absent. */
   readonly shell?: readonly string[] | undefined;
 }
 

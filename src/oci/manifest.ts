@@ -21,10 +21,10 @@ const CONFIG_TYPES = [
   'application/vnd.oci.image.config.v1+json',
   'application/vnd.docker.container.image.v1+json',
 ];
-/** Plain, gzip and zstd; which one it is, the content says. */
+/** Plain, gzip and zstd; the content decides which one it is. */
 const LAYER_TYPE =
   /^application\/vnd\.(?:oci\.image\.layer\.v1\.tar(?:\+gzip|\+zstd)?|docker\.image\.rootfs\.diff\.tar(?:\.gzip|\.zstd)?)$/;
-/** Layers that a registry does not have: they are to be got from somebody else. */
+/** Layers that a registry does not have; they come from another source. */
 const FOREIGN_TYPE = /nondistributable|\.foreign\./;
 const ENCRYPTED_TYPE = /\+encrypted$/;
 
@@ -68,7 +68,7 @@ function quoted(mediaType: string): string {
   return JSON.stringify(mediaType.slice(0, 120));
 }
 
-/** Without a type, some readers would take what has both for a manifest, and some for an index. */
+/** Without a type, some readers would take a document with both members for a manifest, and some for an index. */
 function isOneThing(other: 'layers' | 'manifests') {
   return (value: object, context: z.RefinementCtx): void => {
     if (!(other in value)) return;

@@ -9,7 +9,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   ia32: '386',
 };
 
-/** What boxes on this host run. */
+/** The platform that boxes on this host run. */
 export function hostPlatform(): Platform {
   return { os: 'linux', architecture: ARCHITECTURES[process.arch] ?? process.arch };
 }

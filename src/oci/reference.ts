@@ -19,7 +19,7 @@ export const DEFAULT_DOMAIN = 'docker.io';
 export const DEFAULT_TAG = 'latest';
 const OFFICIAL = 'library/';
 
-/** More than the longest reference whose parts keep their own bounds. */
+/** Longer than any reference whose parts keep their own bounds. */
 const MAX_REFERENCE = 1024;
 const MAX_PATH = 255;
 const MAX_DOMAIN = 261; // 255 of a host name, and a port
@@ -137,7 +137,7 @@ function checkName(domain: string, path: string): string | undefined {
   return undefined;
 }
 
-/** A second spelling of a host would be another name of what an image policy has a rule for. */
+/** A second spelling of a host would evade the rule that an image policy has for it. */
 function checkSpelling(domain: string): string | undefined {
   const { host, fault } = hostSpelling(domain);
   if (fault !== undefined) return `its host ${fault}`;

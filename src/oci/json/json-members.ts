@@ -1,5 +1,5 @@
 /**
- * Finds members that a JSON object has twice, which `JSON.parse` hides.
+ * Finds repeated members of a JSON object, which `JSON.parse` hides.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 
 /**
- * The name of a member that an object has twice, as it is meant: `"\u0061"` is `"a"`. Undefined where there is none.
+ * The unescaped name of a member that an object has twice: `"\u0061"` is `"a"`. Undefined where no member is repeated.
  *
  * @param text what `JSON.parse` accepts
  */

@@ -1,5 +1,5 @@
 /**
- * Finds numbers in a JSON document that are beyond what a double can be, which `JSON.parse` makes infinite.
+ * Finds numbers in a JSON document beyond the range of doubles, which `JSON.parse` makes infinite.
  *
  * @module
  */

@@ -14,7 +14,7 @@ export function endOfString(text: string, start: number): number {
     if (end < 0) return text.length;
     let backslashes = 0;
     while (text.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes += 1;
-    // An even number of them are themselves, and the quote is one that ends the string.
+    // An even number of backslashes escape each other, so the quote ends the string.
     if (backslashes % 2 === 0) return end;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * How large a JSON document is as values, told from its text: each takes many times the memory and the time that it takes
- * as text, and looking through an object of very many members takes longer than reading it.
+ * Counts the values of a JSON document in its text. A value takes many times the memory and time of its text, and
+ * checking an object of very many members takes longer than reading it.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface JsonSize {
   readonly depth: number;
 }
 
-/** Of any text, whether it is JSON or not. */
+/** Accepts any text, whether it is JSON or not. */
 export function jsonSize(text: string): JsonSize {
   let values = 1;
   let depth = 0;

@@ -10,7 +10,10 @@ import { repeatedMember } from './json-members.ts';
 import { jsonSize } from './json-values.ts';
 
 const MAX_DEPTH = 64;
-/** Each bad one costs a fault, and a hundred thousand of those cost seconds; no manifest or configuration has so many. */
+/**
+ * Each bad value costs a fault, and a hundred thousand faults cost seconds. No manifest or configuration has so many
+ * values.
+ */
 const MAX_VALUES = 50_000;
 
 /**
