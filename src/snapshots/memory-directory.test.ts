@@ -68,7 +68,7 @@ describe('the directory of snapshots’ memory', () => {
     expect(recordedDirectory(owner())).toBe(next);
   });
 
-  it('is made whoever has taken the name that it had in earlier servers', async () => {
+  it('makes the memory directory although another user has taken the name of earlier versions', async () => {
     await squat(earlier());
     const path = await ensureMemoryDirectory(owner());
     expect(path).not.toBe(earlier());

@@ -1,8 +1,8 @@
 /**
- * Where the memory of snapshots lies: in memory, in a directory that only this user can enter. It outlives the server, and nothing
- * of it outlives the host's next start.
+ * The directory for the memory of snapshots: in RAM, and accessible to this user alone. It outlives the server, and
+ * ends with the host's next start.
  *
- * Everybody may make directories beside it. So its name is drawn when it is made, and put on record in the home: nobody can have
+ * Every user may make directories beside it. So its name is random and recorded in the home: no other user can have
  * made it before.
  *
  * @module
@@ -25,7 +25,7 @@ const OTHERS_WRITE = 0o022;
 const RECORD = 'snapshot-memory';
 const NAME = /^a3s-box-\d{1,10}-[0-9a-f]{32}$/;
 
-/** Of whom the memory is, and where. */
+/** The owner and the location of the memory. */
 export interface MemoryOwner {
   readonly home: string;
   readonly uid: number;
@@ -34,7 +34,7 @@ export interface MemoryOwner {
 }
 
 /**
- * The directory on record, which may be gone, or never have been there.
+ * The recorded directory, which may not exist any more, or never have existed.
  *
  * @throws A3sError `state-unusable` where the record cannot be read
  */
@@ -61,7 +61,7 @@ function earlierName(home: string, uid: number): string {
 }
 
 /**
- * The directory on record where it can be used, and otherwise a new one, which is on record when this returns.
+ * The recorded directory where it can be used, and otherwise a new one, which is recorded when this returns.
  *
  * @throws A3sError `state-unusable` where there is no memory for it, or others could take it away
  */
@@ -84,7 +84,7 @@ export async function ensureMemoryDirectory(owner: MemoryOwner): Promise<string>
   return path;
 }
 
-/** Before the directory is there: a server that dies in between leaves nothing that no other one knows of. */
+/** Records the name before the directory exists: a server that dies in between leaves no unrecorded directory. */
 async function putOnRecord(home: string, name: string): Promise<void> {
   const path = join(home, RECORD);
   const file = await open(`${path}.new`, 'w', 0o600);
@@ -118,8 +118,8 @@ async function checkParent(path: string, uid: number): Promise<void> {
 }
 
 /**
- * Whether it is there, and this user's alone. To be asked before anything in it is read or removed: with a name that is known others
- * can have made a directory, or a link that leads to whatever this user may remove.
+ * Whether it exists and belongs to this user alone. The caller checks this before it reads or removes anything in it:
+ * at a known name, other users can have made a directory, or a link to files that this user may remove.
  */
 export async function isUsable(path: string, uid: number): Promise<boolean> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
@@ -129,7 +129,7 @@ export async function isUsable(path: string, uid: number): Promise<boolean> {
   return found?.isDirectory() === true && found.uid === uid && (found.mode & 0o77) === 0;
 }
 
-/** @throws A3sError `out-of-memory` where so much may not fit */
+/** @throws A3sError `out-of-memory` where the bytes may not fit */
 export async function checkRoom(path: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(path);
   const available = availableBytes(await readFile('/proc/meminfo', 'utf8'));

@@ -1,5 +1,5 @@
 /**
- * The records of all snapshots: SQLite for keeps, a map for reading.
+ * The records of all snapshots: stored in SQLite, read from a map.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export class SnapshotRecords {
   }
 
   /**
-   * By full id, by name, or by a prefix of the id that no other one shares, in this order.
+   * Finds a record by full id, by name, or by a prefix of the id that no other record shares, in this order.
    *
    * @throws A3sError `no-such-snapshot`, `invalid-argument` for a prefix of several
    */

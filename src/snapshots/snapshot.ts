@@ -1,5 +1,5 @@
 /**
- * A memory snapshot on record: what a running box was at one moment.
+ * The record of a memory snapshot: the state of a running box at one moment.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export const SnapshotRecord = z.strictObject({
   box: z.strictObject({ id: z.string(), name: z.string(), image: z.string() }),
   /** Digest of the boot set whose kernel is in its memory. */
   bootSet: z.string(),
-  /** The box's definition, which this room does not look into. */
+  /** The box's definition, which this module does not interpret. */
   definition: z.unknown(),
   /** Undefined while it is made. */
   saved: z
@@ -31,12 +31,12 @@ export const SnapshotRecord = z.strictObject({
       written: z.int().min(0),
       /** Of memory that it takes. */
       bytes: z.int().min(0),
-      /** How long the box stood still, in milliseconds. */
+      /** How long the box was paused, in milliseconds. */
       pausedMs: z.number().min(0),
     })
     .optional(),
 });
 export type SnapshotRecord = z.infer<typeof SnapshotRecord>;
 
-/** One that was made. */
+/** A completed snapshot. */
 export type Snapshot = SnapshotRecord & { readonly saved: NonNullable<SnapshotRecord['saved']> };

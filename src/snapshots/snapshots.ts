@@ -1,5 +1,5 @@
 /**
- * Memory snapshots: their records, the memory, and the disks as they were.
+ * Memory snapshots: their records, their memory, and copies of the disks.
  *
  * @module
  */
@@ -20,15 +20,15 @@ import type { Snapshot, SnapshotRecord } from './snapshot.ts';
 
 const MOST_SNAPSHOTS = 32;
 
-/** Where one snapshot's files lie. */
+/** The paths of one snapshot's files. */
 export interface SnapshotDirectories {
   /** RAM and devices. */
   readonly memory: string;
-  /** The disk of changes. */
+  /** The writable layer. */
   readonly disk: string;
 }
 
-/** A snapshot that somebody starts from. */
+/** A snapshot in use by a start. */
 export interface OpenSnapshot extends AsyncDisposable {
   readonly snapshot: Snapshot;
   readonly copyOf: SavedCopy;
@@ -64,7 +64,7 @@ export class Snapshots {
   }
 
   /**
-   * Whether boxes can start from it: its memory is gone when the host has started anew.
+   * Whether boxes can start from it: a restart of the host deletes its memory.
    *
    * @throws A3sError `state-unusable`
    */
@@ -77,9 +77,9 @@ export class Snapshots {
   }
 
   /**
-   * Puts one on record that is about to be made, with directories to make it in.
+   * Records a snapshot before it is made, and makes its directories.
    *
-   * @param bytes of memory that it may take at most
+   * @param bytes the most memory that it may take
    * @throws A3sError `name-in-use`, `out-of-memory`, `conflict`, `state-unusable`; nothing is left then
    */
   async begin(record: SnapshotRecord, bytes: number): Promise<SnapshotDirectories> {
@@ -105,7 +105,7 @@ export class Snapshots {
     }
   }
 
-  /** It is made: from now on boxes start from it. */
+  /** Marks it as complete: from now on boxes can start from it. */
   async finish(record: SnapshotRecord, saved: Omit<Snapshot['saved'], 'bytes'>): Promise<Snapshot> {
     const { memory } = this.directories(record.id);
     let bytes = 0;
@@ -118,7 +118,7 @@ export class Snapshots {
   }
 
   /**
-   * Removes it. Boxes that were started from it have all that they need.
+   * Removes it. Boxes that were started from it do not need it any more.
    *
    * @throws A3sError `state-unusable`; nothing is removed then
    */
@@ -129,7 +129,7 @@ export class Snapshots {
       await rmdir(this.#memoryPath()).catch(() => undefined);
     }
     await rm(disk, { recursive: true, force: true });
-    // Last: until here a server that starts anew finds the record.
+    // Removed last: until then, a restarted server finds the record.
     this.#records.remove(id);
   }
 
@@ -160,13 +160,13 @@ export class Snapshots {
     };
   }
 
-  /** The boxes of those that were being made when a server ended. */
+  /** The boxes whose snapshots were incomplete when a server ended. */
   unfinishedBoxes(): string[] {
     return this.#unfinished().map(({ box }) => box.id);
   }
 
   /**
-   * Removes what is on no record, and what was being made when a server ended.
+   * Removes unrecorded files, and snapshots that were incomplete when a server ended.
    *
    * @throws A3sError `state-unusable`; nothing is removed then
    */
@@ -187,7 +187,7 @@ export class Snapshots {
     return this.#records.list().filter(({ saved }) => saved === undefined);
   }
 
-  /** One for all that are made at a time: the next one would take the place of the first on record. */
+  /** One directory is made at a time: a second one would replace the first in the record. */
   async #ensureMemory(): Promise<string> {
     this.#ensuring ??= ensureMemoryDirectory(this.#owner).finally(() => {
       this.#ensuring = undefined;
@@ -196,13 +196,13 @@ export class Snapshots {
     return this.#memory;
   }
 
-  /** Read when it is needed first: a server whose record of it is damaged serves all else. */
+  /** Read when first needed: a server with a damaged record still serves all other requests. */
   #memoryPath(): string {
     this.#memory ??= recordedDirectory(this.#owner);
     return this.#memory;
   }
 
-  /** There is a directory of memory, and nobody else has put it there: one that is another's holds nothing of ours. */
+  /** Whether the memory directory exists and belongs to this user: another user's directory holds no files of ours. */
   async #hasMemory(): Promise<boolean> {
     return await isUsable(this.#memoryPath(), this.#owner.uid);
   }
