@@ -153,7 +153,7 @@ describe('a tree whose making was cut short', () => {
   });
 
   it.each(['', '{', '[]', '{"bytes":4096}', '{"bytes":1,"root":"x"}', 'x'.repeat(100_000)])(
-    'and a note that says %j does not count',
+    'and a record that says %j does not count',
     async (note) => {
       writeFileSync(notePath(path), note);
       const { root } = await diskTree({ path, diffId, staging });
