@@ -67,7 +67,7 @@ describe('a real registry', () => {
     await exchangeBlob(repositoryOf(opened(), `${host}/team/app`));
   });
 
-  it('with TLS is reached with its authority in certs.d', async () => {
+  it('reaches a registry with TLS by the authority in certs.d', async () => {
     const registry = await started({ tls: true });
     const name = `${registry.host}/team/app`;
     await exchangeBlob(repositoryOf(opened([registry.certsDirectory()]), name));
@@ -78,14 +78,14 @@ describe('a real registry', () => {
     });
   });
 
-  it('with any certificate is good enough where it is called insecure', async () => {
+  it('accepts any certificate of a registry that is configured as insecure', async () => {
     const registry = await started({ tls: true });
     const file = join(registry.directory, 'registries.yaml');
     writeFileSync(file, `registries: {"${registry.host}": {insecure: true}}`);
     await exchangeBlob(repositoryOf(opened([], [file]), `${registry.host}/team/app`));
   });
 
-  it('that asks for a client certificate is shown the one in certs.d', async () => {
+  it('shows the client certificate in certs.d to a registry that asks for one', async () => {
     const registry = await started({ tls: 'client' });
     const certs = registry.certsDirectory();
     await exchangeBlob(repositoryOf(opened([certs]), `${registry.host}/team/app`));
@@ -95,7 +95,7 @@ describe('a real registry', () => {
     await expect(without.manifest('1')).rejects.toMatchObject({ code: 'registry-unreachable' });
   });
 
-  it('with passwords takes the right one', async () => {
+  it('logs in to a registry with passwords by the right password only', async () => {
     const { host } = await started({ htpasswd: true });
     const registry = opened();
     await exchangeBlob(repositoryOf(registry, `${host}/team/app`, TEST_USER));
@@ -118,7 +118,7 @@ describe('a real registry', () => {
     });
   }
 
-  it('with tokens lets anybody pull what is public, and nobody else push', async () => {
+  it('pulls public images anonymously from a registry with tokens, and refuses anonymous pushes', async () => {
     const { host, certsDirectory } = await started({ tls: true, token: true });
     const registry = opened([certsDirectory()]);
     const name = `${host}/public/app`;
@@ -156,7 +156,7 @@ describe('a real registry', () => {
     }
   });
 
-  it('is not looked for at what is no host', async () => {
+  it('refuses to log in at a domain that is no host', async () => {
     for (const domain of ['', 'a/b', 'user@r.example', '..', 'r.example:x', 'http://r.example']) {
       await expect(opened().login(domain, TEST_USER)).rejects.toMatchObject({
         code: 'invalid-reference',
@@ -179,7 +179,7 @@ describe('a real registry', () => {
     expect(tokens?.requests).toHaveLength(2);
   });
 
-  it('is pulled from through its mirrors, and asked itself for what they lack', async () => {
+  it('pulls through the mirrors of a registry, and asks the registry for content that they lack', async () => {
     const [origin, mirror] = [await started(), await started()];
     const directory = mkdtempSync(join(tmpdir(), 'a3s-mirror-'));
     cleanups.push(() => rmSync(directory, { recursive: true }));
@@ -200,7 +200,7 @@ describe('a real registry', () => {
     await exchangeBlob(pusher, puller);
   });
 
-  it('that is gone is pulled from through a mirror, which may say that there are no signatures', async () => {
+  it('pulls through a mirror while the registry is gone, and accepts that the mirror has no signatures', async () => {
     const mirror = await started();
     const directory = mkdtempSync(join(tmpdir(), 'a3s-mirror-'));
     cleanups.push(() => rmSync(directory, { recursive: true }));

@@ -131,7 +131,7 @@ describe('a pull', () => {
     });
   });
 
-  it('that is aborted leaves no connection with it', async () => {
+  it('leaves no connection open after an aborted pull', async () => {
     const server = await start((_, response) => {
       response.writeHead(200, { 'content-length': String(BLOB.length) });
       response.write(BLOB.subarray(0, 1000));
@@ -196,7 +196,7 @@ describe('a push', () => {
     expect(refused).toBe(1);
   });
 
-  it('that is cut goes on where the registry is', async () => {
+  it('resumes a push that is cut at the offset of the registry', async () => {
     let data = Buffer.alloc(0);
     let done = false;
     const server = await start(async (request, response) => {

@@ -109,7 +109,7 @@ describe("Docker's registry", () => {
     }
   });
 
-  it('has a manifest by tag and by digest, which skopeo sees as we do', async () => {
+  it('reads a manifest by tag and by digest as skopeo does', async () => {
     const repository = open('team/image');
     const { manifest, digest } = await putImage(repository);
     expect(await repository.describe('v1')).toBeUndefined();
@@ -145,7 +145,7 @@ describe("Docker's registry", () => {
 });
 
 describe("Docker's registry with TLS and tokens", () => {
-  it('is pushed to with the right of each repository, the one mounted from too', async () => {
+  it('pushes with the rights of each repository, including the one that a blob is mounted from', async () => {
     const guarded = await startRegistry({ tls: true, token: true });
     const certsDirectories = [guarded.certsDirectory()];
     const registry = openRegistry({ certsDirectories, registriesFiles: [] });

@@ -16,22 +16,22 @@ describe('the answer of a token server', () => {
     });
   });
 
-  it('is used for a minute less a quarter when it does not say how long', () => {
+  it('uses a token without a lifetime for three quarters of a minute', () => {
     expect(read({ token: 'a' }).renewAt).toBe(NOW + 45_000);
   });
 
-  it('is renewed before it ends, counted from when it was issued', () => {
+  it('renews a token before it expires, counted from its issue', () => {
     const issued_at = '2025-12-31T23:59:00Z';
     expect(read({ token: 'a', expires_in: 300, issued_at }).renewAt).toBe(NOW + 210_000);
   });
 
-  it('is counted from now when the clock of the server is wrong', () => {
+  it('counts the lifetime of a token from now when the clock of the server is wrong', () => {
     for (const issued_at of ['2026-01-01T01:00:00Z', '2025-01-01T00:00:00Z', 'yesterday']) {
       expect(read({ token: 'a', expires_in: 300, issued_at }).renewAt).toBe(NOW + 270_000);
     }
   });
 
-  it('is not used for longer than a day', () => {
+  it('uses no token for longer than a day', () => {
     expect(read({ token: 'a', expires_in: 1e300 }).renewAt).toBe(NOW + 86_400_000 - 30_000);
     expect(read({ token: 'a', expires_in: -5 }).renewAt).toBe(NOW);
   });
@@ -48,14 +48,14 @@ describe('the answer of a token server', () => {
     });
   }
 
-  it('is never quoted', () => {
+  it('never quotes the answer of a token server', () => {
     const broken = Buffer.from('{"token": "s3cret", oops');
     expect(() => readTokenAnswer(broken, NOW, 't')).toThrow(
       'Cannot use the answer of the token server t: it is not JSON',
     );
   });
 
-  it('is a token or an error, whatever comes', async () => {
+  it('reads any answer of a token server as a token or an error', async () => {
     const bytes = fc.oneof(
       fc.uint8Array(),
       fc.json().map((text) => Buffer.from(text)),

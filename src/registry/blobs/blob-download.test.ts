@@ -61,7 +61,7 @@ const failed = (text: string) =>
   expect.objectContaining({ code: 'registry-failed', message: expect.stringContaining(text) });
 
 describe('a blob', () => {
-  it('is asked for as it is, at its digest', async () => {
+  it('requests a blob uncompressed, by its digest', async () => {
     expect(await pull((request, response) => serveBlob(request, response, SMALL), SMALL)).toEqual(
       SMALL,
     );
@@ -145,7 +145,7 @@ describe('a cut connection', () => {
     },
   );
 
-  it('is borne with so long as something comes, and not for ever', async () => {
+  it('gives up when every connection is cut without progress', async () => {
     const never = pull(async (request, response) => {
       await serveBlob(request, response, SMALL, Math.max(rangeStart(request), 10));
     }, SMALL);
@@ -176,7 +176,7 @@ describe('a cut connection', () => {
     expect(registry?.requests).toHaveLength(1);
   });
 
-  it('is made good although the registry sends everything again', async () => {
+  it('resumes after a cut although the registry sends the whole blob again', async () => {
     const got = await pull(async (request, response, index) => {
       await serveBlob({ ...request, headers: {} }, response, SMALL, index === 0 ? 7 : undefined);
     }, SMALL);
@@ -184,7 +184,7 @@ describe('a cut connection', () => {
     expect(registry?.requests[1]?.headers.range).toBe('bytes=7-');
   });
 
-  it('is made good although the registry refuses ranges', async () => {
+  it('resumes after a cut although the registry refuses ranges', async () => {
     const got = await pull(async (request, response, index) => {
       if (request.headers.range !== undefined) response.writeHead(416).end();
       else await serveBlob(request, response, SMALL, index === 0 ? 7 : undefined);
@@ -220,7 +220,7 @@ describe('a blob is refused', () => {
       else then(response);
     };
 
-  it('with other bytes', async () => {
+  it('refuses a blob with other bytes', async () => {
     const other = Buffer.from(SMALL).fill('x');
     const answer: Answer = (request, response) => serveBlob(request, response, other);
     await expect(pull(answer, SMALL)).rejects.toEqual(
@@ -228,7 +228,7 @@ describe('a blob is refused', () => {
     );
   });
 
-  it('with other bytes on the second request', async () => {
+  it('refuses a blob with other bytes on the second request', async () => {
     const other = Buffer.from(SMALL).fill('x');
     const answer: Answer = (request, response, index) =>
       serveBlob(request, response, index === 0 ? SMALL : other, index === 0 ? 10 : undefined);
@@ -246,7 +246,7 @@ describe('a blob is refused', () => {
     await registry?.idle();
   });
 
-  it('with a body that never ends, at its first byte too many', async () => {
+  it('refuses a blob whose body never ends at the first byte beyond its size', async () => {
     let sent = 0;
     const answer: Answer = async (_, response) => {
       response.writeHead(200);
@@ -302,7 +302,7 @@ describe('a blob is refused', () => {
     await expect(pull(answer, SMALL)).rejects.toEqual(failed('says it has 10 bytes'));
   });
 
-  it('in parts that were not asked for', async () => {
+  it('refuses a part of a blob that was not requested', async () => {
     const answer: Answer = (_, response) => {
       response.writeHead(206, { 'content-range': contentRange(0, SMALL.length) }).end(SMALL);
     };
@@ -311,7 +311,7 @@ describe('a blob is refused', () => {
 });
 
 describe('a slow registry', () => {
-  it('that says nothing more is left, and asked for the rest', async () => {
+  it('asks for the rest after an answer that stalls', async () => {
     const answer: Answer = (request, response, index) => {
       if (index > 0) return serveBlob(request, response, SMALL);
       response.writeHead(200, { 'content-length': String(SMALL.length) });
@@ -322,7 +322,7 @@ describe('a slow registry', () => {
     expect(registry?.requests[1]?.headers.range).toBe('bytes=20-');
   });
 
-  it('that drips is given up', async () => {
+  it('gives a registry up that sends a few bytes at a time', async () => {
     const large = randomBytes(200_000);
     const answer: Answer = async (request, response) => {
       const start = rangeStart(request);
@@ -338,7 +338,7 @@ describe('a slow registry', () => {
     expect(registry?.requests).toHaveLength(6);
   });
 
-  it('is not what a slow reader makes of it', async () => {
+  it('does not blame the registry for a slow reader', async () => {
     const large = randomBytes(2_000_000);
     const repo = await repository((request, response) => serveBlob(request, response, large), {
       retryLimits: { stallMs: 100, attempts: 1 },
@@ -353,7 +353,7 @@ describe('a slow registry', () => {
 });
 
 describe('a reader', () => {
-  it('that waits holds the registry up, so that memory stays flat', async () => {
+  it('applies backpressure to the registry while the reader waits, so that memory stays flat', async () => {
     const size = 64 * 1024 * 1024;
     const bytes = Buffer.alloc(size, 7);
     let sent = 0;
@@ -378,7 +378,7 @@ describe('a reader', () => {
     await blob.return?.();
   });
 
-  it('that leaves closes the connection', async () => {
+  it('closes the connection when the reader stops', async () => {
     const repo = await repository((_, response) => {
       response.writeHead(200, { 'content-length': String(SMALL.length) }).write('every');
     });
@@ -386,7 +386,7 @@ describe('a reader', () => {
     await registry?.idle();
   });
 
-  it('that is aborted closes the connection, and does not try again', async () => {
+  it('closes the connection of an aborted download, and does not try again', async () => {
     const aborting = new AbortController();
     const answer: Answer = (_, response) => {
       response.writeHead(200, { 'content-length': String(SMALL.length) }).write('every');
@@ -401,7 +401,7 @@ describe('a reader', () => {
     expect(registry?.requests).toHaveLength(1);
   });
 
-  it('that is aborted does not wait for the next attempt', async () => {
+  it('does not wait for the next attempt after an abort', async () => {
     const aborting = new AbortController();
     const answer: Answer = (request, response) => serveBlob(request, response, SMALL, 0);
     const pulling = pull(answer, SMALL, {

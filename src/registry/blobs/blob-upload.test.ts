@@ -92,7 +92,7 @@ const failed = (text: string) =>
   expect.objectContaining({ code: 'registry-failed', message: expect.stringContaining(text) });
 
 describe('a blob to be pushed', () => {
-  it('that is there is not sent', async () => {
+  it('does not send a blob that the registry has', async () => {
     const repo = await repository((_, response) => void response.writeHead(200).end());
     const { open, opened } = source(BLOB);
     expect(await repo.putBlob(descriptorOf(BLOB), open)).toBe('there');
@@ -100,7 +100,7 @@ describe('a blob to be pushed', () => {
     expect(methods()).toEqual(['HEAD']);
   });
 
-  it('that is there with another length is sent', async () => {
+  it('sends a blob that the registry has with another length', async () => {
     const { answer, state } = memoryRegistry({
       'HEAD 0': (_, response) => void response.writeHead(200, { 'content-length': '3' }).end(),
     });
@@ -194,7 +194,7 @@ describe('a blob to be pushed', () => {
     expect(short.opened).toEqual([0]);
   });
 
-  it('that cannot be read says why', async () => {
+  it('reports why a blob to be pushed cannot be read', async () => {
     const repo = await repository(memoryRegistry().answer);
     // biome-ignore lint/correctness/useYield: it has nothing to yield
     const open = async function* (): AsyncGenerator<Uint8Array> {
@@ -243,7 +243,7 @@ describe('an upload that is cut', () => {
     expect(state.sessions).toBe(2);
   });
 
-  it('in its answer alone is found to be complete', async () => {
+  it('finds an upload complete when only its answer was cut', async () => {
     const disturb: Record<string, Answer> = {};
     const { answer, state } = memoryRegistry(disturb);
     disturb['PUT 0'] = async (request, response) => {
@@ -342,7 +342,7 @@ describe('an upload that is cut', () => {
 });
 
 describe('an upload in chunks', () => {
-  it('of which the registry keeps one byte each is given up', async () => {
+  it('gives an upload up when the registry keeps one byte of each chunk', async () => {
     const { answer } = memoryRegistry({
       'PUT 0': async (request, response) => {
         await request.body();
@@ -377,7 +377,7 @@ describe('a request that is too large', () => {
       .filter(({ method }) => method === 'PATCH')
       .map(({ headers }) => Number(headers['content-length']));
 
-  it('is followed by chunks that are small enough', async () => {
+  it('follows a refused large request by chunks that are small enough', async () => {
     const limit = atMost(5 * 1024 * 1024);
     const { answer, state } = memoryRegistry({ PUT: limit, PATCH: limit });
     const repo = await repository(answer);
@@ -387,7 +387,7 @@ describe('a request that is too large', () => {
     expect(sizes()?.slice(-6)).toEqual([MiB4, MiB4, MiB4, MiB4, MiB4, 7]);
   });
 
-  it('is followed by chunks that are not smaller than the registry wants', async () => {
+  it('follows a refused large request by chunks of at least the size that the registry demands', async () => {
     const min = 6 * 1024 * 1024;
     const limit = atMost(18 * 1024 * 1024);
     const { answer, state } = memoryRegistry({
@@ -435,7 +435,7 @@ describe('a blob of another repository', () => {
     });
   };
 
-  it('is mounted', async () => {
+  it('mounts a blob of another repository', async () => {
     expect(await put(mount({ base: 201 }), ['base'])).toBe('mounted');
     expect(methods()).toEqual(['HEAD', 'POST']);
     const digest = encodeURIComponent(descriptorOf(BLOB).digest);
@@ -444,14 +444,14 @@ describe('a blob of another repository', () => {
     );
   });
 
-  it('is asked for in one after the other, and uploads that were begun instead are ended', async () => {
+  it('tries to mount from each repository in turn, and cancels uploads that were begun instead', async () => {
     expect(await put(mount({ a: 202, b: 404, c: 201 }), ['team/app', 'a', 'b', 'c'])).toBe(
       'mounted',
     );
     expect(methods()).toEqual(['HEAD', 'POST', 'DELETE', 'POST', 'POST']);
   });
 
-  it('is uploaded in the session that was begun instead', async () => {
+  it('uploads a blob in the upload that was begun instead of a mount', async () => {
     expect(await put(mount({ a: 202 }), ['a'])).toBe('uploaded');
     expect(methods()).toEqual(['HEAD', 'POST', 'PUT']);
   });

@@ -26,7 +26,7 @@ describe('certs.d', () => {
     mkdirSync(join(certs, host));
   });
 
-  it('has authorities and pairs of certificate and key', async () => {
+  it('reads authorities and pairs of certificate and key from certs.d', async () => {
     put(authority.caFile, 'ca.crt');
     for (const name of ['one', 'two']) {
       put(join(root, `${name}.crt`), `${name}.cert`);

@@ -15,13 +15,13 @@ const through = (url: string, noProxy = '') =>
   )?.host;
 
 describe('the proxy of a registry', () => {
-  it('is the one for its scheme, in upper or lower case, with or without http://', () => {
+  it('chooses the proxy of the scheme, in upper or lower case, with or without http://', () => {
     expect(through('https://r.example')).toBe('p.example:3128');
     expect(through('http://r.example')).toBe('q:1');
     expect(proxyFor(readProxies({}), new URL('https://r.example'))).toBeUndefined();
   });
 
-  it('is none for this machine', () => {
+  it('uses no proxy for this machine', () => {
     for (const host of ['localhost', '127.0.0.1:5000', '127.9.9.9', '[::1]:5000']) {
       expect(through(`https://${host}`)).toBeUndefined();
     }
@@ -55,7 +55,7 @@ describe('the proxy of a registry', () => {
     });
   }
 
-  it('is refused when it is of another kind, and its password is not shown', () => {
+  it('refuses a proxy of another kind, and does not show its password', () => {
     let message = '';
     try {
       readProxies({ HTTPS_PROXY: 'socks5://me:s3cret@p.example' });

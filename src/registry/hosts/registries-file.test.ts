@@ -52,7 +52,7 @@ registries:
     });
   }
 
-  it('is read or refused, whatever it holds', async () => {
+  it('reads or refuses any registries.yaml', async () => {
     const piece = fc.constantFrom(
       'registries',
       ':',

@@ -31,7 +31,7 @@ describe('the authorities of the system', () => {
     expect(await readSystemRoots([join(directory, 'none')])).toBe(rootCertificates);
   });
 
-  it('are refused where the file is none of certificates', async () => {
+  it('refuses a file of system roots that holds no certificates', async () => {
     const empty = join(directory, 'empty.pem');
     writeFileSync(empty, '');
     for (const [path, reason] of [

@@ -21,11 +21,11 @@ describe('the body of a refusal', () => {
     expect(describeJson({ details: 'incorrect username' })).toBe('incorrect username');
   });
 
-  it('is left out when it is a page', () => {
+  it('leaves the body of a refusal out when it is a page', () => {
     expect(describeErrorBody(Buffer.from('<html>502 Bad Gateway</html>'))).toBe('');
   });
 
-  it('has no part of a secret, wherever the line is cut and whatever it is made of', () => {
+  it('shows no part of a secret from the body of a refusal, wherever the line is cut', () => {
     const secrets = ['two  words\tin it', 'two', 's3cret-token'];
     const message = `${'x'.repeat(295)}s3cret-token`;
     expect(describeErrorBody(Buffer.from(JSON.stringify({ message })), secrets)).toBe(
@@ -35,7 +35,7 @@ describe('the body of a refusal', () => {
     expect(describeErrorBody(Buffer.from(spaced), secrets)).toBe('you are ***');
   });
 
-  it('is one short, printable line', async () => {
+  it('shows the body of a refusal as one short, printable line', async () => {
     expect(
       describeJson({ errors: [{ message: `a\u001b[31m\r\nb\u202ec${'x'.repeat(5000)}` }] }),
     ).toMatch(/^a \[31m b cx+…$/);

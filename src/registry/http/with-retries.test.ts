@@ -35,13 +35,13 @@ function answering(...answers: (number | string)[]): { send: Send; count: () => 
 async function* empty(): AsyncGenerator<Uint8Array> {}
 
 describe('Retry-After', () => {
-  it('is a number of seconds, or a date', () => {
+  it('reads Retry-After as a number of seconds or a date', () => {
     expect(retryAfter('7', NOW)).toBe(7000);
     expect(retryAfter('Thu, 01 Jan 2026 00:00:30 GMT', NOW)).toBe(30_000);
     expect(retryAfter('Thu, 01 Jan 2025 00:00:30 GMT', NOW)).toBe(0);
   });
 
-  it('is nothing when it is neither', () => {
+  it('ignores a Retry-After that is neither seconds nor a date', () => {
     for (const field of [undefined, '', '-1', '1.5', 'soon', '2026-01-01', '9'.repeat(40)]) {
       expect(retryAfter(field, NOW)).toBeUndefined();
     }
@@ -70,7 +70,7 @@ describe('a request that is tried again', () => {
     });
   }
 
-  it('is given up soon while the host was never reached', async () => {
+  it('gives a request up soon while the host was never reached', async () => {
     for (const [reached, attempts] of [
       [false, 2],
       [true, 3],
@@ -82,7 +82,7 @@ describe('a request that is tried again', () => {
     }
   });
 
-  it('is given up at once when it is aborted', async () => {
+  it('gives a repeated request up at once when it is aborted', async () => {
     const { send, count } = answering(503);
     const signal = AbortSignal.abort(new Error('stopped by the user'));
     const slow = { ...LIMITS, backoffMs: 60_000, longestPauseMs: 60_000 };

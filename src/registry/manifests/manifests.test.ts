@@ -44,7 +44,7 @@ const failed = (text: string) =>
   expect.objectContaining({ code: 'registry-failed', message: expect.stringContaining(text) });
 
 describe('a repository', () => {
-  it('is one of a registry, without tag and digest', () => {
+  it('refuses a repository name with a tag or a digest', () => {
     const open = (name: string) => openRepository(plainTransport('x'), name, { access: 'pull' });
     expect(open('redis').name).toBe('docker.io/library/redis');
     for (const bad of ['r.example/app:1', `r.example/app@${OTHER}`, 'r.example/../app', '']) {
@@ -54,7 +54,7 @@ describe('a repository', () => {
 });
 
 describe('a manifest', () => {
-  it('is asked for in every form that can be used, and has a digest of our own', async () => {
+  it('requests a manifest in every usable type, and computes its digest', async () => {
     const repo = await repository(served());
     expect(await repo.manifest('v1')).toEqual({
       digest: digestOf(MANIFEST),
@@ -69,7 +69,7 @@ describe('a manifest', () => {
     ]);
   });
 
-  it('that is not there is undefined', async () => {
+  it('returns undefined for a missing manifest', async () => {
     const repo = await repository((_, response) => void response.writeHead(404).end('{}'));
     expect(await repo.manifest('v1')).toBeUndefined();
     expect(await repo.describe('v1')).toBeUndefined();
@@ -85,7 +85,7 @@ describe('a manifest', () => {
     },
   );
 
-  it('with another digest than was asked for is refused', async () => {
+  it('refuses a manifest with another digest than the requested one', async () => {
     const repo = await repository(served());
     await expect(repo.manifest(OTHER)).rejects.toEqual(
       failed(`its content has the digest ${digestOf(MANIFEST)}`),
@@ -112,7 +112,7 @@ describe('a manifest', () => {
     await expect(repo.describe(digestOf(MANIFEST))).rejects.toEqual(failed('says its digest is'));
   });
 
-  it('of more than 4 MiB is refused, announced or not', async () => {
+  it('refuses a manifest of more than 4 MiB, announced or not', async () => {
     const large = Buffer.alloc(4 * 1024 * 1024 + 1, ' ');
     const announced = await repository((_, response) => {
       response.writeHead(200, { 'content-length': String(large.length) }).flushHeaders();
@@ -131,7 +131,7 @@ describe('a manifest', () => {
     await registry?.idle();
   });
 
-  it('that is cut is asked for again, and not for ever', async () => {
+  it('requests a manifest that is cut again, up to a bound', async () => {
     const repo = await repository((_, response, index) => {
       response.writeHead(200, { 'content-type': OCI, 'content-length': String(MANIFEST.length) });
       if (index === 3) response.end(MANIFEST);
@@ -142,7 +142,7 @@ describe('a manifest', () => {
     expect(registry?.requests).toHaveLength(4 + 6);
   });
 
-  it('that is compressed is refused', async () => {
+  it('refuses a compressed manifest', async () => {
     const repo = await repository(
       served(MANIFEST, { 'content-type': OCI, 'content-encoding': 'gzip' }),
     );
@@ -177,7 +177,7 @@ describe('the description of a manifest', () => {
     expect(registry?.requests.map(({ method }) => method)).toEqual(['HEAD', 'GET']);
   });
 
-  it('is made from the manifest where the registry has no HEAD', async () => {
+  it('describes a manifest by its content where the registry has no HEAD', async () => {
     const repo = await repository((request, response, index) =>
       request.method === 'HEAD'
         ? void response.writeHead(405).end()
@@ -193,7 +193,7 @@ describe('the type of a manifest', () => {
   const type = (value: object, contentType?: string) =>
     manifestType(document(value), contentType, 'it');
 
-  it('is what its header and itself say', () => {
+  it('reads the type of a manifest from its header and its content', () => {
     for (const each of [OCI, DOCKER]) {
       expect(type(image, each)).toBe(each);
       expect(type({ ...image, mediaType: each }, `${each}; charset=utf-8`)).toBe(each);
@@ -265,7 +265,7 @@ describe('the type of a manifest', () => {
 });
 
 describe('a pushed manifest', () => {
-  it('is sent as it is', async () => {
+  it('pushes a manifest unchanged', async () => {
     let sent: Buffer | undefined;
     const repo = await repository(async (request, response) => {
       sent = await request.body();
@@ -287,7 +287,7 @@ describe('a pushed manifest', () => {
     );
   });
 
-  it('that is not what it is said to be is not sent', async () => {
+  it('does not push a manifest whose digest, type, syntax or size is wrong', async () => {
     const repo = await repository((_, response) => void response.writeHead(201).end());
     const large = Buffer.alloc(4 * 1024 * 1024 + 1, ' ');
     const noSubject = document({ schemaVersion: 2, subject: { digest: 'sha256:..' } });

@@ -66,7 +66,7 @@ describe('referrers', () => {
     expect(paths()).toEqual([`GET /v2/team/app/referrers/${SUBJECT}`]);
   });
 
-  it('of one type are asked for, and chosen where the registry does not', async () => {
+  it('requests referrers of one type, and filters them where the registry does not', async () => {
     const repo = await repository((_, response) => {
       const one = entry('a', { artifactType: SIGNATURE });
       response.writeHead(200, { 'content-type': INDEX }).end(index([one, entry('b')]));
@@ -84,7 +84,7 @@ describe('referrers', () => {
     expect(registry?.requests[2]?.url).toBe('/v2/team/app/referrers/x?n=1');
   });
 
-  it('without end are refused', async () => {
+  it('refuses an endless list of referrers', async () => {
     const forever = await repository((_, response, page) => {
       response
         .writeHead(200, { 'content-type': INDEX, link: '<?again>; rel=next' })
@@ -143,12 +143,12 @@ describe('referrers', () => {
     expect(paths()?.[1]).toBe(`GET /v2/team/app/manifests/${TAG}`);
   });
 
-  it('are none where there is neither API nor tag', async () => {
+  it('finds no referrers where there is neither API nor tag', async () => {
     const repo = await repository(plainRegistry(new Map()));
     expect(await repo.referrers(SUBJECT)).toEqual([]);
   });
 
-  it('are not guessed from a tag that is something else', async () => {
+  it('refuses a referrers tag that is something else than an index', async () => {
     const image = JSON.stringify({ schemaVersion: 2, mediaType: OCI, config: {}, layers: [] });
     const repo = await repository(plainRegistry(new Map([[TAG, Buffer.from(image)]])));
     await expect(repo.referrers(SUBJECT)).rejects.toMatchObject({
@@ -174,7 +174,7 @@ describe('a pushed manifest with a subject', () => {
   const put = async (repo: Awaited<ReturnType<typeof repository>>, bytes: Buffer) =>
     await repo.putManifest(digestOf(bytes), OCI, bytes);
 
-  it('is left alone where the registry says that it lists it', async () => {
+  it('leaves the referrers tag unchanged where the registry lists the subject itself', async () => {
     const repo = await repository((_, response) => {
       response.writeHead(201, { 'oci-subject': SUBJECT }).end();
     });
@@ -182,7 +182,7 @@ describe('a pushed manifest with a subject', () => {
     expect(registry?.requests).toHaveLength(1);
   });
 
-  it('is refused where the registry lists it at another subject', async () => {
+  it('refuses a registry that lists a pushed manifest at another subject', async () => {
     const other = digestOf(Buffer.from('other'));
     const repo = await repository((_, response) => {
       response.writeHead(201, { 'oci-subject': other }).end();
@@ -193,7 +193,7 @@ describe('a pushed manifest with a subject', () => {
     });
   });
 
-  it('is added to the tag, once, with what else is there', async () => {
+  it('adds a pushed manifest to the referrers tag once, and keeps the other entries', async () => {
     const kept = { ...entry('kept'), 'x-other': 1 };
     const manifests = new Map([[TAG, Buffer.from(index([kept]))]]);
     const repo = await repository(plainRegistry(manifests));
@@ -230,7 +230,7 @@ describe('a pushed manifest with a subject', () => {
     expect(await repo.referrers(SUBJECT)).toHaveLength(8);
   });
 
-  it('is added again where somebody else replaced the list', async () => {
+  it('adds a pushed manifest again where another client replaced the list of referrers', async () => {
     const manifests = new Map<string, Buffer>();
     let puts = 0;
     const repo = await repository(async (request, response, count) => {
@@ -246,7 +246,7 @@ describe('a pushed manifest with a subject', () => {
     ]);
   });
 
-  it('is given up where somebody else always replaces the list', async () => {
+  it('gives up where another client always replaces the list of referrers', async () => {
     const manifests = new Map<string, Buffer>();
     const repo = await repository(async (request, response, count) => {
       await plainRegistry(manifests)(request, response, count);

@@ -114,7 +114,7 @@ describe('a registry on another host', () => {
     expect(inner.requests).toHaveLength(0);
   });
 
-  it('has no uploads go to this host', async () => {
+  it('refuses upload locations on this host from a registry on another host', async () => {
     const inner = await bench.plain(ok);
     const { transport } = await registryElsewhere(afterPingTo(ok));
     await expect(
@@ -147,7 +147,7 @@ describe('a registry on this host', () => {
 });
 
 describe('a mirror on another host', () => {
-  it('that leads to this host is passed over for the registry', async () => {
+  it('skips a mirror that redirects to this host, and asks the registry', async () => {
     const inner = await bench.plain(ok);
     const origin = await bench.plain(ok);
     const proxy = await bench.plain(redirectTo(`${inner.url}/admin`));

@@ -17,7 +17,7 @@ afterEach(() => bench.endTest());
 afterAll(() => bench.remove());
 
 describe('authentication', () => {
-  it('is tried once in a request, and no more', async () => {
+  it('authenticates once in a request, and no more', async () => {
     const { host, requests } = await bench.plain((_, response) => {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="r"' }).end();
     });
@@ -26,7 +26,7 @@ describe('authentication', () => {
     expect(requests.filter(({ path }) => path !== '/v2/')).toHaveLength(2);
   });
 
-  it('is repeated in mid-session when a token has been taken back', async () => {
+  it('authenticates again when a token has been revoked', async () => {
     let tokens = 0;
     let valid = '';
     const registry: FaultServer = await bench.plain((request, response) => {

@@ -9,7 +9,7 @@ afterAll(() => bench.remove());
 
 describe('a registry that is slow or broken', () => {
   const hang: Answer = () => undefined;
-  it('is given up when it never answers', async () => {
+  it('gives a registry up when it never answers', async () => {
     const { host } = await bench.plain(afterPing(hang));
     const limits = { attempts: 1, headersMs: 200 };
     await expect(bench.to(host, { limits }).send(GET)).rejects.toMatchObject({
@@ -18,7 +18,7 @@ describe('a registry that is slow or broken', () => {
     });
   });
 
-  it('is given up when it sends its head byte by byte', async () => {
+  it('gives a registry up when it sends its head byte by byte', async () => {
     const { host } = await bench.plain(
       afterPing((_, { socket }) => {
         socket?.write('HTTP/1.1 200 OK\r\nX-Drip: ');
@@ -33,7 +33,7 @@ describe('a registry that is slow or broken', () => {
     });
   });
 
-  it('is given up when its head is too long', async () => {
+  it('gives a registry up when its head is too long', async () => {
     const { host } = await bench.plain(
       afterPing((_, { socket }) => {
         socket?.on('error', () => undefined);
@@ -67,7 +67,7 @@ describe('a registry that is slow or broken', () => {
     }
   });
 
-  it('is given up when it stops reading what is sent', async () => {
+  it('gives a registry up when it stops reading the request', async () => {
     const { host } = await bench.plain(afterPing(() => undefined));
     let sent = 0;
     const upload = bench.to(host, { limits: { headersMs: 200 } }).send({
@@ -86,7 +86,7 @@ describe('a registry that is slow or broken', () => {
     expect(sent).toBeLessThan(1000);
   });
 
-  it('is not blamed for a reader that is slow', async () => {
+  it('does not blame a registry for a slow reader', async () => {
     const { host } = await bench.plain(
       afterPing((_, response) => response.end(Buffer.alloc(3_000_000))),
     );
@@ -99,7 +99,7 @@ describe('a registry that is slow or broken', () => {
     expect(length).toBe(3_000_000);
   });
 
-  it('is asked again after 429', async () => {
+  it('asks a registry again after 429', async () => {
     let count = 0;
     const { host } = await bench.plain(
       afterPing((_, response) => {
@@ -112,7 +112,7 @@ describe('a registry that is slow or broken', () => {
     expect(count).toBe(2);
   });
 
-  it('is a rate limit when it asks for more than we wait, or for ever', async () => {
+  it('reports a rate limit when the registry demands too long a wait, or always refuses', async () => {
     for (const [after, count] of [
       ['3600', 1],
       ['0', 3],
@@ -133,7 +133,7 @@ describe('a registry that is slow or broken', () => {
     }
   });
 
-  it('is quoted in part when it has a lot to say', async () => {
+  it('quotes a long refusal in part', async () => {
     const { host } = await bench.plain(
       afterPing((_, response) => {
         response.writeHead(400);
@@ -150,7 +150,7 @@ describe('a registry that is slow or broken', () => {
     expect(String(failure).length).toBeLessThan(600);
   });
 
-  it('is an error with a code for every status', async () => {
+  it('turns every error status of a registry into a code', async () => {
     const { host } = await bench.plain(
       afterPing((request, response) => {
         response.writeHead(Number(request.url?.slice(-3))).end();
@@ -168,7 +168,7 @@ describe('a registry that is slow or broken', () => {
     }
   });
 
-  it('is left at once when the caller wants that', async () => {
+  it('ends a request at once when the caller aborts', async () => {
     const { host } = await bench.plain(afterPing(hang));
     const stop = new AbortController();
     const limits = { headersMs: 60_000, connectMs: 60_000 };
@@ -177,7 +177,7 @@ describe('a registry that is slow or broken', () => {
     await expect(sent).rejects.toThrow('stopped by the user');
   });
 
-  it('is left at once in the middle of a body, too', async () => {
+  it('ends a request at once when the caller aborts in the middle of a body', async () => {
     const { host } = await bench.plain(afterPing((_, response) => void response.write('some')));
     const stop = new AbortController();
     const limits = { stallMs: 60_000 };
@@ -186,7 +186,7 @@ describe('a registry that is slow or broken', () => {
     await expect(text(body)).rejects.toThrow('stopped by the user');
   });
 
-  it('is unreachable when nothing is there', async () => {
+  it('reports a registry as unreachable when nothing listens', async () => {
     const gone = await bench.plain(ok);
     await gone.stop();
     await expect(bench.to(gone.host).send(GET)).rejects.toMatchObject({

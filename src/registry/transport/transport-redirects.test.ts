@@ -54,7 +54,7 @@ describe('a redirect', () => {
     expect(await bodyOf(bench.to(registry.host, { credentials: USER }))).toBe('ok');
   });
 
-  it('from https to http is refused', async () => {
+  it('refuses a redirect from https to http', async () => {
     const other = await bench.plain(ok);
     const registry = await bench.tls(redirectTo(other.url));
     const certs = bench.certsFor(registry.host);
@@ -69,7 +69,7 @@ describe('a redirect', () => {
     expect(other.requests).toHaveLength(0);
   });
 
-  it('in a circle is left', async () => {
+  it('refuses a circular redirect', async () => {
     const { host, requests } = await bench.plain((request, response) => {
       if (request.url === '/v2/') response.end();
       else redirectTo(request.url ?? '/')(request, response);
@@ -88,7 +88,7 @@ describe('a redirect', () => {
     });
   }
 
-  it('of an upload sends the body again with 307, and is refused with 302', async () => {
+  it('follows a redirect of an upload with 307 by sending the body again, and refuses one with 302', async () => {
     let body = '';
     const registry = await bench.plain((request, response) => {
       if (request.url === '/v2/') response.end();

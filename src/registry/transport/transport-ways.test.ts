@@ -29,7 +29,7 @@ describe('a mirror', () => {
     }
   });
 
-  it('that is not there is left alone for a while', async () => {
+  it('does not ask an unreachable mirror again for a while', async () => {
     const origin = await bench.plain(ok);
     const mirror = await bench.plain((_, response) => void response.destroy());
     const registries = { [origin.host]: { mirrors: [mirror.url] } };
@@ -99,7 +99,7 @@ describe('a mirror with wrong content', () => {
     },
   );
 
-  it('that the registry has wrong, too, is refused', async () => {
+  it('refuses content that a mirror and the registry both have wrong', async () => {
     const wrong = serve(Buffer.from('wrong'), { 'content-type': 'application/json' });
     const { repository } = await open(wrong, wrong);
     await expect(repository.manifest(digestOf(Buffer.from('right')))).rejects.toMatchObject({
@@ -134,7 +134,7 @@ describe('a registry that cannot be reached', () => {
     });
   });
 
-  it('is not spoken for by a mirror that fails, nor where it answers itself', async () => {
+  it('does not let a mirror answer for a registry when the mirror fails or the registry answers', async () => {
     const gone = await bench.plain((_, response) => void response.destroy());
     const broken = await bench.plain((_, response) => void response.writeHead(500).end());
     const failing = { [gone.host]: { mirrors: [broken.url] } };
@@ -187,7 +187,7 @@ describe('a proxy', () => {
     return { seen, url: `http://me:pw@127.0.0.1:${(proxy.address() as AddressInfo).port}` };
   }
 
-  it('is a tunnel for https, with the certificate of the registry verified', async () => {
+  it('tunnels https through a proxy, and verifies the certificate of the registry', async () => {
     const registry = await bench.tls(ok);
     const proxy = await startProxy(Number(registry.host.split(':')[1]));
     const certs = bench.certsFor('registry.test:5000', 'other.test');
@@ -203,7 +203,7 @@ describe('a proxy', () => {
     });
   });
 
-  it('that refuses is named without its password', async () => {
+  it('names a proxy that refuses without its password', async () => {
     const proxy = await startProxy(1);
     const sent = bench.to('refused.test', { proxies: { HTTPS_PROXY: proxy.url } }).send(GET);
     await expect(sent).rejects.toMatchObject({
@@ -213,7 +213,7 @@ describe('a proxy', () => {
     await expect(sent).rejects.not.toThrow(/pw/);
   });
 
-  it('is asked itself for http', async () => {
+  it('sends plain http as a request to the proxy', async () => {
     const proxy = await startProxy(1);
     const registries = { 'plain.test': { insecure: true } };
     const proxies = { HTTP_PROXY: proxy.url, HTTPS_PROXY: 'http://127.0.0.1:1' };
