@@ -1,5 +1,5 @@
 /**
- * The checks of a session, in the order in which they are made; the first that fails ends it.
+ * The checks of a session, in their order. The first that fails ends the session.
  *
  * @module
  */
@@ -48,7 +48,7 @@ export function passedChecks(skipped: ReadonlySet<RatlsCheckCode>): readonly Rat
   return Object.freeze(ORDER.map((code) => before(code, skipped)));
 }
 
-/** All checks: those before the one that failed, it, and those that it kept from being made. */
+/** All checks: the passed ones, the failed one, and the skipped ones after it. */
 export function failedChecks(
   failed: {
     readonly code: RatlsCheckCode;

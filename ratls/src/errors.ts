@@ -1,5 +1,5 @@
 /**
- * The one error class that this package throws at what a peer says or does.
+ * The one error class that this package throws for a peer's faults.
  *
  * A caller's own mistake is a `TypeError` or `RangeError`.
  *
@@ -9,8 +9,8 @@ import type { Appraisal } from '@a3s-box/attestation';
 import { RATLS_CHECKS, type RatlsCheck, type RatlsCheckCode } from './checks.ts';
 
 /**
- * What an agent refuses with a code of its own: all that its API's document names. `found` is the code then, which
- * tells an agent's `timeout` and `too-large` from this side's.
+ * Refusals by an agent with a code of its own: all that its API's document names. `found` is then the code, which
+ * distinguishes an agent's `timeout` and `too-large` from this side's.
  */
 export const AGENT_CODES = [
   'injector-key-malformed',
@@ -32,7 +32,7 @@ export const AGENT_CODES = [
 ] as const;
 export type AgentCode = (typeof AGENT_CODES)[number];
 
-/** Codes of what fails outside {@link RatlsCheckCode}'s checks. */
+/** Codes of failures outside {@link RatlsCheckCode}'s checks. */
 export type RatlsFailure =
   /** The policy is for simulated evidence, and the caller did not allow it. */
   | 'simulated-not-allowed'
@@ -44,19 +44,19 @@ export type RatlsFailure =
   | 'aborted'
   /** The session ended. */
   | 'closed'
-  /** The peer answers with something else than the protocol has. */
+  /** The peer's answer violates the protocol. */
   | 'protocol'
   /** More bytes than the protocol allows. */
   | 'too-large'
   /** The peer refused, with a code that is not known here: `found`. */
   | 'refused'
-  /** There is no evidence to be had from the agent of this guest. */
+  /** The agent of this guest gives no evidence. */
   | 'agent-unusable';
 
 /** Every code of a {@link RatlsError}; each is stable. */
 export type RatlsCode = RatlsCheckCode | RatlsFailure | AgentCode;
 
-/** What was expected and found, and what to do next, where it can be told. */
+/** The expected and the found value, and the remedy, where they are known. */
 export interface RatlsErrorDetails {
   readonly expected?: string | undefined;
   readonly found?: string | undefined;
@@ -65,7 +65,7 @@ export interface RatlsErrorDetails {
   readonly cause?: unknown;
   /** How each check went, where checks were made. */
   readonly checks?: readonly RatlsCheck[] | undefined;
-  /** What the policy says to each part of the report, where it rejected. */
+  /** The result of each policy check, where the policy rejected the report. */
   readonly appraisal?: Appraisal | undefined;
 }
 

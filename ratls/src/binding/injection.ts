@@ -1,5 +1,5 @@
 /**
- * What an injector signs: one value for one secret of one box, in one session.
+ * The message that an injector signs: one value for one secret of one box, in one session.
  *
  * @module
  */
@@ -75,7 +75,7 @@ export function verifyInjection(
   return good ? 'accepted' : 'injector-signature-invalid';
 }
 
-/** Undefined for what is no key, and for one with something behind it. */
+/** Undefined for bytes that are no key, and for a key with trailing bytes. */
 function publicKeyOf(der: Uint8Array): KeyObject | undefined {
   try {
     const key = createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' });

@@ -1,10 +1,10 @@
 /**
- * Several byte strings as one that can be read in one way only: each behind its length, 32 bits, big-endian.
+ * Joins byte strings unambiguously: each follows its length, 32 bits, big-endian.
  *
  * @module
  */
 
-/** What is hashed or signed where more than one value has to be covered. */
+/** The bytes that are hashed or signed where several values have to be covered. */
 export function lengthPrefixed(items: readonly (string | Uint8Array)[]): Uint8Array {
   return Buffer.concat(
     items.flatMap((item) => {

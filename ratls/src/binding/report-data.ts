@@ -1,5 +1,5 @@
 /**
- * REPORT_DATA: what a report is asked for is bound to one purpose, one key, one nonce, one session and one box.
+ * REPORT_DATA binds a report to one purpose, one key, one nonce, one session and one box.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { lengthPrefixed } from './length-prefixed.ts';
 
 const DOMAIN = 'a3s-box/report-data/v1';
 
-/** What a report can be for. The agent in the guest makes those of a session, a workload gets the other. */
+/** The purposes of a report. The agent in the guest requests those of a session, and a workload gets the other. */
 export const PURPOSES = { session: 'ra-tls-session', workload: 'workload' } as const;
 export type Purpose = (typeof PURPOSES)[keyof typeof PURPOSES];
 
@@ -16,7 +16,7 @@ export type Purpose = (typeof PURPOSES)[keyof typeof PURPOSES];
 export const ROLES = { server: 'server', client: 'client', workload: 'workload' } as const;
 export type Role = (typeof ROLES)[keyof typeof ROLES];
 
-/** Bytes of a nonce, of an instance's name, of a spec's digest, and of what is exported from a session. */
+/** Bytes of a nonce, of an instance's name, of a spec's digest, and of a session's exported value. */
 export const NONCE_SIZE = { least: 32, most: 64 } as const;
 export const INSTANCE_SIZE = 16;
 export const SPEC_DIGEST_SIZE = 32;
@@ -36,13 +36,13 @@ export interface Binding {
   /** 32 bytes, from the session; empty for a workload. */
   readonly exporter: Uint8Array;
   readonly role: Role;
-  /** 16 bytes that were born with the guest. */
+  /** 16 random bytes that the guest draws at its start. */
   readonly instance: Uint8Array;
   /** SHA-256 of the launch spec. */
   readonly specDigest: Uint8Array;
 }
 
-/** The 64 bytes that a report must carry. Whoever asks has seen to the sizes. */
+/** The 64 bytes that a report must carry. The caller has checked the sizes. */
 export function reportDataOf(binding: Binding): Uint8Array {
   const { purpose, spki, nonce, exporter, role, instance, specDigest } = binding;
   const items = [DOMAIN, purpose, spki, nonce, exporter, role, instance, specDigest];
@@ -50,7 +50,7 @@ export function reportDataOf(binding: Binding): Uint8Array {
 }
 
 /**
- * What the 64 bytes that a workload asks with become.
+ * The 64 bytes of REPORT_DATA for the 64 bytes of a workload's request.
  *
  * @throws {RangeError} for data of any other size
  */

@@ -13,7 +13,7 @@ const ARRAY = 4;
 const MAP = 5;
 const TAG = 6;
 
-/** Input is not the encoding that was expected. */
+/** The input is not the expected encoding. */
 export class CborError extends Error {
   override readonly name = 'CborError';
   readonly expected: string;
@@ -57,7 +57,8 @@ function concat(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Reads one item after another. It never descends by itself: whoever reads enters what it expects, so its own text bounds the depth.
+ * Reads one item after another. It never recurses: the caller enters the containers that it expects, so the caller's
+ * code bounds the depth.
  */
 export class CborReader {
   readonly #bytes: Uint8Array;
@@ -96,7 +97,7 @@ export class CborReader {
     this.#expect(tag, this.#head(TAG, `the tag ${tag}`), 'as tag');
   }
 
-  /** @throws {CborError} where anything is left */
+  /** @throws {CborError} for trailing bytes */
   end(): void {
     const left = this.#bytes.length - this.#offset;
     if (left > 0) throw new CborError('no more', `${left} trailing bytes`);

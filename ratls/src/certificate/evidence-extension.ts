@@ -5,15 +5,15 @@
  */
 import { array, bytes, CborError, CborReader, tagged } from './cbor.ts';
 
-/** What evidence is of. */
+/** The technology that the evidence is from. */
 export type Tee = 'sev-snp' | 'simulated';
 
 /** Tag of SEV-SNP evidence. */
 const SEV_SNP_TAG = 0x1a7504;
 
 /**
- * Where evidence sits: that of hardware where DICE has it; that of a simulation where no verifier of hardware looks, under the
- * UUID c2d56761-2bda-4038-8928-1b5c86d1bed7 in parts, since some readers take no arc of 128 bits.
+ * The extension's identifier: for hardware that of DICE; for a simulation one that no verifier of hardware reads, under
+ * the UUID c2d56761-2bda-4038-8928-1b5c86d1bed7 in parts, since some readers take no arc of 128 bits.
  */
 export const EVIDENCE_OIDS: Readonly<Record<Tee, string>> = {
   'sev-snp': '2.23.133.5.4.9',

@@ -1,7 +1,7 @@
 /**
  * A peer's certificate, read: its key, and the evidence that it carries.
  *
- * Nothing of it is trusted: who may be believed is decided by the answer to a challenge, in the session that this key opened.
+ * Nothing of it is trusted. The answer to a challenge, in the session that this key opened, decides about trust.
  *
  * @module
  */
@@ -45,7 +45,7 @@ export interface OpenedCertificate {
 }
 
 /**
- * Reads a certificate, without believing it.
+ * Reads a certificate, without trusting it.
  *
  * @throws {RatlsError} `certificate-encoding`, `certificate-signature`
  */
@@ -58,7 +58,7 @@ export function openPeerCertificate(der: Uint8Array): OpenedCertificate {
 }
 
 export interface PeerEvidenceOptions {
-  /** REPORT_DATA for a claims-buffer, where the peer had it made by another. */
+  /** REPORT_DATA for a claims-buffer, where the peer got it from another party. */
   readonly reportData?: (buffer: Uint8Array, claims: CertificateClaims) => Uint8Array;
 }
 
@@ -121,7 +121,7 @@ function requireSame(code: RatlsCheckCode, expected: Uint8Array, found: Uint8Arr
   throw refused(code, reason, { expected: hex(expected), found: hex(found) });
 }
 
-/** What a reader refuses is a refusal of this check; anything else is a mistake of ours. */
+/** A reader's refusal fails this check; any other error is a bug. */
 function reading<T>(code: RatlsCheckCode, read: () => T): T {
   try {
     return read();
@@ -134,7 +134,7 @@ function reading<T>(code: RatlsCheckCode, read: () => T): T {
 
 function refused(code: RatlsCheckCode, reason: string, details: object = {}): RatlsError {
   return new RatlsError(code, `Cannot accept the peer's certificate: ${reason}.`, {
-    remedy: 'Ask whoever runs the box what listens at this address.',
+    remedy: "Ask the box's operator what listens at this address.",
     ...details,
   });
 }

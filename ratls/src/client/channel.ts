@@ -1,5 +1,5 @@
 /**
- * A TLS 1.3 connection to somebody: whoever it is has shown a key and a certificate, and nothing else is known yet.
+ * A TLS 1.3 connection to an unverified peer. The peer has shown a key and a certificate; nothing else is known yet.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { RatlsCheckCode } from '../checks.ts';
 import { RatlsError } from '../errors.ts';
 import { interruption } from './interruption.ts';
 
-/** Where the peer is: an address, or a stream that leads to it, which ends with the session, or where none comes of it. */
+/** The peer: an address, or a stream to it. The stream ends with the session, or when no session results. */
 export type Endpoint =
   | { readonly host: string; readonly port: number; readonly socket?: undefined }
   | { readonly socket: Duplex; readonly host?: undefined; readonly port?: undefined };
@@ -38,7 +38,7 @@ export async function openChannel(endpoint: Endpoint, signal: AbortSignal): Prom
     // No authority vouches for a guest's certificate: the challenge decides, and before it nothing is sent.
     rejectUnauthorized: false,
   });
-  // A peer may break it while nobody waits for it: unheard, that would end the process.
+  // A peer may break the connection while no caller waits. Without a handler, that error would end the process.
   socket.on('error', () => socket.destroy());
   try {
     await secured(socket, signal);
@@ -90,7 +90,7 @@ function peerOf(socket: TLSSocket): OpenedCertificate {
       {
         expected: 'one certificate',
         found,
-        remedy: 'Ask whoever runs the box what listens at this address.',
+        remedy: "Ask the box's operator what listens at this address.",
       },
     );
   }
@@ -110,7 +110,7 @@ function agree(code: RatlsCheckCode, expected: string, found: string): void {
   );
 }
 
-/** What OpenSSL says where the two have no version, or no protocol, in common, and of who signs with another key. */
+/** OpenSSL's codes for peers without a common version or protocol, and for a signature by another key. */
 const REFUSALS: ReadonlyMap<string, RatlsCheckCode> = new Map([
   ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', 'tls-version'],
   ['ERR_SSL_UNSUPPORTED_PROTOCOL', 'tls-version'],

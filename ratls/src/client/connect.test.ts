@@ -91,7 +91,7 @@ describe('connect', () => {
     expect(session.peer.simulated).toBe(true);
   });
 
-  it('tells what the policy rejects', async () => {
+  it('reports what the policy rejects', async () => {
     const policy = policyFor({ measurements: ['00'.repeat(48)] });
     const error = await refusal(trusting(agent.port, { policy }));
     expect(error).toMatchObject({ code: 'appraisal', expected: '00'.repeat(48) });
@@ -171,7 +171,7 @@ describe('injecting a secret', () => {
     expect(box.asked).toEqual(['POST /attest']);
   });
 
-  it('tells what the agent says', async () => {
+  it('reports the refusal of the agent', async () => {
     await using box = await agentServer({
       source: guestSource({ spec }),
       override: (stream, headers) => answerOf(stream, headers[':path']),

@@ -1,5 +1,5 @@
 /**
- * From an address to a verified session: nothing of the application is sent before the peer has passed every check.
+ * Opens a verified session: no application data is sent before the peer has passed every check.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import { RatlsSession } from './session.ts';
 import { challenge, checkHint } from './verify-peer.ts';
 
 /**
- * Opens a session with a box, challenges it and holds its evidence against the policy.
+ * Opens a session with a box, challenges it and checks its evidence against the policy.
  *
- * Every connection is challenged anew: there is no other way to a {@link RatlsSession}, and none is resumed.
+ * Every connection is challenged anew: only this creates a {@link RatlsSession}, and no session is resumed.
  *
  * @throws {RatlsError} with the code of the first check that failed and all `checks`, or one of `simulated-not-allowed`,
  *   `unreachable`, `timeout`, `aborted`
- * @throws {TypeError} for a policy that no parser gave
+ * @throws {TypeError} for a policy that no parser returned
  */
 export async function connect(options: ConnectOptions): Promise<RatlsSession> {
   const { timeout = DEFAULT_TIMEOUT } = options;

@@ -8,7 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import { RatlsError } from '../errors.ts';
 import { deadline, interruption } from './interruption.ts';
 
-/** Nobody asks for this name: the session is there already. */
+/** The name is never resolved: the connection exists already. */
 const AUTHORITY = 'https://a3s-box';
 const MAX_HEADERS = 64;
 /** Megabytes that a session may hold of a peer's frames. */
@@ -30,7 +30,7 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** HTTP/2 over a connection that is there. @throws {RatlsError} `unreachable` where it has ended meanwhile */
+/** HTTP/2 over an existing connection. @throws {RatlsError} `unreachable` where it has ended meanwhile */
 export function speakHttp2(socket: TLSSocket): ClientHttp2Session {
   if (socket.destroyed) {
     throw new RatlsError('unreachable', 'Cannot reach the peer: it hung up.', {
@@ -43,15 +43,15 @@ export function speakHttp2(socket: TLSSocket): ClientHttp2Session {
     maxHeaderListPairs: MAX_HEADERS,
     maxSessionMemory: MAX_SESSION_MEMORY,
   });
-  // Each request tells of it.
+  // Each request reports the error.
   session.on('error', () => {});
-  // Node keeps every origin that a peer claims: there is nothing to claim here.
+  // Node stores every origin that a peer claims, so a peer may claim none here.
   session.on('origin', () => session.destroy());
   return session;
 }
 
 /**
- * Asks, and waits for the whole answer.
+ * Sends a request and waits for the whole answer.
  *
  * @throws {RatlsError} `closed`, `timeout`, `aborted`, `too-large`, `protocol`
  */
@@ -109,7 +109,7 @@ function wholeAnswer(stream: ClientHttp2Stream, limit: number): Promise<Answer> 
       ended = true;
     });
     stream.once('error', (error) => reject(streamFailure(error)));
-    // An answer that breaks off ends too, but with a code.
+    // An answer that breaks off also ends, but with a code.
     stream.once('close', () => {
       const { rstCode } = stream;
       if (ended && rstCode === constants.NGHTTP2_NO_ERROR) {
@@ -121,7 +121,7 @@ function wholeAnswer(stream: ClientHttp2Stream, limit: number): Promise<Answer> 
   });
 }
 
-/** What a stream that failed means to whoever asked. */
+/** The error that a failed stream means for the caller. */
 export function streamFailure(cause: Error): RatlsError {
   if (cause instanceof RatlsError) return cause;
   const code = 'code' in cause ? cause.code : undefined;

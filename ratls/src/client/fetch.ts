@@ -1,5 +1,5 @@
 /**
- * Requests of an application over a verified session, with the types of `fetch`.
+ * An application's requests over a verified session, with the types of `fetch`.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { RatlsError } from '../errors.ts';
 import { openStream, streamFailure } from './exchange.ts';
 import { interruption } from './interruption.ts';
 
-/** What `fetch` takes that makes sense here. */
+/** The options of `fetch` that apply here. */
 export interface FetchInit {
   readonly method?: string;
   readonly headers?: Headers | Readonly<Record<string, string>>;
@@ -21,7 +21,7 @@ export interface FetchInit {
 /** Statuses whose answer has no body. */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
-/** Of HTTP/1, and not to be sent in HTTP/2. */
+/** Headers of HTTP/1 that must not be sent in HTTP/2. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'host',
@@ -61,7 +61,7 @@ export async function fetchOver(
   return new Response(ReadableStream.from<Buffer>(bodyOf(stream)), init);
 }
 
-/** What breaks off is no whole body, however it ends. */
+/** A body that breaks off is incomplete, however it ends. */
 async function* bodyOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer> {
   try {
     yield* stream.iterator({ destroyOnReturn: false });
@@ -79,7 +79,7 @@ function answerOf(
 ): Promise<IncomingHttpHeaders & { ':status'?: number }> {
   return new Promise((resolve, reject) => {
     stream.once('response', resolve);
-    // Later ones reach whoever reads the body.
+    // Later errors reach the reader of the body.
     stream.on('error', (error) => {
       reject(signal?.aborted ? interruption(signal) : streamFailure(error));
     });

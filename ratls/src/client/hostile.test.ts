@@ -259,7 +259,7 @@ describe('an answer to a challenge', () => {
     if (found !== undefined) expect(error.found).toBe(found);
   });
 
-  it('that is a refusal is told', async () => {
+  it('reports an answer that is a refusal', async () => {
     const override: AgentServerOptions['override'] = (stream) => {
       respondJson(stream, 429, failure('rate-limited', 'too many'));
       return true;
@@ -317,7 +317,7 @@ describe('a peer', () => {
     expect(error.code).toBe('timeout');
   });
 
-  it('that hangs up, or speaks no TLS, is told apart', async () => {
+  it('distinguishes a peer that hangs up from one that speaks no TLS', async () => {
     const gone = await listening(createServer((socket) => socket.destroy()));
     expect((await refusalAt(gone)).code).toBe('unreachable');
     const plain = await listening(createServer((socket) => socket.end('HTTP/1.1 400 Bad\r\n\r\n')));

@@ -40,7 +40,7 @@ export function injectionOf(socket: TLSSocket, peer: VerifiedPeer, delivery: Del
   return { method: 'PUT', path, body, limit: MAX_ANSWER } as const;
 }
 
-/** The verified spec says who may inject what: what the agent would refuse never leaves this side. */
+/** The verified spec says who may inject what, so a value that the agent would refuse is never sent. */
 function requirePermitted({ spec }: VerifiedPeer, { name, value }: Delivery, spki: Buffer): void {
   const secret = spec.secrets.find((each) => each.name === name);
   if (secret === undefined) {

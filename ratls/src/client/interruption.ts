@@ -1,5 +1,5 @@
 /**
- * What ends waiting for a peer: the caller's signal, or the time that the peer has.
+ * Ends the wait for a peer: by the caller's signal, or by a timeout.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a relying party says about the peer that it wants to talk to.
+ * A relying party's options for a session.
  *
  * @module
  */
@@ -10,18 +10,18 @@ import type { SimulatedRoots } from '@a3s-box/attestation/simulated';
 import type { SnpPolicy } from '@a3s-box/policies/attestation-policy';
 import type { Endpoint } from './channel.ts';
 
-/** Which of the boxes that the policy accepts it has to be. Hexadecimal, as tools print it. */
+/** The one box, of those that the policy accepts, that the peer has to be. Hexadecimal, as tools print it. */
 export interface ExpectedPeer {
   /** SHA-256 of the launch spec. */
   readonly specDigest?: string | undefined;
-  /** 16 bytes that were born with the guest. */
+  /** 16 random bytes that the guest draws at its start. */
   readonly instance?: string | undefined;
   /** Name of the deployment in the launch spec. */
   readonly deployment?: string | undefined;
 }
 
 export interface TrustOptions {
-  /** Whom to trust. */
+  /** The policy that says which peers are trusted. */
   readonly policy: SnpPolicy;
   readonly expect?: ExpectedPeer | undefined;
   /**
@@ -29,16 +29,16 @@ export interface TrustOptions {
    * `agent` where it is not given.
    */
   readonly peer?: 'agent' | 'workload' | undefined;
-  /** Simulated evidence proves nothing, so the policy and the caller both have to say that it will do. */
+  /** Simulated evidence proves nothing, so the policy and the caller both have to allow it. */
   readonly allowSimulated?: boolean | undefined;
-  /** The one installation whose simulation is meant; without them any chain that comes along will do. */
+  /** The roots of the one accepted simulation; without them, any chain in the evidence is accepted. */
   readonly simulatedRoots?: SimulatedRoots | undefined;
   /** Gets the certificate and the list that hardware evidence lacks: `Endorsements.complete`, say. */
   readonly complete?: ((evidence: Evidence) => Promise<CompleteEvidence>) | undefined;
-  /** Revocation list, DER, and when it was got; without one, what the evidence brings. */
+  /** Revocation list, DER, and when it was got; without one, the list in the evidence. */
   readonly crl?: Uint8Array | undefined;
   readonly crlObtainedAt?: Date | undefined;
-  /** The clock of the relying party; that of the guest is never asked. */
+  /** The clock of the relying party; the guest's is never used. */
   readonly now?: (() => Date) | undefined;
 }
 

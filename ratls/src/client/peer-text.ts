@@ -1,5 +1,5 @@
 /**
- * What a peer says, for people to read: it may want to look like something else on a terminal.
+ * Makes a peer's text safe for people to read: it may try to deceive on a terminal.
  *
  * @module
  */

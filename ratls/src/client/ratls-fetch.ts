@@ -1,5 +1,5 @@
 /**
- * `fetch` for one box: over as few sessions as it takes, each verified before its first request.
+ * `fetch` for one box, over as few sessions as possible, each verified before its first request.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import type { FetchInit } from './fetch.ts';
 import type { ConnectOptions } from './options.ts';
 import type { RatlsSession } from './session.ts';
 
-/** Where the box is, which a stream cannot say twice. */
+/** The options with the box's address; a stream would work only once. */
 export type FetchOptions = Extract<ConnectOptions, { readonly host: string }>;
 
 export interface RatlsFetch {
   /** @throws {RatlsError} as `connect` and the session's `fetch` */
   (path: string, init?: FetchInit): Promise<Response>;
-  /** Ends the session; what is asked after that makes a new one. */
+  /** Ends the session; a later request opens a new one. */
   close(): void;
 }
 
@@ -34,7 +34,7 @@ export function ratlsFetch(options: FetchOptions): RatlsFetch {
     if (held === undefined) return start();
     const session = await held;
     if (!session.ended) return session;
-    // Of several that find it ended, the first makes the next.
+    // Of several requests that find the session ended, the first opens the next.
     return kept === held ? start() : current();
   };
   const ask = async (path: string, init?: FetchInit) => (await current()).fetch(path, init);

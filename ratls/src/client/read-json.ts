@@ -1,5 +1,5 @@
 /**
- * Answers in JSON, narrowed to what they must be.
+ * Reads JSON answers and validates them.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export function readAnswer<Schema extends z.ZodType>(
   return narrowed(body, schema);
 }
 
-/** What a peer refused. */
+/** A peer's refusal. */
 export function refusalOf({ status, body }: Answer): RatlsError {
   const { success, data } = narrow(Failure, parsed(body));
   if (!success) {

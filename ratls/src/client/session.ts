@@ -17,9 +17,9 @@ export class RatlsSession {
   readonly #socket: TLSSocket;
   readonly #session: ClientHttp2Session;
   readonly #timeout: number;
-  /** Who is at the other end, and how that was decided. */
+  /** The verified peer, and the checks that it passed. */
   readonly peer: VerifiedPeer;
-  /** Settles once the session has ended, from whichever side. */
+  /** Resolves once the session has ended, from either side. */
   readonly closed: Promise<void>;
 
   /** @internal */
@@ -31,7 +31,7 @@ export class RatlsSession {
     this.closed = new Promise((resolve) => session.once('close', resolve));
   }
 
-  /** Whether nothing more can be asked. */
+  /** Whether the session accepts no more requests. */
   get ended(): boolean {
     return this.#session.closed || this.#session.destroyed || this.#socket.destroyed;
   }
@@ -45,7 +45,7 @@ export class RatlsSession {
     return fetchOver(this.#session, path, init);
   }
 
-  /** What the agent says of itself and its secrets. @throws {RatlsError} */
+  /** The agent's information about itself and its secrets. @throws {RatlsError} */
   async info(options: { readonly signal?: AbortSignal } = {}): Promise<Info> {
     const { signal } = options;
     const request = { method: 'GET', path: '/info', limit: MAX_ANSWER } as const;
@@ -54,7 +54,7 @@ export class RatlsSession {
   }
 
   /**
-   * Delivers a secret, and proves with the injector's key that it may.
+   * Delivers a secret, and proves with the injector's key the right to do so.
    *
    * @param value at most 64 KiB
    * @param key private: Ed25519, or ECDSA on P-256 or P-384
@@ -74,7 +74,7 @@ export class RatlsSession {
     if (answer.status !== 204) throw refusalOf(answer);
   }
 
-  /** Ends the session; what was asked and not answered fails. */
+  /** Ends the session; unanswered requests fail. */
   close(): void {
     this.#session.destroy();
     this.#socket.destroy();

@@ -25,7 +25,7 @@ import type { RatlsCheckCode } from '../checks.ts';
 import { RatlsError } from '../errors.ts';
 import type { TrustOptions } from './options.ts';
 
-/** A report with the table that came along; both are a peer's word. */
+/** A report with its certificate table; both are a peer's unverified claims. */
 export interface CarriedEvidence {
   readonly tee: Tee;
   readonly report: Uint8Array;
@@ -73,7 +73,7 @@ async function complete({ tee, report, certificates }: CarriedEvidence, trust: T
   const completed = asks ? await trust.complete(evidence) : { evidence };
   if (crl !== undefined) return { evidence: completed.evidence, crl, crlObtainedAt };
   if (completed.crl !== undefined) return completed;
-  // Nobody knows how old the peer's list is: it has no time of the caller's.
+  // The age of the peer's list is unknown: the caller did not record when it was got.
   return { evidence: completed.evidence, crl: parseCertificateTable(certificates).crl };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Whether a peer is the box that the relying party trusts: the certificate first, then the answer to a challenge.
+ * Verifies that a peer is the box that the relying party trusts: the certificate first, then the answer to a challenge.
  *
  * @module
  */
@@ -47,24 +47,24 @@ export interface VerifiedPeer {
   readonly checks: readonly RatlsCheck[];
   readonly verification: readonly VerifyCheck[];
   readonly appraisal: Appraisal;
-  /** The fresh evidence, for another tool to verify, and what REPORT_DATA has to be. */
+  /** The fresh evidence and the expected REPORT_DATA, for another tool to verify. */
   readonly evidence: Evidence;
   readonly crl: Uint8Array | undefined;
   readonly reportData: Uint8Array;
   readonly nonce: Uint8Array;
 }
 
-/** How long the peer has, once that is settled. */
+/** The timeout and the signal, with the defaults filled in. */
 export interface Waiting {
   readonly timeout: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Without `checks`, which whoever counts them adds. */
+/** Without `checks`, which the caller adds. */
 export type UncountedPeer = Omit<VerifiedPeer, 'checks'>;
 
 /**
- * The certificate as an early hint: a wrong one ends the session, a right one proves nothing.
+ * Checks the certificate as an early hint: a wrong one ends the session, a right one proves nothing.
  *
  * @throws {RatlsError} `certificate-tee` to `certificate-report`
  */
@@ -166,7 +166,7 @@ const ANSWERED_BADLY: ReadonlySet<string> = new Set([
   'closed',
 ]);
 
-/** What REPORT_DATA has to be: the agent asks for it itself, a workload asks the agent. */
+/** The expected REPORT_DATA: the agent requests its report itself, a workload requests it from the agent. */
 function boundData(
   spki: Uint8Array,
   nonce: Uint8Array,

@@ -1,5 +1,5 @@
 /**
- * What is said over a session: the documents of the agent's API, as schemas.
+ * The messages of a session: the documents of the agent's API, as schemas.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const REPORT_SIZE = 1184;
 const MAX_TABLE = 64 * 1024;
 const MAX_SPEC = 4 * 1024 * 1024;
 
-/** Bounds of whole documents: the longest launch spec in base64, and what stands around it. */
+/** Bounds of whole documents: the longest launch spec in base64, and the members around it. */
 export const MAX_ATTEST_ANSWER = 6 * 1024 * 1024;
 export const MAX_ANSWER = 256 * 1024;
 export const MAX_ATTEST_REQUEST = 1024;
@@ -42,11 +42,11 @@ const Evidence = z.strictObject({
   schema: z.literal(EVIDENCE_SCHEMA),
   tee: z.enum(['sev-snp', 'simulated']),
   report: bytes(REPORT_SIZE),
-  /** The certificate table that the host handed over; nothing vouches for it. */
+  /** The certificate table from the host; it is unsigned. */
   certificates: bytes(0, MAX_TABLE).optional(),
 });
 
-/** Evidence with what it is of, as `POST /attest` and the agent's socket answer. */
+/** Evidence and the values that it covers, as `POST /attest` and the agent's socket answer. */
 export const AttestAnswer = z.strictObject({
   evidence: Evidence,
   instance: hex(INSTANCE_SIZE),
@@ -64,7 +64,7 @@ export const IdentityAnswer = z.object({
   specDigest: hex(SPEC_DIGEST_SIZE),
 });
 
-/** What `GET /info` answers; a later agent may say more. */
+/** The answer of `GET /info`; a later agent may add members. */
 export const InfoAnswer = z.object({
   protocol: z.int().min(1),
   tee: z.enum(['sev-snp', 'simulated']),

@@ -1,5 +1,5 @@
 /**
- * Evidence from the agent of the guest that this runs in, under the purpose of a workload.
+ * Gets evidence from the agent of the own guest, under the purpose of a workload.
  *
  * @module
  */
@@ -23,10 +23,10 @@ export interface AgentOptions {
 }
 
 /**
- * The agent as a source of evidence. What it asks a report for is SHA-512 over the caller's 64 bytes, under the purpose `workload`:
- * whoever verifies has to do the same (`workloadReportData`).
+ * The agent as a source of evidence. The REPORT_DATA of its reports is SHA-512 over the caller's 64 bytes, under the
+ * purpose `workload`; a verifier has to compute the same (`workloadReportData`).
  *
- * Its functions throw {@link RatlsError} `agent-unusable` where there is no agent, or it refuses.
+ * Its functions throw {@link RatlsError} `agent-unusable` where there is no agent, or the agent refuses.
  */
 export function agentEvidence(options: AgentOptions = {}): EvidenceSource {
   return {

@@ -13,7 +13,7 @@ export interface Application {
   fetch(request: Request): Response | Promise<Response>;
 }
 
-/** Hands a request on, and its answer back. */
+/** Passes a request to the application, and returns its answer. */
 export async function answer(
   app: Application,
   stream: ServerHttp2Stream,
@@ -51,7 +51,7 @@ function requestOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Req
   }
 }
 
-/** Ends where the request does: the answer is still to be written to the same stream. */
+/** Stops at the end of the request: the answer is still to be written to the same stream. */
 function bodyOf(stream: ServerHttp2Stream): NonNullable<RequestInit['body']> {
   return ReadableStream.from<Buffer>(stream.iterator({ destroyOnReturn: false }));
 }
@@ -68,7 +68,7 @@ function plainHeaders(headers: IncomingHttpHeaders): Headers {
 function headersOf(response: Response): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = { ':status': response.status };
   for (const [name, value] of response.headers) {
-    // One that may not be joined with others of its name.
+    // A header that may not be joined with others of its name.
     if (name !== 'set-cookie') headers[name] = value;
   }
   const cookies = response.headers.getSetCookie();

@@ -1,5 +1,5 @@
 /**
- * `POST /attest`: a report that is bound to the nonce of whoever asks, and to the session that it asks in.
+ * `POST /attest`: returns a report that is bound to the client's nonce and to the client's session.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface Attester {
   readonly source: EvidenceSource;
   /** SubjectPublicKeyInfo of the server's key. */
   readonly spki: Uint8Array;
-  /** Whether one more report may be asked for in this session. */
+  /** Whether one more report may be requested in this session. */
   permits(stream: ServerHttp2Stream): boolean;
 }
 

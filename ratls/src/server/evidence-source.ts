@@ -1,5 +1,5 @@
 /**
- * Where a server has its evidence from.
+ * The source of a server's evidence.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface OwnIdentity {
   readonly specDigest: Uint8Array;
 }
 
-/** A fresh report, and what it is of. */
+/** A fresh report, and the values that it covers. */
 export interface OwnEvidence extends OwnIdentity {
   readonly report: Uint8Array;
   /** The certificate table; undefined where the processor gave none. */

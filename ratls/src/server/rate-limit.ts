@@ -1,5 +1,5 @@
 /**
- * How often something costly may be asked for: a bucket of tokens that fills up by itself.
+ * Limits the rate of costly requests: a token bucket that refills over time.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export class RateLimit {
     this.#filled = now();
   }
 
-  /** Whether one more may be had. */
+  /** Takes a token; false where none is left. */
   take(): boolean {
     const now = this.#now();
     const gained = ((now - this.#filled) / 1000) * this.#perSecond;

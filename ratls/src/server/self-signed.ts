@@ -1,9 +1,9 @@
 /**
- * A server's key and certificate: born here, signed by itself, with evidence in it.
+ * Makes a server's key and certificate: self-signed, with evidence in it.
  *
  * @module
  */
-// @peculiar/x509 is put together by decorators, which need this first.
+// The decorators of @peculiar/x509 need this import first.
 import 'reflect-metadata';
 import { Crypto } from '@peculiar/webcrypto';
 import { Extension, X509CertificateGenerator } from '@peculiar/x509';
@@ -11,12 +11,12 @@ import { claimsReportData, encodeClaims, pubkeyHashOf } from '../certificate/cla
 import { EVIDENCE_OIDS, encodeEvidence, type Tee } from '../certificate/evidence-extension.ts';
 import type { EvidenceSource } from './evidence-source.ts';
 
-/** Whoever looks at one sees which is worth nothing. */
+/** The subject names of certificates, which mark a simulation. */
 const SUBJECTS: Readonly<Record<Tee, string>> = {
   'sev-snp': 'a3s-box',
   simulated: 'a3s-box SIMULATED, NOT HARDWARE',
 };
-/** The clock of a guest is the host's to set, so validity says nothing. */
+/** The host sets a guest's clock, so a validity period means nothing. */
 const ALWAYS = { notBefore: new Date(0), notAfter: new Date('9999-12-31T23:59:59Z') };
 const KEY = { name: 'ECDSA', namedCurve: 'P-384' };
 
@@ -29,7 +29,7 @@ export interface SelfSigned {
   readonly spki: Uint8Array;
 }
 
-/** A new key, and a certificate that shows whose it is. */
+/** Makes a new key, and a certificate that shows the key's guest. */
 export async function selfSigned(source: EvidenceSource): Promise<SelfSigned> {
   const crypto = new Crypto();
   const keys = await crypto.subtle.generateKey(KEY, true, ['sign', 'verify']);

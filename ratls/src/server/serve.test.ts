@@ -89,7 +89,7 @@ describe('serve', () => {
     expect(await response.text()).toBe('POST /echo me hello');
   });
 
-  it('answers as the application does, and tells nothing where that fails', async () => {
+  it('answers as the application does, and reveals nothing where that fails', async () => {
     const { port } = await serving();
     using session = await connect(asWorkload(port));
     const empty = await session.fetch('/empty');
@@ -274,7 +274,7 @@ describe('agentEvidence', () => {
     server.close();
   });
 
-  it('waits for an agent no longer than it is told', async () => {
+  it('waits for an agent no longer than its timeout', async () => {
     const path = join(directory, 's');
     const server = createServer(() => {});
     server.listen(path);

@@ -1,5 +1,5 @@
 /**
- * A server that shows evidence: TLS 1.3 and HTTP/2, challenges answered before the application sees anything.
+ * A server that shows evidence: TLS 1.3 and HTTP/2. It answers challenges before the application sees any request.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { EvidenceSource } from './evidence-source.ts';
 import { RateLimit } from './rate-limit.ts';
 import { fail } from './streams.ts';
 
-/** Bounds on what peers may have of a server, whoever they are. */
+/** Bounds on a server's resources for any peer. */
 export interface ServeLimits {
   readonly connections: number;
   /** Milliseconds in which a handshake has to be done. */
@@ -27,7 +27,7 @@ export interface ServeLimits {
   readonly idle: number;
   /** Requests at once in one connection. */
   readonly streams: number;
-  /** Challenges: of one connection, and of all together. */
+  /** Rates of challenges: of one connection, and of all together. */
   readonly attestations: { readonly burst: number; readonly perSecond: number };
   readonly allAttestations: { readonly burst: number; readonly perSecond: number };
 }
@@ -44,7 +44,7 @@ export const SERVE_LIMITS: ServeLimits = {
 export interface ServeOptions {
   /** In a box: `agentEvidence()`. */
   readonly evidence: EvidenceSource;
-  /** All addresses where it is not given: the box has but its own. */
+  /** All addresses where it is not given: the box has only its own. */
   readonly host?: string | undefined;
   readonly port: number;
   readonly limits?: Partial<ServeLimits> | undefined;
@@ -59,12 +59,12 @@ export interface RatlsServer {
 /**
  * Serves an application over RA-TLS, with a new key and a certificate that carries evidence.
  *
- * `POST /attest` is answered here; every other request is the application's.
+ * This server answers `POST /attest`; the application answers every other request.
  */
 export async function serve(app: Application, options: ServeOptions): Promise<RatlsServer> {
   const { evidence: source, host, port } = options;
   const limits = { ...SERVE_LIMITS, ...options.limits };
-  // A client has no use for what makes certificates.
+  // Loaded on demand: a client does not need the code that makes certificates.
   const { selfSigned } = await import('./self-signed.ts');
   const own = await selfSigned(source);
   const server = secureServer(own, limits);
@@ -112,7 +112,7 @@ function secureServer(
   return server;
 }
 
-/** All connections, also those whose handshake is not done. */
+/** All connections, also those in a handshake. */
 function keepSockets(server: Http2SecureServer): Set<Socket> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
@@ -129,7 +129,7 @@ function boundSessions(server: Http2SecureServer, idle: number): void {
   });
 }
 
-/** One bucket for each connection, which dies with it, and one for all. */
+/** One bucket for each connection, removed with it, and one for all. */
 function permission({ attestations, allAttestations }: ServeLimits): Attester['permits'] {
   const all = new RateLimit(allAttestations);
   const each = new WeakMap<object, RateLimit>();

@@ -26,7 +26,7 @@ export function respondJson(stream: ServerHttp2Stream, status: number, document:
   stream.end(JSON.stringify(document));
 }
 
-/** Whoever asked learns that it went wrong, and not how. */
+/** The client learns that the request failed, and not how. */
 export function fail(stream: ServerHttp2Stream): void {
   if (stream.destroyed) return;
   if (stream.headersSent) {

@@ -1,5 +1,5 @@
 /**
- * An agent, or whoever plays one, for tests: the protocol over TLS, each part of which can be replaced.
+ * An agent for tests, genuine or hostile: the protocol over TLS, each part of which can be replaced.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import type { EvidenceSource } from '../server/evidence-source.ts';
 import { type SelfSigned, selfSigned } from '../server/self-signed.ts';
 import { readBody, respondJson } from '../server/streams.ts';
 
-/** Answers a request; false where it leaves that to the agent. */
+/** Answers a request; false where the agent should answer. */
 export type Override = (
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
@@ -29,7 +29,7 @@ export type Override = (
 export interface AgentServerOptions {
   readonly source: EvidenceSource;
   readonly override?: Override;
-  /** Key and certificate of somebody else. */
+  /** Key and certificate of another party. */
   readonly own?: SelfSigned;
   readonly tls?: SecureServerOptions;
 }
@@ -42,7 +42,7 @@ export interface AgentServer {
   /** Method and path of every request, in order. */
   readonly asked: readonly string[];
   readonly connections: () => number;
-  /** Ends all connections, and goes on. */
+  /** Ends all connections, and continues to serve. */
   drop(): void;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /**
- * A certificate in the hands of somebody who has not its key.
+ * A certificate in the hands of a party without its key.
  *
  * @module
  */
