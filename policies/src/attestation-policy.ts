@@ -129,12 +129,12 @@ const document = closed({
 /**
  * The policy that a document states; frozen, and independent of the document.
  *
- * It also takes what it returned, and so `{ ...policy, minTcb }`: what that policy did not say, the
- * new one does not say either. Mappings are plain objects, and only their own keys count.
+ * It also accepts its own results, and so `{ ...policy, minTcb }`: values that the first policy
+ * left out, the new one leaves out, too. Mappings are plain objects, and only their own keys count.
  *
  * @throws PolicyError `policy-invalid`, with the problems of the document: also for one that asks
  *   for an ID block (`requireIdBlock`, `minGuestSvn`, `familyIds`, `imageIds`) without saying in
- *   `idKeyDigests` or `authorKeyDigests` whose, for anybody can sign one
+ * `idKeyDigests` or `authorKeyDigests` whose, since anybody can sign one
  */
 export function parseAttestationPolicy(input: unknown): SnpPolicy {
   const own = plainCopy(input);
@@ -148,7 +148,10 @@ export function parseAttestationPolicy(input: unknown): SnpPolicy {
   return deepFreeze(markValidated<SnpPolicy>({ ...policy, chipDeny: deniedChips(policy) }));
 }
 
-/** Beside those that a policy denies, every chip whose keys are out, unless it is allowed by name. */
+/**
+ * Beside the chips that a policy denies, every chip whose keys are known to be leaked, unless the
+ * policy allows it by name.
+ */
 function deniedChips(
   policy: Pick<SnpPolicy, 'chipDeny' | 'allowKnownVulnerable'>,
 ): readonly string[] {
@@ -165,5 +168,5 @@ function deepFreeze<Value extends object>(value: Value): Value {
   return Object.freeze(value);
 }
 
-/** The policy in which nothing is said: `defaults/attestation-strict.yaml` in words. */
+/** The policy that leaves everything out: `defaults/attestation-strict.yaml` in words. */
 export const STRICT_POLICY: SnpPolicy = parseAttestationPolicy({});

@@ -1,9 +1,9 @@
 /**
  * The box spec: the one document that a guest agent takes, once, before anything runs.
  *
- * It names what the box is (its disks, its process, its confinement) and nothing of where it
- * runs: published ports, host paths and display names are the host's business. The agent refuses
- * unknown keys, so a field that is not understood is never silently dropped.
+ * It names the box's disks, process and confinement. It names nothing of the host: published ports,
+ * host paths and display names stay with the host. The agent refuses unknown keys, so a field that
+ * is not understood is never silently dropped.
  *
  * @module
  */
@@ -58,7 +58,7 @@ export const ProcessSpec = z.strictObject({
 });
 export type ProcessSpec = z.infer<typeof ProcessSpec>;
 
-/** What every process of the box is held to: main, exec and terminals alike. */
+/** The confinement of every process of the box: main, exec and terminals alike. */
 export const Confinement = z.strictObject({
   /** Bounding, permitted and effective set of root; a user other than root starts with none. */
   capabilities: z.array(capability).max(64),
@@ -113,7 +113,7 @@ export const Resources = z.strictObject({
   cpuMillis: z.int().min(1).optional(),
   /** Number of processes and threads. */
   pids: z.int().min(1).optional(),
-  /** Memory that is taken last when the guest runs short: bytes of `memory.low`. */
+  /** Memory that is reclaimed last when the guest runs short: bytes of `memory.low`. */
   memoryReservationBytes: z.int().min(1).optional(),
   /** Weight among the guest's control groups, from 1 to 10000 as `cpu.weight` counts; absent is 100. */
   cpuWeight: z.int().min(1).max(10_000).optional(),
@@ -181,7 +181,10 @@ export const BoxSpec = z.strictObject({
   network: Network,
   confinement: Confinement,
   resources: Resources,
-  /** Has an init of the agent's run as process 1 of the box, with the main process as its child. Absent is false. */
+  /**
+   * Runs an init of the agent's as process 1 of the box, with the main process as its child. Absent
+   * is false.
+   */
   init: z.boolean().optional(),
   /** Directories that are made where the image lacks them: of its volumes. Absent is none. */
   directories: z.array(absolutePath).max(256).optional(),

@@ -1,7 +1,8 @@
 /**
  * Canonical JSON (RFC 8785) of documents that hold strings, safe integers, booleans, lists and mappings: one value, one text.
  *
- * What else JSON can say (fractions, exponents, null) has no place in a document that several programs have to hash alike.
+ * Other JSON values (fractions, exponents, null) are refused in a document that several programs
+ * have to hash alike.
  *
  * @module
  */
@@ -61,7 +62,10 @@ function integer(value: number): string {
   return String(value);
 }
 
-/** `JSON.stringify` escapes as RFC 8785 asks, but for lone surrogates, which no UTF-8 text can hold. */
+/**
+ * `JSON.stringify` escapes as RFC 8785 requires, except for lone surrogates, which no UTF-8 text
+ * can hold.
+ */
 function text(value: string): string {
   if (/\p{Surrogate}/u.test(value)) {
     throw new RangeError('Cannot write a lone surrogate as canonical JSON');

@@ -1,9 +1,10 @@
 /**
  * The text of a policy: one document of YAML 1.2, and so JSON as well.
  *
- * Only what says the same to every reader is read: no anchor, alias, tag, directive or merge key,
- * no key twice, no key without a value. Numbers are whole ones of up to 15 digits; all else that
- * looks like a number stays text, so that `1.50` does not become `1.5`, nor digits a float.
+ * Only text that means the same to every reader is accepted: no anchor, alias, tag, directive or
+ * merge key, no key twice, no key without a value. Numbers are whole ones of up to 15 digits; all
+ * else that looks like a number stays text, so that `1.50` does not become `1.5`, nor digits a
+ * float.
  *
  * @module
  */
@@ -28,7 +29,7 @@ export { PolicyError, type PolicyErrorCode, type PolicyProblem } from './policy-
 /** In bytes of UTF-8. */
 export const MAX_POLICY_DOCUMENT = 256 * 1024;
 
-/** Policies are flat; and composing recurses, deep enough to bring a process down. */
+/** Policies are flat, and composing recurses: deep nesting could crash the process. */
 const MAX_DEPTH = 16;
 
 const INTEGER: ScalarTag = {
@@ -57,7 +58,8 @@ const REFUSED = new Map([
 ]);
 
 /**
- * For the messages of YAML's reader that repeat the text: it may be no policy, but a secret that was named by mistake.
+ * Replaces messages of YAML's reader that repeat the text: the file may be a secret that was named
+ * by mistake.
  */
 const WITHOUT_SOURCE: Partial<Record<ErrorCode, string>> = {
   BAD_COLLECTION_TYPE: 'tags are not read',
@@ -109,11 +111,11 @@ function unreadable(message: string, place?: { line: number; column: number }): 
   return new PolicyError('policy-unreadable', [{ path: '', message, ...place }]);
 }
 
-/** Reads one text, and knows its lines. */
+/** Reads one text and locates its lines. */
 class Reader {
   readonly #lines = new LineCounter();
 
-  /** The text's syntax, before anything is made of it. */
+  /** Checks the text's syntax, before values are made of it. */
   tokens(source: string): CST.Token[] {
     this.#lines.addNewLine(0);
     const parser = new Parser(this.#lines.addNewLine);
@@ -121,7 +123,7 @@ class Reader {
     let last = '';
     for (const lexeme of new Lexer().lex(source)) {
       const refused = REFUSED.get(CST.tokenType(lexeme) ?? '');
-      // Behind this mark a lexeme is text, whatever it begins with.
+      // After this mark a lexeme is text, whatever it begins with.
       if (refused !== undefined && last !== CST.SCALAR) this.refuse(refused, parser.offset);
       tokens.push(...parser.next(lexeme));
       last = lexeme;
@@ -141,7 +143,7 @@ class Reader {
     }
   }
 
-  /** What a node says; `offset` is where it should be. */
+  /** The value of a node; `offset` is its position. */
   value(node: ParsedNode | null, offset: number): unknown {
     if (node === null) return this.refuse('nothing is said here', offset);
     const [start, end] = node.range;

@@ -1,10 +1,10 @@
 /**
  * Patterns of names: `*` is any run of characters without a slash, `**` any run at all, also an
- * empty one. Everything else stands for itself, and a pattern is about the whole name.
+ * empty one. Every other character matches itself, and a pattern matches the whole name.
  *
- * They are no regular expressions on purpose: those are too easily written so that they match more
- * than was meant (a dot, a missing anchor), and some take exponential time. Here time is bounded by
- * the length of the name times the length of the pattern.
+ * They are deliberately no regular expressions: those easily match more than was meant (a dot, a
+ * missing anchor), and some take exponential time. Here time is bounded by the length of the name
+ * times the length of the pattern.
  *
  * @module
  */
@@ -23,14 +23,13 @@ export function matchesGlob(pattern: string, text: string): boolean {
 /**
  * Whether one pattern certainly matches all that another matches.
  *
- * It errs on the side of no: an equality that shows only in the sum of several wildcards is not
- * seen.
+ * In doubt the answer is no: an equality that only several wildcards together show is not detected.
  */
 export function globCovers(wider: string, narrower: string): boolean {
   return accepts(tokensOf(wider), tokensOf(narrower));
 }
 
-/** Whether it has two wildcards where one says the same: `***`, or `**` beside `*`. */
+/** Whether it has two wildcards where one suffices: `***`, or `**` beside `*`. */
 export function hasTangledStars(pattern: string): boolean {
   return pattern.includes('***');
 }
@@ -46,8 +45,8 @@ function tokensOf(pattern: string): readonly Token[] {
 }
 
 /**
- * Follows all ways through the pattern at once. A wildcard among the symbols is swallowed only by
- * one that is at least as wide, so that a pattern can be read like a text.
+ * Follows all paths through the pattern at once. A wildcard among the symbols matches only a
+ * wildcard that is at least as wide, so that a pattern can be matched like a text.
  */
 function accepts(pattern: readonly Token[], symbols: readonly Token[]): boolean {
   let reached = skipWildcards(pattern, new Set([0]));
@@ -70,9 +69,9 @@ function swallows(token: Token, symbol: Token): boolean {
   return token === STAR && symbol !== '/' && symbol !== STARS;
 }
 
-/** A wildcard may stand for nothing. */
+/** A wildcard may match the empty text. */
 function skipWildcards(pattern: readonly Token[], positions: Set<number>): ReadonlySet<number> {
-  // What is added while iterating is visited as well.
+  // Entries that are added while iterating are visited as well.
   for (const position of positions) {
     const token = pattern[position];
     if (token === STAR || token === STARS) positions.add(position + 1);

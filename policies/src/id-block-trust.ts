@@ -1,9 +1,9 @@
 /**
- * That a policy which goes by ID blocks says whose.
+ * Checks that a policy that relies on ID blocks names their signers.
  *
  * Anybody can sign an ID block for a measurement that is allowed, with any security version, family
- * and image, and the host launches with it. So what a policy asks of an ID block holds only where
- * it says who may have signed.
+ * and image, and the host launches with it. So a policy's demands on an ID block are effective only
+ * where the policy names the permitted signers.
  *
  * @module
  */
@@ -12,7 +12,10 @@ import type * as z from 'zod/mini';
 const UNLESS =
   'unless idKeyDigests or authorKeyDigests says whose ID block is trusted (anybody can sign one, the host included)';
 
-/** What only an ID block tells; and what a policy has there that does not ask. */
+/**
+ * The values that only an ID block provides, and their defaults in a policy that does not demand
+ * them.
+ */
 const ASKED: readonly {
   readonly key: string;
   readonly isAsked: (value: unknown) => boolean;
@@ -28,7 +31,7 @@ const ASKED: readonly {
   { key: 'imageIds', isAsked: Array.isArray, otherwise: 'no list' },
 ];
 
-/** An issue for each key of the document that asks for an ID block of nobody's. */
+/** An issue for each key of the document that demands an ID block without naming its signers. */
 export function untrustedIdBlock(
   document: Readonly<Record<string, unknown>>,
 ): readonly z.core.$ZodIssueCustom[] {

@@ -1,9 +1,9 @@
 /**
  * Patterns of canonical repositories, such as `registry.example:5000/team/**`.
  *
- * A rule that never matches protects nothing and says nothing. So what no canonical repository can
- * match is refused, with what was probably meant: above all the familiar spelling of Docker Hub,
- * `redis`, whose canonical name is `docker.io/library/redis`.
+ * A rule that never matches protects nothing, silently. So a pattern that no canonical repository
+ * can match is refused, with a suggestion: above all the familiar spelling of Docker Hub, `redis`,
+ * whose canonical name is `docker.io/library/redis`.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const MAX_PATTERN = 520;
 
 const HUB = 'docker.io';
 
-/** What a pattern should have been; undefined for one that is good. */
+/** The expected form of a faulty pattern; undefined for a good pattern. */
 export function imagePatternFault(text: unknown): string | undefined {
   if (typeof text !== 'string' || text === '' || text.length > MAX_PATTERN) {
     return `a pattern of 1 to ${MAX_PATTERN} characters, such as registry.example/team/**`;
@@ -56,14 +56,14 @@ function hostFault(text: string): string | undefined {
     : canonical(`${HUB}/library/${name}`);
 }
 
-/** Images are named after a host in one spelling: a rule for another would match none. */
+/** Image names have one spelling of a host: a rule for another would match none. */
 function hostSpellingFault(first: string): string | undefined {
   if (first.includes('*')) {
     return /:0/.test(first.replace(/^\[.*\]/, '')) ? 'a port without a zero before it' : undefined;
   }
   const { host, fault } = hostSpelling(first);
   if (fault !== undefined) return `another host: ${first} ${fault}`;
-  // What is Docker Hub, its own rules say with the whole name.
+  // Rules for Docker Hub use the whole name.
   return host === first || host === HUB ? undefined : `the host as it is in names: ${host}`;
 }
 

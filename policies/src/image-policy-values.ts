@@ -1,7 +1,7 @@
 /**
  * The kinds of value in an image policy.
  *
- * Every error message is what the value should have been, as {@link problemsOf} wants it.
+ * Every error message states the expected value, as {@link problemsOf} requires.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { converted, list } from './policy-values.ts';
 /** Of a PEM file or text, and of a document that is written out, in characters. */
 export const MAX_MATERIAL = 64 * 1024;
 
-/** A value in which `fault` finds nothing. */
+/** A value in which `fault` finds no fault. */
 function faultless(fault: (value: unknown) => string | undefined) {
   return z.pipe(
     z.unknown(),
@@ -54,13 +54,13 @@ export function someOf<Item extends z.core.$ZodType>(item: Item, maximum: number
   return list(item, maximum).check(some);
 }
 
-/** Strings by name; a value that looks like a number is none until it is quoted. */
+/** Strings by name; a value that looks like a number has to be quoted. */
 export function strings(maximum: number, longest: number) {
   const own = converted(
     `a mapping of at most ${maximum} strings, none called __proto__`,
     (value) => {
       const copy = plainCopy(value);
-      // Records leave that name out, and what was asked for would be forgotten.
+      // Records leave that name out, which would drop the demand.
       const isWhole = copy !== undefined && !Object.hasOwn(copy, '__proto__');
       return isWhole && Object.keys(copy).length <= maximum ? copy : undefined;
     },
@@ -87,7 +87,7 @@ export const subjectPattern = faultless((value) => {
   return hasTangledStars(value) ? '"*" between slashes, or "**" across them' : undefined;
 });
 
-/** PEM text, which is told by its first line, or the name of a file. */
+/** PEM text, which is recognised by its first line, or the name of a file. */
 export const keyText = converted(
   `a file's name, or a public key in PEM of at most ${MAX_MATERIAL} characters`,
   (value) => {
@@ -97,12 +97,12 @@ export const keyText = converted(
   },
 );
 
-/** Whether a key is written out, and not the name of a file. */
+/** Whether a key is inline, and not the name of a file. */
 export function isPem(key: string): boolean {
   return key.trimStart().startsWith('-----BEGIN ');
 }
 
-/** What cosign calls them by, which is not what attestations say. */
+/** Cosign's short names of predicate types, which differ from the types in attestations. */
 const SHORT_NAMES: ReadonlyMap<unknown, string> = new Map([
   ['slsaprovenance', 'https://slsa.dev/provenance/v0.2'],
   ['slsaprovenance02', 'https://slsa.dev/provenance/v0.2'],

@@ -114,7 +114,7 @@ describe('parseImagePolicy', () => {
     expect(parseImagePolicy(policy)).toEqual(policy);
   });
 
-  it('tells all that is wrong at once, and what was meant', () => {
+  it('reports all faults of an image policy at once, with suggestions', () => {
     expect(
       messagesOf({
         image: [],
@@ -297,7 +297,7 @@ describe('parseImagePolicy', () => {
     );
   });
 
-  it('tells image policies from others', () => {
+  it('distinguishes image policies from other documents', () => {
     expect(isImagePolicyDocument({ images: 7 })).toBe(true);
     expect(isImagePolicyDocument({ schema: 'a3s-box/image-policy/v1' })).toBe(true);
     expect(isImagePolicyDocument({ image: [] })).toBe(true);

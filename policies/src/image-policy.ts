@@ -2,8 +2,8 @@
  * The image policy: who must have signed an image before it may boot.
  *
  * Rules stand in an order, and the first whose pattern matches the canonical repository decides. An
- * image for which no rule matches is refused. What cannot have been meant is an error: a familiar
- * name that is no canonical one, a rule that an earlier one hides, a threshold that nobody reaches.
+ * image for which no rule matches is refused. An obvious mistake is an error: a familiar name
+ * instead of a canonical one, a rule that an earlier one hides, a threshold that cannot be reached.
  *
  * @module
  */
@@ -154,7 +154,7 @@ export function parseImagePolicy(input: unknown): ImagePolicy {
     throw new PolicyError('policy-invalid', problemsOf(own ?? input, result.error.issues));
   }
   const { trustedRoots, images } = result.data;
-  // The checks have seen to it that each rule, identity and root is of exactly one kind.
+  // The checks ensure that each rule, identity and root is of exactly one kind.
   return deepFreeze({ trustedRoots, images } as ImagePolicy);
 }
 

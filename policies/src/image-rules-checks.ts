@@ -1,5 +1,5 @@
 /**
- * What the parts of an image policy have to be together.
+ * Checks the consistency of the parts of an image policy.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export const exactlyOne: Check<Readonly<Record<string, unknown>>> = (payload) =>
   }
 };
 
-/** It widens that permission, and is none by itself. */
+/** It widens that permission, and grants nothing by itself. */
 export const confidentialWidens: Check<Readonly<Record<string, unknown>>> = (payload) => {
   const { allowUnsigned, allowUnsignedConfidential } = payload.value;
   if (allowUnsignedConfidential !== undefined && allowUnsigned === undefined) {
@@ -102,7 +102,7 @@ interface Rules {
 /** Steps that comparing all patterns may take: about a second. Policies that people write take a thousandth. */
 const MAX_COMPARISON = 50_000_000;
 
-/** The first match decides, so what an earlier pattern covers is never reached. */
+/** The first match decides, so a pattern that an earlier one covers is never reached. */
 export const noHiddenRule: Check<Rules> = (payload) => {
   const { images } = payload.value;
   const exact = new Map<string, number>();

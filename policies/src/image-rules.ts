@@ -1,5 +1,5 @@
 /**
- * What an image policy says.
+ * The contents of an image policy.
  *
  * @module
  */
@@ -30,14 +30,14 @@ export interface RequireRule extends RulePattern {
   readonly require: readonly ImageRequirement[];
 }
 
-/** No image of these; with the reason, where one is given. */
+/** Refuses these images, with the reason, where one is given. */
 export interface DenyRule extends RulePattern {
   readonly deny: true | string;
 }
 
 export interface AllowUnsignedRule extends RulePattern {
   readonly allowUnsigned: true;
-  /** Confidential boxes too, whose images must be signed otherwise. [absent] */
+  /** Also allows confidential boxes, whose images must otherwise be signed. [absent] */
   readonly allowUnsignedConfidential?: true | undefined;
 }
 
@@ -51,9 +51,9 @@ export interface ImageRequirement {
   readonly identities: readonly ImageIdentity[];
   /** How many distinct of those keys and identities must have signed. [1] */
   readonly threshold: number;
-  /** What the signature has to say besides, exactly. [none] */
+  /** Annotations that the signature must have, compared exactly. [none] */
   readonly annotations: Readonly<Record<string, string>>;
-  /** Attestations are asked for instead of signatures. [absent] */
+  /** Attestations are required instead of signatures. [absent] */
   readonly attestation?: ImageAttestation | undefined;
   /** Whether an entry in a transparency log has to prove when it was signed. [required] */
   readonly transparencyLog: 'required' | 'none';

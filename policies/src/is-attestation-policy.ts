@@ -1,6 +1,6 @@
 /**
- * Whether something is a validated attestation policy: the entry for who appraises by policies and
- * leaves parsing them to others.
+ * Whether a value is a validated attestation policy: the entry for code that appraises by policies
+ * without parsing them.
  *
  * @module
  */

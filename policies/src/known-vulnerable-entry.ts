@@ -1,11 +1,11 @@
 /**
- * The entries of the list of what is known to be vulnerable.
+ * The entries of the list of known vulnerabilities.
  *
  * @module
  */
 
 /**
- * What a digest is of.
+ * The kind of thing that a digest identifies.
  *
  * - `firmware`: SHA-256 of a firmware file
  * - `firmware-pages`: the launch digest over the pages of a firmware alone, as launch records have it
@@ -40,7 +40,7 @@ export interface ListedVulnerable extends KnownVulnerable {
   readonly subject: string;
 }
 
-/** The same, with what several digests have in common said once. */
+/** The same, with the common members of several digests written once. */
 export interface KnownVulnerableData {
   readonly date: string;
   readonly groups: readonly (Omit<KnownVulnerable, 'kind' | 'digest'> & {

@@ -35,7 +35,7 @@ const Layer = z.strictObject({
   root: sha256,
 });
 
-/** Capabilities that are good for the whole guest, and with it for its secure processor: no box has them. */
+/** Capabilities over the whole guest, and so over its secure processor: no box has them. */
 const GUEST_CAPABILITIES: ReadonlySet<string> = new Set([
   'CAP_BPF',
   'CAP_PERFMON',
@@ -52,7 +52,7 @@ const Secret = z
     name: secretName,
     /** SHA-256 of the SubjectPublicKeyInfo of each key that may inject it, sorted; empty only beside `allowAnyInjector`. */
     injectors: z.array(sha256).max(64),
-    /** Whoever reaches the box may inject it. */
+    /** Anybody who reaches the box may inject it. */
     allowAnyInjector: z.boolean(),
     delivery: z.discriminatedUnion('kind', [
       /** `/run/secrets/NAME`, mode 0400, owned by the user of the main process. */
@@ -71,7 +71,7 @@ const Secret = z
     error: 'injectors must be sorted, each once',
   });
 
-/** A path has one spelling here. The root is always there, so it is none of them. */
+/** A path has one spelling here. The root always exists, so it is never listed. */
 const directory = absolutePath.refine(
   (path) => path.split('/').every((part, at) => at === 0 || !['', '.', '..'].includes(part)),
   { error: 'must have no empty component, . or ..' },
@@ -79,7 +79,10 @@ const directory = absolutePath.refine(
 
 export const LaunchSpec = z.strictObject({
   schema: z.literal(LAUNCH_SPEC_SCHEMA),
-  /** Name of the deployment, by which relying parties tell boxes of one image apart; empty for none. */
+  /**
+   * Name of the deployment, by which relying parties distinguish boxes of one image; empty for
+   * none.
+   */
   deployment: z.string().regex(/^([a-z0-9][a-z0-9._-]{0,62})?$/),
   /** The manifest of the image for this platform, never an index. */
   image: z.strictObject({ manifestDigest: digest }),
@@ -87,14 +90,17 @@ export const LaunchSpec = z.strictObject({
   rootfs: z.strictObject({
     /** Lowest first. The disk of the first has the serial `layer-0`. */
     layers: z.array(Layer).min(1).max(128),
-    /** Where changes go: guest memory, or the disk `changes`, encrypted and authenticated under a key that is born and dies in the guest. */
+    /**
+     * The writable layer: guest memory, or the disk `changes`, encrypted and authenticated under a
+     * key that never leaves the guest.
+     */
     changes: z.enum(['memory', 'encrypted-disk']),
     readonly: z.boolean(),
   }),
   process: ProcessSpec.omit({ size: true }),
   /** Ends the main process; the host may always send it. */
   stopSignal: z.string().regex(/^SIG[A-Z0-9+-]{1,12}$/),
-  /** `nic`: one card behind which the host is; its address is a constant of the agent. */
+  /** `nic`: one network card that leads to the host; its address is a constant of the agent. */
   network: z.enum(['none', 'nic']),
   /** The agent makes the kernel's own files read-only whether or not they are listed. */
   confinement: Confinement.refine(
@@ -106,7 +112,7 @@ export const LaunchSpec = z.strictObject({
     ({ ulimits = [] }) => ulimits.every(({ name, hard }) => name !== 'core' || hard === 0),
     { error: 'core dumps must not be permitted' },
   ),
-  /** Has an init of the agent's run as process 1 of the box. Absent is false. */
+  /** Runs an init of the agent's as process 1 of the box. Absent is false. */
   init: z.boolean().optional(),
   /**
    * Directories that are made where the image lacks them: of its volumes. Absent is none. Since revision 2: `boot.json` has the

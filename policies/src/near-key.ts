@@ -1,10 +1,10 @@
 /**
- * Guessing which key a misspelt one was meant to be.
+ * Guesses the intended key for a misspelt one.
  *
  * @module
  */
 
-/** Compared by at most this many characters: a key of the document may have any length. */
+/** Keys are compared by at most this many characters: a key of the document may have any length. */
 const LONGEST = 64;
 
 /** The known key that is nearest to an unknown one; undefined where none is near. */
@@ -27,7 +27,7 @@ function plain(key: string): string {
   return key.replace(/[_-]/g, '').toLowerCase();
 }
 
-/** Nothing but a beginning is as good as one slip. */
+/** A prefix counts like one typing error. */
 function distanceOf(word: string, name: string): number {
   return word.length > 3 && name.startsWith(word) && word !== name ? 1 : editDistance(word, name);
 }

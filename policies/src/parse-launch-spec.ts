@@ -1,5 +1,5 @@
 /**
- * Reads the text of a launch spec as the agent in the guest does: there is one text that says what a spec says.
+ * Reads the text of a launch spec as the agent in the guest does: each spec has exactly one text.
  *
  * @module
  */
@@ -21,10 +21,10 @@ export class LaunchSpecError extends Error {
 }
 
 /**
- * The spec that the bytes say, whose SHA-256 is HOST_DATA.
+ * The spec of these bytes, whose SHA-256 is HOST_DATA.
  *
  * @throws LaunchSpecError for what is too long, not UTF-8, not canonical (RFC 8785: sorted, no blanks, nothing twice), or
- *   not what a launch spec says
+ * not a launch spec
  */
 export function parseLaunchSpec(bytes: Uint8Array): LaunchSpec {
   if (bytes.length > MAX_LAUNCH_SPEC) {

@@ -1,5 +1,5 @@
 /**
- * What an object says itself: a document inherits nothing.
+ * Copies an object's own members: a document inherits nothing.
  *
  * @module
  */

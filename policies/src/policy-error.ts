@@ -4,7 +4,7 @@
  * @module
  */
 
-/** `policy-unreadable`: not the text of one document; `policy-invalid`: not what a policy says. */
+/** `policy-unreadable`: not the text of one document; `policy-invalid`: not a valid policy. */
 export type PolicyErrorCode = 'policy-unreadable' | 'policy-invalid';
 
 /** One thing that is wrong. */

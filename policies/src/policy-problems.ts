@@ -1,5 +1,5 @@
 /**
- * What a schema found wrong, told to people.
+ * Turns the faults that a schema found into messages for people.
  *
  * The schemas of policies state in each error message what they expect, and nothing else: here it
  * is put beside what was found, with the path to it.
@@ -13,13 +13,13 @@ import type { PolicyProblem } from './policy-error.ts';
 
 type Path = readonly PropertyKey[];
 
-/** Nobody reads more, and a document may have any number. */
+/** Bound on the listed problems: a document may have any number. */
 const MAX_PROBLEMS = 100;
 
 /**
  * One problem for each value and each unknown key that the schema refused.
  *
- * Beyond {@link MAX_PROBLEMS} they are counted, in one more.
+ * Problems beyond {@link MAX_PROBLEMS} are counted in one more.
  */
 export function problemsOf(
   input: unknown,
@@ -38,7 +38,10 @@ export function problemsOf(
 
 const NO_POLICY = 'this is no such policy: it has none of the keys of one';
 
-/** What is no policy may be a secret that was named by mistake: not even its keys are repeated. */
+/**
+ * A document that is no policy may be a secret that was named by mistake: not even its keys are
+ * repeated.
+ */
 function hasNoKeyOfPolicy(input: unknown, issues: readonly z.core.$ZodIssue[]): boolean {
   const unknown = issues.find(
     (issue) => issue.code === 'unrecognized_keys' && issue.path.length === 0,

@@ -1,7 +1,7 @@
 /**
  * The kinds of value that policies share, and those of an attestation policy.
  *
- * Every error message is what the value should have been, as {@link problemsOf} wants it.
+ * Every error message states the expected value, as {@link problemsOf} requires.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import * as z from 'zod/mini';
 import { plainCopy } from './plain-copy.ts';
 import { knownKeys } from './policy-problems.ts';
 
-/** Says that any value will do, where leaving it out would mean that none does. */
+/** States that any value is accepted, where leaving it out would mean that none is. */
 export const ANY_EXPLICIT = 'any-explicit';
 
 /** For the lists that a policy has. */
@@ -24,7 +24,7 @@ export function closed<const Shape extends z.core.$ZodLooseShape>(shape: Shape) 
   return z.pipe(own, z.strictObject(shape, { error: knownKeys(Object.keys(shape)) }));
 }
 
-/** A value that `read` makes of the document's, undefined where it cannot. */
+/** A value that `read` converts from the document's; undefined where it cannot. */
 export function converted<Value>(expected: string, read: (value: unknown) => Value | undefined) {
   return z.pipe(
     z.unknown(),
@@ -65,7 +65,10 @@ function readBetween(value: unknown, minimum: number, maximum: number): number |
   return fits ? Number(value) : undefined;
 }
 
-/** Each entry once, in the order of their first; too long a list is not looked into. */
+/**
+ * Each entry once, in the order of first occurrence; the entries of too long a list are not
+ * checked.
+ */
 export function list<Item extends z.core.$ZodType>(item: Item, maximum: number = MAX_LIST) {
   const entries = converted(`a list of at most ${maximum}`, (value): unknown[] | undefined =>
     Array.isArray(value) && value.length <= maximum ? value : undefined,
@@ -116,7 +119,7 @@ export const chipId = converted(
 
 const VULNERABLE_SIZES: readonly number[] = [32, 48, CHIP_ID];
 
-/** What the list of what is known to be vulnerable has: digests of firmware and launches, chips. */
+/** The values in the list of known vulnerabilities: digests of firmware and launches, and chips. */
 export const vulnerableDigest = converted(
   'the SHA-256 of a firmware, a launch digest or a CHIP_ID: 64, 96 or 128 hexadecimal digits',
   (value) => VULNERABLE_SIZES.map((size) => readHex(value, size)).find((hex) => hex !== undefined),

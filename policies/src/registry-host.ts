@@ -1,13 +1,14 @@
 /**
  * Hosts of registries, in one spelling each.
  *
- * A rule is about the name of a host. A second spelling that leads to the same server would be a way past the rule, so
- * only the spelling that a URL gives back is taken. Upper case is left: rules are matched in lower case.
+ * A rule is about the name of a host. A second spelling that leads to the same server would evade
+ * the rule, so only the spelling that a URL returns is accepted. Upper case is left: rules are
+ * matched in lower case.
  *
  * @module
  */
 
-/** Docker Hub is `docker.io` in every name, and these are where it answers. */
+/** Docker Hub is `docker.io` in every name; these are the hosts where it answers. */
 const HUB = 'docker.io';
 const HUB_HOSTS: readonly string[] = [
   HUB,
@@ -16,7 +17,7 @@ const HUB_HOSTS: readonly string[] = [
   'registry.hub.docker.com',
 ];
 
-/** Those of https and http: without a port a registry is asked there. */
+/** The ports of https and http: a registry without a port is asked there. */
 const DEFAULT_PORTS: readonly string[] = ['443', '80'];
 
 /** The one spelling of a host, or the reason why there is none. */

@@ -1,12 +1,12 @@
 /**
- * What an attestation policy says.
+ * The contents of an attestation policy.
  *
  * @module
  */
 import type { ANY_EXPLICIT } from './policy-values.ts';
 import type { TcbClass, TcbFloor } from './tcb-minimums.ts';
 
-/** What makes evidence: the hardware, or the simulated secure processor. */
+/** The source of evidence: the hardware, or the simulated secure processor. */
 export type PolicyTee = 'sev-snp' | 'simulated';
 /** Product lines of processors. */
 export type PolicyProduct = 'Milan' | 'Genoa' | 'Turin';
@@ -16,7 +16,7 @@ export type PolicySigningKey = 'VCEK' | 'VLEK';
 /** Least TCB of each class; a class that is missing is not accepted. */
 export type TcbFloors = { readonly [Class in TcbClass]?: TcbFloor | undefined };
 
-/** What is asked of the revocation list. */
+/** The demands on the revocation list. */
 export interface CrlPolicy {
   /** Without a list, nobody is accepted. [true] */
   readonly required: boolean;
@@ -32,11 +32,14 @@ export interface CrlPolicy {
  * Only `parseAttestationPolicy` makes one that can be appraised with.
  */
 export interface SnpPolicy {
-  /** What the evidence has to be from: hardware, or the simulated secure processor. [sev-snp] */
+  /** The required source of the evidence: hardware, or the simulated secure processor. [sev-snp] */
   readonly tee: PolicyTee;
   /** [all three] */
   readonly products: readonly PolicyProduct[];
-  /** Version 2 tells neither the processor nor whether memory aliases were looked for. [3, 4, 5] */
+  /**
+   * Version 2 contains neither the processor nor whether memory aliases were searched for. [3, 4,
+   * 5]
+   */
   readonly reportVersions: readonly (2 | 3 | 4 | 5)[];
   /** Level that asked for the report, exactly. [0] */
   readonly vmpl: number;
@@ -83,7 +86,7 @@ export interface SnpPolicy {
   readonly signingKeys: readonly PolicySigningKey[];
   /** Providers whose VLEKs are taken. [none] */
   readonly cspIds: readonly string[];
-  /** Reports that do not tell their chip. [false] */
+  /** Allows reports that mask their chip. [false] */
   readonly allowMaskedChip: boolean;
   /** The chips that are taken, 64 bytes each; left out, all are. */
   readonly chipAllow?: readonly string[] | undefined;
@@ -116,9 +119,9 @@ export interface SnpPolicy {
   readonly familyIds?: readonly string[] | undefined;
   /** IMAGE_ID of the ID block, 16 bytes; left out, it is not looked at. */
   readonly imageIds?: readonly string[] | undefined;
-  /** 32 bytes; has to be said for anybody to be accepted. */
+  /** 32 bytes. Nothing is accepted unless it is set. */
   readonly hostData?: string | typeof ANY_EXPLICIT | undefined;
-  /** 64 bytes; has to be said here or by whoever appraises for anybody to be accepted. */
+  /** 64 bytes. Nothing is accepted unless the policy or the caller of the appraisal sets it. */
   readonly reportData?: string | typeof ANY_EXPLICIT | undefined;
   readonly crl: CrlPolicy;
 }

@@ -1,5 +1,5 @@
 /**
- * In which fields two documents differ: what makes the HOST_DATA of one another than that of the other.
+ * Finds the fields in which two documents differ, and so the reason why their HOST_DATA differ.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface SpecDifference {
 
 type Mapping = Readonly<Record<string, unknown>>;
 
-/** Every field that one has and the other lacks, or has otherwise; none for documents that say the same. */
+/** Every field that only one document has, or that differs; none for equal documents. */
 export function differingFields(expected: unknown, actual: unknown): readonly SpecDifference[] {
   return [...differences('', expected, actual)];
 }

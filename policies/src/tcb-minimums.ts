@@ -2,8 +2,8 @@
  * The least TCB that the strict policy takes, for each kind of processor.
  *
  * These are values seen on fleets that are kept up to date, not statements of AMD: a bulletin may
- * ask for more, and a deployment that knows its hosts should ask for theirs. Each has the day on
- * which it was last looked at, so that an old table can be told.
+ * ask for more, and a deployment that knows its hosts should ask for theirs. Each has the day of
+ * its last review, so that an old table can be recognised.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export interface TcbFloor {
   readonly ucode: number;
 }
 
-/** A minimum, what it is for, and where it is from. */
+/** A minimum, its processors, and its source. */
 export interface TcbMinimum {
   /** CPUID family. */
   readonly family: number;
@@ -29,7 +29,7 @@ export interface TcbMinimum {
   readonly firstModel: number;
   readonly lastModel: number;
   readonly minimum: TcbFloor;
-  /** Day of the last look, `YYYY-MM-DD`. */
+  /** Day of the last review, `YYYY-MM-DD`. */
   readonly asOf: string;
   readonly source: string;
 }

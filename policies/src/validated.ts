@@ -1,6 +1,6 @@
 /**
- * Which policies were validated, without what validates them: an appraisal asks, and need not carry
- * a parser along.
+ * Records which policies were validated, apart from the parser: an appraisal needs the record and
+ * not the parser.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export function markValidated<Policy extends object>(policy: Policy): Policy {
 /**
  * Whether `parseAttestationPolicy` made it.
  *
- * An object that only looks like a policy may lack what is required without anybody noticing.
+ * An object that only looks like a policy may silently lack required members.
  */
 export function isAttestationPolicy(value: object): value is SnpPolicy {
   return validated.has(value);
