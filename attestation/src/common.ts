@@ -1,5 +1,5 @@
 /**
- * What the entry for Node and the entry for browsers have in common.
+ * The exports that the entry for Node and the entry for browsers share.
  *
  * @module
  */

@@ -8,7 +8,7 @@
  */
 import type { VerifyCode } from './verify/checks.ts';
 
-/** Codes of what is refused outside {@link VerifyCode}'s checks. */
+/** Codes of refusals outside {@link VerifyCode}'s checks. */
 export type InputCode =
   // Envelopes
   | 'certificate-table-malformed'
@@ -41,7 +41,7 @@ export type InputCode =
 /** Every code of an {@link AttestationError}; each is stable. */
 export type AttestationCode = VerifyCode | InputCode;
 
-/** What was expected and found, and what to do next, where it can be told. */
+/** The expected and the found value, and the remedy, where they are known. */
 export interface AttestationErrorDetails {
   readonly expected?: string | undefined;
   readonly found?: string | undefined;

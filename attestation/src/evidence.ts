@@ -1,10 +1,10 @@
 /**
- * What an attester hands over: bytes, all untrusted.
+ * The bytes that an attester sends, all untrusted.
  *
  * @module
  */
 
-/** An attestation report with what endorses it. */
+/** An attestation report with its endorsements. */
 export interface Evidence {
   /** ATTESTATION_REPORT, 1184 bytes. */
   readonly report: Uint8Array;
@@ -13,7 +13,7 @@ export interface Evidence {
   /**
    * DER of authorities that came along (ASK, ASVK, ARK).
    *
-   * Trust never comes from here, but from the pinned keys; yet one that is not pinned is refused.
+   * Trust comes only from the pinned keys; an authority that is not pinned is refused.
    */
   readonly authorities?: readonly Uint8Array[] | undefined;
 }

@@ -7,8 +7,8 @@
 /**
  * A copy of bytes from outside.
  *
- * Taken before the first look, so that what is checked is what is used, even where the caller's
- * bytes are shared with another thread.
+ * Copied before the first read, so that the checked bytes are the used bytes, even where the
+ * caller's bytes are shared with another thread.
  *
  * @throws TypeError for anything but a Uint8Array (a Node.js Buffer is one)
  */

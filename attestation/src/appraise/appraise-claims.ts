@@ -1,5 +1,5 @@
 /**
- * Holding verified claims against a policy.
+ * Checks verified claims against a policy.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import * as vulnerable from './vulnerable-rules.ts';
 
 export type { Appraisal, AppraisalCheck, AppraisalCode } from './checks.ts';
 
-/** What the caller knows and the policy does not. */
+/** The values that the caller knows and the policy does not. */
 export interface Expected {
   /** REPORT_DATA: 64 bytes, or their 128 hexadecimal digits. */
   readonly reportData?: string | Uint8Array | undefined;
@@ -79,7 +79,7 @@ const CODES = Object.keys(RULES) as AppraisalCode[];
 /**
  * Runs every check of `APPRAISAL_CHECKS`; what it returns is frozen.
  *
- * `tee` is where the claims are from: which of the two verifications made them.
+ * `tee` says which of the two verifications made the claims.
  *
  * @throws TypeError for a policy that `parseAttestationPolicy` did not make
  * @throws RangeError for an expected report data that is not 64 bytes
@@ -109,7 +109,7 @@ export function appraiseClaims(
 
 const REPORT_DATA_SIZE = 64;
 
-/** Never cut and never filled up: half of a nonce would be no nonce. */
+/** Never truncated and never padded: half of a nonce would be no nonce. */
 function reportDataHex(expected: string | Uint8Array | undefined): string | undefined {
   if (expected === undefined) return undefined;
   const bytes = typeof expected === 'string' ? fromHex(expected) : expected;

@@ -1,5 +1,5 @@
 /**
- * Appraisal: whether verified evidence is the evidence that is wanted.
+ * Appraisal: decides whether verified evidence satisfies a policy.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { VerifiedReport } from '../verify/verified-report.ts';
 import { type Appraisal, appraiseClaims, type Expected } from './appraise-claims.ts';
 
 /**
- * Holds a verified report against a policy. Every check runs, whichever fail.
+ * Checks a verified report against a policy. Every check runs, whichever fail.
  *
  * @throws TypeError unless `verify` made the report, which no evidence can cause.
  */

@@ -1,5 +1,5 @@
 /**
- * What a policy asks of the data that binds a report to a configuration, and to a question.
+ * A policy's checks of the data that binds a report to a configuration and to a challenge.
  *
  * @module
  */
@@ -11,7 +11,7 @@ const ANY = 'any-explicit';
 export const hostData: Rule = ({ claims, policy }) =>
   bound(claims.hostData, [policy.hostData], 'the policy says no hostData');
 
-/** Both the policy and the caller may expect something; then both are asked for. */
+/** Both the policy and the caller may expect a value; then both are required. */
 export const reportData: Rule = ({ claims, policy, reportData: asked }) =>
   bound(
     claims.reportData,

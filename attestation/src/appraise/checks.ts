@@ -37,7 +37,7 @@ export const APPRAISAL_CHECKS = {
   'mitigations-current': 'the mitigations asked for are in force',
   'signing-key': 'the signing key is of an allowed kind',
   'csp-id': 'the VLEK is that of an allowed provider',
-  'chip-masked': 'the report tells its chip',
+  'chip-masked': 'the report names its chip',
   'chip-allow': 'the chip is an allowed one',
   'chip-deny': 'the chip is not a denied one',
   measurement: 'the launch digest is an allowed one',
@@ -69,7 +69,7 @@ export interface AppraisalCheck {
   readonly actual: string;
 }
 
-/** Whether verified evidence is what a policy asks for, and why. */
+/** Whether verified evidence satisfies a policy, and why. */
 export interface Appraisal {
   /** True if and only if no check failed. */
   readonly accepted: boolean;

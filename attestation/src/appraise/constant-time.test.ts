@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { constantTimeEqual, constantTimeIncludes } from './constant-time.ts';
 
 describe('constantTimeEqual', () => {
-  it('tells strings that differ in one place, at either end', () => {
+  it('distinguishes strings that differ in one place, at either end', () => {
     expect(constantTimeEqual('0123', '0123')).toBe(true);
     expect(constantTimeEqual('0123', '1123')).toBe(false);
     expect(constantTimeEqual('0123', '0122')).toBe(false);

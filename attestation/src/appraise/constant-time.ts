@@ -1,5 +1,5 @@
 /**
- * Comparing without telling by the time how much was equal.
+ * Compares in constant time, so that the time does not reveal how much was equal.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 /**
  * Whether two strings are equal; the time depends on their lengths alone.
  *
- * A guest that could measure the time would otherwise find an expected value digit by digit.
+ * Otherwise a guest that measures the time could find an expected value digit by digit.
  */
 export function constantTimeEqual(a: string, b: string): boolean {
   let difference = a.length ^ b.length;
@@ -17,7 +17,7 @@ export function constantTimeEqual(a: string, b: string): boolean {
   return difference === 0;
 }
 
-/** Whether one of a list is equal; the time does not tell which. */
+/** Whether one of a list is equal; the time does not reveal which. */
 export function constantTimeIncludes(list: readonly string[], value: string): boolean {
   let matches = 0;
   for (const entry of list) matches |= Number(constantTimeEqual(value, entry));

@@ -1,8 +1,8 @@
 /**
- * What a policy asks of the firmware, at launch, now, and at worst.
+ * A policy's checks of the firmware: at launch, now, and after the worst rollback.
  *
- * The host may run firmware that it can still take back: only the committed one cannot be gone
- * below. So each of the minimums is asked of the reported, of the launch and of the committed TCB.
+ * The host may run firmware that it can still roll back: only the committed one is a lower bound.
+ * So each minimum applies to the reported, the launch and the committed TCB.
  *
  * @module
  */
@@ -92,7 +92,7 @@ export const mitigationsCurrent: Rule = ({ claims, policy }) =>
   mitigations(claims.currentMitVector, policy.minMitigationVector);
 
 function mitigations(vector: bigint | null, asked: bigint): Judgement {
-  const actual = vector === null ? 'not told before version 5' : `0x${vector.toString(16)}`;
+  const actual = vector === null ? 'not reported before version 5' : `0x${vector.toString(16)}`;
   if (asked === 0n) return skip(NOT_ASKED, actual);
   return demand(((vector ?? 0n) & asked) === asked, `all bits of 0x${asked.toString(16)}`, actual);
 }

@@ -1,5 +1,5 @@
 /**
- * What a policy asks of the report and of how the guest was launched.
+ * A policy's checks of the report and of the guest's launch.
  *
  * @module
  */
@@ -67,7 +67,7 @@ export const memoryAes256Xts: Rule = ({ claims, policy }) => {
   return demand(claims.policy.memAes256Xts, 'AES-256-XTS on', actual);
 };
 
-/** Of what is either forbidden or demanded. */
+/** The text for a setting that is either forbidden or demanded. */
 export function onOff(on: boolean): string {
   return on ? 'on' : 'off';
 }

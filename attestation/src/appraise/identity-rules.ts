@@ -1,5 +1,5 @@
 /**
- * What a policy asks of what runs: its measurement, and the ID block that it was launched with.
+ * A policy's checks of the running guest: its measurement, and the ID block of its launch.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { constantTimeIncludes } from './constant-time.ts';
 import { demand, type Judgement, NOT_ASKED, oneOf, type Rule, skip } from './judgement.ts';
 
 export const measurement: Rule = ({ claims, policy }) => {
-  // Whoever holds an allowed ID key has then chosen the measurement; `id-key` looks at that.
+  // The holder of an allowed ID key has then chosen the measurement; `id-key` looks at that.
   if (policy.measurements.length === 0 && policy.idKeyDigests !== undefined) {
     return skip('any: the policy goes by the ID key', claims.measurement);
   }

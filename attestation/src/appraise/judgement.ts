@@ -1,5 +1,5 @@
 /**
- * What a rule looks at, and what it says.
+ * The input and the result of a rule.
  *
  * @module
  */
@@ -7,11 +7,11 @@ import type { PolicyTee, SnpPolicy } from '@a3s-box/policies/attestation-policy'
 import type { Claims } from '../verify/claims.ts';
 import type { AppraisalCheck } from './checks.ts';
 
-/** Everything that an appraisal looks at. */
+/** All inputs of an appraisal. */
 export interface Subject {
   readonly claims: Claims;
   readonly policy: SnpPolicy;
-  /** Where the evidence is from. */
+  /** The source of the evidence. */
   readonly tee: PolicyTee;
   /** What the caller expects of REPORT_DATA, 64 bytes in hexadecimal. */
   readonly reportData: string | undefined;
@@ -26,7 +26,7 @@ export function demand(holds: boolean, expected: string, actual: string): Judgem
   return { verdict: holds ? 'passed' : 'failed', expected, actual };
 }
 
-/** There is nothing to decide, for this reason. */
+/** The check is skipped for this reason. */
 export function skip(reason: string, actual: string): Judgement {
   return { verdict: 'skipped', expected: reason, actual };
 }

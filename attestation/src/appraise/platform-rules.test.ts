@@ -56,7 +56,7 @@ describe('alias-check', () => {
     expect(checkOf('alias-check', specimen)).toEqual({
       verdict: 'failed',
       expected: 'alias check complete',
-      actual: 'alias check not told',
+      actual: 'alias check not reported',
     });
   });
 
@@ -139,7 +139,7 @@ describe('iommu-write-safe', () => {
     expect(failuresOf(specimen)).toEqual(['iommu-write-safe']);
   });
 
-  it('fails what does not tell, whatever its bit', () => {
+  it('fails a product that does not report the bit, whatever its value', () => {
     const set = { ...MILAN.platformInfo, iommuWriteSafe: true };
     for (const claims of [{}, { platformInfo: set }, { product: 'Genoa' } as const]) {
       expect(failuresOf({ claims, policy })).toContain('iommu-write-safe');
@@ -147,7 +147,7 @@ describe('iommu-write-safe', () => {
     expect(checkOf('iommu-write-safe', { policy })).toEqual({
       verdict: 'failed',
       expected: 'IOMMU write-safe on, which only Turin reports',
-      actual: 'IOMMU write-safe not told by Milan',
+      actual: 'IOMMU write-safe not reported by Milan',
     });
   });
 

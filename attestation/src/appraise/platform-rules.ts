@@ -1,8 +1,8 @@
 /**
- * What a policy asks of the platform: PLATFORM_INFO, and the guest policy's say in it.
+ * A policy's checks of the platform: PLATFORM_INFO, and the matching bits of the guest policy.
  *
- * A bit of the guest policy without the platform's is a report that firmware cannot make; a
- * platform's without the guest policy's may be switched before the next report.
+ * Firmware cannot make a report with a guest policy's bit but without the platform's. A platform's
+ * bit without the guest policy's may change before the next report.
  *
  * @module
  */
@@ -18,9 +18,9 @@ export const smt: Rule = ({ claims, policy }) => {
 };
 
 export const aliasCheck: Rule = ({ claims, policy }) => {
-  // A version 2 report has no such bit: one that is set there says nothing.
+  // A version 2 report has no such bit: a set bit there means nothing.
   const complete = claims.version >= 3 && claims.platformInfo.aliasCheckComplete;
-  const actual = `alias check ${complete ? 'complete' : 'not told'}`;
+  const actual = `alias check ${complete ? 'complete' : 'not reported'}`;
   if (!policy.requireAliasCheck) return skip(NOT_ASKED, actual);
   return demand(complete, 'alias check complete', actual);
 };
@@ -56,7 +56,7 @@ export const tio: Rule = ({ claims, policy }) => {
 export const iommuWriteSafe: Rule = ({ claims, policy }) => {
   const told = claims.product === 'Turin';
   const on = told && claims.platformInfo.iommuWriteSafe;
-  const actual = `IOMMU write-safe ${told ? onOff(on) : `not told by ${claims.product}`}`;
+  const actual = `IOMMU write-safe ${told ? onOff(on) : `not reported by ${claims.product}`}`;
   if (!policy.requireIommuWriteSafe) return skip(NOT_ASKED, actual);
   return demand(on, 'IOMMU write-safe on, which only Turin reports', actual);
 };

@@ -46,13 +46,13 @@ describe('crl-age', () => {
     });
   });
 
-  it('fails where nobody tells when the list was got', () => {
+  it('fails where the time at which the list was got is unknown', () => {
     expect(failuresOf(gotAt(null))).toEqual(['crl-age']);
     expect(failuresOf(gotAt(null, { required: false, maxAgeDays: 36_500 }))).toEqual(['crl-age']);
     expect(checkOf('crl-age', gotAt(null))).toEqual({
       verdict: 'failed',
       expected: 'got at most 7 days before',
-      actual: 'not told when it was got, verified at 2026-06-12T12:00:00Z',
+      actual: 'unknown when it was got, verified at 2026-06-12T12:00:00Z',
     });
   });
 

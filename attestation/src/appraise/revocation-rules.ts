@@ -1,5 +1,5 @@
 /**
- * What a policy asks of the revocation list; that it is valid has been verified.
+ * A policy's checks of the revocation list, whose validity has been verified.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { demand, NOT_ASKED, type Rule, skip } from './judgement.ts';
 const NONE = 'no revocation list';
 const DAY = 86_400_000;
 
-/** A list got while a verification was under way is fresh, though its time is a later one. */
+/** A list that was got during a verification is fresh, though its time is later. */
 const CLOCK_SKEW = 300_000;
 
 export const crlRequired: Rule = ({ claims, policy }) => {
@@ -23,10 +23,10 @@ export const crlAge: Rule = ({ claims, policy }) => {
   const { maxAgeDays } = policy.crl;
   if (revocation === null) return skip('any: there is none', NONE);
   const { obtainedAt } = revocation;
-  const got = obtainedAt === null ? 'not told when it was got' : `got at ${obtainedAt}`;
+  const got = obtainedAt === null ? 'unknown when it was got' : `got at ${obtainedAt}`;
   const actual = `${got}, verified at ${verifiedAt}`;
   if (maxAgeDays === null) return skip(NOT_ASKED, actual);
-  // Without a time that can be read there is no age, and none is not young enough.
+  // Without a readable time the age is unknown, and an unknown age is refused.
   const age = Date.parse(verifiedAt) - Date.parse(obtainedAt ?? '');
   return demand(
     age >= -CLOCK_SKEW && age <= maxAgeDays * DAY,

@@ -53,7 +53,7 @@ describe('csp-id', () => {
 });
 
 describe('chip-masked', () => {
-  it('passes a report that tells its chip', () => {
+  it('passes a report that names its chip', () => {
     expect(checkOf('chip-masked')?.verdict).toBe('passed');
   });
 
@@ -62,7 +62,7 @@ describe('chip-masked', () => {
     expect(failuresOf({ base: MASKED, policy })).toEqual(['chip-masked']);
   });
 
-  it('fails one that says its key is masked, though it tells a chip', () => {
+  it('fails a report that says its key is masked, though it names a chip', () => {
     const claims = { keyInfo: { ...MILAN.keyInfo, maskChipKey: true } };
     expect(failuresOf({ claims })).toEqual(['chip-masked']);
   });
@@ -87,7 +87,7 @@ describe('chip-allow', () => {
     expect(failuresOf({ policy: { chipAllow: [CHIP.slice(0, 16)] } })).toEqual(['chip-allow']);
   });
 
-  it('fails a chip that is not told', () => {
+  it('fails a report that does not name its chip', () => {
     const policy = { ...VLEK, chipAllow: [CHIP] };
     expect(failuresOf({ base: MASKED, policy })).toEqual(['chip-allow']);
     expect(checkOf('chip-allow', { base: MASKED, policy })?.actual).toBe('masked');
@@ -121,11 +121,11 @@ describe('chip-deny', () => {
     expect(failuresOf(specimen)).toEqual(['chip-deny']);
   });
 
-  it('fails a chip that cannot be told from the listed ones', () => {
+  it('fails a chip that cannot be distinguished from the listed ones', () => {
     const specimen = { base: MASKED, policy: { ...VLEK, ...policy } };
     expect(checkOf('chip-deny', specimen)).toEqual({
       verdict: 'failed',
-      expected: 'a chip that is told, and none of 2 denied',
+      expected: 'a reported chip, and none of 2 denied',
       actual: 'masked',
     });
   });

@@ -1,5 +1,5 @@
 /**
- * What a policy asks of the key that signed, and of the chip.
+ * A policy's checks of the signing key and of the chip.
  *
  * @module
  */
@@ -26,18 +26,19 @@ export const cspId: Rule = ({ claims, policy }) => {
 
 export const chipMasked: Rule = ({ claims, policy }) => {
   const masked = claims.chipMasked || claims.keyInfo.maskChipKey;
-  const actual = masked ? 'masked' : 'told';
+  const actual = masked ? 'masked' : 'reported';
   if (policy.allowMaskedChip) return skip('any: the policy allows a masked chip', actual);
-  return demand(!masked, 'told', actual);
+  return demand(!masked, 'reported', actual);
 };
 
 /** CHIP_ID, and on Turin the shorter HWID, in bytes of two digits. */
 const CHIP_ID_DIGITS = 128;
 
 /**
- * By what the chip is known: its report, and its VCEK, which tells even where the report is masked.
+ * The identifiers of the chip: from its report, and from its VCEK, which names it even where the
+ * report is masked.
  *
- * Whoever has the keys of a denied chip may sign a report that masks it.
+ * An attacker with the keys of a denied chip may sign a report that masks it.
  */
 function chipIds({ chipId, chipMasked: masked, endorsement }: Claims): readonly string[] {
   const told = masked ? [] : [chipId];
@@ -57,18 +58,19 @@ export const chipAllow: Rule = ({ claims, policy }) => {
 };
 
 /**
- * A policy that denies a chip of its own wants to know the chip. Of those that every policy denies,
- * none has a VLEK: a report under one that tells no chip is for `chip-masked` to refuse.
+ * A policy that denies chips of its own needs to know the chip. None of the chips that every policy
+ * denies has a VLEK, so the check `chip-masked` decides about a VLEK-signed report that masks its
+ * chip.
  */
 export const chipDeny: Rule = ({ claims, policy }) => {
   const ids = chipIds(claims);
   const own = policy.chipDeny.some((chip) => !VULNERABLE_CHIPS.includes(chip));
-  if (!own && ids.length === 0) return skip('any: the report tells no chip', chips(ids));
+  if (!own && ids.length === 0) return skip('any: the report names no chip', chips(ids));
   if (policy.chipDeny.length === 0) return skip(NOT_ASKED, chips(ids));
   const denied = new Set(policy.chipDeny);
   return demand(
     ids.length > 0 && !ids.some((id) => denied.has(id)),
-    `a chip that is told, and none of ${denied.size} denied`,
+    `a reported chip, and none of ${denied.size} denied`,
     chips(ids),
   );
 };

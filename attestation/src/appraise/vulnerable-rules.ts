@@ -1,5 +1,5 @@
 /**
- * What is never accepted unless a policy names the exception: launches with a hole that is known.
+ * Refuses launches with a known vulnerability, unless a policy names the exception.
  *
  * @module
  */

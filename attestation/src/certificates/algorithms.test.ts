@@ -14,14 +14,17 @@ describe('RSASSA-PSS with SHA-384', () => {
     );
   });
 
-  it.each([false, true])('is told by every byte (trailer field %s)', (trailerField) => {
-    const encoded = pssAlgorithm(trailerField);
-    expect(isPssAlgorithm(encoded)).toBe(true);
-    expect(isPssAlgorithm(encoded.subarray(1))).toBe(false);
-    for (const [index, byte] of encoded.entries()) {
-      const changed = Uint8Array.from(encoded);
-      changed[index] = byte ^ 1;
-      expect(isPssAlgorithm(changed)).toBe(false);
-    }
-  });
+  it.each([false, true])(
+    'recognises the PSS algorithm by every byte (trailer field %s)',
+    (trailerField) => {
+      const encoded = pssAlgorithm(trailerField);
+      expect(isPssAlgorithm(encoded)).toBe(true);
+      expect(isPssAlgorithm(encoded.subarray(1))).toBe(false);
+      for (const [index, byte] of encoded.entries()) {
+        const changed = Uint8Array.from(encoded);
+        changed[index] = byte ^ 1;
+        expect(isPssAlgorithm(changed)).toBe(false);
+      }
+    },
+  );
 });

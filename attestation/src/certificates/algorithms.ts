@@ -2,7 +2,8 @@
  * The one signature algorithm of AMD's certificates: RSASSA-PSS with SHA-384, MGF1 with SHA-384 and
  * a salt of 48 octets (RFC 4055, 3.1), in the two encodings that are in use.
  *
- * They are compared octet by octet, since whoever verifies trusts the parameters that it is told.
+ * They are compared octet by octet, since signature verification trusts the parameters that it
+ * gets.
  *
  * @module
  */

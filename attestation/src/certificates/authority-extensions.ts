@@ -86,8 +86,8 @@ export function takeAuthorityKeyId(set: ExtensionSet): string {
 }
 
 /**
- * Where revocation lists are to be had; null where it does not say. For comparison alone: nobody
- * may fetch from there.
+ * The URL of revocation lists; null where there is none. For comparison alone: nothing is ever
+ * fetched from it.
  *
  * @throws {DerError} for anything but one full name that is one URL of at most 256 octets.
  */
@@ -106,7 +106,7 @@ export function takeDistributionPoint(set: ExtensionSet): string | null {
 }
 
 /**
- * Takes the extensions that say what an authority may do.
+ * Takes the extensions that define an authority's rights.
  *
  * @throws {DerError} unless they are those of the profile, octet by octet.
  */

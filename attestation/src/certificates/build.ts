@@ -1,9 +1,9 @@
 /**
- * Certificates and revocation lists in AMD's profile, for whoever plays AMD: the simulated secure
- * processor, and tests.
+ * Builds certificates and revocation lists in AMD's profile, for stand-ins of AMD: the simulated
+ * secure processor, and tests.
  *
- * Each builder gives what is to be signed; {@link assemble} adds the signature. What no certificate
- * can hold is the caller's mistake: a `RangeError` or `TypeError`.
+ * Each builder returns the bytes to be signed; {@link assemble} adds the signature. A value that no
+ * certificate can hold is the caller's mistake: a `RangeError` or `TypeError`.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import {
 import { encodeName, type NameFields } from './name.ts';
 import { type VekIdentity, vekExtensions } from './vek-extensions.ts';
 
-/** What every certificate has. */
+/** The fields of every certificate. */
 export interface CertificateFields {
   readonly issuer: NameFields;
   readonly subject: NameFields;
@@ -86,7 +86,10 @@ export function buildCaTbs(fields: CaFields): Uint8Array {
   );
 }
 
-/** TBSCertificate with any key and extensions, for what {@link buildVekTbs} would not make. */
+/**
+ * TBSCertificate with any key and extensions, for certificates that {@link buildVekTbs} would not
+ * make.
+ */
 export function buildCertificateTbs(
   fields: CertificateFields,
   subjectPublicKeyInfo: Uint8Array,

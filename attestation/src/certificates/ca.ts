@@ -20,7 +20,7 @@ import { type Certificate, readCertificate, requirePss } from './x509.ts';
 /** Real ones have 1639 to 1683. */
 const MAX_BYTES = 4096;
 
-/** What an authority's extensions say. */
+/** The contents of an authority's extensions. */
 export interface CaExtensions {
   /** 20 bytes. */
   readonly subjectKeyId: string;

@@ -19,7 +19,7 @@ const MAX_BYTES = 65_536;
 const MAX_REVOKED = 1024;
 const VERSION_2 = 1;
 const EXTENSIONS = contextConstructed(0);
-/** Takes an entry back, which only delta lists do (RFC 5280, 5.3.1). */
+/** The reason that removes an entry, which only delta lists do (RFC 5280, 5.3.1). */
 const REMOVE_FROM_CRL = 8;
 const LAST_REASON = 10;
 
@@ -84,7 +84,10 @@ function readRevoked(fields: DerReader): ReadonlyMap<string, number> {
   return revoked;
 }
 
-/** An entry is revoked for whatever reason; its reason is only looked at for what undoes it. */
+/**
+ * An entry counts as revoked for any reason; the reason is only checked for the one that undoes a
+ * revocation.
+ */
 function readEntryExtensions(entry: DerReader): void {
   const set = new ExtensionSet(readExtensions(entry));
   const value = new DerReader(set.take(ExtensionId.REASON_CODE, false));

@@ -56,7 +56,7 @@ export function encodeExtensions(extensions: readonly Extension[]): Uint8Array {
   );
 }
 
-/** The extensions of one certificate, taken one by one by whoever knows them. */
+/** The extensions of one certificate. Each reader takes those that it knows. */
 export class ExtensionSet {
   readonly #left = new Map<string, Extension>();
 
@@ -89,7 +89,7 @@ export class ExtensionSet {
     return extension.value;
   }
 
-  /** @throws {DerError} where one is left that nobody knew. */
+  /** @throws {DerError} where an unknown extension is left. */
   end(): void {
     for (const id of this.#left.keys()) throw new DerError('no other extension', id);
   }

@@ -1,5 +1,5 @@
 /**
- * Hexadecimal from whoever issues certificates.
+ * Hexadecimal input of the certificate builders.
  *
  * @module
  */

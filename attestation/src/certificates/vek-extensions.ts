@@ -36,7 +36,7 @@ const HWID_OCTETS = { 0: 64, 1: 8 } as const;
 const MAX_PRODUCT_NAME = 32;
 const MAX_CSP_ID = 256;
 
-/** What the extensions of an endorsement key's certificate say. */
+/** The contents of an endorsement key certificate's extensions. */
 export interface VekIdentity {
   /** VCEK where there is a HWID, VLEK where there is a CSP_ID. */
   readonly kind: VekKind;
@@ -72,7 +72,7 @@ export function readVekExtensions(extensions: readonly Extension[]): VekIdentity
 /**
  * Writes them in AMD's order.
  *
- * @throws {RangeError} for what no certificate can hold.
+ * @throws {RangeError} for a value that no certificate can hold.
  */
 export function vekExtensions(identity: Omit<VekIdentity, 'kind'>): readonly Extension[] {
   const { structVersion, productName, tcb, hwid, cspId } = identity;

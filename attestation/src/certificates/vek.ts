@@ -68,7 +68,7 @@ export function parseVekCertificate(der: Uint8Array): VekCertificate {
 }
 
 /**
- * Reads what {@link parseVekCertificate} has left.
+ * Reads the parts that {@link parseVekCertificate} leaves unread.
  *
  * @throws {AttestationError} `vek-public-key` unless the key is on P-384, then `vek-extensions`
  *   unless the extensions are those of a VCEK or VLEK, each once.

@@ -1,5 +1,5 @@
 /**
- * The X.509 structures (RFC 5280, 4.1 and 5.1) below what each kind of certificate adds.
+ * The X.509 structures (RFC 5280, 4.1 and 5.1) that all kinds of certificates share.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const SIGNATURE_OCTETS = 512;
 const VERSION_3 = 2;
 const EXTENSIONS = contextConstructed(3);
 
-/** Something signed, of which the inside is still to be read. */
+/** A signed structure whose contents are still to be read. */
 export interface Signed {
   /** What the signature is over, encoded. */
   readonly tbs: Uint8Array;
@@ -75,7 +75,7 @@ export function readCertificate(der: Uint8Array, maximum: number): Certificate {
   return readFields(readSigned(der, maximum));
 }
 
-/** Reads a certificate that some other key than AMD's signed, with a signature of any size. */
+/** Reads a certificate that another key than AMD's signed, with a signature of any size. */
 export function readForeignCertificate(der: Uint8Array, maximum: number): Certificate {
   return readFields(openSigned(der, maximum));
 }

@@ -15,7 +15,7 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-/** Whether both are the same bytes. For public values: the time tells where they differ. */
+/** Whether both are the same bytes. For public values only: the time reveals where they differ. */
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

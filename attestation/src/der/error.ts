@@ -1,5 +1,5 @@
 /**
- * What the readers of this folder throw.
+ * The error that the readers of this folder throw.
  *
  * @module
  */
@@ -8,7 +8,8 @@ import { type AttestationCode, AttestationError } from '../errors.ts';
 /**
  * Bytes that are not the one DER encoding of what was expected.
  *
- * {@link decoding} gives it the code of what was being parsed; only the entry for other certificates lets it out as it is.
+ * {@link decoding} gives it the code of what was being parsed; only the entry for other
+ * certificates throws it unchanged.
  */
 export class DerError extends Error {
   override readonly name = 'DerError';

@@ -96,7 +96,7 @@ describe('a whole input', () => {
     expect(reader.take(Tag.OCTET_STRING).encoded).toEqual(OCTETS);
   });
 
-  it('tells where in it something is wrong', () => {
+  it('reports the offset of a fault in DER', () => {
     const padded = Uint8Array.of(9, 9, 9, ...sequence(OCTETS, OCTETS));
     const reader = openDer(padded.subarray(3), 100).enter();
     reader.take(Tag.OCTET_STRING);

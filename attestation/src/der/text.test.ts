@@ -41,7 +41,7 @@ describe('character strings', () => {
     );
   });
 
-  it('tells what a type may hold', () => {
+  it('checks the characters that a string type may hold', () => {
     expect(isText(Tag.PRINTABLE_STRING, 'A b-9')).toBe(true);
     expect(isText(Tag.PRINTABLE_STRING, 'A_b')).toBe(false);
   });

@@ -7,14 +7,17 @@ import { DerError } from './error.ts';
 import type { DerReader } from './reader.ts';
 import { Tag, tagName } from './tags.ts';
 
-/** What each type may hold. Of UTF-8 nothing that is unseen or turns the order of a line. */
+/**
+ * The characters that each type may hold. Of UTF-8, no invisible characters and none that change
+ * the direction of text.
+ */
 const ALLOWED = {
   [Tag.UTF8_STRING]: /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\ufffd]+$/u,
   [Tag.PRINTABLE_STRING]: /^[A-Za-z0-9 '()+,\-./:=?]+$/,
   [Tag.IA5_STRING]: /^[\x20-\x7e]+$/,
 };
 
-/** What is not UTF-8 decodes as U+FFFD, which no type may hold. */
+/** Bytes that are not UTF-8 decode as U+FFFD, which no type may hold. */
 const UTF_8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Tags of the types that {@link readText} reads. */

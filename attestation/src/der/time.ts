@@ -9,7 +9,7 @@ import { Tag } from './tags.ts';
 
 /** Years from 1950 until here are UTCTime, later ones GeneralizedTime. */
 const FIRST_GENERALIZED_YEAR = 2050;
-/** A byte order mark is no part of a time, and so is kept for it to be refused. */
+/** A byte order mark is no part of a time; the decoder keeps it so that it is refused. */
 const UTF_8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const UTC = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 const GENERALIZED = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;

@@ -18,7 +18,7 @@ describe('vcekOf', () => {
     }
   });
 
-  it('refuses a VLEK, whoever issued it', async () => {
+  it('refuses a VLEK of any issuer', async () => {
     expect((await refusal(() => vcekOf(vlekDer('Milan')))).code).toBe('vek-kind');
     const error = await refusal(() => vcekOf(vlekDer('Milan', 'SEV-Milan')));
     expect(error.code).toBe('vek-kind');

@@ -1,8 +1,8 @@
 /**
- * What endorsements are of, by their own word.
+ * Reads the subjects of endorsements, by their own unverified claims.
  *
- * No signature is checked here: an endorsement that is of what was asked for is worth keeping, and
- * verification decides whether it is genuine each time it is used.
+ * No signature is checked here. An endorsement that matches its request is kept, and verification
+ * decides whether it is genuine each time it is used.
  *
  * @module
  */
@@ -58,7 +58,7 @@ export function describeVcek({ product, chipId, tcb }: VcekRequest): string {
 }
 
 /**
- * A revocation list that the root of `product` issued, by its own word.
+ * A revocation list that claims the root of `product` as its issuer.
  *
  * @throws AttestationError `crl-encoding` for other bytes, `crl-issuer` for another issuer.
  */

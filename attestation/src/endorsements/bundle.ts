@@ -1,8 +1,8 @@
 /**
  * A store in one file, for machines that reach no network.
  *
- * JSON, with certificates and lists in base64. A bundle is as little believed as a network: what is
- * in it is checked as what the key distribution service answers.
+ * JSON, with certificates and lists in base64. A bundle is trusted no more than a network: its
+ * contents are checked like answers of the key distribution service.
  *
  * @module
  */
@@ -46,7 +46,7 @@ const Bundle = z.strictObject({
     .check(z.maxLength(KINDS.length * PRODUCTS.length)),
 });
 
-/** How much an import has brought. */
+/** The numbers of imported entries. */
 export interface Imported {
   readonly vceks: number;
   readonly crls: number;
@@ -76,7 +76,7 @@ export async function exportStore(store: EndorsementStore, now: Date): Promise<U
 }
 
 /**
- * Puts what is in a file of {@link exportStore} into a store.
+ * Imports a file of {@link exportStore} into a store.
  *
  * Nothing is put unless the whole file is well-formed and every list current, so a file that is
  * refused changes nothing. Lists count from when the exporting party got them.
@@ -131,7 +131,7 @@ function parseBundle(bytes: Uint8Array, now: Date) {
   return { vceks, crls };
 }
 
-/** The first few of what is wrong. */
+/** The first few faults. */
 function describe({ issues }: z.core.$ZodError): string {
   const places = issues.slice(0, 5).map(({ code, path }) => `${code} at /${path.join('/')}`);
   return places.join(', ').slice(0, 500);

@@ -13,7 +13,7 @@ import type { Product } from '../report/product.ts';
  * DER of the intermediate, then of the root.
  *
  * @throws AttestationError `pem-malformed` or `ca-encoding` for other bytes, `vek-issuer` if these
- * are not the two authorities of the product, by their own word.
+ * do not claim to be the two authorities of the product.
  */
 export function chainOf(pem: Uint8Array, kind: VekKind, product: Product): readonly Uint8Array[] {
   const ders = decodePem(pem, 'CERTIFICATE');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { SYSTEM_CLOCK } from './clock.ts';
 
 describe('SYSTEM_CLOCK', () => {
-  it('tells the time of the system', () => {
+  it('returns the time of the system', () => {
     const before = Date.now();
     expect(SYSTEM_CLOCK.now()).toBeGreaterThanOrEqual(before);
   });

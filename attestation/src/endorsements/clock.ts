@@ -1,5 +1,5 @@
 /**
- * Time, as a caller may replace it.
+ * The clock, which a caller may replace.
  *
  * @module
  */

@@ -195,7 +195,7 @@ describe('vcek', () => {
 });
 
 describe('crl', () => {
-  it('is fetched anew once it is older than a day, or as told', async () => {
+  it('fetches a revocation list anew once it is older than a day, or than the given age', async () => {
     await online.crl('VCEK', 'Milan', { now: NOW });
     await online.crl('VCEK', 'Milan', { now: later(DAY) });
     expect(server.requests).toHaveLength(1);

@@ -1,5 +1,5 @@
 /**
- * Evidence made complete: the certificate and the revocation list that a verification needs.
+ * Completes evidence with the certificate and the revocation list that a verification needs.
  *
  * @module
  */
@@ -15,17 +15,20 @@ import type { KdsClient } from './kds.ts';
 import type { EndorsementStore, ObtainedCrl } from './store.ts';
 import { PRODUCTS, type VcekRequest } from './vcek-request.ts';
 
-/** How old a revocation list gets, in milliseconds, before a newer one is asked for: a day. */
+/** The age of a revocation list, in milliseconds, at which a newer one is requested: a day. */
 export const MAX_CRL_AGE = 24 * 60 * 60 * 1000;
 
-/** How long an old list does, in milliseconds, before a service that was away is asked again. */
+/**
+ * The time, in milliseconds, for which an old list is used before an unreachable service is asked
+ * again.
+ */
 const AWAY_PAUSE = 5 * 60 * 1000;
 
 /** Where endorsements come from. */
 export interface EndorsementsOptions {
-  /** Looked at first, and filled. */
+  /** Read first, and filled. */
   readonly store?: EndorsementStore | undefined;
-  /** Asked for what the store lacks; without it, nothing touches a network. */
+  /** Asked for endorsements that the store lacks; without it, no network is used. */
   readonly kds?: KdsClient | undefined;
 }
 
@@ -38,13 +41,13 @@ export interface ObtainOptions {
   readonly maxCrlAge?: number | undefined;
 }
 
-/** What evidence is made complete with. */
+/** The options of a completion. */
 export interface CompleteOptions extends ObtainOptions {
   /** False: no revocation list is looked for. */
   readonly revocation?: boolean | undefined;
 }
 
-/** What a verification takes. */
+/** The arguments of a verification. */
 export interface CompleteEvidence {
   readonly evidence: Evidence;
   readonly crl?: Uint8Array;
@@ -61,7 +64,7 @@ export interface CompleteEvidence {
 export class Endorsements {
   readonly #store: EndorsementStore | undefined;
   readonly #kds: KdsClient | undefined;
-  /** When the service was last away as a list was asked for, in milliseconds since 1970. */
+  /** Time at which the service was last unreachable for a list, in milliseconds since 1970. */
   #away = Number.NEGATIVE_INFINITY;
 
   constructor({ store, kds }: EndorsementsOptions) {
@@ -72,7 +75,7 @@ export class Endorsements {
   /**
    * Adds what is missing of the evidence, and the revocation list.
    *
-   * The report is not verified yet, and its fields only choose what is asked for: a false one gets
+   * The report is not verified yet, and its fields only select the request: a forged report gets
    * the endorsement of another chip, under which verification fails. They become part of a URL and
    * of a file's name as hexadecimal digits and numbers of fixed sizes. A certificate that came with
    * the evidence is passed on as it is, and never kept.
@@ -109,9 +112,9 @@ export class Endorsements {
    * The revocation list over intermediates of a kind.
    *
    * A stored one that is older than `maxCrlAge`, or past its next update, is replaced. If the
-   * service cannot be asked it is returned all the same, with when it was obtained: whether that
-   * will do, verification and policy decide. For five minutes then, those who ask do not wait for
-   * the service again.
+   * service cannot be asked it is returned all the same, with when it was obtained: verification
+   * and policy decide whether it suffices. For the next five minutes, callers do not wait for the
+   * service again.
    */
   async crl(
     kind: VekKind,
@@ -200,7 +203,7 @@ function requestOf(claims: ReportClaims): VcekRequest {
   return { product, chipId: claims.chipId, tcb: claims.reportedTcb };
 }
 
-/** A report of version 2 leaves it to its certificate. */
+/** For a report of version 2, the certificate names the product. */
 function issuingProduct(vek: Uint8Array): Product {
   const { commonName } = parseVekCertificate(vek).issuer;
   const product = PRODUCTS.find((name) => [`SEV-${name}`, `SEV-VLEK-${name}`].includes(commonName));
@@ -223,7 +226,7 @@ function offline(): AttestationError {
   );
 }
 
-/** Whether the service may be there another time. */
+/** Whether the service may answer at another time. */
 function isAway(error: unknown): boolean {
   return hasCode(error, ['kds-unreachable', 'kds-rate-limited']);
 }

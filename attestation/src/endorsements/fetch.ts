@@ -1,5 +1,5 @@
 /**
- * The one function through which this package reaches a network.
+ * The one function through which this package uses a network.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export const httpsFetch: Fetch = async (url, { signal, maxBytes }) => {
   return { status, headers, body: await concat(chunks, status === 200 ? maxBytes : 0, status) };
 };
 
-/** All bytes; of an answer that is none, no byte is read. */
+/** All bytes of the body; the body of any other answer is not read. */
 async function concat(
   chunks: AsyncIterable<Uint8Array> | readonly Uint8Array[],
   maxBytes: number,

@@ -1,5 +1,5 @@
 /**
- * Files that are either there as a whole or not at all, whoever else writes them.
+ * Writes files atomically: a file exists as a whole or not at all, also with several writers.
  *
  * @module
  */
@@ -57,7 +57,7 @@ export async function listDirectory(path: string): Promise<readonly string[]> {
  * @throws AttestationError `store-unusable` if it cannot be written.
  */
 export async function writeFileDurably(path: string, bytes: Uint8Array): Promise<void> {
-  // Of this name alone, so that writers in other processes do not meet.
+  // A unique name, so that writers in other processes do not collide.
   const draft = `${path}.${randomUUID()}.new`;
   try {
     await makeDirectory(dirname(path));

@@ -74,7 +74,7 @@ describe('Flights', () => {
     for (const one of all) await expect(one).rejects.toThrow('no');
   });
 
-  it('starts nothing for whoever has left already', async () => {
+  it('starts no request for a caller that has already aborted', async () => {
     const { start, starts } = pending();
     const reason = new Error('enough');
     const join = new Flights<string>().join('a', AbortSignal.abort(reason), start);

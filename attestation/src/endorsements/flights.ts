@@ -1,5 +1,5 @@
 /**
- * One request for all who want the same answer at the same time.
+ * Shares one request between all callers that want the same answer at the same time.
  *
  * @module
  */
@@ -17,8 +17,8 @@ export class Flights<T> {
   /**
    * Joins the request of this key, or starts it.
    *
-   * It is aborted once everyone who waits for it has left; one caller's signal never takes the
-   * answer from another.
+   * It is aborted once every waiting caller has left; one caller's signal never takes the answer
+   * from another.
    */
   async join(
     key: string,

@@ -2,7 +2,7 @@
  * Endorsements of reports: from AMD's key distribution service, from a store on disk, or from
  * another store in one file.
  *
- * Nothing that is obtained here is trusted: `verify` holds all of it against pinned keys.
+ * Nothing that is obtained here is trusted: `verify` checks all of it against pinned keys.
  *
  * @module
  */

@@ -79,7 +79,7 @@ describe('KdsClient', () => {
 });
 
 describe('the rate limit', () => {
-  it('is kept between requests for VCEKs, whoever makes them', async () => {
+  it('keeps the spacing between requests for VCEKs of all callers', async () => {
     const kds = client();
     await Promise.all([kds.vcek(MILAN), kds.vcek(GENOA), kds.vcek(TURIN)]);
     expect(waited()).toBe(20_000);
@@ -97,7 +97,7 @@ describe('the rate limit', () => {
     expect(other).not.toEqual(one);
   });
 
-  it('refuses whoever would have to wait too long', async () => {
+  it('refuses a caller that would have to wait too long', async () => {
     const kds = client({ patience: 5_000 });
     await kds.vcek(MILAN);
     const error = await refusal(() => kds.vcek(GENOA));
@@ -130,7 +130,7 @@ describe('the rate limit', () => {
     expect(waited()).toBe(5_000);
   });
 
-  it('tells when to try again if that is too late, without waiting', async () => {
+  it('reports when to try again without waiting where the turn would come too late', async () => {
     server.script.push(answer('', 429, { 'retry-after': '300' }));
     const kds = client();
     const error = await refusal(() => kds.vcek(MILAN));
@@ -161,7 +161,7 @@ describe('an unknown VCEK', () => {
     expect(waited()).toBe(0);
   });
 
-  it('is told from a mirror that lacks what every product has', async () => {
+  it('distinguishes a missing VCEK from a mirror that lacks the files of every product', async () => {
     server.script.push(answer('', 404));
     const error = await refusal(() => client().crl('VCEK', 'Milan'));
     expect(error.code).toBe('kds-not-found');
@@ -208,7 +208,7 @@ describe('a service that fails', () => {
     expect(waited()).toBe(0);
   });
 
-  it('is not asked again beyond the patience of the call', async () => {
+  it('does not ask the service again after the timeout of the call', async () => {
     server.script.push(answer('', 500));
     const error = await refusal(() => client({ patience: 999 }).crl('VCEK', 'Milan'));
     expect(error.code).toBe('kds-unreachable');

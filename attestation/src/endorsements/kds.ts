@@ -1,5 +1,5 @@
 /**
- * AMD's key distribution service: what it is asked, and what its answers are held against.
+ * A client of AMD's key distribution service: its requests, and the checks of its answers.
  *
  * @module
  */
@@ -29,8 +29,8 @@ export interface KdsOptions {
  * A client of the key distribution service, which keeps to its rate limit.
  *
  * One client for one process: its requests for VCEKs are spaced, equal requests at one time are
- * one, and a 429 makes all of them wait. Answers are checked to be what was asked for, but no
- * signature is: whoever uses them verifies.
+ * one, and a 429 makes all of them wait. Answers are checked to match the request, but no signature
+ * is: their users verify them.
  *
  * Every method throws AttestationError `kds-unreachable` if there was no answer in time,
  * `kds-rate-limited` with the time to try again if its turn would come too late, `kds-not-found`
@@ -109,7 +109,7 @@ function never(): AbortSignal {
   return new AbortController().signal;
 }
 
-/** Turns whatever is wrong with an answer into `kds-response`. */
+/** Turns any fault of an answer into `kds-response`. */
 function asked<T>(check: () => T): T {
   try {
     return check();

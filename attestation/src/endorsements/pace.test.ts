@@ -44,7 +44,7 @@ describe('Pace', () => {
     await Promise.all(turns);
   });
 
-  it('keeps no place for whoever was refused', async () => {
+  it('keeps no place in the queue for a refused caller', async () => {
     const clock = new FakeClock(START);
     const pace = new Pace(clock, 10_000);
     await pace.turn(later(0), SIGNAL);
@@ -74,7 +74,7 @@ describe('Pace', () => {
     expect(clock.time).toBe(later(30_000));
   });
 
-  it('lets go of whoever stops waiting', async () => {
+  it('releases the place of a caller that stops waiting', async () => {
     const clock = new FakeClock(START, [10_000]);
     const pace = new Pace(clock, 10_000);
     await pace.turn(later(MINUTE), SIGNAL);

@@ -1,5 +1,5 @@
 /**
- * How often a service that counts may be asked.
+ * Limits the rate of requests to a service with a rate limit.
  *
  * @module
  */
@@ -7,9 +7,9 @@ import { AttestationError } from '../errors.ts';
 import type { Clock } from './clock.ts';
 
 /**
- * Gives turns, each some time after the last.
+ * Spaces turns in time.
  *
- * The queue is as long as callers are willing to wait: whoever would get a turn too late is told at
+ * The callers' deadlines bound the queue: a caller whose turn would come too late is refused at
  * once. So a flood of requests neither piles up here nor reaches the service.
  */
 export class Pace {
@@ -49,7 +49,7 @@ export class Pace {
     }
   }
 
-  /** Lets nobody ask before `until`. */
+  /** Delays all turns until `until`. */
   hold(until: number): void {
     this.#held = Math.max(this.#held, until);
   }

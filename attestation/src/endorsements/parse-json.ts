@@ -1,5 +1,5 @@
 /**
- * JSON of files that anybody may have written.
+ * Parses JSON files from untrusted writers.
  *
  * @module
  */

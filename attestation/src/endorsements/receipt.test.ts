@@ -14,17 +14,17 @@ beforeEach(() => {
 });
 
 describe('readReceipt', () => {
-  it('tells what was written', async () => {
+  it('returns the time of the revocation list that a receipt records', async () => {
     await writeReceipt(path, LIST, NOW);
     expect(await readReceipt(path, LIST)).toEqual(NOW);
   });
 
-  it('tells nothing of other bytes', async () => {
+  it('ignores a receipt for other bytes', async () => {
     await writeReceipt(path, LIST, NOW);
     expect(await readReceipt(path, Uint8Array.of(1, 2))).toBeUndefined();
   });
 
-  it('tells nothing where there is none', async () => {
+  it('returns undefined where there is no receipt', async () => {
     expect(await readReceipt(path, LIST)).toBeUndefined();
   });
 

@@ -1,5 +1,5 @@
 /**
- * When a revocation list was obtained, in a file beside it.
+ * Records when a revocation list was obtained, in a file beside it.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const Receipt = z.strictObject({
   obtainedAt: z.iso.datetime(),
 });
 
-/** Writes down when a list was obtained. */
+/** Records when a list was obtained. */
 export async function writeReceipt(path: string, der: Uint8Array, obtainedAt: Date): Promise<void> {
   const text = JSON.stringify({ sha256: sha256(der), obtainedAt: obtainedAt.toISOString() });
   await writeFileDurably(path, new TextEncoder().encode(`${text}\n`));

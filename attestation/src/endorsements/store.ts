@@ -2,7 +2,7 @@
  * Endorsements on disk, so that the key distribution service is asked once for each.
  *
  * ```text
- * vcek/{HWID}/bl04_tee00_snp24_ucode219[_fmc01]_vcek.der   as Trustee's offline store has it
+ * vcek/{HWID}/bl04_tee00_snp24_ucode219[_fmc01]_vcek.der as Trustee's offline store has it
  * crl/{Product}-{vcek|vlek}-{number}.crl                   the highest number counts
  * crl/{Product}-{vcek|vlek}-{number}.json                  when it was obtained
  * ```
@@ -41,18 +41,18 @@ export type VerifyCrl = (crl: Uint8Array, product: Product, now: Date) => unknow
 /** Throws AttestationError, or rejects with it, unless AMD's pinned intermediate signed the certificate. */
 export type VerifyVek = (der: Uint8Array) => unknown;
 
-/** Where a store is, and whom it trusts to say what is genuine. */
+/** The directory of a store, and its verifiers. */
 export interface StoreOptions {
   /** Made when something is put, for nobody else to read. */
   readonly directory: string;
   /**
-   * Asked before a list is kept: a forged one with a high number would keep all others out.
+   * Called before a list is kept: a forged one with a high number would keep all others out.
    *
    * That of this package where absent.
    */
   readonly verifyCrl?: VerifyCrl | undefined;
   /**
-   * Asked before a certificate is kept: a forged one would stand in the way of the genuine one.
+   * Called before a certificate is kept: a forged one would block the genuine one.
    *
    * That of this package where absent.
    */
@@ -68,7 +68,7 @@ const CRL_NAME = /^(\w+-(?:vcek|vlek))-(0|[1-9]\d{0,48})\.crl$/;
 /**
  * Endorsements in a directory, which processes may share.
  *
- * What is read is checked to be of what its name says, not to be genuine: whoever uses it verifies.
+ * An entry is checked to match its file name, not to be genuine: its user verifies it.
  *
  * Every method throws AttestationError `store-malformed`, with the file's name, for an entry that
  * is not what its name says, and `store-unusable` where the file system refuses.
@@ -209,7 +209,7 @@ function numbered(der: Uint8Array, product: Product, number: bigint): Crl {
   });
 }
 
-/** When a list was issued; a damaged one stands in nobody's way. */
+/** Time at which a list was issued; a damaged list blocks no other. */
 function issuedAt(der: Uint8Array, product: Product): number {
   try {
     return crlOf(der, product).thisUpdate;
@@ -230,7 +230,7 @@ function rollback(offered: bigint, kept: bigint): AttestationError {
   );
 }
 
-/** Says which file is damaged. */
+/** Adds the name of the damaged file. */
 function genuine<T>(path: string, check: () => T): T {
   try {
     return check();

@@ -14,7 +14,7 @@ import { retryAfter } from './retry-after.ts';
 export interface KdsLimits {
   /** Between two requests for VCEKs; one without an answer is repeated after `backoff`. */
   readonly vcekSpacing: number;
-  /** From a call on; no attempt begins later. */
+  /** The timeout of a call; no attempt begins after it. */
   readonly patience: number;
   /** For one attempt, the last one too. */
   readonly attemptTimeout: number;
@@ -22,7 +22,7 @@ export interface KdsLimits {
   readonly attempts: number;
   /** Before the second attempt; twice that before the third, and so on. Also the least pause. */
   readonly backoff: number;
-  /** What a 429 that does not say it makes callers wait. */
+  /** The pause after a 429 without Retry-After. */
   readonly pause: number;
   /** The longest pause that a 429 can ask for. */
   readonly longestPause: number;
@@ -42,17 +42,17 @@ export const KDS_LIMITS: KdsLimits = {
   longestPause: 3_600_000,
 };
 
-/** One thing to get. */
+/** A request. */
 export interface Request {
   readonly url: string;
   readonly maxBytes: number;
   /** Whether it counts as a VCEK. */
   readonly paced: boolean;
-  /** What a 404 means. */
+  /** The meaning of a 404. */
   readonly notFound: { readonly message: string; readonly found: string; readonly remedy: string };
 }
 
-/** What one attempt came to; `answered`, with a status that stands for a failure. */
+/** The outcome of one attempt; `answered` says that an answer came, with a failure status. */
 type Attempt = FetchResponse | { readonly failure: unknown; readonly answered: boolean };
 
 export class KdsTransport {
@@ -74,7 +74,7 @@ export class KdsTransport {
   /**
    * The body of a 200.
    *
-   * Equal requests at one time are one request, which is as patient as the first of them.
+   * Equal requests at one time are one request, with the timeout of the first.
    *
    * @throws AttestationError `kds-rate-limited`, `kds-not-found`, `kds-response` for any other
    * answer, `kds-unreachable` where there was none in time.
@@ -103,7 +103,7 @@ export class KdsTransport {
       }
       failures += 1;
       const pause = backoff * 2 ** (failures - 1);
-      // What was never answered is hardly counted; should it be, a 429 says so.
+      // The service probably does not count unanswered requests; if it does, a 429 says so.
       pace = attempt.answered ? own : this.#others;
       const next = Math.max(this.#clock.now() + pause, pace.free);
       if (failures >= attempts || next > deadline) {
@@ -133,7 +133,7 @@ export class KdsTransport {
     );
   }
 
-  /** Everyone pauses: the service counts by address, not by what is asked. */
+  /** All requests pause: the service counts by address, not by request. */
   #hold({ headers }: FetchResponse): void {
     const { backoff, pause, longestPause } = this.#limits;
     const now = this.#clock.now();
@@ -180,7 +180,7 @@ function unreachable({ url }: Request, failure: unknown): AttestationError {
   );
 }
 
-/** `fetch` says that it failed, and its cause why. */
+/** `fetch` only says that it failed; its cause says why. */
 function causes(error: Error): string {
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }

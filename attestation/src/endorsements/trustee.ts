@@ -12,8 +12,8 @@ import { type EndorsementStore, HWID } from './store.ts';
 /**
  * Puts every `vcek/{HWID}/{…}_vcek.der` and `vcek/{HWID}/vcek.der` under a directory into a store.
  *
- * Certificates are taken for what they say that they are of, whatever the files are called; other
- * files are left alone. Nothing is put unless all of them are certificates of VCEKs.
+ * A certificate's own claim decides its chip and TCB, not its file name; other files are ignored.
+ * Nothing is put unless all of them are certificates of VCEKs.
  *
  * @returns how many there were.
  * @throws AttestationError `store-malformed` with the name of a file that is no certificate of a

@@ -1,5 +1,5 @@
 /**
- * Where AMD's key distribution service (KDS) keeps what it publishes (AMD 57230).
+ * The URLs of AMD's key distribution service (KDS) (AMD 57230).
  *
  * Every URL is made of validated parts under a fixed base; none ever comes from evidence or from a
  * certificate.

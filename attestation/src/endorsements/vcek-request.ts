@@ -1,5 +1,5 @@
 /**
- * Which VCEK certificate is meant: every TCB of every chip has one of its own.
+ * Identifies a VCEK certificate: every TCB of every chip has its own.
  *
  * @module
  */
@@ -40,14 +40,14 @@ export function vcekRequest(request: VcekRequest): VcekRequest {
       {
         expected: 'a CHIP_ID that is not zero',
         found: 'zeros',
-        remedy: 'Get the VCEK certificate from whoever runs the host, and hand it over.',
+        remedy: "Get the VCEK certificate from the host's operator, and pass it on.",
       },
     );
   }
   return { product, chipId, tcb };
 }
 
-/** What keeps a request from naming a VCEK, if anything. `chipId` is a HWID in lower case. */
+/** The reason why a request names no VCEK, if there is one. `chipId` is a HWID in lower case. */
 export function vcekProblem({ product, chipId, tcb }: VcekRequest): string | undefined {
   if (!PRODUCTS.includes(product)) return `the product is ${product}`;
   if (!/^[0-9a-f]*$/.test(chipId) || chipId.length !== HWID_DIGITS[product]) {

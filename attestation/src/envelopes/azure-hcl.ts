@@ -53,8 +53,8 @@ function malformed(message: string, expected: string, found: number): Attestatio
  *
  * Only the report is signed. The runtime data is bound to it by REPORT_DATA, which must be its
  * digest by `hashAlgorithm`, filled up to 64 bytes with zeros: compute that, and pass it as the
- * report data that the policy expects. Without that the runtime data is anybody's. There is no
- * endorsement key in the blob.
+ * report data that the policy expects. Without that check the runtime data is unauthenticated.
+ * There is no endorsement key in the blob.
  *
  * @throws AttestationError `hcl-malformed` for another magic number, version, report or hash type,
  *   for runtime data that is not within the blob, for anything but zeros behind it, and for more
@@ -109,7 +109,7 @@ function readRuntimeData(blob: Uint8Array, word: Word): Uint8Array {
   return blob.slice(start, end);
 }
 
-/** Bytes before the runtime data, which in version 2 the size of the whole tells. */
+/** Bytes before the runtime data; in version 2 they follow from the total size. */
 function requestSize(word: Word, runtimeSize: number): number {
   const version = word(REQUEST_OFFSET + 4);
   if (version === 1) return REQUEST_SIZE;

@@ -14,8 +14,8 @@ const VALUES: ReadonlyMap<string, number> = new Map([
 /**
  * The bytes of base64 text, undefined for anything else.
  *
- * Refused are foreign characters, white space, a digit too many or too few, padding that is not
- * exactly what is missing, digits of both alphabets, and bits behind the last byte.
+ * Refuses foreign characters, white space, a digit too many or too few, padding that is not exactly
+ * what is missing, digits of both alphabets, and bits behind the last byte.
  */
 export function fromBase64(text: string): Uint8Array | undefined {
   const digits = withoutPadding(text);

@@ -34,7 +34,7 @@ const NAMES: ReadonlyMap<string, EntryName> = new Map(
   Object.entries(GUIDS).map(([name, guid]) => [guid, name as EntryName]),
 );
 
-/** An entry that is no certificate this package knows. */
+/** An entry of a kind that this package does not know. */
 export interface OtherEntry {
   readonly guid: string;
   readonly length: number;

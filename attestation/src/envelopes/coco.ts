@@ -41,10 +41,10 @@ const CHAIN_NAMES = ['vcek', 'vlek', 'ask', 'ark'] as const;
  * `{"platform": "snp", "evidence": …}`, or with `gcp-snp`.
  *
  * A report is base64 of its bytes, or an object of its fields as virtee/sev prints them, in any
- * of its releases; its bytes are then put together again, and the signature over them tells
- * whether that went well. A chain is null, an array of `{"cert_type": …, "data": [bytes]}`, or an
- * object of base64 by `vcek`, `vlek`, `ask` and `ark`. Each is what a host has put into its
- * certificate table: DER or PEM, may be padded, and where an authority belongs a chain of two.
+ * of its releases; its bytes are then reassembled, and the signature over them shows whether that
+ * succeeded. A chain is null, an array of `{"cert_type": …, "data": [bytes]}`, or an object of
+ * base64 by `vcek`, `vlek`, `ask` and `ark`. Each is what a host has put into its certificate
+ * table: DER or PEM, may be padded, and where an authority belongs a chain of two.
  *
  * @throws AttestationError `json-malformed` for anything else, unknown members, a member or a
  *   certificate that occurs twice and more than 1 MiB included

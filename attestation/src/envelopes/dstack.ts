@@ -1,5 +1,5 @@
 /**
- * Attestations of dstack on SEV-SNP: what its guest agent and its verifier hand on.
+ * Attestations of dstack on SEV-SNP, as its guest agent and its verifier send them.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export interface DstackEvidence {
   readonly evidence: Evidence;
   /**
    * JSON of what the guest runs. HOST_DATA must be the SHA-256 of `dstack-mr-config-v3:`, a zero byte
-   * and this text, or it is anybody's.
+   * and this text, otherwise it is unauthenticated.
    */
   readonly mrConfig: string;
 }

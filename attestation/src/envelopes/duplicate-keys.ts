@@ -1,6 +1,6 @@
 /**
- * Names that an object of JSON text has twice. `JSON.parse` does not tell: the last one wins
- * there, and elsewhere the first.
+ * Finds names that an object of JSON text has twice. `JSON.parse` does not report them: the last
+ * one wins there, and in other readers the first.
  *
  * @module
  */

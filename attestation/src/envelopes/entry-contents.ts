@@ -9,7 +9,7 @@ import { Tag } from '../der/tags.ts';
 import { isZero } from '../report/field.ts';
 import { decodePem, type PemLabel } from './pem.ts';
 
-/** What envelopes have an entry for. */
+/** The kinds of entries of envelopes. */
 export type EntryName = 'vcek' | 'vlek' | 'ask' | 'ark' | 'crl';
 
 /**
@@ -32,8 +32,8 @@ const PADDING: readonly number[] = [0x00, 0x09, 0x0a, 0x0c, 0x0d, 0x20];
  * whatever the specification says. Undefined for more than {@link MOST_IN_ENTRY}.
  *
  * Hosts also fill entries up, to whole pages for one. So zeros may stand behind DER, and zeros and
- * white space behind PEM; that padding is left out, and nothing else may be there. Whether the DER
- * is what it should be is for verification to say.
+ * white space behind PEM; that padding is left out, and nothing else may be there. Verification
+ * checks the DER's contents.
  *
  * @throws AttestationError `pem-malformed` for what starts as no DER and is no strict PEM
  * @throws DerError for DER that ends before its length says, or has more than zeros behind it

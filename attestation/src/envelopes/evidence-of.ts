@@ -1,5 +1,5 @@
 /**
- * From what an envelope holds to evidence.
+ * Makes evidence from the contents of an envelope.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export function certificatesOf<Name extends string>(
  * Puts a report and its certificates together.
  *
  * Of a VCEK and a VLEK the one is taken that the report says signed it. That is no claim yet:
- * verification compares the two once it knows whether the report may be believed.
+ * verification compares the two once the report is verified.
  */
 export function evidenceOf(report: Uint8Array, certificates: EnvelopeCertificates): Evidence {
   const { vcek, vlek, ask, ark, chained = [] } = certificates;

@@ -1,8 +1,8 @@
 /**
  * Evidence of go-sev-guest: `sevsnp.Attestation` as protobuf's JSON mapping prints it.
  *
- * The report comes as its fields, so its bytes are put together again; the signature over them
- * tells whether that went well.
+ * The report comes as its fields, so its bytes are reassembled; the signature over them shows
+ * whether that succeeded.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Evidence out of what it comes in: each kind has a function of its own, and none guesses.
+ * Reads evidence from envelopes: each kind has its own function, and none guesses the kind.
  *
  * Pure, and for browsers too.
  *

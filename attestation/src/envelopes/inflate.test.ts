@@ -59,7 +59,7 @@ describe('inflate', () => {
     });
   }
 
-  it('reads from where it is told, and says where the data ends', () => {
+  it('inflates from a given offset, and returns where the data ends', () => {
     const compressed = deflateRawSync(text('text'));
     const framed = bytes(1, 2, 3, ...compressed, 4, 5);
     expect(inflate(framed, 3, 4)).toEqual({ bytes: text('text'), end: 3 + compressed.length });
@@ -68,11 +68,7 @@ describe('inflate', () => {
   it.each<[string, Uint8Array, string]>([
     ['nothing at all', bytes(), 'ends too early'],
     ['a block of type 3', bits('111'), 'unknown type'],
-    [
-      'a stored block whose length is told twice in two ways',
-      bytes(1, 2, 0, 0, 0),
-      'another length',
-    ],
+    ['a stored block whose two lengths differ', bytes(1, 2, 0, 0, 0), 'another length'],
     ['a stored block that ends too early', bytes(1, 2, 0, 0xfd, 0xff, 7), 'ends too early'],
     // The length 3 by its code 0000001, then the distance 1.
     ['a distance to before the data', bits(FINAL_FIXED, '0000001', '00000'), 'before the data'],

@@ -20,7 +20,7 @@ export function jsonMalformed(path: string, expected: string, cause?: unknown): 
 /**
  * The value of an envelope: text is parsed, anything else is taken for parsed JSON.
  *
- * In text no object may have two members of one name. Of parsed JSON that can no longer be told.
+ * In text no object may have two members of one name. Parsed JSON no longer shows that.
  *
  * @throws AttestationError `json-malformed` for text that is not JSON, that has a name twice, or of
  *   more than 1 MiB

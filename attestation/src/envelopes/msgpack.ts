@@ -104,7 +104,7 @@ class Reader {
     return this.#bytes.slice(this.#at - size, this.#at);
   }
 
-  /** Every value takes a byte at least: a length is not believed before that many are there. */
+  /** Every value takes at least one byte: a length is checked against the remaining bytes. */
   #expect(bytes: number): void {
     if (this.#at + bytes > this.#bytes.length) throw new RangeError('the data ends too early');
   }

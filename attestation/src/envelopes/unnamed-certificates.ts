@@ -7,8 +7,8 @@ import { parseVek } from '../certificates/vek.ts';
 import type { EnvelopeCertificates } from './evidence-of.ts';
 
 /**
- * The endorsement key's certificate, and the others in their order. Nothing is believed by that:
- * what is no certificate of an endorsement key is left for verification to refuse as an authority.
+ * The endorsement key's certificate, and the others in their order. Nothing is trusted by that:
+ * verification refuses, as an authority, anything that is no certificate of an endorsement key.
  * Undefined where there are two of endorsement keys.
  */
 export function unnamedCertificates(ders: readonly Uint8Array[]): EnvelopeCertificates | undefined {

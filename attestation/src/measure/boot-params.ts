@@ -38,7 +38,7 @@ interface Region {
 export function bootParamsPage(params: BootParams): Uint8Array {
   const page = new Uint8Array(PAGE_SIZE);
   const view = new DataView(page.buffer);
-  // libkrun tells its firmware the number of vCPUs in a field that Linux does not read.
+  // libkrun passes the number of vCPUs to its firmware in a field that Linux does not read.
   view.setUint32(0x1f4, params.vcpus, true); // syssize
   view.setUint16(0x1fe, 0xaa55, true); // boot_flag
   view.setUint32(0x202, 0x53726448, true); // header: "HdrS"

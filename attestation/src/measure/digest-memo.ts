@@ -57,7 +57,7 @@ function memoryKey({ vmm, ovmf, kernel }: Launch): string {
   return `${vmm} ${ovmfKey(ovmf)} ${kernel === undefined ? '' : kernelKey(kernel)}`;
 }
 
-/** What of an OVMF decides digests. */
+/** The figures of an OVMF image that determine digests. */
 export function ovmfKey({ hash, sections, hashTableGpa, resetEip }: Launch['ovmf']): string {
   const places = sections.map(({ gpa, size, type }) => `${gpa}+${size}:${type}`);
   return [toHex(hash), hashTableGpa, resetEip, ...places].join(' ');

@@ -1,5 +1,5 @@
 /**
- * Why a launch digest is not the one that was expected.
+ * Explains why a launch digest differs from the expected one.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export type { ExplainedInput, InputName } from './figures.ts';
 export type { TriedVariants } from './search.ts';
 export type { Artefact } from './variants.ts';
 
-/** What helps to find the cause, and how long it is looked for. */
+/** The inputs and the bound of a search for the cause. */
 export interface ExplainOptions {
   /** What the host says that it launched; untrusted. */
   readonly record?: LaunchRecord | undefined;
@@ -42,7 +42,7 @@ export interface ExplainOptions {
   readonly maxVariants?: number | undefined;
 }
 
-/** Why the digest is another, as far as it can be told. */
+/** The reason why the digest differs, as far as it can be found. */
 export interface Cause {
   /** From the launch record, or by trying. Either way the inputs were seen to give the digest. */
   readonly source: 'record' | 'variant';
@@ -57,13 +57,15 @@ export interface Explanation {
   readonly expected: string;
   readonly actual: string;
   readonly inputs: readonly ExplainedInput[];
-  /** Does the host's record give the actual digest? One that does not is wrong or incomplete. */
+  /**
+   * Whether the host's record gives the actual digest. One that does not is wrong or incomplete.
+   */
   readonly record: 'absent' | 'confirmed' | 'refuted';
   readonly cause?: Cause;
   readonly tried: readonly TriedVariants[];
   /** Nothing was left to try; false where a cause was found before, or `maxVariants` reached. */
   readonly exhausted: boolean;
-  /** All of it in a few sentences, with what to do. */
+  /** A summary in a few sentences, with the remedy. */
   readonly conclusion: string;
 }
 
@@ -119,7 +121,7 @@ interface Task {
   readonly maxVariants: number;
 }
 
-/** What a record says, and the digest of that. */
+/** The launch of a record, and its digest. */
 interface Claim {
   readonly subject: Subject;
   readonly digest: string;

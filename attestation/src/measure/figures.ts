@@ -80,7 +80,7 @@ export function compare(
   }));
 }
 
-/** What a launch without kernel hashes does not measure can be anything. */
+/** A launch without kernel hashes does not measure these inputs, so they can have any value. */
 function verdict(expected: Figure, actual: Figure): ExplainedInput['verdict'] {
   if (expected.key === actual.key) return 'same';
   return actual === UNMEASURED || expected === UNMEASURED ? 'unknown' : 'differs';

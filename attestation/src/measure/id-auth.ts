@@ -1,5 +1,6 @@
 /**
- * ID authentication information: who signed an ID block, and who vouches for that key.
+ * ID authentication information: the signer of an ID block, and the author who vouches for that
+ * key.
  *
  * SEV-SNP firmware ABI, "ID Authentication Information Structure".
  *

@@ -1,5 +1,6 @@
 /**
- * The ID block: what an owner signs of a guest, so that the secure processor launches no other.
+ * The ID block: an owner's signed statement about a guest, so that the secure processor launches no
+ * other.
  *
  * SEV-SNP firmware ABI, "ID Block Structure". One signing key vouches for many measurements, and a
  * report then carries its digest and the guest's security version.
@@ -13,7 +14,7 @@ import { DIGEST_SIZE } from './launch-digest.ts';
 /** Bytes of an ID block. */
 export const ID_BLOCK_SIZE = 96;
 
-/** What is signed of a guest. */
+/** The signed fields of a guest. */
 export interface IdBlock {
   /** The launch digest that the guest must have, 48 bytes. */
   readonly launchDigest: Uint8Array;

@@ -16,7 +16,7 @@ import {
 } from './id-key.ts';
 import { sha384 } from './launch-digest.ts';
 
-/** What is to be signed, and by whom. */
+/** The ID block to sign, and the keys. */
 export interface IdBlockRequest {
   readonly idBlock: IdBlock;
   /** Private key on P-384. */
@@ -37,7 +37,10 @@ export interface SignedIdBlock {
   readonly authorKeyDigest?: Uint8Array;
 }
 
-/** An ID block whose signatures are good, and whose they are; whether to trust those keys is for a policy. */
+/**
+ * An ID block with good signatures, and the digests of its keys. A policy decides whether to trust
+ * those keys.
+ */
 export interface VerifiedIdBlock {
   readonly idBlock: IdBlock;
   /** 48 bytes. */

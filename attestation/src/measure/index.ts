@@ -1,5 +1,5 @@
 /**
- * What a guest is at its launch: digests computed, explained and signed.
+ * Computes, explains and signs the launch digests of guests.
  *
  * Takes bytes and digests, reads no files. Node.js only.
  *

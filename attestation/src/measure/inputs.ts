@@ -1,5 +1,5 @@
 /**
- * What a caller knows of a launch, checked and brought to the figures that are measured.
+ * Checks a caller's inputs of a launch and converts them to the measured figures.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Launches with a hole that is known.
+ * Finds launches with known vulnerabilities.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import { findVulnerable, type KnownVulnerable } from '@a3s-box/policies/known-vu
 import type { LaunchRecord } from './launch-record.ts';
 
 /**
- * What the list says of a launch: by its firmware, whatever is launched with it, or else by its
+ * The list's entry for a launch: by its firmware, whatever is launched with it, or else by its
  * digest. Undefined where the list names neither, and where `allowed` has the digest that decides.
  *
- * Of a record the digest is the claim of whoever wrote it: compute it anew beforehand.
+ * The digest in a record is its writer's claim: compute it anew beforehand.
  */
 export function vulnerableLaunch(
   { ovmf, digest }: LaunchRecord,

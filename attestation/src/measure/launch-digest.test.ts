@@ -28,7 +28,7 @@ describe('LaunchDigest', () => {
     expect(both.value()).toEqual(each.value());
   });
 
-  it('tells page types apart', () => {
+  it('distinguishes page types in the launch digest', () => {
     const types: readonly BlankPageType[] = ['zero', 'unmeasured', 'secrets', 'cpuid'];
     const digests = types.map((type) => toHex(new LaunchDigest().blank(type, 0x1000).value()));
     expect(new Set(digests).size).toBe(4);

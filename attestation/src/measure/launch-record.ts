@@ -1,5 +1,5 @@
 /**
- * Launch records: what a host says that it launched, as a JSON document of digests.
+ * Launch records: a host's statement of what it launched, as a JSON document of digests.
  *
  * **Untrusted.** A record is believed only where its digest, computed anew, is the one that the
  * secure processor signed; then nothing else can have been launched.
@@ -78,7 +78,7 @@ export function parseLaunchRecord(value: unknown): LaunchRecord {
   return parsed.data;
 }
 
-/** What a launch leaves behind for those who check its reports. Throws as `measureOvmf` does. */
+/** The record of a launch for the verifiers of its reports. Throws as `measureOvmf` does. */
 export function launchRecordOf(inputs: LaunchInputs): LaunchRecord {
   const launch = resolveLaunch(inputs);
   const { ovmf } = launch;

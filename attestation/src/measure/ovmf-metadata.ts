@@ -1,5 +1,5 @@
 /**
- * What of an OVMF image decides the launch digest, apart from its own pages.
+ * The figures of an OVMF image that determine the launch digest, apart from its own pages.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What differs between two launches, and what to do about it, in sentences.
+ * States the differences between two launches, and the remedy, in sentences.
  *
  * @module
  */
@@ -66,14 +66,14 @@ export function describeDifferences(inputs: readonly ExplainedInput[]): string {
     .join(', and ');
 }
 
-/** What to do about it. */
+/** The remedy. */
 export function remedies(inputs: readonly ExplainedInput[]): string {
   return differing(inputs)
     .map(({ name, actual }) => WORDINGS[name].remedy(`${actual}`))
     .join(' ');
 }
 
-/** What follows from another monitor is not told once more. */
+/** The consequences of another monitor are not repeated. */
 export function differing(inputs: readonly ExplainedInput[]): readonly ExplainedInput[] {
   const differs = inputs.filter(({ verdict }) => verdict === 'differs');
   const otherVmm = differs.some(({ name }) => name === 'vmm');

@@ -1,5 +1,5 @@
 /**
- * What commonly makes a launch differ from the one that was expected.
+ * The common reasons why a launch differs from the expected one.
  *
  * @module
  */

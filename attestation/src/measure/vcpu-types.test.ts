@@ -28,7 +28,7 @@ describe('vCPU models', () => {
     expect(isVcpuType('toString')).toBe(false);
   });
 
-  it('are told with all names of their signature', () => {
+  it('lists vCPU signatures with all their model names', () => {
     expect(describeSignature(0xb00f00)).toBe('0xb00f00 (EPYC-Turin, EPYC-Turin-v1)');
     expect(describeSignature(0x600)).toBe('0x600');
   });

@@ -2,7 +2,7 @@
  * vCPU models of QEMU, by the processor signature that a guest finds in RDX at reset.
  *
  * QEMU measures CPUID Fn0000_0001_EAX of the *model*, not of the machine. Versions of one model
- * share it, so no digest can tell EPYC-Milan-v1 from EPYC-Milan-v2.
+ * share it, so no digest can distinguish EPYC-Milan-v1 from EPYC-Milan-v2.
  *
  * @module
  */

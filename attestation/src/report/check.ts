@@ -1,5 +1,5 @@
 /**
- * What must hold of a report's bytes before a signature is looked at.
+ * Checks a report's bytes before any signature is verified.
  *
  * @module
  */
@@ -178,7 +178,9 @@ function identify(report: Uint8Array): Product {
   return product;
 }
 
-/** Version 2 names no processor, yet Turin's TCB layout is another: its short CHIP_ID tells. */
+/**
+ * Version 2 names no processor, yet Turin's TCB layout differs: its short CHIP_ID identifies it.
+ */
 function refuseTurin(report: Uint8Array): null {
   const chipId = fieldBytes(report, FIELDS.CHIP_ID);
   if (isZero(chipId.subarray(TURIN_CHIP_ID_SIZE)) && !isZero(chipId)) {

@@ -39,7 +39,7 @@ export interface PlatformInfo {
   readonly tioEn: boolean;
 }
 
-/** Endorsement keys by what they stand for: one chip, or one cloud provider. */
+/** The kinds of endorsement keys: of one chip, or of one cloud provider. */
 export type VekKind = 'VCEK' | 'VLEK';
 
 /** KEY_INFO: which key signed. */

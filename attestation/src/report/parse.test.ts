@@ -128,7 +128,7 @@ describe('parseReport', () => {
     );
   });
 
-  it('takes the levels of guests, and tells when the host asked', () => {
+  it('accepts the VMPLs of guests, and reports when the host asked', () => {
     for (const vmpl of [0, 1, 2, 3]) parseReport(sampleReport({ vmpl }));
     expect(refusal(sampleReport({ vmpl: 4 }))).toMatchObject({
       code: 'report-vmpl',

@@ -1,5 +1,5 @@
 /**
- * From bytes to a report.
+ * Parses the bytes of a report.
  *
  * @module
  */

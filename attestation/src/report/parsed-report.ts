@@ -1,8 +1,8 @@
 /**
- * A report whose bytes are well-formed, and of which nothing is believed yet.
+ * A report whose bytes are well-formed, and which is not verified yet.
  *
- * What a caller may do with one is hand it on. The functions that look inside are for verification
- * and not part of the package's interface, {@link unverifiedClaims} apart.
+ * A caller may only pass it on. The functions that read it are for verification and not part of the
+ * package's interface, except {@link unverifiedClaims}.
  *
  * @module
  */
@@ -78,10 +78,10 @@ export function tcbClassOf(claims: ReportClaims): TcbClass | null {
 }
 
 /**
- * What a report says, for people who look at one.
+ * The claims of a report, for people to read.
  *
- * **None of it may be believed**: anyone can write such bytes. Decide nothing by it; claims to
- * decide by come out of `verify`.
+ * **Trust none of it**: anyone can write such bytes. Make no decision by it; `verify` returns the
+ * claims for decisions.
  */
 export function unverifiedClaims(report: ParsedReport): ReportClaims {
   return fieldsOf(report);

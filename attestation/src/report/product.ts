@@ -42,7 +42,7 @@ function modelsOf({ family, model }: FamilyModel): ProductModels | undefined {
 /**
  * The product line of a processor, null for one that is not known.
  *
- * It only selects the root: whether the processor is what it says, the chain under it shows.
+ * It only selects the root; the chain under it proves the processor.
  */
 export function productOf(cpuid: FamilyModel): Product | null {
   return modelsOf(cpuid)?.product ?? null;

@@ -1,5 +1,5 @@
 /**
- * From the fields of a report to its bytes.
+ * Serializes the fields of a report to its bytes.
  *
  * For what makes reports: the simulated secure processor and tests.
  *

@@ -1,5 +1,5 @@
 /**
- * What a verification trusts: keys, not certificates.
+ * The trust anchors of a verification: keys, not certificates.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface ProductAnchors {
   readonly asvk: CaAnchor;
 }
 
-/** Everything a verification takes for granted. */
+/** All trust anchors of a verification. */
 export interface TrustAnchors {
   /** Distinguished name of every certificate without its common name, as {@link formatName} prints it. */
   readonly organization: string;

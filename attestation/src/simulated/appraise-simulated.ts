@@ -8,7 +8,7 @@ import { type Appraisal, appraiseClaims, type Expected } from '../appraise/appra
 import { SimulatedReport } from './simulated-report.ts';
 
 /**
- * Holds a simulated report against a policy, which must say `tee: simulated`.
+ * Checks a simulated report against a policy, which must say `tee: simulated`.
  *
  * @throws TypeError unless `verifySimulated` made the report.
  */

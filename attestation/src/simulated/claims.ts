@@ -1,5 +1,5 @@
 /**
- * What the firmware knows of a guest: the fields of its reports.
+ * The firmware's state of a guest: the fields of its reports.
  *
  * @module
  */

@@ -8,7 +8,7 @@ import { nameOf } from './names.ts';
 import { signPss } from './pss.ts';
 import type { Authority } from './state.ts';
 
-/** What a list is to say. */
+/** The contents of a list. */
 export interface CrlRequest {
   readonly number: bigint;
   /** Milliseconds since 1970. */

@@ -1,5 +1,5 @@
 /**
- * A simulated processor at work: its state, what it is, and how it behaves.
+ * The working state of a simulated processor: its keys, its model, and its misbehaviour.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface Firmware {
   readonly reportVersion: ReportVersion;
   /** What the platform has switched on. */
   readonly platformInfo: PlatformInfo;
-  /** What of it is bad. */
+  /** Its misbehaviour. */
   readonly effects: readonly Effect[];
   /** Milliseconds since 1970. */
   readonly now: () => number;

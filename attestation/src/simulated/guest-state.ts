@@ -1,5 +1,5 @@
 /**
- * A launched guest as it is kept, so that another process answers for it later.
+ * Saves a launched guest, so that another process can answer for it later.
  *
  * @module
  */
@@ -35,7 +35,8 @@ const schema = z.strictObject({
 });
 
 /**
- * A launched guest as JSON. Its root key is among it: whoever has it derives the guest's keys.
+ * A launched guest as JSON. It contains the root key, from which its holder can derive the guest's
+ * keys.
  *
  * {@link SimulatedSecureProcessor.resume} takes it.
  */
@@ -56,7 +57,7 @@ export function keepGuest(guest: GuestState, chipId: Uint8Array): SimulatedGuest
 }
 
 /**
- * Reads what {@link keepGuest} gave, strictly.
+ * Reads a result of {@link keepGuest} strictly.
  *
  * @throws {AttestationError} `simulated-state` for anything else, and for a guest of another chip;
  *   `simulated-request` for a policy that the platform does not meet.

@@ -1,5 +1,5 @@
 /**
- * A launched guest, and what it may ask of the secure processor.
+ * A launched guest, and its requests to the secure processor.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export class SimulatedGuest {
    * SNP_GET_DERIVED_KEY: 32 bytes.
    *
    * The same guest on the same processor gets the same key again; no other does, as far as the
-   * selected fields tell guests apart. HOST_DATA is not among them.
+   * selected fields distinguish guests. HOST_DATA is not among them.
    *
    * @throws {AttestationError} `simulated-request` where the firmware would refuse, see
    *   {@link DerivedKeyRequest}.

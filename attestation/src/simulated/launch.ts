@@ -1,5 +1,5 @@
 /**
- * What the firmware does from SNP_LAUNCH_START to SNP_LAUNCH_FINISH: it measures a guest and takes
+ * The firmware's work from SNP_LAUNCH_START to SNP_LAUNCH_FINISH: it measures a guest and accepts
  * or refuses it.
  *
  * @module

@@ -40,7 +40,7 @@ describe('a processor', () => {
     expect(claims.platformInfo.aliasCheckComplete).toBe(reportVersion > 2);
   });
 
-  it('is a Milan with reports of version 5, by the clock of the system, unless told otherwise', () => {
+  it('simulates a Milan with reports of version 5 and the clock of the system by default', () => {
     const processor = new SimulatedSecureProcessor(testState());
     const before = Math.floor((Date.now() - DAY) / 1000) * 1000;
     const { productName, notBefore } = parseVek(processor.vcek());

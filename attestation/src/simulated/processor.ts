@@ -1,5 +1,5 @@
 /**
- * A secure processor without hardware: everything is as on an SEV-SNP host but the protection.
+ * A secure processor without hardware: everything is as on an SEV-SNP host except the protection.
  *
  * @module
  */
@@ -25,9 +25,11 @@ export interface SimulatedProcessorOptions {
   readonly reportVersion?: ReportVersion;
   /** PLATFORM_INFO; ECC and a complete alias check where it is not given. */
   readonly platformInfo?: bigint;
-  /** How it, its host or its endorsements are bad; not at all where it is not given. */
+  /**
+   * The misbehaviour of the processor, its host or its endorsements; none where it is not given.
+   */
   readonly misbehave?: readonly Misbehaviour[];
-  /** The clock of whoever issues certificates; the system's where it is not given. */
+  /** The clock of the issuer of certificates; the system's where it is not given. */
   readonly now?: () => Date;
 }
 
@@ -90,8 +92,8 @@ export class SimulatedSecureProcessor {
   }
 
   /**
-   * Goes on with a guest that this processor launched, perhaps in another process: its reports and
-   * keys are those that it had.
+   * Resumes a guest that this processor launched, perhaps in another process: its reports and keys
+   * are those that it had.
    *
    * @param state what {@link SimulatedGuest.keep} gave.
    * @throws {AttestationError} `simulated-state` for anything else, and for a guest of another chip;
@@ -124,7 +126,10 @@ export class SimulatedSecureProcessor {
     return issueCrl(request, state.ark);
   }
 
-  /** What a verifier of this processor's evidence has to trust. No private key is in it. */
+  /**
+   * The roots that a verifier of this processor's evidence has to trust. They contain no private
+   * key.
+   */
   roots(): SimulatedRoots {
     return rootsOf(this.#firmware.state);
   }

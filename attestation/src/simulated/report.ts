@@ -18,7 +18,7 @@ import { signReport } from './p384.ts';
 import { exactBytes, permittedVmpl, refused } from './request.ts';
 import { certifyVek, type VekRequest, vekKey } from './vek.ts';
 
-/** What a guest asks for. */
+/** A guest's request. */
 export interface ReportRequest {
   /** REPORT_DATA, exactly 64 bytes. */
   readonly reportData: Uint8Array;
@@ -30,7 +30,7 @@ export interface ReportRequest {
   readonly signingKey?: VekKind;
 }
 
-/** What it gets. */
+/** The response. */
 export interface ReportResponse {
   /** ATTESTATION_REPORT, 1184 bytes. */
   readonly report: Uint8Array;

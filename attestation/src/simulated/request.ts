@@ -1,5 +1,5 @@
 /**
- * What a guest asks of the firmware, refused as the firmware refuses it.
+ * Validates a guest's requests, and refuses them as the firmware does.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What stands in for AMD's pinned keys where simulated evidence is verified.
+ * The roots that replace AMD's pinned keys for the verification of simulated evidence.
  *
  * @module
  */

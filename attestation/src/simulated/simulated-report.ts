@@ -18,7 +18,7 @@ export class SimulatedReport {
   readonly #claims: Claims;
   /** Every check and how it went; none `failed`. */
   readonly checks: readonly VerifyCheck[];
-  /** What tells it from the real thing wherever it is printed. */
+  /** Marks it as simulated wherever it is printed. */
   readonly simulated = true;
 
   /** @internal */

@@ -1,5 +1,5 @@
 /**
- * What makes one simulated secure processor: its secrets, and its own certificate authorities.
+ * The state of one simulated secure processor: its secrets, and its own certificate authorities.
  *
  * @module
  */
@@ -55,7 +55,7 @@ export interface OpenedState {
   readonly asvk: Authority;
 }
 
-/** What tells one chip from another. */
+/** The identity of a chip. */
 export interface Chip {
   /** 64 bytes. */
   readonly id: Uint8Array;

@@ -1,5 +1,5 @@
 /**
- * What a verifier says, as vectors have it.
+ * A verifier's result in the form of the vectors.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What is known of evidence once it is verified.
+ * The claims of verified evidence.
  *
  * @module
  */
@@ -62,7 +62,7 @@ interface Verified {
 }
 
 /**
- * Where no CPUID tells: reports of version 2 were made before there was any other class.
+ * The class where there is no CPUID: reports of version 2 were made before any other class existed.
  */
 const OLDEST_CLASS: Readonly<Record<Product, TcbClass>> = {
   Milan: 'milan',

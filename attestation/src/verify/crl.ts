@@ -1,5 +1,5 @@
 /**
- * A certificate revocation list, held against the root that must have issued it.
+ * Checks a certificate revocation list against the root that must have issued it.
  *
  * AMD revokes intermediates by it; endorsement keys are never revoked, but superseded by their TCB.
  *

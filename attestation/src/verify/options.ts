@@ -1,24 +1,27 @@
 /**
- * What a verification needs beside the evidence.
+ * The options of a verification.
  *
  * @module
  */
 import { ownedBytes } from '../owned-bytes.ts';
 
-/** Verification reads no clock, network or environment: all it goes by stands here. */
+/**
+ * Verification reads no clock, network or environment: these are all of its inputs beside the
+ * evidence.
+ */
 export interface VerifyOptions {
   /** The time at which certificates and lists must be valid. */
   readonly now: Date;
   /**
    * DER of the product's certificate revocation list.
    *
-   * Without one no revocation is looked at; whether that will do is for the policy to say.
+   * Without one no revocation is checked; the policy decides whether that suffices.
    */
   readonly crl?: Uint8Array | undefined;
   /**
    * When the relying party got the list.
    *
-   * Where absent, a policy that limits its age rejects: nobody knows it.
+   * Where absent, the age is unknown, and a policy that limits it rejects.
    */
   readonly crlObtainedAt?: Date | undefined;
   /**

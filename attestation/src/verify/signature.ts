@@ -20,7 +20,7 @@ export interface EcKey {
   readonly point: Uint8Array;
 }
 
-/** Did `key` make `signature` over `signed`? */
+/** Whether `key` made `signature` over `signed`. */
 export type SignatureQuestion =
   | {
       /** RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes. */

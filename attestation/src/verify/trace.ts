@@ -27,7 +27,7 @@ export function isRefusal(error: unknown): error is Refusal {
   return error instanceof AttestationError && error.code in VERIFY_CHECKS;
 }
 
-/** Checks that have nothing to look at, noted while a verification runs. */
+/** Checks without an input, recorded while a verification runs. */
 export class Trace {
   readonly #absent = new Set<VerifyCode>();
 
@@ -41,7 +41,7 @@ export class Trace {
     return Object.freeze(ORDER.map((code) => this.#before(code)));
   }
 
-  /** All checks: those before the refusal, it, and those that it kept from running. */
+  /** All checks: those before the refusal, the refusal, and the skipped ones after it. */
   failed(refusal: Refusal): readonly VerifyCheck[] {
     const at = ORDER.indexOf(refusal.code);
     return Object.freeze(

@@ -1,5 +1,5 @@
 /**
- * The one logic of every verification: which check comes when.
+ * The logic of every verification: the order of its checks.
  *
  * The order is that of {@link VERIFY_CHECKS}; each function here is a run of neighbouring checks.
  *
@@ -30,7 +30,7 @@ import type { Verification } from './signature.ts';
 import type { Trace } from './trace.ts';
 import { checkValidity } from './validity.ts';
 
-/** Verifies evidence against anchors and gives the claims, or throws what was refused. */
+/** Verifies evidence against anchors and returns the claims, or throws the refusal. */
 export function* verification(
   evidence: FixedEvidence,
   anchors: TrustAnchors,
@@ -135,8 +135,8 @@ function checkKind(vek: Vek, { keyInfo }: ReportClaims, anchors: TrustAnchors): 
 /**
  * Check `vek-product`.
  *
- * A report of version 2 does not say what it is from, so there the certificate says it. That only
- * chooses the pinned root, under which the chain has to hold.
+ * A report of version 2 does not name its product, so its certificate does. That only selects the
+ * pinned root, under which the chain has to hold.
  */
 function checkProduct(vek: Vek, report: ParsedReport, options: FixedOptions): Product {
   const reported = productOf(report);

@@ -11,8 +11,8 @@ const VERIFIER = Symbol('verifier');
 /**
  * A report of real SEV-SNP hardware whose chain, signature and bindings held.
  *
- * Only `verify` makes one; its constructor refuses everybody else with a `TypeError`. That it is
- * verified says nothing yet of whether it is wanted: `appraise` decides that.
+ * Only `verify` makes one; its constructor refuses everybody else with a `TypeError`. Verified does
+ * not mean accepted: `appraise` decides that.
  */
 export class VerifiedReport {
   readonly #claims: Claims;

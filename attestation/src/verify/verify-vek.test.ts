@@ -10,7 +10,7 @@ const NOW = new Date('2025-10-01T00:00:00Z');
 const verdict = (der: Uint8Array, now = NOW): string => codeOf(() => verifyVek(der, now));
 
 describe('verifyVek', () => {
-  it('tells what a VCEK is of', () => {
+  it('returns the contents of a VCEK certificate', () => {
     expect(verifyVek(genoa, NOW)).toMatchObject({
       kind: 'VCEK',
       product: 'Genoa',
@@ -26,7 +26,7 @@ describe('verifyVek', () => {
     });
   });
 
-  it('tells what a VLEK is of', () => {
+  it('returns the contents of a VLEK certificate', () => {
     const now = new Date('2025-06-01T00:00:00Z');
     expect(verifyVek(vekOf('hardware/milan-vlek-v3'), now)).toMatchObject({
       kind: 'VLEK',

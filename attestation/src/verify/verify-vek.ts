@@ -13,7 +13,7 @@ import { time } from './options.ts';
 import { checkValidity, timestamp } from './validity.ts';
 import { type SignedVek, vekVerification } from './verification.ts';
 
-/** What a certificate is of that a pinned intermediate of AMD signed, and that is valid. */
+/** The contents of a valid certificate that a pinned intermediate of AMD signed. */
 export interface VerifiedVek {
   readonly kind: VekKind;
   /** That of the intermediate. */
@@ -33,7 +33,7 @@ export interface VerifiedVek {
 /**
  * Verifies the certificate (DER) of an endorsement key against AMD's pinned intermediates.
  *
- * Whether it endorses a report, `verify` decides; so a certificate that passes here is no reason to
+ * `verify` decides whether it endorses a report, so a certificate that passes here is no reason to
  * trust anything.
  *
  * @throws AttestationError with one of the codes `vek-encoding`, `vek-algorithm`, `vek-subject`,
@@ -55,7 +55,10 @@ export function verifyVek(der: Uint8Array, now: Date): VerifiedVek {
   };
 }
 
-/** The same at any time: what was signed once can be kept, and is verified whenever it is used. */
+/**
+ * The result does not depend on the time: a signed certificate can be kept, and is verified
+ * whenever it is used.
+ */
 export function verifyVekSignature(der: Uint8Array): void {
   signedVek(der);
 }

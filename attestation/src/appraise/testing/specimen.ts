@@ -1,5 +1,5 @@
 /**
- * Claims that a policy accepts, to be made worse one field at a time.
+ * Claims that a policy accepts, so that tests can change one field at a time.
  *
  * @module
  */
@@ -111,7 +111,7 @@ export const TURIN: Claims = {
   endorsement: { ...MILAN.endorsement, productName: 'Turin', hwid: '3b'.repeat(8) },
 };
 
-/** A guest whose report a VLEK signed, which tells no chip. */
+/** A guest whose report a VLEK signed and masks its chip. */
 export const MASKED: Claims = {
   ...MILAN,
   keyInfo: { ...MILAN.keyInfo, signingKey: 'VLEK' },
@@ -126,7 +126,7 @@ export const MASKED: Claims = {
   },
 };
 
-/** What an appraisal is given; what is left out is as it should be. */
+/** The inputs of an appraisal; omitted ones have good values. */
 export interface Specimen {
   readonly tee?: PolicyTee;
   readonly base?: Claims;

@@ -1,5 +1,5 @@
 /**
- * What an attacker could make of a certificate.
+ * Mutations that an attacker could make of a certificate.
  *
  * @module
  */
@@ -44,7 +44,9 @@ export function mutations(bytes: Uint8Array): fc.Arbitrary<Uint8Array> {
     );
 }
 
-/** What a parse came to: its result as text that begins with a brace, or the code of its refusal. */
+/**
+ * The outcome of a parse: its result as text that begins with a brace, or the code of its refusal.
+ */
 export function outcome(parse: () => object): string {
   try {
     return JSON.stringify(parse(), (_, entry) => {

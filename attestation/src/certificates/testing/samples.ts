@@ -1,5 +1,5 @@
 /**
- * Certificates in AMD's profile with a signature that is none, for tests of what reads them.
+ * Certificates in AMD's profile with a dummy signature, for tests of the readers.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Endorsements that parse as AMD's do; nobody has signed them.
+ * Unsigned endorsements that parse as AMD's do.
  *
  * @module
  */

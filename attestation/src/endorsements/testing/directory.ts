@@ -1,5 +1,5 @@
 /**
- * A directory of a test's own.
+ * A directory for one test.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** Is gone when the test is over. */
+/** Removed when the test ends. */
 export function testDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'a3s-endorsements-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));

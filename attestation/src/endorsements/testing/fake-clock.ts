@@ -1,5 +1,5 @@
 /**
- * Time in which nobody waits.
+ * A clock whose sleeps end at once.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A server that behaves as the key distribution service does, and as badly.
+ * A server that behaves as the key distribution service does, including its faults.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export class KdsServer {
   readonly requests: string[] = [];
   /** For each of them, when its connection is done with it. */
   readonly closed: Promise<unknown>[] = [];
-  /** What the next requests meet, before the endorsements. */
+  /** The answers to the next requests, before the endorsements. */
   readonly script: Behaviour[] = [];
   readonly #server: Server;
   readonly #endorsements = new Map<string, Uint8Array>();

@@ -1,5 +1,5 @@
 /**
- * What a call was refused with.
+ * Catches the error of a refused call.
  *
  * @module
  */

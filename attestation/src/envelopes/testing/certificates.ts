@@ -1,5 +1,5 @@
 /**
- * What stands for certificates in an envelope, which looks at no more than their outermost header.
+ * Stand-ins for certificates in an envelope, whose reader checks only their outermost header.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Evidence of a real Genoa, for envelopes that have to tell certificates apart.
+ * Evidence of a real Genoa, for envelopes that have to distinguish certificates.
  *
  * @module
  */

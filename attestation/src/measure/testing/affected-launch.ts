@@ -1,6 +1,6 @@
 /**
- * The launches of advisory A3S-2026-0001, by the figures of their files: firmware that runs what its
- * host names.
+ * The launches of advisory A3S-2026-0001, by the figures of their files: firmware that runs any
+ * kernel that its host names.
  *
  * @module
  */
