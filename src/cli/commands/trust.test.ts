@@ -147,7 +147,7 @@ describe('trust explain', () => {
         'Policy:     /etc/a3s-box/image-policy.yaml',
         `            ${POLICY}`,
         '',
-        'team.example/app is held against the rules in turn, and the first that matches decides:',
+        'team.example/app is checked against the rules in turn, and the first that matches decides:',
         '',
         '  - rule 1 (bad.example/**): does not match',
         '  ✓ rule 2 (team.example/**): matches, and every requirement has to be met',
@@ -186,7 +186,7 @@ describe('trust explain', () => {
     const text = await explain([REFUSED, bad]);
     expect(text).toContain('      ✗ requirement 1: 0 of 1 signers\n');
     expect(text).toContain('          found:    nothing of the kind\n');
-    expect(text).toContain('bad.example/app is held against');
+    expect(text).toContain('bad.example/app is checked against');
     expect(text).toContain('  ✗ rule 1 (bad.example/**): matches, and denies it: we had to\n');
   });
 
@@ -201,7 +201,7 @@ describe('trust explain', () => {
       },
     ]);
     expect(text).not.toContain('\u001b');
-    expect(text).toContain('An image without a name is held against');
+    expect(text).toContain('An image without a name is checked against');
     expect(text).toContain('  - rule 3 (**): does not match\n');
   });
 

@@ -47,7 +47,7 @@ export function describeExplanation(explanation: Received<Explanation>): string 
   const rules = objectsOf(explanation.rules);
   const lines = objectsOf(explanation.decisions).flatMap((decision, index) => [
     ...(index === 0 ? [...facts(decision), ''] : []),
-    `${repositoryOf(decision)} is held against the rules in turn, and the first that matches decides:`,
+    `${repositoryOf(decision)} is checked against the rules in turn, and the first that matches decides:`,
     '',
     ...rules.flatMap((rule, at) => ruleLines(rule, at, decision)),
     '',

@@ -88,7 +88,7 @@ describe('template warm', () => {
       stdout: [
         '111111111111: 1 CPU: Ready',
         '222222222222: 2 CPUs: Waiting for its turn',
-        '222222222222: 2 CPUs: Booting and preparing a machine',
+        '222222222222: 2 CPUs: Booting and preparing a microVM',
         '222222222222: 2 CPUs: Ready',
         '',
       ].join('\n'),

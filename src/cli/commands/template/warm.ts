@@ -50,7 +50,7 @@ function idOf({ status, id }: Received<WarmUpLine>): string {
 
 const STEPS: Readonly<Record<string, string>> = {
   waiting: 'Waiting for its turn',
-  making: 'Booting and preparing a machine',
+  making: 'Booting and preparing a microVM',
   ready: 'Ready',
 };
 
