@@ -16,8 +16,8 @@ import { readProxies } from '../registry/hosts/proxies.ts';
 import { openRegistry } from '../registry/open-registry.ts';
 import { PinnedBootSets } from './home/boot-sets.ts';
 import { openTrust } from './home/image-policies.ts';
+import { exit } from './process/exit.ts';
 import { Foreground } from './process/foreground.ts';
-import { leave } from './process/leave.ts';
 import { type Announcer, Readiness } from './process/readiness.ts';
 import { serve } from './serve.ts';
 import { activatedSockets } from './systemd/activated.ts';
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   } catch (error) {
     status = await announcer.failed(error);
   }
-  await leave(status);
+  await exit(status);
 }
 
 async function run(announcer: Announcer, restore: boolean): Promise<void> {
@@ -59,7 +59,7 @@ async function run(announcer: Announcer, restore: boolean): Promise<void> {
     listening,
     restore,
     hostStops: () => announcer.hostStops(),
-    openParts: async (database, log) => ({
+    openDependencies: async (database, log) => ({
       boot,
       engine: new QemuEngine({
         boot: await boot.available(),

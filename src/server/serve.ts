@@ -26,6 +26,7 @@ import { identityFor } from '../jail/identity.ts';
 import { SnapshotRecords } from '../snapshots/records.ts';
 import { Snapshots } from '../snapshots/snapshots.ts';
 import { openDatabase } from '../state/database.ts';
+import type { Dependencies, OpenDependencies } from './dependencies.ts';
 import {
   leaveRuntimeDir,
   prepareHome,
@@ -36,7 +37,6 @@ import { FileLog } from './home/log.ts';
 import { MIGRATIONS } from './home/migrations.ts';
 import { openTemplates } from './home/templates.ts';
 import { HttpServer } from './http/http-server.ts';
-import type { OpenParts, Parts } from './parts.ts';
 import type { ActivatedSocket } from './systemd/activated.ts';
 
 export interface ServeOptions {
@@ -44,7 +44,7 @@ export interface ServeOptions {
   readonly signal: AbortSignal;
   /** Asked when that signal comes. */
   readonly hostStops?: (() => Promise<boolean>) | undefined;
-  readonly openParts: OpenParts;
+  readonly openDependencies: OpenDependencies;
   /** Called once requests are answered. */
   readonly onReady?: (rt: Runtime) => void;
   readonly adoption?: AdoptionTiming | undefined;
@@ -89,10 +89,10 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
         if (beforeStop === undefined) stopped.abort();
         else void beforeStop().finally(() => stopped.abort());
       });
-      const parts = await options.openParts(database, log);
+      const dependencies = await options.openDependencies(database, log);
       const records = new SnapshotRecords(database);
       const snapshots = new Snapshots({ home: config.home, uid, records });
-      const given = { store, snapshots, log, shutdown, ...parts };
+      const given = { store, snapshots, log, shutdown, ...dependencies };
       const rt = await createRuntime(config, given, new PoolRecords(database));
       const { hostStops } = options;
       if (hostStops !== undefined) beforeStop = () => endBoxesWithHost(rt, hostStops);
@@ -172,7 +172,7 @@ async function letGo(rt: Runtime): Promise<void> {
 
 async function createRuntime(
   config: Config,
-  given: Parts & Pick<Runtime, 'store' | 'snapshots' | 'log' | 'shutdown'>,
+  given: Dependencies & Pick<Runtime, 'store' | 'snapshots' | 'log' | 'shutdown'>,
   pools: PoolRecords,
 ): Promise<Runtime> {
   const { home, runtimeDir, startTimeoutMs } = config;

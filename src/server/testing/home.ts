@@ -117,7 +117,7 @@ export class TestHome {
     const rt = await new Promise<Runtime>((resolve, reject) => {
       this.#served = serve(config, {
         signal: this.#stop.signal,
-        openParts: async (database) => {
+        openDependencies: async (database) => {
           this.#database = database;
           return {
             engine: new FakeEngine(this.host),

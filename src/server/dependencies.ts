@@ -1,5 +1,5 @@
 /**
- * The tiers below the server, as it is handed them.
+ * The dependencies of the server: the tiers below it, which its program passes in.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { ImageStore } from '../images/image.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Database } from '../state/database.ts';
 
-export interface Parts {
+export interface Dependencies {
   readonly engine: Engine;
   readonly images: ImageStore;
   readonly registry: Registry;
@@ -19,5 +19,5 @@ export interface Parts {
   readonly boot: BootSets;
 }
 
-/** Makes the parts once the home is locked. */
-export type OpenParts = (database: Database, log: Logger) => Promise<Parts>;
+/** Makes the dependencies. Called once the home is locked. */
+export type OpenDependencies = (database: Database, log: Logger) => Promise<Dependencies>;
