@@ -9,7 +9,7 @@ import { libc } from './libc.ts';
 export interface Extent {
   /** In bytes. */
   readonly start: number;
-  /** Behind the last byte. */
+  /** The offset behind the last byte. */
   readonly end: number;
 }
 
@@ -18,7 +18,7 @@ const SEEK_HOLE = 4;
 const ENXIO = 6;
 
 /**
- * In rising order, and none empty. A file system that knows no holes says that all of it is data.
+ * In rising order, and none empty. A file system without holes reports the whole file as data.
  *
  * @param size of the file
  */
@@ -35,7 +35,7 @@ export async function* dataExtents(fd: number, size: number): AsyncGenerator<Ext
     if (end < 0) throw failed(errno());
     if (start < from) throw failed(0);
     if (start >= size) return;
-    // Who writes to the file made a hole between the two looks.
+    // Another process made a hole between the two calls.
     if (end <= start) {
       from = start + 1;
       continue;

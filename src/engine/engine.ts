@@ -1,6 +1,6 @@
 /**
- * What an engine is: something that turns a machine description into a running virtual machine
- * and hands back a byte stream to the agent inside. Engines know no images and no HTTP.
+ * The interface of an engine. An engine turns a machine description into a running virtual machine and returns a byte
+ * stream to the agent inside. Engines know nothing of images or HTTP.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface Disk {
   /** Serial by which the guest finds it, at most 20 bytes. */
   readonly serial: string;
   readonly readonly: boolean;
-  /** What the image is a layer over, lowest first: the lowest is raw; those above it, and the image itself, are qcow2. */
+  /** The images below this one, lowest first. The lowest is raw; those above it, and this image itself, are qcow2. */
   readonly backing?: readonly string[] | undefined;
 }
 
@@ -33,112 +33,113 @@ export interface Nic {
 /** The name of a shared file inside its virtio-fs device. */
 export const SHARED_FILE = 'file';
 
-/** Something of the host that the guest may mount by its tag. */
+/** A path of the host that the guest may mount by its tag. */
 export interface Share {
   readonly tag: string;
   /**
-   * A directory, or a regular file: then the guest sees a directory with that one file in it, named `SHARED_FILE`.
-   * Symbolic links are followed once, at launch, unless it is `resolved`.
+   * A directory or a regular file. For a regular file the guest sees a directory that holds this one file, named
+   * `SHARED_FILE`. Symbolic links are followed once, at launch, unless the path is `resolved`.
    */
   readonly path: string;
   readonly readonly: boolean;
-  /** It has no links in it: one that is there is another's, and refused. */
+  /** The path contains no links. A link that is found there was put there by somebody else, and is refused. */
   readonly resolved?: boolean;
 }
 
-/** What machines have in common whose boxes can start from one template. */
+/** The properties that machines share whose boxes can start from one template. */
 export interface MachineShape {
   readonly cpus: number;
   readonly boot: MachineSpec['boot'];
 }
 
 /**
- * Serials of the disks that every templated machine has from the start, in its slots. The guest has mounted the disk of
- * changes when the template is saved, so that a box which starts from it brings a copy of the template's; layers
- * beyond the slots, a disk of changes that has been used before, and shares are plugged in after the start.
+ * Serials of the disks that every templated machine has from the start, in its slots. The guest has mounted the
+ * writable layer when the template is saved, so a box that starts from the template brings a copy of the template's
+ * writable layer. Layers beyond the slots, a writable layer that has been used before, and shares are attached after
+ * the start.
  */
 export const TEMPLATE_SLOTS = {
   changes: 'changes',
   layers: ['layer-0', 'layer-1', 'layer-2', 'layer-3', 'layer-4', 'layer-5', 'layer-6'],
 } as const;
 
-/** Room for what has no slot: root ports, each with so many disks, or shares, but not both. */
+/** Capacity for devices that have no slot: root ports, each of which takes that many disks or shares, but not both. */
 export const TEMPLATE_PLUGS = { ports: 4, functions: 8 } as const;
 
-/** A machine that was booted, prepared and stopped once: others start as copies of it. */
+/** A machine that was booted, prepared and stopped once. Other machines start as copies of it. */
 export interface Template {
   /** Digest of everything that it depends on: 64 lower-case hexadecimal digits. */
   readonly key: string;
   readonly shape: MachineShape;
-  /** Of its RAM. A machine that needs more gets the rest plugged in. */
+  /** The size of its RAM. A machine that needs more gets the rest attached. */
   readonly memoryBytes: number;
-  /** Descriptor of its RAM, open for reading; any identity can open it anew by way of `/proc/self/fd`. */
+  /** Descriptor of its RAM, open for reading. Any identity can open it again through `/proc/self/fd`. */
   readonly ram: number;
   /** Path of its devices' state. */
   readonly devicePath: string;
 }
 
-/** What is needed to make one. */
+/** What an engine needs to make a template. */
 export interface TemplateRequest {
   /** Names the machine while it runs: 64 lower-case hexadecimal digits. */
   readonly id: string;
   readonly runtimeDir: string;
   readonly identity: JailIdentity;
   readonly shape: MachineShape;
-  /** An empty disk of changes; afterwards as the guest left it, mounted. */
+  /** An empty writable layer. Afterwards it is as the guest left it, mounted. */
   readonly changesPath: string;
-  /** Descriptor of an empty file in memory that the identity may write; afterwards the RAM. */
+  /** Descriptor of an empty file in memory that the identity may write. Afterwards it holds the RAM. */
   readonly ram: number;
-  /** Where the devices' state is written: a new file, mode 0600. */
+  /** The path that the devices' state is written to: a new file, mode 0600. */
   readonly devicePath: string;
-  /** Called with the running machine; when it returns, the guest has to be ready, and nobody connected. */
+  /** Called with the running machine. When it returns, the guest has to be ready and no connection open. */
   prepare(machine: Machine, signal: AbortSignal): Promise<void>;
 }
 
-/** Serials that a box's disk of changes may have, in the order in which they count. */
+/** Serials that a box's writable layer may have. The first one that a machine has is used. */
 export const CHANGES_SERIALS = ['changes-kept', TEMPLATE_SLOTS.changes] as const;
 
-/** Part of a file that holds RAM. */
+/** A part of a file that holds RAM. */
 export interface RamExtent {
   readonly offset: number;
   readonly bytes: number;
 }
 
-/** A machine as it was saved while it ran: what its copies have to be like. */
+/** A machine as it was saved while it ran. Its forks must have the same properties. */
 export interface SavedMachine {
-  /** Where its devices are: a machine that booted by itself has them elsewhere than one that came from a template. */
+  /** Where its devices are: a machine that booted has them at other places than one that started from a template. */
   readonly arrangement: 'boot' | 'template';
-  /** Of its disk of changes. */
+  /** The size of its writable layer. */
   readonly changesSerial: (typeof CHANGES_SERIALS)[number];
   readonly memory: RamExtent;
-  /** RAM that was plugged in. */
+  /** The size of the RAM that was attached later. */
   readonly growth?: RamExtent | undefined;
 }
 
-/** What is needed to save a machine that runs on. */
+/** What an engine needs to save a machine that keeps running. */
 export interface SaveRequest {
   /** A private directory in memory. Afterwards it holds RAM and state, under these names. */
   readonly directory: string;
-  /** An empty qcow2 image, which the machine's writes go to from then on; its disk of changes stays as it was. */
+  /** An empty qcow2 image, which takes the machine's writes from then on. Its writable layer stays as it was. */
   readonly overlayPath: string;
 }
 
 /** The files of a saved machine. */
 export const SAVED_FILES = { ram: 'ram', state: 'state' } as const;
 
-/** A saved machine, to start as a copy of. */
+/** A saved machine that forks start from. */
 export interface SavedCopy extends SavedMachine {
-  /** Descriptor of its RAM, open for reading; any identity can open it anew by way of `/proc/self/fd`. */
+  /** Descriptor of its RAM, open for reading. Any identity can open it again through `/proc/self/fd`. */
   readonly ram: number;
   /** Descriptor of its state, open for reading. */
   readonly state: number;
 }
 
-/** Who answers for a confidential guest: the hardware, or the processor that stands in for it. */
+/** The processor that serves a confidential guest: the hardware, or the simulated one. */
 export const TEES = ['snp', 'simulated'] as const;
 export type Tee = (typeof TEES)[number];
 
-/** What a confidential machine is launched with beside kernel, initrd and command line. */
+/** What a confidential machine is launched with besides kernel, initrd and command line. */
 export interface ConfidentialLaunch {
   readonly tee: Tee;
   /** The OVMF image that checks kernel, initrd and command line against the measured table. */
@@ -151,17 +152,20 @@ export interface ConfidentialLaunch {
   readonly hostData: Uint8Array;
   /** ID block and its authentication, as SNP_LAUNCH_FINISH takes them. */
   readonly identity?: { readonly block: Uint8Array; readonly auth: Uint8Array } | undefined;
-  /** Where the simulated processor keeps what it launched, so that a later server goes on; read and written by the server alone. */
+  /**
+   * Where the simulated processor keeps the guest that it launched, so that a later server can serve it. Only the
+   * server reads and writes it.
+   */
   readonly guestStatePath: string;
 }
 
-/** What the processes of a machine are held to on the host. */
+/** The limits of a machine's processes on the host. */
 export interface HostLimits {
-  /** Processors that they may run on; empty: every one; undefined: as it is. */
+  /** Processors that they may run on. Empty: all of them; undefined: unchanged. */
   readonly processors?: readonly number[] | undefined;
-  /** Of all their threads; undefined: as it is. */
+  /** The nice value of all their threads; undefined: unchanged. */
   readonly nice?: number | undefined;
-  /** Of the disk of changes, in bytes or operations a second; 0: unlimited. */
+  /** The limit of the writable layer, in bytes or operations a second; 0: unlimited. */
   readonly disk: {
     readonly readBps: number;
     readonly writeBps: number;
@@ -172,11 +176,11 @@ export interface HostLimits {
 
 /** Everything an engine needs to start one virtual machine. */
 export interface MachineSpec {
-  /** The box's id: 64 lower-case hexadecimal digits. Names the process, so that it is found again. */
+  /** The box's id: 64 lower-case hexadecimal digits. It names the process, so that the process can be found again. */
   readonly id: string;
   /** Per-box directory with a short path, for sockets. Made and removed by the caller. */
   readonly runtimeDir: string;
-  /** Who the VMM and its helpers run as. */
+  /** The identity that the VMM and its helpers run as. */
   readonly identity: JailIdentity;
   readonly cpus: number;
   readonly memoryBytes: number;
@@ -188,13 +192,16 @@ export interface MachineSpec {
   readonly disks: readonly Disk[];
   readonly nic: Nic | undefined;
   readonly shares: readonly Share[];
-  /** Starts as a copy of it instead of booting; same shape, and disks with the serials of its slots go there. */
+  /**
+   * The machine starts as a copy of this template instead of booting. It has the same shape, and the disks with the
+   * serials of the template's slots go into them.
+   */
   readonly template?: Template | undefined;
-  /** Goes on as a copy of a machine that ran; same shape, and the disks have the same serials. */
+  /** The machine starts as a fork of this saved machine. It has the same shape, and its disks have the same serials. */
   readonly copyOf?: SavedCopy | undefined;
-  /** Launched measured; then it boots by itself, and has neither template, shares nor console. */
+  /** The machine is launched measured. It then boots, and has no template, no shares and no console. */
   readonly confidential?: ConfidentialLaunch | undefined;
-  /** In force when the machine is launched; absent: none. */
+  /** Limits in force when the machine is launched; absent: none. */
   readonly hostLimits?: HostLimits | undefined;
 }
 
@@ -204,19 +211,22 @@ export interface MachineSize {
 }
 
 export interface MachineExit {
-  /** `poweroff`: the guest ended by itself; `panic`: its kernel did; `killed`: by us; `crashed`: the VMM. */
+  /**
+   * `poweroff`: the guest ended by itself; `panic`: its kernel panicked; `killed`: this project killed it; `crashed`:
+   * the VMM crashed.
+   */
   readonly reason: 'poweroff' | 'panic' | 'killed' | 'crashed';
   /** One line for people, empty where there is nothing to add. */
   readonly detail: string;
 }
 
-/** The control stream of a machine, which counts its bytes as a socket does. */
+/** The control stream of a machine. It counts its bytes as a socket does. */
 export interface ControlStream extends Duplex {
   readonly bytesRead: number;
   readonly bytesWritten: number;
 }
 
-/** A running virtual machine. Outlives the object and the process that hold it. */
+/** A running virtual machine. It outlives the object and the process that hold it. */
 export interface Machine {
   readonly id: string;
   /** Process id of the VMM, 0 where there is no process. */
@@ -226,37 +236,40 @@ export interface Machine {
   pause(): Promise<void>;
   resume(): Promise<void>;
   /**
-   * Puts read-only disks into slots that were empty when the machine started from its template. Its guest has not looked
-   * at them yet.
+   * Puts read-only disks into slots that were empty when the machine started from its template. The guest must not have
+   * read those slots yet.
    */
   insert(disks: readonly Disk[]): Promise<void>;
-  /** Holds its processes to these from now on, in place of what they were held to. */
+  /** Applies these limits to its processes from now on, in place of the previous ones. */
   applyLimits(limits: HostLimits): Promise<void>;
-  /** Virtual processors and RAM that the guest has: more than the box asked for, in a copy. */
+  /** Virtual processors and RAM that the guest has. A copy may have more than its box asked for. */
   size(): Promise<MachineSize>;
   /**
-   * Saves RAM and devices while the machine stands still, and has it go on, whatever happened. A server that dies meanwhile
-   * leaves a machine that goes on when it is adopted.
+   * Saves RAM and devices while the machine is paused, and resumes it in every case. When a server dies meanwhile, the
+   * machine is resumed when it is adopted.
    */
   save(request: SaveRequest, signal: AbortSignal): Promise<SavedMachine>;
   /** Ends the VMM and its helpers at once, and returns when they are gone. */
   kill(): Promise<void>;
-  /** What was handed to the VMM of a confidential machine, measured from the very bytes; undefined for another, and once adopted. */
+  /**
+   * The measured input of a confidential machine's launch, computed from the very bytes that the VMM was given.
+   * Undefined for other machines, and after adoption.
+   */
   readonly launched?: LaunchRecord | undefined;
-  /** The last bytes of the guest's console, at most 64 KiB; none of a confidential machine, which has no console. */
+  /** The last bytes of the guest's console, at most 64 KiB. A confidential machine has no console and returns none. */
   console(): Promise<Buffer>;
-  /** Settles when the machine is gone, never rejects. All its helper processes are gone by then. */
+  /** Resolves when the machine and all its helper processes are gone. Never rejects. */
   readonly exited: Promise<MachineExit>;
-  /** Lets go of the machine without touching it: it runs on. */
+  /** Releases the machine without touching it; it keeps running. */
   release(): Promise<void>;
 }
 
-/** What an engine can do on this host, and why not where it cannot. */
+/** What an engine can do on this host, and the reason where it cannot. */
 export interface EngineReport {
   readonly name: string;
   readonly available: boolean;
   readonly version: string | undefined;
-  /** Why it is not available; what to install. */
+  /** Why it is not available, and what to install. */
   readonly reason: string | undefined;
   readonly accelerators: readonly Capability[];
   readonly tees: readonly Capability[];
@@ -268,36 +281,44 @@ export interface Capability {
   readonly reason: string | undefined;
 }
 
-/** Below the runtime directory: where an engine starts machines to find something out with. A server that dies leaves them. */
+/**
+ * A directory below the runtime directory where an engine starts probe machines. A server that dies leaves them there.
+ */
 export const PROBE_DIRECTORIES = { accelerator: 'probe', cpuModel: 'cpu' } as const;
 
 export interface Engine {
   readonly name: string;
   report(): Promise<EngineReport>;
-  /** Starts a machine; rejects with `A3sError` and leaves nothing behind when it cannot. */
+  /** Starts a machine. When it cannot, it rejects with `A3sError` and leaves nothing behind. */
   launch(spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
-  /** A confidential machine will be launched: begins what takes long the first time, in the background. Never fails. */
+  /**
+   * Announces that a confidential machine will be launched: starts in the background what takes long the first time.
+   * Never fails.
+   */
   expectConfidential(tee: Tee): void;
   /**
-   * What a template of this shape depends on beside the guest's own state: digests of kernel, initrd and VMM, the
-   * expanded CPU model, accelerator, arguments. Undefined where this engine makes none.
+   * What a template of this shape depends on besides the guest's own state: digests of kernel, initrd and VMM, the
+   * expanded CPU model, accelerator, arguments. Undefined where this engine makes no template of the shape.
    */
   templateInputs(shape: MachineShape): Promise<Readonly<Record<string, string>> | undefined>;
-  /** RAM of every template, in bytes. */
+  /** The size of every template's RAM, in bytes. */
   readonly templateMemoryBytes: number;
-  /** Boots, prepares, stops and saves a machine; rejects with `A3sError` and leaves no process behind when it cannot. */
+  /**
+   * Boots, prepares, stops and saves a machine. When it cannot, it rejects with `A3sError` and leaves no process
+   * behind.
+   */
   makeTemplate(request: TemplateRequest, signal: AbortSignal): Promise<void>;
   /**
-   * Finds the machine of a box that an earlier server started; undefined when it no longer runs, or never came to run.
-   * Rejects with `vmm-failed` when there is one that does not answer: it was left as it is.
+   * Finds the machine of a box that an earlier server started. Undefined when the machine no longer runs, or never came
+   * to run. Rejects with `vmm-failed` when the machine does not answer, and leaves it as it is.
    */
   adopt(
     id: string,
     runtimeDir: string,
     confidential?: Pick<ConfidentialLaunch, 'tee' | 'guestStatePath'>,
   ): Promise<Machine | undefined>;
-  /** Settles when nothing that it does by itself is under way; machines run on. */
+  /** Resolves when the engine has no background work left; machines keep running. */
   close(): Promise<void>;
-  /** Ends what an earlier server's machine left behind (passt, virtiofsd of a dead VMM). */
+  /** Ends the helper processes that an earlier server's machine left behind (passt, virtiofsd of a dead VMM). */
   sweep(id: string, runtimeDir: string): Promise<void>;
 }

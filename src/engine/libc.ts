@@ -1,5 +1,5 @@
 /**
- * The calls of the C library that Node has not, and machines need.
+ * Calls of the C library that machines need and Node does not have.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface Libc {
 
 let loaded: Promise<Libc> | undefined;
 
-/** Loading takes some milliseconds and 4 MB, which only those pay who need it. */
+/** Loading takes some milliseconds and 4 MB, so it happens at the first use. */
 export function libc(): Promise<Libc> {
   loaded ??= load();
   return loaded;

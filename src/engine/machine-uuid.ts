@@ -1,11 +1,11 @@
 /**
- * The id by which a guest knows its machine: what its firmware says, and its wake again where firmware has had its say
- * before the machine was copied.
+ * The id by which a guest knows its machine. Its firmware reports it. The resume request carries it where the firmware
+ * ran before the machine was copied.
  *
  * @module
  */
 
-/** @param id of the machine: 64 lower-case hexadecimal digits, of which the first half counts */
+/** @param id of the machine: 64 lower-case hexadecimal digits, of which the first half is used */
 export function machineUuid(id: string): string {
   const parts = [
     [0, 8],

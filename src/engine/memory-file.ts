@@ -1,6 +1,6 @@
 /**
- * Files that are memory (`memfd_create`, memfd_create(2)): no name, so nobody finds them, and nothing is left of one when the last
- * descriptor and the last mapping are gone.
+ * Files in memory (`memfd_create`, memfd_create(2)). They have no name in a file system, and the kernel frees them with
+ * the last descriptor and the last mapping.
  *
  * @module
  */
@@ -18,17 +18,17 @@ const openFd = promisify(open);
 
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
-/** Of Linux 6.3, where some hosts warn of or refuse files that programs could be run from. */
+/** Since Linux 6.3. Some hosts log or refuse memory files that could be executed. */
 const MFD_NOEXEC_SEAL = 8;
 const EINVAL = 22;
 
-/** No more seals, no other size, no other bytes: from then on not even its owner changes it. */
+/** No further seals, no change of size, no change of bytes. From then on not even the owner can change the file. */
 const SEALED = 0x1 | 0x2 | 0x4 | 0x8;
 
 /**
- * An empty one, mode 0600.
+ * Makes an empty file, mode 0600.
  *
- * @param name for whoever looks at `/proc/PID/maps`
+ * @param name shown in `/proc/PID/maps`
  * @throws A3sError `out-of-memory`
  */
 export async function memoryFile(name: string): Promise<number> {
@@ -50,14 +50,14 @@ export async function memoryFile(name: string): Promise<number> {
   }
 }
 
-/** Lets the programs of this identity write it. */
+/** Lets programs of this identity write the file. */
 export async function giveTo(fd: number, identity: JailIdentity): Promise<void> {
   if (process.geteuid?.() === 0) await chownFd(fd, identity.uid, identity.gid);
 }
 
 /**
- * Fixes what is in it for good, for everybody to read. Returns a descriptor that can only be read from, which may be handed
- * to others, and closes the given one, which could be written.
+ * Seals the file's content and lets every user read it. Returns a descriptor that can only be read from, which may be
+ * passed to others, and closes the given one, which could be written.
  */
 export async function seal(fd: number): Promise<number> {
   try {
@@ -73,7 +73,7 @@ export async function seal(fd: number): Promise<number> {
   }
 }
 
-/** A path that leads to it as long as the descriptor is open. */
+/** A path to the file that is valid as long as the descriptor is open. */
 export function pathOf(fd: number): string {
   return `/proc/${process.pid}/fd/${fd}`;
 }

@@ -1,12 +1,12 @@
 /**
- * Whether the host has the memory that a machine asks for.
+ * Checks whether the host has the memory that a machine asks for.
  *
  * @module
  */
 import { readFile } from 'node:fs/promises';
 import { A3sError } from '../errors.ts';
 
-/** What a VMM and its helpers take besides the guest's memory. */
+/** The memory of a VMM and its helpers besides the guest's memory. */
 const OVERHEAD_BYTES = 96 * 2 ** 20;
 
 /** @throws A3sError `out-of-memory` */
@@ -21,7 +21,7 @@ export async function checkMemory(memoryBytes: number): Promise<void> {
   );
 }
 
-/** Undefined for a kernel that does not say (before 3.14). */
+/** Undefined on a kernel that does not report it (before 3.14). */
 export function availableBytes(meminfo: string): number | undefined {
   const kibibytes = /^MemAvailable:\s+(\d+) kB$/m.exec(meminfo)?.[1];
   return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;

@@ -1,5 +1,5 @@
 /**
- * Unix sockets of other programs.
+ * Connects to Unix sockets of other programs.
  *
  * @module
  */
@@ -7,16 +7,16 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { A3sError } from '../errors.ts';
 
-/** Of Linux: a descriptor that only names the file. Nothing of a socket, or of a pipe, is opened. */
+/** `O_PATH` of Linux: a descriptor that only names the file. Neither a socket nor a pipe is opened by it. */
 const O_PATH = 0o10000000;
 
 /**
- * Resolves with an open socket, or with undefined while nobody listens there yet.
+ * Resolves with an open socket, or with undefined while no program listens there yet.
  *
- * What the directory holds is up to the program, which its guest may have taken over: a link could lead to the socket of
- * another box, which would then be asked, told and ended in place of this one.
+ * The program controls the directory, and its guest may have taken it over. A link there could lead to the socket of
+ * another box, and the server would then query, command and end that box instead.
  *
- * @throws A3sError `vmm-failed` where there is something else than a socket
+ * @throws A3sError `vmm-failed` where the path is not a socket
  */
 export async function openSocket(path: string): Promise<Socket | undefined> {
   const named = open(path);
@@ -31,7 +31,7 @@ export async function openSocket(path: string): Promise<Socket | undefined> {
   }
 }
 
-/** Not asynchronous: it is a path in memory, and a start waits for it. */
+/** Synchronous: the path is in memory, and a start waits for it. */
 function open(path: string): number | undefined {
   try {
     return openSync(path, O_PATH | constants.O_NOFOLLOW);

@@ -12,32 +12,34 @@ const PARAMETER = '/sys/module/kvm_amd/parameters/sev_snp';
 const DEVICE = '/dev/sev';
 const IOMMUS = '/sys/class/iommu';
 
-/** Of QEMU, since 9.1. */
+/** The QEMU object for SEV-SNP, which exists since QEMU 9.1. */
 export const SNP_OBJECT = 'sev-snp-guest';
 
-/** What the engine knows of itself. */
+/** The engine's own facts. */
 export interface TeeHost {
   readonly kvm: boolean;
   /** Objects that the VMM can make; undefined where there is no VMM. */
   readonly vmmObjects: readonly string[] | undefined;
-  /** There is firmware that measures what it boots. */
+  /** Whether there is firmware that measures what it boots. */
   readonly firmware: boolean;
 }
 
-/** Of the device of the secure processor: `closed`: this user may not open it; `ours`: the users that VMMs run as may not. */
+/**
+ * The device of the secure processor. `closed`: this user may not open it; `ours`: the users that VMMs run as may not.
+ */
 export type SevDevice = 'absent' | 'closed' | 'ours' | 'open';
 
-/** What SEV-SNP needs. */
+/** The facts that SEV-SNP depends on. */
 export interface SnpFindings extends TeeHost {
   /** `/proc/cpuinfo`. */
   readonly cpuinfo: string;
-  /** Parameter of the kernel's module. */
+  /** The parameter of the kernel's module. */
   readonly parameter: string | undefined;
   readonly device: SevDevice;
   readonly iommu: boolean;
 }
 
-/** Looks at the processor, the kernel's module, its device, the IOMMU, and at what the engine knows. */
+/** Inspects the processor, the kernel's module, its device, the IOMMU, and the engine's facts. */
 export async function reportTees(host: TeeHost): Promise<readonly Capability[]> {
   const [cpuinfo, parameter, device, iommus] = await Promise.all([
     read('/proc/cpuinfo'),
@@ -57,7 +59,7 @@ export async function reportTees(host: TeeHost): Promise<readonly Capability[]> 
   ];
 }
 
-/** @returns one phrase for each thing that is missing, from the hardware up */
+/** @returns one phrase for each missing requirement, from the hardware up */
 export function snpLacks(findings: SnpFindings): string[] {
   const { cpuinfo, parameter, device, iommu, kvm, vmmObjects, firmware } = findings;
   const flags = /^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/) ?? [];
@@ -87,7 +89,7 @@ const DEVICE_LACKS: Readonly<Record<SevDevice, readonly string[]>> = {
   open: [],
 };
 
-/** Everywhere where there is firmware for it: what it gives is everything but protection. */
+/** Available on every host with firmware for it: it gives everything but protection. */
 function simulation({ firmware, vmmObjects }: TeeHost): Capability {
   const name = 'simulated';
   if (vmmObjects === undefined) return { name, available: false, reason: 'there is no QEMU' };
@@ -104,7 +106,7 @@ async function sevDevice(): Promise<SevDevice> {
     () => false,
   );
   if (!opens) return 'closed';
-  // The VMMs of root are other users', and open it anew.
+  // The VMMs of root run as other users, and open the device again.
   const everybody = constants.S_IROTH | constants.S_IWOTH;
   return process.geteuid?.() === 0 && (stats.mode & everybody) !== everybody ? 'ours' : 'open';
 }

@@ -1,8 +1,8 @@
 /**
  * A helper program of a machine while this process is its parent.
  *
- * Its standard error is a pipe that keeps a short tail here. When the server goes away nobody reads the pipe, and what
- * the program writes is dropped: there is no file that could grow.
+ * This process reads the program's standard error from a pipe and keeps a short tail. After the server exits nobody
+ * reads the pipe, and the program's output is dropped: no file can grow.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { JailProgram } from '../../jail/jail.ts';
 import { spawnInJail } from '../../jail/spawn.ts';
 
 const TAIL_BYTES = 4096;
-/** From a broken connection to the end of the process that broke it. */
+/** The time from a broken connection to the end of the process that broke it. */
 const LAST_WORDS_MS = 1000;
 
 export class Helper {
@@ -33,11 +33,11 @@ export class Helper {
     child.stderr?.setEncoding('latin1').on('data', (text: string) => {
       this.#tail = (this.#tail + text).slice(-TAIL_BYTES);
     });
-    // Not `exit`: its last words come before `close`.
+    // Not `exit`: the last output arrives before `close`.
     child.once('close', (code, signal) => {
       controller.abort(new A3sError('vmm-failed', `${name} ended: ${this.#words(code, signal)}`));
     });
-    // The machine outlives this process, so it must not keep this process alive either.
+    // The machine outlives this process, so the machine must not keep this process alive.
     child.unref();
     if (child.stderr instanceof Socket) child.stderr.unref();
   }
@@ -51,7 +51,7 @@ export class Helper {
     return new Helper(name, await spawnInJail({ ...program, stdio, outlives: true }));
   }
 
-  /** Process id of what was started: the program itself, or the keeper of its jail. */
+  /** Process id of the process that was started: the program itself, or the keeper of its jail. */
   get pid(): number | undefined {
     return this.#child.pid;
   }
@@ -61,7 +61,7 @@ export class Helper {
     return printable(this.#tail.trim().split('\n').at(-1) ?? '');
   }
 
-  /** Why it ended, once it has; undefined when it goes on for longer than its last words could take. */
+  /** The reason of its end. Undefined when the program keeps running for longer than its last output could take. */
   async lastWords(): Promise<A3sError | undefined> {
     if (!this.ended.aborted) {
       await delay(LAST_WORDS_MS, undefined, { signal: this.ended }).catch(() => undefined);
@@ -83,7 +83,7 @@ export class Helper {
   }
 }
 
-/** What a guest can influence never reaches a terminal as it is. */
+/** Text that a guest can influence is never printed to a terminal unescaped. */
 export function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 400);
 }

@@ -1,6 +1,6 @@
 /**
- * A listening Unix socket for a program to inherit: who connects need not wait until the program has made it, and is
- * served as soon as it serves.
+ * A listening Unix socket for a program to inherit. A client can connect before the program runs, and is served as soon
+ * as the program serves.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import { A3sError } from '../../errors.ts';
 
 export interface Listener {
   readonly fd: number;
-  /** Lets go of it in this process; its name stays for whoever holds it then. */
+  /** Closes the socket in this process. Its name stays for the process that inherited it. */
   close(): Promise<void>;
 }
 
 /** Only this process's user, and root, can connect. */
 export async function listenFor(path: string): Promise<Listener> {
   const server = createServer();
-  // Node removes the name that it bound when it closes, so the socket gets another one first.
+  // Node removes the bound name when it closes the socket, so the socket gets another name first.
   const bound = `${path}.new`;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -33,7 +33,7 @@ export async function listenFor(path: string): Promise<Listener> {
   }
 }
 
-/** Node keeps it in a handle that has no type. */
+/** Node keeps the descriptor in a handle that has no type. */
 function descriptorOf(server: object): number {
   const handle: unknown = Reflect.get(server, '_handle');
   const fd: unknown =

@@ -1,8 +1,8 @@
 /**
- * Whether a program listens on its socket yet, seen from outside.
+ * Tells from outside whether a program listens on its socket yet.
  *
- * That the file exists is not enough: passt binds it, confines itself, and only then listens. Connecting is too much:
- * passt and virtiofsd serve their first connection alone.
+ * The existence of the file is not enough: passt binds it, confines itself, and only then listens. Connecting is not
+ * possible: passt and virtiofsd serve only their first connection.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import { findProcesses } from '../processes/processes.ts';
 /** `__SO_ACCEPTCON`, in the flags column of `/proc/net/unix`. */
 const ACCEPTS = 0x10000;
 
-/** For a program in this process's own network namespace. */
+/** For a program in this process's network namespace. */
 export async function listensHere(socket: string): Promise<true | undefined> {
   return listensIn(await readFile('/proc/self/net/unix', 'utf8'), socket) || undefined;
 }
 
 /**
- * For a program in this process's own network namespace that knows its socket by another name than this process. Anybody
- * can bind a socket by that name, in a file tree of their own, so it must be at its real place too.
+ * For a program in this process's network namespace that knows its socket by another name than this process does. Any
+ * process can bind a socket by that name in its own file tree, so the socket must exist at its real place too.
  *
  * @param socket as the program names it
  * @param file where it is
- * @param uid whom the program runs as
+ * @param uid the user that the program runs as
  */
 export async function listensRenamed(
   socket: string,
@@ -43,7 +43,7 @@ export async function listensRenamed(
 export async function listensInJail(socket: string, runtimeDir: string): Promise<true | undefined> {
   for (const { pid, args } of findProcesses(runtimeDir, isJailUid)) {
     if (!args.some((arg) => arg.includes(socket))) continue;
-    // It may end between the two looks, and then it does not listen.
+    // The process may end between the two reads; then it does not listen.
     const table = await readFile(`/proc/${pid}/net/unix`, 'utf8').catch(() => '');
     if (listensIn(table, socket)) return true;
   }

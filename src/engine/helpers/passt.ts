@@ -1,8 +1,9 @@
 /**
  * A box's network: passt translates between the guest's frames and ordinary sockets of the host, without privileges.
  *
- * The host's loopback is out of reach: passt would map the gateway address to it, and is told not to. The one exception
- * is the host's first resolver, wherever it is, at `GUEST_NETWORK.nameserver`: its ports 53 and 853 alone. Published ports are sockets of passt, so they outlive the server.
+ * The guest cannot reach the host's loopback: passt runs with the option that disables its mapping of the gateway
+ * address. The one exception is the host's first resolver, wherever it is, at `GUEST_NETWORK.nameserver`: its ports 53
+ * and 853 alone. Published ports are sockets of passt, so they outlive the server.
  *
  * @module
  */
@@ -22,19 +23,19 @@ import { Helper } from './helper.ts';
 import { listensRenamed } from './listening.ts';
 
 /**
- * Where clouds serve a machine its credentials. The route of the agent keeps the box's programs from all of 169.254/16;
- * this keeps a guest's kernel that was taken over from this one address. passt then connects to the guest's own address
- * as the host sees it: whoever has 10.0.2.15 in the host's network, who can be reached in no other way and, as everyone
- * there, is not the metadata service. The address cannot be one that nobody has: until the guest's first packet, passt
- * delivers to it.
+ * The address of the metadata service, where clouds serve a machine its credentials. The agent's route keeps the box's
+ * programs from all of 169.254/16. This mapping keeps a compromised guest kernel from this one address: passt then
+ * connects to the guest's own address as the host sees it, 10.0.2.15. A machine with that address in the host's network
+ * cannot be reached otherwise, and is not the metadata service. The mapping needs an address that can belong to
+ * somebody: until the guest's first packet, passt delivers to it.
  */
 const METADATA_ADDRESS = '169.254.169.254';
 const RESOLVER = '/etc/resolv.conf';
 const FIRST_ORDINARY_PORT = 1024;
 const READY_MS = 10_000;
 /**
- * Below it passt sees the runtime directory. Debian's AppArmor profile lets passt write sockets below /tmp and the user's
- * home alone, and goes by the names that passt itself sees.
+ * passt sees the runtime directory below this path. Debian's AppArmor profile lets passt write sockets only below /tmp
+ * and the user's home, and matches the names that passt itself sees.
  */
 const RENAMED = '/tmp';
 
@@ -46,7 +47,7 @@ export function passtArguments(socket: string, ports: readonly PortForward[]): s
   return [
     '--foreground',
     '--quiet',
-    // Ends when the VMM lets go of the socket, also when no server is there to end it.
+    // passt ends when the VMM closes the socket, also when no server is there to end it.
     '--one-off',
     '--ipv4-only',
     '--socket',
@@ -103,7 +104,7 @@ export async function startPasst(
     network: true,
     confinesItself: true,
     lowPorts,
-    // Every connection of the guest is a descriptor; passt raises its soft limit to the hard one.
+    // Every connection of the guest is a descriptor. passt raises its soft limit to the hard one.
     limits: { openFiles: 65_536 },
   };
   const helper = await Helper.start('passt', program);
@@ -123,9 +124,10 @@ export async function startPasst(
 }
 
 /**
- * Finds out by binding it whether a port can be published; a taken one is found before anything was started.
+ * Checks that each port can be published by binding it. A port that is taken is found before anything is started.
  *
- * @throws A3sError `port-in-use`, `unsupported-option` for an IPv6 address, or `invalid-argument` for an address that is not the host's
+ * @throws A3sError `port-in-use`, `unsupported-option` for an IPv6 address, or `invalid-argument` for an address that
+ * is not the host's
  */
 export async function checkPort({ hostIp, hostPort }: PortForward): Promise<void> {
   if (isIPv6(hostIp)) {
@@ -171,7 +173,7 @@ function explain(helper: Helper, error: unknown, runtimeDir: string): unknown {
       cause: error,
     });
   }
-  // Someone took the port between the check and now.
+  // Another process took the port between the check and now.
   const taken = /Failed to bind port (\d+) \(Address already in use\)/.exec(helper.lastLine)?.[1];
   if (taken === undefined) return error;
   return new A3sError('port-in-use', `Cannot publish port ${taken}: the port is already in use`, {

@@ -1,11 +1,11 @@
 /**
  * File servers for host paths that a box mounts: one virtiofsd each.
  *
- * Docker's semantics need a server that acts as whoever acts inside: root in the box writes root's files. So root's
- * virtiofsd keeps user id 0 with six capabilities over files and identities (no mknod, no setfcap, no sys_admin), but
- * its file tree holds the shared path alone, it is chrooted there, and it has no network. An ordinary user's acts as
- * that user, whoever acts inside. A single file is bound into an empty directory, so its siblings are not there at all.
- * `:ro` is a read-only mount of the host's kernel: nothing that guest, VMM or virtiofsd do can write through it.
+ * Docker's semantics need a server that acts as the guest's user does: root in the box writes root's files. So root's
+ * virtiofsd keeps user id 0 with six capabilities over files and identities (no mknod, no setfcap, no sys_admin). Its
+ * file tree holds the shared path alone, it is chrooted there, and it has no network. An ordinary user's virtiofsd acts
+ * as that user for every user of the guest. A single file is bound into an empty directory, so its siblings are not
+ * there at all. `:ro` is a read-only mount of the host's kernel: neither guest, VMM nor virtiofsd can write through it.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const SHARED = '/share';
 const READY_MS = 10_000;
 const OPEN_FILES = 65_536;
 
-/** `setpcap` and `sys_chroot` it gives up by itself, once it is in its root and has dropped all others. */
+/** virtiofsd gives up `setpcap` and `sys_chroot` itself, once it is in its root and has dropped all others. */
 const CAPABILITIES: readonly RootCapability[] = [
   'chown',
   'dac_override',
@@ -51,7 +51,7 @@ export function virtiofsdArguments(socket: string, readonly: boolean, root: bool
     '--sandbox=chroot',
     '--seccomp=kill',
     '--log-level=error',
-    // Its jail sets the limit.
+    // The jail sets this limit.
     '--rlimit-nofile=0',
     ...(readonly ? ['--readonly'] : []),
     ...(root
@@ -106,7 +106,8 @@ export async function startVirtiofsd(
   ]);
   try {
     await retry(() => listensInJail(socket, runtimeDir), waiting);
-    // The VMM, which is not root, must be able to connect. Not through a link that the box's user might have put there.
+    // The VMM, which is not root, must be able to connect. The path must not lead through a link that the box's user
+    // might have put there.
     await lchown(socket, identity.uid, identity.gid);
     return helper;
   } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * What is known of libkrun, the other engine: where it could come from, and that it is not driven yet.
+ * The report on libkrun, the other engine: where its library could be, and that it is not implemented yet.
  *
  * @module
  */

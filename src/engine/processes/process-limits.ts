@@ -1,6 +1,6 @@
 /**
- * Holds processes of a machine to processors of the host and to a share of their time, thread by thread: what a thread
- * makes later inherits both.
+ * Limits the processes of a machine to processors of the host and to a share of their time. It sets both for each
+ * thread; threads that are made later inherit them.
  *
  * @module
  */
@@ -18,20 +18,23 @@ type ProcessLimits = Pick<HostLimits, 'processors' | 'nice'>;
 
 /** As many as Linux counts at most, in bytes. */
 const MASK_BYTES = 1024;
-/** A program that goes on making threads makes them of threads that are held already, after one look or two. */
+/** Threads that a program makes meanwhile are made by limited threads after one or two passes. */
 const MOST_LOOKS = 64;
 
-/** All processes of the machine that works in a runtime directory, as they are now. @throws A3sError as `limitProcess` does */
+/**
+ * Limits all processes of the machine that works in a runtime directory, as they are now. @throws A3sError as
+ * `limitProcess` does
+ */
 export async function limitProcesses(runtimeDir: string, limits: ProcessLimits): Promise<void> {
   if (limits.processors === undefined && limits.nice === undefined) return;
   for (const each of findProcesses(runtimeDir, isJailUid)) await limitProcess(each, limits);
 }
 
 /**
- * One process; nothing for one that is gone.
+ * Limits one process. Does nothing for a process that is gone.
  *
- * @throws A3sError `invalid-argument` for processors that this host does not let it have, and where only root may lower a nice value;
- *   `vmm-failed` where the kernel took no nice value of its session in time
+ * @throws A3sError `invalid-argument` for processors that this host does not let it have, and where only root may lower
+ * a nice value; `vmm-failed` where the kernel took no nice value of its session in time
  */
 export async function limitProcess(
   fence: ProcessFence,
@@ -42,7 +45,7 @@ export async function limitProcess(
   const mask = processors === undefined ? undefined : maskOf(processors);
   const done = new Set<number>();
   for (let look = 0; look < MOST_LOOKS; look++) {
-    // Looked at right before: its id may have become another's.
+    // The identity is checked right before the call: the id may belong to another process by now.
     if (!isRunning(fence)) return;
     const found = threads(fence.pid).filter((thread) => !done.has(thread));
     if (found.length === 0) {
@@ -90,7 +93,7 @@ async function setGroupNice(pid: number, nice: number): Promise<void> {
   }
 }
 
-/** @param processors none: all that there can be; the kernel takes those that are */
+/** @param processors empty: all that the host can have; the kernel ignores those that do not exist */
 export function maskOf(processors: readonly number[]): Uint8Array {
   const mask = new Uint8Array(MASK_BYTES).fill(processors.length === 0 ? 0xff : 0);
   for (const each of processors) {

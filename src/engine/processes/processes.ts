@@ -1,8 +1,8 @@
 /**
- * Processes of a machine, found through `/proc`, so that a server that did not start them can end them.
+ * Finds the processes of a machine through `/proc`, so that a server that did not start them can end them.
  *
- * A process id alone may belong to another process by now: each is fenced by the time it started. A zombie counts as
- * gone; it has no memory, no files and no code, it waits for a parent that may never look.
+ * A process id alone may belong to another process by now, so each process is also identified by its start time. A
+ * zombie counts as gone: it has no memory, no files and no code, and its parent may never reap it.
  *
  * @module
  */
@@ -21,14 +21,14 @@ export interface FoundProcess extends ProcessFence {
   /** Name of the program that it runs. */
   readonly program: string;
   readonly args: readonly string[];
-  /** Whether the kernel says that it is of the machine's group. */
+  /** Whether the kernel reports that the process is of the machine's group. */
   readonly inGroup: boolean;
 }
 
-/** The program that stays beside each program in a jail of namespaces, and ends with it. */
+/** The program that runs beside each program in a jail of namespaces, and ends with it. */
 export const KEEPER = 'bwrap';
 
-/** Programs that make up a machine, the builders of their jails among them. */
+/** The programs of a machine, and the programs that build their jails. */
 const PROGRAMS = new Set([
   KEEPER,
   'passt',
@@ -41,11 +41,11 @@ const PROGRAMS = new Set([
 /**
  * All processes of the machine that works in a runtime directory.
  *
- * A command line belongs to its process, which can write another one over it. So three things count: the machine's group,
- * where root gave one; the command line; and being a child of a process that counts, which no process can change either
- * and which leads from a jail's keeper to its program: to virtiofsd, which gives up its groups as root may.
+ * A process can overwrite its own command line. So three things count: the machine's group, where root set one; the
+ * command line; and descent from a process that counts. No process can change its parent, and descent leads from a
+ * jail's keeper to its program, also to virtiofsd, which as root gives up its groups.
  *
- * @param counts whose processes count, by user id: anyone can give a process any command line
+ * @param counts whose processes count, by user id: any user can give a process any command line
  */
 export function findProcesses(
   runtimeDir: string,
@@ -70,8 +70,8 @@ export function findProcesses(
 }
 
 /**
- * The one process of that program among a process and its children's children: a program in its jail, from the keeper.
- * Far less to read than all of `/proc`.
+ * The one process of that program among a process, its children and their children: a program in its jail, from the
+ * keeper. This reads far less than all of `/proc`.
  */
 export function findDescendant(
   pid: number,
@@ -96,7 +96,10 @@ export function isRunning({ pid, startTime }: ProcessFence): boolean {
   return stat !== undefined && stat.startTime === startTime && !'ZX'.includes(stat.state);
 }
 
-/** Kills at once. The fence is looked at right before, which is as near as a process can come without pidfds. */
+/**
+ * Kills the processes at once. Each start time is checked right before, which is the best a process can do without
+ * pidfds.
+ */
 export function killProcess(fence: ProcessFence): void {
   if (!isRunning(fence)) return;
   try {
@@ -106,7 +109,7 @@ export function killProcess(fence: ProcessFence): void {
   }
 }
 
-/** Waits until all are gone. No event exists for a process that is not a child. */
+/** Waits until all are gone. There is no event for the end of a process that is not a child. */
 export async function untilGone(
   fences: readonly ProcessFence[],
   signal: AbortSignal,
@@ -142,7 +145,7 @@ function describe(
   if (uid === undefined || !counts(Number(uid))) return undefined;
   const groups = /^Groups:\t(.*)$/m.exec(status)?.[1]?.trim().split(' ') ?? [];
   const inGroup = groups.includes(String(group));
-  // Empty where the process made it so.
+  // Empty where the process emptied it.
   const [name = '', ...args] = read(`/proc/${pid}/cmdline`)?.split('\0') ?? [];
   return {
     pid,

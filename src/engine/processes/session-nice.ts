@@ -1,6 +1,6 @@
 /**
- * The nice value of a session. Each jail is one, and where the kernel makes sessions into groups of their own
- * (`kernel.sched_autogroup_enabled`), nice values count within the group alone: so the group has one too.
+ * The nice value of a session. Each jail is one session. Where the kernel makes a group of each session
+ * (`kernel.sched_autogroup_enabled`), nice values count within the group alone, so the group gets the value too.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { retry } from '../../async/retry.ts';
 import { deadline } from '../deadline.ts';
 import { codeOf, isGone } from './gone.ts';
 
-/** Far more than a host full of starts takes, at ten a second. */
+/** Far more than all starts of a full host take, at ten a second. */
 const TURN_MS = 30_000;
 
 export interface SessionFile {
@@ -23,9 +23,9 @@ const FILE: SessionFile = {
 };
 
 /**
- * Written where it is another one alone: the kernel takes ten a second from all users but root together.
+ * Written only where the value differs: the kernel accepts ten writes a second from all users but root together.
  *
- * @throws A3sError `vmm-failed` where others took every turn, what the kernel answers otherwise
+ * @throws A3sError `vmm-failed` where other writers used up every attempt, what the kernel answers otherwise
  */
 export async function setSessionNice(
   pid: number,
@@ -36,7 +36,7 @@ export async function setSessionNice(
   if (isSet(pid, nice, file)) return;
   const attempt = async (): Promise<true | undefined> => {
     try {
-      // A process of the same session may have had its turn.
+      // Another process of the same session may have set it already.
       if (!isSet(pid, nice, file)) file.write(pathOf(pid), String(nice));
       return true;
     } catch (error) {
@@ -49,7 +49,7 @@ export async function setSessionNice(
   await retry(attempt, deadline(milliseconds, 'vmm-failed', what));
 }
 
-/** Nothing is to be done either where the kernel has no such groups, or the process is in none. */
+/** Nothing is to be done where the kernel has no such groups, or the process is in none. */
 function isSet(pid: number, nice: number, file: SessionFile): boolean {
   try {
     const found = / nice (-?\d+)$/m.exec(file.read(pathOf(pid)))?.[1];

@@ -1,6 +1,7 @@
 /**
- * Ends everything of the machine that works in a runtime directory, whoever started it. Only then may root remove that
- * directory: the machine's user owns it, and could put links in the way of whoever removes.
+ * Ends every process of the machine that works in a runtime directory, no matter which server started it. Root may
+ * remove that directory only afterwards: the machine's user owns it, and could put links into the path that root
+ * removes.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import { findProcesses, KEEPER, killProcess } from './processes.ts';
 /** Sockets of QEMU, passt and virtiofsd, and the lock file beside a virtiofsd's. */
 const SOCKETS = /^(?:qmp|ctl|sp|passt|fs\d+)\.sock(?:\.pid)?$/;
 
-/** How long a jail's keeper may take to notice that its program is dead, before it is killed too. */
+/** How long a jail's keeper may take to reap its dead program before the keeper is killed too. */
 const KEEPER_MS = 1000;
 
 /** @returns when no process is left and the sockets are removed; the directory itself stays */
@@ -21,22 +22,23 @@ export async function endProcesses(runtimeDir: string): Promise<void> {
   let empty = 0;
   const deadline = performance.now() + KEEPER_MS;
   const attempt = async (): Promise<true | undefined> => {
-    // Looked for anew each time: a helper may be in the middle of its start.
+    // The processes are listed again each time: a helper may be in the middle of its start.
     const found = findProcesses(runtimeDir, isJailUid);
     const waits = performance.now() < deadline;
-    // A keeper ends by itself, and reaps its program; killed first, it would leave a zombie to the system's init,
-    // which in a container may never look.
+    // A keeper ends by itself, and reaps its program. If it were killed first, it would leave a zombie to the system's
+    // init, which in a container may never reap it.
     for (const each of found) if (!waits || each.program !== KEEPER) killProcess(each);
-    // Twice: a look walks the process ids once, and a process that forks just then may be behind it and its child before.
+    // Two passes: a pass walks the process ids once, and a process that forks meanwhile may already be behind it and
+    // its child's id before it.
     empty = found.length === 0 ? empty + 1 : 0;
     return empty === 2 || undefined;
   };
-  // Without a deadline: nothing but a stuck kernel keeps a killed process, and then it is not gone.
+  // Without a deadline: only a stuck kernel keeps a killed process, and then the process is not gone.
   await retry(attempt, new AbortController().signal);
   await removeSockets(runtimeDir);
 }
 
-/** For a machine of which no process is left. */
+/** For a machine that has no process left. */
 export async function removeSockets(runtimeDir: string): Promise<void> {
   for (const name of await list(runtimeDir)) {
     if (SOCKETS.test(name)) await rm(join(runtimeDir, name), { force: true });

@@ -54,24 +54,30 @@ import { restoreMachine, wasLaunched } from './template/start-from-template.ts';
 import { TemplateInputs } from './template/template-inputs.ts';
 
 const ADOPT_MS = 10_000;
-/** Unless the configuration tells. */
+/** The default, unless the configuration sets it. */
 const KVM_TIMEOUT_MS = 10_000;
 
-/** Room for the guest's kernel and for a box of the default size; the rest of larger ones is plugged in. */
+/** Room for the guest's kernel and for a box of the default size. Larger boxes get the rest attached. */
 const TEMPLATE_BYTES = 512 * 2 ** 20;
 
 const GROWTH = growthLimit(TEMPLATE_BYTES);
 
 export interface QemuEngineOptions {
-  /** What the accelerator is probed with, and whether confidential machines could boot; undefined while there is no boot set. */
+  /**
+   * The boot set that the accelerator is probed with, which also decides whether confidential machines could boot;
+   * undefined while there is none.
+   */
   readonly boot: (MachineSpec['boot'] & { readonly confidential?: object | undefined }) | undefined;
-  /** Where the accelerator's verdict is kept, such as `A3S_HOME/accelerator.json`. */
+  /** The file with the accelerator's verdict, such as `A3S_HOME/accelerator.json`. */
   readonly cacheFile: string;
-  /** The runtime directory of this home; the probe makes one of its own in it. */
+  /** The runtime directory of this home. The probe makes its own directory in it. */
   readonly runtimeDir: string;
   /** How long the probe of KVM waits for its guest at first. */
   readonly kvmTimeoutMs?: number;
-  /** Told what boxes run with, and why, where a probe of KVM ran out of time, and again after the second one. */
+  /**
+   * Called with the accelerator of boxes and the reason, where a probe of KVM ran out of time, and again after the
+   * second one.
+   */
   readonly onLateProbe?: (accelerator: Accelerator, reason: string) => void;
 }
 
@@ -164,7 +170,7 @@ export class QemuEngine implements Engine {
   }
 
   async close(): Promise<void> {
-    // With what it found out on record, or the next server would have to find it out.
+    // The results are recorded first. Otherwise the next server would have to probe again.
     await this.#verdict?.catch(() => undefined);
     this.#closing.abort();
     await probesSettled();
@@ -172,7 +178,7 @@ export class QemuEngine implements Engine {
 
   expectConfidential(tee: Tee): void {
     if (tee !== 'simulated') return;
-    // Three RSA keys, once per installation. Whatever fails here, the launch tells.
+    // Three RSA keys, once per installation. The launch reports any failure of this call.
     this.#confidential.processor.open().catch(() => undefined);
   }
 
@@ -218,7 +224,7 @@ export class QemuEngine implements Engine {
       deadline(ADOPT_MS, 'vmm-failed', `The VMM of ${id.slice(0, 12)} did not answer`),
     );
     const { status } = await monitor.execute('query-status', {}, Status);
-    // Its server died in the middle of the launch: it has no disks yet, or not all, or no state.
+    // Its server died in the middle of the launch: the machine lacks disks or its state.
     const restored = vmm.args.includes('-incoming');
     if (BEFORE.has(status) || (restored && !(await wasLaunched(monitor)))) {
       monitor.close();
@@ -258,7 +264,7 @@ export class QemuEngine implements Engine {
     return (await this.#stubKernel).fd;
   }
 
-  /** Found out once. Not under the signal of whoever asks first: others wait for the same answer. */
+  /** Probed once. Not under the signal of the first caller: others wait for the same answer. */
   async #accelerator(): Promise<Verdict> {
     const { boot, cacheFile, runtimeDir } = this.#options;
     if (boot === undefined) {
@@ -269,7 +275,7 @@ export class QemuEngine implements Engine {
     if (asked !== undefined) {
       const verdict = await asked;
       if (holds(verdict, Date.now())) return verdict;
-      // Unless someone else, who waited too, asks anew already.
+      // Unless another caller that waited too is already probing again.
       if (this.#verdict === asked) this.#verdict = undefined;
     }
     this.#verdict ??= qemuVersion()
@@ -291,7 +297,7 @@ export class QemuEngine implements Engine {
     return this.#verdict;
   }
 
-  /** The verdict of a late probe holds until the second one, in the background, has ended. */
+  /** The verdict of a late probe holds until the second probe, in the background, has ended. */
   async #found(options: ProbeOptions): Promise<Verdict> {
     const verdict = await chooseAccelerator(options);
     if (verdict.unsure !== true) return verdict;
@@ -303,7 +309,7 @@ export class QemuEngine implements Engine {
         tell?.(confirmed.accelerator, confirmed.reason ?? 'a guest came up with more time');
       },
       (error: unknown) => {
-        // Given up, as the server ends: the next one begins with a second probe.
+        // Aborted, as the server ends. The next server begins with a second probe.
         if (options.signal?.aborted === true) return;
         tell?.(verdict.accelerator, `the second probe of KVM failed: ${String(error)}`);
       },
@@ -312,7 +318,7 @@ export class QemuEngine implements Engine {
   }
 }
 
-/** A machine that cannot be held to them does not go on. */
+/** A machine whose limits cannot be set is ended. */
 async function limited(machine: QemuMachine, limits: HostLimits): Promise<void> {
   try {
     await machine.applyLimits(limits);
@@ -325,5 +331,5 @@ async function limited(machine: QemuMachine, limits: HostLimits): Promise<void> 
 const Status = z.object({ status: z.string() });
 /** States of a VMM whose guest has not begun. */
 const BEFORE = new Set(['prelaunch', 'inmigrate']);
-/** States of a VMM whose guest came to its end. */
+/** States of a VMM whose guest has ended. */
 const ENDED = new Set(['shutdown', 'guest-panicked', 'internal-error']);

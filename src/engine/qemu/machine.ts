@@ -31,23 +31,23 @@ import type { QmpClient } from './monitor/qmp.ts';
 import { machineSize } from './monitor/size.ts';
 import { saveRunning } from './snapshot/save-running.ts';
 
-/** The helper's name that is the VMM itself. */
+/** The helper name of the VMM itself. */
 export const VMM = 'qemu';
 
-/** How a machine is taken hold of: at launch, or when it is adopted. */
+/** How a machine is taken over: at launch, or by adoption. */
 export interface MachineParts {
   readonly id: string;
   readonly runtimeDir: string;
   readonly vmm: ProcessFence;
   readonly monitor: QmpClient;
-  /** Those that this process started; none when adopted. */
+  /** Helpers that this process started; none when adopted. */
   readonly helpers: readonly Helper[];
-  /** Of a confidential machine. */
+  /** Set for a confidential machine. */
   readonly confidential?: ConfidentialParts | undefined;
 }
 
 export interface ConfidentialParts {
-  /** Where its simulated secure processor answers it. */
+  /** The port at which its simulated secure processor answers it. */
   readonly port: Pick<ProcessorPort, 'close'> | undefined;
   /** Undefined when adopted. */
   readonly launched: LaunchRecord | undefined;
@@ -138,15 +138,15 @@ export class QemuMachine implements Machine {
     await this.#parts.monitor.closed;
   }
 
-  /** The guest is at its end and the VMM waits: takes the console's last bytes, then ends the VMM. */
+  /** The guest has ended and the VMM waits: reads the console's last bytes, then ends the VMM. */
   async stopped(reason: string): Promise<void> {
     if (this.#ending !== undefined) return;
-    // A VMM that dies right now takes the console with it, not the reason.
+    // When the VMM dies right now, the console is lost, but not the reason.
     this.#console = await this.console().catch(() => this.#console);
     await this.#end(explainShutdown(reason, this.#console));
   }
 
-  /** The VMM stopped the guest; asked for, unless its state says otherwise. */
+  /** The VMM stopped the guest. This is a requested stop, unless the VMM's state says otherwise. */
   async halted(): Promise<void> {
     const { monitor } = this.#parts;
     const { status } = await monitor.execute('query-status', {}, z.object({ status: z.string() }));
@@ -158,7 +158,7 @@ export class QemuMachine implements Machine {
     throw new A3sError('unsupported-option', `A confidential machine cannot ${what}`);
   }
 
-  /** The first reason counts; everyone waits for the same end. */
+  /** The first reason counts, and every caller waits for the same end. */
   #end(exit: MachineExit): Promise<void> {
     this.#ending ??= this.#finish(exit);
     return this.#ending;
@@ -180,12 +180,13 @@ export class QemuMachine implements Machine {
   }
 }
 
-/** How long the keeper of a VMM's jail may take to end behind it, before all processes of the host are looked through. */
+/** How long the keeper of a VMM's jail may take to end after it, before all processes of the host are searched. */
 const KEEPER_MS = 1000;
 
 /**
- * Whether the VMM was all there was of the machine, and has ended as a child of this process: then nothing else can be left.
- * It is the first process of its namespace, and cannot make others. Looking for some would cost more than its end did.
+ * Whether the VMM was the machine's only process, and has ended as a child of this process: then nothing else can be
+ * left. The VMM is the first process of its namespace, and cannot make others. A search for some would cost more than
+ * its end did.
  */
 async function endedAlone(helpers: readonly Helper[]): Promise<boolean> {
   const [only, another] = helpers;
@@ -206,7 +207,7 @@ function explainShutdown(reason: string, console: Buffer): MachineExit {
   const panic = panicReason(console);
   if (reason === 'guest-shutdown' || (reason === UNSEEN && panic === ''))
     return { reason: 'poweroff', detail: '' };
-  // Nothing in a guest resets it but its kernel, which does so after a panic.
+  // Only the guest's kernel resets the machine, which it does after a panic.
   if (['guest-reset', 'guest-panic', UNSEEN].includes(reason)) {
     return { reason: 'panic', detail: panic };
   }

@@ -1,5 +1,5 @@
 /**
- * What the simulated secure processor answers its guest.
+ * Answers requests of a guest as the simulated secure processor.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import {
   readRequest,
 } from './protocol.ts';
 
-/** As far as it is asked here. */
+/** The part of the interface that is used here. */
 export type AskedGuest = Pick<SimulatedGuest, 'report' | 'deriveKey'>;
 
 /** ROOT_KEY_SELECT. */
 const ROOT_KEY_SELECT = { VCEK: 0, VMRK: 1 } as const;
 
-/** @returns undefined for a line that nobody could be answered for */
+/** @returns undefined for a line that has no id to answer */
 export function answerLine(guest: AskedGuest, line: Uint8Array): ProcessorAnswer | undefined {
   const request = readRequest(line);
   if (request === undefined || 'error' in request) return request;
@@ -46,7 +46,7 @@ function deriveKey(guest: AskedGuest, request: DeriveKeyRequest): string {
   return Buffer.from(key).toString('hex');
 }
 
-/** The guest learns what firmware would tell it, and nothing else of the host. */
+/** The guest gets the firmware's answer, and nothing else of the host. */
 function failure(error: unknown): { code: ProcessorErrorCode; message: string } {
   const refused = error instanceof Error && 'code' in error && error.code === 'simulated-request';
   return refused

@@ -1,5 +1,5 @@
 /**
- * Where the simulated secure processor keeps a guest that it launched, so that a later server answers for it.
+ * Where the simulated secure processor keeps a guest that it launched, so that a later server can answer for it.
  *
  * @module
  */
@@ -20,12 +20,12 @@ const GuestFile = z.strictObject({
   schema: z.literal(SCHEMA),
   /** The machine's id: the file of another machine is refused. */
   machine: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Whatever it is, the processor checks it. */
+  /** Any value: the processor checks it. */
   guest: z.unknown(),
 });
 
 /**
- * Keeps the guest of a machine, in place of one that was there, mode 0600.
+ * Keeps the guest of a machine in a file of mode 0600, which replaces an earlier one.
  *
  * @throws A3sError `state-unusable`
  */
@@ -51,14 +51,14 @@ export async function writeGuestFile(
 }
 
 /**
- * What {@link writeGuestFile} wrote for that machine.
+ * Reads what {@link writeGuestFile} wrote for that machine.
  *
  * @throws A3sError `state-unusable` where it is missing, damaged, another machine's, or open to others
  */
 export async function readGuestFile(path: string, machine: string): Promise<unknown> {
   let text: string;
   try {
-    // Without following a link, and without waiting for a writer, should it be a pipe.
+    // Does not follow a link, and does not wait for a writer if the file is a pipe.
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       text = await readPrivate(path, file);

@@ -1,11 +1,11 @@
 /**
- * Lines out of a stream from a guest, bounded.
+ * Splits a guest's stream into lines of bounded length.
  *
  * @module
  */
 const NEWLINE = 0x0a;
 
-/** Splits at newlines. What is longer than the limit is dropped up to its end; blank lines are left out. */
+/** Splits at newlines. A line longer than the limit is dropped; blank lines are left out. */
 export class LineReader {
   readonly #limit: number;
   #kept: Buffer[] = [];
@@ -31,7 +31,7 @@ export class LineReader {
   #keep(part: Buffer): void {
     if (part.length === 0) return;
     this.#length += part.length;
-    // A copy: the chunk would stay as long as any part of it.
+    // A copy: a slice would keep the whole chunk in memory.
     if (this.#length <= this.#limit) this.#kept.push(Buffer.from(part));
     else this.#kept = [];
   }

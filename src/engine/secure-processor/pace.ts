@@ -1,5 +1,5 @@
 /**
- * How often a guest may ask.
+ * Limits how often a guest may make requests.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const SYSTEM: Clock = {
   sleep: (milliseconds, signal) => delay(milliseconds, undefined, { signal, ref: false }),
 };
 
-/** Turns: so many at once, and then so many a second. Whoever asks for more waits. */
+/** A rate limit: a number of requests at once, and then so many a second. Requests above the limit wait. */
 export class Pace {
   readonly #burst: number;
   readonly #perSecond: number;
@@ -33,7 +33,7 @@ export class Pace {
     this.#counted = clock.now();
   }
 
-  /** Takes a turn, when there is one. One caller at a time. */
+  /** Waits for a turn and takes it. One caller at a time. */
   async turn(signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted();

@@ -1,8 +1,8 @@
 /**
  * The host's end of a guest's port to its simulated secure processor.
  *
- * One request at a time, at a measured pace: a guest that asks without end waits in its own kernel, since nothing is read from
- * its port meanwhile.
+ * One request is answered at a time, at a limited rate. A guest that sends requests without end waits in its own
+ * kernel, since the server does not read its port meanwhile.
  *
  * @module
  */
@@ -16,9 +16,9 @@ import { LineReader } from './lines.ts';
 import { Pace } from './pace.ts';
 import { MAX_LINE } from './protocol.ts';
 
-/** Each piece that is read takes a turn, and each line in it; a report takes some milliseconds of this process. */
+/** Each chunk that is read takes a turn, and each line in it. A report takes some milliseconds of this process. */
 const TURNS = { burst: 64, perSecond: 32 };
-/** Between a connection that ended and the next. */
+/** The pause between a connection that ended and the next. */
 const PAUSE_MS = 200;
 
 /** Answers a guest until it is closed. */
@@ -28,7 +28,7 @@ export class ProcessorPort {
 
   /** @param path of the socket that the VMM listens on */
   constructor(path: string, guest: AskedGuest) {
-    // Rejects with nothing but the end: a guest without its processor gets no answers, and asks again.
+    // Rejects only when the port is closed. Without its processor a guest gets no answers, and asks again.
     this.#ended = this.#serve(path, guest).catch(() => undefined);
   }
 
@@ -39,7 +39,7 @@ export class ProcessorPort {
 
   async #serve(path: string, guest: AskedGuest): Promise<void> {
     const { signal } = this.#closing;
-    // Of the guest, not of a connection.
+    // The limit is the guest's, not a connection's.
     const pace = new Pace(TURNS);
     for (;;) {
       await converse(await attach(path, signal), guest, pace, signal).catch(() => undefined);
@@ -49,12 +49,12 @@ export class ProcessorPort {
   }
 }
 
-/** A place where there is no socket but something else may hold one again. */
+/** A path that holds something other than a socket may hold a socket again later. */
 async function attach(path: string, signal: AbortSignal): Promise<Duplex> {
   return await retry(() => openSocket(path).catch(() => undefined), signal);
 }
 
-/** Answers what comes, until the stream ends, breaks, or the signal aborts. */
+/** Answers requests until the stream ends, breaks, or the signal aborts. */
 export async function converse(
   stream: Duplex,
   guest: AskedGuest,
@@ -82,7 +82,7 @@ export async function converse(
   }
 }
 
-/** Waits until it is taken: a guest that does not listen is not answered again. */
+/** Waits until the guest takes the answer: a guest that does not read gets no further answers. */
 async function send(stream: Duplex, text: string, signal: AbortSignal): Promise<void> {
   if (stream.write(text)) return;
   const closed = new AbortController();

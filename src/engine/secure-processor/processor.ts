@@ -1,6 +1,6 @@
 /**
- * The simulated secure processor of this installation. What it is made of is loaded when the first simulated machine asks for it:
- * neither the server's start nor a plain box pays for it.
+ * The simulated secure processor of this installation. Its code is loaded when the first simulated machine needs it, so
+ * it costs neither the server's start nor a plain box.
  *
  * @module
  */

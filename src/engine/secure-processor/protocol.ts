@@ -1,17 +1,17 @@
 /**
- * What a guest and its simulated secure processor say to each other: one JSON object a line.
+ * The messages between a guest and its simulated secure processor: one JSON object a line.
  *
- * The guest is hostile. A line that is no request with an id is passed over, since nobody could be answered.
+ * The guest is hostile. A line that is not a request with an id is ignored, since there is no id to answer.
  *
  * @module
  */
 import * as z from 'zod';
 import { narrow } from '../../narrow.ts';
 
-/** No line is longer, its end not counted. */
+/** The longest line, without its newline. */
 export const MAX_LINE = 64 * 1024;
 
-/** What can go into a derived key, in the order of the bits of GUEST_FIELD_SELECT. */
+/** The fields that can go into a derived key, in the order of the bits of GUEST_FIELD_SELECT. */
 export const KEY_FIELDS = [
   'policy',
   'image-id',
@@ -45,7 +45,7 @@ const DeriveKey = z.strictObject({
   tcb: z
     .string()
     .regex(/^(?:0|[1-9][0-9]{0,19})$/)
-    // As text: a check runs although the one before it failed, and no number may be there.
+    // Checked as text: a check runs even when the one before it failed, so the value may not be a number.
     .refine((tcb) => tcb.length < LARGEST_U64.length || tcb <= LARGEST_U64, {
       error: 'must have 64 bits',
     }),
@@ -57,7 +57,10 @@ const Addressed = z.object({ id });
 export type DeriveKeyRequest = z.infer<typeof DeriveKey>;
 export type ProcessorRequest = z.infer<typeof Request>;
 
-/** `malformed`: no request of this protocol; `refused`: firmware would refuse it; `unavailable`: no fault of the guest. */
+/**
+ * `malformed`: not a request of this protocol; `refused`: firmware would refuse it; `unavailable`: not the guest's
+ * fault.
+ */
 export type ProcessorErrorCode = 'malformed' | 'refused' | 'unavailable';
 
 export interface ProcessorFailure {
@@ -70,7 +73,7 @@ export type ProcessorAnswer =
   | { readonly id: string; readonly key: string }
   | ProcessorFailure;
 
-/** @returns what is asked for; the answer, where it is no request; undefined where nobody could be answered */
+/** @returns the request; an answer, where the line is not a valid request; undefined where there is no id to answer */
 export function readRequest(line: Uint8Array): ProcessorRequest | ProcessorFailure | undefined {
   const value = parse(line);
   const request = narrow(Request, value);

@@ -1,9 +1,10 @@
 /**
  * The host's end of the control stream.
  *
- * When a host goes, the agent closes its end and opens it again. What the next host sends in between is lost in the
- * guest, without a word. So a connection that follows on another waits until the guest has closed and opened.
- * The monitor's event for that is limited to one a second, too slow; its state is asked for instead.
+ * When a host disconnects, the agent closes its end and opens it again. Bytes that the next host sends in between are
+ * lost in the guest without an error. So a connection that follows another waits until the guest has closed and
+ * reopened its end. The monitor limits the event for that to one a second, which is too slow, so the state is polled
+ * instead.
  *
  * @module
  */
@@ -17,7 +18,7 @@ import { openSocket } from '../../socket.ts';
 import { CONTROL } from '../command-line/arguments.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
 
-/** A guest takes a few milliseconds, a busy host's many; the agent's client tries again anyway. */
+/** A guest takes a few milliseconds, and many on a busy host. The agent's client retries anyway. */
 const REOPEN_MS = 500;
 
 const Chardevs = z.array(z.object({ label: z.string(), 'frontend-open': z.boolean() }));
@@ -26,7 +27,7 @@ export class ControlPort {
   readonly #path: string;
   readonly #monitor: QmpClient;
   #stream: Socket | undefined;
-  /** When the guest will have done with the stream before. */
+  /** The time by which the guest has finished with the previous stream. */
   #settled = 0;
 
   constructor(path: string, monitor: QmpClient) {
@@ -34,7 +35,7 @@ export class ControlPort {
     this.#monitor = monitor;
   }
 
-  /** Opens the stream; one that is open ends. */
+  /** Opens the stream. A stream that is open ends. */
   async connect(signal: AbortSignal): Promise<Socket> {
     await this.close();
     if (performance.now() < this.#settled) await this.#reopened(signal);
@@ -66,7 +67,7 @@ export class ControlPort {
     throw new A3sError('vmm-failed', 'The guest does not listen on its control port');
   }
 
-  /** Asks without pause until the guest has closed its end: it may stay closed for less than any pause. */
+  /** Polls without a pause until the guest has closed its end: it may stay closed for less than any pause. */
   async #reopened(signal: AbortSignal): Promise<void> {
     while (performance.now() < this.#settled && (await this.#guestHasIt())) signal.throwIfAborted();
     while (performance.now() < this.#settled && !(await this.#guestHasIt())) {

@@ -9,11 +9,11 @@ import type { JailIdentity } from '../../../jail/jail.ts';
 
 /** Longest path of a unix socket that Linux takes. */
 const SOCKET_PATH_BYTES = 107;
-/** The longest name in there, and what passt sees before it. */
+/** The longest name in the directory, and the path that passt sees before it. */
 const LONGEST_NAME = '/tmp/passt.sock';
 
 /**
- * Gives the directory to the box's user, and to nobody else.
+ * Gives the directory to the box's user alone.
  *
  * @throws A3sError `state-unusable` when sockets in it would have too long a path
  */

@@ -1,8 +1,9 @@
 /**
- * One launch: the VMM and its helpers start side by side, then everything of the box is plugged, then the guest runs.
+ * One launch: the VMM and its helpers start side by side, then all devices of the box are attached, then the guest
+ * runs.
  *
- * Plugging before the guest's first instruction costs 10 ms, all told, and the guest finds its devices as if they had
- * been there from the start: nothing races with the firmware's scan of the buses.
+ * Attaching before the guest's first instruction costs 10 ms in all. The guest finds its devices as if they had been
+ * there from the start, and nothing races with the firmware's scan of the buses.
  *
  * @module
  */
@@ -18,7 +19,7 @@ import { diskCommands, nicCommands, plug, shareCommands } from '../monitor/hotpl
 import type { QmpClient } from '../monitor/qmp.ts';
 import { startVmm } from './vmm.ts';
 
-/** On failure processes may be left; the caller ends them, by the runtime directory. */
+/** On failure processes may be left. The caller ends them, by the runtime directory. */
 export async function launchMachine(
   spec: MachineSpec,
   accelerator: Accelerator,
@@ -61,7 +62,7 @@ async function plugAll(spec: MachineSpec, monitor: QmpClient, signal: AbortSigna
   await plug(monitor, shareCommands(spec, sockets));
 }
 
-/** Waits for all; the first failure ends the others' waiting and is the one thrown, when all have settled. */
+/** Waits for all. The first failure aborts the others, and is thrown once all have settled. */
 export async function together<First, Rest>(
   signal: AbortSignal,
   start: (waiting: AbortSignal) => readonly [Promise<First>, ...Promise<Rest>[]],

@@ -1,5 +1,5 @@
 /**
- * Starts one QEMU in its jail, from opened files, up to a monitor that answers and a guest that has not begun.
+ * Starts one QEMU in its jail, from opened files, up to a monitor that answers and a guest that has not begun to run.
  *
  * @module
  */
@@ -28,21 +28,21 @@ export interface StartedVmm {
   readonly process: FoundProcess;
 }
 
-/** Open files of the caller that QEMU inherits; they stay the caller's to close. */
+/** Open files of the caller that QEMU inherits. The caller closes them. */
 export interface InheritedFiles {
-  /** In place of the boot set's kernel and initrd. */
+  /** These replace the boot set's kernel and initrd. */
   readonly kernel?: number;
   readonly ram?: number;
   readonly state?: number;
 }
 
 /**
- * One heap for all threads, which grows by a megabyte at a time. Larger pages (`glibc.malloc.hugetlb=1`) spare page faults, but
- * twenty starts at once then wait for the host to clear them.
+ * One heap for all threads, which grows by a megabyte at a time. Larger pages (`glibc.malloc.hugetlb=1`) save page
+ * faults, but then twenty starts at once wait for the host to clear them.
  */
 const ENVIRONMENT = {
   GLIBC_TUNABLES: 'glibc.malloc.arena_max=1:glibc.malloc.top_pad=1048576',
-  // No locale: a dozen files that four programs would read.
+  // No locale: four programs would read a dozen files for it.
   LC_ALL: 'C',
 };
 
@@ -52,7 +52,7 @@ export async function startVmm(
   inherited: InheritedFiles,
   onEvent: (event: QmpEvent) => void,
   signal: AbortSignal,
-  /** Called when its process is there. */
+  /** Called when its process exists. */
   spawned: () => void = () => undefined,
 ): Promise<StartedVmm> {
   const { spec } = plan;
@@ -86,7 +86,7 @@ export async function answeringVmm(
     });
     const process = found ?? findVmm(spec.id, spec.runtimeDir);
     if (process === undefined) throw new A3sError('vmm-failed', 'Cannot find the VMM in /proc');
-    // Before its guest begins: what belongs to the machine besides is held to them once it is there.
+    // The limits are set before the guest runs. Processes of the machine that start later get them when they exist.
     if (spec.hostLimits !== undefined) await limitProcess(process, spec.hostLimits);
     return { helper, monitor, process };
   } catch (error) {
@@ -98,8 +98,8 @@ export async function answeringVmm(
 }
 
 /**
- * The VMM of a box, found by what is in its command line. For root it must be of the box's group too: another box's VMM,
- * taken over by its guest, can write this one's command line over its own.
+ * The VMM of a box, found by its command line. For root the process must be of the box's group too: another box's VMM
+ * that its guest has taken over can overwrite its command line with this one's.
  */
 export function findVmm(id: string, runtimeDir: string): FoundProcess | undefined {
   const name = `${guestName(id)},`;
@@ -110,7 +110,7 @@ export function findVmm(id: string, runtimeDir: string): FoundProcess | undefine
   );
 }
 
-/** How a VMM is walled in: it sees its box's runtime directory, and has what else it needs as open files. */
+/** How a VMM is jailed: it sees its box's runtime directory, and has everything else as open files. */
 export function vmmJail({
   identity,
   runtimeDir,

@@ -1,8 +1,8 @@
 /**
- * QEMU's command line, as a pure function of what the machine is.
+ * QEMU's command line, as a pure function of the machine.
  *
- * Only what every machine of a shape has is here, and the slots of templates. What else belongs to one box (disks,
- * network, shares) is plugged through the monitor, see `hotplug.ts`.
+ * It has only what every machine of a shape has, and the slots of templates. Everything else that belongs to one box
+ * (disks, network, shares) is attached through the monitor, see `hotplug.ts`.
  *
  * @module
  */
@@ -14,13 +14,16 @@ import { rootPorts, templatePorts } from './slots.ts';
 
 export type Accelerator = 'kvm' | 'tcg';
 
-/** How a machine begins: by itself; to be saved as a template; as a copy of one; as a copy of one that ran. */
+/**
+ * How a machine starts: by booting; by booting to be saved as a template; as a copy of a template; as a fork of a
+ * machine that ran.
+ */
 export type Beginning = 'boot' | 'save' | 'restore' | 'fork';
 
 /** Descriptors that QEMU inherits, by number. */
 export interface VmmDescriptors {
   readonly kernel: number;
-  /** Not where a machine is restored. */
+  /** Absent where a machine starts from saved RAM. */
   readonly initrd: number | undefined;
   /** The file that RAM is mapped from, where it is one. */
   readonly ram?: number | undefined;
@@ -32,7 +35,7 @@ export interface VmmDescriptors {
   readonly monitor: number;
   /** One per disk, in the spec's order. */
   readonly disks: readonly number[];
-  /** For each disk, those of what it is a layer over. */
+  /** For each disk, the descriptors of the images below it. */
   readonly backing?: readonly (readonly number[])[];
 }
 
@@ -40,13 +43,13 @@ export interface VmmDescriptors {
 export interface VmmSockets {
   readonly monitor: string;
   readonly control: string;
-  /** Of a confidential machine whose secure processor is simulated. */
+  /** The socket of a confidential machine whose secure processor is simulated. */
   readonly processor: string;
 }
 
 /** Name of the virtio-serial port, as the guest protocol says. */
 export const CONTROL_PORT = 'a3s.control';
-/** The port's id in the monitor's events, which tell when the guest opens it. */
+/** The port's id in the monitor's events, which report when the guest opens it. */
 export const CONTROL_PORT_ID = 'control-port';
 /** The guest's console is a ring of this many bytes in the VMM. */
 export const CONSOLE_BYTES = 64 * 1024;
@@ -57,8 +60,8 @@ export const CONSOLE = 'console';
 export const CONTROL = 'control';
 
 /**
- * All that QEMU can emulate, but for the promise that `rep movsb` is fast: emulated it goes byte by byte, and without the promise
- * the kernel clears and copies memory by eight bytes at a time.
+ * Everything that QEMU can emulate, except the flag that `rep movsb` is fast. Emulated, it copies byte by byte, and
+ * without the flag the kernel clears and copies memory by eight bytes at a time.
  */
 const EMULATED_CPU = 'max,erms=off,fsrm=off';
 
@@ -70,7 +73,7 @@ export function vmmSockets(runtimeDir: string): VmmSockets {
   };
 }
 
-/** What names the machine in the VMM's command line; found again by it. */
+/** The name of the machine in the VMM's command line, by which the machine is found again. */
 export function guestName(id: string): string {
   return `guest=${id}`;
 }
@@ -80,12 +83,12 @@ export function cpuModel(accelerator: Accelerator): string {
   return accelerator === 'kvm' ? 'host' : EMULATED_CPU;
 }
 
-/** What a command line is made from. */
+/** The input of a command line. */
 export interface VmmPlan {
   readonly spec: MachineSpec;
   readonly accelerator: Accelerator;
   readonly beginning: Beginning;
-  /** How far the RAM of machines from templates can grow, in bytes; the same for all of one template. */
+  /** How far the RAM of machines from templates can grow, in bytes. It is the same for all machines of one template. */
   readonly growthBytes: number;
 }
 
@@ -157,7 +160,7 @@ export function processors({ cpus }: MachineSpec): string[] {
   return ['-smp', `cpus=${cpus},sockets=1,cores=${cpus},threads=1`];
 }
 
-/** Guest memory never lies on a disk. Device processes map it too where the box has shares, so then it is a memfd. */
+/** Guest memory never lies on a disk. Where the box has shares, device processes map it too, so then it is a memfd. */
 function memory({ spec, beginning, growthBytes }: VmmPlan, fds: VmmDescriptors): string[] {
   if (beginning === 'boot') {
     const common = `id=memory,size=${spec.memoryBytes}B,dump=off,merge=off`;
@@ -169,7 +172,8 @@ function memory({ spec, beginning, growthBytes }: VmmPlan, fds: VmmDescriptors):
   }
   if (spec.copyOf !== undefined) return forkMemory(spec.copyOf, growthBytes, fds.ram);
   const size = spec.template?.memoryBytes ?? spec.memoryBytes;
-  // A copy of its own where it is shared with device processes; else the template's, of which only pages that are written get copied.
+  // Where the RAM is shared with device processes it is a copy of its own. Otherwise it is the template's, and only
+  // pages that are written get copied.
   const access =
     beginning === 'save' || spec.shares.length > 0 ? 'share=on' : 'share=off,readonly=on,rom=off';
   return [
@@ -184,7 +188,7 @@ export function addFd(fd: number | undefined, set: number): string[] {
   return fd === undefined ? [] : ['-add-fd', `fd=${fd},set=${set}`];
 }
 
-/** A restored machine has its kernel in RAM already; what stands for it here is never run. */
+/** A machine that starts from saved RAM has its kernel there already. The stub that replaces it here never runs. */
 function boot({ spec, beginning }: VmmPlan, fds: VmmDescriptors): string[] {
   const kernel = ['-kernel', `/proc/self/fd/${fds.kernel}`];
   if (beginning === 'restore' || beginning === 'fork') {
@@ -236,14 +240,14 @@ export function monitorArguments(fd: number): string[] {
 
 /**
  * A guest that powers off, resets (a kernel panic does, with `panic=-1`) or triple-faults stops the machine and leaves
- * the VMM, since the console's last bytes live in it. Whoever holds the machine reads them and ends the VMM; when
- * nobody does, the next server.
+ * the VMM, which holds the console's last bytes. The server that holds the machine reads them and ends the VMM. When no
+ * server runs, the next one does.
  */
 export function lifecycle(): string[] {
   return ['-action', 'reboot=shutdown,shutdown=pause,panic=pause', '-S'];
 }
 
-/** QEMU's option syntax ends a value at a comma; two stand for one. */
+/** QEMU's option syntax ends a value at a comma, so a comma is written twice. */
 export function optionValue(value: string): string {
   return value.replaceAll(',', ',,');
 }

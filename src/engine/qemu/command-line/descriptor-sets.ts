@@ -1,6 +1,6 @@
 /**
- * The sets that QEMU keeps inherited descriptors in, and the names by which it opens them: such an open duplicates the
- * descriptor, so no path and no mode is looked at.
+ * The sets in which QEMU keeps inherited descriptors, and the names by which it opens them. Such an open duplicates the
+ * descriptor, so no path and no mode is checked.
  *
  * @module
  */
@@ -15,12 +15,12 @@ export function diskSet(index: number): number {
   return FIRST_DISK_SET + index;
 }
 
-/** Sets of the images that disks are layers over begin here, above those of any number of disks. */
+/** Sets of the images below disks begin here, above those of any number of disks. */
 const FIRST_BACKING_SET = 1000;
-/** How many images a disk may be a layer over. */
+/** The largest number of images below a disk. */
 const MOST_BACKING = 32;
 
-/** The set of the nth image, from the lowest, that a disk is a layer over. */
+/** The set of the nth image below a disk, from the lowest. */
 export function backingSet(disk: number, n: number): number {
   return FIRST_BACKING_SET + disk * MOST_BACKING + n;
 }
@@ -32,12 +32,12 @@ export function insertedSet(slot: number): number {
 
 const FIRST_INSERTED_SET = 800;
 
-/** Sets of files that are handed over while the machine is saved. */
+/** Sets of files that are passed while the machine is saved. */
 export const SAVING_SETS = { ram: 900, devices: 901 } as const;
 const FIRST_OVERLAY_SET = 10_000;
 const OVERLAY_SETS = 1_000_000;
 
-/** A set for one more layer of a disk; a machine that is saved again needs another one. */
+/** A set for one more layer of a disk. Each further save of a machine needs another one. */
 export function overlaySet(): number {
   return FIRST_OVERLAY_SET + Math.floor(Math.random() * OVERLAY_SETS);
 }

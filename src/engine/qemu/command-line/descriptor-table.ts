@@ -11,7 +11,7 @@ import { listenFor } from '../../helpers/listener.ts';
 /** Inherited descriptors come after the standard ones. */
 const FIRST_FD = 3;
 
-/** Disposing of it closes what it opened itself; the VMM has its own by then. */
+/** Disposing of it closes what it opened itself. The VMM has its own descriptors by then. */
 export class DescriptorTable {
   readonly #fds: number[] = [];
   readonly #opened: { close(): Promise<void> }[] = [];
@@ -33,7 +33,7 @@ export class DescriptorTable {
     return this.lend(handle.fd);
   }
 
-  /** A socket that listens at this path already. */
+  /** Adds a socket that listens at this path already. */
   async listen(path: string): Promise<number> {
     const listener = await listenFor(path);
     this.#opened.push(listener);

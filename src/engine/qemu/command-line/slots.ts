@@ -1,24 +1,24 @@
 /**
- * Where box-specific devices are plugged: eight functions behind each PCIe root port.
+ * Where box-specific devices are attached: eight functions behind each PCIe root port.
  *
  * @module
  */
 import { type Disk, type MachineSpec, TEMPLATE_PLUGS, TEMPLATE_SLOTS } from '../../engine.ts';
 
 const FUNCTIONS = TEMPLATE_PLUGS.functions;
-/** So that small boxes share a shape. Each port costs the guest about 20 ms of boot under emulation. */
+/** A minimum, so that small boxes share a shape. Each port costs the guest about 20 ms of boot under emulation. */
 const FEWEST_PORTS = 4;
 
 /**
- * Of a machine that starts from a template: the network's, the slots', and those for what is plugged in later. Each costs
- * every start 0.8 ms, in QEMU.
+ * Root ports of a machine that starts from a template: the network's, the slots', and those for devices that are
+ * attached later. Each costs every start 0.8 ms in QEMU.
  */
 const TEMPLATE_PORTS = 2 + TEMPLATE_PLUGS.ports;
 
-/** The network's, then as many as the disks need, then the shares'. */
+/** The network's port, then as many as the disks need, then the shares'. */
 const NIC_PORT = 0;
 
-/** A place for one device; a slot comes alive when its function 0 is plugged, so that comes last. */
+/** A place for one device. A slot becomes visible when its function 0 is attached, so function 0 comes last. */
 export interface Slot {
   readonly bus: string;
   readonly addr: string;
@@ -44,9 +44,9 @@ export function templatePorts(): number {
 }
 
 /**
- * Where a machine from a template takes what has no slot of its own.
+ * Where a machine from a template attaches disks that have no slot of their own.
  *
- * @returns index of each such disk with its place, in the order to plug them; undefined when there are too many
+ * @returns index of each such disk with its place, in the order to attach them; undefined when there are too many
  */
 export function extraSlots(
   spec: Pick<MachineSpec, 'disks' | 'shares'>,
@@ -67,12 +67,12 @@ export function nicSlot(): Slot {
   return { bus: `rp${NIC_PORT}`, addr: '0x0.0x0', multifunction: false };
 }
 
-/** @returns index of each disk with its slot, in the order to plug them */
+/** @returns index of each disk with its slot, in the order to attach them */
 export function diskSlots({ disks }: MachineSpec): [number, Slot][] {
   return fill(disks.length, NIC_PORT + 1);
 }
 
-/** @returns index of each share with its slot, in the order to plug them */
+/** @returns index of each share with its slot, in the order to attach them */
 export function shareSlots({ disks, shares }: MachineSpec): [number, Slot][] {
   return fill(shares.length, NIC_PORT + 1 + portsFor(disks.length));
 }

@@ -1,8 +1,8 @@
 /**
- * What a restored machine has for a kernel.
+ * The stub kernel of a machine that starts from saved RAM.
  *
- * QEMU loads a kernel before it loads a machine's state, whose RAM has one already. Loading the real one, only to forget
- * it, would read its 57 MB for every box, and keep them.
+ * QEMU loads a kernel before it loads a machine's state, whose RAM already contains one. Loading the real one, which is
+ * then overwritten, would read its 57 MB for every box, and keep them.
  *
  * @module
  */
@@ -16,12 +16,12 @@ const ELF_HEADER = 64;
 const PROGRAM_HEADER = 56;
 const LOAD = 1;
 const NOTE = 4;
-/** `hlt`, and again. */
+/** An endless loop of `hlt`. */
 const CODE = Buffer.from([0xf4, 0xeb, 0xfd, 0x90]);
 /** `XEN_ELFNOTE_PHYS32_ENTRY`: a kernel that is entered by way of PVH. */
 const PVH_NOTE = 18;
 
-/** The smallest 64-bit ELF file that QEMU takes for a kernel: one segment, and the note that says where it starts. */
+/** The smallest 64-bit ELF file that QEMU accepts as a kernel: one segment, and the note with its entry point. */
 export function stubKernel(): Buffer {
   const note = Buffer.alloc(20);
   for (const [index, value] of [4, 4, PVH_NOTE].entries()) note.writeUInt32LE(value, index * 4);
@@ -37,7 +37,7 @@ export function stubKernel(): Buffer {
   ]);
 }
 
-/** @returns the file, open for reading by anyone who is handed it; it has no name any more */
+/** @returns the file, which has no name any more; any process that is passed the descriptor can read it */
 export async function openStubKernel(directory: string): Promise<FileHandle> {
   const own = await mkdtemp(join(directory, '.stub-'));
   try {

@@ -1,5 +1,6 @@
 /**
- * What a server needs of a confidential machine that an earlier one launched: its secure processor goes on, where it is simulated.
+ * Adopts the secure processor of a confidential machine that an earlier server launched, where the processor is
+ * simulated.
  *
  * @module
  */
@@ -12,8 +13,8 @@ import { vmmSockets } from '../command-line/arguments.ts';
 import type { ConfidentialParts } from '../machine.ts';
 
 /**
- * @returns undefined for a machine that is none
- * @throws A3sError `state-unusable` where nobody can answer for its guest any more
+ * @returns undefined for a machine that is not confidential
+ * @throws A3sError `state-unusable` where no processor can serve its guest any more
  */
 export async function adoptConfidential(
   id: string,

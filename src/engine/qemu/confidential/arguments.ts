@@ -1,9 +1,9 @@
 /**
- * QEMU's command line of a confidential machine, as a pure function of what it is.
+ * QEMU's command line of a confidential machine, as a pure function of the machine.
  *
- * Everything is there from the start, and nothing that a host could look through: no console, no template, no files of the host,
- * no balloon, modern virtio only. With SEV-SNP, QEMU hands the measured pages to the secure processor; simulated, the firmware
- * finds the same table of hashes at the same place, and checks it just so.
+ * All devices are there from the start, and none lets the host look inside: no console, no template, no files of the
+ * host, no balloon, modern virtio only. With SEV-SNP, QEMU passes the measured pages to the secure processor.
+ * Simulated, the firmware finds the same table of hashes at the same place, and checks it in the same way.
  *
  * @module
  */
@@ -30,11 +30,11 @@ import { cardPlace, diskPlaces, FIXED_PLACES } from './slots.ts';
 
 /** Descriptors that QEMU inherits, by number. */
 export interface ConfidentialDescriptors {
-  /** Files in memory that nobody can change any more. */
+  /** Sealed files in memory. */
   readonly firmware: number;
   readonly kernel: number;
   readonly initrd: number;
-  /** The table of hashes that the firmware checks, and its address; QEMU makes it itself with SEV-SNP. */
+  /** The table of hashes that the firmware checks, and its address. With SEV-SNP QEMU makes it itself. */
   readonly hashes: { readonly fd: number; readonly address: number } | undefined;
   /** `/dev/kvm` and `/dev/sev`, where they are needed. */
   readonly kvm: number | undefined;
@@ -48,7 +48,10 @@ export interface ConfidentialDescriptors {
 /** Name of the virtio-serial port at which a simulated secure processor answers. */
 export const PROCESSOR_PORT = 'a3s.sp';
 
-/** Where every processor with SEV-SNP has its encryption bit, and the address bit that it costs (AMD 24593, CPUID Fn8000_001F). */
+/**
+ * The position of the encryption bit on every processor with SEV-SNP, and the address bit that it costs (AMD 24593,
+ * CPUID Fn8000_001F).
+ */
 const C_BIT = 51;
 const REDUCED_PHYSICAL_BITS = 1;
 
@@ -89,7 +92,10 @@ function platform({ spec, accelerator }: ConfidentialPlan, fds: ConfidentialDesc
   ];
 }
 
-/** Guest memory never lies in a file. With SEV-SNP what is shared with the host is a memfd, the rest the kernel's. */
+/**
+ * Guest memory never lies in a file. With SEV-SNP the memory that is shared with the host is a memfd, and the rest is
+ * the kernel's.
+ */
 function memory({ memoryBytes, confidential }: ConfidentialSpec): string[] {
   const common = `id=memory,size=${memoryBytes}B,dump=off,merge=off`;
   const backend =
@@ -156,7 +162,7 @@ function ports({ runtimeDir, confidential }: ConfidentialSpec): string[] {
     '-device',
     `virtio-rng-pci,${FIXED_PLACES.random},${MODERN}`,
     '-device',
-    // The first of them is a console's, which there is none of.
+    // The first port belongs to a console, and this machine has no console.
     `virtio-serial-pci,${FIXED_PLACES.serial},${MODERN},max_ports=${simulated ? 3 : 2}`,
     '-chardev',
     `socket,id=${CONTROL},path=${optionValue(control)},server=on,wait=off`,

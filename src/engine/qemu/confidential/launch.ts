@@ -1,5 +1,5 @@
 /**
- * One confidential launch: what is booted is sealed, measured and handed over, and then the guest runs.
+ * One confidential launch: the boot files are sealed, measured and passed to the VMM, and then the guest runs.
  *
  * @module
  */
@@ -18,17 +18,17 @@ import type { SealedFiles } from './sealed-files.ts';
 import { type MeasuredVmm, type SealedBoot, spawnMeasured } from './spawn.ts';
 
 const MEBIBYTE = 2 ** 20;
-/** Firmware lies in the last 16 MiB below 4 GiB; the others are bounds on this process's work. */
+/** Firmware lies in the last 16 MiB below 4 GiB. The other limits bound this process's work. */
 const LARGEST = { firmware: 16 * MEBIBYTE, kernel: 256 * MEBIBYTE, initrd: 1024 * MEBIBYTE };
 
-/** What an engine has for all its confidential machines. */
+/** What an engine shares among all its confidential machines. */
 export interface ConfidentialHost {
   readonly processor: InstalledProcessor;
   readonly files: SealedFiles;
 }
 
 /**
- * On failure processes may be left; the caller ends them, by the runtime directory.
+ * On failure processes may be left. The caller ends them, by the runtime directory.
  *
  * @throws A3sError as `checkPlan` and `spawnMeasured` do, `vmm-failed`
  */
@@ -40,7 +40,7 @@ export async function launchConfidential(
   const { spec } = plan;
   checkPlan(plan);
   const { id, runtimeDir, identity, nic } = spec;
-  // Before the VMM, which has its card from the start.
+  // passt starts before the VMM, which has its network card from the start.
   const passt = nic === undefined ? undefined : await startPasst(nic, runtimeDir, identity, signal);
   const { helper, launched, guest } = await spawnSealed(plan, host, signal);
   if (signal.aborted) helper.release();
@@ -86,7 +86,7 @@ async function spawnSealed(
   }
 }
 
-/** @param sealed gets all that was sealed, whatever fails */
+/** @param sealed gets every file that was sealed, also on failure */
 async function sealBoot(
   { boot, confidential }: ConfidentialSpec,
   files: SealedFiles,

@@ -1,5 +1,5 @@
 /**
- * What a confidential machine is launched as, and what cannot be launched so.
+ * The plan of a confidential launch, and the specs that cannot be launched so.
  *
  * @module
  */
@@ -20,8 +20,8 @@ export interface ConfidentialPlan {
 const HOST_DATA_BYTES = 32;
 
 /**
- * Refuses what nobody measures, or what would let the host in: another beginning than a boot, files of the host inside the
- * guest, and images over images.
+ * Refuses what is not measured, or would give the host access: a start other than a boot, files of the host inside the
+ * guest, and images with a backing chain.
  *
  * @throws A3sError `unsupported-option`, `invalid-argument`, `tee-unavailable`
  */

@@ -1,5 +1,5 @@
 /**
- * Files in memory that nobody can change any more, not even this process: what is measured of them is what the VMM gets.
+ * Sealed files in memory, which not even this process can change: the VMM gets the very bytes that were measured.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const writeFd = promisify(write);
 const CHUNK_BYTES = 2 ** 20;
 
 export interface SealedFile {
-  /** Can only be read from, also by whoever gets it. */
+  /** A descriptor that can only be read from, by any process that receives it. */
   readonly fd: number;
   readonly bytes: number;
 }
@@ -55,7 +55,7 @@ export async function sealBytes(bytes: Uint8Array): Promise<SealedFile> {
   return await sealed(async (at) => bytes.subarray(at));
 }
 
-/** @param next the bytes from there on, none at the end */
+/** @param next returns the bytes from there on, none at the end */
 async function sealed(next: (at: number) => Promise<Uint8Array>): Promise<SealedFile> {
   const fd = await memoryFile('a3s-measured');
   let bytes = 0;
@@ -77,7 +77,7 @@ async function sealed(next: (at: number) => Promise<Uint8Array>): Promise<Sealed
   return { fd: await seal(fd), bytes };
 }
 
-/** All of it. */
+/** Reads all of it. */
 export async function contentOf({ fd, bytes }: SealedFile): Promise<Uint8Array> {
   const content = new Uint8Array(bytes);
   let at = 0;
@@ -88,14 +88,14 @@ export async function contentOf({ fd, bytes }: SealedFile): Promise<Uint8Array> 
   return content;
 }
 
-/** Of all of it, 32 bytes. */
+/** The digest of all of it, 32 bytes. */
 export async function sha256Of({ fd }: SealedFile): Promise<Uint8Array> {
   const hash = createHash('sha256');
   for await (const chunk of chunks(fd)) hash.update(chunk);
   return new Uint8Array(hash.digest());
 }
 
-/** Each is good until the next is asked for. */
+/** Each chunk is valid until the next is requested. */
 async function* chunks(fd: number): AsyncGenerator<Uint8Array> {
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   for (let at = 0; ; ) {

@@ -1,5 +1,6 @@
 /**
- * What machines boot from, in memory once however many boot from it: a VMM keeps what it inherited for as long as it lives.
+ * The sealed boot files of machines, each in memory once for all machines that boot from it. A VMM keeps what it
+ * inherited for as long as it lives.
  *
  * @module
  */
@@ -11,12 +12,12 @@ import { closeSealed, type SealedFile, sealFile, sha256Of } from './sealed-file.
 const MOST_KEPT = 6;
 
 export class SealedFiles {
-  /** By the digest of what is in them; the one that was used last comes last. */
+  /** By the digest of their content. The most recently used one comes last. */
   readonly #kept = new Map<string, SealedFile>();
 
   /**
-   * A copy of a file as it is now; the caller closes it. That another machine has the same bytes is found out from the copy,
-   * never from the file's name.
+   * A copy of a file as it is now; the caller closes it. Equal files are recognised by the copy's digest, never by the
+   * file's name.
    *
    * @throws A3sError as `sealFile` does
    */
@@ -43,7 +44,7 @@ export class SealedFiles {
   }
 }
 
-/** A descriptor of its own; made at once, so that the number cannot come to mean another file meanwhile. */
+/** A descriptor of its own. It is made at once, so that the number cannot come to mean another file meanwhile. */
 function another({ fd, bytes }: SealedFile): SealedFile {
   return { fd: openSync(pathOf(fd), 'r'), bytes };
 }

@@ -1,6 +1,6 @@
 /**
- * Where the devices of a confidential machine are: on the root bus, each at its own place from the start. Nothing is plugged in
- * later, so it has no root ports.
+ * Where the devices of a confidential machine are: on the root bus, each at its own place from the start. Nothing is
+ * attached later, so it has no root ports.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Slot } from '../command-line/slots.ts';
 const BUS = 'pcie.0';
 const FUNCTIONS = 8;
 const FIRST_DISK = 4;
-/** Above it are the bridges of the chipset. */
+/** The chipset's bridges are above it. */
 const LAST_DISK = 0x1e;
 
 /** How many disks there is room for. */

@@ -1,5 +1,6 @@
 /**
- * Spawns the VMM of a confidential machine, from files that were measured before it gets them and cannot change after.
+ * Spawns the VMM of a confidential machine, from files that are measured before the VMM gets them and cannot change
+ * afterwards.
  *
  * @module
  */
@@ -22,7 +23,7 @@ import { closeSealed, contentOf, type SealedFile, sealBytes, sha256Of } from './
 
 const { O_RDONLY, O_RDWR } = constants;
 
-/** What a machine boots from, in memory and unchangeable. */
+/** The files that a machine boots from, in memory and unchangeable. */
 export interface SealedBoot {
   readonly firmware: SealedFile;
   readonly kernel: SealedFile;
@@ -37,11 +38,11 @@ export interface MeasuredVmm {
 }
 
 /**
- * Measures what the VMM will get, has the simulated processor launch and keep the guest, and starts the VMM with those very
- * descriptors: no file is opened between the two, and no path names what is measured.
+ * Measures the files of the VMM, has the simulated processor launch and keep the guest, and starts the VMM with those
+ * very descriptors. No file is opened between the two, and no path names what is measured.
  *
  * @throws A3sError `unsupported-option` for firmware, kernel or identity that cannot be launched so, `tool-missing`,
- *   `state-unusable` for a file that cannot be opened or written
+ * `state-unusable` for a file that cannot be opened or written
  */
 export async function spawnMeasured(
   plan: ConfidentialPlan,
@@ -87,7 +88,7 @@ export async function spawnMeasured(
 interface Measured {
   readonly inputs: LaunchInputs;
   readonly launched: LaunchRecord;
-  /** What the firmware checks kernel, initrd and command line against. */
+  /** The hashes by which the firmware checks kernel, initrd and command line. */
   readonly table: { readonly bytes: Uint8Array; readonly address: number };
 }
 
@@ -123,7 +124,7 @@ async function measure(spec: ConfidentialSpec, sealed: SealedBoot): Promise<Meas
   }
 }
 
-/** The guest is kept before it runs, so that whoever adopts its machine can answer for it. */
+/** The guest is kept before it runs, so that a server that adopts its machine can serve it. */
 async function launch(
   { id, confidential }: ConfidentialSpec,
   inputs: LaunchInputs,
@@ -131,7 +132,7 @@ async function launch(
   signal: AbortSignal,
 ): Promise<SimulatedGuest> {
   const { hostData, policy, identity, guestStatePath } = confidential;
-  // A new processor's keys take seconds, for which an end does not wait.
+  // A new processor's keys take seconds. The end of the server does not wait for them.
   const opened = await unlessAborted(processor.open(), signal);
   let guest: SimulatedGuest;
   try {

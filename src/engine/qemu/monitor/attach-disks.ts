@@ -1,6 +1,6 @@
 /**
- * Puts disks into slots of a machine that runs, or stands still: below the node that the guest's device has, what was nothing is
- * replaced by the image.
+ * Puts disks into slots of a machine that runs or is paused. The image replaces the empty node below the guest's
+ * device.
  *
  * @module
  */
@@ -45,9 +45,9 @@ async function handOver(monitor: Monitor, path: string, set: number): Promise<vo
   }
 }
 
-/** The device goes on with its node, which is over the image then. Its set keeps no descriptor that nobody uses. */
+/** The device keeps its node, which is now a layer over the image. The descriptor set keeps no unused descriptor. */
 function insertion(serial: string, set: number): Command[] {
-  // A name of its own: what was in the slot before, such as the disk of a warm-up, keeps the one that it has.
+  // A new name: an earlier disk in the slot, such as the disk of a warm-up, keeps its own.
   const file = `${serial}-${randomBytes(8).toString('hex')}`;
   return [
     [

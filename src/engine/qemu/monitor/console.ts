@@ -1,5 +1,5 @@
 /**
- * The guest's console, a ring in the VMM, and what its last lines tell.
+ * The guest's console, a ring buffer in the VMM, and the panic reason in its last lines.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { printable } from '../../helpers/helper.ts';
 import { CONSOLE, CONSOLE_BYTES } from '../command-line/arguments.ts';
 import type { QmpClient } from './qmp.ts';
 
-/** Reads the ring and leaves its content in place: reading takes it out, so it is put back. */
+/** Reads the ring and leaves its content in place: a read empties the ring, so the content is written back. */
 export async function readConsole(monitor: QmpClient): Promise<Buffer> {
   const ring = { device: CONSOLE, format: 'base64' };
   const data = await monitor.execute('ringbuf-read', { ...ring, size: CONSOLE_BYTES }, z.base64());

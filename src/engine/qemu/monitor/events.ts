@@ -1,5 +1,5 @@
 /**
- * What the monitor reports before there is a machine to tell it to.
+ * Collects the monitor's events until a machine exists to receive them.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { QmpEvent } from './qmp.ts';
 
 const Shutdown = z.object({ reason: z.string() });
 
-/** Takes a monitor's events, and passes the end of the guest on, at once or as soon as the machine is known. */
+/** Receives a monitor's events, and passes the end of the guest on, at once or as soon as the machine is known. */
 export class MachineEvents {
   #machine: QemuMachine | undefined;
   #end: string | undefined;

@@ -1,5 +1,5 @@
 /**
- * Which disks a machine has that its guest may write to, asked of the VMM: a machine that was adopted knows nothing else.
+ * Asks the VMM which disks of a machine its guest may write to. An adopted machine has no other source for it.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const Blocks = z
   .max(MOST_DEVICES);
 
 export interface FoundDisks {
-  /** The machine came from a template. */
+  /** Whether the machine came from a template. */
   readonly templated: boolean;
   /** Undefined where it has none. */
   readonly changes: FoundChanges | undefined;
@@ -29,7 +29,7 @@ export interface FoundChanges {
   readonly serial: (typeof CHANGES_SERIALS)[number];
   /** Path of the device. */
   readonly device: string;
-  /** Of the image, as it is now. */
+  /** Name of the image's block node, as it is now. */
   readonly node: string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Plugs what belongs to one box into its machine, through the monitor.
+ * Attaches the devices of one box to its machine, through the monitor.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export function diskCommands(spec: MachineSpec): Command[] {
   return placedDisks(spec, diskSlots(spec));
 }
 
-/** Those disks alone, at those places. */
+/** Attaches only those disks, at those places. */
 export function placedDisks(
   { disks }: Pick<MachineSpec, 'disks'>,
   places: readonly (readonly [number, Slot])[],
@@ -41,7 +41,7 @@ export function diskPair(disk: Disk, index: number, id: string, slot: Slot): Com
     file: {
       driver: 'file',
       filename: setFile(diskSet(index)),
-      // A layer is shared and read-only, so nobody can lock it for writing; a box's own disk has one writer.
+      // A layer is shared and read-only, so no process can lock it for writing. A box's own disk has one writer.
       locking: readonly ? 'off' : 'on',
     },
   };
@@ -51,7 +51,7 @@ export function diskPair(disk: Disk, index: number, id: string, slot: Slot): Com
   return [...below, ['blockdev-add', node], diskDevice(disk.serial, id, slot)];
 }
 
-/** What the disk is a layer over; many disks may be, and nobody writes to it. */
+/** An image below a disk. Many disks may share it, and none writes to it. */
 function backingNode(id: string, index: number, n: number): Record<string, unknown> {
   const filename = setFile(backingSet(index, n));
   const file = { driver: 'file', filename, locking: 'off' };
@@ -59,7 +59,7 @@ function backingNode(id: string, index: number, n: number): Record<string, unkno
   return n === 0 ? { driver: 'raw', ...node } : qcow2(node, `${id}-${n - 1}`);
 }
 
-/** A layer; what its file says of what is below is not followed. */
+/** A layer. The reference in its file to the image below is ignored. */
 export function qcow2(
   node: Readonly<Record<string, unknown>>,
   backing: string | null,
@@ -76,19 +76,19 @@ export function diskDevice(serial: string, id: string, slot: Slot): Command {
       drive: id,
       id,
       serial,
-      // A host without space is an error that the guest sees; QEMU's default stops the machine without a word.
+      // A host without space is an error that the guest sees. QEMU's default stops the machine silently.
       werror: 'report',
       rerror: 'report',
     },
   ];
 }
 
-/** The network card, joined to the translator that listens on `socket`. */
+/** Attaches the network card, joined to the translator that listens on `socket`. */
 export function nicCommands(mac: string, socket: string): Command[] {
   return [translator(NETDEV, socket), nicDevice(mac)];
 }
 
-/** What a card's frames go to; it listens already. */
+/** The backend for a card's frames. The translator listens already. */
 export function translator(id: string, socket: string): Command {
   const addr = { type: 'unix', path: socket };
   return ['netdev_add', { type: 'stream', id, server: false, addr }];
@@ -98,17 +98,17 @@ export function translator(id: string, socket: string): Command {
 export function nicDevice(mac: string): Command {
   return [
     'device_add',
-    // No boot ROM: nothing here boots from the network.
+    // No boot ROM: no machine boots from the network.
     { ...placed('virtio-net-pci', nicSlot()), netdev: NETDEV, id: 'nic0', mac, romfile: '' },
   ];
 }
 
-/** Shares, each joined to the file server that listens on its socket, in the spec's order. */
+/** Attaches shares in the spec's order, each joined to the file server that listens on its socket. */
 export function shareCommands(spec: MachineSpec, sockets: readonly string[]): Command[] {
   return placedShares(spec, shareSlots(spec), sockets);
 }
 
-/** Those shares at those places. */
+/** Attaches those shares at those places. */
 export function placedShares(
   { shares }: Pick<MachineSpec, 'shares'>,
   places: readonly (readonly [number, Slot])[],
@@ -128,7 +128,7 @@ export function placedShares(
   });
 }
 
-/** Runs commands in order, without waiting for one before the next is sent; the first refusal is thrown. */
+/** Sends all commands in order without waiting for the answers between them. Throws the first refusal. */
 export async function plug(
   monitor: Pick<QmpClient, 'execute'>,
   commands: readonly Command[],
@@ -142,7 +142,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   netdev_add: '-netdev',
 };
 
-/** The same, for a machine that has it from the start. */
+/** The same device, for a machine that has it from the start. */
 export function asArguments(commands: readonly Command[]): string[] {
   return commands.flatMap(([name, args]) => {
     const option = OPTIONS[name];

@@ -1,5 +1,6 @@
 /**
- * Hands an open file to the process at the other end of a Unix socket (`SCM_RIGHTS`, unix(7)), which Node cannot.
+ * Passes an open file to the process at the other end of a Unix socket (`SCM_RIGHTS`, unix(7)). Node has no call for
+ * it.
  *
  * @module
  */
@@ -7,7 +8,7 @@ import type { Socket } from 'node:net';
 import { retry } from '../../../async/retry.ts';
 import { A3sError } from '../../../errors.ts';
 
-/** Of `sendmsg`: no SIGPIPE, and no waiting. */
+/** Flags of `sendmsg`: no SIGPIPE, and no waiting. */
 const MSG_NOSIGNAL = 0x4000;
 const MSG_DONTWAIT = 0x40;
 const SOL_SOCKET = 1;
@@ -58,7 +59,7 @@ export async function passDescriptor(
   }, signal);
 }
 
-/** Node keeps it in a handle that has no type. */
+/** Node keeps the descriptor in a handle that has no type. */
 function socketDescriptor(socket: Socket): number {
   const handle: unknown = Reflect.get(socket, '_handle');
   const descriptor: unknown =
@@ -69,7 +70,7 @@ function socketDescriptor(socket: Socket): number {
   return descriptor;
 }
 
-/** Loading takes 13 ms and 4 MB, which only those pay who need it. */
+/** Loading takes 13 ms and 4 MB, so it happens at the first use. */
 async function loadCalls(): Promise<Calls> {
   const { default: koffi } = await import('koffi');
   koffi.struct('iovec', { iov_base: 'void *', iov_len: 'size_t' });

@@ -1,8 +1,8 @@
 /**
  * A client of the QEMU Machine Protocol: one JSON document a line, one command at a time.
  *
- * The VMM handles a guest's bytes, so what it answers is not trusted: lines are bounded, every document is parsed by a
- * schema, and every command has a deadline.
+ * The VMM handles a guest's bytes, so its answers are not trusted: lines are bounded, a schema parses every document,
+ * and every command has a deadline.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { narrow } from '../../../narrow.ts';
 import { openSocket } from '../../socket.ts';
 import { passDescriptor } from './pass-descriptor.ts';
 
-/** 64 KiB of console as base64 need 88 KB; nothing else comes near. */
+/** 64 KiB of console as base64 need 88 KB. No other answer comes near this size. */
 const MAX_LINE = 1 << 20;
 const COMMAND_DEADLINE_MS = 30_000;
 
@@ -29,7 +29,7 @@ const Reply = z.union([
   z.object({ return: z.unknown(), id: z.int().optional() }),
   z.object({ error: z.object({ class: z.string(), desc: z.string() }), id: z.int().optional() }),
 ]);
-/** Of an answer that nobody reads, or narrows here. */
+/** The schema of an answer whose content is not used here. */
 export const ANY_ANSWER = z.unknown();
 const Event = z.object({ event: z.string(), data: z.unknown().optional() });
 
@@ -45,9 +45,9 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** One connection. QEMU serves one at a time, so holding it also keeps others out. */
+/** One connection. QEMU serves one at a time, so holding it also keeps other clients out. */
 export class QmpClient {
-  /** Settles when the connection is gone, never rejects. */
+  /** Resolves when the connection is gone. Never rejects. */
   readonly closed: Promise<void>;
   readonly #socket: Socket;
   readonly #onEvent: (event: QmpEvent) => void;
@@ -75,7 +75,7 @@ export class QmpClient {
    * Connects as soon as the socket accepts, and negotiates.
    *
    * @param signal also the deadline: aborting rejects with its reason
-   * @param meanwhile called once QEMU has greeted, while it goes on to where it takes commands
+   * @param meanwhile called after QEMU's greeting, while QEMU prepares to take commands
    */
   static async connect(
     path: string,
@@ -110,13 +110,13 @@ export class QmpClient {
   /**
    * Runs one command.
    *
-   * @throws A3sError `vmm-failed` with QEMU's own words, or when the connection ends or the deadline passes first
+   * @throws A3sError `vmm-failed` with QEMU's own message, or when the connection ends or the deadline passes first
    */
   async execute<T>(
     command: string,
     args: Readonly<Record<string, unknown>>,
     schema: z.ZodType<T>,
-    /** An open file that goes with it; the caller closes it afterwards. */
+    /** An open file that is sent with the command. The caller closes it afterwards. */
     descriptor?: number,
   ): Promise<T> {
     if (this.#failure !== undefined) throw this.#failure;
@@ -144,7 +144,7 @@ export class QmpClient {
     }
   }
 
-  /** Lets go of the connection; the VMM goes on. */
+  /** Closes the connection; the VMM keeps running. */
   close(): void {
     this.#fail('the connection was closed');
   }
@@ -194,7 +194,7 @@ export class QmpClient {
 
   #reply(value: unknown): void {
     const reply = narrow(Reply, value);
-    // A command that takes a descriptor along may be sent after one that was asked for later.
+    // A command with a descriptor may be sent after a command that was requested later.
     const index = this.#pending.findIndex(({ id }) => reply.success && id === reply.data.id);
     const pending = this.#pending[index];
     if (!reply.success || pending === undefined) {

@@ -1,5 +1,5 @@
 /**
- * How large a machine is, asked of the VMM.
+ * Asks the VMM how large a machine is.
  *
  * @module
  */

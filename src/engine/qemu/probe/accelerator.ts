@@ -1,13 +1,13 @@
 /**
- * Chooses between KVM and emulation, by booting once.
+ * Chooses between KVM and emulation by booting once.
  *
  * A `/dev/kvm` that opens and makes vCPUs may still be unable to run an ordinary kernel: nested paravirtual ones hang,
- * or die in their emulator. So the very kernel that boxes boot is booted with KVM until its agent opens the control
- * port, with a deadline. The verdict is kept until QEMU, the host's kernel or the boot set changes.
+ * or die in their emulator. So the kernel of boxes is booted with KVM until its agent opens the control port, with a
+ * deadline. The verdict is kept until QEMU, the host's kernel or the boot set changes.
  *
- * A probe that runs out of time proves nothing: the host may have been busy, or be slow itself. Until more is known, boxes
- * are emulated; a second probe runs in the background, with several times as long. If that one is late too, its verdict
- * holds for an hour.
+ * A probe that runs out of time proves nothing: the host may have been busy, or be slow. Boxes are then emulated, and a
+ * second probe runs in the background with several times as long. If that one is late too, its verdict holds for an
+ * hour.
  *
  * @module
  */
@@ -24,15 +24,15 @@ import { type Accelerator, CONTROL_PORT_ID } from '../command-line/arguments.ts'
 import { keep } from './keep.ts';
 import { withProbe } from './probe.ts';
 
-/** How many times as long the second probe may take. */
+/** The factor by which the second probe's time is longer. */
 const SECOND_FACTOR = 3;
 const DOUBT_MS = 3_600_000;
 
 export interface Verdict {
   readonly accelerator: Accelerator;
-  /** Why it is not KVM. */
+  /** The reason why the accelerator is not KVM. */
   readonly reason: string | undefined;
-  /** Until when it holds, in milliseconds since 1970; undefined for as long as nothing changes. */
+  /** The time until which the verdict holds, in milliseconds since 1970. Undefined: until something changes. */
   readonly until: number | undefined;
   /** A first probe was late, and no second one has ended. */
   readonly unsure?: boolean | undefined;
@@ -41,13 +41,13 @@ export interface Verdict {
 export interface ProbeOptions {
   readonly boot: MachineSpec['boot'];
   readonly qemuVersion: string;
-  /** Where the verdict is kept. */
+  /** The file with the verdict. */
   readonly cacheFile: string;
   /** A short path that does not exist; made and removed by the probe. */
   readonly runtimeDir: string;
-  /** How long a guest may take to come up, at first. */
+  /** The time that a guest gets to start, at first. */
   readonly probeMs: number;
-  /** Gives a probe up. */
+  /** Aborts a probe. */
   readonly signal?: AbortSignal;
   readonly now?: () => number;
 }
@@ -61,8 +61,8 @@ const Cached = z.strictObject({
 });
 
 /**
- * What cannot be found out means emulation; rejects where its signal gives it up. Boots only where nothing simpler decides. A
- * verdict that is unsure wants {@link confirmAccelerator}.
+ * Any failure to probe means emulation. Rejects only where its signal aborts. Boots only where no simpler check
+ * decides. An unsure verdict needs {@link confirmAccelerator}.
  */
 export async function chooseAccelerator(options: ProbeOptions): Promise<Verdict> {
   const closed = await deviceProblem();
@@ -72,7 +72,7 @@ export async function chooseAccelerator(options: ProbeOptions): Promise<Verdict>
   const cached = await readCache(options.cacheFile, key);
   if (cached !== undefined && holds(cached, now())) return cached;
   const failure = await probe(options, options.probeMs);
-  // Given up: that says nothing of the host.
+  // An aborted probe says nothing about the host.
   options.signal?.throwIfAborted();
   const verdict = judge(failure, now());
   if (failure?.late !== true) return await kept(options, key, verdict);
@@ -80,7 +80,7 @@ export async function chooseAccelerator(options: ProbeOptions): Promise<Verdict>
   return await kept(options, key, { ...verdict, reason, unsure: true });
 }
 
-/** The second probe, with more time, after a first one that was late. Rejects where its signal gives it up. */
+/** The second probe, with more time, after a first one that was late. Rejects where its signal aborts. */
 export async function confirmAccelerator(options: ProbeOptions): Promise<Verdict> {
   const now = options.now ?? Date.now;
   const failure = await probe(options, secondMs(options));
@@ -102,13 +102,13 @@ async function kept(options: ProbeOptions, key: string, verdict: Verdict): Promi
   return verdict;
 }
 
-/** Whether a verdict need not be found out again yet. */
+/** Whether a verdict still holds. */
 export function holds({ until }: Verdict, now: number): boolean {
-  // Not further ahead than any verdict reaches either: the clock may have been set back.
+  // A time further ahead than any verdict reaches is not accepted either: the clock may have been set back.
   return until === undefined || (now < until && until <= now + DOUBT_MS);
 }
 
-/** What a probe says; that it ran out of time is no fact about the host. */
+/** The result of a probe. That it ran out of time is no fact about the host. */
 export function judge(failure: ProbeFailure | undefined, now: number): Verdict {
   if (failure === undefined) return { accelerator: 'kvm', reason: undefined, until: undefined };
   const { reason, late } = failure;
@@ -187,7 +187,7 @@ async function monitorClosed(closed: Promise<void>): Promise<never> {
   throw new A3sError('vmm-failed', 'the VMM ended');
 }
 
-/** Files are named by size and time: a boot set is never changed in place. */
+/** Files are identified by size and time: a boot set is never changed in place. */
 async function cacheKey({ qemuVersion, boot }: ProbeOptions): Promise<string> {
   const files = [boot.kernelPath, boot.initrdPath].map(async (path) => {
     const { size, mtimeMs } = await stat(path);

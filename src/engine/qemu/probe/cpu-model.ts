@@ -1,9 +1,9 @@
 /**
- * What a guest's CPU can do on this host, in QEMU's own words.
+ * The features of a guest's CPU on this host, as QEMU reports them.
  *
- * The name of a model says little: `host` is another one on each host, and `max` in each QEMU. A machine that was saved
- * with one cannot run on another. QEMU is asked once, in its jail, and the answer kept until it, the accelerator, the
- * host's CPU or its kernel change.
+ * The name of a model says little: `host` differs between hosts, and `max` between QEMU versions. A machine that was
+ * saved with one cannot run on another. QEMU is asked once, in its jail, and the answer is kept until QEMU, the
+ * accelerator, the host's CPU or its kernel changes.
  *
  * @module
  */
@@ -28,15 +28,16 @@ export interface CpuModelOptions extends ProbePlace {
   /** SHA-256 of QEMU. */
   readonly qemu: string;
   readonly accelerator: Accelerator;
-  /** Where the answer is kept. */
+  /** The file with the answer. */
   readonly cacheFile: string;
 }
 
-/** Of this host, as long as this process runs. */
+/** The digest of this host's CPU, valid as long as this process runs. */
 let features: Promise<string> | undefined;
 
 /**
- * What an update of the CPU's own program can change from one start of the host to the next, its model and kernel being the same.
+ * The CPU features that a microcode update can change between two starts of the host with the same CPU model and
+ * kernel.
  *
  * @param cpuinfo of proc_cpuinfo(5)
  * @returns a digest of what the first CPU can do
@@ -83,7 +84,7 @@ async function ask(options: CpuModelOptions, signal: AbortSignal): Promise<strin
   });
 }
 
-/** From `name,property=on` as the command line has it. */
+/** Parsed from `name,property=on` on the command line. */
 function modelOf(text: string): { name: string; props: Record<string, boolean> } {
   const [name = '', ...properties] = text.split(',');
   const pairs = properties.map((property) => property.split('='));

@@ -1,15 +1,15 @@
 /**
- * What was found out about this host, kept for the next server.
+ * Keeps probe results about this host for the next server.
  *
  * @module
  */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Puts a document into a file of its own, whole or not at all. */
+/** Writes a document to its own file, completely or not at all. */
 export async function keep(path: string, document: object): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  // One name: what a crash leaves is written over.
+  // One fixed temporary name: the next write replaces what a crash left.
   const temporary = `${path}.new`;
   await writeFile(temporary, JSON.stringify(document), { mode: 0o600 });
   await rename(temporary, path);

@@ -1,5 +1,5 @@
 /**
- * What objects the QEMU that is installed can make.
+ * Lists the objects that the installed QEMU can make.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { QEMU } from '../boot/vmm.ts';
 
 const DEADLINE_MS = 10_000;
 
-/** @returns their names; none where it does not say */
+/** @returns their names; none where QEMU does not say */
 export async function qemuObjects(): Promise<readonly string[]> {
   const path = await findTool(QEMU);
   const options = { timeout: DEADLINE_MS, maxBuffer: 64 * 1024, env: {}, cwd: '/' };

@@ -1,5 +1,5 @@
 /**
- * A machine of no box, to find something out with.
+ * A machine without a box, used for a probe.
  *
  * @module
  */
@@ -13,14 +13,14 @@ const MEMORY = 256 * 2 ** 20;
 
 export interface ProbePlace {
   readonly boot: MachineSpec['boot'];
-  /** A short path that does not exist; made and removed. */
+  /** A short path that does not exist. The probe makes and removes it. */
   readonly runtimeDir: string;
 }
 
-/** Those that are under way. */
+/** Probes that are under way. */
 const probes = new Set<Promise<unknown>>();
 
-/** Settles when no machine of this process runs to find something out, and nothing is left of any. */
+/** Resolves when this process has no probe machine left, and no file of one. */
 export async function probesSettled(): Promise<void> {
   await Promise.allSettled([...probes]);
 }

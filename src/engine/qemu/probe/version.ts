@@ -1,5 +1,5 @@
 /**
- * The version of the QEMU that is installed.
+ * The version of the installed QEMU.
  *
  * @module
  */

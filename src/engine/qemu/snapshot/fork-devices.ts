@@ -1,6 +1,6 @@
 /**
- * What the copy of a machine that ran has from its first moment on: all that the machine had, in the same places, whether
- * it was there from the start or plugged in later.
+ * The devices of a fork. From its first moment on it has every device of the saved machine in the same place, whether
+ * the device was there from the start or attached later.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { extraSlots } from '../command-line/slots.ts';
 import { asArguments, diskCommands, NETDEV, nicDevice, placedDisks } from '../monitor/hotplug.ts';
 import { HUB, TEMPLATE_MAC, templateDevices } from '../template/template-devices.ts';
 
-/** Names of the blocks of RAM that copies map from the saved file. */
+/** Names of the blocks of RAM that forks map from the saved file. */
 export const RAM_BLOCKS = { memory: 'memory', growth: 'growth' } as const;
 
 /** @param ram descriptor of the file that RAM is mapped from */
@@ -32,7 +32,7 @@ export function forkMemory(
   ];
 }
 
-/** Of what the file holds only pages that are written get copied. */
+/** Only pages of the file that are written get copied. */
 function mapped(id: string, { offset, bytes }: RamExtent, ram: number | undefined): string {
   const file = `mem-path=/proc/self/fd/${ram},offset=${offset}`;
   return `memory-backend-file,id=${id},size=${bytes}B,${file},share=off,readonly=on,rom=off,dump=off,merge=off`;

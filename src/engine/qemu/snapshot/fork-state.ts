@@ -1,10 +1,10 @@
 /**
- * The state that a copy of a running machine is loaded from: one that lists the RAM, brings no page of what is mapped
- * from a file, and has the devices after it.
+ * The state that a fork is loaded from: it lists the RAM, contains no page that is mapped from a file, and has the
+ * devices after it.
  *
- * It is the stream that QEMU itself makes with the capability `x-ignore-shared`. QEMU cannot make it of a machine whose
- * RAM is private, as that of a copy is; but it saves devices alone (`xen-save-devices-state`), and where the
- * RAM lies is known (`saved-ram.ts`).
+ * It is the stream that QEMU itself makes with the capability `x-ignore-shared`. QEMU cannot make it of a machine with
+ * private RAM, and a fork's RAM is private. But QEMU saves devices alone (`xen-save-devices-state`), and the place of
+ * the RAM is known (`saved-ram.ts`).
  *
  * @module
  */
@@ -24,9 +24,9 @@ const RAM_VERSION = 4;
 const MEMORY_SIZE = 4;
 const FLAG_PAGE = 8;
 const END_OF_SECTION = 16;
-/** Firmware and tables of it: a few hundred KiB. What is larger has to be mapped. */
+/** Firmware and its tables: a few hundred KiB. A larger block has to be mapped. */
 const MOST_COPIED = 8 * 2 ** 20;
-/** What QEMU says of a machine's devices; some 200 KiB. */
+/** QEMU's state of a machine's devices; some 200 KiB. */
 export const MOST_DEVICES_BYTES = 64 * 2 ** 20;
 
 /**
@@ -56,7 +56,7 @@ export async function forkState(
     ...ramSection(SECTION_START, [named8('ram'), u32(0), u32(RAM_VERSION), list(saved), ...pages]),
     ...ramSection(SECTION_END, []),
     devices.subarray(HEADER.length),
-    // A description for people follows, as QEMU expects: an empty one.
+    // QEMU expects a description for people here; it is empty.
     ...[u8(DESCRIPTION), u32(2), Buffer.from('{}')],
   ]);
 }

@@ -1,5 +1,5 @@
 /**
- * One launch as the copy of a machine that ran: the VMM maps the saved RAM, loads the state, and goes on from there.
+ * One launch of a fork: the VMM maps the saved RAM, loads the state, and continues from there.
  *
  * @module
  */
@@ -16,11 +16,11 @@ import { plug } from '../monitor/hotplug.ts';
 import { load, marker } from '../template/start-from-template.ts';
 import { joinCommands } from '../template/template-devices.ts';
 
-/** A plan whose machine is a copy. */
+/** A plan whose machine is a fork. */
 export type ForkPlan = VmmPlan & { readonly spec: MachineSpec & { readonly copyOf: SavedCopy } };
 
 /**
- * On failure processes may be left; the caller ends them, by the runtime directory.
+ * On failure processes may be left. The caller ends them, by the runtime directory.
  *
  * @param kernel descriptor of the stub
  */

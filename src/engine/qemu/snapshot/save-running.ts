@@ -1,9 +1,9 @@
 /**
- * Saves a machine that goes on running: RAM and devices as they are at one moment, and the disk of changes, which stays as
- * it was then while what is written later goes to a layer over it.
+ * Saves a machine that keeps running: RAM and devices as they are at one moment. The writable layer stays as it was at
+ * that moment; later writes go to a layer over it.
  *
- * The machine stands still for as long as its RAM takes to be written to memory: about 1 ms for each MiB in use. Blocks in
- * flight are finished before (`stop` waits for them), so that the disk is what the guest believes it to be.
+ * The machine is paused for as long as its RAM takes to be written to memory: about 1 ms for each MiB in use. Blocks in
+ * flight are finished first (`stop` waits for them), so the disk has what the guest believes it has.
  *
  * @module
  */
@@ -26,12 +26,12 @@ import { readSavedRam } from './saved-ram.ts';
 type Monitor = Pick<QmpClient, 'execute'>;
 
 const SAVE_MS = 120_000;
-/** The backend whose presence says that the machine stands still only to be saved. */
+/** The presence of this backend says that the machine is paused only to be saved. */
 const SAVING = 'saving';
-/** The default is meant for a network. */
+/** QEMU's default is meant for a network. */
 const BANDWIDTH = 2 ** 42;
 
-/** @throws A3sError `vmm-failed`, `out-of-memory`; the machine goes on nevertheless */
+/** @throws A3sError `vmm-failed`, `out-of-memory`; the machine resumes in every case */
 export async function saveRunning(
   monitor: Monitor,
   { directory, overlayPath }: SaveRequest,
@@ -48,13 +48,13 @@ export async function saveRunning(
   const make = async (path: string, set: number, flags: number): Promise<void> => {
     const file = await open(path, flags, 0o600);
     files.push(file);
-    // One that an earlier server left.
+    // Removes what an earlier server left.
     await monitor.execute('remove-fd', { 'fdset-id': set }, z.unknown()).catch(() => undefined);
     await monitor.execute('add-fd', { 'fdset-id': set }, z.unknown(), file.fd);
   };
   const overlay = overlaySet();
   try {
-    // QEMU takes a descriptor for nothing but what it was opened for.
+    // QEMU uses a descriptor only for the access that it was opened with.
     const fresh = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
     await make(ramPath, SAVING_SETS.ram, fresh);
     await make(devicesPath, SAVING_SETS.devices, fresh);
@@ -70,11 +70,11 @@ export async function saveRunning(
 }
 
 interface FoundDisk extends Pick<SavedMachine, 'arrangement' | 'changesSerial'> {
-  /** Of the disk of changes, as it is now. */
+  /** Name of the writable layer's block node, as it is now. */
   readonly node: string;
 }
 
-/** Everything while the guest does nothing. */
+/** All steps that need the guest paused. */
 async function stopMachine(
   monitor: Monitor,
   { node }: FoundDisk,
@@ -121,7 +121,7 @@ async function migrated(monitor: Monitor): Promise<true | undefined> {
 
 const Chardevs = z.array(z.object({ label: z.string() }));
 
-/** Has a machine go on that stands still to be saved; any other is left as it is. */
+/** Resumes a machine that is paused to be saved; any other is left as it is. */
 export async function endSaving(monitor: Monitor): Promise<void> {
   const chardevs = await monitor.execute('query-chardev', {}, Chardevs);
   if (!chardevs.some(({ label }) => label === SAVING)) return;
@@ -146,7 +146,7 @@ export async function endSaving(monitor: Monitor): Promise<void> {
 
 const RUNNING: ReadonlySet<string> = new Set(['setup', 'active', 'device', 'cancelling']);
 
-/** The disk of changes, among all that the machine has. */
+/** Finds the writable layer among the machine's disks. */
 async function findDisk(monitor: Monitor): Promise<FoundDisk> {
   const { templated, changes } = await findDisks(monitor);
   if (changes === undefined) {
@@ -174,7 +174,7 @@ async function describe(
       return block === undefined ? undefined : { offset: block.offset, bytes: block.bytes };
     });
     if (memory === undefined) throw new A3sError('vmm-failed', 'QEMU saved no RAM');
-    // Copies are other users, who open it by way of a descriptor; the directory keeps all others out.
+    // Forks run as other users, who open the file through a descriptor. The directory keeps all others out.
     for (const path of [ramPath, statePath]) await chmod(path, 0o444);
     return { arrangement, changesSerial, memory, ...(growth === undefined ? {} : { growth }) };
   } finally {

@@ -1,9 +1,9 @@
 /**
- * Where the RAM of a stopped machine lies in the file that QEMU saved it to.
+ * Finds the RAM of a stopped machine in the file that QEMU saved it to.
  *
  * With the capability `mapped-ram` each block of RAM has one place in the file, as in memory, with holes for zero pages
- * (QEMU's docs/devel/migration/mapped-ram.rst). What stands between them is read strictly: a guest that has taken
- * over its VMM may have written it.
+ * (QEMU's docs/devel/migration/mapped-ram.rst). The headers between the blocks are parsed strictly: a guest that has
+ * taken over its VMM may have written them.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const SUBSECTION = 5;
 const CONFIGURATION = 7;
 const MEMORY_SIZE = 4;
 export const PAGE = 4096;
-/** Of pages in the file, so that they can be mapped. */
+/** The alignment of pages in the file, so that they can be mapped. */
 const ALIGNMENT = 2 ** 20;
 const RAM_VERSION = 4;
 const HEADER_VERSION = 1;
@@ -29,7 +29,7 @@ const MOST_BYTES = 2 ** 46;
 export interface SavedBlock {
   readonly name: string;
   readonly bytes: number;
-  /** Where its first page lies in the file. */
+  /** The offset of its first page in the file. */
   readonly offset: number;
 }
 
@@ -87,7 +87,7 @@ async function readBlock(reader: Reader): Promise<SavedBlock> {
   const bytes = await reader.u64();
   await reader.expect32(HEADER_VERSION, 'the version of a block');
   if ((await reader.u64()) !== PAGE) throw strange('its pages have another size');
-  // Where the bitmap of pages lies: holes say the same.
+  // The bitmap of pages is skipped: the holes have the same information.
   await reader.u64();
   const offset = await reader.u64();
   if (bytes === 0 || bytes % PAGE !== 0) throw strange('a block is no whole number of pages');
@@ -95,7 +95,7 @@ async function readBlock(reader: Reader): Promise<SavedBlock> {
   return { name, bytes, offset };
 }
 
-/** Reads big-endian numbers, few at a time; the headers are a few hundred bytes in all. */
+/** Reads big-endian numbers, few at a time. The headers are a few hundred bytes in all. */
 class Reader {
   at = 0;
   readonly #file: Pick<FileHandle, 'read'>;

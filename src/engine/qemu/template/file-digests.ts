@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 
-/** Reads each file once, and again when another one is in its place, or it was written to. */
+/** Reads each file once, and again when the file was replaced or written to. */
 export class FileDigests {
   readonly #known = new Map<string, { stamp: string; digest: Promise<string> }>();
 

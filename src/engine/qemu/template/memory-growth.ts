@@ -1,5 +1,5 @@
 /**
- * Machines that have more RAM than their template.
+ * Attaches more RAM to machines that need more than their template has.
  *
  * @module
  */
@@ -8,16 +8,19 @@ import { A3sError } from '../../../errors.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import type { Command } from '../monitor/hotplug.ts';
 
-/** What the guest's kernel takes and gives back RAM in. */
+/** The unit in which the guest's kernel takes and returns RAM. */
 const STEP = 128 * 2 ** 20;
 const GIB = 2 ** 30;
 
-/** How large machines from templates may get on this host: as much as it has, in whole GiB, and one for alignment. */
+/**
+ * The largest RAM of a machine from a template on this host: as much as the host has, in whole GiB, and one GiB for
+ * alignment.
+ */
 export function growthLimit(templateBytes: number, hostBytes = totalmem()): number {
   return Math.ceil(Math.max(hostBytes, templateBytes) / GIB) * GIB + GIB;
 }
 
-/** What a machine lacks, plugged in as one piece. */
+/** Attaches the missing RAM as one piece. */
 export function growthCommands({
   spec,
   growthBytes,

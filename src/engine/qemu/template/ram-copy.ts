@@ -1,7 +1,7 @@
 /**
  * A copy of a template's RAM for one machine, which shares it with its device processes.
  *
- * It lies in memory and has no name: guest RAM never lies on a disk.
+ * The copy lies in memory and has no name: guest RAM never lies on a disk.
  *
  * @module
  */
@@ -18,15 +18,15 @@ const TMPFS_MAGIC = 0x01021994;
 /** `O_TMPFILE` of Linux on x86-64: a file without a name. */
 const O_TMPFILE = 0o20200000;
 const CHUNK_BYTES = 2 ** 20;
-/** More would only wait for each other, and for the VMM that starts meanwhile. */
+/** More copies at once would only wait for each other, and for the VMM that starts meanwhile. */
 const COPIERS = 2;
 const readFd = promisify(read);
 const writeFd = promisify(write);
 
 export interface PrivateRam {
-  /** Open for reading and writing; the identity may open it anew. */
+  /** Open for reading and writing. The identity may open it again. */
   readonly file: FileHandle;
-  /** Settles when it holds all that the template does. */
+  /** Resolves when the copy is complete. */
   readonly filled: Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export async function privateRam(template: Template, identity: JailIdentity): Pr
     throw error;
   }
   const filled = fill(template, file.fd);
-  // Whoever waits for it learns of it; until then nobody may.
+  // The caller that awaits it gets the error. Until then the rejection must not count as unhandled.
   filled.catch(() => undefined);
   return { file, filled };
 }
@@ -50,7 +50,7 @@ export async function privateRam(template: Template, identity: JailIdentity): Pr
 async function checkRoom(bytes: number): Promise<void> {
   const { type, bavail, bsize } = await statfs(DIRECTORY);
   if (type !== TMPFS_MAGIC) throw noRoom('it is not in memory');
-  // As large as it may grow: a guest that writes to a page without room behind it would be killed.
+  // As large as the RAM may grow: the kernel would kill a guest that writes to a page without room behind it.
   if (bavail * bsize < bytes) throw noRoom(`${bytes / 2 ** 20} MiB are needed`);
 }
 
@@ -66,7 +66,7 @@ function explained(error: unknown): unknown {
   return full ? noRoom('no room is left', error) : error;
 }
 
-/** What is zero already is not copied, and takes no memory. Settles only when nothing uses the descriptors any more. */
+/** Pages that are zero are not copied, and take no memory. Settles only when nothing uses the descriptors any more. */
 async function fill({ ram, memoryBytes }: Template, to: number): Promise<void> {
   const chunks = inChunks(dataExtents(ram, memoryBytes));
   const copiers = Array.from({ length: COPIERS }, () => copyChunks(chunks, ram, to));

@@ -1,7 +1,7 @@
 /**
  * Makes a template: boots a machine, lets the caller prepare its guest, stops it and saves it.
  *
- * Its RAM is the request's file itself; only the devices' state is written.
+ * Its RAM is the request's file itself. Only the devices' state is written.
  *
  * @module
  */
@@ -20,19 +20,19 @@ import { plug } from '../monitor/hotplug.ts';
 import type { QmpClient, QmpEvent } from '../monitor/qmp.ts';
 
 const SAVE_MS = 30_000;
-/** What every state begins with. */
+/** Every state begins with these bytes. */
 const MAGIC = 'QEVM';
 
 const Migration = z.object({ status: z.string() });
 
-/** On failure processes may be left; the caller ends them, by the runtime directory. */
+/** On failure processes may be left. The caller ends them, by the runtime directory. */
 export async function saveTemplate(
   request: TemplateRequest,
   host: { accelerator: Accelerator; memoryBytes: number; growthBytes: number },
   signal: AbortSignal,
 ): Promise<void> {
   const { accelerator, memoryBytes, growthBytes } = host;
-  // QEMU takes a descriptor for nothing but what it was opened for.
+  // QEMU uses a descriptor only for the access that it was opened with.
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
   const state = await open(request.devicePath, flags, 0o600);
   try {
@@ -59,7 +59,7 @@ export async function saveTemplate(
     } finally {
       await machine.kill();
     }
-    // On the disk before anybody hears of it.
+    // The state is on the disk before the caller gets it.
     await state.sync();
     await checkState(request.devicePath);
   } finally {

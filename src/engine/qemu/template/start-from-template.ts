@@ -1,6 +1,6 @@
 /**
- * One launch from a template: the VMM starts with the box's disks in its slots, loads the devices' state over the template's
- * RAM, and runs. What has no slot is plugged in while the guest runs already.
+ * One launch from a template: the VMM starts with the box's disks in its slots, loads the devices' state over the
+ * template's RAM, and runs. Devices that have no slot are attached while the guest already runs.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import { growthCommands } from './memory-growth.ts';
 import { privateRam } from './ram-copy.ts';
 import { joinCommands } from './template-devices.ts';
 
-/** The backend whose presence says that a launch from a template came to its end. */
+/** The presence of this backend says that a launch from a template was completed. */
 export const LAUNCHED = 'launched';
 
 /** A plan whose machine has a template. */
@@ -35,10 +35,10 @@ export type RestorePlan = VmmPlan & {
 };
 
 /**
- * On failure processes may be left; the caller ends them, by the runtime directory.
+ * On failure processes may be left. The caller ends them, by the runtime directory.
  *
  * @param kernel descriptor of the stub
- * @throws A3sError `template-unusable` where it failed for the template, or may have
+ * @throws A3sError `template-unusable` where the template caused the failure, or may have
  */
 export async function restoreMachine(
   plan: RestorePlan,
@@ -52,12 +52,12 @@ export async function restoreMachine(
     throw new A3sError('invalid-argument', 'Cannot start from a template: too many disks');
   }
   const growth = growthCommands(plan);
-  // Nothing is plugged in while the state is loaded.
+  // Nothing is attached while the state is loaded.
   const inRunning = growth.length + slots.disks.length + shares.length > 0;
   const events = new MachineEvents();
   const [vmm, ...servers] = await together(signal, (waiting) => {
     const { copying, spawned } = startCopy(plan, kernel, events, waiting);
-    // After the VMM, which takes longest.
+    // Awaited after the VMM, which takes longest.
     const second = spawned.then(() => waiting.throwIfAborted());
     const passt =
       nic === undefined
@@ -72,7 +72,7 @@ export async function restoreMachine(
       const uplink = passt?.then(() => joinCommands(passtSocket(runtimeDir)));
       const running = run(copy, waiting);
       const queued = queue(monitor, uplink, inRunning ? [] : [marker()]);
-      // What QEMU says when it cannot load comes first.
+      // QEMU's message about a failed load comes first.
       queued.catch(() => undefined);
       await running;
       if (inRunning) {
@@ -98,7 +98,7 @@ export async function restoreMachine(
   return machine;
 }
 
-/** All of it is sent in one go, once the uplink is there; QEMU takes it while it loads the state, or after. */
+/** All commands are sent at once, when the uplink is there. QEMU runs them while it loads the state, or afterwards. */
 async function queue(
   monitor: QmpClient,
   uplink: Promise<Command[]> | undefined,
@@ -109,11 +109,11 @@ async function queue(
 
 /** A VMM that is about to load a state. */
 interface Copy extends StartedVmm {
-  /** When its guest runs. */
+  /** Resolves when its guest runs. */
   readonly runs: Promise<void>;
 }
 
-/** `spawned` resolves when the VMM's process is there, or will not be. */
+/** `spawned` resolves when the VMM's process exists, or will not exist. */
 function startCopy(
   plan: RestorePlan,
   kernel: number,
@@ -128,7 +128,7 @@ function startCopy(
   return { copying, spawned };
 }
 
-/** Up to a VMM that takes commands, and has the RAM. */
+/** Starts a VMM that takes commands and has the RAM. */
 async function copyOf(
   plan: RestorePlan,
   { kernel, events, spawned }: { kernel: number; events: MachineEvents; spawned: () => void },
@@ -154,7 +154,7 @@ async function copyOf(
       spawned,
     );
     try {
-      // Devices look into it when they are loaded.
+      // Devices read the RAM when they are loaded.
       await copy?.filled;
     } catch (error) {
       vmm.monitor.close();
@@ -165,7 +165,7 @@ async function copyOf(
     throw templateFailure(error, signal);
   } finally {
     await state.close();
-    // Not while it is written to.
+    // The state is not read while it is written.
     await copy?.filled.catch(() => undefined);
     await copy?.file.close();
   }
@@ -183,13 +183,13 @@ async function run({ monitor, helper, runs }: Copy, signal: AbortSignal): Promis
   }
 }
 
-/** Unless it is certain that something else is to blame. */
+/** The template is to blame unless another cause is certain. */
 function templateFailure(error: unknown, signal: AbortSignal): unknown {
   signal.throwIfAborted();
   return error instanceof A3sError && error.code !== 'vmm-failed' ? error : unusable(error);
 }
 
-/** All at once: `cont` is taken while the state is loaded, and done after. */
+/** Sent together: QEMU takes `cont` while the state is loaded, and runs it afterwards. */
 export async function load(monitor: QmpClient): Promise<void> {
   const capabilities = [{ capability: 'x-ignore-shared', state: true }];
   await plug(monitor, [
@@ -205,7 +205,7 @@ export function marker(): Command {
 
 const Chardevs = z.array(z.object({ label: z.string() }));
 
-/** Whether a machine from a template was launched to the end. */
+/** Whether the launch of a machine from a template was completed. */
 export async function wasLaunched(monitor: QmpClient): Promise<boolean> {
   const chardevs = await monitor.execute('query-chardev', {}, Chardevs);
   return chardevs.some(({ label }) => label === LAUNCHED);
@@ -213,7 +213,7 @@ export async function wasLaunched(monitor: QmpClient): Promise<boolean> {
 
 async function openState(path: string): Promise<FileHandle> {
   try {
-    // It can be the link in /proc to an open file.
+    // The path can be the link in /proc to an open file.
     return await open(path, constants.O_RDONLY);
   } catch (error) {
     throw unusable(error);

@@ -1,6 +1,6 @@
 /**
- * Devices that a templated machine has from its boot on, so that its guest knows them when it is saved: a network card and
- * the slots of disks. In the template nothing is behind most of them; a copy has its box's disks there.
+ * Devices that a templated machine has from its boot on, so that its guest knows them when it is saved: a network card
+ * and the slots of disks. In the template most of them are empty; a copy has its box's disks there.
  *
  * @module
  */
@@ -16,10 +16,10 @@ import {
   translator,
 } from '../monitor/hotplug.ts';
 
-/** The card has it until the agent sets the box's own. */
+/** The card has this address until the agent sets the box's own. */
 export const TEMPLATE_MAC = '02:00:00:00:00:00';
 
-/** Of a disk that is not there: more than any that may take its place, since the guest asks only once. */
+/** The size of an empty slot: more than any disk that may be put there, since the guest reads the size only once. */
 const ABSENT_BYTES = 2 ** 40;
 
 export const HUB = 0;
@@ -28,11 +28,12 @@ export const HUB = 0;
 export function templateDevices(spec: Pick<MachineSpec, 'disks' | 'nic'>): string[] {
   return [
     '-global',
-    // Not that the machine was stopped when it was saved: a copy runs as soon as it may.
+    // The state does not record that the machine was stopped when it was saved: a copy runs as soon as it may.
     'migration.store-global-state=off',
-    // Not `migration.announce-rounds=0`: the card then has no timer, and QEMU dies when its guest powers off and resets it.
+    // `migration.announce-rounds=0` is not used: the card then has no timer, and QEMU dies when its guest powers off
+    // and resets the card.
     '-device',
-    // Tells the guest's kernel that it is a copy: it then seeds its random numbers anew.
+    // Tells the guest's kernel that it is a copy, so that it reseeds its random numbers.
     'vmgenid,guid=auto',
     ...asArguments([
       // A hub, so that a translator can be joined to it while the guest runs.
@@ -45,8 +46,8 @@ export function templateDevices(spec: Pick<MachineSpec, 'disks' | 'nic'>): strin
 }
 
 /**
- * Takes the frames of a card that no translator is joined to. A hub keeps a frame that it has no port for, and the guest
- * would complain for ever that the card does not send.
+ * Takes the frames of a card that no translator is joined to. A hub keeps a frame that has no port to go to, and the
+ * guest would log forever that the card does not send.
  */
 function sink(): Command {
   return ['netdev_add', { type: 'hubport', id: 'sink', hubid: HUB }];
@@ -76,7 +77,7 @@ function absent(serial: string): Command {
   return [
     'blockdev-add',
     {
-      // So that something else can be put below it.
+      // A filter node, so that another node can be put below it later.
       driver: 'raw',
       'node-name': serial,
       'read-only': readonly,

@@ -1,5 +1,5 @@
 /**
- * What a template depends on: it fits where all of this is the same, and nowhere else.
+ * The inputs of a template. A template is valid only where all of them are the same.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { expandedCpuModel } from '../probe/cpu-model.ts';
 import { qemuVersion } from '../probe/version.ts';
 import { FileDigests } from './file-digests.ts';
 
-/** Where distributions keep what QEMU puts into a guest's memory. */
+/** Where distributions keep the firmware that QEMU puts into a guest's memory. */
 const FIRMWARE_DIRECTORIES = ['/usr/share/seabios', '/usr/share/qemu'];
 const FIRMWARE = ['bios-256k.bin', 'kvmvapic.bin', 'linuxboot_dma.bin', 'pvh.bin'];
 const ASK_MS = 30_000;
@@ -27,12 +27,12 @@ export interface TemplateHost {
   readonly probeDir: string;
 }
 
-/** Remembers digests of files for as long as it lives. */
+/** Caches digests of files for as long as it lives. */
 export class TemplateInputs {
   readonly #files = new FileDigests();
   /** By digest of the program. */
   readonly #versions = new Map<string, string>();
-  /** One QEMU is asked at a time: they would have one directory. */
+  /** One QEMU is asked at a time: all would use one directory. */
   #asking: Promise<unknown> = Promise.resolve();
 
   async of(shape: MachineShape, host: TemplateHost): Promise<Record<string, string>> {
@@ -80,7 +80,7 @@ export class TemplateInputs {
   }
 }
 
-/** The command line of a machine that is saved, without what names one machine or one place. */
+/** The command line of a machine that is saved, without the values that name one machine or one place. */
 export function canonicalArguments(
   { cpus, boot }: MachineShape,
   {
