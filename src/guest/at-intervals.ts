@@ -1,5 +1,5 @@
 /**
- * One timer for all sessions: a server with a hundred boxes wakes up no more often than one with a single box.
+ * One timer for all sessions: a server with a hundred boxes wakes up no more often than a server with one box.
  *
  * @module
  */
@@ -9,7 +9,7 @@ const INTERVAL_MS = 100;
 const checks = new Set<() => void>();
 let timer: NodeJS.Timeout | undefined;
 
-/** Calls it ten times a second, until the returned function is called. Keeps no process from its end. */
+/** Calls the function ten times a second, until the returned function is called. Does not keep the process alive. */
 export function atIntervals(check: () => void): () => void {
   checks.add(check);
   timer ??= setInterval(() => {

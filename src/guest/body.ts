@@ -8,10 +8,10 @@ import { A3sError } from '../errors.ts';
 import { agentFailed } from './refusal.ts';
 
 /**
- * Every byte up to the end of the answer, with back pressure; throws `agent-failed` when it breaks off.
+ * Every byte up to the end of the answer, with back pressure. Throws `agent-failed` when the answer breaks off.
  *
- * The stream's own iterator would not do: an agent that is done before the request's body has
- * ended closes the stream without an error, and that iterator then throws and drops what is buffered.
+ * The stream's own iterator is not used: an agent that is done before the request's body has ended closes the stream
+ * without an error, and that iterator then throws and drops the buffered bytes.
  */
 export async function* bytesOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer, void, void> {
   let ended = stream.readableEnded;
@@ -57,7 +57,7 @@ export async function readAnswer(stream: ClientHttp2Stream, limit: number): Prom
   return Buffer.concat(pieces);
 }
 
-/** Undefined when the bytes are no JSON: no schema takes that where a body is expected. */
+/** Undefined when the bytes are not JSON. No schema accepts undefined where a body is expected. */
 export function parseJson(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
@@ -66,17 +66,17 @@ export function parseJson(bytes: Buffer): unknown {
   }
 }
 
-/** The status of a stream's answer, as soon as its headers are there. */
+/** Resolves with the status of a stream's answer when its headers arrive. */
 export function answerStatus(stream: ClientHttp2Stream): Promise<number> {
   return new Promise((resolve, reject) => {
-    // Stays for the stream's whole life: an error without a listener would end the process.
+    // The listener stays for the stream's whole life: an error without a listener would end the process.
     stream.on('error', (error) => reject(brokenOff('the connection broke', error)));
     stream.once('response', (headers) => resolve(Number(headers[':status'])));
     stream.once('close', () => reject(agentFailed('it closed the stream without an answer')));
   });
 }
 
-/** The reason for which the session was ended from here, or what was seen of its end. */
+/** The reason for which this side ended the session, or the observed reason of its end. */
 function brokenOff(what: string, cause: unknown): A3sError {
   return cause instanceof A3sError ? cause : agentFailed(what, cause);
 }

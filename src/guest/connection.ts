@@ -1,5 +1,5 @@
 /**
- * Reaching the agent of a machine that boots, or that an earlier server left running.
+ * Connects to the agent of a machine that boots, or that an earlier server left running.
  *
  * @module
  */
@@ -16,33 +16,33 @@ export interface ConnectOptions {
   /** Time for the guest to boot and answer. */
   readonly deadlineMs: number;
   /**
-   * How long the first connection may stay without an answer before a new one is tried; each later
-   * one may take twice as long. Bytes of a dead connection can lead a new one, or the guest can
-   * drop what comes while it opens its port again, and nobody then says a word.
+   * How long the first connection may stay without an answer before a new one is tried; each later one may take twice
+   * as long. Bytes of a dead connection can precede those of a new one, or the guest can drop bytes while it opens its
+   * port again, and neither side gets an error.
    */
   readonly attemptMs?: number;
-  /** For the copy of a guest, whose agent is known: it is not asked for its versions. */
+  /** For the copy of a guest, whose agent is known: `hello` is not sent. */
   readonly known?: KnownAgent;
 }
 
 export interface KnownAgent {
   /** The version that was agreed on before the copy was made, or the lowest that it can have been. */
   readonly protocol: number;
-  /** Agree on a higher version after the first request. */
+  /** Agrees on a higher version after the first request. */
   readonly negotiate?: boolean;
   /**
-   * The first request, whose answer shows that the connection is one. It may be sent again when
-   * its answer is lost, so it must be one that may come twice, as `wake` and `fork`.
+   * The first request. Its answer shows that the connection works. It may be sent again when its answer is lost, so it
+   * must be idempotent, as `wake` and `fork` are.
    */
   readonly first: (guest: Guest, signal: AbortSignal) => Promise<void>;
 }
 
-/** Longer than most boots: an attempt that ends just when the agent comes up costs more than it may win. */
+/** Longer than most boots: an attempt that ends just when the agent starts costs more than it may win. */
 const FIRST_ATTEMPT_MS = 5000;
-/** An agent that has answered before is up, so silence means that a preface was lost. */
+/** An agent that has answered before is running, so silence means that a preface was lost. */
 const RETURN_ATTEMPT_MS = 500;
 const LONGEST_ATTEMPT_MS = 20_000;
-/** The guest needs time to see that a host has gone: what the next one sends until then is lost. */
+/** The guest needs time to see that a host has disconnected. Bytes that the next host sends until then are lost. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 400;
 const CONSOLE_LINES = 12;
@@ -53,9 +53,9 @@ const answered = new WeakSet<object>();
 /**
  * Connects until the agent answers, and agrees on a version with it.
  *
- * Rejects with `agent-timeout` after the deadline and `vmm-failed` when the machine ends, both
- * with the end of the guest's console; with `agent-failed` when no version fits; with what the agent
- * answers to a first request that it refuses; with the signal's reason when it aborts.
+ * Rejects with `agent-timeout` after the deadline and with `vmm-failed` when the machine ends, both with the end of the
+ * guest's console; with `agent-failed` when no version fits; with the agent's answer when it refuses the first request;
+ * with the signal's reason when it aborts.
  */
 export async function connectGuest(
   machine: Pick<Machine, 'connect' | 'console' | 'exited'>,
@@ -96,7 +96,7 @@ export async function connectGuest(
   }
 }
 
-/** One connection; undefined when nobody answered on it. */
+/** One connection; undefined when it got no answer. */
 async function attempt(
   machine: Pick<Machine, 'connect'>,
   stop: AbortSignal,
@@ -115,12 +115,12 @@ async function attempt(
     stop.throwIfAborted();
     if (error instanceof UnsupportedVersion) throw error.refusal;
     if (error instanceof GuestRefusal) throw error;
-    // Whatever else went wrong may be the rest of a dead connection: the deadline bounds the tries.
+    // Any other failure may be the rest of a dead connection: the deadline bounds the attempts.
     return undefined;
   }
 }
 
-/** Agrees on a version with an agent that nothing is known of. */
+/** Agrees on a version with an agent whose version is unknown. */
 async function greet(session: GuestSession, stop: AbortSignal, attemptMs: number): Promise<Guest> {
   const limits = { signal: stop, deadlineMs: attemptMs };
   const hello = await session.call('GET', '/v1/hello', undefined, Hello, limits);
@@ -161,7 +161,7 @@ class UnsupportedVersion extends Error {
   }
 }
 
-/** The highest version that both know. */
+/** The highest version that both support. */
 function negotiate(hello: Hello): number {
   const version = Math.min(hello.protocol.maximum, PROTOCOL.maximum);
   if (version < Math.max(hello.protocol.minimum, PROTOCOL.minimum)) {

@@ -34,8 +34,8 @@ export function encodeFrame(stream: OutputStream | 'end', offset: number, data: 
 }
 
 /**
- * Reads frames from bytes that arrive in pieces of any size, and holds back less than one header.
- * Payloads are handed on as they come, so that one frame may give several chunks.
+ * Reads frames from bytes that arrive in pieces of any size, and buffers less than one header. Payloads are passed on
+ * as they arrive, so one frame may give several chunks.
  */
 export class FrameParser {
   #header: Buffer = Buffer.alloc(0);
@@ -93,7 +93,7 @@ export class FrameParser {
     return chunks;
   }
 
-  /** To be called when the bytes end: throws `agent-failed` unless the end frame was the last thing. */
+  /** Called when the bytes end. Throws `agent-failed` unless the end frame came last. */
   finish(): void {
     if (!this.#ended) throw malformed(`it broke off at offset ${this.#offset}`);
   }

@@ -14,7 +14,7 @@ interface GuestErrorRow {
   /** The host's code for it. */
   readonly code: ErrorCode;
   /**
-   * The request is not repeated: it gets the same answer. `state`: the process has ended, the agent
+   * The host does not repeat the request, which would get the same answer. `state`: the process has ended, the agent
    * has forgotten it, or it does not take this now. `request`: the agent cannot read the request.
    */
   readonly final?: 'state' | 'request';
@@ -24,7 +24,7 @@ const ROWS = {
   invalid: { status: 400, code: 'invalid-argument', final: 'request' },
   'not-found': { status: 404, code: 'no-such-exec', final: 'state' },
   conflict: { status: 409, code: 'conflict', final: 'state' },
-  // Since protocol 6; an agent of an earlier one calls it a conflict.
+  // Since protocol 6. Earlier agents answer with a conflict.
   frozen: { status: 409, code: 'conflict', final: 'state' },
   'spec-missing': { status: 409, code: 'agent-failed' },
   'too-large': { status: 413, code: 'too-large' },
@@ -47,7 +47,7 @@ export type GuestErrorCode = keyof typeof ROWS;
 
 export const GUEST_ERRORS: Readonly<Record<GuestErrorCode, GuestErrorRow>> = ROWS;
 
-/** Whether the host knows the code; a newer agent may have more. */
+/** Whether the host knows the code. A newer agent may have more codes. */
 export function isGuestErrorCode(text: string): text is GuestErrorCode {
   return Object.hasOwn(GUEST_ERRORS, text);
 }

@@ -31,9 +31,9 @@ import { refusal } from './refusal.ts';
 import { discard, type GuestSession } from './session.ts';
 import { StdinWriter } from './stdin.ts';
 
-/** For requests that the agent answers out of its memory. */
+/** The timeout of requests that the agent answers from memory. */
 const PROMPT_MS = 30_000;
-/** For requests that wait for devices, mounts, or the program to be loaded. */
+/** The timeout of requests that wait for devices, mounts, or the program to be loaded. */
 const SETUP_MS = 120_000;
 const STATE_BYTES = 4 * 1024 * 1024;
 const TOP_BYTES = 8 * 1024 * 1024;
@@ -41,29 +41,29 @@ const STATS_BYTES = 256 * 1024;
 
 const nothing = z.undefined();
 
-/** A process that was started, with all that is to be known of it. */
+/** A process that was started, with its output and its exit. */
 export interface LaunchedProcess {
   readonly process: Process;
   /** From its first byte on. */
   readonly output: OutputReader;
-  /** As `exit` gives it; may be left alone. */
+  /** The same as `exit` gives. It may be ignored. */
   readonly exit: Promise<Exit>;
 }
 
 export interface StartOptions {
-  /** It has a control group of its own, so that SIGKILL by its id ends all that it started. Protocol 4. */
+  /** The process has a control group of its own, so that SIGKILL by its id ends all that it started. Protocol 4. */
   readonly group?: boolean;
 }
 
 /**
- * A connection to the agent of one box. Every method rejects with an `A3sError`: what the agent refused,
- * `agent-failed` for answers that break the protocol and for a lost connection, or
- * `agent-timeout`; an abort rejects with the signal's reason.
+ * A connection to the agent of one box. Every method rejects with an `A3sError`: the agent's refusal, `agent-failed`
+ * for answers that break the protocol and for a lost connection, or `agent-timeout`. An abort rejects with the signal's
+ * reason.
  */
 export class Guest {
-  /** What the agent said of itself; undefined where its version was known beforehand. */
+  /** The agent's answer to `hello`; undefined where its version was known beforehand. */
   readonly hello: Hello | undefined;
-  /** Settles when the connection is gone, never rejects. The box runs on. */
+  /** Resolves when the connection is gone, never rejects. The box keeps running. */
   readonly closed: Promise<void>;
   readonly #session: GuestSession;
 
@@ -74,8 +74,8 @@ export class Guest {
   }
 
   /**
-   * Does all of a box's set-up that does not depend on its spec, so that the guest can be copied. It sleeps
-   * then: until `wake`, everything else is a `conflict`. Protocol 2.
+   * Does all of a box's set-up that does not depend on its spec, so that the guest can be copied. The guest is paused
+   * afterwards: until `wake`, every other request is a `conflict`. Protocol 2.
    */
   async prepare(signal?: AbortSignal): Promise<void> {
     const options = { signal, deadlineMs: SETUP_MS };
@@ -83,46 +83,46 @@ export class Guest {
   }
 
   /**
-   * Has a copy that is asleep do what it will be asked for, in namespaces that it throws away, so that an emulated
-   * processor knows that code when it is. Protocol 2; may come again.
+   * Has a paused copy run a warm-up of its later requests, in namespaces that it discards, so that an emulated
+   * processor has translated that code. Protocol 2; may be repeated.
    */
   async warmUp(spec: BoxSpec, signal?: AbortSignal): Promise<void> {
     const options = { signal, deadlineMs: SETUP_MS };
     await this.#session.call('POST', '/v1/rehearse', spec, nothing, options);
   }
 
-  /** Makes the copy of a prepared guest one of its own. Protocol 2; the same once more changes nothing. */
+  /** Gives the copy of a prepared guest its own identity. Protocol 2; a repeated call changes nothing. */
   async wake(wake: Wake, signal?: AbortSignal): Promise<void> {
     const body = Wake.parse(wake);
     await this.#session.call('POST', '/v1/wake', body, nothing, prompt(signal));
   }
 
-  /** Makes the copy of a guest with a running box one of its own. Protocol 2; the same once more changes nothing. */
+  /** Gives the copy of a guest with a running box its own identity. Protocol 2; a repeated call changes nothing. */
   async fork(fork: Fork, signal?: AbortSignal): Promise<void> {
     const { mac, ...rest } = Fork.parse(fork);
     const body = mac === null ? rest : { ...rest, mac };
     await this.#session.call('POST', '/v1/fork', body, nothing, prompt(signal));
   }
 
-  /** Lets no process of the box run; the guest itself goes on. Protocol 2. */
+  /** Freezes every process of the box; the guest itself keeps running. Protocol 2. */
   async freeze(signal?: AbortSignal): Promise<void> {
     await this.#session.call('POST', '/v1/freeze', undefined, nothing, prompt(signal));
   }
 
-  /** Lets them run again; nothing changes where they do already. Protocol 2. */
+  /** Thaws them; nothing changes where they run already. Protocol 2. */
   async thaw(signal?: AbortSignal): Promise<void> {
     await this.#session.call('POST', '/v1/thaw', undefined, nothing, prompt(signal));
   }
 
-  /** Everything a new host needs to adopt the box. */
+  /** The state that a new host needs to adopt the box. */
   state(signal?: AbortSignal): Promise<GuestState> {
     const options = { signal, deadlineMs: PROMPT_MS, answerBytes: STATE_BYTES };
     return this.#session.call('GET', '/v1/state', undefined, GuestState, options);
   }
 
   /**
-   * Hands over the box spec, once. Returns the digest of the bytes that arrived. An agent before protocol 5, of an older
-   * boot set, makes no directories of volumes, and refuses what it does not know: boxes begin as they always did with it.
+   * Sends the box spec, once. Returns the digest of the bytes that arrived. An agent before protocol 5, of an older
+   * boot set, does not make directories of volumes and refuses unknown fields, so the spec is sent to it without them.
    */
   async putSpec(spec: BoxSpec, signal?: AbortSignal): Promise<string> {
     const options = { signal, deadlineMs: SETUP_MS };
@@ -132,8 +132,8 @@ export class Guest {
   }
 
   /**
-   * Hands a confidential guest the text of its launch spec, once: it takes exactly these bytes, or says why not and ends.
-   * Protocol 3.
+   * Sends a confidential guest the text of its launch spec, once. The guest takes exactly these bytes, or answers the
+   * reason and ends. Protocol 3.
    */
   putLaunchSpec(text: string, signal?: AbortSignal): Promise<LaunchSpecTaken> {
     const options = { signal, deadlineMs: SETUP_MS };
@@ -141,12 +141,15 @@ export class Guest {
     return this.#session.call('PUT', '/v1/launch-spec', bytes, LaunchSpecTaken, options);
   }
 
-  /** Hands over endorsements that the guest passes on beside its reports; it believes none of them. Protocol 3. */
+  /** Sends endorsements that the guest passes on beside its reports. The guest does not rely on them. Protocol 3. */
   async putCertificates(table: Uint8Array, signal?: AbortSignal): Promise<void> {
     await this.#session.call('PUT', '/v1/certificates', table, nothing, prompt(signal));
   }
 
-  /** How far the guest has come with its secrets, once that is another version than `seen`, however long it takes. Protocol 3. */
+  /**
+   * Waits for the state of the guest's secrets to have another version than `seen`, however long it takes, and returns
+   * it. Protocol 3.
+   */
   secrets(seen: number, signal?: AbortSignal): Promise<SecretsReport> {
     const route = `/v1/secrets?seen=${seen}`;
     return this.#session.call('GET', route, undefined, SecretsReport, { signal });
@@ -203,8 +206,8 @@ export class Guest {
   }
 
   /**
-   * Starts one more process, reads its output and waits for its exit: with an agent of protocol 2 all at once, without
-   * waiting for an answer in between. Rejects with what the start was refused for.
+   * Starts one more process, reads its output and waits for its exit. With an agent of protocol 2 all requests are sent
+   * at once. Rejects with the reason for which the start was refused.
    */
   async launch(
     id: string,
@@ -262,8 +265,8 @@ export class Guest {
   }
 
   /**
-   * The process's input. One writer at a time: a second one fails with `conflict`.
-   * Throws `agent-failed` at once when the connection is gone.
+   * The process's input. One writer at a time: a second one fails with `conflict`. Throws `agent-failed` at once when
+   * the connection is gone.
    */
   stdin(id: string): StdinWriter {
     return new StdinWriter(this.#session, `${path(id)}/stdin`);
@@ -278,12 +281,12 @@ export class Guest {
     await this.#session.call('POST', `${path(id)}/resize`, size, nothing, prompt());
   }
 
-  /** Forgets an exec that has exited, with its output. */
+  /** Has the agent forget an exec that has exited, with its output. */
   async forget(id: string): Promise<void> {
     await this.#session.call('DELETE', path(id), undefined, nothing, prompt());
   }
 
-  /** Whether it has what came with this version of the protocol. */
+  /** Whether the agent supports this version of the protocol. */
   speaks(version: number): boolean {
     return (this.#session.version ?? 0) >= version;
   }
@@ -304,7 +307,9 @@ export class Guest {
     return await this.#session.call('GET', `${path(id)}/ended`, undefined, Exit, { signal });
   }
 
-  /** Holds the box to these limits from now on: all of them, as a spec's. `ulimits` are for processes to come. Protocol 4. */
+  /**
+   * Applies all of these limits to the box from now on, as a spec does. `ulimits` apply to later processes. Protocol 4.
+   */
   async putResources(resources: Resources, signal?: AbortSignal): Promise<void> {
     this.#expect(4, 'other limits');
     await this.#session.call('PUT', '/v1/resources', resources, nothing, prompt(signal));
@@ -322,18 +327,18 @@ export class Guest {
     return this.#session.call('GET', '/v1/stats', undefined, Stats, options);
   }
 
-  /** Orders the guest to end. It is gone when the machine is. */
+  /** Orders the guest to power off. It has ended when the machine has. */
   async poweroff(): Promise<void> {
     await this.#session.call('POST', '/v1/poweroff', undefined, nothing, prompt());
   }
 
-  /** Lets go of the connection. The box runs on. */
+  /** Closes the connection. The box keeps running. */
   close(): void {
     this.#session.destroy();
   }
 }
 
-/** A promise that may reject before anybody looks. */
+/** Marks a promise as handled that may reject before it is awaited. */
 function unwatched<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;

@@ -9,11 +9,11 @@ import { FrameParser, type OutputChunk } from './frame.ts';
 import { discard } from './session.ts';
 
 /**
- * The output from an offset to its end, to be iterated once. The iteration ends after the last byte;
- * it throws `agent-failed` when the connection or the agent breaks, so an iteration that ends has
- * seen everything. Leaving the loop early gives the output up.
+ * The output from an offset to its end, to be iterated once. The iteration ends after the last byte. It throws
+ * `agent-failed` when the connection or the agent breaks, so an iteration that ends has seen everything. Leaving the
+ * loop early closes the output stream.
  *
- * No more than one flow control window is held for a consumer that is slow.
+ * At most one flow control window is buffered for a slow consumer.
  */
 export class OutputReader implements AsyncIterable<OutputChunk> {
   readonly #stream: ClientHttp2Stream;
@@ -34,10 +34,9 @@ export class OutputReader implements AsyncIterable<OutputChunk> {
   }
 
   /**
-   * Tells the agent that everything below `offset` is safe and may be forgotten. Returns at once;
-   * of many in a row, the last one counts. After the end it does nothing: a process that has
-   * exited needs no room.
-   * Throws `RangeError` for an offset that was not handed out, or that is below an earlier one.
+   * Tells the agent that everything below `offset` is stored and may be forgotten. Returns at once; of many calls in a
+   * row, the last one counts. After the end it does nothing: a process that has exited needs no room. Throws
+   * `RangeError` for an offset that was not read yet, or that is below an earlier one.
    */
   ack(offset: number): void {
     if (!Number.isSafeInteger(offset) || offset < this.#acknowledged || offset > this.#delivered) {
@@ -49,7 +48,7 @@ export class OutputReader implements AsyncIterable<OutputChunk> {
     this.#send();
   }
 
-  /** Gives the output up. The process and its output stay as they are. */
+  /** Closes the output stream. The process and its output stay as they are. */
   close(): void {
     discard(this.#stream);
   }

@@ -1,16 +1,16 @@
 /**
- * How much a guest may send on its control stream that no request asked for.
+ * Limits how much a guest may send on its control stream that no request asked for.
  *
  * @module
  */
 
-/** Of a session on which nothing was transferred. The agent sends a few hundred bytes. */
+/** The budget of a session on which nothing was transferred. The agent sends a few hundred bytes. */
 export const OVERHEAD_BYTES = 4 * 2 ** 20;
-/** For the headers and the reset of one answer: those of the agent take less than 100 bytes. */
+/** The allowance for the headers and the reset of one answer. Those of the agent take less than 100 bytes. */
 const ANSWER_BYTES = 1024;
-/** The agent gives credit for what the host sends: 13 bytes for 32 KiB, and other servers as much for 4 KiB. */
+/** The agent gives credit for the host's bytes: 13 bytes for 32 KiB. Other servers send as much for 4 KiB. */
 const SENT_PER_BYTE = 16;
-/** The most streams of a session. Each answer that the host gave up may have one window of payload on its way. */
+/** The most streams of a session. Each answer that the host abandoned may have one window of payload in flight. */
 const MOST_STREAMS = 256;
 
 /**
@@ -33,7 +33,7 @@ export class OverheadBudget {
     this.#left = bytes;
   }
 
-  /** Payload came, for a stream that is there. */
+  /** Counts payload that arrived for an open stream. */
   delivered(bytes: number): void {
     this.#delivered += bytes;
   }
@@ -42,7 +42,9 @@ export class OverheadBudget {
     this.#requests += 1;
   }
 
-  /** A stream went before its answer was complete. What its window let through is still to come. */
+  /**
+   * Counts a stream that closed before its answer was complete. The payload that its window allowed may still arrive.
+   */
   abandoned(): void {
     this.#abandoned += 1;
   }

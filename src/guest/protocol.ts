@@ -1,15 +1,15 @@
 /**
  * The guest protocol's documents, as the host reads them: `docs/guest-protocol.md`.
  *
- * What the agent answers is untrusted. Every string is bounded here; unknown keys are dropped,
- * since a newer agent may say more than this host understands.
+ * The agent's answers are untrusted. Every string is bounded here. Unknown keys are dropped, since a newer agent may
+ * send more than this host understands.
  *
  * @module
  */
 import { ProcessSpec } from '@a3s-box/policies';
 import * as z from 'zod';
 
-/** Who answers for a confidential guest: hardware, or the simulated processor. */
+/** The processor that serves a confidential guest: hardware, or the simulated processor. */
 const TEES = ['snp', 'simulated'] as const;
 
 /** The versions that this host speaks. */
@@ -18,13 +18,13 @@ export const PROTOCOL = { minimum: 1, maximum: 6 } as const;
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';
 
-/** The header that numbers the requests of a connection, from 1: an agent may come to see them in another order. */
+/** The header that numbers the requests of a connection, from 1: an agent may receive them in another order. */
 export const SEQUENCE_HEADER = 'a3s-sequence';
 
 /** The main process's id. */
 export const MAIN = 'main';
 
-/** Largest number that the protocol's documents hold exactly. */
+/** Largest number that JSON represents exactly. */
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const line = z.string().max(256);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
@@ -36,15 +36,15 @@ export const Hello = z.object({
   protocol: z.object({ minimum: z.int().min(1), maximum: z.int().min(1) }),
   agent: line,
   kernel: line,
-  /** Empty while the guest is asleep: copies of one template have an id each. */
+  /** Empty while the guest is paused: each copy of a template has its own id. */
   bootId: line,
-  /** Who answers for a confidential guest; absent where nobody does. */
+  /** The processor that serves a confidential guest; absent where there is none. */
   tee: z.enum(TEES).optional(),
 });
 export type Hello = z.infer<typeof Hello>;
 
 export const Exit = z.object({
-  /** The process's own, or 128 + signal. */
+  /** The process's own exit code, or 128 + signal. */
   exitCode: z.int().min(0).max(255),
   signal: z
     .string()
@@ -52,20 +52,20 @@ export const Exit = z.object({
     .nullable(),
   oomKilled: z.boolean(),
   finishedAt: z.iso.datetime({ offset: true }).max(64),
-  /** Why the guest ended it, or never started it. */
+  /** Why the guest ended the process, or never started it. */
   error: z.object({ code: z.string().max(64), message: z.string().max(4096) }).nullish(),
 });
 export type Exit = z.infer<typeof Exit>;
 
 export const Process = z.object({
   id: ProcessId,
-  /** `waiting`: it was started, and its secrets are not all there yet. */
+  /** `waiting`: it was started, and some of its secrets are missing. */
   state: z.enum(['created', 'waiting', 'running', 'exited']),
-  /** Inside the box; 0 while it has not started. */
+  /** The process id inside the box; 0 while it has not started. */
   pid: count,
   startedAt: z.iso.datetime({ offset: true }).max(64).nullable(),
   exit: Exit.nullable(),
-  /** Bytes of output so far, and how many of them the host said it keeps. */
+  /** Bytes of output so far, and how many of them the host has acknowledged. */
   written: count,
   acknowledged: count,
 });
@@ -81,16 +81,16 @@ export type GuestState = z.infer<typeof GuestState>;
 export const SpecTaken = z.object({ spec: digest });
 export type SpecTaken = z.infer<typeof SpecTaken>;
 
-/** How the agent of a confidential guest answers the launch spec. */
+/** The answer of a confidential guest's agent to the launch spec. */
 export const LaunchSpecTaken = z.object({
   /** SHA-256 of the bytes that it took. */
   specDigest: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Born in this guest. */
+  /** Generated in this guest. */
   instance: z.string().regex(/^[0-9a-f]{32}$/),
 });
 export type LaunchSpecTaken = z.infer<typeof LaunchSpecTaken>;
 
-/** How far a confidential guest has come with its secrets: never a value. */
+/** The state of a confidential guest's secrets; never a value. */
 export const SecretsReport = z.object({
   /** Grows with every change. */
   version: count,
@@ -110,10 +110,10 @@ export const Stats = z.object({
   memoryPeakBytes: count,
   cpuUsec: count,
   pids: count,
-  /** What follows came with protocol 4. */
+  /** The documents below belong to protocol 4. */
   detail: z
     .object({
-      /** Time of the guest's clock; intervals between two samples are counted by it. */
+      /** Time of the guest's clock, by which intervals between two samples are measured. */
       readAt: z.iso.datetime({ offset: true }).max(64),
       /** CPU time of the whole guest since it booted, idle time included, in microseconds, and its processors. */
       systemUsec: count,
@@ -126,7 +126,7 @@ export const Stats = z.object({
       pidsLimit: count,
       /** Lines of `memory.stat`. */
       memory: z.record(z.string().max(64), count),
-      /** `memory.events`: how often the limit was met, and how many were killed. */
+      /** `memory.events`: how often the limit was reached, and how many processes were killed. */
       oomKills: count,
       /** By block device, as `major:minor`. */
       io: z
@@ -140,7 +140,7 @@ export const Stats = z.object({
           }),
         )
         .max(256),
-      /** Devices of the box's network namespace but `lo`. */
+      /** Devices of the box's network namespace except `lo`. */
       networks: z
         .array(
           z.object({
@@ -163,7 +163,7 @@ export type Stats = z.infer<typeof Stats>;
 
 /** One process of the box, as `ps` would see it from inside. Protocol 4. */
 export const ProcessEntry = z.object({
-  /** Inside the box. */
+  /** The process id inside the box. */
   pid: count,
   ppid: count,
   uid: count,
@@ -180,14 +180,14 @@ export const ProcessEntry = z.object({
   cpuUsec: count,
   residentBytes: count,
   virtualBytes: count,
-  /** Name of the program, at most 15 bytes; what is not UTF-8 is replaced. */
+  /** Name of the program, at most 15 bytes; bytes that are not UTF-8 are replaced. */
   name: z.string().max(64),
-  /** Empty for one that has none; bounded by the agent. */
+  /** The command line; empty for a process without one. The agent bounds its length. */
   args: z.array(z.string().max(4096)).max(256),
 });
 export type ProcessEntry = z.infer<typeof ProcessEntry>;
 
-/** Answer of `GET /v1/top`. The number and the size of what it tells is bounded by the agent. */
+/** Answer of `GET /v1/top`. The agent bounds the number and the size of its entries. */
 export const ProcessList = z.object({ processes: z.array(ProcessEntry).max(4096) });
 export type ProcessList = z.infer<typeof ProcessList>;
 
@@ -195,7 +195,7 @@ export const GuestErrorBody = z.object({
   error: z.object({ code: z.string().max(64), message: z.string().max(65_536) }),
 });
 
-/** Random bytes for a copy's generator; the agent insists on their number. */
+/** Random bytes for a copy's generator. The agent requires this number of them. */
 export const ENTROPY_BYTES = 64;
 
 const identity = {
@@ -205,15 +205,15 @@ const identity = {
   machineId: z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/),
 };
 
-/** Body of `POST /v1/wake`: what makes the copy of a prepared guest one of its own. */
+/** Body of `POST /v1/wake`: the new identity of a prepared guest's copy. */
 export const Wake = z.strictObject(identity);
 export type Wake = z.infer<typeof Wake>;
 
-/** Body of `POST /v1/fork`: what makes the copy of a running guest one of its own. */
+/** Body of `POST /v1/fork`: the new identity of a running guest's copy. */
 export const Fork = z.strictObject({
   ...identity,
   hostname: z.string().min(1).max(64),
-  /** Of eth0; null where there is none, which is left out on the wire. */
+  /** The address of eth0; null where there is none, which is left out on the wire. */
   mac: z
     .string()
     .regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/)
@@ -227,8 +227,8 @@ export const StartProcess = z.strictObject({
   id: ProcessId.refine((id) => id !== MAIN, { error: 'main is started by its own route' }),
   process: ProcessSpec,
   /**
-   * Protocol 4: it has a control group of its own below the box's, so that SIGKILL by its id ends all that it started. A health probe is
-   * such a process.
+   * Protocol 4: the process has a control group of its own below the box's, so that SIGKILL by its id ends all that it
+   * started. A health probe is such a process.
    */
   group: z.boolean().optional(),
 });

@@ -1,6 +1,6 @@
 /**
- * From the agent's errors to the host's. The guest's words are untrusted: they reach terminals and
- * logs, so they are bounded and hold no control characters.
+ * Converts the agent's errors to the host's. The guest's text is untrusted: it reaches terminals and logs, so it is
+ * bounded and holds no control characters.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export function guestText(text: string): string {
   return clean.length > MAX_TEXT ? `${clean.slice(0, MAX_TEXT)}…` : clean;
 }
 
-/** What the agent itself said, as against a connection that broke. */
+/** An error that the agent itself answered, as opposed to a broken connection. */
 export class GuestRefusal extends A3sError {
   /** The agent's own code; undefined where the host does not know it. */
   readonly guestCode: GuestErrorCode | undefined;
@@ -37,7 +37,7 @@ export function finality(error: unknown): 'state' | 'request' | undefined {
   return GUEST_ERRORS[error.guestCode].final;
 }
 
-/** The error that an answer with a status other than 2xx stands for. */
+/** Makes the error for an answer with a status other than 2xx. */
 export function refusal(route: string, status: number, body: unknown): A3sError {
   const parsed = narrow(GuestErrorBody, body);
   if (!parsed.success) {
@@ -48,7 +48,7 @@ export function refusal(route: string, status: number, body: unknown): A3sError 
   return new GuestRefusal(known, guestText(message) || `The guest agent refused ${route}`);
 }
 
-/** The error for a connection or a stream that broke, or an answer that cannot be read. */
+/** Makes the error for a connection or a stream that broke, or an answer that cannot be read. */
 export function agentFailed(what: string, cause?: unknown): A3sError {
   return new A3sError('agent-failed', `The guest agent failed: ${what}`, { cause });
 }

@@ -14,9 +14,9 @@ import { OverheadBudget } from './overhead.ts';
 import { PROTOCOL_HEADER, SEQUENCE_HEADER } from './protocol.ts';
 import { agentFailed, refusal } from './refusal.ts';
 
-/** What one stream may have in flight. A consumer that stalls holds back no more than this. */
+/** The window of one stream. A stalled consumer buffers no more than this. */
 const STREAM_WINDOW = 512 * 1024;
-/** Node returns connection credit as bytes arrive, so no stream's stall uses this up. */
+/** Node returns connection credit as bytes arrive, so a stalled stream does not use it up. */
 const CONNECTION_WINDOW = 4 * 1024 * 1024;
 const MAX_FRAME = 128 * 1024;
 /** In MiB; above the windows of all 256 streams. */
@@ -36,15 +36,15 @@ export class GuestSession {
   readonly #session: ClientHttp2Session;
   readonly #socket: ControlStream;
   readonly #overhead: OverheadBudget;
-  /** What of the socket's bytes the budget was told of. */
+  /** How many of the socket's bytes the budget has counted. */
   readonly #counted = { read: 0, written: 0 };
-  /** Settles when the connection is gone, never rejects. */
+  /** Resolves when the connection is gone, never rejects. */
   readonly closed: Promise<void>;
-  /** The negotiated version; `hello` is asked without one. */
+  /** The negotiated version; `hello` is sent without one. */
   version: number | undefined;
-  /** Settles when the body that is being sent is, or its stream has ended. */
+  /** Resolves when the current body is sent, or its stream has ended. */
   #sending: Promise<void> | undefined;
-  /** How many requests there were. */
+  /** The number of requests so far. */
   #requests = 0;
 
   /** @param overhead what the guest may send besides answers */
@@ -66,11 +66,11 @@ export class GuestSession {
       // A peer that sends garbage at once ends the session before this event.
       if (!this.#session.destroyed) this.#session.setLocalWindowSize(CONNECTION_WINDOW);
     });
-    // Every stream gets the error too, and `closed` tells the rest.
+    // Every stream gets the error too, and `closed` reports the rest.
     this.#session.on('error', () => this.destroy());
     this.#session.on('goaway', () => this.destroy());
     socket.on('close', () => this.#session.destroy());
-    // Node tells nothing of most frames, but how many bytes there were.
+    // Node reports the number of bytes, but not most frames.
     const stop = atIntervals(() => this.#checkOverhead());
     this.closed = new Promise((resolve) => {
       this.#session.once('close', () => {
@@ -88,7 +88,7 @@ export class GuestSession {
     this.#break('it sent too much that belongs to no answer');
   }
 
-  /** Ends the session for what the guest did. Calls that are under way reject with it. */
+  /** Ends the session for the guest's fault. Calls that are under way reject with it. */
   #break(what: string): void {
     this.#session.destroy(agentFailed(what));
     this.#socket.destroy();
@@ -100,8 +100,8 @@ export class GuestSession {
   }
 
   /**
-   * Opens a stream once what was asked before this is on its way as a whole. An agent of protocol 2 begins requests in the
-   * order in which they are complete, and HTTP/2 may send the headers of a later one before the body of an earlier one.
+   * Opens a stream once the earlier requests are sent completely. An agent of protocol 2 starts requests in the order
+   * in which they are complete, and HTTP/2 may send the headers of a later one before the body of an earlier one.
    */
   async openInTurn(
     method: string,
@@ -109,7 +109,7 @@ export class GuestSession {
     options: { endStream?: boolean; signal?: AbortSignal | undefined; body?: unknown } = {},
   ): Promise<ClientHttp2Stream> {
     const { signal, endStream = false, body } = options;
-    // Nothing may come between the last look and the request: of two that wait, one would overtake the other's body.
+    // No await between the last check and the request: of two callers that wait, one would overtake the other's body.
     while (this.#sending !== undefined) await this.#sending;
     signal?.throwIfAborted();
     const stream = this.open(method, path, { endStream });
@@ -120,7 +120,7 @@ export class GuestSession {
   #send(stream: ClientHttp2Stream, body: unknown): void {
     const sending = new Promise<void>((resolve) => {
       stream.once('close', resolve);
-      // Bytes go as they are: their digest counts.
+      // The bytes are sent unchanged: their digest counts.
       stream.end(body instanceof Uint8Array ? body : JSON.stringify(body), resolve);
     });
     this.#sending = sending;
@@ -155,13 +155,13 @@ export class GuestSession {
   #watch(stream: ClientHttp2Stream): void {
     const overhead = this.#overhead;
     overhead.requested();
-    // All that arrives for a stream passes here, whoever reads it later; a stream that is gone is given nothing.
+    // All data of a stream passes here, whichever code reads it later. A stream that is gone gets nothing.
     const push = stream.push.bind(stream);
     stream.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
       if (chunk !== null) overhead.delivered(chunk.length);
       return push(chunk, encoding);
     };
-    // Each costs far more than the bytes that it has, and the agent sends none.
+    // Each of these costs far more than its bytes, and the agent sends none.
     stream.once('headers', () => this.#break('it sent an interim answer'));
     stream.once('close', () => {
       if (!stream.readableEnded) overhead.abandoned();
@@ -209,13 +209,13 @@ export class GuestSession {
   }
 }
 
-/** Ends a stream in either direction, whatever state it is in. */
+/** Ends a stream in both directions, in any state. */
 export function discard(stream: ClientHttp2Stream): void {
   stream.close(constants.NGHTTP2_CANCEL);
   stream.destroy();
 }
 
-/** Ends a stream when its caller aborts or its deadline passes, and remembers why. */
+/** Ends a stream when its caller aborts or its deadline passes, and remembers the reason. */
 class StreamLimits {
   reason: unknown;
   readonly #timer: NodeJS.Timeout | undefined;

@@ -17,17 +17,17 @@ const ANSWER_BYTES = 64 * 1024;
 /**
  * The input of a process, binary-safe, with the process's own back pressure.
  *
- * `end()` closes the input; `finish` comes when the agent has confirmed that. `destroy()` lets go and
- * leaves the input open, for another writer. Once the process no longer reads, bytes are dropped without an error, and
- * `closed` says so.
+ * `end()` closes the input; `finish` comes when the agent has confirmed that. `destroy()` closes the stream and leaves
+ * the input open for another writer. Once the process no longer reads, bytes are dropped without an error, and `closed`
+ * reports it.
  */
 export class StdinWriter extends Writable {
-  /** True as soon as the process no longer reads; false when it was ended, let go or lost. */
+  /** True as soon as the process no longer reads; false when the stream was ended, destroyed or lost. */
   readonly processClosed: Promise<boolean>;
   readonly #stream: ClientHttp2Stream;
   readonly #release = new AbortController();
   #written: (() => void) | undefined;
-  /** The agent answers before our end only when the process no longer reads. */
+  /** The agent answers before this side's end only when the process no longer reads. */
   #answered = false;
 
   constructor(session: GuestSession, path: string) {
@@ -39,12 +39,12 @@ export class StdinWriter extends Writable {
       () => false,
     );
     void this.processClosed.then(() => {
-      // A write that the agent did not wait for would otherwise never be answered.
+      // Without this, a write that the agent did not wait for would never be answered.
       this.#release.abort();
       this.#settleWrite();
     });
     answer.catch((error: Error) => this.destroy(error));
-    // Whoever watches the stream's end sees its error; nobody is made to.
+    // A caller that watches the stream's end gets its error. Callers may ignore it.
     this.on('error', () => undefined);
   }
 
@@ -64,7 +64,7 @@ export class StdinWriter extends Writable {
       return;
     }
     this.#written = callback;
-    // An error of the stream comes through the answer.
+    // An error of the stream is reported through the answer.
     this.#stream.write(chunk, () => this.#settleWrite());
   }
 
@@ -80,7 +80,7 @@ export class StdinWriter extends Writable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    // Not `close()`: before its reset that sends the end of the body, which closes the input.
+    // Not `close()`: it sends the end of the body before its reset, and that closes the input.
     this.#release.abort();
     callback(error);
   }

@@ -1,5 +1,5 @@
 /**
- * What the fake agent knows of copies: it is prepared, warmed up, woken and forked as the real one is.
+ * The copies of the fake agent: it is prepared, warmed up, woken and forked as the real one is.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export class FakeCopies {
     this.#refuseWarmUp = refuseWarmUp;
   }
 
-  /** Refuses what a guest that is asleep does not do. */
+  /** Refuses what a paused guest does not do. */
   checkAwake(path: string): void {
     if (this.asleep && path !== '/v1/wake' && path !== '/v1/rehearse') {
       throw new FakeRefusal('conflict', 'the guest was prepared, and not woken yet');

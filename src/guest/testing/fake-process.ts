@@ -16,7 +16,7 @@ export interface FakeProgramContext {
   stderr(text: string | Buffer): Promise<void>;
   /** The next piece of input; undefined at its end. */
   read(): Promise<Buffer | undefined>;
-  /** Stops reading: whoever writes the input learns that it is closed. */
+  /** Stops reading: a client that writes the input learns that it is closed. */
   closeStdin(): void;
   /** Handles a signal instead of dying from it. */
   onSignal(name: NodeJS.Signals, handler: () => void): void;
