@@ -1,17 +1,17 @@
 /**
- * One verb at a time per box, for the verbs that make or unmake things.
+ * A lock for each box: operations that create or end things run one at a time.
  *
  * @module
  */
 export class KeyedLock {
   readonly #tails = new Map<string, Promise<void>>();
 
-  /** Settles when nothing runs and nothing waits. */
+  /** Resolves when nothing runs and nothing waits. */
   async idle(): Promise<void> {
     while (this.#tails.size > 0) await Promise.all(this.#tails.values());
   }
 
-  /** Runs `work` after everything that was asked for `key` before. */
+  /** Runs `work` after all earlier work for `key`. */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(key) ?? Promise.resolve();
     const result = before.then(work);

@@ -1,7 +1,8 @@
 /**
- * A signal that follows others until it is let go.
+ * A signal that follows others until it is released.
  *
- * `AbortSignal.any` cannot be let go: a source that lives as long as the server would keep a trace of every request.
+ * `AbortSignal.any` cannot be released: a source that lives as long as the server would keep a reference to every
+ * request.
  *
  * @module
  */
@@ -18,7 +19,7 @@ export function linkedSignal(...sources: readonly AbortSignal[]): LinkedSignal {
   const follow = (event: Event): void => controller.abort((event.target as AbortSignal).reason);
   for (const source of sources) {
     if (source.aborted) controller.abort(source.reason);
-    // As many may follow the end of the server as there are requests.
+    // As many signals may follow the end of the server as there are requests.
     setMaxListeners(0, source);
     source.addEventListener('abort', follow);
   }

@@ -1,5 +1,6 @@
 /**
- * Waiting for what sends no event: a socket that another program is about to listen on, a process that is not ours.
+ * Polls for a state that sends no event: a socket that another program is about to listen on, or a process that is not
+ * a child.
  *
  * @module
  */
@@ -9,7 +10,7 @@ const INTERVAL_MS = 2;
 const LONGEST_INTERVAL_MS = 50;
 
 /**
- * Tries until the attempt gives something other than undefined.
+ * Repeats the attempt until it returns something other than undefined.
  *
  * @param signal the deadline; aborting rejects with its reason
  */

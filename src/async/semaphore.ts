@@ -1,5 +1,5 @@
 /**
- * Bounds how many tasks run at once; the others wait in order.
+ * Limits how many tasks run at once; the others wait in order.
  *
  * @module
  */

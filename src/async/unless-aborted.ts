@@ -1,7 +1,7 @@
 /**
- * Waits for what may never come, as long as somebody wants it.
+ * Waits for a promise that may never settle, until the signal aborts.
  *
- * @throws the signal's reason once it is aborted; what is waited for goes on alone
+ * @throws the signal's reason once it is aborted; the promise's own work goes on
  */
 export async function unlessAborted<T>(
   waiting: Promise<T>,

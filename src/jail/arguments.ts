@@ -8,7 +8,7 @@ import type { JailFeatures, JailProgram } from './jail.ts';
 /** Which features a command line builds. */
 export type BuiltFeatures = Pick<JailFeatures, 'identity' | 'namespaces'>;
 
-/** Where the programs that build jails are, and what the host's file tree looks like. */
+/** The programs that build jails, and the layout of the host's file tree. */
 export interface JailHost {
   readonly prlimit: string;
   readonly setpriv: string;
@@ -16,15 +16,15 @@ export interface JailHost {
   readonly bwrap: string | undefined;
   /** `/bin`, `/lib` and the like: the target where it is a link, undefined where it is a directory. */
   readonly roots: ReadonlyMap<string, string | undefined>;
-  /** This process's own hard limits, by prlimit's names: nothing can be raised above them. */
+  /** This process's own hard limits, by prlimit's names. No limit can be raised above them. */
   readonly hardLimits: ReadonlyMap<string, number>;
 }
 
-/** Reachable in a jail besides `/usr`: the dynamic loader's cache and the links behind some libraries. */
+/** Visible in a jail besides `/usr`: the dynamic loader's cache and the links behind some libraries. */
 const CONFIGURATION = ['/etc/ld.so.cache', '/etc/alternatives'];
 const DEVICES = ['/dev/null', '/dev/zero', '/dev/urandom'];
 
-/** Everything a program in a jail finds in its environment. */
+/** The whole environment of a program in a jail. */
 export function jailEnvironment(program: JailProgram): Record<string, string> {
   const temporary = program.temporaryDirectory;
   return {
@@ -70,7 +70,7 @@ function limits({ hardLimits }: JailHost, { limits }: JailProgram): string[] {
   ];
 }
 
-/** What bwrap itself needs of root to build the namespaces; it gives them up before the program starts. */
+/** The capabilities that bwrap needs of root to build the namespaces. It gives them up before the program starts. */
 const BUILDER_CAPABILITIES = ['sys_admin', 'net_admin', 'setpcap'];
 
 function privileges(features: BuiltFeatures, program: JailProgram): string[] {
@@ -82,7 +82,7 @@ function privileges(features: BuiltFeatures, program: JailProgram): string[] {
         : []
       : [...new Set([...program.rootCapabilities, ...BUILDER_CAPABILITIES])];
   const set = ['-all', ...kept.map((name) => `+${name}`)].join(',');
-  // Ambient capabilities are what an ordinary user id keeps across the start of a program.
+  // An ordinary user id keeps only ambient capabilities across the start of a program.
   const ambient = program.lowPorts === true ? set : '-all';
   return [
     ...(features.identity && program.rootCapabilities === undefined
@@ -105,7 +105,7 @@ function namespaces(host: JailHost, features: BuiltFeatures, program: JailProgra
   return [
     ...isolation(features, program),
     '--new-session',
-    // Nothing in a jail has children to reap, so the program can be the first process itself.
+    // No process in a jail has children to reap, so the program can be the first process itself.
     '--as-pid-1',
     '--cap-drop',
     'ALL',
@@ -143,14 +143,15 @@ function isolation(features: BuiltFeatures, program: JailProgram): string[] {
   const network = program.network ? ['--share-net'] : [];
   const asRoot = program.rootCapabilities !== undefined;
   if (asRoot && features.identity) {
-    // Real root's capabilities over the host's files would not reach out of a user namespace.
+    // Inside a user namespace, root's capabilities would not apply to the host's files.
     const own = ['--unshare-ipc', '--unshare-pid', '--unshare-uts', '--unshare-cgroup-try'];
     return program.network ? own : [...own, '--unshare-net'];
   }
   return [
     '--unshare-user',
     '--unshare-all',
-    // No namespaces of its own making: they are the larger part of the kernel's surface for a program without rights.
+    // The program cannot make namespaces of its own: they are the larger part of the kernel's attack surface for a
+    // program without rights.
     ...(program.confinesItself === true ? [] : ['--disable-userns']),
     ...(asRoot ? ['--uid', '0', '--gid', '0'] : []),
     ...network,

@@ -10,7 +10,7 @@ import type { JailFeatures, JailProgram } from './jail.ts';
 
 const DEADLINE_MS = 10_000;
 
-/** Runs `true` in a jail with every feature; what fails is left out, with the reason. */
+/** Runs `true` in a jail with every feature. A feature that fails is left out, with the reason. */
 export async function probeFeatures(host: JailHost): Promise<Omit<JailFeatures, 'weakAccepted'>> {
   const identity = process.geteuid?.() === 0;
   if (host.bwrap === undefined) {

@@ -1,5 +1,5 @@
 /**
- * User ids that belong to no person: one per box, so that no box's processes can touch another's.
+ * User ids that belong to no person: one for each box, so that a box's processes cannot touch another's.
  *
  * @module
  */
@@ -8,22 +8,22 @@ import { A3sError } from '../errors.ts';
 import type { JailIdentity } from './jail.ts';
 
 /**
- * First id of the range. Debian and systemd give none out from here: above containers' (524288 to 1879048191),
- * below 2^31, so that no tool sees a negative number.
+ * First id of the range. Debian and systemd assign none of it: it is above containers' ids (524288 to 1879048191), and
+ * below 2^31, so that no tool shows a negative number.
  */
 const FIRST = 0x7a35_0000;
 const COUNT = 0xffff;
 
-/** Who image converters run as: the last of the range, never a box's. */
+/** The user of image converters: the last of the range, never a box's. */
 export const CONVERTER_IDENTITY: JailIdentity = { uid: FIRST + COUNT, gid: FIRST + COUNT };
 
-/** Who machines run as that are made to be copied: one at a time, and never a box. */
+/** The user of machines that become templates: one machine at a time, and never a box. */
 export const TEMPLATE_IDENTITY: JailIdentity = { uid: FIRST + COUNT - 1, gid: FIRST + COUNT - 1 };
 
-/** How many are for boxes. */
+/** The number of ids for boxes. */
 const BOXES = COUNT - 1;
 
-/** Who a converter runs as: an identity of its own when root asks, the caller's otherwise. */
+/** The user of a converter: an identity of its own when root runs the server, the caller's otherwise. */
 export function converterIdentity(): JailIdentity {
   const uid = process.geteuid?.() ?? 0;
   return uid === 0 ? CONVERTER_IDENTITY : { uid, gid: process.getegid?.() ?? 0 };
@@ -46,7 +46,8 @@ export function allocateIdentity(taken: Iterable<number>): JailIdentity {
 }
 
 /**
- * The identity of a new box: its own when root asks, the caller's otherwise, since an ordinary user has no other.
+ * The identity of a new box: its own when root runs the server, the caller's otherwise, since an ordinary user has no
+ * other.
  *
  * @param uid the effective user id of this process
  */
@@ -54,20 +55,23 @@ export function identityFor(uid: number, gid: number, taken: Iterable<number>): 
   return uid === 0 ? allocateIdentity(taken) : { uid, gid };
 }
 
-/** First of the groups that mark a machine's processes: above all of the range, and no file has one of them. */
+/** First of the groups that mark a machine's processes: above the whole range. No file has one of them. */
 const FIRST_GROUP = 0x7b00_0000;
 const GROUP_BYTES = 3;
 
 /**
- * The group that marks the processes of one machine. User ids alone do not: they are given out for each home, so two
- * homes of root may have the same.
+ * The group that marks the processes of one machine. User ids alone do not: each home assigns them by itself, so two
+ * homes of root may use the same.
  */
 export function jailGroup(runtimeDir: string): number {
   const digest = createHash('sha256').update(`group ${runtimeDir}`).digest();
   return FIRST_GROUP + digest.readUIntBE(0, GROUP_BYTES);
 }
 
-/** Whether processes of this user id can be jails' of this user: its own, and for root those of the range. */
+/**
+ * Whether processes of this user id can belong to jails of this user: those of its own id, and for root those of the
+ * range.
+ */
 export function isJailUid(uid: number): boolean {
   const own = process.geteuid?.();
   return uid === own || (own === 0 && uid >= FIRST && uid <= FIRST + COUNT);

@@ -25,11 +25,11 @@ export interface JailFeatures {
   readonly namespaces: boolean;
   /** Why a feature is missing. */
   readonly reason: string | undefined;
-  /** The user accepted jails that have neither feature. */
+  /** Whether the user accepted jails that have neither feature. */
   readonly weakAccepted: boolean;
 }
 
-/** Upper bounds that the kernel holds the program to. */
+/** Upper limits that the kernel enforces on the program. */
 export interface JailLimits {
   readonly openFiles: number;
   /** Largest file that it can write, in bytes. */
@@ -45,39 +45,39 @@ export interface JailProgram {
   readonly args: readonly string[];
   readonly identity: JailIdentity;
   /**
-   * A supplementary group, with a user id of its own only. It opens nothing: it is the kernel's own mark of whose process
-   * this is, which the program cannot change as it can its command line.
+   * A supplementary group, with a user id of its own only. It opens nothing. It is the kernel's own mark of whose
+   * process this is: the program can change its command line, but not this.
    */
   readonly group?: number;
   /**
-   * Standard input, output and error, then further descriptors, by position. Nothing else is inherited.
-   * A descriptor's file is reached as `/proc/self/fd/N` too; that is a new open, which checks the file's mode again.
+   * Standard input, output and error, then further descriptors, by position. Nothing else is inherited. A descriptor's
+   * file can also be opened as `/proc/self/fd/N`; that is a new open, which checks the file's mode again.
    */
   readonly stdio: readonly ('ignore' | 'pipe' | number)[];
-  /** Absolute paths that it may see, and write as far as their modes allow. They keep their names. */
+  /** Absolute paths that the program may see, and write as far as their modes allow. They keep their names. */
   readonly writable: readonly string[];
-  /** Absolute paths that it may see. They keep their names. */
+  /** Absolute paths that the program may see. They keep their names. */
   readonly readable: readonly string[];
-  /** Whether it reaches the host's network. */
+  /** Whether the program reaches the host's network. */
   readonly network: boolean;
-  /** Whether it goes on when this process ends. */
+  /** Whether the program keeps running when this process ends. */
   readonly outlives: boolean;
   readonly limits: JailLimits;
-  /** What it finds in its environment besides what every program in a jail does. */
+  /** Environment variables besides those that every program in a jail gets. */
   readonly environment?: Readonly<Record<string, string>>;
   /** A writable path for temporary files, where the program needs one. */
   readonly temporaryDirectory?: string;
-  /** Things that it sees under another name; they need namespaces. */
+  /** Files that the program sees under another name; they need namespaces. */
   readonly binds?: readonly JailBind[];
   /**
-   * Acts on files as root does, with these capabilities and no other: real root for root; for an ordinary user a root
-   * whose powers end at that user's own files. `identity` is then not used.
+   * The program acts on files as root does, with these capabilities and no other: real root for root; for an ordinary
+   * user a root whose powers are limited to that user's own files. `identity` is then not used.
    */
   readonly rootCapabilities?: readonly RootCapability[];
-  /** Builds further namespaces for itself and needs `/tmp` as a mount point for that. */
+  /** The program builds further namespaces for itself and needs `/tmp` as a mount point for that. */
   readonly confinesItself?: boolean;
   /**
-   * Binds ports below 1024. Only with a user id of its own, and without namespaces: in a user namespace no
+   * The program binds ports below 1024. Only with a user id of its own, and without namespaces: in a user namespace no
    * capability reaches the host's network.
    */
   readonly lowPorts?: boolean;

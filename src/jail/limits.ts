@@ -1,5 +1,5 @@
 /**
- * The limits that this process itself is held to.
+ * The limits of this process itself.
  *
  * @module
  */

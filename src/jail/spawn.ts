@@ -22,20 +22,20 @@ let leaked: readonly number[] | undefined;
 let features: Promise<Omit<JailFeatures, 'weakAccepted'>> | undefined;
 let weakAccepted = false;
 
-/** Which features jails have on this host; found out once. */
+/** The jail features of this host; probed once. */
 export async function jailFeatures(): Promise<JailFeatures> {
   const known = await jailHost();
   features ??= probeFeatures(known);
   return { ...(await features), weakAccepted };
 }
 
-/** What jails are built with here; found out once. */
+/** The programs that build jails on this host; looked up once. */
 export function jailHost(): Promise<JailHost> {
   host ??= readHost();
   return host;
 }
 
-/** Says whether programs may start where the host offers neither feature. Unless it is called, none may. */
+/** Sets whether programs may start where the host offers neither feature. The default is no. */
 export function acceptWeakJails(accepted: boolean): void {
   weakAccepted = accepted;
 }
@@ -43,11 +43,11 @@ export function acceptWeakJails(accepted: boolean): void {
 /**
  * Starts a program in a jail, in a session of its own.
  *
- * Resolves when the process was created; that it could not become the program shows as its exit.
- * With namespaces, the child keeps the jail, and the program is its only child: to end a program that
- * `outlives`, end both.
+ * Resolves when the process was created; a failure to become the program shows as its exit. With namespaces, the child
+ * keeps the jail, and the program is its only child: to end a program that `outlives`, end both.
  *
- * @throws A3sError `tool-missing`; `state-unusable` when the host offers neither feature and the user did not accept that
+ * @throws A3sError `tool-missing`; `state-unusable` when the host offers neither feature and the user did not accept
+ * that
  */
 export async function spawnInJail(program: JailProgram): Promise<ChildProcess> {
   const built = await jailFeatures();
@@ -62,7 +62,7 @@ export async function spawnInJail(program: JailProgram): Promise<ChildProcess> {
   }
   const [path, ...args] = jailCommand(await jailHost(), built, program);
   nothing ??= openSync('/dev/null', 'r+');
-  // Once: what this process opens itself, Node opens close-on-exec, and there may be thousands.
+  // Listed once: Node opens the later descriptors of this process close-on-exec, and there may be thousands.
   leaked ??= leakedDescriptors();
   const child = spawn(path, args, {
     cwd: '/',

@@ -20,7 +20,10 @@ const PACKAGES = {
 
 export type Tool = keyof typeof PACKAGES;
 
-/** Never `PATH`: what root starts must not depend on who called. All of them are seen inside a jail. */
+/**
+ * Never `PATH`: the programs that root starts must not depend on the caller. All of these directories are visible
+ * inside a jail.
+ */
 const DIRECTORIES = [
   '/usr/local/sbin',
   '/usr/local/bin',
@@ -46,7 +49,7 @@ export async function findTool(tool: Tool): Promise<string> {
   });
 }
 
-/** Not asynchronous: that would take a hundred times as long, of every start. */
+/** Synchronous: an asynchronous lookup would take a hundred times as long, in every start. */
 function canExecute(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

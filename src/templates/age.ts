@@ -1,5 +1,5 @@
 /**
- * How old a template is: what its guest's kernel drew at boot is shared by all that start from it.
+ * How old a template is. All boxes that start from it share the random state that its guest's kernel drew at boot.
  *
  * @module
  */
@@ -8,14 +8,16 @@ import type { Clock, StoredTemplate } from './template-directory.ts';
 
 type Dated = Pick<StoredTemplate, 'seen'> & { readonly record: Pick<TemplateRecord, 'createdAt'> };
 
-/** Clocks that are set by a little make nothing older or younger. */
+/** A clock that is set by a small step changes no age. */
 const SLACK_MS = 5 * 60_000;
-/** From this part of its age on, one that is used is made anew, so that nobody has to wait when it expires. */
+/**
+ * From this part of its maximum age on, a template that is used is rebuilt, so that no box has to wait when it expires.
+ */
 const RENEW = 0.75;
 
 /**
- * In milliseconds, by the clock that says more: one can be set back, the other stands still while the host sleeps. One
- * from the future is infinitely old.
+ * The age in milliseconds, by the clock that shows more: one clock can be set back, and the other is stopped while the
+ * host sleeps. A template from the future is infinitely old.
  */
 export function ageOf(entry: Dated, clock: Clock): number {
   const created = Date.parse(entry.record.createdAt);

@@ -1,11 +1,11 @@
 /**
- * How often what fails is tried again in the background.
+ * How often a failed task is retried in the background.
  *
  * @module
  */
 const FIRST_MS = 30_000;
 const LONGEST_MS = 3_600_000;
-/** After so long without a failure it counts as sound again. */
+/** After this time without a failure it counts as sound again. */
 const FORGOTTEN_MS = 6 * 3_600_000;
 
 interface Failures {
@@ -23,7 +23,7 @@ export class Backoff {
     this.#clock = clock;
   }
 
-  /** @param grace the first failure costs no time */
+  /** @param grace the first failure causes no delay */
   failed(key: string, grace = false): void {
     const at = this.#clock();
     const before = this.#recent(key)?.count ?? 0;

@@ -1,5 +1,5 @@
 /**
- * An empty disk of changes: sparse ext4.
+ * An empty writable layer: sparse ext4.
  *
  * @module
  */
@@ -10,33 +10,34 @@ import { findTool } from '../jail/tools.ts';
 
 const run = promisify(execFile);
 
-/** What `df` shows inside; only what is written takes space on the host. */
+/** The size that `df` shows inside. Only written blocks take space on the host. */
 const SIZE = '10G';
 export const BLANK_DISK_BYTES = 10 * 2 ** 30;
 const DEADLINE_MS = 60_000;
 
-/** Fixed, since each machine has one of them: equal inputs give equal bytes. */
+/** A fixed value, since each machine has one such disk: equal inputs give equal bytes. */
 const FILESYSTEM_ID = 'a3500000-0000-4000-8000-000000000001';
 const EXTENDED = [
   'hash_seed=a3500000-0000-4000-8000-000000000002',
   'root_owner=0:0',
   'nodiscard',
-  // The file is new, so all of it reads as zeros: neither this tool nor the guest need write its tables.
+  // The file is new, so all of it reads as zeros. Neither this tool nor the guest needs to write its tables.
   'lazy_itable_init=1,lazy_journal_init=1,assume_storage_prezeroed=1',
 ];
 const OPTIONS = [
-  // The table of orphans costs the guest 60 ms at every mount under emulation; without it they are a list, as they were before.
-  // Room to grow, which no box's disk does, is 4 of the 4.4 MiB that would be written for each box.
+  // The table of orphans costs the guest 60 ms at every mount under emulation. Without it ext4 uses a list, as it did
+  // before. Room to grow is left out too: no box's disk grows, and it is 4 of the 4.4 MiB that would be written for
+  // each box.
   ...['-O', '^orphan_file,^resize_inode'],
   ...['-q', '-F', '-t', 'ext4', '-b', '4096', '-I', '256', '-m', '0'],
   ...['-U', FILESYSTEM_ID, '-E', EXTENDED.join(',')],
 ];
 
-/** Everything that decides what is on it, as one text. */
+/** All inputs that decide the content of the disk, as one text. */
 export const BLANK_DISK = [...OPTIONS, SIZE].join(' ');
 
 /**
- * Makes a new one at `path`. Nothing of a guest is read here, so no jail is needed. It takes about 15 ms.
+ * Makes a new one at `path`. It reads nothing of a guest, so no jail is needed. It takes about 15 ms.
  *
  * @throws A3sError `disk-full`, `tool-missing`
  */

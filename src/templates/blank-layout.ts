@@ -1,6 +1,6 @@
 /**
- * Which blocks of an empty disk of changes the file system takes for itself: superblocks, descriptors, bitmaps, tables of
- * inodes, the journal, and the first directories. A box's own bytes are in none of them.
+ * The blocks of an empty writable layer that the file system takes for itself: superblocks, descriptors, bitmaps,
+ * tables of inodes, the journal, and the first directories. None of them holds a box's own bytes.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import { makeBlankDisk } from './blank-disk.ts';
 
 const SUPERBLOCK = { at: 1024, bytes: 1024, magic: 0xef53 };
 const BLOCK = 4096;
-/** Of a group's flags: its bitmap was never written, and nothing of it is in use. */
+/** A flag of a group: its bitmap was never written, and nothing of it is in use. */
 const BLOCK_UNINIT = 2;
 
-/** stat(2) counts blocks of this size, whatever the file system's are. */
+/** stat(2) counts blocks of this size, whatever the file system's block size. */
 const STAT_BLOCK = 512;
 
 export interface BlankLayout {
@@ -29,7 +29,7 @@ export interface BlankLayout {
 
 let layout: Promise<BlankLayout> | undefined;
 
-/** Of the disks that this installation makes: one is made, once, and looked at. */
+/** The layout of the disks that this installation makes: one is made, once, and inspected. */
 export function blankLayout(): Promise<BlankLayout> {
   layout ??= measure().catch((error: unknown) => {
     layout = undefined;
@@ -54,7 +54,7 @@ export function allocatedBytes({ blocks }: Pick<Stats, 'blocks'>): number {
   return blocks * STAT_BLOCK;
 }
 
-/** Of a disk that was just made: no guest has written to it. */
+/** The layout of a disk that was just made: no guest has written to it. */
 async function extentsInUse(path: string): Promise<readonly Extent[]> {
   const file = await open(path, 'r');
   try {
@@ -79,7 +79,7 @@ async function extentsInUse(path: string): Promise<readonly Extent[]> {
   }
 }
 
-/** Adds what the bits of a group say is in use; what touches the last one becomes part of it. */
+/** Adds the ranges that the bits of a group mark as used. A range that touches the last one extends it. */
 function addRuns(used: Extent[], bitmap: Buffer, first: number): void {
   for (let bit = 0; bit < bitmap.length * 8; bit++) {
     if (((bitmap[bit >> 3] ?? 0) & (1 << (bit & 7))) === 0) continue;

@@ -1,5 +1,5 @@
 /**
- * Which templates have to go, so that there are not too many.
+ * Selects the templates that are removed to stay below the limits.
  *
  * @module
  */
@@ -7,16 +7,16 @@ import type { StoredTemplate } from './template-directory.ts';
 
 export interface Bounds {
   readonly max: number;
-  /** What all of them together may take. */
+  /** The limit of the disk space of all of them together. */
   readonly diskBytes: number;
 }
 
 type Kept = Pick<StoredTemplate, 'sizeBytes' | 'lastUsed'>;
 
 /**
- * The ones that were not used for longest, until the rest fits; none that is in use.
+ * The least recently used templates, until the rest fits; none that is in use.
  *
- * @param inUse of those that cannot go
+ * @param inUse the keys of templates that cannot be removed
  */
 export function excess<T extends Kept>(
   entries: readonly T[],

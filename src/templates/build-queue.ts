@@ -1,5 +1,5 @@
 /**
- * What is being made: one at a time, and no key twice.
+ * The queue of template builds: one runs at a time, and no key twice.
  *
  * @module
  */
@@ -9,7 +9,7 @@ export interface Job<T> {
   /** Milliseconds since 1970. */
   readonly since: number;
   readonly done: Promise<T>;
-  /** It is its turn. */
+  /** Set when its turn has come. */
   started: boolean;
 }
 
@@ -25,7 +25,7 @@ export class BuildQueue<T> {
     return this.#jobs.get(key);
   }
 
-  /** Does `work` after everything that was begun before; the job that is there where this key has one. */
+  /** Runs `work` after all earlier jobs. Returns the existing job where this key has one. */
   begin(key: string, about: Pick<Job<T>, 'cpus' | 'since'>, work: () => Promise<T>): Job<T> {
     const there = this.#jobs.get(key);
     if (there !== undefined) return there;
@@ -43,7 +43,7 @@ export class BuildQueue<T> {
     return job;
   }
 
-  /** Settles when nothing is made and nothing waits. */
+  /** Resolves when nothing is built and nothing waits. */
   async idle(): Promise<void> {
     while (this.#jobs.size > 0) await this.#tail;
   }

@@ -1,6 +1,6 @@
 /**
- * What is wrong with a template, so that it cannot be used any more. Never reaches a user as an error: the boot goes cold,
- * and an event says why.
+ * The fault of a template that cannot be used any more. It never reaches a user as an error: the box boots without a
+ * template, and an event has the reason.
  *
  * @module
  */

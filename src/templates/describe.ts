@@ -1,5 +1,5 @@
 /**
- * Templates for people: what is there and what is being made, and how one of them is named.
+ * Templates for people: those that exist and those that are being made, and how one of them is named.
  *
  * @module
  */
@@ -57,7 +57,7 @@ export function detailsOf(
 }
 
 /**
- * By key, or by a prefix of it that no other has.
+ * Finds a template by its key, or by a unique prefix of it.
  *
  * @throws A3sError `no-such-template`, `invalid-argument` for a prefix of several
  */

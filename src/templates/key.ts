@@ -1,5 +1,5 @@
 /**
- * What a template is known by: the digest of everything that decides what is in it.
+ * The key of a template: the digest of everything that decides its content.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import type { Engine, MachineShape } from '../engine/engine.ts';
 import { PROTOCOL } from '../guest/protocol.ts';
 import { BLANK_DISK } from './blank-disk.ts';
 
-/** Changes with the form of any file of a template. */
+/** Changes with the format of any file of a template. */
 export const TEMPLATE_SCHEMA = 'a3s-box/template/v1';
 
 export type Inputs = Readonly<Record<string, string>>;
 
-/** Under which a template of this shape is kept; undefined where the engine makes none. */
+/** The key of a template of this shape; undefined where the engine makes none. */
 export async function keyOf(
   engine: Pick<Engine, 'templateInputs' | 'templateMemoryBytes'>,
   shape: MachineShape,
@@ -32,7 +32,7 @@ export async function keyOf(
   return { key: digestOf(inputs), inputs };
 }
 
-/** In the order of their names: equal inputs have one digest. */
+/** Sorted by name: equal inputs have one digest. */
 export function digestOf(inputs: Inputs): string {
   const sorted = Object.entries(inputs).sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');

@@ -1,5 +1,6 @@
 /**
- * A template in memory: its RAM and its devices as sealed files, its disk of changes as the little that is on it.
+ * A template in memory: its RAM and its devices as sealed files, its writable layer as the few bytes that were written
+ * to it.
  *
  * @module
  */
@@ -19,11 +20,11 @@ import type { TEMPLATE_FILES, TemplateRecord } from './record.ts';
 
 const writeFd = promisify(write);
 
-/** How RAM is packed: coarse, since most of what was touched lies together. */
+/** The chunk size for RAM: coarse, since most of the touched pages lie together. */
 export const RAM_CHUNK = 64 * 1024;
-/** How the disk of changes is packed: fine, since every box writes all of it. */
+/** The chunk size for the writable layer: fine, since every box writes all of it. */
 export const CHANGES_CHUNK = 16 * 1024;
-/** QEMU's is below 1 MiB. */
+/** The limit of the devices' state. QEMU's is below 1 MiB. */
 const MAX_DEVICE = 64 * 2 ** 20;
 
 interface DiskExtent {
@@ -33,9 +34,9 @@ interface DiskExtent {
 
 export class LoadedTemplate {
   readonly record: TemplateRecord;
-  /** What it takes, in bytes. */
+  /** Its size in memory, in bytes. */
   readonly memoryBytes: number;
-  /** Can be read only, by any identity. */
+  /** Any identity can read it, and none can write it. */
   readonly ram: number;
   readonly #device: number;
   readonly #changes: readonly DiskExtent[];
@@ -50,7 +51,7 @@ export class LoadedTemplate {
     this.#changes = changes;
   }
 
-  /** A path that leads to them while this is open. */
+  /** A path to it that is valid while this is open. */
   get devicePath(): string {
     return pathOf(this.#device);
   }
@@ -76,7 +77,7 @@ export class LoadedTemplate {
     }
   }
 
-  /** Machines that run keep what they map. */
+  /** Running machines keep their mappings. */
   close(): Promise<void> {
     this.#closed ??= Promise.all([closeDescriptor(this.ram), closeDescriptor(this.#device)]).then(
       () => undefined,
@@ -86,7 +87,7 @@ export class LoadedTemplate {
 }
 
 /**
- * Reads a template into memory. Every byte of it has then been checked, and nobody can change any.
+ * Reads a template into memory. Afterwards every byte of it was checked, and no process can change any.
  *
  * @throws Damaged, with the name of the file
  */

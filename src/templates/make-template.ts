@@ -1,5 +1,5 @@
 /**
- * Making a template: a machine is booted, prepared and stopped, and what it was is written down.
+ * Makes a template: boots a machine, prepares and stops it, and writes its state down.
  *
  * @module
  */
@@ -21,12 +21,12 @@ import { CHANGES_CHUNK, RAM_CHUNK } from './loaded.ts';
 import { type Packed, pack } from './packed.ts';
 import { type TemplateRecord, writeRecord } from './record.ts';
 
-/** The first version of the guest protocol with what a template needs. */
+/** The first version of the guest protocol that supports templates. */
 const FIRST_PROTOCOL = 2;
-/** For all that is not the guest's boot. */
+/** The timeout for everything but the guest's boot. */
 const REST_MS = 180_000;
 
-/** Of a boot set whose agent cannot be copied: not an error, and nothing that trying again changes. */
+/** The agent of the boot set cannot be copied. This is not an error, and a retry does not change it. */
 export class NotCopyable extends A3sError {}
 
 export interface Making {
@@ -36,23 +36,23 @@ export interface Making {
   readonly shape: MachineShape;
   /** An empty directory, which becomes the template's. */
   readonly directory: string;
-  /** Directory of the machine's sockets: not there yet. Gone when this is done. */
+  /** Directory of the machine's sockets. It does not exist yet, and is removed at the end. */
   readonly runtimeDir: string;
   /** Names the machine. */
   readonly id: string;
   readonly bootMs: number;
-  /** Milliseconds since 1970: from when on what its kernel drew is old. */
+  /** Milliseconds since 1970: the time from which its kernel's random state ages. */
   readonly begunAt: number;
 }
 
-/** Names a machine that is only made to be copied. */
+/** An id for a machine that is only made to be copied. */
 export function inventMachineId(): string {
   return randomBytes(32).toString('hex');
 }
 
 /**
- * Fills the directory; durable when it returns, but for the directory's own name. When it rejects, what it wrote is for the
- * caller to remove, and no process is left.
+ * Fills the directory. The content is durable when it returns, except the directory's own name. When it rejects, the
+ * caller removes what was written, and no process is left.
  *
  * @throws A3sError as `Engine.makeTemplate`, `disk-full`, `out-of-memory`; NotCopyable; the signal's reason
  */
@@ -118,7 +118,7 @@ async function runMachine(
   }
 }
 
-/** Nobody is connected when it returns. */
+/** No connection is open when it returns. */
 async function prepareGuest(
   machine: Machine,
   deadlineMs: number,
@@ -142,7 +142,9 @@ async function prepareGuest(
   }
 }
 
-/** Boxes that start meanwhile come first. Where the VMM is not ours to slow down, it runs as it is. */
+/**
+ * Boxes that start meanwhile come first. Where this process may not slow the VMM down, it runs at its normal priority.
+ */
 async function stepBack(pid: number): Promise<void> {
   if (pid === 0) return;
   const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
@@ -150,7 +152,7 @@ async function stepBack(pid: number): Promise<void> {
     try {
       setPriority(Number(thread), PRIORITY);
     } catch {
-      // It has ended, or a kernel with other rules keeps its priority: nothing depends on it.
+      // The process has ended, or a kernel with other rules keeps its priority. Nothing depends on it.
     }
   }
 }
@@ -212,7 +214,7 @@ async function giveFile(path: string, identity: JailIdentity): Promise<void> {
   if (process.geteuid?.() === 0) await chown(path, identity.uid, identity.gid);
 }
 
-/** An own one, which no box has; an ordinary user has no other. */
+/** An identity of its own, which no box has. An ordinary user has no other identity. */
 function makerIdentity(): JailIdentity {
   const uid = process.geteuid?.() ?? 0;
   return uid === 0 ? TEMPLATE_IDENTITY : { uid, gid: process.getegid?.() ?? 0 };

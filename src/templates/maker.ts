@@ -1,5 +1,5 @@
 /**
- * Makes templates in the background: one at a time, behind the starts of boxes, and not again and again what fails.
+ * Makes templates in the background: one at a time, after the starts of boxes, and with a backoff after failures.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import type { TemplateStoreOptions } from './options.ts';
 import type { TemplateRecord } from './record.ts';
 import type { Clock } from './template-directory.ts';
 
-/** Starts of boxes come first, but not for ever. */
+/** Starts of boxes come first, up to this time. */
 const QUIET_MS = 30_000;
 
-/** What is made: of which shape, and under which key. */
+/** The shape and the key of the template that is made. */
 export interface Wanted {
   readonly key: string;
   readonly inputs: Inputs;
@@ -29,9 +29,9 @@ export interface MakerOptions extends TemplateStoreOptions {
   readonly clock: Clock;
   /** Aborts when the server ends. */
   readonly signal: AbortSignal;
-  /** A directory for one whose machine has this id: not there yet. */
+  /** A directory for the template whose machine has this id. It does not exist yet. */
   workDirectory(machineId: string): string;
-  /** Takes over what was made. */
+  /** Takes over the finished template. */
   keep(directory: string, record: TemplateRecord, milliseconds: string): Promise<void>;
 }
 
@@ -51,29 +51,32 @@ export class Maker {
     return this.#queue.list();
   }
 
-  /** A machine did not start from it. Once may be chance; what fails again and again is not worth a boot each time. */
+  /**
+   * Records that a machine did not start from the template. Once may be chance. A template that fails repeatedly is not
+   * worth a boot each time.
+   */
   distrust(key: string): void {
     this.#backoff.failed(key, true);
   }
 
-  /** Why there never will be one. */
+  /** The reason for which this host never makes one. */
   refusal(key: string): NotCopyable | undefined {
     return this.#notCopyable.get(key);
   }
 
-  /** Settles when nothing is made and nothing waits. */
+  /** Resolves when nothing is made and nothing waits. */
   idle(): Promise<void> {
     return this.#queue.idle();
   }
 
-  /** Makes what is missing, unless it was tried in vain just now. */
+  /** Makes a missing template, unless an attempt failed just now. */
   async ensure(wanted: Wanted): Promise<void> {
     if (this.#notCopyable.has(wanted.key) || !this.#backoff.allows(wanted.key)) return;
-    // How it ends is told by events.
+    // Events report the outcome.
     await this.begin(wanted).done.catch(() => undefined);
   }
 
-  /** @param onTurn called when it is no longer waiting for others; not where it was begun before */
+  /** @param onTurn called when it no longer waits for others; not called where the job already exists */
   begin(wanted: Wanted, onTurn: () => void = () => undefined): Job<void> {
     const about = { cpus: wanted.shape.cpus, since: this.#options.clock.wall() };
     const job = this.#queue.begin(wanted.key, about, async () => {
@@ -121,7 +124,7 @@ export class Maker {
   }
 }
 
-/** Where a machine that is made to be copied has its sockets. */
+/** The directory of sockets of a machine that becomes a template. */
 export function machineDirectory(runtimeDir: string, id: string): string {
   return join(runtimeDir, id.slice(0, 12));
 }

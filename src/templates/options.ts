@@ -1,5 +1,5 @@
 /**
- * What the store of templates needs from those around it.
+ * The dependencies and settings of the template store.
  *
  * @module
  */
@@ -17,9 +17,9 @@ export type TemplateAction =
   | 'remove';
 
 export interface TemplateStoreOptions {
-  /** There already, and nobody else's. */
+  /** The directory exists, and belongs to this user alone. */
   readonly directory: string;
-  /** Where machines have their directories. */
+  /** The directory that holds the machines' directories. */
   readonly runtimeDir: string;
   readonly engine: Engine;
   readonly boot: {
@@ -31,14 +31,14 @@ export interface TemplateStoreOptions {
   readonly limits: {
     readonly max: number;
     readonly maxAgeMs: number;
-    /** What loaded ones may take together. */
+    /** The memory limit of all loaded templates together. */
     readonly memoryBytes: number;
   };
   /** Keys of the templates that machines of running boxes are copies of. */
   inUse(): ReadonlySet<string>;
   /** Ids of the boot sets that boxes have pinned. */
   pinned(): Iterable<string>;
-  /** Settles when no box is being started. */
+  /** Resolves when no box is being started. */
   quiet(): Promise<void>;
   tell(action: TemplateAction, key: string, attributes: Readonly<Record<string, string>>): void;
   readonly log: {

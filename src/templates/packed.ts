@@ -22,10 +22,10 @@ const readFd = promisify(read);
 
 const MAGIC = Buffer.from('A3SPACK1', 'latin1');
 const HEADER_BYTES = 24;
-/** What is read and written at once: a step of less than a millisecond for whoever waits meanwhile. */
+/** The size of one read or write: a step of less than a millisecond, so that other work is not delayed. */
 const BLOCK_BYTES = 2 ** 20;
 
-/** Of a file that is packed. Its size is a whole number of chunks, and a chunk at most 1 MiB. */
+/** The shape of a packed file. Its size is a whole number of chunks, and a chunk is at most 1 MiB. */
 export interface Shape {
   readonly sizeBytes: number;
   readonly chunkBytes: number;
@@ -68,7 +68,7 @@ export async function pack(
     for (let at = Math.max(done, roundDown(extent.start, shape.chunkBytes)); at < end; ) {
       const part = block.subarray(0, Math.min(block.length, end - at));
       await readAll(source, part, at);
-      // To the front of the block, so that one write takes them all.
+      // Moved to the front of the block, so that one write takes them all.
       let kept = 0;
       for (let offset = 0; offset < part.length; offset += shape.chunkBytes) {
         const chunk = part.subarray(offset, offset + shape.chunkBytes);
@@ -87,9 +87,9 @@ export async function pack(
 }
 
 /**
- * Unpacks a file that has to be of this shape. What `sink` was given is good only once this returns.
+ * Unpacks a file that must have this shape. The data that `sink` was given is valid only once this returns.
  *
- * @param expected what the packed file has to be
+ * @param expected the shape that the packed file must have
  * @param sink called with the data in rising order of their offsets; it may keep none of the buffers
  * @throws Damaged
  */

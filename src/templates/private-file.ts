@@ -1,5 +1,5 @@
 /**
- * Files that only this server can have written: what is read from a template decides what boxes run.
+ * Reads files that only this server can have written: the content of a template decides what boxes run.
  *
  * @module
  */
@@ -7,11 +7,11 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { Damaged } from './damaged.ts';
 
-/** Without a signal for whoever opens, and without waiting where somebody put a pipe. */
+/** The open sends no signal to this process, and does not block on a pipe that was put there. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
- * Opens a file that has one name, belongs to this user, and is for nobody else.
+ * Opens a file that has one name, belongs to this user, and is inaccessible to all others.
  *
  * @throws Damaged for any other, and for none
  */
@@ -38,7 +38,7 @@ export async function openPrivate(path: string): Promise<FileHandle> {
   }
 }
 
-/** @throws Damaged for whatever is not a directory of this user's that nobody else can enter */
+/** @throws Damaged unless it is a directory of this user's that nobody else can enter */
 export async function checkPrivateDirectory(path: string): Promise<void> {
   const found = await lstat(path);
   if (!found.isDirectory()) throw new Damaged('it is not a directory');

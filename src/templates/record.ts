@@ -1,5 +1,5 @@
 /**
- * `template.json`: what a template was made from, and what its files have to be.
+ * `template.json`: the inputs of a template, and the expected sizes and digests of its files.
  *
  * @module
  */
@@ -26,7 +26,7 @@ const TemplateRecord = z.strictObject({
   inputs: z.record(z.string().max(256), z.string().max(65_536)),
   cpus: z.int().min(1).max(4096),
   memoryBytes: z.int().min(1).max(MAX_RAM),
-  /** The version of the guest protocol that is spoken with its copies. */
+  /** The version of the guest protocol of its copies. */
   protocol: z.int().min(1).max(65_535),
   createdAt: z.iso.datetime().max(64),
   files: z.strictObject({ ram: StoredFile, device: StoredFile, changes: StoredFile }),
@@ -36,7 +36,7 @@ export type TemplateRecord = z.infer<typeof TemplateRecord>;
 /**
  * Reads the record in a template's directory.
  *
- * @throws Damaged for what was not written by this version for this key
+ * @throws Damaged for a record that this version did not write for this key
  */
 export async function readRecord(directory: string, key: string): Promise<TemplateRecord> {
   const handle = await openPrivate(join(directory, RECORD_FILE));

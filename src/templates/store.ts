@@ -1,5 +1,5 @@
 /**
- * The store of templates: who asks for one gets it from here, and here it is decided when one is made and when one goes.
+ * The store of templates: it returns templates to callers, and decides when one is made and when one is removed.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import type {
   WarmProgress,
 } from './templates.ts';
 
-/** Of the space that is free on the disk or taken by templates. */
+/** The share of the space that is free on the disk or taken by templates. */
 const DISK_SHARE = 0.25;
 const CLOCK: Clock = { wall: () => Date.now(), steady: () => performance.now() };
 
@@ -36,7 +36,7 @@ export class TemplateStore implements Templates {
   readonly #stored: TemplateDirectory;
   readonly #cache: TemplateCache;
   readonly #maker: Maker;
-  /** Keys that nothing asks for any more, and that were in use when that was found. */
+  /** Keys that are no longer requested, and that were in use when that was found. */
   readonly #stale = new Set<string>();
   readonly #closing = new AbortController();
   readonly #background = new Set<Promise<void>>();
@@ -59,7 +59,7 @@ export class TemplateStore implements Templates {
     });
   }
 
-  /** Finds what an earlier server left, and ends what it was making. Before anything else. */
+  /** Finds the templates that an earlier server left, and ends what it was making. Called before anything else. */
   async open(): Promise<void> {
     const { engine, runtimeDir, log } = this.#options;
     await this.#stored.open(
@@ -81,7 +81,7 @@ export class TemplateStore implements Templates {
       const wanted = await this.#wanted(shape);
       if (wanted === undefined) return undefined;
       key = wanted.key;
-      // Somebody does ask for it.
+      // The template is still requested.
       this.#stale.delete(key);
       await this.#sweepStale();
       const entry = this.#stored.get(key);
@@ -222,7 +222,7 @@ export class TemplateStore implements Templates {
     return all;
   }
 
-  /** Keys that boxes of other boot sets than the present one still ask for. */
+  /** Keys that boxes of other boot sets than the present one still request. */
   async #pinnedKeys(cpus: ReadonlySet<number>): Promise<string[]> {
     const keys: string[] = [];
     for (const id of new Set(this.#options.pinned())) {
@@ -230,7 +230,7 @@ export class TemplateStore implements Templates {
         const boot = await this.#options.boot.open(id);
         keys.push(...(await this.#allWanted(cpus, boot)).map(({ key }) => key));
       } catch (error) {
-        // Its boxes cannot start either, and say so.
+        // The boxes of that boot set cannot start either, and report it.
         if (!(error instanceof A3sError)) throw error;
       }
     }
@@ -242,7 +242,7 @@ export class TemplateStore implements Templates {
     return await boot.open(await boot.current());
   }
 
-  /** There is one that machines can start from. */
+  /** Whether there is a template that machines can start from. */
   #fit(key: string): boolean {
     const entry = this.#stored.get(key);
     if (entry === undefined) return false;
@@ -260,7 +260,7 @@ export class TemplateStore implements Templates {
     await this.#evict(record.key);
   }
 
-  /** @param newest is kept, unless it alone is too much */
+  /** @param newest is kept, unless it alone exceeds the limit */
   async #evict(newest: string): Promise<void> {
     const entries = this.#stored.list();
     const total = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -316,7 +316,7 @@ export class TemplateStore implements Templates {
     this.#tell(action, key, { cpus: String(entry.record.cpus), ...attributes });
   }
 
-  /** Of those that nothing asks for: the ones that nothing uses any more either. */
+  /** Among the templates that are no longer requested: those that nothing uses any more. */
   async #sweepStale(): Promise<void> {
     for (const key of [...this.#stale]) {
       const entry = this.#stored.get(key);

@@ -1,5 +1,5 @@
 /**
- * Lends loaded templates: each is read once, held while a machine uses it, and let go when room is needed.
+ * The cache of loaded templates: each is read once, held while a machine uses it, and unloaded when room is needed.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { StoredTemplate } from './template-directory.ts';
 import type { TakenTemplate } from './templates.ts';
 
 const statFd = promisify(fstat);
-/** What `st_blocks` counts in. */
+/** The unit of `st_blocks`. */
 const BLOCK_BYTES = 512;
 
 export class TemplateCache {
@@ -20,8 +20,8 @@ export class TemplateCache {
   readonly #onError: (error: unknown) => void;
 
   /**
-   * @param memoryBytes what all loaded ones may take together
-   * @param onError for what goes wrong when one is let go, which nobody waits for
+   * @param memoryBytes the limit of all loaded templates together
+   * @param onError called with errors of an unload, which no caller awaits
    */
   constructor(
     entries: () => readonly StoredTemplate[],
@@ -39,7 +39,7 @@ export class TemplateCache {
    * @throws Damaged
    */
   async lend(entry: StoredTemplate, shape: MachineShape): Promise<TakenTemplate | undefined> {
-    // Before it is loaded, so that nothing unloads it meanwhile.
+    // Counted before it is loaded, so that nothing unloads it meanwhile.
     entry.holders += 1;
     let held = true;
     const release = (): void => {
@@ -61,7 +61,7 @@ export class TemplateCache {
     }
   }
 
-  /** Lets go of it in memory; machines keep what they map. */
+  /** Unloads it; machines keep their mappings. */
   async unload(entry: StoredTemplate): Promise<void> {
     const { loaded } = entry;
     entry.loaded = undefined;
@@ -69,7 +69,7 @@ export class TemplateCache {
     await loaded?.close();
   }
 
-  /** It is no longer kept: it goes with the last one that holds it. */
+  /** It is no longer kept, and is unloaded with its last holder. */
   async retire(entry: StoredTemplate): Promise<void> {
     if (entry.holders === 0) await this.unload(entry);
   }
@@ -88,7 +88,7 @@ export class TemplateCache {
     }
   }
 
-  /** Unloads those that were not used for longest. */
+  /** Unloads the least recently used ones. */
   async #makeRoom(entry: StoredTemplate): Promise<boolean> {
     const needed = entry.record.files.ram.bytes;
     const others = this.#entries().filter((other) => other !== entry && other.loaded !== undefined);
@@ -109,7 +109,7 @@ export class TemplateCache {
   }
 }
 
-/** More than was read: what guests only look at becomes memory too. */
+/** More than was read: pages that guests only read become memory too. */
 async function sizeOf(loaded: LoadedTemplate): Promise<number> {
   return (await statFd(loaded.ram)).blocks * BLOCK_BYTES;
 }

@@ -15,25 +15,25 @@ import { readRecord, TEMPLATE_FILES, type TemplateRecord } from './record.ts';
 const KEY = /^[0-9a-f]{64}$/;
 const MAKING = /^\.making-([0-9a-f]{64})$/;
 const GONE = /^\.gone-/;
-/** How exact it is known on disk when one was last used. */
+/** The precision with which the last use of a template is recorded on disk. */
 const TOUCH_MS = 60_000;
 
-/** One that is there. */
+/** A template that exists. */
 export interface StoredTemplate {
   readonly record: TemplateRecord;
   readonly directory: string;
   readonly sizeBytes: number;
-  /** Milliseconds since 1970, and since this process runs: when it was put here or found. */
+  /** Milliseconds since 1970, and since this process started: when it was added or found. */
   readonly seen: { readonly wall: number; readonly steady: number };
   /** Milliseconds since 1970. */
   lastUsed: number;
   touched: number;
   uses: number;
-  /** Machines that started from it and run. */
+  /** Running machines that started from it. */
   holders: number;
   loading: Promise<LoadedTemplate> | undefined;
   loaded: LoadedTemplate | undefined;
-  /** It is no longer kept; who holds it goes on. */
+  /** It is no longer kept; its holders keep it. */
   removed: boolean;
 }
 
@@ -49,17 +49,17 @@ export class TemplateDirectory {
   readonly #clock: Clock;
   readonly #entries = new Map<string, StoredTemplate>();
 
-  /** @param directory is there, and nobody else's */
+  /** @param directory exists, and belongs to this user alone */
   constructor(directory: string, clock: Clock) {
     this.#directory = directory;
     this.#clock = clock;
   }
 
   /**
-   * Finds what an earlier server left.
+   * Finds the templates that an earlier server left.
    *
    * @param onMachine called with the id of each machine that was being made
-   * @param onTrouble called with what is wrong with a template: one that is damaged is gone then
+   * @param onTrouble called with the fault of a template; a damaged template is removed by then
    */
   async open(
     onMachine: (id: string) => Promise<void>,
@@ -91,12 +91,12 @@ export class TemplateDirectory {
     return entries.sort((a, b) => Date.parse(b.record.createdAt) - Date.parse(a.record.createdAt));
   }
 
-  /** Where one is made whose machine has this id. */
+  /** The directory of a template whose machine has this id. */
   workDirectory(machineId: string): string {
     return join(this.#directory, `.making-${machineId}`);
   }
 
-  /** Keeps what was made in a directory of this shelf, in place of one that has the same key. */
+  /** Keeps a finished directory as a template. It replaces one that has the same key. */
   async put(work: string, record: TemplateRecord): Promise<{ before: StoredTemplate | undefined }> {
     const before = this.#entries.get(record.key);
     if (before !== undefined) await this.remove(before);
@@ -106,7 +106,7 @@ export class TemplateDirectory {
     return { before };
   }
 
-  /** Takes it away. Who holds it goes on. */
+  /** Removes it. Its holders keep it. */
   async remove(entry: StoredTemplate): Promise<void> {
     if (entry.removed) return;
     entry.removed = true;
@@ -114,7 +114,7 @@ export class TemplateDirectory {
     await this.#discard(entry.directory);
   }
 
-  /** It was used. */
+  /** Records a use. */
   async touch(entry: StoredTemplate): Promise<void> {
     const now = this.#clock.wall();
     entry.uses += 1;
@@ -148,7 +148,7 @@ export class TemplateDirectory {
     });
   }
 
-  /** At once out of sight, so that nothing finds a half of it. */
+  /** Renamed first, so that no reader finds a partly removed template. */
   async #discard(path: string): Promise<void> {
     const gone = join(this.#directory, `.gone-${randomBytes(8).toString('hex')}`);
     await rename(path, gone);

@@ -1,5 +1,5 @@
 /**
- * Templates, as those see them who start machines from them, and those who look after them.
+ * The interface of templates: for code that starts machines from them, and for code that manages them.
  *
  * @module
  */
@@ -8,24 +8,27 @@ import type { MachineShape, Template } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import type { JailIdentity } from '../jail/jail.ts';
 
-/** A template that is loaded, and stays so until it is released. */
+/** A template that is loaded, and stays loaded until it is released. */
 export interface TakenTemplate {
   readonly template: Template;
   /** The version of the guest protocol that its agent and this server agreed on. */
   readonly protocol: number;
   /**
-   * Writes a disk of changes as the template's guest has it mounted: a new sparse file, mode 0600, that belongs to the
+   * Writes a writable layer as the template's guest has it mounted: a new sparse file, mode 0600, that belongs to the
    * identity.
    *
    * @throws A3sError `disk-full`; nothing is left then
    */
   writeChanges(path: string, identity: JailIdentity): Promise<void>;
-  /** For when the machine is gone, or this server lets go of it. More than once is once. */
+  /** Called when the machine is gone, or this server releases it. Repeated calls have no effect. */
   release(): void;
   [Symbol.dispose](): void;
 }
 
-/** `making` is not there yet; the others are, and `in use` counts running boxes too that an earlier server started. */
+/**
+ * `making`: the template does not exist yet; the others do. `in use` also counts running boxes that an earlier server
+ * started.
+ */
 export type TemplateState = 'making' | 'on disk' | 'loaded' | 'in use';
 
 /** One template, for people. */
@@ -34,24 +37,24 @@ export interface TemplateSummary {
   readonly key: string;
   readonly state: TemplateState;
   readonly cpus: number;
-  /** Of the machine, in bytes. */
+  /** The RAM of the machine, in bytes. */
   readonly memoryBytes: number;
-  /** What its files take on disk; 0 while it is made. */
+  /** The size of its files on disk; 0 while it is made. */
   readonly sizeBytes: number;
-  /** When it was saved, or its making began: RFC 3339. */
+  /** When it was saved, or when its build began: RFC 3339. */
   readonly createdAt: string;
-  /** Starts from it since this server runs. */
+  /** Starts from it since this server started. */
   readonly uses: number;
-  /** RFC 3339; undefined before the first. */
+  /** The last use, RFC 3339; undefined before the first. */
   readonly lastUsedAt: string | undefined;
 }
 
-/** All that is known of one. */
+/** Every known fact about one template. */
 export interface TemplateDetails extends TemplateSummary {
-  /** Everything that its key is the digest of. */
+  /** The inputs whose digest is its key. */
   readonly inputs: Readonly<Record<string, string>>;
   readonly protocol: number | undefined;
-  /** From when on it is used no more: RFC 3339. */
+  /** The time from which it is no longer used: RFC 3339. */
   readonly expiresAt: string | undefined;
   readonly files: readonly TemplateFile[];
 }
@@ -62,7 +65,7 @@ export interface TemplateFile {
   readonly sha256: string;
 }
 
-/** How far `warm` has come with the template of one shape. */
+/** The progress of `warm` with the template of one shape. */
 export interface WarmProgress {
   readonly cpus: number;
   /** Undefined where this host makes none. */
@@ -71,22 +74,22 @@ export interface WarmProgress {
 }
 
 export interface Templates {
-  /** Machines start from templates here. */
+  /** The interface through which machines start from templates. */
   readonly enabled: boolean;
   /**
-   * A fit template of this shape; undefined where there is none: then the boot goes cold. One that is missing is never
-   * waited for; one that is read from disk for the first time is. Never rejects for what is wrong with a template.
+   * A usable template of this shape; undefined where there is none, and the box then boots without one. A missing
+   * template is never waited for; the first read from disk is. Never rejects for a fault of a template.
    */
   take(shape: MachineShape): Promise<TakenTemplate | undefined>;
-  /** A cold boot of this shape has succeeded: its template is made in the background where it is missing. */
+  /** Records that a boot of this shape without a template succeeded: a missing template is made in the background. */
   booted(shape: MachineShape): void;
-  /** A start from it failed: it is removed, with an event. */
+  /** Records that a start from it failed: the template is removed, with an event. */
   drop(key: string, reason: string): Promise<void>;
   /**
-   * Makes what is missing for machines of the present boot set with so many CPUs, and waits for it.
+   * Makes the missing templates for machines of the present boot set with these numbers of CPUs, and waits for them.
    *
-   * @throws A3sError whatever keeps one from being made: `unsupported-option` where this host makes none, `vmm-failed`,
-   *   `agent-timeout`, `disk-full`…; those before it are there
+   * @throws A3sError for the first that cannot be made: `unsupported-option` where this host makes none, `vmm-failed`,
+   * `agent-timeout`, `disk-full`…; those before it exist
    */
   warm(
     cpus: readonly number[],
@@ -96,7 +99,7 @@ export interface Templates {
   /** Newest first. */
   list(): TemplateSummary[];
   /**
-   * By key, or by a prefix of it that no other has.
+   * Finds a template by its key, or by a unique prefix of it.
    *
    * @throws A3sError `no-such-template`, `invalid-argument` for a prefix of several
    */
@@ -109,13 +112,16 @@ export interface Templates {
   remove(reference: string): Promise<string>;
   /** Removes all that are not in use. Returns their keys, and the bytes that were freed. */
   prune(): Promise<{ readonly removed: readonly string[]; readonly freedBytes: number }>;
-  /** Looks after what an earlier server left, in the background: stale ones go, and shapes that had one get a new one. */
+  /**
+   * Manages the templates of an earlier server in the background: stale ones are removed, and shapes that had one get a
+   * new one.
+   */
   refresh(): void;
-  /** Ends what is being made, and lets go of all that is loaded. Running boxes keep what they map. */
+  /** Ends the running builds, and unloads all templates. Running boxes keep their mappings. */
   close(): Promise<void>;
 }
 
-/** For a server that has none: every boot goes cold. */
+/** For a server without templates: every box boots. */
 export class NoTemplates implements Templates {
   readonly enabled: boolean = false;
 
