@@ -1,5 +1,5 @@
 /**
- * Where this installation keeps its things, derived once from the environment. Nothing else reads `A3S_…`.
+ * The settings of this installation, derived once from the environment. Nothing else reads `A3S_…`.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import { A3sError } from './errors.ts';
 export interface Config {
   /** State: database, images, boxes. `A3S_HOME`. */
   readonly home: string;
-  /** Sockets; short, since a socket's path is bounded to 107 bytes. */
+  /** The directory of sockets. Its path is short, since a socket's path is limited to 107 bytes. */
   readonly runtimeDir: string;
   /** The control server's socket. */
   readonly socket: string;
   /** The boot set that came with this installation: kernel, initrd, `boot.json`. `A3S_BOOT`. */
   readonly bootDir: string;
-  /** Programs may start without a jail around them, where the host offers none. `A3S_ALLOW_WEAK_JAIL=1`. */
+  /** Whether programs may start without a jail where the host offers none. `A3S_ALLOW_WEAK_JAIL=1`. */
   readonly allowWeakJail: boolean;
   /** How long a guest may take until its agent answers, in milliseconds. `A3S_START_TIMEOUT`, in seconds. */
   readonly startTimeoutMs: number;
@@ -27,18 +27,18 @@ export interface Config {
 }
 
 export interface TemplatesConfig {
-  /** Machines start from templates. `A3S_TEMPLATES=off` has every one boot. */
+  /** Whether machines start from templates. `A3S_TEMPLATES=off` makes every one boot. */
   readonly enabled: boolean;
-  /** How many are kept. `A3S_TEMPLATES_MAX`. */
+  /** How many templates are kept. `A3S_TEMPLATES_MAX`. */
   readonly max: number;
-  /** How old one may be that machines still start from, in milliseconds. `A3S_TEMPLATE_MAX_AGE`, in seconds. */
+  /** The maximum age of a template that machines start from, in milliseconds. `A3S_TEMPLATE_MAX_AGE`, in seconds. */
   readonly maxAgeMs: number;
 }
 
 /** Enough for a boot under emulation on a busy host. */
 const START_TIMEOUT_SECONDS = 120;
 const LONGEST_START_TIMEOUT_SECONDS = 3600;
-/** Many times what a host with hardware virtualization takes. */
+/** Many times the time that a host with hardware virtualization takes. */
 const KVM_TIMEOUT_SECONDS = 10;
 const LONGEST_KVM_TIMEOUT_SECONDS = 600;
 const TEMPLATES_MAX = 8;
@@ -48,8 +48,8 @@ const LONGEST_TEMPLATE_MAX_AGE_SECONDS = 7 * 24 * 3600;
 
 /**
  * @param env the process environment
- * @param uid the user that runs this
- * @param installDir where the bundle lies; the boot set lies beside it
+ * @param uid the user that runs this process
+ * @param installDir the directory of the bundle; the boot set lies beside it
  */
 export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
@@ -63,7 +63,8 @@ export function readConfig(
   return {
     home,
     runtimeDir,
-    // The usual home's has a name that a socket unit can be written for, without knowing whose home it is.
+    // The usual home's runtime directory has a fixed name, so that a socket unit can be written without knowing the
+    // user.
     socket: join(home === usualHome ? root : runtimeDir, 'server.sock'),
     bootDir: nonEmpty(env['A3S_BOOT']) ?? join(installDir, 'boot'),
     allowWeakJail: env['A3S_ALLOW_WEAK_JAIL'] === '1',
@@ -107,8 +108,8 @@ function readTemplates(env: Readonly<Record<string, string | undefined>>): Templ
 }
 
 /**
- * The descriptor on which whoever started this server waits for word of it; undefined where nobody does.
- * `A3S_READY_FD`, set by the one program for the other and not by people.
+ * The descriptor on which the process that started this server waits for its report; undefined where none waits.
+ * `A3S_READY_FD`, which the starting program sets and people do not.
  */
 export function readyDescriptor(
   env: Readonly<Record<string, string | undefined>>,
@@ -117,7 +118,7 @@ export function readyDescriptor(
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
-/** One variable that takes 1 to `most`. */
+/** A variable whose value is an integer from 1 to `most`. */
 function wholeNumber(
   env: Readonly<Record<string, string | undefined>>,
   name: string,
@@ -144,7 +145,7 @@ function runtimeRoot(env: Readonly<Record<string, string | undefined>>, uid: num
   return dir === undefined ? `/tmp/a3s-box-${uid}` : join(dir, 'a3s-box');
 }
 
-/** Homes get distinct runtime directories whose names stay short. */
+/** Each home gets its own runtime directory with a short name. */
 function fingerprint(home: string): string {
   return createHash('sha256').update(home).digest('hex').slice(0, 8);
 }

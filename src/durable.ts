@@ -6,7 +6,7 @@
 import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Has the names in a directory outlive a power cut. */
+/** Makes the names in a directory durable across a power cut. */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
@@ -16,7 +16,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Gives a file that is on the disk its final name, which is on the disk as well when this returns. */
+/** Gives a file that is on the disk its final name. The name is on the disk when this returns. */
 export async function publish(from: string, to: string): Promise<void> {
   await rename(from, to);
   await syncDirectory(dirname(to));

@@ -1,30 +1,30 @@
 /**
- * The one error that users meet.
+ * The one error class that users meet.
  *
- * Every refusal has a code from a closed list, says what was expected and found, and what to do
- * next. Codes are stable: programs branch on them, and they travel in the API's error bodies.
+ * Every refusal has a code from a closed list, says what was expected and found, and what to do next. Codes are stable:
+ * programs branch on them, and the API's error bodies contain them.
  *
  * @module
  */
 
-/** What is known of a code. */
+/** The properties of a code. */
 interface ErrorRow {
   /** HTTP status of the control server's answer. */
   readonly status: number;
   /** Docker's exit code of a box whose start fails with it; see `exit-code.ts`. */
   readonly exitCode?: 125 | 126 | 127;
-  /** A start that fails with it fails so again: no restart policy repeats it. */
+  /** A start that fails with this code fails again: no restart policy repeats it. */
   readonly lasting?: true;
   /**
-   * Whether the template or the pooled microVM is the cause where a start from it fails with this.
-   * The box boots without it then. `none`: a boot does not need the copy of a template's memory.
+   * Whether the template or the pooled microVM is the cause where a start from it fails with this code. The box then
+   * boots without it. `none`: a boot does not need the copy of a template's memory.
    */
   readonly machineFault?: 'certain' | 'possible' | 'none';
-  /** The server refuses what it never does: its log does not need to say so. */
+  /** The server refuses by design: its log does not need an entry. */
   readonly unlogged?: true;
   /** For `docs/errors.md`; Markdown, one sentence. */
   readonly meaning: string;
-  /** What to do in general; an error's own remedy knows more. */
+  /** The general remedy. An error's own remedy is more specific. */
   readonly remedy: string;
 }
 
@@ -359,7 +359,7 @@ const ROWS = {
 /** A stable error code. */
 export type ErrorCode = keyof typeof ROWS;
 
-/** Everything that depends on a code: nobody else lists codes by what they have in common. */
+/** Every property that depends on a code. No other list of codes exists. */
 export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = ROWS;
 
 /** An error with a stable code, a message for people, and the next step where there is one. */
@@ -380,5 +380,5 @@ export class A3sError extends Error {
   }
 }
 
-/** What a mirror gave was wrong. It is not asked again for a while: the same thing from its start may come right. */
+/** A mirror served wrong content. It is not asked again for a while: the registry itself may have the right content. */
 export class MirrorError extends A3sError {}

@@ -1,6 +1,6 @@
 /**
- * Makes a directory with those above it, where links lead to or without following any. Node's own way, `recursive`, never comes back where nobody can make anything,
- * as below /proc, and takes a thread with it.
+ * Makes a directory with its parents, with or without following links. Node's own `recursive` never returns where no
+ * directory can be made, as below /proc, and blocks a thread.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Of open(2): for a directory that may be searched and not read. Node has no name for it. */
+/** A flag of open(2) for a directory that may be searched and not read. Node has no name for it. */
 const O_PATH = 0o10000000;
 const HELD_DIRECTORY = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /**
- * Nothing happens where it is there, as whatever it is.
+ * Does nothing where the path exists, as a file of any kind.
  *
  * @param path absolute
  * @param mode of every directory that is made
- * @throws what the kernel says, with its `code`
+ * @throws the kernel's error, with its `code`
  */
 export async function makeDirectories(path: string, mode: number): Promise<void> {
   try {
@@ -30,11 +30,11 @@ export async function makeDirectories(path: string, mode: number): Promise<void>
 }
 
 /**
- * The same, without following a link: each directory is made in the one above, which is held open. Others may put links in
- * the path at any time.
+ * The same, without following a link: each directory is made in its parent, which is held open. Other processes may put
+ * links in the path at any time.
  *
  * @param path absolute, without `.` and `..`
- * @throws what the kernel says, with its `code`: `ENOTDIR` for a link
+ * @throws the kernel's error, with its `code`: `ENOTDIR` for a link
  */
 export async function makeDirectoriesUnlinked(path: string, mode: number): Promise<void> {
   let held = await open('/', HELD_DIRECTORY);
@@ -61,7 +61,7 @@ async function enter(above: FileHandle, name: string, mode: number): Promise<Fil
   }
 }
 
-/** Another process may have been quicker. */
+/** Another process may have made it first. */
 async function makeOne(path: string, mode: number): Promise<void> {
   await mkdir(path, { mode }).catch((error: unknown) => {
     if (codeOf(error) !== 'EEXIST') throw error;

@@ -1,5 +1,5 @@
 /**
- * Narrowing a document from outside, as the packages below do it.
+ * Narrows a document from outside in the same way as the packages below.
  *
  * @module
  */

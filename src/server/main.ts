@@ -23,9 +23,9 @@ import { serve } from './serve.ts';
 import { activatedSockets } from './systemd/activated.ts';
 
 async function main(): Promise<void> {
-  // Nothing that this server makes is for others, whatever mode it asks for.
+  // Other users have no access to any file that this server makes, whatever mode it asks for.
   process.umask(0o077);
-  // The server mostly waits: after 30 MB of output its heap is 32 MB so, 70 MB otherwise.
+  // The server mostly waits: after 30 MB of output its heap is 32 MB with this flag, and 70 MB without.
   setFlagsFromString('--optimize-for-size');
   const starter = readyDescriptor(process.env);
   let announcer: Announcer = new Readiness(starter);
@@ -94,7 +94,7 @@ async function run(announcer: Announcer, restore: boolean): Promise<void> {
   });
 }
 
-/** Where the bundle lies, and the boot set beside it. */
+/** The directory of the bundle, which also holds the boot set. */
 function installDirectory(): string {
   return join(process.argv[1] ?? '.', '..');
 }

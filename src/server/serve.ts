@@ -42,32 +42,32 @@ import type { ActivatedSocket } from './systemd/activated.ts';
 export interface ServeOptions {
   /** Ends the server; boxes run on, unless the host ends. */
   readonly signal: AbortSignal;
-  /** Asked when that signal comes. */
+  /** Called when that signal aborts. */
   readonly hostStops?: (() => Promise<boolean>) | undefined;
   readonly openDependencies: OpenDependencies;
   /** Called once requests are answered. */
   readonly onReady?: (rt: Runtime) => void;
   readonly adoption?: AdoptionTiming | undefined;
-  /** Boxes are started whose restart policy asks for it, as after a reboot of the host. */
+  /** Whether boxes are started whose restart policy asks for it, as after a reboot of the host. */
   readonly restore?: boolean | undefined;
-  /** Sockets that a service manager listens on; they are neither made nor removed here. */
+  /** Sockets that a service manager listens on. They are neither made nor removed here. */
   readonly listening?: readonly ActivatedSocket[] | undefined;
 }
 
-/** Starts by policies; each is the work of a processor or two. */
+/** Concurrent starts by restart policies; each takes a processor or two. */
 export const RESTARTS_AT_ONCE = Math.max(2, Math.floor(availableParallelism() / 2));
 
 /**
- * What the boxes of a host that ends are given before they are killed. With the question whether it ends, and the kill, that
- * stays below what systemd gives the service (`TimeoutStopSec=`).
+ * How long the boxes get when the host shuts down, before they are killed. Together with the check for the shutdown and
+ * the kill, it stays below the time that systemd gives the service (`TimeoutStopSec=`).
  */
 export const HOST_STOP_MS = 30_000;
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64' };
 
 /**
- * Serves until the signal aborts or a client asks for the end. Boxes that an earlier server left are taken over before
- * the first request is answered, except those whose machine takes long to answer.
+ * Serves until the signal aborts or a client asks for the end. It adopts the boxes of an earlier server before it
+ * answers the first request, except those whose machine takes long to answer.
  *
  * @throws A3sError `server-running` when this home has a server; `state-unusable`
  */
@@ -98,7 +98,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
       if (hostStops !== undefined) beforeStop = () => endBoxesWithHost(rt, hostStops);
       await serveRuntime(config, rt, options, () => stopped.abort());
     } finally {
-      // It may be a dead server's: this one may have ended before it listened.
+      // The socket may be a dead server's: this server may have ended before it listened.
       await removeSocket(config, options);
       await leaveRuntimeDir(config);
     }
@@ -138,7 +138,7 @@ async function serveRuntime(
     await rt.pools.open();
     await aborted(rt.shutdown);
   } finally {
-    // First the socket, so that the next server's is never taken away.
+    // The socket goes first, so that the next server's socket is never removed.
     await removeSocket(config, options);
     await http.close();
     await letGo(rt);
@@ -148,25 +148,25 @@ async function serveRuntime(
   }
 }
 
-/** A service manager's stays: clients that come now wait in it for the next server. */
+/** A service manager's socket stays: clients that connect now wait in it for the next server. */
 async function removeSocket(config: Config, { listening }: ServeOptions): Promise<void> {
   if (listening?.some(({ path }) => path === config.socket) === true) return;
   await rm(config.socket, { force: true });
 }
 
 /**
- * Leaves every box running, its output safe up to here. When this returns nothing works on any box any more, so the next
- * server can.
+ * Leaves every box running, with its output stored up to here. When this returns no work on any box is left, so the
+ * next server can begin.
  */
 async function letGo(rt: Runtime): Promise<void> {
   const boxes = rt.running.list();
   await Promise.all(boxes.map((running) => running.release()));
   await rt.locks.idle();
-  // Nothing takes a machine any more.
+  // Nothing takes a pooled machine any more.
   await rt.pools.close();
   await Promise.all(boxes.filter(({ watched }) => watched).map(({ finished }) => finished));
   await rt.outputs.close();
-  // Last: until here a start could have been at it.
+  // Last: until here a start could have used them.
   await rt.templates.close();
 }
 

@@ -1,5 +1,5 @@
 /**
- * `/a3s/v1/images/{name}/attachments`: what lies beside an image, and putting more there.
+ * `/a3s/v1/images/{name}/attachments`: lists the attachments of an image, and adds to them.
  *
  * @module
  */
@@ -33,7 +33,7 @@ const access = 'owner';
 
 /** Longest layer that is kept beside an image. */
 const MAX_LAYER = 16 * 1024 * 1024;
-/** Such a layer in base64, and what is around it. */
+/** The size of such a layer in base64, with the JSON around it. */
 const MAX_BODY = 24 * 1024 * 1024;
 const MAX_LAYERS = 64;
 const MAX_ANNOTATION = 256 * 1024;
@@ -54,7 +54,7 @@ const Layer = z
 const Addition = z
   .strictObject({
     kind: z.enum(ATTACHMENT_KINDS),
-    /** The image's own manifest where it is absent. */
+    /** The subject of the attachment; the image's own manifest where it is absent. */
     subject: digestText.optional(),
     layers: z.array(Layer).min(1).max(MAX_LAYERS),
   })
@@ -69,7 +69,7 @@ const Attached = z.strictObject({
   attachedBy: z.enum(['tag', 'referrer']),
   digest: digestText,
   mediaType: z.string(),
-  /** In base64, as `data` is. */
+  /** Encoded in base64, as `data` is. */
   manifest: z.base64(),
   blobs: z.array(
     z.strictObject({ digest: digestText, size: z.int(), data: z.base64().optional() }),
@@ -82,7 +82,7 @@ export const ATTACHMENT_ROUTES: readonly Route[] = [
     query: query({
       content: flag,
       digest: z.string().max(128).optional(),
-      /** The one blob whose content is wanted. */
+      /** The one blob whose content is requested. */
       blob: z.string().max(128).optional(),
     }),
     body: noBody,
@@ -120,7 +120,7 @@ export const ATTACHMENT_ROUTES: readonly Route[] = [
   }),
 ];
 
-/** Undefined for what is in a registry alone: it must be named by digest, and nothing but the registry changes. */
+/** Undefined for an image that only the registry has. It must be named by digest, and only the registry changes. */
 async function findStored(rt: Runtime, name: string, upload: boolean): Promise<Image | undefined> {
   try {
     return await rt.images.resolve(name);
@@ -133,12 +133,12 @@ async function findStored(rt: Runtime, name: string, upload: boolean): Promise<I
 
 interface Place {
   readonly name: string;
-  /** Where it is in the store. */
+  /** The image in the store. */
   readonly image: Image | undefined;
   readonly credentials: Credentials | undefined;
 }
 
-/** To the repository of the name that was used; afterwards the store has what the registry has. */
+/** Uploads to the repository of the name that was used. Afterwards the store has what the registry has. */
 async function upload(
   rt: Runtime,
   { name, image, credentials }: Place,
@@ -188,7 +188,7 @@ function checkSubject(
   );
 }
 
-/** A signature of what the registry does not have would be found by nobody. */
+/** The subject must be in the registry: a client could not find a signature of an image that the registry lacks. */
 async function checkThere(repository: Repository, subject: Digest): Promise<void> {
   if ((await repository.describe(subject)) !== undefined) return;
   throw new A3sError('not-in-registry', `${repository.name} has no ${subject} to attach to`, {

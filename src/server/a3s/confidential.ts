@@ -1,5 +1,5 @@
 /**
- * What can be learnt of confidential boxes here, and the way to their RA-TLS servers.
+ * Reports on confidential boxes, and connections to their RA-TLS servers.
  *
  * @module
  */
@@ -23,11 +23,11 @@ import { type Route, route, streamRoute } from '../http/route.ts';
 const access = 'owner';
 
 const digits = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
-/** Digests that a policy excepts from the list of what is known to be vulnerable. */
+/** Digests that a policy exempts from the list of known vulnerable ones. */
 const digestList = z.string().regex(/^[0-9a-f]{64,128}(,[0-9a-f]{64,128}){0,63}$/);
 const document = z.record(z.string(), z.unknown());
 
-/** As the verifier's own nonces are: 32 to 64 bytes. */
+/** The same bounds as the verifier's own nonces: 32 to 64 bytes. */
 const nonce = z
   .base64()
   .refine((text) => isNonce(Buffer.from(text, 'base64').length), {
@@ -40,7 +40,7 @@ function isNonce(bytes: number): boolean {
 }
 
 const Evidence = Attested.extend({
-  /** It shows nobody whom their own connection would reach. */
+  /** A report through the host does not show which guest the caller's own connection would reach. */
   hint: z.literal(true),
   simulated: z.boolean(),
   note: z.string().optional(),

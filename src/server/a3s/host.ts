@@ -1,5 +1,5 @@
 /**
- * `GET /a3s/v1/host`: what this host can do, and why not where it cannot.
+ * `GET /a3s/v1/host`: the features of this host, and the reason for each that is missing.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export const HOST_ROUTES: readonly Route[] = [
   }),
 ];
 
-/** The image policy that a decision would be made by now, or why none could be made. */
+/** The image policy that applies now, or the reason why it cannot be loaded. */
 async function standingPolicyOf(rt: Runtime) {
   try {
     const { source, path, digest, rules } = await rt.trust.standing();
@@ -43,7 +43,7 @@ async function standingPolicyOf(rt: Runtime) {
   }
 }
 
-/** How many there are, how many of them are in use, and what they take on disk. */
+/** How many exist, how many of them are in use, and their size on disk. */
 function templatesOf(rt: Runtime) {
   const all = rt.templates.list().filter(({ state }) => state !== 'making');
   return {

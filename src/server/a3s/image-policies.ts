@@ -1,5 +1,5 @@
 /**
- * `POST /a3s/v1/image-policies`: a policy that later calls can name by its id, in place of the standing one.
+ * `POST /a3s/v1/image-policies`: adds a policy that later calls can name by its id, in place of the standing one.
  *
  * @module
  */
@@ -24,9 +24,9 @@ export const IMAGE_POLICY_ROUTES: readonly Route[] = [
     body: z.strictObject({
       /** YAML or JSON. */
       text: z.string().max(MAX_POLICY),
-      /** What files that it names are relative to. */
+      /** The directory that the file names in it are relative to. */
       directory: absolutePath,
-      /** Where it was read from, for messages. */
+      /** The file that it was read from, for messages. */
       path: absolutePath.optional(),
     }),
     handler: async ({ rt, body }) => json({ id: await rt.trust.handOver(body) }, 201),

@@ -1,5 +1,5 @@
 /**
- * The routes of pools: how many machines wait for boxes, and which.
+ * The routes of pools: how many microVMs wait for boxes, and which.
  *
  * @module
  */
@@ -21,13 +21,13 @@ const Asked = z.strictObject({
 });
 
 const Summary = PoolDefinition.extend({
-  /** Of each machine, in bytes. */
+  /** The memory of each microVM, in bytes. */
   machineBytes: z.int(),
   ready: z.int(),
   state: z.enum(['full', 'filling', 'failing']),
-  /** Why the last fill failed; empty where it did not. */
+  /** Why the last fill failed; empty where it succeeded. */
   error: z.string(),
-  /** Process ids of the machines that are ready. */
+  /** Process ids of the microVMs that are ready. */
   pids: z.array(z.int()),
 });
 

@@ -1,5 +1,5 @@
 /**
- * The routes of memory snapshots, and of boxes that go on from them.
+ * The routes of memory snapshots, and of boxes that start from them.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { type Route, route } from '../http/route.ts';
 const access = 'owner';
 const name = z.string().max(1024).optional();
 
-/** What people are told who make a snapshot, or start from one. */
+/** The notice for people who make a snapshot, or start from one. */
 const DROPPED =
   'Network connections out of the box are not copied: in boxes from the snapshot they are reset.';
 

@@ -1,5 +1,5 @@
 /**
- * The routes of templates: what is there, what is to be there, and what is to go.
+ * The routes of templates: list, warm up and remove.
  *
  * @module
  */
@@ -64,7 +64,7 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
     query: query({}),
     body: z
       .strictObject({
-        /** Of the machines that are to start warm; one without it. */
+        /** The CPU numbers of the microVMs that are to start from templates. Default: one CPU. */
         cpus: z.array(z.int().min(1)).min(1).max(MOST_SHAPES).default([1]),
       })
       .prefault({}),
@@ -83,7 +83,7 @@ function checkCpus(count: number, most: number): void {
   );
 }
 
-/** Lines of progress; the status is sent before anything is made, so a failure is a line as well. */
+/** Lines of progress. The status is sent before any template is made, so a failure is a line as well. */
 async function* warm(
   rt: Runtime,
   cpus: readonly number[],
@@ -103,7 +103,7 @@ async function* warm(
   try {
     yield* lines;
   } finally {
-    // What is being made is made to the end: whoever starts a box next has use for it.
+    // A build that is under way is completed: the next box that starts can use it.
     abandoned.abort(new A3sError('internal', 'Nobody waits any more'));
     await work;
   }

@@ -1,5 +1,5 @@
 /**
- * `/a3s/v1/images/{name}/trust`: what would be decided about an image, and why.
+ * `/a3s/v1/images/{name}/trust`: the decision about an image, and the reasons.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { json } from '../http/answer.ts';
 import { type Route, route } from '../http/route.ts';
 
 const access = 'owner';
-/** `confidential`: as for a confidential box, whose image must be signed. */
+/** `confidential`: the decision for a confidential box, whose image must be signed. */
 const trustQuery = query({ imagePolicy, refresh: flag, confidential: flag });
 
 export const TRUST_ROUTES: readonly Route[] = [
@@ -51,7 +51,7 @@ export const TRUST_ROUTES: readonly Route[] = [
   }),
 ];
 
-/** Whoever asks changes nothing. */
+/** The request changes nothing. */
 function optionsOf(query: z.output<typeof trustQuery>, headers: Headers): TrustOptions {
   return trustOptions({ ...query, refreshSignatures: query.refresh }, headers, false);
 }

@@ -18,12 +18,12 @@ import {
 import { type BootPlaces, findBootSet, isKept } from '../../boot/sets.ts';
 import type { BootSets } from '../../boxes/runtime.ts';
 
-/** Far longer than the copying of a set takes. */
+/** Far longer than a copy of a set takes. */
 const ARRIVAL_MS = 3_600_000;
 
 export class PinnedBootSets implements BootSets {
   readonly #config: BootPlaces;
-  /** Copies with `SERVER_INSTALLING` and another suffix are of an earlier server and are removed. */
+  /** Copies with `SERVER_INSTALLING` and another suffix are an earlier server's, and are removed. */
   readonly #installing = `${SERVER_INSTALLING}${randomBytes(6).toString('hex')}-`;
 
   constructor(config: BootPlaces) {
@@ -51,7 +51,7 @@ export class PinnedBootSets implements BootSets {
     return await readBootSet(this.#config.bootDir).catch(() => undefined);
   }
 
-  /** Removes the sets that neither a box pins nor anybody imported; the current one comes back when it is needed. */
+  /** Removes the sets that no box pins and that nobody imported. The current one is copied again when it is needed. */
   async sweep(pinned: ReadonlySet<string>): Promise<void> {
     const { home } = this.#config;
     const directory = join(home, 'boot');
@@ -64,7 +64,7 @@ export class PinnedBootSets implements BootSets {
     }
   }
 
-  /** A set that is being copied or imported, by whatever process, is not taken away from it. */
+  /** A set that any process is copying or importing is not removed. */
   async #isArriving(path: string): Promise<boolean> {
     const name = basename(path);
     if (name.startsWith(SERVER_INSTALLING)) return name.startsWith(this.#installing);
@@ -72,7 +72,7 @@ export class PinnedBootSets implements BootSets {
     const found = await stat(path).catch(() => undefined);
     if (found === undefined) return false;
     const ageMs = Date.now() - found.mtimeMs;
-    // No process outlives its host.
+    // No process survives a reboot of its host.
     return ageMs < ARRIVAL_MS && ageMs < uptime() * 1000;
   }
 }

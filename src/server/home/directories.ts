@@ -11,7 +11,7 @@ import { A3sError } from '../../errors.ts';
 import { makeDirectories } from '../../make-directories.ts';
 
 /**
- * The home, which nobody else can enter: machines get what is theirs in it as open files.
+ * The home, which only its user can enter: machines get their files in it as open descriptors.
  *
  * @throws A3sError `state-unusable` for a directory that others could have put there
  */
@@ -20,8 +20,8 @@ export async function prepareHome(config: Config, uid: number): Promise<void> {
 }
 
 /**
- * Records that are missing while boxes or images are there were lost or moved away. A server that starts without them would
- * take all of that for leftovers.
+ * Refuses a home that has boxes or images and no records: the records were lost or moved away. A server that started
+ * without them would delete all of it as leftovers.
  *
  * @throws A3sError `state-unusable`
  */
@@ -52,15 +52,18 @@ function holdsFiles(path: string): boolean {
   );
 }
 
-/** Machines of root's boxes run as other users, who pass through to their sockets; nobody can list. */
+/**
+ * Machines of root's boxes run as other users, who pass through this directory to their sockets. None of them can list
+ * it.
+ */
 function socketsMode(uid: number): number {
   return uid === 0 ? 0o711 : 0o700;
 }
 
 /**
- * The directory of sockets; the caller holds the home's lock, since the server before removes it.
+ * Makes the directory of sockets. The caller holds the home's lock, since the previous server removes the directory.
  *
- * @throws A3sError `state-unusable`, as above: its parent may be one where everybody can make directories
+ * @throws A3sError `state-unusable`, as above: its parent may be one where every user can make directories
  */
 export async function prepareRuntimeDir(config: Config, uid: number): Promise<void> {
   for (const path of [dirname(config.runtimeDir), config.runtimeDir]) {
@@ -68,7 +71,7 @@ export async function prepareRuntimeDir(config: Config, uid: number): Promise<vo
   }
 }
 
-/** Removes the directory of sockets, unless a box that runs on has some in it. */
+/** Removes the directory of sockets, unless a running box has some in it. */
 export async function leaveRuntimeDir(config: Config): Promise<void> {
   try {
     await rmdir(config.runtimeDir);

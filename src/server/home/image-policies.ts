@@ -1,5 +1,5 @@
 /**
- * The policies of a home, and who decides by them.
+ * The image policies of a home, and the deciders that apply them.
  *
  * @module
  */

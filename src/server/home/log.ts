@@ -28,7 +28,7 @@ export class FileLog implements Logger {
     this.#write({ level: 'error', message, ...fields, error: describe(error) });
   }
 
-  /** Synchronous, so that the last line before an end is there. A log that cannot be written must not stop boxes. */
+  /** Synchronous, so that the last line before an exit is written. A log that cannot be written must not stop boxes. */
   #write(fields: Readonly<Record<string, unknown>>): void {
     const line = `${JSON.stringify({ time: new Date().toISOString(), ...fields }).slice(0, MAX_LINE)}\n`;
     try {
@@ -39,7 +39,7 @@ export class FileLog implements Logger {
       appendFileSync(this.#path, line, { mode: 0o600 });
       this.#size += line.length;
     } catch {
-      // A full disk: there is nowhere left to say it.
+      // The disk is full: there is nowhere left to log it.
     }
   }
 }
@@ -47,7 +47,7 @@ export class FileLog implements Logger {
 function describe(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return String(error);
   const code = error instanceof A3sError ? error.code : (error as NodeJS.ErrnoException).code;
-  // A stack tells where, for errors that nobody foresaw.
+  // A stack has the place of an unexpected error.
   const where = error instanceof A3sError ? undefined : error.stack?.split('\n').slice(1, 6);
   const cause =
     error.cause === undefined || depth === MAX_CAUSES

@@ -1,5 +1,5 @@
 /**
- * The schema of a home, in the order in which it grew. Steps are only ever put at the end.
+ * The schema of a home, as an ordered list of steps. Steps are only appended.
  *
  * @module
  */

@@ -12,7 +12,7 @@ import { makeDirectories } from '../../make-directories.ts';
 import { TemplateStore } from '../../templates/store.ts';
 import { NoTemplates, type Templates } from '../../templates/templates.ts';
 
-/** Of the host's memory, for templates that are loaded. What boxes share of one is counted once. */
+/** The share of the host's memory for loaded templates. Memory that boxes share is counted once. */
 const MEMORY_SHARE = 0.25;
 
 type Around = Pick<
@@ -21,7 +21,10 @@ type Around = Pick<
 > &
   Pick<Runtime, 'locks'>;
 
-/** Opens them, and ends what an earlier server was making. Where that fails, every boot goes cold, and the log says why. */
+/**
+ * Opens the templates, and ends the builds of an earlier server. Where that fails, every box boots without a template,
+ * and the log has the reason.
+ */
 export async function openTemplates(config: Config, around: Around): Promise<Templates> {
   const { enabled, max, maxAgeMs } = config.templates;
   const { runtimeDir, engine, boot, log, store, locks, events } = around;
@@ -42,7 +45,7 @@ export async function openTemplates(config: Config, around: Around): Promise<Tem
     log.error('templates cannot be used; every boot goes cold', error);
     return new NoTemplates();
   }
-  // Even where there are none: what was being made when the server before ended has to go.
+  // Done even where templates are off: the builds of the previous server have to be removed.
   return enabled ? templates : new NoTemplates();
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a handler answers with. How it travels is the router's business.
+ * The answer of a handler. The router decides how it is sent.
  *
  * @module
  */
@@ -28,9 +28,9 @@ export type Answer =
     }
   | {
       readonly kind: 'hijack';
-      /** A terminal's bytes travel as they are; otherwise each chunk names its stream. */
+      /** A terminal's bytes are sent as they are; otherwise each chunk names its stream. */
       readonly multiplexed: boolean;
-      /** No chunk that names its stream has two lines in it. */
+      /** No chunk that names its stream contains two lines. */
       readonly byLine?: boolean;
       readonly serve: (stdio: Stdio) => Promise<void>;
     };

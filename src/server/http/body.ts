@@ -10,7 +10,7 @@ import { refuseOddNames } from './odd-names.ts';
 export const MAX_JSON = 4 * 1024 * 1024;
 /** Time for a whole JSON body. */
 const JSON_MS = 30_000;
-/** Longest silence within a body that is taken as a stream. */
+/** Longest silence within a body that is read as a stream. */
 const IDLE_MS = 60_000;
 
 /** @throws A3sError `too-large`, `invalid-argument` for what is not one JSON document */

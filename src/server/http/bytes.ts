@@ -1,5 +1,5 @@
 /**
- * A socket's incoming bytes, taken apart into a body of known length and the rest.
+ * Splits a socket's incoming bytes into a body of known length and the rest.
  *
  * @module
  */
@@ -9,13 +9,13 @@ export class SocketBytes {
   readonly #chunks: AsyncIterator<Buffer>;
   #rest: Buffer;
 
-  /** @param head what arrived behind the request's headers */
+  /** @param head the bytes that arrived after the request's headers */
   constructor(socket: Readable, head: Buffer) {
     this.#chunks = socket.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
     this.#rest = head;
   }
 
-  /** The next `length` bytes; fewer where the client ends before. To be iterated before anything else. */
+  /** The next `length` bytes; fewer where the client ends before. It must be iterated before anything else. */
   async *take(length: number): AsyncGenerator<Uint8Array> {
     let left = length;
     while (left > 0) {
@@ -28,7 +28,7 @@ export class SocketBytes {
     }
   }
 
-  /** All that follows. Leaving the loop early leaves the rest for the next one. */
+  /** All following bytes. Leaving the loop early keeps the rest for the next reader. */
   rest(): AsyncIterable<Uint8Array> {
     return {
       [Symbol.asyncIterator]: () => ({

@@ -1,9 +1,9 @@
 /**
  * A connection that a client and a process share: Docker's hijacking, in both of its forms.
  *
- * With `Upgrade: tcp` the connection leaves HTTP after a `101`, without it after a `200`: both directions are raw, and
- * each can end on its own. A client that sends its request's body in chunks stays with HTTP instead: that body is the
- * input, and the response's body the output.
+ * With `Upgrade: tcp` the connection leaves HTTP after a `101`, without it after a `200`. Both directions are then raw,
+ * and each can end on its own. A client that sends its request's body in chunks stays with HTTP instead: that body is
+ * the input, and the response's body the output.
  *
  * @module
  */
@@ -23,13 +23,13 @@ import {
 
 type Hijack = Extract<Answer, { kind: 'hijack' }>;
 
-/** Time for a client to take the end of the output and close its side. */
+/** How long a client may take to read the end of the output and close its side. */
 const LINGER_MS = 10_000;
 
 export interface Line {
   readonly input: AsyncIterable<Uint8Array>;
   readonly output: Writable;
-  /** Tells the client that the connection is its own from here on. */
+  /** Tells the client that the connection is raw from here on. */
   begin(contentType: string): void;
 }
 
@@ -46,16 +46,16 @@ export function upgradedLine(socket: Duplex, input: AsyncIterable<Uint8Array>): 
   };
 }
 
-/** What Node's HTTP server listens for on a socket that it parses. */
+/** The events that Node's HTTP server listens for on a socket that it parses. */
 const PARSER_EVENTS = ['data', 'end', 'close', 'error', 'timeout', 'drain'] as const;
 
 /**
- * Takes a socket away from HTTP in the middle of a request whose body was read to its end. The client waits for the
- * answer's headers before it sends anything else, so the parser has seen nothing of what follows.
+ * Takes a socket from Node's HTTP server in the middle of a request whose body was read to its end. The client waits
+ * for the answer's headers before it sends anything else, so the parser has read nothing of the following bytes.
  */
 export function rawLine(response: ServerResponse, socket: Socket): Line {
   response.detachSocket(socket);
-  // A listener of our own makes Node read the socket itself again; until then the parser has its handle.
+  // A listener of this server's own makes Node read the socket itself again. Until then the parser has its handle.
   socket.on('data', () => undefined);
   for (const event of PARSER_EVENTS) socket.removeAllListeners(event);
   socket.on('error', () => undefined);
@@ -70,7 +70,7 @@ export function rawLine(response: ServerResponse, socket: Socket): Line {
   };
 }
 
-/** Goes on with HTTP. */
+/** Continues with HTTP. */
 export function chunkedLine(response: ServerResponse, input: AsyncIterable<Uint8Array>): Line {
   return {
     input,
@@ -82,7 +82,7 @@ export function chunkedLine(response: ServerResponse, input: AsyncIterable<Uint8
   };
 }
 
-/** Serves the connection to its end. Never rejects: what goes wrong is told to `onError`. */
+/** Serves the connection to its end. Never rejects: errors go to `onError`. */
 export async function serveLine(
   line: Line,
   answer: Hijack,
@@ -132,7 +132,7 @@ function send(output: Writable, bytes: Uint8Array, gone: AbortSignal): Promise<v
   });
 }
 
-/** Ends the output; then takes what the client still sends, since closing on it would look like a broken connection. */
+/** Ends the output, then reads what the client still sends. Closing before that would look like a broken connection. */
 async function hangUp(line: Line, gone: AbortSignal): Promise<void> {
   const { output } = line;
   if (gone.aborted) {
@@ -147,11 +147,11 @@ async function hangUp(line: Line, gone: AbortSignal): Promise<void> {
   output.destroy();
 }
 
-/** Reads to the end, or until the connection breaks, and keeps nothing. */
+/** Reads to the end, or until the connection breaks, and discards the bytes. */
 export async function drop(input: AsyncIterable<Uint8Array>): Promise<void> {
   try {
     for await (const _ of input);
   } catch {
-    // The client went away: there is nothing more to take.
+    // The client disconnected: there is nothing more to read.
   }
 }

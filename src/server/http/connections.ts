@@ -1,11 +1,11 @@
 /**
- * All connections of the server: how many there may be, and whether anybody is still at the other end.
+ * All connections of the server: limits their number, and detects clients that are gone.
  *
  * @module
  */
 import type { Socket } from 'node:net';
 
-/** Between two looks at a client that has ended its side. */
+/** The interval between two checks of a client that has ended its side. */
 const LOOK_MS = 1000;
 const NOTHING = Buffer.alloc(0);
 
@@ -17,7 +17,7 @@ export class Connections {
 
   /**
    * @param served how many are served at once
-   * @param refused how many more are told so; what comes on top is hung up on
+   * @param refused how many more get a refusal; connections beyond both are closed
    */
   constructor(served: number, refused: number) {
     this.#served = served;
@@ -25,7 +25,7 @@ export class Connections {
   }
 
   add(socket: Socket): void {
-    // Whoever uses the socket hears of its errors; here they only must not end the process.
+    // The code that uses the socket gets its errors. This listener only keeps them from ending the process.
     socket.on('error', () => undefined);
     const { size } = this.#sockets;
     if (size >= this.#served) this.#beyond.add(socket);
@@ -38,7 +38,7 @@ export class Connections {
     socket.once('close', () => this.#sockets.delete(socket));
   }
 
-  /** Whether the connection came when there were enough. */
+  /** Whether the connection came when the limit was reached. */
   isBeyond(socket: Socket): boolean {
     return this.#beyond.has(socket);
   }
@@ -49,7 +49,7 @@ export class Connections {
 }
 
 /**
- * A client that has sent all it has to say may wait for answers, or be gone; both look alike to who reads. A write of
+ * A client that has ended its side may wait for answers, or be gone; a reader cannot tell them apart. A write of
  * nothing fails for the latter alone.
  */
 function watch(socket: Socket): void {

@@ -1,11 +1,11 @@
 /**
- * From an error to what a client is told.
+ * Converts an error to the answer that a client gets.
  *
  * @module
  */
 import { A3sError, ERRORS } from '../../errors.ts';
 
-/** Docker's error body, with our stable code and the next step beside it. */
+/** Docker's error body, with this project's stable code and the next step beside it. */
 export interface FailureBody {
   readonly message: string;
   readonly code: string;
@@ -15,14 +15,14 @@ export interface FailureBody {
 export interface Failure {
   readonly status: number;
   readonly body: FailureBody;
-  /** Whether this is our fault, and belongs into the server's log. */
+  /** Whether this is the server's fault, and belongs into its log. */
   readonly unexpected: boolean;
 }
 
-/** What the system and SQLite say where a disk takes no more. */
+/** The errors of the system and of SQLite for a full disk. */
 const FULL = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'];
 
-/** An error that nobody foresaw tells nothing of its inside. */
+/** The client gets no details of an unexpected error. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof A3sError) {
     const { code, message, remedy } = error;

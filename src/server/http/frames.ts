@@ -8,7 +8,7 @@ const HEADER_BYTES = 8;
 export const RAW_STREAM = 'application/vnd.docker.raw-stream';
 export const MULTIPLEXED_STREAM = 'application/vnd.docker.multiplexed-stream';
 
-/** Clients of this version and later are told whether a stream is framed. */
+/** Docker's API version from which clients learn whether a stream is framed. */
 export const NAMES_FRAMING_SINCE = 42;
 
 /** The bytes with a header that names their stream and their length. */
@@ -24,7 +24,7 @@ const NEWLINE = 0x0a;
 /** Docker cuts longer lines. */
 const MAX_LINE = 16 * 1024;
 
-/** The bytes with a header before each line in them, and before what is left behind the last. */
+/** The bytes with a header before each line in them, and before the rest after the last one. */
 export function lineFrames(stream: 1 | 2, bytes: Uint8Array): Buffer {
   const frames: Buffer[] = [];
   for (let start = 0; start < bytes.length; ) {
@@ -35,14 +35,14 @@ export function lineFrames(stream: 1 | 2, bytes: Uint8Array): Buffer {
   return Buffer.concat(frames);
 }
 
-/** One frame for each line of a log, however the pieces are cut that it comes in. */
+/** Makes one frame of each line of a log. The chunks may end anywhere in a line. */
 export class LogFrames {
   readonly #open: Readonly<Record<1 | 2, { parts: Buffer[]; bytes: number }>> = {
     1: { parts: [], bytes: 0 },
     2: { parts: [], bytes: 0 },
   };
 
-  /** The frames of the lines that end in it. The rest is kept, as a copy. */
+  /** The frames of the lines that end in the chunk. The rest is kept, as a copy. */
   take(stream: 1 | 2, bytes: Uint8Array): Buffer {
     const open = this.#open[stream];
     const frames: Buffer[] = [];
@@ -58,12 +58,12 @@ export class LogFrames {
     return Buffer.concat(frames);
   }
 
-  /** Whether there is a line that has not ended. */
+  /** Whether a line is incomplete. */
   get open(): boolean {
     return this.#open[1].bytes > 0 || this.#open[2].bytes > 0;
   }
 
-  /** The frames of lines that have not ended. */
+  /** The frames of incomplete lines. */
   end(): Buffer {
     const left = ([1, 2] as const).filter((stream) => this.#open[stream].bytes > 0);
     return Buffer.concat(left.map((stream) => this.#close(stream)));
@@ -78,7 +78,7 @@ export class LogFrames {
   }
 }
 
-/** Behind the newline that is next. */
+/** The offset after the next newline. */
 function lineEnd(bytes: Uint8Array, start: number): number | undefined {
   const newline = bytes.indexOf(NEWLINE, start);
   return newline === -1 ? undefined : newline + 1;

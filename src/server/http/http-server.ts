@@ -1,5 +1,5 @@
 /**
- * The HTTP server around the router, with bounds on what clients may hold.
+ * The HTTP server around the router, with limits on the resources of clients.
  *
  * @module
  */
@@ -17,24 +17,24 @@ import { listenPrivately } from './socket.ts';
 import { handleUpgrade } from './upgrade.ts';
 
 export interface HttpLimits {
-  /** Served at once; a thousand who follow something, and as many others. */
+  /** Served at once: a thousand clients that follow something, and as many others. */
   readonly connections: number;
-  /** More of them that are told so; what comes on top is hung up on. */
+  /** Further connections that get a refusal; connections beyond both are closed. */
   readonly refusals: number;
-  /** Time for the headers of a request. */
+  /** How long the headers of a request may take. */
   readonly headersMs: number;
 }
 
 const LIMITS: HttpLimits = { connections: 2048, refusals: 128, headersMs: 15_000 };
 const MAX_HEADERS = 32 * 1024;
-/** Time for answers that are under way when the server ends. */
+/** How long answers that are under way may take when the server ends. */
 const CLOSE_MS = 2_000;
 
 export class HttpServer {
   readonly #server: Server;
   readonly #beside: NetServer[] = [];
   readonly #connections: Connections;
-  /** Those with an answer under way. */
+  /** The connections with an answer under way. */
   readonly #answering = new WeakSet<Duplex>();
 
   constructor(rt: Runtime, stopServer: () => void, limits: HttpLimits = LIMITS) {
@@ -58,11 +58,11 @@ export class HttpServer {
         void listener(incoming, outgoing);
       },
     );
-    // Whoever has said all that there is to say still gets the whole answer. Node knows it, its types do not.
+    // A client that has ended its side still gets the whole answer. Node supports the option, its types do not.
     Object.assign(this.#server, { httpAllowHalfOpen: true });
     this.#server.on('connection', (socket: Socket) => this.#connections.add(socket));
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      // In the middle of an answer nothing can be said.
+      // In the middle of an answer no refusal can be sent.
       if (this.#answering.has(socket)) socket.destroy();
       else hangUp(socket, refusalOf(error));
     });
@@ -72,7 +72,7 @@ export class HttpServer {
     });
   }
 
-  /** Listens on a socket of its own, where there is a path, and on those that a service manager opened. */
+  /** Listens on its own socket, where there is a path, and on those that a service manager opened. */
   async listen(path: string | undefined, descriptors: readonly number[] = []): Promise<void> {
     if (path !== undefined) await listenPrivately(this.#server, path);
     for (const descriptor of descriptors) {
@@ -81,7 +81,7 @@ export class HttpServer {
     }
   }
 
-  /** Takes no more requests, and ends those that are not done soon. */
+  /** Takes no more requests, and aborts those that do not end soon. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());

@@ -8,7 +8,7 @@ import { A3sError } from '../../errors.ts';
 const ODD = '__proto__';
 
 /**
- * Schemas pass over a field of this name, so that it would be taken and ignored.
+ * Schemas ignore a field of this name, so it would be accepted and have no effect.
  *
  * @throws A3sError `invalid-argument`
  */

@@ -1,5 +1,5 @@
 /**
- * Routes as an OpenAPI document, from the very schemas that requests are read by, and answers typed.
+ * Routes as an OpenAPI document, from the very schemas that parse requests and type answers.
  *
  * @module
  */
@@ -42,7 +42,7 @@ export function openApiPath(path: string): string {
   return path.replace(/:(\w+)(?:\{[^}]*\})?/g, '{$1}');
 }
 
-/** Docker's error body, with our stable code and the next step beside it. */
+/** Docker's error body, with this project's stable code and the next step beside it. */
 export const Problem = z.strictObject({
   message: z.string(),
   /** Stable. */
@@ -108,7 +108,7 @@ function content(io: 'input' | 'output', schema: z.ZodType) {
   return { 'application/json': { schema: schemaOf(io, schema) } };
 }
 
-/** What a schema checks beyond its shape has no word there. */
+/** OpenAPI has no word for the checks of a schema beyond its shape. */
 function schemaOf(io: 'input' | 'output', schema: z.ZodType) {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
   return rest;

@@ -1,5 +1,5 @@
 /**
- * Narrowing what a client sent.
+ * Narrows the input of a client.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Answers to what is no request, or comes when no more are taken: written by hand, since nothing behind them has run.
+ * Answers to malformed requests, and to requests beyond the limit. They are written by hand, since no parser or router
+ * has run.
  *
  * @module
  */
@@ -12,7 +13,7 @@ interface Refusal {
   readonly body: FailureBody;
 }
 
-/** Of connections beyond those that are served. */
+/** The answer to connections beyond those that are served. */
 export const BUSY: Refusal = {
   status: 503,
   body: {
@@ -22,7 +23,7 @@ export const BUSY: Refusal = {
   },
 };
 
-/** By what Node's parser says of the bytes. */
+/** The answer by the error of Node's parser. */
 export function refusalOf(error: NodeJS.ErrnoException): Refusal {
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -48,7 +49,7 @@ export function refusalOf(error: NodeJS.ErrnoException): Refusal {
   }
 }
 
-/** Answers, and ends the connection. */
+/** Sends the answer, and ends the connection. */
 export function hangUp(socket: Duplex, refusal: Refusal): void {
   if (socket.writable) socket.end(textOf(refusal), () => socket.destroy());
   else socket.destroy();

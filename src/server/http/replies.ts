@@ -1,6 +1,6 @@
 /**
- * What a route may answer with: by status, the schema of a document, or what there is instead of one. A handler's answer
- * is typed by it, so that one that is not described does not compile.
+ * The answers that a route may give: by status, the schema of a document, or another kind of body. A handler's answer
+ * has this type, so an answer that is not described does not compile.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Answer } from './answer.ts';
 /** A status alone. */
 export const EMPTY = { kind: 'empty' } as const;
 export const TEXT = { kind: 'text' } as const;
-/** The connection leaves HTTP. Of status 101; 200 for a client that did not ask for an upgrade. */
+/** The connection leaves HTTP. With status 101; 200 for a client that did not ask for an upgrade. */
 export const HIJACK = { kind: 'hijack' } as const;
 
 /** Bytes of some media type. */

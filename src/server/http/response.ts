@@ -1,5 +1,5 @@
 /**
- * From an answer to a web response, and from a web request's body to bytes.
+ * Converts an answer to a web response, and a web request's body to bytes.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const COMMON = {
   Server: `A3S-Box/${VERSION} (${platform()})`,
 };
 
-/** @param signal aborts when nobody waits for the answer any more */
+/** @param signal aborts when no client waits for the answer any more */
 export function responseOf(
   answer: Exclude<Answer, { kind: 'hijack' }>,
   signal: AbortSignal,
@@ -33,7 +33,7 @@ export function responseOf(
         answer.headers,
       );
     case 'stream':
-      // The encoding is said here, so that the headers leave at once and not with the first chunk.
+      // The encoding is set here, so that the headers are sent at once and not with the first chunk.
       return respond(streamOf(answer.chunks, signal), status, answer.type, {
         'Transfer-Encoding': 'chunked',
       });
@@ -49,7 +49,7 @@ function respond(
   return new Response(body, { status, headers: { ...COMMON, 'Content-Type': type, ...more } });
 }
 
-/** Pulled by the client: a slow one holds one chunk. */
+/** Pulled by the client: a slow client buffers one chunk. */
 function streamOf(
   chunks: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
@@ -69,7 +69,7 @@ function streamOf(
         }
       },
       cancel: () => {
-        // Not awaited: it waits for the step that is under way, which the signal ends.
+        // Not awaited: it waits for the read that is under way, which the signal ends.
         void iterator.return?.().catch(() => undefined);
       },
     },
@@ -77,7 +77,7 @@ function streamOf(
   );
 }
 
-/** Chunks of a body, to be iterated once; what is left of it stays when the loop is left early. */
+/** Chunks of a body, to be iterated once. Leaving the loop early keeps the rest. */
 export function iterateBody(body: ReadableStream<Uint8Array> | null): AsyncIterable<Uint8Array> {
   if (body === null) return none();
   const reader = body.getReader();

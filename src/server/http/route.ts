@@ -1,5 +1,5 @@
 /**
- * What a route is, and how a request reaches its handler: narrowed once, by the route's schemas.
+ * The type of a route, and the path of a request to its handler: the route's schemas narrow it once.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import { parseRequest } from './parse.ts';
 import type { AnswerOf, Replies } from './replies.ts';
 
 /**
- * Who may call a route. `owner`: whoever can open the socket, whose mode is 0600. A route
- * without this field does not compile; one with a value that `authorize` does not know is refused.
+ * Who may call a route. `owner`: every process that can open the socket, whose mode is 0600. A route without this field
+ * does not compile; one with a value that `authorize` does not know is refused.
  */
 export type Access = 'owner';
 
@@ -24,7 +24,7 @@ export interface Call {
   readonly query: URLSearchParams;
   readonly headers: Headers;
   readonly body: AsyncIterable<Uint8Array>;
-  /** As asked for in the path's prefix: 1.45 is 45. */
+  /** The version in the path's prefix: 1.45 is 45. */
   readonly apiVersion: number;
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal;
@@ -57,9 +57,9 @@ export interface Description {
 }
 
 export interface DescribedBody {
-  /** Of its media. */
+  /** The schema of its media. */
   readonly type: string;
-  /** Of a JSON document. */
+  /** The schema of a JSON document. */
   readonly document: z.ZodType | undefined;
 }
 
@@ -75,7 +75,7 @@ type BodyOf<B> = B extends z.ZodType ? z.output<B> : B extends Reader<infer Body
 
 interface Definition<Q extends z.ZodObject, R extends Replies> {
   readonly access: Access;
-  /** What it does, in a line. */
+  /** A summary in one line. */
   readonly summary: string;
   readonly query: Q;
   readonly answers: R;
@@ -121,7 +121,7 @@ export function streamRoute<Q extends z.ZodObject, R extends Replies>(
   method: Route['method'],
   path: string,
   definition: Definition<Q, R> & {
-    /** Media type of the body; absent where nothing of one is read. */
+    /** Media type of the body; absent where no body is read. */
     readonly upload?: string;
     readonly handler: (
       request: Request<z.output<Q>, AsyncIterable<Uint8Array>>,

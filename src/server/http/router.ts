@@ -1,6 +1,6 @@
 /**
- * Puts the table of routes to work: one dispatch for ordinary requests and for connections that are taken over, so
- * that both pass the same checks.
+ * Applies the table of routes: one dispatch for ordinary requests and for upgraded connections, so that both pass the
+ * same checks.
  *
  * @module
  */
@@ -64,7 +64,7 @@ async function dispatch(options: RouterOptions, route: Route, context: AppContex
   authorize(route.access);
   const url = new URL(context.req.raw.url);
   const { outgoing, upgraded } = context.env;
-  // Streams end with the server, or it could not end.
+  // Streams end with the server; otherwise the server could not end.
   const { signal, unlink } = linkedSignal(
     upgraded?.signal ?? whenClosed(outgoing),
     options.rt.shutdown,
@@ -85,13 +85,13 @@ async function dispatch(options: RouterOptions, route: Route, context: AppContex
   return takeOver(options, context, answer, call);
 }
 
-/** RFC 9112, 6.3. Of a body that is not there no stream is made, and no request to hold it: most requests have none. */
+/** RFC 9112, 6.3. A request without a body gets no stream and no object to hold it: most requests have none. */
 function hasBody({ headers }: IncomingMessage): boolean {
   const length = headers['content-length'] ?? '0';
   return length !== '0' || headers['transfer-encoding'] !== undefined;
 }
 
-/** Aborts when the answer is sent, or nobody waits for it any more. */
+/** Aborts when the answer is sent, or the client is gone. */
 function whenClosed(outgoing: ServerResponse | undefined): AbortSignal {
   const closed = new AbortController();
   outgoing?.once('close', () => closed.abort());
@@ -110,7 +110,7 @@ function takeOver(
   const serve = (line: Line): Promise<void> =>
     serveLine(line, answer, call.apiVersion, call.signal, onError);
   if (upgraded !== undefined) {
-    // What a body says that no route asked for must not become input.
+    // Unread bytes of a body must not become the next input.
     upgraded.taken = drop(call.body).then(() => serve(upgraded.line));
   } else if (outgoing !== undefined && incoming.headers['transfer-encoding'] !== undefined) {
     void serve(chunkedLine(outgoing, call.body));
@@ -120,7 +120,7 @@ function takeOver(
   return RESPONSE_ALREADY_SENT;
 }
 
-/** Whoever can open the socket is its owner; there is no other way in. */
+/** Every process that can open the socket acts as its owner; there is no other way in. */
 function authorize(access: Access): void {
   if (access !== 'owner') throw new A3sError('no-such-route', 'page not found');
 }

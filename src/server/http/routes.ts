@@ -1,5 +1,5 @@
 /**
- * The whole API: method, path, who may, what is read, who answers. Streams that leave HTTP are in it too.
+ * The whole API: method, path, permission, input, handler. It includes streams that leave HTTP.
  *
  * @module
  */

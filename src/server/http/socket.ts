@@ -1,5 +1,5 @@
 /**
- * The server's socket, which only its owner can ever open.
+ * The server's socket, which only its owner can open at any time.
  *
  * @module
  */
@@ -8,18 +8,17 @@ import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { A3sError } from '../../errors.ts';
 
-/** What Linux takes for the path of a unix socket. */
+/** The limit of Linux for the path of a unix socket. */
 const MAX_PATH = 107;
 
-/** Clients that come at once, each of which the kernel refuses beyond it. */
+/** The backlog: the kernel refuses clients that connect at once beyond it. */
 const BACKLOG = 2048;
 
 /**
- * Listens on `path`, in place of a socket that a dead server left. The caller holds the home's lock, so no living server
+ * Listens on `path`, and replaces the socket of a dead server. The caller holds the home's lock, so no living server
  * has it.
  *
- * The socket is made in a private directory and moved when its mode is right: there is no moment at which others
- * could connect.
+ * The socket is made in a private directory and moved when its mode is right: other users can connect at no moment.
  */
 export async function listenPrivately(server: Server, path: string): Promise<void> {
   if (Buffer.byteLength(path) > MAX_PATH) {

@@ -1,6 +1,6 @@
 /**
- * Requests that ask to leave HTTP. Once a server listens for them, Node hands over every one of them with its body unread,
- * also those that no route would upgrade: all go through the router, which may well answer in HTTP.
+ * Requests that ask to leave HTTP. Once a server listens for them, Node passes every one of them with its body unread,
+ * also those that no route would upgrade. All go through the router, which may answer in HTTP.
  *
  * @module
  */
@@ -59,7 +59,7 @@ function requestOf(incoming: IncomingMessage, bytes: SocketBytes): Request {
   return new Request(url, { method, body, duplex: 'half' } as RequestInit);
 }
 
-/** Two slashes at the beginning name no host here. */
+/** Two slashes at the beginning do not name a host here. */
 function urlOf(target: string): URL {
   const url = target.startsWith('/') ? `http://a3s-box${target}` : target;
   if (!URL.canParse(url)) throw new A3sError('invalid-argument', 'The request’s target is no URL');

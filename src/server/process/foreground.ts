@@ -1,5 +1,5 @@
 /**
- * A server that became of the command of a person or a service manager: it says itself how it goes.
+ * A server that a person or a service manager started directly. It reports its own state.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { managerStops } from '../systemd/host-stops.ts';
 import { Service } from '../systemd/service.ts';
 import type { Announcer } from './readiness.ts';
 
-/** What the command line ends with when it could not do what it was told. */
+/** The exit status of the command line when it could not do what was asked. */
 const FAILED = 125;
 
 export class Foreground implements Announcer {
@@ -20,7 +20,7 @@ export class Foreground implements Announcer {
   readonly #service: Service;
   readonly #stderr: { write(text: string): unknown };
 
-  /** @param env what the service manager said in it is taken out */
+  /** @param env the service manager's variables are removed from it */
   constructor(env: NodeJS.ProcessEnv, pid: number, stderr: { write(text: string): unknown }) {
     const manager = takeServiceManager(env, pid);
     this.listening = manager.listening;
@@ -35,13 +35,15 @@ export class Foreground implements Announcer {
     shutdown.addEventListener('abort', () => void this.#service.stopping(), { once: true });
   }
 
-  /** Asked of the service manager that has started it, which learns that the end has begun; a person ends the server alone. */
+  /**
+   * Asks the service manager that started it, and notifies it that the end has begun. A person ends the server alone.
+   */
   async hostStops(): Promise<boolean> {
     void this.#service.stopping();
     return this.#managed && (await managerStops(process.env));
   }
 
-  /** In the words of the command line: one line with its code, then what to do. */
+  /** In the format of the command line: one line with its code, then the remedy. */
   async failed(error: unknown): Promise<number> {
     const { message, code, remedy } = failureOf(error).body;
     const [first = '', ...more] = message.trimEnd().split('\n');

@@ -1,5 +1,5 @@
 /**
- * Telling whoever started this server that it serves, or why it does not.
+ * Reports to the process that started this server that it serves, or why it does not.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import type { Runtime } from '../../boxes/runtime.ts';
 import { A3sError } from '../../errors.ts';
 import { failureOf } from '../http/failure.ts';
 
-/** One way of telling. */
+/** One way of reporting. */
 export interface Announcer {
   /** Descriptors of sockets that were opened for this server. */
   readonly listening: readonly number[];
   ready(socket: string, rt: Pick<Runtime, 'store' | 'shutdown'>): void;
-  /** Whether what ends this server ends its boxes as well. */
+  /** Whether the event that ends this server ends its boxes as well. */
   hostStops(): Promise<boolean>;
   /** @returns the exit status */
   failed(error: unknown): Promise<number>;
@@ -21,12 +21,12 @@ export interface Announcer {
 
 const FAILED = 1;
 
-/** To the command that started it on its way to something else: one line on a descriptor that it was given. */
+/** Reports to the command that started the server on demand: one line on an inherited descriptor. */
 export class Readiness implements Announcer {
   readonly listening = [];
   #descriptor: number | undefined;
 
-  /** @param descriptor undefined where nobody waits */
+  /** @param descriptor undefined where no process waits */
   constructor(descriptor: number | undefined) {
     this.#descriptor = descriptor;
   }
@@ -35,7 +35,7 @@ export class Readiness implements Announcer {
     this.#tell('ready');
   }
 
-  /** Nobody ends its boxes with it. */
+  /** The boxes never end with this server. */
   async hostStops(): Promise<boolean> {
     return false;
   }
@@ -57,7 +57,7 @@ export class Readiness implements Announcer {
       writeSync(descriptor, `${line}\n`);
       closeSync(descriptor);
     } catch {
-      // Whoever started this server has gone; that is no reason not to serve.
+      // The process that started this server is gone; the server serves anyway.
     }
   }
 }

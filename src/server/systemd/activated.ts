@@ -1,5 +1,5 @@
 /**
- * Sockets that a service manager listens on for this server: only those that nobody else can reach are served.
+ * Sockets that a service manager listens on for this server. A socket that other users can reach is refused.
  *
  * @module
  */
@@ -11,7 +11,7 @@ const SO_TYPE = 3;
 const SO_ACCEPTCONN = 30;
 const SOCK_STREAM = 1;
 const AF_UNIX = 1;
-/** Of `struct sockaddr_un`, with room to see that a path does not end. */
+/** The size of `struct sockaddr_un`, and one byte more to detect a path that does not end. */
 const ADDRESS_BYTES = 128;
 
 export interface ActivatedSocket {
@@ -60,7 +60,7 @@ function pathOf(calls: Calls, descriptor: number): string {
   const name = address.subarray(2, Math.min(length.readUInt32LE(), ADDRESS_BYTES));
   const end = name.indexOf(0);
   const path = name.subarray(0, end < 0 ? name.length : end).toString();
-  // Anyone connects to a name without a file.
+  // Any user can connect to a name without a file.
   if (!path.startsWith('/')) throw unusable(descriptor, 'it has no absolute path');
   return path;
 }

@@ -1,21 +1,21 @@
 /**
- * What a service manager said to this process: where it listens for word of it, how often it wants some, and which
- * sockets it opened. Whatever this process starts must not take it as said to itself.
+ * The variables that a service manager set for this process: where it listens for notifications, how often it expires
+ * the watchdog, and which sockets it opened. Programs that this process starts must not inherit them.
  *
  * @module
  */
 import { A3sError } from '../../errors.ts';
 
 export interface ServiceManager {
-  /** Where it takes notifications: a path, or `@` and a name without a file. */
+  /** The socket of its notifications: a path, or `@` and a name without a file. */
   readonly notifySocket: string | undefined;
-  /** How long it waits for a sign of life. */
+  /** The time of its watchdog. */
   readonly watchdogMs: number | undefined;
   /** Descriptors of sockets that it listens on for this process. */
   readonly listening: readonly number[];
 }
 
-/** Where they begin (sd_listen_fds(3)). */
+/** The first of their numbers (sd_listen_fds(3)). */
 const FIRST = 3;
 const MOST = 16;
 
@@ -25,16 +25,16 @@ const NAMES = [
 ];
 
 /**
- * Reads it, and takes it out of `env`.
+ * Reads the variables, and removes them from `env`.
  *
- * @throws A3sError `invalid-argument` for what no service manager says
+ * @throws A3sError `invalid-argument` for values that no service manager sets
  */
 export function takeServiceManager(env: NodeJS.ProcessEnv, pid: number): ServiceManager {
   const said = new Map(NAMES.map((name) => [name, env[name]] as const));
   for (const name of NAMES) delete env[name];
   const forUs = (name: string): boolean => (said.get(name) ?? String(pid)) === String(pid);
   const socket = said.get('NOTIFY_SOCKET');
-  // Of other families, such as vsock, nothing can be told from here.
+  // Sockets of other families, such as vsock, cannot be used from here.
   const notifySocket = socket !== undefined && /^[/@]./.test(socket) ? socket : undefined;
   const interval = forUs('WATCHDOG_PID') ? numberIn(said, 'WATCHDOG_USEC', 1e15) : undefined;
   const listens = said.get('LISTEN_PID') === String(pid);

@@ -1,5 +1,6 @@
 /**
- * Serving on sockets that a service manager opened. They are its own: it goes on listening when this server has ended.
+ * Serves on sockets that a service manager opened. They stay the manager's, which listens on after this server has
+ * ended.
  *
  * @module
  */
@@ -7,7 +8,7 @@ import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 
 /**
- * Has `server` take what connects to `descriptor`.
+ * Has `server` accept connections to `descriptor`.
  *
  * @returns what has to be closed beside `server`: Node's takes one socket
  */

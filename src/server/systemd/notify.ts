@@ -1,5 +1,6 @@
 /**
- * Telling a service manager how this server is (sd_notify(3)): datagrams on a unix socket, which Node has not.
+ * Notifies a service manager of this server's state (sd_notify(3)): datagrams on a unix socket, for which Node has no
+ * call.
  *
  * @module
  */
@@ -11,7 +12,7 @@ const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const EAGAIN = 11;
-/** A service manager that takes nothing for so long has lost more than a line of ours. */
+/** A service manager that accepts nothing for so long has a larger problem than a lost notification. */
 const ATTEMPTS = 250;
 const PAUSE_MS = 20;
 const MAX_PATH = 107;
@@ -51,7 +52,7 @@ export async function notify(socketName: string, lines: readonly string[]): Prom
   }
 }
 
-/** `struct sockaddr_un`; a name without a file begins with NUL, and ends where the address does. */
+/** `struct sockaddr_un`. A name without a file begins with NUL, and ends at the end of the address. */
 function addressOf(name: string): Buffer | undefined {
   const path = Buffer.from(name);
   if (path.length > MAX_PATH || path.includes(0)) return undefined;

@@ -1,5 +1,5 @@
 /**
- * This server as a service: ready, alive, stopping.
+ * The notifications of this server as a service: ready, alive, stopping.
  *
  * @module
  */
@@ -16,7 +16,9 @@ export class Service {
     this.#watchdogMs = watchdogMs;
   }
 
-  /** From here on it is told that this lives, twice as often as it asks, by the loop that answers requests. */
+  /**
+   * From here on the loop that answers requests sends the watchdog notification, twice in each period of the watchdog.
+   */
   async ready(boxes: number): Promise<void> {
     await this.#tell('READY=1', `STATUS=Serving ${boxes} ${boxes === 1 ? 'box' : 'boxes'}`);
     if (this.#watchdogMs === undefined) return;
@@ -24,8 +26,8 @@ export class Service {
   }
 
   /**
-   * Tells it once. It goes on telling that it lives: an end takes as long as the boxes' output takes to be safe, or, where the
-   * host ends, as the boxes take.
+   * Sends it once. The watchdog notifications continue: the end takes as long as the boxes' output takes to be stored,
+   * or, when the host shuts down, as the boxes take.
    */
   async stopping(): Promise<void> {
     if (this.#stopping) return;

@@ -1,6 +1,6 @@
 /**
- * Every field of Docker's create document, v1.45, and what becomes of it here: for the test that proves it of each, and
- * the table in docs/docker-api.md.
+ * Every field of Docker's create document, v1.45, and its effect here: for the test that proves it of each, and the
+ * table in docs/docker-api.md.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { MachineSpec } from '../../engine/engine.ts';
 
 const MIB = 2 ** 20;
 
-/** What has to know of a field: the record, by which the server acts, the engine, and the guest. */
+/** The layer that needs a field: the record, by which the server acts, the engine, or the guest. */
 export interface Told {
   readonly record: BoxDefinition;
   readonly machine: MachineSpec;
@@ -20,24 +20,24 @@ export interface Told {
 export interface Works {
   readonly kind: 'works' | 'differs';
   readonly value: unknown;
-  /** Where the inspection does not show the value as it was given. */
+  /** The cases in which the inspection does not show the value as it was given. */
   readonly shown?: unknown;
   readonly told: (told: Told) => unknown;
   readonly expected: unknown;
-  /** What else the request says: fields of `HostConfig`, or beside it. */
+  /** The rest of the request: fields of `HostConfig`, or beside it. */
   readonly beside?: Readonly<Record<string, unknown>>;
   readonly besideHost?: Readonly<Record<string, unknown>>;
-  /** Where it differs from Docker's, or is bounded. */
+  /** The difference to Docker's behaviour, or the limit. */
   readonly note?: string;
-  /** Values of Docker's that are refused by the field's name. */
+  /** Docker's values that are refused with the field's name. */
   readonly refused?: readonly unknown[];
 }
 
 export interface Refused {
   readonly kind: 'refused';
-  /** One that asks for something. */
+  /** A value that asks for something. */
   readonly value: unknown;
-  /** Beside null and what is empty, what asks for nothing. */
+  /** Values besides null and empty ones that ask for nothing. */
   readonly neutral?: readonly unknown[];
 }
 
@@ -280,7 +280,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   ReadonlyPaths: refused([]),
 };
 
-/** Of one entry of `NetworkingConfig.EndpointsConfig`. */
+/** Fields of one entry of `NetworkingConfig.EndpointsConfig`. */
 export const ENDPOINT_FIELDS: Readonly<Record<string, Field>> = {
   IPAMConfig: refused({ IPv4Address: '10.0.2.20' }),
   Links: refused(['other']),

@@ -1,5 +1,5 @@
 /**
- * Holding answers to what the table of routes says of them, for tests.
+ * Checks answers against the table of routes, for tests.
  *
  * @module
  */
@@ -16,7 +16,7 @@ interface Received {
   readonly text: string;
 }
 
-/** @throws Error where the answer is none that the route is described with */
+/** @throws Error where the route does not describe the answer */
 export function expectDescribed(method: string, url: string, answer: Received): void {
   const path = splitVersion(url.split('?')[0] ?? '')?.path ?? '';
   const route = ROUTES.find((each) => each.method === method && pattern(each).test(path));
@@ -25,7 +25,7 @@ export function expectDescribed(method: string, url: string, answer: Received): 
   const answers = route?.description.answers ?? {};
   try {
     if (answer.status >= 400) Problem.parse(JSON.parse(answer.text));
-    // A client that does not upgrade gets the connection all the same.
+    // A client that does not upgrade gets the connection as well.
     else if (answer.status !== 200 || !isHijack(answers[101]))
       check(answers[answer.status], answer);
   } catch (cause) {

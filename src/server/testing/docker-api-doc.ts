@@ -1,5 +1,5 @@
 /**
- * docs/docker-api.md, from the table of routes and the lists of fields.
+ * Makes docs/docker-api.md, from the table of routes and the lists of fields.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { ROUTES } from '../http/routes.ts';
 import { API_VERSION, MIN_API_VERSION } from '../version.ts';
 import { CONFIG_FIELDS, ENDPOINT_FIELDS, type Field, HOST_CONFIG_FIELDS } from './create-fields.ts';
 
-/** Where a route does not do all of what Docker's does, or does it otherwise. */
+/** Where a route does less than Docker's, or differs from it. */
 export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'GET /info': 'of control groups it tells what holds in the guest; the host’s hold no box',
   'GET /events': 'the last 256 events are kept; templates, snapshots and pools have events too',
@@ -150,7 +150,7 @@ function fieldRows(list: Readonly<Record<string, Field>>, absent: AbsentOptions)
   );
 }
 
-/** They mean what they do at create. */
+/** They mean the same as at create. */
 function updatedFields(): Record<string, Field> {
   const updated = new Set(UPDATE_KEYS);
   return Object.fromEntries(

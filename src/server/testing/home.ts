@@ -1,6 +1,6 @@
 /**
- * A home with a control server over fakes, for tests. Its machines live on in the fake host when the server ends or
- * crashes, and the next server of the home finds them.
+ * A home with a control server over fakes, for tests. Its machines keep running in the fake host when the server ends
+ * or crashes, and the next server of the home finds them.
  *
  * @module
  */
@@ -39,16 +39,16 @@ export class TestHome {
   /** The agent inside each machine, by the box's id. */
   readonly agents = new Map<string, FakeAgent>();
   agentOptions: FakeAgentOptions = {};
-  /** Of confidential guests. */
+  /** The agents of confidential guests. */
   guestOptions: Partial<FakeConfidentialOptions> = {};
-  /** What boxes boot from. */
+  /** The boot set of boxes. */
   boot: BootFiles = BOOT;
   adoption: AdoptionTiming | undefined;
-  /** Servers are started as the host's start does it. */
+  /** Servers start in the mode of the host's boot. */
   restore = false;
-  /** The host ends when the server is ended in order. */
+  /** The host shuts down when the server is ended with `stop`. */
   hostStops = false;
-  /** What holds the control stream of the machines that are launched from now on, in place of their agents. */
+  /** What answers on the control stream of the machines that are launched from now on, in place of their agents. */
   takeover: ((agent: FakeAgent, stream: Duplex) => void) | undefined;
   #runtime: Runtime | undefined;
   #stop = new AbortController();
@@ -87,20 +87,20 @@ export class TestHome {
     });
   }
 
-  /** Whose HOST_DATA is what the machine was launched with. */
+  /** The processor whose HOST_DATA is the value of the machine's launch. */
   #confidentialOf({ spec }: FakeGuest): FakeConfidentialOptions | undefined {
     if (spec.confidential === undefined) return undefined;
     const { tee, hostData } = spec.confidential;
     return { tee, hostData, ...this.guestOptions };
   }
 
-  /** What the box ran that a copy is one of: its memory says who saved it. */
+  /** The box that a copy comes from: the copy's memory records which box saved it. */
   #sourceOf({ spec: { copyOf } }: FakeGuest): BoxSpec | undefined {
     const text = readFileSync(copyOf?.ram ?? -1, 'utf8');
     return this.agents.get(text.split(' ').at(-1) ?? '')?.spec;
   }
 
-  /** The present server's inside. */
+  /** The runtime of the present server. */
   get runtime(): Runtime {
     if (this.#runtime === undefined) throw new Error('no server was started');
     return this.#runtime;
@@ -144,7 +144,7 @@ export class TestHome {
     await this.#served;
   }
 
-  /** Ends the server as SIGKILL does: from here on nothing of it reaches the home. */
+  /** Ends the server as SIGKILL does: it has no effect on the home from here on. */
   async crash(): Promise<void> {
     for (const running of this.runtime.running.list()) void running.release();
     this.#database?.close();
@@ -160,7 +160,7 @@ export class TestHome {
     rmSync(join(this.config.home, '..'), { recursive: true, force: true });
   }
 
-  /** One request with a JSON body and a JSON answer, which is held to what the table of routes says of it. */
+  /** One request with a JSON body and a JSON answer, which is checked against the table of routes. */
   call(method: string, path: string, body?: unknown): Promise<JsonAnswer> {
     const { socket } = this.config;
     return new Promise((resolve, reject) => {
@@ -191,7 +191,7 @@ export class TestHome {
     });
   }
 
-  /** Creates a box that runs `args`, and gives its id. */
+  /** Creates a box that runs `args`, and returns its id. */
   async create(args: readonly string[], more: Record<string, unknown> = {}): Promise<string> {
     const answer = await this.call('POST', '/containers/create', {
       Image: 'busybox',

@@ -1,5 +1,5 @@
 /**
- * An agent that was taken over, for tests: it answers some requests as it likes, and the others as ever.
+ * A compromised agent, for tests: it answers some requests with any content, and the others correctly.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export function saying(body: unknown, status = 200): Lie {
   };
 }
 
-/** An answer that begins and never ends, as fast as it is taken. */
+/** An answer that begins and never ends, sent as fast as it is read. */
 export const endless: Lie = (stream) => {
   const piece = Buffer.alloc(64 * 1024, ' ');
   stream.resume();
@@ -47,5 +47,5 @@ export const endless: Lie = (stream) => {
   pour();
 };
 
-/** No answer, ever. */
+/** Never answers. */
 export const silence: Lie = (stream) => void stream.resume();

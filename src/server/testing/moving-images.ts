@@ -1,5 +1,5 @@
 /**
- * Images whose names and signatures change under whoever decides about them.
+ * Images whose names and signatures change during a decision about them.
  *
  * @module
  */

@@ -58,7 +58,7 @@ export class PoolHome extends TestHome {
     return (body as { Machine: { Start: string } | null }).Machine?.Start ?? 'none';
   }
 
-  /** What happened to pools, or to boxes, so far. */
+  /** The events of pools, or of boxes, so far. */
   async happened(type: string): Promise<readonly string[]> {
     const found: string[] = [];
     const range = { since: 0n, until: BigInt(Date.now() + 1000) * 1_000_000n };
@@ -79,7 +79,7 @@ export class PoolHome extends TestHome {
   }
 }
 
-/** Waits for a thing of the background. */
+/** Waits for background work. */
 export async function until(done: () => boolean | Promise<boolean>): Promise<void> {
   await expect.poll(done, { timeout: 10_000, interval: 5 }).toBe(true);
 }

@@ -1,17 +1,17 @@
 /**
- * Templates as pools see them, for tests.
+ * A fake of the templates that pools use, for tests.
  *
  * @module
  */
 import type { TemplateDetails, TemplateSummary } from '../../templates/templates.ts';
 import { FakeTemplates, TEMPLATE_KEY } from './templates.ts';
 
-/** One fits every machine, and is there until it is dropped. */
+/** One template fits every machine, and exists until it is dropped. */
 export class PoolTemplates extends FakeTemplates {
   override readonly enabled = true;
-  /** From when on it is too old. */
+  /** The time from which it is too old. */
   expiresAt = new Date(Date.now() + 3_600_000).toISOString();
-  /** Why none can be made. */
+  /** The reason for which none can be made. */
   warmFailure: Error | undefined;
 
   override async warm(): Promise<void> {
