@@ -1,5 +1,5 @@
 /**
- * What knows boot sets, out of its own bundle.
+ * The code for boot sets, loaded from its own bundle.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 type Library = typeof import('#boot');
 export type ListedSet = Awaited<ReturnType<Library['listBootSets']>>[number];
 
-/** Its errors become those of this bundle: each bundle has a class of its own for them. */
+/** Converts its errors to those of this bundle: each bundle has a class of its own for them. */
 export async function withBoot<T>(act: (library: Library) => T | Promise<T>): Promise<T> {
   const library = await import('#boot');
   try {
@@ -21,11 +21,11 @@ export async function withBoot<T>(act: (library: Library) => T | Promise<T>): Pr
   }
 }
 
-/** What names a set, in descriptions of commands. */
+/** The operand that names a set, in descriptions of commands. */
 export const SET_HELP =
   'SET is an id or its first digits, or the path of a directory, with a slash.';
 
-/** The set that was named; without a name, the one of this installation. */
+/** The named set; without a name, the set of this installation. */
 export async function namedBootSet(context: Context, name: string | undefined): Promise<ListedSet> {
   const places = await context.config();
   const path = name === undefined ? places.bootDir : bootDirectory(context.cwd, name);
@@ -35,7 +35,7 @@ export async function namedBootSet(context: Context, name: string | undefined): 
   });
 }
 
-/** The absolute path of a directory that is named where a set is; undefined for an id. */
+/** The absolute path of a directory that the user named in place of a set; undefined for an id. */
 export function bootDirectory(cwd: string, name: string): string | undefined {
   return name.includes('/') || name === '.' || name === '..' ? resolve(cwd, name) : undefined;
 }

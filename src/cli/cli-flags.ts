@@ -1,5 +1,5 @@
 /**
- * The flags that stand before a command. Docker's others are refused by name.
+ * The flags that precede a command. Docker's others are refused by name.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * From arguments to an exit status: finds the command, reads its flags, runs it.
+ * Turns arguments into an exit status: finds the command, parses its flags, runs it.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { failureStatus } from './session/failure-status.ts';
 import { UsageError } from './usage-error.ts';
 import { VERSION } from './version.ts';
 
-/** Runs one command line. Never rejects: what goes wrong is printed and becomes the exit status. */
+/** Runs one command line. Never rejects: errors are printed and become the exit status. */
 export async function runCli(args: readonly string[], context: Context): Promise<number> {
   const statuses: Statuses = { usage: undefined, failure: 1 };
   try {
@@ -34,9 +34,9 @@ export async function runCli(args: readonly string[], context: Context): Promise
   }
 }
 
-/** Exit statuses for what goes wrong, filled in as it becomes known which command it is. */
+/** Exit statuses for errors, filled in once the command is known. */
 interface Statuses {
-  /** Where it is not the status that Docker has for the mistake. */
+  /** Set where it differs from Docker's status for the mistake. */
   usage: number | undefined;
   failure: number;
 }
@@ -157,7 +157,7 @@ async function unknownCommand(
   });
 }
 
-/** The same mistake, with the flag that was likely meant. */
+/** The same mistake, with the flag that was probably meant. */
 async function withSuggestion(error: unknown): Promise<unknown> {
   if (!(error instanceof UnknownFlag)) return error;
   const { nearest } = await import('./help/nearest.ts');

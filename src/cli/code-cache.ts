@@ -1,9 +1,8 @@
 /**
- * What V8 has made of the command line's bundle, kept beside it: without it, half of a command's start is compiling.
+ * V8's code cache of the command line's bundle, kept beside it. Without it, half of a command's start is compilation.
  *
- * V8 takes a cache for the right one where its own version, its flags and the length of the source agree, and a damaged
- * one makes it crash. So the name holds the version of Node and that of the bundle, which is its digest, and a checksum
- * ends the file.
+ * V8 accepts a cache where its own version, its flags and the length of the source agree, and a damaged cache makes it
+ * crash. So the name holds the version of Node and the digest of the bundle, and a checksum ends the file.
  *
  * @module
  */
@@ -18,7 +17,7 @@ export function codeCachePath(bundle: string): string {
   return `${bundle}-${version}-${arch}.cache`;
 }
 
-/** Undefined where there is none for this Node, or it cannot be read or is damaged: the bundle is then compiled. */
+/** Undefined where there is none for this Node, or it cannot be read or is damaged. The bundle is then compiled. */
 export function readCodeCache(bundle: string): Buffer | undefined {
   let file: Buffer;
   try {
@@ -31,7 +30,7 @@ export function readCodeCache(bundle: string): Buffer | undefined {
   return data.length > 0 && crc32(data) === file.readUInt32LE(end) ? data : undefined;
 }
 
-/** What a file has to hold to be read again. */
+/** The conditions for a file to be read again. */
 export function sealCodeCache(data: Buffer): Buffer {
   const checksum = Buffer.alloc(CHECKSUM_BYTES);
   checksum.writeUInt32LE(crc32(data));

@@ -1,5 +1,5 @@
 /**
- * All that a command touches outside of itself.
+ * Everything outside of itself that a command uses.
  *
  * @module
  */
@@ -28,9 +28,9 @@ export interface Context {
   readonly stdin: TerminalInput;
   readonly stdout: TerminalOutput;
   readonly stderr: TerminalOutput;
-  /** A client of the running server, which is started where there is none. */
+  /** A client of the running server. A server is started where none runs. */
   connect(): Promise<Client>;
-  /** The same, where one runs; none is started. */
+  /** The same, where a server runs; none is started. */
   connectRunning(): Promise<Client | undefined>;
   /** Calls `handler` for each of `signals` that this process gets, until disposed. */
   onSignals(

@@ -1,5 +1,6 @@
 /**
- * What Node is started with: runs the bundle of the command line, which `scripts/build-cli.mjs` wrapped into a function.
+ * The program that Node starts: it runs the bundle of the command line, which `scripts/build-cli.mjs` wrapped into a
+ * function.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { readCodeCache } from './code-cache.ts';
 
-/** The file name of the bundle; the build puts it in. */
+/** The file name of the bundle, which the build fills in. */
 declare const BUNDLE: string;
 
 const bundle = join(__dirname, BUNDLE);

@@ -1,5 +1,5 @@
 /**
- * The entry of the command line: wires the process to `runCli`. Bundled as CommonJS, which starts soonest.
+ * The entry of the command line: wires the process to `runCli`. Bundled as CommonJS, which starts fastest.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const CRASHED = 125;
 
 let touchedInput = false;
 
-/** What a command does not ask for is not made, nor loaded: each of these takes a millisecond or two. */
+/** Each of these takes a millisecond or two, so it is loaded only when a command uses it. */
 function processContext(installDir: string): Context {
   const config = async (): Promise<Config> => {
     const { readConfig } = await import('../config.ts');
@@ -58,8 +58,8 @@ function processContext(installDir: string): Context {
 const opened = new Set<'stdout' | 'stderr'>();
 
 /**
- * A reader that has left, such as `head`, ends this command as SIGPIPE ends others: without a word.
- * Output that cannot be written otherwise, to a full disk say, is a failure whatever was decided.
+ * A reader that closes its end, such as `head`, ends this command silently, as SIGPIPE ends others. Any other failure
+ * to write output, such as a full disk, makes the command fail whatever its result.
  */
 function output(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
   const stream = process[name];
@@ -82,7 +82,7 @@ process.on('uncaughtException', (error) => {
 });
 
 async function run(args: readonly string[]): Promise<number> {
-  // Looked for here, since hardly any command has it.
+  // Checked here, since hardly any command has the flag.
   if (args.some((arg) => arg.startsWith('--env-file'))) {
     const { refuseOptionsOfNode } = await import('./node-options.ts');
     try {
@@ -95,9 +95,9 @@ async function run(args: readonly string[]): Promise<number> {
   return runCli(args, context);
 }
 
-/** Settled once the command is over, with its status set. */
+/** Resolves once the command is over, with its status set. */
 export const finished = run(process.argv.slice(2)).then((status) => {
   process.exitCode = status;
-  // The only handle that may still be open: output drains by itself, and then the loop is empty.
+  // The only handle that may still be open. Output drains by itself, and then the loop is empty.
   if (touchedInput) process.stdin.destroy();
 });

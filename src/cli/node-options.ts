@@ -17,11 +17,11 @@ import { UsageError } from './usage-error.ts';
 /** npx runs programs through a shell. */
 const GENERATIONS = 2;
 
-/** What npm calls its own process while npx runs a program by its name. With `-c` no name follows. */
+/** The title that npm gives its own process while npx runs a program by its name. With `-c` no name follows. */
 const NPX_TITLE = /^npm exec ./;
 
 interface Started {
-  /** The kernel's view of it, which includes Node's own options and `--`. */
+  /** The kernel's view of the command line, which includes Node's own options and `--`. */
   readonly commandLine: readonly string[];
   /** The command lines of the ancestors of this process, nearest first. */
   readonly ancestors: readonly (readonly string[])[];
@@ -47,7 +47,7 @@ function optionOfNode(args: readonly string[]): string | undefined {
   return read.find((arg) => arg.startsWith('--env-file'))?.replace(/=.*/s, '');
 }
 
-/** A process that is gone, or is somebody else's, has an empty command line, in which there is no `--`. */
+/** A process that is gone, or belongs to another user, has an empty command line, which has no `--`. */
 function startOf(process: string): Started {
   const ancestors: string[][] = [];
   let parent = parentOf(process);

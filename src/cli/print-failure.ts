@@ -1,5 +1,5 @@
 /**
- * How a failure looks to a person: one line with its code, then what to do. Never a stack trace, unless asked for.
+ * Prints a failure for people: one line with its code, then the remedy. A stack trace is printed only on request.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export function printFailure(context: Pick<Context, 'stderr' | 'env'>, error: un
 
 function describeFailure(error: unknown): string {
   if (error instanceof A3sError) {
-    // What a guest said may follow: the code stays on the first line.
+    // The guest's text may follow: the code stays on the first line.
     const [first = '', ...more] = error.message.trimEnd().split('\n');
     const lines = [`a3s-box: ${first} (${error.code})`, ...more];
     if (error.remedy !== undefined) lines.push(error.remedy);
@@ -27,7 +27,7 @@ function describeFailure(error: unknown): string {
   return `a3s-box: unexpected error: ${detail} (internal)\nSet A3S_DEBUG=1 to see where it comes from.\n`;
 }
 
-/** Everything in it may quote the input. */
+/** Each of its parts may quote the input. */
 function describeInputError({ code, message, expected, found, remedy }: InputError): string {
   const [first = '', ...more] = message.split('\n');
   const lines = [`a3s-box: ${first} (${code})`, ...more];

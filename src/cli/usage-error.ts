@@ -1,5 +1,5 @@
 /**
- * A mistake in the command line itself, found before anything is asked of the server.
+ * A mistake in the command line itself, found before any request to the server.
  *
  * @module
  */

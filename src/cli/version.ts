@@ -1,4 +1,4 @@
-/** The version of this client, kept alike with package.json by a test. */
+/** The version of this client. A test keeps it equal to package.json's. */
 export const VERSION = '0.1.0';
 
 /** The version of the Docker Engine API that the client speaks. */

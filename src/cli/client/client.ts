@@ -12,7 +12,7 @@ import { API_VERSION } from '../version.ts';
 import { failureOf, unreachable } from './failure.ts';
 import type { Greeted } from './greet.ts';
 
-/** The longest JSON document that is taken from the server. */
+/** The longest JSON document that is accepted from the server. */
 const MAX_JSON = 64 * 1024 * 1024;
 const MAX_ERROR = 1024 * 1024;
 
@@ -20,17 +20,17 @@ type QueryValue = string | number | boolean;
 
 export interface Call {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'HEAD';
-  /** Below the version, such as `/containers/json`; `/a3s/…` and `/_ping` have none. */
+  /** The path below the version, such as `/containers/json`; `/a3s/…` and `/_ping` have no version. */
   readonly path: string;
-  /** A list gives its name once for each of its values. */
+  /** A list repeats its name for each of its values. */
   readonly query?: Readonly<Record<string, QueryValue | readonly string[] | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON, or as it comes where it is a stream. */
+  /** Sent as JSON; a stream is sent unchanged. */
   readonly body?: unknown;
   readonly signal?: AbortSignal;
 }
 
-/** A connection that left HTTP behind. Ending it closes the sending half alone. */
+/** A connection that left HTTP. Ending it closes the sending half alone. */
 export interface Hijacked {
   readonly stream: Duplex;
   /** Whether output comes in frames that name stdout or stderr. */
@@ -41,7 +41,7 @@ export class Client {
   readonly socket: string;
   readonly #greeted: Greeted | undefined;
 
-  /** @param greeted whose connection takes the first request */
+  /** @param greeted its connection takes the first request */
   constructor(socket: string, greeted?: Greeted) {
     this.socket = socket;
     this.#greeted = greeted;
@@ -61,7 +61,7 @@ export class Client {
     }
   }
 
-  /** As soon as the headers are there; the body follows as a stream. */
+  /** Resolves with the headers; the body follows as a stream. */
   async stream(call: Call): Promise<IncomingMessage> {
     const sent = await this.#send(call, {});
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -102,7 +102,7 @@ export class Client {
     }
     const base = /^\/(_ping|a3s\/)/.test(call.path) ? call.path : `/v${API_VERSION}${call.path}`;
     return request({
-      // Without an agent: there is nothing for one to do, and it would look for addresses in host names.
+      // Without an agent: it has no use here, and it would resolve host names.
       createConnection: () => this.#greeted?.take() ?? connect(this.socket),
       method: call.method,
       path: query.size === 0 ? base : `${base}?${query}`,
@@ -116,7 +116,7 @@ export class Client {
       sent.end();
     } else if (body instanceof ReadableStream) {
       sent.setHeader('content-type', 'application/x-tar');
-      // A server that refuses early closes the connection under the upload: its answer is what counts.
+      // A server that refuses early closes the connection during the upload. Its answer counts.
       const source: Readable = body;
       let answered = false;
       sent.once('response', () => {

@@ -10,8 +10,8 @@ import { unreachable } from './failure.ts';
 import { type Greeted, greet } from './greet.ts';
 
 /**
- * @param installDir where `server.cjs` lies
- * @throws A3sError what kept the server from starting, or `server-unreachable`
+ * @param installDir the directory of `server.cjs`
+ * @throws A3sError the reason for which the server did not start, or `server-unreachable`
  */
 export async function connectOrStart(
   config: Config,
@@ -19,7 +19,7 @@ export async function connectOrStart(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Client> {
   const asked = answer(config.socket);
-  // What the first request needs is loaded while the server makes up its answer.
+  // The code for the first request is loaded while the server prepares its answer.
   await Promise.all([asked, import('node:http')]);
   let greeted = await asked;
   if (greeted === undefined) {
@@ -33,13 +33,13 @@ export async function connectOrStart(
   return new Client(config.socket, greeted);
 }
 
-/** A client of the server that runs; undefined where none does. */
+/** A client of the running server; undefined where none runs. */
 export async function connectRunning(config: Config): Promise<Client | undefined> {
   const greeted = await answer(config.socket);
   return greeted === undefined ? undefined : new Client(config.socket, greeted);
 }
 
-/** Undefined where nobody listens. Two commands may both find that: then one server wins. */
+/** Undefined where no server listens. Two commands may both find none: then one server wins. */
 async function answer(socket: string): Promise<Greeted | undefined> {
   try {
     return await greet(socket);

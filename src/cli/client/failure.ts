@@ -1,5 +1,5 @@
 /**
- * The server's refusals, turned back into the error they were.
+ * Turns the server's refusals back into errors.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(ERRORS, value);
 }
 
-/** `{message, code?, remedy?}` of an error body, or whatever the server answered instead. */
+/** `{message, code?, remedy?}` of an error body, or another answer of the server. */
 export function failureOf(status: number, body: string): A3sError {
   const parsed = parse(body);
   if (!isObject(parsed) || typeof parsed['message'] !== 'string') {

@@ -9,9 +9,9 @@ import { A3sError } from '../../errors.ts';
 import { printable } from './failure.ts';
 
 const HEADER = 8;
-/** Longest frame that is believed. */
+/** Longest frame that is accepted. */
 const MAX_FRAME = 64 * 1024 * 1024;
-/** Longest message of the server's own that is kept. */
+/** Longest error message of the server that is kept. */
 const MAX_SYSTEM_ERROR = 64 * 1024;
 
 export interface Piece {

@@ -1,7 +1,7 @@
 /**
- * Asks a server whether it is there, before anything is asked of it that must not be asked twice.
+ * Checks that a server is there, before any request that must not be repeated.
  *
- * It is one fixed request, so it is written out here: it is under way before Node's HTTP client is loaded, and its
+ * It is one fixed request, so it is written by hand here: it is sent before Node's HTTP client is loaded, and its
  * connection then takes the first real request.
  *
  * @module
@@ -12,7 +12,7 @@ import { A3sError } from '../../errors.ts';
 const REQUEST = 'GET /_ping HTTP/1.1\r\nHost: a3s-box\r\n\r\n';
 const DEADLINE_MS = 10_000;
 const MAX_ANSWER = 16 * 1024;
-/** Well below the time after which servers close a connection that is not used. */
+/** Well below the time after which servers close an idle connection. */
 const FRESH_SECONDS = 1;
 
 /** A server that has answered. */
@@ -21,7 +21,7 @@ export interface Greeted {
   take(): Socket | undefined;
 }
 
-/** @throws what the socket says, with its `code`, or A3sError `server-unreachable` for a server that does not answer */
+/** @throws the socket's error, with its `code`, or A3sError `server-unreachable` for a server that does not answer */
 export function greet(path: string): Promise<Greeted> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
@@ -54,7 +54,7 @@ export function greet(path: string): Promise<Greeted> {
   });
 }
 
-/** What there is of an answer; `last` is one whose connection takes no more. */
+/** The answer so far; `last` marks one whose connection takes no more requests. */
 function read(text: string): 'incomplete' | 'malformed' | 'complete' | 'last' {
   const end = text.indexOf('\r\n\r\n');
   if (end < 0) return 'incomplete';
@@ -71,7 +71,7 @@ function read(text: string): 'incomplete' | 'malformed' | 'complete' | 'last' {
 function keep(socket: Socket, state: 'complete' | 'last'): Greeted {
   socket.on('error', ignore);
   if (state === 'last') socket.destroy();
-  // A command that asks nothing more must not wait for it.
+  // A command without further requests must not wait for it.
   socket.unref();
   const since = process.uptime();
   let taken = false;
@@ -96,7 +96,7 @@ function silent(path: string): A3sError {
   });
 }
 
-/** As the kernel says it of a connection that nobody had accepted yet. */
+/** The kernel's error for a connection that no server had accepted yet. */
 function reset(): Error {
   return Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' });
 }

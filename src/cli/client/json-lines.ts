@@ -1,5 +1,5 @@
 /**
- * A body of JSON documents, one a line, as progress is reported in.
+ * A body of JSON documents, one a line, which is the format of progress reports.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { A3sError } from '../../errors.ts';
 
 const MAX_LINE = 1024 * 1024;
 
-/** @throws A3sError `internal` for a line that is no JSON or too long */
+/** @throws A3sError `internal` for a line that is not JSON or too long */
 export async function* jsonLines(source: AsyncIterable<Buffer>): AsyncGenerator<unknown> {
   let rest = Buffer.alloc(0);
   for await (const chunk of source) {

@@ -1,5 +1,5 @@
 /**
- * Answers that report as they go: one JSON document a line, and a failure that came after the status among them.
+ * Answers that report progress: one JSON document a line, which includes a failure after the status was sent.
  *
  * @module
  */

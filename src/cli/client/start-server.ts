@@ -14,7 +14,7 @@ import { makeDirectories } from '../../make-directories.ts';
 import { isErrorCode, printable } from './failure.ts';
 import { isObject } from './json.ts';
 
-/** The descriptor on which a starting server says that it serves, or why not. */
+/** The descriptor on which a starting server reports that it serves, or why it does not. */
 const READY_FD = 3;
 
 const START_DEADLINE_MS = 60_000;
@@ -23,16 +23,19 @@ const WINNER_MS = 3_000;
 const MAX_READINESS = 64 * 1024;
 const MAX_LOG = 8 * 1024 * 1024;
 
-/** What a server is given of the caller's environment: nothing that changes how Node runs, and nothing that signs. */
+/**
+ * The variables of the caller's environment that a server inherits: none that changes how Node runs, and none that
+ * signs.
+ */
 const PASSED_ON =
   /^(PATH|HOME|USER|LOGNAME|LANG|LC_[A-Z]+|TZ|TMPDIR|A3S_(?!SIGNING_)[A-Z0-9_]+|XDG_[A-Z_]+|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS)$/;
 
 /**
  * Starts a server, or waits for one that another command starts, until it answers.
  *
- * @param installDir where `server.cjs` lies
+ * @param installDir the directory of `server.cjs`
  * @param answers whether a server answers
- * @throws A3sError what kept the server from starting, or `server-unreachable`
+ * @throws A3sError the reason for which the server did not start, or `server-unreachable`
  */
 export async function startUntil(
   answers: () => Promise<boolean>,
@@ -49,7 +52,7 @@ export async function startUntil(
   }
 }
 
-/** Starts a server in a session of its own; the error is `server-running` when another was faster. */
+/** Starts a server in a session of its own. The error is `server-running` when another was faster. */
 async function startServer(
   config: Config,
   installDir: string,
@@ -100,12 +103,15 @@ export function serverEnvironment(
   return clean;
 }
 
-/** What a service manager says to the process that it starts, and to none that this starts in turn (sd_notify(3), sd_listen_fds(3)). */
+/**
+ * Variables that a service manager sets for the process that it starts. No process that this one starts gets them
+ * (sd_notify(3), sd_listen_fds(3)).
+ */
 const SERVICE = /^(NOTIFY_SOCKET|WATCHDOG_(USEC|PID)|LISTEN_(FDS|PID|FDNAMES))$/;
 const FIRST_PASSED = 3;
 const MOST_PASSED = 16;
 
-/** The environment of a server that this process becomes, and the descriptors that come with it. */
+/** The environment of a server that replaces this process, and its inherited descriptors. */
 export function serviceEnvironment(env: Readonly<Record<string, string | undefined>>): {
   readonly env: Record<string, string>;
   readonly descriptors: readonly number[];
@@ -143,7 +149,7 @@ async function openLog(home: string): Promise<number> {
   }
 }
 
-/** The one line that the server writes once it serves, or before it gives up. */
+/** The one line that the server writes once it serves, or before it exits. */
 async function readLine(child: ChildProcess, readiness: Readable): Promise<string> {
   const deadline = AbortSignal.timeout(START_DEADLINE_MS);
   const late = (): void => {
@@ -168,7 +174,9 @@ async function readLine(child: ChildProcess, readiness: Readable): Promise<strin
   }
 }
 
-/** `ready`, or `{code, message, remedy}`; anything else means that the server died before it could say why. */
+/**
+ * `ready`, or `{code, message, remedy}`. Any other text means that the server died before it could report the reason.
+ */
 export function readFailure(line: string, log: string): A3sError | undefined {
   if (line === 'ready') return undefined;
   let parsed: unknown;
@@ -184,7 +192,7 @@ export function readFailure(line: string, log: string): A3sError | undefined {
   }
   const { message, remedy } = parsed;
   const code = isErrorCode(parsed['code']) ? parsed['code'] : 'internal';
-  // What was foreseen is told in full, and not in the log.
+  // An expected error is printed in full, and is not in the log.
   const more = code === 'internal' ? `Read ${log} for more.` : undefined;
   return new A3sError(code, printable(String(message)), {
     remedy: typeof remedy === 'string' ? printable(remedy) : more,
@@ -192,8 +200,8 @@ export function readFailure(line: string, log: string): A3sError | undefined {
 }
 
 /**
- * The winner of a race holds the state but may not serve yet, and tells nobody but its own starter: hence a poll.
- * False when it still does not answer after a while: it may have been one that was ending.
+ * The winner of a race holds the state but may not serve yet, and reports to its own starter alone, so this polls.
+ * False when it still does not answer after a while: it may have been a server that was ending.
  */
 async function awaitWinner(answers: () => Promise<boolean>): Promise<boolean> {
   const deadline = Date.now() + WINNER_MS;

@@ -1,5 +1,5 @@
 /**
- * What is done with boxes.
+ * The commands of boxes.
  *
  * @module
  */
@@ -85,7 +85,7 @@ const wait = entry(
   async () => (await import('../commands/wait.ts')).wait,
 );
 
-/** Those that stand alone too. */
+/** Commands that also exist at the top level. */
 export const BOX_COMMANDS = {
   attach,
   create,

@@ -10,7 +10,7 @@ import { IMAGE_COMMANDS, image, trust } from './images.ts';
 import { pools, snapshots, templates } from './machines.ts';
 import { SYSTEM_COMMANDS, system } from './system.ts';
 
-/** Those of every day, which the help shows first. */
+/** The everyday commands, which the help shows first. */
 const { run, exec, ps, ...boxCommands } = BOX_COMMANDS;
 const { pull, push, images, login, logout, ...imageCommands } = IMAGE_COMMANDS;
 const { version, info, ...systemCommands } = SYSTEM_COMMANDS;
@@ -44,7 +44,7 @@ export const OTHER_COMMANDS: Entries = byName({
 
 export const COMMANDS: Entries = { ...COMMON_COMMANDS, ...OTHER_COMMANDS };
 
-/** Docker's management forms, `container run`, `image ls`, and what Docker has no word for. */
+/** Docker's management forms, `container run`, `image ls`, and commands that Docker does not have. */
 export const GROUPS: Readonly<Record<string, Group>> = {
   attest,
   boot: boots,

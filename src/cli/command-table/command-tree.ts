@@ -1,7 +1,7 @@
 /**
  * All commands as a tree of commander's, from which the help, the reference and the completion scripts are made.
  *
- * Parsing is not its work: our flags are Go's.
+ * commander does not parse the command line: the flags follow Go's syntax.
  *
  * @module
  */
@@ -50,7 +50,7 @@ async function loaded(name: string, entry: Entry): Promise<Parser> {
   return parserOf(name, await entry.load()).summary(entry.summary);
 }
 
-/** The commander command of one of ours. */
+/** The commander command of one of this project's commands. */
 export function parserOf(name: string, command: Command): Parser {
   const parser = new Parser(name)
     .description(command.description)
@@ -64,7 +64,7 @@ function optionOf(flag: Flag): Option {
   const short = flag.short === undefined ? '' : `-${flag.short}, `;
   const value = flag.kind === 'bool' ? '' : ` <${flag.value ?? flag.kind}>`;
   const option = new Option(`${short}--${flag.name}${value}`, flag.refused ?? flag.help);
-  // Commander would take `--no-trunc` for the negation of a flag `trunc`.
+  // commander would take `--no-trunc` for the negation of a flag `trunc`.
   option.negate = false;
   if (flag.on === true) option.default(true);
   return flag.refused === undefined ? option : option.hideHelp();

@@ -1,5 +1,5 @@
 /**
- * Boxes whose host is the adversary: what they boot, what they are measured to be, and what proves it.
+ * The commands of confidential boxes: their boot sets, their measurements and their evidence.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A command as the registry knows it: what it does in a line, and its module, which is loaded only when it is called.
+ * A command in the table: its summary in a line, and its module, which is loaded only when it is called.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface Group {
   readonly commands: Entries;
 }
 
-/** Exit status of what decides nothing, since 1 says that evidence is rejected. */
+/** Exit status of a command that reaches no decision, since 1 means that evidence is rejected. */
 export const UNUSABLE = 2;
 
 export const entry = (summary: string, load: () => Promise<Command>): Entry => ({ summary, load });

@@ -1,5 +1,5 @@
 /**
- * What is done with images, and with those who sign them.
+ * The commands of images and their signatures.
  *
  * @module
  */
@@ -55,7 +55,7 @@ const tag = entry(
   async () => (await import('../commands/tag.ts')).tag,
 );
 
-/** Those that stand alone too. */
+/** Commands that also exist at the top level. */
 export const IMAGE_COMMANDS = {
   images,
   history,

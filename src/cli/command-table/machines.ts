@@ -1,5 +1,5 @@
 /**
- * Machines that others start as copies of: templates, pools, snapshots.
+ * The commands of templates, pools and snapshots: microVMs that others start as copies of.
  *
  * @module
  */

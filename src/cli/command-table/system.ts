@@ -1,5 +1,5 @@
 /**
- * The installation itself.
+ * The commands of the installation itself.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export const system: Group = {
   },
 };
 
-/** What only the scripts of `completion` call; no help shows it. */
+/** A command for the scripts of `completion` alone; no help shows it. */
 export const HIDDEN_COMMANDS = {
   __complete: entry(
     'Print names that complete an operand',

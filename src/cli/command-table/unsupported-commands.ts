@@ -1,5 +1,5 @@
 /**
- * Docker's commands that A3S Box does not have, each with what to do instead.
+ * Docker's commands that A3S Box does not have, each with its remedy.
  *
  * @module
  */

@@ -61,7 +61,7 @@ export interface AttachedBox {
   readonly terminal: boolean;
   readonly openStdin: boolean;
   readonly autoRemove: boolean;
-  /** As the box was made of it: a name, or an id. */
+  /** The image reference of the box's creation: a name, or an id. */
   readonly image: string;
   readonly notes: Noteworthy;
 }

@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { namesOf } from '../completion/names.ts';
 
-/** What a shell can show as one word. */
+/** Only text that a shell can show as one word. */
 const WORD = /^[\w.:/@-]{1,512}$/;
 
 export const complete: Command = {
@@ -19,7 +19,7 @@ export const complete: Command = {
       }
       return 0;
     } catch {
-      // Whoever presses Tab has not asked for an error in the middle of their line.
+      // A user who presses Tab does not want an error in the middle of the line.
       return 1;
     }
   },

@@ -35,11 +35,11 @@ export const create: Command = {
 
 export interface CreatedBox {
   readonly id: string;
-  /** The policy that its image was decided by, where it is not the standing one. */
+  /** The policy that decided about its image, where it is not the standing one. */
   readonly imagePolicy: string | undefined;
 }
 
-/** The new box, with its image pulled where need be; the server's warnings go to stderr. */
+/** The new box, with its image pulled if necessary. The server's warnings go to stderr. */
 export async function createBox(
   context: Context,
   client: Client,

@@ -64,7 +64,7 @@ function details(usage: Received<DiskUsage>, now: number) {
   return {
     Images: objectsOf(usage.Images).map((image) => imageUsageRow(image, now)),
     Containers: objectsOf(usage.Containers).map((box) => boxUsageRow(box, now)),
-    // Nothing here makes these yet.
+    // No command makes these yet.
     Volumes: [],
     BuildCache: [],
   };

@@ -1,5 +1,5 @@
 /**
- * The same for several names: what worked is printed, what did not is reported, and the rest still happens.
+ * Runs an action for several names: results are printed, failures are reported, and the rest still runs.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { printFailure } from '../print-failure.ts';
 const AT_ONCE = 16;
 
 /**
- * Prints, in order, what `act` gives for each name, where it gives anything.
+ * Prints the results of `act` for the names, in order.
  *
  * @returns the exit status
  */

@@ -10,7 +10,7 @@ import { Session } from '../session/session.ts';
 import { checkTerminal, detachKeys } from '../session/terminal.ts';
 import { parseEnvironment, readEnvironmentFile } from '../values/environment.ts';
 
-/** Those of every process that is started in a box. */
+/** The flags of every process that is started in a box. */
 export const EXEC_FLAGS: readonly Flag[] = [
   string('detach-keys', 'Override the key sequence for detaching from a box'),
   list('env', 'Set environment variables', { short: 'e' }),
@@ -44,7 +44,7 @@ export const exec: Command = {
   },
 };
 
-/** What is run, where, and which of our ends it has. */
+/** The program, its box, and the streams of this process that it gets. */
 export interface Execution {
   readonly box: string;
   readonly command: readonly string[];

@@ -12,7 +12,7 @@ import { inputErrorOf, isRejection, type Session } from './ratls/open-session.ts
 import { PEER_FLAGS, trustOf } from './ratls/peer-flags.ts';
 import { type SessionRequest, withSession } from './ratls/with-session.ts';
 
-/** As the launch spec has them. */
+/** Names of secrets, as the launch spec has them. */
 const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const MAX_VALUE = 64 * 1024;
 
@@ -73,7 +73,7 @@ async function deliver(
   }
 }
 
-/** Secrets on their way, over one session after the other where one breaks off. */
+/** Injects secrets, in further sessions where one breaks off. */
 class Delivery {
   readonly #request: SessionRequest;
   readonly #secrets: readonly Secret[];
@@ -148,7 +148,7 @@ function parseSecret(text: string): readonly [name: string, place: string] {
   const at = text.indexOf('=');
   const name = text.slice(0, Math.max(at, 0));
   if (NAME.test(name)) return [name, text.slice(at + 1)];
-  // What was typed may be the secret itself.
+  // The typed text may be the secret itself.
   throw new UsageError('a secret is NAME=VALUE, NAME=@FILE or NAME=-');
 }
 
@@ -158,7 +158,7 @@ async function secretValue(context: Context, place: string): Promise<Uint8Array>
   return Buffer.from(place, 'utf8');
 }
 
-/** Whether it is this side that ran out of time or patience; an agent that did names its code in `found`. */
+/** Whether this side timed out or refused the size. An agent that did names its code in `found`. */
 function isOwn({
   code,
   found,

@@ -1,5 +1,5 @@
 /**
- * Documents of several names: what was found is shown together, what was not is reported behind it.
+ * Inspects several names: the documents that exist are printed together, and the missing ones are reported afterwards.
  *
  * @module
  */
@@ -29,9 +29,9 @@ export async function inspectEach(
 }
 
 /**
- * The same for what the server has no part in.
+ * The same without the server.
  *
- * @param prepare gives what finds the document of one name; not called where the format cannot be used
+ * @param prepare returns the function that finds the document of one name; not called where the format cannot be used
  */
 export async function showEach(
   { context, flags, operands }: Invocation,
@@ -61,7 +61,7 @@ export async function showEach(
 }
 
 /**
- * The command that shows what our own API has of one kind.
+ * The command that shows the documents of one kind in this project's API.
  *
  * @param path of all of them: a name's document lies below it
  */

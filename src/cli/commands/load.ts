@@ -43,7 +43,7 @@ export const load: Command = {
 interface Input {
   readonly body: Readable;
   readonly name: string;
-  /** In bytes; 0 where that is not known. */
+  /** In bytes; 0 where the size is not known. */
   readonly size: number;
 }
 

@@ -57,7 +57,7 @@ function checkFlags({ context, flags }: Invocation): void {
   }
 }
 
-/** The key of a server as it was typed. @throws A3sError `invalid-reference` for what is no host */
+/** The key of a server as it was typed. @throws A3sError `invalid-reference` for text that is no host */
 export function serverKey(server: string | undefined): string {
   if (server === undefined || server === '') return DOCKER_HUB;
   const key = registryKey(server);
@@ -68,7 +68,7 @@ export function serverKey(server: string | undefined): string {
   );
 }
 
-/** A host without dot and port would be part of a name at Docker Hub, but one can log in to it. */
+/** A host without dot and port would be part of a name at Docker Hub, but a login to it is possible. */
 function isHost(host: string): boolean {
   const name = host.includes(':') || host.includes('.') ? host : `${host}:443`;
   try {
@@ -87,7 +87,7 @@ async function givenPassword({ context, flags }: Invocation): Promise<string | u
     .replace(/\r?\n$/, '');
 }
 
-/** What was given, and the rest from the terminal; undefined where its user has left. */
+/** The given values, and the rest from the terminal; undefined where the user aborts. */
 async function completed(
   context: Context,
   key: string,
@@ -124,7 +124,7 @@ function required(what: string): UsageError {
   return new UsageError(`${what} required`, { status: 1 });
 }
 
-/** With what is known from the last time; false where the registry no longer takes it. */
+/** Uses the stored credentials; false where the registry no longer accepts them. */
 async function loginAgain(context: Context, key: string, known: Credentials): Promise<boolean> {
   context.stdout.write('Authenticating with existing credentials...\n');
   const client = await context.connect();

@@ -72,7 +72,7 @@ export const measure: Command = {
   },
 };
 
-/** Digests that a policy excepts; the library is loaded for such a policy alone. */
+/** Digests that a policy exempts. The library is loaded for such a policy alone. */
 async function exceptions({ context, flags }: Invocation): Promise<string | undefined> {
   if (!flags.given('attestation-policy')) return undefined;
   const library = await loadLibrary();
@@ -87,7 +87,7 @@ async function ask(
   { choice, allowed }: { readonly choice: ImageChoice; readonly allowed: string | undefined },
   signal: AbortSignal,
 ): Promise<unknown> {
-  // Nothing boots, so nothing is decided but what may be pulled.
+  // Nothing boots, so the only decision is whether the image may be pulled.
   const imagePolicy = await registerImagePolicy(client, choice.policy);
   const call = {
     method: 'POST',
@@ -99,7 +99,7 @@ async function ask(
   return withImage(context, client, choice, imagePolicy, signal, () => client.json(call));
 }
 
-/** @throws A3sError for an answer in which the spec is not the one of HOST_DATA */
+/** @throws A3sError for an answer in which the spec does not match HOST_DATA */
 function measurementOf(confidential: Confidential, answer: JsonObject): Measurement {
   const tee = confidential.Tee === 'snp' ? 'snp' : 'simulated';
   const { launch } = answer;
@@ -140,7 +140,7 @@ interface OutputFile {
   readonly text: string;
 }
 
-/** Where what is asked for goes; whether it can is found out before anything is measured. */
+/** The target of the output. Whether it can be written is checked before anything is measured. */
 function outputFiles({ context, flags }: Invocation): (all: Measurement) => readonly OutputFile[] {
   const outputs: readonly (readonly [string, (all: Measurement) => string])[] = [
     ['launch-out', ({ policy: _, ...launch }) => jsonText(launch)],
@@ -154,7 +154,7 @@ function outputFiles({ context, flags }: Invocation): (all: Measurement) => read
   return (all) => wanted.map(({ target, textOf }) => ({ target, text: textOf(all) }));
 }
 
-/** Templates call fields by names with a capital, as Docker's documents have them. */
+/** Templates name fields with a capital letter, as Docker's documents do. */
 function plainly(measurement: Measurement): JsonObject {
   return Object.fromEntries(
     Object.entries(measurement).map(([key, value]) => [

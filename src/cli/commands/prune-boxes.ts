@@ -25,7 +25,7 @@ export const pruneBoxes: Command = {
   },
 };
 
-/** What is gone as text, which is empty where nothing is, and the space that is free now. */
+/** The removed boxes as text, which is empty where there are none, and the reclaimed space. */
 export interface Pruned {
   readonly text: string;
   readonly bytes: number;

@@ -28,7 +28,7 @@ export const pruneImages: Command = {
   },
 };
 
-/** Which images go, in the words of the question. */
+/** The images that are removed, in the words of the prompt. */
 export function unusedImages(all: boolean): string {
   return all ? 'all images without at least one box associated to them' : 'all dangling images';
 }

@@ -22,7 +22,7 @@ export const pruneSystem: Command = {
     const warning = warningOf(all, filters);
     if (!flags.bool('force') && !(await isConfirmed(context, warning))) return 0;
     const client = await context.connect();
-    // Boxes first: an image that only they used is unused then.
+    // Boxes first: an image that only they used is then unused.
     const boxes = await removeStopped(client, encodeFilters(filters));
     context.stdout.write(boxes.text);
     const images = await removeUnused(client, all, filters);

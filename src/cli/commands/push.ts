@@ -48,7 +48,7 @@ export const push: Command = {
         method: 'POST',
         path: `/images/${segment(familiarRepository(reference))}/push`,
         query: { tag: reference.tag, signatures: flags.bool('signatures') || undefined },
-        // Docker's clients send the header always, and its servers ask for it.
+        // Docker's clients always send the header, and its servers require it.
         headers: {
           'x-registry-auth': 'e30',
           ...(await registryAuth(context, canonicalRepository(reference))),

@@ -25,7 +25,7 @@ export const rm: Command = {
         return name;
       } catch (error) {
         if (!force || !(error instanceof A3sError) || error.code !== 'no-such-box') throw error;
-        // As with Docker: what is not there needs no removing, and that is said.
+        // As with Docker, a missing box is no failure, and a message says that it is missing.
         printFailure(context, error);
         return undefined;
       }

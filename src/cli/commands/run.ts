@@ -52,7 +52,7 @@ type Make = (
   signal: AbortSignal,
 ) => Promise<CreatedBox & { readonly terminal?: boolean }>;
 
-/** How the box is made; everything that can be checked is checked before the server is asked. */
+/** How the box is made. Everything that can be checked is checked before any request to the server. */
 async function maker(invocation: Invocation): Promise<Make> {
   const { context, flags, operands, path } = invocation;
   const fork = await forkRequest(invocation, RUN_FLAGS);
@@ -90,7 +90,9 @@ interface NewBox {
   readonly starting: Starting;
 }
 
-/** As in Docker a box that cannot start stays: it is `Created`, with the error on record, and named all the same. */
+/**
+ * As in Docker, a box that cannot start is kept: its state is `Created`, the error is on record, and its id is printed.
+ */
 async function background(box: NewBox): Promise<number> {
   try {
     const interrupted = await start(box);
@@ -109,7 +111,7 @@ function printed(context: Context, id: string): number {
 async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Promise<number> {
   const { context, client, id, starting } = box;
   const { flags } = invocation;
-  // One that goes on from a snapshot has what its source had.
+  // A box from a snapshot has the terminal setting of its source.
   const terminal = box.terminal ?? flags.bool('tty');
   const { stdin, stdout, stderr } = streamsOf(flags);
   const path = `/containers/${segment(id)}`;
@@ -146,7 +148,7 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
       session,
       signalled: flags.bool('sig-proxy') ? id : undefined,
       resize: terminal ? `${path}/resize` : undefined,
-      // Who holds its input alone leaves the box when that has ended, as Docker does.
+      // A command that holds only the input detaches when the input has ended, as Docker does.
       status: stdout || stderr ? waiting.status : async () => printed(context, id),
     });
   } finally {
@@ -155,12 +157,12 @@ async function foreground(box: NewBox, invocation: Invocation, keys: Buffer): Pr
   }
 }
 
-/** Starts the box; the exit status where a signal came first, which the box is removed for. */
+/** Starts the box. Returns the exit status of a signal that came first, for which the box is removed. */
 async function start(box: NewBox): Promise<number | undefined> {
   const { client, id, imagePolicy, starting } = box;
   const path = `/containers/${segment(id)}`;
   const query = { imagePolicy };
-  // The box may run already while the answer is on its way: then the signal is for it.
+  // The box may run already while the answer is on its way: then the box gets the signal.
   starting.offerTo((signal) =>
     client.json({ method: 'POST', path: `${path}/kill`, query: { signal } }),
   );
@@ -175,7 +177,7 @@ async function start(box: NewBox): Promise<number | undefined> {
   }
 }
 
-/** `run` in the foreground is one act: where it fails before the box runs, the box that it made goes again. */
+/** `run` in the foreground is one operation: where it fails before the box runs, it removes the box again. */
 async function undoing<T>(box: NewBox, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
@@ -194,7 +196,7 @@ async function remove(client: Client, id: string): Promise<void> {
     const path = `/containers/${segment(id)}`;
     await client.json({ method: 'DELETE', path, query: { force: true, v: true } });
   } catch (error) {
-    // With --rm the server may have been faster.
+    // With --rm the server may have removed it already.
     if (error instanceof A3sError && (error.code === 'no-such-box' || error.code === 'conflict')) {
       return;
     }
@@ -211,7 +213,7 @@ function withRemains(error: unknown, id: string, undo: unknown): unknown {
   });
 }
 
-/** Until the box runs there is nobody to pass a signal to: it ends the start instead. */
+/** Until the box runs a signal has no target: it aborts the start instead. */
 class Starting {
   readonly #controller = new AbortController();
   readonly #subscription: Disposable;
@@ -231,20 +233,22 @@ class Starting {
     return this.#controller.signal;
   }
 
-  /** From now on a signal is first offered to `taker`; where that rejects, it ends the start. */
+  /** From now on a signal first goes to `taker`. Where that rejects, the signal aborts the start. */
   offerTo(taker: (signal: NodeJS.Signals) => Promise<unknown>): void {
     this.#offer = taker;
   }
 
-  /** Of an error before there was a box: the exit status of the signal that came, or the error again. */
+  /**
+   * For an error before there was a box: returns the exit status of the signal that came, or throws the error again.
+   */
   readonly orInterrupted = (error: unknown): number => {
     if (this.interrupted === undefined) throw error;
     return signalStatus(this.interrupted);
   };
 
   /**
-   * Signals are somebody else's from now on. The subscription stays: between two of them a signal that has already
-   * come would be lost.
+   * Another handler takes signals from now on. The subscription stays: between two subscriptions a signal would be
+   * lost.
    */
   over(): void {
     this.#over = true;

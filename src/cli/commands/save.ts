@@ -33,7 +33,7 @@ export const save: Command = {
         if (target === undefined) await pipeline(archive, context.stdout, { end: false, signal });
         else await writeOutput(target, archive, signal);
       } catch (error) {
-        // A connection that ends early is told from a file that cannot be written.
+        // Distinguishes a connection that ends early from a file that cannot be written.
         if (error instanceof A3sError || lost === undefined || error !== lost) throw error;
         throw unreachable(error, client.socket);
       }

@@ -10,7 +10,7 @@ export const serve: Command = {
   operands: { min: 0, max: 0 },
   failureStatus: 125,
   async run({ context, flags }) {
-    // What is wrong with the environment is said before there is a server.
+    // Errors in the environment are reported before a server starts.
     await context.config();
     const bundle = serverBundle(context.installDir);
     const options = flags.bool('restore') ? ['--restore'] : [];

@@ -2,7 +2,7 @@ import type { Command } from '../command.ts';
 import { byName, string } from '../flags/flag.ts';
 import { EXEC_FLAGS, runExec } from './exec.ts';
 
-/** The best one that the box has, as a login shell. */
+/** The best shell that the box has, as a login shell. */
 const DETECT = 'command -v bash >/dev/null 2>&1 && exec bash -l; exec sh -l';
 
 export const shell: Command = {

@@ -1,5 +1,5 @@
 /**
- * The boxes that `stats` shows, each with its last sample. Those that start appear, those that end go.
+ * The boxes that `stats` shows, each with its last sample. Boxes that start are added, boxes that end are removed.
  *
  * @module
  */
@@ -14,9 +14,9 @@ import { messages } from '../client/messages.ts';
 type Sample = Received<ContainerStats>;
 
 export interface Watched {
-  /** As the user calls the box, or its id. */
+  /** The user's name for the box, or its id. */
   readonly name: string;
-  /** Undefined until the first has come. */
+  /** Undefined until the first sample. */
   readonly sample: Sample | undefined;
 }
 
@@ -32,7 +32,7 @@ export class StatsWatch {
   readonly #named: boolean;
   #failure: unknown;
 
-  /** @param named the user named each box: what is wrong with one of them ends all */
+  /** @param named whether the user named each box: then an error of one of them ends the command */
   constructor(client: Client, signal: AbortSignal, named: boolean) {
     this.#client = client;
     this.#signal = signal;
@@ -43,7 +43,7 @@ export class StatsWatch {
     return [...this.#boxes].map(([name, { sample }]) => ({ name, sample }));
   }
 
-  /** @throws what went wrong meanwhile */
+  /** @throws an error that occurred meanwhile */
   check(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -79,7 +79,7 @@ export class StatsWatch {
     this.#boxes.delete(name);
   }
 
-  /** Follows what starts and what ends, until aborted; never resolves. @param all also those that do not run */
+  /** Follows starts and ends until aborted; never resolves. @param all also boxes that do not run */
   async followEvents(all: boolean): Promise<never> {
     const filters = JSON.stringify({
       type: ['container'],
@@ -109,7 +109,7 @@ export class StatsWatch {
     this.#boxes.delete(name);
   }
 
-  /** @throws the error, unless it is one box's own and nobody asked for that box */
+  /** @throws the error, unless it belongs to one box that the user did not name */
   #lose(name: string, error: unknown): void {
     if (this.#named || !isItsOwn(error)) {
       this.#boxes.delete(name);
@@ -123,7 +123,7 @@ export class StatsWatch {
     else this.#forget(name, error);
   }
 
-  /** A box that is there stays in the table, with nothing known of it. */
+  /** A box that exists stays in the table without values. */
   #forget(name: string, error: unknown): void {
     const box = this.#boxes.get(name);
     if (isGone(error)) this.#boxes.delete(name);
@@ -136,7 +136,7 @@ export class StatsWatch {
   }
 }
 
-/** What one box does not tell is no reason to show none. */
+/** A missing value of one box does not hide the others. */
 export function isItsOwn(error: unknown): boolean {
   return error instanceof A3sError && error.code !== 'server-unreachable';
 }

@@ -69,7 +69,7 @@ async function live(
   // Awaited below, when there is something to see.
   events?.catch(() => undefined);
   const first = Promise.all((await named()).map((name) => watch.add(name)));
-  // A guest that does not answer keeps nobody from seeing the others.
+  // A guest that does not answer does not delay the others.
   await Promise.race([first, pause(FIRST_MS, signal)]);
   first.catch(() => undefined);
   const screen = context.stdout.isTTY === true;
@@ -104,7 +104,7 @@ async function oneSample(client: Client, name: string, signal: AbortSignal): Pro
   return { name, sample: objectOf<ContainerStats>(await client.json(call)) };
 }
 
-/** Of a box that nobody named: none where it has gone, and nothing known where it does not tell. */
+/** The sample of a box that was not named: none where the box is gone, and an empty one where it does not answer. */
 async function oneOfAll(client: Client, name: string, signal: AbortSignal): Promise<Watched[]> {
   try {
     return [await oneSample(client, name, signal)];

@@ -29,7 +29,7 @@ export const top: Command = {
   },
 };
 
-/** Programs name themselves: what they say must not become another jail, nor a terminal's to obey. */
+/** Programs choose their own names: a name must not break the table's layout, and must not control the terminal. */
 function oneJail(text: string): string {
   return printable(text).replaceAll(/[\t\n]/g, ' ');
 }

@@ -1,12 +1,12 @@
 /**
- * The tree of commands as completion needs it: at each place, which words can come.
+ * The tree of commands for completion: the words that can follow at each place.
  *
  * @module
  */
 import type { Command as Parser } from 'commander';
 import type { NameKind } from './names.ts';
 
-/** Files are the shell's to list. */
+/** The shell lists files itself. */
 export type Kind = NameKind | 'files';
 
 export interface Word {
@@ -15,27 +15,27 @@ export interface Word {
 }
 
 export interface CompletedFlag extends Word {
-  /** With its dash. */
+  /** The flag with its dashes. */
   readonly short: string | undefined;
-  /** What follows it. */
+  /** The kind of its value. */
   readonly value: 'nothing' | 'text' | 'file';
 }
 
 /** A place in the tree; commands that are the same under several names are one place. */
 export interface Place {
-  /** Such as `run`, `container run`; empty for the program itself. */
+  /** The command's path, such as `run`, `container run`; empty for the program itself. */
   readonly paths: readonly string[];
-  /** Or the words of which one has to come. */
+  /** Or the words, one of which has to follow. */
   readonly commands: readonly Word[];
   readonly flags: readonly CompletedFlag[];
-  /** What the first operand names, and what the others do. */
+  /** The kind of the first operand, and that of the others. */
   readonly first: readonly Kind[];
   readonly rest: readonly Kind[];
-  /** Nothing is completed behind the first operand: it is for the program in the box. */
+  /** Nothing is completed after the first operand: the rest is for the program in the box. */
   readonly passThrough: boolean;
 }
 
-/** Every place, those that are alike merged. */
+/** Every place. Places that are alike are merged. */
 export function places(root: Parser): readonly Place[] {
   const found = new Map<string, Place>();
   for (const place of [placeOf(root, ['']), ...root.commands.flatMap((one) => below(one))]) {
@@ -86,7 +86,7 @@ function flagOf(option: Parser['options'][number]): CompletedFlag {
   };
 }
 
-/** `[OPTIONS] BOX [BOX...]` → `BOX`, `BOX...`; what a flag takes is none. */
+/** `[OPTIONS] BOX [BOX...]` → `BOX`, `BOX...`; a flag's value is not an operand. */
 function operandsOf(usage: string): readonly string[] {
   const [first = ''] = usage.split(' | ');
   const words = first.replace('[OPTIONS]', '').replaceAll(/--[\w-]+(?: [A-Z]+)?/g, '');
@@ -100,7 +100,7 @@ function choices(operand: string): readonly string[] {
   return /^[a-z]+(\|[a-z]+)+$/.test(operand) ? operand.split('|') : [];
 }
 
-/** Commands that only boxes in some state can be given. */
+/** Commands that apply only to boxes in some state. */
 const STATES: Readonly<Record<string, NameKind>> = {
   ...Object.fromEntries(
     ['attach', 'exec', 'kill', 'pause', 'shell', 'stats', 'stop', 'top'].map((name) => [

@@ -1,5 +1,5 @@
 /**
- * What an operand can be, as the scripts ask for it with `a3s-box __complete KIND`.
+ * The possible values of an operand, which the scripts request with `a3s-box __complete KIND`.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export type NameKind =
   | 'snapshots'
   | 'templates';
 
-/** Nothing for a kind that is not known. */
+/** Nothing for an unknown kind. */
 export async function namesOf(client: Client, kind: string): Promise<readonly string[]> {
   const list = Object.hasOwn(LISTS, kind) ? LISTS[kind] : undefined;
   return (await list?.(client)) ?? [];

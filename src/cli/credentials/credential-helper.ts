@@ -12,19 +12,19 @@ import { type Credentials, NOBODY } from './credentials.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 type Action = 'get' | 'store' | 'erase';
 
-/** Long enough for somebody to unlock a key ring. */
+/** Enough time for a user to unlock a key ring. */
 export const HELPER_DEADLINE_MS = 120_000;
 
 const MAX_OUTPUT = 256 * 1024;
 const MAX_COMPLAINT = 200;
 
-/** A program's name and no path: it is looked up in PATH alone. */
+/** The name of a program, without a path: it is looked up in PATH alone. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
-/** In place of a user's name, it says that the secret is an identity token. */
+/** In place of a user's name, it marks the secret as an identity token. */
 const TOKEN_USER = '<token>';
 
-/** By these words helpers say that they have nothing. */
+/** Messages by which helpers report that they have no credentials. */
 const NOT_FOUND = /credentials not found in native keychain/;
 
 export class CredentialHelper {
@@ -32,7 +32,7 @@ export class CredentialHelper {
   readonly #env: Environment;
   readonly #deadlineMs: number;
 
-  /** @throws A3sError `invalid-argument` for a name that is none */
+  /** @throws A3sError `invalid-argument` for a name that is not valid */
   constructor(name: string, env: Environment, deadlineMs = HELPER_DEADLINE_MS) {
     if (!NAME.test(name)) {
       throw new A3sError(
@@ -90,7 +90,7 @@ export class CredentialHelper {
       const giveUp = (error: A3sError): void => {
         clearTimeout(deadline);
         child.kill('SIGKILL');
-        // What it has started may hold the pipe open for ever.
+        // A process that the helper started may hold the pipe open forever.
         child.stdout.destroy();
         reject(error);
       };
@@ -111,7 +111,7 @@ export class CredentialHelper {
         clearTimeout(deadline);
         resolve({ status: code ?? 1, output: Buffer.concat(chunks).toString() });
       });
-      // One that does not read its input has decided already; its status says what.
+      // A helper that does not read its input has decided already; its status has the result.
       child.stdin.on('error', () => undefined).end(input);
     });
   }
@@ -120,7 +120,7 @@ export class CredentialHelper {
     try {
       return JSON.parse(output);
     } catch {
-      // What it printed may be the secret: it is no part of the error.
+      // Its output may be the secret, so it is not part of the error.
       throw this.#useless('a JSON document');
     }
   }

@@ -1,5 +1,5 @@
 /**
- * `config.json` of Docker and `auth.json` of Podman: JSON files whose other fields belong to others.
+ * `config.json` of Docker and `auth.json` of Podman: JSON files whose other fields belong to those programs.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export async function readCredentialsFile(path: string): Promise<JsonObject> {
   try {
     document = JSON.parse(text);
   } catch {
-    // The parser's message quotes the file, and secrets are in it.
+    // The parser's message quotes the file, which contains secrets.
     document = undefined;
   }
   if (isObject(document)) return document;
@@ -35,7 +35,7 @@ export async function readCredentialsFile(path: string): Promise<JsonObject> {
 }
 
 /**
- * Replaces the document by what `change` makes of it: whole or not at all, for nobody else to read, and one
+ * Replaces the document by the result of `change`: completely or not at all, with no access for other users, one
  * process at a time. A link stays a link.
  */
 export async function updateCredentialsFile(
@@ -72,7 +72,7 @@ async function replace(target: string, text: string): Promise<void> {
   }
 }
 
-/** Where a chain of links ends, be there a file or not. */
+/** The target of a chain of links, whether the file exists or not. */
 async function followLinks(path: string): Promise<string> {
   let target = resolve(path);
   for (let links = 0; links <= MAX_LINKS; links++) {

@@ -1,7 +1,7 @@
 /**
- * Where the credentials of a registry lie: `config.json`, or the helper that it names.
+ * Reads and writes the credentials of registries: in `config.json`, or with the helper that it names.
  *
- * Podman's `auth.json` is read where Docker's knows nothing, and never written.
+ * Podman's `auth.json` is read where Docker's has no entry, and is never written.
  *
  * @module
  */
@@ -42,7 +42,7 @@ export async function findCredentials(
   return found ?? fromPodman(env, repository);
 }
 
-/** @returns the file where they lie unencrypted; undefined where a helper has them */
+/** @returns the file where they are stored unencrypted; undefined where a helper has them */
 export async function storeCredentials(
   env: Environment,
   key: string,
@@ -51,7 +51,7 @@ export async function storeCredentials(
   const path = configFile(env);
   const helper = helperOf(await readCredentialsFile(path), key, env);
   await helper?.store(key, credentials);
-  // With a helper, the empty entry is how Docker remembers where one is logged in.
+  // With a helper, Docker records a login as an empty entry.
   const entry = helper === undefined ? entryOf(credentials) : {};
   await updateCredentialsFile(path, (config) => ({
     ...config,
@@ -60,7 +60,7 @@ export async function storeCredentials(
   return helper === undefined ? path : undefined;
 }
 
-/** Nothing happens where there is nothing to forget. */
+/** Does nothing where there is no entry. */
 export async function eraseCredentials(env: Environment, key: string): Promise<void> {
   const path = configFile(env);
   const config = await readCredentialsFile(path);
@@ -76,7 +76,7 @@ export async function eraseCredentials(env: Environment, key: string): Promise<v
   }));
 }
 
-/** The helper for this registry, or the one for all; an empty name stands for the file. */
+/** The helper for this registry, or the one for all; an empty name means the file. */
 function helperOf(config: JsonObject, key: string, env: Environment): CredentialHelper | undefined {
   const name = entryFor(objectOf(config['credHelpers']), key) ?? config['credsStore'];
   if (name === undefined || name === '') return undefined;

@@ -1,5 +1,5 @@
 /**
- * What a user proves with who they are to a registry, and how Docker writes it down.
+ * The credentials of a user at a registry, and Docker's format of them.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import { type JsonObject, stringOf } from '../client/json.ts';
 export interface Credentials {
   readonly username: string;
   readonly password: string;
-  /** A refresh token, which stands in for the password. */
+  /** A refresh token, which replaces the password. */
   readonly identityToken: string;
-  /** A bearer token as it is. */
+  /** A bearer token, sent unchanged. */
   readonly registryToken: string;
 }
 
@@ -21,7 +21,7 @@ export const NOBODY: Credentials = {
   registryToken: '',
 };
 
-/** Whether there is anything to show to a registry. */
+/** Whether there are any credentials for a registry. */
 export function isSomebody({ password, identityToken, registryToken }: Credentials): boolean {
   return password !== '' || identityToken !== '' || registryToken !== '';
 }
@@ -48,7 +48,7 @@ function decodeAuth(auth: string): { username: string; password: string } {
   const text = /^[A-Za-z0-9+/]+={0,2}$/.test(auth) ? Buffer.from(auth, 'base64').toString() : '';
   const colon = text.indexOf(':');
   if (colon < 0) throw new RangeError('"auth" must be user:password in base64');
-  // Docker once padded short passwords with NUL.
+  // Docker used to pad short passwords with NUL.
   return { username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, '') };
 }
 

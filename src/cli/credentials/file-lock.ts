@@ -1,5 +1,5 @@
 /**
- * One process at a time for a file that others may be about to change too.
+ * A lock of a file that several processes may change.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export async function lockFile(path: string, timeoutMs = TIMEOUT_MS): Promise<Di
   }
 }
 
-/** Undefined where somebody has the name. */
+/** Undefined where another process has the name. */
 async function listen(name: string): Promise<Server | undefined> {
   const server = createServer((socket) => socket.destroy());
   try {

@@ -1,5 +1,5 @@
 /**
- * Credentials on their way to the server, in Docker's header.
+ * The header in which Docker's clients send credentials to the server.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { registryKey } from './registry-key.ts';
 type Headers = Readonly<Record<string, string>>;
 
 /**
- * The header for a repository; none where its registry knows nobody of us.
+ * The header for a repository; none where there are no credentials for its registry.
  *
  * @param repository canonical, without tag and digest: `registry.example:5000/team/app`
  */
@@ -25,7 +25,7 @@ export async function registryAuth(
   return { 'x-registry-auth': Buffer.from(document).toString('base64url') };
 }
 
-/** The body of `POST /auth`, and what the header encodes. */
+/** The body of `POST /auth`, which the header encodes. */
 export function authDocument(
   key: string,
   credentials: Credentials = NOBODY,

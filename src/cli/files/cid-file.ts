@@ -1,5 +1,5 @@
 /**
- * `--cidfile`: a file that holds the id of the box, and is not there where no box was made.
+ * `--cidfile`: a file that holds the id of the box. It does not exist where no box was made.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { UsageError } from '../usage-error.ts';
 
 /**
- * Runs `make` with the file reserved, and writes what it gives.
+ * Runs `make` with the file reserved, and writes the result.
  *
  * @param path absolute; undefined where no file is wanted
- * @throws UsageError for a file that is there, or cannot be made; then nothing was asked for
+ * @throws UsageError for a file that exists, or cannot be made; then nothing was requested
  */
 export async function withCidFile<T extends { readonly id: string }>(
   path: string | undefined,

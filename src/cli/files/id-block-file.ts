@@ -1,5 +1,5 @@
 /**
- * A signed ID block in a file: the 96 bytes of the block, and behind them the 4096 of its authentication.
+ * A signed ID block in a file: the 96 bytes of the block, followed by the 4096 bytes of its authentication.
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
- * A file that a command was given and that is not what it must be.
+ * The error for an input file with invalid content.
  *
  * @module
  */
 
-/** Where a refusal is, and what was expected and found there. */
+/** The place of a refusal, and the expected and found values there. */
 interface InputErrorDetails {
   readonly expected?: string | undefined;
   readonly found?: string | undefined;

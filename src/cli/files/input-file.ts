@@ -1,5 +1,5 @@
 /**
- * What a flag names to be read: a file, a pipe, or standard input. Bounded, and in one pass.
+ * An input that a flag names: a file, a pipe, or standard input. Its size is bounded, and it is read in one pass.
  *
  * @module
  */
@@ -24,10 +24,10 @@ const REASONS: Readonly<Record<string, string>> = {
 type Chunks = AsyncIterable<Uint8Array>;
 type Ends = Pick<Context, 'cwd' | 'stdin'>;
 
-/** Read already: a second reader would find it empty. */
+/** Standard input was read already: a second reader would find it empty. */
 const taken = new WeakSet<Context['stdin']>();
 
-/** What messages call the input. */
+/** The name of the input in messages. */
 export function inputName(path: string): string {
   return path === STANDARD_INPUT ? 'standard input' : path;
 }

@@ -1,8 +1,8 @@
 /**
  * A directory as a tar stream, to send an OCI layout to the server.
  *
- * Only what a layout is made of: directories and regular files, in order of name. Anything else is refused, so that
- * nothing outside of the directory is read.
+ * Only directories and regular files are allowed, in order of name. Anything else is refused, so that no file outside
+ * of the directory is read.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { A3sError } from '../../errors.ts';
 
 const BLOCK = 512;
 const CHUNK = 256 * 1024;
-/** What the size field of a ustar header holds. */
+/** The largest number in the size field of a ustar header. */
 const MAX_SIZE = 8 ** 11 - 1;
 
 /** @throws A3sError `invalid-image` for a link or special file, or a file that changes while it is read */
@@ -72,7 +72,7 @@ async function* content(handle: FileHandle, path: string, size: number): AsyncGe
 function header(name: string, size: number, type: '0' | '5'): Buffer {
   const block = Buffer.alloc(BLOCK);
   const bytes = Buffer.from(name);
-  // `blobs/sha256/<64 digits>` is 77 bytes: what does not fit is no layout.
+  // `blobs/sha256/<64 digits>` is 77 bytes: a name that does not fit is not part of a layout.
   if (bytes.length > 100) throw new A3sError('invalid-image', `The name is too long: ${name}`);
   bytes.copy(block, 0);
   block.write(type === '5' ? '0000755\0' : '0000644\0', 100);

@@ -1,5 +1,5 @@
 /**
- * A file that a flag names to be written: there is all of it, or none.
+ * A file that a flag names to be written: completely or not at all.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { pipeline } from 'node:stream/promises';
 import { A3sError } from '../../errors.ts';
 import { UsageError } from '../usage-error.ts';
 
-/** The absolute path. @throws UsageError for one that cannot be a file, before anything is asked for its content */
+/** The absolute path. @throws UsageError for a path that cannot be a file, before its content is requested */
 export function checkOutputPath(cwd: string, path: string): string {
   const target = resolve(cwd, path);
   const directory = dirname(target);
@@ -26,8 +26,8 @@ export function checkOutputPath(cwd: string, path: string): string {
 }
 
 /**
- * Writes beside the file, and moves it there once all has come. What is no plain file, such as `/dev/null` or a
- * pipe, is written to as it is.
+ * Writes beside the file, and moves the result there once it is complete. A target that is not a regular file, such as
+ * `/dev/null` or a pipe, is written to directly.
  */
 export async function writeOutput(
   target: string,

@@ -18,7 +18,7 @@ const WEIGHT = 'disks are limited by rate, with --device-read-bps and its like';
 const MEMORY = 'the kernel of a box decides, and it has no swap';
 const WINDOWS = 'it is for Windows';
 
-/** What both take. */
+/** The flags of both. */
 const COMMON: readonly Flag[] = [
   ...IMAGE_FLAGS,
   ...CONFIDENTIAL_FLAGS,
@@ -59,7 +59,7 @@ const ONLY_RUN: readonly Flag[] = [
   bool('sig-proxy', 'Proxy received signals to the process', { on: true }),
 ];
 
-/** Docker's other flags, each with why it is refused. */
+/** Docker's other flags, each with the reason for its refusal. */
 const REFUSED: readonly Flag[] = [
   ...REFUSED_LIMIT_FLAGS,
   refused('add-host', NETWORK, 'list'),

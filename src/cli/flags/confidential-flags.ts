@@ -1,5 +1,5 @@
 /**
- * The flags of `run`, `create` and `measure` that make a box confidential, and say what its launch spec holds.
+ * The flags of `run`, `create` and `measure` that make a box confidential and set the content of its launch spec.
  *
  * @module
  */
@@ -11,7 +11,7 @@ export const TEE_FLAG: Flag = string(
   { value: 'tee' },
 );
 
-/** What only a confidential box has. */
+/** Flags that apply to confidential boxes alone. */
 export const CONFIDENTIAL_ONLY: readonly Flag[] = byName([
   string('boot', 'Boot set of a confidential box, where it is not the installed one', {
     value: 'set',

@@ -1,5 +1,5 @@
 /**
- * The flags that a command was called with, read by kind.
+ * The flags of one command line, read by kind.
  *
  * @module
  */
@@ -54,13 +54,13 @@ export class FlagValues {
     return Number(value);
   }
 
-  /** Reads a string flag through `parse`; what `parse` throws becomes one line that names the flag. */
+  /** Reads a string flag through `parse`. An error of `parse` becomes one line that names the flag. */
   parsed<T>(name: string, parse: (value: string) => T): T | undefined {
     const value = this.string(name);
     return value === undefined ? undefined : this.#narrow(name, value, parse);
   }
 
-  /** The same for a flag that has to be given. */
+  /** The same for a required flag. */
   needed<T>(name: string, parse: (value: string) => T): T {
     const value = this.string(name);
     if (value === undefined || value === '') throw this.missing(name);
@@ -72,7 +72,7 @@ export class FlagValues {
     return this.list(name).map((value) => this.#narrow(name, value, parse));
   }
 
-  /** The error for a value that this flag cannot take. */
+  /** The error for a value that this flag does not accept. */
   invalid(name: string, value: string, reason: string): UsageError {
     const label = flagLabel(this.#flag(name));
     return new UsageError(`invalid argument "${value}" for "${label}" flag: ${reason}`, {
@@ -80,7 +80,7 @@ export class FlagValues {
     });
   }
 
-  /** The error for a flag that has to be given and is not. */
+  /** The error for a required flag that is missing. */
   missing(name: string): UsageError {
     const label = flagLabel(this.#flag(name));
     return new UsageError(`flag ${label} is missing`, { remedy: seeHelp(this.#path) });

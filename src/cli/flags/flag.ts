@@ -1,5 +1,5 @@
 /**
- * Flags as data: one row says how a flag is written, what it takes, and whether it is refused.
+ * Flags as data: one row has a flag's spelling, its kind of value, and the reason if it is refused.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 export type FlagKind = 'bool' | 'string' | 'int' | 'list';
 
 export interface Flag {
-  /** Without the dashes. */
+  /** The name without dashes. */
   readonly name: string;
   /** An older spelling that Docker still takes. */
   readonly alias?: string;
@@ -17,9 +17,9 @@ export interface Flag {
   /** Shown in the help after the name, such as `bytes`. */
   readonly value?: string;
   readonly help: string;
-  /** What a boolean is when it is not given; false unless said. */
+  /** The default of a boolean: false unless set. */
   readonly on?: true;
-  /** Why this flag of Docker's is refused. Refused flags are not shown in the help. */
+  /** The reason for which this flag of Docker's is refused. Refused flags are not shown in the help. */
   readonly refused?: string;
 }
 
@@ -53,7 +53,7 @@ export const list = (name: string, help: string, extra: Extra = {}): Flag => ({
   ...extra,
 });
 
-/** A flag of Docker's that is known and refused; `kind` tells whether it would take a value. */
+/** A flag of Docker's that is refused; `kind` says whether it would take a value. */
 export const refused = (
   name: string,
   reason: string,
@@ -67,7 +67,7 @@ export const refused = (
   ...(short === undefined ? {} : { short }),
 });
 
-/** How a message names the flag: `-m, --memory` or `--cpus`. */
+/** The name of the flag in messages: `-m, --memory` or `--cpus`. */
 export function flagLabel(flag: Flag): string {
   return flag.short === undefined ? `--${flag.name}` : `-${flag.short}, --${flag.name}`;
 }
@@ -77,5 +77,5 @@ export function byName(flags: readonly Flag[]): readonly Flag[] {
   return [...flags].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Given with every command. */
+/** The flags of every command. */
 export const HELP = bool('help', 'Print usage');

@@ -1,5 +1,5 @@
 /**
- * The flags of `run` and `create` that choose the image and who must have signed it.
+ * The flags of `run` and `create` that choose the image and its required signers.
  *
  * @module
  */

@@ -1,12 +1,12 @@
 /**
- * Docker's flag syntax, which is that of Go's pflag: `--rm=false`, `-m=512m`, `-itd`, and where flags end.
+ * Parses Docker's flag syntax, which is that of Go's pflag: `--rm=false`, `-m=512m`, `-itd`, and the end of flags.
  *
  * @module
  */
 import { UsageError } from '../usage-error.ts';
 import { type Flag, flagLabel } from './flag.ts';
 
-/** A flag as it stood in the command line, by its full name; a boolean's value is `true` or `false`. */
+/** A flag of the command line, by its full name; a boolean's value is `true` or `false`. */
 export interface Given {
   readonly name: string;
   readonly value: string;
@@ -18,7 +18,7 @@ export interface Canonical {
   readonly operands: readonly string[];
 }
 
-/** A flag that there is none of, with those that there are. */
+/** An unknown flag, with the known flags. */
 export class UnknownFlag extends UsageError {
   readonly flag: string;
   readonly known: readonly string[];
@@ -31,9 +31,9 @@ export class UnknownFlag extends UsageError {
 }
 
 /**
- * @param path what the user called, such as `run` or `container ls`; for messages
- * @param interspersed whether flags may follow operands; where they may not, everything after the first
- *   operand belongs to the command that runs in the box
+ * @param path the name that the user called, such as `run` or `container ls`; for messages
+ * @param interspersed whether flags may follow operands; where they may not, everything after the first operand belongs
+ * to the command that runs in the box
  * @throws UsageError for an unknown or refused flag, or a value that is missing or not a boolean
  */
 export function canonicalize(

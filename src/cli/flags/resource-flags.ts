@@ -1,5 +1,6 @@
 /**
- * What a box may use: the flags that `run`, `create` and `update` share, and those of a box that is made.
+ * The resource limits of a box: the flags that `run`, `create` and `update` share, and those of `run` and `create`
+ * alone.
  *
  * @module
  */
@@ -10,7 +11,7 @@ const REALTIME = 'no process of a box is scheduled in real time';
 const NODES = 'the memory of a box is one node';
 const WEIGHT = 'disks are limited by rate, with --device-read-bps and its like';
 
-/** Those that change while the box is there. */
+/** Limits that can change while the box exists. */
 export const LIMIT_FLAGS: readonly Flag[] = [
   int('cpu-period', 'Limit CPU time: the period, in microseconds'),
   int('cpu-quota', 'Limit CPU time: how much of each period, in microseconds'),
@@ -28,7 +29,7 @@ export const LIMIT_FLAGS: readonly Flag[] = [
   }),
 ];
 
-/** Those that are given when it is made. */
+/** Limits that are set when the box is created. */
 export const CREATE_LIMIT_FLAGS: readonly Flag[] = [
   list('device-read-bps', 'Limit bytes per second read from the disk: /dev/root:RATE'),
   list('device-read-iops', 'Limit reads per second from the disk: /dev/root:RATE'),
@@ -37,7 +38,7 @@ export const CREATE_LIMIT_FLAGS: readonly Flag[] = [
   list('ulimit', 'Ulimit options: NAME=SOFT[:HARD]', { value: 'ulimit' }),
 ];
 
-/** What is refused wherever limits are given. */
+/** Flags that are refused wherever limits are given. */
 export const REFUSED_LIMIT_FLAGS: readonly Flag[] = [
   refused('blkio-weight', WEIGHT),
   refused('cpu-rt-period', REALTIME),

@@ -18,7 +18,7 @@ const UPLOAD_FLAG = bool(
 
 export const SIGNING_FLAGS: readonly Flag[] = [
   UPLOAD_FLAG,
-  // What scripts that call cosign say, and what is the case.
+  // Flags that scripts for cosign pass, and that change nothing here.
   bool('tlog-upload', `Must be false: ${NO_LOG}`),
   bool('yes', 'Accepted for scripts: nothing is asked', { short: 'y' }),
   refused('allow-http-registry', HOST, 'bool'),

@@ -1,5 +1,5 @@
 /**
- * `docs/errors.md`, from the table of error codes.
+ * Makes `docs/errors.md` from the table of error codes.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The known word that a mistyped one was most likely meant to be.
+ * Finds the known word that a mistyped one was probably meant to be.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return ranked[0]?.candidate;
 }
 
-/** Letters to insert, remove or replace; a swap of neighbours counts as one. */
+/** The number of letters to insert, remove or replace. A swap of neighbours counts as one. */
 function editDistance(a: string, b: string): number {
   const long = Math.max(a.length, b.length);
   if (long > 64) return long;

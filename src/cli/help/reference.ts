@@ -1,5 +1,5 @@
 /**
- * `docs/cli.md`, from the tree of commands.
+ * Makes `docs/cli.md` from the tree of commands.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Option, Command as Parser } from 'commander';
 import { COMMANDS, GROUPS } from '../command-table/command-table.ts';
 import { commandTree } from '../command-table/command-tree.ts';
 
-/** What makes the file again. */
+/** The command that makes the file again. */
 export const REGENERATE = 'npm run docs';
 
 const PREAMBLE = `# The command line
@@ -54,7 +54,7 @@ export async function cliReference(): Promise<string> {
     .join('\n');
 }
 
-/** A group: what also stands alone is linked, the rest follows. */
+/** A group: commands that also exist at the top level are links, the rest follows. */
 function groupSection(group: Parser, known: ReadonlyMap<string, string>): string {
   const rows = group.commands.map((verb) => {
     const same = known.get(contentOf(verb));
@@ -98,7 +98,7 @@ function helpOf({ description, defaultValue }: Option): string {
   return defaultValue === true ? `${description} (default true)` : description;
 }
 
-/** Docker's flags that are not there, by why. */
+/** Docker's flags that are refused, by reason. */
 function refusals(command: Parser): string {
   const byReason = new Map<string, string[]>();
   for (const { hidden, long, description } of command.options) {
@@ -110,7 +110,7 @@ function refusals(command: Parser): string {
   return `| refused | since |\n|---|---|\n${rows.join('')}`;
 }
 
-/** Alike for a command under two names. */
+/** The same for a command under two names. */
 function contentOf(command: Parser): string {
   const options = command.options.map(({ flags, description }) => [flags, description]);
   return JSON.stringify([command.description(), command.usage(), options]);

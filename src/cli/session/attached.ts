@@ -1,5 +1,5 @@
 /**
- * A session, and the exit status that belongs to it.
+ * An attached session, and its exit status.
  *
  * @module
  */
@@ -11,7 +11,7 @@ export interface Attached {
   readonly waiting: Waiting;
 }
 
-/** Neither needs the other, so both are asked for at once. Where one fails, the other is given up. */
+/** The two requests are independent, so both are sent at once. Where one fails, the other is aborted. */
 export async function attached(
   opening: Promise<Session>,
   registering: Promise<Waiting>,

@@ -1,5 +1,5 @@
 /**
- * A session from its first byte of input to its end, with signals and the terminal's size looked after.
+ * A session from its first byte of input to its end, with signals and the terminal's size.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface Attendance {
   readonly signalled: string | undefined;
   /** Route that resizes the process's terminal; undefined where it has none. */
   readonly resize: string | undefined;
-  /** The exit status of the process, asked for once the session has ended. */
+  /** The exit status of the process, requested once the session has ended. */
   status(): Promise<number>;
 }
 

@@ -6,7 +6,7 @@
 import type { Context } from '../context.ts';
 import { Prompt } from './prompt.ts';
 
-/** Whether whoever sits there says yes; the end of input is a no. */
+/** Whether the user answers yes. The end of input means no. */
 export async function isConfirmed(context: Context, warning: string): Promise<boolean> {
   const question = `${warning}\nAre you sure you want to continue? [y/N] `;
   const answer = await new Prompt(context).ask(question);

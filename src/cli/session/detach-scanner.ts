@@ -1,5 +1,5 @@
 /**
- * Watches a terminal's input for the keys that leave it.
+ * Finds the detach keys in a terminal's input.
  *
  * @module
  */
@@ -13,9 +13,7 @@ export class DetachScanner {
     this.#keys = keys;
   }
 
-  /**
-   * What of `chunk` goes to the box. A beginning of the sequence is held back until the next key tells.
-   */
+  /** The bytes of `chunk` for the box. A partial sequence is held back until the next key decides. */
   scan(chunk: Buffer): { readonly pass: Buffer; readonly detached: boolean } {
     if (this.#keys.length === 0) return { pass: chunk, detached: false };
     const pass: Buffer[] = [];

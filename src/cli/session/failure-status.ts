@@ -5,10 +5,10 @@
  */
 import { A3sError, ERRORS } from '../../errors.ts';
 
-/** The record of a box whose start was refused; a command has a status of its own for that. */
+/** The record of a box whose start was refused. A command has a status of its own for that. */
 const REFUSED = 125;
 
-/** That of a program which could not be started, and `otherwise` for all else. */
+/** The status of a program that could not be started, and `otherwise` for any other failure. */
 export function failureStatus(error: unknown, otherwise: number): number {
   const exitCode = error instanceof A3sError ? ERRORS[error.code].exitCode : undefined;
   return exitCode === undefined || exitCode === REFUSED ? otherwise : exitCode;

@@ -1,5 +1,5 @@
 /**
- * Work that a Ctrl-C ends, with time to leave nothing half done.
+ * Runs work that Ctrl-C ends, with time to clean up.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Output of a box, written as fast as the reader takes it and no faster.
+ * Writes output of a box at the speed of its reader.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Writable } from 'node:stream';
 import { demultiplex } from '../client/frames.ts';
 import type { Context } from '../context.ts';
 
-/** Until the stream ends. @throws A3sError for a malformed stream */
+/** Runs until the stream ends. @throws A3sError for a malformed stream */
 export async function copyOutput(
   context: Context,
   source: AsyncIterable<Buffer>,
@@ -22,7 +22,7 @@ export async function copyOutput(
   }
 }
 
-/** Resolves once the sink wants more; at once where it is closed, which `main` deals with. */
+/** Resolves once the sink takes more, and at once where it is closed, which `main` handles. */
 function write(sink: Writable, bytes: Buffer | string): Promise<void> {
   if (sink.destroyed || sink.write(bytes)) return Promise.resolve();
   return new Promise((resolve) => {

@@ -1,5 +1,5 @@
 /**
- * Questions to whoever sits at the terminal.
+ * Prompts at the terminal.
  *
  * @module
  */
@@ -9,21 +9,21 @@ const MAX_LINE = 64 * 1024;
 const CTRL_C = '\x03';
 const CTRL_D = '\x04';
 
-/** Keys of a line in raw mode: those that end it, and those that take something back. */
+/** Keys of a line in raw mode: those that end it, and those that delete. */
 const ENTER = /[\r\n]/;
 const ERASE = new Set(['\x7f', '\b']);
 const KILL_LINE = '\x15';
 
 export class Prompt {
   readonly #context: Context;
-  /** Typed, and not asked for yet. */
+  /** Typed, and not read yet. */
   #ahead = '';
 
   constructor(context: Context) {
     this.#context = context;
   }
 
-  /** The line that is typed; undefined where input ends before one. */
+  /** The typed line; undefined where input ends before one. */
   async ask(question: string): Promise<string | undefined> {
     this.#context.stdout.write(question);
     let line = '';
@@ -34,7 +34,7 @@ export class Prompt {
     return line === '' ? undefined : line;
   }
 
-  /** The same without showing it; undefined where Ctrl-C or the end of input comes instead. */
+  /** The same without echo; undefined where Ctrl-C or the end of input comes instead. */
   async askSecret(question: string): Promise<string | undefined> {
     const { stdin, stdout } = this.#context;
     const restore = silence(stdin);
@@ -55,7 +55,7 @@ export class Prompt {
     }
   }
 
-  /** One at a time; what is left when the loop ends is there for the next question. */
+  /** One prompt at a time. Input that remains when the loop ends is kept for the next prompt. */
   async *#characters(): AsyncGenerator<string> {
     const { stdin } = this.#context;
     const decoder = new TextDecoder();
@@ -72,7 +72,10 @@ export class Prompt {
   }
 }
 
-/** Raw, so that nothing is echoed, also where this process ends meanwhile. @returns what restores the terminal */
+/**
+ * Raw, so that nothing is echoed, also where this process ends meanwhile. @returns the function that restores the
+ * terminal
+ */
 function silence(input: TerminalInput): () => void {
   if (input.isTTY !== true || input.setRawMode === undefined) return () => undefined;
   input.setRawMode(true);
@@ -84,7 +87,7 @@ function silence(input: TerminalInput): () => void {
   return restore;
 }
 
-/** Undefined at the end. Input is paused in between: nobody else's is taken. */
+/** Undefined at the end. Input is paused between prompts, so that other readers' input is not taken. */
 function nextChunk(input: TerminalInput): Promise<Buffer | undefined> {
   if (input.readableEnded || input.destroyed) return Promise.resolve(undefined);
   return new Promise((resolve) => {

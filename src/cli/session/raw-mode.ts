@@ -1,23 +1,23 @@
 /**
- * Our terminal as a wire: keys go to the box as they are typed, output comes as the box wrote it.
+ * The local terminal in raw mode: keys go to the box as they are typed, and output is shown as the box wrote it.
  *
  * @module
  */
 import { spawnSync } from 'node:child_process';
 import type { TerminalInput } from '../context.ts';
 
-/** @returns what restores the terminal */
+/** @returns the function that restores the terminal */
 export function rawMode(input: TerminalInput): () => void {
   if (input.isTTY !== true || input.setRawMode === undefined) return () => undefined;
   input.setRawMode(true);
-  // Node's raw mode still turns each newline into two characters, which breaks full-screen programs of the box. Where
-  // there is no stty, lines merely carry one return too many. Node restores this with the rest.
+  // Node's raw mode still turns each newline into two characters, which breaks full-screen programs of the box. Without
+  // stty, lines merely have one carriage return too many. Node restores this setting with the rest.
   spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
   const restore = (): void => {
     process.off('exit', restore);
     input.setRawMode?.(false);
   };
-  // Whatever ends this process, the user's shell gets its terminal back.
+  // The user's shell gets its terminal back, however this process ends.
   process.on('exit', restore);
   return restore;
 }

@@ -1,5 +1,5 @@
 /**
- * Keeps the size of a box's terminal that of ours.
+ * Sets the size of a box's terminal to this terminal's size.
  *
  * @module
  */
@@ -7,17 +7,17 @@ import type { Client } from '../client/client.ts';
 import type { Context } from '../context.ts';
 
 /**
- * Tells the size now and at each change.
+ * Sends the size now and at each change.
  *
  * @param path the route, such as `/exec/ID/resize`
- * @returns what stops it
+ * @returns the function that stops it
  */
 export function followSize(context: Context, client: Client, path: string): () => void {
   const { stdout } = context;
   const tell = (): void => {
     const { rows, columns } = stdout;
     if (rows === undefined || columns === undefined || rows === 0 || columns === 0) return;
-    // A size that cannot be told is no reason to end a session: the process may be ending right now.
+    // A failure to send the size does not end a session: the process may be ending right now.
     client.json({ method: 'POST', path, query: { h: rows, w: columns } }).catch(() => undefined);
   };
   tell();

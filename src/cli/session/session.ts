@@ -1,5 +1,5 @@
 /**
- * One attached process: its output to ours, our input to it.
+ * One attached process: its output goes to this terminal, this terminal's input goes to it.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import { copyOutput } from './output.ts';
 export interface SessionOptions {
   /** Whether the process has a terminal: then its output is one raw stream. */
   readonly terminal: boolean;
-  /** Whether our input goes to it. */
+  /** Whether this process's input goes to it. */
   readonly input: boolean;
-  /** Whether any output comes; without, the session ends with our input. True unless said. */
+  /** Whether any output arrives. Without output, the session ends with the input. Default: true. */
   readonly output?: boolean;
   readonly detachKeys: Buffer;
 }
@@ -34,14 +34,14 @@ export class Session {
     this.#stream = stream;
     this.#options = options;
     this.#output = options.output === false ? this.#inputSent() : this.#copyOutput();
-    // `ended` reports it; a session that is given up must not end the process.
+    // `ended` reports the error. A session that is aborted must not end the process.
     this.#output.catch(() => undefined);
   }
 
-  /** Lets our input flow, with the terminal in raw mode where both ends are terminals. */
+  /** Starts the input, with the terminal in raw mode where both ends are terminals. */
   async begin(): Promise<void> {
     if (!this.#options.input) {
-      // Half-closing tells the server that nothing will come.
+      // The half-close tells the server that there is no input.
       this.#stream.end();
       return;
     }
@@ -55,7 +55,7 @@ export class Session {
     };
   }
 
-  /** Until output has ended, or the user has left; the terminal is as it was before. */
+  /** Waits until the output has ended, or the user has detached. The terminal is then restored. */
   async ended(): Promise<'ended' | 'detached'> {
     try {
       await this.#output;
@@ -65,7 +65,7 @@ export class Session {
     return this.#detached ? 'detached' : 'ended';
   }
 
-  /** Gives the session up. */
+  /** Aborts the session. */
   close(): void {
     this.#closed = true;
     this.#stopInput();
@@ -73,7 +73,7 @@ export class Session {
     this.#stream.destroy();
   }
 
-  /** Until our input has ended and is on its way, or the other end is gone. */
+  /** Waits until the input has ended and is sent, or the other end is gone. */
   #inputSent(): Promise<void> {
     return new Promise((resolve) => {
       this.#stream
@@ -112,7 +112,7 @@ export class Session {
     const end = (): void => {
       stream.end();
     };
-    // An input that breaks ends as one that is read out does: the box sees the end of its input.
+    // A broken input ends like one that was read to its end: the box sees the end of its input.
     input.on('data', forward).once('end', end).once('error', end);
     stream.on('drain', resume);
     return () => {
@@ -123,13 +123,15 @@ export class Session {
   }
 }
 
-/** Few commands have a terminal: only they load what starts programs. */
+/** Few commands have a terminal: only they load the code that starts programs. */
 async function raw(input: TerminalInput): Promise<() => void> {
   const { rawMode } = await import('./raw-mode.ts');
   return rawMode(input);
 }
 
-/** A server that closes while input is on its way leaves an error in place of the end; the exit status tells the rest. */
+/**
+ * A server that closes while input is being sent causes an error in place of the end. The exit status has the result.
+ */
 function endedByPeer(error: unknown): boolean {
   return isSystemError(error) && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }

@@ -1,5 +1,5 @@
 /**
- * Signals that this process gets, passed to the box.
+ * Passes signals of this process to the box.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { constants } from 'node:os';
 import { type Client, segment } from '../client/client.ts';
 import type { Context } from '../context.ts';
 
-/** Those that Docker passes on; the ones of job control stop this process, not the box. */
+/** The signals that Docker passes on. Those of job control stop this process, not the box. */
 export const PROXIED: readonly NodeJS.Signals[] = [
   'SIGHUP',
   'SIGINT',
@@ -18,10 +18,10 @@ export const PROXIED: readonly NodeJS.Signals[] = [
   'SIGALRM',
 ];
 
-/** A box that ignores its signals must not keep the user: the third one ends this command, as Docker's does. */
+/** A box that ignores its signals must not block the user: the third signal ends this command, as Docker's does. */
 const MOST_SIGNALS = 3;
 
-/** @returns what stops it */
+/** @returns the function that stops it */
 export function proxySignals(
   context: Context,
   client: Client,
@@ -34,7 +34,7 @@ export function proxySignals(
       giveUp(signal);
       return;
     }
-    // The box may have ended meanwhile: its exit status is what is reported.
+    // The box may have ended meanwhile; then its exit status is reported.
     client
       .json({ method: 'POST', path: `/containers/${segment(id)}/kill`, query: { signal } })
       .catch(() => undefined);
@@ -43,9 +43,9 @@ export function proxySignals(
 }
 
 /**
- * For sessions whose signals have nowhere to go: the first one ends the session, so that the terminal is restored.
+ * For sessions without a target for signals: the first one ends the session, so that the terminal is restored.
  *
- * @returns what stops it
+ * @returns the function that stops it
  */
 export function leaveOnSignals(
   context: Context,

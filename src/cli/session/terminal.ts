@@ -1,5 +1,5 @@
 /**
- * A terminal at our end: whether there is one, and the keys that leave it.
+ * The local terminal: whether there is one, and its detach keys.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { FlagValues } from '../flags/flag-values.ts';
 import { UsageError } from '../usage-error.ts';
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../values/detach-keys.ts';
 
-/** @throws UsageError where a terminal is wanted and our input is none */
+/** @throws UsageError where a terminal is required and the input is not one */
 export function checkTerminal(context: Context, wanted: boolean): void {
   if (!wanted || context.stdin.isTTY === true) return;
   throw new UsageError('the input device is not a TTY', {

@@ -10,17 +10,17 @@ import { jsonLines } from '../client/json-lines.ts';
 import type { Context } from '../context.ts';
 import { printFailure } from '../print-failure.ts';
 
-/** A wait that the server knows of. It keeps this process alive until it is answered or given up. */
+/** A wait that is registered at the server. It keeps this process alive until it is answered or aborted. */
 export interface Waiting {
   status(): Promise<number>;
-  /** Gives the wait up; without effect once it is answered. */
+  /** Aborts the wait. It has no effect once the wait is answered. */
   cancel(): void;
 }
 
 /**
  * Registers the wait before it resolves, so that a box started afterwards cannot end unseen.
  *
- * A box that lost its virtual machine has an exit status all the same; why it ended is said beside it.
+ * A box that lost its virtual machine has an exit status too; the reason of its end is printed beside it.
  */
 export async function waitFor(
   context: Context,
@@ -34,7 +34,7 @@ export async function waitFor(
     query: { condition },
   });
   const ending = readEnding(client, response);
-  // Reported by whoever waits; until then a lost server must not end the process.
+  // The caller that awaits it reports the error. Until then a lost server must not end the process.
   ending.catch(() => undefined);
   return {
     async status() {

@@ -5,7 +5,7 @@
  */
 const FIELD = /(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))(?=,|$)/y;
 
-/** @throws RangeError for what is no list of pairs */
+/** @throws RangeError for text that is not a list of pairs */
 export function parseAnnotations(text: string): readonly (readonly [string, string])[] {
   return fieldsOf(text).map((field) => {
     const [key = '', value, ...more] = field.split('=');

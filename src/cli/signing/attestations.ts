@@ -1,5 +1,5 @@
 /**
- * The attestations that lie beside an image in the store.
+ * The attestations of an image in the store.
  *
  * @module
  */
@@ -15,16 +15,16 @@ export interface Attestation {
   readonly digest: string;
   readonly size: number;
   readonly predicateType: string;
-  /** What it lies beside: the image's manifest, or an index that lists it. */
+  /** The subject of the attestation: the image's manifest, or an index that lists it. */
   readonly subject: string;
-  /** Whether that is what it speaks of. */
+  /** Whether the attestation names this subject. */
   readonly isAboutIt: boolean;
-  /** Whether the key that was asked about signed it; undefined where none was. */
+  /** Whether the given key signed it; undefined where none was given. */
   readonly signed: boolean | undefined;
   readonly statement: Buffer;
 }
 
-/** @param complain is told of each one that cannot be read */
+/** @param complain called for each one that cannot be read */
 export async function attestationsOf(
   client: Client,
   image: string,
@@ -56,7 +56,7 @@ export async function attestationsOf(
   return found;
 }
 
-/** Each by itself: all of them together may be more than one answer holds. */
+/** Fetched one by one: all of them together may be more than one answer holds. */
 async function contentOf(
   client: Client,
   path: string,

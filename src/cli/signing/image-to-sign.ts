@@ -1,5 +1,5 @@
 /**
- * Which manifest is signed where an image is named, and putting the signature beside it.
+ * Finds the manifest that is signed where an image is named, and attaches the signature to it.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export interface ImageToSign {
   /** `registry.example/app@sha256:…`, as people write it. */
   readonly shown: string;
   readonly digest: `sha256:${string}`;
-  /** By which the server finds it. */
+  /** The name by which the server finds it. */
   readonly name: string;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -37,13 +37,13 @@ export interface Signed {
 
 interface Stored {
   readonly manifest: string;
-  /** What it was pulled by from this repository. */
+  /** The digest by which it was pulled from this repository. */
   readonly pulled: readonly string[];
 }
 
 /**
- * What the registry has under the name: of a multi-arch image its index, as cosign signs it. An image that is here
- * under that name, too, has to be the same one. Without `upload`, the image that is here alone.
+ * The manifest that the registry has under the name: of a multi-arch image its index, as cosign signs it. A local image
+ * under that name has to be the same one. Without `upload`, only the local image counts.
  *
  * @throws A3sError `not-in-registry`, `no-such-image`, `conflict` where the registry has something else
  */

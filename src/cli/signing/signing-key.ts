@@ -1,5 +1,5 @@
 /**
- * `--key` of what signs: a key file, or a variable of the environment. The key stays in this process.
+ * `--key` of the signing commands: a key file, or a variable of the environment. The key stays in this process.
  *
  * @module
  */
@@ -20,7 +20,7 @@ const MAX_KEY_FILE = 128 * 1024;
 const ENVIRONMENT = 'env://';
 /** In this order; a password may be empty. */
 const PASSWORDS = ['A3S_SIGNING_PASSWORD', 'COSIGN_PASSWORD'];
-/** Stores of keys that cosign knows, and this does not. */
+/** Key stores that cosign supports, and this command does not. */
 const OTHER_SCHEME = /^[a-z0-9+.-]+:\/\//i;
 const OTHERS_MAY = 0o077;
 
@@ -97,11 +97,11 @@ async function warnOfReaders(context: Context, path: string): Promise<void> {
   );
 }
 
-/** Undefined where there is nobody to ask. @throws UsageError where whoever is asked leaves */
+/** Undefined where there is no terminal to ask at. @throws UsageError where the user aborts the prompt */
 async function password(context: Context): Promise<string | undefined> {
   const known = PASSWORDS.map((name) => context.env[name]).find((text) => text !== undefined);
   if (known !== undefined || context.stdin.isTTY !== true) return known;
-  // What is asked is no part of the output.
+  // The prompt is not part of the output.
   const prompt = new Prompt({ ...context, stdout: context.stderr });
   const typed = await prompt.askSecret('Enter password for private key: ');
   if (typed !== undefined) return typed;

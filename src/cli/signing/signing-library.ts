@@ -1,5 +1,5 @@
 /**
- * What signs, out of its own bundle.
+ * The signing code, loaded from its own bundle.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { A3sError } from '../../errors.ts';
 
 type Library = typeof import('#signing');
 
-/** Its errors become those of this bundle: each bundle has a class of its own for them. */
+/** Converts its errors to those of this bundle: each bundle has a class of its own for them. */
 export async function withSigning<T>(act: (library: Library) => T | Promise<T>): Promise<T> {
   const library = await import('#signing');
   try {

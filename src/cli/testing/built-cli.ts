@@ -1,5 +1,5 @@
 /**
- * The command line as users run it, built into a directory of its own, with the socket that it will look for.
+ * The command line as users run it, built into its own directory, with the socket that it will use.
  *
  * @module
  */

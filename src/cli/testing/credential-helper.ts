@@ -1,5 +1,5 @@
 /**
- * A credential helper for tests: a script that keeps what it is given in files beside itself.
+ * A credential helper for tests: a script that stores its input in files beside itself.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export class FakeHelper {
   /** With the helper in PATH. */
   readonly path: string;
 
-  /** @param script what it is; one that keeps what it is given, unless said otherwise */
+  /** @param script its source; by default one that stores its input */
   constructor(directory: string, name: string, script = KEEPER) {
     this.#directory = directory;
     this.path = `${directory}${delimiter}${process.env['PATH']}`;

@@ -1,5 +1,5 @@
 /**
- * Vectors of the attestation library as the files that a user has.
+ * Vectors of the attestation library as files, in the form in which a user has them.
  *
  * @module
  */
@@ -69,7 +69,7 @@ export class EvidenceFiles {
     return name;
   }
 
-  /** The flags under which `attest verify` decides what the vector is about. */
+  /** The flags with which `attest verify` makes the decision that the vector is about. */
   get flags(): readonly string[] {
     const { evidence, crl, policy, now, reportData } = this.document;
     return [

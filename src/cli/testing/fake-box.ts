@@ -93,7 +93,7 @@ export class FakeBox {
       stream?.once('end', () => this.end(0));
     }
     if (program === 'type') {
-      // A terminal: says what was typed, until q.
+      // A terminal: prints what was typed, until q.
       this.#write(1, 'ready\r\n');
       stream?.on('data', (chunk: Buffer) => {
         this.#write(1, `<${chunk.toString('hex')}>`);

@@ -1,5 +1,5 @@
 /**
- * A context whose ends are held by a test.
+ * A context that a test controls.
  *
  * @module
  */
@@ -23,15 +23,15 @@ export interface FakeEnds {
   /** Where the boot set of the installation lies. */
   readonly bootDir?: string;
   readonly cwd?: string;
-  /** That output is a terminal. */
+  /** Whether output is a terminal. */
   readonly terminal?: true;
-  /** How wide that terminal is. */
+  /** The width of that terminal. */
   readonly columns?: number;
-  /** That no server runs, for those who start none. */
+  /** Whether no server runs, for commands that start none. */
   readonly noServer?: true;
-  /** Called with output as it comes. */
+  /** Called with each piece of output. */
   readonly onOutput?: (soFar: string, signal: (name: NodeJS.Signals) => void) => void;
-  /** Called when the server is asked for. */
+  /** Called when a command requests the server. */
   readonly onConnect?: (signal: (name: NodeJS.Signals) => void) => void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * AMD's key distribution service as far as a test needs it, on a loopback address.
+ * A fake of AMD's key distribution service, on a loopback address.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export class FakeKds {
   /** Body by path, or by path and query. */
   readonly answers = new Map<string, Uint8Array>();
   readonly asked: string[] = [];
-  /** Takes requests and never answers. */
+  /** Accepts requests and never answers. */
   silent = false;
 
   async listen(): Promise<void> {

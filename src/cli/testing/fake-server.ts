@@ -30,7 +30,7 @@ interface Answer {
   /** Documents of progress, one a line. */
   readonly lines?: readonly unknown[];
   readonly bytes?: Buffer;
-  /** Keeps the answer open after that, until the client leaves. */
+  /** Keeps the answer open afterwards, until the client disconnects. */
   readonly endless?: true;
 }
 
@@ -39,9 +39,9 @@ export class FakeServer {
   readonly boxes = new Map<string, FakeBox>();
   /** Answers that replace the usual ones, by `METHOD /path`. */
   readonly answers = new Map<string, Answer>();
-  /** Names of images that were pulled; `missing` is there only then. */
+  /** Names of images that were pulled. `missing` exists only after a pull. */
   readonly pulled = new Set<string>();
-  /** How many clients left an endless answer. */
+  /** The number of clients that disconnected from an endless answer. */
   left = 0;
   readonly #server: Server;
   readonly #upgraded = new Set<Duplex>();
@@ -70,7 +70,7 @@ export class FakeServer {
     await once(this.#server, 'close');
   }
 
-  /** Loses every client at once, as a server that dies does. */
+  /** Drops every client at once, as a dying server does. */
   drop(): void {
     for (const socket of this.#upgraded) socket.destroy();
     this.#server.closeAllConnections();

@@ -1,5 +1,5 @@
 /**
- * A small OVMF image with what a launch digest needs: a footer table and SEV metadata.
+ * A small OVMF image with the parts that a launch digest needs: a footer table and SEV metadata.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const SECTIONS = [
   [0x81_0000, 0x1000, 0x10],
 ].flat();
 
-/** One page. The marker is a byte that tells one image from another. */
+/** One page. The marker is a byte that distinguishes images. */
 export function ovmfImage(marker = 0x90): Buffer {
   const image = Buffer.alloc(4096);
   image.writeUInt8(marker);

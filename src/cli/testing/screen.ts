@@ -1,15 +1,15 @@
 /**
- * A terminal with a shell in it, that knows the command line as `"$NODE" "$CLI"`.
+ * A terminal with a shell in it, which finds the command line as `"$NODE" "$CLI"`.
  *
  * @module
  */
 import { spawn as spawnTerminal } from '@lydell/node-pty';
 import type { BuiltCli } from './built-cli.ts';
 
-/** Far longer than anything takes; then the test says what it saw. */
+/** Far longer than any step takes. On timeout the test prints the screen. */
 const TIMEOUT_MS = 100_000;
 
-/** `isig` and `icanon` are what raw mode switches off. */
+/** `isig` and `icanon` are the settings that raw mode switches off. */
 const SANE =
   'stty -a | tr " ;" "\\n\\n" | grep -x -e "-*icanon" -e "-*isig" -e "-*echo" -e "-*opost"; echo done\r';
 
@@ -43,7 +43,7 @@ export class Screen {
     this.#terminal.resize(columns, rows);
   }
 
-  /** Until the screen shows it; what was shown before is forgotten. */
+  /** Waits until the screen shows the text. Earlier output is discarded. */
   async until(wanted: string | RegExp): Promise<string> {
     const deadline = AbortSignal.timeout(TIMEOUT_MS);
     deadline.addEventListener('abort', () => this.#wake());
@@ -59,7 +59,7 @@ export class Screen {
     }
   }
 
-  /** The terminal is in the state that a shell wants. */
+  /** Whether the terminal is in the state that a shell expects. */
   async expectSane(): Promise<void> {
     this.type(SANE);
     await this.until(/(?<!-)opost\r\nisig\r\nicanon\r\necho\r\ndone/);

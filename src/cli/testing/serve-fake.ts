@@ -1,5 +1,5 @@
 /**
- * A fake server for all tests of a file, which finds it new, and a directory of theirs.
+ * Gives all tests of a file a fake server, which is reset before each test, and a directory.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `attest verify` as tests call it, and what they look for in its document.
+ * Runs `attest verify` for tests, and reads its document.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export function verifyIn(
   });
 }
 
-/** A policy that takes the Genoa guest; it is JSON, and so YAML. */
+/** A policy that accepts the Genoa guest. It is JSON, and so YAML. */
 export function acceptingGenoa(files: EvidenceFiles, changes: object = {}): string {
   const measurement = files.report.subarray(0x90, 0xc0).toString('hex');
   const policy = {

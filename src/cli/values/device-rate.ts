@@ -1,5 +1,5 @@
 /**
- * `--device-read-bps PATH:RATE` and its like. A box writes to one disk, which is its root.
+ * `--device-read-bps PATH:RATE` and similar flags. A box writes to one disk, which is its root.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * How long something may take.
+ * Parses timeouts and periods.
  *
  * @module
  */
@@ -9,7 +9,7 @@ const LONGEST_SECONDS = 3600;
 const LONGEST_DEADLINE = 24 * 3600;
 
 /**
- * Milliseconds of `30s`, `500ms`, `2m`, or of plain seconds, `30`: more than none, at most an hour.
+ * Milliseconds of `30s`, `500ms`, `2m`, or of plain seconds, `30`: more than zero, at most an hour.
  *
  * @throws RangeError for anything else
  */

@@ -11,7 +11,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const MAX_FILE = 4 * 1024 * 1024;
 
 /**
- * `NAME=value`, or `NAME` whose value the caller's environment has; undefined where it has none.
+ * `NAME=value`, or `NAME` alone, whose value comes from the caller's environment; undefined where it has none.
  *
  * @throws RangeError where there is no name
  */

@@ -1,5 +1,5 @@
 /**
- * Hexadecimal as it is copied from a report or a specification.
+ * Hexadecimal numbers, copied from a report or a specification.
  *
  * @module
  */

@@ -1,11 +1,11 @@
 /**
- * What the host of a confidential box is permitted, as `--host-may` has it.
+ * The permissions of a confidential box's host, as `--host-may` has them.
  *
  * @module
  */
 import type { HostPermission } from '@a3s-box/policies';
 
-/** Spelt out here, so that the command line does not load the schemas. */
+/** Repeated here, so that the command line does not load the schemas. */
 export const PERMISSIONS = [
   'attach',
   'exec',
@@ -15,7 +15,7 @@ export const PERMISSIONS = [
   'stats',
 ] as const satisfies readonly HostPermission[];
 
-/** @throws RangeError for a permission that there is none of */
+/** @throws RangeError for an unknown permission */
 export function parsePermissions(text: string): readonly HostPermission[] {
   return text.split(',').map((word) => {
     const permission = PERMISSIONS.find((name) => name === word);

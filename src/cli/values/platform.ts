@@ -6,7 +6,7 @@
 
 const PLATFORM = /^[A-Za-z0-9_-]+(?:\/[A-Za-z0-9_-]+){0,2}$/;
 
-/** Its form alone is checked: the server knows which there are. @throws RangeError */
+/** Checks the form alone: the server knows the valid platforms. @throws RangeError */
 export function parsePlatform(text: string): string {
   if (PLATFORM.test(text) && text.length <= 64) return text;
   throw new RangeError('write it as OS/ARCHITECTURE[/VARIANT], such as linux/amd64');

@@ -1,5 +1,6 @@
 /**
- * Published ports: `[[ip:][hostPort]:]boxPort[/tcp]`, ranges included; `ratls` is where a confidential box answers.
+ * Published ports: `[[ip:][hostPort]:]boxPort[/tcp]`, ranges included; `ratls` is the port of a confidential box's
+ * RA-TLS server.
  *
  * @module
  */
@@ -18,7 +19,7 @@ export interface PortBinding {
 const MAX_RANGE = 1024;
 const RATLS = 'ratls';
 
-/** `boxPort` of the port where a confidential box speaks RA-TLS, whatever its number. */
+/** `boxPort` of the port where a confidential box serves RA-TLS, whatever its number. */
 export const RATLS_PORT = `${RATLS}/tcp`;
 
 /** @throws RangeError for a malformed spec; UsageError for a protocol or an address that is not supported */
@@ -57,7 +58,7 @@ function split(spec: string): { ip: string; host: string; box: string; protocol:
   const parts = (bracketed?.[2] ?? ports).split(':');
   const box = parts.pop() ?? '';
   const host = parts.pop() ?? '';
-  // What is left before the ports is an address; one of IPv6 may stand without brackets.
+  // The text before the ports is an address. An IPv6 address may stand without brackets.
   const ip = bracketed?.[1] ?? parts.join(':');
   if (bracketed !== null && (parts.length > 0 || bracketed[1] === '')) {
     throw new RangeError(`invalid port specification: ${spec}`);
@@ -65,7 +66,7 @@ function split(spec: string): { ip: string; host: string; box: string; protocol:
   return { ip, host, box, protocol };
 }
 
-/** @throws RangeError that says what is malformed */
+/** @throws RangeError that names the malformed part */
 export function portRange(text: string, what: string): readonly number[] {
   const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
   const first = Number(match?.[1]);

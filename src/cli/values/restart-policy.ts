@@ -7,7 +7,7 @@ import type { RestartPolicy } from '../../docker-api/restart-policy.ts';
 
 const NAMES = ['no', 'always', 'unless-stopped', 'on-failure'];
 
-/** Empty is `no`. @throws RangeError in Docker's words */
+/** Empty means `no`. @throws RangeError in Docker's words */
 export function parseRestartPolicy(text: string): RestartPolicy {
   const [name = '', count, ...more] = text.split(':');
   if (more.length > 0) throw new RangeError('invalid restart policy format: too many colons');

@@ -8,7 +8,7 @@ export interface SecretFlag {
   readonly name: string;
   /** Files of the public keys whose owners may inject it. */
   readonly keyFiles: readonly string[];
-  /** Whoever reaches the box may inject it. */
+  /** Any client that reaches the box may inject it. */
   readonly allowAnyInjector: boolean;
   /** Variable of the main process; undefined for a file in `/run/secrets`. */
   readonly variable: string | undefined;
@@ -16,7 +16,7 @@ export interface SecretFlag {
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
-/** A path may hold colons, so only what follows them tells where it ends. */
+/** A path may hold colons, so only the options after them mark its end. */
 const BEFORE_OPTION = /:(?=from=|env(?:=|:|$)|allow-any-injector(?::|$))/;
 
 /** @throws RangeError for anything else, and for a secret that nobody may inject */

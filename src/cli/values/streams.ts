@@ -12,7 +12,7 @@ export interface Streams {
 
 export const NO_STREAMS: Streams = { stdin: false, stdout: false, stderr: false };
 
-/** The name of one. @throws RangeError in Docker's words */
+/** Parses the name of one. @throws RangeError in Docker's words */
 export function parseStream(text: string): keyof Streams {
   const name = text.toLowerCase();
   if (name === 'stdin' || name === 'stdout' || name === 'stderr') return name;
@@ -20,7 +20,7 @@ export function parseStream(text: string): keyof Streams {
 }
 
 /**
- * Both outputs where none is named; input too where it is kept open.
+ * Both outputs where none is named, and input where it is kept open.
  *
  * @param names of `--attach`
  */

@@ -5,7 +5,7 @@
  */
 import type { Ulimit } from '../../docker-api/limits.ts';
 
-/** Written here once more: the schema library is not loaded for it. */
+/** Repeated here, so that the schema library is not loaded for it. */
 export const ULIMIT_NAMES: readonly string[] = [
   'as',
   'core',

@@ -1,6 +1,6 @@
 /**
- * The variables that a service manager set for this process: where it listens for notifications, how often it expires
- * the watchdog, and which sockets it opened. Programs that this process starts must not inherit them.
+ * The variables that a service manager set for this process: where it listens for notifications, the period of its
+ * watchdog, and which sockets it opened. Programs that this process starts must not inherit them.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { A3sError } from '../../errors.ts';
 export interface ServiceManager {
   /** The socket of its notifications: a path, or `@` and a name without a file. */
   readonly notifySocket: string | undefined;
-  /** The time of its watchdog. */
+  /** The period of its watchdog. */
   readonly watchdogMs: number | undefined;
   /** Descriptors of sockets that it listens on for this process. */
   readonly listening: readonly number[];

@@ -1,5 +1,5 @@
 /**
- * Endorsements that `fetch-certs` has kept, for commands that touch no network.
+ * Endorsements in the cache of `fetch-certs`, for commands that use no network.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { type Library, refusingLater } from './load-library.ts';
 type Evidence = Parameters<Library['verify']>[0];
 type Store = InstanceType<Library['EndorsementStore']>;
 
-/** Codes that say that the cache is damaged, and not that it lacks something. */
+/** Codes that mean that the cache is damaged, and not that an entry is missing. */
 const DAMAGE: readonly string[] = ['store-malformed', 'store-unusable'];
 
 export async function cacheDirectory({ config }: Pick<Context, 'config'>): Promise<string> {
@@ -26,7 +26,7 @@ export async function openCache(
   return new library.EndorsementStore({ directory: await cacheDirectory(context) });
 }
 
-/** DER of the endorsement key certificate that the report asks for; undefined where there is none. */
+/** DER of the endorsement key certificate that the report needs; undefined where there is none. */
 export function cachedVek(
   context: Pick<Context, 'config'>,
   library: Library,
@@ -52,19 +52,19 @@ const OF_VERSION_2 = ['Milan', 'Genoa'] as const;
 
 export interface CachedCrl {
   readonly crl: Uint8Array;
-  /** At most the time judged by. */
+  /** At most the time of the verification. */
   readonly obtainedAt: Date;
   /** Such as `the cache, 3 hours old`. */
   readonly source: string;
 }
 
 /**
- * The revocation list over who issued the certificate; undefined where there is none.
+ * The revocation list of the certificate's issuer; undefined where there is none.
  *
- * The store goes by the clock of this machine, whatever time is judged by. A list that was got
- * after that time is as fresh as can be, and so not refused for its age.
+ * The cache uses this machine's clock, whatever the time of the verification. A list that was fetched after that time
+ * is as fresh as possible, and so not refused for its age.
  *
- * @param at the time judged by
+ * @param at the time of the verification
  */
 export async function cachedCrl(
   context: Pick<Context, 'config'>,
@@ -84,7 +84,7 @@ export async function cachedCrl(
   return { crl, obtainedAt, source: `the cache, ${age} old` };
 }
 
-/** Undefined where something is missing, or the evidence is not such that it can be looked up. */
+/** Undefined where a field is missing, or the evidence has no key to look up. */
 function tolerating<T>(library: Library, look: () => Promise<T>): Promise<T | undefined> {
   return refusingLater(library, '', async () => {
     try {

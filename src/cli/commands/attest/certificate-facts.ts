@@ -1,5 +1,5 @@
 /**
- * What the certificate of an endorsement key says, unverified.
+ * The fields of an endorsement key's certificate, unverified.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Library } from './load-library.ts';
 
 type Tcb = ReturnType<Library['parseVek']>['tcb'];
 
-/** What the certificate says, or why it cannot be read. */
+/** The fields of the certificate, or the reason for which it cannot be read. */
 export type CertificateFacts =
   | {
       readonly kind: 'VCEK' | 'VLEK';

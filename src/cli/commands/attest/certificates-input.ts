@@ -1,7 +1,7 @@
 /**
- * Certificates and revocation lists from files: DER, PEM, or a certificate table.
+ * Reads certificates and revocation lists from files: DER, PEM, or a certificate table.
  *
- * Nothing is believed here. What cannot be told apart is handed on, for verification to refuse.
+ * Nothing is verified here. An input that cannot be classified is passed on, and verification refuses it.
  *
  * @module
  */
@@ -91,7 +91,7 @@ function onlyOne(
   });
 }
 
-/** From the first block on: OpenSSL and others write what is in it above. Undefined for no PEM. */
+/** From the first block on: OpenSSL and others write a description above it. Undefined for an input that is not PEM. */
 function pemIn(bytes: Uint8Array): Uint8Array | undefined {
   const text = new TextDecoder('latin1').decode(bytes);
   const start = text.search(/^-----BEGIN /m);
@@ -103,7 +103,7 @@ function isAuthority(der: Uint8Array): boolean {
   try {
     return new X509Certificate(der).ca;
   } catch {
-    // Not even a certificate: verification says what is wrong with it.
+    // The input is not even a certificate: verification reports the fault.
     return false;
   }
 }

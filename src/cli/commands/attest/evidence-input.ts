@@ -1,5 +1,5 @@
 /**
- * The evidence that the flags of a command name, out of whatever envelope it came in.
+ * Reads the evidence that the flags of a command name, from any envelope.
  *
  * @module
  */
@@ -50,17 +50,17 @@ type Evidence = Parameters<Library['verify']>[0];
 export interface EvidenceInput {
   readonly evidence: Evidence;
   readonly format: ReportFormat;
-  /** Where the endorsement key certificate is from; undefined where there is none. */
+  /** The source of the endorsement key certificate; undefined where there is none. */
   readonly vekSource?: string | undefined;
   /**
-   * What REPORT_DATA has to be for what else is in the envelope: 64 bytes in hexadecimal.
+   * The REPORT_DATA that the rest of the envelope requires: 64 bytes in hexadecimal.
    *
-   * It binds the two together, and says nothing of how old they are.
+   * It binds the two together, and does not show how old they are.
    */
   readonly boundReportData?: string | undefined;
 }
 
-/** @throws UsageError for files that cannot be read, InputError for what is no envelope */
+/** @throws UsageError for files that cannot be read, InputError for a file that is no envelope */
 export async function readEvidence(
   context: Context,
   flags: FlagValues,
@@ -74,7 +74,7 @@ export async function readEvidence(
   return refusing(library, name, () => opened(library, format, bytes));
 }
 
-/** Adds what `--vek` and `--certs` name, which count before what the envelope holds. */
+/** Adds the files of `--vek` and `--certs`, which take precedence over the envelope's content. */
 export async function addCertificates(
   context: Context,
   flags: FlagValues,
@@ -178,7 +178,7 @@ function openedHcl(library: Library, format: AzureFormat, bytes: Uint8Array): Ev
   };
 }
 
-/** Bytes that are no UTF-8 become characters that no envelope has. */
+/** Bytes that are not UTF-8 become characters that no envelope has. */
 function text(bytes: Uint8Array): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 }

@@ -1,5 +1,5 @@
 /**
- * The cache of endorsements to and from machines without a network.
+ * Moves the cache of endorsements to and from machines without a network.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export async function exportCache(
   return 0;
 }
 
-/** `--import FILE`, or a directory as Trustee lays it out. */
+/** `--import FILE`, or a directory in Trustee's layout. */
 export async function importIntoCache(
   { context, flags }: Invocation,
   library: Library,

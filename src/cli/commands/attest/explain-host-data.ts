@@ -1,5 +1,5 @@
 /**
- * Why HOST_DATA of a report is not the one that was expected: which field of the launch spec is another.
+ * Explains why HOST_DATA of a report differs from the expected one: which field of the launch spec differs.
  *
  * @module
  */
@@ -12,19 +12,19 @@ export interface HostDataExplanation {
   /** SHA-256 of the expected spec's text. */
   readonly expected: string;
   readonly actual: string;
-  /** Does the host's spec give the actual HOST_DATA? One that does not is not that of the box. */
+  /** Whether the host's spec has the actual HOST_DATA. If not, it is not the spec of the box. */
   readonly record: 'absent' | 'confirmed' | 'refuted';
-  /** Only of a spec that is confirmed. */
+  /** Present only for a confirmed spec. */
   readonly differences: ReturnType<Library['differingFields']>;
   readonly conclusion: string;
 }
 
-/** Columns that a value has at most. */
+/** The most columns of a value. */
 const MAX_VALUE = 160;
 
 /**
  * @param actual HOST_DATA of the report, 64 hexadecimal digits
- * @param claimed text of the box's spec as its host says; untrusted, and believed only if `actual` is its digest
+ * @param claimed text of the box's spec from its host; untrusted, and used only if `actual` is its digest
  */
 export function explainHostData(
   library: Library,

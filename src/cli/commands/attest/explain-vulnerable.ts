@@ -1,5 +1,5 @@
 /**
- * What is known to be vulnerable of a launch that is explained: of the expected one, and of the actual.
+ * The list's entries for a launch that is explained: for the expected one, and for the actual one.
  *
  * @module
  */
@@ -21,8 +21,8 @@ export interface VulnerableLaunch extends KnownVulnerable {
 }
 
 /**
- * The actual launch is told by its digest, by a record that gives that digest, by an artefact that does, or by the
- * expected one where the firmware is the same.
+ * The actual launch is identified by its digest, by a record with that digest, by an artefact with that digest, or by
+ * the expected launch where the firmware is the same.
  */
 export function vulnerableOf(
   library: Library,

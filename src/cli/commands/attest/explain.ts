@@ -90,7 +90,7 @@ export const explain: Command = {
 interface Explained {
   readonly digest: ReturnType<Library['explain']>;
   readonly knownVulnerable: readonly VulnerableLaunch[];
-  /** Undefined where it was not asked for. */
+  /** Undefined where it was not requested. */
   readonly hostData: HostDataExplanation | undefined;
 }
 
@@ -118,7 +118,7 @@ function hex(bytes: Uint8Array): string {
 
 type Inputs = Parameters<Library['explain']>[0];
 
-/** The launch that was expected, of a file or of the flags. */
+/** The expected launch, from a file or from the flags. */
 async function expectedLaunch(
   { context, flags }: Invocation,
   library: Library,
@@ -184,7 +184,7 @@ async function readClaim(
   return path === undefined ? undefined : readLaunch(context, library, path, '--record');
 }
 
-/** One after the other: firmware is kept in memory. */
+/** One after the other: each firmware is held in memory. */
 async function readArtefacts(
   context: Context,
   named: readonly NamedArtefact[],

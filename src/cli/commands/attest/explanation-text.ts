@@ -33,13 +33,13 @@ export function describeExplanation(explanation: Explanation): string {
   return printable(`${lines.join('\n')}\n`);
 }
 
-/** Whether the launch may have had a kernel that nothing was said of. */
+/** Whether the launch may have had a kernel that no input names. */
 function mayHaveKernel({ matches, cause, inputs }: Explanation): boolean {
   const expected = inputs.find(({ name }) => name === 'kernel')?.expected;
   return !matches && cause === undefined && expected === 'none';
 }
 
-/** Values are long, so what was found instead stands below. */
+/** Values are long, so the found value is printed below. */
 function inputLines({ name, expected, actual, verdict }: Input): readonly string[] {
   const line = `${MARKS[verdict]} ${name}\t${oneLine(expected)}`;
   return verdict === 'differs' ? [line, `\tactual: ${oneLine(actual ?? 'unknown')}`] : [line];

@@ -66,7 +66,7 @@ export const fetchCerts: Command = {
 
 type Mode = 'export' | 'import' | 'crl' | 'vcek';
 
-/** What is to be done; two things at once are a mistake. */
+/** The operation that the flags choose; two operations at once are a mistake. */
 function modeOf(flags: FlagValues): Mode {
   const asked = (['export', 'import', 'crl', 'report', 'chip-id'] as const).filter((name) =>
     flags.given(name),
@@ -102,7 +102,7 @@ async function fetchCrls(invocation: Invocation, library: Library, now: Date): P
   });
 }
 
-/** What was got, and what could not be. */
+/** The results: fetched documents and failures. */
 class Results {
   readonly vceks: FetchedVcek[] = [];
   readonly crls: FetchedCrl[] = [];
@@ -125,7 +125,7 @@ class Results {
   }
 }
 
-/** Prints what was fetched and kept, and what could not be, which is told apart from unusable input. */
+/** Prints the fetched and kept documents, and the failures, which are distinguished from unusable input. */
 async function fetching(
   { context, flags }: Invocation,
   library: Library,

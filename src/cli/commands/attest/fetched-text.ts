@@ -1,5 +1,5 @@
 /**
- * What `fetch-certs` has got, for people.
+ * Prints the documents that `fetch-certs` has fetched, for people.
  *
  * @module
  */

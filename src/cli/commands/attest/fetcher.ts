@@ -1,5 +1,5 @@
 /**
- * Gets endorsements and keeps them, once they are verified.
+ * Fetches endorsements and keeps them once they are verified.
  *
  * @module
  */
@@ -12,12 +12,12 @@ type Client = InstanceType<Library['KdsClient']>;
 type VekKind = Parameters<Client['crl']>[0];
 
 export interface FetchedVcek extends ReturnType<Library['verifyVek']> {
-  /** `cache`: it was there already. */
+  /** `cache`: it was in the cache already. */
   readonly source: 'kds' | 'cache';
 }
 
 export interface FetchedCrl extends ReturnType<Library['verifyCrl']> {
-  /** The keys whose issuers it is about. */
+  /** The keys whose issuers the list covers. */
   readonly kind: VekKind;
   readonly product: Product;
 }
@@ -27,7 +27,7 @@ export interface Fetched {
   readonly crls: readonly FetchedCrl[];
 }
 
-/** Every method throws InputError for what could not be got or is not genuine. */
+/** Every method throws InputError for a document that could not be fetched or is not genuine. */
 export class Fetcher {
   readonly #library: Library;
   readonly #store: Store;
@@ -36,7 +36,7 @@ export class Fetcher {
   readonly #signal: AbortSignal;
   readonly #timeout: number;
 
-  /** @param timeout milliseconds for everything that is fetched */
+  /** @param timeout milliseconds for all requests together */
   constructor(library: Library, store: Store, kds: Client, now: Date, timeout: number) {
     this.#library = library;
     this.#store = store;
@@ -46,7 +46,7 @@ export class Fetcher {
     this.#signal = AbortSignal.timeout(timeout);
   }
 
-  /** A certificate is asked for once: the service hands out few. */
+  /** A certificate is requested once: the service limits requests strictly. */
   vcek(wanted: VcekRequest): Promise<FetchedVcek> {
     const what = `the certificate of the ${wanted.product} chip`;
     return this.#getting(what, async () => {
@@ -59,7 +59,7 @@ export class Fetcher {
     });
   }
 
-  /** A revocation list is fetched anew, whatever is kept. */
+  /** A revocation list is always fetched again. */
   crl(kind: VekKind, product: Product): Promise<FetchedCrl> {
     const what = `the revocation list of ${product} for ${kind}s`;
     return this.#getting(what, async () => {
@@ -70,7 +70,7 @@ export class Fetcher {
     });
   }
 
-  /** Undefined for one that is not there, or not good any more. */
+  /** Undefined for one that is missing or no longer valid. */
   async #keptVcek(wanted: VcekRequest): Promise<ReturnType<Library['verifyVek']> | undefined> {
     try {
       const der = await this.#store.vcek(wanted);
@@ -94,7 +94,7 @@ export class Fetcher {
   }
 }
 
-/** Codes that fetching it again does not mend. */
+/** Codes of failures that another fetch does not fix. */
 function isFinal(code: string): boolean {
   return code === 'store-unusable' || code === 'kds-unsupported';
 }

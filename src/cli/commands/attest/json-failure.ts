@@ -1,6 +1,5 @@
 /**
- * Failures for programs: with `--json` there is one document on standard output, whichever way a
- * command ends.
+ * Failures for programs: with `--json` a command prints one document on standard output, whatever its result.
  *
  * @module
  */
@@ -9,7 +8,7 @@ import { InputError } from '../../files/input-error.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 
-/** Why there is no result; its keys are stable. */
+/** The reason for which there is no result; its keys are stable. */
 export interface Failure {
   readonly code: string;
   readonly error: {
@@ -33,7 +32,7 @@ export function failureOf(error: unknown): Failure {
 }
 
 /**
- * What a command does, with a document where it fails and `--json` is given.
+ * Runs a command, and prints a document where it fails and `--json` is given.
  *
  * @param describe the document
  */

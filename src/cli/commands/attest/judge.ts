@@ -1,5 +1,5 @@
 /**
- * Verification and appraisal in one, whichever way they end.
+ * Runs verification and appraisal together, whatever their results.
  *
  * @module
  */
@@ -22,22 +22,22 @@ export interface Question {
   readonly policy: Policy;
   /** Hexadecimal or bytes, 64 of them. */
   readonly reportData: string | Uint8Array | undefined;
-  /** What it has to be for what came along in the envelope, in hexadecimal. */
+  /** The REPORT_DATA that the rest of the envelope requires, in hexadecimal. */
   readonly boundReportData: string | undefined;
   readonly sources: Sources;
-  /** What the host says that it launched; untrusted. */
+  /** The host's claim about the launch; untrusted. */
   readonly record?: Record | undefined;
-  /** The simulated secure processor that is asked about; undefined for AMD's. */
+  /** The simulated secure processor whose evidence is verified; undefined for AMD's. */
   readonly simulatedRoots: Roots | undefined;
 }
 
 export interface Answer {
   readonly verdict: Verdict;
-  /** What the verification says of the check that failed in it. */
+  /** The verification's message about the check that failed. */
   readonly refusal?: Refusal;
 }
 
-/** What the codes of both stages mean. */
+/** The meaning of the codes of both stages. */
 export function meaningsOf(library: Library): Meanings {
   return {
     verify: library.VERIFY_CHECKS,
@@ -87,7 +87,7 @@ function decide(
   return { verified, appraisal: library.appraiseSimulated(verified, policy, { reportData }) };
 }
 
-/** Where the envelope brings runtime data: REPORT_DATA is its hash. How old both are, no one says. */
+/** Where the envelope has runtime data, REPORT_DATA is its hash. The age of both is unknown. */
 function boundTo(actual: string, expected: string | undefined): readonly VerdictCheck[] {
   if (expected === undefined) return [];
   const verdict = actual === expected ? 'passed' : 'failed';
@@ -95,8 +95,9 @@ function boundTo(actual: string, expected: string | undefined): readonly Verdict
 }
 
 /**
- * A digest that is on no list may be of firmware that is: where the record gives that digest, the firmware decides. A record
- * that does not give it says nothing of this guest, and fails the check even where the policy excepts the digest.
+ * A digest that is on no list may belong to firmware that is on one: where the record gives that digest, the firmware
+ * decides. A record with another digest does not describe this guest, and fails the check even where the policy exempts
+ * the digest.
  */
 function withRecord(
   library: Library,

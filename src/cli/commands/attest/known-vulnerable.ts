@@ -1,5 +1,5 @@
 /**
- * The list of what is known to be vulnerable, for commands that look at firmware and launches.
+ * The list of known vulnerable digests, for commands that inspect firmware and launches.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export const EXCEPTIONS_FLAG: Flag = string(
 );
 
 /**
- * The digests that the policy of a flag excepts; none without one.
+ * The digests that the policy of a flag exempts; none without one.
  *
  * @throws as {@link readPolicy}
  */
@@ -38,7 +38,7 @@ export async function exceptionsOf(
 
 type Inputs = Parameters<Library['launchRecordOf']>[0];
 
-/** What the list says of a launch that is measured here, by the file of its firmware where it is at hand. */
+/** The list's entry for a launch that is measured here, by its firmware file where that is available. */
 export function vulnerableInputs(
   library: Library,
   inputs: Inputs,
@@ -53,7 +53,7 @@ export function vulnerableFile(library: Library, file: Uint8Array): KnownVulnera
   return library.findVulnerable('firmware', createHash('sha256').update(file).digest('hex'));
 }
 
-/** Why it is refused, and what to do. */
+/** The reason of the refusal, and the remedy. */
 export function describeVulnerable({ id, kind, digest, reason }: KnownVulnerable): string {
   const what = kind === 'launch' ? 'launch digest' : 'firmware';
   return `the ${what} ${digest} is known to be vulnerable (${id}): ${reason}`;

@@ -1,5 +1,5 @@
 /**
- * The flags that say how a guest of libkrun-sev is launched, and the launch that they say.
+ * The flags that describe the launch of a libkrun-sev guest, and the launch that they describe.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { Library } from './load-library.ts';
 
 const MAX_IMAGE = 1024 * 1024 * 1024;
 
-/** What only such a launch has. */
+/** Flags that only such a launch has. */
 export const KRUN_FLAGS: readonly Flag[] = [
   string('kernel-address', 'Where libkrun loads the kernel', { value: 'hex' }),
   string('qboot', 'Firmware of libkrun', { value: 'file' }),

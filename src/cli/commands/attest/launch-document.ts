@@ -1,5 +1,6 @@
 /**
- * What is said of a launch: a launch record, alone or as `a3s-box measure` and the server have it, with the launch spec.
+ * A description of a launch: a launch record, alone or with the launch spec, in the format of `a3s-box measure` and the
+ * server.
  *
  * @module
  */
@@ -9,13 +10,13 @@ import { InputError } from '../../files/input-error.ts';
 import { inputName, readInput } from '../../files/input-file.ts';
 import { type Library, refusing } from './load-library.ts';
 
-/** A spec of 4 MiB, each of its characters escaped, and more. */
+/** Room for a spec of 4 MiB with each of its characters escaped, and more. */
 const MAX_DOCUMENT = 32 * 1024 * 1024;
 
 export interface LaunchDocument {
-  /** Undefined where a host no longer knows it. */
+  /** Undefined where a host no longer has it. */
   readonly record: ReturnType<Library['parseLaunchRecord']> | undefined;
-  /** Undefined where the record stands alone. */
+  /** Undefined where the record is alone. */
   readonly spec: string | undefined;
 }
 
@@ -44,11 +45,11 @@ function parts(document: unknown): { record: unknown; spec?: unknown } {
   return { record: document['launch'], spec: document['spec'] };
 }
 
-/** Whether it says what has a canonical text, however it is written: nothing too deep to be compared. */
+/** Whether the value has a canonical text: it must not be too deep to be compared. */
 function isSpecText(library: Library, spec: unknown): spec is string {
   if (typeof spec !== 'string') return false;
   try {
-    // That it is one is for `canonicalJson` to say, which refuses whatever is none.
+    // `canonicalJson` checks that it is JSON, and refuses any other value.
     const value = JSON.parse(spec) as Parameters<Library['canonicalJson']>[0];
     return library.canonicalJson(value) !== '' && isObject(value);
   } catch {

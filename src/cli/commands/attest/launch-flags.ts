@@ -1,5 +1,5 @@
 /**
- * The flags that say how an OVMF guest is launched, and the launch that they say.
+ * The flags that describe the launch of an OVMF guest, and the launch that they describe.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { FlagValues } from '../../flags/flag-values.ts';
 import { parseHexNumber } from '../../values/hex.ts';
 import type { Library } from './load-library.ts';
 
-/** As much as the library takes. */
+/** The largest number that the library takes. */
 export const MAX_OVMF = 16 * 1024 * 1024;
 
 export const OVMF_FLAGS: readonly Flag[] = [
@@ -55,14 +55,14 @@ export async function ovmfLaunch(
   };
 }
 
-/** The value of a number flag that has to be given. */
+/** The value of a required number flag. */
 export function neededNumber(flags: FlagValues, name: string): number {
   const value = flags.int(name);
   if (value === undefined) throw flags.missing(name);
   return value;
 }
 
-/** The value of a flag that names a file and has to be given. */
+/** The value of a required flag that names a file. */
 export function neededPath(flags: FlagValues, name: string): string {
   return flags.needed(name, (path) => path);
 }

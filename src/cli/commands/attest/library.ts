@@ -1,5 +1,5 @@
 /**
- * All that the commands need of the attestation library, in one module that is loaded on demand.
+ * All code of the attestation library that the commands use, in one module that is loaded on demand.
  *
  * It is bundled apart from the command line, so that no other command pays for it.
  *

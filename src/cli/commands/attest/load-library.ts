@@ -1,11 +1,11 @@
 /**
- * The attestation library, once it is needed.
+ * Loads the attestation library on demand.
  *
  * @module
  */
 import { InputError } from '../../files/input-error.ts';
 
-/** Everything of it: a class of another copy would not recognise what this one throws. */
+/** The whole library: a class of another copy would not recognise this one's errors. */
 export type Library = typeof import('#attestation');
 
 export function loadLibrary(): Promise<Library> {
@@ -13,10 +13,10 @@ export function loadLibrary(): Promise<Library> {
 }
 
 /**
- * What `read` gives; what it refuses becomes an {@link InputError} that names the input.
+ * The result of `read`. Its refusal becomes an {@link InputError} that names the input.
  *
- * @param input empty where the message already tells
- * @throws InputError for what the library documents to throw at bad input
+ * @param input empty where the message already names it
+ * @throws InputError for the errors that the library documents for bad input
  */
 export function refusing<T>(library: Library, input: string, read: () => T): T {
   try {
@@ -26,7 +26,7 @@ export function refusing<T>(library: Library, input: string, read: () => T): T {
   }
 }
 
-/** The same for what takes time. */
+/** The same for an asynchronous call. */
 export async function refusingLater<T>(
   library: Library,
   input: string,
@@ -57,7 +57,7 @@ export function problemLines(input: string, problems: readonly Problem[]): reado
   return problems.map(({ path, message, line, column }) => {
     const place = line === undefined ? input : `${input}:${line}:${column ?? 1}`;
     const text = [place, ...(path === '' ? [] : [path]), message].join(': ');
-    // Keys of the document are in it, and one problem is one line.
+    // The message contains keys of the document, and one problem is one line.
     return text.replaceAll(/\s/g, ' ');
   });
 }

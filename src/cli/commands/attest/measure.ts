@@ -17,7 +17,7 @@ import { KRUN_FLAGS, krunLaunch } from './krun-launch.ts';
 import { OVMF_FLAGS, ovmfLaunch } from './launch-flags.ts';
 import { type Library, loadLibrary, refusing } from './load-library.ts';
 
-/** What only an OVMF launch has. */
+/** Flags that only an OVMF launch has. */
 const ONLY_OVMF = ['append', 'ovmf', 'policy', 'record', 'vcpu-type'];
 const VMMS = ['qemu', 'ec2', 'gce', 'krun'] as const;
 

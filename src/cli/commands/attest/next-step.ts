@@ -1,5 +1,5 @@
 /**
- * What to do about evidence that is rejected, by the check that failed.
+ * The remedy for evidence that is rejected, by the check that failed.
  *
  * @module
  */

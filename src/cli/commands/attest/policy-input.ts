@@ -21,7 +21,7 @@ export interface PolicyDocument {
 
 /**
  * @param flag that names the file; empty for an operand
- * @throws UsageError for a file that cannot be read, InputError for what is no policy
+ * @throws UsageError for a file that cannot be read, InputError for an invalid policy
  */
 export async function readPolicy(
   context: Context,
@@ -34,7 +34,7 @@ export async function readPolicy(
   return { document, policy };
 }
 
-/** What the text states, of whichever kind of policy. @throws as {@link readPolicy} */
+/** The content of the text, for each kind of policy. @throws as {@link readPolicy} */
 export async function readDocument(
   context: Context,
   library: Library,

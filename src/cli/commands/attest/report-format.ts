@@ -1,5 +1,5 @@
 /**
- * In which envelope a report came, told by marks that no other envelope has.
+ * Recognises the envelope of a report by marks that no other envelope has.
  *
  * @module
  */
@@ -27,14 +27,14 @@ export type ReportFormat = (typeof REPORT_FORMATS)[number];
 const REPORT_SIZE = 1184;
 /** Bytes of a certificate table without an entry: its terminator. */
 const EMPTY_TABLE_SIZE = 24;
-/** What Azure's host compatibility layer hands out starts with this. */
+/** The data of Azure's host compatibility layer starts with these bytes. */
 const HCL_MARK = 'HCLA';
 const BRACE = 0x7b;
-/** Sizes of what `/dev/sev-guest` answers, and how such an answer begins: success, and a report. */
+/** Sizes of the answers of `/dev/sev-guest`, and the beginning of such an answer: success, and a report. */
 const RESPONSE_SIZES: readonly number[] = [1216, 1280, 4000];
 const RESPONSE_START = Buffer.from('00000000a0040000'.padEnd(64, '0'), 'hex');
 const PEM_REPORT = /^\s*-----BEGIN [A-Z -]*REPORT-----/;
-/** Version 0 of dstack's attestations, on SEV-SNP; and a map, as version 1 begins. */
+/** Version 0 of dstack's attestations, on SEV-SNP; and a map, which begins version 1. */
 const DSTACK_0 = [0, 3];
 const DSTACK_1 = /^[\x80-\x8f\xde\xdf].{0,5}version/s;
 
@@ -46,12 +46,12 @@ export function parseReportFormat(text: string): ReportFormat {
 }
 
 /**
- * The format of what `--report` names, as `name` says to people.
+ * The format of the input of `--report`, with the name that `name` shows to people.
  *
- * What has the length of a report is one, so that a damaged one is rejected and not misread; what
- * starts as a report does is one of a wrong length, or one with a certificate table behind it.
+ * An input with the length of a report is treated as one, so that a damaged report is rejected and not misread. An
+ * input that starts as a report does is a report of a wrong length, or one with a certificate table behind it.
  *
- * @throws InputError `evidence-unrecognised`, or `json-malformed` for what only starts as JSON
+ * @throws InputError `evidence-unrecognised`, or `json-malformed` for an input that only starts as JSON
  */
 export function recogniseFormat(name: string, bytes: Uint8Array): ReportFormat {
   if (bytes.length === REPORT_SIZE) return 'raw';
@@ -92,7 +92,7 @@ function isResponse(bytes: Uint8Array): boolean {
   return RESPONSE_SIZES.includes(bytes.length) && start.equals(RESPONSE_START);
 }
 
-/** Undefined for what is no JSON object, or one without the marks of one format alone. */
+/** Undefined for an input that is not a JSON object, or has not the marks of exactly one format. */
 function jsonFormat(name: string, bytes: Uint8Array): ReportFormat | undefined {
   if (!isJson(bytes)) return undefined;
   const document = parseObject(name, bytes);
@@ -111,7 +111,7 @@ const has =
 const isWrapped = has('platform', 'evidence');
 const isFromAzure = ({ platform }: Document) => platform === 'az-snp';
 
-/** One for each way in which a format can be told. */
+/** One for each way to recognise a format. */
 const JSON_MARKS: readonly (readonly [ReportFormat, (document: Document) => boolean])[] = [
   ['coco', has('attestation_report')],
   ['coco', (document) => isWrapped(document) && !isFromAzure(document)],

@@ -1,5 +1,5 @@
 /**
- * The fields of a report for people. None of them is verified, and the text says so first and last.
+ * Prints the fields of a report for people. None of them is verified, and the text begins and ends with that statement.
  *
  * @module
  */

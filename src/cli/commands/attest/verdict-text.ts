@@ -1,5 +1,5 @@
 /**
- * A verdict for people: every check, and what follows.
+ * A verdict for people: every check, and the conclusion.
  *
  * @module
  */
@@ -13,10 +13,10 @@ export const SIMULATED_BANNER = '*** SIMULATED EVIDENCE: no hardware vouches for
 const MARKS = { passed: '✓', failed: '✗', skipped: '-' } as const;
 const TITLES = { verify: 'Verification', policy: 'Policy' } as const;
 
-/** By stage: code → what holds once the check has passed. */
+/** By stage: code → the fact that is established once the check has passed. */
 export type Meanings = Readonly<Record<VerdictCheck['stage'], Readonly<Record<string, string>>>>;
 
-/** What a verification says of why it refused, and what to do next. */
+/** The reason of a verification's refusal, and the remedy. */
 export interface Refusal {
   readonly message: string;
   readonly remedy: string | undefined;
@@ -42,10 +42,10 @@ export function describeVerdict(verdict: Verdict, meanings: Meanings, refusal?: 
 
 /** Columns of a terminal. */
 const WIDTH = 80;
-/** Of what was expected and found. */
+/** The lengths of the expected and the found value. */
 const FACT_INDENT = 6;
 
-/** A line for each check: how it went, and what holds once it has passed. */
+/** A line for each check: its result, and the fact that it establishes. */
 export function checkTable(
   checks: readonly Omit<VerdictCheck, 'stage'>[],
   meanings: Readonly<Record<string, string>>,
@@ -66,14 +66,14 @@ function facts({ expected, actual }: Omit<VerdictCheck, 'stage'>): readonly stri
   ];
 }
 
-/** Where the text has several lines, all are as far in as the first. */
+/** All lines of a text with several lines have the same indent. */
 function hanging(start: string, text: string): readonly string[] {
   return wrap(text, WIDTH - start.length).map(
     (line, index) => `${index === 0 ? start : ' '.repeat(start.length)}${line}`,
   );
 }
 
-/** Values of the evidence may hold what lays out a table. */
+/** Values of the evidence may contain characters that lay out a table. */
 function oneLine(text: string): string {
   return text.replaceAll(/\s/g, ' ');
 }

@@ -1,5 +1,5 @@
 /**
- * What was decided about evidence, as programs read it; people are shown the same.
+ * The verdict on evidence, for programs. People see the same content.
  *
  * @module
  */
@@ -10,22 +10,22 @@ type Claims = InstanceType<Library['VerifiedReport']>['claims'];
 /** One check, of the verification or of the appraisal against the policy. */
 export interface VerdictCheck {
   readonly stage: 'verify' | 'policy';
-  /** Stable, and of one stage alone. */
+  /** Stable, and used in one stage alone. */
   readonly code: string;
-  /** `skipped`: nothing to look at, or an earlier check failed. */
+  /** `skipped`: nothing to check, or an earlier check failed. */
   readonly verdict: 'passed' | 'failed' | 'skipped';
   readonly expected?: string | undefined;
   readonly actual?: string | undefined;
 }
 
-/** Where the parts of the evidence came from. */
+/** The sources of the parts of the evidence. */
 export interface Sources {
   readonly format: string;
   /** Null where there was none. */
   readonly vek: string | null;
   /** Null where there was none. */
   readonly crl: string | null;
-  /** Where it is from what REPORT_DATA has to be; null where that is for the policy alone. */
+  /** The source of the required REPORT_DATA; null where only the policy sets it. */
   readonly reportData: string | null;
 }
 
@@ -34,10 +34,10 @@ export interface Verdict {
   readonly accepted: boolean;
   /** `accepted`, or the code of the first check that failed. */
   readonly code: string;
-  /** There and true for the evidence of a simulated secure processor alone. */
+  /** Present and true for the evidence of a simulated secure processor alone. */
   readonly simulated?: true;
   readonly checks: readonly VerdictCheck[];
-  /** Only where the evidence is verified, be it accepted or not. */
+  /** Present only where the evidence is verified, whether it is accepted or not. */
   readonly claims?: Claims;
   readonly sources: Sources;
 }

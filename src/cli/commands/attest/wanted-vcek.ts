@@ -1,5 +1,5 @@
 /**
- * Which certificate the flags of `fetch-certs` ask for.
+ * The certificate that the flags of `fetch-certs` request.
  *
  * @module
  */
@@ -50,7 +50,7 @@ function tcbOf(text: string, product: Product): TcbParts {
   throw new RangeError('on Turin it has fmc, elsewhere not');
 }
 
-/** As a report has it; that of a Turin also without the zeros behind it. */
+/** The chip id as a report has it; that of a Turin also without the zeros behind it. */
 function parseChipId(text: string, product: Product): string {
   const size = product === 'Turin' && text.length === TURIN_CHIP_ID * 2 ? TURIN_CHIP_ID : CHIP_ID;
   return Buffer.from(parseHexBytes(text, size)).toString('hex');

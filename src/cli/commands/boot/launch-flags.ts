@@ -1,11 +1,11 @@
 /**
- * `--cpus` and `--tee` of what looks at the launch of a boot set.
+ * `--cpus` and `--tee` of the commands that compute the launch of a boot set.
  *
  * @module
  */
 import type { FlagValues } from '../../flags/flag-values.ts';
 
-/** As many as the launch digest takes. */
+/** The largest number that the launch digest takes. */
 const MAX_CPUS = 4096;
 
 export function cpusOf(flags: FlagValues): number {

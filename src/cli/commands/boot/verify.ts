@@ -55,7 +55,7 @@ export const verifyBoot: Command = {
   },
 };
 
-/** @throws UsageError for a block of anybody: everybody can sign one */
+/** @throws UsageError for an ID block with no expected signer: anybody can sign one */
 async function idBlockOf({ context, flags }: Invocation) {
   const path = flags.string('id-block');
   const [idKeyDigest, authorKeyDigest] = KEY_DIGESTS.map((name) =>

@@ -1,5 +1,5 @@
 /**
- * Policies that are valid, and that no evidence at all can satisfy.
+ * Finds policies that are valid, and that no evidence can satisfy.
  *
  * @module
  */
@@ -9,7 +9,7 @@ type Policy = Library['STRICT_POLICY'];
 type Floors = Policy['minTcb'];
 type TcbClass = keyof Floors;
 
-/** Lists of which evidence has to be on each that is stated. */
+/** Lists of allowed values. Evidence has to match an entry of each list that the policy has. */
 const LISTS = [
   'products',
   'reportVersions',
@@ -27,7 +27,7 @@ const CLASSES: Readonly<Record<Policy['products'][number], readonly TcbClass[]>>
   Turin: ['turin'],
 };
 
-/** Why no evidence can satisfy a policy, each reason there is; empty where some may. */
+/** Every reason for which no evidence can satisfy a policy; empty where some may. */
 export function acceptsNobody(policy: Policy): readonly string[] {
   const empty = LISTS.filter((key) => policy[key]?.length === 0);
   return [
@@ -64,7 +64,7 @@ function deniedChips({ chipAllow = [], chipDeny }: Policy): readonly string[] {
     : [];
 }
 
-/** Older reports lack what newer ones tell. */
+/** Older reports lack fields of newer ones. */
 function untoldByVersion(policy: Policy): readonly string[] {
   const { reportVersions, requireAliasCheck, minMitigationVector } = policy;
   if (reportVersions.length === 0) return [];

@@ -1,5 +1,5 @@
 /**
- * `policy check` of an image policy: everything that the server would do before it decides by it.
+ * `policy check` of an image policy: all the checks that the server makes before it applies the policy.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { describeImagePolicy, describeMatch } from './image-policy-text.ts';
 
 /**
  * @param document as the text states it
- * @throws InputError for one that is not good, with all that is wrong
+ * @throws InputError for an invalid policy, with all its problems
  */
 export async function checkImagePolicy(
   { context, flags }: Invocation,

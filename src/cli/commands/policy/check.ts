@@ -53,7 +53,7 @@ async function run(invocation: Invocation): Promise<number> {
   return 0;
 }
 
-/** The problems are those of the policy: none where there is no file of that name. */
+/** The problems of the policy; none where the file does not exist. */
 function invalid(error: unknown): object {
   const cause = error instanceof InputError ? error.cause : undefined;
   const problems = isObject(cause) ? cause['problems'] : undefined;

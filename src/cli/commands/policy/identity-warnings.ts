@@ -1,5 +1,5 @@
 /**
- * Identities of an image policy that a policy may state, and that no certificate ever has.
+ * Finds identities in an image policy that are valid, and that no certificate ever has.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const NO_EXPRESSIONS =
   'there are no regular expressions, and "^", "$" and "\\" stand for themselves';
 const NO_SPACES = 'it has a space, which no certificate has there';
 
-/** All there are, in the order of the policy. */
+/** All warnings, in the order of the policy. */
 export function identityWarnings({ images }: ImagePolicy): readonly PolicyWarning[] {
   return images.flatMap((rule, index) =>
     ('require' in rule ? (rule.require ?? []) : []).flatMap(({ identities }, entry) =>
@@ -62,7 +62,7 @@ function hasSpace(text: string): boolean {
   return /\s/.test(text);
 }
 
-/** What is neither in a URL nor in an address. */
+/** Characters that occur neither in a URL nor in an address. */
 function isExpression(text: string): boolean {
   return /^\^|\$$|\\/.test(text);
 }

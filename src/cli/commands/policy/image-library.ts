@@ -1,5 +1,5 @@
 /**
- * What checks an image policy as the server does, in one module that is loaded on demand.
+ * The server's checks of an image policy, in one module that is loaded on demand.
  *
  * It is bundled apart from the command line, so that no other command pays for it.
  *

@@ -1,5 +1,5 @@
 /**
- * What an image policy means, in sentences.
+ * Prints the meaning of an image policy in sentences.
  *
  * @module
  */
@@ -10,10 +10,10 @@ type Loaded = Awaited<ReturnType<typeof import('#image-policy').loadParsedPolicy
 type LoadedRule = Loaded['rules'][number];
 type LoadedRequirement = Extract<LoadedRule, { action: 'require' }>['require'][number];
 
-/** Digits of a key's id that tell it from others. */
+/** The digits of a key's id that identify it. */
 const SHOWN_ID = 12;
 
-/** Each rule with what it does, then what holds for all else. */
+/** Each rule with its effect, then the default. */
 export function describeImagePolicy(policy: ImagePolicy, loaded: Loaded): string {
   const rules = policy.images.flatMap((rule, index) => [
     `${index + 1}. ${rule.pattern}`,
@@ -25,7 +25,7 @@ export function describeImagePolicy(policy: ImagePolicy, loaded: Loaded): string
   return printable(['The first rule that matches decides:', ...rules, ...rest, ''].join('\n'));
 }
 
-/** Which rule decides for a repository, and what it says. */
+/** The rule that decides for a repository, and its effect. */
 export function describeMatch(policy: ImagePolicy, loaded: Loaded, repository: string): string {
   const index = loaded.match(repository);
   const rule = index === undefined ? undefined : policy.images[index];
@@ -84,7 +84,7 @@ function countOf(threshold: number): string {
 }
 
 function describeKey({ name, keyId }: LoadedRequirement['keys'][number]): string {
-  // One that is written out has no file, and a number instead of a name.
+  // A key inside the policy has no file, and a number in place of a name.
   const named = /^key \d+$/.test(name) ? name : `the key ${name}`;
   return `${named} (SHA-256 ${keyId.slice(0, SHOWN_ID)}…)`;
 }

@@ -1,5 +1,5 @@
 /**
- * What a policy means, for people.
+ * Prints the meaning of a policy for people.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { acceptsNobody } from './accepts-nobody.ts';
 type Policy = Library['STRICT_POLICY'];
 type Key = keyof Policy;
 
-/** Where values stand. */
+/** The column of values. */
 const WIDTH = 28;
 
-/** Keys that a policy may lack, and what that means. */
+/** Keys that a policy may lack, and the meaning of their absence. */
 const WHEN_ABSENT = {
   minLaunchTcb: 'as minTcb',
   minCommittedTcb: 'as minTcb',
@@ -27,7 +27,7 @@ const WHEN_ABSENT = {
   reportData: 'not said: whoever verifies has to say it',
 } as const satisfies Partial<Record<Key, string>>;
 
-/** Every key that a policy may have, those included that this one leaves out. */
+/** Every key that a policy may have, including those that this one lacks. */
 export function keysOf(policy: Policy): readonly string[] {
   const keys = Object.keys(policy).flatMap((key) => (key === 'minTcb' ? TCB_KEYS : [key]));
   return [...new Set([...keys, ...Object.keys(WHEN_ABSENT)])];
@@ -41,7 +41,7 @@ export function effective(policy: Policy): Policy {
   return { ...policy, minLaunchTcb, minCommittedTcb };
 }
 
-/** What the document states, what follows from what it does not, and a conclusion. */
+/** The content of the document, the effect of the missing keys, and a conclusion. */
 export function describePolicy(policy: Policy, stated: readonly string[]): string {
   const keys = keysOf(policy);
   const said = keys.filter((key) => stated.includes(key));

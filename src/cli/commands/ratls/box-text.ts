@@ -1,5 +1,5 @@
 /**
- * A verdict on a box, for people: every check, who the box is, and what follows.
+ * A verdict on a box, for people: every check, the identity of the box, and the conclusion.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What was decided about a box, as programs read it.
+ * The verdict on a box, for programs.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface BoxVerdict {
   /** `accepted`, or the code of the first check that failed. */
   readonly code: string;
   readonly target: string;
-  /** There and true for simulated evidence alone. */
+  /** Present and true for simulated evidence alone. */
   readonly simulated?: true;
   readonly checks: readonly BoxCheck[];
   readonly box?: {
@@ -33,9 +33,9 @@ export interface BoxVerdict {
     readonly spec: Peer['spec'];
   };
   readonly claims?: Peer['claims'];
-  /** What REPORT_DATA of the evidence has to be. */
+  /** The required REPORT_DATA of the evidence. */
   readonly reportData?: string;
-  /** Where the evidence lies; absent without `--out`. */
+  /** The directory of the evidence; absent without `--out`. */
   readonly files?: Readonly<Record<string, string>>;
   readonly error?: {
     readonly message: string;

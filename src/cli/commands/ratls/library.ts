@@ -1,7 +1,7 @@
 /**
- * All that the commands need to talk to a confidential box, in one module that is loaded on demand.
+ * All code for sessions with a confidential box, in one module that is loaded on demand.
  *
- * What verifies is in it too: a class of another bundle would not recognise what this one throws.
+ * The verifier is in it too: a class of another bundle would not recognise this one's errors.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A session with the box that a command names: by its address, or through the control server, which only passes bytes on.
+ * Opens a session with the box that a command names: by its address, or through the control server, which only passes
+ * bytes on.
  *
  * @module
  */
@@ -15,7 +16,7 @@ export type Session = Awaited<ReturnType<Library['connect']>>;
 /** `HOST:PORT`, `[ADDRESS]:PORT`; a box's name has no colon. */
 const ADDRESS = /^(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^:[\]/]+)):(\d{1,5})$/;
 
-/** @throws RatlsError of the library, A3sError of the server, UsageError for what names no box */
+/** @throws RatlsError of the library, A3sError of the server, UsageError for a name that is no box */
 export async function openSession(
   context: Context,
   library: Library,
@@ -38,13 +39,13 @@ export async function openSession(
   return library.connect({ ...trust, host, port, signal });
 }
 
-/** For people, with the code first and what to do last. */
+/** For people, with the code first and the remedy last. */
 export function inputErrorOf(error: RatlsError): InputError {
   const { code, message, expected, found, remedy } = error;
   return new InputError(code, message, { expected, found, remedy, cause: error });
 }
 
-/** Whether an error says that the box is not trusted, rather than that there is nothing to decide about. */
+/** Whether an error means that the box is not trusted, and not that the evidence is missing. */
 export function isRejection(library: Library, error: unknown): error is RatlsError {
   return (
     error instanceof library.RatlsError &&

@@ -1,5 +1,5 @@
 /**
- * Flags that say which box is meant, and whom to trust.
+ * The flags that name a box, and the trust anchors for it.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { cachedCrl, cachedVek } from '../attest/cached-endorsements.ts';
 import { refusing } from '../attest/load-library.ts';
 import { readPolicy } from '../attest/policy-input.ts';
 
-/** Everything of it comes from one bundle. */
+/** Its whole content comes from one bundle. */
 export type Library = typeof import('#ratls');
 
 const MAX_ROOTS = 128 * 1024;
@@ -36,7 +36,7 @@ export const PEER_FLAGS: readonly Flag[] = [
 ];
 
 type ConnectOptions = Parameters<Library['connect']>[0];
-/** Whom to trust, and how long to wait. */
+/** The trust anchors, and the timeout. */
 export type Trust = Omit<ConnectOptions, 'host' | 'port' | 'socket' | 'signal'>;
 
 /** @throws UsageError, InputError for files that cannot be used */
@@ -68,7 +68,7 @@ async function simulatedRoots(context: Context, flags: FlagValues, library: Libr
   return refusing(library, inputName(path), () => library.parseSimulatedRoots(pem));
 }
 
-/** What hardware evidence lacks is taken from what `attest fetch-certs` has kept. */
+/** Endorsements that hardware evidence lacks come from the cache of `attest fetch-certs`. */
 function completion(context: Context, library: Library): NonNullable<Trust['complete']> {
   return async (evidence) => {
     const vek = evidence.vek ?? (await cachedVek(context, library, evidence));

@@ -1,6 +1,6 @@
 /**
- * A session with a box, and another attempt where the connection ends though the box may be well: it has few connections, and
- * one that cannot be had now can be had a moment later.
+ * Runs an action in a session with a box, and retries where the connection ends although the box may be well: a box has
+ * few connections, and a refused one may succeed a moment later.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import type { Context } from '../../context.ts';
 import { openSession, type Session } from './open-session.ts';
 import type { Library, Trust } from './peer-flags.ts';
 
-/** That of the library. */
+/** The library's default timeout. */
 const DEFAULT_TIMEOUT_MS = 60_000;
-/** Between two attempts: so much, and up to so much more, so that clients do not keep step. */
+/** The pause between two attempts: `PAUSE_MS`, and up to `MOST_JITTER_MS` more, so that clients do not retry in step. */
 const PAUSE_MS = 100;
 const MOST_JITTER_MS = 50;
 
@@ -25,9 +25,10 @@ export interface SessionRequest {
 }
 
 /**
- * Opens a session and acts in it, again and again until the time of `trust` is over. What `act` has done stays done.
+ * Opens a session and runs `act` in it, repeatedly until the time of `trust` is over. The effects of earlier attempts
+ * stay.
  *
- * @throws RatlsError of the library, A3sError of the server, UsageError for what names no box
+ * @throws RatlsError of the library, A3sError of the server, UsageError for a name that is no box
  */
 export async function withSession<T>(
   { context, library, target, trust, signal }: SessionRequest,
@@ -52,10 +53,10 @@ export async function withSession<T>(
   }
 }
 
-/** What an operating system says of a connection that the peer, or a host in between, has ended. */
+/** The operating system's errors for a connection that the peer, or a host in between, has ended. */
 const ENDED: ReadonlySet<unknown> = new Set([undefined, 'ECONNRESET', 'EPIPE']);
 
-/** Whether an attempt failed as it does where others take all connections, or all reports. */
+/** Whether an attempt failed in the way that it fails when other clients take all connections, or all reports. */
 function isPassing(library: Library, error: unknown): boolean {
   if (error instanceof A3sError) return error.code === 'ratls-busy';
   if (!(error instanceof library.RatlsError)) return false;
