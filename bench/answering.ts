@@ -1,6 +1,6 @@
 /**
- * When a box is there: as soon as a command in it has been answered. Asked through the API, since a second command
- * line's start is no part of it.
+ * The time until a box answers a command. The command goes through the API, so that the start of a second command line
+ * does not count.
  *
  * @module
  */

@@ -1,8 +1,6 @@
 /**
- * What no start from a template can be faster than: QEMU alone maps the memory of a machine whose agent serves, loads the
- * state of its devices, goes on, and the agent answers one request. No walls, no disks, no network, no box.
- *
- * The template is made of the same boot set by QEMU with the same arguments as the product's own.
+ * The lower bound for a start from a template: QEMU alone maps the memory of a machine whose agent serves, loads the
+ * state of its devices, resumes, and the agent answers one request. No jail, no disks, no network, no box.
  *
  * @module
  */
@@ -38,7 +36,7 @@ import { timed } from './statistics.ts';
 const BOOT_MS = 120_000;
 const RESTORE_MS = 30_000;
 
-/** Memory is a file already, and no part of the state; and what becomes of it is told by events. */
+/** The memory is a file already and not part of the state, and events report the progress. */
 const UNSHARED: Command = [
   'migrate-set-capabilities',
   {

@@ -1,5 +1,5 @@
 /**
- * What a benchmark is, and what is asked of it.
+ * The interface of a benchmark, and its parameters.
  *
  * @module
  */
@@ -8,7 +8,10 @@ import type { BenchmarkResult } from './statistics.ts';
 export interface Asked {
   /** How often; a benchmark whose rounds are long takes fewer. */
   readonly samples: number;
-  /** Aborted when whoever runs this wants it to end: the benchmark then rejects with its reason and leaves nothing behind. */
+  /**
+   * Aborted when the caller ends the run: the benchmark then rejects with the signal's reason and leaves nothing
+   * behind.
+   */
   readonly signal: AbortSignal;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The command line alone, which asks no server, against Node with nothing to do.
+ * The command line alone, without a request to the server, against Node with an empty program.
  *
  * @module
  */

@@ -1,8 +1,5 @@
 /**
- * What an idle box costs the host, and what fifty of them cost the control server.
- *
- * Memory is counted as `/proc` does in `Pss`: a page that several processes map counts for each by its share, so the sum
- * over all boxes has every page once. Beside it stands by how much the host's available memory fell, which knows of nothing but what is gone.
+ * The cost of an idle box for the host, and of fifty boxes for the control server.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A command in a running box: how long until it is over, against `podman exec`, and how fast bytes flow, against a pipe.
+ * A command in a running box: its time to completion, against `podman exec`, and its throughput, against a pipe.
  *
  * @module
  */

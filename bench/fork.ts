@@ -1,6 +1,6 @@
 /**
- * A copy of a running box, against the cold start of the same box: until `run -d` returns, when the workload runs with an
- * identity of its own, and until a command in it is answered; and the snapshot that all copies begin with.
+ * A fork of a running box, against the cold start of the same box: until `run -d` returns, until the workload runs with
+ * its own identity, and until a command in it is answered; and the memory snapshot that all forks start from.
  *
  * @module
  */

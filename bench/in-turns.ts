@@ -1,5 +1,5 @@
 /**
- * Contestants that are measured one after another, over and over: a busy minute hits all of them.
+ * Measures contestants alternately and repeatedly, so that a busy minute affects all of them.
  *
  * @module
  */

@@ -26,7 +26,7 @@ import { PART_OF, PARTS, type Part, STEPS, type Step } from './instructions/part
 import { alone, type BenchmarkResult, compared, percentile } from './statistics.ts';
 
 const NAME = 'life';
-/** Ends at once when it is told to. */
+/** A program that ends at once on a signal. */
 const PROGRAM = ['sh', '-c', 'trap "exit 0" TERM; echo here; while :; do sleep 1000 & wait; done'];
 /** A run under emulation takes half a minute. */
 const MOST_SAMPLES = 5;

@@ -13,7 +13,7 @@ import { warm } from './warm.ts';
 import { withActor } from './with-actor.ts';
 
 const NAME = 'life';
-/** Ends at once when it is told to, as programs should: a stop is not the ten seconds of one that does not. */
+/** A program that ends at once on a signal: a stop does not include the ten seconds for one that ignores it. */
 const PROGRAM = ['sh', '-c', 'trap "exit 0" TERM; echo here; while :; do sleep 1000 & wait; done'];
 
 const STEPS = ['create', 'start', 'exec', 'logs', 'stop', 'rm'] as const;

@@ -1,5 +1,5 @@
 /**
- * What the figures were measured on: without it they say nothing.
+ * The hardware and software that the figures were measured on: without them the figures say nothing.
  *
  * @module
  */

@@ -1,7 +1,6 @@
 /**
- * `npm run bench`: all benchmarks, or those that are named. `--json` prints only JSON; `--samples N` sets how many.
- *
- * A benchmark that cannot be measured here says why on standard error, the others go on, and the exit status is 1.
+ * `npm run bench`: all benchmarks, or the named ones. `--json` prints only JSON; `--samples N` sets the number of
+ * samples.
  *
  * @module
  */

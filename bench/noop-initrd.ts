@@ -1,5 +1,5 @@
 /**
- * The shortest initrd there is: its one program asks for the power to go off.
+ * The shortest possible initrd: its one program powers the machine off.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * QEMU alone with the machine that confidential boxes get: the same firmware and kernel, the same check of their hashes, and
+ * QEMU alone with the machine of confidential boxes: the same firmware and kernel, the same check of their hashes, and
  * an initrd that powers off.
  *
  * @module

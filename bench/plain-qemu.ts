@@ -1,5 +1,5 @@
 /**
- * QEMU alone: the machine that boxes get, with nothing around it.
+ * QEMU alone, with the machine of boxes and nothing around it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Runs podman where `podman.ts` has put it: in namespaces of its own. Ends with the process that asks.
+ * Runs podman in the namespaces that `podman.ts` made. Ends with the process that starts it.
  *
  * @module
  */

@@ -1,11 +1,5 @@
 /**
- * podman with runc, the peer of what a box does, as root.
- *
- * It lives in mount, network and process namespaces of its own, with storage of its own. What it starts ends with the last of
- * them, even where this process is killed: mounts, bridges, firewall rules and containers go too, and those of the
- * host's own podman were never seen. Cgroups are outside of these namespaces, so they get one name, and are removed by it.
- *
- * A small process inside starts podman, as this one starts `a3s-box`; entering the namespaces each time would cost podman a millisecond.
+ * podman with runc as root, the peer that boxes are compared with.
  *
  * @module
  */

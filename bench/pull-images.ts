@@ -1,5 +1,5 @@
 /**
- * Images that pulls are measured with: the same bytes on every machine and in every run.
+ * The images of the pull benchmark: the same bytes on every machine and in every run.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Results for people, and for programs.
+ * Prints results for people, and for programs.
  *
  * @module
  */

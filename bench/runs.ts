@@ -1,5 +1,5 @@
 /**
- * One `run --rm IMAGE true` with the same options, ours and podman's.
+ * One `run --rm IMAGE true` with the same options, of A3S Box and of podman.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a benchmark says of its samples.
+ * The statistics of a benchmark's samples.
  *
  * @module
  */

@@ -57,7 +57,7 @@ async function watched<T>(
 ): Promise<T> {
   const docker = apiOf(actor);
   const since = now();
-  // The server keeps the last few hundred; the earlier ones are heard as they come.
+  // The server keeps the last few hundred events. Earlier ones are read as they arrive.
   const heard = (await docker.getEvents({ since })) as Readable;
   const words: Buffer[] = [];
   heard.on('data', (chunk: Buffer) => words.push(chunk));

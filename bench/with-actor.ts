@@ -1,5 +1,5 @@
 /**
- * An installation and a home of its own for one benchmark, both gone afterwards.
+ * An installation and a home for one benchmark, both removed afterwards.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Writes the module of what is known to be vulnerable out of `policies/defaults/known-vulnerable.json`: programs
+ * Writes the module with the list of known vulnerable digests from `policies/defaults/known-vulnerable.json`: programs
  * import the list, and browsers read no files.
  *
  * @module

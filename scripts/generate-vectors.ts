@@ -1,7 +1,6 @@
 /**
- * Writes the test vectors in `test/vectors`: `generate-vectors [--all]`, from the root of the
- * checkout. Those that are there are kept, since every signature comes out differently; `--all`
- * makes them anew.
+ * Writes the test vectors in `test/vectors`: `generate-vectors [--all]`, from the root of the checkout. Existing
+ * vectors are kept, since every signature comes out differently; `--all` makes them again.
  *
  * @module
  */

@@ -1,7 +1,5 @@
 /**
- * Makes the code cache of the command line: what V8 has compiled once the commands that people wait for have run.
- *
- *     node build/make-code-cache.cjs BUNDLE
+ * Makes the code cache of the command line: V8's compiled code after the interactive commands have run.
  *
  * @module
  */

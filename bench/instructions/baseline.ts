@@ -1,5 +1,5 @@
 /**
- * The counts of the last version, which those of this one are compared with.
+ * The counts of the last version, which this version's counts are compared with.
  *
  * @module
  */

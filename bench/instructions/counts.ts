@@ -1,5 +1,5 @@
 /**
- * What `plugin.c` writes down: instructions that an emulated host executed until a mark.
+ * Reads the output of `plugin.c`: instructions that an emulated host executed until a mark.
  *
  * @module
  */

@@ -1,11 +1,14 @@
 /**
- * What is counted: of which steps, and in which parts.
+ * The steps that are counted, and their parts.
  *
  * @module
  */
 import { type Counts, total } from './counts.ts';
 
-/** `run`: a box from a template, of a program that does nothing; `exec`: the same program in a box that runs; `stop`: of a program that ends when it is told to. */
+/**
+ * `run`: a box from a template, of a program that does nothing; `exec`: the same program in a box that runs; `stop`: of
+ * a program that ends on the signal.
+ */
 export const STEPS = ['run', 'exec', 'stop'] as const;
 export type Step = (typeof STEPS)[number];
 

@@ -1,5 +1,5 @@
 /**
- * What the quickstart says: one line for each check, and commands that have to succeed for the rest to make sense.
+ * The output of the quickstart: one line for each check, and commands that have to succeed for the later steps.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What stands beside the evidence that the quickstart leaves: how to verify it with other tools.
+ * The README beside the evidence of the quickstart: how to verify it with other tools.
  *
  * @module
  */

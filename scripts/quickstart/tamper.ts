@@ -1,5 +1,5 @@
 /**
- * What a hostile host does to a layer: changes one byte on its disk. It is put back afterwards.
+ * A hostile host's attack on a layer: changes one byte on its disk. The byte is restored afterwards.
  *
  * @module
  */

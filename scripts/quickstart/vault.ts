@@ -1,5 +1,5 @@
 /**
- * The image of the confidential box: a program that proves to have a secret, without showing it.
+ * The image of the confidential box: a program that proves that it has a secret, without showing it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The last lines of `npm test`, and whether it was good.
+ * The last lines of `npm test`, and whether it passed.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Tells a process of tests that died from tests that failed: Node itself may give up, as by an assertion of its own.
+ * Distinguishes a test process that died from tests that failed: Node itself may abort, for example by an assertion of
+ * its own.
  *
  * @module
  */

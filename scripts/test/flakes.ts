@@ -1,5 +1,5 @@
 /**
- * Tells flakes from failures: what failed runs once more, with nothing beside it, and what passes then is a flake.
+ * Distinguishes flakes from failures: a failed test runs once more, alone, and is a flake when it passes then.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Which unit tests may share a process: starting one for each file costs more than most of their tests do.
+ * Selects the unit tests that may share a process: starting one for each file costs more than most of their tests do.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Two lanes: a guest has one processor, and the other one of the host would wait.
+ * Splits the stages into two lanes: a guest has one processor, and the host's other one would be idle.
  *
  * @module
  */

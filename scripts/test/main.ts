@@ -1,6 +1,6 @@
 /**
- * `npm test` after its set-up: runs the stages, then once more and alone what failed, and closes with one line that counts
- * all tests.
+ * `npm test` after its set-up: runs the stages, then runs what failed once more and alone, and closes with one line
+ * that counts all tests.
  *
  * @module
  */
@@ -100,7 +100,7 @@ try {
     process.stderr.write(`npm test: ${error.message}\n`);
     process.exitCode = 2;
   } else {
-    // Whoever reads the last line alone has to see it too.
+    // A reader who reads the last line alone has to see it too.
     console.error(error);
     print('\n0 passed, 1 failed\n');
     process.exitCode = 1;

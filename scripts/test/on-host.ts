@@ -1,6 +1,6 @@
 /**
- * `npm run test:host [FILES]` after its set-up: runs test files of the vm stage on an emulated host with KVM, all of them
- * unless some are named, and reports them as `npm test` does.
+ * `npm run test:host [FILES]` after its set-up: runs test files of the vm stage on an emulated host with KVM, all of
+ * them unless some are named, and reports them as `npm test` does.
  *
  * @module
  */

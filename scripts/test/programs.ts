@@ -1,5 +1,5 @@
 /**
- * What the stages run on that start real programs: the boot artefacts, and one installation of the product.
+ * The inputs of the stages that start real programs: the boot artefacts, and one installation of the product.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export class Programs {
 
   private constructor(installing: Promise<Installation>) {
     this.#installing = installing;
-    // Whoever waits for it hears of it.
+    // The caller that awaits it gets the error.
     installing.catch(() => undefined);
   }
 

@@ -1,5 +1,5 @@
 /**
- * What a change can reach: the rules for what no import shows, like a program that a test starts or a file that it reads.
+ * The tests that a change can reach beyond imports: rules for programs that a test starts and files that it reads.
  *
  * @module
  */

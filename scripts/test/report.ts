@@ -1,5 +1,5 @@
 /**
- * What a stage of `npm test` found: its files, and the tests in them. A check, a Go package and a fuzz target are
+ * The result of a stage of `npm test`: its files, and the tests in them. A check, a Go package and a fuzz target are
  * files too.
  *
  * @module

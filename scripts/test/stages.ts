@@ -1,5 +1,5 @@
 /**
- * What each stage of `npm test` runs.
+ * The commands of each stage of `npm test`.
  *
  * @module
  */

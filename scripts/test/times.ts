@@ -1,5 +1,5 @@
 /**
- * How long each test file takes: where a run's time goes.
+ * The time of each test file: where a run's time goes.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Writes what Vitest found as a report, to the file that `A3S_TEST_REPORT` names.
+ * Writes Vitest's results as a report, to the file that `A3S_TEST_REPORT` names.
  *
  * @module
  */

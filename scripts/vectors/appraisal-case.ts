@@ -1,5 +1,5 @@
 /**
- * What appraisal vectors are made of: evidence and a policy, each with what differs.
+ * The base of appraisal vectors: evidence and a policy, each with its differences.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What policies ask of platform and firmware.
+ * Policies' requirements of platform and firmware.
  *
  * @module
  */

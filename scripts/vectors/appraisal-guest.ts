@@ -1,5 +1,5 @@
 /**
- * What policies ask of processor, report and guest.
+ * Policies' requirements of processor, report and guest.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What policies ask of a guest's measurement and ID block.
+ * Policies' requirements of a guest's measurement and ID block.
  *
  * @module
  */

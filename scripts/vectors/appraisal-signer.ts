@@ -1,5 +1,5 @@
 /**
- * What policies ask of the key that signed, of the chip, of what a report binds, and of revocation.
+ * Policies' requirements of the signing key, of the chip, of the data that a report binds, and of revocation.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Evidence that verifies, held against policies that take it or do not.
+ * Evidence that verifies, appraised under policies that accept it or reject it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Good evidence beside authorities that a verifier must take or refuse. It never trusts them.
+ * Good evidence beside authorities that a verifier must accept or refuse. It never trusts them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Reports beside certificates that are good in themselves: whether the one is of the other.
+ * Reports beside certificates that are good in themselves: whether the certificate belongs to the report.
  *
  * @module
  */

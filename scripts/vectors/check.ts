@@ -1,5 +1,5 @@
 /**
- * Whether the library decides on a vector as the vector says.
+ * Checks that the library's decision on a vector is the expected one.
  *
  * @module
  */

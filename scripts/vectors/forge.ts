@@ -1,6 +1,6 @@
 /**
- * Certificates and lists that differ from good ones in one thing, and are signed all the same, so
- * that nothing but that thing can be what a verifier refuses.
+ * Certificates and lists that differ from good ones in one field, and have a valid signature, so that a verifier can
+ * refuse nothing but that field.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a test vector is, and how it is kept; `test/vectors/README.md` describes it.
+ * The format of test vectors and of their files, which `test/vectors/README.md` describes.
  *
  * @module
  */

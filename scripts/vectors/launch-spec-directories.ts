@@ -1,5 +1,5 @@
 /**
- * What a launch spec's directories must not be.
+ * Invalid directories of a launch spec.
  *
  * @module
  */

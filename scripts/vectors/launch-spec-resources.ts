@@ -1,5 +1,5 @@
 /**
- * What a launch spec's resources must not be.
+ * Invalid resources of a launch spec.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Launch specs that break one rule each, and such as are just within one.
+ * Launch specs that break one rule each, and launch specs at the limit of a rule.
  *
  * @module
  */
@@ -239,7 +239,7 @@ const REFUSED: readonly Refused[] = [
   ['empty-key', 'A key without a name.', ['', 'x']],
 ];
 
-/** The same spec, told in other bytes. */
+/** The same spec in other bytes. */
 const OTHER_TEXTS: readonly [name: string, comment: string, change: (text: string) => string][] = [
   ['space', 'One blank more.', (text) => text.replace('":', '": ')],
   ['space-first', 'A blank before.', (text) => ` ${text}`],

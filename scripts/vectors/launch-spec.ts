@@ -1,5 +1,5 @@
 /**
- * Launch specs, and texts that look like one and are none.
+ * Launch specs, and invalid texts that resemble one.
  *
  * @module
  */

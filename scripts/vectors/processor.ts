@@ -1,5 +1,5 @@
 /**
- * The processor that the vectors are of: always the same, and known to everybody.
+ * The processor of the vectors: always the same, and publicly known.
  *
  * @module
  */

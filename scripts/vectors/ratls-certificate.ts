@@ -1,5 +1,5 @@
 /**
- * Certificates as a guest makes them, and as one should not.
+ * Certificates that a guest makes, and invalid variants of them.
  *
  * @module
  */

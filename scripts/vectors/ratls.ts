@@ -1,5 +1,5 @@
 /**
- * Vectors of RA-TLS: certificates, and what a verifier says to each before the session is challenged.
+ * Vectors of RA-TLS: certificates, and a verifier's decision on each before the session is challenged.
  *
  * @module
  */

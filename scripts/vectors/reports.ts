@@ -1,5 +1,5 @@
 /**
- * Reports that a parser must take or refuse, before any signature is looked at.
+ * Reports that a parser must accept or refuse, before any signature is verified.
  *
  * @module
  */

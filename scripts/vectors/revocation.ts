@@ -1,5 +1,5 @@
 /**
- * Good evidence beside revocation lists that a verifier must take or refuse.
+ * Good evidence beside revocation lists that a verifier must accept or refuse.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Vectors of sigstore's evidence: bundles as they lie in a registry, and what is decided about the image.
+ * Vectors of sigstore's evidence: bundles in a registry's format, and the decision about the image.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A headless Chromium on a page of ours.
+ * A headless Chromium that loads a test page.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Runs in the browser: takes the evidence from the server it came from, and sends back what
- * verification and appraisal on WebCrypto say to it.
+ * Runs in the browser: fetches the evidence from the page's server, and sends back the result of verification and
+ * appraisal on WebCrypto.
  *
  * @module
  */

@@ -1,9 +1,6 @@
 /**
- * Evidence as from a Genoa processor, under keys of a test: for comparing verifiers on reports of
- * which no genuine specimen is at hand.
- *
- * The names are AMD's, since the peers look for them. The keys are those of the test vectors, which
- * no verifier trusts.
+ * Evidence in a Genoa processor's format, under keys of a test: for comparing verifiers on reports without a genuine
+ * specimen.
  *
  * @module
  */

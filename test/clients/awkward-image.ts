@@ -1,5 +1,5 @@
 /**
- * Images whose layers have all that tar and the OCI image specification allow and that tools get wrong.
+ * Images whose layers have everything that tar and the OCI image specification allow and that tools get wrong.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What Docker's own client is asked to do with an engine, from an empty one to an empty one.
+ * The commands of Docker's own client in the comparison of engines. They begin and end with an empty engine.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Docker's own engine, with a containerd that it starts itself: what it answers is the specification.
+ * Docker's own engine, with a containerd that it starts itself: its answers are the specification.
  *
  * @module
  */

@@ -1,9 +1,5 @@
 /**
- * Another engine that serves Docker's API, to compare ours with, for as long as a test runs.
- *
- * It lives in mount, network and PID namespaces of its own, with all that it keeps in one directory, so that it sees no
- * engine of the host and what it starts ends with it. Its socket lies in that directory: paths of sockets belong to no
- * network namespace. Cgroups are outside of these namespaces: those that it made are removed one by one.
+ * Another engine that serves Docker's API, to compare A3S Box with, for as long as a test runs.
  *
  * @module
  */

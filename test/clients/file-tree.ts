@@ -1,5 +1,5 @@
 /**
- * What `walk.c` says of a tree, in a form in which two trees can be compared.
+ * The output of `walk.c` for a tree, in a form in which two trees can be compared.
  *
  * @module
  */

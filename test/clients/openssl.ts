@@ -1,5 +1,5 @@
 /**
- * What the `openssl` program says to a certificate chain, a revocation list and a report.
+ * The `openssl` program's verdict on a certificate chain, a revocation list and a report.
  *
  * @module
  */

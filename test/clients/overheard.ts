@@ -1,6 +1,6 @@
 /**
- * Between a client and the control server: passes everything on, and holds each answer to what the table of routes
- * says of it, which is what `GET /a3s/v1/openapi.json` tells.
+ * A proxy between a client and the control server: it passes everything on, and checks each answer against the table of
+ * routes, which `GET /a3s/v1/openapi.json` publishes.
  *
  * @module
  */

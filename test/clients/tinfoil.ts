@@ -1,7 +1,5 @@
 /**
- * Tinfoil's verifier (`@tinfoilsh/verifier`), as far as it verifies a report under a chain.
- *
- * Its package exports whole attestation documents only, so its modules are named by path.
+ * Tinfoil's verifier (`@tinfoilsh/verifier`), for the verification of a report under a chain.
  *
  * @module
  */

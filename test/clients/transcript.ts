@@ -1,9 +1,5 @@
 /**
- * Runs commands of Docker's own client against an engine, and takes down what it said so that two engines compare.
- *
- * What no two runs share becomes a word: ids, times, sizes, addresses, chosen ports. What an engine says behind
- * `Error response from daemon:` are its own words: compared is that it refused. Where Docker's words are part of the
- * interface, a command of the script names them, and ours are held to it.
+ * Runs commands of Docker's own client against an engine, and records their output so that two engines can be compared.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Tests of what is the same for every user: made for the first one, and in a soak for all of them.
+ * Tests that are the same for every user: run for the first one, and in a soak for all of them.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What a run of the tests knows of KVM: where `/dev/kvm` opens and no guest comes up, finding that out takes two
- * probes, of 10 and 30 seconds, which each home would make anew.
+ * Shares the verdict on KVM between the homes of a test run: where `/dev/kvm` opens and no guest starts, the verdict
+ * takes two probes, of 10 and 30 seconds, which each home would otherwise repeat.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What runs on this host, read from `/proc`.
+ * Lists the processes of this host from `/proc`.
  *
  * @module
  */

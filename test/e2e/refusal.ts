@@ -1,5 +1,5 @@
 /**
- * What a refusal looks like to a person.
+ * The printed form of a refusal.
  *
  * @module
  */

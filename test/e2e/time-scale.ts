@@ -1,5 +1,5 @@
 /**
- * How many times as long as usual everything may take. Tests run on an emulated host as well, whose fixture sets
+ * The factor by which all timeouts are longer than usual. Tests run on an emulated host as well, whose fixture sets
  * `A3S_TIME_SCALE`; nothing but tests reads it.
  *
  * @module

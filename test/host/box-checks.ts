@@ -1,5 +1,5 @@
 /**
- * What tests on a host with KVM ask and assert of boxes.
+ * Requests and assertions about boxes in the tests on a host with KVM.
  *
  * @module
  */

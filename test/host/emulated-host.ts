@@ -36,7 +36,7 @@ export interface HostShare {
 export interface HostDisk {
   /** A file, or what `-blockdev` takes as a JSON object, without its node-name: an NBD server's socket, say. */
   readonly source: string | Readonly<Record<string, unknown>>;
-  /** Of a file: `raw` unless told. */
+  /** The format of a file: `raw` by default. */
   readonly format?: 'raw' | 'qcow2';
   readonly readonly?: boolean;
   /** `/dev/disk/by-id/virtio-SERIAL` where udev runs, and `/sys/block/vdX/serial`. Disks are vda, vdb, … in their order. */
@@ -54,7 +54,7 @@ export interface HostSpec {
   readonly disks?: readonly HostDisk[];
   readonly shares?: readonly HostShare[];
   readonly extra?: readonly string[];
-  /** How QEMU emulates: its threads side by side unless told. */
+  /** How QEMU emulates: multi-threaded by default. */
   readonly accelerator?: string;
   /** Goes on from what {@link EmulatedHost.saveMemory} wrote, with the same other fields. */
   readonly memory?: string;

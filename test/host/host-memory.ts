@@ -1,5 +1,5 @@
 /**
- * Memory snapshots of booted hosts: the second start of a host that was prepared goes on from one.
+ * Memory snapshots of booted hosts: the second start of a prepared host continues from one.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export interface Preparation {
   readonly keep: boolean;
 }
 
-/** A host that is prepared: from its kept memory, or booted, prepared and, if so told, kept for the next time. */
+/** A prepared host: from its kept memory, or booted, prepared and, if requested, kept for the next time. */
 export async function preparedHost(preparation: Preparation): Promise<EmulatedHost> {
   const { name, spec, prepare } = preparation;
   const memory = join(KEPT, `${name}-${keyOf(preparation)}`);

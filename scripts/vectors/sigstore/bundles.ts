@@ -1,5 +1,5 @@
 /**
- * Bundles: their JSON, their certificates, and what they are of.
+ * Bundles: their JSON, their certificates, and their subjects.
  *
  * @module
  */

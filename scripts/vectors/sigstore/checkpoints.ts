@@ -1,5 +1,5 @@
 /**
- * Checkpoints: whose signatures they have, under which names, and what they say.
+ * Checkpoints: their signers, the signers' names, and their content.
  *
  * @module
  */

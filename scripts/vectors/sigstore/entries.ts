@@ -1,6 +1,5 @@
 /**
- * Entries of Rekor v1: what they are about, when they are from, and how they are proven. Keys that a
- * policy names.
+ * Entries of Rekor v1: their subjects, their times, and their proofs. Keys that a policy names.
  *
  * @module
  */

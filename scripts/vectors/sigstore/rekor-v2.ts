@@ -1,5 +1,5 @@
 /**
- * Signatures in Rekor v2: hashes that stand for envelopes, and timestamps that say when.
+ * Signatures in Rekor v2: hashes that stand for envelopes, and timestamps that prove the time.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Signatures of the vectors before anything in them is made wrong.
+ * Valid signatures of the vectors, before a fault is put into them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A transparency log, made by hand so that each part of what it says can be wrong.
+ * A hand-made transparency log, each part of which can be made wrong.
  *
  * @module
  */

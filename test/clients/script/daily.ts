@@ -1,12 +1,12 @@
 /**
- * The script's long-running box: what is asked of one all day.
+ * The script's long-running box, and the everyday commands on it.
  *
  * @module
  */
 import type { Command } from '../transcript.ts';
 import { columns, keys, reason, size, sorted } from './show.ts';
 
-/** Says what it is told through a pipe in its file system, and ends when it is told to. */
+/** A program that prints its input from a named pipe, and ends on the signal. */
 const SPEAKER =
   'mkfifo /say; trap "echo bye; exit 3" TERM; echo ready; echo wrong >&2; while :; do { read line < /say && echo "$line"; } 2> /dev/null; done';
 

@@ -1,5 +1,5 @@
 /**
- * The script's middle and end: boxes come to life, change, end and go.
+ * The script's middle and end: boxes are created, changed, ended and removed.
  *
  * @module
  */

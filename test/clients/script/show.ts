@@ -1,5 +1,5 @@
 /**
- * What commands of the script are compared by, where order or a last newline is each engine's own.
+ * The form in which outputs of the script are compared, where order or a last newline differs between engines.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The script's beginning: an engine that has nothing yet, and its images.
+ * The script's beginning: an empty engine, and its images.
  *
  * @module
  */

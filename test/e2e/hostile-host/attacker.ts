@@ -1,5 +1,5 @@
 /**
- * An attacker on the way to a box, or in its place.
+ * An attacker between a client and a box, or in the box's place.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface Said {
   readonly document: Record<string, unknown>;
 }
 
-/** A session with whoever is there, who is not verified and may be told anything. */
+/** A session with an unverified peer, which may be sent anything. */
 export class Unverified {
   readonly certificate: X509Certificate;
   readonly #socket: TLSSocket;
@@ -103,7 +103,10 @@ export async function askedOf(port: number, nonce: Uint8Array): Promise<Said['do
   }
 }
 
-/** Evidence of a box by whoever has the simulated processor: a certificate under a key of the attacker's own passes as a hint. */
+/**
+ * Evidence of a box by an attacker who has the simulated processor: a certificate under a key of the attacker's own
+ * passes as a hint.
+ */
 export function forged(
   guest: SimulatedGuest,
   { instance, specDigest, spec }: Said['document'],

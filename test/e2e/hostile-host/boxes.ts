@@ -1,5 +1,5 @@
 /**
- * Confidential boxes as their users have them, by the real command line and server, on a host that goes behind the backs of both.
+ * Confidential boxes with the real command line and server, on a host that manipulates both.
  *
  * @module
  */
@@ -126,7 +126,7 @@ export class BoxHost {
     return { ...JSON.parse(stdout), status: code };
   }
 
-  /** `inject-secret` of whoever has the key in this file. */
+  /** `inject-secret` with the key in this file. */
   inject(port: number, policy: string, key: string, secret: string): Promise<Result> {
     const flags = ['--policy', policy, '--allow-simulated', '--key', key];
     return this.actor.run(['inject-secret', ...flags, `127.0.0.1:${port}`, secret]);
@@ -169,7 +169,7 @@ export class BoxHost {
     return new SimulatedSecureProcessor(this.#json('simulated/processor.json'));
   }
 
-  /** The box as the simulated processor has it: whoever holds it has any report signed as that box's. */
+  /** The box as the simulated processor has it: a party that holds it can have any report signed as that box's. */
   stolen(id: string): SimulatedGuest {
     const { guest } = this.#json(`boxes/${id}/processor.json`) as { readonly guest: unknown };
     return this.processor().resume(guest);

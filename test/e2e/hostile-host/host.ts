@@ -1,5 +1,5 @@
 /**
- * A host that owns everything outside of the guest: the files that it boots from, its disks, what it is told, and the VMM. The guest
+ * A host that controls everything outside of the guest: its boot files, its disks, its inputs, and the VMM. The guest
  * is the real one, agent included.
  *
  * @module

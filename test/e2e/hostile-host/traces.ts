@@ -1,5 +1,5 @@
 /**
- * Looking for what must not be there: in files, in swap, in the memory of a process.
+ * Searches for forbidden data in files, in swap, and in the memory of a process.
  *
  * @module
  */

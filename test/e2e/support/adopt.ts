@@ -1,5 +1,5 @@
 /**
- * A second process that adopts a machine, asks its agent, and lets go of it.
+ * A second process that adopts a machine, sends requests to its agent, and releases it.
  *
  * @module
  */

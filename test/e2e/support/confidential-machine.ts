@@ -1,5 +1,5 @@
 /**
- * A confidential machine whose guest lets a test speak with its secure processor, in a directory of its own.
+ * A confidential machine whose guest lets a test use its secure processor, in its own directory.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a firmware makes of what it was handed, by whoever starts the VMM without measuring.
+ * The behaviour of a firmware whose input was not measured before the VMM started.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export interface BootOptions {
   readonly extra?: readonly string[];
   /** Options, each with a value, that the VMM is not given. */
   readonly without?: readonly string[];
-  /** Ends the boot once this was heard, not only when the machine switches itself off. */
+  /** Ends the boot once this text was printed, not only when the machine powers off. */
   readonly until?: RegExp;
   /** The firmware is to give up without switching the machine off. */
   readonly halts?: boolean;

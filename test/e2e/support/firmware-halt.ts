@@ -1,5 +1,5 @@
 /**
- * Tells a firmware that gave up, and loops until somebody switches its machine off.
+ * Detects a firmware that gave up, and loops until its machine is switched off.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The agent of a box, for a host that goes behind the back of its server.
+ * The agent of a box, for a host that bypasses its server.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Actor } from '../actor.ts';
 /** Only what hangs takes so long. */
 const DEADLINE_MS = 120_000;
 
-/** Asked by whoever has its socket: the server must be dead, and is asked for nothing. */
+/** Sends requests over the agent's socket directly. The server must be dead, and gets no request. */
 export async function guestOf(actor: Actor, id: string): Promise<Guest> {
   const { control } = vmmSockets(join(actor.runtimeDir, id.slice(0, 12)));
   const machine = {

@@ -1,5 +1,5 @@
 /**
- * Kills the server again and again while others work with it.
+ * Kills the server repeatedly while others work with it.
  *
  * @module
  */

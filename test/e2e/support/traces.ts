@@ -1,5 +1,5 @@
 /**
- * All that an actor's boxes leave on the host: what is the same before and after leaves nothing.
+ * Everything that an actor's boxes leave on the host. They leave nothing where it is the same before and after.
  *
  * @module
  */

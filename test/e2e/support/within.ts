@@ -1,5 +1,5 @@
 /**
- * A deadline that says what was awaited.
+ * A deadline whose error names what was awaited.
  *
  * @module
  */

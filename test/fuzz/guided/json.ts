@@ -1,5 +1,5 @@
 /**
- * JSON where the text is some, and else the text: a parser of values takes both.
+ * Parses JSON where the text is valid JSON, and returns the text otherwise: a parser of values takes both.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A fuzz target out of a parser: it may refuse bytes, in its documented way and in no other.
+ * Makes a fuzz target of a parser: it may refuse bytes, in its documented way and in no other.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Lays out what the fuzzer starts from, taken from the test vectors: `seeds.js WORK`.
+ * Writes the fuzzer's seeds, which are taken from the test vectors: `seeds.js WORK`.
  *
  * @module
  */

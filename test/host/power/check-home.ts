@@ -1,5 +1,5 @@
 /**
- * What has to hold of a home after a power cut, whenever it came.
+ * The invariants of a home after a power cut at any moment.
  *
  * @module
  */
@@ -152,7 +152,7 @@ async function checkTemplates(api: ServerApi, { ledger, position }: CheckOptions
   if (!allowed.includes(undefined)) expect(templates.length).toBeGreaterThan(0);
 }
 
-/** Their memory is gone, and whoever wants to start from one is told so. */
+/** Their memory is gone, and a start from one is refused with that reason. */
 async function checkSnapshots(
   actor: Actor,
   api: ServerApi,

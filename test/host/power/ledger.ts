@@ -1,5 +1,6 @@
 /**
- * What was promised, and when: each fact has a key, and a value from the moment on at which a command reported success.
+ * The promises of commands, with their times: each fact has a key, and a value from the moment on at which a command
+ * reported success.
  *
  * @module
  */
@@ -15,7 +16,7 @@ interface Change {
 export class Ledger {
   readonly #changes = new Map<string, Change[]>();
 
-  /** To be told before the command is given, since the cut may come while it runs. */
+  /** Called before the command is given, since the cut may come while it runs. */
   begin(key: string, value: string | undefined, position: number): Pending {
     const change = { begun: position, done: Number.POSITIVE_INFINITY, value };
     const changes = this.#changes.get(key) ?? [];

@@ -1,7 +1,5 @@
 /**
- * A disk that remembers each write and each flush, so that a power cut at any moment can be played afterwards.
- *
- * QEMU's storage daemon shows it as a file, with `blklogwrites` below; the kernel's loop device makes a disk of that.
+ * A disk that logs each write and each flush, so that a power cut at any moment can be replayed afterwards.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A disk as a power cut may leave it: all that was flushed, and of what was written since any part, in any order.
+ * A disk as a power cut may leave it: everything that was flushed, and any part of the later writes, in any order.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Ends all that an actor runs as a power cut does, on a host that goes on.
+ * Ends all of an actor's processes as a power cut does, on a host that keeps running.
  *
  * @module
  */
