@@ -60,7 +60,7 @@ describe('directories', () => {
     expect(readdirSync(join(root, 'secret/inner'))).toEqual([]);
   });
 
-  it('leave no directory open', async () => {
+  it('leaves no directory open after it has made one', async () => {
     const open = (): number => readdirSync('/proc/self/fd').length;
     const before = open();
     await makeDirectoriesUnlinked(join(root, 'a/b'), 0o700);

@@ -102,7 +102,7 @@ describe('from a jail', () => {
     expect(await output(await spawnInJail(probe()))).toBe('done\n');
   });
 
-  it('the box’s own directory is', async () => {
+  it('the box’s own directory is reached from its jail', async () => {
     expect(await run(['/usr/bin/cat', path('own', 'disk')])).toBe("own's");
   });
 

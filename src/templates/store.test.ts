@@ -443,7 +443,7 @@ describe('what is damaged', () => {
     expect(host.templates).toHaveLength(2);
   });
 
-  it('stays with those who hold it', async () => {
+  it('keeps a damaged template for its holders', async () => {
     const store = await openStore();
     await warm(store);
     const taken = await store.take(shape());
@@ -494,7 +494,7 @@ describe('what is old', () => {
 });
 
 describe('what is too much', () => {
-  it('goes, the one that was not used for longest first, and none that is in use', async () => {
+  it('removes the least recently used templates first, and none that is in use', async () => {
     limits = { ...limits, max: 2 };
     const store = await openStore();
     await warm(store, [1]);
@@ -547,7 +547,7 @@ describe('what is too much', () => {
 });
 
 describe('what is removed by hand', () => {
-  it('is gone, unless a box uses it', async () => {
+  it('removes a template by hand unless a box uses it', async () => {
     const store = await openStore();
     await warm(store, [1, 2]);
     const [second, first] = store.list();

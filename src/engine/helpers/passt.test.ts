@@ -216,7 +216,7 @@ it('says what to do where it may not write its socket, as under a profile of App
 });
 
 describe('a port', () => {
-  it('that is taken is found before anything starts', async () => {
+  it('refuses a port that is taken before anything starts', async () => {
     const server = createServer();
     const port = await listen(server, '127.0.0.1');
     await expect(checkPort(forward(port))).rejects.toMatchObject({ code: 'port-in-use' });
@@ -228,7 +228,7 @@ describe('a port', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('at an address that the host has not is refused', async () => {
+  it('refuses a port at an address that the host does not have', async () => {
     await expect(checkPort(forward(8080, '203.0.113.7'))).rejects.toMatchObject({
       code: 'invalid-argument',
     });

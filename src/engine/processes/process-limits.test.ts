@@ -76,7 +76,7 @@ describe('a process', () => {
     });
   });
 
-  it('that is gone is left alone, whoever has its id', async () => {
+  it('leaves a process alone that took over the id of an ended one', async () => {
     const found = await program();
     const before = threads(found.pid)[0];
     await limitProcess({ ...found, startTime: '1' }, { processors: [one], nice: 17 });

@@ -48,7 +48,7 @@ describe('the nice value of a session', () => {
     expect([file.text, file.paths.length]).toEqual(['/autogroup-7 nice 3\n', 3]);
   });
 
-  it('of a process that ends meanwhile is nobody’s', async () => {
+  it('sets no nice value for a process that ends meanwhile', async () => {
     const file = new FakeFile(failing('ESRCH'));
     await setSessionNice(5, 3, file);
     expect(file.paths).toHaveLength(1);
@@ -61,7 +61,7 @@ describe('the nice value of a session', () => {
     });
   });
 
-  it('is told where it is refused', async () => {
+  it('reports a nice value that the kernel refuses', async () => {
     const file = new FakeFile(failing('EPERM'));
     await expect(setSessionNice(5, -3, file)).rejects.toMatchObject({ code: 'EPERM' });
   });

@@ -45,7 +45,7 @@ function refusing(error: Error): AskedGuest {
 }
 
 describe('a request', () => {
-  it('for a report is answered with it and the certificates', () => {
+  it('answers a request for a report with it and the certificates', () => {
     expect(ask(REPORT)).toEqual({
       id: ID,
       report: Buffer.alloc(64, 0x5a).toString('base64'),
@@ -53,7 +53,7 @@ describe('a request', () => {
     });
   });
 
-  it('for a key is answered with the key of exactly that request', () => {
+  it('answers a request for a key with the key of exactly that request', () => {
     const expected = guest.deriveKey({
       rootKeySelect: 1,
       guestFieldSelect: 0b101001n,

@@ -63,7 +63,7 @@ describe('a body', () => {
     );
   });
 
-  it('of nothing, or of blanks, is none', async () => {
+  it('takes an empty or blank body for no body', async () => {
     for (const chunks of [[], [Buffer.from(' \n')]]) {
       const body = (async function* () {
         yield* chunks;

@@ -97,7 +97,7 @@ describe('the router', () => {
 describe('upgrades', () => {
   const upgrade = 'Host: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n';
 
-  it('of routes that have none are answered in HTTP', async () => {
+  it('answers upgrades of routes that have none in HTTP', async () => {
     const answer = await say(`GET /version HTTP/1.1\r\n${upgrade}\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
     expect(answer).toContain('"ApiVersion":"1.45"');
@@ -160,7 +160,7 @@ describe('clients that vanish', () => {
     await expect.poll(() => home.runtime.events.listeners).toBe(before);
   });
 
-  it('in the middle of a document change nothing', async () => {
+  it('changes nothing for a client that vanishes in the middle of a document', async () => {
     const socket = dial();
     socket.write(
       'POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"Image"',

@@ -142,7 +142,7 @@ describe('after a power cut, the disk of a box', () => {
     await expect.poll(() => existsSync(disk(id))).toBe(false);
   });
 
-  it('that ran is kept', async () => {
+  it('keeps the disk of a box that ran', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${id}/start`);
     await home.call('POST', `/containers/${id}/kill`);
@@ -211,7 +211,7 @@ describe('a box that runs while the server dies', () => {
     expect(offset).toBe(total);
   });
 
-  it('and ends meanwhile keeps its exit code', async () => {
+  it('keeps the exit code of a box that ends while no server runs', async () => {
     let end: (code: number) => void = () => undefined;
     const code = new Promise<number>((resolve) => {
       end = resolve;
@@ -226,7 +226,7 @@ describe('a box that runs while the server dies', () => {
     await settled(id, { Status: 'exited', ExitCode: 9 });
   });
 
-  it('and loses its machine meanwhile has exited with 137', async () => {
+  it('reports exit code 137 for a box that lost its machine while no server ran', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${id}/start`);
     await home.crash();
@@ -251,7 +251,7 @@ describe('a box that runs while the server dies', () => {
     await settled(id, { Status: 'exited', ExitCode: 143 });
   });
 
-  it('and whose server ends in order runs on', async () => {
+  it('keeps a box running whose server ends in order', async () => {
     const id = await home.create(['sleep', 'infinity']);
     await home.call('POST', `/containers/${id}/start`);
     expect((await home.call('POST', '/a3s/v1/server/stop')).status).toBe(202);

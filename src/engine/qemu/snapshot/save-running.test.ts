@@ -112,7 +112,7 @@ afterEach(() => rm(directory, { recursive: true }));
 const save = () => saveRunning(monitor, { directory, overlayPath }, never);
 
 describe('a machine that is saved while it runs', () => {
-  it('stands still while its disk is kept and its memory written, and goes on', async () => {
+  it('pauses the machine while its disk is kept and its memory written, and resumes it', async () => {
     expect(await save()).toEqual({
       ...{ arrangement: 'boot', changesSerial: 'changes' },
       memory: { offset: MEBIBYTE, bytes: MEBIBYTE },
@@ -159,7 +159,7 @@ describe('a machine that is saved while it runs', () => {
     expect(monitor.running).toBe(true);
   });
 
-  it('is told by its mark from one that stands still for another reason', async () => {
+  it('distinguishes a machine paused for a save from one paused for another reason', async () => {
     monitor.running = false;
     await endSaving(monitor);
     expect(monitor.running).toBe(false);
