@@ -23,7 +23,15 @@ class End extends Duplex {
     resume?.();
   }
 
+  /**
+   * The other end reads in a turn of its own. Within this one, Node's HTTP/2 session would be called again from its own
+   * read, and Node 20 then ends the process by an assertion (`Http2Session::ConsumeHTTP2Data`).
+   */
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    setImmediate(() => this.#deliver(chunk, done));
+  }
+
+  #deliver(chunk: Buffer, done: (error?: Error | null) => void): void {
     const peer = this.#peer;
     if (peer === undefined || peer.destroyed) {
       done(Object.assign(new Error('write after the other end closed'), { code: 'EPIPE' }));
