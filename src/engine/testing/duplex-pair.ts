@@ -28,11 +28,12 @@ class End extends Duplex {
    * read, and Node 20 then ends the process by an assertion (`Http2Session::ConsumeHTTP2Data`).
    */
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
-    setImmediate(() => this.#deliver(chunk, done));
+    // What was written comes, also where this end is destroyed meanwhile.
+    const peer = this.#peer;
+    setImmediate(() => this.#deliver(peer, chunk, done));
   }
 
-  #deliver(chunk: Buffer, done: (error?: Error | null) => void): void {
-    const peer = this.#peer;
+  #deliver(peer: End | undefined, chunk: Buffer, done: (error?: Error | null) => void): void {
     if (peer === undefined || peer.destroyed) {
       done(Object.assign(new Error('write after the other end closed'), { code: 'EPIPE' }));
       return;

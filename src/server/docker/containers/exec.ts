@@ -36,9 +36,11 @@ export const EXEC_ROUTES: readonly Route[] = [
     summary: 'Makes a process of a running box, to be started',
     answers: { 201: ExecCreated },
     query: query({}),
-    body: { schema: ExecCreate, read: readCreate },
-    handler: ({ rt, id, body: asked }) => {
+    // As in Docker a box that is missing comes before an option that is refused.
+    body: { schema: ExecCreate, read: (document) => () => readCreate(document) },
+    handler: ({ rt, id, body }) => {
       const { definition } = rt.store.resolve(id);
+      const asked = body();
       expectSameBox(rt, definition.id, asked.Container);
       const exec = createExec(rt, definition.id, {
         command: asked.Cmd,

@@ -85,6 +85,16 @@ describe('what a request names is looked for before the request is refused', () 
     if (asked.method !== 'HEAD') expect(answer.body).toMatchObject({ code: 'no-such-box' });
   });
 
+  it.each([
+    ['exec', { Cmd: ['x'], Privileged: true }],
+    ['update', { BlkioWeight: 500 }],
+  ])('POST /containers/gone/%s is 404, whatever it asks for', async (verb, body) => {
+    expect(await home.call('POST', `/containers/gone/${verb}`, body)).toMatchObject({
+      status: 404,
+      body: { code: 'no-such-box' },
+    });
+  });
+
   it('and 501 for one that is there', async () => {
     const box = await home.create(['true']);
     for (const { method, path, body } of requests(box)) {

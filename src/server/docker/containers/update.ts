@@ -16,9 +16,11 @@ export const UPDATE_ROUTES: readonly Route[] = [
     summary: 'Changes what a box may use, and how it is restarted',
     answers: { 200: Updated },
     query: query({}),
-    body: { schema: Update.partial(), read: parseUpdate },
-    handler: async ({ rt, id, body: { request, warnings } }) => {
+    // As in Docker a box that is missing comes before an option that is refused.
+    body: { schema: Update.partial(), read: (document) => () => parseUpdate(document) },
+    handler: async ({ rt, id, body }) => {
       const boxId = rt.store.resolve(id).definition.id;
+      const { request, warnings } = body();
       await updateBox(rt, boxId, request);
       return json({ Warnings: warnings });
     },
