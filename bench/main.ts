@@ -2,6 +2,9 @@
  * `npm run bench`: all benchmarks, or the named ones. `--json` prints only JSON; `--samples N` sets the number of
  * samples.
  *
+ * A benchmark that cannot be measured here prints the reason on standard error. The others go on, and the exit status
+ * is 1.
+ *
  * @module
  */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,14 @@
 /**
  * podman with runc as root, the peer that boxes are compared with.
  *
+ * It runs in mount, network and process namespaces of its own, with storage of its own. Everything that it starts ends
+ * with the last process in them, also when this process is killed: mounts, bridges, firewall rules and containers go
+ * too, and it never sees those of the host's own podman. Cgroups are outside of these namespaces, so they have one name
+ * and are removed by it.
+ *
+ * A small process inside starts podman, as this one starts `a3s-box`: entering the namespaces each time would cost
+ * podman a millisecond.
+ *
  * @module
  */
 import { type ChildProcess, spawn } from 'node:child_process';

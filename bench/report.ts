@@ -11,9 +11,9 @@ const HEAD = ['benchmark', 'n', 'p50', 'p95', 'against', 'ratio', 'aim'];
 /** Columns of equal width, without a last newline. */
 export function table(results: readonly BenchmarkResult[]): string {
   const rows = [HEAD, ...results.map(row)];
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((jails) => width(jails, column))));
+  const widths = HEAD.map((_, column) => Math.max(...rows.map((cells) => width(cells, column))));
   return rows
-    .map((jails) => jails.map((jail, column) => jail.padEnd(widths[column] ?? 0)).join('  '))
+    .map((cells) => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
     .map((line) => line.trimEnd())
     .join('\n');
 }
@@ -38,6 +38,6 @@ function row({ name, unit, n, p50, p95, against, ratio, aim }: BenchmarkResult):
   ];
 }
 
-function width(jails: readonly string[], column: number): number {
-  return jails[column]?.length ?? 0;
+function width(cells: readonly string[], column: number): number {
+  return cells[column]?.length ?? 0;
 }

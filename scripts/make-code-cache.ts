@@ -1,6 +1,8 @@
 /**
  * Makes the code cache of the command line: V8's compiled code after the interactive commands have run.
  *
+ *     node build/make-code-cache.cjs BUNDLE
+ *
  * @module
  */
 import {

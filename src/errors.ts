@@ -359,7 +359,7 @@ const ROWS = {
 /** A stable error code. */
 export type ErrorCode = keyof typeof ROWS;
 
-/** Every property that depends on a code. No other list of codes exists. */
+/** Every property that depends on a code. No other place groups codes by such a property. */
 export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = ROWS;
 
 /** An error with a stable code, a message for people, and the next step where there is one. */

@@ -109,7 +109,7 @@ export interface RamExtent {
 export interface SavedMachine {
   /** Where its devices are: a machine that booted has them at other places than one that started from a template. */
   readonly arrangement: 'boot' | 'template';
-  /** The size of its writable layer. */
+  /** The serial of its writable layer. */
   readonly changesSerial: (typeof CHANGES_SERIALS)[number];
   readonly memory: RamExtent;
   /** The size of the RAM that was attached later. */

@@ -1,5 +1,5 @@
 /**
- * The id by which a guest knows its machine. Its firmware reports it. The resume request carries it where the firmware
+ * The id by which a guest knows its machine. Its firmware reports it. The request `wake` carries it where the firmware
  * ran before the machine was copied.
  *
  * @module

@@ -74,7 +74,7 @@ export class Guest {
   }
 
   /**
-   * Does all of a box's set-up that does not depend on its spec, so that the guest can be copied. The guest is paused
+   * Does all of a box's set-up that does not depend on its spec, so that the guest can be copied. The guest is asleep
    * afterwards: until `wake`, every other request is a `conflict`. Protocol 2.
    */
   async prepare(signal?: AbortSignal): Promise<void> {
@@ -83,7 +83,7 @@ export class Guest {
   }
 
   /**
-   * Has a paused copy run a warm-up of its later requests, in namespaces that it discards, so that an emulated
+   * Has a copy that is asleep run a warm-up of its later requests, in namespaces that it discards, so that an emulated
    * processor has translated that code. Protocol 2; may be repeated.
    */
   async warmUp(spec: BoxSpec, signal?: AbortSignal): Promise<void> {

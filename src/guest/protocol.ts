@@ -36,7 +36,7 @@ export const Hello = z.object({
   protocol: z.object({ minimum: z.int().min(1), maximum: z.int().min(1) }),
   agent: line,
   kernel: line,
-  /** Empty while the guest is paused: each copy of a template has its own id. */
+  /** Empty while the guest is asleep: each copy of a template has its own id. */
   bootId: line,
   /** The processor that serves a confidential guest; absent where there is none. */
   tee: z.enum(TEES).optional(),

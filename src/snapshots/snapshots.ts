@@ -187,7 +187,7 @@ export class Snapshots {
     return this.#records.list().filter(({ saved }) => saved === undefined);
   }
 
-  /** One directory is made at a time: a second one would replace the first in the record. */
+  /** One directory serves all snapshots that are being made: a second one would replace the first in the record. */
   async #ensureMemory(): Promise<string> {
     this.#ensuring ??= ensureMemoryDirectory(this.#owner).finally(() => {
       this.#ensuring = undefined;

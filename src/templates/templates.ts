@@ -74,7 +74,7 @@ export interface WarmProgress {
 }
 
 export interface Templates {
-  /** The interface through which machines start from templates. */
+  /** Machines start from templates on this server. */
   readonly enabled: boolean;
   /**
    * A usable template of this shape; undefined where there is none, and the box then boots without one. A missing

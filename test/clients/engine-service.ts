@@ -1,6 +1,10 @@
 /**
  * Another engine that serves Docker's API, to compare A3S Box with, for as long as a test runs.
  *
+ * It runs in mount, network and PID namespaces of its own and keeps its files in one directory, so it sees no engine of
+ * the host, and what it starts ends with it. Its socket lies in that directory: paths of sockets belong to no network
+ * namespace. Cgroups are outside of these namespaces: those that it made are removed one by one.
+ *
  * @module
  */
 import { execFileSync, spawn } from 'node:child_process';

@@ -1,6 +1,8 @@
 /**
  * Tinfoil's verifier (`@tinfoilsh/verifier`), for the verification of a report under a chain.
  *
+ * Its package exports whole attestation documents only, so its modules are named by path.
+ *
  * @module
  */
 

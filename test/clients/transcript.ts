@@ -1,6 +1,10 @@
 /**
  * Runs commands of Docker's own client against an engine, and records their output so that two engines can be compared.
  *
+ * A word replaces what no two runs share: ids, times, sizes, addresses, chosen ports. The text behind
+ * `Error response from daemon:` is each engine's own, so only the refusal is compared. Where Docker's words are part of
+ * the interface, a command of the script names them, and A3S Box has to say the same.
+ *
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises';

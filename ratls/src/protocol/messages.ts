@@ -42,7 +42,7 @@ const Evidence = z.strictObject({
   schema: z.literal(EVIDENCE_SCHEMA),
   tee: z.enum(['sev-snp', 'simulated']),
   report: bytes(REPORT_SIZE),
-  /** The certificate table from the host; it is unsigned. */
+  /** The certificate table as the host gave it: nothing vouches for the table as a whole. */
   certificates: bytes(0, MAX_TABLE).optional(),
 });
 

@@ -23,13 +23,13 @@ export const top: Command = {
       await client.json({ method: 'GET', path, query }),
     );
     const rows = Array.isArray(Processes) ? Processes.map(stringsOf) : [];
-    const lines = [stringsOf(Titles), ...rows].map((jails) => jails.map(oneJail).join('\t'));
+    const lines = [stringsOf(Titles), ...rows].map((cells) => cells.map(oneCell).join('\t'));
     context.stdout.write(alignColumns(lines, MIN_WIDTH));
     return 0;
   },
 };
 
 /** Programs choose their own names: a name must not break the table's layout, and must not control the terminal. */
-function oneJail(text: string): string {
+function oneCell(text: string): string {
   return printable(text).replaceAll(/[\t\n]/g, ' ');
 }

@@ -64,7 +64,7 @@ function json(row: Row): string {
   return forTerminals(JSON.stringify(asData(row)));
 }
 
-/** Nothing in a jail makes a row of its own. */
+/** Nothing in a cell makes a row of its own. */
 function onOneLine(text: string): string {
   return printable(text).replaceAll('\n', ' ');
 }

@@ -53,7 +53,7 @@ function progress({ current, total }: ProgressRow, columns: number): string {
   return ` ${bar}${done}${current > total ? '' : `/${humanSize(total, DIGITS)}`}`;
 }
 
-/** Characters of one jail each, so that a line's width is known. */
+/** Characters of one cell each, so that a line's width is known. */
 function plain(text: string): string {
   return text.replaceAll(/[^\x20-\x7e]/g, '?');
 }

@@ -1,6 +1,9 @@
 /**
  * A disk that logs each write and each flush, so that a power cut at any moment can be replayed afterwards.
  *
+ * QEMU's storage daemon offers it as a file, with `blklogwrites` below; the kernel's loop device makes a disk of that
+ * file.
+ *
  * @module
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
