@@ -23,8 +23,8 @@ const EXTENTS_AT_ONCE = 512;
  * Bytes that the box has written: what its disk holds outside the file system's own tables and journal. 0 for one that
  * wrote nothing.
  *
- * While a guest writes to the disk, they are told by what it has allocated: whoever looks for its pieces waits, and
- * everyone with them, until the kernel has discarded what the guest discards, and that takes seconds.
+ * While a guest writes to the disk, its allocated blocks are counted. Looking for its pieces would block the server for
+ * seconds, until the kernel has discarded what the guest discards.
  *
  * @param running whether a machine may have the disk
  */

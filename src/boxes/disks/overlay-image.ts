@@ -1,8 +1,8 @@
 /**
  * An empty qcow2 image: a disk that is as the one below it until something is written.
  *
- * It names nothing below; whoever opens it says what that is. Written here since it is four clusters, and the program that
- * makes such images is in a package that nothing else of this is.
+ * It does not name the disk below: the process that opens it does. It is written here, since it has four clusters and
+ * `qemu-img` is in a package that nothing else here needs.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The records that were written last, in memory: whoever follows a log, and keeps up, reads no file.
+ * The records that were written last, in memory: a follower that keeps up with a log reads no file.
  *
  * @module
  */

@@ -39,7 +39,7 @@ export interface PooledMachine {
   /** What it was restored for. */
   readonly shape: PoolDefinition;
   readonly bootSet: string;
-  /** From when on its template is too old, by either clock: one can be set back, the other stands still while the host sleeps. */
+  /** When its template is too old, by either clock: one can be set back, the other stops while the host sleeps. */
   readonly expiry: Expiry;
   /** Its disk of changes. */
   readonly changesPath: string;

@@ -32,12 +32,12 @@ export async function finishRun(rt: EndHost, box: Box, detail: string): Promise<
     output.close(),
   ]);
   const current = rt.store.get(id);
-  // Whoever ended it may have put that on record meanwhile.
+  // The verb that ended it may have recorded that meanwhile.
   if (current === undefined || current.state.run !== box.state.run) return;
   if (!isLive(current.state.status)) return;
   const running = rt.running.get(id);
   const ended = recordEnd(rt, current, detail);
-  // In the same step: whoever hears of the end finds no machine.
+  // In the same step: a reader of the end finds no machine.
   if (running !== undefined) rt.running.delete(running);
   rt.execs.forgetBox(id);
   output.endRun(ended.state.run);

@@ -1,6 +1,6 @@
 /**
- * Whether the processes of a box run: its guest and its record say the same of it, whoever changes that at once. A stop and a kill
- * take no lock, and have a paused box go on.
+ * Freezes and thaws the processes of a box, and keeps guest and record alike when several callers do so at once. A stop
+ * and a kill take no lock, and resume a paused box.
  *
  * @module
  */
@@ -25,14 +25,14 @@ export async function freeze(rt: Runtime, running: RunningBox): Promise<void> {
   });
 }
 
-/** For one that is on record as paused, which may have gone on. */
+/** Freezes a box that is recorded as paused, and may have resumed. */
 export async function freezeAgain(rt: Runtime, running: RunningBox): Promise<void> {
   await inTurn(running, async () => {
     if (isPaused(rt, running)) await (await running.guest()).freeze(running.signal);
   });
 }
 
-/** Nothing where it is not paused, or not any more. */
+/** Does nothing where the box is not paused. */
 export async function thaw(rt: Runtime, running: RunningBox): Promise<void> {
   await inTurn(running, async () => {
     if (!isPaused(rt, running)) return;
@@ -46,12 +46,12 @@ function isPaused(rt: Runtime, { id }: RunningBox): boolean {
   return rt.store.get(id)?.state.status === 'paused';
 }
 
-/** A guest that is asked for one while it does the other would say nothing of which came last. */
+/** One at a time: a guest that gets both requests at once does not report which one came last. */
 async function inTurn(running: RunningBox, work: () => Promise<void>): Promise<void> {
   await running.freezeLock.run(running.id, work);
 }
 
-/** It may stand still although nobody has heard of it. */
+/** The guest may be frozen although its answer was lost. */
 async function undoFreeze(rt: Runtime, running: RunningBox): Promise<void> {
   if (running.signal.aborted) return;
   try {

@@ -1,5 +1,5 @@
 /**
- * Starting a process in a box that stands still for a moment, as one does while its memory is saved.
+ * Starts a process in a box that is frozen for a moment, as it is while its memory is saved.
  *
  * @module
  */

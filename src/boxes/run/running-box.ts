@@ -33,7 +33,7 @@ export class RunningBox {
   readonly finish: () => void;
   /** Aborts when this server lets go of the box, or the machine is gone. */
   readonly signal: AbortSignal;
-  /** Whoever has its processes stand still, or go on, does it alone. */
+  /** Held while its processes are frozen or thawed. */
   readonly freezeLock = new KeyedLock();
   readonly #ended = new AbortController();
   readonly #connectMs: number;
@@ -47,7 +47,7 @@ export class RunningBox {
   readonly left: Promise<void>;
   /** Someone follows the box to its end, and will settle `finished`. */
   watched = false;
-  /** Whoever ends this run needs the box afterwards, also one that is removed at its end. */
+  /** The verb that ends this run needs the box afterwards, also one that is removed at its end. */
   kept = false;
   /** Ids of the health probes that this server has started and still follows. */
   readonly probes = new Set<string>();

@@ -63,8 +63,9 @@ async function onHost(
 }
 
 /**
- * An earlier server may have ended in the middle of a pause, or of an update that lifted the last limit: what is on record holds.
- * For whoever has the box's lock, which it keeps until the box is held, and no longer where its guest is not there. Never rejects.
+ * Reapplies what is on record after adoption: an earlier server may have ended in the middle of a pause, or of an update
+ * that lifted the last limit. The caller holds the box's lock until the limits are applied, or until the guest has been
+ * waited for long enough. Never rejects.
  */
 export async function reconcileAdopted(rt: Runtime, running: RunningBox): Promise<void> {
   await reported(rt, running, async () => {

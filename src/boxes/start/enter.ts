@@ -21,8 +21,8 @@ export function expectHostStays({ restarts }: Pick<Runtime, 'restarts'>): void {
 }
 
 /**
- * Puts the machine of a start among the others. A server that stops lets go of it; with the host it ends, since whoever asked
- * the boxes to end did not find it.
+ * Adds the machine of a start to the running ones. A server that stops releases it. When the host shuts down it is ended,
+ * since the stop of the running boxes did not include it.
  */
 export async function enter(
   rt: Pick<Runtime, 'running' | 'restarts' | 'shutdown'>,

@@ -60,7 +60,7 @@ export function createExec(rt: Runtime, boxId: string, request: ExecRequest): Ex
   return exec;
 }
 
-/** @throws A3sError `box-not-running`, `conflict` for one that stands still, or waits for its next run */
+/** @throws A3sError `box-not-running`, `conflict` for a paused box, or one that waits for its next run */
 function checkActive({ definition: { id }, state: { status } }: Box): void {
   if (status === 'running') return;
   if (status === 'paused') {

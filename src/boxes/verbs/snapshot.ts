@@ -25,7 +25,7 @@ import type { Runtime } from '../runtime.ts';
 const GROWTH_STEP = 128 * 2 ** 20;
 
 /**
- * Memory and disk of the box as they are at one moment. The box stands still meanwhile, and goes on, whatever comes of it.
+ * Saves memory and disk of the box as they are at one moment. The box is frozen meanwhile and resumes in every case.
  *
  * @param name undefined: one is made up
  * @throws A3sError for a box that cannot be copied, before anything is changed
@@ -166,7 +166,7 @@ async function freeze(guest: Guest, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Whatever became of the rest: a box must not stand still for ever. */
+/** Called also when the snapshot failed: the box must not stay frozen. */
 async function thaw(rt: Pick<Runtime, 'log'>, running: RunningBox): Promise<void> {
   try {
     await persist(running, (guest) => guest.thaw(running.signal));

@@ -138,7 +138,7 @@ export async function killBox(rt: Runtime, id: string, name: string): Promise<vo
   const box = isStop ? rt.store.amend(id, { stopRequested: true }) : rt.store.expect(id);
   await signalMain(running, signal);
   publish(rt, box, 'kill', { signal: signalNumber(signal) });
-  // As Docker does: one that stands still could not end.
+  // As in Docker: a paused process could not end.
   if (isStop) await thaw(rt, running);
 }
 

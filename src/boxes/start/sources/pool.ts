@@ -40,7 +40,7 @@ export class PoolSource implements StartSource {
     this.#pooled = pooled;
     const { machine, identity, guest, taken } = pooled;
     const source = taken.template.key;
-    // On record before anything is done to it: whoever takes over finds it by this.
+    // On record before anything is done to it: the next server finds it by this.
     this.#rt.store.amend(definition.id, {
       ports: [],
       machine: { id: machine.id, identity, start: 'pool', source },

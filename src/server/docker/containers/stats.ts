@@ -31,7 +31,7 @@ export const STATS_ROUTES: readonly Route[] = [
       const first = await statsOf(rt, boxId, signal);
       if (query.stream) return stream(follow(rt, boxId, first, signal), 'application/json');
       if (query['one-shot'] || first === undefined) return once(box, first, undefined);
-      // Two samples, so that whoever asks once can count a rate.
+      // Two samples, so that a single request can compute a rate.
       await delay(INTERVAL_MS, undefined, { signal });
       const second = await statsOf(rt, boxId, signal);
       return once(rt.store.get(boxId) ?? box, second, second && first);

@@ -1,6 +1,6 @@
 /**
- * How a confidential box looks in the documents of the API. All of it is what the host says of the box: whoever wants to
- * know asks the box for evidence.
+ * How a confidential box looks in the documents of the API. All of it is the host's word: a relying party asks the box
+ * for evidence.
  *
  * @module
  */

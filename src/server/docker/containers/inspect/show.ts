@@ -58,7 +58,7 @@ export function healthWord({ state }: Box): string {
   return state.health?.status ?? 'none';
 }
 
-/** It runs, or stands still in the middle of it. */
+/** The box runs or is paused. */
 export function hasMachine({ state }: Box): boolean {
   const status = dockerStatus(state);
   return status === 'running' || status === 'paused';
