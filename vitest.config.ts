@@ -20,8 +20,8 @@ const HOST = [
 const UNIT = ['policies', 'ratls', 'src', 'bench', 'scripts'];
 const UNIT_ISOLATED = isolatedFiles(import.meta.dirname, UNIT);
 
-/** Of the emulated host's command channel, which needs no host. */
-const CHANNEL = 'test/host/channel.test.ts';
+/** Beside what they belong to, and without its hosts and boxes: the emulated host's channel, docker's script. */
+const PLAIN = ['test/host/channel.test.ts', 'test/clients/docker-script.test.ts'];
 
 /** They take minutes each, and the packages of other Debians: of a soak alone. */
 const LONG_HOSTS = ['test/host/{emulated-host,hosts*,kvm-longer}.test.ts'];
@@ -49,7 +49,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
-          include: [`{${UNIT}}/**/*.test.ts`, CHANNEL],
+          include: [`{${UNIT}}/**/*.test.ts`, ...PLAIN],
           exclude: [...configDefaults.exclude, ...UNIT_ISOLATED],
           isolate: false,
           testTimeout: UNIT_MILLISECONDS + FUZZ_MILLISECONDS,
@@ -94,7 +94,7 @@ export default defineConfig({
         test: {
           name: 'kvm',
           include: ['test/host/*.test.ts'],
-          exclude: [...configDefaults.exclude, CHANNEL, ...HOST, ...OTHER_HOSTS],
+          exclude: [...configDefaults.exclude, ...PLAIN, ...HOST, ...OTHER_HOSTS],
           globalSetup: ['test/e2e/global-setup.ts'],
           // Only what hangs takes so long: an emulated host on a busy machine is several times as slow as usual.
           testTimeout: 600_000,
@@ -108,7 +108,7 @@ export default defineConfig({
         test: {
           name: 'vm',
           include: ['test/{e2e,clients}/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...HOST],
+          exclude: [...configDefaults.exclude, ...PLAIN, ...HOST],
           globalSetup: ['test/e2e/global-setup.ts'],
           testTimeout: scaled(180_000),
           hookTimeout: scaled(300_000),

@@ -223,7 +223,7 @@ const NOT_SHARED: Difference = {
 
 const NOT_ONES_OWN: Difference = {
   document: 'docs/boundaries.md',
-  words: "the others contradict a machine of one's own",
+  words: "the others contradict a microVM of one's own",
 };
 
 const TWO_NETWORKS: Difference = {
