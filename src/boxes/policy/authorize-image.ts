@@ -70,7 +70,11 @@ function explanation(
   return `a3s-box trust explain ${confidential ? '--confidential ' : ''}${flag}${reference}`;
 }
 
-type Parts = Pick<Runtime, 'trust' | 'images' | 'registry' | 'shutdown' | 'events'>;
+/** What a decision about an image needs of the server, and the report of a refusal. */
+export type AuthorizationHost = Pick<
+  Runtime,
+  'trust' | 'images' | 'registry' | 'shutdown' | 'events'
+>;
 
 /**
  * Decides by the image's manifest digest, from stored signatures that are verified again.
@@ -79,7 +83,7 @@ type Parts = Pick<Runtime, 'trust' | 'images' | 'registry' | 'shutdown' | 'event
  *   and could not be
  */
 export async function authorizeImage(
-  rt: Parts,
+  rt: AuthorizationHost,
   subject: TrustSubject,
   options: TrustOptions = {},
 ): Promise<TrustDecision> {
@@ -96,7 +100,7 @@ export async function authorizeImage(
  * @throws A3sError as `authorizeImage`, but for a refusal
  */
 export async function judgeImage(
-  rt: Omit<Parts, 'events'>,
+  rt: Omit<AuthorizationHost, 'events'>,
   subject: TrustSubject,
   options: TrustOptions = {},
 ): Promise<TrustDecision> {
@@ -112,7 +116,7 @@ export async function judgeImage(
  * @throws A3sError as `judgeImage`
  */
 export async function judgeEachName(
-  rt: Omit<Parts, 'events'>,
+  rt: Omit<AuthorizationHost, 'events'>,
   subject: TrustSubject,
   options: TrustOptions = {},
 ): Promise<{ readonly policy: LoadedPolicy; readonly decisions: readonly TrustDecision[] }> {
@@ -131,7 +135,7 @@ export async function judgeEachName(
 }
 
 async function freshOf(
-  rt: Omit<Parts, 'events'>,
+  rt: Omit<AuthorizationHost, 'events'>,
   { image, names }: TrustSubject,
   { credentials, keep }: Refresh,
 ): Promise<readonly Attachment[]> {

@@ -17,8 +17,8 @@ export interface Launched {
   readonly main: PreparedMain | 'running';
 }
 
-/** What every start needs of the server, besides what its source does. */
-export type StartHost = Pick<
+/** What an attempt needs of the server, besides what its source does. */
+export type AttemptHost = Pick<
   Runtime,
   'outputs' | 'running' | 'restarts' | 'shutdown' | 'startTimeoutMs'
 >;
@@ -29,7 +29,7 @@ export type StartHost = Pick<
  * @returns undefined where the source has no machine for this box
  */
 export async function launch(
-  rt: StartHost,
+  rt: AttemptHost,
   { definition: { id, autoRemove }, state: { run } }: Box,
   source: StartSource,
 ): Promise<Launched | undefined> {

@@ -6,20 +6,26 @@
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { Box } from '../record/box.ts';
-import type { Runtime } from '../runtime.ts';
+import type { EndHost } from '../run/finish-run.ts';
 import { findParts } from './describe.ts';
-import { type Launched, launch, type StartHost } from './launch.ts';
+import { type AttemptHost, type Launched, launch } from './launch.ts';
 import { runMain } from './main-process.ts';
 import type { StartSource } from './source.ts';
 import { BootSource } from './sources/boot.ts';
-import { ConfidentialSource } from './sources/confidential.ts';
-import { PoolSource } from './sources/pool.ts';
-import { isFork, SnapshotSource } from './sources/snapshot.ts';
-import { TemplateSource } from './sources/template.ts';
+import { type ConfidentialHost, ConfidentialSource } from './sources/confidential.ts';
+import { PoolSource, type PoolStartHost } from './sources/pool.ts';
+import { isFork, SnapshotSource, type SnapshotStartHost } from './sources/snapshot.ts';
+import { TemplateSource, type TemplateStartHost } from './sources/template.ts';
 import { reasonToBoot } from './warm.ts';
 
+/** What all sources together need of the server. */
+type SourcesHost = ConfidentialHost & PoolStartHost & SnapshotStartHost & TemplateStartHost;
+
+/** What it takes of the server that a box comes to run. */
+export type RunHost = SourcesHost & AttemptHost & EndHost;
+
 /** Returns when the main process runs, and is on record. */
-export async function runBox(rt: Runtime, box: Box, image: Image): Promise<void> {
+export async function runBox(rt: RunHost, box: Box, image: Image): Promise<void> {
   const passed: StartSource[] = [];
   for (const source of await sourcesOf(rt, box, image)) {
     const launched = await tryLaunch(rt, box, source);
@@ -35,7 +41,7 @@ export async function runBox(rt: Runtime, box: Box, image: Image): Promise<void>
 }
 
 /** The sources that the box may start from, the fastest first. */
-async function sourcesOf(rt: Runtime, box: Box, image: Image): Promise<readonly StartSource[]> {
+async function sourcesOf(rt: SourcesHost, box: Box, image: Image): Promise<readonly StartSource[]> {
   const { confidential } = box.definition;
   // Measured from the first instruction on: whatever is a copy of something else could not be.
   if (confidential !== undefined) return [new ConfidentialSource(rt, box, confidential, image)];
@@ -52,7 +58,7 @@ async function sourcesOf(rt: Runtime, box: Box, image: Image): Promise<readonly 
 
 /** @returns undefined where the next source is to be tried */
 async function tryLaunch(
-  rt: StartHost,
+  rt: AttemptHost,
   box: Box,
   source: StartSource,
 ): Promise<Launched | undefined> {

@@ -5,7 +5,12 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
-import { authorizeImage, type TrustOptions, UntrustedImage } from '../policy/authorize-image.ts';
+import {
+  type AuthorizationHost,
+  authorizeImage,
+  type TrustOptions,
+  UntrustedImage,
+} from '../policy/authorize-image.ts';
 import { namesOnRecord } from '../policy/trust-names.ts';
 import { trustRecord } from '../policy/trust-record.ts';
 import type { Box, BoxState } from '../record/box.ts';
@@ -13,8 +18,11 @@ import { pinnedImage } from '../record/pinned-image.ts';
 import { isRestored } from '../restart/restart-policy.ts';
 import type { Runtime } from '../runtime.ts';
 import { expectHostStays, isInterrupted } from './enter.ts';
-import { runBox } from './run-box.ts';
-import { undoStart } from './undo.ts';
+import { type RunHost, runBox } from './run-box.ts';
+import { type UndoHost, undoStart } from './undo.ts';
+
+/** What a start needs of the server: to authorize the image, to run the box, and to undo it all. */
+export type StartHost = AuthorizationHost & RunHost & UndoHost;
 
 /**
  * Starts the box's main process in a machine of its own, as a user asks for it. False when it runs already.
@@ -24,7 +32,7 @@ import { undoStart } from './undo.ts';
  *
  * @throws A3sError `conflict` for a paused one
  */
-export function startBox(rt: Runtime, id: string, options: TrustOptions = {}): Promise<boolean> {
+export function startBox(rt: StartHost, id: string, options: TrustOptions = {}): Promise<boolean> {
   return rt.locks.run(id, async () => {
     // Its last run may still be on its way out.
     if (rt.store.expect(id).state.status === 'stopping') await rt.running.get(id)?.finished;
@@ -39,7 +47,7 @@ export function startBox(rt: Runtime, id: string, options: TrustOptions = {}): P
 }
 
 /** Starts a box that its policy has waited for since this run. What became of it meanwhile counts. Never rejects. */
-export function restartByPolicy(rt: Runtime, id: string, run: number): Promise<void> {
+export function restartByPolicy(rt: StartHost, id: string, run: number): Promise<void> {
   return startOwn(rt, id, ({ state }) => {
     if (state.status !== 'restarting' || state.run !== run) return undefined;
     return { restartCount: state.restartCount, restartDelayMs: state.restartDelayMs };
@@ -50,7 +58,7 @@ export function restartByPolicy(rt: Runtime, id: string, run: number): Promise<v
  * Starts a box that has not run since this run, because the host, or its server, was started. What became of it, and of its
  * policy, meanwhile counts. Never rejects.
  */
-export function restoreByPolicy(rt: Runtime, id: string, run: number): Promise<void> {
+export function restoreByPolicy(rt: StartHost, id: string, run: number): Promise<void> {
   return startOwn(rt, id, (box) => {
     const wanted = rt.restarts.takes(id);
     if (!wanted || box.state.run !== run || !isRestored(box)) return undefined;
@@ -63,7 +71,7 @@ type Counted = Pick<BoxState, 'restartCount' | 'restartDelayMs'>;
 
 /** @param counts undefined: it is not to be started any more */
 async function startOwn(
-  rt: Runtime,
+  rt: StartHost,
   id: string,
   counts: (box: Box) => Counted | undefined,
 ): Promise<void> {
@@ -79,7 +87,7 @@ async function startOwn(
 
 /** For callers that hold the box's lock. */
 async function startLocked(
-  rt: Runtime,
+  rt: StartHost,
   id: string,
   counted: Counted,
   options: TrustOptions,
@@ -103,7 +111,7 @@ async function startLocked(
 
 /** By the image and the names on record: a tag that has moved changes nothing. */
 async function authorizeStart(
-  rt: Pick<Runtime, 'events' | 'images' | 'registry' | 'shutdown' | 'store' | 'trust'>,
+  rt: AuthorizationHost & Pick<Runtime, 'store'>,
   box: Box,
   options: TrustOptions,
 ): Promise<Image> {

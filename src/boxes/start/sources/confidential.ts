@@ -25,16 +25,17 @@ import type { LaunchHost } from '../launch-machine.ts';
 import { launchOnPorts } from '../ports.ts';
 import type { Acquired, StartSource } from '../source.ts';
 
-type Host = LaunchHost & Pick<Runtime, 'boot' | 'images' | 'log'>;
+/** What a measured launch needs of the server. */
+export type ConfidentialHost = LaunchHost & Pick<Runtime, 'boot' | 'images' | 'log'>;
 
 /** Every start is a launch of its own, and an instance of its own: never a copy of anything. */
 export class ConfidentialSource implements StartSource {
-  readonly #rt: Host;
+  readonly #rt: ConfidentialHost;
   readonly #box: Box;
   readonly #confidential: ConfidentialDefinition;
   readonly #image: Image;
 
-  constructor(rt: Host, box: Box, confidential: ConfidentialDefinition, image: Image) {
+  constructor(rt: ConfidentialHost, box: Box, confidential: ConfidentialDefinition, image: Image) {
     this.#rt = rt;
     this.#box = box;
     this.#confidential = confidential;
@@ -71,7 +72,7 @@ export class ConfidentialSource implements StartSource {
 }
 
 async function launchMeasured(
-  rt: Host,
+  rt: ConfidentialHost,
   box: Box,
   confidential: ConfidentialDefinition,
   image: Image,

@@ -19,15 +19,17 @@ import { isInterrupted } from '../enter.ts';
 import type { Acquired, PreparedMain, StartSource } from '../source.ts';
 import { Waking } from '../warm.ts';
 
-type Host = PoolHost & Pick<Runtime, 'events' | 'pools' | 'restarts' | 'running' | 'shutdown'>;
+/** What a start in a machine of a pool needs of the server. */
+export type PoolStartHost = PoolHost &
+  Pick<Runtime, 'events' | 'pools' | 'restarts' | 'running' | 'shutdown'>;
 
 export class PoolSource implements StartSource {
-  readonly #rt: Host;
+  readonly #rt: PoolStartHost;
   readonly #box: Box;
   readonly #found: Found;
   #pooled: PooledMachine | undefined;
 
-  constructor(rt: Host, box: Box, found: Found) {
+  constructor(rt: PoolStartHost, box: Box, found: Found) {
     this.#rt = rt;
     this.#box = box;
     this.#found = found;

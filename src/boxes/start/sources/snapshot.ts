@@ -30,16 +30,17 @@ export function isFork({ definition, state }: Box): boolean {
   return definition.snapshot !== undefined && state.startedAt === undefined;
 }
 
-type Host = LaunchHost & Pick<Runtime, 'snapshots'>;
+/** What a start from a memory snapshot needs of the server. */
+export type SnapshotStartHost = LaunchHost & Pick<Runtime, 'snapshots'>;
 
 /** The box does nothing of its own before it has its identity. */
 export class SnapshotSource implements StartSource {
-  readonly #rt: Host;
+  readonly #rt: SnapshotStartHost;
   readonly #box: Box;
   readonly #found: Found;
   #open: OpenSnapshot | undefined;
 
-  constructor(rt: Host, box: Box, found: Found) {
+  constructor(rt: SnapshotStartHost, box: Box, found: Found) {
     this.#rt = rt;
     this.#box = box;
     this.#found = found;
@@ -70,7 +71,7 @@ export class SnapshotSource implements StartSource {
 }
 
 async function launchCopy(
-  rt: Host,
+  rt: SnapshotStartHost,
   box: Box,
   found: Found,
   { copyOf, snapshot }: OpenSnapshot,

@@ -18,11 +18,12 @@ import { type LaunchHost, launchMachine } from '../launch-machine.ts';
 import type { Acquired, StartSource } from '../source.ts';
 import { shapeOf, WAKE_MS, Waking } from '../warm.ts';
 
-type Host = LaunchHost &
+/** What a start from a template needs of the server. */
+export type TemplateStartHost = LaunchHost &
   Pick<Runtime, 'events' | 'log' | 'restarts' | 'startTimeoutMs' | 'templates'>;
 
 export class TemplateSource implements StartSource {
-  readonly #rt: Host;
+  readonly #rt: TemplateStartHost;
   readonly #box: Box;
   readonly #found: Found;
   readonly #shape: MachineShape;
@@ -30,7 +31,7 @@ export class TemplateSource implements StartSource {
   /** Why the template may be at fault; the box's next source shows whether it is. */
   #suspicion: string | undefined;
 
-  constructor(rt: Host, box: Box, found: Found) {
+  constructor(rt: TemplateStartHost, box: Box, found: Found) {
     this.#rt = rt;
     this.#box = box;
     this.#found = found;
