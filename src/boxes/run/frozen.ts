@@ -8,8 +8,11 @@
 import { publish, type Runtime } from '../runtime.ts';
 import { notRunning, type RunningBox } from './running-box.ts';
 
+/** What a freeze needs of the server. */
+export type FreezeHost = Pick<Runtime, 'store' | 'events' | 'log'>;
+
 /** @throws A3sError `box-not-running`, what the guest answers; then it is not paused */
-export async function freeze(rt: Runtime, running: RunningBox): Promise<void> {
+export async function freeze(rt: FreezeHost, running: RunningBox): Promise<void> {
   await inTurn(running, async () => {
     if (rt.store.get(running.id)?.state.status !== 'running') throw notRunning(running.id);
     // On record first: a server that comes in between finds what has to be done, and does it.
@@ -26,14 +29,14 @@ export async function freeze(rt: Runtime, running: RunningBox): Promise<void> {
 }
 
 /** Freezes a box that is recorded as paused, and may have resumed. */
-export async function freezeAgain(rt: Runtime, running: RunningBox): Promise<void> {
+export async function freezeAgain(rt: FreezeHost, running: RunningBox): Promise<void> {
   await inTurn(running, async () => {
     if (isPaused(rt, running)) await (await running.guest()).freeze(running.signal);
   });
 }
 
 /** Does nothing where the box is not paused. */
-export async function thaw(rt: Runtime, running: RunningBox): Promise<void> {
+export async function thaw(rt: FreezeHost, running: RunningBox): Promise<void> {
   await inTurn(running, async () => {
     if (!isPaused(rt, running)) return;
     await (await running.guest()).thaw(running.signal);
@@ -42,7 +45,7 @@ export async function thaw(rt: Runtime, running: RunningBox): Promise<void> {
   });
 }
 
-function isPaused(rt: Runtime, { id }: RunningBox): boolean {
+function isPaused(rt: Pick<Runtime, 'store'>, { id }: RunningBox): boolean {
   return rt.store.get(id)?.state.status === 'paused';
 }
 
@@ -52,7 +55,7 @@ async function inTurn(running: RunningBox, work: () => Promise<void>): Promise<v
 }
 
 /** The guest may be frozen although its answer was lost. */
-async function undoFreeze(rt: Runtime, running: RunningBox): Promise<void> {
+async function undoFreeze(rt: Pick<Runtime, 'log'>, running: RunningBox): Promise<void> {
   if (running.signal.aborted) return;
   try {
     await (await running.guest()).thaw(running.signal);

@@ -9,8 +9,11 @@ import { sweepMachine } from '../record/machine-of.ts';
 import { type UndoHost, undoStart } from '../start/undo.ts';
 import { type EndHost, finishRun } from './finish-run.ts';
 
+/** What the end of an orphaned box needs of the server. */
+export type OrphanHost = EndHost & UndoHost;
+
 /** Ends what is left of the machine, and puts that on record. For callers that hold the box's lock. */
-export async function endLost(rt: EndHost & UndoHost, box: Box, why: string): Promise<void> {
+export async function endLost(rt: OrphanHost, box: Box, why: string): Promise<void> {
   await sweepMachine(rt, box);
   if (box.state.status !== 'starting') return await finishRun(rt, box, why);
   const interrupted = new A3sError('internal', 'The server ended while the box was starting', {

@@ -12,11 +12,14 @@ import {
   resourcesOf,
 } from '../create/resources.ts';
 import type { Runtime } from '../runtime.ts';
-import { freezeAgain } from './frozen.ts';
+import { type FreezeHost, freezeAgain } from './frozen.ts';
 import type { RunningBox } from './running-box.ts';
 
 /** How long verbs for a box wait for its guest to be held to the record: one that hangs must not keep them off. */
 const GUEST_MS = 10_000;
+
+/** What the limits of an adopted box need of the server. */
+export type ReconcileHost = FreezeHost & Pick<Runtime, 'locks'>;
 
 /** Both, or neither: what was changed before something failed is changed back. */
 export async function applyToRunning(
@@ -67,7 +70,7 @@ async function onHost(
  * that lifted the last limit. The caller holds the box's lock until the limits are applied, or until the guest has been
  * waited for long enough. Never rejects.
  */
-export async function reconcileAdopted(rt: Runtime, running: RunningBox): Promise<void> {
+export async function reconcileAdopted(rt: ReconcileHost, running: RunningBox): Promise<void> {
   await reported(rt, running, async () => {
     await running.machine.applyLimits(askedHostLimits(rt.store.expect(running.id).definition));
   });
@@ -80,7 +83,7 @@ export async function reconcileAdopted(rt: Runtime, running: RunningBox): Promis
   });
 }
 
-async function reconcileGuest(rt: Runtime, running: RunningBox): Promise<void> {
+async function reconcileGuest(rt: FreezeHost, running: RunningBox): Promise<void> {
   await reported(rt, running, async () => {
     running.signal.throwIfAborted();
     await freezeAgain(rt, running);
@@ -93,7 +96,7 @@ async function reconcileGuest(rt: Runtime, running: RunningBox): Promise<void> {
 }
 
 async function reported(
-  rt: Runtime,
+  rt: Pick<Runtime, 'log'>,
   running: RunningBox,
   work: () => Promise<void>,
 ): Promise<void> {
