@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type Database, openDatabase } from '../../state/database.ts';
-import { type BoxDefinition, DEFAULT_LOGGING, type HealthState } from './box.ts';
-import { NO_LIMITS } from './limits.ts';
+import { testDefinition } from '../testing/definition.ts';
+import type { HealthState } from './box.ts';
 import { BOX_MIGRATIONS, BoxStore } from './store.ts';
 
 let dir: string;
@@ -18,30 +18,13 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-function definition(id: string): BoxDefinition {
-  return {
-    ...{ id, createdAt: `2026-01-01T00:00:0${id[0]}.000000000Z`, bootSet: 'set' },
-    image: { reference: 'busybox', id: 'sha256:1', manifestDigest: 'sha256:2' },
-    identity: { uid: 1, gid: 1 },
-    ...{ entrypoint: [], cmd: ['true'], env: [], cwd: '/', user: '', terminal: false },
-    ...{ openStdin: false, stdinOnce: false },
-    attach: { stdin: false, stdout: false, stderr: false },
-    ...{ hostname: 'h', labels: {}, stopSignal: 'SIGTERM', autoRemove: false },
-    ...{ memoryBytes: 0, nanoCpus: 0, network: 'none', ports: [], exposedPorts: [], binds: [] },
-    volumes: [],
-    limits: NO_LIMITS,
-    restart: { name: 'no', maximumRetryCount: 0 },
-    ...{ init: false, logging: DEFAULT_LOGGING },
-  };
-}
-
 const A = `1${'a'.repeat(63)}`;
 const B = `1b${'a'.repeat(62)}`;
 
 it('finds boxes by id, name and unique prefix, a name before a prefix', () => {
   const store = new BoxStore(database);
-  store.insert(definition(A), 'one');
-  store.insert(definition(B), '1a');
+  store.insert(testDefinition(A), 'one');
+  store.insert(testDefinition(B), '1a');
   expect(store.resolve(A).name).toBe('one');
   expect(store.resolve('/one').definition.id).toBe(A);
   expect(store.resolve('1b').definition.id).toBe(B);
@@ -54,7 +37,7 @@ it('finds boxes by id, name and unique prefix, a name before a prefix', () => {
 
 it('keeps every change over a restart, each with a new generation', () => {
   const store = new BoxStore(database);
-  store.insert(definition(A), 'one');
+  store.insert(testDefinition(A), 'one');
   store.advance(A, 'start', { run: 1 });
   store.advance(A, 'started', { pid: 7 });
   expect(() => store.advance(A, 'start')).toThrow(expect.objectContaining({ code: 'conflict' }));
@@ -65,15 +48,15 @@ it('keeps every change over a restart, each with a new generation', () => {
 
 it('gives a name once', () => {
   const store = new BoxStore(database);
-  store.insert(definition(A), 'one');
-  expect(() => store.insert(definition(B), 'one')).toThrow(
+  store.insert(testDefinition(A), 'one');
+  expect(() => store.insert(testDefinition(B), 'one')).toThrow(
     expect.objectContaining({ code: 'name-in-use' }),
   );
   expect(store.list()).toHaveLength(1);
 });
 
 it('refuses a record that it cannot read, and leaves it there', () => {
-  new BoxStore(database).insert(definition(A), 'one');
+  new BoxStore(database).insert(testDefinition(A), 'one');
   database.prepare('UPDATE boxes SET state = ?').run('{"status":"dancing"}');
   expect(() => new BoxStore(database)).toThrow(expect.objectContaining({ code: 'state-unusable' }));
   expect(database.prepare('SELECT count(*) AS n FROM boxes').get()).toEqual({ n: 1 });
@@ -81,7 +64,7 @@ it('refuses a record that it cannot read, and leaves it there', () => {
 
 it('tells of every change, and of the end', async () => {
   const store = new BoxStore(database);
-  store.insert(definition(A), 'one');
+  store.insert(testDefinition(A), 'one');
   const { signal } = new AbortController();
   const seen: unknown[] = [];
   const end = store.when(
@@ -109,7 +92,7 @@ it('has on the disk at once what a power cut does not void', () => {
   const unsynced = (): number =>
     pragma.mock.calls.splice(0).filter(([text]) => text === 'synchronous = NORMAL').length;
   const store = new BoxStore(database);
-  store.insert(definition(A), 'kept');
+  store.insert(testDefinition(A), 'kept');
   expect(unsynced()).toBe(0);
   store.advance(A, 'start', { run: 1 });
   store.amend(A, { ports: [] });
@@ -125,7 +108,7 @@ it('has on the disk at once what a power cut does not void', () => {
   store.remove(A);
   expect(unsynced()).toBe(0);
   // One that goes at its end: where the host does, it has.
-  store.insert({ ...definition(B), autoRemove: true }, 'gone');
+  store.insert({ ...testDefinition(B), autoRemove: true }, 'gone');
   expect(unsynced()).toBe(0);
   store.advance(B, 'start', { run: 1 });
   store.advance(B, 'started');
@@ -136,7 +119,7 @@ it('has on the disk at once what a power cut does not void', () => {
 
 it('has every change for the next server, synced or not', () => {
   const store = new BoxStore(database);
-  store.insert({ ...definition(A), autoRemove: true }, 'a');
+  store.insert({ ...testDefinition(A), autoRemove: true }, 'a');
   store.advance(A, 'start', { run: 7 });
   // As SIGKILL leaves it: the log is there, and nothing was closed.
   const copy = join(dir, 'copy.db');
