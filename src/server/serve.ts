@@ -19,6 +19,7 @@ import { type AdoptionTiming, adoptBoxes } from '../boxes/run/adopt.ts';
 import { Execs } from '../boxes/run/execs.ts';
 import { RunningBoxes } from '../boxes/run/running-box.ts';
 import { boxDirectory, type Runtime } from '../boxes/runtime.ts';
+import { restartByPolicy, restoreByPolicy } from '../boxes/start/start.ts';
 import { endUnfinishedSnapshots } from '../boxes/verbs/snapshot.ts';
 import { stopForHost } from '../boxes/verbs/stop.ts';
 import type { Config } from '../config.ts';
@@ -122,6 +123,10 @@ async function serveRuntime(
   stopServer: () => void,
 ): Promise<void> {
   const http = new HttpServer(rt, stopServer);
+  rt.restarts.begin({
+    restart: (id, run) => restartByPolicy(rt, id, run),
+    restore: (id, run) => restoreByPolicy(rt, id, run),
+  });
   try {
     await adoptBoxes(rt, { timing: options.adoption, restore: options.restore });
     await endUnfinishedSnapshots(rt);

@@ -7,15 +7,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Semaphore } from '../../async/semaphore.ts';
 import type { Box } from '../record/box.ts';
 
-/** Starts the box where it still waits for just that. Never rejects. */
-type Start = (id: string, run: number) => Promise<void>;
+/** How a box is started by its policy, where it still waits for just that since this run. They never reject. */
+export interface PolicyStarts {
+  readonly restart: (id: string, run: number) => Promise<void>;
+  /** Asks `takes`. */
+  readonly restore: (id: string, run: number) => Promise<void>;
+}
 
 export class Restarts {
   readonly #shutdown: AbortSignal;
   readonly #turns: Semaphore;
   /** Those that wait for their turn because the host was started. */
   readonly #restored = new Set<string>();
-  #start: Start = async () => undefined;
+  #starts: PolicyStarts = { restart: async () => undefined, restore: async () => undefined };
   #held = false;
 
   /** @param most how many starts are under way at once: after a reboot all boxes want to */
@@ -25,8 +29,8 @@ export class Restarts {
   }
 
   /** To be called before any box waits. */
-  begin(start: Start): void {
-    this.#start = start;
+  begin(starts: PolicyStarts): void {
+    this.#starts = starts;
   }
 
   /** Starts a `restarting` box in the background when its time has come, if it waits for that still. */
@@ -36,7 +40,7 @@ export class Restarts {
     const left = restartAt === undefined ? 0 : Date.parse(restartAt) - Date.now();
     const pause = Math.min(Math.max(left, 0), restartDelayMs);
     delay(pause, undefined, { signal: this.#shutdown, ref: false }).then(
-      () => this.#inTurn(() => this.#start(id, run)),
+      () => this.#inTurn(() => this.#starts.restart(id, run)),
       () => undefined,
     );
   }
@@ -51,10 +55,10 @@ export class Restarts {
     return this.#held;
   }
 
-  /** Starts a box that does not run, in its turn. @param start never rejects, and asks `takes` */
-  restore(id: string, start: () => Promise<void>): void {
+  /** Starts a box that has not run since this run, in its turn. */
+  restore(id: string, run: number): void {
     this.#restored.add(id);
-    void this.#inTurn(start);
+    void this.#inTurn(() => this.#starts.restore(id, run));
   }
 
   /** Whether it is to be restored still; it is not any more then. */

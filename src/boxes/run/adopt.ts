@@ -19,12 +19,11 @@ import { isRestored } from '../restart/restart-policy.ts';
 import { type Runtime, runtimeDirectory } from '../runtime.ts';
 import { abandon } from '../start/abandon.ts';
 import { enterRunning } from '../start/main-process.ts';
-import { restartByPolicy, restoreByPolicy } from '../start/start.ts';
 import { removeLocked } from '../verbs/remove.ts';
 import { drainExecs } from './drain-execs.ts';
-import { endLost } from './orphaned.ts';
+import { endLost, type OrphanHost } from './orphaned.ts';
 import { RunningBox } from './running-box.ts';
-import { reconcileAdopted } from './running-limits.ts';
+import { type ReconcileHost, reconcileAdopted } from './running-limits.ts';
 import { supervise } from './supervise.ts';
 
 /** How long machines are given to answer the server that takes over. */
@@ -44,15 +43,17 @@ export interface AdoptionOptions {
   readonly restore?: boolean | undefined;
 }
 
+/** What adoption needs of the server. */
+export type AdoptionHost = OrphanHost & ReconcileHost & Pick<Runtime, 'startTimeoutMs'>;
+
 /**
  * Brings every record in line with what is there. When it returns, every box whose machine answers is looked after;
  * what must wait for a machine or a guest goes on in the background, under the box's lock, and so do starts by policies.
  */
 export async function adoptBoxes(
-  rt: Runtime,
+  rt: AdoptionHost,
   { timing = TIMING, restore = false }: AdoptionOptions = {},
 ): Promise<void> {
-  rt.restarts.begin((id, run) => restartByPolicy(rt, id, run));
   await sweepDirectories(rt);
   const shutdown = linkedSignal(rt.shutdown);
   const timer = new AbortController();
@@ -75,7 +76,7 @@ export async function adoptBoxes(
 
 /** Settles when the box has been decided on, and never rejects: one box must not keep the others from it. */
 function adoptBox(
-  rt: Runtime,
+  rt: AdoptionHost,
   box: Box,
   { timing, restore }: Required<AdoptionOptions> & { timing: AdoptionTiming },
 ): Promise<void> {
@@ -95,14 +96,14 @@ function adoptBox(
 }
 
 /** Starts it where its policy has that, in its turn among all. */
-function restoreBox(rt: Runtime, id: string): void {
+function restoreBox(rt: Pick<Runtime, 'store' | 'restarts'>, id: string): void {
   const box = rt.store.get(id);
   if (box === undefined || !isRestored(box)) return;
-  rt.restarts.restore(id, () => restoreByPolicy(rt, id, box.state.run));
+  rt.restarts.restore(id, box.state.run);
 }
 
 async function reconcileBox(
-  rt: Runtime,
+  rt: AdoptionHost,
   box: Box,
   timing: AdoptionTiming,
   answered: () => void,
@@ -143,7 +144,7 @@ async function reconcileBox(
  * Removes the disk of a box that never ran. A power cut during its first start may have left the name of it without what was in it,
  * and nothing on it was promised to anybody.
  */
-async function dropUnusedDisk(rt: Runtime, id: string): Promise<void> {
+async function dropUnusedDisk(rt: Pick<Runtime, 'store' | 'home'>, id: string): Promise<void> {
   const box = rt.store.get(id);
   if (box === undefined || box.state.startedAt !== undefined || isLive(box.state.status)) return;
   for (const file of await layersOf(changesPath(rt, id))) await rm(file, { force: true });
@@ -151,7 +152,7 @@ async function dropUnusedDisk(rt: Runtime, id: string): Promise<void> {
 
 /** The box's machine; undefined when it is gone, `silent` when it is there and goes on not to answer. */
 async function findMachine(
-  rt: Runtime,
+  rt: Pick<Runtime, 'home' | 'runtimeDir' | 'engine' | 'log' | 'shutdown'>,
   box: Box,
   timing: AdoptionTiming,
   answered: () => void,
@@ -170,13 +171,13 @@ async function findMachine(
 }
 
 /** How the server goes on answering as the processor of a box whose processor is simulated. */
-function confidentialOf(rt: Runtime, { definition: { id, confidential } }: Box) {
+function confidentialOf(rt: Pick<Runtime, 'home'>, { definition: { id, confidential } }: Box) {
   if (confidential === undefined) return undefined;
   return { tee: confidential.tee, guestStatePath: guestStatePath(rt, id) };
 }
 
 /** A start that had got as far as the main process is finished; any other is undone. */
-async function reconcileStart(rt: Runtime, box: Box, running: RunningBox): Promise<void> {
+async function reconcileStart(rt: OrphanHost, box: Box, running: RunningBox): Promise<void> {
   // The main process of a copy ran before it was one; that it has an identity of its own is not known.
   const copy = box.state.machine?.start === 'snapshot';
   const still = box.state.machine?.start === 'pool';
@@ -204,7 +205,9 @@ async function mainStarted(running: RunningBox, still: boolean): Promise<boolean
  * Removes the directories of boxes that are not on record, and sockets of boxes that do not run. A box that never ran may have come on
  * record just before its directory was made, or before that was on the disk.
  */
-async function sweepDirectories(rt: Runtime): Promise<void> {
+async function sweepDirectories(
+  rt: Pick<Runtime, 'home' | 'runtimeDir' | 'store' | 'engine'>,
+): Promise<void> {
   const records = rt.store.list();
   const known = new Set(records.map(({ definition }) => definition.id));
   const boxes = join(rt.home, 'boxes');
