@@ -51,7 +51,7 @@ export interface HostEvidence extends z.infer<typeof Attested> {
 
 /** @throws A3sError `agent-failed` for an answer that breaks the protocol, `agent-timeout`, and as `openRatls` */
 export async function askEvidence(
-  rt: Runtime,
+  rt: Pick<Runtime, 'store' | 'running'>,
   id: string,
   nonce: Uint8Array,
   signal: AbortSignal,

@@ -15,7 +15,11 @@ import type { Runtime } from '../runtime.ts';
 const STALLED_MS = 60_000;
 
 /** @throws A3sError `unsupported-option` for a plain box, `box-not-running`, `ratls-busy` for too many at a time */
-export async function openRatls(rt: Runtime, id: string, signal: AbortSignal): Promise<Duplex> {
+export async function openRatls(
+  rt: Pick<Runtime, 'store' | 'running'>,
+  id: string,
+  signal: AbortSignal,
+): Promise<Duplex> {
   const box = rt.store.expect(id);
   if (box.definition.confidential === undefined) {
     throw new A3sError(

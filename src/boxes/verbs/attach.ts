@@ -11,6 +11,9 @@ import type { RunningBox } from '../run/running-box.ts';
 import { copyInput, DETACHED, type Stdio } from '../run/stdio.ts';
 import { publish, type Runtime } from '../runtime.ts';
 
+/** What an attached client needs of the server. */
+export type AttachHost = Pick<Runtime, 'store' | 'running' | 'outputs' | 'events' | 'log'>;
+
 export interface AttachOptions {
   readonly stdin: boolean;
   readonly stdout: boolean;
@@ -33,7 +36,7 @@ export interface AttachPoint {
 
 /** @throws A3sError `host-not-permitted` */
 export async function attachPoint(
-  rt: Runtime,
+  rt: Pick<Runtime, 'store' | 'outputs'>,
   id: string,
   { stdin, stdout, stderr, logs }: Pick<AttachOptions, 'stdin' | 'stdout' | 'stderr' | 'logs'>,
 ): Promise<AttachPoint> {
@@ -54,7 +57,7 @@ export async function attachPoint(
  * detach keys; the box runs on in the latter two. Output comes from the log, so a slow client holds up nobody.
  */
 export async function attachBox(
-  rt: Runtime,
+  rt: AttachHost,
   id: string,
   point: AttachPoint,
   options: AttachOptions,
@@ -88,7 +91,7 @@ export async function attachBox(
 }
 
 async function feed(
-  rt: Runtime,
+  rt: Pick<Runtime, 'store' | 'running'>,
   id: string,
   run: number,
   options: AttachOptions,
@@ -108,7 +111,7 @@ async function feed(
 }
 
 async function whenLive(
-  rt: Runtime,
+  rt: Pick<Runtime, 'store' | 'running'>,
   id: string,
   run: number,
   signal: AbortSignal,

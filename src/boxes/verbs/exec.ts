@@ -23,6 +23,9 @@ import { publish, type Runtime } from '../runtime.ts';
 /** Docker's code for one that did not start, whatever was missing: the program, its user or its directory. */
 const NOT_STARTED = 126;
 
+/** What the start of an exec needs of the server. */
+export type ExecHost = Pick<Runtime, 'store' | 'running' | 'events' | 'log'>;
+
 export interface ExecRequest {
   readonly command: readonly string[];
   readonly env: readonly string[];
@@ -36,7 +39,11 @@ export interface ExecRequest {
 }
 
 /** Puts an exec on record; nothing runs yet. @throws A3sError `box-not-running`, `invalid-argument` */
-export function createExec(rt: Runtime, boxId: string, request: ExecRequest): Exec {
+export function createExec(
+  rt: Pick<Runtime, 'store' | 'running' | 'execs' | 'events'>,
+  boxId: string,
+  request: ExecRequest,
+): Exec {
   const box = rt.store.expect(boxId);
   expectPermission(box, 'run a program in', 'exec');
   checkActive(box);
@@ -76,7 +83,7 @@ function checkActive({ definition: { id }, state: { status } }: Box): void {
 }
 
 /** @throws A3sError `conflict` for one that was started, `box-not-running` */
-export function checkStartable(rt: Runtime, exec: Exec): RunningBox {
+export function checkStartable(rt: Pick<Runtime, 'store' | 'running'>, exec: Exec): RunningBox {
   const running = rt.running.expect(exec.boxId);
   if (running.run !== exec.run) throw notRunning(exec.boxId);
   checkActive(rt.store.expect(exec.boxId));
@@ -92,7 +99,7 @@ export function checkStartable(rt: Runtime, exec: Exec): RunningBox {
  *
  * @throws A3sError what the guest refused
  */
-export async function startDetached(rt: Runtime, exec: Exec): Promise<void> {
+export async function startDetached(rt: ExecHost, exec: Exec): Promise<void> {
   const started = await start(rt, exec, undefined);
   void follow(rt, exec, started, undefined);
 }
@@ -102,7 +109,7 @@ export async function startDetached(rt: Runtime, exec: Exec): Promise<void> {
  * A client that goes away leaves the process running, its output read and dropped.
  */
 export async function startAttached(
-  rt: Runtime,
+  rt: ExecHost,
   exec: Exec,
   size: TerminalSize | undefined,
   stdio: Stdio,
@@ -132,7 +139,11 @@ interface Started extends Pick<LaunchedProcess, 'output' | 'exit'> {
   readonly guest: Guest;
 }
 
-async function start(rt: Runtime, exec: Exec, size: TerminalSize | undefined): Promise<Started> {
+async function start(
+  rt: Pick<Runtime, 'store' | 'running' | 'events'>,
+  exec: Exec,
+  size: TerminalSize | undefined,
+): Promise<Started> {
   const running = checkStartable(rt, exec);
   exec.state = 'running';
   try {
@@ -166,7 +177,7 @@ function expectAbsolute(cwd: string): void {
 
 /** Reads the output to its end, whether or not anyone takes it, and records the exit. Never rejects. */
 async function follow(
-  rt: Runtime,
+  rt: Pick<Runtime, 'store' | 'events' | 'log'>,
   exec: Exec,
   { running, guest, output: first, exit }: Started,
   stdio: Pick<Stdio, 'write' | 'gone'> | undefined,
@@ -242,7 +253,11 @@ function writeTo(writer: StdinWriter, bytes: Uint8Array): Promise<void> {
 }
 
 /** @throws A3sError `box-not-running` when it does not run */
-export async function resizeExec(rt: Runtime, exec: Exec, size: TerminalSize): Promise<void> {
+export async function resizeExec(
+  rt: Pick<Runtime, 'running'>,
+  exec: Exec,
+  size: TerminalSize,
+): Promise<void> {
   const running = rt.running.expect(exec.boxId);
   if (exec.state !== 'running') throw notRunning(exec.boxId);
   await (await running.guest()).resize(exec.id, size);

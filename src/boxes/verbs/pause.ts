@@ -5,12 +5,15 @@
  */
 import { A3sError } from '../../errors.ts';
 import { expectPermission } from '../record/host-may.ts';
-import { freeze, thaw } from '../run/frozen.ts';
+import { type FreezeHost, freeze, thaw } from '../run/frozen.ts';
 import { notRunning } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
 
+/** What a pause, and its end, need of the server. */
+export type PauseHost = FreezeHost & Pick<Runtime, 'locks' | 'running'>;
+
 /** @throws A3sError `conflict` for one that is paused or waits for its next run, `box-not-running`, `host-not-permitted` */
-export async function pauseBox(rt: Runtime, id: string): Promise<void> {
+export async function pauseBox(rt: PauseHost, id: string): Promise<void> {
   expectPermission(rt.store.expect(id), 'pause', 'signals');
   await rt.locks.run(id, async () => {
     const { status } = rt.store.expect(id).state;
@@ -28,7 +31,7 @@ export async function pauseBox(rt: Runtime, id: string): Promise<void> {
 }
 
 /** @throws A3sError `conflict` for one that is not paused, `host-not-permitted` */
-export async function unpauseBox(rt: Runtime, id: string): Promise<void> {
+export async function unpauseBox(rt: PauseHost, id: string): Promise<void> {
   expectPermission(rt.store.expect(id), 'unpause', 'signals');
   await rt.locks.run(id, async () => {
     const { status } = rt.store.expect(id).state;

@@ -8,7 +8,11 @@ import { expectPermission } from '../record/host-may.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** @throws A3sError `box-not-running`, `invalid-argument` for a box without a terminal */
-export async function resizeBox(rt: Runtime, id: string, size: TerminalSize): Promise<void> {
+export async function resizeBox(
+  rt: Pick<Runtime, 'store' | 'running'>,
+  id: string,
+  size: TerminalSize,
+): Promise<void> {
   expectPermission(rt.store.expect(id), 'resize the terminal of', 'attach');
   const guest = await rt.running.expect(id).guest();
   await guest.resize(MAIN, size);

@@ -5,10 +5,10 @@
  */
 
 import type { TrustOptions } from '../policy/authorize-image.ts';
-import { publish, type Runtime } from '../runtime.ts';
+import { publish } from '../runtime.ts';
 import { expectHostStays } from '../start/enter.ts';
-import { startBox } from '../start/start.ts';
-import { type StopOptions, stopBox } from './stop.ts';
+import { type StartHost, startBox } from '../start/start.ts';
+import { type StopHost, type StopOptions, stopBox } from './stop.ts';
 
 /**
  * Ends its run, where it has one, and starts it: one that does not run is only started, and one that is removed at its end is
@@ -17,7 +17,7 @@ import { type StopOptions, stopBox } from './stop.ts';
  * @throws A3sError `invalid-argument` for the signal; `conflict` while the host goes down; what a stop or a start is refused for
  */
 export async function restartBox(
-  rt: Runtime,
+  rt: StartHost & StopHost,
   id: string,
   { signal, timeoutSeconds }: Pick<StopOptions, 'signal' | 'timeoutSeconds'>,
   options: TrustOptions = {},

@@ -24,6 +24,12 @@ import type { Runtime } from '../runtime.ts';
 /** Memory is plugged in in whole steps of it. */
 const GROWTH_STEP = 128 * 2 ** 20;
 
+/** What a memory snapshot needs of the server. */
+export type SnapshotHost = Pick<
+  Runtime,
+  'home' | 'store' | 'running' | 'engine' | 'snapshots' | 'events' | 'locks' | 'log' | 'shutdown'
+>;
+
 /**
  * Saves memory and disk of the box as they are at one moment. The box is frozen meanwhile and resumes in every case.
  *
@@ -31,7 +37,7 @@ const GROWTH_STEP = 128 * 2 ** 20;
  * @throws A3sError for a box that cannot be copied, before anything is changed
  */
 export function createSnapshot(
-  rt: Runtime,
+  rt: SnapshotHost,
   id: string,
   name: string | undefined,
 ): Promise<Snapshot> {
@@ -75,7 +81,10 @@ function checkMemory({ memory, growth }: SavedMachine, most: number): void {
 }
 
 /** @throws A3sError `no-such-snapshot`, `conflict` while it is made */
-export async function removeSnapshot(rt: Runtime, reference: string): Promise<void> {
+export async function removeSnapshot(
+  rt: Pick<Runtime, 'snapshots' | 'events'>,
+  reference: string,
+): Promise<void> {
   const record = rt.snapshots.resolve(reference);
   if (record.saved === undefined) {
     throw new A3sError('conflict', `The snapshot ${record.name} is not made yet`);
@@ -85,7 +94,9 @@ export async function removeSnapshot(rt: Runtime, reference: string): Promise<vo
 }
 
 /** Ends what an earlier server was making: its boxes go on. For boxes that are adopted, or being adopted. */
-export async function endUnfinishedSnapshots(rt: Runtime): Promise<void> {
+export async function endUnfinishedSnapshots(
+  rt: Pick<Runtime, 'snapshots' | 'running' | 'locks' | 'log' | 'shutdown'>,
+): Promise<void> {
   const boxes = rt.snapshots.unfinishedBoxes();
   try {
     await rt.snapshots.sweep();
@@ -106,7 +117,7 @@ export async function endUnfinishedSnapshots(rt: Runtime): Promise<void> {
   }
 }
 
-function checkCopyable(rt: Runtime, { definition, state, name }: Box): RunningBox {
+function checkCopyable(rt: Pick<Runtime, 'running'>, { definition, state, name }: Box): RunningBox {
   const running = rt.running.get(definition.id);
   if (running === undefined || state.status !== 'running') throw notRunning(definition.id);
   if (definition.confidential !== undefined) {
@@ -128,7 +139,7 @@ function checkCopyable(rt: Runtime, { definition, state, name }: Box): RunningBo
 }
 
 async function save(
-  rt: Runtime,
+  rt: Pick<Runtime, 'home' | 'log' | 'shutdown'>,
   box: Box,
   running: RunningBox,
   { memory, disk }: SnapshotDirectories,

@@ -15,7 +15,7 @@ export function checkStats(box: Pick<Box, 'definition' | 'name'>): void {
 
 /** Undefined while it does not run. */
 export async function statsOf(
-  rt: Runtime,
+  rt: Pick<Runtime, 'store' | 'running'>,
   id: string,
   signal: AbortSignal,
 ): Promise<Stats | undefined> {

@@ -10,8 +10,8 @@ import { MAIN } from '../../guest/protocol.ts';
 import { type Box, stopSignalOf } from '../record/box.ts';
 import { expectPermission } from '../record/host-may.ts';
 import { isLive } from '../record/states.ts';
-import { thaw } from '../run/frozen.ts';
-import { endLost } from '../run/orphaned.ts';
+import { type FreezeHost, thaw } from '../run/frozen.ts';
+import { endLost, type OrphanHost } from '../run/orphaned.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { notRunning } from '../run/running-box.ts';
 import { publish, type Runtime } from '../runtime.ts';
@@ -24,6 +24,12 @@ const MAX_DELAY_MS = 2_147_483_647;
 const SIGNAL_ATTEMPTS = 5;
 /** Time for SIGKILL to reach the main process, before its machine is ended instead. */
 export const KILL_MS = 10_000;
+
+/** What a signal needs of the server: it resumes a paused box. */
+export type SignalHost = FreezeHost & Pick<Runtime, 'locks' | 'running'>;
+
+/** What a stop needs of the server: it ends orphaned boxes as well. */
+export type StopHost = SignalHost & OrphanHost;
 
 export interface StopOptions {
   /** Instead of the box's own. */
@@ -41,7 +47,7 @@ export interface StopOptions {
  * @returns false when it does not run
  * @throws A3sError `invalid-argument` for the signal; nothing was changed
  */
-export async function stopBox(rt: Runtime, id: string, options: StopOptions): Promise<boolean> {
+export async function stopBox(rt: StopHost, id: string, options: StopOptions): Promise<boolean> {
   const asked = options.signal === undefined ? undefined : parseSignal(options.signal);
   if (asked !== undefined) checkSignal(rt.store.expect(id), asked);
   const { definition } = rt.store.expect(id);
@@ -72,7 +78,10 @@ export async function stopBox(rt: Runtime, id: string, options: StopOptions): Pr
  *
  * @param timeoutMs the most that any box is given, whatever its own time is
  */
-export async function stopForHost(rt: Runtime, timeoutMs: number): Promise<void> {
+export async function stopForHost(
+  rt: FreezeHost & Pick<Runtime, 'running' | 'restarts'>,
+  timeoutMs: number,
+): Promise<void> {
   rt.restarts.hold();
   const boxes = rt.running.list();
   rt.log.info('the host ends: boxes are asked to end', { boxes: boxes.length });
@@ -92,7 +101,7 @@ export async function stopForHost(rt: Runtime, timeoutMs: number): Promise<void>
 }
 
 /** Whether it waited for a start by its policy. Nothing is between the question and its answer. */
-function endWait(rt: Runtime, id: string, action: string): boolean {
+function endWait(rt: Pick<Runtime, 'store' | 'events'>, id: string, action: string): boolean {
   if (rt.store.get(id)?.state.status !== 'restarting') return false;
   const change = { stopRequested: true, restartAt: undefined, restartDelayMs: undefined };
   publish(rt, rt.store.advance(id, 'give-up', change), action);
@@ -100,7 +109,7 @@ function endWait(rt: Runtime, id: string, action: string): boolean {
 }
 
 /** A box that nobody could take over or end: what is left of it ends now. False when it does not run. */
-async function stopLost(rt: Runtime, id: string): Promise<boolean> {
+async function stopLost(rt: OrphanHost, id: string): Promise<boolean> {
   const box = rt.store.get(id);
   if (box === undefined || !isLive(box.state.status)) return false;
   return await rt.locks.run(id, async () => {
@@ -121,7 +130,7 @@ async function stopLost(rt: Runtime, id: string): Promise<boolean> {
  *
  * @throws A3sError `box-not-running`, `invalid-argument`
  */
-export async function killBox(rt: Runtime, id: string, name: string): Promise<void> {
+export async function killBox(rt: SignalHost, id: string, name: string): Promise<void> {
   const signal = parseSignal(name);
   checkSignal(rt.store.expect(id), signal);
   await startEnded(rt, id, isKill(signal) ? 0 : Number.POSITIVE_INFINITY);
@@ -149,7 +158,11 @@ function checkSignal(box: Box, signal: string): void {
 }
 
 /** A start, or an adoption, that is under way comes first; a start that takes longer than this ends. */
-async function startEnded(rt: Runtime, id: string, timeout: number): Promise<void> {
+async function startEnded(
+  rt: Pick<Runtime, 'store' | 'running' | 'locks'>,
+  id: string,
+  timeout: number,
+): Promise<void> {
   const { status } = rt.store.expect(id).state;
   const unsettled = status === 'starting' || (isLive(status) && rt.running.get(id) === undefined);
   if (unsettled) {
@@ -162,7 +175,7 @@ async function startEnded(rt: Runtime, id: string, timeout: number): Promise<voi
   rt.store.expect(id);
 }
 
-async function end(rt: Runtime, running: RunningBox): Promise<void> {
+async function end(rt: FreezeHost, running: RunningBox): Promise<void> {
   if (await endsOn(rt, running, 'SIGKILL', KILL_MS)) return;
   await running.machine.kill();
   await running.finished;
@@ -170,7 +183,7 @@ async function end(rt: Runtime, running: RunningBox): Promise<void> {
 
 /** Whether a signal ended the box in time; false at once when an agent does not take it. */
 async function endsOn(
-  rt: Runtime,
+  rt: FreezeHost,
   running: RunningBox,
   signal: string,
   milliseconds: number,

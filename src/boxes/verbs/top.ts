@@ -17,7 +17,7 @@ import type { Runtime } from '../runtime.ts';
  * @throws A3sError `invalid-argument` for what is not supported of `ps`, `box-not-running`, `conflict`, `host-not-permitted`
  */
 export async function topBox(
-  rt: Runtime,
+  rt: Pick<Runtime, 'running'>,
   box: Box,
   psArguments: string,
   signal: AbortSignal,

@@ -25,6 +25,9 @@ export interface UpdateRequest {
   readonly restart?: RestartPolicy | undefined;
 }
 
+/** What an update needs of the server. */
+export type UpdateHost = Pick<Runtime, 'host' | 'store' | 'running' | 'events' | 'locks' | 'log'>;
+
 type Changed = Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus' | 'limits' | 'restart'>;
 
 /**
@@ -33,7 +36,7 @@ type Changed = Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus' | 'limits' | 'rest
  * @throws A3sError `invalid-argument` and `unsupported-option` as at create; `conflict` for what does not go with what the box has,
  *   or with its machine, which runs
  */
-export async function updateBox(rt: Runtime, id: string, request: UpdateRequest): Promise<void> {
+export async function updateBox(rt: UpdateHost, id: string, request: UpdateRequest): Promise<void> {
   await rt.locks.run(id, async () => {
     const box = rt.store.expect(id);
     const { definition, state } = box;
@@ -61,7 +64,7 @@ export async function updateBox(rt: Runtime, id: string, request: UpdateRequest)
 }
 
 function runningOf(
-  rt: Runtime,
+  rt: Pick<Runtime, 'running'>,
   { definition: { id }, state: { status } }: Box,
 ): RunningBox | undefined {
   if (status !== 'running' && status !== 'paused') return undefined;
