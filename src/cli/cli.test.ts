@@ -19,6 +19,11 @@ describe('run', () => {
     expect(await a3s('run --rm box exit 42')).toMatchObject({ status: 42, stdout: '', stderr: '' });
   });
 
+  it('prints why a box lost its microVM, and exits with the status of the box', async () => {
+    const stderr = 'a3s-box: the virtual machine ended unexpectedly: it was killed\n';
+    expect(await a3s('run --rm box lost')).toMatchObject({ status: 137, stdout: '', stderr });
+  });
+
   it('attaches and waits before it starts, so that nothing is missed', async () => {
     await a3s('run --rm box both');
     const calls = server.log.map((call) => call.replace(/a+\d/, 'ID'));

@@ -9,27 +9,39 @@ import type { Runtime } from '../runtime.ts';
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
 
+export interface Ending {
+  readonly exitCode: number;
+  /** Why a run did not end on its own; empty for one that did. Whoever starts a box is told why that failed, and no wait is. */
+  readonly error: string;
+}
+
 /**
- * Settles with the exit code when the condition holds; rejects with the signal's reason. As with Docker, a box that its policy will start again
- * runs, and yet each end of a run is one: a `not-running` that came in time for it is answered.
+ * Settles with the end of the box when the condition holds; rejects with the signal's reason. As with Docker, a box that its
+ * policy will start again runs, and yet each end of a run is one: a `not-running` that came in time for it is answered.
  */
 export async function waitBox(
   rt: Pick<Runtime, 'store'>,
   id: string,
   condition: WaitCondition,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<Ending> {
   const present = rt.store.expect(id);
-  if (condition === 'not-running' && !runs(present)) return present.state.exitCode;
   let last = present;
+  let ran = present.state.startedAt !== undefined;
+  const ending = (): Ending => {
+    const { exitCode, error } = last.state;
+    return { exitCode, error: ran ? error : '' };
+  };
+  if (condition === 'not-running' && !runs(present)) return ending();
   await rt.store.when(
     id,
     (box) => {
       if (box === undefined) return true;
       const before = last;
       last = box;
-      if (condition === 'removed') return false;
       const { status } = box.state;
+      if (before.state.status === 'starting' && status !== 'starting') ran = status === 'running';
+      if (condition === 'removed') return false;
       if (status === before.state.status) return false;
       const over = status === 'exited' || status === 'restarting';
       // A start that is undone leaves a box that never ran: it is not running all the same.
@@ -37,7 +49,7 @@ export async function waitBox(
     },
     signal,
   );
-  return last.state.exitCode;
+  return ending();
 }
 
 function runs({ state: { status } }: Box): boolean {

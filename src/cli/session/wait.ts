@@ -3,12 +3,14 @@
  *
  * @module
  */
+
+import type { Waited } from '../../docker-api/wait.ts';
 import { A3sError } from '../../errors.ts';
 import { type Client, segment } from '../client/client.ts';
+import { printable } from '../client/failure.ts';
 import { numberOf, objectOf, stringOf } from '../client/json.ts';
 import { jsonLines } from '../client/json-lines.ts';
 import type { Context } from '../context.ts';
-import { printFailure } from '../print-failure.ts';
 
 /** A wait that is registered at the server. It keeps this process alive until it is answered or aborted. */
 export interface Waiting {
@@ -20,7 +22,8 @@ export interface Waiting {
 /**
  * Registers the wait before it resolves, so that a box started afterwards cannot end unseen.
  *
- * A box that lost its virtual machine has an exit status too; the reason of its end is printed beside it.
+ * A box that lost its virtual machine has an exit status too; the reason of its end is printed beside it. It is no failure
+ * of the command, so it has no error code.
  */
 export async function waitFor(
   context: Context,
@@ -39,7 +42,7 @@ export async function waitFor(
   return {
     async status() {
       const { status, failure } = await ending;
-      if (failure !== '') printFailure(context, new A3sError('vmm-failed', failure));
+      if (failure !== '') context.stderr.write(`a3s-box: ${printable(failure)}\n`);
       return status;
     },
     cancel: () => response.destroy(),
@@ -52,8 +55,8 @@ async function readEnding(
 ): Promise<{ status: number; failure: string }> {
   try {
     for await (const document of jsonLines(response)) {
-      const { StatusCode, Error: failure } = objectOf(document);
-      return { status: numberOf(StatusCode), failure: stringOf(objectOf(failure)['Message']) };
+      const { StatusCode, Error: failure } = objectOf<Waited>(document);
+      return { status: numberOf(StatusCode), failure: stringOf(objectOf(failure).Message) };
     }
   } catch (error) {
     if (error instanceof A3sError) throw error;

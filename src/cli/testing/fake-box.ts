@@ -22,6 +22,8 @@ export class FakeBox {
   readonly command: readonly string[];
   readonly name: string;
   readonly log: Buffer[] = [];
+  /** Why its run did not end on its own. */
+  failure = '';
   readonly exited: Promise<number>;
   #exit: (status: number) => void = () => undefined;
   #status: number | undefined;
@@ -78,6 +80,10 @@ export class FakeBox {
     const [program, ...args] = this.command;
     if (program === 'exit') this.end(Number(args[0]));
     if (program === 'sh') this.end(5);
+    if (program === 'lost') {
+      this.failure = 'the virtual machine ended unexpectedly: it was killed';
+      this.end(137);
+    }
     if (program === 'both') {
       this.#write(1, 'to stdout\n');
       this.#write(2, 'to stderr\n');

@@ -118,7 +118,10 @@ export class FakeServer {
   #wait(box: FakeBox | undefined, response: ServerResponse): void {
     response.writeHead(200);
     response.flushHeaders();
-    box?.exited.then((StatusCode) => response.end(JSON.stringify({ StatusCode })));
+    box?.exited.then((StatusCode) => {
+      const why = box.failure === '' ? {} : { Error: { Message: box.failure } };
+      response.end(JSON.stringify({ StatusCode, ...why }));
+    });
   }
 
   #answer({ call, query, body }: Recorded): Answer {

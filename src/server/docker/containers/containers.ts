@@ -9,7 +9,7 @@ import { startBox } from '../../../boxes/start/start.ts';
 import { removeBox } from '../../../boxes/verbs/remove.ts';
 import { resizeBox } from '../../../boxes/verbs/resize.ts';
 import { killBox, stopBox } from '../../../boxes/verbs/stop.ts';
-import { waitBox } from '../../../boxes/verbs/wait.ts';
+import { type Ending, waitBox } from '../../../boxes/verbs/wait.ts';
 import { ContainerInspect, ContainerSummary } from '../../../docker-api/container.ts';
 import { CreateBody, Created } from '../../../docker-api/create.ts';
 import { Waited } from '../../../docker-api/wait.ts';
@@ -125,9 +125,9 @@ export const CONTAINER_ROUTES: readonly Route[] = [
     handler: ({ rt, id, query, signal }) => {
       const box = rt.store.resolve(id);
       // Begun before the answer's headers leave: what the client does next is not missed.
-      const exitCode = waitBox(rt, box.definition.id, query.condition || 'not-running', signal);
-      exitCode.catch(() => undefined);
-      return stream(waitDocument(exitCode), 'application/json');
+      const ending = waitBox(rt, box.definition.id, query.condition || 'not-running', signal);
+      ending.catch(() => undefined);
+      return stream(waitDocument(ending), 'application/json');
     },
   }),
   route('DELETE', '/containers/:id', {
@@ -154,7 +154,11 @@ function withoutQuery(body: unknown, query: Readonly<Record<string, unknown>>): 
   return Object.fromEntries(Object.entries(body).filter((entry) => !repeated(entry)));
 }
 
-async function* waitDocument(exitCode: Promise<number>): AsyncGenerator<Uint8Array> {
-  const document: Waited = { StatusCode: await exitCode };
+async function* waitDocument(ending: Promise<Ending>): AsyncGenerator<Uint8Array> {
+  const { exitCode, error } = await ending;
+  const document: Waited = {
+    StatusCode: exitCode,
+    ...(error === '' ? {} : { Error: { Message: error } }),
+  };
   yield Buffer.from(`${JSON.stringify(document)}\n`);
 }

@@ -142,7 +142,7 @@ it('a wait that began while a box was starting ends when the start is undone', a
   const waiting = waitBox(home.runtime, id, 'not-running', new AbortController().signal);
   open();
   expect((await start).status).toBe(500);
-  expect(await waiting).toBe(128);
+  expect(await waiting).toEqual({ exitCode: 128, error: '' });
 });
 
 describe('an exec whose connection is lost', () => {

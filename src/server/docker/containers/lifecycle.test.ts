@@ -63,10 +63,11 @@ describe('a box', () => {
     await home.call('POST', `/containers/${id}/start`);
     const waiting = home.call('POST', `/containers/${id}/wait`);
     home.host.machine(id)?.crash('the VMM ended with signal SIGKILL');
-    expect((await waiting).body).toMatchObject({ StatusCode: 137 });
+    const why = 'the virtual machine ended unexpectedly: the VMM ended with signal SIGKILL';
+    expect((await waiting).body).toEqual({ StatusCode: 137, Error: { Message: why } });
     const { body } = await home.call('GET', `/containers/${id}/json`);
     expect(body).toMatchObject({
-      State: { Status: 'exited', Error: expect.stringContaining('SIGKILL') },
+      State: { Status: 'exited', Error: why },
     });
   });
 

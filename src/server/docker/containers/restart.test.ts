@@ -208,7 +208,7 @@ describe('a box that waits for its restart', () => {
       const id = await running('always', 1);
       const ended = waitBox(home.runtime, id, how, home.runtime.shutdown);
       home.host.machine(id)?.crash();
-      expect(await ended).toBe(137);
+      expect(await ended).toMatchObject({ exitCode: 137 });
       await becomes(id, { status: 'running', run: 2 });
     },
   );
