@@ -5,11 +5,9 @@
  */
 import * as z from 'zod';
 import type { Document } from './document.ts';
+import { Problem } from './problem.ts';
 
-export const FailureLine = z.strictObject({
-  message: z.string(),
-  code: z.string(),
-  remedy: z.string().optional(),
+export const FailureLine = Problem.extend({
   error: z.string(),
   errorDetail: z.strictObject({ message: z.string() }),
 });

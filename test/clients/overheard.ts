@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import { Problem } from '../../src/server/http/openapi.ts';
+import { Problem } from '../../src/docker-api/problem.ts';
 import type { Reply } from '../../src/server/http/replies.ts';
 import type { Route } from '../../src/server/http/route.ts';
 import { ROUTES } from '../../src/server/http/routes.ts';

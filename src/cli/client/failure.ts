@@ -3,8 +3,9 @@
  *
  * @module
  */
+import type { Problem } from '../../docker-api/problem.ts';
 import { A3sError, ERRORS, type ErrorCode } from '../../errors.ts';
-import { isObject } from './json.ts';
+import { objectOf } from './json.ts';
 
 /** Longest message of the server that is shown. */
 const MAX_MESSAGE = 64 * 1024;
@@ -15,14 +16,13 @@ export function isErrorCode(value: unknown): value is ErrorCode {
 
 /** `{message, code?, remedy?}` of an error body, or another answer of the server. */
 export function failureOf(status: number, body: string): A3sError {
-  const parsed = parse(body);
-  if (!isObject(parsed) || typeof parsed['message'] !== 'string') {
+  const { message, code, remedy } = objectOf<Problem>(parse(body));
+  if (typeof message !== 'string') {
     return new A3sError('internal', `The server answered ${status} without saying why`);
   }
-  const { message, code, remedy } = parsed;
   return new A3sError(
     isErrorCode(code) ? code : codeOf(status),
-    printable(String(message).slice(0, MAX_MESSAGE)),
+    printable(message.slice(0, MAX_MESSAGE)),
     { remedy: typeof remedy === 'string' ? printable(remedy.slice(0, MAX_MESSAGE)) : undefined },
   );
 }

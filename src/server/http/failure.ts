@@ -3,18 +3,12 @@
  *
  * @module
  */
+import type { Problem } from '../../docker-api/problem.ts';
 import { A3sError, ERRORS } from '../../errors.ts';
-
-/** Docker's error body, with this project's stable code and the next step beside it. */
-export interface FailureBody {
-  readonly message: string;
-  readonly code: string;
-  readonly remedy?: string;
-}
 
 export interface Failure {
   readonly status: number;
-  readonly body: FailureBody;
+  readonly body: Problem;
   /** Whether this is the server's fault, and belongs into its log. */
   readonly unexpected: boolean;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from 'zod';
+import { Problem } from '../../docker-api/problem.ts';
 import { API_VERSION, MIN_API_VERSION, VERSION } from '../version.ts';
 import type { Replies, Reply } from './replies.ts';
 import type { DescribedBody, Route } from './route.ts';
@@ -41,14 +42,6 @@ export function openApiDocument(routes: readonly Route[]) {
 export function openApiPath(path: string): string {
   return path.replace(/:(\w+)(?:\{[^}]*\})?/g, '{$1}');
 }
-
-/** Docker's error body, with this project's stable code and the next step beside it. */
-export const Problem = z.strictObject({
-  message: z.string(),
-  /** Stable. */
-  code: z.string(),
-  remedy: z.string().optional(),
-});
 
 const PROBLEM = {
   description: 'A refusal, with a stable code',

@@ -6,11 +6,11 @@
  */
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { FailureBody } from './failure.ts';
+import type { Problem } from '../../docker-api/problem.ts';
 
 interface Refusal {
   readonly status: number;
-  readonly body: FailureBody;
+  readonly body: Problem;
 }
 
 /** The answer to connections beyond those that are served. */

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import { Problem } from '../http/openapi.ts';
+import { Problem } from '../../docker-api/problem.ts';
 import type { Reply } from '../http/replies.ts';
 import type { Route } from '../http/route.ts';
 import { ROUTES } from '../http/routes.ts';
