@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type JsonObject, numberOf, stringOf } from '../client/json.ts';
+import type { PoolSummary } from '../../docker-api/pool.ts';
+import { numberOf, type Received, stringOf } from '../client/json.ts';
 import { humanMemory } from './human.ts';
 import type { Listing, Row } from './listing.ts';
 
@@ -21,15 +22,15 @@ export const POOL_LISTING: Listing = {
   },
 };
 
-export function poolRow(pool: JsonObject): Row {
+export function poolRow(pool: Received<PoolSummary>): Row {
   return {
-    Name: stringOf(pool['name']),
-    Size: String(numberOf(pool['size'])),
-    Ready: String(numberOf(pool['ready'])),
-    CPUs: String(numberOf(pool['cpus'])),
-    Memory: humanMemory(numberOf(pool['machineBytes'])),
-    Network: stringOf(pool['network']),
-    State: stringOf(pool['state']),
-    Error: stringOf(pool['error']),
+    Name: stringOf(pool.name),
+    Size: String(numberOf(pool.size)),
+    Ready: String(numberOf(pool.ready)),
+    CPUs: String(numberOf(pool.cpus)),
+    Memory: humanMemory(numberOf(pool.machineBytes)),
+    Network: stringOf(pool.network),
+    State: stringOf(pool.state),
+    Error: stringOf(pool.error),
   };
 }

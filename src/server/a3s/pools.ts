@@ -3,8 +3,8 @@
  *
  * @module
  */
-import * as z from 'zod';
 import { PoolDefinition } from '../../boxes/pool/definition.ts';
+import { PoolBody, PoolSummary, Pools } from '../../docker-api/pool.ts';
 import { noBody, query } from '../docker/query.ts';
 import { empty, json } from '../http/answer.ts';
 import { parseRequest } from '../http/parse.ts';
@@ -13,29 +13,11 @@ import { type Route, route } from '../http/route.ts';
 
 const access = 'owner';
 
-const Asked = z.strictObject({
-  size: PoolDefinition.shape.size,
-  cpus: PoolDefinition.shape.cpus.default(1),
-  memoryBytes: PoolDefinition.shape.memoryBytes.default(0),
-  network: PoolDefinition.shape.network.default('default'),
-});
-
-const Summary = PoolDefinition.extend({
-  /** The memory of each microVM, in bytes. */
-  machineBytes: z.int(),
-  ready: z.int(),
-  state: z.enum(['full', 'filling', 'failing']),
-  /** Why the last fill failed; empty where it succeeded. */
-  error: z.string(),
-  /** Process ids of the microVMs that are ready. */
-  pids: z.array(z.int()),
-});
-
 export const POOL_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/pools', {
     access,
     summary: 'All pools',
-    answers: { 200: z.strictObject({ pools: z.array(Summary) }) },
+    answers: { 200: Pools },
     query: query({}),
     body: noBody,
     handler: ({ rt }) => json({ pools: rt.pools.list() }),
@@ -43,7 +25,7 @@ export const POOL_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/pools/:id', {
     access,
     summary: 'One pool',
-    answers: { 200: Summary },
+    answers: { 200: PoolSummary },
     query: query({}),
     body: noBody,
     handler: ({ rt, id }) => json(rt.pools.inspect(id)),
@@ -51,9 +33,9 @@ export const POOL_ROUTES: readonly Route[] = [
   route('PUT', '/a3s/v1/pools/:id', {
     access,
     summary: 'Makes a pool, or changes it',
-    answers: { 200: Summary },
+    answers: { 200: PoolSummary },
     query: query({}),
-    body: Asked,
+    body: PoolBody,
     handler: async ({ rt, id, body }) => {
       const name = parseRequest(PoolDefinition.shape.name, id);
       return json(await rt.pools.set({ name, ...body }));
@@ -62,7 +44,7 @@ export const POOL_ROUTES: readonly Route[] = [
   route('POST', '/a3s/v1/pools/:id/wait', {
     access,
     summary: 'Waits until a pool is full',
-    answers: { 200: Summary },
+    answers: { 200: PoolSummary },
     query: query({}),
     body: noBody,
     handler: async ({ rt, id, signal }) => json(await rt.pools.full(id, signal)),

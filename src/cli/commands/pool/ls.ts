@@ -1,3 +1,4 @@
+import type { Pools } from '../../../docker-api/pool.ts';
 import { objectOf, objectsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
@@ -17,8 +18,8 @@ export const listPools: Command = {
       POOL_LISTING,
     );
     const client = await context.connect();
-    const answer = objectOf(await client.json({ method: 'GET', path: '/a3s/v1/pools' }));
-    context.stdout.write(format(objectsOf(answer['pools']).map(poolRow)));
+    const answer = objectOf<Pools>(await client.json({ method: 'GET', path: '/a3s/v1/pools' }));
+    context.stdout.write(format(objectsOf(answer.pools).map(poolRow)));
     return 0;
   },
 };

@@ -1,3 +1,4 @@
+import type { PoolBody } from '../../../docker-api/pool.ts';
 import { segment } from '../../client/client.ts';
 import type { Command } from '../../command.ts';
 import { bool, int, string } from '../../flags/flag.ts';
@@ -26,7 +27,7 @@ export const setPool: Command = {
     const cpus = flags.int('cpus');
     const memoryBytes = flags.parsed('memory', parseBytes);
     const network = flags.parsed('network', parseNetwork);
-    const body = {
+    const body: PoolBody = {
       size,
       ...(cpus === undefined ? {} : { cpus: whole('cpus', cpus, 1) }),
       ...(memoryBytes === undefined ? {} : { memoryBytes }),
@@ -51,7 +52,7 @@ function whole(flag: string, value: number | undefined, least: number): number {
 }
 
 /** @throws RangeError */
-function parseNetwork(text: string): string {
+function parseNetwork(text: string): PoolBody['network'] {
   if (text === 'none' || text === 'default') return text;
   throw new RangeError('must be default or none');
 }
