@@ -20,3 +20,16 @@ export const Snapshot = z.strictObject({
   boxes: z.array(z.string()),
 });
 export type Snapshot = Document<typeof Snapshot>;
+
+export const Snapshots = z.strictObject({ snapshots: z.array(Snapshot) });
+export type Snapshots = Document<typeof Snapshots>;
+
+/** The document that a snapshot is made by. */
+export const SnapshotBody = z.strictObject({
+  box: z.string().max(1024),
+  name: z.string().max(1024).optional(),
+});
+export type SnapshotBody = Document<typeof SnapshotBody>;
+
+export const SnapshotCreated = Snapshot.extend({ warnings: z.array(z.string()) });
+export type SnapshotCreated = Document<typeof SnapshotCreated>;

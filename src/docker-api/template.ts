@@ -29,6 +29,29 @@ export const TemplateDetails = TemplateSummary.extend({
 });
 export type TemplateDetails = Document<typeof TemplateDetails>;
 
+export const Templates = z.strictObject({ templates: z.array(TemplateSummary) });
+export type Templates = Document<typeof Templates>;
+
+export const TemplateRemoved = z.strictObject({ removed: z.string() });
+export type TemplateRemoved = Document<typeof TemplateRemoved>;
+
+export const TemplatesPruned = z.strictObject({
+  removed: z.array(z.string()),
+  freedBytes: z.int(),
+});
+export type TemplatesPruned = Document<typeof TemplatesPruned>;
+
+const MOST_SHAPES = 64;
+
+/** The document that has templates made. */
+export const WarmUpBody = z
+  .strictObject({
+    /** The CPU numbers of the microVMs that are to start from templates. Default: one CPU. */
+    cpus: z.array(z.int().min(1)).min(1).max(MOST_SHAPES).default([1]),
+  })
+  .prefault({});
+export type WarmUpBody = Document<typeof WarmUpBody>;
+
 export const WarmUpLine = z.union([
   z.strictObject({
     cpus: z.int(),

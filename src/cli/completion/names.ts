@@ -5,8 +5,11 @@
  */
 import type { ContainerSummary } from '../../docker-api/container.ts';
 import type { ImageSummary } from '../../docker-api/image.ts';
+import type { Pools } from '../../docker-api/pool.ts';
+import type { Snapshots } from '../../docker-api/snapshot.ts';
+import type { Templates } from '../../docker-api/template.ts';
 import type { Client } from '../client/client.ts';
-import { type JsonObject, objectOf, objectsOf, stringOf, stringsOf } from '../client/json.ts';
+import { objectOf, objectsOf, stringOf, stringsOf } from '../client/json.ts';
 
 const LISTS: Readonly<Record<string, (client: Client) => Promise<readonly string[]>>> = {
   boxes: (client) => boxNames(client, []),
@@ -19,9 +22,20 @@ const LISTS: Readonly<Record<string, (client: Client) => Promise<readonly string
     );
     return found.flatMap(({ RepoTags }) => stringsOf(RepoTags));
   },
-  pools: (client) => ours(client, 'pools', 'name'),
-  snapshots: (client) => ours(client, 'snapshots', 'name', 'id'),
-  templates: (client) => ours(client, 'templates', 'id'),
+  pools: async (client) => {
+    const { pools } = objectOf<Pools>(await client.json({ method: 'GET', path: '/a3s/v1/pools' }));
+    return objectsOf(pools).map(({ name }) => stringOf(name));
+  },
+  snapshots: async (client) => {
+    const call = { method: 'GET', path: '/a3s/v1/snapshots' } as const;
+    const { snapshots } = objectOf<Snapshots>(await client.json(call));
+    return objectsOf(snapshots).map(({ name, id }) => stringOf(name) || stringOf(id));
+  },
+  templates: async (client) => {
+    const call = { method: 'GET', path: '/a3s/v1/templates' } as const;
+    const { templates } = objectOf<Templates>(await client.json(call));
+    return objectsOf(templates).map(({ id }) => stringOf(id));
+  },
 };
 
 /** The words for `__complete`. */
@@ -46,12 +60,4 @@ async function boxNames(client: Client, statuses: readonly string[]): Promise<re
   const call = { method: 'GET', path: '/containers/json', query: { all: true, filters } } as const;
   const found = objectsOf<ContainerSummary>(await client.json(call));
   return found.flatMap(({ Names }) => stringsOf(Names)).map((name) => name.replace(/^\//, ''));
-}
-
-async function ours(client: Client, kind: string, ...fields: readonly string[]) {
-  const answer = await client.json({ method: 'GET', path: `/a3s/v1/${kind}` });
-  const found = Array.isArray(answer) ? objectsOf(answer) : objectsOf(objectOf(answer)[kind]);
-  return found.map(
-    (item: JsonObject) => fields.map((field) => stringOf(item[field])).find(Boolean) ?? '',
-  );
 }

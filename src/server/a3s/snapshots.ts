@@ -3,12 +3,11 @@
  *
  * @module
  */
-import * as z from 'zod';
 import { createFork } from '../../boxes/create/create-fork.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { createSnapshot, removeSnapshot } from '../../boxes/verbs/snapshot.ts';
 import { ForkBody, Forked } from '../../docker-api/fork.ts';
-import { Snapshot } from '../../docker-api/snapshot.ts';
+import { Snapshot, SnapshotBody, SnapshotCreated, Snapshots } from '../../docker-api/snapshot.ts';
 import type { SnapshotRecord } from '../../snapshots/snapshot.ts';
 import { trustOptions, trustQuery } from '../docker/images/trust-query.ts';
 import { noBody, query } from '../docker/query.ts';
@@ -17,7 +16,6 @@ import { EMPTY } from '../http/replies.ts';
 import { type Route, route } from '../http/route.ts';
 
 const access = 'owner';
-const name = z.string().max(1024).optional();
 
 /** The notice for people who make a snapshot, or start from one. */
 const DROPPED =
@@ -27,7 +25,7 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/snapshots', {
     access,
     summary: 'All memory snapshots',
-    answers: { 200: z.strictObject({ snapshots: z.array(Snapshot) }) },
+    answers: { 200: Snapshots },
     query: query({}),
     body: noBody,
     handler: async ({ rt }) =>
@@ -44,9 +42,9 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   route('POST', '/a3s/v1/snapshots', {
     access,
     summary: 'Saves a running box with its memory; it goes on',
-    answers: { 201: Snapshot.extend({ warnings: z.array(z.string()) }) },
+    answers: { 201: SnapshotCreated },
     query: query({}),
-    body: z.strictObject({ box: z.string().max(1024), name }),
+    body: SnapshotBody,
     handler: async ({ rt, body }) => {
       const box = rt.store.resolve(body.box).definition.id;
       const made = await createSnapshot(rt, box, body.name);
@@ -83,7 +81,10 @@ export const SNAPSHOT_ROUTES: readonly Route[] = [
   }),
 ];
 
-async function show(rt: Runtime, record: SnapshotRecord): Promise<Snapshot> {
+async function show(
+  rt: Pick<Runtime, 'snapshots' | 'store'>,
+  record: SnapshotRecord,
+): Promise<Snapshot> {
   const { id, name, createdAt, box, saved } = record;
   const usable = await rt.snapshots.usable(record);
   const running = rt.store.list().filter(({ state }) => state.machine?.source === id);

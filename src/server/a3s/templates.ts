@@ -3,9 +3,16 @@
  *
  * @module
  */
-import * as z from 'zod';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { TemplateDetails, TemplateSummary, WarmUpLine } from '../../docker-api/template.ts';
+import {
+  TemplateDetails,
+  TemplateRemoved,
+  type TemplateSummary,
+  Templates,
+  TemplatesPruned,
+  WarmUpBody,
+  WarmUpLine,
+} from '../../docker-api/template.ts';
 import { A3sError } from '../../errors.ts';
 import type * as stored from '../../templates/templates.ts';
 import { type Filters, filters } from '../docker/filters.ts';
@@ -18,14 +25,13 @@ import { documentsOf } from '../http/replies.ts';
 import { type Route, route } from '../http/route.ts';
 
 const access = 'owner';
-const MOST_SHAPES = 64;
 const FILTERS = ['id', 'state', 'cpus'] as const;
 
 export const TEMPLATE_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/templates', {
     access,
     summary: 'All templates',
-    answers: { 200: z.strictObject({ templates: z.array(TemplateSummary) }) },
+    answers: { 200: Templates },
     query: query({ filters: filters(FILTERS) }),
     body: noBody,
     handler: ({ rt, query }) => {
@@ -44,7 +50,7 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
   route('DELETE', '/a3s/v1/templates/:id', {
     access,
     summary: 'Removes a template',
-    answers: { 200: z.strictObject({ removed: z.string() }) },
+    answers: { 200: TemplateRemoved },
     query: query({}),
     body: noBody,
     handler: async ({ rt, id }) => json({ removed: await rt.templates.remove(id) }),
@@ -52,7 +58,7 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
   route('POST', '/a3s/v1/templates/prune', {
     access,
     summary: 'Removes templates that nothing will start from any more',
-    answers: { 200: z.strictObject({ removed: z.array(z.string()), freedBytes: z.int() }) },
+    answers: { 200: TemplatesPruned },
     query: query({}),
     body: noBody,
     handler: async ({ rt }) => json(await rt.templates.prune()),
@@ -62,12 +68,7 @@ export const TEMPLATE_ROUTES: readonly Route[] = [
     summary: 'Has templates made, and tells how far it is',
     answers: { 200: documentsOf(WarmUpLine) },
     query: query({}),
-    body: z
-      .strictObject({
-        /** The CPU numbers of the microVMs that are to start from templates. Default: one CPU. */
-        cpus: z.array(z.int().min(1)).min(1).max(MOST_SHAPES).default([1]),
-      })
-      .prefault({}),
+    body: WarmUpBody,
     handler: ({ rt, body, signal }) => {
       for (const count of body.cpus) checkCpus(count, rt.host.cpus);
       return stream(warm(rt, body.cpus, signal), 'application/json');
@@ -85,7 +86,7 @@ function checkCpus(count: number, most: number): void {
 
 /** Lines of progress. The status is sent before any template is made, so a failure is a line as well. */
 async function* warm(
-  rt: Runtime,
+  rt: Pick<Runtime, 'templates' | 'log'>,
   cpus: readonly number[],
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {

@@ -1,3 +1,4 @@
+import type { SnapshotBody, SnapshotCreated } from '../../../docker-api/snapshot.ts';
 import { objectOf, stringOf, stringsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
@@ -21,13 +22,16 @@ export const createSnapshot: Command = {
       });
     }
     const name = flags.string('name');
-    const body = { box: operands[0], ...(name === undefined ? {} : { name }) };
+    const [box = ''] = operands;
+    const body: SnapshotBody = { box, ...(name === undefined ? {} : { name }) };
     const client = await context.connect();
-    const made = objectOf(await client.json({ method: 'POST', path: '/a3s/v1/snapshots', body }));
-    for (const warning of stringsOf(made['warnings'])) {
+    const made = objectOf<SnapshotCreated>(
+      await client.json({ method: 'POST', path: '/a3s/v1/snapshots', body }),
+    );
+    for (const warning of stringsOf(made.warnings)) {
       context.stderr.write(`WARNING: ${warning}\n`);
     }
-    context.stdout.write(`${stringOf(made['id'])}\n`);
+    context.stdout.write(`${stringOf(made.id)}\n`);
     return 0;
   },
 };

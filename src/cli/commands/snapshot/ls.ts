@@ -1,4 +1,4 @@
-import type { Snapshot } from '../../../docker-api/snapshot.ts';
+import type { Snapshots } from '../../../docker-api/snapshot.ts';
 import { objectOf, objectsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
@@ -23,11 +23,11 @@ export const listSnapshots: Command = {
       SNAPSHOT_LISTING,
     );
     const client = await context.connect();
-    const answer = objectOf(await client.json({ method: 'GET', path: '/a3s/v1/snapshots' }));
-    const now = Date.now();
-    const rows = objectsOf<Snapshot>(answer['snapshots']).map((each) =>
-      snapshotRow(each, full, now),
+    const answer = objectOf<Snapshots>(
+      await client.json({ method: 'GET', path: '/a3s/v1/snapshots' }),
     );
+    const now = Date.now();
+    const rows = objectsOf(answer.snapshots).map((each) => snapshotRow(each, full, now));
     context.stdout.write(format(rows));
     return 0;
   },

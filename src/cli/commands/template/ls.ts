@@ -1,4 +1,4 @@
-import type { TemplateSummary } from '../../../docker-api/template.ts';
+import type { Templates } from '../../../docker-api/template.ts';
 import { objectOf, objectsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, list, string } from '../../flags/flag.ts';
@@ -29,11 +29,11 @@ export const listTemplates: Command = {
     );
     const query = { filters: encodeFilters(flags.parsedList('filter', parseFilter)) };
     const client = await context.connect();
-    const answer = objectOf(await client.json({ method: 'GET', path: '/a3s/v1/templates', query }));
-    const now = Date.now();
-    const rows = objectsOf<TemplateSummary>(answer['templates']).map((each) =>
-      templateRow(each, full, now),
+    const answer = objectOf<Templates>(
+      await client.json({ method: 'GET', path: '/a3s/v1/templates', query }),
     );
+    const now = Date.now();
+    const rows = objectsOf(answer.templates).map((each) => templateRow(each, full, now));
     context.stdout.write(format(rows));
     return 0;
   },

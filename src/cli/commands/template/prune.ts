@@ -1,3 +1,4 @@
+import type { TemplatesPruned } from '../../../docker-api/template.ts';
 import { numberOf, objectOf, stringsOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool } from '../../flags/flag.ts';
@@ -15,10 +16,12 @@ export const pruneTemplates: Command = {
       if (!(await isConfirmed(context, warning))) return 0;
     }
     const client = await context.connect();
-    const answer = objectOf(await client.json({ method: 'POST', path: '/a3s/v1/templates/prune' }));
-    const removed = stringsOf(answer['removed']);
+    const answer = objectOf<TemplatesPruned>(
+      await client.json({ method: 'POST', path: '/a3s/v1/templates/prune' }),
+    );
+    const removed = stringsOf(answer.removed);
     if (removed.length > 0) context.stdout.write(`Deleted Templates:\n${removed.join('\n')}\n\n`);
-    context.stdout.write(reclaimed(numberOf(answer['freedBytes'])));
+    context.stdout.write(reclaimed(numberOf(answer.freedBytes)));
     return 0;
   },
 };

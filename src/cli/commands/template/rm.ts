@@ -1,3 +1,4 @@
+import type { TemplateRemoved } from '../../../docker-api/template.ts';
 import { segment } from '../../client/client.ts';
 import { objectOf, stringOf } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
@@ -14,7 +15,9 @@ export const removeTemplates: Command = {
     const client = await context.connect();
     return eachOf(context, operands, async (id) => {
       const path = `/a3s/v1/templates/${segment(id)}`;
-      return stringOf(objectOf(await client.json({ method: 'DELETE', path }))['removed']);
+      return stringOf(
+        objectOf<TemplateRemoved>(await client.json({ method: 'DELETE', path })).removed,
+      );
     });
   },
 };

@@ -1,4 +1,4 @@
-import type { WarmUpLine } from '../../../docker-api/template.ts';
+import type { WarmUpBody, WarmUpLine } from '../../../docker-api/template.ts';
 import { numberOf, type Received, stringOf } from '../../client/json.ts';
 import { messages } from '../../client/messages.ts';
 import type { Command } from '../../command.ts';
@@ -22,11 +22,8 @@ export const warmTemplates: Command = {
     const cpus = flags.parsedList('cpus', parseCpus);
     const quiet = flags.bool('quiet');
     const client = await context.connect();
-    const call = {
-      method: 'POST',
-      path: '/a3s/v1/templates/warm',
-      body: cpus.length === 0 ? {} : { cpus },
-    } as const;
+    const body: WarmUpBody = cpus.length === 0 ? {} : { cpus };
+    const call = { method: 'POST', path: '/a3s/v1/templates/warm', body } as const;
     for await (const message of messages<WarmUpLine>(client, call)) {
       const line = quiet ? idOf(message) : lineOf(message);
       if (line !== '') context.stdout.write(`${line}\n`);
