@@ -27,7 +27,7 @@ const MAX_SPEC_TEXT = 4 * Math.ceil(MAX_LAUNCH_SPEC / 3);
 const MAX_ANSWER = MAX_SPEC_TEXT + MAX_TABLE + MAX_REPORT + 4096;
 
 /** What a guest answers to a challenge. It may say anything: all of it is bounded, and none believed. */
-export const Attested = z.strictObject({
+const Attested = z.strictObject({
   evidence: z.strictObject({
     schema: z.literal('a3s-box/evidence/v1'),
     tee: z.enum(['sev-snp', 'simulated']),

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { Confidential } from '../../docker-api/confidential.ts';
+import type { CreateBody } from '../../docker-api/create.ts';
+import type { Measured } from '../../docker-api/launch.ts';
 import { A3sError } from '../../errors.ts';
 import type { Client } from '../client/client.ts';
-import { isObject, type JsonObject, objectOf, stringOf } from '../client/json.ts';
+import { isObject, type JsonObject, objectOf, type Received, stringOf } from '../client/json.ts';
 import type { Command, Invocation } from '../command.ts';
 import { checkOutputPath, writeOutput } from '../files/output-file.ts';
 import { RUN_FLAGS } from '../flags/box-flags.ts';
@@ -58,7 +60,7 @@ export const measure: Command = {
     const client = await context.connect();
     return interruptible(context, async (signal) => {
       const answer = await ask(invocation, client, body, { choice, allowed }, signal);
-      const measurement = measurementOf(confidential, objectOf(answer));
+      const measurement = measurementOf(confidential, objectOf<Measured>(answer));
       sayNotes(context, noteworthy(confidential));
       for (const { target, text } of files(measurement)) {
         await writeOutput(target, Readable.from([text]), signal);
@@ -83,7 +85,7 @@ async function exceptions({ context, flags }: Invocation): Promise<string | unde
 async function ask(
   { context }: Invocation,
   client: Client,
-  body: unknown,
+  body: CreateBody,
   { choice, allowed }: { readonly choice: ImageChoice; readonly allowed: string | undefined },
   signal: AbortSignal,
 ): Promise<unknown> {
@@ -100,12 +102,12 @@ async function ask(
 }
 
 /** @throws A3sError for an answer in which the spec does not match HOST_DATA */
-function measurementOf(confidential: Confidential, answer: JsonObject): Measurement {
+function measurementOf(confidential: Confidential, answer: Received<Measured>): Measurement {
   const tee = confidential.Tee === 'snp' ? 'snp' : 'simulated';
   const { launch } = answer;
-  const measurement = stringOf(answer['measurement']);
-  const hostData = stringOf(answer['hostData']);
-  const spec = stringOf(answer['spec']);
+  const measurement = stringOf(answer.measurement);
+  const hostData = stringOf(answer.hostData);
+  const spec = stringOf(answer.spec);
   const digest = createHash('sha256').update(spec).digest('hex');
   if (
     !/^[0-9a-f]{96}$/.test(measurement) ||
@@ -118,7 +120,7 @@ function measurementOf(confidential: Confidential, answer: JsonObject): Measurem
     });
   }
   const simulated = tee === 'simulated';
-  const excepted = exceptedBy(answer['policy']);
+  const excepted = exceptedBy(answer.policy);
   const policy = attestationPolicyText({ tee, measurement, hostData, excepted });
   return { tee, simulated, measurement, hostData, spec, launch, policy };
 }

@@ -5,12 +5,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import * as z from 'zod';
-import { Attested, askEvidence } from '../../boxes/confidential/evidence.ts';
+import { askEvidence } from '../../boxes/confidential/evidence.ts';
 import { measureBox } from '../../boxes/confidential/measure.ts';
 import { carryRatls, openRatls } from '../../boxes/confidential/ratls-line.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { Confidential } from '../../docker-api/confidential.ts';
-import type { Document } from '../../docker-api/document.ts';
+import { Evidence } from '../../docker-api/evidence.ts';
+import { Launch, MeasureBody, Measured } from '../../docker-api/launch.ts';
 import { A3sError } from '../../errors.ts';
 import { parseCreate } from '../docker/containers/create/parse-create.ts';
 import { SIMULATED_NOTE } from '../docker/containers/inspect/show-confidential.ts';
@@ -22,11 +22,8 @@ import { type Route, route, streamRoute } from '../http/route.ts';
 
 const access = 'owner';
 
-const digits = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
 /** Digests that a policy exempts from the list of known vulnerable ones. */
 const digestList = z.string().regex(/^[0-9a-f]{64,128}(,[0-9a-f]{64,128}){0,63}$/);
-const document = z.record(z.string(), z.unknown());
-
 /** The same bounds as the verifier's own nonces: 32 to 64 bytes. */
 const nonce = z
   .base64()
@@ -38,40 +35,6 @@ const nonce = z
 function isNonce(bytes: number): boolean {
   return bytes >= 32 && bytes <= 64;
 }
-
-const Evidence = Attested.extend({
-  /** A report through the host does not show which guest the caller's own connection would reach. */
-  hint: z.literal(true),
-  simulated: z.boolean(),
-  note: z.string().optional(),
-  session: z.strictObject({ nonce: z.base64(), publicKey: z.base64(), exporter: z.base64() }),
-});
-
-const Launch = z.strictObject({
-  tee: z.enum(['snp', 'simulate']),
-  simulated: z.boolean(),
-  note: z.string().optional(),
-  /** A launch record of `a3s-box attest explain`; null where it is not known. */
-  launch: document.nullable(),
-  measurement: z.union([digits(48), z.null()]),
-  hostData: digits(32),
-  guestPolicy: z.string(),
-  bootSet: z.string(),
-  instance: z.union([digits(16), z.null()]),
-  /** Text of the launch spec. */
-  spec: z.string(),
-});
-
-const Measured = z.strictObject({
-  measurement: digits(48),
-  hostData: digits(32),
-  spec: z.string(),
-  launch: document,
-  /** An attestation policy. */
-  policy: document,
-  bootSet: z.string(),
-  guestPolicy: z.string(),
-});
 
 export const CONFIDENTIAL_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/boxes/:id/evidence', {
@@ -124,7 +87,7 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
       platform: z.string().max(64).optional(),
       allowKnownVulnerable: digestList.optional(),
     }),
-    body: { schema: z.looseObject({ Image: z.string(), Confidential }), read: parseCreate },
+    body: { schema: MeasureBody, read: parseCreate },
     answers: { 200: Measured },
     handler: async ({ rt, query, body: { request: asked } }) => {
       const platform = parsePlatform(query.platform);
@@ -136,8 +99,8 @@ export const CONFIDENTIAL_ROUTES: readonly Route[] = [
   }),
 ];
 
-function launchOf(rt: Runtime, reference: string): Document<typeof Launch> {
-  const { definition, state, name } = rt.store.resolve(reference);
+function launchOf({ store }: Pick<Runtime, 'store'>, reference: string): Launch {
+  const { definition, state, name } = store.resolve(reference);
   const { confidential } = definition;
   if (confidential === undefined) {
     throw new A3sError('unsupported-option', `Cannot tell what was launched: ${name} is plain`);
