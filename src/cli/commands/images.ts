@@ -1,6 +1,7 @@
+import type { AttachmentShown } from '../../docker-api/attachment.ts';
 import type { ImageSummary } from '../../docker-api/image.ts';
 import { type Client, segment } from '../client/client.ts';
-import { objectOf, objectsOf, type Received, stringOf } from '../client/json.ts';
+import { objectsOf, type Received, stringOf } from '../client/json.ts';
 import type { Command, Invocation } from '../command.ts';
 import { bool, list, string } from '../flags/flag.ts';
 import { imageListing, imageRows } from '../output/image-row.ts';
@@ -76,9 +77,8 @@ async function withAttachments(client: Client, found: readonly Received<ImageSum
   const trees = [];
   for (const summary of found) {
     const path = `/a3s/v1/images/${segment(stringOf(summary.Id))}/attachments`;
-    const answer = await client.json({ method: 'GET', path });
-    const attachments = Array.isArray(answer) ? answer : objectOf(answer)['attachments'];
-    trees.push({ summary, attachments: objectsOf(attachments).length });
+    const attachments = objectsOf<AttachmentShown>(await client.json({ method: 'GET', path }));
+    trees.push({ summary, attachments: attachments.length });
   }
   return trees;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AttachmentShown } from '../../docker-api/attachment.ts';
 import { A3sError } from '../../errors.ts';
 import { type Client, segment } from '../client/client.ts';
 import { objectsOf, stringOf } from '../client/json.ts';
@@ -33,9 +34,9 @@ export async function attestationsOf(
 ): Promise<readonly Attestation[]> {
   const path = `/a3s/v1/images/${segment(image)}/attachments`;
   const found: Attestation[] = [];
-  for (const artifact of objectsOf(await client.json({ method: 'GET', path }))) {
-    const [digest, subject] = [stringOf(artifact['digest']), stringOf(artifact['subject'])];
-    const manifest = Buffer.from(stringOf(artifact['manifest']), 'base64');
+  for (const artifact of objectsOf<AttachmentShown>(await client.json({ method: 'GET', path }))) {
+    const [digest, subject] = [stringOf(artifact.digest), stringOf(artifact.subject)];
+    const manifest = Buffer.from(stringOf(artifact.manifest), 'base64');
     const name = `artifact ${digest}`;
     const layers = await readable(
       ({ attestationLayers }) => attestationLayers(manifest, name),
@@ -64,10 +65,10 @@ async function contentOf(
   blob: string,
 ): Promise<Buffer> {
   const query = { content: true, digest, blob };
-  const artifacts = objectsOf(await client.json({ method: 'GET', path, query }));
+  const artifacts = objectsOf<AttachmentShown>(await client.json({ method: 'GET', path, query }));
   const blobs = artifacts.flatMap(({ blobs }) => objectsOf(blobs));
-  const found = blobs.find((each) => each['digest'] === blob);
-  return Buffer.from(stringOf(found?.['data']), 'base64');
+  const found = blobs.find((each) => each.digest === blob);
+  return Buffer.from(stringOf(found?.data), 'base64');
 }
 
 async function readable<T>(

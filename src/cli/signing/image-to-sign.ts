@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Attached, AttachmentBody, AttachmentLayer } from '../../docker-api/attachment.ts';
 import type { Remote } from '../../docker-api/distribution.ts';
 import type { ImageInspect } from '../../docker-api/image.ts';
 import { A3sError } from '../../errors.ts';
@@ -31,8 +32,8 @@ export interface ImageToSign {
 }
 
 export interface Signed {
-  readonly kind: 'signature' | 'attestation';
-  readonly layer: object;
+  readonly kind: AttachmentBody['kind'];
+  readonly layer: AttachmentLayer;
 }
 
 interface Stored {
@@ -82,9 +83,9 @@ export async function attach(
   signal: AbortSignal,
 ): Promise<string> {
   const path = `/a3s/v1/images/${segment(name)}/attachments`;
-  const body = { kind, subject: digest, layers: [layer] };
+  const body: AttachmentBody = { kind, subject: digest, layers: [layer] };
   const call = { method: 'POST', path, query: { upload }, headers, body, signal } as const;
-  return stringOf(objectOf(await client.json(call))['digest']);
+  return stringOf(objectOf<Attached>(await client.json(call)).digest);
 }
 
 async function findStored(

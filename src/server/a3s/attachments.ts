@@ -10,18 +10,13 @@ import { storedAttachments } from '../../boxes/policy/stored-attachments.ts';
 import { namesUsed } from '../../boxes/policy/trust-names.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { pushAttachment, storeAttachment } from '../../distribution/attach.ts';
-import {
-  ATTACHMENT_KINDS,
-  LAYER_TYPES,
-  type PayloadLayer,
-} from '../../distribution/attachment-artifact.ts';
+import { LAYER_TYPES } from '../../distribution/attachment-artifact.ts';
 import { freshAttachments } from '../../distribution/refresh.ts';
-import type { Document } from '../../docker-api/document.ts';
+import { Attached, AttachmentBody, AttachmentShown } from '../../docker-api/attachment.ts';
 import { A3sError } from '../../errors.ts';
 import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Image } from '../../images/image.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { digestText } from '../../oci/digest-text.ts';
 import { canonicalRepository, parseReference } from '../../oci/reference.ts';
 import type { Credentials, Repository } from '../../registry/registry.ts';
 import { registryAuth } from '../docker/images/registry-auth.ts';
@@ -31,50 +26,18 @@ import { type Route, route } from '../http/route.ts';
 
 const access = 'owner';
 
-/** Longest layer that is kept beside an image. */
-const MAX_LAYER = 16 * 1024 * 1024;
-/** The size of such a layer in base64, with the JSON around it. */
+/** The size of the longest layer in base64, with the JSON around it. */
 const MAX_BODY = 24 * 1024 * 1024;
-const MAX_LAYERS = 64;
-const MAX_ANNOTATION = 256 * 1024;
 
-const Layer = z
-  .strictObject({
-    mediaType: z.string().max(255),
-    annotations: z.record(z.string().max(256), z.string().max(MAX_ANNOTATION)).default({}),
-    data: z.string().refine((text) => Buffer.from(text, 'base64').toString('base64') === text, {
-      error: 'must be base64',
-    }),
-  })
-  .transform((layer): PayloadLayer => ({ ...layer, data: Buffer.from(layer.data, 'base64') }))
-  .refine(({ data }) => data.length > 0 && data.length <= MAX_LAYER, {
-    error: `must be 1 to ${MAX_LAYER} bytes`,
-  });
-
-const Addition = z
-  .strictObject({
-    kind: z.enum(ATTACHMENT_KINDS),
-    /** The subject of the attachment; the image's own manifest where it is absent. */
-    subject: digestText.optional(),
-    layers: z.array(Layer).min(1).max(MAX_LAYERS),
-  })
-  .refine(({ kind, layers }) => layers.every(({ mediaType }) => mediaType === LAYER_TYPES[kind]), {
+/** Each kind has layers of one media type. */
+const Addition = AttachmentBody.refine(
+  ({ kind, layers }) => layers.every(({ mediaType }) => mediaType === LAYER_TYPES[kind]),
+  {
     error: `layers are ${Object.entries(LAYER_TYPES)
       .map(([kind, type]) => `${type} for a ${kind}`)
       .join(', and ')}`,
-  });
-
-const Attached = z.strictObject({
-  subject: digestText,
-  attachedBy: z.enum(['tag', 'referrer']),
-  digest: digestText,
-  mediaType: z.string(),
-  /** Encoded in base64, as `data` is. */
-  manifest: z.base64(),
-  blobs: z.array(
-    z.strictObject({ digest: digestText, size: z.int(), data: z.base64().optional() }),
-  ),
-});
+  },
+);
 
 export const ATTACHMENT_ROUTES: readonly Route[] = [
   route('GET', '/a3s/v1/images/:name{.+}/attachments', {
@@ -87,7 +50,7 @@ export const ATTACHMENT_ROUTES: readonly Route[] = [
     }),
     body: noBody,
     summary: 'What lies beside an image: signatures, attestations, bundles',
-    answers: { 200: z.array(Attached) },
+    answers: { 200: z.array(AttachmentShown) },
     handler: async ({ rt, params, query }) => {
       const image = await rt.images.resolve(params['name'] ?? '');
       const attachments = await storedAttachments(rt.images, image);
@@ -103,14 +66,18 @@ export const ATTACHMENT_ROUTES: readonly Route[] = [
     query: query({ upload: flag.default(true) }),
     body: Addition,
     limit: MAX_BODY,
-    answers: { 201: z.strictObject({ digest: digestText, subject: digestText }) },
+    answers: { 201: Attached },
     handler: async ({ rt, params, query, headers, body: added }) => {
       const credentials = registryAuth(headers);
       const name = params['name'] ?? '';
       const image = await findStored(rt, name, query.upload);
       const subject = added.subject ?? image?.manifestDigest ?? parseReference(name).digest;
       checkSubject(subject, image, name);
-      const addition = { ...added, subject };
+      const layers = added.layers.map(({ data, ...layer }) => ({
+        ...layer,
+        data: Buffer.from(data, 'base64'),
+      }));
+      const addition = { ...added, layers, subject };
       const digest =
         image !== undefined && !query.upload
           ? await storeAttachment(rt.images, addition)
@@ -121,7 +88,11 @@ export const ATTACHMENT_ROUTES: readonly Route[] = [
 ];
 
 /** Undefined for an image that only the registry has. It must be named by digest, and only the registry changes. */
-async function findStored(rt: Runtime, name: string, upload: boolean): Promise<Image | undefined> {
+async function findStored(
+  rt: Pick<Runtime, 'images'>,
+  name: string,
+  upload: boolean,
+): Promise<Image | undefined> {
   try {
     return await rt.images.resolve(name);
   } catch (error) {
@@ -140,7 +111,7 @@ interface Place {
 
 /** Uploads to the repository of the name that was used. Afterwards the store has what the registry has. */
 async function upload(
-  rt: Runtime,
+  rt: Pick<Runtime, 'images' | 'registry' | 'shutdown'>,
   { name, image, credentials }: Place,
   addition: Parameters<typeof pushAttachment>[1],
 ): Promise<Digest> {
@@ -196,10 +167,7 @@ async function checkThere(repository: Repository, subject: Digest): Promise<void
   });
 }
 
-function shown(
-  attachment: Attachment,
-  shows: (blob: Digest) => boolean,
-): Document<typeof Attached> {
+function shown(attachment: Attachment, shows: (blob: Digest) => boolean): AttachmentShown {
   const { subject, attachedBy, digest, mediaType, manifest, blobs } = attachment;
   return {
     ...{ subject, attachedBy, digest, mediaType },
