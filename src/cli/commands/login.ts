@@ -1,3 +1,4 @@
+import type { LoggedIn } from '../../docker-api/auth.ts';
 import { A3sError } from '../../errors.ts';
 import { parseReference } from '../../oci/reference.ts';
 import type { Client } from '../client/client.ts';
@@ -145,8 +146,8 @@ async function logIn(
   credentials: Credentials,
 ): Promise<void> {
   const body = authDocument(key, credentials);
-  const answer = objectOf(await client.json({ method: 'POST', path: '/auth', body }));
-  const identityToken = stringOf(answer['IdentityToken']);
+  const answer = objectOf<LoggedIn>(await client.json({ method: 'POST', path: '/auth', body }));
+  const identityToken = stringOf(answer.IdentityToken);
   const kept = identityToken === '' ? credentials : { ...credentials, password: '', identityToken };
   const file = await storeCredentials(context.env, key, kept);
   if (file !== undefined) {
@@ -155,5 +156,5 @@ async function logIn(
         'Configure a credential helper (credsStore in that file) to remove this warning.\n\n',
     );
   }
-  context.stdout.write(`${printable(stringOf(answer['Status'])) || 'Login Succeeded'}\n`);
+  context.stdout.write(`${printable(stringOf(answer.Status)) || 'Login Succeeded'}\n`);
 }

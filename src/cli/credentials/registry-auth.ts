@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AuthBody } from '../../docker-api/auth.ts';
 import type { Context } from '../context.ts';
 import { type Credentials, NOBODY } from './credentials.ts';
 import { findCredentials } from './credentials-store.ts';
@@ -26,10 +27,7 @@ export async function registryAuth(
 }
 
 /** The body of `POST /auth`, which the header encodes. */
-export function authDocument(
-  key: string,
-  credentials: Credentials = NOBODY,
-): Readonly<Record<string, string>> {
+export function authDocument(key: string, credentials: Credentials = NOBODY): AuthBody {
   const { username, password, identityToken, registryToken } = credentials;
   const fields = {
     username,

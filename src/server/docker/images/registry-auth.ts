@@ -3,29 +3,14 @@
  *
  * @module
  */
-import * as z from 'zod';
+import type * as z from 'zod';
+import { AuthConfig } from '../../../docker-api/auth.ts';
 import { A3sError } from '../../../errors.ts';
 import { narrow } from '../../../narrow.ts';
 import type { Credentials } from '../../../registry/registry.ts';
 
 const HEADER = 'x-registry-auth';
-/** A bearer token can be long. */
-const MAX_SECRET = 64 * 1024;
 const MAX_HEADER = 64 * 1024;
-
-const text = z
-  .string()
-  .max(MAX_SECRET)
-  .optional()
-  .transform((value) => (value === '' ? undefined : value));
-
-/** Docker's clients send further members, `auth` and `email`, that say nothing more. */
-export const AuthConfig = z.object({
-  username: text,
-  password: text,
-  identitytoken: text,
-  registrytoken: text,
-});
 
 export function credentialsOf(config: z.output<typeof AuthConfig>): Credentials {
   const { username, password, identitytoken, registrytoken } = config;

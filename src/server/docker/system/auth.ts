@@ -3,24 +3,22 @@
  *
  * @module
  */
-import * as z from 'zod';
+import { AuthBody, LoggedIn } from '../../../docker-api/auth.ts';
 import { A3sError } from '../../../errors.ts';
 import { DEFAULT_DOMAIN, parseReference } from '../../../oci/reference.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
 import { goBody } from '../go-document.ts';
-import { AuthConfig, credentialsOf } from '../images/registry-auth.ts';
+import { credentialsOf } from '../images/registry-auth.ts';
 import { query } from '../query.ts';
-
-const Body = AuthConfig.extend({ serveraddress: z.string().max(4096).default('') });
 
 export const AUTH_ROUTES: readonly Route[] = [
   route('POST', '/auth', {
     access: 'owner',
     summary: 'Whether a registry takes these credentials; nothing of them is kept',
-    answers: { 200: z.strictObject({ Status: z.string(), IdentityToken: z.string() }) },
+    answers: { 200: LoggedIn },
     query: query({}),
-    body: goBody(Body),
+    body: goBody(AuthBody),
     handler: async ({ rt, body, signal }) => {
       const credentials = credentialsOf(body);
       const domain = domainOf(body.serveraddress);
