@@ -4,6 +4,7 @@
  * @module
  */
 import type { ForkBody, Forked } from '../../docker-api/fork.ts';
+import type { ImagePolicyBody } from '../../docker-api/image-policy.ts';
 import { type Client, segment } from '../client/client.ts';
 import { objectOf, stringOf, stringsOf } from '../client/json.ts';
 import type { Invocation } from '../command.ts';
@@ -11,7 +12,7 @@ import type { Context } from '../context.ts';
 import { type Flag, flagLabel, string } from '../flags/flag.ts';
 import { UsageError } from '../usage-error.ts';
 import { type PortBinding, parsePort, RATLS_PORT } from '../values/port.ts';
-import { type ImagePolicyInput, readImagePolicy, registerImagePolicy } from './image-policy.ts';
+import { readImagePolicy, registerImagePolicy } from './image-policy.ts';
 
 const FLAG = 'from-snapshot';
 
@@ -29,7 +30,7 @@ const APPLY: ReadonlySet<string> = new Set([
 export interface ForkRequest {
   readonly snapshot: string;
   readonly body: ForkBody;
-  readonly policy: ImagePolicyInput | undefined;
+  readonly policy: ImagePolicyBody | undefined;
 }
 
 /**

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ImagePolicyBody } from '../../docker-api/image-policy.ts';
 import { A3sError } from '../../errors.ts';
 import {
   canonicalRepository,
@@ -17,7 +18,7 @@ import type { Context } from '../context.ts';
 import { registryAuth } from '../credentials/registry-auth.ts';
 import { UsageError } from '../usage-error.ts';
 import { parsePlatform } from '../values/platform.ts';
-import { type ImagePolicyInput, readImagePolicy } from './image-policy.ts';
+import { readImagePolicy } from './image-policy.ts';
 import { pullImage } from './pull-image.ts';
 
 type PullWhen = 'always' | 'missing' | 'never';
@@ -26,7 +27,7 @@ export interface ImageChoice {
   readonly image: string;
   readonly pull: PullWhen;
   readonly platform: string | undefined;
-  readonly policy: ImagePolicyInput | undefined;
+  readonly policy: ImagePolicyBody | undefined;
   readonly refresh: boolean;
   readonly quiet: boolean;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { dirname, resolve } from 'node:path';
+import type { ImagePolicyAdded, ImagePolicyBody } from '../../docker-api/image-policy.ts';
 import type { Client } from '../client/client.ts';
 import { objectOf, stringOf } from '../client/json.ts';
 import type { Invocation } from '../command.ts';
@@ -19,15 +20,6 @@ export const IMAGE_POLICY_FLAG: Flag = string(
   { value: 'file' },
 );
 
-/** A policy as it was read, and where the files that it names are looked for. */
-export interface ImagePolicyInput {
-  readonly text: string;
-  /** Absolute. */
-  readonly directory: string;
-  /** Absolute; for messages. */
-  readonly path?: string;
-}
-
 /**
  * What the flag names, `-` for standard input; undefined where it is not given.
  *
@@ -36,7 +28,7 @@ export interface ImagePolicyInput {
 export async function readImagePolicy({
   context,
   flags,
-}: Pick<Invocation, 'context' | 'flags'>): Promise<ImagePolicyInput | undefined> {
+}: Pick<Invocation, 'context' | 'flags'>): Promise<ImagePolicyBody | undefined> {
   const path = flags.string('image-policy');
   if (path === undefined) return undefined;
   const bytes = await readInput(context, path, MAX_POLICY, '--image-policy');
@@ -60,9 +52,11 @@ export async function readImagePolicy({
  */
 export async function registerImagePolicy(
   client: Client,
-  policy: ImagePolicyInput | undefined,
+  policy: ImagePolicyBody | undefined,
 ): Promise<string | undefined> {
   if (policy === undefined) return undefined;
   const path = '/a3s/v1/image-policies';
-  return stringOf(objectOf(await client.json({ method: 'POST', path, body: policy }))['id']);
+  return stringOf(
+    objectOf<ImagePolicyAdded>(await client.json({ method: 'POST', path, body: policy })).id,
+  );
 }
