@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from 'zod';
+import { NetworkConnection } from '../../docker-api/network.ts';
 import { A3sError } from '../../errors.ts';
 import { type Request, type Route, route, streamRoute } from '../http/route.ts';
 import { goBody } from './go-document.ts';
@@ -80,8 +81,6 @@ function refusal(what: string, remedy: string, why = 'it is not supported'): A3s
   return new A3sError('not-implemented', `Cannot ${what}: ${why}`, { remedy });
 }
 
-const Connection = z.looseObject({ Container: z.string().max(1024).default('') }).nullish();
-
 export const UNSUPPORTED_ROUTES: readonly Route[] = [
   ...REFUSED.map(({ method, path, what, remedy, why, find }) =>
     // Of whatever body there is, nothing needs to be read.
@@ -101,7 +100,7 @@ export const UNSUPPORTED_ROUTES: readonly Route[] = [
         query: query({}),
         answers: {},
       } as const),
-      ...{ body: goBody(Connection) },
+      ...{ body: goBody(NetworkConnection) },
       handler: ({ rt, params, body }) => {
         if (body?.Container !== undefined && body.Container !== '') {
           rt.store.resolve(body.Container);

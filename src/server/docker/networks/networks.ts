@@ -6,7 +6,13 @@
  */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import type { Document } from '../../../docker-api/document.ts';
+import {
+  CachesPruned,
+  Network,
+  NetworksPruned,
+  Volumes,
+  VolumesPruned,
+} from '../../../docker-api/network.ts';
 import { GUEST_NETWORK } from '../../../engine/network.ts';
 import { A3sError } from '../../../errors.ts';
 import { json } from '../../http/answer.ts';
@@ -16,32 +22,7 @@ import { noBody, query } from '../query.ts';
 
 const access = 'owner';
 
-const nothing = z.strictObject({});
 const none = z.array(z.never());
-
-const Network = z.strictObject({
-  Name: z.enum(['bridge', 'none']),
-  Id: z.string(),
-  Created: z.string(),
-  Scope: z.literal('local'),
-  Driver: z.enum(['bridge', 'null']),
-  EnableIPv6: z.literal(false),
-  IPAM: z.strictObject({
-    Driver: z.literal('default'),
-    Options: z.null(),
-    Config: z.array(z.strictObject({ Subnet: z.string(), Gateway: z.string() })),
-  }),
-  Internal: z.literal(false),
-  Attachable: z.literal(false),
-  Ingress: z.literal(false),
-  ConfigFrom: z.strictObject({ Network: z.literal('') }),
-  ConfigOnly: z.literal(false),
-  /** Boxes do not see each other in it. */
-  Containers: nothing,
-  Options: nothing,
-  Labels: nothing,
-});
-type Network = Document<typeof Network>;
 
 const { gateway, prefixLength } = GUEST_NETWORK;
 const SUBNET = `${gateway.replace(/\.\d+$/, '.0')}/${prefixLength}`;
@@ -104,7 +85,7 @@ export const NETWORK_ROUTES: readonly Route[] = [
     summary: 'Removes networks that nothing uses',
     query: prunes,
     body: noBody,
-    answers: { 200: z.strictObject({ NetworksDeleted: none }) },
+    answers: { 200: NetworksPruned },
     handler: () => json({ NetworksDeleted: [] }),
   }),
   route('GET', '/volumes', {
@@ -112,7 +93,7 @@ export const NETWORK_ROUTES: readonly Route[] = [
     summary: 'The volumes',
     query: query({ filters: filters(['dangling', 'driver', 'label', 'name']) }),
     body: noBody,
-    answers: { 200: z.strictObject({ Volumes: none, Warnings: none }) },
+    answers: { 200: Volumes },
     handler: () => json({ Volumes: [], Warnings: [] }),
   }),
   ...(['GET', 'DELETE'] as const).map((method) =>
@@ -132,7 +113,7 @@ export const NETWORK_ROUTES: readonly Route[] = [
     summary: 'Removes volumes that nothing uses',
     query: prunes,
     body: noBody,
-    answers: { 200: z.strictObject({ VolumesDeleted: none, SpaceReclaimed: z.literal(0) }) },
+    answers: { 200: VolumesPruned },
     handler: () => json({ VolumesDeleted: [], SpaceReclaimed: 0 }),
   }),
   route('POST', '/build/prune', {
@@ -140,7 +121,7 @@ export const NETWORK_ROUTES: readonly Route[] = [
     summary: 'Empties the build cache',
     query: query({}),
     body: noBody,
-    answers: { 200: z.strictObject({ CachesDeleted: none, SpaceReclaimed: z.literal(0) }) },
+    answers: { 200: CachesPruned },
     handler: () => json({ CachesDeleted: [], SpaceReclaimed: 0 }),
   }),
   route('GET', '/plugins', {
