@@ -28,12 +28,10 @@ export async function* messages<Message = JsonObject>(
 
 function throwFailure({ error, errorDetail, code, remedy }: Received<FailureLine>): void {
   if (typeof error !== 'string' && errorDetail === undefined) return;
-  const detail = objectOf<JsonObject>(errorDetail);
-  const known = [code, detail['code']].find(isErrorCode);
-  const hint = stringOf(remedy ?? detail['remedy']);
+  const hint = stringOf(remedy);
   throw new A3sError(
-    known ?? 'internal',
-    printable(stringOf(error) || stringOf(detail['message'])),
+    isErrorCode(code) ? code : 'internal',
+    printable(stringOf(error) || stringOf(objectOf(errorDetail).message)),
     { remedy: hint === '' ? undefined : printable(hint) },
   );
 }

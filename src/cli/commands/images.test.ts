@@ -179,12 +179,12 @@ describe('image prune', () => {
 
 describe('images --tree', () => {
   it('shows manifests and attachments under each image', async () => {
-    const manifest = (digit: string, architecture: string, variant?: string) => ({
+    const manifest = (digit: string, architecture: string) => ({
       ID: `sha256:${digit.repeat(64)}`,
       Kind: 'image',
       Available: true,
       Size: { Content: 4_000_000, Total: 10_000_000 },
-      ImageData: { Platform: { os: 'linux', architecture, variant }, Containers: [] },
+      ImageData: { Platform: { os: 'linux', architecture }, Containers: [] },
     });
     server.answers.set('GET /images/json', {
       json: [
@@ -193,7 +193,7 @@ describe('images --tree', () => {
           RepoTags: ['busybox:1', 'r.example/busybox:1'],
           Size: 5,
           Containers: 1,
-          Manifests: [manifest('3', 'amd64'), manifest('4', 'arm', 'v7')],
+          Manifests: [manifest('3', 'amd64'), manifest('4', 'arm64')],
         },
         { Id: TWO, RepoTags: [], Size: 1_500, Containers: 0 },
       ],
@@ -207,7 +207,7 @@ describe('images --tree', () => {
         'busybox:1\n' +
         'r.example/busybox:1   111111111111         20MB            8MB   ✔\n' +
         '├─ linux/amd64        333333333333         10MB            4MB\n' +
-        '├─ linux/arm/v7       444444444444         10MB            4MB\n' +
+        '├─ linux/arm64        444444444444         10MB            4MB\n' +
         '└─ 2 attachments\n' +
         '<untagged>            222222222222        1.5kB          1.5kB\n',
     );

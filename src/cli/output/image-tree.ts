@@ -5,7 +5,6 @@
  */
 import type { ImageSummary } from '../../docker-api/image.ts';
 import {
-  type JsonObject,
   numberOf,
   objectOf,
   objectsOf,
@@ -21,6 +20,7 @@ const USED = '✔';
 
 const HEADERS = ['IMAGE', 'ID', 'DISK USAGE', 'CONTENT SIZE', 'USED'] as const;
 type Manifest = Received<NonNullable<ImageSummary['Manifests']>[number]>;
+type Platform = NonNullable<NonNullable<Manifest['ImageData']>['Platform']>;
 type Cells = readonly [string, string, string, string, string];
 
 export interface TreeImage {
@@ -77,7 +77,7 @@ function childOf(manifest: Manifest): Cells {
   const used = stringsOf(image.Containers).length > 0 ? USED : '';
   const { Total, Content } = objectOf(manifest.Size);
   return [
-    stringOf(manifest.Kind) === 'attestation' ? 'attestation' : platform(objectOf(image.Platform)),
+    platform(objectOf(image.Platform)),
     shortDigest(stringOf(manifest.ID)),
     humanSize(numberOf(Total)),
     humanSize(numberOf(Content)),
@@ -85,8 +85,8 @@ function childOf(manifest: Manifest): Cells {
   ];
 }
 
-function platform({ os, architecture, variant }: JsonObject): string {
-  const parts = [os, architecture, variant].map(stringOf).filter((part) => part !== '');
+function platform({ os, architecture }: Platform): string {
+  const parts = [os, architecture].map(stringOf).filter((part) => part !== '');
   return parts.length === 0 ? 'unknown' : parts.join('/');
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Host } from '../../docker-api/host.ts';
 import { A3sError } from '../../errors.ts';
 import { objectOf, objectsOf, stringOf } from '../client/json.ts';
 import type { Invocation } from '../command.ts';
@@ -15,13 +16,13 @@ const OF_BOOT_SET = /^the boot set /;
 export async function requireSnp({ context, flags }: Invocation): Promise<void> {
   if (flags.string(TEE_FLAG.name) !== 'snp') return;
   const client = await context.connect();
-  const host = objectOf(await client.json({ method: 'GET', path: '/a3s/v1/host' }));
-  const reports = objectsOf(host['engines'])
-    .flatMap((engine) => objectsOf(engine['tees']))
-    .filter((tee) => tee['name'] === 'sev-snp');
-  if (reports.some((tee) => tee['available'] === true)) return;
+  const host = objectOf<Host>(await client.json({ method: 'GET', path: '/a3s/v1/host' }));
+  const reports = objectsOf(host.engines)
+    .flatMap((engine) => objectsOf(engine.tees))
+    .filter((tee) => tee.name === 'sev-snp');
+  if (reports.some((tee) => tee.available === true)) return;
   const lacks = reports
-    .flatMap((tee) => stringOf(tee['reason']).split('; '))
+    .flatMap((tee) => stringOf(tee.reason).split('; '))
     // The firmware is then that of another set.
     .filter((lack) => !(flags.given('boot') && OF_BOOT_SET.test(lack)));
   if (reports.length > 0 && lacks.length === 0) return;
