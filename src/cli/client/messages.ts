@@ -7,11 +7,11 @@ import type { FailureLine } from '../../docker-api/failure-line.ts';
 import { A3sError } from '../../errors.ts';
 import type { Call, Client } from './client.ts';
 import { isErrorCode, printable, unreachable } from './failure.ts';
-import { type JsonObject, objectOf, type Received, stringOf } from './json.ts';
+import { objectOf, type Received, stringOf } from './json.ts';
 import { jsonLines } from './json-lines.ts';
 
 /** @throws A3sError for the failure that the stream reports, or the loss of the server */
-export async function* messages<Message = JsonObject>(
+export async function* messages<Message>(
   client: Client,
   call: Call,
 ): AsyncGenerator<Received<Message> & object> {
