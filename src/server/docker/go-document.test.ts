@@ -15,6 +15,7 @@ const Schema = z.strictObject({
     .strictObject({ Deep: z.strictObject({ Value: z.int().default(7) }).optional() })
     .nullish()
     .transform((inner) => inner ?? undefined),
+  Host: z.strictObject({ Mode: z.string().default('none') }).prefault({}),
 });
 
 function read(value: unknown): { value: unknown; ignored: readonly string[] } {
@@ -31,6 +32,14 @@ describe('a document is read as Go reads it', () => {
   it('prefers the last of two names for one field, unless it is null', () => {
     expect(read({ name: 'a', Name: 'b' }).value).toEqual({ Name: 'b' });
     expect(read({ Name: 'b', name: null }).value).toEqual({ Name: 'b' });
+  });
+
+  it('reads a part that may be missing like any other, and has its defaults without it', () => {
+    expect(read({ host: { MODE: 'a', Mode: null, Zero: 0 } })).toEqual({
+      value: { Host: { Mode: 'a' } },
+      ignored: ['Host.Zero'],
+    });
+    expect(parseRequest(Schema, read({ Host: null }).value).Host).toEqual({ Mode: 'none' });
   });
 
   it('leaves the keys of maps alone', () => {

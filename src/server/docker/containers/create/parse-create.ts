@@ -27,7 +27,6 @@ import {
   withoutAbsent,
 } from './unsupported-options.ts';
 
-const Document = CreateBody.extend({ HostConfig });
 export const CONFIG_KEYS = Object.keys(Config.shape);
 export const HOST_CONFIG_KEYS = Object.keys(HostConfig.shape);
 const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62})$/;
@@ -56,9 +55,9 @@ export function parseCreate(body: unknown): ParsedCreate {
     ABSENT_HOST_CONFIG,
     { ignored },
   );
-  const document = goObject(Document, { ...docker, HostConfig: hostPart }, ignored);
+  const document = goObject(CreateBody, { ...docker, HostConfig: hostPart }, ignored);
   // What Docker has no word for is not read as Go reads: its names are exact.
-  const config = parseRequest(Document, { ...document, Confidential: own });
+  const config = parseRequest(CreateBody, { ...document, Confidential: own });
   const { HostConfig: host } = config;
   const confidential = confidentialRequest(config.Confidential);
   const exposed = [...Object.keys(config.ExposedPorts), ...Object.keys(host.PortBindings)];
