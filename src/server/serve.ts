@@ -21,7 +21,7 @@ import { RunningBoxes } from '../boxes/run/running-box.ts';
 import { boxDirectory, type Runtime } from '../boxes/runtime.ts';
 import { restartByPolicy, restoreByPolicy } from '../boxes/start/start.ts';
 import { endUnfinishedSnapshots } from '../boxes/verbs/snapshot.ts';
-import { stopForHost } from '../boxes/verbs/stop.ts';
+import { type StopAllHost, stopForHost } from '../boxes/verbs/stop.ts';
 import type { Config } from '../config.ts';
 import { identityFor } from '../jail/identity.ts';
 import { SnapshotRecords } from '../snapshots/records.ts';
@@ -108,7 +108,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
   }
 }
 
-async function endBoxesWithHost(rt: Runtime, hostStops: () => Promise<boolean>): Promise<void> {
+async function endBoxesWithHost(rt: StopAllHost, hostStops: () => Promise<boolean>): Promise<void> {
   try {
     if (await hostStops()) await stopForHost(rt, HOST_STOP_MS);
   } catch (error) {
@@ -163,7 +163,9 @@ async function removeSocket(config: Config, { listening }: ServeOptions): Promis
  * Leaves every box running, with its output stored up to here. When this returns no work on any box is left, so the
  * next server can begin.
  */
-async function letGo(rt: Runtime): Promise<void> {
+async function letGo(
+  rt: Pick<Runtime, 'running' | 'locks' | 'pools' | 'outputs' | 'templates'>,
+): Promise<void> {
   const boxes = rt.running.list();
   await Promise.all(boxes.map((running) => running.release()));
   await rt.locks.idle();

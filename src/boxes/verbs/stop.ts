@@ -28,6 +28,9 @@ export const KILL_MS = 10_000;
 /** What a signal needs of the server: it resumes a paused box. */
 export type SignalHost = FreezeHost & Pick<Runtime, 'locks' | 'running'>;
 
+/** What the stop of all boxes needs of the server. */
+export type StopAllHost = FreezeHost & Pick<Runtime, 'running' | 'restarts'>;
+
 /** What a stop needs of the server: it ends orphaned boxes as well. */
 export type StopHost = SignalHost & OrphanHost;
 
@@ -78,10 +81,7 @@ export async function stopBox(rt: StopHost, id: string, options: StopOptions): P
  *
  * @param timeoutMs the most that any box is given, whatever its own time is
  */
-export async function stopForHost(
-  rt: FreezeHost & Pick<Runtime, 'running' | 'restarts'>,
-  timeoutMs: number,
-): Promise<void> {
+export async function stopForHost(rt: StopAllHost, timeoutMs: number): Promise<void> {
   rt.restarts.hold();
   const boxes = rt.running.list();
   rt.log.info('the host ends: boxes are asked to end', { boxes: boxes.length });

@@ -33,9 +33,9 @@ export const HOST_ROUTES: readonly Route[] = [
 ];
 
 /** The image policy that applies now, or the reason why it cannot be loaded. */
-async function standingPolicyOf(rt: Runtime) {
+async function standingPolicyOf({ trust }: Pick<Runtime, 'trust'>) {
   try {
-    const { source, path, digest, rules } = await rt.trust.standing();
+    const { source, path, digest, rules } = await trust.standing();
     return { source, digest, rules: rules.length, ...(path === undefined ? {} : { path }) };
   } catch (error) {
     if (!(error instanceof A3sError)) throw error;
@@ -44,10 +44,10 @@ async function standingPolicyOf(rt: Runtime) {
 }
 
 /** How many exist, how many of them are in use, and their size on disk. */
-function templatesOf(rt: Runtime) {
-  const all = rt.templates.list().filter(({ state }) => state !== 'making');
+function templatesOf({ templates }: Pick<Runtime, 'templates'>) {
+  const all = templates.list().filter(({ state }) => state !== 'making');
   return {
-    enabled: rt.templates.enabled,
+    enabled: templates.enabled,
     count: all.length,
     inUse: all.filter(({ state }) => state === 'in use').length,
     sizeBytes: all.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),

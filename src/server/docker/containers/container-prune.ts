@@ -6,7 +6,7 @@
 import { changesBytes } from '../../../boxes/disks/disk-usage.ts';
 import type { Box } from '../../../boxes/record/box.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
-import { removeBox } from '../../../boxes/verbs/remove.ts';
+import { type RemovalHost, removeBox } from '../../../boxes/verbs/remove.ts';
 import { ContainersPruned } from '../../../docker-api/prune.ts';
 import { A3sError } from '../../../errors.ts';
 import { json } from '../../http/answer.ts';
@@ -41,9 +41,12 @@ export const CONTAINER_PRUNE_ROUTES: readonly Route[] = [
 ];
 
 /** Found out before the first is removed. @throws A3sError `invalid-argument` */
-function toPrune(rt: Runtime, { until, label = [], 'label!': notLabel }: Wanted): Box[] {
+function toPrune(
+  { store }: Pick<Runtime, 'store'>,
+  { until, label = [], 'label!': notLabel }: Wanted,
+): Box[] {
   const before = untilOf(until);
-  return rt.store.list().filter(({ definition: { createdAt, labels }, state }) => {
+  return store.list().filter(({ definition: { createdAt, labels }, state }) => {
     const isOld = before === undefined || Date.parse(createdAt) < before;
     const isMeant =
       label.every((each) => matchesLabel(labels, each)) &&
@@ -53,7 +56,10 @@ function toPrune(rt: Runtime, { until, label = [], 'label!': notLabel }: Wanted)
 }
 
 /** One that somebody started, or removed, meanwhile is left to them. */
-async function removeStopped(rt: Runtime, id: string): Promise<boolean> {
+async function removeStopped(
+  rt: RemovalHost & Pick<Runtime, 'locks' | 'running'>,
+  id: string,
+): Promise<boolean> {
   try {
     await removeBox(rt, id, { force: false });
     return true;

@@ -10,6 +10,7 @@ import type { Runtime } from '../../../boxes/runtime.ts';
 import {
   checkStartable,
   createExec,
+  type ExecHost,
   resizeExec,
   startAttached,
   startDetached,
@@ -110,8 +111,8 @@ function readCreate(document: unknown): z.output<typeof ExecCreate> {
 }
 
 /** @throws A3sError `invalid-argument` for another box than the path's, `no-such-box` */
-function expectSameBox(rt: Runtime, id: string, reference: string): void {
-  if (reference === '' || rt.store.resolve(reference).definition.id === id) return;
+function expectSameBox({ store }: Pick<Runtime, 'store'>, id: string, reference: string): void {
+  if (reference === '' || store.resolve(reference).definition.id === id) return;
   throw new A3sError(
     'invalid-argument',
     `Cannot exec: Container is ${reference.slice(0, 64)}, and the path names another box`,
@@ -131,7 +132,7 @@ function outputOf(stdio: Stdio): Stdio {
 
 /** As Docker does, a program that does not start says so where its output would be; its exit code is on record. */
 async function startShown(
-  rt: Runtime,
+  rt: ExecHost,
   exec: Exec,
   size: { rows: number; columns: number } | undefined,
   stdio: Stdio,

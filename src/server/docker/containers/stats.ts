@@ -49,7 +49,7 @@ async function* lines(document: ContainerStats): AsyncGenerator<Uint8Array> {
 
 /** Until the client is gone, or the box is removed: a box that stops may be started again. The next sample waits for a slow client. */
 async function* follow(
-  rt: Runtime,
+  rt: Pick<Runtime, 'store' | 'running'>,
   id: string,
   first: Stats | undefined,
   signal: AbortSignal,

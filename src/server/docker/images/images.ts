@@ -118,7 +118,7 @@ function madeAt({ created }: Image): number {
 
 /** Lines of progress. The status is sent before the archive was read, so a failure is a line as well. */
 async function* load(
-  rt: Runtime,
+  rt: Pick<Runtime, 'images' | 'events' | 'log'>,
   archive: AsyncIterable<Uint8Array>,
   quiet: boolean,
 ): AsyncGenerator<Uint8Array> {

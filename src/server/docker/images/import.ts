@@ -37,7 +37,7 @@ export interface ImportRequest {
 
 /** Lines of progress, the last with the new image's id; a failure is a line as well. */
 export async function* importArchive(
-  rt: Runtime,
+  rt: Pick<Runtime, 'images' | 'events' | 'log'>,
   tar: AsyncIterable<Uint8Array>,
   request: ImportRequest,
 ): AsyncGenerator<Uint8Array> {

@@ -80,9 +80,11 @@ function withoutBoth(reference: Reference): string {
   return familiarName({ ...reference, tag: undefined, digest: undefined });
 }
 
+type PullHost = Pick<Runtime, 'images' | 'registry' | 'trust' | 'events' | 'log'>;
+
 /** Lines of progress. What fails before the first of them is thrown, and what fails after it is a line as well. */
 async function* pull(
-  rt: Runtime,
+  rt: PullHost,
   request: PullRequest,
   policyId: string | undefined,
 ): AsyncGenerator<Uint8Array> {
@@ -110,7 +112,7 @@ async function* pull(
 }
 
 async function run(
-  rt: Runtime,
+  rt: PullHost,
   request: PullRequest,
   policyId: string | undefined,
   lines: ProgressLines,

@@ -50,8 +50,14 @@ export const PUSH_ROUTES: readonly Route[] = [
   }),
 ];
 
+type PushHost = Pick<Runtime, 'images' | 'registry' | 'events' | 'log'>;
+
 /** The tag that is named, or every tag of the repository. @throws A3sError `no-such-image` */
-async function toPush(rt: Runtime, name: string, tag: string): Promise<readonly Reference[]> {
+async function toPush(
+  { images }: Pick<Runtime, 'images'>,
+  name: string,
+  tag: string,
+): Promise<readonly Reference[]> {
   const named = parseReference(tag === '' ? name : `${name}:${tag}`);
   if (named.digest !== undefined) {
     throw new A3sError('invalid-argument', `Cannot push ${familiarName(named)}: it is a digest`, {
@@ -59,11 +65,11 @@ async function toPush(rt: Runtime, name: string, tag: string): Promise<readonly 
     });
   }
   if (named.tag !== undefined) {
-    await rt.images.resolve(familiarName(named));
+    await images.resolve(familiarName(named));
     return [named];
   }
   const repository = canonicalRepository(named);
-  const tags = (await rt.images.list())
+  const tags = (await images.list())
     .flatMap((image) => image.tags.map(parseReference))
     .filter((each) => canonicalRepository(each) === repository);
   if (tags.length > 0) return tags;
@@ -75,7 +81,7 @@ async function toPush(rt: Runtime, name: string, tag: string): Promise<readonly 
 
 /** Lines of progress. The status is sent before the registry was asked, so a failure is a line as well. */
 async function* push(
-  rt: Runtime,
+  rt: PushHost,
   requests: readonly (PushRequest & { readonly signal: AbortSignal })[],
 ): AsyncGenerator<Uint8Array> {
   const lines = new ProgressLines();
@@ -97,7 +103,7 @@ async function* push(
 }
 
 async function pushAll(
-  rt: Runtime,
+  rt: PushHost,
   requests: readonly (PushRequest & { readonly signal: AbortSignal })[],
   abandoned: AbortSignal,
   lines: ProgressLines,

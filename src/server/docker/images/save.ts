@@ -42,7 +42,7 @@ export const SAVE_ROUTES: readonly Route[] = [
 ];
 
 async function save(
-  rt: Runtime,
+  rt: Pick<Runtime, 'images' | 'events' | 'log'>,
   references: readonly string[],
 ): Promise<ReturnType<typeof stream>> {
   const archive = await rt.images.save(references);
@@ -53,9 +53,9 @@ async function save(
 }
 
 /** The name itself where the image was removed meanwhile. */
-async function idOf(rt: Runtime, reference: string): Promise<string> {
+async function idOf({ images }: Pick<Runtime, 'images'>, reference: string): Promise<string> {
   try {
-    return (await rt.images.resolve(reference)).id;
+    return (await images.resolve(reference)).id;
   } catch (error) {
     if (error instanceof A3sError) return reference;
     throw error;
@@ -64,13 +64,13 @@ async function idOf(rt: Runtime, reference: string): Promise<string> {
 
 /** The client only sees that its archive has no end: the reason is told here. */
 async function* logged(
-  rt: Runtime,
+  { log }: Pick<Runtime, 'log'>,
   archive: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   try {
     yield* archive;
   } catch (error) {
-    rt.log.error('images could not be saved', error);
+    log.error('images could not be saved', error);
     throw error;
   }
 }

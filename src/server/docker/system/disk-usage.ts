@@ -8,7 +8,7 @@ import type { Runtime } from '../../../boxes/runtime.ts';
 import { DiskUsage } from '../../../docker-api/system.ts';
 import { json } from '../../http/answer.ts';
 import { type Route, route } from '../../http/route.ts';
-import { listBoxes } from '../containers/inspect/list.ts';
+import { type ListHost, listBoxes } from '../containers/inspect/list.ts';
 import { imageSummary } from '../images/image-summary.ts';
 import { noBody, query } from '../query.ts';
 
@@ -40,7 +40,7 @@ export const DISK_USAGE_ROUTES: readonly Route[] = [
   }),
 ];
 
-async function images(rt: Runtime, apiVersion: number) {
+async function images(rt: Pick<Runtime, 'images' | 'store'>, apiVersion: number) {
   const usage = await rt.images.usage();
   const listed = (await rt.images.list()).flatMap((image) => {
     const share = usage.images.get(image.id);
@@ -51,7 +51,7 @@ async function images(rt: Runtime, apiVersion: number) {
   return { LayersSize: usage.total, Images: listed };
 }
 
-async function boxes(rt: Runtime) {
+async function boxes(rt: ListHost) {
   const all = { all: true, limit: undefined, size: true, filters: {} };
   return await listBoxes(rt, all, Date.now());
 }

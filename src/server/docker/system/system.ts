@@ -56,10 +56,10 @@ export const SYSTEM_ROUTES: readonly Route[] = [
   }),
 ];
 
-function versionOf(rt: Runtime): Version {
+function versionOf({ host }: Pick<Runtime, 'host'>): Version {
   const details = {
     ApiVersion: API_VERSION,
-    Arch: rt.host.architecture,
+    Arch: host.architecture,
     KernelVersion: release(),
     MinAPIVersion: MIN_API_VERSION,
     Os: 'linux' as const,
@@ -78,7 +78,9 @@ function versionOf(rt: Runtime): Version {
   };
 }
 
-async function infoOf(rt: Runtime): Promise<Info> {
+async function infoOf(
+  rt: Pick<Runtime, 'home' | 'host' | 'store' | 'images' | 'events'>,
+): Promise<Info> {
   const boxes = rt.store.list();
   const count = (...statuses: readonly string[]): number =>
     boxes.filter(({ state }) => statuses.includes(dockerStatus(state))).length;

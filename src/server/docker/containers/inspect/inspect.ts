@@ -17,7 +17,7 @@ import { healthOf } from './show-health.ts';
 
 type Inspect = ContainerInspect;
 
-export function inspectBox(rt: Runtime, box: Box): Inspect {
+export function inspectBox(rt: Pick<Runtime, 'home' | 'execs'>, box: Box): Inspect {
   const { definition } = box;
   const [path = '', ...args] = commandOf(definition);
   return {
@@ -55,7 +55,7 @@ export function inspectBox(rt: Runtime, box: Box): Inspect {
 }
 
 /** None where this host may not keep what the box writes, or does not in one file. */
-function logPath(rt: Runtime, box: Box): string {
+function logPath(rt: Pick<Runtime, 'home'>, box: Box): string {
   const { id, logging } = box.definition;
   const kept = hostMay(box, 'logs') && logging.driver === 'json-file';
   return kept ? join(boxDirectory(rt, id), 'output.log') : '';
@@ -86,8 +86,8 @@ function stateOf(box: Box): Inspect['State'] {
   };
 }
 
-function execIds(rt: Runtime, id: string): string[] | null {
-  const running = rt.execs.ofBox(id).filter(({ state }) => state !== 'exited');
+function execIds({ execs }: Pick<Runtime, 'execs'>, id: string): string[] | null {
+  const running = execs.ofBox(id).filter(({ state }) => state !== 'exited');
   return running.length === 0 ? null : running.map((exec) => exec.id);
 }
 

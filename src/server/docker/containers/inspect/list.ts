@@ -31,10 +31,13 @@ export interface ListOptions {
   readonly filters: ListFilters;
 }
 
+/** What a list of boxes needs of the server. */
+export type ListHost = Pick<Runtime, 'home' | 'store' | 'images' | 'log'>;
+
 type Summary = ContainerSummary;
 
 /** Newest first. @throws A3sError `invalid-argument` for a filter value that means nothing */
-export async function listBoxes(rt: Runtime, options: ListOptions, now: number) {
+export async function listBoxes(rt: ListHost, options: ListOptions, now: number) {
   const tests = await listTests(rt, options.filters);
   const limit = options.limit !== undefined && options.limit > 0 ? options.limit : undefined;
   const all = options.all || limit !== undefined || options.filters.status !== undefined;
@@ -54,14 +57,14 @@ export async function listBoxes(rt: Runtime, options: ListOptions, now: number) 
 }
 
 /** What a box takes on disk, beside its image and with it. */
-export async function sizesOf(rt: Runtime, box: Box, { images }: ImageUsage) {
+export async function sizesOf(rt: Pick<Runtime, 'home'>, box: Box, { images }: ImageUsage) {
   const { id, image } = box.definition;
   const own = await writtenBytes(rt, id, isLive(box.state.status));
   return { SizeRw: own, SizeRootFs: own + (images.get(image.id)?.size ?? 0) };
 }
 
 /** In a list, a box whose size cannot be told goes without, and the others do not. */
-async function sizesOrNone(rt: Runtime, box: Box, usage: ImageUsage) {
+async function sizesOrNone(rt: Pick<Runtime, 'home' | 'log'>, box: Box, usage: ImageUsage) {
   try {
     return await sizesOf(rt, box, usage);
   } catch (error) {
