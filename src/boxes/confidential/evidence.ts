@@ -15,7 +15,7 @@ import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { narrow } from '../../narrow.ts';
 import type { Runtime } from '../runtime.ts';
-import { openRatls } from './ratls-line.ts';
+import { openRatls } from './ratls-stream.ts';
 
 /** `ratls` has the same words for the agent. */
 const EXPORTER_LABEL = 'EXPORTER-a3s-box-attest-v1';

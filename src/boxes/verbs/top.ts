@@ -5,12 +5,12 @@
  */
 import { A3sError } from '../../errors.ts';
 import { boxMemory } from '../create/resources.ts';
-import { parsePsArguments } from '../ps/arguments.ts';
-import { type PsTable, psTable } from '../ps/table.ts';
 import type { Box } from '../record/box.ts';
 import { expectPermission } from '../record/host-may.ts';
 import { notRunning } from '../run/running-box.ts';
 import type { Runtime } from '../runtime.ts';
+import { parsePsArguments } from '../top/arguments.ts';
+import { type PsTable, psTable } from '../top/table.ts';
 
 /**
  * @param psArguments such as `aux` or `-eo pid,comm`

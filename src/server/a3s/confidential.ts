@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import * as z from 'zod';
 import { askEvidence } from '../../boxes/confidential/evidence.ts';
 import { measureBox } from '../../boxes/confidential/measure.ts';
-import { carryRatls, openRatls } from '../../boxes/confidential/ratls-line.ts';
+import { carryRatls, openRatls } from '../../boxes/confidential/ratls-stream.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { Evidence } from '../../docker-api/evidence.ts';
 import { Launch, MeasureBody, Measured } from '../../docker-api/launch.ts';

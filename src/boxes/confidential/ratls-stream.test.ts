@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { duplexPair } from '../../engine/testing/duplex-pair.ts';
 import type { Stdio } from '../run/stdio.ts';
-import { carryRatls } from './ratls-line.ts';
+import { carryRatls } from './ratls-stream.ts';
 
 const SOON_MS = 30;
 const NEVER_MS = 3_600_000;
