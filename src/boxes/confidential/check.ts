@@ -1,5 +1,5 @@
 /**
- * What a confidential box cannot have, found out before anything is made.
+ * Refuses, before anything is made, what a confidential box cannot have.
  *
  * @module
  */
@@ -29,7 +29,11 @@ export function checkConfidential(request: CreateRequest, asked: ConfidentialReq
   }
 }
 
-/** What it writes to its own memory, the host does not see. @throws A3sError `unsupported-option` */
+/**
+ * A box that keeps its changes in memory has no writable disk whose rates the host could limit.
+ *
+ * @throws A3sError `unsupported-option`
+ */
 export function checkRates({ disk }: Limits, changes: ConfidentialRequest['changes']): void {
   if (changes !== 'memory' || Object.values(disk).every((rate: number) => rate === 0)) return;
   throw new A3sError(

@@ -1,8 +1,8 @@
 /**
- * Evidence of a box, as this host can get it: by a session of its own with the guest's RA-TLS server.
+ * Gets evidence of a box as this host can: the server opens a session of its own with the guest's RA-TLS server.
  *
- * It proves that such a guest answered to the nonce, and to nobody that the caller's own connection would end there. So it
- * is a hint, for looking at and for keeping: whoever is about to trust a box connects to it.
+ * The evidence proves that such a guest answered to the nonce. It does not prove that the caller's own connection would
+ * end in that guest. So it is a hint, for display and for records. A relying party connects to the box itself.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { narrow } from '../../narrow.ts';
 import type { Runtime } from '../runtime.ts';
 import { openRatls } from './ratls-stream.ts';
 
-/** `ratls` has the same words for the agent. */
+/** The same label as in `ratls` and in the agent. */
 const EXPORTER_LABEL = 'EXPORTER-a3s-box-attest-v1';
 const EXPORTER_BYTES = 32;
 const DEADLINE_MS = 30_000;
@@ -40,9 +40,9 @@ const Attested = z.strictObject({
 });
 
 export interface HostEvidence extends z.infer<typeof Attested> {
-  /** REPORT_DATA follows from these, and from what the guest answered. */
+  /** REPORT_DATA follows from these values and from the guest's answer. */
   readonly session: {
-    /** In base64: what was asked with, the guest's SubjectPublicKeyInfo, and the exporter of the session. */
+    /** In base64: the nonce that was sent, the guest's SubjectPublicKeyInfo, and the exporter of the session. */
     readonly nonce: string;
     readonly publicKey: string;
     readonly exporter: string;
@@ -91,7 +91,7 @@ function checkSpecOf(answer: z.infer<typeof Attested>): z.infer<typeof Attested>
   throw broken('it sent another launch spec than the one whose digest it names');
 }
 
-/** The certificate signs itself: who it belongs to is what the evidence says. */
+/** The certificate is self-signed. The evidence says who it belongs to. */
 async function handshake(line: Duplex): Promise<TLSSocket> {
   const socket = connectTls({
     socket: line,
@@ -101,7 +101,8 @@ async function handshake(line: Duplex): Promise<TLSSocket> {
   });
   await new Promise<void>((resolve, reject) => {
     socket.once('secureConnect', resolve);
-    // For as long as it lives: a guest may break it in more than one way, and what nobody hears would end the server.
+    // The handler stays for the socket's life: a guest can cause several errors, and an unhandled one would end the
+    // server.
     socket.on('error', reject);
     line.once('close', () => reject(new Error('the guest closed the connection')));
   });
@@ -115,7 +116,7 @@ async function challenge(socket: TLSSocket, nonce: Buffer): Promise<unknown> {
     maxSessionMemory: 32,
     settings: { enablePush: false },
   });
-  // Node keeps every origin that a guest claims: there is nothing to claim here.
+  // Node keeps every origin that a guest claims. No guest needs to claim one, so the session ends.
   session.on('origin', () => session.destroy());
   try {
     return await post(session, JSON.stringify({ nonce: nonce.toString('base64') }));
@@ -153,7 +154,7 @@ function post(session: ClientHttp2Session, body: string): Promise<unknown> {
   });
 }
 
-/** Undefined when it is no JSON, which no schema takes. */
+/** Undefined where the bytes are not JSON. No schema accepts undefined. */
 function parse(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString());

@@ -1,6 +1,6 @@
 /**
- * Endorsements of this host's processor, which guests pass on beside their reports. Nobody believes them for where they come
- * from: a verifier checks them, or fetches its own.
+ * Endorsements of this host's processor, which guests pass on beside their reports. Nobody trusts them for their
+ * origin: a verifier checks them, or fetches its own.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { Runtime } from '../runtime.ts';
 /** In `A3S_HOME`: a certificate table, as the GHCB specification has it. */
 const FILE = 'snp-certificates';
 
-/** Undefined where the owner of this host has put none there. @throws A3sError `too-large` */
+/** Undefined where the owner of this host has put no file there. @throws A3sError `too-large` */
 export async function hostCertificates(rt: Pick<Runtime, 'home'>): Promise<Uint8Array | undefined> {
   const path = join(rt.home, FILE);
   const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {

@@ -1,12 +1,12 @@
 /**
- * The keys that may inject a secret, as a launch spec names them.
+ * The digests of the keys that may inject a secret, as a launch spec names them.
  *
  * @module
  */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { A3sError } from '../../errors.ts';
 
-/** Curves of ECDSA keys that the guest verifies signatures by; beside them Ed25519. */
+/** Curves of the ECDSA keys by which the guest verifies signatures. It also verifies by Ed25519 keys. */
 const CURVES: ReadonlySet<string | undefined> = new Set(['prime256v1', 'secp384r1']);
 const ONE_PUBLIC_KEY =
   /^\s*-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*$/;
@@ -14,7 +14,7 @@ const ONE_PUBLIC_KEY =
 /**
  * SHA-256 of the SubjectPublicKeyInfo in DER.
  *
- * @throws A3sError `key-invalid`: also for a private key, which is not sent back
+ * @throws A3sError `key-invalid`, also for a private key, which the message does not repeat
  */
 export function injectorDigest(pem: string, secret: string): string {
   if (!ONE_PUBLIC_KEY.test(pem)) throw invalid(secret, 'it is not one public key in PEM');

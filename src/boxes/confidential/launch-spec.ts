@@ -1,6 +1,6 @@
 /**
- * The launch spec of a box: a function of what was asked for and of the image, and of nothing that the host chooses. So
- * whoever has both gets the same text, and the same HOST_DATA, on another machine.
+ * The launch spec of a box. It depends on the request and on the image, and on nothing that the host chooses. So a
+ * relying party that has both computes the same text, and the same HOST_DATA, on another machine.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import type { BoxDefinition } from '../record/box.ts';
 import { mainProcess } from '../start/describe.ts';
 import { injectorDigest } from './injector-key.ts';
 
-/** Of a box that was given none: an id would be the host's choice. */
+/** The host name of a box that was given none. An id would be the host's choice. */
 export const DEFAULT_HOSTNAME = 'box';
 
-/** What of a definition goes in. */
+/** The fields of a definition that the launch spec contains. */
 export type SpecifiedBox = Pick<
   BoxDefinition,
   | 'entrypoint'
@@ -40,7 +40,7 @@ export interface SpecifiedImage {
   readonly manifestDigest: string;
   /** Lowest first. */
   readonly layers: Readonly<LaunchSpec['rootfs']['layers']>;
-  /** As its configuration has them; none where the agent makes no directories of them. */
+  /** As the image's configuration has them. Empty where the agent makes no directories of them. */
   readonly volumes: readonly string[];
 }
 

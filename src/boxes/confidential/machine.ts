@@ -1,5 +1,5 @@
 /**
- * The machine of a confidential box: what is measured, and disks that the guest verifies.
+ * Describes the microVM of a confidential box: what is measured, and the disks that the guest verifies.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { boxDirectory, type Runtime, runtimeDirectory } from '../runtime.ts';
 import { forward, macAddress } from '../start/describe.ts';
 import { confidentialBoot } from './plan.ts';
 
-/** Of the disk that changes go to, encrypted under a key that only the guest has. */
+/** Serial of the writable layer's disk, which is encrypted with a key that only the guest has. */
 const CHANGES = 'changes';
 const CHANGES_FILE = 'changes.raw';
 /** What the simulated processor knows of the guest that it launched. */
@@ -31,7 +31,8 @@ export interface ConfidentialParts {
 }
 
 /**
- * Finds what the box starts from, and whether that is what its launch spec says: the guest would find out too, and end.
+ * Finds what the box starts from, and checks that its layers are those of its launch spec. The guest would find a
+ * difference too, and end.
  *
  * @throws A3sError `boot-set-missing`, `verity-mismatch`
  */
@@ -53,12 +54,12 @@ export async function findConfidential(
   );
 }
 
-/** Where the secure processor's simulation keeps what it launched. */
+/** The file in which the simulated secure processor keeps what it launched. */
 export function guestStatePath(rt: Pick<Runtime, 'home'>, id: string): string {
   return join(boxDirectory(rt, id), GUEST_STATE);
 }
 
-/** What the engine launches it with. */
+/** What the engine launches the microVM with. */
 export function confidentialLaunch(
   rt: Pick<Runtime, 'home'>,
   id: string,
@@ -80,7 +81,7 @@ export function confidentialLaunch(
   };
 }
 
-/** Nothing is made. @param ports with their real numbers */
+/** Describes the microVM, and makes nothing. @param ports with their real numbers */
 export function describeConfidential(
   rt: Pick<Runtime, 'home' | 'runtimeDir'>,
   { definition }: Box,
@@ -109,7 +110,10 @@ export function describeConfidential(
   };
 }
 
-/** A disk of zeros that takes no room yet: its key dies with each guest, so what was on it is of no use to the next one. */
+/**
+ * Makes a disk of zeros, which takes no room yet. Its key ends with each guest, so the next guest cannot use what the
+ * disk had.
+ */
 export async function renewChanges(
   rt: Pick<Runtime, 'home'>,
   id: string,

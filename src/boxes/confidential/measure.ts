@@ -1,6 +1,6 @@
 /**
- * What a box would be, to those who are to trust it: computed from image and boot set, without making anything. A relying
- * party that has both gets the very values that a run of the same request is launched with.
+ * Computes what a box would be, for those who are to trust it. The values come from image and boot set, and nothing is
+ * made. A relying party that has both gets the very values that a run of the same request is launched with.
  *
  * @module
  */
@@ -84,7 +84,12 @@ export async function measureBox(
   };
 }
 
-/** What the policy has to except for a launch that is on the list; the digest of its firmware decides for it. */
+/**
+ * The exception that the policy needs where the launch is known to be vulnerable. The caller must have excepted the
+ * launch's digest, or the digest of its firmware.
+ *
+ * @throws A3sError `known-vulnerable`
+ */
 function exceptionFor(
   digest: string,
   { firmwareDigest }: ConfidentialBoot,

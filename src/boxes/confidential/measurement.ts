@@ -9,7 +9,11 @@ import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import type { Tee } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 
-/** The launch as the engine makes it, of files that are read now. @throws A3sError `boot-set-missing` */
+/**
+ * The record of the launch that the engine would make, computed from files that are read now.
+ *
+ * @throws A3sError `boot-set-missing`
+ */
 export async function launchRecordFor(
   boot: ConfidentialBoot,
   { tee, cpus }: { readonly tee: Tee; readonly cpus: number },

@@ -1,5 +1,5 @@
 /**
- * What makes a box confidential, worked out in full before anything is changed.
+ * Plans what makes a box confidential, in full, before anything is changed.
  *
  * @module
  */
@@ -18,10 +18,13 @@ import { signalName } from '../verbs/signal.ts';
 import { DEFAULT_HOSTNAME, launchSpecOf } from './launch-spec.ts';
 import { launchRecordFor } from './measurement.ts';
 
-/** Revision of launch specs that brought `directories`: the agents of older boot sets refuse what they do not know. */
+/**
+ * The revision of launch specs that added `directories`. The agents of older boot sets refuse fields that they do not
+ * know.
+ */
 const WITH_DIRECTORIES = 2;
 
-/** What is asked for, with nothing left open. */
+/** The request, and what it was resolved to. */
 export interface Plan {
   readonly request: CreateRequest;
   readonly asked: ConfidentialRequest;
@@ -91,7 +94,7 @@ export async function confidentialBoot(
   );
 }
 
-/** The secure processor refuses a launch whose ID block is for another one: that can be known beforehand. */
+/** The secure processor refuses a launch whose ID block is for another launch. This check finds that out beforehand. */
 async function checkIdentity(
   boot: ConfidentialBoot,
   { block, auth }: NonNullable<ConfidentialRequest['identity']>,

@@ -1,5 +1,6 @@
 /**
- * Carrying bytes between a client and a guest's RA-TLS server. This host cannot read them, and need not be believed for them.
+ * Carries bytes between a client and a guest's RA-TLS server. This host cannot read them, and a client need not trust
+ * it for them.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import type { RunningBox } from '../run/running-box.ts';
 import type { Stdio } from '../run/stdio.ts';
 import type { Runtime } from '../runtime.ts';
 
-/** How long a line is kept on which nothing gets on, and whose client may have gone unseen. */
+/** How long a stream without progress is kept open, whose client may be gone unnoticed. */
 const STALLED_MS = 60_000;
 
 /** @throws A3sError `unsupported-option` for a plain box, `box-not-running`, `ratls-busy` for too many at a time */
@@ -60,8 +61,10 @@ function busy(name: string): A3sError {
 }
 
 /**
- * Until either side has ended. The end of a client's bytes may be the end of the client: a guest that is silent from then on
- * is let go, as is one that takes nothing.
+ * Carries both directions until either side has ended.
+ *
+ * The end of a client's bytes may mean that the client is gone, so the stream is closed when the guest sends nothing
+ * for `stalledMs` after it. The stream is also closed when the guest accepts no bytes for that long.
  */
 export async function carryRatls(
   guest: Duplex,

@@ -1,5 +1,5 @@
 /**
- * Following how far a guest has come with its secrets: what `ps` and `inspect` show, and nothing else. The values never come here.
+ * Follows which secrets a guest has received, for `ps` and `inspect` alone. The values never come here.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import { teeAttributes } from '../record/tee-names.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { publish, type Runtime } from '../runtime.ts';
 
-/** Between two questions: a guest that answers at once, for ever, is asked no more often. */
+/** The pause between two requests. A guest that always answers at once is asked no more often. */
 const PAUSE_MS = 100;
 const RETRY_MS = 1000;
 
-/** Until the secrets are there or will not come any more. Never rejects. */
+/** Returns when the secrets have arrived, or will not arrive any more. Never rejects. */
 export async function watchSecrets(
   rt: Pick<Runtime, 'events' | 'log' | 'store'>,
   running: RunningBox,
@@ -31,7 +31,7 @@ export async function watchSecrets(
     }
     const pause = failure === undefined ? PAUSE_MS : RETRY_MS;
     await delay(pause, undefined, { signal: running.signal, ref: false }).catch(() => undefined);
-    // One that ends answers nobody any more: that is no failure.
+    // A guest that ends does not answer any more: that is no failure.
     if (failure !== undefined && isWaiting(rt, running)) {
       rt.log.error('a guest does not tell of its secrets', failure, { box: running.id });
     }
@@ -45,7 +45,10 @@ function isWaiting(rt: Pick<Runtime, 'store'>, running: RunningBox): boolean {
   return present && state.launch?.secrets.state === 'waiting';
 }
 
-/** Only names that the launch spec has, and only forwards: a guest that lies can have the record written so often, and no more. */
+/**
+ * Records only names that the launch spec has, and only progress. So a guest that lies can cause no more writes than
+ * that.
+ */
 function note(
   rt: Pick<Runtime, 'events' | 'store'>,
   running: RunningBox,
@@ -70,7 +73,7 @@ function note(
   if (state !== 'waiting') publish(rt, noted, `secrets-${state}`, teeAttributes(noted));
 }
 
-/** What the end of the main process says of its secrets, which may be heard of sooner than what the guest tells of them. */
+/** What the end of the main process says of its secrets. That end may be known before the guest's report about them. */
 export function expiredBy(exit: Exit, { launch }: BoxState): Pick<BoxState, 'launch'> {
   if (launch?.secrets.state !== 'waiting' || exit.error?.code !== 'secrets-deadline') return {};
   return { launch: { ...launch, secrets: { ...launch.secrets, state: 'expired' } } };

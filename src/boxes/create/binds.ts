@@ -1,5 +1,5 @@
 /**
- * From the host paths that a box binds to what its engine shares.
+ * Turns the host paths that a box binds into the shares of its microVM.
  *
  * @module
  */
@@ -18,13 +18,13 @@ export interface BoundPaths {
 
 /** What the agent mounts in every box. */
 const OWN_MOUNTS = ['/proc', '/sys', '/dev'];
-/** A tmpfs of the box, which a bind takes the place of, as in a container. */
+/** A tmpfs of the box, which a bind may replace, as in a container. */
 const REPLACEABLE = '/dev/shm';
 
 /**
  * Checks where the binds of a request appear in the box.
  *
- * @throws A3sError `invalid-argument` for two at one place, and for what the box has mounts of its own at
+ * @throws A3sError `invalid-argument` for two binds at one place, and for a place where the box has a mount of its own
  */
 export function checkDestinations(binds: readonly Bind[]): void {
   const seen = new Set<string>();
@@ -76,7 +76,8 @@ async function placeOf(source: string): Promise<string> {
 }
 
 /**
- * Makes a source that is missing a directory, as Docker's `-v` does.
+ * Turns binds into shares and mounts, at each start. Checks that each source still leads to its recorded path, and
+ * makes a missing source a directory, as Docker's `-v` does.
  *
  * @throws A3sError `bind-source-missing`, `bind-source-changed`, `unsupported-option` for what cannot be shared
  */
@@ -85,7 +86,7 @@ export async function bindPaths(binds: readonly Bind[]): Promise<BoundPaths> {
   const mounts: BoxSpec['mounts'] = [];
   for (const [index, { source, destination, readonly, realPath }] of binds.entries()) {
     const tag = `bind-${index}`;
-    // Before anything is made: a link may lead to where its owner could not make it.
+    // This check comes before anything is made: a link may lead to where its owner could not make a directory.
     await checkPlace(source, realPath);
     const file = (await ensureSource(source, realPath)) === 'file' ? { file: SHARED_FILE } : {};
     await checkPlace(source, realPath);
@@ -96,7 +97,7 @@ export async function bindPaths(binds: readonly Bind[]): Promise<BoundPaths> {
   return { shares, mounts };
 }
 
-/** The owner of a source could have put a link in its place, to what only the user of this server may read. */
+/** The owner of a source could have replaced it with a link to what only the user of this server may read. */
 async function checkPlace(source: string, realPath: string | undefined): Promise<void> {
   if (realPath === undefined) return;
   const place = await placeOf(source);

@@ -1,5 +1,5 @@
 /**
- * Which resources can be asked for, in Docker's words where Docker has some.
+ * Checks which resources a request asks for, with Docker's words where Docker has some.
  *
  * @module
  */
@@ -22,7 +22,7 @@ const MIN_MEMORY = 6 * MIB;
 const SHARES = { least: 2, most: 262_144 };
 const PERIOD = { least: 1000, most: 1_000_000 };
 const MIN_QUOTA = 1000;
-/** `fs.nr_open` of a guest: the kernel lets nobody have more. */
+/** The guest's `fs.nr_open`: its kernel lets no process have more. */
 const MOST_FILES = 1_048_576;
 
 export interface ResourceHost {
@@ -30,7 +30,10 @@ export interface ResourceHost {
   readonly memoryBytes: number;
 }
 
-/** @throws A3sError `invalid-argument`, `unsupported-option` for what a virtual machine cannot give, before anything is changed */
+/**
+ * @throws A3sError `invalid-argument`, and `unsupported-option` for what a microVM cannot give, before anything is
+ * changed
+ */
 export function checkResources(asked: AskedResources, host: ResourceHost): void {
   checkMemory(asked, host);
   checkCpus(asked, host);
@@ -121,7 +124,7 @@ function checkCpuset(text: string): void {
   );
 }
 
-/** Those that this process may give others. */
+/** The processors that this process may use, and so may give to others. */
 function hostProcessors(): ReadonlySet<number> {
   const status = readFileSync('/proc/self/status', 'utf8');
   return new Set(parseCpuset(/^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? ''));

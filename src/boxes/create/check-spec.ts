@@ -1,5 +1,5 @@
 /**
- * Finding out at create what the agent would refuse at start.
+ * Finds out at create what the agent would refuse at start.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import { A3sError } from '../../errors.ts';
 import type { ImageConfig } from '../../oci/config.ts';
 import { type Described, specDocument } from '../start/describe.ts';
 
-/** What the agent takes as one document. */
+/** The longest document that the agent accepts. */
 const MAX_SPEC = 4 * 1024 * 1024;
-/** For disks, mounts and addresses, which are known at start. */
+/** Room for disks, mounts and addresses, which are known only at start. */
 const REST = 128 * 1024;
 /** The kernel's bound for one argument or variable, its final NUL included. */
 const MAX_STRING = 128 * 1024 - 1;

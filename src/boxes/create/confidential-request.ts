@@ -1,5 +1,5 @@
 /**
- * What a caller asks for who wants a box to be confidential.
+ * What a request for a confidential box asks for.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export interface SecretRequest {
   /** Public keys in PEM whose holders may inject it. */
   readonly injectorKeys: readonly string[];
   readonly allowAnyInjector: boolean;
-  /** The variable that it becomes; undefined: a file. */
+  /** The environment variable that it becomes; undefined: it becomes a file. */
   readonly variable: string | undefined;
 }
 

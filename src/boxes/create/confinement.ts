@@ -1,5 +1,5 @@
 /**
- * What every process of a box is held to: Docker's defaults.
+ * The confinement of every process of a box: Docker's defaults.
  *
  * @module
  */

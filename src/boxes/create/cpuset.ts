@@ -5,7 +5,7 @@
  */
 import { A3sError } from '../../errors.ts';
 
-/** Linux counts no further. */
+/** Linux supports no more processors. */
 const MOST = 8192;
 const ELEMENT = /^(\d{1,5})(?:-(\d{1,5}))?$/;
 

@@ -1,5 +1,5 @@
 /**
- * Creating a box that goes on from a memory snapshot.
+ * Creates a fork: a box that starts from a memory snapshot.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { pinnedImage } from '../record/pinned-image.ts';
 import { publish, type Runtime } from '../runtime.ts';
 import { checkNewName, type RecordHost, recordBox } from './record-box.ts';
 
-/** What a box may be given that is not its source's. */
+/** What a fork gets from its request, and not from its source box. */
 export interface ForkRequest {
   readonly name: string | undefined;
-  /** None of the source's. */
+  /** The ports of the source are not inherited. */
   readonly ports: readonly Port[];
   readonly autoRemove: boolean;
 }
@@ -65,7 +65,7 @@ export async function createFork(
       hostname: unique.id.slice(0, 12),
       ports: [...request.ports],
       autoRemove: request.autoRemove,
-      // One that is removed at its end is not started again.
+      // A box that is removed at its end is not started again.
       ...(request.autoRemove ? { restart: { name: 'no', maximumRetryCount: 0 } } : {}),
       attach: { stdin: false, stdout: true, stderr: true },
       snapshot,

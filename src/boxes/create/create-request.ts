@@ -1,5 +1,5 @@
 /**
- * What is asked for when a box is to be made.
+ * The request for a new box.
  *
  * @module
  */
@@ -8,7 +8,10 @@ import type { Bind, BoxDefinition, LogSettings, Port, RestartPolicy } from '../r
 import type { Limits } from '../record/limits.ts';
 import type { ConfidentialRequest } from './confidential-request.ts';
 
-/** As Docker's API has it: times in nanoseconds, 0 inherits. An empty test inherits the image's, `NONE` switches it off. */
+/**
+ * Docker's API has it so: times are in nanoseconds, and 0 inherits the image's. An empty test inherits the image's as
+ * well, and `NONE` switches the check off.
+ */
 export interface HealthRequest {
   readonly test: readonly string[];
   readonly interval: number;
@@ -43,13 +46,13 @@ export interface CreateRequest {
   readonly restart: RestartPolicy;
   readonly init: boolean;
   readonly logging: LogSettings;
-  /** What of the image's health check is changed; undefined: nothing. */
+  /** Changes to the image's health check; undefined: none. */
   readonly health: HealthRequest | undefined;
   readonly network: BoxDefinition['network'];
   readonly ports: readonly Port[];
   readonly exposedPorts: readonly string[];
   readonly binds: readonly Bind[];
-  /** Mount points of its binds, which it calls volumes as well. */
+  /** Mount points of the request's binds. Clients name them as volumes as well. */
   readonly volumes: readonly string[];
   readonly containerIdFile: string | undefined;
   readonly confidential?: ConfidentialRequest | undefined;

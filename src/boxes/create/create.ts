@@ -21,7 +21,7 @@ import { planBox } from './plan.ts';
 import { checkNewName, type RecordHost, recordBox } from './record-box.ts';
 import { checkVolumes } from './volumes.ts';
 
-/** @throws A3sError for whatever does not fit, an image that is refused too, before anything is changed */
+/** @throws A3sError for whatever does not fit, also for a refused image, before anything is changed */
 export async function createBox(
   rt: RecordHost &
     Pick<Runtime, 'boot' | 'engine' | 'events' | 'host' | 'registry' | 'shutdown' | 'trust'>,
@@ -45,7 +45,7 @@ export async function createBox(
   );
   const planned = planBox(request, image);
   checkHealth(planned, asked);
-  // One that is given its id for a name has nothing wrong with that.
+  // A host name that is made of the id cannot fail this check, so a default stands for it.
   checkSpec({ ...planned, hostname: request.hostname ?? DEFAULT_HOSTNAME }, image.config);
   const bootSet = await rt.boot.current(asked?.bootSet);
   const confidential =

@@ -24,7 +24,10 @@ export function processEnvironment(
   return overrideEnvironment(own, entries);
 }
 
-/** `base` with `entries` put in place of, or behind, what has the same name. */
+/**
+ * Each of `entries` replaces the entry of `base` with the same name, or is appended. One without `=` removes the
+ * variable.
+ */
 export function overrideEnvironment(base: readonly string[], entries: readonly string[]): string[] {
   const result = new Map(base.map((entry) => [nameOf(entry), entry]));
   for (const entry of entries) {

@@ -1,5 +1,5 @@
 /**
- * What a request and an image make together, whatever the host.
+ * Merges a request with the configuration of its image, whatever the host.
  *
  * @module
  */
@@ -65,7 +65,7 @@ export function mergeCommand(
   return { entrypoint: [...entrypoint], cmd: [...(cmd ?? [])] };
 }
 
-/** OCI working directories may be relative to the root; none is none. */
+/** OCI working directories may be relative to the root. An empty path stays empty. */
 function directory(path: string): string {
   return path === '' || path.startsWith('/') ? path : `/${path}`;
 }

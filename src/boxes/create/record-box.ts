@@ -1,5 +1,5 @@
 /**
- * Putting a new box on record, with its directory.
+ * Puts a new box on record, and makes its directory.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { nameInUse } from '../record/store.ts';
 import { takenUids } from '../record/taken-uids.ts';
 import { boxDirectory, type Runtime } from '../runtime.ts';
 
-/** What each box has that no other box has. */
+/** What is unique to each box. */
 type Unique = Pick<BoxDefinition, 'id' | 'createdAt' | 'identity'>;
 
 /** @throws A3sError `invalid-argument` for a name that no box can have; `conflict` for one that a box has */
@@ -44,7 +44,7 @@ export async function recordBox(
   fill: (definition: BoxDefinition) => Promise<void> = async () => undefined,
 ): Promise<Box> {
   const id = randomBytes(32).toString('hex');
-  // From here to the record nothing waits, so that no identity and no name is given twice.
+  // Nothing is awaited from here to the record, so that no identity and no name is given twice.
   const identity = rt.identityFor(takenUids(rt));
   const definition = define({ id, createdAt: timestamp(now()), identity });
   const box = rt.store.insert(

@@ -1,5 +1,5 @@
 /**
- * How much a box gets, and how large its machine must be for that.
+ * How much of each resource a box gets, and how large its microVM must be for that.
  *
  * @module
  */
@@ -10,24 +10,27 @@ import type { BoxDefinition } from '../record/box.ts';
 import type { Limits } from '../record/limits.ts';
 import { parseCpuset } from './cpuset.ts';
 
-/** What of a definition, or of a request, says how much. */
+/** The fields of a definition or of a request that say how much. */
 export type AskedResources = Pick<BoxDefinition, 'memoryBytes' | 'nanoCpus' | 'limits'>;
 
 const MIB = 1024 * 1024;
 
 /** What a guest's kernel and agent need beside the box's own memory. */
 export const GUEST_OVERHEAD = 96 * MIB;
-/** Of that, what describes a page: a 64th of the memory it describes. There is room for the pages of so much. */
+/**
+ * The kernel's descriptions of pages take a 64th of the memory. `GUEST_OVERHEAD` has room for those of this much
+ * memory.
+ */
 const DESCRIBED = 512 * MIB;
 const DESCRIPTION = 64;
-/** Of a box that asks for nothing: a machine of 512 MiB. */
+/** The memory of a box that asks for none: its microVM has 512 MiB. */
 const DEFAULT_MEMORY = 512 * MIB - GUEST_OVERHEAD;
 /** QEMU and the kernel want whole pages of 2 MiB. */
 const STEP = 2 * MIB;
 export const NANO = 1_000_000_000;
-/** Microseconds, of a quota that is given without one. */
+/** The period of a quota that is given without one, in microseconds. */
 const DEFAULT_PERIOD = 100_000;
-/** Of a box that asks for none. */
+/** The shares of a box that asks for none. */
 const DEFAULT_SHARES = 1024;
 /** The kernel's scheduler gives a tenth more or less of a processor for each step. */
 const NICE_FACTOR = 1.25;
@@ -53,12 +56,15 @@ export function askedCpus({
   return Math.ceil((cpuQuotaUs * NANO) / (cpuPeriodUs === 0 ? DEFAULT_PERIOD : cpuPeriodUs));
 }
 
-/** Virtual CPUs: one, or as many as the asked share spreads over. */
+/** Virtual CPUs: as many as the asked CPU time needs, at least one. */
 export function machineCpus(nanoCpus: number): number {
   return Math.max(1, Math.ceil(nanoCpus / NANO));
 }
 
-/** What the guest holds the box's processes to. What is not asked for is not there: the text of a launch spec depends on it. */
+/**
+ * The guest's limits for the box's processes. What was not asked for is left out, since the text of a launch spec
+ * depends on it.
+ */
 export function resourcesOf(asked: AskedResources): Resources {
   const { memoryReservationBytes, pids, cpuShares, ulimits } = asked.limits;
   const nano = askedCpus(asked);
@@ -72,12 +78,12 @@ export function resourcesOf(asked: AskedResources): Resources {
   };
 }
 
-/** From the range 2 to 262144 to the range 1 to 10000, on a line, as runc does it. */
+/** Maps the range 2 to 262144 linearly to the range 1 to 10000, as runc does. */
 function cpuWeight(shares: number): number {
   return 1 + Math.floor(((shares - 2) * 9999) / 262_142);
 }
 
-/** What the host holds the machine's processes to; undefined: nothing was asked for. */
+/** The host's limits for the processes of the microVM; undefined: nothing was asked for. */
 export function hostLimitsOf(asked: Pick<AskedResources, 'limits'>): HostLimits | undefined {
   const limits = askedHostLimits(asked);
   const { processors, nice, disk } = limits;
@@ -87,8 +93,8 @@ export function hostLimitsOf(asked: Pick<AskedResources, 'limits'>): HostLimits 
 }
 
 /**
- * The same; no rates are unlimited ones. What was not asked for besides is the server's own, which its administrator may have
- * held to something.
+ * The same, also where nothing was asked for. Rates of 0 mean no limit. Processors and nice value that were not asked
+ * for stay as the server's own, which its administrator may have limited.
  */
 export function askedHostLimits({ limits }: Pick<AskedResources, 'limits'>): HostLimits {
   const { cpuset, cpuShares, disk } = limits;
@@ -99,7 +105,7 @@ export function askedHostLimits({ limits }: Pick<AskedResources, 'limits'>): Hos
   };
 }
 
-/** What changes; undefined: nothing does. */
+/** The limits that change; undefined: none does. */
 export function changedHostLimits(before: Limits, after: Limits): HostLimits | undefined {
   const { cpuset, cpuShares, disk } = after;
   const processors = cpuset === before.cpuset ? undefined : parseCpuset(cpuset);
@@ -110,7 +116,7 @@ export function changedHostLimits(before: Limits, after: Limits): HostLimits | u
     : { processors, nice, disk };
 }
 
-/** The value at which the host's scheduler gives a process such a share beside others. */
+/** The nice value at which the host's scheduler gives a process such a share beside others. */
 export function niceOf(shares: number): number {
   const steps = Math.log(DEFAULT_SHARES / (shares === 0 ? DEFAULT_SHARES : shares));
   return Math.max(-20, Math.min(19, Math.round(steps / Math.log(NICE_FACTOR)))) + 0;

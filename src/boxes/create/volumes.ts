@@ -9,7 +9,7 @@ import type { BoxSpec, LaunchSpec } from '@a3s-box/policies';
 import { A3sError } from '../../errors.ts';
 import type { BoxDefinition } from '../record/box.ts';
 
-/** As many as the agent takes, and as long. */
+/** The agent's limits for them. */
 const MAX_VOLUMES = 256;
 const MAX_PATH = 4096;
 
@@ -18,7 +18,7 @@ export function mountPoint(path: string): string {
   return posix.normalize(path).replace(/(.)\/$/, '$1');
 }
 
-/** @throws A3sError `invalid-image` for what no directory can be made of */
+/** @throws A3sError `invalid-image` for a volume of which no directory can be made */
 export function checkVolumes(volumes: readonly string[]): void {
   if (volumes.length > MAX_VOLUMES) {
     throw new A3sError(
@@ -35,13 +35,13 @@ export function checkVolumes(volumes: readonly string[]): void {
   );
 }
 
-/** What the agent makes of them. A bind mount makes its own. */
+/** The directories that the agent makes of volumes. A bind mount makes its own. */
 export function volumeDirectories({
   volumes = [],
   binds = [],
 }: Partial<Pick<BoxDefinition, 'volumes' | 'binds'>>): Pick<BoxSpec, 'directories'> {
   const bound = new Set(binds.map(({ destination }) => destination));
-  // Records of earlier versions were not checked.
+  // Records of earlier versions may have any volumes.
   const paths = volumes.filter(canBeMade).map((path) => mountPoint(posix.join('/', path)));
   const directories = [...new Set(paths)].filter((path) => !bound.has(path)).slice(0, MAX_VOLUMES);
   return directories.length === 0 ? {} : { directories };
