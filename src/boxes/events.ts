@@ -1,5 +1,5 @@
 /**
- * What happened, as Docker tells it: the last few hundred events, and those to come.
+ * The events of Docker's API: the last few hundred, and those to come.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface ActorEvent {
 }
 
 const KEPT = 256;
-/** Events that one slow listener may be behind before it is cut off. */
+/** Events by which a listener may lag behind before it is cut off. */
 const BACKLOG = 1024;
 
 export class Events {
@@ -31,7 +31,7 @@ export class Events {
     id: string,
     attributes: Readonly<Record<string, string>>,
   ): void {
-    // Strictly rising, so that a client can go on from the last time it saw.
+    // Strictly rising, so that a client can go on from the time that it saw last.
     const now = BigInt(Date.now()) * 1_000_000n;
     this.#last = now > this.#last ? now : this.#last + 1n;
     const event = { type, action, id, attributes, time: this.#last };
@@ -41,8 +41,8 @@ export class Events {
   }
 
   /**
-   * Kept events from `since` on, then the ones to come until `until` or `signal`. With neither, only those to come.
-   * A listener that stays behind is ended, not waited for.
+   * The kept events from `since` on, then the ones to come until `until` or `signal`. Without `since` and `until`, only
+   * those to come. A listener that lags too far behind is ended, not waited for.
    */
   async *follow(
     range: { since: bigint | undefined; until: bigint | undefined },

@@ -1,5 +1,5 @@
 /**
- * What the verbs of a box work with.
+ * What the verbs of boxes need of the server.
  *
  * @module
  */
@@ -22,17 +22,18 @@ import type { Restarts } from './restart/restarts.ts';
 import type { Execs } from './run/execs.ts';
 import type { RunningBoxes } from './run/running-box.ts';
 
-/** What a machine boots from; a set that is older than confidential boxes has nothing for them. */
+/** The files that a microVM boots from. A boot set that is older than confidential boxes has none for them. */
 export type BootFiles = Pick<BootSet, 'kernelPath' | 'initrdPath' | 'commandLine'> & {
   readonly confidential?: BootSet['confidential'];
 };
 
-/** Where boxes get what they boot from. */
+/** Where boxes get their boot sets. */
 export interface BootSets {
   /**
-   * Id of the set that a new box pins; kept as long as a box pins it.
+   * The id of the boot set that a new box pins. The set is kept as long as a box pins it.
    *
-   * @param asked id of a set that is there, or the absolute path of a directory with one; without it, the set of this installation
+   * @param asked id of an existing set, or the absolute path of a directory with one; without it, the set of this
+   * installation
    * @throws A3sError `boot-set-missing`
    */
   current(asked?: string): Promise<string>;
@@ -74,21 +75,21 @@ export interface Runtime {
   readonly restarts: Restarts;
   /** Aborts when the server ends. */
   readonly shutdown: AbortSignal;
-  /** Who a new box's processes run as. */
+  /** The identity that a new box's processes on the host run as. */
   identityFor(taken: Iterable<number>): JailIdentity;
 }
 
-/** Where a box's disk and output lie. */
+/** The directory of a box's disk and output. */
 export function boxDirectory(rt: Pick<Runtime, 'home'>, id: string): string {
   return join(rt.home, 'boxes', id);
 }
 
-/** Where a running box's sockets lie; short, since socket paths are bounded. */
+/** The directory of a running box's sockets. It is short, since socket paths are bounded. */
 export function runtimeDirectory(rt: Pick<Runtime, 'runtimeDir'>, id: string): string {
   return join(rt.runtimeDir, id.slice(0, 12));
 }
 
-/** Tells of something that happened to a box. */
+/** Publishes an event of a box. */
 export function publish(
   rt: Pick<Runtime, 'events'>,
   box: Box,

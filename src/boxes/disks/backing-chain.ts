@@ -1,9 +1,10 @@
 /**
- * A disk of changes in layers: what a box had written when a snapshot of it was made, and what was written since.
+ * The backing chain of a writable layer: what a box had written when a snapshot of it was made, and what was written
+ * since.
  *
- * Layers are files beside the disk, in the order of their numbers; the last one alone is written to. A layer that a snapshot
- * holds too is the same file under two names, and nobody writes to it. So making a layer takes no longer for a disk with much in
- * it; an empty one that came to no use changes nothing of what the disk holds.
+ * The chain's layers are files beside the base disk, in the order of their numbers. Only the last one is written to. A
+ * layer that a snapshot holds too is the same file under two names, and nobody writes to it. So adding a layer takes no
+ * longer for a disk that holds much. An empty layer that was never used does not change what the disk holds.
  *
  * @module
  */
@@ -16,10 +17,10 @@ import type { JailIdentity } from '../../jail/jail.ts';
 import { overlayImage } from './overlay-image.ts';
 
 const LAYER = /^changes\.([1-9]\d{0,3})\.qcow2$/;
-/** Each is another file that a read may have to be looked for in. */
+/** Each layer is another file in which a read may have to look. */
 const MOST_LAYERS = 16;
 
-/** The disk's files: the one that is written to, and what is below it, lowest first. */
+/** The files of the writable layer: the one that is written to, and its backing chain, lowest first. */
 export async function changesLayers(base: string): Promise<Pick<Disk, 'path' | 'backing'>> {
   const files = await layersOf(base);
   const path = files.pop() ?? base;
@@ -27,8 +28,8 @@ export async function changesLayers(base: string): Promise<Pick<Disk, 'path' | '
 }
 
 /**
- * Puts an empty layer on top, for a disk's user. It is on the disk before it has its name: what is below a layer that a power
- * cut left empty could not be read.
+ * Adds an empty layer on top, owned by this identity. The layer is on the disk before it has its name: if a power cut
+ * left an empty file under that name, what is below it could not be read.
  *
  * @throws A3sError `conflict` where there are too many, `disk-full`
  */
@@ -69,7 +70,7 @@ async function write(path: string, content: Buffer): Promise<void> {
   }
 }
 
-/** Gives all files but those that are to be written later a second name, in another directory of the same file system. */
+/** Links the files into another directory of the same file system. None of them may be written to later. */
 export async function shareLayers(files: readonly string[], directory: string): Promise<void> {
   try {
     for (const file of files) {
@@ -82,7 +83,7 @@ export async function shareLayers(files: readonly string[], directory: string): 
   }
 }
 
-/** All of them, lowest first. */
+/** All files of the chain, lowest first. The base is always there. */
 export async function layersOf(base: string): Promise<string[]> {
   const directory = dirname(base);
   const layers = (await readdir(directory)).filter((name) => LAYER.test(name));

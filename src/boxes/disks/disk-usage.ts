@@ -1,5 +1,5 @@
 /**
- * What a box takes on disk beside its image.
+ * Measures what a box takes on disk beside its image.
  *
  * @module
  */
@@ -10,23 +10,26 @@ import { allocatedBytes, blankLayout } from '../../templates/blank-layout.ts';
 import type { Runtime } from '../runtime.ts';
 import { changesPath } from './writable-layer.ts';
 
-/** Directories that the guest makes: those of the overlay, and of mount points. So many where the image has no directory but /bin. */
+/**
+ * Room for the directories that the guest makes: those of the overlay, and mount points. An image with no directory but
+ * /bin needs this many.
+ */
 const OWN_DIRECTORIES = 16 * 4096;
-/** What a guest that mounts the disk writes at once to its journal and tables. */
+/** Room for what a guest writes to journal and tables as soon as it mounts the disk. */
 const MOUNTED = 16 * 4096;
-/** A guest decides in how many pieces its disk is. */
+/** The limit of the pieces that are counted: a guest decides in how many pieces its disk is. */
 const MOST_EXTENTS = 16_384;
-/** Pieces that are looked at before others have their turn. */
+/** The number of pieces after which other work has its turn. */
 const EXTENTS_AT_ONCE = 512;
 
 /**
- * Bytes that the box has written: what its disk holds outside the file system's own tables and journal. 0 for one that
- * wrote nothing.
+ * Bytes that the box has written: what its writable layer holds outside the file system's own tables and journal. 0 for
+ * a box that wrote nothing.
  *
- * While a guest writes to the disk, its allocated blocks are counted. Looking for its pieces would block the server for
- * seconds, until the kernel has discarded what the guest discards.
+ * While a microVM may have the disk, its allocated blocks are counted instead. A search for its pieces would block the
+ * server for seconds, until the kernel has discarded what the guest discards.
  *
- * @param running whether a machine may have the disk
+ * @param running whether a microVM may have the disk
  */
 export async function writtenBytes(
   rt: Pick<Runtime, 'home'>,
@@ -52,7 +55,9 @@ export async function changesBytes(rt: Pick<Runtime, 'home'>, id: string): Promi
   return found === undefined ? 0 : allocatedBytes(found);
 }
 
-/** Bytes that a file has outside of these extents. Beyond the most pieces, all that it has allocated counts. */
+/**
+ * Bytes that a file has outside these extents. Beyond `MOST_EXTENTS` pieces, everything else that is allocated counts.
+ */
 async function bytesOutside(file: FileHandle, taken: readonly Extent[]): Promise<number> {
   const found = await file.stat();
   const allocated = allocatedBytes(found);
@@ -65,7 +70,7 @@ async function bytesOutside(file: FileHandle, taken: readonly Extent[]): Promise
     if (pieces === MOST_EXTENTS) return outside + Math.max(0, allocated - seen);
     if (pieces % EXTENTS_AT_ONCE === 0) await setImmediate();
   }
-  // A file system that knows no holes says that all of the file is data.
+  // A file system without holes reports the whole file as data.
   return Math.min(outside, allocated);
 }
 

@@ -1,5 +1,5 @@
 /**
- * The writable layer of a box that goes on from a snapshot.
+ * The writable layer of a fork.
  *
  * @module
  */
@@ -10,8 +10,11 @@ import { addLayer, layersOf, shareLayers } from './backing-chain.ts';
 import { CHANGES_DISK, changesPath } from './writable-layer.ts';
 
 /**
- * The snapshot's files under other names, and a layer of the box's own, in place of whatever is there: memory and disk are of one
- * moment, so nothing that a start which failed has written may be left, and a layer that others have too is never written to.
+ * Links the snapshot's files into the box's directory, with an empty layer of the box's own on top, in place of
+ * whatever is there.
+ *
+ * Memory and disk of a snapshot are of one moment, so nothing may be left that a failed start has written. A layer that
+ * others have too is never written to.
  */
 export async function forkChangesDisk(
   rt: Pick<Runtime, 'home'>,

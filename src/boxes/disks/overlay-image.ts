@@ -1,20 +1,20 @@
 /**
- * An empty qcow2 image: a disk that is as the one below it until something is written.
+ * An empty qcow2 image: a disk that reads as the one below it until something is written.
  *
- * It does not name the disk below: the process that opens it does. It is written here, since it has four clusters and
- * `qemu-img` is in a package that nothing else here needs.
+ * The image does not name the disk below; the process that opens the image does. It is written here, since it has only
+ * four clusters, and `qemu-img` is in a package that nothing else here needs.
  *
  * @module
  */
 const CLUSTER_BITS = 16;
 const CLUSTER = 2 ** CLUSTER_BITS;
 const HEADER_BYTES = 104;
-/** Of 2 bytes each. */
+/** A reference count has 2 bytes. */
 const REFCOUNT_ORDER = 4;
-/** What one entry of the first table covers: a cluster full of 8-byte entries, of a cluster each. */
+/** The bytes that one entry of the first table covers: a cluster of 8-byte entries, each of which covers a cluster. */
 const L1_ENTRY = CLUSTER * (CLUSTER / 8);
 
-/** Where its parts are, in clusters. */
+/** The places of its parts, in clusters. */
 const PLACES = { header: 0, refcountTable: 1, refcounts: 2, l1: 3 } as const;
 
 /** @param bytes of the disk; at most 4 TiB, so that the first table is one cluster */

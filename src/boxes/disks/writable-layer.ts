@@ -1,5 +1,5 @@
 /**
- * The disk that holds a box's changes: sparse ext4, kept from run to run.
+ * The writable layer: a sparse ext4 disk that holds a box's changes, kept from run to run.
  *
  * @module
  */
@@ -21,10 +21,10 @@ export function changesPath(rt: Pick<Runtime, 'home'>, id: string): string {
 }
 
 /**
- * Makes the disk at `path` where it is not there yet, owned by the identity of its machine.
+ * Makes the disk at `path` where it does not exist, owned by the identity of its microVM.
  *
- * It starts empty: nothing of a guest is read here, so no jail is needed. It takes about 15 ms, which starts from
- * templates do not need.
+ * It starts empty. Nothing of a guest is read here, so no jail is needed. Making it takes about 15 ms, which a start
+ * from a template does not need.
  *
  * @throws A3sError `disk-full`, `tool-missing`
  */
@@ -51,9 +51,10 @@ export async function copyChangesDisk(
 }
 
 /**
- * Whether the box has one: what is half made does not count.
+ * Whether the box has one. A half-made disk does not count.
  *
- * @throws the kernel's error where that cannot be found out: a new one in its place would be the end of what the box has written
+ * @throws the kernel's error where that cannot be found out: a new disk in its place would destroy what the box has
+ * written
  */
 export async function hasChangesDisk(path: string): Promise<boolean> {
   try {
@@ -65,7 +66,7 @@ export async function hasChangesDisk(path: string): Promise<boolean> {
   }
 }
 
-/** Has a disk that was just made outlast a power cut, with its name. The guest may write to it meanwhile. */
+/** Makes a new disk, with its name, outlast a power cut. The guest may write to it meanwhile. */
 async function syncChangesDisk(path: string): Promise<void> {
   const disk = await open(path, 'r');
   try {
@@ -78,7 +79,7 @@ async function syncChangesDisk(path: string): Promise<void> {
   await syncDirectory(dirname(directory));
 }
 
-/** Syncs a disk that is new, beside all that a start waits for. A box that goes with the host's power needs none. */
+/** Syncs a new disk, while the start goes on. A box that is removed at its end needs no sync. */
 export async function syncChanges(
   rt: Pick<Runtime, 'home'>,
   { id, autoRemove }: Pick<BoxDefinition, 'id' | 'autoRemove'>,
@@ -86,7 +87,7 @@ export async function syncChanges(
   if (!autoRemove) await syncChangesDisk(changesPath(rt, id));
 }
 
-/** All of it, or nothing. */
+/** Makes the whole file, or nothing. */
 async function make(path: string, write: (partial: string) => Promise<void>): Promise<void> {
   const partial = `${path}.new`;
   await rm(partial, { force: true });
