@@ -1,5 +1,6 @@
 /**
- * What of a box's health check cannot be kept, found out before anything is made.
+ * Refuses, before anything is made, a health check that the launch spec does not permit the host to run. Failures of a
+ * check are in `watch-health.ts`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The health check of a box, from what the image says and what the caller does.
+ * The definition of a box's health check, merged from request and image.
  *
  * @module
  */
@@ -12,7 +12,7 @@ const MILLISECOND = 1_000_000;
 const SECOND = 1000 * MILLISECOND;
 const DEFAULTS = { interval: 30 * SECOND, timeout: 30 * SECOND, startInterval: 5 * SECOND };
 const DEFAULT_RETRIES = 3;
-/** As much as the kernel takes for one argument. */
+/** The longest argument that the kernel accepts. */
 const MAX_TEST = 128 * 1024 - 1;
 const NOTHING: HealthRequest = {
   ...{ test: [], interval: 0, timeout: 0 },
@@ -26,7 +26,8 @@ const TIMES = {
 } as const;
 
 /**
- * Whatever the request leaves out is the image's, and then Docker's default. Undefined where nothing is checked.
+ * What the request leaves out comes from the image, and then from Docker's defaults. Undefined where nothing is
+ * checked.
  *
  * @throws A3sError `invalid-argument` in Docker's words, `invalid-image` for what the image says
  */
@@ -49,7 +50,10 @@ export function mergeHealth(
   };
 }
 
-/** What is shown of a check that never runs: `NONE`, or as in Docker one whose type nobody knows. Undefined for others. */
+/**
+ * What `inspect` shows of a check that never runs: of `NONE`, and, as in Docker, of an unknown type. Undefined for
+ * others.
+ */
 export function inertHealth(
   request: HealthRequest | undefined,
   image: Pick<ImageConfig, 'healthcheck' | 'shell'>,
@@ -58,7 +62,7 @@ export function inertHealth(
   return merged.test.length === 0 || isProbe(merged.test) ? undefined : shown(merged);
 }
 
-/** Whether a program is run for it: a list of words that begins with none of Docker's types names none. */
+/** Whether a program is run for the check. A list that begins with none of Docker's types names no program. */
 export function isProbe([kind]: readonly string[]): boolean {
   return kind === 'CMD' || kind === 'CMD-SHELL';
 }
@@ -101,14 +105,14 @@ function validate(check: HealthRequest, code: 'invalid-argument' | 'invalid-imag
   }
 }
 
-/** An image has a shell of its own for lines. */
+/** Runs a `CMD-SHELL` check by the image's own shell, where the image has one. */
 function withShell(test: string[], shell: readonly string[] | undefined): string[] {
   const [kind, line = ''] = test;
   if (kind !== 'CMD-SHELL' || shell === undefined || shell.length === 0) return test;
   return ['CMD', ...shell, line];
 }
 
-/** As Docker shows it: what nobody said is left out. */
+/** As Docker shows it: values that nobody gave are left out. */
 function shown({ test, retries, ...times }: HealthRequest): HealthCheck['asked'] {
   const said = Object.entries(TIMES).flatMap(([key, name]) => {
     const value = times[key as keyof typeof TIMES];

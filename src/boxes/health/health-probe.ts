@@ -1,5 +1,5 @@
 /**
- * One probe of a box's health: a process of its own in the box, with a time and an amount of output that it may take.
+ * One probe of a box's health: a separate process in the box, with a limit of time and of output.
  *
  * @module
  */
@@ -19,23 +19,23 @@ import { publish, type Runtime } from '../runtime.ts';
 import { probeCommand } from './health-check.ts';
 import { milliseconds, type ProbeResult } from './health-state.ts';
 
-/** No exec has such an id: theirs are hexadecimal. */
+/** Execs have no such id: theirs are hexadecimal. */
 const PREFIX = 'probe';
 const MAX_OUTPUT = 4096;
-/** Docker's exit code of a probe that did not come to its end. */
+/** Docker's exit code of a probe that did not finish. */
 const FAILED = -1;
-/** Time for a probe that was killed to be gone. */
+/** Time for a killed probe to end. */
 const KILL_MS = 10_000;
 
-/** Whether this process of a guest is a probe, of whichever server. */
+/** Whether this process of a guest is a probe, of this server or an earlier one. */
 export function isProbe(id: string): boolean {
   return id.startsWith(PREFIX);
 }
 
 /**
- * Runs it to its end. Undefined where it tells nothing: the box ended, or stood still, meanwhile.
+ * Runs a probe to its end. Undefined where the probe says nothing about health: the box ended or was paused meanwhile.
  *
- * @param stopped aborts when the probe is not wanted any more
+ * @param stopped aborts when the probe is no longer wanted
  */
 export async function runProbe(
   rt: Pick<Runtime, 'events' | 'log'>,
@@ -51,7 +51,7 @@ export async function runProbe(
   });
   const over = new AbortController();
   const ending = probe.run();
-  // It may fail after nobody waits for it any more.
+  // It may fail when nobody waits for it any more.
   ending.catch(() => undefined);
   const timeout = milliseconds(check.timeout);
   const timer = delay(timeout, 'late' as const, { signal: over.signal, ref: false });
@@ -68,9 +68,9 @@ export async function runProbe(
     return end(FAILED, `Health check exceeded timeout (${duration(timeout)})${said}`);
   } catch (error) {
     if (stopped.aborted || running.signal.aborted) return undefined;
-    // The connection broke before the guest had heard of it, or the box stood still, or was about to end.
+    // The guest never took the request: the connection broke before, or the box was paused, or about to end.
     if (finality(error) === 'state') return undefined;
-    // As Docker has it: what cannot be started is a failure of the check.
+    // As in Docker, a probe that cannot be started is a failure of the check.
     return end(FAILED, error instanceof Error ? error.message : String(error));
   } finally {
     over.abort();
@@ -101,7 +101,7 @@ class Probe {
     this.#command = command;
   }
 
-  /** What it wrote first. */
+  /** The beginning of its output. */
   get output(): string {
     const text = new TextDecoder().decode(Buffer.concat(this.#said));
     return this.#truncated ? `${text}...` : text;
@@ -137,7 +137,7 @@ class Probe {
     return exit;
   }
 
-  /** After the connection was lost, which is no fault of the box. */
+  /** Goes on after the connection was lost, which is no fault of the box. */
   async #goOn(): Promise<Exit> {
     const { signal } = this.#running;
     let exit: Exit | undefined;
@@ -150,7 +150,7 @@ class Probe {
   }
 
   async #take(output: OutputReader, exited: Promise<Exit>): Promise<Exit> {
-    // Where the output breaks off nobody asks for it.
+    // Nobody awaits the exit where the output fails first.
     exited.catch(() => undefined);
     for await (const { offset, data } of output) {
       const kept = data.subarray(0, MAX_OUTPUT - this.#bytes);
@@ -163,7 +163,7 @@ class Probe {
     return await exited;
   }
 
-  /** Ends it with all that it started. */
+  /** Kills the probe, with all that it started. */
   async kill(running: Promise<unknown>): Promise<void> {
     if (!this.#started || this.#running.signal.aborted) return;
     const gone = running.then(
@@ -196,7 +196,9 @@ class Probe {
   }
 }
 
-/** The connection failed, not the process. Only a probe whose start got no answer is looked for by its id. */
+/**
+ * Whether the connection failed, and not the process. Only a probe whose start got no answer is looked up by its id.
+ */
 function isLost(error: unknown): boolean {
   return error instanceof A3sError && ['agent-failed', 'agent-timeout'].includes(error.code);
 }
@@ -211,7 +213,7 @@ function aborted(...signals: readonly AbortSignal[]): Promise<undefined> {
   });
 }
 
-/** As Go writes it. */
+/** As Go writes durations. */
 function duration(milliseconds: number): string {
   if (milliseconds < 1000) return `${milliseconds}ms`;
   const seconds = milliseconds / 1000;

@@ -1,11 +1,11 @@
 /**
- * What the outcomes of probes make of a box's health, as Docker counts them.
+ * The health of a box after each probe, counted as Docker counts.
  *
  * @module
  */
 import type { BoxDefinition, HealthCheck, HealthState } from '../record/box.ts';
 
-/** The end of one probe. */
+/** The result of one probe. */
 export type ProbeResult = HealthState['log'][number];
 
 const KEPT = 5;
@@ -13,12 +13,12 @@ const NANOSECONDS = 1_000_000;
 /** Longest delay that a timer takes, a little under 25 days. */
 const MAX_DELAY_MS = 2_147_483_647;
 
-/** Of a run that begins; undefined where nothing is checked. */
+/** The health at the beginning of a run; undefined where nothing is checked. */
 export function firstHealth({ health }: Pick<BoxDefinition, 'health'>): HealthState | undefined {
   return health === undefined ? undefined : { status: 'starting', failingStreak: 0, log: [] };
 }
 
-/** @param startedAt of the run, in milliseconds since 1970 */
+/** @param startedAt when the run started, in milliseconds since 1970 */
 export function healthAfter(
   check: HealthCheck,
   before: HealthState,
@@ -27,7 +27,7 @@ export function healthAfter(
 ): HealthState {
   const log = [...before.log, result].slice(-KEPT);
   if (result.exitCode === 0) return { status: 'healthy', failingStreak: 0, log };
-  // One that never was healthy has its start period to become so.
+  // During the start period, failures of a box that was never healthy do not count.
   const early = Date.parse(result.start) - startedAt < check.startPeriod / NANOSECONDS;
   if (before.status === 'starting' && early) return { ...before, log };
   const failingStreak = before.failingStreak + 1;
@@ -46,7 +46,7 @@ export function pauseBefore(
   return milliseconds(early && status === 'starting' ? check.startInterval : check.interval);
 }
 
-/** As a timer takes it. */
+/** Converted to what a timer takes. */
 export function milliseconds(nanoseconds: number): number {
   return Math.min(Math.max(1, Math.round(nanoseconds / NANOSECONDS)), MAX_DELAY_MS);
 }

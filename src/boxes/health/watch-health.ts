@@ -1,5 +1,6 @@
 /**
- * Watching over the health of a running box.
+ * Probes the health of a running box, and records each result. A box that becomes unhealthy goes on running: nothing
+ * restarts it.
  *
  * @module
  */
@@ -37,7 +38,7 @@ export async function watchHealth(rt: HealthHost, running: RunningBox): Promise<
   }
 }
 
-/** Waits for the next probe's time, and for a box that is paused; undefined when the run is over. */
+/** Waits until the next probe is due, and while the box is paused. Undefined when the run is over. */
 async function untilProbed(
   rt: HealthHost,
   running: RunningBox,
@@ -60,7 +61,7 @@ async function untilProbed(
   }
 }
 
-/** A signal that aborts as soon as the box is not to be probed any more. */
+/** A signal that aborts as soon as the box must not be probed any more. */
 function whileRunning(
   rt: HealthHost,
   running: RunningBox,
@@ -93,7 +94,7 @@ function note(rt: HealthHost, running: RunningBox, check: HealthCheck, result: P
   if (health.status !== before.status) publish(rt, noted, `health_status: ${health.status}`);
 }
 
-/** The record of this very run, while it goes on and this server looks after it. */
+/** The record of this run, while the run goes on and this server follows it; else undefined. */
 function presentRun(rt: HealthHost, running: RunningBox): Box | undefined {
   const box = rt.store.get(running.id);
   return box === undefined || running.signal.aborted || isOver(running, box) ? undefined : box;
@@ -103,7 +104,7 @@ function isOver(running: RunningBox, { state }: Box): boolean {
   return state.run !== running.run || (state.status !== 'running' && state.status !== 'paused');
 }
 
-/** It may wait for its secrets before its program begins. */
+/** A box that waits for its secrets is not probed: its program has not begun. */
 function isProbed({ state }: Box): boolean {
   return state.status === 'running' && state.launch?.secrets.state !== 'waiting';
 }

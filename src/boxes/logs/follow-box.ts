@@ -1,5 +1,5 @@
 /**
- * How long `logs --follow` goes on: over restarts by the box's policy, to the end of the last run.
+ * How far `logs --follow` goes: over restarts by the box's policy, to the end of the last run.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Box } from '../record/box.ts';
 import { isLive } from '../record/states.ts';
 import type { Runtime } from '../runtime.ts';
 
-/** Undefined where nothing more will be written: the box does not run, and is not to be started again. */
+/** Undefined where nothing more will be written: the box does not run, and will not be started again. */
 export function followBox(
   rt: Pick<Runtime, 'store' | 'outputs'>,
   id: string,
@@ -17,11 +17,11 @@ export function followBox(
   const { state, definition } = rt.store.expect(id);
   const { status, run } = state;
   if (status !== 'restarting' && !isLive(status)) return undefined;
-  // An earlier server may have seen that end.
+  // An earlier server may have recorded that end.
   if (status === 'restarting') rt.outputs.of(id).endRun(run);
   return {
     run,
-    // Without a policy, nobody needs to wait for the end of the machine.
+    // Without a restart policy, nobody needs to wait for the end of the microVM.
     next:
       definition.restart.name === 'no'
         ? undefined
@@ -45,7 +45,7 @@ async function nextRun(
     : undefined;
 }
 
-/** The run is ending, or another is to come. */
+/** Whether the run is still ending, or another one may follow. */
 function isUnsettled({ state: { status, run } }: Box, ended: number): boolean {
   return run <= ended && (status === 'restarting' || isLive(status));
 }

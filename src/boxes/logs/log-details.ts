@@ -5,7 +5,7 @@
  */
 import type { BoxDefinition } from '../record/box.ts';
 
-/** As Docker writes them: in order, each part escaped as in a query. Empty where none is asked for. */
+/** As Docker writes them: in order, each part escaped as in a query. Empty where the log's options name none. */
 export function logDetails({
   labels,
   env,

@@ -1,5 +1,5 @@
 /**
- * Numbers the lines of both streams in the order in which they begin, and drops those that are not asked for.
+ * Numbers the lines of both streams in the order in which they begin, and drops those that were not asked for.
  *
  * @module
  */
@@ -16,14 +16,14 @@ export interface LineOptions {
 }
 
 interface StreamState {
-  /** The last line has not ended. */
+  /** Whether the last line goes on. */
   open: boolean;
-  /** It is asked for. */
+  /** Whether the last line was asked for. */
   show: boolean;
 }
 
 export class LineFilter {
-  /** Lines that began so far. */
+  /** The number of lines that have begun so far. */
   #lines: number;
   readonly #options: LineOptions;
   readonly #first: number;
@@ -31,8 +31,8 @@ export class LineFilter {
 
   /**
    * @param first number of the first line to show
-   * @param lines how many began before the first record that is taken
-   * @param open which of them go on in it; they are not shown
+   * @param lines how many lines began before the first record that is taken
+   * @param open whether each stream's last line goes on in that record; the rest of such a line is not shown
    */
   constructor(
     options: LineOptions,

@@ -1,7 +1,7 @@
 /**
- * A box's output as lines: the last ones, a span of time, each with its time.
+ * A box's output as lines: the last ones, or those of a span of time, each with its time.
  *
- * Only what is shown is read, and what lies with it in one file of the log.
+ * Only what is shown is read, and what is in the same file of the log.
  *
  * @module
  */
@@ -16,14 +16,14 @@ import { LineFilter } from './log-lines.ts';
 export interface LogOptions {
   readonly stdout: boolean;
   readonly stderr: boolean;
-  /** Goes on so far; undefined stops at the present end. */
+  /** How far reading follows the log; undefined: to its present end. */
   readonly following: Following | undefined;
-  /** Number of lines from the end; undefined is all. */
+  /** The number of lines from the end; undefined: all. */
   readonly tail: number | undefined;
   readonly since: bigint | undefined;
   readonly until: bigint | undefined;
   readonly timestamps: boolean;
-  /** What stands before each line, behind its time. */
+  /** What is written before each line, after its time. */
   readonly details: string | undefined;
 }
 
@@ -64,7 +64,7 @@ interface Begin {
   readonly before: Tally;
 }
 
-/** The latest place that `enough` accepts, or the beginning of what is there. */
+/** The latest place that `enough` accepts, or else the beginning of the log. */
 async function findBegin(log: BoxOutput, enough: (before: Tally) => boolean): Promise<Begin> {
   let oldest: Begin = { position: 0, before: NOTHING };
   for await (const { position, before } of log.waypoints()) {
@@ -72,7 +72,7 @@ async function findBegin(log: BoxOutput, enough: (before: Tally) => boolean): Pr
     if (enough(before)) return { position, before };
     oldest = { position, before };
   }
-  // A line whose beginning is gone counts as one: what is left of it is shown.
+  // A line whose beginning was dropped counts as one: its rest is shown.
   const { lines, open } = oldest.before;
   const whole: Tally['lines'] = [lines[0] - (open[0] ? 1 : 0), lines[1] - (open[1] ? 1 : 0)];
   return {
@@ -81,7 +81,7 @@ async function findBegin(log: BoxOutput, enough: (before: Tally) => boolean): Pr
   };
 }
 
-/** How many lines of the wanted streams have begun since the log did, up to `until` or the present end. */
+/** Counts the lines of the wanted streams that began since the log did, up to `until` or the present end. */
 async function countLines(
   log: BoxOutput,
   options: LogOptions,
@@ -101,7 +101,7 @@ function linesOf({ lines }: Tally, { stdout, stderr }: LogOptions): number {
   return (stdout ? lines[0] : 0) + (stderr ? lines[1] : 0);
 }
 
-/** Also aborts when `until` has come: nothing that is asked for can follow. */
+/** Aborts also at the time `until`: nothing that was asked for can come later. */
 function endsAt(until: bigint | undefined, signal: AbortSignal): AbortSignal {
   if (until === undefined) return signal;
   const delay = Number((until - now()) / 1_000_000n) + 1;
