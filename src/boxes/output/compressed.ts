@@ -1,6 +1,5 @@
 /**
- * Files of a log that are kept compressed. They are small, so each is read as a whole; what was read last is shared by all
- * who read it.
+ * Compressed files of a log. They are small, so each is read as a whole. All readers share those that were read last.
  *
  * @module
  */
@@ -15,7 +14,7 @@ const MAX_SHARED = 8;
 
 const shared = new Map<string, Promise<Buffer>>();
 
-/** Makes `path` into `path.gz`; at any moment one of the two is whole. */
+/** Turns `path` into `path.gz`. At any moment one of the two is whole. */
 export async function compressFile(path: string): Promise<void> {
   const bytes = await promisify(gzip)(await readFile(path));
   const fresh = `${path}.gz.new`;
@@ -27,7 +26,7 @@ export async function compressFile(path: string): Promise<void> {
     } finally {
       await file.close();
     }
-    // Before the plain one goes: that name must not be on the disk first.
+    // This comes before the plain file goes: the removal of its name must not reach the disk first.
     await publish(fresh, `${path}.gz`);
   } catch (error) {
     await rm(fresh, { force: true });
@@ -35,10 +34,10 @@ export async function compressFile(path: string): Promise<void> {
   }
 }
 
-/** What `path` was before it was compressed. */
+/** The content that `path` had before it was compressed. */
 export function inflateFile(path: string): Promise<Buffer> {
   const known = shared.get(path);
-  // Last used, last forgotten.
+  // The least recently used one is forgotten first.
   shared.delete(path);
   const inflating = known ?? inflate(path);
   shared.set(path, inflating);
@@ -50,7 +49,7 @@ export function inflateFile(path: string): Promise<Buffer> {
   return inflating;
 }
 
-/** Of a file that is removed. */
+/** Called for a file that is removed. */
 export function forgetInflated(path: string): void {
   shared.delete(path);
 }

@@ -1,5 +1,5 @@
 /**
- * The files of a log: the last is appended to, those before it are kept until they are too many.
+ * The files of a log. The last is appended to; those before it are kept until they are too many.
  *
  * @module
  */
@@ -12,23 +12,23 @@ import type { Retention } from './retention.ts';
 import { findSegments, Segment, segmentPath } from './segment.ts';
 import { NOTHING, type Tally, tallied } from './tally.ts';
 
-/** A place where reading can begin, and what was before it. */
+/** A place where reading can begin, and the tally of what was before it. */
 export interface Waypoint {
   readonly position: number;
-  /** Undefined where nobody knows. */
+  /** Undefined where it is unknown. */
   readonly before: Tally | undefined;
 }
 
 export interface Scanned {
-  /** Position behind the last whole record. */
+  /** The position behind the last whole record. */
   readonly end: number;
   readonly tally: Tally;
-  /** Behind the last byte of the run that was asked for. */
+  /** The offset behind the last byte of the run that was asked for. */
   readonly offset: number;
 }
 
 export class LogFiles {
-  /** Oldest first. Readers have this very list. */
+  /** Oldest first. Readers share this very list. */
   readonly segments: Segment[] = [];
   readonly #path: string;
   readonly #retention: Retention;
@@ -49,7 +49,9 @@ export class LogFiles {
     return this.#loading;
   }
 
-  /** The file that goes on: the last whose beginning is whole. A crash may have come while the next was made. */
+  /**
+   * The file to append to: the last one whose beginning is whole. A crash may have come while the next file was made.
+   */
   async last(): Promise<Segment> {
     for (;;) {
       const last = this.segments.at(-1);
@@ -63,7 +65,7 @@ export class LogFiles {
     }
   }
 
-  /** A file where there is none to append to. */
+  /** Makes a file where there is none to append to. */
   async #first(behind: Segment | undefined): Promise<Segment> {
     const end = behind === undefined ? 0 : (await this.scan(behind, 0)).end;
     const made = await open(segmentPath(this.#path, end), 'a', 0o600);
@@ -73,7 +75,7 @@ export class LogFiles {
     return segment;
   }
 
-  /** Reads what is in `segment`, to its last whole record. */
+  /** Reads `segment` to its last whole record. */
   async scan(segment: Segment, run: number): Promise<Scanned> {
     let tally = (await segment.before()) ?? (await this.#tallyBefore(segment));
     let offset = tally.run === run ? tally.offset : 0;
@@ -86,13 +88,13 @@ export class LogFiles {
     }
   }
 
-  /** Of a file whose beginning is damaged. */
+  /** The tally before a file whose beginning is damaged. */
   async #tallyBefore(segment: Segment): Promise<Tally> {
     const earlier = this.segments[this.segments.indexOf(segment) - 1];
     return earlier === undefined ? NOTHING : (await this.scan(earlier, 0)).tally;
   }
 
-  /** Where a log ends that nobody writes. */
+  /** The end of a log that nobody writes to. */
   async end(): Promise<number> {
     await this.load();
     const last = this.segments.at(-1);
@@ -114,10 +116,10 @@ export class LogFiles {
   }
 
   /**
-   * Goes on in another file.
+   * Starts another file.
    *
-   * @param before what is before it
-   * @param lasting it is to outlast a power cut
+   * @param before the tally of everything before it
+   * @param lasting whether the file must outlast a power cut
    */
   async begin(base: number, before: Tally, lasting: boolean): Promise<FileHandle> {
     const path = segmentPath(this.#path, base);
@@ -136,7 +138,7 @@ export class LogFiles {
     return file;
   }
 
-  /** Removes the oldest files of a log that ends at `end`, so that there is room for the last to become full. */
+  /** Removes the oldest files of a log that ends at `end`, so that there is room for the last one to become full. */
   async prune(end: number): Promise<void> {
     const { fileBytes, totalBytes } = this.#retention;
     const full = Math.max(end - this.used(end) + fileBytes, end);
@@ -149,7 +151,7 @@ export class LogFiles {
     }
   }
 
-  /** In the background, one file at a time. */
+  /** Compresses in the background, one file at a time. */
   compress(signal: AbortSignal): void {
     if (!this.#retention.compress || this.#compressing !== undefined) return;
     this.#compressing = this.#compressAll(signal)
@@ -167,12 +169,12 @@ export class LogFiles {
     }
   }
 
-  /** From now on they can be read although their names go. */
+  /** From now on the files can be read even when their names are gone. */
   async hold(): Promise<void> {
     for (const segment of this.segments) await segment.hold();
   }
 
-  /** They are read no more. */
+  /** The files are not read any more. */
   async release(): Promise<void> {
     for (const segment of this.segments) await segment.release();
   }
@@ -182,7 +184,7 @@ export class LogFiles {
     await this.#compressing;
   }
 
-  /** Forgets what is behind `end`. */
+  /** Drops everything behind `end`. */
   async cutTo(end: number): Promise<void> {
     for (;;) {
       const last = this.segments.at(-1);

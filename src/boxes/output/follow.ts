@@ -1,5 +1,5 @@
 /**
- * Following a log as it grows: from memory where the reader keeps up, from its files otherwise.
+ * Follows a log as it grows: from memory where the reader keeps up, else from its files.
  *
  * @module
  */
@@ -11,9 +11,12 @@ import type { OutputRecord } from './record.ts';
 
 /** How far a log is followed. */
 export interface Following {
-  /** To the end of this run. */
+  /** The run to whose end the log is followed. */
   readonly run: number;
-  /** Told which run has ended, says which one comes behind it; waits until that is known. Undefined: none. */
+  /**
+   * Called with the run that has ended. Waits until it is known which run comes next, and returns that run. Undefined:
+   * none.
+   */
   readonly next?: ((ended: number, signal: AbortSignal) => Promise<number | undefined>) | undefined;
 }
 
@@ -26,7 +29,7 @@ export interface Source {
   readonly endedRun: () => number;
 }
 
-/** @param last where reading ends; undefined where it follows */
+/** @param last where reading ends; undefined: the log is followed */
 export async function* readRecords(
   { reader, recent, changes, end, endedRun }: Source,
   last: number | undefined,
@@ -35,7 +38,7 @@ export async function* readRecords(
 ): AsyncGenerator<OutputRecord> {
   let run = following?.run;
   while (!signal.aborted) {
-    // Read before looking for more: what is written before the end of the run is not missed.
+    // This is read before looking for more, so that nothing is missed that was written before the end of the run.
     const ended = run === undefined || endedRun() >= run;
     const limit = last ?? end() ?? Number.POSITIVE_INFINITY;
     const written = reader.position < limit ? recent.at(reader.position) : undefined;

@@ -1,5 +1,5 @@
 /**
- * Whether what a box writes is kept, for those who come later and for the next server.
+ * Whether a box's output is kept, for later readers and for the next server.
  *
  * @module
  */
@@ -11,7 +11,7 @@ export function keepsOutput(box: Pick<Box, 'definition'>): boolean {
   return hostMay(box, 'logs') && box.definition.logging.driver !== 'none';
 }
 
-/** @throws A3sError `not-implemented` in Docker's words, for what nobody can read again */
+/** @throws A3sError `not-implemented` in Docker's words, for output that is not kept */
 export function expectKept({ definition }: Pick<Box, 'definition'>): void {
   if (definition.logging.driver !== 'none') return;
   const message = 'configured logging driver does not support reading';

@@ -1,8 +1,8 @@
 /**
- * Output of a box that is not kept: the last of it in memory, for clients that are attached.
+ * Output that is not kept: the last of it stays in memory, for attached clients.
  *
- * Clients that take it hold the box to their pace, as with Docker; one that takes nothing for a while is waited for no more,
- * and misses what is dropped meanwhile.
+ * Clients that read hold the box to their pace, as with Docker. A client that takes nothing for a while is no longer
+ * waited for, and misses what is dropped meanwhile.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Following } from './follow.ts';
 import type { OutputLog } from './log.ts';
 import type { OutputRecord } from './record.ts';
 
-/** What is done with the output of a box, wherever it goes. */
+/** What can be done with the output of a box, whether it is kept or not. */
 export type BoxOutput = Pick<
   OutputLog,
   | 'open'
@@ -26,7 +26,7 @@ export type BoxOutput = Pick<
   | 'waypoints'
 >;
 
-/** What is there for a client that comes in. */
+/** What is kept for a client that attaches. */
 const IDLE_BYTES = 256 * 1024;
 /** More than a supervisor appends before it waits for a flush. */
 const READ_BYTES = 4 * 1024 * 1024;
@@ -44,7 +44,7 @@ export class LiveOutput implements BoxOutput {
   readonly #timeoutMs: number;
   #records: OutputRecord[] = [];
   #bytes = 0;
-  /** How many have been dropped: positions count all of them. */
+  /** How many records were dropped. Positions count them as well. */
   #dropped = 0;
   #endedRun = 0;
   #closed = false;
@@ -60,7 +60,7 @@ export class LiveOutput implements BoxOutput {
 
   append(record: OutputRecord): void {
     const end = this.#end();
-    // Who has taken all so far is waited for from now on.
+    // The time of a reader that has taken everything so far begins now.
     for (const reader of this.#readers) {
       if (reader.next >= end) reader.movedAt = performance.now();
     }
@@ -70,7 +70,7 @@ export class LiveOutput implements BoxOutput {
     this.#changes.emit('change');
   }
 
-  /** Settles when all who read have taken what is there, or take nothing. */
+  /** Settles when every reader has taken what is there, or has stalled. */
   async flush(): Promise<void> {
     const end = this.#end();
     while (!this.#closed) {
@@ -90,7 +90,7 @@ export class LiveOutput implements BoxOutput {
     this.#changes.emit('taken');
   }
 
-  /** Who reads it has what is there in hand. */
+  /** Readers already have what is there in memory. */
   async retire(): Promise<void> {
     await this.close();
   }
@@ -104,7 +104,7 @@ export class LiveOutput implements BoxOutput {
     return this.#end();
   }
 
-  /** Nothing is kept to begin at. */
+  /** Nothing is kept from which reading could begin. */
   async *waypoints(): AsyncGenerator<never> {}
 
   async *read(
@@ -137,7 +137,7 @@ export class LiveOutput implements BoxOutput {
     return this.#dropped + this.#records.length;
   }
 
-  /** Milliseconds for which a reader that has not taken all is still waited for. */
+  /** Milliseconds for which a reader that lags behind is still waited for. */
   #timeLeft({ movedAt }: Reader): number {
     return Math.ceil(movedAt + this.#timeoutMs - performance.now());
   }

@@ -1,17 +1,17 @@
 /**
- * Docker's `--log-driver` and `--log-opt`, as what a box's log is kept by.
+ * Turns Docker's `--log-driver` and `--log-opt` into the settings of a box's log.
  *
  * @module
  */
 import { A3sError } from '../../errors.ts';
 import { DEFAULT_LOGGING, type LogSettings } from '../record/box.ts';
 
-/** What every driver of Docker's takes. */
+/** Options that every driver of Docker's takes. */
 const COMMON = ['mode'];
 const KEPT = ['max-size', 'max-file', 'compress'];
-/** Of Docker's json-file alone: what `logs --details` shows. */
+/** Options of Docker's json-file driver alone: what `logs --details` shows. */
 const SHOWN = ['labels', 'env'];
-/** Known to Docker, and not to us. */
+/** Options that Docker has, and that are unsupported here. */
 const UNSUPPORTED = ['labels-regex', 'env-regex', 'tag', 'max-buffer-size'];
 
 const LOCAL_BYTES = 20 * 1024 * 1024;
@@ -22,7 +22,7 @@ const UNITS: Readonly<Record<string, number>> = {
 
 /**
  * @param driver empty: the default one
- * @throws A3sError `invalid-argument` in Docker's words; `unsupported-option` for what Docker would take
+ * @throws A3sError `invalid-argument` in Docker's words; `unsupported-option` for what Docker would accept
  */
 export function parseLogSettings(
   driver: string,
@@ -115,7 +115,7 @@ function filesOf(text: string | undefined): number | undefined {
   return Number(text);
 }
 
-/** What Go takes for a boolean. */
+/** The spellings of a boolean in Go. */
 function switchOf(text: string | undefined): boolean | undefined {
   if (text === undefined) return undefined;
   if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true;

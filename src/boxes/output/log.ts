@@ -1,8 +1,8 @@
 /**
- * A box's output, kept: what its main process wrote, over all runs, as far back as its settings say.
+ * The log of a box: what its main process wrote, over all runs, as far back as its settings say.
  *
- * One writer appends to the last of several files; readers follow at their own pace, so nobody waits for a slow one and
- * memory does not grow with it. Positions count on from file to file.
+ * One writer appends to the last of several files. Readers follow at their own pace, so nobody waits for a slow one,
+ * and memory does not grow with it. Positions count on from file to file.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { EVERYTHING, type Retention } from './retention.ts';
 import { repairLog } from './salvage.ts';
 import { NOTHING, tallied } from './tally.ts';
 
-/** Pause before a write is tried again that failed, on a full disk for one. */
+/** Pause before a failed write is tried again, for example on a full disk. */
 const RETRY_MS = 1000;
 /** Longer output becomes several records, so that readers need little memory. */
 const PIECE_BYTES = 16 * 1024;
@@ -29,9 +29,9 @@ const WRITE_BYTES = 1024 * 1024;
 
 export class OutputLog {
   readonly path: string;
-  /** Told of each failed write; the box is held back until one succeeds. */
+  /** Called for each failed write. The box is held back until a write succeeds. */
   readonly onFailure: (error: unknown) => void;
-  /** Told where a log was kept that is damaged in the middle. */
+  /** Called with the path of the kept file, where a log is damaged in the middle. */
   readonly onDamage: (keptAs: string) => void;
   readonly #retention: Retention;
   readonly #files: LogFiles;
@@ -40,7 +40,7 @@ export class OutputLog {
   #followers = 0;
   #retired = false;
   #file: FileHandle | undefined;
-  /** Position behind the records that are complete; unknown before the first open. */
+  /** The position behind the complete records; unknown before the first open. */
   #end: number | undefined;
   #tally = NOTHING;
   #durable = 0;
@@ -50,7 +50,7 @@ export class OutputLog {
   #writing: Promise<void> | undefined;
   #syncing: Promise<void> | undefined;
   #closing = new AbortController();
-  /** Why what was written last may not be on the disk, whatever the page cache says. */
+  /** Why the last writes may not be on the disk, whatever the page cache says. */
   #unsafe: unknown;
 
   constructor(
@@ -66,16 +66,17 @@ export class OutputLog {
     this.#files = new LogFiles(path, retention, onFailure);
   }
 
-  /** The disk refused what was written: it takes no more until it is opened again. */
+  /** A sync failed. The log accepts nothing until it is opened again. */
   get broken(): boolean {
     return this.#unsafe !== undefined;
   }
 
   /**
-   * Makes ready to append output of `run`, after cutting off what a crash left half-written, or what the disk refused.
+   * Prepares to append output of `run`. First cuts off what a crash left half-written, and what a failed sync left in
+   * doubt.
    *
-   * @param lasting output counts as safe once it is on the disk; where a power cut ends the log with its box anyhow, it is
-   *   safe once the kernel has it
+   * @param lasting whether output counts as safe only once it is on the disk. A log that a power cut ends together with
+   * its box needs only the kernel's page cache.
    * @returns the offset behind the run's last durable byte
    */
   async open(run: number, lasting = true): Promise<number> {
@@ -112,7 +113,7 @@ export class OutputLog {
 
   /** Queues a record; `flush` waits for it. The caller bounds what is queued. */
   append(record: OutputRecord): void {
-    // The guest still holds it.
+    // The guest still has it.
     if (this.broken) return;
     const { payload } = record;
     const most = Math.min(PIECE_BYTES, this.#retention.fileBytes - MARK_BYTES - HEADER_BYTES);
@@ -148,26 +149,26 @@ export class OutputLog {
     await file?.close();
   }
 
-  /** No more output will come from `run` and those before it. */
+  /** No more output will come from `run` and the runs before it. */
   endRun(run: number): void {
     this.#endedRun = Math.max(this.#endedRun, run);
     this.#changes.emit('change');
   }
 
-  /** End of the records that are there now. */
+  /** The end of the present records. */
   async end(): Promise<number> {
     if (this.#end !== undefined) return this.#end;
     return await this.#files.end();
   }
 
-  /** Where reading can begin, the latest first. */
+  /** The places where reading can begin, the latest first. */
   waypoints(): AsyncIterable<Waypoint> {
     return this.#files.waypoints();
   }
 
   /**
-   * Records from position `from` on. Without `following` it ends at the present end; with it, when nothing more will come.
-   * A payload is valid until the next step.
+   * The records from position `from` on. Without `following`, reading ends at the present end; with it, when nothing
+   * more will come. A payload is valid until the next step.
    */
   async *read(
     from: number,
@@ -200,20 +201,20 @@ export class OutputLog {
     yield* readRecords(source, last, following, signal);
   }
 
-  /** Nobody reads it. */
+  /** The last reader has left. */
   async #left(): Promise<void> {
     this.#recent.clear();
     if (this.#retired) await this.#files.release();
   }
 
-  /** It is about to be removed: nothing is written any more, and who reads it now reads it to its end all the same. */
+  /** The log is about to be removed. Nothing is written any more; present readers read it to its end all the same. */
   async retire(): Promise<void> {
     await this.close();
     this.#retired = true;
     if (this.#followers === 0) return;
     await this.#files.load();
     await this.#files.hold();
-    // They may have left meanwhile.
+    // The readers may have left meanwhile.
     if (this.#followers === 0) await this.#files.release();
   }
 
@@ -229,7 +230,7 @@ export class OutputLog {
         }
       }
     } catch (error) {
-      // Closed while it waited for space: the guest still holds what was not acknowledged.
+      // The log was closed while it waited for space. The guest still has what was not acknowledged.
       if (!this.#closing.signal.aborted) throw error;
     } finally {
       this.#writing = undefined;
@@ -242,7 +243,9 @@ export class OutputLog {
     return used > MARK_BYTES && used + size > this.#retention.fileBytes;
   }
 
-  /** Writes as much from `first` on as the last file takes, one record at least, and tells how far that went. */
+  /**
+   * Writes as many records from `first` on as the last file takes, at least one. Returns the index of the next record.
+   */
   async #writeSome(batch: readonly OutputRecord[], first: number): Promise<number> {
     const used = this.#files.used(this.#end ?? 0);
     const parts: Buffer[] = [];
@@ -269,7 +272,7 @@ export class OutputLog {
     if (this.#followers > 0) this.#recent.push(at, { record, end: this.#end });
   }
 
-  /** @param cutTo where an attempt that failed began */
+  /** @param cutTo where a failed attempt began */
   async #writeBytes(bytes: Buffer, cutTo: number | undefined): Promise<void> {
     const file = this.#file;
     if (file === undefined) throw new Error('Cannot append to an output log that is not open');
@@ -279,7 +282,7 @@ export class OutputLog {
     }
   }
 
-  /** Until it is done: output that was taken from the guest and not acknowledged is all there is. */
+  /** Repeats until it succeeds: what was taken from the guest exists nowhere else until it is acknowledged. */
   async #tryUntil(work: (again: boolean) => Promise<void>): Promise<void> {
     for (let again = false; ; again = true) {
       try {
@@ -292,7 +295,7 @@ export class OutputLog {
     }
   }
 
-  /** Goes on in another file. What is before it is on the disk then, so that only the last file can be torn. */
+  /** Starts another file. Everything before it is on the disk by then, so that only the last file can be torn. */
   async #rotate(): Promise<void> {
     try {
       await this.#sync();
@@ -306,10 +309,10 @@ export class OutputLog {
     this.#file = file;
     this.#end = base + MARK_BYTES;
     if (this.#followers > 0) this.#recent.push(base, { record: undefined, end: this.#end });
-    // Somebody may have asked for one more sync of the file before.
+    // Another caller may have asked for one more sync of the file before.
     await this.#syncing?.catch(() => undefined);
     await before?.close();
-    // What could not be removed is found again by the next server.
+    // The next server finds again what could not be removed.
     await this.#files.prune(this.#end).catch(this.onFailure);
     this.#files.compress(this.#closing.signal);
   }
@@ -332,8 +335,8 @@ export class OutputLog {
   }
 
   /**
-   * After a failed sync the kernel may hold the pages for written, and a second sync would say that all is well. So
-   * nothing since the last good one counts.
+   * After a failed sync the kernel may count the pages as written, and a second sync would report success. So nothing
+   * since the last successful sync counts.
    */
   #doubt(error: unknown): void {
     if (this.broken) return;

@@ -28,7 +28,7 @@ export function encodeMark({ run, offset, latest, lines, open }: Tally): Buffer 
   return Buffer.concat(encodeRecord({ stream: 0, run, offset, time: latest, payload }));
 }
 
-/** Undefined for what is no mark. */
+/** Undefined for a record that is no mark. */
 export function decodeMark({ stream, run, offset, payload }: AnyRecord): Tally | undefined {
   if (stream !== 0 || payload.length !== PAYLOAD_BYTES) return undefined;
   const flags = payload.readUInt8(24);

@@ -1,5 +1,5 @@
 /**
- * The output log of every box, one object each, so that readers hear of what is appended.
+ * The output of every box, one object each, so that readers hear of what is appended.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export class Outputs {
   readonly #onDamage: (id: string, keptAs: string) => void;
   readonly #settingsOf: (id: string) => LogSettings | undefined;
 
-  /** @param settingsOf how a box's output is kept; undefined: nothing of it reaches a disk */
+  /** @param settingsOf how a box's output is kept; undefined: none of it reaches a disk */
   constructor(
     directory: (id: string) => string,
     onFailure: (id: string, error: unknown) => void,
@@ -52,7 +52,7 @@ export class Outputs {
     await Promise.all([...this.#logs.values()].map((log) => log.close()));
   }
 
-  /** The box is about to go: its readers end, each when it has read what there is. */
+  /** The box is about to be removed. Each reader ends when it has read what is there. */
   async forget(id: string): Promise<void> {
     const log = this.of(id);
     await log.retire();

@@ -6,12 +6,12 @@
 import { type AnyRecord, decodeRecord, HEADER_BYTES, type OutputRecord } from './record.ts';
 import type { Segment } from './segment.ts';
 
-/** Two pieces of output as they are written; records of older logs may be larger, and get what they need. */
+/** Two pieces of output as they are written. Records of older logs may be larger, and get the buffer that they need. */
 const BUFFER_BYTES = 32 * 1024;
 const NONE: Buffer = Buffer.alloc(0);
 
 export class RecordReader {
-  /** Oldest first; it grows at one end and shrinks at the other. */
+  /** Oldest first. The list grows at one end and shrinks at the other. */
   readonly #segments: readonly Segment[];
   #segment: Segment | undefined;
   #buffer = NONE;
@@ -29,16 +29,17 @@ export class RecordReader {
     return this.#position;
   }
 
-  /** Passes over what is before `position`, the start of a record. */
+  /** Skips to `position`, the start of a record. */
   jump(position: number): void {
     this.#position = position;
     this.#buffer = NONE;
   }
 
   /**
-   * The next record, or undefined where none is complete before position `limit`. Its payload stays valid until the next call.
+   * The next record, or undefined where none is complete before position `limit`. Its payload is valid until the next
+   * call.
    *
-   * What is gone, and what is damaged in files that are written no more, is passed over.
+   * Records that were removed are skipped, and so is damage in files that are no longer written.
    */
   async next(limit: number): Promise<OutputRecord | undefined> {
     for (;;) {
@@ -78,7 +79,7 @@ export class RecordReader {
     this.#position += length;
   }
 
-  /** The file that has the present position; where it is gone, the oldest that is there. */
+  /** The file that has the present position. Where that file is gone, the oldest one. */
   #locate(): Segment | undefined {
     const present = this.#segment;
     if (present !== undefined && !present.removed && present.base <= this.#position) {
@@ -93,19 +94,19 @@ export class RecordReader {
   }
 
   #following(segment: Segment): Segment | undefined {
-    // Most who read are at the end.
+    // Most readers are at the end.
     const last = this.#segments.at(-1);
     if (last === segment) return undefined;
     return this.#segments[this.#segments.indexOf(segment) + 1];
   }
 
-  /** Reads on behind what is buffered; false where nothing more is there. */
+  /** Reads more behind what is buffered; false where there is no more. */
   async #fill(segment: Segment, need: number, end: number): Promise<boolean> {
     const from = this.#position + this.#buffer.length;
     const wanted = Math.min(Math.max(need, BUFFER_BYTES) - this.#buffer.length, end - from);
     if (wanted <= 0) return false;
     const bytes = await segment.read(from - segment.base, wanted);
-    // Gone meanwhile: the next step finds out where to go on.
+    // The file is gone. The next step finds out where to go on.
     if (bytes === undefined) {
       this.#buffer = NONE;
       return segment.removed;

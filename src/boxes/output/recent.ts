@@ -1,18 +1,18 @@
 /**
- * The records that were written last, in memory: a follower that keeps up with a log reads no file.
+ * The last records in memory, so that a follower that keeps up with a log reads no file.
  *
  * @module
  */
 import type { OutputRecord } from './record.ts';
 
 const MAX_BYTES = 256 * 1024;
-/** Of an entry beside its payload. */
+/** What an entry takes beside its payload. */
 const ENTRY_BYTES = 128;
 
 interface Entry {
-  /** Undefined for what readers pass over. */
+  /** Undefined for what readers skip. */
   readonly record: OutputRecord | undefined;
-  /** Position of what follows. */
+  /** The position of what follows. */
   readonly end: number;
 }
 

@@ -48,8 +48,10 @@ export function encodeRecord(record: AnyRecord): [Buffer, Buffer] {
 }
 
 /**
- * The record at the start of `bytes`: `need` says how many bytes it takes where more are wanted,
- * `undefined` that no valid record is there. The payload is a view, not a copy.
+ * The record at the start of `bytes`.
+ *
+ * @returns `need`, the number of bytes that the record takes, where more are wanted; undefined where there is no valid
+ * record. The payload is a view, not a copy.
  */
 export function decodeRecord(bytes: Buffer): AnyRecord | { need: number } | undefined {
   if (bytes.length < HEADER_BYTES) return { need: HEADER_BYTES };

@@ -1,5 +1,5 @@
 /**
- * What is still readable of a log behind a place that is not.
+ * Repairs a log that is damaged at some place, and keeps the records behind it.
  *
  * @module
  */
@@ -9,12 +9,13 @@ import { publish } from '../../durable.ts';
 import { decodeRecord, HEADER_BYTES, MAX_PAYLOAD } from './record.ts';
 
 const WINDOW_BYTES = 8 * (HEADER_BYTES + MAX_PAYLOAD);
-/** A crash leaves at most what was not flushed yet. */
+/** A crash tears at most what was not flushed yet. */
 const MAX_TORN = 4 * 1024 * 1024;
 
 /**
- * Makes the log at `path` sound, whose records are whole up to byte `from`. What a crash left half-written is cut off. When
- * there is more behind it, the file is kept aside as it was, and a new one gets every record that can be read.
+ * Repairs the log at `path`, whose records are whole up to byte `from`. A half-written rest of a crash is cut off.
+ * Where whole records or too many bytes follow, the damaged file is kept aside, and a new file gets every record that
+ * can be read.
  *
  * @returns where the damaged file was kept; undefined where nothing can have been lost
  */

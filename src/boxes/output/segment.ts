@@ -1,7 +1,7 @@
 /**
- * One file of a log: the bytes from a position on.
+ * One file of a log: its bytes from a position on.
  *
- * Nobody holds it open to read: a thousand followers that each wait for a slow client would hold a thousand descriptors.
+ * Readers do not keep it open: a thousand followers that each wait for a slow client would hold a thousand descriptors.
  *
  * @module
  */
@@ -13,19 +13,19 @@ import { decodeMark, MARK_BYTES } from './mark.ts';
 import { decodeRecord } from './record.ts';
 import { NOTHING, type Tally } from './tally.ts';
 
-/** Descriptors that all readers of all logs have open at once. */
+/** The number of descriptors that all readers of all logs may have open at once. */
 const reads = new Semaphore(64);
 
 export class Segment {
   /** Position of its first byte in the log as a whole. */
   readonly base: number;
-  /** Without the ending that a compressed one has. */
+  /** Without the suffix that a compressed one has. */
   readonly path: string;
   #compressed: boolean;
   #removed = false;
   #large = false;
   #before: Tally | undefined;
-  /** What it is read from once its name may be gone. */
+  /** What the file is read from once its name may be gone. */
   #held: FileHandle | Buffer | undefined;
 
   constructor(path: string, base: number, compressed = false, before?: Tally) {
@@ -39,7 +39,7 @@ export class Segment {
     return this.#compressed;
   }
 
-  /** Whether it can become a compressed one. */
+  /** Whether the file can be compressed. */
   get compressible(): boolean {
     return !this.#compressed && !this.#removed && !this.#large;
   }
@@ -48,11 +48,11 @@ export class Segment {
     return this.#removed;
   }
 
-  /** Up to `length` bytes from `at` on; undefined when it is gone. */
+  /** Up to `length` bytes from `at` on; undefined when the file is gone. */
   async read(at: number, length: number): Promise<Buffer | undefined> {
     if (this.#removed) return undefined;
     if (this.#held !== undefined) return await readHeld(this.#held, at, length);
-    // It may become a compressed one in between.
+    // The file may be compressed in between.
     for (const compressed of [this.#compressed, !this.#compressed]) {
       try {
         return compressed
@@ -66,7 +66,7 @@ export class Segment {
     return undefined;
   }
 
-  /** What was before it; undefined where nobody knows. */
+  /** The tally of what was before it; undefined where it is unknown. */
   async before(): Promise<Tally | undefined> {
     if (this.#before !== undefined) return this.#before;
     const bytes = await this.read(0, MARK_BYTES);
@@ -76,7 +76,7 @@ export class Segment {
     return this.#before;
   }
 
-  /** From now on it can be read although its name goes. It is not compressed any more. */
+  /** From now on the file can be read even when its name is gone. It is not compressed any more. */
   async hold(): Promise<void> {
     if (this.#held !== undefined || this.#removed) return;
     this.#held = this.#compressed
@@ -84,7 +84,7 @@ export class Segment {
       : await open(this.path, 'r');
   }
 
-  /** It is read no more. */
+  /** The file is not read any more. */
   async release(): Promise<void> {
     const held = this.#held;
     this.#held = undefined;
@@ -113,12 +113,15 @@ export class Segment {
   }
 }
 
-/** Of the file that begins at `base`. The first has the log's own name, as the only one had before there were more. */
+/**
+ * The path of the file that begins at `base`. The first file has the log's own name, as the only one had in earlier
+ * versions.
+ */
 export function segmentPath(path: string, base: number): string {
   return base === 0 ? path : `${path}.${String(base).padStart(16, '0')}`;
 }
 
-/** The files of the log at `path`, oldest first. What a crash left beside them is put right. */
+/** The files of the log at `path`, oldest first. What a crash left beside them is cleaned up. */
 export async function findSegments(path: string): Promise<Segment[]> {
   const found = new Map<number, Segment>();
   await tidy(path);
@@ -126,14 +129,14 @@ export async function findSegments(path: string): Promise<Segment[]> {
     const match = /^(?:\.(\d{16}))?(\.gz)?$/.exec(suffixOf(name, basename(path)) ?? '-');
     if (match === null) continue;
     const base = Number(match[1] ?? 0);
-    // Both are there when a crash came before the plain one was removed, which is whole.
+    // Both exist when a crash came before the plain file was removed. The plain file is whole.
     if (found.has(base)) await rm(`${segmentPath(path, base)}.gz`, { force: true });
     else found.set(base, new Segment(segmentPath(path, base), base, match[2] !== undefined));
   }
   return [...found.values()].sort((a, b) => a.base - b.base);
 }
 
-/** A file is renamed from `.new` once it is whole; one that was repaired takes the place of the damaged one in two steps. */
+/** A file is renamed from `.new` once it is whole. A repaired file replaces the damaged one in two steps. */
 async function tidy(path: string): Promise<void> {
   const directory = dirname(path);
   const names = new Set(await namesIn(directory));
@@ -178,7 +181,7 @@ async function readPart(path: string, at: number, length: number): Promise<Buffe
   }
 }
 
-/** What zlib says. */
+/** Errors that zlib reports for damaged data. */
 function isDamage(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /^(Z_|ERR_)/.test(String(error.code));
 }

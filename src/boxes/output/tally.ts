@@ -1,5 +1,5 @@
 /**
- * What has come by in a log up to some place: enough to go on from there without what is before it.
+ * The tally of a log up to some place: enough to go on from there without reading what is before it.
  *
  * @module
  */
@@ -11,7 +11,7 @@ export interface Tally {
   readonly offset: number;
   /** The latest time of all records, whichever way the clock went. */
   readonly latest: bigint;
-  /** Lines that began, by stream. */
+  /** The number of lines that began, by stream. */
   readonly lines: readonly [number, number];
   /** Whether the last line has not ended, by stream. */
   readonly open: readonly [boolean, boolean];
@@ -39,7 +39,7 @@ export function tallied(tally: Tally, record: OutputRecord): Tally {
   };
 }
 
-/** @param open the first byte goes on with a line */
+/** @param open the first byte continues a line */
 function linesBegun(payload: Buffer, open: boolean): number {
   let begun = open ? 0 : 1;
   let at = payload.indexOf(NEWLINE);
