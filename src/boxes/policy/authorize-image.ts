@@ -1,6 +1,5 @@
 /**
- * The decision that stands before every boot. Whatever makes or starts a box goes through `authorizeImage`, and so does
- * whatever builds on an image.
+ * Decides whether an image may be used. Whatever creates or starts a box calls `authorizeImage` first.
  *
  * @module
  */
@@ -21,31 +20,31 @@ import type { Runtime } from '../runtime.ts';
 import { storedAttachments } from './stored-attachments.ts';
 import { refusalAttributes } from './trust-record.ts';
 
-/** Decisions at once: each may have 64 MiB of signatures in memory, several times over. */
+/** The number of decisions at once. Each may have 64 MiB of signatures in memory, several times over. */
 const slots = new Semaphore(4);
 
 interface Refresh {
   readonly credentials: Credentials | undefined;
-  /** What is fetched replaces what is stored. */
+  /** Whether fetched signatures replace the stored ones. */
   readonly keep: boolean;
 }
 
-/** What one call asks for on top. */
+/** What one call asks for beside the decision. */
 export interface TrustOptions {
   /** Id of a policy that replaces the standing one for this call. */
   readonly policyId?: string | undefined;
-  /** Signatures are fetched from the registry, which has to answer. */
+  /** Fetches signatures from the registry, which has to answer. */
   readonly refresh?: Refresh | undefined;
 }
 
-/** An image, and what it is called here. */
+/** An image, and its names here. */
 export interface TrustSubject {
   readonly image: Image;
   /** As the caller named it. */
   readonly reference: string;
-  /** Canonical names that rules are held against; each must be accepted. Empty: an image without a name. */
+  /** Canonical names that rules are matched against; each must be accepted. Empty: an image without a name. */
   readonly names: readonly string[];
-  /** It is for a confidential box. */
+  /** Whether it is for a confidential box. */
   readonly confidential: boolean;
 }
 
@@ -61,7 +60,7 @@ export class UntrustedImage extends A3sError {
   }
 }
 
-/** By the policy that decided. */
+/** The command that explains the decision, by the policy that decided. */
 function explanation(
   { policy: { source, path }, image: { reference } }: TrustDecision,
   confidential: boolean,
@@ -95,9 +94,9 @@ export async function authorizeImage(
 }
 
 /**
- * The decision, whatever it is. It allows nothing.
+ * The decision, whatever it is. This does not authorize anything.
  *
- * @throws A3sError as `authorizeImage`, but for a refusal
+ * @throws A3sError as `authorizeImage`, except for a refusal
  */
 export async function judgeImage(
   rt: Omit<AuthorizationHost, 'events'>,
@@ -111,7 +110,7 @@ export async function judgeImage(
 }
 
 /**
- * One decision for each repository that the image is judged by, and the policy that they were made by.
+ * One decision for each repository that the image is judged by, and the policy that made them.
  *
  * @throws A3sError as `judgeImage`
  */
@@ -143,7 +142,7 @@ async function freshOf(
   const { signal, unlink } = linkedSignal(rt.shutdown);
   try {
     const fresh = await freshAttachments(rt.registry, { names, subjects, credentials, signal });
-    // One that the registry no longer has is gone here too.
+    // A signature that the registry no longer has is removed here too.
     if (keep) await rt.images.attach(subjects, fresh);
     return fresh;
   } finally {
@@ -151,10 +150,10 @@ async function freshOf(
   }
 }
 
-/** The worst one counts. */
+/** The worst verdict counts. */
 const RANK = { signed: 0, unsigned: 1, refused: 2 } as const;
 
-/** One for each repository; one for each name where a signature has to say which tag it is for. */
+/** One question for each repository. Where a signature has to name the tag that it is for, one for each name. */
 function questions(
   { image, reference, names, confidential }: TrustSubject,
   policy: LoadedPolicy,

@@ -1,22 +1,22 @@
 /**
  * What the store has beside an image, as far as a decision looks at it.
  *
- * Any number of indexes may list an image, one more with each pull, and each may have beside it as much as one image may
- * have: all of it at once is more than there is memory.
+ * Any number of indexes may list an image, one more with each pull, and each index may have as many attachments as one
+ * image may have. All of them at once do not fit in memory.
  *
  * @module
  */
 import type { Attachment } from '../../images/attachments/attachment.ts';
 import type { Image, ImageStore } from '../../images/image.ts';
 
-/** As a decision has them: with one more it says that there were too many. */
+/** The limits of a decision. With one attachment more, the decision says that there were too many. */
 const MAX_ATTACHMENTS = 64;
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
- * In the order in which they are looked at: the image's own first.
+ * In the order in which a decision looks at them: the image's own first.
  *
- * @throws A3sError `invalid-image` where it is not what was stored
+ * @throws A3sError `invalid-image` where one is not what was stored
  */
 export async function storedAttachments(
   images: Pick<ImageStore, 'attachments'>,

@@ -1,5 +1,5 @@
 /**
- * Which names of an image a policy's rules are held against.
+ * Which names of an image a policy's rules are matched against.
  *
  * @module
  */
@@ -13,17 +13,17 @@ import {
   withDefaultTag,
 } from '../../oci/reference.ts';
 
-/** Names that one image is judged by; each of them costs a decision. */
+/** The most names that one image is judged by. Each costs a decision. */
 const MAX_NAMES = 64;
 
-/** An image id, or its first digits; with the algorithm it is never a name. */
+/** An image id, or its first digits. With the algorithm it is never a name. */
 const ID = /^(?:sha256:)?([0-9a-f]{4,64})$/;
 
 type Named = Pick<Image, 'id' | 'tags' | 'repoDigests'>;
 
 /**
- * The canonical name that the caller used; by id, or wherever that is in doubt, every name that the image has. Empty
- * for an image without a name.
+ * The canonical name that the caller used. Where the caller used an id, or where it is in doubt, every name that the
+ * image has. Empty for an image without a name.
  *
  * @throws A3sError `conflict` when an image that was named by id has too many names
  */
@@ -36,7 +36,7 @@ export function namesUsed(reference: string, image: Named): readonly string[] {
 }
 
 /**
- * The same for a box whose record does not tell, from before records told it: its name may have moved since.
+ * The same for a box whose record is older than the field `names`. Its name may have moved to another image since.
  *
  * @throws A3sError `conflict`
  */
@@ -71,7 +71,7 @@ function inSameRepository(a: Reference, b: Reference): boolean {
   return a.domain === b.domain && a.path === b.path;
 }
 
-/** A digest in a repository counts where the image has no tag there. */
+/** A name by digest counts only in repositories in which the image has no tag. */
 function allNames(image: Named): readonly string[] {
   const tagged = image.tags.map(parseReference);
   const untagged = image.repoDigests

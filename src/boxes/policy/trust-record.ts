@@ -1,5 +1,5 @@
 /**
- * A decision as the launch record keeps it: everything that was decided, and of what was looked at no more than fits.
+ * A decision as the record of a box keeps it: its lists and texts are cut to what fits.
  *
  * @module
  */
@@ -11,7 +11,7 @@ const MAX_FINDINGS = 16;
 const MAX_REQUIREMENTS = 16;
 const MAX_INDEXES = 16;
 
-/** What was accepted comes first, since that is what the verdict rests on. */
+/** Accepted findings come first, since the verdict rests on them. */
 export function trustRecord(decision: TrustDecision): TrustDecision {
   const { image, requirements } = decision;
   const bounded: TrustDecision = {
@@ -25,18 +25,21 @@ export function trustRecord(decision: TrustDecision): TrustDecision {
   return clipped(bounded);
 }
 
-/** The newest decision about a box: of its last start, or of its making. Undefined in records that are older than trust. */
+/**
+ * The newest decision about a box: of its last start, or else of its creation. Undefined in records that are older than
+ * trust.
+ */
 export function trustOf({ state, definition }: Box): TrustDecision | undefined {
   return state.trust ?? definition.trust;
 }
 
-/** What an event says of the decision. */
+/** The attributes of an event about a decision. */
 export function trustAttributes(decision: TrustDecision | undefined): Record<string, string> {
   if (decision === undefined) return {};
   return { trust: decision.verdict, trustRule: decision.rule?.pattern ?? '' };
 }
 
-/** What an event says of a refusal. @param name as the caller named the image */
+/** The attributes of an event about a refusal. @param name as the caller named the image */
 export function refusalAttributes(
   name: string,
   { rule, reason }: TrustDecision,
@@ -48,7 +51,7 @@ function acceptedFirst(a: Finding, b: Finding): number {
   return Number(b.accepted) - Number(a.accepted);
 }
 
-/** Every text in it, cut to what a record may hold. */
+/** A copy with every text cut to what a record may hold. */
 function clipped<T>(value: T): T {
   return JSON.parse(JSON.stringify(value), (_, item: unknown) =>
     typeof item === 'string' && item.length > MAX_TEXT ? `${item.slice(0, MAX_TEXT)}…` : item,
