@@ -1,5 +1,5 @@
 /**
- * What a pool is on record: how many machines of which shape.
+ * The record of a pool: how many microVMs, and of which shape.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { checkResources } from '../create/check-resources.ts';
 import { machineMemory, NANO } from '../create/resources.ts';
 import { NO_LIMITS } from '../record/limits.ts';
 
-/** Of all pools together: each machine is a process that waits. */
+/** The limit of all pools together. Each microVM is a process that waits. */
 export const MOST_MACHINES = 64;
 
 const Name = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/);
 
 export const PoolDefinition = z.strictObject({
   name: Name,
-  /** How many machines are to be ready. */
+  /** How many microVMs must be ready. */
   size: z.int().min(0).max(MOST_MACHINES),
   cpus: z.int().min(1).max(1024),
-  /** What boxes can ask for; 0 is the default. */
+  /** The memory as boxes ask for it; 0: the default. */
   memoryBytes: z.int().min(0),
   network: z.enum(['default', 'none']),
 });
@@ -47,12 +47,12 @@ export function checkPool(
   );
 }
 
-/** Of each machine, in bytes. */
+/** The size of each microVM, in bytes. */
 export function poolMemory({ memoryBytes }: Pick<PoolDefinition, 'memoryBytes'>): number {
   return machineMemory(memoryBytes);
 }
 
-/** Machines of the one will do for the other. */
+/** Whether microVMs of one pool can serve the other. */
 export function sameShape(a: PoolDefinition, b: PoolDefinition): boolean {
   return a.cpus === b.cpus && a.memoryBytes === b.memoryBytes && a.network === b.network;
 }

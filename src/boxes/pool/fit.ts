@@ -12,8 +12,8 @@ import type { PoolableParts } from './machine-pools.ts';
 /**
  * Why a box does not come from this pool; undefined: it can.
  *
- * This is the one place that decides it. The image policy has decided before; and a box whose guest has to be measured from
- * its first instruction on would have one more reason: there are no such boxes yet.
+ * This is the one place that decides it. The image policy has decided before. Confidential boxes do not come here:
+ * their guests are measured from the first instruction on.
  */
 export function reasonAgainst(
   pool: PoolDefinition,

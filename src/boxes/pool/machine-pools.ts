@@ -1,5 +1,5 @@
 /**
- * Pools as the rest of the server sees them: machines that wait for boxes.
+ * The interface of pools for the rest of the server: microVMs that wait for boxes.
  *
  * @module
  */
@@ -11,58 +11,64 @@ import type { TakenTemplate } from '../../templates/templates.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import type { PoolDefinition } from './definition.ts';
 
-/** A pool as people see it. */
+/** A pool as it is shown. */
 export interface PoolSummary extends PoolDefinition {
-  /** Of each machine, in bytes. */
+  /** The size of each microVM, in bytes. */
   readonly machineBytes: number;
   readonly ready: number;
   readonly state: 'full' | 'filling' | 'failing';
   /** Why the last fill failed; empty where it did not. */
   readonly error: string;
-  /** Process ids of the machines that are ready. */
+  /** Process ids of the microVMs that are ready. */
   readonly pids: readonly number[];
 }
 
 export interface Expiry {
   /** Milliseconds since 1970. */
   readonly wall: number;
-  /** Milliseconds, as `performance.now` tells them. */
+  /** Milliseconds, on the clock of `performance.now`. */
   readonly steady: number;
 }
 
-/** One machine of a pool, which serves one box, or none. */
+/** One microVM of a pool, which serves one box or none. */
 export interface PooledMachine {
   readonly machine: Machine;
   readonly identity: JailIdentity;
   readonly guest: Guest;
   readonly taken: TakenTemplate;
-  /** What it was restored for. */
+  /** The shape that it was started for. */
   readonly shape: PoolDefinition;
   readonly bootSet: string;
-  /** When its template is too old, by either clock: one can be set back, the other stops while the host sleeps. */
+  /**
+   * When its template is too old, on both clocks: the wall clock can be set back, and the other stops while the host
+   * sleeps.
+   */
   readonly expiry: Expiry;
-  /** Its disk of changes. */
+  /** Its writable layer. */
   readonly changesPath: string;
-  /** Holds that disk, and nothing else. */
+  /** The directory of that disk alone. */
   readonly directory: string;
 }
 
-/** What of a box's parts decides, besides its description, whether a machine of a pool is fit for it. */
+/** The parts of a box that decide, beside its description, whether a pool's microVM fits it. */
 export interface PoolableParts {
   readonly layers: readonly unknown[];
   readonly shares: readonly unknown[];
-  /** The box has a disk of changes, from an earlier run. */
+  /** The box has a writable layer from an earlier run. */
   readonly keptChanges: boolean;
 }
 
 export interface MachinePools {
-  /** Removes what an earlier server left, and begins to fill. Boxes are adopted by then, and what no box has is swept. */
+  /**
+   * Removes what an earlier server left, and begins to fill the pools. Boxes must be adopted before, since microVMs
+   * that no box has are swept.
+   */
   open(): Promise<void>;
   list(): PoolSummary[];
   /** @throws A3sError `no-such-pool` */
   inspect(name: string): PoolSummary;
   /**
-   * Makes a pool, or changes it; it is filled in the background.
+   * Creates a pool, or changes it. It is filled in the background.
    *
    * @throws A3sError `invalid-argument`, `out-of-memory`, `unsupported-option` where there are no templates
    */
@@ -70,15 +76,15 @@ export interface MachinePools {
   /** @throws A3sError as `Pool.full` */
   full(name: string, signal: AbortSignal): Promise<PoolSummary>;
   /**
-   * Removes a pool, and ends its machines.
+   * Removes a pool, and ends its microVMs.
    *
    * @throws A3sError `no-such-pool`
    */
   remove(name: string): Promise<void>;
-  /** A machine for this box, which is the box's from now on; undefined where no pool has one. Nothing waits. */
+  /** Takes a microVM, which belongs to this box from now on; undefined where no pool has one. Nothing waits. */
   take(definition: BoxDefinition, parts: PoolableParts): PooledMachine | undefined;
-  /** User ids of its machines. */
+  /** The user ids of the pools' microVMs. */
   uids(): number[];
-  /** Ends all machines. None is taken or made any more. */
+  /** Ends all microVMs. None is taken or started any more. */
   close(): Promise<void>;
 }

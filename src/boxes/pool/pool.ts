@@ -1,5 +1,5 @@
 /**
- * One pool: the machines that are ready, and how its last fills went.
+ * One pool: the microVMs that are ready, and the results of its last fills.
  *
  * @module
  */
@@ -14,9 +14,9 @@ export class Pool {
   definition: PoolDefinition;
   /** Oldest first. */
   readonly ready: PooledMachine[] = [];
-  /** One is being restored. */
+  /** A microVM is being started for it. */
   filling = false;
-  /** It is no longer there. */
+  /** The pool does not exist any more. */
   removed = false;
   /** Why the last fill failed; undefined when it did not. */
   failure: A3sError | undefined;
@@ -28,12 +28,12 @@ export class Pool {
     this.definition = definition;
   }
 
-  /** How many are missing. */
+  /** How many microVMs are missing. */
   get missing(): number {
     return this.removed ? 0 : Math.max(0, this.definition.size - this.ready.length);
   }
 
-  /** Milliseconds, by the clock that never goes back, until a fill is tried again. */
+  /** Milliseconds until the next fill may be tried. @param now by the monotonic clock */
   pause(now: number): number {
     return Math.max(0, this.#pausedUntil - now);
   }
@@ -51,7 +51,7 @@ export class Pool {
     this.changed();
   }
 
-  /** What failed before counts no more. */
+  /** Forgets earlier failures, so that a fill is tried at once. */
   tryAtOnce(): void {
     this.failure = undefined;
     this.#failures = 0;
@@ -59,7 +59,7 @@ export class Pool {
     this.changed();
   }
 
-  /** Takes it out; false when it is in there no more. */
+  /** Takes the microVM out of the pool; false when it is no longer there. */
   takeOut(machine: PooledMachine): boolean {
     const index = this.ready.indexOf(machine);
     if (index < 0) return false;
@@ -73,7 +73,7 @@ export class Pool {
   }
 
   /**
-   * Waits until it is full.
+   * Waits until the pool is full.
    *
    * @throws A3sError why it does not fill; `no-such-pool` when it is removed meanwhile; the signal's reason
    */
@@ -95,7 +95,7 @@ export class Pool {
     });
   }
 
-  /** Why it does not fill, now. */
+  /** Why it cannot fill now. */
   #obstacle(): A3sError | undefined {
     const { name } = this.definition;
     return this.removed ? new A3sError('no-such-pool', `Pool ${name} was removed`) : this.failure;

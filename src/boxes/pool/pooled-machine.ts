@@ -1,5 +1,6 @@
 /**
- * One machine of a pool: started from a template, warmed up, and paused until a box takes it. It serves one box, or none.
+ * One microVM of a pool: started from a template, warmed up, and paused until a box takes it. It serves one box or
+ * none.
  *
  * @module
  */
@@ -19,10 +20,10 @@ import { type PoolDefinition, poolMemory } from './definition.ts';
 import type { Expiry, PooledMachine } from './machine-pools.ts';
 import { warmUpDisk, warmUpSpec, writeWarmUpDisk } from './warm-up.ts';
 
-/** The card has it until its box's own is set. */
+/** The network card has this address until the box's own is set. */
 const MAC = '02:00:00:00:00:00';
 const WARM_UP_DISK = 'warm-up.erofs';
-/** Where nothing says when the template is too old. */
+/** Used where nothing says when the template is too old. */
 const LONGEST_MS = 24 * 3_600_000;
 
 export type Host = Pick<
@@ -30,20 +31,21 @@ export type Host = Pick<
   'home' | 'runtimeDir' | 'boot' | 'engine' | 'templates' | 'log' | 'store' | 'identityFor'
 >;
 
-/** Where machines of pools have their disks until boxes take them. */
+/** The directory of the microVMs' writable layers until boxes take them. */
 export function poolsDirectory(home: string): string {
   return join(home, 'pools');
 }
 
-/** A machine's name. */
+/** A new id of a microVM. */
 export function inventMachineId(): string {
   return randomBytes(32).toString('hex');
 }
 
 /**
- * Restores one, and leaves nothing behind when it cannot.
+ * Starts a microVM, warms it up and pauses it. Leaves nothing behind when it cannot.
  *
- * @throws A3sError `template-unusable`, `out-of-memory`, `disk-full`, `vmm-failed`, `agent-timeout`…; the signal's reason
+ * @throws A3sError `template-unusable`, `out-of-memory`, `disk-full`, `vmm-failed`, `agent-timeout`…; the signal's
+ * reason
  */
 export async function fillOne(
   rt: Host,
@@ -80,10 +82,10 @@ export async function fillOne(
     };
     const machine = await rt.engine.launch(spec, signal);
     const guest = await connectGuest(machine, { signal, deadlineMs: WAKE_MS });
-    // As the box's layers will come, while the guest runs.
+    // It is attached while the guest runs, as the box's layers will be.
     await machine.insert([warmUpDisk(stage)]);
     const warmUp = warmUpSpec(shape.network);
-    // The guest clears up behind the first while it does the second, and goes other ways where it has been before.
+    // The guest cleans up after the first warm-up during the second. It also takes other code paths the second time.
     for (let times = 0; times < 2; times += 1) await guest.warmUp(warmUp, signal);
     await machine.pause();
     return { machine, identity, guest, taken, shape, bootSet, expiry, changesPath, directory };
@@ -97,7 +99,7 @@ export async function fillOne(
   }
 }
 
-/** Ends it, and removes all that it had. */
+/** Ends the microVM, and removes all that it had. */
 export async function endPooled(rt: Host, pooled: PooledMachine): Promise<void> {
   const { machine, guest, taken, directory } = pooled;
   guest.close();
@@ -113,7 +115,7 @@ async function endMachine(
 ): Promise<void> {
   const runtimeDir = runtimeDirectory(rt, id);
   await rt.engine.sweep(id, runtimeDir);
-  // Only now: until it is swept, its user could put links in the way.
+  // Only after the sweep: until then, its user could put links in the way.
   await rm(runtimeDir, { recursive: true, force: true });
   await rm(directory, { recursive: true, force: true });
   taken.release();

@@ -1,5 +1,6 @@
 /**
- * All pools of a home: filled in the background, one machine at a time, while nothing else goes on; emptied with the server.
+ * All pools of a home. They are filled in the background, one microVM at a time, while nothing else goes on. They are
+ * emptied when the server ends.
  *
  * @module
  */
@@ -25,9 +26,12 @@ import {
 } from './pooled-machine.ts';
 import type { PoolRecords } from './records.ts';
 
-/** How often it is looked whether machines are too old. */
+/** How often the age of the microVMs is checked. */
 const LOOK_MS = 60_000;
-/** After so long without another one being taken, the short run of a box is over: it does not share the host with a fill. */
+/**
+ * A fill waits for this long after a microVM was taken: a box with a short run is over by then, and need not share the
+ * host with the fill.
+ */
 const QUIET_MS = 250;
 
 export type PoolsHost = Host & Pick<Runtime, 'events' | 'host' | 'locks'>;
@@ -37,14 +41,14 @@ export class Pools implements MachinePools {
   readonly #records: PoolRecords;
   readonly #pools = new Map<string, Pool>();
   readonly #closing = new AbortController();
-  /** User ids of machines that are neither ready nor a box's. */
+  /** User ids of microVMs that are neither ready nor a box's. */
   readonly #reserved = new Set<number>();
   readonly #ending = new Set<Promise<void>>();
   #work: Promise<void> | undefined;
   #again = false;
   #timer: NodeJS.Timeout | undefined;
   #open = false;
-  /** When a machine was taken last, by the clock that never goes back. */
+  /** When a microVM was taken last, by the monotonic clock. */
   #taken = -QUIET_MS;
 
   constructor(host: PoolsHost, records: PoolRecords) {
@@ -87,7 +91,7 @@ export class Pools implements MachinePools {
     pool.definition = definition;
     this.#pools.set(name, pool);
     this.#tell(before === undefined ? 'create' : 'update', pool, {});
-    // At once: who waits for a full pool waits for machines of the new shape.
+    // At once, since a caller that waits for a full pool waits for microVMs of the new shape.
     for (const each of [...pool.ready]) {
       if (!sameShape(each.shape, definition)) void this.#end(pool, each, 'stale');
     }
@@ -164,7 +168,10 @@ export class Pools implements MachinePools {
     return pool;
   }
 
-  /** Room for what is missing now, and for what this pool would lack: a machine may come to need all that it has. */
+  /**
+   * Checks the room for what is missing now, and for what this pool would lack. A microVM may come to need all of its
+   * memory.
+   */
   async #checkRoom(definition: PoolDefinition): Promise<void> {
     let bytes = 0;
     const pools = [...this.#pools.values()].filter(
@@ -185,14 +192,14 @@ export class Pools implements MachinePools {
     );
   }
 
-  /** It has the shape that is asked for now, and its template is neither too old nor given up. */
+  /** Whether the microVM has the present shape of the pool, and its template is neither too old nor removed. */
   #isFit({ definition }: Pool, machine: PooledMachine): boolean {
     const { key } = machine.taken.template;
     const kept = this.#host.templates.list().some((each) => each.key === key);
     return sameShape(machine.shape, definition) && !isExpired(machine) && kept;
   }
 
-  /** Has the background look at what is to be done. */
+  /** Has the background work run, or run again. */
   #look(): void {
     if (!this.#open || this.#closing.signal.aborted) return;
     this.#again = true;
@@ -226,7 +233,7 @@ export class Pools implements MachinePools {
     this.#timer.unref();
   }
 
-  /** No box is being started, and none was just now in a machine of a pool. */
+  /** Waits until no box is being started, and none has just taken a microVM of a pool. */
   async #quiet(): Promise<void> {
     const { signal } = this.#closing;
     for (;;) {
@@ -237,7 +244,7 @@ export class Pools implements MachinePools {
     }
   }
 
-  /** The pool that has the fewest of what it should. */
+  /** The pool that lacks the most microVMs. */
   #lacking(): Pool | undefined {
     const now = performance.now();
     return [...this.#pools.values()]
@@ -245,7 +252,10 @@ export class Pools implements MachinePools {
       .sort((a, b) => b.missing - a.missing)[0];
   }
 
-  /** Those of another shape, of another boot set than the present one, of templates that are no more, and too many. */
+  /**
+   * Ends those of another shape or of another boot set than the present one, those whose templates are gone or too old,
+   * and those that are too many.
+   */
   async #endUnfit(): Promise<void> {
     const ready = [...this.#pools.values()].some((pool) => pool.ready.length > 0);
     if (!ready) return;
@@ -269,7 +279,7 @@ export class Pools implements MachinePools {
     try {
       const id = inventMachineId();
       const machine = await fillOne(this.#host, definition, { id, identity }, this.#closing.signal);
-      // Meanwhile the pool may have been removed, or been given another shape.
+      // The pool may have been removed or given another shape meanwhile.
       if (pool.removed || !sameShape(definition, pool.definition)) {
         return await endPooled(this.#host, machine);
       }
@@ -294,7 +304,10 @@ export class Pools implements MachinePools {
     }
   }
 
-  /** It ended by itself, or cannot be talked to. A box's machine is the box's business. */
+  /**
+   * Called for a microVM that ended by itself, or whose agent cannot be reached. The microVM of a box is not handled
+   * here.
+   */
   #lost(pool: Pool, machine: PooledMachine): void {
     if (!pool.ready.includes(machine)) return;
     pool.failed(
@@ -304,7 +317,7 @@ export class Pools implements MachinePools {
     void this.#end(pool, machine, 'lost').then(() => this.#look());
   }
 
-  /** Nobody can take it any more; it is gone when this settles. Never rejects. */
+  /** Takes the microVM out of the pool and ends it. It is gone when this settles. Never rejects. */
   #end(pool: Pool, machine: PooledMachine, reason: string): Promise<void> {
     if (!pool.takeOut(machine)) return Promise.resolve();
     const { uid } = machine.identity;

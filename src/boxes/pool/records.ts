@@ -1,5 +1,6 @@
 /**
- * The definitions of all pools: SQLite for keeps, a map for reading. Their machines are on no record: they end with the server.
+ * The records of all pools: SQLite keeps them, a map serves reads. Their microVMs are not on record: they end with the
+ * server.
  *
  * @module
  */
@@ -31,7 +32,7 @@ export class PoolRecords {
     }
   }
 
-  /** By name. */
+  /** Sorted by name. */
   list(): PoolDefinition[] {
     return [...this.#definitions.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }

@@ -1,7 +1,7 @@
 /**
- * The program of a warm-up: it asks the kernel for what the start of nearly every program does, and ends.
+ * The program of a warm-up: it makes the calls that the start of nearly every program makes, and ends.
  *
- * Its file is large enough to be read from the disk in pieces, as those of real programs are.
+ * Its file is large enough to be read from the disk in pieces, as the files of real programs are.
  *
  * @module
  */
@@ -11,11 +11,11 @@ const TEXT = 0x40_0000;
 const TEXT_BYTES = 1 << 20;
 const DATA = TEXT + TEXT_BYTES;
 const DATA_BYTES = 0x4000;
-/** Data and what is zero at first. */
+/** The size of the data segment in memory: the data, and what is zero at first. */
 const DATA_MEMORY = 0x2_0000;
 const PAGE = 0x1000;
 
-/** Numbers of the kernel's calls. */
+/** Numbers of the kernel's system calls. */
 const CALL = {
   mmap: 9,
   mprotect: 10,
@@ -41,13 +41,13 @@ const CALL = {
   rseq: 334,
 } as const;
 
-/** `mov` of a 32-bit number to edi, esi, edx, r10d, r8d, r9d: the arguments of a call. */
+/** Opcodes that `mov` a 32-bit number to edi, esi, edx, r10d, r8d and r9d: the arguments of a call. */
 const MOVES = [[0xbf], [0xbe], [0xba], [0x41, 0xba], [0x41, 0xb8], [0x41, 0xb9]] as const;
 
-/** @returns an ELF file that runs without any other */
+/** @returns an ELF file that needs no other file */
 export function warmUpProgram(): Buffer {
   const file = Buffer.alloc(TEXT_BYTES + DATA_BYTES);
-  // Nothing of it may be a hole, which is read from no disk.
+  // No part of it may be a hole, since a hole is not read from the disk.
   for (let at = 0; at < file.length; at += 64) file.writeUInt32LE(at + 1, at);
   const self = '/proc/self/exe\0';
   const path = DATA + 0x100;
@@ -60,14 +60,14 @@ export function warmUpProgram(): Buffer {
     ...{ type: 1, flags: 6, offset: TEXT_BYTES, address: DATA, bytes: DATA_BYTES },
     memory: DATA_MEMORY,
   });
-  // A stack that cannot be executed.
+  // PT_GNU_STACK: the stack is not executable.
   writeSegment(file, 2, { type: 0x6474_e551, flags: 6, offset: 0, address: 0, bytes: 0 });
   const scratch = DATA + PAGE;
-  // The kernel comes back to these by itself: nothing else is written there.
+  // The kernel writes to these addresses by itself, so nothing else is written there.
   const kept = DATA + DATA_BYTES;
   const code = Buffer.concat([
     call(CALL.brk, 0),
-    // What it answers, and some more, is the end of the heap.
+    // The end of the heap is set to its present end, which the call returned, plus 128 KiB.
     Buffer.from([0x48, 0x89, 0xc7, 0x48, 0x81, 0xc7, 0x00, 0x00, 0x02, 0x00]),
     Buffer.from([0xb8, CALL.brk, 0, 0, 0, 0x0f, 0x05]),
     call(CALL.archPrctl, 0x1002, scratch),
@@ -99,13 +99,13 @@ export function warmUpProgram(): Buffer {
   return file;
 }
 
-/** `syscall`, whatever it answers. */
+/** `syscall`, whatever it returns. */
 function call(number: number, ...args: readonly number[]): Buffer {
   const moves = args.flatMap((value, index) => [...(MOVES[index] ?? []), ...word(value)]);
   return Buffer.from([...moves, 0xb8, ...word(number), 0x0f, 0x05]);
 }
 
-/** Reads or adds to a byte, so many times, so far apart. */
+/** Reads or increments a byte, `times` times, `step` bytes apart. */
 function touch(from: number, times: number, step: number, writes: boolean): Buffer {
   const access = writes ? [0xfe, 0x06] : [0x8a, 0x06];
   return Buffer.from([

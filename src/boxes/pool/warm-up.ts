@@ -1,5 +1,5 @@
 /**
- * What a machine of a pool warms up with: the smallest possible box, which belongs to nobody.
+ * The spec and the disk with which a pool's microVM is warmed up: the smallest possible box, which belongs to nobody.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import { NO_LIMITS } from '../record/limits.ts';
 import { guestNic, specDocument } from '../start/describe.ts';
 import { warmUpProgram } from './warm-up-program.ts';
 
-/** The last slot: it is the one that boxes need the least. */
+/** The last slot is the one that boxes need the least. */
 const SLOT = TEMPLATE_SLOTS.layers[6];
 const PROGRAM = 'true';
-/** Where images say that programs are; the last is where it is. */
+/** The usual PATH of images. The program is in the last directory of it. */
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const MAC = '02:00:00:00:00:01';
 const MOST_BYTES = 4 << 20;
 
-/** The disk, in the machine's last slot. */
+/** The disk, in the last slot of the microVM. */
 export function warmUpDisk(path: string): Disk {
   return { path, serial: SLOT, readonly: true };
 }
@@ -31,7 +31,7 @@ const ATTRIBUTES: Attributes = {
   xattrs: new Map(),
 };
 
-/** Writes it: one program, and who may run it. */
+/** Writes the disk: one program, and the files of users and groups. */
 export async function writeWarmUpDisk(path: string): Promise<void> {
   const contents = new Map<FileNode, Buffer>();
   const file = (content: Buffer | string): FileNode => {
@@ -74,7 +74,7 @@ async function* once(data: Buffer): AsyncGenerator<Buffer> {
   yield data;
 }
 
-/** What the guest is told: as much like an ordinary box's spec as can be. */
+/** The spec that the guest gets. It resembles an ordinary box's spec as far as possible. */
 export function warmUpSpec(network: 'default' | 'none'): BoxSpec {
   const definition = {
     ...{ hostname: 'warm-up', entrypoint: [], cmd: [PROGRAM], env: [PATH] },
